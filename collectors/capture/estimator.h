@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_ESTIMATOR_H
+#define IAGMETER_ESTIMATOR_H
+
+#include "collectors/collector.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From the shape of an encrypted exchange to tokens. The formulas are those of the method page,
+ * section 1; every parameter comes from services.conf, with its grade and source. */
+
+#define ESTIMATOR_NAME_SIZE 40
+
+enum estimator_method {
+    METHOD_NONE, /* requests are counted, tokens are not estimated (images, audio, unknown) */
+    METHOD_M1,   /* (bytes - overhead) / bytes per token: one event per token */
+    METHOD_M2,   /* sum over records of (record - base) / bytes per token: batched, uncompressed */
+    METHOD_M3,   /* records * tokens per record */
+    METHOD_M4,   /* bytes / bytes per token: compressed */
+    METHOD_M5    /* seconds of stream * tokens per second: format unknown */
+};
+
+enum input_method {
+    INPUT_PRIOR, /* a typed prompt cannot be seen: the declared prior */
+    INPUT_BODY   /* an API's request body: (bytes - overhead) / bytes per token */
+};
+
+struct estimator {
+    char name[ESTIMATOR_NAME_SIZE];
+    int method; /* enum estimator_method */
+    int grade;  /* enum evidence_grade */
+
+    /* What makes an exchange: a burst of at least request_bytes_min sent by the client in records
+     * of at least request_record_min bytes (smaller ones are acknowledgements and keep-alives),
+     * then an answer of at least answer_bytes_min lasting at least answer_s_min in at least
+     * answer_slots_min half-second slots, that ends by a silence of answer_gap_s, the next burst,
+     * or the close. */
+    double request_bytes_min;
+    double request_record_min;
+    double burst_gap_s;
+    double answer_bytes_min;
+    double answer_gap_s;
+    double answer_s_min;
+    double answer_slots_min;
+
+    struct triple overhead_new_bytes; /* M1: answer bytes that are no token, first on connection */
+    struct triple overhead_reused_bytes; /* M1: the same, later exchanges */
+    struct triple record_base_bytes;     /* M2: bytes of a record that are no token */
+    struct triple bytes_per_token;       /* M1, M2, M4 */
+    struct triple tokens_per_record;     /* M3 */
+    struct triple tokens_per_second;     /* M5 */
+    double count_error; /* relative error of the number of exchanges, 0.10 = 10 % */
+
+    int input_method; /* enum input_method */
+    struct triple input_prior_tokens;
+    struct triple input_bytes_per_token;
+    struct triple input_overhead_bytes;
+};
+
+/* What was seen of one exchange; sizes count TLS records without their 5-byte header. */
+struct exchange_shape {
+    uint64_t request_bytes; /* application records, client to server */
+    uint64_t answer_bytes;  /* application records, server to client */
+    uint32_t answer_records;
+    uint64_t answer_ns;         /* first to last answer record */
+    struct triple excess_bytes; /* M2: sum over records of max(0, size - base), per base */
+    bool first_on_connection;
+};
+
+struct exchange_estimate {
+    struct triple requests;
+    struct triple tokens_in;
+    struct triple tokens_out;
+};
+
+/* Pure; never negative, never NaN, low <= central <= high. */
+struct exchange_estimate estimator_apply(const struct estimator *estimator,
+                                         const struct exchange_shape *shape);
+
+#endif

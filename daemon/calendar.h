@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_CALENDAR_H
+#define IAGMETER_CALENDAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The ledger's step. A property of the data, not a setting: rows of different lengths could not be
+ * summed across a change. */
+#define INTERVAL_S 60
+
+/* A local month as UTC seconds: start <= t < end. */
+struct calendar_month {
+    int year;
+    int month; /* 1 to 12 */
+    int64_t start;
+    int64_t end;
+};
+
+/* Sets the process's time zone. Returns false when ZONE is not a known IANA name. */
+bool calendar_set_zone(const char *zone);
+
+/* Parses "2026-10" and finds its bounds in the time zone set, daylight saving and all. Returns
+ * false when the text is not a month. */
+bool calendar_parse_month(const char *text, struct calendar_month *month);
+
+/* The month before or after. */
+struct calendar_month calendar_shift(struct calendar_month month, int months);
+
+/* Start of the interval that holds TIME, also for times before 1970. */
+int64_t calendar_interval(int64_t time_s);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_CATALOGUE_H
+#define IAGMETER_CATALOGUE_H
+
+#include "collectors/capture/estimator.h"
+#include "daemon/diagnostics.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The services we recognise: names on the wire to (service, role), and what each service is.
+ * Life cycle: catalogue_load(), or catalogue_new() and the catalogue_add_ functions, then any
+ * number of catalogue_match(), then catalogue_free(). */
+
+#define SERVICE_ID_SIZE    40 /* "chatgpt-web", with the NUL */
+#define SERVICE_LABEL_SIZE 80
+#define HOST_PATTERN_SIZE  256 /* a DNS name is at most 253 characters (RFC 1035, 2.3.4) */
+#define MAX_SERVICES       1024
+#define SERVICE_NONE       UINT16_MAX
+
+enum service_role { ROLE_INFERENCE, ROLE_ASSETS, ROLE_TELEMETRY, ROLE_LOGIN, ROLE_COUNT };
+enum service_hosting { HOSTING_SOVEREIGN, HOSTING_EU, HOSTING_OUTSIDE_EU };
+enum service_approval { APPROVAL_UNSET, APPROVAL_YES, APPROVAL_NO };
+enum service_modality {
+    MODALITY_TEXT = 1,
+    MODALITY_CODE = 2,
+    MODALITY_IMAGE = 4,
+    MODALITY_AUDIO = 8,
+    MODALITY_VIDEO = 16
+};
+
+struct service {
+    char id[SERVICE_ID_SIZE];
+    char label[SERVICE_LABEL_SIZE];
+    char operator_name[SERVICE_LABEL_SIZE];
+    char country[8];
+    int hosting;         /* enum service_hosting */
+    int approval;        /* enum service_approval */
+    unsigned modalities; /* bits of enum service_modality */
+    char provider[40];   /* key in the factors' providers: data centre and electricity zone */
+    char model[80];      /* key in the factors' models; "" when nothing is estimated */
+    struct estimator estimator;
+};
+
+struct catalogue_match {
+    uint16_t service; /* SERVICE_NONE when no pattern matches */
+    uint8_t role;     /* enum service_role */
+};
+
+struct catalogue;
+
+/* An empty catalogue, or NULL when memory is exhausted. */
+struct catalogue *catalogue_new(void);
+void catalogue_free(struct catalogue *catalogue);
+
+/* Reads services.conf. With PREVIOUS, services that it already knew keep their number, so that
+ * flows alive across a reload stay attributed; services no longer in the file keep their number but
+ * lose their hosts. Returns NULL after diagnostics. */
+struct catalogue *catalogue_load(const char *path, const struct catalogue *previous,
+                                 struct diagnostics *diagnostics);
+
+/* Sets service NUMBER (0 to MAX_SERVICES - 1). Returns false when the number is out of range or
+ * memory is exhausted. */
+bool catalogue_set_service(struct catalogue *catalogue, uint16_t number,
+                           const struct service *service);
+
+/* Adds a host pattern: "api.openai.com" exact; ".openai.com" that name and everything below it;
+ * one or more '*', each standing for one or more characters other than '.'. Compared without case.
+ * Returns NULL, or why the pattern was refused (a static string, such as "duplicate host"). */
+const char *catalogue_add_host(struct catalogue *catalogue, const char *pattern, uint16_t number,
+                               enum service_role role);
+
+/* Adds a name that public ECH configurations show instead of the real one (draft-ietf-tls-esni):
+ * a connection to it is encrypted, not a visit to that name. Same return as catalogue_add_host().
+ */
+const char *catalogue_add_ech_name(struct catalogue *catalogue, const char *name);
+bool catalogue_is_ech_name(const struct catalogue *catalogue, const char *name, size_t length);
+
+/* Finds the most specific pattern: exact before wildcard and suffix, then the longest. NAME need
+ * not be NUL-terminated; a trailing dot is ignored. */
+struct catalogue_match catalogue_match(const struct catalogue *catalogue, const char *name,
+                                       size_t length);
+
+/* Services are numbered 0 to count - 1, without holes. */
+uint16_t catalogue_count(const struct catalogue *catalogue);
+const struct service *catalogue_service(const struct catalogue *catalogue, uint16_t number);
+/* SERVICE_NONE when there is none of that id. */
+uint16_t catalogue_find(const struct catalogue *catalogue, const char *id);
+
+/* Calls VISIT for each host pattern, then for each ECH name (number SERVICE_NONE). */
+typedef void catalogue_visitor(void *context, const char *pattern, uint16_t number,
+                               enum service_role role);
+void catalogue_visit_hosts(const struct catalogue *catalogue, catalogue_visitor *visit,
+                           void *context);
+
+/* "inference", "assets", "telemetry", "login". */
+const char *service_role_name(enum service_role role);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_CONFIG_H
+#define IAGMETER_CONFIG_H
+
+#include "daemon/catalogue.h"
+#include "daemon/diagnostics.h"
+#include "daemon/directions.h"
+#include "daemon/factors.h"
+
+#include <limits.h>
+#include <stdint.h>
+
+#define MAX_INTERFACES      16
+#define INTERFACE_NAME_SIZE 64
+#define FILTER_SIZE         1024
+
+enum capture_mode { CAPTURE_RING, CAPTURE_IMMEDIATE };
+
+struct interface_config {
+    char name[INTERFACE_NAME_SIZE];
+    char filter[FILTER_SIZE]; /* BPF, as pcap-filter(7); "" takes everything */
+    bool promiscuous;
+    int mode; /* enum capture_mode */
+    unsigned snap_length;
+    unsigned buffer_mib;
+};
+
+/* Everything that memory at run time is fixed from. */
+struct limits {
+    unsigned max_flows;         /* connections with a slot */
+    unsigned max_tracked_flows; /* connections of known services, and those still being named */
+    unsigned max_reassembly;    /* of these, how many at a time may hold bytes out of order */
+    unsigned max_devices;       /* distinct (device, direction, service) a day */
+};
+
+struct report_config {
+    char organisation[DIRECTION_LABEL_SIZE];
+    char directory[PATH_MAX];
+    unsigned threshold; /* k: cells with fewer active devices are folded into "other" */
+};
+
+/* iagmeter.conf and the files that it names. Relative paths are relative to iagmeter.conf. */
+struct config {
+    char path[PATH_MAX];
+    char state_directory[PATH_MAX];
+    char user[40];     /* to become, when started as root; "" stays */
+    char timezone[64]; /* IANA name; months and days in reports are local to it */
+    char services_path[PATH_MAX];
+    char directions_path[PATH_MAX];
+    char factors_path[PATH_MAX]; /* directory of one vintage */
+    unsigned rrd_years;
+    struct limits limits;
+    struct report_config report;
+    struct interface_config interfaces[MAX_INTERFACES];
+    unsigned interface_count;
+    struct catalogue *catalogue;
+    struct directions *directions;
+    struct factors *factors;
+    /* Hash of the contents of every file read: tells whether two processes read the same. */
+    uint64_t digest;
+};
+
+/* Reads and checks everything. With PREVIOUS, services and directions keep their numbers. Returns
+ * NULL after at least one diagnostic. Freed with config_free(). */
+struct config *config_load(const char *path, const struct config *previous,
+                           struct diagnostics *diagnostics);
+void config_free(struct config *config);
+
+/* Where the configuration is when nobody says: the in-tree conf/ beside a build tree, else the
+ * installed one. Fills OUT. */
+void config_default_path(char *out, size_t size);
+
+#endif

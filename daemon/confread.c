@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/confread.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INCLUDE_PATH_SIZE 4096
+
+void confread_error(const config_setting_t *setting, struct diagnostics *diagnostics,
+                    const char *format, ...)
+{
+    char text[400];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    diagnostics_error(diagnostics, config_setting_source_file(setting),
+                      config_setting_source_line(setting), "%s", text);
+}
+
+static const char *name_of(const config_setting_t *setting)
+{
+    const char *name = config_setting_name(setting);
+
+    return name ? name : "value";
+}
+
+bool confread_double(const config_setting_t *setting, double *out, struct diagnostics *diagnostics)
+{
+    double value;
+
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        value = (double)config_setting_get_int64(setting);
+        break;
+    case CONFIG_TYPE_FLOAT:
+        value = config_setting_get_float(setting);
+        break;
+    default:
+        confread_error(setting, diagnostics, "%s must be a number", name_of(setting));
+        return false;
+    }
+    if (!isfinite(value)) {
+        confread_error(setting, diagnostics, "%s must be finite", name_of(setting));
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* Reads COUNT ascending numbers from an array or list; a scalar fills all of them. */
+static bool read_ascending(const config_setting_t *setting, double *values, int count,
+                           struct diagnostics *diagnostics)
+{
+    if (!config_setting_is_aggregate(setting)) {
+        if (!confread_double(setting, &values[0], diagnostics))
+            return false;
+        for (int i = 1; i < count; i++)
+            values[i] = values[0];
+        return true;
+    }
+    if (config_setting_is_group(setting) || config_setting_length(setting) != count) {
+        confread_error(setting, diagnostics, "%s must hold %d numbers", name_of(setting), count);
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        if (!confread_double(config_setting_get_elem(setting, (unsigned)i), &values[i],
+                             diagnostics))
+            return false;
+        if (i > 0 && values[i] < values[i - 1]) {
+            confread_error(setting, diagnostics, "%s must be in ascending order", name_of(setting));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool confread_range(const config_setting_t *setting, struct range *out,
+                    struct diagnostics *diagnostics)
+{
+    double values[2];
+
+    if (!read_ascending(setting, values, 2, diagnostics))
+        return false;
+    *out = (struct range){values[0], values[1]};
+    return true;
+}
+
+bool confread_triple(const config_setting_t *setting, struct triple *out,
+                     struct diagnostics *diagnostics)
+{
+    double values[3];
+
+    if (!read_ascending(setting, values, 3, diagnostics))
+        return false;
+    *out = (struct triple){values[0], values[1], values[2]};
+    return true;
+}
+
+static bool in_range(const config_setting_t *setting, const struct confread_key *key, double value,
+                     struct diagnostics *diagnostics)
+{
+    if (key->min == 0 && key->max == 0)
+        return true;
+    if (value >= key->min && value <= key->max)
+        return true;
+    confread_error(setting, diagnostics, "%s is %.10g, outside %.10g to %.10g", key->name, value,
+                   key->min, key->max);
+    return false;
+}
+
+static bool read_string(const config_setting_t *setting, const struct confread_key *key, char *out,
+                        struct diagnostics *diagnostics)
+{
+    const char *text = config_setting_get_string(setting);
+
+    if (!text) {
+        confread_error(setting, diagnostics, "%s must be a string", key->name);
+        return false;
+    }
+    if (strlen(text) >= key->size) {
+        confread_error(setting, diagnostics, "%s is longer than %zu characters", key->name,
+                       key->size - 1);
+        return false;
+    }
+    snprintf(out, key->size, "%s", text);
+    return true;
+}
+
+static bool read_bool(const config_setting_t *setting, const struct confread_key *key, bool *out,
+                      struct diagnostics *diagnostics)
+{
+    if (config_setting_type(setting) != CONFIG_TYPE_BOOL) {
+        confread_error(setting, diagnostics, "%s must be true or false", key->name);
+        return false;
+    }
+    *out = config_setting_get_bool(setting) != 0;
+    return true;
+}
+
+static bool read_uint(const config_setting_t *setting, const struct confread_key *key,
+                      unsigned *out, struct diagnostics *diagnostics)
+{
+    int type = config_setting_type(setting);
+    long long value;
+
+    if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
+        confread_error(setting, diagnostics, "%s must be a whole number", key->name);
+        return false;
+    }
+    value = config_setting_get_int64(setting);
+    if (value < 0 || value > 0xffffffffLL) {
+        confread_error(setting, diagnostics, "%s must not be negative or above 4294967295",
+                       key->name);
+        return false;
+    }
+    if (!in_range(setting, key, (double)value, diagnostics))
+        return false;
+    *out = (unsigned)value;
+    return true;
+}
+
+static bool read_enum(const config_setting_t *setting, const struct confread_key *key, int *out,
+                      struct diagnostics *diagnostics)
+{
+    const char *text = config_setting_get_string(setting);
+    char allowed[200] = "";
+
+    for (int i = 0; key->names[i]; i++) {
+        size_t used = strlen(allowed);
+
+        if (text && strcmp(text, key->names[i]) == 0) {
+            *out = i;
+            return true;
+        }
+        snprintf(allowed + used, sizeof(allowed) - used, "%s%s", i ? ", " : "", key->names[i]);
+    }
+    confread_error(setting, diagnostics, "%s must be one of: %s", key->name, allowed);
+    return false;
+}
+
+static bool check_aggregate(const config_setting_t *setting, const struct confread_key *key,
+                            struct diagnostics *diagnostics)
+{
+    if (key->type == CONFREAD_GROUP && !config_setting_is_group(setting)) {
+        confread_error(setting, diagnostics, "%s must be a group { ... }", key->name);
+        return false;
+    }
+    if (key->type == CONFREAD_LIST && !config_setting_is_list(setting) &&
+        !config_setting_is_array(setting)) {
+        confread_error(setting, diagnostics, "%s must be a list ( ... ) or an array [ ... ]",
+                       key->name);
+        return false;
+    }
+    return true;
+}
+
+static bool read_key(const config_setting_t *setting, const struct confread_key *key, void *out,
+                     struct diagnostics *diagnostics)
+{
+    void *member = (char *)out + key->offset;
+
+    switch (key->type) {
+    case CONFREAD_STRING:
+        return read_string(setting, key, member, diagnostics);
+    case CONFREAD_BOOL:
+        return read_bool(setting, key, member, diagnostics);
+    case CONFREAD_UINT:
+        return read_uint(setting, key, member, diagnostics);
+    case CONFREAD_ENUM:
+        return read_enum(setting, key, member, diagnostics);
+    case CONFREAD_DOUBLE:
+        return confread_double(setting, member, diagnostics) &&
+               in_range(setting, key, *(double *)member, diagnostics);
+    case CONFREAD_RANGE:
+        return confread_range(setting, member, diagnostics) &&
+               in_range(setting, key, ((struct range *)member)->min, diagnostics) &&
+               in_range(setting, key, ((struct range *)member)->max, diagnostics);
+    case CONFREAD_TRIPLE:
+        return confread_triple(setting, member, diagnostics) &&
+               in_range(setting, key, ((struct triple *)member)->low, diagnostics) &&
+               in_range(setting, key, ((struct triple *)member)->high, diagnostics);
+    case CONFREAD_GROUP:
+    case CONFREAD_LIST:
+        return check_aggregate(setting, key, diagnostics);
+    }
+    return false;
+}
+
+static const struct confread_key *find_key(const struct confread_key *keys, size_t count,
+                                           const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+bool confread_group(const config_setting_t *group, const struct confread_key *keys, size_t count,
+                    void *out, struct diagnostics *diagnostics)
+{
+    bool valid = true;
+
+    if (!config_setting_is_group(group)) {
+        confread_error(group, diagnostics, "%s must be a group { ... }", name_of(group));
+        return false;
+    }
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const struct confread_key *key = find_key(keys, count, config_setting_name(setting));
+
+        if (!key) {
+            confread_error(setting, diagnostics, "unknown key \"%s\"",
+                           config_setting_name(setting));
+            valid = false;
+        } else if (!read_key(setting, key, out, diagnostics)) {
+            valid = false;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].required && !config_setting_get_member(group, keys[i].name)) {
+            confread_error(group, diagnostics, "missing key \"%s\"", keys[i].name);
+            valid = false;
+        }
+    }
+    return valid;
+}
+
+bool confread_file(config_t *config, const char *path, struct diagnostics *diagnostics)
+{
+    char directory[INCLUDE_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    FILE *stream;
+
+    config_init(config);
+    if (slash && (size_t)(slash - path) < sizeof(directory)) {
+        snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+        config_set_include_dir(config, directory[0] ? directory : "/");
+    }
+    /* config_read_file() reports an unreadable file as a syntax error: open it first, to say why.
+     */
+    stream = fopen(path, "re");
+    if (!stream) {
+        diagnostics_error(diagnostics, path, 0, "cannot read: %s", strerror(errno));
+        return false;
+    }
+    fclose(stream);
+    if (config_read_file(config, path) == CONFIG_TRUE)
+        return true;
+    diagnostics_error(diagnostics, config_error_file(config) ? config_error_file(config) : path,
+                      (unsigned)config_error_line(config), "%s", config_error_text(config));
+    return false;
+}

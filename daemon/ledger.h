@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_LEDGER_H
+#define IAGMETER_LEDGER_H
+
+#include "collectors/collector.h"
+#include "daemon/directions.h"
+#include "daemon/impact.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The ledger: the one place where the truth is kept (SQLite, WAL, full synchronisation). Everything
+ * else, RRD files and reports, is a view that can be rebuilt from it. Additions to an interval that
+ * is already there are summed into it, so a restart within an interval loses nothing. */
+
+struct ledger;
+
+enum ledger_status {
+    LEDGER_OK,
+    LEDGER_RETRY, /* busy, disk full, I/O error: nothing was recorded, try again later */
+    LEDGER_FATAL, /* not a ledger, corrupt, or of a newer version */
+    LEDGER_EMPTY  /* a query found nothing */
+};
+
+/* Opens, creating when WRITABLE, STATE_DIRECTORY/ledger.db. On failure returns NULL and fills ERROR
+ * with one sentence. A writable ledger takes an exclusive lock on STATE_DIRECTORY/ledger.lock, so
+ * that two daemons cannot write the same one. */
+struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
+                           size_t error_size);
+void ledger_close(struct ledger *ledger);
+
+/* The last failure in one sentence, with SQLite's own words. */
+const char *ledger_error(const struct ledger *ledger);
+
+/* Names are recorded once and keep their number for ever. */
+enum ledger_status ledger_direction(struct ledger *ledger, const struct direction *direction,
+                                    int64_t *id);
+enum ledger_status ledger_service(struct ledger *ledger, const char *service, const char *label,
+                                  int64_t *id);
+/* A vintage and the digest of the configuration that it was read with. */
+enum ledger_status ledger_factor_set(struct ledger *ledger, const char *vintage, uint64_t digest,
+                                     int64_t *id);
+
+/* What one interval adds. One transaction: ledger_begin(), any number of additions,
+ * ledger_commit(). After a failure call ledger_rollback(), keep the data, and try all of it again
+ * later. */
+enum ledger_status ledger_begin(struct ledger *ledger);
+enum ledger_status ledger_commit(struct ledger *ledger);
+void ledger_rollback(struct ledger *ledger);
+
+/* interval_start: seconds since 1970 UTC, a multiple of the interval's length. IMPACT NULL when the
+ * service has no impact estimate; then nothing is written to the impact table. */
+enum ledger_status ledger_add_activity(struct ledger *ledger, int64_t interval_start,
+                                       int64_t direction, int64_t service, int64_t factor_set,
+                                       const struct activity *activity,
+                                       const struct impact *impact);
+enum ledger_status ledger_add_coverage(struct ledger *ledger, int64_t interval_start,
+                                       const struct coverage *coverage);
+/* Keeps the largest count of the day: a collector that restarts counts again from zero, and too low
+ * a count only folds a cell that could have been shown. */
+enum ledger_status ledger_add_devices(struct ledger *ledger, int64_t direction, int64_t service,
+                                      int32_t day, uint32_t devices);
+
+/* Reading. Times are half-open: from <= interval_start < until. Rows come in ascending order of
+ * interval, direction, service. VISIT returns false to stop. */
+struct ledger_row {
+    int64_t interval_start;
+    const char *direction;    /* code */
+    const char *service;      /* id */
+    struct activity activity; /* its ids are not set */
+    bool has_impact;
+    struct impact impact;
+};
+typedef bool ledger_visitor(void *context, const struct ledger_row *row);
+enum ledger_status ledger_visit(struct ledger *ledger, int64_t from, int64_t until,
+                                const char *direction, const char *service, ledger_visitor *visit,
+                                void *context);
+
+struct ledger_coverage_row {
+    int64_t interval_start;
+    struct coverage coverage;
+};
+typedef bool ledger_coverage_visitor(void *context, const struct ledger_coverage_row *row);
+enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, int64_t until,
+                                         ledger_coverage_visitor *visit, void *context);
+
+/* Largest number of devices on one day of the range [from_day, until_day), per direction (service
+ * NULL), per service (direction NULL), or per pair. 0 when nothing is known. */
+enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32_t until_day,
+                                  const char *direction, const char *service, uint32_t *devices);
+
+/* First and last interval recorded. LEDGER_EMPTY without any. */
+enum ledger_status ledger_span(struct ledger *ledger, int64_t *first, int64_t *last);
+
+/* Every (direction code, service id) pair that has activity. */
+typedef bool ledger_pair_visitor(void *context, const char *direction, const char *service);
+enum ledger_status ledger_visit_pairs(struct ledger *ledger, ledger_pair_visitor *visit,
+                                      void *context);
+
+/* The factor sets used in the range, as "vintage" and digest. */
+typedef bool ledger_factor_set_visitor(void *context, const char *vintage, uint64_t digest);
+enum ledger_status ledger_visit_factor_sets(struct ledger *ledger, int64_t from, int64_t until,
+                                            ledger_factor_set_visitor *visit, void *context);
+
+/* Small facts about the daemon, for `iagmeter status`. */
+enum ledger_status ledger_set_fact(struct ledger *ledger, const char *name, const char *value);
+enum ledger_status ledger_fact(struct ledger *ledger, const char *name, char *value, size_t size);
+typedef bool ledger_fact_visitor(void *context, const char *name, const char *value);
+enum ledger_status ledger_visit_facts(struct ledger *ledger, ledger_fact_visitor *visit,
+                                      void *context);
+
+#endif

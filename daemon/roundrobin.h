@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_ROUNDROBIN_H
+#define IAGMETER_ROUNDROBIN_H
+
+#include "daemon/ledger.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Round-robin databases: a view of the ledger for graphs, one file per direction and service,
+ * STATE_DIRECTORY/rrd/DIRECTION/SERVICE.rrd, and rrd/coverage.rrd. Created when first needed.
+ *
+ * Data sources are ABSOLUTE with a heartbeat of ten years, and a zero is written at the start of
+ * every interval that follows a silence: then totals are exact at every resolution. Files are
+ * rebuilt, not repaired: whatever goes wrong here is only ever logged and counted. */
+
+struct roundrobin;
+
+/* YEARS of hourly rows are kept. NULL when memory is exhausted. */
+struct roundrobin *roundrobin_new(const char *state_directory, unsigned years);
+void roundrobin_free(struct roundrobin *roundrobin);
+
+/* Brings every file up to date with the ledger, up to UNTIL (the end of the last finished
+ * interval): appends what is missing, and rebuilds a file that is missing, damaged, or that holds
+ * something newer than the ledger's addition. Returns the number of files that failed; the reason
+ * of the first is in roundrobin_error(). */
+unsigned roundrobin_catch_up(struct roundrobin *roundrobin, struct ledger *ledger, int64_t until);
+
+/* Call after each commit of [interval_start, +60): appends that interval's rows, read back from the
+ * ledger. Intervals already passed by a file mark it for rebuilding at the next call. */
+unsigned roundrobin_update(struct roundrobin *roundrobin, struct ledger *ledger,
+                           int64_t interval_start);
+
+/* Recreates every file from the ledger: beside the old one, then renamed over it. */
+unsigned roundrobin_rebuild(struct roundrobin *roundrobin, struct ledger *ledger, int64_t until,
+                            unsigned *files);
+
+const char *roundrobin_error(const struct roundrobin *roundrobin);
+
+/* Sum of one data source over [from, until), multiples of 3600 when further back than the minute
+ * rows. DIRECTION NULL reads coverage. Returns false with roundrobin_error() set. */
+bool roundrobin_total(struct roundrobin *roundrobin, const char *direction, const char *service,
+                      const char *data_source, int64_t from, int64_t until, double *total);
+
+#endif
