@@ -12,6 +12,8 @@
 
 struct factors;
 
+#define ZONE_ID_SIZE 24 /* "FRA", "FRA-ECOLOGITS", with the NUL */
+
 /* Where a figure comes from; printed in reports. */
 struct provenance {
     char unit[40];
@@ -41,7 +43,8 @@ struct method_a {
     double server_adpe_kgsb;
     double gpu_gwp_kgco2e; /* embodied, one GPU */
     double gpu_adpe_kgsb;
-    struct provenance provenance;
+    struct provenance provenance; /* of everything but the embodied figures */
+    struct provenance embodied_provenance;
 };
 
 /* A model's size as a provider publishes it, or the range it is believed to lie in. */
@@ -58,28 +61,32 @@ struct model_factors {
 /* A data centre operator: where it computes and how it cools. */
 struct provider_factors {
     char id[40];
-    char zone[8];               /* electricity zone */
+    char zone[ZONE_ID_SIZE];    /* electricity zone */
     struct range pue;           /* power usage effectiveness, >= 1 */
     struct range wue_l_per_kwh; /* on-site water per kWh of IT energy */
     struct provenance provenance;
 };
 
-/* An electricity mix. */
+/* An electricity mix. Its three figures come from three sources. */
 struct zone_factors {
-    char id[8]; /* ISO 3166-1 alpha-3, or WOR */
+    char id[ZONE_ID_SIZE]; /* ISO 3166-1 alpha-3, or WOR; with a suffix, a sensitivity case of it */
     double gwp_kgco2e_per_kwh;
     double adpe_kgsb_per_kwh;
-    double ewif_l_per_kwh; /* water consumed off site per kWh */
-    struct provenance provenance;
+    double ewif_l_per_kwh;        /* water consumed off site per kWh */
+    struct provenance provenance; /* of the greenhouse gases */
+    struct provenance adpe_provenance;
+    struct provenance ewif_provenance;
 };
 
-/* Reads the directory of one vintage. Returns NULL after diagnostics. */
+/* Reads vintage.conf, method.conf, zones.conf, models.conf and providers.conf of one vintage's
+ * DIRECTORY. Whatever is wrong with them is recorded, not the first error only. Returns NULL after
+ * diagnostics. Freed with factors_free(). */
 struct factors *factors_load(const char *directory, struct diagnostics *diagnostics);
 void factors_free(struct factors *factors);
 
 const char *factors_vintage(const struct factors *factors);
 const struct method_a *factors_method_a(const struct factors *factors);
-/* NULL when there is none. */
+/* NULL when there is none. What they return lives as long as FACTORS. */
 const struct model_factors *factors_model(const struct factors *factors, const char *provider,
                                           const char *name);
 const struct provider_factors *factors_provider(const struct factors *factors, const char *id);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/calendar.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* Expected bounds were computed with Python's zoneinfo. */
+static const struct {
+    const char *zone;
+    const char *month;
+    int64_t start;
+    int64_t length_s;
+} months[] = {
+    {"UTC", "2026-10", 1790812800, 31 * 86400},
+    {"UTC", "1960-02", -312940800, 29 * 86400},
+    {"Europe/Paris", "2026-10", 1790805600, 31 * 86400 + 3600},
+    {"Europe/Paris", "2026-03", 1772319600, 31 * 86400 - 3600},
+    {"Europe/Paris", "2024-02", 1706742000, 29 * 86400},
+    /* Clocks go from 00:00 to 01:00 on the 1st: the month starts at 01:00. */
+    {"America/Asuncion", "2017-10", 1506830400, 1509505200 - 1506830400},
+    /* Clocks go from 01:00 back to 00:00 on the 1st: the first of the two midnights counts. */
+    {"America/Havana", "2015-11", 1446350400, 1448946000 - 1446350400},
+    /* 30 December 2011 does not exist: the date line moved. */
+    {"Pacific/Apia", "2011-12", 1322733600, 30 * 86400},
+};
+
+static void finds_bounds_in_local_time(void **state)
+{
+    struct calendar_month month;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(months) / sizeof(months[0]); i++) {
+        assert_true(calendar_set_zone(months[i].zone));
+        assert_true(calendar_parse_month(months[i].month, &month));
+        assert_int_equal(month.start, months[i].start);
+        assert_int_equal(month.end - month.start, months[i].length_s);
+    }
+}
+
+static void parses_year_and_month(void **state)
+{
+    struct calendar_month month;
+
+    (void)state;
+    assert_true(calendar_set_zone("Europe/Paris"));
+    assert_true(calendar_parse_month("2026-09", &month));
+    assert_int_equal(month.year, 2026);
+    assert_int_equal(month.month, 9);
+}
+
+static void refuses_what_is_not_a_month(void **state)
+{
+    static const char *const texts[] = {"",         "2026",     "2026-13", "2026-00",  "2026-1",
+                                        "2026/10",  "2026-1x",  "+026-10", "2026-100", "202-010",
+                                        " 2026-10", "2026-10 ", "20a6-10", "2026--1"};
+    struct calendar_month month;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_false(calendar_parse_month(texts[i], &month));
+}
+
+/* Months partition time: none overlaps and nothing falls between, whatever clocks do. */
+static void months_follow_each_other(void **state)
+{
+    static const char *const zones[] = {"UTC",          "Europe/Paris",      "America/Asuncion",
+                                        "Pacific/Apia", "America/St_Johns",  "America/Havana",
+                                        "Africa/Cairo", "America/Sao_Paulo", "Asia/Kathmandu"};
+    struct calendar_month month, next;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+        assert_true(calendar_set_zone(zones[i]));
+        assert_true(calendar_parse_month("1995-01", &month));
+        for (int count = 0; count < 12 * 40; count++, month = next) {
+            next = calendar_shift(month, 1);
+            assert_int_equal(next.start, month.end);
+            assert_in_range(month.end - month.start, 28 * 86400 - 7200, 31 * 86400 + 7200);
+        }
+    }
+}
+
+static void shifts_across_years(void **state)
+{
+    struct calendar_month month, other;
+
+    (void)state;
+    assert_true(calendar_set_zone("Europe/Paris"));
+    assert_true(calendar_parse_month("2026-01", &month));
+    other = calendar_shift(month, -1);
+    assert_int_equal(other.year, 2025);
+    assert_int_equal(other.month, 12);
+    assert_int_equal(other.end, month.start);
+    other = calendar_shift(month, 23);
+    assert_int_equal(other.year, 2027);
+    assert_int_equal(other.month, 12);
+    other = calendar_shift(month, 0);
+    assert_memory_equal(&other, &month, sizeof(month));
+}
+
+static void refuses_unknown_zones(void **state)
+{
+    static const char *const zones[] = {"",
+                                        "Europe/Nowhere",
+                                        "Europe",   /* a directory */
+                                        "zone.tab", /* a table */
+                                        "tzdata.zi",
+                                        "leapseconds", /* a table without a dot */
+                                        "/etc/localtime",
+                                        "/Europe/Paris",
+                                        "/usr/share/zoneinfo/UTC",
+                                        "../zoneinfo/UTC",
+                                        "Europe/../UTC",
+                                        "UTC\n",
+                                        "CET-1CEST"};
+    struct calendar_month month;
+
+    (void)state;
+    assert_true(calendar_set_zone("Europe/Paris"));
+    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++)
+        assert_false(calendar_set_zone(zones[i]));
+    /* The zone set before is still the one. */
+    assert_true(calendar_parse_month("2026-10", &month));
+    assert_int_equal(month.start, 1790805600);
+}
+
+static void finds_intervals(void **state)
+{
+    (void)state;
+    assert_int_equal(calendar_interval(0), 0);
+    assert_int_equal(calendar_interval(59), 0);
+    assert_int_equal(calendar_interval(60), 60);
+    assert_int_equal(calendar_interval(1790805659), 1790805600);
+    assert_int_equal(calendar_interval(-1), -60);
+    assert_int_equal(calendar_interval(-60), -60);
+    assert_int_equal(calendar_interval(-61), -120);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_bounds_in_local_time),
+        cmocka_unit_test(parses_year_and_month),
+        cmocka_unit_test(refuses_what_is_not_a_month),
+        cmocka_unit_test(months_follow_each_other),
+        cmocka_unit_test(shifts_across_years),
+        cmocka_unit_test(refuses_unknown_zones),
+        cmocka_unit_test(finds_intervals),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

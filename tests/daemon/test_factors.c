@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/factors.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VINTAGE_2026 IAGMETER_SOURCE_ROOT "/conf/factors/2026"
+#define GOLDEN       IAGMETER_SOURCE_ROOT "/../shared/golden/ecologits_main-5be90da_"
+
+/* cmocka compares as float: too coarse for coefficients with 17 digits. */
+#define assert_same(a, b)                                                                          \
+    do {                                                                                           \
+        double left = (a), right = (b);                                                            \
+        if (left != right)                                                                         \
+            fail_msg("%s is %.17g, not %.17g", #a, left, right);                                   \
+    } while (0)
+
+/* ---- The vintage that we ship ---- */
+
+static struct factors *load(const char *directory)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct factors *factors = factors_load(directory, diagnostics);
+
+    diagnostics_print(diagnostics, stderr);
+    assert_int_equal(diagnostics_errors(diagnostics) + diagnostics_warnings(diagnostics), 0);
+    diagnostics_free(diagnostics);
+    assert_non_null(factors);
+    return factors;
+}
+
+static void loads_the_shipped_vintage(void **state)
+{
+    struct factors *factors = load(VINTAGE_2026);
+    const struct model_factors *model = factors_model(factors, "openai", "gpt-3.5-turbo");
+    const struct zone_factors *france = factors_zone(factors, "FRA");
+    const struct zone_factors *edf = factors_zone(factors, "FRA-EDF");
+    const struct provider_factors *hosting = factors_provider(factors, "france-hosting");
+
+    (void)state;
+    assert_string_equal(factors_vintage(factors), "2026");
+    assert_same(factors_method_a(factors)->energy_beta, -0.011205921025579175);
+    assert_int_equal(factors_method_a(factors)->embodied_provenance.grade, 'C');
+    assert_non_null(model);
+    assert_same(model->total_parameters_b.min, 20);
+    assert_same(model->total_parameters_b.max, 70);
+    assert_int_equal(model->provenance.grade, 'E');
+    assert_string_equal(model->provenance.licence, "MPL-2.0 (facts and figures)");
+    /* The headline for France, and what its water depends on (the method page, section 3). */
+    assert_same(france->gwp_kgco2e_per_kwh, 0.0461);
+    assert_non_null(strstr(france->provenance.source, "ADEME Base Empreinte"));
+    assert_non_null(strstr(france->ewif_provenance.source, "WRI"));
+    assert_same(france->ewif_l_per_kwh, 3.6737);
+    assert_same(edf->gwp_kgco2e_per_kwh, france->gwp_kgco2e_per_kwh);
+    assert_same(edf->ewif_l_per_kwh, 0.83);
+    assert_non_null(strstr(edf->ewif_provenance.source, "EDF"));
+    assert_string_equal(edf->ewif_provenance.unit, "L/kWh");
+    assert_int_equal(hosting->provenance.grade, 'E');
+    factors_free(factors);
+}
+
+static void finds_every_provider(void **state)
+{
+    static const char *const ids[] = {"openai",   "anthropic",   "google",         "mistral",
+                                      "cohere",   "huggingface", "microsoft",      "aws",
+                                      "ovhcloud", "scaleway",    "france-hosting", "world-cloud"};
+    struct factors *factors = load(VINTAGE_2026);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        const struct provider_factors *provider = factors_provider(factors, ids[i]);
+
+        assert_non_null(provider);
+        assert_string_equal(provider->id, ids[i]);
+        assert_non_null(factors_zone(factors, provider->zone));
+        assert_true(provider->pue.min >= 1);
+    }
+    factors_free(factors);
+}
+
+static void does_not_find_what_is_not_there(void **state)
+{
+    struct factors *factors = load(VINTAGE_2026);
+    char text[200];
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    assert_null(factors_model(factors, "openai", "gpt-0"));
+    assert_null(factors_model(factors, "nobody", "gpt-4o"));
+    assert_null(factors_model(factors, "", ""));
+    assert_null(factors_model(factors, "openai", text));
+    assert_null(factors_provider(factors, "open"));
+    assert_null(factors_provider(factors, text));
+    assert_null(factors_zone(factors, "XXX"));
+    assert_null(factors_zone(factors, text));
+    factors_free(factors);
+}
+
+/* Splits a line at its tabs, in place. Returns the number of fields. */
+static size_t split(char *line, char *fields[], size_t size)
+{
+    size_t count = 0;
+
+    line[strcspn(line, "\n")] = '\0';
+    for (char *field; count < size && (field = strsep(&line, "\t"));)
+        fields[count++] = field;
+    return count;
+}
+
+static FILE *open_golden(const char *name)
+{
+    char path[PATH_MAX];
+    FILE *stream;
+
+    snprintf(path, sizeof(path), "%s%s", GOLDEN, name);
+    stream = fopen(path, "r");
+    if (!stream) {
+        print_message("skipped: %s is not there\n", path);
+        skip();
+    }
+    return stream;
+}
+
+static double number(const char *text)
+{
+    return text[0] ? strtod(text, NULL) : 0;
+}
+
+static void holds_every_golden_model(void **state)
+{
+    FILE *stream = open_golden("models.tsv");
+    struct factors *factors = load(VINTAGE_2026);
+    char line[1000];
+    char *fields[10];
+    unsigned count = 0;
+
+    (void)state;
+    assert_non_null(fgets(line, sizeof(line), stream));
+    while (fgets(line, sizeof(line), stream)) {
+        const struct model_factors *model;
+
+        assert_int_equal(split(line, fields, 10), 10);
+        model = factors_model(factors, fields[0], fields[1]);
+        assert_non_null(model);
+        assert_same(model->total_parameters_b.min, number(fields[3]));
+        assert_same(model->total_parameters_b.max, number(fields[4]));
+        assert_same(model->active_parameters_b.min, number(fields[5]));
+        assert_same(model->active_parameters_b.max, number(fields[6]));
+        assert_same(model->tokens_per_second, number(fields[7]));
+        assert_same(model->time_to_first_token_s, number(fields[8]));
+        assert_int_equal(model->provenance.grade, strstr(fields[9], "not-released") ? 'E'
+                                                  : fields[9][0]                    ? 'C'
+                                                                                    : 'B');
+        count++;
+    }
+    assert_int_equal(count, 368);
+    fclose(stream);
+    factors_free(factors);
+}
+
+static void holds_every_golden_zone(void **state)
+{
+    FILE *stream = open_golden("mixes.tsv");
+    struct factors *factors = load(VINTAGE_2026);
+    char line[1000];
+    char *fields[5];
+    unsigned count = 0;
+
+    (void)state;
+    assert_non_null(fgets(line, sizeof(line), stream));
+    while (fgets(line, sizeof(line), stream)) {
+        const struct zone_factors *zone;
+        char id[ZONE_ID_SIZE];
+
+        assert_int_equal(split(line, fields, 5), 5);
+        snprintf(id, sizeof(id), "%s-ECOLOGITS", fields[0]);
+        zone = factors_zone(factors, id);
+        if (!zone)
+            zone = factors_zone(factors, fields[0]);
+        assert_non_null(zone);
+        assert_same(zone->gwp_kgco2e_per_kwh, number(fields[1]));
+        assert_same(zone->adpe_kgsb_per_kwh, number(fields[2]));
+        assert_same(zone->ewif_l_per_kwh, number(fields[4]));
+        count++;
+    }
+    assert_int_equal(count, 50);
+    fclose(stream);
+    factors_free(factors);
+}
+
+/* ---- Bad files: a good vintage with one thing replaced ---- */
+
+#define PROVENANCE                                                                                 \
+    " = { unit = \"u\"; year = \"2026\"; scope = \"s\"; source = \"o\"; licence = \"l\"; "         \
+    "grade = \"B\"; };\n"
+
+static const struct {
+    const char *name;
+    const char *text;
+} good[] = {
+    {"vintage.conf", "vintage = \"test\";\n"
+                     "description = \"for tests\";\n"
+                     "date = \"2026-01-01\";\n"},
+    {"method.conf", "method_a = {\n"
+                    "energy_alpha_wh = 1.0;\n"
+                    "energy_beta = -0.5;\n"
+                    "energy_gamma_wh = 1.0;\n"
+                    "latency_alpha_s = 1.0;\n"
+                    "latency_beta_s = 1.0;\n"
+                    "latency_gamma_s = 1.0;\n"
+                    "batch_size = 8;\n"
+                    "quantization_bits = 16;\n"
+                    "memory_overhead = 1.2;\n"
+                    "gpu_memory_gb = 80;\n"
+                    "server_gpus = 8;\n"
+                    "server_power_kw = 1.2;\n"
+                    "hardware_lifetime_s = 1000;\n"
+                    "server_gwp_kgco2e = 1;\n"
+                    "server_adpe_kgsb = 1;\n"
+                    "gpu_gwp_kgco2e = 1;\n"
+                    "gpu_adpe_kgsb = 1;\n"
+                    "provenance" PROVENANCE "embodied_provenance" PROVENANCE "};\n"},
+    {"models.conf", "provenance" PROVENANCE "models = (\n"
+                    "{ provider = \"p\"; name = \"a/b\"; total_parameters_b = [7, 70];\n"
+                    "  active_parameters_b = 7;\n"
+                    "  tokens_per_second = 10; },\n"
+                    "{ provider = \"p\"; name = \"c\"; total_parameters_b = 8.5;\n"
+                    "  active_parameters_b = 8.5;\n"
+                    "  provenance = { grade = \"E\"; }; }\n"
+                    ");\n"},
+    {"zones.conf",
+     "provenance" PROVENANCE "adpe_provenance" PROVENANCE "ewif_provenance" PROVENANCE "zones = (\n"
+     "{ id = \"FRA\"; gwp_kgco2e_per_kwh = 0.05;\n"
+     "  adpe_kgsb_per_kwh = 5e-8;\n"
+     "  ewif_l_per_kwh = 3.5; },\n"
+     "{ id = \"WOR\"; gwp_kgco2e_per_kwh = 0.5;\n"
+     "  adpe_kgsb_per_kwh = 5e-8; ewif_l_per_kwh = 4; }\n"
+     ");\n"},
+    {"providers.conf", "provenance" PROVENANCE "providers = (\n"
+                       "{ id = \"x\"; zone = \"FRA\";\n"
+                       "  pue = [1.1, 1.2];\n"
+                       "  wue_l_per_kwh = 0.5; },\n"
+                       "{ id = \"y\";\n"
+                       "  zone = \"WOR\";\n"
+                       "  pue = 1.5; wue_l_per_kwh = 0.5;\n"
+                       "  provenance = { scope = \"y's own\"; }; }\n"
+                       ");\n"},
+};
+
+#define FILES (sizeof(good) / sizeof(good[0]))
+
+/* TEXT null: the file is not written. */
+static void write_file(const char *directory, const char *name, const char *text, size_t length)
+{
+    char path[PATH_MAX];
+    FILE *stream;
+
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    unlink(path);
+    if (!text)
+        return;
+    stream = fopen(path, "w");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(text, 1, length, stream), length);
+    assert_int_equal(fclose(stream), 0);
+}
+
+static void write_good(const char *directory)
+{
+    for (size_t i = 0; i < FILES; i++)
+        write_file(directory, good[i].name, good[i].text, strlen(good[i].text));
+}
+
+static int make_directory(void **state)
+{
+    char template[] = "/tmp/iagmeter-factors-XXXXXX";
+
+    if (!mkdtemp(template))
+        return -1;
+    *state = strdup(template);
+    return *state ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+    for (size_t i = 0; i < FILES; i++)
+        write_file(*state, good[i].name, NULL, 0);
+    rmdir(*state);
+    free(*state);
+    return 0;
+}
+
+static void loads_a_good_vintage(void **state)
+{
+    struct factors *factors;
+
+    write_good(*state);
+    factors = load(*state);
+    assert_string_equal(factors_vintage(factors), "test");
+    assert_same(factors_method_a(factors)->energy_beta, -0.5);
+    assert_same(factors_model(factors, "p", "a/b")->total_parameters_b.max, 70);
+    assert_same(factors_model(factors, "p", "a/b")->tokens_per_second, 10);
+    assert_same(factors_model(factors, "p", "c")->tokens_per_second, 0);
+    assert_int_equal(factors_model(factors, "p", "a/b")->provenance.grade, 'B');
+    assert_int_equal(factors_model(factors, "p", "c")->provenance.grade, 'E');
+    assert_string_equal(factors_model(factors, "p", "c")->provenance.source, "o");
+    assert_same(factors_provider(factors, "x")->pue.max, 1.2);
+    assert_string_equal(factors_provider(factors, "x")->provenance.scope, "s");
+    assert_string_equal(factors_provider(factors, "y")->provenance.scope, "y's own");
+    assert_same(factors_zone(factors, "FRA")->ewif_l_per_kwh, 3.5);
+    factors_free(factors);
+}
+
+/* An id fills its buffer to the last byte; a longer one, cut to the same bytes, is another. */
+static void tells_long_ids_apart(void **state)
+{
+    char id[sizeof(((struct provider_factors *)NULL)->id)];
+    struct factors *factors;
+    char longer[sizeof(id) + 1];
+    char text[1000];
+
+    memset(id, 'i', sizeof(id));
+    id[sizeof(id) - 1] = '\0';
+    snprintf(longer, sizeof(longer), "%si", id);
+    snprintf(text, sizeof(text),
+             "provenance" PROVENANCE
+             "providers = ( { id = \"%s\"; zone = \"WOR\"; pue = 1; wue_l_per_kwh = 0; } );\n",
+             id);
+    write_good(*state);
+    write_file(*state, "providers.conf", text, strlen(text));
+    factors = load(*state);
+    assert_non_null(factors_provider(factors, id));
+    assert_null(factors_provider(factors, longer));
+    factors_free(factors);
+}
+
+/* In FILE, the first FROM becomes TO (FROM null: the file is absent). MESSAGE is the whole of the
+ * first complaint, after the directory. */
+static const struct {
+    const char *file;
+    const char *from;
+    const char *to;
+    const char *message;
+} bad[] = {
+    /* Provenance */
+    {"zones.conf", " unit = \"u\";", "", "zones.conf:1: missing key \"unit\""},
+    {"zones.conf", " year = \"2026\";", "", "zones.conf:1: missing key \"year\""},
+    {"zones.conf", " scope = \"s\";", "", "zones.conf:1: missing key \"scope\""},
+    {"models.conf", " source = \"o\";", "", "models.conf:1: missing key \"source\""},
+    {"models.conf", " licence = \"l\";", "", "models.conf:1: missing key \"licence\""},
+    {"providers.conf", " grade = \"B\";", "", "providers.conf:1: missing key \"grade\""},
+    {"method.conf", " source = \"o\";", "", "method.conf:19: missing key \"source\""},
+    {"providers.conf", "licence = \"l\"", "licence = \"\"", "providers.conf:1: licence is empty"},
+    {"providers.conf", "grade = \"B\"", "grade = \"F\"",
+     "providers.conf:1: grade must be one of: A, B, C, D, E"},
+    {"providers.conf", "scope = \"y's own\"", "scope = \"\"", "providers.conf:9: scope is empty"},
+    {"models.conf", "grade = \"E\"", "note = \"E\"", "models.conf:8: unknown key \"note\""},
+    {"zones.conf", "adpe_provenance", "odd_provenance",
+     "zones.conf:2: unknown key \"odd_provenance\""},
+    {"method.conf", "embodied_provenance", "# ",
+     "method.conf:1: missing key "
+     "\"embodied_provenance\""},
+    /* PUE */
+    {"providers.conf", "  pue = [1.1, 1.2];\n", "\n",
+     "providers.conf:3: provider \"x\": missing key \"pue\": the data centre's PUE has no "
+     "default"},
+    {"providers.conf", "  pue = 1.5;", "",
+     "providers.conf:6: provider \"y\": missing key \"pue\": the data centre's PUE has no "
+     "default"},
+    {"providers.conf", "[1.1, 1.2]", "[0.99, 1.2]",
+     "providers.conf:4: pue is 0.99, outside 1 to 10"},
+    {"providers.conf", "pue = 1.5", "pue = 150", "providers.conf:8: pue is 150, outside 1 to 10"},
+    {"providers.conf", "[1.1, 1.2]", "[1.2, 1.1]",
+     "providers.conf:4: pue must be in ascending order"},
+    {"providers.conf", "[1.1, 1.2]", "[1.1, 1.2, 1.3]",
+     "providers.conf:4: pue must hold 2 numbers"},
+    /* Numbers that are none */
+    {"zones.conf", "= 0.05;", "= -0.05;",
+     "zones.conf:5: gwp_kgco2e_per_kwh is -0.05, outside 0 to 1e+12"},
+    {"zones.conf", "= 5e-8;", "= -5e-8;",
+     "zones.conf:6: adpe_kgsb_per_kwh is -5e-08, outside 0 to 1e+12"},
+    {"zones.conf", "= 3.5;", "= 1e999;", "zones.conf:7: ewif_l_per_kwh must be finite"},
+    {"zones.conf", "= 3.5;", "= nan;", "zones.conf:7: syntax error"},
+    {"zones.conf", "= 3.5;", "= \"3.5\";", "zones.conf:7: ewif_l_per_kwh must be a number"},
+    {"providers.conf", "= 0.5; },", "= -0.5; },",
+     "providers.conf:5: wue_l_per_kwh is -0.5, outside 0 to 1e+12"},
+    {"models.conf", "[7, 70]", "[-7, 70]",
+     "models.conf:3: total_parameters_b is -7, outside 2.225073859e-308 to 1e+12"},
+    {"models.conf", "active_parameters_b = 7;", "active_parameters_b = 0;",
+     "models.conf:4: active_parameters_b is 0, outside 2.225073859e-308 to 1e+12"},
+    {"models.conf", "= 10;", "= -10;",
+     "models.conf:5: tokens_per_second is -10, outside 0 to 1e+12"},
+    {"models.conf", "active_parameters_b = 7;", "active_parameters_b = 7.5;",
+     "models.conf:3: model \"p/a/b\": more active parameters than it has in total"},
+    {"method.conf", "batch_size = 8", "batch_size = 0",
+     "method.conf:8: batch_size is 0, outside 1 to 1e+12"},
+    {"method.conf", "hardware_lifetime_s = 1000", "hardware_lifetime_s = 0",
+     "method.conf:14: hardware_lifetime_s is 0, outside 1 to 1e+12"},
+    {"method.conf", "latency_alpha_s = 1.0", "latency_alpha_s = -1.0",
+     "method.conf:5: latency_alpha_s is -1, outside 0 to 1e+12"},
+    /* Keys */
+    {"zones.conf", "  ewif_l_per_kwh = 3.5;", "", "zones.conf:5: missing key \"ewif_l_per_kwh\""},
+    {"models.conf", "tokens_per_second", "tps", "models.conf:5: unknown key \"tps\""},
+    {"providers.conf", "wue_l_per_kwh = 0.5; },", "wue = 0.5; },",
+     "providers.conf:5: unknown key \"wue\""},
+    {"method.conf", "server_gpus = 8", "server_gpu = 8",
+     "method.conf:12: unknown key \"server_gpu\""},
+    {"vintage.conf", "date", "day", "vintage.conf:3: unknown key \"day\""},
+    {"vintage.conf", "\"test\"", "\"\"", "vintage.conf:1: vintage is empty"},
+    {"models.conf", "models =", "model =", "models.conf:2: unknown key \"model\""},
+    {"zones.conf", "zones =", "zones = 1; other =",
+     "zones.conf:4: zones must be a list ( ... ) or an array [ ... ]"},
+    /* Identities */
+    {"zones.conf", "\"WOR\"", "\"FRA\"", "zones.conf:8: zone \"FRA\": duplicate"},
+    {"providers.conf", "\"y\"", "\"x\"", "providers.conf:6: provider \"x\": duplicate"},
+    {"models.conf", "\"c\"", "\"a/b\"", "models.conf:6: model \"p/a/b\": duplicate"},
+    {"models.conf", "\"p\"", "\"p/a\"",
+     "models.conf:3: model \"p/a/a/b\": the provider must not hold a '/'"},
+    {"models.conf", "\"c\"", "\"\"", "models.conf:6: name is empty"},
+    {"zones.conf", "\"WOR\"", "\"\"", "zones.conf:8: id is empty"},
+    {"providers.conf", "\"WOR\"", "\"WXR\"",
+     "providers.conf:7: provider \"y\": unknown zone \"WXR\""},
+    {"providers.conf", "providers = (\n", "providers = ( 5,\n",
+     "providers.conf:2: an entry must be a group { ... }"},
+    /* Files */
+    {"vintage.conf", NULL, NULL, "vintage.conf: cannot read: No such file or directory"},
+    {"method.conf", NULL, NULL, "method.conf: cannot read: No such file or directory"},
+    {"models.conf", NULL, NULL, "models.conf: cannot read: No such file or directory"},
+    {"zones.conf", NULL, NULL, "zones.conf: cannot read: No such file or directory"},
+    {"providers.conf", NULL, NULL, "providers.conf: cannot read: No such file or directory"},
+};
+
+static void write_bad(const char *directory, size_t number_of_case)
+{
+    char text[4000];
+    size_t i = 0;
+    const char *place;
+
+    while (strcmp(good[i].name, bad[number_of_case].file) != 0)
+        i++;
+    if (!bad[number_of_case].from) {
+        write_file(directory, good[i].name, NULL, 0);
+        return;
+    }
+    place = strstr(good[i].text, bad[number_of_case].from);
+    assert_non_null(place);
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)(place - good[i].text), good[i].text,
+             bad[number_of_case].to, place + strlen(bad[number_of_case].from));
+    write_file(directory, good[i].name, text, strlen(text));
+}
+
+static void refuses_bad_files_by_line(void **state)
+{
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct diagnostics *diagnostics = diagnostics_new();
+        char expected[PATH_MAX];
+
+        write_good(*state);
+        write_bad(*state, i);
+        snprintf(expected, sizeof(expected), "%s/%s", (const char *)*state, bad[i].message);
+        assert_null(factors_load(*state, diagnostics));
+        assert_non_null(diagnostics_text(diagnostics, 0));
+        assert_string_equal(diagnostics_text(diagnostics, 0), expected);
+        diagnostics_free(diagnostics);
+    }
+}
+
+/* One run shows every error, and none that only follows from another. */
+static void reports_all_errors_at_once(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    for (size_t i = 0; i < FILES; i++)
+        write_file(*state, good[i].name, NULL, 0);
+    write_file(*state, "providers.conf", good[4].text, strlen(good[4].text));
+    assert_null(factors_load(*state, diagnostics));
+    assert_int_equal(diagnostics_errors(diagnostics), 4); /* not two unknown zones besides */
+    diagnostics_free(diagnostics);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loads_the_shipped_vintage),
+        cmocka_unit_test(finds_every_provider),
+        cmocka_unit_test(does_not_find_what_is_not_there),
+        cmocka_unit_test(holds_every_golden_model),
+        cmocka_unit_test(holds_every_golden_zone),
+        cmocka_unit_test_setup_teardown(loads_a_good_vintage, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(tells_long_ids_apart, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(refuses_bad_files_by_line, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(reports_all_errors_at_once, make_directory,
+                                        remove_directory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

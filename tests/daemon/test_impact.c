@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/impact.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VINTAGE_2026 IAGMETER_SOURCE_ROOT "/conf/factors/2026"
+#define SUBSETS      IAGMETER_SOURCE_ROOT "/tests/fixtures/golden/ecologits_"
+#define GOLDEN       IAGMETER_SOURCE_ROOT "/../shared/golden/ecologits_main-5be90da_"
+#define TOLERANCE    1e-12
+#define MAX_COLUMNS  64
+#define LINE_SIZE    4000
+
+/* cmocka compares as float, too coarse here. */
+#define assert_close(value, expected, tolerance)                                                   \
+    do {                                                                                           \
+        double got = (value), want = (expected);                                                   \
+        if (!(fabs(got - want) <= (tolerance)*fabs(want)))                                         \
+            fail_msg("%s is %.17g, not %.17g", #value, got, want);                                 \
+    } while (0)
+
+static struct factors *load(void)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct factors *factors = factors_load(VINTAGE_2026, diagnostics);
+
+    diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
+    assert_non_null(factors);
+    return factors;
+}
+
+/* ---- Golden vectors ---- */
+
+/* A table with named columns, one line at a time. */
+struct table {
+    FILE *stream;
+    char header[LINE_SIZE];
+    char line[LINE_SIZE];
+    char *names[MAX_COLUMNS];
+    char *fields[MAX_COLUMNS];
+    size_t columns;
+};
+
+static size_t split(char *line, char *fields[])
+{
+    size_t count = 0;
+
+    line[strcspn(line, "\n")] = '\0';
+    for (char *field; count < MAX_COLUMNS && (field = strsep(&line, "\t"));)
+        fields[count++] = field;
+    return count;
+}
+
+static void table_start(struct table *table, FILE *stream)
+{
+    assert_non_null(stream);
+    table->stream = stream;
+    assert_non_null(fgets(table->header, LINE_SIZE, stream));
+    table->columns = split(table->header, table->names);
+}
+
+static bool table_next(struct table *table)
+{
+    if (!fgets(table->line, LINE_SIZE, table->stream))
+        return false;
+    assert_int_equal(split(table->line, table->fields), table->columns);
+    return true;
+}
+
+static const char *text(const struct table *table, const char *name)
+{
+    for (size_t i = 0; i < table->columns; i++)
+        if (strcmp(table->names[i], name) == 0)
+            return table->fields[i];
+    fail_msg("no column %s", name);
+    return "";
+}
+
+static double number(const struct table *table, const char *name)
+{
+    return strtod(text(table, name), NULL);
+}
+
+/* The largest relative error over a table. */
+struct error {
+    double relative;
+    unsigned rows;
+};
+
+static void compare(struct error *error, const struct table *table, const char *name, double value)
+{
+    double expected = number(table, name);
+    double relative = fabs(value - expected) / fabs(expected);
+
+    if (!(relative <= TOLERANCE))
+        fail_msg("row %u, %s/%s: %s is %.17g, not %.17g", error->rows, text(table, "provider"),
+                 text(table, "model"), name, value, expected);
+    error->relative = fmax(error->relative, relative);
+}
+
+static void compare_end(struct error *error, const struct table *table, const char *end,
+                        const struct method_a_result *result)
+{
+    const struct {
+        const char *name;
+        double value;
+    } columns[] = {
+        {"gpu_count", result->gpu_count},
+        {"latency_s", result->latency_s},
+        {"energy_kwh", result->energy_kwh},
+        {"gwp_usage", result->gwp_use_kgco2e},
+        {"gwp_embodied", result->gwp_embodied_kgco2e},
+        {"adpe_usage", result->adpe_use_kgsb},
+        {"adpe_embodied", result->adpe_embodied_kgsb},
+        {"water_l_li2025", result->water_l},
+    };
+    char name[40];
+
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        snprintf(name, sizeof(name), "%s_%s", columns[i].name, end);
+        compare(error, table, name, columns[i].value);
+    }
+}
+
+/* EcoLogits names libraries, we name operators. */
+static const struct provider_factors *find_provider(const struct factors *factors, const char *name)
+{
+    static const char *const ids[][2] = {
+        {"google_genai", "google"}, {"huggingface_hub", "huggingface"}, {"mistralai", "mistral"}};
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+        if (strcmp(name, ids[i][0]) == 0)
+            return factors_provider(factors, ids[i][1]);
+    return factors_provider(factors, name);
+}
+
+/* Where our headline differs, EcoLogits' own row is kept beside it. */
+static const struct zone_factors *find_zone(const struct factors *factors, const char *name)
+{
+    const struct zone_factors *zone;
+    char id[ZONE_ID_SIZE];
+
+    snprintf(id, sizeof(id), "%s-ECOLOGITS", name);
+    zone = factors_zone(factors, id);
+    return zone ? zone : factors_zone(factors, name);
+}
+
+static struct error check_core(FILE *stream)
+{
+    struct factors *factors = load();
+    struct error error = {0};
+    struct table table;
+
+    table_start(&table, stream);
+    while (table_next(&table)) {
+        const struct model_factors *model =
+            factors_model(factors, text(&table, "provider"), text(&table, "model"));
+        const struct provider_factors *provider = find_provider(factors, text(&table, "provider"));
+        const struct zone_factors *zone = find_zone(factors, text(&table, "zone"));
+        struct method_a_result minimum, maximum;
+
+        assert_true(model && provider && zone);
+        if (strcmp(text(&table, "zone_source"), "provider-default") == 0)
+            assert_string_equal(provider->zone, text(&table, "zone"));
+        impact_method_a(factors_method_a(factors), model, provider, zone, 1,
+                        number(&table, "output_tokens"), number(&table, "request_latency_s"),
+                        &minimum, &maximum);
+        compare_end(&error, &table, "min", &minimum);
+        compare_end(&error, &table, "max", &maximum);
+        error.rows++;
+    }
+    factors_free(factors);
+    return error;
+}
+
+static double unit_function(const struct method_a *method, const struct table *table)
+{
+    const char *name = text(table, "fn");
+    double size_b = number(table, "params_b");
+
+    if (strcmp(name, "model_required_memory") == 0)
+        return impact_model_memory_gb(method, size_b);
+    if (strcmp(name, "gpu_required_count") == 0)
+        return impact_gpu_count(method, size_b);
+    if (strcmp(name, "gpu_energy") == 0)
+        return impact_gpu_energy_kwh(method, size_b, number(table, "tokens"));
+    assert_string_equal(name, "generation_latency");
+    return impact_generation_latency_s(method, size_b, number(table, "tokens"));
+}
+
+static struct error check_units(FILE *stream)
+{
+    struct factors *factors = load();
+    struct method_a method = *factors_method_a(factors);
+    struct error error = {0};
+    struct table table;
+
+    table_start(&table, stream);
+    while (table_next(&table)) {
+        double expected = number(&table, "value");
+        double value;
+
+        if (text(&table, "batch")[0])
+            method.batch_size = number(&table, "batch");
+        value = unit_function(&method, &table);
+        error.relative = fmax(error.relative, fabs(value - expected) / expected);
+        assert_close(value, expected, TOLERANCE);
+        error.rows++;
+    }
+    factors_free(factors);
+    return error;
+}
+
+static void report(const char *name, struct error error, unsigned rows)
+{
+    print_message("%s: %u rows, largest relative error %.2g\n", name, error.rows, error.relative);
+    assert_int_equal(error.rows, rows);
+}
+
+static void reproduces_the_golden_subset(void **state)
+{
+    FILE *core = fopen(SUBSETS "core_subset.tsv", "r");
+    FILE *units = fopen(SUBSETS "units_subset.tsv", "r");
+
+    (void)state;
+    report("core subset", check_core(core), 40);
+    report("units subset", check_units(units), 64);
+    fclose(core);
+    fclose(units);
+}
+
+static void reproduces_all_golden_rows(void **state)
+{
+    FILE *stream;
+
+    (void)state;
+    if (access(GOLDEN "core.tsv.gz", R_OK) != 0) {
+        print_message("skipped: %score.tsv.gz is not there\n", GOLDEN);
+        skip();
+    }
+    stream = popen("gzip -dc '" GOLDEN "core.tsv.gz'", "r");
+    report("core", check_core(stream), 3256);
+    assert_int_equal(pclose(stream), 0);
+    stream = fopen(GOLDEN "units.tsv", "r");
+    report("units", check_units(stream), 308);
+    fclose(stream);
+}
+
+/* ---- A case that can be computed by hand ----
+ *
+ * 1 Wh per token and GPU; 10 or 40 GB of model on GPUs of 10 GB, so 1 or 4 GPUs, in servers of 2;
+ * 10 tokens per second; one server lives 100 s and costs 6 kgCO2e, one GPU 1. 1 000 tokens:
+ *   min 1 kWh, max 4 kWh of machines; 100 s: one lifetime of 1 GPU and half a server, or of 4 and 2
+ */
+
+static const struct method_a simple_method = {.energy_gamma_wh = 1,
+                                              .batch_size = 1,
+                                              .quantization_bits = 8,
+                                              .memory_overhead = 1,
+                                              .gpu_memory_gb = 10,
+                                              .server_gpus = 2,
+                                              .hardware_lifetime_s = 100,
+                                              .server_gwp_kgco2e = 6,
+                                              .gpu_gwp_kgco2e = 1,
+                                              .server_adpe_kgsb = 2,
+                                              .gpu_adpe_kgsb = 1};
+static const struct model_factors simple_model = {
+    .total_parameters_b = {10, 40}, .active_parameters_b = {10, 40}, .tokens_per_second = 10};
+static const struct provider_factors simple_provider = {.pue = {2, 2}, .wue_l_per_kwh = {1, 1}};
+static const struct zone_factors simple_zone = {
+    .gwp_kgco2e_per_kwh = 0.5, .adpe_kgsb_per_kwh = 0.25, .ewif_l_per_kwh = 3};
+static const struct impact_factors simple = {&simple_method, &simple_model, &simple_provider,
+                                             &simple_zone};
+
+static void assert_triple(struct triple value, double low, double central, double high)
+{
+    assert_close(value.low, low, TOLERANCE);
+    assert_close(value.central, central, TOLERANCE);
+    assert_close(value.high, high, TOLERANCE);
+}
+
+static void computes_both_ends(void **state)
+{
+    struct method_a_result minimum, maximum;
+
+    (void)state;
+    impact_method_a(&simple_method, &simple_model, &simple_provider, &simple_zone, 1, 1000,
+                    INFINITY, &minimum, &maximum);
+    assert_close(minimum.energy_kwh, 2, TOLERANCE);
+    assert_close(maximum.energy_kwh, 8, TOLERANCE);
+    assert_close(minimum.gwp_use_kgco2e, 1, TOLERANCE);
+    assert_close(maximum.gwp_embodied_kgco2e, 4 * 1 + 2 * 6, TOLERANCE);
+    assert_close(minimum.adpe_embodied_kgsb, 1 + 0.5 * 2, TOLERANCE);
+    assert_close(maximum.water_l, 4 * (1 + 2 * 3), TOLERANCE);
+}
+
+static void combines_bands_in_logarithms(void **state)
+{
+    const double wide = 2.6651441426902250; /* exp(sqrt(2) * ln 2): a factor 2 twice */
+    struct impact impact =
+        impact_compute(&simple, triple_exact(1), (struct triple){500, 1000, 2000});
+
+    (void)state;
+    assert_triple(impact.energy_kwh, 4 / wide, 4, 4 * wide);
+    assert_triple(impact.gwp_use_kgco2e, 2 / wide, 2, 2 * wide);
+    assert_triple(impact.gwp_embodied_kgco2e, 8 / wide, 8, 8 * wide);
+    assert_triple(impact.adpe_kgsb, 5 / wide, 5, 5 * wide);
+    assert_triple(impact.water_l, 14 / wide, 14, 14 * wide);
+}
+
+/* Exact tokens leave the band of the factors, exact factors that of the tokens, and both none. */
+static void keeps_exact_values_exact(void **state)
+{
+    struct model_factors one_size = simple_model;
+    struct impact_factors exact = simple;
+    struct impact impact;
+
+    (void)state;
+    impact = impact_compute(&simple, triple_exact(1), triple_exact(1000));
+    assert_triple(impact.energy_kwh, 2, 4, 8);
+    one_size.total_parameters_b = one_size.active_parameters_b = (struct range){40, 40};
+    exact.model = &one_size;
+    impact = impact_compute(&exact, triple_exact(1), (struct triple){500, 1000, 3000});
+    assert_triple(impact.energy_kwh, 4, 8, 24);
+    impact = impact_compute(&exact, triple_exact(1), triple_exact(1000));
+    assert_true(impact.energy_kwh.low == 8 && impact.energy_kwh.high == 8);
+    assert_true(impact.water_l.low == impact.water_l.high);
+}
+
+/* Each request waits for its first token; what the client saw bounds the whole. */
+static void counts_waiting_and_cuts_to_what_was_seen(void **state)
+{
+    struct model_factors slow = simple_model;
+    struct method_a_result minimum, maximum;
+    struct impact_factors factors = simple;
+    struct impact impact;
+
+    (void)state;
+    slow.time_to_first_token_s = 2;
+    impact_method_a(&simple_method, &slow, &simple_provider, &simple_zone, 10, 1000, INFINITY,
+                    &minimum, &maximum);
+    assert_close(minimum.latency_s, 120, TOLERANCE);
+    impact_method_a(&simple_method, &slow, &simple_provider, &simple_zone, 10, 1000, 30, &minimum,
+                    &maximum);
+    assert_close(minimum.latency_s, 30, TOLERANCE);
+    assert_close(maximum.latency_s, 30, TOLERANCE);
+    assert_close(minimum.gwp_embodied_kgco2e, 0.3 * 4, TOLERANCE);
+    assert_close(minimum.energy_kwh, 2, TOLERANCE); /* the GPUs' energy goes by tokens */
+    /* No token, but requests: hardware was kept waiting. Its band is that of the requests. */
+    factors.model = &slow;
+    impact = impact_compute(&factors, (struct triple){5, 10, 20}, triple_exact(0));
+    assert_triple(impact.energy_kwh, 0, 0, 0);
+    assert_close(impact.gwp_embodied_kgco2e.central, 0.2 * 8, TOLERANCE);
+    assert_close(impact.gwp_embodied_kgco2e.high, 0.2 * 8 * 2.6651441426902250, TOLERANCE);
+}
+
+static void handles_zeros(void **state)
+{
+    struct provider_factors dry = {.pue = {1, 1}, .wue_l_per_kwh = {0, 2}};
+    struct zone_factors clean = {.gwp_kgco2e_per_kwh = 0};
+    struct impact_factors factors = simple;
+    struct impact impact;
+
+    (void)state;
+    impact = impact_compute(&simple, triple_exact(0), triple_exact(0));
+    assert_triple(impact.energy_kwh, 0, 0, 0);
+    assert_triple(impact.water_l, 0, 0, 0);
+    impact = impact_compute(&simple, triple_exact(0), (struct triple){0, 0, 1000});
+    assert_triple(impact.energy_kwh, 0, 0, 8);
+    impact = impact_compute(&simple, triple_exact(0), (struct triple){0, 1000, 2000});
+    assert_true(impact.energy_kwh.low == 0);
+    assert_close(impact.energy_kwh.central, 4, TOLERANCE);
+    assert_close(impact.energy_kwh.high, 4 * 2.6651441426902250, TOLERANCE);
+    /* Factors that may be 0: half of the maximum, from 0 to the maximum. */
+    factors.provider = &dry;
+    factors.zone = &clean;
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(1000));
+    assert_triple(impact.gwp_use_kgco2e, 0, 0, 0);
+    assert_triple(impact.water_l, 0, 4, 8);
+    factors.model = NULL;
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(1000));
+    assert_triple(impact.energy_kwh, 0, 0, 0);
+    assert_triple(impact.gwp_embodied_kgco2e, 0, 0, 0);
+}
+
+static void assert_ordered(struct triple value)
+{
+    assert_true(isfinite(value.low) && isfinite(value.high));
+    assert_true(value.low >= 0);
+    assert_true(value.low <= value.central);
+    assert_true(value.central <= value.high);
+}
+
+static void assert_all_ordered(const struct impact *impact)
+{
+    assert_ordered(impact->energy_kwh);
+    assert_ordered(impact->gwp_use_kgco2e);
+    assert_ordered(impact->gwp_embodied_kgco2e);
+    assert_ordered(impact->adpe_kgsb);
+    assert_ordered(impact->water_l);
+}
+
+/* Whatever the activity, triples are ordered and finite; and twice the activity is twice the
+ * impact. */
+static void stays_ordered_and_proportional(void **state)
+{
+    static const double levels[] = {0, 1e-9, 1, 17, 250, 1e6, 1e15};
+    const int count = sizeof(levels) / sizeof(levels[0]);
+    struct factors *factors = load();
+    struct service service = {.provider = "anthropic",
+                              .model = "anthropic/claude-3-haiku-20240307"};
+    struct impact_factors resolved;
+
+    (void)state;
+    assert_null(impact_resolve(factors, &service, &resolved));
+    assert_non_null(resolved.model);
+    for (int i = 0; i < count * count * count * count; i++) {
+        int low = i % count, central = i / count % count, high = i / count / count % count;
+        struct triple requests = triple_exact(levels[i / count / count / count]);
+        struct triple tokens = {levels[low], levels[central], levels[high]};
+        struct impact once, twice;
+
+        if (low > central || central > high)
+            continue;
+        once = impact_compute(&resolved, requests, tokens);
+        assert_all_ordered(&once);
+        twice = impact_compute(&resolved, triple_scale(requests, 2), triple_scale(tokens, 2));
+        assert_triple(twice.energy_kwh, 2 * once.energy_kwh.low, 2 * once.energy_kwh.central,
+                      2 * once.energy_kwh.high);
+        assert_triple(twice.water_l, 2 * once.water_l.low, 2 * once.water_l.central,
+                      2 * once.water_l.high);
+    }
+    factors_free(factors);
+}
+
+static void adds_end_to_end(void **state)
+{
+    struct impact a = impact_compute(&simple, triple_exact(1), triple_exact(1000));
+    struct impact sum = impact_add(a, a);
+
+    (void)state;
+    assert_triple(sum.energy_kwh, 4, 8, 16);
+    assert_triple(sum.gwp_use_kgco2e, 2, 4, 8);
+    assert_triple(sum.gwp_embodied_kgco2e, 8, 16, 32);
+    assert_triple(sum.adpe_kgsb, 2 * a.adpe_kgsb.low, 2 * a.adpe_kgsb.central,
+                  2 * a.adpe_kgsb.high);
+    assert_triple(sum.water_l, 14, 28, 56);
+}
+
+/* ---- Resolving ---- */
+
+static void resolves_a_service(void **state)
+{
+    struct factors *factors = load();
+    struct service service = {.provider = "france-hosting",
+                              .model = "huggingface_hub/databricks/dolly-v2-12b"};
+    struct impact_factors resolved;
+
+    (void)state;
+    assert_null(impact_resolve(factors, &service, &resolved));
+    assert_string_equal(resolved.model->provider, "huggingface_hub");
+    assert_string_equal(resolved.model->name, "databricks/dolly-v2-12b");
+    assert_string_equal(resolved.provider->id, "france-hosting");
+    assert_string_equal(resolved.zone->id, "FRA");
+    assert_ptr_equal(resolved.method, factors_method_a(factors));
+    factors_free(factors);
+}
+
+static void a_service_without_model_has_no_estimate(void **state)
+{
+    struct factors *factors = load();
+    struct service service = {.provider = "nobody"};
+    struct impact_factors resolved = simple;
+
+    (void)state;
+    assert_null(impact_resolve(factors, &service, &resolved));
+    assert_null(resolved.model);
+    factors_free(factors);
+}
+
+static void says_what_is_missing(void **state)
+{
+    static const char *const cases[][3] = {
+        {"openai", "gpt-4o", "the model must be written \"provider/name\""},
+        {"openai", "openai/gpt-0", "the model is not in models.conf"},
+        {"openai", "/gpt-4o", "the model is not in models.conf"},
+        {"nobody", "openai/gpt-4o", "the provider is not in providers.conf"},
+        {"", "openai/gpt-4o", "the provider is not in providers.conf"},
+    };
+    struct factors *factors = load();
+    struct impact_factors resolved;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct service service = {.id = ""};
+        const char *missing;
+
+        snprintf(service.provider, sizeof(service.provider), "%s", cases[i][0]);
+        snprintf(service.model, sizeof(service.model), "%s", cases[i][1]);
+        missing = impact_resolve(factors, &service, &resolved);
+        assert_non_null(missing);
+        assert_string_equal(missing, cases[i][2]);
+        assert_null(resolved.model);
+    }
+    factors_free(factors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reproduces_the_golden_subset),
+        cmocka_unit_test(reproduces_all_golden_rows),
+        cmocka_unit_test(computes_both_ends),
+        cmocka_unit_test(combines_bands_in_logarithms),
+        cmocka_unit_test(keeps_exact_values_exact),
+        cmocka_unit_test(counts_waiting_and_cuts_to_what_was_seen),
+        cmocka_unit_test(handles_zeros),
+        cmocka_unit_test(stays_ordered_and_proportional),
+        cmocka_unit_test(adds_end_to_end),
+        cmocka_unit_test(resolves_a_service),
+        cmocka_unit_test(a_service_without_model_has_no_estimate),
+        cmocka_unit_test(says_what_is_missing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
