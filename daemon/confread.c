@@ -9,17 +9,37 @@
 
 #define INCLUDE_PATH_SIZE 4096
 
+/* libconfig gives the name of an included file as @include has it, not where it was found. */
+static const char *locate(const config_t *config, const char *file, char *out, size_t size)
+{
+    const char *main_file = config_setting_source_file(config_root_setting(config));
+    const char *directory = config_get_include_dir(config);
+
+    if (!file || file[0] == '/' || !directory || (main_file && strcmp(file, main_file) == 0))
+        return file;
+    snprintf(out, size, "%s/%s", directory, file);
+    return out;
+}
+
+const char *confread_source_file(const config_setting_t *setting, char *out, size_t size)
+{
+    return locate(setting->config, config_setting_source_file(setting), out, size);
+}
+
 void confread_error(const config_setting_t *setting, struct diagnostics *diagnostics,
                     const char *format, ...)
 {
     char text[400];
+    char file[INCLUDE_PATH_SIZE];
+    unsigned line = config_setting_source_line(setting);
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    diagnostics_error(diagnostics, config_setting_source_file(setting),
-                      config_setting_source_line(setting), "%s", text);
+    /* libconfig gives the whole file, where a key is missing, line 0. */
+    diagnostics_error(diagnostics, confread_source_file(setting, file, sizeof(file)),
+                      line ? line : 1, "%s", text);
 }
 
 static const char *name_of(const config_setting_t *setting)
@@ -274,7 +294,9 @@ bool confread_group(const config_setting_t *group, const struct confread_key *ke
 bool confread_file(config_t *config, const char *path, struct diagnostics *diagnostics)
 {
     char directory[INCLUDE_PATH_SIZE];
+    char included[INCLUDE_PATH_SIZE];
     const char *slash = strrchr(path, '/');
+    const char *file;
     FILE *stream;
 
     config_init(config);
@@ -292,7 +314,8 @@ bool confread_file(config_t *config, const char *path, struct diagnostics *diagn
     fclose(stream);
     if (config_read_file(config, path) == CONFIG_TRUE)
         return true;
-    diagnostics_error(diagnostics, config_error_file(config) ? config_error_file(config) : path,
-                      (unsigned)config_error_line(config), "%s", config_error_text(config));
+    file = locate(config, config_error_file(config), included, sizeof(included));
+    diagnostics_error(diagnostics, file ? file : path, (unsigned)config_error_line(config), "%s",
+                      config_error_text(config));
     return false;
 }

@@ -59,6 +59,11 @@ bool confread_triple(const config_setting_t *setting, struct triple *out,
 void confread_error(const config_setting_t *setting, struct diagnostics *diagnostics,
                     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The file that SETTING was read from, as a path that can be opened; OUT[SIZE] may be used to hold
+ * it.
+ */
+const char *confread_source_file(const config_setting_t *setting, char *out, size_t size);
+
 /* Parses FILE into *config (initialised here; the caller calls config_destroy() in every case).
  * Relative @include directives resolve beside FILE. Returns false after a diagnostic with the line
  * of the syntax error, or the reason why the file cannot be read. */

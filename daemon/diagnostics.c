@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/diagnostics.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A hostile or broken file must not make us print without end. */
 #define MAX_COMPLAINTS 200
-#define COMPLAINT_SIZE 512
+/* A path and a sentence: where the fault is must never be what gets cut off. */
+#define COMPLAINT_SIZE (PATH_MAX + 512)
 
 struct diagnostics {
     char *texts[MAX_COMPLAINTS];

@@ -39,6 +39,7 @@ struct estimator {
     double request_bytes_min;
     double request_record_min;
     double burst_gap_s;
+    double answer_record_min; /* smaller records from the server are acknowledgements */
     double answer_bytes_min;
     double answer_gap_s;
     double answer_s_min;

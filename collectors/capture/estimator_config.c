@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/estimator_config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SOURCE_SIZE 512
+
+struct estimator_draft {
+    struct estimator estimator;
+    char source[SOURCE_SIZE]; /* required, so that nobody adds a number without saying from where */
+};
+
+/* In the order of the enums that they are read into. */
+static const char *const method_names[] = {"none", "M1", "M2", "M3", "M4", "M5", NULL};
+static const char *const grade_names[] = {"-", "A", "B", "C", "D", "E", NULL};
+static const char *const input_names[] = {"prior", "body", NULL};
+
+#define MEMBER(name) offsetof(struct estimator_draft, estimator.name)
+
+/* A largest value is there to catch a wrong unit, not to be reached. */
+static const struct confread_key estimator_keys[] = {
+    {"method", CONFREAD_ENUM, true, 0, 0, MEMBER(method), 0, method_names},
+    {"grade", CONFREAD_ENUM, true, 0, 0, MEMBER(grade), 0, grade_names},
+    {"source", CONFREAD_STRING, true, 0, 0, offsetof(struct estimator_draft, source), SOURCE_SIZE,
+     NULL},
+    {"request_bytes_min", CONFREAD_DOUBLE, true, 0, 1e6, MEMBER(request_bytes_min), 0, NULL},
+    {"request_record_min", CONFREAD_DOUBLE, true, 0, 16384, MEMBER(request_record_min), 0, NULL},
+    {"burst_gap_s", CONFREAD_DOUBLE, true, 0.001, 60, MEMBER(burst_gap_s), 0, NULL},
+    {"answer_record_min", CONFREAD_DOUBLE, true, 0, 16384, MEMBER(answer_record_min), 0, NULL},
+    {"answer_bytes_min", CONFREAD_DOUBLE, true, 0, 1e6, MEMBER(answer_bytes_min), 0, NULL},
+    {"answer_gap_s", CONFREAD_DOUBLE, true, 0.001, 600, MEMBER(answer_gap_s), 0, NULL},
+    {"answer_s_min", CONFREAD_DOUBLE, true, 0, 60, MEMBER(answer_s_min), 0, NULL},
+    {"answer_slots_min", CONFREAD_DOUBLE, true, 0, 120, MEMBER(answer_slots_min), 0, NULL},
+    {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
+    {"overhead_new_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_new_bytes), 0, NULL},
+    {"overhead_reused_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_reused_bytes), 0,
+     NULL},
+    {"record_base_bytes", CONFREAD_TRIPLE, false, 0, 16384, MEMBER(record_base_bytes), 0, NULL},
+    {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
+    {"tokens_per_record", CONFREAD_TRIPLE, false, 0.001, 1e4, MEMBER(tokens_per_record), 0, NULL},
+    {"tokens_per_second", CONFREAD_TRIPLE, false, 0.001, 1e5, MEMBER(tokens_per_second), 0, NULL},
+    {"input", CONFREAD_ENUM, true, 0, 0, MEMBER(input_method), 0, input_names},
+    {"input_prior_tokens", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(input_prior_tokens), 0, NULL},
+    {"input_bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(input_bytes_per_token), 0,
+     NULL},
+    {"input_overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(input_overhead_bytes), 0, NULL},
+};
+
+#define BIT(value) (1U << (value))
+
+/* Which choices use a parameter. These must state it; all others must not, lest somebody tune a
+ * number that does nothing. */
+struct parameter_use {
+    const char *name;
+    unsigned choices;
+};
+
+static const struct parameter_use method_parameters[] = {
+    {"overhead_new_bytes", BIT(METHOD_M1)},
+    {"overhead_reused_bytes", BIT(METHOD_M1)},
+    {"record_base_bytes", BIT(METHOD_M2)},
+    {"bytes_per_token", BIT(METHOD_M1) | BIT(METHOD_M2) | BIT(METHOD_M4)},
+    {"tokens_per_record", BIT(METHOD_M3)},
+    {"tokens_per_second", BIT(METHOD_M5)},
+};
+
+static const struct parameter_use input_parameters[] = {
+    {"input_prior_tokens", BIT(INPUT_PRIOR)},
+    {"input_bytes_per_token", BIT(INPUT_BODY)},
+    {"input_overhead_bytes", BIT(INPUT_BODY)},
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool check_use(const config_setting_t *group, const struct parameter_use *parameters,
+                      size_t count, int choice, const char *choice_name,
+                      struct diagnostics *diagnostics)
+{
+    bool valid = true;
+
+    for (size_t i = 0; i < count; i++) {
+        const config_setting_t *setting = config_setting_get_member(group, parameters[i].name);
+        bool used = (parameters[i].choices & BIT(choice)) != 0;
+
+        if (used && !setting) {
+            confread_error(group, diagnostics, "missing key \"%s\", which %s uses",
+                           parameters[i].name, choice_name);
+            valid = false;
+        } else if (!used && setting) {
+            confread_error(setting, diagnostics, "%s is not used by %s", parameters[i].name,
+                           choice_name);
+            valid = false;
+        }
+    }
+    return valid;
+}
+
+/* A grade says how well a token estimate is founded: there is one exactly when tokens are
+ * estimated. */
+static bool check_grade(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    bool estimates = estimator->method != METHOD_NONE;
+
+    if (estimates == (estimator->grade != GRADE_NONE))
+        return true;
+    confread_error(config_setting_get_member(group, "grade"), diagnostics,
+                   estimates ? "grade must be A to E"
+                             : "grade must be \"-\" for method none, which estimates no tokens");
+    return false;
+}
+
+static bool read_estimator(const config_setting_t *group, struct estimator *out,
+                           struct diagnostics *diagnostics)
+{
+    struct estimator_draft draft = {0};
+    const char *name = config_setting_name(group);
+    bool valid;
+
+    if (strlen(name) >= sizeof(draft.estimator.name)) {
+        confread_error(group, diagnostics, "name of estimator is longer than %d characters",
+                       ESTIMATOR_NAME_SIZE - 1);
+        return false;
+    }
+    snprintf(draft.estimator.name, sizeof(draft.estimator.name), "%s", name);
+    if (!confread_group(group, estimator_keys, COUNT_OF(estimator_keys), &draft, diagnostics))
+        return false;
+    valid = check_use(group, method_parameters, COUNT_OF(method_parameters), draft.estimator.method,
+                      method_names[draft.estimator.method], diagnostics);
+    valid &=
+        check_use(group, input_parameters, COUNT_OF(input_parameters), draft.estimator.input_method,
+                  input_names[draft.estimator.input_method], diagnostics);
+    valid &= check_grade(group, &draft.estimator, diagnostics);
+    if (strspn(draft.source, " \t\r\n") == strlen(draft.source)) {
+        confread_error(config_setting_get_member(group, "source"), diagnostics,
+                       "source must say where the numbers come from");
+        valid = false;
+    }
+    *out = draft.estimator;
+    return valid;
+}
+
+bool estimator_config_read(const config_setting_t *group, struct estimator_set *set,
+                           struct diagnostics *diagnostics)
+{
+    bool valid = true;
+
+    set->count = 0;
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+
+        if (set->count == MAX_ESTIMATORS) {
+            confread_error(setting, diagnostics, "more than %d estimators", MAX_ESTIMATORS);
+            return false;
+        }
+        if (read_estimator(setting, &set->items[set->count], diagnostics))
+            set->count++;
+        else
+            valid = false;
+    }
+    return valid;
+}
+
+const struct estimator *estimator_config_find(const struct estimator_set *set, const char *name)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->items[i].name, name) == 0)
+            return &set->items[i];
+    return NULL;
+}

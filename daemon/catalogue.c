@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collectors/capture/estimator_config.h"
+#include "daemon/confread.h"
+
+#define MAX_NAME      253 /* RFC 1035, 2.3.4, without the trailing dot */
+#define MAX_LABEL     63
+#define MAX_WILDCARDS 256 /* tried one after the other: a bound on the cost of a hostile name */
+#define MAX_PATTERNS  65536
+
+enum pattern_kind { KIND_EXACT, KIND_SUFFIX, KIND_WILDCARD, KIND_ECH };
+
+struct pattern {
+    char *text; /* lower case, with the leading dot of a suffix */
+    uint64_t hash;
+    uint16_t length;
+    uint16_t number;
+    uint8_t kind;
+    uint8_t role;
+};
+
+struct catalogue {
+    struct service *services;
+    uint16_t count;
+    struct pattern *patterns; /* in the order they were added */
+    uint32_t pattern_count;
+    uint32_t pattern_capacity;
+    uint32_t *slots; /* open addressing; index of a pattern plus one, 0 when free */
+    uint32_t slot_count;
+    uint32_t wildcards[MAX_WILDCARDS]; /* indices of patterns, the longest first */
+    unsigned wildcard_count;
+};
+
+/* FNV-1a, fed from the last character to the first, so that one pass over a name yields the hash
+ * of every suffix on the way. Collisions cannot be provoked from outside: the table holds what the
+ * configuration says, and a name only reads it. */
+#define HASH_START 0xcbf29ce484222325ULL
+
+static uint64_t hash_step(uint64_t hash, char character)
+{
+    return (hash ^ (unsigned char)character) * 0x100000001b3ULL;
+}
+
+static uint64_t hash_name(const char *name, size_t length)
+{
+    uint64_t hash = HASH_START;
+
+    while (length > 0)
+        hash = hash_step(hash, name[--length]);
+    return hash;
+}
+
+struct catalogue *catalogue_new(void)
+{
+    return calloc(1, sizeof(struct catalogue));
+}
+
+void catalogue_free(struct catalogue *catalogue)
+{
+    if (!catalogue)
+        return;
+    for (uint32_t i = 0; i < catalogue->pattern_count; i++)
+        free(catalogue->patterns[i].text);
+    free(catalogue->patterns);
+    free(catalogue->slots);
+    free(catalogue->services);
+    free(catalogue);
+}
+
+bool catalogue_set_service(struct catalogue *catalogue, uint16_t number,
+                           const struct service *service)
+{
+    if (number >= MAX_SERVICES)
+        return false;
+    if (number >= catalogue->count) {
+        size_t count = (size_t)number + 1;
+        struct service *grown = realloc(catalogue->services, count * sizeof(*grown));
+
+        if (!grown)
+            return false;
+        memset(grown + catalogue->count, 0, (count - catalogue->count) * sizeof(*grown));
+        catalogue->services = grown;
+        catalogue->count = (uint16_t)count;
+    }
+    catalogue->services[number] = *service;
+    return true;
+}
+
+static bool is_host_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+/* Writes NAME in lower case, without a trailing dot, to OUT[MAX_NAME + 1]. Returns NULL, or why it
+ * is no host name. */
+static const char *normalise(const char *name, size_t length, bool stars, char *out,
+                             size_t *out_length)
+{
+    size_t label = 0;
+
+    if (length > 0 && name[length - 1] == '.')
+        length--;
+    if (length == 0)
+        return "empty host";
+    if (length > MAX_NAME)
+        return "host longer than 253 characters";
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+
+        if (c == '.' && label == 0)
+            return "empty label in host";
+        if (c != '.' && !is_host_character(c) && !(stars && c == '*'))
+            return "invalid character in host";
+        label = c == '.' ? 0 : label + 1;
+        if (label > MAX_LABEL)
+            return "label longer than 63 characters in host";
+        out[i] = c;
+    }
+    out[length] = '\0';
+    *out_length = length;
+    return NULL;
+}
+
+/* The name that a pattern is hashed by. */
+static const char *pattern_name(const struct pattern *pattern)
+{
+    return pattern->text + (pattern->kind == KIND_SUFFIX);
+}
+
+static size_t pattern_name_length(const struct pattern *pattern)
+{
+    return (size_t)pattern->length - (pattern->kind == KIND_SUFFIX);
+}
+
+static const struct pattern *find_pattern(const struct catalogue *catalogue, enum pattern_kind kind,
+                                          const char *name, size_t length, uint64_t hash)
+{
+    uint32_t mask = catalogue->slot_count - 1;
+
+    if (catalogue->slot_count == 0)
+        return NULL;
+    for (uint32_t i = (uint32_t)hash & mask; catalogue->slots[i] != 0; i = (i + 1) & mask) {
+        const struct pattern *pattern = &catalogue->patterns[catalogue->slots[i] - 1];
+
+        if (pattern->hash == hash && pattern->kind == kind &&
+            pattern_name_length(pattern) == length &&
+            memcmp(pattern_name(pattern), name, length) == 0)
+            return pattern;
+    }
+    return NULL;
+}
+
+static void fill_slot(uint32_t *slots, uint32_t slot_count, uint64_t hash, uint32_t index)
+{
+    uint32_t i = (uint32_t)hash & (slot_count - 1);
+
+    while (slots[i] != 0)
+        i = (i + 1) & (slot_count - 1);
+    slots[i] = index + 1;
+}
+
+/* Room for one more pattern; the table stays at most half full, so that probing ends soon. */
+static bool reserve(struct catalogue *catalogue)
+{
+    if (catalogue->pattern_count == catalogue->pattern_capacity) {
+        uint32_t capacity = catalogue->pattern_capacity ? catalogue->pattern_capacity * 2 : 64;
+        struct pattern *grown =
+            realloc(catalogue->patterns, capacity * sizeof(*catalogue->patterns));
+
+        if (!grown)
+            return false;
+        catalogue->patterns = grown;
+        catalogue->pattern_capacity = capacity;
+    }
+    if ((catalogue->pattern_count + 1) * 2 > catalogue->slot_count) {
+        uint32_t slot_count = catalogue->slot_count ? catalogue->slot_count * 2 : 128;
+        uint32_t *slots = calloc(slot_count, sizeof(*slots));
+
+        if (!slots)
+            return false;
+        for (uint32_t i = 0; i < catalogue->pattern_count; i++)
+            fill_slot(slots, slot_count, catalogue->patterns[i].hash, i);
+        free(catalogue->slots);
+        catalogue->slots = slots;
+        catalogue->slot_count = slot_count;
+    }
+    return true;
+}
+
+static const char *add_wildcard(struct catalogue *catalogue, uint32_t index, size_t length)
+{
+    unsigned i = catalogue->wildcard_count;
+
+    if (i == MAX_WILDCARDS)
+        return "too many hosts with '*'";
+    for (; i > 0 && catalogue->patterns[catalogue->wildcards[i - 1]].length < length; i--)
+        catalogue->wildcards[i] = catalogue->wildcards[i - 1];
+    catalogue->wildcards[i] = index;
+    catalogue->wildcard_count++;
+    return NULL;
+}
+
+/* Splits what the user wrote into a kind and the name to look up. */
+static const char *parse_pattern(const char *text, enum pattern_kind *kind, char *name,
+                                 size_t *length)
+{
+    bool suffix = text[0] == '.';
+    const char *problem = normalise(text + suffix, strlen(text + suffix), true, name, length);
+    const char *star = problem ? NULL : strrchr(name, '*');
+    const char *dot = problem ? NULL : strchr(star ? star : name, '.');
+
+    *kind = star ? KIND_WILDCARD : suffix ? KIND_SUFFIX : KIND_EXACT;
+    if (problem)
+        return problem;
+    if (star && suffix)
+        return "host with both a leading dot and '*'";
+    /* ".com" or "*.fr" would take a good part of the Internet for one service. */
+    if (suffix && !dot)
+        return "host covers a whole top-level domain";
+    if (star && (!dot || !strchr(dot + 1, '.')))
+        return "host must end in two labels without '*'";
+    return NULL;
+}
+
+static const char *add_pattern(struct catalogue *catalogue, enum pattern_kind kind,
+                               const char *name, size_t length, uint16_t number,
+                               enum service_role role)
+{
+    uint64_t hash = hash_name(name, length);
+    uint32_t index = catalogue->pattern_count;
+    const char *problem = NULL;
+    char *text;
+
+    if (find_pattern(catalogue, kind, name, length, hash))
+        return "duplicate host";
+    if (index == MAX_PATTERNS)
+        return "too many hosts";
+    if (!reserve(catalogue) || asprintf(&text, "%s%s", kind == KIND_SUFFIX ? "." : "", name) < 0)
+        return "out of memory";
+    if (kind == KIND_WILDCARD)
+        problem = add_wildcard(catalogue, index, length);
+    if (problem) {
+        free(text);
+        return problem;
+    }
+    catalogue->patterns[index] = (struct pattern){
+        .text = text,
+        .hash = hash,
+        .length = (uint16_t)strlen(text),
+        .number = number,
+        .kind = (uint8_t)kind,
+        .role = (uint8_t)role,
+    };
+    catalogue->pattern_count++;
+    fill_slot(catalogue->slots, catalogue->slot_count, hash, index);
+    return NULL;
+}
+
+const char *catalogue_add_host(struct catalogue *catalogue, const char *pattern, uint16_t number,
+                               enum service_role role)
+{
+    char name[MAX_NAME + 1];
+    enum pattern_kind kind;
+    const char *problem;
+    size_t length;
+
+    if (number >= catalogue->count)
+        return "no such service";
+    if ((unsigned)role >= ROLE_COUNT)
+        return "no such role";
+    problem = parse_pattern(pattern, &kind, name, &length);
+    return problem ? problem : add_pattern(catalogue, kind, name, length, number, role);
+}
+
+const char *catalogue_add_ech_name(struct catalogue *catalogue, const char *name)
+{
+    char lower[MAX_NAME + 1];
+    size_t length;
+    const char *problem = normalise(name, strlen(name), false, lower, &length);
+
+    return problem ? problem
+                   : add_pattern(catalogue, KIND_ECH, lower, length, SERVICE_NONE, ROLE_INFERENCE);
+}
+
+bool catalogue_is_ech_name(const struct catalogue *catalogue, const char *name, size_t length)
+{
+    char lower[MAX_NAME + 1];
+
+    return !normalise(name, length, false, lower, &length) &&
+           find_pattern(catalogue, KIND_ECH, lower, length, hash_name(lower, length));
+}
+
+/* Falling back to the last '*' only is enough: what a '*' may hold ends at the next dot, so its
+ * earliest continuation leaves most room to those that follow. */
+static bool wildcard_matches(const char *pattern, const char *name)
+{
+    const char *after_star = NULL;
+    const char *taken = NULL; /* first character that the last '*' has not taken */
+
+    for (;;) {
+        if (*pattern == '*' && *name && *name != '.') {
+            after_star = ++pattern;
+            taken = ++name;
+        } else if (*pattern == *name && *pattern != '*') {
+            if (!*pattern)
+                return true;
+            pattern++;
+            name++;
+        } else if (taken && *taken && *taken != '.') {
+            pattern = after_star;
+            name = ++taken;
+        } else {
+            return false;
+        }
+    }
+}
+
+/* The longest wildcard that matches NAME and is longer than BEST, else BEST. */
+static const struct pattern *match_wildcards(const struct catalogue *catalogue, const char *name,
+                                             const struct pattern *best)
+{
+    for (unsigned i = 0; i < catalogue->wildcard_count; i++) {
+        const struct pattern *pattern = &catalogue->patterns[catalogue->wildcards[i]];
+
+        if (best && best->length >= pattern->length)
+            break;
+        if (wildcard_matches(pattern->text, name))
+            return pattern;
+    }
+    return best;
+}
+
+static const struct pattern *match_pattern(const struct catalogue *catalogue, const char *name,
+                                           size_t length)
+{
+    const struct pattern *best = NULL;
+    const struct pattern *pattern;
+    uint64_t hash = HASH_START;
+
+    for (size_t i = length; i-- > 0;) {
+        hash = hash_step(hash, name[i]);
+        if (i > 0 && name[i - 1] != '.')
+            continue;
+        pattern = find_pattern(catalogue, KIND_SUFFIX, name + i, length - i, hash);
+        if (pattern)
+            best = pattern;
+    }
+    pattern = find_pattern(catalogue, KIND_EXACT, name, length, hash);
+    return pattern ? pattern : match_wildcards(catalogue, name, best);
+}
+
+struct catalogue_match catalogue_match(const struct catalogue *catalogue, const char *name,
+                                       size_t length)
+{
+    char lower[MAX_NAME + 1];
+    const struct pattern *pattern = NULL;
+
+    if (!normalise(name, length, false, lower, &length))
+        pattern = match_pattern(catalogue, lower, length);
+    if (!pattern)
+        return (struct catalogue_match){SERVICE_NONE, 0};
+    return (struct catalogue_match){pattern->number, pattern->role};
+}
+
+uint16_t catalogue_count(const struct catalogue *catalogue)
+{
+    return catalogue->count;
+}
+
+const struct service *catalogue_service(const struct catalogue *catalogue, uint16_t number)
+{
+    return number < catalogue->count ? &catalogue->services[number] : NULL;
+}
+
+uint16_t catalogue_find(const struct catalogue *catalogue, const char *id)
+{
+    for (uint16_t i = 0; i < catalogue->count; i++)
+        if (id[0] != '\0' && strcmp(catalogue->services[i].id, id) == 0)
+            return i;
+    return SERVICE_NONE;
+}
+
+void catalogue_visit_hosts(const struct catalogue *catalogue, catalogue_visitor *visit,
+                           void *context)
+{
+    for (int ech = 0; ech <= 1; ech++) {
+        for (uint32_t i = 0; i < catalogue->pattern_count; i++) {
+            const struct pattern *pattern = &catalogue->patterns[i];
+
+            if ((pattern->kind == KIND_ECH) == (ech == 1))
+                visit(context, pattern->text, pattern->number, (enum service_role)pattern->role);
+        }
+    }
+}
+
+static const char *const role_names[] = {"inference", "assets", "telemetry", "login"};
+
+const char *service_role_name(enum service_role role)
+{
+    return (unsigned)role < ROLE_COUNT ? role_names[role] : "unknown";
+}
+
+/* ---- services.conf ---- */
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+struct loader {
+    struct catalogue *catalogue;
+    struct diagnostics *diagnostics;
+    struct estimator_set estimators;
+    const config_setting_t *estimators_setting;
+    bool seen[MAX_SERVICES]; /* numbers that this file has given */
+};
+
+struct service_draft {
+    struct service service;
+    char estimator[ESTIMATOR_NAME_SIZE];
+    bool approved;
+    bool local;
+};
+
+static const char *const hosting_names[] = {"sovereign", "eu", "outside-eu", NULL};
+
+#define DRAFT(name)   offsetof(struct service_draft, name)
+#define SERVICE(name) DRAFT(service.name), sizeof(((struct service *)0)->name)
+
+static const struct confread_key service_keys[] = {
+    {"id", CONFREAD_STRING, true, 0, 0, SERVICE(id), NULL},
+    {"label", CONFREAD_STRING, true, 0, 0, SERVICE(label), NULL},
+    {"operator", CONFREAD_STRING, true, 0, 0, SERVICE(operator_name), NULL},
+    {"country", CONFREAD_STRING, true, 0, 0, SERVICE(country), NULL},
+    {"hosting", CONFREAD_ENUM, true, 0, 0, SERVICE(hosting), hosting_names},
+    {"approved", CONFREAD_BOOL, false, 0, 0, DRAFT(approved), 0, NULL},
+    {"modality", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
+    {"provider", CONFREAD_STRING, false, 0, 0, SERVICE(provider), NULL},
+    {"model", CONFREAD_STRING, false, 0, 0, SERVICE(model), NULL},
+    {"estimator", CONFREAD_STRING, true, 0, 0, DRAFT(estimator), ESTIMATOR_NAME_SIZE, NULL},
+    {"local", CONFREAD_BOOL, false, 0, 0, DRAFT(local), 0, NULL},
+    {"hosts", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+};
+
+/* In the order of enum service_role. */
+static const struct confread_key host_keys[] = {
+    {"inference", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"assets", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"telemetry", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"login", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+};
+
+static const struct confread_key root_keys[] = {
+    {"services", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
+    {"estimators", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL},
+    {"ech_public_names", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+};
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} modalities[] = {
+    {"text", MODALITY_TEXT},   {"code", MODALITY_CODE},   {"image", MODALITY_IMAGE},
+    {"audio", MODALITY_AUDIO}, {"video", MODALITY_VIDEO},
+};
+
+static unsigned modality_bit(const char *name)
+{
+    for (size_t i = 0; name && i < COUNT_OF(modalities); i++)
+        if (strcmp(name, modalities[i].name) == 0)
+            return modalities[i].bit;
+    return 0;
+}
+
+static void read_modalities(const config_setting_t *list, unsigned *out,
+                            struct diagnostics *diagnostics)
+{
+    for (int i = 0; i < config_setting_length(list); i++) {
+        const config_setting_t *setting = config_setting_get_elem(list, (unsigned)i);
+        unsigned bit = modality_bit(config_setting_get_string(setting));
+
+        if (!bit)
+            confread_error(setting, diagnostics,
+                           "modality must be one of: text, code, image, audio, video");
+        *out |= bit;
+    }
+    if (config_setting_length(list) == 0)
+        confread_error(list, diagnostics, "modality is empty");
+}
+
+/* Service ids name files and metrics. */
+static bool is_service_id(const char *id)
+{
+    return id[0] != '\0' && id[0] != '-' &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id);
+}
+
+static bool is_country(const char *country)
+{
+    return strlen(country) == 2 && strspn(country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2;
+}
+
+static void check_model(const config_setting_t *group, const struct service *service,
+                        struct diagnostics *diagnostics)
+{
+    if (service->model[0] == '\0')
+        return;
+    if (!strchr(service->model, '/'))
+        confread_error(config_setting_get_member(group, "model"), diagnostics,
+                       "model must be \"provider/name\"");
+    if (service->provider[0] == '\0')
+        confread_error(group, diagnostics, "service %s has a model but no provider", service->id);
+    /* Else reports would show an impact of zero instead of none. */
+    if (service->estimator.name[0] != '\0' && service->estimator.method == METHOD_NONE)
+        confread_error(config_setting_get_member(group, "model"), diagnostics,
+                       "service %s has a model, but estimator \"%s\" counts no tokens", service->id,
+                       service->estimator.name);
+}
+
+static void check_service(const config_setting_t *group, const struct service *service,
+                          struct diagnostics *diagnostics)
+{
+    if (!is_service_id(service->id))
+        confread_error(config_setting_get_member(group, "id"), diagnostics,
+                       "id must be made of a-z, 0-9 and '-'");
+    if (!is_country(service->country))
+        confread_error(config_setting_get_member(group, "country"), diagnostics,
+                       "country must be two capital letters (ISO 3166-1)");
+    check_model(group, service, diagnostics);
+}
+
+static void find_estimator(const struct loader *loader, const config_setting_t *group,
+                           const char *name, struct estimator *out)
+{
+    const struct estimator *estimator = estimator_config_find(&loader->estimators, name);
+
+    if (estimator)
+        *out = *estimator;
+    else if (!config_setting_get_member(loader->estimators_setting, name))
+        confread_error(config_setting_get_member(group, "estimator"), loader->diagnostics,
+                       "unknown estimator \"%s\"", name);
+    /* Else it is there, and what is wrong with it has been said. */
+}
+
+/* Which service already has the pattern, "" when that is not why it was refused. */
+static const char *owner_of(const struct catalogue *catalogue, const char *text)
+{
+    char name[MAX_NAME + 1];
+    enum pattern_kind kind;
+    const struct pattern *pattern = NULL;
+    size_t length;
+
+    if (!parse_pattern(text, &kind, name, &length))
+        pattern = find_pattern(catalogue, kind, name, length, hash_name(name, length));
+    return pattern ? catalogue->services[pattern->number].id : "";
+}
+
+static void add_hosts(const struct loader *loader, const config_setting_t *list, uint16_t number,
+                      enum service_role role)
+{
+    const char *id = catalogue_service(loader->catalogue, number)->id;
+
+    for (int i = 0; list && i < config_setting_length(list); i++) {
+        const config_setting_t *setting = config_setting_get_elem(list, (unsigned)i);
+        const char *host = config_setting_get_string(setting);
+        const char *problem = "host must be a string";
+        const char *owner = host ? owner_of(loader->catalogue, host) : "";
+
+        if (host)
+            problem = catalogue_add_host(loader->catalogue, host, number, role);
+        if (problem && owner[0] != '\0')
+            confread_error(setting, loader->diagnostics,
+                           "duplicate host \"%s\": listed by service %s and by service %s", host,
+                           owner, id);
+        else if (problem)
+            confread_error(setting, loader->diagnostics, "service %s: %s \"%s\"", id, problem,
+                           host ? host : "");
+    }
+}
+
+static void read_hosts(const struct loader *loader, const config_setting_t *group, bool local,
+                       uint16_t number)
+{
+    const config_setting_t *hosts = config_setting_get_member(group, "hosts");
+    const char *id = catalogue_service(loader->catalogue, number)->id;
+    char unused;
+    int total = 0;
+
+    if (hosts &&
+        !confread_group(hosts, host_keys, COUNT_OF(host_keys), &unused, loader->diagnostics))
+        return;
+    for (int role = 0; hosts && role < ROLE_COUNT; role++) {
+        const config_setting_t *list = config_setting_get_member(hosts, host_keys[role].name);
+
+        add_hosts(loader, list, number, (enum service_role)role);
+        total += list ? config_setting_length(list) : 0;
+    }
+    if (local && total > 0)
+        confread_error(hosts, loader->diagnostics, "service %s is local and cannot have hosts", id);
+    if (!local && total == 0)
+        confread_error(group, loader->diagnostics, "service %s has no hosts", id);
+}
+
+static uint16_t number_for(struct loader *loader, const config_setting_t *group,
+                           const struct service *service)
+{
+    uint16_t number = catalogue_find(loader->catalogue, service->id);
+
+    if (number == SERVICE_NONE)
+        number = catalogue_count(loader->catalogue);
+    if (number < MAX_SERVICES && loader->seen[number]) {
+        confread_error(group, loader->diagnostics, "service %s is defined twice", service->id);
+        return SERVICE_NONE;
+    }
+    if (!catalogue_set_service(loader->catalogue, number, service)) {
+        confread_error(group, loader->diagnostics,
+                       "more than %d services (removed ones count until a restart)", MAX_SERVICES);
+        return SERVICE_NONE;
+    }
+    loader->seen[number] = true;
+    return number;
+}
+
+static void read_service(struct loader *loader, const config_setting_t *group)
+{
+    struct service_draft draft = {0};
+    uint16_t number;
+
+    if (!confread_group(group, service_keys, COUNT_OF(service_keys), &draft, loader->diagnostics))
+        return;
+    if (config_setting_get_member(group, "approved"))
+        draft.service.approval = draft.approved ? APPROVAL_YES : APPROVAL_NO;
+    read_modalities(config_setting_get_member(group, "modality"), &draft.service.modalities,
+                    loader->diagnostics);
+    find_estimator(loader, group, draft.estimator, &draft.service.estimator);
+    check_service(group, &draft.service, loader->diagnostics);
+    number = number_for(loader, group, &draft.service);
+    if (number != SERVICE_NONE)
+        read_hosts(loader, group, draft.local, number);
+}
+
+static void read_ech_names(const struct loader *loader, const config_setting_t *list)
+{
+    for (int i = 0; list && i < config_setting_length(list); i++) {
+        const config_setting_t *setting = config_setting_get_elem(list, (unsigned)i);
+        const char *name = config_setting_get_string(setting);
+        const char *problem = "must be a string";
+
+        if (name)
+            problem = catalogue_add_ech_name(loader->catalogue, name);
+        if (problem)
+            confread_error(setting, loader->diagnostics, "ech_public_names: %s \"%s\"", problem,
+                           name ? name : "");
+    }
+}
+
+static void read_root(struct loader *loader, const config_setting_t *root)
+{
+    const config_setting_t *services = config_setting_get_member(root, "services");
+    char unused;
+
+    if (!confread_group(root, root_keys, COUNT_OF(root_keys), &unused, loader->diagnostics))
+        return;
+    loader->estimators_setting = config_setting_get_member(root, "estimators");
+    estimator_config_read(loader->estimators_setting, &loader->estimators, loader->diagnostics);
+    for (int i = 0; i < config_setting_length(services); i++)
+        read_service(loader, config_setting_get_elem(services, (unsigned)i));
+    read_ech_names(loader, config_setting_get_member(root, "ech_public_names"));
+}
+
+/* Gives the services of PREVIOUS their old numbers, without hosts. */
+static bool inherit(struct catalogue *catalogue, const struct catalogue *previous)
+{
+    for (uint16_t i = 0; previous && i < previous->count; i++)
+        if (!catalogue_set_service(catalogue, i, &previous->services[i]))
+            return false;
+    return true;
+}
+
+struct catalogue *catalogue_load(const char *path, const struct catalogue *previous,
+                                 struct diagnostics *diagnostics)
+{
+    size_t errors = diagnostics_errors(diagnostics);
+    struct loader *loader = calloc(1, sizeof(*loader));
+    struct catalogue *catalogue = catalogue_new();
+    config_t config;
+
+    if (!loader || !catalogue || !inherit(catalogue, previous)) {
+        diagnostics_error(diagnostics, path, 0, "out of memory");
+        goto out;
+    }
+    loader->catalogue = catalogue;
+    loader->diagnostics = diagnostics;
+    if (confread_file(&config, path, diagnostics))
+        read_root(loader, config_root_setting(&config));
+    config_destroy(&config);
+out:
+    free(loader);
+    if (diagnostics_errors(diagnostics) == errors)
+        return catalogue;
+    catalogue_free(catalogue);
+    return NULL;
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/confread.h"
+#include "daemon/impact.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define ZONE_DIRECTORY  "/usr/share/zoneinfo/"
+
+static const struct config defaults = {
+    .state_directory = "/var/lib/iagmeter",
+    .timezone = "Europe/Paris",
+    .services_path = "services.conf",
+    .directions_path = "directions.conf",
+    .factors_path = "factors/2026",
+    .rrd_years = 10,
+    .limits =
+        {
+            .max_flows = 262144,
+            .max_tracked_flows = 8192,
+            .max_reassembly = 1024,
+            .max_devices = 65536,
+        },
+    .report = {.threshold = 5},
+};
+
+/* Network cards and the kernel join segments before we see them: frames are up to 64 kB, and a cut
+ * frame loses the records behind the cut. */
+static const struct interface_config interface_defaults = {
+    .promiscuous = true,
+    .mode = CAPTURE_RING,
+    .snap_length = 65535,
+    .buffer_mib = 32,
+};
+
+#define CONFIG(name) offsetof(struct config, name)
+#define TEXT(name)   offsetof(struct config, name), sizeof(((struct config *)0)->name)
+
+static const struct confread_key root_keys[] = {
+    {"state_directory", CONFREAD_STRING, false, 0, 0, TEXT(state_directory), NULL},
+    {"user", CONFREAD_STRING, false, 0, 0, TEXT(user), NULL},
+    {"timezone", CONFREAD_STRING, false, 0, 0, TEXT(timezone), NULL},
+    {"services", CONFREAD_STRING, false, 0, 0, TEXT(services_path), NULL},
+    {"directions", CONFREAD_STRING, false, 0, 0, TEXT(directions_path), NULL},
+    {"factors", CONFREAD_STRING, false, 0, 0, TEXT(factors_path), NULL},
+    {"rrd_years", CONFREAD_UINT, false, 1, 50, CONFIG(rrd_years), 0, NULL},
+    {"limits", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"report", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"interfaces", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+};
+
+static const struct confread_key limit_keys[] = {
+    {"max_flows", CONFREAD_UINT, false, 1024, 16777216, CONFIG(limits.max_flows), 0, NULL},
+    {"max_tracked_flows", CONFREAD_UINT, false, 64, 1048576, CONFIG(limits.max_tracked_flows), 0,
+     NULL},
+    {"max_reassembly", CONFREAD_UINT, false, 16, 1048576, CONFIG(limits.max_reassembly), 0, NULL},
+    {"max_devices", CONFREAD_UINT, false, 1024, 16777216, CONFIG(limits.max_devices), 0, NULL},
+};
+
+static const struct confread_key report_keys[] = {
+    {"organisation", CONFREAD_STRING, false, 0, 0, TEXT(report.organisation), NULL},
+    {"directory", CONFREAD_STRING, false, 0, 0, TEXT(report.directory), NULL},
+    {"threshold", CONFREAD_UINT, false, 1, 1000, CONFIG(report.threshold), 0, NULL},
+};
+
+static const char *const mode_names[] = {"ring", "immediate", NULL};
+
+#define INTERFACE(name) offsetof(struct interface_config, name)
+
+static const struct confread_key interface_keys[] = {
+    {"name", CONFREAD_STRING, true, 0, 0, INTERFACE(name), INTERFACE_NAME_SIZE, NULL},
+    {"filter", CONFREAD_STRING, false, 0, 0, INTERFACE(filter), FILTER_SIZE, NULL},
+    {"promiscuous", CONFREAD_BOOL, false, 0, 0, INTERFACE(promiscuous), 0, NULL},
+    {"mode", CONFREAD_ENUM, false, 0, 0, INTERFACE(mode), 0, mode_names},
+    {"snap_length", CONFREAD_UINT, false, 256, 262144, INTERFACE(snap_length), 0, NULL},
+    {"buffer_mib", CONFREAD_UINT, false, 1, 4096, INTERFACE(buffer_mib), 0, NULL},
+};
+
+/* Where to complain about KEY: its own line, or the group's when a default is to blame. */
+static const config_setting_t *place_of(const config_setting_t *group, const char *key)
+{
+    const config_setting_t *setting = config_setting_get_member(group, key);
+
+    return setting ? setting : group;
+}
+
+/* NULL when there is none, or when it is no group, which was complained about. */
+static const config_setting_t *group_of(const config_setting_t *root, const char *name)
+{
+    const config_setting_t *setting = config_setting_get_member(root, name);
+
+    return setting && config_setting_is_group(setting) ? setting : NULL;
+}
+
+static void read_limits(struct config *config, const config_setting_t *group,
+                        struct diagnostics *diagnostics)
+{
+    const struct limits *limits = &config->limits;
+
+    if (!group || !confread_group(group, limit_keys, COUNT_OF(limit_keys), config, diagnostics))
+        return;
+    if (limits->max_tracked_flows > limits->max_flows)
+        confread_error(place_of(group, "max_tracked_flows"), diagnostics,
+                       "max_tracked_flows is %u, more than max_flows, %u",
+                       limits->max_tracked_flows, limits->max_flows);
+    if (limits->max_reassembly > limits->max_tracked_flows)
+        confread_error(place_of(group, "max_reassembly"), diagnostics,
+                       "max_reassembly is %u, more than max_tracked_flows, %u",
+                       limits->max_reassembly, limits->max_tracked_flows);
+}
+
+static void check_interface(const struct config *config, const config_setting_t *group,
+                            const struct interface_config *interface,
+                            struct diagnostics *diagnostics)
+{
+    if (interface->name[0] == '\0')
+        confread_error(place_of(group, "name"), diagnostics, "name of interface is empty");
+    for (unsigned i = 0; i < config->interface_count; i++)
+        if (strcmp(config->interfaces[i].name, interface->name) == 0)
+            confread_error(place_of(group, "name"), diagnostics,
+                           "interface %s is listed twice: its traffic would count twice",
+                           interface->name);
+}
+
+static void read_interfaces(struct config *config, const config_setting_t *list,
+                            struct diagnostics *diagnostics)
+{
+    for (int i = 0; list && i < config_setting_length(list); i++) {
+        const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+        struct interface_config interface = interface_defaults;
+
+        if (config->interface_count == MAX_INTERFACES) {
+            confread_error(group, diagnostics, "more than %d interfaces", MAX_INTERFACES);
+            return;
+        }
+        if (!confread_group(group, interface_keys, COUNT_OF(interface_keys), &interface,
+                            diagnostics))
+            continue;
+        check_interface(config, group, &interface, diagnostics);
+        config->interfaces[config->interface_count++] = interface;
+    }
+}
+
+/* Looks at the zone's file instead of setting the process's time zone: a configuration that is
+ * refused at reload must leave the old one as it was. */
+static bool zone_exists(const char *zone)
+{
+    char path[sizeof(ZONE_DIRECTORY) + sizeof(defaults.timezone)];
+    char magic[4] = "";
+    FILE *stream;
+    bool found;
+
+    if (strcmp(zone, "UTC") == 0)
+        return true;
+    if (zone[0] == '\0' || zone[0] == '/' || strstr(zone, ".."))
+        return false;
+    snprintf(path, sizeof(path), ZONE_DIRECTORY "%s", zone);
+    stream = fopen(path, "re");
+    if (!stream)
+        return false;
+    /* RFC 8536, 3.1; also tells a zone from a directory such as "Europe". */
+    found = fread(magic, 1, sizeof(magic), stream) == sizeof(magic) &&
+            memcmp(magic, "TZif", sizeof(magic)) == 0;
+    fclose(stream);
+    return found;
+}
+
+/* Makes PATH[PATH_MAX] absolute, relative to the directory of iagmeter.conf. */
+static void resolve(const struct config *config, char *path, struct diagnostics *diagnostics)
+{
+    char resolved[2 * PATH_MAX];
+    int directory = (int)(strrchr(config->path, '/') - config->path);
+
+    if (path[0] == '/')
+        return;
+    snprintf(resolved, sizeof(resolved), "%.*s/%s", directory, config->path, path);
+    if (strlen(resolved) < PATH_MAX)
+        memcpy(path, resolved, strlen(resolved) + 1);
+    else
+        diagnostics_error(diagnostics, config->path, 0, "path is too long: %s", path);
+}
+
+static void resolve_paths(struct config *config, struct diagnostics *diagnostics)
+{
+    resolve(config, config->state_directory, diagnostics);
+    resolve(config, config->services_path, diagnostics);
+    resolve(config, config->directions_path, diagnostics);
+    resolve(config, config->factors_path, diagnostics);
+    if (config->report.directory[0] == '\0' &&
+        snprintf(config->report.directory, PATH_MAX, "%s/reports", config->state_directory) >=
+            PATH_MAX)
+        diagnostics_error(diagnostics, config->path, 0, "state_directory is too long");
+    resolve(config, config->report.directory, diagnostics);
+}
+
+static void read_root(struct config *config, const config_setting_t *root,
+                      struct diagnostics *diagnostics)
+{
+    confread_group(root, root_keys, COUNT_OF(root_keys), config, diagnostics);
+    read_limits(config, group_of(root, "limits"), diagnostics);
+    if (group_of(root, "report"))
+        confread_group(group_of(root, "report"), report_keys, COUNT_OF(report_keys), config,
+                       diagnostics);
+    read_interfaces(config, config_setting_get_member(root, "interfaces"), diagnostics);
+    if (!zone_exists(config->timezone))
+        confread_error(place_of(root, "timezone"), diagnostics,
+                       "timezone \"%s\" is not in " ZONE_DIRECTORY " (Debian package tzdata)",
+                       config->timezone);
+}
+
+static void check_service(const struct config *config, const config_setting_t *group,
+                          struct diagnostics *diagnostics)
+{
+    struct impact_factors unused;
+    const char *id = "";
+    const struct service *service;
+    const char *problem;
+
+    config_setting_lookup_string(group, "id", &id);
+    service = catalogue_service(config->catalogue, catalogue_find(config->catalogue, id));
+    if (!service)
+        return;
+    problem = impact_resolve(config->factors, service, &unused);
+    if (!problem && service->provider[0] != '\0' &&
+        !factors_provider(config->factors, service->provider))
+        problem = "the provider is not in providers.conf";
+    if (problem)
+        confread_error(group, diagnostics, "service %s: %s (provider \"%s\", model \"%s\")", id,
+                       problem, service->provider, service->model);
+}
+
+/* Whether the factors hold what every service names. Reads services.conf once more, since the
+ * catalogue does not keep the lines to complain about. */
+static void check_services(const struct config *config, struct diagnostics *diagnostics)
+{
+    const config_setting_t *list;
+    config_t services;
+
+    if (confread_file(&services, config->services_path, diagnostics)) {
+        list = config_lookup(&services, "services");
+        for (int i = 0; list && i < config_setting_length(list); i++)
+            check_service(config, config_setting_get_elem(list, (unsigned)i), diagnostics);
+    }
+    config_destroy(&services);
+}
+
+/* ---- digest ---- */
+
+struct digest {
+    uint64_t hash; /* FNV-1a */
+    char last[PATH_MAX];
+};
+
+static void digest_bytes(struct digest *digest, const unsigned char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        digest->hash = (digest->hash ^ bytes[i]) * 0x100000001b3ULL;
+}
+
+static void digest_file(struct digest *digest, const char *path)
+{
+    unsigned char buffer[4096];
+    FILE *stream = fopen(path, "re");
+    size_t count;
+
+    snprintf(digest->last, sizeof(digest->last), "%s", path);
+    if (!stream)
+        return;
+    while ((count = fread(buffer, 1, sizeof(buffer), stream)) > 0)
+        digest_bytes(digest, buffer, count);
+    fclose(stream);
+    /* An end mark, so that a line moved to the next file changes the digest. */
+    digest_bytes(digest, (const unsigned char *)"", 1);
+}
+
+/* Adds the files that @include brought in: those that settings say they come from. */
+static void digest_includes(struct digest *digest, const config_setting_t *setting)
+{
+    char path[PATH_MAX];
+    const char *file = confread_source_file(setting, path, sizeof(path));
+
+    if (file && strcmp(file, digest->last) != 0)
+        digest_file(digest, file);
+    for (int i = 0; config_setting_is_aggregate(setting) && i < config_setting_length(setting); i++)
+        digest_includes(digest, config_setting_get_elem(setting, (unsigned)i));
+}
+
+static void digest_config(struct digest *digest, const char *path, struct diagnostics *diagnostics)
+{
+    config_t config;
+
+    digest_file(digest, path);
+    if (confread_file(&config, path, diagnostics))
+        digest_includes(digest, config_root_setting(&config));
+    config_destroy(&config);
+}
+
+static int is_configuration(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return entry->d_name[0] != '.' && dot && strcmp(dot, ".conf") == 0;
+}
+
+/* Byte order, not the locale's: two processes must agree. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void digest_directory(struct digest *digest, const char *directory,
+                             struct diagnostics *diagnostics)
+{
+    char path[2 * PATH_MAX];
+    struct dirent **entries;
+    int count = scandir(directory, &entries, is_configuration, by_name);
+
+    if (count < 0) {
+        diagnostics_error(diagnostics, directory, 0, "cannot read: %s", strerror(errno));
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+        digest_config(digest, path, diagnostics);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+static uint64_t digest_all(const struct config *config, struct diagnostics *diagnostics)
+{
+    struct digest digest = {.hash = 0xcbf29ce484222325ULL};
+
+    digest_config(&digest, config->path, diagnostics);
+    digest_config(&digest, config->services_path, diagnostics);
+    digest_config(&digest, config->directions_path, diagnostics);
+    digest_directory(&digest, config->factors_path, diagnostics);
+    return digest.hash;
+}
+
+/* Keeps the path usable after a chdir(), without following links: what is relative to
+ * /etc/iagmeter/iagmeter.conf stays there when that is a link. */
+static bool make_absolute(const char *path, char *out, struct diagnostics *diagnostics)
+{
+    char directory[PATH_MAX] = "";
+    int length;
+
+    if (path[0] != '/' && !getcwd(directory, sizeof(directory))) {
+        diagnostics_error(diagnostics, path, 0, "current directory: %s", strerror(errno));
+        return false;
+    }
+    length = snprintf(out, PATH_MAX, "%s%s%s", directory, path[0] == '/' ? "" : "/", path);
+    if (length < PATH_MAX)
+        return true;
+    diagnostics_error(diagnostics, path, 0, "path is too long");
+    return false;
+}
+
+static void load_parts(struct config *config, const struct config *previous,
+                       struct diagnostics *diagnostics)
+{
+    config->catalogue =
+        catalogue_load(config->services_path, previous ? previous->catalogue : NULL, diagnostics);
+    config->directions = directions_load(config->directions_path,
+                                         previous ? previous->directions : NULL, diagnostics);
+    config->factors = factors_load(config->factors_path, diagnostics);
+    if (config->catalogue && config->factors)
+        check_services(config, diagnostics);
+}
+
+struct config *config_load(const char *path, const struct config *previous,
+                           struct diagnostics *diagnostics)
+{
+    size_t errors = diagnostics_errors(diagnostics);
+    struct config *config = malloc(sizeof(*config));
+    config_t file;
+
+    if (!config) {
+        diagnostics_error(diagnostics, path, 0, "out of memory");
+        return NULL;
+    }
+    *config = defaults;
+    if (make_absolute(path, config->path, diagnostics)) {
+        if (confread_file(&file, config->path, diagnostics)) {
+            read_root(config, config_root_setting(&file), diagnostics);
+            resolve_paths(config, diagnostics);
+            load_parts(config, previous, diagnostics);
+        }
+        config_destroy(&file);
+    }
+    if (diagnostics_errors(diagnostics) == errors)
+        config->digest = digest_all(config, diagnostics);
+    if (diagnostics_errors(diagnostics) == errors)
+        return config;
+    config_free(config);
+    return NULL;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    catalogue_free(config->catalogue);
+    directions_free(config->directions);
+    factors_free(config->factors);
+    free(config);
+}
+
+void config_default_path(char *out, size_t size)
+{
+    static const char root[] = IAGMETER_SOURCE_ROOT "/";
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    bool in_tree =
+        length >= (ssize_t)(sizeof(root) - 1) && memcmp(program, root, sizeof(root) - 1) == 0;
+
+    snprintf(out, size, "%s",
+             in_tree ? IAGMETER_SOURCE_ROOT "/conf/iagmeter.conf"
+                     : IAGMETER_CONFDIR "/iagmeter.conf");
+}

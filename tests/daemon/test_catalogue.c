@@ -1,0 +1,809 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/catalogue.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/daemon/scratch.h"
+
+#define ENDPOINTS IAGMETER_SOURCE_ROOT "/../shared/data/endpoints.tsv"
+
+static struct catalogue *services(uint16_t count)
+{
+    struct catalogue *catalogue = catalogue_new();
+
+    for (uint16_t i = 0; i < count; i++) {
+        struct service service = {.label = "x"};
+
+        snprintf(service.id, sizeof(service.id), "s%u", i);
+        assert_true(catalogue_set_service(catalogue, i, &service));
+    }
+    return catalogue;
+}
+
+static uint16_t match(const struct catalogue *catalogue, const char *name)
+{
+    return catalogue_match(catalogue, name, strlen(name)).service;
+}
+
+static void an_empty_catalogue_matches_nothing(void **state)
+{
+    struct catalogue *catalogue = catalogue_new();
+
+    (void)state;
+    assert_int_equal(match(catalogue, "chatgpt.com"), SERVICE_NONE);
+    assert_false(catalogue_is_ech_name(catalogue, "chatgpt.com", 11));
+    assert_int_equal(catalogue_count(catalogue), 0);
+    assert_null(catalogue_service(catalogue, 0));
+    assert_int_equal(catalogue_find(catalogue, "x"), SERVICE_NONE);
+    catalogue_free(catalogue);
+    catalogue_free(NULL);
+}
+
+static void exact_names_match_themselves_only(void **state)
+{
+    struct catalogue *catalogue = services(1);
+
+    (void)state;
+    assert_null(catalogue_add_host(catalogue, "api.openai.com", 0, ROLE_LOGIN));
+    assert_int_equal(match(catalogue, "api.openai.com"), 0);
+    assert_int_equal(match(catalogue, "API.OpenAI.com"), 0);
+    assert_int_equal(match(catalogue, "api.openai.com."), 0);
+    assert_int_equal(catalogue_match(catalogue, "api.openai.com", 14).role, ROLE_LOGIN);
+    assert_int_equal(catalogue_match(catalogue, "api.openai.community", 14).service, 0);
+    assert_int_equal(match(catalogue, "eu.api.openai.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "openai.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "xapi.openai.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "api.openai.com.evil.org"), SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void a_suffix_is_the_name_and_all_below(void **state)
+{
+    struct catalogue *catalogue = services(1);
+
+    (void)state;
+    assert_null(catalogue_add_host(catalogue, ".Claude.com", 0, ROLE_INFERENCE));
+    assert_int_equal(match(catalogue, "claude.com"), 0);
+    assert_int_equal(match(catalogue, "a.claude.com"), 0);
+    assert_int_equal(match(catalogue, "c.b.a.CLAUDE.com"), 0);
+    assert_int_equal(match(catalogue, "notclaude.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "claude.com.fr"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "com"), SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void a_star_is_part_of_one_label(void **state)
+{
+    struct catalogue *catalogue = services(5);
+
+    (void)state;
+    assert_null(catalogue_add_host(catalogue, "bedrock-runtime.*.amazonaws.com", 0, 0));
+    assert_null(catalogue_add_host(catalogue, "*-aiplatform.googleapis.com", 1, 0));
+    assert_null(catalogue_add_host(catalogue, "a*b*c.*.example.com", 2, 0));
+    assert_null(catalogue_add_host(catalogue, "*.*.two.example.org", 3, 0));
+    assert_null(catalogue_add_host(catalogue, "q*.two.example.net", 4, 0));
+    assert_int_equal(match(catalogue, "qx.two.example.net"), 4);
+    assert_int_equal(match(catalogue, "q.x.two.example.net"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "bedrock-runtime.eu-west-3.amazonaws.com"), 0);
+    assert_int_equal(match(catalogue, "bedrock-runtime.a.b.amazonaws.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "bedrock-runtime.amazonaws.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "bedrock-runtime..amazonaws.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "x.bedrock-runtime.eu.amazonaws.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "europe-west9-aiplatform.googleapis.com"), 1);
+    assert_int_equal(match(catalogue, "-aiplatform.googleapis.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "a-aiplatform-aiplatform.googleapis.com"), 1);
+    assert_int_equal(match(catalogue, "a.b-aiplatform.googleapis.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "axbxbyc.z.example.com"),
+                     2); /* the first b is not the last */
+    assert_int_equal(match(catalogue, "axbc.z.example.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "abxc.z.example.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "axbycc.z.example.com"), 2);
+    assert_int_equal(match(catalogue, "p.q.two.example.org"), 3);
+    assert_int_equal(match(catalogue, "o.p.q.two.example.org"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "q.two.example.org"), SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void the_most_specific_pattern_wins(void **state)
+{
+    static const char *const patterns[] = {
+        ".example.com",        ".chat.example.com",    "*.example.com",
+        "x*.chat.example.com", "api.chat.example.com", ".api.chat.example.com",
+    };
+    static const struct {
+        const char *name;
+        uint16_t service;
+    } expected[] = {
+        {"example.com", 0},
+        {"a.b.example.com", 0},
+        {"foo.example.com", 2},  /* as long as the suffix, plus its star */
+        {"chat.example.com", 1}, /* a suffix longer than the wildcard */
+        {"a.chat.example.com", 1},
+        {"xa.chat.example.com", 3},
+        {"api.chat.example.com", 4}, /* exact, though the suffix is longer */
+        {"v1.api.chat.example.com", 5},
+    };
+
+    (void)state;
+    for (int reverse = 0; reverse <= 1; reverse++) {
+        struct catalogue *catalogue = services(6);
+
+        for (uint16_t i = 0; i < 6; i++) {
+            uint16_t number = reverse ? (uint16_t)(5 - i) : i;
+
+            assert_null(catalogue_add_host(catalogue, patterns[number], number, 0));
+        }
+        for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+            assert_int_equal(match(catalogue, expected[i].name), expected[i].service);
+        catalogue_free(catalogue);
+    }
+}
+
+/* Names come from the wire: whatever they hold, they match nothing by accident. */
+static void hostile_names_match_nothing(void **state)
+{
+    struct catalogue *catalogue = services(3);
+    char *name = malloc(70000);
+
+    (void)state;
+    assert_null(catalogue_add_host(catalogue, "chatgpt.com", 0, 0));
+    assert_null(catalogue_add_host(catalogue, ".openai.com", 1, 0));
+    assert_null(catalogue_add_host(catalogue, "*.a.example.com", 2, 0));
+    assert_int_equal(catalogue_match(catalogue, "chatgpt.com\0.evil.org", 20).service,
+                     SERVICE_NONE);
+    assert_int_equal(catalogue_match(catalogue, "chatgpt.com\0", 12).service, SERVICE_NONE);
+    assert_int_equal(catalogue_match(catalogue, "evil\0.openai.com", 16).service, SERVICE_NONE);
+    assert_int_equal(catalogue_match(catalogue, "\0.a.example.com", 15).service, SERVICE_NONE);
+    assert_int_equal(catalogue_match(catalogue, "chatgpt.com", 0).service, SERVICE_NONE);
+    assert_int_equal(match(catalogue, "."), SERVICE_NONE);
+    assert_int_equal(match(catalogue, ".."), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "chatgpt.com.."), SERVICE_NONE);
+    assert_int_equal(match(catalogue, ".openai.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "a..openai.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "*.a.example.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "\xff.a.example.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "nodots"), SERVICE_NONE);
+    memset(name, 'a', 70000);
+    for (size_t length = 1; length < 70000; length = length * 2 + 1) {
+        memcpy(name + length - 1, ".openai.com", length + 10 < 70000 ? 11 : 0);
+        assert_int_equal(catalogue_match(catalogue, name, length + 10).service,
+                         length - 1 >= 1 && length - 1 <= 63 ? 1 : SERVICE_NONE);
+        assert_false(catalogue_is_ech_name(catalogue, name, length));
+        memset(name, 'a', 70000);
+    }
+    free(name);
+    catalogue_free(catalogue);
+}
+
+static void names_may_have_up_to_253_characters(void **state)
+{
+    struct catalogue *catalogue = services(1);
+    char name[256];
+
+    (void)state;
+    assert_null(catalogue_add_host(catalogue, ".b.example.com", 0, 0));
+    for (size_t i = 0; i < 253 - 13; i++)
+        name[i] = i % 2 ? '.' : 'a';
+    memcpy(name + 253 - 13, "b.example.com.", 15);
+    assert_int_equal(catalogue_match(catalogue, name, 253).service, 0);
+    assert_int_equal(catalogue_match(catalogue, name, 254).service, 0); /* the root's dot */
+    memmove(name + 1, name, 254);
+    assert_int_equal(catalogue_match(catalogue, name, 254).service, SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void bad_patterns_are_refused(void **state)
+{
+    struct catalogue *catalogue = services(1);
+    char label[70] = "";
+    char lengthy[300];
+
+    (void)state;
+    memset(label, 'a', 64);
+    memcpy(label + 64, ".fr", 4);
+    memset(lengthy, 'a', sizeof(lengthy));
+    lengthy[sizeof(lengthy) - 1] = '\0';
+    assert_string_equal(catalogue_add_host(catalogue, "", 0, 0), "empty host");
+    assert_string_equal(catalogue_add_host(catalogue, ".", 0, 0), "empty host");
+    assert_string_equal(catalogue_add_host(catalogue, "a..b", 0, 0), "empty label in host");
+    assert_string_equal(catalogue_add_host(catalogue, "..b.c", 0, 0), "empty label in host");
+    assert_string_equal(catalogue_add_host(catalogue, "a b.com", 0, 0),
+                        "invalid character in host");
+    assert_string_equal(catalogue_add_host(catalogue, "http://a.com", 0, 0),
+                        "invalid character in host");
+    assert_string_equal(catalogue_add_host(catalogue, "a.com:8080", 0, 0),
+                        "invalid character in host");
+    assert_string_equal(catalogue_add_host(catalogue, "\xc3\xa9.com", 0, 0),
+                        "invalid character in host");
+    assert_string_equal(catalogue_add_host(catalogue, label, 0, 0),
+                        "label longer than 63 characters in host");
+    assert_string_equal(catalogue_add_host(catalogue, lengthy, 0, 0),
+                        "host longer than 253 characters");
+    assert_string_equal(catalogue_add_host(catalogue, ".com", 0, 0),
+                        "host covers a whole top-level domain");
+    assert_string_equal(catalogue_add_host(catalogue, "*", 0, 0),
+                        "host must end in two labels without '*'");
+    assert_string_equal(catalogue_add_host(catalogue, "*.com", 0, 0),
+                        "host must end in two labels without '*'");
+    assert_string_equal(catalogue_add_host(catalogue, "a.*.com", 0, 0),
+                        "host must end in two labels without '*'");
+    assert_string_equal(catalogue_add_host(catalogue, ".*.a.com", 0, 0),
+                        "host with both a leading dot and '*'");
+    assert_string_equal(catalogue_add_host(catalogue, "a.com", 1, 0), "no such service");
+    assert_string_equal(catalogue_add_host(catalogue, "a.com", SERVICE_NONE, 0), "no such service");
+    assert_string_equal(catalogue_add_host(catalogue, "a.com", 0, ROLE_COUNT), "no such role");
+    assert_string_equal(catalogue_add_ech_name(catalogue, "*.a.com"), "invalid character in host");
+    assert_int_equal(match(catalogue, "a.com"), SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void the_same_pattern_twice_is_refused(void **state)
+{
+    struct catalogue *catalogue = services(2);
+
+    (void)state;
+    assert_null(catalogue_add_host(catalogue, "a.example.com", 0, 0));
+    assert_null(catalogue_add_host(catalogue, ".a.example.com", 1, 0));
+    assert_null(catalogue_add_host(catalogue, "*.a.example.com", 1, 0));
+    assert_string_equal(catalogue_add_host(catalogue, "a.example.com", 0, 0), "duplicate host");
+    assert_string_equal(catalogue_add_host(catalogue, "A.Example.com.", 1, 1), "duplicate host");
+    assert_string_equal(catalogue_add_host(catalogue, ".A.example.com", 0, 0), "duplicate host");
+    assert_string_equal(catalogue_add_host(catalogue, "*.a.EXAMPLE.com", 0, 0), "duplicate host");
+    assert_null(catalogue_add_ech_name(catalogue, "ech.example.com"));
+    assert_string_equal(catalogue_add_ech_name(catalogue, "ech.example.com"), "duplicate host");
+    assert_int_equal(match(catalogue, "a.example.com"), 0);
+    catalogue_free(catalogue);
+}
+
+static void ech_names_are_no_hosts(void **state)
+{
+    struct catalogue *catalogue = services(1);
+
+    (void)state;
+    assert_null(catalogue_add_ech_name(catalogue, "Cloudflare-ECH.com"));
+    assert_true(catalogue_is_ech_name(catalogue, "cloudflare-ech.COM.", 19));
+    assert_true(catalogue_is_ech_name(catalogue, "cloudflare-ech.comx", 18));
+    assert_false(catalogue_is_ech_name(catalogue, "a.cloudflare-ech.com", 20));
+    assert_false(catalogue_is_ech_name(catalogue, "", 0));
+    assert_int_equal(match(catalogue, "cloudflare-ech.com"), SERVICE_NONE);
+    assert_null(catalogue_add_host(catalogue, "b.example.com", 0, 0));
+    assert_false(catalogue_is_ech_name(catalogue, "b.example.com", 13));
+    catalogue_free(catalogue);
+}
+
+/* Through several growths of the table. */
+static void thousands_of_patterns_are_all_found(void **state)
+{
+    struct catalogue *catalogue = services(100);
+    char name[64];
+
+    (void)state;
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "%sh%u.example.com", i % 2 ? "." : "", i);
+        assert_null(catalogue_add_host(catalogue, name, (uint16_t)(i % 100), 0));
+    }
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "%sh%u.example.com", i % 2 ? "www." : "", i);
+        assert_int_equal(match(catalogue, name), i % 100);
+    }
+    assert_int_equal(match(catalogue, "h5000.example.com"), SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void wildcards_are_bounded(void **state)
+{
+    struct catalogue *catalogue = services(1);
+    const char *problem = NULL;
+    char name[64];
+    unsigned count = 0;
+
+    (void)state;
+    while (!problem && count < 10000) {
+        snprintf(name, sizeof(name), "*.h%u.example.com", count++);
+        problem = catalogue_add_host(catalogue, name, 0, 0);
+    }
+    assert_string_equal(problem, "too many hosts with '*'");
+    assert_int_equal(match(catalogue, "a.h0.example.com"), 0);
+    snprintf(name, sizeof(name), "a.h%u.example.com", count - 1);
+    assert_int_equal(match(catalogue, name), SERVICE_NONE);
+    assert_null(catalogue_add_host(catalogue, "plain.example.com", 0, 0));
+    assert_int_equal(match(catalogue, "plain.example.com"), 0);
+    catalogue_free(catalogue);
+}
+
+static void services_are_set_and_found_by_number_and_id(void **state)
+{
+    struct catalogue *catalogue = catalogue_new();
+    struct service service = {.id = "b", .label = "B"};
+
+    (void)state;
+    assert_true(catalogue_set_service(catalogue, 2, &service));
+    assert_int_equal(catalogue_count(catalogue), 3);
+    assert_string_equal(catalogue_service(catalogue, 1)->id, "");
+    assert_int_equal(catalogue_find(catalogue, "b"), 2);
+    assert_int_equal(catalogue_find(catalogue, ""), SERVICE_NONE);
+    assert_true(catalogue_set_service(catalogue, MAX_SERVICES - 1, &service));
+    assert_false(catalogue_set_service(catalogue, MAX_SERVICES, &service));
+    assert_false(catalogue_set_service(catalogue, SERVICE_NONE, &service));
+    assert_null(catalogue_service(catalogue, SERVICE_NONE));
+    catalogue_free(catalogue);
+}
+
+static void roles_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(service_role_name(ROLE_INFERENCE), "inference");
+    assert_string_equal(service_role_name(ROLE_ASSETS), "assets");
+    assert_string_equal(service_role_name(ROLE_TELEMETRY), "telemetry");
+    assert_string_equal(service_role_name(ROLE_LOGIN), "login");
+    assert_string_equal(service_role_name(ROLE_COUNT), "unknown");
+}
+
+static void describe(void *context, const char *pattern, uint16_t number, enum service_role role)
+{
+    fprintf(context, "%s %u %s\n", pattern, number, service_role_name(role));
+}
+
+static void a_visit_tells_hosts_then_ech_names(void **state)
+{
+    struct catalogue *catalogue = services(2);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    (void)state;
+    assert_null(catalogue_add_ech_name(catalogue, "ech.com"));
+    assert_null(catalogue_add_host(catalogue, ".A.com", 1, ROLE_ASSETS));
+    assert_null(catalogue_add_host(catalogue, "*.b.com", 0, ROLE_INFERENCE));
+    catalogue_visit_hosts(catalogue, describe, stream);
+    fclose(stream);
+    assert_string_equal(text, ".a.com 1 assets\n*.b.com 0 inference\nech.com 65535 inference\n");
+    free(text);
+    catalogue_free(catalogue);
+}
+
+/* ---- services.conf ---- */
+
+#define SHAPE                                                                                      \
+    "request_bytes_min = 200.0; request_record_min = 100.0; burst_gap_s = 2.0; "                   \
+    "answer_record_min = 35.0; answer_bytes_min = 200.0; answer_gap_s = 6.0; "                     \
+    "answer_s_min = 0.0; answer_slots_min = 0.0; count_error = 0.1; "
+#define PRIOR "input = \"prior\"; input_prior_tokens = [ 20, 100, 300 ]; "
+#define E1                                                                                         \
+    "e1 = { method = \"M4\"; grade = \"B\"; source = \"s\"; " SHAPE                                \
+    "bytes_per_token = [ 1, 2, 3 ]; " PRIOR "};"
+#define E0                                                                                         \
+    "e0 = { method = \"none\"; grade = \"-\"; source = \"s\"; " SHAPE                              \
+    "input = \"prior\"; input_prior_tokens = 0; };"
+#define ESTIMATORS "estimators = { " E1 " " E0 " };\n"
+#define PLAIN                                                                                      \
+    "label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\"; modality = [ \"text\" "  \
+    "]; "
+#define HOST(name) "hosts = { inference = [ \"" name "\" ]; }; "
+
+static struct catalogue *load(const char *text, const struct catalogue *previous,
+                              struct diagnostics *diagnostics)
+{
+    char path[PATH_MAX];
+
+    scratch_write("services.conf", text);
+    scratch_path(path, "services.conf");
+    return catalogue_load(path, previous, diagnostics);
+}
+
+static void a_file_is_read(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *catalogue = load(
+        "ech_public_names = [ \"ech.example.com\" ];\n"
+        "estimators = { " E0
+        "full = { method = \"M1\"; grade = \"C\"; source = \"paper\"; request_bytes_min = 1.0;\n"
+        "request_record_min = 2; burst_gap_s = 3; answer_record_min = 10; answer_bytes_min = 4;\n"
+        "answer_gap_s = 5; answer_s_min = 6; answer_slots_min = 7; count_error = 0.25;\n"
+        "overhead_new_bytes = [ 10, 20, 30 ]; overhead_reused_bytes = [ 1, 2, 3 ];\n"
+        "bytes_per_token = [ 300, 310, 320 ]; input = \"body\";\n"
+        "input_bytes_per_token = [ 2.5, 4.5, 10.5 ]; input_overhead_bytes = 100; }; };\n"
+        "services = ( { id = \"a-1\"; label = \"A one\"; operator = \"Op\"; country = \"FR\";\n"
+        "hosting = \"outside-eu\"; approved = false; modality = [ \"text\", \"code\", \"video\" "
+        "];\n"
+        "provider = \"p\"; model = \"m/x/y\"; estimator = \"full\";\n"
+        "hosts = { inference = [ \".a.example.com\" ]; assets = [ \"b.example.com\" ];\n"
+        "telemetry = [ \"c.example.com\" ]; login = [ \"d.example.com\" ]; }; },\n"
+        "{ id = \"l\"; " PLAIN " estimator = \"e0\"; local = true; approved = true; } );",
+        NULL, diagnostics);
+    const struct service *service;
+
+    (void)state;
+    assert_no_complaint(diagnostics);
+    assert_int_equal(catalogue_count(catalogue), 2);
+    service = catalogue_service(catalogue, 0);
+    assert_string_equal(service->id, "a-1");
+    assert_string_equal(service->label, "A one");
+    assert_string_equal(service->operator_name, "Op");
+    assert_string_equal(service->country, "FR");
+    assert_int_equal(service->hosting, HOSTING_OUTSIDE_EU);
+    assert_int_equal(service->approval, APPROVAL_NO);
+    assert_int_equal(service->modalities, MODALITY_TEXT | MODALITY_CODE | MODALITY_VIDEO);
+    assert_string_equal(service->provider, "p");
+    assert_string_equal(service->model, "m/x/y");
+    assert_string_equal(service->estimator.name, "full");
+    assert_int_equal(service->estimator.method, METHOD_M1);
+    assert_int_equal(service->estimator.grade, GRADE_C);
+    assert_true(service->estimator.request_bytes_min == 1);
+    assert_true(service->estimator.request_record_min == 2);
+    assert_true(service->estimator.burst_gap_s == 3);
+    assert_true(service->estimator.answer_record_min == 10);
+    assert_true(service->estimator.answer_bytes_min == 4);
+    assert_true(service->estimator.answer_gap_s == 5);
+    assert_true(service->estimator.answer_s_min == 6);
+    assert_true(service->estimator.answer_slots_min == 7);
+    assert_true(service->estimator.count_error == 0.25);
+    assert_true(service->estimator.overhead_new_bytes.central == 20);
+    assert_true(service->estimator.overhead_reused_bytes.high == 3);
+    assert_true(service->estimator.bytes_per_token.low == 300);
+    assert_int_equal(service->estimator.input_method, INPUT_BODY);
+    assert_true(service->estimator.input_bytes_per_token.high == 10.5);
+    assert_true(service->estimator.input_overhead_bytes.low == 100);
+    assert_int_equal(catalogue_service(catalogue, 1)->approval, APPROVAL_YES);
+    assert_int_equal(catalogue_match(catalogue, "x.a.example.com", 15).role, ROLE_INFERENCE);
+    assert_int_equal(catalogue_match(catalogue, "b.example.com", 13).role, ROLE_ASSETS);
+    assert_int_equal(catalogue_match(catalogue, "c.example.com", 13).role, ROLE_TELEMETRY);
+    assert_int_equal(catalogue_match(catalogue, "d.example.com", 13).role, ROLE_LOGIN);
+    assert_true(catalogue_is_ech_name(catalogue, "ech.example.com", 15));
+    catalogue_free(catalogue);
+    diagnostics_free(diagnostics);
+}
+
+#define SERVICE(body) ESTIMATORS "services = (\n{\n" body "\n} );\n"
+#define GOOD          "id = \"a\"; " PLAIN "estimator = \"e1\"; "
+#define ESTIMATOR(body)                                                                            \
+    "services = ();\nestimators = {\nx = { method = \"M1\"; grade = \"B\"; source = \"s\"; " SHAPE \
+    "\n" body "\n}; };\n"
+#define M1        "overhead_new_bytes = 1; overhead_reused_bytes = 1; bytes_per_token = 2; "
+#define BAD(body) "services = ();\nestimators = {\nx = {\n" body "\n}; };\n"
+
+static const struct {
+    const char *text;
+    unsigned line;
+    const char *fragment;
+} broken[] = {
+    /* the file */
+    {ESTIMATORS, 1, "missing key \"services\""},
+    {"services = ();\n", 1, "missing key \"estimators\""},
+    {ESTIMATORS "services = ();\nmodels = 3;\n", 3, "unknown key \"models\""},
+    {ESTIMATORS "services = (\n3 );\n", 3, "must be a group"},
+    {ESTIMATORS "services = ();\nech_public_names = [ \"a.com\",\n\"b c\" ];\n", 4,
+     "ech_public_names: invalid character in host \"b c\""},
+    {ESTIMATORS "services = ();\nech_public_names = [\n3 ];\n", 4, "must be a string"},
+    /* a service */
+    {SERVICE(PLAIN "estimator = \"e1\"; " HOST("a.com")), 3, "missing key \"id\""},
+    {SERVICE("id = \"a\"; " PLAIN HOST("a.com")), 3, "missing key \"estimator\""},
+    {SERVICE(GOOD HOST("a.com") "\nowner = 1;"), 5, "unknown key \"owner\""},
+    {SERVICE("id = \"A B\";\n" PLAIN "estimator = \"e1\"; " HOST("a.com")), 4, "id must be made"},
+    {SERVICE("id = \"\";\n" PLAIN "estimator = \"e1\"; " HOST("a.com")), 4, "id must be made"},
+    {SERVICE("id = \"../a\";\n" PLAIN "estimator = \"e1\"; " HOST("a.com")), 4, "id must be made"},
+    {SERVICE("id = \"a\"; label = \"L\"; operator = \"O\";\ncountry = \"fr\"; hosting = \"eu\";\n"
+             "modality = [ \"text\" ]; estimator = \"e1\"; " HOST("a.com")),
+     5, "country must be two capital letters"},
+    {SERVICE("id = \"a\"; label = \"L\"; operator = \"O\"; country = \"FR\";\nhosting = \"mars\";\n"
+             "modality = [ \"text\" ]; estimator = \"e1\"; " HOST("a.com")),
+     5, "hosting must be one of: sovereign, eu, outside-eu"},
+    {SERVICE("id = \"a\"; label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\";\n"
+             "modality = [ \"text\",\n\"smell\" ]; estimator = \"e1\"; " HOST("a.com")),
+     6, "modality must be one of: text, code, image, audio, video"},
+    {SERVICE("id = \"a\"; label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\";\n"
+             "modality = [ ]; estimator = \"e1\"; " HOST("a.com")),
+     5, "modality is empty"},
+    {SERVICE(GOOD HOST("a.com") "\napproved = \"yes\";"), 5, "approved must be true or false"},
+    {SERVICE("id = \"a\"; " PLAIN "\nestimator = \"nope\"; " HOST("a.com")), 5,
+     "unknown estimator \"nope\""},
+    {SERVICE(GOOD HOST("a.com") "provider = \"p\";\nmodel = \"gpt\";"), 5,
+     "model must be \"provider/name\""},
+    {SERVICE(GOOD HOST("a.com") "model = \"p/gpt\";"), 3, "service a has a model but no provider"},
+    {SERVICE("id = \"a\"; " PLAIN
+             "estimator = \"e0\"; provider = \"p\";\nmodel = \"p/m\"; " HOST("a.com")),
+     5, "service a has a model, but estimator \"e0\" counts no tokens"},
+    {ESTIMATORS "services = (\n{ " GOOD HOST("a.com") "},\n{ " GOOD HOST("b.com") "} );\n", 4,
+     "service a is defined twice"},
+    /* hosts */
+    {SERVICE(GOOD), 3, "service a has no hosts"},
+    {SERVICE(GOOD "hosts = { };"), 3, "service a has no hosts"},
+    {SERVICE(GOOD "local = true;\n" HOST("a.com")), 5, "service a is local and cannot have hosts"},
+    {SERVICE(GOOD "hosts = {\nother = [ \"a.com\" ]; };"), 5, "unknown key \"other\""},
+    {SERVICE(GOOD "hosts = {\ninference = \"a.com\"; };"), 5, "inference must be a list"},
+    {SERVICE(GOOD "hosts = { inference = [\n\"a.com\",\n\"a com\" ]; };"), 6,
+     "service a: invalid character in host \"a com\""},
+    {SERVICE(GOOD "hosts = { inference = [\n12 ]; };"), 5, "host must be a string"},
+    {SERVICE(GOOD "hosts = { inference = [ \"a.com\" ];\nassets = [\n\"A.com\" ]; };"), 6,
+     "duplicate host \"A.com\": listed by service a and by service a"},
+    {ESTIMATORS "services = (\n{ " GOOD HOST(
+         "a.com") "},\n{ id = \"b\"; " PLAIN "estimator = \"e1\";\n" HOST("a.com") "} );\n",
+     5, "duplicate host \"a.com\": listed by service a and by service b"},
+    {ESTIMATORS "services = (\n{ " GOOD HOST(
+         "*.a.b.com") "},\n{ id = \"b\"; " PLAIN "estimator = \"e1\";\n" HOST("*.a.b.com") "} );\n",
+     5, "duplicate host \"*.a.b.com\": listed by service a and by service b"},
+    /* an estimator */
+    {"services = ();\nestimators = {\nx = 3; };\n", 3, "x must be a group"},
+    {BAD("grade = \"B\"; source = \"s\"; " SHAPE M1 PRIOR), 3, "missing key \"method\""},
+    {BAD("method = \"M1\"; source = \"s\"; " SHAPE M1 PRIOR), 3, "missing key \"grade\""},
+    {BAD("method = \"M1\"; grade = \"B\"; " SHAPE M1 PRIOR), 3, "missing key \"source\""},
+    {BAD("method = \"M1\"; grade = \"B\";\nsource = \" \"; " SHAPE M1 PRIOR), 5,
+     "source must say where"},
+    {BAD("method = \"M9\"; grade = \"B\"; source = \"s\"; " SHAPE M1 PRIOR), 4,
+     "method must be one of: none, M1, M2, M3, M4, M5"},
+    {BAD("method = \"M1\";\ngrade = \"F\"; source = \"s\"; " SHAPE M1 PRIOR), 5,
+     "grade must be one of"},
+    {BAD("method = \"M1\";\ngrade = \"-\"; source = \"s\"; " SHAPE M1 PRIOR), 5,
+     "grade must be A to E"},
+    {BAD("method = \"none\";\ngrade = \"A\"; source = \"s\"; " SHAPE PRIOR), 5,
+     "grade must be \"-\" for method none"},
+    {ESTIMATOR(M1), 3, "missing key \"input\""},
+    {ESTIMATOR("overhead_new_bytes = 1; overhead_reused_bytes = 1; " PRIOR), 3,
+     "missing key \"bytes_per_token\", which M1 uses"},
+    {ESTIMATOR("overhead_new_bytes = 1; bytes_per_token = 1; " PRIOR), 3,
+     "missing key \"overhead_reused_bytes\", which M1 uses"},
+    {ESTIMATOR(M1 PRIOR "\ntokens_per_second = 3;"), 5, "tokens_per_second is not used by M1"},
+    {ESTIMATOR(M1 "input = \"prior\";"), 3, "missing key \"input_prior_tokens\", which prior uses"},
+    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1;"), 3,
+     "missing key \"input_bytes_per_token\", which body uses"},
+    {ESTIMATOR(M1 PRIOR "\ninput_overhead_bytes = 3;"), 5,
+     "input_overhead_bytes is not used by prior"},
+    {ESTIMATOR("overhead_new_bytes = 1; overhead_reused_bytes = 1;\nbytes_per_token = [ 0, 1, 2 "
+               "]; " PRIOR),
+     5, "bytes_per_token is 0, outside 0.1"},
+    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1;\n"
+                  "input_bytes_per_token = [ 0, 1, 2 ];"),
+     5, "input_bytes_per_token is 0, outside"},
+    {ESTIMATOR("overhead_new_bytes = [ -1, 0, 1 ]; overhead_reused_bytes = 1; bytes_per_token = "
+               "1; " PRIOR),
+     4, "overhead_new_bytes is -1, outside"},
+    {ESTIMATOR(M1 PRIOR "\ncount_error = 0.5;"), 5, "duplicate setting name"},
+    {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
+     "missing key \"tokens_per_record\", which M3 uses"},
+    {BAD("method = \"M2\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR "bytes_per_token = 3;"), 3,
+     "missing key \"record_base_bytes\", which M2 uses"},
+    {BAD("method = \"M4\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
+     "missing key \"bytes_per_token\", which M4 uses"},
+    {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
+     "missing key \"tokens_per_second\", which M5 uses"},
+};
+
+static void what_is_wrong_is_said_with_its_line(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        struct diagnostics *diagnostics = diagnostics_new();
+
+        assert_null(load(broken[i].text, NULL, diagnostics));
+        assert_complaint(diagnostics, "services.conf", broken[i].line, broken[i].fragment);
+        if (diagnostics_errors(diagnostics) != 1) {
+            diagnostics_print(diagnostics, stderr);
+            fail_msg("row %zu has %zu errors", i, diagnostics_errors(diagnostics));
+        }
+        diagnostics_free(diagnostics);
+    }
+}
+
+/* Every number of an estimator has a range: each is set to a value outside it. */
+static void every_estimator_parameter_has_a_range(void **state)
+{
+    static const char *const names[] = {
+        "request_bytes_min", "request_record_min", "burst_gap_s",
+        "answer_record_min", "answer_bytes_min",   "answer_gap_s",
+        "answer_s_min",      "answer_slots_min",   "count_error",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct diagnostics *diagnostics = diagnostics_new();
+        char text[2048] = "services = ();\nestimators = { " E1 " };\n";
+        char fragment[64];
+        char *value = strstr(strstr(text, names[i]), "= ");
+
+        memcpy(value, "=-", 2); /* "= 2.0" becomes "=-2.0"; 0.0 needs another digit */
+        if (value[2] == '0' && value[4] == '0')
+            value[2] = '9';
+        snprintf(fragment, sizeof(fragment), "%s is -", names[i]);
+        assert_null(load(text, NULL, diagnostics));
+        assert_complaint(diagnostics, "services.conf", 2, fragment);
+        diagnostics_free(diagnostics);
+    }
+}
+
+/* A broken estimator is one error, not one more for each service that uses it. */
+static void a_broken_estimator_is_said_once(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    assert_null(load("estimators = {\ne1 = { method = \"M4\"; }; };\nservices = ( { " GOOD HOST(
+                         "a.com") "} );\n",
+                     NULL, diagnostics));
+    assert_complaint(diagnostics, "services.conf", 2, "missing key \"grade\"");
+    for (size_t i = 0; diagnostics_text(diagnostics, i); i++)
+        assert_null(strstr(diagnostics_text(diagnostics, i), "unknown estimator"));
+    diagnostics_free(diagnostics);
+}
+
+static void numbers_survive_a_reload(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *first =
+        load(ESTIMATORS "services = ( { id = \"a\"; " PLAIN "estimator = \"e1\"; " HOST(
+                 "a.com") "},"
+                          "{ id = \"b\"; " PLAIN "estimator = \"e1\"; " HOST("b.com") "} );",
+             NULL, diagnostics);
+    struct catalogue *second =
+        load(ESTIMATORS "services = ( { id = \"c\"; " PLAIN "estimator = \"e1\"; " HOST(
+                 "a.com") "},"
+                          "{ id = \"b\"; " PLAIN "estimator = \"e0\"; " HOST("bb.com") "} );",
+             first, diagnostics);
+
+    (void)state;
+    assert_no_complaint(diagnostics);
+    assert_int_equal(catalogue_count(second), 3);
+    assert_int_equal(catalogue_find(second, "a"), 0);
+    assert_int_equal(catalogue_find(second, "b"), 1);
+    assert_int_equal(catalogue_find(second, "c"), 2);
+    assert_string_equal(catalogue_service(second, 1)->estimator.name, "e0");
+    assert_int_equal(match(first, "a.com"), 0);
+    assert_int_equal(match(second, "a.com"), 2);
+    assert_int_equal(match(second, "b.com"), SERVICE_NONE);
+    assert_int_equal(match(second, "bb.com"), 1);
+    catalogue_free(first);
+    catalogue_free(second);
+    diagnostics_free(diagnostics);
+}
+
+static struct catalogue *load_sample(void)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *catalogue =
+        catalogue_load(IAGMETER_SOURCE_ROOT "/conf/services.conf", NULL, diagnostics);
+
+    assert_no_complaint(diagnostics);
+    assert_non_null(catalogue);
+    diagnostics_free(diagnostics);
+    return catalogue;
+}
+
+static void the_sample_estimates_text_and_states_no_approval(void **state)
+{
+    struct catalogue *catalogue = load_sample();
+
+    (void)state;
+    for (uint16_t i = 0; i < catalogue_count(catalogue); i++) {
+        const struct service *service = catalogue_service(catalogue, i);
+        unsigned written = MODALITY_TEXT | MODALITY_CODE;
+
+        assert_int_equal(service->approval, APPROVAL_UNSET);
+        if (!(service->modalities & written))
+            assert_int_equal(service->estimator.method, METHOD_NONE);
+        if (service->estimator.method != METHOD_NONE)
+            assert_string_not_equal(service->model, "");
+    }
+    assert_true(catalogue_is_ech_name(catalogue, "cloudflare-ech.com", 18));
+    assert_int_equal(catalogue_find(catalogue, "local-vllm") == SERVICE_NONE, false);
+    catalogue_free(catalogue);
+}
+
+/* Checks one row of endpoints.tsv. Returns whether it names a host. */
+static bool check_endpoint(const struct catalogue *catalogue, char *line)
+{
+    char *save = NULL;
+    char *pattern = strtok_r(line, "\t", &save);
+    char *role = strtok_r(NULL, "\t", &save); /* the service: free text */
+    struct catalogue_match found;
+    char host[HOST_PATTERN_SIZE];
+    size_t length = 0;
+
+    role = strtok_r(NULL, "\t", &save);
+    if (pattern[0] == '#' || strcmp(pattern, "hostname-or-suffix") == 0 || strchr(pattern, ':'))
+        return false; /* a port on any host is no pattern of ours */
+    for (const char *p = pattern + (pattern[0] == '.'); *p; p++)
+        host[length++] = *p == '*' ? 'z' : *p;
+    found = catalogue_match(catalogue, host, length);
+    if (found.service == SERVICE_NONE ||
+        strcmp(service_role_name((enum service_role)found.role), role) != 0)
+        fail_msg("%s should be %s", pattern, role);
+    if (pattern[0] == '.') {
+        memmove(host + 7, host, length);
+        memcpy(host, "qx7-zz.", 7); /* a name below, too */
+        found = catalogue_match(catalogue, host, length + 7);
+        assert_string_equal(service_role_name((enum service_role)found.role), role);
+        assert_int_not_equal(found.service, SERVICE_NONE);
+    }
+    return true;
+}
+
+static void the_sample_tells_web_from_api(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *service;
+    } expected[] = {
+        {"chatgpt.com", "chatgpt-web"},
+        {"sora.chatgpt.com", "sora"},
+        {"api.openai.com", "openai-api"},
+        {"my-resource.openai.azure.com", "azure-openai"},
+        {"claude.ai", "claude-web"},
+        {"api.anthropic.com", "anthropic-api"},
+        {"gemini.google.com", "gemini-web"},
+        {"europe-west9-aiplatform.googleapis.com", "vertex-ai"},
+        {"bedrock-runtime.eu-west-3.amazonaws.com", "bedrock"},
+        {"chat.mistral.ai", "mistral-web"},
+        {"api.eu.mistral.ai", "mistral-api"},
+        {"proxy.individual.githubcopilot.com", "github-copilot"},
+        {"albert.api.etalab.gouv.fr", "albert-api"},
+        {"ragarenn.eskemm-numerique.fr", "ragarenn"},
+    };
+    struct catalogue *catalogue = load_sample();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        uint16_t number = match(catalogue, expected[i].name);
+
+        assert_int_not_equal(number, SERVICE_NONE);
+        assert_string_equal(catalogue_service(catalogue, number)->id, expected[i].service);
+    }
+    assert_int_equal(match(catalogue, "www.google.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "outlook.office.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "s3.eu-west-3.amazonaws.com"), SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void the_sample_knows_every_endpoint(void **state)
+{
+    struct catalogue *catalogue;
+    FILE *stream = fopen(ENDPOINTS, "re");
+    char line[4096];
+    unsigned rows = 0;
+
+    (void)state;
+    if (!stream) {
+        print_message("SKIPPED: %s is not here\n", ENDPOINTS);
+        skip();
+    }
+    catalogue = load_sample();
+    while (fgets(line, sizeof(line), stream))
+        rows += check_endpoint(catalogue, line);
+    fclose(stream);
+    assert_in_range(rows, 190, 250);
+    catalogue_free(catalogue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_catalogue_matches_nothing),
+        cmocka_unit_test(exact_names_match_themselves_only),
+        cmocka_unit_test(a_suffix_is_the_name_and_all_below),
+        cmocka_unit_test(a_star_is_part_of_one_label),
+        cmocka_unit_test(the_most_specific_pattern_wins),
+        cmocka_unit_test(hostile_names_match_nothing),
+        cmocka_unit_test(names_may_have_up_to_253_characters),
+        cmocka_unit_test(bad_patterns_are_refused),
+        cmocka_unit_test(the_same_pattern_twice_is_refused),
+        cmocka_unit_test(ech_names_are_no_hosts),
+        cmocka_unit_test(thousands_of_patterns_are_all_found),
+        cmocka_unit_test(wildcards_are_bounded),
+        cmocka_unit_test(services_are_set_and_found_by_number_and_id),
+        cmocka_unit_test(roles_have_names),
+        cmocka_unit_test(a_visit_tells_hosts_then_ech_names),
+        cmocka_unit_test(a_file_is_read),
+        cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+        cmocka_unit_test(every_estimator_parameter_has_a_range),
+        cmocka_unit_test(a_broken_estimator_is_said_once),
+        cmocka_unit_test(numbers_survive_a_reload),
+        cmocka_unit_test(the_sample_estimates_text_and_states_no_approval),
+        cmocka_unit_test(the_sample_tells_web_from_api),
+        cmocka_unit_test(the_sample_knows_every_endpoint),
+    };
+
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/daemon/scratch.h"
+
+#define SERVICES                                                                                   \
+    "estimators = { e = { method = \"M4\"; grade = \"B\"; source = \"s\"; "                        \
+    "request_bytes_min = 200; request_record_min = 100; burst_gap_s = 2; answer_record_min = 35; " \
+    "answer_bytes_min = 200; answer_gap_s = 6; answer_s_min = 0; answer_slots_min = 0; "           \
+    "count_error = 0.1; bytes_per_token = 2; input = \"prior\"; input_prior_tokens = 100; }; };\n" \
+    "services = (\n"
+#define SERVICE(id, provider, model)                                                               \
+    "{ id = \"" id "\"; label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\"; "     \
+    "modality = [ \"text\" ]; estimator = \"e\"; provider = \"" provider "\"; model = \"" model    \
+    "\"; hosts = { inference = [ \"" id ".example.com\" ]; }; }"
+#define GPT SERVICE("a", "openai", "openai/gpt-4o")
+#define DIRECTIONS                                                                                 \
+    "directions = ( { code = \"A\"; label = \"a\"; prefixes = [ \"10.0.0.0/8\" ]; } );\n"
+
+static void copy_factors(const char *name)
+{
+    char from[PATH_MAX];
+    char to[PATH_MAX];
+    char buffer[65536];
+    FILE *in;
+    FILE *out;
+    size_t count;
+
+    snprintf(from, sizeof(from), IAGMETER_SOURCE_ROOT "/conf/factors/2026/%s", name);
+    snprintf(to, sizeof(to), "%s/vintage/%s", scratch_directory, name);
+    in = fopen(from, "re");
+    out = fopen(to, "we");
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((count = fread(buffer, 1, sizeof(buffer), in)) > 0)
+        assert_int_equal(fwrite(buffer, 1, count, out), count);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static int setup(void **state)
+{
+    static const char *const files[] = {"vintage.conf", "method.conf", "models.conf", "zones.conf",
+                                        "providers.conf"};
+
+    if (scratch_setup(state) != 0)
+        return -1;
+    scratch_mkdir("vintage");
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        copy_factors(files[i]);
+    scratch_write("services.conf", SERVICES GPT " );\n");
+    scratch_write("directions.conf", DIRECTIONS);
+    return 0;
+}
+
+static struct config *load(const char *text, const struct config *previous,
+                           struct diagnostics *diagnostics)
+{
+    char path[PATH_MAX];
+
+    scratch_write("iagmeter.conf", text);
+    scratch_path(path, "iagmeter.conf");
+    return config_load(path, previous, diagnostics);
+}
+
+#define FACTORS "factors = \"vintage\"; "
+
+static struct config *load_good(const char *text)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = load(text, NULL, diagnostics);
+
+    assert_no_complaint(diagnostics);
+    assert_non_null(config);
+    diagnostics_free(diagnostics);
+    return config;
+}
+
+static void assert_path(const char *path, const char *expected)
+{
+    char absolute[PATH_MAX];
+
+    scratch_path(absolute, expected);
+    assert_string_equal(path, absolute);
+}
+
+static void an_almost_empty_file_has_sensible_defaults(void **state)
+{
+    struct config *config = load_good(FACTORS);
+
+    (void)state;
+    assert_path(config->path, "iagmeter.conf");
+    assert_path(config->services_path, "services.conf");
+    assert_path(config->directions_path, "directions.conf");
+    assert_path(config->factors_path, "vintage");
+    assert_string_equal(config->state_directory, "/var/lib/iagmeter");
+    assert_string_equal(config->report.directory, "/var/lib/iagmeter/reports");
+    assert_string_equal(config->report.organisation, "");
+    assert_string_equal(config->user, "");
+    assert_string_equal(config->timezone, "Europe/Paris");
+    assert_int_equal(config->rrd_years, 10);
+    assert_int_equal(config->report.threshold, 5);
+    assert_int_equal(config->limits.max_flows, 262144);
+    assert_int_equal(config->limits.max_tracked_flows, 8192);
+    assert_int_equal(config->limits.max_reassembly, 1024);
+    assert_int_equal(config->limits.max_devices, 65536);
+    assert_int_equal(config->interface_count, 0);
+    assert_int_equal(catalogue_count(config->catalogue), 1);
+    assert_int_equal(directions_count(config->directions), 2);
+    assert_non_null(config->factors);
+    config_free(config);
+    config_free(NULL);
+}
+
+static void every_key_is_read(void **state)
+{
+    struct config *config = load_good(
+        "state_directory = \"state\"; user = \"me\"; timezone = \"UTC\"; rrd_years = 3;\n"
+        "services = \"services.conf\"; directions = \"./directions.conf\"; " FACTORS "\n"
+        "limits = { max_flows = 2048; max_tracked_flows = 100; max_reassembly = 50;\n"
+        "           max_devices = 1024; };\n"
+        "report = { organisation = \"Ville\"; directory = \"out\"; threshold = 7; };\n"
+        "interfaces = ( { name = \"eth0\"; }, { name = \"eth1\"; filter = \"port 443\";\n"
+        "  promiscuous = false; mode = \"immediate\"; snap_length = 2000; buffer_mib = 1; } );\n");
+
+    (void)state;
+    assert_path(config->state_directory, "state");
+    assert_path(config->report.directory, "out");
+    assert_path(config->directions_path, "./directions.conf");
+    assert_string_equal(config->user, "me");
+    assert_string_equal(config->timezone, "UTC");
+    assert_int_equal(config->rrd_years, 3);
+    assert_int_equal(config->limits.max_flows, 2048);
+    assert_int_equal(config->limits.max_tracked_flows, 100);
+    assert_int_equal(config->limits.max_reassembly, 50);
+    assert_int_equal(config->limits.max_devices, 1024);
+    assert_string_equal(config->report.organisation, "Ville");
+    assert_int_equal(config->report.threshold, 7);
+    assert_int_equal(config->interface_count, 2);
+    assert_string_equal(config->interfaces[0].name, "eth0");
+    assert_string_equal(config->interfaces[0].filter, "");
+    assert_true(config->interfaces[0].promiscuous);
+    assert_int_equal(config->interfaces[0].mode, CAPTURE_RING);
+    assert_int_equal(config->interfaces[0].snap_length, 65535);
+    assert_int_equal(config->interfaces[0].buffer_mib, 32);
+    assert_string_equal(config->interfaces[1].filter, "port 443");
+    assert_false(config->interfaces[1].promiscuous);
+    assert_int_equal(config->interfaces[1].mode, CAPTURE_IMMEDIATE);
+    assert_int_equal(config->interfaces[1].snap_length, 2000);
+    assert_int_equal(config->interfaces[1].buffer_mib, 1);
+    config_free(config);
+}
+
+static const struct {
+    const char *text;
+    unsigned line;
+    const char *fragment;
+} broken[] = {
+    {FACTORS "\nfoo = 1;\n", 2, "unknown key \"foo\""},
+    {FACTORS "\nrrd_years = 0;\n", 2, "rrd_years is 0, outside 1 to 50"},
+    {FACTORS "\nrrd_years = 51;\n", 2, "rrd_years is 51"},
+    {FACTORS "\ntimezone = \"Europe/Rennes\";\n", 2, "timezone \"Europe/Rennes\" is not in"},
+    {FACTORS "\ntimezone = \"Europe\";\n", 2, "timezone \"Europe\" is not in"},
+    {FACTORS "\ntimezone = \"zone.tab\";\n", 2, "timezone \"zone.tab\" is not in"},
+    {FACTORS "\ntimezone = \"\";\n", 2, "timezone \"\" is not in"},
+    {FACTORS "\ntimezone = \"../zoneinfo/UTC\";\n", 2, "is not in"},
+    {FACTORS "\ntimezone = \"/usr/share/zoneinfo/UTC\";\n", 2, "is not in"},
+    {FACTORS "\nlimits = 3;\n", 2, "limits must be a group"},
+    {FACTORS "\nlimits = {\nmax_flows = 1023; };\n", 3,
+     "max_flows is 1023, outside 1024 to 16777216"},
+    {FACTORS "\nlimits = {\nmax_flows = 16777217; };\n", 3, "max_flows is 16777217"},
+    {FACTORS "\nlimits = {\nmax_tracked_flows = 63; };\n", 3, "max_tracked_flows is 63"},
+    {FACTORS "\nlimits = {\nmax_reassembly = 15; };\n", 3, "max_reassembly is 15"},
+    {FACTORS "\nlimits = {\nmax_devices = 1023; };\n", 3, "max_devices is 1023"},
+    {FACTORS "\nlimits = { max_flows = 1024;\nmax_tracked_flows = 2000; max_reassembly = 16; };\n",
+     3, "max_tracked_flows is 2000, more than max_flows, 1024"},
+    {FACTORS "\nlimits = { max_flows = 1024; max_reassembly = 16; };\n", 2,
+     "max_tracked_flows is 8192, more than max_flows, 1024"},
+    {FACTORS "\nlimits = {\nmax_reassembly = 9000; };\n", 3,
+     "max_reassembly is 9000, more than max_tracked_flows, 8192"},
+    {FACTORS "\nlimits = {\nmax_hosts = 9000; };\n", 3, "unknown key \"max_hosts\""},
+    {FACTORS "\nreport = {\nthreshold = 0; };\n", 3, "threshold is 0, outside 1 to 1000"},
+    {FACTORS "\nreport = {\ntitle = \"x\"; };\n", 3, "unknown key \"title\""},
+    {FACTORS "\ninterfaces = {};\n", 2, "interfaces must be a list"},
+    {FACTORS "\ninterfaces = (\n\"eth0\" );\n", 3, "must be a group"},
+    {FACTORS "\ninterfaces = (\n{ filter = \"tcp\"; } );\n", 3, "missing key \"name\""},
+    {FACTORS "\ninterfaces = ( {\nname = \"\"; } );\n", 3, "name of interface is empty"},
+    {FACTORS "\ninterfaces = ( { name = \"eth0\"; },\n{\nname = \"eth0\"; } );\n", 4,
+     "interface eth0 is listed twice"},
+    {FACTORS "\ninterfaces = ( { name = \"eth0\";\nmode = \"fast\"; } );\n", 3,
+     "mode must be one of: ring, immediate"},
+    {FACTORS "\ninterfaces = ( { name = \"eth0\";\nsnap_length = 255; } );\n", 3,
+     "snap_length is 255"},
+    {FACTORS "\ninterfaces = ( { name = \"eth0\";\nbuffer_mib = 0; } );\n", 3, "buffer_mib is 0"},
+    {FACTORS "\ninterfaces = ( { name = \"eth0\";\npromiscuous = 1; } );\n", 3,
+     "promiscuous must be true or false"},
+    {FACTORS "\nservices = \n;\n", 3, "syntax error"},
+};
+
+static void what_is_wrong_is_said_with_its_line(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        struct diagnostics *diagnostics = diagnostics_new();
+
+        assert_null(load(broken[i].text, NULL, diagnostics));
+        assert_complaint(diagnostics, "iagmeter.conf", broken[i].line, broken[i].fragment);
+        if (diagnostics_errors(diagnostics) != 1) {
+            diagnostics_print(diagnostics, stderr);
+            fail_msg("row %zu has %zu errors", i, diagnostics_errors(diagnostics));
+        }
+        diagnostics_free(diagnostics);
+    }
+}
+
+static void too_many_interfaces_are_refused(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char text[4096] = FACTORS "\ninterfaces = (\n";
+
+    (void)state;
+    for (int i = 0; i <= MAX_INTERFACES; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "{ name = \"e%d\"; }%s\n", i,
+                 i < MAX_INTERFACES ? "," : ");");
+    assert_null(load(text, NULL, diagnostics));
+    assert_complaint(diagnostics, "iagmeter.conf", 3 + MAX_INTERFACES, "more than 16 interfaces");
+    diagnostics_free(diagnostics);
+}
+
+static void errors_of_all_files_are_said_at_once(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    scratch_write("bad-services.conf", "services = ();\n");
+    scratch_write("bad-directions.conf", "\n\nx = 1; directions = ();\n");
+    assert_null(load("services = \"bad-services.conf\"; directions = \"bad-directions.conf\";\n"
+                     "factors = \"nowhere\"; rrd_years = 99;\n",
+                     NULL, diagnostics));
+    assert_complaint(diagnostics, "iagmeter.conf", 2, "rrd_years");
+    assert_complaint(diagnostics, "bad-services.conf", 1, "estimators");
+    assert_complaint(diagnostics, "bad-directions.conf", 3, "unknown key \"x\"");
+    assert_true(diagnostics_errors(diagnostics) >= 4); /* and the factors */
+    diagnostics_free(diagnostics);
+}
+
+static void a_file_that_is_not_there_is_named(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char path[PATH_MAX];
+
+    (void)state;
+    scratch_path(path, "none.conf");
+    assert_null(config_load(path, NULL, diagnostics));
+    assert_non_null(strstr(diagnostics_text(diagnostics, 0), "none.conf: cannot read"));
+    diagnostics_free(diagnostics);
+}
+
+static void services_need_factors(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    scratch_write("cross.conf",
+                  SERVICES GPT ",\n" SERVICE("b", "openai", "openai/nope") ",\n" SERVICE(
+                      "c", "nowhere", "openai/gpt-4o") ",\n\n" SERVICE("d", "nowhere", "") " );\n");
+    assert_null(load("services = \"cross.conf\"; " FACTORS, NULL, diagnostics));
+    assert_int_equal(diagnostics_errors(diagnostics), 3);
+    assert_complaint(diagnostics, "cross.conf", 4, "service b: ");
+    assert_complaint(diagnostics, "cross.conf", 4, "model \"openai/nope\"");
+    assert_complaint(diagnostics, "cross.conf", 5, "service c: ");
+    assert_complaint(diagnostics, "cross.conf", 5, "provider \"nowhere\"");
+    assert_complaint(diagnostics, "cross.conf", 7, "service d: ");
+    diagnostics_free(diagnostics);
+}
+
+static void numbers_survive_a_reload(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *first = load_good(FACTORS);
+    struct config *second;
+
+    (void)state;
+    scratch_write("other.conf", SERVICES SERVICE("z", "", "") " );\n");
+    scratch_write("others.conf", "directions = ( { code = \"Z\"; label = \"z\"; } );\n");
+    second = load("services = \"other.conf\"; directions = \"others.conf\"; " FACTORS, first,
+                  diagnostics);
+    assert_no_complaint(diagnostics);
+    assert_int_equal(catalogue_find(second->catalogue, "a"), 0);
+    assert_int_equal(catalogue_find(second->catalogue, "z"), 1);
+    assert_string_equal(directions_get(second->directions, 1)->code, "A");
+    assert_string_equal(directions_get(second->directions, 2)->code, "Z");
+    config_free(first);
+    config_free(second);
+    diagnostics_free(diagnostics);
+}
+
+static uint64_t digest_of(const char *text)
+{
+    struct config *config = load_good(text);
+    uint64_t digest = config->digest;
+
+    config_free(config);
+    return digest;
+}
+
+static void the_digest_changes_with_every_file(void **state)
+{
+    uint64_t before = digest_of(FACTORS);
+
+    (void)state;
+    assert_true(digest_of(FACTORS) == before);
+    assert_true(digest_of(FACTORS "# a comment\n") != before);
+
+    scratch_write("services.conf", SERVICES GPT " ); #\n");
+    assert_true(digest_of(FACTORS) != before);
+    scratch_write("services.conf", SERVICES GPT " );\n");
+    assert_true(digest_of(FACTORS) == before);
+
+    scratch_write("directions.conf", DIRECTIONS "#\n");
+    assert_true(digest_of(FACTORS) != before);
+    scratch_write("directions.conf", DIRECTIONS);
+
+    scratch_write("vintage/editor-backup.conf~", "x");
+    assert_true(digest_of(FACTORS) == before);
+    scratch_write("vintage/vintage.conf", "id = \"1\"; year = \"2026\"; source = \"x\";");
+    copy_factors("vintage.conf");
+    assert_true(digest_of(FACTORS) == before);
+    scratch_write("vintage/aaa.conf", "# more\n");
+    assert_true(digest_of(FACTORS) != before);
+    scratch_write("vintage/aaa.conf", "");
+}
+
+static void the_digest_sees_included_files(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    scratch_write("part.conf", "rrd_years = 4;\n");
+    before = digest_of(FACTORS "\n@include \"part.conf\"\n");
+    scratch_write("part.conf", "rrd_years = 5;\n");
+    assert_true(digest_of(FACTORS "\n@include \"part.conf\"\n") != before);
+    scratch_write("part.conf", "rrd_years = 4;\n");
+    assert_true(digest_of(FACTORS "\n@include \"part.conf\"\n") == before);
+}
+
+static void a_relative_path_becomes_absolute(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char before[PATH_MAX];
+    struct config *config;
+
+    (void)state;
+    scratch_write("iagmeter.conf", FACTORS);
+    assert_non_null(getcwd(before, sizeof(before)));
+    assert_int_equal(chdir(scratch_directory), 0);
+    config = config_load("iagmeter.conf", NULL, diagnostics);
+    assert_int_equal(chdir(before), 0);
+    assert_no_complaint(diagnostics);
+    assert_path(config->path, "iagmeter.conf");
+    assert_path(config->services_path, "services.conf");
+    config_free(config);
+    diagnostics_free(diagnostics);
+}
+
+static void the_sample_configuration_loads(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char path[PATH_MAX];
+    struct config *config;
+
+    (void)state;
+    config_default_path(path, sizeof(path));
+    assert_string_equal(path, IAGMETER_SOURCE_ROOT "/conf/iagmeter.conf");
+    config = config_load(path, NULL, diagnostics);
+    assert_no_complaint(diagnostics);
+    assert_non_null(config);
+    assert_true(catalogue_count(config->catalogue) > 60);
+    config_free(config);
+    diagnostics_free(diagnostics);
+}
+
+/* The addresses that the demonstration and the test bench use. */
+static void the_sample_directions_are_those_of_the_bench(void **state)
+{
+    static const struct {
+        const char *address;
+        const char *code;
+    } expected[] = {
+        {"198.51.100.31", "DSN"},         {"2001:db8:1::1", "DSN"},
+        {"198.51.100.32", "SDTIG"},       {"2001:db8:2::1", "SDTIG"},
+        {"198.51.100.95", "DIGICOM"},     {"2001:db8:3::1", "DIGICOM"},
+        {"198.51.100.96", "COPROD"},      {"198.51.100.129", "DPO"},
+        {"198.51.100.161", "DRH"},        {"198.51.100.223", "DAJ"},
+        {"198.51.100.224", "unassigned"}, {"2001:db8:4::1", "unassigned"},
+        {"203.0.113.1", "unassigned"},
+    };
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct directions *directions =
+        directions_load(IAGMETER_SOURCE_ROOT "/conf/directions.conf", NULL, diagnostics);
+
+    (void)state;
+    assert_no_complaint(diagnostics);
+    assert_int_equal(directions_count(directions), 8);
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct address address;
+        unsigned length;
+        uint16_t number;
+
+        assert_null(directions_parse_prefix(expected[i].address, &address, &length));
+        number = directions_match(directions, &address, VLAN_NONE);
+        assert_string_equal(directions_get(directions, number)->code, expected[i].code);
+    }
+    directions_free(directions);
+    diagnostics_free(diagnostics);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_almost_empty_file_has_sensible_defaults),
+        cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+        cmocka_unit_test(too_many_interfaces_are_refused),
+        cmocka_unit_test(errors_of_all_files_are_said_at_once),
+        cmocka_unit_test(a_file_that_is_not_there_is_named),
+        cmocka_unit_test(services_need_factors),
+        cmocka_unit_test(numbers_survive_a_reload),
+        cmocka_unit_test(the_digest_changes_with_every_file),
+        cmocka_unit_test(the_digest_sees_included_files),
+        cmocka_unit_test(a_relative_path_becomes_absolute),
+        cmocka_unit_test(the_sample_configuration_loads),
+        cmocka_unit_test(the_sample_directions_are_those_of_the_bench),
+    };
+
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
+}
