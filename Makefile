@@ -1,8 +1,15 @@
 # iagmeter: `make help` lists the targets.
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+.DEFAULT_GOAL := all
+
+# --- What to build with ------------------------------------------------------------------------
+
 BUILD      ?= build
-CC         ?= gcc
+# make's own default, cc, may be any compiler; the one that we test with is the default here.
+ifeq ($(origin CC),default)
+CC         := gcc
+endif
 CSTD       := -std=c11 -D_GNU_SOURCE
 WARNINGS   := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 OPTIMISE   ?= -O2 -g
@@ -13,49 +20,247 @@ HARDENING  := -fno-omit-frame-pointer -fPIE
 OPTIMISE   := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
 
-prefix     ?= /usr
-sysconfdir ?= /etc
-sbindir    ?= $(prefix)/sbin
-bindir     ?= $(prefix)/bin
-libexecdir ?= $(prefix)/libexec
-confdir    := $(sysconfdir)/iagmeter
+LIBRARIES  := libpcap librrd libconfig sqlite3 jansson libsystemd libseccomp libcap
+LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
+LIBS       := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lm
 
-PACKAGES   := libpcap librrd libconfig sqlite3 jansson libsystemd libseccomp libcap
+# --- Where to install --------------------------------------------------------------------------
+
+DESTDIR       ?=
+prefix        ?= /usr
+sysconfdir    ?= /etc
+localstatedir ?= /var
+sbindir       ?= $(prefix)/sbin
+bindir        ?= $(prefix)/bin
+libexecdir    ?= $(prefix)/libexec
+docdir        ?= $(prefix)/share/doc/iagmeter
+# Debian 12 reads units from /lib, which is /usr/lib; with another prefix, systemd reads
+# PREFIX/lib for /usr and /usr/local only.
+unitdir       ?= $(prefix)/lib/systemd/system
+sysusersdir   ?= $(prefix)/lib/sysusers.d
+tmpfilesdir   ?= $(prefix)/lib/tmpfiles.d
+confdir       := $(sysconfdir)/iagmeter
+statedir      := $(localstatedir)/lib/iagmeter
+
 CPPFLAGS   += -I. -DIAGMETER_CONFDIR='"$(confdir)"' -DIAGMETER_LIBEXECDIR='"$(libexecdir)/iagmeter"' \
-              -DIAGMETER_SOURCE_ROOT='"$(CURDIR)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+              -DIAGMETER_SOURCE_ROOT='"$(CURDIR)"' $(LIB_CFLAGS)
 ALL_CFLAGS  = $(CSTD) $(WARNINGS) $(OPTIMISE) $(HARDENING) $(CFLAGS)
-ALL_LDFLAGS = $(OPTIMISE) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 # --as-needed leaves each program with the libraries it uses: the one that parses packets must not
 # load librrd and its 48 dependencies.
-LIBS       := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+ALL_LDFLAGS = $(OPTIMISE) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+
+# --- What there is to build --------------------------------------------------------------------
 
 PROGRAMS   := iagmeterd iagmeter-meter iagmeter
 MAINS      := $(PROGRAMS:%=daemon/%.c)
 SOURCES    := $(filter-out $(MAINS),$(wildcard daemon/*.c collectors/*/*.c reports/*.c))
 OBJECTS    := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libiagmeter.a
-TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/system/%, \
+                $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
+RUN_SYSTEM := $(BUILD)/tests/system/run_system
+FUZZERS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCHES    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+# Of production alone: MAINS are named, not globbed, so they may not be written yet.
+PRODUCTION := $(SOURCES) $(wildcard $(MAINS) daemon/*.h collectors/*.h collectors/*/*.h reports/*.h)
 
-.PHONY: all tests clean
-all: $(PROGRAMS:%=$(BUILD)/%)
+# --- Debian packages ---------------------------------------------------------------------------
 
-$(BUILD)/%.o: %.c
+BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libconfig-dev \
+                     libsqlite3-dev libjansson-dev libsystemd-dev libseccomp-dev libcap-dev
+RUN_PACKAGES      := fonts-dejavu-core tzdata
+TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 procps \
+                     libxml2-utils ca-certificates
+LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
+FUZZ_PACKAGES     := clang libclang-rt-14-dev
+COVERAGE_PACKAGES := gcovr
+
+DEPS ?= install
+need  = @DEPS=$(DEPS) .ci/require $(sort $(1))
+
+# pkg-config is asked while this file is read, that is before `need` could install it. So whatever
+# installs goes on in a second make.
+again = +@$(MAKE) --no-print-directory $(JOBS)
+JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# --- Targets -----------------------------------------------------------------------------------
+
+.PHONY: help all deps deps-all demo test check tests unit system coverage lint fuzz run-fuzzers \
+        bench install uninstall clean FORCE
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@echo 'DEPS=skip installs no package; V=1 shows commands; BUILD=dir CC=clang SANITIZE=address,undefined'
+	@echo 'install: DESTDIR prefix sysconfdir localstatedir sbindir bindir libexecdir docdir' \
+	      'unitdir sysusersdir tmpfilesdir'
+
+all: $(PROGRAMS:%=$(BUILD)/%) ## build the programs (the default)
+
+deps: ## install the Debian packages that are missing to build and run
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES))
+
+deps-all: ## the same, for every target below
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) \
+	  $(FUZZ_PACKAGES) $(COVERAGE_PACKAGES) shellcheck)
+
+demo: deps ## install what is missing, build, run the demonstration
+	$(again) all
+	@IAGMETER_BUILD=$(abspath $(BUILD)) tests/system/demo.sh
+
+test: ## install what is missing, build, run every test
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES))
+	$(again) check
+
+check: ## run every test, installing nothing
+	$(again) all tests
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory system
+
+tests: $(UNIT_TESTS) $(RUN_SYSTEM)
+
+unit: $(UNIT_TESTS) ## run the unit tests
+	@failed=; for test in $^; do $$test || failed="$$failed $$test"; done; \
+	if [ -n "$$failed" ]; then echo "unit tests that failed:$$failed" >&2; exit 1; fi; \
+	echo "unit tests: all $(words $^) programs passed"
+
+system: all $(RUN_SYSTEM) ## run the system tests: whole programs, driven by shell scripts
+	@IAGMETER_BUILD=$(abspath $(BUILD)) BUILD=$(abspath $(BUILD)) $(RUN_SYSTEM)
+
+COVERAGE_FLAGS = BUILD=build-coverage OPTIMISE='-O0 -g --coverage' HARDENING=-fPIE
+coverage: ## line coverage of the unit tests, per file
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES) $(COVERAGE_PACKAGES))
+	@find build-coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(again) $(COVERAGE_FLAGS) all tests
+	@$(MAKE) --no-print-directory $(COVERAGE_FLAGS) unit >build-coverage/unit.log 2>&1 || \
+	  { cat build-coverage/unit.log; exit 1; }
+	@gcovr --root . --filter daemon/ --filter collectors/ --filter reports/ build-coverage
+
+# Everything that can be said about the source without running it. A number that someone could
+# dispute belongs in conf/, so a literal with a fraction and four digits or more is refused in C,
+# except a power of ten and what stands in a comment.
+BANNED      := \b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets)\s*\(
+COEFFICIENT := (?<![\w.])(?!0*\.0*1\b)(?=(?:\.?[0-9]){4})[0-9]*\.[0-9]*[1-9](?![\w.])
+lint: ## formatting, clang-tidy, cppcheck, shellcheck, and our own rules
+	$(call need,$(BUILD_PACKAGES) libcmocka-dev $(LINT_PACKAGES))
+	@echo 'lint: clang-format'; find daemon collectors reports tests -name '*.[ch]' -print0 | \
+	  xargs -0 clang-format --dry-run -Werror
+	@echo 'lint: coefficients and banned functions'; \
+	  ! grep -nP '$(COEFFICIENT)' $(PRODUCTION) /dev/null | grep -vP '^[^:]*:\d+:\s*(/\*|\*)' && \
+	  ! grep -nP '$(BANNED)' $(PRODUCTION)
+	$(again) lint-each
+	@echo 'lint: cppcheck'; cppcheck --quiet -j$(shell nproc) --std=c11 --inline-suppr --error-exitcode=1 \
+	  --enable=warning,performance,portability --suppressions-list=.cppcheck-suppressions \
+	  -I. $(filter %.c,$(PRODUCTION))
+	@if command -v shellcheck >/dev/null; then echo 'lint: shellcheck'; \
+	  shellcheck --severity=warning .ci/run .ci/require \
+	  $(wildcard tests/system/*.sh tests/system/*/*.sh); fi
+	@echo 'lint: nothing found'
+
+# One target a file, so that they run side by side. Every header must compile alone.
+.PHONY: lint-each $(PRODUCTION:%=lint/%)
+lint-each: $(PRODUCTION:%=lint/%)
+$(filter %.c,$(PRODUCTION:%=lint/%)): lint/%.c:
+	@echo 'lint: clang-tidy $*.c'; \
+	  out=$$(clang-tidy --quiet $*.c -- $(CPPFLAGS) $(CSTD) 2>&1) || { echo "$$out"; exit 1; }
+$(filter %.h,$(PRODUCTION:%=lint/%)): lint/%.h:
+	@$(CC) $(CPPFLAGS) $(CSTD) $(WARNINGS) -fsyntax-only -x c $*.h
+
+FUZZ_SECONDS ?= 20
+fuzz: ## fuzz each decoder for FUZZ_SECONDS (20)
+	$(call need,$(BUILD_PACKAGES) $(FUZZ_PACKAGES))
+	$(again) BUILD=build-fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined run-fuzzers
+
+# New inputs go to build-fuzz/corpus; those in tests/fuzz/seeds are only read.
+run-fuzzers: $(FUZZERS:%=%.run)
+$(FUZZERS:%=%.run): %.run: %
+	@name=$(notdir $*); mkdir -p $(BUILD)/corpus/$$name; \
+	seeds=$$(ls -d tests/fuzz/seeds/$$name tests/fuzz/seeds/$${name#fuzz_} 2>/dev/null); \
+	$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$(BUILD)/$$name- \
+	  $(BUILD)/corpus/$$name $$seeds >$*.log 2>&1 || { tail -n 60 $*.log; exit 1; }; \
+	echo "$$name: $$(tail -n 1 $*.log)"
+
+bench: $(BENCHES) ## measure speed and memory
+	@for bench in $^; do $$bench || exit 1; done
+
+clean: ## remove what was built
+	rm -rf build build-* $(BUILD)
+
+# --- How to build ------------------------------------------------------------------------------
+
+# Changes when the flags do, so that `make prefix=/usr/local` does not reuse objects in which the
+# other paths are compiled.
+$(BUILD)/flags: export FLAGS = $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	@pkg-config --print-errors --exists $(LIBRARIES) || { echo "try 'make deps'" >&2; exit 1; }
+	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
 
+# Prints what it makes; with V=1, the commands.
+quiet = $(if $(V),,@echo '  $(BUILD): $(@:$(BUILD)/%=%)';)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Made anew: ar would keep the object of a source that is gone.
 $(LIBRARY): $(OBJECTS)
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(quiet)$(AR) rcs $@ $^
 
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/daemon/%.o $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+	$(quiet)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
-$(TESTS): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -lcmocka -o $@
+$(UNIT_TESTS) $(RUN_SYSTEM): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
+	$(quiet)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -lcmocka -o $@
 
-tests: $(TESTS)
+# libFuzzer calls LLVMFuzzerTestOneInput, which no header declares.
+$(BUILD)/tests/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes
+$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
+	$(quiet)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
-clean:
-	rm -rf $(BUILD)
+$(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
+	$(quiet)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- Installing --------------------------------------------------------------------------------
+
+CONF_FILES := $(shell find conf -type f 2>/dev/null)
+DOC_FILES  := $(wildcard README.md LICENSE docs/*.md)
+UNITS      := $(wildcard systemd/*.service systemd/*.timer)
+
+# In the tree the units name Debian's paths, so that they can be checked and read as they are.
+relocate = sed -e 's|/usr/sbin/iagmeterd|$(sbindir)/iagmeterd|g' \
+               -e 's|/usr/bin/iagmeter|$(bindir)/iagmeter|g' \
+               -e 's|/etc/iagmeter|$(confdir)|g' -e 's|/var/lib/iagmeter|$(statedir)|g'
+
+install: all ## install under DESTDIR; a configuration file that differs is left alone
+	install -d $(addprefix $(DESTDIR),$(sbindir) $(bindir) $(libexecdir)/iagmeter $(unitdir) \
+	  $(sysusersdir) $(tmpfilesdir) $(docdir))
+	install -m 755 $(BUILD)/iagmeterd $(DESTDIR)$(sbindir)/iagmeterd
+	install -m 755 $(BUILD)/iagmeter $(DESTDIR)$(bindir)/iagmeter
+	install -m 755 $(BUILD)/iagmeter-meter $(DESTDIR)$(libexecdir)/iagmeter/iagmeter-meter
+	@set -e; put() { $(relocate) "$$1" >"$$2"; chmod 644 "$$2"; }; \
+	for unit in $(UNITS); do put $$unit $(DESTDIR)$(unitdir)/$${unit##*/}; done; \
+	put systemd/sysusers.d/iagmeter.conf $(DESTDIR)$(sysusersdir)/iagmeter.conf; \
+	put systemd/tmpfiles.d/iagmeter.conf $(DESTDIR)$(tmpfilesdir)/iagmeter.conf
+	$(if $(DOC_FILES),install -m 644 $(DOC_FILES) $(DESTDIR)$(docdir))
+	@set -e; for file in $(CONF_FILES:conf/%=%); do \
+	  to=$(DESTDIR)$(confdir)/$$file; \
+	  if [ ! -e $$to ]; then install -D -m 644 conf/$$file $$to; rm -f $$to.new; \
+	  elif cmp -s conf/$$file $$to; then rm -f $$to.new; \
+	  else install -m 644 conf/$$file $$to.new; \
+	    echo "$$to differs and was kept; the new one is $$to.new"; fi; \
+	done
+
+uninstall: ## remove what install put there; edited configuration and the ledger stay
+	rm -f $(DESTDIR)$(sbindir)/iagmeterd $(DESTDIR)$(bindir)/iagmeter \
+	  $(UNITS:systemd/%=$(DESTDIR)$(unitdir)/%) \
+	  $(DESTDIR)$(sysusersdir)/iagmeter.conf $(DESTDIR)$(tmpfilesdir)/iagmeter.conf
+	rm -rf $(DESTDIR)$(libexecdir)/iagmeter $(DESTDIR)$(docdir)
+	@for file in $(CONF_FILES:conf/%=%); do \
+	  to=$(DESTDIR)$(confdir)/$$file; rm -f $$to.new; \
+	  if cmp -s conf/$$file $$to; then rm -f $$to; fi; \
+	done; \
+	[ ! -d $(DESTDIR)$(confdir) ] || find $(DESTDIR)$(confdir) -depth -type d -empty -delete
