@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/clienthello.h"
+
+#include "collectors/capture/cursor.h"
+
+#include <string.h>
+
+enum { RECORD_HANDSHAKE = 22, RECORD_HEADER = 5, MAX_RECORD = 16384 };
+enum { HANDSHAKE_CLIENT_HELLO = 1, HANDSHAKE_HEADER = 4 };
+/* IANA, TLS ExtensionType Values. */
+enum { EXTENSION_SERVER_NAME = 0, EXTENSION_ALPN = 16, EXTENSION_ECH = 0xfe0d };
+
+bool clienthello_starts(const uint8_t *bytes, size_t length)
+{
+    struct cursor cursor = cursor_over(bytes, length);
+    uint8_t type = cursor_u8(&cursor);
+    uint8_t major = cursor_u8(&cursor);
+    uint8_t minor = cursor_u8(&cursor);
+    uint16_t size = cursor_u16(&cursor);
+
+    /* RFC 8446, 5.1: legacy_record_version is 0x0301 or 0x0303, older clients say 0x0300. */
+    if (cursor.failed || type != RECORD_HANDSHAKE || major != 3 || minor > 4 || size == 0 ||
+        size > MAX_RECORD)
+        return false;
+    return cursor_left(&cursor) == 0 || cursor_u8(&cursor) == HANDSHAKE_CLIENT_HELLO;
+}
+
+/* RFC 6066, 3: a list of names, of which only host_name (0) is defined. */
+static void parse_server_name(struct cursor extension, struct clienthello *hello)
+{
+    struct cursor list = cursor_take(&extension, cursor_u16(&extension));
+
+    while (!list.failed && cursor_left(&list) > 0) {
+        uint8_t type = cursor_u8(&list);
+        uint16_t length = cursor_u16(&list);
+        const uint8_t *name = cursor_bytes(&list, length);
+
+        if (!name || type != 0)
+            continue;
+        /* A name with a NUL inside is an attempt to be read differently by different readers. */
+        if (length == 0 || length >= sizeof(hello->name) || memchr(name, 0, length))
+            return;
+        memcpy(hello->name, name, length);
+        hello->name[length] = '\0';
+        hello->name_length = (uint8_t)length;
+        return;
+    }
+}
+
+/* RFC 7301, 3.1. */
+static void parse_alpn(struct cursor extension, struct clienthello *hello)
+{
+    struct cursor list = cursor_take(&extension, cursor_u16(&extension));
+    uint8_t length = cursor_u8(&list);
+    const uint8_t *name = cursor_bytes(&list, length);
+
+    if (!name || length >= sizeof(hello->alpn))
+        return;
+    memcpy(hello->alpn, name, length);
+    hello->alpn[length] = '\0';
+}
+
+static enum clienthello_result parse_extensions(struct cursor extensions, struct clienthello *hello)
+{
+    while (cursor_left(&extensions) > 0) {
+        uint16_t type = cursor_u16(&extensions);
+        struct cursor extension = cursor_take(&extensions, cursor_u16(&extensions));
+
+        if (extension.failed)
+            return CLIENTHELLO_MALFORMED;
+        if (type == EXTENSION_SERVER_NAME && hello->name_length == 0)
+            parse_server_name(extension, hello);
+        else if (type == EXTENSION_ALPN)
+            parse_alpn(extension, hello);
+        else if (type == EXTENSION_ECH)
+            hello->has_ech = true;
+    }
+    return CLIENTHELLO_COMPLETE;
+}
+
+/* RFC 8446, 4.1.2; the body after the handshake header. */
+static enum clienthello_result parse_body(struct cursor body, struct clienthello *hello)
+{
+    cursor_skip(&body, 2 + 32);            /* version, random */
+    cursor_skip(&body, cursor_u8(&body));  /* session id */
+    cursor_skip(&body, cursor_u16(&body)); /* cipher suites */
+    cursor_skip(&body, cursor_u8(&body));  /* compression methods */
+    if (body.failed)
+        return CLIENTHELLO_MALFORMED;
+    if (cursor_left(&body) == 0) /* before TLS 1.2 there need be no extensions */
+        return CLIENTHELLO_COMPLETE;
+    body = cursor_take(&body, cursor_u16(&body));
+    return body.failed ? CLIENTHELLO_MALFORMED : parse_extensions(body, hello);
+}
+
+/* Appends the payload of the next handshake record, or as much of it as is there. Returns false
+ * when what stands there is no such record. */
+static bool gather_record(struct cursor *cursor, uint8_t *message, size_t *gathered)
+{
+    uint8_t type = cursor_u8(cursor);
+    uint8_t major = cursor_u8(cursor);
+    size_t size;
+
+    cursor_skip(cursor, 1);
+    size = cursor_u16(cursor);
+    if (cursor->failed)
+        return true;
+    if (type != RECORD_HANDSHAKE || major != 3 || size == 0 || size > MAX_RECORD)
+        return false;
+    if (size > cursor_left(cursor))
+        size = cursor_left(cursor);
+    if (size > CLIENTHELLO_MAX - *gathered)
+        size = CLIENTHELLO_MAX - *gathered;
+    memcpy(message + *gathered, cursor_bytes(cursor, size), size);
+    *gathered += size;
+    return true;
+}
+
+/* The length of the whole handshake message, header included, once its header is there. */
+static size_t message_length(const uint8_t *message, size_t gathered)
+{
+    struct cursor cursor = cursor_over(message, gathered);
+
+    cursor_skip(&cursor, 1);
+    return cursor_u24(&cursor) + HANDSHAKE_HEADER;
+}
+
+enum clienthello_result clienthello_parse(const uint8_t *bytes, size_t length,
+                                          struct clienthello *hello)
+{
+    uint8_t message[CLIENTHELLO_MAX];
+    size_t gathered = 0;
+    size_t wanted = HANDSHAKE_HEADER;
+    struct cursor cursor = cursor_over(bytes, length);
+
+    memset(hello, 0, sizeof(*hello));
+    if (length == 0)
+        return CLIENTHELLO_INCOMPLETE;
+    if (length < RECORD_HEADER)
+        return bytes[0] == RECORD_HANDSHAKE ? CLIENTHELLO_INCOMPLETE : CLIENTHELLO_NONE;
+    if (!clienthello_starts(bytes, length))
+        return CLIENTHELLO_NONE;
+    while (gathered < wanted) {
+        if (cursor_left(&cursor) < RECORD_HEADER)
+            return CLIENTHELLO_INCOMPLETE;
+        if (!gather_record(&cursor, message, &gathered))
+            return CLIENTHELLO_MALFORMED;
+        if (gathered >= HANDSHAKE_HEADER)
+            wanted = message_length(message, gathered);
+        if (wanted > CLIENTHELLO_MAX)
+            return CLIENTHELLO_MALFORMED;
+    }
+    return parse_body(cursor_over(message + HANDSHAKE_HEADER, wanted - HANDSHAKE_HEADER), hello);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_CLIENTHELLO_H
+#define IAGMETER_CLIENTHELLO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The TLS ClientHello, as far as it tells the service: server name, ALPN, Encrypted Client Hello.
+ */
+
+/* Today's are up to 2.3 kB (post-quantum key shares); with a pre-shared key and padding a few more.
+ */
+#define CLIENTHELLO_MAX 16384
+
+enum clienthello_result {
+    CLIENTHELLO_COMPLETE,
+    CLIENTHELLO_INCOMPLETE, /* right so far: call again with more bytes */
+    CLIENTHELLO_NONE,       /* not a TLS ClientHello */
+    CLIENTHELLO_MALFORMED   /* starts as one, then contradicts itself, or is too long */
+};
+
+struct clienthello {
+    char name[256]; /* server name as sent, "" when absent; may hold any byte but NUL */
+    uint8_t name_length;
+    char alpn[16]; /* first protocol offered, "" when absent */
+    bool has_ech;  /* an encrypted_client_hello extension, real or GREASE */
+};
+
+/* BYTES are the client's first, from the start of the record. The hello may be spread over several
+ * records (RFC 8446, 5.1). Pure. */
+enum clienthello_result clienthello_parse(const uint8_t *bytes, size_t length,
+                                          struct clienthello *hello);
+
+/* Cheap test of the first bytes of a segment: could a ClientHello start here? */
+bool clienthello_starts(const uint8_t *bytes, size_t length);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_CURSOR_H
+#define IAGMETER_CURSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The only way bytes from the wire are read. A read past the end yields zero, moves nothing and
+ * sets `failed`, which stays set: a decoder may read several fields and look at `failed` once. */
+struct cursor {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool failed;
+};
+
+static inline struct cursor cursor_over(const uint8_t *bytes, size_t length)
+{
+    return (struct cursor){bytes, bytes + length, false};
+}
+
+static inline size_t cursor_left(const struct cursor *cursor)
+{
+    return (size_t)(cursor->end - cursor->at);
+}
+
+/* COUNT bytes, or NULL when there are fewer. */
+static inline const uint8_t *cursor_bytes(struct cursor *cursor, size_t count)
+{
+    const uint8_t *bytes = cursor->at;
+
+    if (cursor->failed || cursor_left(cursor) < count) {
+        cursor->failed = true;
+        return NULL;
+    }
+    cursor->at += count;
+    return bytes;
+}
+
+static inline void cursor_skip(struct cursor *cursor, size_t count)
+{
+    cursor_bytes(cursor, count);
+}
+
+static inline uint8_t cursor_u8(struct cursor *cursor)
+{
+    const uint8_t *bytes = cursor_bytes(cursor, 1);
+
+    return bytes ? bytes[0] : 0;
+}
+
+/* Numbers are in network byte order. */
+static inline uint16_t cursor_u16(struct cursor *cursor)
+{
+    const uint8_t *bytes = cursor_bytes(cursor, 2);
+
+    return bytes ? (uint16_t)((unsigned)bytes[0] << 8 | bytes[1]) : (uint16_t)0;
+}
+
+static inline uint32_t cursor_u24(struct cursor *cursor)
+{
+    const uint8_t *bytes = cursor_bytes(cursor, 3);
+
+    return bytes ? (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2] : 0;
+}
+
+static inline uint32_t cursor_u32(struct cursor *cursor)
+{
+    const uint8_t *bytes = cursor_bytes(cursor, 4);
+
+    return bytes ? (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+                       bytes[3]
+                 : 0;
+}
+
+/* A cursor over the next COUNT bytes, which are skipped here. A failed one when there are fewer. */
+static inline struct cursor cursor_take(struct cursor *cursor, size_t count)
+{
+    const uint8_t *bytes = cursor_bytes(cursor, count);
+
+    if (!bytes)
+        return (struct cursor){NULL, NULL, true};
+    return cursor_over(bytes, count);
+}
+
+#endif

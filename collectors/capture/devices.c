@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/devices.h"
+
+#include "collectors/capture/keyedhash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PAIRS 4096
+
+struct device_set {
+    struct hash_key key;
+    uint64_t *hashes; /* open addressing; 0: free */
+    size_t places;
+    size_t held;
+    size_t maximum;
+    int32_t day;
+    bool started;
+    size_t pair_count;
+    struct pair {
+        struct device_count count;
+        bool changed;
+    } pairs[MAX_PAIRS];
+};
+
+struct device_set *devices_new(unsigned maximum)
+{
+    struct device_set *set = calloc(1, sizeof(*set));
+
+    if (!set)
+        return NULL;
+    set->maximum = maximum;
+    for (set->places = 16; set->places < 2 * (size_t)maximum;)
+        set->places *= 2;
+    set->hashes = calloc(set->places, sizeof(*set->hashes));
+    if (!set->hashes || !keyedhash_draw(&set->key)) {
+        devices_free(set);
+        return NULL;
+    }
+    return set;
+}
+
+void devices_free(struct device_set *set)
+{
+    if (!set)
+        return;
+    free(set->hashes);
+    free(set);
+}
+
+static void start_day(struct device_set *set, int32_t day)
+{
+    struct hash_key key;
+
+    /* Without randomness the old key stays: then its hashes must go all the same. */
+    if (set->started && keyedhash_draw(&key))
+        set->key = key;
+    if (set->started)
+        memset(set->hashes, 0, set->places * sizeof(*set->hashes));
+    set->held = 0;
+    set->pair_count = 0;
+    set->day = day;
+    set->started = true;
+}
+
+/* Enters HASH. Returns false when it is there already, or when the set is full. */
+static bool enter(struct device_set *set, uint64_t hash)
+{
+    size_t place;
+
+    hash = hash ? hash : 1;
+    for (place = hash & (set->places - 1); set->hashes[place];
+         place = (place + 1) & (set->places - 1))
+        if (set->hashes[place] == hash)
+            return false;
+    if (set->held == set->maximum)
+        return false;
+    set->hashes[place] = hash;
+    set->held++;
+    return true;
+}
+
+static void count_one(struct device_set *set, uint16_t direction, uint16_t service)
+{
+    struct pair *pair;
+
+    for (size_t i = 0; i < set->pair_count; i++) {
+        pair = &set->pairs[i];
+        if (pair->count.direction_id == direction && pair->count.service_id == service) {
+            pair->count.devices++;
+            pair->changed = true;
+            return;
+        }
+    }
+    if (set->pair_count == MAX_PAIRS)
+        return;
+    pair = &set->pairs[set->pair_count++];
+    pair->count = (struct device_count){direction, service, set->day, 1};
+    pair->changed = true;
+}
+
+void devices_see(struct device_set *set, int32_t day, const struct address *address,
+                 uint16_t direction, uint16_t service)
+{
+    uint8_t identity[sizeof(address->bytes) + 5];
+
+    if (!set->started || day != set->day)
+        start_day(set, day);
+    memcpy(identity, address->bytes, sizeof(address->bytes));
+    identity[16] = address->family;
+    memcpy(identity + 17, &direction, sizeof(direction));
+    memcpy(identity + 19, &service, sizeof(service));
+    if (enter(set, keyedhash(&set->key, identity, sizeof(identity))))
+        count_one(set, direction, service);
+}
+
+void devices_visit_changed(struct device_set *set, devices_visitor *visit, void *context)
+{
+    for (size_t i = 0; i < set->pair_count; i++) {
+        if (set->pairs[i].changed)
+            visit(context, &set->pairs[i].count);
+        set->pairs[i].changed = false;
+    }
+}

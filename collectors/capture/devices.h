@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_DEVICES_H
+#define IAGMETER_DEVICES_H
+
+#include "collectors/collector.h"
+#include "daemon/directions.h"
+
+#include <stdbool.h>
+
+/* Counts the distinct devices that used a service from a direction on one day, so that reports can
+ * fold small cells. A device is a hash of its address under a key that is drawn anew every day and
+ * never leaves the process: two days cannot be linked, and nothing can be read back. */
+
+struct device_set;
+
+/* MAXIMUM distinct (device, direction, service) a day; further ones are not counted, which can only
+ * hide more. NULL when memory or randomness is missing. */
+struct device_set *devices_new(unsigned maximum);
+void devices_free(struct device_set *set);
+
+/* DAY: days since 1970-01-01 UTC. Another day than the last forgets everything. */
+void devices_see(struct device_set *set, int32_t day, const struct address *address,
+                 uint16_t direction, uint16_t service);
+
+/* Calls VISIT for each count that changed since the last call. */
+typedef void devices_visitor(void *context, const struct device_count *count);
+void devices_visit_changed(struct device_set *set, devices_visitor *visit, void *context);
+
+#endif

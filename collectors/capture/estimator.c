@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/estimator.h"
+
+static double not_negative(double value)
+{
+    return value > 0 ? value : 0;
+}
+
+/* (bytes - overhead) / divisor, each end of the band with the ends that make it extreme. */
+static struct triple per_unit(double bytes, struct triple overhead, struct triple divisor)
+{
+    return (struct triple){not_negative(bytes - overhead.high) / divisor.high,
+                           not_negative(bytes - overhead.central) / divisor.central,
+                           not_negative(bytes - overhead.low) / divisor.low};
+}
+
+static struct triple visible_tokens(const struct estimator *estimator,
+                                    const struct exchange_shape *shape)
+{
+    struct triple overhead = shape->first_on_connection ? estimator->overhead_new_bytes
+                                                        : estimator->overhead_reused_bytes;
+    struct triple per_token = estimator->bytes_per_token;
+
+    switch (estimator->method) {
+    case METHOD_M1:
+        return per_unit((double)shape->answer_bytes, overhead, per_token);
+    case METHOD_M2:
+        return (struct triple){shape->excess_bytes.low / per_token.high,
+                               shape->excess_bytes.central / per_token.central,
+                               shape->excess_bytes.high / per_token.low};
+    case METHOD_M3:
+        return triple_scale(estimator->tokens_per_record, (double)shape->answer_records);
+    case METHOD_M4:
+        return per_unit((double)shape->answer_bytes, triple_exact(0), per_token);
+    case METHOD_M5:
+        return triple_scale(estimator->tokens_per_second, (double)shape->answer_ns / 1e9);
+    default:
+        return triple_exact(0);
+    }
+}
+
+struct exchange_estimate estimator_apply(const struct estimator *estimator,
+                                         const struct exchange_shape *shape)
+{
+    struct exchange_estimate estimate;
+    double error = estimator->count_error;
+
+    estimate.requests = (struct triple){1 - error, 1, 1 + error};
+    estimate.tokens_out = visible_tokens(estimator, shape);
+    if (estimator->input_method == INPUT_BODY)
+        estimate.tokens_in = per_unit((double)shape->request_bytes, estimator->input_overhead_bytes,
+                                      estimator->input_bytes_per_token);
+    else
+        estimate.tokens_in = estimator->input_prior_tokens;
+    if (estimator->method == METHOD_NONE)
+        estimate.tokens_in = triple_exact(0);
+    return estimate;
+}

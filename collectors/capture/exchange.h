@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_EXCHANGE_H
+#define IAGMETER_EXCHANGE_H
+
+#include "collectors/capture/estimator.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Cuts the records of one connection into exchanges: a burst from the client, then a streamed
+ * answer. Knows sizes and times only. What makes an exchange is in the service's estimator.
+ *
+ * Life cycle: exchange_start(), then exchange_record() for each application record in time order
+ * and exchange_expire() when exchange_deadline() passes, then exchange_close(). */
+
+struct exchange_tracker {
+    int64_t burst_last_ns;
+    int64_t answer_first_ns;
+    int64_t answer_last_ns;
+    int64_t next_burst_last_ns;
+    uint64_t next_burst_bytes; /* of the client, while an answer is running */
+    struct exchange_shape shape;
+    uint32_t slots; /* half-second slots with answer data */
+    uint32_t last_slot;
+    uint8_t state;
+    bool had_exchange;
+};
+
+#define EXCHANGE_NO_DEADLINE INT64_MAX
+
+void exchange_start(struct exchange_tracker *tracker);
+
+/* One application record of SIZE bytes. Returns true when it ended an exchange, whose shape is then
+ * in *finished. */
+bool exchange_record(struct exchange_tracker *tracker, const struct estimator *estimator,
+                     int64_t now_ns, bool from_client, uint32_t size,
+                     struct exchange_shape *finished);
+
+/* When exchange_expire() has something to do, if no record comes before. */
+int64_t exchange_deadline(const struct exchange_tracker *tracker,
+                          const struct estimator *estimator);
+bool exchange_expire(struct exchange_tracker *tracker, const struct estimator *estimator,
+                     struct exchange_shape *finished);
+
+/* The connection ended: so does the exchange, if there is one. */
+bool exchange_close(struct exchange_tracker *tracker, const struct estimator *estimator,
+                    struct exchange_shape *finished);
+
+/* Whether a request was sent, or is being answered. */
+bool exchange_is_open(const struct exchange_tracker *tracker);
+
+#endif

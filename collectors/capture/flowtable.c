@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/flowtable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A bucket's keys fill one cache line, so that a lookup touches one line for the keys of each of
+ * its two buckets and one for the slot. */
+#define BUCKET_SLOTS 8
+/* RFC 5382, 5: an established connection may be silent for 2 h 4 min before it counts as gone. */
+#define IDLE_ESTABLISHED_S 7440
+/* RFC 5382, 5: four minutes for one that is only half open. */
+#define IDLE_OPENING_S 240
+
+struct flow_table {
+    uint64_t *keys; /* 0: free */
+    struct flow *flows;
+    size_t bucket_count;
+};
+
+struct flow_table *flowtable_new(size_t capacity)
+{
+    struct flow_table *table = calloc(1, sizeof(*table));
+    size_t slots = 2 * BUCKET_SLOTS;
+
+    if (!table)
+        return NULL;
+    while (slots < capacity)
+        slots *= 2;
+    table->bucket_count = slots / BUCKET_SLOTS;
+    table->keys = calloc(slots, sizeof(*table->keys));
+    table->flows = calloc(slots, sizeof(*table->flows));
+    if (!table->keys || !table->flows) {
+        flowtable_free(table);
+        return NULL;
+    }
+    return table;
+}
+
+void flowtable_free(struct flow_table *table)
+{
+    if (!table)
+        return;
+    free(table->keys);
+    free(table->flows);
+    free(table);
+}
+
+/* Zero marks a free slot, so no flow may have that key. */
+static uint64_t usable(uint64_t key)
+{
+    return key ? key : 1;
+}
+
+/* The two buckets come from independent halves of the hash (balanced allocations, Azar et al.
+ * 1994): buckets then overflow only when the table is all but full. */
+static size_t bucket_of(const struct flow_table *table, uint64_t key, int choice)
+{
+    return (size_t)(choice ? key >> 32 : key) & (table->bucket_count - 1);
+}
+
+struct flow *flowtable_find(struct flow_table *table, uint64_t key)
+{
+    key = usable(key);
+    for (int choice = 0; choice < 2; choice++) {
+        size_t first = bucket_of(table, key, choice) * BUCKET_SLOTS;
+
+        for (size_t i = first; i < first + BUCKET_SLOTS; i++)
+            if (table->keys[i] == key)
+                return &table->flows[i];
+    }
+    return NULL;
+}
+
+/* How little is lost by forgetting a flow: higher goes first; 0 must stay. */
+static uint64_t dispensability(const struct flow *flow, uint32_t now_s)
+{
+    uint64_t idle_s = now_s > flow->last_seen_s ? now_s - flow->last_seen_s : 0;
+    uint64_t class;
+
+    switch (flow->stage) {
+    case FLOW_FINISHED:
+        class = 4;
+        break;
+    case FLOW_NEW:
+    case FLOW_NAMING:
+        class = idle_s >= IDLE_OPENING_S ? 4 : 3;
+        break;
+    case FLOW_IGNORED:
+        class = idle_s >= IDLE_ESTABLISHED_S ? 4 : 2;
+        break;
+    default:
+        if (idle_s < IDLE_ESTABLISHED_S)
+            return 0;
+        class = 1;
+    }
+    return class << 32 | idle_s;
+}
+
+static size_t free_slot(const struct flow_table *table, uint64_t key)
+{
+    size_t best = SIZE_MAX;
+    int most_free = 0;
+
+    for (int choice = 0; choice < 2; choice++) {
+        size_t first = bucket_of(table, key, choice) * BUCKET_SLOTS;
+        size_t last_free = SIZE_MAX;
+        int free_count = 0;
+
+        for (size_t i = first; i < first + BUCKET_SLOTS; i++) {
+            if (table->keys[i] == 0) {
+                last_free = i;
+                free_count++;
+            }
+        }
+        if (free_count > most_free) {
+            most_free = free_count;
+            best = last_free;
+        }
+    }
+    return best;
+}
+
+static size_t least_valuable(const struct flow_table *table, uint64_t key, uint32_t now_s)
+{
+    size_t best = SIZE_MAX;
+    uint64_t highest = 0;
+
+    for (int choice = 0; choice < 2; choice++) {
+        size_t first = bucket_of(table, key, choice) * BUCKET_SLOTS;
+
+        for (size_t i = first; i < first + BUCKET_SLOTS; i++) {
+            uint64_t value = dispensability(&table->flows[i], now_s);
+
+            if (value > highest) {
+                highest = value;
+                best = i;
+            }
+        }
+    }
+    return best;
+}
+
+struct flow *flowtable_insert(struct flow_table *table, uint64_t key, uint32_t now_s,
+                              flowtable_evictor *evict, void *context)
+{
+    size_t slot;
+
+    key = usable(key);
+    slot = free_slot(table, key);
+    if (slot == SIZE_MAX) {
+        slot = least_valuable(table, key, now_s);
+        if (slot == SIZE_MAX)
+            return NULL;
+        evict(context, &table->flows[slot]);
+    }
+    table->keys[slot] = key;
+    memset(&table->flows[slot], 0, sizeof(table->flows[slot]));
+    return &table->flows[slot];
+}
+
+void flowtable_remove(struct flow_table *table, struct flow *flow)
+{
+    table->keys[flowtable_index(table, flow)] = 0;
+}
+
+size_t flowtable_index(const struct flow_table *table, const struct flow *flow)
+{
+    return (size_t)(flow - table->flows);
+}
+
+size_t flowtable_capacity(const struct flow_table *table)
+{
+    return table->bucket_count * BUCKET_SLOTS;
+}
+
+struct flow *flowtable_at(struct flow_table *table, size_t index)
+{
+    return table->keys[index] ? &table->flows[index] : NULL;
+}

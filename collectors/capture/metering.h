@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_METERING_H
+#define IAGMETER_METERING_H
+
+#include "collectors/collector.h"
+#include "daemon/catalogue.h"
+#include "daemon/config.h"
+#include "daemon/directions.h"
+
+#include <stdint.h>
+
+/* The metering process of a gateway (the term of RFC 7011): packets in, activity per interval out.
+ *
+ * Time is that of the packets. metering_advance() says that time passes without any; between
+ * packets it changes nothing but the moment at which sums are handed over, so that a capture gives
+ * the same sums live and replayed.
+ *
+ * Life cycle: metering_new(), any number of metering_packet() and metering_advance(),
+ * metering_finish(), metering_free(). */
+
+/* What `iagmeter inspect` shows of a flow. Never leaves the process that parsed the packets. */
+struct flow_record {
+    int64_t first_ns;
+    const char *transport;
+    const char *name; /* "" when there is none */
+    const char *ech;  /* "no", "grease" (or unknown), "yes" */
+    uint16_t service; /* SERVICE_NONE */
+    uint8_t role;
+    uint16_t direction;
+    uint64_t bytes_up;
+    uint64_t bytes_down;
+    struct triple requests;
+    struct triple tokens_in;
+    struct triple tokens_out;
+    struct address client;
+    struct address server;
+    uint16_t client_port;
+    uint16_t server_port;
+};
+
+/* Where results go. For an interval: any number of activity() and devices(), then closed(). */
+struct metering_sink {
+    void *context;
+    void (*activity)(void *context, int64_t interval_start, const struct activity *activity);
+    void (*devices)(void *context, const struct device_count *count);
+    void (*closed)(void *context, int64_t interval_start, const struct coverage *coverage);
+    /* NULL except for inspection: asks that names and addresses be kept until the flow ends. */
+    void (*flow)(void *context, const struct flow_record *record);
+};
+
+struct metering;
+
+/* All memory is taken here. The rules must outlive the metering, or be replaced. NULL when memory
+ * or randomness is missing. */
+struct metering *metering_new(const struct limits *limits, const struct catalogue *catalogue,
+                              const struct directions *directions,
+                              const struct metering_sink *sink);
+void metering_free(struct metering *metering);
+
+/* New rules, with the same numbers for what both know. Flows that were judged keep their judgement.
+ */
+void metering_set_rules(struct metering *metering, const struct catalogue *catalogue,
+                        const struct directions *directions);
+
+/* One frame, captured at TIME_NS (since 1970 UTC). */
+void metering_packet(struct metering *metering, int64_t time_ns, int link_type,
+                     const uint8_t *bytes, uint32_t captured, uint32_t length);
+
+/* It is at least NOW_NS, and every earlier packet has been given. */
+void metering_advance(struct metering *metering, int64_t now_ns);
+
+/* PACKETS more were lost before they reached us. */
+void metering_dropped(struct metering *metering, uint64_t packets);
+
+/* The observation ends: open exchanges end here, and the running interval is handed over. */
+void metering_finish(struct metering *metering);
+
+/* Totals since the start, for tests of conservation: payload bytes of all TCP packets, each
+ * sequence number once, and the same summed over the flows that are or were in the table. */
+uint64_t metering_payload_bytes(const struct metering *metering);
+uint64_t metering_flow_bytes(const struct metering *metering);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_RECORDS_H
+#define IAGMETER_RECORDS_H
+
+#include "collectors/capture/assembly.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Follows the TLS records of one direction of a connection: their types and sizes, nothing of their
+ * contents. Bytes arrive in any order; segments that overtook a lost one wait in an assembly. What
+ * never arrives is stepped over, and counted as one record of unknown make-up. */
+
+struct record_stream {
+    uint32_t expected;  /* sequence number of the next byte in order */
+    uint32_t body_left; /* of the current record */
+    uint32_t waiting;   /* assembly that holds early segments, or ASSEMBLY_NONE */
+    uint32_t lost;      /* bytes stepped over since the records were last in step */
+    uint8_t header[5];
+    uint8_t header_length;
+    bool in_step; /* false: the place of the next record header is unknown */
+};
+
+enum { RECORD_APPLICATION_DATA = 23, RECORD_UNKNOWN = 0 };
+
+/* SIZE is that of the record without its header. TYPE is the ContentType of RFC 8446, 5.1, or
+ * RECORD_UNKNOWN for bytes that the capture did not show. */
+typedef void record_handler(void *context, uint8_t type, uint32_t size);
+
+void records_start(struct record_stream *stream, uint32_t sequence);
+
+/* One segment: CAPTURED of its LENGTH bytes are at BYTES. Calls HANDLER for each record whose
+ * header becomes known. Returns the number of bytes given up as lost. */
+uint32_t records_segment(struct record_stream *stream, struct assembly_pool *pool,
+                         uint32_t sequence, const uint8_t *bytes, uint32_t captured,
+                         uint32_t length, record_handler *handler, void *context);
+
+/* Gives the waiting assembly back, handing over what it holds. Returns the bytes given up as lost.
+ */
+uint32_t records_finish(struct record_stream *stream, struct assembly_pool *pool,
+                        record_handler *handler, void *context);
+
+#endif

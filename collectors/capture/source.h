@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_SOURCE_H
+#define IAGMETER_SOURCE_H
+
+#include "daemon/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where packets come from: a network interface, or a capture file. */
+
+struct source;
+
+enum source_status {
+    SOURCE_OK,
+    SOURCE_END,      /* of the file */
+    SOURCE_BROKEN,   /* file truncated or corrupt: what came before was read */
+    SOURCE_VANISHED, /* the interface is gone: close, wait, open again */
+};
+
+/* Called for each packet: time since 1970 UTC, link type, captured bytes, length on the wire. */
+typedef void source_handler(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
+                            uint32_t captured, uint32_t length);
+
+/* Return NULL and one sentence in ERROR. The file may be "-" for standard input. */
+struct source *source_open_interface(const struct interface_config *interface, char *error,
+                                     size_t error_size);
+struct source *source_open_file(const char *path, char *error, size_t error_size);
+void source_close(struct source *source);
+
+/* What to poll for packets; -1 for a file, which is always ready. */
+int source_descriptor(const struct source *source);
+
+/* Hands over up to LIMIT packets without waiting. */
+enum source_status source_read(struct source *source, int limit, source_handler *handler,
+                               void *context);
+
+/* Packets that the kernel had to drop since the last call. */
+uint64_t source_take_dropped(struct source *source);
+
+uint64_t source_packets(const struct source *source);
+/* After SOURCE_BROKEN or SOURCE_VANISHED: one sentence. */
+const char *source_error(const struct source *source);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_TRACKING_H
+#define IAGMETER_TRACKING_H
+
+#include "collectors/capture/exchange.h"
+#include "collectors/capture/records.h"
+#include "daemon/catalogue.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The full state of the connections of known services: a fixed pool, and a heap of their deadlines.
+ */
+
+struct tracked {
+    struct record_stream streams[2]; /* client, server */
+    bool started[2];
+    struct exchange_tracker exchange;
+    int64_t last_ns;     /* of the last packet */
+    int64_t deadline_ns; /* no later than the real one */
+    uint32_t flow;       /* index in the flow table */
+    uint32_t heap_place;
+    bool in_use;
+};
+
+struct tracking;
+#define TRACKED_NONE UINT32_MAX
+
+struct tracking *tracking_new(uint32_t count);
+void tracking_free(struct tracking *tracking);
+
+/* Takes a zeroed state for FLOW, TRACKED_NONE when all are taken. */
+uint32_t tracking_take(struct tracking *tracking, uint32_t flow, int64_t deadline_ns);
+void tracking_release(struct tracking *tracking, uint32_t index);
+struct tracked *tracking_get(struct tracking *tracking, uint32_t index);
+
+uint32_t tracking_capacity(const struct tracking *tracking);
+bool tracking_in_use(const struct tracking *tracking, uint32_t index);
+
+/* The deadline came nearer, or moved away: the first is entered at once, the second when it is due.
+ */
+void tracking_schedule(struct tracking *tracking, uint32_t index, int64_t deadline_ns);
+
+/* The state with the earliest deadline entered, or TRACKED_NONE. Ties go to the lower index, so
+ * that the order never depends on anything but the packets. */
+uint32_t tracking_first(const struct tracking *tracking, int64_t *deadline_ns);
+/* Enters a later deadline for a state that was found not to be due yet. */
+void tracking_postpone(struct tracking *tracking, uint32_t index, int64_t deadline_ns);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/capture.h"
+
+#include "collectors/capture/metering.h"
+#include "collectors/capture/source.h"
+#include "daemon/log.h"
+#include "daemon/message.h"
+#include "daemon/rules.h"
+#include "daemon/sandbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND_NS 1000000000LL
+/* Packets between two looks at the clock and at the control socket. */
+#define BATCH 4096
+/* Time passes for the meter only once every packet of it has surely been delivered: the kernel
+ * holds packets back for a tenth of a second at most. */
+#define DELIVERY_LAG_NS SECOND_NS
+#define POLL_MS         250
+#define ALIVE_NS        (5 * SECOND_NS)
+/* Sums that wait while the meter is busy writing: some minutes of a large authority. */
+#define OUTBOX_MESSAGES 4096
+
+struct capture {
+    const struct capture_setup *setup;
+    struct source *source;
+    struct metering *metering;
+    /* Rules in use when they came by message; the first ones belong to the configuration. */
+    struct rules current;
+    struct rules coming;
+    struct message *outbox;
+    size_t outbox_first;
+    size_t outbox_count;
+    bool stop;
+    bool meter_gone;
+    int64_t alive_ns;
+};
+
+static int64_t now_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+/* -- Sums out --------------------------------------------------------------------------------- */
+
+static void flush_outbox(struct capture *capture, bool wait)
+{
+    while (capture->outbox_count > 0 && !capture->meter_gone) {
+        const struct message *message = &capture->outbox[capture->outbox_first];
+        bool sent = wait ? message_send(capture->setup->data, message)
+                         : message_try_send(capture->setup->data, message);
+
+        if (!sent && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (!sent) /* the meter closed the socket: it is gone, or refused what we sent */
+            capture->meter_gone = capture->stop = true;
+        capture->outbox_first = (capture->outbox_first + 1) % OUTBOX_MESSAGES;
+        capture->outbox_count--;
+    }
+}
+
+/* A replay can wait for the meter. A live capture must not: packets would be lost meanwhile. When
+ * even the outbox is full it waits after all, and the kernel counts what that costs. */
+static void post(struct capture *capture, const struct message *message)
+{
+    if (capture->outbox_count == OUTBOX_MESSAGES)
+        flush_outbox(capture, true);
+    if (capture->meter_gone)
+        return;
+    capture->outbox[(capture->outbox_first + capture->outbox_count) % OUTBOX_MESSAGES] = *message;
+    capture->outbox_count++;
+    flush_outbox(capture, capture->setup->file != NULL);
+}
+
+static void post_activity(void *context, int64_t interval_start, const struct activity *activity)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_ACTIVITY);
+    message.interval_start = interval_start;
+    message.body.activity = *activity;
+    post(context, &message);
+}
+
+static void post_devices(void *context, const struct device_count *count)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_DEVICES);
+    message.body.devices = *count;
+    post(context, &message);
+}
+
+static void post_closed(void *context, int64_t interval_start, const struct coverage *coverage)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_CLOSED);
+    message.interval_start = interval_start;
+    message.body.coverage = *coverage;
+    post(context, &message);
+}
+
+/* -- Control ---------------------------------------------------------------------------------- */
+
+static void send_control(struct capture *capture, enum message_type type)
+{
+    struct message message;
+
+    message_start(&message, type);
+    if (!message_send(capture->setup->control, &message))
+        capture->stop = true;
+}
+
+static void take_rules(struct capture *capture, const struct message *message)
+{
+    switch (rules_take(&capture->coming, message)) {
+    case RULES_MORE:
+        return;
+    case RULES_FAILED:
+        log_line(LOG_PRIORITY_ERROR, "new rules could not be used: the old ones stay");
+        return;
+    case RULES_COMPLETE:
+        metering_set_rules(capture->metering, capture->coming.catalogue,
+                           capture->coming.directions);
+        rules_clear(&capture->current);
+        capture->current = capture->coming;
+        memset(&capture->coming, 0, sizeof(capture->coming));
+        return;
+    }
+}
+
+static void read_control(struct capture *capture)
+{
+    struct message message;
+
+    while (!capture->stop) {
+        switch (
+            message_receive(capture->setup->control, SENDER_SUPERVISOR, false, &message, NULL)) {
+        case MESSAGE_NONE_YET:
+            return;
+        case MESSAGE_RECEIVED:
+            if (message.type == MESSAGE_STOP)
+                capture->stop = true;
+            else
+                take_rules(capture, &message);
+            break;
+        default: /* the start-up process is gone: end as if it had asked */
+            capture->stop = true;
+        }
+    }
+}
+
+static void say_alive(struct capture *capture)
+{
+    int64_t now = now_ns(CLOCK_MONOTONIC);
+
+    if (now - capture->alive_ns < ALIVE_NS)
+        return;
+    capture->alive_ns = now;
+    send_control(capture, MESSAGE_ALIVE);
+}
+
+/* -- Packets in ------------------------------------------------------------------------------- */
+
+static void take_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
+                        uint32_t captured, uint32_t length)
+{
+    struct capture *capture = context;
+
+    metering_packet(capture->metering, time_ns, link_type, bytes, captured, length);
+}
+
+static int run_file(struct capture *capture)
+{
+    enum source_status status = SOURCE_OK;
+
+    while (status == SOURCE_OK && !capture->stop) {
+        status = source_read(capture->source, BATCH, take_packet, capture);
+        read_control(capture);
+        say_alive(capture);
+    }
+    metering_finish(capture->metering);
+    if (status == SOURCE_BROKEN) {
+        log_line(LOG_PRIORITY_ERROR, "%s", source_error(capture->source));
+        return EXIT_TROUBLE;
+    }
+    if (source_packets(capture->source) == 0) {
+        log_line(LOG_PRIORITY_ERROR, "%s: the capture holds no packet", capture->setup->file);
+        return EXIT_TROUBLE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static void wait_for_packets(struct capture *capture)
+{
+    struct pollfd descriptors[] = {
+        {.fd = source_descriptor(capture->source), .events = POLLIN},
+        {.fd = capture->setup->control, .events = POLLIN},
+    };
+
+    poll(descriptors, 2, POLL_MS);
+}
+
+static int run_interface(struct capture *capture)
+{
+    int status = EXIT_SUCCESS;
+
+    metering_advance(capture->metering, now_ns(CLOCK_REALTIME) - DELIVERY_LAG_NS);
+    while (!capture->stop) {
+        wait_for_packets(capture);
+        read_control(capture);
+        if (source_read(capture->source, BATCH, take_packet, capture) == SOURCE_VANISHED) {
+            log_line(LOG_PRIORITY_ERROR, "%s", source_error(capture->source));
+            status = EXIT_TROUBLE;
+            break;
+        }
+        metering_dropped(capture->metering, source_take_dropped(capture->source));
+        metering_advance(capture->metering, now_ns(CLOCK_REALTIME) - DELIVERY_LAG_NS);
+        flush_outbox(capture, false);
+        say_alive(capture);
+    }
+    source_read(capture->source, BATCH, take_packet, capture);
+    metering_finish(capture->metering);
+    return status;
+}
+
+/* -- Life ------------------------------------------------------------------------------------- */
+
+static bool open_source(struct capture *capture)
+{
+    char error[512];
+
+    if (capture->setup->file)
+        capture->source = source_open_file(capture->setup->file, error, sizeof(error));
+    else
+        capture->source = source_open_interface(capture->setup->interface, error, sizeof(error));
+    if (!capture->source)
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+    return capture->source != NULL;
+}
+
+static bool take_memory(struct capture *capture)
+{
+    const struct config *config = capture->setup->config;
+    struct metering_sink sink = {capture, post_activity, post_devices, post_closed, NULL};
+
+    capture->outbox = calloc(OUTBOX_MESSAGES, sizeof(*capture->outbox));
+    capture->metering = metering_new(&config->limits, config->catalogue, config->directions, &sink);
+    if (capture->outbox && capture->metering)
+        return true;
+    log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
+    return false;
+}
+
+static bool enter_sandbox(const struct config *config)
+{
+    char error[256];
+
+    if (sandbox_become(config->user, false, error, sizeof(error)) &&
+        sandbox_drop_capabilities(error, sizeof(error)) && sandbox_capture(error, sizeof(error)))
+        return true;
+    log_line(LOG_PRIORITY_ERROR, "%s", error);
+    return false;
+}
+
+int capture_run(const struct capture_setup *setup)
+{
+    struct capture capture = {.setup = setup};
+    int status = EXIT_TROUBLE;
+
+    if (!open_source(&capture) || !take_memory(&capture) || !enter_sandbox(setup->config))
+        goto out;
+    send_control(&capture, MESSAGE_READY);
+    status = setup->file ? run_file(&capture) : run_interface(&capture);
+    flush_outbox(&capture, true);
+    if (capture.meter_gone)
+        status = EXIT_TROUBLE;
+out:
+    metering_free(capture.metering);
+    source_close(capture.source);
+    rules_clear(&capture.current);
+    rules_clear(&capture.coming);
+    free(capture.outbox);
+    return status;
+}

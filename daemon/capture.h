@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_CAPTURE_H
+#define IAGMETER_CAPTURE_H
+
+#include "daemon/config.h"
+
+/* The capture process: the only one that sees packets. It opens its source, gives up every right,
+ * and from then on speaks only through its two sockets. */
+
+struct capture_setup {
+    const struct config *config;
+    const struct interface_config *interface; /* NULL when replaying */
+    const char *file;                         /* NULL when live */
+    int control;                              /* socket to the start-up process */
+    int data;                                 /* socket to the meter */
+};
+
+/* Exit statuses, of this process and of the daemon. */
+enum {
+    EXIT_CONFIGURATION = 1, /* wrong usage or configuration: nothing was done */
+    EXIT_TROUBLE = 2        /* something outside failed: interface, file, permission, storage */
+};
+
+/* Returns the exit status once the file is read, or MESSAGE_STOP came. */
+int capture_run(const struct capture_setup *setup);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REPEAT_S 3600
+
+static const char *program_name = "iagmeter";
+static bool to_journal;
+
+void log_open(const char *program)
+{
+    program_name = program;
+    to_journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_line(enum log_priority priority, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    /* sd-daemon(3): "<N>" gives the line its priority. One call, so that lines of several processes
+     * do not mix. */
+    if (to_journal)
+        fprintf(stderr, "<%d>%s\n", (int)priority, text);
+    else
+        fprintf(stderr, "%s: %s%s\n", program_name,
+                priority == LOG_PRIORITY_WARNING ? "warning: " : "", text);
+}
+
+bool log_due(struct log_damper *damper, int64_t now_s, uint64_t *silenced)
+{
+    if (now_s < damper->next_s) {
+        damper->silenced++;
+        return false;
+    }
+    *silenced = damper->silenced;
+    damper->silenced = 0;
+    damper->next_s = now_s + REPEAT_S;
+    return true;
+}

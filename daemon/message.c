@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/message.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool terminated(const char *text, size_t size)
+{
+    return memchr(text, 0, size) != NULL;
+}
+
+static bool possible_triple(const struct triple *triple)
+{
+    return isfinite(triple->low) && isfinite(triple->central) && isfinite(triple->high) &&
+           triple->low >= 0 && triple->low <= triple->central && triple->central <= triple->high;
+}
+
+static bool check_nothing(const struct message *message)
+{
+    return message->number <= 1;
+}
+
+static bool check_service(const struct message *message)
+{
+    const struct service *service = &message->body.service;
+
+    return message->number < MAX_SERVICES && terminated(service->id, sizeof(service->id)) &&
+           terminated(service->label, sizeof(service->label)) &&
+           terminated(service->operator_name, sizeof(service->operator_name)) &&
+           terminated(service->country, sizeof(service->country)) &&
+           terminated(service->provider, sizeof(service->provider)) &&
+           terminated(service->model, sizeof(service->model)) &&
+           terminated(service->estimator.name, sizeof(service->estimator.name));
+}
+
+static bool check_host(const struct message *message)
+{
+    return (message->number < MAX_SERVICES || message->number == SERVICE_NONE) &&
+           terminated(message->body.host.pattern, sizeof(message->body.host.pattern)) &&
+           message->body.host.role < ROLE_COUNT;
+}
+
+static bool check_direction(const struct message *message)
+{
+    const struct direction *direction = &message->body.direction;
+
+    return message->number < MAX_DIRECTIONS &&
+           terminated(direction->code, sizeof(direction->code)) &&
+           terminated(direction->label, sizeof(direction->label)) &&
+           terminated(direction->legal_entity, sizeof(direction->legal_entity));
+}
+
+static bool check_prefix(const struct message *message)
+{
+    uint8_t family = message->body.prefix.network.family;
+
+    return message->number < MAX_DIRECTIONS &&
+           ((family == 4 && message->body.prefix.length <= 32) ||
+            (family == 6 && message->body.prefix.length <= 128));
+}
+
+static bool check_vlan(const struct message *message)
+{
+    return message->number < MAX_DIRECTIONS && message->body.vlan > 0 && message->body.vlan < 4095;
+}
+
+static bool check_activity(const struct message *message)
+{
+    const struct activity *activity = &message->body.activity;
+
+    return activity->direction_id < MAX_DIRECTIONS && activity->service_id < MAX_SERVICES &&
+           activity->grade <= GRADE_E && possible_triple(&activity->requests) &&
+           possible_triple(&activity->tokens_in) && possible_triple(&activity->tokens_out);
+}
+
+static bool check_devices(const struct message *message)
+{
+    return message->body.devices.direction_id < MAX_DIRECTIONS &&
+           message->body.devices.service_id < MAX_SERVICES;
+}
+
+static bool check_coverage(const struct message *message)
+{
+    /* A step of the clock can stretch an interval, but not by more than the silence that ends it.
+     */
+    return message->body.coverage.covered_ns <= 3600ULL * 1000000000ULL;
+}
+
+static const struct {
+    int senders;
+    bool (*check)(const struct message *message);
+} table[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_SERVICE] = {SENDER_SUPERVISOR, check_service},
+    [MESSAGE_HOST] = {SENDER_SUPERVISOR, check_host},
+    [MESSAGE_DIRECTION] = {SENDER_SUPERVISOR, check_direction},
+    [MESSAGE_PREFIX] = {SENDER_SUPERVISOR, check_prefix},
+    [MESSAGE_VLAN] = {SENDER_SUPERVISOR, check_vlan},
+    [MESSAGE_RULES_END] = {SENDER_SUPERVISOR, check_nothing},
+    [MESSAGE_WORKER] = {SENDER_SUPERVISOR, check_nothing},
+    [MESSAGE_RELOAD] = {SENDER_SUPERVISOR, check_nothing},
+    [MESSAGE_STOP] = {SENDER_SUPERVISOR, check_nothing},
+    [MESSAGE_READY] = {SENDER_CAPTURE | SENDER_METER, check_nothing},
+    [MESSAGE_ALIVE] = {SENDER_CAPTURE | SENDER_METER, check_nothing},
+    [MESSAGE_RELOADED] = {SENDER_METER, check_nothing},
+    [MESSAGE_ACTIVITY] = {SENDER_CAPTURE, check_activity},
+    [MESSAGE_DEVICES] = {SENDER_CAPTURE, check_devices},
+    [MESSAGE_CLOSED] = {SENDER_CAPTURE, check_coverage},
+};
+
+bool message_check(const struct message *message, enum message_sender sender)
+{
+    return message->type < MESSAGE_TYPE_COUNT && table[message->type].check &&
+           (table[message->type].senders & (int)sender) != 0 && table[message->type].check(message);
+}
+
+void message_start(struct message *message, enum message_type type)
+{
+    memset(message, 0, sizeof(*message));
+    message->type = type;
+}
+
+bool message_send_descriptor(int socket, const struct message *message, int descriptor)
+{
+    struct iovec part = {(void *)(uintptr_t)message, sizeof(*message)};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t sent;
+
+    if (descriptor >= 0) {
+        memset(&control, 0, sizeof(control));
+        header.msg_control = control.space;
+        header.msg_controllen = sizeof(control.space);
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+    }
+    do
+        sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)sizeof(*message);
+}
+
+bool message_send(int socket, const struct message *message)
+{
+    return message_send_descriptor(socket, message, -1);
+}
+
+bool message_try_send(int socket, const struct message *message)
+{
+    ssize_t sent;
+
+    do
+        sent = send(socket, message, sizeof(*message), MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)sizeof(*message);
+}
+
+static void take_descriptor(struct msghdr *header, int *descriptor)
+{
+    for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control;
+         control = CMSG_NXTHDR(header, control)) {
+        int received;
+
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
+            control->cmsg_len != CMSG_LEN(sizeof(int)))
+            continue;
+        memcpy(&received, CMSG_DATA(control), sizeof(int));
+        if (descriptor && *descriptor < 0)
+            *descriptor = received;
+        else
+            close(received);
+    }
+}
+
+enum message_status message_receive(int socket, enum message_sender sender, bool wait,
+                                    struct message *message, int *descriptor)
+{
+    struct iovec part = {message, sizeof(*message)};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.space,
+                            .msg_controllen = sizeof(control.space)};
+    ssize_t received;
+
+    if (descriptor)
+        *descriptor = -1;
+    do
+        received = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+    while (received < 0 && errno == EINTR);
+    if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return MESSAGE_NONE_YET;
+    if (received <= 0)
+        return MESSAGE_PEER_GONE;
+    take_descriptor(&header, descriptor);
+    if (received != (ssize_t)sizeof(*message) || header.msg_flags & MSG_TRUNC ||
+        !message_check(message, sender))
+        return MESSAGE_REFUSED;
+    return MESSAGE_RECEIVED;
+}

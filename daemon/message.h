@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_MESSAGE_H
+#define IAGMETER_MESSAGE_H
+
+#include "collectors/collector.h"
+#include "daemon/catalogue.h"
+#include "daemon/directions.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the processes say to each other: messages of one fixed size over socket pairs
+ * (SOCK_SEQPACKET), of a closed table of types. Each type has one sender and a check of its
+ * contents; a message that fails it is the end of the process that sent it. Nothing that comes from
+ * packets can pass but the sums of collector.h. */
+
+enum message_type {
+    /* start-up process to capture and meter: rules, by number */
+    MESSAGE_SERVICE = 1,
+    MESSAGE_HOST, /* service SERVICE_NONE: a name that ECH shows */
+    MESSAGE_DIRECTION,
+    MESSAGE_PREFIX,
+    MESSAGE_VLAN,
+    MESSAGE_RULES_END, /* the rules since the last one are complete: use them */
+    /* start-up process to meter */
+    MESSAGE_WORKER, /* carries the descriptor of a capture process's data socket */
+    MESSAGE_RELOAD, /* read the configuration again; its digest is */
+    /* start-up process to any */
+    MESSAGE_STOP,
+    /* any to start-up process */
+    MESSAGE_READY,
+    MESSAGE_ALIVE,
+    MESSAGE_RELOADED, /* the meter's answer: number 1 yes, 0 no */
+    /* capture to meter */
+    MESSAGE_ACTIVITY,
+    MESSAGE_DEVICES,
+    MESSAGE_CLOSED, /* the interval is complete, and this is its coverage */
+    MESSAGE_TYPE_COUNT
+};
+
+struct message {
+    uint32_t type;
+    uint32_t number; /* of the service or direction; or a flag */
+    int64_t interval_start;
+    union {
+        struct service service;
+        struct {
+            char pattern[HOST_PATTERN_SIZE];
+            uint32_t role;
+        } host;
+        struct direction direction;
+        struct {
+            struct address network;
+            uint32_t length;
+        } prefix;
+        uint32_t vlan;
+        uint64_t digest;
+        struct activity activity;
+        struct device_count devices;
+        struct coverage coverage;
+    } body;
+};
+
+/* Who may send what: bits, for message_receive(). */
+enum message_sender { SENDER_SUPERVISOR = 1, SENDER_CAPTURE = 2, SENDER_METER = 4 };
+
+/* A zeroed message of TYPE, so that padding carries nothing. */
+void message_start(struct message *message, enum message_type type);
+
+/* Waits until it is sent. Returns false with errno set when the other end is gone. */
+bool message_send(int socket, const struct message *message);
+/* Does not wait: returns false with errno EAGAIN when the receiver is behind. */
+bool message_try_send(int socket, const struct message *message);
+/* As message_send(), with a descriptor that the receiver gets a copy of. */
+bool message_send_descriptor(int socket, const struct message *message, int descriptor);
+
+enum message_status {
+    MESSAGE_RECEIVED,
+    MESSAGE_NONE_YET, /* nothing to receive now (WAIT false) */
+    MESSAGE_PEER_GONE,
+    MESSAGE_REFUSED /* of a wrong size or type, not this sender's to send, or with impossible
+                       contents */
+};
+
+/* *DESCRIPTOR (may be NULL) is set to one that came along, or -1. */
+enum message_status message_receive(int socket, enum message_sender sender, bool wait,
+                                    struct message *message, int *descriptor);
+
+/* Whether the contents are possible: exposed for tests and fuzzing. */
+bool message_check(const struct message *message, enum message_sender sender);
+
+#endif

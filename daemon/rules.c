@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct transmission {
+    int socket;
+    bool sent;
+};
+
+static void send_host(void *context, const char *pattern, uint16_t number, enum service_role role)
+{
+    struct transmission *transmission = context;
+    struct message message;
+
+    message_start(&message, MESSAGE_HOST);
+    message.number = number;
+    message.body.host.role = role;
+    snprintf(message.body.host.pattern, sizeof(message.body.host.pattern), "%s", pattern);
+    transmission->sent = transmission->sent && message_send(transmission->socket, &message);
+}
+
+static void send_place(void *context, const struct address *network, unsigned length,
+                       uint16_t number)
+{
+    struct transmission *transmission = context;
+    struct message message;
+
+    message_start(&message, network ? MESSAGE_PREFIX : MESSAGE_VLAN);
+    message.number = number;
+    if (network) {
+        message.body.prefix.network = *network;
+        message.body.prefix.length = length;
+    } else {
+        message.body.vlan = length;
+    }
+    transmission->sent = transmission->sent && message_send(transmission->socket, &message);
+}
+
+static bool send_services(int socket, const struct catalogue *catalogue)
+{
+    struct message message;
+
+    for (uint16_t i = 0; i < catalogue_count(catalogue); i++) {
+        message_start(&message, MESSAGE_SERVICE);
+        message.number = i;
+        message.body.service = *catalogue_service(catalogue, i);
+        if (!message_send(socket, &message))
+            return false;
+    }
+    return true;
+}
+
+static bool send_directions(int socket, const struct directions *directions)
+{
+    struct message message;
+
+    for (uint16_t i = 0; i < directions_count(directions); i++) {
+        message_start(&message, MESSAGE_DIRECTION);
+        message.number = i;
+        message.body.direction = *directions_get(directions, i);
+        if (!message_send(socket, &message))
+            return false;
+    }
+    return true;
+}
+
+static bool send_end(int socket)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_RULES_END);
+    return message_send(socket, &message);
+}
+
+bool rules_send_names(int socket, const struct catalogue *catalogue,
+                      const struct directions *directions)
+{
+    return send_services(socket, catalogue) && send_directions(socket, directions) &&
+           send_end(socket);
+}
+
+bool rules_send(int socket, const struct catalogue *catalogue, const struct directions *directions)
+{
+    struct transmission transmission = {socket, true};
+
+    if (!send_services(socket, catalogue) || !send_directions(socket, directions))
+        return false;
+    catalogue_visit_hosts(catalogue, send_host, &transmission);
+    directions_visit(directions, send_place, &transmission);
+    return transmission.sent && send_end(socket);
+}
+
+void rules_clear(struct rules *rules)
+{
+    catalogue_free(rules->catalogue);
+    directions_free(rules->directions);
+    memset(rules, 0, sizeof(*rules));
+}
+
+static bool add(struct rules *rules, const struct message *message)
+{
+    uint16_t number = (uint16_t)message->number;
+
+    switch (message->type) {
+    case MESSAGE_SERVICE:
+        return catalogue_set_service(rules->catalogue, number, &message->body.service);
+    case MESSAGE_HOST:
+        if (number == SERVICE_NONE)
+            return !catalogue_add_ech_name(rules->catalogue, message->body.host.pattern);
+        return !catalogue_add_host(rules->catalogue, message->body.host.pattern, number,
+                                   (enum service_role)message->body.host.role);
+    case MESSAGE_DIRECTION:
+        return directions_set(rules->directions, number, &message->body.direction);
+    case MESSAGE_PREFIX:
+        return !directions_add_prefix(rules->directions, &message->body.prefix.network,
+                                      message->body.prefix.length, number);
+    case MESSAGE_VLAN:
+        return !directions_add_vlan(rules->directions, (uint16_t)message->body.vlan, number);
+    default:
+        return false;
+    }
+}
+
+enum rules_status rules_take(struct rules *rules, const struct message *message)
+{
+    if (!rules->catalogue)
+        rules->catalogue = catalogue_new();
+    if (!rules->directions)
+        rules->directions = directions_new();
+    if (rules->catalogue && rules->directions) {
+        if (message->type == MESSAGE_RULES_END)
+            return RULES_COMPLETE;
+        if (add(rules, message))
+            return RULES_MORE;
+    }
+    rules_clear(rules);
+    return RULES_FAILED;
+}

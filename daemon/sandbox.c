@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static bool set_capabilities(bool keep_capture)
+{
+    cap_t capabilities = cap_init();
+    cap_value_t capture = CAP_NET_RAW;
+    bool set;
+
+    if (!capabilities)
+        return false;
+    if (keep_capture) {
+        cap_set_flag(capabilities, CAP_PERMITTED, 1, &capture, CAP_SET);
+        cap_set_flag(capabilities, CAP_EFFECTIVE, 1, &capture, CAP_SET);
+    }
+    set = cap_set_proc(capabilities) == 0;
+    cap_free(capabilities);
+    return set;
+}
+
+bool sandbox_become(const char *user, bool keep_capture, char *error, size_t error_size)
+{
+    const struct passwd *entry;
+
+    if (user[0] == '\0' || geteuid() != 0)
+        return true;
+    errno = 0;
+    entry = getpwnam(user);
+    if (!entry) {
+        snprintf(error, error_size, "user \"%s\" does not exist", user);
+        return false;
+    }
+    if ((keep_capture && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) ||
+        initgroups(user, entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 ||
+        setuid(entry->pw_uid) != 0 || !set_capabilities(keep_capture)) {
+        snprintf(error, error_size, "cannot become user \"%s\": %s", user, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+bool sandbox_own(const char *user, const char *directory, char *error, size_t error_size)
+{
+    const struct passwd *entry;
+
+    if (user[0] == '\0' || geteuid() != 0)
+        return true;
+    entry = getpwnam(user);
+    if (entry && chown(directory, entry->pw_uid, entry->pw_gid) == 0)
+        return true;
+    snprintf(error, error_size, "cannot give %s to user \"%s\": %s", directory, user,
+             entry ? strerror(errno) : "no such user");
+    return false;
+}
+
+bool sandbox_drop_capabilities(char *error, size_t error_size)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_capabilities(false))
+        return true;
+    snprintf(error, error_size, "cannot give up privileges: %s", strerror(errno));
+    return false;
+}
+
+/* Steady capture needs very little (poll and getsockopt, measured); the rest is for memory, the
+ * log, the sums, a daily key, and a clean end. */
+static const int capture_calls[] = {
+    SCMP_SYS(poll),          SCMP_SYS(ppoll),          SCMP_SYS(getsockopt),
+    SCMP_SYS(getsockname),   SCMP_SYS(recvmsg),        SCMP_SYS(recvfrom),
+    SCMP_SYS(sendmsg),       SCMP_SYS(sendto),         SCMP_SYS(read),
+    SCMP_SYS(readv),         SCMP_SYS(pread64),        SCMP_SYS(lseek),
+    SCMP_SYS(write),         SCMP_SYS(writev),         SCMP_SYS(close),
+    SCMP_SYS(fstat),         SCMP_SYS(newfstatat),     SCMP_SYS(brk),
+    SCMP_SYS(munmap),        SCMP_SYS(mremap),         SCMP_SYS(madvise),
+    SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),   SCMP_SYS(time),
+    SCMP_SYS(getrandom),     SCMP_SYS(futex),          SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
+    SCMP_SYS(sigaltstack),   SCMP_SYS(getpid),         SCMP_SYS(gettid),
+    SCMP_SYS(tgkill),        SCMP_SYS(sched_yield),    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+/* Libraries try these and live with a refusal (libpcap looks for drop counters in /sys). */
+static const int capture_refused_calls[] = {
+    SCMP_SYS(open),     SCMP_SYS(openat), SCMP_SYS(stat),  SCMP_SYS(access),
+    SCMP_SYS(readlink), SCMP_SYS(ioctl),  SCMP_SYS(fcntl), SCMP_SYS(prctl),
+};
+
+static const int meter_forbidden_calls[] = {
+    SCMP_SYS(socket),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(mount),
+    SCMP_SYS(bpf),
+    SCMP_SYS(unshare),
+    SCMP_SYS(setns),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+};
+
+static int add_rules(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < count && status == 0; i++)
+        if (calls[i] >= 0) /* negative: not a system call of this architecture */
+            status = seccomp_rule_add(filter, action, calls[i], 0);
+    return status;
+}
+
+static bool load(scmp_filter_ctx filter, int status, char *error, size_t error_size)
+{
+    if (status == 0)
+        status = seccomp_load(filter);
+    seccomp_release(filter);
+    if (status == 0)
+        return true;
+    snprintf(error, error_size, "cannot enter the sandbox: %s", strerror(-status));
+    return false;
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+bool sandbox_capture(char *error, size_t error_size)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int status;
+
+    if (!filter) {
+        snprintf(error, error_size, "cannot enter the sandbox: out of memory");
+        return false;
+    }
+    status = add_rules(filter, SCMP_ACT_ALLOW, capture_calls, COUNT(capture_calls));
+    if (status == 0)
+        status = add_rules(filter, SCMP_ACT_ERRNO(EPERM), capture_refused_calls,
+                           COUNT(capture_refused_calls));
+    /* Memory, but none that could be executed. */
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    return load(filter, status, error, error_size);
+}
+
+bool sandbox_meter(char *error, size_t error_size)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int status;
+
+    if (!filter) {
+        snprintf(error, error_size, "cannot enter the sandbox: out of memory");
+        return false;
+    }
+    status = add_rules(filter, SCMP_ACT_ERRNO(EPERM), meter_forbidden_calls,
+                       COUNT(meter_forbidden_calls));
+    return load(filter, status, error, error_size);
+}

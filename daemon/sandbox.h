@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_SANDBOX_H
+#define IAGMETER_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What each process gives up for good before it starts to work. All return false with one sentence
+ * in ERROR. */
+
+/* Started as root: becomes USER (and its groups), keeping only CAP_NET_RAW when KEEP_CAPTURE. Does
+ * nothing when USER is "" or the process is not root. */
+bool sandbox_become(const char *user, bool keep_capture, char *error, size_t error_size);
+
+/* Started as root with a USER to become: makes it the owner of DIRECTORY. */
+bool sandbox_own(const char *user, const char *directory, char *error, size_t error_size);
+
+/* Gives up all capabilities, and the right to gain any. */
+bool sandbox_drop_capabilities(char *error, size_t error_size);
+
+/* For the process that parses packets: from here on it can read and write what is open, ask for
+ * memory and the time, and end. Opening a file fails; a new socket or program kills it. */
+bool sandbox_capture(char *error, size_t error_size);
+
+/* For the meter: no network, no programs. */
+bool sandbox_meter(char *error, size_t error_size);
+
+#endif
