@@ -30,6 +30,9 @@ struct ledger *ledger_open(const char *state_directory, bool writable, char *err
                            size_t error_size);
 void ledger_close(struct ledger *ledger);
 
+/* Whether a process, the daemon most likely, holds STATE_DIRECTORY's ledger open for writing. */
+bool ledger_is_locked(const char *state_directory);
+
 /* The last failure in one sentence, with SQLite's own words. */
 const char *ledger_error(const struct ledger *ledger);
 

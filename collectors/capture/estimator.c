@@ -14,20 +14,27 @@ static struct triple per_unit(double bytes, struct triple overhead, struct tripl
                            not_negative(bytes - overhead.low) / divisor.low};
 }
 
-static struct triple visible_tokens(const struct estimator *estimator,
-                                    const struct exchange_shape *shape)
+static struct triple overhead_of(const struct estimator *estimator,
+                                 const struct exchange_shape *shape)
 {
-    struct triple overhead = shape->first_on_connection ? estimator->overhead_new_bytes
-                                                        : estimator->overhead_reused_bytes;
+    return shape->first_on_connection ? estimator->overhead_new_bytes
+                                      : estimator->overhead_reused_bytes;
+}
+
+static struct triple streamed_tokens(const struct estimator *estimator,
+                                     const struct exchange_shape *shape)
+{
+    struct triple overhead = overhead_of(estimator, shape);
     struct triple per_token = estimator->bytes_per_token;
 
     switch (estimator->method) {
     case METHOD_M1:
         return per_unit((double)shape->answer_bytes, overhead, per_token);
     case METHOD_M2:
-        return (struct triple){shape->excess_bytes.low / per_token.high,
-                               shape->excess_bytes.central / per_token.central,
-                               shape->excess_bytes.high / per_token.low};
+        return (struct triple){
+            not_negative(shape->excess_bytes.low - overhead.high) / per_token.high,
+            not_negative(shape->excess_bytes.central - overhead.central) / per_token.central,
+            not_negative(shape->excess_bytes.high - overhead.low) / per_token.low};
     case METHOD_M3:
         return triple_scale(estimator->tokens_per_record, (double)shape->answer_records);
     case METHOD_M4:
@@ -37,6 +44,31 @@ static struct triple visible_tokens(const struct estimator *estimator,
     default:
         return triple_exact(0);
     }
+}
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static struct triple visible_tokens(const struct estimator *estimator,
+                                    const struct exchange_shape *shape)
+{
+    struct triple streamed = streamed_tokens(estimator, shape);
+    struct triple whole;
+
+    if ((estimator->method != METHOD_M1 && estimator->method != METHOD_M2) ||
+        shape->answer_records > estimator->whole_records_max)
+        return streamed;
+    whole = per_unit((double)shape->answer_bytes, estimator->whole_overhead_bytes,
+                     estimator->whole_bytes_per_token);
+    return (struct triple){smaller(streamed.low, whole.low), whole.central,
+                           larger(streamed.high, whole.high)};
 }
 
 struct exchange_estimate estimator_apply(const struct estimator *estimator,

@@ -15,7 +15,7 @@
 enum estimator_method {
     METHOD_NONE, /* requests are counted, tokens are not estimated (images, audio, unknown) */
     METHOD_M1,   /* (bytes - overhead) / bytes per token: one event per token */
-    METHOD_M2,   /* sum over records of (record - base) / bytes per token: batched, uncompressed */
+    METHOD_M2,   /* (sum over records of (record - base) - overhead) / bytes per token: batched */
     METHOD_M3,   /* records * tokens per record */
     METHOD_M4,   /* bytes / bytes per token: compressed */
     METHOD_M5    /* seconds of stream * tokens per second: format unknown */
@@ -45,12 +45,17 @@ struct estimator {
     double answer_s_min;
     double answer_slots_min;
 
-    struct triple overhead_new_bytes; /* M1: answer bytes that are no token, first on connection */
-    struct triple overhead_reused_bytes; /* M1: the same, later exchanges */
+    struct triple overhead_new_bytes;    /* M1, M2: bytes of no token, first on a connection */
+    struct triple overhead_reused_bytes; /* M1, M2: the same, later exchanges */
     struct triple record_base_bytes;     /* M2: bytes of a record that are no token */
     struct triple bytes_per_token;       /* M1, M2, M4 */
     struct triple tokens_per_record;     /* M3 */
     struct triple tokens_per_second;     /* M5 */
+    /* M1, M2: an answer of so few records was not streamed, or holds hardly a token: then its bytes
+     * are plain text. Both readings are kept inside the band. */
+    double whole_records_max;
+    struct triple whole_overhead_bytes;
+    struct triple whole_bytes_per_token;
     double count_error; /* relative error of the number of exchanges, 0.10 = 10 % */
 
     int input_method; /* enum input_method */

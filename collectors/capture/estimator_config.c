@@ -36,6 +36,10 @@ static const struct confread_key estimator_keys[] = {
     {"overhead_new_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_new_bytes), 0, NULL},
     {"overhead_reused_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_reused_bytes), 0,
      NULL},
+    {"whole_records_max", CONFREAD_DOUBLE, false, 0, 1000, MEMBER(whole_records_max), 0, NULL},
+    {"whole_overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(whole_overhead_bytes), 0, NULL},
+    {"whole_bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(whole_bytes_per_token), 0,
+     NULL},
     {"record_base_bytes", CONFREAD_TRIPLE, false, 0, 16384, MEMBER(record_base_bytes), 0, NULL},
     {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
     {"tokens_per_record", CONFREAD_TRIPLE, false, 0.001, 1e4, MEMBER(tokens_per_record), 0, NULL},
@@ -57,8 +61,11 @@ struct parameter_use {
 };
 
 static const struct parameter_use method_parameters[] = {
-    {"overhead_new_bytes", BIT(METHOD_M1)},
-    {"overhead_reused_bytes", BIT(METHOD_M1)},
+    {"overhead_new_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"overhead_reused_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_records_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_overhead_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_bytes_per_token", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"record_base_bytes", BIT(METHOD_M2)},
     {"bytes_per_token", BIT(METHOD_M1) | BIT(METHOD_M2) | BIT(METHOD_M4)},
     {"tokens_per_record", BIT(METHOD_M3)},

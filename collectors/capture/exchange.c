@@ -40,6 +40,7 @@ static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint
     tracker->shape.first_on_connection = first;
     tracker->shape.request_bytes = bytes;
     tracker->burst_last_ns = now_ns;
+    tracker->first_reply_ns = INT64_MAX;
     tracker->next_burst_bytes = 0;
     tracker->slots = 0;
     tracker->state = STATE_REQUEST;
@@ -86,6 +87,29 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     shape->excess_bytes.high += above(size, estimator->record_base_bytes.low);
 }
 
+/* Browsers make small calls before the prompt proper. As long as what came back cannot be an answer
+ * yet, a further call means that it was none: it is forgotten, and the request goes on. Only right
+ * after the first reply, lest telemetry sent during an answer make us forget that. */
+static bool still_asking(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                         int64_t now_ns)
+{
+    return tracker->state == STATE_ANSWER &&
+           now_ns - tracker->first_reply_ns < to_ns(estimator->answer_s_min);
+}
+
+static void go_on_asking(struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
+{
+    struct exchange_shape *shape = &tracker->shape;
+
+    shape->request_bytes += size;
+    shape->answer_bytes = 0;
+    shape->answer_records = 0;
+    shape->excess_bytes = triple_exact(0);
+    tracker->slots = 0;
+    tracker->burst_last_ns = now_ns;
+    tracker->state = STATE_REQUEST;
+}
+
 static bool client_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
@@ -96,6 +120,10 @@ static bool client_record(struct exchange_tracker *tracker, const struct estimat
         (burst_is_request(tracker, estimator) || now_ns - tracker->burst_last_ns < burst_gap_ns)) {
         tracker->shape.request_bytes += size;
         tracker->burst_last_ns = now_ns;
+        return false;
+    }
+    if (still_asking(tracker, estimator, now_ns)) {
+        go_on_asking(tracker, now_ns, size);
         return false;
     }
     if (tracker->state != STATE_ANSWER) { /* what came before, if anything, was no request */
@@ -122,6 +150,8 @@ static void server_record(struct exchange_tracker *tracker, const struct estimat
             return;
         tracker->state = STATE_ANSWER;
         tracker->answer_first_ns = now_ns;
+        if (tracker->first_reply_ns == INT64_MAX)
+            tracker->first_reply_ns = now_ns;
         tracker->next_burst_bytes = 0;
         tracker->next_burst_last_ns = now_ns;
     }

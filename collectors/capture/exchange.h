@@ -15,6 +15,7 @@
 
 struct exchange_tracker {
     int64_t burst_last_ns;
+    int64_t first_reply_ns; /* to any part of the request */
     int64_t answer_first_ns;
     int64_t answer_last_ns;
     int64_t next_burst_last_ns;

@@ -1,11 +1,12 @@
 /* compare.mjs TRUTH.tsv LEDGER.tsv: what the ledger says beside the truth. LEDGER.tsv has a header:
  * direction, service, flows, bytes_up, bytes_down, and requests, tokens_in, tokens_out each with
  * _low, _central, _high. Connections and bytes are counts: any difference is a failure. Requests
- * and tokens are estimates: they are shown, and fail only outside their own interval when
- * --within is given. SPDX-License-Identifier: GPL-3.0-or-later */
+ * and tokens are estimates: they are shown; with --requests, the central number of requests must be
+ * the true one, and with --within each truth must lie in its interval. SPDX-License-Identifier: GPL-3.0-or-later */
 import { readFileSync } from 'node:fs';
 
 const within = process.argv.includes('--within');
+const exactRequests = process.argv.includes('--requests');
 const [truth, ledger] = process.argv.slice(2).filter((word) => !word.startsWith('--')).map((file) => {
     const [header, ...lines] = readFileSync(file, 'utf8').trim().split('\n').map((line) => line.split('\t'));
     return new Map(lines.map((cells) =>
@@ -36,6 +37,8 @@ for (const [cell, expected] of truth) {
         const inside = low <= wanted && wanted <= high;
         const error = (100 * (central - wanted) / wanted).toFixed(1);
         console.log(`${cell}\t${name}\t${wanted}\t${low} ${central} ${high}\t${error} %\t${inside ? 'inside' : 'OUTSIDE'}`);
+        if (exactRequests && name === 'requests' && Math.round(central) !== wanted)
+            fail(`${cell}: ${wanted} requests, ${central} found`);
         if (within && !inside) fail(`${cell}: ${name} ${wanted} is outside ${low} to ${high}`);
     }
 }

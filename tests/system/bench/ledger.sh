@@ -11,10 +11,8 @@ for name in requests tokens_in tokens_out; do
         columns="$columns, sum(${name}_$part) AS ${name}_$part"
     done
 done
-# To be settled with daemon/ledger.c, which did not exist when this was written: names of the tables
-# of directions and services, and of the columns of activity.
 sqlite3 -readonly -header -tabs "$1/ledger.db" "
-    SELECT directions.code AS direction, services.name AS service $columns
-    FROM activity JOIN directions ON directions.id = activity.direction
-                  JOIN services ON services.id = activity.service
+    SELECT direction.code AS direction, service.name AS service $columns
+    FROM activity JOIN direction ON direction.id = activity.direction
+                  JOIN service ON service.id = activity.service
     GROUP BY 1, 2 ORDER BY 1, 2"

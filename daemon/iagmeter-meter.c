@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The meter process, started by iagmeterd. Descriptor 3 is its socket to the start-up process,
+ * which sends it the data sockets of the capture processes. */
+
+#include "daemon/capture.h"
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/message.h"
+#include "daemon/meter.h"
+#include "daemon/sandbox.h"
+#include "daemon/version.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONTROL         3
+#define MAX_WORKERS     64
+#define POLL_MS         1000
+#define ALIVE_S         5
+#define BATCH           4096
+#define LAST_ATTEMPTS_S 10
+
+struct process {
+    const char *config_path;
+    bool replay;
+    struct config *config;
+    struct ledger *ledger;
+    struct roundrobin *roundrobin;
+    struct meter *meter;
+    int workers[MAX_WORKERS]; /* data sockets, -1 free */
+    bool stopping;
+    int64_t alive_s;
+};
+
+static int64_t monotonic_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* A replay's clock is that of the packets: whatever was closed is over. */
+static int64_t wall_s(const struct process *process)
+{
+    return process->replay ? INT64_MAX : (int64_t)time(NULL);
+}
+
+static struct config *load_config(const char *path, const struct config *previous)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = NULL;
+    const char *text;
+
+    if (!diagnostics)
+        return NULL;
+    config = config_load(path, previous, diagnostics);
+    for (size_t i = 0; !config && (text = diagnostics_text(diagnostics, i)) != NULL; i++)
+        log_line(LOG_PRIORITY_ERROR, "%s", text);
+    diagnostics_free(diagnostics);
+    return config;
+}
+
+static void send_control(struct process *process, enum message_type type, uint32_t number)
+{
+    struct message message;
+
+    message_start(&message, type);
+    message.number = number;
+    if (!message_send(CONTROL, &message))
+        process->stopping = true;
+}
+
+static void reload(struct process *process, uint64_t digest)
+{
+    struct config *fresh = load_config(process->config_path, process->config);
+
+    if (fresh && fresh->digest == digest) {
+        meter_set_config(process->meter, fresh);
+        config_free(process->config);
+        process->config = fresh;
+        send_control(process, MESSAGE_RELOADED, 1);
+        return;
+    }
+    config_free(fresh);
+    send_control(process, MESSAGE_RELOADED, 0);
+}
+
+static void add_worker(struct process *process, int descriptor)
+{
+    for (unsigned i = 0; i < MAX_WORKERS && descriptor >= 0; i++) {
+        if (process->workers[i] < 0) {
+            process->workers[i] = descriptor;
+            return;
+        }
+    }
+    if (descriptor >= 0)
+        close(descriptor);
+}
+
+static void obey(struct process *process, const struct message *message, int descriptor)
+{
+    switch (message->type) {
+    case MESSAGE_STOP:
+        process->stopping = true;
+        break;
+    case MESSAGE_RELOAD:
+        reload(process, message->body.digest);
+        break;
+    case MESSAGE_WORKER:
+        add_worker(process, descriptor);
+        break;
+    default:
+        meter_take(process->meter, 0, message);
+    }
+}
+
+static void read_control(struct process *process)
+{
+    struct message message;
+    int descriptor;
+
+    for (;;) {
+        switch (message_receive(CONTROL, SENDER_SUPERVISOR, false, &message, &descriptor)) {
+        case MESSAGE_NONE_YET:
+            return;
+        case MESSAGE_RECEIVED:
+            obey(process, &message, descriptor);
+            break;
+        default:
+            process->stopping = true;
+            return;
+        }
+    }
+}
+
+static void drop_worker(struct process *process, unsigned worker)
+{
+    close(process->workers[worker]);
+    process->workers[worker] = -1;
+    meter_worker_gone(process->meter, worker);
+}
+
+static void read_worker(struct process *process, unsigned worker)
+{
+    struct message message;
+
+    for (int i = 0; i < BATCH && !meter_is_full(process->meter); i++) {
+        switch (message_receive(process->workers[worker], SENDER_CAPTURE, false, &message, NULL)) {
+        case MESSAGE_NONE_YET:
+            return;
+        case MESSAGE_RECEIVED:
+            if (meter_take(process->meter, worker, &message))
+                break;
+            /* fall through */
+        case MESSAGE_REFUSED:
+            log_line(LOG_PRIORITY_ERROR, "a capture process sent an impossible message: it is "
+                                         "no longer listened to");
+            drop_worker(process, worker);
+            return;
+        case MESSAGE_PEER_GONE:
+            drop_worker(process, worker);
+            return;
+        }
+    }
+}
+
+static bool has_workers(const struct process *process)
+{
+    for (unsigned i = 0; i < MAX_WORKERS; i++)
+        if (process->workers[i] >= 0)
+            return true;
+    return false;
+}
+
+static void wait_for_messages(const struct process *process)
+{
+    struct pollfd descriptors[MAX_WORKERS + 1];
+    nfds_t count = 0;
+
+    descriptors[count++] = (struct pollfd){.fd = CONTROL, .events = POLLIN};
+    for (unsigned i = 0; i < MAX_WORKERS && !meter_is_full(process->meter); i++)
+        if (process->workers[i] >= 0)
+            descriptors[count++] = (struct pollfd){.fd = process->workers[i], .events = POLLIN};
+    poll(descriptors, count, POLL_MS);
+}
+
+/* Storage failed up to the end: a last few attempts, then say what is lost. */
+static int last_attempts(struct process *process)
+{
+    int64_t limit_s = monotonic_s() + LAST_ATTEMPTS_S;
+
+    while (meter_is_waiting(process->meter) && monotonic_s() < limit_s) {
+        if (meter_commit(process->meter, wall_s(process), monotonic_s()) == LEDGER_FATAL)
+            break;
+        if (!meter_has_unwritten(process->meter))
+            return EXIT_SUCCESS;
+        sleep(1);
+    }
+    if (!meter_has_unwritten(process->meter))
+        return EXIT_SUCCESS;
+    log_line(LOG_PRIORITY_ERROR, "%s: the last sums could not be recorded",
+             ledger_error(process->ledger));
+    return EXIT_TROUBLE;
+}
+
+static int run(struct process *process)
+{
+    while (!process->stopping || has_workers(process)) {
+        wait_for_messages(process);
+        if (!process->stopping)
+            read_control(process);
+        for (unsigned i = 0; i < MAX_WORKERS; i++)
+            if (process->workers[i] >= 0)
+                read_worker(process, i);
+        if (meter_is_waiting(process->meter) &&
+            meter_commit(process->meter, wall_s(process), monotonic_s()) == LEDGER_FATAL) {
+            log_line(LOG_PRIORITY_ERROR, "%s", ledger_error(process->ledger));
+            return EXIT_TROUBLE;
+        }
+        if (monotonic_s() - process->alive_s >= ALIVE_S) {
+            process->alive_s = monotonic_s();
+            send_control(process, MESSAGE_ALIVE, 0);
+        }
+    }
+    return last_attempts(process);
+}
+
+static void record_start(struct process *process)
+{
+    char text[32];
+    time_t now = time(NULL);
+    struct tm utc;
+
+    gmtime_r(&now, &utc);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    ledger_set_fact(process->ledger, "started", text);
+    ledger_set_fact(process->ledger, "version", IAGMETER_VERSION);
+    ledger_set_fact(process->ledger, "mode", process->replay ? "replay" : "live");
+}
+
+static bool open_stores(struct process *process)
+{
+    char error[512];
+
+    process->ledger = ledger_open(process->config->state_directory, true, error, sizeof(error));
+    if (!process->ledger) {
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+        return false;
+    }
+    process->roundrobin =
+        roundrobin_new(process->config->state_directory, process->config->rrd_years);
+    if (process->roundrobin)
+        process->meter = meter_new(process->config, process->ledger, process->roundrobin);
+    if (!process->meter) {
+        log_line(LOG_PRIORITY_ERROR, "out of memory");
+        return false;
+    }
+    record_start(process);
+    if (roundrobin_catch_up(process->roundrobin, process->ledger,
+                            meter_shown_until(process->ledger, wall_s(process))) > 0)
+        log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s",
+                 roundrobin_error(process->roundrobin));
+    return true;
+}
+
+static bool parse_arguments(struct process *process, int argc, char **argv)
+{
+    int option;
+
+    while ((option = getopt(argc, argv, "c:r")) != -1) {
+        if (option == 'c')
+            process->config_path = optarg;
+        else if (option == 'r')
+            process->replay = true;
+        else
+            return false;
+    }
+    return process->config_path != NULL && optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+    struct process process = {.stopping = false};
+    char error[256];
+    int status = EXIT_TROUBLE;
+
+    log_open("iagmeterd");
+    signal(SIGXFSZ,
+           SIG_IGN); /* a file size limit is a full disk: an error to report, not a death */
+    for (unsigned i = 0; i < MAX_WORKERS; i++)
+        process.workers[i] = -1;
+    if (!parse_arguments(&process, argc, argv)) {
+        log_line(LOG_PRIORITY_ERROR, "iagmeter-meter is started by iagmeterd, not by hand");
+        return EXIT_CONFIGURATION;
+    }
+    process.config = load_config(process.config_path, NULL);
+    if (!process.config)
+        goto out;
+    if (!open_stores(&process))
+        goto out;
+    if (!sandbox_meter(error, sizeof(error))) {
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+        goto out;
+    }
+    send_control(&process, MESSAGE_READY, 0);
+    status = run(&process);
+out:
+    meter_free(process.meter);
+    roundrobin_free(process.roundrobin);
+    ledger_close(process.ledger);
+    config_free(process.config);
+    return status;
+}

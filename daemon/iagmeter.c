@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The command people type. Each sub-command reads; only `rebuild` writes, and only views. */
+
+#include "daemon/calendar.h"
+#include "daemon/capture.h"
+#include "daemon/config.h"
+#include "daemon/inspect.h"
+#include "daemon/ledger.h"
+#include "daemon/meter.h"
+#include "daemon/roundrobin.h"
+#include "daemon/status.h"
+#include "daemon/version.h"
+#include "reports/graph.h"
+#include "reports/month.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct options {
+    char config_path[PATH_MAX];
+    char directory[PATH_MAX];
+    const char *language;
+    struct inspect_options inspect;
+    int argument_count;
+    char **arguments;
+};
+
+static struct config *load(const struct options *options)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = NULL;
+
+    if (!diagnostics)
+        return NULL;
+    config = config_load(options->config_path, NULL, diagnostics);
+    if (!config)
+        diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
+    if (config && !calendar_set_zone(config->timezone)) {
+        fprintf(stderr, "iagmeter: unknown time zone \"%s\"\n", config->timezone);
+        config_free(config);
+        return NULL;
+    }
+    return config;
+}
+
+static struct ledger *open_ledger(const struct config *config)
+{
+    char error[512];
+    struct ledger *ledger = ledger_open(config->state_directory, false, error, sizeof(error));
+
+    if (!ledger)
+        fprintf(stderr, "iagmeter: %s\n", error);
+    return ledger;
+}
+
+/* -- inspect ---------------------------------------------------------------------------------- */
+
+static int command_inspect(const struct options *options)
+{
+    struct config *config = load(options);
+    int status;
+
+    if (!config)
+        return EXIT_CONFIGURATION;
+    status = inspect_run(config, options->arguments[0], &options->inspect, stdout);
+    config_free(config);
+    return status;
+}
+
+/* -- report ----------------------------------------------------------------------------------- */
+
+static bool find_month(const char *text, int64_t now, struct calendar_month *month)
+{
+    char current[32];
+    time_t seconds = (time_t)now;
+    struct tm local;
+
+    localtime_r(&seconds, &local);
+    strftime(current, sizeof(current), "%Y-%m", &local);
+    if (strcmp(text, "current") != 0 && strcmp(text, "previous") != 0)
+        return calendar_parse_month(text, month);
+    if (!calendar_parse_month(current, month))
+        return false;
+    if (strcmp(text, "previous") == 0)
+        *month = calendar_shift(*month, -1);
+    return true;
+}
+
+struct output {
+    const struct month_report *report;
+    const char *language;
+    char *svg;
+    size_t svg_size;
+};
+
+static bool write_html(const struct output *output, FILE *stream)
+{
+    return month_write_html(output->report, output->language, output->svg, output->svg_size,
+                            stream);
+}
+
+static bool write_csv(const struct output *output, FILE *stream)
+{
+    return month_write_csv(output->report, stream);
+}
+
+static bool write_json(const struct output *output, FILE *stream)
+{
+    return month_write_json(output->report, stream);
+}
+
+/* Beside its final name first: a reader never sees half a report, and a full disk leaves the old
+ * one. */
+static bool write_file(const struct output *output, const char *path,
+                       bool (*write)(const struct output *output, FILE *stream))
+{
+    char partial[PATH_MAX + 80];
+    FILE *stream;
+    bool written;
+
+    snprintf(partial, sizeof(partial), "%s.partial", path);
+    stream = fopen(partial, "we");
+    written = stream && write(output, stream);
+    if (stream && fclose(stream) != 0)
+        written = false;
+    if (written && rename(partial, path) == 0)
+        return true;
+    fprintf(stderr, "iagmeter: %s: %s\n", path, strerror(errno));
+    unlink(partial);
+    return false;
+}
+
+static bool write_files(const struct output *output, const char *directory)
+{
+    static const struct {
+        const char *suffix;
+        bool (*write)(const struct output *output, FILE *stream);
+    } writers[] = {{"html", write_html}, {"csv", write_csv}, {"json", write_json}};
+    const struct calendar_month *month = &output->report->month;
+    char path[PATH_MAX + 64];
+
+    if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
+        fprintf(stderr, "iagmeter: %s: %s\n", directory, strerror(errno));
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%04d-%02d.%s", directory, month->year, month->month,
+                 writers[i].suffix);
+        if (!write_file(output, path, writers[i].write))
+            return false;
+        printf("%s\n", path);
+    }
+    return true;
+}
+
+static int report_month(const struct options *options, const struct config *config,
+                        struct ledger *ledger)
+{
+    struct calendar_month month;
+    struct output output = {.language = options->language};
+    struct month_report *report;
+    struct roundrobin *roundrobin = NULL;
+    char error[512];
+    int status = EXIT_TROUBLE;
+    int64_t now = time(NULL);
+
+    if (!find_month(options->arguments[1], now, &month)) {
+        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n",
+                options->arguments[1]);
+        return EXIT_CONFIGURATION;
+    }
+    report = month_build(ledger, config, month, now, error, sizeof(error));
+    if (!report) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        return EXIT_TROUBLE;
+    }
+    output.report = report;
+    roundrobin = roundrobin_new(config->state_directory, config->rrd_years);
+    if (roundrobin)
+        output.svg =
+            graph_month(report, ledger, roundrobin, &output.svg_size, error, sizeof(error));
+    if (roundrobin && !output.svg)
+        fprintf(stderr, "iagmeter: warning: no graph: %s\n", error);
+    if (write_files(&output,
+                    options->directory[0] ? options->directory : config->report.directory)) {
+        month_print(report, options->language, stdout);
+        status = EXIT_SUCCESS;
+    }
+    free(output.svg);
+    roundrobin_free(roundrobin);
+    month_free(report);
+    return status;
+}
+
+static int command_report(const struct options *options)
+{
+    struct config *config;
+    struct ledger *ledger;
+    int status = EXIT_TROUBLE;
+
+    if (strcmp(options->arguments[0], "month") != 0) {
+        fprintf(stderr, "iagmeter: no report \"%s\": month is the only one\n",
+                options->arguments[0]);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(options);
+    if (!config)
+        return EXIT_CONFIGURATION;
+    ledger = open_ledger(config);
+    if (ledger)
+        status = report_month(options, config, ledger);
+    ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
+/* -- rebuild ---------------------------------------------------------------------------------- */
+
+/* Takes the writer's lock: a daemon that updates the same files must not run. */
+static int command_rebuild(const struct options *options)
+{
+    struct config *config = load(options);
+    struct ledger *ledger;
+    struct roundrobin *roundrobin = NULL;
+    char error[512];
+    unsigned files = 0;
+    unsigned failed;
+    int status = EXIT_TROUBLE;
+
+    if (!config)
+        return EXIT_CONFIGURATION;
+    ledger = ledger_open(config->state_directory, true, error, sizeof(error));
+    if (!ledger) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        goto out;
+    }
+    roundrobin = roundrobin_new(config->state_directory, config->rrd_years);
+    if (!roundrobin)
+        goto out;
+    failed = roundrobin_rebuild(roundrobin, ledger, meter_shown_until(ledger, INT64_MAX), &files);
+    printf("%u file(s) recreated from the ledger\n", files);
+    if (failed > 0)
+        fprintf(stderr, "iagmeter: %u file(s) failed: %s\n", failed, roundrobin_error(roundrobin));
+    else
+        status = EXIT_SUCCESS;
+out:
+    roundrobin_free(roundrobin);
+    ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
+/* -- status ----------------------------------------------------------------------------------- */
+
+static int command_status(const struct options *options)
+{
+    struct config *config = load(options);
+    struct ledger *ledger;
+    int status = EXIT_TROUBLE;
+
+    if (!config)
+        return EXIT_CONFIGURATION;
+    ledger = open_ledger(config);
+    if (ledger) {
+        if (status_print(ledger, config, ledger_is_locked(config->state_directory), time(NULL),
+                         stdout))
+            status = EXIT_SUCCESS;
+        else
+            fprintf(stderr, "iagmeter: %s\n", ledger_error(ledger));
+    }
+    ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
+/* -- The command line ------------------------------------------------------------------------- */
+
+static const struct command {
+    const char *name;
+    int argument_count;
+    const char *arguments;
+    const char *purpose;
+    int (*run)(const struct options *options);
+} commands[] = {
+    {"inspect", 1, "CAPTURE [--all] [--addresses]",
+     "what the daemon sees in a capture, flow by flow; nothing is recorded", command_inspect},
+    {"report", 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
+     "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
+    {"rebuild", 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
+     command_rebuild},
+    {"status", 0, "", "what the daemon has been doing", command_status},
+};
+
+static void usage(FILE *stream)
+{
+    fputs("usage: iagmeter COMMAND [-c FILE] ...\n", stream);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(stream, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
+                commands[i].purpose);
+    fputs("-c FILE: configuration (default: the installed one). Exit status: 0 done, 1 wrong usage "
+          "or\n"
+          "configuration, 2 something else failed.\n",
+          stream);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static bool parse(int argc, char **argv, struct options *options)
+{
+    static const struct option long_options[] = {
+        {"all", no_argument, NULL, 'a'},          {"addresses", no_argument, NULL, 'A'},
+        {"lang", required_argument, NULL, 'l'},   {"output", required_argument, NULL, 'o'},
+        {"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:o:", long_options, NULL)) != -1) {
+        switch (option) {
+        case 'a':
+            options->inspect.all = true;
+            break;
+        case 'A':
+            options->inspect.addresses = true;
+            break;
+        case 'l':
+            options->language = optarg;
+            break;
+        case 'o':
+            snprintf(options->directory, sizeof(options->directory), "%s", optarg);
+            break;
+        case 'c':
+            snprintf(options->config_path, sizeof(options->config_path), "%s", optarg);
+            break;
+        default:
+            return false;
+        }
+    }
+    options->argument_count = argc - optind;
+    options->arguments = argv + optind;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.language = "fr"};
+    const struct command *command;
+
+    if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
+        puts("iagmeter " IAGMETER_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    command = argc >= 2 ? find_command(argv[1]) : NULL;
+    config_default_path(options.config_path, sizeof(options.config_path));
+    if (!command || !parse(argc - 1, argv + 1, &options) ||
+        options.argument_count != command->argument_count) {
+        usage(stderr);
+        return EXIT_CONFIGURATION;
+    }
+    if (strcmp(options.language, "fr") != 0 && strcmp(options.language, "en") != 0) {
+        fprintf(stderr, "iagmeter: language \"%s\": fr or en\n", options.language);
+        return EXIT_CONFIGURATION;
+    }
+    return command->run(&options);
+}

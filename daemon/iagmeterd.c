@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "daemon/capture.h"
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+#include "daemon/version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void usage(FILE *stream)
+{
+    fputs(
+        "usage: iagmeterd [-c FILE] [-r CAPTURE | -t]\n"
+        "  -c FILE     configuration (default: the installed one)\n"
+        "  -r CAPTURE  meter a pcap or pcapng file on its own clock, and end; - is standard input\n"
+        "  -t          check the configuration, and end\n"
+        "  -V          print the version\n"
+        "Without -r or -t: capture on the configured interfaces until SIGTERM; SIGHUP reads the\n"
+        "catalogue, directions and factors again. Exit status: 0 done, 1 wrong usage or\n"
+        "configuration, 2 something else failed (interface, capture file, permission, storage).\n",
+        stream);
+}
+
+static struct config *load(const char *path)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = NULL;
+
+    if (!diagnostics)
+        return NULL;
+    config = config_load(path, NULL, diagnostics);
+    diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
+    return config;
+}
+
+static int check(const struct config *config)
+{
+    printf("%s: %u services, %u directions, factors %s, %u interface(s): no error\n", config->path,
+           catalogue_count(config->catalogue), directions_count(config->directions),
+           factors_vintage(config->factors), config->interface_count);
+    return EXIT_SUCCESS;
+}
+
+static int start(struct config *config, const char *capture)
+{
+    if (!capture && config->interface_count == 0) {
+        fprintf(stderr, "%s: no interface is configured: nothing to capture on\n", config->path);
+        config_free(config);
+        return EXIT_CONFIGURATION;
+    }
+    return supervisor_run(config, capture);
+}
+
+int main(int argc, char **argv)
+{
+    char path[PATH_MAX] = "";
+    const char *capture = NULL;
+    bool check_only = false;
+    struct config *config;
+    int option;
+
+    log_open("iagmeterd");
+    config_default_path(path, sizeof(path));
+    while ((option = getopt(argc, argv, "c:r:tVh")) != -1) {
+        switch (option) {
+        case 'c':
+            snprintf(path, sizeof(path), "%s", optarg);
+            break;
+        case 'r':
+            capture = optarg;
+            break;
+        case 't':
+            check_only = true;
+            break;
+        case 'V':
+            puts("iagmeterd " IAGMETER_VERSION);
+            return EXIT_SUCCESS;
+        case 'h':
+            usage(stdout);
+            return EXIT_SUCCESS;
+        default:
+            usage(stderr);
+            return EXIT_CONFIGURATION;
+        }
+    }
+    if (optind != argc || (check_only && capture)) {
+        usage(stderr);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(path);
+    if (!config)
+        return EXIT_CONFIGURATION;
+    if (check_only) {
+        int status = check(config);
+
+        config_free(config);
+        return status;
+    }
+    return start(config, capture);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/inspect.h"
+
+#include "collectors/capture/metering.h"
+#include "collectors/capture/source.h"
+#include "daemon/capture.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH 4096
+
+struct line {
+    struct flow_record record;
+    char *name;
+};
+
+struct inspection {
+    struct metering *metering;
+    const struct config *config;
+    const struct inspect_options *options;
+    struct line *lines;
+    size_t count;
+    size_t capacity;
+    bool out_of_memory;
+};
+
+/* -- The sink: only flows are of interest -------------------------------------------------------
+ */
+
+static void ignore_activity(void *context, int64_t interval_start, const struct activity *activity)
+{
+    (void)context;
+    (void)interval_start;
+    (void)activity;
+}
+
+static void ignore_devices(void *context, const struct device_count *count)
+{
+    (void)context;
+    (void)count;
+}
+
+static void ignore_closed(void *context, int64_t interval_start, const struct coverage *coverage)
+{
+    (void)context;
+    (void)interval_start;
+    (void)coverage;
+}
+
+static bool make_room(struct inspection *inspection)
+{
+    size_t capacity = inspection->capacity ? 2 * inspection->capacity : 256;
+    struct line *lines;
+
+    if (inspection->count < inspection->capacity)
+        return true;
+    lines = realloc(inspection->lines, capacity * sizeof(*lines));
+    if (!lines)
+        return false;
+    inspection->lines = lines;
+    inspection->capacity = capacity;
+    return true;
+}
+
+static void keep_flow(void *context, const struct flow_record *record)
+{
+    struct inspection *inspection = context;
+    struct line *line;
+
+    if (record->service == SERVICE_NONE && !inspection->options->all)
+        return;
+    if (!make_room(inspection)) {
+        inspection->out_of_memory = true;
+        return;
+    }
+    line = &inspection->lines[inspection->count];
+    line->record = *record;
+    line->name = strdup(record->name);
+    if (line->name)
+        inspection->count++;
+    else
+        inspection->out_of_memory = true;
+}
+
+/* -- Output -------------------------------------------------------------------------------------
+ */
+
+static int compare_lines(const void *left, const void *right)
+{
+    const struct flow_record *a = &((const struct line *)left)->record;
+    const struct flow_record *b = &((const struct line *)right)->record;
+
+    if (a->first_ns != b->first_ns)
+        return a->first_ns < b->first_ns ? -1 : 1;
+    /* Flows that began in the same instant: any order, but always the same. */
+    if (a->client_port != b->client_port)
+        return a->client_port < b->client_port ? -1 : 1;
+    return memcmp(a->client.bytes, b->client.bytes, sizeof(a->client.bytes));
+}
+
+/* A name on the wire may hold anything: tabs and control bytes must not break the table, nor reach
+ * a terminal. */
+static void print_name(const char *name, FILE *stream)
+{
+    if (name[0] == '\0')
+        fputc('-', stream);
+    for (const unsigned char *at = (const unsigned char *)name; *at; at++) {
+        if (*at > ' ' && *at < 0x7f && *at != '\\')
+            fputc(*at, stream);
+        else
+            fprintf(stream, "\\x%02x", *at);
+    }
+}
+
+static void print_service(const struct config *config, const struct flow_record *record,
+                          FILE *stream)
+{
+    if (record->service == SERVICE_NONE) {
+        fputs("\t-", stream);
+        return;
+    }
+    fprintf(stream, "\t%s", catalogue_service(config->catalogue, record->service)->id);
+    if (record->role != ROLE_INFERENCE)
+        fprintf(stream, "/%s", service_role_name((enum service_role)record->role));
+}
+
+static void print_triple(const struct triple *triple, FILE *stream)
+{
+    fprintf(stream, "\t%.0f/%.0f/%.0f", triple->low, triple->central, triple->high);
+}
+
+static void print_address(const struct address *address, uint16_t port, FILE *stream)
+{
+    char text[INET6_ADDRSTRLEN] = "-";
+
+    inet_ntop(address->family == 4 ? AF_INET : AF_INET6, address->bytes, text, sizeof(text));
+    fprintf(stream, "\t%s\t%u", text, port);
+}
+
+static void print_line(const struct inspection *inspection, const struct line *line, FILE *stream)
+{
+    const struct flow_record *record = &line->record;
+
+    fprintf(stream, "%" PRId64 ".%06" PRId64 "\t%s\t", record->first_ns / 1000000000,
+            record->first_ns % 1000000000 / 1000, record->transport);
+    print_name(line->name, stream);
+    fprintf(stream, "\t%s", record->ech);
+    print_service(inspection->config, record, stream);
+    fprintf(stream, "\t%s",
+            directions_get(inspection->config->directions, record->direction)->code);
+    fprintf(stream, "\t%" PRIu64 "\t%" PRIu64 "\t%.0f", record->bytes_up, record->bytes_down,
+            record->requests.central);
+    print_triple(&record->tokens_in, stream);
+    print_triple(&record->tokens_out, stream);
+    if (inspection->options->addresses) {
+        print_address(&record->client, record->client_port, stream);
+        print_address(&record->server, record->server_port, stream);
+    }
+    fputc('\n', stream);
+}
+
+static void print_lines(struct inspection *inspection, FILE *stream)
+{
+    fputs("#time\ttransport\tname\tech\tservice\tdirection\tup_bytes\tdown_bytes\trequests\t"
+          "tokens_in\ttokens_out",
+          stream);
+    if (inspection->options->addresses)
+        fputs("\tclient\tclient_port\tserver\tserver_port", stream);
+    fputc('\n', stream);
+    if (inspection->count > 0)
+        qsort(inspection->lines, inspection->count, sizeof(*inspection->lines), compare_lines);
+    for (size_t i = 0; i < inspection->count; i++)
+        print_line(inspection, &inspection->lines[i], stream);
+}
+
+/* -- Input --------------------------------------------------------------------------------------
+ */
+
+static void take_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
+                        uint32_t captured, uint32_t length)
+{
+    struct inspection *inspection = context;
+
+    metering_packet(inspection->metering, time_ns, link_type, bytes, captured, length);
+}
+
+static int read_capture(struct inspection *inspection, struct source *source, const char *capture)
+{
+    enum source_status status;
+
+    do
+        status = source_read(source, BATCH, take_packet, inspection);
+    while (status == SOURCE_OK);
+    metering_finish(inspection->metering);
+    if (status == SOURCE_BROKEN)
+        fprintf(stderr, "iagmeter: %s\n", source_error(source));
+    else if (source_packets(source) == 0)
+        fprintf(stderr, "iagmeter: %s: the capture holds no packet\n", capture);
+    else if (inspection->out_of_memory)
+        fprintf(stderr, "iagmeter: out of memory: some flows are missing\n");
+    else
+        return EXIT_SUCCESS;
+    return EXIT_TROUBLE;
+}
+
+int inspect_run(const struct config *config, const char *capture,
+                const struct inspect_options *options, FILE *stream)
+{
+    struct inspection inspection = {.config = config, .options = options};
+    struct metering_sink sink = {&inspection, ignore_activity, ignore_devices, ignore_closed,
+                                 keep_flow};
+    char error[512];
+    struct source *source = source_open_file(capture, error, sizeof(error));
+    int status = EXIT_TROUBLE;
+
+    if (!source) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        return EXIT_TROUBLE;
+    }
+    inspection.metering =
+        metering_new(&config->limits, config->catalogue, config->directions, &sink);
+    if (!inspection.metering) {
+        fprintf(stderr, "iagmeter: not enough memory for the limits of the configuration\n");
+        goto out;
+    }
+    status = read_capture(&inspection, source, capture);
+    print_lines(&inspection, stream);
+    if (fflush(stream) != 0 || ferror(stream)) {
+        fprintf(stderr, "iagmeter: the output could not be written\n");
+        status = EXIT_TROUBLE;
+    }
+out:
+    for (size_t i = 0; i < inspection.count; i++)
+        free(inspection.lines[i].name);
+    free(inspection.lines);
+    metering_free(inspection.metering);
+    source_close(source);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_INSPECT_H
+#define IAGMETER_INSPECT_H
+
+#include "daemon/config.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* `iagmeter inspect`: what the daemon would see in a capture, flow by flow, for the sysadmin. The
+ * one place where names, and on demand addresses, are shown; nothing of it is recorded. */
+
+struct inspect_options {
+    bool all;       /* also flows of no known service */
+    bool addresses; /* append client, client port, server, server port */
+};
+
+/* Writes a header and one line per flow to STREAM, by time of the first packet. Returns the exit
+ * status, after one sentence on standard error when the capture cannot be read or is damaged. */
+int inspect_run(const struct config *config, const char *capture,
+                const struct inspect_options *options, FILE *stream);
+
+#endif

@@ -1,0 +1,1014 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
+#define FORMAT         1          /* of the tables; in user_version */
+#define FILE_MODE      0640       /* the group may read */
+#define BUSY_WAIT_MS   2000
+#define ERROR_SIZE     (2 * PATH_MAX + 400)
+
+/* Rows of impact computed when the activity was recorded. A restatement with later factors adds
+ * rows under its own number, and never changes these. */
+#define RECORDED "0"
+
+/* The columns, once: the tables, the statements and their bindings are all made from these lists,
+ * so that they cannot disagree. Counters are INTEGER, estimates REAL (_low, _central, _high). */
+#define ACTIVITY_COUNTERS(X) X(flows) X(bytes_up) X(bytes_down) X(bytes_other)
+#define ACTIVITY_TRIPLES(X)  X(requests) X(tokens_in) X(tokens_out)
+#define IMPACT_TRIPLES(X)                                                                          \
+    X(energy_kwh) X(gwp_use_kgco2e) X(gwp_embodied_kgco2e) X(adpe_kgsb) X(water_l)
+#define COVERAGE_COUNTERS(X)                                                                       \
+    X(covered_ns)                                                                                  \
+    X(packets)                                                                                     \
+    X(bytes)                                                                                       \
+    X(packets_dropped)                                                                             \
+    X(packets_undecodable)                                                                         \
+    X(packets_other)                                                                               \
+    X(flows)                                                                                       \
+    X(flows_evicted)                                                                               \
+    X(flows_untracked)                                                                             \
+    X(names_seen) X(names_encrypted) X(names_missing) X(bytes_lost) X(clock_steps)
+
+#define DEFINE_COUNTER(name) #name " INTEGER NOT NULL, "
+#define DEFINE_TRIPLE(name)                                                                        \
+#name "_low REAL NOT NULL, " #name "_central REAL NOT NULL, " #name "_high REAL NOT NULL, "
+#define NAME_COUNTER(name) ", " #name
+#define NAME_TRIPLE(name)  ", " #name "_low, " #name "_central, " #name "_high"
+#define MARK_COUNTER(name) ", ?"
+#define MARK_TRIPLE(name)  ", ?, ?, ?"
+#define ADD_COUNTER(name)  ", " #name " = " #name " + excluded." #name
+#define ADD_TRIPLE(name)                                                                           \
+    ADD_COUNTER(name##_low) ADD_COUNTER(name##_central) ADD_COUNTER(name##_high)
+#define QUALIFIED_COUNTER(name) ", a." #name
+#define QUALIFIED_TRIPLE(name)  ", a." #name "_low, a." #name "_central, a." #name "_high"
+#define SUM_TRIPLE(name)        ", sum(" #name "_low), sum(" #name "_central), sum(" #name "_high)"
+
+#define DEFINE_ACTIVITY    ACTIVITY_COUNTERS(DEFINE_COUNTER) ACTIVITY_TRIPLES(DEFINE_TRIPLE)
+#define NAME_ACTIVITY      ACTIVITY_COUNTERS(NAME_COUNTER) ACTIVITY_TRIPLES(NAME_TRIPLE)
+#define MARK_ACTIVITY      ACTIVITY_COUNTERS(MARK_COUNTER) ACTIVITY_TRIPLES(MARK_TRIPLE)
+#define SUM_UP_ACTIVITY    ACTIVITY_COUNTERS(ADD_COUNTER) ACTIVITY_TRIPLES(ADD_TRIPLE)
+#define QUALIFIED_ACTIVITY ACTIVITY_COUNTERS(QUALIFIED_COUNTER) ACTIVITY_TRIPLES(QUALIFIED_TRIPLE)
+#define DEFINE_IMPACT      IMPACT_TRIPLES(DEFINE_TRIPLE)
+#define NAME_IMPACT        IMPACT_TRIPLES(NAME_TRIPLE)
+#define MARK_IMPACT        IMPACT_TRIPLES(MARK_TRIPLE)
+#define SUM_UP_IMPACT      IMPACT_TRIPLES(ADD_TRIPLE)
+#define SUM_OF_IMPACT      IMPACT_TRIPLES(SUM_TRIPLE)
+#define DEFINE_COVERAGE    COVERAGE_COUNTERS(DEFINE_COUNTER)
+#define NAME_COVERAGE      COVERAGE_COUNTERS(NAME_COUNTER)
+#define MARK_COVERAGE      COVERAGE_COUNTERS(MARK_COUNTER)
+#define SUM_UP_COVERAGE    COVERAGE_COUNTERS(ADD_COUNTER)
+
+#define INTERVAL_COLUMN "interval_start INTEGER NOT NULL CHECK (interval_start % 60 = 0), "
+
+static const char SCHEMA[] =
+    "CREATE TABLE direction (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
+    " label TEXT NOT NULL, legal_entity TEXT NOT NULL, headcount INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE service (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " label TEXT NOT NULL) STRICT;"
+    "CREATE TABLE factor_set (id INTEGER PRIMARY KEY, vintage TEXT NOT NULL,"
+    " digest INTEGER NOT NULL, UNIQUE (vintage, digest)) STRICT;"
+    "CREATE TABLE activity (" INTERVAL_COLUMN
+    "direction INTEGER NOT NULL REFERENCES direction, service INTEGER NOT NULL REFERENCES service,"
+    " grade INTEGER NOT NULL, " DEFINE_ACTIVITY
+    "PRIMARY KEY (interval_start, direction, service)) STRICT, WITHOUT ROWID;"
+    /* A file of graphs is one pair over all time. */
+    "CREATE INDEX activity_of_pair ON activity (direction, service, interval_start);"
+    "CREATE TABLE impact (interval_start INTEGER NOT NULL, direction INTEGER NOT NULL,"
+    " service INTEGER NOT NULL, restatement INTEGER NOT NULL,"
+    " factor_set INTEGER NOT NULL REFERENCES factor_set, " DEFINE_IMPACT
+    "PRIMARY KEY (interval_start, direction, service, restatement, factor_set),"
+    " FOREIGN KEY (interval_start, direction, service) REFERENCES activity) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE coverage (" INTERVAL_COLUMN DEFINE_COVERAGE
+    "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE device_day (day INTEGER NOT NULL,"
+    " direction INTEGER NOT NULL REFERENCES direction,"
+    " service INTEGER NOT NULL REFERENCES service, devices INTEGER NOT NULL,"
+    " PRIMARY KEY (day, direction, service)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID";
+
+/* An interval in which the factors were changed has a row of impact for each set of them. */
+#define SELECT_ROWS                                                                                \
+    "SELECT a.interval_start, d.code, s.name, a.grade" QUALIFIED_ACTIVITY                          \
+    ", count(i.factor_set)" SUM_OF_IMPACT                                                          \
+    " FROM activity a CROSS JOIN direction d ON d.id = a.direction"                                \
+    " CROSS JOIN service s ON s.id = a.service"                                                    \
+    " LEFT JOIN impact i ON i.interval_start = a.interval_start AND i.direction = a.direction"     \
+    " AND i.service = a.service AND i.restatement = " RECORDED                                     \
+    " WHERE a.interval_start >= ?1 AND a.interval_start < ?2"
+#define EACH_ROW                                                                                   \
+    " GROUP BY a.interval_start, a.direction, a.service"                                           \
+    " ORDER BY a.interval_start, a.direction, a.service"
+
+enum statement {
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    SET_DIRECTION,
+    GET_DIRECTION,
+    SET_SERVICE,
+    GET_SERVICE,
+    SET_FACTOR_SET,
+    GET_FACTOR_SET,
+    ADD_ACTIVITY,
+    ADD_IMPACT,
+    ADD_COVERAGE,
+    ADD_DEVICES,
+    GET_DEVICES,
+    GET_SPAN,
+    SET_FACT,
+    GET_FACT,
+    KEPT_STATEMENTS,
+    /* A visitor may ask for another visit: each visit has a statement of its own. */
+    VISIT_ROWS = KEPT_STATEMENTS,
+    VISIT_PAIR_ROWS,
+    VISIT_COVERAGE,
+    VISIT_PAIRS,
+    VISIT_FACTOR_SETS,
+    VISIT_FACTS,
+    STATEMENTS
+};
+
+static const char *const SQL[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    [SET_DIRECTION] =
+        "INSERT INTO direction (code, label, legal_entity, headcount) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (code) DO UPDATE SET label = excluded.label,"
+        " legal_entity = excluded.legal_entity, headcount = excluded.headcount"
+        " WHERE label <> excluded.label OR legal_entity <> excluded.legal_entity"
+        " OR headcount <> excluded.headcount",
+    [GET_DIRECTION] = "SELECT id FROM direction WHERE code = ?",
+    [SET_SERVICE] = "INSERT INTO service (name, label) VALUES (?, ?)"
+                    " ON CONFLICT (name) DO UPDATE SET label = excluded.label"
+                    " WHERE label <> excluded.label",
+    [GET_SERVICE] = "SELECT id FROM service WHERE name = ?",
+    [SET_FACTOR_SET] = "INSERT INTO factor_set (vintage, digest) VALUES (?, ?)"
+                       " ON CONFLICT DO NOTHING",
+    [GET_FACTOR_SET] = "SELECT id FROM factor_set WHERE vintage = ? AND digest = ?",
+    [ADD_ACTIVITY] =
+        "INSERT INTO activity (interval_start, direction, service, grade" NAME_ACTIVITY
+        ") VALUES (?, ?, ?, ?" MARK_ACTIVITY
+        ") ON CONFLICT DO UPDATE SET grade = max(grade, excluded.grade)" SUM_UP_ACTIVITY,
+    [ADD_IMPACT] = "INSERT INTO impact"
+                   " (interval_start, direction, service, factor_set, restatement" NAME_IMPACT
+                   ") VALUES (?, ?, ?, ?, " RECORDED MARK_IMPACT
+                   ") ON CONFLICT DO UPDATE SET restatement = restatement" SUM_UP_IMPACT,
+    [ADD_COVERAGE] =
+        "INSERT INTO coverage (interval_start" NAME_COVERAGE ") VALUES (?" MARK_COVERAGE
+        ") ON CONFLICT DO UPDATE SET interval_start = interval_start" SUM_UP_COVERAGE,
+    [ADD_DEVICES] = "INSERT INTO device_day (day, direction, service, devices) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET devices = max(devices, excluded.devices)",
+    [GET_DEVICES] = "SELECT max(devices) FROM device_day WHERE day >= ?1 AND day < ?2"
+                    " AND (?3 IS NULL OR direction = (SELECT id FROM direction WHERE code = ?3))"
+                    " AND (?4 IS NULL OR service = (SELECT id FROM service WHERE name = ?4))",
+    [GET_SPAN] = "SELECT min(first), max(last) FROM"
+                 " (SELECT (SELECT min(interval_start) FROM activity) AS first,"
+                 " (SELECT max(interval_start) FROM activity) AS last"
+                 " UNION ALL SELECT (SELECT min(interval_start) FROM coverage),"
+                 " (SELECT max(interval_start) FROM coverage))",
+    [SET_FACT] = "INSERT INTO fact (name, value) VALUES (?, ?)"
+                 " ON CONFLICT DO UPDATE SET value = excluded.value",
+    [GET_FACT] = "SELECT value FROM fact WHERE name = ?",
+    [VISIT_ROWS] = SELECT_ROWS " AND (?3 IS NULL OR d.code = ?3)"
+                               " AND (?4 IS NULL OR s.name = ?4)" EACH_ROW,
+    [VISIT_PAIR_ROWS] =
+        SELECT_ROWS " AND a.direction = (SELECT id FROM direction WHERE code = ?3)"
+                    " AND a.service = (SELECT id FROM service WHERE name = ?4)" EACH_ROW,
+    [VISIT_COVERAGE] = "SELECT interval_start" NAME_COVERAGE " FROM coverage WHERE"
+                       " interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start",
+    [VISIT_PAIRS] = "SELECT d.code, s.name FROM direction d CROSS JOIN service s WHERE EXISTS"
+                    " (SELECT 1 FROM activity a WHERE a.direction = d.id AND a.service = s.id)"
+                    " ORDER BY d.id, s.id",
+    [VISIT_FACTOR_SETS] =
+        "SELECT vintage, digest FROM factor_set f WHERE EXISTS (SELECT 1 FROM impact"
+        " WHERE interval_start >= ?1 AND interval_start < ?2 AND restatement = " RECORDED
+        " AND factor_set = f.id) ORDER BY id",
+    [VISIT_FACTS] = "SELECT name, value FROM fact ORDER BY name",
+};
+
+struct ledger {
+    sqlite3 *database;
+    sqlite3_stmt *statements[KEPT_STATEMENTS];
+    char path[PATH_MAX];
+    char error[ERROR_SIZE];
+    int lock;       /* of ledger.lock, -1 for a reader */
+    bool immutable; /* opened without any lock or log: nobody may write meanwhile */
+    bool failed;    /* something in the open transaction: it must not be committed */
+};
+
+const char *ledger_error(const struct ledger *ledger)
+{
+    return ledger->error;
+}
+
+/* ---- Failures ---- */
+
+static enum ledger_status status_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return LEDGER_OK;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_NOMEM:
+    case SQLITE_READONLY:
+    case SQLITE_INTERRUPT:
+    case SQLITE_IOERR:
+    case SQLITE_FULL:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        return LEDGER_RETRY;
+    default:
+        return LEDGER_FATAL;
+    }
+}
+
+static const char *words_for(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return "is in use by another process";
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return "cannot be written: read-only file system or no permission";
+    case SQLITE_IOERR:
+        return "cannot be read or written";
+    case SQLITE_FULL:
+        return "cannot grow: the disk is full";
+    case SQLITE_CANTOPEN:
+        return "cannot be opened";
+    case SQLITE_CORRUPT:
+        return "is damaged";
+    case SQLITE_NOTADB:
+        return "is not an iagmeter ledger";
+    default:
+        return "failed";
+    }
+}
+
+static enum ledger_status fail(struct ledger *ledger)
+{
+    int code = sqlite3_extended_errcode(ledger->database);
+    int system_error = sqlite3_system_errno(ledger->database);
+    bool has_reason = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+
+    snprintf(ledger->error, sizeof(ledger->error), "%s %s (%s%s%s)", ledger->path, words_for(code),
+             sqlite3_errmsg(ledger->database), has_reason && system_error ? ": " : "",
+             has_reason && system_error ? strerror(system_error) : "");
+    ledger->failed = true;
+    return status_of(code);
+}
+
+static enum ledger_status refuse(struct ledger *ledger, enum ledger_status status, const char *why)
+{
+    snprintf(ledger->error, sizeof(ledger->error), "%s %s", ledger->path, why);
+    ledger->failed = true;
+    return status;
+}
+
+/* ---- Statements ---- */
+
+/* Binds in the order of the columns: nothing is ever written into the text of a statement. */
+struct binder {
+    sqlite3_stmt *statement;
+    int next;
+};
+
+static struct binder binder_for(struct ledger *ledger, enum statement which)
+{
+    return (struct binder){ledger->statements[which], 1};
+}
+
+static void bind_integer(struct binder *binder, int64_t value)
+{
+    sqlite3_bind_int64(binder->statement, binder->next++, value);
+}
+
+/* SQLite's integers are signed; no counter of ours reaches half of that in one interval. */
+static void bind_counter(struct binder *binder, uint64_t value)
+{
+    bind_integer(binder, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
+static void bind_triple(struct binder *binder, struct triple value)
+{
+    sqlite3_bind_double(binder->statement, binder->next++, value.low);
+    sqlite3_bind_double(binder->statement, binder->next++, value.central);
+    sqlite3_bind_double(binder->statement, binder->next++, value.high);
+}
+
+/* TEXT must live until the statement is reset. */
+static void bind_text(struct binder *binder, const char *text)
+{
+    sqlite3_bind_text(binder->statement, binder->next++, text, -1, SQLITE_STATIC);
+}
+
+struct reader {
+    sqlite3_stmt *statement;
+    int next;
+};
+
+static int64_t read_integer(struct reader *reader)
+{
+    return sqlite3_column_int64(reader->statement, reader->next++);
+}
+
+static struct triple read_triple(struct reader *reader)
+{
+    struct triple value;
+
+    value.low = sqlite3_column_double(reader->statement, reader->next++);
+    value.central = sqlite3_column_double(reader->statement, reader->next++);
+    value.high = sqlite3_column_double(reader->statement, reader->next++);
+    return value;
+}
+
+static const char *read_text(struct reader *reader)
+{
+    const unsigned char *text = sqlite3_column_text(reader->statement, reader->next++);
+
+    return text ? (const char *)text : "";
+}
+
+/* Runs a statement without a result, and makes it ready for the next time. */
+static enum ledger_status run(struct ledger *ledger, sqlite3_stmt *statement)
+{
+    enum ledger_status status = LEDGER_OK;
+
+    if (sqlite3_step(statement) != SQLITE_DONE)
+        status = fail(ledger);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return status;
+}
+
+/* Steps to the only row of a query; when LEDGER_OK, the caller reads it and then resets. */
+static enum ledger_status query(struct ledger *ledger, sqlite3_stmt *statement)
+{
+    enum ledger_status status;
+
+    switch (sqlite3_step(statement)) {
+    case SQLITE_ROW:
+        return LEDGER_OK;
+    case SQLITE_DONE:
+        status = LEDGER_EMPTY;
+        break;
+    default:
+        status = fail(ledger);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+static enum ledger_status query_id(struct ledger *ledger, sqlite3_stmt *statement, int64_t *id)
+{
+    enum ledger_status status = query(ledger, statement);
+
+    if (status == LEDGER_OK)
+        *id = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return status;
+}
+
+static bool query_pragma(struct ledger *ledger, const char *pragma, int64_t *value)
+{
+    sqlite3_stmt *statement = NULL;
+    bool found = false;
+
+    if (sqlite3_prepare_v2(ledger->database, pragma, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        *value = sqlite3_column_int64(statement, 0);
+        found = true;
+    } else {
+        fail(ledger);
+    }
+    sqlite3_finalize(statement);
+    return found;
+}
+
+static bool execute(struct ledger *ledger, const char *sql)
+{
+    if (sqlite3_exec(ledger->database, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return true;
+    fail(ledger);
+    return false;
+}
+
+/* ---- Opening ---- */
+
+static bool exists(const struct ledger *ledger, const char *suffix, off_t *size)
+{
+    char path[PATH_MAX + 8];
+    struct stat status;
+
+    snprintf(path, sizeof(path), "%s%s", ledger->path, suffix);
+    if (stat(path, &status) != 0)
+        return false;
+    *size = status.st_size;
+    return true;
+}
+
+static bool open_failed(struct ledger *ledger, const char *path)
+{
+    snprintf(ledger->error, sizeof(ledger->error), "cannot open %s: %s", path, strerror(errno));
+    return false;
+}
+
+bool ledger_is_locked(const char *state_directory)
+{
+    char path[PATH_MAX];
+    int lock;
+    bool locked;
+
+    snprintf(path, sizeof(path), "%s/ledger.lock", state_directory);
+    lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0)
+        return false;
+    locked = flock(lock, LOCK_SH | LOCK_NB) != 0;
+    close(lock);
+    return locked;
+}
+
+static bool take_lock(struct ledger *ledger, const char *state_directory)
+{
+    char path[PATH_MAX + 16];
+
+    snprintf(path, sizeof(path), "%s/ledger.lock", state_directory);
+    ledger->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    if (ledger->lock < 0)
+        return open_failed(ledger, path);
+    fchmod(ledger->lock, FILE_MODE); /* whatever the umask; refused when it is not ours */
+    if (flock(ledger->lock, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    snprintf(ledger->error, sizeof(ledger->error), "%s is locked: another iagmeterd writes to %s",
+             path, ledger->path);
+    return false;
+}
+
+/* SQLite would create the file with the umask's mode, and say nothing but "unable to open". The log
+ * takes the mode of the database. */
+static bool check_file(struct ledger *ledger, bool writable)
+{
+    int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+    off_t size = 0;
+    int file = open(ledger->path, flags);
+
+    if (file < 0 && errno == ENOENT && writable) {
+        if (exists(ledger, "-wal", &size) && size > 0) {
+            /* SQLite would throw the log away together with what only it still holds. */
+            refuse(ledger, LEDGER_FATAL,
+                   "is missing, but its log ledger.db-wal is there: restore both, or remove both");
+            return false;
+        }
+        file = open(ledger->path, flags | O_CREAT | O_EXCL, FILE_MODE);
+        if (file >= 0)
+            fchmod(file, FILE_MODE);
+    }
+    if (file < 0)
+        return open_failed(ledger, ledger->path);
+    close(file);
+    return true;
+}
+
+static bool check_tables(struct ledger *ledger, bool *empty)
+{
+    int64_t application_id, format, tables;
+
+    if (!query_pragma(ledger, "PRAGMA application_id", &application_id) ||
+        !query_pragma(ledger, "PRAGMA user_version", &format) ||
+        !query_pragma(ledger, "SELECT count(*) FROM sqlite_schema", &tables))
+        return false;
+    *empty = application_id == 0 && format == 0 && tables == 0;
+    if (*empty)
+        return true;
+    if (application_id != APPLICATION_ID || format < 1) {
+        refuse(ledger, LEDGER_FATAL, "is not an iagmeter ledger");
+        return false;
+    }
+    if (format > FORMAT) {
+        snprintf(ledger->error, sizeof(ledger->error),
+                 "%s was written by a newer version of iagmeter (format %lld, this one knows %d)",
+                 ledger->path, (long long)format, FORMAT);
+        return false;
+    }
+    return true;
+}
+
+static bool create_tables(struct ledger *ledger)
+{
+    char identity[80];
+
+    snprintf(identity, sizeof(identity), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             APPLICATION_ID, FORMAT);
+    return execute(ledger, "BEGIN IMMEDIATE") && execute(ledger, SCHEMA) &&
+           execute(ledger, identity) && execute(ledger, "COMMIT");
+}
+
+static bool prepare_statements(struct ledger *ledger)
+{
+    for (int i = 0; i < KEPT_STATEMENTS; i++) {
+        if (sqlite3_prepare_v3(ledger->database, SQL[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &ledger->statements[i], NULL) != SQLITE_OK) {
+            fail(ledger);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool connect_to(struct ledger *ledger, const char *name, int flags)
+{
+    if (sqlite3_open_v2(name, &ledger->database, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        fail(ledger);
+        return false;
+    }
+    sqlite3_extended_result_codes(ledger->database, 1);
+    sqlite3_busy_timeout(ledger->database, BUSY_WAIT_MS);
+    /* Pragmas that read nothing from the file. */
+    return execute(ledger, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+                           " PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
+}
+
+static bool open_writer(struct ledger *ledger, const char *state_directory)
+{
+    bool empty;
+
+    if (!take_lock(ledger, state_directory) || !check_file(ledger, true) ||
+        !connect_to(ledger, ledger->path, SQLITE_OPEN_READWRITE) || !check_tables(ledger, &empty))
+        return false;
+    /* Of the database in WAL mode, "full" means: synchronised at each commit, not at checkpoints
+     * only. The limit gives the room back that a long reader made the log take. */
+    if (!execute(ledger, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                         " PRAGMA journal_size_limit = 16777216"))
+        return false;
+    return (!empty || create_tables(ledger)) && prepare_statements(ledger);
+}
+
+/* "file:/var/lib/iagmeter/ledger.db?mode=ro&immutable=1", with the path's odd bytes escaped. */
+static void immutable_name(const char *path, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "file:");
+
+    for (; *path && used + 32 < size; path++) {
+        bool plain = *path != '%' && *path != '?' && *path != '#';
+
+        used += (size_t)snprintf(out + used, size - used, plain ? "%c" : "%%%02X",
+                                 (unsigned char)*path);
+    }
+    snprintf(out + used, size - used, "?mode=ro&immutable=1");
+}
+
+/* Reading in WAL mode takes part in the locking, in a shared memory file: who cannot write the
+ * directory can do so only while the files of a writer are there. When the last writer has closed
+ * the database they are gone, and it can be read as it is. */
+static bool reopen_immutable(struct ledger *ledger)
+{
+    int code = sqlite3_extended_errcode(ledger->database) & 0xff;
+    char name[3 * PATH_MAX + 64];
+    off_t log_size = 0;
+    bool empty;
+
+    if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) ||
+        (exists(ledger, "-wal", &log_size) && log_size > 0))
+        return false;
+    sqlite3_close(ledger->database);
+    ledger->database = NULL;
+    ledger->immutable = true;
+    immutable_name(ledger->path, name, sizeof(name));
+    return connect_to(ledger, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) &&
+           check_tables(ledger, &empty);
+}
+
+static bool open_reader(struct ledger *ledger)
+{
+    bool empty = false;
+
+    if (!check_file(ledger, false) || !connect_to(ledger, ledger->path, SQLITE_OPEN_READONLY))
+        return false;
+    if (!check_tables(ledger, &empty) && !reopen_immutable(ledger))
+        return false;
+    if (empty) {
+        refuse(ledger, LEDGER_FATAL, "is empty: iagmeterd has recorded nothing yet");
+        return false;
+    }
+    return prepare_statements(ledger);
+}
+
+struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
+                           size_t error_size)
+{
+    struct ledger *ledger = calloc(1, sizeof(*ledger));
+    int length;
+
+    if (!ledger) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    ledger->lock = -1;
+    length = snprintf(ledger->path, sizeof(ledger->path), "%s/ledger.db", state_directory);
+    if (length < 0 || (size_t)length >= sizeof(ledger->path))
+        refuse(ledger, LEDGER_FATAL, "is too long a path");
+    else if (writable ? open_writer(ledger, state_directory) : open_reader(ledger)) {
+        ledger->failed = false;
+        return ledger;
+    }
+    snprintf(error, error_size, "%s", ledger->error);
+    ledger_close(ledger);
+    return NULL;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+    if (!ledger)
+        return;
+    for (int i = 0; i < KEPT_STATEMENTS; i++)
+        sqlite3_finalize(ledger->statements[i]);
+    sqlite3_close(ledger->database);
+    if (ledger->lock >= 0)
+        close(ledger->lock);
+    free(ledger);
+}
+
+/* ---- Writing ---- */
+
+enum ledger_status ledger_direction(struct ledger *ledger, const struct direction *direction,
+                                    int64_t *id)
+{
+    struct binder set = binder_for(ledger, SET_DIRECTION);
+    struct binder get = binder_for(ledger, GET_DIRECTION);
+    enum ledger_status status;
+
+    bind_text(&set, direction->code);
+    bind_text(&set, direction->label);
+    bind_text(&set, direction->legal_entity);
+    bind_integer(&set, direction->headcount);
+    status = run(ledger, set.statement);
+    if (status != LEDGER_OK)
+        return status;
+    bind_text(&get, direction->code);
+    return query_id(ledger, get.statement, id);
+}
+
+enum ledger_status ledger_service(struct ledger *ledger, const char *service, const char *label,
+                                  int64_t *id)
+{
+    struct binder set = binder_for(ledger, SET_SERVICE);
+    struct binder get = binder_for(ledger, GET_SERVICE);
+    enum ledger_status status;
+
+    bind_text(&set, service);
+    bind_text(&set, label);
+    status = run(ledger, set.statement);
+    if (status != LEDGER_OK)
+        return status;
+    bind_text(&get, service);
+    return query_id(ledger, get.statement, id);
+}
+
+/* SQLite knows signed integers only: a digest keeps its bits. */
+enum ledger_status ledger_factor_set(struct ledger *ledger, const char *vintage, uint64_t digest,
+                                     int64_t *id)
+{
+    struct binder set = binder_for(ledger, SET_FACTOR_SET);
+    struct binder get = binder_for(ledger, GET_FACTOR_SET);
+    enum ledger_status status;
+
+    bind_text(&set, vintage);
+    bind_integer(&set, (int64_t)digest);
+    status = run(ledger, set.statement);
+    if (status != LEDGER_OK)
+        return status;
+    bind_text(&get, vintage);
+    bind_integer(&get, (int64_t)digest);
+    return query_id(ledger, get.statement, id);
+}
+
+enum ledger_status ledger_begin(struct ledger *ledger)
+{
+    ledger->failed = false;
+    return run(ledger, ledger->statements[BEGIN]);
+}
+
+/* Outside of a transaction an addition would be committed alone, and again at the next attempt.
+ * After a failure (SQLite may then have rolled back by itself) its reason is kept. */
+static bool in_transaction(struct ledger *ledger)
+{
+    if (ledger->failed)
+        return false;
+    if (!sqlite3_get_autocommit(ledger->database))
+        return true;
+    refuse(ledger, LEDGER_RETRY, "takes additions between begin and commit only");
+    return false;
+}
+
+enum ledger_status ledger_commit(struct ledger *ledger)
+{
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    return run(ledger, ledger->statements[COMMIT]);
+}
+
+void ledger_rollback(struct ledger *ledger)
+{
+    /* Full disks and I/O errors make SQLite roll back by itself. */
+    if (!sqlite3_get_autocommit(ledger->database)) {
+        sqlite3_step(ledger->statements[ROLLBACK]);
+        sqlite3_reset(ledger->statements[ROLLBACK]);
+    }
+    ledger->failed = false;
+}
+
+static void bind_key(struct binder *binder, int64_t interval_start, int64_t direction,
+                     int64_t service)
+{
+    bind_integer(binder, interval_start);
+    bind_integer(binder, direction);
+    bind_integer(binder, service);
+}
+
+enum ledger_status ledger_add_activity(struct ledger *ledger, int64_t interval_start,
+                                       int64_t direction, int64_t service, int64_t factor_set,
+                                       const struct activity *activity, const struct impact *impact)
+{
+    struct binder row = binder_for(ledger, ADD_ACTIVITY);
+    enum ledger_status status;
+
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    bind_key(&row, interval_start, direction, service);
+    bind_integer(&row, activity->grade);
+#define BIND_COUNTER(name) bind_counter(&row, activity->name);
+#define BIND_TRIPLE(name)  bind_triple(&row, activity->name);
+    ACTIVITY_COUNTERS(BIND_COUNTER)
+    ACTIVITY_TRIPLES(BIND_TRIPLE)
+#undef BIND_COUNTER
+#undef BIND_TRIPLE
+    status = run(ledger, row.statement);
+    if (status != LEDGER_OK || !impact)
+        return status;
+    row = binder_for(ledger, ADD_IMPACT);
+    bind_key(&row, interval_start, direction, service);
+    bind_integer(&row, factor_set);
+#define BIND_TRIPLE(name) bind_triple(&row, impact->name);
+    IMPACT_TRIPLES(BIND_TRIPLE)
+#undef BIND_TRIPLE
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_add_coverage(struct ledger *ledger, int64_t interval_start,
+                                       const struct coverage *coverage)
+{
+    struct binder row = binder_for(ledger, ADD_COVERAGE);
+
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    bind_integer(&row, interval_start);
+#define BIND_COUNTER(name) bind_counter(&row, coverage->name);
+    COVERAGE_COUNTERS(BIND_COUNTER)
+#undef BIND_COUNTER
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_add_devices(struct ledger *ledger, int64_t direction, int64_t service,
+                                      int32_t day, uint32_t devices)
+{
+    struct binder row = binder_for(ledger, ADD_DEVICES);
+
+    bind_key(&row, day, direction, service);
+    bind_integer(&row, devices);
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_set_fact(struct ledger *ledger, const char *name, const char *value)
+{
+    struct binder row = binder_for(ledger, SET_FACT);
+
+    bind_text(&row, name);
+    bind_text(&row, value);
+    return run(ledger, row.statement);
+}
+
+/* ---- Reading ---- */
+
+enum ledger_status ledger_fact(struct ledger *ledger, const char *name, char *value, size_t size)
+{
+    struct binder row = binder_for(ledger, GET_FACT);
+    enum ledger_status status;
+
+    bind_text(&row, name);
+    status = query(ledger, row.statement);
+    if (status == LEDGER_OK)
+        snprintf(value, size, "%s", (const char *)sqlite3_column_text(row.statement, 0));
+    sqlite3_reset(row.statement);
+    sqlite3_clear_bindings(row.statement);
+    return status;
+}
+
+enum ledger_status ledger_span(struct ledger *ledger, int64_t *first, int64_t *last)
+{
+    sqlite3_stmt *statement = ledger->statements[GET_SPAN];
+    enum ledger_status status = query(ledger, statement);
+
+    if (status == LEDGER_OK && sqlite3_column_type(statement, 0) == SQLITE_NULL)
+        status = LEDGER_EMPTY;
+    if (status == LEDGER_OK) {
+        *first = sqlite3_column_int64(statement, 0);
+        *last = sqlite3_column_int64(statement, 1);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* Devices of several pairs may be the same ones: of a direction or a service, the largest pair is
+ * what is surely distinct. Too low a number only folds a cell that could have been shown. */
+enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32_t until_day,
+                                  const char *direction, const char *service, uint32_t *devices)
+{
+    struct binder row = binder_for(ledger, GET_DEVICES);
+    int64_t largest = 0;
+    enum ledger_status status;
+
+    bind_integer(&row, from_day);
+    bind_integer(&row, until_day);
+    bind_text(&row, direction);
+    bind_text(&row, service);
+    status = query_id(ledger, row.statement, &largest);
+    *devices = (uint32_t)largest;
+    return status;
+}
+
+/* Calls READ for each row of a query until it returns false. */
+typedef bool row_reader(struct reader *reader, void *closure);
+
+/* The parameters of all visits; those that a query does not have are left out. */
+struct bounds {
+    int64_t from;
+    int64_t until;
+    const char *direction;
+    const char *service;
+};
+
+static enum ledger_status visit(struct ledger *ledger, enum statement which,
+                                const struct bounds *bounds, row_reader *read, void *closure)
+{
+    enum ledger_status status = LEDGER_OK;
+    struct binder binder = {NULL, 1};
+    off_t log_size;
+    int code;
+
+    if (sqlite3_prepare_v2(ledger->database, SQL[which], -1, &binder.statement, NULL) != SQLITE_OK)
+        return fail(ledger);
+    if (bounds) {
+        bind_integer(&binder, bounds->from);
+        bind_integer(&binder, bounds->until);
+        bind_text(&binder, bounds->direction);
+        bind_text(&binder, bounds->service);
+    }
+    while ((code = sqlite3_step(binder.statement)) == SQLITE_ROW) {
+        struct reader reader = {binder.statement, 0};
+
+        if (!read(&reader, closure))
+            break;
+    }
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        status = fail(ledger);
+    sqlite3_finalize(binder.statement);
+    if (ledger->immutable && exists(ledger, "-wal", &log_size))
+        return refuse(ledger, LEDGER_RETRY, "changed while it was read: iagmeterd was started");
+    return status;
+}
+
+struct row_closure {
+    ledger_visitor *visit;
+    void *context;
+};
+
+static uint32_t clamp32(int64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static bool read_row(struct reader *reader, void *closure)
+{
+    const struct row_closure *target = closure;
+    struct ledger_row row = {.interval_start = read_integer(reader)};
+
+    row.direction = read_text(reader);
+    row.service = read_text(reader);
+    row.activity.grade = (uint8_t)read_integer(reader);
+    row.activity.flows = clamp32(read_integer(reader));
+    row.activity.bytes_up = (uint64_t)read_integer(reader);
+    row.activity.bytes_down = (uint64_t)read_integer(reader);
+    row.activity.bytes_other = (uint64_t)read_integer(reader);
+#define READ_TRIPLE(name) row.activity.name = read_triple(reader);
+    ACTIVITY_TRIPLES(READ_TRIPLE)
+#undef READ_TRIPLE
+    row.has_impact = read_integer(reader) > 0;
+#define READ_TRIPLE(name) row.impact.name = read_triple(reader);
+    IMPACT_TRIPLES(READ_TRIPLE)
+#undef READ_TRIPLE
+    return target->visit(target->context, &row);
+}
+
+enum ledger_status ledger_visit(struct ledger *ledger, int64_t from, int64_t until,
+                                const char *direction, const char *service, ledger_visitor *visitor,
+                                void *context)
+{
+    struct bounds bounds = {from, until, direction, service};
+    struct row_closure closure = {visitor, context};
+
+    return visit(ledger, direction && service ? VISIT_PAIR_ROWS : VISIT_ROWS, &bounds, read_row,
+                 &closure);
+}
+
+struct coverage_closure {
+    ledger_coverage_visitor *visit;
+    void *context;
+};
+
+static bool read_coverage(struct reader *reader, void *closure)
+{
+    const struct coverage_closure *target = closure;
+    struct ledger_coverage_row row = {.interval_start = read_integer(reader)};
+
+#define READ_COUNTER(name) row.coverage.name = (uint64_t)read_integer(reader);
+    COVERAGE_COUNTERS(READ_COUNTER)
+#undef READ_COUNTER
+    return target->visit(target->context, &row);
+}
+
+enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, int64_t until,
+                                         ledger_coverage_visitor *visitor, void *context)
+{
+    struct bounds bounds = {from, until, NULL, NULL};
+    struct coverage_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_COVERAGE, &bounds, read_coverage, &closure);
+}
+
+struct pair_closure {
+    ledger_pair_visitor *visit;
+    void *context;
+};
+
+static bool read_pair(struct reader *reader, void *closure)
+{
+    const struct pair_closure *target = closure;
+    const char *first = read_text(reader);
+    const char *second = read_text(reader);
+
+    return target->visit(target->context, first, second);
+}
+
+enum ledger_status ledger_visit_pairs(struct ledger *ledger, ledger_pair_visitor *visitor,
+                                      void *context)
+{
+    struct pair_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_PAIRS, NULL, read_pair, &closure);
+}
+
+enum ledger_status ledger_visit_facts(struct ledger *ledger, ledger_fact_visitor *visitor,
+                                      void *context)
+{
+    struct pair_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_FACTS, NULL, read_pair, &closure);
+}
+
+struct factor_set_closure {
+    ledger_factor_set_visitor *visit;
+    void *context;
+};
+
+static bool read_factor_set(struct reader *reader, void *closure)
+{
+    const struct factor_set_closure *target = closure;
+    const char *vintage = read_text(reader);
+
+    return target->visit(target->context, vintage, (uint64_t)read_integer(reader));
+}
+
+enum ledger_status ledger_visit_factor_sets(struct ledger *ledger, int64_t from, int64_t until,
+                                            ledger_factor_set_visitor *visitor, void *context)
+{
+    struct bounds bounds = {from, until, NULL, NULL};
+    struct factor_set_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_FACTOR_SETS, &bounds, read_factor_set, &closure);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_METER_H
+#define IAGMETER_METER_H
+
+#include "daemon/config.h"
+#include "daemon/ledger.h"
+#include "daemon/message.h"
+#include "daemon/roundrobin.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The meter: sums of activity in, impact and sums into the ledger, rows into the RRDs. It holds
+ * what was not committed yet, and tries again when storage fails. Knows nothing of packets or
+ * sockets. */
+
+struct meter;
+
+/* The ledger and RRDs stay the caller's. NULL when memory is exhausted. */
+struct meter *meter_new(const struct config *config, struct ledger *ledger,
+                        struct roundrobin *roundrobin);
+void meter_free(struct meter *meter);
+
+/* New factors and names; what is waiting keeps the impact of the old ones. */
+void meter_set_config(struct meter *meter, const struct config *config);
+
+/* Takes MESSAGE_SERVICE, MESSAGE_DIRECTION, MESSAGE_ACTIVITY, MESSAGE_DEVICES or MESSAGE_CLOSED of
+ * capture process WORKER (any small number; ignored for names). Returns false when it makes no
+ * sense here: a number that has no name. */
+bool meter_take(struct meter *meter, unsigned worker, const struct message *message);
+
+/* WORKER ended: what it had sent of an interval that it did not close is forgotten. */
+void meter_worker_gone(struct meter *meter, unsigned worker);
+
+/* Whether there is something to commit, and whether there is so much that no more should be taken.
+ */
+bool meter_is_waiting(const struct meter *meter);
+bool meter_is_full(const struct meter *meter);
+/* Whether complete intervals are not in the ledger yet. */
+bool meter_has_unwritten(const struct meter *meter);
+
+/* Writes what is complete. NOW_S (wall) decides which intervals are over and go to the RRDs;
+ * MONOTONIC_S when to try again after a failure, with growing delay. Returns LEDGER_OK also when it
+ * is too early to try again; LEDGER_FATAL when the ledger cannot be used any more. */
+enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t monotonic_s);
+
+/* The end of the last interval that is over at NOW_S, as far as the ledger goes: up to where RRDs
+ * are brought up to date. */
+int64_t meter_shown_until(struct ledger *ledger, int64_t now_s);
+
+#endif

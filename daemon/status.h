@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_STATUS_H
+#define IAGMETER_STATUS_H
+
+#include "daemon/config.h"
+#include "daemon/ledger.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* `iagmeter status`: what the daemon has been doing, from the ledger alone. */
+
+/* Writes the status at NOW_S to STREAM. RUNNING: a daemon holds the ledger now. Returns false, with
+ * the reason in ledger_error(), when the ledger cannot be read. */
+bool status_print(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
+                  FILE *stream);
+
+#endif

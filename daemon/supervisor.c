@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/supervisor.h"
+
+#include "daemon/capture.h"
+#include "daemon/log.h"
+#include "daemon/message.h"
+#include "daemon/rules.h"
+#include "daemon/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POLL_MS         1000
+#define LONGEST_DELAY_S 60
+/* A process that said nothing for so long hangs: systemd is no longer told that all is well. */
+#define PATIENCE_S     30
+#define STOP_TIMEOUT_S 20
+/* Where a child finds its sockets. */
+enum { CONTROL_DESCRIPTOR = 3, DATA_DESCRIPTOR = 4 };
+
+struct child {
+    const char *name; /* "meter", or the interface or file */
+    const struct interface_config *interface;
+    pid_t pid; /* 0: not running */
+    int control;
+    bool ready;
+    int64_t alive_s;
+    int64_t restart_at_s;
+    int64_t restart_delay_s;
+};
+
+struct supervisor {
+    struct config *config;
+    const char *file;
+    int signals;
+    struct child meter;
+    struct child captures[MAX_INTERFACES];
+    unsigned capture_count;
+    bool stopping;
+    bool notified;
+    int status;
+};
+
+static int64_t monotonic_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* -- Starting children ------------------------------------------------------------------------ */
+
+static bool make_sockets(int pair[2])
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
+        return true;
+    log_line(LOG_PRIORITY_ERROR, "cannot make a socket pair: %s", strerror(errno));
+    return false;
+}
+
+/* Puts a child's sockets where it looks for them and closes everything else it inherited. */
+static void arrange_descriptors(int control, int data)
+{
+    int control_copy = fcntl(control, F_DUPFD, 10);
+    int data_copy = data >= 0 ? fcntl(data, F_DUPFD, 10) : -1;
+    unsigned last = CONTROL_DESCRIPTOR;
+
+    dup2(control_copy, CONTROL_DESCRIPTOR);
+    if (data_copy >= 0) {
+        dup2(data_copy, DATA_DESCRIPTOR);
+        last = DATA_DESCRIPTOR;
+    }
+    close_range(last + 1, ~0U, 0);
+}
+
+/* The meter is a program of its own, so that the libraries it needs, librrd's above all, are never
+ * loaded where packets are parsed. It lies beside this one in a build tree. */
+static void meter_program(char *path, size_t size)
+{
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash;
+
+    if (length > 0) {
+        self[length] = '\0';
+        slash = strrchr(self, '/');
+        snprintf(path, size, "%.*s/iagmeter-meter", (int)(slash - self), self);
+        if (access(path, X_OK) == 0)
+            return;
+    }
+    snprintf(path, size, "%s/iagmeter-meter", IAGMETER_LIBEXECDIR);
+}
+
+static void become_meter(const struct supervisor *supervisor, int control)
+{
+    char program[PATH_MAX];
+    char error[256];
+    char *const arguments[] = {"iagmeter-meter", "-c", supervisor->config->path,
+                               supervisor->file ? "-r" : NULL, NULL};
+
+    meter_program(program, sizeof(program));
+    arrange_descriptors(control, -1);
+    if (!sandbox_drop_capabilities(error, sizeof(error))) {
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+        _exit(EXIT_TROUBLE);
+    }
+    execv(program, arguments);
+    log_line(LOG_PRIORITY_ERROR, "cannot run %s: %s", program, strerror(errno));
+    _exit(EXIT_TROUBLE);
+}
+
+static bool start_meter(struct supervisor *supervisor)
+{
+    struct child *meter = &supervisor->meter;
+    int control[2];
+
+    if (!make_sockets(control))
+        return false;
+    meter->pid = fork();
+    if (meter->pid == 0)
+        become_meter(supervisor, control[1]);
+    close(control[1]);
+    meter->control = control[0];
+    meter->alive_s = monotonic_s();
+    return meter->pid > 0;
+}
+
+static void become_capture(const struct supervisor *supervisor, const struct child *child,
+                           int control, int data)
+{
+    struct capture_setup setup = {.config = supervisor->config,
+                                  .interface = child->interface,
+                                  .file = supervisor->file,
+                                  .control = CONTROL_DESCRIPTOR,
+                                  .data = DATA_DESCRIPTOR};
+
+    arrange_descriptors(control, data);
+    exit(capture_run(&setup));
+}
+
+static bool start_capture(struct supervisor *supervisor, struct child *child)
+{
+    int control[2];
+    int data[2];
+    struct message message;
+    bool sent;
+
+    if (!make_sockets(control))
+        return false;
+    if (!make_sockets(data)) {
+        close(control[0]);
+        close(control[1]);
+        return false;
+    }
+    child->pid = fork();
+    if (child->pid == 0)
+        become_capture(supervisor, child, control[1], data[0]);
+    close(control[1]);
+    close(data[0]);
+    message_start(&message, MESSAGE_WORKER);
+    sent = message_send_descriptor(supervisor->meter.control, &message, data[1]);
+    close(data[1]);
+    child->control = control[0];
+    child->ready = false;
+    child->alive_s = monotonic_s();
+    return child->pid > 0 && sent;
+}
+
+/* -- Listening to children -------------------------------------------------------------------- */
+
+static void end_child(struct child *child)
+{
+    if (child->control >= 0)
+        close(child->control);
+    child->control = -1;
+    child->pid = 0;
+    child->ready = false;
+}
+
+/* Reads what a child says. Returns false when it broke the rules: then it is killed. */
+static bool hear(struct child *child, enum message_sender sender, struct message *last)
+{
+    struct message message;
+
+    while (child->control >= 0) {
+        switch (message_receive(child->control, sender, false, &message, NULL)) {
+        case MESSAGE_RECEIVED:
+            child->alive_s = monotonic_s();
+            child->ready = child->ready || message.type == MESSAGE_READY;
+            if (last)
+                *last = message;
+            break;
+        case MESSAGE_REFUSED:
+            log_line(LOG_PRIORITY_ERROR, "%s sent an impossible message: killed", child->name);
+            kill(child->pid, SIGKILL);
+            return false;
+        case MESSAGE_PEER_GONE:
+            close(child->control);
+            child->control = -1;
+            return true;
+        case MESSAGE_NONE_YET:
+            return true;
+        }
+    }
+    return true;
+}
+
+/* Waits for a child's first word, or its end. */
+static bool await_ready(struct child *child, enum message_sender sender, int *status)
+{
+    struct pollfd descriptor = {.fd = child->control, .events = POLLIN};
+    int wait_status = 0;
+
+    while (!child->ready && child->control >= 0) {
+        if (poll(&descriptor, 1, -1) < 0 && errno != EINTR)
+            break;
+        hear(child, sender, NULL);
+    }
+    if (child->ready)
+        return true;
+    waitpid(child->pid, &wait_status, 0);
+    *status = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 0 ? WEXITSTATUS(wait_status)
+                                                                      : EXIT_TROUBLE;
+    end_child(child);
+    return false;
+}
+
+/* -- SIGHUP ----------------------------------------------------------------------------------- */
+
+static bool meter_agrees(struct supervisor *supervisor, uint64_t digest)
+{
+    struct message message;
+    struct pollfd descriptor = {.fd = supervisor->meter.control, .events = POLLIN};
+    int64_t limit_s = monotonic_s() + PATIENCE_S;
+
+    message_start(&message, MESSAGE_RELOAD);
+    message.body.digest = digest;
+    if (!message_send(supervisor->meter.control, &message))
+        return false;
+    while (monotonic_s() < limit_s && descriptor.fd >= 0) {
+        if (poll(&descriptor, 1, POLL_MS) <= 0)
+            continue;
+        message.type = 0;
+        hear(&supervisor->meter, SENDER_METER, &message);
+        if (message.type == MESSAGE_RELOADED)
+            return message.number == 1;
+        descriptor.fd = supervisor->meter.control;
+    }
+    return false;
+}
+
+static void log_diagnostics(const struct diagnostics *diagnostics)
+{
+    const char *text;
+
+    for (size_t i = 0; (text = diagnostics_text(diagnostics, i)) != NULL; i++)
+        log_line(LOG_PRIORITY_WARNING, "%s", text);
+}
+
+static void distribute_rules(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+
+    rules_send_names(supervisor->meter.control, config->catalogue, config->directions);
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (supervisor->captures[i].control >= 0)
+            rules_send(supervisor->captures[i].control, config->catalogue, config->directions);
+}
+
+/* Interfaces, limits and directories need a restart: the running ones stay as they are. */
+static void adopt(struct supervisor *supervisor, struct config *fresh)
+{
+    struct config *current = supervisor->config;
+
+    if (memcmp(&fresh->limits, &current->limits, sizeof(fresh->limits)) != 0 ||
+        memcmp(fresh->interfaces, current->interfaces, sizeof(fresh->interfaces)) != 0 ||
+        strcmp(fresh->state_directory, current->state_directory) != 0)
+        log_line(LOG_PRIORITY_WARNING, "changes of interfaces, limits and directories take effect "
+                                       "at the next restart only");
+    fresh->limits = current->limits;
+    memcpy(fresh->interfaces, current->interfaces, sizeof(fresh->interfaces));
+    fresh->interface_count = current->interface_count;
+    memcpy(fresh->state_directory, current->state_directory, sizeof(fresh->state_directory));
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        if (supervisor->captures[i].interface) {
+            supervisor->captures[i].interface = &fresh->interfaces[i];
+            supervisor->captures[i].name = fresh->interfaces[i].name;
+        }
+    }
+    supervisor->config = fresh;
+    config_free(current);
+}
+
+static void reload(struct supervisor *supervisor)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *fresh;
+
+    if (!diagnostics)
+        return;
+    sd_notify(0, "RELOADING=1");
+    fresh = config_load(supervisor->config->path, supervisor->config, diagnostics);
+    log_diagnostics(diagnostics);
+    diagnostics_free(diagnostics);
+    if (!fresh) {
+        log_line(LOG_PRIORITY_ERROR, "the new configuration is wrong: the old one stays in use");
+    } else if (!meter_agrees(supervisor, fresh->digest)) {
+        log_line(LOG_PRIORITY_ERROR, "the files changed while they were read: the old "
+                                     "configuration stays in use, send SIGHUP again");
+        config_free(fresh);
+    } else {
+        adopt(supervisor, fresh);
+        distribute_rules(supervisor);
+        log_line(LOG_PRIORITY_INFO, "catalogue, directions and factors were read again");
+    }
+    sd_notify(0, "READY=1");
+}
+
+/* -- Ends ------------------------------------------------------------------------------------- */
+
+static void send_stop(struct child *child)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_STOP);
+    if (child->control >= 0)
+        message_send(child->control, &message);
+}
+
+static bool captures_running(const struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (supervisor->captures[i].pid > 0)
+            return true;
+    return false;
+}
+
+static void stop(struct supervisor *supervisor)
+{
+    supervisor->stopping = true;
+    sd_notify(0, "STOPPING=1");
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        send_stop(&supervisor->captures[i]);
+}
+
+static void note_status(struct supervisor *supervisor, int status)
+{
+    if (supervisor->status == EXIT_SUCCESS)
+        supervisor->status = status;
+}
+
+static void plan_restart(struct child *child)
+{
+    child->restart_delay_s = child->restart_delay_s ? 2 * child->restart_delay_s : 1;
+    if (child->restart_delay_s > LONGEST_DELAY_S)
+        child->restart_delay_s = LONGEST_DELAY_S;
+    child->restart_at_s = monotonic_s() + child->restart_delay_s;
+}
+
+static void capture_ended(struct supervisor *supervisor, struct child *child, int wait_status)
+{
+    bool worked = child->ready;
+
+    end_child(child);
+    if (WIFSIGNALED(wait_status))
+        log_line(LOG_PRIORITY_ERROR, "capture of %s was ended by signal %d (%s)", child->name,
+                 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+    if (supervisor->file) {
+        note_status(supervisor, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_TROUBLE);
+        supervisor->stopping = true;
+        return;
+    }
+    if (supervisor->stopping)
+        return;
+    if (worked)
+        child->restart_delay_s = 0;
+    plan_restart(child);
+    if (worked)
+        log_line(LOG_PRIORITY_WARNING, "capture of %s stopped: trying again, with growing delay",
+                 child->name);
+}
+
+static void meter_ended(struct supervisor *supervisor, int wait_status)
+{
+    end_child(&supervisor->meter);
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS)
+        return;
+    log_line(LOG_PRIORITY_ERROR, "the meter ended: so does the daemon");
+    note_status(supervisor, EXIT_TROUBLE);
+    stop(supervisor);
+}
+
+static void reap(struct supervisor *supervisor)
+{
+    int wait_status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+        if (pid == supervisor->meter.pid) {
+            meter_ended(supervisor, wait_status);
+            continue;
+        }
+        for (unsigned i = 0; i < supervisor->capture_count; i++)
+            if (supervisor->captures[i].pid == pid)
+                capture_ended(supervisor, &supervisor->captures[i], wait_status);
+    }
+}
+
+/* -- The loop --------------------------------------------------------------------------------- */
+
+static void handle_signals(struct supervisor *supervisor)
+{
+    struct signalfd_siginfo information;
+
+    while (read(supervisor->signals, &information, sizeof(information)) ==
+           (ssize_t)sizeof(information)) {
+        switch (information.ssi_signo) {
+        case SIGHUP:
+            if (!supervisor->stopping)
+                reload(supervisor);
+            break;
+        case SIGCHLD:
+            reap(supervisor);
+            break;
+        default:
+            if (!supervisor->stopping)
+                stop(supervisor);
+        }
+    }
+}
+
+static void restart_captures(struct supervisor *supervisor)
+{
+    int64_t now_s = monotonic_s();
+
+    if (supervisor->stopping || supervisor->file)
+        return;
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        struct child *child = &supervisor->captures[i];
+
+        if (child->pid == 0 && now_s >= child->restart_at_s && !start_capture(supervisor, child))
+            plan_restart(child);
+    }
+}
+
+static bool all_alive(const struct supervisor *supervisor)
+{
+    int64_t limit_s = monotonic_s() - PATIENCE_S;
+
+    if (supervisor->meter.pid == 0 || supervisor->meter.alive_s < limit_s)
+        return false;
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (supervisor->captures[i].pid > 0 && supervisor->captures[i].alive_s < limit_s)
+            return false;
+    return true;
+}
+
+static void wait_for_events(struct supervisor *supervisor)
+{
+    struct pollfd descriptors[MAX_INTERFACES + 2];
+    nfds_t count = 0;
+
+    descriptors[count++] = (struct pollfd){.fd = supervisor->signals, .events = POLLIN};
+    descriptors[count++] = (struct pollfd){.fd = supervisor->meter.control, .events = POLLIN};
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        descriptors[count++] =
+            (struct pollfd){.fd = supervisor->captures[i].control, .events = POLLIN};
+    poll(descriptors, count, POLL_MS);
+    hear(&supervisor->meter, SENDER_METER, NULL);
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        hear(&supervisor->captures[i], SENDER_CAPTURE, NULL);
+}
+
+/* Runs until everything ended. Captures go first, so that the meter gets all their sums. */
+static void run(struct supervisor *supervisor)
+{
+    int64_t stop_limit_s = 0;
+    bool meter_told = false;
+
+    while (supervisor->meter.pid > 0 || captures_running(supervisor)) {
+        wait_for_events(supervisor);
+        handle_signals(supervisor);
+        reap(supervisor);
+        restart_captures(supervisor);
+        if (all_alive(supervisor))
+            sd_notify(0, "WATCHDOG=1");
+        if (!supervisor->stopping)
+            continue;
+        if (!captures_running(supervisor) && !meter_told) {
+            send_stop(&supervisor->meter);
+            meter_told = true;
+        }
+        if (stop_limit_s == 0)
+            stop_limit_s = monotonic_s() + STOP_TIMEOUT_S;
+        if (monotonic_s() <= stop_limit_s)
+            continue;
+        for (unsigned i = 0; i < supervisor->capture_count; i++)
+            if (supervisor->captures[i].pid > 0)
+                kill(supervisor->captures[i].pid, SIGKILL);
+    }
+}
+
+/* -- Start ------------------------------------------------------------------------------------ */
+
+static bool block_signals(struct supervisor *supervisor)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+        supervisor->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (supervisor->signals >= 0)
+        return true;
+    log_line(LOG_PRIORITY_ERROR, "cannot wait for signals: %s", strerror(errno));
+    return false;
+}
+
+/* Root makes the state directory for the user that it is about to become. */
+static bool prepare_state(const struct config *config)
+{
+    char error[256];
+
+    if (mkdir(config->state_directory, 0750) != 0 && errno != EEXIST) {
+        log_line(LOG_PRIORITY_ERROR, "%s: cannot be created: %s", config->state_directory,
+                 strerror(errno));
+        return false;
+    }
+    if (!sandbox_own(config->user, config->state_directory, error, sizeof(error)) ||
+        !sandbox_become(config->user, true, error, sizeof(error))) {
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+        return false;
+    }
+    return true;
+}
+
+static void list_captures(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+
+    supervisor->capture_count = supervisor->file ? 1 : config->interface_count;
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        supervisor->captures[i].control = -1;
+        supervisor->captures[i].name =
+            supervisor->file ? supervisor->file : config->interfaces[i].name;
+        if (!supervisor->file)
+            supervisor->captures[i].interface = &config->interfaces[i];
+    }
+}
+
+static bool start_all(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+
+    if (!start_meter(supervisor) ||
+        !await_ready(&supervisor->meter, SENDER_METER, &supervisor->status))
+        return false;
+    if (!rules_send_names(supervisor->meter.control, config->catalogue, config->directions))
+        return false;
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (!start_capture(supervisor, &supervisor->captures[i]) ||
+            !await_ready(&supervisor->captures[i], SENDER_CAPTURE, &supervisor->status))
+            return false;
+    sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", supervisor->capture_count,
+               supervisor->file ? "file" : "interface(s)");
+    if (!supervisor->file)
+        log_line(LOG_PRIORITY_INFO, "metering %u interface(s)", supervisor->capture_count);
+    return true;
+}
+
+int supervisor_run(struct config *config, const char *file)
+{
+    struct supervisor supervisor = {.config = config, .file = file, .signals = -1};
+
+    supervisor.meter.name = "the meter";
+    supervisor.meter.control = -1;
+    list_captures(&supervisor);
+    if (!block_signals(&supervisor) || !prepare_state(config)) {
+        supervisor.status = EXIT_TROUBLE;
+        goto out;
+    }
+    if (!start_all(&supervisor)) {
+        if (supervisor.status == EXIT_SUCCESS)
+            supervisor.status = EXIT_TROUBLE;
+        stop(&supervisor);
+    }
+    run(&supervisor);
+out:
+    if (supervisor.signals >= 0)
+        close(supervisor.signals);
+    config_free(supervisor.config);
+    return supervisor.status;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_SUPERVISOR_H
+#define IAGMETER_SUPERVISOR_H
+
+#include "daemon/config.h"
+
+/* The start-up process. It reads the configuration, starts the meter and one capture process per
+ * interface (or one for a file), watches over them, hands them new rules on SIGHUP, and ends them
+ * in order. It sees neither packets nor sums. */
+
+/* Takes over CONFIG. FILE is a capture to replay, NULL to capture live. Returns the exit status. */
+int supervisor_run(struct config *config, const char *file);
+
+#endif

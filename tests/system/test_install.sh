@@ -1,0 +1,107 @@
+#!/bin/bash
+# Installs into a scratch directory: the right files with the right modes, a configuration that was
+# edited is left alone, and what is uninstalled is gone. Then the units, and what the programs load.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${IAGMETER_BUILD:-$PWD/build}
+if [ -n "${IAGMETER_TEST_SANITIZED:-}" ]; then
+    echo "installing does not depend on the sanitizers"
+    exit 77
+fi
+# The flags of the make that called us (its jobs, its BUILD) are not for the one called here.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+# As the caller did, so that the programs that were built are the programs that are installed.
+[ "$build" = "$PWD/build" ] || { echo "only for the ordinary build"; exit 77; }
+unset BUILD
+
+fail()
+{
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+root=$scratch/root
+
+# A umask of its own must not show in the modes.
+(umask 077 && make --silent install DESTDIR="$root")
+
+has()
+{
+    local mode
+    mode=$(stat -c %a "$root$2" 2>/dev/null) || fail "$2 was not installed"
+    [ "$mode" = "$1" ] || fail "$2 has mode $mode, not $1"
+}
+has 755 /usr/sbin/iagmeterd
+has 755 /usr/bin/iagmeter
+has 755 /usr/libexec/iagmeter/iagmeter-meter
+has 644 /usr/lib/systemd/system/iagmeterd.service
+has 644 /usr/lib/systemd/system/iagmeter-report@.service
+has 644 /usr/lib/systemd/system/iagmeter-report@.timer
+has 644 /usr/lib/sysusers.d/iagmeter.conf
+has 644 /usr/lib/tmpfiles.d/iagmeter.conf
+has 644 /usr/share/doc/iagmeter/LICENSE
+while read -r file; do
+    has 644 "/etc/iagmeter/${file#conf/}"
+done < <(find conf -type f)
+[ -z "$(find "$root" -type d ! -perm 755)" ] || fail "a directory is not of mode 755"
+
+# Once more over an edited file: kept, the new one beside it, and said.
+edited=$(cd conf && find . -type f | sort | head -n 1)
+edited=$root/etc/iagmeter/${edited#./}
+echo '# edited' >>"$edited"
+cp -p "$edited" "$scratch/edited"
+make --silent install DESTDIR="$root" >"$scratch/log"
+cmp "$edited" "$scratch/edited" || fail "an edited configuration file was overwritten"
+grep -qF "$edited.new" "$scratch/log" || fail "nothing was said of the new configuration file"
+[ "$(find "$root" -name '*.new')" = "$edited.new" ] || fail "expected one file.new"
+
+make --silent uninstall DESTDIR="$root"
+[ "$(find "$root" ! -type d)" = "$edited" ] || fail "left behind: $(find "$root" ! -type d)"
+
+# Other directories are found in what is installed there.
+make --silent --dry-run install DESTDIR="$root" prefix=/opt/iagmeter >"$scratch/log"
+grep -q 's|/usr/sbin/iagmeterd|/opt/iagmeter/sbin/iagmeterd|' "$scratch/log" ||
+    fail "prefix does not reach the units"
+
+# The daemon parses hostile bytes: no more libraries than it needs. (--as-needed sees to it.)
+ldd "$build/iagmeterd" >"$scratch/libraries"
+if grep -E 'lib(rrd|sqlite3|pango|cairo|xml2)' "$scratch/libraries"; then
+    fail "iagmeterd loads what it does not need"
+fi
+
+if ! command -v systemd-analyze >/dev/null; then
+    echo "install: passed; no systemd-analyze here, so the units were not verified"
+    exit 0
+fi
+# Verified with programs that are there: ours may not be installed.
+units=$scratch/units
+mkdir "$units"
+for unit in systemd/*.service systemd/*.timer; do
+    sed -e 's|/usr/sbin/iagmeterd|/bin/true|' -e 's|/usr/bin/iagmeter|/bin/true|' \
+        -e '/^Documentation=/d' "$unit" >"$units/${unit##*/}"
+done
+for unit in iagmeterd.service iagmeter-report@fr.service iagmeter-report@fr.timer; do
+    # An instance is verified from a copy that bears its name.
+    [ -e "$units/$unit" ] || cp "$units/${unit/@fr/@}" "$units/$unit"
+    SYSTEMD_UNIT_PATH="$units:" systemd-analyze verify "$units/$unit" >"$scratch/verify" 2>&1 || {
+        cat "$scratch/verify" >&2
+        fail "$unit does not verify"
+    }
+    if grep -F "$units" "$scratch/verify"; then
+        fail "$unit verifies with warnings"
+    fi
+done
+
+# Lower is better; Debian's chronyd-restricted is at 2.1, its vnstat at 3.8.
+exposure()
+{
+    systemd-analyze security --offline=true --no-pager --threshold="$2" "$units/$1" \
+        >"$scratch/security" || { tail -n 1 "$scratch/security" >&2; fail "$1 is too exposed"; }
+    tail -n 1 "$scratch/security"
+}
+exposure iagmeterd.service 20
+exposure iagmeter-report@.service 10
+echo "install: passed"

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Replays the recorded capture (tests/fixtures/demo) and compares the ledger with the truth.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+bench=$here/bench
+root=$(cd "$here/../.." && pwd)
+build=${IAGMETER_BUILD:-${BUILD:-$root/build}}
+demo=$root/tests/fixtures/demo
+. "$bench/names.sh"
+for program in sqlite3 node; do
+    command -v "$program" >/dev/null || skip "$program is not installed"
+done
+for program in iagmeterd iagmeter; do
+    [ -x "$build/$program" ] || skip "$build/$program is not built"
+done
+
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+trap 'exit 130' INT TERM
+"$bench/configuration.sh" "$directory"
+conf=$directory/iagmeter.conf
+
+"$build/iagmeterd" -c "$conf" -r "$demo/demo.pcap"
+"$bench/ledger.sh" "$directory/state" >"$directory/ledger.tsv"
+node "$bench/compare.mjs" "$demo/truth.tsv" "$directory/ledger.tsv" --requests
+"$bench/rrd.sh" "$directory/state"
+
+# The month of the recording, from the recording itself: nanosecond pcap, little endian, first packet.
+seconds=$(od -A n -t u4 -j 24 -N 4 "$demo/demo.pcap" | tr -d ' ')
+month=$(TZ=Europe/Paris date -d "@$seconds" +%Y-%m)
+"$build/iagmeter" report month "$month" -c "$conf" >"$directory/report"
+# DRH has two devices: under the threshold, so it must be folded.
+if grep -q 'DRH' "$directory/report"; then
+    echo "DRH, with two devices, is shown in the report" >&2
+    exit 1
+fi
+
+"$build/iagmeter" inspect -c "$conf" "$demo/demo.pcap" >"$directory/inspect"
+# No tool prints an address unless it is asked to.
+if grep -E '198\.51\.100\.|203\.0\.113\.|2001:db8:' "$directory/inspect" "$directory/report"; then
+    echo "an address was printed" >&2
+    exit 1
+fi
+echo "replay: the ledger agrees with the truth"
