@@ -5,12 +5,19 @@
 #include "daemon/calendar.h"
 #include "daemon/config.h"
 #include "daemon/ledger.h"
+#include "reports/suppress.h"
+#include "reports/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* The monthly footprint: computed once from the ledger into a structure, which the writers (HTML,
  * CSV, JSON) only print. Nothing is computed in a writer, so that the three always agree. */
+
+#define MONTH_ID_SIZE  64
+#define MONTH_DAYS_MAX 31
+#define MONTH_OTHER    "other" /* id and label of the row that small cells are folded into */
 
 struct month_totals {
     struct activity activity;
@@ -18,41 +25,150 @@ struct month_totals {
     struct triple requests_without_impact; /* of services whose impact is not estimated */
 };
 
-/* One line of a table. After suppression: cells with fewer active devices than the threshold are
- * merged into one row "other", together with a further one when a single cell could otherwise be
- * found by subtraction from the total. */
+/* What is printed of a total, in this order. */
+enum month_indicator {
+    MONTH_REQUESTS,
+    MONTH_TOKENS_IN,
+    MONTH_TOKENS_OUT,
+    MONTH_ENERGY,
+    MONTH_WATER,
+    MONTH_GWP,          /* use and embodied */
+    MONTH_GWP_USE,      /* electricity */
+    MONTH_GWP_EMBODIED, /* manufacture of the servers */
+    MONTH_ADPE,
+    MONTH_REQUESTS_WITHOUT_IMPACT,
+    MONTH_INDICATORS
+};
+struct triple month_value(const struct month_totals *totals, enum month_indicator indicator);
+/* As in CSV and JSON: "energy_kwh", "kWh". */
+const char *month_indicator_name(enum month_indicator indicator);
+const char *month_indicator_unit(enum month_indicator indicator);
+
+/* One line of a table. After suppression (suppress.h): cells with fewer active devices than the
+ * threshold are folded into one row "other", the last one. */
 struct month_row {
-    char id[64];
+    char id[MONTH_ID_SIZE];
     char label[DIRECTION_LABEL_SIZE];
-    unsigned headcount; /* directions only; 0 unknown */
+    unsigned headcount;            /* directions only; 0 unknown */
+    const struct service *service; /* services only; NULL when no longer in the catalogue */
     bool is_other;
-    unsigned merged;  /* how many cells were folded into "other" */
-    uint32_t devices; /* largest daily number; not printed for "other" */
+    bool is_unassigned; /* the direction of what no prefix or VLAN matches */
+    unsigned merged;    /* how many cells were folded into "other" */
+    uint32_t devices;   /* largest daily number; never printed for "other" */
+    double energy_share;
+    double gwp_per_agent_g; /* central; 0 when the headcount is unknown */
     struct month_totals totals;
+};
+
+struct month_table {
+    struct month_row *rows; /* by falling energy */
+    size_t count;
+    enum suppress_result suppressed; /* SUPPRESS_ALL: no rows, only the report's total */
+};
+
+/* A local day, for the graph. */
+struct month_day {
+    int64_t start;
+    int64_t end;
+    bool active;
+    bool hidden; /* too few devices, or hides such a day */
+};
+
+/* Per functional unit, central values, over the requests that have an impact estimate; 0 when there
+ * are none. */
+struct month_unit {
+    double energy_wh;
+    double water_ml;
+    double gwp_g;
+};
+
+/* The factors behind the figures, one entry per service that has a model. When a service was folded
+ * into "other", those of the whole catalogue, so that the list does not tell which services a few
+ * devices used. */
+struct month_source {
+    const struct service *service;
+    struct impact_factors factors;
+    const struct zone_factors *zone_variant; /* other water convention, shown beside; or NULL */
+    bool first_model;                        /* no earlier entry has the same */
+    bool first_provider;
+    bool first_zone;
+};
+
+struct month_factors {
+    struct month_source *sources;
+    size_t count;
+    bool whole_catalogue;
+    bool other_vintage; /* the ledger was written, in part, with other factors than these */
 };
 
 struct month_report {
     struct calendar_month month;
     const struct config *config;
+    int64_t until;    /* end of what is reported */
+    bool running;     /* the month is not over */
+    bool withheld;    /* fewer devices than the threshold in all: only coverage is filled in */
+    uint32_t devices; /* surely distinct, largest daily number; not printed */
     struct month_totals total;
-    struct month_row *directions;
-    size_t direction_count;
-    struct month_row *services;
-    size_t service_count;
+    struct month_unit per_request;
+    struct month_unit per_1000_tokens; /* visible output tokens */
+    struct month_table directions;
+    struct month_table services;
+    struct month_day days[MONTH_DAYS_MAX];
+    size_t day_count;
+    struct month_factors factors;
     struct coverage coverage;
     double month_s;   /* length of the month, or of its past part */
-    double covered_s; /* capped: never above month_s */
-    char graph_svg_path[64];
+    double covered_s; /* never above month_s */
     char (*vintages)[64];
     size_t vintage_count;
 };
 
 /* Returns NULL and one sentence in ERROR when the ledger cannot be read. A month without any data
- * is an error too (no report without coverage). NOW bounds the month that is still running. */
+ * is an error too (no report without coverage). NOW bounds the month that is still running. CONFIG
+ * must outlive the report. */
 struct month_report *month_build(struct ledger *ledger, const struct config *config,
                                  struct calendar_month month, int64_t now, char *error,
                                  size_t error_size);
 void month_free(struct month_report *report);
+
+/* What a row is called: "Autres", "Non affecté", or its label. */
+const char *month_label(const struct month_row *row, enum text_language language);
+
+/* One line of what was and was not seen, for the writers. */
+struct month_coverage_line {
+    const char *name; /* as in CSV and JSON: "packets_dropped" */
+    enum text_id text;
+    const char *unit;
+    double value;
+    double proportion; /* of what it is a part of; negative when it is no part */
+};
+#define MONTH_COVERAGE_LINES 13
+void month_coverage_lines(const struct month_report *report,
+                          struct month_coverage_line lines[MONTH_COVERAGE_LINES]);
+
+/* The arguments of TEXT_COVERAGE_SENTENCE: hours covered, hours in all, percent. */
+void month_coverage_words(const struct month_report *report, enum text_language language,
+                          char covered[TEXT_NUMBER_SIZE], char length[TEXT_NUMBER_SIZE],
+                          char percent[TEXT_NUMBER_SIZE]);
+
+/* The coefficients of method A, one by one. */
+struct month_coefficient {
+    const char *name; /* as in conf/: "energy_alpha_wh" */
+    const char *unit;
+    size_t offset;
+    bool embodied; /* which of the method's two provenances */
+};
+extern const struct month_coefficient month_coefficients[];
+extern const size_t month_coefficient_count;
+double month_coefficient(const struct method_a *method, size_t index);
+
+/* The rows of one column rounded so that they add up to the total returned (text_round()); OUT
+ * holds one band per row. */
+struct text_band month_round(const struct month_report *report, const struct month_table *table,
+                             enum month_indicator indicator, struct text_band *out);
+/* Decimals of an indicator wherever this report prints it, and its total. */
+unsigned month_decimals(const struct month_report *report, enum month_indicator indicator);
+struct text_band month_headline(const struct month_report *report, enum month_indicator indicator);
 
 /* Printed totals per direction, for a terminal. */
 void month_print(const struct month_report *report, const char *language, FILE *stream);

@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/month.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DAY_S           86400
+#define NS_PER_S        1e9
+#define WH_PER_KWH      1e3
+#define ML_PER_L        1e3
+#define G_PER_KG        1e3
+#define TOKENS_PER_UNIT 1e3
+
+/* Use of one service by one direction over the month. Both tables are sums of these, so they cannot
+ * disagree by more than the order of the additions. Never printed: see suppress.h. */
+struct pair {
+    size_t direction; /* index of its row in the tables */
+    size_t service;
+    uint32_t devices;
+    struct month_totals totals;
+    double tokens_with_impact; /* visible output, central */
+};
+
+struct builder {
+    struct ledger *ledger;
+    struct month_report *report;
+    struct pair *pairs;
+    size_t pair_count;
+    size_t next_pair;
+    size_t day;
+    size_t coverage_rows;
+    bool out_of_memory;
+};
+
+/* ITEMS, an array of COUNT elements of SIZE bytes, with room for one more; NULL, with the old array
+ * untouched, when memory is exhausted. Tables are small: growing by one is fast enough. */
+static void *grow(void *items, size_t count, size_t size)
+{
+    return reallocarray(items, count + 1, size);
+}
+
+static void add_activity(struct activity *sum, const struct activity *activity)
+{
+    sum->grade = (uint8_t)grade_worst(sum->grade, activity->grade);
+    sum->flows += activity->flows;
+    sum->bytes_up += activity->bytes_up;
+    sum->bytes_down += activity->bytes_down;
+    sum->bytes_other += activity->bytes_other;
+    sum->requests = triple_add(sum->requests, activity->requests);
+    sum->tokens_in = triple_add(sum->tokens_in, activity->tokens_in);
+    sum->tokens_out = triple_add(sum->tokens_out, activity->tokens_out);
+}
+
+static void add_totals(struct month_totals *sum, const struct month_totals *totals)
+{
+    add_activity(&sum->activity, &totals->activity);
+    sum->impact = impact_add(sum->impact, totals->impact);
+    sum->requests_without_impact =
+        triple_add(sum->requests_without_impact, totals->requests_without_impact);
+}
+
+static bool is_active(const struct month_totals *totals)
+{
+    for (int i = 0; i < MONTH_INDICATORS; i++)
+        if (month_value(totals, (enum month_indicator)i).high > 0)
+            return true;
+    return false;
+}
+
+static void describe_direction(const struct config *config, struct month_row *row)
+{
+    for (uint16_t i = 0; config->directions && i < directions_count(config->directions); i++) {
+        const struct direction *direction = directions_get(config->directions, i);
+
+        if (direction && strcmp(direction->code, row->id) == 0) {
+            row->is_unassigned = i == DIRECTION_UNASSIGNED;
+            snprintf(row->label, sizeof(row->label), "%s", direction->label);
+            row->headcount = direction->headcount;
+        }
+    }
+}
+
+static void describe_service(const struct config *config, struct month_row *row)
+{
+    uint16_t number = config->catalogue ? catalogue_find(config->catalogue, row->id) : SERVICE_NONE;
+
+    if (number == SERVICE_NONE)
+        return;
+    row->service = catalogue_service(config->catalogue, number);
+    snprintf(row->label, sizeof(row->label), "%s", row->service->label);
+}
+
+/* The index of the row of that id, added when new; the table's count when memory is exhausted. */
+static size_t row_index(struct month_table *table, const char *id)
+{
+    struct month_row *rows;
+
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].id, id) == 0)
+            return i;
+    rows = grow(table->rows, table->count, sizeof(*rows));
+    if (!rows)
+        return table->count;
+    table->rows = rows;
+    rows[table->count] = (struct month_row){0};
+    snprintf(rows[table->count].id, sizeof(rows->id), "%s", id);
+    snprintf(rows[table->count].label, sizeof(rows->label), "%s", id);
+    return table->count++;
+}
+
+static struct pair *new_pair(struct builder *builder, const struct ledger_row *row)
+{
+    struct month_report *report = builder->report;
+    struct pair *pairs = grow(builder->pairs, builder->pair_count, sizeof(*pairs));
+    struct pair *pair;
+
+    if (!pairs)
+        return NULL;
+    builder->pairs = pairs;
+    pair = &pairs[builder->pair_count];
+    *pair = (struct pair){0};
+    pair->direction = row_index(&report->directions, row->direction);
+    pair->service = row_index(&report->services, row->service);
+    if (pair->direction == report->directions.count || pair->service == report->services.count)
+        return NULL;
+    builder->pair_count++;
+    return pair;
+}
+
+/* Rows come in the same order in every interval: the search starts where the last one ended. */
+static struct pair *find_pair(struct builder *builder, const struct ledger_row *row)
+{
+    const struct month_report *report = builder->report;
+
+    for (size_t i = 0; i < builder->pair_count; i++) {
+        size_t index = (builder->next_pair + i) % builder->pair_count;
+        struct pair *pair = &builder->pairs[index];
+
+        if (strcmp(report->directions.rows[pair->direction].id, row->direction) == 0 &&
+            strcmp(report->services.rows[pair->service].id, row->service) == 0) {
+            builder->next_pair = index + 1;
+            return pair;
+        }
+    }
+    return new_pair(builder, row);
+}
+
+static void mark_day(struct builder *builder, int64_t time_s)
+{
+    struct month_report *report = builder->report;
+
+    while (builder->day + 1 < report->day_count && time_s >= report->days[builder->day].end)
+        builder->day++;
+    if (report->day_count > 0)
+        report->days[builder->day].active = true;
+}
+
+static bool visit_activity(void *context, const struct ledger_row *row)
+{
+    struct builder *builder = context;
+    struct month_totals totals = {.activity = row->activity};
+    struct pair *pair = find_pair(builder, row);
+
+    builder->out_of_memory = !pair;
+    if (!pair)
+        return false;
+    if (row->has_impact) {
+        totals.impact = row->impact;
+        pair->tokens_with_impact += row->activity.tokens_out.central;
+    } else {
+        totals.requests_without_impact = row->activity.requests;
+    }
+    add_totals(&pair->totals, &totals);
+    if (is_active(&totals))
+        mark_day(builder, row->interval_start);
+    return true;
+}
+
+static bool visit_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    struct builder *builder = context;
+    struct coverage *sum = &builder->report->coverage;
+    const struct coverage *coverage = &row->coverage;
+    double covered_s = (double)coverage->covered_ns / NS_PER_S;
+
+    builder->coverage_rows++;
+    builder->report->covered_s += covered_s < INTERVAL_S ? covered_s : INTERVAL_S;
+    sum->covered_ns += coverage->covered_ns;
+    sum->packets += coverage->packets;
+    sum->bytes += coverage->bytes;
+    sum->packets_dropped += coverage->packets_dropped;
+    sum->packets_undecodable += coverage->packets_undecodable;
+    sum->packets_other += coverage->packets_other;
+    sum->flows += coverage->flows;
+    sum->flows_evicted += coverage->flows_evicted;
+    sum->flows_untracked += coverage->flows_untracked;
+    sum->names_seen += coverage->names_seen;
+    sum->names_encrypted += coverage->names_encrypted;
+    sum->names_missing += coverage->names_missing;
+    sum->bytes_lost += coverage->bytes_lost;
+    sum->clock_steps += coverage->clock_steps;
+    return true;
+}
+
+static bool visit_factor_set(void *context, const char *vintage, uint64_t digest)
+{
+    struct builder *builder = context;
+    struct month_report *report = builder->report;
+    const struct factors *factors = report->config->factors;
+    char(*vintages)[64];
+
+    (void)digest; /* the digest changes with every file; the vintage alone changes figures */
+    for (size_t i = 0; i < report->vintage_count; i++)
+        if (strcmp(report->vintages[i], vintage) == 0)
+            return true;
+    vintages = grow(report->vintages, report->vintage_count, sizeof(*vintages));
+    builder->out_of_memory = !vintages;
+    if (!vintages)
+        return false;
+    report->vintages = vintages;
+    snprintf(vintages[report->vintage_count++], sizeof(*vintages), "%s", vintage);
+    if (!factors || strcmp(vintage, factors_vintage(factors)) != 0)
+        report->factors.other_vintage = true;
+    return true;
+}
+
+/* The start of a day of the month, the month's own bounds at either end: around midnights that do
+ * not exist, or come twice, mktime() is not to be trusted (see calendar.c). */
+static int64_t day_start(const struct month_report *report, int day)
+{
+    struct tm local = {.tm_year = report->month.year - 1900,
+                       .tm_mon = report->month.month - 1,
+                       .tm_mday = day,
+                       .tm_isdst = -1};
+    int64_t start = (int64_t)mktime(&local);
+
+    if (day == 1 || start < report->month.start)
+        return report->month.start;
+    return start < report->month.end ? start : report->month.end;
+}
+
+static void fill_days(struct month_report *report)
+{
+    for (int day = 1; day <= MONTH_DAYS_MAX; day++) {
+        int64_t start = day_start(report, day);
+        int64_t end = day_start(report, day + 1);
+
+        if (start >= report->until)
+            break;
+        report->days[report->day_count++] =
+            (struct month_day){.start = start, .end = end < report->until ? end : report->until};
+    }
+}
+
+static bool visit_all(struct builder *builder, char *error, size_t error_size)
+{
+    const struct month_report *report = builder->report;
+    int64_t from = report->month.start;
+    enum ledger_status status;
+
+    status = ledger_visit_coverage(builder->ledger, from, report->until, visit_coverage, builder);
+    if (status == LEDGER_OK || status == LEDGER_EMPTY)
+        status =
+            ledger_visit(builder->ledger, from, report->until, NULL, NULL, visit_activity, builder);
+    if (status == LEDGER_OK || status == LEDGER_EMPTY)
+        status = ledger_visit_factor_sets(builder->ledger, from, report->until, visit_factor_set,
+                                          builder);
+    if (builder->out_of_memory) {
+        snprintf(error, error_size, "out of memory");
+        return false;
+    }
+    if (status == LEDGER_OK || status == LEDGER_EMPTY)
+        return true;
+    snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(builder->ledger));
+    return false;
+}
+
+static void no_data(struct builder *builder, char *error, size_t error_size)
+{
+    const struct month_report *report = builder->report;
+    int64_t times[2];
+    char dates[2][sizeof("2026-10-03")];
+
+    if (ledger_span(builder->ledger, &times[0], &times[1]) != LEDGER_OK) {
+        snprintf(error, error_size, "no data for %04d-%02d: the ledger is empty",
+                 report->month.year, report->month.month);
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        time_t time_s = (time_t)times[i];
+        struct tm local;
+
+        localtime_r(&time_s, &local);
+        strftime(dates[i], sizeof(dates[i]), "%Y-%m-%d", &local);
+    }
+    snprintf(error, error_size, "no data for %04d-%02d: the ledger holds %s to %s",
+             report->month.year, report->month.month, dates[0], dates[1]);
+}
+
+static void drop_inactive_pairs(struct builder *builder)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < builder->pair_count; i++)
+        if (is_active(&builder->pairs[i].totals))
+            builder->pairs[kept++] = builder->pairs[i];
+    builder->pair_count = kept;
+}
+
+/* Devices are counted per pair and UTC day; of a local day, the UTC day of the same date is taken,
+ * which differs by the hours of the zone. A device that uses two services is counted in two pairs,
+ * so within one direction only the largest pair is sure to be distinct devices. Fills the devices
+ * of the pairs and of the day; PER_DIRECTION is scratch. */
+static bool count_day(struct builder *builder, struct month_day *day, uint32_t *day_devices,
+                      uint32_t *per_direction)
+{
+    const struct month_report *report = builder->report;
+    int32_t utc_day = (int32_t)((day->start + DAY_S / 2) / DAY_S);
+
+    memset(per_direction, 0, report->directions.count * sizeof(*per_direction));
+    for (size_t i = 0; i < builder->pair_count; i++) {
+        struct pair *pair = &builder->pairs[i];
+        uint32_t devices = 0;
+        enum ledger_status status = ledger_devices(
+            builder->ledger, utc_day, utc_day + 1, report->directions.rows[pair->direction].id,
+            report->services.rows[pair->service].id, &devices);
+
+        if (status != LEDGER_OK && status != LEDGER_EMPTY)
+            return false;
+        if (devices > pair->devices)
+            pair->devices = devices;
+        if (devices > per_direction[pair->direction])
+            per_direction[pair->direction] = devices;
+    }
+    *day_devices = 0;
+    for (size_t i = 0; i < report->directions.count; i++)
+        *day_devices += per_direction[i];
+    return true;
+}
+
+/* The graph of the days is a table too: a Sunday may have one user only. */
+static void hide_days(struct month_report *report, const uint32_t *day_devices)
+{
+    uint32_t devices[MONTH_DAYS_MAX];
+    bool hidden[MONTH_DAYS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < report->day_count; i++)
+        if (report->days[i].active)
+            devices[count++] = day_devices[i];
+    suppress_cells(devices, count, report->config->report.threshold, false, hidden);
+    count = 0;
+    for (size_t i = 0; i < report->day_count; i++)
+        if (report->days[i].active)
+            report->days[i].hidden = hidden[count++];
+}
+
+static bool count_devices(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+    uint32_t *scratch = calloc(report->directions.count + 1, sizeof(*scratch));
+    uint32_t day_devices[MONTH_DAYS_MAX];
+    bool counted = scratch != NULL;
+
+    for (size_t i = 0; counted && i < report->day_count; i++)
+        counted = count_day(builder, &report->days[i], &day_devices[i], scratch);
+    free(scratch);
+    if (!counted)
+        return false;
+    hide_days(report, day_devices);
+    return true;
+}
+
+static void fill_rows(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+
+    for (size_t i = 0; i < builder->pair_count; i++) {
+        const struct pair *pair = &builder->pairs[i];
+        struct month_row *direction = &report->directions.rows[pair->direction];
+        struct month_row *service = &report->services.rows[pair->service];
+
+        add_totals(&direction->totals, &pair->totals);
+        add_totals(&service->totals, &pair->totals);
+        if (pair->devices > direction->devices)
+            direction->devices = pair->devices;
+        service->devices += pair->devices; /* a device belongs to one direction */
+    }
+    for (size_t i = 0; i < report->directions.count; i++) {
+        add_totals(&report->total, &report->directions.rows[i].totals);
+        report->devices += report->directions.rows[i].devices;
+        describe_direction(report->config, &report->directions.rows[i]);
+    }
+    for (size_t i = 0; i < report->services.count; i++)
+        describe_service(report->config, &report->services.rows[i]);
+}
+
+/* By falling energy, then requests, then name. */
+static int compare_rows(const void *left, const void *right)
+{
+    const struct month_row *a = left, *b = right;
+    double energy_a = a->totals.impact.energy_kwh.central;
+    double energy_b = b->totals.impact.energy_kwh.central;
+    double requests_a = a->totals.activity.requests.central;
+    double requests_b = b->totals.activity.requests.central;
+
+    if (energy_a != energy_b)
+        return energy_a < energy_b ? 1 : -1;
+    if (requests_a != requests_b)
+        return requests_a < requests_b ? 1 : -1;
+    return strcmp(a->id, b->id);
+}
+
+static void remove_inactive_rows(struct month_table *table)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < table->count; i++)
+        if (is_active(&table->rows[i].totals))
+            table->rows[kept++] = table->rows[i];
+    table->count = kept;
+}
+
+/* Folds the hidden rows into one, put last. There are at least two of them, so it has room. */
+static void merge_rows(struct month_table *table, const bool *hidden)
+{
+    struct month_row other = {.id = MONTH_OTHER, .label = MONTH_OTHER, .is_other = true};
+    size_t kept = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        if (!hidden[i]) {
+            table->rows[kept++] = table->rows[i];
+            continue;
+        }
+        add_totals(&other.totals, &table->rows[i].totals);
+        other.merged++;
+    }
+    table->rows[kept++] = other;
+    table->count = kept;
+}
+
+static bool suppress_table(struct month_table *table, uint32_t threshold, bool disjoint)
+{
+    uint32_t *devices;
+    bool *hidden;
+    bool allocated;
+
+    remove_inactive_rows(table);
+    devices = calloc(table->count + 1, sizeof(*devices));
+    hidden = calloc(table->count + 1, sizeof(*hidden));
+    allocated = devices && hidden;
+    if (allocated) {
+        if (table->count > 1) /* with none, ROWS may be NULL */
+            qsort(table->rows, table->count, sizeof(*table->rows), compare_rows);
+        for (size_t i = 0; i < table->count; i++)
+            devices[i] = table->rows[i].devices;
+        table->suppressed = suppress_cells(devices, table->count, threshold, disjoint, hidden);
+        if (table->suppressed == SUPPRESS_MERGED)
+            merge_rows(table, hidden);
+        else if (table->suppressed == SUPPRESS_ALL)
+            table->count = 0;
+    }
+    free(devices);
+    free(hidden);
+    return allocated;
+}
+
+static void fill_shares(struct month_table *table, const struct month_totals *total)
+{
+    double energy_kwh = total->impact.energy_kwh.central;
+
+    for (size_t i = 0; i < table->count; i++) {
+        struct month_row *row = &table->rows[i];
+        double gwp_kg = month_value(&row->totals, MONTH_GWP).central;
+
+        if (energy_kwh > 0)
+            row->energy_share = row->totals.impact.energy_kwh.central / energy_kwh;
+        if (row->headcount > 0)
+            row->gwp_per_agent_g = gwp_kg * G_PER_KG / row->headcount;
+    }
+}
+
+static struct month_unit per_unit(const struct month_totals *total, double units)
+{
+    if (!(units > 0))
+        return (struct month_unit){0};
+    return (struct month_unit){
+        .energy_wh = total->impact.energy_kwh.central * WH_PER_KWH / units,
+        .water_ml = total->impact.water_l.central * ML_PER_L / units,
+        .gwp_g = month_value(total, MONTH_GWP).central * G_PER_KG / units,
+    };
+}
+
+static void fill_units(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+    const struct month_totals *total = &report->total;
+    double tokens = 0;
+
+    for (size_t i = 0; i < builder->pair_count; i++)
+        tokens += builder->pairs[i].tokens_with_impact;
+    report->per_request =
+        per_unit(total, total->activity.requests.central - total->requests_without_impact.central);
+    report->per_1000_tokens = per_unit(total, tokens / TOKENS_PER_UNIT);
+}
+
+/* Water per kWh in France depends fourfold on the convention, so the other one is always shown
+ * beside (the method page, section 3). Both are entries of zones.conf. */
+static const struct zone_factors *zone_variant(const struct factors *factors, const char *zone)
+{
+    return strcmp(zone, "FRA") == 0 ? factors_zone(factors, "FRA-EDF") : NULL;
+}
+
+/* Returns false when memory is exhausted. */
+static bool add_source(struct month_report *report, const struct service *service)
+{
+    struct month_factors *list = &report->factors;
+    struct month_source source = {service, {0}, NULL, true, true, true};
+    struct month_source *sources;
+
+    if (!service || impact_resolve(report->config->factors, service, &source.factors) ||
+        !source.factors.model)
+        return true;
+    sources = grow(list->sources, list->count, sizeof(*sources));
+    if (!sources)
+        return false;
+    list->sources = sources;
+    source.zone_variant = zone_variant(report->config->factors, source.factors.zone->id);
+    for (size_t i = 0; i < list->count; i++) {
+        source.first_model &= sources[i].factors.model != source.factors.model;
+        source.first_provider &= sources[i].factors.provider != source.factors.provider;
+        source.first_zone &= sources[i].factors.zone != source.factors.zone;
+    }
+    sources[list->count++] = source;
+    return true;
+}
+
+static bool fill_factors(struct month_report *report)
+{
+    const struct catalogue *catalogue = report->config->catalogue;
+    bool added = true;
+
+    if (!report->config->factors || !catalogue)
+        return true;
+    report->factors.whole_catalogue = report->services.suppressed != SUPPRESS_NONE;
+    if (report->factors.whole_catalogue) {
+        for (uint16_t i = 0; added && i < catalogue_count(catalogue); i++)
+            added = add_source(report, catalogue_service(catalogue, i));
+    } else {
+        for (size_t i = 0; added && i < report->services.count; i++)
+            added = add_source(report, report->services.rows[i].service);
+    }
+    return added;
+}
+
+/* Fewer devices than the threshold in the whole authority: even the total would tell on them. */
+static void withhold(struct month_report *report)
+{
+    report->withheld = true;
+    report->total = (struct month_totals){0};
+    report->directions.count = 0;
+    report->directions.suppressed = SUPPRESS_ALL;
+    report->services.count = 0;
+    report->services.suppressed = SUPPRESS_ALL;
+    report->day_count = 0;
+    memset(report->days, 0, sizeof(report->days));
+}
+
+static bool fill_report(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+    unsigned threshold = report->config->report.threshold;
+
+    drop_inactive_pairs(builder);
+    if (!count_devices(builder))
+        return false;
+    fill_rows(builder);
+    if (builder->pair_count > 0 && report->devices < threshold) {
+        withhold(report);
+        return true;
+    }
+    if (!suppress_table(&report->directions, threshold, true) ||
+        !suppress_table(&report->services, threshold, false))
+        return false;
+    fill_shares(&report->directions, &report->total);
+    fill_shares(&report->services, &report->total);
+    fill_units(builder);
+    return fill_factors(report);
+}
+
+static void set_bounds(struct month_report *report, int64_t now)
+{
+    int64_t finished = calendar_interval(now);
+
+    report->running = finished < report->month.end;
+    report->until = report->running ? finished : report->month.end;
+    if (report->until < report->month.start)
+        report->until = report->month.start;
+    report->month_s = (double)(report->until - report->month.start);
+}
+
+struct month_report *month_build(struct ledger *ledger, const struct config *config,
+                                 struct calendar_month month, int64_t now, char *error,
+                                 size_t error_size)
+{
+    struct month_report *report = calloc(1, sizeof(*report));
+    struct builder builder = {.ledger = ledger, .report = report};
+    bool built = false;
+
+    if (!report) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    report->month = month;
+    report->config = config;
+    set_bounds(report, now);
+    fill_days(report);
+    if (!visit_all(&builder, error, error_size))
+        goto out;
+    if (builder.coverage_rows == 0 && builder.pair_count == 0) {
+        no_data(&builder, error, error_size);
+        goto out;
+    }
+    if (report->covered_s > report->month_s)
+        report->covered_s = report->month_s;
+    built = fill_report(&builder);
+    if (!built)
+        snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
+out:
+    free(builder.pairs);
+    if (built)
+        return report;
+    month_free(report);
+    return NULL;
+}
+
+void month_free(struct month_report *report)
+{
+    if (!report)
+        return;
+    free(report->directions.rows);
+    free(report->services.rows);
+    free(report->factors.sources);
+    free(report->vintages);
+    free(report);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/month.h"
+
+/* Long form, RFC 4180 with plain line feeds: one record per month, scope, id and indicator. The
+ * first line names the columns. */
+
+#define COLUMNS "month,scope,id,label,indicator,unit,low,central,high,grade\n"
+
+static void write_record(FILE *stream, const struct month_report *report, const char *scope,
+                         const char *id, const char *label, const char *indicator, const char *unit,
+                         struct triple value, char grade)
+{
+    const double ends[] = {value.low, value.central, value.high};
+    char number[TEXT_NUMBER_SIZE];
+
+    fprintf(stream, "%04d-%02d,%s,", report->month.year, report->month.month, scope);
+    text_csv(stream, id);
+    fputc(',', stream);
+    text_csv(stream, label);
+    fprintf(stream, ",%s,%s", indicator, unit);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        text_exact(number, sizeof(number), ends[i]);
+        fprintf(stream, ",%s", number);
+    }
+    fprintf(stream, ",%c\n", grade);
+}
+
+static void write_totals(FILE *stream, const struct month_report *report, const char *scope,
+                         const char *id, const char *label, const struct month_totals *totals)
+{
+    char grade = grade_letter((enum evidence_grade)totals->activity.grade);
+
+    for (int i = 0; i < MONTH_INDICATORS; i++) {
+        enum month_indicator indicator = (enum month_indicator)i;
+
+        write_record(stream, report, scope, id, label, month_indicator_name(indicator),
+                     month_indicator_unit(indicator), month_value(totals, indicator), grade);
+    }
+}
+
+static void write_table(FILE *stream, const struct month_report *report, const char *scope,
+                        const struct month_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        write_totals(stream, report, scope, table->rows[i].id, table->rows[i].label,
+                     &table->rows[i].totals);
+}
+
+bool month_write_csv(const struct month_report *report, FILE *stream)
+{
+    struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    char none = grade_letter(GRADE_NONE);
+
+    fputs(COLUMNS, stream);
+    if (!report->withheld)
+        write_totals(stream, report, "total", "", "", &report->total);
+    write_table(stream, report, "direction", &report->directions);
+    write_table(stream, report, "service", &report->services);
+    month_coverage_lines(report, lines);
+    write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
+                 none);
+    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++)
+        write_record(stream, report, "coverage", "", "", lines[i].name, lines[i].unit,
+                     triple_exact(lines[i].value), none);
+    return fflush(stream) == 0 && !ferror(stream);
+}

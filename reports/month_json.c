@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/month.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SCHEMA      "iagmeter-month/1"
+#define REAL_DIGITS 17 /* reads back as the same double */
+
+/* jansson keeps the first failure: a NULL item makes json_object_set_new() and the pack functions
+ * fail, and NULL travels up to month_write_json(). */
+
+static json_t *json_triple(struct triple value)
+{
+    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
+                     value.high);
+}
+
+static json_t *json_range(struct range range)
+{
+    return json_pack("{s:f, s:f}", "min", range.min, "max", range.max);
+}
+
+/* RFC 3339, local with its offset: "2026-10-01T00:00:00+02:00". */
+static json_t *json_time(int64_t time_s)
+{
+    time_t time = (time_t)time_s;
+    struct tm local;
+    char clock[32], zone[8];
+
+    localtime_r(&time, &local);
+    strftime(clock, sizeof(clock), "%Y-%m-%dT%H:%M:%S", &local);
+    strftime(zone, sizeof(zone), "%z", &local);
+    return json_sprintf("%s%.3s:%s", clock, zone, zone + 3);
+}
+
+static json_t *json_grade(enum evidence_grade grade)
+{
+    char letter = grade_letter(grade);
+
+    return json_stringn(&letter, 1);
+}
+
+/* Adds the indicators and the grade to OBJECT. */
+static int add_totals(json_t *object, const struct month_totals *totals)
+{
+    int failed = 0;
+
+    for (int i = 0; i < MONTH_INDICATORS; i++) {
+        enum month_indicator indicator = (enum month_indicator)i;
+
+        failed |= json_object_set_new(object, month_indicator_name(indicator),
+                                      json_triple(month_value(totals, indicator)));
+    }
+    return failed | json_object_set_new(object, "grade",
+                                        json_grade((enum evidence_grade)totals->activity.grade));
+}
+
+static json_t *json_totals(const struct month_totals *totals)
+{
+    json_t *object = json_object();
+
+    if (object && add_totals(object, totals) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *json_row(const struct month_row *row)
+{
+    static const char *const hostings[] = {"sovereign", "eu", "outside-eu"};
+    static const char *const approvals[] = {"unset", "yes", "no"};
+    json_t *object = json_object();
+    int failed = !object;
+
+    failed |= json_object_set_new(object, "id", json_string(row->id));
+    failed |= json_object_set_new(object, "label", json_string(row->label));
+    failed |= json_object_set_new(object, "is_other", json_boolean(row->is_other));
+    if (row->is_other)
+        failed |= json_object_set_new(object, "merged", json_integer(row->merged));
+    if (row->headcount > 0)
+        failed |=
+            json_object_set_new(object, "headcount", json_integer(row->headcount)) |
+            json_object_set_new(object, "gwp_gco2e_per_agent", json_real(row->gwp_per_agent_g));
+    if (row->service)
+        failed |=
+            json_object_set_new(object, "operator", json_string(row->service->operator_name)) |
+            json_object_set_new(object, "country", json_string(row->service->country)) |
+            json_object_set_new(object, "hosting", json_string(hostings[row->service->hosting])) |
+            json_object_set_new(object, "approved", json_string(approvals[row->service->approval]));
+    failed |= json_object_set_new(object, "energy_share", json_real(row->energy_share));
+    failed |= add_totals(object, &row->totals);
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *json_table(const struct month_table *table)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < table->count; i++) {
+        if (json_array_append_new(array, json_row(&table->rows[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *json_unit(struct month_unit unit)
+{
+    return json_pack("{s:f, s:f, s:f}", "energy_wh", unit.energy_wh, "water_ml", unit.water_ml,
+                     "gwp_gco2e", unit.gwp_g);
+}
+
+static json_t *json_coverage(const struct month_report *report)
+{
+    struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    json_t *object = json_pack("{s:f}", "month_s", report->month_s);
+    int failed = !object;
+
+    month_coverage_lines(report, lines);
+    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++)
+        failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].value));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *json_provenance(const struct provenance *provenance)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "unit", provenance->unit, "year",
+                     provenance->year, "scope", provenance->scope, "source", provenance->source,
+                     "licence", provenance->licence, "grade", json_stringn(&provenance->grade, 1));
+}
+
+static json_t *json_method(const struct method_a *method)
+{
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (size_t i = 0; i < month_coefficient_count; i++)
+        failed |= json_object_set_new(object, month_coefficients[i].name,
+                                      json_real(month_coefficient(method, i)));
+    failed |= json_object_set_new(object, "provenance", json_provenance(&method->provenance));
+    failed |= json_object_set_new(object, "embodied_provenance",
+                                  json_provenance(&method->embodied_provenance));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *json_model(const struct model_factors *model)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:f, s:f, s:o}", "provider", model->provider, "name",
+                     model->name, "total_parameters_b", json_range(model->total_parameters_b),
+                     "active_parameters_b", json_range(model->active_parameters_b),
+                     "tokens_per_second", model->tokens_per_second, "time_to_first_token_s",
+                     model->time_to_first_token_s, "provenance",
+                     json_provenance(&model->provenance));
+}
+
+static json_t *json_provider(const struct provider_factors *provider)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", provider->id, "zone", provider->zone, "pue",
+                     json_range(provider->pue), "wue_l_per_kwh",
+                     json_range(provider->wue_l_per_kwh), "provenance",
+                     json_provenance(&provider->provenance));
+}
+
+static json_t *json_zone(const struct zone_factors *zone)
+{
+    return json_pack("{s:s, s:f, s:f, s:f, s:o, s:o, s:o}", "id", zone->id, "gwp_kgco2e_per_kwh",
+                     zone->gwp_kgco2e_per_kwh, "adpe_kgsb_per_kwh", zone->adpe_kgsb_per_kwh,
+                     "ewif_l_per_kwh", zone->ewif_l_per_kwh, "provenance",
+                     json_provenance(&zone->provenance), "adpe_provenance",
+                     json_provenance(&zone->adpe_provenance), "ewif_provenance",
+                     json_provenance(&zone->ewif_provenance));
+}
+
+static json_t *json_source(const struct month_source *source)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "service", source->service->id,
+                     "model_provider", source->factors.model->provider, "model",
+                     source->factors.model->name, "provider", source->factors.provider->id, "zone",
+                     source->factors.zone->id, "estimator", source->service->estimator.name,
+                     "grade", json_grade((enum evidence_grade)source->service->estimator.grade));
+}
+
+static json_t *json_factors(const struct month_report *report)
+{
+    const struct month_factors *list = &report->factors;
+    json_t *services = json_array(), *models = json_array();
+    json_t *providers = json_array(), *zones = json_array();
+    int failed = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct month_source *source = &list->sources[i];
+
+        failed |= json_array_append_new(services, json_source(source));
+        if (source->first_model)
+            failed |= json_array_append_new(models, json_model(source->factors.model));
+        if (source->first_provider)
+            failed |= json_array_append_new(providers, json_provider(source->factors.provider));
+        if (source->first_zone)
+            failed |= json_array_append_new(zones, json_zone(source->factors.zone));
+        if (source->first_zone && source->zone_variant)
+            failed |= json_array_append_new(zones, json_zone(source->zone_variant));
+    }
+    if (!failed)
+        return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "vintage",
+                         factors_vintage(report->config->factors), "whole_catalogue",
+                         list->whole_catalogue, "method_a",
+                         json_method(factors_method_a(report->config->factors)), "services",
+                         services, "models", models, "providers", providers, "zones", zones);
+    json_decref(services);
+    json_decref(models);
+    json_decref(providers);
+    json_decref(zones);
+    return NULL;
+}
+
+static json_t *json_vintages(const struct month_report *report)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < report->vintage_count; i++) {
+        if (json_array_append_new(array, json_string(report->vintages[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+/* The limits, in English: whoever reads the figures by program should meet them too. */
+static json_t *json_notes(void)
+{
+    json_t *array = json_array();
+    int failed = !array;
+
+    for (int id = TEXT_LIMIT_SCOPE; id <= TEXT_LIMIT_MARGINS; id++) {
+        char *text = text_render(LANGUAGE_EN, (enum text_id)id, NULL);
+
+        failed |= json_array_append_new(array, text ? json_string(text) : NULL);
+        free(text);
+    }
+    if (!failed)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static const char *suppression_name(enum suppress_result result)
+{
+    static const char *const names[] = {"none", "merged", "total-only"};
+
+    return names[result];
+}
+
+static json_t *json_head(const struct month_report *report)
+{
+    const struct config *config = report->config;
+    char month[sizeof("2026-10")];
+
+    strftime(month, sizeof(month), "%Y-%m",
+             &(struct tm){.tm_year = report->month.year - 1900, .tm_mon = report->month.month - 1});
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:i, s:b, s:s, s:s}", "schema", SCHEMA,
+                     "month", month, "organisation", config->report.organisation, "timezone",
+                     config->timezone, "from", json_time(report->month.start), "until",
+                     json_time(report->until), "running", report->running, "threshold",
+                     (int)config->report.threshold, "withheld", report->withheld,
+                     "directions_suppression", suppression_name(report->directions.suppressed),
+                     "services_suppression", suppression_name(report->services.suppressed));
+}
+
+static json_t *json_report(const struct month_report *report)
+{
+    json_t *object = json_head(report);
+    int failed = !object;
+
+    if (!report->withheld) {
+        failed |= json_object_set_new(object, "total", json_totals(&report->total));
+        failed |= json_object_set_new(object, "per_request", json_unit(report->per_request));
+        failed |=
+            json_object_set_new(object, "per_1000_tokens_out", json_unit(report->per_1000_tokens));
+        failed |= json_object_set_new(object, "directions", json_table(&report->directions));
+        failed |= json_object_set_new(object, "services", json_table(&report->services));
+        failed |= json_object_set_new(
+            object, "shares",
+            json_pack("{s:f, s:f, s:f}", "measured", 0.0, "counted", 0.0, "estimated", 1.0));
+        if (report->config->factors)
+            failed |= json_object_set_new(object, "factors", json_factors(report));
+    }
+    failed |= json_object_set_new(object, "coverage", json_coverage(report));
+    failed |= json_object_set_new(object, "vintages", json_vintages(report));
+    failed |=
+        json_object_set_new(object, "other_vintage", json_boolean(report->factors.other_vintage));
+    failed |= json_object_set_new(object, "notes", json_notes());
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+bool month_write_json(const struct month_report *report, FILE *stream)
+{
+    json_t *object = json_report(report);
+    bool written = object && json_dumpf(object, stream,
+                                        JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) == 0;
+
+    if (!object)
+        errno = EILSEQ; /* a label that is not UTF-8, far sooner than lack of memory */
+    json_decref(object);
+    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
+}

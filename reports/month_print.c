@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/month.h"
+
+#include <stdlib.h>
+
+#define LABEL_WIDTH 40
+#define CELL_SIZE   (3 * TEXT_NUMBER_SIZE + 16)
+#define GAP         "  "
+
+static const enum month_indicator columns[] = {MONTH_REQUESTS, MONTH_ENERGY, MONTH_WATER,
+                                               MONTH_GWP};
+#define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
+
+typedef char cell[CELL_SIZE];
+
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* Columns on a terminal: one per character, which holds for Latin script. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text++)
+        width += !is_continuation(*text);
+    return width;
+}
+
+/* Cut with an ellipsis when too long. */
+static void put_label(FILE *stream, const char *text)
+{
+    size_t width = width_of(text);
+    size_t shown = width > LABEL_WIDTH ? LABEL_WIDTH - 1 : width;
+
+    for (size_t used = 0; *text; text++) {
+        if (!is_continuation(*text) && used++ == shown)
+            break;
+        fputc(*text, stream);
+    }
+    if (width > LABEL_WIDTH)
+        fputs("…", stream);
+    for (; width < LABEL_WIDTH; width++)
+        fputc(' ', stream);
+}
+
+static void put_cell(FILE *stream, const char *text, size_t width)
+{
+    fputs(GAP, stream);
+    for (size_t used = width_of(text); used < width; used++)
+        fputc(' ', stream);
+    fputs(text, stream);
+}
+
+static void fill_cell(cell out, enum text_language language, struct text_band band,
+                      unsigned decimals)
+{
+    char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
+
+    text_decimal(low, sizeof(low), language, band.low, decimals);
+    text_decimal(central, sizeof(central), language, band.central, decimals);
+    text_decimal(high, sizeof(high), language, band.high, decimals);
+    snprintf(out, CELL_SIZE, "%s (%s–%s)", central, low, high);
+}
+
+/* One column: heading, rows, total. Returns its width. */
+static size_t fill_column(const struct month_report *report, enum text_language language,
+                          enum month_indicator indicator, struct text_band *bands, cell *cells)
+{
+    const struct month_table *table = &report->directions;
+    struct text_band total = month_round(report, table, indicator, bands);
+    unsigned decimals = month_decimals(report, indicator);
+    size_t width = 0;
+
+    snprintf(cells[0], CELL_SIZE, "%s",
+             indicator == MONTH_REQUESTS ? text_get(language, TEXT_REQUESTS)
+                                         : month_indicator_unit(indicator));
+    for (size_t row = 0; row < table->count; row++)
+        fill_cell(cells[row + 1], language, bands[row], decimals);
+    fill_cell(cells[table->count + 1], language, total, decimals);
+    for (size_t line = 0; line < table->count + 2; line++)
+        if (width_of(cells[line]) > width)
+            width = width_of(cells[line]);
+    return width;
+}
+
+static const char *label_of(const struct month_report *report, enum text_language language,
+                            size_t line)
+{
+    const struct month_table *table = &report->directions;
+
+    if (line == 0)
+        return text_get(language, TEXT_DIRECTION);
+    if (line == table->count + 1)
+        return text_get(language, TEXT_TOTAL);
+    return month_label(&table->rows[line - 1], language);
+}
+
+static void put_rows(const struct month_report *report, enum text_language language, FILE *stream)
+{
+    size_t lines = report->directions.count + 2;
+    cell *cells = calloc(COLUMN_COUNT * lines, sizeof(*cells));
+    struct text_band *bands = calloc(lines, sizeof(*bands));
+    size_t widths[COLUMN_COUNT];
+
+    if (cells && bands) {
+        for (size_t i = 0; i < COLUMN_COUNT; i++)
+            widths[i] = fill_column(report, language, columns[i], bands, &cells[i * lines]);
+        for (size_t line = 0; line < lines; line++) {
+            put_label(stream, label_of(report, language, line));
+            for (size_t i = 0; i < COLUMN_COUNT; i++)
+                put_cell(stream, cells[i * lines + line], widths[i]);
+            fputc('\n', stream);
+        }
+    }
+    free(cells);
+    free(bands);
+}
+
+static void say(FILE *stream, enum text_language language, enum text_id id,
+                const char *const *arguments)
+{
+    text_say(stream, language, id, arguments, false);
+    fputc('\n', stream);
+}
+
+static void put_coverage(const struct month_report *report, enum text_language language,
+                         FILE *stream)
+{
+    char covered[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
+
+    month_coverage_words(report, language, covered, length, percent);
+    say(stream, language, TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent));
+}
+
+void month_print(const struct month_report *report, const char *language_name, FILE *stream)
+{
+    enum text_language language = text_language(language_name);
+    char month[TEXT_DATE_SIZE], date[TEXT_DATE_SIZE], threshold[TEXT_NUMBER_SIZE];
+
+    text_month(month, sizeof(month), language, report->month.year, report->month.month);
+    say(stream, language, TEXT_TITLE, TEXT_ARGUMENTS(month));
+    if (report->running) {
+        text_date(date, sizeof(date), language, report->until, true);
+        say(stream, language, TEXT_RUNNING, TEXT_ARGUMENTS(date));
+    }
+    snprintf(threshold, sizeof(threshold), "%u", report->config->report.threshold);
+    if (report->withheld) {
+        say(stream, language, TEXT_WITHHELD, TEXT_ARGUMENTS(threshold));
+    } else {
+        put_rows(report, language, stream);
+        if (report->directions.suppressed == SUPPRESS_ALL)
+            say(stream, language, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(threshold));
+    }
+    put_coverage(report, language, stream);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/month.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What all the writers share: names, units, and the same rounding. */
+
+#define HOUR_S         3600
+#define EXTRA_DECIMALS 1
+
+struct indicator {
+    const char *name;
+    const char *unit;
+};
+
+static const struct indicator indicators[MONTH_INDICATORS] = {
+    [MONTH_REQUESTS] = {"requests", "1"},
+    [MONTH_TOKENS_IN] = {"tokens_in", "1"},
+    [MONTH_TOKENS_OUT] = {"tokens_out", "1"},
+    [MONTH_ENERGY] = {"energy_kwh", "kWh"},
+    [MONTH_WATER] = {"water_l", "L"},
+    [MONTH_GWP] = {"gwp_kgco2e", "kgCO2e"},
+    [MONTH_GWP_USE] = {"gwp_use_kgco2e", "kgCO2e"},
+    [MONTH_GWP_EMBODIED] = {"gwp_embodied_kgco2e", "kgCO2e"},
+    [MONTH_ADPE] = {"adpe_kgsb", "kgSbeq"},
+    [MONTH_REQUESTS_WITHOUT_IMPACT] = {"requests_without_impact", "1"},
+};
+
+const char *month_indicator_name(enum month_indicator indicator)
+{
+    return indicators[indicator].name;
+}
+
+const char *month_indicator_unit(enum month_indicator indicator)
+{
+    return indicators[indicator].unit;
+}
+
+struct triple month_value(const struct month_totals *totals, enum month_indicator indicator)
+{
+    switch (indicator) {
+    case MONTH_REQUESTS:
+        return totals->activity.requests;
+    case MONTH_TOKENS_IN:
+        return totals->activity.tokens_in;
+    case MONTH_TOKENS_OUT:
+        return totals->activity.tokens_out;
+    case MONTH_ENERGY:
+        return totals->impact.energy_kwh;
+    case MONTH_WATER:
+        return totals->impact.water_l;
+    case MONTH_GWP:
+        return triple_add(totals->impact.gwp_use_kgco2e, totals->impact.gwp_embodied_kgco2e);
+    case MONTH_GWP_USE:
+        return totals->impact.gwp_use_kgco2e;
+    case MONTH_GWP_EMBODIED:
+        return totals->impact.gwp_embodied_kgco2e;
+    case MONTH_ADPE:
+        return totals->impact.adpe_kgsb;
+    case MONTH_REQUESTS_WITHOUT_IMPACT:
+        return totals->requests_without_impact;
+    case MONTH_INDICATORS:
+        break;
+    }
+    return triple_exact(0);
+}
+
+const char *month_label(const struct month_row *row, enum text_language language)
+{
+    if (row->is_other)
+        return text_get(language, TEXT_OTHER);
+    if (row->is_unassigned)
+        return text_get(language, TEXT_UNASSIGNED);
+    return row->label;
+}
+
+static double ratio(uint64_t part, uint64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : -1;
+}
+
+void month_coverage_lines(const struct month_report *report,
+                          struct month_coverage_line lines[MONTH_COVERAGE_LINES])
+{
+    const struct coverage *c = &report->coverage;
+    uint64_t names = c->names_seen + c->names_encrypted + c->names_missing;
+    const struct month_coverage_line filled[MONTH_COVERAGE_LINES] = {
+        {"covered_s", TEXT_COVERED_TIME, "s", report->covered_s,
+         report->month_s > 0 ? report->covered_s / report->month_s : -1},
+        {"packets", TEXT_PACKETS, "1", (double)c->packets, -1},
+        {"packets_dropped", TEXT_PACKETS_DROPPED, "1", (double)c->packets_dropped,
+         ratio(c->packets_dropped, c->packets + c->packets_dropped)},
+        {"packets_undecodable", TEXT_PACKETS_UNDECODABLE, "1", (double)c->packets_undecodable,
+         ratio(c->packets_undecodable, c->packets)},
+        {"packets_other", TEXT_PACKETS_OTHER, "1", (double)c->packets_other,
+         ratio(c->packets_other, c->packets)},
+        {"flows", TEXT_FLOWS, "1", (double)c->flows, -1},
+        {"flows_evicted", TEXT_FLOWS_EVICTED, "1", (double)c->flows_evicted,
+         ratio(c->flows_evicted, c->flows)},
+        {"flows_untracked", TEXT_FLOWS_UNTRACKED, "1", (double)c->flows_untracked,
+         ratio(c->flows_untracked, c->flows)},
+        {"names_seen", TEXT_NAMES_SEEN, "1", (double)c->names_seen, ratio(c->names_seen, names)},
+        {"names_encrypted", TEXT_NAMES_ENCRYPTED, "1", (double)c->names_encrypted,
+         ratio(c->names_encrypted, names)},
+        {"names_missing", TEXT_NAMES_MISSING, "1", (double)c->names_missing,
+         ratio(c->names_missing, names)},
+        {"bytes_lost", TEXT_BYTES_LOST, "B", (double)c->bytes_lost, -1},
+        {"clock_steps", TEXT_CLOCK_STEPS, "1", (double)c->clock_steps, -1},
+    };
+
+    memcpy(lines, filled, sizeof(filled));
+}
+
+#define COEFFICIENT(name, unit, embodied)                                                          \
+    {                                                                                              \
+#name, unit, offsetof(struct method_a, name), embodied                                     \
+    }
+const struct month_coefficient month_coefficients[] = {
+    COEFFICIENT(energy_alpha_wh, "Wh", false),     COEFFICIENT(energy_beta, "1", false),
+    COEFFICIENT(energy_gamma_wh, "Wh", false),     COEFFICIENT(latency_alpha_s, "s", false),
+    COEFFICIENT(latency_beta_s, "s", false),       COEFFICIENT(latency_gamma_s, "s", false),
+    COEFFICIENT(batch_size, "1", false),           COEFFICIENT(quantization_bits, "bit", false),
+    COEFFICIENT(memory_overhead, "1", false),      COEFFICIENT(gpu_memory_gb, "GB", false),
+    COEFFICIENT(server_gpus, "1", false),          COEFFICIENT(server_power_kw, "kW", false),
+    COEFFICIENT(hardware_lifetime_s, "s", true),   COEFFICIENT(server_gwp_kgco2e, "kgCO2e", true),
+    COEFFICIENT(server_adpe_kgsb, "kgSbeq", true), COEFFICIENT(gpu_gwp_kgco2e, "kgCO2e", true),
+    COEFFICIENT(gpu_adpe_kgsb, "kgSbeq", true),
+};
+const size_t month_coefficient_count = sizeof(month_coefficients) / sizeof(month_coefficients[0]);
+
+double month_coefficient(const struct method_a *method, size_t index)
+{
+    double value;
+
+    memcpy(&value, (const char *)method + month_coefficients[index].offset, sizeof(value));
+    return value;
+}
+
+/* Cut, not rounded: 99.97 % must not read 100.0 %. */
+static double truncated(double value)
+{
+    return floor(value * 10) / 10;
+}
+
+void month_coverage_words(const struct month_report *report, enum text_language language,
+                          char covered[TEXT_NUMBER_SIZE], char length[TEXT_NUMBER_SIZE],
+                          char percent[TEXT_NUMBER_SIZE])
+{
+    double share = report->month_s > 0 ? report->covered_s / report->month_s : 0;
+
+    text_number(covered, TEXT_NUMBER_SIZE, language, truncated(report->covered_s / HOUR_S), 1);
+    text_number(length, TEXT_NUMBER_SIZE, language, report->month_s / HOUR_S, 1);
+    text_number(percent, TEXT_NUMBER_SIZE, language, truncated(100 * share), 1);
+}
+
+static bool is_count(enum month_indicator indicator)
+{
+    return indicator <= MONTH_TOKENS_OUT || indicator == MONTH_REQUESTS_WITHOUT_IMPACT;
+}
+
+/* Enough for two digits of every row of a table, up to EXTRA_DECIMALS more than the total needs. */
+static unsigned decimals_for_rows(const struct month_table *table, enum month_indicator indicator,
+                                  unsigned decimals)
+{
+    unsigned most = decimals + EXTRA_DECIMALS;
+
+    for (size_t i = 0; i < table->count; i++) {
+        unsigned needed = text_decimals(month_value(&table->rows[i].totals, indicator).central);
+
+        if (needed > decimals + 1)
+            decimals = needed - 1;
+    }
+    return decimals < most ? decimals : most;
+}
+
+unsigned month_decimals(const struct month_report *report, enum month_indicator indicator)
+{
+    unsigned decimals;
+
+    if (is_count(indicator))
+        return 0;
+    if (indicator == MONTH_GWP_USE || indicator == MONTH_GWP_EMBODIED)
+        indicator = MONTH_GWP; /* which they are parts of, and must add up to */
+    decimals = text_decimals(month_value(&report->total, indicator).central);
+    decimals = decimals_for_rows(&report->directions, indicator, decimals);
+    return decimals_for_rows(&report->services, indicator, decimals);
+}
+
+struct text_band month_headline(const struct month_report *report, enum month_indicator indicator)
+{
+    const struct triple parts[] = {month_value(&report->total, MONTH_GWP_USE),
+                                   month_value(&report->total, MONTH_GWP_EMBODIED)};
+    struct text_band bands[2];
+    struct text_band band;
+
+    if (indicator != MONTH_GWP_USE && indicator != MONTH_GWP_EMBODIED)
+        return text_round(NULL, 0, month_value(&report->total, indicator),
+                          month_decimals(report, indicator), &band);
+    text_round(parts, 2, month_value(&report->total, MONTH_GWP), month_decimals(report, MONTH_GWP),
+               bands);
+    return bands[indicator == MONTH_GWP_USE ? 0 : 1];
+}
+
+struct text_band month_round(const struct month_report *report, const struct month_table *table,
+                             enum month_indicator indicator, struct text_band *out)
+{
+    struct triple *values = calloc(table->count + 1, sizeof(*values));
+    struct text_band total;
+
+    for (size_t i = 0; values && i < table->count; i++)
+        values[i] = month_value(&table->rows[i].totals, indicator);
+    /* Without memory the total stands, and the rows read zero rather than anything wrong. */
+    memset(out, 0, table->count * sizeof(*out));
+    total = text_round(values, values ? table->count : 0, month_value(&report->total, indicator),
+                       month_decimals(report, indicator), out);
+    free(values);
+    return total;
+}

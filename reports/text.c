@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/text.h"
+
+#include <inttypes.h>
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NARROW_NO_BREAK_SPACE "\u202f"
+#define NO_BREAK_SPACE        "\u00a0"
+#define APOSTROPHE            "\u2019"
+#define MAX_DECIMALS          15
+#define SIGNIFICANT_DIGITS    3
+
+struct sentence {
+    const char *words[LANGUAGE_COUNT]; /* French, English */
+};
+
+/* Plain spaces and apostrophes: text_say() puts the typographic ones. No markup. */
+static const struct sentence sentences[TEXT_COUNT] = {
+    [TEXT_TITLE] = {{"Empreinte de l'IA générative : {0}", "Footprint of generative AI: {0}"}},
+    [TEXT_LEAD] =
+        {{"Ce rapport estime l'énergie, l'eau et les émissions de gaz à effet de serre dues à "
+          "l'usage de services d'intelligence artificielle générative (IAG) depuis le réseau de la "
+          "collectivité pendant le mois. L'usage est observé sur le réseau ; l'impact est cet "
+          "usage multiplié par des facteurs publiés, tous listés plus bas avec leur source.",
+          "This report estimates the energy, water and greenhouse gas emissions due to the use of "
+          "generative artificial intelligence (generative AI) services from the authority's "
+          "network during the month. Use is observed on the network; impact is that use times "
+          "published factors, all listed below with their source."}},
+    [TEXT_PRIVACY] =
+        {{"Aucune adresse, aucun contenu et aucun suivi individuel n'est conservé : seules des "
+          "sommes par direction et par service existent. Les lignes qui concernent trop peu "
+          "d'appareils sont regroupées.",
+          "No address, no content and nothing about individuals is kept: only sums per direction "
+          "and per service exist. Rows that concern too few devices are folded together."}},
+    [TEXT_RUNNING] = {{"Mois en cours, arrêté au {0}. Les chiffres vont encore augmenter.",
+                       "Month still running, as of {0}. The figures will still grow."}},
+    [TEXT_PERIOD] = {{"Période : du {0} au {1} (heure locale, {2}).",
+                      "Period: from {0} to {1} (local time, {2})."}},
+    [TEXT_WITHHELD] =
+        {{"Moins de {0} appareils ont utilisé ces services pendant le mois. Publier même le total "
+          "renseignerait sur quelques personnes : seule la couverture de la mesure est donnée.",
+          "Fewer than {0} devices used these services during the month. Even the total would tell "
+          "about a few people: only the coverage of the measurement is given."}},
+    [TEXT_BAND_NOTE] =
+        {{"Chaque estimation est donnée par sa valeur centrale, avec entre parenthèses la valeur "
+          "basse et la valeur haute. Les chiffres imprimés sont arrondis de sorte que les lignes "
+          "s'additionnent exactement ; les valeurs complètes sont dans les fichiers CSV et JSON.",
+          "Each estimate is given as its central value, with the low and high values in "
+          "parentheses. Printed figures are rounded so that rows add up exactly; the full values "
+          "are in the CSV and JSON files."}},
+    [TEXT_CAPTION_TOTAL] = {{"Estimations basse, centrale et haute de tout l'usage observé.",
+                             "Low, central and high estimates of all use observed."}},
+    [TEXT_CAPTION_SERVICES] = {{"Usage et impact de chaque service, toutes directions.",
+                                "Use and impact of each service, all directions."}},
+    [TEXT_CAPTION_COVERAGE] = {{"Ce qui a été vu, et ce qui ne l'a pas été.",
+                                "What was seen, and what was not."}},
+    [TEXT_HEAD_TOTAL] = {{"Total du mois", "Total of the month"}},
+    [TEXT_HEAD_UNITS] = {{"Par unité fonctionnelle", "Per functional unit"}},
+    [TEXT_HEAD_DIRECTIONS] = {{"Par direction", "By direction"}},
+    [TEXT_HEAD_SERVICES] = {{"Par service d'IAG", "By generative AI service"}},
+    [TEXT_HEAD_GRAPH] = {{"Évolution pendant le mois", "Course of the month"}},
+    [TEXT_HEAD_COVERAGE] = {{"Couverture de la mesure", "Coverage of the measurement"}},
+    [TEXT_HEAD_METHOD] = {{"Comment ces chiffres sont obtenus", "How these figures are obtained"}},
+    [TEXT_HEAD_FACTORS] = {{"Facteurs utilisés et sources", "Factors used and sources"}},
+    [TEXT_HEAD_LIMITS] = {{"Limites et exclusions", "Limits and exclusions"}},
+    [TEXT_INDICATOR] = {{"Indicateur", "Indicator"}},
+    [TEXT_UNIT] = {{"Unité", "Unit"}},
+    [TEXT_LOW] = {{"Bas", "Low"}},
+    [TEXT_CENTRAL] = {{"Central", "Central"}},
+    [TEXT_HIGH] = {{"Haut", "High"}},
+    [TEXT_TOTAL] = {{"Total", "Total"}},
+    [TEXT_OTHER] = {{"Autres", "Other"}},
+    [TEXT_OTHER_NOTE] =
+        {{"« Autres » regroupe les lignes qui concernent moins de {0} appareils, et au besoin les "
+          "suivantes, pour qu'aucune ne puisse être retrouvée par soustraction. Pour la même "
+          "raison, aucun tableau ne croise directions et services.",
+          "“Other” folds together the rows that concern fewer than {0} devices, and further ones "
+          "where needed, so that none can be found by subtraction. For the same reason no table "
+          "crosses directions and services."}},
+    [TEXT_TOTAL_ONLY] =
+        {{"Le détail n'est pas publié : trop de lignes concernent moins de {0} appareils, et "
+          "pourraient être retrouvées par soustraction. Seul le total est donné.",
+          "The detail is not published: too many rows concern fewer than {0} devices, and could be "
+          "found by subtraction. Only the total is given."}},
+    [TEXT_UNASSIGNED] = {{"Non affecté", "Unassigned"}},
+    [TEXT_UNASSIGNED_NOTE] =
+        {{"« Non affecté » : usage vu depuis des adresses qu'aucune direction ne déclare.",
+          "“Unassigned”: use seen from addresses that no direction declares."}},
+    [TEXT_NO_USE] = {{"Aucun usage d'un service connu n'a été observé pendant la période.",
+                      "No use of a known service was observed during the period."}},
+    [TEXT_REQUESTS] = {{"Requêtes", "Requests"}},
+    [TEXT_TOKENS_IN] = {{"Jetons en entrée", "Input tokens"}},
+    [TEXT_TOKENS_OUT] = {{"Jetons en sortie", "Output tokens"}},
+    [TEXT_ENERGY] = {{"Énergie", "Energy"}},
+    [TEXT_WATER] = {{"Eau", "Water"}},
+    [TEXT_GWP] = {{"Gaz à effet de serre", "Greenhouse gases"}},
+    [TEXT_GWP_USE] = {{"dont électricité", "of which electricity"}},
+    [TEXT_GWP_EMBODIED] = {{"dont fabrication des serveurs", "of which server manufacture"}},
+    [TEXT_ADPE] = {{"Ressources minérales et métalliques", "Mineral and metal resources"}},
+    [TEXT_REQUESTS_WITHOUT_IMPACT] = {{"Requêtes sans estimation d'impact",
+                                       "Requests without an impact estimate"}},
+    [TEXT_DIRECTION] = {{"Direction", "Direction"}},
+    [TEXT_SERVICE] = {{"Service", "Service"}},
+    [TEXT_HOSTING] = {{"Hébergement", "Hosting"}},
+    [TEXT_COUNTRY] = {{"Pays", "Country"}},
+    [TEXT_APPROVED] = {{"Autorisé", "Approved"}},
+    [TEXT_SHARE] = {{"Part de l'énergie", "Share of energy"}},
+    [TEXT_PER_AGENT] = {{"Par agent", "Per agent"}},
+    [TEXT_PER_AGENT_NOTE] =
+        {{"Par agent : gCO2e du mois, valeur centrale, divisés par l'effectif déclaré de la "
+          "direction (qu'il utilise ou non ces services).",
+          "Per agent: gCO2e of the month, central value, divided by the direction's declared "
+          "headcount (whether or not they use these services)."}},
+    [TEXT_HOSTING_SOVEREIGN] = {{"souverain", "sovereign"}},
+    [TEXT_HOSTING_EU] = {{"Union européenne", "European Union"}},
+    [TEXT_HOSTING_OUTSIDE_EU] = {{"hors Union européenne", "outside the European Union"}},
+    [TEXT_APPROVAL_UNSET] = {{"non précisé", "not stated"}},
+    [TEXT_APPROVAL_YES] = {{"oui", "yes"}},
+    [TEXT_APPROVAL_NO] = {{"non", "no"}},
+    [TEXT_UNIT_REQUEST] = {{"une inférence (une requête et sa réponse)",
+                            "one inference (a request and its answer)"}},
+    [TEXT_UNIT_TOKENS] = {{"1 000 jetons visibles en sortie", "1 000 visible output tokens"}},
+    [TEXT_UNITS_NOTE] =
+        {{"Valeurs centrales moyennes du mois, sur les requêtes dont l'impact est estimé.",
+          "Mean central values of the month, over the requests whose impact is estimated."}},
+    [TEXT_UNITS_LIST] =
+        {{"Unités fonctionnelles : une inférence ; 1 000 jetons en sortie (un jeton fait environ "
+          "quatre caractères) ; un agent pendant un mois, là où l'effectif est déclaré. L'heure "
+          "d'utilisation continue n'est pas mesurée dans cette version.",
+          "Functional units: one inference; 1 000 output tokens (a token is about four "
+          "characters); one agent-month, where the headcount is declared. The hour of continuous "
+          "use is not measured in this version."}},
+    [TEXT_FUNCTIONAL_UNIT] = {{"Unité fonctionnelle", "Functional unit"}},
+    [TEXT_WITHOUT_IMPACT_NOTE] =
+        {{"Les requêtes sans estimation d'impact (image, son, vidéo, ou modèle inconnu) sont "
+          "comptées dans les requêtes, mais ni dans l'énergie, ni dans l'eau, ni dans les "
+          "émissions.",
+          "Requests without an impact estimate (image, audio, video, or unknown model) are counted "
+          "as requests, but neither in energy, nor in water, nor in emissions."}},
+    [TEXT_GRAPH_TITLE] = {{"Énergie par jour, valeur centrale, toutes directions (kWh)",
+                           "Energy per day, central value, all directions (kWh)"}},
+    [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions, en kWh.",
+                         "Graph: energy per local day in {0}, all directions, in kWh."}},
+    [TEXT_GRAPH_MISSING] = {{"Le graphique n'a pas pu être tracé ; les totaux de ce rapport, lus "
+                             "dans le registre, n'en dépendent pas.",
+                             "The graph could not be drawn; the totals of this report, read from "
+                             "the ledger, do not depend on it."}},
+    [TEXT_GRAPH_HIDDEN] = {{"Les jours qui comptent moins de {0} appareils actifs (bandes grises) "
+                            "ne sont pas tracés, ni au besoin "
+                            "d'autres qui permettraient de les retrouver par soustraction.",
+                            "Days with fewer than {0} active devices (grey bands) are not drawn, "
+                            "nor, where needed, others from "
+                            "which they could be found by subtraction."}},
+    [TEXT_COVERAGE_SENTENCE] = {{"La mesure a fonctionné {0} h sur {1} h, soit {2} % de la "
+                                 "période. Rien n'est extrapolé au temps non couvert.",
+                                 "The measurement ran for {0} h out of {1} h, {2} % of the period. "
+                                 "Nothing is extrapolated to the time not covered."}},
+    [TEXT_COVERAGE_NONE] =
+        {{"La mesure n'a déclaré aucun temps d'observation : les chiffres de ce rapport ne peuvent "
+          "pas être rapportés à une durée.",
+          "The measurement declared no observation time: the figures of this report cannot be "
+          "related to a duration."}},
+    [TEXT_COVERAGE_NOTE] =
+        {{"Paquets perdus et noms chiffrés ou absents : l'usage qui s'y trouvait n'est pas compté. "
+          "Un nom est celui du serveur, lu à l'ouverture d'une connexion chiffrée ; quand il est "
+          "chiffré (ECH) ou absent, le service peut rester inconnu.",
+          "Packets lost and names encrypted or missing: the use they held is not counted. A name "
+          "is that of the server, read when an encrypted connection opens; when it is encrypted "
+          "(ECH) or missing, the service may remain unknown."}},
+    [TEXT_QUANTITY] = {{"Grandeur", "Quantity"}},
+    [TEXT_VALUE] = {{"Valeur", "Value"}},
+    [TEXT_MEANING] = {{"Signification", "Meaning"}},
+    [TEXT_PROPORTION] = {{"Proportion", "Proportion"}},
+    [TEXT_COVERED_TIME] = {{"Temps observé (s)", "Time observed (s)"}},
+    [TEXT_PACKETS] = {{"Paquets reçus", "Packets received"}},
+    [TEXT_PACKETS_DROPPED] = {{"Paquets perdus avant analyse", "Packets lost before analysis"}},
+    [TEXT_PACKETS_UNDECODABLE] = {{"Paquets illisibles", "Packets that could not be decoded"}},
+    [TEXT_PACKETS_OTHER] = {{"Paquets d'autres protocoles", "Packets of other protocols"}},
+    [TEXT_FLOWS] = {{"Connexions", "Connections"}},
+    [TEXT_FLOWS_EVICTED] = {{"Connexions oubliées faute de place",
+                             "Connections forgotten for lack of room"}},
+    [TEXT_FLOWS_UNTRACKED] = {{"Connexions à un service connu, non suivies faute de place",
+                               "Connections to a known service, not followed for lack of room"}},
+    [TEXT_NAMES_SEEN] = {{"Connexions chiffrées dont le nom a été lu",
+                          "Encrypted connections whose name was read"}},
+    [TEXT_NAMES_ENCRYPTED] = {{"Connexions chiffrées dont le nom est caché (ECH)",
+                               "Encrypted connections whose name is hidden (ECH)"}},
+    [TEXT_NAMES_MISSING] = {{"Connexions chiffrées sans nom lisible",
+                             "Encrypted connections without a readable name"}},
+    [TEXT_BYTES_LOST] = {{"Octets jamais vus dans les connexions suivies",
+                          "Bytes never seen in the connections followed"}},
+    [TEXT_CLOCK_STEPS] = {{"Reculs de l'horloge", "Backward clock steps"}},
+    [TEXT_METHOD_TOKENS] =
+        {{"1. Le trafic des services connus est reconnu par le nom du serveur. Les requêtes et les "
+          "jetons sont estimés d'après la taille et le rythme des réponses chiffrées, sans les "
+          "déchiffrer.",
+          "1. The traffic of known services is recognised by the server's name. Requests and "
+          "tokens are estimated from the size and rhythm of the encrypted answers, without "
+          "decrypting them."}},
+    [TEXT_METHOD_IMPACT] =
+        {{"2. Les jetons en sortie sont multipliés par des facteurs publiés, méthode A : {0} "
+          "({1}). L'énergie comprend les serveurs et le centre de données (PUE). Les émissions "
+          "comprennent l'électricité, comptée selon le lieu, et la fabrication des serveurs. L'eau "
+          "comprend celle du centre de données (WUE) et celle de la production d'électricité.",
+          "2. Output tokens are multiplied by published factors, method A: {0} ({1}). Energy "
+          "includes servers and data centre (PUE). Emissions include electricity, location-based, "
+          "and the manufacture of servers. Water includes that of the data centre (WUE) and of "
+          "electricity generation."}},
+    [TEXT_METHOD_BAND] =
+        {{"3. Chaque chiffre porte une fourchette. Les erreurs d'un service sont systématiques et "
+          "ne se compensent pas : les bornes basses s'additionnent entre elles, les bornes hautes "
+          "aussi.",
+          "3. Each figure carries a band. The errors of a service are systematic and do not cancel "
+          "out: low ends are added to low ends, high ends to high ends."}},
+    [TEXT_METHOD_SHARES] =
+        {{"Dans cette version, tous les impacts sont estimés : aucun n'est mesuré sur une machine, "
+          "aucun n'est compté par un fournisseur.",
+          "In this version all impacts are estimated: none is measured on a machine, none is "
+          "counted by a provider."}},
+    [TEXT_ORIGINS] = {{"Origine des chiffres", "Origin of the figures"}},
+    [TEXT_QUALITY] = {{"Qualité des données : note {0}, soit {1} sur 5 (1 est la meilleure). Une "
+                       "somme prend la moins bonne note de ses parties.",
+                       "Data quality: grade {0}, or {1} on a scale of 5 (1 is best). A sum takes "
+                       "the worst grade of its parts."}},
+    [TEXT_QUALITY_NONE] = {{"Qualité des données : sans objet, aucun jeton n'a été estimé.",
+                            "Data quality: not applicable, no token was estimated."}},
+    [TEXT_GRADES] = {{"Notes de qualité", "Quality grades"}},
+    [TEXT_GRADE] = {{"Note", "Grade"}},
+    [TEXT_GRADE_A] = {{"captures réseau, vérité exacte connue", "wire captures with exact truth"}},
+    [TEXT_GRADE_B] = {{"flux enregistrés, avec le décompte du fournisseur",
+                       "recorded streams with the provider's own counts"}},
+    [TEXT_GRADE_C] = {{"captures réseau, vérité approchée", "wire captures, approximate truth"}},
+    [TEXT_GRADE_D] = {{"format connu, aucune capture", "format known, no captures"}},
+    [TEXT_GRADE_E] = {{"avis d'expert", "expert guess"}},
+    [TEXT_MEASURED] = {{"Mesuré", "Measured"}},
+    [TEXT_COUNTED] = {{"Compté", "Counted"}},
+    [TEXT_ESTIMATED] = {{"Estimé", "Estimated"}},
+    [TEXT_VINTAGES] = {{"Millésime des facteurs appliqués au mois : {0}.",
+                        "Vintage of the factors applied to the month: {0}."}},
+    [TEXT_VINTAGE_OTHER] =
+        {{"Attention : une partie du mois a été calculée avec un autre millésime que celui dont "
+          "les facteurs sont listés ici ({0}).",
+          "Beware: part of the month was computed with another vintage than the one whose factors "
+          "are listed here ({0})."}},
+    [TEXT_FACTORS_WHOLE] =
+        {{"Les facteurs de tous les services du catalogue sont listés, utilisés ou non, pour que "
+          "la liste ne dise pas quels services ont servi à quelques appareils.",
+          "The factors of all services of the catalogue are listed, used or not, so that the list "
+          "does not tell which services a few devices used."}},
+    [TEXT_FACTORS_NONE] = {{"Aucun facteur n'a servi.", "No factor was used."}},
+    [TEXT_FACTORS_SERVICES] = {{"Services : modèle, hébergeur et zone électrique supposés",
+                                "Services: model, host and electricity zone assumed"}},
+    [TEXT_FACTORS_METHOD] = {{"Méthode A : coefficients", "Method A: coefficients"}},
+    [TEXT_FACTORS_MODELS] = {{"Modèles", "Models"}},
+    [TEXT_FACTORS_PROVIDERS] = {{"Hébergeurs : centre de données", "Hosts: data centre"}},
+    [TEXT_FACTORS_ZONES] = {{"Électricité par zone", "Electricity by zone"}},
+    [TEXT_MODEL] = {{"Modèle", "Model"}},
+    [TEXT_PROVIDER] = {{"Hébergeur", "Host"}},
+    [TEXT_ZONE] = {{"Zone", "Zone"}},
+    [TEXT_YEAR] = {{"Année", "Year"}},
+    [TEXT_SCOPE] = {{"Périmètre", "Scope"}},
+    [TEXT_SOURCE] = {{"Source", "Source"}},
+    [TEXT_LICENCE] = {{"Licence", "Licence"}},
+    [TEXT_ESTIMATOR] = {{"Estimateur de jetons", "Token estimator"}},
+    [TEXT_PARAMETERS_TOTAL] = {{"Paramètres, total (10^9)", "Parameters, total (10^9)"}},
+    [TEXT_PARAMETERS_ACTIVE] = {{"Paramètres actifs (10^9)", "Active parameters (10^9)"}},
+    [TEXT_TOKENS_PER_SECOND] = {{"Jetons/s", "Tokens/s"}},
+    [TEXT_FIRST_TOKEN] = {{"Premier jeton (s)", "First token (s)"}},
+    [TEXT_PUE] = {{"PUE", "PUE"}},
+    [TEXT_WUE] = {{"WUE (L/kWh)", "WUE (L/kWh)"}},
+    [TEXT_WATER_VARIANT] = {{"Eau (autre convention)", "Water (other convention)"}},
+    [TEXT_EWIF_NOTE] =
+        {{"L'eau de la production d'électricité dépend beaucoup de la convention (évaporation des "
+          "réservoirs hydroélectriques comprise ou non) : pour la France, le choix la change d'un "
+          "facteur quatre environ.",
+          "The water of electricity generation depends much on the convention (evaporation of "
+          "hydropower reservoirs included or not): for France the choice changes it about "
+          "fourfold."}},
+    [TEXT_UNKNOWN] = {{"inconnu", "unknown"}},
+    [TEXT_LIMIT_SCOPE] =
+        {{"Seul l'usage qui passe par le réseau observé est vu : ni le télétravail hors du réseau "
+          "de la collectivité, ni les téléphones en réseau mobile.",
+          "Only use that crosses the observed network is seen: neither remote work outside the "
+          "authority's network, nor telephones on mobile networks."}},
+    [TEXT_LIMIT_TRAINING] = {{"L'entraînement des modèles n'est pas compté.",
+                              "The training of models is not counted."}},
+    [TEXT_LIMIT_TERMINALS] = {{"Les terminaux des agents et les réseaux ne sont pas comptés.",
+                               "The users' terminals and the networks are not counted."}},
+    [TEXT_LIMIT_INPUT] =
+        {{"Les jetons en entrée ne coûtent rien dans la méthode A ; leur nombre est indicatif, car "
+          "un texte tapé ne se distingue pas du reste de la requête.",
+          "Input tokens cost nothing in method A; their number is indicative, since typed text "
+          "cannot be told from the rest of the request."}},
+    [TEXT_LIMIT_REASONING] =
+        {{"Les jetons de raisonnement cachés ne passent pas sur le réseau et ne sont pas comptés : "
+          "l'impact des modèles qui raisonnent est sous-estimé.",
+          "Hidden reasoning tokens never cross the network and are not counted: the impact of "
+          "reasoning models is underestimated."}},
+    [TEXT_LIMIT_BATCH] =
+        {{"La méthode A suppose un nombre fixe de requêtes servies ensemble ; la valeur réelle, "
+          "inconnue, peut changer l'énergie de plusieurs fois.",
+          "Method A assumes a fixed number of requests served together; the real one, unknown, can "
+          "change the energy several times over."}},
+    [TEXT_LIMIT_MEDIA] = {{"L'impact des images, du son et de la vidéo n'est pas estimé.",
+                           "The impact of images, audio and video is not estimated."}},
+    [TEXT_LIMIT_UNKNOWN] = {{"Les services absents du catalogue ne sont pas comptés.",
+                             "Services that are not in the catalogue are not counted."}},
+    [TEXT_LIMIT_BAND] =
+        {{"Les fourchettes ne comprennent pas toutes les incertitudes, notamment celle de la "
+          "méthode A elle-même : ce ne sont pas des bornes garanties.",
+          "The bands do not include every uncertainty, notably that of method A itself: they are "
+          "not guaranteed bounds."}},
+    [TEXT_LIMIT_ELECTRICITY] =
+        {{"L'électricité est comptée selon le mix moyen du lieu supposé des serveurs, sans tenir "
+          "compte des contrats d'électricité verte.",
+          "Electricity is counted by the average mix of the place where servers are assumed to be, "
+          "regardless of green electricity contracts."}},
+    [TEXT_LIMIT_MARGINS] =
+        {{"Un service vu de peu d'appareils est regroupé : son absence du tableau ne prouve pas "
+          "son absence du réseau.",
+          "A service seen from few devices is folded: its absence from the table does not prove "
+          "its absence from the network."}},
+    [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
+                      "Report made by iagmeter, free software (GPL version 3 or later)."}},
+    [TEXT_MONTH_1] = {{"janvier", "January"}},
+    [TEXT_MONTH_1 + 1] = {{"février", "February"}},
+    [TEXT_MONTH_1 + 2] = {{"mars", "March"}},
+    [TEXT_MONTH_1 + 3] = {{"avril", "April"}},
+    [TEXT_MONTH_1 + 4] = {{"mai", "May"}},
+    [TEXT_MONTH_1 + 5] = {{"juin", "June"}},
+    [TEXT_MONTH_1 + 6] = {{"juillet", "July"}},
+    [TEXT_MONTH_1 + 7] = {{"août", "August"}},
+    [TEXT_MONTH_1 + 8] = {{"septembre", "September"}},
+    [TEXT_MONTH_1 + 9] = {{"octobre", "October"}},
+    [TEXT_MONTH_1 + 10] = {{"novembre", "November"}},
+    [TEXT_MONTH_12] = {{"décembre", "December"}},
+};
+
+static const char *const language_names[LANGUAGE_COUNT] = {"fr", "en"};
+
+enum text_language text_language(const char *name)
+{
+    return name && strcmp(name, "en") == 0 ? LANGUAGE_EN : LANGUAGE_FR;
+}
+
+const char *text_language_name(enum text_language language)
+{
+    return language_names[language];
+}
+
+const char *text_get(enum text_language language, enum text_id id)
+{
+    return sentences[id].words[language];
+}
+
+static void put_html(FILE *stream, char byte)
+{
+    static const struct {
+        char byte;
+        const char *escaped;
+    } escapes[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
+
+    for (size_t i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++) {
+        if (byte == escapes[i].byte) {
+            fputs(escapes[i].escaped, stream);
+            return;
+        }
+    }
+    if ((unsigned char)byte >= ' ' || byte == '\n' || byte == '\t')
+        fputc(byte, stream);
+}
+
+void text_html(FILE *stream, const char *text)
+{
+    for (; *text; text++)
+        put_html(stream, *text);
+}
+
+void text_csv(FILE *stream, const char *text)
+{
+    if (!strpbrk(text, "\",\r\n")) {
+        fputs(text, stream);
+        return;
+    }
+    fputc('"', stream);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', stream);
+        fputc(*text, stream);
+    }
+    fputc('"', stream);
+}
+
+/* The French space before a sign (Imprimerie nationale): narrow before ; ! ? and %, full before a
+ * colon and inside quotation marks. NULL where the plain space stays. */
+static const char *french_space(const char *space, const char *sentence)
+{
+    const char *opening = "«";
+    size_t length = strlen(opening);
+
+    if (space[1] && strchr(";!?%", space[1]))
+        return NARROW_NO_BREAK_SPACE;
+    if (space[1] == ':' || strncmp(space + 1, "»", strlen("»")) == 0)
+        return NO_BREAK_SPACE;
+    if ((size_t)(space - sentence) >= length && strncmp(space - length, opening, length) == 0)
+        return NO_BREAK_SPACE;
+    return NULL;
+}
+
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+/* Writes what stands at AT in the sentence when it needs typography, else returns false. */
+static bool put_typography(FILE *stream, enum text_language language, const char *at,
+                           const char *sentence)
+{
+    const char *space = NULL;
+
+    if (*at == '\'') {
+        fputs(APOSTROPHE, stream);
+        return true;
+    }
+    if (*at != ' ')
+        return false;
+    if (at > sentence && is_digit(at[-1]) && is_digit(at[1]))
+        space = NARROW_NO_BREAK_SPACE;
+    else if (language == LANGUAGE_FR)
+        space = french_space(at, sentence);
+    if (space)
+        fputs(space, stream);
+    return space != NULL;
+}
+
+static void put_argument(FILE *stream, const char *const *arguments, int number, bool html)
+{
+    for (int i = 0; arguments && arguments[i]; i++) {
+        if (i == number && html)
+            text_html(stream, arguments[i]);
+        else if (i == number)
+            fputs(arguments[i], stream);
+    }
+}
+
+void text_say(FILE *stream, enum text_language language, enum text_id id,
+              const char *const *arguments, bool html)
+{
+    const char *sentence = text_get(language, id);
+
+    for (const char *at = sentence; *at; at++) {
+        if (at[0] == '{' && is_digit(at[1]) && at[2] == '}') {
+            put_argument(stream, arguments, at[1] - '0', html);
+            at += 2;
+        } else if (!put_typography(stream, language, at, sentence)) {
+            if (html)
+                put_html(stream, *at);
+            else
+                fputc(*at, stream);
+        }
+    }
+}
+
+char *text_render(enum text_language language, enum text_id id, const char *const *arguments)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (!stream)
+        return NULL;
+    text_say(stream, language, id, arguments, false);
+    if (fclose(stream) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* Appends to a buffer, never beyond its end. */
+static void append(char *out, size_t size, const char *text)
+{
+    size_t used = strlen(out);
+
+    snprintf(out + used, size - used, "%s", text);
+}
+
+void text_decimal(char *out, size_t size, enum text_language language, int64_t units,
+                  unsigned decimals)
+{
+    const char *group = language == LANGUAGE_FR ? NARROW_NO_BREAK_SPACE : ",";
+    char digits[TEXT_NUMBER_SIZE];
+    int length = snprintf(digits, sizeof(digits), "%0*" PRIu64, (int)decimals + 1,
+                          units < 0 ? -(uint64_t)units : (uint64_t)units);
+    int whole = length - (int)decimals;
+
+    snprintf(out, size, "%s", units < 0 ? "-" : "");
+    for (int i = 0; i < length; i++) {
+        if (i == whole)
+            append(out, size, language == LANGUAGE_FR ? "," : ".");
+        else if (i > 0 && i < whole && (whole - i) % 3 == 0)
+            append(out, size, group);
+        append(out, size, (const char[]){digits[i], '\0'});
+    }
+}
+
+/* VALUE in units of 10^-decimals, still a fraction. */
+static double in_units(double value, unsigned decimals)
+{
+    return value * pow(10, decimals);
+}
+
+void text_number(char *out, size_t size, enum text_language language, double value,
+                 unsigned decimals)
+{
+    text_decimal(out, size, language, llround(in_units(value, decimals)), decimals);
+}
+
+/* snprintf() follows the process's locale; a report does not. */
+static void set_decimal_mark(char *number, char mark)
+{
+    char *found = strpbrk(number, ".,");
+
+    if (found)
+        *found = mark;
+}
+
+void text_factor(char *out, size_t size, enum text_language language, double value)
+{
+    snprintf(out, size, "%.7g", value);
+    set_decimal_mark(out, language == LANGUAGE_FR ? ',' : '.');
+}
+
+void text_exact(char *out, size_t size, double value)
+{
+    snprintf(out, size, "%.17g", value);
+    set_decimal_mark(out, '.');
+}
+
+unsigned text_decimals(double value)
+{
+    int decimals;
+
+    if (!(value > 0))
+        return 0;
+    decimals = SIGNIFICANT_DIGITS - 1 - (int)floor(log10(value));
+    if (decimals < 0)
+        return 0;
+    return decimals > MAX_DECIMALS ? MAX_DECIMALS : (unsigned)decimals;
+}
+
+void text_date(char *out, size_t size, enum text_language language, int64_t time_s, bool clock)
+{
+    time_t time = (time_t)time_s;
+    struct tm local;
+    int used;
+
+    localtime_r(&time, &local);
+    used = snprintf(out, size, "%d%s %s %d", local.tm_mday,
+                    language == LANGUAGE_FR && local.tm_mday == 1 ? "er" : "",
+                    text_get(language, (enum text_id)(TEXT_MONTH_1 + local.tm_mon)),
+                    local.tm_year + 1900);
+    if (clock && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, "%s%02d:%02d",
+                 language == LANGUAGE_FR ? " à " : ", ", local.tm_hour, local.tm_min);
+}
+
+void text_month(char *out, size_t size, enum text_language language, int year, int month)
+{
+    snprintf(out, size, "%s %d", text_get(language, (enum text_id)(TEXT_MONTH_1 + month - 1)),
+             year);
+}
+
+/* Gives each of VALUES a whole number of units that add up to TOTAL: each its floor, then what is
+ * left to the largest remainders. At most LIMIT[i] where there are limits. */
+static void apportion(const double *values, size_t count, int64_t total, const int64_t *limits,
+                      int64_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (int64_t)floor(values[i] + 1e-6);
+        total -= out[i];
+    }
+    while (total != 0) {
+        int64_t step = total > 0 ? 1 : -1;
+        size_t best = count;
+
+        for (size_t i = 0; i < count; i++) {
+            if (step > 0 ? limits && out[i] >= limits[i] : out[i] <= 0)
+                continue;
+            if (best == count || (double)step * (values[i] - (double)out[i]) >
+                                     (double)step * (values[best] - (double)out[best]))
+                best = i;
+        }
+        if (best == count)
+            return;
+        out[best] += step;
+        total -= step;
+    }
+}
+
+/* Central values first. Low values may not pass them; high values are what the rounded differences
+ * add to them, so they cannot fall below. */
+struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
+                            unsigned decimals, struct text_band *out)
+{
+    struct text_band sum = {llround(in_units(total.low, decimals)),
+                            llround(in_units(total.central, decimals)),
+                            llround(in_units(total.high, decimals))};
+    double *values = calloc(count + 1, sizeof(*values));
+    int64_t *low = calloc(count + 1, sizeof(*low));
+    int64_t *central = calloc(count + 1, sizeof(*central));
+    int64_t *above = calloc(count + 1, sizeof(*above));
+
+    if (values && low && central && above) {
+        for (size_t i = 0; i < count; i++)
+            values[i] = in_units(rows[i].central, decimals);
+        apportion(values, count, sum.central, NULL, central);
+        for (size_t i = 0; i < count; i++)
+            values[i] = in_units(rows[i].low, decimals);
+        apportion(values, count, sum.low, central, low);
+        for (size_t i = 0; i < count; i++)
+            values[i] = in_units(rows[i].high - rows[i].central, decimals);
+        apportion(values, count, sum.high - sum.central, NULL, above);
+        for (size_t i = 0; i < count; i++)
+            out[i] = (struct text_band){low[i], central[i], central[i] + above[i]};
+    } else {
+        memset(out, 0, count * sizeof(*out));
+    }
+    free(values);
+    free(low);
+    free(central);
+    free(above);
+    return sum;
+}
+
+void text_shares(const double *shares, size_t count, unsigned decimals, int64_t *out)
+{
+    double *values = calloc(count + 1, sizeof(*values));
+    double sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        sum += shares[i];
+        if (values)
+            values[i] = in_units(100 * shares[i], decimals);
+        out[i] = 0;
+    }
+    if (values)
+        apportion(values, count, llround(in_units(100 * sum, decimals)), NULL, out);
+    free(values);
+}

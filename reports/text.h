@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_TEXT_H
+#define IAGMETER_TEXT_H
+
+#include "daemon/triple.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What reports say, in French and English, and how they write numbers, dates and quotes. Does not
+ * depend on the process's locale. */
+
+#define TEXT_NUMBER_SIZE 48
+#define TEXT_DATE_SIZE   64
+
+enum text_language { LANGUAGE_FR, LANGUAGE_EN, LANGUAGE_COUNT };
+
+enum text_id {
+    TEXT_TITLE, /* {0} month in words */
+    TEXT_LEAD,
+    TEXT_PRIVACY,
+    TEXT_RUNNING, /* {0} date and time */
+    TEXT_PERIOD,  /* {0} first instant, {1} last, {2} time zone */
+    TEXT_WITHHELD,
+    TEXT_BAND_NOTE,
+    TEXT_CAPTION_TOTAL,
+    TEXT_CAPTION_SERVICES,
+    TEXT_CAPTION_COVERAGE,
+    TEXT_HEAD_TOTAL,
+    TEXT_HEAD_UNITS,
+    TEXT_HEAD_DIRECTIONS,
+    TEXT_HEAD_SERVICES,
+    TEXT_HEAD_GRAPH,
+    TEXT_HEAD_COVERAGE,
+    TEXT_HEAD_METHOD,
+    TEXT_HEAD_FACTORS,
+    TEXT_HEAD_LIMITS,
+    TEXT_INDICATOR,
+    TEXT_UNIT,
+    TEXT_LOW,
+    TEXT_CENTRAL,
+    TEXT_HIGH,
+    TEXT_TOTAL,
+    TEXT_OTHER,
+    TEXT_OTHER_NOTE, /* {0} threshold */
+    TEXT_TOTAL_ONLY, /* {0} threshold */
+    TEXT_UNASSIGNED,
+    TEXT_UNASSIGNED_NOTE,
+    TEXT_NO_USE,
+    TEXT_REQUESTS, /* the indicators, in the order of enum month_indicator */
+    TEXT_TOKENS_IN,
+    TEXT_TOKENS_OUT,
+    TEXT_ENERGY,
+    TEXT_WATER,
+    TEXT_GWP,
+    TEXT_GWP_USE,
+    TEXT_GWP_EMBODIED,
+    TEXT_ADPE,
+    TEXT_REQUESTS_WITHOUT_IMPACT,
+    TEXT_DIRECTION,
+    TEXT_SERVICE,
+    TEXT_HOSTING,
+    TEXT_COUNTRY,
+    TEXT_APPROVED,
+    TEXT_SHARE,
+    TEXT_PER_AGENT,
+    TEXT_PER_AGENT_NOTE,
+    TEXT_HOSTING_SOVEREIGN, /* in the order of enum service_hosting */
+    TEXT_HOSTING_EU,
+    TEXT_HOSTING_OUTSIDE_EU,
+    TEXT_APPROVAL_UNSET, /* in the order of enum service_approval */
+    TEXT_APPROVAL_YES,
+    TEXT_APPROVAL_NO,
+    TEXT_UNIT_REQUEST,
+    TEXT_UNIT_TOKENS,
+    TEXT_UNITS_NOTE,
+    TEXT_UNITS_LIST,
+    TEXT_FUNCTIONAL_UNIT,
+    TEXT_WITHOUT_IMPACT_NOTE,
+    TEXT_GRAPH_TITLE,
+    TEXT_GRAPH_ALT, /* {0} month */
+    TEXT_GRAPH_MISSING,
+    TEXT_GRAPH_HIDDEN,      /* {0} threshold */
+    TEXT_COVERAGE_SENTENCE, /* {0} hours covered, {1} hours, {2} percent */
+    TEXT_COVERAGE_NONE,
+    TEXT_COVERAGE_NOTE,
+    TEXT_QUANTITY,
+    TEXT_VALUE,
+    TEXT_MEANING,
+    TEXT_PROPORTION,
+    TEXT_COVERED_TIME, /* the quantities of coverage */
+    TEXT_PACKETS,
+    TEXT_PACKETS_DROPPED,
+    TEXT_PACKETS_UNDECODABLE,
+    TEXT_PACKETS_OTHER,
+    TEXT_FLOWS,
+    TEXT_FLOWS_EVICTED,
+    TEXT_FLOWS_UNTRACKED,
+    TEXT_NAMES_SEEN,
+    TEXT_NAMES_ENCRYPTED,
+    TEXT_NAMES_MISSING,
+    TEXT_BYTES_LOST,
+    TEXT_CLOCK_STEPS,
+    TEXT_METHOD_TOKENS,
+    TEXT_METHOD_IMPACT, /* {0} source of method A, {1} year */
+    TEXT_METHOD_BAND,
+    TEXT_METHOD_SHARES,
+    TEXT_ORIGINS,
+    TEXT_QUALITY, /* {0} letter, {1} 1 to 5 */
+    TEXT_QUALITY_NONE,
+    TEXT_GRADES,
+    TEXT_GRADE, /* heading of a column */
+    TEXT_GRADE_A,
+    TEXT_GRADE_B,
+    TEXT_GRADE_C,
+    TEXT_GRADE_D,
+    TEXT_GRADE_E,
+    TEXT_MEASURED,
+    TEXT_COUNTED,
+    TEXT_ESTIMATED,
+    TEXT_VINTAGES,      /* {0} list */
+    TEXT_VINTAGE_OTHER, /* {0} vintage shown */
+    TEXT_FACTORS_WHOLE,
+    TEXT_FACTORS_NONE,
+    TEXT_FACTORS_SERVICES,
+    TEXT_FACTORS_METHOD,
+    TEXT_FACTORS_MODELS,
+    TEXT_FACTORS_PROVIDERS,
+    TEXT_FACTORS_ZONES,
+    TEXT_MODEL,
+    TEXT_PROVIDER,
+    TEXT_ZONE,
+    TEXT_YEAR,
+    TEXT_SCOPE,
+    TEXT_SOURCE,
+    TEXT_LICENCE,
+    TEXT_ESTIMATOR,
+    TEXT_PARAMETERS_TOTAL,
+    TEXT_PARAMETERS_ACTIVE,
+    TEXT_TOKENS_PER_SECOND,
+    TEXT_FIRST_TOKEN,
+    TEXT_PUE,
+    TEXT_WUE,
+    TEXT_WATER_VARIANT,
+    TEXT_EWIF_NOTE,
+    TEXT_UNKNOWN,
+    TEXT_LIMIT_SCOPE, /* the limits, a list */
+    TEXT_LIMIT_TRAINING,
+    TEXT_LIMIT_TERMINALS,
+    TEXT_LIMIT_INPUT,
+    TEXT_LIMIT_REASONING,
+    TEXT_LIMIT_BATCH,
+    TEXT_LIMIT_MEDIA,
+    TEXT_LIMIT_UNKNOWN,
+    TEXT_LIMIT_BAND,
+    TEXT_LIMIT_ELECTRICITY,
+    TEXT_LIMIT_MARGINS,
+    TEXT_FOOTER,
+    TEXT_MONTH_1,
+    TEXT_MONTH_12 = TEXT_MONTH_1 + 11,
+    TEXT_COUNT
+};
+
+/* "fr" or "en"; anything else is French. */
+enum text_language text_language(const char *name);
+const char *text_language_name(enum text_language language);
+
+/* The sentence as it stands in the table, before typography; NULL when it is missing. */
+const char *text_get(enum text_language language, enum text_id id);
+
+/* Arguments of a sentence, in the order of its {0}, {1}... */
+#define TEXT_ARGUMENTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* Writes a sentence: {0} to {9} become the arguments (NULL-terminated, or NULL for none), French
+ * gets its no-break spaces. HTML: everything, the arguments too, is escaped. */
+void text_say(FILE *stream, enum text_language language, enum text_id id,
+              const char *const *arguments, bool html);
+/* The same as a string, to be freed; NULL when memory is exhausted. */
+char *text_render(enum text_language language, enum text_id id, const char *const *arguments);
+
+/* Escaped for HTML (text and quoted attributes). Control characters that HTML forbids are left
+ * out. */
+void text_html(FILE *stream, const char *text);
+/* One field, quoted when RFC 4180 asks for it. */
+void text_csv(FILE *stream, const char *text);
+
+/* UNITS of 10^-decimals: (1234567, 2) is "12 345,67" in French, "12,345.67" in English. */
+void text_decimal(char *out, size_t size, enum text_language language, int64_t units,
+                  unsigned decimals);
+/* VALUE rounded to that number of decimals. */
+void text_number(char *out, size_t size, enum text_language language, double value,
+                 unsigned decimals);
+/* Up to seven significant digits, for factors of any size: "0,0461", "1,166527e-06". */
+void text_factor(char *out, size_t size, enum text_language language, double value);
+/* 17 digits, which read back as the same double, always with a point. */
+void text_exact(char *out, size_t size, double value);
+
+/* Decimals that show at least three significant digits of VALUE. Whole units are never rounded, so
+ * that the rows of a table still add up to what a reader can check. */
+unsigned text_decimals(double value);
+
+/* Local date; with CLOCK also the time. "1er octobre 2026 à 00:00". */
+void text_date(char *out, size_t size, enum text_language language, int64_t time_s, bool clock);
+/* "octobre 2026" */
+void text_month(char *out, size_t size, enum text_language language, int year, int month);
+
+/* A triple in units of 10^-decimals. */
+struct text_band {
+    int64_t low;
+    int64_t central;
+    int64_t high;
+};
+
+/* Rounds the rows of a column so that they add up to the rounded total, which is returned, in low,
+ * central and high alike (largest remainder). low <= central <= high holds in every row that it
+ * held in; a row moves by less than one unit in its central value, by less than two elsewhere. */
+struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
+                            unsigned decimals, struct text_band *out);
+/* Shares of 1 in units of 10^-decimals percent, adding up to 100 % when the shares add up to 1. */
+void text_shares(const double *shares, size_t count, unsigned decimals, int64_t *out);
+
+#endif

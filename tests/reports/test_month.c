@@ -1,0 +1,772 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/month.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <regex.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define OCTOBER    1790805600            /* 2026-10-01 00:00 Europe/Paris */
+#define FIRST_NOON (OCTOBER + 12 * 3600) /* of the same date in UTC */
+#define OCTOBER_S  (31 * 86400 + 3600)
+#define DAY_S      86400
+#define LATER      (OCTOBER + 90 * (int64_t)DAY_S)
+#define THRESHOLD  5
+#define SERVICES   4
+
+static const struct direction directions[] = {
+    {.code = "DRH",
+     .label = "Ressources <script>alert(1)</script> & \"humaines\"",
+     .headcount = 80},
+    {.code = "DSN", .label = "Numérique, \"été\"", .headcount = 120},
+    {.code = "CAB", .label = "Cabinet"},
+    {.code = "DGS", .label = "Direction générale"},
+    {.code = "CULT", .label = "Culture"},
+};
+#define DIRECTIONS ((uint16_t)(sizeof(directions) / sizeof(directions[0])))
+
+static const struct service services[SERVICES] = {
+    {.id = "chatgpt-web",
+     .label = "ChatGPT",
+     .operator_name = "OpenAI",
+     .country = "US",
+     .hosting = HOSTING_OUTSIDE_EU,
+     .provider = "openai",
+     .model = "openai/gpt-4o",
+     .estimator = {.name = "m3", .grade = GRADE_C}},
+    {.id = "mistral-web",
+     .label = "Le Chat",
+     .operator_name = "Mistral AI",
+     .country = "FR",
+     .hosting = HOSTING_EU,
+     .approval = APPROVAL_YES,
+     .provider = "mistral",
+     .model = "mistralai/mistral-large-latest",
+     .estimator = {.name = "m5", .grade = GRADE_E}},
+    {.id = "pictures", .label = "Images", .hosting = HOSTING_OUTSIDE_EU}, /* no impact estimate */
+    {.id = "claude-web",
+     .label = "Claude",
+     .operator_name = "Anthropic",
+     .country = "US",
+     .hosting = HOSTING_OUTSIDE_EU,
+     .provider = "anthropic",
+     .model = "anthropic/claude-opus-4-5",
+     .estimator = {.name = "m4", .grade = GRADE_C}},
+};
+
+/* A ledger in a directory of its own, and a configuration made by hand. */
+struct world {
+    char directory[64];
+    struct ledger *ledger;
+    struct config *config;
+    int64_t factor_set;
+};
+
+static void make_config(struct world *world)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = calloc(1, sizeof(*config));
+
+    assert_non_null(config);
+    config->report.threshold = THRESHOLD;
+    snprintf(config->report.organisation, sizeof(config->report.organisation),
+             "Ville & <métropole>");
+    snprintf(config->timezone, sizeof(config->timezone), "Europe/Paris");
+    snprintf(config->state_directory, sizeof(config->state_directory), "%s", world->directory);
+    config->directions = directions_new();
+    for (uint16_t i = 0; i < DIRECTIONS; i++)
+        assert_true(directions_set(config->directions, (uint16_t)(i + 1), &directions[i]));
+    config->catalogue = catalogue_new();
+    for (uint16_t i = 0; i < SERVICES; i++)
+        assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
+    config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
+    assert_non_null(config->factors);
+    diagnostics_free(diagnostics);
+    world->config = config;
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    char error[200] = "";
+
+    snprintf(world->directory, sizeof(world->directory), "/tmp/iagmeter-month-XXXXXX");
+    assert_non_null(mkdtemp(world->directory));
+    assert_true(calendar_set_zone("Europe/Paris"));
+    make_config(world);
+    world->ledger = ledger_open(world->directory, true, error, sizeof(error));
+    assert_string_equal(error, "");
+    assert_int_equal(ledger_factor_set(world->ledger, factors_vintage(world->config->factors), 1,
+                                       &world->factor_set),
+                     LEDGER_OK);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    char command[100];
+
+    ledger_close(world->ledger);
+    directions_free(world->config->directions);
+    catalogue_free(world->config->catalogue);
+    factors_free(world->config->factors);
+    free(world->config);
+    snprintf(command, sizeof(command), "rm -r '%s'", world->directory);
+    assert_int_equal(system(command), 0);
+    free(world);
+    return 0;
+}
+
+static struct activity activity_of(uint16_t service, double requests)
+{
+    return (struct activity){
+        .grade = (uint8_t)services[service].estimator.grade,
+        .flows = 1,
+        .requests = {requests * 0.9, requests, requests * 1.1},
+        .tokens_in = {requests * 20, requests * 100, requests * 300},
+        .tokens_out = {requests * 100, requests * 300.7, requests * 600},
+    };
+}
+
+/* REQUESTS of one pair in the interval that starts at TIME, by DEVICES that day. DIRECTION counts
+ * from 0 for unassigned. */
+static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_t service,
+                double requests, uint32_t devices)
+{
+    struct activity activity = activity_of(service, requests);
+    struct impact_factors factors = {0};
+    struct impact impact;
+    int64_t direction_id, service_id;
+
+    assert_null(impact_resolve(world->config->factors, &services[service], &factors));
+    impact = impact_compute(&factors, activity.requests, activity.tokens_out);
+    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
+    assert_int_equal(ledger_direction(world->ledger,
+                                      directions_get(world->config->directions, direction),
+                                      &direction_id),
+                     LEDGER_OK);
+    assert_int_equal(
+        ledger_service(world->ledger, services[service].id, services[service].label, &service_id),
+        LEDGER_OK);
+    assert_int_equal(ledger_add_activity(world->ledger, time_s, direction_id, service_id,
+                                         world->factor_set, &activity,
+                                         factors.model ? &impact : NULL),
+                     LEDGER_OK);
+    assert_int_equal(ledger_add_devices(world->ledger, direction_id, service_id,
+                                        (int32_t)(time_s / DAY_S), devices),
+                     LEDGER_OK);
+    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+}
+
+static void cover(struct world *world, int64_t time_s, double seconds)
+{
+    const struct coverage coverage = {.covered_ns = (uint64_t)(seconds * 1e9),
+                                      .packets = 990,
+                                      .packets_dropped = 10,
+                                      .names_seen = 75,
+                                      .names_encrypted = 5,
+                                      .names_missing = 20};
+
+    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_coverage(world->ledger, time_s, &coverage), LEDGER_OK);
+    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+}
+
+static struct month_report *build_at(struct world *world, const char *text, int64_t now,
+                                     char error[200])
+{
+    struct calendar_month month;
+
+    assert_true(calendar_parse_month(text, &month));
+    error[0] = '\0';
+    return month_build(world->ledger, world->config, month, now, error, 200);
+}
+
+static struct month_report *build(struct world *world)
+{
+    char error[200];
+    struct month_report *report = build_at(world, "2026-10", LATER, error);
+
+    assert_string_equal(error, "");
+    assert_non_null(report);
+    return report;
+}
+
+enum format { HTML_FR, HTML_EN, CSV, JSON, TERMINAL, FORMATS };
+
+static char *written(const struct month_report *report, enum format format)
+{
+    static const char svg[] =
+        "<?xml version=\"1.0\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (format == CSV)
+        assert_true(month_write_csv(report, stream));
+    else if (format == JSON)
+        assert_true(month_write_json(report, stream));
+    else if (format == TERMINAL)
+        month_print(report, "fr", stream);
+    else
+        assert_true(month_write_html(report, format == HTML_FR ? "fr" : "en",
+                                     format == HTML_FR ? svg : NULL, strlen(svg), stream));
+    fclose(stream);
+    return text;
+}
+
+static const struct month_row *row_of(const struct month_table *table, const char *id)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].id, id) == 0)
+            return &table->rows[i];
+    return NULL;
+}
+
+static bool contains(const struct month_report *report, enum format format, const char *words)
+{
+    char *text = written(report, format);
+    bool found = strstr(text, words) != NULL;
+
+    free(text);
+    return found;
+}
+
+static void assert_nowhere(const struct month_report *report, const char *words)
+{
+    for (int format = 0; format < FORMATS; format++)
+        if (contains(report, (enum format)format, words))
+            fail_msg("\"%s\" is in format %d", words, format);
+}
+
+/* Every direction and service, none of them small. */
+static void use_all(struct world *world)
+{
+    for (uint16_t direction = 0; direction <= DIRECTIONS; direction++)
+        for (uint16_t service = 0; service < SERVICES; service++)
+            use(world, FIRST_NOON + 3600 * direction, direction, service,
+                1.0 / 3 + 17 * direction + service, 20);
+    cover(world, OCTOBER + 600, 60);
+}
+
+static void assert_close(double a, double b)
+{
+    assert_true(fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b)));
+}
+
+static void assert_adds_up(const struct month_report *report, const struct month_table *table)
+{
+    for (int i = 0; i < MONTH_INDICATORS; i++) {
+        enum month_indicator indicator = (enum month_indicator)i;
+        struct triple total = month_value(&report->total, indicator);
+        struct triple sum = triple_exact(0);
+        struct text_band bands[DIRECTIONS + SERVICES], rounded, added = {0};
+
+        rounded = month_round(report, table, indicator, bands);
+        for (size_t row = 0; row < table->count; row++) {
+            sum = triple_add(sum, month_value(&table->rows[row].totals, indicator));
+            added.low += bands[row].low;
+            added.central += bands[row].central;
+            added.high += bands[row].high;
+        }
+        assert_close(sum.low, total.low);
+        assert_close(sum.central, total.central);
+        assert_close(sum.high, total.high);
+        assert_memory_equal(&added, &rounded, sizeof(added));
+    }
+}
+
+static void adds_up_in_both_tables(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    double requests = 0;
+
+    use_all(world);
+    for (int direction = 0; direction <= DIRECTIONS; direction++)
+        for (int service = 0; service < SERVICES; service++)
+            requests += 1.0 / 3 + 17 * direction + service;
+    report = build(world);
+    assert_int_equal(report->directions.count, DIRECTIONS + 1);
+    assert_int_equal(report->services.count, SERVICES);
+    assert_close(report->total.activity.requests.central, requests);
+    assert_true(report->total.impact.energy_kwh.central > 0);
+    assert_true(report->total.requests_without_impact.central > 0);
+    assert_int_equal(report->total.activity.grade, GRADE_E);
+    assert_adds_up(report, &report->directions);
+    assert_adds_up(report, &report->services);
+    month_free(report);
+}
+
+static void adds_up_with_cells_folded(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use_all(world);
+    use(world, FIRST_NOON + DAY_S, 3, 0, 11, 3);
+    report = build(world);
+    assert_adds_up(report, &report->directions);
+    assert_adds_up(report, &report->services);
+    month_free(report);
+}
+
+static void reads_the_local_month_alone(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, OCTOBER - 60, 1, 0, 1000, 20);
+    use(world, OCTOBER, 1, 0, 1, 20);
+    use(world, FIRST_NOON, 1, 0, 4, 20);
+    use(world, OCTOBER + OCTOBER_S - 60, 1, 0, 2, 20);
+    use(world, OCTOBER + OCTOBER_S, 1, 0, 1000, 20);
+    cover(world, OCTOBER - 60, 60);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_close(report->total.activity.requests.central, 7);
+    assert_true(report->month_s == OCTOBER_S);
+    assert_true(report->covered_s == 60);
+    assert_false(report->running);
+    assert_int_equal(report->day_count, 31);
+    assert_int_equal(report->days[24].end - report->days[24].start, DAY_S + 3600);
+    assert_true(report->days[0].active && report->days[30].active && !report->days[1].active);
+    month_free(report);
+}
+
+static void refuses_a_month_without_data(void **state)
+{
+    struct world *world = *state;
+    char error[200];
+
+    assert_null(build_at(world, "2026-09", LATER, error));
+    assert_string_equal(error, "no data for 2026-09: the ledger is empty");
+    use(world, FIRST_NOON + 2 * DAY_S, 1, 0, 1, 20);
+    cover(world, OCTOBER + OCTOBER_S - 60, 60);
+    assert_null(build_at(world, "2026-09", LATER, error));
+    assert_string_equal(error, "no data for 2026-09: the ledger holds 2026-10-03 to 2026-10-31");
+    assert_null(build_at(world, "2027-05", LATER, error));
+}
+
+static void tells_that_the_month_is_running(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    char error[200];
+    int64_t now = OCTOBER + 13 * DAY_S + 10 * 3600 + 32 * 60 + 17; /* the 14th, 10:32:17 */
+
+    use(world, FIRST_NOON, 1, 0, 1, 20);
+    use(world, calendar_interval(now), 1, 0, 1000, 20);
+    cover(world, OCTOBER, 60);
+    report = build_at(world, "2026-10", now, error);
+    assert_non_null(report);
+    assert_true(report->running);
+    assert_close(report->total.activity.requests.central, 1);
+    assert_true(report->month_s == (double)(now - OCTOBER - 17));
+    assert_int_equal(report->day_count, 14);
+    assert_true(contains(report, HTML_FR, "Mois en cours, arrêté au 14 octobre 2026 à 10:32."));
+    assert_true(contains(report, HTML_EN, "Month still running, as of 14 October 2026, 10:32."));
+    assert_true(contains(report, JSON, "\"until\": \"2026-10-14T10:32:00+02:00\""));
+    month_free(report);
+}
+
+static void folds_small_directions_together(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    const struct month_row *other;
+
+    use(world, FIRST_NOON, 1, 0, 100, 50);
+    use(world, FIRST_NOON, 2, 0, 90, 30);
+    use(world, FIRST_NOON, 3, 0, 7, 4);  /* Cabinet: too small */
+    use(world, FIRST_NOON, 4, 0, 60, 9); /* Direction générale: hides it */
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_int_equal(report->directions.suppressed, SUPPRESS_MERGED);
+    assert_int_equal(report->directions.count, 3);
+    other = row_of(&report->directions, MONTH_OTHER);
+    assert_non_null(other);
+    assert_ptr_equal(other, &report->directions.rows[2]);
+    assert_true(other->is_other && other->merged == 2 && other->devices == 0);
+    assert_close(other->totals.activity.requests.central, 67);
+    assert_nowhere(report, "Cabinet");
+    assert_nowhere(report, "Direction générale");
+    assert_true(contains(report, HTML_FR, "Autres (2)"));
+    month_free(report);
+}
+
+static void shows_the_total_alone_when_nothing_hides_a_cell(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 4, 0, 100, 50);
+    use(world, FIRST_NOON, 3, 1, 7, 4);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_false(report->withheld);
+    assert_int_equal(report->directions.suppressed, SUPPRESS_ALL);
+    assert_int_equal(report->services.suppressed, SUPPRESS_ALL);
+    assert_int_equal(report->directions.count + report->services.count, 0);
+    assert_close(report->total.activity.requests.central, 107);
+    assert_nowhere(report, "Cabinet");
+    assert_nowhere(report, "Direction générale");
+    /* The list of factors must not tell which services were used either. */
+    assert_true(report->factors.whole_catalogue);
+    assert_true(contains(report, HTML_FR, "Claude"));
+    month_free(report);
+}
+
+static void withholds_everything_but_coverage(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    char *csv;
+
+    use(world, FIRST_NOON, 1, 0, 31337, 2);
+    use(world, FIRST_NOON, 2, 1, 4242, 2);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_true(report->withheld);
+    assert_true(report->total.activity.requests.high == 0);
+    assert_nowhere(report, "31337");
+    assert_nowhere(report, "35579");
+    assert_nowhere(report, "35\u202f579");
+    assert_nowhere(report, "ChatGPT");
+    assert_nowhere(report, "humaines");
+    assert_true(contains(report, HTML_FR, "Moins de 5 appareils"));
+    csv = written(report, CSV);
+    assert_null(strstr(csv, ",total,"));
+    assert_non_null(strstr(csv, "2026-10,coverage,,,covered_s,s,60,60,60,-\n"));
+    free(csv);
+    month_free(report);
+}
+
+/* One device that uses every service is one device. */
+static void counts_a_device_once(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    for (uint16_t service = 0; service < SERVICES; service++)
+        use(world, FIRST_NOON, 1, service, 10, 2);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_int_equal(report->devices, 2);
+    assert_true(report->withheld);
+    month_free(report);
+}
+
+static void leaves_out_rows_without_activity(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 50);
+    use(world, FIRST_NOON, 2, 1, 100, 50);
+    use(world, FIRST_NOON, 3, 3, 0, 1); /* a page was loaded, nothing was asked */
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_int_equal(report->directions.suppressed, SUPPRESS_NONE);
+    assert_int_equal(report->directions.count, 2);
+    assert_int_equal(report->services.count, 2);
+    month_free(report);
+}
+
+static void hides_days_of_few_devices(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    for (int day = 0; day < 4; day++)
+        use(world, FIRST_NOON + day * DAY_S, 1, 0, 100, day == 2 ? 1 : 30 + (uint32_t)day);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_true(report->days[2].hidden);
+    assert_true(report->days[0].hidden); /* the next smallest, or subtraction finds the other */
+    assert_false(report->days[1].hidden || report->days[3].hidden);
+    assert_false(report->days[10].hidden || report->days[10].active);
+    month_free(report);
+}
+
+static void prints_coverage(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    cover(world, OCTOBER, 60);
+    cover(world, OCTOBER + 60, 90); /* two collectors, or a restart: capped to the interval */
+    report = build(world);
+    assert_true(report->covered_s == 120);
+    assert_false(report->withheld);
+    assert_true(contains(report, HTML_FR, "Aucun usage"));
+    assert_true(contains(report, HTML_FR, "<td class=\"n\">1,00</td>")); /* 20 of 2000 lost */
+    assert_true(contains(report, TERMINAL, "0,0 h sur 745,0 h"));
+    assert_true(contains(report, JSON, "\"packets_dropped\": 20.0"));
+    month_free(report);
+}
+
+static void escapes_labels(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    json_t *json, *row;
+    char *text;
+    size_t index;
+    bool found = false;
+
+    use_all(world);
+    report = build(world);
+    assert_false(contains(report, HTML_FR, "<script"));
+    assert_true(contains(report, HTML_FR, "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;"));
+    assert_true(contains(report, HTML_FR, "Ville &amp; &lt;métropole&gt;"));
+    assert_true(contains(report, CSV, ",direction,DSN,\"Numérique, \"\"été\"\"\",requests,1,"));
+    text = written(report, JSON);
+    json = json_loads(text, 0, NULL);
+    free(text);
+    assert_non_null(json);
+    json_array_foreach(json_object_get(json, "directions"), index,
+                       row) if (strcmp(json_string_value(json_object_get(row, "id")), "DRH") == 0)
+        found = strcmp(json_string_value(json_object_get(row, "label")), directions[0].label) == 0;
+    assert_true(found);
+    json_decref(json);
+    month_free(report);
+}
+
+static double central_of(const json_t *object, const char *indicator)
+{
+    return json_number_value(json_object_get(json_object_get(object, indicator), "central"));
+}
+
+static void writes_json_at_full_precision(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    json_t *json, *row;
+    char *text;
+    double sum = 0;
+    size_t index;
+
+    use_all(world);
+    report = build(world);
+    text = written(report, JSON);
+    json = json_loads(text, 0, NULL);
+    free(text);
+    assert_string_equal(json_string_value(json_object_get(json, "schema")), "iagmeter-month/1");
+    assert_string_equal(json_string_value(json_object_get(json, "from")),
+                        "2026-10-01T00:00:00+02:00");
+    assert_string_equal(json_string_value(json_object_get(json, "until")),
+                        "2026-11-01T00:00:00+01:00");
+    json_array_foreach(json_object_get(json, "services"), index, row) sum +=
+        central_of(row, "water_l");
+    assert_close(sum, report->total.impact.water_l.central);
+    assert_true(central_of(json_object_get(json, "total"), "energy_kwh") ==
+                report->total.impact.energy_kwh.central);
+    assert_int_equal(json_array_size(json_object_get(json, "directions")), DIRECTIONS + 1);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(json, "factors"), "models")),
+                     3);
+    json_decref(json);
+    month_free(report);
+}
+
+/* Fields of a CSV record; a quoted field may hold commas, none of ours holds a line feed. */
+static size_t count_fields(const char *line, size_t length)
+{
+    size_t fields = 1;
+    bool quoted = false;
+
+    for (size_t i = 0; i < length; i++) {
+        if (line[i] == '"')
+            quoted = !quoted;
+        fields += line[i] == ',' && !quoted;
+    }
+    return fields;
+}
+
+static void writes_csv_of_ten_columns(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    size_t lines = 0;
+    char *text;
+
+    use_all(world);
+    report = build(world);
+    text = written(report, CSV);
+    assert_int_equal(
+        strncmp(text, "month,scope,id,label,indicator,unit,low,central,high,grade\n", 59), 0);
+    for (const char *line = text; *line; lines++) {
+        size_t length = strcspn(line, "\n");
+
+        assert_int_equal(count_fields(line, length), 10);
+        line += length + 1;
+    }
+    assert_int_equal(lines,
+                     2 + MONTH_COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS);
+    free(text);
+    month_free(report);
+}
+
+static void assert_well_formed(struct world *world, const struct month_report *report,
+                               enum format format)
+{
+    char path[100], command[300];
+    char *text = written(report, format);
+    FILE *stream;
+
+    snprintf(path, sizeof(path), "%s/report.html", world->directory);
+    stream = fopen(path, "we");
+    assert_non_null(stream);
+    fputs(text, stream);
+    fclose(stream);
+    free(text);
+    snprintf(command, sizeof(command), "xmllint --nonet --noout '%s'", path);
+    assert_int_equal(system(command), 0);
+}
+
+static void writes_well_formed_html(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    if (system("command -v xmllint >/dev/null") != 0) {
+        print_message("no xmllint: well-formedness not checked\n");
+        skip();
+    }
+    use(world, FIRST_NOON, 1, 0, 1, 1);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_true(report->withheld);
+    assert_well_formed(world, report, HTML_FR);
+    month_free(report);
+    use_all(world);
+    use(world, FIRST_NOON + DAY_S, 3, 0, 1, 2);
+    report = build(world);
+    assert_well_formed(world, report, HTML_FR);
+    assert_well_formed(world, report, HTML_EN);
+    month_free(report);
+}
+
+static void writes_no_address(void **state)
+{
+    static const char *const patterns[] = {
+        "(^|[^0-9.])[0-9]{1,3}(\\.[0-9]{1,3}){3}([^0-9.]|$)", /* IPv4 */
+        "[0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4}){4}",             /* IPv6 and hardware */
+        "[0-9a-fA-F]{1,4}::[0-9a-fA-F]{0,4}",                 /* IPv6, shortened */
+    };
+    struct world *world = *state;
+    struct month_report *report;
+
+    use_all(world);
+    report = build(world);
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+        regex_t pattern;
+
+        assert_int_equal(regcomp(&pattern, patterns[i], REG_EXTENDED | REG_NOSUB | REG_NEWLINE), 0);
+        for (int format = 0; format < FORMATS; format++) {
+            char *text = written(report, (enum format)format);
+
+            assert_int_equal(regexec(&pattern, text, 0, NULL, 0), REG_NOMATCH);
+            free(text);
+        }
+        regfree(&pattern);
+    }
+    month_free(report);
+}
+
+static void states_factors_and_vintage(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    int64_t current = world->factor_set;
+
+    use(world, FIRST_NOON, 1, 0, 100, 50);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_false(report->factors.whole_catalogue || report->factors.other_vintage);
+    assert_int_equal(report->factors.count, 1);
+    assert_true(contains(report, HTML_FR, "gpt-4o"));
+    assert_true(contains(report, HTML_FR, "EcoLogits main 5be90da"));
+    assert_false(contains(report, HTML_FR, "Claude"));
+    month_free(report);
+    assert_int_equal(ledger_factor_set(world->ledger, "2025-draft", 2, &world->factor_set),
+                     LEDGER_OK);
+    use(world, FIRST_NOON + 60, 1, 0, 100, 50);
+    world->factor_set = current;
+    report = build(world);
+    assert_int_equal(report->vintage_count, 2);
+    assert_true(report->factors.other_vintage);
+    assert_true(contains(report, HTML_FR, "2025-draft"));
+    month_free(report);
+}
+
+/* Characters, as a terminal shows them. */
+static size_t width_of_line(const char *line)
+{
+    size_t width = 0;
+
+    for (; *line && *line != '\n'; line++)
+        width += ((unsigned char)*line & 0xc0) != 0x80;
+    return width;
+}
+
+static void aligns_the_terminal_table(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    size_t lines = 0, width = 0;
+    char *text;
+
+    use_all(world);
+    report = build(world);
+    text = written(report, TERMINAL);
+    for (const char *line = text; line && *line; line = strchr(line, '\n') + 1, lines++) {
+        if (lines == 1)
+            width = width_of_line(line);
+        else if (lines > 1 && lines <= 2 + DIRECTIONS)
+            assert_int_equal(width_of_line(line), width);
+    }
+    assert_true(width > 80);
+    free(text);
+    month_free(report);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(adds_up_in_both_tables),
+        TEST(adds_up_with_cells_folded),
+        TEST(reads_the_local_month_alone),
+        TEST(refuses_a_month_without_data),
+        TEST(tells_that_the_month_is_running),
+        TEST(folds_small_directions_together),
+        TEST(shows_the_total_alone_when_nothing_hides_a_cell),
+        TEST(withholds_everything_but_coverage),
+        TEST(counts_a_device_once),
+        TEST(leaves_out_rows_without_activity),
+        TEST(hides_days_of_few_devices),
+        TEST(prints_coverage),
+        TEST(escapes_labels),
+        TEST(writes_json_at_full_precision),
+        TEST(writes_csv_of_ten_columns),
+        TEST(writes_well_formed_html),
+        TEST(writes_no_address),
+        TEST(states_factors_and_vintage),
+        TEST(aligns_the_terminal_table),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
