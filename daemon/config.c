@@ -20,7 +20,7 @@ static const struct config defaults = {
     .services_path = "services.conf",
     .directions_path = "directions.conf",
     .factors_path = "factors/2026",
-    .rrd_years = 10,
+    .rrd_years = 5,
     .limits =
         {
             .max_flows = 262144,

@@ -134,6 +134,48 @@ static bool in_range(const config_setting_t *setting, const struct confread_key 
     return false;
 }
 
+/* Length of the UTF-8 sequence at TEXT, 0 when it is none (RFC 3629, 4). */
+static size_t utf8_length(const unsigned char *text)
+{
+    static const struct {
+        unsigned char first_low, first_high, second_low, second_high;
+        size_t length;
+    } forms[] = {
+        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    if (text[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        size_t length = 2;
+
+        if (text[0] < forms[i].first_low || text[0] > forms[i].first_high ||
+            text[1] < forms[i].second_low || text[1] > forms[i].second_high)
+            continue;
+        while (length < forms[i].length && (text[length] & 0xc0) == 0x80)
+            length++;
+        return length == forms[i].length ? length : 0;
+    }
+    return 0;
+}
+
+/* Labels go into HTML and JSON, which are UTF-8. */
+static bool is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    while (*at) {
+        size_t length = utf8_length(at);
+
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
 static bool read_string(const config_setting_t *setting, const struct confread_key *key, char *out,
                         struct diagnostics *diagnostics)
 {
@@ -141,6 +183,10 @@ static bool read_string(const config_setting_t *setting, const struct confread_k
 
     if (!text) {
         confread_error(setting, diagnostics, "%s must be a string", key->name);
+        return false;
+    }
+    if (!is_utf8(text)) {
+        confread_error(setting, diagnostics, "%s is not valid UTF-8", key->name);
         return false;
     }
     if (strlen(text) >= key->size) {

@@ -105,7 +105,7 @@ static void an_almost_empty_file_has_sensible_defaults(void **state)
     assert_string_equal(config->report.organisation, "");
     assert_string_equal(config->user, "");
     assert_string_equal(config->timezone, "Europe/Paris");
-    assert_int_equal(config->rrd_years, 10);
+    assert_int_equal(config->rrd_years, 5);
     assert_int_equal(config->report.threshold, 5);
     assert_int_equal(config->limits.max_flows, 262144);
     assert_int_equal(config->limits.max_tracked_flows, 8192);

@@ -70,6 +70,19 @@ static void values_go_where_the_table_says(void **state)
     diagnostics_free(diagnostics);
 }
 
+static void names_may_hold_any_character(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct sample sample = {0};
+
+    (void)state;
+    assert_true(read_sample("name = \"\xc3\xa9\xe2\x82\xac\";", &sample, diagnostics)); /* é€ */
+    assert_string_equal(sample.name, "\xc3\xa9\xe2\x82\xac");
+    assert_true(read_sample("name = \"\xf0\x9f\x8c\xb3\";", &sample, diagnostics));
+    assert_no_complaint(diagnostics);
+    diagnostics_free(diagnostics);
+}
+
 static void both_ends_of_a_range_are_allowed(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -95,6 +108,11 @@ static const struct {
     {"\n\nname = \"a\";\nnmae = 1;\n", 4, "unknown key \"nmae\""},
     {"name = 1;\n", 1, "name must be a string"},
     {"name =\n\"abcdefgh\";\n", 1, "name is longer than 7 characters"},
+    {"name = \"\xe9t\xe9\";\n", 1, "name is not valid UTF-8"},        /* Latin-1 */
+    {"name = \"a\xc3\";\n", 1, "name is not valid UTF-8"},            /* cut short */
+    {"name = \"\xc0\xaf\";\n", 1, "name is not valid UTF-8"},         /* overlong */
+    {"name = \"\xed\xa0\x80\";\n", 1, "name is not valid UTF-8"},     /* surrogate */
+    {"name = \"\xf4\x90\x80\x80\";\n", 1, "name is not valid UTF-8"}, /* past U+10FFFF */
     {"name = \"a\";\nwanted = 1;\n", 2, "wanted must be true or false"},
     {"name = \"a\";\ncount = 1;\n", 2, "count is 1, outside 2 to 10"},
     {"name = \"a\";\ncount = 11;\n", 2, "count is 11, outside 2 to 10"},
@@ -190,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_go_where_the_table_says),
+        cmocka_unit_test(names_may_hold_any_character),
         cmocka_unit_test(both_ends_of_a_range_are_allowed),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(every_error_of_a_file_is_said_at_once),
