@@ -69,7 +69,7 @@ PRODUCTION := $(SOURCES) $(wildcard $(MAINS) daemon/*.h collectors/*.h collector
 BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libconfig-dev \
                      libsqlite3-dev libjansson-dev libsystemd-dev libseccomp-dev libcap-dev
 RUN_PACKAGES      := fonts-dejavu-core tzdata
-TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 procps \
+TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 rrdtool procps \
                      libxml2-utils ca-certificates
 LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
 FUZZ_PACKAGES     := clang libclang-rt-14-dev

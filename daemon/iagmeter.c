@@ -142,8 +142,10 @@ static bool write_files(const struct output *output, const char *directory)
 {
     static const struct {
         const char *suffix;
+        bool in_language; /* the others hold no sentences */
         bool (*write)(const struct output *output, FILE *stream);
-    } writers[] = {{"html", write_html}, {"csv", write_csv}, {"json", write_json}};
+    } writers[] = {
+        {"html", true, write_html}, {"csv", false, write_csv}, {"json", false, write_json}};
     const struct calendar_month *month = &output->report->month;
     char path[PATH_MAX + 64];
 
@@ -152,7 +154,8 @@ static bool write_files(const struct output *output, const char *directory)
         return false;
     }
     for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%04d-%02d.%s", directory, month->year, month->month,
+        snprintf(path, sizeof(path), "%s/%04d-%02d%s%s.%s", directory, month->year, month->month,
+                 writers[i].in_language ? "." : "", writers[i].in_language ? output->language : "",
                  writers[i].suffix);
         if (!write_file(output, path, writers[i].write))
             return false;

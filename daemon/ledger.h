@@ -25,7 +25,8 @@ enum ledger_status {
 
 /* Opens, creating when WRITABLE, STATE_DIRECTORY/ledger.db. On failure returns NULL and fills ERROR
  * with one sentence. A writable ledger takes an exclusive lock on STATE_DIRECTORY/ledger.lock, so
- * that two daemons cannot write the same one. */
+ * that two daemons cannot write the same one. A ledger must not be used on both sides of a fork().
+ */
 struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
                            size_t error_size);
 void ledger_close(struct ledger *ledger);
@@ -36,7 +37,8 @@ bool ledger_is_locked(const char *state_directory);
 /* The last failure in one sentence, with SQLite's own words. */
 const char *ledger_error(const struct ledger *ledger);
 
-/* Names are recorded once and keep their number for ever. */
+/* Names are recorded once and keep their number for ever; labels follow the configuration. A number
+ * learned in a transaction that was rolled back must be asked for again. */
 enum ledger_status ledger_direction(struct ledger *ledger, const struct direction *direction,
                                     int64_t *id);
 enum ledger_status ledger_service(struct ledger *ledger, const char *service, const char *label,
@@ -66,7 +68,8 @@ enum ledger_status ledger_add_devices(struct ledger *ledger, int64_t direction, 
                                       int32_t day, uint32_t devices);
 
 /* Reading. Times are half-open: from <= interval_start < until. Rows come in ascending order of
- * interval, direction, service. VISIT returns false to stop. */
+ * interval, direction, service (the order in which the names were first recorded). VISIT returns
+ * false to stop, and may call any of the functions that read. Nothing to visit is LEDGER_OK. */
 struct ledger_row {
     int64_t interval_start;
     const char *direction;    /* code */
@@ -89,7 +92,9 @@ enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, in
                                          ledger_coverage_visitor *visit, void *context);
 
 /* Largest number of devices on one day of the range [from_day, until_day), per direction (service
- * NULL), per service (direction NULL), or per pair. 0 when nothing is known. */
+ * NULL), per service (direction NULL), or per pair. Of several pairs, the largest is taken: their
+ * devices may be the same ones, and too low a number only folds a cell that could have been shown.
+ * 0 when nothing is known. */
 enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32_t until_day,
                                   const char *direction, const char *service, uint32_t *devices);
 

@@ -95,16 +95,17 @@ const char *roundrobin_error(const struct roundrobin *roundrobin)
     return roundrobin->error;
 }
 
-/* The first reason is kept: the others mostly follow from it. */
-__attribute__((format(printf, 2, 3))) static bool fail(struct roundrobin *roundrobin,
-                                                       const char *format, ...)
+/* The first reason is kept: the others mostly follow from it. Returns false. */
+static bool fail(struct roundrobin *roundrobin, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool fail(struct roundrobin *roundrobin, const char *format, ...)
 {
     va_list arguments;
 
-    if (roundrobin->error[0])
-        return false;
     va_start(arguments, format);
-    vsnprintf(roundrobin->error, sizeof(roundrobin->error), format, arguments);
+    if (!roundrobin->error[0])
+        vsnprintf(roundrobin->error, sizeof(roundrobin->error), format, arguments);
     va_end(arguments);
     return false;
 }
@@ -114,18 +115,11 @@ static bool fail_system(struct roundrobin *roundrobin, const char *doing, const 
     return fail(roundrobin, "cannot %s %s: %s", doing, path, strerror(errno));
 }
 
-/* librrd has no words for a full disk. */
-static void clear_rrd(void)
-{
-    rrd_clear_error();
-    errno = 0;
-}
-
+/* librrd's messages mostly name the file; it has none for a full disk. */
 static bool fail_rrd(struct roundrobin *roundrobin, const char *path)
 {
-    const char *reason = errno ? strerror(errno) : "librrd failed";
-
-    fail(roundrobin, "%s: %s", path, rrd_test_error() ? rrd_get_error() : reason);
+    fail(roundrobin, "%s: %s", path,
+         rrd_test_error() ? rrd_get_error() : "librrd cannot write it (is the disk full?)");
     rrd_clear_error();
     return false;
 }
@@ -327,7 +321,7 @@ static bool create_rrd(struct roundrobin *roundrobin, const struct layout *layou
                  archive_rows(roundrobin, i));
     for (int i = 0; i < count; i++)
         arguments[i] = text[i];
-    clear_rrd();
+    rrd_clear_error();
     if (rrd_create_r(path, INTERVAL_S, (time_t)start, count, arguments) != 0)
         return fail_rrd(roundrobin, path);
     if (chmod(path, FILE_MODE) != 0)
@@ -470,7 +464,7 @@ static void flush(struct writer *writer)
 
     for (int i = 0; i < writer->count; i++)
         arguments[i] = writer->roundrobin->lines[i];
-    clear_rrd();
+    rrd_clear_error();
     if (writer->count > 0 && !writer->failed &&
         rrd_update_r(writer->path, NULL, writer->count, arguments) != 0)
         writer->failed = !fail_rrd(writer->roundrobin, writer->path);
@@ -650,16 +644,15 @@ static bool rebuild_file(struct roundrobin *roundrobin, struct ledger *ledger, s
 static bool must_rebuild(struct roundrobin *roundrobin, struct file *file, int64_t until,
                          char *notice, size_t notice_size)
 {
-    int64_t expected = file->last;
     const char *problem;
     char path[PATH_SIZE];
 
     if (!file->known) {
         path_of(roundrobin, file, path);
         problem = examine(roundrobin, file, path, &file->last);
-        if (problem && problem[0])
+        if (problem && problem[0] && !notice[0])
             snprintf(notice, notice_size, "%s was made anew: %s", path, problem);
-        if (problem || roundrobin->suspicious || (expected && expected != file->last))
+        if (problem || roundrobin->suspicious)
             return true;
     }
     return file->last == 0 || file->last > until || file->oldest < file->last;
@@ -840,7 +833,7 @@ static bool add_rows(struct roundrobin *roundrobin, const char *path, const char
 
     if (from >= until)
         return true;
-    clear_rrd();
+    rrd_clear_error();
     if (rrd_fetch_r(path, "AVERAGE", &start, &end, &step, &count, &names, &data) != 0)
         return fail_rrd(roundrobin, path);
     /* Too early a start silently returns the rows of another archive. */
@@ -876,7 +869,7 @@ bool roundrobin_total(struct roundrobin *roundrobin, const char *direction, cons
         snprintf(file.service, sizeof(file.service), "%s", service);
     }
     path_of(roundrobin, &file, path);
-    clear_rrd();
+    rrd_clear_error();
     last = rrd_last_r(path);
     if (last < 0)
         return fail_rrd(roundrobin, path);

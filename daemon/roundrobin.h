@@ -12,7 +12,8 @@
  *
  * Data sources are ABSOLUTE with a heartbeat of ten years, and a zero is written at the start of
  * every interval that follows a silence: then totals are exact at every resolution. Files are
- * rebuilt, not repaired: whatever goes wrong here is only ever logged and counted. */
+ * rebuilt, not repaired: whatever goes wrong here is only ever logged and counted. A marker,
+ * rrd/.open, is there while files may be written: after a crash no file is trusted. */
 
 struct roundrobin;
 
@@ -27,7 +28,8 @@ void roundrobin_free(struct roundrobin *roundrobin);
 unsigned roundrobin_catch_up(struct roundrobin *roundrobin, struct ledger *ledger, int64_t until);
 
 /* Call after each commit of [interval_start, +60): appends that interval's rows, read back from the
- * ledger. Intervals already passed by a file mark it for rebuilding at the next call. */
+ * ledger, and everything that failed before. A file that has already passed this interval is
+ * rebuilt, so call it once for an interval, when all of it is in the ledger. */
 unsigned roundrobin_update(struct roundrobin *roundrobin, struct ledger *ledger,
                            int64_t interval_start);
 
@@ -35,6 +37,8 @@ unsigned roundrobin_update(struct roundrobin *roundrobin, struct ledger *ledger,
 unsigned roundrobin_rebuild(struct roundrobin *roundrobin, struct ledger *ledger, int64_t until,
                             unsigned *files);
 
+/* The reason of the first failure of the last call; when none failed, which damaged file was made
+ * anew, or "". */
 const char *roundrobin_error(const struct roundrobin *roundrobin);
 
 /* Sum of one data source over [from, until), multiples of 3600 when further back than the minute

@@ -46,4 +46,4 @@ echo
 "$build/iagmeter" report month "$month" -c "$conf" >"$output/report.txt"
 sed '/^\//d' "$output/report.txt"
 echo
-echo "The monthly report: $output/report/$month.html"
+echo "The monthly report: $output/report/$month.fr.html"

@@ -1,0 +1,1093 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/ledger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "tests/daemon/scratch.h"
+
+#define T0      INT64_C(1790000040) /* a multiple of 60 */
+#define NOBODY  65534
+#define KILLS   25
+#define VINTAGE "2026"
+
+static const struct direction DRH = {.code = "DRH", .label = "Human resources", .headcount = 40};
+static const struct direction DSI = {.code = "DSI", .label = "Informatics"};
+
+static const struct activity ACTIVITY = {
+    .grade = GRADE_B,
+    .flows = 3,
+    .bytes_up = 1000,
+    .bytes_down = 20000,
+    .bytes_other = 7,
+    .requests = {0.1, 0.2, 0.3},
+    .tokens_in = {10.25, 20.5, 30.75},
+    .tokens_out = {1.0 / 3, 2.0 / 3, 4.0 / 3},
+};
+
+static const struct impact IMPACT = {
+    .energy_kwh = {1e-7, 1.0 / 3e6, 1e-5},
+    .gwp_use_kgco2e = {1e-8, 2e-8, 3e-8},
+    .gwp_embodied_kgco2e = {1e-9, 2e-9, 3e-9},
+    .adpe_kgsb = {1e-12, 2e-12, 3e-12},
+    .water_l = {0.001, 0.002, 0.004},
+};
+
+struct ids {
+    int64_t drh, dsi, chat, api, factors;
+};
+
+static struct ledger *open_or_fail(bool writable)
+{
+    char error[2 * PATH_MAX];
+    struct ledger *ledger = ledger_open(scratch_directory, writable, error, sizeof(error));
+
+    if (!ledger)
+        fail_msg("%s", error);
+    return ledger;
+}
+
+static void assert_refused(bool writable, const char *fragment)
+{
+    char error[2 * PATH_MAX] = "";
+    struct ledger *ledger = ledger_open(scratch_directory, writable, error, sizeof(error));
+
+    assert_null(ledger);
+    if (!strstr(error, fragment) || !strstr(error, scratch_directory) || strchr(error, '\n'))
+        fail_msg("\"%s\" does not say \"%s\"", error, fragment);
+}
+
+static void assert_status(struct ledger *ledger, enum ledger_status expected,
+                          enum ledger_status status)
+{
+    if (status != expected)
+        fail_msg("status %d, not %d: %s", status, expected, ledger_error(ledger));
+}
+#define assert_done(ledger, call) assert_status(ledger, LEDGER_OK, call)
+
+static struct ids name_all(struct ledger *ledger)
+{
+    struct ids ids;
+
+    assert_done(ledger, ledger_direction(ledger, &DRH, &ids.drh));
+    assert_done(ledger, ledger_direction(ledger, &DSI, &ids.dsi));
+    assert_done(ledger, ledger_service(ledger, "chatgpt-web", "ChatGPT", &ids.chat));
+    assert_done(ledger, ledger_service(ledger, "mistral-api", "Mistral", &ids.api));
+    assert_done(ledger, ledger_factor_set(ledger, VINTAGE, 42, &ids.factors));
+    return ids;
+}
+
+static void record(struct ledger *ledger, int64_t interval, int64_t direction, int64_t service,
+                   int64_t factors, const struct impact *impact)
+{
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_activity(ledger, interval, direction, service, factors,
+                                            &ACTIVITY, impact));
+    assert_done(ledger, ledger_commit(ledger));
+}
+
+#define MAX_ROWS 16
+struct rows {
+    size_t count;
+    size_t stop_at;
+    struct ledger_row rows[MAX_ROWS];
+    char names[MAX_ROWS][2][64];
+};
+
+static bool collect(void *context, const struct ledger_row *row)
+{
+    struct rows *rows = context;
+
+    assert_true(rows->count < MAX_ROWS);
+    rows->rows[rows->count] = *row;
+    snprintf(rows->names[rows->count][0], 64, "%s", row->direction);
+    snprintf(rows->names[rows->count][1], 64, "%s", row->service);
+    rows->count++;
+    return rows->count != rows->stop_at;
+}
+
+static struct rows visit(struct ledger *ledger, int64_t from, int64_t until, const char *direction,
+                         const char *service)
+{
+    struct rows rows = {0};
+
+    assert_done(ledger, ledger_visit(ledger, from, until, direction, service, collect, &rows));
+    return rows;
+}
+
+static struct rows visit_all(struct ledger *ledger)
+{
+    return visit(ledger, INT64_MIN, INT64_MAX, NULL, NULL);
+}
+
+static void assert_triple(struct triple a, struct triple b)
+{
+    assert_memory_equal(&a, &b, sizeof(a));
+}
+
+/* Bits are compared, not digits. */
+static void names_and_rows_come_back_exactly(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct rows rows;
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    ledger_close(ledger);
+    ledger = open_or_fail(false);
+    rows = visit_all(ledger);
+    assert_int_equal(rows.count, 1);
+    assert_string_equal(rows.names[0][0], "DRH");
+    assert_string_equal(rows.names[0][1], "chatgpt-web");
+    assert_int_equal(rows.rows[0].interval_start, T0);
+    assert_memory_equal(&rows.rows[0].activity, &ACTIVITY, sizeof(ACTIVITY));
+    assert_true(rows.rows[0].has_impact);
+    assert_memory_equal(&rows.rows[0].impact, &IMPACT, sizeof(IMPACT));
+    ledger_close(ledger);
+}
+
+static void numbers_are_for_ever_and_labels_are_not(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids before = name_all(ledger);
+    struct direction renamed = DRH;
+    struct ids after;
+    int64_t id;
+
+    (void)state;
+    ledger_close(ledger);
+    ledger = open_or_fail(true);
+    snprintf(renamed.label, sizeof(renamed.label), "People");
+    assert_done(ledger, ledger_direction(ledger, &renamed, &id));
+    assert_int_equal(id, before.drh);
+    after = name_all(ledger);
+    assert_memory_equal(&before, &after, sizeof(before));
+    assert_true(before.drh != before.dsi && before.chat != before.api);
+    ledger_close(ledger);
+}
+
+static void additions_are_summed_and_keep_the_worst_grade(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct activity worse = ACTIVITY;
+    struct activity better = ACTIVITY;
+    struct rows rows;
+
+    (void)state;
+    worse.grade = GRADE_D;
+    better.grade = GRADE_A;
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger,
+                ledger_add_activity(ledger, T0, ids.drh, ids.chat, ids.factors, &worse, &IMPACT));
+    assert_done(ledger,
+                ledger_add_activity(ledger, T0, ids.drh, ids.chat, ids.factors, &better, NULL));
+    assert_done(ledger, ledger_commit(ledger));
+    rows = visit_all(ledger);
+    assert_int_equal(rows.count, 1);
+    assert_int_equal(rows.rows[0].activity.grade, GRADE_D);
+    assert_int_equal(rows.rows[0].activity.flows, 9);
+    assert_int_equal(rows.rows[0].activity.bytes_up, 3000);
+    assert_int_equal(rows.rows[0].activity.bytes_down, 60000);
+    assert_int_equal(rows.rows[0].activity.bytes_other, 21);
+    assert_triple(rows.rows[0].activity.requests,
+                  triple_add(triple_add(ACTIVITY.requests, ACTIVITY.requests), ACTIVITY.requests));
+    assert_triple(
+        rows.rows[0].activity.tokens_in,
+        triple_add(triple_add(ACTIVITY.tokens_in, ACTIVITY.tokens_in), ACTIVITY.tokens_in));
+    assert_triple(rows.rows[0].impact.energy_kwh, triple_scale(IMPACT.energy_kwh, 2));
+    assert_triple(rows.rows[0].impact.water_l, triple_scale(IMPACT.water_l, 2));
+    ledger_close(ledger);
+}
+
+static bool count_factor_sets(void *context, const char *vintage, uint64_t digest)
+{
+    uint64_t *digests = context;
+
+    assert_string_equal(vintage, VINTAGE);
+    digests[digests[0] + 1] = digest;
+    digests[0]++;
+    return true;
+}
+
+/* A reload in the middle of an interval: two rows of impact, one row of activity. */
+static void factor_sets_of_one_interval_are_summed(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    uint64_t digests[8] = {0};
+    struct rows rows;
+    int64_t other;
+
+    (void)state;
+    assert_done(ledger, ledger_factor_set(ledger, VINTAGE, UINT64_MAX, &other));
+    assert_true(other != ids.factors);
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0, ids.drh, ids.chat, other, &IMPACT);
+    record(ledger, T0 + 60, ids.drh, ids.chat, other, &IMPACT);
+    rows = visit_all(ledger);
+    assert_int_equal(rows.count, 2);
+    assert_int_equal(rows.rows[0].activity.flows, 6);
+    assert_triple(rows.rows[0].impact.energy_kwh, triple_scale(IMPACT.energy_kwh, 2));
+    assert_triple(rows.rows[1].impact.energy_kwh, IMPACT.energy_kwh);
+    assert_done(ledger, ledger_visit_factor_sets(ledger, T0, T0 + 60, count_factor_sets, digests));
+    assert_int_equal(digests[0], 2);
+    assert_true(digests[2] == UINT64_MAX);
+    digests[0] = 0;
+    assert_done(ledger,
+                ledger_visit_factor_sets(ledger, T0 + 60, T0 + 120, count_factor_sets, digests));
+    assert_int_equal(digests[0], 1);
+    assert_true(digests[1] == UINT64_MAX);
+    ledger_close(ledger);
+}
+
+static void without_impact_there_is_none(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct rows rows;
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, NULL);
+    rows = visit_all(ledger);
+    assert_int_equal(rows.count, 1);
+    assert_false(rows.rows[0].has_impact);
+    assert_triple(rows.rows[0].impact.energy_kwh, triple_exact(0));
+    ledger_close(ledger);
+}
+
+static void ranges_are_half_open_and_filtered(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct rows rows = {.stop_at = 2};
+
+    (void)state;
+    for (int i = 2; i >= 0; i--) {
+        record(ledger, T0 + 60 * i, ids.dsi, ids.api, ids.factors, &IMPACT);
+        record(ledger, T0 + 60 * i, ids.drh, ids.chat, ids.factors, NULL);
+        record(ledger, T0 + 60 * i, ids.drh, ids.api, ids.factors, &IMPACT);
+    }
+    assert_int_equal(visit_all(ledger).count, 9);
+    assert_int_equal(visit(ledger, T0, T0 + 60, NULL, NULL).count, 3);
+    assert_int_equal(visit(ledger, T0 + 1, T0 + 61, NULL, NULL).count, 3);
+    assert_int_equal(visit(ledger, T0, T0, NULL, NULL).count, 0);
+    assert_int_equal(visit(ledger, T0, T0 + 120, "DRH", NULL).count, 4);
+    assert_int_equal(visit(ledger, T0, T0 + 120, NULL, "mistral-api").count, 4);
+    assert_int_equal(visit(ledger, T0 + 60, T0 + 180, "DRH", "mistral-api").count, 2);
+    assert_int_equal(visit(ledger, T0, T0 + 180, "DSI", "chatgpt-web").count, 0);
+    assert_int_equal(visit(ledger, T0, T0 + 180, "none", "chatgpt-web").count, 0);
+    assert_done(ledger, ledger_visit(ledger, T0, T0 + 180, NULL, NULL, collect, &rows));
+    assert_int_equal(rows.count, 2);
+    rows = visit_all(ledger);
+    for (size_t i = 0; i < rows.count; i++) {
+        assert_int_equal(rows.rows[i].interval_start, T0 + 60 * (int64_t)(i / 3));
+        assert_string_equal(rows.names[i][0], i % 3 == 2 ? "DSI" : "DRH");
+        assert_string_equal(rows.names[i][1], i % 3 == 0 ? "chatgpt-web" : "mistral-api");
+    }
+    ledger_close(ledger);
+}
+
+static bool sum_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    *(struct ledger_coverage_row *)context = *row;
+    return true;
+}
+
+static void coverage_is_summed(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ledger_coverage_row row = {0};
+    struct coverage coverage = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, UINT64_C(1) << 40};
+    struct coverage twice = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, UINT64_C(1) << 41};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_done(ledger, ledger_begin(ledger));
+        assert_done(ledger, ledger_add_coverage(ledger, T0, &coverage));
+        assert_done(ledger, ledger_commit(ledger));
+    }
+    assert_done(ledger, ledger_visit_coverage(ledger, T0, T0 + 60, sum_coverage, &row));
+    assert_int_equal(row.interval_start, T0);
+    assert_memory_equal(&row.coverage, &twice, sizeof(twice));
+    ledger_close(ledger);
+}
+
+static uint32_t devices(struct ledger *ledger, int32_t from, int32_t until, const char *direction,
+                        const char *service)
+{
+    uint32_t count = UINT32_MAX;
+
+    assert_done(ledger, ledger_devices(ledger, from, until, direction, service, &count));
+    return count;
+}
+
+static void devices_are_the_largest_day(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+
+    (void)state;
+    assert_done(ledger, ledger_add_devices(ledger, ids.drh, ids.chat, 100, 7));
+    assert_done(ledger, ledger_add_devices(ledger, ids.drh, ids.chat, 100, 3)); /* a restart */
+    assert_done(ledger, ledger_add_devices(ledger, ids.drh, ids.chat, 101, 4));
+    assert_done(ledger, ledger_add_devices(ledger, ids.drh, ids.api, 101, 5));
+    assert_done(ledger, ledger_add_devices(ledger, ids.dsi, ids.api, 102, 11));
+    assert_int_equal(devices(ledger, 100, 101, "DRH", "chatgpt-web"), 7);
+    assert_int_equal(devices(ledger, 101, 102, "DRH", "chatgpt-web"), 4);
+    assert_int_equal(devices(ledger, 100, 102, "DRH", "chatgpt-web"), 7);
+    assert_int_equal(devices(ledger, 101, 102, "DRH", NULL), 5);
+    assert_int_equal(devices(ledger, 100, 103, NULL, "mistral-api"), 11);
+    assert_int_equal(devices(ledger, 100, 102, NULL, "mistral-api"), 5);
+    assert_int_equal(devices(ledger, 0, 100, NULL, NULL), 0);
+    assert_int_equal(devices(ledger, 100, 103, "DSI", "chatgpt-web"), 0);
+    ledger_close(ledger);
+}
+
+static bool list_pair(void *context, const char *first, const char *second)
+{
+    char *list = context;
+
+    snprintf(list + strlen(list), 200 - strlen(list), "%s=%s ", first, second);
+    return true;
+}
+
+static void small_questions(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct coverage coverage = {.covered_ns = 1};
+    char list[200] = "";
+    char value[8] = "";
+    int64_t first = 0;
+    int64_t last = 0;
+
+    (void)state;
+    assert_status(ledger, LEDGER_EMPTY, ledger_span(ledger, &first, &last));
+    record(ledger, T0, ids.drh, ids.api, ids.factors, NULL);
+    record(ledger, T0 + 60, ids.dsi, ids.chat, ids.factors, NULL);
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_coverage(ledger, T0 - 120, &coverage));
+    assert_done(ledger, ledger_commit(ledger));
+    assert_done(ledger, ledger_span(ledger, &first, &last));
+    assert_int_equal(first, T0 - 120);
+    assert_int_equal(last, T0 + 60);
+    assert_done(ledger, ledger_visit_pairs(ledger, list_pair, list));
+    assert_string_equal(list, "DRH=mistral-api DSI=chatgpt-web ");
+    assert_status(ledger, LEDGER_EMPTY, ledger_fact(ledger, "version", value, sizeof(value)));
+    assert_done(ledger, ledger_set_fact(ledger, "version", "0.1"));
+    assert_done(ledger, ledger_set_fact(ledger, "version", "a'; DROP TABLE fact; --"));
+    assert_done(ledger, ledger_set_fact(ledger, "b", "2"));
+    assert_done(ledger, ledger_fact(ledger, "version", value, sizeof(value)));
+    assert_string_equal(value, "a'; DRO");
+    list[0] = '\0';
+    assert_done(ledger, ledger_visit_facts(ledger, list_pair, list));
+    assert_string_equal(list, "b=2 version=a'; DROP TABLE fact; -- ");
+    ledger_close(ledger);
+}
+
+static bool visit_again(void *context, const struct ledger_row *row)
+{
+    struct ledger *ledger = context;
+    uint32_t count = 0;
+
+    assert_done(ledger, ledger_devices(ledger, 0, 1, row->direction, row->service, &count));
+    assert_int_equal(visit_all(ledger).count, 2);
+    return true;
+}
+
+static void a_visitor_may_ask_again(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.api, ids.factors, NULL);
+    record(ledger, T0 + 60, ids.drh, ids.api, ids.factors, NULL);
+    assert_done(ledger, ledger_visit(ledger, T0, T0 + 120, NULL, NULL, visit_again, ledger));
+    ledger_close(ledger);
+}
+
+static void nothing_is_recorded_outside_or_after_a_failure(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+
+    (void)state;
+    assert_status(ledger, LEDGER_RETRY,
+                  ledger_add_activity(ledger, T0, ids.drh, ids.api, ids.factors, &ACTIVITY, NULL));
+    assert_status(ledger, LEDGER_RETRY, ledger_commit(ledger));
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger,
+                ledger_add_activity(ledger, T0, ids.drh, ids.api, ids.factors, &ACTIVITY, NULL));
+    assert_status(ledger, LEDGER_FATAL,
+                  ledger_add_activity(ledger, T0, 99, ids.api, ids.factors, &ACTIVITY, NULL));
+    assert_non_null(strstr(ledger_error(ledger), "ledger.db"));
+    assert_status(ledger, LEDGER_RETRY, ledger_commit(ledger));
+    ledger_rollback(ledger);
+    assert_int_equal(visit_all(ledger).count, 0);
+    assert_done(ledger, ledger_begin(ledger));
+    assert_status(
+        ledger, LEDGER_FATAL,
+        ledger_add_activity(ledger, T0 + 1, ids.drh, ids.api, ids.factors, &ACTIVITY, NULL));
+    ledger_rollback(ledger);
+    record(ledger, T0, ids.drh, ids.api, ids.factors, NULL);
+    assert_int_equal(visit_all(ledger).count, 1);
+    ledger_close(ledger);
+}
+
+static void one_writer_and_any_reader(void **state)
+{
+    struct ledger *writer = open_or_fail(true);
+    struct ids ids = name_all(writer);
+    struct ledger *reader = open_or_fail(false);
+
+    (void)state;
+    assert_refused(true, "locked");
+    assert_done(writer, ledger_begin(writer));
+    assert_done(writer,
+                ledger_add_activity(writer, T0, ids.drh, ids.api, ids.factors, &ACTIVITY, NULL));
+    assert_int_equal(visit_all(reader).count, 0);
+    assert_done(writer, ledger_commit(writer));
+    assert_int_equal(visit_all(reader).count, 1);
+    assert_status(reader, LEDGER_RETRY, ledger_set_fact(reader, "a", "b"));
+    assert_non_null(strstr(ledger_error(reader), "cannot be written"));
+    ledger_close(reader);
+    ledger_close(writer);
+    ledger_close(open_or_fail(true));
+}
+
+static void assert_mode(const char *name, mode_t expected)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    scratch_path(path, name);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, expected);
+}
+
+static void modes_do_not_depend_on_the_umask(void **state)
+{
+    static const mode_t masks[] = {0, 027, 077};
+
+    for (size_t i = 0; i < 3; i++) {
+        mode_t before = umask(masks[i]);
+        struct ledger *ledger;
+
+        scratch_setup(state);
+        ledger = open_or_fail(true);
+        name_all(ledger);
+        assert_mode("ledger.db", 0640);
+        assert_mode("ledger.lock", 0640);
+        assert_mode("ledger.db-wal", 0640);
+        assert_mode("ledger.db-shm", 0640);
+        ledger_close(ledger);
+        scratch_teardown(state);
+        umask(before);
+    }
+    scratch_setup(state);
+}
+
+/* ---- Files that are no ledger ---- */
+
+static void assert_content(const char *name, const char *content, size_t size)
+{
+    char path[PATH_MAX];
+    char buffer[65536];
+    FILE *stream;
+
+    scratch_path(path, name);
+    stream = fopen(path, "re");
+    assert_non_null(stream);
+    assert_int_equal(fread(buffer, 1, sizeof(buffer), stream), size);
+    assert_memory_equal(buffer, content, size);
+    fclose(stream);
+}
+
+static void run_sql(const char *sql)
+{
+    char path[PATH_MAX];
+    char *error = NULL;
+    sqlite3 *database;
+
+    scratch_path(path, "ledger.db");
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    if (sqlite3_exec(database, sql, NULL, NULL, &error) != SQLITE_OK)
+        fail_msg("%s", error);
+    sqlite3_close(database);
+}
+
+static void other_files_are_refused_and_left_alone(void **state)
+{
+    static const char text[] = "These are the accounts of the department, not a database.\n";
+    static char large[8192];
+
+    (void)state;
+    assert_refused(false, "No such file or directory");
+    scratch_write("ledger.db", text);
+    assert_refused(true, "is not an iagmeter ledger");
+    assert_refused(false, "is not an iagmeter ledger");
+    assert_content("ledger.db", text, strlen(text));
+    memset(large, 'x', sizeof(large) - 1);
+    scratch_write("ledger.db", large);
+    assert_refused(true, "is not an iagmeter ledger");
+    assert_content("ledger.db", large, sizeof(large) - 1);
+}
+
+static void other_databases_are_refused(void **state)
+{
+    (void)state;
+    run_sql("CREATE TABLE accounts (a)");
+    assert_refused(true, "is not an iagmeter ledger");
+    assert_refused(false, "is not an iagmeter ledger");
+    run_sql("SELECT a FROM accounts");
+}
+
+static void newer_versions_are_refused(void **state)
+{
+    (void)state;
+    ledger_close(open_or_fail(true));
+    run_sql("PRAGMA user_version = 2");
+    assert_refused(true, "newer version");
+    assert_refused(false, "newer version");
+    run_sql("PRAGMA user_version = 1; DROP TABLE fact");
+    assert_refused(true, "no such table");
+}
+
+/* A crash between the creation of the file and that of the tables. */
+static void an_empty_file_is_a_new_ledger(void **state)
+{
+    (void)state;
+    scratch_write("ledger.db", "");
+    assert_refused(false, "is empty");
+    ledger_close(open_or_fail(true));
+    ledger_close(open_or_fail(false));
+}
+
+static void a_log_without_its_database_is_not_thrown_away(void **state)
+{
+    static const char text[] = "log";
+
+    (void)state;
+    scratch_write("ledger.db-wal", text);
+    assert_refused(true, "ledger.db-wal is there");
+    assert_content("ledger.db-wal", text, strlen(text));
+}
+
+static void overwrite(const char *name, off_t from, off_t until)
+{
+    char path[PATH_MAX];
+    int file;
+
+    scratch_path(path, name);
+    file = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(file >= 0);
+    if (until == 0)
+        until = lseek(file, 0, SEEK_END);
+    for (off_t at = from; at < until; at++)
+        assert_int_equal(pwrite(file, "\xa5", 1, at), 1);
+    close(file);
+}
+
+static void damage_is_fatal(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    enum ledger_status status = LEDGER_OK;
+    struct rows rows = {0};
+    char error[2 * PATH_MAX] = "";
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        record(ledger, T0 + 60 * i, ids.drh, ids.api, ids.factors, &IMPACT);
+    ledger_close(ledger);
+    overwrite("ledger.db", 8192, 0);
+    ledger = ledger_open(scratch_directory, true, error, sizeof(error));
+    if (ledger) {
+        status = ledger_visit(ledger, 0, INT64_MAX, NULL, NULL, collect, &rows);
+        snprintf(error, sizeof(error), "%s", ledger_error(ledger));
+        assert_int_equal(status, LEDGER_FATAL);
+    }
+    assert_non_null(strstr(error, "ledger.db is damaged"));
+    ledger_close(ledger);
+}
+
+/* ---- Other processes, and processes that die ---- */
+
+/* Runs BODY in a child, as nobody when we are root; its exit status is 0 when it did not fail. */
+static void in_child(void (*body)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (geteuid() == 0 && (setegid(NOBODY) != 0 || seteuid(NOBODY) != 0))
+            _exit(3);
+        body();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* cmocka's assertions jump into the parent's test run: a child says it by its exit status. */
+static void expect(bool condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "in the child: %s\n", what);
+    _exit(1);
+}
+
+static bool count_rows(void *context, const struct ledger_row *row)
+{
+    (void)row;
+    (*(size_t *)context)++;
+    return true;
+}
+
+static void read_one_row(void)
+{
+    char error[2 * PATH_MAX] = "";
+    struct ledger *ledger = ledger_open(scratch_directory, false, error, sizeof(error));
+    size_t count = 0;
+
+    expect(ledger, error);
+    expect(ledger_visit(ledger, 0, INT64_MAX, NULL, NULL, count_rows, &count) == LEDGER_OK,
+           ledger_error(ledger));
+    expect(count == 1, "there is not one row");
+    ledger_close(ledger);
+}
+
+static void fail_to_write(void)
+{
+    char error[2 * PATH_MAX] = "";
+
+    expect(!ledger_open(scratch_directory, true, error, sizeof(error)), "could be written");
+    expect(strstr(error, "Permission denied"), error);
+}
+
+/* Readable by everyone, writable by none but root. */
+static void make_readable(void)
+{
+    static const char *const names[] = {"", "ledger.db", "ledger.db-wal", "ledger.db-shm",
+                                        "ledger.lock"};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < 5; i++) {
+        scratch_path(path, names[i]);
+        if (chmod(path, i == 0 ? 0555 : 0444) != 0)
+            assert_int_equal(errno, ENOENT);
+    }
+}
+
+static void make_writable(void)
+{
+    char path[PATH_MAX];
+
+    assert_int_equal(chmod(scratch_directory, 0755), 0);
+    scratch_path(path, "ledger.db");
+    assert_int_equal(chmod(path, 0640), 0);
+    scratch_path(path, "ledger.lock");
+    assert_int_equal(chmod(path, 0640), 0);
+}
+
+static void readers_need_no_permission_to_write(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.api, ids.factors, &IMPACT);
+    make_readable();
+    in_child(fail_to_write);
+    in_child(read_one_row); /* beside the daemon */
+    chmod(scratch_directory, 0755);
+    ledger_close(ledger);
+    make_readable();
+    in_child(read_one_row); /* without it */
+    make_writable();
+}
+
+static void die_after_one_row(void)
+{
+    char error[2 * PATH_MAX] = "";
+    struct ledger *ledger = ledger_open(scratch_directory, true, error, sizeof(error));
+    int64_t direction, service;
+
+    expect(ledger, error);
+    expect(ledger_direction(ledger, &DRH, &direction) == LEDGER_OK &&
+               ledger_service(ledger, "a", "A", &service) == LEDGER_OK &&
+               ledger_begin(ledger) == LEDGER_OK &&
+               ledger_add_activity(ledger, T0, direction, service, 0, &ACTIVITY, NULL) ==
+                   LEDGER_OK &&
+               ledger_commit(ledger) == LEDGER_OK,
+           ledger_error(ledger));
+    _exit(0); /* without closing: the row is in the log only */
+}
+
+static void readers_see_what_a_dead_daemon_left(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(scratch_directory, 0777), 0);
+    in_child(die_after_one_row);
+    make_readable();
+    in_child(read_one_row);
+    make_writable();
+}
+
+static void a_reader_notices_that_the_daemon_started(void **state)
+{
+    char path[PATH_MAX];
+    struct ledger *ledger = open_or_fail(true);
+    struct rows rows = {0};
+    int to_parent[2];
+    int status;
+    pid_t child;
+    char byte;
+
+    (void)state;
+    name_all(ledger);
+    ledger_close(ledger);
+    make_readable();
+    assert_int_equal(pipe(to_parent), 0);
+    child = fork();
+    if (child == 0) {
+        char error[2 * PATH_MAX] = "";
+
+        if (geteuid() == 0)
+            expect(setegid(NOBODY) == 0 && seteuid(NOBODY) == 0, "cannot become nobody");
+        ledger = ledger_open(scratch_directory, false, error, sizeof(error));
+        expect(ledger, error);
+        expect(ledger_visit(ledger, 0, INT64_MAX, NULL, NULL, collect, &rows) == LEDGER_OK,
+               ledger_error(ledger));
+        expect(write(to_parent[1], "", 1) == 1, "pipe");
+        scratch_path(path, "ledger.db-wal");
+        while (access(path, F_OK) != 0)
+            usleep(1000);
+        expect(ledger_visit(ledger, 0, INT64_MAX, NULL, NULL, collect, &rows) == LEDGER_RETRY,
+               "did not notice");
+        _exit(0);
+    }
+    assert_int_equal(read(to_parent[0], &byte, 1), 1);
+    make_writable();
+    ledger = open_or_fail(true);
+    assert_done(ledger, ledger_set_fact(ledger, "a", "b"));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    ledger_close(ledger);
+    close(to_parent[0]);
+    close(to_parent[1]);
+}
+
+static void stopped_directory_is_named(void **state)
+{
+    char before[sizeof(scratch_directory)];
+
+    (void)state;
+    strcpy(before, scratch_directory);
+    strcpy(scratch_directory, "/nonexistent/iagmeter");
+    assert_refused(true, "/nonexistent/iagmeter/ledger.lock: No such file or directory");
+    assert_refused(false, "/nonexistent/iagmeter/ledger.db: No such file or directory");
+    strcpy(scratch_directory, before);
+}
+
+/* Each interval has two rows and coverage, recorded in one transaction, over and over. */
+static void write_until_killed(int announce)
+{
+    char error[2 * PATH_MAX] = "";
+    struct ledger *ledger = ledger_open(scratch_directory, true, error, sizeof(error));
+    const struct coverage coverage = {.covered_ns = 60, .packets = 1};
+    int64_t drh, chat, factors, first, last;
+
+    expect(ledger, error);
+    for (int64_t i = 0;; i++) {
+        bool done = ledger_begin(ledger) == LEDGER_OK &&
+                    ledger_direction(ledger, &DRH, &drh) == LEDGER_OK &&
+                    ledger_service(ledger, "chat", "", &chat) == LEDGER_OK &&
+                    ledger_factor_set(ledger, VINTAGE, 1, &factors) == LEDGER_OK;
+
+        if (i == 0 && ledger_span(ledger, &first, &last) == LEDGER_OK)
+            i = (last - T0) / 60; /* sum into the last one once more, as after a restart */
+        done = done &&
+               ledger_add_activity(ledger, T0 + 60 * i, drh, chat, factors, &ACTIVITY, &IMPACT) ==
+                   LEDGER_OK &&
+               ledger_add_coverage(ledger, T0 + 60 * i, &coverage) == LEDGER_OK &&
+               ledger_commit(ledger) == LEDGER_OK;
+        expect(done, ledger_error(ledger));
+        expect(write(announce, &i, sizeof(i)) == sizeof(i), "pipe");
+    }
+}
+
+struct totals {
+    int64_t last;
+    uint64_t rows;
+    uint64_t flows;
+    uint64_t packets;
+    uint64_t impacts;
+};
+
+static bool add_row(void *context, const struct ledger_row *row)
+{
+    struct totals *totals = context;
+
+    assert_int_equal(row->interval_start, T0 + 60 * (int64_t)totals->rows);
+    assert_int_equal(row->activity.flows % ACTIVITY.flows, 0);
+    assert_int_equal(row->activity.bytes_down / ACTIVITY.bytes_down,
+                     row->activity.flows / ACTIVITY.flows);
+    totals->rows++;
+    totals->flows += row->activity.flows;
+    totals->impacts += (uint64_t)(row->impact.energy_kwh.low / IMPACT.energy_kwh.low + 0.5);
+    totals->last = row->interval_start;
+    return true;
+}
+
+static bool add_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    ((struct totals *)context)->packets += row->coverage.packets;
+    return true;
+}
+
+static bool is_intact(void *context, int count, char **values, char **names)
+{
+    (void)count;
+    (void)names;
+    *(bool *)context = strcmp(values[0], "ok") == 0;
+    return false;
+}
+
+static int note_intact(void *context, int count, char **values, char **names)
+{
+    return is_intact(context, count, values, names);
+}
+
+static void assert_intact(void)
+{
+    char path[PATH_MAX];
+    sqlite3 *database;
+    bool intact = false;
+
+    scratch_path(path, "ledger.db");
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "PRAGMA integrity_check", note_intact, &intact, NULL),
+                     SQLITE_OK);
+    assert_true(intact);
+    sqlite3_close(database);
+}
+
+/* Kills a writer DELAY_US after it was started. Returns how many commits it announced. */
+static uint64_t kill_a_writer(unsigned delay_us)
+{
+    uint64_t announced = 0;
+    int channel[2];
+    int64_t number;
+    pid_t child;
+
+    assert_int_equal(pipe(channel), 0);
+    child = fork();
+    if (child == 0) {
+        close(channel[0]);
+        write_until_killed(channel[1]);
+    }
+    close(channel[1]);
+    /* Sometimes even before the tables are there. */
+    usleep(delay_us);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    while (read(channel[0], &number, sizeof(number)) == sizeof(number))
+        announced++;
+    close(channel[0]);
+    return announced;
+}
+
+static void kill_at_any_instant_loses_at_most_the_open_interval(void **state)
+{
+    uint64_t announced = 0;
+    uint64_t unannounced = 0;
+
+    (void)state;
+    srand(1);
+    for (int i = 0; i < KILLS; i++) {
+        struct totals totals = {0};
+        struct ledger *ledger;
+
+        announced += kill_a_writer((unsigned)rand() % 30000);
+        assert_true(unannounced <= (uint64_t)i);
+        ledger = open_or_fail(true);
+        assert_done(ledger, ledger_visit(ledger, 0, INT64_MAX, NULL, NULL, add_row, &totals));
+        assert_done(ledger, ledger_visit_coverage(ledger, 0, INT64_MAX, add_coverage, &totals));
+        /* Committed, but killed before it could say so: at most one each time. */
+        unannounced = totals.packets - announced;
+        assert_true(totals.packets >= announced && unannounced <= (uint64_t)i + 1);
+        assert_int_equal(totals.flows, totals.packets * ACTIVITY.flows);
+        assert_int_equal(totals.impacts, totals.packets);
+        ledger_close(ledger);
+        assert_intact();
+    }
+    assert_true(announced > KILLS);
+    print_message("%d kills, %llu commits, %llu of them unannounced\n", KILLS,
+                  (unsigned long long)announced, (unsigned long long)unannounced);
+}
+
+/* ---- Full disks ---- */
+
+/* Records intervals until one fails, then makes room, tries that one again and records another. */
+static void fill_and_recover(void (*make_room)(void))
+{
+    char error[2 * PATH_MAX] = "";
+    struct ledger *ledger = ledger_open(scratch_directory, true, error, sizeof(error));
+    enum ledger_status status = LEDGER_OK;
+    int64_t direction, service, factors;
+    struct totals totals = {0};
+    int64_t i;
+
+    expect(ledger, error);
+    expect(ledger_direction(ledger, &DRH, &direction) == LEDGER_OK &&
+               ledger_service(ledger, "chat", "", &service) == LEDGER_OK &&
+               ledger_factor_set(ledger, VINTAGE, 1, &factors) == LEDGER_OK,
+           ledger_error(ledger));
+    for (i = 0; i < 100000; i++) {
+        status = ledger_begin(ledger);
+        if (status == LEDGER_OK)
+            status = ledger_add_activity(ledger, T0 + 60 * i, direction, service, factors,
+                                         &ACTIVITY, &IMPACT);
+        if (status == LEDGER_OK)
+            status = ledger_commit(ledger);
+        if (status != LEDGER_OK && make_room) {
+            expect(status == LEDGER_RETRY, ledger_error(ledger));
+            ledger_rollback(ledger);
+            make_room();
+            make_room = NULL;
+            i--;
+        } else if (status != LEDGER_OK || !make_room) {
+            break;
+        }
+    }
+    expect(!make_room && status == LEDGER_OK, "the disk was never full, or always");
+    ledger_close(ledger);
+    ledger = ledger_open(scratch_directory, false, error, sizeof(error));
+    expect(ledger, error);
+    expect(ledger_visit(ledger, 0, INT64_MAX, NULL, NULL, add_row, &totals) == LEDGER_OK,
+           ledger_error(ledger));
+    expect(totals.rows == (uint64_t)i + 1 && totals.flows == totals.rows * ACTIVITY.flows,
+           "rows are missing or double");
+    ledger_close(ledger);
+}
+
+static void raise_limit(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+    expect(getrlimit(RLIMIT_FSIZE, &limit) == 0, "getrlimit");
+    limit.rlim_cur = limit.rlim_max;
+    expect(setrlimit(RLIMIT_FSIZE, &limit) == 0, "setrlimit");
+}
+
+static void fill_up_to_the_limit(void)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    expect(getrlimit(RLIMIT_FSIZE, &limit) == 0, "getrlimit");
+    limit.rlim_cur = 500000;
+    expect(setrlimit(RLIMIT_FSIZE, &limit) == 0, "setrlimit");
+    fill_and_recover(raise_limit);
+}
+
+static void a_file_size_limit_is_retried(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(scratch_directory, 0777), 0);
+    in_child(fill_up_to_the_limit);
+}
+
+static char ballast[PATH_MAX];
+
+static void remove_ballast(void)
+{
+    expect(unlink(ballast) == 0, "ballast");
+}
+
+static void a_full_disk_is_retried(void **state)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        FILE *stream;
+
+        if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+            mount("none", scratch_directory, "tmpfs", 0, "size=2m") != 0)
+            _exit(77);
+        scratch_path(ballast, "ballast");
+        stream = fopen(ballast, "we");
+        for (int i = 0; stream && i < 1400000; i++)
+            fputc(i, stream);
+        expect(stream && fclose(stream) == 0, "ballast");
+        fill_and_recover(remove_ballast);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("SKIPPED: a full disk (a tmpfs cannot be mounted here)\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(names_and_rows_come_back_exactly),
+        TEST(numbers_are_for_ever_and_labels_are_not),
+        TEST(additions_are_summed_and_keep_the_worst_grade),
+        TEST(factor_sets_of_one_interval_are_summed),
+        TEST(without_impact_there_is_none),
+        TEST(ranges_are_half_open_and_filtered),
+        TEST(coverage_is_summed),
+        TEST(devices_are_the_largest_day),
+        TEST(small_questions),
+        TEST(a_visitor_may_ask_again),
+        TEST(nothing_is_recorded_outside_or_after_a_failure),
+        TEST(one_writer_and_any_reader),
+        TEST(modes_do_not_depend_on_the_umask),
+        TEST(other_files_are_refused_and_left_alone),
+        TEST(other_databases_are_refused),
+        TEST(newer_versions_are_refused),
+        TEST(an_empty_file_is_a_new_ledger),
+        TEST(a_log_without_its_database_is_not_thrown_away),
+        TEST(damage_is_fatal),
+        TEST(readers_need_no_permission_to_write),
+        TEST(readers_see_what_a_dead_daemon_left),
+        TEST(a_reader_notices_that_the_daemon_started),
+        TEST(stopped_directory_is_named),
+        TEST(kill_at_any_instant_loses_at_most_the_open_interval),
+        TEST(a_file_size_limit_is_retried),
+        TEST(a_full_disk_is_retried),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
