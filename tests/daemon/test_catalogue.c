@@ -406,6 +406,8 @@ static void a_file_is_read(void **state)
         "request_record_min = 2; burst_gap_s = 3; answer_record_min = 10; answer_bytes_min = 4;\n"
         "answer_gap_s = 5; answer_s_min = 6; answer_slots_min = 7; count_error = 0.25;\n"
         "overhead_new_bytes = [ 10, 20, 30 ]; overhead_reused_bytes = [ 1, 2, 3 ];\n"
+        "whole_records_max = 6; whole_overhead_bytes = [ 4, 5, 6 ];\n"
+        "whole_bytes_per_token = [ 1.5, 4.5, 5.5 ];\n"
         "bytes_per_token = [ 300, 310, 320 ]; input = \"body\";\n"
         "input_bytes_per_token = [ 2.5, 4.5, 10.5 ]; input_overhead_bytes = 100; }; };\n"
         "services = ( { id = \"a-1\"; label = \"A one\"; operator = \"Op\"; country = \"FR\";\n"
@@ -445,6 +447,9 @@ static void a_file_is_read(void **state)
     assert_true(service->estimator.count_error == 0.25);
     assert_true(service->estimator.overhead_new_bytes.central == 20);
     assert_true(service->estimator.overhead_reused_bytes.high == 3);
+    assert_true(service->estimator.whole_records_max == 6);
+    assert_true(service->estimator.whole_overhead_bytes.high == 6);
+    assert_true(service->estimator.whole_bytes_per_token.central == 4.5);
     assert_true(service->estimator.bytes_per_token.low == 300);
     assert_int_equal(service->estimator.input_method, INPUT_BODY);
     assert_true(service->estimator.input_bytes_per_token.high == 10.5);
@@ -464,7 +469,9 @@ static void a_file_is_read(void **state)
 #define ESTIMATOR(body)                                                                            \
     "services = ();\nestimators = {\nx = { method = \"M1\"; grade = \"B\"; source = \"s\"; " SHAPE \
     "\n" body "\n}; };\n"
-#define M1        "overhead_new_bytes = 1; overhead_reused_bytes = 1; bytes_per_token = 2; "
+#define WHOLE     "whole_records_max = 1; whole_overhead_bytes = 1; whole_bytes_per_token = 1; "
+#define OVERHEAD  "overhead_new_bytes = 1; overhead_reused_bytes = 1; " WHOLE
+#define M1        OVERHEAD "bytes_per_token = 2; "
 #define BAD(body) "services = ();\nestimators = {\nx = {\n" body "\n}; };\n"
 
 static const struct {
@@ -543,9 +550,8 @@ static const struct {
     {BAD("method = \"none\";\ngrade = \"A\"; source = \"s\"; " SHAPE PRIOR), 5,
      "grade must be \"-\" for method none"},
     {ESTIMATOR(M1), 3, "missing key \"input\""},
-    {ESTIMATOR("overhead_new_bytes = 1; overhead_reused_bytes = 1; " PRIOR), 3,
-     "missing key \"bytes_per_token\", which M1 uses"},
-    {ESTIMATOR("overhead_new_bytes = 1; bytes_per_token = 1; " PRIOR), 3,
+    {ESTIMATOR(OVERHEAD PRIOR), 3, "missing key \"bytes_per_token\", which M1 uses"},
+    {ESTIMATOR(WHOLE "overhead_new_bytes = 1; bytes_per_token = 1; " PRIOR), 3,
      "missing key \"overhead_reused_bytes\", which M1 uses"},
     {ESTIMATOR(M1 PRIOR "\ntokens_per_second = 3;"), 5, "tokens_per_second is not used by M1"},
     {ESTIMATOR(M1 "input = \"prior\";"), 3, "missing key \"input_prior_tokens\", which prior uses"},
@@ -553,20 +559,23 @@ static const struct {
      "missing key \"input_bytes_per_token\", which body uses"},
     {ESTIMATOR(M1 PRIOR "\ninput_overhead_bytes = 3;"), 5,
      "input_overhead_bytes is not used by prior"},
-    {ESTIMATOR("overhead_new_bytes = 1; overhead_reused_bytes = 1;\nbytes_per_token = [ 0, 1, 2 "
-               "]; " PRIOR),
-     5, "bytes_per_token is 0, outside 0.1"},
+    {ESTIMATOR(OVERHEAD "\nbytes_per_token = [ 0, 1, 2 ]; " PRIOR), 5,
+     "bytes_per_token is 0, outside 0.1"},
     {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1;\n"
                   "input_bytes_per_token = [ 0, 1, 2 ];"),
      5, "input_bytes_per_token is 0, outside"},
-    {ESTIMATOR("overhead_new_bytes = [ -1, 0, 1 ]; overhead_reused_bytes = 1; bytes_per_token = "
-               "1; " PRIOR),
+    {ESTIMATOR(WHOLE "overhead_new_bytes = [ -1, 0, 1 ]; overhead_reused_bytes = 1; "
+                     "bytes_per_token = 1; " PRIOR),
      4, "overhead_new_bytes is -1, outside"},
     {ESTIMATOR(M1 PRIOR "\ncount_error = 0.5;"), 5, "duplicate setting name"},
+    {ESTIMATOR("overhead_new_bytes = 1; overhead_reused_bytes = 1; bytes_per_token = 1; "
+               "whole_records_max = 1; whole_overhead_bytes = 1; " PRIOR),
+     3, "missing key \"whole_bytes_per_token\", which M1 uses"},
     {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
      "missing key \"tokens_per_record\", which M3 uses"},
-    {BAD("method = \"M2\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR "bytes_per_token = 3;"), 3,
-     "missing key \"record_base_bytes\", which M2 uses"},
+    {BAD("method = \"M2\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR OVERHEAD
+         "bytes_per_token = 3;"),
+     3, "missing key \"record_base_bytes\", which M2 uses"},
     {BAD("method = \"M4\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
      "missing key \"bytes_per_token\", which M4 uses"},
     {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
