@@ -242,7 +242,7 @@ static bool open_source(struct capture *capture)
         capture->source = source_open_file(capture->setup->file, error, sizeof(error));
     else
         capture->source = source_open_interface(capture->setup->interface, error, sizeof(error));
-    if (!capture->source)
+    if (!capture->source && !capture->setup->again)
         log_line(LOG_PRIORITY_ERROR, "%s", error);
     return capture->source != NULL;
 }

@@ -11,6 +11,7 @@ struct capture_setup {
     const struct config *config;
     const struct interface_config *interface; /* NULL when replaying */
     const char *file;                         /* NULL when live */
+    bool again;                               /* the last attempt failed too, and said why */
     int control;                              /* socket to the start-up process */
     int data;                                 /* socket to the meter */
 };

@@ -280,8 +280,8 @@ static void digest_file(struct digest *digest, const char *path)
     digest_bytes(digest, (const unsigned char *)"", 1);
 }
 
-/* Adds the files that @include brought in: those that settings say they come from. The depth is that
- * of the file, which libconfig's parser bounds. */
+/* Adds the files that @include brought in: those that settings say they come from. The depth is
+ * that of the file, which libconfig's parser bounds. */
 /* NOLINTNEXTLINE(misc-no-recursion) */
 static void digest_includes(struct digest *digest, const config_setting_t *setting)
 {

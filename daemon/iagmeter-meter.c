@@ -197,6 +197,7 @@ static int last_attempts(struct process *process)
     int64_t limit_s = monotonic_s() + LAST_ATTEMPTS_S;
 
     while (meter_is_waiting(process->meter) && monotonic_s() < limit_s) {
+        meter_hurry(process->meter);
         if (meter_commit(process->meter, wall_s(process), monotonic_s()) == LEDGER_FATAL)
             break;
         if (!meter_has_unwritten(process->meter))
@@ -212,7 +213,8 @@ static int last_attempts(struct process *process)
 
 static int run(struct process *process)
 {
-    while (!process->stopping || has_workers(process)) {
+    /* When storage fails and nothing more can be held, the end does not wait for it. */
+    while (!process->stopping || (has_workers(process) && !meter_is_full(process->meter))) {
         wait_for_messages(process);
         if (!process->stopping)
             read_control(process);

@@ -163,20 +163,23 @@ bool message_try_send(int socket, const struct message *message)
     return sent == (ssize_t)sizeof(*message);
 }
 
+/* Because of alignment there is room for two where one is expected: whatever came and is not wanted
+ * is closed, or a sender could use up our descriptors. */
 static void take_descriptor(struct msghdr *header, int *descriptor)
 {
     for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control;
          control = CMSG_NXTHDR(header, control)) {
-        int received;
-
-        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
-            control->cmsg_len != CMSG_LEN(sizeof(int)))
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
             continue;
-        memcpy(&received, CMSG_DATA(control), sizeof(int));
-        if (descriptor && *descriptor < 0)
-            *descriptor = received;
-        else
-            close(received);
+        for (size_t at = CMSG_LEN(0); at + sizeof(int) <= control->cmsg_len; at += sizeof(int)) {
+            int received;
+
+            memcpy(&received, (const char *)control + at, sizeof(int));
+            if (descriptor && *descriptor < 0)
+                *descriptor = received;
+            else
+                close(received);
+        }
     }
 }
 

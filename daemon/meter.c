@@ -122,30 +122,45 @@ static void add_factor_set(struct meter *meter, const struct config *config)
     set->ledger_id = UNKNOWN_ID;
 }
 
+static void look_up_factors(const struct config *config, const struct service *service,
+                            struct named_service *named)
+{
+    const char *missing = impact_resolve(config->factors, service, &named->factors);
+
+    if (missing)
+        log_line(LOG_PRIORITY_ERROR, "service %s: %s: its impact is not estimated", service->id,
+                 missing);
+}
+
+/* The names come again by message, but sums may come before them: none may be multiplied by factors
+ * of the old configuration, which its owner frees. */
 void meter_set_config(struct meter *meter, const struct config *config)
 {
     meter->config = config;
     if (meter->entry_count == 0)
         meter->factor_set_count = 0;
     add_factor_set(meter, config);
-    /* The names come again by message, and with them the look-up of the new factors. */
+    for (size_t i = 0; i < MAX_SERVICES; i++) {
+        struct named_service *named = &meter->services[i];
+        uint16_t number = named->known ? catalogue_find(config->catalogue, named->id) : 0;
+
+        memset(&named->factors, 0, sizeof(named->factors));
+        if (named->known && number != SERVICE_NONE)
+            look_up_factors(config, catalogue_service(config->catalogue, number), named);
+    }
 }
 
 static bool take_service(struct meter *meter, const struct message *message)
 {
     struct named_service *named = &meter->services[message->number];
     const struct service *service = &message->body.service;
-    const char *missing;
 
     memset(named, 0, sizeof(*named));
     named->known = true;
     named->ledger_id = UNKNOWN_ID;
     snprintf(named->id, sizeof(named->id), "%s", service->id);
     snprintf(named->label, sizeof(named->label), "%s", service->label);
-    missing = impact_resolve(meter->config->factors, service, &named->factors);
-    if (missing)
-        log_line(LOG_PRIORITY_ERROR, "service %s: %s: its impact is not estimated", service->id,
-                 missing);
+    look_up_factors(meter->config, service, named);
     return true;
 }
 
@@ -261,9 +276,15 @@ bool meter_is_waiting(const struct meter *meter)
     return meter->complete_count > 0 || meter->unshown_count > 0 || meter->catch_up;
 }
 
+/* When nothing is complete, only taking more can bring the message that completes it. */
 bool meter_is_full(const struct meter *meter)
 {
-    return meter->entry_count >= FULL_ENTRIES;
+    return meter->entry_count >= FULL_ENTRIES && meter->complete_count > 0;
+}
+
+void meter_hurry(struct meter *meter)
+{
+    meter->retry_at_s = 0;
 }
 
 bool meter_has_unwritten(const struct meter *meter)
@@ -450,9 +471,10 @@ static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic
     uint64_t silenced;
 
     if (meter->catch_up) {
-        failed =
-            roundrobin_catch_up(meter->roundrobin, meter->ledger,
-                                meter_shown_until(meter->ledger, now_s < limit ? now_s : limit));
+        int64_t end = limit < INT64_MAX - INTERVAL_S ? limit + INTERVAL_S : limit;
+
+        failed = roundrobin_catch_up(meter->roundrobin, meter->ledger,
+                                     meter_shown_until(meter->ledger, now_s < end ? now_s : end));
         meter->catch_up = false;
         meter->unshown_count = 0;
     }

@@ -44,6 +44,9 @@ bool meter_has_unwritten(const struct meter *meter);
  * is too early to try again; LEDGER_FATAL when the ledger cannot be used any more. */
 enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t monotonic_s);
 
+/* Makes the next meter_commit() try at once, whatever failed before it: for the last attempts. */
+void meter_hurry(struct meter *meter);
+
 /* The end of the last interval that is over at NOW_S, as far as the ledger goes: up to where RRDs
  * are brought up to date. */
 int64_t meter_shown_until(struct ledger *ledger, int64_t now_s);

@@ -125,6 +125,10 @@ static bool add(struct rules *rules, const struct message *message)
 
 enum rules_status rules_take(struct rules *rules, const struct message *message)
 {
+    if (rules->failed) {
+        rules->failed = message->type != MESSAGE_RULES_END;
+        return RULES_MORE;
+    }
     if (!rules->catalogue)
         rules->catalogue = catalogue_new();
     if (!rules->directions)
@@ -136,5 +140,6 @@ enum rules_status rules_take(struct rules *rules, const struct message *message)
             return RULES_MORE;
     }
     rules_clear(rules);
+    rules->failed = message->type != MESSAGE_RULES_END;
     return RULES_FAILED;
 }

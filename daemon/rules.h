@@ -18,13 +18,14 @@ bool rules_send_names(int socket, const struct catalogue *catalogue,
 struct rules {
     struct catalogue *catalogue;
     struct directions *directions;
+    bool failed; /* the rest of the sequence is ignored */
 };
 
 enum rules_status { RULES_MORE, RULES_COMPLETE, RULES_FAILED };
 
 /* Takes one message of the kinds that rules_send() sends. After RULES_COMPLETE the caller owns what
- * the structure holds, and clears it; after RULES_FAILED (impossible contents, no memory) it is
- * empty. */
+ * the structure holds, and clears it. RULES_FAILED (impossible contents, no memory) comes once for
+ * a sequence, whose rest is ignored: half of the rules must not replace all of them. */
 enum rules_status rules_take(struct rules *rules, const struct message *message);
 void rules_clear(struct rules *rules);
 

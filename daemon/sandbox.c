@@ -90,10 +90,11 @@ static const int capture_calls[] = {
     SCMP_SYS(exit_group),
 };
 
-/* Libraries try these and live with a refusal (libpcap looks for drop counters in /sys). */
+/* Libraries try these and live with a refusal (libpcap looks for drop counters in /sys, and takes
+ * its ring apart with setsockopt before it closes the socket). */
 static const int capture_refused_calls[] = {
-    SCMP_SYS(open),     SCMP_SYS(openat), SCMP_SYS(stat),  SCMP_SYS(access),
-    SCMP_SYS(readlink), SCMP_SYS(ioctl),  SCMP_SYS(fcntl), SCMP_SYS(prctl),
+    SCMP_SYS(open),  SCMP_SYS(openat), SCMP_SYS(stat),  SCMP_SYS(access),     SCMP_SYS(readlink),
+    SCMP_SYS(ioctl), SCMP_SYS(fcntl),  SCMP_SYS(prctl), SCMP_SYS(setsockopt),
 };
 
 static const int meter_forbidden_calls[] = {
@@ -112,6 +113,7 @@ static const int meter_forbidden_calls[] = {
     SCMP_SYS(setns),
     SCMP_SYS(process_vm_readv),
     SCMP_SYS(process_vm_writev),
+    SCMP_SYS(io_uring_setup), /* opens sockets without socket() */
 };
 
 static int add_rules(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)

@@ -36,6 +36,8 @@ struct child {
     pid_t pid; /* 0: not running */
     int control;
     bool ready;
+    bool failing; /* the last one never became ready */
+    int64_t started_s;
     int64_t alive_s;
     int64_t restart_at_s;
     int64_t restart_delay_s;
@@ -62,6 +64,15 @@ static int64_t monotonic_s(void)
 }
 
 /* -- Starting children ------------------------------------------------------------------------ */
+
+static void end_child(struct child *child)
+{
+    if (child->control >= 0)
+        close(child->control);
+    child->control = -1;
+    child->pid = 0;
+    child->ready = false;
+}
 
 static bool make_sockets(int pair[2])
 {
@@ -144,6 +155,7 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
     struct capture_setup setup = {.config = supervisor->config,
                                   .interface = child->interface,
                                   .file = supervisor->file,
+                                  .again = child->failing,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
 
@@ -175,23 +187,25 @@ static bool start_capture(struct supervisor *supervisor, struct child *child)
     close(data[1]);
     child->control = control[0];
     child->ready = false;
-    child->alive_s = monotonic_s();
+    child->started_s = child->alive_s = monotonic_s();
+    if (child->pid < 0)
+        end_child(child);
     return child->pid > 0 && sent;
 }
 
 /* -- Listening to children -------------------------------------------------------------------- */
 
-static void end_child(struct child *child)
+static void note_ready(struct child *child)
 {
-    if (child->control >= 0)
-        close(child->control);
-    child->control = -1;
-    child->pid = 0;
-    child->ready = false;
+    child->ready = true;
+    child->failing = false;
+    if (child->restart_delay_s > 0)
+        log_line(LOG_PRIORITY_INFO, "capture of %s works again", child->name);
 }
 
-/* Reads what a child says. Returns false when it broke the rules: then it is killed. */
-static bool hear(struct child *child, enum message_sender sender, struct message *last)
+/* Reads what a child says; *ANSWER (may be NULL) is set to a MESSAGE_RELOADED among it. Returns
+ * false when it broke the rules: then it is killed. */
+static bool hear(struct child *child, enum message_sender sender, struct message *answer)
 {
     struct message message;
 
@@ -199,9 +213,10 @@ static bool hear(struct child *child, enum message_sender sender, struct message
         switch (message_receive(child->control, sender, false, &message, NULL)) {
         case MESSAGE_RECEIVED:
             child->alive_s = monotonic_s();
-            child->ready = child->ready || message.type == MESSAGE_READY;
-            if (last)
-                *last = message;
+            if (message.type == MESSAGE_READY && !child->ready)
+                note_ready(child);
+            if (answer && message.type == MESSAGE_RELOADED)
+                *answer = message;
             break;
         case MESSAGE_REFUSED:
             log_line(LOG_PRIORITY_ERROR, "%s sent an impossible message: killed", child->name);
@@ -280,13 +295,29 @@ static void distribute_rules(struct supervisor *supervisor)
             rules_send(supervisor->captures[i].control, config->catalogue, config->directions);
 }
 
+static bool same_interfaces(const struct config *a, const struct config *b)
+{
+    if (a->interface_count != b->interface_count)
+        return false;
+    for (unsigned i = 0; i < a->interface_count; i++) {
+        const struct interface_config *left = &a->interfaces[i];
+        const struct interface_config *right = &b->interfaces[i];
+
+        if (strcmp(left->name, right->name) != 0 || strcmp(left->filter, right->filter) != 0 ||
+            left->promiscuous != right->promiscuous || left->mode != right->mode ||
+            left->snap_length != right->snap_length || left->buffer_mib != right->buffer_mib)
+            return false;
+    }
+    return true;
+}
+
 /* Interfaces, limits and directories need a restart: the running ones stay as they are. */
 static void adopt(struct supervisor *supervisor, struct config *fresh)
 {
     struct config *current = supervisor->config;
 
     if (memcmp(&fresh->limits, &current->limits, sizeof(fresh->limits)) != 0 ||
-        memcmp(fresh->interfaces, current->interfaces, sizeof(fresh->interfaces)) != 0 ||
+        !same_interfaces(fresh, current) ||
         strcmp(fresh->state_directory, current->state_directory) != 0)
         log_line(LOG_PRIORITY_WARNING, "changes of interfaces, limits and directories take effect "
                                        "at the next restart only");
@@ -385,7 +416,8 @@ static void capture_ended(struct supervisor *supervisor, struct child *child, in
     }
     if (supervisor->stopping)
         return;
-    if (worked)
+    child->failing = !worked;
+    if (worked && monotonic_s() - child->started_s > LONGEST_DELAY_S)
         child->restart_delay_s = 0;
     plan_restart(child);
     if (worked)

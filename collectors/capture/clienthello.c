@@ -62,18 +62,21 @@ static void parse_alpn(struct cursor extension, struct clienthello *hello)
 
 static enum clienthello_result parse_extensions(struct cursor extensions, struct clienthello *hello)
 {
+    bool named = false;
+
     while (cursor_left(&extensions) > 0) {
         uint16_t type = cursor_u16(&extensions);
         struct cursor extension = cursor_take(&extensions, cursor_u16(&extensions));
 
         if (extension.failed)
             return CLIENTHELLO_MALFORMED;
-        if (type == EXTENSION_SERVER_NAME && hello->name_length == 0)
+        if (type == EXTENSION_SERVER_NAME && !named) /* RFC 8446, 4.2, forbids a second one */
             parse_server_name(extension, hello);
         else if (type == EXTENSION_ALPN)
             parse_alpn(extension, hello);
         else if (type == EXTENSION_ECH)
             hello->has_ech = true;
+        named |= type == EXTENSION_SERVER_NAME;
     }
     return CLIENTHELLO_COMPLETE;
 }

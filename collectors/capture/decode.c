@@ -37,6 +37,8 @@ static enum decode_result decode_tcp(struct frame *frame, uint32_t segment_lengt
     struct cursor *cursor = &frame->cursor;
     uint32_t header_length;
 
+    if (segment_length < 20)
+        return DECODE_CORRUPT;
     packet->source_port = cursor_u16(cursor);
     packet->destination_port = cursor_u16(cursor);
     packet->sequence = cursor_u32(cursor);
@@ -59,18 +61,16 @@ static enum decode_result decode_tcp(struct frame *frame, uint32_t segment_lengt
     return DECODE_TCP;
 }
 
-/* The length a header claims for what follows it, against what the frame had. Segmentation offload
- * leaves the length field zero on frames of more than 64 kB: then the frame's own length counts. */
-static bool believable(const struct frame *frame, uint32_t claimed, uint32_t *length)
+/* The length of what follows a header, HEADER bytes of which FIELD counts too. Segmentation offload
+ * leaves the field zero on frames of more than 64 kB: then the frame's own length counts. Returns
+ * false when the field says more than the frame had. */
+static bool length_after(const struct frame *frame, uint32_t field, uint32_t header,
+                         uint32_t *length)
 {
     uint32_t present = (uint32_t)cursor_left(&frame->cursor) + frame->cut;
 
-    if (claimed == 0) {
-        *length = present;
-        return true;
-    }
-    *length = claimed;
-    return claimed <= present;
+    *length = field ? field - header : present;
+    return *length <= present;
 }
 
 static void set_address(struct address *address, uint8_t family, const uint8_t *bytes)
@@ -86,6 +86,7 @@ static enum decode_result decode_ipv4(struct frame *frame, struct packet *packet
     uint8_t version_and_length = cursor_u8(cursor);
     uint32_t header_length = (uint32_t)(version_and_length & 15) * 4;
     uint32_t total_length;
+    uint32_t length;
     uint16_t fragment;
     uint8_t protocol;
     const uint8_t *source;
@@ -108,7 +109,7 @@ static enum decode_result decode_ipv4(struct frame *frame, struct packet *packet
     cursor_skip(cursor, header_length - 20);
     if (cursor->failed)
         return DECODE_TRUNCATED;
-    if (!believable(frame, total_length ? total_length - header_length : 0, &total_length))
+    if (!length_after(frame, total_length, header_length, &length))
         return DECODE_CORRUPT;
     set_address(&packet->source, 4, source);
     set_address(&packet->destination, 4, destination);
@@ -116,7 +117,7 @@ static enum decode_result decode_ipv4(struct frame *frame, struct packet *packet
         return DECODE_OTHER;
     if (fragment & 0x3fff) /* more fragments, or an offset (RFC 791, 3.1) */
         return DECODE_FRAGMENT;
-    return decode_tcp(frame, total_length, packet);
+    return decode_tcp(frame, length, packet);
 }
 
 /* Steps over one extension header. Returns its own length, 0 when it is none, and sets *next. */
@@ -174,7 +175,7 @@ static enum decode_result decode_ipv6(struct frame *frame, struct packet *packet
     destination = cursor_bytes(cursor, 16);
     if (cursor->failed)
         return DECODE_TRUNCATED;
-    if (version != 6 || !believable(frame, length, &length))
+    if (version != 6 || !length_after(frame, length, 0, &length))
         return DECODE_CORRUPT;
     set_address(&packet->source, 6, source);
     set_address(&packet->destination, 6, destination);
@@ -190,7 +191,8 @@ static enum decode_result decode_ethertype(struct frame *frame, uint16_t type,
         type = cursor_u16(&frame->cursor);
         if (frame->cursor.failed)
             return DECODE_TRUNCATED;
-        if (packet->vlan == VLAN_NONE)
+        /* Id 0 is a tag of priority only (IEEE 802.1Q, 9.6). */
+        if (packet->vlan == VLAN_NONE && (tag & 0x0fff) != 0)
             packet->vlan = tag & 0x0fff;
     }
     if (type == ETHERTYPE_IPV4)

@@ -53,7 +53,7 @@ static uint64_t usable(uint64_t key)
 }
 
 /* The two buckets come from independent halves of the hash (balanced allocations, Azar et al.
- * 1994): buckets then overflow only when the table is all but full. */
+ * 1994): the first bucket then overflows when about three quarters of the table are in use. */
 static size_t bucket_of(const struct flow_table *table, uint64_t key, int choice)
 {
     return (size_t)(choice ? key >> 32 : key) & (table->bucket_count - 1);

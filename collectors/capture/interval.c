@@ -11,6 +11,9 @@
 #define SECOND_NS   1000000000LL
 #define LENGTH_NS   (INTERVAL_S * SECOND_NS)
 #define SECONDS_DAY 86400
+/* Longer than any time-out of a flow: to leap further would change nothing, and a damaged file
+ * whose times go to and fro would make flow time overflow. */
+#define MAX_LEAP_NS (3 * 3600 * SECOND_NS)
 
 struct interval {
     struct metering_sink sink;
@@ -117,12 +120,16 @@ void interval_turn(struct interval *interval)
 void interval_jump(struct interval *interval, int64_t wall_ns)
 {
     int64_t flow_ns = interval_flow_ns(interval, interval->now_ns);
+    int64_t leap_ns = wall_ns - interval->now_ns;
 
     hand_over(interval);
-    if (wall_ns < interval->now_ns) {
-        interval->flow_offset_ns = flow_ns - wall_ns;
+    if (leap_ns < 0) {
         interval->coverage.clock_steps++;
+        leap_ns = 0;
     }
+    if (leap_ns > MAX_LEAP_NS)
+        leap_ns = MAX_LEAP_NS;
+    interval->flow_offset_ns = flow_ns + leap_ns - wall_ns;
     interval_begin(interval, wall_ns);
 }
 

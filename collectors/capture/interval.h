@@ -30,7 +30,7 @@ void interval_reach(struct interval *interval, int64_t wall_ns);
 /* Hands the interval over and begins the next one. The time must have reached its end. */
 void interval_turn(struct interval *interval);
 /* Hands the interval over and begins the one of WALL_NS; the time between was not observed.
- * Backwards, flow time goes on from where it was. */
+ * Backwards, flow time goes on from where it was; forwards, it leaps by three hours at most. */
 void interval_jump(struct interval *interval, int64_t wall_ns);
 /* Hands the interval over as it is; nothing follows. */
 void interval_finish(struct interval *interval);

@@ -48,7 +48,11 @@ struct metering {
     struct metering_sink sink;
     struct flow_table *flows;
     struct tracking *tracking;
-    struct assembly_pool *assemblies;
+    struct assembly_pool *assemblies; /* of tracked flows */
+    struct assembly_pool *hellos;     /* of flows being named: neither can starve the other */
+    uint32_t *hello_flows;            /* which flow holds each */
+    uint32_t hello_count;
+    uint32_t next_victim;
     struct interval *interval;
     struct note **notes; /* beside the flow table; NULL unless inspecting */
     uint64_t payload_bytes;
@@ -75,12 +79,16 @@ struct metering *metering_new(const struct limits *limits, const struct catalogu
     metering->sink = *sink;
     metering->flows = flowtable_new(limits->max_flows);
     metering->tracking = tracking_new(limits->max_tracked_flows);
-    metering->assemblies = assembly_pool_new(limits->max_reassembly);
+    metering->hello_count = (limits->max_reassembly + 1) / 2;
+    metering->assemblies = assembly_pool_new(metering->hello_count);
+    metering->hellos = assembly_pool_new(metering->hello_count);
+    metering->hello_flows = calloc(metering->hello_count, sizeof(*metering->hello_flows));
     metering->interval = interval_new(sink, INTERVAL_CELLS, limits->max_devices);
     if (metering->flows && sink->flow)
         metering->notes = calloc(flowtable_capacity(metering->flows), sizeof(*metering->notes));
-    if (!metering->flows || !metering->tracking || !metering->assemblies || !metering->interval ||
-        (sink->flow && !metering->notes) || !keyedhash_draw(&metering->key)) {
+    if (!metering->flows || !metering->tracking || !metering->assemblies || !metering->hellos ||
+        !metering->hello_flows || !metering->interval || (sink->flow && !metering->notes) ||
+        !keyedhash_draw(&metering->key)) {
         metering_free(metering);
         return NULL;
     }
@@ -98,6 +106,8 @@ void metering_free(struct metering *metering)
     flowtable_free(metering->flows);
     tracking_free(metering->tracking);
     assembly_pool_free(metering->assemblies);
+    assembly_pool_free(metering->hellos);
+    free(metering->hello_flows);
     interval_free(metering->interval);
     free(metering);
 }
@@ -173,12 +183,10 @@ static void handle_record(void *opaque, uint8_t type, uint32_t size)
         count_exchange(context->metering, context->flow, &finished);
 }
 
-/* The connection, or our interest in it, ends: what is open is closed and the state given back. */
-static void drop_tracked(struct metering *metering, struct flow *flow)
+/* What has not come by now will not: hands over the records that wait for it. */
+static void give_up_holes(struct metering *metering, struct flow *flow, struct tracked *tracked)
 {
-    struct tracked *tracked = tracking_get(metering->tracking, flow->state);
     struct record_context context = {metering, flow, tracked, tracked->last_ns, false};
-    struct exchange_shape finished;
 
     for (int side = CLIENT; side <= SERVER; side++) {
         context.from_client = side == CLIENT;
@@ -186,6 +194,15 @@ static void drop_tracked(struct metering *metering, struct flow *flow)
             interval_coverage(metering->interval)->bytes_lost += records_finish(
                 &tracked->streams[side], metering->assemblies, handle_record, &context);
     }
+}
+
+/* The connection, or our interest in it, ends: what is open is closed and the state given back. */
+static void drop_tracked(struct metering *metering, struct flow *flow)
+{
+    struct tracked *tracked = tracking_get(metering->tracking, flow->state);
+    struct exchange_shape finished;
+
+    give_up_holes(metering, flow, tracked);
     if (exchange_close(&tracked->exchange, estimator_of(metering, flow), &finished))
         count_exchange(metering, flow, &finished);
     tracking_release(metering->tracking, flow->state);
@@ -230,11 +247,28 @@ static void report_flow(struct metering *metering, struct flow *flow)
     metering->notes[index] = NULL;
 }
 
+static void ignore(struct flow *flow)
+{
+    flow->stage = FLOW_IGNORED;
+    flow->state = FLOW_NO_STATE;
+}
+
+/* The flow's ClientHello will not be complete. */
+static void give_up_naming(struct metering *metering, struct flow *flow)
+{
+    const struct assembly *assembly = assembly_pool_get(metering->hellos, flow->state);
+
+    if (clienthello_starts(assembly->bytes, assembly_prefix(assembly)))
+        interval_coverage(metering->interval)->names_missing++;
+    assembly_pool_release(metering->hellos, flow->state);
+    ignore(flow);
+}
+
 /* Ends what the flow was doing. Its slot stays, to absorb what comes late. */
 static void finish_flow(struct metering *metering, struct flow *flow)
 {
     if (flow->stage == FLOW_NAMING)
-        assembly_pool_release(metering->assemblies, flow->state);
+        give_up_naming(metering, flow);
     if (flow->stage == FLOW_SERVICE && flow->state != FLOW_NO_STATE)
         drop_tracked(metering, flow);
     flow->state = FLOW_NO_STATE;
@@ -261,6 +295,11 @@ static void expire(struct metering *metering, uint32_t index)
     int64_t due = due_ns(metering, flow, tracked);
     struct exchange_shape finished;
 
+    /* Records that wait may show that the answer goes on. */
+    if (due <= tracked->deadline_ns && exchange_is_open(&tracked->exchange)) {
+        give_up_holes(metering, flow, tracked);
+        due = due_ns(metering, flow, tracked);
+    }
     if (due > tracked->deadline_ns) {
         tracking_postpone(metering->tracking, index, due);
         return;
@@ -440,12 +479,6 @@ static void set_client(struct flow *flow, unsigned side)
     flow->flags |= (uint8_t)(FLOW_CLIENT_KNOWN | (side ? FLOW_CLIENT_SECOND : 0));
 }
 
-static void ignore(struct flow *flow)
-{
-    flow->stage = FLOW_IGNORED;
-    flow->state = FLOW_NO_STATE;
-}
-
 /* Feeds one piece of a tracked flow's stream to its records. */
 static void feed(struct metering *metering, struct flow *flow, unsigned end, int64_t now_ns,
                  uint32_t sequence, const uint8_t *bytes, uint32_t captured, uint32_t length)
@@ -483,11 +516,14 @@ static void try_assembly(struct metering *metering, const struct segment *segmen
 {
     struct flow *flow = segment->flow;
     uint32_t index = flow->state;
-    struct assembly *assembly = assembly_pool_get(metering->assemblies, index);
+    struct assembly *assembly = assembly_pool_get(metering->hellos, index);
     struct clienthello hello;
 
     switch (clienthello_parse(assembly->bytes, assembly_prefix(assembly), &hello)) {
     case CLIENTHELLO_INCOMPLETE:
+        /* What the snap length cut off never comes. */
+        if (segment->packet->captured_length < segment->packet->payload_length)
+            give_up_naming(metering, flow);
         return;
     case CLIENTHELLO_COMPLETE:
         judge(metering, segment, &hello);
@@ -499,27 +535,40 @@ static void try_assembly(struct metering *metering, const struct segment *segmen
         flow->probes++;
         break;
     case CLIENTHELLO_MALFORMED:
-        ignore(flow);
-        break;
+        give_up_naming(metering, flow);
+        return;
     }
-    assembly_pool_release(metering->assemblies, index);
+    assembly_pool_release(metering->hellos, index);
 }
 
 static void continue_naming(struct metering *metering, const struct segment *segment)
 {
     const struct packet *packet = segment->packet;
     struct flow *flow = segment->flow;
-    uint32_t index = flow->state;
 
     if (segment->side != client_side(flow))
         return;
-    if (!assembly_add(assembly_pool_get(metering->assemblies, index), packet->sequence,
-                      packet->payload, packet->captured_length)) {
-        assembly_pool_release(metering->assemblies, index);
-        ignore(flow);
-        return;
+    if (assembly_add(assembly_pool_get(metering->hellos, flow->state), packet->sequence,
+                     packet->payload, packet->captured_length))
+        try_assembly(metering, segment);
+    else
+        give_up_naming(metering, flow);
+}
+
+/* An assembly for FLOW. When all are taken, those who hold them are given up in turn: a hello is
+ * complete within milliseconds, and only one that never will be waits for its turn. */
+static uint32_t take_hello(struct metering *metering, const struct flow *flow)
+{
+    uint32_t index = assembly_pool_take(metering->hellos);
+
+    if (index == ASSEMBLY_NONE) {
+        give_up_naming(metering,
+                       flowtable_at(metering->flows, metering->hello_flows[metering->next_victim]));
+        metering->next_victim = (metering->next_victim + 1) % metering->hello_count;
+        index = assembly_pool_take(metering->hellos);
     }
-    try_assembly(metering, segment);
+    metering->hello_flows[index] = (uint32_t)flowtable_index(metering->flows, flow);
+    return index;
 }
 
 /* A ClientHello begins at sequence number BASE, or would, had its first segment not been overtaken.
@@ -528,14 +577,9 @@ static void begin_naming(struct metering *metering, const struct segment *segmen
 {
     struct flow *flow = segment->flow;
 
-    flow->state = assembly_pool_take(metering->assemblies);
-    if (flow->state == ASSEMBLY_NONE) {
-        interval_coverage(metering->interval)->flows_untracked++;
-        ignore(flow);
-        return;
-    }
+    flow->state = take_hello(metering, flow);
     flow->stage = FLOW_NAMING;
-    assembly_start(assembly_pool_get(metering->assemblies, flow->state), base);
+    assembly_start(assembly_pool_get(metering->hellos, flow->state), base);
     continue_naming(metering, segment);
 }
 
@@ -633,7 +677,7 @@ static uint32_t progress(struct flow *flow, unsigned side, uint32_t sequence, ui
     if (ahead <= 0 && (uint32_t) - (int64_t)ahead <= MAX_SEQUENCE_JUMP)
         return 0;
     flow->next_sequence[side] = sequence + length;
-    return ahead > 0 && (uint32_t)ahead - length <= MAX_SEQUENCE_JUMP ? (uint32_t)ahead : length;
+    return ahead > 0 && ahead - (int64_t)length <= MAX_SEQUENCE_JUMP ? (uint32_t)ahead : length;
 }
 
 static bool is_opening(const struct packet *packet)

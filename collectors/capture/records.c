@@ -159,55 +159,62 @@ static uint32_t give_up_hole(struct record_stream *stream, struct assembly_pool 
     return lost;
 }
 
-/* A segment that came before its predecessor. Returns the bytes given up as lost. */
-static uint32_t take_early(struct record_stream *stream, struct assembly_pool *pool,
-                           uint32_t sequence, const uint8_t *bytes, uint32_t captured,
-                           uint32_t length, record_handler *handler, void *context)
+/* Keeps a segment that overtook its predecessor. Returns false when it cannot wait: no assembly is
+ * free, it lies too far ahead, or the snap length cut it, so that its missing end would look like a
+ * hole that may still fill. */
+static bool hold_early(struct record_stream *stream, struct assembly_pool *pool, uint32_t sequence,
+                       const uint8_t *bytes, uint32_t captured, uint32_t length)
+{
+    if (captured < length)
+        return false;
+    if (stream->waiting == ASSEMBLY_NONE) {
+        stream->waiting = assembly_pool_take(pool);
+        if (stream->waiting == ASSEMBLY_NONE)
+            return false;
+        assembly_start(assembly_pool_get(pool, stream->waiting), stream->expected);
+    }
+    return assembly_add(assembly_pool_get(pool, stream->waiting), sequence, bytes, length);
+}
+
+/* Gives up what is missing before SEQUENCE. Returns the bytes given up as lost. */
+static uint32_t step_over_hole(struct record_stream *stream, struct assembly_pool *pool,
+                               uint32_t sequence, record_handler *handler, void *context)
 {
     uint32_t lost = 0;
     uint32_t gap;
 
-    if (stream->waiting == ASSEMBLY_NONE) {
-        stream->waiting = assembly_pool_take(pool);
-        if (stream->waiting != ASSEMBLY_NONE)
-            assembly_start(assembly_pool_get(pool, stream->waiting), stream->expected);
-    }
-    /* A cut segment cannot wait: its missing end would look like a hole that may still fill. */
-    if (stream->waiting != ASSEMBLY_NONE) {
-        if (captured == length &&
-            assembly_add(assembly_pool_get(pool, stream->waiting), sequence, bytes, length))
-            return 0;
+    if (stream->waiting != ASSEMBLY_NONE)
         lost = give_up_hole(stream, pool, handler, context);
-    }
     gap = sequence - stream->expected;
-    if ((int32_t)gap > 0) {
-        skip_unseen(stream, gap);
-        stream->expected = sequence;
-        lost += gap;
-    }
-    return lost +
-           records_segment(stream, pool, sequence, bytes, captured, length, handler, context);
+    if ((int32_t)gap <= 0)
+        return lost;
+    skip_unseen(stream, gap);
+    stream->expected = sequence;
+    return lost + gap;
 }
 
 uint32_t records_segment(struct record_stream *stream, struct assembly_pool *pool,
                          uint32_t sequence, const uint8_t *bytes, uint32_t captured,
                          uint32_t length, record_handler *handler, void *context)
 {
-    int32_t ahead = (int32_t)(sequence - stream->expected);
-    uint32_t lost;
+    uint32_t lost = 0;
+    uint32_t known;
 
-    if (ahead > 0)
-        return take_early(stream, pool, sequence, bytes, captured, length, handler, context);
-    if (ahead < 0) { /* seen before, wholly or in part */
-        uint32_t known = (uint32_t)(-(int64_t)ahead);
-
-        if (known >= length)
+    if ((int32_t)(sequence - stream->expected) > 0) {
+        if (hold_early(stream, pool, sequence, bytes, captured, length))
             return 0;
-        bytes += known < captured ? known : captured;
-        captured -= known < captured ? known : captured;
-        length -= known;
+        lost = step_over_hole(stream, pool, sequence, handler, context);
     }
-    lost = take_in_order(stream, bytes, captured, length, handler, context);
+    known = stream->expected - sequence; /* bytes seen before */
+    if (known >= length)
+        return lost;
+    if (known >= captured) {
+        captured = 0;
+    } else {
+        bytes += known;
+        captured -= known;
+    }
+    lost += take_in_order(stream, bytes, captured, length - known, handler, context);
     drain_waiting(stream, pool, handler, context);
     return lost;
 }

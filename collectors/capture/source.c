@@ -202,14 +202,27 @@ int source_descriptor(const struct source *source)
     return source->is_file ? -1 : pcap_get_selectable_fd(source->pcap);
 }
 
+/* A damaged pcapng file may hold times that no 64 bits of nanoseconds do: they become the latest,
+ * or the earliest, that the older format could hold. */
+static int64_t time_of(const struct timeval *timestamp)
+{
+    int64_t seconds = timestamp->tv_sec;
+
+    if (seconds > UINT32_MAX)
+        seconds = UINT32_MAX;
+    if (seconds < INT32_MIN)
+        seconds = INT32_MIN;
+    return seconds * 1000000000LL + timestamp->tv_usec;
+}
+
 static void handle_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
     struct source *source = (struct source *)(void *)user;
-    int64_t time_ns = (int64_t)header->ts.tv_sec * 1000000000LL + header->ts.tv_usec;
     uint32_t length = header->len > header->caplen ? header->len : header->caplen;
 
     source->packets++;
-    source->handler(source->context, time_ns, source->link_type, bytes, header->caplen, length);
+    source->handler(source->context, time_of(&header->ts), source->link_type, bytes, header->caplen,
+                    length);
 }
 
 static enum source_status explain_failure(struct source *source)

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/clienthello.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/capture/frames.h"
+
+static struct bytes wire;
+static struct bytes body;
+static struct clienthello hello;
+
+static enum clienthello_result parse(const struct bytes *bytes)
+{
+    uint8_t *copy = exact_copy(bytes->at, bytes->length);
+    enum clienthello_result result = clienthello_parse(copy, bytes->length, &hello);
+
+    free(copy);
+    return result;
+}
+
+static void write_hello(const struct hello_parts *parts)
+{
+    wire.length = 0;
+    put_hello(&wire, parts);
+}
+
+/* A hello whose extensions are given byte by byte, after their length. */
+static void begin_body(void)
+{
+    body.length = 0;
+    put_hello_start(&body);
+    put_u16(&body, 0);
+}
+
+#define EXTENSIONS_AT (2 + 32 + 33 + 8 + 2)
+
+static enum clienthello_result parse_body(void)
+{
+    set_u16(&body, EXTENSIONS_AT, body.length - EXTENSIONS_AT - 2);
+    wire.length = 0;
+    put_client_hello(&wire, body.at, body.length, 0);
+    return parse(&wire);
+}
+
+static void everything_is_read(void **state)
+{
+    struct hello_parts parts = {.name = "api.example", .alpn = "h2", .ech = true, .padding = 1216};
+
+    (void)state;
+    for (int last = 0; last < 2; last++) {
+        parts.name_comes_last = last;
+        write_hello(&parts);
+        assert_true(clienthello_starts(wire.at, wire.length));
+        assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+        assert_string_equal(hello.name, "api.example");
+        assert_int_equal(hello.name_length, 11);
+        assert_string_equal(hello.alpn, "h2");
+        assert_true(hello.has_ech);
+    }
+}
+
+static void what_is_not_there_is_empty(void **state)
+{
+    struct hello_parts parts = {.name = NULL};
+
+    (void)state;
+    write_hello(&parts);
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "");
+    assert_int_equal(hello.name_length, 0);
+    assert_string_equal(hello.alpn, "");
+    assert_false(hello.has_ech);
+}
+
+static void records_of_any_size_make_the_same_hello(void **state)
+{
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 64, 300, 1000};
+    struct hello_parts parts = {.name = "claude.ai", .alpn = "h2", .padding = 700};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        parts.record_size = sizes[i];
+        write_hello(&parts);
+        assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+        assert_string_equal(hello.name, "claude.ai");
+    }
+}
+
+/* A name must never be read from a part of a hello: the part could lack the end of it. */
+static void a_part_is_never_taken_for_the_whole(void **state)
+{
+    static const size_t sizes[] = {0, 1, 3, 50};
+    struct hello_parts parts = {.name = "chatgpt.com", .alpn = "h2", .padding = 100, .ech = true};
+    struct bytes *part = calloc(1, sizeof(*part));
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        parts.record_size = sizes[i];
+        parts.name_comes_last = i & 1;
+        write_hello(&parts);
+        memcpy(part->at, wire.at, wire.length);
+        for (part->length = 0; part->length < wire.length; part->length++) {
+            assert_int_equal(parse(part), CLIENTHELLO_INCOMPLETE);
+            assert_string_equal(hello.name, "");
+        }
+    }
+    free(part);
+}
+
+static void what_follows_is_ignored(void **state)
+{
+    struct hello_parts parts = {.name = "chatgpt.com"};
+
+    (void)state;
+    write_hello(&parts);
+    put_record(&wire, 3000);
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "chatgpt.com");
+}
+
+/* Before TLS 1.2 a hello may end after the compression methods (RFC 5246, 7.4.1.2). */
+static void old_hellos_have_no_extensions(void **state)
+{
+    (void)state;
+    body.length = 0;
+    put_hello_start(&body);
+    wire.length = 0;
+    put_client_hello(&wire, body.at, body.length, 0);
+    set_u16(&wire, 1, 0x0300);
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "");
+}
+
+static void other_traffic_is_none(void **state)
+{
+    static const char *const others[] = {
+        "GET / HTTP/1.1\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "\x17\x03\x03\x01\x00\x01",             /* data */
+        "\x16\x03\x03\x01\x30\x02\x01\x30\x03", /* a ServerHello */
+        "\x16\x02\x03\x01\x30\x01\x01\x30\x03", /* version 2 */
+        "\x16\x03\x05\x01\x30\x01\x01\x30\x03", /* version 3.5 */
+        "\x16\x03\x01\x40\x01\x01\x01\x30\x03", /* longer than a record may be */
+        "\x80\x2e\x01\x03\x01\x01\x01\x30\x03"  /* SSL 2 */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        const uint8_t *bytes = (const uint8_t *)others[i];
+
+        assert_int_equal(clienthello_parse(bytes, 6, &hello), CLIENTHELLO_NONE);
+        assert_false(clienthello_starts(bytes, 6));
+    }
+    assert_int_equal(clienthello_parse((const uint8_t *)"\x16\x03\x03\x00\x00\x01", 6, &hello),
+                     CLIENTHELLO_NONE);
+    assert_int_equal(clienthello_parse((const uint8_t *)"G", 1, &hello), CLIENTHELLO_NONE);
+}
+
+static enum clienthello_result parse_name(const char *name, size_t length)
+{
+    begin_body();
+    put_name_extension(&body, name, length);
+    return parse_body();
+}
+
+static void names_may_be_of_255_bytes_but_no_more(void **state)
+{
+    char name[300];
+
+    (void)state;
+    memset(name, 'a', sizeof(name));
+    assert_int_equal(parse_name(name, 255), CLIENTHELLO_COMPLETE);
+    assert_int_equal(hello.name_length, 255);
+    assert_int_equal(strlen(hello.name), 255);
+    for (size_t length = 256; length < sizeof(name); length++) {
+        assert_int_equal(parse_name(name, length), CLIENTHELLO_COMPLETE);
+        assert_int_equal(hello.name_length, 0);
+    }
+    assert_int_equal(parse_name(name, 0), CLIENTHELLO_COMPLETE);
+    assert_int_equal(hello.name_length, 0);
+}
+
+static void a_name_with_nul_is_no_name(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_name("chatgpt.com\0.evil.example", 25), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "");
+    assert_int_equal(hello.name_length, 0);
+}
+
+/* RFC 8446, 4.2, forbids a second extension of the same type; RFC 6066, 3, a second name. Whoever
+ * sends them is read by the first, even when that is no name. */
+static void of_two_names_the_first_counts(void **state)
+{
+    (void)state;
+    begin_body();
+    put_name_extension(&body, "first.example", 13);
+    put_name_extension(&body, "second.example", 14);
+    assert_int_equal(parse_body(), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "first.example");
+    begin_body();
+    put_name_extension(&body, "a\0b", 3);
+    put_name_extension(&body, "second.example", 14);
+    assert_int_equal(parse_body(), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "");
+}
+
+static void names_of_other_types_are_passed_over(void **state)
+{
+    (void)state;
+    begin_body();
+    put_u16(&body, 0);
+    put_u16(&body, 2 + 3 + 2 + 3 + 4);
+    put_u16(&body, 3 + 2 + 3 + 4);
+    put_u8(&body, 7);
+    put_u16(&body, 2);
+    put_bytes(&body, "xy", 2);
+    put_u8(&body, 0);
+    put_u16(&body, 4);
+    put_bytes(&body, "a.eu", 4);
+    assert_int_equal(parse_body(), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "a.eu");
+}
+
+static void long_or_empty_protocols_are_passed_over(void **state)
+{
+    struct hello_parts parts = {.name = "a.eu", .alpn = "a-protocol-of-18-b"};
+
+    (void)state;
+    write_hello(&parts);
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.alpn, "");
+    parts.alpn = "fifteen-letters";
+    write_hello(&parts);
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.alpn, "fifteen-letters");
+}
+
+/* The place of the name's lengths when begin_body() and one name extension were written. */
+#define EXTENSION_LENGTH_AT (EXTENSIONS_AT + 2 + 2)
+
+static enum clienthello_result parse_with_lie(size_t place, size_t value)
+{
+    begin_body();
+    put_name_extension(&body, "a.example", 9);
+    set_u16(&body, EXTENSIONS_AT, body.length - EXTENSIONS_AT - 2);
+    set_u16(&body, place, value);
+    wire.length = 0;
+    put_client_hello(&wire, body.at, body.length, 0);
+    return parse(&wire);
+}
+
+static void lengths_that_lie_give_no_name(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_with_lie(EXTENSIONS_AT, 19), CLIENTHELLO_MALFORMED);
+    assert_int_equal(parse_with_lie(EXTENSIONS_AT, 17), CLIENTHELLO_MALFORMED);
+    assert_int_equal(parse_with_lie(EXTENSION_LENGTH_AT, 15), CLIENTHELLO_MALFORMED);
+    assert_int_equal(parse_with_lie(EXTENSION_LENGTH_AT, 0xffff), CLIENTHELLO_MALFORMED);
+    assert_int_equal(parse_with_lie(EXTENSION_LENGTH_AT + 2, 13), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, ""); /* the list is longer than its extension */
+    assert_int_equal(parse_with_lie(EXTENSION_LENGTH_AT + 5, 10), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, ""); /* the name is longer than its list */
+    assert_int_equal(parse_with_lie(2 + 32, 0xffff), CLIENTHELLO_MALFORMED);      /* session id */
+    assert_int_equal(parse_with_lie(2 + 32 + 33, 0xffff), CLIENTHELLO_MALFORMED); /* suites */
+}
+
+static void messages_that_contradict_themselves_are_malformed(void **state)
+{
+    struct hello_parts parts = {.name = "a.example", .padding = 200, .record_size = 100};
+
+    (void)state;
+    write_hello(&parts);
+    wire.at[105] = 23; /* data within the hello */
+    assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
+    write_hello(&parts);
+    set_u16(&wire, 108, 0); /* an empty record */
+    assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
+    write_hello(&parts);
+    wire.at[6] = 1; /* 64 kB */
+    assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
+    wire.length = 0;
+    put_client_hello(&wire, body.at, 0, 0);
+    assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
+}
+
+static void the_largest_hello_fits(void **state)
+{
+    struct hello_parts parts = {.name = "a.example", .name_comes_last = true};
+    size_t rest;
+
+    (void)state;
+    write_hello(&parts);
+    rest = wire.length - 5;
+    parts.padding = CLIENTHELLO_MAX - rest - 4;
+    write_hello(&parts);
+    assert_int_equal(wire.length, CLIENTHELLO_MAX + 5);
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "a.example");
+    parts.padding++;
+    parts.record_size = 16000;
+    write_hello(&parts);
+    assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
+}
+
+static void damaged_hellos_never_lead_outside(void **state)
+{
+    struct hello_parts parts = {.name = "a.example", .alpn = "h2", .ech = true, .padding = 30};
+    uint64_t seed = 2;
+
+    (void)state;
+    for (int round = 0; round < 60000; round++) {
+        parts.record_size = random_below(&seed, 4) ? 0 : 1 + random_below(&seed, 200);
+        write_hello(&parts);
+        for (uint32_t i = random_below(&seed, 5); i > 0; i--)
+            wire.at[random_below(&seed, (uint32_t)wire.length)] = (uint8_t)random_next(&seed);
+        wire.length =
+            random_below(&seed, 3) ? wire.length : random_below(&seed, (uint32_t)wire.length);
+        if (parse(&wire) != CLIENTHELLO_COMPLETE)
+            continue;
+        assert_int_equal(strlen(hello.name), hello.name_length);
+        assert_true(strlen(hello.alpn) < sizeof(hello.alpn));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_is_read),
+        cmocka_unit_test(what_is_not_there_is_empty),
+        cmocka_unit_test(records_of_any_size_make_the_same_hello),
+        cmocka_unit_test(a_part_is_never_taken_for_the_whole),
+        cmocka_unit_test(what_follows_is_ignored),
+        cmocka_unit_test(old_hellos_have_no_extensions),
+        cmocka_unit_test(other_traffic_is_none),
+        cmocka_unit_test(names_may_be_of_255_bytes_but_no_more),
+        cmocka_unit_test(a_name_with_nul_is_no_name),
+        cmocka_unit_test(of_two_names_the_first_counts),
+        cmocka_unit_test(names_of_other_types_are_passed_over),
+        cmocka_unit_test(long_or_empty_protocols_are_passed_over),
+        cmocka_unit_test(lengths_that_lie_give_no_name),
+        cmocka_unit_test(messages_that_contradict_themselves_are_malformed),
+        cmocka_unit_test(the_largest_hello_fits),
+        cmocka_unit_test(damaged_hellos_never_lead_outside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/estimator.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/capture/frames.h"
+#include "tests/capture/near.h"
+#include "tests/capture/traffic.h"
+
+static const struct estimator simple = {
+    .grade = GRADE_B,
+    .count_error = 0.1,
+    .overhead_new_bytes = {1000, 2000, 3000},
+    .overhead_reused_bytes = {100, 200, 400},
+    .bytes_per_token = {100, 200, 400},
+    .tokens_per_record = {0.5, 2, 3},
+    .tokens_per_second = {10, 20, 40},
+    .whole_overhead_bytes = {500, 1000, 2000},
+    .whole_bytes_per_token = {2, 4, 5},
+    .input_prior_tokens = {20, 100, 300},
+    .input_bytes_per_token = {2, 4, 10},
+    .input_overhead_bytes = {200, 600, 1500},
+};
+
+static const struct exchange_shape answer = {
+    .request_bytes = 2600,
+    .answer_bytes = 12000,
+    .answer_records = 30,
+    .answer_ns = 2500000000,
+    .excess_bytes = {6000, 9000, 12000},
+    .first_on_connection = true,
+};
+
+static struct triple tokens_out(int method, const struct exchange_shape *shape)
+{
+    struct estimator estimator = simple;
+
+    estimator.method = method;
+    return estimator_apply(&estimator, shape).tokens_out;
+}
+
+static void each_method_has_its_formula(void **state)
+{
+    struct exchange_shape later = answer;
+
+    (void)state;
+    later.first_on_connection = false;
+    assert_triple(tokens_out(METHOD_NONE, &answer), 0, 0, 0);
+    assert_triple(tokens_out(METHOD_M1, &answer), 9000.0 / 400, 50, 110);
+    assert_triple(tokens_out(METHOD_M1, &later), 29, 59, 119);
+    assert_triple(tokens_out(METHOD_M2, &answer), 7.5, 35, 110);
+    assert_triple(tokens_out(METHOD_M2, &later), 14, 44, 119);
+    assert_triple(tokens_out(METHOD_M3, &answer), 15, 60, 90);
+    assert_triple(tokens_out(METHOD_M4, &answer), 30, 60, 120);
+    assert_triple(tokens_out(METHOD_M5, &answer), 25, 50, 100);
+}
+
+/* An answer of few records was not streamed, or holds hardly a token: both readings stay inside. */
+static void few_records_are_read_both_ways(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.whole_records_max = 6;
+    estimator.method = METHOD_M1;
+    shape.answer_records = 7;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    shape.answer_records = 6;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
+    shape.answer_bytes = 2000;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 0, 250, 750);
+    estimator.method = METHOD_M2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 0, 250, 750);
+    estimator.method = METHOD_M4;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 5, 10, 20);
+}
+
+static void a_request_is_one_give_or_take(void **state)
+{
+    struct estimator estimator = simple;
+
+    (void)state;
+    assert_triple(estimator_apply(&estimator, &answer).requests, 0.9, 1, 1.1);
+    estimator.count_error = 0;
+    assert_triple(estimator_apply(&estimator, &answer).requests, 1, 1, 1);
+    estimator.count_error = 1;
+    assert_triple(estimator_apply(&estimator, &answer).requests, 0, 1, 2);
+}
+
+static void input_is_a_prior_or_the_body(void **state)
+{
+    struct estimator estimator = simple;
+
+    (void)state;
+    estimator.method = METHOD_M4;
+    assert_triple(estimator_apply(&estimator, &answer).tokens_in, 20, 100, 300);
+    estimator.input_method = INPUT_BODY;
+    assert_triple(estimator_apply(&estimator, &answer).tokens_in, 110, 500, 1200);
+    estimator.method = METHOD_NONE;
+    assert_triple(estimator_apply(&estimator, &answer).tokens_in, 0, 0, 0);
+}
+
+static void what_is_smaller_than_its_overhead_is_nothing(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = {.request_bytes = 300, .answer_bytes = 1500, .answer_records = 1};
+
+    (void)state;
+    shape.first_on_connection = true;
+    estimator.input_method = INPUT_BODY;
+    estimator.method = METHOD_M1;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 0, 0, 5);
+    assert_triple(estimator_apply(&estimator, &shape).tokens_in, 0, 0, 50);
+}
+
+static void assert_sane(struct triple value)
+{
+    assert_true(isfinite(value.low) && isfinite(value.central) && isfinite(value.high));
+    assert_true(value.low >= 0 && value.low <= value.central && value.central <= value.high);
+}
+
+static struct triple random_triple(uint64_t *seed, double smallest, double largest)
+{
+    double low = smallest + (double)random_below(seed, 1000) / 1000 * (largest - smallest);
+    double central = low + (double)random_below(seed, 1000) / 1000 * (largest - low);
+
+    return (struct triple){low, central,
+                           central + (double)random_below(seed, 2) * (largest - central)};
+}
+
+static struct estimator random_estimator(uint64_t *seed)
+{
+    return (struct estimator){
+        .method = (int)random_below(seed, 6),
+        .input_method = (int)random_below(seed, 2),
+        .count_error = (double)random_below(seed, 101) / 100,
+        .overhead_new_bytes = random_triple(seed, 0, 1e6),
+        .overhead_reused_bytes = random_triple(seed, 0, 1e4),
+        .bytes_per_token = random_triple(seed, 0.1, 1e5),
+        .tokens_per_record = random_triple(seed, 0.001, 1e4),
+        .tokens_per_second = random_triple(seed, 0.001, 1e5),
+        .whole_records_max = random_below(seed, 10),
+        .whole_overhead_bytes = random_triple(seed, 0, 1e6),
+        .whole_bytes_per_token = random_triple(seed, 0.1, 1e5),
+        .input_prior_tokens = random_triple(seed, 0, 1e6),
+        .input_bytes_per_token = random_triple(seed, 0.1, 1e5),
+        .input_overhead_bytes = random_triple(seed, 0, 1e6),
+    };
+}
+
+/* Parameters within the ranges that services.conf may state; any shape. */
+static void estimates_are_ordered_and_finite(void **state)
+{
+    uint64_t seed = 10;
+
+    (void)state;
+    for (int round = 0; round < 100000; round++) {
+        struct estimator estimator = random_estimator(&seed);
+        uint64_t bytes = random_next(&seed) >> random_below(&seed, 64);
+        struct exchange_shape shape = {
+            .request_bytes = random_next(&seed) >> random_below(&seed, 64),
+            .answer_bytes = bytes,
+            .answer_records = (uint32_t)random_next(&seed) >> random_below(&seed, 32),
+            .answer_ns = random_next(&seed) >> random_below(&seed, 64),
+            .excess_bytes = random_triple(&seed, 0, (double)bytes),
+            .first_on_connection = random_below(&seed, 2),
+        };
+        struct exchange_estimate estimate = estimator_apply(&estimator, &shape);
+
+        assert_sane(estimate.requests);
+        assert_sane(estimate.tokens_in);
+        assert_sane(estimate.tokens_out);
+    }
+}
+
+#define STREAMS 90
+
+struct recorded {
+    int id;
+    uint64_t bytes;
+    uint32_t records;
+    int64_t first_ns;
+    int64_t last_ns;
+    double tokens;
+};
+
+/* Sums each stream after the handshake's flight, which is its first packet. One packet is taken for
+ * one record (method page, 1; the recordings have no finer grain). */
+static size_t read_streams(struct recorded *streams)
+{
+    FILE *file = open_traffic("openai_api_gpt4o_packets.csv");
+    char line[256];
+    size_t count = 0;
+
+    while (fgets(line, sizeof(line), file)) {
+        char *at = line;
+        int id = (int)next_number(&at);
+        bool handshake = next_number(&at) < 1;
+        double time = next_number(&at);
+        double bytes = next_number(&at);
+
+        if (handshake) {
+            assert_true(count < STREAMS);
+            streams[count++] = (struct recorded){.id = id, .tokens = next_number(&at)};
+            continue;
+        }
+        if (streams[count - 1].records++ == 0)
+            streams[count - 1].first_ns = (int64_t)(time * 1e9);
+        streams[count - 1].last_ns = (int64_t)(time * 1e9);
+        streams[count - 1].bytes += (uint64_t)bytes - 5;
+    }
+    fclose(file);
+    return count;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+static void recorded_answers_of_gpt_4o_are_estimated_well(void **state)
+{
+    struct recorded streams[STREAMS];
+    size_t count = read_streams(streams);
+    struct estimator estimator = shipped_estimator("openai-api");
+    double errors[STREAMS];
+    double estimated = 0;
+    double real = 0;
+    unsigned inside = 0;
+
+    (void)state;
+    assert_int_equal(count, STREAMS);
+    for (size_t i = 0; i < count; i++) {
+        struct exchange_shape shape = {
+            .answer_bytes = streams[i].bytes,
+            .answer_records = streams[i].records,
+            .answer_ns = (uint64_t)(streams[i].last_ns - streams[i].first_ns),
+            .first_on_connection = true,
+        };
+        struct triple tokens = estimator_apply(&estimator, &shape).tokens_out;
+
+        errors[i] = fabs(tokens.central - streams[i].tokens) / streams[i].tokens;
+        inside += tokens.low <= streams[i].tokens && streams[i].tokens <= tokens.high;
+        estimated += tokens.central;
+        real += streams[i].tokens;
+    }
+    qsort(errors, count, sizeof(errors[0]), compare_doubles);
+    print_message(
+        "gpt-4o, 90 answers: median error %.2f %%, largest %.1f %%, bias of the sum %+.2f "
+        "%%, %u inside their band\n",
+        100 * errors[count / 2], 100 * errors[count - 1], 100 * (estimated / real - 1), inside);
+    assert_true(fabs(estimated / real - 1) < 0.06);
+    assert_true(errors[count / 2] < 0.05);
+    assert_true(inside >= 85);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_method_has_its_formula),
+        cmocka_unit_test(few_records_are_read_both_ways),
+        cmocka_unit_test(a_request_is_one_give_or_take),
+        cmocka_unit_test(input_is_a_prior_or_the_body),
+        cmocka_unit_test(what_is_smaller_than_its_overhead_is_nothing),
+        cmocka_unit_test(estimates_are_ordered_and_finite),
+        cmocka_unit_test(recorded_answers_of_gpt_4o_are_estimated_well),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/capture/frames.h"
+#include "tests/daemon/scratch.h"
+
+static struct bytes file;
+static char path[PATH_MAX];
+static char error[256];
+
+static struct {
+    int64_t time_ns;
+    int link_type;
+    uint32_t captured;
+    uint32_t length;
+    uint8_t first;
+} seen[64];
+static size_t seen_count;
+
+static void see(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
+                uint32_t captured, uint32_t length)
+{
+    assert_ptr_equal(context, &seen_count);
+    assert_true(seen_count < 64);
+    seen[seen_count].time_ns = time_ns;
+    seen[seen_count].link_type = link_type;
+    seen[seen_count].captured = captured;
+    seen[seen_count].length = length;
+    seen[seen_count++].first = captured ? bytes[0] : 0;
+}
+
+/* Numbers in files are in the order of the machine that wrote them. */
+static void put_le32(uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        put_u8(&file, value >> 8 * i & 0xff);
+}
+
+static void begin_pcap(uint32_t magic, uint32_t link_type)
+{
+    file.length = 0;
+    put_le32(magic);
+    put_le32(4U << 16 | 2);
+    put_le32(0);
+    put_le32(0);
+    put_le32(65535);
+    put_le32(link_type);
+}
+
+static void put_packet(uint32_t seconds, uint32_t fraction, uint32_t captured, uint32_t length,
+                       uint8_t fill)
+{
+    put_le32(seconds);
+    put_le32(fraction);
+    put_le32(captured);
+    put_le32(length);
+    put_fill(&file, fill, captured);
+}
+
+static void write_file(void)
+{
+    FILE *stream;
+
+    scratch_path(path, "capture");
+    stream = fopen(path, "we");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(file.at, 1, file.length, stream), file.length);
+    assert_int_equal(fclose(stream), 0);
+}
+
+static struct source *open_written(void)
+{
+    struct source *source;
+
+    write_file();
+    seen_count = 0;
+    source = source_open_file(path, error, sizeof(error));
+    if (!source)
+        fail_msg("%s", error);
+    return source;
+}
+
+static enum source_status read_all(struct source *source)
+{
+    enum source_status status;
+
+    do
+        status = source_read(source, 2, see, &seen_count);
+    while (status == SOURCE_OK);
+    return status;
+}
+
+static void assert_refused(const char *name, const char *fragment)
+{
+    assert_null(source_open_file(name, error, sizeof(error)));
+    if (!strstr(error, fragment) || !strstr(error, name))
+        fail_msg("\"%s\" says nothing about \"%s\"", error, fragment);
+}
+
+#define MICROSECONDS 0xa1b2c3d4
+#define NANOSECONDS  0xa1b23c4d
+
+static void times_are_read_in_either_precision(void **state)
+{
+    (void)state;
+    for (int nano = 0; nano < 2; nano++) {
+        struct source *source;
+
+        begin_pcap(nano ? NANOSECONDS : MICROSECONDS, 1);
+        put_packet(1795435200, 123456, 60, 60, 0xab);
+        put_packet(1795435201, 999999, 20, 1500, 0xcd);
+        put_packet(1795435201, 0, 0, 60, 0);
+        source = open_written();
+        assert_int_equal(source_descriptor(source), -1);
+        assert_int_equal(read_all(source), SOURCE_END);
+        assert_int_equal(seen_count, 3);
+        assert_int_equal(source_packets(source), 3);
+        assert_int_equal(seen[0].time_ns, 1795435200000000000 + 123456 * (nano ? 1 : 1000));
+        assert_int_equal(seen[1].time_ns, 1795435201000000000 + 999999 * (nano ? 1 : 1000));
+        assert_int_equal(seen[0].first, 0xab);
+        assert_int_equal(seen[1].captured, 20);
+        assert_int_equal(seen[1].length, 1500);
+        assert_int_equal(source_take_dropped(source), 0);
+        source_close(source);
+    }
+}
+
+static void the_link_type_is_told(void **state)
+{
+    static const uint32_t in_file[] = {1, 101, 0, 113, 276, 228, 229};
+    static const int expected[] = {DLT_EN10MB,     DLT_RAW,  DLT_NULL, DLT_LINUX_SLL,
+                                   DLT_LINUX_SLL2, DLT_IPV4, DLT_IPV6};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct source *source;
+
+        begin_pcap(MICROSECONDS, in_file[i]);
+        put_packet(1, 1, 60, 60, 0xab);
+        source = open_written();
+        assert_int_equal(read_all(source), SOURCE_END);
+        assert_int_equal(seen[0].link_type, expected[i]);
+        source_close(source);
+    }
+    begin_pcap(MICROSECONDS, 105);
+    write_file();
+    assert_refused(path, "link type IEEE802_11 (105) is not supported");
+}
+
+/* A length on the wire below the captured one is a lie that some writers tell. */
+static void the_wire_carried_at_least_what_was_captured(void **state)
+{
+    struct source *source;
+
+    (void)state;
+    begin_pcap(MICROSECONDS, 1);
+    put_packet(1, 1, 60, 10, 0xab);
+    source = open_written();
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(seen[0].length, 60);
+    source_close(source);
+}
+
+/* pcapng: blocks of type, length, body, length (draft-ietf-opsawg-pcapng). */
+static void put_block(uint32_t type, const uint32_t *words, size_t count, const void *data,
+                      size_t size)
+{
+    size_t padded = (size + 3) / 4 * 4;
+    uint32_t length = (uint32_t)(12 + 4 * count + padded);
+
+    put_le32(type);
+    put_le32(length);
+    for (size_t i = 0; i < count; i++)
+        put_le32(words[i]);
+    put_bytes(&file, data, size);
+    put_fill(&file, 0, padded - size);
+    put_le32(length);
+}
+
+/* A section with one Ethernet interface whose clock ticks 10^-RESOLUTION s. */
+static void begin_pcapng(uint8_t resolution)
+{
+    const uint32_t section[] = {0x1a2b3c4d, 1, 0xffffffff, 0xffffffff};
+    const uint32_t interface[] = {1, 65535, 1U << 16 | 9, resolution, 0};
+
+    file.length = 0;
+    put_block(0x0a0d0d0a, section, 4, NULL, 0);
+    put_block(1, interface, 5, NULL, 0);
+}
+
+static void put_enhanced_packet(uint64_t ticks, const void *data, uint32_t captured,
+                                uint32_t length)
+{
+    const uint32_t words[] = {0, (uint32_t)(ticks >> 32), (uint32_t)ticks, captured, length};
+
+    put_block(6, words, 5, data, captured);
+}
+
+static void the_next_generation_is_read(void **state)
+{
+    struct source *source;
+
+    (void)state;
+    begin_pcapng(9);
+    put_enhanced_packet(1795435200123456789, "abcdef", 6, 1500);
+    put_enhanced_packet(1795435200123456790, "bcdef", 5, 5);
+    source = open_written();
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(seen_count, 2);
+    assert_int_equal(seen[0].time_ns, 1795435200123456789);
+    assert_int_equal(seen[0].captured, 6);
+    assert_int_equal(seen[0].length, 1500);
+    assert_int_equal(seen[1].first, 'b');
+    source_close(source);
+}
+
+/* 64 bits of microseconds reach further than 64 bits of nanoseconds do. */
+static void times_that_cannot_be_are_bounded(void **state)
+{
+    static const uint64_t ticks[] = {UINT64_MAX, 1ULL << 63, 1ULL << 62, 0};
+    struct source *source;
+
+    (void)state;
+    begin_pcapng(6);
+    for (size_t i = 0; i < 4; i++)
+        put_enhanced_packet(ticks[i], "abcdef", 6, 6);
+    source = open_written();
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(seen_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(seen[i].time_ns >= -(1LL << 62));
+        assert_true(seen[i].time_ns <= 1LL << 62);
+    }
+    assert_int_equal(seen[3].time_ns, 0);
+    source_close(source);
+}
+
+/* Cut at every byte: whole packets are read, and the rest is said. */
+static void a_truncated_file_is_read_as_far_as_it_goes(void **state)
+{
+    size_t whole;
+
+    (void)state;
+    begin_pcap(MICROSECONDS, 1);
+    put_packet(1, 1, 60, 60, 0xab);
+    put_packet(2, 2, 60, 60, 0xcd);
+    whole = file.length;
+    for (file.length = 24; file.length <= whole; file.length++) {
+        size_t packets = (file.length - 24) / 76;
+        bool clean = (file.length - 24) % 76 == 0;
+        struct source *source = open_written();
+
+        assert_int_equal(read_all(source), clean ? SOURCE_END : SOURCE_BROKEN);
+        assert_int_equal(seen_count, packets);
+        assert_int_equal(source_packets(source), packets);
+        if (!clean)
+            assert_non_null(strstr(source_error(source), "damaged after packet"));
+        source_close(source);
+    }
+}
+
+static void a_corrupt_file_is_read_as_far_as_it_goes(void **state)
+{
+    struct source *source;
+
+    (void)state;
+    begin_pcap(MICROSECONDS, 1);
+    put_packet(1, 1, 60, 60, 0xab);
+    put_le32(2);
+    put_le32(2);
+    put_le32(0x7fffffff);
+    put_le32(0x7fffffff);
+    put_fill(&file, 0, 1000);
+    source = open_written();
+    assert_int_equal(read_all(source), SOURCE_BROKEN);
+    assert_int_equal(seen_count, 1);
+    assert_non_null(strstr(source_error(source), "damaged after packet 1"));
+    source_close(source);
+}
+
+static void what_is_no_capture_is_refused(void **state)
+{
+    (void)state;
+    scratch_path(path, "missing");
+    assert_refused(path, "No such file");
+    assert_refused(scratch_directory, "Is a directory");
+    scratch_write("empty", "");
+    scratch_path(path, "empty");
+    assert_refused(path, "the file is empty");
+    scratch_write("text", "this is not a capture, and long enough to be looked at");
+    scratch_path(path, "text");
+    assert_refused(path, "not a capture that can be read");
+    begin_pcap(MICROSECONDS, 1);
+    for (file.length = 1; file.length < 24; file.length++) {
+        write_file();
+        assert_refused(path, "not a capture that can be read");
+    }
+}
+
+static void a_header_alone_is_a_capture_of_nothing(void **state)
+{
+    struct source *source;
+
+    (void)state;
+    begin_pcap(MICROSECONDS, 1);
+    source = open_written();
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(source_packets(source), 0);
+    source_close(source);
+    source_close(NULL);
+}
+
+static void an_interface_that_is_not_there_is_said(void **state)
+{
+    struct interface_config interface = {
+        .name = "iagmeter-none", .snap_length = 2048, .buffer_mib = 1};
+
+    (void)state;
+    assert_null(source_open_interface(&interface, error, sizeof(error)));
+    assert_non_null(strstr(error, "iagmeter-none"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_are_read_in_either_precision),
+        cmocka_unit_test(the_link_type_is_told),
+        cmocka_unit_test(the_wire_carried_at_least_what_was_captured),
+        cmocka_unit_test(the_next_generation_is_read),
+        cmocka_unit_test(times_that_cannot_be_are_bounded),
+        cmocka_unit_test(a_truncated_file_is_read_as_far_as_it_goes),
+        cmocka_unit_test(a_corrupt_file_is_read_as_far_as_it_goes),
+        cmocka_unit_test(what_is_no_capture_is_refused),
+        cmocka_unit_test(a_header_alone_is_a_capture_of_nothing),
+        cmocka_unit_test(an_interface_that_is_not_there_is_said),
+    };
+
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}

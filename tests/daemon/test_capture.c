@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/capture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/log.h"
+#include "daemon/message.h"
+#include "daemon/rules.h"
+#include "tests/daemon/overhear.h"
+#include "tests/daemon/shipped.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* The capture process runs in a child, as it does in the daemon; the test is both the start-up
+ * process and the meter. */
+
+static struct config *config;
+static pid_t child;
+static int control, data;
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0)
+        return -1;
+    log_open("test");
+    config = shipped_config(SHIPPED_FACTORS, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    config_free(config);
+    return scratch_teardown(state);
+}
+
+static void start(const char *file, const struct interface_config *interface, bool again)
+{
+    int control_pair[2];
+    int data_pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control_pair), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, data_pair), 0);
+    child = fork();
+    if (child == 0) {
+        struct capture_setup capture = {.config = config,
+                                        .interface = interface,
+                                        .file = file,
+                                        .again = again,
+                                        .control = control_pair[1],
+                                        .data = data_pair[1]};
+
+        signal(SIGSEGV, SIG_DFL); /* cmocka's handler is for tests */
+        close(control_pair[0]);
+        close(data_pair[0]);
+        _exit(capture_run(&capture));
+    }
+    close(control_pair[1]);
+    close(data_pair[1]);
+    control = control_pair[0];
+    data = data_pair[0];
+}
+
+static int end(void)
+{
+    int status;
+
+    if (control >= 0)
+        close(control);
+    if (data >= 0)
+        close(data);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status))
+        fail_msg("ended by signal %d", WTERMSIG(status));
+    return WEXITSTATUS(status);
+}
+
+static enum message_status await_control(struct message *message)
+{
+    return message_receive(control, SENDER_CAPTURE, true, message, NULL);
+}
+
+static void await_ready(void)
+{
+    struct message message;
+
+    assert_int_equal(await_control(&message), MESSAGE_RECEIVED);
+    assert_int_equal(message.type, MESSAGE_READY);
+}
+
+struct sums {
+    struct activity activity;
+    struct coverage coverage;
+    unsigned devices;
+    unsigned intervals;
+    uint32_t last_type;
+};
+
+/* Everything that comes until the capture process closes its end. */
+static struct sums receive_all(void)
+{
+    struct sums sums = {0};
+    struct message message;
+    enum message_status status;
+
+    while ((status = message_receive(data, SENDER_CAPTURE, true, &message, NULL)) ==
+           MESSAGE_RECEIVED) {
+        const struct activity *activity = &message.body.activity;
+
+        sums.last_type = message.type;
+        if (message.type == MESSAGE_ACTIVITY) {
+            sums.activity.flows += activity->flows;
+            sums.activity.bytes_up += activity->bytes_up;
+            sums.activity.bytes_down += activity->bytes_down;
+            sums.activity.requests = triple_add(sums.activity.requests, activity->requests);
+        } else if (message.type == MESSAGE_DEVICES) {
+            sums.devices++;
+        } else {
+            assert_int_equal(message.type, MESSAGE_CLOSED);
+            assert_int_equal(message.interval_start % 60, 0);
+            sums.coverage.packets += message.body.coverage.packets;
+            sums.coverage.covered_ns += message.body.coverage.covered_ns;
+            sums.intervals++;
+        }
+    }
+    assert_int_equal(status, MESSAGE_PEER_GONE);
+    return sums;
+}
+
+static void a_file_becomes_sums_and_nothing_else(void **state)
+{
+    struct sums sums;
+
+    (void)state;
+    start(DEMO_CAPTURE, NULL, false);
+    await_ready();
+    sums = receive_all();
+    assert_int_equal(sums.last_type, MESSAGE_CLOSED);
+    assert_int_equal(sums.activity.flows, (unsigned)demo_truth(2));
+    assert_int_equal(sums.activity.requests.central, (unsigned)demo_truth(3));
+    assert_int_equal(sums.activity.bytes_up, (unsigned)demo_truth(6));
+    assert_int_equal(sums.activity.bytes_down, (unsigned)demo_truth(7));
+    assert_true(sums.devices >= 13);
+    assert_true(sums.coverage.packets > 9000);
+    assert_true(sums.coverage.covered_ns > UINT64_C(20000000000));
+    assert_int_equal(end(), EXIT_SUCCESS);
+}
+
+/* Bytes could hide in what a message does not use. */
+static void no_byte_of_a_packet_hides_in_a_message(void **state)
+{
+    struct message message, copy;
+
+    (void)state;
+    start(DEMO_CAPTURE, NULL, false);
+    await_ready();
+    while (message_receive(data, SENDER_CAPTURE, true, &message, NULL) == MESSAGE_RECEIVED) {
+        message_start(&copy, (enum message_type)message.type);
+        copy.interval_start = message.interval_start;
+        if (message.type == MESSAGE_ACTIVITY) {
+            copy.body.activity.direction_id = message.body.activity.direction_id;
+            copy.body.activity.service_id = message.body.activity.service_id;
+            copy.body.activity.grade = message.body.activity.grade;
+            copy.body.activity.flows = message.body.activity.flows;
+            copy.body.activity.bytes_up = message.body.activity.bytes_up;
+            copy.body.activity.bytes_down = message.body.activity.bytes_down;
+            copy.body.activity.bytes_other = message.body.activity.bytes_other;
+            copy.body.activity.requests = message.body.activity.requests;
+            copy.body.activity.tokens_in = message.body.activity.tokens_in;
+            copy.body.activity.tokens_out = message.body.activity.tokens_out;
+        } else if (message.type == MESSAGE_DEVICES) {
+            copy.body.devices = message.body.devices;
+        } else {
+            copy.body.coverage = message.body.coverage;
+        }
+        assert_memory_equal(&message, &copy, sizeof(message));
+    }
+    assert_int_equal(end(), EXIT_SUCCESS);
+}
+
+static void it_stops_when_asked_and_hands_over_what_it_has(void **state)
+{
+    struct message stop;
+    struct sums sums;
+
+    (void)state;
+    start(DEMO_CAPTURE, NULL, false);
+    message_start(&stop, MESSAGE_STOP);
+    assert_true(message_send(control, &stop)); /* before it looks for the first time */
+    await_ready();
+    sums = receive_all();
+    assert_int_equal(sums.intervals, 1);
+    assert_true(sums.coverage.packets > 0 && sums.coverage.packets < 9000);
+    assert_int_equal(end(), EXIT_SUCCESS);
+}
+
+static void it_ends_when_the_start_up_process_is_gone(void **state)
+{
+    struct sums sums;
+
+    (void)state;
+    start(DEMO_CAPTURE, NULL, false);
+    await_ready();
+    close(control);
+    control = -1;
+    sums = receive_all();
+    assert_int_equal(sums.last_type, MESSAGE_CLOSED);
+    end();
+}
+
+static void it_ends_when_the_meter_is_gone(void **state)
+{
+    (void)state;
+    start(DEMO_CAPTURE, NULL, false);
+    close(data);
+    data = -1;
+    await_ready();
+    assert_int_equal(end(), EXIT_TROUBLE);
+}
+
+/* Rules that know no host come while the file is read: what was judged keeps its judgement, the
+ * rest is of no known service. */
+static void new_rules_are_used_from_then_on(void **state)
+{
+    struct catalogue *nothing = catalogue_new();
+    struct sums sums;
+
+    (void)state;
+    for (uint16_t i = 0; i < catalogue_count(config->catalogue); i++)
+        assert_true(catalogue_set_service(nothing, i, catalogue_service(config->catalogue, i)));
+    start(DEMO_CAPTURE, NULL, false);
+    assert_true(rules_send(control, nothing, config->directions));
+    await_ready();
+    sums = receive_all();
+    assert_true(sums.activity.flows > 0);
+    assert_true(sums.activity.flows < (unsigned)demo_truth(2));
+    assert_int_equal(end(), EXIT_SUCCESS);
+    catalogue_free(nothing);
+}
+
+static void half_of_new_rules_change_nothing(void **state)
+{
+    struct message message;
+    struct sums sums;
+    const char *text;
+
+    (void)state;
+    overhear_start();
+    start(DEMO_CAPTURE, NULL, false);
+    message_start(&message, MESSAGE_HOST); /* of a service that did not come */
+    snprintf(message.body.host.pattern, sizeof(message.body.host.pattern), "api.openai.com");
+    assert_true(message_send(control, &message));
+    message_start(&message, MESSAGE_RULES_END);
+    assert_true(message_send(control, &message));
+    await_ready();
+    sums = receive_all();
+    end();
+    text = overhear_stop();
+    assert_one_line(text, "new rules", "the old ones stay");
+    assert_int_equal(sums.activity.flows, (unsigned)demo_truth(2));
+}
+
+/* -- Sources that fail ------------------------------------------------------------------------ */
+
+static void assert_fails(const char *file, const struct interface_config *interface,
+                         const char *first, const char *second)
+{
+    struct message message;
+    const char *text;
+    int status;
+
+    overhear_start();
+    start(file, interface, false);
+    assert_int_equal(await_control(&message), MESSAGE_PEER_GONE); /* never ready */
+    status = end();
+    text = overhear_stop();
+    assert_int_equal(status, EXIT_TROUBLE);
+    assert_one_line(text, first, second);
+}
+
+static void a_source_that_cannot_be_opened_is_said(void **state)
+{
+    static const struct interface_config interface = {
+        .name = "no-such0", .snap_length = 65535, .buffer_mib = 1};
+    char path[PATH_MAX];
+    struct message message;
+
+    (void)state;
+    scratch_path(path, "missing.pcap");
+    assert_fails(path, NULL, path, "No such file");
+    scratch_write("text.pcap", "this is no capture, but a text of some length");
+    scratch_path(path, "text.pcap");
+    assert_fails(path, NULL, path, "not a capture");
+    assert_fails(NULL, &interface, "no-such0", geteuid() == 0 ? "no such interface" : "interface");
+
+    /* The same again is not said again. */
+    overhear_start();
+    start(NULL, &interface, true);
+    assert_int_equal(await_control(&message), MESSAGE_PEER_GONE);
+    assert_int_equal(end(), EXIT_TROUBLE);
+    assert_string_equal(overhear_stop(), "");
+}
+
+static void a_damaged_file_gives_what_came_before_and_trouble(void **state)
+{
+    size_t size;
+    char *bytes = read_whole(DEMO_CAPTURE, &size);
+    char path[PATH_MAX];
+    struct sums sums;
+    const char *text;
+    int status;
+
+    (void)state;
+    scratch_write_bytes("cut.pcap", bytes, size / 2 + 7);
+    free(bytes);
+    scratch_path(path, "cut.pcap");
+    overhear_start();
+    start(path, NULL, false);
+    await_ready();
+    sums = receive_all();
+    status = end();
+    text = overhear_stop();
+    assert_int_equal(status, EXIT_TROUBLE);
+    assert_one_line(text, path, "what came before was read");
+    assert_true(sums.activity.flows > 0 && sums.coverage.packets > 1000);
+    assert_int_equal(sums.last_type, MESSAGE_CLOSED);
+}
+
+static void watch_loopback(int mode)
+{
+    struct interface_config loopback = {
+        .name = "lo", .mode = mode, .snap_length = 65535, .buffer_mib = 1, .filter = "tcp port 1"};
+    struct message message;
+    struct sums sums;
+
+    overhear_start();
+    start(NULL, &loopback, false);
+    if (await_control(&message) != MESSAGE_RECEIVED) {
+        end();
+        fprintf(stderr, "%sskipped: no right to capture on lo\n", overhear_stop());
+        skip();
+    }
+    overhear_stop();
+    assert_int_equal(message.type, MESSAGE_READY);
+    message_start(&message, MESSAGE_STOP);
+    assert_true(message_send(control, &message));
+    sums = receive_all();
+    assert_true(sums.intervals >= 1); /* also when nothing came: it was observed */
+    assert_int_equal(end(), EXIT_SUCCESS);
+}
+
+static void an_interface_is_watched_until_the_end(void **state)
+{
+    (void)state;
+    watch_loopback(CAPTURE_IMMEDIATE);
+    watch_loopback(CAPTURE_RING);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_file_becomes_sums_and_nothing_else),
+        TEST(no_byte_of_a_packet_hides_in_a_message),
+        TEST(it_stops_when_asked_and_hands_over_what_it_has),
+        TEST(it_ends_when_the_start_up_process_is_gone),
+        TEST(it_ends_when_the_meter_is_gone),
+        TEST(new_rules_are_used_from_then_on),
+        TEST(half_of_new_rules_change_nothing),
+        TEST(a_source_that_cannot_be_opened_is_said),
+        TEST(a_damaged_file_gives_what_came_before_and_trouble),
+        TEST(an_interface_is_watched_until_the_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/inspect.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/capture.h"
+#include "tests/daemon/overhear.h"
+#include "tests/daemon/shipped.h"
+
+#define HEADER                                                                                     \
+    "#time\ttransport\tname\tech\tservice\tdirection\tup_bytes\tdown_bytes\trequests\ttokens_in"   \
+    "\ttokens_out"
+#define ADDRESSES "\tclient\tclient_port\tserver\tserver_port"
+#define MAX_LINES 200
+
+static struct config *config;
+static char *output;
+static char *lines[MAX_LINES];
+static unsigned line_count;
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0)
+        return -1;
+    config = shipped_config(SHIPPED_FACTORS, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(output);
+    output = NULL;
+    config_free(config);
+    return scratch_teardown(state);
+}
+
+static int inspect(const char *capture, bool all, bool addresses)
+{
+    struct inspect_options options = {all, addresses};
+    size_t size;
+    FILE *stream;
+    int status;
+
+    free(output);
+    stream = open_memstream(&output, &size);
+    assert_non_null(stream);
+    status = inspect_run(config, capture, &options, stream);
+    assert_int_equal(fclose(stream), 0);
+    line_count = 0;
+    for (char *at = output; *at; line_count++) {
+        assert_true(line_count < MAX_LINES);
+        lines[line_count] = at;
+        at = strchr(at, '\n');
+        assert_non_null(at);
+        *at++ = '\0';
+    }
+    return status;
+}
+
+/* Field NUMBER (from 0) of a line, in a static buffer. */
+static const char *field(const char *line, unsigned number)
+{
+    static char text[512];
+
+    for (; number > 0; number--) {
+        line = strchr(line, '\t');
+        assert_non_null(line);
+        line++;
+    }
+    snprintf(text, sizeof(text), "%.*s", (int)strcspn(line, "\t"), line);
+    return text;
+}
+
+static unsigned count_lines(unsigned number, const char *value)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 1; i < line_count; i++)
+        count += strcmp(field(lines[i], number), value) == 0;
+    return count;
+}
+
+static double sum_field(unsigned number)
+{
+    double sum = 0;
+
+    for (unsigned i = 1; i < line_count; i++)
+        sum += strtod(field(lines[i], number), NULL);
+    return sum;
+}
+
+static void the_columns_are_those_that_are_documented(void **state)
+{
+    (void)state;
+    assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
+    assert_string_equal(lines[0], HEADER);
+    for (unsigned i = 0; i < line_count; i++)
+        assert_int_equal(count_of(lines[i], "\t"), 10);
+    assert_int_equal(inspect(DEMO_CAPTURE, false, true), EXIT_SUCCESS);
+    assert_string_equal(lines[0], HEADER ADDRESSES);
+    for (unsigned i = 0; i < line_count; i++)
+        assert_int_equal(count_of(lines[i], "\t"), 14);
+}
+
+static void known_services_are_listed_by_time_and_all_flows_on_demand(void **state)
+{
+    double last = 0;
+    unsigned known;
+
+    (void)state;
+    assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
+    known = line_count;
+    assert_int_equal(count_lines(4, "-"), 0);
+    assert_int_equal(count_lines(2, "www.rennes.example"), 0);
+    assert_true(count_lines(4, "chatgpt-web/telemetry") > 0);
+    /* One line for each connection of the truth, and those that only serve the page. */
+    assert_int_equal(line_count - 1 - count_lines(4, "chatgpt-web/telemetry"),
+                     (unsigned)demo_truth(2));
+    assert_int_equal(sum_field(8), (unsigned)demo_truth(3));
+    for (unsigned i = 1; i < line_count; i++) {
+        double time = strtod(lines[i], NULL);
+
+        assert_true(time >= last);
+        last = time;
+        assert_string_equal(field(lines[i], 1), "tls");
+        assert_string_equal(field(lines[i], 3), "no");
+        assert_int_equal(count_of(field(lines[i], 9), "/"), 2);
+        assert_int_equal(count_of(field(lines[i], 10), "/"), 2);
+    }
+    assert_int_equal(inspect(DEMO_CAPTURE, true, false), EXIT_SUCCESS);
+    assert_true(count_lines(2, "www.rennes.example") > 0);
+    assert_int_equal(count_lines(4, "-"), count_lines(2, "www.rennes.example"));
+    assert_int_equal(line_count, known + count_lines(4, "-"));
+}
+
+static void addresses_are_shown_on_demand_only(void **state)
+{
+    unsigned ipv4 = 0;
+    unsigned ipv6 = 0;
+
+    (void)state;
+    assert_int_equal(inspect(DEMO_CAPTURE, true, false), EXIT_SUCCESS);
+    for (unsigned i = 1; i < line_count; i++)
+        assert_true(!strstr(lines[i], "198.51.100.") && !strstr(lines[i], "203.0.113.") &&
+                    !strstr(lines[i], "2001:db8:"));
+    assert_int_equal(inspect(DEMO_CAPTURE, true, true), EXIT_SUCCESS);
+    for (unsigned i = 1; i < line_count; i++) {
+        ipv4 += strncmp(field(lines[i], 11), "198.51.100.", 11) == 0;
+        ipv6 += strncmp(field(lines[i], 11), "2001:db8:", 9) == 0;
+        assert_string_equal(field(lines[i], 14), "443");
+    }
+    assert_true(ipv4 > 0 && ipv6 > 0);
+    assert_int_equal(ipv4 + ipv6, line_count - 1);
+}
+
+/* The demonstration, with NAME in the place of the first server name of as many letters. */
+static void write_patched(const char *file, const char *old, const char *name)
+{
+    size_t size;
+    char *bytes = read_whole(DEMO_CAPTURE, &size);
+    unsigned places = 0;
+
+    assert_int_equal(strlen(old), strlen(name));
+    for (char *at = memmem(bytes, size, old, strlen(old)); at;
+         at = memmem(at, size - (size_t)(at - bytes), old, strlen(old))) {
+        memcpy(at, name, strlen(name));
+        places++;
+    }
+    assert_true(places > 0);
+    scratch_write_bytes(file, bytes, size);
+    free(bytes);
+}
+
+static void a_name_cannot_break_the_table_or_a_terminal(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    write_patched("odd.pcap", "www.rennes.example", "\x1b[2J\t\n\\ \x7f\xff.example");
+    scratch_path(path, "odd.pcap");
+    assert_int_equal(inspect(path, true, false), EXIT_SUCCESS);
+    assert_true(count_lines(2, "\\x1b[2J\\x09\\x0a\\x5c\\x20\\x7f\\xff.example") > 0);
+    for (unsigned i = 0; i < line_count; i++) {
+        assert_int_equal(count_of(lines[i], "\t"), 10);
+        for (const unsigned char *at = (const unsigned char *)lines[i]; *at; at++)
+            assert_true(*at == '\t' || (*at >= ' ' && *at < 0x7f));
+    }
+}
+
+/* -- Bad captures ----------------------------------------------------------------------------- */
+
+static void assert_trouble(const char *path, const char *reason)
+{
+    const char *text;
+    int status;
+
+    overhear_start();
+    status = inspect(path, true, false);
+    text = overhear_stop();
+    assert_int_equal(status, EXIT_TROUBLE);
+    assert_one_line(text, path, reason);
+}
+
+static void a_damaged_capture_is_shown_as_far_as_it_goes(void **state)
+{
+    size_t size;
+    char *bytes = read_whole(DEMO_CAPTURE, &size);
+    char path[PATH_MAX];
+
+    (void)state;
+    scratch_write_bytes("cut.pcap", bytes, size / 2 + 7);
+    scratch_path(path, "cut.pcap");
+    assert_trouble(path, "damaged after packet");
+    assert_true(line_count > 10);
+
+    memset(bytes + size / 2, 0xee, 4000);
+    scratch_write_bytes("garbage.pcap", bytes, size);
+    scratch_path(path, "garbage.pcap");
+    assert_trouble(path, "damaged after packet");
+    assert_true(line_count > 10);
+
+    scratch_write_bytes("none.pcap", bytes, 24);
+    scratch_path(path, "none.pcap");
+    assert_trouble(path, "holds no packet");
+
+    bytes[20] = 105; /* LINKTYPE_IEEE802_11 */
+    scratch_write_bytes("wifi.pcap", bytes, size);
+    scratch_path(path, "wifi.pcap");
+    assert_trouble(path, "link type IEEE802_11");
+
+    memset(bytes, 'x', 24);
+    scratch_write_bytes("text.pcap", bytes, size);
+    scratch_path(path, "text.pcap");
+    assert_trouble(path, "not a capture");
+
+    scratch_write("empty.pcap", "");
+    scratch_path(path, "empty.pcap");
+    assert_trouble(path, "empty");
+
+    scratch_path(path, "missing.pcap");
+    assert_trouble(path, "No such file");
+    assert_trouble(scratch_directory, "directory");
+    free(bytes);
+}
+
+static void output_that_cannot_be_written_is_said(void **state)
+{
+    struct inspect_options options = {true, true};
+    FILE *full = fopen("/dev/full", "we");
+    const char *text;
+    int status;
+
+    (void)state;
+    assert_non_null(full);
+    overhear_start();
+    status = inspect_run(config, DEMO_CAPTURE, &options, full);
+    text = overhear_stop();
+    fclose(full);
+    assert_int_equal(status, EXIT_TROUBLE);
+    assert_one_line(text, "output", "written");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_columns_are_those_that_are_documented),
+        TEST(known_services_are_listed_by_time_and_all_flows_on_demand),
+        TEST(addresses_are_shown_on_demand_only),
+        TEST(a_name_cannot_break_the_table_or_a_terminal),
+        TEST(a_damaged_capture_is_shown_as_far_as_it_goes),
+        TEST(output_that_cannot_be_written_is_said),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

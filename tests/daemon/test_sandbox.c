@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/sandbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/capability.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/daemon/scratch.h"
+
+#define NOBODY 65534
+
+/* What happens in a sandbox happens in a child. Exit status 0: as it should be. */
+typedef int attempt(void);
+typedef bool sandbox(char *error, size_t error_size);
+
+static int outcome(sandbox *enter, attempt *try)
+{
+    char error[256] = "";
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (!enter(error, sizeof(error))) {
+            fprintf(stderr, "%s\n", error);
+            _exit(100);
+        }
+        _exit(try());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void assert_works(sandbox *enter, attempt *try)
+{
+    int status = outcome(enter, try);
+
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("wait status %#x", (unsigned)status);
+}
+
+static void assert_kills(const char *name, sandbox *enter, attempt *try)
+{
+    int status = outcome(enter, try);
+
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+        fail_msg("%s: not killed: wait status %#x", name, (unsigned)status);
+}
+#define ASSERT_KILLS(enter, try) assert_kills(#try, enter, try)
+
+static int refused(long result)
+{
+    return result == -1 && errno == EPERM ? 0 : 1;
+}
+
+/* -- The process that parses packets ---------------------------------------------------------- */
+
+static int open_to_read(void)
+{
+    return refused(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+}
+
+static int open_to_write(void)
+{
+    return refused(open("/tmp/iagmeter-must-not-be", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int open_in_the_old_way(void)
+{
+#ifdef SYS_open
+    return refused(syscall(SYS_open, "/etc/passwd", O_RDONLY));
+#else
+    return 0;
+#endif
+}
+
+static int control_a_device(void)
+{
+    int value;
+
+    return refused(ioctl(STDIN_FILENO, FIONREAD, &value));
+}
+
+/* libpcap does at the end of a capture. */
+static int change_a_socket(void)
+{
+    int value = 1;
+
+    return refused(setsockopt(STDIN_FILENO, SOL_SOCKET, SO_BROADCAST, &value, sizeof(value)));
+}
+
+static int set_a_flag(void)
+{
+    return refused(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+}
+
+static void opening_is_refused_where_packets_are_parsed(void **state)
+{
+    (void)state;
+    assert_works(sandbox_capture, open_to_read);
+    assert_works(sandbox_capture, open_to_write);
+    assert_works(sandbox_capture, open_in_the_old_way);
+    assert_works(sandbox_capture, control_a_device);
+    assert_works(sandbox_capture, change_a_socket);
+    assert_works(sandbox_capture, set_a_flag);
+}
+
+static int make_socket(void)
+{
+    return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 ? 1 : 2;
+}
+
+static int make_packet_socket(void)
+{
+    return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0) >= 0 ? 1 : 2;
+}
+
+static int make_socket_pair(void)
+{
+    int pair[2];
+
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 ? 1 : 2;
+}
+
+static int connect_somewhere(void)
+{
+    static const struct sockaddr address = {.sa_family = AF_UNIX};
+
+    return connect(STDIN_FILENO, &address, sizeof(address)) == 0 ? 1 : 2;
+}
+
+static int run_a_program(void)
+{
+    char *const arguments[] = {"true", NULL};
+
+    execv("/bin/true", arguments);
+    return 2;
+}
+
+static int fork_once(void)
+{
+    return syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) == 0 ? 0 : 1;
+}
+
+static int map_executable_memory(void)
+{
+    return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+               ? 2
+               : 1;
+}
+
+static int make_memory_executable(void)
+{
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return mprotect(memory, 4096, PROT_READ | PROT_EXEC) == 0 ? 1 : 2;
+}
+
+static int signal_the_parent(void)
+{
+    return kill(getppid(), 0) == 0 ? 1 : 2;
+}
+
+static int remove_a_file(void)
+{
+    return unlink("/tmp/iagmeter-does-not-exist") == 0 ? 1 : 2;
+}
+
+static int watch_another_process(void)
+{
+    return (int)syscall(SYS_ptrace, 16, 1, 0, 0) == 0 ? 1 : 2;
+}
+
+static int start_a_ring(void)
+{
+    char parameters[120] = {0};
+
+    return syscall(SYS_io_uring_setup, 1, parameters) >= 0 ? 1 : 2;
+}
+
+static int load_a_filter_program(void)
+{
+    return syscall(SYS_bpf, 0, NULL, 0) == 0 ? 1 : 2;
+}
+
+static void what_only_an_intruder_would_try_kills(void **state)
+{
+    (void)state;
+    ASSERT_KILLS(sandbox_capture, make_socket);
+    ASSERT_KILLS(sandbox_capture, make_packet_socket);
+    ASSERT_KILLS(sandbox_capture, make_socket_pair);
+    ASSERT_KILLS(sandbox_capture, connect_somewhere);
+    ASSERT_KILLS(sandbox_capture, run_a_program);
+    ASSERT_KILLS(sandbox_capture, fork_once);
+    ASSERT_KILLS(sandbox_capture, map_executable_memory);
+    ASSERT_KILLS(sandbox_capture, make_memory_executable);
+    ASSERT_KILLS(sandbox_capture, signal_the_parent);
+    ASSERT_KILLS(sandbox_capture, remove_a_file);
+    ASSERT_KILLS(sandbox_capture, watch_another_process);
+    ASSERT_KILLS(sandbox_capture, start_a_ring);
+    ASSERT_KILLS(sandbox_capture, load_a_filter_program);
+}
+
+static int ends[2];
+static int sockets[2];
+
+static int use_what_is_open(void)
+{
+    char byte = 0;
+    struct pollfd descriptor = {.fd = ends[0], .events = POLLIN};
+
+    if (write(ends[1], "a", 1) != 1 || poll(&descriptor, 1, 1000) != 1 ||
+        read(ends[0], &byte, 1) != 1 || byte != 'a')
+        return 1;
+    if (send(sockets[0], "b", 1, MSG_NOSIGNAL) != 1 || recv(sockets[1], &byte, 1, 0) != 1 ||
+        byte != 'b')
+        return 2;
+    return close(ends[0]) == 0 ? 0 : 3;
+}
+
+static int use_memory(void)
+{
+    char *small = malloc(100);
+    char *large = malloc(64U << 20);
+
+    if (!small || !large)
+        return 1;
+    memset(large, 1, 64U << 20);
+    small = realloc(small, 1U << 20);
+    large = realloc(large, 128U << 20);
+    if (!small || !large || large[1] != 1)
+        return 2;
+    free(small);
+    free(large);
+    return 0;
+}
+
+static int use_clocks_and_randomness(void)
+{
+    struct timespec now;
+    char key[16];
+
+    return syscall(SYS_clock_gettime, CLOCK_REALTIME, &now) == 0 &&
+                   clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
+                   getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key)
+               ? 0
+               : 1;
+}
+
+static int log_a_line(void)
+{
+    return fprintf(stderr, "%s", "") == 0 && fflush(stderr) == 0 ? 0 : 1;
+}
+
+static void what_a_capture_needs_goes_on_working(void **state)
+{
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
+    assert_works(sandbox_capture, use_what_is_open);
+    assert_works(sandbox_capture, use_memory);
+    assert_works(sandbox_capture, use_clocks_and_randomness);
+    assert_works(sandbox_capture, log_a_line);
+    close(ends[0]);
+    close(ends[1]);
+    close(sockets[0]);
+    close(sockets[1]);
+}
+
+/* -- The meter -------------------------------------------------------------------------------- */
+
+static int network_is_refused(void)
+{
+    return refused(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) ||
+           refused(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) ||
+           refused(listen(STDIN_FILENO, 1)) || refused(accept(STDIN_FILENO, NULL, NULL)) ||
+           refused(start_a_ring() == 2 ? -1 : 0);
+}
+
+static int programs_are_refused(void)
+{
+    char *const arguments[] = {"true", NULL};
+
+    return refused(execv("/bin/true", arguments)) || refused(unshare(0)) ||
+           refused(syscall(SYS_ptrace, 16, 1, 0, 0));
+}
+
+static int files_work(void)
+{
+    char path[PATH_MAX];
+    FILE *stream;
+
+    scratch_path(path, "by-the-meter");
+    stream = fopen(path, "we");
+    return stream && fputs("x", stream) >= 0 && fclose(stream) == 0 && unlink(path) == 0 ? 0 : 1;
+}
+
+static void the_meter_has_files_but_no_network_and_no_programs(void **state)
+{
+    (void)state;
+    assert_works(sandbox_meter, network_is_refused);
+    assert_works(sandbox_meter, programs_are_refused);
+    assert_works(sandbox_meter, files_work);
+    assert_works(sandbox_meter, use_memory);
+}
+
+/* -- Privileges ------------------------------------------------------------------------------- */
+
+static bool has(cap_flag_t flag, cap_value_t value)
+{
+    cap_flag_value_t set = CAP_CLEAR;
+    cap_t capabilities = cap_get_proc();
+
+    cap_get_flag(capabilities, value, flag, &set);
+    cap_free(capabilities);
+    return set == CAP_SET;
+}
+
+static unsigned count_capabilities(void)
+{
+    unsigned count = 0;
+
+    for (cap_value_t value = 0; value <= CAP_LAST_CAP; value++)
+        count +=
+            has(CAP_EFFECTIVE, value) || has(CAP_PERMITTED, value) || has(CAP_INHERITABLE, value);
+    return count;
+}
+
+static bool is_nobody(void)
+{
+    gid_t groups[64];
+    int count = getgroups(64, groups);
+    uid_t uids[3];
+    gid_t gids[3];
+
+    for (int i = 0; i < count; i++)
+        if (groups[i] == 0)
+            return false;
+    return getresuid(&uids[0], &uids[1], &uids[2]) == 0 &&
+           getresgid(&gids[0], &gids[1], &gids[2]) == 0 && uids[0] == NOBODY && uids[1] == NOBODY &&
+           uids[2] == NOBODY && gids[0] == NOBODY && gids[1] == NOBODY && gids[2] == NOBODY;
+}
+
+static bool become_nobody(char *error, size_t error_size)
+{
+    static const gid_t groups[] = {0, 4, 27};
+
+    return setgroups(3, groups) == 0 && sandbox_become("nobody", false, error, error_size);
+}
+
+static bool become_nobody_who_captures(char *error, size_t error_size)
+{
+    static const gid_t groups[] = {0, 4, 27};
+
+    return setgroups(3, groups) == 0 && sandbox_become("nobody", true, error, error_size);
+}
+
+static int nothing_is_left(void)
+{
+    if (!is_nobody())
+        return 1;
+    if (count_capabilities() != 0)
+        return 2;
+    return setuid(0) != 0 && setgid(0) != 0 ? 0 : 3;
+}
+
+static int capturing_is_left(void)
+{
+    if (!is_nobody())
+        return 1;
+    if (count_capabilities() != 1 || !has(CAP_EFFECTIVE, CAP_NET_RAW) ||
+        !has(CAP_PERMITTED, CAP_NET_RAW) || has(CAP_INHERITABLE, CAP_NET_RAW))
+        return 2;
+    return setuid(0) != 0 && setgid(0) != 0 ? 0 : 3;
+}
+
+static bool become_then_drop(char *error, size_t error_size)
+{
+    return become_nobody_who_captures(error, error_size) &&
+           sandbox_drop_capabilities(error, error_size);
+}
+
+static int none_can_be_gained(void)
+{
+    return nothing_is_left() == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 1;
+}
+
+static void require_root(void)
+{
+    if (geteuid() == 0)
+        return;
+    fprintf(stderr, "skipped: needs root\n");
+    skip();
+}
+
+static void root_becomes_another_user_and_keeps_the_right_to_capture_only(void **state)
+{
+    (void)state;
+    require_root();
+    assert_works(become_nobody, nothing_is_left);
+    assert_works(become_nobody_who_captures, capturing_is_left);
+    assert_works(become_then_drop, none_can_be_gained);
+}
+
+static int nothing_can_be_gained_by_anyone(void)
+{
+    return count_capabilities() == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 1;
+}
+
+static void everybody_can_give_up_capabilities(void **state)
+{
+    (void)state;
+    assert_works(sandbox_drop_capabilities, nothing_can_be_gained_by_anyone);
+}
+
+static bool stay(char *error, size_t error_size)
+{
+    return sandbox_become("", true, error, error_size) &&
+           sandbox_own("", "/does/not/exist", error, error_size);
+}
+
+static int nothing_changed(void)
+{
+    return geteuid() == getuid() ? 0 : 1;
+}
+
+static bool become_root_again(char *error, size_t error_size)
+{
+    return become_nobody(error, error_size) && sandbox_become("root", true, error, error_size) &&
+           sandbox_own("root", "/does/not/exist", error, error_size);
+}
+
+static void without_a_user_or_without_root_nothing_changes(void **state)
+{
+    (void)state;
+    assert_works(stay, nothing_changed);
+    require_root();
+    assert_works(become_root_again, nothing_is_left);
+}
+
+static void an_unknown_user_is_named(void **state)
+{
+    char error[256] = "";
+
+    (void)state;
+    require_root();
+    assert_false(sandbox_become("no-such-user-here", true, error, sizeof(error)));
+    assert_non_null(strstr(error, "no-such-user-here"));
+    error[0] = '\0';
+    assert_false(sandbox_own("no-such-user-here", "/tmp", error, sizeof(error)));
+    assert_non_null(strstr(error, "no-such-user-here"));
+    assert_int_equal(geteuid(), 0);
+}
+
+static void a_directory_is_given_away(void **state)
+{
+    char error[256] = "";
+    char path[PATH_MAX];
+    struct stat status;
+
+    (void)state;
+    require_root();
+    scratch_mkdir("state");
+    scratch_path(path, "state");
+    assert_true(sandbox_own("nobody", path, error, sizeof(error)));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_uid, NOBODY);
+    assert_int_equal(status.st_gid, NOBODY);
+    scratch_path(path, "not-there");
+    assert_false(sandbox_own("nobody", path, error, sizeof(error)));
+    assert_non_null(strstr(error, path));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(opening_is_refused_where_packets_are_parsed),
+        TEST(what_only_an_intruder_would_try_kills),
+        TEST(what_a_capture_needs_goes_on_working),
+        TEST(the_meter_has_files_but_no_network_and_no_programs),
+        TEST(root_becomes_another_user_and_keeps_the_right_to_capture_only),
+        TEST(everybody_can_give_up_capabilities),
+        TEST(without_a_user_or_without_root_nothing_changes),
+        TEST(an_unknown_user_is_named),
+        TEST(a_directory_is_given_away),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/supervisor.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/capture.h"
+#include "daemon/ledger.h"
+#include "daemon/log.h"
+#include "tests/daemon/overhear.h"
+#include "tests/daemon/shipped.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* The supervisor looks for iagmeter-meter beside its own program. Beside this test lies whichever
+ * one the test puts there: the real one, or a script that misbehaves. Live traffic, signals and
+ * restarts are the system tests' (test_processes.sh). */
+
+/* The sanitizers' leak checker takes ptrace, which a sandbox rightly forbids. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
+static char beside[PATH_MAX];
+static char real[PATH_MAX];
+static struct config *config;
+
+static int setup(void **state)
+{
+    char self[PATH_MAX] = "";
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (length <= 0 || scratch_setup(state) != 0)
+        return -1;
+    dirname(self);
+    snprintf(beside, sizeof(beside), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
+    /* BUILD/tests/daemon/test_supervisor and BUILD/iagmeter-meter */
+    dirname(self);
+    dirname(self);
+    snprintf(real, sizeof(real), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
+    unlink(beside);
+    log_open("test");
+    config = shipped_config(SHIPPED_FACTORS, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    unlink(beside);
+    config_free(config);
+    return scratch_teardown(state);
+}
+
+static void use_real_meter(void)
+{
+    if (access(real, X_OK) != 0) {
+        fprintf(stderr, "skipped: %s is not built\n", real);
+        skip();
+    }
+    assert_int_equal(symlink(real, beside), 0);
+}
+
+static void use_script(const char *commands)
+{
+    FILE *stream = fopen(beside, "we");
+
+    assert_non_null(stream);
+    fprintf(stream, "#!/bin/sh\n%s\n", commands);
+    assert_int_equal(fclose(stream), 0);
+    assert_int_equal(chmod(beside, 0755), 0);
+}
+
+static const char *logged;
+
+/* In a child, as it blocks signals and takes over the configuration. Returns the exit status. */
+static int supervise(const char *file)
+{
+    int status;
+    pid_t child;
+
+    overhear_start();
+    child = fork();
+    if (child == 0)
+        _exit(supervisor_run(config, file));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    logged = overhear_stop();
+    if (!WIFEXITED(status))
+        fail_msg("ended by signal %d:\n%s", WTERMSIG(status), logged);
+    return WEXITSTATUS(status);
+}
+
+static struct ledger *open_ledger(bool writable)
+{
+    char error[2 * PATH_MAX];
+    struct ledger *ledger = ledger_open(config->state_directory, writable, error, sizeof(error));
+
+    if (!ledger)
+        fail_msg("%s", error);
+    return ledger;
+}
+
+static bool add_flows(void *context, const struct ledger_row *row)
+{
+    *(unsigned *)context += row->activity.flows;
+    return true;
+}
+
+static unsigned recorded_flows(void)
+{
+    struct ledger *ledger = open_ledger(false);
+    unsigned flows = 0;
+
+    ledger_visit(ledger, INT64_MIN, INT64_MAX, NULL, NULL, add_flows, &flows);
+    ledger_close(ledger);
+    return flows;
+}
+
+static void a_file_goes_through_all_processes_into_the_ledger(void **state)
+{
+    (void)state;
+    use_real_meter();
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_SUCCESS);
+    assert_string_equal(logged, "");
+    assert_int_equal(recorded_flows(), (unsigned)demo_truth(2));
+}
+
+static void a_file_that_cannot_be_read_is_trouble(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    use_real_meter();
+    scratch_path(path, "missing.pcap");
+    assert_int_equal(supervise(path), EXIT_TROUBLE);
+    assert_one_line(logged, path, "No such file");
+    assert_int_equal(recorded_flows(), 0);
+}
+
+static void a_ledger_in_use_is_trouble(void **state)
+{
+    struct ledger *ledger;
+
+    (void)state;
+    use_real_meter();
+    scratch_mkdir("state");
+    ledger = open_ledger(true);
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    ledger_close(ledger);
+    assert_one_line(logged, "ledger.lock", "another iagmeterd");
+    assert_int_equal(recorded_flows(), 0);
+}
+
+static void a_state_directory_that_cannot_be_made_is_trouble(void **state)
+{
+    (void)state;
+    use_real_meter();
+    snprintf(config->state_directory, sizeof(config->state_directory), "%s/not/there",
+             scratch_directory);
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_one_line(logged, "not/there", "No such file");
+}
+
+static void without_a_meter_nothing_starts(void **state)
+{
+    (void)state;
+    if (access(IAGMETER_LIBEXECDIR "/iagmeter-meter", X_OK) == 0) {
+        fprintf(stderr, "skipped: a meter is installed\n");
+        skip();
+    }
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_one_line(logged, "iagmeter-meter", "cannot run");
+}
+
+static void a_meter_that_fails_to_start_gives_its_status(void **state)
+{
+    (void)state;
+    use_script("exit 1");
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_CONFIGURATION);
+    use_script("exit 0");
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE); /* it should have stayed */
+    use_script("kill -9 $$");
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+}
+
+static void a_meter_that_breaks_the_rules_is_killed(void **state)
+{
+    (void)state;
+    use_script("echo something else >&3; sleep 60");
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
+    assert_one_line(logged, "meter", "impossible message");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_file_goes_through_all_processes_into_the_ledger),
+        TEST(a_file_that_cannot_be_read_is_trouble),
+        TEST(a_ledger_in_use_is_trouble),
+        TEST(a_state_directory_that_cannot_be_made_is_trouble),
+        TEST(without_a_meter_nothing_starts),
+        TEST(a_meter_that_fails_to_start_gives_its_status),
+        TEST(a_meter_that_breaks_the_rules_is_killed),
+    };
+
+    setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
