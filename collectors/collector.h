@@ -62,15 +62,15 @@ struct coverage {
     uint64_t bytes;               /* on the wire, of those packets */
     uint64_t packets_dropped;     /* lost before they reached us, as the kernel counts them */
     uint64_t packets_undecodable; /* truncated, corrupt, or of a kind that is not decoded */
-    uint64_t packets_other;       /* decoded, but neither TCP nor UDP over IP */
+    uint64_t packets_other;       /* well formed, but not TCP over IP: UDP too */
     uint64_t flows;               /* connections that began */
-    uint64_t flows_evicted;       /* forgotten early because the flow table was full */
-    uint64_t flows_untracked;     /* of a known service, but no full state was free */
-    uint64_t names_seen;          /* TLS connections whose server name was read */
-    uint64_t names_encrypted;     /* TLS connections whose outer name hides the real one (ECH) */
-    uint64_t names_missing;       /* TLS connections without a readable server name */
-    uint64_t bytes_lost;          /* payload bytes that the capture never showed */
-    uint64_t clock_steps;         /* times the clock went backwards */
+    uint64_t flows_evicted;   /* forgotten early, or packets refused, as the flow table was full */
+    uint64_t flows_untracked; /* of a known service, but no full state was free */
+    uint64_t names_seen;      /* TLS connections whose server name was read */
+    uint64_t names_encrypted; /* TLS connections whose outer name hides the real one (ECH) */
+    uint64_t names_missing;   /* TLS connections without a readable server name */
+    uint64_t bytes_lost;      /* payload bytes that the capture never showed */
+    uint64_t clock_steps;     /* times the clock went backwards */
 };
 
 #endif

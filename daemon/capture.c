@@ -48,21 +48,54 @@ static int64_t now_ns(clockid_t clock)
     return now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
+static void send_control(struct capture *capture, enum message_type type)
+{
+    struct message message;
+
+    message_start(&message, type);
+    if (!message_send(capture->setup->control, &message))
+        capture->stop = true;
+}
+
+static void say_alive(struct capture *capture)
+{
+    int64_t now = now_ns(CLOCK_MONOTONIC);
+
+    if (now - capture->alive_ns < ALIVE_NS)
+        return;
+    capture->alive_ns = now;
+    send_control(capture, MESSAGE_ALIVE);
+}
+
 /* -- Sums out --------------------------------------------------------------------------------- */
 
-static void flush_outbox(struct capture *capture, bool wait)
+/* Sends what the meter takes at once. */
+static void flush_outbox(struct capture *capture)
 {
     while (capture->outbox_count > 0 && !capture->meter_gone) {
-        const struct message *message = &capture->outbox[capture->outbox_first];
-        bool sent = wait ? message_send(capture->setup->data, message)
-                         : message_try_send(capture->setup->data, message);
-
-        if (!sent && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return;
-        if (!sent) /* the meter closed the socket: it is gone, or refused what we sent */
+        if (!message_try_send(capture->setup->data, &capture->outbox[capture->outbox_first])) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK)
+                return;
+            /* The meter closed the socket: it is gone, or refused what we sent. */
             capture->meter_gone = capture->stop = true;
+            return;
+        }
         capture->outbox_first = (capture->outbox_first + 1) % OUTBOX_MESSAGES;
         capture->outbox_count--;
+    }
+}
+
+/* Waits until the meter took all but LEFT messages. The start-up process still hears from us: this
+ * is waiting, not hanging. */
+static void drain_outbox(struct capture *capture, size_t left)
+{
+    struct pollfd descriptor = {.fd = capture->setup->data, .events = POLLOUT};
+
+    flush_outbox(capture);
+    while (capture->outbox_count > left && !capture->meter_gone) {
+        poll(&descriptor, 1, POLL_MS);
+        flush_outbox(capture);
+        say_alive(capture);
     }
 }
 
@@ -71,12 +104,15 @@ static void flush_outbox(struct capture *capture, bool wait)
 static void post(struct capture *capture, const struct message *message)
 {
     if (capture->outbox_count == OUTBOX_MESSAGES)
-        flush_outbox(capture, true);
+        drain_outbox(capture, OUTBOX_MESSAGES - 1);
     if (capture->meter_gone)
         return;
     capture->outbox[(capture->outbox_first + capture->outbox_count) % OUTBOX_MESSAGES] = *message;
     capture->outbox_count++;
-    flush_outbox(capture, capture->setup->file != NULL);
+    if (capture->setup->file)
+        drain_outbox(capture, 0);
+    else
+        flush_outbox(capture);
 }
 
 static void post_activity(void *context, int64_t interval_start, const struct activity *activity)
@@ -109,15 +145,6 @@ static void post_closed(void *context, int64_t interval_start, const struct cove
 }
 
 /* -- Control ---------------------------------------------------------------------------------- */
-
-static void send_control(struct capture *capture, enum message_type type)
-{
-    struct message message;
-
-    message_start(&message, type);
-    if (!message_send(capture->setup->control, &message))
-        capture->stop = true;
-}
 
 static void take_rules(struct capture *capture, const struct message *message)
 {
@@ -156,16 +183,6 @@ static void read_control(struct capture *capture)
             capture->stop = true;
         }
     }
-}
-
-static void say_alive(struct capture *capture)
-{
-    int64_t now = now_ns(CLOCK_MONOTONIC);
-
-    if (now - capture->alive_ns < ALIVE_NS)
-        return;
-    capture->alive_ns = now;
-    send_control(capture, MESSAGE_ALIVE);
 }
 
 /* -- Packets in ------------------------------------------------------------------------------- */
@@ -224,7 +241,7 @@ static int run_interface(struct capture *capture)
         }
         metering_dropped(capture->metering, source_take_dropped(capture->source));
         metering_advance(capture->metering, now_ns(CLOCK_REALTIME) - DELIVERY_LAG_NS);
-        flush_outbox(capture, false);
+        flush_outbox(capture);
         say_alive(capture);
     }
     source_read(capture->source, BATCH, take_packet, capture);
@@ -280,7 +297,7 @@ int capture_run(const struct capture_setup *setup)
         goto out;
     send_control(&capture, MESSAGE_READY);
     status = setup->file ? run_file(&capture) : run_interface(&capture);
-    flush_outbox(&capture, true);
+    drain_outbox(&capture, 0);
     if (capture.meter_gone)
         status = EXIT_TROUBLE;
 out:

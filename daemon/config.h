@@ -28,9 +28,10 @@ struct interface_config {
 /* Everything that memory at run time is fixed from. */
 struct limits {
     unsigned max_flows;         /* connections with a slot */
-    unsigned max_tracked_flows; /* connections of known services, and those still being named */
-    unsigned max_reassembly;    /* of these, how many at a time may hold bytes out of order */
-    unsigned max_devices;       /* distinct (device, direction, service) a day */
+    unsigned max_tracked_flows; /* connections of known services */
+    unsigned
+        max_reassembly;   /* at a time: half to read ClientHellos, half to put records in order */
+    unsigned max_devices; /* distinct (device, direction, service) a day */
 };
 
 struct report_config {

@@ -261,11 +261,6 @@ uint16_t directions_match(const struct directions *directions, const struct addr
     return vlan <= MAX_VLAN ? directions->vlans[vlan] : DIRECTION_UNASSIGNED;
 }
 
-bool directions_is_inside(const struct directions *directions, const struct address *address)
-{
-    return longest_prefix(directions, address) != NULL;
-}
-
 uint16_t directions_count(const struct directions *directions)
 {
     return directions->count;

@@ -60,10 +60,6 @@ const char *directions_parse_prefix(const char *text, struct address *network,
 uint16_t directions_match(const struct directions *directions, const struct address *address,
                           uint16_t vlan);
 
-/* Whether ADDRESS lies in any configured prefix: tells the client from the server when the opening
- * of a connection was not seen. */
-bool directions_is_inside(const struct directions *directions, const struct address *address);
-
 uint16_t directions_count(const struct directions *directions);
 const struct direction *directions_get(const struct directions *directions, uint16_t number);
 

@@ -10,6 +10,7 @@
 #include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static bool set_capabilities(bool keep_capture)
@@ -66,7 +67,11 @@ bool sandbox_own(const char *user, const char *directory, char *error, size_t er
 
 bool sandbox_drop_capabilities(char *error, size_t error_size)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_capabilities(false))
+    const struct rlimit none = {0, 0};
+
+    /* A core file would hold packets: none is written, whatever the system's settings. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+        setrlimit(RLIMIT_CORE, &none) == 0 && set_capabilities(false))
         return true;
     snprintf(error, error_size, "cannot give up privileges: %s", strerror(errno));
     return false;

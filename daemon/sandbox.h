@@ -15,7 +15,7 @@ bool sandbox_become(const char *user, bool keep_capture, char *error, size_t err
 /* Started as root with a USER to become: makes it the owner of DIRECTORY. */
 bool sandbox_own(const char *user, const char *directory, char *error, size_t error_size);
 
-/* Gives up all capabilities, and the right to gain any. */
+/* Gives up all capabilities, the right to gain any, and core files. */
 bool sandbox_drop_capabilities(char *error, size_t error_size);
 
 /* For the process that parses packets: from here on it can read and write what is open, ask for

@@ -159,11 +159,6 @@ struct flow *flowtable_insert(struct flow_table *table, uint64_t key, uint32_t n
     return &table->flows[slot];
 }
 
-void flowtable_remove(struct flow_table *table, struct flow *flow)
-{
-    table->keys[flowtable_index(table, flow)] = 0;
-}
-
 size_t flowtable_index(const struct flow_table *table, const struct flow *flow)
 {
     return (size_t)(flow - table->flows);

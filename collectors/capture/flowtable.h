@@ -60,7 +60,6 @@ struct flow *flowtable_find(struct flow_table *table, uint64_t key);
 typedef void flowtable_evictor(void *context, struct flow *flow);
 struct flow *flowtable_insert(struct flow_table *table, uint64_t key, uint32_t now_s,
                               flowtable_evictor *evict, void *context);
-void flowtable_remove(struct flow_table *table, struct flow *flow);
 
 /* A slot's place, for tables beside this one: 0 <= index < flowtable_capacity(). */
 size_t flowtable_index(const struct flow_table *table, const struct flow *flow);

@@ -136,20 +136,6 @@ static void vlans_are_asked_when_no_prefix_matches(void **state)
     directions_free(directions);
 }
 
-static void inside_means_a_prefix_whatever_the_vlan(void **state)
-{
-    struct directions *directions = three_directions();
-    struct address in = address_of("192.0.2.9");
-    struct address out = address_of("192.0.3.9");
-
-    (void)state;
-    assert_null(add(directions, "192.0.2.0/24", 1));
-    assert_null(directions_add_vlan(directions, 1, 2));
-    assert_true(directions_is_inside(directions, &in));
-    assert_false(directions_is_inside(directions, &out));
-    directions_free(directions);
-}
-
 static void bad_additions_are_refused(void **state)
 {
     struct directions *directions = three_directions();
@@ -446,7 +432,6 @@ int main(void)
         cmocka_unit_test(prefixes_end_within_a_byte),
         cmocka_unit_test(families_are_kept_apart),
         cmocka_unit_test(vlans_are_asked_when_no_prefix_matches),
-        cmocka_unit_test(inside_means_a_prefix_whatever_the_vlan),
         cmocka_unit_test(bad_additions_are_refused),
         cmocka_unit_test(prefixes_are_parsed_strictly),
         cmocka_unit_test(many_prefixes_match_like_a_linear_search),
