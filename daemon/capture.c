@@ -17,6 +17,8 @@
 #define SECOND_NS 1000000000LL
 /* Packets between two looks at the clock and at the control socket. */
 #define BATCH 4096
+/* What may still wait in the kernel at the end: more than any ring holds would be a flood. */
+#define LAST_BATCHES 256
 /* Time passes for the meter only once every packet of it has surely been delivered: the kernel
  * holds packets back for a tenth of a second at most. */
 #define DELIVERY_LAG_NS SECOND_NS
@@ -226,27 +228,47 @@ static void wait_for_packets(struct capture *capture)
     poll(descriptors, 2, POLL_MS);
 }
 
+/* Takes up to a batch of packets. Returns whether there may be more at once. */
+static bool take_batch(struct capture *capture, enum source_status *status)
+{
+    uint64_t before = source_packets(capture->source);
+
+    *status = source_read(capture->source, BATCH, take_packet, capture);
+    return *status == SOURCE_OK && source_packets(capture->source) - before >= BATCH;
+}
+
+/* Time passes once every packet of it was taken: not while the kernel still holds a backlog. */
+static enum source_status work(struct capture *capture)
+{
+    int64_t delivered_ns = now_ns(CLOCK_REALTIME) - DELIVERY_LAG_NS;
+    enum source_status status;
+    bool more = take_batch(capture, &status);
+
+    metering_dropped(capture->metering, source_take_dropped(capture->source));
+    if (!more && status == SOURCE_OK)
+        metering_advance(capture->metering, delivered_ns);
+    flush_outbox(capture);
+    say_alive(capture);
+    return status;
+}
+
 static int run_interface(struct capture *capture)
 {
-    int status = EXIT_SUCCESS;
+    enum source_status status = SOURCE_OK;
 
     metering_advance(capture->metering, now_ns(CLOCK_REALTIME) - DELIVERY_LAG_NS);
-    while (!capture->stop) {
+    while (!capture->stop && status == SOURCE_OK) {
         wait_for_packets(capture);
         read_control(capture);
-        if (source_read(capture->source, BATCH, take_packet, capture) == SOURCE_VANISHED) {
-            log_line(LOG_PRIORITY_ERROR, "%s", source_error(capture->source));
-            status = EXIT_TROUBLE;
-            break;
-        }
-        metering_dropped(capture->metering, source_take_dropped(capture->source));
-        metering_advance(capture->metering, now_ns(CLOCK_REALTIME) - DELIVERY_LAG_NS);
-        flush_outbox(capture);
-        say_alive(capture);
+        status = work(capture);
     }
-    source_read(capture->source, BATCH, take_packet, capture);
+    for (int i = 0; i < LAST_BATCHES && status == SOURCE_OK && take_batch(capture, &status);)
+        i++;
     metering_finish(capture->metering);
-    return status;
+    if (status == SOURCE_OK)
+        return EXIT_SUCCESS;
+    log_line(LOG_PRIORITY_ERROR, "%s", source_error(capture->source));
+    return EXIT_TROUBLE;
 }
 
 /* -- Life ------------------------------------------------------------------------------------- */
@@ -277,12 +299,12 @@ static bool take_memory(struct capture *capture)
     return false;
 }
 
-static bool enter_sandbox(const struct config *config)
+static bool enter_sandbox(const struct capture_setup *setup)
 {
     char error[256];
 
-    if (sandbox_become(config->user, false, error, sizeof(error)) &&
-        sandbox_drop_capabilities(error, sizeof(error)) && sandbox_capture(error, sizeof(error)))
+    if (sandbox_drop_capabilities(error, sizeof(error)) &&
+        sandbox_capture(setup->control, setup->data, error, sizeof(error)))
         return true;
     log_line(LOG_PRIORITY_ERROR, "%s", error);
     return false;
@@ -293,7 +315,7 @@ int capture_run(const struct capture_setup *setup)
     struct capture capture = {.setup = setup};
     int status = EXIT_TROUBLE;
 
-    if (!open_source(&capture) || !take_memory(&capture) || !enter_sandbox(setup->config))
+    if (!open_source(&capture) || !take_memory(&capture) || !enter_sandbox(setup))
         goto out;
     send_control(&capture, MESSAGE_READY);
     status = setup->file ? run_file(&capture) : run_interface(&capture);

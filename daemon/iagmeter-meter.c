@@ -97,6 +97,7 @@ static void add_worker(struct process *process, int descriptor)
     for (unsigned i = 0; i < MAX_WORKERS && descriptor >= 0; i++) {
         if (process->workers[i] < 0) {
             process->workers[i] = descriptor;
+            meter_worker_here(process->meter, i);
             return;
         }
     }
@@ -264,6 +265,7 @@ static bool open_stores(struct process *process)
         log_line(LOG_PRIORITY_ERROR, "out of memory");
         return false;
     }
+    meter_set_captures(process->meter, process->replay ? 1 : process->config->interface_count);
     record_start(process);
     if (roundrobin_catch_up(process->roundrobin, process->ledger,
                             meter_shown_until(process->ledger, wall_s(process))) > 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+#include "collectors/capture/source.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
@@ -35,6 +36,24 @@ static struct config *load(const char *path)
     diagnostics_print(diagnostics, stderr);
     diagnostics_free(diagnostics);
     return config;
+}
+
+/* Not left to the start of the capture: a wrong filter is a wrong configuration. */
+static bool filters_are_right(const struct config *config)
+{
+    bool right = true;
+    char error[256];
+
+    for (unsigned i = 0; i < config->interface_count; i++) {
+        const struct interface_config *interface = &config->interfaces[i];
+
+        if (source_check_filter(interface->filter, error, sizeof(error)))
+            continue;
+        fprintf(stderr, "%s: interface %s: filter \"%s\": %s\n", config->path, interface->name,
+                interface->filter, error);
+        right = false;
+    }
+    return right;
 }
 
 static int check(const struct config *config)
@@ -94,6 +113,10 @@ int main(int argc, char **argv)
     config = load(path);
     if (!config)
         return EXIT_CONFIGURATION;
+    if (!filters_are_right(config)) {
+        config_free(config);
+        return EXIT_CONFIGURATION;
+    }
     if (check_only) {
         int status = check(config);
 

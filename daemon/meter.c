@@ -72,6 +72,7 @@ struct meter {
     size_t entry_count;
     size_t complete_count;
     struct worker workers[MAX_WORKERS];
+    unsigned captures;
     /* Intervals that are in the ledger but not in the RRDs, ascending. */
     int64_t unshown[MAX_UNSHOWN];
     size_t unshown_count;
@@ -91,6 +92,7 @@ struct meter *meter_new(const struct config *config, struct ledger *ledger,
         return NULL;
     meter->ledger = ledger;
     meter->roundrobin = roundrobin;
+    meter->captures = 1;
     meter->entries = calloc(MAX_ENTRIES, sizeof(*meter->entries));
     if (!meter->entries) {
         meter_free(meter);
@@ -206,6 +208,7 @@ static void take_closed(struct meter *meter, unsigned worker, const struct messa
     struct entry *entry = new_entry(meter, worker, message);
 
     entry->body.coverage = message->body.coverage;
+    entry->body.coverage.covered_ns /= meter->captures;
     meter->workers[worker].last_closed = message->interval_start;
     for (size_t i = 0; i < meter->entry_count; i++) {
         if (meter->entries[i].worker != worker || meter->entries[i].complete)
@@ -256,6 +259,17 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
     default:
         return false;
     }
+}
+
+void meter_set_captures(struct meter *meter, unsigned count)
+{
+    meter->captures = count > 0 ? count : 1;
+}
+
+void meter_worker_here(struct meter *meter, unsigned worker)
+{
+    if (worker < MAX_WORKERS)
+        meter->workers[worker] = (struct worker){.alive = true, .last_closed = INT64_MIN};
 }
 
 void meter_worker_gone(struct meter *meter, unsigned worker)

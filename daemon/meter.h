@@ -21,6 +21,10 @@ struct meter *meter_new(const struct config *config, struct ledger *ledger,
                         struct roundrobin *roundrobin);
 void meter_free(struct meter *meter);
 
+/* How many capture processes share the coverage of an interval; 1 until said. An interface that is
+ * away then leaves a hole of its share. */
+void meter_set_captures(struct meter *meter, unsigned count);
+
 /* New factors and names; what is waiting keeps the impact of the old ones. */
 void meter_set_config(struct meter *meter, const struct config *config);
 
@@ -28,6 +32,9 @@ void meter_set_config(struct meter *meter, const struct config *config);
  * capture process WORKER (any small number; ignored for names). Returns false when it makes no
  * sense here: a number that has no name. */
 bool meter_take(struct meter *meter, unsigned worker, const struct message *message);
+
+/* WORKER began: no interval goes to the RRDs before it closed it too. */
+void meter_worker_here(struct meter *meter, unsigned worker);
 
 /* WORKER ended: what it had sent of an interval that it did not close is forgotten. */
 void meter_worker_gone(struct meter *meter, unsigned worker);

@@ -2,12 +2,15 @@
 #include "daemon/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -54,15 +57,24 @@ bool sandbox_become(const char *user, bool keep_capture, char *error, size_t err
 bool sandbox_own(const char *user, const char *directory, char *error, size_t error_size)
 {
     const struct passwd *entry;
+    int descriptor;
+    bool owned;
 
     if (user[0] == '\0' || geteuid() != 0)
         return true;
     entry = getpwnam(user);
-    if (entry && chown(directory, entry->pw_uid, entry->pw_gid) == 0)
-        return true;
-    snprintf(error, error_size, "cannot give %s to user \"%s\": %s", directory, user,
-             entry ? strerror(errno) : "no such user");
-    return false;
+    if (!entry) {
+        snprintf(error, error_size, "user \"%s\" does not exist", user);
+        return false;
+    }
+    descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    owned = descriptor >= 0 && fchown(descriptor, entry->pw_uid, entry->pw_gid) == 0;
+    if (!owned)
+        snprintf(error, error_size, "cannot give %s to user \"%s\": %s", directory, user,
+                 strerror(errno));
+    if (descriptor >= 0)
+        close(descriptor);
+    return owned;
 }
 
 bool sandbox_drop_capabilities(char *error, size_t error_size)
@@ -99,7 +111,7 @@ static const int capture_calls[] = {
  * its ring apart with setsockopt before it closes the socket). */
 static const int capture_refused_calls[] = {
     SCMP_SYS(open),  SCMP_SYS(openat), SCMP_SYS(stat),  SCMP_SYS(access),     SCMP_SYS(readlink),
-    SCMP_SYS(ioctl), SCMP_SYS(fcntl),  SCMP_SYS(prctl), SCMP_SYS(setsockopt),
+    SCMP_SYS(fcntl), SCMP_SYS(prctl),  SCMP_SYS(mkdir), SCMP_SYS(setsockopt),
 };
 
 static const int meter_forbidden_calls[] = {
@@ -144,7 +156,37 @@ static bool load(scmp_filter_ctx filter, int status, char *error, size_t error_s
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-bool sandbox_capture(char *error, size_t error_size)
+/* What depends on an argument: output goes to the log and through our own two sockets, never to the
+ * network; memory cannot be executed; and libpcap may ask whether the interface is up again. */
+static int add_conditions(scmp_filter_ctx filter, int control, int data)
+{
+    const int outputs[] = {SCMP_SYS(sendmsg), SCMP_SYS(sendto)};
+    const scmp_datum_t sockets[] = {(scmp_datum_t)control, (scmp_datum_t)data};
+    int status = 0;
+
+    for (size_t i = 0; i < COUNT(outputs); i++)
+        for (size_t j = 0; j < COUNT(sockets) && status == 0; j++)
+            status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, outputs[i], 1,
+                                      SCMP_A0(SCMP_CMP_EQ, sockets[j]));
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+                                  SCMP_A0(SCMP_CMP_LE, STDERR_FILENO));
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1,
+                                  SCMP_A0(SCMP_CMP_LE, STDERR_FILENO));
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                  SCMP_A1(SCMP_CMP_EQ, SIOCGIFFLAGS));
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                                  SCMP_A1(SCMP_CMP_NE, SIOCGIFFLAGS));
+    return status;
+}
+
+bool sandbox_capture(int control, int data, char *error, size_t error_size)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     int status;
@@ -157,10 +199,8 @@ bool sandbox_capture(char *error, size_t error_size)
     if (status == 0)
         status = add_rules(filter, SCMP_ACT_ERRNO(EPERM), capture_refused_calls,
                            COUNT(capture_refused_calls));
-    /* Memory, but none that could be executed. */
     if (status == 0)
-        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        status = add_conditions(filter, control, data);
     return load(filter, status, error, error_size);
 }
 

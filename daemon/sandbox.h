@@ -18,9 +18,10 @@ bool sandbox_own(const char *user, const char *directory, char *error, size_t er
 /* Gives up all capabilities, the right to gain any, and core files. */
 bool sandbox_drop_capabilities(char *error, size_t error_size);
 
-/* For the process that parses packets: from here on it can read and write what is open, ask for
- * memory and the time, and end. Opening a file fails; a new socket or program kills it. */
-bool sandbox_capture(char *error, size_t error_size);
+/* For the process that parses packets: from here on it can read what is open, write to the log and
+ * to its sockets CONTROL and DATA, ask for memory and the time, and end. Opening a file fails; a
+ * new socket or program, and output to anything else (the network above all), kill it. */
+bool sandbox_capture(int control, int data, char *error, size_t error_size);
 
 /* For the meter: no network, no programs. */
 bool sandbox_meter(char *error, size_t error_size);

@@ -27,6 +27,10 @@
 /* A process that said nothing for so long hangs: systemd is no longer told that all is well. */
 #define PATIENCE_S     30
 #define STOP_TIMEOUT_S 20
+/* A child that does not take a message for so long hangs. */
+#define SEND_TIMEOUT_S 5
+/* Messages heard at a time from one child: none may keep us from the others. */
+#define HEARD_AT_ONCE 64
 /* Where a child finds its sockets. */
 enum { CONTROL_DESCRIPTOR = 3, DATA_DESCRIPTOR = 4 };
 
@@ -133,6 +137,14 @@ static void become_meter(const struct supervisor *supervisor, int control)
     _exit(EXIT_TROUBLE);
 }
 
+/* No child, whatever happened to it, may make us wait for ever. */
+static void limit_sending(int control)
+{
+    struct timeval limit = {.tv_sec = SEND_TIMEOUT_S};
+
+    setsockopt(control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
 static bool start_meter(struct supervisor *supervisor)
 {
     struct child *meter = &supervisor->meter;
@@ -145,6 +157,7 @@ static bool start_meter(struct supervisor *supervisor)
         become_meter(supervisor, control[1]);
     close(control[1]);
     meter->control = control[0];
+    limit_sending(meter->control);
     meter->alive_s = monotonic_s();
     return meter->pid > 0;
 }
@@ -186,6 +199,7 @@ static bool start_capture(struct supervisor *supervisor, struct child *child)
     sent = message_send_descriptor(supervisor->meter.control, &message, data[1]);
     close(data[1]);
     child->control = control[0];
+    limit_sending(child->control);
     child->ready = false;
     child->started_s = child->alive_s = monotonic_s();
     if (child->pid < 0)
@@ -209,7 +223,7 @@ static bool hear(struct child *child, enum message_sender sender, struct message
 {
     struct message message;
 
-    while (child->control >= 0) {
+    for (int i = 0; i < HEARD_AT_ONCE && child->control >= 0; i++) {
         switch (message_receive(child->control, sender, false, &message, NULL)) {
         case MESSAGE_RECEIVED:
             child->alive_s = monotonic_s();
@@ -233,15 +247,32 @@ static bool hear(struct child *child, enum message_sender sender, struct message
     return true;
 }
 
-/* Waits for a child's first word, or its end. */
-static bool await_ready(struct child *child, enum message_sender sender, int *status)
+/* Asked to stop before all is started: the child that we wait for has nothing to lose yet. */
+static void heed_stop(struct supervisor *supervisor, const struct child *child)
 {
-    struct pollfd descriptor = {.fd = child->control, .events = POLLIN};
+    struct signalfd_siginfo information;
+
+    while (read(supervisor->signals, &information, sizeof(information)) ==
+           (ssize_t)sizeof(information)) {
+        if (information.ssi_signo != SIGTERM && information.ssi_signo != SIGINT)
+            continue;
+        supervisor->stopping = true;
+        kill(child->pid, SIGKILL);
+    }
+}
+
+/* Waits for a child's first word, or its end. */
+static bool await_ready(struct supervisor *supervisor, struct child *child,
+                        enum message_sender sender, int *status)
+{
+    struct pollfd descriptors[] = {{.fd = child->control, .events = POLLIN},
+                                   {.fd = supervisor->signals, .events = POLLIN}};
     int wait_status = 0;
 
     while (!child->ready && child->control >= 0) {
-        if (poll(&descriptor, 1, -1) < 0 && errno != EINTR)
+        if (poll(descriptors, 2, -1) < 0 && errno != EINTR)
             break;
+        heed_stop(supervisor, child);
         hear(child, sender, NULL);
     }
     if (child->ready)
@@ -290,9 +321,14 @@ static void distribute_rules(struct supervisor *supervisor)
     const struct config *config = supervisor->config;
 
     rules_send_names(supervisor->meter.control, config->catalogue, config->directions);
-    for (unsigned i = 0; i < supervisor->capture_count; i++)
-        if (supervisor->captures[i].control >= 0)
-            rules_send(supervisor->captures[i].control, config->catalogue, config->directions);
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        struct child *child = &supervisor->captures[i];
+
+        if (child->control < 0 || rules_send(child->control, config->catalogue, config->directions))
+            continue;
+        log_line(LOG_PRIORITY_ERROR, "capture of %s takes no new rules: killed", child->name);
+        kill(child->pid, SIGKILL); /* the next one starts with them */
+    }
 }
 
 static bool same_interfaces(const struct config *a, const struct config *b)
@@ -367,8 +403,8 @@ static void send_stop(struct child *child)
     struct message message;
 
     message_start(&message, MESSAGE_STOP);
-    if (child->control >= 0)
-        message_send(child->control, &message);
+    if (child->control >= 0 && !message_send(child->control, &message))
+        kill(child->pid, SIGKILL);
 }
 
 static bool captures_running(const struct supervisor *supervisor)
@@ -564,17 +600,19 @@ static bool block_signals(struct supervisor *supervisor)
     return false;
 }
 
-/* Root makes the state directory for the user that it is about to become. */
+/* Root makes the state directory for the user that it is about to become. One that is there already
+ * is left as it is: its owner meant something by it. */
 static bool prepare_state(const struct config *config)
 {
     char error[256];
+    bool made = mkdir(config->state_directory, 0750) == 0;
 
-    if (mkdir(config->state_directory, 0750) != 0 && errno != EEXIST) {
+    if (!made && errno != EEXIST) {
         log_line(LOG_PRIORITY_ERROR, "%s: cannot be created: %s", config->state_directory,
                  strerror(errno));
         return false;
     }
-    if (!sandbox_own(config->user, config->state_directory, error, sizeof(error)) ||
+    if ((made && !sandbox_own(config->user, config->state_directory, error, sizeof(error))) ||
         !sandbox_become(config->user, true, error, sizeof(error))) {
         log_line(LOG_PRIORITY_ERROR, "%s", error);
         return false;
@@ -596,23 +634,48 @@ static void list_captures(struct supervisor *supervisor)
     }
 }
 
+/* Returns how many captures work. What fails is tried again later; it has said why. */
+static unsigned start_captures(struct supervisor *supervisor)
+{
+    unsigned started = 0;
+    int status = EXIT_TROUBLE;
+
+    for (unsigned i = 0; i < supervisor->capture_count && !supervisor->stopping; i++) {
+        struct child *child = &supervisor->captures[i];
+
+        if (start_capture(supervisor, child) &&
+            await_ready(supervisor, child, SENDER_CAPTURE, &status)) {
+            started++;
+            continue;
+        }
+        child->failing = true;
+        plan_restart(child);
+    }
+    if (started == 0)
+        note_status(supervisor, status);
+    return started;
+}
+
 static bool start_all(struct supervisor *supervisor)
 {
     const struct config *config = supervisor->config;
+    unsigned started;
 
     if (!start_meter(supervisor) ||
-        !await_ready(&supervisor->meter, SENDER_METER, &supervisor->status))
+        !await_ready(supervisor, &supervisor->meter, SENDER_METER, &supervisor->status))
         return false;
     if (!rules_send_names(supervisor->meter.control, config->catalogue, config->directions))
         return false;
-    for (unsigned i = 0; i < supervisor->capture_count; i++)
-        if (!start_capture(supervisor, &supervisor->captures[i]) ||
-            !await_ready(&supervisor->captures[i], SENDER_CAPTURE, &supervisor->status))
-            return false;
-    sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", supervisor->capture_count,
+    started = start_captures(supervisor);
+    if (started == 0)
+        return false;
+    sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", started,
                supervisor->file ? "file" : "interface(s)");
     if (!supervisor->file)
-        log_line(LOG_PRIORITY_INFO, "metering %u interface(s)", supervisor->capture_count);
+        log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", started,
+                 started < supervisor->capture_count
+                     ? "; trying the others again, with growing delay"
+                     : "");
     return true;
 }
 
@@ -628,7 +691,9 @@ int supervisor_run(struct config *config, const char *file)
         goto out;
     }
     if (!start_all(&supervisor)) {
-        if (supervisor.status == EXIT_SUCCESS)
+        if (supervisor.stopping) /* because we were asked to */
+            supervisor.status = EXIT_SUCCESS;
+        else if (supervisor.status == EXIT_SUCCESS)
             supervisor.status = EXIT_TROUBLE;
         stop(&supervisor);
     }

@@ -14,6 +14,8 @@
 /* Longer than any time-out of a flow: to leap further would change nothing, and a damaged file
  * whose times go to and fro would make flow time overflow. */
 #define MAX_LEAP_NS (3 * 3600 * SECOND_NS)
+/* Where flow time stops at a jump, should a file make it leap that often: short of 64 bits. */
+#define MAX_FLOW_NS (INT64_MAX / 2)
 
 struct interval {
     struct metering_sink sink;
@@ -129,7 +131,10 @@ void interval_jump(struct interval *interval, int64_t wall_ns)
     }
     if (leap_ns > MAX_LEAP_NS)
         leap_ns = MAX_LEAP_NS;
-    interval->flow_offset_ns = flow_ns + leap_ns - wall_ns;
+    flow_ns += leap_ns;
+    if (flow_ns > MAX_FLOW_NS)
+        flow_ns = MAX_FLOW_NS;
+    interval->flow_offset_ns = flow_ns - wall_ns;
     interval_begin(interval, wall_ns);
 }
 

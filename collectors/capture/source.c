@@ -107,6 +107,21 @@ static bool set_filter(struct source *source, const struct interface_config *int
     return set;
 }
 
+bool source_check_filter(const char *filter, char *error, size_t error_size)
+{
+    pcap_t *pcap = pcap_open_dead(DLT_EN10MB, UINT16_MAX);
+    struct bpf_program program;
+    bool valid = pcap && pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
+
+    if (valid)
+        pcap_freecode(&program);
+    else
+        snprintf(error, error_size, "%s", pcap ? pcap_geterr(pcap) : "out of memory");
+    if (pcap)
+        pcap_close(pcap);
+    return valid;
+}
+
 static bool check_link_type(struct source *source, char *error, size_t error_size)
 {
     const char *name;

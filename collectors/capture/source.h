@@ -23,6 +23,9 @@ enum source_status {
 typedef void source_handler(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
                             uint32_t captured, uint32_t length);
 
+/* Whether FILTER is one that libpcap understands; if not, ERROR says why. */
+bool source_check_filter(const char *filter, char *error, size_t error_size);
+
 /* Return NULL and one sentence in ERROR. The file may be "-" for standard input. */
 struct source *source_open_interface(const struct interface_config *interface, char *error,
                                      size_t error_size);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -67,6 +69,14 @@ static void assert_kills(const char *name, sandbox *enter, attempt *try)
         fail_msg("%s: not killed: wait status %#x", name, (unsigned)status);
 }
 #define ASSERT_KILLS(enter, try) assert_kills(#try, enter, try)
+
+static int ends[2];
+static int sockets[2];
+
+static bool enter_capture(char *error, size_t error_size)
+{
+    return sandbox_capture(sockets[0], sockets[1], error, error_size);
+}
 
 static int refused(long result)
 {
@@ -117,12 +127,12 @@ static int set_a_flag(void)
 static void opening_is_refused_where_packets_are_parsed(void **state)
 {
     (void)state;
-    assert_works(sandbox_capture, open_to_read);
-    assert_works(sandbox_capture, open_to_write);
-    assert_works(sandbox_capture, open_in_the_old_way);
-    assert_works(sandbox_capture, control_a_device);
-    assert_works(sandbox_capture, change_a_socket);
-    assert_works(sandbox_capture, set_a_flag);
+    assert_works(enter_capture, open_to_read);
+    assert_works(enter_capture, open_to_write);
+    assert_works(enter_capture, open_in_the_old_way);
+    assert_works(enter_capture, control_a_device);
+    assert_works(enter_capture, change_a_socket);
+    assert_works(enter_capture, set_a_flag);
 }
 
 static int make_socket(void)
@@ -206,36 +216,87 @@ static int load_a_filter_program(void)
 static void what_only_an_intruder_would_try_kills(void **state)
 {
     (void)state;
-    ASSERT_KILLS(sandbox_capture, make_socket);
-    ASSERT_KILLS(sandbox_capture, make_packet_socket);
-    ASSERT_KILLS(sandbox_capture, make_socket_pair);
-    ASSERT_KILLS(sandbox_capture, connect_somewhere);
-    ASSERT_KILLS(sandbox_capture, run_a_program);
-    ASSERT_KILLS(sandbox_capture, fork_once);
-    ASSERT_KILLS(sandbox_capture, map_executable_memory);
-    ASSERT_KILLS(sandbox_capture, make_memory_executable);
-    ASSERT_KILLS(sandbox_capture, signal_the_parent);
-    ASSERT_KILLS(sandbox_capture, remove_a_file);
-    ASSERT_KILLS(sandbox_capture, watch_another_process);
-    ASSERT_KILLS(sandbox_capture, start_a_ring);
-    ASSERT_KILLS(sandbox_capture, load_a_filter_program);
+    ASSERT_KILLS(enter_capture, make_socket);
+    ASSERT_KILLS(enter_capture, make_packet_socket);
+    ASSERT_KILLS(enter_capture, make_socket_pair);
+    ASSERT_KILLS(enter_capture, connect_somewhere);
+    ASSERT_KILLS(enter_capture, run_a_program);
+    ASSERT_KILLS(enter_capture, fork_once);
+    ASSERT_KILLS(enter_capture, map_executable_memory);
+    ASSERT_KILLS(enter_capture, make_memory_executable);
+    ASSERT_KILLS(enter_capture, signal_the_parent);
+    ASSERT_KILLS(enter_capture, remove_a_file);
+    ASSERT_KILLS(enter_capture, watch_another_process);
+    ASSERT_KILLS(enter_capture, start_a_ring);
+    ASSERT_KILLS(enter_capture, load_a_filter_program);
 }
-
-static int ends[2];
-static int sockets[2];
 
 static int use_what_is_open(void)
 {
     char byte = 0;
     struct pollfd descriptor = {.fd = ends[0], .events = POLLIN};
 
-    if (write(ends[1], "a", 1) != 1 || poll(&descriptor, 1, 1000) != 1 ||
-        read(ends[0], &byte, 1) != 1 || byte != 'a')
+    if (poll(&descriptor, 1, 1000) != 1 || read(ends[0], &byte, 1) != 1 || byte != 'a')
         return 1;
     if (send(sockets[0], "b", 1, MSG_NOSIGNAL) != 1 || recv(sockets[1], &byte, 1, 0) != 1 ||
         byte != 'b')
         return 2;
     return close(ends[0]) == 0 ? 0 : 3;
+}
+
+/* What is open for reading, a network interface above all, is not open for sending. */
+static int write_elsewhere(void)
+{
+    return write(ends[1], "a", 1) == 1;
+}
+
+static int send_elsewhere(void)
+{
+    return send(ends[1], "a", 1, MSG_NOSIGNAL) == 1;
+}
+
+static int send_a_message_elsewhere(void)
+{
+    struct msghdr header = {.msg_iov = NULL};
+
+    return sendmsg(ends[1], &header, MSG_NOSIGNAL) == 0;
+}
+
+static void nothing_is_sent_elsewhere(void **state)
+{
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
+    ASSERT_KILLS(enter_capture, write_elsewhere);
+    ASSERT_KILLS(enter_capture, send_elsewhere);
+    ASSERT_KILLS(enter_capture, send_a_message_elsewhere);
+    close(ends[0]);
+    close(ends[1]);
+    close(sockets[0]);
+    close(sockets[1]);
+}
+
+static int ask_whether_up(void)
+{
+    struct ifreq request = {.ifr_name = "lo"};
+
+    return ioctl(sockets[0], SIOCGIFFLAGS, &request) == -1 && errno == EPERM;
+}
+
+static int leave_no_core(void)
+{
+    struct rlimit limit;
+
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && getrlimit(RLIMIT_CORE, &limit) == 0 &&
+                   limit.rlim_max == 0
+               ? 0
+               : 1;
+}
+
+static void packets_never_reach_a_core_file(void **state)
+{
+    (void)state;
+    assert_works(sandbox_drop_capabilities, leave_no_core);
 }
 
 static int use_memory(void)
@@ -276,11 +337,13 @@ static void what_a_capture_needs_goes_on_working(void **state)
 {
     (void)state;
     assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "a", 1), 1);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
-    assert_works(sandbox_capture, use_what_is_open);
-    assert_works(sandbox_capture, use_memory);
-    assert_works(sandbox_capture, use_clocks_and_randomness);
-    assert_works(sandbox_capture, log_a_line);
+    assert_works(enter_capture, use_what_is_open);
+    assert_works(enter_capture, use_memory);
+    assert_works(enter_capture, ask_whether_up);
+    assert_works(enter_capture, use_clocks_and_randomness);
+    assert_works(enter_capture, log_a_line);
     close(ends[0]);
     close(ends[1]);
     close(sockets[0]);
@@ -499,6 +562,8 @@ int main(void)
         TEST(opening_is_refused_where_packets_are_parsed),
         TEST(what_only_an_intruder_would_try_kills),
         TEST(what_a_capture_needs_goes_on_working),
+        TEST(nothing_is_sent_elsewhere),
+        TEST(packets_never_reach_a_core_file),
         TEST(the_meter_has_files_but_no_network_and_no_programs),
         TEST(root_becomes_another_user_and_keeps_the_right_to_capture_only),
         TEST(everybody_can_give_up_capabilities),

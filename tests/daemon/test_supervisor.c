@@ -213,6 +213,7 @@ int main(void)
         TEST(a_meter_that_breaks_the_rules_is_killed),
     };
 
+    alarm(120); /* a process that does not end must not hang the suite */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
