@@ -11,13 +11,23 @@
 #define ML_PER_L        1e3
 #define G_PER_KG        1e3
 #define TOKENS_PER_UNIT 1e3
+/* A month of 31 local days and an hour touches 33 UTC days at most. */
+#define UTC_DAYS_MAX (MONTH_DAYS_MAX + 2)
+
+/* Where the activity of a pair on one UTC day lies: on one local day of the month (1 to 31), or */
+#define DAY_NONE    0
+#define DAY_SEVERAL (MONTH_DAYS_MAX + 1)
+#define DAY_OUTSIDE (MONTH_DAYS_MAX + 2) /* some of it out of the month */
 
 /* Use of one service by one direction over the month. Both tables are sums of these, so they cannot
  * disagree by more than the order of the additions. Never printed: see suppress.h. */
 struct pair {
     size_t direction; /* index of its row in the tables */
     size_t service;
-    uint32_t devices;
+    uint8_t local_day[UTC_DAYS_MAX];
+    uint32_t daily_devices[UTC_DAYS_MAX];
+    uint32_t devices; /* largest daily number */
+    bool hidden;
     struct month_totals totals;
     double tokens_with_impact; /* visible output, central */
 };
@@ -29,7 +39,7 @@ struct builder {
     size_t pair_count;
     size_t next_pair;
     size_t day;
-    size_t coverage_rows;
+    size_t rows; /* of activity or coverage, in the month */
     bool out_of_memory;
 };
 
@@ -146,14 +156,32 @@ static struct pair *find_pair(struct builder *builder, const struct ledger_row *
     return new_pair(builder, row);
 }
 
-static void mark_day(struct builder *builder, int64_t time_s)
+static int64_t utc_day(int64_t time_s)
 {
-    struct month_report *report = builder->report;
+    return time_s / DAY_S;
+}
 
+/* The local day of the month, from 1, or DAY_OUTSIDE. Times must not fall from call to call. */
+static unsigned local_day(struct builder *builder, int64_t time_s)
+{
+    const struct month_report *report = builder->report;
+
+    if (time_s < report->month.start || time_s >= report->until)
+        return DAY_OUTSIDE;
     while (builder->day + 1 < report->day_count && time_s >= report->days[builder->day].end)
         builder->day++;
-    if (report->day_count > 0)
-        report->days[builder->day].active = true;
+    return (unsigned)builder->day + 1;
+}
+
+static void mark_day(const struct month_report *report, struct pair *pair, int64_t time_s,
+                     unsigned day)
+{
+    uint8_t *mark = &pair->local_day[utc_day(time_s) - utc_day(report->month.start)];
+
+    if (*mark == DAY_NONE || day == DAY_OUTSIDE)
+        *mark = (uint8_t)day;
+    else if (*mark != day && *mark != DAY_OUTSIDE)
+        *mark = DAY_SEVERAL;
 }
 
 static bool visit_activity(void *context, const struct ledger_row *row)
@@ -161,10 +189,15 @@ static bool visit_activity(void *context, const struct ledger_row *row)
     struct builder *builder = context;
     struct month_totals totals = {.activity = row->activity};
     struct pair *pair = find_pair(builder, row);
+    unsigned day = local_day(builder, row->interval_start);
 
     builder->out_of_memory = !pair;
     if (!pair)
         return false;
+    mark_day(builder->report, pair, row->interval_start, day);
+    if (day == DAY_OUTSIDE)
+        return true;
+    builder->rows++;
     if (row->has_impact) {
         totals.impact = row->impact;
         pair->tokens_with_impact += row->activity.tokens_out.central;
@@ -173,7 +206,7 @@ static bool visit_activity(void *context, const struct ledger_row *row)
     }
     add_totals(&pair->totals, &totals);
     if (is_active(&totals))
-        mark_day(builder, row->interval_start);
+        builder->report->days[day - 1].active = true;
     return true;
 }
 
@@ -184,7 +217,7 @@ static bool visit_coverage(void *context, const struct ledger_coverage_row *row)
     const struct coverage *coverage = &row->coverage;
     double covered_s = (double)coverage->covered_ns / NS_PER_S;
 
-    builder->coverage_rows++;
+    builder->rows++;
     builder->report->covered_s += covered_s < INTERVAL_S ? covered_s : INTERVAL_S;
     sum->covered_ns += coverage->covered_ns;
     sum->packets += coverage->packets;
@@ -253,6 +286,17 @@ static void fill_days(struct month_report *report)
     }
 }
 
+/* All of the UTC days that the month touches: what lies beyond the month tells whether the devices
+ * of such a day may be counted (read_devices()). */
+static enum ledger_status visit_utc_days(struct builder *builder)
+{
+    const struct month_report *report = builder->report;
+    int64_t from = utc_day(report->month.start) * DAY_S;
+    int64_t until = utc_day(report->until + DAY_S - 1) * DAY_S;
+
+    return ledger_visit(builder->ledger, from, until, NULL, NULL, visit_activity, builder);
+}
+
 static bool visit_all(struct builder *builder, char *error, size_t error_size)
 {
     const struct month_report *report = builder->report;
@@ -261,8 +305,7 @@ static bool visit_all(struct builder *builder, char *error, size_t error_size)
 
     status = ledger_visit_coverage(builder->ledger, from, report->until, visit_coverage, builder);
     if (status == LEDGER_OK || status == LEDGER_EMPTY)
-        status =
-            ledger_visit(builder->ledger, from, report->until, NULL, NULL, visit_activity, builder);
+        status = visit_utc_days(builder);
     if (status == LEDGER_OK || status == LEDGER_EMPTY)
         status = ledger_visit_factor_sets(builder->ledger, from, report->until, visit_factor_set,
                                           builder);
@@ -308,35 +351,79 @@ static void drop_inactive_pairs(struct builder *builder)
     builder->pair_count = kept;
 }
 
-/* Devices are counted per pair and UTC day; of a local day, the UTC day of the same date is taken,
- * which differs by the hours of the zone. A device that uses two services is counted in two pairs,
- * so within one direction only the largest pair is sure to be distinct devices. Fills the devices
- * of the pairs and of the day; PER_DIRECTION is scratch. */
-static bool count_day(struct builder *builder, struct month_day *day, uint32_t *day_devices,
-                      uint32_t *per_direction)
+/* Devices are counted per pair and UTC day, which has an hour or more of another local day. So a
+ * count belongs to the month only when the pair was active in no other on that UTC day, and to a
+ * local day only when the same is true of the day: else one user by day could hide behind those
+ * who come after midnight. Too low a count only folds what could have been shown. */
+static bool read_devices(struct builder *builder, struct pair *pair)
 {
     const struct month_report *report = builder->report;
-    int32_t utc_day = (int32_t)((day->start + DAY_S / 2) / DAY_S);
+    const char *direction = report->directions.rows[pair->direction].id;
+    const char *service = report->services.rows[pair->service].id;
+    int32_t first = (int32_t)utc_day(report->month.start);
 
-    memset(per_direction, 0, report->directions.count * sizeof(*per_direction));
-    for (size_t i = 0; i < builder->pair_count; i++) {
-        struct pair *pair = &builder->pairs[i];
-        uint32_t devices = 0;
-        enum ledger_status status = ledger_devices(
-            builder->ledger, utc_day, utc_day + 1, report->directions.rows[pair->direction].id,
-            report->services.rows[pair->service].id, &devices);
+    for (int32_t i = 0; i < UTC_DAYS_MAX; i++) {
+        enum ledger_status status;
 
+        if (pair->local_day[i] == DAY_NONE || pair->local_day[i] == DAY_OUTSIDE)
+            continue;
+        status = ledger_devices(builder->ledger, first + i, first + i + 1, direction, service,
+                                &pair->daily_devices[i]);
         if (status != LEDGER_OK && status != LEDGER_EMPTY)
             return false;
-        if (devices > pair->devices)
-            pair->devices = devices;
-        if (devices > per_direction[pair->direction])
-            per_direction[pair->direction] = devices;
+        if (pair->daily_devices[i] > pair->devices)
+            pair->devices = pair->daily_devices[i];
     }
-    *day_devices = 0;
-    for (size_t i = 0; i < report->directions.count; i++)
-        *day_devices += per_direction[i];
     return true;
+}
+
+/* The pairs as cells: devices of two directions are distinct, those of two services may be the
+ * same. */
+struct cells {
+    uint32_t *devices;
+    size_t *groups;
+    bool *chosen;
+};
+
+static bool cells_new(struct cells *cells, const struct builder *builder)
+{
+    size_t count = builder->pair_count + 1; /* never nothing */
+
+    cells->devices = calloc(count, sizeof(*cells->devices));
+    cells->groups = calloc(count, sizeof(*cells->groups));
+    cells->chosen = calloc(count, sizeof(*cells->chosen));
+    if (!cells->devices || !cells->groups || !cells->chosen)
+        return false;
+    for (size_t i = 0; i < builder->pair_count; i++)
+        cells->groups[i] = builder->pairs[i].direction;
+    return true;
+}
+
+static void cells_free(struct cells *cells)
+{
+    free(cells->devices);
+    free(cells->groups);
+    free(cells->chosen);
+}
+
+/* A device may be active on both of the UTC days of a local day, so the larger number is taken. */
+static uint32_t devices_of_day(const struct builder *builder, struct cells *cells, size_t day)
+{
+    uint64_t largest = 0;
+
+    for (size_t utc = 0; utc < UTC_DAYS_MAX; utc++) {
+        uint64_t devices;
+
+        for (size_t i = 0; i < builder->pair_count; i++) {
+            cells->devices[i] = builder->pairs[i].daily_devices[utc];
+            cells->chosen[i] = builder->pairs[i].local_day[utc] == day + 1;
+        }
+        devices =
+            suppress_distinct(cells->devices, cells->groups, builder->pair_count, cells->chosen);
+        if (devices > largest)
+            largest = devices;
+    }
+    return largest < UINT32_MAX ? (uint32_t)largest : UINT32_MAX;
 }
 
 /* The graph of the days is a table too: a Sunday may have one user only. */
@@ -349,51 +436,52 @@ static void hide_days(struct month_report *report, const uint32_t *day_devices)
     for (size_t i = 0; i < report->day_count; i++)
         if (report->days[i].active)
             devices[count++] = day_devices[i];
-    suppress_cells(devices, count, report->config->report.threshold, false, hidden);
+    suppress_cells(devices, NULL, count, report->config->report.threshold, hidden);
     count = 0;
     for (size_t i = 0; i < report->day_count; i++)
         if (report->days[i].active)
             report->days[i].hidden = hidden[count++];
 }
 
-static bool count_devices(struct builder *builder)
+static void count_days(struct builder *builder, struct cells *cells)
 {
-    struct month_report *report = builder->report;
-    uint32_t *scratch = calloc(report->directions.count + 1, sizeof(*scratch));
-    uint32_t day_devices[MONTH_DAYS_MAX];
-    bool counted = scratch != NULL;
+    uint32_t devices[MONTH_DAYS_MAX];
 
-    for (size_t i = 0; counted && i < report->day_count; i++)
-        counted = count_day(builder, &report->days[i], &day_devices[i], scratch);
-    free(scratch);
-    if (!counted)
-        return false;
-    hide_days(report, day_devices);
-    return true;
+    for (size_t i = 0; i < builder->report->day_count; i++)
+        devices[i] = devices_of_day(builder, cells, i);
+    hide_days(builder->report, devices);
 }
 
-static void fill_rows(struct builder *builder)
+/* Decides which pairs are shown, from the largest daily numbers. */
+static void hide_pairs(struct builder *builder, struct cells *cells)
 {
     struct month_report *report = builder->report;
 
     for (size_t i = 0; i < builder->pair_count; i++) {
-        const struct pair *pair = &builder->pairs[i];
-        struct month_row *direction = &report->directions.rows[pair->direction];
-        struct month_row *service = &report->services.rows[pair->service];
+        cells->devices[i] = builder->pairs[i].devices;
+        cells->chosen[i] = true;
+    }
+    report->devices =
+        suppress_distinct(cells->devices, cells->groups, builder->pair_count, cells->chosen);
+    report->suppressed = suppress_cells(cells->devices, cells->groups, builder->pair_count,
+                                        report->config->report.threshold, cells->chosen);
+    for (size_t i = 0; i < builder->pair_count; i++)
+        builder->pairs[i].hidden = cells->chosen[i];
+}
 
-        add_totals(&direction->totals, &pair->totals);
-        add_totals(&service->totals, &pair->totals);
-        if (pair->devices > direction->devices)
-            direction->devices = pair->devices;
-        service->devices += pair->devices; /* a device belongs to one direction */
+static bool suppress(struct builder *builder)
+{
+    struct cells cells;
+    bool done = cells_new(&cells, builder);
+
+    for (size_t i = 0; done && i < builder->pair_count; i++)
+        done = read_devices(builder, &builder->pairs[i]);
+    if (done) {
+        hide_pairs(builder, &cells);
+        count_days(builder, &cells);
     }
-    for (size_t i = 0; i < report->directions.count; i++) {
-        add_totals(&report->total, &report->directions.rows[i].totals);
-        report->devices += report->directions.rows[i].devices;
-        describe_direction(report->config, &report->directions.rows[i]);
-    }
-    for (size_t i = 0; i < report->services.count; i++)
-        describe_service(report->config, &report->services.rows[i]);
+    cells_free(&cells);
+    return done;
 }
 
 /* By falling energy, then requests, then name. */
@@ -422,48 +510,47 @@ static void remove_inactive_rows(struct month_table *table)
     table->count = kept;
 }
 
-/* Folds the hidden rows into one, put last. There are at least two of them, so it has room. */
-static void merge_rows(struct month_table *table, const bool *hidden)
+/* Rows without a shown pair have no activity here: their all is in OTHER, which comes last. */
+static bool finish_table(struct month_table *table, const struct month_row *other)
 {
-    struct month_row other = {.id = MONTH_OTHER, .label = MONTH_OTHER, .is_other = true};
-    size_t kept = 0;
-
-    for (size_t i = 0; i < table->count; i++) {
-        if (!hidden[i]) {
-            table->rows[kept++] = table->rows[i];
-            continue;
-        }
-        add_totals(&other.totals, &table->rows[i].totals);
-        other.merged++;
-    }
-    table->rows[kept++] = other;
-    table->count = kept;
-}
-
-static bool suppress_table(struct month_table *table, uint32_t threshold, bool disjoint)
-{
-    uint32_t *devices;
-    bool *hidden;
-    bool allocated;
+    struct month_row *rows;
 
     remove_inactive_rows(table);
-    devices = calloc(table->count + 1, sizeof(*devices));
-    hidden = calloc(table->count + 1, sizeof(*hidden));
-    allocated = devices && hidden;
-    if (allocated) {
-        if (table->count > 1) /* with none, ROWS may be NULL */
-            qsort(table->rows, table->count, sizeof(*table->rows), compare_rows);
-        for (size_t i = 0; i < table->count; i++)
-            devices[i] = table->rows[i].devices;
-        table->suppressed = suppress_cells(devices, table->count, threshold, disjoint, hidden);
-        if (table->suppressed == SUPPRESS_MERGED)
-            merge_rows(table, hidden);
-        else if (table->suppressed == SUPPRESS_ALL)
-            table->count = 0;
+    if (table->count > 1) /* with none, ROWS may be NULL */
+        qsort(table->rows, table->count, sizeof(*table->rows), compare_rows);
+    if (!other)
+        return true;
+    rows = grow(table->rows, table->count, sizeof(*rows));
+    if (!rows)
+        return false;
+    table->rows = rows;
+    rows[table->count++] = *other;
+    return true;
+}
+
+/* Returns false when memory is exhausted. */
+static bool fill_tables(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+    struct month_row other = {.id = MONTH_OTHER, .label = MONTH_OTHER, .is_other = true};
+    const struct month_row *last = report->suppressed == SUPPRESS_MERGED ? &other : NULL;
+
+    for (size_t i = 0; i < builder->pair_count; i++) {
+        const struct pair *pair = &builder->pairs[i];
+
+        add_totals(&report->total, &pair->totals);
+        if (pair->hidden) {
+            add_totals(&other.totals, &pair->totals);
+        } else {
+            add_totals(&report->directions.rows[pair->direction].totals, &pair->totals);
+            add_totals(&report->services.rows[pair->service].totals, &pair->totals);
+        }
     }
-    free(devices);
-    free(hidden);
-    return allocated;
+    for (size_t i = 0; i < report->directions.count; i++)
+        describe_direction(report->config, &report->directions.rows[i]);
+    for (size_t i = 0; i < report->services.count; i++)
+        describe_service(report->config, &report->services.rows[i]);
+    return finish_table(&report->directions, last) && finish_table(&report->services, last);
 }
 
 static void fill_shares(struct month_table *table, const struct month_totals *total)
@@ -543,7 +630,7 @@ static bool fill_factors(struct month_report *report)
 
     if (!report->config->factors || !catalogue)
         return true;
-    report->factors.whole_catalogue = report->services.suppressed != SUPPRESS_NONE;
+    report->factors.whole_catalogue = report->suppressed != SUPPRESS_NONE;
     if (report->factors.whole_catalogue) {
         for (uint16_t i = 0; added && i < catalogue_count(catalogue); i++)
             added = add_source(report, catalogue_service(catalogue, i));
@@ -558,11 +645,9 @@ static bool fill_factors(struct month_report *report)
 static void withhold(struct month_report *report)
 {
     report->withheld = true;
-    report->total = (struct month_totals){0};
+    report->suppressed = SUPPRESS_ALL;
     report->directions.count = 0;
-    report->directions.suppressed = SUPPRESS_ALL;
     report->services.count = 0;
-    report->services.suppressed = SUPPRESS_ALL;
     report->day_count = 0;
     memset(report->days, 0, sizeof(report->days));
 }
@@ -570,18 +655,15 @@ static void withhold(struct month_report *report)
 static bool fill_report(struct builder *builder)
 {
     struct month_report *report = builder->report;
-    unsigned threshold = report->config->report.threshold;
 
     drop_inactive_pairs(builder);
-    if (!count_devices(builder))
+    if (!suppress(builder))
         return false;
-    fill_rows(builder);
-    if (builder->pair_count > 0 && report->devices < threshold) {
+    if (builder->pair_count > 0 && report->devices < report->config->report.threshold) {
         withhold(report);
         return true;
     }
-    if (!suppress_table(&report->directions, threshold, true) ||
-        !suppress_table(&report->services, threshold, false))
+    if (!fill_tables(builder))
         return false;
     fill_shares(&report->directions, &report->total);
     fill_shares(&report->services, &report->total);
@@ -618,7 +700,7 @@ struct month_report *month_build(struct ledger *ledger, const struct config *con
     fill_days(report);
     if (!visit_all(&builder, error, error_size))
         goto out;
-    if (builder.coverage_rows == 0 && builder.pair_count == 0) {
+    if (builder.rows == 0) {
         no_data(&builder, error, error_size);
         goto out;
     }

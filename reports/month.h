@@ -17,7 +17,7 @@
 
 #define MONTH_ID_SIZE  64
 #define MONTH_DAYS_MAX 31
-#define MONTH_OTHER    "other" /* id and label of the row that small cells are folded into */
+#define MONTH_OTHER    "other" /* id and label of the row that small pairs are folded into */
 
 struct month_totals {
     struct activity activity;
@@ -44,8 +44,9 @@ struct triple month_value(const struct month_totals *totals, enum month_indicato
 const char *month_indicator_name(enum month_indicator indicator);
 const char *month_indicator_unit(enum month_indicator indicator);
 
-/* One line of a table. After suppression (suppress.h): cells with fewer active devices than the
- * threshold are folded into one row "other", the last one. */
+/* One line of a table: the sum of a direction's, or a service's, pairs that may be shown
+ * (suppress.h). All the others, of both tables alike, are in the row "other", the last one; a
+ * direction or service without any pair to show has no row. */
 struct month_row {
     char id[MONTH_ID_SIZE];
     char label[DIRECTION_LABEL_SIZE];
@@ -53,8 +54,6 @@ struct month_row {
     const struct service *service; /* services only; NULL when no longer in the catalogue */
     bool is_other;
     bool is_unassigned; /* the direction of what no prefix or VLAN matches */
-    unsigned merged;    /* how many cells were folded into "other" */
-    uint32_t devices;   /* largest daily number; never printed for "other" */
     double energy_share;
     double gwp_per_agent_g; /* central; 0 when the headcount is unknown */
     struct month_totals totals;
@@ -63,7 +62,6 @@ struct month_row {
 struct month_table {
     struct month_row *rows; /* by falling energy */
     size_t count;
-    enum suppress_result suppressed; /* SUPPRESS_ALL: no rows, only the report's total */
 };
 
 /* A local day, for the graph. */
@@ -71,7 +69,7 @@ struct month_day {
     int64_t start;
     int64_t end;
     bool active;
-    bool hidden; /* too few devices, or hides such a day */
+    bool hidden; /* not surely enough devices, or hides such a day */
 };
 
 /* Per functional unit, central values, over the requests that have an impact estimate; 0 when there
@@ -107,7 +105,8 @@ struct month_report {
     int64_t until;    /* end of what is reported */
     bool running;     /* the month is not over */
     bool withheld;    /* fewer devices than the threshold in all: only coverage is filled in */
-    uint32_t devices; /* surely distinct, largest daily number; not printed */
+    uint64_t devices; /* surely distinct, largest daily number; not printed */
+    enum suppress_result suppressed; /* of pairs; SUPPRESS_ALL: no rows, only the total */
     struct month_totals total;
     struct month_unit per_request;
     struct month_unit per_1000_tokens; /* visible output tokens */

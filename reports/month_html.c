@@ -180,8 +180,10 @@ static void write_period(const struct page *page)
     text_date(from, sizeof(from), page->language, report->month.start, true);
     text_date(until, sizeof(until), page->language, report->until, true);
     element(page, "p", TEXT_PERIOD, TEXT_ARGUMENTS(from, until, report->config->timezone));
-    if (report->running)
+    if (report->running) {
         notice(page, TEXT_RUNNING, TEXT_ARGUMENTS(until));
+        notice(page, TEXT_PROVISIONAL, NULL);
+    }
 }
 
 static void coverage_sentence(const struct page *page)
@@ -345,8 +347,6 @@ static void row_label(const struct page *page, const struct month_row *row)
 {
     fputs("<th scope=\"row\">", page->stream);
     text_html(page->stream, month_label(row, page->language));
-    if (row->is_other)
-        fprintf(page->stream, " (%u)", row->merged);
     if (row->service && row->service->operator_name[0]) {
         fputs("<span class=\"band\">", page->stream);
         text_html(page->stream, row->service->operator_name);
@@ -406,9 +406,9 @@ static bool has_unassigned(const struct month_table *table)
 
 static void table_notes(const struct page *page, const struct month_table *table)
 {
-    if (table->suppressed == SUPPRESS_MERGED)
+    if (page->report->suppressed == SUPPRESS_MERGED)
         element(page, "p", TEXT_OTHER_NOTE, TEXT_ARGUMENTS(page->threshold));
-    else if (table->suppressed == SUPPRESS_ALL)
+    else if (page->report->suppressed == SUPPRESS_ALL)
         notice(page, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(page->threshold));
     if (has_unassigned(table))
         element(page, "p", TEXT_UNASSIGNED_NOTE, NULL);
@@ -421,7 +421,7 @@ static bool write_directions(const struct page *page)
     bool written = round_table(page, table, &rounded);
 
     element(page, "h2", TEXT_HEAD_DIRECTIONS, NULL);
-    if (written && table->suppressed != SUPPRESS_ALL) {
+    if (written && page->report->suppressed != SUPPRESS_ALL) {
         open_table(page, TEXT_PER_AGENT_NOTE);
         column_heading(page, TEXT_DIRECTION, NULL);
         column_headings(page);
@@ -453,7 +453,7 @@ static bool write_services(const struct page *page)
     bool written = round_table(page, table, &rounded);
 
     element(page, "h2", TEXT_HEAD_SERVICES, NULL);
-    if (written && table->suppressed != SUPPRESS_ALL) {
+    if (written && page->report->suppressed != SUPPRESS_ALL) {
         open_table(page, TEXT_CAPTION_SERVICES);
         column_heading(page, TEXT_SERVICE, NULL);
         column_heading(page, TEXT_HOSTING, NULL);
@@ -869,8 +869,7 @@ static bool write_use(const struct page *page, const char *svg, size_t svg_size)
         notice(page, TEXT_WITHHELD, TEXT_ARGUMENTS(page->threshold));
         return true;
     }
-    if (page->report->directions.count == 0 &&
-        page->report->directions.suppressed == SUPPRESS_NONE) {
+    if (page->report->directions.count == 0 && page->report->suppressed == SUPPRESS_NONE) {
         notice(page, TEXT_NO_USE, NULL);
         return true;
     }

@@ -78,8 +78,6 @@ static json_t *json_row(const struct month_row *row)
     failed |= json_object_set_new(object, "id", json_string(row->id));
     failed |= json_object_set_new(object, "label", json_string(row->label));
     failed |= json_object_set_new(object, "is_other", json_boolean(row->is_other));
-    if (row->is_other)
-        failed |= json_object_set_new(object, "merged", json_integer(row->merged));
     if (row->headcount > 0)
         failed |=
             json_object_set_new(object, "headcount", json_integer(row->headcount)) |
@@ -239,18 +237,25 @@ static json_t *json_vintages(const struct month_report *report)
     return array;
 }
 
+static int add_note(json_t *array, enum text_id id)
+{
+    char *text = text_render(LANGUAGE_EN, id, NULL);
+    int failed = json_array_append_new(array, text ? json_string(text) : NULL);
+
+    free(text);
+    return failed;
+}
+
 /* The limits, in English: whoever reads the figures by program should meet them too. */
-static json_t *json_notes(void)
+static json_t *json_notes(const struct month_report *report)
 {
     json_t *array = json_array();
     int failed = !array;
 
-    for (int id = TEXT_LIMIT_SCOPE; id <= TEXT_LIMIT_MARGINS; id++) {
-        char *text = text_render(LANGUAGE_EN, (enum text_id)id, NULL);
-
-        failed |= json_array_append_new(array, text ? json_string(text) : NULL);
-        free(text);
-    }
+    if (report->running)
+        failed |= add_note(array, TEXT_PROVISIONAL);
+    for (int id = TEXT_LIMIT_SCOPE; id <= TEXT_LIMIT_MARGINS; id++)
+        failed |= add_note(array, (enum text_id)id);
     if (!failed)
         return array;
     json_decref(array);
@@ -271,13 +276,12 @@ static json_t *json_head(const struct month_report *report)
 
     strftime(month, sizeof(month), "%Y-%m",
              &(struct tm){.tm_year = report->month.year - 1900, .tm_mon = report->month.month - 1});
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:i, s:b, s:s, s:s}", "schema", SCHEMA,
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:i, s:b, s:s}", "schema", SCHEMA,
                      "month", month, "organisation", config->report.organisation, "timezone",
                      config->timezone, "from", json_time(report->month.start), "until",
                      json_time(report->until), "running", report->running, "threshold",
-                     (int)config->report.threshold, "withheld", report->withheld,
-                     "directions_suppression", suppression_name(report->directions.suppressed),
-                     "services_suppression", suppression_name(report->services.suppressed));
+                     (int)config->report.threshold, "withheld", report->withheld, "suppression",
+                     suppression_name(report->suppressed));
 }
 
 static json_t *json_report(const struct month_report *report)
@@ -302,7 +306,7 @@ static json_t *json_report(const struct month_report *report)
     failed |= json_object_set_new(object, "vintages", json_vintages(report));
     failed |=
         json_object_set_new(object, "other_vintage", json_boolean(report->factors.other_vintage));
-    failed |= json_object_set_new(object, "notes", json_notes());
+    failed |= json_object_set_new(object, "notes", json_notes(report));
     if (!failed)
         return object;
     json_decref(object);

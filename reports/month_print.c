@@ -144,13 +144,14 @@ void month_print(const struct month_report *report, const char *language_name, F
     if (report->running) {
         text_date(date, sizeof(date), language, report->until, true);
         say(stream, language, TEXT_RUNNING, TEXT_ARGUMENTS(date));
+        say(stream, language, TEXT_PROVISIONAL, NULL);
     }
     snprintf(threshold, sizeof(threshold), "%u", report->config->report.threshold);
     if (report->withheld) {
         say(stream, language, TEXT_WITHHELD, TEXT_ARGUMENTS(threshold));
     } else {
         put_rows(report, language, stream);
-        if (report->directions.suppressed == SUPPRESS_ALL)
+        if (report->suppressed == SUPPRESS_ALL)
             say(stream, language, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(threshold));
     }
     put_coverage(report, language, stream);

@@ -6,26 +6,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Small cells: which rows of a table must not be printed on their own, because they would tell the
- * use of fewer than THRESHOLD devices. Pure.
+/* Small cells: which cells must not be printed, nor summed with larger ones, because they would
+ * tell the use of fewer than THRESHOLD devices. Pure.
  *
- * The method is complementary suppression on a one-dimensional margin (Hundepool et al.,
- * "Statistical Disclosure Control", 2012, chapter 4). Only margins are ever printed: with a cross
- * table of directions and services, a hidden cell could be found by subtracting along the other
- * axis, and protecting it would hide most of both. */
+ * The method is complementary suppression (Hundepool et al., "Statistical Disclosure Control",
+ * 2012, chapter 4). The monthly report applies it to the pairs of direction and service, which are
+ * never printed: a row of either table sums shown pairs only. Suppressing rows would not do: in a
+ * direction of many devices on one service and one device on another, the indicators of the row
+ * differ per service, and can be solved for the use of that one device. */
 
 enum suppress_result {
-    SUPPRESS_NONE,   /* every cell may be printed */
+    SUPPRESS_NONE,   /* every cell may be shown */
     SUPPRESS_MERGED, /* the hidden cells may be printed as one sum */
-    SUPPRESS_ALL     /* nothing to hide behind: only the table's total may be printed */
+    SUPPRESS_ALL     /* nothing to hide behind: only the total of all cells may be printed */
 };
 
 /* Sets hidden[i] for the cells to fold together. Afterwards no cell with fewer devices than the
  * threshold is shown; the hidden ones are never a single cell, which a subtraction from the total
- * would find; and together they have at least THRESHOLD devices. DISJOINT: no device is counted in
- * two cells (directions), so that the devices of a sum add up; otherwise (services, days) only the
- * largest cell is sure. */
-enum suppress_result suppress_cells(const uint32_t *devices, size_t count, uint32_t threshold,
-                                    bool disjoint, bool *hidden);
+ * would find; and together they have at least THRESHOLD devices, unless all are hidden. Where a
+ * further cell is needed it is the one with the fewest devices, of equals the last.
+ *
+ * Cells of different GROUPS have no device in common; within a group only the largest is sure.
+ * NULL: all cells are of one group. */
+enum suppress_result suppress_cells(const uint32_t *devices, const size_t *groups, size_t count,
+                                    uint32_t threshold, bool *hidden);
+
+/* How many devices the INCLUDED cells surely have: of each group the largest cell. */
+uint64_t suppress_distinct(const uint32_t *devices, const size_t *groups, size_t count,
+                           const bool *included);
 
 #endif

@@ -32,12 +32,20 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "published factors, all listed below with their source."}},
     [TEXT_PRIVACY] =
         {{"Aucune adresse, aucun contenu et aucun suivi individuel n'est conservé : seules des "
-          "sommes par direction et par service existent. Les lignes qui concernent trop peu "
-          "d'appareils sont regroupées.",
+          "sommes par direction et par service existent. Ce qui concerne trop peu d'appareils est "
+          "regroupé. Un « appareil » est ici une adresse IP : une personne peut en avoir "
+          "plusieurs.",
           "No address, no content and nothing about individuals is kept: only sums per direction "
-          "and per service exist. Rows that concern too few devices are folded together."}},
+          "and per service exist. What concerns too few devices is folded together. A “device” "
+          "here "
+          "is an IP address: one person may have several."}},
     [TEXT_RUNNING] = {{"Mois en cours, arrêté au {0}. Les chiffres vont encore augmenter.",
                        "Month still running, as of {0}. The figures will still grow."}},
+    [TEXT_PROVISIONAL] =
+        {{"Rapport provisoire, à ne pas publier : deux états d'un même mois donneraient par "
+          "différence l'usage des jours qui les séparent.",
+          "Provisional report, not to be published: two states of the same month would give, by "
+          "difference, the use of the days between them."}},
     [TEXT_PERIOD] = {{"Période : du {0} au {1} (heure locale, {2}).",
                       "Period: from {0} to {1} (local time, {2})."}},
     [TEXT_WITHHELD] =
@@ -75,17 +83,21 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_TOTAL] = {{"Total", "Total"}},
     [TEXT_OTHER] = {{"Autres", "Other"}},
     [TEXT_OTHER_NOTE] =
-        {{"« Autres » regroupe les lignes qui concernent moins de {0} appareils, et au besoin les "
-          "suivantes, pour qu'aucune ne puisse être retrouvée par soustraction. Pour la même "
-          "raison, aucun tableau ne croise directions et services.",
-          "“Other” folds together the rows that concern fewer than {0} devices, and further ones "
-          "where needed, so that none can be found by subtraction. For the same reason no table "
-          "crosses directions and services."}},
+        {{"Une ligne n'additionne que les couples (direction, service) qui comptent au moins {0} "
+          "appareils un même jour. « Autres » réunit tous les autres couples, et au besoin un "
+          "couple de plus, pour qu'aucun ne puisse être retrouvé par soustraction ; c'est la même "
+          "somme dans les deux tableaux, et aucun tableau ne croise directions et services. Un "
+          "appareil est une adresse IP : une personne peut en avoir plusieurs.",
+          "A row sums only the direction–service pairs with at least {0} devices on one day. "
+          "“Other” holds all other pairs, and one more where needed, so that none can be found by "
+          "subtraction; it is the same sum in both tables, and no table crosses directions and "
+          "services. A device is an IP address: one person may have several."}},
     [TEXT_TOTAL_ONLY] =
-        {{"Le détail n'est pas publié : trop de lignes concernent moins de {0} appareils, et "
-          "pourraient être retrouvées par soustraction. Seul le total est donné.",
-          "The detail is not published: too many rows concern fewer than {0} devices, and could be "
-          "found by subtraction. Only the total is given."}},
+        {{"Le détail n'est pas publié : trop de couples (direction, service) concernent moins de "
+          "{0} appareils (adresses IP), et pourraient être retrouvés par soustraction. Seul le "
+          "total est donné.",
+          "The detail is not published: too many direction–service pairs concern fewer than {0} "
+          "devices (IP addresses), and could be found by subtraction. Only the total is given."}},
     [TEXT_UNASSIGNED] = {{"Non affecté", "Unassigned"}},
     [TEXT_UNASSIGNED_NOTE] =
         {{"« Non affecté » : usage vu depuis des adresses qu'aucune direction ne déclare.",
@@ -320,10 +332,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Electricity is counted by the average mix of the place where servers are assumed to be, "
           "regardless of green electricity contracts."}},
     [TEXT_LIMIT_MARGINS] =
-        {{"Un service vu de peu d'appareils est regroupé : son absence du tableau ne prouve pas "
-          "son absence du réseau.",
-          "A service seen from few devices is folded: its absence from the table does not prove "
-          "its absence from the network."}},
+        {{"Un service n'est compté dans sa ligne que pour les directions où assez d'appareils "
+          "l'utilisent : son absence du tableau ne prouve pas son absence du réseau.",
+          "A service's row counts only the directions in which enough devices use it: its absence "
+          "from the table does not prove its absence from the network."}},
     [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
                       "Report made by iagmeter, free software (GPL version 3 or later)."}},
     [TEXT_MONTH_1] = {{"janvier", "January"}},

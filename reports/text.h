@@ -22,7 +22,8 @@ enum text_id {
     TEXT_LEAD,
     TEXT_PRIVACY,
     TEXT_RUNNING, /* {0} date and time */
-    TEXT_PERIOD,  /* {0} first instant, {1} last, {2} time zone */
+    TEXT_PROVISIONAL,
+    TEXT_PERIOD, /* {0} first instant, {1} last, {2} time zone */
     TEXT_WITHHELD,
     TEXT_BAND_NOTE,
     TEXT_CAPTION_TOTAL,

@@ -325,7 +325,7 @@ static void expire_before(struct metering *metering, int64_t limit_ns)
         expire(metering, index);
 }
 
-void metering_advance(struct metering *metering, int64_t now_ns)
+static void move_time(struct metering *metering, int64_t now_ns)
 {
     struct interval *interval = metering->interval;
     int64_t ahead_ns;
@@ -347,6 +347,14 @@ void metering_advance(struct metering *metering, int64_t now_ns)
     expire_before(metering, now_ns);
     if (ahead_ns > 0)
         interval_reach(interval, now_ns);
+}
+
+/* That it is at least so late says nothing when it is later already: only a packet can show that
+ * the clock was set back. */
+void metering_advance(struct metering *metering, int64_t now_ns)
+{
+    if (!interval_begun(metering->interval) || now_ns > interval_now_ns(metering->interval))
+        move_time(metering, now_ns);
 }
 
 void metering_dropped(struct metering *metering, uint64_t packets)
@@ -820,7 +828,7 @@ void metering_packet(struct metering *metering, int64_t time_ns, int link_type,
     struct coverage *coverage = interval_coverage(metering->interval);
     struct packet packet;
 
-    metering_advance(metering, time_ns);
+    move_time(metering, time_ns);
     coverage->packets++;
     coverage->bytes += length;
     switch (decode_frame(link_type, bytes, captured, length, &packet)) {

@@ -194,7 +194,7 @@ static void a_meter_that_fails_to_start_gives_its_status(void **state)
 static void a_meter_that_breaks_the_rules_is_killed(void **state)
 {
     (void)state;
-    use_script("echo something else >&3; sleep 60");
+    use_script("echo something else >&3; exec sleep 1000");
     assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
     assert_one_line(logged, "meter", "impossible message");
 }

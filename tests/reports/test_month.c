@@ -378,6 +378,13 @@ static void tells_that_the_month_is_running(void **state)
     assert_true(contains(report, HTML_FR, "Mois en cours, arrêté au 14 octobre 2026 à 10:32."));
     assert_true(contains(report, HTML_EN, "Month still running, as of 14 October 2026, 10:32."));
     assert_true(contains(report, JSON, "\"until\": \"2026-10-14T10:32:00+02:00\""));
+    assert_true(contains(report, HTML_FR, "Rapport provisoire, à ne pas publier"));
+    assert_true(contains(report, HTML_EN, "Provisional report, not to be published"));
+    assert_true(contains(report, TERMINAL, "Rapport provisoire, à ne pas publier"));
+    assert_true(contains(report, JSON, "Provisional report, not to be published"));
+    month_free(report);
+    report = build(world);
+    assert_nowhere(report, "rovis");
     month_free(report);
 }
 
@@ -393,16 +400,68 @@ static void folds_small_directions_together(void **state)
     use(world, FIRST_NOON, 4, 0, 60, 9); /* Direction générale: hides it */
     cover(world, OCTOBER, 60);
     report = build(world);
-    assert_int_equal(report->directions.suppressed, SUPPRESS_MERGED);
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
     assert_int_equal(report->directions.count, 3);
     other = row_of(&report->directions, MONTH_OTHER);
     assert_non_null(other);
     assert_ptr_equal(other, &report->directions.rows[2]);
-    assert_true(other->is_other && other->merged == 2 && other->devices == 0);
+    assert_true(other->is_other);
     assert_close(other->totals.activity.requests.central, 67);
     assert_nowhere(report, "Cabinet");
     assert_nowhere(report, "Direction générale");
-    assert_true(contains(report, HTML_FR, "Autres (2)"));
+    assert_true(contains(report, HTML_FR, ">Autres<"));
+    month_free(report);
+}
+
+/* The row's requests without impact were those of the one device on the other service. */
+static void folds_a_lone_device_on_another_service(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    const struct month_row *row;
+
+    use(world, FIRST_NOON, 1, 0, 100, 50);
+    use(world, FIRST_NOON, 1, 2, 37, 1);
+    use(world, FIRST_NOON, 2, 0, 90, 30);
+    use(world, FIRST_NOON, 2, 2, 60, 9);
+    report = build(world);
+    row = row_of(&report->directions, "DRH");
+    assert_non_null(row);
+    assert_close(row->totals.activity.requests.central, 100);
+    assert_true(row->totals.requests_without_impact.high == 0);
+    assert_null(row_of(&report->services, "pictures")); /* 9 devices hide the one */
+    row = row_of(&report->services, MONTH_OTHER);
+    assert_non_null(row);
+    assert_close(row->totals.requests_without_impact.central, 97);
+    assert_nowhere(report, "\u202f37<");
+    assert_nowhere(report, ",37,");
+    month_free(report);
+}
+
+/* Tokens and energy per token of two services were two equations for two unknowns. */
+static void folds_a_lone_device_that_ratios_would_tell(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    const struct month_row *row;
+    double ratio;
+
+    use(world, FIRST_NOON, 2, 0, 1, 30);
+    report = build(world);
+    row = &report->directions.rows[0];
+    ratio = row->totals.impact.energy_kwh.central / row->totals.activity.tokens_out.central;
+    month_free(report);
+    use(world, FIRST_NOON, 2, 1, 60, 9);
+    use(world, FIRST_NOON, 1, 0, 1, 50);
+    use(world, FIRST_NOON, 1, 1, 37, 1);
+    report = build(world);
+    row = row_of(&report->directions, "DRH");
+    assert_non_null(row);
+    assert_close(row->totals.impact.energy_kwh.central / row->totals.activity.tokens_out.central,
+                 ratio);
+    row = row_of(&report->services, "chatgpt-web");
+    assert_close(row->totals.activity.requests.central, 2);
+    assert_null(row_of(&report->services, "mistral-web"));
     month_free(report);
 }
 
@@ -416,8 +475,7 @@ static void shows_the_total_alone_when_nothing_hides_a_cell(void **state)
     cover(world, OCTOBER, 60);
     report = build(world);
     assert_false(report->withheld);
-    assert_int_equal(report->directions.suppressed, SUPPRESS_ALL);
-    assert_int_equal(report->services.suppressed, SUPPRESS_ALL);
+    assert_int_equal(report->suppressed, SUPPRESS_ALL);
     assert_int_equal(report->directions.count + report->services.count, 0);
     assert_close(report->total.activity.requests.central, 107);
     assert_nowhere(report, "Cabinet");
@@ -478,7 +536,7 @@ static void leaves_out_rows_without_activity(void **state)
     use(world, FIRST_NOON, 3, 3, 0, 1); /* a page was loaded, nothing was asked */
     cover(world, OCTOBER, 60);
     report = build(world);
-    assert_int_equal(report->directions.suppressed, SUPPRESS_NONE);
+    assert_int_equal(report->suppressed, SUPPRESS_NONE);
     assert_int_equal(report->directions.count, 2);
     assert_int_equal(report->services.count, 2);
     month_free(report);
@@ -498,6 +556,160 @@ static void hides_days_of_few_devices(void **state)
     assert_false(report->days[1].hidden || report->days[3].hidden);
     assert_false(report->days[10].hidden || report->days[10].active);
     month_free(report);
+}
+
+/* UTC days end after midnight, local time: those who come then must not lend their number to the
+ * day before, nor those of the next month to this one. */
+static void borrows_no_devices_from_after_midnight(void **state)
+{
+    const int64_t after_midnight =
+        12 * 3600 + 1800; /* after noon: 00:30 local, the same UTC date */
+    struct world *world = *state;
+    struct month_report *report;
+
+    for (int day = 0; day < 4; day++)
+        use(world, FIRST_NOON + day * DAY_S, 1, 0, 100, 20);
+    use(world, FIRST_NOON + 8 * DAY_S, 1, 0, 100, 1);
+    use(world, FIRST_NOON + 8 * DAY_S + after_midnight, 1, 0, 100, 50);
+    report = build(world);
+    assert_true(report->days[8].active && report->days[8].hidden);
+    assert_true(report->days[9].active && report->days[9].hidden);
+    assert_false(report->days[0].hidden || report->days[2].hidden); /* the 4th hides both */
+    month_free(report);
+
+    use(world, OCTOBER + OCTOBER_S - 3600, 2, 1, 4242, 1); /* 23:00 on the 31st */
+    use(world, OCTOBER + OCTOBER_S + 1800, 2, 1, 100, 50);
+    report = build(world);
+    assert_int_equal(report->suppressed, SUPPRESS_ALL);
+    assert_int_equal(report->services.count, 0);
+    month_free(report);
+}
+
+/* What use_at_random() recorded. */
+struct expected {
+    double requests[DIRECTIONS + 1][SERVICES];
+    uint32_t devices[DIRECTIONS + 1][SERVICES];
+    double total;
+};
+
+static void use_at_random(struct world *world, struct expected *expected)
+{
+    for (uint16_t direction = 0; direction <= DIRECTIONS; direction++) {
+        for (uint16_t service = 0; service < SERVICES; service++) {
+            double requests = rand() % 1000 + 1;
+            uint32_t devices = (uint32_t)(rand() % 3 ? rand() % 40 : rand() % 4) + 1;
+
+            if (rand() % 3 == 0)
+                continue;
+            use(world, FIRST_NOON + rand() % 20 * DAY_S, direction, service, requests, devices);
+            expected->requests[direction][service] = requests;
+            expected->devices[direction][service] = devices;
+            expected->total += requests;
+        }
+    }
+}
+
+static double requests_of(const struct month_table *table, const char *id)
+{
+    const struct month_row *row = row_of(table, id);
+
+    return row ? row->totals.activity.requests.central : 0;
+}
+
+/* Whether the tables are those of the pairs that SHOWN names, one bit each. */
+static bool is_sum_of(struct world *world, const struct month_report *report,
+                      const struct expected *expected, uint32_t shown)
+{
+    double by_service[SERVICES] = {0};
+    double sum = 0;
+
+    for (uint16_t direction = 0; direction <= DIRECTIONS; direction++) {
+        double row = 0;
+
+        for (int service = 0; service < SERVICES; service++) {
+            if (!(shown >> (direction * SERVICES + service) & 1))
+                continue;
+            row += expected->requests[direction][service];
+            by_service[service] += expected->requests[direction][service];
+        }
+        sum += row;
+        if (requests_of(&report->directions,
+                        directions_get(world->config->directions, direction)->code) != row)
+            return false;
+    }
+    for (int service = 0; service < SERVICES; service++)
+        if (requests_of(&report->services, services[service].id) != by_service[service])
+            return false;
+    return requests_of(&report->directions, MONTH_OTHER) == expected->total - sum &&
+           requests_of(&report->services, MONTH_OTHER) == expected->total - sum;
+}
+
+/* The printed rows are the sums of all pairs of enough devices, or of all of these but one; the
+ * rest, which "other" holds, is at least two pairs and enough devices. */
+static void assert_safe(struct world *world, const struct month_report *report,
+                        const struct expected *expected)
+{
+    uint32_t large = 0;
+    unsigned small = 0, found = 0;
+
+    for (int i = 0; i < (DIRECTIONS + 1) * SERVICES; i++) {
+        uint32_t devices = expected->devices[i / SERVICES][i % SERVICES];
+
+        small += devices > 0 && devices < THRESHOLD;
+        if (devices >= THRESHOLD)
+            large |= UINT32_C(1) << i;
+    }
+    assert_close(report->total.activity.requests.central, expected->total);
+    if (report->suppressed == SUPPRESS_ALL) {
+        assert_int_equal(report->directions.count + report->services.count, 0);
+        assert_true(small > 0 && (large & (large - 1)) == 0); /* at most one to show */
+        return;
+    }
+    assert_adds_up(report, &report->directions);
+    assert_adds_up(report, &report->services);
+    if (is_sum_of(world, report, expected, large)) {
+        uint32_t devices = 0;
+
+        for (int direction = 0; direction <= DIRECTIONS; direction++) {
+            uint32_t most = 0;
+
+            for (int service = 0; service < SERVICES; service++)
+                if (expected->devices[direction][service] < THRESHOLD &&
+                    expected->devices[direction][service] > most)
+                    most = expected->devices[direction][service];
+            devices += most;
+        }
+        assert_true(small == 0 || (small > 1 && devices >= THRESHOLD));
+        return;
+    }
+    assert_true(small > 0);
+    for (int i = 0; i < (DIRECTIONS + 1) * SERVICES; i++)
+        if (large >> i & 1)
+            found += is_sum_of(world, report, expected, large & ~(UINT32_C(1) << i));
+    assert_int_equal(found, 1);
+}
+
+static void shows_no_small_pair_in_any_month(void **state)
+{
+    unsigned results[3] = {0};
+
+    srand(1);
+    for (int round = 0; round < 150; round++) {
+        struct expected expected = {0};
+        struct month_report *report;
+
+        if (round > 0)
+            set_up(state);
+        use_at_random(*state, &expected);
+        report = build(*state);
+        assert_false(report->withheld);
+        results[report->suppressed]++;
+        assert_safe(*state, report, &expected);
+        month_free(report);
+        if (round < 149)
+            tear_down(state);
+    }
+    assert_true(results[SUPPRESS_MERGED] > 100);
 }
 
 static void prints_coverage(void **state)
@@ -753,11 +965,15 @@ int main(void)
         TEST(refuses_a_month_without_data),
         TEST(tells_that_the_month_is_running),
         TEST(folds_small_directions_together),
+        TEST(folds_a_lone_device_on_another_service),
+        TEST(folds_a_lone_device_that_ratios_would_tell),
         TEST(shows_the_total_alone_when_nothing_hides_a_cell),
         TEST(withholds_everything_but_coverage),
         TEST(counts_a_device_once),
         TEST(leaves_out_rows_without_activity),
         TEST(hides_days_of_few_devices),
+        TEST(borrows_no_devices_from_after_midnight),
+        TEST(shows_no_small_pair_in_any_month),
         TEST(prints_coverage),
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),

@@ -11,26 +11,15 @@
 #include <cmocka.h>
 
 #define MAX_CELLS 40
+#define GROUPS    6
 #define ROUNDS    20000
 
-struct hidden_cells {
-    size_t count;
-    uint64_t sum;
-    uint32_t largest;
-};
-
-static struct hidden_cells count_hidden(const uint32_t *devices, size_t count, const bool *hidden)
+static size_t count_hidden(const bool *hidden, size_t count)
 {
-    struct hidden_cells cells = {0};
+    size_t cells = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!hidden[i])
-            continue;
-        cells.count++;
-        cells.sum += devices[i];
-        if (devices[i] > cells.largest)
-            cells.largest = devices[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        cells += hidden[i];
     return cells;
 }
 
@@ -40,9 +29,9 @@ static void shows_all_above_the_threshold(void **state)
     bool hidden[3];
 
     (void)state;
-    assert_int_equal(suppress_cells(devices, 3, 5, true, hidden), SUPPRESS_NONE);
-    assert_int_equal(count_hidden(devices, 3, hidden).count, 0);
-    assert_int_equal(suppress_cells(devices, 0, 5, true, hidden), SUPPRESS_NONE);
+    assert_int_equal(suppress_cells(devices, NULL, 3, 5, hidden), SUPPRESS_NONE);
+    assert_int_equal(count_hidden(hidden, 3), 0);
+    assert_int_equal(suppress_cells(devices, NULL, 0, 5, hidden), SUPPRESS_NONE);
 }
 
 static void hides_the_next_smallest_with_a_lone_cell(void **state)
@@ -52,7 +41,7 @@ static void hides_the_next_smallest_with_a_lone_cell(void **state)
     bool hidden[4];
 
     (void)state;
-    assert_int_equal(suppress_cells(devices, 4, 5, true, hidden), SUPPRESS_MERGED);
+    assert_int_equal(suppress_cells(devices, NULL, 4, 5, hidden), SUPPRESS_MERGED);
     assert_memory_equal(hidden, expected, sizeof(hidden));
 }
 
@@ -64,22 +53,29 @@ static void hides_until_the_sum_is_large_enough(void **state)
     bool hidden[4];
 
     (void)state;
-    assert_int_equal(suppress_cells(devices, 4, 5, true, hidden), SUPPRESS_MERGED);
+    assert_int_equal(suppress_cells(devices, NULL, 4, 5, hidden), SUPPRESS_MERGED);
     assert_memory_equal(hidden, expected, sizeof(hidden));
 }
 
+/* Devices of two directions are distinct, those of two services may be the same. */
 static void adds_devices_up_only_where_they_are_distinct(void **state)
 {
     const uint32_t devices[] = {50, 3, 3, 20};
-    const bool overlapping[] = {false, true, true, true};
-    const bool disjoint[] = {false, true, true, false};
+    const size_t apart[] = {0, 1, 2, 3}, together[] = {0, 1, 1, 0};
+    const bool two[] = {false, true, true, false};
+    const bool three[] = {false, true, true, true};
     bool hidden[4];
 
     (void)state;
-    assert_int_equal(suppress_cells(devices, 4, 5, true, hidden), SUPPRESS_MERGED);
-    assert_memory_equal(hidden, disjoint, sizeof(hidden));
-    assert_int_equal(suppress_cells(devices, 4, 5, false, hidden), SUPPRESS_MERGED);
-    assert_memory_equal(hidden, overlapping, sizeof(hidden));
+    assert_int_equal(suppress_cells(devices, apart, 4, 5, hidden), SUPPRESS_MERGED);
+    assert_memory_equal(hidden, two, sizeof(hidden));
+    assert_int_equal(suppress_cells(devices, together, 4, 5, hidden), SUPPRESS_MERGED);
+    assert_memory_equal(hidden, three, sizeof(hidden));
+    assert_int_equal(suppress_cells(devices, NULL, 4, 5, hidden), SUPPRESS_MERGED);
+    assert_memory_equal(hidden, three, sizeof(hidden));
+    assert_int_equal(suppress_distinct(devices, apart, 4, three), 26);
+    assert_int_equal(suppress_distinct(devices, together, 4, three), 23);
+    assert_int_equal(suppress_distinct(devices, NULL, 4, three), 20);
 }
 
 static void spares_the_first_of_equals(void **state)
@@ -89,7 +85,7 @@ static void spares_the_first_of_equals(void **state)
     bool hidden[4];
 
     (void)state;
-    assert_int_equal(suppress_cells(devices, 4, 5, true, hidden), SUPPRESS_MERGED);
+    assert_int_equal(suppress_cells(devices, NULL, 4, 5, hidden), SUPPRESS_MERGED);
     assert_memory_equal(hidden, expected, sizeof(hidden));
 }
 
@@ -100,14 +96,30 @@ static void hides_all_when_there_is_nothing_to_hide_behind(void **state)
     bool hidden[2];
 
     (void)state;
-    assert_int_equal(suppress_cells(alone, 1, 5, true, hidden), SUPPRESS_ALL);
-    assert_int_equal(suppress_cells(two, 2, 5, true, hidden), SUPPRESS_ALL);
+    assert_int_equal(suppress_cells(alone, NULL, 1, 5, hidden), SUPPRESS_ALL);
+    assert_int_equal(suppress_cells(two, NULL, 2, 5, hidden), SUPPRESS_ALL);
     assert_true(hidden[0] && hidden[1]);
+}
+
+/* By another way than suppress_distinct(). */
+static uint64_t distinct(const uint32_t *devices, const size_t *groups, size_t count,
+                         const bool *hidden)
+{
+    uint32_t largest[GROUPS] = {0};
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (hidden[i] && devices[i] > largest[groups[i]])
+            largest[groups[i]] = devices[i];
+    for (size_t i = 0; i < GROUPS; i++)
+        sum += largest[i];
+    return sum;
 }
 
 static void never_leaves_a_cell_to_be_found(void **state)
 {
     uint32_t devices[MAX_CELLS];
+    size_t groups[MAX_CELLS];
     bool hidden[MAX_CELLS];
     unsigned results[3] = {0};
 
@@ -116,24 +128,27 @@ static void never_leaves_a_cell_to_be_found(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         size_t count = (size_t)(rand() % MAX_CELLS) + 1;
         uint32_t threshold = (uint32_t)(rand() % 12);
-        bool disjoint = rand() % 2;
         enum suppress_result result;
-        struct hidden_cells cells;
+        size_t cells;
 
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             devices[i] = (uint32_t)(rand() % (rand() % 10 ? 60 : 8));
-        result = suppress_cells(devices, count, threshold, disjoint, hidden);
-        cells = count_hidden(devices, count, hidden);
+            groups[i] = (size_t)(rand() % GROUPS);
+        }
+        result = suppress_cells(devices, groups, count, threshold, hidden);
+        cells = count_hidden(hidden, count);
         results[result]++;
         for (size_t i = 0; i < count; i++)
             assert_true(hidden[i] || devices[i] >= threshold);
+        assert_int_equal(suppress_distinct(devices, groups, count, hidden),
+                         distinct(devices, groups, count, hidden));
         if (result == SUPPRESS_NONE)
-            assert_int_equal(cells.count, 0);
+            assert_int_equal(cells, 0);
         if (result == SUPPRESS_ALL)
-            assert_int_equal(cells.count, count);
+            assert_int_equal(cells, count);
         if (result == SUPPRESS_MERGED) {
-            assert_in_range(cells.count, 2, count - 1);
-            assert_true((disjoint ? cells.sum : cells.largest) >= threshold);
+            assert_in_range(cells, 2, count - 1);
+            assert_true(distinct(devices, groups, count, hidden) >= threshold);
         }
     }
     for (size_t i = 0; i < 3; i++)
