@@ -187,22 +187,22 @@ static int add_conditions(scmp_filter_ctx filter, int control, int data)
     for (size_t i = 0; i < COUNT(outputs); i++)
         for (size_t j = 0; j < COUNT(sockets) && status == 0; j++)
             status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, outputs[i], 1,
-                                      SCMP_A0(SCMP_CMP_EQ, sockets[j]));
+                                      SCMP_A0(SCMP_CMP_EQ, sockets[j], 0));
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-                                  SCMP_A0(SCMP_CMP_LE, STDERR_FILENO));
+                                  SCMP_A0(SCMP_CMP_LE, STDERR_FILENO, 0));
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1,
-                                  SCMP_A0(SCMP_CMP_LE, STDERR_FILENO));
+                                  SCMP_A0(SCMP_CMP_LE, STDERR_FILENO, 0));
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                  SCMP_A1(SCMP_CMP_EQ, SIOCGIFFLAGS));
+                                  SCMP_A1(SCMP_CMP_EQ, SIOCGIFFLAGS, 0));
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-                                  SCMP_A1(SCMP_CMP_NE, SIOCGIFFLAGS));
+                                  SCMP_A1(SCMP_CMP_NE, SIOCGIFFLAGS, 0));
     return status;
 }
 
