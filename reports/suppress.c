@@ -12,7 +12,7 @@ static bool is_largest_of_group(const uint32_t *devices, const size_t *groups, s
 {
     for (size_t i = 0; i < count; i++)
         if (included[i] && same_group(groups, i, cell) &&
-            (devices[i] > devices[cell] || (devices[i] == devices[cell] && i < cell)))
+            (devices[i] > devices[cell] || (i < cell && devices[i] == devices[cell])))
             return false;
     return true;
 }
