@@ -15,6 +15,7 @@
 #include "reports/month.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,20 @@ static bool write_json(const struct output *output, FILE *stream)
     return month_write_json(output->report, stream);
 }
 
+/* A new file, never one that somebody put there for us to write through. */
+static FILE *create(const char *path)
+{
+    int descriptor;
+    FILE *stream;
+
+    unlink(path);
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    stream = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+    if (descriptor >= 0 && !stream)
+        close(descriptor);
+    return stream;
+}
+
 /* Beside its final name first: a reader never sees half a report, and a full disk leaves the old
  * one. */
 static bool write_file(const struct output *output, const char *path,
@@ -127,8 +142,8 @@ static bool write_file(const struct output *output, const char *path,
     bool written;
 
     snprintf(partial, sizeof(partial), "%s.partial", path);
-    stream = fopen(partial, "we");
-    written = stream && write(output, stream);
+    stream = create(partial);
+    written = stream && write(output, stream) && fflush(stream) == 0 && fsync(fileno(stream)) == 0;
     if (stream && fclose(stream) != 0)
         written = false;
     if (written && rename(partial, path) == 0)
