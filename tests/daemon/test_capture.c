@@ -248,9 +248,11 @@ static void it_ends_when_the_start_up_process_is_gone(void **state)
 static void it_ends_when_the_meter_is_gone(void **state)
 {
     (void)state;
+    hold();
     start(DEMO_CAPTURE, NULL, false);
     close(data);
     data = -1;
+    let_go();
     await_ready();
     assert_int_equal(end(), EXIT_TROUBLE);
 }
