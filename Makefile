@@ -20,7 +20,7 @@ HARDENING  := -fno-omit-frame-pointer -fPIE
 OPTIMISE   := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
 
-LIBRARIES  := libpcap librrd libconfig sqlite3 jansson libsystemd libseccomp libcap
+LIBRARIES  := libpcap librrd libconfig sqlite3 jansson libsystemd libseccomp libcap libcrypto zlib
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIBS       := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lm
 
@@ -67,7 +67,8 @@ PRODUCTION := $(SOURCES) $(wildcard $(MAINS) daemon/*.h collectors/*.h collector
 # --- Debian packages ---------------------------------------------------------------------------
 
 BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libconfig-dev \
-                     libsqlite3-dev libjansson-dev libsystemd-dev libseccomp-dev libcap-dev
+                     libsqlite3-dev libjansson-dev libsystemd-dev libseccomp-dev libcap-dev \
+                     libssl-dev zlib1g-dev
 RUN_PACKAGES      := fonts-dejavu-core tzdata
 TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 rrdtool procps \
                      libxml2-utils ca-certificates

@@ -61,16 +61,43 @@ struct coverage {
     uint64_t packets;             /* delivered by the kernel or read from the file */
     uint64_t bytes;               /* on the wire, of those packets */
     uint64_t packets_dropped;     /* lost before they reached us, as the kernel counts them */
-    uint64_t packets_undecodable; /* truncated, corrupt, or of a kind that is not decoded */
-    uint64_t packets_other;       /* well formed, but not TCP over IP: UDP too */
-    uint64_t flows;               /* connections that began */
+    uint64_t packets_undecodable; /* the sum of the three that follow */
+    uint64_t packets_truncated;   /* the snap length cut a header */
+    uint64_t packets_corrupt;     /* a header contradicts itself */
+    uint64_t packets_fragmented;  /* pieces of IP packets that were not put together */
+    uint64_t packets_other;       /* well formed, but of a kind that is not followed */
+    uint64_t packets_duplicate;   /* copies, as mirror ports make them: counted once */
+    uint64_t flows;               /* TCP connections that began, and QUIC connections */
     uint64_t flows_evicted;   /* forgotten early, or packets refused, as the flow table was full */
     uint64_t flows_untracked; /* of a known service, but no full state was free */
-    uint64_t names_seen;      /* TLS connections whose server name was read */
-    uint64_t names_encrypted; /* TLS connections whose outer name hides the real one (ECH) */
-    uint64_t names_missing;   /* TLS connections without a readable server name */
+    uint64_t flows_one_way;   /* named, but only one of the two ways was captured */
+    uint64_t
+        flows_resolver;    /* to DNS resolvers over TLS, HTTPS or QUIC: their answers are hidden */
+    uint64_t names_seen;   /* TLS and QUIC connections whose server name was read */
+    uint64_t names_quic;   /* those of them that are QUIC */
+    uint64_t names_hinted; /* connections whose service only a DNS answer told */
+    uint64_t names_encrypted; /* the outer name hides the real one (ECH), and no hint told it */
+    uint64_t names_missing;   /* TLS and QUIC connections without a readable name or a hint */
+    uint64_t dns_answers;     /* answers of DNS in clear that were read */
     uint64_t bytes_lost;      /* payload bytes that the capture never showed */
     uint64_t clock_steps;     /* times the clock went backwards */
 };
+
+/* Every member, so that whoever stores, sums or shows them cannot forget one. */
+/* clang-format off */
+#define COVERAGE_COUNTERS(X) \
+    X(covered_ns) X(packets) X(bytes) X(packets_dropped) X(packets_undecodable) \
+    X(packets_truncated) X(packets_corrupt) X(packets_fragmented) X(packets_other) \
+    X(packets_duplicate) X(flows) X(flows_evicted) X(flows_untracked) X(flows_one_way) \
+    X(flows_resolver) X(names_seen) X(names_quic) X(names_hinted) X(names_encrypted) \
+    X(names_missing) X(dns_answers) X(bytes_lost) X(clock_steps)
+/* clang-format on */
+
+static inline void coverage_add(struct coverage *sum, const struct coverage *coverage)
+{
+#define ADD_MEMBER(name) sum->name += coverage->name;
+    COVERAGE_COUNTERS(ADD_MEMBER)
+#undef ADD_MEMBER
+}
 
 #endif

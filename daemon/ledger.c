@@ -27,18 +27,6 @@
 #define ACTIVITY_TRIPLES(X)  X(requests) X(tokens_in) X(tokens_out)
 #define IMPACT_TRIPLES(X)                                                                          \
     X(energy_kwh) X(gwp_use_kgco2e) X(gwp_embodied_kgco2e) X(adpe_kgsb) X(water_l)
-#define COVERAGE_COUNTERS(X)                                                                       \
-    X(covered_ns)                                                                                  \
-    X(packets)                                                                                     \
-    X(bytes)                                                                                       \
-    X(packets_dropped)                                                                             \
-    X(packets_undecodable)                                                                         \
-    X(packets_other)                                                                               \
-    X(flows)                                                                                       \
-    X(flows_evicted)                                                                               \
-    X(flows_untracked)                                                                             \
-    X(names_seen) X(names_encrypted) X(names_missing) X(bytes_lost) X(clock_steps)
-
 #define DEFINE_COUNTER(name) #name " INTEGER NOT NULL, "
 #define DEFINE_TRIPLE(name)                                                                        \
 #name "_low REAL NOT NULL, " #name "_central REAL NOT NULL, " #name "_high REAL NOT NULL, "

@@ -28,23 +28,9 @@ static void format_time(int64_t time_s, char *text, size_t size)
 static bool add_coverage(void *context, const struct ledger_coverage_row *row)
 {
     struct sums *sums = context;
-    struct coverage *coverage = &sums->coverage;
 
     sums->intervals++;
-    coverage->covered_ns += row->coverage.covered_ns;
-    coverage->packets += row->coverage.packets;
-    coverage->bytes += row->coverage.bytes;
-    coverage->packets_dropped += row->coverage.packets_dropped;
-    coverage->packets_undecodable += row->coverage.packets_undecodable;
-    coverage->packets_other += row->coverage.packets_other;
-    coverage->flows += row->coverage.flows;
-    coverage->flows_evicted += row->coverage.flows_evicted;
-    coverage->flows_untracked += row->coverage.flows_untracked;
-    coverage->names_seen += row->coverage.names_seen;
-    coverage->names_encrypted += row->coverage.names_encrypted;
-    coverage->names_missing += row->coverage.names_missing;
-    coverage->bytes_lost += row->coverage.bytes_lost;
-    coverage->clock_steps += row->coverage.clock_steps;
+    coverage_add(&sums->coverage, &row->coverage);
     return true;
 }
 

@@ -213,26 +213,12 @@ static bool visit_activity(void *context, const struct ledger_row *row)
 static bool visit_coverage(void *context, const struct ledger_coverage_row *row)
 {
     struct builder *builder = context;
-    struct coverage *sum = &builder->report->coverage;
     const struct coverage *coverage = &row->coverage;
     double covered_s = (double)coverage->covered_ns / NS_PER_S;
 
     builder->rows++;
     builder->report->covered_s += covered_s < INTERVAL_S ? covered_s : INTERVAL_S;
-    sum->covered_ns += coverage->covered_ns;
-    sum->packets += coverage->packets;
-    sum->bytes += coverage->bytes;
-    sum->packets_dropped += coverage->packets_dropped;
-    sum->packets_undecodable += coverage->packets_undecodable;
-    sum->packets_other += coverage->packets_other;
-    sum->flows += coverage->flows;
-    sum->flows_evicted += coverage->flows_evicted;
-    sum->flows_untracked += coverage->flows_untracked;
-    sum->names_seen += coverage->names_seen;
-    sum->names_encrypted += coverage->names_encrypted;
-    sum->names_missing += coverage->names_missing;
-    sum->bytes_lost += coverage->bytes_lost;
-    sum->clock_steps += coverage->clock_steps;
+    coverage_add(&builder->report->coverage, coverage);
     return true;
 }
 

@@ -314,8 +314,52 @@ static void coverage_is_summed(void **state)
 {
     struct ledger *ledger = open_or_fail(true);
     struct ledger_coverage_row row = {0};
-    struct coverage coverage = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, UINT64_C(1) << 40};
-    struct coverage twice = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, UINT64_C(1) << 41};
+    struct coverage coverage = {1,
+                                2,
+                                3,
+                                4,
+                                5,
+                                6,
+                                7,
+                                8,
+                                9,
+                                10,
+                                11,
+                                12,
+                                13,
+                                14,
+                                15,
+                                16,
+                                17,
+                                18,
+                                19,
+                                20,
+                                21,
+                                22,
+                                UINT64_C(1) << 40};
+    struct coverage twice = {2,
+                             4,
+                             6,
+                             8,
+                             10,
+                             12,
+                             14,
+                             16,
+                             18,
+                             20,
+                             22,
+                             24,
+                             26,
+                             28,
+                             30,
+                             32,
+                             34,
+                             36,
+                             38,
+                             40,
+                             42,
+                             44,
+                             UINT64_C(1) << 41};
 
     (void)state;
     for (int i = 0; i < 2; i++) {
