@@ -25,6 +25,15 @@ bool clienthello_starts(const uint8_t *bytes, size_t length)
     return cursor_left(&cursor) == 0 || cursor_u8(&cursor) == HANDSHAKE_CLIENT_HELLO;
 }
 
+void clienthello_set_name(struct clienthello *hello, const uint8_t *name, size_t length)
+{
+    if (length == 0 || length >= sizeof(hello->name) || memchr(name, 0, length))
+        return;
+    memcpy(hello->name, name, length);
+    hello->name[length] = '\0';
+    hello->name_length = (uint8_t)length;
+}
+
 /* RFC 6066, 3: a list of names, of which only host_name (0) is defined. */
 static void parse_server_name(struct cursor extension, struct clienthello *hello)
 {
@@ -37,12 +46,7 @@ static void parse_server_name(struct cursor extension, struct clienthello *hello
 
         if (!name || type != 0)
             continue;
-        /* A name with a NUL inside is an attempt to be read differently by different readers. */
-        if (length == 0 || length >= sizeof(hello->name) || memchr(name, 0, length))
-            return;
-        memcpy(hello->name, name, length);
-        hello->name[length] = '\0';
-        hello->name_length = (uint8_t)length;
+        clienthello_set_name(hello, name, length);
         return;
     }
 }
@@ -126,6 +130,23 @@ static size_t message_length(const uint8_t *message, size_t gathered)
 
     cursor_skip(&cursor, 1);
     return cursor_u24(&cursor) + HANDSHAKE_HEADER;
+}
+
+enum clienthello_result clienthello_parse_message(const uint8_t *bytes, size_t length,
+                                                  struct clienthello *hello)
+{
+    size_t wanted = HANDSHAKE_HEADER;
+
+    memset(hello, 0, sizeof(*hello));
+    if (length > 0 && bytes[0] != HANDSHAKE_CLIENT_HELLO)
+        return CLIENTHELLO_NONE;
+    if (length >= HANDSHAKE_HEADER)
+        wanted = message_length(bytes, length);
+    if (wanted > CLIENTHELLO_MAX)
+        return CLIENTHELLO_MALFORMED;
+    if (length < wanted)
+        return CLIENTHELLO_INCOMPLETE;
+    return parse_body(cursor_over(bytes + HANDSHAKE_HEADER, wanted - HANDSHAKE_HEADER), hello);
 }
 
 enum clienthello_result clienthello_parse(const uint8_t *bytes, size_t length,

@@ -32,6 +32,16 @@ struct clienthello {
 enum clienthello_result clienthello_parse(const uint8_t *bytes, size_t length,
                                           struct clienthello *hello);
 
+/* The same of a bare handshake message (RFC 8446, 4), as QUIC carries it without records (RFC 9001,
+ * 4.1.3); what follows the message is ignored. CLIENTHELLO_NONE when another message stands there.
+ */
+enum clienthello_result clienthello_parse_message(const uint8_t *bytes, size_t length,
+                                                  struct clienthello *hello);
+
+/* Takes NAME as the server name, unless it is empty, too long, or has a NUL inside: that is an
+ * attempt to be read differently by different readers. */
+void clienthello_set_name(struct clienthello *hello, const uint8_t *name, size_t length);
+
 /* Cheap test of the first bytes of a segment: could a ClientHello start here? */
 bool clienthello_starts(const uint8_t *bytes, size_t length);
 

@@ -73,6 +73,18 @@ static inline uint32_t cursor_u32(struct cursor *cursor)
                  : 0;
 }
 
+/* A variable-length integer of QUIC, below 2^62 (RFC 9000, 16). */
+static inline uint64_t cursor_varint(struct cursor *cursor)
+{
+    unsigned size = cursor_left(cursor) > 0 ? 1U << (*cursor->at >> 6) : 1;
+    const uint8_t *bytes = cursor_bytes(cursor, size);
+    uint64_t value = bytes ? bytes[0] & 0x3f : 0;
+
+    for (unsigned i = 1; bytes && i < size; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
 /* A cursor over the next COUNT bytes, which are skipped here. A failed one when there are fewer. */
 static inline struct cursor cursor_take(struct cursor *cursor, size_t count)
 {

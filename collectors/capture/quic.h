@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_QUIC_H
+#define IAGMETER_QUIC_H
+
+#include "collectors/capture/clienthello.h"
+#include "collectors/capture/quiccrypto.h"
+#include "collectors/capture/quicframes.h"
+
+/* Reads the first datagrams of a QUIC client far enough to hand over the hello that names the
+ * server: versions 1 (RFC 9000, RFC 9001) and 2 (RFC 9369), drafts 22 to 34, mvfst's, and Google's
+ * own from Q024 on (gquic.h). */
+
+/* What is remembered of a connection while it is being named; all zero at first. */
+struct quic_connection {
+    uint32_t version; /* of the last packet that was read; 0: none yet */
+    uint8_t original_length;
+    uint8_t original[QUICCRYPTO_MAX_ID]; /* the destination id that the keys come from */
+};
+
+/* In the order in which they prevail when a datagram holds several packets. */
+enum quic_result {
+    QUIC_NONE,       /* not QUIC, as far as can be told */
+    QUIC_OTHER,      /* QUIC, but nothing of the hello: short header, Handshake, Retry, ... */
+    QUIC_UNREADABLE, /* an Initial that cannot be opened: another key, a server's, or damaged */
+    QUIC_CRYPTO      /* pieces were handed over */
+};
+
+/* Cheap test of a first datagram: could a client or a server of QUIC have sent it? LENGTH is what
+ * was sent, CAPTURED what is there of it, both in bytes, without the UDP header. Of a version that
+ * is not known it asks the size that a client's first datagram must have. */
+bool quic_starts(const uint8_t *datagram, size_t captured, size_t length);
+
+/* Reads a datagram of the client, in whatever order they come, and hands the pieces of its hello to
+ * HANDLER, with their offset (see quicframes_handler); a piece of no bytes (BYTES is NULL) says
+ * that the stream begins anew, after the version was negotiated: forget the pieces that came
+ * before. Those of the connection put in order, quic_parse_hello() reads. A datagram of the server
+ * does no harm: it is QUIC_UNREADABLE or QUIC_OTHER, and changes nothing.
+ *
+ * What the snap length cut has no tag that tells whether the key was right. It is read
+ * nevertheless: its frames must make sense from the first byte to the last, and a hello must follow
+ * from them. */
+enum quic_result quic_read_client(struct quiccrypto *crypto, struct quic_connection *connection,
+                                  const uint8_t *datagram, size_t captured, size_t length,
+                                  quicframes_handler *handler, void *context);
+
+/* Reads the hello from the first LENGTH bytes of the stream: a TLS ClientHello without records
+ * (RFC 9001, 4.1.3), or Google's CHLO. */
+enum clienthello_result quic_parse_hello(const uint8_t *bytes, size_t length,
+                                         struct clienthello *hello);
+
+#endif
