@@ -189,12 +189,13 @@ static void read_control(struct capture *capture)
 
 /* -- Packets in ------------------------------------------------------------------------------- */
 
-static void take_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                        uint32_t captured, uint32_t length)
+static void take_packets(void *context, const struct captured_frame *frames, size_t count)
 {
     struct capture *capture = context;
 
-    metering_packet(capture->metering, time_ns, link_type, bytes, captured, length);
+    for (size_t i = 0; i < count; i++)
+        metering_packet(capture->metering, frames[i].time_ns, frames[i].link_type, frames[i].bytes,
+                        frames[i].captured, frames[i].length);
 }
 
 static int run_file(struct capture *capture)
@@ -202,7 +203,7 @@ static int run_file(struct capture *capture)
     enum source_status status = SOURCE_OK;
 
     while (status == SOURCE_OK && !capture->stop) {
-        status = source_read(capture->source, BATCH, take_packet, capture);
+        status = source_read(capture->source, BATCH, take_packets, capture);
         read_control(capture);
         say_alive(capture);
     }
@@ -233,7 +234,7 @@ static bool take_batch(struct capture *capture, enum source_status *status)
 {
     uint64_t before = source_packets(capture->source);
 
-    *status = source_read(capture->source, BATCH, take_packet, capture);
+    *status = source_read(capture->source, BATCH, take_packets, capture);
     return *status == SOURCE_OK && source_packets(capture->source) - before >= BATCH;
 }
 

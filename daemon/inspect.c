@@ -179,12 +179,13 @@ static void print_lines(struct inspection *inspection, FILE *stream)
 /* -- Input --------------------------------------------------------------------------------------
  */
 
-static void take_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                        uint32_t captured, uint32_t length)
+static void take_packets(void *context, const struct captured_frame *frames, size_t count)
 {
     struct inspection *inspection = context;
 
-    metering_packet(inspection->metering, time_ns, link_type, bytes, captured, length);
+    for (size_t i = 0; i < count; i++)
+        metering_packet(inspection->metering, frames[i].time_ns, frames[i].link_type,
+                        frames[i].bytes, frames[i].captured, frames[i].length);
 }
 
 static int read_capture(struct inspection *inspection, struct source *source, const char *capture)
@@ -192,7 +193,7 @@ static int read_capture(struct inspection *inspection, struct source *source, co
     enum source_status status;
 
     do
-        status = source_read(source, BATCH, take_packet, inspection);
+        status = source_read(source, BATCH, take_packets, inspection);
     while (status == SOURCE_OK);
     metering_finish(inspection->metering);
     if (status == SOURCE_BROKEN)

@@ -2,6 +2,7 @@
 #ifndef IAGMETER_SOURCE_H
 #define IAGMETER_SOURCE_H
 
+#include "collectors/capture/frame.h"
 #include "daemon/config.h"
 
 #include <stdbool.h>
@@ -19,9 +20,10 @@ enum source_status {
     SOURCE_VANISHED, /* the interface is gone: close, wait, open again */
 };
 
-/* Called for each packet: time since 1970 UTC, link type, captured bytes, length on the wire. */
-typedef void source_handler(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                            uint32_t captured, uint32_t length);
+/* Called for each batch of 1 to SOURCE_BATCH packets. Their bytes stay during the call. */
+typedef void source_handler(void *context, const struct captured_frame *frames, size_t count);
+
+enum { SOURCE_BATCH = 256 };
 
 /* Whether FILTER is one that libpcap understands; if not, ERROR says why. */
 bool source_check_filter(const char *filter, char *error, size_t error_size);
@@ -35,7 +37,8 @@ void source_close(struct source *source);
 /* What to poll for packets; -1 for a file, which is always ready. */
 int source_descriptor(const struct source *source);
 
-/* Hands over up to LIMIT packets without waiting. */
+/* Hands over up to LIMIT packets, of an interface without waiting. SOURCE_OK with none of a file:
+ * there is more of it. */
 enum source_status source_read(struct source *source, int limit, source_handler *handler,
                                void *context);
 

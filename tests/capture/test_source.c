@@ -24,16 +24,18 @@ static struct {
 } seen[64];
 static size_t seen_count;
 
-static void see(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                uint32_t captured, uint32_t length)
+static void see(void *context, const struct captured_frame *frames, size_t count)
 {
     assert_ptr_equal(context, &seen_count);
-    assert_true(seen_count < 64);
-    seen[seen_count].time_ns = time_ns;
-    seen[seen_count].link_type = link_type;
-    seen[seen_count].captured = captured;
-    seen[seen_count].length = length;
-    seen[seen_count++].first = captured ? bytes[0] : 0;
+    assert_in_range(count, 1, SOURCE_BATCH);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(seen_count < 64);
+        seen[seen_count].time_ns = frames[i].time_ns;
+        seen[seen_count].link_type = frames[i].link_type;
+        seen[seen_count].captured = frames[i].captured;
+        seen[seen_count].length = frames[i].length;
+        seen[seen_count++].first = frames[i].captured ? frames[i].bytes[0] : 0;
+    }
 }
 
 /* Numbers in files are in the order of the machine that wrote them. */

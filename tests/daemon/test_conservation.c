@@ -144,17 +144,22 @@ static void stop_daemon(void)
     ledger_close(world.ledger);
 }
 
-static void take_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                        uint32_t captured, uint32_t length)
+static void take_packet(const struct captured_frame *frame)
 {
     unsigned number = world.packets++;
 
-    (void)context;
     if (world.first_ns == 0)
-        world.first_ns = time_ns;
+        world.first_ns = frame->time_ns;
     if (number >= world.from && number < world.until)
-        metering_packet(world.metering, time_ns - world.first_ns + world.start_ns, link_type, bytes,
-                        captured, length);
+        metering_packet(world.metering, frame->time_ns - world.first_ns + world.start_ns,
+                        frame->link_type, frame->bytes, frame->captured, frame->length);
+}
+
+static void take_packets(void *context, const struct captured_frame *frames, size_t count)
+{
+    (void)context;
+    for (size_t i = 0; i < count; i++)
+        take_packet(&frames[i]);
 }
 
 /* Meters packets [FROM, UNTIL) of the capture as if it had begun at START_S, in a daemon of its
@@ -171,7 +176,7 @@ static void pass(int64_t start_s, unsigned from, unsigned until)
     world.from = from;
     world.until = until;
     start_daemon();
-    while (source_read(source, 1000, take_packet, NULL) == SOURCE_OK)
+    while (source_read(source, 1000, take_packets, NULL) == SOURCE_OK)
         ;
     stop_daemon();
     source_close(source);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_BYTESTREAM_H
+#define IAGMETER_BYTESTREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The bytes of a file or pipe, expanded when they are compressed by gzip (RFC 1952). Needs no
+ * system call but read(2). */
+
+struct bytestream;
+
+/* Reads DESCRIPTOR, which stays the caller's, from where it stands, at most READ_SIZE bytes at a
+ * time. NULL when out of memory. */
+struct bytestream *bytestream_new(int descriptor, size_t read_size);
+void bytestream_free(struct bytestream *stream);
+
+/* Puts up to SIZE bytes, at least 2, at INTO, waiting for the first. Returns how many, 0 at the
+ * end, -1 when it cannot go on. All that a damaged file holds before the damage comes first. */
+ssize_t bytestream_read(struct bytestream *stream, uint8_t *into, size_t size);
+
+/* After -1: why. */
+const char *bytestream_error(const struct bytestream *stream);
+
+#endif

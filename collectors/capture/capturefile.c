@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/capturefile.h"
+
+#include "collectors/capture/bytestream.h"
+#include "collectors/capture/cursor.h"
+#include "collectors/capture/decode.h"
+
+#include <pcap/dlt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PCAP_MICROSECONDS       0xa1b2c3d4U
+#define PCAP_NANOSECONDS        0xa1b23c4dU
+#define PCAP_KUZNETZOV          0xa1b2cd34U /* of Linux's libpcap about 2000: longer record headers */
+#define PCAP_FILE_HEADER        24
+#define PCAP_RECORD_HEADER      16
+#define KUZNETZOV_RECORD_HEADER 24
+/* libpcap's MAXIMUM_SNAPLEN: no packet is larger, and a length above it comes from damage. */
+#define MAX_PACKET 262144U
+
+enum {
+    BLOCK_INTERFACE = 1,
+    BLOCK_PACKET = 2, /* obsolete */
+    BLOCK_SIMPLE_PACKET = 3,
+    BLOCK_ENHANCED_PACKET = 6,
+    BLOCK_SECTION = 0x0a0d0d0a /* the same in either byte order */
+};
+enum { OPTION_END = 0, OPTION_CLOCK_RESOLUTION = 9, OPTION_CLOCK_OFFSET = 14 };
+#define ORDER_BIG      0x1a2b3c4dU
+#define ORDER_LITTLE   0x4d3c2b1aU
+#define SECTION_START  12 /* type, length, byte order */
+#define BLOCK_EMPTY    12 /* type, length, and length again */
+#define MAX_BLOCK      (16U << 20)
+#define MAX_INTERFACES 65536U
+#define DEFAULT_PER_S  1000000U
+#define MAX_DECIMAL    19 /* 10^19 and 2^63 fit into 64 bits */
+#define MAX_BINARY     63
+#define BINARY_FLAG    0x80
+#define SECOND_NS      1000000000LL
+#define NO_LINK_TYPE   (-1)
+/* capturefile_read() comes back after so many reads even when it met no packet: its caller has
+ * others to listen to. */
+#define MAX_FILLS 64
+
+/* An interface of a pcapng section. */
+struct interface {
+    int link_type;
+    uint32_t snap_length;
+    uint64_t ticks_per_s;
+    int64_t offset_s;
+    /* Up to PLAIN_TICKS, which are those of usual clocks and years, time takes no division. */
+    uint64_t plain_ticks;
+    uint64_t tick_ns;
+};
+
+/* What a look at the next record found. */
+enum step {
+    STEP_FRAME,
+    STEP_OTHER, /* a record that is no packet */
+    STEP_MORE,  /* `needed` bytes are not there yet */
+    STEP_DAMAGED
+};
+
+struct capturefile {
+    struct bytestream *stream;
+    /* What was read and not yet handed over is from `start` to `end`. */
+    uint8_t *buffer;
+    size_t capacity;
+    size_t start;
+    size_t end;
+    size_t needed;
+    size_t read_size;
+    uint64_t offset; /* in the file, of what is at `buffer` */
+    bool little_endian;
+    bool is_pcapng;
+    int link_type;
+    char error[192];
+
+    /* Of pcap. */
+    uint32_t snap_length;
+    uint32_t record_header;
+    int64_t fraction_ns;
+    enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
+
+    /* Of pcapng. */
+    struct interface *interfaces;
+    uint32_t interface_count;
+    uint32_t interface_capacity;
+};
+
+/* -- Bytes ------------------------------------------------------------------------------------ */
+
+/* Numbers are in the order of the machine that wrote the file. */
+static uint16_t number16(const struct capturefile *file, struct cursor *cursor)
+{
+    uint16_t value = cursor_u16(cursor);
+
+    return file->little_endian ? __builtin_bswap16(value) : value;
+}
+
+static uint32_t number32(const struct capturefile *file, struct cursor *cursor)
+{
+    uint32_t value = cursor_u32(cursor);
+
+    return file->little_endian ? __builtin_bswap32(value) : value;
+}
+
+/* Two numbers of which the first is the upper half, in either byte order: a packet's time. */
+static uint64_t number_in_halves(const struct capturefile *file, struct cursor *cursor)
+{
+    uint64_t upper = number32(file, cursor);
+
+    return upper << 32 | number32(file, cursor);
+}
+
+static struct cursor unread(const struct capturefile *file)
+{
+    return cursor_over(file->buffer + file->start, file->end - file->start);
+}
+
+static enum step more(struct capturefile *file, size_t needed)
+{
+    file->needed = needed;
+    return STEP_MORE;
+}
+
+__attribute__((format(printf, 2, 3))) static enum step damaged(struct capturefile *file,
+                                                               const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(file->error, sizeof(file->error), format, arguments);
+    va_end(arguments);
+    return STEP_DAMAGED;
+}
+
+/* Moves what is left to the front, and makes room for a read and for what is needed. */
+static bool make_room(struct capturefile *file)
+{
+    size_t left = file->end - file->start;
+    size_t capacity = (file->needed > left ? file->needed : left) + file->read_size;
+    uint8_t *buffer;
+
+    if (file->start > 0)
+        memmove(file->buffer, file->buffer + file->start, left);
+    file->offset += file->start;
+    file->start = 0;
+    file->end = left;
+    if (capacity <= file->capacity)
+        return true;
+    buffer = realloc(file->buffer, capacity);
+    if (!buffer)
+        return false;
+    file->buffer = buffer;
+    file->capacity = capacity;
+    return true;
+}
+
+/* Reads once. */
+static enum capturefile_status fill(struct capturefile *file)
+{
+    ssize_t count;
+
+    if (!make_room(file)) {
+        damaged(file, "no memory for a record of %zu bytes", file->needed);
+        return CAPTUREFILE_BROKEN;
+    }
+    count = bytestream_read(file->stream, file->buffer + file->end, file->capacity - file->end);
+    if (count > 0) {
+        file->end += (size_t)count;
+        return CAPTUREFILE_OK;
+    }
+    if (count == 0 && file->end == 0)
+        return CAPTUREFILE_END;
+    damaged(file, "%s", count < 0 ? bytestream_error(file->stream) : "the file is cut short");
+    return CAPTUREFILE_BROKEN;
+}
+
+/* Reads until COUNT bytes are there. */
+static enum capturefile_status gather(struct capturefile *file, size_t count)
+{
+    enum capturefile_status status = CAPTUREFILE_OK;
+
+    file->needed = count;
+    while (file->end - file->start < count && status == CAPTUREFILE_OK)
+        status = fill(file);
+    return status;
+}
+
+/* A few link types have another number in files than in libpcap, on Linux (libpcap's
+ * pcap-common.c). */
+static int link_type_of(uint32_t in_file)
+{
+    switch (in_file) {
+    case 100:
+        return DLT_ATM_RFC1483;
+    case 101:
+        return DLT_RAW;
+    case 102:
+        return DLT_SLIP_BSDOS;
+    case 103:
+        return DLT_PPP_BSDOS;
+    case 106:
+        return DLT_ATM_CLIP;
+    default:
+        return (int)in_file;
+    }
+}
+
+/* -- pcap ------------------------------------------------------------------------------------- */
+
+static enum step pcap_record(struct capturefile *file, struct captured_frame *frame)
+{
+    struct cursor cursor = unread(file);
+    uint32_t seconds = number32(file, &cursor);
+    uint32_t fraction = number32(file, &cursor);
+    uint32_t captured = number32(file, &cursor);
+    uint32_t length = number32(file, &cursor);
+
+    cursor_skip(&cursor, file->record_header - PCAP_RECORD_HEADER);
+    if (cursor.failed)
+        return more(file, file->record_header);
+    if (file->lengths == LENGTHS_SWAPPED ||
+        (file->lengths == LENGTHS_IN_ANY_ORDER && captured > length)) {
+        uint32_t swap = captured;
+
+        captured = length;
+        length = swap;
+    }
+    if (captured > MAX_PACKET)
+        return damaged(file, "a packet claims %u bytes", captured);
+    frame->bytes = cursor_bytes(&cursor, captured);
+    if (!frame->bytes)
+        return more(file, file->record_header + captured);
+    file->start += file->record_header + captured;
+    frame->time_ns = seconds * SECOND_NS + fraction * file->fraction_ns;
+    /* libpcap cuts what some systems captured beyond the snap length, and so do we. */
+    frame->captured = captured < file->snap_length ? captured : file->snap_length;
+    frame->length = length > frame->captured ? length : frame->captured;
+    frame->link_type = file->link_type;
+    return STEP_FRAME;
+}
+
+/* Captured length and length were in the other order before version 2.3; of that version there are
+ * files of both kinds; DG/UX wrote 543.0, in the other order (libpcap's sf-pcap.c). */
+static bool set_version(struct capturefile *file, uint16_t major, uint16_t minor)
+{
+    if (major == 2 && minor <= 4)
+        file->lengths = minor == 4   ? LENGTHS_IN_ORDER
+                        : minor == 3 ? LENGTHS_IN_ANY_ORDER
+                                     : LENGTHS_SWAPPED;
+    else if (major == 543 && minor == 0)
+        file->lengths = LENGTHS_SWAPPED;
+    else
+        return false;
+    return true;
+}
+
+static void set_snap_length(struct capturefile *file, uint32_t snap_length, bool kuznetzov)
+{
+    if (snap_length == 0 || snap_length > MAX_PACKET)
+        snap_length = MAX_PACKET;
+    /* A cooked capture of that libpcap put an Ethernet header before what it had cut. */
+    if (kuznetzov && file->link_type == DLT_EN10MB)
+        snap_length += 14;
+    file->snap_length = snap_length;
+}
+
+static enum step begin_pcap(struct capturefile *file, uint32_t magic)
+{
+    struct cursor cursor = unread(file);
+    uint16_t major;
+    uint16_t minor;
+    uint32_t snap_length;
+
+    cursor_skip(&cursor, 4);
+    major = number16(file, &cursor);
+    minor = number16(file, &cursor);
+    cursor_skip(&cursor, 8); /* time zone and accuracy, which nobody ever filled in */
+    snap_length = number32(file, &cursor);
+    /* The upper bits tell of the frame check sequence. */
+    file->link_type = link_type_of(number32(file, &cursor) & 0x03ffffff);
+    if (!set_version(file, major, minor))
+        return damaged(file, "pcap version %u.%u is not known", major, minor);
+    set_snap_length(file, snap_length, magic == PCAP_KUZNETZOV);
+    file->record_header = magic == PCAP_KUZNETZOV ? KUZNETZOV_RECORD_HEADER : PCAP_RECORD_HEADER;
+    file->fraction_ns = magic == PCAP_NANOSECONDS ? 1 : 1000;
+    file->start += PCAP_FILE_HEADER;
+    return STEP_OTHER;
+}
+
+/* -- pcapng ----------------------------------------------------------------------------------- */
+
+/* A damaged file may hold times that no 64 bits of nanoseconds do: they become the latest, or the
+ * earliest, that the older format could hold. */
+static int64_t time_of(const struct interface *interface, uint64_t ticks)
+{
+    __int128 seconds;
+    unsigned __int128 fraction;
+
+    if (ticks <= interface->plain_ticks)
+        return (int64_t)(ticks * interface->tick_ns);
+    seconds = (__int128)(ticks / interface->ticks_per_s) + interface->offset_s;
+    fraction = ticks % interface->ticks_per_s;
+    if (seconds > UINT32_MAX)
+        seconds = UINT32_MAX;
+    if (seconds < INT32_MIN)
+        seconds = INT32_MIN;
+    return (int64_t)seconds * SECOND_NS + (int64_t)(fraction * SECOND_NS / interface->ticks_per_s);
+}
+
+static void prepare_clock(struct interface *interface)
+{
+    if (interface->offset_s != 0 || SECOND_NS % interface->ticks_per_s != 0)
+        return;
+    interface->tick_ns = (uint64_t)SECOND_NS / interface->ticks_per_s;
+    interface->plain_ticks = interface->ticks_per_s * UINT32_MAX;
+}
+
+static bool set_resolution(struct interface *interface, uint8_t resolution)
+{
+    uint8_t exponent = resolution & (BINARY_FLAG - 1);
+
+    if (exponent > (resolution & BINARY_FLAG ? MAX_BINARY : MAX_DECIMAL))
+        return false;
+    interface->ticks_per_s = 1;
+    for (unsigned i = 0; i < exponent; i++)
+        interface->ticks_per_s *= resolution & BINARY_FLAG ? 2 : 10;
+    return true;
+}
+
+static bool take_option(const struct capturefile *file, struct interface *interface, uint16_t code,
+                        struct cursor value)
+{
+    uint64_t first;
+    uint64_t second;
+
+    if (code == OPTION_CLOCK_RESOLUTION)
+        return cursor_left(&value) == 1 && set_resolution(interface, cursor_u8(&value));
+    if (code != OPTION_CLOCK_OFFSET)
+        return true;
+    first = number32(file, &value);
+    second = number32(file, &value);
+    interface->offset_s =
+        (int64_t)(file->little_endian ? second << 32 | first : first << 32 | second);
+    return !value.failed && cursor_left(&value) == 0;
+}
+
+static bool take_options(const struct capturefile *file, struct interface *interface,
+                         struct cursor *options)
+{
+    while (cursor_left(options) > 0) {
+        uint16_t code = number16(file, options);
+        uint16_t length = number16(file, options);
+        struct cursor value = cursor_take(options, length);
+
+        cursor_skip(options, -(unsigned)length % 4); /* padding */
+        if (options->failed)
+            return false;
+        if (code == OPTION_END)
+            return true;
+        if (!take_option(file, interface, code, value))
+            return false;
+    }
+    return true;
+}
+
+static struct interface *new_interface(struct capturefile *file)
+{
+    uint32_t capacity = file->interface_capacity ? 2 * file->interface_capacity : 4;
+    struct interface *interfaces = file->interfaces;
+
+    if (file->interface_count == MAX_INTERFACES)
+        return NULL;
+    if (file->interface_count == file->interface_capacity) {
+        interfaces = realloc(file->interfaces, capacity * sizeof(*interfaces));
+        if (!interfaces)
+            return NULL;
+        file->interfaces = interfaces;
+        file->interface_capacity = capacity;
+    }
+    return &interfaces[file->interface_count++];
+}
+
+static enum step interface_block(struct capturefile *file, struct cursor *body)
+{
+    struct interface interface = {.ticks_per_s = DEFAULT_PER_S};
+    struct interface *place;
+
+    interface.link_type = link_type_of(number16(file, body));
+    cursor_skip(body, 2);
+    interface.snap_length = number32(file, body);
+    if (body->failed || !take_options(file, &interface, body))
+        return damaged(file, "the description of an interface cannot be understood");
+    prepare_clock(&interface);
+    place = new_interface(file);
+    if (!place)
+        return damaged(file, "no room for more than %u interfaces", file->interface_count);
+    *place = interface;
+    if (file->link_type == NO_LINK_TYPE ||
+        (!decode_supports(file->link_type) && decode_supports(interface.link_type)))
+        file->link_type = interface.link_type;
+    return STEP_OTHER;
+}
+
+static enum step section_block(struct capturefile *file, struct cursor *body)
+{
+    uint16_t major;
+
+    cursor_skip(body, 4);
+    major = number16(file, body);
+    cursor_skip(body, 2 + 8); /* minor version; length of the section, which may be unknown */
+    if (body->failed)
+        return damaged(file, "a section header is too short");
+    if (major != 1)
+        return damaged(file, "pcapng version %u is not known", major);
+    file->interface_count = 0;
+    return STEP_OTHER;
+}
+
+static enum step packet_block(struct capturefile *file, uint32_t type, struct cursor *body,
+                              struct captured_frame *frame)
+{
+    const struct interface *interface;
+    uint32_t number = 0; /* all simple packets are of the first interface, and have no time */
+    uint64_t ticks = 0;
+    uint32_t captured = 0;
+
+    if (type == BLOCK_ENHANCED_PACKET) {
+        number = number32(file, body);
+    } else if (type == BLOCK_PACKET) {
+        number = number16(file, body);
+        cursor_skip(body, 2); /* how many were dropped */
+    }
+    if (type != BLOCK_SIMPLE_PACKET) {
+        ticks = number_in_halves(file, body);
+        captured = number32(file, body);
+    }
+    frame->length = number32(file, body);
+    if (body->failed)
+        return damaged(file, "a packet's header is too short");
+    if (number >= file->interface_count)
+        return damaged(file, "a packet is of interface %u, which is not described", number);
+    interface = &file->interfaces[number];
+    if (type == BLOCK_SIMPLE_PACKET)
+        captured = interface->snap_length > 0 && interface->snap_length < frame->length
+                       ? interface->snap_length
+                       : frame->length;
+    frame->bytes = cursor_bytes(body, captured);
+    if (!frame->bytes)
+        return damaged(file, "a packet claims %u bytes, more than its block holds", captured);
+    frame->captured = captured;
+    if (frame->length < captured)
+        frame->length = captured;
+    frame->time_ns = time_of(interface, ticks);
+    frame->link_type = interface->link_type;
+    return STEP_FRAME;
+}
+
+static bool is_packet(uint32_t type)
+{
+    return type == BLOCK_ENHANCED_PACKET || type == BLOCK_SIMPLE_PACKET || type == BLOCK_PACKET;
+}
+
+static enum step block_body(struct capturefile *file, uint32_t type, struct cursor *body,
+                            struct captured_frame *frame)
+{
+    if (is_packet(type))
+        return packet_block(file, type, body, frame);
+    if (type == BLOCK_INTERFACE)
+        return interface_block(file, body);
+    if (type == BLOCK_SECTION)
+        return section_block(file, body);
+    return STEP_OTHER;
+}
+
+/* A section begins with its byte order, in which also the length is that stands before it. */
+static enum step set_byte_order(struct capturefile *file)
+{
+    struct cursor cursor = unread(file);
+    uint32_t order;
+
+    cursor_skip(&cursor, 8);
+    order = cursor_u32(&cursor);
+    if (cursor.failed)
+        return more(file, SECTION_START);
+    if (order != ORDER_BIG && order != ORDER_LITTLE)
+        return damaged(file, "a section has no byte order");
+    file->little_endian = order == ORDER_LITTLE;
+    return STEP_OTHER;
+}
+
+static enum step pcapng_block(struct capturefile *file, struct captured_frame *frame)
+{
+    struct cursor cursor = unread(file);
+    uint32_t type = number32(file, &cursor);
+    enum step step = !cursor.failed && type == BLOCK_SECTION ? set_byte_order(file) : STEP_OTHER;
+    uint32_t length = number32(file, &cursor);
+    struct cursor body;
+
+    if (step != STEP_OTHER)
+        return step;
+    if (cursor.failed)
+        return more(file, BLOCK_EMPTY);
+    if (length < BLOCK_EMPTY || length > MAX_BLOCK || length % 4 != 0)
+        return damaged(file, "a block claims %u bytes", length);
+    body = cursor_take(&cursor, length - BLOCK_EMPTY);
+    if (cursor_left(&cursor) < 4)
+        return more(file, length);
+    if (number32(file, &cursor) != length)
+        return damaged(file, "a block has two different lengths");
+    step = block_body(file, type, &body, frame);
+    if (step != STEP_DAMAGED)
+        file->start += length;
+    return step;
+}
+
+/* -- Either ----------------------------------------------------------------------------------- */
+
+static enum step next_record(struct capturefile *file, struct captured_frame *frame)
+{
+    return file->is_pcapng ? pcapng_block(file, frame) : pcap_record(file, frame);
+}
+
+/* Which format it is, and in which order the file's numbers are. */
+static enum step begin(struct capturefile *file)
+{
+    struct cursor cursor = unread(file);
+    uint32_t magic = cursor_u32(&cursor);
+
+    file->is_pcapng = magic == BLOCK_SECTION;
+    if (file->is_pcapng)
+        return set_byte_order(file);
+    for (int i = 0; i < 2; i++) {
+        if (magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS || magic == PCAP_KUZNETZOV)
+            return begin_pcap(file, magic);
+        magic = __builtin_bswap32(magic);
+        file->little_endian = true;
+    }
+    return damaged(file, "it is neither pcap nor pcapng");
+}
+
+struct capturefile *capturefile_open(int descriptor, size_t read_size, char *error,
+                                     size_t error_size)
+{
+    struct capturefile *file = calloc(1, sizeof(*file));
+    enum capturefile_status status;
+
+    if (file)
+        file->stream = bytestream_new(descriptor, read_size);
+    if (!file || !file->stream) {
+        snprintf(error, error_size, "out of memory");
+        capturefile_close(file);
+        return NULL;
+    }
+    file->read_size = read_size;
+    file->link_type = NO_LINK_TYPE;
+    status = gather(file, PCAP_FILE_HEADER); /* a section header is no shorter */
+    if (status == CAPTUREFILE_OK && begin(file) == STEP_OTHER)
+        return file;
+    if (status == CAPTUREFILE_END)
+        snprintf(error, error_size, "the file is empty");
+    else
+        snprintf(error, error_size, "not a capture that can be read: %s", file->error);
+    capturefile_close(file);
+    return NULL;
+}
+
+void capturefile_close(struct capturefile *file)
+{
+    if (!file)
+        return;
+    bytestream_free(file->stream);
+    free(file->interfaces);
+    free(file->buffer);
+    free(file);
+}
+
+static bool at_packet(const struct capturefile *file)
+{
+    struct cursor cursor = unread(file);
+
+    return is_packet(number32(file, &cursor));
+}
+
+int capturefile_link_type(struct capturefile *file)
+{
+    while (file->is_pcapng && !decode_supports(file->link_type) && !at_packet(file)) {
+        enum step step = next_record(file, NULL);
+
+        /* capturefile_read() meets the same damage, or end, again. */
+        if (step == STEP_DAMAGED || (step == STEP_MORE && fill(file) != CAPTUREFILE_OK))
+            break;
+    }
+    return file->link_type;
+}
+
+/* Takes what can be taken without reading. */
+static enum step take_frames(struct capturefile *file, struct captured_frame *frames, size_t limit,
+                             size_t *count)
+{
+    enum step step = STEP_OTHER;
+
+    while (*count < limit && (step == STEP_FRAME || step == STEP_OTHER)) {
+        step = next_record(file, &frames[*count]);
+        *count += step == STEP_FRAME;
+    }
+    return step;
+}
+
+enum capturefile_status capturefile_read(struct capturefile *file, struct captured_frame *frames,
+                                         size_t limit, size_t *count)
+{
+    enum capturefile_status status = CAPTUREFILE_OK;
+
+    *count = 0;
+    for (int fills = 0; status == CAPTUREFILE_OK && fills < MAX_FILLS; fills++) {
+        enum step step = take_frames(file, frames, limit, count);
+
+        if (*count > 0)
+            return CAPTUREFILE_OK;
+        if (step == STEP_DAMAGED)
+            return CAPTUREFILE_BROKEN;
+        status = fill(file);
+    }
+    return status;
+}
+
+const char *capturefile_error(const struct capturefile *file)
+{
+    return file->error;
+}
+
+uint64_t capturefile_offset(const struct capturefile *file)
+{
+    return file->offset + file->start;
+}
