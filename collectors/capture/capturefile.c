@@ -121,6 +121,11 @@ static struct cursor unread(const struct capturefile *file)
     return cursor_over(file->buffer + file->start, file->end - file->start);
 }
 
+static void set_unread(struct capturefile *file, const struct cursor *left)
+{
+    file->start = file->end - cursor_left(left);
+}
+
 static enum step more(struct capturefile *file, size_t needed)
 {
     file->needed = needed;
@@ -213,13 +218,15 @@ static int link_type_of(uint32_t in_file)
 
 /* -- pcap ------------------------------------------------------------------------------------- */
 
-static enum step pcap_record(struct capturefile *file, struct captured_frame *frame)
+static enum step pcap_record(struct capturefile *file, struct cursor *left,
+                             struct captured_frame *frame)
 {
-    struct cursor cursor = unread(file);
-    uint32_t seconds = number32(file, &cursor);
-    uint32_t fraction = number32(file, &cursor);
-    uint32_t captured = number32(file, &cursor);
-    uint32_t length = number32(file, &cursor);
+    struct cursor cursor = *left;
+    struct cursor header = cursor_take(&cursor, PCAP_RECORD_HEADER);
+    uint32_t seconds = number32(file, &header);
+    uint32_t fraction = number32(file, &header);
+    uint32_t captured = number32(file, &header);
+    uint32_t length = number32(file, &header);
 
     cursor_skip(&cursor, file->record_header - PCAP_RECORD_HEADER);
     if (cursor.failed)
@@ -236,7 +243,7 @@ static enum step pcap_record(struct capturefile *file, struct captured_frame *fr
     frame->bytes = cursor_bytes(&cursor, captured);
     if (!frame->bytes)
         return more(file, file->record_header + captured);
-    file->start += file->record_header + captured;
+    *left = cursor;
     frame->time_ns = seconds * SECOND_NS + fraction * file->fraction_ns;
     /* libpcap cuts what some systems captured beyond the snap length, and so do we. */
     frame->captured = captured < file->snap_length ? captured : file->snap_length;
@@ -479,9 +486,8 @@ static enum step block_body(struct capturefile *file, uint32_t type, struct curs
 }
 
 /* A section begins with its byte order, in which also the length is that stands before it. */
-static enum step set_byte_order(struct capturefile *file)
+static enum step set_byte_order(struct capturefile *file, struct cursor cursor)
 {
-    struct cursor cursor = unread(file);
     uint32_t order;
 
     cursor_skip(&cursor, 8);
@@ -494,11 +500,12 @@ static enum step set_byte_order(struct capturefile *file)
     return STEP_OTHER;
 }
 
-static enum step pcapng_block(struct capturefile *file, struct captured_frame *frame)
+static enum step pcapng_block(struct capturefile *file, struct cursor *left,
+                              struct captured_frame *frame)
 {
-    struct cursor cursor = unread(file);
+    struct cursor cursor = *left;
     uint32_t type = number32(file, &cursor);
-    enum step step = !cursor.failed && type == BLOCK_SECTION ? set_byte_order(file) : STEP_OTHER;
+    enum step step = type == BLOCK_SECTION ? set_byte_order(file, *left) : STEP_OTHER;
     uint32_t length = number32(file, &cursor);
     struct cursor body;
 
@@ -515,16 +522,11 @@ static enum step pcapng_block(struct capturefile *file, struct captured_frame *f
         return damaged(file, "a block has two different lengths");
     step = block_body(file, type, &body, frame);
     if (step != STEP_DAMAGED)
-        file->start += length;
+        *left = cursor;
     return step;
 }
 
 /* -- Either ----------------------------------------------------------------------------------- */
-
-static enum step next_record(struct capturefile *file, struct captured_frame *frame)
-{
-    return file->is_pcapng ? pcapng_block(file, frame) : pcap_record(file, frame);
-}
 
 /* Which format it is, and in which order the file's numbers are. */
 static enum step begin(struct capturefile *file)
@@ -534,7 +536,7 @@ static enum step begin(struct capturefile *file)
 
     file->is_pcapng = magic == BLOCK_SECTION;
     if (file->is_pcapng)
-        return set_byte_order(file);
+        return set_byte_order(file, unread(file));
     for (int i = 0; i < 2; i++) {
         if (magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS || magic == PCAP_KUZNETZOV)
             return begin_pcap(file, magic);
@@ -580,21 +582,21 @@ void capturefile_close(struct capturefile *file)
     free(file);
 }
 
-static bool at_packet(const struct capturefile *file)
-{
-    struct cursor cursor = unread(file);
-
-    return is_packet(number32(file, &cursor));
-}
-
 int capturefile_link_type(struct capturefile *file)
 {
-    while (file->is_pcapng && !decode_supports(file->link_type) && !at_packet(file)) {
-        enum step step = next_record(file, NULL);
+    enum step step = STEP_OTHER;
 
-        /* capturefile_read() meets the same damage, or end, again. */
-        if (step == STEP_DAMAGED || (step == STEP_MORE && fill(file) != CAPTUREFILE_OK))
+    while (file->is_pcapng && !decode_supports(file->link_type) && step == STEP_OTHER) {
+        struct cursor left = unread(file);
+        struct cursor ahead = left;
+
+        if (is_packet(number32(file, &ahead)))
             break;
+        step = pcapng_block(file, &left, NULL);
+        set_unread(file, &left);
+        /* Damage and end are met again by capturefile_read(). */
+        if (step == STEP_MORE && fill(file) == CAPTUREFILE_OK)
+            step = STEP_OTHER;
     }
     return file->link_type;
 }
@@ -603,12 +605,17 @@ int capturefile_link_type(struct capturefile *file)
 static enum step take_frames(struct capturefile *file, struct captured_frame *frames, size_t limit,
                              size_t *count)
 {
+    struct cursor left = unread(file);
     enum step step = STEP_OTHER;
+    size_t taken = 0;
 
-    while (*count < limit && (step == STEP_FRAME || step == STEP_OTHER)) {
-        step = next_record(file, &frames[*count]);
-        *count += step == STEP_FRAME;
+    while (taken < limit && step <= STEP_OTHER) {
+        step = file->is_pcapng ? pcapng_block(file, &left, &frames[taken])
+                               : pcap_record(file, &left, &frames[taken]);
+        taken += step == STEP_FRAME;
     }
+    set_unread(file, &left);
+    *count = taken;
     return step;
 }
 
