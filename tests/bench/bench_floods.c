@@ -11,6 +11,7 @@
 #include "collectors/capture/metering.h"
 #include "daemon/config.h"
 #include "tests/capture/flood.h"
+#include "tests/capture/same.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static bool report(enum flood_kind kind, const struct flood_run *run, uint64_t p
     struct coverage coverage = sink_coverage(&run->log);
     long ceiling_kb = run->resident_kb[0] + (long)(run->taken / 1024);
     long highest_kb = resident_kb("VmHWM:");
-    bool same = flood_same(&calm.log, &run->log);
+    bool same = same_sums(&calm.log, &run->log);
     bool within = highest_kb <= ceiling_kb + SLACK_KB && run->left / 1024 <= SLACK_KB;
 
     printf("%-13s %7.2f %5.0f %7ld %7ld %7ld %7ld %7ld%s %10" PRIu64 " %10" PRIu64 " %10" PRIu64

@@ -397,26 +397,6 @@ static inline bool flood_run(struct flood_run *run, const struct limits *limits,
     return true;
 }
 
-/* Whether the same was handed over, coverage apart. */
-static inline bool flood_same(const struct sink_log *left, const struct sink_log *right)
-{
-    size_t j = 0;
-
-    for (size_t i = 0; i < left->count; i++) {
-        if (left->entries[i].kind == SINK_CLOSED)
-            continue;
-        while (j < right->count && right->entries[j].kind == SINK_CLOSED)
-            j++;
-        if (j == right->count ||
-            memcmp(&left->entries[i], &right->entries[j], sizeof(left->entries[i])) != 0)
-            return false;
-        j++;
-    }
-    while (j < right->count && right->entries[j].kind == SINK_CLOSED)
-        j++;
-    return j == right->count;
-}
-
 /* What coverage says of the packets of a flood: connections that began, were refused or forgotten,
  * and packets that are of no kind that is followed. */
 static inline uint64_t flood_accounted(const struct coverage *coverage)

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What holds for any traffic: where a ClientHello is cut, where a capture is cut, when time is said
+ * to pass, and whether a mirror port shows each frame twice changes nothing. On made-up
+ * ClientHellos, the demonstration's capture, and the captures of ../shared/data/corpus when they
+ * are there (IAGMETER_CORPUS names another directory). */
+
+#include "collectors/capture/metering.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "collectors/capture/source.h"
+#include "tests/capture/film.h"
+#include "tests/capture/same.h"
+
+#define WATCHED_NS (300 * SECOND)
+#define DEMO       IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
+
+static struct diagnostics *diagnostics;
+static struct config *config;
+static struct limits limits;
+static struct film film;
+
+/* The services that we ship; one of them is also much of what the captures visit. */
+static int setup(void **state)
+{
+    static const char *const hosts[] = {".google.com",     ".gstatic.com", ".googleapis.com",
+                                        ".facebook.com",   ".fbcdn.net",   ".apple.com",
+                                        ".cloudflare.com", ".mozilla.org", ".name.example"};
+    uint16_t service;
+
+    (void)state;
+    diagnostics = diagnostics_new();
+    config = config_load(IAGMETER_SOURCE_ROOT "/conf/iagmeter.conf", NULL, diagnostics);
+    if (!config)
+        return -1;
+    service = catalogue_find(config->catalogue, "mistral-api");
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++)
+        if (catalogue_add_host(config->catalogue, hosts[i], service, ROLE_INFERENCE))
+            return -1;
+    limits = config->limits;
+    limits.max_flows = 4096;
+    limits.max_tracked_flows = 512;
+    limits.max_reassembly = 64;
+    limits.max_devices = 1024;
+    film_start(&film);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    film_clear(&film);
+    config_free(config);
+    diagnostics_free(diagnostics);
+    return 0;
+}
+
+/* -- A metering, and what it came to ------------------------------------------------------------
+ */
+
+struct line {
+    struct flow_record record;
+    char name[256];
+};
+
+struct outcome {
+    struct sink_log log; /* first: what sink.h is given is the whole */
+    struct line *lines;  /* flows, in an order that the packets decide */
+    size_t count;
+    uint64_t payload_bytes;
+};
+
+static void keep_flow(void *context, const struct flow_record *record)
+{
+    struct outcome *outcome = context;
+    struct line *line;
+
+    outcome->lines = realloc(outcome->lines, (outcome->count + 1) * sizeof(*outcome->lines));
+    if (!outcome->lines)
+        abort();
+    line = &outcome->lines[outcome->count++];
+    line->record = *record;
+    snprintf(line->name, sizeof(line->name), "%s", record->name);
+}
+
+static struct metering *begin(struct outcome *outcome)
+{
+    struct metering_sink sink = sink_into(&outcome->log);
+    struct metering *metering;
+
+    memset(outcome, 0, sizeof(*outcome));
+    sink.flow = keep_flow;
+    metering = metering_new(&limits, config->catalogue, config->directions, &sink);
+    assert_non_null(metering);
+    return metering;
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+    const struct flow_record *a = &((const struct line *)left)->record;
+    const struct flow_record *b = &((const struct line *)right)->record;
+
+    if (a->first_ns != b->first_ns)
+        return a->first_ns < b->first_ns ? -1 : 1;
+    if (a->client_port != b->client_port)
+        return a->client_port < b->client_port ? -1 : 1;
+    if (a->server_port != b->server_port)
+        return a->server_port < b->server_port ? -1 : 1;
+    return memcmp(a->client.bytes, b->client.bytes, sizeof(a->client.bytes));
+}
+
+static void end(struct metering *metering, struct outcome *outcome)
+{
+    metering_finish(metering);
+    outcome->payload_bytes = metering_payload_bytes(metering);
+    assert_int_equal(outcome->payload_bytes, metering_flow_bytes(metering));
+    metering_free(metering);
+    if (outcome->count > 0)
+        qsort(outcome->lines, outcome->count, sizeof(*outcome->lines), compare_lines);
+}
+
+static void forget(struct outcome *outcome)
+{
+    sink_clear(&outcome->log);
+    free(outcome->lines);
+    memset(outcome, 0, sizeof(*outcome));
+}
+
+static void give(struct metering *metering, const struct shot *shots, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        metering_packet(metering, shots[i].time_ns, shots[i].link_type, shots[i].bytes,
+                        shots[i].captured, shots[i].length);
+}
+
+static struct outcome play_whole(void)
+{
+    struct outcome outcome;
+    struct metering *metering = begin(&outcome);
+
+    give(metering, film.shots, film.count);
+    end(metering, &outcome);
+    return outcome;
+}
+
+static bool same_triple(struct triple a, struct triple b)
+{
+    return a.low == b.low && a.central == b.central && a.high == b.high;
+}
+
+static bool same_line(const struct line *a, const struct line *b)
+{
+    return strcmp(a->name, b->name) == 0 && compare_lines(a, b) == 0 &&
+           strcmp(a->record.transport, b->record.transport) == 0 &&
+           a->record.service == b->record.service && a->record.bytes_up == b->record.bytes_up &&
+           a->record.bytes_down == b->record.bytes_down &&
+           same_triple(a->record.requests, b->record.requests) &&
+           same_triple(a->record.tokens_in, b->record.tokens_in) &&
+           same_triple(a->record.tokens_out, b->record.tokens_out);
+}
+
+static bool same_flows(const struct outcome *a, const struct outcome *b)
+{
+    if (a->count != b->count || a->payload_bytes != b->payload_bytes)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!same_line(&a->lines[i], &b->lines[i]))
+            return false;
+    return true;
+}
+
+/* -- ClientHellos --------------------------------------------------------------------------------
+ */
+
+#define PIECES 4
+#define HELLOS 3000 /* connections at a time: fewer than max_flows */
+
+static void assert_all_named(size_t count)
+{
+    struct outcome outcome = play_whole();
+    struct coverage coverage = sink_coverage(&outcome.log);
+
+    assert_int_equal(coverage.flows, count);
+    assert_int_equal(coverage.names_seen, count);
+    assert_int_equal(coverage.names_missing + coverage.flows_evicted, 0);
+    assert_int_equal(outcome.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(outcome.lines[i].name, "a.name.example");
+    forget(&outcome);
+    film_clear(&film);
+}
+
+static void make_hello(struct bytes *hello, size_t padding, size_t record_size, bool name_last)
+{
+    struct hello_parts parts = {.name = "a.name.example",
+                                .alpn = "h2",
+                                .padding = padding,
+                                .record_size = record_size,
+                                .name_comes_last = name_last};
+
+    hello->length = 0;
+    put_hello(hello, &parts);
+}
+
+static void say_piece(struct talk *talk, const struct bytes *hello, size_t from, size_t to)
+{
+    if (to > from)
+        talk_segment(&film, talk, FROM_CLIENT, talk->sequence[0] + (uint32_t)from, TCP_ACK,
+                     hello->at + from, (uint32_t)(to - from));
+}
+
+/* ORDER names the pieces, between CUTS, in the order in which they are sent. */
+static void film_pieces(uint16_t port, const struct bytes *hello, const size_t *cuts,
+                        const unsigned *order, size_t count)
+{
+    struct talk talk = talk_of(port % 1000, port);
+
+    talk_open(&film, &talk);
+    for (size_t i = 0; i < count; i++)
+        say_piece(&talk, hello, cuts[order[i]], cuts[order[i] + 1]);
+    talk.sequence[0] += (uint32_t)hello->length;
+    talk_close(&film, &talk);
+}
+
+static void a_hello_cut_at_any_byte_gives_its_name(void **state)
+{
+    static const unsigned orders[][3] = {{0, 1, 1}, {1, 0, 0}, {0, 0, 1}, {1, 1, 0}};
+    static struct bytes hello;
+
+    (void)state;
+    for (int last = 0; last < 2; last++) {
+        make_hello(&hello, 300, 0, last);
+        assert_in_range(hello.length, 400, HELLOS / 4);
+        for (size_t cut = 1; cut < hello.length; cut++)
+            for (size_t i = 0; i < 4; i++)
+                film_pieces((uint16_t)(4 * cut + i), &hello, (size_t[]){0, cut, hello.length},
+                            orders[i], 3);
+        assert_all_named(4 * (hello.length - 1));
+    }
+}
+
+/* Order number NUMBER of PIECES! pieces, in which one is sent twice. */
+static void permute(unsigned number, uint32_t twice, unsigned order[PIECES + 1])
+{
+    for (unsigned i = 0; i < PIECES; i++)
+        order[i] = i;
+    for (unsigned i = PIECES; i > 1; number /= i, i--) {
+        unsigned moved = order[number % i];
+
+        order[number % i] = order[i - 1];
+        order[i - 1] = moved;
+    }
+    order[PIECES] = order[twice];
+    order[twice] = order[0];
+}
+
+static int compare_sizes(const void *left, const void *right)
+{
+    size_t a = *(const size_t *)left;
+    size_t b = *(const size_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+static void a_hello_in_pieces_of_any_order_gives_its_name(void **state)
+{
+    static struct bytes hello;
+    uint64_t seed = 31;
+    unsigned order[PIECES + 1];
+
+    (void)state;
+    for (unsigned i = 0; i < HELLOS; i++) {
+        size_t cuts[PIECES + 1] = {0};
+
+        make_hello(&hello, random_below(&seed, 3000), 0, random_below(&seed, 2));
+        for (unsigned j = 1; j < PIECES; j++)
+            cuts[j] = random_below(&seed, (uint32_t)hello.length);
+        cuts[PIECES] = hello.length;
+        qsort(cuts, PIECES + 1, sizeof(*cuts), compare_sizes);
+        permute(i, random_below(&seed, PIECES), order);
+        film_pieces((uint16_t)(1000 + i), &hello, cuts, order, PIECES + 1);
+    }
+    assert_all_named(HELLOS);
+}
+
+/* A handshake message may be spread over records of any size (RFC 8446, 5.1). */
+static void a_hello_in_records_of_any_size_gives_its_name(void **state)
+{
+    static const unsigned order[] = {2, 0, 1};
+    static struct bytes hello;
+    uint64_t seed = 32;
+
+    (void)state;
+    for (unsigned i = 0; i < 600; i++) {
+        make_hello(&hello, random_below(&seed, 1200), 1 + i, random_below(&seed, 2));
+        film_pieces((uint16_t)(1000 + i), &hello,
+                    (size_t[]){0, hello.length / 3, hello.length / 2, hello.length},
+                    (const unsigned[]){0, 1, 2}, 3);
+        film_pieces((uint16_t)(2000 + i), &hello,
+                    (size_t[]){0, hello.length / 3, hello.length / 2, hello.length}, order, 3);
+    }
+    assert_all_named(1200);
+}
+
+/* -- Captures ------------------------------------------------------------------------------------
+ */
+
+static void take_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
+                        uint32_t captured, uint32_t length)
+{
+    static struct bytes copy;
+    struct film *into = context;
+
+    copy.length = 0;
+    put_bytes(&copy, bytes, captured);
+    into->clock_ns = time_ns;
+    film_shoot(into, link_type, &copy);
+    into->shots[into->count - 1].length = length;
+}
+
+static bool read_capture(const char *path, source_handler *handler, void *context)
+{
+    char error[512];
+    struct source *source = source_open_file(path, error, sizeof(error));
+
+    if (!source)
+        return false;
+    while (source_read(source, 4096, handler, context) == SOURCE_OK)
+        ;
+    source_close(source);
+    return true;
+}
+
+typedef void property(const char *name);
+
+static property *checked;
+static unsigned readable;
+static unsigned unreadable;
+
+static int visit(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    const char *name = path + place->base;
+
+    (void)status;
+    if (type != FTW_F || strstr(name, ".tsv"))
+        return 0;
+    film_clear(&film);
+    if (read_capture(path, take_packet, &film)) {
+        readable++;
+        checked(name);
+    } else {
+        unreadable++;
+    }
+    film_clear(&film);
+    return 0;
+}
+
+/* Checks what must hold of every capture: of the demonstration's, and of the corpus. */
+static void check_captures(property *check)
+{
+    const char *corpus = getenv("IAGMETER_CORPUS");
+
+    corpus = corpus ? corpus : IAGMETER_SOURCE_ROOT "/../shared/data/corpus";
+    checked = check;
+    readable = unreadable = 0;
+    assert_int_equal(nftw(DEMO, visit, 4, FTW_PHYS), 0);
+    assert_int_equal(readable, 1);
+    if (access(corpus, R_OK) == 0)
+        assert_int_equal(nftw(corpus, visit, 16, FTW_PHYS), 0);
+    else
+        print_message("SKIPPED but for the demonstration: %s is not here\n", corpus);
+    print_message("%u captures, and %u that cannot be read\n", readable, unreadable);
+}
+
+static void cut_anywhere(const char *name)
+{
+    struct outcome whole = play_whole();
+    uint64_t seed = 33;
+    size_t cuts = film.count < 40 ? film.count : 8;
+
+    for (size_t i = 0; i < cuts; i++) {
+        size_t cut = cuts == film.count ? i : random_below(&seed, (uint32_t)film.count);
+        struct outcome outcome;
+        struct metering *metering = begin(&outcome);
+
+        give(metering, film.shots, cut);
+        give(metering, film.shots + cut, film.count - cut);
+        end(metering, &outcome);
+        if (!same_log(&whole.log, &outcome.log) || !same_flows(&whole, &outcome))
+            fail_msg("%s: cut after packet %zu, it gives something else", name, cut);
+        forget(&outcome);
+    }
+    forget(&whole);
+}
+
+static void a_capture_cut_anywhere_gives_the_same(void **state)
+{
+    (void)state;
+    check_captures(cut_anywhere);
+}
+
+/* Time passes between packets as a live daemon says, often or seldom. A longer silence than
+ * WATCHED_NS in a file is a time in which nobody watched (docs/architecture.md, "Time"). */
+static void advance_between(struct metering *metering, uint64_t *seed, uint32_t one_in)
+{
+    for (size_t i = 0; i < film.count; i++) {
+        int64_t last_ns = film.shots[i > 0 ? i - 1 : 0].time_ns;
+        int64_t gap_ns = film.shots[i].time_ns - last_ns;
+
+        if (gap_ns > 0 && gap_ns <= WATCHED_NS && random_below(seed, one_in) == 0)
+            metering_advance(metering,
+                             last_ns + (int64_t)(random_next(seed) % (uint64_t)gap_ns) + 1);
+        give(metering, film.shots + i, 1);
+    }
+}
+
+static void advance_anytime(const char *name)
+{
+    struct outcome whole = play_whole();
+    uint64_t seed = 34;
+
+    for (uint32_t one_in = 1; one_in < 10; one_in += 4) {
+        struct outcome outcome;
+        struct metering *metering = begin(&outcome);
+
+        advance_between(metering, &seed, one_in);
+        end(metering, &outcome);
+        if (!same_log(&whole.log, &outcome.log) || !same_flows(&whole, &outcome))
+            fail_msg("%s: with time passing between packets, it gives something else", name);
+        forget(&outcome);
+    }
+    forget(&whole);
+}
+
+static void time_between_packets_changes_nothing(void **state)
+{
+    (void)state;
+    check_captures(advance_anytime);
+}
+
+/* What coverage says of connections and names, and must say of copies too. */
+static bool same_connections(const struct sink_log *left, const struct sink_log *right)
+{
+    struct coverage a = sink_coverage(left);
+    struct coverage b = sink_coverage(right);
+
+    return a.flows == b.flows && a.flows_evicted == b.flows_evicted &&
+           a.flows_untracked == b.flows_untracked && a.flows_one_way == b.flows_one_way &&
+           a.flows_resolver == b.flows_resolver && a.names_seen == b.names_seen &&
+           a.names_quic == b.names_quic && a.names_hinted == b.names_hinted &&
+           a.names_encrypted == b.names_encrypted && a.names_missing == b.names_missing &&
+           a.dns_answers == b.dns_answers && a.bytes_lost == b.bytes_lost;
+}
+
+static void show_twice(const char *name)
+{
+    struct outcome once = play_whole();
+    struct outcome twice;
+    struct metering *metering = begin(&twice);
+
+    for (size_t i = 0; i < film.count; i++) {
+        give(metering, film.shots + i, 1);
+        give(metering, film.shots + i, 1);
+    }
+    end(metering, &twice);
+    assert_int_equal(sink_coverage(&twice.log).packets, 2 * film.count);
+    if (!same_flows(&once, &twice))
+        fail_msg("%s: with every frame twice, the flows differ", name);
+    if (!same_sums(&once.log, &twice.log))
+        fail_msg("%s: with every frame twice, the sums differ", name);
+    if (!same_connections(&once.log, &twice.log))
+        fail_msg("%s: with every frame twice, other connections are counted", name);
+    forget(&once);
+    forget(&twice);
+}
+
+/* As a mirror port does that copies what goes in and what comes out. */
+static void frames_shown_twice_count_once(void **state)
+{
+    (void)state;
+    check_captures(show_twice);
+}
+
+/* -- Two files -----------------------------------------------------------------------------------
+ */
+
+static void write_film(const char *path, size_t from, size_t to)
+{
+    pcap_t *pcap = pcap_open_dead_with_tstamp_precision(film.shots[0].link_type, 262144,
+                                                        PCAP_TSTAMP_PRECISION_NANO);
+    pcap_dumper_t *dumper = pcap_dump_open(pcap, path);
+
+    assert_non_null(dumper);
+    for (const struct shot *shot = film.shots + from; shot < film.shots + to; shot++) {
+        struct pcap_pkthdr header = {
+            {(time_t)(shot->time_ns / SECOND), (suseconds_t)(shot->time_ns % SECOND)},
+            shot->captured,
+            shot->length};
+
+        pcap_dump((u_char *)dumper, &header, shot->bytes);
+    }
+    pcap_dump_close(dumper);
+    pcap_close(pcap);
+}
+
+static void meter_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
+                         uint32_t captured, uint32_t length)
+{
+    metering_packet(context, time_ns, link_type, bytes, captured, length);
+}
+
+/* As a daemon that reads one file after another. */
+static void a_capture_in_two_files_gives_the_same(void **state)
+{
+    char directory[] = "/tmp/iagmeter-properties-XXXXXX";
+    char path[64];
+    struct outcome whole;
+    uint64_t seed = 35;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/part.pcap", directory);
+    film_clear(&film);
+    assert_true(read_capture(DEMO, take_packet, &film));
+    whole = play_whole();
+    assert_true(sink_count(&whole.log, SINK_ACTIVITY) > 3);
+    for (int round = 0; round < 10; round++) {
+        size_t cut = 1 + random_below(&seed, (uint32_t)film.count - 1);
+        struct outcome outcome;
+        struct metering *metering = begin(&outcome);
+
+        write_film(path, 0, cut);
+        assert_true(read_capture(path, meter_packet, metering));
+        write_film(path, cut, film.count);
+        assert_true(read_capture(path, meter_packet, metering));
+        end(metering, &outcome);
+        assert_true(same_log(&whole.log, &outcome.log));
+        assert_true(same_flows(&whole, &outcome));
+        forget(&outcome);
+    }
+    forget(&whole);
+    unlink(path);
+    rmdir(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hello_cut_at_any_byte_gives_its_name),
+        cmocka_unit_test(a_hello_in_pieces_of_any_order_gives_its_name),
+        cmocka_unit_test(a_hello_in_records_of_any_size_gives_its_name),
+        cmocka_unit_test(a_capture_cut_anywhere_gives_the_same),
+        cmocka_unit_test(a_capture_in_two_files_gives_the_same),
+        cmocka_unit_test(time_between_packets_changes_nothing),
+        cmocka_unit_test(frames_shown_twice_count_once),
+    };
+
+    return cmocka_run_group_tests_name("properties", tests, setup, teardown);
+}
