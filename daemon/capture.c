@@ -193,9 +193,7 @@ static void take_packets(void *context, const struct captured_frame *frames, siz
 {
     struct capture *capture = context;
 
-    for (size_t i = 0; i < count; i++)
-        metering_packet(capture->metering, frames[i].time_ns, frames[i].link_type, frames[i].bytes,
-                        frames[i].captured, frames[i].length);
+    metering_frames(capture->metering, frames, count);
 }
 
 static int run_file(struct capture *capture)

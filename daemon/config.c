@@ -27,6 +27,7 @@ static const struct config defaults = {
             .max_tracked_flows = 8192,
             .max_reassembly = 1024,
             .max_devices = 65536,
+            .max_hints = 65536,
         },
     .report = {.threshold = 5},
 };
@@ -62,6 +63,7 @@ static const struct confread_key limit_keys[] = {
      NULL},
     {"max_reassembly", CONFREAD_UINT, false, 16, 1048576, CONFIG(limits.max_reassembly), 0, NULL},
     {"max_devices", CONFREAD_UINT, false, 1024, 16777216, CONFIG(limits.max_devices), 0, NULL},
+    {"max_hints", CONFREAD_UINT, false, 1024, 16777216, CONFIG(limits.max_hints), 0, NULL},
 };
 
 static const struct confread_key report_keys[] = {

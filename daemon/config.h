@@ -32,6 +32,7 @@ struct limits {
     unsigned
         max_reassembly;   /* at a time: half to read ClientHellos, half to put records in order */
     unsigned max_devices; /* distinct (device, direction, service) a day */
+    unsigned max_hints;   /* pairs of client and server address that a DNS answer names */
 };
 
 struct report_config {

@@ -183,9 +183,7 @@ static void take_packets(void *context, const struct captured_frame *frames, siz
 {
     struct inspection *inspection = context;
 
-    for (size_t i = 0; i < count; i++)
-        metering_packet(inspection->metering, frames[i].time_ns, frames[i].link_type,
-                        frames[i].bytes, frames[i].captured, frames[i].length);
+    metering_frames(inspection->metering, frames, count);
 }
 
 static int read_capture(struct inspection *inspection, struct source *source, const char *capture)

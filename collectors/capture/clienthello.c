@@ -88,7 +88,12 @@ static enum clienthello_result parse_extensions(struct cursor extensions, struct
 /* RFC 8446, 4.1.2; the body after the handshake header. */
 static enum clienthello_result parse_body(struct cursor body, struct clienthello *hello)
 {
-    cursor_skip(&body, 2 + 32);            /* version, random */
+    const uint8_t *random;
+
+    cursor_skip(&body, 2); /* version */
+    random = cursor_bytes(&body, sizeof(hello->random));
+    if (random)
+        memcpy(hello->random, random, sizeof(hello->random));
     cursor_skip(&body, cursor_u8(&body));  /* session id */
     cursor_skip(&body, cursor_u16(&body)); /* cipher suites */
     cursor_skip(&body, cursor_u8(&body));  /* compression methods */

@@ -13,6 +13,8 @@
  */
 #define CLIENTHELLO_MAX 16384
 
+#define CLIENTHELLO_RANDOM_SIZE 32
+
 enum clienthello_result {
     CLIENTHELLO_COMPLETE,
     CLIENTHELLO_INCOMPLETE, /* right so far: call again with more bytes */
@@ -23,8 +25,9 @@ enum clienthello_result {
 struct clienthello {
     char name[256]; /* server name as sent, "" when absent; may hold any byte but NUL */
     uint8_t name_length;
-    char alpn[16]; /* first protocol offered, "" when absent */
-    bool has_ech;  /* an encrypted_client_hello extension, real or GREASE */
+    char alpn[16];                           /* first protocol offered, "" when absent */
+    uint8_t random[CLIENTHELLO_RANDOM_SIZE]; /* drawn for this hello; zero for Google's QUIC */
+    bool has_ech; /* an encrypted_client_hello extension, real or GREASE */
 };
 
 /* BYTES are the client's first, from the start of the record. The hello may be spread over several

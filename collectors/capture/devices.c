@@ -99,8 +99,8 @@ static void count_one(struct device_set *set, uint16_t direction, uint16_t servi
     pair->changed = true;
 }
 
-void devices_see(struct device_set *set, int32_t day, const struct address *address,
-                 uint16_t direction, uint16_t service)
+uint64_t devices_identify(struct device_set *set, int32_t day, const struct address *address,
+                          uint16_t direction, uint16_t service)
 {
     uint8_t identity[sizeof(address->bytes) + 5];
 
@@ -110,8 +110,21 @@ void devices_see(struct device_set *set, int32_t day, const struct address *addr
     identity[16] = address->family;
     memcpy(identity + 17, &direction, sizeof(direction));
     memcpy(identity + 19, &service, sizeof(service));
-    if (enter(set, keyedhash(&set->key, identity, sizeof(identity))))
+    return keyedhash(&set->key, identity, sizeof(identity));
+}
+
+void devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint16_t direction,
+                   uint16_t service)
+{
+    if (set->started && day == set->day && enter(set, identity))
         count_one(set, direction, service);
+}
+
+void devices_see(struct device_set *set, int32_t day, const struct address *address,
+                 uint16_t direction, uint16_t service)
+{
+    devices_enter(set, day, devices_identify(set, day, address, direction, service), direction,
+                  service);
 }
 
 void devices_visit_changed(struct device_set *set, devices_visitor *visit, void *context)

@@ -22,6 +22,13 @@ void devices_free(struct device_set *set);
 void devices_see(struct device_set *set, int32_t day, const struct address *address,
                  uint16_t direction, uint16_t service);
 
+/* The two halves of it, for when it is decided later whether there was use: what the device is
+ * known by on that day, and counting it, unless the day is over. */
+uint64_t devices_identify(struct device_set *set, int32_t day, const struct address *address,
+                          uint16_t direction, uint16_t service);
+void devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint16_t direction,
+                   uint16_t service);
+
 /* Calls VISIT for each count that changed since the last call. */
 typedef void devices_visitor(void *context, const struct device_count *count);
 void devices_visit_changed(struct device_set *set, devices_visitor *visit, void *context);

@@ -11,6 +11,9 @@
 #define IDLE_ESTABLISHED_S 7440
 /* RFC 5382, 5: four minutes for one that is only half open. */
 #define IDLE_OPENING_S 240
+/* RFC 4787, 4.3: a mapping of UDP lives for two minutes at least; QUIC ends after 30 s as a rule.
+ */
+#define IDLE_DATAGRAMS_S 120
 
 struct flow_table {
     uint64_t *keys; /* 0: free */
@@ -59,23 +62,43 @@ static size_t bucket_of(const struct flow_table *table, uint64_t key, int choice
     return (size_t)(choice ? key >> 32 : key) & (table->bucket_count - 1);
 }
 
-struct flow *flowtable_find(struct flow_table *table, uint64_t key)
+static size_t slot_of(const struct flow_table *table, uint64_t key)
 {
-    key = usable(key);
     for (int choice = 0; choice < 2; choice++) {
         size_t first = bucket_of(table, key, choice) * BUCKET_SLOTS;
 
         for (size_t i = first; i < first + BUCKET_SLOTS; i++)
             if (table->keys[i] == key)
-                return &table->flows[i];
+                return i;
     }
-    return NULL;
+    return SIZE_MAX;
+}
+
+void flowtable_prefetch(const struct flow_table *table, uint64_t key)
+{
+    __builtin_prefetch(&table->keys[bucket_of(table, usable(key), 0) * BUCKET_SLOTS]);
+}
+
+void flowtable_prefetch_slot(const struct flow_table *table, uint64_t key)
+{
+    size_t slot = slot_of(table, usable(key));
+
+    if (slot != SIZE_MAX)
+        __builtin_prefetch(&table->flows[slot], 1);
+}
+
+struct flow *flowtable_find(struct flow_table *table, uint64_t key)
+{
+    size_t slot = slot_of(table, usable(key));
+
+    return slot == SIZE_MAX ? NULL : &table->flows[slot];
 }
 
 /* How little is lost by forgetting a flow: higher goes first; 0 must stay. */
 static uint64_t dispensability(const struct flow *flow, uint32_t now_s)
 {
     uint64_t idle_s = now_s > flow->last_seen_s ? now_s - flow->last_seen_s : 0;
+    uint64_t limit_s = flow->flags & FLOW_DATAGRAMS ? IDLE_DATAGRAMS_S : IDLE_ESTABLISHED_S;
     uint64_t class;
 
     switch (flow->stage) {
@@ -86,11 +109,12 @@ static uint64_t dispensability(const struct flow *flow, uint32_t now_s)
     case FLOW_NAMING:
         class = idle_s >= IDLE_OPENING_S ? 4 : 3;
         break;
+    case FLOW_ANSWERS:
     case FLOW_IGNORED:
-        class = idle_s >= IDLE_ESTABLISHED_S ? 4 : 2;
+        class = idle_s >= limit_s ? 4 : 2;
         break;
     default:
-        if (idle_s < IDLE_ESTABLISHED_S)
+        if (idle_s < limit_s)
             return 0;
         class = 1;
     }

@@ -12,9 +12,10 @@
  * service is never taken by one that may be noise. */
 
 enum flow_stage {
-    FLOW_NEW,     /* no payload from the client yet */
-    FLOW_NAMING,  /* a ClientHello has begun: state is an assembly */
-    FLOW_SERVICE, /* of a known service: state is a tracked flow, or FLOW_NO_STATE */
+    FLOW_NEW,     /* no payload from the client yet, or none that tells a name */
+    FLOW_NAMING,  /* a name has begun: state is one of naming.h */
+    FLOW_SERVICE, /* of a known service: state is one of tracking.h, or FLOW_NO_STATE */
+    FLOW_ANSWERS, /* DNS over TCP: state is one of naming.h while a message is unfinished */
     FLOW_IGNORED, /* judged: bytes are summed, nothing else is looked at */
     FLOW_FINISHED /* closed; late segments are absorbed */
 };
@@ -26,7 +27,15 @@ enum {
     FLOW_SEEN_SECOND = 8,
     FLOW_FIN_FIRST = 16,
     FLOW_FIN_SECOND = 32,
-    FLOW_BASE_KNOWN = 64 /* client_base is set: the opening was seen */
+    FLOW_BASE_KNOWN = 64,   /* client_base is set: the opening was seen */
+    FLOW_DATAGRAMS = 128,   /* QUIC: sizes of datagrams stand in for those of records */
+    FLOW_PLAIN = 256,       /* HTTP in clear: sizes of segments do */
+    FLOW_PROXIED = 512,     /* a proxy's request came first: service and role are what it named */
+    FLOW_FOR_OTHERS = 1024, /* the packets' source is a proxy, not the client */
+    FLOW_HELLO = 2048,      /* TLS or QUIC, and judged */
+    FLOW_HINTED = 4096,     /* only a DNS answer told the service */
+    FLOW_PROVEN = 8192,     /* of a shared name, and use of the service was seen */
+    FLOW_ONE_WAY = 16384    /* only one of the two ways is captured */
 };
 
 #define FLOW_NO_STATE UINT32_MAX
@@ -35,22 +44,39 @@ struct flow {
     uint64_t payload_bytes[2]; /* from the first and from the second endpoint */
     int64_t first_ns;
     uint32_t next_sequence[2];
-    uint32_t client_base; /* sequence number of the client's first byte */
+    uint32_t client_base; /* sequence number of the byte at which a name may begin */
     uint32_t last_seen_s;
     uint32_t state;
     uint16_t direction;
     uint16_t service;
+    uint16_t flags;
     uint8_t role;
     uint8_t stage;
-    uint8_t flags;
-    uint8_t probes; /* client segments looked at in search of a ClientHello */
+    uint8_t probes;     /* client packets looked at in search of a name */
+    uint8_t device_day; /* on which the client was last counted as a device; 0: not yet */
 };
+
+/* Which endpoint of the canonical order is the client. */
+static inline unsigned flow_client_side(const struct flow *flow)
+{
+    return flow->flags & FLOW_CLIENT_SECOND ? 1 : 0;
+}
+
+static inline void flow_set_client(struct flow *flow, unsigned side)
+{
+    flow->flags = (uint16_t)(flow->flags & ~FLOW_CLIENT_SECOND);
+    flow->flags = (uint16_t)(flow->flags | FLOW_CLIENT_KNOWN | (side ? FLOW_CLIENT_SECOND : 0));
+}
 
 struct flow_table;
 
 /* CAPACITY is rounded up to a power of two. NULL when memory is exhausted. */
 struct flow_table *flowtable_new(size_t capacity);
 void flowtable_free(struct flow_table *table);
+
+/* Asks for the memory that a look-up of KEY will read: of its buckets, then of its slot. */
+void flowtable_prefetch(const struct flow_table *table, uint64_t key);
+void flowtable_prefetch_slot(const struct flow_table *table, uint64_t key);
 
 /* NULL when there is none. */
 struct flow *flowtable_find(struct flow_table *table, uint64_t key);

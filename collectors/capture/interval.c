@@ -161,10 +161,12 @@ struct coverage *interval_coverage(struct interval *interval)
     return &interval->coverage;
 }
 
-void interval_see_device(struct interval *interval, const struct address *address,
-                         uint16_t direction, uint16_t service)
+int32_t interval_day(const struct interval *interval)
 {
-    int64_t day = interval->start_ns / (SECONDS_DAY * SECOND_NS);
+    return (int32_t)(interval->start_ns / (SECONDS_DAY * SECOND_NS));
+}
 
-    devices_see(interval->devices, (int32_t)day, address, direction, service);
+struct device_set *interval_devices(struct interval *interval)
+{
+    return interval->devices;
 }

@@ -12,6 +12,7 @@
  * in. */
 
 struct interval;
+struct device_set;
 
 /* CELLS: pairs of direction and service before sums are handed over early. */
 struct interval *interval_new(const struct metering_sink *sink, size_t cells, unsigned max_devices);
@@ -35,10 +36,11 @@ void interval_jump(struct interval *interval, int64_t wall_ns);
 /* Hands the interval over as it is; nothing follows. */
 void interval_finish(struct interval *interval);
 
-/* The sums to add to. Never NULL. */
+/* The sums to add to. Neither is ever NULL. */
 struct activity *interval_cell(struct interval *interval, uint16_t direction, uint16_t service);
 struct coverage *interval_coverage(struct interval *interval);
-void interval_see_device(struct interval *interval, const struct address *address,
-                         uint16_t direction, uint16_t service);
+/* The day, as devices count it. */
+int32_t interval_day(const struct interval *interval);
+struct device_set *interval_devices(struct interval *interval);
 
 #endif

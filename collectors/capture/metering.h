@@ -2,6 +2,7 @@
 #ifndef IAGMETER_METERING_H
 #define IAGMETER_METERING_H
 
+#include "collectors/capture/frame.h"
 #include "collectors/collector.h"
 #include "daemon/catalogue.h"
 #include "daemon/config.h"
@@ -15,7 +16,7 @@
  * packets it changes nothing but the moment at which sums are handed over, so that a capture gives
  * the same sums live and replayed.
  *
- * Life cycle: metering_new(), any number of metering_packet() and metering_advance(),
+ * Life cycle: metering_new(), any number of metering_frames() and metering_advance(),
  * metering_finish(), metering_free(). */
 
 /* What `iagmeter inspect` shows of a flow. Never leaves the process that parsed the packets. */
@@ -62,9 +63,17 @@ void metering_free(struct metering *metering);
 void metering_set_rules(struct metering *metering, const struct catalogue *catalogue,
                         const struct directions *directions);
 
-/* One frame, captured at TIME_NS (since 1970 UTC). */
-void metering_packet(struct metering *metering, int64_t time_ns, int link_type,
-                     const uint8_t *bytes, uint32_t captured, uint32_t length);
+/* Frames in the order of their capture. Many at a time are faster, and give the same. */
+void metering_frames(struct metering *metering, const struct captured_frame *frames, size_t count);
+
+/* One of them. */
+static inline void metering_packet(struct metering *metering, int64_t time_ns, int link_type,
+                                   const uint8_t *bytes, uint32_t captured, uint32_t length)
+{
+    const struct captured_frame frame = {time_ns, bytes, captured, length, link_type};
+
+    metering_frames(metering, &frame, 1);
+}
 
 /* It is at least NOW_NS, and every earlier packet has been given. */
 void metering_advance(struct metering *metering, int64_t now_ns);
@@ -75,8 +84,9 @@ void metering_dropped(struct metering *metering, uint64_t packets);
 /* The observation ends: open exchanges end here, and the running interval is handed over. */
 void metering_finish(struct metering *metering);
 
-/* Totals since the start, for tests of conservation: payload bytes of all TCP packets, each
- * sequence number once, and the same summed over the flows that are or were in the table. */
+/* Totals since the start, for tests of conservation: payload bytes of all packets that belong to
+ * flows, each sequence number of TCP once, and the same summed over the flows that are or were in
+ * the table. */
 uint64_t metering_payload_bytes(const struct metering *metering);
 uint64_t metering_flow_bytes(const struct metering *metering);
 

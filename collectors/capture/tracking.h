@@ -18,7 +18,9 @@ struct tracked {
     struct exchange_tracker exchange;
     int64_t last_ns;     /* of the last packet */
     int64_t deadline_ns; /* no later than the real one */
-    uint32_t flow;       /* index in the flow table */
+    uint64_t device;     /* of a shared name: what its client will be counted as */
+    int32_t device_day;
+    uint32_t flow; /* index in the flow table */
     uint32_t heap_place;
     bool in_use;
 };

@@ -34,9 +34,7 @@ static void count(void *context, const struct captured_frame *frames, size_t fra
 
 static void meter(void *context, const struct captured_frame *frames, size_t frame_count)
 {
-    for (size_t i = 0; i < frame_count; i++)
-        metering_packet(context, frames[i].time_ns, frames[i].link_type, frames[i].bytes,
-                        frames[i].captured, frames[i].length);
+    metering_frames(context, frames, frame_count);
 }
 
 static void take_activity(void *context, int64_t interval_start, const struct activity *activity)

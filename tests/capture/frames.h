@@ -289,11 +289,14 @@ static inline void put_client_hello(struct bytes *bytes, const uint8_t *body, si
 }
 
 /* Version, random, session id, three cipher suites, no compression: what stands before the
- * extensions. */
+ * extensions. No two hellos have the same random, and every run the same ones. */
 static inline void put_hello_start(struct bytes *bytes)
 {
+    static uint64_t seed = 0x33;
+
     put_u16(bytes, 0x0303);
-    put_fill(bytes, 0x33, 32);
+    for (int i = 0; i < 8; i++)
+        put_u32(bytes, (uint32_t)random_next(&seed));
     put_u8(bytes, 32);
     put_fill(bytes, 0x44, 32);
     put_u16(bytes, 6);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/interval.h"
 
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/capture/devices.h"
 #include "tests/capture/frames.h"
 #include "tests/capture/sink.h"
 
@@ -85,7 +87,7 @@ static void sums_are_handed_over_before_the_coverage(void **state)
     interval_cell(interval, 1, 2)->bytes_up += 7;
     interval_cell(interval, 1, 2)->bytes_up += 8;
     interval_coverage(interval)->packets = 3;
-    interval_see_device(interval, &device, 1, 2);
+    devices_see(interval_devices(interval), interval_day(interval), &device, 1, 2);
     interval_turn(interval);
     interval_turn(interval);
     assert_int_equal(sunk.count, 4);

@@ -26,7 +26,7 @@ static struct sink_log sunk;
 static uint64_t payload_bytes;
 static uint64_t flow_bytes;
 
-static const struct limits roomy = {4096, 256, 64, 4096};
+static const struct limits roomy = {4096, 256, 64, 4096, 1024};
 
 static void add_service(struct catalogue *to, uint16_t number, const char *id, const char *host,
                         const struct estimator *estimator)
@@ -760,7 +760,7 @@ static void a_hello_that_contradicts_itself_has_no_name(void **state)
 /* A silent connection gives its state back after a quarter of an hour, and may have one again. */
 static void silent_connections_give_their_state_back(void **state)
 {
-    const struct limits one_state = {4096, 1, 16, 4096};
+    const struct limits one_state = {4096, 1, 16, 4096, 1024};
     struct metering *metering = make_metering(&one_state);
     struct talk first = talk_of(1, 50000);
     struct talk second = talk_of(2, 50000);
@@ -1125,7 +1125,7 @@ static void shoot_opening(uint64_t *seed)
 
 static void a_flood_costs_no_memory_and_no_known_service(void **state)
 {
-    const struct limits small = {1024, 64, 16, 1024};
+    const struct limits small = {1024, 64, 16, 1024, 1024};
     struct metering *metering = make_metering(&small);
     struct talk talks[20];
     uint64_t seed = 14;
@@ -1169,7 +1169,7 @@ static void a_flood_costs_no_memory_and_no_known_service(void **state)
 /* A table full of known services takes no newcomer, and says so. */
 static void a_full_table_refuses(void **state)
 {
-    const struct limits smallest = {16, 16, 16, 1024};
+    const struct limits smallest = {16, 16, 16, 1024, 1024};
     struct metering *metering = make_metering(&smallest);
 
     (void)state;
@@ -1190,7 +1190,7 @@ static void a_full_table_refuses(void **state)
 /* Devices that begin a ClientHello and never end it must not keep others from being named. */
 static void hellos_that_never_end_do_not_bar_others(void **state)
 {
-    const struct limits small = {4096, 64, 16, 1024};
+    const struct limits small = {4096, 64, 16, 1024, 1024};
     struct metering *metering = make_metering(&small);
     static const uint8_t start[] = {22, 3, 1, 2, 0, 1, 0, 1, 0xfc};
     struct talk talk;
@@ -1311,7 +1311,7 @@ static void inspection_shows_flow_by_flow(void **state)
 
 static void damaged_frames_are_survived(void **state)
 {
-    const struct limits tight = {64, 4, 16, 16};
+    const struct limits tight = {64, 4, 16, 16, 1024};
     uint64_t seed = 15;
 
     (void)state;

@@ -316,17 +316,18 @@ static void a_hello_in_records_of_any_size_gives_its_name(void **state)
 /* -- Captures ------------------------------------------------------------------------------------
  */
 
-static void take_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                        uint32_t captured, uint32_t length)
+static void take_frames(void *context, const struct captured_frame *frames, size_t count)
 {
     static struct bytes copy;
     struct film *into = context;
 
-    copy.length = 0;
-    put_bytes(&copy, bytes, captured);
-    into->clock_ns = time_ns;
-    film_shoot(into, link_type, &copy);
-    into->shots[into->count - 1].length = length;
+    for (size_t i = 0; i < count; i++) {
+        copy.length = 0;
+        put_bytes(&copy, frames[i].bytes, frames[i].captured);
+        into->clock_ns = frames[i].time_ns;
+        film_shoot(into, frames[i].link_type, &copy);
+        into->shots[into->count - 1].length = frames[i].length;
+    }
 }
 
 static bool read_capture(const char *path, source_handler *handler, void *context)
@@ -356,7 +357,7 @@ static int visit(const char *path, const struct stat *status, int type, struct F
     if (type != FTW_F || strstr(name, ".tsv"))
         return 0;
     film_clear(&film);
-    if (read_capture(path, take_packet, &film)) {
+    if (read_capture(path, take_frames, &film)) {
         readable++;
         checked(name);
     } else {
@@ -514,10 +515,9 @@ static void write_film(const char *path, size_t from, size_t to)
     pcap_close(pcap);
 }
 
-static void meter_packet(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                         uint32_t captured, uint32_t length)
+static void meter_frames(void *context, const struct captured_frame *frames, size_t count)
 {
-    metering_packet(context, time_ns, link_type, bytes, captured, length);
+    metering_frames(context, frames, count);
 }
 
 /* As a daemon that reads one file after another. */
@@ -532,7 +532,7 @@ static void a_capture_in_two_files_gives_the_same(void **state)
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof(path), "%s/part.pcap", directory);
     film_clear(&film);
-    assert_true(read_capture(DEMO, take_packet, &film));
+    assert_true(read_capture(DEMO, take_frames, &film));
     whole = play_whole();
     assert_true(sink_count(&whole.log, SINK_ACTIVITY) > 3);
     for (int round = 0; round < 10; round++) {
@@ -541,9 +541,9 @@ static void a_capture_in_two_files_gives_the_same(void **state)
         struct metering *metering = begin(&outcome);
 
         write_film(path, 0, cut);
-        assert_true(read_capture(path, meter_packet, metering));
+        assert_true(read_capture(path, meter_frames, metering));
         write_film(path, cut, film.count);
-        assert_true(read_capture(path, meter_packet, metering));
+        assert_true(read_capture(path, meter_frames, metering));
         end(metering, &outcome);
         assert_true(same_log(&whole.log, &outcome.log));
         assert_true(same_flows(&whole, &outcome));

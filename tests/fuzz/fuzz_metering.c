@@ -112,7 +112,7 @@ static void give_frame(struct metering *metering, struct cursor *cursor, int64_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct limits limits = {16, 2, 2, 16};
+    static const struct limits limits = {16, 2, 2, 16, 16};
     unsigned closed = 0;
     struct metering_sink sink = {&closed, take_activity, take_devices, take_closed, NULL};
     struct cursor cursor = cursor_over(data, size);

@@ -1,0 +1,791 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/recognition.h"
+
+#include "collectors/capture/copies.h"
+#include "collectors/capture/dns.h"
+#include "collectors/capture/hints.h"
+#include "collectors/capture/keyedhash.h"
+#include "collectors/capture/naming.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS 1000000000LL
+/* A ClientHello may follow some plain text: STARTTLS, a refused CONNECT. */
+#define MAX_PROBES 16
+/* A server that sent so much has read the client's first bytes, be they captured or not: they are
+ * fewer than this, and servers that speak first (SMTP, IMAP) say less. */
+#define ANSWERED_BYTES 4096
+/* A ClientHello seen again on another connection within this time is the same one, before and after
+ * a proxy or an address translation: its random is 32 bytes that no two share. */
+#define HELLO_COPY_NS     (10 * SECOND_NS)
+#define HELLO_COPY_PLACES 4096
+
+enum { PORT_HTTPS = 443, PORT_DNS_OVER_TLS = 853 };
+
+struct recognition {
+    struct recognition_parts parts;
+    const struct catalogue *catalogue;
+    const struct directions *directions;
+    struct naming *naming;   /* of TCP */
+    struct naming *initials; /* of QUIC: a flood of one must not starve the other */
+    struct quiccrypto *crypto;
+    struct hint_table *hints;
+    struct copies *hellos;
+    struct hash_key key;
+};
+
+struct recognition *recognition_new(const struct limits *limits,
+                                    const struct recognition_parts *parts)
+{
+    struct recognition *recognition = calloc(1, sizeof(*recognition));
+
+    if (!recognition)
+        return NULL;
+    recognition->parts = *parts;
+    recognition->naming = naming_new((limits->max_reassembly + 3) / 4);
+    recognition->initials = naming_new((limits->max_reassembly + 3) / 4);
+    recognition->crypto = quiccrypto_new();
+    recognition->hints = hints_new(limits->max_hints);
+    recognition->hellos = copies_new(HELLO_COPY_PLACES, HELLO_COPY_NS);
+    if (!recognition->naming || !recognition->initials || !recognition->crypto ||
+        !recognition->hints || !recognition->hellos || !keyedhash_draw(&recognition->key)) {
+        recognition_free(recognition);
+        return NULL;
+    }
+    return recognition;
+}
+
+void recognition_free(struct recognition *recognition)
+{
+    if (!recognition)
+        return;
+    naming_free(recognition->naming);
+    naming_free(recognition->initials);
+    quiccrypto_free(recognition->crypto);
+    hints_free(recognition->hints);
+    copies_free(recognition->hellos);
+    free(recognition);
+}
+
+void recognition_set_rules(struct recognition *recognition, const struct catalogue *catalogue,
+                           const struct directions *directions)
+{
+    recognition->catalogue = catalogue;
+    recognition->directions = directions;
+}
+
+static struct coverage *coverage_of(const struct recognition *recognition)
+{
+    return interval_coverage(recognition->parts.interval);
+}
+
+/* -- The two ends of a packet ------------------------------------------------------------------ */
+
+static bool from_client(const struct segment *segment)
+{
+    return segment->side == flow_client_side(segment->flow);
+}
+
+static const struct address *client_of(const struct segment *segment)
+{
+    return from_client(segment) ? &segment->packet->source : &segment->packet->destination;
+}
+
+static const struct address *server_of(const struct segment *segment)
+{
+    return from_client(segment) ? &segment->packet->destination : &segment->packet->source;
+}
+
+static uint16_t client_port_of(const struct segment *segment)
+{
+    return from_client(segment) ? segment->packet->source_port : segment->packet->destination_port;
+}
+
+static uint16_t server_port_of(const struct segment *segment)
+{
+    return from_client(segment) ? segment->packet->destination_port : segment->packet->source_port;
+}
+
+/* -- Judging ----------------------------------------------------------------------------------- */
+
+static void note(const struct recognition *recognition, const struct segment *segment,
+                 const char *transport, const char *name, const char *ech)
+{
+    const struct flow_record record = {
+        .transport = transport,
+        .name = name,
+        .ech = ech,
+        .client = *client_of(segment),
+        .server = *server_of(segment),
+        .client_port = client_port_of(segment),
+        .server_port = server_port_of(segment),
+    };
+
+    if (recognition->parts.notes)
+        notes_put(recognition->parts.notes,
+                  flowtable_index(recognition->parts.flows, segment->flow), &record);
+}
+
+static void ignore(struct flow *flow)
+{
+    flow->stage = FLOW_IGNORED;
+    flow->state = FLOW_NO_STATE;
+}
+
+/* What the flow is: CLIENT is who asks, NULL when nobody knows. */
+static void settle(struct recognition *recognition, const struct segment *segment,
+                   struct catalogue_match match, const struct address *client)
+{
+    struct flow *flow = segment->flow;
+
+    flow->service = match.service;
+    flow->role = match.role;
+    if (!(flow->flags & FLOW_FOR_OTHERS))
+        flow->direction =
+            directions_match(recognition->directions, client_of(segment), segment->packet->vlan);
+    ignore(flow);
+    if (match.service != SERVICE_NONE)
+        usage_begin(recognition->parts.usage, flow, client, segment->now_ns);
+}
+
+static const struct catalogue_match no_match = {SERVICE_NONE, ROLE_INFERENCE};
+
+static struct catalogue_match hint_for(const struct recognition *recognition,
+                                       const struct address *client, const struct address *server,
+                                       int64_t now_ns)
+{
+    struct catalogue_match match = no_match;
+
+    if (hints_find(recognition->hints, client, server, (uint32_t)(now_ns / SECOND_NS),
+                   &match.service, &match.role) != HINT_FOUND)
+        return no_match;
+    return match;
+}
+
+/* The flow has no readable name: what the client lately asked the DNS for may tell. Returns false
+ * when it does not. */
+static bool take_hint(struct recognition *recognition, const struct segment *segment,
+                      struct catalogue_match *match)
+{
+    if (segment->flow->flags & FLOW_FOR_OTHERS)
+        return false;
+    *match = hint_for(recognition, client_of(segment), server_of(segment), segment->now_ns);
+    if (match->service == SERVICE_NONE)
+        return false;
+    segment->flow->flags |= FLOW_HINTED;
+    coverage_of(recognition)->names_hinted++;
+    return true;
+}
+
+/* Most browsers send an ECH extension with random contents (GREASE, draft-ietf-tls-esni, 6.2): only
+ * an outer name that is known to front for others says that the real one is hidden. */
+static bool name_is_hidden(const struct recognition *recognition, const struct clienthello *hello)
+{
+    return hello->has_ech &&
+           catalogue_is_ech_name(recognition->catalogue, hello->name, hello->name_length);
+}
+
+static const char *transport_of(const struct flow *flow)
+{
+    if (flow->flags & FLOW_DATAGRAMS)
+        return "quic";
+    return flow->flags & FLOW_PROXIED ? "connect" : "tls";
+}
+
+/* The same ClientHello on another connection: seen before and after a proxy, or a translation of
+ * addresses. */
+static bool is_copy(struct recognition *recognition, const struct clienthello *hello,
+                    int64_t now_ns)
+{
+    static const uint8_t none[sizeof(hello->random)];
+    struct {
+        uint8_t random[sizeof(hello->random)];
+        char name[sizeof(hello->name)];
+    } shown;
+
+    if (memcmp(hello->random, none, sizeof(none)) == 0)
+        return false;
+    memcpy(shown.random, hello->random, sizeof(shown.random));
+    memcpy(shown.name, hello->name, sizeof(shown.name));
+    return copies_seen(recognition->hellos, keyedhash(&recognition->key, &shown, sizeof(shown)),
+                       now_ns);
+}
+
+static const char *ech_of(const struct clienthello *hello, bool hidden)
+{
+    if (hidden)
+        return "yes";
+    return hello->has_ech ? "grease" : "no";
+}
+
+static struct catalogue_match match_name(const struct recognition *recognition,
+                                         const struct segment *segment,
+                                         const struct clienthello *hello)
+{
+    struct coverage *coverage = coverage_of(recognition);
+
+    coverage->names_seen++;
+    coverage->names_quic += segment->flow->flags & FLOW_DATAGRAMS ? 1 : 0;
+    if (server_port_of(segment) != PORT_DNS_OVER_TLS)
+        coverage->flows_resolver +=
+            catalogue_is_resolver(recognition->catalogue, hello->name, hello->name_length);
+    return catalogue_match(recognition->catalogue, hello->name, hello->name_length);
+}
+
+/* A name that cannot be read: a proxy was told it, or the DNS, or it stays unknown. */
+static struct catalogue_match match_hidden(struct recognition *recognition,
+                                           const struct segment *segment, bool hidden)
+{
+    struct coverage *coverage = coverage_of(recognition);
+    const struct flow *flow = segment->flow;
+    struct catalogue_match match = no_match;
+
+    if (flow->flags & FLOW_PROXIED) {
+        coverage->names_seen++;
+        return (struct catalogue_match){flow->service, flow->role};
+    }
+    if (take_hint(recognition, segment, &match))
+        return match;
+    if (hidden)
+        coverage->names_encrypted++;
+    else
+        coverage->names_missing++;
+    return no_match;
+}
+
+/* The ClientHello is complete: what is this flow? */
+static void judge(struct recognition *recognition, const struct segment *segment,
+                  const struct clienthello *hello, const struct address *client)
+{
+    struct flow *flow = segment->flow;
+    bool hidden = name_is_hidden(recognition, hello);
+    bool readable = hello->name_length > 0 && !hidden;
+
+    if (readable || !(flow->flags & FLOW_PROXIED)) /* else what the proxy was told is noted */
+        note(recognition, segment, transport_of(flow), hello->name, ech_of(hello, hidden));
+    if (is_copy(recognition, hello, segment->now_ns)) {
+        ignore(flow);
+        return;
+    }
+    flow->flags |= FLOW_HELLO;
+    flow->probes = 0;
+    if (server_port_of(segment) == PORT_DNS_OVER_TLS)
+        coverage_of(recognition)->flows_resolver++;
+    settle(recognition, segment,
+           readable ? match_name(recognition, segment, hello)
+                    : match_hidden(recognition, segment, hidden),
+           client);
+}
+
+/* -- States ------------------------------------------------------------------------------------ */
+
+static struct naming *pool_of(const struct recognition *recognition, const struct flow *flow)
+{
+    return flow->flags & FLOW_DATAGRAMS ? recognition->initials : recognition->naming;
+}
+
+static void release(struct recognition *recognition, struct flow *flow)
+{
+    if (flow->state != FLOW_NO_STATE)
+        naming_release(pool_of(recognition, flow), flow->state);
+    flow->state = FLOW_NO_STATE;
+}
+
+/* Whether a ClientHello was on its way: every long header of QUIC says so. */
+static bool hello_has_begun(const struct recognition *recognition, const struct flow *flow)
+{
+    const uint8_t *bytes;
+    uint32_t length;
+
+    if (flow->flags & FLOW_DATAGRAMS)
+        return flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING;
+    if (flow->stage != FLOW_NAMING || flow->state == FLOW_NO_STATE)
+        return false;
+    bytes = naming_ahead(recognition->naming, flow->state, &length);
+    return clienthello_starts(bytes, length);
+}
+
+void recognition_end(struct recognition *recognition, struct flow *flow)
+{
+    if (hello_has_begun(recognition, flow))
+        coverage_of(recognition)->names_missing++;
+    release(recognition, flow);
+    ignore(flow);
+}
+
+/* No name will come, MISSING if there ought to be one. */
+static void give_up(struct recognition *recognition, const struct segment *segment, bool missing)
+{
+    struct flow *flow = segment->flow;
+    struct catalogue_match match;
+
+    release(recognition, flow);
+    if (take_hint(recognition, segment, &match)) {
+        note(recognition, segment, transport_of(flow), "", "no");
+        settle(recognition, segment, match, client_of(segment));
+        return;
+    }
+    coverage_of(recognition)->names_missing += missing;
+    ignore(flow);
+}
+
+static void give_up_naming(struct recognition *recognition, const struct segment *segment)
+{
+    give_up(recognition, segment, hello_has_begun(recognition, segment->flow));
+}
+
+/* A state for FLOW, if need be that of another flow. */
+static void take(struct recognition *recognition, struct flow *flow, enum flow_stage stage)
+{
+    struct naming *pool = pool_of(recognition, flow);
+    struct flow_table *flows = recognition->parts.flows;
+    uint32_t own = (uint32_t)flowtable_index(flows, flow);
+    uint32_t holder;
+
+    flow->state = naming_take(pool, own, &holder);
+    if (flow->state == NAMING_NONE) {
+        recognition_end(recognition, flowtable_at(flows, holder));
+        flow->state = naming_take(pool, own, &holder);
+    }
+    flow->stage = (uint8_t)stage;
+}
+
+/* -- TLS, proxies, plain requests -------------------------------------------------------------- */
+
+/* What a look at the client's bytes brought. */
+struct look {
+    struct finding finding;
+    uint32_t taken; /* by what was said to proxies */
+    struct address client;
+    bool client_told; /* a proxy said who asks */
+};
+
+static void take_proxy(struct recognition *recognition, const struct segment *segment,
+                       struct look *look)
+{
+    const struct preamble *said = &look->finding.as.preamble;
+    struct flow *flow = segment->flow;
+    struct catalogue_match match;
+
+    if (look->finding.said == PREAMBLE_PROXY) {
+        flow->flags |= said->has_address ? FLOW_FOR_OTHERS : 0;
+        look->client_told = said->has_address;
+        look->client = said->address;
+        if (said->has_address)
+            flow->direction =
+                directions_match(recognition->directions, &said->address, segment->packet->vlan);
+        return;
+    }
+    match = catalogue_match(recognition->catalogue, said->name, said->name_length);
+    flow->flags |= FLOW_PROXIED;
+    flow->service = said->name_length ? match.service : SERVICE_NONE;
+    flow->role = match.role;
+    note(recognition, segment, "connect", said->name, "no");
+}
+
+/* Looks at the client's bytes, and past what they say to proxies. */
+static void look_at(struct recognition *recognition, const struct segment *segment,
+                    const uint8_t *bytes, uint32_t length, struct look *look)
+{
+    look->taken = 0;
+    look->client_told = false;
+    naming_look(bytes, length, &look->finding);
+    while (look->finding.kind == FINDING_PROXY) {
+        flow_set_client(segment->flow, segment->side);
+        take_proxy(recognition, segment, look);
+        look->taken += look->finding.length;
+        naming_look(bytes + look->taken, length - look->taken, &look->finding);
+    }
+}
+
+static const struct address *asking(const struct segment *segment, const struct look *look)
+{
+    if (look->client_told)
+        return &look->client;
+    return segment->flow->flags & FLOW_FOR_OTHERS ? NULL : client_of(segment);
+}
+
+/* The next bytes may again begin something. */
+static void wait_for_more(struct flow *flow)
+{
+    flow->stage = FLOW_NEW;
+    flow->state = FLOW_NO_STATE;
+    flow->flags &= (uint16_t)~FLOW_BASE_KNOWN;
+    if (++flow->probes >= MAX_PROBES)
+        ignore(flow);
+}
+
+static void take_request(struct recognition *recognition, const struct segment *segment,
+                         const struct look *look)
+{
+    const struct preamble *said = &look->finding.as.preamble;
+    struct catalogue_match match =
+        catalogue_match(recognition->catalogue, said->name, said->name_length);
+
+    if (said->name_length > 0)
+        note(recognition, segment, "http", said->name, "no");
+    if (said->name_length == 0 || match.service == SERVICE_NONE) {
+        wait_for_more(segment->flow); /* a request to a proxy may be followed by CONNECT */
+        return;
+    }
+    segment->flow->flags |= FLOW_PLAIN;
+    settle(recognition, segment, match, asking(segment, look));
+}
+
+/* Acts on what was found, unless more bytes are needed. */
+static void act_on(struct recognition *recognition, const struct segment *segment,
+                   const struct look *look)
+{
+    switch (look->finding.kind) {
+    case FINDING_HELLO:
+        judge(recognition, segment, &look->finding.as.hello, asking(segment, look));
+        break;
+    case FINDING_HTTP:
+        take_request(recognition, segment, look);
+        break;
+    case FINDING_BROKEN:
+        give_up(recognition, segment, true);
+        break;
+    default:
+        wait_for_more(segment->flow);
+        break;
+    }
+}
+
+/* Hands the client's bytes from SEQUENCE on to those who follow records. */
+static void feed(struct recognition *recognition, const struct segment *segment, uint32_t sequence,
+                 const uint8_t *bytes, uint32_t captured, uint32_t length)
+{
+    const struct usage_piece piece = {
+        .end = END_CLIENT,
+        .now_ns = segment->now_ns,
+        .new_bytes = length,
+        .sequence = sequence,
+        .bytes = bytes,
+        .captured = captured,
+        .length = length,
+    };
+
+    usage_feed(recognition->parts.usage, segment->flow, &piece);
+}
+
+/* Hands on what waited in an assembly, but for what was said to proxies. */
+static void feed_assembly(struct recognition *recognition, const struct segment *segment,
+                          const struct assembly *assembly, uint32_t stepped)
+{
+    for (unsigned i = 0; i < assembly->range_count; i++) {
+        uint32_t start = assembly->ranges[i].start;
+        uint32_t end = assembly->ranges[i].end;
+
+        if (start < stepped)
+            start = stepped;
+        if (start < end)
+            feed(recognition, segment, assembly->base + start, assembly->bytes + start, end - start,
+                 end - start);
+    }
+}
+
+/* Looks at what was gathered so far. */
+static void look_at_gathered(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    uint32_t state = flow->state;
+    struct look look;
+    uint32_t length;
+    const uint8_t *bytes = naming_ahead(recognition->naming, state, &length);
+
+    look_at(recognition, segment, bytes, length, &look);
+    naming_step(recognition->naming, state, look.taken);
+    if (look.finding.kind == FINDING_INCOMPLETE) {
+        /* What the snap length cut off never comes. */
+        if (segment->packet->captured_length < segment->packet->payload_length)
+            give_up_naming(recognition, segment);
+        return;
+    }
+    flow->state = FLOW_NO_STATE; /* the bytes are still needed */
+    act_on(recognition, segment, &look);
+    if (flow->stage == FLOW_SERVICE)
+        feed_assembly(recognition, segment, naming_bytes(recognition->naming, state),
+                      naming_stepped(recognition->naming, state));
+    naming_release(recognition->naming, state);
+}
+
+static void gather(struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+
+    if (assembly_add(naming_bytes(recognition->naming, segment->flow->state), packet->sequence,
+                     packet->payload, packet->captured_length)) {
+        look_at_gathered(recognition, segment);
+        return;
+    }
+    give_up_naming(recognition, segment);
+}
+
+/* Something begins at sequence number BASE, or would, had its first segment not been overtaken. */
+static void begin_gathering(struct recognition *recognition, const struct segment *segment,
+                            uint32_t base)
+{
+    take(recognition, segment->flow, FLOW_NAMING);
+    naming_start(recognition->naming, segment->flow->state, base);
+    gather(recognition, segment);
+}
+
+/* A name may begin in this segment. */
+static void probe(struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+    struct flow *flow = segment->flow;
+    uint32_t captured = packet->captured_length;
+    struct look look;
+
+    look_at(recognition, segment, packet->payload, captured, &look);
+    if (look.finding.kind == FINDING_INCOMPLETE) {
+        /* Of a connection that began before the capture, any bytes might be a request's: only a
+         * ClientHello is taken for the client's first. */
+        if (captured == 0 ||
+            (!(flow->flags & FLOW_CLIENT_KNOWN) && !clienthello_starts(packet->payload, captured)))
+            return;
+        flow_set_client(flow, segment->side);
+        flow->client_base = packet->sequence + look.taken;
+        flow->flags |= FLOW_BASE_KNOWN;
+        if (look.taken < captured)
+            begin_gathering(recognition, segment, flow->client_base);
+        return;
+    }
+    if (look.finding.kind != FINDING_NONE)
+        flow_set_client(flow, segment->side);
+    act_on(recognition, segment, &look);
+    if (flow->stage == FLOW_SERVICE)
+        feed(recognition, segment, packet->sequence + look.taken, packet->payload + look.taken,
+             captured - look.taken, packet->payload_length - look.taken);
+}
+
+/* The opening was not captured: a client that lately looked up the address of a service most likely
+ * talks to it. Either end may be the client. */
+static bool hint_midway(struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+    struct flow *flow = segment->flow;
+    const uint16_t flags = flow->flags;
+
+    for (unsigned side = 0; side < 2; side++) {
+        flow_set_client(flow, side);
+        if (server_port_of(segment) == PORT_HTTPS &&
+            hint_for(recognition, client_of(segment), server_of(segment), segment->now_ns)
+                    .service != SERVICE_NONE) {
+            give_up(recognition, segment, false);
+            if (flow->stage == FLOW_SERVICE && from_client(segment))
+                feed(recognition, segment, packet->sequence, packet->payload,
+                     packet->captured_length, packet->payload_length);
+            return true;
+        }
+    }
+    flow->flags = flags;
+    return false;
+}
+
+/* A server that answers at length has read what we have not. */
+static void consider_server(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    struct catalogue_match match;
+
+    if (flow->payload_bytes[segment->side] < ANSWERED_BYTES)
+        return;
+    if (flow->stage == FLOW_NAMING) {
+        give_up(recognition, segment, true);
+    } else if (flow->payload_bytes[!segment->side] == 0 && server_port_of(segment) == PORT_HTTPS) {
+        match = hint_for(recognition, client_of(segment), server_of(segment), segment->now_ns);
+        if (match.service != SERVICE_NONE)
+            give_up(recognition, segment, false);
+    }
+}
+
+static void consider_client(struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+    struct flow *flow = segment->flow;
+
+    if (flow->flags & FLOW_BASE_KNOWN && packet->sequence != flow->client_base) {
+        /* The first segment was overtaken by this one, or this is a late copy. */
+        if ((int32_t)(packet->sequence + packet->payload_length - flow->client_base) > 0)
+            begin_gathering(recognition, segment, flow->client_base);
+        return;
+    }
+    probe(recognition, segment);
+}
+
+/* -- DNS --------------------------------------------------------------------------------------- */
+
+static void take_answer(struct recognition *recognition, const struct address *client,
+                        const uint8_t *bytes, size_t length, int64_t now_ns)
+{
+    uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
+    struct catalogue_match match;
+    struct dns_answer answer;
+
+    if (dns_parse(bytes, length, &answer) != DNS_ANSWER)
+        return;
+    coverage_of(recognition)->dns_answers++;
+    match = catalogue_match(recognition->catalogue, answer.name, answer.name_length);
+    for (unsigned i = 0; i < answer.address_count; i++) {
+        if (match.service == SERVICE_NONE)
+            hints_forget(recognition->hints, client, &answer.addresses[i], now_s);
+        else
+            hints_add(recognition->hints, client, &answer.addresses[i], match.service, match.role,
+                      now_s, answer.ttl_s);
+    }
+}
+
+void recognition_answer(struct recognition *recognition, const struct packet *packet,
+                        int64_t now_ns)
+{
+    take_answer(recognition, &packet->destination, packet->payload, packet->captured_length,
+                now_ns);
+}
+
+/* Reads the messages that are whole. Returns how many bytes they take. */
+static uint32_t read_answers(struct recognition *recognition, const struct segment *segment,
+                             const uint8_t *bytes, uint32_t length)
+{
+    uint32_t taken = 0;
+    size_t next;
+
+    while ((next = dns_stream_next(bytes + taken, length - taken)) > 0 && next <= length - taken) {
+        take_answer(recognition, &segment->packet->destination, bytes + taken + DNS_STREAM_HEADER,
+                    next - DNS_STREAM_HEADER, segment->now_ns);
+        taken += (uint32_t)next;
+    }
+    return taken;
+}
+
+/* DNS over TCP: a message that does not end in its segment waits for the rest. */
+static void gather_answers(struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+    struct flow *flow = segment->flow;
+    const uint8_t *bytes;
+    uint32_t length;
+
+    if (flow->state == FLOW_NO_STATE) {
+        take(recognition, flow, FLOW_ANSWERS);
+        naming_start(recognition->naming, flow->state, packet->sequence);
+    }
+    if (!assembly_add(naming_bytes(recognition->naming, flow->state), packet->sequence,
+                      packet->payload, packet->captured_length)) {
+        release(recognition, flow);
+        ignore(flow);
+        return;
+    }
+    bytes = naming_ahead(recognition->naming, flow->state, &length);
+    naming_step(recognition->naming, flow->state,
+                read_answers(recognition, segment, bytes, length));
+    naming_ahead(recognition->naming, flow->state, &length);
+    if (length == 0)
+        release(recognition, flow);
+}
+
+/* -- Entrances --------------------------------------------------------------------------------- */
+
+void recognition_segment(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+
+    if (segment->packet->source_port == PORT_DNS) {
+        gather_answers(recognition, segment);
+    } else if (flow->stage == FLOW_ANSWERS) {
+        return;
+    } else if (!(flow->flags & FLOW_CLIENT_KNOWN)) {
+        probe(recognition, segment);
+        if (flow->stage == FLOW_NEW)
+            hint_midway(recognition, segment);
+    } else if (!from_client(segment)) {
+        consider_server(recognition, segment);
+    } else if (flow->stage == FLOW_NAMING) {
+        gather(recognition, segment);
+    } else {
+        consider_client(recognition, segment);
+    }
+}
+
+bool recognition_begins(const struct recognition *recognition, const struct packet *packet,
+                        int64_t now_ns)
+{
+    if (quic_starts(packet->payload, packet->captured_length, packet->payload_length))
+        return true;
+    /* A QUIC connection that began before the capture shows nothing of itself. */
+    if (packet->destination_port == PORT_HTTPS)
+        return hint_for(recognition, &packet->source, &packet->destination, now_ns).service !=
+               SERVICE_NONE;
+    if (packet->source_port == PORT_HTTPS)
+        return hint_for(recognition, &packet->destination, &packet->source, now_ns).service !=
+               SERVICE_NONE;
+    return false;
+}
+
+static void gather_crypto(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
+{
+    if (bytes)
+        assembly_add(context, offset, bytes, (uint32_t)length);
+    else
+        assembly_start(context, 0);
+}
+
+/* Judges by what was gathered, if it is complete. */
+static void look_at_crypto(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    struct clienthello hello;
+    uint32_t length;
+    const uint8_t *bytes = naming_ahead(recognition->initials, flow->state, &length);
+
+    switch (quic_parse_hello(bytes, length, &hello)) {
+    case CLIENTHELLO_COMPLETE:
+        release(recognition, flow);
+        judge(recognition, segment, &hello, client_of(segment));
+        return;
+    case CLIENTHELLO_INCOMPLETE:
+        return;
+    default:
+        give_up(recognition, segment, true);
+    }
+}
+
+static void read_initial(struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+    struct flow *flow = segment->flow;
+    struct assembly *assembly;
+
+    if (flow->stage == FLOW_NEW) {
+        take(recognition, flow, FLOW_NAMING);
+        naming_start(recognition->initials, flow->state, 0);
+    }
+    assembly = naming_bytes(recognition->initials, flow->state);
+    if (quic_read_client(recognition->crypto, naming_quic(recognition->initials, flow->state),
+                         packet->payload, packet->captured_length, packet->payload_length,
+                         gather_crypto, assembly) == QUIC_CRYPTO) {
+        flow_set_client(flow, segment->side);
+        look_at_crypto(recognition, segment);
+    } else if (assembly->range_count == 0) { /* nothing worth keeping a state for */
+        release(recognition, flow);
+        flow->stage = FLOW_NEW;
+    }
+}
+
+void recognition_datagram(struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+    struct flow *flow = segment->flow;
+
+    if (flow->flags & FLOW_CLIENT_KNOWN && !from_client(segment))
+        return;
+    if (quic_starts(packet->payload, packet->captured_length, packet->payload_length))
+        read_initial(recognition, segment);
+    else if (!(flow->flags & FLOW_CLIENT_KNOWN))
+        hint_midway(recognition, segment);
+    if ((flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING) && ++flow->probes >= MAX_PROBES)
+        give_up_naming(recognition, segment);
+}

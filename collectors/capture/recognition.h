@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_RECOGNITION_H
+#define IAGMETER_RECOGNITION_H
+
+#include "collectors/capture/decode.h"
+#include "collectors/capture/flowtable.h"
+#include "collectors/capture/interval.h"
+#include "collectors/capture/notes.h"
+#include "collectors/capture/usage.h"
+#include "daemon/catalogue.h"
+#include "daemon/config.h"
+#include "daemon/directions.h"
+
+/* From the first packets of a flow to its service, role and direction: by the name in the clear
+ * part of TLS or QUIC, in what is said to a proxy, in a plain request, or else by what the client
+ * was told by the DNS. Every flow is judged once. */
+
+struct recognition;
+
+/* What it works on. All outlive it; NOTES may be NULL. */
+struct recognition_parts {
+    struct flow_table *flows;
+    struct interval *interval;
+    struct usage *usage;
+    struct notes *notes;
+};
+
+/* All memory is taken here. NULL when memory, randomness or a cipher is missing. */
+struct recognition *recognition_new(const struct limits *limits,
+                                    const struct recognition_parts *parts);
+void recognition_free(struct recognition *recognition);
+
+void recognition_set_rules(struct recognition *recognition, const struct catalogue *catalogue,
+                           const struct directions *directions);
+
+/* A packet with payload and the flow that it belongs to. */
+struct segment {
+    const struct packet *packet;
+    struct flow *flow;
+    unsigned side; /* endpoint that sent it, in canonical order */
+    int64_t now_ns;
+};
+
+/* TCP, and a flow that is not judged yet. */
+void recognition_segment(struct recognition *recognition, const struct segment *segment);
+
+/* UDP: whether the datagram may begin a flow worth a slot. */
+bool recognition_begins(const struct recognition *recognition, const struct packet *packet,
+                        int64_t now_ns);
+/* UDP, and a flow that is not judged yet. */
+void recognition_datagram(struct recognition *recognition, const struct segment *segment);
+
+enum { PORT_DNS = 53 };
+
+/* A datagram from that port, told to its destination. */
+void recognition_answer(struct recognition *recognition, const struct packet *packet,
+                        int64_t now_ns);
+
+/* The flow ends: what waits for its name is given up. */
+void recognition_end(struct recognition *recognition, struct flow *flow);
+
+#endif

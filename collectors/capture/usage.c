@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/usage.h"
+
+#include "collectors/capture/assembly.h"
+#include "collectors/capture/devices.h"
+#include "collectors/capture/tracking.h"
+
+#include <stdlib.h>
+
+#define SECOND_NS 1000000000LL
+/* A followed connection without packets gives its state back, and may take one again later. */
+#define IDLE_NS (900 * SECOND_NS)
+
+struct usage {
+    struct tracking *tracking;
+    struct assembly_pool *assemblies; /* records that overtook others */
+    struct interval *interval;
+    struct flow_table *flows;
+    const struct catalogue *catalogue;
+    usage_observer *observe;
+    void *context;
+};
+
+struct usage *usage_new(const struct limits *limits, struct interval *interval,
+                        struct flow_table *flows, usage_observer *observe, void *context)
+{
+    struct usage *usage = calloc(1, sizeof(*usage));
+
+    if (!usage)
+        return NULL;
+    usage->interval = interval;
+    usage->flows = flows;
+    usage->observe = observe;
+    usage->context = context;
+    usage->tracking = tracking_new(limits->max_tracked_flows);
+    usage->assemblies = assembly_pool_new((limits->max_reassembly + 1) / 2);
+    if (!usage->tracking || !usage->assemblies) {
+        usage_free(usage);
+        return NULL;
+    }
+    return usage;
+}
+
+void usage_free(struct usage *usage)
+{
+    if (!usage)
+        return;
+    tracking_free(usage->tracking);
+    assembly_pool_free(usage->assemblies);
+    free(usage);
+}
+
+void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
+{
+    usage->catalogue = catalogue;
+}
+
+static const struct estimator *estimator_of(const struct usage *usage, const struct flow *flow)
+{
+    return &catalogue_service(usage->catalogue, flow->service)->estimator;
+}
+
+static struct activity *cell_of(const struct usage *usage, const struct flow *flow)
+{
+    return interval_cell(usage->interval, flow->direction, flow->service);
+}
+
+/* Whether the flow may carry inference, so that its exchanges are looked for. */
+static bool is_followed(const struct flow *flow)
+{
+    return flow->role == ROLE_INFERENCE || flow->role == ROLE_SHARED;
+}
+
+/* Whether what the flow carries counts as use. A shared name has to show an exchange first. */
+static bool is_use(const struct flow *flow)
+{
+    return flow->role == ROLE_INFERENCE || (flow->role == ROLE_SHARED && flow->flags & FLOW_PROVEN);
+}
+
+/* -- Bytes and devices ------------------------------------------------------------------------ */
+
+static void add_bytes(const struct usage *usage, const struct flow *flow, enum flow_end end,
+                      uint64_t bytes)
+{
+    struct activity *cell = cell_of(usage, flow);
+
+    if (!is_use(flow))
+        cell->bytes_other += bytes;
+    else if (end == END_CLIENT)
+        cell->bytes_up += bytes;
+    else
+        cell->bytes_down += bytes;
+}
+
+/* Days told apart within a byte; 0 is left to mean none. */
+static uint8_t short_day(int32_t day)
+{
+    return (uint8_t)(1 + (uint32_t)day % UINT8_MAX);
+}
+
+/* The client did something on the service: once a day it is counted, or, where it is not sure yet
+ * that this is use, what it will be counted as is kept. */
+static void see_device(const struct usage *usage, struct flow *flow, const struct address *client)
+{
+    struct device_set *devices = interval_devices(usage->interval);
+    int32_t day = interval_day(usage->interval);
+    uint64_t identity;
+
+    if (flow->device_day == short_day(day))
+        return;
+    flow->device_day = short_day(day);
+    identity = devices_identify(devices, day, client, flow->direction, flow->service);
+    if (is_use(flow)) {
+        devices_enter(devices, day, identity, flow->direction, flow->service);
+    } else if (flow->state != FLOW_NO_STATE) {
+        tracking_get(usage->tracking, flow->state)->device = identity;
+        tracking_get(usage->tracking, flow->state)->device_day = day;
+    }
+}
+
+/* -- Exchanges -------------------------------------------------------------------------------- */
+
+/* The first exchange on a connection to a shared name: this is use of the service, and from here on
+ * everything that it carries counts as such. */
+static void prove(const struct usage *usage, struct flow *flow)
+{
+    const struct tracked *tracked = tracking_get(usage->tracking, flow->state);
+
+    flow->flags |= FLOW_PROVEN;
+    cell_of(usage, flow)->flows++;
+    devices_enter(interval_devices(usage->interval), tracked->device_day, tracked->device,
+                  flow->direction, flow->service);
+}
+
+/* What only a DNS answer told may be another service on the same address: one grade lower. */
+static enum evidence_grade grade_of(const struct estimator *estimator, const struct flow *flow)
+{
+    if (estimator->grade == GRADE_NONE || estimator->grade == GRADE_E ||
+        !(flow->flags & FLOW_HINTED))
+        return (enum evidence_grade)estimator->grade;
+    return (enum evidence_grade)(estimator->grade + 1);
+}
+
+static void count_exchange(const struct usage *usage, struct flow *flow,
+                           const struct exchange_shape *shape)
+{
+    const struct estimator *estimator = estimator_of(usage, flow);
+    struct exchange_estimate estimate = estimator_apply(estimator, shape);
+    struct activity *cell;
+
+    if (flow->role == ROLE_SHARED && !(flow->flags & FLOW_PROVEN))
+        prove(usage, flow);
+    if (usage->observe)
+        usage->observe(usage->context, flow, &estimate);
+    cell = cell_of(usage, flow);
+    cell->requests = triple_add(cell->requests, estimate.requests);
+    cell->tokens_in = triple_add(cell->tokens_in, estimate.tokens_in);
+    cell->tokens_out = triple_add(cell->tokens_out, estimate.tokens_out);
+    cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(estimator, flow));
+}
+
+static int64_t due_ns(const struct usage *usage, const struct flow *flow,
+                      const struct tracked *tracked)
+{
+    if (exchange_is_open(&tracked->exchange))
+        return exchange_deadline(&tracked->exchange, estimator_of(usage, flow));
+    return tracked->last_ns + IDLE_NS;
+}
+
+struct record_context {
+    const struct usage *usage;
+    struct flow *flow;
+    struct tracked *tracked;
+    int64_t now_ns;
+    bool from_client;
+};
+
+/* Only application data makes exchanges: handshakes and alerts are not use. Bytes that the capture
+ * missed most likely were application data too. */
+static void handle_record(void *opaque, uint8_t type, uint32_t size)
+{
+    struct record_context *context = opaque;
+    struct exchange_shape finished;
+
+    if (type != RECORD_APPLICATION_DATA && type != RECORD_UNKNOWN)
+        return;
+    if (exchange_record(&context->tracked->exchange, estimator_of(context->usage, context->flow),
+                        context->now_ns, context->from_client, size, &finished))
+        count_exchange(context->usage, context->flow, &finished);
+}
+
+/* What has not come by now will not: hands over the records that wait for it. */
+static void give_up_holes(const struct usage *usage, struct flow *flow, struct tracked *tracked)
+{
+    struct record_context context = {usage, flow, tracked, tracked->last_ns, false};
+
+    for (int end = END_CLIENT; end <= END_SERVER; end++) {
+        context.from_client = end == END_CLIENT;
+        if (tracked->started[end])
+            interval_coverage(usage->interval)->bytes_lost +=
+                records_finish(&tracked->streams[end], usage->assemblies, handle_record, &context);
+    }
+}
+
+/* -- The state of a flow ---------------------------------------------------------------------- */
+
+/* Returns false when none is free. */
+static bool take_state(const struct usage *usage, struct flow *flow, int64_t now_ns)
+{
+    uint32_t index = (uint32_t)flowtable_index(usage->flows, flow);
+
+    flow->state = tracking_take(usage->tracking, index, now_ns + IDLE_NS);
+    if (flow->state == TRACKED_NONE)
+        return false;
+    exchange_start(&tracking_get(usage->tracking, flow->state)->exchange);
+    tracking_get(usage->tracking, flow->state)->last_ns = now_ns;
+    /* A shared name's device is kept in the state: the next packet enters it anew. */
+    if (flow->role == ROLE_SHARED)
+        flow->device_day = 0;
+    return true;
+}
+
+static void drop_state(const struct usage *usage, struct flow *flow)
+{
+    struct tracked *tracked = tracking_get(usage->tracking, flow->state);
+    struct exchange_shape finished;
+
+    give_up_holes(usage, flow, tracked);
+    if (exchange_close(&tracked->exchange, estimator_of(usage, flow), &finished))
+        count_exchange(usage, flow, &finished);
+    tracking_release(usage->tracking, flow->state);
+    flow->state = FLOW_NO_STATE;
+}
+
+/* The server's next byte is known before it comes, so that a first segment that was overtaken is
+ * not taken for an old one. */
+static void start_server_stream(const struct usage *usage, struct flow *flow)
+{
+    struct tracked *tracked = tracking_get(usage->tracking, flow->state);
+    unsigned side = !flow_client_side(flow);
+
+    if (!(flow->flags & (side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST)))
+        return;
+    records_start(&tracked->streams[END_SERVER], flow->next_sequence[side]);
+    tracked->started[END_SERVER] = true;
+}
+
+void usage_begin(struct usage *usage, struct flow *flow, const struct address *client,
+                 int64_t now_ns)
+{
+    flow->stage = FLOW_SERVICE;
+    flow->state = FLOW_NO_STATE;
+    add_bytes(usage, flow, END_CLIENT, flow->payload_bytes[flow_client_side(flow)]);
+    add_bytes(usage, flow, END_SERVER, flow->payload_bytes[!flow_client_side(flow)]);
+    if (!is_followed(flow))
+        return;
+    if (is_use(flow))
+        cell_of(usage, flow)->flows++;
+    if (take_state(usage, flow, now_ns))
+        start_server_stream(usage, flow);
+    else
+        interval_coverage(usage->interval)->flows_untracked++;
+    if (client)
+        see_device(usage, flow, client);
+}
+
+void usage_end(struct usage *usage, struct flow *flow)
+{
+    if (flow->state != FLOW_NO_STATE)
+        drop_state(usage, flow);
+}
+
+/* -- What a flow carries ---------------------------------------------------------------------- */
+
+/* Counts a piece. Returns whether it is to be looked at for exchanges. */
+static bool count_piece(const struct usage *usage, struct flow *flow,
+                        const struct usage_piece *piece)
+{
+    if (piece->new_bytes > 0)
+        add_bytes(usage, flow, piece->end, piece->new_bytes);
+    if (!is_followed(flow))
+        return false;
+    if (flow->state == FLOW_NO_STATE && !take_state(usage, flow, piece->now_ns))
+        return false;
+    if (piece->end == END_CLIENT && piece->new_bytes > 0 && !(flow->flags & FLOW_FOR_OTHERS))
+        see_device(usage, flow, piece->client);
+    return true;
+}
+
+static void feed_records(struct record_context *context, const struct usage_piece *piece)
+{
+    const struct usage *usage = context->usage;
+    struct tracked *tracked = context->tracked;
+
+    if (!tracked->started[piece->end]) {
+        records_start(&tracked->streams[piece->end], piece->sequence);
+        tracked->started[piece->end] = true;
+    }
+    interval_coverage(usage->interval)->bytes_lost +=
+        records_segment(&tracked->streams[piece->end], usage->assemblies, piece->sequence,
+                        piece->bytes, piece->captured, piece->length, handle_record, context);
+}
+
+void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece *piece)
+{
+    struct record_context context = {.usage = usage, .flow = flow, .now_ns = piece->now_ns};
+
+    if (flow->stage != FLOW_SERVICE || flow->state == FLOW_NO_STATE)
+        return;
+    context.tracked = tracking_get(usage->tracking, flow->state);
+    context.from_client = piece->end == END_CLIENT;
+    if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)))
+        feed_records(&context, piece);
+    else if (piece->new_bytes > 0)
+        handle_record(&context, RECORD_APPLICATION_DATA, piece->new_bytes);
+    context.tracked->last_ns = piece->now_ns;
+    tracking_schedule(usage->tracking, flow->state, due_ns(usage, flow, context.tracked));
+}
+
+void usage_add(struct usage *usage, struct flow *flow, const struct usage_piece *piece)
+{
+    if (count_piece(usage, flow, piece))
+        usage_feed(usage, flow, piece);
+}
+
+/* -- Time ------------------------------------------------------------------------------------- */
+
+static void expire(const struct usage *usage, uint32_t index)
+{
+    struct tracked *tracked = tracking_get(usage->tracking, index);
+    struct flow *flow = flowtable_at(usage->flows, tracked->flow);
+    int64_t due = due_ns(usage, flow, tracked);
+    struct exchange_shape finished;
+
+    /* Records that wait may show that the answer goes on. */
+    if (due <= tracked->deadline_ns && exchange_is_open(&tracked->exchange)) {
+        give_up_holes(usage, flow, tracked);
+        due = due_ns(usage, flow, tracked);
+    }
+    if (due > tracked->deadline_ns) {
+        tracking_postpone(usage->tracking, index, due);
+        return;
+    }
+    if (!exchange_is_open(&tracked->exchange)) {
+        drop_state(usage, flow);
+        return;
+    }
+    if (exchange_expire(&tracked->exchange, estimator_of(usage, flow), &finished))
+        count_exchange(usage, flow, &finished);
+    tracking_postpone(usage->tracking, index, due_ns(usage, flow, tracked));
+}
+
+void usage_expire(struct usage *usage, int64_t limit_ns)
+{
+    int64_t deadline_ns;
+    uint32_t index;
+
+    while ((index = tracking_first(usage->tracking, &deadline_ns)) != TRACKED_NONE &&
+           deadline_ns < limit_ns)
+        expire(usage, index);
+}
+
+void usage_visit(struct usage *usage, void (*visit)(void *context, struct flow *flow),
+                 void *context)
+{
+    for (uint32_t index = 0; index < tracking_capacity(usage->tracking); index++)
+        if (tracking_in_use(usage->tracking, index))
+            visit(context, flowtable_at(usage->flows, tracking_get(usage->tracking, index)->flow));
+}
