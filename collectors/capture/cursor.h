@@ -24,6 +24,18 @@ static inline size_t cursor_left(const struct cursor *cursor)
     return (size_t)(cursor->end - cursor->at);
 }
 
+/* A number at BYTES, in network byte order: for headers of a fixed size, which cursor_bytes()
+ * checks once and as a whole. */
+static inline uint16_t cursor_load_u16(const uint8_t *bytes)
+{
+    return (uint16_t)((unsigned)bytes[0] << 8 | bytes[1]);
+}
+
+static inline uint32_t cursor_load_u32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
 /* COUNT bytes, or NULL when there are fewer. */
 static inline const uint8_t *cursor_bytes(struct cursor *cursor, size_t count)
 {
@@ -54,7 +66,7 @@ static inline uint16_t cursor_u16(struct cursor *cursor)
 {
     const uint8_t *bytes = cursor_bytes(cursor, 2);
 
-    return bytes ? (uint16_t)((unsigned)bytes[0] << 8 | bytes[1]) : (uint16_t)0;
+    return bytes ? cursor_load_u16(bytes) : (uint16_t)0;
 }
 
 static inline uint32_t cursor_u24(struct cursor *cursor)
@@ -68,9 +80,7 @@ static inline uint32_t cursor_u32(struct cursor *cursor)
 {
     const uint8_t *bytes = cursor_bytes(cursor, 4);
 
-    return bytes ? (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-                       bytes[3]
-                 : 0;
+    return bytes ? cursor_load_u32(bytes) : 0;
 }
 
 /* A variable-length integer of QUIC, below 2^62 (RFC 9000, 16). */

@@ -4,39 +4,65 @@
 
 #include "daemon/directions.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* From a captured frame to its transport payload. Pure: bytes in, summary out. */
+/* From a captured frame to its innermost transport payload, through whatever carries it: tags,
+ * labels, PPP, tunnels (layers.h and tunnels.h name them). Pure: bytes in, summary out. */
 
 enum decode_result {
     DECODE_TCP,
-    DECODE_OTHER,     /* well formed, but not TCP over IP: counted, not followed */
-    DECODE_FRAGMENT,  /* a piece of an IP packet: its ports are elsewhere */
+    DECODE_UDP,
+    DECODE_OTHER,     /* well formed, but neither over IP: counted, not followed */
+    DECODE_FRAGMENT,  /* a piece of an IP packet: for fragments_add() */
     DECODE_TRUNCATED, /* the snap length cut a header */
-    DECODE_CORRUPT    /* a header contradicts itself */
+    DECODE_CORRUPT    /* a header contradicts itself, or too many headers */
 };
 
 enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
 
+enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
+
+/* Where a fragment belongs. */
+struct fragment {
+    uint32_t identification;
+    uint16_t offset; /* bytes */
+    bool more;       /* it is not the last one */
+};
+
+/* That of the innermost packet, except for the VLAN. */
 struct packet {
     struct address source;
     struct address destination;
     uint16_t source_port;
     uint16_t destination_port;
-    uint16_t vlan; /* outermost 802.1Q id, or VLAN_NONE */
-    uint8_t tcp_flags;
-    uint32_t sequence;
-    const uint8_t *payload;   /* captured part */
+    uint16_t vlan;     /* the outermost 802.1Q id that is not zero, or VLAN_NONE */
+    uint8_t tcp_flags; /* 0 for UDP */
+    uint8_t protocol;  /* PROTOCOL_TCP or _UDP; of a fragment, what the whole packet carries */
+    uint32_t sequence; /* 0 for UDP */
+    uint16_t ip_id;    /* identification of IPv4; 0 for IPv6 */
+    uint16_t checksum; /* of TCP or UDP: with ip_id, tells copies of a frame from retransmissions */
+    const uint8_t *payload;   /* captured part; of a fragment, all that follows its IP headers */
     uint32_t captured_length; /* of the payload */
     uint32_t payload_length;  /* on the wire; larger when the snap length cut it */
+    struct fragment fragment; /* set when the result is DECODE_FRAGMENT */
 };
 
 /* Whether frames of this libpcap link type (DLT_) can be decoded. */
 bool decode_supports(int link_type);
 
 /* LENGTH is that of the frame on the wire, CAPTURED <= LENGTH what is at BYTES. *packet is filled
- * when the result is DECODE_TCP. Never fails on a supported link type other than by its result. */
+ * when the result is DECODE_TCP or DECODE_UDP; when it is DECODE_FRAGMENT, all but the ports and
+ * what is TCP's or UDP's. A tunnel known by its UDP port alone is followed when its header and the
+ * IP header in it make sense; otherwise the outer datagram is the result. Never fails on a
+ * supported link type other than by its result. */
 enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
                                 uint32_t length, struct packet *packet);
+
+/* Goes on with what fragments_add() put together: the LENGTH bytes, of which the first CAPTURED are
+ * at BYTES, that an IP header of PROTOCOL announced. *packet is that of a fragment: its addresses,
+ * VLAN and identification stay, unless there is another IP packet inside. */
+enum decode_result decode_reassembled(uint8_t protocol, const uint8_t *bytes, uint32_t captured,
+                                      uint32_t length, struct packet *packet);
 
 #endif

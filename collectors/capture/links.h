@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_LINKS_H
+#define IAGMETER_LINKS_H
+
+#include "collectors/capture/layers.h"
+
+/* Where frames of each libpcap link type begin: steps as in layers.h. */
+
+/* The first step for a link type (DLT_ or LINKTYPE_), or NULL when it is not supported. */
+layer *links_find(int link_type);
+
+layer links_80211;       /* IEEE 802.11; also in GRE */
+layer links_frame_relay; /* Q.922 with RFC 2427; also in GRE */
+
+#endif

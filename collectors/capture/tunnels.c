@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/tunnels.h"
+
+#include "collectors/capture/links.h"
+
+/* -- Tags and labels below IP ------------------------------------------------------------------ */
+
+/* Steps over COUNT bytes that end in an EtherType. */
+static enum decode_result skip_to_type(struct frame *frame, size_t count)
+{
+    const uint8_t *bytes = cursor_bytes(&frame->cursor, count);
+
+    if (!bytes)
+        return layers_short(frame);
+    return layers_follow_type(frame, cursor_load_u16(bytes + count - 2));
+}
+
+enum decode_result tunnels_vlan_tag(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *tag = cursor_bytes(&frame->cursor, 4);
+    uint16_t vlan;
+
+    if (!tag)
+        return layers_short(frame);
+    vlan = cursor_load_u16(tag) & 0x0fff;
+    /* Id 0 is a tag of priority only (IEEE 802.1Q, 9.6). */
+    if (packet->vlan == VLAN_NONE && vlan != 0)
+        packet->vlan = vlan;
+    return layers_follow_type(frame, cursor_load_u16(tag + 2));
+}
+
+enum decode_result tunnels_vn_tag(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return skip_to_type(frame, 6);
+}
+
+enum decode_result tunnels_e_tag(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return skip_to_type(frame, 8);
+}
+
+enum decode_result tunnels_hsr(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return skip_to_type(frame, 6);
+}
+
+/* The service instance, then the customer's frame. */
+enum decode_result tunnels_i_tag(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return layers_skip_to(frame, 4, layers_ethernet);
+}
+
+/* Version, length in units of eight bytes (up to and with the EtherType), options. */
+enum decode_result tunnels_cmd(struct frame *frame, struct packet *packet)
+{
+    uint32_t length;
+
+    (void)packet;
+    cursor_skip(&frame->cursor, 1);
+    length = cursor_u8(&frame->cursor) * 8U;
+    if (frame->cursor.failed)
+        return layers_short(frame);
+    return length == 0 ? DECODE_CORRUPT : skip_to_type(frame, length - 2);
+}
+
+/* RFC 8300, 2.2: the length counts words of four bytes; 2.2 names what follows. */
+enum decode_result tunnels_nsh(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *base = cursor_bytes(&frame->cursor, 8);
+    uint32_t length;
+
+    (void)packet;
+    if (!base)
+        return layers_short(frame);
+    length = (base[1] & 0x3fU) * 4;
+    if (length < 8)
+        return DECODE_CORRUPT;
+    switch (base[3]) {
+    case 1:
+    case 2:
+        return layers_skip_to(frame, length - 8, layers_ip);
+    case 3:
+        return layers_skip_to(frame, length - 8, layers_ethernet);
+    case 5:
+        return layers_skip_to(frame, length - 8, tunnels_mpls);
+    default:
+        return DECODE_OTHER;
+    }
+}
+
+enum decode_result tunnels_llc(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 3);
+    uint32_t organisation;
+    uint16_t type;
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    if (header[0] == 0x06 && header[1] == 0x06 && header[2] == 0x03)
+        return layers_follow(frame, layers_ip); /* the access point of IP itself */
+    if (header[0] != 0xaa || header[1] != 0xaa || header[2] != 0x03)
+        return DECODE_OTHER;
+    organisation = cursor_u24(&frame->cursor);
+    type = cursor_u16(&frame->cursor);
+    if (frame->cursor.failed)
+        return layers_short(frame);
+    /* EtherTypes stand behind 00-00-00 (RFC 1042) and 00-00-F8 (IEEE 802.1H). */
+    if ((organisation != 0 && organisation != 0x0000f8) || type < 0x0600)
+        return DECODE_OTHER;
+    return layers_follow_type(frame, type);
+}
+
+/* -- MPLS -------------------------------------------------------------------------------------- */
+
+/* Whether an Ethernet frame may start at BYTES: its EtherType is one that we would follow. */
+static bool looks_like_ethernet(const uint8_t *bytes)
+{
+    switch (cursor_load_u16(bytes + 12)) {
+    case 0x0800: /* IPv4 */
+    case 0x0806: /* ARP */
+    case 0x8100: /* the tags */
+    case 0x88a8:
+    case 0x86dd: /* IPv6 */
+    case 0x8847: /* MPLS */
+    case 0x8864: /* PPPoE */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Nothing says what the bottom label carries; the first nibble tells IP from a control word
+ * (RFC 4928, 3), unless it is the first of a MAC address. */
+static enum decode_result decode_pseudowire(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *bytes = frame->cursor.at;
+    size_t captured = cursor_left(&frame->cursor);
+
+    (void)packet;
+    if (captured == 0)
+        return layers_short(frame);
+    if (captured >= 14 && looks_like_ethernet(bytes) && bytes[0] >> 4 != 4 && bytes[0] >> 4 != 6)
+        return layers_follow(frame, layers_ethernet);
+    switch (bytes[0] >> 4) {
+    case 0:
+        return layers_skip_to(frame, 4, layers_ethernet); /* RFC 4448, 4.6 */
+    case 1:
+        return DECODE_OTHER; /* an associated channel: RFC 4385, 5 */
+    case 4:
+    case 6:
+        return layers_follow(frame, layers_ip);
+    default:
+        return layers_follow(frame, layers_ethernet);
+    }
+}
+
+enum decode_result tunnels_mpls(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *label = cursor_bytes(&frame->cursor, 4);
+
+    (void)packet;
+    if (!label)
+        return layers_short(frame);
+    return layers_follow(frame, label[2] & 1 ? decode_pseudowire : tunnels_mpls);
+}
+
+/* -- PPP --------------------------------------------------------------------------------------- */
+
+enum decode_result tunnels_ppp(struct frame *frame, struct packet *packet)
+{
+    struct cursor *cursor = &frame->cursor;
+    uint16_t protocol;
+
+    (void)packet;
+    if (cursor_left(cursor) > 0 && cursor->at[0] == 0xff) /* the address; no protocol is 0xff */
+        cursor_skip(cursor, 2);
+    protocol = cursor_u8(cursor);
+    if (!(protocol & 1)) /* else one byte is all: RFC 1661, 6.5 */
+        protocol = (uint16_t)(protocol << 8 | cursor_u8(cursor));
+    if (cursor->failed)
+        return layers_short(frame);
+    switch (protocol) {
+    case 0x0021: /* IPv4 */
+    case 0x0057: /* IPv6 */
+        return layers_follow(frame, layers_ip);
+    case 0x0281:
+    case 0x0283:
+        return layers_follow(frame, tunnels_mpls);
+    default:
+        return DECODE_OTHER;
+    }
+}
+
+enum decode_result tunnels_pppoe(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 6);
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    if (header[0] != 0x11)
+        return DECODE_CORRUPT;
+    if (header[1] != 0) /* discovery */
+        return DECODE_OTHER;
+    layers_narrow(frame, cursor_load_u16(header + 4));
+    return layers_follow(frame, tunnels_ppp);
+}
+
+/* -- GRE --------------------------------------------------------------------------------------- */
+
+enum {
+    GRE_CHECKSUM = 0x8000,
+    GRE_ROUTING = 0x4000,
+    GRE_KEY = 0x2000,
+    GRE_SEQUENCE = 0x1000,
+    GRE_ACKNOWLEDGEMENT = 0x0080,
+    GRE_VERSION = 0x0007
+};
+enum {
+    GRE_ERSPAN_III = 0x22eb,
+    GRE_EOIP = 0x6400,
+    GRE_ARUBA_FIRST = 0x8200,
+    GRE_ARUBA_LAST = 0x8370,
+    GRE_PPP = 0x880b,
+    GRE_WCCP = 0x883e,
+    GRE_ERSPAN = 0x88be
+};
+
+/* RFC 1701: entries of family, offset, length; an empty one ends the list. */
+static void skip_gre_routing(struct cursor *cursor)
+{
+    while (!cursor->failed) {
+        uint16_t family = cursor_u16(cursor);
+        uint16_t length = cursor_u16(cursor) & 0xff;
+
+        if (family == 0 && length == 0)
+            return;
+        cursor_skip(cursor, length);
+    }
+}
+
+/* Version 1: the key's first half is the length of the payload. */
+static enum decode_result decode_gre_enhanced(struct frame *frame, uint16_t flags, uint16_t type)
+{
+    struct cursor *cursor = &frame->cursor;
+    uint16_t length = cursor_u16(cursor);
+
+    cursor_skip(cursor, 2);
+    if (flags & GRE_SEQUENCE)
+        cursor_skip(cursor, 4);
+    if (flags & GRE_ACKNOWLEDGEMENT)
+        cursor_skip(cursor, 4);
+    if (cursor->failed)
+        return layers_short(frame);
+    if (length == 0) /* an acknowledgement alone, or a keepalive */
+        return DECODE_OTHER;
+    layers_narrow(frame, length);
+    if (type == GRE_PPP)
+        return layers_follow(frame, tunnels_ppp);
+    return type == GRE_EOIP ? layers_follow(frame, layers_ethernet) : DECODE_OTHER;
+}
+
+/* draft-foschiano-erspan-03: type I has no header and no sequence number, II has both. */
+static enum decode_result decode_erspan(struct frame *frame, uint16_t flags)
+{
+    return layers_skip_to(frame, flags & GRE_SEQUENCE ? 8 : 0, layers_ethernet);
+}
+
+static enum decode_result decode_erspan3(struct frame *frame)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 12);
+    size_t subheader;
+
+    if (!header)
+        return layers_short(frame);
+    subheader = header[11] & 1 ? 8 : 0;
+    switch (header[10] >> 2 & 31) {
+    case 0:
+        return layers_skip_to(frame, subheader, layers_ethernet);
+    case 2:
+        return layers_skip_to(frame, subheader, layers_ip);
+    default:
+        return DECODE_OTHER;
+    }
+}
+
+/* WCCP version 2 puts a header of its own before the redirected packet. */
+static enum decode_result decode_wccp(struct frame *frame)
+{
+    bool ip = cursor_left(&frame->cursor) > 0 && *frame->cursor.at >> 4 == 4;
+
+    return layers_skip_to(frame, ip ? 0 : 4, layers_ip);
+}
+
+static enum decode_result decode_gre_payload(struct frame *frame, uint16_t flags, uint16_t type)
+{
+    if (type >= GRE_ARUBA_FIRST && type <= GRE_ARUBA_LAST && (type & 0x0f) == 0)
+        return layers_follow(frame, links_80211);
+    switch (type) {
+    case GRE_ERSPAN:
+        return decode_erspan(frame, flags);
+    case GRE_ERSPAN_III:
+        return decode_erspan3(frame);
+    case GRE_WCCP:
+        return decode_wccp(frame);
+    default:
+        /* No EtherType: a keepalive (0), or what bridges say to each other. */
+        return type < 0x0600 ? DECODE_OTHER : layers_follow_type(frame, type);
+    }
+}
+
+enum decode_result tunnels_gre(struct frame *frame, struct packet *packet)
+{
+    struct cursor *cursor = &frame->cursor;
+    uint16_t flags = cursor_u16(cursor);
+    uint16_t type = cursor_u16(cursor);
+
+    (void)packet;
+    if ((flags & GRE_VERSION) == 1)
+        return decode_gre_enhanced(frame, flags, type);
+    if (flags & (GRE_CHECKSUM | GRE_ROUTING))
+        cursor_skip(cursor, 4);
+    if (flags & GRE_KEY)
+        cursor_skip(cursor, 4);
+    if (flags & GRE_SEQUENCE)
+        cursor_skip(cursor, 4);
+    if (flags & GRE_ROUTING)
+        skip_gre_routing(cursor);
+    if (cursor->failed)
+        return layers_short(frame);
+    if (flags & GRE_VERSION)
+        return DECODE_OTHER;
+    return decode_gre_payload(frame, flags, type);
+}
+
+enum decode_result tunnels_etherip(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return layers_skip_to(frame, 2, layers_ethernet);
+}
+
+/* -- Over UDP ---------------------------------------------------------------------------------- */
+
+/* RFC 7348, 5, and the group policy extension that Linux and Cisco send. */
+static enum decode_result decode_vxlan(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    (void)packet;
+    if (!header || (header[0] & 0x7f) != 0x08 || header[7] != 0)
+        return DECODE_CORRUPT;
+    return layers_follow(frame, layers_ethernet);
+}
+
+/* draft-ietf-nvo3-vxlan-gpe, 3: without the P flag it is VXLAN. */
+static enum decode_result decode_vxlan_gpe(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    (void)packet;
+    if (!header || (header[0] & 0xfa) != 0x08 || header[7] != 0)
+        return DECODE_CORRUPT;
+    switch (header[0] & 0x04 ? header[3] : 3) {
+    case 1:
+    case 2:
+        return layers_follow(frame, layers_ip);
+    case 3:
+        return layers_follow(frame, layers_ethernet);
+    case 4:
+        return layers_follow(frame, tunnels_nsh);
+    case 5:
+        return layers_follow(frame, tunnels_mpls);
+    default:
+        return DECODE_OTHER;
+    }
+}
+
+/* RFC 8926, 3.4. */
+static enum decode_result decode_geneve(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    (void)packet;
+    if (!header || header[0] >> 6 != 0 || (header[1] & 0x3f) != 0 || header[7] != 0)
+        return DECODE_CORRUPT;
+    cursor_skip(&frame->cursor, (header[0] & 0x3fU) * 4);
+    if (frame->cursor.failed)
+        return layers_short(frame);
+    return layers_follow_type(frame, cursor_load_u16(header + 2));
+}
+
+/* 3GPP TS 29.281, 5.2.1: the last byte of each extension header says what the next one is. */
+static void skip_gtp_extensions(struct cursor *cursor, uint8_t next)
+{
+    while (next != 0 && !cursor->failed) {
+        uint32_t length = cursor_u8(cursor) * 4U;
+
+        if (length == 0) {
+            cursor->failed = true;
+            return;
+        }
+        cursor_skip(cursor, length - 2);
+        next = cursor_u8(cursor);
+    }
+}
+
+/* User plane, version 1: a G-PDU. TS 29.281, 5.1. */
+static enum decode_result decode_gtp(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+    const uint8_t *options;
+
+    (void)packet;
+    if (!header || (header[0] & 0xf8) != 0x30 || header[1] != 0xff ||
+        cursor_load_u16(header + 2) > layers_left(frame))
+        return DECODE_CORRUPT;
+    layers_narrow(frame, cursor_load_u16(header + 2));
+    if (header[0] & 0x07) {
+        options = cursor_bytes(&frame->cursor, 4);
+        if (options && header[0] & 0x04)
+            skip_gtp_extensions(&frame->cursor, options[3]);
+    }
+    return frame->cursor.failed ? layers_short(frame) : layers_follow(frame, layers_ip);
+}
+
+/* Version 0: a T-PDU. 3GPP TS 09.60, 6. */
+static enum decode_result decode_gtp0(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 20);
+
+    (void)packet;
+    if (!header || (header[0] & 0xf0) != 0x10 || header[1] != 0xff ||
+        cursor_load_u16(header + 2) > layers_left(frame))
+        return DECODE_CORRUPT;
+    return layers_follow(frame, layers_ip);
+}
+
+/* RFC 2661, 3.1: a data message. */
+static enum decode_result decode_l2tp(struct frame *frame, struct packet *packet)
+{
+    enum { CONTROL = 0x8000, LENGTH = 0x4000, SEQUENCE = 0x0800, OFFSET = 0x0200 };
+    enum { RESERVED_AND_VERSION = 0x34ff, VERSION_2 = 2 };
+    struct cursor *cursor = &frame->cursor;
+    uint32_t whole = layers_left(frame);
+    uint16_t flags = cursor_u16(cursor);
+    uint32_t length;
+
+    (void)packet;
+    if (flags & CONTROL || (flags & RESERVED_AND_VERSION) != VERSION_2)
+        return DECODE_CORRUPT;
+    if (flags & LENGTH) {
+        length = cursor_u16(cursor);
+        if (length < 8 || length > whole)
+            return DECODE_CORRUPT;
+        layers_narrow(frame, length - 4);
+    }
+    cursor_skip(cursor, 4); /* tunnel, session */
+    if (flags & SEQUENCE)
+        cursor_skip(cursor, 4);
+    if (flags & OFFSET)
+        cursor_skip(cursor, cursor_u16(cursor));
+    return cursor->failed ? layers_short(frame) : layers_follow(frame, tunnels_ppp);
+}
+
+static enum decode_result follow_ipv6(struct frame *frame)
+{
+    if (cursor_left(&frame->cursor) == 0 || *frame->cursor.at >> 4 != 6)
+        return DECODE_CORRUPT;
+    return layers_follow(frame, layers_ip);
+}
+
+/* RFC 4380, 5.1.1: an authentication header, an origin indication, both or neither come first. */
+static enum decode_result decode_teredo(struct frame *frame, struct packet *packet)
+{
+    enum { AUTHENTICATION = 1, ORIGIN = 0 };
+    struct cursor *cursor = &frame->cursor;
+
+    (void)packet;
+    if (cursor_left(cursor) >= 4 && cursor_load_u16(cursor->at) == AUTHENTICATION) {
+        const uint8_t *header = cursor_bytes(cursor, 4);
+
+        cursor_skip(cursor, (size_t)header[2] + header[3] + 9); /* with nonce and confirmation */
+    }
+    if (!cursor->failed && cursor_left(cursor) >= 2 && cursor_load_u16(cursor->at) == ORIGIN)
+        cursor_skip(cursor, 8);
+    return cursor->failed ? DECODE_CORRUPT : follow_ipv6(frame);
+}
+
+/* draft-massar-v6ops-ayiya-02, 3: IPv6 forwarded. */
+static enum decode_result decode_ayiya(struct frame *frame, struct packet *packet)
+{
+    enum { FORWARD = 1, NEXT_IPV6 = 41 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    (void)packet;
+    if (!header || (header[2] & 15) != FORWARD || header[3] != NEXT_IPV6)
+        return DECODE_CORRUPT;
+    cursor_skip(&frame->cursor, ((size_t)1 << (header[0] >> 4)) + (header[1] >> 4) * (size_t)4);
+    return frame->cursor.failed ? DECODE_CORRUPT : follow_ipv6(frame);
+}
+
+layer *tunnels_on_port(uint16_t source, uint16_t destination)
+{
+    switch (destination) {
+    case 1701:
+        return decode_l2tp;
+    case 2152:
+        return decode_gtp;
+    case 3386:
+        return decode_gtp0;
+    case 3544:
+        return decode_teredo;
+    case 4754: /* RFC 8086 */
+        return tunnels_gre;
+    case 4789:
+    case 8472: /* Linux, before RFC 7348 had a number */
+        return decode_vxlan;
+    case 4790:
+        return decode_vxlan_gpe;
+    case 5072:
+        return decode_ayiya;
+    case 6081:
+        return decode_geneve;
+    case 6635: /* RFC 7510 */
+        return tunnels_mpls;
+    default:
+        break;
+    }
+    /* Those whose servers answer from the port. */
+    switch (source) {
+    case 1701:
+        return decode_l2tp;
+    case 2152:
+        return decode_gtp;
+    case 3386:
+        return decode_gtp0;
+    case 3544:
+        return decode_teredo;
+    case 5072:
+        return decode_ayiya;
+    default:
+        return NULL;
+    }
+}

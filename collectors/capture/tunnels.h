@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_TUNNELS_H
+#define IAGMETER_TUNNELS_H
+
+#include "collectors/capture/layers.h"
+
+/* What can stand between a link and the packet that counts: steps as in layers.h. */
+
+/* Below IP. */
+layer tunnels_vlan_tag; /* IEEE 802.1Q, 802.1ad, and what came before them */
+layer tunnels_vn_tag;   /* Cisco, 0x8926 */
+layer tunnels_e_tag;    /* IEEE 802.1BR */
+layer tunnels_i_tag;    /* IEEE 802.1ah, provider backbone bridges */
+layer tunnels_cmd;      /* Cisco MetaData, TrustSec */
+layer tunnels_hsr;      /* IEC 62439-3 */
+layer tunnels_nsh;      /* RFC 8300 */
+layer tunnels_llc;      /* IEEE 802.2, SNAP */
+layer tunnels_mpls;     /* RFC 3032; under it IP or a pseudowire (RFC 4448) */
+layer tunnels_pppoe;    /* RFC 2516, session */
+layer tunnels_ppp;      /* RFC 1661, with address and control or without */
+
+/* Over IP. */
+layer tunnels_gre;     /* RFC 2784, 2890; PPTP (RFC 2637), ERSPAN, WCCP, EoIP, Aruba */
+layer tunnels_etherip; /* RFC 3378 */
+
+/* The step for the tunnel that a UDP port announces, or NULL. Such a step returns DECODE_CORRUPT
+ * when its header is not that of the tunnel. */
+layer *tunnels_on_port(uint16_t source, uint16_t destination);
+
+#endif

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_TESTS_TUNNELS_H
+#define IAGMETER_TESTS_TUNNELS_H
+
+#include "tests/capture/frames.h"
+
+/* Builds packets from the inside out: each wrap_ function puts a header before what is there, and
+ * takes lengths from it. */
+
+static inline void wrap(struct bytes *bytes, const void *header, size_t length)
+{
+    if (length > sizeof(bytes->at) - bytes->length)
+        abort();
+    memmove(bytes->at + length, bytes->at, bytes->length);
+    memcpy(bytes->at, header, length);
+    bytes->length += length;
+}
+
+/* WRAP(bytes, 1, 2, 3) puts the three bytes before. */
+#define WRAP(bytes, ...)                                                                           \
+    wrap((bytes), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+#define HIGH(number) ((uint8_t)((number) >> 8))
+#define LOW(number)  ((uint8_t)(number))
+
+/* -- Transport and IP -------------------------------------------------------------------------- */
+
+static inline void wrap_tcp(struct bytes *bytes, unsigned source, unsigned destination)
+{
+    WRAP(bytes, HIGH(source), LOW(source), HIGH(destination), LOW(destination), 0x11, 0x22, 0x33,
+         0x44, 0, 0, 0, 0, 0x50, 0x10, 0xff, 0xff, 0xab, 0xcd, 0, 0);
+}
+
+static inline void wrap_udp(struct bytes *bytes, unsigned source, unsigned destination)
+{
+    size_t length = bytes->length + 8;
+
+    WRAP(bytes, HIGH(source), LOW(source), HIGH(destination), LOW(destination), HIGH(length),
+         LOW(length), 0xab, 0xcd);
+}
+
+static inline void wrap_ipv4(struct bytes *bytes, unsigned protocol, const struct address *source,
+                             const struct address *destination)
+{
+    size_t length = bytes->length + 20;
+
+    wrap(bytes, destination->bytes, 4);
+    wrap(bytes, source->bytes, 4);
+    WRAP(bytes, 0x45, 0, HIGH(length), LOW(length), 0x12, 0x34, 0, 0, 64, LOW(protocol), 0, 0);
+}
+
+static inline void wrap_ipv6(struct bytes *bytes, unsigned next, const struct address *source,
+                             const struct address *destination)
+{
+    size_t length = bytes->length;
+
+    wrap(bytes, destination->bytes, 16);
+    wrap(bytes, source->bytes, 16);
+    WRAP(bytes, 0x60, 0, 0, 0, HIGH(length), LOW(length), LOW(next), 64);
+}
+
+static inline void wrap_ip(struct bytes *bytes, unsigned protocol, const struct address *source,
+                           const struct address *destination)
+{
+    if (source->family == 4)
+        wrap_ipv4(bytes, protocol, source, destination);
+    else
+        wrap_ipv6(bytes, protocol, source, destination);
+}
+
+/* In a packet between two addresses of the infrastructure, which no test's payload uses. */
+static inline void wrap_outer_ip(struct bytes *bytes, unsigned protocol)
+{
+    struct address source = address4(203, 0, 113, 1);
+    struct address destination = address4(203, 0, 113, 2);
+
+    wrap_ipv4(bytes, protocol, &source, &destination);
+}
+
+static inline void wrap_outer_udp(struct bytes *bytes, unsigned source, unsigned destination)
+{
+    wrap_udp(bytes, source, destination);
+    wrap_outer_ip(bytes, 17);
+}
+
+static inline void wrap_ethernet(struct bytes *bytes, unsigned type)
+{
+    WRAP(bytes, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, HIGH(type), LOW(type));
+}
+
+/* The EtherType of the IP packet in BYTES. */
+static inline unsigned type_of_ip(const struct bytes *bytes)
+{
+    return bytes->at[0] >> 4 == 4 ? 0x0800 : 0x86dd;
+}
+
+static inline void wrap_ethernet_ip(struct bytes *bytes)
+{
+    wrap_ethernet(bytes, type_of_ip(bytes));
+}
+
+/* -- Ways to carry an IP packet in a frame of DLT_EN10MB --------------------------------------- */
+
+/* TYPE, then what the packet begins with. */
+static inline void wrap_tagged(struct bytes *bytes, unsigned tag)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, HIGH(tag), LOW(tag), HIGH(type), LOW(type));
+}
+
+static inline void in_ethernet(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+}
+
+static inline void in_8021q(struct bytes *bytes)
+{
+    wrap_tagged(bytes, 0x6064);
+    wrap_ethernet(bytes, 0x8100);
+}
+
+static inline void in_8021ad(struct bytes *bytes)
+{
+    wrap_tagged(bytes, 0x0065);
+    WRAP(bytes, 0, 0x64, 0x81, 0x00);
+    wrap_ethernet(bytes, 0x88a8);
+}
+
+static inline void in_three_old_tags(struct bytes *bytes)
+{
+    wrap_tagged(bytes, 0x0066);
+    WRAP(bytes, 0, 0x65, 0x93, 0x00);
+    WRAP(bytes, 0, 0x64, 0x92, 0x00);
+    wrap_ethernet(bytes, 0x9100);
+}
+
+/* The tag's type is a length: LLC and SNAP follow. */
+static inline void wrap_snap(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0xaa, 0xaa, 3, 0, 0, 0, HIGH(type), LOW(type));
+}
+
+static inline void in_snap(struct bytes *bytes)
+{
+    wrap_snap(bytes);
+    wrap_ethernet(bytes, (unsigned)bytes->length);
+}
+
+static inline void in_tagged_snap(struct bytes *bytes)
+{
+    wrap_snap(bytes);
+    WRAP(bytes, 0, 0x64, HIGH(bytes->length), LOW(bytes->length));
+    wrap_ethernet(bytes, 0x8100);
+}
+
+static inline void wrap_ppp(struct bytes *bytes)
+{
+    WRAP(bytes, 0, bytes->at[0] >> 4 == 4 ? 0x21 : 0x57);
+}
+
+static inline void in_pppoe(struct bytes *bytes)
+{
+    wrap_ppp(bytes);
+    WRAP(bytes, 0x11, 0, 0, 7, HIGH(bytes->length), LOW(bytes->length));
+    wrap_ethernet(bytes, 0x8864);
+}
+
+static inline void wrap_labels(struct bytes *bytes)
+{
+    WRAP(bytes, 0, 1, 0, 64, 0, 2, 0, 64, 0, 3, 1, 64);
+}
+
+static inline void in_mpls(struct bytes *bytes)
+{
+    wrap_labels(bytes);
+    wrap_ethernet(bytes, 0x8847);
+}
+
+static inline void in_mpls_multicast(struct bytes *bytes)
+{
+    WRAP(bytes, 0, 3, 1, 64);
+    wrap_ethernet(bytes, 0x8848);
+}
+
+static inline void in_pseudowire(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    in_mpls(bytes);
+}
+
+static inline void in_pseudowire_with_control_word(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0, 0, 0, 9);
+    in_mpls(bytes);
+}
+
+static inline void in_vn_tag(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0x80, 1, 0, 2, HIGH(type), LOW(type));
+    wrap_ethernet(bytes, 0x8926);
+}
+
+static inline void in_e_tag(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0x10, 0, 0x20, 1, 0, 0, HIGH(type), LOW(type));
+    wrap_ethernet(bytes, 0x893f);
+}
+
+static inline void in_pbb(struct bytes *bytes)
+{
+    wrap_tagged(bytes, 0x0065); /* the customer's, behind the backbone's */
+    wrap_ethernet(bytes, 0x8100);
+    WRAP(bytes, 0, 0, 1, 0);
+    WRAP(bytes, 0, 0x64, 0x88, 0xe7);
+    wrap_ethernet(bytes, 0x88a8);
+}
+
+static inline void in_cisco_metadata(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 1, 1, 0, 1, 0, 42, HIGH(type), LOW(type));
+    wrap_ethernet(bytes, 0x8909);
+}
+
+static inline void in_hsr(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0, 60, 0, 1, HIGH(type), LOW(type));
+    wrap_ethernet(bytes, 0x892f);
+}
+
+static inline void wrap_nsh(struct bytes *bytes)
+{
+    WRAP(bytes, 0, 0x06, 1, 3, 0, 0, 1, 255, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4);
+}
+
+static inline void in_nsh(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    wrap_nsh(bytes);
+    wrap_ethernet(bytes, 0x894f);
+}
+
+/* -- Ways to carry an IP packet in an IPv4 packet ---------------------------------------------- */
+
+static inline void over_ip(struct bytes *bytes)
+{
+    wrap_outer_ip(bytes, bytes->at[0] >> 4 == 4 ? 4 : 41);
+}
+
+static inline void over_etherip(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x30, 0);
+    wrap_outer_ip(bytes, 97);
+}
+
+static inline void over_mpls_in_ip(struct bytes *bytes)
+{
+    wrap_labels(bytes);
+    wrap_outer_ip(bytes, 137);
+}
+
+static inline void over_authentication(struct bytes *bytes)
+{
+    WRAP(bytes, bytes->at[0] >> 4 == 4 ? 4 : 41, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9,
+         9, 9, 9, 9, 9, 9);
+    wrap_outer_ip(bytes, 51);
+}
+
+static inline void over_gre(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0, 0, HIGH(type), LOW(type));
+    wrap_outer_ip(bytes, 47);
+}
+
+/* Checksum, routing (one entry and the end), key and sequence number. */
+static inline void over_full_gre(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 8, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0);
+    WRAP(bytes, 0xf0, 0, HIGH(type), LOW(type), 1, 2, 0, 0, 5, 6, 7, 8, 0, 0, 0, 9);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void over_gre_ethernet(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x20, 0, 0x65, 0x58, 0, 0, 1, 2);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void over_pptp(struct bytes *bytes)
+{
+    wrap_ppp(bytes);
+    WRAP(bytes, 0xff, 3);
+    WRAP(bytes, 0x30, 0x81, 0x88, 0x0b, HIGH(bytes->length), LOW(bytes->length), 0, 1, 0, 0, 0, 1,
+         0, 0, 0, 2);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void over_eoip(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x20, 0x01, 0x64, 0, HIGH(bytes->length), LOW(bytes->length), 1, 0);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void over_erspan1(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0, 0, 0x88, 0xbe);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void over_erspan2(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0x08, 0, 0, 0, 0, 0);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void over_erspan3(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    wrap_outer_ip(bytes, 47);
+}
+
+/* With the subheader of a platform, and IP without Ethernet. */
+static inline void over_erspan3_platform(struct bytes *bytes)
+{
+    WRAP(bytes, 0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x01, 0x0c,
+         0, 0, 0, 0, 0, 0, 0);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void wrap_80211(struct bytes *bytes)
+{
+    wrap_snap(bytes);
+    WRAP(bytes, 0x88, 0x01, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0, 0,
+         0);
+}
+
+static inline void over_gre_80211(struct bytes *bytes)
+{
+    wrap_80211(bytes);
+    WRAP(bytes, 0, 0, 0x82, 0x40);
+    wrap_outer_ip(bytes, 47);
+}
+
+static inline void over_gre_frame_relay(struct bytes *bytes)
+{
+    WRAP(bytes, 0x04, 0x01, 3, bytes->at[0] >> 4 == 4 ? 0xcc : 0x8e);
+    WRAP(bytes, 0, 0, 0x65, 0x59);
+    wrap_outer_ip(bytes, 47);
+}
+
+/* IPv6 in WCCP has the header of version 2 alone to tell it by. */
+static inline void over_wccp(struct bytes *bytes)
+{
+    WRAP(bytes, 0, 0, 0, 1);
+    WRAP(bytes, 0, 0, 0x88, 0x3e);
+    wrap_outer_ip(bytes, 47);
+}
+
+/* -- Ways to carry an IP packet in a UDP datagram ---------------------------------------------- */
+
+static inline void over_vxlan(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 8, 0, 0, 0, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 4789);
+}
+
+/* Linux's old port, with a group policy. */
+static inline void over_vxlan_policy(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x88, 0, 0, 7, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 8472);
+}
+
+static inline void over_vxlan_gpe(struct bytes *bytes)
+{
+    WRAP(bytes, 0x0c, 0, 0, bytes->at[0] >> 4 == 4 ? 1 : 2, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 4790);
+}
+
+static inline void over_vxlan_gpe_nsh(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    wrap_nsh(bytes);
+    WRAP(bytes, 0x0c, 0, 0, 4, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 4790);
+}
+
+static inline void over_vxlan_gpe_ethernet(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x08, 0, 0, 0, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 4790);
+}
+
+static inline void over_geneve(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x03, 0x40, 0x65, 0x58, 0, 0, 42, 0, 1, 2, 3, 2, 4, 4, 4, 4, 5, 5, 5, 5);
+    wrap_outer_udp(bytes, 50000, 6081);
+}
+
+static inline void over_geneve_ip(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0, 0, HIGH(type), LOW(type), 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 6081);
+}
+
+static inline void over_gtp(struct bytes *bytes)
+{
+    WRAP(bytes, 0x30, 0xff, HIGH(bytes->length), LOW(bytes->length), 0, 0, 0, 1);
+    wrap_outer_udp(bytes, 2152, 2152);
+}
+
+/* A sequence number and two extension headers. */
+static inline void over_gtp_extensions(struct bytes *bytes)
+{
+    WRAP(bytes, 0, 1, 0, 0x85, 1, 0x10, 0x09, 0xc0, 2, 0, 0, 0, 0, 0, 0, 0);
+    WRAP(bytes, 0x36, 0xff, HIGH(bytes->length), LOW(bytes->length), 0, 0, 0, 1);
+    wrap_outer_udp(bytes, 2152, 40000);
+}
+
+static inline void over_gtp0(struct bytes *bytes)
+{
+    WRAP(bytes, 0x1e, 0xff, HIGH(bytes->length), LOW(bytes->length), 0, 1, 0, 0, 0xff, 0xff, 0xff,
+         0xff, 1, 2, 3, 4, 5, 6, 7, 8);
+    wrap_outer_udp(bytes, 3386, 3386);
+}
+
+static inline void over_l2tp(struct bytes *bytes)
+{
+    wrap_ppp(bytes);
+    WRAP(bytes, 0xff, 3);
+    WRAP(bytes, 0, 2, 0, 1, 0, 2);
+    wrap_outer_udp(bytes, 1701, 50000);
+}
+
+/* Length, sequence numbers and an offset of two bytes. */
+static inline void over_full_l2tp(struct bytes *bytes)
+{
+    size_t length;
+
+    wrap_ppp(bytes);
+    length = bytes->length + 16;
+    WRAP(bytes, 0x4a, 2, HIGH(length), LOW(length), 0, 1, 0, 2, 0, 3, 0, 4, 0, 2, 7, 7);
+    wrap_outer_udp(bytes, 50000, 1701);
+}
+
+static inline void over_gre_in_udp(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0x20, 0, HIGH(type), LOW(type), 0, 0, 0, 1);
+    wrap_outer_udp(bytes, 50000, 4754);
+}
+
+static inline void over_mpls_in_udp(struct bytes *bytes)
+{
+    wrap_labels(bytes);
+    wrap_outer_udp(bytes, 50000, 6635);
+}
+
+/* These two carry IPv6 only. */
+static inline void over_teredo(struct bytes *bytes)
+{
+    WRAP(bytes, 0, 1, 2, 3, 1, 1, 2, 2, 2, 9, 9, 9, 9, 9, 9, 9, 9, 0); /* authentication */
+    memmove(bytes->at + 18 + 8, bytes->at + 18, bytes->length - 18);
+    memcpy(bytes->at + 18, (const uint8_t[]){0, 0, 1, 2, 3, 4, 5, 6}, 8); /* origin */
+    bytes->length += 8;
+    wrap_outer_udp(bytes, 3544, 50000);
+}
+
+static inline void over_ayiya(struct bytes *bytes)
+{
+    WRAP(bytes, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* identity: 2^4 bytes */
+         8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8);
+    WRAP(bytes, 0x41, 0x52, 0x11, 41, 1, 2, 3, 4);
+    wrap_outer_udp(bytes, 50000, 5072);
+}
+
+/* -- All of them ------------------------------------------------------------------------------- */
+
+enum carrier_kind {
+    CARRIER_LINK, /* to an Ethernet frame */
+    CARRIER_IP,   /* to an IPv4 packet, of a protocol that says what it is */
+    CARRIER_UDP   /* to an IPv4 packet that only its port gives away */
+};
+
+static const struct carrier {
+    const char *name;
+    void (*wrap)(struct bytes *bytes);
+    enum carrier_kind kind;
+    bool ipv6_only;
+    unsigned vlan; /* the one that must be told; 0: none */
+} carriers[] = {
+    {"Ethernet", in_ethernet, CARRIER_LINK, false, 0},
+    {"802.1Q", in_8021q, CARRIER_LINK, false, 100},
+    {"802.1ad", in_8021ad, CARRIER_LINK, false, 100},
+    {"0x9100, 0x9200, 0x9300", in_three_old_tags, CARRIER_LINK, false, 100},
+    {"SNAP", in_snap, CARRIER_LINK, false, 0},
+    {"802.1Q and SNAP", in_tagged_snap, CARRIER_LINK, false, 100},
+    {"PPPoE", in_pppoe, CARRIER_LINK, false, 0},
+    {"MPLS", in_mpls, CARRIER_LINK, false, 0},
+    {"MPLS multicast", in_mpls_multicast, CARRIER_LINK, false, 0},
+    {"pseudowire", in_pseudowire, CARRIER_LINK, false, 0},
+    {"pseudowire, control word", in_pseudowire_with_control_word, CARRIER_LINK, false, 0},
+    {"VN-Tag", in_vn_tag, CARRIER_LINK, false, 0},
+    {"E-TAG", in_e_tag, CARRIER_LINK, false, 0},
+    {"802.1ah", in_pbb, CARRIER_LINK, false, 100},
+    {"Cisco MetaData", in_cisco_metadata, CARRIER_LINK, false, 0},
+    {"HSR", in_hsr, CARRIER_LINK, false, 0},
+    {"NSH", in_nsh, CARRIER_LINK, false, 0},
+    {"IP in IP", over_ip, CARRIER_IP, false, 0},
+    {"EtherIP", over_etherip, CARRIER_IP, false, 0},
+    {"MPLS in IP", over_mpls_in_ip, CARRIER_IP, false, 0},
+    {"AH", over_authentication, CARRIER_IP, false, 0},
+    {"GRE", over_gre, CARRIER_IP, false, 0},
+    {"GRE with every field", over_full_gre, CARRIER_IP, false, 0},
+    {"GRE, Ethernet", over_gre_ethernet, CARRIER_IP, false, 0},
+    {"PPTP", over_pptp, CARRIER_IP, false, 0},
+    {"EoIP", over_eoip, CARRIER_IP, false, 0},
+    {"ERSPAN I", over_erspan1, CARRIER_IP, false, 0},
+    {"ERSPAN II", over_erspan2, CARRIER_IP, false, 0},
+    {"ERSPAN III", over_erspan3, CARRIER_IP, false, 0},
+    {"ERSPAN III, platform, IP", over_erspan3_platform, CARRIER_IP, false, 0},
+    {"GRE, 802.11", over_gre_80211, CARRIER_IP, false, 0},
+    {"GRE, frame relay", over_gre_frame_relay, CARRIER_IP, false, 0},
+    {"WCCP", over_wccp, CARRIER_IP, false, 0},
+    {"VXLAN", over_vxlan, CARRIER_UDP, false, 0},
+    {"VXLAN, policy", over_vxlan_policy, CARRIER_UDP, false, 0},
+    {"VXLAN-GPE, IP", over_vxlan_gpe, CARRIER_UDP, false, 0},
+    {"VXLAN-GPE, Ethernet", over_vxlan_gpe_ethernet, CARRIER_UDP, false, 0},
+    {"VXLAN-GPE, NSH", over_vxlan_gpe_nsh, CARRIER_UDP, false, 0},
+    {"GENEVE, Ethernet", over_geneve, CARRIER_UDP, false, 0},
+    {"GENEVE, IP", over_geneve_ip, CARRIER_UDP, false, 0},
+    {"GTP", over_gtp, CARRIER_UDP, false, 0},
+    {"GTP, extensions", over_gtp_extensions, CARRIER_UDP, false, 0},
+    {"GTP, version 0", over_gtp0, CARRIER_UDP, false, 0},
+    {"L2TP", over_l2tp, CARRIER_UDP, false, 0},
+    {"L2TP with every field", over_full_l2tp, CARRIER_UDP, false, 0},
+    {"GRE in UDP", over_gre_in_udp, CARRIER_UDP, false, 0},
+    {"MPLS in UDP", over_mpls_in_udp, CARRIER_UDP, false, 0},
+    {"Teredo", over_teredo, CARRIER_UDP, true, 0},
+    {"AYIYA", over_ayiya, CARRIER_UDP, true, 0},
+};
+#define CARRIERS (sizeof(carriers) / sizeof(carriers[0]))
+
+/* Carries the IP packet in BYTES in an Ethernet frame. */
+static inline void carry(struct bytes *bytes, const struct carrier *carrier)
+{
+    carrier->wrap(bytes);
+    if (carrier->kind != CARRIER_LINK)
+        wrap_ethernet_ip(bytes);
+}
+
+#endif
