@@ -308,6 +308,55 @@ static void the_largest_hello_fits(void **state)
     assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
 }
 
+/* The message that the one record of WIRE holds. */
+static enum clienthello_result parse_message(size_t length)
+{
+    uint8_t *copy = exact_copy(wire.at + 5, length);
+    enum clienthello_result result = clienthello_parse_message(copy, length, &hello);
+
+    free(copy);
+    return result;
+}
+
+static void messages_without_records_are_the_same(void **state)
+{
+    struct hello_parts parts = {.name = "a.example", .alpn = "h3", .padding = 60, .ech = true};
+    size_t whole;
+
+    (void)state;
+    write_hello(&parts);
+    whole = wire.length - 5;
+    for (size_t length = 0; length < whole; length++) {
+        assert_int_equal(parse_message(length), CLIENTHELLO_INCOMPLETE);
+        assert_string_equal(hello.name, "");
+    }
+    put_fill(&wire, 0x42, 9); /* what follows */
+    for (size_t length = whole; length <= whole + 9; length++) {
+        assert_int_equal(parse_message(length), CLIENTHELLO_COMPLETE);
+        assert_string_equal(hello.name, "a.example");
+        assert_string_equal(hello.alpn, "h3");
+        assert_true(hello.has_ech);
+    }
+    wire.at[5] = 2; /* a ServerHello */
+    assert_int_equal(parse_message(1), CLIENTHELLO_NONE);
+    assert_int_equal(parse_message(whole), CLIENTHELLO_NONE);
+}
+
+static void messages_have_the_limit_of_hellos_in_records(void **state)
+{
+    struct hello_parts parts = {.name = "a.example", .name_comes_last = true};
+
+    (void)state;
+    write_hello(&parts);
+    parts.padding = CLIENTHELLO_MAX - (wire.length - 5) - 4;
+    write_hello(&parts);
+    assert_int_equal(parse_message(CLIENTHELLO_MAX), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "a.example");
+    wire.at[8]++; /* one byte more */
+    assert_int_equal(parse_message(4), CLIENTHELLO_MALFORMED);
+    assert_int_equal(parse_message(CLIENTHELLO_MAX + 1), CLIENTHELLO_MALFORMED);
+}
+
 static void damaged_hellos_never_lead_outside(void **state)
 {
     struct hello_parts parts = {.name = "a.example", .alpn = "h2", .ech = true, .padding = 30};
@@ -346,6 +395,8 @@ int main(void)
         cmocka_unit_test(lengths_that_lie_give_no_name),
         cmocka_unit_test(messages_that_contradict_themselves_are_malformed),
         cmocka_unit_test(the_largest_hello_fits),
+        cmocka_unit_test(messages_without_records_are_the_same),
+        cmocka_unit_test(messages_have_the_limit_of_hellos_in_records),
         cmocka_unit_test(damaged_hellos_never_lead_outside),
     };
 

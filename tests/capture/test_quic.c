@@ -872,78 +872,97 @@ static bool read_capture(const char *path)
     return true;
 }
 
-/* Rows are of one capture after the other. Counts the flows that have a name, and are in no row. */
-static unsigned count_unlisted(const char *capture, const char *listed)
+struct row {
+    char capture[256];
+    unsigned port; /* the client's */
+    char name[256];
+    bool found;
+};
+
+#define MAX_ROWS 500
+static struct row *rows;
+static size_t row_count;
+
+/* What tshark finds over QUIC, Google's own included. */
+static void read_rows(FILE *stream)
+{
+    char line[1024];
+    char transport[32];
+
+    row_count = 0;
+    while (fgets(line, sizeof(line), stream) && row_count < MAX_ROWS) {
+        struct row *row = &rows[row_count];
+
+        memset(row, 0, sizeof(*row));
+        row_count +=
+            sscanf(line, "%255[^\t]\t%*[^\t]\t%*[^\t]\t%u\t%*[^\t]\t%*[^\t]\t%31[^\t]\t%255s",
+                   row->capture, &row->port, transport, row->name) == 4 &&
+            (strcmp(transport, "udp-quic") == 0 || strcmp(transport, "udp-gquic") == 0);
+    }
+}
+
+/* Marks the rows of CAPTURE that the named flows are in; returns how many flows are in none. */
+static unsigned compare_flows(const char *capture)
 {
     unsigned unlisted = 0;
 
     for (size_t i = 0; i < flow_count; i++) {
-        char key[300];
+        unsigned port = (unsigned)flows[i].ends[32] << 8 | flows[i].ends[33];
+        bool listed = flows[i].name[0] == '\0';
 
-        snprintf(key, sizeof(key), "\n%s\n", flows[i].name);
-        if (flows[i].name[0] == '\0' || strstr(listed, key))
-            continue;
-        print_message("%s: %s is not listed\n", capture, flows[i].name);
-        unlisted++;
+        for (size_t j = 0; j < row_count; j++) {
+            if (strcmp(rows[j].capture, capture) != 0 || rows[j].port != port ||
+                strcmp(rows[j].name, flows[i].name) != 0)
+                continue;
+            listed = rows[j].found = true;
+        }
+        if (!listed)
+            print_message("%s: %s of port %u is not listed\n", capture, flows[i].name, port);
+        unlisted += !listed;
     }
     return unlisted;
 }
 
-static bool is_named(uint16_t port, const char *wanted)
-{
-    for (size_t i = 0; i < flow_count; i++)
-        if (flows[i].ends[32] == port >> 8 && flows[i].ends[33] == (port & 0xff) &&
-            strcmp(flows[i].name, wanted) == 0)
-            return true;
-    return false;
-}
-
 static void every_name_of_the_corpus_is_found(void **state)
 {
-    FILE *rows = fopen(CORPUS "sni.tsv", "re");
-    char line[1024];
-    char capture[512] = "";
-    char listed[16384] = "\n";
-    unsigned wanted = 0;
+    FILE *names = fopen(CORPUS "sni.tsv", "re");
+    FILE *captures = fopen(CORPUS "features.tsv", "re");
+    char capture[256];
     unsigned found = 0;
     unsigned unlisted = 0;
+    unsigned unread = 0;
 
     (void)state;
-    if (!rows) {
-        print_message("SKIPPED: %s is not here\n", CORPUS "sni.tsv");
+    if (!names || !captures) {
+        print_message("SKIPPED: %s is not here\n", CORPUS);
         skip();
+        return;
     }
     flows = calloc(MAX_FLOWS, sizeof(*flows));
-    while (rows && fgets(line, sizeof(line), rows)) {
+    rows = calloc(MAX_ROWS, sizeof(*rows));
+    read_rows(names);
+    while (fscanf(captures, "%255s%*[^\n]", capture) == 1) {
         char path[512];
-        char transport[32];
-        char server[256];
-        char full[1024];
-        unsigned port;
 
-        if (sscanf(line, "%511[^\t]\t%*[^\t]\t%*[^\t]\t%u\t%*[^\t]\t%*[^\t]\t%31[^\t]\t%255s", path,
-                   &port, transport, server) != 4 ||
-            (strcmp(transport, "udp-quic") != 0 && strcmp(transport, "udp-gquic") != 0))
-            continue;
-        if (strcmp(path, capture) != 0) {
-            unlisted += count_unlisted(capture, listed);
-            snprintf(capture, sizeof(capture), "%s", path);
-            snprintf(listed, sizeof(listed), "\n");
-            snprintf(full, sizeof(full), "%s%s", CORPUS, path);
-            assert_true(read_capture(full));
-        }
-        snprintf(listed + strlen(listed), sizeof(listed) - strlen(listed), "%s\n", server);
-        wanted++;
-        found += is_named((uint16_t)port, server);
-        if (!is_named((uint16_t)port, server))
-            print_message("%s: %s of port %u was not found\n", path, server, port);
+        snprintf(path, sizeof(path), "%s%s", CORPUS, capture);
+        if (read_capture(path))
+            unlisted += compare_flows(capture);
+        else if (strcmp(capture, "pcap") != 0) /* the header line */
+            unread++;
     }
-    unlisted += count_unlisted(capture, listed);
-    print_message("%u of %u names found, %u that are not listed\n", found, wanted, unlisted);
-    if (rows)
-        fclose(rows);
+    for (size_t i = 0; i < row_count; i++) {
+        found += rows[i].found;
+        if (!rows[i].found)
+            print_message("%s: %s was not found\n", rows[i].capture, rows[i].name);
+    }
+    print_message("%u of %zu names found; %u found that are not listed; %u files libpcap refuses\n",
+                  found, row_count, unlisted, unread);
+    fclose(names);
+    fclose(captures);
     free(flows);
-    assert_int_equal(found, wanted);
+    free(rows);
+    assert_true(row_count > 0);
+    assert_int_equal(found, row_count);
     assert_int_equal(unlisted, 0);
 }
 
