@@ -51,7 +51,7 @@ struct interface {
     uint32_t snap_length;
     uint64_t ticks_per_s;
     int64_t offset_s;
-    /* Up to PLAIN_TICKS, which are those of usual clocks and years, time takes no division. */
+    /* Below PLAIN_TICKS, which are those of usual clocks and years, time takes no division. */
     uint64_t plain_ticks;
     uint64_t tick_ns;
 };
@@ -309,7 +309,7 @@ static int64_t time_of(const struct interface *interface, uint64_t ticks)
     __int128 seconds;
     unsigned __int128 fraction;
 
-    if (ticks <= interface->plain_ticks)
+    if (ticks < interface->plain_ticks)
         return (int64_t)(ticks * interface->tick_ns);
     seconds = (__int128)(ticks / interface->ticks_per_s) + interface->offset_s;
     fraction = ticks % interface->ticks_per_s;
@@ -507,6 +507,7 @@ static enum step pcapng_block(struct capturefile *file, struct cursor *left,
     uint32_t type = number32(file, &cursor);
     enum step step = type == BLOCK_SECTION ? set_byte_order(file, *left) : STEP_OTHER;
     uint32_t length = number32(file, &cursor);
+    uint32_t length_again;
     struct cursor body;
 
     if (step != STEP_OTHER)
@@ -516,9 +517,10 @@ static enum step pcapng_block(struct capturefile *file, struct cursor *left,
     if (length < BLOCK_EMPTY || length > MAX_BLOCK || length % 4 != 0)
         return damaged(file, "a block claims %u bytes", length);
     body = cursor_take(&cursor, length - BLOCK_EMPTY);
-    if (cursor_left(&cursor) < 4)
+    length_again = number32(file, &cursor);
+    if (cursor.failed)
         return more(file, length);
-    if (number32(file, &cursor) != length)
+    if (length_again != length)
         return damaged(file, "a block has two different lengths");
     step = block_body(file, type, &body, frame);
     if (step != STEP_DAMAGED)
