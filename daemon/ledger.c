@@ -7,12 +7,11 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT         1          /* of the tables; in user_version */
+#define FORMAT         2          /* of the tables; in user_version. 2: more columns of coverage */
 #define FILE_MODE      0640       /* the group may read */
 #define BUSY_WAIT_MS   2000
 #define ERROR_SIZE     (2 * PATH_MAX + 400)
@@ -34,9 +33,11 @@
 #define NAME_TRIPLE(name)  ", " #name "_low, " #name "_central, " #name "_high"
 #define MARK_COUNTER(name) ", ?"
 #define MARK_TRIPLE(name)  ", ?, ?, ?"
-#define ADD_COUNTER(name)  ", " #name " = " #name " + excluded." #name
-#define ADD_TRIPLE(name)                                                                           \
-    ADD_COUNTER(name##_low) ADD_COUNTER(name##_central) ADD_COUNTER(name##_high)
+/* A sum of integers that overflows is REAL, which the column refuses: it stays at the largest. */
+#define LARGEST                 "9223372036854775807"
+#define ADD_COUNTER(name)       ", " #name " = min(" #name " + excluded." #name ", " LARGEST ")"
+#define ADD_REAL(name)          ", " #name " = " #name " + excluded." #name
+#define ADD_TRIPLE(name)        ADD_REAL(name##_low) ADD_REAL(name##_central) ADD_REAL(name##_high)
 #define QUALIFIED_COUNTER(name) ", a." #name
 #define QUALIFIED_TRIPLE(name)  ", a." #name "_low, a." #name "_central, a." #name "_high"
 #define SUM_TRIPLE(name)        ", sum(" #name "_low), sum(" #name "_central), sum(" #name "_high)"
@@ -55,6 +56,10 @@
 #define NAME_COVERAGE      COVERAGE_COUNTERS(NAME_COUNTER)
 #define MARK_COVERAGE      COVERAGE_COUNTERS(MARK_COUNTER)
 #define SUM_UP_COVERAGE    COVERAGE_COUNTERS(ADD_COUNTER)
+
+#define QUOTE_NAME(name) #name,
+static const char *const COVERAGE_COLUMNS[] = {COVERAGE_COUNTERS(QUOTE_NAME)};
+#define COVERAGE_COLUMN_COUNT (sizeof(COVERAGE_COLUMNS) / sizeof(COVERAGE_COLUMNS[0]))
 
 #define INTERVAL_COLUMN "interval_start INTEGER NOT NULL CHECK (interval_start % 60 = 0), "
 
@@ -191,6 +196,7 @@ struct ledger {
     char path[PATH_MAX];
     char error[ERROR_SIZE];
     int lock;       /* of ledger.lock, -1 for a reader */
+    int64_t format; /* of the file when it was opened, 0 without tables */
     bool immutable; /* opened without any lock or log: nobody may write meanwhile */
     bool failed;    /* something in the open transaction: it must not be committed */
 };
@@ -417,8 +423,12 @@ static bool open_failed(struct ledger *ledger, const char *path)
     return false;
 }
 
+/* Locks of the open file, not of the process (fcntl(2), "Open file description locks"): unlike
+ * flock(2) they can be asked for without being taken, and a daemon that starts at that instant is
+ * not refused. */
 bool ledger_is_locked(const char *state_directory)
 {
+    struct flock asked = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX];
     int lock;
     bool locked;
@@ -427,13 +437,14 @@ bool ledger_is_locked(const char *state_directory)
     lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (lock < 0)
         return false;
-    locked = flock(lock, LOCK_SH | LOCK_NB) != 0;
+    locked = fcntl(lock, F_OFD_GETLK, &asked) == 0 && asked.l_type != F_UNLCK;
     close(lock);
     return locked;
 }
 
 static bool take_lock(struct ledger *ledger, const char *state_directory)
 {
+    struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX + 16];
 
     snprintf(path, sizeof(path), "%s/ledger.lock", state_directory);
@@ -441,7 +452,7 @@ static bool take_lock(struct ledger *ledger, const char *state_directory)
     if (ledger->lock < 0)
         return open_failed(ledger, path);
     fchmod(ledger->lock, FILE_MODE); /* whatever the umask; refused when it is not ours */
-    if (flock(ledger->lock, LOCK_EX | LOCK_NB) == 0)
+    if (fcntl(ledger->lock, F_OFD_SETLK, &wanted) == 0)
         return true;
     snprintf(ledger->error, sizeof(ledger->error), "%s is locked: another iagmeterd writes to %s",
              path, ledger->path);
@@ -473,43 +484,93 @@ static bool check_file(struct ledger *ledger, bool writable)
     return true;
 }
 
-static bool check_tables(struct ledger *ledger, bool *empty)
+static bool check_tables(struct ledger *ledger)
 {
-    int64_t application_id, format, tables;
+    int64_t application_id, tables;
 
     if (!query_pragma(ledger, "PRAGMA application_id", &application_id) ||
-        !query_pragma(ledger, "PRAGMA user_version", &format) ||
+        !query_pragma(ledger, "PRAGMA user_version", &ledger->format) ||
         !query_pragma(ledger, "SELECT count(*) FROM sqlite_schema", &tables))
         return false;
-    *empty = application_id == 0 && format == 0 && tables == 0;
-    if (*empty)
+    if (application_id == 0 && ledger->format == 0 && tables == 0)
         return true;
-    if (application_id != APPLICATION_ID || format < 1) {
+    if (application_id != APPLICATION_ID || ledger->format < 1) {
         refuse(ledger, LEDGER_FATAL, "is not an iagmeter ledger");
         return false;
     }
-    if (format > FORMAT) {
+    if (ledger->format > FORMAT) {
         snprintf(ledger->error, sizeof(ledger->error),
                  "%s was written by a newer version of iagmeter (format %lld, this one knows %d)",
-                 ledger->path, (long long)format, FORMAT);
+                 ledger->path, (long long)ledger->format, FORMAT);
         return false;
     }
     return true;
 }
 
-static bool create_tables(struct ledger *ledger)
+/* Runs SQL and sets the format, in one transaction, which the caller's ledger_close() rolls back
+ * when any of it fails. */
+static bool make_tables(struct ledger *ledger, const char *sql)
 {
     char identity[80];
 
     snprintf(identity, sizeof(identity), "PRAGMA application_id = %d; PRAGMA user_version = %d",
              APPLICATION_ID, FORMAT);
-    return execute(ledger, "BEGIN IMMEDIATE") && execute(ledger, SCHEMA) &&
+    return execute(ledger, "BEGIN IMMEDIATE") && execute(ledger, sql) &&
            execute(ledger, identity) && execute(ledger, "COMMIT");
+}
+
+/* Appends BEFORE, the name and AFTER to SQL for each column of coverage that the file lacks. */
+static bool append_missing(struct ledger *ledger, const char *before, const char *after, char *sql,
+                           size_t size)
+{
+    char question[120];
+    int64_t found;
+
+    for (size_t i = 0; i < COVERAGE_COLUMN_COUNT; i++) {
+        size_t used = strlen(sql);
+
+        snprintf(question, sizeof(question),
+                 "SELECT count(*) FROM pragma_table_info('coverage') WHERE name = '%s'",
+                 COVERAGE_COLUMNS[i]);
+        if (!query_pragma(ledger, question, &found))
+            return false;
+        if (!found)
+            snprintf(sql + used, size - used, "%s%s%s", before, COVERAGE_COLUMNS[i], after);
+    }
+    return true;
+}
+
+/* Of what was recorded before a column was there, nothing is known: 0, and reports say how much of
+ * a total has no reason recorded. */
+static bool migrate_tables(struct ledger *ledger)
+{
+    char sql[COVERAGE_COLUMN_COUNT * 100] = "";
+
+    return append_missing(ledger, "ALTER TABLE coverage ADD COLUMN ",
+                          " INTEGER NOT NULL DEFAULT 0; ", sql, sizeof(sql)) &&
+           make_tables(ledger, sql);
+}
+
+/* Who may only read sees an older file through a view (in memory: no one else's) that hides the
+ * table behind its name, and adds what it lacks. */
+static bool view_tables(struct ledger *ledger)
+{
+    char sql[COVERAGE_COLUMN_COUNT * 100] = "CREATE TEMP VIEW coverage AS SELECT *";
+    size_t used;
+
+    if (!append_missing(ledger, ", 0 AS ", "", sql, sizeof(sql)))
+        return false;
+    used = strlen(sql);
+    snprintf(sql + used, sizeof(sql) - used, " FROM main.coverage");
+    return execute(ledger, sql);
 }
 
 static bool prepare_statements(struct ledger *ledger)
 {
     for (int i = 0; i < KEPT_STATEMENTS; i++) {
+        /* A reader's may be a view, which takes no additions; and it begins no transaction. */
+        if (i == ADD_COVERAGE && ledger->lock < 0)
+            continue;
         if (sqlite3_prepare_v3(ledger->database, SQL[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &ledger->statements[i], NULL) != SQLITE_OK) {
             fail(ledger);
@@ -534,17 +595,18 @@ static bool connect_to(struct ledger *ledger, const char *name, int flags)
 
 static bool open_writer(struct ledger *ledger, const char *state_directory)
 {
-    bool empty;
-
     if (!take_lock(ledger, state_directory) || !check_file(ledger, true) ||
-        !connect_to(ledger, ledger->path, SQLITE_OPEN_READWRITE) || !check_tables(ledger, &empty))
+        !connect_to(ledger, ledger->path, SQLITE_OPEN_READWRITE) || !check_tables(ledger))
         return false;
     /* Of the database in WAL mode, "full" means: synchronised at each commit, not at checkpoints
      * only. The limit gives the room back that a long reader made the log take. */
     if (!execute(ledger, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                          " PRAGMA journal_size_limit = 16777216"))
         return false;
-    return (!empty || create_tables(ledger)) && prepare_statements(ledger);
+    if (ledger->format == 0 ? !make_tables(ledger, SCHEMA)
+                            : ledger->format < FORMAT && !migrate_tables(ledger))
+        return false;
+    return prepare_statements(ledger);
 }
 
 /* "file:/var/lib/iagmeter/ledger.db?mode=ro&immutable=1", with the path's odd bytes escaped. */
@@ -569,7 +631,6 @@ static bool reopen_immutable(struct ledger *ledger)
     int code = sqlite3_extended_errcode(ledger->database) & 0xff;
     char name[3 * PATH_MAX + 64];
     off_t log_size = 0;
-    bool empty;
 
     if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) ||
         (exists(ledger, "-wal", &log_size) && log_size > 0))
@@ -578,23 +639,20 @@ static bool reopen_immutable(struct ledger *ledger)
     ledger->database = NULL;
     ledger->immutable = true;
     immutable_name(ledger->path, name, sizeof(name));
-    return connect_to(ledger, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) &&
-           check_tables(ledger, &empty);
+    return connect_to(ledger, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) && check_tables(ledger);
 }
 
 static bool open_reader(struct ledger *ledger)
 {
-    bool empty = false;
-
     if (!check_file(ledger, false) || !connect_to(ledger, ledger->path, SQLITE_OPEN_READONLY))
         return false;
-    if (!check_tables(ledger, &empty) && !reopen_immutable(ledger))
+    if (!check_tables(ledger) && !reopen_immutable(ledger))
         return false;
-    if (empty) {
+    if (ledger->format == 0) {
         refuse(ledger, LEDGER_FATAL, "is empty: iagmeterd has recorded nothing yet");
         return false;
     }
-    return prepare_statements(ledger);
+    return (ledger->format == FORMAT || view_tables(ledger)) && prepare_statements(ledger);
 }
 
 struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
@@ -688,6 +746,8 @@ enum ledger_status ledger_factor_set(struct ledger *ledger, const char *vintage,
 
 enum ledger_status ledger_begin(struct ledger *ledger)
 {
+    if (ledger->lock < 0)
+        return refuse(ledger, LEDGER_RETRY, "cannot be written: it was opened for reading only");
     ledger->failed = false;
     return run(ledger, ledger->statements[BEGIN]);
 }

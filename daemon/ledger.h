@@ -25,13 +25,15 @@ enum ledger_status {
 
 /* Opens, creating when WRITABLE, STATE_DIRECTORY/ledger.db. On failure returns NULL and fills ERROR
  * with one sentence. A writable ledger takes an exclusive lock on STATE_DIRECTORY/ledger.lock, so
- * that two daemons cannot write the same one. A ledger must not be used on both sides of a fork().
- */
+ * that two daemons cannot write the same one, and brings a ledger of an older format to this one's,
+ * all of it or nothing; a reader sees what that would add as 0. A ledger must not be used on both
+ * sides of a fork(). */
 struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
                            size_t error_size);
 void ledger_close(struct ledger *ledger);
 
-/* Whether a process, the daemon most likely, holds STATE_DIRECTORY's ledger open for writing. */
+/* Whether a process, the daemon most likely, holds STATE_DIRECTORY's ledger open for writing. Takes
+ * nothing, so it is in nobody's way. */
 bool ledger_is_locked(const char *state_directory);
 
 /* The last failure in one sentence, with SQLite's own words. */

@@ -15,10 +15,11 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "tests/daemon/scratch.h"
+#include "tests/daemon/shipped.h"
 
 #define T0      INT64_C(1790000040) /* a multiple of 60 */
 #define NOBODY  65534
@@ -314,53 +315,18 @@ static void coverage_is_summed(void **state)
 {
     struct ledger *ledger = open_or_fail(true);
     struct ledger_coverage_row row = {0};
-    struct coverage coverage = {1,
-                                2,
-                                3,
-                                4,
-                                5,
-                                6,
-                                7,
-                                8,
-                                9,
-                                10,
-                                11,
-                                12,
-                                13,
-                                14,
-                                15,
-                                16,
-                                17,
-                                18,
-                                19,
-                                20,
-                                21,
-                                22,
-                                UINT64_C(1) << 40};
-    struct coverage twice = {2,
-                             4,
-                             6,
-                             8,
-                             10,
-                             12,
-                             14,
-                             16,
-                             18,
-                             20,
-                             22,
-                             24,
-                             26,
-                             28,
-                             30,
-                             32,
-                             34,
-                             36,
-                             38,
-                             40,
-                             42,
-                             44,
-                             UINT64_C(1) << 41};
+    struct coverage coverage;
+    struct coverage twice;
+    uint64_t number = 0;
 
+#define FILL(name)                                                                                 \
+    number++;                                                                                      \
+    coverage.name = number << 33; /* beyond 32 bits */                                             \
+    twice.name = number << 34;
+    COVERAGE_COUNTERS(FILL)
+#undef FILL
+    /* The list has every member: nothing of the structure is left. */
+    assert_int_equal(number * sizeof(number), sizeof(coverage));
     (void)state;
     for (int i = 0; i < 2; i++) {
         assert_done(ledger, ledger_begin(ledger));
@@ -370,6 +336,35 @@ static void coverage_is_summed(void **state)
     assert_done(ledger, ledger_visit_coverage(ledger, T0, T0 + 60, sum_coverage, &row));
     assert_int_equal(row.interval_start, T0);
     assert_memory_equal(&row.coverage, &twice, sizeof(twice));
+    ledger_close(ledger);
+}
+
+/* A process that was taken over may send anything: the meter must outlive its sums. */
+static void sums_that_overflow_stay_at_the_largest(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct activity activity = {.flows = UINT32_MAX, .bytes_up = UINT64_MAX, .bytes_down = 1};
+    struct ledger_coverage_row row = {0};
+    struct coverage coverage = {.packets = UINT64_MAX, .bytes = INT64_MAX, .flows = 1};
+    struct rows rows;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_done(ledger, ledger_begin(ledger));
+        assert_done(ledger, ledger_add_activity(ledger, T0, ids.drh, ids.chat, ids.factors,
+                                                &activity, &IMPACT));
+        assert_done(ledger, ledger_add_coverage(ledger, T0, &coverage));
+        assert_done(ledger, ledger_commit(ledger));
+    }
+    assert_done(ledger, ledger_visit_coverage(ledger, T0, T0 + 60, sum_coverage, &row));
+    assert_int_equal(row.coverage.packets, INT64_MAX);
+    assert_int_equal(row.coverage.bytes, INT64_MAX);
+    assert_int_equal(row.coverage.flows, 3);
+    rows = visit_all(ledger);
+    assert_int_equal(rows.rows[0].activity.bytes_up, INT64_MAX);
+    assert_int_equal(rows.rows[0].activity.bytes_down, 3);
+    assert_int_equal(rows.rows[0].activity.flows, UINT32_MAX);
     ledger_close(ledger);
 }
 
@@ -512,9 +507,33 @@ static void one_writer_and_any_reader(void **state)
     assert_int_equal(visit_all(reader).count, 1);
     assert_status(reader, LEDGER_RETRY, ledger_set_fact(reader, "a", "b"));
     assert_non_null(strstr(ledger_error(reader), "cannot be written"));
+    assert_status(reader, LEDGER_RETRY, ledger_begin(reader));
+    assert_non_null(strstr(ledger_error(reader), "for reading only"));
     ledger_close(reader);
     ledger_close(writer);
     ledger_close(open_or_fail(true));
+}
+
+/* `iagmeter status` asks at any time, also at the instant at which a daemon starts. */
+static void asking_for_the_lock_refuses_nobody(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    pid_t child;
+
+    (void)state;
+    assert_true(ledger_is_locked(scratch_directory));
+    ledger_close(ledger);
+    assert_false(ledger_is_locked(scratch_directory));
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
+    while (child == 0)
+        ledger_is_locked(scratch_directory);
+    for (int i = 0; i < 200; i++)
+        ledger_close(open_or_fail(true));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 static void assert_mode(const char *name, mode_t expected)
@@ -608,10 +627,10 @@ static void newer_versions_are_refused(void **state)
 {
     (void)state;
     ledger_close(open_or_fail(true));
-    run_sql("PRAGMA user_version = 2");
+    run_sql("PRAGMA user_version = 3");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
-    run_sql("PRAGMA user_version = 1; DROP TABLE fact");
+    run_sql("PRAGMA user_version = 2; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
 
@@ -992,6 +1011,269 @@ static void kill_at_any_instant_loses_at_most_the_open_interval(void **state)
                   (unsigned long long)announced, (unsigned long long)unannounced);
 }
 
+/* ---- Older formats ---- */
+
+#define FORMAT_1 IAGMETER_SOURCE_ROOT "/tests/fixtures/ledger/format-1.sql"
+
+/* The columns of coverage that format 1 has. */
+#define COUNTERS_1(X)                                                                              \
+    X(covered_ns)                                                                                  \
+    X(packets)                                                                                     \
+    X(bytes) X(packets_dropped) X(packets_undecodable) X(packets_other) X(flows) X(flows_evicted)  \
+        X(flows_untracked) X(names_seen) X(names_encrypted) X(names_missing) X(bytes_lost)         \
+            X(clock_steps)
+
+static void restore_format_1(void)
+{
+    size_t size;
+    char *sql = read_whole(FORMAT_1, &size);
+
+    run_sql(sql);
+    free(sql);
+}
+
+/* All that run_sql() can say of a query, one value a line. */
+static void ask(const char *sql, char *answer, size_t size)
+{
+    char path[PATH_MAX];
+    sqlite3 *database;
+    sqlite3_stmt *statement;
+    size_t used = 0;
+
+    answer[0] = '\0';
+    scratch_path(path, "ledger.db");
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW)
+        for (int i = 0; i < sqlite3_column_count(statement); i++)
+            used += (size_t)snprintf(answer + used, size - used, "%s\n",
+                                     (const char *)sqlite3_column_text(statement, i));
+    assert_true(used > 0 && used < size);
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+}
+
+static int64_t format_of_file(void)
+{
+    char answer[16];
+
+    ask("PRAGMA user_version", answer, sizeof(answer));
+    return strtol(answer, NULL, 10);
+}
+
+#define NAME_COLUMN(name) ", " #name
+
+/* What an older version recorded, as SQLite itself says it: no code of ours takes part. */
+static void ask_for_everything(char *answer, size_t size)
+{
+    static const char *const questions[] = {
+        "SELECT interval_start" COUNTERS_1(NAME_COLUMN) " FROM coverage",
+        "SELECT * FROM activity",
+        "SELECT * FROM impact",
+        "SELECT * FROM direction",
+        "SELECT * FROM service",
+        "SELECT * FROM factor_set",
+        "SELECT * FROM device_day",
+        "SELECT * FROM fact",
+    };
+
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        size_t used = strlen(answer);
+
+        ask(questions[i], answer + used, size - used);
+    }
+}
+
+struct coverage_rows {
+    size_t count;
+    struct ledger_coverage_row rows[4];
+};
+
+static bool collect_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    struct coverage_rows *rows = context;
+
+    assert_true(rows->count < 4);
+    rows->rows[rows->count++] = *row;
+    return true;
+}
+
+/* The rows of the fixture: what it has as it has it, the rest 0. */
+static void assert_rows_of_format_1(struct ledger *ledger)
+{
+    static const struct ledger_coverage_row EXPECTED[] = {
+        {1795463940,
+         {.covered_ns = 60000000000,
+          .packets = 1000,
+          .bytes = 700000,
+          .packets_dropped = 11,
+          .packets_undecodable = 12,
+          .packets_other = 13,
+          .flows = 14,
+          .flows_evicted = 15,
+          .flows_untracked = 16,
+          .names_seen = 17,
+          .names_encrypted = 18,
+          .names_missing = 19,
+          .bytes_lost = 20,
+          .clock_steps = 21}},
+        {1795464000,
+         {.covered_ns = 25502398068,
+          .packets = 9375,
+          .bytes = 2848540,
+          .packets_other = 58,
+          .flows = 64,
+          .names_seen = 64}},
+        {1795464060,
+         {.covered_ns = 59999999999,
+          .packets = 9007199254740993,
+          .bytes = 1099511627776,
+          .packets_dropped = 1,
+          .packets_undecodable = 2,
+          .packets_other = 3,
+          .flows = 4,
+          .flows_evicted = 5,
+          .flows_untracked = 6,
+          .names_seen = 7,
+          .names_encrypted = 8,
+          .names_missing = 9,
+          .bytes_lost = 10,
+          .clock_steps = 11}},
+    };
+    struct coverage_rows rows = {0};
+    struct rows activity = visit_all(ledger);
+    int64_t first, last;
+
+    assert_done(ledger, ledger_visit_coverage(ledger, 0, INT64_MAX, collect_coverage, &rows));
+    assert_int_equal(rows.count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_memory_equal(&rows.rows[i], &EXPECTED[i], sizeof(EXPECTED[i]));
+    assert_done(ledger, ledger_span(ledger, &first, &last));
+    assert_int_equal(first, 1795463940);
+    assert_int_equal(last, 1795464060);
+    assert_int_equal(activity.count, 3);
+    assert_string_equal(activity.names[2][0], "DIGICOM");
+    assert_int_equal(activity.rows[0].activity.bytes_up, 108966);
+}
+
+static void an_older_ledger_is_brought_to_this_format(void **state)
+{
+    static char before[65536], after[65536];
+    struct coverage coverage = {.packets = 5, .packets_truncated = 3, .dns_answers = 7};
+    struct ledger_coverage_row row = {0};
+    struct ledger *ledger;
+
+    (void)state;
+    restore_format_1();
+    before[0] = after[0] = '\0';
+    ask_for_everything(before, sizeof(before));
+    ledger = open_or_fail(true);
+    assert_rows_of_format_1(ledger);
+    assert_int_equal(format_of_file(), 2);
+    ask_for_everything(after, sizeof(after));
+    assert_string_equal(after, before);
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_coverage(ledger, 1795464000, &coverage));
+    assert_done(ledger, ledger_add_coverage(ledger, 1795464120, &coverage));
+    assert_done(ledger, ledger_commit(ledger));
+    ledger_close(ledger);
+    ledger = open_or_fail(true); /* once more: nothing to do */
+    assert_done(ledger, ledger_visit_coverage(ledger, 1795464000, 1795464060, sum_coverage, &row));
+    assert_int_equal(row.coverage.packets, 9380);
+    assert_int_equal(row.coverage.packets_truncated, 3);
+    assert_int_equal(row.coverage.dns_answers, 7);
+    assert_int_equal(row.coverage.names_seen, 64);
+    ledger_close(ledger);
+}
+
+static void an_older_ledger_can_be_read_as_it_is(void **state)
+{
+    struct ledger *reader;
+    struct ledger *writer;
+
+    (void)state;
+    restore_format_1();
+    reader = open_or_fail(false);
+    assert_rows_of_format_1(reader);
+    assert_int_equal(format_of_file(), 1);
+    writer = open_or_fail(true); /* a daemon starts beside it */
+    assert_rows_of_format_1(reader);
+    assert_rows_of_format_1(writer);
+    ledger_close(reader);
+    reader = open_or_fail(false);
+    assert_rows_of_format_1(reader);
+    ledger_close(reader);
+    ledger_close(writer);
+}
+
+static void read_format_1(void)
+{
+    char error[2 * PATH_MAX] = "";
+    struct ledger *ledger = ledger_open(scratch_directory, false, error, sizeof(error));
+    struct coverage_rows rows = {0};
+
+    expect(ledger, error);
+    expect(ledger_visit_coverage(ledger, 0, INT64_MAX, collect_coverage, &rows) == LEDGER_OK,
+           ledger_error(ledger));
+    expect(rows.count == 3 && rows.rows[0].coverage.clock_steps == 21, "other rows");
+    ledger_close(ledger);
+}
+
+/* Who cannot write the directory, while no daemon runs: the file is opened as immutable. */
+static void an_older_ledger_needs_no_permission_to_write(void **state)
+{
+    (void)state;
+    restore_format_1();
+    scratch_write("ledger.lock", "");
+    make_readable();
+    in_child(read_format_1);
+    make_writable();
+    assert_int_equal(format_of_file(), 1);
+}
+
+static void open_and_die(void)
+{
+    char error[2 * PATH_MAX] = "";
+
+    expect(ledger_open(scratch_directory, true, error, sizeof(error)), error);
+    _exit(0);
+}
+
+/* Whatever instant it is killed at, the ledger has one format or the other, with all its rows. */
+static void kill_while_the_format_changes_costs_nothing(void **state)
+{
+    static char before[65536], after[65536];
+    int migrated = 0;
+
+    srand(1);
+    for (int i = 0; i < 4 * KILLS; i++) {
+        struct ledger *ledger;
+        pid_t child;
+
+        scratch_teardown(state);
+        scratch_setup(state);
+        restore_format_1();
+        before[0] = after[0] = '\0';
+        ask_for_everything(before, sizeof(before));
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            open_and_die();
+        usleep((unsigned)rand() % 15000);
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_intact();
+        migrated += format_of_file() == 2;
+        ledger = open_or_fail(true);
+        assert_rows_of_format_1(ledger);
+        ledger_close(ledger);
+        assert_int_equal(format_of_file(), 2);
+        ask_for_everything(after, sizeof(after));
+        assert_string_equal(after, before);
+    }
+    print_message("%d kills, %d after the new format was committed\n", 4 * KILLS, migrated);
+}
+
 /* ---- Full disks ---- */
 
 /* Records intervals until one fails, then makes room, tries that one again and records another. */
@@ -1112,11 +1394,13 @@ int main(void)
         TEST(without_impact_there_is_none),
         TEST(ranges_are_half_open_and_filtered),
         TEST(coverage_is_summed),
+        TEST(sums_that_overflow_stay_at_the_largest),
         TEST(devices_are_the_largest_day),
         TEST(small_questions),
         TEST(a_visitor_may_ask_again),
         TEST(nothing_is_recorded_outside_or_after_a_failure),
         TEST(one_writer_and_any_reader),
+        TEST(asking_for_the_lock_refuses_nobody),
         TEST(modes_do_not_depend_on_the_umask),
         TEST(other_files_are_refused_and_left_alone),
         TEST(other_databases_are_refused),
@@ -1129,6 +1413,10 @@ int main(void)
         TEST(a_reader_notices_that_the_daemon_started),
         TEST(stopped_directory_is_named),
         TEST(kill_at_any_instant_loses_at_most_the_open_interval),
+        TEST(an_older_ledger_is_brought_to_this_format),
+        TEST(an_older_ledger_can_be_read_as_it_is),
+        TEST(an_older_ledger_needs_no_permission_to_write),
+        TEST(kill_while_the_format_changes_costs_nothing),
         TEST(a_file_size_limit_is_retried),
         TEST(a_full_disk_is_retried),
     };
