@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/catalogue.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,16 @@
 #define MAX_WILDCARDS 256 /* tried one after the other: a bound on the cost of a hostile name */
 #define MAX_PATTERNS  65536
 
-enum pattern_kind { KIND_EXACT, KIND_SUFFIX, KIND_WILDCARD, KIND_ECH };
+/* Hosts of services, then the lists of names that belong to none. */
+enum pattern_kind {
+    KIND_EXACT,
+    KIND_SUFFIX,
+    KIND_WILDCARD,
+    KIND_ECH,
+    KIND_RESOLVER,
+    KIND_RESOLVER_SUFFIX
+};
+enum list { LIST_HOSTS, LIST_ECH, LIST_RESOLVERS };
 
 struct pattern {
     char *text; /* lower case, with the leading dot of a suffix */
@@ -126,15 +136,20 @@ static const char *normalise(const char *name, size_t length, bool stars, char *
     return NULL;
 }
 
+static bool is_suffix(enum pattern_kind kind)
+{
+    return kind == KIND_SUFFIX || kind == KIND_RESOLVER_SUFFIX;
+}
+
 /* The name that a pattern is hashed by. */
 static const char *pattern_name(const struct pattern *pattern)
 {
-    return pattern->text + (pattern->kind == KIND_SUFFIX);
+    return pattern->text + is_suffix(pattern->kind);
 }
 
 static size_t pattern_name_length(const struct pattern *pattern)
 {
-    return (size_t)pattern->length - (pattern->kind == KIND_SUFFIX);
+    return (size_t)pattern->length - is_suffix(pattern->kind);
 }
 
 static const struct pattern *find_pattern(const struct catalogue *catalogue, enum pattern_kind kind,
@@ -227,6 +242,25 @@ static const char *parse_pattern(const char *text, enum pattern_kind *kind, char
     return NULL;
 }
 
+/* The same for an entry of LIST. */
+static const char *parse_entry(enum list list, const char *text, enum pattern_kind *kind,
+                               char *name, size_t *length)
+{
+    const char *problem;
+
+    if (list == LIST_ECH) {
+        *kind = KIND_ECH;
+        return normalise(text, strlen(text), false, name, length);
+    }
+    problem = parse_pattern(text, kind, name, length);
+    if (problem || list == LIST_HOSTS)
+        return problem;
+    if (*kind == KIND_WILDCARD)
+        return "resolver with '*'";
+    *kind = *kind == KIND_SUFFIX ? KIND_RESOLVER_SUFFIX : KIND_RESOLVER;
+    return NULL;
+}
+
 static const char *add_pattern(struct catalogue *catalogue, enum pattern_kind kind,
                                const char *name, size_t length, uint16_t number,
                                enum service_role role)
@@ -240,7 +274,7 @@ static const char *add_pattern(struct catalogue *catalogue, enum pattern_kind ki
         return "duplicate host";
     if (index == MAX_PATTERNS)
         return "too many hosts";
-    if (!reserve(catalogue) || asprintf(&text, "%s%s", kind == KIND_SUFFIX ? "." : "", name) < 0)
+    if (!reserve(catalogue) || asprintf(&text, "%s%s", is_suffix(kind) ? "." : "", name) < 0)
         return "out of memory";
     if (kind == KIND_WILDCARD)
         problem = add_wildcard(catalogue, index, length);
@@ -261,30 +295,35 @@ static const char *add_pattern(struct catalogue *catalogue, enum pattern_kind ki
     return NULL;
 }
 
-const char *catalogue_add_host(struct catalogue *catalogue, const char *pattern, uint16_t number,
-                               enum service_role role)
+static const char *add_entry(struct catalogue *catalogue, enum list list, const char *text,
+                             uint16_t number, enum service_role role)
 {
     char name[MAX_NAME + 1];
     enum pattern_kind kind;
-    const char *problem;
     size_t length;
+    const char *problem = parse_entry(list, text, &kind, name, &length);
 
+    return problem ? problem : add_pattern(catalogue, kind, name, length, number, role);
+}
+
+const char *catalogue_add_host(struct catalogue *catalogue, const char *pattern, uint16_t number,
+                               enum service_role role)
+{
     if (number >= catalogue->count)
         return "no such service";
     if ((unsigned)role >= ROLE_COUNT)
         return "no such role";
-    problem = parse_pattern(pattern, &kind, name, &length);
-    return problem ? problem : add_pattern(catalogue, kind, name, length, number, role);
+    return add_entry(catalogue, LIST_HOSTS, pattern, number, role);
 }
 
 const char *catalogue_add_ech_name(struct catalogue *catalogue, const char *name)
 {
-    char lower[MAX_NAME + 1];
-    size_t length;
-    const char *problem = normalise(name, strlen(name), false, lower, &length);
+    return add_entry(catalogue, LIST_ECH, name, SERVICE_NONE, ROLE_INFERENCE);
+}
 
-    return problem ? problem
-                   : add_pattern(catalogue, KIND_ECH, lower, length, SERVICE_NONE, ROLE_INFERENCE);
+const char *catalogue_add_resolver(struct catalogue *catalogue, const char *pattern)
+{
+    return add_entry(catalogue, LIST_RESOLVERS, pattern, SERVICE_NONE, ROLE_INFERENCE);
 }
 
 bool catalogue_is_ech_name(const struct catalogue *catalogue, const char *name, size_t length)
@@ -293,6 +332,22 @@ bool catalogue_is_ech_name(const struct catalogue *catalogue, const char *name, 
 
     return !normalise(name, length, false, lower, &length) &&
            find_pattern(catalogue, KIND_ECH, lower, length, hash_name(lower, length));
+}
+
+bool catalogue_is_resolver(const struct catalogue *catalogue, const char *name, size_t length)
+{
+    char lower[MAX_NAME + 1];
+    uint64_t hash = HASH_START;
+
+    if (normalise(name, length, false, lower, &length))
+        return false;
+    for (size_t i = length; i-- > 0;) {
+        hash = hash_step(hash, lower[i]);
+        if ((i == 0 || lower[i - 1] == '.') &&
+            find_pattern(catalogue, KIND_RESOLVER_SUFFIX, lower + i, length - i, hash))
+            return true;
+    }
+    return find_pattern(catalogue, KIND_RESOLVER, lower, length, hash) != NULL;
 }
 
 /* Falling back to the last '*' only is enough: what a '*' may hold ends at the next dot, so its
@@ -320,17 +375,30 @@ static bool wildcard_matches(const char *pattern, const char *name)
     }
 }
 
-/* The longest wildcard that matches NAME and is longer than BEST, else BEST. */
+/* Whether A comes before B, where both match; B may be NULL. */
+static bool outranks(const struct catalogue *catalogue, const struct pattern *a,
+                     const struct pattern *b)
+{
+    int review_a = catalogue->services[a->number].review;
+
+    if (!b)
+        return true;
+    if (review_a != catalogue->services[b->number].review)
+        return review_a == REVIEWED;
+    if ((a->kind == KIND_EXACT) != (b->kind == KIND_EXACT))
+        return a->kind == KIND_EXACT;
+    return a->length > b->length;
+}
+
+/* The first wildcard that matches NAME and comes before BEST, else BEST. */
 static const struct pattern *match_wildcards(const struct catalogue *catalogue, const char *name,
                                              const struct pattern *best)
 {
     for (unsigned i = 0; i < catalogue->wildcard_count; i++) {
         const struct pattern *pattern = &catalogue->patterns[catalogue->wildcards[i]];
 
-        if (best && best->length >= pattern->length)
-            break;
-        if (wildcard_matches(pattern->text, name))
-            return pattern;
+        if (outranks(catalogue, pattern, best) && wildcard_matches(pattern->text, name))
+            best = pattern;
     }
     return best;
 }
@@ -347,11 +415,13 @@ static const struct pattern *match_pattern(const struct catalogue *catalogue, co
         if (i > 0 && name[i - 1] != '.')
             continue;
         pattern = find_pattern(catalogue, KIND_SUFFIX, name + i, length - i, hash);
-        if (pattern)
+        if (pattern && outranks(catalogue, pattern, best))
             best = pattern;
     }
     pattern = find_pattern(catalogue, KIND_EXACT, name, length, hash);
-    return pattern ? pattern : match_wildcards(catalogue, name, best);
+    if (pattern && outranks(catalogue, pattern, best))
+        best = pattern;
+    return match_wildcards(catalogue, name, best);
 }
 
 struct catalogue_match catalogue_match(const struct catalogue *catalogue, const char *name,
@@ -385,42 +455,58 @@ uint16_t catalogue_find(const struct catalogue *catalogue, const char *id)
     return SERVICE_NONE;
 }
 
-void catalogue_visit_hosts(const struct catalogue *catalogue, catalogue_visitor *visit,
-                           void *context)
+static void visit_kinds(const struct catalogue *catalogue, enum pattern_kind first,
+                        enum pattern_kind last, catalogue_visitor *visit, void *context)
 {
-    for (int ech = 0; ech <= 1; ech++) {
-        for (uint32_t i = 0; i < catalogue->pattern_count; i++) {
-            const struct pattern *pattern = &catalogue->patterns[i];
+    for (uint32_t i = 0; i < catalogue->pattern_count; i++) {
+        const struct pattern *pattern = &catalogue->patterns[i];
 
-            if ((pattern->kind == KIND_ECH) == (ech == 1))
-                visit(context, pattern->text, pattern->number, (enum service_role)pattern->role);
-        }
+        if (pattern->kind >= first && pattern->kind <= last)
+            visit(context, pattern->text, pattern->number, (enum service_role)pattern->role);
     }
 }
 
-static const char *const role_names[] = {"inference", "assets", "telemetry", "login"};
+void catalogue_visit_hosts(const struct catalogue *catalogue, catalogue_visitor *visit,
+                           void *context)
+{
+    visit_kinds(catalogue, KIND_EXACT, KIND_WILDCARD, visit, context);
+    visit_kinds(catalogue, KIND_ECH, KIND_ECH, visit, context);
+}
+
+void catalogue_visit_resolvers(const struct catalogue *catalogue, catalogue_visitor *visit,
+                               void *context)
+{
+    visit_kinds(catalogue, KIND_RESOLVER, KIND_RESOLVER_SUFFIX, visit, context);
+}
+
+static const char *const role_names[] = {"inference", "assets", "telemetry", "login", "shared"};
 
 const char *service_role_name(enum service_role role)
 {
     return (unsigned)role < ROLE_COUNT ? role_names[role] : "unknown";
 }
 
-/* ---- services.conf ---- */
+/* ---- services.conf and the files of services.d ---- */
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 struct loader {
     struct catalogue *catalogue;
     struct diagnostics *diagnostics;
+    catalogue_check *check;
+    void *context;
     struct estimator_set estimators;
-    const config_setting_t *estimators_setting;
-    bool seen[MAX_SERVICES]; /* numbers that this file has given */
+    const config_setting_t *estimators_setting; /* NULL when services.conf has none to offer */
+    /* Where each number and each pattern was given, by these files. */
+    const config_setting_t *services[MAX_SERVICES];
+    const config_setting_t *patterns[MAX_PATTERNS];
 };
 
 struct service_draft {
     struct service service;
     char estimator[ESTIMATOR_NAME_SIZE];
     bool approved;
+    bool reviewed;
     bool local;
 };
 
@@ -436,12 +522,23 @@ static const struct confread_key service_keys[] = {
     {"country", CONFREAD_STRING, true, 0, 0, SERVICE(country), NULL},
     {"hosting", CONFREAD_ENUM, true, 0, 0, SERVICE(hosting), hosting_names},
     {"approved", CONFREAD_BOOL, false, 0, 0, DRAFT(approved), 0, NULL},
+    {"reviewed", CONFREAD_BOOL, false, 0, 0, DRAFT(reviewed), 0, NULL},
     {"modality", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
     {"provider", CONFREAD_STRING, false, 0, 0, SERVICE(provider), NULL},
     {"model", CONFREAD_STRING, false, 0, 0, SERVICE(model), NULL},
     {"estimator", CONFREAD_STRING, true, 0, 0, DRAFT(estimator), ESTIMATOR_NAME_SIZE, NULL},
     {"local", CONFREAD_BOOL, false, 0, 0, DRAFT(local), 0, NULL},
     {"hosts", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"regions", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+};
+
+/* A region is the service under other names and elsewhere: what it leaves out is the service's. */
+static const struct confread_key region_keys[] = {
+    {"id", CONFREAD_STRING, true, 0, 0, SERVICE(id), NULL},
+    {"label", CONFREAD_STRING, true, 0, 0, SERVICE(label), NULL},
+    {"hosting", CONFREAD_ENUM, false, 0, 0, SERVICE(hosting), hosting_names},
+    {"provider", CONFREAD_STRING, false, 0, 0, SERVICE(provider), NULL},
+    {"hosts", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL},
 };
 
 /* In the order of enum service_role. */
@@ -450,12 +547,20 @@ static const struct confread_key host_keys[] = {
     {"assets", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"telemetry", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"login", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"shared", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 
-static const struct confread_key root_keys[] = {
+static const struct confread_key main_keys[] = {
     {"services", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
     {"estimators", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL},
     {"ech_public_names", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"resolvers", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+};
+
+static const struct confread_key further_keys[] = {
+    {"services", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"ech_public_names", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"resolvers", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 
 static const struct {
@@ -507,6 +612,9 @@ static void check_model(const config_setting_t *group, const struct service *ser
 {
     if (service->model[0] == '\0')
         return;
+    if (service->review == UNREVIEWED)
+        confread_error(config_setting_get_member(group, "model"), diagnostics,
+                       "service %s has a model, but is not reviewed", service->id);
     if (!strchr(service->model, '/'))
         confread_error(config_setting_get_member(group, "model"), diagnostics,
                        "model must be \"provider/name\"");
@@ -538,63 +646,78 @@ static void find_estimator(const struct loader *loader, const config_setting_t *
 
     if (estimator)
         *out = *estimator;
-    else if (!config_setting_get_member(loader->estimators_setting, name))
+    else if (loader->estimators_setting &&
+             !config_setting_get_member(loader->estimators_setting, name))
         confread_error(config_setting_get_member(group, "estimator"), loader->diagnostics,
                        "unknown estimator \"%s\"", name);
     /* Else it is there, and what is wrong with it has been said. */
 }
 
-/* Which service already has the pattern, "" when that is not why it was refused. */
-static const char *owner_of(const struct catalogue *catalogue, const char *text)
+/* ", first at FILE:LINE", or "" when nothing was there first. */
+static const char *first_place(const config_setting_t *setting, char *out, size_t size)
+{
+    char path[PATH_MAX];
+
+    out[0] = '\0';
+    if (setting)
+        snprintf(out, size, ", first at %s:%u", confread_source_file(setting, path, sizeof(path)),
+                 config_setting_source_line(setting));
+    return out;
+}
+
+/* Where TEXT, an entry of LIST, already stands; NULL when it does not. */
+static const config_setting_t *find_place(const struct loader *loader, enum list list,
+                                          const char *text)
 {
     char name[MAX_NAME + 1];
     enum pattern_kind kind;
     const struct pattern *pattern = NULL;
     size_t length;
 
-    if (!parse_pattern(text, &kind, name, &length))
-        pattern = find_pattern(catalogue, kind, name, length, hash_name(name, length));
-    return pattern ? catalogue->services[pattern->number].id : "";
+    if (!parse_entry(list, text, &kind, name, &length))
+        pattern = find_pattern(loader->catalogue, kind, name, length, hash_name(name, length));
+    return pattern ? loader->patterns[pattern - loader->catalogue->patterns] : NULL;
 }
 
-static void add_hosts(const struct loader *loader, const config_setting_t *list, uint16_t number,
-                      enum service_role role)
+/* Adds what one list holds; OWNER is the service or the list, for complaints. */
+static void add_entries(struct loader *loader, const config_setting_t *entries, enum list list,
+                        const char *owner, uint16_t number, enum service_role role)
 {
-    const char *id = catalogue_service(loader->catalogue, number)->id;
-
-    for (int i = 0; list && i < config_setting_length(list); i++) {
-        const config_setting_t *setting = config_setting_get_elem(list, (unsigned)i);
-        const char *host = config_setting_get_string(setting);
+    for (int i = 0; entries && i < config_setting_length(entries); i++) {
+        const config_setting_t *setting = config_setting_get_elem(entries, (unsigned)i);
+        const char *text = config_setting_get_string(setting);
+        const config_setting_t *first = text ? find_place(loader, list, text) : NULL;
+        uint32_t index = loader->catalogue->pattern_count;
         const char *problem = "host must be a string";
-        const char *owner = host ? owner_of(loader->catalogue, host) : "";
+        char place[PATH_MAX];
 
-        if (host)
-            problem = catalogue_add_host(loader->catalogue, host, number, role);
-        if (problem && owner[0] != '\0')
-            confread_error(setting, loader->diagnostics,
-                           "duplicate host \"%s\": listed by service %s and by service %s", host,
-                           owner, id);
-        else if (problem)
-            confread_error(setting, loader->diagnostics, "service %s: %s \"%s\"", id, problem,
-                           host ? host : "");
+        if (text)
+            problem = add_entry(loader->catalogue, list, text, number, role);
+        if (problem)
+            confread_error(setting, loader->diagnostics, "%s: %s \"%s\"%s", owner, problem,
+                           text ? text : "", first_place(first, place, sizeof(place)));
+        else
+            loader->patterns[index] = setting;
     }
 }
 
-static void read_hosts(const struct loader *loader, const config_setting_t *group, bool local,
+static void read_hosts(struct loader *loader, const config_setting_t *group, bool local,
                        uint16_t number)
 {
     const config_setting_t *hosts = config_setting_get_member(group, "hosts");
     const char *id = catalogue_service(loader->catalogue, number)->id;
+    char owner[SERVICE_ID_SIZE + 10];
     char unused;
     int total = 0;
 
     if (hosts &&
         !confread_group(hosts, host_keys, COUNT_OF(host_keys), &unused, loader->diagnostics))
         return;
+    snprintf(owner, sizeof(owner), "service %s", id);
     for (int role = 0; hosts && role < ROLE_COUNT; role++) {
         const config_setting_t *list = config_setting_get_member(hosts, host_keys[role].name);
 
-        add_hosts(loader, list, number, (enum service_role)role);
+        add_entries(loader, list, LIST_HOSTS, owner, number, (enum service_role)role);
         total += list ? config_setting_length(list) : 0;
     }
     if (local && total > 0)
@@ -607,11 +730,13 @@ static uint16_t number_for(struct loader *loader, const config_setting_t *group,
                            const struct service *service)
 {
     uint16_t number = catalogue_find(loader->catalogue, service->id);
+    char place[PATH_MAX];
 
     if (number == SERVICE_NONE)
         number = catalogue_count(loader->catalogue);
-    if (number < MAX_SERVICES && loader->seen[number]) {
-        confread_error(group, loader->diagnostics, "service %s is defined twice", service->id);
+    if (number < MAX_SERVICES && loader->services[number]) {
+        confread_error(group, loader->diagnostics, "service %s is defined twice%s", service->id,
+                       first_place(loader->services[number], place, sizeof(place)));
         return SERVICE_NONE;
     }
     if (!catalogue_set_service(loader->catalogue, number, service)) {
@@ -619,55 +744,97 @@ static uint16_t number_for(struct loader *loader, const config_setting_t *group,
                        "more than %d services (removed ones count until a restart)", MAX_SERVICES);
         return SERVICE_NONE;
     }
-    loader->seen[number] = true;
+    loader->services[number] = group;
     return number;
+}
+
+static void add_service(struct loader *loader, const config_setting_t *group,
+                        const struct service *service, bool local)
+{
+    uint16_t number = number_for(loader, group, service);
+
+    if (number == SERVICE_NONE)
+        return;
+    read_hosts(loader, group, local, number);
+    if (loader->check)
+        loader->check(loader->context, group, service, loader->diagnostics);
+}
+
+/* "ID-REGION" and "Label (region)". */
+static void read_region(struct loader *loader, const config_setting_t *group,
+                        const struct service_draft *service)
+{
+    struct service_draft draft = *service;
+    char id[2 * SERVICE_ID_SIZE];
+    char label[2 * SERVICE_LABEL_SIZE + 4];
+
+    if (!confread_group(group, region_keys, COUNT_OF(region_keys), &draft, loader->diagnostics))
+        return;
+    snprintf(id, sizeof(id), "%s-%s", service->service.id, draft.service.id);
+    snprintf(label, sizeof(label), "%s (%s)", service->service.label, draft.service.label);
+    if (!is_service_id(draft.service.id) || strlen(id) >= SERVICE_ID_SIZE ||
+        strlen(label) >= SERVICE_LABEL_SIZE) {
+        confread_error(group, loader->diagnostics,
+                       "region \"%s\" of service %s: id must be made of a-z, 0-9 and '-'; with the "
+                       "service's, id may have %d characters and label %d",
+                       draft.service.id, service->service.id, SERVICE_ID_SIZE - 1,
+                       SERVICE_LABEL_SIZE - 1);
+        return;
+    }
+    memcpy(draft.service.id, id, strlen(id) + 1);
+    memcpy(draft.service.label, label, strlen(label) + 1);
+    add_service(loader, group, &draft.service, draft.local);
 }
 
 static void read_service(struct loader *loader, const config_setting_t *group)
 {
-    struct service_draft draft = {0};
-    uint16_t number;
+    struct service_draft draft = {.reviewed = true};
+    const config_setting_t *regions;
 
     if (!confread_group(group, service_keys, COUNT_OF(service_keys), &draft, loader->diagnostics))
         return;
     if (config_setting_get_member(group, "approved"))
         draft.service.approval = draft.approved ? APPROVAL_YES : APPROVAL_NO;
+    draft.service.review = draft.reviewed ? REVIEWED : UNREVIEWED;
     read_modalities(config_setting_get_member(group, "modality"), &draft.service.modalities,
                     loader->diagnostics);
     find_estimator(loader, group, draft.estimator, &draft.service.estimator);
     check_service(group, &draft.service, loader->diagnostics);
-    number = number_for(loader, group, &draft.service);
-    if (number != SERVICE_NONE)
-        read_hosts(loader, group, draft.local, number);
+    add_service(loader, group, &draft.service, draft.local);
+    regions = config_setting_get_member(group, "regions");
+    for (int i = 0; regions && i < config_setting_length(regions); i++)
+        read_region(loader, config_setting_get_elem(regions, (unsigned)i), &draft);
 }
 
-static void read_ech_names(const struct loader *loader, const config_setting_t *list)
-{
-    for (int i = 0; list && i < config_setting_length(list); i++) {
-        const config_setting_t *setting = config_setting_get_elem(list, (unsigned)i);
-        const char *name = config_setting_get_string(setting);
-        const char *problem = "must be a string";
-
-        if (name)
-            problem = catalogue_add_ech_name(loader->catalogue, name);
-        if (problem)
-            confread_error(setting, loader->diagnostics, "ech_public_names: %s \"%s\"", problem,
-                           name ? name : "");
-    }
-}
-
-static void read_root(struct loader *loader, const config_setting_t *root)
+static void read_lists(struct loader *loader, const config_setting_t *root)
 {
     const config_setting_t *services = config_setting_get_member(root, "services");
+
+    for (int i = 0; services && i < config_setting_length(services); i++)
+        read_service(loader, config_setting_get_elem(services, (unsigned)i));
+    add_entries(loader, config_setting_get_member(root, "ech_public_names"), LIST_ECH,
+                "ech_public_names", SERVICE_NONE, ROLE_INFERENCE);
+    add_entries(loader, config_setting_get_member(root, "resolvers"), LIST_RESOLVERS, "resolvers",
+                SERVICE_NONE, ROLE_INFERENCE);
+}
+
+static void read_main(struct loader *loader, const config_setting_t *root)
+{
     char unused;
 
-    if (!confread_group(root, root_keys, COUNT_OF(root_keys), &unused, loader->diagnostics))
+    if (!confread_group(root, main_keys, COUNT_OF(main_keys), &unused, loader->diagnostics))
         return;
     loader->estimators_setting = config_setting_get_member(root, "estimators");
     estimator_config_read(loader->estimators_setting, &loader->estimators, loader->diagnostics);
-    for (int i = 0; i < config_setting_length(services); i++)
-        read_service(loader, config_setting_get_elem(services, (unsigned)i));
-    read_ech_names(loader, config_setting_get_member(root, "ech_public_names"));
+    read_lists(loader, root);
+}
+
+static void read_further(struct loader *loader, const config_setting_t *root)
+{
+    char unused;
+
+    if (confread_group(root, further_keys, COUNT_OF(further_keys), &unused, loader->diagnostics))
+        read_lists(loader, root);
 }
 
 /* Gives the services of PREVIOUS their old numbers, without hosts. */
@@ -679,27 +846,52 @@ static bool inherit(struct catalogue *catalogue, const struct catalogue *previou
     return true;
 }
 
-struct catalogue *catalogue_load(const char *path, const struct catalogue *previous,
-                                 struct diagnostics *diagnostics)
+/* All files stay parsed until the last is read: their settings say where things stand. */
+static void read_files(struct loader *loader, char *const paths[], config_t *configs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!confread_file(&configs[i], paths[i], loader->diagnostics))
+            continue;
+        if (i == 0)
+            read_main(loader, config_root_setting(&configs[i]));
+        else
+            read_further(loader, config_root_setting(&configs[i]));
+    }
+    for (size_t i = 0; i < count; i++)
+        config_destroy(&configs[i]);
+}
+
+struct catalogue *catalogue_load_files(char *const paths[], size_t count,
+                                       const struct catalogue *previous, catalogue_check *check,
+                                       void *context, struct diagnostics *diagnostics)
 {
     size_t errors = diagnostics_errors(diagnostics);
     struct loader *loader = calloc(1, sizeof(*loader));
     struct catalogue *catalogue = catalogue_new();
-    config_t config;
+    config_t *configs = calloc(count, sizeof(*configs));
 
-    if (!loader || !catalogue || !inherit(catalogue, previous)) {
-        diagnostics_error(diagnostics, path, 0, "out of memory");
+    if (!loader || !catalogue || !configs || !inherit(catalogue, previous)) {
+        diagnostics_error(diagnostics, paths[0], 0, "out of memory");
         goto out;
     }
     loader->catalogue = catalogue;
     loader->diagnostics = diagnostics;
-    if (confread_file(&config, path, diagnostics))
-        read_root(loader, config_root_setting(&config));
-    config_destroy(&config);
+    loader->check = check;
+    loader->context = context;
+    read_files(loader, paths, configs, count);
 out:
+    free(configs);
     free(loader);
     if (diagnostics_errors(diagnostics) == errors)
         return catalogue;
     catalogue_free(catalogue);
     return NULL;
+}
+
+struct catalogue *catalogue_load(const char *path, const struct catalogue *previous,
+                                 struct diagnostics *diagnostics)
+{
+    char *paths[] = {(char *)(uintptr_t)path};
+
+    return catalogue_load_files(paths, 1, previous, NULL, NULL, diagnostics);
 }

@@ -19,9 +19,21 @@
 #define MAX_SERVICES       1024
 #define SERVICE_NONE       UINT16_MAX
 
-enum service_role { ROLE_INFERENCE, ROLE_ASSETS, ROLE_TELEMETRY, ROLE_LOGIN, ROLE_COUNT };
+/* ROLE_SHARED: a name that may carry inference of this service among other things that are no use
+ * of AI. What comes under it is use only where the traffic has the shape of an exchange. */
+enum service_role {
+    ROLE_INFERENCE,
+    ROLE_ASSETS,
+    ROLE_TELEMETRY,
+    ROLE_LOGIN,
+    ROLE_SHARED,
+    ROLE_COUNT
+};
 enum service_hosting { HOSTING_SOVEREIGN, HOSTING_EU, HOSTING_OUTSIDE_EU };
 enum service_approval { APPROVAL_UNSET, APPROVAL_YES, APPROVAL_NO };
+/* UNREVIEWED: from a list that nobody here has checked. It has no model, and never a name that a
+ * reviewed service has. */
+enum service_review { REVIEWED, UNREVIEWED };
 enum service_modality {
     MODALITY_TEXT = 1,
     MODALITY_CODE = 2,
@@ -37,6 +49,7 @@ struct service {
     char country[8];
     int hosting;         /* enum service_hosting */
     int approval;        /* enum service_approval */
+    int review;          /* enum service_review */
     unsigned modalities; /* bits of enum service_modality */
     char provider[40];   /* key in the factors' providers: data centre and electricity zone */
     char model[80];      /* key in the factors' models; "" when nothing is estimated */
@@ -60,6 +73,18 @@ void catalogue_free(struct catalogue *catalogue);
 struct catalogue *catalogue_load(const char *path, const struct catalogue *previous,
                                  struct diagnostics *diagnostics);
 
+/* Called with each service read and the place where it stands, to complain about. */
+struct config_setting_t;
+typedef void catalogue_check(void *context, const struct config_setting_t *place,
+                             const struct service *service, struct diagnostics *diagnostics);
+
+/* The same from several files (COUNT, at least one): the first is services.conf, the others add
+ * services, ECH names and resolvers to it, and use its estimators. What stands twice, in one file
+ * or in two, is an error that names both places. CHECK may be NULL. */
+struct catalogue *catalogue_load_files(char *const paths[], size_t count,
+                                       const struct catalogue *previous, catalogue_check *check,
+                                       void *context, struct diagnostics *diagnostics);
+
 /* Sets service NUMBER (0 to MAX_SERVICES - 1). Returns false when the number is out of range or
  * memory is exhausted. */
 bool catalogue_set_service(struct catalogue *catalogue, uint16_t number,
@@ -77,8 +102,15 @@ const char *catalogue_add_host(struct catalogue *catalogue, const char *pattern,
 const char *catalogue_add_ech_name(struct catalogue *catalogue, const char *name);
 bool catalogue_is_ech_name(const struct catalogue *catalogue, const char *name, size_t length);
 
-/* Finds the most specific pattern: exact before wildcard and suffix, then the longest. NAME need
- * not be NUL-terminated; a trailing dot is ignored. */
+/* Adds a resolver that answers in encrypted form (DNS over HTTPS, TLS or QUIC): whoever asks it
+ * hides the names that would tell services apart. An exact name or a suffix, as in
+ * catalogue_add_host(). */
+const char *catalogue_add_resolver(struct catalogue *catalogue, const char *pattern);
+bool catalogue_is_resolver(const struct catalogue *catalogue, const char *name, size_t length);
+
+/* Finds the most specific pattern: exact before wildcard and suffix, then the longest; but any
+ * pattern of a reviewed service before one of an unreviewed service. NAME need not be
+ * NUL-terminated; a trailing dot is ignored. */
 struct catalogue_match catalogue_match(const struct catalogue *catalogue, const char *name,
                                        size_t length);
 
@@ -93,8 +125,11 @@ typedef void catalogue_visitor(void *context, const char *pattern, uint16_t numb
                                enum service_role role);
 void catalogue_visit_hosts(const struct catalogue *catalogue, catalogue_visitor *visit,
                            void *context);
+/* The same for each resolver (number SERVICE_NONE). */
+void catalogue_visit_resolvers(const struct catalogue *catalogue, catalogue_visitor *visit,
+                               void *context);
 
-/* "inference", "assets", "telemetry", "login". */
+/* "inference", "assets", "telemetry", "login", "shared". */
 const char *service_role_name(enum service_role role);
 
 #endif

@@ -18,6 +18,7 @@ static const struct config defaults = {
     .state_directory = "/var/lib/iagmeter",
     .timezone = "Europe/Paris",
     .services_path = "services.conf",
+    .services_directory = "services.d",
     .directions_path = "directions.conf",
     .factors_path = "factors/2026",
     .rrd_years = 5,
@@ -49,6 +50,7 @@ static const struct confread_key root_keys[] = {
     {"user", CONFREAD_STRING, false, 0, 0, TEXT(user), NULL},
     {"timezone", CONFREAD_STRING, false, 0, 0, TEXT(timezone), NULL},
     {"services", CONFREAD_STRING, false, 0, 0, TEXT(services_path), NULL},
+    {"services_directory", CONFREAD_STRING, false, 0, 0, TEXT(services_directory), NULL},
     {"directions", CONFREAD_STRING, false, 0, 0, TEXT(directions_path), NULL},
     {"factors", CONFREAD_STRING, false, 0, 0, TEXT(factors_path), NULL},
     {"rrd_years", CONFREAD_UINT, false, 1, 50, CONFIG(rrd_years), 0, NULL},
@@ -193,6 +195,7 @@ static void resolve_paths(struct config *config, struct diagnostics *diagnostics
 {
     resolve(config, config->state_directory, diagnostics);
     resolve(config, config->services_path, diagnostics);
+    resolve(config, config->services_directory, diagnostics);
     resolve(config, config->directions_path, diagnostics);
     resolve(config, config->factors_path, diagnostics);
     if (config->report.directory[0] == '\0' &&
@@ -217,40 +220,66 @@ static void read_root(struct config *config, const config_setting_t *root,
                        config->timezone);
 }
 
-static void check_service(const struct config *config, const config_setting_t *group,
-                          struct diagnostics *diagnostics)
+/* Whether the factors hold what a service names. */
+static void check_service(void *context, const config_setting_t *place,
+                          const struct service *service, struct diagnostics *diagnostics)
 {
+    const struct factors *factors = context;
     struct impact_factors unused;
-    const char *id = "";
-    const struct service *service;
-    const char *problem;
+    const char *problem = impact_resolve(factors, service, &unused);
 
-    config_setting_lookup_string(group, "id", &id);
-    service = catalogue_service(config->catalogue, catalogue_find(config->catalogue, id));
-    if (!service)
-        return;
-    problem = impact_resolve(config->factors, service, &unused);
-    if (!problem && service->provider[0] != '\0' &&
-        !factors_provider(config->factors, service->provider))
+    if (!problem && service->provider[0] != '\0' && !factors_provider(factors, service->provider))
         problem = "the provider is not in providers.conf";
     if (problem)
-        confread_error(group, diagnostics, "service %s: %s (provider \"%s\", model \"%s\")", id,
-                       problem, service->provider, service->model);
+        confread_error(place, diagnostics, "service %s: %s (provider \"%s\", model \"%s\")",
+                       service->id, problem, service->provider, service->model);
 }
 
-/* Whether the factors hold what every service names. Reads services.conf once more, since the
- * catalogue does not keep the lines to complain about. */
-static void check_services(const struct config *config, struct diagnostics *diagnostics)
-{
-    const config_setting_t *list;
-    config_t services;
+/* ---- files of a directory ---- */
 
-    if (confread_file(&services, config->services_path, diagnostics)) {
-        list = config_lookup(&services, "services");
-        for (int i = 0; list && i < config_setting_length(list); i++)
-            check_service(config, config_setting_get_elem(list, (unsigned)i), diagnostics);
+static int is_configuration(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return entry->d_name[0] != '.' && dot && strcmp(dot, ".conf") == 0;
+}
+
+/* Byte order, not the locale's: two processes must agree. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void add_service_file(struct config *config, const char *directory, const char *name,
+                             struct diagnostics *diagnostics)
+{
+    char **files = realloc(config->service_files,
+                           (config->service_file_count + 1) * sizeof(*config->service_files));
+    char *path = NULL;
+
+    if (files)
+        config->service_files = files;
+    if (!files || asprintf(&path, "%s%s%s", directory, directory[0] ? "/" : "", name) < 0)
+        diagnostics_error(diagnostics, config->path, 0, "out of memory");
+    else
+        config->service_files[config->service_file_count++] = path;
+}
+
+static void list_service_files(struct config *config, struct diagnostics *diagnostics)
+{
+    const char *directory = config->services_directory;
+    struct dirent **entries;
+    int count = scandir(directory, &entries, is_configuration, by_name);
+
+    add_service_file(config, "", config->services_path, diagnostics);
+    if (count < 0 && errno != ENOENT)
+        diagnostics_error(diagnostics, directory, 0, "cannot read: %s", strerror(errno));
+    for (int i = 0; i < count; i++) {
+        add_service_file(config, directory, entries[i]->d_name, diagnostics);
+        free(entries[i]);
     }
-    config_destroy(&services);
+    if (count >= 0)
+        free(entries);
 }
 
 /* ---- digest ---- */
@@ -306,19 +335,6 @@ static void digest_config(struct digest *digest, const char *path, struct diagno
     config_destroy(&config);
 }
 
-static int is_configuration(const struct dirent *entry)
-{
-    const char *dot = strrchr(entry->d_name, '.');
-
-    return entry->d_name[0] != '.' && dot && strcmp(dot, ".conf") == 0;
-}
-
-/* Byte order, not the locale's: two processes must agree. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 static void digest_directory(struct digest *digest, const char *directory,
                              struct diagnostics *diagnostics)
 {
@@ -343,7 +359,8 @@ static uint64_t digest_all(const struct config *config, struct diagnostics *diag
     struct digest digest = {.hash = 0xcbf29ce484222325ULL};
 
     digest_config(&digest, config->path, diagnostics);
-    digest_config(&digest, config->services_path, diagnostics);
+    for (size_t i = 0; i < config->service_file_count; i++)
+        digest_config(&digest, config->service_files[i], diagnostics);
     digest_config(&digest, config->directions_path, diagnostics);
     digest_directory(&digest, config->factors_path, diagnostics);
     return digest.hash;
@@ -370,20 +387,19 @@ static bool make_absolute(const char *path, char *out, struct diagnostics *diagn
 static void load_parts(struct config *config, const struct config *previous,
                        struct diagnostics *diagnostics)
 {
-    config->catalogue =
-        catalogue_load(config->services_path, previous ? previous->catalogue : NULL, diagnostics);
+    config->factors = factors_load(config->factors_path, diagnostics);
+    config->catalogue = catalogue_load_files(
+        config->service_files, config->service_file_count, previous ? previous->catalogue : NULL,
+        config->factors ? check_service : NULL, config->factors, diagnostics);
     config->directions = directions_load(config->directions_path,
                                          previous ? previous->directions : NULL, diagnostics);
-    config->factors = factors_load(config->factors_path, diagnostics);
-    if (config->catalogue && config->factors)
-        check_services(config, diagnostics);
 }
 
-struct config *config_load(const char *path, const struct config *previous,
-                           struct diagnostics *diagnostics)
+/* As far as it can be read, so that all that is wrong can be said; NULL when there is nothing. */
+static struct config *read_main(const char *path, struct diagnostics *diagnostics)
 {
-    size_t errors = diagnostics_errors(diagnostics);
     struct config *config = malloc(sizeof(*config));
+    bool parsed = false;
     config_t file;
 
     if (!config) {
@@ -392,13 +408,39 @@ struct config *config_load(const char *path, const struct config *previous,
     }
     *config = defaults;
     if (make_absolute(path, config->path, diagnostics)) {
-        if (confread_file(&file, config->path, diagnostics)) {
+        parsed = confread_file(&file, config->path, diagnostics);
+        if (parsed) {
             read_root(config, config_root_setting(&file), diagnostics);
             resolve_paths(config, diagnostics);
-            load_parts(config, previous, diagnostics);
+            list_service_files(config, diagnostics);
         }
         config_destroy(&file);
     }
+    if (parsed)
+        return config;
+    config_free(config);
+    return NULL;
+}
+
+struct config *config_load_main(const char *path, struct diagnostics *diagnostics)
+{
+    size_t errors = diagnostics_errors(diagnostics);
+    struct config *config = read_main(path, diagnostics);
+
+    if (diagnostics_errors(diagnostics) == errors)
+        return config;
+    config_free(config);
+    return NULL;
+}
+
+struct config *config_load(const char *path, const struct config *previous,
+                           struct diagnostics *diagnostics)
+{
+    size_t errors = diagnostics_errors(diagnostics);
+    struct config *config = read_main(path, diagnostics);
+
+    if (config)
+        load_parts(config, previous, diagnostics);
     if (diagnostics_errors(diagnostics) == errors)
         config->digest = digest_all(config, diagnostics);
     if (diagnostics_errors(diagnostics) == errors)
@@ -414,6 +456,9 @@ void config_free(struct config *config)
     catalogue_free(config->catalogue);
     directions_free(config->directions);
     factors_free(config->factors);
+    for (size_t i = 0; i < config->service_file_count; i++)
+        free(config->service_files[i]);
+    free(config->service_files);
     free(config);
 }
 

@@ -48,6 +48,7 @@ struct config {
     char user[40];     /* to become, when started as root; "" stays */
     char timezone[64]; /* IANA name; months and days in reports are local to it */
     char services_path[PATH_MAX];
+    char services_directory[PATH_MAX]; /* of more files like services.conf; may be absent */
     char directions_path[PATH_MAX];
     char factors_path[PATH_MAX]; /* directory of one vintage */
     unsigned rrd_years;
@@ -55,12 +56,19 @@ struct config {
     struct report_config report;
     struct interface_config interfaces[MAX_INTERFACES];
     unsigned interface_count;
+    /* services_path, then the *.conf files of services_directory in order of their names. */
+    char **service_files;
+    size_t service_file_count;
     struct catalogue *catalogue;
     struct directions *directions;
     struct factors *factors;
     /* Hash of the contents of every file read: tells whether two processes read the same. */
     uint64_t digest;
 };
+
+/* Reads iagmeter.conf alone: services, directions and factors stay NULL, the digest 0. Returns NULL
+ * after at least one diagnostic. */
+struct config *config_load_main(const char *path, struct diagnostics *diagnostics);
 
 /* Reads and checks everything. With PREVIOUS, services and directions keep their numbers. Returns
  * NULL after at least one diagnostic. Freed with config_free(). */

@@ -44,6 +44,11 @@ static bool check_host(const struct message *message)
            message->body.host.role < ROLE_COUNT;
 }
 
+static bool check_resolver(const struct message *message)
+{
+    return terminated(message->body.host.pattern, sizeof(message->body.host.pattern));
+}
+
 static bool check_direction(const struct message *message)
 {
     const struct direction *direction = &message->body.direction;
@@ -99,6 +104,7 @@ static const struct {
     [MESSAGE_DIRECTION] = {SENDER_SUPERVISOR, check_direction},
     [MESSAGE_PREFIX] = {SENDER_SUPERVISOR, check_prefix},
     [MESSAGE_VLAN] = {SENDER_SUPERVISOR, check_vlan},
+    [MESSAGE_RESOLVER] = {SENDER_SUPERVISOR, check_resolver},
     [MESSAGE_RULES_END] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_WORKER] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_RELOAD] = {SENDER_SUPERVISOR, check_nothing},

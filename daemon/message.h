@@ -21,6 +21,7 @@ enum message_type {
     MESSAGE_DIRECTION,
     MESSAGE_PREFIX,
     MESSAGE_VLAN,
+    MESSAGE_RESOLVER,  /* a name alone, in host.pattern */
     MESSAGE_RULES_END, /* the rules since the last one are complete: use them */
     /* start-up process to meter */
     MESSAGE_WORKER, /* carries the descriptor of a capture process's data socket */

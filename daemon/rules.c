@@ -21,6 +21,19 @@ static void send_host(void *context, const char *pattern, uint16_t number, enum 
     transmission->sent = transmission->sent && message_send(transmission->socket, &message);
 }
 
+static void send_resolver(void *context, const char *pattern, uint16_t number,
+                          enum service_role role)
+{
+    struct transmission *transmission = context;
+    struct message message;
+
+    (void)number;
+    (void)role;
+    message_start(&message, MESSAGE_RESOLVER);
+    snprintf(message.body.host.pattern, sizeof(message.body.host.pattern), "%s", pattern);
+    transmission->sent = transmission->sent && message_send(transmission->socket, &message);
+}
+
 static void send_place(void *context, const struct address *network, unsigned length,
                        uint16_t number)
 {
@@ -88,6 +101,7 @@ bool rules_send(int socket, const struct catalogue *catalogue, const struct dire
     if (!send_services(socket, catalogue) || !send_directions(socket, directions))
         return false;
     catalogue_visit_hosts(catalogue, send_host, &transmission);
+    catalogue_visit_resolvers(catalogue, send_resolver, &transmission);
     directions_visit(directions, send_place, &transmission);
     return transmission.sent && send_end(socket);
 }
@@ -111,6 +125,8 @@ static bool add(struct rules *rules, const struct message *message)
             return !catalogue_add_ech_name(rules->catalogue, message->body.host.pattern);
         return !catalogue_add_host(rules->catalogue, message->body.host.pattern, number,
                                    (enum service_role)message->body.host.role);
+    case MESSAGE_RESOLVER:
+        return !catalogue_add_resolver(rules->catalogue, message->body.host.pattern);
     case MESSAGE_DIRECTION:
         return directions_set(rules->directions, number, &message->body.direction);
     case MESSAGE_PREFIX:

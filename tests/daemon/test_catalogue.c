@@ -276,6 +276,106 @@ static void ech_names_are_no_hosts(void **state)
     catalogue_free(catalogue);
 }
 
+static bool is_resolver(const struct catalogue *catalogue, const char *name)
+{
+    return catalogue_is_resolver(catalogue, name, strlen(name));
+}
+
+static void resolvers_are_names_and_suffixes(void **state)
+{
+    struct catalogue *catalogue = services(1);
+
+    (void)state;
+    assert_false(is_resolver(catalogue, "dns.google"));
+    assert_null(catalogue_add_resolver(catalogue, "Dns.Google"));
+    assert_null(catalogue_add_resolver(catalogue, ".nextdns.example.com"));
+    assert_null(catalogue_add_host(catalogue, "a.example.com", 0, 0));
+    assert_null(catalogue_add_ech_name(catalogue, "ech.example.com"));
+    assert_true(is_resolver(catalogue, "dns.GOOGLE."));
+    assert_true(catalogue_is_resolver(catalogue, "dns.googlex", 10));
+    assert_false(is_resolver(catalogue, "a.dns.google"));
+    assert_false(is_resolver(catalogue, "google"));
+    assert_true(is_resolver(catalogue, "nextdns.example.com"));
+    assert_true(is_resolver(catalogue, "12ab.nextdns.example.com"));
+    assert_true(is_resolver(catalogue, "d.c.nextdns.example.com"));
+    assert_false(is_resolver(catalogue, "xnextdns.example.com"));
+    assert_false(is_resolver(catalogue, "example.com"));
+    assert_false(is_resolver(catalogue, ""));
+    assert_false(is_resolver(catalogue, "."));
+    assert_false(is_resolver(catalogue, "..nextdns.example.com"));
+    assert_false(catalogue_is_resolver(catalogue, "x\0.nextdns.example.com", 22));
+    assert_false(is_resolver(catalogue, "a.example.com"));
+    assert_false(is_resolver(catalogue, "ech.example.com"));
+    assert_int_equal(match(catalogue, "dns.google"), SERVICE_NONE);
+    assert_false(catalogue_is_ech_name(catalogue, "dns.google", 10));
+    catalogue_free(catalogue);
+}
+
+static void bad_resolvers_are_refused(void **state)
+{
+    struct catalogue *catalogue = services(1);
+
+    (void)state;
+    assert_string_equal(catalogue_add_resolver(catalogue, ""), "empty host");
+    assert_string_equal(catalogue_add_resolver(catalogue, ".dev"),
+                        "host covers a whole top-level domain");
+    assert_string_equal(catalogue_add_resolver(catalogue, "dns.*.example.com"),
+                        "resolver with '*'");
+    assert_string_equal(catalogue_add_resolver(catalogue, "dns google"),
+                        "invalid character in host");
+    assert_null(catalogue_add_resolver(catalogue, "dns.google"));
+    assert_null(catalogue_add_resolver(catalogue, ".dns.google"));
+    assert_string_equal(catalogue_add_resolver(catalogue, "DNS.google"), "duplicate host");
+    assert_string_equal(catalogue_add_resolver(catalogue, ".DNS.google"), "duplicate host");
+    /* A resolver may be a host of a service, too. */
+    assert_null(catalogue_add_host(catalogue, "dns.google", 0, ROLE_ASSETS));
+    assert_int_equal(match(catalogue, "dns.google"), 0);
+    catalogue_free(catalogue);
+}
+
+/* The first two services are reviewed, the third is not. */
+static void what_is_reviewed_comes_first(void **state)
+{
+    static const struct {
+        const char *pattern;
+        uint16_t service;
+    } patterns[] = {
+        {".example.com", 0},       {"*.star.example.org", 1}, {"known.example.net", 1},
+        {"exact.example.com", 2},  {".deep.example.com", 2},  {"*.deep.example.com", 2},
+        {"a.star.example.org", 2}, {".example.net", 2},       {"*.wild.example.net", 2},
+        {".wild.example.net", 2},  {"b.wild.example.net", 2}, {"*.known.example.net", 2},
+    };
+    static const struct {
+        const char *name;
+        uint16_t service;
+    } expected[] = {
+        {"example.com", 0},        {"exact.example.com", 0}, /* though its pattern is exact */
+        {"deep.example.com", 0},   {"x.deep.example.com", 0}, {"a.star.example.org", 1},
+        {"known.example.net", 1},  {"other.example.net", 2},  {"x.known.example.net", 2},
+        {"b.wild.example.net", 2}, {"c.wild.example.net", 2},
+    };
+    size_t count = sizeof(patterns) / sizeof(patterns[0]);
+
+    (void)state;
+    for (int reverse = 0; reverse <= 1; reverse++) {
+        struct catalogue *catalogue = services(2);
+        struct service unreviewed = {.id = "u", .review = UNREVIEWED};
+
+        assert_true(catalogue_set_service(catalogue, 2, &unreviewed));
+        for (size_t i = 0; i < count; i++) {
+            size_t index = reverse ? count - 1 - i : i;
+
+            assert_null(catalogue_add_host(catalogue, patterns[index].pattern,
+                                           patterns[index].service, ROLE_SHARED));
+        }
+        for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+            if (match(catalogue, expected[i].name) != expected[i].service)
+                fail_msg("%s belongs to service %u", expected[i].name,
+                         match(catalogue, expected[i].name));
+        catalogue_free(catalogue);
+    }
+}
+
 /* Through several growths of the table. */
 static void thousands_of_patterns_are_all_found(void **state)
 {
@@ -341,6 +441,7 @@ static void roles_have_names(void **state)
     assert_string_equal(service_role_name(ROLE_ASSETS), "assets");
     assert_string_equal(service_role_name(ROLE_TELEMETRY), "telemetry");
     assert_string_equal(service_role_name(ROLE_LOGIN), "login");
+    assert_string_equal(service_role_name(ROLE_SHARED), "shared");
     assert_string_equal(service_role_name(ROLE_COUNT), "unknown");
 }
 
@@ -358,11 +459,16 @@ static void a_visit_tells_hosts_then_ech_names(void **state)
 
     (void)state;
     assert_null(catalogue_add_ech_name(catalogue, "ech.com"));
+    assert_null(catalogue_add_resolver(catalogue, ".DNS.com"));
     assert_null(catalogue_add_host(catalogue, ".A.com", 1, ROLE_ASSETS));
-    assert_null(catalogue_add_host(catalogue, "*.b.com", 0, ROLE_INFERENCE));
+    assert_null(catalogue_add_host(catalogue, "*.b.com", 0, ROLE_SHARED));
+    assert_null(catalogue_add_resolver(catalogue, "doh.com"));
     catalogue_visit_hosts(catalogue, describe, stream);
+    fputs("--\n", stream);
+    catalogue_visit_resolvers(catalogue, describe, stream);
     fclose(stream);
-    assert_string_equal(text, ".a.com 1 assets\n*.b.com 0 inference\nech.com 65535 inference\n");
+    assert_string_equal(text, ".a.com 1 assets\n*.b.com 0 shared\nech.com 65535 inference\n--\n"
+                              ".dns.com 65535 inference\ndoh.com 65535 inference\n");
     free(text);
     catalogue_free(catalogue);
 }
@@ -401,6 +507,7 @@ static void a_file_is_read(void **state)
     struct diagnostics *diagnostics = diagnostics_new();
     struct catalogue *catalogue = load(
         "ech_public_names = [ \"ech.example.com\" ];\n"
+        "resolvers = [ \"dns.example.com\", \".doh.example.com\" ];\n"
         "estimators = { " E0
         "full = { method = \"M1\"; grade = \"C\"; source = \"paper\"; request_bytes_min = 1.0;\n"
         "request_record_min = 2; burst_gap_s = 3; answer_record_min = 10; answer_bytes_min = 4;\n"
@@ -415,14 +522,16 @@ static void a_file_is_read(void **state)
         "];\n"
         "provider = \"p\"; model = \"m/x/y\"; estimator = \"full\";\n"
         "hosts = { inference = [ \".a.example.com\" ]; assets = [ \"b.example.com\" ];\n"
-        "telemetry = [ \"c.example.com\" ]; login = [ \"d.example.com\" ]; }; },\n"
-        "{ id = \"l\"; " PLAIN " estimator = \"e0\"; local = true; approved = true; } );",
+        "telemetry = [ \"c.example.com\" ]; login = [ \"d.example.com\" ];\n"
+        "shared = [ \"e.example.com\" ]; }; },\n"
+        "{ id = \"l\"; " PLAIN " estimator = \"e0\"; local = true; approved = true; },\n"
+        "{ id = \"u\"; " PLAIN " estimator = \"e0\"; reviewed = false; " HOST("u.com") "} );",
         NULL, diagnostics);
     const struct service *service;
 
     (void)state;
     assert_no_complaint(diagnostics);
-    assert_int_equal(catalogue_count(catalogue), 2);
+    assert_int_equal(catalogue_count(catalogue), 3);
     service = catalogue_service(catalogue, 0);
     assert_string_equal(service->id, "a-1");
     assert_string_equal(service->label, "A one");
@@ -459,7 +568,13 @@ static void a_file_is_read(void **state)
     assert_int_equal(catalogue_match(catalogue, "b.example.com", 13).role, ROLE_ASSETS);
     assert_int_equal(catalogue_match(catalogue, "c.example.com", 13).role, ROLE_TELEMETRY);
     assert_int_equal(catalogue_match(catalogue, "d.example.com", 13).role, ROLE_LOGIN);
+    assert_int_equal(catalogue_match(catalogue, "e.example.com", 13).role, ROLE_SHARED);
     assert_true(catalogue_is_ech_name(catalogue, "ech.example.com", 15));
+    assert_true(is_resolver(catalogue, "dns.example.com"));
+    assert_true(is_resolver(catalogue, "x.doh.example.com"));
+    assert_int_equal(catalogue_service(catalogue, 0)->review, REVIEWED);
+    assert_int_equal(catalogue_service(catalogue, 1)->review, REVIEWED);
+    assert_int_equal(catalogue_service(catalogue, 2)->review, UNREVIEWED);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);
 }
@@ -527,13 +642,48 @@ static const struct {
      "service a: invalid character in host \"a com\""},
     {SERVICE(GOOD "hosts = { inference = [\n12 ]; };"), 5, "host must be a string"},
     {SERVICE(GOOD "hosts = { inference = [ \"a.com\" ];\nassets = [\n\"A.com\" ]; };"), 6,
-     "duplicate host \"A.com\": listed by service a and by service a"},
+     "service a: duplicate host \"A.com\", first at "},
     {ESTIMATORS "services = (\n{ " GOOD HOST(
          "a.com") "},\n{ id = \"b\"; " PLAIN "estimator = \"e1\";\n" HOST("a.com") "} );\n",
-     5, "duplicate host \"a.com\": listed by service a and by service b"},
+     5, "service b: duplicate host \"a.com\", first at "},
     {ESTIMATORS "services = (\n{ " GOOD HOST(
          "*.a.b.com") "},\n{ id = \"b\"; " PLAIN "estimator = \"e1\";\n" HOST("*.a.b.com") "} );\n",
-     5, "duplicate host \"*.a.b.com\": listed by service a and by service b"},
+     5, "service b: duplicate host \"*.a.b.com\", first at "},
+    /* what is not reviewed */
+    {SERVICE(GOOD HOST("a.com") "reviewed = false; provider = \"p\";\nmodel = \"p/m\";"), 5,
+     "service a has a model, but is not reviewed"},
+    {SERVICE(GOOD HOST("a.com") "\nreviewed = 0;"), 5, "reviewed must be true or false"},
+    /* resolvers */
+    {ESTIMATORS "services = ();\nresolvers = \"dns.google\";\n", 3, "resolvers must be a list"},
+    {ESTIMATORS "services = ();\nresolvers = [ \"dns.google\",\n\"*.dns.google.com\" ];\n", 4,
+     "resolvers: resolver with '*' \"*.dns.google.com\""},
+    {ESTIMATORS "services = ();\nresolvers = [\n3 ];\n", 4, "resolvers: host must be a string"},
+    {ESTIMATORS "services = ();\nresolvers = [ \"dns.google\",\n\"Dns.google\" ];\n", 4,
+     "resolvers: duplicate host \"Dns.google\", first at "},
+    /* regions */
+    {SERVICE(GOOD HOST("a.com") "regions = {};"), 4, "regions must be a list"},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n3 );"), 5, "must be a group"},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ label = \"L\"; " HOST("b.com") " } );"), 5,
+     "missing key \"id\""},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r\"; " HOST("b.com") " } );"), 5,
+     "missing key \"label\""},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r\"; label = \"L\"; } );"), 5,
+     "missing key \"hosts\""},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r\"; label = \"L\"; hosts = { }; } );"), 5,
+     "service a-r has no hosts"},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r\"; label = \"L\"; model = \"p/m\"; " HOST(
+         "b.com") " } );"),
+     5, "unknown key \"model\""},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"R\"; label = \"L\"; " HOST("b.com") " } );"),
+     5, "region \"R\" of service a: id must be made of a-z"},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r2345678901234567890123456789012345678\"; "
+                                "label = \"L\"; " HOST("b.com") " } );"),
+     5, "id may have 39 characters"},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r\"; label = \"L\"; " HOST(
+         "b.com") " },\n{ id = \"r\"; label = \"L\"; " HOST("c.com") " } );"),
+     6, "service a-r is defined twice, first at "},
+    {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r\"; label = \"L\"; " HOST("a.com") " } );"),
+     5, "service a-r: duplicate host \"a.com\", first at "},
     /* an estimator */
     {"services = ();\nestimators = {\nx = 3; };\n", 3, "x must be a group"},
     {BAD("grade = \"B\"; source = \"s\"; " SHAPE M1 PRIOR), 3, "missing key \"method\""},
@@ -669,6 +819,175 @@ static void numbers_survive_a_reload(void **state)
     diagnostics_free(diagnostics);
 }
 
+static void a_region_is_a_service_elsewhere(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *catalogue = load(
+        ESTIMATORS
+        "services = ( { id = \"a\"; label = \"L\"; operator = \"O\"; country = \"US\";\n"
+        "hosting = \"outside-eu\"; approved = true; modality = [ \"text\" ]; provider = \"p\";\n"
+        "model = \"m/x\"; estimator = \"e1\"; hosts = { inference = [ \"api.*.example.com\" ]; };\n"
+        "regions = ( { id = \"eu-west-3\"; label = \"Paris\"; provider = \"p-paris\"; hosting = "
+        "\"eu\";\n"
+        "hosts = { inference = [ \"api.eu-west-3.example.com\" ]; shared = [ \"s.example.com\" ]; "
+        "}; "
+        "},\n"
+        "{ id = \"us\"; label = \"US\"; " HOST("api.us.example.com") " } ); } );",
+        NULL, diagnostics);
+    const struct service *paris;
+    const struct service *us;
+
+    (void)state;
+    assert_no_complaint(diagnostics);
+    assert_int_equal(catalogue_count(catalogue), 3);
+    assert_int_equal(match(catalogue, "api.eu-west-1.example.com"), 0);
+    assert_int_equal(match(catalogue, "api.eu-west-3.example.com"),
+                     catalogue_find(catalogue, "a-eu-west-3"));
+    assert_int_equal(match(catalogue, "api.us.example.com"), catalogue_find(catalogue, "a-us"));
+    assert_int_equal(catalogue_match(catalogue, "s.example.com", 13).role, ROLE_SHARED);
+    paris = catalogue_service(catalogue, catalogue_find(catalogue, "a-eu-west-3"));
+    assert_string_equal(paris->label, "L (Paris)");
+    assert_string_equal(paris->operator_name, "O");
+    assert_string_equal(paris->country, "US");
+    assert_int_equal(paris->hosting, HOSTING_EU);
+    assert_int_equal(paris->approval, APPROVAL_YES);
+    assert_int_equal(paris->modalities, MODALITY_TEXT);
+    assert_string_equal(paris->provider, "p-paris");
+    assert_string_equal(paris->model, "m/x");
+    assert_string_equal(paris->estimator.name, "e1");
+    us = catalogue_service(catalogue, catalogue_find(catalogue, "a-us"));
+    assert_int_equal(us->hosting, HOSTING_OUTSIDE_EU);
+    assert_string_equal(us->provider, "p");
+    catalogue_free(catalogue);
+    diagnostics_free(diagnostics);
+}
+
+/* ---- several files ---- */
+
+static struct catalogue *load_two(const char *first, const char *second, catalogue_check *check,
+                                  void *context, struct diagnostics *diagnostics)
+{
+    char main_path[PATH_MAX];
+    char more_path[PATH_MAX];
+    char *paths[] = {main_path, more_path};
+
+    scratch_write("services.conf", first);
+    scratch_write("more.conf", second);
+    scratch_path(main_path, "services.conf");
+    scratch_path(more_path, "more.conf");
+    return catalogue_load_files(paths, 2, NULL, check, context, diagnostics);
+}
+
+static void count_service(void *context, const struct config_setting_t *place,
+                          const struct service *service, struct diagnostics *diagnostics)
+{
+    unsigned *count = context;
+
+    (void)diagnostics;
+    assert_non_null(place);
+    assert_string_not_equal(service->id, "");
+    ++*count;
+}
+
+static void further_files_add_to_the_first(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    unsigned count = 0;
+    struct catalogue *catalogue = load_two(
+        ESTIMATORS "services = ( { " GOOD HOST("a.com") "} );",
+        "services = ( { id = \"b\"; " PLAIN
+        "estimator = \"e0\"; " HOST("b.com") "regions = ( { id = \"r\"; label = \"R\"; " HOST(
+            "r.com") " } ); } );\n"
+                     "ech_public_names = [ \"ech.com\" ]; resolvers = [ \"dns.google\" ];",
+        count_service, &count, diagnostics);
+
+    (void)state;
+    assert_no_complaint(diagnostics);
+    assert_int_equal(count, 3);
+    assert_int_equal(catalogue_count(catalogue), 3);
+    assert_int_equal(match(catalogue, "a.com"), 0);
+    assert_int_equal(match(catalogue, "b.com"), 1);
+    assert_int_equal(match(catalogue, "r.com"), 2);
+    assert_string_equal(catalogue_service(catalogue, 1)->estimator.name, "e0");
+    assert_true(catalogue_is_ech_name(catalogue, "ech.com", 7));
+    assert_true(is_resolver(catalogue, "dns.google"));
+    catalogue_free(catalogue);
+    catalogue = load_two(ESTIMATORS "services = ( { " GOOD HOST("a.com") "} );", "", NULL, NULL,
+                         diagnostics);
+    assert_no_complaint(diagnostics);
+    assert_int_equal(catalogue_count(catalogue), 1);
+    catalogue_free(catalogue);
+    diagnostics_free(diagnostics);
+}
+
+static void what_stands_twice_is_said_with_both_places(void **state)
+{
+    static const char first[] =
+        ESTIMATORS "services = (\n{ " GOOD HOST("a.com") "} );\n"
+                                                         "ech_public_names = [ \"ech.com\" ];\n"
+                                                         "resolvers = [ \"dns.google\" ];\n";
+    static const struct {
+        const char *second;
+        unsigned line;
+        unsigned first_line;
+        const char *fragment;
+    } rows[] = {
+        {"services = (\n{ " GOOD HOST("b.com") "} );", 2, 3, "service a is defined twice"},
+        {"services = ( { id = \"b\"; " PLAIN "estimator = \"e1\";\n" HOST("a.com") "} );", 2, 3,
+         "service b: duplicate host \"a.com\""},
+        {"services = ( { id = \"b\"; " PLAIN
+         "reviewed = false; estimator = \"e1\";\n" HOST("a.com") "} );",
+         2, 3, "service b: duplicate host \"a.com\""},
+        {"\nech_public_names = [ \"ECH.com\" ];", 2, 4,
+         "ech_public_names: duplicate host \"ECH.com\""},
+        {"\n\nresolvers = [ \"dns.google\" ];", 3, 5, "resolvers: duplicate host \"dns.google\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct diagnostics *diagnostics = diagnostics_new();
+        char place[PATH_MAX + 64];
+
+        assert_null(load_two(first, rows[i].second, NULL, NULL, diagnostics));
+        assert_int_equal(diagnostics_errors(diagnostics), 1);
+        assert_complaint(diagnostics, "more.conf", rows[i].line, rows[i].fragment);
+        snprintf(place, sizeof(place), ", first at %s/services.conf:%u", scratch_directory,
+                 rows[i].first_line);
+        assert_complaint(diagnostics, "more.conf", rows[i].line, place);
+        diagnostics_free(diagnostics);
+    }
+}
+
+static void further_files_have_no_estimators(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    assert_null(load_two(ESTIMATORS "services = ();", "\n" ESTIMATORS, NULL, NULL, diagnostics));
+    assert_complaint(diagnostics, "more.conf", 2, "unknown key \"estimators\"");
+    diagnostics_free(diagnostics);
+    diagnostics = diagnostics_new();
+    assert_null(load_two(ESTIMATORS "services = ();",
+                         "services = ( { id = \"b\"; " PLAIN
+                         "\nestimator = \"nope\"; " HOST("b.com") "} );",
+                         NULL, NULL, diagnostics));
+    assert_complaint(diagnostics, "more.conf", 2, "unknown estimator \"nope\"");
+    diagnostics_free(diagnostics);
+}
+
+/* Whatever uses the estimators of a broken services.conf is not to blame. */
+static void a_broken_first_file_is_said_once(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    assert_null(load_two("services = ( {\n", "services = ( { " GOOD HOST("a.com") "} );", NULL,
+                         NULL, diagnostics));
+    assert_int_equal(diagnostics_errors(diagnostics), 1);
+    assert_complaint(diagnostics, "services.conf", 2, "syntax error");
+    diagnostics_free(diagnostics);
+}
+
 static struct catalogue *load_sample(void)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -701,6 +1020,55 @@ static void the_sample_estimates_text_and_states_no_approval(void **state)
     catalogue_free(catalogue);
 }
 
+/* Where a name is shared, an estimator that takes any call of a program for an exchange would make
+ * it use after all. Calls by LiveKit are the exception: their shape is that of a call. */
+static void check_shared(void *context, const char *pattern, uint16_t number,
+                         enum service_role role)
+{
+    const struct service *service = catalogue_service(context, number);
+
+    if (role != ROLE_SHARED || strcmp(pattern, "turn.livekit.cloud") == 0)
+        return;
+    if (service->estimator.answer_s_min < 2 || service->estimator.answer_slots_min < 6)
+        fail_msg("%s: any answer is use by estimator %s", pattern, service->estimator.name);
+}
+
+static void shared_names_of_the_sample_need_a_streamed_answer(void **state)
+{
+    struct catalogue *catalogue = load_sample();
+
+    (void)state;
+    assert_int_equal(catalogue_match(catalogue, "substrate.office.com", 20).role, ROLE_SHARED);
+    assert_int_equal(catalogue_match(catalogue, "chatgpt.com", 11).role, ROLE_INFERENCE);
+    catalogue_visit_hosts(catalogue, check_shared, catalogue);
+    catalogue_free(catalogue);
+}
+
+static void the_sample_knows_common_resolvers(void **state)
+{
+    static const char *const known[] = {
+        "dns.google",    "cloudflare-dns.com",    "mozilla.cloudflare-dns.com",
+        "dns.quad9.net", "a1b2c3.dns.nextdns.io", "mask.icloud.com",
+        "ns0.fdn.fr"};
+    static const char *const other[] = {"www.google.com", "cloudflare.com", "chatgpt.com",
+                                        "icloud.com",     "www.fdn.fr",     "xfinity.com"};
+    struct catalogue *catalogue = load_sample();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        assert_true(is_resolver(catalogue, known[i]));
+    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+        assert_false(is_resolver(catalogue, other[i]));
+    catalogue_free(catalogue);
+}
+
+/* Names that endpoints.tsv lists as inference are shared where its notes tell of more than AI. */
+static bool has_role(struct catalogue_match found, const char *role)
+{
+    return strcmp(service_role_name((enum service_role)found.role), role) == 0 ||
+           (found.role == ROLE_SHARED && strcmp(role, "inference") == 0);
+}
+
 /* Checks one row of endpoints.tsv. Returns whether it names a host. */
 static bool check_endpoint(const struct catalogue *catalogue, char *line)
 {
@@ -717,14 +1085,13 @@ static bool check_endpoint(const struct catalogue *catalogue, char *line)
     for (const char *p = pattern + (pattern[0] == '.'); *p; p++)
         host[length++] = *p == '*' ? 'z' : *p;
     found = catalogue_match(catalogue, host, length);
-    if (found.service == SERVICE_NONE ||
-        strcmp(service_role_name((enum service_role)found.role), role) != 0)
+    if (found.service == SERVICE_NONE || !has_role(found, role))
         fail_msg("%s should be %s", pattern, role);
     if (pattern[0] == '.') {
         memmove(host + 7, host, length);
         memcpy(host, "qx7-zz.", 7); /* a name below, too */
         found = catalogue_match(catalogue, host, length + 7);
-        assert_string_equal(service_role_name((enum service_role)found.role), role);
+        assert_true(has_role(found, role));
         assert_int_not_equal(found.service, SERVICE_NONE);
     }
     return true;
@@ -743,8 +1110,16 @@ static void the_sample_tells_web_from_api(void **state)
         {"claude.ai", "claude-web"},
         {"api.anthropic.com", "anthropic-api"},
         {"gemini.google.com", "gemini-web"},
-        {"europe-west9-aiplatform.googleapis.com", "vertex-ai"},
-        {"bedrock-runtime.eu-west-3.amazonaws.com", "bedrock"},
+        {"europe-west9-aiplatform.googleapis.com", "vertex-ai-europe-west9"},
+        {"asia-east1-aiplatform.googleapis.com", "vertex-ai"},
+        {"bedrock-runtime.eu-west-3.amazonaws.com", "bedrock-eu-west-3"},
+        {"bedrock-runtime.ap-south-1.amazonaws.com", "bedrock"},
+        {"q.eu-central-1.amazonaws.com", "amazon-q-eu-central-1"},
+        {"eu.api.openai.com", "openai-api-eu"},
+        {"api.us.mistral.ai", "mistral-api-us"},
+        {"x.francecentral.models.ai.azure.com", "azure-ai-francecentral"},
+        {"x.eastus.models.ai.azure.com", "azure-ai"},
+        {"swedencentral.api.cognitive.microsoft.com", "azure-cognitive-swedencentral"},
         {"chat.mistral.ai", "mistral-web"},
         {"api.eu.mistral.ai", "mistral-api"},
         {"proxy.individual.githubcopilot.com", "github-copilot"},
@@ -799,6 +1174,9 @@ int main(void)
         cmocka_unit_test(bad_patterns_are_refused),
         cmocka_unit_test(the_same_pattern_twice_is_refused),
         cmocka_unit_test(ech_names_are_no_hosts),
+        cmocka_unit_test(resolvers_are_names_and_suffixes),
+        cmocka_unit_test(bad_resolvers_are_refused),
+        cmocka_unit_test(what_is_reviewed_comes_first),
         cmocka_unit_test(thousands_of_patterns_are_all_found),
         cmocka_unit_test(wildcards_are_bounded),
         cmocka_unit_test(services_are_set_and_found_by_number_and_id),
@@ -809,7 +1187,14 @@ int main(void)
         cmocka_unit_test(every_estimator_parameter_has_a_range),
         cmocka_unit_test(a_broken_estimator_is_said_once),
         cmocka_unit_test(numbers_survive_a_reload),
+        cmocka_unit_test(a_region_is_a_service_elsewhere),
+        cmocka_unit_test(further_files_add_to_the_first),
+        cmocka_unit_test(what_stands_twice_is_said_with_both_places),
+        cmocka_unit_test(further_files_have_no_estimators),
+        cmocka_unit_test(a_broken_first_file_is_said_once),
         cmocka_unit_test(the_sample_estimates_text_and_states_no_approval),
+        cmocka_unit_test(shared_names_of_the_sample_need_a_streamed_answer),
+        cmocka_unit_test(the_sample_knows_common_resolvers),
         cmocka_unit_test(the_sample_tells_web_from_api),
         cmocka_unit_test(the_sample_knows_every_endpoint),
     };

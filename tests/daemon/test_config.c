@@ -302,6 +302,66 @@ static void numbers_survive_a_reload(void **state)
     diagnostics_free(diagnostics);
 }
 
+static void a_directory_adds_services(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config;
+
+    (void)state;
+    scratch_mkdir("services.d");
+    scratch_write("services.d/b.conf", "services = ( " SERVICE("b", "", "") " );\n");
+    scratch_write("services.d/a.conf", "services = ( " SERVICE("z", "", "") " );\n");
+    scratch_write("services.d/c.conf~", "nonsense");
+    scratch_write("services.d/.hidden.conf", "nonsense");
+    config = load_good(FACTORS);
+    assert_path(config->services_directory, "services.d");
+    assert_int_equal(config->service_file_count, 3);
+    assert_path(config->service_files[0], "services.conf");
+    assert_path(config->service_files[1], "services.d/a.conf");
+    assert_path(config->service_files[2], "services.d/b.conf");
+    assert_int_equal(catalogue_find(config->catalogue, "a"), 0);
+    assert_int_equal(catalogue_find(config->catalogue, "z"), 1);
+    assert_int_equal(catalogue_find(config->catalogue, "b"), 2);
+    config_free(config);
+
+    /* What factors they name is checked as well, and where they are is ours to say. */
+    scratch_mkdir("more.d");
+    scratch_write("more.d/b.conf", "services = (\n" SERVICE("b", "openai", "openai/nope") " );\n");
+    assert_null(load(FACTORS "services_directory = \"more.d\";", NULL, diagnostics));
+    assert_int_equal(diagnostics_errors(diagnostics), 1);
+    assert_complaint(diagnostics, "more.d/b.conf", 2, "service b: ");
+    diagnostics_free(diagnostics);
+
+    diagnostics = diagnostics_new();
+    assert_null(load(FACTORS "services_directory = \"services.conf\";", NULL, diagnostics));
+    assert_non_null(strstr(diagnostics_text(diagnostics, 0), "services.conf: cannot read"));
+    diagnostics_free(diagnostics);
+    config = load_good(FACTORS "services_directory = \"absent\";");
+    assert_int_equal(config->service_file_count, 1);
+    config_free(config);
+}
+
+/* The main file alone: what else is wrong does not matter to it. */
+static void the_main_file_can_be_read_alone(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char path[PATH_MAX];
+    struct config *config;
+
+    (void)state;
+    scratch_write("iagmeter.conf", "services = \"absent.conf\"; factors = \"absent\";");
+    scratch_path(path, "iagmeter.conf");
+    config = config_load_main(path, diagnostics);
+    assert_no_complaint(diagnostics);
+    assert_path(config->service_files[0], "absent.conf");
+    assert_null(config->catalogue);
+    config_free(config);
+    scratch_write("iagmeter.conf", "\ncolour = 1;");
+    assert_null(config_load_main(path, diagnostics));
+    assert_complaint(diagnostics, "iagmeter.conf", 2, "unknown key");
+    diagnostics_free(diagnostics);
+}
+
 static uint64_t digest_of(const char *text)
 {
     struct config *config = load_good(text);
@@ -314,6 +374,7 @@ static uint64_t digest_of(const char *text)
 static void the_digest_changes_with_every_file(void **state)
 {
     uint64_t before = digest_of(FACTORS);
+    char path[PATH_MAX];
 
     (void)state;
     assert_true(digest_of(FACTORS) == before);
@@ -322,6 +383,12 @@ static void the_digest_changes_with_every_file(void **state)
     scratch_write("services.conf", SERVICES GPT " ); #\n");
     assert_true(digest_of(FACTORS) != before);
     scratch_write("services.conf", SERVICES GPT " );\n");
+    assert_true(digest_of(FACTORS) == before);
+
+    scratch_write("services.d/zz.conf", "#\n");
+    assert_true(digest_of(FACTORS) != before);
+    scratch_path(path, "services.d/zz.conf");
+    assert_int_equal(unlink(path), 0);
     assert_true(digest_of(FACTORS) == before);
 
     scratch_write("directions.conf", DIRECTIONS "#\n");
@@ -433,6 +500,8 @@ int main(void)
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(services_need_factors),
         cmocka_unit_test(numbers_survive_a_reload),
+        cmocka_unit_test(a_directory_adds_services),
+        cmocka_unit_test(the_main_file_can_be_read_alone),
         cmocka_unit_test(the_digest_changes_with_every_file),
         cmocka_unit_test(the_digest_sees_included_files),
         cmocka_unit_test(a_relative_path_becomes_absolute),

@@ -52,6 +52,7 @@ static const struct {
     {MESSAGE_DIRECTION, SENDER_SUPERVISOR},
     {MESSAGE_PREFIX, SENDER_SUPERVISOR},
     {MESSAGE_VLAN, SENDER_SUPERVISOR},
+    {MESSAGE_RESOLVER, SENDER_SUPERVISOR},
     {MESSAGE_RULES_END, SENDER_SUPERVISOR},
     {MESSAGE_WORKER, SENDER_SUPERVISOR},
     {MESSAGE_RELOAD, SENDER_SUPERVISOR},
@@ -87,6 +88,7 @@ static struct message example(enum message_type type)
         strcpy(message.body.service.id, "chatgpt-web");
         break;
     case MESSAGE_HOST:
+    case MESSAGE_RESOLVER:
         strcpy(message.body.host.pattern, "api.example.com");
         break;
     case MESSAGE_DIRECTION:
@@ -177,6 +179,7 @@ static void strings_without_an_end_are_refused(void **state)
     FILLED(MESSAGE_SERVICE, service.model);
     FILLED(MESSAGE_SERVICE, service.estimator.name);
     FILLED(MESSAGE_HOST, host.pattern);
+    FILLED(MESSAGE_RESOLVER, host.pattern);
     FILLED(MESSAGE_DIRECTION, direction.code);
     FILLED(MESSAGE_DIRECTION, direction.label);
     FILLED(MESSAGE_DIRECTION, direction.legal_entity);

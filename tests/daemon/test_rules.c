@@ -163,6 +163,67 @@ static void every_host_of_the_shipped_catalogue_is_recognised_again(void **state
         assert_same_match(strangers[i]);
 }
 
+static void probe_resolver(void *context, const char *pattern, uint16_t number,
+                           enum service_role role)
+{
+    unsigned *count = context;
+    char below[HOST_PATTERN_SIZE + 16];
+    const char *name = pattern + (pattern[0] == '.');
+
+    (void)role;
+    ++*count;
+    snprintf(below, sizeof(below), "customer.%s", name);
+    assert_int_equal(number, SERVICE_NONE);
+    assert_true(catalogue_is_resolver(rules.catalogue, name, strlen(name)));
+    assert_int_equal(catalogue_is_resolver(rules.catalogue, below, strlen(below)),
+                     catalogue_is_resolver(catalogue, below, strlen(below)));
+    assert_same_match(name);
+}
+
+static void every_resolver_is_known_again(void **state)
+{
+    unsigned before = 0;
+    unsigned after = 0;
+
+    (void)state;
+    rebuild();
+    catalogue_visit_resolvers(catalogue, probe_resolver, &before);
+    catalogue_visit_resolvers(rules.catalogue, probe_resolver, &after);
+    assert_true(before > 40);
+    assert_int_equal(after, before);
+    assert_false(catalogue_is_resolver(rules.catalogue, "chatgpt.com", 11));
+}
+
+/* As after an import: unreviewed services and lists of thousands. */
+static void thousands_of_unreviewed_names_arrive(void **state)
+{
+    struct service unreviewed = {.id = "imported", .review = UNREVIEWED};
+    uint16_t number = catalogue_count(catalogue);
+    char name[64];
+
+    (void)state;
+    assert_true(catalogue_set_service(catalogue, number, &unreviewed));
+    assert_null(catalogue_add_host(catalogue, "deep.chatgpt.com", number, ROLE_SHARED));
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), ".r%u.example.org", i);
+        assert_null(catalogue_add_host(catalogue, name, number, ROLE_SHARED));
+        assert_null(catalogue_add_resolver(catalogue, name));
+    }
+    rebuild();
+    assert_int_equal(catalogue_service(rules.catalogue, number)->review, UNREVIEWED);
+    assert_same_match("chatgpt.com");
+    assert_same_match("deep.chatgpt.com");
+    for (unsigned i = 0; i < 5000; i++) {
+        struct catalogue_match match;
+
+        snprintf(name, sizeof(name), "x.r%u.example.org", i);
+        match = catalogue_match(rules.catalogue, name, strlen(name));
+        assert_int_equal(match.service, number);
+        assert_int_equal(match.role, ROLE_SHARED);
+        assert_true(catalogue_is_resolver(rules.catalogue, name, strlen(name)));
+    }
+}
+
 static void every_service_is_the_same_to_the_bit(void **state)
 {
     (void)state;
@@ -342,6 +403,10 @@ static void a_broken_sequence_replaces_nothing(void **state)
     bad.number = 200;
     bad.body.prefix.length = 32;
     assert_breaks(&service, &bad);
+    bad = bare(MESSAGE_RESOLVER);
+    assert_breaks(&service, &bad); /* no name */
+    strcpy(bad.body.host.pattern, "*.dns.example");
+    assert_breaks(&service, &bad);
     bad = bare(MESSAGE_ACTIVITY);
     assert_breaks(&service, &bad);
     bad = bare(MESSAGE_STOP);
@@ -354,6 +419,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_host_of_the_shipped_catalogue_is_recognised_again),
+        TEST(every_resolver_is_known_again),
+        TEST(thousands_of_unreviewed_names_arrive),
         TEST(every_service_is_the_same_to_the_bit),
         TEST(every_network_belongs_to_its_direction_again),
         TEST(names_alone_are_fewer_and_have_no_hosts),

@@ -28,6 +28,7 @@ static void check_use(const struct message *message)
         check_text(message->body.service.model, sizeof(message->body.service.model));
         break;
     case MESSAGE_HOST:
+    case MESSAGE_RESOLVER:
         check_text(message->body.host.pattern, sizeof(message->body.host.pattern));
         break;
     case MESSAGE_DIRECTION:
