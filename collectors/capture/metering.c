@@ -525,7 +525,6 @@ static void handle_decoded(struct metering *metering, struct decoded *decoded)
         else
             handle_udp(metering, decoded, now_ns);
         break;
-    case DECODE_UDP:
     case DECODE_OTHER:
         coverage->packets_other++;
         break;
