@@ -264,7 +264,7 @@ const uint8_t *gquic_find_hello(const uint8_t *datagram, size_t length, size_t *
 
         if (!read_frame(&cursor, &layout, true, &piece))
             break;
-        if (piece.bytes && piece.offset == 0 && piece.size <= CLIENTHELLO_MAX &&
+        if (piece.bytes && piece.size <= CLIENTHELLO_MAX &&
             gquic_chlo_starts(piece.bytes, (size_t)piece.size)) {
             *size = (size_t)piece.size;
             return piece.bytes;

@@ -16,9 +16,10 @@ unsigned gquic_version_number(uint32_t version);
  * version, as all but the first ones. */
 uint32_t gquic_client_version(const uint8_t *datagram, size_t length);
 
-/* Finds the start of the client's hello in a packet for which gquic_client_version() is not 0: what
- * stands first in stream 1, and has a hello's tag. NULL when there is none, as in packets that are
- * encrypted: nothing else tells these apart. Its end may be missing. Pure. */
+/* Finds the start of a hello in a client's packet for which gquic_client_version() is not 0: a
+ * piece of stream 1 that begins with a hello's tag (the client says another when the server
+ * rejected its first). NULL when there is none, as in packets that are encrypted: nothing else
+ * tells these apart. Its end may be missing. Pure. */
 const uint8_t *gquic_find_hello(const uint8_t *datagram, size_t length, size_t *size);
 
 /* As quicframes_read(), for the frames of Q050, T050 and T051. */

@@ -140,33 +140,38 @@ static const struct quiccrypto_scheme *open_any(struct reader *reader, const str
     return scheme;
 }
 
-/* Another version, negotiated, has another hello. */
-static void begin_anew(struct reader *reader, uint32_t version)
+/* The client says its hello from the start. */
+static void begin_anew(struct reader *reader)
 {
-    if (reader->connection->version != 0 && reader->connection->version != version)
+    if (reader->connection->version != 0)
         reader->handler(reader->context, 0, NULL, 0);
-    reader->connection->version = version;
+}
+
+static bool has_original_id(const struct quic_connection *connection, const struct packet *packet)
+{
+    return connection->version != 0 && connection->original_length == packet->id_length &&
+           memcmp(connection->original, packet->id, packet->id_length) == 0;
 }
 
 /* The keys of a connection come from the first destination id (RFC 9001, 5.2), also when later
- * packets carry another, which the server chose; only after Retry, or when the client begins anew
- * with another version, do they come from a new one. */
+ * packets carry another, which the server chose. They come from a new one after Retry, when the
+ * client begins anew with another version, and when it opens another connection from its port. */
 static const struct quiccrypto_scheme *open_initial(struct reader *reader,
                                                     const struct packet *packet,
                                                     struct quiccrypto_plain *plain)
 {
     struct quic_connection *connection = reader->connection;
     const struct quiccrypto_scheme *scheme = NULL;
+    bool same = has_original_id(connection, packet);
 
-    if (connection->version != 0 &&
-        (connection->original_length != packet->id_length ||
-         memcmp(connection->original, packet->id, packet->id_length) != 0))
+    if (connection->version != 0 && !same)
         scheme = open_any(reader, packet, connection->original, connection->original_length, plain);
     if (!scheme) {
         scheme = open_any(reader, packet, packet->id, packet->id_length, plain);
         if (!scheme)
             return NULL;
-        begin_anew(reader, packet->version);
+        if (!same || connection->version != packet->version)
+            begin_anew(reader);
         memcpy(connection->original, packet->id, packet->id_length);
         connection->original_length = (uint8_t)packet->id_length;
     }
@@ -226,7 +231,8 @@ static enum quic_result read_google(struct reader *reader, uint32_t version,
         return QUIC_CRYPTO;
     if (!hello)
         return QUIC_OTHER;
-    begin_anew(reader, version);
+    begin_anew(reader);
+    reader->connection->version = version;
     reader->handler(reader->context, 0, hello, size);
     return QUIC_CRYPTO;
 }

@@ -32,8 +32,8 @@ bool quic_starts(const uint8_t *datagram, size_t captured, size_t length);
 
 /* Reads a datagram of the client, in whatever order they come, and hands the pieces of its hello to
  * HANDLER, with their offset (see quicframes_handler); a piece of no bytes (BYTES is NULL) says
- * that the stream begins anew, after the version was negotiated: forget the pieces that came
- * before. Those of the connection put in order, quic_parse_hello() reads. A datagram of the server
+ * that the client begins anew, as after Retry or version negotiation: forget what came before.
+ * Those of the connection put in order, quic_parse_hello() reads. A datagram of the server
  * does no harm: it is QUIC_UNREADABLE or QUIC_OTHER, and changes nothing.
  *
  * What the snap length cut has no tag that tells whether the key was right. It is read

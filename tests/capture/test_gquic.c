@@ -169,10 +169,18 @@ static void what_is_no_hello_is_not_found(void **state)
     begin_packet(0);
     put_stream(1, 1, 0, 0, false, &chlo);
     assert_string_equal(find_name(wire.length), "");
+}
+
+/* As a client does whose first hello the server rejected. */
+static void a_second_hello_is_found(void **state)
+{
+    (void)state;
+    version = 43;
     make_chlo(100, "a.example");
     begin_packet(0);
-    put_stream(1, 1, 3, 2, false, &chlo); /* not the start of the stream */
-    assert_string_equal(find_name(wire.length), "");
+    put_acks();
+    put_stream(1, 1, 1300, 2, false, &chlo);
+    assert_string_equal(find_name(wire.length), "a.example");
 }
 
 static void headers_of_others_are_refused(void **state)
@@ -313,6 +321,7 @@ int main(void)
         cmocka_unit_test(hellos_of_every_version_are_found),
         cmocka_unit_test(frames_before_the_hello_are_passed_over),
         cmocka_unit_test(what_is_no_hello_is_not_found),
+        cmocka_unit_test(a_second_hello_is_found),
         cmocka_unit_test(headers_of_others_are_refused),
         cmocka_unit_test(cut_hellos_give_the_name_or_none),
         cmocka_unit_test(hellos_that_contradict_themselves_have_no_name),

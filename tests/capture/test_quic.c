@@ -393,11 +393,35 @@ static void after_retry_the_keys_come_from_the_new_id(void **state)
     parts.id = ids + 4;
     parts.id_length = 10;
     parts.token_length = 46;
-    make_initial(&parts, 900, message.length);
+    make_initial(&parts, 900, message.length); /* all of it comes again, in any order */
+    assert_int_equal(feed(&datagram), QUIC_CRYPTO);
+    assert_string_equal(name(), "");
+    make_initial(&parts, 0, 900);
     assert_int_equal(feed(&datagram), QUIC_CRYPTO);
     assert_int_equal(connection.original_length, 10);
     assert_memory_equal(connection.original, ids + 4, 10);
-    assert_int_equal(restarts, 0);
+    assert_int_equal(restarts, 1);
+    assert_string_equal(name(), "api.example");
+}
+
+/* Half a hello that was left must not be completed by that of another connection. */
+static void another_connection_from_the_same_port_begins_anew(void **state)
+{
+    struct packet_parts parts = version_1();
+
+    (void)state;
+    start();
+    make_message(1500);
+    memcpy(message.at + message.length - 11, "old.example", 11);
+    make_initial(&parts, 900, message.length);
+    assert_int_equal(feed(&datagram), QUIC_CRYPTO);
+    make_message(1500);
+    parts.id = ids + 3;
+    make_initial(&parts, 0, 900);
+    assert_int_equal(feed(&datagram), QUIC_CRYPTO);
+    assert_string_equal(name(), "");
+    make_initial(&parts, 900, message.length);
+    assert_int_equal(feed(&datagram), QUIC_CRYPTO);
     assert_string_equal(name(), "api.example");
 }
 
@@ -978,6 +1002,7 @@ int main(void)
         cmocka_unit_test(any_split_order_and_repetition_gives_the_same_name),
         cmocka_unit_test(a_new_id_from_the_server_leaves_the_keys),
         cmocka_unit_test(after_retry_the_keys_come_from_the_new_id),
+        cmocka_unit_test(another_connection_from_the_same_port_begins_anew),
         cmocka_unit_test(version_negotiation_is_survived),
         cmocka_unit_test(a_client_may_go_on_in_version_2),
         cmocka_unit_test(the_servers_packets_do_no_harm),

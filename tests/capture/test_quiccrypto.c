@@ -8,6 +8,12 @@
 
 #include <cmocka.h>
 
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "tests/capture/quicpackets.h"
 #include "tests/capture/quicvectors.h"
 
@@ -150,6 +156,44 @@ static void packets_too_short_for_their_tag_are_refused(void **state)
     assert_true(open_first(1, 8, wire.length, NUMBER_AT(8)));
 }
 
+/* Opens a packet, and fails to open a damaged one, where read, write and exit are all that the
+ * kernel allows: what was made needs no file and no memory any more. */
+static void open_confined(void)
+{
+    struct quiccrypto_packet packet = {wire.at, wire.length, wire.length, 18};
+    const struct quiccrypto_scheme *scheme = quiccrypto_scheme(1, NULL);
+    bool right;
+
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0)
+        syscall(SYS_exit, 2);
+    right = quiccrypto_open(crypto, scheme, id, 8, &packet, &plain);
+    wire.at[700] ^= 1;
+    right = right && !quiccrypto_open(crypto, scheme, id, 8, &packet, &plain);
+    right = right && !quiccrypto_open(crypto, scheme, id, 9, &packet, &plain);
+    syscall(SYS_exit, right ? 0 : 1);
+}
+
+static void nothing_is_loaded_later(void **state)
+{
+    struct quiccrypto *used = crypto;
+    int status;
+    pid_t child;
+
+    (void)state;
+    wire.length = from_hex(VECTOR_CLIENT_V1, wire.at);
+    crypto = quiccrypto_new(); /* which opened nothing yet but what it tries itself */
+    assert_non_null(crypto);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        open_confined();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    quiccrypto_free(crypto);
+    crypto = used;
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void every_version_has_schemes(void **state)
 {
     const struct quiccrypto_scheme *first = quiccrypto_scheme(0x5a6a7a8a, NULL);
@@ -173,6 +217,7 @@ static void every_version_has_schemes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_loaded_later), /* first: libcrypto has done nothing yet */
         cmocka_unit_test(the_packets_of_the_standards_are_opened),
         cmocka_unit_test(ids_and_numbers_may_be_of_any_length),
         cmocka_unit_test(one_bit_that_changed_is_seen),
