@@ -108,7 +108,7 @@ static void make_chlo(size_t padding, const char *name)
     put_chlo(&chlo, padding, name, NULL, NULL, 0);
 }
 
-static const unsigned versions[] = {24, 25, 30, 33, 34, 35, 37, 39, 43, 44, 46};
+static const unsigned versions[] = {24, 25, 30, 33, 34, 35, 37, 38, 39, 43, 44, 46};
 #define VERSIONS (sizeof(versions) / sizeof(versions[0]))
 
 static void hellos_of_every_version_are_found(void **state)
