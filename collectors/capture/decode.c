@@ -4,22 +4,23 @@
 #include "collectors/capture/layers.h"
 #include "collectors/capture/links.h"
 
+#include <pcap/dlt.h>
+
 /* Headers that are read in one frame, the common way down counting as one. Real networks nest five
  * or so; without a limit 64 kB of tags would keep us busy. */
 #define MAX_STEPS 32
 
-static enum decode_result walk(struct frame *frame, layer *first, struct packet *packet)
+/* Goes on after the first step. */
+static enum decode_result walk(struct frame *frame, struct packet *packet)
 {
-    enum decode_result result;
-    unsigned steps = 0;
+    enum decode_result result = DECODE_CORRUPT;
 
-    frame->next = first;
-    do {
+    for (unsigned steps = 1; frame->next && steps < MAX_STEPS; steps++) {
         layer *step = frame->next;
 
         frame->next = NULL;
         result = step(frame, packet);
-    } while (frame->next && ++steps < MAX_STEPS);
+    }
     if (frame->next)
         result = DECODE_CORRUPT;
     if (frame->trust == TRUST_NO_GUESS ||
@@ -29,11 +30,13 @@ static enum decode_result walk(struct frame *frame, layer *first, struct packet 
     return DECODE_UDP;
 }
 
-static void begin(struct frame *frame, const uint8_t *bytes, uint32_t captured, uint32_t length)
+static inline void begin(struct frame *frame, const uint8_t *bytes, uint32_t captured,
+                         uint32_t length)
 {
     frame->cursor = cursor_over(bytes, captured);
     frame->cut = length > captured ? length - captured : 0;
     frame->trust = TRUST_NO_GUESS;
+    frame->next = NULL;
 }
 
 bool decode_supports(int link_type)
@@ -44,14 +47,16 @@ bool decode_supports(int link_type)
 enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
                                 uint32_t length, struct packet *packet)
 {
-    layer *first = links_find(link_type);
+    layer *first = link_type == DLT_EN10MB ? layers_ethernet : links_find(link_type);
     struct frame frame; /* not zeroed: most frames use a third of it */
+    enum decode_result result;
 
     if (!first)
         return DECODE_OTHER;
     begin(&frame, bytes, captured, length);
     packet->vlan = VLAN_NONE;
-    return walk(&frame, first, packet);
+    result = first(&frame, packet);
+    return frame.next ? walk(&frame, packet) : result;
 }
 
 enum decode_result decode_reassembled(uint8_t protocol, const uint8_t *bytes, uint32_t captured,
@@ -61,5 +66,6 @@ enum decode_result decode_reassembled(uint8_t protocol, const uint8_t *bytes, ui
 
     begin(&frame, bytes, captured, length);
     frame.protocol = protocol;
-    return walk(&frame, layers_protocol, packet);
+    layers_follow(&frame, layers_protocol);
+    return walk(&frame, packet);
 }

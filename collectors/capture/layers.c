@@ -108,6 +108,8 @@ static enum decode_result decode_udp(struct frame *frame, struct packet *packet)
     packet->tcp_flags = 0;
     packet->checksum = cursor_load_u16(header + 6);
     set_payload(frame, packet);
+    if (!tunnels_may_be_on(packet->source_port) && !tunnels_may_be_on(packet->destination_port))
+        return DECODE_UDP;
     tunnel = tunnels_on_port(packet->source_port, packet->destination_port);
     if (!tunnel)
         return DECODE_UDP;
@@ -172,14 +174,14 @@ enum decode_result layers_protocol(struct frame *frame, struct packet *packet)
     return decode_protocol(frame, frame->protocol, packet);
 }
 
-/* Fragments of what would not be followed as a whole need not be put together. */
+/* `packet->fragment` is set. Fragments of what would not be followed as a whole need not be put
+ * together. */
 static enum decode_result decode_fragment(struct frame *frame, uint8_t protocol,
-                                          const struct fragment *fragment, struct packet *packet)
+                                          struct packet *packet)
 {
     if (!step_for_protocol(protocol))
         return DECODE_OTHER;
     packet->protocol = protocol;
-    packet->fragment = *fragment;
     set_payload(frame, packet);
     return DECODE_FRAGMENT;
 }
@@ -201,16 +203,16 @@ static enum decode_result decode_extension(struct frame *frame, struct packet *p
 static enum decode_result decode_fragment_header(struct frame *frame, struct packet *packet)
 {
     const uint8_t *header = cursor_bytes(&frame->cursor, 8);
-    struct fragment fragment;
+    struct fragment *fragment = &packet->fragment;
 
     if (!header)
         return layers_short(frame);
-    fragment.offset = cursor_load_u16(header + 2) & 0xfff8;
-    fragment.more = header[3] & 1;
-    fragment.identification = cursor_load_u32(header + 4);
-    if (fragment.offset == 0 && !fragment.more)
+    fragment->offset = cursor_load_u16(header + 2) & 0xfff8;
+    fragment->more = header[3] & 1;
+    fragment->identification = cursor_load_u32(header + 4);
+    if (fragment->offset == 0 && !fragment->more)
         return decode_protocol(frame, header[0], packet);
-    return decode_fragment(frame, header[0], &fragment, packet);
+    return decode_fragment(frame, header[0], packet);
 }
 
 /* An IP packet in a tunnel ends where the tunnel's does, or a little before: Ethernet pads short
@@ -267,12 +269,12 @@ static enum decode_result decode_ipv4(struct frame *frame, struct packet *packet
     set_address(&packet->destination, 4, header + 16);
     packet->ip_id = cursor_load_u16(header + 4);
     fragment = cursor_load_u16(header + 6);
-    if (fragment & 0x3fff) /* more fragments, or an offset (RFC 791, 3.1) */
-        return decode_fragment(
-            frame, header[9],
-            &(struct fragment){packet->ip_id, (uint16_t)(fragment << 3), (fragment & 0x2000) != 0},
-            packet);
-    return decode_protocol(frame, header[9], packet);
+    if (!(fragment & 0x3fff)) /* neither more fragments nor an offset (RFC 791, 3.1) */
+        return decode_protocol(frame, header[9], packet);
+    packet->fragment.identification = packet->ip_id;
+    packet->fragment.offset = (uint16_t)(fragment << 3);
+    packet->fragment.more = fragment & 0x2000;
+    return decode_fragment(frame, header[9], packet);
 }
 
 static enum decode_result decode_ipv6(struct frame *frame, struct packet *packet)

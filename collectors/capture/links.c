@@ -413,6 +413,7 @@ static const struct link_type {
     int number;
     layer *first;
 } link_types[] = {
+    {DLT_EN10MB, layers_ethernet},
     {DLT_LINUX_SLL, decode_cooked},
     {DLT_LINUX_SLL2, decode_cooked2},
     {LINKTYPE_RAW, layers_ip},
@@ -450,8 +451,6 @@ static const struct link_type {
 
 layer *links_find(int link_type)
 {
-    if (link_type == DLT_EN10MB)
-        return layers_ethernet;
     for (size_t i = 0; i < sizeof(link_types) / sizeof(link_types[0]); i++)
         if (link_types[i].number == link_type)
             return link_types[i].first;

@@ -54,7 +54,8 @@ enum decode_result tunnels_i_tag(struct frame *frame, struct packet *packet)
     return layers_skip_to(frame, 4, layers_ethernet);
 }
 
-/* Version, length in units of eight bytes (up to and with the EtherType), options. */
+/* Version, length in units of eight bytes (up to and with the EtherType), options. Some leave the
+ * length empty. */
 enum decode_result tunnels_cmd(struct frame *frame, struct packet *packet)
 {
     uint32_t length;
@@ -64,7 +65,7 @@ enum decode_result tunnels_cmd(struct frame *frame, struct packet *packet)
     length = cursor_u8(&frame->cursor) * 8U;
     if (frame->cursor.failed)
         return layers_short(frame);
-    return length == 0 ? DECODE_CORRUPT : skip_to_type(frame, length - 2);
+    return skip_to_type(frame, (length ? length : 8) - 2);
 }
 
 /* RFC 8300, 2.2: the length counts words of four bytes; 2.2 names what follows. */
@@ -346,30 +347,16 @@ enum decode_result tunnels_etherip(struct frame *frame, struct packet *packet)
 
 /* -- Over UDP ---------------------------------------------------------------------------------- */
 
-/* RFC 7348, 5, and the group policy extension that Linux and Cisco send. */
-static enum decode_result decode_vxlan(struct frame *frame, struct packet *packet)
+enum { VXLAN_INSTANCE = 0x08, VXLAN_NEXT_PROTOCOL = 0x04, VXLAN_ETHERNET = 3 };
+
+/* What draft-ietf-nvo3-vxlan-gpe, 3.2 names. */
+static enum decode_result follow_vxlan(struct frame *frame, uint8_t next)
 {
-    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
-
-    (void)packet;
-    if (!header || (header[0] & 0x7f) != 0x08 || header[7] != 0)
-        return DECODE_CORRUPT;
-    return layers_follow(frame, layers_ethernet);
-}
-
-/* draft-ietf-nvo3-vxlan-gpe, 3: without the P flag it is VXLAN. */
-static enum decode_result decode_vxlan_gpe(struct frame *frame, struct packet *packet)
-{
-    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
-
-    (void)packet;
-    if (!header || (header[0] & 0xfa) != 0x08 || header[7] != 0)
-        return DECODE_CORRUPT;
-    switch (header[0] & 0x04 ? header[3] : 3) {
+    switch (next) {
     case 1:
     case 2:
         return layers_follow(frame, layers_ip);
-    case 3:
+    case VXLAN_ETHERNET:
         return layers_follow(frame, layers_ethernet);
     case 4:
         return layers_follow(frame, tunnels_nsh);
@@ -378,6 +365,29 @@ static enum decode_result decode_vxlan_gpe(struct frame *frame, struct packet *p
     default:
         return DECODE_OTHER;
     }
+}
+
+/* RFC 7348, 5: of the flags, the one for the instance is set; the others are of extensions, of
+ * which that for other protocols is also sent to this port. */
+static enum decode_result decode_vxlan(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    (void)packet;
+    if (!header || !(header[0] & VXLAN_INSTANCE))
+        return DECODE_CORRUPT;
+    return follow_vxlan(frame, header[0] & VXLAN_NEXT_PROTOCOL ? header[3] : VXLAN_ETHERNET);
+}
+
+/* Some forget the flag that says that a protocol is named. */
+static enum decode_result decode_vxlan_gpe(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    (void)packet;
+    if (!header || !(header[0] & VXLAN_INSTANCE))
+        return DECODE_CORRUPT;
+    return follow_vxlan(frame, header[3] ? header[3] : VXLAN_ETHERNET);
 }
 
 /* RFC 8926, 3.4. */
