@@ -8,6 +8,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* Beyond what any packets could make an honest process send: lengths and sequence numbers that lie
+ * add 32 bits each, and must not end the process that counts them. Within what the ledger can hold,
+ * and sums and factors can multiply: a process that was taken over must not end the meter. */
+#define MOST_COUNTED   (UINT64_C(1) << 62)
+#define MOST_ESTIMATED 1e30 /* requests or tokens */
+#define LONGEST_NS     UINT64_C(3600000000000)
+#define LATEST_S       (INT64_MAX / INT64_C(1000000000)) /* times of packets are in ns */
+
 static bool terminated(const char *text, size_t size)
 {
     return memchr(text, 0, size) != NULL;
@@ -16,7 +24,8 @@ static bool terminated(const char *text, size_t size)
 static bool possible_triple(const struct triple *triple)
 {
     return isfinite(triple->low) && isfinite(triple->central) && isfinite(triple->high) &&
-           triple->low >= 0 && triple->low <= triple->central && triple->central <= triple->high;
+           triple->low >= 0 && triple->low <= triple->central && triple->central <= triple->high &&
+           triple->high <= MOST_ESTIMATED;
 }
 
 static bool check_nothing(const struct message *message)
@@ -73,26 +82,48 @@ static bool check_vlan(const struct message *message)
     return message->number < MAX_DIRECTIONS && message->body.vlan > 0 && message->body.vlan < 4095;
 }
 
+static bool possible_time(int64_t time_s)
+{
+    return time_s >= -LATEST_S && time_s <= LATEST_S;
+}
+
 static bool check_activity(const struct message *message)
 {
     const struct activity *activity = &message->body.activity;
 
-    return activity->direction_id < MAX_DIRECTIONS && activity->service_id < MAX_SERVICES &&
-           activity->grade <= GRADE_E && possible_triple(&activity->requests) &&
+    return possible_time(message->interval_start) && activity->direction_id < MAX_DIRECTIONS &&
+           activity->service_id < MAX_SERVICES && activity->grade <= GRADE_E &&
+           activity->bytes_up <= MOST_COUNTED && activity->bytes_down <= MOST_COUNTED &&
+           activity->bytes_other <= MOST_COUNTED && possible_triple(&activity->requests) &&
            possible_triple(&activity->tokens_in) && possible_triple(&activity->tokens_out);
 }
 
 static bool check_devices(const struct message *message)
 {
-    return message->body.devices.direction_id < MAX_DIRECTIONS &&
+    return possible_time(message->interval_start) &&
+           message->body.devices.direction_id < MAX_DIRECTIONS &&
            message->body.devices.service_id < MAX_SERVICES;
 }
 
 static bool check_coverage(const struct message *message)
 {
+    const struct coverage *coverage = &message->body.coverage;
+
+#define CHECK_MEMBER(name)                                                                         \
+    if (coverage->name > MOST_COUNTED)                                                             \
+        return false;
+    COVERAGE_COUNTERS(CHECK_MEMBER)
+#undef CHECK_MEMBER
     /* A step of the clock can stretch an interval, but not by more than the silence that ends it.
-     */
-    return message->body.coverage.covered_ns <= 3600ULL * 1000000000ULL;
+     * A name may be read, and a fragment given up, long after the interval of the first packet:
+     * only what is counted in one go can be compared. */
+    return possible_time(message->interval_start) && coverage->covered_ns <= LONGEST_NS &&
+           coverage->packets_undecodable == coverage->packets_truncated +
+                                                coverage->packets_corrupt +
+                                                coverage->packets_fragmented &&
+           coverage->packets_other <= coverage->packets &&
+           coverage->packets_duplicate <= coverage->packets &&
+           coverage->names_quic <= coverage->names_seen;
 }
 
 static const struct {

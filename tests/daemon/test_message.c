@@ -109,6 +109,13 @@ static struct message example(enum message_type type)
         break;
     case MESSAGE_CLOSED:
         message.body.coverage.covered_ns = UINT64_C(60000000000);
+        message.body.coverage.packets = 10;
+        message.body.coverage.packets_undecodable = 6;
+        message.body.coverage.packets_truncated = 1;
+        message.body.coverage.packets_corrupt = 2;
+        message.body.coverage.packets_fragmented = 3;
+        message.body.coverage.names_seen = 4;
+        message.body.coverage.names_quic = 4;
         break;
     default:
         break;
@@ -214,6 +221,62 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.covered_ns = UINT64_C(3600000000001));
 }
 
+static void instants_that_no_packet_has_are_refused(void **state)
+{
+    static const enum message_type types[] = {MESSAGE_ACTIVITY, MESSAGE_DEVICES, MESSAGE_CLOSED};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(types); i++) {
+        IMPOSSIBLE(types[i], m.interval_start = INT64_MAX);
+        IMPOSSIBLE(types[i], m.interval_start = INT64_MIN);
+        IMPOSSIBLE(types[i], m.interval_start = INT64_C(9223372080)); /* year 2262 */
+    }
+}
+
+/* The ledger's integers are of 64 bits with a sign, and are summed. */
+static void counters_that_could_overflow_the_ledger_are_refused(void **state)
+{
+    static const uint64_t values[] = {(UINT64_C(1) << 62) + 1, INT64_MAX, UINT64_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(values); i++) {
+#define REFUSE_MEMBER(name) IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.name = values[i]);
+        COVERAGE_COUNTERS(REFUSE_MEMBER)
+#undef REFUSE_MEMBER
+        IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.bytes_up = values[i]);
+        IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.bytes_down = values[i]);
+        IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.bytes_other = values[i]);
+    }
+}
+
+/* Packets that lie about lengths and sequence numbers must not end the process that counts them. */
+static void what_hostile_packets_add_up_to_is_accepted(void **state)
+{
+    struct message closed = example(MESSAGE_CLOSED);
+    struct message activity = example(MESSAGE_ACTIVITY);
+
+    (void)state;
+    closed.body.coverage.bytes = UINT64_C(1) << 60;
+    closed.body.coverage.bytes_lost = UINT64_C(1) << 60;
+    activity.body.activity.bytes_down = UINT64_C(1) << 60;
+    activity.body.activity.tokens_out.high = 1e19;
+    assert_int_equal(pass(&closed, SENDER_CAPTURE), MESSAGE_RECEIVED);
+    assert_int_equal(pass(&activity, SENDER_CAPTURE), MESSAGE_RECEIVED);
+}
+
+static void coverage_that_contradicts_itself_is_refused(void **state)
+{
+    (void)state;
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_undecodable = 7);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_undecodable = 5);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_truncated = 0);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_corrupt = 1);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_fragmented = 4);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_other = 11);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_duplicate = 11);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.names_quic = 5);
+}
+
 static void a_name_shown_by_encrypted_hellos_belongs_to_no_service(void **state)
 {
     struct message message = example(MESSAGE_HOST);
@@ -240,6 +303,7 @@ static void estimates_that_no_estimator_gives_are_refused(void **state)
     EACH_TRIPLE(t->central = (double)NAN);
     EACH_TRIPLE(t->high = (double)NAN);
     EACH_TRIPLE(t->high = (double)INFINITY);
+    EACH_TRIPLE(t->high = 1.1e30);
     EACH_TRIPLE(*t = ((struct triple){(double)INFINITY, (double)INFINITY, (double)INFINITY}));
     EACH_TRIPLE(t->low = -(double)INFINITY);
     EACH_TRIPLE(t->low = -1e-300);
@@ -450,6 +514,10 @@ int main(void)
         TEST(unknown_types_are_refused),
         TEST(strings_without_an_end_are_refused),
         TEST(numbers_out_of_range_are_refused),
+        TEST(instants_that_no_packet_has_are_refused),
+        TEST(counters_that_could_overflow_the_ledger_are_refused),
+        TEST(what_hostile_packets_add_up_to_is_accepted),
+        TEST(coverage_that_contradicts_itself_is_refused),
         TEST(a_name_shown_by_encrypted_hellos_belongs_to_no_service),
         TEST(estimates_that_no_estimator_gives_are_refused),
         TEST(datagrams_of_another_size_are_refused),

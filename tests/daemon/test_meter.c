@@ -223,10 +223,7 @@ static struct sums all_sums(void)
 
 static bool add_coverage(void *context, const struct ledger_coverage_row *row)
 {
-    struct coverage *sum = context;
-
-    sum->covered_ns += row->coverage.covered_ns;
-    sum->packets += row->coverage.packets;
+    coverage_add(context, &row->coverage);
     return true;
 }
 
@@ -307,6 +304,60 @@ static void activity_is_recorded_with_its_impact(void **state)
     assert_memory_equal(&sums.activity.tokens_out, &sent.body.activity.tokens_out,
                         sizeof(struct triple));
     assert_int_equal(coverage_of(T0, T0 + 60).packets, 10);
+}
+
+/* Coverage is the time during which all interfaces were observed: each has its share. */
+static void captures_share_the_coverage_of_an_interval(void **state)
+{
+    (void)state;
+    meter_set_captures(meter, 3);
+    for (unsigned worker = 0; worker < 3; worker++)
+        send_closed(worker, T0);
+    send_closed(0, T0 + 60);
+    send_closed(2, T0 + 60); /* the interface of 1 was away */
+    commit();
+    assert_int_equal(coverage_of(T0, T0 + 60).covered_ns, UINT64_C(60000000000));
+    assert_int_equal(coverage_of(T0 + 60, T0 + 120).covered_ns, UINT64_C(40000000000));
+    assert_int_equal(coverage_of(T0, T0 + 60).packets, 30); /* what was counted is not shared */
+    assert_int_equal(coverage_of(T0 + 60, T0 + 120).packets, 20);
+}
+
+static void without_a_number_of_captures_there_is_one(void **state)
+{
+    (void)state;
+    send_closed(0, T0);
+    meter_set_captures(meter, 0);
+    send_closed(0, T0 + 60);
+    meter_set_captures(meter, 2); /* what was taken before keeps its share */
+    commit();
+    assert_int_equal(coverage_of(T0, T0 + 60).covered_ns, UINT64_C(60000000000));
+    assert_int_equal(coverage_of(T0 + 60, T0 + 120).covered_ns, UINT64_C(60000000000));
+}
+
+/* The largest that message_check() lets pass, again and again for one interval. */
+static void no_capture_process_can_end_the_meter_by_its_sums(void **state)
+{
+    struct message closed;
+    struct message sums = activity(1, service("openai-api"), T0, 3);
+
+    (void)state;
+    message_start(&closed, MESSAGE_CLOSED);
+    closed.interval_start = T0;
+    closed.body.coverage.bytes = UINT64_C(1) << 62;
+    closed.body.coverage.bytes_lost = UINT64_C(1) << 62;
+    sums.body.activity.bytes_down = UINT64_C(1) << 62;
+    sums.body.activity.tokens_out = (struct triple){0, 1e30, 1e30};
+    sums.body.activity.requests = (struct triple){0, 1e30, 1e30};
+    assert_true(message_check(&closed, SENDER_CAPTURE) && message_check(&sums, SENDER_CAPTURE));
+    for (int i = 0; i < 4; i++) {
+        take(0, sums);
+        take(0, closed);
+        commit();
+    }
+    assert_false(meter_has_unwritten(meter));
+    assert_true(coverage_of(T0, T0 + 60).bytes >= UINT64_C(1) << 62);
+    assert_int_equal(all_sums().rows, 1);
+    assert_true(isfinite(all_sums().impact.energy_kwh.high));
 }
 
 static void a_service_without_a_model_has_activity_but_no_impact(void **state)
@@ -899,6 +950,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(activity_is_recorded_with_its_impact),
+        TEST(captures_share_the_coverage_of_an_interval),
+        TEST(without_a_number_of_captures_there_is_one),
+        TEST(no_capture_process_can_end_the_meter_by_its_sums),
         TEST(a_service_without_a_model_has_activity_but_no_impact),
         TEST(devices_are_the_most_of_the_day),
         TEST(messages_that_make_no_sense_here_are_refused),

@@ -2,7 +2,8 @@
 
 /* Runs each tests/system/test_*.sh as one cmocka test, so that whole programs and functions are
  * counted in one way. A script is told IAGMETER_BUILD; it exits 0 for passed, 77 for skipped (its
- * last line says why), anything else for failed. What it prints is shown when it fails. */
+ * last line says why), anything else for failed. What it prints is shown when it fails; of one that
+ * passed, the lines that begin with "skipped: ": parts that could not be tested here. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,17 +32,19 @@ static bool skip_is_failure(const char *script)
            !getenv("IAGMETER_TEST_SANITIZED");
 }
 
-/* Copies OUTPUT to standard output, or only its last line. */
-static void show(FILE *output, bool only_last)
+enum shown { SHOW_ALL, SHOW_LAST, SHOW_SKIPPED };
+
+/* Copies OUTPUT, or what is to be shown of it, to standard output. */
+static void show(FILE *output, enum shown what)
 {
     char line[4096], last[4096] = "(it does not say why)\n";
     rewind(output);
     while (fgets(line, sizeof line, output)) {
-        if (!only_last)
+        if (what == SHOW_ALL || (what == SHOW_SKIPPED && strncmp(line, "skipped: ", 9) == 0))
             printf("    | %s", line);
         snprintf(last, sizeof last, "%s", line);
     }
-    if (only_last)
+    if (what == SHOW_LAST)
         printf("    skipped: %s", last);
     fflush(stdout);
 }
@@ -62,8 +65,7 @@ static void run_script(void **state)
     int status = pclose(pipe);
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     bool skipped = code == EXIT_SKIP && !skip_is_failure(script);
-    if (code != 0)
-        show(output, skipped);
+    show(output, skipped ? SHOW_LAST : code != 0 ? SHOW_ALL : SHOW_SKIPPED);
     fclose(output);
     if (skipped)
         skip();
