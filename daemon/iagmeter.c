@@ -28,6 +28,7 @@ struct options {
     char config_path[PATH_MAX];
     char directory[PATH_MAX];
     const char *language;
+    const char *format;
     struct inspect_options inspect;
     int argument_count;
     char **arguments;
@@ -280,16 +281,22 @@ out:
 
 static int command_status(const struct options *options)
 {
-    struct config *config = load(options);
+    bool is_json = strcmp(options->format, "json") == 0;
+    struct config *config;
     struct ledger *ledger;
     int status = EXIT_TROUBLE;
 
+    if (!is_json && strcmp(options->format, "text") != 0) {
+        fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(options);
     if (!config)
         return EXIT_CONFIGURATION;
     ledger = open_ledger(config);
     if (ledger) {
         if (status_print(ledger, config, ledger_is_locked(config->state_directory), time(NULL),
-                         stdout))
+                         is_json ? STATUS_JSON : STATUS_TEXT, stdout))
             status = EXIT_SUCCESS;
         else
             fprintf(stderr, "iagmeter: %s\n", ledger_error(ledger));
@@ -314,7 +321,9 @@ static const struct command {
      "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
     {"rebuild", 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
-    {"status", 0, "", "what the daemon has been doing", command_status},
+    {"status", 0, "[--format text|json]",
+     "what the daemon has been doing, what it did not see, and what to do about that",
+     command_status},
 };
 
 static void usage(FILE *stream)
@@ -340,9 +349,13 @@ static const struct command *find_command(const char *name)
 static bool parse(int argc, char **argv, struct options *options)
 {
     static const struct option long_options[] = {
-        {"all", no_argument, NULL, 'a'},          {"addresses", no_argument, NULL, 'A'},
-        {"lang", required_argument, NULL, 'l'},   {"output", required_argument, NULL, 'o'},
-        {"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0},
+        {"all", no_argument, NULL, 'a'},
+        {"addresses", no_argument, NULL, 'A'},
+        {"lang", required_argument, NULL, 'l'},
+        {"output", required_argument, NULL, 'o'},
+        {"config", required_argument, NULL, 'c'},
+        {"format", required_argument, NULL, 'f'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -356,6 +369,9 @@ static bool parse(int argc, char **argv, struct options *options)
             break;
         case 'l':
             options->language = optarg;
+            break;
+        case 'f':
+            options->format = optarg;
             break;
         case 'o':
             snprintf(options->directory, sizeof(options->directory), "%s", optarg);
@@ -374,7 +390,7 @@ static bool parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.language = "fr"};
+    struct options options = {.language = "fr", .format = "text"};
     const struct command *command;
 
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {

@@ -4,32 +4,48 @@
 #include "daemon/calendar.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
-#define DAY_S 86400
+#define SCHEMA     "iagmeter-status/1"
+#define DAY_S      86400
+#define MAX_ADVICE 7
+
+/* From which shares on something should be done. */
+/* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
+#define DROPPED_ALARM 0.001
+/* A few connections end before their answer comes; of a mirror that lacks one way, nearly all. */
+#define ONE_WAY_ALARM 0.1
+/* Beside some hundred connections to sites, a browser that hides its questions keeps about one to
+ * its resolver: at this share of all, every fifth browser does. */
+#define RESOLVER_ALARM 0.002
+/* What is forgotten first is finished or has no name; scans alone cause some. */
+#define EVICTED_ALARM 0.01
 
 struct sums {
     struct coverage coverage;
-    uint64_t intervals;
     struct activity activity;
     struct triple energy_kwh;
 };
 
-static void format_time(int64_t time_s, char *text, size_t size)
-{
-    time_t seconds = (time_t)time_s;
-    struct tm local;
+struct status {
+    bool running;
+    bool is_empty;
+    const char *vintage;
+    int64_t from_s; /* what the ledger spans */
+    int64_t until_s;
+    struct sums sums; /* of the last day */
+    const char *advice[MAX_ADVICE];
+    size_t advice_count;
+};
 
-    localtime_r(&seconds, &local);
-    strftime(text, size, "%Y-%m-%d %H:%M %Z", &local);
-}
+/* -- Collecting ------------------------------------------------------------------------------- */
 
 static bool add_coverage(void *context, const struct ledger_coverage_row *row)
 {
     struct sums *sums = context;
 
-    sums->intervals++;
     coverage_add(&sums->coverage, &row->coverage);
     return true;
 }
@@ -45,78 +61,264 @@ static bool add_activity(void *context, const struct ledger_row *row)
     return true;
 }
 
-static bool print_fact(void *context, const char *name, const char *value)
+/* TLS and QUIC connections, whatever became of their names. */
+static uint64_t encrypted_flows(const struct coverage *coverage)
 {
-    fprintf(context, "%-22s %s\n", name, value);
+    return coverage->names_seen + coverage->names_hinted + coverage->names_encrypted +
+           coverage->names_missing;
+}
+
+static bool exceeds(uint64_t part, uint64_t whole, double share)
+{
+    return (double)part > share * (double)whole;
+}
+
+static void advise(struct status *status)
+{
+    const struct coverage *c = &status->sums.coverage;
+    const struct {
+        bool applies;
+        const char *sentence;
+    } rules[MAX_ADVICE] = {
+        {exceeds(c->packets_dropped, c->packets + c->packets_dropped, DROPPED_ALARM),
+         "The kernel dropped more than one packet in a thousand: raise buffer_mib of the "
+         "interface."},
+        {c->packets_truncated > 0,
+         "Packets were cut within their headers: raise snap_length of the interface (65535 by "
+         "default)."},
+        {exceeds(c->flows_one_way, c->names_seen + c->names_hinted, ONE_WAY_ALARM),
+         "Many connections were seen one way only: mirror both ways of the link, or their use "
+         "cannot be estimated."},
+        {exceeds(c->flows_resolver, encrypted_flows(c), RESOLVER_ALARM),
+         "Many clients ask their resolver over encrypted DNS (DoH, DoT): where the server's name "
+         "is hidden too, their use is not counted."},
+        {c->dns_answers == 0 && c->names_encrypted + c->names_missing > 0,
+         "No DNS answer was read: mirror the clients' DNS (port 53) too, or connections without a "
+         "readable name stay unknown."},
+        {exceeds(c->flows_evicted, c->flows, EVICTED_ALARM),
+         "Connections were forgotten for lack of room: raise max_flows in limits."},
+        {c->flows_untracked > 0,
+         "Connections to known services were not followed for lack of room: raise "
+         "max_tracked_flows in limits."},
+    };
+
+    for (size_t i = 0; i < MAX_ADVICE; i++)
+        if (rules[i].applies)
+            status->advice[status->advice_count++] = rules[i].sentence;
+}
+
+/* Small counts of people are for nobody's eyes, the sysadmin's included: totals only. */
+static bool collect(struct status *status, struct ledger *ledger, int64_t now_s)
+{
+    enum ledger_status done = ledger_span(ledger, &status->from_s, &status->until_s);
+
+    status->is_empty = done == LEDGER_EMPTY;
+    if (status->is_empty)
+        return true;
+    if (done != LEDGER_OK)
+        return false;
+    status->until_s += INTERVAL_S;
+    if (ledger_visit_coverage(ledger, now_s - DAY_S, now_s, add_coverage, &status->sums) !=
+            LEDGER_OK ||
+        ledger_visit(ledger, now_s - DAY_S, now_s, NULL, NULL, add_activity, &status->sums) !=
+            LEDGER_OK)
+        return false;
+    advise(status);
     return true;
 }
 
-static void print_count(FILE *stream, const char *name, uint64_t value)
+/* -- Text ------------------------------------------------------------------------------------- */
+
+#define LABEL "%-24s "
+
+static void print_text(FILE *stream, const char *label, const char *text)
 {
-    fprintf(stream, "%-22s %" PRIu64 "\n", name, value);
+    fprintf(stream, LABEL "%s\n", label, text);
 }
 
-static void print_band(FILE *stream, const char *name, const struct triple *triple)
+static bool print_fact(void *context, const char *name, const char *value)
 {
-    fprintf(stream, "%-22s %.4g (%.4g to %.4g)\n", name, triple->central, triple->low,
+    print_text(context, name, value);
+    return true;
+}
+
+static void print_count(FILE *stream, const char *label, uint64_t value)
+{
+    fprintf(stream, LABEL "%" PRIu64 "\n", label, value);
+}
+
+/* With its share of WHOLE, when there is one. */
+static void print_part(FILE *stream, const char *label, uint64_t part, uint64_t whole)
+{
+    double percent = whole > 0 ? 100 * (double)part / (double)whole : 0;
+
+    if (whole == 0)
+        print_count(stream, label, part);
+    else if (part > 0 && percent < 0.01)
+        fprintf(stream, LABEL "%" PRIu64 " (under 0.01 %%)\n", label, part);
+    else
+        fprintf(stream, LABEL "%" PRIu64 " (%.2f %%)\n", label, part, percent);
+}
+
+static void print_band(FILE *stream, const char *label, const struct triple *triple)
+{
+    fprintf(stream, LABEL "%.4g (%.4g to %.4g)\n", label, triple->central, triple->low,
             triple->high);
 }
 
-static void print_sums(const struct sums *sums, FILE *stream)
+static void print_packets(const struct coverage *c, FILE *stream)
 {
-    const struct coverage *coverage = &sums->coverage;
+    uint64_t explained = c->packets_truncated + c->packets_corrupt + c->packets_fragmented;
 
-    fprintf(stream, "\nlast 24 hours\n");
-    fprintf(stream, "%-22s %.1f h\n", "observed", (double)coverage->covered_ns / 3.6e12);
-    print_count(stream, "packets", coverage->packets);
-    print_count(stream, "  dropped", coverage->packets_dropped);
-    print_count(stream, "  not decoded", coverage->packets_undecodable);
-    print_count(stream, "  not TCP", coverage->packets_other);
-    print_count(stream, "connections", coverage->flows);
-    print_count(stream, "  forgotten early", coverage->flows_evicted);
-    print_count(stream, "  not followed", coverage->flows_untracked);
-    print_count(stream, "TLS names read", coverage->names_seen);
-    print_count(stream, "  encrypted", coverage->names_encrypted);
-    print_count(stream, "  missing", coverage->names_missing);
-    print_count(stream, "payload bytes missed", coverage->bytes_lost);
-    print_count(stream, "clock steps", coverage->clock_steps);
+    print_count(stream, "packets seen", c->packets);
+    print_part(stream, "  dropped by the kernel", c->packets_dropped,
+               c->packets + c->packets_dropped);
+    print_part(stream, "  duplicates", c->packets_duplicate, c->packets);
+    print_part(stream, "  not followed", c->packets_other, c->packets);
+    print_part(stream, "  undecodable", c->packets_undecodable, c->packets);
+    print_part(stream, "    truncated", c->packets_truncated, c->packets);
+    print_part(stream, "    corrupt", c->packets_corrupt, c->packets);
+    print_part(stream, "    fragments", c->packets_fragmented, c->packets);
+    if (c->packets_undecodable > explained) /* by a version that did not tell them apart */
+        print_part(stream, "    reason not recorded", c->packets_undecodable - explained,
+                   c->packets);
+}
+
+static void print_connections(const struct coverage *c, FILE *stream)
+{
+    uint64_t all = encrypted_flows(c);
+
+    print_count(stream, "TLS and QUIC", all);
+    print_part(stream, "  named", c->names_seen, all);
+    print_part(stream, "    of these, QUIC", c->names_quic, all);
+    print_part(stream, "  hinted by DNS", c->names_hinted, all);
+    print_part(stream, "  ECH without a hint", c->names_encrypted, all);
+    print_part(stream, "  unnamed", c->names_missing, all);
+    print_part(stream, "  to hidden resolvers", c->flows_resolver, all);
+    print_part(stream, "named, one way only", c->flows_one_way, c->names_seen + c->names_hinted);
+    print_count(stream, "DNS answers in clear", c->dns_answers);
+    print_count(stream, "connections", c->flows);
+    print_part(stream, "  forgotten early", c->flows_evicted, c->flows);
+    print_part(stream, "  no room to follow", c->flows_untracked, c->flows);
+    print_count(stream, "payload bytes missed", c->bytes_lost);
+    print_count(stream, "clock steps", c->clock_steps);
+}
+
+static void print_last_day(const struct status *status, FILE *stream)
+{
+    const struct sums *sums = &status->sums;
+
+    fputs("\nlast 24 hours\n", stream);
+    fprintf(stream, LABEL "%.1f h\n", "observed", (double)sums->coverage.covered_ns / 3.6e12);
+    print_packets(&sums->coverage, stream);
+    print_connections(&sums->coverage, stream);
     print_count(stream, "service connections", sums->activity.flows);
     print_band(stream, "requests", &sums->activity.requests);
     print_band(stream, "output tokens", &sums->activity.tokens_out);
     print_band(stream, "energy, kWh", &sums->energy_kwh);
+    if (status->advice_count > 0)
+        fputs("\nattention\n", stream);
+    for (size_t i = 0; i < status->advice_count; i++)
+        fprintf(stream, "%s\n", status->advice[i]);
+}
+
+static void format_time(int64_t time_s, char *text, size_t size)
+{
+    time_t seconds = (time_t)time_s;
+    struct tm local;
+
+    localtime_r(&seconds, &local);
+    strftime(text, size, "%Y-%m-%d %H:%M %Z", &local);
+}
+
+static bool write_text(const struct status *status, struct ledger *ledger, FILE *stream)
+{
+    char from[40], until[40];
+
+    print_text(stream, "daemon", status->running ? "running" : "not running");
+    if (ledger_visit_facts(ledger, print_fact, stream) != LEDGER_OK)
+        return false;
+    print_text(stream, "factors", status->vintage);
+    if (status->is_empty) {
+        print_text(stream, "ledger", "empty");
+        return true;
+    }
+    format_time(status->from_s, from, sizeof(from));
+    format_time(status->until_s, until, sizeof(until));
+    fprintf(stream, LABEL "%s to %s\n", "ledger", from, until);
+    print_last_day(status, stream);
+    return true;
+}
+
+/* -- JSON ------------------------------------------------------------------------------------- */
+
+static bool add_fact(void *context, const char *name, const char *value)
+{
+    json_object_set_new(context, name, json_string(value));
+    return true;
+}
+
+static json_t *json_triple(const struct triple *triple)
+{
+    return json_pack("{s:f, s:f, s:f}", "low", triple->low, "central", triple->central, "high",
+                     triple->high);
+}
+
+static json_t *json_coverage(const struct coverage *coverage)
+{
+    json_t *object = json_object();
+
+#define ADD_COUNTER(name)                                                                          \
+    json_object_set_new(object, #name, json_integer((json_int_t)coverage->name));
+    COVERAGE_COUNTERS(ADD_COUNTER)
+#undef ADD_COUNTER
+    return object;
+}
+
+static json_t *json_last_day(const struct sums *sums)
+{
+    return json_pack("{s:o, s:I, s:o, s:o, s:o}", "coverage", json_coverage(&sums->coverage),
+                     "flows", (json_int_t)sums->activity.flows, "requests",
+                     json_triple(&sums->activity.requests), "tokens_out",
+                     json_triple(&sums->activity.tokens_out), "energy_kwh",
+                     json_triple(&sums->energy_kwh));
+}
+
+static json_t *json_advice(const struct status *status)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < status->advice_count; i++)
+        json_array_append_new(array, json_string(status->advice[i]));
+    return array;
+}
+
+/* Times are seconds since 1970 UTC; without any interval, "ledger" and "last_day" are null. */
+static bool write_json(const struct status *status, struct ledger *ledger, FILE *stream)
+{
+    json_t *facts = json_object();
+    bool done = ledger_visit_facts(ledger, add_fact, facts) == LEDGER_OK;
+    json_t *span = status->is_empty ? json_null()
+                                    : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
+                                                "until_s", (json_int_t)status->until_s);
+    json_t *object =
+        json_pack("{s:s, s:b, s:o, s:s, s:o, s:o, s:o}", "schema", SCHEMA, "running",
+                  status->running, "facts", facts, "factors", status->vintage, "ledger", span,
+                  "last_day", status->is_empty ? json_null() : json_last_day(&status->sums),
+                  "advice", json_advice(status));
+
+    if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
+        fputc('\n', stream);
+    json_decref(object);
+    return done;
 }
 
 bool status_print(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
-                  FILE *stream)
+                  enum status_format format, FILE *stream)
 {
-    struct sums sums;
-    char first_text[40];
-    char last_text[40];
-    int64_t first;
-    int64_t last;
-    enum ledger_status status;
+    struct status status = {.running = running, .vintage = factors_vintage(config->factors)};
 
-    memset(&sums, 0, sizeof(sums));
-    fprintf(stream, "%-22s %s\n", "daemon", running ? "running" : "not running");
-    if (ledger_visit_facts(ledger, print_fact, stream) == LEDGER_FATAL)
-        return false;
-    fprintf(stream, "%-22s %s\n", "factors", factors_vintage(config->factors));
-    status = ledger_span(ledger, &first, &last);
-    if (status == LEDGER_EMPTY) {
-        fprintf(stream, "%-22s empty\n", "ledger");
-        return true;
-    }
-    if (status != LEDGER_OK)
-        return false;
-    format_time(first, first_text, sizeof(first_text));
-    format_time(last + INTERVAL_S, last_text, sizeof(last_text));
-    fprintf(stream, "%-22s %s to %s\n", "ledger", first_text, last_text);
-    /* Small counts of people are for nobody's eyes, the sysadmin's included: totals only. */
-    status = ledger_visit_coverage(ledger, now_s - DAY_S, now_s, add_coverage, &sums);
-    if (status == LEDGER_OK || status == LEDGER_EMPTY)
-        status = ledger_visit(ledger, now_s - DAY_S, now_s, NULL, NULL, add_activity, &sums);
-    if (status != LEDGER_OK && status != LEDGER_EMPTY)
-        return false;
-    print_sums(&sums, stream);
-    return true;
+    return collect(&status, ledger, now_s) &&
+           (format == STATUS_JSON ? write_json(&status, ledger, stream)
+                                  : write_text(&status, ledger, stream));
 }

@@ -11,9 +11,14 @@
 
 /* `iagmeter status`: what the daemon has been doing, from the ledger alone. */
 
+enum status_format {
+    STATUS_TEXT, /* for people: with percentages, and what to do about what is alarming */
+    STATUS_JSON  /* for programs: the counters as the ledger has them, and the same advice */
+};
+
 /* Writes the status at NOW_S to STREAM. RUNNING: a daemon holds the ledger now. Returns false, with
  * the reason in ledger_error(), when the ledger cannot be read. */
 bool status_print(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
-                  FILE *stream);
+                  enum status_format format, FILE *stream);
 
 #endif

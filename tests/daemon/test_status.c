@@ -12,6 +12,7 @@
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/shipped.h"
 
+#include <jansson.h>
 #include <sqlite3.h>
 
 #define NOW INT64_C(1790000040) /* 2026-09-21 16:14 in Paris; a multiple of 60 */
@@ -49,7 +50,7 @@ static int teardown(void **state)
     return scratch_teardown(state);
 }
 
-static bool print(bool running)
+static bool print_as(enum status_format format, bool running)
 {
     size_t size;
     FILE *stream;
@@ -57,9 +58,14 @@ static bool print(bool running)
 
     free(output);
     stream = open_memstream(&output, &size);
-    printed = status_print(ledger, config, running, NOW, stream);
+    printed = status_print(ledger, config, running, NOW, format, stream);
     fclose(stream);
     return printed;
+}
+
+static bool print(bool running)
+{
+    return print_as(STATUS_TEXT, running);
 }
 
 /* A line "NAME   VALUE". */
@@ -67,8 +73,8 @@ static void assert_says(const char *name, const char *value)
 {
     char line[200];
 
-    snprintf(line, sizeof(line), "%-22s %s\n", name, value);
-    if (!strstr(output, line))
+    snprintf(line, sizeof(line), "\n%-24s %s\n", name, value);
+    if (!strstr(output, line) && strncmp(output, line + 1, strlen(line + 1)) != 0)
         fail_msg("no line \"%s\" in:\n%s", line, output);
 }
 
@@ -78,16 +84,25 @@ static void record(int64_t interval, double requests)
         .flows = 3, .requests = {requests, requests, 2 * requests}, .tokens_out = {10, 20, 40}};
     struct impact impact = {.energy_kwh = {0.001, 0.002, 0.004}};
     struct coverage coverage = {.covered_ns = UINT64_C(60000000000),
-                                .packets = 1001,
-                                .packets_dropped = 2,
-                                .packets_undecodable = 3,
-                                .packets_other = 4,
-                                .flows = 5,
+                                .packets = 1000,
+                                .packets_dropped = 1,
+                                .packets_undecodable = 10, /* one without a reason */
+                                .packets_truncated = 2,
+                                .packets_corrupt = 3,
+                                .packets_fragmented = 4,
+                                .packets_other = 50,
+                                .packets_duplicate = 60,
+                                .flows = 200,
                                 .flows_evicted = 6,
                                 .flows_untracked = 7,
-                                .names_seen = 8,
-                                .names_encrypted = 9,
+                                .flows_one_way = 22,
+                                .flows_resolver = 9,
+                                .names_seen = 70,
+                                .names_quic = 30,
+                                .names_hinted = 40,
+                                .names_encrypted = 5,
                                 .names_missing = 10,
+                                .dns_answers = 80,
                                 .bytes_lost = 11,
                                 .clock_steps = 12};
 
@@ -123,15 +138,27 @@ static void sums_are_of_the_last_day_and_name_nobody(void **state)
     assert_says("ledger", "2026-09-20 16:13 CEST to 2026-09-21 16:14 CEST");
     assert_non_null(strstr(output, "\nlast 24 hours\n"));
     assert_says("observed", "0.0 h");
-    assert_says("packets", "2002");
-    assert_says("  dropped", "4");
-    assert_says("  not decoded", "6");
-    assert_says("connections", "10");
-    assert_says("  forgotten early", "12");
-    assert_says("  not followed", "14");
-    assert_says("TLS names read", "16");
-    assert_says("  encrypted", "18");
-    assert_says("  missing", "20");
+    assert_says("packets seen", "2000");
+    assert_says("  dropped by the kernel", "2 (0.10 %)");
+    assert_says("  duplicates", "120 (6.00 %)");
+    assert_says("  not followed", "100 (5.00 %)");
+    assert_says("  undecodable", "20 (1.00 %)");
+    assert_says("    truncated", "4 (0.20 %)");
+    assert_says("    corrupt", "6 (0.30 %)");
+    assert_says("    fragments", "8 (0.40 %)");
+    assert_says("    reason not recorded", "2 (0.10 %)");
+    assert_says("TLS and QUIC", "250");
+    assert_says("  named", "140 (56.00 %)");
+    assert_says("    of these, QUIC", "60 (24.00 %)");
+    assert_says("  hinted by DNS", "80 (32.00 %)");
+    assert_says("  ECH without a hint", "10 (4.00 %)");
+    assert_says("  unnamed", "20 (8.00 %)");
+    assert_says("  to hidden resolvers", "18 (7.20 %)");
+    assert_says("named, one way only", "44 (20.00 %)");
+    assert_says("DNS answers in clear", "160");
+    assert_says("connections", "400");
+    assert_says("  forgotten early", "12 (3.00 %)");
+    assert_says("  no room to follow", "14 (3.50 %)");
     assert_says("payload bytes missed", "22");
     assert_says("clock steps", "24");
     assert_says("service connections", "6");
@@ -141,6 +168,130 @@ static void sums_are_of_the_last_day_and_name_nobody(void **state)
     assert_null(strstr(output, "SECRET"));
     assert_null(strstr(output, "Hidden"));
     assert_null(strstr(output, "chatgpt"));
+}
+
+static void record_coverage(const struct coverage *coverage)
+{
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_coverage(ledger, NOW - 60, coverage), LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+}
+
+static void small_shares_are_not_said_to_be_none(void **state)
+{
+    (void)state;
+    record_coverage(&(struct coverage){.packets = 1000000, .packets_dropped = 9});
+    assert_true(print(true));
+    assert_says("packets seen", "1000000");
+    assert_says("  dropped by the kernel", "9 (under 0.01 %)");
+    assert_says("  duplicates", "0 (0.00 %)");
+    assert_says("TLS and QUIC", "0");
+    assert_says("  named", "0"); /* of nothing: no share */
+    assert_null(strstr(output, "reason not recorded"));
+}
+
+/* Adds MORE to what is recorded; FRAGMENT, or nothing, must then be advised, and nothing else. */
+static void assert_advice(struct coverage more, const char *fragment)
+{
+    const char *advice;
+
+    record_coverage(&more);
+    assert_true(print(true));
+    advice = strstr(output, "\nattention\n");
+    if (!fragment) {
+        if (advice)
+            fail_msg("without need: %s", advice);
+        return;
+    }
+    if (!advice || !strstr(advice, fragment))
+        fail_msg("\"%s\" is not advised in:\n%s", fragment, output);
+    advice = strchr(advice + strlen("\nattention\n"), '\n');
+    assert_string_equal(advice, "\n");
+    teardown(NULL);
+    setup(NULL);
+}
+
+static void what_is_alarming_comes_with_advice(void **state)
+{
+    static const struct coverage GOOD = {.packets = 999000,
+                                         .packets_dropped = 1000,
+                                         .flows = 10000,
+                                         .flows_evicted = 100,
+                                         .flows_one_way = 200,
+                                         .flows_resolver = 5,
+                                         .names_seen = 1500,
+                                         .names_hinted = 500,
+                                         .names_encrypted = 250,
+                                         .names_missing = 250,
+                                         .dns_answers = 1};
+    static const struct {
+        struct coverage more;
+        const char *fragment;
+    } CASES[] = {
+        {{.packets_dropped = 2}, "buffer_mib"},
+        {{.packets_truncated = 1, .packets_undecodable = 1}, "snap_length"},
+        {{.flows_one_way = 1}, "mirror both ways"},
+        {{.flows_resolver = 1}, "DoH"},
+        {{.flows_evicted = 1}, "max_flows"},
+        {{.flows_untracked = 1}, "max_tracked_flows"},
+    };
+    struct coverage without_dns = GOOD;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        assert_advice(GOOD, NULL);
+        assert_advice(CASES[i].more, CASES[i].fragment);
+    }
+    without_dns.dns_answers = 0;
+    assert_advice(without_dns, "port 53");
+    assert_advice((struct coverage){.packets = 1, .names_seen = 1}, NULL); /* nothing to hint */
+}
+
+static json_int_t number_at(json_t *object, const char *name)
+{
+    json_t *number = json_object_get(object, name);
+
+    if (!json_is_integer(number))
+        fail_msg("no number \"%s\" in:\n%s", name, output);
+    return json_integer_value(number);
+}
+
+static void json_holds_the_same(void **state)
+{
+    json_t *object, *day, *coverage;
+    json_int_t sum = 0;
+
+    (void)state;
+    ledger_set_fact(ledger, "version", "0.1.0");
+    assert_true(print_as(STATUS_JSON, false));
+    object = json_loads(output, 0, NULL);
+    assert_non_null(object);
+    assert_true(json_is_null(json_object_get(object, "last_day")));
+    assert_true(json_is_null(json_object_get(object, "ledger")));
+    json_decref(object);
+    record(NOW - 60, 2);
+    assert_true(print_as(STATUS_JSON, true));
+    object = json_loads(output, 0, NULL);
+    assert_non_null(object);
+    assert_string_equal(json_string_value(json_object_get(object, "schema")), "iagmeter-status/1");
+    assert_true(json_is_true(json_object_get(object, "running")));
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(object, "facts"), "version")), "0.1.0");
+    assert_int_equal(number_at(json_object_get(object, "ledger"), "from_s"), NOW - 60);
+    assert_int_equal(number_at(json_object_get(object, "ledger"), "until_s"), NOW);
+    day = json_object_get(object, "last_day");
+    coverage = json_object_get(day, "coverage");
+#define SUM_UP(name) sum += number_at(coverage, #name);
+    COVERAGE_COUNTERS(SUM_UP)
+#undef SUM_UP
+    assert_int_equal(sum - number_at(coverage, "covered_ns"), 1000 + 1 + 10 + 2 + 3 + 4 + 50 + 60 +
+                                                                  200 + 6 + 7 + 22 + 9 + 70 + 30 +
+                                                                  40 + 5 + 10 + 80 + 11 + 12);
+    assert_int_equal(number_at(day, "flows"), 3);
+    assert_true(json_real_value(json_object_get(json_object_get(day, "requests"), "high")) > 3.9);
+    assert_int_equal(json_array_size(json_object_get(object, "advice")), 5);
+    assert_null(strstr(output, "SECRET"));
+    json_decref(object);
 }
 
 static void a_ledger_that_cannot_be_read_is_said(void **state)
@@ -155,6 +306,7 @@ static void a_ledger_that_cannot_be_read_is_said(void **state)
     assert_int_equal(sqlite3_exec(database, "DROP TABLE impact", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(database);
     assert_false(print(false));
+    assert_false(print_as(STATUS_JSON, false));
     assert_non_null(strstr(ledger_error(ledger), "ledger.db"));
 }
 
@@ -165,6 +317,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_empty_ledger_is_said_to_be_empty),
         TEST(sums_are_of_the_last_day_and_name_nobody),
+        TEST(small_shares_are_not_said_to_be_none),
+        TEST(what_is_alarming_comes_with_advice),
+        TEST(json_holds_the_same),
         TEST(a_ledger_that_cannot_be_read_is_said),
     };
 
