@@ -66,6 +66,13 @@ static void text_cell(const struct page *page, const char *text)
     fputs("</td>", page->stream);
 }
 
+static void sentence_cell(const struct page *page, enum text_id id)
+{
+    fputs("<td>", page->stream);
+    say(page, id);
+    fputs("</td>", page->stream);
+}
+
 static void number_cell(const struct page *page, const char *number)
 {
     fputs("<td class=\"n\">", page->stream);
@@ -538,6 +545,7 @@ static void write_coverage(const struct page *page)
     column_heading(page, TEXT_QUANTITY, NULL);
     column_heading(page, TEXT_VALUE, NULL);
     column_heading(page, TEXT_PROPORTION, "%");
+    column_heading(page, TEXT_EFFECT, NULL);
     open_body(page);
     for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++) {
         fputs("<tr>", page->stream);
@@ -545,6 +553,8 @@ static void write_coverage(const struct page *page)
         text_number(number, sizeof(number), page->language, lines[i].value, 0);
         number_cell(page, number);
         proportion_cell(page, lines[i].proportion);
+        sentence_cell(page,
+                      (enum text_id)(lines[i].text + TEXT_COVERED_TIME_EFFECT - TEXT_COVERED_TIME));
         fputs("</tr>\n", page->stream);
     }
     close_table(page);

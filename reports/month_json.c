@@ -130,6 +130,23 @@ static json_t *json_coverage(const struct month_report *report)
     return NULL;
 }
 
+/* Of what is a part of something, and of which something there is any. */
+static json_t *json_proportions(const struct month_report *report)
+{
+    struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    json_t *object = json_object();
+    int failed = !object;
+
+    month_coverage_lines(report, lines);
+    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++)
+        if (lines[i].proportion >= 0)
+            failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].proportion));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *json_provenance(const struct provenance *provenance)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "unit", provenance->unit, "year",
@@ -303,6 +320,7 @@ static json_t *json_report(const struct month_report *report)
             failed |= json_object_set_new(object, "factors", json_factors(report));
     }
     failed |= json_object_set_new(object, "coverage", json_coverage(report));
+    failed |= json_object_set_new(object, "coverage_proportions", json_proportions(report));
     failed |= json_object_set_new(object, "vintages", json_vintages(report));
     failed |=
         json_object_set_new(object, "other_vintage", json_boolean(report->factors.other_vintage));

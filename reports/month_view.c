@@ -85,15 +85,30 @@ void month_coverage_lines(const struct month_report *report,
                           struct month_coverage_line lines[MONTH_COVERAGE_LINES])
 {
     const struct coverage *c = &report->coverage;
-    uint64_t names = c->names_seen + c->names_encrypted + c->names_missing;
+    uint64_t attributed = c->names_seen + c->names_hinted;
+    uint64_t encrypted = attributed + c->names_encrypted + c->names_missing;
+    /* An older version did not record the reasons. */
+    uint64_t explained = c->packets_truncated + c->packets_corrupt + c->packets_fragmented;
+    uint64_t unspecified =
+        c->packets_undecodable > explained ? c->packets_undecodable - explained : 0;
     const struct month_coverage_line filled[MONTH_COVERAGE_LINES] = {
         {"covered_s", TEXT_COVERED_TIME, "s", report->covered_s,
          report->month_s > 0 ? report->covered_s / report->month_s : -1},
         {"packets", TEXT_PACKETS, "1", (double)c->packets, -1},
         {"packets_dropped", TEXT_PACKETS_DROPPED, "1", (double)c->packets_dropped,
          ratio(c->packets_dropped, c->packets + c->packets_dropped)},
+        {"packets_duplicate", TEXT_PACKETS_DUPLICATE, "1", (double)c->packets_duplicate,
+         ratio(c->packets_duplicate, c->packets)},
         {"packets_undecodable", TEXT_PACKETS_UNDECODABLE, "1", (double)c->packets_undecodable,
          ratio(c->packets_undecodable, c->packets)},
+        {"packets_truncated", TEXT_PACKETS_TRUNCATED, "1", (double)c->packets_truncated,
+         ratio(c->packets_truncated, c->packets)},
+        {"packets_corrupt", TEXT_PACKETS_CORRUPT, "1", (double)c->packets_corrupt,
+         ratio(c->packets_corrupt, c->packets)},
+        {"packets_fragmented", TEXT_PACKETS_FRAGMENTED, "1", (double)c->packets_fragmented,
+         ratio(c->packets_fragmented, c->packets)},
+        {"packets_unspecified", TEXT_PACKETS_UNSPECIFIED, "1", (double)unspecified,
+         ratio(unspecified, c->packets)},
         {"packets_other", TEXT_PACKETS_OTHER, "1", (double)c->packets_other,
          ratio(c->packets_other, c->packets)},
         {"flows", TEXT_FLOWS, "1", (double)c->flows, -1},
@@ -101,11 +116,22 @@ void month_coverage_lines(const struct month_report *report,
          ratio(c->flows_evicted, c->flows)},
         {"flows_untracked", TEXT_FLOWS_UNTRACKED, "1", (double)c->flows_untracked,
          ratio(c->flows_untracked, c->flows)},
-        {"names_seen", TEXT_NAMES_SEEN, "1", (double)c->names_seen, ratio(c->names_seen, names)},
+        {"flows_encrypted", TEXT_FLOWS_ENCRYPTED, "1", (double)encrypted, -1},
+        {"names_seen", TEXT_NAMES_SEEN, "1", (double)c->names_seen,
+         ratio(c->names_seen, encrypted)},
+        {"names_quic", TEXT_NAMES_QUIC, "1", (double)c->names_quic,
+         ratio(c->names_quic, encrypted)},
+        {"names_hinted", TEXT_NAMES_HINTED, "1", (double)c->names_hinted,
+         ratio(c->names_hinted, encrypted)},
         {"names_encrypted", TEXT_NAMES_ENCRYPTED, "1", (double)c->names_encrypted,
-         ratio(c->names_encrypted, names)},
+         ratio(c->names_encrypted, encrypted)},
         {"names_missing", TEXT_NAMES_MISSING, "1", (double)c->names_missing,
-         ratio(c->names_missing, names)},
+         ratio(c->names_missing, encrypted)},
+        {"flows_one_way", TEXT_FLOWS_ONE_WAY, "1", (double)c->flows_one_way,
+         ratio(c->flows_one_way, attributed)},
+        {"flows_resolver", TEXT_FLOWS_RESOLVER, "1", (double)c->flows_resolver,
+         ratio(c->flows_resolver, encrypted)},
+        {"dns_answers", TEXT_DNS_ANSWERS, "1", (double)c->dns_answers, -1},
         {"bytes_lost", TEXT_BYTES_LOST, "B", (double)c->bytes_lost, -1},
         {"clock_steps", TEXT_CLOCK_STEPS, "1", (double)c->clock_steps, -1},
     };

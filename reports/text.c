@@ -177,35 +177,113 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "The measurement declared no observation time: the figures of this report cannot be "
           "related to a duration."}},
     [TEXT_COVERAGE_NOTE] =
-        {{"Paquets perdus et noms chiffrés ou absents : l'usage qui s'y trouvait n'est pas compté. "
-          "Un nom est celui du serveur, lu à l'ouverture d'une connexion chiffrée ; quand il est "
-          "chiffré (ECH) ou absent, le service peut rester inconnu.",
-          "Packets lost and names encrypted or missing: the use they held is not counted. A name "
-          "is that of the server, read when an encrypted connection opens; when it is encrypted "
-          "(ECH) or missing, the service may remain unknown."}},
+        {{"Un nom est celui du serveur, lu à l'ouverture d'une connexion chiffrée. Proportions : "
+          "des paquets reçus, des connexions, des connexions chiffrées ; pour celles vues dans un "
+          "seul sens, des connexions attribuées. Ce qu'une version plus ancienne ne distinguait "
+          "pas compte pour zéro pendant qu'elle mesurait.",
+          "A name is that of the server, read when an encrypted connection opens. Proportions: of "
+          "packets received, of connections, of encrypted connections; for those seen one way "
+          "only, of attributed connections. What an older version did not tell apart counts as "
+          "zero for the time it measured."}},
     [TEXT_QUANTITY] = {{"Grandeur", "Quantity"}},
     [TEXT_VALUE] = {{"Valeur", "Value"}},
     [TEXT_MEANING] = {{"Signification", "Meaning"}},
     [TEXT_PROPORTION] = {{"Proportion", "Proportion"}},
+    [TEXT_EFFECT] = {{"Effet sur les chiffres", "What it means for the figures"}},
     [TEXT_COVERED_TIME] = {{"Temps observé (s)", "Time observed (s)"}},
     [TEXT_PACKETS] = {{"Paquets reçus", "Packets received"}},
     [TEXT_PACKETS_DROPPED] = {{"Paquets perdus avant analyse", "Packets lost before analysis"}},
+    [TEXT_PACKETS_DUPLICATE] = {{"Paquets reçus en double", "Packets received twice"}},
     [TEXT_PACKETS_UNDECODABLE] = {{"Paquets illisibles", "Packets that could not be decoded"}},
+    [TEXT_PACKETS_TRUNCATED] = {{"Illisibles : en-tête coupé à la capture",
+                                 "Not decoded: header cut by the capture"}},
+    [TEXT_PACKETS_CORRUPT] = {{"Illisibles : en-tête contradictoire",
+                               "Not decoded: header contradicts itself"}},
+    [TEXT_PACKETS_FRAGMENTED] = {{"Illisibles : morceaux non réunis",
+                                  "Not decoded: fragments not put together"}},
+    [TEXT_PACKETS_UNSPECIFIED] = {{"Illisibles : motif non enregistré",
+                                   "Not decoded: reason not recorded"}},
     [TEXT_PACKETS_OTHER] = {{"Paquets d'autres protocoles", "Packets of other protocols"}},
     [TEXT_FLOWS] = {{"Connexions", "Connections"}},
     [TEXT_FLOWS_EVICTED] = {{"Connexions oubliées faute de place",
                              "Connections forgotten for lack of room"}},
     [TEXT_FLOWS_UNTRACKED] = {{"Connexions à un service connu, non suivies faute de place",
                                "Connections to a known service, not followed for lack of room"}},
+    [TEXT_FLOWS_ENCRYPTED] = {{"Connexions chiffrées (TLS et QUIC)",
+                               "Encrypted connections (TLS and QUIC)"}},
     [TEXT_NAMES_SEEN] = {{"Connexions chiffrées dont le nom a été lu",
                           "Encrypted connections whose name was read"}},
-    [TEXT_NAMES_ENCRYPTED] = {{"Connexions chiffrées dont le nom est caché (ECH)",
-                               "Encrypted connections whose name is hidden (ECH)"}},
-    [TEXT_NAMES_MISSING] = {{"Connexions chiffrées sans nom lisible",
-                             "Encrypted connections without a readable name"}},
+    [TEXT_NAMES_QUIC] = {{"Dont le nom a été lu, en QUIC (HTTP/3)",
+                          "Whose name was read, over QUIC (HTTP/3)"}},
+    [TEXT_NAMES_HINTED] = {{"Connexions chiffrées dont seule une réponse DNS dit le service",
+                            "Encrypted connections whose service only a DNS answer tells"}},
+    [TEXT_NAMES_ENCRYPTED] = {{"Connexions dont le nom est chiffré (ECH), sans indice DNS",
+                               "Connections whose name is encrypted (ECH), without a DNS hint"}},
+    [TEXT_NAMES_MISSING] = {{"Connexions chiffrées sans nom lisible ni indice DNS",
+                             "Encrypted connections without a readable name or a DNS hint"}},
+    [TEXT_FLOWS_ONE_WAY] = {{"Connexions attribuées, vues dans un seul sens",
+                             "Attributed connections seen one way only"}},
+    [TEXT_FLOWS_RESOLVER] = {{"Connexions à un résolveur DNS chiffré (DoH, DoT, DoQ)",
+                              "Connections to an encrypted DNS resolver (DoH, DoT, DoQ)"}},
+    [TEXT_DNS_ANSWERS] = {{"Réponses DNS lues en clair", "DNS answers read in clear"}},
     [TEXT_BYTES_LOST] = {{"Octets jamais vus dans les connexions suivies",
                           "Bytes never seen in the connections followed"}},
     [TEXT_CLOCK_STEPS] = {{"Reculs de l'horloge", "Backward clock steps"}},
+    [TEXT_COVERED_TIME_EFFECT] = {{"Rien n'est estimé pour le reste de la période.",
+                                   "Nothing is estimated for the rest of the period."}},
+    [TEXT_PACKETS_EFFECT] = {{"Ce que le réseau a montré à la mesure.",
+                              "What the network showed to the measurement."}},
+    [TEXT_PACKETS_DROPPED_EFFECT] = {{"L'usage qui s'y trouvait n'est pas compté.",
+                                      "The use they held is not counted."}},
+    [TEXT_PACKETS_DUPLICATE_EFFECT] = {{"Copies dues au port miroir : comptées une seule fois.",
+                                        "Copies that the mirror port made: counted once."}},
+    [TEXT_PACKETS_UNDECODABLE_EFFECT] = {{"Non comptés ; les motifs suivent.",
+                                          "Not counted; the reasons follow."}},
+    [TEXT_PACKETS_TRUNCATED_EFFECT] =
+        {{"Un réglage de la capture (snap_length) les rendrait lisibles.",
+          "A setting of the capture (snap_length) would make them readable."}},
+    [TEXT_PACKETS_CORRUPT_EFFECT] = {{"Erreurs de transmission ou trafic anormal.",
+                                      "Transmission errors or abnormal traffic."}},
+    [TEXT_PACKETS_FRAGMENTED_EFFECT] =
+        {{"Des morceaux manquaient ; l'usage qui s'y trouvait n'est pas compté.",
+          "Pieces were missing; the use they held is not counted."}},
+    [TEXT_PACKETS_UNSPECIFIED_EFFECT] =
+        {{"Notés par une version qui ne distinguait pas les motifs.",
+          "Recorded by a version that did not tell the reasons apart."}},
+    [TEXT_PACKETS_OTHER_EFFECT] = {{"Bien formés, mais d'une sorte qui n'est pas suivie.",
+                                    "Well formed, but of a kind that is not followed."}},
+    [TEXT_FLOWS_EFFECT] = {{"Toutes celles qui ont commencé, vers n'importe quel service.",
+                            "All that began, to any service."}},
+    [TEXT_FLOWS_EVICTED_EFFECT] =
+        {{"Celles d'un service connu sont oubliées les dernières ; sinon, usage sous-estimé.",
+          "Those to a known service are forgotten last; if they are, use is underestimated."}},
+    [TEXT_FLOWS_UNTRACKED_EFFECT] = {{"Usage non compté : le total est sous-estimé.",
+                                      "Use not counted: the total is underestimated."}},
+    [TEXT_FLOWS_ENCRYPTED_EFFECT] = {{"La base des proportions qui suivent.",
+                                      "What the proportions below relate to."}},
+    [TEXT_NAMES_SEEN_EFFECT] =
+        {{"Attribuées : le nom du serveur dit s'il s'agit d'un service connu.",
+          "Attributed: the server's name tells whether it is a known service."}},
+    [TEXT_NAMES_QUIC_EFFECT] = {{"Attribuées de la même façon.", "Attributed in the same way."}},
+    [TEXT_NAMES_HINTED_EFFECT] = {{"Attribuées, moins sûrement que par un nom.",
+                                   "Attributed, less surely than by a name."}},
+    [TEXT_NAMES_ENCRYPTED_EFFECT] = {{"Non attribuées : l'usage qui s'y trouvait n'est pas compté.",
+                                      "Not attributed: the use they held is not counted."}},
+    [TEXT_NAMES_MISSING_EFFECT] = {{"Non attribuées : l'usage qui s'y trouvait n'est pas compté.",
+                                    "Not attributed: the use they held is not counted."}},
+    [TEXT_FLOWS_ONE_WAY_EFFECT] =
+        {{"Requêtes ou réponses invisibles : usage estimé moins sûrement, ou pas du tout.",
+          "Requests or answers unseen: use estimated less surely, or not at all."}},
+    [TEXT_FLOWS_RESOLVER_EFFECT] =
+        {{"Réponses cachées : moins d'indices pour les connexions sans nom lisible.",
+          "Answers hidden: fewer hints for connections without a readable name."}},
+    [TEXT_DNS_ANSWERS_EFFECT] =
+        {{"Indices pour les connexions sans nom lisible ; aucune n'est conservée.",
+          "Hints for connections without a readable name; none is kept."}},
+    [TEXT_BYTES_LOST_EFFECT] = {{"Les jetons de ces réponses sont sous-estimés.",
+                                 "The tokens of these answers are underestimated."}},
+    [TEXT_CLOCK_STEPS_EFFECT] = {{"L'intervalle en cours est recommencé ; rien n'est perdu.",
+                                  "The running interval begins anew; nothing is lost."}},
     [TEXT_METHOD_TOKENS] =
         {{"1. Le trafic des services connus est reconnu par le nom du serveur. Les requêtes et les "
           "jetons sont estimés d'après la taille et le rythme des réponses chiffrées, sans les "

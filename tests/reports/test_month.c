@@ -174,9 +174,20 @@ static void cover(struct world *world, int64_t time_s, double seconds)
     const struct coverage coverage = {.covered_ns = (uint64_t)(seconds * 1e9),
                                       .packets = 990,
                                       .packets_dropped = 10,
-                                      .names_seen = 75,
+                                      .packets_undecodable = 99,
+                                      .packets_truncated = 22,
+                                      .packets_corrupt = 33,
+                                      .packets_fragmented = 33, /* 11 without a reason */
+                                      .packets_duplicate = 5,
+                                      .flows = 400,
+                                      .flows_one_way = 20,
+                                      .flows_resolver = 2,
+                                      .names_seen = 60,
+                                      .names_quic = 30,
+                                      .names_hinted = 20,
                                       .names_encrypted = 5,
-                                      .names_missing = 20};
+                                      .names_missing = 15,
+                                      .dns_answers = 7};
 
     assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
     assert_int_equal(ledger_add_coverage(world->ledger, time_s, &coverage), LEDGER_OK);
@@ -729,6 +740,79 @@ static void prints_coverage(void **state)
     month_free(report);
 }
 
+/* Each quantity, with what it is a part of, in every format. */
+static void coverage_says_what_was_not_seen(void **state)
+{
+    static const struct {
+        const char *name;
+        double value;
+        double proportion; /* negative: of nothing */
+    } EXPECTED[MONTH_COVERAGE_LINES] = {
+        {"covered_s", 60, 60 / (31 * 86400 + 3600.0)},
+        {"packets", 990, -1},
+        {"packets_dropped", 10, 0.01},
+        {"packets_duplicate", 5, 5 / 990.0},
+        {"packets_undecodable", 99, 0.1},
+        {"packets_truncated", 22, 22 / 990.0},
+        {"packets_corrupt", 33, 33 / 990.0},
+        {"packets_fragmented", 33, 33 / 990.0},
+        {"packets_unspecified", 11, 11 / 990.0},
+        {"packets_other", 0, 0},
+        {"flows", 400, -1},
+        {"flows_evicted", 0, 0},
+        {"flows_untracked", 0, 0},
+        {"flows_encrypted", 100, -1},
+        {"names_seen", 60, 0.6},
+        {"names_quic", 30, 0.3},
+        {"names_hinted", 20, 0.2},
+        {"names_encrypted", 5, 0.05},
+        {"names_missing", 15, 0.15},
+        {"flows_one_way", 20, 0.25},
+        {"flows_resolver", 2, 0.02},
+        {"dns_answers", 7, -1},
+        {"bytes_lost", 0, -1},
+        {"clock_steps", 0, -1},
+    };
+    struct world *world = *state;
+    struct month_report *report;
+    json_t *json, *proportion;
+    char *text;
+
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    text = written(report, JSON);
+    json = json_loads(text, 0, NULL);
+    free(text);
+    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++) {
+        char record[200];
+
+        snprintf(record, sizeof(record), "2026-10,coverage,,,%s,%s,%.0f,%.0f,%.0f,-\n",
+                 EXPECTED[i].name,
+                 i == 0                                        ? "s"
+                 : strcmp(EXPECTED[i].name, "bytes_lost") == 0 ? "B"
+                                                               : "1",
+                 EXPECTED[i].value, EXPECTED[i].value, EXPECTED[i].value);
+        assert_true(contains(report, CSV, record));
+        assert_true(json_number_value(json_object_get(json_object_get(json, "coverage"),
+                                                      EXPECTED[i].name)) == EXPECTED[i].value);
+        proportion =
+            json_object_get(json_object_get(json, "coverage_proportions"), EXPECTED[i].name);
+        assert_int_equal(proportion != NULL, EXPECTED[i].proportion >= 0);
+        assert_true(!proportion || json_real_value(proportion) == EXPECTED[i].proportion);
+    }
+    json_decref(json);
+    assert_true(contains(report, HTML_FR,
+                         "<th scope=\"row\">Connexions dont le nom est chiffré (ECH), sans indice "
+                         "DNS</th><td class=\"n\">5</td><td class=\"n\">5,00</td><td>Non "
+                         "attribuées\u00a0: l’usage qui s’y trouvait n’est pas compté.</td>"));
+    assert_true(
+        contains(report, HTML_EN,
+                 "<th scope=\"row\">Not decoded: reason not recorded</th>"
+                 "<td class=\"n\">11</td><td class=\"n\">1.11</td><td>Recorded by a version "
+                 "that did not tell the reasons apart.</td>"));
+    month_free(report);
+}
+
 static void escapes_labels(void **state)
 {
     struct world *world = *state;
@@ -975,6 +1059,7 @@ int main(void)
         TEST(borrows_no_devices_from_after_midnight),
         TEST(shows_no_small_pair_in_any_month),
         TEST(prints_coverage),
+        TEST(coverage_says_what_was_not_seen),
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),
         TEST(writes_csv_of_ten_columns),

@@ -237,6 +237,8 @@ for text in 2026-13 2026-00 2026 26-10 2026-1x '' '2026-10 ' next; do
     expect 1 "$tool" report month "$text" -c "$base/iagmeter.conf"
     sentence 'is not a month' "\"$text\""
 done
+expect 1 "$tool" status --format xml -c "$base/iagmeter.conf"
+sentence 'xml' 'text or json'
 expect 1 "$tool" report month "$month" --lang de -c "$base/iagmeter.conf"
 sentence '"de"'
 expect 2 "$tool" report month 1999-01 -c "$base/iagmeter.conf" --output "$directory/reports"
