@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The command people type. Each sub-command reads; only `rebuild` writes, and only views. */
+/* The command people type. Each sub-command reads; only `rebuild` writes views, and `import` a list
+ * of names. */
 
 #include "daemon/calendar.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
+#include "daemon/import.h"
 #include "daemon/inspect.h"
 #include "daemon/ledger.h"
 #include "daemon/meter.h"
@@ -26,7 +28,7 @@
 
 struct options {
     char config_path[PATH_MAX];
-    char directory[PATH_MAX];
+    char output[PATH_MAX];
     const char *language;
     const char *format;
     struct inspect_options inspect;
@@ -103,19 +105,25 @@ struct output {
     size_t svg_size;
 };
 
-static bool write_html(const struct output *output, FILE *stream)
+static bool write_html(const void *context, FILE *stream)
 {
+    const struct output *output = context;
+
     return month_write_html(output->report, output->language, output->svg, output->svg_size,
                             stream);
 }
 
-static bool write_csv(const struct output *output, FILE *stream)
+static bool write_csv(const void *context, FILE *stream)
 {
+    const struct output *output = context;
+
     return month_write_csv(output->report, stream);
 }
 
-static bool write_json(const struct output *output, FILE *stream)
+static bool write_json(const void *context, FILE *stream)
 {
+    const struct output *output = context;
+
     return month_write_json(output->report, stream);
 }
 
@@ -133,10 +141,11 @@ static FILE *create(const char *path)
     return stream;
 }
 
-/* Beside its final name first: a reader never sees half a report, and a full disk leaves the old
+typedef bool writer(const void *context, FILE *stream);
+
+/* Beside its final name first: a reader never sees half a file, and a full disk leaves the old
  * one. */
-static bool write_file(const struct output *output, const char *path,
-                       bool (*write)(const struct output *output, FILE *stream))
+static bool write_file(const char *path, writer *write, const void *context)
 {
     char partial[PATH_MAX + 80];
     FILE *stream;
@@ -144,7 +153,7 @@ static bool write_file(const struct output *output, const char *path,
 
     snprintf(partial, sizeof(partial), "%s.partial", path);
     stream = create(partial);
-    written = stream && write(output, stream) && fflush(stream) == 0 && fsync(fileno(stream)) == 0;
+    written = stream && write(context, stream) && fflush(stream) == 0 && fsync(fileno(stream)) == 0;
     if (stream && fclose(stream) != 0)
         written = false;
     if (written && rename(partial, path) == 0)
@@ -154,26 +163,32 @@ static bool write_file(const struct output *output, const char *path,
     return false;
 }
 
+static bool make_directory(const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) == 0 || errno == EEXIST)
+        return true;
+    fprintf(stderr, "iagmeter: %s: %s\n", path, strerror(errno));
+    return false;
+}
+
 static bool write_files(const struct output *output, const char *directory)
 {
     static const struct {
         const char *suffix;
         bool in_language; /* the others hold no sentences */
-        bool (*write)(const struct output *output, FILE *stream);
+        writer *write;
     } writers[] = {
         {"html", true, write_html}, {"csv", false, write_csv}, {"json", false, write_json}};
     const struct calendar_month *month = &output->report->month;
     char path[PATH_MAX + 64];
 
-    if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
-        fprintf(stderr, "iagmeter: %s: %s\n", directory, strerror(errno));
+    if (!make_directory(directory, 0750))
         return false;
-    }
     for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
         snprintf(path, sizeof(path), "%s/%04d-%02d%s%s.%s", directory, month->year, month->month,
                  writers[i].in_language ? "." : "", writers[i].in_language ? output->language : "",
                  writers[i].suffix);
-        if (!write_file(output, path, writers[i].write))
+        if (!write_file(path, writers[i].write, output))
             return false;
         printf("%s\n", path);
     }
@@ -208,8 +223,7 @@ static int report_month(const struct options *options, const struct config *conf
             graph_month(report, ledger, roundrobin, &output.svg_size, error, sizeof(error));
     if (roundrobin && !output.svg)
         fprintf(stderr, "iagmeter: warning: no graph: %s\n", error);
-    if (write_files(&output,
-                    options->directory[0] ? options->directory : config->report.directory)) {
+    if (write_files(&output, options->output[0] ? options->output : config->report.directory)) {
         month_print(report, options->language, stdout);
         status = EXIT_SUCCESS;
     }
@@ -237,6 +251,98 @@ static int command_report(const struct options *options)
     if (ledger)
         status = report_month(options, config, ledger);
     ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
+/* -- import ----------------------------------------------------------------------------------- */
+
+static bool write_import(const void *context, FILE *stream)
+{
+    return import_write(context, stream);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat first;
+    struct stat second;
+
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* The catalogue without what an earlier import wrote: that is about to be replaced, and may be what
+ * is wrong with it. */
+static struct catalogue *load_others(const struct config *config, const char *usual,
+                                     const char *output, struct diagnostics *diagnostics)
+{
+    char **paths = calloc(config->service_file_count, sizeof(*paths));
+    struct catalogue *catalogue = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; paths && i < config->service_file_count; i++)
+        if (i == 0 || (!same_file(config->service_files[i], usual) &&
+                       !same_file(config->service_files[i], output)))
+            paths[count++] = config->service_files[i];
+    if (paths)
+        catalogue = catalogue_load_files(paths, count, NULL, NULL, NULL, diagnostics);
+    free(paths);
+    return catalogue;
+}
+
+static bool write_list(const char *output, const struct import *import)
+{
+    if (strcmp(output, "-") == 0) {
+        import_print(import, stderr);
+        return import_write(import, stdout);
+    }
+    if (!write_file(output, write_import, import))
+        return false;
+    import_print(import, stdout);
+    printf("%s\n", output);
+    return true;
+}
+
+static int import_list(const struct options *options, const struct config *config,
+                       struct diagnostics *diagnostics)
+{
+    char usual[PATH_MAX + 16];
+    const char *output = options->output[0] ? options->output : usual;
+    struct catalogue *known;
+    struct import *import = NULL;
+    int status = EXIT_TROUBLE;
+
+    snprintf(usual, sizeof(usual), "%s/ut1.conf", config->services_directory);
+    known = load_others(config, usual, output, diagnostics);
+    if (!known)
+        return EXIT_CONFIGURATION;
+    import = import_ut1(options->arguments[1], known, stderr);
+    if (import && (output != usual || make_directory(config->services_directory, 0755)) &&
+        write_list(output, import))
+        status = EXIT_SUCCESS;
+    import_free(import);
+    catalogue_free(known);
+    return status;
+}
+
+static int command_import(const struct options *options)
+{
+    struct diagnostics *diagnostics;
+    struct config *config;
+    int status = EXIT_CONFIGURATION;
+
+    if (strcmp(options->arguments[0], "ut1") != 0) {
+        fprintf(stderr, "iagmeter: no list \"%s\": ut1 is the only one\n", options->arguments[0]);
+        return EXIT_CONFIGURATION;
+    }
+    diagnostics = diagnostics_new();
+    if (!diagnostics)
+        return EXIT_TROUBLE;
+    config = config_load_main(options->config_path, diagnostics);
+    if (config)
+        status = import_list(options, config, diagnostics);
+    diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
     config_free(config);
     return status;
 }
@@ -319,6 +425,11 @@ static const struct command {
      "what the daemon sees in a capture, flow by flow; nothing is recorded", command_inspect},
     {"report", 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
      "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
+    {"import", 2, "ut1 DIRECTORY [--output FILE|-]",
+     "names of the UT1 blacklists (categories ai and doh) for the catalogue, not reviewed; written "
+     "to "
+     "services.d/ut1.conf",
+     command_import},
     {"rebuild", 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
     {"status", 0, "[--format text|json]",
@@ -374,7 +485,7 @@ static bool parse(int argc, char **argv, struct options *options)
             options->format = optarg;
             break;
         case 'o':
-            snprintf(options->directory, sizeof(options->directory), "%s", optarg);
+            snprintf(options->output, sizeof(options->output), "%s", optarg);
             break;
         case 'c':
             snprintf(options->config_path, sizeof(options->config_path), "%s", optarg);

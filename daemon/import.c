@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/import.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define MAX_COMPLAINTS 20 /* a wrong file is one mistake, not thousands */
+
+enum category { CATEGORY_AI, CATEGORY_DOH, CATEGORY_COUNT };
+
+static const char *const category_names[] = {"ai", "doh"};
+
+struct counts {
+    unsigned long lines; /* that hold something */
+    unsigned long taken;
+    unsigned long known;
+    unsigned long repeated;
+    unsigned long addresses;
+    unsigned long wrong;
+};
+
+struct import {
+    /* What was taken, as the daemon will see it: hosts of service 0, and resolvers. */
+    struct catalogue *found;
+    const struct catalogue *known;
+    struct counts counts[CATEGORY_COUNT];
+    time_t newest; /* modification time of the lists, in seconds of Unix time */
+    FILE *complaints;
+    unsigned long complaint_count;
+};
+
+/* A line, and where it stands. */
+struct line {
+    char *text;
+    const char *path;
+    unsigned long number;
+    enum category category;
+    bool is_url;
+};
+
+/* -- Reading ---------------------------------------------------------------------------------- */
+
+static void complain(struct import *import, const struct line *line, const char *problem)
+{
+    import->counts[line->category].wrong++;
+    if (import->complaint_count++ < MAX_COMPLAINTS)
+        fprintf(import->complaints, "%s:%lu: %s: skipped\n", line->path, line->number, problem);
+}
+
+/* Cuts blanks off both ends, in place. */
+static char *trim(char *text)
+{
+    size_t length;
+
+    text += strspn(text, " \t\r\n");
+    length = strlen(text);
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]))
+        text[--length] = '\0';
+    return text;
+}
+
+/* The host of a URL (RFC 3986, 3.2), whose scheme may be left out; in place. */
+static char *host_of_url(char *url)
+{
+    char *scheme = strstr(url, "://");
+    char *host = scheme ? scheme + 3 : url;
+    char *at;
+
+    host[strcspn(host, "/?#")] = '\0';
+    at = strrchr(host, '@');
+    host = at ? at + 1 : host;
+    if (host[0] == '[') { /* an IPv6 address */
+        host[strcspn(host, "]")] = '\0';
+        return host + 1;
+    }
+    host[strcspn(host, ":")] = '\0';
+    return host;
+}
+
+static bool is_address(const char *text)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+static bool has_name(const struct catalogue *catalogue, enum category category, const char *name)
+{
+    if (category == CATEGORY_DOH)
+        return catalogue_is_resolver(catalogue, name, strlen(name));
+    return catalogue_match(catalogue, name, strlen(name)).service != SERVICE_NONE;
+}
+
+/* A URL is one page of a site: of its host nothing below is meant. */
+static const char *add(struct import *import, const struct line *line, const char *name)
+{
+    char pattern[HOST_PATTERN_SIZE + 1];
+
+    if (strchr(name, '*'))
+        return "invalid character in host";
+    if (snprintf(pattern, sizeof(pattern), "%s%s", line->is_url ? "" : ".", name) >=
+        (int)sizeof(pattern))
+        return "host longer than 253 characters";
+    if (line->category == CATEGORY_DOH)
+        return catalogue_add_resolver(import->found, pattern);
+    return catalogue_add_host(import->found, pattern, 0, ROLE_SHARED);
+}
+
+static void take_line(struct import *import, const struct line *line)
+{
+    struct counts *counts = &import->counts[line->category];
+    const char *name = line->is_url ? host_of_url(line->text) : line->text;
+    const char *problem;
+
+    counts->lines++;
+    if (is_address(name)) {
+        counts->addresses++;
+        return;
+    }
+    if (has_name(import->known, line->category, name)) {
+        counts->known++;
+        return;
+    }
+    /* The domains are all read before, so the order of lines has no say in it. */
+    if (line->is_url && has_name(import->found, line->category, name)) {
+        counts->repeated++;
+        return;
+    }
+    problem = add(import, line, name);
+    if (!problem)
+        counts->taken++;
+    else if (strcmp(problem, "duplicate host") == 0)
+        counts->repeated++;
+    else
+        complain(import, line, problem);
+}
+
+static bool read_lines(struct import *import, struct line *line, FILE *stream)
+{
+    char *buffer = NULL;
+    size_t size = 0;
+    ssize_t length;
+
+    errno = 0;
+    while ((length = getline(&buffer, &size, stream)) >= 0) {
+        bool whole = strlen(buffer) == (size_t)length; /* no NUL within */
+
+        line->number++;
+        line->text = trim(buffer);
+        if (!whole) {
+            import->counts[line->category].lines++;
+            complain(import, line, "invalid character in host");
+        } else if (line->text[0] != '\0' && line->text[0] != '#') {
+            take_line(import, line);
+        }
+    }
+    free(buffer);
+    return feof(stream) != 0;
+}
+
+/* Reads DIRECTORY/SUBDIRECTORY/NAME, which may be absent: *READ says. Returns false when it is
+ * there and cannot be read. */
+static bool read_list(struct import *import, const char *directory, enum category category,
+                      const char *name, bool *read)
+{
+    char path[PATH_MAX];
+    struct line line = {.path = path, .category = category, .is_url = strcmp(name, "urls") == 0};
+    struct stat status;
+    FILE *stream;
+    bool done;
+
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    stream = fopen(path, "re");
+    if (!stream && (errno == ENOENT || errno == ENOTDIR))
+        return true;
+    done = stream && fstat(fileno(stream), &status) == 0 && read_lines(import, &line, stream);
+    if (!done)
+        fprintf(import->complaints, "%s: cannot read: %s\n", path, strerror(errno));
+    else if (status.st_mtime > import->newest)
+        import->newest = status.st_mtime;
+    if (stream)
+        fclose(stream);
+    *read = true;
+    return done;
+}
+
+static bool read_category(struct import *import, const char *directory, enum category category,
+                          bool *read)
+{
+    return read_list(import, directory, category, "domains", read) &&
+           read_list(import, directory, category, "urls", read);
+}
+
+/* Reads both categories below DIRECTORY, or DIRECTORY itself when it has the name of one. */
+static bool read_directory(struct import *import, const char *directory, bool *read)
+{
+    char path[PATH_MAX];
+    char *name = realpath(directory, path);
+
+    name = name ? strrchr(path, '/') + 1 : path;
+    for (int category = 0; category < CATEGORY_COUNT; category++) {
+        char below[PATH_MAX];
+
+        snprintf(below, sizeof(below), "%s/%s", directory, category_names[category]);
+        if (!read_category(import, below, (enum category)category, read))
+            return false;
+        if (strcmp(name, category_names[category]) == 0 &&
+            !read_category(import, directory, (enum category)category, read))
+            return false;
+    }
+    return true;
+}
+
+struct import *import_ut1(const char *directory, const struct catalogue *known, FILE *complaints)
+{
+    static const struct service service = {.id = "ut1-ai", .review = UNREVIEWED};
+    struct import *import = calloc(1, sizeof(*import));
+    bool read = false;
+
+    if (import)
+        import->found = catalogue_new();
+    if (!import || !import->found || !catalogue_set_service(import->found, 0, &service)) {
+        fputs("out of memory\n", complaints);
+        goto failed;
+    }
+    import->known = known;
+    import->complaints = complaints;
+    if (!read_directory(import, directory, &read))
+        goto failed;
+    if (!read) {
+        fprintf(complaints, "%s: holds no ai/domains and no doh/domains, and is no such category\n",
+                directory);
+        goto failed;
+    }
+    if (import->complaint_count > MAX_COMPLAINTS)
+        fprintf(complaints, "and %lu more lines skipped\n",
+                import->complaint_count - MAX_COMPLAINTS);
+    return import;
+failed:
+    import_free(import);
+    return NULL;
+}
+
+void import_free(struct import *import)
+{
+    if (!import)
+        return;
+    catalogue_free(import->found);
+    free(import);
+}
+
+/* -- Writing ---------------------------------------------------------------------------------- */
+
+struct names {
+    const char **items;
+    size_t count;
+};
+
+static void collect(void *context, const char *pattern, uint16_t number, enum service_role role)
+{
+    struct names *names = context;
+
+    (void)number;
+    (void)role;
+    names->items[names->count++] = pattern;
+}
+
+/* Without the dot of a suffix, so that a name and what is below it stand together. */
+static int by_name(const void *a, const void *b)
+{
+    const char *left = *(const char *const *)a;
+    const char *right = *(const char *const *)b;
+    int order = strcmp(left + (left[0] == '.'), right + (right[0] == '.'));
+
+    return order ? order : strcmp(left, right);
+}
+
+typedef void visitor(const struct catalogue *, catalogue_visitor *, void *context);
+
+/* One name a line; nothing in a host name needs quoting. Returns false when memory is exhausted. */
+static bool write_names(const struct import *import, enum category category, visitor *visit,
+                        const char *indent, FILE *stream)
+{
+    struct names names = {.items = calloc(import->counts[category].taken, sizeof(char *))};
+
+    if (!names.items)
+        return false;
+    visit(import->found, collect, &names);
+    qsort(names.items, names.count, sizeof(*names.items), by_name);
+    for (size_t i = 0; i < names.count; i++)
+        fprintf(stream, "%s\"%s\"%s\n", indent, names.items[i], i + 1 < names.count ? "," : "");
+    free(names.items);
+    return true;
+}
+
+static void write_heading(const struct import *import, FILE *stream)
+{
+    struct tm day;
+    char date[40] = "";
+
+    if (gmtime_r(&import->newest, &day))
+        strftime(date, sizeof(date), "%Y-%m-%d", &day);
+    fprintf(
+        stream,
+        "# Names of the UT1 blacklists, not reviewed by anybody here. Written by `iagmeter import "
+        "ut1`:\n"
+        "# import a newer list rather than edit this file. To review a service, describe it in a "
+        "file of\n"
+        "# your own beside this one, and import again: what is known there is left out here.\n"
+        "#\n"
+        "# Source: Université Toulouse Capitole, https://dsi.ut-capitole.fr/blacklists/, "
+        "categories "
+        "ai and\n"
+        "# doh, as of %s (time stamp of the newest file).\n"
+        "# Licence: CC BY-SA 4.0, https://creativecommons.org/licenses/by-sa/4.0/ - also of this "
+        "file.\n"
+        "# Changed: names that the catalogue knows, addresses and lines without a name are left "
+        "out.\n",
+        date);
+    for (int i = 0; i < CATEGORY_COUNT; i++)
+        if (import->counts[i].lines > 0)
+            fprintf(stream, "# %s: %lu of %lu names.\n", category_names[i], import->counts[i].taken,
+                    import->counts[i].lines);
+}
+
+/* The country and the hosting of many operators are unknown: ZZ is for users to assign
+ * (ISO 3166-1), and the worst case is stated. */
+static bool write_service(const struct import *import, FILE *stream)
+{
+    bool written;
+
+    fputs(
+        "\n# A site of AI serves pages before anything else: shared, so that only what streams "
+        "like "
+        "an answer\n"
+        "# is use.\n"
+        "services = (\n"
+        "    {\n"
+        "        id = \"ut1-ai\";\n"
+        "        label = \"AI services of the UT1 list (not reviewed)\";\n"
+        "        operator = \"various\"; country = \"ZZ\"; hosting = \"outside-eu\"; # not known\n"
+        "        reviewed = false;\n"
+        "        modality = [ \"text\" ];\n"
+        "        estimator = \"count-only\";\n"
+        "        hosts = {\n"
+        "            shared = [\n",
+        stream);
+    written = write_names(import, CATEGORY_AI, catalogue_visit_hosts, "                ", stream);
+    fputs("            ];\n        };\n    }\n);\n", stream);
+    return written;
+}
+
+bool import_write(const struct import *import, FILE *stream)
+{
+    bool written = true;
+
+    write_heading(import, stream);
+    if (import->counts[CATEGORY_AI].taken > 0)
+        written = write_service(import, stream);
+    if (written && import->counts[CATEGORY_DOH].taken > 0) {
+        fputs("\nresolvers = [\n", stream);
+        written = write_names(import, CATEGORY_DOH, catalogue_visit_resolvers, "    ", stream);
+        fputs("];\n", stream);
+    }
+    return written && fflush(stream) == 0 && !ferror(stream);
+}
+
+void import_print(const struct import *import, FILE *stream)
+{
+    for (int i = 0; i < CATEGORY_COUNT; i++) {
+        const struct counts *counts = &import->counts[i];
+
+        if (counts->lines > 0)
+            fprintf(stream,
+                    "%s: %lu names, of which %lu imported, %lu known already, %lu repeated, %lu "
+                    "addresses, %lu wrong\n",
+                    category_names[i], counts->lines, counts->taken, counts->known,
+                    counts->repeated, counts->addresses, counts->wrong);
+    }
+}
