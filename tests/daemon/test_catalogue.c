@@ -114,6 +114,7 @@ static void the_most_specific_pattern_wins(void **state)
     static const char *const patterns[] = {
         ".example.com",        ".chat.example.com",    "*.example.com",
         "x*.chat.example.com", "api.chat.example.com", ".api.chat.example.com",
+        ".bb.two.example.net", "a.*.two.example.net",
     };
     static const struct {
         const char *name;
@@ -127,14 +128,16 @@ static void the_most_specific_pattern_wins(void **state)
         {"xa.chat.example.com", 3},
         {"api.chat.example.com", 4}, /* exact, though the suffix is longer */
         {"v1.api.chat.example.com", 5},
+        {"a.bb.two.example.net", 6}, /* as long as each other: the suffix */
+        {"a.cc.two.example.net", 7},
     };
 
     (void)state;
     for (int reverse = 0; reverse <= 1; reverse++) {
-        struct catalogue *catalogue = services(6);
+        struct catalogue *catalogue = services(8);
 
-        for (uint16_t i = 0; i < 6; i++) {
-            uint16_t number = reverse ? (uint16_t)(5 - i) : i;
+        for (uint16_t i = 0; i < 8; i++) {
+            uint16_t number = reverse ? (uint16_t)(7 - i) : i;
 
             assert_null(catalogue_add_host(catalogue, patterns[number], number, 0));
         }

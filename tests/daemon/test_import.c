@@ -234,7 +234,7 @@ static void a_wrong_file_is_not_said_line_by_line(void **state)
     stream = fopen(path, "we");
     for (unsigned i = 0; i < 5000; i++)
         fprintf(stream, "not a name %u\n", i);
-    fwrite("nul\0.example\n", 1, 13, stream);
+    fwrite("nul.example\0.com\n", 1, 17, stream); /* not the name before the NUL */
     for (unsigned i = 0; i < 300; i++)
         fputs("lengthy", stream);
     assert_int_equal(fclose(stream), 0);
