@@ -18,8 +18,7 @@ void copies_free(struct copies *copies);
 
 void copies_prefetch(const struct copies *copies, uint64_t fingerprint);
 
-/* Whether FINGERPRINT was seen within the last WINDOW_NS before NOW_NS; it is now. Fingerprints are
- * keyed hashes, or nobody could tell what collides. */
+/* Whether FINGERPRINT was seen within the last WINDOW_NS before NOW_NS; it is now. */
 bool copies_seen(struct copies *copies, uint64_t fingerprint, int64_t now_ns);
 
 #endif

@@ -465,23 +465,34 @@ static uint64_t last_bytes(const struct packet *packet)
     return word;
 }
 
-/* The same for two copies of a packet, and for hardly anything else. */
-static uint64_t fingerprint_of(const struct packet *packet, uint64_t key, unsigned side)
+static uint32_t last_word(const struct address *address)
 {
-    uint64_t fields =
-        (uint64_t)packet->ip_id << 48 | (uint64_t)packet->checksum << 32 | packet->sequence;
-    uint64_t rest =
-        (uint64_t)packet->payload_length << 16 | (uint64_t)packet->tcp_flags << 1 | side;
+    uint32_t word;
+
+    memcpy(&word, address->bytes + (address->family == 4 ? 0 : 12), sizeof(word));
+    return word;
+}
+
+/* The same for two copies of a packet, and for hardly anything else. Without a key, so that the
+ * same packets always give the same: all that a collision could bring about is that a copy counts.
+ */
+static uint64_t fingerprint_of(const struct packet *packet)
+{
+    uint64_t ends = (uint64_t)last_word(&packet->source) << 32 | last_word(&packet->destination);
+    uint64_t ports = (uint64_t)packet->source_port << 48 |
+                     (uint64_t)packet->destination_port << 32 | packet->sequence;
+    uint64_t rest = (uint64_t)packet->ip_id << 48 | (uint64_t)packet->checksum << 32 |
+                    (uint64_t)packet->tcp_flags << 24 | (packet->payload_length & 0xffffff);
 
     if (packet->protocol == PROTOCOL_UDP)
-        fields ^= mix(last_bytes(packet));
-    return mix(mix(key ^ fields) ^ rest);
+        rest ^= mix(last_bytes(packet));
+    return mix(mix(mix(ends) ^ ports) ^ rest);
 }
 
 static void identify(const struct metering *metering, struct decoded *decoded)
 {
     decoded->key = flow_key(metering, &decoded->packet, &decoded->side);
-    decoded->fingerprint = fingerprint_of(&decoded->packet, decoded->key, decoded->side);
+    decoded->fingerprint = fingerprint_of(&decoded->packet);
     flowtable_prefetch(metering->flows, decoded->key);
     copies_prefetch(metering->copies, decoded->fingerprint);
 }
@@ -495,14 +506,26 @@ static void decode(const struct metering *metering, const struct captured_frame 
         identify(metering, decoded);
 }
 
+static uint64_t given_up(const struct metering *metering)
+{
+    const struct fragments_counts *counts = fragments_counts(metering->fragments);
+
+    return counts->expired + counts->displaced + counts->refused;
+}
+
 /* A piece of an IP packet: goes on with the whole, once it is there. */
 static void put_together(struct metering *metering, struct decoded *decoded, int64_t now_ns)
 {
-    struct fragment_whole whole;
+    struct coverage *coverage = interval_coverage(metering->interval);
+    uint64_t before = given_up(metering);
+    struct fragments_whole whole;
+    bool complete = fragments_add(metering->fragments, now_ns, &decoded->packet, &whole);
 
-    if (!fragments_add(metering->fragments, now_ns, &decoded->packet, &whole))
+    coverage->packets_fragmented += given_up(metering) - before;
+    coverage->packets_undecodable += given_up(metering) - before;
+    if (!complete)
         return;
-    decoded->result = decode_reassembled(decoded->packet.protocol, whole.bytes, whole.captured,
+    decoded->result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
                                          whole.length, &decoded->packet);
     if (decoded->result == DECODE_TCP || decoded->result == DECODE_UDP)
         identify(metering, decoded);

@@ -687,16 +687,22 @@ static void gather_answers(struct recognition *recognition, const struct segment
         release(recognition, flow);
 }
 
+static bool is_dns(const struct segment *segment)
+{
+    if (segment->flow->flags & FLOW_CLIENT_KNOWN)
+        return server_port_of(segment) == PORT_DNS;
+    return segment->packet->source_port == PORT_DNS;
+}
+
 /* -- Entrances --------------------------------------------------------------------------------- */
 
 void recognition_segment(struct recognition *recognition, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
 
-    if (segment->packet->source_port == PORT_DNS) {
-        gather_answers(recognition, segment);
-    } else if (flow->stage == FLOW_ANSWERS) {
-        return;
+    if (flow->stage == FLOW_ANSWERS || is_dns(segment)) {
+        if (segment->packet->source_port == PORT_DNS)
+            gather_answers(recognition, segment);
     } else if (!(flow->flags & FLOW_CLIENT_KNOWN)) {
         probe(recognition, segment);
         if (flow->stage == FLOW_NEW)
