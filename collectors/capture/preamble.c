@@ -9,7 +9,7 @@
 
 /* Longest registered method: UPDATEREDIRECTREF (IANA, HTTP Method Registry). */
 enum { METHOD_MAX = 32 };
-enum { SOCKS_CONNECT = 1, SOCKS_BIND = 2, SOCKS_UDP_ASSOCIATE = 3, SOCKS_STRING_MAX = 255 };
+enum { SOCKS_CONNECT = 1, SOCKS_UDP_ASSOCIATE = 3, SOCKS_STRING_MAX = 255 };
 enum { PROXY_LOCAL = 0, PROXY_PROXY = 1, PROXY_AUTHORITY = 2 };
 enum { PROXY_LINE_MAX = 107, PROXY_HEADER = 16, PROXY_UNIX_PATHS = 216 };
 
@@ -33,7 +33,7 @@ static bool is_alphanumeric(uint8_t byte)
 
 static bool is_one_of(uint8_t byte, const char *set)
 {
-    return memchr(set, byte, strlen(set)) != NULL;
+    return byte != '\0' && strchr(set, byte) != NULL;
 }
 
 /* Letters, digits and what is in OTHERS. */
@@ -119,7 +119,7 @@ static bool set_literal(struct preamble *preamble, struct cursor text)
     uint8_t bytes[16];
     size_t length = cursor_left(&text);
 
-    if (length >= sizeof(copy) || holds(text, '\0'))
+    if (length == 0 || length >= sizeof(copy) || holds(text, '\0'))
         return false;
     memcpy(copy, text.at, length);
     if (inet_pton(AF_INET, copy, bytes) == 1)
@@ -142,7 +142,7 @@ static void set_name(struct preamble *preamble, struct cursor text)
 {
     size_t length = cursor_left(&text);
 
-    if (length >= sizeof(preamble->name))
+    if (length == 0 || length >= sizeof(preamble->name))
         return;
     memcpy(preamble->name, text.at, length);
     preamble->name_length = (uint8_t)length;
@@ -186,9 +186,7 @@ static void parse_authority(struct cursor text, struct preamble *preamble)
         if (!holds(host, ':') || (cursor_left(&text) > 0 && cursor_u8(&text) != ':'))
             return;
     } else {
-        host = take_until(&text, ':');
-        if (holds(text, ':')) /* an IPv6 literal without brackets: which part is the port? */
-            return;
+        host = take_until(&text, ':'); /* an IPv6 literal without brackets has no valid port */
     }
     if (!parse_port(text, &port))
         return;
@@ -291,17 +289,18 @@ static void add_host(struct request *request, struct cursor value)
 }
 
 /* A line that begins with white space continues the header before it (RFC 9112, 5.2), or does not:
- * servers differ. So they do with "Host :" (5.1), NUL and a CR amid the line (2.2). */
+ * servers differ. So they do with "Host :" (5.1), and with NUL, CR and the like amid the line
+ * (2.2). */
 static void parse_header(struct cursor line, struct request *request)
 {
     bool folded = line.at[0] == ' ' || line.at[0] == '\t';
-    bool odd = holds(line, '\0') || holds(line, '\r');
+    bool odd = !is_text(line);
     struct cursor name = take_until(&line, ':');
     struct cursor bare = trimmed(name);
     bool is_host = equals(bare, "Host");
 
     if (folded)
-        odd |= request->in_host || is_host || cursor_left(&bare) == 0;
+        odd |= request->in_host || cursor_left(&bare) == 0;
     else
         request->in_host = is_host;
     odd |= is_host && cursor_left(&bare) != cursor_left(&name);

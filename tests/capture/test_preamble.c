@@ -214,6 +214,7 @@ static void ambiguous_hosts_have_no_name(void **state)
         {"GET / HTTP/1.1\r\n\vHost: b.example\r\nHost: a.example\r\n\r\n", "", 0},
         {"GET / HTTP/1.1\r\nX: 1\r\n \r\nHost: a.example\r\n\r\n", "", 0},
         {"GET / HTTP/1.1\r\nX: 1\rHost: b.example\r\nHost: a.example\r\n\r\n", "", 0},
+        {"GET / HTTP/1.1\r\nHost: a.example\f\r\n\r\n", "", 0},
         {"GET / HTTP/1.1\r\nHost: a.example, b.example\r\n\r\n", "", 0},
         {"GET / HTTP/1.1\r\nHost: a.example b.example\r\n\r\n", "", 0},
         {"GET / HTTP/1.1\r\nHost: user@b.example\r\n\r\n", "", 0},
@@ -421,6 +422,9 @@ static void socks5_is_read(void **state)
     check_address(&target6);
     WRITE("\5\1\0\5\1\0\3\5a\0b.c\1\273");
     check(PREAMBLE_SOCKS, "", 443);
+    WRITE("\5\1\0\5\1\0\3\013192.0.2.7\0a\1\273");
+    check(PREAMBLE_SOCKS, "", 443);
+    assert_false(preamble.has_address);
 }
 
 static void socks5_passwords_are_skipped(void **state)
@@ -515,7 +519,9 @@ static void bad_proxy_lines_are_malformed(void **state)
         check_refused(PREAMBLE_MALFORMED);
     }
     write_text("PROXY UNKNOWN ");
-    put_fill(&wire, 'f', 107 - 1 - wire.length);
+    put_fill(&wire, 'f', 107 - wire.length);
+    check_refused(PREAMBLE_MALFORMED);
+    wire.length--;
     put_bytes(&wire, "\r\n", 2);
     check_refused(PREAMBLE_MALFORMED);
 }
@@ -638,8 +644,8 @@ static void doubtful_authorities_have_no_name(void **state)
 static void bad_blocks_are_malformed(void **state)
 {
     static const uint8_t heads[][2] = {
-        {0x11, 0x11}, {0x31, 0x11}, {0x22, 0x11}, {0x21, 0x41}, {0x21, 0x13}};
-    struct address client = address4(192, 0, 2, 7);
+        {0x11, 0x21}, {0x31, 0x21}, {0x22, 0x21}, {0x21, 0x41}, {0x21, 0x23}};
+    struct address client = address6(0x12);
 
     (void)state;
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
@@ -648,11 +654,13 @@ static void bad_blocks_are_malformed(void **state)
         end_block();
         check_refused(PREAMBLE_MALFORMED);
     }
-    begin_block(0x21, 0x21); /* too short for two IPv6 addresses */
-    put_endpoints(&client);
-    end_block();
-    check_refused(PREAMBLE_MALFORMED);
-    begin_block(0x21, 0x11);
+    for (size_t length = 0; length < 36; length += 4) { /* too short for two IPv6 addresses */
+        begin_block(0x21, 0x21);
+        put_fill(&wire, 0, length);
+        end_block();
+        check_refused(PREAMBLE_MALFORMED);
+    }
+    begin_block(0x21, 0x21);
     put_endpoints(&client);
     put_value(2, "a.example", 9);
     wire.length--;
@@ -682,6 +690,7 @@ static void other_traffic_is_none(void **state)
         "INVITE sip:a@b.example SIP/2.0\r\n",
         "HTTP/1.1 200 OK\r\n\r\n",
         "GET / \1HTTP/1.1\r\n",
+        "GET \1", /* no need to wait for the line's end */
         "GET /\rHTTP/1.1\r\n",
         " GET / HTTP/1.1\r\n",
         "\rGET / HTTP/1.1\r\n",
