@@ -116,11 +116,11 @@ static bool check_coverage(const struct message *message)
 #undef CHECK_MEMBER
     /* A step of the clock can stretch an interval, but not by more than the silence that ends it.
      * A name may be read, and a fragment given up, long after the interval of the first packet:
-     * only what is counted in one go can be compared. */
+     * only what is counted in one go can be compared. That a packet has no reason is no lie: it is
+     * shown as such. */
     return possible_time(message->interval_start) && coverage->covered_ns <= LONGEST_NS &&
-           coverage->packets_undecodable == coverage->packets_truncated +
-                                                coverage->packets_corrupt +
-                                                coverage->packets_fragmented &&
+           coverage->packets_truncated + coverage->packets_corrupt + coverage->packets_fragmented <=
+               coverage->packets_undecodable &&
            coverage->packets_other <= coverage->packets &&
            coverage->packets_duplicate <= coverage->packets &&
            coverage->names_quic <= coverage->names_seen;

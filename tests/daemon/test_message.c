@@ -267,10 +267,9 @@ static void what_hostile_packets_add_up_to_is_accepted(void **state)
 static void coverage_that_contradicts_itself_is_refused(void **state)
 {
     (void)state;
-    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_undecodable = 7);
     IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_undecodable = 5);
-    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_truncated = 0);
-    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_corrupt = 1);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_truncated = 2);
+    IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_corrupt = 3);
     IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_fragmented = 4);
     IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_other = 11);
     IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.packets_duplicate = 11);
