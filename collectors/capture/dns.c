@@ -15,20 +15,20 @@ enum { PARAMETER_IPV4HINT = 4, PARAMETER_ECH = 5, PARAMETER_IPV6HINT = 6 };
 /* RFC 1035, 2.3.4. */
 #define MAX_LABEL 63
 #define MAX_NAME  255
-/* A name has at most 127 labels, and a pointer that leads to a pointer saves nothing. */
-#define MAX_POINTERS 127
+/* A pointer saves something after each label at most, and names of hosts have few; Go's resolver
+ * lives with 10 (golang.org/x/net/dns/dnsmessage). */
+#define MAX_POINTERS 32
 /* Resolvers give up after 11 or 16 aliases. */
 #define MAX_NAMES   16
 #define MAX_RECORDS 64
 
-/* Names and data are known by their place in the message, which fits: a message has at most 65 535
- * bytes (RFC 1035, 4.2.2). */
+/* Names are compared by a hash, so that each is read once, however many pointers it is spread over.
+ * Nobody gains by names that collide: whoever writes the message could write the same name. */
 struct record {
+    uint64_t owner;
+    struct cursor data;
     uint32_t ttl_s;
-    uint16_t owner;
     uint16_t type;
-    uint16_t data;
-    uint16_t data_length;
 };
 
 struct message {
@@ -36,7 +36,7 @@ struct message {
     size_t length;
     struct record records[MAX_RECORDS]; /* those of the types that we use */
     size_t record_count;
-    uint16_t names[MAX_NAMES]; /* that the question leads to, itself first */
+    uint64_t names[MAX_NAMES]; /* that the question leads to, itself first */
     size_t name_count;
     uint8_t extended_rcode;
     struct dns_answer *answer;
@@ -46,8 +46,8 @@ struct message {
 struct name {
     const struct message *message;
     struct cursor cursor;
-    size_t start; /* of the part that is being read */
-    size_t length;
+    size_t start;  /* of the part that is being read: where in the message */
+    size_t length; /* so far */
     unsigned pointers;
 };
 
@@ -56,8 +56,11 @@ static struct cursor cursor_from(const struct message *message, size_t place)
     return cursor_over(message->bytes + place, message->length - place);
 }
 
-static struct name name_at(const struct message *message, uint16_t place)
+/* The name that starts where CURSOR is; CURSOR may end before the name. */
+static struct name name_at(const struct message *message, const struct cursor *cursor)
 {
+    size_t place = (size_t)(cursor->at - message->bytes);
+
     return (struct name){message, cursor_from(message, place), place, 0, 0};
 }
 
@@ -89,31 +92,23 @@ static uint8_t lower(uint8_t byte)
     return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
 }
 
-static bool same_label(const uint8_t *first, const uint8_t *second, size_t length)
+/* FNV-1a, 64 bits (draft-eastlake-fnv); the root, without labels, has the hash it starts from. */
+#define HASH_ROOT  0xcbf29ce484222325ULL
+#define HASH_PRIME 0x100000001b3ULL
+
+/* Returns false when the name is malformed. */
+static bool hash_name(struct name name, uint64_t *hash)
 {
-    for (size_t i = 0; i < length; i++)
-        if (lower(first[i]) != lower(second[i]))
-            return false;
-    return true;
-}
+    size_t length;
+    const uint8_t *label;
 
-static bool same_name(const struct message *message, uint16_t first_place, uint16_t second_place)
-{
-    struct name first = name_at(message, first_place);
-    struct name second = name_at(message, second_place);
-
-    for (;;) {
-        size_t first_length;
-        size_t second_length;
-        const uint8_t *first_label = next_label(&first, &first_length);
-        const uint8_t *second_label = next_label(&second, &second_length);
-
-        if (!first_label || !second_label || first_length != second_length ||
-            !same_label(first_label, second_label, first_length))
-            return false;
-        if (first_length == 0 || first_label == second_label) /* what follows is shared */
-            return true;
+    *hash = HASH_ROOT;
+    while ((label = next_label(&name, &length)) && length > 0) {
+        *hash = (*hash ^ length) * HASH_PRIME;
+        for (size_t i = 0; i < length; i++)
+            *hash = (*hash ^ lower(label[i])) * HASH_PRIME;
     }
+    return label != NULL;
 }
 
 static char host_character(uint8_t byte)
@@ -124,8 +119,8 @@ static char host_character(uint8_t byte)
     return '?';
 }
 
-/* Writes the question's name. Returns false when it is malformed. */
-static bool write_name(struct name name, struct dns_answer *answer)
+/* Writes the question's name, which is well formed. */
+static void write_name(struct name name, struct dns_answer *answer)
 {
     bool is_service = answer->type == TYPE_SVCB || answer->type == TYPE_HTTPS;
     size_t used = 0;
@@ -142,7 +137,6 @@ static bool write_name(struct name name, struct dns_answer *answer)
     }
     answer->name[used] = '\0';
     answer->name_length = (uint8_t)used;
-    return label != NULL;
 }
 
 /* Steps over a name without following pointers. */
@@ -158,11 +152,6 @@ static void skip_name(struct cursor *cursor)
         cursor->failed = true;
 }
 
-static uint16_t place_of(const struct message *message, const struct cursor *cursor)
-{
-    return (uint16_t)(cursor->at - message->bytes);
-}
-
 /* DNAME is not needed: the CNAME that it stands for comes with it (RFC 6672, 3.1). */
 static bool is_used(uint16_t type)
 {
@@ -170,34 +159,33 @@ static bool is_used(uint16_t type)
            type == TYPE_SVCB;
 }
 
+static void keep_record(struct message *message, struct record *record, struct name owner)
+{
+    if (message->record_count == MAX_RECORDS)
+        message->answer->left_out++;
+    else if (hash_name(owner, &record->owner))
+        message->records[message->record_count++] = *record;
+}
+
 /* RFC 1035, 4.1.3. Returns false when the record is not all there. */
 static bool read_record(struct message *message, struct cursor *cursor, int section)
 {
-    struct record record = {.owner = place_of(message, cursor)};
+    struct name owner = name_at(message, cursor);
+    struct record record;
     uint16_t class;
 
     skip_name(cursor);
     record.type = cursor_u16(cursor);
     class = cursor_u16(cursor);
     record.ttl_s = cursor_u32(cursor);
-    record.data_length = cursor_u16(cursor);
+    record.data = cursor_take(cursor, cursor_u16(cursor));
     if (cursor->failed)
         return false;
-    record.data = place_of(message, cursor);
-    cursor_skip(cursor, record.data_length);
-    if (cursor->failed)
-        return false;
-    if (record.type == TYPE_OPT) { /* RFC 6891, 6.1.3 */
+    if (record.type == TYPE_OPT) /* RFC 6891, 6.1.3 */
         message->extended_rcode = (uint8_t)(record.ttl_s >> 24);
-        return true;
-    }
     /* The authority section names servers of zones. */
-    if (section == SECTION_AUTHORITY || class != CLASS_INTERNET || !is_used(record.type))
-        return true;
-    if (message->record_count < MAX_RECORDS)
-        message->records[message->record_count++] = record;
-    else
-        message->answer->left_out++;
+    else if (section != SECTION_AUTHORITY && class == CLASS_INTERNET && is_used(record.type))
+        keep_record(message, &record, owner);
     return true;
 }
 
@@ -236,23 +224,37 @@ static void add_address(struct dns_answer *answer, uint8_t family, const uint8_t
         answer->left_out++;
 }
 
-static void add_name(struct message *message, uint16_t place)
+/* Reads the name at CURSOR, which is in a record's data, and steps over it. Returns false when it
+ * is malformed. */
+static bool read_name(const struct message *message, struct cursor *cursor, uint64_t *hash)
+{
+    struct name name = name_at(message, cursor);
+
+    skip_name(cursor);
+    return !cursor->failed && hash_name(name, hash);
+}
+
+/* Adds a name to those that the question leads to. The root is none: as a target of SVCB and HTTPS
+ * records it stands for the owner, or in an alias for nothing (RFC 9460, 2.5). */
+static void add_name(struct message *message, uint64_t hash)
 {
     for (size_t i = 0; i < message->name_count; i++)
-        if (same_name(message, message->names[i], place))
+        if (message->names[i] == hash)
             return;
+    if (hash == HASH_ROOT)
+        return;
     if (message->name_count < MAX_NAMES)
-        message->names[message->name_count++] = place;
+        message->names[message->name_count++] = hash;
     else
         message->answer->left_out++;
 }
 
-static void take_addresses(struct message *message, const struct record *record, uint8_t family)
+static void take_address(struct message *message, const struct record *record, uint8_t family)
 {
     size_t size = family == 4 ? 4 : 16;
-    struct cursor data = cursor_from(message, record->data);
+    struct cursor data = record->data;
 
-    if (record->data_length != size)
+    if (cursor_left(&data) != size)
         return;
     use_ttl(message, record);
     add_address(message->answer, family, cursor_bytes(&data, size));
@@ -260,13 +262,13 @@ static void take_addresses(struct message *message, const struct record *record,
 
 static void take_alias(struct message *message, const struct record *record)
 {
-    struct cursor data = cursor_over(message->bytes + record->data, record->data_length);
+    struct cursor data = record->data;
+    uint64_t target;
 
-    skip_name(&data);
-    if (data.failed)
+    if (!read_name(message, &data, &target))
         return;
     use_ttl(message, record);
-    add_name(message, record->data);
+    add_name(message, target);
 }
 
 struct parameters {
@@ -304,22 +306,20 @@ static void take_hint(struct dns_answer *answer, uint8_t family, struct cursor h
         add_address(answer, family, cursor_bytes(&hint, family == 4 ? 4 : 16));
 }
 
-/* RFC 9460, 2.2. Priority 0 makes an alias, whose parameters must be ignored (2.4.2). The target
- * "." is the owner itself in the other records (2.5.2), and nothing in an alias (2.5.1). */
+/* RFC 9460, 2.2. Priority 0 makes an alias, whose parameters must be ignored (2.4.2). */
 static void take_service(struct message *message, const struct record *record)
 {
-    struct cursor data = cursor_over(message->bytes + record->data, record->data_length);
+    struct cursor data = record->data;
     struct cursor none = cursor_over(message->bytes, 0);
     struct parameters parameters = {none, none, false};
     uint16_t priority = cursor_u16(&data);
-    const uint8_t *target = data.at;
+    uint64_t target;
 
-    skip_name(&data);
-    if (data.failed || (priority > 0 && !read_parameters(data, &parameters)))
+    if (!read_name(message, &data, &target) ||
+        (priority > 0 && !read_parameters(data, &parameters)))
         return;
     use_ttl(message, record);
-    if (target[0] != 0)
-        add_name(message, (uint16_t)(target - message->bytes));
+    add_name(message, target);
     message->answer->has_ech |= parameters.has_ech;
     take_hint(message->answer, 4, parameters.ipv4_hint);
     take_hint(message->answer, 6, parameters.ipv6_hint);
@@ -329,10 +329,10 @@ static void take_record(struct message *message, const struct record *record)
 {
     switch (record->type) {
     case TYPE_A:
-        take_addresses(message, record, 4);
+        take_address(message, record, 4);
         break;
     case TYPE_AAAA:
-        take_addresses(message, record, 6);
+        take_address(message, record, 6);
         break;
     case TYPE_CNAME:
         take_alias(message, record);
@@ -348,7 +348,7 @@ static void follow_names(struct message *message)
     message->answer->ttl_s = UINT32_MAX;
     for (size_t i = 0; i < message->name_count; i++)
         for (size_t j = 0; j < message->record_count; j++)
-            if (same_name(message, message->names[i], message->records[j].owner))
+            if (message->records[j].owner == message->names[i])
                 take_record(message, &message->records[j]);
     if (message->answer->ttl_s == UINT32_MAX)
         message->answer->ttl_s = 0;
@@ -357,14 +357,16 @@ static void follow_names(struct message *message)
 /* RFC 1035, 4.1.2. */
 static enum dns_result read_question(struct message *message, struct cursor *cursor)
 {
+    struct name name = name_at(message, cursor);
     uint16_t class;
 
-    message->names[message->name_count++] = place_of(message, cursor);
-    skip_name(cursor);
+    if (!read_name(message, cursor, &message->names[message->name_count++]))
+        return DNS_MALFORMED;
     message->answer->type = cursor_u16(cursor);
     class = cursor_u16(cursor);
-    if (cursor->failed || !write_name(name_at(message, message->names[0]), message->answer))
+    if (cursor->failed)
         return DNS_MALFORMED;
+    write_name(name, message->answer);
     return class == CLASS_INTERNET ? DNS_ANSWER : DNS_OTHER;
 }
 

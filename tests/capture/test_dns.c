@@ -171,6 +171,8 @@ static void only_what_was_asked_for_counts(void **state)
     dns_address(&message, 1, "mistral.ai", 1, host(2));
     dns_address(&message, 1, "a.chat.mistral.ai", 1, host(3));
     dns_address(&message, 1, "edge.exampl", 1, host(4));
+    dns_address(&message, 1, "chatm.istral.ai", 1, host(8));
+    dns_address(&message, 1, "cha.tmistral.ai", 1, host(9));
     dns_address(&message, 2, "edge.example", 1, host(5));
     dns_address(&message, 3, "ns1.example", 1, host(6));
     dns_address(&message, 3, "edge.example", 50, host(7));
@@ -235,6 +237,22 @@ static void an_address_counts_once_and_32_are_kept(void **state)
     assert_int_equal(answer.left_out, 70 - DNS_MAX_ADDRESSES);
     for (unsigned i = 0; i < DNS_MAX_ADDRESSES; i++)
         assert_true(holds(host(i)));
+}
+
+static void sixty_four_records_are_kept(void **state)
+{
+    (void)state;
+    for (unsigned others = 63; others <= 64; others++) {
+        begin("a.example", DNS_A);
+        for (unsigned i = 0; i < others; i++)
+            dns_address(&message, 1, "b.example", 60, host(i));
+        dns_record(&message, 1, "a.example", DNS_TXT, 60); /* takes no room */
+        dns_record_end(&message);
+        dns_address(&message, 1, "a.example", 60, host(1));
+        assert_int_equal(parse(), DNS_ANSWER);
+        assert_int_equal(answer.address_count, others == 63);
+        assert_int_equal(answer.left_out, others == 64);
+    }
 }
 
 static void the_same_bytes_in_two_families_are_two_addresses(void **state)
@@ -446,8 +464,8 @@ static void pointers_to_pointers_have_a_limit(void **state)
 {
     (void)state;
     assert_int_equal(addresses_behind(1), 1);
-    assert_int_equal(addresses_behind(126), 1);
-    assert_int_equal(addresses_behind(127), 0);
+    assert_int_equal(addresses_behind(31), 1);
+    assert_int_equal(addresses_behind(32), 0);
     assert_int_equal(addresses_behind(5000), 0);
 }
 
@@ -466,10 +484,62 @@ static void a_record_with_a_bad_name_matches_nothing(void **state)
     dns_record_end(&message);
     dns_record(&message, 1, "a.example", DNS_CNAME, 1);
     dns_record_end(&message);
+    dns_count(&message, 1); /* the name asked for, but without end */
+    put_bytes(&message.wire, "\1a\7example\xff\xff\0\1\0\1\0\0\0\1\0\4\1\2\3\4", 26);
     dns_address(&message, 1, "a.example", 60, host(1));
     assert_int_equal(parse(), DNS_ANSWER);
     assert_int_equal(answer.address_count, 1);
+    assert_int_equal(answer.ttl_s, 60);
     assert_true(answer.is_complete);
+}
+
+/* A label that is too long, in the data of a record, where only a pointer leads to. */
+static void a_long_label_behind_a_pointer_matches_nothing(void **state)
+{
+    (void)state;
+    for (unsigned length = 63; length <= 64; length++) {
+        begin("a.example", DNS_A);
+        dns_record(&message, 1, "a.example", DNS_TXT, 60);
+        put_u8(&message.wire, length);
+        put_fill(&message.wire, 'a', length);
+        put_u8(&message.wire, 0);
+        dns_record_end(&message);
+        dns_record(&message, 1, "a.example", DNS_CNAME, 60);
+        put_u16(&message.wire, 0xc000 | (unsigned)(message.data_at - 12 - length - 2));
+        dns_record_end(&message);
+        assert_int_equal(parse(), DNS_ANSWER);
+        assert_int_equal(answer.ttl_s, length == 63 ? 60 : 0);
+    }
+}
+
+static void nothing_is_read_after_a_record_without_end(void **state)
+{
+    (void)state;
+    begin("a.example", DNS_A);
+    dns_count(&message, 1);
+    put_u8(&message.wire, 0x41);
+    put_fill(&message.wire, 0, 0x41 + 11);
+    dns_address(&message, 1, "a.example", 60, host(1));
+    assert_int_equal(parse(), DNS_ANSWER);
+    assert_int_equal(answer.address_count, 0);
+    assert_false(answer.is_complete);
+}
+
+/* RFC 1035, 4.2.2: its length has 16 bits. */
+static void a_message_ends_after_65535_bytes(void **state)
+{
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        begin("a.example", DNS_A);
+        dns_record(&message, 1, "a.example", DNS_TXT, 60);
+        put_fill(&message.wire, 0, 65535 - message.wire.length - 16 + more);
+        dns_record_end(&message);
+        dns_address(&message, 1, "a.example", 60, host(1));
+        assert_int_equal(message.wire.length, 65535 + more);
+        assert_int_equal(parse(), DNS_ANSWER);
+        assert_int_equal(answer.address_count, !more);
+        assert_int_equal(answer.is_complete, !more);
+    }
 }
 
 /* -- HTTPS and SVCB (RFC 9460) ----------------------------------------------------------------- */
@@ -539,8 +609,14 @@ static void port_and_scheme_are_no_part_of_the_name(void **state)
     assert_int_equal(answer.name_length, 11);
     assert_int_equal(answer.address_count, 1);
     begin("_dns.a._b.example", DNS_SVCB);
+    dns_record(&message, 1, "_dns.a._b.example", DNS_SVCB, 60);
+    put_u16(&message.wire, 1);
+    dns_name(&message, "b.example");
+    dns_record_end(&message);
+    dns_address(&message, 3, "b.example", 60, host(2));
     assert_int_equal(parse(), DNS_ANSWER);
     assert_string_equal(answer.name, "a._b.example");
+    assert_int_equal(answer.address_count, 1);
     begin("_a.example", DNS_A);
     assert_int_equal(parse(), DNS_ANSWER);
     assert_string_equal(answer.name, "_a.example");
@@ -611,8 +687,9 @@ static void a_stream_is_cut_into_messages(void **state)
 #define MAX_PLANNED 48
 
 /* The records of a message, before they are put in random order. */
+enum { PLAN_ADDRESS, PLAN_ALIAS, PLAN_SERVICE_ALIAS, PLAN_SERVICE };
 struct planned {
-    enum { PLAN_ADDRESS, PLAN_ALIAS, PLAN_SERVICE_ALIAS, PLAN_SERVICE } kind;
+    unsigned kind;
     const char *owner;
     const char *target;
     uint32_t ttl_s;
@@ -647,15 +724,14 @@ static struct address random_address(uint64_t *seed)
                                  : host(random_below(seed, 60000));
 }
 
-static struct planned *add(struct planned record, bool counts)
+static void add_planned(struct planned record, bool counts)
 {
     if (counts && record.ttl_s < plan.ttl_s)
         plan.ttl_s = record.ttl_s;
     if (counts && (record.kind == PLAN_ADDRESS || record.kind == PLAN_SERVICE))
         plan.expected[plan.expected_count++] = record.address;
     plan.has_ech |= counts && record.ech;
-    plan.records[plan.count] = record;
-    return &plan.records[plan.count++];
+    plan.records[plan.count++] = record;
 }
 
 /* A chain of names[0] to names[length], and records of names that are not on it. */
@@ -669,21 +745,21 @@ static void draw_plan(uint64_t *seed)
     plan.has_ech = false;
     plan_names(seed);
     for (unsigned i = 0; i < length; i++)
-        add((struct planned){(int)random_below(seed, 3) + PLAN_ALIAS, names[i], names[i + 1],
-                             random_below(seed, 9999), random_address(seed), false},
-            true);
+        add_planned((struct planned){PLAN_ALIAS + random_below(seed, 3), names[i], names[i + 1],
+                                     random_below(seed, 9999), random_address(seed), false},
+                    true);
     for (unsigned i = 0; i < addresses; i++)
-        add((struct planned){PLAN_ADDRESS, names[length], NULL, random_below(seed, 9999),
-                             random_address(seed), false},
-            true);
+        add_planned((struct planned){PLAN_ADDRESS, names[length], NULL, random_below(seed, 9999),
+                                     random_address(seed), false},
+                    true);
     if (random_below(seed, 3) == 0)
-        add((struct planned){PLAN_SERVICE, names[length], "", random_below(seed, 9999),
-                             random_address(seed), random_below(seed, 2)},
-            true);
+        add_planned((struct planned){PLAN_SERVICE, names[length], "", random_below(seed, 9999),
+                                     random_address(seed), random_below(seed, 2)},
+                    true);
     for (unsigned i = random_below(seed, 12); i > 0; i--)
-        add((struct planned){(int)random_below(seed, 4), names[8 + random_below(seed, 4)],
-                             names[random_below(seed, 12)], 0, random_address(seed), true},
-            false);
+        add_planned((struct planned){random_below(seed, 4), names[8 + random_below(seed, 4)],
+                                     names[random_below(seed, 12)], 0, random_address(seed), true},
+                    false);
 }
 
 static void write_planned(const struct planned *record, unsigned section)
@@ -834,6 +910,7 @@ int main(void)
         cmocka_unit_test(records_of_other_kinds_are_stepped_over),
         cmocka_unit_test(records_of_other_classes_or_sizes_are_not_used),
         cmocka_unit_test(an_address_counts_once_and_32_are_kept),
+        cmocka_unit_test(sixty_four_records_are_kept),
         cmocka_unit_test(the_same_bytes_in_two_families_are_two_addresses),
         cmocka_unit_test(a_ttl_with_the_first_bit_is_zero),
         cmocka_unit_test(what_is_no_answer_says_nothing),
@@ -847,6 +924,9 @@ int main(void)
         cmocka_unit_test(pointers_lead_backwards_only),
         cmocka_unit_test(pointers_to_pointers_have_a_limit),
         cmocka_unit_test(a_record_with_a_bad_name_matches_nothing),
+        cmocka_unit_test(a_long_label_behind_a_pointer_matches_nothing),
+        cmocka_unit_test(nothing_is_read_after_a_record_without_end),
+        cmocka_unit_test(a_message_ends_after_65535_bytes),
         cmocka_unit_test(hints_and_keys_are_read),
         cmocka_unit_test(targets_are_followed),
         cmocka_unit_test(the_target_may_be_the_root),

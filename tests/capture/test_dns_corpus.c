@@ -68,9 +68,12 @@ enum verdict {
     VERDICT_COUNT
 };
 
-static const char *const verdict_names[VERDICT_COUNT] = {
-    "not in one plain frame", "not port 53",          "no answer to one question",
-    "same addresses",         "fewer: others are of names not asked for", "DIFFERENT"};
+static const char *const verdict_names[VERDICT_COUNT] = {"not in one plain frame",
+                                                         "not port 53",
+                                                         "no answer to one question",
+                                                         "same addresses",
+                                                         "fewer: others are of names not asked for",
+                                                         "DIFFERENT"};
 
 struct row {
     char file[160];
