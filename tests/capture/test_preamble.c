@@ -727,17 +727,16 @@ struct wanted {
     enum preamble_kind kind;
 };
 
-static void take_frame(void *context, int64_t time_ns, int link_type, const uint8_t *bytes,
-                       uint32_t captured, uint32_t length)
+static void take_frames(void *context, const struct captured_frame *frames, size_t count)
 {
     struct wanted *wanted = context;
     struct packet packet;
 
-    (void)time_ns;
-    if (++wanted->at != wanted->frame ||
-        decode_frame(link_type, bytes, captured, length, &packet) != DECODE_TCP)
-        return;
-    wanted->kind = parse(packet.payload, packet.captured_length, &preamble);
+    for (size_t i = 0; i < count; i++)
+        if (++wanted->at == wanted->frame &&
+            decode_frame(frames[i].link_type, frames[i].bytes, frames[i].captured,
+                         frames[i].length, &packet) == DECODE_TCP)
+            wanted->kind = parse(packet.payload, packet.captured_length, &preamble);
 }
 
 /* What tshark calls the authority, or the Host header when it is none. */
@@ -752,7 +751,7 @@ static void check_row(const char *file, unsigned frame, const char *target, cons
     snprintf(path, sizeof(path), CORPUS "%s", file);
     source = source_open_file(path, error, sizeof(error));
     assert_string_equal(error, "");
-    while (source_read(source, 1000, take_frame, &wanted) == SOURCE_OK)
+    while (source_read(source, 1000, take_frames, &wanted) == SOURCE_OK)
         ;
     source_close(source);
     assert_int_equal(wanted.kind, PREAMBLE_CONNECT);
