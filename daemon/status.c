@@ -19,7 +19,7 @@
 #define ONE_WAY_ALARM 0.1
 /* Beside some hundred connections to sites, a browser that hides its questions keeps about one to
  * its resolver: at this share of all, every fifth browser does. */
-#define RESOLVER_ALARM 0.002
+#define RESOLVER_ALARM (1.0 / 500)
 /* What is forgotten first is finished or has no name; scans alone cause some. */
 #define EVICTED_ALARM 0.01
 
