@@ -74,9 +74,12 @@ struct flow_table;
 struct flow_table *flowtable_new(size_t capacity);
 void flowtable_free(struct flow_table *table);
 
-/* Asks for the memory that a look-up of KEY will read: of its buckets, then of its slot. */
+/* A look-up in three steps, each of which may wait for memory, so that many can wait together: asks
+ * for the memory of KEY's buckets; guesses at its slot and asks for the memory of that; and looks
+ * there, and if need be elsewhere. */
 void flowtable_prefetch(const struct flow_table *table, uint64_t key);
-void flowtable_prefetch_slot(const struct flow_table *table, uint64_t key);
+size_t flowtable_guess(const struct flow_table *table, uint64_t key);
+struct flow *flowtable_find_at(struct flow_table *table, uint64_t key, size_t guess);
 
 /* NULL when there is none. */
 struct flow *flowtable_find(struct flow_table *table, uint64_t key);

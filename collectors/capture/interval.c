@@ -89,6 +89,15 @@ int64_t interval_flow_ns(const struct interval *interval, int64_t wall_ns)
     return wall_ns + interval->flow_offset_ns;
 }
 
+bool interval_glide(struct interval *interval, int64_t wall_ns, int64_t due_ns)
+{
+    if (!interval->begun || wall_ns < interval->now_ns ||
+        wall_ns >= interval->start_ns + LENGTH_NS || wall_ns + interval->flow_offset_ns > due_ns)
+        return false;
+    interval->now_ns = wall_ns;
+    return true;
+}
+
 void interval_reach(struct interval *interval, int64_t wall_ns)
 {
     interval->now_ns = wall_ns;

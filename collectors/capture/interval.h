@@ -26,6 +26,10 @@ int64_t interval_now_ns(const struct interval *interval); /* wall */
 int64_t interval_end_ns(const struct interval *interval); /* wall; exclusive */
 int64_t interval_flow_ns(const struct interval *interval, int64_t wall_ns);
 
+/* The usual case of time: WALL_NS is no earlier than the last, within the interval, and its flow
+ * time not past DUE_NS. Time reaches it, and the result is true; else nothing happens. */
+bool interval_glide(struct interval *interval, int64_t wall_ns, int64_t due_ns);
+
 /* Time reaches WALL_NS <= interval_end_ns(). */
 void interval_reach(struct interval *interval, int64_t wall_ns);
 /* Hands the interval over and begins the next one. The time must have reached its end. */

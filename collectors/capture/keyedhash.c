@@ -30,7 +30,15 @@ static inline void sip_round(uint64_t v[4])
 
 /* Little-endian machines read words as they are; others get another hash, which is as good: it
  * never leaves the process. */
-static inline uint64_t word_at(const uint8_t *bytes, size_t length)
+static inline uint64_t word_at(const uint8_t *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static inline uint64_t last_word(const uint8_t *bytes, size_t length)
 {
     uint64_t word = 0;
 
@@ -38,28 +46,46 @@ static inline uint64_t word_at(const uint8_t *bytes, size_t length)
     return word;
 }
 
-uint64_t keyedhash(const struct hash_key *key, const void *bytes, size_t length)
+static inline void absorb(uint64_t v[4], uint64_t word)
 {
-    /* "somepseudorandomlygeneratedbytes", the constants of the paper. */
-    uint64_t v[4] = {key->halves[0] ^ 0x736f6d6570736575ULL, key->halves[1] ^ 0x646f72616e646f6dULL,
-                     key->halves[0] ^ 0x6c7967656e657261ULL,
-                     key->halves[1] ^ 0x7465646279746573ULL};
-    const uint8_t *at = bytes;
-    size_t left = length;
-    uint64_t word;
-
-    for (; left >= 8; left -= 8, at += 8) {
-        word = word_at(at, 8);
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
-    word = (uint64_t)length << 56 | (left ? word_at(at, left) : 0);
     v[3] ^= word;
     sip_round(v);
     v[0] ^= word;
+}
+
+/* "somepseudorandomlygeneratedbytes", the constants of the paper. */
+#define START(key)                                                                                 \
+    {                                                                                              \
+        (key)->halves[0] ^ 0x736f6d6570736575ULL, (key)->halves[1] ^ 0x646f72616e646f6dULL,        \
+            (key)->halves[0] ^ 0x6c7967656e657261ULL, (key)->halves[1] ^ 0x7465646279746573ULL     \
+    }
+
+static inline uint64_t finish(uint64_t v[4])
+{
     v[2] ^= 0xff;
     for (int i = 0; i < 3; i++)
         sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t keyedhash(const struct hash_key *key, const void *bytes, size_t length)
+{
+    uint64_t v[4] = START(key);
+    const uint8_t *at = bytes;
+    size_t left = length;
+
+    for (; left >= 8; left -= 8, at += 8)
+        absorb(v, word_at(at));
+    absorb(v, (uint64_t)length << 56 | (left ? last_word(at, left) : 0));
+    return finish(v);
+}
+
+uint64_t keyedhash_pair(const struct hash_key *key, uint64_t first, uint64_t second)
+{
+    uint64_t v[4] = START(key);
+
+    absorb(v, first);
+    absorb(v, second);
+    absorb(v, (uint64_t)16 << 56);
+    return finish(v);
 }

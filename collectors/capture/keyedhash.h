@@ -17,5 +17,7 @@ struct hash_key {
 bool keyedhash_draw(struct hash_key *key);
 
 uint64_t keyedhash(const struct hash_key *key, const void *bytes, size_t length);
+/* The same of two words, which is what most packets need. */
+uint64_t keyedhash_pair(const struct hash_key *key, uint64_t first, uint64_t second);
 
 #endif

@@ -62,6 +62,7 @@ struct decoded {
     struct packet packet;
     uint64_t key;
     uint64_t fingerprint;
+    size_t slot; /* where its flow most likely is */
     unsigned side;
 };
 
@@ -192,6 +193,8 @@ static void move_time(struct metering *metering, int64_t now_ns)
     struct interval *interval = metering->interval;
     int64_t ahead_ns;
 
+    if (interval_glide(interval, now_ns, usage_due_ns(metering->usage)))
+        return;
     if (!interval_begun(interval)) {
         interval_begin(interval, now_ns);
         return;
@@ -226,37 +229,44 @@ void metering_dropped(struct metering *metering, uint64_t packets)
 
 /* -- Which flow ------------------------------------------------------------------------------- */
 
-static int compare_endpoints(const struct packet *packet)
+static uint64_t word_of(const uint8_t *bytes, size_t size)
 {
-    int order =
-        memcmp(packet->source.bytes, packet->destination.bytes, sizeof(packet->source.bytes));
+    uint64_t word = 0;
 
-    if (order != 0)
-        return order;
-    return (int)packet->source_port - (int)packet->destination_port;
+    memcpy(&word, bytes, size);
+    return word;
 }
 
-/* The hash of the 5-tuple, the same for both ways. Sets *side to the endpoint that sent the packet.
+/* Whether the packet comes from the second endpoint in an order of our own, the same for both ways.
  */
-static uint64_t flow_key(const struct metering *metering, const struct packet *packet,
-                         unsigned *side)
+static unsigned side_of(const struct packet *packet)
 {
-    uint8_t tuple[40];
-    size_t size = packet->source.family == 4 ? 4 : 16;
-    const struct address *ends[2];
-    uint16_t ports[2];
-    unsigned source = compare_endpoints(packet) > 0 ? 1 : 0;
+    uint64_t source = word_of(packet->source.bytes, 4) << 16 | packet->source_port;
+    uint64_t destination = word_of(packet->destination.bytes, 4) << 16 | packet->destination_port;
+    int order = 0;
 
-    ends[source] = &packet->source;
-    ends[!source] = &packet->destination;
-    ports[source] = packet->source_port;
-    ports[!source] = packet->destination_port;
-    memcpy(tuple, ends[0]->bytes, size);
-    memcpy(tuple + size, ends[1]->bytes, size);
-    memcpy(tuple + 2 * size, ports, sizeof(ports));
-    memset(tuple + 2 * size + sizeof(ports), packet->protocol, 4);
-    *side = source;
-    return keyedhash(&metering->key, tuple, 2 * size + sizeof(ports) + 4);
+    if (packet->source.family != 4)
+        order = memcmp(packet->source.bytes, packet->destination.bytes, 16);
+    return order != 0 ? order > 0 : source > destination;
+}
+
+/* The hash of the 5-tuple, the same for both ways. */
+static uint64_t flow_key(const struct metering *metering, const struct packet *packet,
+                         unsigned side)
+{
+    const struct address *first = side ? &packet->destination : &packet->source;
+    const struct address *second = side ? &packet->source : &packet->destination;
+    uint64_t tuple[5];
+    uint64_t ports = side ? (uint64_t)packet->destination_port << 16 | packet->source_port
+                          : (uint64_t)packet->source_port << 16 | packet->destination_port;
+
+    tuple[0] = ports | (uint64_t)packet->protocol << 32;
+    if (packet->source.family == 4)
+        return keyedhash_pair(&metering->key, tuple[0],
+                              word_of(first->bytes, 4) | word_of(second->bytes, 4) << 32);
+    memcpy(&tuple[1], first->bytes, 16);
+    memcpy(&tuple[3], second->bytes, 16);
+    return keyedhash(&metering->key, tuple, 40);
 }
 
 static bool is_opening(const struct packet *packet)
@@ -295,11 +305,12 @@ static bool begins(struct metering *metering, const struct packet *packet, int64
 }
 
 /* The flow of this packet; NULL when it begins none, or when there is no room. */
-static struct flow *find_flow(struct metering *metering, const struct packet *packet, uint64_t key,
+static struct flow *find_flow(struct metering *metering, const struct decoded *decoded,
                               int64_t now_ns)
 {
+    const struct packet *packet = &decoded->packet;
     uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
-    struct flow *flow = flowtable_find(metering->flows, key);
+    struct flow *flow = flowtable_find_at(metering->flows, decoded->key, decoded->slot);
 
     if (flow && reopens(flow, packet, now_s)) {
         forget_flow(metering, flow);
@@ -307,7 +318,7 @@ static struct flow *find_flow(struct metering *metering, const struct packet *pa
     } else if (!flow) {
         if (!begins(metering, packet, now_ns))
             return NULL;
-        flow = flowtable_insert(metering->flows, key, now_s, evict_flow, metering);
+        flow = flowtable_insert(metering->flows, decoded->key, now_s, evict_flow, metering);
         if (!flow) {
             interval_coverage(metering->interval)->flows_evicted++;
             return NULL;
@@ -414,7 +425,7 @@ static void handle_tcp(struct metering *metering, struct decoded *decoded, int64
     struct packet *packet = &decoded->packet;
     struct segment segment = {packet, NULL, decoded->side, now_ns};
 
-    segment.flow = find_flow(metering, packet, decoded->key, now_ns);
+    segment.flow = find_flow(metering, decoded, now_ns);
     if (!segment.flow)
         return;
     if (packet->tcp_flags & TCP_SYN) {
@@ -438,7 +449,7 @@ static void handle_udp(struct metering *metering, const struct decoded *decoded,
         recognition_answer(metering->recognition, packet, now_ns);
         return;
     }
-    segment.flow = find_flow(metering, packet, decoded->key, now_ns);
+    segment.flow = find_flow(metering, decoded, now_ns);
     if (segment.flow)
         handle_payload(metering, &segment, packet->payload_length);
     else
@@ -491,7 +502,9 @@ static uint64_t fingerprint_of(const struct packet *packet)
 
 static void identify(const struct metering *metering, struct decoded *decoded)
 {
-    decoded->key = flow_key(metering, &decoded->packet, &decoded->side);
+    decoded->side = side_of(&decoded->packet);
+    decoded->key = flow_key(metering, &decoded->packet, decoded->side);
+    decoded->slot = SIZE_MAX;
     decoded->fingerprint = fingerprint_of(&decoded->packet);
     flowtable_prefetch(metering->flows, decoded->key);
     copies_prefetch(metering->copies, decoded->fingerprint);
@@ -574,7 +587,7 @@ static void take_batch(struct metering *metering, const struct captured_frame *f
         decode(metering, &frames[i], &decoded[i]);
     for (size_t i = 0; i < count && count > 1; i++)
         if (decoded[i].result == DECODE_TCP || decoded[i].result == DECODE_UDP)
-            flowtable_prefetch_slot(metering->flows, decoded[i].key);
+            decoded[i].slot = flowtable_guess(metering->flows, decoded[i].key);
     for (size_t i = 0; i < count; i++) {
         struct coverage *coverage;
 

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* RFC 8446, 5.1. */
+enum { RECORD_HANDSHAKE = 22 };
+
 struct state {
     struct quic_connection quic;
     uint32_t flow;
@@ -141,7 +144,9 @@ void naming_look(const uint8_t *bytes, size_t length, struct finding *finding)
         finding->kind = FINDING_INCOMPLETE;
         return;
     }
-    finding->kind = look_for_hello(bytes, length, &finding->as.hello);
+    finding->kind = FINDING_NONE;
+    if (bytes[0] == RECORD_HANDSHAKE)
+        finding->kind = look_for_hello(bytes, length, &finding->as.hello);
     if (finding->kind == FINDING_NONE)
         finding->kind = look_for_preamble(bytes, length, finding);
 }

@@ -350,6 +350,14 @@ static void expire(const struct usage *usage, uint32_t index)
     tracking_postpone(usage->tracking, index, due_ns(usage, flow, tracked));
 }
 
+int64_t usage_due_ns(const struct usage *usage)
+{
+    int64_t deadline_ns = INT64_MAX;
+
+    tracking_first(usage->tracking, &deadline_ns);
+    return deadline_ns;
+}
+
 void usage_expire(struct usage *usage, int64_t limit_ns)
 {
     int64_t deadline_ns;

@@ -60,6 +60,9 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
 /* The connection ends, and with it what is open. */
 void usage_end(struct usage *usage, struct flow *flow);
 
+/* When the next deadline may be; INT64_MAX when there is none. */
+int64_t usage_due_ns(const struct usage *usage);
+
 /* Lets every deadline before LIMIT_NS (flow time) pass. */
 void usage_expire(struct usage *usage, int64_t limit_ns);
 
