@@ -514,9 +514,9 @@ static enum decode_result decode_ayiya(struct frame *frame, struct packet *packe
     return frame->cursor.failed ? DECODE_CORRUPT : follow_ipv6(frame);
 }
 
-layer *tunnels_on_port(uint16_t source, uint16_t destination)
+static layer *step_for_port(uint16_t port)
 {
-    switch (destination) {
+    switch (port) {
     case 1701:
         return decode_l2tp;
     case 2152:
@@ -539,21 +539,13 @@ layer *tunnels_on_port(uint16_t source, uint16_t destination)
     case 6635: /* RFC 7510 */
         return tunnels_mpls;
     default:
-        break;
-    }
-    /* Those whose servers answer from the port. */
-    switch (source) {
-    case 1701:
-        return decode_l2tp;
-    case 2152:
-        return decode_gtp;
-    case 3386:
-        return decode_gtp0;
-    case 3544:
-        return decode_teredo;
-    case 5072:
-        return decode_ayiya;
-    default:
         return NULL;
     }
+}
+
+layer *tunnels_on_port(uint16_t source, uint16_t destination)
+{
+    layer *step = step_for_port(destination);
+
+    return step ? step : step_for_port(source);
 }

@@ -8,7 +8,12 @@
 
 #include <cmocka.h>
 
+#include "collectors/capture/fragments.h"
 #include "tests/capture/tunnels.h"
+
+#include <arpa/inet.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
 
 static const uint8_t text[] = "a payload of some bytes";
 
@@ -1273,6 +1278,122 @@ static void a_reassembled_packet_may_be_larger_than_what_was_kept(void **state)
     assert_int_equal(decode_reassembled(1, bytes.at, 1020, 60000, &packet), DECODE_OTHER);
 }
 
+/* -- Against another decoder ------------------------------------------------------------------- */
+
+/* What tshark found in the captures beside the repository: the frame, and the ends of the innermost
+ * connection, for every name it saw. */
+#define CORPUS IAGMETER_SOURCE_ROOT "/../shared/data/corpus/"
+
+struct seen {
+    char capture[200];
+    unsigned frame;
+    char source[INET6_ADDRSTRLEN];
+    unsigned source_port;
+    char destination[INET6_ADDRSTRLEN];
+    unsigned destination_port;
+    char transport[4];
+};
+
+static bool is_address(const struct address *address, const char *written)
+{
+    uint8_t bytes[16] = {0};
+
+    return inet_pton(address->family == 4 ? AF_INET : AF_INET6, written, bytes) == 1 &&
+           memcmp(bytes, address->bytes, 16) == 0;
+}
+
+static bool agrees(const struct seen *seen, enum decode_result result, const struct packet *packet)
+{
+    return result == (strcmp(seen->transport, "tcp") == 0 ? DECODE_TCP : DECODE_UDP) &&
+           is_address(&packet->source, seen->source) &&
+           is_address(&packet->destination, seen->destination) &&
+           packet->source_port == seen->source_port &&
+           packet->destination_port == seen->destination_port;
+}
+
+/* The last of the packets up to the frame, its fragments put together. Returns false when libpcap
+ * cannot read the capture. */
+static bool decode_up_to(const struct seen *seen, enum decode_result *result, struct packet *packet)
+{
+    char path[300];
+    char error[PCAP_ERRBUF_SIZE];
+    struct fragments *fragments = fragments_new(64);
+    struct fragments_whole whole;
+    struct pcap_pkthdr *header;
+    const uint8_t *bytes;
+    pcap_t *pcap;
+
+    snprintf(path, sizeof(path), CORPUS "%s", seen->capture);
+    pcap = pcap_open_offline(path, error);
+    for (unsigned i = 0; pcap && i < seen->frame; i++) {
+        if (pcap_next_ex(pcap, &header, &bytes) != 1)
+            break;
+        *result = decode_frame(pcap_datalink(pcap), bytes, header->caplen, header->len, packet);
+        while (*result == DECODE_FRAGMENT && fragments_add(fragments, 0, packet, &whole))
+            *result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
+                                         whole.length, packet);
+    }
+    fragments_free(fragments);
+    if (pcap)
+        pcap_close(pcap);
+    return pcap != NULL;
+}
+
+/* It looks into the packets that ICMP errors quote, too; they are not traffic. */
+static bool is_quoted(const struct seen *seen)
+{
+    static const struct {
+        const char *capture;
+        unsigned frame;
+    } quoted[] = {
+        {"zeek/testing__btest__Traces__icmp__icmp-destunreach-udp.pcap", 1},
+        {"zeek/testing__btest__Traces__communityid__icmp6.pcap", 35},
+        {"ja4/pcap__sshv1.pcap", 137},
+    };
+
+    for (size_t i = 0; i < sizeof(quoted) / sizeof(quoted[0]); i++)
+        if (strcmp(quoted[i].capture, seen->capture) == 0 && quoted[i].frame == seen->frame)
+            return true;
+    return false;
+}
+
+static unsigned check_corpus(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[4096];
+    unsigned checked = 0;
+
+    if (!file)
+        return 0;
+    while (fgets(line, sizeof(line), file)) {
+        struct seen seen;
+        enum decode_result result = DECODE_OTHER;
+        struct packet packet;
+
+        if (sscanf(line, "%199[^\t]\t%u\t%45[^\t]\t%u\t%45[^\t]\t%u\t%3[^\t]", seen.capture,
+                   &seen.frame, seen.source, &seen.source_port, seen.destination,
+                   &seen.destination_port, seen.transport) != 7 ||
+            !decode_up_to(&seen, &result, &packet))
+            continue;
+        if (is_quoted(&seen) ? result != DECODE_OTHER : !agrees(&seen, result, &packet))
+            fail_msg("%s, frame %u: result %d", seen.capture, seen.frame, (int)result);
+        checked++;
+    }
+    fclose(file);
+    return checked;
+}
+
+static void tshark_finds_the_same_connections(void **state)
+{
+    unsigned checked = check_corpus(CORPUS "sni.tsv") + check_corpus(CORPUS "dns.tsv");
+
+    (void)state;
+    if (checked == 0) {
+        print_message("skipped: no captures in " CORPUS "\n");
+        skip();
+    }
+}
+
 /* -- Anything ---------------------------------------------------------------------------------- */
 
 static void check_invariants(int link_type, const struct bytes *bytes, uint32_t captured)
@@ -1396,6 +1517,7 @@ int main(void)
         cmocka_unit_test(a_reassembled_packet_is_decoded),
         cmocka_unit_test(tunnels_in_a_reassembled_packet_are_followed),
         cmocka_unit_test(a_reassembled_packet_may_be_larger_than_what_was_kept),
+        cmocka_unit_test(tshark_finds_the_same_connections),
         cmocka_unit_test(damaged_carriers_never_lead_outside),
         cmocka_unit_test(damaged_links_never_lead_outside),
         cmocka_unit_test(damaged_frames_never_lead_outside),
