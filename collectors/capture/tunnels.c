@@ -135,19 +135,36 @@ static bool looks_like_ethernet(const uint8_t *bytes)
     }
 }
 
+/* Whether what begins like an IP packet may be one: a MAC address would have to fit, too. */
+static bool looks_like_ip(const struct frame *frame)
+{
+    const uint8_t *bytes = frame->cursor.at;
+    uint8_t version = bytes[0] >> 4;
+    uint32_t length;
+
+    if (cursor_left(&frame->cursor) < 6)
+        return version == 4 || version == 6;
+    if (version == 6)
+        return cursor_load_u16(bytes + 4) + 40U <= layers_left(frame);
+    length = cursor_load_u16(bytes + 2);
+    return version == 4 && (bytes[0] & 15) >= 5 && length <= layers_left(frame) &&
+           (length >= 20 || length == 0);
+}
+
 /* Nothing says what the bottom label carries; the first nibble tells IP from a control word
  * (RFC 4928, 3), unless it is the first of a MAC address. */
 static enum decode_result decode_pseudowire(struct frame *frame, struct packet *packet)
 {
-    const uint8_t *bytes = frame->cursor.at;
     size_t captured = cursor_left(&frame->cursor);
 
     (void)packet;
     if (captured == 0)
         return layers_short(frame);
-    if (captured >= 14 && looks_like_ethernet(bytes) && bytes[0] >> 4 != 4 && bytes[0] >> 4 != 6)
+    if (looks_like_ip(frame))
+        return layers_follow(frame, layers_ip);
+    if (captured >= 14 && looks_like_ethernet(frame->cursor.at))
         return layers_follow(frame, layers_ethernet);
-    switch (bytes[0] >> 4) {
+    switch (*frame->cursor.at >> 4) {
     case 0:
         return layers_skip_to(frame, 4, layers_ethernet); /* RFC 4448, 4.6 */
     case 1:

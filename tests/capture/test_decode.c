@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/capture/cursor.h"
 #include "collectors/capture/fragments.h"
 #include "tests/capture/tunnels.h"
 
@@ -839,6 +840,94 @@ static void tunnels_without_ip_stay_datagrams(void **state)
     }
 }
 
+/* The header of a tunnel with one byte that makes it another, or nothing. */
+static void headers_of_no_tunnel_stay_datagrams(void **state)
+{
+    static const struct {
+        void (*wrap)(struct bytes *bytes);
+        size_t place;
+        uint8_t value;
+    } changes[] = {
+        {over_vxlan, 0, 0x00},     /* no instance */
+        {over_vxlan_gpe, 0, 0x04}, /* no instance */
+        {over_vxlan_gpe, 3, 9},    /* unknown protocol */
+        {over_geneve, 0, 0x43},    /* version 1 */
+        {over_geneve, 1, 0x41},    /* reserved bits */
+        {over_geneve, 7, 1},       /* reserved byte */
+        {over_gtp, 0, 0x50},       /* version 2 */
+        {over_gtp, 0, 0x20},       /* GTP' */
+        {over_gtp, 1, 1},          /* echo request */
+        {over_gtp, 2, 0x40},       /* longer than the datagram */
+        {over_gtp0, 0, 0x3e},      /* version 1 */
+        {over_gtp0, 1, 2},         /* echo response */
+        {over_l2tp, 0, 0x80},      /* control message */
+        {over_l2tp, 0, 0x10},      /* reserved bit */
+        {over_l2tp, 1, 3},         /* version 3 */
+        {over_full_l2tp, 2, 0x40}, /* longer than the datagram */
+        {over_gre_in_udp, 1, 2},   /* version 2 */
+        {over_ayiya, 2, 0x12},     /* echo request */
+        {over_ayiya, 3, 59},       /* nothing follows */
+        {over_teredo, 1, 2},       /* neither IPv6 nor authentication */
+    };
+    static struct bytes bytes;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        changes[i].wrap(&bytes);
+        bytes.at[28 + changes[i].place] = changes[i].value;
+        check_stays_outer(cursor_load_u16(bytes.at + 20), cursor_load_u16(bytes.at + 22),
+                          bytes.at + 28, bytes.length - 28);
+    }
+}
+
+/* IP is right, what it carries is not: it may have been chance. */
+static void tunnels_of_corrupt_packets_stay_datagrams(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    build_inner(&bytes, 6, 6);
+    bytes.at[40 + 12] = 0x10; /* a TCP header of 4 bytes */
+    over_vxlan(&bytes);
+    check_stays_outer(50000, 4789, bytes.at + 28, bytes.length - 28);
+}
+
+/* Where IP does not say its length, the carrier's counts, not the frame's. */
+static void the_length_of_a_carrier_is_kept(void **state)
+{
+    static void (*const with_length[])(struct bytes * bytes) = {in_snap, in_tagged_snap, in_pppoe};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(with_length) / sizeof(with_length[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        set_u16(&bytes, 4, 0);
+        with_length[i](&bytes);
+        put_fill(&bytes, 0x16, 9);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+        assert_true(is_inner(&packet, 6));
+    }
+}
+
+/* The bytes of an address that stand where a frame has its EtherType. */
+static void labelled_packets_are_no_frames(void **state)
+{
+    struct address source = address4(8, 0, 1, 2);
+    struct address destination = address4(192, 0, 2, 1);
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    bytes.length = 0;
+    wrap_udp(&bytes, 1, 2);
+    wrap_ip(&bytes, 17, &source, &destination);
+    in_mpls(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+    assert_memory_equal(&packet.source, &source, sizeof(source));
+}
+
 /* The innermost tunnel that makes sense counts, however deep. */
 static void a_false_tunnel_in_a_true_one_stays(void **state)
 {
@@ -1029,14 +1118,15 @@ static void put_radiotap(struct bytes *bytes)
     WRAP(bytes, 0, 0, 10, 0, 0x02, 0, 0, 0, 0, 0);
 }
 
-/* Three words of bits, a time, and flags that say that the header of 26 bytes is padded to 28. */
+/* Two words of bits, a time that is aligned, and flags that say that the header of 26 bytes is
+ * padded to 28. */
 static void put_padded_radiotap(struct bytes *bytes)
 {
     wrap_80211(bytes);
     memmove(bytes->at + 28, bytes->at + 26, bytes->length - 26);
     bytes->length += 2;
-    WRAP(bytes, 0, 0, 26, 0, 0x03, 0, 0, 0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8,
-         0x20, 0);
+    WRAP(bytes, 0, 0, 26, 0, 0x03, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x20,
+         0);
 }
 
 static void put_avs(struct bytes *bytes)
@@ -1424,7 +1514,7 @@ static void damaged_carriers_never_lead_outside(void **state)
 
         build_inner(&bytes, 6, random_below(&seed, 2) ? 6 : 17);
         if (carrier->kind != CARRIER_LINK)
-            carriers[17 + random_below(&seed, CARRIERS - 17)].wrap(&bytes);
+            carriers[FIRST_OVER_IP + random_below(&seed, CARRIERS - FIRST_OVER_IP)].wrap(&bytes);
         carry(&bytes, carrier);
         for (uint32_t i = random_below(&seed, 6); i > 0; i--)
             bytes.at[random_below(&seed, (uint32_t)bytes.length)] = (uint8_t)random_next(&seed);
@@ -1508,6 +1598,10 @@ int main(void)
         cmocka_unit_test(endless_headers_are_corrupt),
         cmocka_unit_test(other_protocols_on_the_ports_of_tunnels_stay),
         cmocka_unit_test(tunnels_without_ip_stay_datagrams),
+        cmocka_unit_test(headers_of_no_tunnel_stay_datagrams),
+        cmocka_unit_test(tunnels_of_corrupt_packets_stay_datagrams),
+        cmocka_unit_test(the_length_of_a_carrier_is_kept),
+        cmocka_unit_test(labelled_packets_are_no_frames),
         cmocka_unit_test(a_false_tunnel_in_a_true_one_stays),
         cmocka_unit_test(what_a_tunnel_carries_may_be_other),
         cmocka_unit_test(fragments_in_tunnels_are_told),

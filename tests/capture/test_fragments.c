@@ -295,6 +295,8 @@ static void a_packet_larger_than_the_window_keeps_its_length(void **state)
     uint32_t at = 0;
 
     (void)state;
+    for (uint32_t i = 10; i < 24; i++) /* neighbours, which must not be touched */
+        assert_false(add(fragments, 0, piece(i, 0, 16000, true), &whole));
     for (; at + 1480 < 60001; at += 1480)
         assert_false(add(fragments, 0, piece(1, at, 1480, true), &whole));
     assert_true(add(fragments, 0, piece(1, at, 60001 - at, false), &whole));
@@ -303,6 +305,10 @@ static void a_packet_larger_than_the_window_keeps_its_length(void **state)
     assert_false(add(fragments, 0, piece(2, 0, 65528, true), &whole));
     assert_true(add(fragments, 0, piece(2, 65528, 7, false), &whole));
     assert_original(&whole, 65535);
+    for (uint32_t i = 10; i < 24; i++) {
+        assert_true(add(fragments, 0, piece(i, 16000, 40, false), &whole));
+        assert_original(&whole, 16040);
+    }
     fragments_free(fragments);
 }
 

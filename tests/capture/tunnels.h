@@ -197,6 +197,14 @@ static inline void in_pseudowire_with_control_word(struct bytes *bytes)
     in_mpls(bytes);
 }
 
+/* A MAC address that begins as IPv4 would. */
+static inline void in_pseudowire_that_looks_like_ip(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    bytes->at[0] = 0x44;
+    in_mpls(bytes);
+}
+
 static inline void in_vn_tag(struct bytes *bytes)
 {
     unsigned type = type_of_ip(bytes);
@@ -399,6 +407,13 @@ static inline void over_vxlan_gpe(struct bytes *bytes)
     wrap_outer_udp(bytes, 50000, 4790);
 }
 
+/* The header of VXLAN-GPE on the port of VXLAN. */
+static inline void over_vxlan_protocol(struct bytes *bytes)
+{
+    WRAP(bytes, 0x0c, 0, 0, bytes->at[0] >> 4 == 4 ? 1 : 2, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 4789);
+}
+
 static inline void over_vxlan_gpe_nsh(struct bytes *bytes)
 {
     wrap_ethernet_ip(bytes);
@@ -527,6 +542,7 @@ static const struct carrier {
     {"MPLS multicast", in_mpls_multicast, CARRIER_LINK, false, 0},
     {"pseudowire", in_pseudowire, CARRIER_LINK, false, 0},
     {"pseudowire, control word", in_pseudowire_with_control_word, CARRIER_LINK, false, 0},
+    {"pseudowire, MAC 44", in_pseudowire_that_looks_like_ip, CARRIER_LINK, false, 0},
     {"VN-Tag", in_vn_tag, CARRIER_LINK, false, 0},
     {"E-TAG", in_e_tag, CARRIER_LINK, false, 0},
     {"802.1ah", in_pbb, CARRIER_LINK, false, 100},
@@ -551,6 +567,7 @@ static const struct carrier {
     {"WCCP", over_wccp, CARRIER_IP, false, 0},
     {"VXLAN", over_vxlan, CARRIER_UDP, false, 0},
     {"VXLAN, policy", over_vxlan_policy, CARRIER_UDP, false, 0},
+    {"VXLAN, protocol", over_vxlan_protocol, CARRIER_UDP, false, 0},
     {"VXLAN-GPE, IP", over_vxlan_gpe, CARRIER_UDP, false, 0},
     {"VXLAN-GPE, Ethernet", over_vxlan_gpe_ethernet, CARRIER_UDP, false, 0},
     {"VXLAN-GPE, NSH", over_vxlan_gpe_nsh, CARRIER_UDP, false, 0},
@@ -566,7 +583,8 @@ static const struct carrier {
     {"Teredo", over_teredo, CARRIER_UDP, true, 0},
     {"AYIYA", over_ayiya, CARRIER_UDP, true, 0},
 };
-#define CARRIERS (sizeof(carriers) / sizeof(carriers[0]))
+#define CARRIERS      (sizeof(carriers) / sizeof(carriers[0]))
+#define FIRST_OVER_IP 18 /* those of CARRIER_LINK come first */
 
 /* Carries the IP packet in BYTES in an Ethernet frame. */
 static inline void carry(struct bytes *bytes, const struct carrier *carrier)
