@@ -201,7 +201,7 @@ static inline void in_pseudowire_with_control_word(struct bytes *bytes)
 static inline void in_pseudowire_that_looks_like_ip(struct bytes *bytes)
 {
     wrap_ethernet_ip(bytes);
-    bytes->at[0] = 0x44;
+    bytes->at[0] = 0x45;
     in_mpls(bytes);
 }
 
@@ -542,7 +542,7 @@ static const struct carrier {
     {"MPLS multicast", in_mpls_multicast, CARRIER_LINK, false, 0},
     {"pseudowire", in_pseudowire, CARRIER_LINK, false, 0},
     {"pseudowire, control word", in_pseudowire_with_control_word, CARRIER_LINK, false, 0},
-    {"pseudowire, MAC 44", in_pseudowire_that_looks_like_ip, CARRIER_LINK, false, 0},
+    {"pseudowire, MAC 45", in_pseudowire_that_looks_like_ip, CARRIER_LINK, false, 0},
     {"VN-Tag", in_vn_tag, CARRIER_LINK, false, 0},
     {"E-TAG", in_e_tag, CARRIER_LINK, false, 0},
     {"802.1ah", in_pbb, CARRIER_LINK, false, 100},
