@@ -591,10 +591,11 @@ int capturefile_link_type(struct capturefile *file)
     while (file->is_pcapng && !decode_supports(file->link_type) && step == STEP_OTHER) {
         struct cursor left = unread(file);
         struct cursor ahead = left;
+        struct captured_frame none;
 
         if (is_packet(number32(file, &ahead)))
             break;
-        step = pcapng_block(file, &left, NULL);
+        step = pcapng_block(file, &left, &none);
         set_unread(file, &left);
         /* Damage and end are met again by capturefile_read(). */
         if (step == STEP_MORE && fill(file) == CAPTUREFILE_OK)
@@ -626,7 +627,6 @@ enum capturefile_status capturefile_read(struct capturefile *file, struct captur
 {
     enum capturefile_status status = CAPTUREFILE_OK;
 
-    *count = 0;
     for (int fills = 0; status == CAPTUREFILE_OK && fills < MAX_FILLS; fills++) {
         enum step step = take_frames(file, frames, limit, count);
 

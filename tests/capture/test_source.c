@@ -11,6 +11,8 @@
 #include "tests/capture/frames.h"
 #include "tests/daemon/scratch.h"
 
+#include <fcntl.h>
+
 static struct bytes file;
 static char path[PATH_MAX];
 static char error[256];
@@ -223,6 +225,117 @@ static void the_next_generation_is_read(void **state)
     source_close(source);
 }
 
+static void put_interface(uint32_t link_type)
+{
+    const uint32_t interface[] = {link_type, 65535};
+
+    put_block(1, interface, 2, NULL, 0);
+}
+
+/* An interface whose frames cannot be decoded does not take the others along. */
+static void interfaces_may_differ(void **state)
+{
+    const uint32_t words[] = {1, 0, 0, 2, 2};
+    struct source *source;
+
+    (void)state;
+    begin_pcapng(9);
+    put_interface(105);
+    put_block(6, words, 5, "xy", 2);
+    put_enhanced_packet(5, "abcdef", 6, 6);
+    source = open_written();
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(seen_count, 2);
+    assert_int_equal(seen[0].link_type, DLT_IEEE802_11);
+    assert_int_equal(seen[0].captured, 2);
+    assert_int_equal(seen[1].link_type, DLT_EN10MB);
+    source_close(source);
+
+    begin_pcapng(9);
+    file.length = 28; /* the section alone */
+    write_file();
+    source = open_written();
+    assert_int_equal(read_all(source), SOURCE_END);
+    source_close(source);
+    put_interface(105);
+    put_interface(147);
+    put_enhanced_packet(5, "abcdef", 6, 6);
+    write_file();
+    assert_refused(path, "link type IEEE802_11 (105) is not supported");
+}
+
+static void count_batches(void *context, const struct captured_frame *frames, size_t count)
+{
+    size_t *batches = context;
+
+    (void)frames;
+    batches[0]++;
+    if (count > batches[1])
+        batches[1] = count;
+}
+
+static void packets_come_in_batches_up_to_the_limit(void **state)
+{
+    size_t batches[2] = {0, 0};
+    struct source *source;
+
+    (void)state;
+    begin_pcap(MICROSECONDS, 1);
+    for (uint32_t i = 0; i < 1000; i++)
+        put_packet(i, 0, 10, 10, 0xab);
+    source = open_written();
+    assert_int_equal(source_read(source, 300, count_batches, batches), SOURCE_OK);
+    assert_int_equal(source_packets(source), 300);
+    assert_int_equal(batches[0], 2);
+    assert_int_equal(batches[1], SOURCE_BATCH);
+    assert_int_equal(source_read(source, 1, count_batches, batches), SOURCE_OK);
+    assert_int_equal(source_packets(source), 301);
+    assert_int_equal(source_read(source, 5000, count_batches, batches), SOURCE_END);
+    assert_int_equal(source_packets(source), 1000);
+    source_close(source);
+}
+
+/* Standard input stays open: it may be the caller's. */
+static void standard_input_is_read(void **state)
+{
+    int saved = dup(STDIN_FILENO);
+    int descriptor;
+    struct source *source;
+
+    (void)state;
+    begin_pcap(MICROSECONDS, 1);
+    put_packet(1, 1, 60, 60, 0xab);
+    write_file();
+    descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(dup2(descriptor, STDIN_FILENO), STDIN_FILENO);
+    close(descriptor);
+    seen_count = 0;
+    source = source_open_file("-", error, sizeof(error));
+    assert_non_null(source);
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(seen_count, 1);
+    source_close(source);
+    assert_refused("-", "the file is empty"); /* it was read to its end, and is not closed */
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+}
+
+static void a_source_closes_what_it_opened(void **state)
+{
+    int before = dup(STDIN_FILENO);
+
+    (void)state;
+    close(before);
+    begin_pcap(MICROSECONDS, 1);
+    source_close(open_written());
+    scratch_write("text", "this is not a capture, and long enough to be looked at");
+    scratch_path(path, "text");
+    assert_refused(path, "neither pcap nor pcapng");
+    assert_int_equal(dup(STDIN_FILENO), before);
+    close(before);
+}
+
 /* 64 bits of microseconds reach further than 64 bits of nanoseconds do. */
 static void times_that_cannot_be_are_bounded(void **state)
 {
@@ -283,7 +396,7 @@ static void a_corrupt_file_is_read_as_far_as_it_goes(void **state)
     source = open_written();
     assert_int_equal(read_all(source), SOURCE_BROKEN);
     assert_int_equal(seen_count, 1);
-    assert_non_null(strstr(source_error(source), "damaged after packet 1"));
+    assert_non_null(strstr(source_error(source), "damaged after packet 1, at byte 100: "));
     source_close(source);
 }
 
@@ -336,6 +449,10 @@ int main(void)
         cmocka_unit_test(the_link_type_is_told),
         cmocka_unit_test(the_wire_carried_at_least_what_was_captured),
         cmocka_unit_test(the_next_generation_is_read),
+        cmocka_unit_test(interfaces_may_differ),
+        cmocka_unit_test(packets_come_in_batches_up_to_the_limit),
+        cmocka_unit_test(standard_input_is_read),
+        cmocka_unit_test(a_source_closes_what_it_opened),
         cmocka_unit_test(times_that_cannot_be_are_bounded),
         cmocka_unit_test(a_truncated_file_is_read_as_far_as_it_goes),
         cmocka_unit_test(a_corrupt_file_is_read_as_far_as_it_goes),
