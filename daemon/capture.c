@@ -279,7 +279,8 @@ static bool open_source(struct capture *capture)
     if (capture->setup->file)
         capture->source = source_open_file(capture->setup->file, error, sizeof(error));
     else
-        capture->source = source_open_interface(capture->setup->interface, error, sizeof(error));
+        capture->source = source_open_interface(capture->setup->interface,
+                                                capture->setup->fanout_group, error, sizeof(error));
     if (!capture->source && !capture->setup->again)
         log_line(LOG_PRIORITY_ERROR, "%s", error);
     return capture->source != NULL;
@@ -291,7 +292,8 @@ static bool take_memory(struct capture *capture)
     struct metering_sink sink = {capture, post_activity, post_devices, post_closed, NULL};
 
     capture->outbox = calloc(OUTBOX_MESSAGES, sizeof(*capture->outbox));
-    capture->metering = metering_new(&config->limits, config->catalogue, config->directions, &sink);
+    capture->metering = metering_new_worker(&config->limits, config->catalogue, config->directions,
+                                            &sink, capture->setup->memory);
     if (capture->outbox && capture->metering)
         return true;
     log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");

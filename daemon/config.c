@@ -40,6 +40,7 @@ static const struct interface_config interface_defaults = {
     .mode = CAPTURE_RING,
     .snap_length = 65535,
     .buffer_mib = 32,
+    .workers = 1,
 };
 
 #define CONFIG(name) offsetof(struct config, name)
@@ -85,6 +86,7 @@ static const struct confread_key interface_keys[] = {
     {"mode", CONFREAD_ENUM, false, 0, 0, INTERFACE(mode), 0, mode_names},
     {"snap_length", CONFREAD_UINT, false, 256, 262144, INTERFACE(snap_length), 0, NULL},
     {"buffer_mib", CONFREAD_UINT, false, 1, 4096, INTERFACE(buffer_mib), 0, NULL},
+    {"workers", CONFREAD_UINT, false, 1, MAX_WORKERS, INTERFACE(workers), 0, NULL},
 };
 
 /* Where to complain about KEY: its own line, or the group's when a default is to blame. */
@@ -133,6 +135,15 @@ static void check_interface(const struct config *config, const config_setting_t 
                            interface->name);
 }
 
+unsigned config_captures(const struct config *config)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < config->interface_count; i++)
+        count += config->interfaces[i].workers;
+    return count;
+}
+
 static void read_interfaces(struct config *config, const config_setting_t *list,
                             struct diagnostics *diagnostics)
 {
@@ -149,6 +160,9 @@ static void read_interfaces(struct config *config, const config_setting_t *list,
             continue;
         check_interface(config, group, &interface, diagnostics);
         config->interfaces[config->interface_count++] = interface;
+        if (config_captures(config) > MAX_CAPTURES)
+            confread_error(place_of(group, "workers"), diagnostics,
+                           "more than %d workers of all interfaces together", MAX_CAPTURES);
     }
 }
 

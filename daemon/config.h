@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #define MAX_INTERFACES      16
+#define MAX_WORKERS         16 /* of one interface */
+#define MAX_CAPTURES        64 /* capture processes in all */
 #define INTERFACE_NAME_SIZE 64
 #define FILTER_SIZE         1024
 
@@ -23,6 +25,7 @@ struct interface_config {
     int mode; /* enum capture_mode */
     unsigned snap_length;
     unsigned buffer_mib;
+    unsigned workers; /* processes that share its packets, each flow always with the same one */
 };
 
 /* Everything that memory at run time is fixed from. */
@@ -75,6 +78,9 @@ struct config *config_load_main(const char *path, struct diagnostics *diagnostic
 struct config *config_load(const char *path, const struct config *previous,
                            struct diagnostics *diagnostics);
 void config_free(struct config *config);
+
+/* Capture processes of all interfaces together. */
+unsigned config_captures(const struct config *config);
 
 /* Where the configuration is when nobody says: the in-tree conf/ beside a build tree, else the
  * installed one. Fills OUT. */

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define CONTROL         3
-#define MAX_WORKERS     64
 #define POLL_MS         1000
 #define ALIVE_S         5
 #define BATCH           4096
@@ -28,12 +27,12 @@
 
 struct process {
     const char *config_path;
-    bool replay;
+    unsigned replay; /* number of processes that read the file; 0: live */
     struct config *config;
     struct ledger *ledger;
     struct roundrobin *roundrobin;
     struct meter *meter;
-    int workers[MAX_WORKERS]; /* data sockets, -1 free */
+    int workers[MAX_CAPTURES]; /* data sockets, -1 free */
     bool stopping;
     int64_t alive_s;
 };
@@ -94,7 +93,7 @@ static void reload(struct process *process, uint64_t digest)
 
 static void add_worker(struct process *process, int descriptor)
 {
-    for (unsigned i = 0; i < MAX_WORKERS && descriptor >= 0; i++) {
+    for (unsigned i = 0; i < MAX_CAPTURES && descriptor >= 0; i++) {
         if (process->workers[i] < 0) {
             process->workers[i] = descriptor;
             meter_worker_here(process->meter, i);
@@ -174,7 +173,7 @@ static void read_worker(struct process *process, unsigned worker)
 
 static bool has_workers(const struct process *process)
 {
-    for (unsigned i = 0; i < MAX_WORKERS; i++)
+    for (unsigned i = 0; i < MAX_CAPTURES; i++)
         if (process->workers[i] >= 0)
             return true;
     return false;
@@ -182,11 +181,11 @@ static bool has_workers(const struct process *process)
 
 static void wait_for_messages(const struct process *process)
 {
-    struct pollfd descriptors[MAX_WORKERS + 1];
+    struct pollfd descriptors[MAX_CAPTURES + 1];
     nfds_t count = 0;
 
     descriptors[count++] = (struct pollfd){.fd = CONTROL, .events = POLLIN};
-    for (unsigned i = 0; i < MAX_WORKERS && !meter_is_full(process->meter); i++)
+    for (unsigned i = 0; i < MAX_CAPTURES && !meter_is_full(process->meter); i++)
         if (process->workers[i] >= 0)
             descriptors[count++] = (struct pollfd){.fd = process->workers[i], .events = POLLIN};
     poll(descriptors, count, POLL_MS);
@@ -219,7 +218,7 @@ static int run(struct process *process)
         wait_for_messages(process);
         if (!process->stopping)
             read_control(process);
-        for (unsigned i = 0; i < MAX_WORKERS; i++)
+        for (unsigned i = 0; i < MAX_CAPTURES; i++)
             if (process->workers[i] >= 0)
                 read_worker(process, i);
         if (meter_is_waiting(process->meter) &&
@@ -265,7 +264,8 @@ static bool open_stores(struct process *process)
         log_line(LOG_PRIORITY_ERROR, "out of memory");
         return false;
     }
-    meter_set_captures(process->meter, process->replay ? 1 : process->config->interface_count);
+    meter_set_captures(process->meter,
+                       process->replay ? process->replay : config_captures(process->config));
     record_start(process);
     if (roundrobin_catch_up(process->roundrobin, process->ledger,
                             meter_shown_until(process->ledger, wall_s(process))) > 0)
@@ -278,11 +278,11 @@ static bool parse_arguments(struct process *process, int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:r")) != -1) {
+    while ((option = getopt(argc, argv, "c:r:")) != -1) {
         if (option == 'c')
             process->config_path = optarg;
         else if (option == 'r')
-            process->replay = true;
+            process->replay = (unsigned)strtoul(optarg, NULL, 10);
         else
             return false;
     }
@@ -298,7 +298,7 @@ int main(int argc, char **argv)
     log_open("iagmeterd");
     signal(SIGXFSZ,
            SIG_IGN); /* a file size limit is a full disk: an error to report, not a death */
-    for (unsigned i = 0; i < MAX_WORKERS; i++)
+    for (unsigned i = 0; i < MAX_CAPTURES; i++)
         process.workers[i] = -1;
     if (!parse_arguments(&process, argc, argv)) {
         log_line(LOG_PRIORITY_ERROR, "iagmeter-meter is started by iagmeterd, not by hand");

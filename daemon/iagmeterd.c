@@ -14,9 +14,10 @@
 static void usage(FILE *stream)
 {
     fputs(
-        "usage: iagmeterd [-c FILE] [-r CAPTURE | -t]\n"
+        "usage: iagmeterd [-c FILE] [-r CAPTURE [-w COUNT] | -t]\n"
         "  -c FILE     configuration (default: the installed one)\n"
         "  -r CAPTURE  meter a pcap or pcapng file on its own clock, and end; - is standard input\n"
+        "  -w COUNT    let COUNT processes share the packets of CAPTURE, a file (default: 1)\n"
         "  -t          check the configuration, and end\n"
         "  -V          print the version\n"
         "Without -r or -t: capture on the configured interfaces until SIGTERM; SIGHUP reads the\n"
@@ -64,33 +65,50 @@ static int check(const struct config *config)
     return EXIT_SUCCESS;
 }
 
-static int start(struct config *config, const char *capture)
+static int start(struct config *config, const char *capture, unsigned workers)
 {
     if (!capture && config->interface_count == 0) {
         fprintf(stderr, "%s: no interface is configured: nothing to capture on\n", config->path);
         config_free(config);
         return EXIT_CONFIGURATION;
     }
-    return supervisor_run(config, capture);
+    return supervisor_run(config, capture, workers);
+}
+
+static bool parse_workers(const char *text, unsigned *workers)
+{
+    char *end;
+    unsigned long count = strtoul(text, &end, 10);
+
+    *workers = (unsigned)count;
+    return end != text && *end == '\0' && count >= 1 && count <= MAX_WORKERS;
 }
 
 int main(int argc, char **argv)
 {
     char path[PATH_MAX] = "";
     const char *capture = NULL;
+    unsigned workers = 1;
     bool check_only = false;
     struct config *config;
     int option;
 
     log_open("iagmeterd");
     config_default_path(path, sizeof(path));
-    while ((option = getopt(argc, argv, "c:r:tVh")) != -1) {
+    while ((option = getopt(argc, argv, "c:r:w:tVh")) != -1) {
         switch (option) {
         case 'c':
             snprintf(path, sizeof(path), "%s", optarg);
             break;
         case 'r':
             capture = optarg;
+            break;
+        case 'w':
+            if (!parse_workers(optarg, &workers)) {
+                fprintf(stderr, "iagmeterd: -w %s: not a number from 1 to %d\n", optarg,
+                        MAX_WORKERS);
+                return EXIT_CONFIGURATION;
+            }
             break;
         case 't':
             check_only = true;
@@ -106,7 +124,7 @@ int main(int argc, char **argv)
             return EXIT_CONFIGURATION;
         }
     }
-    if (optind != argc || (check_only && capture)) {
+    if (optind != argc || (check_only && capture) || (workers > 1 && !capture)) {
         usage(stderr);
         return EXIT_CONFIGURATION;
     }
@@ -123,5 +141,5 @@ int main(int argc, char **argv)
         config_free(config);
         return status;
     }
-    return start(config, capture);
+    return start(config, capture, workers);
 }

@@ -14,7 +14,6 @@
 #define MAX_ENTRIES     32768
 #define FULL_ENTRIES    (MAX_ENTRIES - 8192)
 #define MAX_FACTOR_SETS 16
-#define MAX_WORKERS     64
 #define MAX_UNSHOWN     256
 #define LONGEST_DELAY_S 60
 #define UNKNOWN_ID      (-1)
@@ -71,7 +70,7 @@ struct meter {
     struct entry *entries;
     size_t entry_count;
     size_t complete_count;
-    struct worker workers[MAX_WORKERS];
+    struct worker workers[MAX_CAPTURES];
     unsigned captures;
     /* Intervals that are in the ledger but not in the RRDs, ascending. */
     int64_t unshown[MAX_UNSHOWN];
@@ -227,7 +226,7 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
 {
     const struct device_count *devices = &message->body.devices;
 
-    if (worker >= MAX_WORKERS)
+    if (worker >= MAX_CAPTURES)
         return false;
     switch (message->type) {
     case MESSAGE_SERVICE:
@@ -268,7 +267,7 @@ void meter_set_captures(struct meter *meter, unsigned count)
 
 void meter_worker_here(struct meter *meter, unsigned worker)
 {
-    if (worker < MAX_WORKERS)
+    if (worker < MAX_CAPTURES)
         meter->workers[worker] = (struct worker){.alive = true, .last_closed = INT64_MIN};
 }
 
@@ -276,7 +275,7 @@ void meter_worker_gone(struct meter *meter, unsigned worker)
 {
     size_t kept = 0;
 
-    if (worker >= MAX_WORKERS)
+    if (worker >= MAX_CAPTURES)
         return;
     for (size_t i = 0; i < meter->entry_count; i++)
         if (meter->entries[i].complete || meter->entries[i].worker != worker)
@@ -461,7 +460,7 @@ static int64_t closed_by_all(const struct meter *meter)
 {
     int64_t closed = INT64_MAX;
 
-    for (size_t i = 0; i < MAX_WORKERS; i++)
+    for (size_t i = 0; i < MAX_CAPTURES; i++)
         if (meter->workers[i].alive && meter->workers[i].last_closed < closed)
             closed = meter->workers[i].last_closed;
     return closed;

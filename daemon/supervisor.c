@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/supervisor.h"
 
+#include "collectors/capture/recognition.h"
 #include "daemon/capture.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
@@ -35,8 +36,10 @@
 enum { CONTROL_DESCRIPTOR = 3, DATA_DESCRIPTOR = 4 };
 
 struct child {
-    const char *name; /* "meter", or the interface or file */
-    const struct interface_config *interface;
+    const char *name;                         /* "meter", or the interface or file */
+    const struct interface_config *interface; /* NULL when replaying */
+    unsigned place;                           /* of the interface in the configuration */
+    unsigned worker;
     pid_t pid; /* 0: not running */
     int control;
     bool ready;
@@ -52,8 +55,10 @@ struct supervisor {
     const char *file;
     int signals;
     struct child meter;
-    struct child captures[MAX_INTERFACES];
+    struct child captures[MAX_CAPTURES];
     unsigned capture_count;
+    unsigned file_workers;
+    struct recognition_memory *memories[MAX_INTERFACES]; /* of interfaces with several workers */
     bool stopping;
     bool notified;
     int status;
@@ -123,9 +128,12 @@ static void become_meter(const struct supervisor *supervisor, int control)
 {
     char program[PATH_MAX];
     char error[256];
-    char *const arguments[] = {"iagmeter-meter", "-c", supervisor->config->path,
-                               supervisor->file ? "-r" : NULL, NULL};
+    char workers[12];
+    char *const arguments[] = {
+        "iagmeter-meter", "-c", supervisor->config->path, supervisor->file ? "-r" : NULL,
+        workers,          NULL};
 
+    snprintf(workers, sizeof(workers), "%u", supervisor->file_workers);
     meter_program(program, sizeof(program));
     arrange_descriptors(control, -1);
     if (!sandbox_drop_capabilities(error, sizeof(error))) {
@@ -162,12 +170,27 @@ static bool start_meter(struct supervisor *supervisor)
     return meter->pid > 0;
 }
 
+/* The kernel knows groups by a number of 16 bits, which must differ from interface to interface and
+ * from that of any other program: ours is our process's, as packet(7) proposes. */
+static uint16_t fanout_group(unsigned place)
+{
+    uint16_t group = (uint16_t)((unsigned)getppid() * MAX_INTERFACES + place);
+
+    return group ? group : UINT16_MAX;
+}
+
 static void become_capture(const struct supervisor *supervisor, const struct child *child,
                            int control, int data)
 {
+    bool shared = child->interface && child->interface->workers > 1;
     struct capture_setup setup = {.config = supervisor->config,
                                   .interface = child->interface,
                                   .file = supervisor->file,
+                                  .worker = child->worker,
+                                  .workers = child->interface ? child->interface->workers
+                                                              : supervisor->file_workers,
+                                  .fanout_group = shared ? fanout_group(child->place) : 0,
+                                  .memory = supervisor->memories[child->place],
                                   .again = child->failing,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
@@ -341,7 +364,8 @@ static bool same_interfaces(const struct config *a, const struct config *b)
 
         if (strcmp(left->name, right->name) != 0 || strcmp(left->filter, right->filter) != 0 ||
             left->promiscuous != right->promiscuous || left->mode != right->mode ||
-            left->snap_length != right->snap_length || left->buffer_mib != right->buffer_mib)
+            left->snap_length != right->snap_length || left->buffer_mib != right->buffer_mib ||
+            left->workers != right->workers)
             return false;
     }
     return true;
@@ -363,8 +387,8 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
     memcpy(fresh->state_directory, current->state_directory, sizeof(fresh->state_directory));
     for (unsigned i = 0; i < supervisor->capture_count; i++) {
         if (supervisor->captures[i].interface) {
-            supervisor->captures[i].interface = &fresh->interfaces[i];
-            supervisor->captures[i].name = fresh->interfaces[i].name;
+            supervisor->captures[i].interface = &fresh->interfaces[supervisor->captures[i].place];
+            supervisor->captures[i].name = supervisor->captures[i].interface->name;
         }
     }
     supervisor->config = fresh;
@@ -447,7 +471,7 @@ static void capture_ended(struct supervisor *supervisor, struct child *child, in
                  WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     if (supervisor->file) {
         note_status(supervisor, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_TROUBLE);
-        supervisor->stopping = true;
+        supervisor->stopping |= !captures_running(supervisor);
         return;
     }
     if (supervisor->stopping)
@@ -538,7 +562,7 @@ static bool all_alive(const struct supervisor *supervisor)
 
 static void wait_for_events(struct supervisor *supervisor)
 {
-    struct pollfd descriptors[MAX_INTERFACES + 2];
+    struct pollfd descriptors[MAX_CAPTURES + 2];
     nfds_t count = 0;
 
     descriptors[count++] = (struct pollfd){.fd = supervisor->signals, .events = POLLIN};
@@ -620,18 +644,38 @@ static bool prepare_state(const struct config *config)
     return true;
 }
 
-static void list_captures(struct supervisor *supervisor)
+static void add_capture(struct supervisor *supervisor, const struct interface_config *interface,
+                        unsigned place, unsigned worker)
+{
+    struct child *child = &supervisor->captures[supervisor->capture_count++];
+
+    child->control = -1;
+    child->interface = interface;
+    child->name = interface ? interface->name : supervisor->file;
+    child->place = place;
+    child->worker = worker;
+}
+
+static bool list_captures(struct supervisor *supervisor)
 {
     const struct config *config = supervisor->config;
 
-    supervisor->capture_count = supervisor->file ? 1 : config->interface_count;
-    for (unsigned i = 0; i < supervisor->capture_count; i++) {
-        supervisor->captures[i].control = -1;
-        supervisor->captures[i].name =
-            supervisor->file ? supervisor->file : config->interfaces[i].name;
-        if (!supervisor->file)
-            supervisor->captures[i].interface = &config->interfaces[i];
+    for (unsigned i = 0; supervisor->file && i < supervisor->file_workers; i++)
+        add_capture(supervisor, NULL, 0, i);
+    for (unsigned i = 0; !supervisor->file && i < config->interface_count; i++) {
+        const struct interface_config *interface = &config->interfaces[i];
+
+        for (unsigned worker = 0; worker < interface->workers; worker++)
+            add_capture(supervisor, interface, i, worker);
+        if (interface->workers == 1)
+            continue;
+        supervisor->memories[i] = recognition_memory_new(&config->limits);
+        if (!supervisor->memories[i]) {
+            log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
+            return false;
+        }
     }
+    return true;
 }
 
 /* Returns how many captures work. What fails is tried again later; it has said why. */
@@ -647,6 +691,10 @@ static unsigned start_captures(struct supervisor *supervisor)
             await_ready(supervisor, child, SENDER_CAPTURE, &status)) {
             started++;
             continue;
+        }
+        if (supervisor->file) { /* its part of the file would be missing */
+            started = 0;
+            break;
         }
         child->failing = true;
         plan_restart(child);
@@ -679,14 +727,14 @@ static bool start_all(struct supervisor *supervisor)
     return true;
 }
 
-int supervisor_run(struct config *config, const char *file)
+int supervisor_run(struct config *config, const char *file, unsigned workers)
 {
-    struct supervisor supervisor = {.config = config, .file = file, .signals = -1};
+    struct supervisor supervisor = {
+        .config = config, .file = file, .file_workers = workers, .signals = -1};
 
     supervisor.meter.name = "the meter";
     supervisor.meter.control = -1;
-    list_captures(&supervisor);
-    if (!block_signals(&supervisor) || !prepare_state(config)) {
+    if (!list_captures(&supervisor) || !block_signals(&supervisor) || !prepare_state(config)) {
         supervisor.status = EXIT_TROUBLE;
         goto out;
     }
@@ -701,6 +749,8 @@ int supervisor_run(struct config *config, const char *file)
 out:
     if (supervisor.signals >= 0)
         close(supervisor.signals);
+    for (unsigned i = 0; i < MAX_INTERFACES; i++)
+        recognition_memory_free(supervisor.memories[i]);
     config_free(supervisor.config);
     return supervisor.status;
 }

@@ -4,11 +4,12 @@
 
 #include "daemon/config.h"
 
-/* The start-up process. It reads the configuration, starts the meter and one capture process per
- * interface (or one for a file), watches over them, hands them new rules on SIGHUP, and ends them
- * in order. It sees neither packets nor sums. */
+/* The start-up process. It reads the configuration, starts the meter and the capture processes,
+ * one or more per interface (or for a file), watches over them, hands them new rules on SIGHUP, and
+ * ends them in order. It sees neither packets nor sums. */
 
-/* Takes over CONFIG. FILE is a capture to replay, NULL to capture live. Returns the exit status. */
-int supervisor_run(struct config *config, const char *file);
+/* Takes over CONFIG. FILE is a capture to replay, by WORKERS processes; NULL to capture live.
+ * Returns the exit status. */
+int supervisor_run(struct config *config, const char *file, unsigned workers);
 
 #endif

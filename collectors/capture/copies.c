@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/copies.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct place {
-    uint64_t fingerprint; /* 0: free */
-    int64_t seen_ns;
+    _Atomic uint64_t fingerprint; /* 0: free */
+    _Atomic int64_t seen_ns;
 };
 
 struct copies {
@@ -25,9 +27,10 @@ struct copies *copies_new(size_t places, int64_t window_ns)
         count *= 2;
     copies->mask = count - 1;
     copies->window_ns = window_ns;
-    copies->places = calloc(count, sizeof(*copies->places));
-    if (!copies->places) {
-        copies_free(copies);
+    copies->places = mmap(NULL, count * sizeof(*copies->places), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (copies->places == MAP_FAILED) {
+        free(copies);
         return NULL;
     }
     return copies;
@@ -37,7 +40,7 @@ void copies_free(struct copies *copies)
 {
     if (!copies)
         return;
-    free(copies->places);
+    munmap(copies->places, (copies->mask + 1) * sizeof(*copies->places));
     free(copies);
 }
 
@@ -49,13 +52,13 @@ void copies_prefetch(const struct copies *copies, uint64_t fingerprint)
 bool copies_seen(struct copies *copies, uint64_t fingerprint, int64_t now_ns)
 {
     struct place *place = &copies->places[fingerprint & copies->mask];
-    int64_t age_ns = now_ns - place->seen_ns;
+    int64_t age_ns = now_ns - atomic_load_explicit(&place->seen_ns, memory_order_relaxed);
 
     fingerprint = fingerprint ? fingerprint : 1;
-    if (place->fingerprint == fingerprint && age_ns >= -copies->window_ns &&
-        age_ns <= copies->window_ns)
+    if (atomic_load_explicit(&place->fingerprint, memory_order_relaxed) == fingerprint &&
+        age_ns >= -copies->window_ns && age_ns <= copies->window_ns)
         return true;
-    place->fingerprint = fingerprint;
-    place->seen_ns = now_ns;
+    atomic_store_explicit(&place->fingerprint, fingerprint, memory_order_relaxed);
+    atomic_store_explicit(&place->seen_ns, now_ns, memory_order_relaxed);
     return false;
 }

@@ -8,7 +8,9 @@
 
 /* Remembers for a short while what was just seen, by its fingerprint, so that what a mirror port, a
  * second interface or a proxy shows twice counts once. Fixed memory, the latest wins a place: a
- * copy that comes after too much else is not recognised. */
+ * copy that comes after too much else is not recognised.
+ *
+ * Processes forked after copies_new() share it, without locks: at worst, a copy counts. */
 
 struct copies;
 

@@ -74,7 +74,8 @@ static void observe_exchange(void *context, const struct flow *flow,
     notes_add(metering->notes, flowtable_index(metering->flows, flow), estimate);
 }
 
-static bool take_memory(struct metering *metering, const struct limits *limits)
+static bool take_memory(struct metering *metering, const struct limits *limits,
+                        struct recognition_memory *memory)
 {
     struct recognition_parts parts;
 
@@ -92,19 +93,27 @@ static bool take_memory(struct metering *metering, const struct limits *limits)
         return false;
     parts = (struct recognition_parts){metering->flows, metering->interval, metering->usage,
                                        metering->notes};
-    metering->recognition = recognition_new(limits, &parts);
+    metering->recognition = recognition_new(limits, &parts, memory);
     return metering->recognition != NULL;
 }
 
 struct metering *metering_new(const struct limits *limits, const struct catalogue *catalogue,
                               const struct directions *directions, const struct metering_sink *sink)
 {
+    return metering_new_worker(limits, catalogue, directions, sink, NULL);
+}
+
+struct metering *metering_new_worker(const struct limits *limits, const struct catalogue *catalogue,
+                                     const struct directions *directions,
+                                     const struct metering_sink *sink,
+                                     struct recognition_memory *memory)
+{
     struct metering *metering = calloc(1, sizeof(*metering));
 
     if (!metering)
         return NULL;
     metering->sink = *sink;
-    if (!take_memory(metering, limits) || !keyedhash_draw(&metering->key)) {
+    if (!take_memory(metering, limits, memory) || !keyedhash_draw(&metering->key)) {
         metering_free(metering);
         return NULL;
     }

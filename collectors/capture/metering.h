@@ -56,6 +56,14 @@ struct metering;
 struct metering *metering_new(const struct limits *limits, const struct catalogue *catalogue,
                               const struct directions *directions,
                               const struct metering_sink *sink);
+
+/* The same, for one of several processes that share an interface: MEMORY, which outlives it, is
+ * theirs in common (recognition.h). */
+struct recognition_memory;
+struct metering *metering_new_worker(const struct limits *limits, const struct catalogue *catalogue,
+                                     const struct directions *directions,
+                                     const struct metering_sink *sink,
+                                     struct recognition_memory *memory);
 void metering_free(struct metering *metering);
 
 /* New rules, with the same numbers for what both know. Flows that were judged keep their judgement.

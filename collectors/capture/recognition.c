@@ -30,13 +30,44 @@ struct recognition {
     struct naming *naming;   /* of TCP */
     struct naming *initials; /* of QUIC: a flood of one must not starve the other */
     struct quiccrypto *crypto;
+    struct recognition_memory *memory;
+    bool owns_memory;
+};
+
+struct recognition_memory {
     struct hint_table *hints;
     struct copies *hellos;
     struct hash_key key;
 };
 
+struct recognition_memory *recognition_memory_new(const struct limits *limits)
+{
+    struct recognition_memory *memory = calloc(1, sizeof(*memory));
+
+    if (!memory)
+        return NULL;
+    memory->hints = hints_new(limits->max_hints);
+    memory->hellos = copies_new(HELLO_COPY_PLACES, HELLO_COPY_NS);
+    if (!memory->hints || !memory->hellos || !keyedhash_draw(&memory->key)) {
+        recognition_memory_free(memory);
+        return NULL;
+    }
+    return memory;
+}
+
+void recognition_memory_free(struct recognition_memory *memory)
+{
+    if (!memory)
+        return;
+    hints_free(memory->hints);
+    copies_free(memory->hellos);
+    explicit_bzero(&memory->key, sizeof(memory->key));
+    free(memory);
+}
+
 struct recognition *recognition_new(const struct limits *limits,
-                                    const struct recognition_parts *parts)
+                                    const struct recognition_parts *parts,
+                                    struct recognition_memory *memory)
 {
     struct recognition *recognition = calloc(1, sizeof(*recognition));
 
@@ -46,10 +77,10 @@ struct recognition *recognition_new(const struct limits *limits,
     recognition->naming = naming_new((limits->max_reassembly + 3) / 4);
     recognition->initials = naming_new((limits->max_reassembly + 3) / 4);
     recognition->crypto = quiccrypto_new();
-    recognition->hints = hints_new(limits->max_hints);
-    recognition->hellos = copies_new(HELLO_COPY_PLACES, HELLO_COPY_NS);
+    recognition->memory = memory ? memory : recognition_memory_new(limits);
+    recognition->owns_memory = !memory;
     if (!recognition->naming || !recognition->initials || !recognition->crypto ||
-        !recognition->hints || !recognition->hellos || !keyedhash_draw(&recognition->key)) {
+        !recognition->memory) {
         recognition_free(recognition);
         return NULL;
     }
@@ -63,8 +94,8 @@ void recognition_free(struct recognition *recognition)
     naming_free(recognition->naming);
     naming_free(recognition->initials);
     quiccrypto_free(recognition->crypto);
-    hints_free(recognition->hints);
-    copies_free(recognition->hellos);
+    if (recognition->owns_memory)
+        recognition_memory_free(recognition->memory);
     free(recognition);
 }
 
@@ -157,7 +188,7 @@ static struct catalogue_match hint_for(const struct recognition *recognition,
 {
     struct catalogue_match match = no_match;
 
-    if (hints_find(recognition->hints, client, server, (uint32_t)(now_ns / SECOND_NS),
+    if (hints_find(recognition->memory->hints, client, server, (uint32_t)(now_ns / SECOND_NS),
                    &match.service, &match.role) != HINT_FOUND)
         return no_match;
     return match;
@@ -208,7 +239,7 @@ static bool is_copy(struct recognition *recognition, const struct clienthello *h
         return false;
     memcpy(shown.random, hello->random, sizeof(shown.random));
     memcpy(shown.name, hello->name, sizeof(shown.name));
-    return copies_seen(recognition->hellos, keyedhash(&recognition->key, &shown, sizeof(shown)),
+    return copies_seen(recognition->memory->hellos, keyedhash(&recognition->memory->key, &shown, sizeof(shown)),
                        now_ns);
 }
 
@@ -632,9 +663,9 @@ static void take_answer(struct recognition *recognition, const struct address *c
     match = catalogue_match(recognition->catalogue, answer.name, answer.name_length);
     for (unsigned i = 0; i < answer.address_count; i++) {
         if (match.service == SERVICE_NONE)
-            hints_forget(recognition->hints, client, &answer.addresses[i], now_s);
+            hints_forget(recognition->memory->hints, client, &answer.addresses[i], now_s);
         else
-            hints_add(recognition->hints, client, &answer.addresses[i], match.service, match.role,
+            hints_add(recognition->memory->hints, client, &answer.addresses[i], match.service, match.role,
                       now_s, answer.ttl_s);
     }
 }

@@ -25,9 +25,19 @@ struct recognition_parts {
     struct notes *notes;
 };
 
-/* All memory is taken here. NULL when memory, randomness or a cipher is missing. */
+/* What was lately seen of names: DNS answers and ClientHellos, as keyed hashes. Several processes
+ * that share one interface need it in common: a client's question may pass through one of them, and
+ * the connection that follows through another. Made before fork(); each process frees its own. NULL
+ * when memory or randomness is missing. */
+struct recognition_memory;
+struct recognition_memory *recognition_memory_new(const struct limits *limits);
+void recognition_memory_free(struct recognition_memory *memory);
+
+/* All memory is taken here. MEMORY outlives it; NULL to have one of its own. NULL when memory,
+ * randomness or a cipher is missing. */
 struct recognition *recognition_new(const struct limits *limits,
-                                    const struct recognition_parts *parts);
+                                    const struct recognition_parts *parts,
+                                    struct recognition_memory *memory);
 void recognition_free(struct recognition *recognition);
 
 void recognition_set_rules(struct recognition *recognition, const struct catalogue *catalogue,

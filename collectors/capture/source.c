@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* In ring mode the kernel hands over a block when it is full, or after this long. */
@@ -22,6 +25,7 @@ struct source {
     int descriptor;           /* of the file */
     int link_type;            /* of the interface */
     uint32_t kernel_dropped;  /* as last read; 32 bits, wraps */
+    int64_t shared_ns;        /* since when the interface's packets are shared; 0: they are not */
     uint64_t packets;
     char error[ERROR_SIZE];
     source_handler *handler;
@@ -139,8 +143,30 @@ static bool check_link_type(const struct source *source, int link_type, char *er
     return false;
 }
 
-struct source *source_open_interface(const struct interface_config *interface, char *error,
-                                     size_t error_size)
+/* Until it joins the group, a socket is given what the others get, too: that is left out. */
+static bool join_group(struct source *source, uint16_t group, char *error, size_t error_size)
+{
+    /* By a hash of the flow, the same both ways; fragments are put together first, or only the
+     * first of them would be of the flow. */
+    int type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG;
+    int request = group | type << 16;
+    struct timespec now;
+
+    if (group == 0)
+        return true;
+    if (setsockopt(pcap_fileno(source->pcap), SOL_PACKET, PACKET_FANOUT, &request,
+                   sizeof(request)) != 0) {
+        snprintf(error, error_size, "interface %s: its packets cannot be shared by workers: %s",
+                 source->name, strerror(errno));
+        return false;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    source->shared_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
+    return true;
+}
+
+struct source *source_open_interface(const struct interface_config *interface,
+                                     uint16_t fanout_group, char *error, size_t error_size)
 {
     char pcap_error[PCAP_ERRBUF_SIZE] = "";
     struct source *source = source_new(interface->name);
@@ -158,7 +184,8 @@ struct source *source_open_interface(const struct interface_config *interface, c
         !set_filter(source, interface, error, error_size))
         goto failed;
     source->link_type = pcap_datalink(source->pcap);
-    if (!check_link_type(source, source->link_type, error, error_size))
+    if (!check_link_type(source, source->link_type, error, error_size) ||
+        !join_group(source, fanout_group, error, error_size))
         goto failed;
     if (pcap_setnonblock(source->pcap, 1, pcap_error) != 0) {
         snprintf(error, error_size, "interface %s: %s", interface->name, pcap_error);
@@ -226,6 +253,8 @@ static void handle_packet(u_char *user, const struct pcap_pkthdr *header, const 
         .link_type = source->link_type,
     };
 
+    if (frame.time_ns < source->shared_ns)
+        return;
     source->packets++;
     source->handler(source->context, &frame, 1);
 }

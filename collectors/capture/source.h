@@ -28,9 +28,11 @@ enum { SOURCE_BATCH = 256 };
 /* Whether FILTER is one that libpcap understands; if not, ERROR says why. */
 bool source_check_filter(const char *filter, char *error, size_t error_size);
 
-/* Return NULL and one sentence in ERROR. The file may be "-" for standard input. */
-struct source *source_open_interface(const struct interface_config *interface, char *error,
-                                     size_t error_size);
+/* Return NULL and one sentence in ERROR. Those who open an interface with the same FANOUT_GROUP,
+ * not 0, share its packets: both ways of a flow always go to the same one of them (packet(7)). The
+ * file may be "-" for standard input. */
+struct source *source_open_interface(const struct interface_config *interface,
+                                     uint16_t fanout_group, char *error, size_t error_size);
 struct source *source_open_file(const char *path, char *error, size_t error_size);
 void source_close(struct source *source);
 

@@ -438,7 +438,7 @@ static void an_interface_that_is_not_there_is_said(void **state)
         .name = "iagmeter-none", .snap_length = 2048, .buffer_mib = 1};
 
     (void)state;
-    assert_null(source_open_interface(&interface, error, sizeof(error)));
+    assert_null(source_open_interface(&interface, 0, error, sizeof(error)));
     assert_non_null(strstr(error, "iagmeter-none"));
 }
 

@@ -90,7 +90,7 @@ static int supervise(const char *file)
     overhear_start();
     child = fork();
     if (child == 0)
-        _exit(supervisor_run(config, file));
+        _exit(supervisor_run(config, file, 1));
     assert_int_equal(waitpid(child, &status, 0), child);
     logged = overhear_stop();
     if (!WIFEXITED(status))
