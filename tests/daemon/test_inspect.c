@@ -228,10 +228,10 @@ static void a_damaged_capture_is_shown_as_far_as_it_goes(void **state)
     scratch_path(path, "none.pcap");
     assert_trouble(path, "holds no packet");
 
-    bytes[20] = 105; /* LINKTYPE_IEEE802_11 */
-    scratch_write_bytes("wifi.pcap", bytes, size);
-    scratch_path(path, "wifi.pcap");
-    assert_trouble(path, "link type IEEE802_11");
+    bytes[20] = 114; /* LINKTYPE_LTALK */
+    scratch_write_bytes("link.pcap", bytes, size);
+    scratch_path(path, "link.pcap");
+    assert_trouble(path, "link type LTALK");
 
     memset(bytes, 'x', 24);
     scratch_write_bytes("text.pcap", bytes, size);

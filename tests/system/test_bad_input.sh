@@ -36,7 +36,7 @@ size=$(wc -c <"$demo")
 head -c 24 "$demo" >"$captures/none.pcap"
 head -c 10 "$demo" >"$captures/header.pcap"
 { printf 'XXXX'; tail -c +5 "$demo"; } >"$captures/magic.pcap"
-{ head -c 20 "$demo"; printf '\151\000\000\000'; tail -c +25 "$demo"; } >"$captures/wifi.pcap"
+{ head -c 20 "$demo"; printf '\162\000\000\000'; tail -c +25 "$demo"; } >"$captures/link.pcap"
 head -c 30 "$demo" >"$captures/first.pcap"
 { head -c 24 "$demo"; head -c 4000 /dev/zero | tr '\0' '\356'; } >"$captures/garbage-first.pcap"
 mkdir "$captures/directory"
@@ -53,7 +53,7 @@ refuse empty.pcap 'the file is empty'
 refuse none.pcap 'holds no packet'
 refuse header.pcap 'not a capture that can be read'
 refuse magic.pcap 'not a capture that can be read'
-refuse wifi.pcap 'link type IEEE802_11'
+refuse link.pcap 'link type LTALK'
 refuse first.pcap 'damaged after packet 0'
 refuse garbage-first.pcap 'damaged after packet 0'
 refuse missing.pcap 'No such file or directory'
