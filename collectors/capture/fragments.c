@@ -128,7 +128,7 @@ static size_t choose(const struct fragments *fragments, uint64_t key, int64_t no
 
         if (fragments->places[i].key == key)
             return i;
-        if (i != fragments->handed_over && (value >= highest)) {
+        if (i != fragments->handed_over && value >= highest) {
             best = i;
             highest = value;
         }

@@ -5,7 +5,7 @@
 #include "collectors/capture/cursor.h"
 #include "collectors/capture/decode.h"
 
-/* The headers of a frame, one step each; between decode.c, links.c and tunnels.c only.
+/* The headers of a frame, one step each; between decode.c, layers.c, links.c and tunnels.c only.
  *
  * A step reads its header, and either tells the result or names the step that reads what follows,
  * by layers_follow(). No step calls another that could lead back to it, so that decode.c's loop is

@@ -176,16 +176,15 @@ enum decode_result links_frame_relay(struct frame *frame, struct packet *packet)
 {
     enum { UNNUMBERED_INFORMATION = 3 };
     struct cursor *cursor = &frame->cursor;
-    uint8_t byte;
+    uint16_t type;
 
     (void)packet;
     for (unsigned i = 0; i < 4 && !(cursor_u8(cursor) & 1); i++)
         ;
-    byte = cursor_u8(cursor);
-    if (byte == UNNUMBERED_INFORMATION)
+    type = cursor_u8(cursor);
+    if (type == UNNUMBERED_INFORMATION)
         return decode_nlpid(frame);
-    byte = cursor->failed ? 0 : byte;
-    uint16_t type = (uint16_t)(byte << 8 | cursor_u8(cursor));
+    type = (uint16_t)(type << 8 | cursor_u8(cursor));
     if (cursor->failed)
         return layers_short(frame);
     return type < 0x0600 ? DECODE_OTHER : layers_follow_type(frame, type);
