@@ -587,8 +587,8 @@ static void clocks_that_cannot_be_are_damage(void **state)
 /* What libpcap refuses: interfaces that differ in all, sections in different byte order. */
 static void interfaces_and_sections_may_differ(void **state)
 {
-    static const uint16_t in_file[] = {1, 101, 105, 276};
-    static const int link_types[] = {DLT_EN10MB, DLT_RAW, DLT_IEEE802_11, DLT_LINUX_SLL2};
+    static const uint16_t in_file[] = {1, 101, 114, 276};
+    static const int link_types[] = {DLT_EN10MB, DLT_RAW, DLT_LTALK, DLT_LINUX_SLL2};
     static const struct clock clocks[] = {{9, 0}, {NO_RESOLUTION, 0}, {128 | 20, -5}, {6, 3600}};
 
     (void)state;
@@ -1050,10 +1050,10 @@ static void the_link_type_is_one_that_can_be_decoded(void **state)
     put_section();
     assert_link_type(-1);
     put_unknown_block();
-    put_interface(105, 100, clock);
-    assert_link_type(DLT_IEEE802_11);
+    put_interface(114, 100, clock);
+    assert_link_type(DLT_LTALK);
     put_interface(147, 100, clock);
-    assert_link_type(DLT_IEEE802_11);
+    assert_link_type(DLT_LTALK);
     put_interface(101, 200, clock);
     put_interface(1, 200, clock);
     assert_link_type(DLT_RAW);
@@ -1063,10 +1063,10 @@ static void the_link_type_is_one_that_can_be_decoded(void **state)
 
     begin_file(false);
     put_section();
-    put_interface(105, 100, clock);
-    put_block_packet(ENHANCED, 0, DLT_IEEE802_11, clock, 60, 60);
+    put_interface(114, 100, clock);
+    put_block_packet(ENHANCED, 0, DLT_LTALK, clock, 60, 60);
     put_interface(1, 100, clock); /* too late to be known */
-    assert_link_type(DLT_IEEE802_11);
+    assert_link_type(DLT_LTALK);
 
     begin_file(false);
     make_pcap(&(struct pcap_kind){MICROSECONDS, 2, 4, 65535, 101}, DLT_RAW, 3);
