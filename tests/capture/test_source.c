@@ -240,13 +240,13 @@ static void interfaces_may_differ(void **state)
 
     (void)state;
     begin_pcapng(9);
-    put_interface(105);
+    put_interface(114);
     put_block(6, words, 5, "xy", 2);
     put_enhanced_packet(5, "abcdef", 6, 6);
     source = open_written();
     assert_int_equal(read_all(source), SOURCE_END);
     assert_int_equal(seen_count, 2);
-    assert_int_equal(seen[0].link_type, DLT_IEEE802_11);
+    assert_int_equal(seen[0].link_type, DLT_LTALK);
     assert_int_equal(seen[0].captured, 2);
     assert_int_equal(seen[1].link_type, DLT_EN10MB);
     source_close(source);
@@ -257,11 +257,11 @@ static void interfaces_may_differ(void **state)
     source = open_written();
     assert_int_equal(read_all(source), SOURCE_END);
     source_close(source);
-    put_interface(105);
+    put_interface(114);
     put_interface(147);
     put_enhanced_packet(5, "abcdef", 6, 6);
     write_file();
-    assert_refused(path, "link type IEEE802_11 (105) is not supported");
+    assert_refused(path, "link type LTALK (114) is not supported");
 }
 
 static void count_batches(void *context, const struct captured_frame *frames, size_t count)
