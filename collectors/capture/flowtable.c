@@ -8,7 +8,6 @@
 /* A bucket's keys fill one cache line, so that a lookup touches one line for the keys of each of
  * its two buckets and one for the slot. */
 #define BUCKET_SLOTS 8
-#define BIG_PAGE     ((size_t)2 << 20)
 /* RFC 5382, 5: an established connection may be silent for 2 h 4 min before it counts as gone. */
 #define IDLE_ESTABLISHED_S 7440
 /* RFC 5382, 5: four minutes for one that is only half open. */
@@ -23,17 +22,16 @@ struct flow_table {
     size_t bucket_count;
 };
 
-/* Zeroed memory that is read here and there: with pages of 2 MiB the processor knows where they
- * are; with small ones it looks that up for nearly every packet. */
+/* Zeroed memory that is read here and there: with big pages the processor knows where they are,
+ * with small ones it looks that up for nearly every packet. Taken from the kernel when touched. */
 static void *take_pages(size_t size)
 {
-    void *memory = aligned_alloc(BIG_PAGE, (size + BIG_PAGE - 1) / BIG_PAGE * BIG_PAGE);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (!memory)
+    if (memory == MAP_FAILED)
         return NULL;
-    if (size >= BIG_PAGE)
-        madvise(memory, size, MADV_HUGEPAGE); /* where there are none, nothing is lost */
-    return memset(memory, 0, size);
+    madvise(memory, size, MADV_HUGEPAGE); /* where there are none, nothing is lost */
+    return memory;
 }
 
 struct flow_table *flowtable_new(size_t capacity)
@@ -57,10 +55,15 @@ struct flow_table *flowtable_new(size_t capacity)
 
 void flowtable_free(struct flow_table *table)
 {
+    size_t slots;
+
     if (!table)
         return;
-    free(table->keys);
-    free(table->flows);
+    slots = table->bucket_count * BUCKET_SLOTS;
+    if (table->keys)
+        munmap(table->keys, slots * sizeof(*table->keys));
+    if (table->flows)
+        munmap(table->flows, slots * sizeof(*table->flows));
     free(table);
 }
 

@@ -239,8 +239,8 @@ static bool is_copy(struct recognition *recognition, const struct clienthello *h
         return false;
     memcpy(shown.random, hello->random, sizeof(shown.random));
     memcpy(shown.name, hello->name, sizeof(shown.name));
-    return copies_seen(recognition->memory->hellos, keyedhash(&recognition->memory->key, &shown, sizeof(shown)),
-                       now_ns);
+    return copies_seen(recognition->memory->hellos,
+                       keyedhash(&recognition->memory->key, &shown, sizeof(shown)), now_ns);
 }
 
 static const char *ech_of(const struct clienthello *hello, bool hidden)
@@ -665,8 +665,8 @@ static void take_answer(struct recognition *recognition, const struct address *c
         if (match.service == SERVICE_NONE)
             hints_forget(recognition->memory->hints, client, &answer.addresses[i], now_s);
         else
-            hints_add(recognition->memory->hints, client, &answer.addresses[i], match.service, match.role,
-                      now_s, answer.ttl_s);
+            hints_add(recognition->memory->hints, client, &answer.addresses[i], match.service,
+                      match.role, now_s, answer.ttl_s);
     }
 }
 
