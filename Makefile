@@ -87,7 +87,7 @@ JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # --- Targets -----------------------------------------------------------------------------------
 
 .PHONY: help all deps deps-all demo test check tests unit system coverage lint fuzz run-fuzzers \
-        bench install uninstall clean FORCE
+        bench bench-replay install uninstall clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -182,6 +182,10 @@ $(FUZZERS:%=%.run): %.run: %
 
 bench: $(BENCHES) ## measure speed and memory
 	@for bench in $^; do $$bench || exit 1; done
+
+ROUNDS ?= 5
+bench-replay: all $(BENCHES) ## replay two large made-up captures ROUNDS (5) times, beside a counting loop
+	@IAGMETER_BUILD=$(abspath $(BUILD)) tests/bench/bench_replay.sh $(ROUNDS)
 
 clean: ## remove what was built
 	rm -rf build build-* $(BUILD)
