@@ -14,7 +14,7 @@
  *
  * Of all this only who is meant is kept: no other header, no user name, no password. */
 
-/* No preamble is longer. Servers refuse headers of 8 kB (nginx, Apache) or 64 kB (Squid). */
+/* No preamble is longer; it is also what an assembly holds. */
 #define PREAMBLE_MAX 16384
 
 enum preamble_kind {
@@ -36,8 +36,8 @@ struct preamble {
      * server name of the client's TLS. */
     char name[256];
     uint8_t name_length;
-    /* The address, if it was given as one, as text too: that of the target, but in a PROXY header
-     * that of the true client. An IPv6 address that holds an IPv4 one is that IPv4 address. */
+    /* When an address was given, in binary or as text (which is then the name): that of the target,
+     * but in a PROXY header that of the true client. ::ffff:a.b.c.d is the IPv4 address. */
     bool has_address;
     struct address address;
     uint16_t port;   /* of the target; in a PROXY header, of the true client; 0 when not said */
