@@ -206,10 +206,10 @@ struct request {
     bool host_in_doubt; /* servers may differ in what they take for it */
 };
 
-/* RFC 9110, 5.6.2. */
+/* RFC 9110, 5.6.2: what is visible, except delimiters. */
 static bool is_token(uint8_t byte)
 {
-    return is_alphanumeric(byte) || is_one_of(byte, "!#$%&'*+-.^_`|~");
+    return byte > ' ' && byte <= '~' && !is_one_of(byte, "\"(),/:;<=>?@[\\]{}");
 }
 
 /* A method and a space (RFC 9112, 3), as far as there are any bytes. */
