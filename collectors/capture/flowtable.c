@@ -105,7 +105,8 @@ static size_t slot_of(const struct flow_table *table, uint64_t key)
 
 void flowtable_prefetch(const struct flow_table *table, uint64_t key)
 {
-    __builtin_prefetch(&table->keys[bucket_of(table, usable(key), 0) * BUCKET_SLOTS]);
+    for (int choice = 0; choice < 2; choice++)
+        __builtin_prefetch(&table->keys[bucket_of(table, usable(key), choice) * BUCKET_SLOTS]);
 }
 
 size_t flowtable_guess(const struct flow_table *table, uint64_t key)
