@@ -31,7 +31,6 @@ enum {
 enum { OPTION_END = 0, OPTION_CLOCK_RESOLUTION = 9, OPTION_CLOCK_OFFSET = 14 };
 #define ORDER_BIG      0x1a2b3c4dU
 #define ORDER_LITTLE   0x4d3c2b1aU
-#define SECTION_START  12 /* type, length, byte order */
 #define BLOCK_EMPTY    12 /* type, length, and length again */
 #define MAX_BLOCK      (16U << 20)
 #define MAX_INTERFACES 65536U
@@ -60,7 +59,7 @@ struct interface {
 enum step {
     STEP_FRAME,
     STEP_OTHER, /* a record that is no packet */
-    STEP_MORE,  /* `needed` bytes are not there yet */
+    STEP_MORE,  /* one that is not all there yet */
     STEP_DAMAGED
 };
 
@@ -71,8 +70,7 @@ struct capturefile {
     size_t capacity;
     size_t start;
     size_t end;
-    size_t needed;
-    size_t read_size;
+    size_t room;     /* for each read */
     uint64_t offset; /* in the file, of what is at `buffer` */
     bool little_endian;
     bool is_pcapng;
@@ -126,12 +124,6 @@ static void set_unread(struct capturefile *file, const struct cursor *left)
     file->start = file->end - cursor_left(left);
 }
 
-static enum step more(struct capturefile *file, size_t needed)
-{
-    file->needed = needed;
-    return STEP_MORE;
-}
-
 __attribute__((format(printf, 2, 3))) static enum step damaged(struct capturefile *file,
                                                                const char *format, ...)
 {
@@ -143,11 +135,11 @@ __attribute__((format(printf, 2, 3))) static enum step damaged(struct capturefil
     return STEP_DAMAGED;
 }
 
-/* Moves what is left to the front, and makes room for a read and for what is needed. */
+/* Moves what is left to the front, and makes room for a read after it. */
 static bool make_room(struct capturefile *file)
 {
     size_t left = file->end - file->start;
-    size_t capacity = (file->needed > left ? file->needed : left) + file->read_size;
+    size_t capacity = 2 * left + file->room;
     uint8_t *buffer;
 
     if (file->start > 0)
@@ -155,7 +147,7 @@ static bool make_room(struct capturefile *file)
     file->offset += file->start;
     file->start = 0;
     file->end = left;
-    if (capacity <= file->capacity)
+    if (left + file->room <= file->capacity)
         return true;
     buffer = realloc(file->buffer, capacity);
     if (!buffer)
@@ -171,7 +163,7 @@ static enum capturefile_status fill(struct capturefile *file)
     ssize_t count;
 
     if (!make_room(file)) {
-        damaged(file, "no memory for a record of %zu bytes", file->needed);
+        damaged(file, "no memory for more than %zu bytes of it", file->end);
         return CAPTUREFILE_BROKEN;
     }
     count = bytestream_read(file->stream, file->buffer + file->end, file->capacity - file->end);
@@ -190,7 +182,6 @@ static enum capturefile_status gather(struct capturefile *file, size_t count)
 {
     enum capturefile_status status = CAPTUREFILE_OK;
 
-    file->needed = count;
     while (file->end - file->start < count && status == CAPTUREFILE_OK)
         status = fill(file);
     return status;
@@ -230,7 +221,7 @@ static enum step pcap_record(struct capturefile *file, struct cursor *left,
 
     cursor_skip(&cursor, file->record_header - PCAP_RECORD_HEADER);
     if (cursor.failed)
-        return more(file, file->record_header);
+        return STEP_MORE;
     if (file->lengths == LENGTHS_SWAPPED ||
         (file->lengths == LENGTHS_IN_ANY_ORDER && captured > length)) {
         uint32_t swap = captured;
@@ -242,7 +233,7 @@ static enum step pcap_record(struct capturefile *file, struct cursor *left,
         return damaged(file, "a packet claims %u bytes", captured);
     frame->bytes = cursor_bytes(&cursor, captured);
     if (!frame->bytes)
-        return more(file, file->record_header + captured);
+        return STEP_MORE;
     *left = cursor;
     frame->time_ns = seconds * SECOND_NS + fraction * file->fraction_ns;
     /* libpcap cuts what some systems captured beyond the snap length, and so do we. */
@@ -493,7 +484,7 @@ static enum step set_byte_order(struct capturefile *file, struct cursor cursor)
     cursor_skip(&cursor, 8);
     order = cursor_u32(&cursor);
     if (cursor.failed)
-        return more(file, SECTION_START);
+        return STEP_MORE;
     if (order != ORDER_BIG && order != ORDER_LITTLE)
         return damaged(file, "a section has no byte order");
     file->little_endian = order == ORDER_LITTLE;
@@ -513,13 +504,13 @@ static enum step pcapng_block(struct capturefile *file, struct cursor *left,
     if (step != STEP_OTHER)
         return step;
     if (cursor.failed)
-        return more(file, BLOCK_EMPTY);
+        return STEP_MORE;
     if (length < BLOCK_EMPTY || length > MAX_BLOCK || length % 4 != 0)
         return damaged(file, "a block claims %u bytes", length);
     body = cursor_take(&cursor, length - BLOCK_EMPTY);
     length_again = number32(file, &cursor);
     if (cursor.failed)
-        return more(file, length);
+        return STEP_MORE;
     if (length_again != length)
         return damaged(file, "a block has two different lengths");
     step = block_body(file, type, &body, frame);
@@ -561,7 +552,7 @@ struct capturefile *capturefile_open(int descriptor, size_t read_size, char *err
         capturefile_close(file);
         return NULL;
     }
-    file->read_size = read_size;
+    file->room = read_size > PCAP_FILE_HEADER ? read_size : PCAP_FILE_HEADER;
     file->link_type = NO_LINK_TYPE;
     status = gather(file, PCAP_FILE_HEADER); /* a section header is no shorter */
     if (status == CAPTUREFILE_OK && begin(file) == STEP_OTHER)
