@@ -628,6 +628,12 @@ static void simple_packets_are_cut_at_the_snap_length(void **state)
         put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 59, 59);
         assert_read_whole();
         assert_int_equal(assert_as_libpcap(100), 2);
+        begin_file(i);
+        put_section();
+        put_interface(1, 0, (struct clock){9, 0}); /* no limit */
+        put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 1500, 1500);
+        assert_read_whole();
+        assert_int_equal(assert_as_libpcap(100), 1);
     }
 }
 
