@@ -39,9 +39,12 @@ static struct source *source_new(const char *name)
 
     if (!source)
         return NULL;
-    source->name = strdup(name);
     source->descriptor = -1;
-    return source;
+    source->name = strdup(name);
+    if (source->name)
+        return source;
+    free(source);
+    return NULL;
 }
 
 void source_close(struct source *source)
