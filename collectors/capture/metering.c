@@ -368,6 +368,8 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
         return;
     flow->flags |= FLOW_ONE_WAY;
     interval_coverage(metering->interval)->flows_one_way++;
+    if (flow->stage == FLOW_SERVICE)
+        usage_one_way(metering->usage, flow);
 }
 
 static void handle_payload(struct metering *metering, const struct segment *segment,

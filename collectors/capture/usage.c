@@ -323,6 +323,12 @@ void usage_add(struct usage *usage, struct flow *flow, const struct usage_piece 
         usage_feed(usage, flow, piece);
 }
 
+void usage_one_way(struct usage *usage, struct flow *flow)
+{
+    if (is_use(flow))
+        cell_of(usage, flow)->grade = GRADE_E;
+}
+
 /* -- Time ------------------------------------------------------------------------------------- */
 
 static void expire(const struct usage *usage, uint32_t index)

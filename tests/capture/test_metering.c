@@ -1335,6 +1335,40 @@ static void damaged_frames_are_survived(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* A mirror port that shows only what clients send: their exchanges cannot be found, and the sums say
+ * so; a connection that is answered is none of these. */
+static void one_way_is_told_and_graded(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    struct talk whole = talk_of(1, 50001);
+    struct coverage coverage;
+    struct activity sum;
+
+    (void)state;
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    for (int i = 0; i < 9; i++) {
+        talk_record(&film, &talk, FROM_CLIENT, 400);
+        film.clock_ns += SECOND;
+    }
+    play();
+    sum = only_sum(FOUR, API);
+    assert_int_equal(sum.grade, GRADE_E);
+    assert_int_equal(sum.bytes_up, talk.said[FROM_CLIENT]);
+    assert_true(sum.requests.high == 0);
+    assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
+
+    film_rewind(&film);
+    talk_open(&film, &whole);
+    talk_hello(&film, &whole, "api.example", 0);
+    for (int i = 0; i < 9; i++)
+        talk_exchange(&film, &whole, 400, 3, 1000, SECOND);
+    play();
+    coverage = sink_coverage(&sunk);
+    assert_int_equal(coverage.flows_one_way, 0);
+    assert_int_equal(only_sum(FOUR, API).grade, GRADE_B);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1376,6 +1410,7 @@ int main(void)
         TEST(live_and_replay_agree_bit_for_bit),
         TEST(totals_are_conserved),
         TEST(a_flood_costs_no_memory_and_no_known_service),
+        TEST(one_way_is_told_and_graded),
         TEST(a_full_table_refuses),
         TEST(hellos_that_never_end_do_not_bar_others),
         TEST(nothing_personal_leaves),
