@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The command people type. Each sub-command reads; only `rebuild` writes views, and `import` a list
- * of names. */
+/* The command people type. Each sub-command reads; only `rebuild` writes views, and `import` what
+ * others publish: a list of names, or of grid intensities. */
 
 #include "daemon/calendar.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
+#include "daemon/eco2mix.h"
+#include "daemon/grid.h"
 #include "daemon/import.h"
 #include "daemon/inspect.h"
 #include "daemon/ledger.h"
@@ -22,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -303,8 +306,8 @@ static bool write_list(const char *output, const struct import *import)
     return true;
 }
 
-static int import_list(const struct options *options, const struct config *config,
-                       struct diagnostics *diagnostics)
+static int import_names(const struct options *options, const struct config *config,
+                        struct diagnostics *diagnostics)
 {
     char usual[PATH_MAX + 16];
     const char *output = options->output[0] ? options->output : usual;
@@ -325,14 +328,162 @@ static int import_list(const struct options *options, const struct config *confi
     return status;
 }
 
+static bool write_grid(const void *context, FILE *stream)
+{
+    return grid_write(context, stream);
+}
+
+static void print_counts(const char *path, const struct eco2mix *file,
+                         const struct grid_changes *changes, FILE *stream)
+{
+    const struct eco2mix_counts *counts = eco2mix_counts(file);
+    const struct {
+        unsigned long count;
+        const char *what;
+    } parts[] = {
+        {counts->rows, "rows"},
+        {counts->empty, "without a figure"},
+        {counts->repeated, "repeated"},
+        {counts->skipped, "of the hour that clocks skip"},
+        {counts->ambiguous, "of an hour that comes twice, not told apart"},
+        {counts->wrong, "wrong"},
+        {counts->disputed, "quarter-hours of two figures"},
+        {changes->added, "half-hours new"},
+        {changes->improved, "more final than what was held"},
+        {changes->changed, "changed"},
+        {changes->same, "as held"},
+        {changes->kept, "less final than what is held"},
+    };
+    const char *separator = ": ";
+
+    fputs(path, stream);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].count == 0)
+            continue;
+        fprintf(stream, "%s%lu %s", separator, parts[i].count, parts[i].what);
+        separator = ", ";
+    }
+    fputc('\n', stream);
+}
+
+/* All files or none: each is merged into GRID, which is written only when the last one was. */
+static bool merge_files(struct grid *grid, char *const *paths, int count, FILE *stream)
+{
+    int64_t now_s = time(NULL);
+
+    for (int i = 0; i < count; i++) {
+        struct eco2mix *file = eco2mix_read(paths[i], now_s, stderr);
+        const struct grid_half_hour *half_hours;
+        struct grid_changes changes;
+        size_t half_hour_count;
+        bool merged;
+
+        if (!file)
+            return false;
+        half_hours = eco2mix_half_hours(file, &half_hour_count);
+        merged =
+            grid_merge(grid, half_hours, half_hour_count, eco2mix_source(file), &changes, stderr);
+        if (merged)
+            print_counts(paths[i], file, &changes, stream);
+        else
+            fputs("iagmeter: out of memory\n", stderr);
+        eco2mix_free(file);
+        if (!merged)
+            return false;
+    }
+    return true;
+}
+
+/* Nobody else may import between our reading the table and our writing it: the lock is DIRECTORY's.
+ * Returns a descriptor to close, or -1 after a complaint. */
+static int lock_directory(const char *directory)
+{
+    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
+        return descriptor;
+    fprintf(stderr, "iagmeter: %s: %s\n", directory, strerror(errno));
+    if (descriptor >= 0)
+        close(descriptor);
+    return -1;
+}
+
+/* --output names the file that the table is written to instead of its own. */
+static bool put_grid(const struct grid *grid, const char *path, const char *output)
+{
+    if (strcmp(output, "-") == 0) {
+        grid_print(grid, stderr);
+        return grid_write(grid, stdout);
+    }
+    if (!write_file(output[0] ? output : path, write_grid, grid))
+        return false;
+    grid_print(grid, stdout);
+    printf("%s\n", output[0] ? output : path);
+    return true;
+}
+
+static int import_grid(const struct options *options, const char *directory, const char *path)
+{
+    FILE *messages = strcmp(options->output, "-") == 0 ? stderr : stdout;
+    struct grid *grid;
+    int status = EXIT_TROUBLE;
+    int lock;
+
+    if (!make_directory(directory, 0755) || (lock = lock_directory(directory)) < 0)
+        return EXIT_TROUBLE;
+    grid = grid_load(path, stderr);
+    if (grid && merge_files(grid, options->arguments + 1, options->argument_count - 1, messages) &&
+        put_grid(grid, path, options->output))
+        status = EXIT_SUCCESS;
+    grid_free(grid);
+    close(lock);
+    return status;
+}
+
+static int show_grid(const char *path)
+{
+    struct grid *grid = grid_load(path, stderr);
+
+    if (!grid)
+        return EXIT_TROUBLE;
+    grid_print(grid, stdout);
+    grid_free(grid);
+    return EXIT_SUCCESS;
+}
+
+static int import_eco2mix(const struct options *options, const struct config *config)
+{
+    char directory[PATH_MAX + 16];
+    char path[PATH_MAX + 16];
+
+    grid_path(config->state_directory, path, sizeof(path));
+    snprintf(directory, sizeof(directory), "%s", path);
+    *strrchr(directory, '/') = '\0';
+    return options->argument_count > 1 ? import_grid(options, directory, path) : show_grid(path);
+}
+
+static int import_from(const struct options *options, const struct config *config,
+                       struct diagnostics *diagnostics)
+{
+    if (strcmp(options->arguments[0], "eco2mix") == 0)
+        return import_eco2mix(options, config);
+    return import_names(options, config, diagnostics);
+}
+
 static int command_import(const struct options *options)
 {
+    bool is_ut1 = strcmp(options->arguments[0], "ut1") == 0;
     struct diagnostics *diagnostics;
     struct config *config;
     int status = EXIT_CONFIGURATION;
 
-    if (strcmp(options->arguments[0], "ut1") != 0) {
-        fprintf(stderr, "iagmeter: no list \"%s\": ut1 is the only one\n", options->arguments[0]);
+    if (!is_ut1 && strcmp(options->arguments[0], "eco2mix") != 0) {
+        fprintf(stderr, "iagmeter: nothing called \"%s\" to import: ut1 or eco2mix\n",
+                options->arguments[0]);
+        return EXIT_CONFIGURATION;
+    }
+    if (is_ut1 && options->argument_count != 2) {
+        fputs("iagmeter: import ut1 takes one directory\n", stderr);
         return EXIT_CONFIGURATION;
     }
     diagnostics = diagnostics_new();
@@ -340,7 +491,7 @@ static int command_import(const struct options *options)
         return EXIT_TROUBLE;
     config = config_load_main(options->config_path, diagnostics);
     if (config)
-        status = import_list(options, config, diagnostics);
+        status = import_from(options, config, diagnostics);
     diagnostics_print(diagnostics, stderr);
     diagnostics_free(diagnostics);
     config_free(config);
@@ -416,23 +567,26 @@ static int command_status(const struct options *options)
 
 static const struct command {
     const char *name;
-    int argument_count;
+    int arguments_least;
+    int arguments_most;
     const char *arguments;
     const char *purpose;
     int (*run)(const struct options *options);
 } commands[] = {
-    {"inspect", 1, "CAPTURE [--all] [--addresses]",
+    {"inspect", 1, 1, "CAPTURE [--all] [--addresses]",
      "what the daemon sees in a capture, flow by flow; nothing is recorded", command_inspect},
-    {"report", 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
+    {"report", 2, 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
      "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
-    {"import", 2, "ut1 DIRECTORY [--output FILE|-]",
-     "names of the UT1 blacklists (categories ai and doh) for the catalogue, not reviewed; written "
-     "to "
-     "services.d/ut1.conf",
+    {"import", 1, INT_MAX, "ut1 DIRECTORY | eco2mix [FILE...] [--output FILE|-]",
+     "ut1: names of the UT1 blacklists (categories ai and doh) for the catalogue, not reviewed; "
+     "written to\n"
+     "      services.d/ut1.conf. eco2mix: intensities of the French grid from RTE's files, kept in "
+     "the state\n"
+     "      directory; without files, what is held",
      command_import},
-    {"rebuild", 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
+    {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
-    {"status", 0, "[--format text|json]",
+    {"status", 0, 0, "[--format text|json]",
      "what the daemon has been doing, what it did not see, and what to do about that",
      command_status},
 };
@@ -515,7 +669,8 @@ int main(int argc, char **argv)
     command = argc >= 2 ? find_command(argv[1]) : NULL;
     config_default_path(options.config_path, sizeof(options.config_path));
     if (!command || !parse(argc - 1, argv + 1, &options) ||
-        options.argument_count != command->argument_count) {
+        options.argument_count < command->arguments_least ||
+        options.argument_count > command->arguments_most) {
         usage(stderr);
         return EXIT_CONFIGURATION;
     }

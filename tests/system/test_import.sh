@@ -1,6 +1,7 @@
 #!/bin/sh
-# `iagmeter import`: what it writes passes -t, is the same each time, and replaces what a newer catalogue
-# made wrong. SPDX-License-Identifier: GPL-3.0-or-later
+# `iagmeter import`: the names that it writes pass -t, are the same each time, and replace what a newer
+# catalogue made wrong; the grid's table is kept whatever is wrong with a file.
+# SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 
 . "$(dirname "$0")/harness.sh"
@@ -57,4 +58,48 @@ import 2 ut1 "$lists" --output "$directory/absent/ut1.conf"
 echo 'services = ( {' >"$conf/services.d/broken.conf"
 import 1 ut1 "$lists"
 sentence "$conf/services.d/broken.conf:"
+rm -r "$conf/services.d"
+
+# The intensities of the grid.
+state=$directory/state
+table=$state/grid/FRA.tsv
+files=$root/tests/fixtures/eco2mix
+mkdir "$state"
+sed -i "s|^state_directory.*|state_directory = \"$state\";|" "$conf/iagmeter.conf"
+import 0 eco2mix
+grep -q "no intensity of the grid is held" "$directory/out" || fail "nothing is held, and not said"
+[ ! -e "$state/grid" ] || fail "asking what is held wrote something"
+import 0 eco2mix "$files/eCO2mix_RTE_En-cours-TR.xls" "$files/eCO2mix_RTE_En-cours-Consolide.xls" \
+    "$files/eco2mix-national-cons-def.csv"
+[ "$(tail -n 1 "$directory/out")" = "$table" ] || fail "the table written is not named"
+[ -s "$directory/err" ] && fail "a complaint about nothing"
+grep -q '^missing: 2024-10-27T01:00Z to 2024-10-27T02:00Z (1 h)$' "$directory/out" || fail "no gap is said"
+rows() {
+    grep -v '^# source' "$1"
+}
+rows "$table" >"$directory/rows"
+rows "$root/tests/fixtures/golden/grid.tsv" | cmp -s - "$directory/rows" || fail "not the golden table"
+cp "$table" "$directory/table"
+gzip -c "$files/eco2mix-national-cons-def.csv" >"$directory/again.csv.gz"
+import 0 eco2mix "$directory/again.csv.gz"
+cmp -s "$table" "$directory/table" || fail "importing again changed the table"
+import 0 eco2mix --output "$directory/copy" "$directory/again.csv.gz"
+cmp -s "$directory/copy" "$directory/table" || fail "another output is another table"
+import 0 eco2mix --output - "$directory/again.csv.gz"
+cmp -s "$directory/out" "$directory/table" || fail "standard output is another table"
+
+# One wrong file among good ones: nothing is imported, and what was there stays.
+printf 'Périmètre\tNature\tDate\tHeures\tTaux de Co2\tx\n' | tee "$directory/good.xls" >"$directory/region.xls"
+printf 'France\tDonnées définitives\t2024-05-01\t00:00\t9\t\n' >>"$directory/good.xls"
+printf 'Bretagne\tDonnées définitives\t2024-05-01\t00:00\t9\t\n' >>"$directory/region.xls"
+import 2 eco2mix "$directory/good.xls" "$directory/region.xls"
+sentence "$directory/region.xls:2:" Bretagne
+import 2 eco2mix "$directory/absent.xls"
+sentence "$directory/absent.xls: cannot read:"
+cmp -s "$table" "$directory/table" || fail "a wrong file changed the table"
+head -n 20 "$directory/table" >"$table"
+import 2 eco2mix "$directory/again.csv.gz"
+sentence "$table:21: ends early"
+[ "$(wc -l <"$table")" -eq 20 ] || fail "a table that is damaged was replaced"
+[ "$(find "$state" -name '*.partial' | wc -l)" -eq 0 ] || fail "a part is left"
 echo "import: passed"
