@@ -72,8 +72,8 @@ static enum clienthello_result parse_extensions(struct cursor extensions, struct
         uint16_t type = cursor_u16(&extensions);
         struct cursor extension = cursor_take(&extensions, cursor_u16(&extensions));
 
-        if (extension.failed)
-            return CLIENTHELLO_MALFORMED;
+        if (extension.failed) /* what stood before it was on the wire all the same */
+            return hello->name_length > 0 ? CLIENTHELLO_COMPLETE : CLIENTHELLO_MALFORMED;
         if (type == EXTENSION_SERVER_NAME && !named) /* RFC 8446, 4.2, forbids a second one */
             parse_server_name(extension, hello);
         else if (type == EXTENSION_ALPN)

@@ -270,6 +270,22 @@ static void lengths_that_lie_give_no_name(void **state)
     assert_int_equal(parse_with_lie(2 + 32 + 33, 0xffff), CLIENTHELLO_MALFORMED); /* suites */
 }
 
+/* A name that stood whole before the lie was on the wire. */
+static void a_later_lie_does_not_take_the_name_back(void **state)
+{
+    (void)state;
+    begin_body();
+    put_name_extension(&body, "a.example", 9);
+    put_u16(&body, 16); /* application_layer_protocol_negotiation */
+    put_u16(&body, 200);
+    put_u16(&body, 0);
+    set_u16(&body, EXTENSIONS_AT, body.length - EXTENSIONS_AT - 2);
+    wire.length = 0;
+    put_client_hello(&wire, body.at, body.length, 0);
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "a.example");
+}
+
 static void messages_that_contradict_themselves_are_malformed(void **state)
 {
     struct hello_parts parts = {.name = "a.example", .padding = 200, .record_size = 100};
@@ -393,6 +409,7 @@ int main(void)
         cmocka_unit_test(names_of_other_types_are_passed_over),
         cmocka_unit_test(long_or_empty_protocols_are_passed_over),
         cmocka_unit_test(lengths_that_lie_give_no_name),
+        cmocka_unit_test(a_later_lie_does_not_take_the_name_back),
         cmocka_unit_test(messages_that_contradict_themselves_are_malformed),
         cmocka_unit_test(the_largest_hello_fits),
         cmocka_unit_test(messages_without_records_are_the_same),
