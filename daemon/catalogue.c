@@ -511,6 +511,7 @@ struct service_draft {
 };
 
 static const char *const hosting_names[] = {"sovereign", "eu", "outside-eu", NULL};
+static const char *const method_names[] = {"A", "B", NULL};
 
 #define DRAFT(name)   offsetof(struct service_draft, name)
 #define SERVICE(name) DRAFT(service.name), sizeof(((struct service *)0)->name)
@@ -526,6 +527,7 @@ static const struct confread_key service_keys[] = {
     {"modality", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
     {"provider", CONFREAD_STRING, false, 0, 0, SERVICE(provider), NULL},
     {"model", CONFREAD_STRING, false, 0, 0, SERVICE(model), NULL},
+    {"method", CONFREAD_ENUM, false, 0, 0, SERVICE(method), method_names},
     {"estimator", CONFREAD_STRING, true, 0, 0, DRAFT(estimator), ESTIMATOR_NAME_SIZE, NULL},
     {"local", CONFREAD_BOOL, false, 0, 0, DRAFT(local), 0, NULL},
     {"hosts", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},

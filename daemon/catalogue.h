@@ -34,6 +34,8 @@ enum service_approval { APPROVAL_UNSET, APPROVAL_YES, APPROVAL_NO };
 /* UNREVIEWED: from a list that nobody here has checked. It has no model, and never a name that a
  * reviewed service has. */
 enum service_review { REVIEWED, UNREVIEWED };
+/* How energy is estimated from tokens: conf/factors/<vintage>/method.conf. */
+enum service_method { SERVICE_METHOD_A, SERVICE_METHOD_B };
 enum service_modality {
     MODALITY_TEXT = 1,
     MODALITY_CODE = 2,
@@ -53,6 +55,7 @@ struct service {
     unsigned modalities; /* bits of enum service_modality */
     char provider[40];   /* key in the factors' providers: data centre and electricity zone */
     char model[80];      /* key in the factors' models; "" when nothing is estimated */
+    int method;          /* enum service_method */
     struct estimator estimator;
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/confread.h"
@@ -402,6 +403,8 @@ static void load_parts(struct config *config, const struct config *previous,
                        struct diagnostics *diagnostics)
 {
     config->factors = factors_load(config->factors_path, diagnostics);
+    if (config->factors)
+        factors_check_date(config->factors, time(NULL), diagnostics);
     config->catalogue = catalogue_load_files(
         config->service_files, config->service_file_count, previous ? previous->catalogue : NULL,
         config->factors ? check_service : NULL, config->factors, diagnostics);

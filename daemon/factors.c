@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/factors.h"
 
+#include <ctype.h>
 #include <float.h>
 #include <limits.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Bounds against slips of the keyboard, not knowledge. */
 #define LARGEST     1e12
 #define LARGEST_PUE 10
+#define LARGEST_GSD 100
+#define FIRST_YEAR  1900
+#define LAST_YEAR   2999
 
 struct vintage {
     char vintage[20];
     char description[200];
-    char date[20];
+    char date[20]; /* of the newest source read: no figure can be of a later year */
 };
 
 /* Entries are kept in search trees (tsearch), by the key that their comparison reads. */
 struct factors {
     struct vintage vintage;
     struct method_a method_a;
+    struct method_b method_b;
+    struct uncertainty_factors uncertainty;
+    char published_suffix[ZONE_ID_SIZE];
     void *models;
     void *providers;
     void *zones;
+    void *media;
+    char date_file[PATH_MAX]; /* where the vintage's date stands */
+    unsigned date_line;
 };
 
 /* ---- Search trees ---- */
@@ -47,6 +58,11 @@ static int compare_providers(const void *a, const void *b)
 static int compare_zones(const void *a, const void *b)
 {
     return strcmp(((const struct zone_factors *)a)->id, ((const struct zone_factors *)b)->id);
+}
+
+static int compare_media(const void *a, const void *b)
+{
+    return strcmp(((const struct medium_factors *)a)->id, ((const struct medium_factors *)b)->id);
 }
 
 /* Adds a copy of the entry. Returns NULL, or why it was refused. */
@@ -73,6 +89,12 @@ static const void *find(void *const *tree, const void *key,
 
     return node ? *(void **)node : NULL;
 }
+
+/* What a file of a vintage is read with. */
+struct reading {
+    struct factors *factors;
+    struct diagnostics *diagnostics;
+};
 
 /* A text that is there but empty says as little as one that is missing. */
 static bool refuse_empty_texts(const config_setting_t *group, struct diagnostics *diagnostics)
@@ -103,7 +125,7 @@ static bool read_keys(const config_setting_t *group, const struct confread_key *
 
 static const char *const grade_names[] = {"A", "B", "C", "D", "E", NULL};
 
-struct provenance_reading {
+struct provenance_draft {
     struct provenance provenance;
     int grade;
 };
@@ -111,7 +133,7 @@ struct provenance_reading {
 #define PROVENANCE_KEY(field)                                                                      \
     {                                                                                              \
         .name = #field, .type = CONFREAD_STRING,                                                   \
-        .offset = offsetof(struct provenance_reading, provenance.field),                           \
+        .offset = offsetof(struct provenance_draft, provenance.field),                             \
         .size = sizeof(((struct provenance *)NULL)->field)                                         \
     }
 
@@ -123,32 +145,70 @@ static const struct confread_key provenance_keys[] = {
     PROVENANCE_KEY(licence),
     {.name = "grade",
      .type = CONFREAD_ENUM,
-     .offset = offsetof(struct provenance_reading, grade),
+     .offset = offsetof(struct provenance_draft, grade),
      .names = grade_names},
 };
 
 #define PROVENANCE_KEY_COUNT COUNT_OF(provenance_keys)
 
+/* The next number of four digits in *TEXT that can be a year, or 0; *TEXT goes behind it. */
+static int next_year(const char **text)
+{
+    while (**text) {
+        size_t digits = strspn(*text, "0123456789");
+        int year = digits == 4 ? (int)strtol(*text, NULL, 10) : 0;
+
+        *text += digits ? digits : 1;
+        if (year >= FIRST_YEAR && year <= LAST_YEAR)
+            return year;
+    }
+    return 0;
+}
+
+/* "2025 vintage (smoothed 2022-2025)" names three years, all of which must be past. */
+static bool check_year(const config_setting_t *group, const char *text,
+                       const struct reading *reading)
+{
+    const config_setting_t *setting = config_setting_get_member(group, "year");
+    const char *date = reading->factors->vintage.date;
+    const int latest = next_year(&date);
+    int count = 0;
+
+    if (!setting)
+        return true; /* the file's own */
+    for (int year; (year = next_year(&text)); count++) {
+        if (latest && year > latest) {
+            confread_error(setting, reading->diagnostics,
+                           "year %d is in the future of this vintage, of %s", year,
+                           reading->factors->vintage.date);
+            return false;
+        }
+    }
+    if (count == 0)
+        confread_error(setting, reading->diagnostics, "year names no year");
+    return count > 0;
+}
+
 /* Reads PARENT's group NAME into *out. COMPLETE: every field must be there (a file's default);
  * otherwise the group may be absent, or replace some fields only (an entry's own). */
 static bool read_provenance(const config_setting_t *parent, const char *name, bool complete,
-                            struct provenance *out, struct diagnostics *diagnostics)
+                            struct provenance *out, const struct reading *reading)
 {
     const config_setting_t *group = config_setting_get_member(parent, name);
     struct confread_key keys[PROVENANCE_KEY_COUNT];
-    struct provenance_reading reading = {.provenance = *out, .grade = -1};
+    struct provenance_draft draft = {.provenance = *out, .grade = -1};
 
     if (!group || !config_setting_is_group(group))
         return !complete; /* the parent's table said so */
     memcpy(keys, provenance_keys, sizeof(keys));
     for (size_t i = 0; i < PROVENANCE_KEY_COUNT; i++)
         keys[i].required = complete;
-    if (!read_keys(group, keys, PROVENANCE_KEY_COUNT, &reading, diagnostics))
+    if (!read_keys(group, keys, PROVENANCE_KEY_COUNT, &draft, reading->diagnostics))
         return false;
-    *out = reading.provenance;
-    if (reading.grade >= 0)
-        out->grade = grade_names[reading.grade][0];
-    return true;
+    *out = draft.provenance;
+    if (draft.grade >= 0)
+        out->grade = grade_names[draft.grade][0];
+    return check_year(group, draft.provenance.year, reading);
 }
 
 /* ---- Files ---- */
@@ -157,6 +217,11 @@ static bool read_provenance(const config_setting_t *parent, const char *name, bo
     {                                                                                              \
         .name = #field, .type = CONFREAD_STRING, .required = true,                                 \
         .offset = offsetof(structure, field), .size = sizeof(((structure *)NULL)->field)           \
+    }
+#define OPTIONAL_TEXT(structure, field)                                                            \
+    {                                                                                              \
+        .name = #field, .type = CONFREAD_STRING, .offset = offsetof(structure, field),             \
+        .size = sizeof(((structure *)NULL)->field)                                                 \
     }
 #define FIGURE(structure, field, kind, is_required, least, most)                                   \
     {                                                                                              \
@@ -169,6 +234,7 @@ static bool read_provenance(const config_setting_t *parent, const char *name, bo
 #define RANGE(structure, field, min, max) FIGURE(structure, field, CONFREAD_RANGE, true, min, max)
 #define OPTIONAL_RANGE(structure, field, min, max)                                                 \
     FIGURE(structure, field, CONFREAD_RANGE, false, min, max)
+#define TRIPLE(structure, field, min, max) FIGURE(structure, field, CONFREAD_TRIPLE, true, min, max)
 #define GROUP(key)                                                                                 \
     {                                                                                              \
         .name = key, .type = CONFREAD_GROUP, .required = true                                      \
@@ -181,12 +247,6 @@ static bool read_provenance(const config_setting_t *parent, const char *name, bo
     {                                                                                              \
         .name = key, .type = CONFREAD_LIST, .required = true                                       \
     }
-
-/* What a file of a vintage is read with. */
-struct reading {
-    struct factors *factors;
-    struct diagnostics *diagnostics;
-};
 
 /* Reads a file's root. Where a table only names groups and lists, confread_group() writes nothing;
  * it is handed the reading itself because an offset must not be added to NULL. */
@@ -209,6 +269,17 @@ static bool read_file(const char *directory, const char *name, root_reader *read
     return valid;
 }
 
+/* YYYY-MM-DD. */
+static bool is_date(const char *text)
+{
+    static const char form[] = "dddd-dd-dd";
+
+    for (size_t i = 0; i < sizeof(form); i++)
+        if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
+            return false;
+    return true;
+}
+
 static bool read_vintage(const config_setting_t *root, struct reading *reading)
 {
     static const struct confread_key keys[] = {
@@ -217,11 +288,23 @@ static bool read_vintage(const config_setting_t *root, struct reading *reading)
         TEXT(struct vintage, date),
     };
 
-    return read_keys(root, keys, COUNT_OF(keys), &reading->factors->vintage, reading->diagnostics);
+    struct factors *factors = reading->factors;
+    const config_setting_t *date;
+    char buffer[PATH_MAX];
+
+    if (!read_keys(root, keys, COUNT_OF(keys), &factors->vintage, reading->diagnostics))
+        return false;
+    date = config_setting_get_member(root, "date");
+    factors->date_line = config_setting_source_line(date);
+    snprintf(factors->date_file, sizeof(factors->date_file), "%s",
+             confread_source_file(date, buffer, sizeof(buffer)));
+    if (is_date(factors->vintage.date))
+        return true;
+    confread_error(date, reading->diagnostics, "date must be YYYY-MM-DD");
+    return false;
 }
 
-static bool read_method_a(const config_setting_t *group, struct method_a *method,
-                          struct diagnostics *diagnostics)
+static bool read_method_a(const config_setting_t *group, struct reading *reading)
 {
     /* Only the exponent may be negative: with the others at or above 0, the lower end of every
      * range gives the lower result. */
@@ -246,21 +329,80 @@ static bool read_method_a(const config_setting_t *group, struct method_a *method
         GROUP("provenance"),
         GROUP("embodied_provenance"),
     };
-    bool valid = confread_group(group, keys, COUNT_OF(keys), method, diagnostics);
+    struct method_a *method = &reading->factors->method_a;
+    bool valid = confread_group(group, keys, COUNT_OF(keys), method, reading->diagnostics);
 
-    valid &= read_provenance(group, "provenance", true, &method->provenance, diagnostics);
-    valid &= read_provenance(group, "embodied_provenance", true, &method->embodied_provenance,
-                             diagnostics);
+    valid &= read_provenance(group, "provenance", true, &method->provenance, reading);
+    valid &=
+        read_provenance(group, "embodied_provenance", true, &method->embodied_provenance, reading);
     return valid;
+}
+
+static bool read_method_b(const config_setting_t *group, struct reading *reading)
+{
+    /* With more parameters and a smaller batch a token costs more: that is what makes the upper end
+     * of each range the upper end of the result. The curvature of the shipped fit keeps to that up
+     * to batches of thousands. */
+    static const struct confread_key keys[] = {
+        NUMBER(struct method_b, intercept, -LARGEST, LARGEST),
+        NUMBER(struct method_b, active_exponent, 0, 10),
+        NUMBER(struct method_b, total_exponent, 0, 10),
+        NUMBER(struct method_b, batch_exponent, -10, 0),
+        NUMBER(struct method_b, batch_curvature, -10, 10),
+        TRIPLE(struct method_b, batch_size, 1, LARGEST),
+        TRIPLE(struct method_b, input_weight, 0, LARGEST),
+        NUMBER(struct method_b, host_share, 0, LARGEST),
+        NUMBER(struct method_b, idle_share, 0, LARGEST),
+        GROUP("provenance"),
+        GROUP("batch_provenance"),
+        GROUP("input_provenance"),
+        GROUP("overhead_provenance"),
+    };
+    struct method_b *method = &reading->factors->method_b;
+    bool valid = confread_group(group, keys, COUNT_OF(keys), method, reading->diagnostics);
+
+    valid &= read_provenance(group, "provenance", true, &method->provenance, reading);
+    valid &= read_provenance(group, "batch_provenance", true, &method->batch_provenance, reading);
+    valid &= read_provenance(group, "input_provenance", true, &method->input_provenance, reading);
+    valid &=
+        read_provenance(group, "overhead_provenance", true, &method->overhead_provenance, reading);
+    return valid;
+}
+
+static bool read_uncertainty(const config_setting_t *group, struct reading *reading)
+{
+    static const struct confread_key keys[] = {
+        NUMBER(struct uncertainty_factors, method_a_gsd, 1, LARGEST_GSD),
+        NUMBER(struct uncertainty_factors, method_b_gsd, 1, LARGEST_GSD),
+        NUMBER(struct uncertainty_factors, range_sigmas, 1, LARGEST_GSD),
+        NUMBER(struct uncertainty_factors, exchange_sigma, 0, LARGEST_GSD),
+        GROUP("provenance"),
+    };
+    struct uncertainty_factors *uncertainty = &reading->factors->uncertainty;
+
+    return confread_group(group, keys, COUNT_OF(keys), uncertainty, reading->diagnostics) &
+           read_provenance(group, "provenance", true, &uncertainty->provenance, reading);
 }
 
 static bool read_method(const config_setting_t *root, struct reading *reading)
 {
-    static const struct confread_key keys[] = {GROUP("method_a")};
+    static const struct confread_key keys[] = {
+        GROUP("method_a"),
+        GROUP("method_b"),
+        GROUP("uncertainty"),
+        {.name = "published_zones",
+         .type = CONFREAD_STRING,
+         .offset = offsetof(struct factors, published_suffix),
+         .size = sizeof(((struct factors *)NULL)->published_suffix)},
+    };
+    bool valid = read_keys(root, keys, COUNT_OF(keys), reading->factors, reading->diagnostics);
 
-    return confread_group(root, keys, COUNT_OF(keys), reading, reading->diagnostics) &&
-           read_method_a(config_setting_get_member(root, "method_a"), &reading->factors->method_a,
-                         reading->diagnostics);
+    if (!valid)
+        return false;
+    valid = read_method_a(config_setting_get_member(root, "method_a"), reading);
+    valid &= read_method_b(config_setting_get_member(root, "method_b"), reading);
+    valid &= read_uncertainty(config_setting_get_member(root, "uncertainty"), reading);
+    return valid;
 }
 
 /* Reads one entry over *defaults, an entry that holds the file's provenance. */
@@ -301,9 +443,9 @@ static bool read_zone(const config_setting_t *entry, const void *defaults, struc
     bool valid = read_keys(entry, keys, COUNT_OF(keys), &zone, diagnostics);
     const char *refusal = NULL;
 
-    valid &= read_provenance(entry, "provenance", false, &zone.provenance, diagnostics);
-    valid &= read_provenance(entry, "adpe_provenance", false, &zone.adpe_provenance, diagnostics);
-    valid &= read_provenance(entry, "ewif_provenance", false, &zone.ewif_provenance, diagnostics);
+    valid &= read_provenance(entry, "provenance", false, &zone.provenance, reading);
+    valid &= read_provenance(entry, "adpe_provenance", false, &zone.adpe_provenance, reading);
+    valid &= read_provenance(entry, "ewif_provenance", false, &zone.ewif_provenance, reading);
     if (zone.id[0])
         refusal = insert(&reading->factors->zones, &zone, sizeof(zone), compare_zones);
     if (refusal)
@@ -321,11 +463,34 @@ static bool read_zones(const config_setting_t *root, struct reading *reading)
 
     if (!confread_group(root, keys, COUNT_OF(keys), reading, diagnostics))
         return false;
-    valid = read_provenance(root, "provenance", true, &defaults.provenance, diagnostics);
-    valid &= read_provenance(root, "adpe_provenance", true, &defaults.adpe_provenance, diagnostics);
-    valid &= read_provenance(root, "ewif_provenance", true, &defaults.ewif_provenance, diagnostics);
+    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
+    valid &= read_provenance(root, "adpe_provenance", true, &defaults.adpe_provenance, reading);
+    valid &= read_provenance(root, "ewif_provenance", true, &defaults.ewif_provenance, reading);
     return read_entries(config_setting_get_member(root, "zones"), &defaults, read_zone, reading) &&
            valid;
+}
+
+/* A model has figures of its own, or a fallback to another that has. */
+static bool check_sizes(const config_setting_t *entry, const struct model_factors *model,
+                        struct diagnostics *diagnostics)
+{
+    static const char *const figures[] = {"total_parameters_b", "active_parameters_b",
+                                          "tokens_per_second", "time_to_first_token_s"};
+
+    for (size_t i = 0; i < COUNT_OF(figures); i++) {
+        const config_setting_t *figure = config_setting_get_member(entry, figures[i]);
+
+        if (figure && model->fallback[0]) {
+            confread_error(figure, diagnostics, "model \"%s/%s\" has a fallback, and %s besides",
+                           model->provider, model->name, figures[i]);
+            return false;
+        }
+        if (!figure && !model->fallback[0] && i < 2) {
+            confread_error(entry, diagnostics, "missing key \"%s\"", figures[i]);
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool read_model(const config_setting_t *entry, const void *defaults, struct reading *reading)
@@ -333,8 +498,9 @@ static bool read_model(const config_setting_t *entry, const void *defaults, stru
     static const struct confread_key keys[] = {
         TEXT(struct model_factors, provider),
         TEXT(struct model_factors, name),
-        RANGE(struct model_factors, total_parameters_b, DBL_MIN, LARGEST),
-        RANGE(struct model_factors, active_parameters_b, DBL_MIN, LARGEST),
+        OPTIONAL_TEXT(struct model_factors, fallback),
+        OPTIONAL_RANGE(struct model_factors, total_parameters_b, DBL_MIN, LARGEST),
+        OPTIONAL_RANGE(struct model_factors, active_parameters_b, DBL_MIN, LARGEST),
         OPTIONAL_NUMBER(struct model_factors, tokens_per_second, 0, LARGEST),
         OPTIONAL_NUMBER(struct model_factors, time_to_first_token_s, 0, LARGEST),
         OPTIONAL_GROUP("provenance"),
@@ -344,7 +510,8 @@ static bool read_model(const config_setting_t *entry, const void *defaults, stru
     bool valid = read_keys(entry, keys, COUNT_OF(keys), &model, diagnostics);
     const char *refusal = NULL;
 
-    valid &= read_provenance(entry, "provenance", false, &model.provenance, diagnostics);
+    valid &= check_sizes(entry, &model, diagnostics);
+    valid &= read_provenance(entry, "provenance", false, &model.provenance, reading);
     if (strchr(model.provider, '/')) /* "provider/name" is split at the first */
         refusal = "the provider must not hold a '/'";
     else if (valid && (model.active_parameters_b.min > model.total_parameters_b.min ||
@@ -358,16 +525,130 @@ static bool read_model(const config_setting_t *entry, const void *defaults, stru
     return valid && !refusal;
 }
 
+/* The entry that "provider/name" names, split at the first '/': names hold others
+ * ("huggingface_hub/org/model"). NULL when there is none. */
+static struct model_factors *find_named(const struct factors *factors, const char *text)
+{
+    struct model_factors key;
+    const char *slash = strchr(text, '/');
+    size_t length = slash ? (size_t)(slash - text) : 0;
+
+    if (!slash || length >= sizeof(key.provider) || strlen(slash + 1) >= sizeof(key.name))
+        return NULL;
+    memcpy(key.provider, text, length);
+    key.provider[length] = '\0';
+    snprintf(key.name, sizeof(key.name), "%s", slash + 1);
+    return (struct model_factors *)find(&factors->models, &key, compare_models);
+}
+
+/* The model that has the figures of MODEL, whose fallback may fall back further. NULL after
+ * diagnostics. STEPS bounds the walk: more than there are models is a circle. */
+static const struct model_factors *follow(const struct model_factors *model, size_t steps,
+                                          const config_setting_t *place,
+                                          const struct reading *reading)
+{
+    const struct model_factors *target = model;
+
+    for (; target->fallback[0]; steps--) {
+        const struct model_factors *next = find_named(reading->factors, target->fallback);
+
+        if (!next && target == model) /* else said where it stands */
+            confread_error(place, reading->diagnostics, "model \"%s/%s\": unknown fallback \"%s\"",
+                           model->provider, model->name, model->fallback);
+        if (next && steps == 0)
+            confread_error(place, reading->diagnostics,
+                           "model \"%s/%s\": circular fallback through \"%s\"", model->provider,
+                           model->name, model->fallback);
+        if (!next || steps == 0)
+            return NULL;
+        target = next;
+    }
+    return target;
+}
+
+static bool copy_fallback(const config_setting_t *entry, size_t count, struct reading *reading)
+{
+    const config_setting_t *place = config_setting_get_member(entry, "fallback");
+    const char *provider, *name;
+    const struct model_factors *target;
+    struct model_factors *model;
+    struct model_factors key;
+
+    if (!place || !config_setting_lookup_string(entry, "provider", &provider) ||
+        !config_setting_lookup_string(entry, "name", &name))
+        return true;
+    snprintf(key.provider, sizeof(key.provider), "%s", provider);
+    snprintf(key.name, sizeof(key.name), "%s", name);
+    model = (struct model_factors *)find(&reading->factors->models, &key, compare_models);
+    target = model ? follow(model, count, place, reading) : NULL;
+    if (!target)
+        return false;
+    model->total_parameters_b = target->total_parameters_b;
+    model->active_parameters_b = target->active_parameters_b;
+    model->tokens_per_second = target->tokens_per_second;
+    model->time_to_first_token_s = target->time_to_first_token_s;
+    return true;
+}
+
+static bool copy_fallbacks(const config_setting_t *list, struct reading *reading)
+{
+    const int count = config_setting_length(list);
+    bool valid = true;
+
+    for (int i = 0; i < count; i++)
+        valid &= copy_fallback(config_setting_get_elem(list, (unsigned)i), (size_t)count, reading);
+    return valid;
+}
+
 static bool read_models(const config_setting_t *root, struct reading *reading)
 {
     static const struct confread_key keys[] = {GROUP("provenance"), LIST("models")};
     struct model_factors defaults = {.provider = ""};
+    const config_setting_t *list;
     bool valid;
 
     if (!confread_group(root, keys, COUNT_OF(keys), reading, reading->diagnostics))
         return false;
-    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading->diagnostics);
-    return read_entries(config_setting_get_member(root, "models"), &defaults, read_model,
+    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
+    list = config_setting_get_member(root, "models");
+    valid &= read_entries(list, &defaults, read_model, reading);
+    return copy_fallbacks(list, reading) && valid;
+}
+
+static bool read_medium(const config_setting_t *entry, const void *defaults,
+                        struct reading *reading)
+{
+    static const struct confread_key keys[] = {
+        TEXT(struct medium_factors, id),
+        TRIPLE(struct medium_factors, energy_wh, 0, LARGEST),
+        {.name = "gpu_only",
+         .type = CONFREAD_BOOL,
+         .required = true,
+         .offset = offsetof(struct medium_factors, gpu_only)},
+        OPTIONAL_GROUP("provenance"),
+    };
+    struct medium_factors medium = *(const struct medium_factors *)defaults;
+    bool valid = read_keys(entry, keys, COUNT_OF(keys), &medium, reading->diagnostics);
+    const char *refusal = NULL;
+
+    valid &= read_provenance(entry, "provenance", false, &medium.provenance, reading);
+    if (medium.id[0])
+        refusal = insert(&reading->factors->media, &medium, sizeof(medium), compare_media);
+    if (refusal)
+        confread_error(entry, reading->diagnostics, "medium \"%s\": %s", medium.id, refusal);
+    return valid && !refusal;
+}
+
+static bool read_media(const config_setting_t *root, struct reading *reading)
+{
+    static const struct confread_key keys[] = {GROUP("provenance"), LIST("media")};
+    struct medium_factors defaults = {.id = ""};
+    bool valid;
+
+    if (!confread_group(root, keys, COUNT_OF(keys), reading, reading->diagnostics))
+        return false;
+    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
+    return read_entries(config_setting_get_member(root, "media"), &defaults, read_medium,
                         reading) &&
            valid;
 }
@@ -396,6 +677,7 @@ static bool read_provider(const config_setting_t *entry, const void *defaults,
 {
     static const struct confread_key keys[] = {
         TEXT(struct provider_factors, id),
+        OPTIONAL_TEXT(struct provider_factors, maker),
         TEXT(struct provider_factors, zone),
         /* Asked for by check_provider(), which says why there is none to fall back on. */
         OPTIONAL_RANGE(struct provider_factors, pue, 1, LARGEST_PUE),
@@ -407,9 +689,11 @@ static bool read_provider(const config_setting_t *entry, const void *defaults,
     bool valid = read_keys(entry, keys, COUNT_OF(keys), &provider, diagnostics);
     const char *refusal = NULL;
 
-    valid &= read_provenance(entry, "provenance", false, &provider.provenance, diagnostics);
+    valid &= read_provenance(entry, "provenance", false, &provider.provenance, reading);
     valid &= check_provider(entry, &provider, reading);
-    if (provider.id[0])
+    if (provider.maker[0] && factors_maker(reading->factors, provider.maker))
+        refusal = "another provider has that maker";
+    else if (provider.id[0])
         refusal =
             insert(&reading->factors->providers, &provider, sizeof(provider), compare_providers);
     if (refusal)
@@ -425,7 +709,7 @@ static bool read_providers(const config_setting_t *root, struct reading *reading
 
     if (!confread_group(root, keys, COUNT_OF(keys), reading, reading->diagnostics))
         return false;
-    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading->diagnostics);
+    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
     return read_entries(config_setting_get_member(root, "providers"), &defaults, read_provider,
                         reading) &&
            valid;
@@ -449,6 +733,7 @@ struct factors *factors_load(const char *directory, struct diagnostics *diagnost
     valid &= read_file(directory, "zones.conf", read_zones, &reading);
     /* After the zones: providers refer to them. */
     valid &= read_file(directory, "providers.conf", read_providers, &reading);
+    valid &= read_file(directory, "media.conf", read_media, &reading);
     if (valid)
         return factors;
     factors_free(factors);
@@ -462,7 +747,25 @@ void factors_free(struct factors *factors)
     tdestroy(factors->models, free);
     tdestroy(factors->providers, free);
     tdestroy(factors->zones, free);
+    tdestroy(factors->media, free);
     free(factors);
+}
+
+bool factors_check_date(const struct factors *factors, int64_t now, struct diagnostics *diagnostics)
+{
+    time_t seconds = (time_t)now;
+    struct tm today;
+    char text[sizeof(factors->vintage.date)];
+
+    /* A day later than in Greenwich is no slip anywhere. */
+    seconds += 24 * 60 * 60;
+    gmtime_r(&seconds, &today);
+    strftime(text, sizeof(text), "%Y-%m-%d", &today);
+    if (strcmp(factors->vintage.date, text) <= 0)
+        return true;
+    diagnostics_error(diagnostics, factors->date_file, factors->date_line,
+                      "date %s is in the future", factors->vintage.date);
+    return false;
 }
 
 const char *factors_vintage(const struct factors *factors)
@@ -473,6 +776,42 @@ const char *factors_vintage(const struct factors *factors)
 const struct method_a *factors_method_a(const struct factors *factors)
 {
     return &factors->method_a;
+}
+
+const struct method_b *factors_method_b(const struct factors *factors)
+{
+    return &factors->method_b;
+}
+
+const struct uncertainty_factors *factors_uncertainty(const struct factors *factors)
+{
+    return &factors->uncertainty;
+}
+
+const char *factors_published_suffix(const struct factors *factors)
+{
+    return factors->published_suffix;
+}
+
+static void count_node(const void *node, VISIT visit, void *count)
+{
+    (void)node;
+    if (visit == postorder || visit == leaf)
+        ++*(size_t *)count;
+}
+
+static size_t count_nodes(const void *tree)
+{
+    size_t count = 0;
+
+    twalk_r(tree, count_node, &count);
+    return count;
+}
+
+struct factors_counts factors_counts(const struct factors *factors)
+{
+    return (struct factors_counts){count_nodes(factors->models), count_nodes(factors->providers),
+                                   count_nodes(factors->zones), count_nodes(factors->media)};
 }
 
 /* Whether TEXT could be copied whole: what was cut must not match another entry. */
@@ -505,4 +844,64 @@ const struct zone_factors *factors_zone(const struct factors *factors, const cha
     struct zone_factors key;
 
     return copy_key(key.id, sizeof(key.id), id) ? find(&factors->zones, &key, compare_zones) : NULL;
+}
+
+const struct medium_factors *factors_medium(const struct factors *factors, const char *id)
+{
+    struct medium_factors key;
+
+    return copy_key(key.id, sizeof(key.id), id) ? find(&factors->media, &key, compare_media) : NULL;
+}
+
+struct maker_search {
+    const char *name;
+    const struct provider_factors *found;
+};
+
+static void compare_maker(const void *node, VISIT visit, void *context)
+{
+    const struct provider_factors *provider = *(struct provider_factors *const *)node;
+    struct maker_search *search = context;
+
+    if ((visit == postorder || visit == leaf) && strcmp(provider->maker, search->name) == 0)
+        search->found = provider;
+}
+
+const struct provider_factors *factors_maker(const struct factors *factors, const char *name)
+{
+    struct maker_search search = {name, factors_provider(factors, name)};
+
+    if (!search.found && name[0])
+        twalk_r(factors->providers, compare_maker, &search);
+    return search.found;
+}
+
+struct variant_visit {
+    const char *id;
+    size_t length; /* of the country, before a suffix */
+    factors_zone_visitor *visit;
+    void *context;
+};
+
+static void visit_variant(const void *node, VISIT visit, void *context)
+{
+    const struct zone_factors *zone = *(struct zone_factors *const *)node;
+    const struct variant_visit *variant = context;
+
+    if ((visit == postorder || visit == leaf) && strcspn(zone->id, "-") == variant->length &&
+        strncmp(zone->id, variant->id, variant->length) == 0)
+        variant->visit(variant->context, zone);
+}
+
+void factors_visit_variants(const struct factors *factors, const char *id,
+                            factors_zone_visitor *visit, void *context)
+{
+    struct variant_visit variant = {id, strcspn(id, "-"), visit, context};
+
+    twalk_r(factors->zones, visit_variant, &variant);
+}
+
+const struct model_factors *factors_model_named(const struct factors *factors, const char *text)
+{
+    return find_named(factors, text);
 }

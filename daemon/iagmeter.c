@@ -7,6 +7,7 @@
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/eco2mix.h"
+#include "daemon/factors.h"
 #include "daemon/grid.h"
 #include "daemon/import.h"
 #include "daemon/inspect.h"
@@ -498,6 +499,59 @@ static int command_import(const struct options *options)
     return status;
 }
 
+/* -- factors ---------------------------------------------------------------------------------- */
+
+/* The vintage that the command line names, or the configuration's. NULL after diagnostics. */
+static struct factors *load_factors(const struct options *options, const char *directory,
+                                    struct diagnostics *diagnostics)
+{
+    struct config *config = NULL;
+    struct factors *factors = NULL;
+
+    if (!directory) {
+        config = config_load_main(options->config_path, diagnostics);
+        directory = config ? config->factors_path : NULL;
+    }
+    if (directory)
+        factors = factors_load(directory, diagnostics);
+    if (factors && !factors_check_date(factors, time(NULL), diagnostics)) {
+        factors_free(factors);
+        factors = NULL;
+    }
+    config_free(config);
+    return factors;
+}
+
+static int command_factors(const struct options *options)
+{
+    struct diagnostics *diagnostics;
+    struct factors *factors;
+    int status = EXIT_CONFIGURATION;
+
+    if (strcmp(options->arguments[0], "check") != 0) {
+        fputs("usage: iagmeter factors check [DIRECTORY]\n", stderr);
+        return EXIT_CONFIGURATION;
+    }
+    diagnostics = diagnostics_new();
+    if (!diagnostics)
+        return EXIT_TROUBLE;
+    factors = load_factors(options, options->argument_count > 1 ? options->arguments[1] : NULL,
+                           diagnostics);
+    diagnostics_print(diagnostics, stderr);
+    if (factors) {
+        struct factors_counts counts = factors_counts(factors);
+
+        printf("vintage %s: methods A and B, %zu models, %zu providers, %zu zones, %zu media; each "
+               "figure with unit, year, scope, source, licence and grade: no error\n",
+               factors_vintage(factors), counts.models, counts.providers, counts.zones,
+               counts.media);
+        status = EXIT_SUCCESS;
+    }
+    factors_free(factors);
+    diagnostics_free(diagnostics);
+    return status;
+}
+
 /* -- rebuild ---------------------------------------------------------------------------------- */
 
 /* Takes the writer's lock: a daemon that updates the same files must not run. */
@@ -565,6 +619,7 @@ static int command_status(const struct options *options)
 
 /* -- The command line ------------------------------------------------------------------------- */
 
+
 static const struct command {
     const char *name;
     int arguments_least;
@@ -584,6 +639,9 @@ static const struct command {
      "the state\n"
      "      directory; without files, what is held",
      command_import},
+    {"factors", 1, 2, "check [DIRECTORY]",
+     "check a vintage of factors (default: the configuration's): all errors with file and line",
+     command_factors},
     {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
     {"status", 0, 0, "[--format text|json]",

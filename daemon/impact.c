@@ -7,22 +7,25 @@
 #define WH_PER_KWH    1000.0
 #define S_PER_HOUR    3600.0
 #define BITS_PER_BYTE 8.0
+#define J_PER_KWH     3.6e6
 
-/* ---- Method A (the method page, section 2), for one end of the ranges ---- */
+/* ---- Method A (docs/method.md, section 2) ---- */
 
-double impact_gpu_energy_kwh(const struct method_a *method, double active_b, double tokens)
+double impact_gpu_energy_kwh(const struct method_a *method, double batch_size, double active_b,
+                             double tokens)
 {
     double wh_per_token =
-        method->energy_alpha_wh * exp(method->energy_beta * method->batch_size) * active_b +
+        method->energy_alpha_wh * exp(method->energy_beta * batch_size) * active_b +
         method->energy_gamma_wh;
 
     return tokens * wh_per_token / WH_PER_KWH;
 }
 
-double impact_generation_latency_s(const struct method_a *method, double active_b, double tokens)
+double impact_generation_latency_s(const struct method_a *method, double batch_size,
+                                   double active_b, double tokens)
 {
-    return tokens * (method->latency_alpha_s * active_b +
-                     method->latency_beta_s * method->batch_size + method->latency_gamma_s);
+    return tokens * (method->latency_alpha_s * active_b + method->latency_beta_s * batch_size +
+                     method->latency_gamma_s);
 }
 
 double impact_model_memory_gb(const struct method_a *method, double total_b)
@@ -42,90 +45,148 @@ double impact_gpu_count(const struct method_a *method, double total_b)
     return count;
 }
 
-/* One end of every range. */
-struct end {
-    double total_b;
-    double active_b;
-    double pue;
-    double wue_l_per_kwh;
-};
+/* ---- Method B (docs/method.md, section 2) ---- */
 
-/* What is to be computed for. */
-struct work {
-    double requests;
-    double tokens;
-    double request_latency_s;
-};
-
-static double latency_s(const struct method_a *method, const struct model_factors *model,
-                        double active_b, const struct work *work)
+double impact_joules_per_token(const struct method_b *method, double active_b, double total_b,
+                               double batch_size)
 {
+    double batch = log(batch_size);
+
+    return exp(method->intercept + method->active_exponent * log(active_b) +
+               method->total_exponent * log(total_b) + method->batch_exponent * batch +
+               method->batch_curvature * batch * batch);
+}
+
+/* ---- At one point ---- */
+
+static double latency_s(const struct impact_factors *factors, const struct impact_point *point)
+{
+    const struct model_factors *model = factors->model;
+    const struct impact_work *work = &point->work;
     double generation_s = model->tokens_per_second > 0
-                              ? work->tokens / model->tokens_per_second
-                              : impact_generation_latency_s(method, active_b, work->tokens);
+                              ? work->tokens_out / model->tokens_per_second
+                              : impact_generation_latency_s(factors->method, point->batch_size,
+                                                            point->active_b, work->tokens_out);
 
     return fmin(work->request_latency_s,
                 generation_s + work->requests * model->time_to_first_token_s);
 }
 
 /* Of the machines alone: GPUs, and the part of the server that they keep busy. */
-static double it_energy_kwh(const struct method_a *method, const struct end *end,
-                            const struct work *work, double gpu_count, double busy_s)
+static double it_energy_a_kwh(const struct method_a *method, const struct impact_point *point,
+                              double gpu_count, double busy_s)
 {
     double server_kwh = busy_s / S_PER_HOUR * method->server_power_kw * gpu_count /
-                        method->server_gpus / method->batch_size;
+                        method->server_gpus / point->batch_size;
 
-    return server_kwh + gpu_count * impact_gpu_energy_kwh(method, end->active_b, work->tokens);
+    return server_kwh + point->gpu_energy_factor * gpu_count *
+                            impact_gpu_energy_kwh(method, point->batch_size, point->active_b,
+                                                  point->work.tokens_out);
 }
 
-static struct method_a_result method_a_end(const struct impact_factors *factors,
-                                           const struct end *end, const struct work *work)
+/* Energy of machines whose GPUs took GPU_KWH: the host's, and that of those that wait. */
+static double with_overhead(const struct method_b *method, double gpu_kwh)
 {
-    const struct method_a *method = factors->method;
-    const struct zone_factors *zone = factors->zone;
-    double gpus = impact_gpu_count(method, end->total_b);
-    double busy_s = latency_s(method, factors->model, end->active_b, work);
-    double it_kwh = it_energy_kwh(method, end, work, gpus, busy_s);
-    double lifetimes = busy_s / (method->batch_size * method->hardware_lifetime_s);
-    double servers = gpus / method->server_gpus;
+    return gpu_kwh * (1 + method->host_share + method->idle_share);
+}
 
-    return (struct method_a_result){
-        .gpu_count = gpus,
-        .latency_s = busy_s,
-        .energy_kwh = end->pue * it_kwh,
-        .gwp_use_kgco2e = end->pue * it_kwh * zone->gwp_kgco2e_per_kwh,
-        .gwp_embodied_kgco2e =
-            lifetimes * (servers * method->server_gwp_kgco2e + gpus * method->gpu_gwp_kgco2e),
-        .adpe_use_kgsb = end->pue * it_kwh * zone->adpe_kgsb_per_kwh,
-        .adpe_embodied_kgsb =
-            lifetimes * (servers * method->server_adpe_kgsb + gpus * method->gpu_adpe_kgsb),
-        .water_l = it_kwh * (end->wue_l_per_kwh + end->pue * zone->ewif_l_per_kwh),
+static double it_energy_b_kwh(const struct method_b *method, const struct impact_point *point)
+{
+    double tokens = point->work.tokens_out + point->input_weight * point->work.tokens_in;
+    double joules = tokens * impact_joules_per_token(method, point->active_b, point->total_b,
+                                                     point->batch_size);
+
+    return with_overhead(method, point->gpu_energy_factor * joules / J_PER_KWH);
+}
+
+struct impact_result impact_of_energy(double it_kwh, const struct impact_point *point)
+{
+    double energy_kwh = point->pue * it_kwh;
+
+    return (struct impact_result){
+        .energy_kwh = energy_kwh,
+        .gwp_use_kgco2e = energy_kwh * point->gwp_kgco2e_per_kwh,
+        .adpe_use_kgsb = energy_kwh * point->adpe_kgsb_per_kwh,
+        .water_l = it_kwh * (point->wue_l_per_kwh + point->pue * point->ewif_l_per_kwh),
     };
 }
 
-static void method_a_ends(const struct impact_factors *factors, const struct work *work,
-                          struct method_a_result *minimum, struct method_a_result *maximum)
+struct impact_result impact_at(const struct impact_factors *factors,
+                               const struct impact_point *point)
 {
-    const struct model_factors *model = factors->model;
-    const struct provider_factors *provider = factors->provider;
-    struct end low = {model->total_parameters_b.min, model->active_parameters_b.min,
-                      provider->pue.min, provider->wue_l_per_kwh.min};
-    struct end high = {model->total_parameters_b.max, model->active_parameters_b.max,
-                       provider->pue.max, provider->wue_l_per_kwh.max};
+    const struct method_a *method = factors->method;
+    double gpus = impact_gpu_count(method, point->total_b);
+    double busy_s = latency_s(factors, point);
+    double lifetimes = busy_s / (point->batch_size * method->hardware_lifetime_s);
+    double servers = gpus / method->server_gpus;
+    struct impact_result result =
+        impact_of_energy(factors->method_b ? it_energy_b_kwh(factors->method_b, point)
+                                           : it_energy_a_kwh(method, point, gpus, busy_s),
+                         point);
 
-    *minimum = method_a_end(factors, &low, work);
-    *maximum = method_a_end(factors, &high, work);
+    result.gpu_count = gpus;
+    result.latency_s = busy_s;
+    result.gwp_embodied_kgco2e =
+        lifetimes * (servers * method->server_gwp_kgco2e + gpus * method->gpu_gwp_kgco2e);
+    result.adpe_embodied_kgsb =
+        lifetimes * (servers * method->server_adpe_kgsb + gpus * method->gpu_adpe_kgsb);
+    return result;
 }
 
-void impact_method_a(const struct method_a *method, const struct model_factors *model,
-                     const struct provider_factors *provider, const struct zone_factors *zone,
-                     double requests, double tokens_out, double request_latency_s,
-                     struct method_a_result *minimum, struct method_a_result *maximum)
+/* Geometric mean; half of the maximum where the minimum is 0 and would drag it to 0. The roots are
+ * taken one by one, as a product of small numbers could vanish. */
+double impact_centre(double minimum, double maximum)
 {
-    struct impact_factors factors = {method, model, provider, zone};
-    struct work work = {requests, tokens_out, request_latency_s};
+    if (minimum <= 0)
+        return maximum / 2;
+    return minimum < maximum ? fmin(fmax(sqrt(minimum) * sqrt(maximum), minimum), maximum)
+                             : minimum;
+}
 
-    method_a_ends(&factors, &work, minimum, maximum);
+static double end_of_range(struct range range, enum impact_end end)
+{
+    switch (end) {
+    case IMPACT_LOW:
+        return range.min;
+    case IMPACT_HIGH:
+        return range.max;
+    case IMPACT_CENTRAL:
+        break;
+    }
+    return impact_centre(range.min, range.max);
+}
+
+static double end_of_triple(struct triple triple, enum impact_end end)
+{
+    return end == IMPACT_LOW ? triple.low : end == IMPACT_HIGH ? triple.high : triple.central;
+}
+
+/* A larger batch shares the machines among more requests: its upper end is the lower impact. */
+static struct triple by_impact(struct triple batch)
+{
+    return (struct triple){batch.high, batch.central, batch.low};
+}
+
+struct impact_point impact_point(const struct impact_factors *factors,
+                                 const struct impact_work *work, enum impact_end end)
+{
+    const struct method_b *method_b = factors->method_b;
+    const struct model_factors *model = factors->model;
+
+    return (struct impact_point){
+        .work = *work,
+        .total_b = model ? end_of_range(model->total_parameters_b, end) : 0,
+        .active_b = model ? end_of_range(model->active_parameters_b, end) : 0,
+        .batch_size = method_b ? end_of_triple(by_impact(method_b->batch_size), end)
+                               : factors->method->batch_size,
+        .input_weight = method_b ? end_of_triple(method_b->input_weight, end) : 0,
+        .gpu_energy_factor = 1,
+        .pue = end_of_range(factors->provider->pue, end),
+        .wue_l_per_kwh = end_of_range(factors->provider->wue_l_per_kwh, end),
+        .ewif_l_per_kwh = factors->zone->ewif_l_per_kwh,
+        .gwp_kgco2e_per_kwh = factors->zone->gwp_kgco2e_per_kwh,
+        .adpe_kgsb_per_kwh = factors->zone->adpe_kgsb_per_kwh,
+    };
 }
 
 /* ---- Bands ---- */
@@ -137,36 +198,36 @@ struct quantities {
     double values[QUANTITIES];
 };
 
-static struct quantities quantities_of(const struct method_a_result *result)
-{
-    return (struct quantities){
-        {result->energy_kwh, result->gwp_use_kgco2e, result->gwp_embodied_kgco2e,
-         result->adpe_use_kgsb + result->adpe_embodied_kgsb, result->water_l}};
-}
-
-/* Both ends of the factors for one level of activity. */
+/* The factors' two ends and what is between them, for one level of activity. */
 struct span {
     struct quantities minimum;
+    struct quantities central;
     struct quantities maximum;
 };
 
-static struct span span_of(const struct impact_factors *factors, double requests, double tokens)
+static struct quantities quantities_at(const struct impact_factors *factors,
+                                       const struct impact_work *work, enum impact_end end)
 {
-    struct work work = {requests, tokens, INFINITY};
-    struct method_a_result minimum, maximum;
+    struct impact_point point = impact_point(factors, work, end);
+    struct impact_result result = impact_at(factors, &point);
 
-    method_a_ends(factors, &work, &minimum, &maximum);
-    return (struct span){quantities_of(&minimum), quantities_of(&maximum)};
+    return (struct quantities){{result.energy_kwh, result.gwp_use_kgco2e,
+                                result.gwp_embodied_kgco2e,
+                                result.adpe_use_kgsb + result.adpe_embodied_kgsb, result.water_l}};
 }
 
-/* Geometric mean; half of the maximum where the minimum is 0 and would drag it to 0. The roots are
- * taken one by one, as a product of small numbers could vanish. */
-static double centre(double minimum, double maximum)
+static struct span span_of(const struct impact_factors *factors, double requests, double tokens_in,
+                           double tokens_out)
 {
-    if (minimum <= 0)
-        return maximum / 2;
-    return minimum < maximum ? fmin(fmax(sqrt(minimum) * sqrt(maximum), minimum), maximum)
-                             : minimum;
+    struct impact_work work = {requests, tokens_in, tokens_out, INFINITY};
+    struct span span = {.minimum = quantities_at(factors, &work, IMPACT_LOW),
+                        .central = quantities_at(factors, &work, IMPACT_CENTRAL),
+                        .maximum = quantities_at(factors, &work, IMPACT_HIGH)};
+
+    /* Method A states no centre. */
+    for (int i = 0; !factors->method_b && i < QUANTITIES; i++)
+        span.central.values[i] = impact_centre(span.minimum.values[i], span.maximum.values[i]);
+    return span;
 }
 
 /* ln(above / below); of 0, infinite. */
@@ -175,46 +236,57 @@ static double log_ratio(double above, double below)
     return below > 0 ? log(above / below) : INFINITY;
 }
 
-/* The factor >= 1 that two independent log-ratios make together. */
-static double combined_factor(double log_a, double log_b)
+/* The factor >= 1 that independent log-ratios make together. */
+static double combined_factor(double log_a, double log_b, double log_c)
 {
-    return exp(sqrt(log_a * log_a + log_b * log_b));
+    return exp(sqrt(log_a * log_a + log_b * log_b + log_c * log_c));
 }
 
-static struct triple band(const struct span activity[3], int quantity)
+/* The method's own error as wide as a stated range is. Method A's is not in its band, which is
+ * that of EcoLogits. */
+static double log_of_fit(const struct impact_factors *factors)
+{
+    const struct uncertainty_factors *uncertainty = factors->uncertainty;
+
+    return factors->method_b && uncertainty
+               ? log(uncertainty->method_b_gsd) * uncertainty->range_sigmas / 2
+               : 0;
+}
+
+static struct triple band(const struct span activity[3], int quantity, double log_fit)
 {
     double minimum = activity[1].minimum.values[quantity];
     double maximum = activity[1].maximum.values[quantity];
-    double central = centre(minimum, maximum);
-    double low_activity =
-        centre(activity[0].minimum.values[quantity], activity[0].maximum.values[quantity]);
-    double high_activity =
-        centre(activity[2].minimum.values[quantity], activity[2].maximum.values[quantity]);
+    double central = activity[1].central.values[quantity];
+    double low_activity = activity[0].central.values[quantity];
+    double high_activity = activity[2].central.values[quantity];
 
     /* Nothing is expected, but something is possible: no ratio to speak of. */
     if (central <= 0)
         return (struct triple){0, 0, activity[2].maximum.values[quantity]};
-    return (struct triple){
-        central / combined_factor(log_ratio(central, low_activity), log_ratio(central, minimum)),
-        central,
-        central * combined_factor(log_ratio(high_activity, central), log_ratio(maximum, central))};
+    return (struct triple){central / combined_factor(log_ratio(central, low_activity),
+                                                     log_ratio(central, minimum), log_fit),
+                           central,
+                           central * combined_factor(log_ratio(high_activity, central),
+                                                     log_ratio(maximum, central), log_fit)};
 }
 
 struct impact impact_compute(const struct impact_factors *factors, struct triple requests,
-                             struct triple tokens_out)
+                             struct triple tokens_in, struct triple tokens_out)
 {
     struct span activity[3];
+    double log_fit = log_of_fit(factors);
 
     if (!factors->model)
         return (struct impact){0};
-    activity[0] = span_of(factors, requests.low, tokens_out.low);
-    activity[1] = span_of(factors, requests.central, tokens_out.central);
-    activity[2] = span_of(factors, requests.high, tokens_out.high);
-    return (struct impact){.energy_kwh = band(activity, 0),
-                           .gwp_use_kgco2e = band(activity, 1),
-                           .gwp_embodied_kgco2e = band(activity, 2),
-                           .adpe_kgsb = band(activity, 3),
-                           .water_l = band(activity, 4)};
+    activity[0] = span_of(factors, requests.low, tokens_in.low, tokens_out.low);
+    activity[1] = span_of(factors, requests.central, tokens_in.central, tokens_out.central);
+    activity[2] = span_of(factors, requests.high, tokens_in.high, tokens_out.high);
+    return (struct impact){.energy_kwh = band(activity, 0, log_fit),
+                           .gwp_use_kgco2e = band(activity, 1, log_fit),
+                           .gwp_embodied_kgco2e = band(activity, 2, 0),
+                           .adpe_kgsb = band(activity, 3, log_fit),
+                           .water_l = band(activity, 4, log_fit)};
 }
 
 struct impact impact_add(struct impact a, struct impact b)
@@ -229,23 +301,6 @@ struct impact impact_add(struct impact a, struct impact b)
 
 /* ---- Factors of a service ---- */
 
-/* Splits at the first '/': names of models hold others ("huggingface_hub/org/model"). */
-static const struct model_factors *find_model(const struct factors *factors, const char *model)
-{
-    char provider[sizeof(((struct service *)NULL)->model)];
-    const char *slash = strchr(model, '/');
-    size_t length;
-
-    if (!slash)
-        return NULL;
-    length = (size_t)(slash - model);
-    if (length >= sizeof(provider))
-        return NULL;
-    memcpy(provider, model, length);
-    provider[length] = '\0';
-    return factors_model(factors, provider, slash + 1);
-}
-
 const char *impact_resolve(const struct factors *factors, const struct service *service,
                            struct impact_factors *out)
 {
@@ -258,7 +313,7 @@ const char *impact_resolve(const struct factors *factors, const struct service *
         return NULL;
     if (!strchr(service->model, '/'))
         return "the model must be written \"provider/name\"";
-    model = find_model(factors, service->model);
+    model = factors_model_named(factors, service->model);
     if (!model)
         return "the model is not in models.conf";
     provider = factors_provider(factors, service->provider);
@@ -267,6 +322,13 @@ const char *impact_resolve(const struct factors *factors, const struct service *
     zone = factors_zone(factors, provider->zone);
     if (!zone)
         return "the provider's zone is not in zones.conf";
-    *out = (struct impact_factors){factors_method_a(factors), model, provider, zone};
+    *out = (struct impact_factors){
+        .method = factors_method_a(factors),
+        .model = model,
+        .provider = provider,
+        .zone = zone,
+        .method_b = service->method == SERVICE_METHOD_B ? factors_method_b(factors) : NULL,
+        .uncertainty = factors_uncertainty(factors),
+    };
     return NULL;
 }

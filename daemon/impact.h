@@ -10,8 +10,42 @@
 
 /* Activity times factors. Pure functions: no state, no I/O. */
 
-/* Results of method A for one end of the parameter ranges. */
-struct method_a_result {
+/* A service's factors, looked up once. */
+struct impact_factors {
+    const struct method_a *method;
+    const struct model_factors *model;
+    const struct provider_factors *provider;
+    const struct zone_factors *zone;
+    const struct method_b *method_b; /* NULL: the energy is method A's */
+    const struct uncertainty_factors *uncertainty;
+};
+
+/* What is to be computed for: all requests together. */
+struct impact_work {
+    double requests;
+    double tokens_in; /* cost nothing in method A */
+    double tokens_out;
+    double request_latency_s; /* what the client saw in total; INFINITY: unknown */
+};
+
+/* One value for each thing that an impact depends on, and is not known exactly. */
+struct impact_point {
+    struct impact_work work;
+    double total_b;  /* parameters, 1e9 */
+    double active_b; /* parameters, 1e9 */
+    double batch_size;
+    double input_weight;      /* of an input token, in output tokens */
+    double gpu_energy_factor; /* the method's own error: 1 is none */
+    double pue;
+    double wue_l_per_kwh;
+    double ewif_l_per_kwh;
+    double gwp_kgco2e_per_kwh;
+    double adpe_kgsb_per_kwh;
+};
+
+enum impact_end { IMPACT_LOW, IMPACT_CENTRAL, IMPACT_HIGH };
+
+struct impact_result {
     double gpu_count;
     double latency_s;  /* of generation */
     double energy_kwh; /* data centre, PUE included */
@@ -23,19 +57,33 @@ struct method_a_result {
 };
 
 /* The steps of method A, each for one GPU and one size in 1e9 parameters. */
-double impact_gpu_energy_kwh(const struct method_a *method, double active_b, double tokens);
-double impact_generation_latency_s(const struct method_a *method, double active_b, double tokens);
+double impact_gpu_energy_kwh(const struct method_a *method, double batch_size, double active_b,
+                             double tokens);
+double impact_generation_latency_s(const struct method_a *method, double batch_size,
+                                   double active_b, double tokens);
 double impact_model_memory_gb(const struct method_a *method, double total_b);
 double impact_gpu_count(const struct method_a *method, double total_b);
 
-/* Method A for REQUESTS requests that wrote TOKENS_OUT tokens together. request_latency_s is what
- * the client saw in total, INFINITY when unknown: the time that the model's speed implies (tokens,
- * plus the time to the first one for each request) is cut to it. The minimum takes every range at
- * its lower end, the maximum at its upper end, as EcoLogits does. */
-void impact_method_a(const struct method_a *method, const struct model_factors *model,
-                     const struct provider_factors *provider, const struct zone_factors *zone,
-                     double requests, double tokens_out, double request_latency_s,
-                     struct method_a_result *minimum, struct method_a_result *maximum);
+/* Method B: J per output token on all GPUs together, without host and idle machines. */
+double impact_joules_per_token(const struct method_b *method, double active_b, double total_b,
+                               double batch_size);
+
+/* Every range at the end that gives the lower or the higher impact; central: the geometric mean of
+ * a range, and what is stated as central where it is. */
+struct impact_point impact_point(const struct impact_factors *factors,
+                                 const struct impact_work *work, enum impact_end end);
+
+/* The impact at one point. The time that the model's speed implies (tokens, plus the time to the
+ * first one for each request) is cut to what the client saw. At IMPACT_LOW and IMPACT_HIGH of
+ * method A, these are the minimum and maximum of EcoLogits. */
+struct impact_result impact_at(const struct impact_factors *factors,
+                               const struct impact_point *point);
+
+/* The impact of IT_KWH measured at the machines: a host of our own, an image. Nothing embodied. */
+struct impact_result impact_of_energy(double it_kwh, const struct impact_point *point);
+
+/* sqrt(minimum * maximum); half of the maximum where the minimum is 0 and would drag it to 0. */
+double impact_centre(double minimum, double maximum);
 
 /* Impact of some activity, each with its band. */
 struct impact {
@@ -46,26 +94,18 @@ struct impact {
     struct triple water_l;
 };
 
-/* A service's factors, looked up once. */
-struct impact_factors {
-    const struct method_a *method;
-    const struct model_factors *model;
-    const struct provider_factors *provider;
-    const struct zone_factors *zone;
-};
-
 /* Finds the factors that SERVICE names. Returns NULL, or what is missing (a static string); a
  * service without a model has no impact estimate, which is not an error: out->model stays NULL. */
 const char *impact_resolve(const struct factors *factors, const struct service *service,
                            struct impact_factors *out);
 
-/* Central is the geometric mean of method A's two ends. The band of the activity (tokens and
- * requests, which rise and fall together) and that of the factors are independent: their logarithms
- * are combined in quadrature (the method page, "Work in logs"). Where an end is 0 and has no
- * logarithm, the low end is 0 and central is half of the upper one. Zeros when factors->model is
- * NULL. */
+/* The band of the activity (tokens and requests, which rise and fall together), that of the factors
+ * and, in method B, that of the fit are independent: their logarithms are combined in quadrature
+ * (the method page, "Work in logs"). Central is the geometric mean of method A's two ends, and
+ * method B's own central. Where an end is 0 and has no logarithm, the low end is 0 and central is
+ * half of the upper one. Zeros when factors->model is NULL. */
 struct impact impact_compute(const struct impact_factors *factors, struct triple requests,
-                             struct triple tokens_out);
+                             struct triple tokens_in, struct triple tokens_out);
 
 struct impact impact_add(struct impact a, struct impact b);
 

@@ -198,8 +198,9 @@ static void take_activity(struct meter *meter, unsigned worker, const struct mes
     entry->body.activity = message->body.activity;
     entry->has_impact = service->factors.model != NULL;
     if (entry->has_impact)
-        entry->impact = impact_compute(&service->factors, message->body.activity.requests,
-                                       message->body.activity.tokens_out);
+        entry->impact =
+            impact_compute(&service->factors, message->body.activity.requests,
+                           message->body.activity.tokens_in, message->body.activity.tokens_out);
 }
 
 static void take_closed(struct meter *meter, unsigned worker, const struct message *message)

@@ -523,7 +523,7 @@ static void a_file_is_read(void **state)
         "services = ( { id = \"a-1\"; label = \"A one\"; operator = \"Op\"; country = \"FR\";\n"
         "hosting = \"outside-eu\"; approved = false; modality = [ \"text\", \"code\", \"video\" "
         "];\n"
-        "provider = \"p\"; model = \"m/x/y\"; estimator = \"full\";\n"
+        "provider = \"p\"; model = \"m/x/y\"; method = \"B\"; estimator = \"full\";\n"
         "hosts = { inference = [ \".a.example.com\" ]; assets = [ \"b.example.com\" ];\n"
         "telemetry = [ \"c.example.com\" ]; login = [ \"d.example.com\" ];\n"
         "shared = [ \"e.example.com\" ]; }; },\n"
@@ -545,6 +545,8 @@ static void a_file_is_read(void **state)
     assert_int_equal(service->modalities, MODALITY_TEXT | MODALITY_CODE | MODALITY_VIDEO);
     assert_string_equal(service->provider, "p");
     assert_string_equal(service->model, "m/x/y");
+    assert_int_equal(service->method, SERVICE_METHOD_B);
+    assert_int_equal(catalogue_service(catalogue, 1)->method, SERVICE_METHOD_A);
     assert_string_equal(service->estimator.name, "full");
     assert_int_equal(service->estimator.method, METHOD_M1);
     assert_int_equal(service->estimator.grade, GRADE_C);
@@ -618,6 +620,7 @@ static const struct {
     {SERVICE("id = \"a\"; label = \"L\"; operator = \"O\"; country = \"FR\";\nhosting = \"mars\";\n"
              "modality = [ \"text\" ]; estimator = \"e1\"; " HOST("a.com")),
      5, "hosting must be one of: sovereign, eu, outside-eu"},
+    {SERVICE(GOOD HOST("a.com") "\nmethod = \"C\";"), 5, "method must be one of: A, B"},
     {SERVICE("id = \"a\"; label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\";\n"
              "modality = [ \"text\",\n\"smell\" ]; estimator = \"e1\"; " HOST("a.com")),
      6, "modality must be one of: text, code, image, audio, video"},

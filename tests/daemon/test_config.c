@@ -47,8 +47,8 @@ static void copy_factors(const char *name)
 
 static int setup(void **state)
 {
-    static const char *const files[] = {"vintage.conf", "method.conf", "models.conf", "zones.conf",
-                                        "providers.conf"};
+    static const char *const files[] = {"vintage.conf", "method.conf",    "models.conf",
+                                        "zones.conf",   "providers.conf", "media.conf"};
 
     if (scratch_setup(state) != 0)
         return -1;

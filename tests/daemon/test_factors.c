@@ -230,7 +230,25 @@ static const struct {
                     "server_adpe_kgsb = 1;\n"
                     "gpu_gwp_kgco2e = 1;\n"
                     "gpu_adpe_kgsb = 1;\n"
-                    "provenance" PROVENANCE "embodied_provenance" PROVENANCE "};\n"},
+                    "provenance" PROVENANCE "embodied_provenance" PROVENANCE "};\n"
+                    "published_zones = \"THEIRS\";\n"
+                    "method_b = {\n"
+                    "intercept = -0.5;\n"
+                    "active_exponent = 0.25;\n"
+                    "total_exponent = 0.5;\n"
+                    "batch_exponent = -1.0;\n"
+                    "batch_curvature = 0.125;\n"
+                    "batch_size = [8, 32, 64];\n"
+                    "input_weight = [0.125, 0.25, 0.5];\n"
+                    "host_share = 0.5;\n"
+                    "idle_share = 0.25;\n"
+                    "provenance" PROVENANCE "batch_provenance" PROVENANCE
+                    "input_provenance" PROVENANCE "overhead_provenance" PROVENANCE "};\n"
+                    "uncertainty = {\n"
+                    "method_a_gsd = 2; method_b_gsd = 1.5;\n"
+                    "range_sigmas = 3.25;\n"
+                    "exchange_sigma = 0.5;\n"
+                    "provenance" PROVENANCE "};\n"},
     {"models.conf", "provenance" PROVENANCE "models = (\n"
                     "{ provider = \"p\"; name = \"a/b\"; total_parameters_b = [7, 70];\n"
                     "  active_parameters_b = 7;\n"
@@ -256,6 +274,10 @@ static const struct {
                        "  pue = 1.5; wue_l_per_kwh = 0.5;\n"
                        "  provenance = { scope = \"y's own\"; }; }\n"
                        ");\n"},
+    {"media.conf", "provenance" PROVENANCE "media = (\n"
+                   "{ id = \"image/m\"; energy_wh = [1, 2, 3]; gpu_only = true; },\n"
+                   "{ id = \"image/n\"; energy_wh = 5; gpu_only = false; }\n"
+                   ");\n"},
 };
 
 #define FILES (sizeof(good) / sizeof(good[0]))
@@ -319,6 +341,111 @@ static void loads_a_good_vintage(void **state)
     assert_string_equal(factors_provider(factors, "x")->provenance.scope, "s");
     assert_string_equal(factors_provider(factors, "y")->provenance.scope, "y's own");
     assert_same(factors_zone(factors, "FRA")->ewif_l_per_kwh, 3.5);
+    assert_same(factors_method_b(factors)->batch_size.central, 32);
+    assert_same(factors_method_b(factors)->input_weight.high, 0.5);
+    assert_same(factors_uncertainty(factors)->method_b_gsd, 1.5);
+    assert_string_equal(factors_published_suffix(factors), "THEIRS");
+    assert_same(factors_medium(factors, "image/m")->energy_wh.high, 3);
+    assert_true(factors_medium(factors, "image/m")->gpu_only);
+    assert_false(factors_medium(factors, "image/n")->gpu_only);
+    assert_null(factors_medium(factors, "image/o"));
+    assert_int_equal(factors_counts(factors).models, 2);
+    assert_int_equal(factors_counts(factors).providers, 2);
+    assert_int_equal(factors_counts(factors).zones, 2);
+    assert_int_equal(factors_counts(factors).media, 2);
+    factors_free(factors);
+}
+
+static void load_changed(const char *directory, const char *file, const char *text)
+{
+    write_good(directory);
+    write_file(directory, file, text, strlen(text));
+}
+
+/* A chain of fallbacks, whose parts stand in any order, ends at figures; only they are copied. */
+static void follows_fallbacks(void **state)
+{
+    struct factors *factors;
+    const struct model_factors *model;
+
+    load_changed(*state, "models.conf",
+                 "provenance" PROVENANCE "models = (\n"
+                 "{ provider = \"p\"; name = \"first\"; fallback = \"q/o/second\";\n"
+                 "  provenance = { grade = \"E\"; }; },\n"
+                 "{ provider = \"q\"; name = \"o/second\"; fallback = \"p/third\"; },\n"
+                 "{ provider = \"p\"; name = \"third\"; total_parameters_b = [7, 70];\n"
+                 "  active_parameters_b = 7; tokens_per_second = 10;\n"
+                 "  time_to_first_token_s = 0.5; } );\n");
+    factors = load(*state);
+    model = factors_model(factors, "p", "first");
+    assert_string_equal(model->name, "first");
+    assert_string_equal(model->fallback, "q/o/second");
+    assert_int_equal(model->provenance.grade, 'E');
+    assert_same(model->total_parameters_b.max, 70);
+    assert_same(model->active_parameters_b.max, 7);
+    assert_same(model->tokens_per_second, 10);
+    assert_same(model->time_to_first_token_s, 0.5);
+    assert_same(factors_model_named(factors, "q/o/second")->total_parameters_b.min, 7);
+    factors_free(factors);
+}
+
+static void finds_providers_by_what_they_make(void **state)
+{
+    struct factors *factors;
+
+    load_changed(*state, "providers.conf",
+                 "provenance" PROVENANCE "providers = (\n"
+                 "{ id = \"x\"; zone = \"FRA\"; pue = 1; wue_l_per_kwh = 0; },\n"
+                 "{ id = \"y\"; maker = \"y_ai\"; zone = \"FRA\"; pue = 1; wue_l_per_kwh = 0; }\n"
+                 ");\n");
+    factors = load(*state);
+    assert_string_equal(factors_maker(factors, "y_ai")->id, "y");
+    assert_string_equal(factors_maker(factors, "y")->id, "y");
+    assert_string_equal(factors_maker(factors, "x")->id, "x");
+    assert_null(factors_maker(factors, ""));
+    assert_null(factors_maker(factors, "z"));
+    factors_free(factors);
+}
+
+static void note_zone(void *context, const struct zone_factors *zone)
+{
+    char *ids = context;
+
+    snprintf(ids + strlen(ids), 100 - strlen(ids), "%s ", zone->id);
+}
+
+static void visits_the_variants_of_a_zone(void **state)
+{
+    struct factors *factors = load(VINTAGE_2026);
+    char ids[100] = "";
+
+    (void)state;
+    factors_visit_variants(factors, "FRA-EDF", note_zone, ids);
+    assert_string_equal(ids, "FRA FRA-ECOLOGITS FRA-EDF FRA-RTE ");
+    ids[0] = '\0';
+    factors_visit_variants(factors, "SWE", note_zone, ids);
+    assert_string_equal(ids, "SWE ");
+    factors_free(factors);
+}
+
+/* 2026-01-01 is the date of the good vintage. */
+static void a_vintage_cannot_come_from_the_future(void **state)
+{
+    const int64_t new_year = 1767225600;
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct factors *factors;
+    char expected[PATH_MAX];
+
+    write_good(*state);
+    factors = load(*state);
+    assert_true(factors_check_date(factors, new_year, diagnostics));
+    assert_true(factors_check_date(factors, new_year - 86400, diagnostics)); /* east of Greenwich */
+    assert_int_equal(diagnostics_errors(diagnostics), 0);
+    assert_false(factors_check_date(factors, new_year - 86401, diagnostics));
+    snprintf(expected, sizeof(expected), "%s/vintage.conf:3: date 2026-01-01 is in the future",
+             (const char *)*state);
+    assert_string_equal(diagnostics_text(diagnostics, 0), expected);
+    diagnostics_free(diagnostics);
     factors_free(factors);
 }
 
@@ -371,6 +498,18 @@ static const struct {
     {"method.conf", "embodied_provenance", "# ",
      "method.conf:1: missing key "
      "\"embodied_provenance\""},
+    {"zones.conf", "year = \"2026\"", "year = \"2011 (smoothed 2022-2031)\"",
+     "zones.conf:1: year 2031 is in the future of this vintage, of 2026-01-01"},
+    {"models.conf", "{ grade = \"E\"; }", "{ year = \"2027\"; }",
+     "models.conf:8: year 2027 is in the future of this vintage, of 2026-01-01"},
+    {"providers.conf", "year = \"2026\"", "year = \"lately\"",
+     "providers.conf:1: year names no year"},
+    {"providers.conf", "year = \"2026\"", "year = \"20266\"",
+     "providers.conf:1: year names no year"},
+    {"vintage.conf", "2026-01-01", "01/01/2026", "vintage.conf:3: date must be YYYY-MM-DD"},
+    {"vintage.conf", "2026-01-01", "2026-01-012", "vintage.conf:3: date must be YYYY-MM-DD"},
+    {"method.conf", "batch_provenance", "#", "method.conf:23: missing key \"batch_provenance\""},
+    {"media.conf", " unit = \"u\";", "", "media.conf:1: missing key \"unit\""},
     /* PUE */
     {"providers.conf", "  pue = [1.1, 1.2];\n", "\n",
      "providers.conf:3: provider \"x\": missing key \"pue\": the data centre's PUE has no "
@@ -409,6 +548,25 @@ static const struct {
      "method.conf:14: hardware_lifetime_s is 0, outside 1 to 1e+12"},
     {"method.conf", "latency_alpha_s = 1.0", "latency_alpha_s = -1.0",
      "method.conf:5: latency_alpha_s is -1, outside 0 to 1e+12"},
+    {"method.conf", "[8, 32, 64]", "[64, 32, 8]",
+     "method.conf:29: batch_size must be in ascending order"},
+    {"method.conf", "[8, 32, 64]", "[0, 32, 64]",
+     "method.conf:29: batch_size is 0, outside 1 to 1e+12"},
+    {"method.conf", "method_b_gsd = 1.5", "method_b_gsd = 0.5",
+     "method.conf:39: method_b_gsd is 0.5, outside 1 to 100"},
+    {"media.conf", "[1, 2, 3]", "[-1, 2, 3]", "media.conf:3: energy_wh is -1, outside 0 to 1e+12"},
+    /* Fallbacks */
+    {"models.conf", "total_parameters_b = 8.5;\n  active_parameters_b = 8.5;",
+     "fallback = \"p/d\";\n", "models.conf:6: model \"p/c\": unknown fallback \"p/d\""},
+    {"models.conf", "total_parameters_b = 8.5;\n  active_parameters_b = 8.5;",
+     "fallback = \"p/c\";\n", "models.conf:6: model \"p/c\": circular fallback through \"p/c\""},
+    {"models.conf", "total_parameters_b = 8.5;\n  active_parameters_b = 8.5;",
+     "fallback = \"p/d\"; },\n{ provider = \"p\"; name = \"d\"; fallback = \"p/c\";",
+     "models.conf:6: model \"p/c\": circular fallback through \"p/d\""},
+    {"models.conf", "total_parameters_b = 8.5;", "fallback = \"p/a/b\";",
+     "models.conf:7: model \"p/c\" has a fallback, and active_parameters_b besides"},
+    {"models.conf", "total_parameters_b = 8.5;", "",
+     "models.conf:6: missing key \"total_parameters_b\""},
     /* Keys */
     {"zones.conf", "  ewif_l_per_kwh = 3.5;", "", "zones.conf:5: missing key \"ewif_l_per_kwh\""},
     {"models.conf", "tokens_per_second", "tps", "models.conf:5: unknown key \"tps\""},
@@ -431,6 +589,10 @@ static const struct {
     {"zones.conf", "\"WOR\"", "\"\"", "zones.conf:8: id is empty"},
     {"providers.conf", "\"WOR\"", "\"WXR\"",
      "providers.conf:7: provider \"y\": unknown zone \"WXR\""},
+    {"providers.conf", "{ id = \"y\";", "{ id = \"y\"; maker = \"x\";",
+     "providers.conf:6: provider \"y\": another provider has that maker"},
+    {"media.conf", "image/n", "image/m", "media.conf:4: medium \"image/m\": duplicate"},
+    {"media.conf", "gpu_only = true; ", "", "media.conf:3: missing key \"gpu_only\""},
     {"providers.conf", "providers = (\n", "providers = ( 5,\n",
      "providers.conf:2: an entry must be a group { ... }"},
     /* Files */
@@ -439,6 +601,7 @@ static const struct {
     {"models.conf", NULL, NULL, "models.conf: cannot read: No such file or directory"},
     {"zones.conf", NULL, NULL, "zones.conf: cannot read: No such file or directory"},
     {"providers.conf", NULL, NULL, "providers.conf: cannot read: No such file or directory"},
+    {"media.conf", NULL, NULL, "media.conf: cannot read: No such file or directory"},
 };
 
 static void write_bad(const char *directory, size_t number_of_case)
@@ -485,7 +648,7 @@ static void reports_all_errors_at_once(void **state)
         write_file(*state, good[i].name, NULL, 0);
     write_file(*state, "providers.conf", good[4].text, strlen(good[4].text));
     assert_null(factors_load(*state, diagnostics));
-    assert_int_equal(diagnostics_errors(diagnostics), 4); /* not two unknown zones besides */
+    assert_int_equal(diagnostics_errors(diagnostics), 5); /* not two unknown zones besides */
     diagnostics_free(diagnostics);
 }
 
@@ -498,6 +661,12 @@ int main(void)
         cmocka_unit_test(holds_every_golden_model),
         cmocka_unit_test(holds_every_golden_zone),
         cmocka_unit_test_setup_teardown(loads_a_good_vintage, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(follows_fallbacks, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(finds_providers_by_what_they_make, make_directory,
+                                        remove_directory),
+        cmocka_unit_test(visits_the_variants_of_a_zone),
+        cmocka_unit_test_setup_teardown(a_vintage_cannot_come_from_the_future, make_directory,
+                                        remove_directory),
         cmocka_unit_test_setup_teardown(tells_long_ids_apart, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(refuses_bad_files_by_line, make_directory,
                                         remove_directory),

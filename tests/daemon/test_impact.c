@@ -111,7 +111,7 @@ static void compare(struct error *error, const struct table *table, const char *
 }
 
 static void compare_end(struct error *error, const struct table *table, const char *end,
-                        const struct method_a_result *result)
+                        const struct impact_result *result)
 {
     const struct {
         const char *name;
@@ -134,16 +134,16 @@ static void compare_end(struct error *error, const struct table *table, const ch
     }
 }
 
-/* EcoLogits names libraries, we name operators. */
-static const struct provider_factors *find_provider(const struct factors *factors, const char *name)
+static void compute_ends(const struct impact_factors *factors, double requests, double tokens,
+                         double latency_s, struct impact_result *minimum,
+                         struct impact_result *maximum)
 {
-    static const char *const ids[][2] = {
-        {"google_genai", "google"}, {"huggingface_hub", "huggingface"}, {"mistralai", "mistral"}};
+    struct impact_work work = {requests, 0, tokens, latency_s};
+    struct impact_point low = impact_point(factors, &work, IMPACT_LOW);
+    struct impact_point high = impact_point(factors, &work, IMPACT_HIGH);
 
-    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-        if (strcmp(name, ids[i][0]) == 0)
-            return factors_provider(factors, ids[i][1]);
-    return factors_provider(factors, name);
+    *minimum = impact_at(factors, &low);
+    *maximum = impact_at(factors, &high);
 }
 
 /* Where our headline differs, EcoLogits' own row is kept beside it. */
@@ -167,16 +167,20 @@ static struct error check_core(FILE *stream)
     while (table_next(&table)) {
         const struct model_factors *model =
             factors_model(factors, text(&table, "provider"), text(&table, "model"));
-        const struct provider_factors *provider = find_provider(factors, text(&table, "provider"));
+        const struct provider_factors *provider = factors_maker(factors, text(&table, "provider"));
         const struct zone_factors *zone = find_zone(factors, text(&table, "zone"));
-        struct method_a_result minimum, maximum;
+        struct impact_result minimum, maximum;
+        struct impact_factors resolved;
 
         assert_true(model && provider && zone);
         if (strcmp(text(&table, "zone_source"), "provider-default") == 0)
             assert_string_equal(provider->zone, text(&table, "zone"));
-        impact_method_a(factors_method_a(factors), model, provider, zone, 1,
-                        number(&table, "output_tokens"), number(&table, "request_latency_s"),
-                        &minimum, &maximum);
+        resolved = (struct impact_factors){.method = factors_method_a(factors),
+                                           .model = model,
+                                           .provider = provider,
+                                           .zone = zone};
+        compute_ends(&resolved, 1, number(&table, "output_tokens"),
+                     number(&table, "request_latency_s"), &minimum, &maximum);
         compare_end(&error, &table, "min", &minimum);
         compare_end(&error, &table, "max", &maximum);
         error.rows++;
@@ -185,7 +189,8 @@ static struct error check_core(FILE *stream)
     return error;
 }
 
-static double unit_function(const struct method_a *method, const struct table *table)
+static double unit_function(const struct method_a *method, double batch_size,
+                            const struct table *table)
 {
     const char *name = text(table, "fn");
     double size_b = number(table, "params_b");
@@ -195,26 +200,22 @@ static double unit_function(const struct method_a *method, const struct table *t
     if (strcmp(name, "gpu_required_count") == 0)
         return impact_gpu_count(method, size_b);
     if (strcmp(name, "gpu_energy") == 0)
-        return impact_gpu_energy_kwh(method, size_b, number(table, "tokens"));
+        return impact_gpu_energy_kwh(method, batch_size, size_b, number(table, "tokens"));
     assert_string_equal(name, "generation_latency");
-    return impact_generation_latency_s(method, size_b, number(table, "tokens"));
+    return impact_generation_latency_s(method, batch_size, size_b, number(table, "tokens"));
 }
 
 static struct error check_units(FILE *stream)
 {
     struct factors *factors = load();
-    struct method_a method = *factors_method_a(factors);
     struct error error = {0};
     struct table table;
 
     table_start(&table, stream);
     while (table_next(&table)) {
         double expected = number(&table, "value");
-        double value;
+        double value = unit_function(factors_method_a(factors), number(&table, "batch"), &table);
 
-        if (text(&table, "batch")[0])
-            method.batch_size = number(&table, "batch");
-        value = unit_function(&method, &table);
         error.relative = fmax(error.relative, fabs(value - expected) / expected);
         assert_close(value, expected, TOLERANCE);
         error.rows++;
@@ -281,8 +282,10 @@ static const struct model_factors simple_model = {
 static const struct provider_factors simple_provider = {.pue = {2, 2}, .wue_l_per_kwh = {1, 1}};
 static const struct zone_factors simple_zone = {
     .gwp_kgco2e_per_kwh = 0.5, .adpe_kgsb_per_kwh = 0.25, .ewif_l_per_kwh = 3};
-static const struct impact_factors simple = {&simple_method, &simple_model, &simple_provider,
-                                             &simple_zone};
+static const struct impact_factors simple = {.method = &simple_method,
+                                             .model = &simple_model,
+                                             .provider = &simple_provider,
+                                             .zone = &simple_zone};
 
 static void assert_triple(struct triple value, double low, double central, double high)
 {
@@ -293,11 +296,10 @@ static void assert_triple(struct triple value, double low, double central, doubl
 
 static void computes_both_ends(void **state)
 {
-    struct method_a_result minimum, maximum;
+    struct impact_result minimum, maximum;
 
     (void)state;
-    impact_method_a(&simple_method, &simple_model, &simple_provider, &simple_zone, 1, 1000,
-                    INFINITY, &minimum, &maximum);
+    compute_ends(&simple, 1, 1000, INFINITY, &minimum, &maximum);
     assert_close(minimum.energy_kwh, 2, TOLERANCE);
     assert_close(maximum.energy_kwh, 8, TOLERANCE);
     assert_close(minimum.gwp_use_kgco2e, 1, TOLERANCE);
@@ -310,7 +312,7 @@ static void combines_bands_in_logarithms(void **state)
 {
     const double wide = 2.6651441426902250; /* exp(sqrt(2) * ln 2): a factor 2 twice */
     struct impact impact =
-        impact_compute(&simple, triple_exact(1), (struct triple){500, 1000, 2000});
+        impact_compute(&simple, triple_exact(1), triple_exact(0), (struct triple){500, 1000, 2000});
 
     (void)state;
     assert_triple(impact.energy_kwh, 4 / wide, 4, 4 * wide);
@@ -328,13 +330,14 @@ static void keeps_exact_values_exact(void **state)
     struct impact impact;
 
     (void)state;
-    impact = impact_compute(&simple, triple_exact(1), triple_exact(1000));
+    impact = impact_compute(&simple, triple_exact(1), triple_exact(0), triple_exact(1000));
     assert_triple(impact.energy_kwh, 2, 4, 8);
     one_size.total_parameters_b = one_size.active_parameters_b = (struct range){40, 40};
     exact.model = &one_size;
-    impact = impact_compute(&exact, triple_exact(1), (struct triple){500, 1000, 3000});
+    impact =
+        impact_compute(&exact, triple_exact(1), triple_exact(0), (struct triple){500, 1000, 3000});
     assert_triple(impact.energy_kwh, 4, 8, 24);
-    impact = impact_compute(&exact, triple_exact(1), triple_exact(1000));
+    impact = impact_compute(&exact, triple_exact(1), triple_exact(0), triple_exact(1000));
     assert_true(impact.energy_kwh.low == 8 && impact.energy_kwh.high == 8);
     assert_true(impact.water_l.low == impact.water_l.high);
 }
@@ -343,24 +346,22 @@ static void keeps_exact_values_exact(void **state)
 static void counts_waiting_and_cuts_to_what_was_seen(void **state)
 {
     struct model_factors slow = simple_model;
-    struct method_a_result minimum, maximum;
+    struct impact_result minimum, maximum;
     struct impact_factors factors = simple;
     struct impact impact;
 
     (void)state;
     slow.time_to_first_token_s = 2;
-    impact_method_a(&simple_method, &slow, &simple_provider, &simple_zone, 10, 1000, INFINITY,
-                    &minimum, &maximum);
+    factors.model = &slow;
+    compute_ends(&factors, 10, 1000, INFINITY, &minimum, &maximum);
     assert_close(minimum.latency_s, 120, TOLERANCE);
-    impact_method_a(&simple_method, &slow, &simple_provider, &simple_zone, 10, 1000, 30, &minimum,
-                    &maximum);
+    compute_ends(&factors, 10, 1000, 30, &minimum, &maximum);
     assert_close(minimum.latency_s, 30, TOLERANCE);
     assert_close(maximum.latency_s, 30, TOLERANCE);
     assert_close(minimum.gwp_embodied_kgco2e, 0.3 * 4, TOLERANCE);
     assert_close(minimum.energy_kwh, 2, TOLERANCE); /* the GPUs' energy goes by tokens */
     /* No token, but requests: hardware was kept waiting. Its band is that of the requests. */
-    factors.model = &slow;
-    impact = impact_compute(&factors, (struct triple){5, 10, 20}, triple_exact(0));
+    impact = impact_compute(&factors, (struct triple){5, 10, 20}, triple_exact(0), triple_exact(0));
     assert_triple(impact.energy_kwh, 0, 0, 0);
     assert_close(impact.gwp_embodied_kgco2e.central, 0.2 * 8, TOLERANCE);
     assert_close(impact.gwp_embodied_kgco2e.high, 0.2 * 8 * 2.6651441426902250, TOLERANCE);
@@ -374,23 +375,24 @@ static void handles_zeros(void **state)
     struct impact impact;
 
     (void)state;
-    impact = impact_compute(&simple, triple_exact(0), triple_exact(0));
+    impact = impact_compute(&simple, triple_exact(0), triple_exact(0), triple_exact(0));
     assert_triple(impact.energy_kwh, 0, 0, 0);
     assert_triple(impact.water_l, 0, 0, 0);
-    impact = impact_compute(&simple, triple_exact(0), (struct triple){0, 0, 1000});
+    impact = impact_compute(&simple, triple_exact(0), triple_exact(0), (struct triple){0, 0, 1000});
     assert_triple(impact.energy_kwh, 0, 0, 8);
-    impact = impact_compute(&simple, triple_exact(0), (struct triple){0, 1000, 2000});
+    impact =
+        impact_compute(&simple, triple_exact(0), triple_exact(0), (struct triple){0, 1000, 2000});
     assert_true(impact.energy_kwh.low == 0);
     assert_close(impact.energy_kwh.central, 4, TOLERANCE);
     assert_close(impact.energy_kwh.high, 4 * 2.6651441426902250, TOLERANCE);
     /* Factors that may be 0: half of the maximum, from 0 to the maximum. */
     factors.provider = &dry;
     factors.zone = &clean;
-    impact = impact_compute(&factors, triple_exact(1), triple_exact(1000));
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(0), triple_exact(1000));
     assert_triple(impact.gwp_use_kgco2e, 0, 0, 0);
     assert_triple(impact.water_l, 0, 4, 8);
     factors.model = NULL;
-    impact = impact_compute(&factors, triple_exact(1), triple_exact(1000));
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(0), triple_exact(1000));
     assert_triple(impact.energy_kwh, 0, 0, 0);
     assert_triple(impact.gwp_embodied_kgco2e, 0, 0, 0);
 }
@@ -434,9 +436,10 @@ static void stays_ordered_and_proportional(void **state)
 
         if (low > central || central > high)
             continue;
-        once = impact_compute(&resolved, requests, tokens);
+        once = impact_compute(&resolved, requests, triple_exact(0), tokens);
         assert_all_ordered(&once);
-        twice = impact_compute(&resolved, triple_scale(requests, 2), triple_scale(tokens, 2));
+        twice = impact_compute(&resolved, triple_scale(requests, 2), triple_exact(0),
+                               triple_scale(tokens, 2));
         assert_triple(twice.energy_kwh, 2 * once.energy_kwh.low, 2 * once.energy_kwh.central,
                       2 * once.energy_kwh.high);
         assert_triple(twice.water_l, 2 * once.water_l.low, 2 * once.water_l.central,
@@ -445,9 +448,124 @@ static void stays_ordered_and_proportional(void **state)
     factors_free(factors);
 }
 
+/* ---- Method B ----
+ *
+ * Without exponents a token costs e^ln 2 = 2 J, whatever the batch; with a batch exponent of -1,
+ * that by the batch. 1 000 output tokens and 500 input tokens at 0.2 are 1 100: 2 200 J on the
+ * GPUs, half of it more for the host, as much again for waiting machines. */
+
+static const struct method_b flat_method = {.intercept = 0.69314718055994531,
+                                            .batch_size = {1, 1, 1},
+                                            .input_weight = {0.2, 0.2, 0.2},
+                                            .host_share = 0.5,
+                                            .idle_share = 1};
+static const struct uncertainty_factors no_error = {
+    .method_a_gsd = 1, .method_b_gsd = 1, .range_sigmas = 4};
+
+static void computes_method_b_by_hand(void **state)
+{
+    struct impact_factors factors = simple;
+    struct impact_work work = {1, 500, 1000, INFINITY};
+    struct impact_point point;
+    struct impact_result result;
+
+    (void)state;
+    factors.method_b = &flat_method;
+    factors.uncertainty = &no_error;
+    point = impact_point(&factors, &work, IMPACT_LOW);
+    result = impact_at(&factors, &point);
+    /* 5 500 J of machines, PUE 2 */
+    assert_close(result.energy_kwh, 2 * 5500 / 3.6e6, TOLERANCE);
+    assert_close(result.gwp_use_kgco2e, 5500 / 3.6e6, TOLERANCE);
+    assert_close(result.adpe_use_kgsb, 0.25 * 2 * 5500 / 3.6e6, TOLERANCE);
+    assert_close(result.water_l, 5500 / 3.6e6 * (1 + 2 * 3), TOLERANCE);
+    /* Method A's hardware: 100 s of 1 GPU and half a server, which is their lifetime */
+    assert_close(result.gwp_embodied_kgco2e, 1 + 6 / 2, TOLERANCE);
+}
+
+/* J per token = e^intercept * P^a * T^b * B^c * e^(d ln(B)^2), by hand at P = T = e and B = e^2. */
+static void the_fit_has_its_exponents(void **state)
+{
+    const double e = 2.7182818284590452;
+    struct method_b method = {.intercept = 1,
+                              .active_exponent = 0.25,
+                              .total_exponent = 0.5,
+                              .batch_exponent = -1,
+                              .batch_curvature = 0.125};
+    struct factors *factors = load();
+    const struct method_b *fit = factors_method_b(factors);
+
+    (void)state;
+    assert_close(impact_joules_per_token(&method, e, e, e * e), exp(1 + 0.25 + 0.5 - 2 + 0.5),
+                 TOLERANCE);
+    /* Llama 3.1 on H100, batch of 64, as measured (ML.ENERGY v3): within the fit's own error. */
+    assert_true(fabs(log(impact_joules_per_token(fit, 8.03, 8.03, 64) / 0.1186)) < log(1.41));
+    assert_true(fabs(log(impact_joules_per_token(fit, 70.6, 70.6, 64) / 0.797)) < log(1.41));
+    assert_true(fabs(log(impact_joules_per_token(fit, 406, 406, 64) / 3.08)) < log(1.41));
+    factors_free(factors);
+}
+
+static void a_large_batch_is_the_low_end(void **state)
+{
+    struct method_b method = flat_method;
+    struct impact_factors factors = simple;
+    struct uncertainty_factors error = {.method_b_gsd = 2, .range_sigmas = 2};
+    struct impact impact;
+
+    (void)state;
+    method.batch_size = (struct triple){1, 2, 8};
+    method.batch_exponent = -1;
+    factors.method_b = &method;
+    factors.uncertainty = &no_error;
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(500), triple_exact(1000));
+    assert_triple(impact.energy_kwh, 5500 / 3.6e6 / 4, 5500 / 3.6e6, 2 * 5500 / 3.6e6);
+    /* 40 GB for the upper end's 4 GPUs and batch of 1, 10 GB for the lower one's GPU and batch of 8
+     */
+    assert_close(impact.gwp_embodied_kgco2e.low, 4.0 / 8, TOLERANCE);
+    assert_close(impact.gwp_embodied_kgco2e.high, 16, TOLERANCE);
+    /* The fit's own error, two standard deviations wide, joins in logarithms: a factor 2 twice. */
+    factors.uncertainty = &error;
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(500), triple_exact(1000));
+    assert_close(impact.energy_kwh.high, 5500 / 3.6e6 * 2.6651441426902250, TOLERANCE);
+    assert_close(impact.gwp_embodied_kgco2e.high, 16, TOLERANCE);
+}
+
+/* Method A gives input tokens no energy. */
+static void input_tokens_weigh_in_method_b_only(void **state)
+{
+    struct impact_factors factors = simple;
+    struct impact impact;
+
+    (void)state;
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(1e6), triple_exact(1000));
+    assert_triple(impact.energy_kwh, 2, 4, 8);
+    factors.method_b = &flat_method;
+    impact = impact_compute(&factors, triple_exact(1), triple_exact(5000), triple_exact(0));
+    assert_close(impact.energy_kwh.central, 2 * 5000 / 3.6e6, TOLERANCE);
+}
+
+/* A host of our own: E_fac = PUE E_it, water = E_it WUE + E_fac EWIF, for 3 kWh, PUE 1.5, WUE 0.4.
+ */
+static void computes_local_energy_by_hand(void **state)
+{
+    struct impact_point point = {.pue = 1.5,
+                                 .wue_l_per_kwh = 0.4,
+                                 .ewif_l_per_kwh = 2,
+                                 .gwp_kgco2e_per_kwh = 0.05,
+                                 .adpe_kgsb_per_kwh = 1e-8};
+    struct impact_result result = impact_of_energy(3, &point);
+
+    (void)state;
+    assert_close(result.energy_kwh, 4.5, TOLERANCE);
+    assert_close(result.gwp_use_kgco2e, 0.225, TOLERANCE);
+    assert_close(result.adpe_use_kgsb, 4.5e-8, TOLERANCE);
+    assert_close(result.water_l, 1.2 + 9, TOLERANCE);
+    assert_true(result.gwp_embodied_kgco2e == 0 && result.adpe_embodied_kgsb == 0);
+}
+
 static void adds_end_to_end(void **state)
 {
-    struct impact a = impact_compute(&simple, triple_exact(1), triple_exact(1000));
+    struct impact a = impact_compute(&simple, triple_exact(1), triple_exact(0), triple_exact(1000));
     struct impact sum = impact_add(a, a);
 
     (void)state;
@@ -475,6 +593,11 @@ static void resolves_a_service(void **state)
     assert_string_equal(resolved.provider->id, "france-hosting");
     assert_string_equal(resolved.zone->id, "FRA");
     assert_ptr_equal(resolved.method, factors_method_a(factors));
+    assert_null(resolved.method_b); /* A is the headline */
+    service.method = SERVICE_METHOD_B;
+    assert_null(impact_resolve(factors, &service, &resolved));
+    assert_ptr_equal(resolved.method_b, factors_method_b(factors));
+    assert_ptr_equal(resolved.uncertainty, factors_uncertainty(factors));
     factors_free(factors);
 }
 
@@ -528,6 +651,11 @@ int main(void)
         cmocka_unit_test(counts_waiting_and_cuts_to_what_was_seen),
         cmocka_unit_test(handles_zeros),
         cmocka_unit_test(stays_ordered_and_proportional),
+        cmocka_unit_test(computes_method_b_by_hand),
+        cmocka_unit_test(the_fit_has_its_exponents),
+        cmocka_unit_test(a_large_batch_is_the_low_end),
+        cmocka_unit_test(input_tokens_weigh_in_method_b_only),
+        cmocka_unit_test(computes_local_energy_by_hand),
         cmocka_unit_test(adds_end_to_end),
         cmocka_unit_test(resolves_a_service),
         cmocka_unit_test(a_service_without_model_has_no_estimate),

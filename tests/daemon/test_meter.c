@@ -33,8 +33,8 @@ static int64_t clock_s; /* monotonic */
 /* The shipped factors, but for the first number after FROM in FILE, which is changed to TO. */
 static void copy_factors(const char *directory, const char *file, const char *from, const char *to)
 {
-    static const char *const names[] = {"method.conf", "models.conf", "providers.conf",
-                                        "vintage.conf", "zones.conf"};
+    static const char *const names[] = {"media.conf",     "method.conf",  "models.conf",
+                                        "providers.conf", "vintage.conf", "zones.conf"};
 
     scratch_mkdir(directory);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -243,7 +243,7 @@ static struct impact impact_of(const struct config *with, const struct message *
     assert_null(impact_resolve(with->factors, catalogue_service(with->catalogue, sent->service_id),
                                &factors));
     assert_non_null(factors.model);
-    return impact_compute(&factors, sent->requests, sent->tokens_out);
+    return impact_compute(&factors, sent->requests, sent->tokens_in, sent->tokens_out);
 }
 
 static void assert_close(double value, double expected)

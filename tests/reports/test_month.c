@@ -150,7 +150,7 @@ static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_
     int64_t direction_id, service_id;
 
     assert_null(impact_resolve(world->config->factors, &services[service], &factors));
-    impact = impact_compute(&factors, activity.requests, activity.tokens_out);
+    impact = impact_compute(&factors, activity.requests, activity.tokens_in, activity.tokens_out);
     assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
     assert_int_equal(ledger_direction(world->ledger,
                                       directions_get(world->config->directions, direction),
