@@ -379,9 +379,9 @@ static bool read_uncertainty(const config_setting_t *group, struct reading *read
         GROUP("provenance"),
     };
     struct uncertainty_factors *uncertainty = &reading->factors->uncertainty;
+    bool valid = confread_group(group, keys, COUNT_OF(keys), uncertainty, reading->diagnostics);
 
-    return confread_group(group, keys, COUNT_OF(keys), uncertainty, reading->diagnostics) &
-           read_provenance(group, "provenance", true, &uncertainty->provenance, reading);
+    return read_provenance(group, "provenance", true, &uncertainty->provenance, reading) && valid;
 }
 
 static bool read_method(const config_setting_t *root, struct reading *reading)

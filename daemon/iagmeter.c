@@ -3,6 +3,7 @@
 /* The command people type. Each sub-command reads; only `rebuild` writes views, and `import` what
  * others publish: a list of names, or of grid intensities. */
 
+#include "daemon/calculator.h"
 #include "daemon/calendar.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
@@ -36,6 +37,9 @@ struct options {
     const char *language;
     const char *format;
     struct inspect_options inspect;
+    struct calculator_query query;
+    const char *factors; /* directory of a vintage; NULL: the configuration's */
+    const char *batch;   /* a table of queries; NULL: one, on the command line */
     int argument_count;
     char **arguments;
 };
@@ -552,6 +556,83 @@ static int command_factors(const struct options *options)
     return status;
 }
 
+/* -- impact ----------------------------------------------------------------------------------- */
+
+static int calculate(const struct options *options, const struct factors *factors,
+                     enum calculator_format format)
+{
+    struct calculation calculation;
+    char error[160];
+    const char *wrong = calculator_compute(factors, &options->query, &calculation, error);
+
+    if (wrong) {
+        fprintf(stderr, "iagmeter: %s\n", wrong);
+        return EXIT_CONFIGURATION;
+    }
+    if (calculator_write(factors, &options->query, &calculation, format, stdout) &&
+        fflush(stdout) == 0)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "iagmeter: standard output: %s\n", strerror(errno));
+    return EXIT_TROUBLE;
+}
+
+static int calculate_table(const struct options *options, const struct factors *factors,
+                           enum calculator_format format)
+{
+    bool is_input = strcmp(options->batch, "-") == 0;
+    FILE *in = is_input ? stdin : fopen(options->batch, "re");
+    struct calculator_batch result;
+
+    if (!in) {
+        fprintf(stderr, "iagmeter: %s: %s\n", options->batch, strerror(errno));
+        return EXIT_TROUBLE;
+    }
+    /* A table is no text for people. */
+    result =
+        calculator_run_batch(factors, in, is_input ? "standard input" : options->batch,
+                             format == CALCULATOR_TEXT ? CALCULATOR_TSV : format, stdout, stderr);
+    if (!is_input)
+        fclose(in);
+    if (result.bad_rows > 0)
+        fprintf(stderr, "iagmeter: %lu of %lu rows are bad\n", result.bad_rows, result.rows);
+    return result.failed || result.bad_rows > 0 ? EXIT_TROUBLE : EXIT_SUCCESS;
+}
+
+static bool find_format(const char *name, enum calculator_format *format)
+{
+    static const char *const names[] = {"text", "json", "tsv"};
+
+    for (int i = 0; i < 3; i++) {
+        *format = (enum calculator_format)i;
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    fprintf(stderr, "iagmeter: format \"%s\": text, json or tsv\n", name);
+    return false;
+}
+
+static int command_impact(const struct options *options)
+{
+    struct diagnostics *diagnostics;
+    struct factors *factors;
+    enum calculator_format format;
+    int status = EXIT_CONFIGURATION;
+
+    if (!find_format(options->format, &format))
+        return EXIT_CONFIGURATION;
+    diagnostics = diagnostics_new();
+    if (!diagnostics)
+        return EXIT_TROUBLE;
+    factors = load_factors(options, options->factors, diagnostics);
+    diagnostics_print(diagnostics, stderr);
+    if (factors)
+        status = options->batch ? calculate_table(options, factors, format)
+                                : calculate(options, factors, format);
+    factors_free(factors);
+    diagnostics_free(diagnostics);
+    return status;
+}
+
 /* -- rebuild ---------------------------------------------------------------------------------- */
 
 /* Takes the writer's lock: a daemon that updates the same files must not run. */
@@ -642,6 +723,14 @@ static const struct command {
     {"factors", 1, 2, "check [DIRECTORY]",
      "check a vintage of factors (default: the configuration's): all errors with file and line",
      command_factors},
+    {"impact", 0, 0,
+     "--provider ID --model NAME --tokens-out N [--tokens-in N] [--zone ID] [--latency S] "
+     "[--method A|B] [--mix published|headline] [--units N] [--it-kwh N] [--batch FILE|-] "
+     "[--format text|json|tsv] [--factors DIRECTORY]",
+     "what one use of a model costs: energy, greenhouse gases, metals, water; --batch: the same "
+     "for "
+     "each row of a table whose header names provider, model, tokens_out, zone, latency_s...",
+     command_impact},
     {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
     {"status", 0, 0, "[--format text|json]",
@@ -669,6 +758,9 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* Options from here on are fields of a query. */
+#define QUERY 256
+
 static bool parse(int argc, char **argv, struct options *options)
 {
     static const struct option long_options[] = {
@@ -678,6 +770,18 @@ static bool parse(int argc, char **argv, struct options *options)
         {"output", required_argument, NULL, 'o'},
         {"config", required_argument, NULL, 'c'},
         {"format", required_argument, NULL, 'f'},
+        {"factors", required_argument, NULL, 'F'},
+        {"batch", required_argument, NULL, 'b'},
+        {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
+        {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
+        {"tokens-out", required_argument, NULL, QUERY + CALCULATOR_TOKENS_OUT},
+        {"tokens-in", required_argument, NULL, QUERY + CALCULATOR_TOKENS_IN},
+        {"zone", required_argument, NULL, QUERY + CALCULATOR_ZONE},
+        {"latency", required_argument, NULL, QUERY + CALCULATOR_LATENCY_S},
+        {"method", required_argument, NULL, QUERY + CALCULATOR_METHOD},
+        {"mix", required_argument, NULL, QUERY + CALCULATOR_MIX},
+        {"units", required_argument, NULL, QUERY + CALCULATOR_UNITS},
+        {"it-kwh", required_argument, NULL, QUERY + CALCULATOR_IT_KWH},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -702,8 +806,16 @@ static bool parse(int argc, char **argv, struct options *options)
         case 'c':
             snprintf(options->config_path, sizeof(options->config_path), "%s", optarg);
             break;
+        case 'F':
+            options->factors = optarg;
+            break;
+        case 'b':
+            options->batch = optarg;
+            break;
         default:
-            return false;
+            if (option < QUERY)
+                return false;
+            options->query.fields[option - QUERY] = optarg;
         }
     }
     options->argument_count = argc - optind;

@@ -1,0 +1,834 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/calculator.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Bounds against slips of the keyboard, not knowledge; with them no result overflows. */
+#define LARGEST     1e15
+#define ERROR_SIZE  160
+#define LINE_SIZE   4096
+#define MAX_COLUMNS 64
+#define WH_PER_KWH  1000
+
+enum { ENDS = 3 };
+
+const char *const calculator_field_names[CALCULATOR_FIELDS] = {
+    "provider",  "model",  "tokens_out", "tokens_in", "zone",
+    "latency_s", "method", "mix",        "units",     "it_kwh"};
+
+/* ---- Reading a query ---- */
+
+static const char *text_of(const struct calculator_query *query, enum calculator_field field)
+{
+    return query->fields[field] ? query->fields[field] : "";
+}
+
+/* Decimal digits only: no sign, no hexadecimal, no "nan". */
+static bool parse_number(const char *text, size_t length, double *out)
+{
+    char copy[64];
+    char *end;
+
+    if (length == 0 || length >= sizeof(copy) || !strchr("0123456789.", text[0]))
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (strspn(copy, "0123456789.eE+-") != length)
+        return false;
+    *out = strtod(copy, &end);
+    return *end == '\0' && *out >= 0 && *out <= LARGEST;
+}
+
+/* "250", or "100/300/600". */
+static bool parse_triple(const char *text, struct triple *out)
+{
+    double values[ENDS];
+    int count = 0;
+
+    for (;;) {
+        size_t length = strcspn(text, "/");
+
+        if (count == ENDS || !parse_number(text, length, &values[count++]))
+            return false;
+        if (text[length] == '\0')
+            break;
+        text += length + 1;
+    }
+    *out = count == 1 ? triple_exact(values[0]) : (struct triple){values[0], values[1], values[2]};
+    return count == 1 || (count == ENDS && out->low <= out->central && out->central <= out->high);
+}
+
+static const char *refuse(char error[ERROR_SIZE], const char *what, const char *text,
+                          const char *why)
+{
+    snprintf(error, ERROR_SIZE, "%s \"%.60s\" %s", what, text, why);
+    return error;
+}
+
+static const char *read_triple(const struct calculator_query *query, enum calculator_field field,
+                               struct triple *out, char error[ERROR_SIZE])
+{
+    const char *text = text_of(query, field);
+
+    if (!text[0] || parse_triple(text, out))
+        return NULL;
+    return refuse(error, calculator_field_names[field], text,
+                  "is neither a number from 0 to 1e15 nor low/central/high");
+}
+
+static const char *read_number(const struct calculator_query *query, enum calculator_field field,
+                               double *out, char error[ERROR_SIZE])
+{
+    const char *text = text_of(query, field);
+
+    if (!text[0] || parse_number(text, strlen(text), out))
+        return NULL;
+    return refuse(error, calculator_field_names[field], text, "is not a number from 0 to 1e15");
+}
+
+static const char *read_numbers(const struct calculator_query *query, struct calculation *out,
+                                char error[ERROR_SIZE])
+{
+    const char *wrong;
+
+    out->latency_s = INFINITY;
+    out->units = 1;
+    wrong = read_triple(query, CALCULATOR_TOKENS_OUT, &out->tokens_out, error);
+    if (!wrong)
+        wrong = read_triple(query, CALCULATOR_TOKENS_IN, &out->tokens_in, error);
+    if (!wrong && strcmp(text_of(query, CALCULATOR_LATENCY_S), "inf") != 0)
+        wrong = read_number(query, CALCULATOR_LATENCY_S, &out->latency_s, error);
+    if (!wrong)
+        wrong = read_number(query, CALCULATOR_UNITS, &out->units, error);
+    if (!wrong)
+        wrong = read_triple(query, CALCULATOR_IT_KWH, &out->it_kwh, error);
+    return wrong;
+}
+
+/* Which of two words; the first when nothing is given. */
+static const char *read_choice(const struct calculator_query *query, enum calculator_field field,
+                               const char *first, const char *second, bool *is_second,
+                               char error[ERROR_SIZE])
+{
+    const char *text = text_of(query, field);
+
+    *is_second = strcmp(text, second) == 0;
+    if (!text[0] || *is_second || strcmp(text, first) == 0)
+        return NULL;
+    snprintf(error, ERROR_SIZE, "%s \"%.60s\" is neither %s nor %s", calculator_field_names[field],
+             text, first, second);
+    return error;
+}
+
+/* ---- Looking factors up ---- */
+
+/* By the provider's own name, by what models.conf calls the provider, or with a name of its own:
+ * "anthropic/claude-..." on somebody else's machines. */
+static const struct model_factors *find_model(const struct factors *factors,
+                                              const struct provider_factors *provider,
+                                              const char *name)
+{
+    const struct model_factors *model = NULL;
+
+    if (provider)
+        model = factors_model(factors, provider->maker[0] ? provider->maker : provider->id, name);
+    return model ? model : factors_model_named(factors, name);
+}
+
+static const char *find_work(const struct factors *factors, const struct calculator_query *query,
+                             struct calculation *out, char error[ERROR_SIZE])
+{
+    const char *model = text_of(query, CALCULATOR_MODEL);
+    bool is_measured = text_of(query, CALCULATOR_IT_KWH)[0] != '\0';
+    bool has_tokens = text_of(query, CALCULATOR_TOKENS_OUT)[0] != '\0';
+
+    out->factors.model = find_model(factors, out->factors.provider, model);
+    out->medium = out->factors.model ? NULL : factors_medium(factors, model);
+    if (is_measured && (model[0] || has_tokens))
+        return "it_kwh is measured energy: it takes neither a model nor tokens";
+    if (is_measured)
+        return NULL;
+    if (!model[0])
+        return "model is missing";
+    if (!out->factors.model && !out->medium)
+        return refuse(error, "model", model,
+                      "is not in models.conf or media.conf for this provider");
+    if (out->medium && has_tokens)
+        return refuse(error, "model", model, "makes no tokens: give units");
+    if (out->factors.model && !has_tokens)
+        return "tokens_out is missing";
+    return NULL;
+}
+
+static const char *find_provider(const struct factors *factors,
+                                 const struct calculator_query *query, struct calculation *out,
+                                 char error[ERROR_SIZE])
+{
+    const char *name = text_of(query, CALCULATOR_PROVIDER);
+    const struct model_factors *model = NULL;
+
+    /* "openai/gpt-4o" says whose it is. */
+    if (!name[0])
+        model = factors_model_named(factors, text_of(query, CALCULATOR_MODEL));
+    if (!name[0] && !model)
+        return "provider is missing";
+    out->factors.provider = factors_maker(factors, model ? model->provider : name);
+    return out->factors.provider ? NULL
+                                 : refuse(error, "provider", name, "is not in providers.conf");
+}
+
+/* With PUBLISHED, the row that the published method A was computed with, where it is another. */
+static const char *find_zone(const struct factors *factors, const struct calculator_query *query,
+                             bool published, struct calculation *out, char error[ERROR_SIZE])
+{
+    const char *given = text_of(query, CALCULATOR_ZONE);
+    const char *id = given[0] ? given : out->factors.provider->zone;
+    char variant[2 * ZONE_ID_SIZE];
+
+    if (published && strlen(id) < ZONE_ID_SIZE) {
+        snprintf(variant, sizeof(variant), "%s-%s", id, factors_published_suffix(factors));
+        out->factors.zone = factors_zone(factors, variant);
+    }
+    if (!out->factors.zone)
+        out->factors.zone = factors_zone(factors, id);
+    return out->factors.zone ? NULL : refuse(error, "zone", id, "is not in zones.conf");
+}
+
+static const char *find_factors(const struct factors *factors, const struct calculator_query *query,
+                                struct calculation *out, char error[ERROR_SIZE])
+{
+    bool is_b, mix_given = text_of(query, CALCULATOR_MIX)[0] != '\0';
+    bool is_headline;
+    const char *wrong = read_choice(query, CALCULATOR_METHOD, "A", "B", &is_b, error);
+
+    if (!wrong)
+        wrong = read_choice(query, CALCULATOR_MIX, "published", "headline", &is_headline, error);
+    if (wrong)
+        return wrong;
+    out->factors.method = factors_method_a(factors);
+    out->factors.method_b = is_b ? factors_method_b(factors) : NULL;
+    out->factors.uncertainty = factors_uncertainty(factors);
+    wrong = find_provider(factors, query, out, error);
+    if (!wrong)
+        wrong = find_work(factors, query, out, error);
+    /* Only method A was published with a mix; our own is the headline of everything else. */
+    if (!wrong)
+        wrong = find_zone(factors, query, mix_given ? !is_headline : out->factors.model && !is_b,
+                          out, error);
+    return wrong;
+}
+
+/* ---- Computing ---- */
+
+static double triple_end(struct triple triple, enum impact_end end)
+{
+    return end == IMPACT_LOW ? triple.low : end == IMPACT_HIGH ? triple.high : triple.central;
+}
+
+/* One request; of media and measured energy, IT_KWH of machines. */
+static struct impact_result result_at(const struct calculation *calculation,
+                                      const struct impact_factors *factors, enum impact_end tokens,
+                                      enum impact_end end)
+{
+    struct impact_work work = {1, triple_end(calculation->tokens_in, tokens),
+                               triple_end(calculation->tokens_out, tokens), calculation->latency_s};
+    struct impact_point point = impact_point(factors, &work, end);
+
+    return factors->model ? impact_at(factors, &point)
+                          : impact_of_energy(triple_end(calculation->it_kwh, end), &point);
+}
+
+/* Method A states no centre: the geometric mean of its ends, figure by figure. */
+static struct impact_result centre(const struct impact_result *a, const struct impact_result *b)
+{
+    return (struct impact_result){
+        .gpu_count = impact_centre(a->gpu_count, b->gpu_count),
+        .latency_s = impact_centre(a->latency_s, b->latency_s),
+        .energy_kwh = impact_centre(a->energy_kwh, b->energy_kwh),
+        .gwp_use_kgco2e = impact_centre(a->gwp_use_kgco2e, b->gwp_use_kgco2e),
+        .gwp_embodied_kgco2e = impact_centre(a->gwp_embodied_kgco2e, b->gwp_embodied_kgco2e),
+        .adpe_use_kgsb = impact_centre(a->adpe_use_kgsb, b->adpe_use_kgsb),
+        .adpe_embodied_kgsb = impact_centre(a->adpe_embodied_kgsb, b->adpe_embodied_kgsb),
+        .water_l = impact_centre(a->water_l, b->water_l),
+    };
+}
+
+static void compute_results(const struct calculation *calculation,
+                            const struct impact_factors *factors,
+                            struct impact_result results[ENDS])
+{
+    results[IMPACT_LOW] = result_at(calculation, factors, IMPACT_LOW, IMPACT_LOW);
+    results[IMPACT_HIGH] = result_at(calculation, factors, IMPACT_HIGH, IMPACT_HIGH);
+    results[IMPACT_CENTRAL] = result_at(calculation, factors, IMPACT_CENTRAL, IMPACT_CENTRAL);
+    if (factors->model && !factors->method_b) {
+        struct impact_result low = result_at(calculation, factors, IMPACT_CENTRAL, IMPACT_LOW);
+        struct impact_result high = result_at(calculation, factors, IMPACT_CENTRAL, IMPACT_HIGH);
+
+        results[IMPACT_CENTRAL] = centre(&low, &high);
+    }
+}
+
+static void add_variant(void *context, const struct zone_factors *zone)
+{
+    struct calculation *calculation = context;
+    struct calculation_variant *variant = &calculation->variants[calculation->variant_count];
+    struct impact_factors factors = calculation->factors;
+
+    if (zone == factors.zone || calculation->variant_count == CALCULATOR_VARIANTS)
+        return;
+    factors.zone = zone;
+    variant->zone = zone;
+    compute_results(calculation, &factors, variant->results);
+    calculation->variant_count++;
+}
+
+static void compute_media(const struct factors *factors, struct calculation *out)
+{
+    const struct method_b *overhead = factors_method_b(factors);
+    double machines = out->medium->gpu_only ? 1 + overhead->host_share + overhead->idle_share : 1;
+
+    out->it_kwh = triple_scale(out->medium->energy_wh, machines * out->units / WH_PER_KWH);
+}
+
+const char *calculator_compute(const struct factors *factors, const struct calculator_query *query,
+                               struct calculation *out, char error[ERROR_SIZE])
+{
+    const char *wrong;
+
+    *out = (struct calculation){.units = 1};
+    wrong = read_numbers(query, out, error);
+    if (!wrong)
+        wrong = find_factors(factors, query, out, error);
+    if (wrong)
+        return wrong;
+    if (out->medium)
+        compute_media(factors, out);
+    out->has_embodied = out->factors.model != NULL;
+    compute_results(out, &out->factors, out->results);
+    factors_visit_variants(factors, out->factors.zone->id, add_variant, out);
+    return NULL;
+}
+
+/* ---- Indicators ---- */
+
+#define RESULT(name) offsetof(struct impact_result, name)
+#define NO_OFFSET    SIZE_MAX
+
+#define FACTOR(name) offsetof(struct zone_factors, name)
+
+/* A sum of one or two members of the results. */
+static const struct indicator {
+    const char *name;
+    const char *label; /* for people; NULL: not for them */
+    const char *unit;
+    size_t offset;
+    size_t addend;
+    size_t factor; /* of the zone, that it is proportional to in part */
+    bool embodied; /* unknown where nothing embodied is computed */
+} indicators[] = {
+    {"energy_kwh", "energy", "kWh", RESULT(energy_kwh), NO_OFFSET, NO_OFFSET, false},
+    {"gwp_kgco2e", "greenhouse gases", "kgCO2e", RESULT(gwp_use_kgco2e),
+     RESULT(gwp_embodied_kgco2e), NO_OFFSET, true},
+    {"gwp_use_kgco2e", "greenhouse gases, use", "kgCO2e", RESULT(gwp_use_kgco2e), NO_OFFSET,
+     FACTOR(gwp_kgco2e_per_kwh), false},
+    {"gwp_embodied_kgco2e", "greenhouse gases, embodied", "kgCO2e", RESULT(gwp_embodied_kgco2e),
+     NO_OFFSET, NO_OFFSET, true},
+    {"adpe_kgsb", "minerals, metals", "kgSb", RESULT(adpe_use_kgsb), RESULT(adpe_embodied_kgsb),
+     NO_OFFSET, true},
+    {"adpe_use_kgsb", "minerals, metals, use", "kgSb", RESULT(adpe_use_kgsb), NO_OFFSET,
+     FACTOR(adpe_kgsb_per_kwh), false},
+    {"adpe_embodied_kgsb", "minerals, metals, embodied", "kgSb", RESULT(adpe_embodied_kgsb),
+     NO_OFFSET, NO_OFFSET, true},
+    {"water_l", "water, use", "L", RESULT(water_l), NO_OFFSET, FACTOR(ewif_l_per_kwh), false},
+    {"gpu_count", NULL, "1", RESULT(gpu_count), NO_OFFSET, NO_OFFSET, true},
+    {"generation_s", NULL, "s", RESULT(latency_s), NO_OFFSET, NO_OFFSET, true},
+};
+static const char *const end_names[ENDS] = {"low", "central", "high"};
+
+static double member(const void *structure, size_t offset)
+{
+    double value;
+
+    memcpy(&value, (const char *)structure + offset, sizeof(value));
+    return value;
+}
+
+static double indicator_value(const struct indicator *indicator, const struct impact_result *result)
+{
+    double value = member(result, indicator->offset);
+
+    return indicator->addend == NO_OFFSET ? value : value + member(result, indicator->addend);
+}
+
+static bool is_known(const struct indicator *indicator, const struct calculation *calculation)
+{
+    return calculation->has_embodied || !indicator->embodied;
+}
+
+/* The row of the country whose water differs, to stand beside in a table; NULL when there is none.
+ */
+static const struct calculation_variant *other_water(const struct calculation *calculation)
+{
+    for (size_t i = 0; i < calculation->variant_count; i++)
+        if (calculation->variants[i].zone->ewif_l_per_kwh !=
+            calculation->factors.zone->ewif_l_per_kwh)
+            return &calculation->variants[i];
+    return NULL;
+}
+
+/* ---- For people ---- */
+
+static void print_row(FILE *stream, const char *label, const char *unit,
+                      const struct impact_result results[ENDS], const struct indicator *indicator)
+{
+    fprintf(stream, "%-40s", label);
+    for (int i = 0; i < ENDS; i++)
+        fprintf(stream, " %12.3g", indicator_value(indicator, &results[i]));
+    fprintf(stream, "  %s\n", unit);
+}
+
+static void print_range(FILE *stream, const char *label, struct range range, const char *unit)
+{
+    if (range.min == range.max)
+        fprintf(stream, "%s %g%s", label, range.min, unit);
+    else
+        fprintf(stream, "%s %g-%g%s", label, range.min, range.max, unit);
+}
+
+static void print_provenance(FILE *stream, const struct provenance *provenance)
+{
+    fprintf(stream, "\n    %s; %s; grade %c\n", provenance->source, provenance->year,
+            provenance->grade);
+}
+
+/* Of each other row of the country, what it makes different. */
+static void print_variants(FILE *stream, const struct calculation *calculation)
+{
+    for (size_t i = 0; i < calculation->variant_count; i++) {
+        const struct calculation_variant *variant = &calculation->variants[i];
+
+        for (size_t j = 0; j < COUNT_OF(indicators); j++) {
+            const struct indicator *indicator = &indicators[j];
+            char label[80];
+
+            if (indicator->factor == NO_OFFSET ||
+                member(variant->zone, indicator->factor) ==
+                    member(calculation->factors.zone, indicator->factor))
+                continue;
+            snprintf(label, sizeof(label), "  %s, %s", variant->zone->id, indicator->label);
+            print_row(stream, label, indicator->unit, variant->results, indicator);
+        }
+    }
+}
+
+/* "gpt-4o, 250 tokens out, openai, zone USA" */
+static void print_question(FILE *stream, const struct calculator_query *query,
+                           const struct calculation *calculation)
+{
+    const char *method = !calculation->has_embodied      ? ""
+                         : calculation->factors.method_b ? ", method B"
+                                                         : ", method A";
+
+    for (int i = 0; i < CALCULATOR_FIELDS; i++)
+        if (text_of(query, (enum calculator_field)i)[0] && i != CALCULATOR_METHOD)
+            fprintf(stream, "%s %s, ", calculator_field_names[i],
+                    text_of(query, (enum calculator_field)i));
+    fprintf(stream, "computed at %s%s\n", calculation->factors.provider->id, method);
+}
+
+static void print_factors(FILE *stream, const struct factors *factors,
+                          const struct calculation *calculation)
+{
+    const struct impact_factors *used = &calculation->factors;
+
+    fprintf(stream, "Factors, vintage %s:\n", factors_vintage(factors));
+    if (used->model) {
+        const struct provenance *method =
+            used->method_b ? &used->method_b->provenance : &used->method->provenance;
+
+        fprintf(stream, "  method %c", used->method_b ? 'B' : 'A');
+        print_provenance(stream, method);
+        fprintf(stream, "  model %s/%s:", used->model->provider, used->model->name);
+        print_range(stream, "", used->model->active_parameters_b, "");
+        print_range(stream, " active of", used->model->total_parameters_b, " billion parameters");
+        if (used->model->fallback[0])
+            fprintf(stream, ", those of %s", used->model->fallback);
+        print_provenance(stream, &used->model->provenance);
+    } else if (calculation->medium) {
+        fprintf(stream, "  %s: %g Wh each%s", calculation->medium->id,
+                calculation->medium->energy_wh.central,
+                calculation->medium->gpu_only ? " on the GPU alone, host and idle machines added"
+                                              : "");
+        print_provenance(stream, &calculation->medium->provenance);
+    }
+    fprintf(stream, "  provider %s:", used->provider->id);
+    print_range(stream, " PUE", used->provider->pue, ",");
+    print_range(stream, " WUE", used->provider->wue_l_per_kwh, " L/kWh");
+    print_provenance(stream, &used->provider->provenance);
+    fprintf(stream, "  zone %s: %g kgCO2e/kWh", used->zone->id, used->zone->gwp_kgco2e_per_kwh);
+    print_provenance(stream, &used->zone->provenance);
+    fprintf(stream, "  zone %s: EWIF %g L/kWh", used->zone->id, used->zone->ewif_l_per_kwh);
+    print_provenance(stream, &used->zone->ewif_provenance);
+}
+
+static void print_text(const struct factors *factors, const struct calculator_query *query,
+                       const struct calculation *calculation, FILE *stream)
+{
+    print_question(stream, query, calculation);
+    fprintf(stream, "%-40s %12s %12s %12s\n", "", end_names[0], end_names[1], end_names[2]);
+    for (size_t i = 0; i < COUNT_OF(indicators); i++)
+        if (indicators[i].label && is_known(&indicators[i], calculation))
+            print_row(stream, indicators[i].label, indicators[i].unit, calculation->results,
+                      &indicators[i]);
+    if (!calculation->has_embodied)
+        fputs("Nothing embodied is computed here: only the energy is known.\n", stream);
+    if (calculation->variant_count > 0) {
+        fputs("By other conventions for the same electricity:\n", stream);
+        print_variants(stream, calculation);
+    }
+    print_factors(stream, factors, calculation);
+}
+
+/* ---- Tables ---- */
+
+static void write_tsv_header(FILE *stream)
+{
+    for (int i = 0; i < CALCULATOR_FIELDS; i++)
+        fprintf(stream, "%s\t", calculator_field_names[i]);
+    fputs("zone_used", stream);
+    for (size_t i = 0; i < COUNT_OF(indicators); i++)
+        for (int j = 0; j < ENDS; j++)
+            fprintf(stream, "\t%s_%s", indicators[i].name, end_names[j]);
+    fputs("\tother_water_zone", stream);
+    for (int j = 0; j < ENDS; j++)
+        fprintf(stream, "\tother_water_l_%s", end_names[j]);
+    fputs("\terror\n", stream);
+}
+
+static void write_tsv_query(const struct calculator_query *query, FILE *stream)
+{
+    for (int i = 0; i < CALCULATOR_FIELDS; i++)
+        fprintf(stream, "%s\t", text_of(query, (enum calculator_field)i));
+}
+
+static void write_tsv(const struct calculator_query *query, const struct calculation *calculation,
+                      FILE *stream)
+{
+    const struct calculation_variant *other = other_water(calculation);
+
+    write_tsv_query(query, stream);
+    fputs(calculation->factors.zone->id, stream);
+    for (size_t i = 0; i < COUNT_OF(indicators); i++)
+        for (int j = 0; j < ENDS; j++)
+            if (is_known(&indicators[i], calculation))
+                fprintf(stream, "\t%.17g",
+                        indicator_value(&indicators[i], &calculation->results[j]));
+            else
+                fputc('\t', stream);
+    fprintf(stream, "\t%s", other ? other->zone->id : "");
+    for (int j = 0; j < ENDS; j++)
+        if (other)
+            fprintf(stream, "\t%.17g", other->results[j].water_l);
+        else
+            fputc('\t', stream);
+    fputs("\t\n", stream);
+}
+
+static void write_tsv_error(const struct calculator_query *query, const char *error, FILE *stream)
+{
+    /* Between the zone and the error, as many columns as a good row has. */
+    size_t columns = 1 + ENDS * COUNT_OF(indicators) + 1 + ENDS;
+
+    write_tsv_query(query, stream);
+    for (size_t i = 0; i < columns; i++)
+        fputc('\t', stream);
+    fprintf(stream, "%s\n", error);
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_query(const struct calculator_query *query)
+{
+    json_t *object = json_object();
+
+    for (int i = 0; object && i < CALCULATOR_FIELDS; i++) {
+        const char *text = text_of(query, (enum calculator_field)i);
+
+        if (text[0]) {
+            json_t *value = json_string(text);
+
+            /* What is not UTF-8 is no name of ours, and has no place in JSON. */
+            json_object_set_new(object, calculator_field_names[i], value ? value : json_null());
+        }
+    }
+    return object;
+}
+
+static json_t *json_results(const struct calculation *calculation,
+                            const struct impact_result results[ENDS])
+{
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (size_t i = 0; i < COUNT_OF(indicators); i++) {
+        json_t *value = json_null();
+
+        if (is_known(&indicators[i], calculation))
+            value = json_pack("{s:f, s:f, s:f}", end_names[0],
+                              indicator_value(&indicators[i], &results[0]), end_names[1],
+                              indicator_value(&indicators[i], &results[1]), end_names[2],
+                              indicator_value(&indicators[i], &results[2]));
+        failed |= json_object_set_new(object, indicators[i].name, value);
+    }
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *json_variants(const struct calculation *calculation)
+{
+    json_t *array = json_array();
+    int failed = !array;
+
+    for (size_t i = 0; i < calculation->variant_count; i++) {
+        const struct calculation_variant *variant = &calculation->variants[i];
+
+        failed |= json_array_append_new(
+            array, json_pack("{s:s, s:o}", "zone", variant->zone->id, "results",
+                             json_results(calculation, variant->results)));
+    }
+    if (!failed)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static bool write_object(json_t *object, FILE *stream)
+{
+    bool written =
+        object && json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
+
+    json_decref(object);
+    return written && fputc('\n', stream) != EOF;
+}
+
+static bool write_json(const struct factors *factors, const struct calculator_query *query,
+                       const struct calculation *calculation, FILE *stream)
+{
+    return write_object(json_pack("{s:o, s:s, s:s, s:s, s:o, s:o}", "query", json_query(query),
+                                  "vintage", factors_vintage(factors), "provider",
+                                  calculation->factors.provider->id, "zone",
+                                  calculation->factors.zone->id, "results",
+                                  json_results(calculation, calculation->results), "variants",
+                                  json_variants(calculation)),
+                        stream);
+}
+
+static bool write_json_error(const struct calculator_query *query, const char *error, FILE *stream)
+{
+    json_t *text = json_string(error);
+
+    return write_object(json_pack("{s:o, s:o}", "query", json_query(query), "error",
+                                  text ? text : json_string("not UTF-8")),
+                        stream);
+}
+
+bool calculator_write(const struct factors *factors, const struct calculator_query *query,
+                      const struct calculation *calculation, enum calculator_format format,
+                      FILE *stream)
+{
+    switch (format) {
+    case CALCULATOR_JSON:
+        return write_json(factors, query, calculation, stream);
+    case CALCULATOR_TSV:
+        write_tsv_header(stream);
+        write_tsv(query, calculation, stream);
+        break;
+    case CALCULATOR_TEXT:
+        print_text(factors, query, calculation, stream);
+        break;
+    }
+    return !ferror(stream);
+}
+
+/* ---- Batches ---- */
+
+/* A table on its way through. */
+struct batch {
+    const struct factors *factors;
+    FILE *in;
+    const char *name;
+    enum calculator_format format;
+    FILE *out;
+    FILE *complaints;
+    int columns[MAX_COLUMNS]; /* enum calculator_field, or -1: ignored */
+    size_t column_count;
+    unsigned long line;
+    struct calculator_batch result;
+};
+
+static void complain(const struct batch *batch, const char *text)
+{
+    fprintf(batch->complaints, "%s:%lu: %s\n", batch->name, batch->line, text);
+}
+
+/* Reads a line without its end. Returns 1, 0 at the end of the table, or -1 for a line that is too
+ * long or holds a NUL, which is skipped to its end. */
+static int read_line(struct batch *batch, char line[LINE_SIZE])
+{
+    size_t length = 0;
+    bool sound = true;
+    int byte;
+
+    while ((byte = getc(batch->in)) != EOF && byte != '\n') {
+        if (byte == '\0' || length + 1 == LINE_SIZE)
+            sound = false;
+        else
+            line[length++] = (char)byte;
+    }
+    if (byte == EOF && length == 0 && sound)
+        return 0;
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    line[length] = '\0';
+    batch->line++;
+    return sound ? 1 : -1;
+}
+
+/* Fields of a line, in place. Returns their number, also where it exceeds SIZE. */
+static size_t split(char *line, char *fields[], size_t size)
+{
+    size_t count = 0;
+
+    for (char *field; (field = strsep(&line, "\t")); count++)
+        if (count < size)
+            fields[count] = field;
+    return count;
+}
+
+static int find_field(char *name)
+{
+    for (char *letter = name; *letter; letter++)
+        if (*letter == '-')
+            *letter = '_';
+    for (int i = 0; i < CALCULATOR_FIELDS; i++)
+        if (strcmp(name, calculator_field_names[i]) == 0)
+            return i;
+    return -1;
+}
+
+static bool read_header(struct batch *batch)
+{
+    char line[LINE_SIZE];
+    char *fields[MAX_COLUMNS];
+    bool seen[CALCULATOR_FIELDS] = {false};
+    char text[ERROR_SIZE];
+    char *start = line;
+
+    if (read_line(batch, line) <= 0) {
+        complain(batch, "a table begins with a line that names its columns");
+        return false;
+    }
+    if (strncmp(line, "\xef\xbb\xbf", 3) == 0) /* byte order mark of some spreadsheets */
+        start += 3;
+    batch->column_count = split(start, fields, MAX_COLUMNS);
+    if (batch->column_count > MAX_COLUMNS) {
+        complain(batch, "too many columns");
+        return false;
+    }
+    for (size_t i = 0; i < batch->column_count; i++) {
+        int field = find_field(fields[i]);
+
+        batch->columns[i] = field;
+        if (field < 0) {
+            snprintf(text, sizeof(text), "warning: column \"%.60s\" is ignored", fields[i]);
+            complain(batch, text);
+        } else if (seen[field]) {
+            snprintf(text, sizeof(text), "column \"%s\" stands twice", fields[i]);
+            complain(batch, text);
+            return false;
+        } else {
+            seen[field] = true;
+        }
+    }
+    if (seen[CALCULATOR_PROVIDER] || seen[CALCULATOR_MODEL])
+        return true;
+    complain(batch, "neither a column \"provider\" nor \"model\"");
+    return false;
+}
+
+/* Returns NULL, or what is wrong. */
+static const char *read_query(const struct batch *batch, char *line, struct calculator_query *query,
+                              char error[ERROR_SIZE])
+{
+    char *fields[MAX_COLUMNS];
+    size_t count = split(line, fields, MAX_COLUMNS);
+
+    *query = (struct calculator_query){{NULL}};
+    for (size_t i = 0; i < count && i < batch->column_count; i++)
+        if (batch->columns[i] >= 0)
+            query->fields[batch->columns[i]] = fields[i];
+    if (count == batch->column_count)
+        return NULL;
+    snprintf(error, ERROR_SIZE, "%zu fields where the header has %zu", count, batch->column_count);
+    return error;
+}
+
+static void take_row(struct batch *batch, char *line, bool is_sound)
+{
+    struct calculator_query query = {{NULL}};
+    struct calculation calculation;
+    char error[ERROR_SIZE];
+    const char *wrong = "the line is too long, or holds a NUL";
+    bool written = true;
+
+    batch->result.rows++;
+    if (is_sound)
+        wrong = read_query(batch, line, &query, error);
+    if (!wrong)
+        wrong = calculator_compute(batch->factors, &query, &calculation, error);
+    if (wrong) {
+        batch->result.bad_rows++;
+        complain(batch, wrong);
+    }
+    if (batch->format == CALCULATOR_JSON)
+        written = wrong ? write_json_error(&query, wrong, batch->out)
+                        : write_json(batch->factors, &query, &calculation, batch->out);
+    else if (wrong)
+        write_tsv_error(&query, wrong, batch->out);
+    else
+        write_tsv(&query, &calculation, batch->out);
+    if (!written || ferror(batch->out))
+        batch->result.failed = true;
+}
+
+struct calculator_batch calculator_run_batch(const struct factors *factors, FILE *in,
+                                             const char *name, enum calculator_format format,
+                                             FILE *out, FILE *complaints)
+{
+    struct batch batch = {.factors = factors,
+                          .in = in,
+                          .name = name,
+                          .format = format,
+                          .out = out,
+                          .complaints = complaints};
+    char line[LINE_SIZE];
+    int status;
+
+    batch.result.failed = !read_header(&batch);
+    if (!batch.result.failed && format == CALCULATOR_TSV)
+        write_tsv_header(out);
+    while (!batch.result.failed && (status = read_line(&batch, line)) != 0)
+        if (status < 0 || line[0] != '\0') /* an empty line is no row */
+            take_row(&batch, line, status > 0);
+    if (ferror(in) || fflush(out) != 0)
+        batch.result.failed = true;
+    return batch.result;
+}

@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/calculator.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VINTAGE_2026 IAGMETER_SOURCE_ROOT "/conf/factors/2026"
+#define SUBSET       IAGMETER_SOURCE_ROOT "/tests/fixtures/golden/ecologits_core_subset.tsv"
+#define GOLDEN       IAGMETER_SOURCE_ROOT "/../shared/golden/ecologits_main-5be90da_core.tsv.gz"
+#define TOLERANCE    1e-12
+#define MAX_COLUMNS  80
+#define LINE_SIZE    8000
+
+/* cmocka compares as float, too coarse here. */
+#define assert_close(value, expected)                                                              \
+    do {                                                                                           \
+        double got = (value), want = (expected);                                                   \
+        if (!(fabs(got - want) <= TOLERANCE * fabs(want)))                                         \
+            fail_msg("%s is %.17g, not %.17g", #value, got, want);                                 \
+    } while (0)
+
+static struct factors *factors;
+
+static int load(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    factors = factors_load(VINTAGE_2026, diagnostics);
+    diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
+    return factors ? 0 : -1;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    factors_free(factors);
+    return 0;
+}
+
+/* ---- Tables ---- */
+
+/* A table with named columns, one line at a time. */
+struct table {
+    FILE *stream;
+    char header[LINE_SIZE];
+    char line[LINE_SIZE];
+    char *names[MAX_COLUMNS];
+    char *fields[MAX_COLUMNS];
+    size_t columns;
+};
+
+static size_t split(char *line, char *fields[])
+{
+    size_t count = 0;
+
+    line[strcspn(line, "\n")] = '\0';
+    for (char *field; count < MAX_COLUMNS && (field = strsep(&line, "\t"));)
+        fields[count++] = field;
+    return count;
+}
+
+static void table_start(struct table *table, FILE *stream)
+{
+    assert_non_null(stream);
+    table->stream = stream;
+    assert_non_null(fgets(table->header, LINE_SIZE, stream));
+    table->columns = split(table->header, table->names);
+}
+
+static bool table_next(struct table *table)
+{
+    if (!fgets(table->line, LINE_SIZE, table->stream))
+        return false;
+    assert_int_equal(split(table->line, table->fields), table->columns);
+    return true;
+}
+
+static const char *text(const struct table *table, const char *name)
+{
+    for (size_t i = 0; i < table->columns; i++)
+        if (strcmp(table->names[i], name) == 0)
+            return table->fields[i];
+    fail_msg("no column %s", name);
+    return "";
+}
+
+static double number(const struct table *table, const char *name)
+{
+    return strtod(text(table, name), NULL);
+}
+
+/* What a table of SIZE bytes becomes. The output is read from its start. */
+struct run {
+    struct calculator_batch result;
+    struct table out;
+    char complaints[4000];
+};
+
+static void run_stream(struct run *run, FILE *in, enum calculator_format format)
+{
+    FILE *out = tmpfile();
+    FILE *complaints = fmemopen(run->complaints, sizeof(run->complaints), "w");
+
+    assert_true(in && out && complaints);
+    rewind(in);
+    run->complaints[0] = '\0';
+    run->result = calculator_run_batch(factors, in, "table", format, out, complaints);
+    fclose(in);
+    fclose(complaints);
+    rewind(out);
+    run->out.stream = out;
+}
+
+static void run_bytes(struct run *run, const char *bytes, size_t size)
+{
+    FILE *in = tmpfile();
+
+    assert_int_equal(fwrite(bytes, 1, size, in), size);
+    run_stream(run, in, CALCULATOR_TSV);
+}
+
+static void run_text(struct run *run, const char *text)
+{
+    run_bytes(run, text, strlen(text));
+    if (!run->result.failed)
+        table_start(&run->out, run->out.stream);
+}
+
+/* ---- Golden rows, by the way that everybody takes ---- */
+
+static const struct {
+    const char *ours;
+    const char *theirs;
+} columns[] = {
+    {"energy_kwh", "energy_kwh"},    {"gwp_use_kgco2e", "gwp_usage"},
+    {"adpe_use_kgsb", "adpe_usage"}, {"gwp_embodied_kgco2e", "gwp_embodied"},
+    {"water_l", "water_l_li2025"},   {"adpe_embodied_kgsb", "adpe_embodied"},
+    {"gpu_count", "gpu_count"},      {"generation_s", "latency_s"},
+};
+
+static double compare_column(const struct table *ours, const struct table *theirs, size_t column,
+                             const char *our_end, const char *their_end)
+{
+    char our_name[60], their_name[60];
+    double got, expected, relative;
+
+    snprintf(our_name, sizeof(our_name), "%s_%s", columns[column].ours, our_end);
+    snprintf(their_name, sizeof(their_name), "%s_%s", columns[column].theirs, their_end);
+    got = number(ours, our_name);
+    expected = number(theirs, their_name);
+    relative = fabs(got - expected) / fabs(expected);
+    if (!(relative <= TOLERANCE))
+        fail_msg("%s/%s in %s: %s is %.17g, not %.17g", text(theirs, "provider"),
+                 text(theirs, "model"), text(theirs, "zone"), our_name, got, expected);
+    return relative;
+}
+
+/* Asks for each row of STREAM, then reads it again beside the answers. */
+static void reproduce(const char *command, unsigned long expected_rows)
+{
+    static struct run run;
+    static struct table golden;
+    FILE *in = tmpfile();
+    double worst = 0;
+
+    table_start(&golden, popen(command, "r"));
+    fputs("latency_s\tzone\ttokens_out\tmodel\tprovider\n", in);
+    while (table_next(&golden))
+        fprintf(in, "%s\t%s\t%s\t%s\t%s\n", text(&golden, "request_latency_s"),
+                strcmp(text(&golden, "zone_source"), "explicit") == 0 ? text(&golden, "zone") : "",
+                text(&golden, "output_tokens"), text(&golden, "model"), text(&golden, "provider"));
+    pclose(golden.stream);
+    run_stream(&run, in, CALCULATOR_TSV);
+    assert_string_equal(run.complaints, "");
+    assert_int_equal(run.result.rows, expected_rows);
+    assert_int_equal(run.result.bad_rows, 0);
+    table_start(&run.out, run.out.stream);
+    table_start(&golden, popen(command, "r"));
+    while (table_next(&golden)) {
+        assert_true(table_next(&run.out));
+        for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+            worst = fmax(worst, compare_column(&run.out, &golden, i, "low", "min"));
+            worst = fmax(worst, compare_column(&run.out, &golden, i, "high", "max"));
+        }
+    }
+    assert_false(table_next(&run.out));
+    pclose(golden.stream);
+    fclose(run.out.stream);
+    print_message("%lu rows, largest relative error %.2g\n", expected_rows, worst);
+}
+
+static void reproduces_the_golden_subset(void **state)
+{
+    (void)state;
+    reproduce("cat '" SUBSET "'", 40);
+}
+
+static void reproduces_all_golden_rows(void **state)
+{
+    (void)state;
+    if (access(GOLDEN, R_OK) != 0) {
+        print_message("skipped: %s is not there\n", GOLDEN);
+        skip();
+    }
+    reproduce("gzip -dc '" GOLDEN "'", 3256);
+}
+
+/* ---- One query ---- */
+
+#define QUERY(...)                                                                                 \
+    &(struct calculator_query)                                                                     \
+    {                                                                                              \
+        .fields = { __VA_ARGS__ }                                                                  \
+    }
+#define OF(field, value) [CALCULATOR_##field] = value
+#define GPT_4O           OF(PROVIDER, "openai"), OF(MODEL, "gpt-4o")
+
+static struct calculation compute(const struct calculator_query *query)
+{
+    struct calculation calculation;
+    char error[160];
+    const char *wrong = calculator_compute(factors, query, &calculation, error);
+
+    if (wrong)
+        fail_msg("%s", wrong);
+    return calculation;
+}
+
+/* EcoLogits' output for gpt-4o, 250 tokens, central of our making. */
+static void centres_method_a_on_its_ends(void **state)
+{
+    struct calculation a = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250")));
+
+    (void)state;
+    for (int end = 0; end < 3; end++)
+        assert_close(a.results[end].gwp_use_kgco2e, 0.38355 * a.results[end].energy_kwh);
+    assert_close(a.results[IMPACT_CENTRAL].energy_kwh,
+                 sqrt(a.results[IMPACT_LOW].energy_kwh * a.results[IMPACT_HIGH].energy_kwh));
+}
+
+static void an_estimate_of_tokens_widens_the_ends(void **state)
+{
+    struct calculation exact = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "300")));
+    struct calculation low = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "100")));
+    struct calculation wide = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "100/300/600")));
+
+    (void)state;
+    assert_close(wide.results[IMPACT_CENTRAL].water_l, exact.results[IMPACT_CENTRAL].water_l);
+    assert_close(wide.results[IMPACT_LOW].water_l, low.results[IMPACT_LOW].water_l);
+    assert_true(wide.results[IMPACT_HIGH].water_l > 1.9 * exact.results[IMPACT_HIGH].water_l);
+}
+
+static void method_b_counts_input(void **state)
+{
+    struct calculation none = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "100"), OF(METHOD, "B")));
+    struct calculation some =
+        compute(QUERY(GPT_4O, OF(TOKENS_OUT, "100"), OF(TOKENS_IN, "500"), OF(METHOD, "B")));
+
+    (void)state;
+    assert_close(some.results[IMPACT_LOW].energy_kwh, 1.5 * none.results[IMPACT_LOW].energy_kwh);
+    assert_close(some.results[IMPACT_CENTRAL].energy_kwh,
+                 2 * none.results[IMPACT_CENTRAL].energy_kwh);
+    assert_close(some.results[IMPACT_HIGH].energy_kwh, 3 * none.results[IMPACT_HIGH].energy_kwh);
+}
+
+/* mistral-large-latest: 123e9 parameters, all active; a batch of 32; PUE 1.16. By hand, from the
+ * coefficients as the method page has them. */
+static void method_b_by_hand(void **state)
+{
+    struct calculation b = compute(QUERY(OF(PROVIDER, "mistral"), OF(MODEL, "mistral-large-latest"),
+                                         OF(TOKENS_OUT, "1000"), OF(METHOD, "B")));
+    double size = log(123), batch = log(32);
+    double joules = exp(-0.5171585630324227 + (0.21858266391524553 + 0.6248289407311711) * size -
+                        1.0223352114298836 * batch + 0.06196889238536776 * batch * batch);
+
+    (void)state;
+    assert_close(b.results[IMPACT_CENTRAL].energy_kwh, 1.16 * 1000 * joules * 1.572 / 3.6e6);
+    assert_true(b.results[IMPACT_LOW].energy_kwh < b.results[IMPACT_CENTRAL].energy_kwh);
+    assert_true(b.results[IMPACT_CENTRAL].energy_kwh < b.results[IMPACT_HIGH].energy_kwh);
+}
+
+/* Two images of 0.439 Wh of GPU, 1.572 Wh of machines for each; PUE 1.16, WUE 0.27 to 0.30. */
+static void images_by_hand(void **state)
+{
+    struct calculation image = compute(QUERY(OF(PROVIDER, "microsoft"), OF(ZONE, "FRA"),
+                                             OF(MODEL, "image/sd-3.5-medium"), OF(UNITS, "2")));
+    double it_kwh = 2 * 0.000439 * 1.572;
+
+    (void)state;
+    assert_close(image.results[IMPACT_LOW].energy_kwh, 1.16 * it_kwh);
+    assert_close(image.results[IMPACT_HIGH].energy_kwh, 1.16 * it_kwh);
+    assert_close(image.results[IMPACT_HIGH].gwp_use_kgco2e, 1.16 * it_kwh * 0.0461);
+    assert_close(image.results[IMPACT_HIGH].water_l, it_kwh * (0.30 + 1.16 * 3.6737));
+    assert_false(image.has_embodied);
+    image = compute(QUERY(OF(PROVIDER, "microsoft"), OF(MODEL, "image/unknown")));
+    assert_close(image.results[IMPACT_CENTRAL].energy_kwh, 1.16 * 0.00135); /* with its host */
+}
+
+/* 3 kWh at the machines of a host that has PUE 1.15. */
+static void measured_energy_by_hand(void **state)
+{
+    struct calculation local =
+        compute(QUERY(OF(PROVIDER, "aws-us-east-1"), OF(IT_KWH, "3"), OF(ZONE, "FRA-EDF")));
+
+    (void)state;
+    assert_close(local.results[IMPACT_CENTRAL].energy_kwh, 3.45);
+    assert_close(local.results[IMPACT_CENTRAL].gwp_use_kgco2e, 3.45 * 0.0461);
+    assert_close(local.results[IMPACT_CENTRAL].adpe_use_kgsb, 3.45 * 4.858e-8);
+    assert_close(local.results[IMPACT_CENTRAL].water_l, 3 * 0.06 + 3.45 * 0.83);
+}
+
+/* Where the published method has another row than our headline, both are shown. */
+static void shows_every_convention(void **state)
+{
+    static const char *const others[] = {"FRA", "FRA-EDF", "FRA-RTE"};
+    struct calculation a = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(ZONE, "FRA")));
+    struct calculation ours =
+        compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(ZONE, "FRA"), OF(MIX, "headline")));
+    struct calculation b =
+        compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(ZONE, "FRA"), OF(METHOD, "B")));
+
+    (void)state;
+    assert_string_equal(a.factors.zone->id, "FRA-ECOLOGITS");
+    assert_string_equal(ours.factors.zone->id, "FRA");
+    assert_string_equal(b.factors.zone->id, "FRA");
+    assert_int_equal(a.variant_count, 3);
+    for (int i = 0; i < 3; i++) {
+        struct calculation alone =
+            compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(ZONE, others[i]), OF(MIX, "headline")));
+
+        assert_string_equal(a.variants[i].zone->id, others[i]);
+        assert_close(a.variants[i].results[IMPACT_HIGH].water_l,
+                     alone.results[IMPACT_HIGH].water_l);
+        assert_close(a.variants[i].results[IMPACT_LOW].gwp_use_kgco2e,
+                     alone.results[IMPACT_LOW].gwp_use_kgco2e);
+    }
+    assert_int_equal(compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"))).variant_count, 0);
+}
+
+static void finds_models_by_every_name(void **state)
+{
+    static const char *const names[][2] = {
+        {"mistral", "mistral-large-latest"},
+        {"mistralai", "mistral-large-latest"},
+        {"mistral", "mistralai/mistral-large-latest"},
+        {"", "mistralai/mistral-large-latest"},
+        {"huggingface_hub", "databricks/dolly-v2-3b"},
+        {"huggingface", "databricks/dolly-v2-3b"},
+        {"google", "gemini-2.0-flash"},
+        {"google_genai", "gemini-2.0-flash"},
+        {"aws-eu-west-3", "anthropic/claude-sonnet-4-5"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct calculation found =
+            compute(QUERY(OF(PROVIDER, names[i][0]), OF(MODEL, names[i][1]), OF(TOKENS_OUT, "1")));
+
+        assert_non_null(strstr(names[i][1], found.factors.model->name));
+    }
+}
+
+static void takes_extremes(void **state)
+{
+    struct calculation none = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "0")));
+    struct calculation cut = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(LATENCY_S, "0.5")));
+    struct calculation whole = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(LATENCY_S, "inf")));
+    struct calculation huge =
+        compute(QUERY(GPT_4O, OF(TOKENS_OUT, "1e15"), OF(TOKENS_IN, "1e15"), OF(METHOD, "B")));
+
+    (void)state;
+    /* No token, but the first one was waited for: the server's energy and a share of hardware. */
+    assert_close(none.results[IMPACT_LOW].latency_s, none.factors.model->time_to_first_token_s);
+    assert_true(none.results[IMPACT_LOW].energy_kwh > 0);
+    assert_true(none.results[IMPACT_LOW].gwp_embodied_kgco2e > 0);
+    assert_close(cut.results[IMPACT_HIGH].latency_s, 0.5);
+    assert_close(cut.results[IMPACT_HIGH].gwp_embodied_kgco2e,
+                 whole.results[IMPACT_HIGH].gwp_embodied_kgco2e * 0.5 /
+                     whole.results[IMPACT_HIGH].latency_s);
+    assert_true(isfinite(huge.results[IMPACT_HIGH].water_l));
+}
+
+static void says_what_is_wrong(void **state)
+{
+    static const struct {
+        struct calculator_query query;
+        const char *message;
+    } cases[] = {
+#define CASE(message, ...) {{.fields = {__VA_ARGS__}}, message}
+        CASE("model \"gpt-0\" is not in models.conf or media.conf for this provider",
+             OF(PROVIDER, "openai"), OF(MODEL, "gpt-0"), OF(TOKENS_OUT, "1")),
+        CASE("model \"gpt-4o\" is not in models.conf or media.conf for this provider",
+             OF(PROVIDER, "anthropic"), OF(MODEL, "gpt-4o"), OF(TOKENS_OUT, "1")),
+        CASE("provider \"nobody\" is not in providers.conf", OF(PROVIDER, "nobody"),
+             OF(MODEL, "gpt-4o"), OF(TOKENS_OUT, "1")),
+        CASE("provider is missing", OF(MODEL, "gpt-4o"), OF(TOKENS_OUT, "1")),
+        CASE("model is missing", OF(PROVIDER, "openai"), OF(TOKENS_OUT, "1")),
+        CASE("tokens_out is missing", GPT_4O),
+        CASE("zone \"ATL\" is not in zones.conf", GPT_4O, OF(TOKENS_OUT, "1"), OF(ZONE, "ATL")),
+        CASE("zone \"fra\" is not in zones.conf", GPT_4O, OF(TOKENS_OUT, "1"), OF(ZONE, "fra")),
+        CASE("zone \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" is not in zones.conf", GPT_4O,
+             OF(TOKENS_OUT, "1"), OF(ZONE, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
+        CASE("method \"C\" is neither A nor B", GPT_4O, OF(TOKENS_OUT, "1"), OF(METHOD, "C")),
+        CASE("mix \"x\" is neither published nor headline", GPT_4O, OF(TOKENS_OUT, "1"),
+             OF(MIX, "x")),
+        CASE("model \"image/unknown\" makes no tokens: give units", OF(PROVIDER, "openai"),
+             OF(MODEL, "image/unknown"), OF(TOKENS_OUT, "1")),
+        CASE("it_kwh is measured energy: it takes neither a model nor tokens", GPT_4O,
+             OF(IT_KWH, "1")),
+    };
+    struct calculation calculation;
+    char error[160];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *wrong = calculator_compute(factors, &cases[i].query, &calculation, error);
+
+        assert_non_null(wrong);
+        assert_string_equal(wrong, cases[i].message);
+    }
+}
+
+static void refuses_what_is_no_number(void **state)
+{
+    static const char *const wrong[] = {"-1",      "nan",  "inf",      "0x10",    "1e16", "1e999",
+                                        "+1",      " 1",   "1 ",       "1,5",     "abc",  "1/2",
+                                        "3/2/1",   "1/2/", "1/2/3/4",  "/",       "1e",   "--",
+                                        "1/nan/2", "1e-",  "\xff\xfe", "1/2/1e16"};
+    struct calculation calculation;
+    char error[160];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        if (!calculator_compute(factors, QUERY(GPT_4O, OF(TOKENS_OUT, wrong[i])), &calculation,
+                                error))
+            fail_msg("\"%s\" was taken", wrong[i]);
+        assert_non_null(strstr(error, "tokens_out"));
+        if (strcmp(wrong[i], "inf") != 0)
+            assert_non_null(calculator_compute(
+                factors, QUERY(GPT_4O, OF(TOKENS_OUT, "1"), OF(LATENCY_S, wrong[i])), &calculation,
+                error));
+    }
+}
+
+/* ---- Batches ---- */
+
+static void takes_columns_in_any_order(void **state)
+{
+    static struct run run;
+
+    (void)state;
+    run_text(&run, "\xef\xbb\xbfmodel\tnote\ttokens-out\tprovider\r\n"
+                   "gpt-4o\tx\t250\topenai\r\n"
+                   "\r\n"
+                   "gpt-4o\ty\t500\topenai");
+    assert_string_equal(run.complaints, "table:1: warning: column \"note\" is ignored\n");
+    assert_int_equal(run.result.rows, 2);
+    assert_int_equal(run.result.bad_rows, 0);
+    assert_true(table_next(&run.out));
+    assert_string_equal(text(&run.out, "provider"), "openai");
+    assert_string_equal(text(&run.out, "tokens_out"), "250");
+    assert_string_equal(text(&run.out, "zone_used"), "USA");
+    assert_close(number(&run.out, "energy_kwh_high"),
+                 compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"))).results[IMPACT_HIGH].energy_kwh);
+    assert_true(table_next(&run.out));
+    assert_string_equal(text(&run.out, "tokens_out"), "500");
+    assert_false(table_next(&run.out));
+    fclose(run.out.stream);
+}
+
+/* Bad rows are told by line and keep their place; the others are computed. */
+static void tells_bad_rows(void **state)
+{
+    static struct run run;
+
+    (void)state;
+    run_text(&run, "provider\tmodel\ttokens_out\tzone\tlatency_s\n"
+                   "openai\tgpt-4o\t250\t\t\n"
+                   "openai\tgpt-0\t250\t\t\n"
+                   "openai\tgpt-4o\tnan\t\t\n"
+                   "openai\tgpt-4o\t250\n"
+                   "openai\tgpt-4o\t250\tATL\t\n"
+                   "openai\tgpt-4o\t250\tFRA\t1.5\n");
+    assert_string_equal(
+        run.complaints,
+        "table:3: model \"gpt-0\" is not in models.conf or media.conf for this provider\n"
+        "table:4: tokens_out \"nan\" is neither a number from 0 to 1e15 nor low/central/high\n"
+        "table:5: 3 fields where the header has 5\n"
+        "table:6: zone \"ATL\" is not in zones.conf\n");
+    assert_int_equal(run.result.rows, 6);
+    assert_int_equal(run.result.bad_rows, 4);
+    assert_false(run.result.failed);
+    for (int row = 0; row < 6; row++) {
+        assert_true(table_next(&run.out));
+        assert_int_equal(text(&run.out, "error")[0] == '\0', row == 0 || row == 5);
+        assert_int_equal(text(&run.out, "energy_kwh_low")[0] != '\0', row == 0 || row == 5);
+        assert_string_equal(text(&run.out, "provider"), "openai");
+    }
+    assert_string_equal(text(&run.out, "other_water_zone"), "FRA-EDF");
+    assert_true(number(&run.out, "other_water_l_high") < number(&run.out, "water_l_high"));
+    fclose(run.out.stream);
+}
+
+static void leaves_out_what_is_not_known(void **state)
+{
+    static struct run run;
+
+    (void)state;
+    run_text(&run, "provider\tmodel\tunits\tit_kwh\n"
+                   "openai\timage/unknown\t3\t\n"
+                   "openai\t\t\t12\n");
+    assert_string_equal(run.complaints, "");
+    while (table_next(&run.out)) {
+        assert_true(number(&run.out, "energy_kwh_central") > 0);
+        assert_true(number(&run.out, "gwp_use_kgco2e_central") > 0);
+        assert_string_equal(text(&run.out, "gwp_embodied_kgco2e_central"), "");
+        assert_string_equal(text(&run.out, "gwp_kgco2e_central"), "");
+        assert_string_equal(text(&run.out, "adpe_embodied_kgsb_low"), "");
+        assert_string_equal(text(&run.out, "gpu_count_high"), "");
+    }
+    fclose(run.out.stream);
+}
+
+static void refuses_bad_headers(void **state)
+{
+    static const char *const headers[][2] = {
+        {"", "table:0: a table begins with a line that names its columns\n"},
+        {"zone\ttokens_out\nFRA\t1\n", "table:1: neither a column \"provider\" nor \"model\"\n"},
+        {"model\tprovider\tmodel\na\tb\tc\n", "table:1: column \"model\" stands twice\n"},
+    };
+    static struct run run;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        run_text(&run, headers[i][0]);
+        assert_true(run.result.failed);
+        assert_string_equal(run.complaints, headers[i][1]);
+        assert_int_equal(fgetc(run.out.stream), EOF);
+        fclose(run.out.stream);
+    }
+}
+
+/* A line that is too long, or cut by a NUL, is one bad row, and the next is read as it stands. */
+static void survives_odd_lines(void **state)
+{
+    static const char head[] = "provider\tmodel\ttokens_out\n";
+    static const char nul[] = "openai\tgpt-4o\0\t250\n";
+    static const char last[] = "openai\tgpt-4o\t250\n";
+    static struct run run;
+    static char bytes[20000];
+    size_t size = 0;
+
+    (void)state;
+    memcpy(bytes, head, sizeof(head) - 1);
+    size += sizeof(head) - 1;
+    memset(bytes + size, 'x', 9000);
+    size += 9000;
+    bytes[size++] = '\n';
+    memcpy(bytes + size, nul, sizeof(nul) - 1);
+    size += sizeof(nul) - 1;
+    memcpy(bytes + size, last, sizeof(last) - 1);
+    size += sizeof(last) - 1;
+    run_bytes(&run, bytes, size);
+    assert_string_equal(run.complaints, "table:2: the line is too long, or holds a NUL\n"
+                                        "table:3: the line is too long, or holds a NUL\n");
+    assert_int_equal(run.result.rows, 3);
+    assert_int_equal(run.result.bad_rows, 2);
+    table_start(&run.out, run.out.stream);
+    for (int row = 0; row < 3; row++)
+        assert_true(table_next(&run.out));
+    assert_string_equal(text(&run.out, "error"), "");
+    assert_true(number(&run.out, "energy_kwh_low") > 0);
+    fclose(run.out.stream);
+}
+
+static void writes_one_object_a_line(void **state)
+{
+    static struct run run;
+    FILE *in = tmpfile();
+    char line[20000];
+    json_t *object;
+    double low;
+
+    (void)state;
+    fputs("provider\tmodel\ttokens_out\tzone\nopenai\tgpt-4o\t250\tFRA\nopenai\t\xff\t1\t\n", in);
+    run_stream(&run, in, CALCULATOR_JSON);
+    assert_non_null(fgets(line, sizeof(line), run.out.stream));
+    object = json_loads(line, 0, NULL);
+    assert_non_null(object);
+    low = json_real_value(
+        json_object_get(json_object_get(json_object_get(object, "results"), "energy_kwh"), "low"));
+    assert_true(low ==
+                compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"))).results[IMPACT_LOW].energy_kwh);
+    assert_int_equal(json_array_size(json_object_get(object, "variants")), 3);
+    json_decref(object);
+    assert_non_null(fgets(line, sizeof(line), run.out.stream));
+    object = json_loads(line, 0, NULL);
+    assert_non_null(object);
+    assert_true(json_is_string(json_object_get(object, "error")));
+    assert_null(json_object_get(object, "results"));
+    json_decref(object);
+    assert_null(fgets(line, sizeof(line), run.out.stream));
+    fclose(run.out.stream);
+}
+
+/* ---- For people ---- */
+
+static void tells_people_where_figures_come_from(void **state)
+{
+    static const char *const parts[] = {
+        "tokens_out 250",      "method A",  "kgCO2e\n", "embodied",        "FRA-EDF, water, use",
+        "FRA, greenhouse gas", "grade E\n", "Ember",    "WUE 0.569 L/kWh", "44-132 active of 440"};
+    const struct calculator_query *query = QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(ZONE, "FRA"));
+    struct calculation calculation = compute(query);
+    char page[8000];
+    FILE *stream = fmemopen(page, sizeof(page), "w");
+
+    (void)state;
+    assert_true(calculator_write(factors, query, &calculation, CALCULATOR_TEXT, stream));
+    fclose(stream);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (!strstr(page, parts[i]))
+            fail_msg("\"%s\" is not in:\n%s", parts[i], page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reproduces_the_golden_subset),
+        cmocka_unit_test(reproduces_all_golden_rows),
+        cmocka_unit_test(centres_method_a_on_its_ends),
+        cmocka_unit_test(an_estimate_of_tokens_widens_the_ends),
+        cmocka_unit_test(method_b_counts_input),
+        cmocka_unit_test(method_b_by_hand),
+        cmocka_unit_test(images_by_hand),
+        cmocka_unit_test(measured_energy_by_hand),
+        cmocka_unit_test(shows_every_convention),
+        cmocka_unit_test(finds_models_by_every_name),
+        cmocka_unit_test(takes_extremes),
+        cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(refuses_what_is_no_number),
+        cmocka_unit_test(takes_columns_in_any_order),
+        cmocka_unit_test(tells_bad_rows),
+        cmocka_unit_test(leaves_out_what_is_not_known),
+        cmocka_unit_test(refuses_bad_headers),
+        cmocka_unit_test(survives_odd_lines),
+        cmocka_unit_test(writes_one_object_a_line),
+        cmocka_unit_test(tells_people_where_figures_come_from),
+    };
+
+    return cmocka_run_group_tests(tests, load, unload);
+}
