@@ -231,13 +231,22 @@ static double triple_end(struct triple triple, enum impact_end end)
     return end == IMPACT_LOW ? triple.low : end == IMPACT_HIGH ? triple.high : triple.central;
 }
 
-/* One request; of media and measured energy, IT_KWH of machines. */
+/* All units together. */
+static struct impact_work work_at(const struct calculation *calculation, enum impact_end end)
+{
+    double units = calculation->units;
+
+    return (struct impact_work){units, units * triple_end(calculation->tokens_in, end),
+                                units * triple_end(calculation->tokens_out, end),
+                                units * calculation->latency_s};
+}
+
+/* Of media and measured energy, IT_KWH of machines. */
 static struct impact_result result_at(const struct calculation *calculation,
                                       const struct impact_factors *factors, enum impact_end tokens,
                                       enum impact_end end)
 {
-    struct impact_work work = {1, triple_end(calculation->tokens_in, tokens),
-                               triple_end(calculation->tokens_out, tokens), calculation->latency_s};
+    struct impact_work work = work_at(calculation, tokens);
     struct impact_point point = impact_point(factors, &work, end);
 
     return factors->model ? impact_at(factors, &point)
@@ -296,6 +305,21 @@ static void compute_media(const struct factors *factors, struct calculation *out
     out->it_kwh = triple_scale(out->medium->energy_wh, machines * out->units / WH_PER_KWH);
 }
 
+static void compute_sensitivity(const struct factors *factors, struct calculation *out)
+{
+    struct sensitivity_case subject = {
+        .factors = factors,
+        .used = out->factors,
+        .tokens_are_estimated = out->tokens_out.low < out->tokens_out.high,
+    };
+
+    for (int i = 0; i < ENDS; i++) {
+        subject.work[i] = work_at(out, (enum impact_end)i);
+        subject.it_kwh[i] = triple_end(out->it_kwh, (enum impact_end)i);
+    }
+    sensitivity_compute(&subject, &out->sensitivity);
+}
+
 const char *calculator_compute(const struct factors *factors, const struct calculator_query *query,
                                struct calculation *out, char error[ERROR_SIZE])
 {
@@ -312,6 +336,7 @@ const char *calculator_compute(const struct factors *factors, const struct calcu
     out->has_embodied = out->factors.model != NULL;
     compute_results(out, &out->factors, out->results);
     factors_visit_variants(factors, out->factors.zone->id, add_variant, out);
+    compute_sensitivity(factors, out);
     return NULL;
 }
 
@@ -349,7 +374,8 @@ static const struct indicator {
     {"gpu_count", NULL, "1", RESULT(gpu_count), NO_OFFSET, NO_OFFSET, true},
     {"generation_s", NULL, "s", RESULT(latency_s), NO_OFFSET, NO_OFFSET, true},
 };
-static const char *const end_names[ENDS] = {"low", "central", "high"};
+/* The ends, and the interval that all unknowns make together. */
+static const char *const value_names[] = {"low", "central", "high", "p10", "p90"};
 
 static double member(const void *structure, size_t offset)
 {
@@ -359,8 +385,9 @@ static double member(const void *structure, size_t offset)
     return value;
 }
 
-static double indicator_value(const struct indicator *indicator, const struct impact_result *result)
+static double indicator_value(const void *context, const struct impact_result *result)
 {
+    const struct indicator *indicator = context;
     double value = member(result, indicator->offset);
 
     return indicator->addend == NO_OFFSET ? value : value + member(result, indicator->addend);
@@ -369,6 +396,14 @@ static double indicator_value(const struct indicator *indicator, const struct im
 static bool is_known(const struct indicator *indicator, const struct calculation *calculation)
 {
     return calculation->has_embodied || !indicator->embodied;
+}
+
+static struct uncertainty_interval interval(const struct indicator *indicator,
+                                            const struct calculation *calculation)
+{
+    return sensitivity_interval(&calculation->sensitivity, indicator_value, indicator,
+                                indicator_value(indicator, &calculation->results[IMPACT_CENTRAL]),
+                                calculation->factors.uncertainty->range_sigmas);
 }
 
 /* The row of the country whose water differs, to stand beside in a table; NULL when there is none.
@@ -384,13 +419,15 @@ static const struct calculation_variant *other_water(const struct calculation *c
 
 /* ---- For people ---- */
 
-static void print_row(FILE *stream, const char *label, const char *unit,
-                      const struct impact_result results[ENDS], const struct indicator *indicator)
+static void print_row(FILE *stream, const char *label, const struct impact_result results[ENDS],
+                      const struct indicator *indicator, const struct uncertainty_interval *likely)
 {
     fprintf(stream, "%-40s", label);
     for (int i = 0; i < ENDS; i++)
-        fprintf(stream, " %12.3g", indicator_value(indicator, &results[i]));
-    fprintf(stream, "  %s\n", unit);
+        fprintf(stream, " %10.3g", indicator_value(indicator, &results[i]));
+    if (likely)
+        fprintf(stream, " %10.3g %10.3g", likely->p10, likely->p90);
+    fprintf(stream, "  %s\n", indicator->unit);
 }
 
 static void print_range(FILE *stream, const char *label, struct range range, const char *unit)
@@ -422,7 +459,7 @@ static void print_variants(FILE *stream, const struct calculation *calculation)
                     member(calculation->factors.zone, indicator->factor))
                 continue;
             snprintf(label, sizeof(label), "  %s, %s", variant->zone->id, indicator->label);
-            print_row(stream, label, indicator->unit, variant->results, indicator);
+            print_row(stream, label, variant->results, indicator, NULL);
         }
     }
 }
@@ -477,25 +514,72 @@ static void print_factors(FILE *stream, const struct factors *factors,
     print_provenance(stream, &used->zone->ewif_provenance);
 }
 
+/* Of which indicators a tornado is shown: of sums, or of use where nothing else is known. */
+static bool is_headline(const struct indicator *indicator, const struct calculation *calculation)
+{
+    bool is_sum = indicator->addend != NO_OFFSET;
+    bool is_alone = indicator->offset == RESULT(energy_kwh) || indicator->offset == RESULT(water_l);
+
+    return is_alone || (calculation->has_embodied ? is_sum : indicator->factor != NO_OFFSET);
+}
+
+static void print_tornado(FILE *stream, const struct calculation *calculation,
+                          const struct indicator *indicator)
+{
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    size_t count = sensitivity_tornado(&calculation->sensitivity, indicator_value, indicator, bars);
+
+    fprintf(stream, "What moves %s (%s), the most first, all else at its centre:\n",
+            indicator->label, indicator->unit);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(stream, "  %-38s %10.3g %10s %10.3g", sensitivity_name(bars[i].unknown),
+                bars[i].low, "", bars[i].high);
+        if (bars[i].low > 0)
+            fprintf(stream, "  x%.3g", bars[i].high / bars[i].low);
+        fputs(sensitivity_is_choice(bars[i].unknown) ? " (a choice, not in P10 to P90)\n" : "\n",
+              stream);
+    }
+}
+
 static void print_text(const struct factors *factors, const struct calculator_query *query,
-                       const struct calculation *calculation, FILE *stream)
+                       const struct calculation *calculation, bool with_sensitivity, FILE *stream)
 {
     print_question(stream, query, calculation);
-    fprintf(stream, "%-40s %12s %12s %12s\n", "", end_names[0], end_names[1], end_names[2]);
-    for (size_t i = 0; i < COUNT_OF(indicators); i++)
+    fprintf(stream, "%-40s %10s %10s %10s %10s %10s\n", "", value_names[0], value_names[1],
+            value_names[2], "P10", "P90");
+    for (size_t i = 0; i < COUNT_OF(indicators); i++) {
+        struct uncertainty_interval likely = interval(&indicators[i], calculation);
+
         if (indicators[i].label && is_known(&indicators[i], calculation))
-            print_row(stream, indicators[i].label, indicators[i].unit, calculation->results,
-                      &indicators[i]);
+            print_row(stream, indicators[i].label, calculation->results, &indicators[i], &likely);
+    }
     if (!calculation->has_embodied)
         fputs("Nothing embodied is computed here: only the energy is known.\n", stream);
     if (calculation->variant_count > 0) {
         fputs("By other conventions for the same electricity:\n", stream);
         print_variants(stream, calculation);
     }
+    for (size_t i = 0; with_sensitivity && i < COUNT_OF(indicators); i++)
+        if (is_headline(&indicators[i], calculation))
+            print_tornado(stream, calculation, &indicators[i]);
     print_factors(stream, factors, calculation);
 }
 
 /* ---- Tables ---- */
+
+static void write_tsv_indicator(const struct indicator *indicator,
+                                const struct calculation *calculation, FILE *stream)
+{
+    struct uncertainty_interval likely = interval(indicator, calculation);
+
+    if (!is_known(indicator, calculation)) {
+        fputs("\t\t\t\t\t", stream);
+        return;
+    }
+    for (int i = 0; i < ENDS; i++)
+        fprintf(stream, "\t%.17g", indicator_value(indicator, &calculation->results[i]));
+    fprintf(stream, "\t%.17g\t%.17g", likely.p10, likely.p90);
+}
 
 static void write_tsv_header(FILE *stream)
 {
@@ -503,11 +587,11 @@ static void write_tsv_header(FILE *stream)
         fprintf(stream, "%s\t", calculator_field_names[i]);
     fputs("zone_used", stream);
     for (size_t i = 0; i < COUNT_OF(indicators); i++)
-        for (int j = 0; j < ENDS; j++)
-            fprintf(stream, "\t%s_%s", indicators[i].name, end_names[j]);
+        for (size_t j = 0; j < COUNT_OF(value_names); j++)
+            fprintf(stream, "\t%s_%s", indicators[i].name, value_names[j]);
     fputs("\tother_water_zone", stream);
     for (int j = 0; j < ENDS; j++)
-        fprintf(stream, "\tother_water_l_%s", end_names[j]);
+        fprintf(stream, "\tother_water_l_%s", value_names[j]);
     fputs("\terror\n", stream);
 }
 
@@ -525,12 +609,7 @@ static void write_tsv(const struct calculator_query *query, const struct calcula
     write_tsv_query(query, stream);
     fputs(calculation->factors.zone->id, stream);
     for (size_t i = 0; i < COUNT_OF(indicators); i++)
-        for (int j = 0; j < ENDS; j++)
-            if (is_known(&indicators[i], calculation))
-                fprintf(stream, "\t%.17g",
-                        indicator_value(&indicators[i], &calculation->results[j]));
-            else
-                fputc('\t', stream);
+        write_tsv_indicator(&indicators[i], calculation, stream);
     fprintf(stream, "\t%s", other ? other->zone->id : "");
     for (int j = 0; j < ENDS; j++)
         if (other)
@@ -543,7 +622,7 @@ static void write_tsv(const struct calculator_query *query, const struct calcula
 static void write_tsv_error(const struct calculator_query *query, const char *error, FILE *stream)
 {
     /* Between the zone and the error, as many columns as a good row has. */
-    size_t columns = 1 + ENDS * COUNT_OF(indicators) + 1 + ENDS;
+    size_t columns = 1 + COUNT_OF(value_names) * COUNT_OF(indicators) + 1 + ENDS;
 
     write_tsv_query(query, stream);
     for (size_t i = 0; i < columns; i++)
@@ -570,26 +649,61 @@ static json_t *json_query(const struct calculator_query *query)
     return object;
 }
 
+static json_t *json_values(const struct indicator *indicator, const struct calculation *calculation,
+                           const struct impact_result results[ENDS])
+{
+    json_t *object = is_known(indicator, calculation) ? json_object() : json_null();
+    struct uncertainty_interval likely = interval(indicator, calculation);
+
+    for (int i = 0; json_is_object(object) && i < ENDS; i++)
+        json_object_set_new(object, value_names[i],
+                            json_real(indicator_value(indicator, &results[i])));
+    if (json_is_object(object) && results == calculation->results) {
+        json_object_set_new(object, "p10", json_real(likely.p10));
+        json_object_set_new(object, "p90", json_real(likely.p90));
+    }
+    return object;
+}
+
 static json_t *json_results(const struct calculation *calculation,
                             const struct impact_result results[ENDS])
 {
     json_t *object = json_object();
     int failed = !object;
 
-    for (size_t i = 0; i < COUNT_OF(indicators); i++) {
-        json_t *value = json_null();
-
-        if (is_known(&indicators[i], calculation))
-            value = json_pack("{s:f, s:f, s:f}", end_names[0],
-                              indicator_value(&indicators[i], &results[0]), end_names[1],
-                              indicator_value(&indicators[i], &results[1]), end_names[2],
-                              indicator_value(&indicators[i], &results[2]));
-        failed |= json_object_set_new(object, indicators[i].name, value);
-    }
+    for (size_t i = 0; i < COUNT_OF(indicators); i++)
+        failed |= json_object_set_new(object, indicators[i].name,
+                                      json_values(&indicators[i], calculation, results));
     if (!failed)
         return object;
     json_decref(object);
     return NULL;
+}
+
+static json_t *json_tornado(const struct calculation *calculation,
+                            const struct indicator *indicator)
+{
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    size_t count = sensitivity_tornado(&calculation->sensitivity, indicator_value, indicator, bars);
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < count; i++)
+        json_array_append_new(array, json_pack("{s:s, s:f, s:f, s:b}", "unknown",
+                                               sensitivity_name(bars[i].unknown), "low",
+                                               bars[i].low, "high", bars[i].high, "choice",
+                                               sensitivity_is_choice(bars[i].unknown)));
+    return array;
+}
+
+static json_t *json_sensitivity(const struct calculation *calculation)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; object && i < COUNT_OF(indicators); i++)
+        if (is_headline(&indicators[i], calculation))
+            json_object_set_new(object, indicators[i].name,
+                                json_tornado(calculation, &indicators[i]));
+    return object;
 }
 
 static json_t *json_variants(const struct calculation *calculation)
@@ -620,15 +734,20 @@ static bool write_object(json_t *object, FILE *stream)
 }
 
 static bool write_json(const struct factors *factors, const struct calculator_query *query,
-                       const struct calculation *calculation, FILE *stream)
+                       const struct calculation *calculation, bool with_sensitivity, FILE *stream)
 {
-    return write_object(json_pack("{s:o, s:s, s:s, s:s, s:o, s:o}", "query", json_query(query),
-                                  "vintage", factors_vintage(factors), "provider",
-                                  calculation->factors.provider->id, "zone",
-                                  calculation->factors.zone->id, "results",
-                                  json_results(calculation, calculation->results), "variants",
-                                  json_variants(calculation)),
-                        stream);
+    json_t *object = json_pack(
+        "{s:o, s:s, s:s, s:s, s:o, s:o}", "query", json_query(query), "vintage",
+        factors_vintage(factors), "provider", calculation->factors.provider->id, "zone",
+        calculation->factors.zone->id, "results", json_results(calculation, calculation->results),
+        "variants", json_variants(calculation));
+
+    if (object && calculation->factors.model)
+        json_object_set_new(object, "method",
+                            json_string(calculation->factors.method_b ? "B" : "A"));
+    if (object && with_sensitivity)
+        json_object_set_new(object, "sensitivity", json_sensitivity(calculation));
+    return write_object(object, stream);
 }
 
 static bool write_json_error(const struct calculator_query *query, const char *error, FILE *stream)
@@ -642,17 +761,17 @@ static bool write_json_error(const struct calculator_query *query, const char *e
 
 bool calculator_write(const struct factors *factors, const struct calculator_query *query,
                       const struct calculation *calculation, enum calculator_format format,
-                      FILE *stream)
+                      bool with_sensitivity, FILE *stream)
 {
     switch (format) {
     case CALCULATOR_JSON:
-        return write_json(factors, query, calculation, stream);
+        return write_json(factors, query, calculation, with_sensitivity, stream);
     case CALCULATOR_TSV:
         write_tsv_header(stream);
         write_tsv(query, calculation, stream);
         break;
     case CALCULATOR_TEXT:
-        print_text(factors, query, calculation, stream);
+        print_text(factors, query, calculation, with_sensitivity, stream);
         break;
     }
     return !ferror(stream);
@@ -800,7 +919,7 @@ static void take_row(struct batch *batch, char *line, bool is_sound)
     }
     if (batch->format == CALCULATOR_JSON)
         written = wrong ? write_json_error(&query, wrong, batch->out)
-                        : write_json(batch->factors, &query, &calculation, batch->out);
+                        : write_json(batch->factors, &query, &calculation, false, batch->out);
     else if (wrong)
         write_tsv_error(&query, wrong, batch->out);
     else

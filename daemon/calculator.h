@@ -4,6 +4,7 @@
 
 #include "daemon/factors.h"
 #include "daemon/impact.h"
+#include "daemon/sensitivity.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,10 +18,10 @@ enum calculator_field {
     CALCULATOR_TOKENS_OUT, /* one number, or low/central/high */
     CALCULATOR_TOKENS_IN,  /* the same; default 0 */
     CALCULATOR_ZONE,       /* id of zones.conf; default the provider's */
-    CALCULATOR_LATENCY_S,  /* of the whole request, "inf" (default): unknown */
+    CALCULATOR_LATENCY_S,  /* of one whole request, "inf" (default): unknown */
     CALCULATOR_METHOD,     /* "A" (default) or "B" */
     CALCULATOR_MIX,        /* "published" (default of method A) or "headline" (of method B) */
-    CALCULATOR_UNITS,      /* images or clips; default 1 */
+    CALCULATOR_UNITS,      /* requests, images or clips; default 1 */
     CALCULATOR_IT_KWH,     /* energy measured at the machines, instead of a model */
     CALCULATOR_FIELDS
 };
@@ -42,15 +43,16 @@ struct calculation_variant {
 struct calculation {
     struct impact_factors factors;       /* model NULL for media and measured energy */
     const struct medium_factors *medium; /* NULL unless asked for */
-    struct triple tokens_in;
+    struct triple tokens_in;             /* of one request */
     struct triple tokens_out;
-    struct triple it_kwh; /* of media, or measured */
+    struct triple it_kwh; /* of all media, or measured */
     double units;
     double latency_s;
     struct impact_result results[3]; /* by enum impact_end */
     bool has_embodied;
     struct calculation_variant variants[CALCULATOR_VARIANTS];
     size_t variant_count;
+    struct sensitivity sensitivity;
 };
 
 /* Returns NULL, or what is wrong with the query, in ERROR. */
@@ -60,10 +62,11 @@ const char *calculator_compute(const struct factors *factors, const struct calcu
 enum calculator_format { CALCULATOR_TEXT, CALCULATOR_JSON, CALCULATOR_TSV };
 
 /* Writes one calculation with its query: for people, as one line of JSON, or as a table of one row.
- * Return false when memory is exhausted or the stream cannot be written. */
+ * WITH_SENSITIVITY: also which unknowns matter most (not in a table). Returns false when memory is
+ * exhausted or the stream cannot be written. */
 bool calculator_write(const struct factors *factors, const struct calculator_query *query,
                       const struct calculation *calculation, enum calculator_format format,
-                      FILE *stream);
+                      bool with_sensitivity, FILE *stream);
 
 /* What became of a table. */
 struct calculator_batch {

@@ -38,6 +38,7 @@ struct options {
     const char *format;
     struct inspect_options inspect;
     struct calculator_query query;
+    bool sensitivity;
     const char *factors; /* directory of a vintage; NULL: the configuration's */
     const char *batch;   /* a table of queries; NULL: one, on the command line */
     int argument_count;
@@ -569,7 +570,8 @@ static int calculate(const struct options *options, const struct factors *factor
         fprintf(stderr, "iagmeter: %s\n", wrong);
         return EXIT_CONFIGURATION;
     }
-    if (calculator_write(factors, &options->query, &calculation, format, stdout) &&
+    if (calculator_write(factors, &options->query, &calculation, format, options->sensitivity,
+                         stdout) &&
         fflush(stdout) == 0)
         return EXIT_SUCCESS;
     fprintf(stderr, "iagmeter: standard output: %s\n", strerror(errno));
@@ -725,7 +727,8 @@ static const struct command {
      command_factors},
     {"impact", 0, 0,
      "--provider ID --model NAME --tokens-out N [--tokens-in N] [--zone ID] [--latency S] "
-     "[--method A|B] [--mix published|headline] [--units N] [--it-kwh N] [--batch FILE|-] "
+     "[--method A|B] [--mix published|headline] [--units N] [--it-kwh N] [--sensitivity] [--batch "
+     "FILE|-] "
      "[--format text|json|tsv] [--factors DIRECTORY]",
      "what one use of a model costs: energy, greenhouse gases, metals, water; --batch: the same "
      "for "
@@ -772,6 +775,7 @@ static bool parse(int argc, char **argv, struct options *options)
         {"format", required_argument, NULL, 'f'},
         {"factors", required_argument, NULL, 'F'},
         {"batch", required_argument, NULL, 'b'},
+        {"sensitivity", no_argument, NULL, 's'},
         {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
         {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
         {"tokens-out", required_argument, NULL, QUERY + CALCULATOR_TOKENS_OUT},
@@ -811,6 +815,9 @@ static bool parse(int argc, char **argv, struct options *options)
             break;
         case 'b':
             options->batch = optarg;
+            break;
+        case 's':
+            options->sensitivity = true;
             break;
         default:
             if (option < QUERY)

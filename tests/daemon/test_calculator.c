@@ -263,6 +263,22 @@ static void an_estimate_of_tokens_widens_the_ends(void **state)
     assert_true(wide.results[IMPACT_HIGH].water_l > 1.9 * exact.results[IMPACT_HIGH].water_l);
 }
 
+/* A thousand requests cost a thousand times one, and wait as often. */
+static void counts_units(void **state)
+{
+    struct calculation one = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(LATENCY_S, "3")));
+    struct calculation many =
+        compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(LATENCY_S, "3"), OF(UNITS, "1000")));
+
+    (void)state;
+    for (int end = 0; end < 3; end++) {
+        assert_close(many.results[end].water_l, 1000 * one.results[end].water_l);
+        assert_close(many.results[end].gwp_embodied_kgco2e,
+                     1000 * one.results[end].gwp_embodied_kgco2e);
+        assert_close(many.results[end].gpu_count, one.results[end].gpu_count);
+    }
+}
+
 static void method_b_counts_input(void **state)
 {
     struct calculation none = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "100"), OF(METHOD, "B")));
@@ -473,6 +489,8 @@ static void takes_columns_in_any_order(void **state)
     assert_string_equal(text(&run.out, "provider"), "openai");
     assert_string_equal(text(&run.out, "tokens_out"), "250");
     assert_string_equal(text(&run.out, "zone_used"), "USA");
+    assert_true(number(&run.out, "water_l_p10") < number(&run.out, "water_l_low"));
+    assert_true(number(&run.out, "water_l_p90") > number(&run.out, "water_l_high"));
     assert_close(number(&run.out, "energy_kwh_high"),
                  compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"))).results[IMPACT_HIGH].energy_kwh);
     assert_true(table_next(&run.out));
@@ -605,6 +623,7 @@ static void writes_one_object_a_line(void **state)
     assert_true(low ==
                 compute(QUERY(GPT_4O, OF(TOKENS_OUT, "250"))).results[IMPACT_LOW].energy_kwh);
     assert_int_equal(json_array_size(json_object_get(object, "variants")), 3);
+    assert_null(json_object_get(object, "sensitivity"));
     json_decref(object);
     assert_non_null(fgets(line, sizeof(line), run.out.stream));
     object = json_loads(line, 0, NULL);
@@ -618,18 +637,50 @@ static void writes_one_object_a_line(void **state)
 
 /* ---- For people ---- */
 
+static void writes_the_sensitivity_as_json(void **state)
+{
+    const struct calculator_query *query = QUERY(GPT_4O, OF(TOKENS_OUT, "250"));
+    struct calculation calculation = compute(query);
+    char line[20000] = "";
+    FILE *stream = fmemopen(line, sizeof(line), "w");
+    json_t *object, *bar;
+
+    (void)state;
+    assert_true(calculator_write(factors, query, &calculation, CALCULATOR_JSON, true, stream));
+    fclose(stream);
+    object = json_loads(line, 0, NULL);
+    assert_non_null(object);
+    assert_string_equal(json_string_value(json_object_get(object, "method")), "A");
+    bar = json_array_get(json_object_get(json_object_get(object, "sensitivity"), "gwp_kgco2e"), 0);
+    assert_string_equal(json_string_value(json_object_get(bar, "unknown")), "error of the method");
+    assert_true(json_real_value(json_object_get(bar, "low")) <
+                json_real_value(json_object_get(bar, "high")));
+    assert_true(json_is_false(json_object_get(bar, "choice")));
+    json_decref(object);
+}
+
 static void tells_people_where_figures_come_from(void **state)
 {
     static const char *const parts[] = {
-        "tokens_out 250",      "method A",  "kgCO2e\n", "embodied",        "FRA-EDF, water, use",
-        "FRA, greenhouse gas", "grade E\n", "Ember",    "WUE 0.569 L/kWh", "44-132 active of 440"};
+        "tokens_out 250",
+        "method A",
+        "kgCO2e\n",
+        "embodied",
+        "FRA-EDF, water, use",
+        "FRA, greenhouse gas",
+        "grade E\n",
+        "Ember",
+        "WUE 0.569 L/kWh",
+        "44-132 active of 440",
+        "What moves energy (kWh), the most first, all else at its centre:\n  error of the method ",
+        "count of off-site water (EWIF)"};
     const struct calculator_query *query = QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(ZONE, "FRA"));
     struct calculation calculation = compute(query);
     char page[8000];
     FILE *stream = fmemopen(page, sizeof(page), "w");
 
     (void)state;
-    assert_true(calculator_write(factors, query, &calculation, CALCULATOR_TEXT, stream));
+    assert_true(calculator_write(factors, query, &calculation, CALCULATOR_TEXT, true, stream));
     fclose(stream);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!strstr(page, parts[i]))
@@ -643,6 +694,7 @@ int main(void)
         cmocka_unit_test(reproduces_all_golden_rows),
         cmocka_unit_test(centres_method_a_on_its_ends),
         cmocka_unit_test(an_estimate_of_tokens_widens_the_ends),
+        cmocka_unit_test(counts_units),
         cmocka_unit_test(method_b_counts_input),
         cmocka_unit_test(method_b_by_hand),
         cmocka_unit_test(images_by_hand),
@@ -658,6 +710,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_headers),
         cmocka_unit_test(survives_odd_lines),
         cmocka_unit_test(writes_one_object_a_line),
+        cmocka_unit_test(writes_the_sensitivity_as_json),
         cmocka_unit_test(tells_people_where_figures_come_from),
     };
 

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/sensitivity.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- Moving one unknown ---- */
+
+/* -1, 0 or 1 half of a range. */
+static double halves(enum impact_end end)
+{
+    return end == IMPACT_LOW ? -1 : end == IMPACT_HIGH ? 1 : 0;
+}
+
+/* Moves one unknown of POINT, which is at the centre, to END. */
+typedef void mover(const struct sensitivity_case *subject, enum impact_end end,
+                   struct impact_point *point);
+
+static void move_tokens(const struct sensitivity_case *subject, enum impact_end end,
+                        struct impact_point *point)
+{
+    point->work = subject->work[end];
+}
+
+static void move_exchange(const struct sensitivity_case *subject, enum impact_end end,
+                          struct impact_point *point)
+{
+    const struct uncertainty_factors *uncertainty = subject->used.uncertainty;
+    double sigma = uncertainty_of_events(0, uncertainty->exchange_sigma, point->work.requests);
+    double factor = exp(halves(end) * sigma * uncertainty->range_sigmas / 2);
+
+    if (!subject->tokens_are_estimated)
+        return;
+    point->work.tokens_in *= factor;
+    point->work.tokens_out *= factor;
+}
+
+static void move_model(const struct sensitivity_case *subject, enum impact_end end,
+                       struct impact_point *point)
+{
+    struct impact_point other = impact_point(&subject->used, &point->work, end);
+
+    point->total_b = other.total_b;
+    point->active_b = other.active_b;
+}
+
+/* Method A states one batch; what a service runs is as unknown there. */
+static void move_batch(const struct sensitivity_case *subject, enum impact_end end,
+                       struct impact_point *point)
+{
+    struct triple batch = factors_method_b(subject->factors)->batch_size;
+
+    if (end == IMPACT_LOW)
+        point->batch_size = fmax(point->batch_size, batch.high);
+    if (end == IMPACT_HIGH)
+        point->batch_size = fmin(point->batch_size, batch.low);
+}
+
+static void move_fit(const struct sensitivity_case *subject, enum impact_end end,
+                     struct impact_point *point)
+{
+    const struct uncertainty_factors *uncertainty = subject->used.uncertainty;
+    double gsd = subject->used.method_b ? uncertainty->method_b_gsd : uncertainty->method_a_gsd;
+
+    point->gpu_energy_factor = pow(gsd, halves(end) * uncertainty->range_sigmas / 2);
+}
+
+static void move_input(const struct sensitivity_case *subject, enum impact_end end,
+                       struct impact_point *point)
+{
+    point->input_weight = impact_point(&subject->used, &point->work, end).input_weight;
+}
+
+static void move_pue(const struct sensitivity_case *subject, enum impact_end end,
+                     struct impact_point *point)
+{
+    point->pue = impact_point(&subject->used, &point->work, end).pue;
+}
+
+static void move_wue(const struct sensitivity_case *subject, enum impact_end end,
+                     struct impact_point *point)
+{
+    point->wue_l_per_kwh = impact_point(&subject->used, &point->work, end).wue_l_per_kwh;
+}
+
+/* The least and the most of all conventions for a country. */
+struct conventions {
+    enum impact_end end;
+    struct impact_point *point;
+};
+
+static double further(enum impact_end end, double a, double b)
+{
+    return end == IMPACT_LOW ? fmin(a, b) : fmax(a, b);
+}
+
+static void take_ewif(void *context, const struct zone_factors *zone)
+{
+    const struct conventions *conventions = context;
+    double *ewif = &conventions->point->ewif_l_per_kwh;
+
+    *ewif = further(conventions->end, *ewif, zone->ewif_l_per_kwh);
+}
+
+static void take_mix(void *context, const struct zone_factors *zone)
+{
+    const struct conventions *conventions = context;
+    struct impact_point *point = conventions->point;
+
+    point->gwp_kgco2e_per_kwh =
+        further(conventions->end, point->gwp_kgco2e_per_kwh, zone->gwp_kgco2e_per_kwh);
+    point->adpe_kgsb_per_kwh =
+        further(conventions->end, point->adpe_kgsb_per_kwh, zone->adpe_kgsb_per_kwh);
+}
+
+static void move_ewif(const struct sensitivity_case *subject, enum impact_end end,
+                      struct impact_point *point)
+{
+    factors_visit_variants(subject->factors, subject->used.zone->id, take_ewif,
+                           &(struct conventions){end, point});
+}
+
+static void move_mix(const struct sensitivity_case *subject, enum impact_end end,
+                     struct impact_point *point)
+{
+    factors_visit_variants(subject->factors, subject->used.zone->id, take_mix,
+                           &(struct conventions){end, point});
+}
+
+/* ---- All of them ---- */
+
+static const struct {
+    const char *name;
+    mover *move; /* NULL: by hand */
+    bool is_choice;
+} unknowns[SENSITIVITY_UNKNOWNS] = {
+    [SENSITIVITY_TOKENS] = {"estimate of tokens", move_tokens, false},
+    [SENSITIVITY_EXCHANGE] = {"single exchanges", move_exchange, false},
+    [SENSITIVITY_ENERGY] = {"energy of the machines", NULL, false},
+    [SENSITIVITY_MODEL] = {"size of the model", move_model, false},
+    [SENSITIVITY_BATCH] = {"batch", move_batch, false},
+    [SENSITIVITY_FIT] = {"error of the method", move_fit, false},
+    [SENSITIVITY_INPUT] = {"weight of input tokens", move_input, false},
+    [SENSITIVITY_PUE] = {"PUE", move_pue, false},
+    [SENSITIVITY_WUE] = {"WUE", move_wue, false},
+    [SENSITIVITY_EWIF] = {"count of off-site water (EWIF)", move_ewif, true},
+    [SENSITIVITY_MIX] = {"electricity mix", move_mix, true},
+    [SENSITIVITY_METHOD] = {"other method", NULL, true},
+};
+
+const char *sensitivity_name(enum sensitivity_unknown unknown)
+{
+    return unknowns[unknown].name;
+}
+
+bool sensitivity_is_choice(enum sensitivity_unknown unknown)
+{
+    return unknowns[unknown].is_choice;
+}
+
+static struct impact_result evaluate(const struct sensitivity_case *subject,
+                                     const struct impact_factors *used,
+                                     const struct impact_point *point, enum impact_end energy)
+{
+    return used->model ? impact_at(used, point) : impact_of_energy(subject->it_kwh[energy], point);
+}
+
+static struct impact_result at_end(const struct sensitivity_case *subject,
+                                   enum sensitivity_unknown unknown, enum impact_end end)
+{
+    struct impact_point point =
+        impact_point(&subject->used, &subject->work[IMPACT_CENTRAL], IMPACT_CENTRAL);
+
+    if (unknowns[unknown].move)
+        unknowns[unknown].move(subject, end, &point);
+    return evaluate(subject, &subject->used, &point,
+                    unknown == SENSITIVITY_ENERGY ? end : IMPACT_CENTRAL);
+}
+
+static struct impact_result by_other_method(const struct sensitivity_case *subject)
+{
+    struct impact_factors other = subject->used;
+    struct impact_point point;
+
+    other.method_b = other.method_b ? NULL : factors_method_b(subject->factors);
+    point = impact_point(&other, &subject->work[IMPACT_CENTRAL], IMPACT_CENTRAL);
+    return evaluate(subject, &other, &point, IMPACT_CENTRAL);
+}
+
+void sensitivity_compute(const struct sensitivity_case *subject, struct sensitivity *out)
+{
+    out->base = at_end(subject, SENSITIVITY_ENERGY, IMPACT_CENTRAL);
+    for (int i = 0; i < SENSITIVITY_UNKNOWNS; i++) {
+        out->ends[i].low = at_end(subject, (enum sensitivity_unknown)i, IMPACT_LOW);
+        out->ends[i].high = at_end(subject, (enum sensitivity_unknown)i, IMPACT_HIGH);
+    }
+    out->ends[SENSITIVITY_METHOD].low = by_other_method(subject);
+    out->ends[SENSITIVITY_METHOD].high = out->ends[SENSITIVITY_METHOD].low;
+}
+
+/* ---- Bars and intervals ---- */
+
+/* How far an indicator moves, in logarithms; from 0, infinitely. */
+static double width(const struct sensitivity_bar *bar)
+{
+    return bar->high > bar->low ? log(bar->high / bar->low) : 0;
+}
+
+static int wider_first(const void *a, const void *b)
+{
+    const struct sensitivity_bar *first = a, *second = b;
+    double left = width(first), right = width(second);
+
+    return left != right ? (left < right) - (left > right)
+                         : (int)first->unknown - (int)second->unknown;
+}
+
+size_t sensitivity_tornado(const struct sensitivity *sensitivity, sensitivity_indicator *indicator,
+                           const void *context, struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS])
+{
+    double base = indicator(context, &sensitivity->base);
+    size_t count = 0;
+
+    for (int i = 0; i < SENSITIVITY_UNKNOWNS; i++) {
+        double low = indicator(context, &sensitivity->ends[i].low);
+        double high = indicator(context, &sensitivity->ends[i].high);
+
+        if (low != base || high != base)
+            bars[count++] = (struct sensitivity_bar){.unknown = (enum sensitivity_unknown)i,
+                                                     .low = fmin(base, fmin(low, high)),
+                                                     .high = fmax(base, fmax(low, high))};
+    }
+    qsort(bars, count, sizeof(*bars), wider_first);
+    return count;
+}
+
+struct uncertainty_interval sensitivity_interval(const struct sensitivity *sensitivity,
+                                                 sensitivity_indicator *indicator,
+                                                 const void *context, double central, double sigmas)
+{
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS] = {{.low = 0}};
+    struct uncertainty_part parts[SENSITIVITY_UNKNOWNS];
+    double base = indicator(context, &sensitivity->base);
+    size_t count = sensitivity_tornado(sensitivity, indicator, context, bars);
+    size_t used = 0;
+
+    for (size_t i = 0; base > 0 && i < count; i++)
+        if (!sensitivity_is_choice(bars[i].unknown))
+            parts[used++] = uncertainty_of_range(bars[i].low, base, bars[i].high, sigmas);
+    return uncertainty_combine(central, parts, used);
+}

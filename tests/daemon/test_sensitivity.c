@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/sensitivity.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VINTAGE_2026 IAGMETER_SOURCE_ROOT "/conf/factors/2026"
+#define TOLERANCE    1e-12
+#define Z90          1.2815515655446004
+
+#define assert_close(value, expected)                                                              \
+    do {                                                                                           \
+        double got = (value), want = (expected);                                                   \
+        if (!(fabs(got - want) <= TOLERANCE * fabs(want)))                                         \
+            fail_msg("%s is %.17g, not %.17g", #value, got, want);                                 \
+    } while (0)
+
+static struct factors *factors;
+
+static int load(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    factors = factors_load(VINTAGE_2026, diagnostics);
+    diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
+    return factors ? 0 : -1;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    factors_free(factors);
+    return 0;
+}
+
+static double energy(const void *context, const struct impact_result *result)
+{
+    (void)context;
+    return result->energy_kwh;
+}
+
+static double gases(const void *context, const struct impact_result *result)
+{
+    (void)context;
+    return result->gwp_use_kgco2e;
+}
+
+static double water(const void *context, const struct impact_result *result)
+{
+    (void)context;
+    return result->water_l;
+}
+
+/* One request of method B to a model of one size on the machines of one PUE, in France. */
+static struct sensitivity_case one_request(const char *model, const char *provider)
+{
+    struct sensitivity_case subject = {
+        .factors = factors,
+        .used = {.method = factors_method_a(factors),
+                 .model = factors_model_named(factors, model),
+                 .provider = factors_provider(factors, provider),
+                 .zone = factors_zone(factors, "FRA"),
+                 .method_b = factors_method_b(factors),
+                 .uncertainty = factors_uncertainty(factors)},
+        .work = {{1, 0, 250, INFINITY}, {1, 0, 250, INFINITY}, {1, 0, 250, INFINITY}},
+    };
+
+    return subject;
+}
+
+static const struct sensitivity_bar *find(const struct sensitivity_bar *bars, size_t count,
+                                          enum sensitivity_unknown unknown)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bars[i].unknown == unknown)
+            return &bars[i];
+    return NULL;
+}
+
+/* Without a range anywhere but the batch and the fit, these are the bars, and their ends can be had
+ * by hand. */
+static void moves_one_unknown_at_a_time(void **state)
+{
+    struct sensitivity_case subject = one_request("mistralai/mistral-large-latest", "mistral");
+    const struct method_b *method = factors_method_b(factors);
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    struct sensitivity sensitivity;
+    double base, ratio;
+    size_t count;
+
+    (void)state;
+    sensitivity_compute(&subject, &sensitivity);
+    base = sensitivity.base.energy_kwh;
+    count = sensitivity_tornado(&sensitivity, energy, NULL, bars);
+    assert_int_equal(count, 3);
+    ratio = impact_joules_per_token(method, 123, 123, 8) /
+            impact_joules_per_token(method, 123, 123, 32);
+    assert_int_equal(bars[0].unknown, SENSITIVITY_BATCH);
+    assert_close(bars[0].high, base * ratio);
+    ratio = impact_joules_per_token(method, 123, 123, 64) /
+            impact_joules_per_token(method, 123, 123, 32);
+    assert_close(bars[0].low, base * ratio);
+    assert_int_equal(bars[1].unknown, SENSITIVITY_FIT);
+    assert_close(bars[1].low, base / pow(1.41, 1.65));
+    assert_close(bars[1].high, base * pow(1.41, 1.65));
+    assert_int_equal(bars[2].unknown, SENSITIVITY_METHOD);
+    assert_true(bars[2].low < base); /* method A's figure is lower here */
+    assert_close(bars[2].high, base);
+}
+
+/* In France the count of water moves it fourfold: more than anything but the batch. */
+static void shows_choices_without_counting_them(void **state)
+{
+    struct sensitivity_case subject = one_request("mistralai/mistral-large-latest", "mistral");
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    struct sensitivity sensitivity;
+    const struct sensitivity_bar *bar;
+    struct uncertainty_interval interval, expected;
+    struct uncertainty_part parts[2];
+    size_t count;
+
+    (void)state;
+    sensitivity_compute(&subject, &sensitivity);
+    count = sensitivity_tornado(&sensitivity, water, NULL, bars);
+    bar = find(bars, count, SENSITIVITY_EWIF);
+    assert_non_null(bar);
+    assert_true(sensitivity_is_choice(SENSITIVITY_EWIF));
+    assert_close(bar->low / bar->high, (0.09 + 1.16 * 0.83) / (0.09 + 1.16 * 3.6737));
+    count = sensitivity_tornado(&sensitivity, gases, NULL, bars);
+    bar = find(bars, count, SENSITIVITY_MIX);
+    assert_non_null(bar);
+    assert_close(bar->low / bar->high, 0.0217 / 0.0461);
+    assert_null(find(bars, count, SENSITIVITY_EWIF));
+
+    /* Water's interval is that of batch and fit alone. */
+    count = sensitivity_tornado(&sensitivity, energy, NULL, bars);
+    parts[0] = uncertainty_of_range(bars[0].low, sensitivity.base.energy_kwh, bars[0].high, 3.3);
+    parts[1] = (struct uncertainty_part){log(1.41), log(1.41)};
+    expected = uncertainty_combine(7, parts, 2);
+    interval = sensitivity_interval(&sensitivity, water, NULL, 7, 3.3);
+    assert_close(interval.p10, expected.p10);
+    assert_close(interval.p90, expected.p90);
+    assert_close(interval.central, 7);
+}
+
+/* Of 100 exchanges, single ones matter ten times less, the estimate as much as before. */
+static void only_single_exchanges_average_out(void **state)
+{
+    struct sensitivity_case one = one_request("mistralai/mistral-large-latest", "mistral");
+    struct sensitivity_case many = one;
+    struct sensitivity_bar bars[2][SENSITIVITY_UNKNOWNS];
+    struct sensitivity sensitivity;
+    size_t counts[2];
+    const double sigma = factors_uncertainty(factors)->exchange_sigma;
+
+    (void)state;
+    one.tokens_are_estimated = many.tokens_are_estimated = true;
+    for (int i = 0; i < 3; i++) {
+        one.work[i].tokens_out = 100 << i;
+        many.work[i].tokens_out = 100 * one.work[i].tokens_out;
+        many.work[i].requests = 100;
+    }
+    sensitivity_compute(&one, &sensitivity);
+    counts[0] = sensitivity_tornado(&sensitivity, energy, NULL, bars[0]);
+    sensitivity_compute(&many, &sensitivity);
+    counts[1] = sensitivity_tornado(&sensitivity, energy, NULL, bars[1]);
+    for (int i = 0; i < 2; i++) {
+        const struct sensitivity_bar *tokens = find(bars[i], counts[i], SENSITIVITY_TOKENS);
+        const struct sensitivity_bar *single = find(bars[i], counts[i], SENSITIVITY_EXCHANGE);
+
+        assert_true(tokens && single);
+        assert_close(tokens->high / tokens->low, 4);
+        assert_close(log(single->high / single->low), 3.3 * sigma / (i == 0 ? 1 : 10));
+    }
+}
+
+static void exact_tokens_have_no_error(void **state)
+{
+    struct sensitivity_case subject = one_request("openai/gpt-4o", "scaleway");
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    struct sensitivity sensitivity;
+    size_t count;
+
+    (void)state;
+    sensitivity_compute(&subject, &sensitivity);
+    count = sensitivity_tornado(&sensitivity, water, NULL, bars);
+    assert_null(find(bars, count, SENSITIVITY_TOKENS));
+    assert_null(find(bars, count, SENSITIVITY_EXCHANGE));
+    assert_non_null(find(bars, count, SENSITIVITY_MODEL));
+    assert_non_null(find(bars, count, SENSITIVITY_PUE));
+    assert_non_null(find(bars, count, SENSITIVITY_WUE));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(bars[i].low <= sensitivity.base.water_l);
+        assert_true(bars[i].high >= sensitivity.base.water_l);
+        assert_true(i == 0 || bars[i].high / bars[i].low <= bars[i - 1].high / bars[i - 1].low);
+    }
+}
+
+/* Method A's fit errs by its own factor, on the GPUs' part only; its batch is as unknown. */
+static void moves_method_a(void **state)
+{
+    struct sensitivity_case subject = one_request("openai/gpt-4o", "openai");
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    struct sensitivity sensitivity;
+    const struct sensitivity_bar *fit, *batch;
+    size_t count;
+
+    (void)state;
+    subject.used.method_b = NULL;
+    sensitivity_compute(&subject, &sensitivity);
+    count = sensitivity_tornado(&sensitivity, energy, NULL, bars);
+    fit = find(bars, count, SENSITIVITY_FIT);
+    batch = find(bars, count, SENSITIVITY_BATCH);
+    assert_true(fit && batch);
+    assert_true(fit->high < sensitivity.base.energy_kwh * pow(2.15, 1.65));
+    assert_true(fit->high > sensitivity.base.energy_kwh * 2.15);
+    assert_close(batch->low, sensitivity.base.energy_kwh); /* its batch is the largest already */
+    assert_true(batch->high > sensitivity.base.energy_kwh);
+}
+
+/* Measured energy has no model: its own range, the data centre's, and choices. */
+static void moves_measured_energy(void **state)
+{
+    struct sensitivity_case subject = one_request("openai/gpt-4o", "scaleway");
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    struct sensitivity sensitivity;
+    size_t count;
+
+    (void)state;
+    subject.used.model = NULL;
+    subject.it_kwh[IMPACT_LOW] = 1;
+    subject.it_kwh[IMPACT_CENTRAL] = 2;
+    subject.it_kwh[IMPACT_HIGH] = 8;
+    sensitivity_compute(&subject, &sensitivity);
+    count = sensitivity_tornado(&sensitivity, energy, NULL, bars);
+    assert_int_equal(count, 2);
+    assert_int_equal(bars[0].unknown, SENSITIVITY_ENERGY);
+    assert_close(bars[0].high, 4 * sensitivity.base.energy_kwh);
+    assert_int_equal(bars[1].unknown, SENSITIVITY_PUE);
+    assert_close(bars[1].high / bars[1].low, 1.45 / 1.16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moves_one_unknown_at_a_time),
+        cmocka_unit_test(shows_choices_without_counting_them),
+        cmocka_unit_test(only_single_exchanges_average_out),
+        cmocka_unit_test(exact_tokens_have_no_error),
+        cmocka_unit_test(moves_method_a),
+        cmocka_unit_test(moves_measured_energy),
+    };
+
+    return cmocka_run_group_tests(tests, load, unload);
+}
