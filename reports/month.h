@@ -150,17 +150,6 @@ void month_coverage_words(const struct month_report *report, enum text_language 
                           char covered[TEXT_NUMBER_SIZE], char length[TEXT_NUMBER_SIZE],
                           char percent[TEXT_NUMBER_SIZE]);
 
-/* The coefficients of method A, one by one. */
-struct month_coefficient {
-    const char *name; /* as in conf/: "energy_alpha_wh" */
-    const char *unit;
-    size_t offset;
-    bool embodied; /* which of the method's two provenances */
-};
-extern const struct month_coefficient month_coefficients[];
-extern const size_t month_coefficient_count;
-double month_coefficient(const struct method_a *method, size_t index);
-
 /* The rows of one column rounded so that they add up to the total returned (text_round()); OUT
  * holds one band per row. */
 struct text_band month_round(const struct month_report *report, const struct month_table *table,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/coefficients.h"
+
 /* One self-contained page: no script, no reference to anything outside it. HTML5 in XML syntax, so
  * that any XML parser can check it. Everything that is not markup goes through say() or
  * text_html(), which escape. */
@@ -664,28 +666,49 @@ static void provenance_headings(const struct page *page)
         column_heading(page, headings[i], NULL);
 }
 
-static void write_method_factors(const struct page *page)
+static void triple_cell(const struct page *page, struct triple value)
 {
-    const struct method_a *method = factors_method_a(page->report->config->factors);
+    fputs("<td class=\"n\">", page->stream);
+    put_factor(page, value.low);
+    fputs(" / ", page->stream);
+    put_factor(page, value.central);
+    fputs(" / ", page->stream);
+    put_factor(page, value.high);
+    fputs("</td>", page->stream);
+}
 
-    open_table(page, TEXT_FACTORS_METHOD);
+static void write_method_factors(const struct page *page, enum coefficient_group group,
+                                 enum text_id heading)
+{
+    struct coefficient coefficient;
+
+    open_table(page, heading);
     column_heading(page, TEXT_INDICATOR, NULL);
     column_heading(page, TEXT_VALUE, NULL);
     column_heading(page, TEXT_UNIT, NULL);
     provenance_headings(page);
     open_body(page);
-    for (size_t i = 0; i < month_coefficient_count; i++) {
-        const struct month_coefficient *coefficient = &month_coefficients[i];
-
+    for (size_t i = 0; coefficients_get(page->report->config->factors, group, i, &coefficient);
+         i++) {
         fputs("<tr>", page->stream);
-        row_heading(page, coefficient->name);
-        factor_cell(page, month_coefficient(method, i));
-        text_cell(page, strcmp(coefficient->unit, "1") == 0 ? "–" : coefficient->unit);
-        provenance_cells(page, coefficient->embodied ? &method->embodied_provenance
-                                                     : &method->provenance);
+        row_heading(page, coefficient.name);
+        if (coefficient.is_band)
+            triple_cell(page, coefficient.value);
+        else
+            factor_cell(page, coefficient.value.central);
+        text_cell(page, strcmp(coefficient.unit, "1") == 0 ? "–" : coefficient.unit);
+        provenance_cells(page, coefficient.provenance);
         fputs("</tr>\n", page->stream);
     }
     close_table(page);
+}
+
+static bool uses_method_b(const struct month_factors *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->sources[i].factors.method_b)
+            return true;
+    return false;
 }
 
 static void write_sources(const struct page *page)
@@ -697,6 +720,7 @@ static void write_sources(const struct page *page)
     column_heading(page, TEXT_MODEL, NULL);
     column_heading(page, TEXT_PROVIDER, NULL);
     column_heading(page, TEXT_ZONE, NULL);
+    column_heading(page, TEXT_METHOD, NULL);
     column_heading(page, TEXT_ESTIMATOR, NULL);
     column_heading(page, TEXT_GRADE, NULL);
     open_body(page);
@@ -714,6 +738,7 @@ static void write_sources(const struct page *page)
         fputs("</td>", page->stream);
         text_cell(page, source->factors.provider->id);
         text_cell(page, source->factors.zone->id);
+        text_cell(page, source->factors.method_b ? "B" : "A");
         text_cell(page, estimator->name);
         text_cell(page, grade);
         fputs("</tr>\n", page->stream);
@@ -860,7 +885,11 @@ static void write_factors(const struct page *page)
     write_models(page);
     write_providers(page);
     write_zones(page);
-    write_method_factors(page);
+    write_method_factors(page, COEFFICIENTS_A, TEXT_FACTORS_METHOD);
+    if (uses_method_b(&page->report->factors)) {
+        element(page, "p", TEXT_METHOD_B_NOTE, NULL);
+        write_method_factors(page, COEFFICIENTS_B, TEXT_FACTORS_METHOD_B);
+    }
     fputs("</div>\n", page->stream);
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "reports/coefficients.h"
+
 #define SCHEMA      "iagmeter-month/1"
 #define REAL_DIGITS 17 /* reads back as the same double */
 
@@ -154,17 +156,48 @@ static json_t *json_provenance(const struct provenance *provenance)
                      "licence", provenance->licence, "grade", json_stringn(&provenance->grade, 1));
 }
 
-static json_t *json_method(const struct method_a *method)
+static json_t *json_coefficient(const struct coefficient *coefficient)
 {
+    return coefficient->is_band
+               ? json_pack("{s:f, s:f, s:f}", "low", coefficient->value.low, "central",
+                           coefficient->value.central, "high", coefficient->value.high)
+               : json_real(coefficient->value.central);
+}
+
+static json_t *json_method_a(const struct factors *factors)
+{
+    const struct method_a *method = factors_method_a(factors);
     json_t *object = json_object();
     int failed = !object;
+    struct coefficient coefficient;
 
-    for (size_t i = 0; i < month_coefficient_count; i++)
-        failed |= json_object_set_new(object, month_coefficients[i].name,
-                                      json_real(month_coefficient(method, i)));
+    for (size_t i = 0; coefficients_get(factors, COEFFICIENTS_A, i, &coefficient); i++)
+        failed |= json_object_set_new(object, coefficient.name, json_coefficient(&coefficient));
     failed |= json_object_set_new(object, "provenance", json_provenance(&method->provenance));
     failed |= json_object_set_new(object, "embodied_provenance",
                                   json_provenance(&method->embodied_provenance));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *json_method_b(const struct factors *factors)
+{
+    const struct method_b *method = factors_method_b(factors);
+    json_t *object = json_object();
+    int failed = !object;
+    struct coefficient coefficient;
+
+    for (size_t i = 0; coefficients_get(factors, COEFFICIENTS_B, i, &coefficient); i++)
+        failed |= json_object_set_new(object, coefficient.name, json_coefficient(&coefficient));
+    failed |= json_object_set_new(object, "provenance", json_provenance(&method->provenance)) |
+              json_object_set_new(object, "batch_provenance",
+                                  json_provenance(&method->batch_provenance)) |
+              json_object_set_new(object, "input_provenance",
+                                  json_provenance(&method->input_provenance)) |
+              json_object_set_new(object, "overhead_provenance",
+                                  json_provenance(&method->overhead_provenance));
     if (!failed)
         return object;
     json_decref(object);
@@ -201,11 +234,12 @@ static json_t *json_zone(const struct zone_factors *zone)
 
 static json_t *json_source(const struct month_source *source)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "service", source->service->id,
-                     "model_provider", source->factors.model->provider, "model",
-                     source->factors.model->name, "provider", source->factors.provider->id, "zone",
-                     source->factors.zone->id, "estimator", source->service->estimator.name,
-                     "grade", json_grade((enum evidence_grade)source->service->estimator.grade));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "service", source->service->id,
+                     "method", source->factors.method_b ? "B" : "A", "model_provider",
+                     source->factors.model->provider, "model", source->factors.model->name,
+                     "provider", source->factors.provider->id, "zone", source->factors.zone->id,
+                     "estimator", source->service->estimator.name, "grade",
+                     json_grade((enum evidence_grade)source->service->estimator.grade));
 }
 
 static json_t *json_factors(const struct month_report *report)
@@ -213,12 +247,14 @@ static json_t *json_factors(const struct month_report *report)
     const struct month_factors *list = &report->factors;
     json_t *services = json_array(), *models = json_array();
     json_t *providers = json_array(), *zones = json_array();
+    bool uses_b = false;
     int failed = 0;
 
     for (size_t i = 0; i < list->count; i++) {
         const struct month_source *source = &list->sources[i];
 
         failed |= json_array_append_new(services, json_source(source));
+        uses_b |= source->factors.method_b != NULL;
         if (source->first_model)
             failed |= json_array_append_new(models, json_model(source->factors.model));
         if (source->first_provider)
@@ -229,11 +265,12 @@ static json_t *json_factors(const struct month_report *report)
             failed |= json_array_append_new(zones, json_zone(source->zone_variant));
     }
     if (!failed)
-        return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "vintage",
+        return json_pack("{s:s, s:b, s:o, s:o*, s:o, s:o, s:o, s:o}", "vintage",
                          factors_vintage(report->config->factors), "whole_catalogue",
-                         list->whole_catalogue, "method_a",
-                         json_method(factors_method_a(report->config->factors)), "services",
-                         services, "models", models, "providers", providers, "zones", zones);
+                         list->whole_catalogue, "method_a", json_method_a(report->config->factors),
+                         "method_b", uses_b ? json_method_b(report->config->factors) : NULL,
+                         "services", services, "models", models, "providers", providers, "zones",
+                         zones);
     json_decref(services);
     json_decref(models);
     json_decref(providers);

@@ -139,31 +139,6 @@ void month_coverage_lines(const struct month_report *report,
     memcpy(lines, filled, sizeof(filled));
 }
 
-#define COEFFICIENT(name, unit, embodied)                                                          \
-    {                                                                                              \
-#name, unit, offsetof(struct method_a, name), embodied                                     \
-    }
-const struct month_coefficient month_coefficients[] = {
-    COEFFICIENT(energy_alpha_wh, "Wh", false),     COEFFICIENT(energy_beta, "1", false),
-    COEFFICIENT(energy_gamma_wh, "Wh", false),     COEFFICIENT(latency_alpha_s, "s", false),
-    COEFFICIENT(latency_beta_s, "s", false),       COEFFICIENT(latency_gamma_s, "s", false),
-    COEFFICIENT(batch_size, "1", false),           COEFFICIENT(quantization_bits, "bit", false),
-    COEFFICIENT(memory_overhead, "1", false),      COEFFICIENT(gpu_memory_gb, "GB", false),
-    COEFFICIENT(server_gpus, "1", false),          COEFFICIENT(server_power_kw, "kW", false),
-    COEFFICIENT(hardware_lifetime_s, "s", true),   COEFFICIENT(server_gwp_kgco2e, "kgCO2e", true),
-    COEFFICIENT(server_adpe_kgsb, "kgSbeq", true), COEFFICIENT(gpu_gwp_kgco2e, "kgCO2e", true),
-    COEFFICIENT(gpu_adpe_kgsb, "kgSbeq", true),
-};
-const size_t month_coefficient_count = sizeof(month_coefficients) / sizeof(month_coefficients[0]);
-
-double month_coefficient(const struct method_a *method, size_t index)
-{
-    double value;
-
-    memcpy(&value, (const char *)method + month_coefficients[index].offset, sizeof(value));
-    return value;
-}
-
 /* Cut, not rounded: 99.97 % must not read 100.0 %. */
 static double truncated(double value)
 {

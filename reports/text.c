@@ -355,6 +355,16 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_SCOPE] = {{"Périmètre", "Scope"}},
     [TEXT_SOURCE] = {{"Source", "Source"}},
     [TEXT_LICENCE] = {{"Licence", "Licence"}},
+    [TEXT_METHOD] = {{"Méthode", "Method"}},
+    [TEXT_METHOD_B_NOTE] =
+        {{"Pour les services marqués B, l'énergie vient d'un ajustement sur des mesures de cartes "
+          "graphiques : la part de l'hôte et des machines en attente s'y ajoute, les jetons en "
+          "entrée comptent.",
+          "For services marked B, energy comes from a fit on measurements of GPUs: the shares of "
+          "the "
+          "host and of waiting machines are added, input tokens count."}},
+    [TEXT_FACTORS_METHOD_B] = {{"Méthode B : coefficients (bas / central / haut)",
+                                "Method B: coefficients (low / central / high)"}},
     [TEXT_ESTIMATOR] = {{"Estimateur de jetons", "Token estimator"}},
     [TEXT_PARAMETERS_TOTAL] = {{"Paramètres, total (10^9)", "Parameters, total (10^9)"}},
     [TEXT_PARAMETERS_ACTIVE] = {{"Paramètres actifs (10^9)", "Active parameters (10^9)"}},

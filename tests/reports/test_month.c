@@ -1007,6 +1007,30 @@ static void states_factors_and_vintage(void **state)
     month_free(report);
 }
 
+/* Method B's coefficients stand in the report when one of its services is estimated by them. */
+static void tells_the_method_of_each_service(void **state)
+{
+    struct world *world = *state;
+    struct service by_b = services[0];
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 50);
+    cover(world, OCTOBER, 60);
+    report = build(world);
+    assert_false(contains(report, HTML_FR, "batch_exponent"));
+    assert_false(contains(report, JSON, "method_b"));
+    month_free(report);
+    by_b.method = SERVICE_METHOD_B;
+    assert_true(catalogue_set_service(world->config->catalogue, 0, &by_b));
+    report = build(world);
+    assert_true(contains(report, HTML_FR, "Méthode B"));
+    assert_true(contains(report, HTML_FR, "8 / 32 / 64"));
+    assert_true(contains(report, HTML_FR, "ML.ENERGY v3"));
+    assert_true(contains(report, JSON, "batch_exponent"));
+    assert_true(contains(report, JSON, "\"method_a\""));
+    month_free(report);
+}
+
 /* Characters, as a terminal shows them. */
 static size_t width_of_line(const char *line)
 {
@@ -1066,6 +1090,7 @@ int main(void)
         TEST(writes_well_formed_html),
         TEST(writes_no_address),
         TEST(states_factors_and_vintage),
+        TEST(tells_the_method_of_each_service),
         TEST(aligns_the_terminal_table),
     };
 
