@@ -905,3 +905,24 @@ const struct model_factors *factors_model_named(const struct factors *factors, c
 {
     return find_named(factors, text);
 }
+
+struct medium_visit {
+    factors_medium_visitor *visit;
+    void *context;
+};
+
+static void visit_medium(const void *node, VISIT visit, void *context)
+{
+    const struct medium_visit *medium = context;
+
+    if (visit == postorder || visit == leaf)
+        medium->visit(medium->context, *(struct medium_factors *const *)node);
+}
+
+void factors_visit_media(const struct factors *factors, factors_medium_visitor *visit,
+                         void *context)
+{
+    struct medium_visit medium = {visit, context};
+
+    twalk_r(factors->media, visit_medium, &medium);
+}

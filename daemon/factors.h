@@ -165,4 +165,9 @@ typedef void factors_zone_visitor(void *context, const struct zone_factors *zone
 void factors_visit_variants(const struct factors *factors, const char *id,
                             factors_zone_visitor *visit, void *context);
 
+/* Calls VISIT for each medium, in the order of ids. */
+typedef void factors_medium_visitor(void *context, const struct medium_factors *medium);
+void factors_visit_media(const struct factors *factors, factors_medium_visitor *visit,
+                         void *context);
+
 #endif

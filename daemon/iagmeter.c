@@ -17,6 +17,7 @@
 #include "daemon/roundrobin.h"
 #include "daemon/status.h"
 #include "daemon/version.h"
+#include "reports/factor_table.h"
 #include "reports/graph.h"
 #include "reports/month.h"
 
@@ -527,21 +528,15 @@ static struct factors *load_factors(const struct options *options, const char *d
     return factors;
 }
 
-static int command_factors(const struct options *options)
+static int check_factors(const struct options *options, const char *directory)
 {
-    struct diagnostics *diagnostics;
+    struct diagnostics *diagnostics = diagnostics_new();
     struct factors *factors;
     int status = EXIT_CONFIGURATION;
 
-    if (strcmp(options->arguments[0], "check") != 0) {
-        fputs("usage: iagmeter factors check [DIRECTORY]\n", stderr);
-        return EXIT_CONFIGURATION;
-    }
-    diagnostics = diagnostics_new();
     if (!diagnostics)
         return EXIT_TROUBLE;
-    factors = load_factors(options, options->argument_count > 1 ? options->arguments[1] : NULL,
-                           diagnostics);
+    factors = load_factors(options, directory, diagnostics);
     diagnostics_print(diagnostics, stderr);
     if (factors) {
         struct factors_counts counts = factors_counts(factors);
@@ -555,6 +550,31 @@ static int command_factors(const struct options *options)
     factors_free(factors);
     diagnostics_free(diagnostics);
     return status;
+}
+
+static int write_factor_table(const struct options *options)
+{
+    struct config *config = load(options);
+    int status = EXIT_TROUBLE;
+
+    if (!config)
+        return EXIT_CONFIGURATION;
+    if (factor_table_write(config, stdout) && fflush(stdout) == 0)
+        status = EXIT_SUCCESS;
+    config_free(config);
+    return status;
+}
+
+static int command_factors(const struct options *options)
+{
+    const char *action = options->argument_count > 0 ? options->arguments[0] : "";
+
+    if (strcmp(action, "check") == 0 && options->argument_count <= 2)
+        return check_factors(options, options->argument_count == 2 ? options->arguments[1] : NULL);
+    if (strcmp(action, "table") == 0 && options->argument_count == 1)
+        return write_factor_table(options);
+    fputs("usage: iagmeter factors check [DIRECTORY]\n       iagmeter factors table\n", stderr);
+    return EXIT_CONFIGURATION;
 }
 
 /* -- impact ----------------------------------------------------------------------------------- */
@@ -722,8 +742,9 @@ static const struct command {
      "the state\n"
      "      directory; without files, what is held",
      command_import},
-    {"factors", 1, 2, "check [DIRECTORY]",
-     "check a vintage of factors (default: the configuration's): all errors with file and line",
+    {"factors", 1, 2, "check [DIRECTORY] | table",
+     "check a vintage of factors (default: the configuration's): all errors with file and line; or "
+     "list those in use, in French",
      command_factors},
     {"impact", 0, 0,
      "--provider ID --model NAME --tokens-out N [--tokens-in N] [--zone ID] [--latency S] "
