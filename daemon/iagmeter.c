@@ -722,7 +722,6 @@ static int command_status(const struct options *options)
 
 /* -- The command line ------------------------------------------------------------------------- */
 
-
 static const struct command {
     const char *name;
     int arguments_least;

@@ -57,8 +57,8 @@ void usage_add(struct usage *usage, struct flow *flow, const struct usage_piece 
  * nothing when the flow is not followed. */
 void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece *piece);
 
-/* Only one of the two ways is captured: exchanges that the flow carries are missed, and the sums that
- * it belongs to are no better than a guess. */
+/* Only one of the two ways is captured: exchanges that the flow carries are missed, and the sums
+ * that it belongs to are no better than a guess. */
 void usage_one_way(struct usage *usage, struct flow *flow);
 
 /* The connection ends, and with it what is open. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/interval.h"
 
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

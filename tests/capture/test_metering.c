@@ -1335,8 +1335,8 @@ static void damaged_frames_are_survived(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
-/* A mirror port that shows only what clients send: their exchanges cannot be found, and the sums say
- * so; a connection that is answered is none of these. */
+/* A mirror port that shows only what clients send: their exchanges cannot be found, and the sums
+ * say so; a connection that is answered is none of these. */
 static void one_way_is_told_and_graded(void **state)
 {
     struct talk talk = talk_of(1, 50000);

@@ -734,8 +734,8 @@ static void take_frames(void *context, const struct captured_frame *frames, size
 
     for (size_t i = 0; i < count; i++)
         if (++wanted->at == wanted->frame &&
-            decode_frame(frames[i].link_type, frames[i].bytes, frames[i].captured,
-                         frames[i].length, &packet) == DECODE_TCP)
+            decode_frame(frames[i].link_type, frames[i].bytes, frames[i].captured, frames[i].length,
+                         &packet) == DECODE_TCP)
             wanted->kind = parse(packet.payload, packet.captured_length, &preamble);
 }
 
