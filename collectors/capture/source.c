@@ -151,8 +151,8 @@ static bool join_group(struct source *source, uint16_t group, char *error, size_
 {
     /* By a hash of the flow, the same both ways; fragments are put together first, or only the
      * first of them would be of the flow. */
-    int type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG;
-    int request = group | type << 16;
+    const uint32_t type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG;
+    const uint32_t request = group | type << 16;
     struct timespec now;
 
     if (group == 0)
