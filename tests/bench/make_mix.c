@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Writes the captures that `make bench-replay` reads: made-up traffic of a gateway over ten
- * minutes, the same at every run with the same seed. "mix" is what an office does, mostly short and
- * small; "heavy" is TLS alone, a third of it streamed answers of services that we know. Numbers of
- * packets and flows, and mean sizes, are those of two real mixes that were measured. */
+/* Writes the captures that `make bench` reads: the traffic of a gateway over ten minutes, the same
+ * at every run with the same seed. The use of known services is that of the committed recording,
+ * its conversations repeated with other addresses, ports, sequence numbers and randoms; what is
+ * around them is made up. "mix" is what an office does, mostly short and small: 1 in 200 flows is
+ * of a service, and 1 in 30 packets. "heavy" is TLS alone, nearly a quarter of it of services.
+ * Numbers of packets and flows, and mean sizes, are those of two real mixes that were measured. */
 
-#include "daemon/catalogue.h"
-#include "tests/bench/mix.h"
+#include "tests/bench/recording.h"
 
 #include <math.h>
 
-#define DURATION_NS (600 * MIX_SECOND)
-#define DEVICES     2048
-#define NAMES       4096
-#define SERVICES    12 /* in use: each pair with a direction is a round-robin database */
+#define RECORDING    IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
+#define RECORDING_NS (30 * MIX_SECOND) /* no conversation in it is as long */
+#define DURATION_NS  (600 * MIX_SECOND)
+#define DEVICES      2048
+#define NAMES        4096
 
-enum kind { KIND_DNS, KIND_SCAN, KIND_UDP, KIND_PLAIN, KIND_TLS, KIND_SERVICE, KINDS };
+enum kind { KIND_DNS, KIND_SCAN, KIND_UDP, KIND_PLAIN, KIND_TLS, KIND_RECORDED, KINDS };
 
 /* What the packets of a flow are, in order. A flow without TLS goes from ACK to DATA, one without a
  * connection begins there. */
@@ -40,7 +42,7 @@ struct profile {
     const char *name;
     uint32_t packets;
     uint32_t flows[KINDS];
-    double data_share[KINDS]; /* of the packets that are neither set-up nor end */
+    double data_share[KINDS]; /* of the packets that are neither recorded, nor set-up, nor end */
     double full_share;        /* of data segments of KIND_TLS: as large as they may be */
     unsigned ack_every;       /* data segments */
 };
@@ -54,18 +56,17 @@ static const struct profile profiles[] = {
                   [KIND_UDP] = 10000,
                   [KIND_PLAIN] = 14000,
                   [KIND_TLS] = 31000,
-                  [KIND_SERVICE] = 600},
-        .data_share =
-            {[KIND_UDP] = 0.1, [KIND_PLAIN] = 0.17, [KIND_TLS] = 0.7, [KIND_SERVICE] = 0.03},
+                  [KIND_RECORDED] = 600},
+        .data_share = {[KIND_UDP] = 0.1, [KIND_PLAIN] = 0.17, [KIND_TLS] = 0.73},
         .full_share = 0.45,
         .ack_every = 2,
     },
     {
         .name = "heavy",
         .packets = 1230000,
-        .flows = {[KIND_TLS] = 5333, [KIND_SERVICE] = 2667},
-        .data_share = {[KIND_TLS] = 0.78, [KIND_SERVICE] = 0.22},
-        .full_share = 0.99,
+        .flows = {[KIND_TLS] = 6200, [KIND_RECORDED] = 1800},
+        .data_share = {[KIND_TLS] = 1},
+        .full_share = 1,
         .ack_every = 4,
     },
 };
@@ -74,9 +75,9 @@ struct flow {
     struct endpoints ends;
     uint64_t seed;
     int64_t time_ns; /* of its next packet */
-    uint32_t budget; /* packets of data still to come */
+    uint32_t budget; /* packets of data still to come; of a recorded one, all of them */
     uint16_t burst;  /* segments before the other end speaks */
-    uint16_t name;
+    uint16_t name;   /* number of the conversation in the recording, if it is of one */
     uint8_t kind;
     uint8_t step;
     uint8_t speaker;
@@ -92,50 +93,16 @@ struct mix {
     uint32_t *heap; /* flows by the time of their next packet */
     uint32_t count;
     uint32_t flow_count;
-    char services[SERVICES][HOST_PATTERN_SIZE]; /* a host of inference of each */
+    struct recording recording;
 };
 
 static struct bytes payload;
 static struct bytes frame;
 
-/* -- Names ------------------------------------------------------------------------------------- */
-
-/* Takes the first host of inference of each service. */
-static void take_host(void *context, const char *pattern, uint16_t number, enum service_role role)
-{
-    struct mix *mix = context;
-
-    if (number >= SERVICES || role != ROLE_INFERENCE || strchr(pattern, '*') ||
-        mix->services[number][0])
-        return;
-    snprintf(mix->services[number], HOST_PATTERN_SIZE, "%s%s", pattern[0] == '.' ? "www" : "",
-             pattern);
-}
-
-static bool read_services(struct mix *mix)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct catalogue *catalogue =
-        catalogue_load(IAGMETER_SOURCE_ROOT "/conf/services.conf", NULL, diagnostics);
-    bool complete = catalogue != NULL;
-
-    if (catalogue)
-        catalogue_visit_hosts(catalogue, take_host, mix);
-    else
-        diagnostics_print(diagnostics, stderr);
-    catalogue_free(catalogue);
-    diagnostics_free(diagnostics);
-    for (unsigned i = 0; i < SERVICES; i++)
-        complete &= mix->services[i][0] != '\0';
-    return complete;
-}
-
-static const char *name_of(const struct mix *mix, const struct flow *flow)
+static const char *name_of(const struct flow *flow)
 {
     static char name[64];
 
-    if (flow->kind == KIND_SERVICE)
-        return mix->services[flow->name];
     snprintf(name, sizeof(name), "www%u.example%u.net", flow->name % 7, flow->name);
     return name;
 }
@@ -177,32 +144,54 @@ static uint16_t server_port(enum kind kind, uint64_t *seed)
     }
 }
 
-static void make_flow(struct mix *mix, uint32_t index, enum kind kind)
+/* Early enough to come to an end in time. */
+static int64_t draw_start(uint64_t *seed, int64_t lasts_ns)
+{
+    return (int64_t)(random_next(seed) % (uint64_t)(DURATION_NS * 97 / 100 - lasts_ns));
+}
+
+static const struct conversation *recorded(const struct mix *mix, const struct flow *flow)
+{
+    return &mix->recording.conversations[flow->name];
+}
+
+/* INDEX is of the flow, NUMBER among those of its kind. */
+static void make_flow(struct mix *mix, uint32_t index, uint32_t number, enum kind kind)
 {
     struct flow *flow = &mix->flows[index];
     uint64_t *seed = &flow->seed;
     bool ipv6;
+    unsigned server;
 
     flow->seed = random_next(&mix->seed);
     flow->kind = (uint8_t)kind;
-    flow->step = kind == KIND_DNS || kind == KIND_UDP ? STEP_DATA : STEP_SYN;
+    flow->step = kind == KIND_TLS || kind == KIND_PLAIN || kind == KIND_SCAN ? STEP_SYN : STEP_DATA;
     flow->large_hello = random_below(seed, 10) < 6;
     /* Some names are asked for much more often than others. */
-    flow->name = (uint16_t)random_below(
-        seed, 1 + random_below(seed, kind == KIND_SERVICE ? SERVICES : NAMES));
+    flow->name = (uint16_t)random_below(seed, 1 + random_below(seed, NAMES));
+    server = flow->name;
     ipv6 = random_below(seed, 10) == 0;
+    if (kind == KIND_RECORDED) {
+        flow->name = (uint16_t)(number % mix->recording.count);
+        server = NAMES + flow->name;
+        ipv6 = recorded(mix, flow)->ends.address[FROM_CLIENT].family == 6;
+    }
     flow->ends = (struct endpoints){
-        .address = {client_address(index % DEVICES, ipv6), server_address(flow->name, ipv6)},
+        .address = {client_address(index % DEVICES, ipv6), server_address(server, ipv6)},
         .port = {(uint16_t)(49152 + index / DEVICES), server_port(kind, seed)},
         .sequence = {(uint32_t)random_next(seed), (uint32_t)random_next(seed)},
     };
+    flow->budget = kind == KIND_DNS ? 2 : kind == KIND_RECORDED ? recorded(mix, flow)->count : 0;
+    flow->time_ns = draw_start(seed, RECORDING_NS);
 }
 
-/* Packets that are not data. */
+/* Packets that are not to be shared out. */
 static uint32_t fixed_packets(const struct flow *flow)
 {
     switch (flow->kind) {
     case KIND_DNS:
+    case KIND_RECORDED:
+        return flow->budget;
     case KIND_UDP:
         return 0;
     case KIND_SCAN:
@@ -214,19 +203,10 @@ static uint32_t fixed_packets(const struct flow *flow)
     }
 }
 
-/* Sizes of flows have a heavy tail (Crovella and Bestavros, 1997), those of conversations less so:
- * answers are read. */
-static double draw_weight(uint64_t *seed, enum kind kind)
+/* Sizes of flows have a heavy tail (Crovella and Bestavros, 1997). */
+static double draw_weight(uint64_t seed)
 {
-    return pow((1 + random_below(seed, 10000)) / 10000.0, kind == KIND_SERVICE ? -0.4 : -0.8);
-}
-
-/* Early enough to come to an end in time. */
-static int64_t draw_start(uint64_t *seed, uint32_t budget)
-{
-    uint64_t lasts_ns = 30 * MIX_MILLI * (budget < 16000 ? (uint64_t)budget : 16000);
-
-    return (int64_t)(random_next(seed) % ((uint64_t)DURATION_NS * 97 / 100 - lasts_ns));
+    return pow((1 + random_below(&seed, 10000)) / 10000.0, -0.8);
 }
 
 /* Shares out PACKETS among the COUNT flows from FIRST. What rounding leaves goes to the last. */
@@ -235,49 +215,44 @@ static void share_out(struct flow *flows, uint32_t count, uint32_t packets)
     double sum = 0;
     uint32_t left = packets;
 
+    for (uint32_t i = 0; i < count; i++)
+        sum += draw_weight(flows[i].seed);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t seed = flows[i].seed;
 
-        sum += draw_weight(&seed, flows[i].kind);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t seed = flows[i].seed;
-
-        flows[i].budget = (uint32_t)(packets * draw_weight(&seed, flows[i].kind) / sum);
-        if (flows[i].kind == KIND_DNS)
-            flows[i].budget = 2;
-        else if (i + 1 == count)
+        flows[i].budget = (uint32_t)(packets * draw_weight(seed) / sum);
+        if (i + 1 == count)
             flows[i].budget = left;
         left -= flows[i].budget;
-        flows[i].time_ns = draw_start(&seed, flows[i].budget);
+        random_next(&seed);
+        flows[i].time_ns =
+            draw_start(&seed, 30 * MIX_MILLI * (flows[i].budget < 16000 ? flows[i].budget : 16000));
     }
 }
 
 static void make_flows(struct mix *mix)
 {
     const struct profile *profile = mix->profile;
-    uint32_t data = profile->packets - 2 * profile->flows[KIND_DNS];
+    uint32_t data = profile->packets;
     uint32_t left;
     uint32_t index = 0;
 
     for (enum kind kind = KIND_DNS; kind < KINDS; kind++)
         for (uint32_t i = 0; i < profile->flows[kind]; i++) {
-            make_flow(mix, index, kind);
+            make_flow(mix, index, i, kind);
             data -= fixed_packets(&mix->flows[index++]);
         }
     index = 0;
     left = data;
-    for (enum kind kind = KIND_DNS; kind < KINDS; kind++) {
-        uint32_t count = profile->flows[kind];
+    for (enum kind kind = KIND_DNS; kind < KIND_RECORDED; kind++) {
         uint32_t share = (uint32_t)(profile->data_share[kind] * data);
 
+        if (kind == KIND_TLS)
+            share = left;
         left -= share;
-        if (kind == KIND_DNS)
-            share = 2 * count;
-        else if (kind == KINDS - 1)
-            share += left;
-        share_out(mix->flows + index, count, share);
-        index += count;
+        if (kind != KIND_DNS)
+            share_out(mix->flows + index, profile->flows[kind], share);
+        index += profile->flows[kind];
     }
 }
 
@@ -299,7 +274,7 @@ static void send_hello(struct mix *mix, struct flow *flow, bool rest)
 {
     size_t size = segment_size(flow);
 
-    put_browser_hello(&payload, name_of(mix, flow), flow->large_hello, flow->name % 100 < 42);
+    put_browser_hello(&payload, name_of(flow), flow->large_hello, flow->name % 100 < 42);
     if (payload.length < size)
         size = payload.length;
     if (rest) {
@@ -329,25 +304,23 @@ static void send_server_hello(struct mix *mix, struct flow *flow)
 static void begin_burst(const struct mix *mix, struct flow *flow)
 {
     uint64_t *seed = &flow->seed;
-    bool service = flow->kind == KIND_SERVICE;
     uint32_t wait_ms = 80000 / (1 + flow->budget / 15);
     uint32_t longest = mix->profile->full_share > 0.9 ? 200 : 20;
 
     flow->speaker = !flow->speaker;
     if (flow->speaker == FROM_CLIENT) {
-        flow->burst = (uint16_t)(1 + random_below(seed, service ? 3 : 2));
-        if (service || wait_ms > 900)
-            wait_ms = service ? 8000 : 900;
+        flow->burst = (uint16_t)(1 + random_below(seed, 2));
+        if (wait_ms > 900)
+            wait_ms = 900;
         flow->time_ns += MIX_MILLI * (20 + random_below(seed, wait_ms));
     } else {
-        flow->burst =
-            (uint16_t)(service ? 40 + random_below(seed, 200) : 1 + random_below(seed, longest));
+        flow->burst = (uint16_t)(1 + random_below(seed, longest));
         flow->time_ns += 5 * MIX_MILLI;
     }
 }
 
 /* Web pages in the clear, and other protocols. */
-static void put_plain(struct bytes *bytes, const struct mix *mix, struct flow *flow)
+static void put_plain(struct bytes *bytes, struct flow *flow)
 {
     uint64_t *seed = &flow->seed;
     bool web = flow->ends.port[FROM_SERVER] == 80 || flow->ends.port[FROM_SERVER] == 8080;
@@ -356,7 +329,7 @@ static void put_plain(struct bytes *bytes, const struct mix *mix, struct flow *f
         static const char request[] = "GET /index.html HTTP/1.1\r\nAccept: */*\r\nHost: ";
 
         put_bytes(bytes, request, sizeof(request) - 1);
-        put_bytes(bytes, name_of(mix, flow), strlen(name_of(mix, flow)));
+        put_bytes(bytes, name_of(flow), strlen(name_of(flow)));
         put_bytes(bytes, "\r\n\r\n", 4);
         return;
     }
@@ -371,9 +344,7 @@ static void put_data(struct bytes *bytes, const struct mix *mix, struct flow *fl
     uint32_t *left = &flow->ends.record_left[flow->speaker];
 
     if (flow->kind == KIND_PLAIN)
-        put_plain(bytes, mix, flow);
-    else if (flow->kind == KIND_SERVICE && flow->speaker == FROM_SERVER && *left == 0)
-        put_records(bytes, seed, left, 150 + random_below(seed, 300));
+        put_plain(bytes, flow);
     else if (random_below(seed, 1000) < 1000 * mix->profile->full_share)
         put_records(bytes, seed, left, segment_size(flow));
     else
@@ -384,9 +355,8 @@ static void put_data(struct bytes *bytes, const struct mix *mix, struct flow *fl
 static void send_data(struct mix *mix, struct flow *flow)
 {
     uint64_t *seed = &flow->seed;
-    bool streamed = flow->kind == KIND_SERVICE && flow->speaker == FROM_SERVER;
 
-    if (flow->burst == 0 || flow->unacknowledged >= (streamed ? 1 : mix->profile->ack_every)) {
+    if (flow->burst == 0 || flow->unacknowledged >= mix->profile->ack_every) {
         flow->unacknowledged = 0;
         send_tcp(mix, flow, !flow->speaker, TCP_ACK);
         flow->time_ns += 20 * MIX_MICRO;
@@ -395,8 +365,7 @@ static void send_data(struct mix *mix, struct flow *flow)
         send_tcp(mix, flow, flow->speaker, TCP_ACK);
         flow->burst--;
         flow->unacknowledged++;
-        flow->time_ns += streamed ? MIX_MILLI * (10 + random_below(seed, 50))
-                                  : MIX_MICRO * (20 + random_below(seed, 300));
+        flow->time_ns += MIX_MICRO * (20 + random_below(seed, 300));
     }
     if (flow->burst == 0 && flow->unacknowledged == 0)
         begin_burst(mix, flow);
@@ -409,13 +378,26 @@ static void send_datagram(struct mix *mix, struct flow *flow)
     unsigned id = flow->ends.sequence[0] & 0xffff;
 
     if (flow->kind == KIND_DNS)
-        put_dns(&payload, id, name_of(mix, flow), flow->budget == 1 ? answer : NULL);
+        put_dns(&payload, id, name_of(flow), flow->budget == 1 ? answer : NULL);
     else
         put_noise(&payload, seed, random_below(seed, 4) ? 50 + random_below(seed, 400) : 1200);
     mix_udp(&frame, &flow->ends, flow->speaker, &payload);
     mix_write(&mix->file, flow->time_ns, &frame);
     flow->speaker = !flow->speaker;
     flow->time_ns += MIX_MILLI * (1 + random_below(seed, 40));
+}
+
+/* The next packet of the conversation that is repeated. */
+static void send_recorded(struct mix *mix, struct flow *flow)
+{
+    const struct conversation *conversation = recorded(mix, flow);
+    const struct recorded_packet *packet =
+        &conversation->packets[conversation->count - flow->budget];
+
+    repeat_packet(&frame, packet, &flow->ends, flow->seed);
+    mix_write(&mix->file, flow->time_ns, &frame);
+    if (flow->budget > 1)
+        flow->time_ns += packet[1].time_ns - packet[0].time_ns;
 }
 
 static void next_step(const struct mix *mix, struct flow *flow)
@@ -476,22 +458,24 @@ static void send_step(struct mix *mix, struct flow *flow)
 /* Writes the flow's next packet. */
 static void advance(struct mix *mix, struct flow *flow)
 {
-    bool datagrams = flow->kind == KIND_DNS || flow->kind == KIND_UDP;
+    bool has_end = flow->kind == KIND_PLAIN || flow->kind == KIND_TLS;
 
     payload.length = 0;
     if (flow->step != STEP_DATA) {
         send_step(mix, flow);
         next_step(mix, flow);
-    } else if (datagrams) {
-        send_datagram(mix, flow);
-        flow->budget--;
     } else {
-        send_data(mix, flow);
+        if (flow->kind == KIND_RECORDED)
+            send_recorded(mix, flow);
+        else if (has_end)
+            send_data(mix, flow);
+        else
+            send_datagram(mix, flow);
         flow->budget--;
     }
     if (flow->step == STEP_DATA && flow->budget == 0) {
         next_step(mix, flow);
-        if (datagrams)
+        if (!has_end)
             flow->step = STEP_OVER;
     }
 }
@@ -553,7 +537,7 @@ static bool make(const struct profile *profile, const char *path, uint64_t seed)
         mix.flow_count += profile->flows[kind];
     mix.flows = calloc(mix.flow_count, sizeof(*mix.flows));
     mix.heap = calloc(mix.flow_count, sizeof(*mix.heap));
-    if (!mix.flows || !mix.heap || !read_services(&mix))
+    if (!mix.flows || !mix.heap || !recording_read(&mix.recording, RECORDING))
         goto out;
     make_flows(&mix);
     if (!mix_open(&mix.file, path))
@@ -565,6 +549,7 @@ static bool make(const struct profile *profile, const char *path, uint64_t seed)
                (unsigned long long)mix.file.packets,
                (unsigned long long)(mix.file.bytes / mix.file.packets), mix.flow_count);
 out:
+    recording_free(&mix.recording);
     free(mix.heap);
     free(mix.flows);
     return done;

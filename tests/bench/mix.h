@@ -16,6 +16,7 @@
 #define MIX_MICRO  1000LL
 /* 2026-11-23 12:00:00 UTC. */
 #define MIX_START (1795435200LL * MIX_SECOND)
+#define MIX_LINK  14 /* bytes of the Ethernet header */
 
 enum { FROM_CLIENT, FROM_SERVER };
 
@@ -31,6 +32,7 @@ struct endpoints {
     uint16_t port[2];
     uint32_t sequence[2];    /* next, of each; TCP only */
     uint32_t record_left[2]; /* bytes of the running TLS record that are still to be sent */
+    uint16_t ip_id[2];       /* IPv4 only: last, of each */
 };
 
 /* -- The file ---------------------------------------------------------------------------------- */
@@ -55,7 +57,60 @@ static inline bool mix_close(struct mix_file *file)
     return written;
 }
 
-static inline void mix_write(struct mix_file *file, int64_t time_ns, const struct bytes *frame)
+/* Where the TCP or UDP header of FRAME begins. IPv6 is without extension headers. */
+static inline uint32_t mix_transport(const uint8_t *frame)
+{
+    return MIX_LINK + (frame[MIX_LINK] >> 4 == 4 ? 4U * (frame[MIX_LINK] & 15) : 40);
+}
+
+/* Adds up the 16-bit words of BYTES, as they lie in memory (RFC 1071, 1 and 2). */
+static inline uint64_t mix_sum(uint64_t sum, const uint8_t *bytes, size_t length)
+{
+    uint32_t word;
+
+    for (; length >= sizeof(word); length -= sizeof(word), bytes += sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
+        sum += word;
+    }
+    word = 0;
+    memcpy(&word, bytes, length);
+    return sum + word;
+}
+
+static inline void mix_set_checksum(uint8_t *at, uint64_t sum)
+{
+    uint16_t checksum;
+
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    checksum = (uint16_t)~sum;
+    memcpy(at, &checksum, sizeof(checksum));
+}
+
+/* Those of IPv4 (RFC 791, 3.1), and of TCP or UDP with the pseudo-header (RFC 9293, 3.1; RFC 8200,
+ * 8.1). */
+static inline void mix_checksums(struct bytes *frame)
+{
+    uint8_t *ip = frame->at + MIX_LINK;
+    bool ipv4 = ip[0] >> 4 == 4;
+    uint8_t *transport = frame->at + mix_transport(frame->at);
+    size_t length = (size_t)(frame->at + frame->length - transport);
+    uint8_t protocol = ipv4 ? ip[9] : ip[6];
+    uint8_t *checksum = transport + (protocol == 6 ? 16 : 6);
+    uint8_t pseudo[4] = {0, protocol, (uint8_t)(length >> 8), (uint8_t)length};
+    uint64_t sum = mix_sum(0, pseudo, sizeof(pseudo));
+
+    memset(checksum, 0, 2);
+    sum = mix_sum(sum, ip + (ipv4 ? 12 : 8), ipv4 ? 8 : 32);
+    mix_set_checksum(checksum, mix_sum(sum, transport, length));
+    if (!ipv4)
+        return;
+    memset(ip + 10, 0, 2);
+    mix_set_checksum(ip + 10, mix_sum(0, ip, (size_t)(transport - ip)));
+}
+
+/* Fills in the checksums of FRAME first. */
+static inline void mix_write(struct mix_file *file, int64_t time_ns, struct bytes *frame)
 {
     int64_t since_1970_ns = MIX_START + time_ns;
     struct pcap_pkthdr header = {
@@ -64,12 +119,19 @@ static inline void mix_write(struct mix_file *file, int64_t time_ns, const struc
         .len = (bpf_u_int32)frame->length,
     };
 
+    mix_checksums(frame);
     pcap_dump((u_char *)file->dumper, &header, frame->at);
     file->packets++;
     file->bytes += frame->length;
 }
 
 /* -- Frames ------------------------------------------------------------------------------------ */
+
+static inline void mix_identify(struct bytes *frame, struct endpoints *ends, int from)
+{
+    if (ends->address[from].family == 4)
+        set_u16(frame, MIX_LINK + 4, ++ends->ip_id[from]);
+}
 
 /* Into FRAME, with the twelve bytes of TCP options that time stamps take. */
 static inline void mix_tcp(struct bytes *frame, struct endpoints *ends, int from, uint8_t flags,
@@ -89,10 +151,15 @@ static inline void mix_tcp(struct bytes *frame, struct endpoints *ends, int from
     };
 
     build_frame(frame, &parts);
+    mix_identify(frame, ends, from);
+    if (flags & TCP_ACK) {
+        set_u16(frame, mix_transport(frame->at) + 8, ends->sequence[!from] >> 16);
+        set_u16(frame, mix_transport(frame->at) + 10, ends->sequence[!from]);
+    }
     ends->sequence[from] += (uint32_t)payload->length + ((flags & (TCP_SYN | TCP_FIN)) != 0);
 }
 
-static inline void mix_udp(struct bytes *frame, const struct endpoints *ends, int from,
+static inline void mix_udp(struct bytes *frame, struct endpoints *ends, int from,
                            const struct bytes *payload)
 {
     bool ipv4 = ends->address[from].family == 4;
@@ -112,6 +179,7 @@ static inline void mix_udp(struct bytes *frame, const struct endpoints *ends, in
     put_u16(frame, length);
     put_u16(frame, 0);
     put_bytes(frame, payload->at, payload->length);
+    mix_identify(frame, ends, from);
 }
 
 /* -- Payloads ---------------------------------------------------------------------------------- */
