@@ -31,8 +31,8 @@ static struct flood_run calm;
 static bool report(enum flood_kind kind, const struct flood_run *run, uint64_t packets)
 {
     struct coverage coverage = sink_coverage(&run->log);
-    long ceiling_kb = run->resident_kb[0] + (long)(run->taken / 1024);
-    long highest_kb = resident_kb("VmHWM:");
+    long ceiling_kb = run->resident_kb[0] + run->taken_kb;
+    long highest_kb = process_memory_kb("VmHWM:");
     bool same = same_sums(&calm.log, &run->log);
     bool within = highest_kb <= ceiling_kb + SLACK_KB && run->left / 1024 <= SLACK_KB;
 
@@ -79,6 +79,7 @@ int main(int argc, char **argv)
         diagnostics_print(diagnostics, stderr);
         return EXIT_FAILURE;
     }
+    mallopt(M_MMAP_THRESHOLD, 1 << 16); /* freed memory goes back: none is taken unseen */
     opening = flood_film(&film);
     good = flood_run(&calm, &config->limits, config, &film, opening, FLOOD_NONE, 0);
     printf("%" PRIu64 " packets of each flood, %u connections to a known service, memory in kB\n",

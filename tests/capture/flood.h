@@ -4,12 +4,12 @@
 
 #include "collectors/capture/metering.h"
 #include "tests/capture/film.h"
+#include "tests/capture/process.h"
 #include "tests/capture/sink.h"
 
 #include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <time.h>
 
 /* Floods of packets from everywhere, and connections to a known service that go on meanwhile. */
 
@@ -284,7 +284,7 @@ static inline size_t flood_film(struct film *film)
 
 struct flood_run {
     struct sink_log log;
-    size_t taken;           /* bytes that metering_new() allocated: the ceiling */
+    long taken_kb;          /* address space that metering_new() took: the ceiling */
     int64_t left;           /* bytes allocated when the flood is over, less those before it */
     long resident_kb[3];    /* before metering_new(), after it, after the flood */
     double cpu_s;           /* for the packets of the flood */
@@ -296,28 +296,6 @@ static inline size_t allocated(void)
     struct mallinfo2 info = mallinfo2();
 
     return info.uordblks + info.hblkhd;
-}
-
-static inline long resident_kb(const char *member)
-{
-    FILE *status = fopen("/proc/self/status", "re");
-    char line[256];
-    long value = 0;
-
-    while (status && fgets(line, sizeof(line), status))
-        if (strncmp(line, member, strlen(member)) == 0)
-            value = strtol(line + strlen(member), NULL, 10);
-    if (status)
-        fclose(status);
-    return value;
-}
-
-static inline double cpu_now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static inline void flood_show(struct metering *metering, const struct shot *shot)
@@ -339,10 +317,10 @@ static inline double flood_block(struct metering *metering, struct flood *flood,
         lengths[i] = (uint32_t)flood->frame.length;
         memcpy(frames[i], flood->frame.at, lengths[i]);
     }
-    start_s = cpu_now_s();
+    start_s = process_cpu_s();
     for (size_t i = 0; i < count; i++)
         metering_packet(metering, now_ns, DLT_EN10MB, frames[i], lengths[i], lengths[i]);
-    return cpu_now_s() - start_s;
+    return process_cpu_s() - start_s;
 }
 
 /* Plays FILM with PACKETS of the flood spread over the time after its opening. */
@@ -372,7 +350,7 @@ static inline void flood_play(struct flood_run *run, struct metering *metering,
     while (next < film->count)
         flood_show(metering, &film->shots[next++]);
     run->left = (int64_t)allocated() - (int64_t)before;
-    run->resident_kb[2] = resident_kb("VmRSS:");
+    run->resident_kb[2] = process_memory_kb("VmRSS:");
 }
 
 /* Runs the flood through a metering of its own. Returns false when there is no memory for one. */
@@ -382,14 +360,14 @@ static inline bool flood_run(struct flood_run *run, const struct limits *limits,
 {
     struct metering_sink sink = sink_into(&run->log);
     struct metering *metering;
-    size_t before = allocated();
+    long before_kb = process_memory_kb("VmSize:");
 
-    run->resident_kb[0] = resident_kb("VmRSS:");
+    run->resident_kb[0] = process_memory_kb("VmRSS:");
     metering = metering_new(limits, config->catalogue, config->directions, &sink);
     if (!metering)
         return false;
-    run->taken = allocated() - before;
-    run->resident_kb[1] = resident_kb("VmRSS:");
+    run->taken_kb = process_memory_kb("VmSize:") - before_kb;
+    run->resident_kb[1] = process_memory_kb("VmRSS:");
     flood_play(run, metering, film, opening, kind, packets);
     metering_finish(metering);
     run->payload_bytes = metering_payload_bytes(metering);
