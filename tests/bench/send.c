@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* send INTERFACE CAPTURE PACKETS_PER_S SECONDS: puts the packets of a capture on a wire, as evenly
+ * as it can, from the beginning again when it is at its end. A rate of 0 is as fast as possible.
+ * Prints the number of packets that were sent, and how many that was a second. */
+
+#include "collectors/capture/source.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define BURST     32 /* packets that are sent at once */
+#define SECOND_NS 1000000000LL
+
+struct sender {
+    int socket;
+    uint64_t sent;
+    double rate; /* packets a second; 0: no limit */
+    int64_t start_ns;
+    int64_t end_ns;
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+static void wait_until(int64_t time_ns)
+{
+    struct timespec until = {time_ns / SECOND_NS, time_ns % SECOND_NS};
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+        ;
+}
+
+static void send_burst(struct sender *sender, const struct captured_frame *frames, size_t count)
+{
+    struct mmsghdr messages[BURST] = {0};
+    struct iovec parts[BURST];
+
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = (struct iovec){(void *)(uintptr_t)frames[i].bytes, frames[i].captured};
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+    }
+    for (size_t done = 0; done < count;) {
+        int some = sendmmsg(sender->socket, messages + done, (unsigned)(count - done), 0);
+
+        if (some < 0 && errno != EINTR && errno != ENOBUFS) {
+            perror("send");
+            exit(EXIT_FAILURE);
+        }
+        done += some > 0 ? (size_t)some : 0;
+    }
+    sender->sent += count;
+}
+
+static void send_frames(void *context, const struct captured_frame *frames, size_t count)
+{
+    struct sender *sender = context;
+
+    for (size_t done = 0; done < count && now_ns() < sender->end_ns; done += BURST) {
+        if (sender->rate > 0)
+            wait_until(sender->start_ns +
+                       (int64_t)((double)sender->sent / sender->rate * (double)SECOND_NS));
+        send_burst(sender, frames + done, count - done < BURST ? count - done : BURST);
+    }
+}
+
+static int open_socket(const char *interface)
+{
+    struct sockaddr_ll address = {.sll_family = AF_PACKET,
+                                  .sll_protocol = htons(ETH_P_ALL),
+                                  .sll_ifindex = (int)if_nametoindex(interface)};
+    int descriptor = socket(AF_PACKET, SOCK_RAW, 0);
+    int yes = 1;
+
+    if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        setsockopt(descriptor, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof(yes)) != 0) {
+        perror(interface);
+        exit(EXIT_FAILURE);
+    }
+    return descriptor;
+}
+
+static void send_file(struct sender *sender, const char *path)
+{
+    char error[512];
+    struct source *source = source_open_file(path, error, sizeof(error));
+
+    if (!source) {
+        fprintf(stderr, "%s\n", error);
+        exit(EXIT_FAILURE);
+    }
+    while (now_ns() < sender->end_ns &&
+           source_read(source, SOURCE_BATCH, send_frames, sender) == SOURCE_OK)
+        ;
+    source_close(source);
+}
+
+int main(int argc, char **argv)
+{
+    struct sender sender = {0};
+
+    if (argc != 5) {
+        fprintf(stderr, "usage: send INTERFACE CAPTURE PACKETS_PER_S SECONDS\n");
+        return EXIT_FAILURE;
+    }
+    sender.socket = open_socket(argv[1]);
+    sender.rate = strtod(argv[3], NULL);
+    sender.start_ns = now_ns();
+    sender.end_ns = sender.start_ns + (int64_t)(strtod(argv[4], NULL) * (double)SECOND_NS);
+    while (now_ns() < sender.end_ns)
+        send_file(&sender, argv[2]);
+    printf("%llu %.0f\n", (unsigned long long)sender.sent,
+           (double)sender.sent * (double)SECOND_NS / (double)(now_ns() - sender.start_ns));
+    return EXIT_SUCCESS;
+}
