@@ -79,6 +79,7 @@ stop() {
 
 # Each sets $captured and $dropped, too.
 run_tcpdump() { # RATE
+    : >"$directory/log"
     ip netns exec "$listening" tcpdump -i "$wire" -w /dev/null 2>"$directory/log" &
     listener=$!
     wait_for 'listening on' "$directory/log"
@@ -91,6 +92,7 @@ run_tcpdump() { # RATE
 run_iagmeterd() { # RATE
     rm -rf "$directory/state"
     mkdir "$directory/state"
+    : >"$directory/log"
     ip netns exec "$listening" "$build/iagmeterd" -c "$directory/iagmeter.conf" 2>"$directory/log" &
     listener=$!
     wait_for 'metering 1 interface' "$directory/log"
