@@ -840,7 +840,7 @@ static int find_field(char *name)
     for (int i = 0; i < CALCULATOR_FIELDS; i++)
         if (strcmp(name, calculator_field_names[i]) == 0)
             return i;
-    return -1;
+    return strcmp(name, "latency") == 0 ? CALCULATOR_LATENCY_S : -1; /* as the option is called */
 }
 
 static bool read_header(struct batch *batch)

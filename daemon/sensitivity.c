@@ -26,11 +26,12 @@ static void move_exchange(const struct sensitivity_case *subject, enum impact_en
                           struct impact_point *point)
 {
     const struct uncertainty_factors *uncertainty = subject->used.uncertainty;
-    double sigma = uncertainty_of_events(0, uncertainty->exchange_sigma, point->work.requests);
-    double factor = exp(halves(end) * sigma * uncertainty->range_sigmas / 2);
+    double sigma, factor;
 
-    if (!subject->tokens_are_estimated)
+    if (!subject->tokens_are_estimated || point->work.requests <= 0)
         return;
+    sigma = uncertainty_of_events(0, uncertainty->exchange_sigma, point->work.requests);
+    factor = exp(halves(end) * sigma * uncertainty->range_sigmas / 2);
     point->work.tokens_in *= factor;
     point->work.tokens_out *= factor;
 }

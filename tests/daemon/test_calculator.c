@@ -279,6 +279,26 @@ static void counts_units(void **state)
     }
 }
 
+/* Nothing is divided by the number of requests. */
+static void no_request_costs_nothing(void **state)
+{
+    static struct run run;
+
+    (void)state;
+    run_text(&run, "provider\tmodel\ttokens_out\tunits\tlatency\n"
+                   "openai\tgpt-4o\t100/300/600\t0\t5\n");
+    assert_string_equal(run.complaints, "");
+    assert_true(table_next(&run.out));
+    assert_string_equal(text(&run.out, "energy_kwh_high"), "0");
+    assert_string_equal(text(&run.out, "water_l_p10"), "0");
+    assert_string_equal(text(&run.out, "water_l_p90"), "0");
+    for (int i = 0; i < SENSITIVITY_UNKNOWNS; i++)
+        assert_true(compute(QUERY(GPT_4O, OF(TOKENS_OUT, "1/2/3"), OF(UNITS, "0")))
+                        .sensitivity.ends[i]
+                        .high.energy_kwh == 0);
+    fclose(run.out.stream);
+}
+
 static void method_b_counts_input(void **state)
 {
     struct calculation none = compute(QUERY(GPT_4O, OF(TOKENS_OUT, "100"), OF(METHOD, "B")));
@@ -695,6 +715,7 @@ int main(void)
         cmocka_unit_test(centres_method_a_on_its_ends),
         cmocka_unit_test(an_estimate_of_tokens_widens_the_ends),
         cmocka_unit_test(counts_units),
+        cmocka_unit_test(no_request_costs_nothing),
         cmocka_unit_test(method_b_counts_input),
         cmocka_unit_test(method_b_by_hand),
         cmocka_unit_test(images_by_hand),
