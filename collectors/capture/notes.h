@@ -18,7 +18,7 @@ struct notes *notes_new(size_t capacity);
 void notes_free(struct notes *notes);
 
 /* What is to be shown of flow INDEX; of RECORD, the members below `ech` that flows know better are
- * filled later. The name is copied. Replaces what was there, but for exchanges. */
+ * filled later. The name is copied. Replaces what was there. */
 void notes_put(struct notes *notes, size_t index, const struct flow_record *record);
 void notes_add(struct notes *notes, size_t index, const struct exchange_estimate *estimate);
 

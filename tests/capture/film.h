@@ -91,6 +91,7 @@ struct talk {
     struct address client;
     struct address server;
     uint16_t client_port;
+    uint16_t server_port; /* 0: 443 */
     uint16_t vlan;
     uint32_t sequence[2]; /* next */
     uint32_t said[2];     /* payload bytes */
@@ -107,6 +108,13 @@ static inline struct talk talk_of(unsigned device, uint16_t port)
     };
 }
 
+static inline uint16_t talk_port(const struct talk *talk, int end)
+{
+    if (end == FROM_CLIENT)
+        return talk->client_port;
+    return talk->server_port ? talk->server_port : 443;
+}
+
 static inline void talk_segment(struct film *film, const struct talk *talk, int end,
                                 uint32_t sequence, uint8_t flags, const uint8_t *payload,
                                 uint32_t length)
@@ -117,9 +125,10 @@ static inline void talk_segment(struct film *film, const struct talk *talk, int 
         .vlan = talk->vlan,
         .source = end == FROM_CLIENT ? talk->client : talk->server,
         .destination = end == FROM_CLIENT ? talk->server : talk->client,
-        .source_port = end == FROM_CLIENT ? talk->client_port : 443,
-        .destination_port = end == FROM_CLIENT ? 443 : talk->client_port,
+        .source_port = talk_port(talk, end),
+        .destination_port = talk_port(talk, !end),
         .sequence = sequence,
+        .acknowledgement = flags & TCP_ACK ? talk->sequence[!end] : 0,
         .flags = flags,
         .tcp_options = 3,
         .payload = payload,
@@ -165,6 +174,15 @@ static inline void talk_say(struct film *film, struct talk *talk, int end,
         talk->said[end] += length;
         film->clock_ns += 1000;
     }
+}
+
+static inline void talk_text(struct film *film, struct talk *talk, int end, const char *text)
+{
+    static struct bytes bytes;
+
+    bytes.length = 0;
+    put_bytes(&bytes, text, strlen(text));
+    talk_say(film, talk, end, &bytes, 1400);
 }
 
 static inline void talk_hello(struct film *film, struct talk *talk, const char *name,

@@ -113,6 +113,7 @@ struct tcp_frame {
     uint16_t source_port;
     uint16_t destination_port;
     uint32_t sequence;
+    uint32_t acknowledgement;
     uint8_t flags;
     uint16_t fragment;    /* IPv4: flags and offset */
     unsigned ip_options;  /* IPv4: words of four bytes */
@@ -197,7 +198,7 @@ static inline void build_frame(struct bytes *bytes, const struct tcp_frame *fram
     put_u16(bytes, frame->source_port);
     put_u16(bytes, frame->destination_port);
     put_u32(bytes, frame->sequence);
-    put_u32(bytes, 0);
+    put_u32(bytes, frame->acknowledgement);
     put_u8(bytes, (5 + frame->tcp_options) << 4);
     put_u8(bytes, frame->flags);
     put_u16(bytes, 65535);

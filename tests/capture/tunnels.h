@@ -67,6 +67,35 @@ static inline void wrap_ip(struct bytes *bytes, unsigned protocol, const struct 
         wrap_ipv6(bytes, protocol, source, destination);
 }
 
+/* Of what the IP packet carries, a fragment of SIZE bytes, or what is left, from AT on: both are
+ * multiples of eight. Returns whether more follows. */
+static inline bool put_fragment(struct bytes *bytes, const struct bytes *packet, size_t at,
+                                size_t size, unsigned identification)
+{
+    size_t header = packet->at[0] >> 4 == 4 ? 20 : 40;
+    size_t left = packet->length - header - at;
+    bool more = left > size;
+    size_t length = more ? size : left;
+
+    bytes->length = 0;
+    put_bytes(bytes, packet->at + header + at, length);
+    if (header == 40) {
+        WRAP(bytes, packet->at[6], 0, HIGH(at | more), LOW(at | more), 0, 0, HIGH(identification),
+             LOW(identification));
+        length += 8;
+    }
+    wrap(bytes, packet->at, header);
+    if (header == 40) {
+        set_u16(bytes, 4, length);
+        bytes->at[6] = 44;
+    } else {
+        set_u16(bytes, 2, 20 + length);
+        set_u16(bytes, 4, identification);
+        set_u16(bytes, 6, at / 8 | (size_t)more << 13);
+    }
+    return more;
+}
+
 /* In a packet between two addresses of the infrastructure, which no test's payload uses. */
 static inline void wrap_outer_ip(struct bytes *bytes, unsigned protocol)
 {

@@ -1,0 +1,1399 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/recognition.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/capture/same.h"
+#include "tests/capture/scene.h"
+
+static struct coverage coverage(void)
+{
+    return sink_coverage(&sunk);
+}
+
+/* The four ways in which a connection is accounted for, and each connection in one. */
+static void assert_names(uint64_t seen, uint64_t hinted, uint64_t encrypted, uint64_t missing)
+{
+    assert_int_equal(coverage().names_seen, seen);
+    assert_int_equal(coverage().names_hinted, hinted);
+    assert_int_equal(coverage().names_encrypted, encrypted);
+    assert_int_equal(coverage().names_missing, missing);
+}
+
+/* The talk was the only use, whole, with one exchange, from one device. */
+static void assert_used(uint16_t direction, uint16_t service, const struct talk *talk)
+{
+    struct activity sum = only_sum(direction, service);
+
+    assert_int_equal(sum.flows, 1);
+    assert_int_equal(sum.bytes_up, talk->said[FROM_CLIENT]);
+    assert_int_equal(sum.bytes_down, talk->said[FROM_SERVER]);
+    assert_int_equal(sum.bytes_other, 0);
+    assert_triple(sum.requests, 1, 1, 1);
+    assert_int_equal(devices_of(direction, service), 1);
+}
+
+/* Shoots segments of BYTES that end at CUTS, the one that LATE says last. */
+static void say_overtaken(struct talk *talk, const struct bytes *bytes, const uint32_t *cuts,
+                          size_t count, size_t late)
+{
+    for (size_t i = 0; i <= count; i++) {
+        size_t piece = i == count ? late : i;
+        uint32_t from = piece ? cuts[piece - 1] : 0;
+
+        if (i == late)
+            continue;
+        talk_segment(&film, talk, FROM_CLIENT, talk->sequence[0] + from, TCP_ACK, bytes->at + from,
+                     cuts[piece] - from);
+        film.clock_ns += 1000;
+    }
+    talk->sequence[0] += (uint32_t)bytes->length;
+    talk->said[0] += (uint32_t)bytes->length;
+}
+
+static void make_hello(struct bytes *bytes, const struct hello_parts *parts)
+{
+    bytes->length = 0;
+    put_hello(bytes, parts);
+}
+
+static void say_hello(struct talk *talk, const char *name, bool ech)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = name, .ech = ech};
+
+    make_hello(&bytes, &parts);
+    talk_say(&film, talk, FROM_CLIENT, &bytes, 1400);
+}
+
+static struct talk open_talk(unsigned device, uint16_t port)
+{
+    struct talk talk = talk_of(device, port);
+
+    talk_open(&film, &talk);
+    return talk;
+}
+
+/* A request, and an answer of 3 kB. */
+static void use(struct talk *talk)
+{
+    talk_exchange(&film, talk, 400, 3, 1000, SECOND);
+    film.clock_ns += 10 * SECOND;
+}
+
+/* -- Where a name may begin ---------------------------------------------------------------------
+ */
+
+/* TCP Fast Open (RFC 7413): the opening carries the hello. */
+static void an_opening_may_carry_the_hello(void **state)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 500};
+    struct talk talk = talk_of(1, 50000);
+    uint32_t opening = talk.sequence[FROM_CLIENT];
+    uint32_t length;
+
+    (void)state;
+    make_hello(&bytes, &parts);
+    length = (uint32_t)bytes.length;
+    talk_segment(&film, &talk, FROM_CLIENT, opening, TCP_SYN, bytes.at, length);
+    talk.sequence[FROM_CLIENT] += 1 + length;
+    talk.said[FROM_CLIENT] += length;
+    talk_flags(&film, &talk, FROM_SERVER, TCP_SYN | TCP_ACK);
+    use(&talk);
+    /* A late copy of the first segment begins nothing. */
+    talk_segment(&film, &talk, FROM_CLIENT, opening, TCP_SYN, bytes.at, length);
+    scene_play();
+    assert_used(ONE, API, &talk);
+    assert_names(1, 0, 0, 0);
+    assert_int_equal(coverage().flows, 1);
+}
+
+/* A server that takes no data with an opening makes the client send them again. */
+static void fast_open_may_be_refused(void **state)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example"};
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    make_hello(&bytes, &parts);
+    talk_segment(&film, &talk, FROM_CLIENT, talk.sequence[0]++, TCP_SYN, bytes.at,
+                 (uint32_t)bytes.length);
+    film.clock_ns += MILLI;
+    talk_flags(&film, &talk, FROM_SERVER, TCP_SYN | TCP_ACK);
+    talk_say(&film, &talk, FROM_CLIENT, &bytes, 100);
+    use(&talk);
+    scene_play();
+    assert_used(ONE, API, &talk);
+    assert_names(1, 0, 0, 0);
+}
+
+/* -- What is said to proxies --------------------------------------------------------------------
+ */
+
+/* Says TEXT in segments of SIZE. */
+static void say_text(struct talk *talk, const char *text, uint32_t size)
+{
+    static struct bytes bytes;
+
+    bytes.length = 0;
+    put_bytes(&bytes, text, strlen(text));
+    talk_say(&film, talk, FROM_CLIENT, &bytes, size);
+}
+
+/* What the tunnel carries says more than its name. */
+static void the_hello_counts_for_more_than_the_proxy_was_told(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    talk_text(&film, &talk, FROM_CLIENT, "CONNECT www.elsewhere.example:443 HTTP/1.1\r\n\r\n");
+    say_hello(&talk, "api.example", false);
+    use(&talk);
+    scene_inspect();
+    assert_used(ONE, API, &talk);
+    assert_int_equal(record_count, 1);
+    assert_string_equal(records[0].transport, "connect");
+    assert_string_equal(names[0], "api.example");
+}
+
+static void socks_leads_to_the_hello(void **state)
+{
+    static const uint8_t greeting[] = {5, 1, 0};
+    static const uint8_t request[] = {5,   1,   0,   3,   11,  'a', 'p', 'i', '.',
+                                      'e', 'x', 'a', 'm', 'p', 'l', 'e', 1,   0xbb};
+    static const uint8_t granted[] = {5, 0};
+    static struct bytes bytes;
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    talk.server_port = 1080;
+    talk_open(&film, &talk);
+    bytes.length = 0;
+    put_bytes(&bytes, greeting, sizeof(greeting));
+    talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+    bytes.length = 0;
+    put_bytes(&bytes, granted, sizeof(granted));
+    talk_say(&film, &talk, FROM_SERVER, &bytes, 1400);
+    bytes.length = 0;
+    put_bytes(&bytes, request, sizeof(request));
+    talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+    say_hello(&talk, NULL, false);
+    use(&talk);
+    scene_play();
+    assert_used(ONE, API, &talk);
+}
+
+/* -- The PROXY protocol -------------------------------------------------------------------------
+ */
+
+static void put_proxy_block(struct bytes *bytes, struct address client)
+{
+    const struct address server = address4(203, 0, 113, 9);
+
+    put_bytes(bytes, "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 16);
+    put_bytes(bytes, client.bytes, 4);
+    put_bytes(bytes, server.bytes, 4);
+    put_u16(bytes, 51000);
+    put_u16(bytes, 443);
+}
+
+static void put_proxy_line(struct bytes *bytes, struct address client)
+{
+    char line[108];
+
+    snprintf(line, sizeof(line), "PROXY TCP4 %u.%u.%u.%u 203.0.113.9 51000 443\r\n",
+             client.bytes[0], client.bytes[1], client.bytes[2], client.bytes[3]);
+    put_bytes(bytes, line, strlen(line));
+}
+
+/* A connection that the proxy (of direction ONE) makes for a client, whose header comes in the
+ * hello's segment, in one of its own, or cut. */
+static struct talk proxied_talk(uint16_t port, struct address client, int how)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 500};
+    struct talk talk = open_talk(200, port);
+    uint32_t header;
+
+    bytes.length = 0;
+    if (how & 1)
+        put_proxy_block(&bytes, client);
+    else
+        put_proxy_line(&bytes, client);
+    header = (uint32_t)bytes.length;
+    put_hello(&bytes, &parts);
+    if (how < 2) {
+        talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+    } else {
+        uint32_t cuts[3] = {how < 4 ? header : 20, header + (how < 4 ? 100 : 7), 0};
+
+        cuts[2] = (uint32_t)bytes.length;
+        say_overtaken(&talk, &bytes, cuts, 3, how < 6 ? 2 : 0);
+    }
+    use(&talk);
+    return talk;
+}
+
+/* On the next day the client is not known any more, and the proxy is still no client. */
+static void a_proxy_is_never_a_device(void **state)
+{
+    struct talk talk;
+
+    (void)state;
+    film.clock_ns = (NOON + 43150) * SECOND; /* 50 s before midnight UTC */
+    talk = proxied_talk(50000, address4(10, 2, 0, 1), 0);
+    for (int i = 0; i < 10; i++)
+        use(&talk);
+    scene_play();
+    assert_int_equal(devices_of(TWO, API), 1);
+    assert_int_equal(sink_count(&sunk, SINK_DEVICES), 1);
+}
+
+/* A health check of the proxy's own (2.2: LOCAL) says nobody else's address. */
+static void a_local_header_changes_nothing(void **state)
+{
+    static struct bytes bytes;
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    bytes.length = 0;
+    put_bytes(&bytes, "\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x0c\x0a\2\0\1\0\0\0\0\0\0\0\0", 28);
+    talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+    say_hello(&talk, "api.example", false);
+    use(&talk);
+    scene_play();
+    assert_used(ONE, API, &talk);
+}
+
+/* What the proxy itself looked up says nothing of whom it asks for. */
+static void a_hint_for_a_proxy_is_none_for_its_clients(void **state)
+{
+    struct talk talk = talk_of(200, 50000);
+
+    (void)state;
+    tell(talk.client, "api.example", talk.server);
+    talk_open(&film, &talk);
+    talk_text(&film, &talk, FROM_CLIENT, "PROXY TCP4 10.2.0.1 203.0.113.9 51000 443\r\n");
+    say_hello(&talk, NULL, false);
+    use(&talk);
+    scene_play();
+    assert_nothing_counted();
+    assert_names(0, 0, 0, 1);
+}
+
+/* -- Requests in clear --------------------------------------------------------------------------
+ */
+
+static void a_host_in_clear_names_a_local_service(void **state)
+{
+    static struct bytes bytes;
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        talk_text(&film, &talk, FROM_CLIENT,
+                  "POST /v1/chat/completions HTTP/1.1\r\nHost: LLM.intranet.example:8080\r\n"
+                  "Content-Length: 300\r\n\r\n");
+        bytes.length = 0;
+        put_fill(&bytes, '{', 300);
+        talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+        film.clock_ns += SECOND;
+        for (int i = 0; i < 5; i++) {
+            bytes.length = 0;
+            put_fill(&bytes, 'x', 100);
+            talk_say(&film, &talk, FROM_SERVER, &bytes, 1400);
+            film.clock_ns += 100 * MILLI;
+        }
+        film.clock_ns += 10 * SECOND;
+    }
+    scene_inspect();
+    assert_int_equal(only_sum(ONE, LOCAL).flows, 1);
+    assert_triple(only_sum(ONE, LOCAL).requests, 2, 2, 2);
+    assert_int_equal(only_sum(ONE, LOCAL).bytes_up, talk.said[FROM_CLIENT]);
+    assert_int_equal(devices_of(ONE, LOCAL), 1);
+    assert_int_equal(record_count, 1);
+    assert_string_equal(records[0].transport, "http");
+    assert_names(0, 0, 0, 0); /* neither TLS nor QUIC */
+}
+
+/* To a proxy, or one after another to a server of many names: the first that is known counts. */
+static void one_connection_may_carry_requests_for_several_hosts(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    talk_text(&film, &talk, FROM_CLIENT,
+              "GET http://www.example/ HTTP/1.1\r\nHost: www.example\r\n\r\n");
+    talk_record(&film, &talk, FROM_SERVER, 9000);
+    say_text(
+        &talk,
+        "GET http://llm.intranet.example/ HTTP/1.1\r\nHost: x\r\nCookie: aaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n",
+        90);
+    film.clock_ns += SECOND;
+    talk_record(&film, &talk, FROM_SERVER, 900);
+    scene_play();
+    assert_int_equal(only_sum(ONE, LOCAL).flows, 1);
+    assert_triple(only_sum(ONE, LOCAL).requests, 1, 1, 1);
+}
+
+static void other_hosts_in_clear_are_nothing(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.example\r\n\r\n");
+        talk_record(&film, &talk, FROM_SERVER, 900);
+    }
+    scene_play();
+    assert_nothing_counted();
+    assert_names(0, 0, 0, 0);
+}
+
+/* -- Hints --------------------------------------------------------------------------------------
+ */
+
+static void assert_hinted(const struct talk *talk)
+{
+    assert_used(ONE, API, talk);
+    assert_names(0, 1, 0, 0);
+    assert_int_equal(only_sum(ONE, API).grade, GRADE_C); /* one lower than the service's B */
+}
+
+/* The capture begins amid a connection: either end may be the first that is heard. */
+static void the_dns_names_a_connection_seen_from_its_middle(void **state)
+{
+    struct talk talk;
+
+    (void)state;
+    for (int first = FROM_CLIENT; first <= FROM_SERVER; first++) {
+        film_clear(&film);
+        talk = talk_of(1, 50000);
+        tell(talk.client, "api.example", talk.server);
+        if (first == FROM_SERVER)
+            talk_record(&film, &talk, FROM_SERVER, 50);
+        use(&talk);
+        scene_play();
+        assert_hinted(&talk);
+    }
+}
+
+static void a_hint_is_for_one_client_one_server_and_one_port(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 4; what++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        tell(talk.client, "api.example", talk.server);
+        if (what == 0)
+            talk.client = address4(10, 1, 0, 2);
+        if (what == 1)
+            talk.server = address4(203, 0, 113, 8);
+        if (what == 2)
+            talk.server_port = 8443;
+        if (what == 3)
+            tell(talk.client, "www.example", talk.server); /* lives there, too */
+        use(&talk);
+        use(&talk);
+        scene_play();
+        assert_nothing_counted();
+        assert_names(0, 0, 0, 0);
+        assert_int_equal(coverage().dns_answers, what == 3 ? 2 : 1);
+    }
+}
+
+/* A client that looks a service up again goes there. */
+static void the_last_lookup_decides(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    tell(talk.client, "api.example", talk.server);
+    tell(talk.client, "www.example", talk.server);
+    tell(talk.client, "api.example", talk.server);
+    use(&talk);
+    scene_play();
+    assert_hinted(&talk);
+}
+
+static void a_hint_names_a_hello_without_a_name(void **state)
+{
+    for (int broken = 0; broken < 2; broken++) {
+        struct talk talk = talk_of(1, 50000);
+
+        (void)state;
+        film_clear(&film);
+        tell(talk.client, "api.example", talk.server);
+        talk_open(&film, &talk);
+        say_hello(&talk, broken ? "www.example" : NULL, false);
+        if (broken) /* the session's length */
+            film.shots[film.count - 1].bytes[14 + 20 + 32 + 5 + 4 + 2 + 32] = 0xff;
+        use(&talk);
+        scene_play();
+        assert_hinted(&talk);
+    }
+}
+
+/* But never one that has a name, be it of no service. */
+static void a_name_on_the_wire_counts_for_more_than_a_hint(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    tell(talk.client, "api.example", talk.server);
+    talk_open(&film, &talk);
+    say_hello(&talk, "www.example", false);
+    use(&talk);
+    scene_play();
+    assert_nothing_counted();
+    assert_names(1, 0, 0, 0);
+}
+
+static void an_outer_name_hides_the_service_unless_a_hint_tells_it(void **state)
+{
+    (void)state;
+    for (int hinted = 0; hinted < 2; hinted++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        if (hinted)
+            tell(talk.client, "api.example", talk.server);
+        talk_open(&film, &talk);
+        say_hello(&talk, ECH_HOST, true);
+        use(&talk);
+        scene_inspect();
+        assert_string_equal(records[0].ech, "yes");
+        if (hinted) {
+            assert_hinted(&talk);
+        } else {
+            assert_nothing_counted();
+            assert_names(0, 0, 1, 0);
+        }
+    }
+}
+
+/* The extension alone says nothing (GREASE), nor does the name without it. */
+static void only_an_outer_name_with_the_extension_hides(void **state)
+{
+    struct talk grease = open_talk(1, 50000);
+    struct talk visit = open_talk(2, 50001);
+
+    (void)state;
+    say_hello(&grease, "api.example", true);
+    say_hello(&visit, ECH_HOST, false);
+    scene_play();
+    assert_names(2, 0, 0, 0);
+    assert_int_equal(only_sum(ONE, API).flows, 1);
+}
+
+/* -- One way only -------------------------------------------------------------------------------
+ */
+
+/* Takes what END says out of the film. */
+static void forget_end(const struct talk *talk, int end)
+{
+    const uint8_t *address = end == FROM_CLIENT ? talk->client.bytes : talk->server.bytes;
+
+    for (size_t i = 0; i < film.count; i++)
+        if (memcmp(film.shots[i].bytes + 14 + 12, address, 4) == 0)
+            film.shots[i].bytes[12] ^= 0xff; /* of another ethertype */
+}
+
+static void a_capture_of_clients_alone_is_told(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    say_hello(&talk, "api.example", false);
+    for (int i = 0; i < 20; i++)
+        use(&talk);
+    forget_end(&talk, FROM_SERVER);
+    scene_play();
+    assert_int_equal(coverage().flows_one_way, 1);
+    assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
+    assert_int_equal(only_sum(ONE, API).bytes_down, 0);
+    assert_triple(only_sum(ONE, API).requests, 0, 0, 0);
+}
+
+/* Then only the DNS can tell who talks to whom. */
+static void a_capture_of_servers_alone_is_told(void **state)
+{
+    (void)state;
+    for (int hinted = 0; hinted < 2; hinted++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        talk_open(&film, &talk);
+        say_hello(&talk, "api.example", false);
+        for (int i = 0; i < 10; i++)
+            use(&talk);
+        forget_end(&talk, FROM_CLIENT);
+        film.clock_ns = NOON * SECOND - SECOND;
+        if (hinted)
+            tell(talk.client, "api.example", talk.server);
+        film_sort(&film);
+        scene_play();
+        assert_int_equal(coverage().flows_one_way, hinted);
+        assert_names(0, (uint64_t)hinted, 0, 0);
+        if (!hinted)
+            assert_nothing_counted();
+        else
+            assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER]);
+    }
+}
+
+/* -- QUIC ---------------------------------------------------------------------------------------
+ */
+
+static void quic_is_used(const struct talk *talk)
+{
+    assert_used(ONE, API, talk);
+    assert_names(1, 0, 0, 0);
+    assert_int_equal(coverage().names_quic, 1);
+    assert_int_equal(coverage().flows, 1);
+}
+
+static void quic_is_named_and_metered(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_hello(&talk, "api.example");
+    quic_exchange(&talk, 400, 3);
+    scene_inspect();
+    quic_is_used(&talk);
+    assert_triple(only_sum(ONE, API).tokens_out, 15, 30, 60);
+    assert_int_equal(only_sum(ONE, API).grade, GRADE_B);
+    assert_int_equal(record_count, 1);
+    assert_string_equal(records[0].transport, "quic");
+    assert_int_equal(records[0].client_port, 50000);
+    assert_int_equal(records[0].server_port, 443);
+}
+
+/* A hello in two datagrams, in either order, with all that the server has to say between. */
+static void a_hello_may_take_two_datagrams(void **state)
+{
+    static struct bytes message;
+
+    (void)state;
+    for (int swapped = 0; swapped < 2; swapped++) {
+        struct talk talk = talk_of(1, 50000);
+        struct packet_parts parts = quic_parts();
+
+        film_clear(&film);
+        quic_message(&message, "api.example", false, 1500);
+        if (swapped)
+            quic_initial(&talk, &parts, &message, 1000, message.length);
+        else
+            quic_initial(&talk, &parts, &message, 0, 1000);
+        for (int i = 0; i < 20; i++)
+            quic_long(&talk, FROM_SERVER, i % 2 ? 2 : 0, 1200);
+        parts.number++;
+        if (swapped)
+            quic_initial(&talk, &parts, &message, 0, 1000);
+        else
+            quic_initial(&talk, &parts, &message, 1000, message.length);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        quic_is_used(&talk);
+    }
+}
+
+/* Retry (RFC 9000, 17.2.5) and version negotiation, after the first half of the hello. */
+static void a_client_may_have_to_begin_anew(void **state)
+{
+    static struct bytes message;
+    static struct bytes datagram;
+
+    (void)state;
+    for (int retry = 0; retry < 2; retry++) {
+        struct talk talk = talk_of(1, 50000);
+        struct packet_parts parts = quic_parts();
+        uint64_t other = 0x1122334455667788;
+
+        film_clear(&film);
+        if (!retry) { /* forced: a version that nobody has (RFC 9000, 15) */
+            parts.version = 0x1a2a3a4a;
+            parts.salt = PACKET_SALT_V2; /* and that nobody can read */
+        }
+        quic_message(&message, "api.example", false, 1500);
+        quic_initial(&talk, &parts, &message, 0, 1000);
+        datagram.length = 0;
+        put_u8(&datagram, retry ? 0xf0 : 0x80);
+        put_u32(&datagram, retry ? 1 : 0);
+        put_bytes(&datagram, "\4\0\0\0\0\10\1\2\3\4\5\6\7\10", 14);
+        put_fill(&datagram, 1, 40);
+        talk_datagram(&talk, FROM_SERVER, &datagram);
+        parts.version = 1;
+        parts.salt = PACKET_SALT_V1;
+        parts.id = (const uint8_t *)&other;
+        parts.token_length = retry ? 30 : 0;
+        quic_initial(&talk, &parts, &message, 0, 1000);
+        parts.number++;
+        quic_initial(&talk, &parts, &message, 1000, message.length);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        quic_is_used(&talk);
+    }
+}
+
+static void ports_of_quic_are_used_again(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_hello(&talk, "www.example");
+    quic_exchange(&talk, 400, 3);
+    film.clock_ns += 250 * SECOND;
+    talk.said[0] = talk.said[1] = 0;
+    quic_hello(&talk, "api.example");
+    quic_exchange(&talk, 400, 3);
+    scene_play();
+    assert_used(ONE, API, &talk);
+    assert_names(2, 0, 0, 0);
+    assert_int_equal(coverage().flows, 2);
+}
+
+static void the_dns_names_quic_seen_from_its_middle(void **state)
+{
+    (void)state;
+    for (int first = FROM_CLIENT; first <= FROM_SERVER; first++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        tell(talk.client, "api.example", talk.server);
+        if (first == FROM_SERVER)
+            quic_short(&talk, FROM_SERVER, 30);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_hinted(&talk);
+        assert_int_equal(coverage().names_quic, 0);
+    }
+}
+
+/* Without a hint nothing tells QUIC from other datagrams. */
+static void other_datagrams_are_other(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_exchange(&talk, 400, 3);
+    scene_play();
+    assert_nothing_counted();
+    assert_int_equal(coverage().packets_other, 4);
+    assert_int_equal(coverage().flows, 0);
+    assert_int_equal(payload_bytes, 0);
+}
+
+/* Initials that cannot be read, as of a version to come, are a connection without a name. */
+static void quic_that_cannot_be_read_has_no_name(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        quic_long(&talk, FROM_CLIENT, 0, 1200);
+    scene_play();
+    assert_nothing_counted();
+    assert_names(0, 0, 0, 1);
+    assert_int_equal(coverage().flows, 1);
+}
+
+/* -- DNS over TCP -------------------------------------------------------------------------------
+ */
+
+/* Answers as a stream: COUNT for other names, then one for the API. */
+static void make_answers(struct bytes *bytes, const struct talk *about, int count)
+{
+    static struct dns_message message;
+    char name[40];
+
+    bytes->length = 0;
+    for (int i = 0; i <= count; i++) {
+        snprintf(name, sizeof(name), "n%d.example", i);
+        dns_answer_of(&message, i < count ? name : "api.example",
+                      i < count ? address4(192, 0, 2, 1) : about->server, 300);
+        put_u16(bytes, (unsigned)message.wire.length);
+        put_bytes(bytes, message.wire.at, message.wire.length);
+    }
+}
+
+static struct talk open_dns(const struct talk *about)
+{
+    struct talk dns = {.client = about->client,
+                       .server = address4(10, 9, 9, 53),
+                       .client_port = 40053,
+                       .server_port = 53,
+                       .sequence = {7, 0xfffffff0}};
+
+    talk_open(&film, &dns);
+    talk_text(&film, &dns, FROM_CLIENT, "any question");
+    return dns;
+}
+
+/* Questions and zone transfers between servers use the port at both ends. */
+static void only_servers_answer(void **state)
+{
+    static struct bytes bytes;
+    struct talk talk = talk_of(1, 50000);
+    struct talk dns = {.client = address4(10, 9, 9, 53), .server = talk.client};
+
+    (void)state;
+    dns.client_port = 40053;
+    dns.server_port = 53;
+    talk_open(&film, &dns);
+    make_answers(&bytes, &talk, 0);
+    talk_say(&film, &dns, FROM_CLIENT, &bytes, 1400);
+    use(&talk);
+    scene_play();
+    assert_nothing_counted();
+    assert_int_equal(coverage().dns_answers, 0);
+}
+
+/* -- Resolvers ----------------------------------------------------------------------------------
+ */
+
+static void encrypted_resolvers_are_counted_once(void **state)
+{
+    struct talk named = open_talk(1, 50000);
+    struct talk tls = talk_of(2, 50001);
+    struct talk quic = talk_of(3, 50002);
+    struct talk doh3 = talk_of(4, 50003);
+    struct talk other = open_talk(5, 50004);
+
+    (void)state;
+    say_hello(&named, RESOLVER_HOST, false);
+    tls.server_port = 853;
+    talk_open(&film, &tls);
+    say_hello(&tls, RESOLVER_HOST, false);
+    quic.server_port = 853;
+    quic_hello(&quic, "dns.intranet.example");
+    quic_hello(&doh3, RESOLVER_HOST);
+    say_hello(&other, "www.example", false);
+    scene_play();
+    assert_int_equal(coverage().flows_resolver, 4);
+    assert_names(5, 0, 0, 0);
+}
+
+/* -- Copies -------------------------------------------------------------------------------------
+ */
+
+/* Each frame again, in a VLAN, as a trunk's mirror port shows it. */
+static void mirror_twice(void)
+{
+    size_t count = film.count;
+
+    for (size_t i = 0; i < count; i++) {
+        static struct bytes bytes;
+        struct shot *shot = &film.shots[i];
+
+        bytes.length = 0;
+        put_bytes(&bytes, shot->bytes + 14, shot->captured - 14);
+        in_8021q(&bytes);
+        film.clock_ns = shot->time_ns + 20000;
+        film_shoot(&film, shot->link_type, &bytes);
+    }
+    film_sort(&film);
+}
+
+/* Their checksums and identifications are all the same, as where a network card fills them in. */
+static void copies_of_packets_count_once(void **state)
+{
+    (void)state;
+    for (int quic = 0; quic < 2; quic++) {
+        struct talk talk = talk_of(1, 50000);
+        size_t count;
+
+        film_clear(&film);
+        if (quic) {
+            quic_hello(&talk, "api.example");
+            quic_exchange(&talk, 400, 3);
+        } else {
+            talk_open(&film, &talk);
+            say_hello(&talk, "api.example", false);
+            use(&talk);
+        }
+        count = film.count;
+        mirror_twice();
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+        assert_int_equal(coverage().packets_duplicate, count);
+    }
+}
+
+/* Datagrams of the same length between the same ends, one right after the other. */
+static void other_datagrams_of_the_same_make_are_no_copies(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_hello(&talk, "api.example");
+    for (int i = 0; i < 100; i++)
+        quic_short(&talk, FROM_SERVER, 1000);
+    scene_play();
+    assert_int_equal(coverage().packets_duplicate, 0);
+    assert_int_equal(only_sum(ONE, API).bytes_down, 100000);
+}
+
+/* The same hello on the other side of an address translation or a proxy, right after. */
+static void copies_of_hellos_count_once(void **state)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 1500};
+
+    (void)state;
+    for (int proxy = 0; proxy < 2; proxy++) {
+        struct talk talk;
+        struct talk copy = talk_of(0, 61000);
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        copy.client = address4(192, 0, 2, 200);
+        talk_open(&film, &copy);
+        if (proxy)
+            talk_text(&film, &talk, FROM_CLIENT, "CONNECT api.example:443 HTTP/1.1\r\n\r\n");
+        make_hello(&bytes, &parts);
+        talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+        talk_say(&film, &copy, FROM_CLIENT, &bytes, 900);
+        for (int i = 0; i < 3; i++) {
+            talk_record(&film, &talk, i ? FROM_SERVER : FROM_CLIENT, 1000);
+            talk_record(&film, &copy, i ? FROM_SERVER : FROM_CLIENT, 1000);
+            film.clock_ns += SECOND;
+        }
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+        assert_int_equal(coverage().flows, 2);
+        assert_int_equal(payload_bytes, talk.said[0] + talk.said[1] + copy.said[0] + copy.said[1]);
+    }
+}
+
+static void copies_of_quic_hellos_count_once(void **state)
+{
+    static struct bytes message;
+    struct packet_parts parts = quic_parts();
+    struct talk talk = talk_of(1, 50000);
+    struct talk copy = talk_of(1, 61000);
+
+    (void)state;
+    copy.client = address4(192, 0, 2, 200);
+    quic_message(&message, "api.example", false, 0);
+    quic_initial(&talk, &parts, &message, 0, message.length);
+    quic_initial(&copy, &parts, &message, 0, message.length);
+    quic_exchange(&talk, 400, 3);
+    scene_play();
+    assert_used(ONE, API, &talk);
+    assert_names(1, 0, 0, 0);
+    assert_int_equal(coverage().flows, 2);
+}
+
+/* Other hellos are other connections, however alike. */
+static void hellos_that_differ_are_no_copies(void **state)
+{
+    (void)state;
+    for (uint16_t i = 0; i < 500; i++) {
+        struct talk talk = open_talk(i, 50000);
+
+        say_hello(&talk, "api.example", false);
+    }
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).flows, 500);
+    assert_names(500, 0, 0, 0);
+}
+
+/* -- Fragments ----------------------------------------------------------------------------------
+ */
+
+static void fragments_carry_hellos(void **state)
+{
+    static struct bytes bytes;
+    static struct bytes packet;
+    const struct hello_parts parts = {.name = "api.example", .padding = 1200};
+
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        if (how & 1) {
+            talk.client = address6(1);
+            talk.server = address6(0x1000);
+        }
+        talk_open(&film, &talk);
+        make_hello(&bytes, &parts);
+        talk_say(&film, &talk, FROM_CLIENT, &bytes, 9000);
+        film.count--; /* the same again, in pieces */
+        packet.length = 0;
+        put_bytes(&packet, film.shots[film.count].bytes + 14, film.shots[film.count].captured - 14);
+        free(film.shots[film.count].bytes);
+        shoot_fragments(&packet, 512, how & 2);
+        use(&talk);
+        scene_play();
+        assert_used(how & 1 ? SIX : ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+        assert_int_equal(coverage().packets_undecodable, 0);
+    }
+}
+
+static void fragments_carry_answers(void **state)
+{
+    static struct dns_message message;
+    static struct bytes packet;
+
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        struct talk talk = talk_of(1, 50000);
+        struct talk dns = {.server_port = 53, .client_port = 40000};
+        struct activity sum;
+
+        film_clear(&film);
+        if (how & 1) {
+            talk.client = address6(1);
+            talk.server = address6(0x1000);
+        }
+        dns.client = talk.client;
+        dns.server = how & 1 ? address6(53) : address4(10, 9, 9, 53);
+        dns_answer_of(&message, "api.example", talk.server, 300);
+        put_datagram(&packet, &dns, FROM_SERVER, &message.wire);
+        shoot_fragments(&packet, 24, how & 2);
+        use(&talk);
+        scene_play();
+        sum = only_sum(how & 1 ? SIX : ONE, API);
+        assert_triple(sum.requests, 1, 1, 1);
+        assert_names(0, 1, 0, 0);
+        assert_int_equal(coverage().dns_answers, 1);
+    }
+}
+
+static void fragments_carry_quic(void **state)
+{
+    static struct bytes packet;
+
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        if (how & 1) {
+            talk.client = address6(1);
+            talk.server = address6(0x1000);
+        }
+        quic_hello(&talk, "api.example");
+        packet.length = 0;
+        put_bytes(&packet, film.shots[0].bytes + 14, film.shots[0].captured - 14);
+        film_rewind(&film);
+        shoot_fragments(&packet, 512, how & 2);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_used(how & 1 ? SIX : ONE, API, &talk);
+        assert_int_equal(coverage().names_quic, 1);
+    }
+}
+
+/* -- States -------------------------------------------------------------------------------------
+ */
+
+/* Names that begin and never end, of every kind, give their states to those that come later. */
+static void what_never_ends_bars_nobody(void **state)
+{
+    static struct bytes message;
+    const struct limits small = {4096, 64, 16, 1024, 1024};
+    struct talk talk;
+
+    (void)state;
+    for (unsigned i = 0; i < 400; i++) {
+        struct packet_parts parts = quic_parts();
+
+        talk = open_talk(i, 40000);
+        switch (i % 4) {
+        case 0:
+            talk_segment(&film, &talk, FROM_CLIENT, talk.sequence[0], TCP_ACK,
+                         (const uint8_t *)"\x16\3\1\2\0\1\0\1\xfc", 9);
+            break;
+        case 1:
+            talk_text(&film, &talk, FROM_CLIENT, "POST / HTTP/1.1\r\n");
+            break;
+        case 2:
+            talk = open_dns(&talk);
+            talk_text(&film, &talk, FROM_SERVER, "~~~");
+            break;
+        default:
+            quic_message(&message, "api.example", false, 1500);
+            quic_initial(&talk, &parts, &message, 0, 1000);
+            break;
+        }
+        film.clock_ns += 100 * MILLI;
+    }
+    talk = open_talk(1, 50000);
+    talk_hello(&film, &talk, "api.example", 2000);
+    use(&talk);
+    talk = talk_of(2, 50001);
+    for (int i = 0; i < 2; i++) {
+        static struct packet_parts parts;
+
+        if (i == 0)
+            parts = quic_parts();
+        parts.number = (uint32_t)i;
+        quic_initial(&talk, &parts, &message, i ? 1000 : 0, i ? message.length : 1000);
+    }
+    quic_exchange(&talk, 400, 3);
+    scene_play_within(&small);
+    assert_int_equal(only_sum(ONE, API).flows, 2);
+    assert_triple(only_sum(ONE, API).requests, 2, 2, 2);
+    assert_names(2, 0, 0, 200); /* hellos that had begun */
+}
+
+/* Each of TCP and QUIC has states of its own. */
+static void a_flood_of_one_spares_the_other(void **state)
+{
+    static struct bytes message;
+    static struct bytes hello;
+    const struct limits small = {4096, 64, 32, 1024, 1024};
+    const struct hello_parts named = {.name = "api.example", .padding = 1500};
+
+    (void)state;
+    quic_message(&message, "api.example", false, 1500);
+    for (int quic = 0; quic < 2; quic++) {
+        struct talk talk = talk_of(1, 50000);
+        struct packet_parts parts = quic_parts();
+
+        film_clear(&film);
+        make_hello(&hello, &named);
+        if (quic)
+            quic_initial(&talk, &parts, &message, 0, 1000);
+        else
+            talk_segment(&film, &talk, FROM_CLIENT, 7, TCP_ACK, hello.at, 1000);
+        for (uint16_t i = 0; i < 100; i++) {
+            struct talk other = talk_of(2, i);
+            struct packet_parts another = quic_parts();
+
+            if (quic)
+                talk_segment(&film, &other, FROM_CLIENT, 7, TCP_ACK, hello.at, 1000);
+            else
+                quic_initial(&other, &another, &message, 0, 1000);
+        }
+        parts.number++;
+        if (quic)
+            quic_initial(&talk, &parts, &message, 1000, message.length);
+        else
+            talk_segment(&film, &talk, FROM_CLIENT, 1007, TCP_ACK, hello.at + 1000,
+                         (uint32_t)hello.length - 1000);
+        scene_play_within(&small);
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+    }
+}
+
+/* Connections that end, or begin anew, amid a name give their states back: there are eight for TCP,
+ * as many for QUIC. */
+static void what_ends_early_keeps_no_state(void **state)
+{
+    static struct bytes message;
+    const struct limits small = {4096, 64, 32, 1024, 1024};
+
+    (void)state;
+    quic_message(&message, "api.example", false, 1500);
+    for (unsigned i = 0; i < 100; i++) {
+        struct talk talk = open_talk(1, 40000);
+        struct talk dns = open_dns(&talk);
+        struct packet_parts parts = quic_parts();
+
+        talk_text(&film, &dns, FROM_SERVER, "~~~");
+        talk_close(&film, &dns);
+        talk_text(&film, &talk, FROM_CLIENT,
+                  i % 2 ? "POST / HTTP/1.1\r\n"
+                        : "PROXY TCP4 10.2.0.1 203.0.113.9 51000 443\r\nCONNECT x");
+        if (i % 4 < 2)
+            talk_flags(&film, &talk, FROM_SERVER, TCP_RST);
+        quic_initial(&talk, &parts, &message, 0, 1000);
+        film.clock_ns += 130 * SECOND;
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        struct talk talk = open_talk(i, 50000);
+
+        talk_hello(&film, &talk, "api.example", 2000);
+    }
+    scene_play_within(&small);
+    assert_int_equal(only_sum(ONE, API).flows, 8);
+}
+
+/* -- All of it at once --------------------------------------------------------------------------
+ */
+
+static const char *const hosts[] = {
+    "api.example",          "a.web.example", "b.shared.example", TELEMETRY_HOST,
+    "www.example",          ECH_HOST,        RESOLVER_HOST,      NULL,
+    "llm.intranet.example", "x.web.example"};
+#define HOSTS (sizeof(hosts) / sizeof(hosts[0]))
+
+/* A conversation of any kind that we know, under a name drawn at random. */
+static void film_any(uint64_t *seed, unsigned number)
+{
+    struct talk talk = talk_of(number % 11, (uint16_t)(20000 + number));
+    const char *name = hosts[random_below(seed, HOSTS)];
+    char text[200];
+
+    if (random_below(seed, 3) == 0) {
+        talk.client = address6(1 + number % 5);
+        talk.server = address6(0x1000);
+    }
+    if (name && random_below(seed, 3) == 0)
+        tell(talk.client, name, talk.server);
+    snprintf(text, sizeof(text), "%s %s:443 HTTP/1.1\r\nHost: %s\r\n\r\n",
+             number & 1 ? "CONNECT" : "GET /", name ? name : "x.example",
+             name ? name : "x.example");
+    if (random_below(seed, 3) == 0) {
+        quic_hello(&talk, name ? name : "y.example");
+        quic_exchange(&talk, 100 + random_below(seed, 4000), random_below(seed, 20));
+        return;
+    }
+    if (random_below(seed, 4))
+        talk_open(&film, &talk);
+    if (random_below(seed, 5) == 0)
+        talk_text(&film, &talk, FROM_CLIENT, "PROXY TCP4 10.2.0.9 203.0.113.9 51000 443\r\n");
+    if (random_below(seed, 3) == 0)
+        talk_text(&film, &talk, FROM_CLIENT, text);
+    if (random_below(seed, 5))
+        talk_hello(&film, &talk, name, random_below(seed, 3000));
+    for (uint32_t i = random_below(seed, 4); i > 0; i--)
+        talk_exchange(&film, &talk, 100 + random_below(seed, 5000), random_below(seed, 40),
+                      30 + random_below(seed, 700), random_below(seed, 700) * MILLI);
+    if (random_below(seed, 2))
+        talk_close(&film, &talk);
+}
+
+/* Conversations at the same time, with losses, delays, copies, and frames cut in pieces. */
+static void film_crowd(uint64_t *seed, unsigned talks)
+{
+    static struct bytes packet;
+    size_t count;
+
+    film_clear(&film);
+    for (unsigned i = 0; i < talks; i++) {
+        film.clock_ns = (NOON + 43100) * SECOND + random_below(seed, 200000) * MILLI;
+        film_any(seed, i);
+    }
+    count = film.count;
+    for (size_t i = 0; i < count; i++) {
+        struct shot *shot = &film.shots[i];
+        uint32_t fate = random_below(seed, 100);
+
+        if (fate < 3) {
+            shot->time_ns += random_below(seed, 5000000);
+        } else if (fate == 3) {
+            shot->bytes[12] ^= 0xff; /* gone: of another ethertype */
+        } else if (fate < 10 && shot->captured > 200) {
+            packet.length = 0;
+            put_bytes(&packet, shot->bytes + 14, shot->captured - 14);
+            shot->bytes[12] ^= 0xff;
+            film.clock_ns = shot->time_ns;
+            shoot_fragments(&packet, 8 + 8 * random_below(seed, 60), fate & 1);
+        }
+    }
+    film_sort(&film);
+}
+
+static struct sink_log take_log(void)
+{
+    struct sink_log log = sunk;
+
+    memset(&sunk, 0, sizeof(sunk));
+    return log;
+}
+
+/* Neither the random keys nor how many frames come at a time changes a bit. */
+static void the_same_packets_give_the_same_sums(void **state)
+{
+    static const size_t batches[] = {1, 2, 7, 31, 32, 33, 100, 256};
+    uint64_t seed = 17;
+
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        struct sink_log first = {0};
+
+        film_crowd(&seed, 150);
+        for (size_t i = 0; i < sizeof(batches) / sizeof(*batches); i++) {
+            struct metering *metering = scene_metering(&scene_limits);
+
+            scene_show(metering, 0, film.count, batches[i]);
+            scene_close(metering);
+            if (i == 0) {
+                assert_true(sink_count(&sunk, SINK_ACTIVITY) > 10);
+                first = take_log();
+            }
+            assert_true(i == 0 || same_log(&first, &sunk));
+        }
+        sink_clear(&first);
+    }
+}
+
+/* Of the flows of a crowd without losses, each is accounted for in one way. */
+static void every_connection_is_accounted_for_once(void **state)
+{
+    uint64_t seed = 18;
+
+    (void)state;
+    film_clear(&film);
+    for (unsigned i = 0; i < 900; i++) {
+        struct talk talk = talk_of(i % 11, (uint16_t)(20000 + i));
+        const char *name = hosts[random_below(&seed, 8)];
+
+        talk.server = address4(203, 0, i >> 8, i & 0xff);
+        if (random_below(&seed, 2))
+            tell(talk.client, "api.example", talk.server);
+        if (i % 3 == 0) {
+            quic_hello(&talk, name ? name : "y.example");
+            continue;
+        }
+        talk_open(&film, &talk);
+        if (i % 3 == 1)
+            talk_text(&film, &talk, FROM_CLIENT, "CONNECT api.example:443 HTTP/1.1\r\n\r\n");
+        say_hello(&talk, name, i % 4 != 0);
+        if (random_below(&seed, 2))
+            talk_close(&film, &talk);
+    }
+    scene_play();
+    assert_int_equal(coverage().names_seen + coverage().names_hinted + coverage().names_encrypted +
+                         coverage().names_missing,
+                     900);
+    assert_true(coverage().names_hinted > 5 && coverage().names_encrypted > 1 &&
+                coverage().names_missing > 5);
+}
+
+/* -- Privacy ------------------------------------------------------------------------------------
+ */
+
+static bool left(const void *pattern, size_t length)
+{
+    for (size_t i = 0; i < sunk.count; i++)
+        if (memmem(&sunk.entries[i].body, sizeof(sunk.entries[i].body), pattern, length))
+            return true;
+    return false;
+}
+
+/* In either order of the bytes. */
+static void assert_address_kept_back(const struct address *address)
+{
+    uint8_t backwards[4];
+
+    for (size_t i = 0; i < (address->family == 4 ? 4U : 16U); i += 4) {
+        if (memcmp(address->bytes + i, "\0\0\0", 4) == 0)
+            continue;
+        for (size_t j = 0; j < 4; j++)
+            backwards[j] = address->bytes[i + 3 - j];
+        assert_false(left(address->bytes + i, 4));
+        assert_false(left(backwards, 4));
+    }
+}
+
+/* Whatever the way in which a name or an address comes, none leaves, and no byte of a payload. */
+static void nothing_personal_leaves(void **state)
+{
+    static const char *const texts[] = {
+        "jean", "dupont", "example", "secret",        "api",
+        "llm",  "PROXY",  "CONNECT", "Authorization", "\xa5\xa5\xa5\xa5"};
+    const struct address hidden = address4(10, 2, 177, 211);
+    struct talk talks[6];
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        talks[i] = talk_of(0, (uint16_t)(51230 + i));
+        talks[i].client = address4(10, 1, 171, 205 + i);
+        talks[i].server = address4(198, 51, 137, 231 + i);
+    }
+    talks[1].client = (struct address){
+        6, {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0xca, 0xfe, 0xba, 0xbe, 0xde, 0xad, 0xbe, 0xef}};
+    talks[1].server =
+        (struct address){6, {0x26, 6, 0x47, 0x11, 9, 8, 7, 6, 5, 4, 3, 2, 1, 9, 8, 7}};
+    quic_hello(&talks[0], "jean-dupont.web.example");
+    quic_exchange(&talks[0], 4000, 30);
+    quic_hello(&talks[1], "api.example");
+    quic_exchange(&talks[1], 4000, 30);
+    tell(talks[2].client, "secret.web.example", talks[2].server);
+    talk_exchange(&film, &talks[2], 4000, 30, 300, 250 * MILLI);
+    talk_open(&film, &talks[3]);
+    talk_text(&film, &talks[3], FROM_CLIENT,
+              "CONNECT api.example:443 HTTP/1.1\r\nProxy-Authorization: Basic amVhbg==\r\n\r\n");
+    say_hello(&talks[3], NULL, false);
+    use(&talks[3]);
+    talk_open(&film, &talks[4]);
+    talk_text(&film, &talks[4], FROM_CLIENT, "PROXY TCP4 10.2.177.211 203.0.113.9 51000 443\r\n");
+    say_hello(&talks[4], "api.example", false);
+    use(&talks[4]);
+    talk_open(&film, &talks[5]);
+    talk_text(&film, &talks[5], FROM_CLIENT,
+              "POST /jean.dupont HTTP/1.1\r\nHost: llm.intranet.example\r\n\r\n");
+    use(&talks[5]);
+    scene_play();
+    assert_int_equal(sum_of(ONE, WEB).flows, 2);
+    assert_int_equal(sum_of(ONE, API).flows + sum_of(SIX, API).flows + sum_of(TWO, API).flows, 3);
+    assert_int_equal(sum_of(ONE, LOCAL).flows, 1);
+    assert_true(left(&(uint64_t){film.count}, sizeof(uint64_t))); /* it finds what is there */
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        assert_false(left(texts[i], strlen(texts[i])));
+    for (unsigned i = 0; i < 6; i++) {
+        assert_address_kept_back(&talks[i].client);
+        assert_address_kept_back(&talks[i].server);
+    }
+    assert_address_kept_back(&hidden);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_opening_may_carry_the_hello),
+        TEST(fast_open_may_be_refused),
+        TEST(the_hello_counts_for_more_than_the_proxy_was_told),
+        TEST(socks_leads_to_the_hello),
+        TEST(a_proxy_is_never_a_device),
+        TEST(a_local_header_changes_nothing),
+        TEST(a_hint_for_a_proxy_is_none_for_its_clients),
+        TEST(a_host_in_clear_names_a_local_service),
+        TEST(one_connection_may_carry_requests_for_several_hosts),
+        TEST(other_hosts_in_clear_are_nothing),
+        TEST(the_dns_names_a_connection_seen_from_its_middle),
+        TEST(a_hint_is_for_one_client_one_server_and_one_port),
+        TEST(the_last_lookup_decides),
+        TEST(a_hint_names_a_hello_without_a_name),
+        TEST(a_name_on_the_wire_counts_for_more_than_a_hint),
+        TEST(an_outer_name_hides_the_service_unless_a_hint_tells_it),
+        TEST(only_an_outer_name_with_the_extension_hides),
+        TEST(a_capture_of_clients_alone_is_told),
+        TEST(a_capture_of_servers_alone_is_told),
+        TEST(quic_is_named_and_metered),
+        TEST(a_hello_may_take_two_datagrams),
+        TEST(a_client_may_have_to_begin_anew),
+        TEST(ports_of_quic_are_used_again),
+        TEST(the_dns_names_quic_seen_from_its_middle),
+        TEST(other_datagrams_are_other),
+        TEST(quic_that_cannot_be_read_has_no_name),
+        TEST(only_servers_answer),
+        TEST(encrypted_resolvers_are_counted_once),
+        TEST(copies_of_packets_count_once),
+        TEST(other_datagrams_of_the_same_make_are_no_copies),
+        TEST(copies_of_hellos_count_once),
+        TEST(copies_of_quic_hellos_count_once),
+        TEST(hellos_that_differ_are_no_copies),
+        TEST(fragments_carry_hellos),
+        TEST(fragments_carry_answers),
+        TEST(fragments_carry_quic),
+        TEST(what_never_ends_bars_nobody),
+        TEST(a_flood_of_one_spares_the_other),
+        TEST(what_ends_early_keeps_no_state),
+        TEST(the_same_packets_give_the_same_sums),
+        TEST(every_connection_is_accounted_for_once),
+        TEST(nothing_personal_leaves),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

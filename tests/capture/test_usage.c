@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/usage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/capture/scene.h"
+
+#define MIDNIGHT (NOON + 43200) /* UTC */
+#define TODAY    ((int32_t)(NOON / 86400))
+
+static struct talk greet(unsigned device, uint16_t port, const char *name)
+{
+    struct talk talk = talk_of(device, port);
+
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, name, 0);
+    return talk;
+}
+
+static void use(struct talk *talk)
+{
+    talk_exchange(&film, talk, 400, 3, 1000, SECOND);
+    film.clock_ns += 10 * SECOND;
+}
+
+static uint64_t said(const struct talk *talk)
+{
+    return (uint64_t)talk->said[FROM_CLIENT] + talk->said[FROM_SERVER];
+}
+
+static void assert_bytes(const struct activity *sum, uint64_t up, uint64_t down, uint64_t other)
+{
+    assert_int_equal(sum->bytes_up, up);
+    assert_int_equal(sum->bytes_down, down);
+    assert_int_equal(sum->bytes_other, other);
+}
+
+/* -- Shared names -------------------------------------------------------------------------------
+ */
+
+/* Pages and telemetry under a shared name are no use: no flow, no device. */
+static void a_shared_name_alone_is_no_use(void **state)
+{
+    struct talk talk = greet(1, 50000, "a.shared.example");
+    struct activity sum;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        talk_record(&film, &talk, FROM_SERVER, 9000);
+    talk_close(&film, &talk);
+    scene_play();
+    sum = only_sum(ONE, SHARED);
+    assert_bytes(&sum, 0, 0, said(&talk));
+    assert_int_equal(sum.flows, 0);
+    assert_triple(sum.requests, 0, 0, 0);
+    assert_int_equal(sink_count(&sunk, SINK_DEVICES), 0);
+    assert_int_equal(sink_coverage(&sunk).flows_untracked, 0);
+}
+
+/* The first exchange shows that it is. What came before stays what it was counted as, and what
+ * comes after is use, until the connection ends. */
+static void an_exchange_shows_that_a_shared_name_is_used(void **state)
+{
+    struct talk talk = greet(1, 50000, "a.shared.example");
+    uint64_t before[2];
+    struct activity sum;
+
+    (void)state;
+    use(&talk);
+    before[0] = talk.said[0];
+    before[1] = talk.said[1];
+    use(&talk);
+    talk_record(&film, &talk, FROM_SERVER, 50);
+    scene_play();
+    sum = only_sum(ONE, SHARED);
+    assert_bytes(&sum, talk.said[0] - before[0], talk.said[1] - before[1], before[0] + before[1]);
+    assert_int_equal(sum.flows, 1);
+    assert_triple(sum.requests, 2, 2, 2);
+    assert_int_equal(devices_of(ONE, SHARED), 1);
+}
+
+/* Each connection has to show it by itself; a device counts once. */
+static void every_connection_shows_it_by_itself(void **state)
+{
+    struct activity sum;
+
+    (void)state;
+    for (uint16_t i = 0; i < 6; i++) {
+        struct talk talk = greet(i / 2, 50000 + i, "a.shared.example");
+
+        if (i != 2 && i != 3)
+            use(&talk);
+        talk_close(&film, &talk);
+    }
+    scene_play();
+    sum = only_sum(ONE, SHARED);
+    assert_int_equal(sum.flows, 4);
+    assert_triple(sum.requests, 4, 4, 4);
+    assert_int_equal(devices_of(ONE, SHARED), 2);
+}
+
+/* The exchange ends after midnight: its device counts on the day on which it last said something,
+ * unless that day's devices were forgotten because another one came. */
+static void a_shared_name_may_be_used_over_midnight(void **state)
+{
+    enum { NOBODY_SPEAKS, CLIENT_SPEAKS, ANOTHER_SPEAKS };
+
+    (void)state;
+    for (int who = NOBODY_SPEAKS; who <= ANOTHER_SPEAKS; who++) {
+        struct talk talk;
+
+        film_clear(&film);
+        film.clock_ns = (MIDNIGHT - 2) * SECOND;
+        talk = greet(1, 50000, "a.shared.example");
+        talk_exchange(&film, &talk, 400, 4, 1000, SECOND);
+        if (who == CLIENT_SPEAKS)
+            talk_record(&film, &talk, FROM_CLIENT, 10);
+        if (who == ANOTHER_SPEAKS)
+            greet(2, 50001, "api.example");
+        film.clock_ns += 10 * SECOND;
+        talk_record(&film, &talk, FROM_SERVER, 10);
+        scene_play();
+        assert_int_equal(sum_of(ONE, SHARED).flows, 1);
+        assert_int_equal(devices_on(TODAY, ONE, SHARED), who == NOBODY_SPEAKS);
+        assert_int_equal(devices_on(TODAY + 1, ONE, SHARED), who == CLIENT_SPEAKS);
+        assert_int_equal(devices_on(TODAY + 1, ONE, API), who == ANOTHER_SPEAKS);
+    }
+}
+
+/* A connection that goes on counts its device each day. */
+static void devices_count_each_day(void **state)
+{
+    struct talk api;
+    struct talk shared;
+
+    (void)state;
+    film.clock_ns = (MIDNIGHT - 60) * SECOND;
+    api = greet(1, 50000, "api.example");
+    shared = greet(2, 50001, "a.shared.example");
+    for (int i = 0; i < 10; i++) {
+        use(&api);
+        use(&shared);
+    }
+    scene_play();
+    for (int32_t day = TODAY; day <= TODAY + 1; day++) {
+        assert_int_equal(devices_on(day, ONE, API), 1);
+        assert_int_equal(devices_on(day, ONE, SHARED), 1);
+    }
+}
+
+/* What a hint tells may be shared as well: both make one sceptical. */
+static void a_hint_may_lead_to_a_shared_name(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    struct activity sum;
+
+    (void)state;
+    tell(talk.client, "a.shared.example", talk.server);
+    use(&talk);
+    use(&talk);
+    scene_play();
+    sum = only_sum(ONE, SHARED);
+    assert_int_equal(sum.flows, 1);
+    assert_triple(sum.requests, 2, 2, 2);
+    assert_int_equal(sum.grade, GRADE_C);
+    assert_int_equal(bytes_of(&sum), said(&talk));
+    assert_true(sum.bytes_other > 0 && sum.bytes_up > 0);
+}
+
+/* -- Roles and grades ---------------------------------------------------------------------------
+ */
+
+static void telemetry_is_counted_apart(void **state)
+{
+    struct talk talk = greet(1, 50000, TELEMETRY_HOST);
+    struct activity sum;
+
+    (void)state;
+    use(&talk);
+    scene_play();
+    sum = only_sum(ONE, WEB);
+    assert_bytes(&sum, 0, 0, said(&talk));
+    assert_int_equal(sum.flows, 0);
+    assert_int_equal(sum.grade, GRADE_NONE);
+    assert_int_equal(sink_count(&sunk, SINK_DEVICES), 0);
+}
+
+/* The grade of a sum is that of its worst part. */
+static void one_hinted_exchange_lowers_the_grade_of_the_sum(void **state)
+{
+    struct talk named = greet(1, 50000, "api.example");
+    struct talk hinted = talk_of(2, 50001);
+
+    (void)state;
+    use(&named);
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).grade, GRADE_B);
+    hinted.server = address4(203, 0, 113, 8);
+    tell(hinted.client, "api.example", hinted.server);
+    use(&hinted);
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).grade, GRADE_C);
+    assert_triple(only_sum(ONE, API).requests, 2, 2, 2);
+}
+
+/* -- States -------------------------------------------------------------------------------------
+ */
+
+/* More connections than there are states: all bytes count, exchanges where there is one, and what
+ * was not looked at is said. */
+static void bytes_count_where_no_state_is_free(void **state)
+{
+    const struct limits few = {4096, 3, 64, 4096, 1024};
+    struct talk talks[5];
+    struct activity sum;
+    uint64_t all = 0;
+
+    (void)state;
+    for (uint16_t i = 0; i < 5; i++)
+        talks[i] = greet(i, 50000 + i, "api.example");
+    for (int i = 0; i < 5; i++)
+        use(&talks[i]);
+    talk_close(&film, &talks[0]); /* leaves its state to the next that says something */
+    use(&talks[4]);
+    use(&talks[3]);
+    for (int i = 0; i < 5; i++)
+        all += said(&talks[i]);
+    scene_play_within(&few);
+    sum = only_sum(ONE, API);
+    assert_int_equal(bytes_of(&sum), all);
+    assert_int_equal(sum.flows, 5);
+    assert_triple(sum.requests, 4, 4, 4);
+    assert_int_equal(sink_coverage(&sunk).flows_untracked, 2);
+    assert_int_equal(devices_of(ONE, API), 5);
+}
+
+/* The same of a shared name: its device is known once it has a state. */
+static void a_shared_name_without_a_state_gets_one_later(void **state)
+{
+    const struct limits few = {4096, 1, 64, 4096, 1024};
+    struct talk first = greet(1, 50000, "api.example");
+    struct talk second = greet(2, 50001, "a.shared.example");
+
+    (void)state;
+    use(&second);
+    talk_close(&film, &first);
+    use(&second);
+    scene_play_within(&few);
+    assert_int_equal(sum_of(ONE, SHARED).flows, 1);
+    assert_triple(sum_of(ONE, SHARED).requests, 1, 1, 1);
+    assert_int_equal(devices_of(ONE, SHARED), 1);
+}
+
+/* After a long silence the state is gone; the connection goes on where it was. */
+static void a_proven_name_stays_proven_over_a_silence(void **state)
+{
+    struct talk talk = greet(1, 50000, "a.shared.example");
+    uint64_t before;
+    struct activity sum;
+
+    (void)state;
+    use(&talk);
+    before = said(&talk);
+    for (int i = 0; i < 4; i++) {
+        struct talk other = greet(3, 50010 + (uint16_t)i, "www.example");
+
+        film.clock_ns += 250 * SECOND; /* not so long that the capture seems to have stopped */
+        talk_close(&film, &other);
+    }
+    use(&talk);
+    scene_play();
+    sum = only_sum(ONE, SHARED);
+    assert_int_equal(sum.flows, 1);
+    assert_int_equal(sum.bytes_other, before);
+    assert_int_equal(bytes_of(&sum), said(&talk));
+    assert_triple(sum.requests, 2, 2, 2);
+    assert_int_equal(devices_of(ONE, SHARED), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_shared_name_alone_is_no_use),
+        TEST(an_exchange_shows_that_a_shared_name_is_used),
+        TEST(every_connection_shows_it_by_itself),
+        TEST(a_shared_name_may_be_used_over_midnight),
+        TEST(devices_count_each_day),
+        TEST(a_hint_may_lead_to_a_shared_name),
+        TEST(telemetry_is_counted_apart),
+        TEST(one_hinted_exchange_lowers_the_grade_of_the_sum),
+        TEST(bytes_count_where_no_state_is_free),
+        TEST(a_shared_name_without_a_state_gets_one_later),
+        TEST(a_proven_name_stays_proven_over_a_silence),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
