@@ -39,7 +39,8 @@ struct packet {
     uint16_t vlan;     /* the outermost 802.1Q id that is not zero, or VLAN_NONE */
     uint8_t tcp_flags; /* 0 for UDP */
     uint8_t protocol;  /* PROTOCOL_TCP or _UDP; of a fragment, what the whole packet carries */
-    uint32_t sequence; /* 0 for UDP */
+    uint32_t sequence; /* 0 for UDP, as the next */
+    uint32_t acknowledgement;
     uint16_t ip_id;    /* identification of IPv4; 0 for IPv6 */
     uint16_t checksum; /* of TCP or UDP: with ip_id, tells copies of a frame from retransmissions */
     const uint8_t *payload;   /* captured part; of a fragment, all that follows its IP headers */

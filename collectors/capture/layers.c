@@ -81,6 +81,7 @@ static enum decode_result decode_tcp(struct frame *frame, struct packet *packet)
     packet->source_port = cursor_load_u16(header);
     packet->destination_port = cursor_load_u16(header + 2);
     packet->sequence = cursor_load_u32(header + 4);
+    packet->acknowledgement = cursor_load_u32(header + 8);
     packet->tcp_flags = header[13];
     packet->checksum = cursor_load_u16(header + 16);
     set_payload(frame, packet);
@@ -105,6 +106,7 @@ static enum decode_result decode_udp(struct frame *frame, struct packet *packet)
     packet->source_port = cursor_load_u16(header);
     packet->destination_port = cursor_load_u16(header + 2);
     packet->sequence = 0;
+    packet->acknowledgement = 0;
     packet->tcp_flags = 0;
     packet->checksum = cursor_load_u16(header + 6);
     set_payload(frame, packet);

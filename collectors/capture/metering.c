@@ -410,12 +410,13 @@ static void note_opening(struct flow *flow, const struct packet *packet, unsigne
     }
     if (flow->flags & FLOW_CLIENT_KNOWN)
         return;
-    if (packet->tcp_flags & TCP_ACK) {
+    if (packet->tcp_flags & TCP_ACK) { /* the opening is lost, or late */
         flow_set_client(flow, !side);
-        return;
+        flow->client_base = packet->acknowledgement;
+    } else {
+        flow_set_client(flow, side);
+        flow->client_base = packet->sequence + 1;
     }
-    flow_set_client(flow, side);
-    flow->client_base = packet->sequence + 1;
     flow->flags |= FLOW_BASE_KNOWN;
 }
 
@@ -508,7 +509,7 @@ static uint64_t fingerprint_of(const struct packet *packet)
 
     if (packet->protocol == PROTOCOL_UDP)
         rest ^= mix(last_bytes(packet));
-    return mix(mix(mix(ends) ^ ports) ^ rest);
+    return mix(mix(mix(ends ^ packet->acknowledgement) ^ ports) ^ rest);
 }
 
 static void identify(const struct metering *metering, struct decoded *decoded)

@@ -31,6 +31,7 @@ static struct tcp_frame sample(int link_type, int family)
         .source_port = 51000,
         .destination_port = 443,
         .sequence = 0xfffffff0,
+        .acknowledgement = 0x12345678,
         .flags = TCP_ACK,
         .payload = text,
         .payload_length = sizeof(text),
@@ -51,6 +52,7 @@ static void assert_sample(const struct tcp_frame *frame, const struct packet *pa
     assert_int_equal(packet->source_port, frame->source_port);
     assert_int_equal(packet->destination_port, frame->destination_port);
     assert_int_equal(packet->sequence, frame->sequence);
+    assert_int_equal(packet->acknowledgement, frame->acknowledgement);
     assert_int_equal(packet->tcp_flags, frame->flags);
     assert_int_equal(packet->payload_length, frame->payload_length);
     assert_int_equal(packet->captured_length, frame->payload_length);

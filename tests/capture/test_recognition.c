@@ -62,6 +62,18 @@ static void make_hello(struct bytes *bytes, const struct hello_parts *parts)
     put_hello(bytes, parts);
 }
 
+/* The second half of a hello for the API comes first. */
+static void say_overtaken_hello(struct talk *talk)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 1500};
+    uint32_t cuts[2] = {1000, 0};
+
+    make_hello(&bytes, &parts);
+    cuts[1] = (uint32_t)bytes.length;
+    say_overtaken(talk, &bytes, cuts, 2, 0);
+}
+
 static void say_hello(struct talk *talk, const char *name, bool ech)
 {
     static struct bytes bytes;
@@ -132,6 +144,22 @@ static void fast_open_may_be_refused(void **state)
     scene_play();
     assert_used(ONE, API, &talk);
     assert_names(1, 0, 0, 0);
+}
+
+/* Two interfaces, read one after the other, show the answer to an opening before it. */
+static void an_opening_may_be_overtaken_by_its_answer(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    talk_open(&film, &talk);
+    film.shots[0].time_ns = film.shots[1].time_ns + 1;
+    film_sort(&film);
+    say_overtaken_hello(&talk);
+    use(&talk);
+    scene_play();
+    assert_used(ONE, API, &talk);
+    assert_int_equal(coverage().flows, 1);
 }
 
 /* -- What is said to proxies --------------------------------------------------------------------
@@ -1353,6 +1381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_opening_may_carry_the_hello),
         TEST(fast_open_may_be_refused),
+        TEST(an_opening_may_be_overtaken_by_its_answer),
         TEST(the_hello_counts_for_more_than_the_proxy_was_told),
         TEST(socks_leads_to_the_hello),
         TEST(a_proxy_is_never_a_device),
