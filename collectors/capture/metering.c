@@ -538,20 +538,20 @@ static uint64_t given_up(const struct metering *metering)
     return counts->expired + counts->displaced + counts->refused;
 }
 
-/* A piece of an IP packet: goes on with the whole, once it is there. */
+/* A piece of an IP packet: goes on with the whole, once it is there. That may be, in a tunnel, a
+ * piece of another one. */
 static void put_together(struct metering *metering, struct decoded *decoded, int64_t now_ns)
 {
     struct coverage *coverage = interval_coverage(metering->interval);
     uint64_t before = given_up(metering);
     struct fragments_whole whole;
-    bool complete = fragments_add(metering->fragments, now_ns, &decoded->packet, &whole);
 
+    while (decoded->result == DECODE_FRAGMENT &&
+           fragments_add(metering->fragments, now_ns, &decoded->packet, &whole))
+        decoded->result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
+                                             whole.length, &decoded->packet);
     coverage->packets_fragmented += given_up(metering) - before;
     coverage->packets_undecodable += given_up(metering) - before;
-    if (!complete)
-        return;
-    decoded->result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
-                                         whole.length, &decoded->packet);
     if (decoded->result == DECODE_TCP || decoded->result == DECODE_UDP)
         identify(metering, decoded);
 }

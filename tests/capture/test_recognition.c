@@ -1029,6 +1029,36 @@ static void fragments_carry_quic(void **state)
     }
 }
 
+/* Fragments of a packet that travels in the fragments of a tunnel. */
+static void fragments_may_be_nested(void **state)
+{
+    static struct bytes packet;
+    static struct bytes outer;
+    struct talk talk = talk_of(1, 50000);
+    size_t count;
+
+    (void)state;
+    quic_hello(&talk, "api.example");
+    packet.length = 0;
+    put_bytes(&packet, film.shots[0].bytes + 14, film.shots[0].captured - 14);
+    film_rewind(&film);
+    shoot_fragments(&packet, 512, false);
+    count = film.count;
+    for (size_t i = 0; i < count; i++) {
+        struct shot *shot = &film.shots[i];
+
+        outer.length = 0;
+        put_bytes(&outer, shot->bytes + 14, shot->captured - 14);
+        over_gre(&outer);
+        shoot_fragments(&outer, 256, i % 2);
+        shot = &film.shots[i];
+        shot->bytes[12] ^= 0xff; /* gone: of another ethertype */
+    }
+    quic_exchange(&talk, 400, 3);
+    scene_play();
+    quic_is_used(&talk);
+}
+
 /* -- States -------------------------------------------------------------------------------------
  */
 
@@ -1416,6 +1446,7 @@ int main(void)
         TEST(fragments_carry_hellos),
         TEST(fragments_carry_answers),
         TEST(fragments_carry_quic),
+        TEST(fragments_may_be_nested),
         TEST(what_never_ends_bars_nobody),
         TEST(a_flood_of_one_spares_the_other),
         TEST(what_ends_early_keeps_no_state),
