@@ -32,9 +32,8 @@
  * 200 ms). */
 #define COPY_NS     (100 * SECOND_NS / 1000)
 #define COPY_PLACES 8192
-/* QUIC has no close to be seen. After so long (RFC 4787, 4.3) the same ports are another
- * connection.
- */
+/* QUIC has no close to be seen. After so long (RFC 4787, 4.3) the same ports may be another
+ * connection's. */
 #define DATAGRAMS_IDLE_S 120
 /* Packets of a client, after its ClientHello, that no packet of the server ever answered. */
 #define UNANSWERED_PACKETS 8
@@ -287,7 +286,8 @@ static bool is_opening(const struct packet *packet)
 static bool reopens(const struct flow *flow, const struct packet *packet, uint32_t now_s)
 {
     if (flow->flags & FLOW_DATAGRAMS)
-        return flow->stage != FLOW_NEW && now_s > flow->last_seen_s + DATAGRAMS_IDLE_S;
+        return flow->stage != FLOW_NEW && now_s > flow->last_seen_s + DATAGRAMS_IDLE_S &&
+               recognition_opens(packet);
     if (!is_opening(packet))
         return false;
     return flow->stage == FLOW_FINISHED || !(flow->flags & FLOW_CLIENT_KNOWN) ||

@@ -273,6 +273,33 @@ bool quic_starts(const uint8_t *datagram, size_t captured, size_t length)
             packet.id_length >= SHORTEST_FIRST_ID);
 }
 
+bool quic_opens(const uint8_t *datagram, size_t captured, size_t length)
+{
+    struct packet packet;
+
+    if (gquic_client_version(datagram, captured) != 0)
+        return true;
+    return length >= SMALLEST_FIRST_DATAGRAM && captured > 0 && datagram[0] & LONG_HEADER &&
+           read_packet(datagram, captured, length, &packet) && packet.version != 0 &&
+           packet.type == INITIAL;
+}
+
+/* RFC 9000, 12.2: the packet with a short header, if there is one, is the last. A zero begins none:
+ * it is padding. */
+size_t quic_data_length(const uint8_t *datagram, size_t captured, size_t length)
+{
+    size_t at = 0;
+
+    while (at < captured && datagram[at] & LONG_HEADER) {
+        struct packet packet;
+
+        if (!read_packet(datagram + at, captured - at, length - at, &packet))
+            return 0;
+        at += packet.extent.length;
+    }
+    return at < captured && datagram[at] != 0 ? length - at : 0;
+}
+
 enum clienthello_result quic_parse_hello(const uint8_t *bytes, size_t length,
                                          struct clienthello *hello)
 {

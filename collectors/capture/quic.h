@@ -30,6 +30,14 @@ enum quic_result {
  * is not known it asks the size that a client's first datagram must have. */
 bool quic_starts(const uint8_t *datagram, size_t captured, size_t length);
 
+/* Does it look like the first datagram of a client's connection, and like none amid a connection?
+ */
+bool quic_opens(const uint8_t *datagram, size_t captured, size_t length);
+
+/* How many bytes of a datagram, of either end of a connection that was named, follow the packets of
+ * the handshake: they are application data, but for a short header and a tag. */
+size_t quic_data_length(const uint8_t *datagram, size_t captured, size_t length);
+
 /* Reads a datagram of the client, in whatever order they come, and hands the pieces of its hello to
  * HANDLER, with their offset (see quicframes_handler); a piece of no bytes (BYTES is NULL) says
  * that the client begins anew, as after Retry or version negotiation: forget what came before.

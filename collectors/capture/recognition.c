@@ -762,6 +762,11 @@ bool recognition_begins(const struct recognition *recognition, const struct pack
     return false;
 }
 
+bool recognition_opens(const struct packet *packet)
+{
+    return quic_opens(packet->payload, packet->captured_length, packet->payload_length);
+}
+
 static void gather_crypto(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
 {
     if (bytes)

@@ -57,6 +57,9 @@ void recognition_segment(struct recognition *recognition, const struct segment *
 /* UDP: whether the datagram may begin a flow worth a slot. */
 bool recognition_begins(const struct recognition *recognition, const struct packet *packet,
                         int64_t now_ns);
+/* UDP: whether the datagram looks like the first of a client's connection, and not like one amid a
+ * connection. */
+bool recognition_opens(const struct packet *packet);
 /* UDP, and a flow that is not judged yet. */
 void recognition_datagram(struct recognition *recognition, const struct segment *segment);
 

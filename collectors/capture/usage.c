@@ -3,6 +3,7 @@
 
 #include "collectors/capture/assembly.h"
 #include "collectors/capture/devices.h"
+#include "collectors/capture/quic.h"
 #include "collectors/capture/tracking.h"
 
 #include <stdlib.h>
@@ -301,6 +302,14 @@ static void feed_records(struct record_context *context, const struct usage_piec
                         piece->bytes, piece->captured, piece->length, handle_record, context);
 }
 
+/* What of a piece of QUIC or HTTP in clear stands in for a record. */
+static uint32_t piece_size(const struct flow *flow, const struct usage_piece *piece)
+{
+    if (flow->flags & FLOW_DATAGRAMS)
+        return (uint32_t)quic_data_length(piece->bytes, piece->captured, piece->length);
+    return piece->new_bytes;
+}
+
 void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece *piece)
 {
     struct record_context context = {.usage = usage, .flow = flow, .now_ns = piece->now_ns};
@@ -311,8 +320,8 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
     context.from_client = piece->end == END_CLIENT;
     if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)))
         feed_records(&context, piece);
-    else if (piece->new_bytes > 0)
-        handle_record(&context, RECORD_APPLICATION_DATA, piece->new_bytes);
+    else if (piece_size(flow, piece) > 0)
+        handle_record(&context, RECORD_APPLICATION_DATA, piece_size(flow, piece));
     context.tracked->last_ns = piece->now_ns;
     tracking_schedule(usage->tracking, flow->state, due_ns(usage, flow, context.tracked));
 }

@@ -43,14 +43,15 @@ struct usage_piece {
     enum flow_end end;
     int64_t now_ns;
     uint32_t new_bytes;
-    uint32_t sequence; /* TLS over TCP only, as the three that follow */
+    uint32_t sequence; /* TCP only */
     const uint8_t *bytes;
     uint32_t captured;
     uint32_t length;
 };
 
 /* Counts the piece, and looks for exchanges in it: in its TLS records, whatever the order of the
- * pieces; of QUIC and HTTP in clear, the piece itself stands in for a record. */
+ * pieces; of QUIC (the handshake apart) and HTTP in clear, the piece itself stands in for a record.
+ */
 void usage_add(struct usage *usage, struct flow *flow, const struct usage_piece *piece);
 
 /* The second half alone: for the client's first bytes, which were counted by usage_begin(). Does

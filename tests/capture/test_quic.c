@@ -788,6 +788,78 @@ static void a_packet_within_a_hello_counts(void **state)
     free(inner);
 }
 
+/* -- Amid a connection -------------------------------------------------------------------------
+ */
+
+/* What opens a connection, and what comes later. */
+static void only_initials_open_connections(void **state)
+{
+    static const struct {
+        uint32_t version;
+        unsigned type; /* as the packet has it */
+        size_t size;
+        bool opens;
+    } rows[] = {
+        {1, 0, 1200, true},           {1, 0, 1199, false},         {1, 1, 1200, false},
+        {1, 2, 1200, false},          {1, 3, 1200, false},         {0x6b3343cf, 1, 1200, true},
+        {0x6b3343cf, 0, 1200, false}, {0xff00001d, 0, 1200, true}, {0, 0, 1200, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        datagram.length = 0;
+        put_u8(&datagram, 0xc0 | rows[i].type << 4);
+        put_u32(&datagram, rows[i].version);
+        put_bytes(&datagram, "\10abcdefgh\0\0\x44\0", 13);
+        put_fill(&datagram, 0x55, rows[i].size - datagram.length);
+        assert_int_equal(quic_opens(datagram.at, datagram.length, datagram.length), rows[i].opens);
+        assert_int_equal(quic_opens(datagram.at, 100, datagram.length), rows[i].opens); /* cut */
+        datagram.at[0] &= 0x7f; /* a short header */
+        assert_false(quic_opens(datagram.at, datagram.length, datagram.length));
+    }
+    assert_false(quic_opens(datagram.at, 0, 1200));
+    message.length = 0;
+    put_chlo(&message, 100, "api.example", NULL, NULL, 0);
+    put_q043(&message, "Q043");
+    assert_true(quic_opens(datagram.at, datagram.length, datagram.length));
+}
+
+static void put_long(unsigned type, size_t size)
+{
+    put_u8(&datagram, 0xc0 | type << 4);
+    put_u32(&datagram, 1);
+    put_bytes(&datagram, "\4abcd\0", 6);
+    if (type == 0)
+        put_u8(&datagram, 0); /* token */
+    put_varint(&datagram, size, 2);
+    put_fill(&datagram, 0x55, size);
+}
+
+/* The last packet of a datagram may have a short header: only that carries data. */
+static void data_follow_the_handshake(void **state)
+{
+    (void)state;
+    for (int packets = 0; packets < 4; packets++) {
+        size_t handshake;
+
+        datagram.length = 0;
+        for (int i = 0; i < packets; i++)
+            put_long(i == 0 ? 0 : 2, 300);
+        handshake = datagram.length;
+        assert_int_equal(quic_data_length(datagram.at, handshake, handshake), 0);
+        put_u8(&datagram, 0x45);
+        put_fill(&datagram, 0x99, 149);
+        assert_int_equal(quic_data_length(datagram.at, datagram.length, datagram.length), 150);
+        assert_int_equal(quic_data_length(datagram.at, handshake + 1, datagram.length), 150);
+        if (packets == 0)
+            continue;
+        assert_int_equal(quic_data_length(datagram.at, handshake, datagram.length), 0);
+        assert_int_equal(quic_data_length(datagram.at, 7, datagram.length), 0);
+        memset(datagram.at + handshake, 0, 150); /* padding */
+        assert_int_equal(quic_data_length(datagram.at, datagram.length, datagram.length), 0);
+    }
+}
+
 /* -- The corpus -------------------------------------------------------------------------------- */
 
 struct flow {
@@ -1025,6 +1097,8 @@ int main(void)
         cmocka_unit_test(other_traffic_is_none),
         cmocka_unit_test(unknown_versions_start_with_large_datagrams),
         cmocka_unit_test(the_fixed_bit_may_be_greased),
+        cmocka_unit_test(only_initials_open_connections),
+        cmocka_unit_test(data_follow_the_handshake),
         cmocka_unit_test(cut_datagrams_give_the_name_once_the_hello_is_there),
         cmocka_unit_test(packets_end_within_their_datagram),
         cmocka_unit_test(cut_noise_is_not_taken_for_a_hello),

@@ -608,6 +608,28 @@ static void quic_is_named_and_metered(void **state)
     assert_int_equal(records[0].server_port, 443);
 }
 
+/* Datagrams of the handshake are as large as those of a question and its answer. */
+static void a_handshake_of_quic_is_no_exchange(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_hello(&talk, "api.example");
+    for (int i = 0; i < 4; i++)
+        quic_long(&talk, FROM_SERVER, i ? 2 : 0, 1200);
+    quic_long(&talk, FROM_CLIENT, 0, 1200);
+    quic_long(&talk, FROM_CLIENT, 2, 1200);
+    film.clock_ns += 50 * MILLI;
+    for (int i = 0; i < 4; i++)
+        quic_long(&talk, FROM_SERVER, 2, 1200);
+    film.clock_ns += 10 * SECOND;
+    quic_short(&talk, FROM_CLIENT, 40);
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).flows, 1);
+    assert_triple(only_sum(ONE, API).requests, 0, 0, 0);
+    assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER]);
+}
+
 /* A hello in two datagrams, in either order, with all that the server has to say between. */
 static void a_hello_may_take_two_datagrams(void **state)
 {
@@ -673,6 +695,26 @@ static void a_client_may_have_to_begin_anew(void **state)
         scene_play();
         quic_is_used(&talk);
     }
+}
+
+/* Connections are kept alive, or wait, for longer than an address translation remembers. */
+static void a_silent_quic_connection_goes_on(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_hello(&talk, "api.example");
+    quic_exchange(&talk, 400, 3);
+    for (int i = 0; i < 3; i++) {
+        film.clock_ns += 250 * SECOND;
+        quic_exchange(&talk, 400, 3);
+    }
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).flows, 1);
+    assert_triple(only_sum(ONE, API).requests, 4, 4, 4);
+    assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
+    assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER]);
+    assert_int_equal(coverage().flows, 1);
 }
 
 static void ports_of_quic_are_used_again(void **state)
@@ -1430,8 +1472,10 @@ int main(void)
         TEST(a_capture_of_clients_alone_is_told),
         TEST(a_capture_of_servers_alone_is_told),
         TEST(quic_is_named_and_metered),
+        TEST(a_handshake_of_quic_is_no_exchange),
         TEST(a_hello_may_take_two_datagrams),
         TEST(a_client_may_have_to_begin_anew),
+        TEST(a_silent_quic_connection_goes_on),
         TEST(ports_of_quic_are_used_again),
         TEST(the_dns_names_quic_seen_from_its_middle),
         TEST(other_datagrams_are_other),
