@@ -94,6 +94,11 @@ size_t assembly_prefix(const struct assembly *assembly)
     return assembly->ranges[0].end;
 }
 
+size_t assembly_end(const struct assembly *assembly)
+{
+    return assembly->range_count ? assembly->ranges[assembly->range_count - 1].end : 0;
+}
+
 struct assembly_pool *assembly_pool_new(uint32_t count)
 {
     struct assembly_pool *pool = calloc(1, sizeof(*pool));

@@ -32,6 +32,8 @@ bool assembly_add(struct assembly *assembly, uint32_t sequence, const uint8_t *b
 
 /* Number of bytes from the window's start that are there without a hole. */
 size_t assembly_prefix(const struct assembly *assembly);
+/* The same, up to the furthest byte that is there: more where holes are left. */
+size_t assembly_end(const struct assembly *assembly);
 
 /* A fixed pool of them. */
 struct assembly_pool;

@@ -372,8 +372,7 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
         usage_one_way(metering->usage, flow);
 }
 
-static void handle_payload(struct metering *metering, const struct segment *segment,
-                           uint32_t new_bytes)
+static void handle_payload(struct metering *metering, const struct segment *segment)
 {
     const struct packet *packet = segment->packet;
     struct flow *flow = segment->flow;
@@ -382,15 +381,15 @@ static void handle_payload(struct metering *metering, const struct segment *segm
         .client = by_client ? &packet->source : &packet->destination,
         .end = by_client ? END_CLIENT : END_SERVER,
         .now_ns = segment->now_ns,
-        .new_bytes = new_bytes,
+        .new_bytes = segment->new_bytes,
         .sequence = packet->sequence,
         .bytes = packet->payload,
         .captured = packet->captured_length,
         .length = packet->payload_length,
     };
 
-    flow->payload_bytes[segment->side] += new_bytes;
-    metering->payload_bytes += new_bytes;
+    flow->payload_bytes[segment->side] += segment->new_bytes;
+    metering->payload_bytes += segment->new_bytes;
     watch_other_way(metering, segment);
     if (flow->stage == FLOW_SERVICE)
         usage_add(metering->usage, flow, &piece);
@@ -435,7 +434,7 @@ static void note_closing(struct metering *metering, const struct segment *segmen
 static void handle_tcp(struct metering *metering, struct decoded *decoded, int64_t now_ns)
 {
     struct packet *packet = &decoded->packet;
-    struct segment segment = {packet, NULL, decoded->side, now_ns};
+    struct segment segment = {packet, NULL, decoded->side, 0, now_ns};
 
     segment.flow = find_flow(metering, decoded, now_ns);
     if (!segment.flow)
@@ -444,10 +443,11 @@ static void handle_tcp(struct metering *metering, struct decoded *decoded, int64
         note_opening(segment.flow, packet, decoded->side);
         packet->sequence++; /* data sent with it (RFC 7413) comes after the SYN's own number */
     }
-    if (packet->payload_length > 0)
-        handle_payload(
-            metering, &segment,
-            progress(segment.flow, decoded->side, packet->sequence, packet->payload_length));
+    if (packet->payload_length > 0) {
+        segment.new_bytes =
+            progress(segment.flow, decoded->side, packet->sequence, packet->payload_length);
+        handle_payload(metering, &segment);
+    }
     if (packet->tcp_flags & (TCP_FIN | TCP_RST))
         note_closing(metering, &segment);
 }
@@ -455,7 +455,7 @@ static void handle_tcp(struct metering *metering, struct decoded *decoded, int64
 static void handle_udp(struct metering *metering, const struct decoded *decoded, int64_t now_ns)
 {
     const struct packet *packet = &decoded->packet;
-    struct segment segment = {packet, NULL, decoded->side, now_ns};
+    struct segment segment = {packet, NULL, decoded->side, packet->payload_length, now_ns};
 
     if (packet->source_port == PORT_DNS) {
         recognition_answer(metering->recognition, packet, now_ns);
@@ -463,7 +463,7 @@ static void handle_udp(struct metering *metering, const struct decoded *decoded,
     }
     segment.flow = find_flow(metering, decoded, now_ns);
     if (segment.flow)
-        handle_payload(metering, &segment, packet->payload_length);
+        handle_payload(metering, &segment);
     else
         interval_coverage(metering->interval)->packets_other++;
 }

@@ -692,7 +692,8 @@ static uint32_t read_answers(struct recognition *recognition, const struct segme
     return taken;
 }
 
-/* DNS over TCP: a message that does not end in its segment waits for the rest. */
+/* DNS over TCP: a message that does not end in its segment, or was overtaken by the next, waits for
+ * the rest. */
 static void gather_answers(struct recognition *recognition, const struct segment *segment)
 {
     const struct packet *packet = segment->packet;
@@ -702,7 +703,8 @@ static void gather_answers(struct recognition *recognition, const struct segment
 
     if (flow->state == FLOW_NO_STATE) {
         take(recognition, flow, FLOW_ANSWERS);
-        naming_start(recognition->naming, flow->state, packet->sequence);
+        naming_start(recognition->naming, flow->state,
+                     packet->sequence + packet->payload_length - segment->new_bytes);
     }
     if (!assembly_add(naming_bytes(recognition->naming, flow->state), packet->sequence,
                       packet->payload, packet->captured_length)) {
@@ -713,8 +715,8 @@ static void gather_answers(struct recognition *recognition, const struct segment
     bytes = naming_ahead(recognition->naming, flow->state, &length);
     naming_step(recognition->naming, flow->state,
                 read_answers(recognition, segment, bytes, length));
-    naming_ahead(recognition->naming, flow->state, &length);
-    if (length == 0)
+    if (assembly_end(naming_bytes(recognition->naming, flow->state)) ==
+        naming_stepped(recognition->naming, flow->state))
         release(recognition, flow);
 }
 

@@ -47,7 +47,8 @@ void recognition_set_rules(struct recognition *recognition, const struct catalog
 struct segment {
     const struct packet *packet;
     struct flow *flow;
-    unsigned side; /* endpoint that sent it, in canonical order */
+    unsigned side;      /* endpoint that sent it, in canonical order */
+    uint32_t new_bytes; /* of its payload, and of what was lost before it, that none carried yet */
     int64_t now_ns;
 };
 

@@ -811,6 +811,55 @@ static struct talk open_dns(const struct talk *about)
     return dns;
 }
 
+/* Cut anywhere, each segment sent twice, the second of them in time or late. */
+static void answers_over_tcp_come_in_pieces(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    for (uint32_t size = 1; size < 300; size += size < 10 ? 1 : 37) {
+        struct talk talk = talk_of(1, 50000);
+        struct talk dns;
+
+        film_clear(&film);
+        dns = open_dns(&talk);
+        make_answers(&bytes, &talk, 3);
+        talk_say(&film, &dns, FROM_SERVER, &bytes, size);
+        film.clock_ns += 300 * MILLI;
+        dns.sequence[FROM_SERVER] -= (uint32_t)bytes.length;
+        talk_say(&film, &dns, FROM_SERVER, &bytes, size);
+        use(&talk);
+        scene_play();
+        assert_hinted(&talk);
+        assert_int_equal(coverage().dns_answers, 4);
+    }
+}
+
+static void answers_over_tcp_may_be_overtaken(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    for (uint32_t size = 7; size < 130; size += 9) {
+        struct talk talk = talk_of(1, 50000);
+        struct talk dns;
+        size_t first;
+
+        film_clear(&film);
+        dns = open_dns(&talk);
+        first = film.count;
+        make_answers(&bytes, &talk, 3);
+        talk_say(&film, &dns, FROM_SERVER, &bytes, size);
+        for (size_t i = first; i < film.count; i++) /* each second one before the one before it */
+            film.shots[i].time_ns += (i - first) % 2 ? 0 : 1500;
+        film_sort(&film);
+        use(&talk);
+        scene_play();
+        assert_hinted(&talk);
+        assert_int_equal(coverage().dns_answers, 4);
+    }
+}
+
 /* Questions and zone transfers between servers use the port at both ends. */
 static void only_servers_answer(void **state)
 {
@@ -1480,6 +1529,8 @@ int main(void)
         TEST(the_dns_names_quic_seen_from_its_middle),
         TEST(other_datagrams_are_other),
         TEST(quic_that_cannot_be_read_has_no_name),
+        TEST(answers_over_tcp_come_in_pieces),
+        TEST(answers_over_tcp_may_be_overtaken),
         TEST(only_servers_answer),
         TEST(encrypted_resolvers_are_counted_once),
         TEST(copies_of_packets_count_once),
