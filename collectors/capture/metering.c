@@ -35,8 +35,9 @@
 /* QUIC has no close to be seen. After so long (RFC 4787, 4.3) the same ports may be another
  * connection's. */
 #define DATAGRAMS_IDLE_S 120
-/* Packets of a client, after its ClientHello, that no packet of the server ever answered. */
-#define UNANSWERED_PACKETS 8
+/* Packets of one end, once the connection has a name, that the other never answered. More than what
+ * may be sent before an answer, as 0-RTT data are: ten packets (RFC 9002, 7.2), and some again. */
+#define UNANSWERED_PACKETS 16
 #define INTERVAL_CELLS     4096
 /* Frames whose memory is asked for ahead of time. */
 #define BATCH 32
@@ -358,7 +359,7 @@ static uint32_t progress(struct flow *flow, unsigned side, uint32_t sequence, ui
     return ahead > 0 && ahead - (int64_t)length <= MAX_SEQUENCE_JUMP ? (uint32_t)ahead : length;
 }
 
-/* Once a flow was named, whether its server is heard at all. */
+/* Once a flow was named, whether both its ends are heard. */
 static void watch_other_way(struct metering *metering, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
@@ -370,6 +371,13 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
     interval_coverage(metering->interval)->flows_one_way++;
     if (flow->stage == FLOW_SERVICE)
         usage_one_way(metering->usage, flow);
+}
+
+/* An end that says nothing is heard when it acknowledges what the other says. */
+static void hear_silent_end(struct flow *flow, unsigned side)
+{
+    if (flow->flags & (FLOW_HELLO | FLOW_HINTED) && flow->payload_bytes[side] == 0)
+        flow->probes = 0;
 }
 
 static void handle_payload(struct metering *metering, const struct segment *segment)
@@ -447,6 +455,8 @@ static void handle_tcp(struct metering *metering, struct decoded *decoded, int64
         segment.new_bytes =
             progress(segment.flow, decoded->side, packet->sequence, packet->payload_length);
         handle_payload(metering, &segment);
+    } else {
+        hear_silent_end(segment.flow, decoded->side);
     }
     if (packet->tcp_flags & (TCP_FIN | TCP_RST))
         note_closing(metering, &segment);

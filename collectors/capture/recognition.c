@@ -205,6 +205,7 @@ static bool take_hint(struct recognition *recognition, const struct segment *seg
     if (match->service == SERVICE_NONE)
         return false;
     segment->flow->flags |= FLOW_HINTED;
+    segment->flow->probes = 0;
     coverage_of(recognition)->names_hinted++;
     return true;
 }

@@ -580,6 +580,65 @@ static void a_capture_of_servers_alone_is_told(void **state)
     }
 }
 
+/* A long answer to a silent client, and a long request before any answer, are no one-way capture:
+ * acknowledgements are heard. */
+static void a_silent_end_is_heard_by_its_acknowledgements(void **state)
+{
+    (void)state;
+    for (int end = FROM_CLIENT; end <= FROM_SERVER; end++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        if (end == FROM_SERVER) {
+            tell(talk.client, "api.example", talk.server);
+        } else {
+            talk_open(&film, &talk);
+            say_hello(&talk, "api.example", false);
+        }
+        for (int i = 0; i < 60; i++) {
+            talk_record(&film, &talk, end, 1000);
+            if (i % 4 == 0)
+                talk_flags(&film, &talk, !end, TCP_ACK);
+        }
+        scene_play();
+        assert_int_equal(coverage().flows_one_way, 0);
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+    }
+}
+
+/* Nor is one whose service becomes known amid a long answer. */
+static void a_late_hint_begins_to_watch(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    for (int i = 0; i < 26; i++) {
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+        if (i == 9)
+            tell(talk.client, "api.example", talk.server);
+    }
+    use(&talk);
+    scene_play();
+    assert_names(0, 1, 0, 0);
+    assert_int_equal(coverage().flows_one_way, 0);
+}
+
+/* Data that QUIC sends before the first answer (0-RTT): no more than its first window, of ten
+ * datagrams (RFC 9002, 7.2). */
+static void an_early_request_is_no_one_way_capture(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_hello(&talk, "api.example");
+    for (int i = 0; i < 10; i++)
+        quic_long(&talk, FROM_CLIENT, 1, 1200);
+    quic_exchange(&talk, 400, 3);
+    scene_play();
+    assert_int_equal(coverage().flows_one_way, 0);
+    assert_int_equal(only_sum(ONE, API).flows, 1);
+}
+
 /* -- QUIC ---------------------------------------------------------------------------------------
  */
 
@@ -1520,6 +1579,9 @@ int main(void)
         TEST(only_an_outer_name_with_the_extension_hides),
         TEST(a_capture_of_clients_alone_is_told),
         TEST(a_capture_of_servers_alone_is_told),
+        TEST(a_silent_end_is_heard_by_its_acknowledgements),
+        TEST(a_late_hint_begins_to_watch),
+        TEST(an_early_request_is_no_one_way_capture),
         TEST(quic_is_named_and_metered),
         TEST(a_handshake_of_quic_is_no_exchange),
         TEST(a_hello_may_take_two_datagrams),
