@@ -37,7 +37,6 @@ struct recognition {
 struct recognition_memory {
     struct hint_table *hints;
     struct copies *hellos;
-    struct hash_key key;
 };
 
 struct recognition_memory *recognition_memory_new(const struct limits *limits)
@@ -48,7 +47,7 @@ struct recognition_memory *recognition_memory_new(const struct limits *limits)
         return NULL;
     memory->hints = hints_new(limits->max_hints);
     memory->hellos = copies_new(HELLO_COPY_PLACES, HELLO_COPY_NS);
-    if (!memory->hints || !memory->hellos || !keyedhash_draw(&memory->key)) {
+    if (!memory->hints || !memory->hellos) {
         recognition_memory_free(memory);
         return NULL;
     }
@@ -61,7 +60,6 @@ void recognition_memory_free(struct recognition_memory *memory)
         return;
     hints_free(memory->hints);
     copies_free(memory->hellos);
-    explicit_bzero(&memory->key, sizeof(memory->key));
     free(memory);
 }
 
@@ -226,11 +224,13 @@ static const char *transport_of(const struct flow *flow)
 }
 
 /* The same ClientHello on another connection: seen before and after a proxy, or a translation of
- * addresses. */
+ * addresses. The hash has no secret key, so that the same packets always give the same: who could
+ * make two of them collide would hide a connection of their own. */
 static bool is_copy(struct recognition *recognition, const struct clienthello *hello,
                     int64_t now_ns)
 {
     static const uint8_t none[sizeof(hello->random)];
+    static const struct hash_key no_key;
     struct {
         uint8_t random[sizeof(hello->random)];
         char name[sizeof(hello->name)];
@@ -240,8 +240,8 @@ static bool is_copy(struct recognition *recognition, const struct clienthello *h
         return false;
     memcpy(shown.random, hello->random, sizeof(shown.random));
     memcpy(shown.name, hello->name, sizeof(shown.name));
-    return copies_seen(recognition->memory->hellos,
-                       keyedhash(&recognition->memory->key, &shown, sizeof(shown)), now_ns);
+    return copies_seen(recognition->memory->hellos, keyedhash(&no_key, &shown, sizeof(shown)),
+                       now_ns);
 }
 
 static const char *ech_of(const struct clienthello *hello, bool hidden)

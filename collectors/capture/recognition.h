@@ -25,7 +25,7 @@ struct recognition_parts {
     struct notes *notes;
 };
 
-/* What was lately seen of names: DNS answers and ClientHellos, as keyed hashes. Several processes
+/* What was lately seen of names: DNS answers and ClientHellos, as hashes. Several processes
  * that share one interface need it in common: a client's question may pass through one of them, and
  * the connection that follows through another. Made before fork(); each process frees its own. NULL
  * when memory or randomness is missing. */

@@ -1445,6 +1445,36 @@ static void the_same_packets_give_the_same_sums(void **state)
     }
 }
 
+/* Copies of hellos among thousands of others: which are recognised depends on the packets alone. */
+static void copies_of_hellos_do_not_depend_on_a_key(void **state)
+{
+    static struct bytes bytes;
+    const struct limits many = {32768, 256, 64, 16384, 1024};
+    struct sink_log first;
+
+    (void)state;
+    for (unsigned i = 0; i < 6000; i++) {
+        const struct hello_parts parts = {.name = "api.example"};
+        struct talk talk = talk_of(i, 40000);
+        struct talk copy = talk_of(i, 41000);
+
+        make_hello(&bytes, &parts);
+        film.clock_ns = NOON * SECOND + i * MILLI;
+        talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+        film.clock_ns += 2 * SECOND;
+        talk_say(&film, &copy, FROM_CLIENT, &bytes, 1400);
+    }
+    film_sort(&film);
+    scene_play_within(&many);
+    assert_in_range(only_sum(ONE, API).flows, 6001, 11999); /* more than there is room for */
+    first = take_log();
+    for (int round = 0; round < 3; round++) {
+        scene_play_within(&many);
+        assert_true(same_log(&first, &sunk));
+    }
+    sink_clear(&first);
+}
+
 /* Of the flows of a crowd without losses, each is accounted for in one way. */
 static void every_connection_is_accounted_for_once(void **state)
 {
@@ -1608,6 +1638,7 @@ int main(void)
         TEST(a_flood_of_one_spares_the_other),
         TEST(what_ends_early_keeps_no_state),
         TEST(the_same_packets_give_the_same_sums),
+        TEST(copies_of_hellos_do_not_depend_on_a_key),
         TEST(every_connection_is_accounted_for_once),
         TEST(nothing_personal_leaves),
     };
