@@ -9,6 +9,7 @@ enum { RECORD_HANDSHAKE = 22 };
 
 struct state {
     struct quic_connection quic;
+    struct address client;
     uint32_t flow;
     uint32_t stepped; /* bytes at the start of the assembly that were looked at, and done with */
 };
@@ -61,6 +62,7 @@ uint32_t naming_take(struct naming *naming, uint32_t flow, uint32_t *holder)
 
 void naming_release(struct naming *naming, uint32_t index)
 {
+    memset(&naming->states[index].client, 0, sizeof(naming->states[index].client));
     assembly_pool_release(naming->assemblies, index);
 }
 
@@ -92,6 +94,11 @@ const uint8_t *naming_ahead(struct naming *naming, uint32_t index, uint32_t *len
 
     *length = (uint32_t)assembly_prefix(assembly) - stepped;
     return assembly->bytes + stepped;
+}
+
+struct address *naming_client(struct naming *naming, uint32_t index)
+{
+    return &naming->states[index].client;
 }
 
 struct quic_connection *naming_quic(struct naming *naming, uint32_t index)

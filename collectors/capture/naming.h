@@ -57,6 +57,9 @@ void naming_step(struct naming *naming, uint32_t index, uint32_t count);
 const uint8_t *naming_ahead(struct naming *naming, uint32_t index, uint32_t *length);
 uint32_t naming_stepped(const struct naming *naming, uint32_t index);
 
+/* Who asks, as a proxy said; of family 0 at first. */
+struct address *naming_client(struct naming *naming, uint32_t index);
+
 struct quic_connection *naming_quic(struct naming *naming, uint32_t index);
 
 #endif

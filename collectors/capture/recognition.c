@@ -121,6 +121,12 @@ static const struct address *client_of(const struct segment *segment)
     return from_client(segment) ? &segment->packet->source : &segment->packet->destination;
 }
 
+/* NULL when the packets are a proxy's, which said whose they are only once. */
+static const struct address *device_of(const struct segment *segment)
+{
+    return segment->flow->flags & FLOW_FOR_OTHERS ? NULL : client_of(segment);
+}
+
 static const struct address *server_of(const struct segment *segment)
 {
     return from_client(segment) ? &segment->packet->destination : &segment->packet->source;
@@ -265,18 +271,23 @@ static struct catalogue_match match_name(const struct recognition *recognition,
     return catalogue_match(recognition->catalogue, hello->name, hello->name_length);
 }
 
+/* What a proxy was told of a tunnel of which the ClientHello tells no name. */
+static struct catalogue_match match_proxied(const struct recognition *recognition,
+                                            const struct flow *flow)
+{
+    coverage_of(recognition)->names_seen++;
+    return (struct catalogue_match){flow->service, flow->role};
+}
+
 /* A name that cannot be read: a proxy was told it, or the DNS, or it stays unknown. */
 static struct catalogue_match match_hidden(struct recognition *recognition,
                                            const struct segment *segment, bool hidden)
 {
     struct coverage *coverage = coverage_of(recognition);
-    const struct flow *flow = segment->flow;
     struct catalogue_match match = no_match;
 
-    if (flow->flags & FLOW_PROXIED) {
-        coverage->names_seen++;
-        return (struct catalogue_match){flow->service, flow->role};
-    }
+    if (segment->flow->flags & FLOW_PROXIED)
+        return match_proxied(recognition, segment->flow);
     if (take_hint(recognition, segment, &match))
         return match;
     if (hidden)
@@ -353,6 +364,10 @@ static void give_up(struct recognition *recognition, const struct segment *segme
     struct catalogue_match match;
 
     release(recognition, flow);
+    if (missing && flow->flags & FLOW_PROXIED) {
+        settle(recognition, segment, match_proxied(recognition, flow), device_of(segment));
+        return;
+    }
     if (take_hint(recognition, segment, &match)) {
         note(recognition, segment, transport_of(flow), "", "no");
         settle(recognition, segment, match, client_of(segment));
@@ -385,12 +400,13 @@ static void take(struct recognition *recognition, struct flow *flow, enum flow_s
 
 /* -- TLS, proxies, plain requests -------------------------------------------------------------- */
 
+static const struct address no_client;
+
 /* What a look at the client's bytes brought. */
 struct look {
     struct finding finding;
-    uint32_t taken; /* by what was said to proxies */
-    struct address client;
-    bool client_told; /* a proxy said who asks */
+    uint32_t taken;        /* by what was said to proxies */
+    struct address client; /* who asks, as a proxy says; of family 0 when none does */
 };
 
 static void take_proxy(struct recognition *recognition, const struct segment *segment,
@@ -401,12 +417,12 @@ static void take_proxy(struct recognition *recognition, const struct segment *se
     struct catalogue_match match;
 
     if (look->finding.said == PREAMBLE_PROXY) {
-        flow->flags |= said->has_address ? FLOW_FOR_OTHERS : 0;
-        look->client_told = said->has_address;
+        if (!said->has_address)
+            return;
+        flow->flags |= FLOW_FOR_OTHERS;
         look->client = said->address;
-        if (said->has_address)
-            flow->direction =
-                directions_match(recognition->directions, &said->address, segment->packet->vlan);
+        flow->direction =
+            directions_match(recognition->directions, &said->address, segment->packet->vlan);
         return;
     }
     match = catalogue_match(recognition->catalogue, said->name, said->name_length);
@@ -416,12 +432,12 @@ static void take_proxy(struct recognition *recognition, const struct segment *se
     note(recognition, segment, "connect", said->name, "no");
 }
 
-/* Looks at the client's bytes, and past what they say to proxies. */
+/* Looks at the client's bytes, and past what they say to proxies. LOOK knows what client was told
+ * of before. */
 static void look_at(struct recognition *recognition, const struct segment *segment,
                     const uint8_t *bytes, uint32_t length, struct look *look)
 {
     look->taken = 0;
-    look->client_told = false;
     naming_look(bytes, length, &look->finding);
     while (look->finding.kind == FINDING_PROXY) {
         flow_set_client(segment->flow, segment->side);
@@ -433,9 +449,7 @@ static void look_at(struct recognition *recognition, const struct segment *segme
 
 static const struct address *asking(const struct segment *segment, const struct look *look)
 {
-    if (look->client_told)
-        return &look->client;
-    return segment->flow->flags & FLOW_FOR_OTHERS ? NULL : client_of(segment);
+    return look->client.family != 0 ? &look->client : device_of(segment);
 }
 
 /* The next bytes may again begin something. */
@@ -518,21 +532,42 @@ static void feed_assembly(struct recognition *recognition, const struct segment 
     }
 }
 
+/* More bytes will tell. What a client says to a proxy may be refused, and be said again much later:
+ * no state waits for that. */
+static void await_rest(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    const struct assembly *assembly = naming_bytes(recognition->naming, flow->state);
+    uint32_t stepped = naming_stepped(recognition->naming, flow->state);
+
+    /* What the snap length cut off never comes. */
+    if (segment->packet->captured_length < segment->packet->payload_length) {
+        give_up_naming(recognition, segment);
+        return;
+    }
+    if (assembly_end(assembly) > stepped || naming_client(recognition->naming, flow->state)->family)
+        return;
+    flow->client_base = assembly->base + stepped;
+    flow->flags |= FLOW_BASE_KNOWN;
+    release(recognition, flow);
+    flow->stage = FLOW_NEW;
+}
+
 /* Looks at what was gathered so far. */
 static void look_at_gathered(struct recognition *recognition, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
     uint32_t state = flow->state;
-    struct look look;
+    struct address *client = naming_client(recognition->naming, state);
+    struct look look = {.client = *client};
     uint32_t length;
     const uint8_t *bytes = naming_ahead(recognition->naming, state, &length);
 
     look_at(recognition, segment, bytes, length, &look);
     naming_step(recognition->naming, state, look.taken);
+    *client = look.client;
     if (look.finding.kind == FINDING_INCOMPLETE) {
-        /* What the snap length cut off never comes. */
-        if (segment->packet->captured_length < segment->packet->payload_length)
-            give_up_naming(recognition, segment);
+        await_rest(recognition, segment);
         return;
     }
     flow->state = FLOW_NO_STATE; /* the bytes are still needed */
@@ -557,10 +592,11 @@ static void gather(struct recognition *recognition, const struct segment *segmen
 
 /* Something begins at sequence number BASE, or would, had its first segment not been overtaken. */
 static void begin_gathering(struct recognition *recognition, const struct segment *segment,
-                            uint32_t base)
+                            uint32_t base, const struct address *client)
 {
     take(recognition, segment->flow, FLOW_NAMING);
     naming_start(recognition->naming, segment->flow->state, base);
+    *naming_client(recognition->naming, segment->flow->state) = *client;
     gather(recognition, segment);
 }
 
@@ -570,7 +606,7 @@ static void probe(struct recognition *recognition, const struct segment *segment
     const struct packet *packet = segment->packet;
     struct flow *flow = segment->flow;
     uint32_t captured = packet->captured_length;
-    struct look look;
+    struct look look = {.client = no_client};
 
     look_at(recognition, segment, packet->payload, captured, &look);
     if (look.finding.kind == FINDING_INCOMPLETE) {
@@ -582,8 +618,8 @@ static void probe(struct recognition *recognition, const struct segment *segment
         flow_set_client(flow, segment->side);
         flow->client_base = packet->sequence + look.taken;
         flow->flags |= FLOW_BASE_KNOWN;
-        if (look.taken < captured)
-            begin_gathering(recognition, segment, flow->client_base);
+        if (look.taken < captured || look.client.family != 0)
+            begin_gathering(recognition, segment, flow->client_base, &look.client);
         return;
     }
     if (look.finding.kind != FINDING_NONE)
@@ -643,7 +679,7 @@ static void consider_client(struct recognition *recognition, const struct segmen
     if (flow->flags & FLOW_BASE_KNOWN && packet->sequence != flow->client_base) {
         /* The first segment was overtaken by this one, or this is a late copy. */
         if ((int32_t)(packet->sequence + packet->payload_length - flow->client_base) > 0)
-            begin_gathering(recognition, segment, flow->client_base);
+            begin_gathering(recognition, segment, flow->client_base, &no_client);
         return;
     }
     probe(recognition, segment);

@@ -162,8 +162,51 @@ static void an_opening_may_be_overtaken_by_its_answer(void **state)
     assert_int_equal(coverage().flows, 1);
 }
 
+static void a_hello_may_be_overtaken_anywhere(void **state)
+{
+    static const char connect[] = "CONNECT api.example:443 HTTP/1.1\r\n\r\n";
+    struct talk talk;
+
+    (void)state;
+    for (int before = 0; before < 4; before++) {
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        if (before == 1)
+            talk_text(&film, &talk, FROM_CLIENT, connect);
+        if (before == 2) {
+            talk_segment(&film, &talk, FROM_CLIENT, talk.sequence[0] + 10, TCP_ACK,
+                         (const uint8_t *)connect + 10, sizeof(connect) - 11);
+            talk_segment(&film, &talk, FROM_CLIENT, talk.sequence[0], TCP_ACK,
+                         (const uint8_t *)connect, 10);
+            talk.sequence[0] += sizeof(connect) - 1;
+            talk.said[0] += sizeof(connect) - 1;
+        }
+        if (before == 3)
+            talk_text(&film, &talk, FROM_CLIENT, "PROXY TCP4 10.1.0.1 203.0.113.9 51000 443\r\n");
+        if (before == 1 || before == 2)
+            talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        say_overtaken_hello(&talk);
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
 /* -- What is said to proxies --------------------------------------------------------------------
  */
+
+/* The proxy's demand for a password, with a page for humans of 6 kB. */
+static void refuse(struct talk *talk)
+{
+    static struct bytes bytes;
+
+    bytes.length = 0;
+    put_bytes(&bytes, "HTTP/1.1 407 Authenticate\r\nContent-Length: 6000\r\n\r\n", 51);
+    put_fill(&bytes, ' ', 6000);
+    talk_say(&film, talk, FROM_SERVER, &bytes, 1400);
+    film.clock_ns += MILLI;
+}
 
 /* Says TEXT in segments of SIZE. */
 static void say_text(struct talk *talk, const char *text, uint32_t size)
@@ -173,6 +216,59 @@ static void say_text(struct talk *talk, const char *text, uint32_t size)
     bytes.length = 0;
     put_bytes(&bytes, text, strlen(text));
     talk_say(&film, talk, FROM_CLIENT, &bytes, size);
+}
+
+static void a_client_that_is_refused_asks_again(void **state)
+{
+    static const uint32_t sizes[] = {1400, 40, 7};
+    struct talk talk;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        for (int round = 0; round < 3; round++) {
+            say_text(
+                &talk,
+                "CONNECT 203.0.113.9:443 HTTP/1.1\r\nProxy-Authorization: Negotiate abcd\r\n\r\n",
+                sizes[i]);
+            if (round < 2)
+                refuse(&talk);
+        }
+        talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        talk_hello(&film, &talk, "api.example", 2000);
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
+/* A tunnel of which the name is told to the proxy alone: the hello has none, hides it, or never
+ * ends. */
+static void a_proxy_is_told_what_the_hello_hides(void **state)
+{
+    struct talk talk;
+
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        talk_text(&film, &talk, FROM_CLIENT, "CONNECT api.example:443 HTTP/1.1\r\n\r\n");
+        talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        if (kind < 2) {
+            say_hello(&talk, kind ? ECH_HOST : NULL, kind == 1);
+        } else {
+            talk_hello(&film, &talk, "api.example", 2000);
+            film.shots[film.count - 1].bytes[12] ^= 0xff; /* lost: of another ethertype */
+            for (int i = 0; i < 5; i++)
+                talk_record(&film, &talk, FROM_SERVER, 1000);
+        }
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+    }
 }
 
 /* What the tunnel carries says more than its name. */
@@ -267,6 +363,22 @@ static struct talk proxied_talk(uint16_t port, struct address client, int how)
     }
     use(&talk);
     return talk;
+}
+
+/* Use is the client's, in its direction, as one of its devices: not the proxy's. */
+static void a_proxy_says_whose_connection_it_is(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 8; how++) {
+        film_clear(&film);
+        for (uint16_t i = 0; i < 3; i++)
+            proxied_talk(50000 + i, address4(10, 2, 0, i / 2), how);
+        scene_play();
+        assert_int_equal(only_sum(TWO, API).flows, 3);
+        assert_triple(only_sum(TWO, API).requests, 3, 3, 3);
+        assert_int_equal(devices_of(TWO, API), 2);
+        assert_int_equal(devices_of(ONE, API), 0);
+    }
 }
 
 /* On the next day the client is not known any more, and the proxy is still no client. */
@@ -1592,8 +1704,12 @@ int main(void)
         TEST(an_opening_may_carry_the_hello),
         TEST(fast_open_may_be_refused),
         TEST(an_opening_may_be_overtaken_by_its_answer),
+        TEST(a_hello_may_be_overtaken_anywhere),
+        TEST(a_client_that_is_refused_asks_again),
+        TEST(a_proxy_is_told_what_the_hello_hides),
         TEST(the_hello_counts_for_more_than_the_proxy_was_told),
         TEST(socks_leads_to_the_hello),
+        TEST(a_proxy_says_whose_connection_it_is),
         TEST(a_proxy_is_never_a_device),
         TEST(a_local_header_changes_nothing),
         TEST(a_hint_for_a_proxy_is_none_for_its_clients),
