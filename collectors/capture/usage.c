@@ -11,6 +11,8 @@
 #define SECOND_NS 1000000000LL
 /* A followed connection without packets gives its state back, and may take one again later. */
 #define IDLE_NS (900 * SECOND_NS)
+/* Of a device that is not known. */
+#define NO_DAY INT32_MIN
 
 struct usage {
     struct tracking *tracking;
@@ -215,6 +217,7 @@ static bool take_state(const struct usage *usage, struct flow *flow, int64_t now
         return false;
     exchange_start(&tracking_get(usage->tracking, flow->state)->exchange);
     tracking_get(usage->tracking, flow->state)->last_ns = now_ns;
+    tracking_get(usage->tracking, flow->state)->device_day = NO_DAY;
     /* A shared name's device is kept in the state: the next packet enters it anew. */
     if (flow->role == ROLE_SHARED)
         flow->device_day = 0;

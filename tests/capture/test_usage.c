@@ -172,6 +172,26 @@ static void a_hint_may_lead_to_a_shared_name(void **state)
     assert_true(sum.bytes_other > 0 && sum.bytes_up > 0);
 }
 
+/* Of a client that nobody knows no device is made, not even in a capture from 1970. */
+static void an_unknown_client_is_no_device(void **state)
+{
+    struct talk talk;
+
+    (void)state;
+    film.clock_ns = SECOND;
+    greet(2, 50001, "api.example");
+    talk = talk_of(1, 50000);
+    talk_open(&film, &talk);
+    talk_text(&film, &talk, FROM_CLIENT, "PROXY TCP4 10.2.0.1 203.0.113.9 51000 443\r\n");
+    talk_text(&film, &talk, FROM_CLIENT, "RSET\r\n"); /* some protocol that may begin TLS later */
+    talk_hello(&film, &talk, "a.shared.example", 0);
+    use(&talk);
+    scene_play();
+    assert_int_equal(sum_of(TWO, SHARED).flows, 1);
+    assert_int_equal(devices_on(0, TWO, SHARED), 0);
+    assert_int_equal(devices_on(0, ONE, API), 1);
+}
+
 /* -- Roles and grades ---------------------------------------------------------------------------
  */
 
@@ -291,6 +311,7 @@ int main(void)
         TEST(a_shared_name_may_be_used_over_midnight),
         TEST(devices_count_each_day),
         TEST(a_hint_may_lead_to_a_shared_name),
+        TEST(an_unknown_client_is_no_device),
         TEST(telemetry_is_counted_apart),
         TEST(one_hinted_exchange_lowers_the_grade_of_the_sum),
         TEST(bytes_count_where_no_state_is_free),
