@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/cursor.h"
+#include "collectors/capture/decode.h"
 #include "collectors/capture/metering.h"
 #include "daemon/message.h"
+#include "tests/capture/dnswire.h"
+#include "tests/capture/quicpackets.h"
+#include "tests/capture/tunnels.h"
 
 #include <pcap/dlt.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The input is a series of frames: one byte of time since the last one, one of link type, two of
- * captured length, one of what was cut. Whatever they are, the sums must be ones that the meter
- * accepts, and bytes must be conserved. */
+ * captured length, then the frame. With BUILT in the second, what follows chooses a frame that is
+ * made here: noise would never hit upon a QUIC Initial that can be opened, or a tunnel of a
+ * conversation that goes on. Whatever they are, the sums must be ones that the meter accepts, and
+ * bytes must be conserved. */
+#define CUT   128
+#define BUILT 64
 
 static const int64_t steps_ms[] = {0,      1,      5,       20,    100,     400,
                                    1000,   2500,   7000,    60000, 299000,  -500,
@@ -57,11 +65,25 @@ static void take_closed(void *context, int64_t interval_start, const struct cove
     check(&message);
 }
 
-/* The names of the demonstration, which the seeds are from. */
+static void take_flow(void *context, const struct flow_record *record)
+{
+    (void)context;
+    if (!record->name || strlen(record->name) > 255 || !record->transport || !record->ech)
+        abort();
+}
+
+/* The names of the demonstration, which the seeds are from, and those of what is built here. */
 static void make_rules(void)
 {
-    static const char *const hosts[] = {".openai.com", ".chatgpt.com", ".anthropic.com",
-                                        ".claude.ai",  ".mistral.ai",  ".gouv.fr"};
+    static const struct {
+        const char *host;
+        enum service_role role;
+    } hosts[] = {
+        {".openai.com", ROLE_INFERENCE}, {".chatgpt.com", ROLE_SHARED},
+        {".anthropic.com", ROLE_ASSETS}, {".claude.ai", ROLE_TELEMETRY},
+        {".mistral.ai", ROLE_INFERENCE}, {".gouv.fr", ROLE_INFERENCE},
+        {"api.example", ROLE_INFERENCE}, {"shared.example", ROLE_SHARED},
+    };
     struct service service = {
         .id = "any",
         .estimator = {.method = METHOD_M2,
@@ -89,23 +111,287 @@ static void make_rules(void)
     if (!catalogue || !directions || !catalogue_set_service(catalogue, 0, &service))
         abort();
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
-        if (catalogue_add_host(catalogue, hosts[i], 0, ROLE_INFERENCE))
+        if (catalogue_add_host(catalogue, hosts[i].host, 0, hosts[i].role))
             abort();
+    if (catalogue_add_ech_name(catalogue, "ech.example") ||
+        catalogue_add_resolver(catalogue, "doh.example"))
+        abort();
+}
+
+/* -- Frames that are built ----------------------------------------------------------------------
+ */
+
+static const char *const names[] = {"api.example", "shared.example", "ech.example",
+                                    "doh.example", "www.example",    NULL};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+#define MESSAGES 24
+#define INITIALS 16
+#define TALKS    8
+
+/* What a conversation may consist of, made once. */
+static struct piece {
+    uint8_t bytes[2200];
+    uint32_t length;
+} messages[MESSAGES], initials[INITIALS], answers[NAMES];
+
+static size_t message_count;
+
+static void keep(struct piece *piece, const void *bytes, size_t length)
+{
+    if (length > sizeof(piece->bytes))
+        abort();
+    memcpy(piece->bytes, bytes, length);
+    piece->length = (uint32_t)length;
+}
+
+static void keep_message(const void *bytes, size_t length)
+{
+    if (message_count == MESSAGES)
+        abort();
+    keep(&messages[message_count++], bytes, length);
+}
+
+static void make_messages(void)
+{
+    static struct bytes bytes;
+
+    for (size_t i = 0; i < NAMES; i++) {
+        struct hello_parts hello = {.name = names[i], .ech = i & 1, .padding = i % 3 * 700};
+
+        bytes.length = 0;
+        put_hello(&bytes, &hello);
+        keep_message(bytes.at, bytes.length);
+    }
+    for (unsigned size = 30; size < 2100; size *= 4) {
+        bytes.length = 0;
+        put_record(&bytes, size);
+        keep_message(bytes.at, bytes.length);
+    }
+#define TEXT(text) keep_message(text, sizeof(text) - 1)
+    TEXT("CONNECT api.example:443 HTTP/1.1\r\nHost: api.example\r\n\r\n");
+    TEXT("CONNECT www.example:443 HTTP/1.1\r\n\r\n");
+    TEXT("HTTP/1.1 407 Authenticate\r\nContent-Length: 0\r\n\r\n");
+    TEXT("POST /v1 HTTP/1.1\r\nHost: api.example\r\n\r\n");
+    TEXT("GET http://www.example/ HTTP/1.1\r\nHost: www.example\r\n\r\n");
+    TEXT("PROXY TCP4 10.2.0.1 203.0.113.9 51000 443\r\n");
+    TEXT("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\2\0\1\0\0\0\0\0\0\0\0");
+    TEXT("\5\1\0");
+    TEXT("\5\1\0\3\13api.example\1\xbb");
+    TEXT("\4\1\1\xbb\0\0\0\1me\0api.example\0");
+}
+
+/* DNS answers for each name, and the same as parts of a stream. */
+static void make_answers(void)
+{
+    static struct dns_message message;
+    static struct bytes stream;
+
+    for (unsigned i = 0; i < NAMES; i++) {
+        const char *name = names[i] ? names[i] : "";
+
+        dns_begin(&message, DNS_RESPONSE);
+        dns_question(&message, name, DNS_A);
+        dns_address(&message, 1, name, 300, address4(203, 0, 113, i & 1));
+        dns_address(&message, 1, name, 300, address4(203, 0, 113, 2));
+        keep(&answers[i], message.wire.at, message.wire.length);
+        if (i < 3) {
+            stream.length = 0;
+            put_u16(&stream, (unsigned)message.wire.length);
+            put_bytes(&stream, message.wire.at, message.wire.length);
+            keep_message(stream.at, stream.length);
+        }
+    }
+}
+
+/* For four names: a hello in one datagram, its two halves, and the first half once more after a
+ * Retry. */
+static void make_initials(void)
+{
+    static struct bytes message;
+    static struct bytes plain;
+    static struct bytes datagram;
+
+    for (unsigned i = 0; i < INITIALS; i++) {
+        const uint8_t id[8] = {(uint8_t)(i / 4), (uint8_t)(i % 4 == 3)};
+        struct packet_parts parts = {.version = i / 4 == 2 ? 0x6b3343cf : 1,
+                                     .salt = i / 4 == 2 ? PACKET_SALT_V2 : PACKET_SALT_V1,
+                                     .v2 = i / 4 == 2,
+                                     .id = id,
+                                     .id_length = sizeof(id),
+                                     .number = i % 4};
+        struct hello_parts hello = {.name = names[i / 4 * 2 % NAMES], .padding = 600};
+        size_t half;
+
+        if (i % 4 == 0) {
+            message.length = 0;
+            put_hello_message(&message, &hello);
+        }
+        half = i % 4 ? 400 : message.length;
+        plain.length = 0;
+        if (i % 4 == 2)
+            put_crypto(&plain, half, message.at + half, message.length - half);
+        else
+            put_crypto(&plain, 0, message.at, half);
+        if (plain.length < 1150)
+            put_fill(&plain, 0, 1150 - plain.length);
+        datagram.length = 0;
+        put_packet(&datagram, &parts, &plain);
+        keep(&initials[i], datagram.at, datagram.length);
+    }
+}
+
+/* Conversations of three clients with two servers; the last two are over IPv6. */
+static struct talk {
+    struct address ends[2];
+    uint16_t ports[2];
+    uint32_t sequence[2];
+} talks[TALKS];
+
+static void start_talks(void)
+{
+    static const uint16_t servers[TALKS] = {443, 443, 3128, 53, 443, 853, 443, 53};
+
+    for (unsigned i = 0; i < TALKS; i++) {
+        bool six = i >= TALKS - 2;
+
+        talks[i] = (struct talk){
+            .ends = {six ? address6(i) : address4(10, 1, 0, i % 3),
+                     six ? address6(100) : address4(203, 0, 113, i % 2)},
+            .ports = {(uint16_t)(50000 + i / 4), servers[i]},
+            .sequence = {0xffffff00, 100},
+        };
+    }
+}
+
+static void wrap_segment(struct bytes *bytes, struct talk *talk, unsigned end, uint8_t flags,
+                         uint32_t back)
+{
+    uint32_t at = talk->sequence[end] - back;
+
+    talk->sequence[end] += (uint32_t)bytes->length + (flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
+    wrap_tcp(bytes, talk->ports[end], talk->ports[!end]);
+    set_u16(bytes, 4, at >> 16);
+    set_u16(bytes, 6, at & 0xffff);
+    bytes->at[13] = flags;
+    wrap_ip(bytes, 6, &talk->ends[end], &talk->ends[!end]);
+}
+
+static void wrap_datagram(struct bytes *bytes, const struct talk *talk, unsigned end, bool dns)
+{
+    wrap_udp(bytes, dns ? 53 : talk->ports[end], talk->ports[!end]);
+    wrap_ip(bytes, 17, &talk->ends[end], &talk->ends[!end]);
+}
+
+/* Part of a message as a segment: from HEAD/16 to TAIL/16 of it, perhaps sent again. */
+static void build_segment(struct cursor *cursor, struct bytes *bytes, struct talk *talk,
+                          unsigned end)
+{
+    static const uint8_t flags[] = {0x10, 0x10, 0x10, 0x10, 0x02, 0x12, 0x11, 0x14};
+    const struct piece *piece = &messages[cursor_u8(cursor) % message_count];
+    uint8_t cuts = cursor_u8(cursor);
+    uint8_t how = cursor_u8(cursor);
+    uint32_t from = piece->length * (cuts >> 4) / 16;
+    uint32_t to = piece->length * (16 - (cuts & 15)) / 16;
+
+    bytes->length = 0;
+    if (from < to && !(how & 0x80))
+        put_bytes(bytes, piece->bytes + from, to - from);
+    if (how & 0x40) /* the part before is skipped: lost, or late */
+        talk->sequence[end] += from;
+    wrap_segment(bytes, talk, end, flags[how & 7], how & 0x20 ? (uint32_t)(how & 0x18) * 40 : 0);
+}
+
+static void build_datagram(struct cursor *cursor, struct bytes *bytes, const struct talk *talk,
+                           unsigned end, unsigned kind)
+{
+    uint8_t which = cursor_u8(cursor);
+
+    bytes->length = 0;
+    if (kind == 0) {
+        put_bytes(bytes, initials[which % INITIALS].bytes, initials[which % INITIALS].length);
+    } else if (kind == 1) {
+        put_bytes(bytes, answers[which % NAMES].bytes, answers[which % NAMES].length);
+    } else {
+        put_fill(bytes, which, cursor_u8(cursor) * 6U + 1);
+        bytes->at[bytes->length - 1] = cursor_u8(cursor);
+    }
+    wrap_datagram(bytes, talk, kind == 1 ? 1 : end, kind == 1);
+}
+
+static void give(struct metering *metering, int64_t now_ns, const struct bytes *bytes, bool cut)
+{
+    uint32_t length = (uint32_t)bytes->length;
+    uint8_t *copy = exact_copy(bytes->at, length);
+
+    metering_packet(metering, now_ns, DLT_EN10MB, copy, cut ? length / 2 : length, length);
+    free(copy);
+}
+
+/* In two fragments: in order, the other way round, or the second alone. */
+static void give_fragments(struct metering *metering, int64_t now_ns, const struct bytes *packet,
+                           unsigned how)
+{
+    static struct bytes fragments[2];
+    static unsigned identification;
+    size_t size = packet->length / 16 * 8;
+
+    identification++;
+    for (unsigned i = 0; i < 2; i++) {
+        put_fragment(&fragments[i], packet, i * size, size, identification);
+        wrap_ethernet_ip(&fragments[i]);
+    }
+    give(metering, now_ns, &fragments[how & 1], false);
+    if (how & 2)
+        give(metering, now_ns, &fragments[!(how & 1)], false);
+}
+
+/* One byte says whose packet it is and of what kind, one how it is sent. */
+static void give_built(struct metering *metering, struct cursor *cursor, int64_t now_ns, bool cut)
+{
+    static struct bytes bytes;
+    uint8_t choice = cursor_u8(cursor);
+    uint8_t how = cursor_u8(cursor);
+    struct talk *talk = &talks[choice & 7];
+    unsigned end = choice >> 3 & 1;
+
+    if (choice & 0x80)
+        build_segment(cursor, &bytes, talk, end);
+    else
+        build_datagram(cursor, &bytes, talk, end, choice >> 4 & 3);
+    if (how & 1) {
+        give_fragments(metering, now_ns, &bytes, how >> 1);
+        return;
+    }
+    if (how & 2)
+        over_gre(&bytes);
+    if (how & 4)
+        in_8021q(&bytes);
+    else
+        wrap_ethernet_ip(&bytes);
+    give(metering, now_ns, &bytes, cut);
+    if (how & 8)
+        give(metering, now_ns, &bytes, cut);
 }
 
 static void give_frame(struct metering *metering, struct cursor *cursor, int64_t *now_ns)
 {
     uint8_t step = cursor_u8(cursor);
     uint8_t link = cursor_u8(cursor);
-    uint32_t captured = cursor_u16(cursor);
+    uint32_t captured;
     uint32_t length;
 
     *now_ns += steps_ms[(step & 127) % (sizeof(steps_ms) / sizeof(steps_ms[0]))] * 1000000;
     if (step & 128)
         metering_advance(metering, *now_ns);
+    if (link & BUILT) {
+        give_built(metering, cursor, *now_ns, link & CUT);
+        return;
+    }
+    captured = cursor_u16(cursor);
     if (captured > cursor_left(cursor))
         captured = (uint32_t)cursor_left(cursor);
-    length = captured + (link & 128 ? 1000 : 0);
+    length = captured + (link & CUT ? 1000 : 0);
     metering_packet(metering, *now_ns, link_types[link % 4], cursor_bytes(cursor, captured),
                     captured, length);
 }
@@ -114,13 +400,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct limits limits = {16, 2, 2, 16, 16};
     unsigned closed = 0;
-    struct metering_sink sink = {&closed, take_activity, take_devices, take_closed, NULL};
+    struct metering_sink sink = {&closed, take_activity, take_devices, take_closed,
+                                 size & 1 ? take_flow : NULL};
     struct cursor cursor = cursor_over(data, size);
     int64_t now_ns = 1795435200LL * 1000000000;
     struct metering *metering;
 
-    if (!catalogue)
+    if (!catalogue) {
         make_rules();
+        make_messages();
+        make_answers();
+        make_initials();
+    }
+    start_talks();
     metering = metering_new(&limits, catalogue, directions, &sink);
     if (!metering)
         abort();
