@@ -447,10 +447,18 @@ echo "inspect: columns, --all, odd names"
 
 # -- Privacy ------------------------------------------------------------------------------------------
 
-# All that is kept and said of a replay: state directory, reports in both languages, the log.
+# All that is kept and said of replays: state directory, reports in both languages, the log. In the
+# demonstration names come in the ClientHellos of TCP, in the other capture in all the other ways.
 private=$directory/private
 configure "$private"
 "$daemon" -c "$private/iagmeter.conf" -r "$demo" >"$private/log" 2>&1 || fail "the replay failed"
+command -v node >/dev/null || skip "node is not installed"
+node "$here/personal.mjs" "$captures/personal.pcap" >"$directory/personal"
+"$daemon" -c "$private/iagmeter.conf" -r "$captures/personal.pcap" >>"$private/log" 2>&1 ||
+    fail "the replay failed"
+[ "$(query "$private/state" 'SELECT sum(names_seen) || " " || sum(names_quic) || " " ||
+    sum(names_hinted) || " " || sum(dns_answers) FROM coverage')" = '68 2 1 1' ] ||
+    fail "the names to search for were not read"
 for language in fr en; do
     "$tool" report month "$month" -c "$private/iagmeter.conf" --lang "$language" \
         --output "$private/$language" >>"$private/log" 2>&1 || fail "the report failed"
@@ -466,7 +474,8 @@ found_bytes() {
         "$private/state" "$private/fr" "$private/en" | grep -v ':0$'
 }
 
-cut -f 12,14 "$directory/flows" | sed 1d | tr '\t' '\n' | sort -u >"$directory/addresses"
+{ cut -f 12,14 "$directory/flows" | sed 1d | tr '\t' '\n'
+    sed -n 's/^address //p' "$directory/personal"; } | sort -u >"$directory/addresses"
 [ "$(wc -l <"$directory/addresses")" -gt 20 ] || fail "too few addresses to search for"
 # IPv6: all of ours are of the form 2001:db8:a::b.
 awk -F '[.:]' '
@@ -481,9 +490,11 @@ cut -f 3 "$directory/flows" | sed 1d | sort -u | while read -r name; do
 done >"$directory/names"
 grep -q 'www.rennes.example' "$directory/names" || fail "the name to search for is not in the capture"
 echo rennes.example >>"$directory/names"
+sed -n 's/^name //p' "$directory/personal" >>"$directory/names"
 
 # The search finds what is there: else it would find nothing anywhere.
-for decoy in 'x198.51.100.1y' 'x2001:db8:3::6y' 'xAPI.openai.comy'; do
+for decoy in 'x198.51.100.1y' 'x2001:db8:3::6y' 'x203.0.113.75y' 'xAPI.openai.comy' \
+    'xAnne-Leroy.chatgpt.comy'; do
     echo "$decoy" >"$private/state/decoy"
     found_texts "$directory/addresses" >/dev/null || found_texts "$directory/names" >/dev/null ||
         fail "the search does not find $decoy"
