@@ -38,6 +38,9 @@
 /* Packets of one end, once the connection has a name, that the other never answered. More than what
  * may be sent before an answer, as 0-RTT data are: ten packets (RFC 9002, 7.2), and some again. */
 #define UNANSWERED_PACKETS 16
+/* Of TCP, when not even the other end's opening was seen: nobody says a name before that. One packet
+ * may have overtaken it. */
+#define UNOPENED_PACKETS 2
 #define INTERVAL_CELLS     4096
 /* Frames whose memory is asked for ahead of time. */
 #define BATCH 32
@@ -363,9 +366,15 @@ static uint32_t progress(struct flow *flow, unsigned side, uint32_t sequence, ui
 static void watch_other_way(struct metering *metering, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
+    uint16_t other_seen = segment->side ? FLOW_SEEN_FIRST : FLOW_SEEN_SECOND;
+    unsigned limit = UNANSWERED_PACKETS;
 
     if (!(flow->flags & (FLOW_HELLO | FLOW_HINTED)) || flow->flags & FLOW_ONE_WAY ||
-        flow->payload_bytes[!segment->side] > 0 || ++flow->probes < UNANSWERED_PACKETS)
+        flow->payload_bytes[!segment->side] > 0)
+        return;
+    if ((flow->flags & (FLOW_HELLO | FLOW_DATAGRAMS | other_seen)) == FLOW_HELLO)
+        limit = UNOPENED_PACKETS;
+    if (++flow->probes < limit)
         return;
     flow->flags |= FLOW_ONE_WAY;
     interval_coverage(metering->interval)->flows_one_way++;

@@ -1335,6 +1335,21 @@ static void damaged_frames_are_survived(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* Connections of few packets show it, too: not even their opening was answered. */
+static void short_connections_of_one_way_are_told(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    talk_flags(&film, &talk, FROM_CLIENT, TCP_SYN);
+    talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_record(&film, &talk, FROM_CLIENT, 64);
+    talk_record(&film, &talk, FROM_CLIENT, 400);
+    play();
+    assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
+}
+
 /* A mirror port that shows only what clients send: their exchanges cannot be found, and the sums
  * say so; a connection that is answered is none of these. */
 static void one_way_is_told_and_graded(void **state)
@@ -1411,6 +1426,7 @@ int main(void)
         TEST(totals_are_conserved),
         TEST(a_flood_costs_no_memory_and_no_known_service),
         TEST(one_way_is_told_and_graded),
+        TEST(short_connections_of_one_way_are_told),
         TEST(a_full_table_refuses),
         TEST(hellos_that_never_end_do_not_bar_others),
         TEST(nothing_personal_leaves),
