@@ -38,10 +38,10 @@
 /* Packets of one end, once the connection has a name, that the other never answered. More than what
  * may be sent before an answer, as 0-RTT data are: ten packets (RFC 9002, 7.2), and some again. */
 #define UNANSWERED_PACKETS 16
-/* Of TCP, when not even the other end's opening was seen: nobody says a name before that. One packet
- * may have overtaken it. */
+/* Of TCP, when not even the other end's opening was seen: nobody says a name before that. One
+ * packet may have overtaken it. */
 #define UNOPENED_PACKETS 2
-#define INTERVAL_CELLS     4096
+#define INTERVAL_CELLS   4096
 /* Frames whose memory is asked for ahead of time. */
 #define BATCH 32
 
@@ -62,11 +62,11 @@ struct metering {
 /* A packet on its way through the batch. */
 struct decoded {
     enum decode_result result;
+    unsigned side;
     struct packet packet;
     uint64_t key;
     uint64_t fingerprint;
     size_t slot; /* where its flow most likely is */
-    unsigned side;
 };
 
 static void observe_exchange(void *context, const struct flow *flow,
