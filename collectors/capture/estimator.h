@@ -11,6 +11,8 @@
  * section 1; every parameter comes from services.conf, with its grade and source. */
 
 #define ESTIMATOR_NAME_SIZE 40
+/* The most that answer_slots_min may be. */
+#define ESTIMATOR_MAX_SLOTS 120
 
 enum estimator_method {
     METHOD_NONE, /* requests are counted, tokens are not estimated (images, audio, unknown) */

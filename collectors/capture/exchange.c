@@ -9,7 +9,10 @@
  * give up after ten. */
 #define REQUEST_PATIENCE_NS (600 * SECOND_NS)
 
-enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER };
+/* STATE_OVERLAP: an answer is running, and the client says what may be the next request. */
+enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER, STATE_OVERLAP };
+enum { MAX_RECORDS = (1 << 22) - 1, MAX_SLOTS = (1 << 7) - 1 };
+_Static_assert(MAX_SLOTS >= ESTIMATOR_MAX_SLOTS, "more slots can be asked for than are counted");
 
 void exchange_start(struct exchange_tracker *tracker)
 {
@@ -26,23 +29,36 @@ static int64_t to_ns(double seconds)
     return (int64_t)(seconds * (double)SECOND_NS);
 }
 
+static bool is_answering(const struct exchange_tracker *tracker)
+{
+    return tracker->state == STATE_ANSWER || tracker->state == STATE_OVERLAP;
+}
+
+static uint32_t add(uint32_t sum, uint32_t more)
+{
+    return more < UINT32_MAX - sum ? sum + more : UINT32_MAX;
+}
+
 static bool burst_is_request(const struct exchange_tracker *tracker,
                              const struct estimator *estimator)
 {
-    return (double)tracker->shape.request_bytes >= estimator->request_bytes_min;
+    return (double)tracker->request_bytes >= estimator->request_bytes_min;
 }
 
-static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint64_t bytes)
+static void forget_answer(struct exchange_tracker *tracker)
 {
-    bool first = !tracker->had_exchange;
+    tracker->answer_bytes = 0;
+    tracker->answer_records = 0;
+    tracker->excess_bytes = triple_exact(0);
+    tracker->half_seconds = 0;
+}
 
-    memset(&tracker->shape, 0, sizeof(tracker->shape));
-    tracker->shape.first_on_connection = first;
-    tracker->shape.request_bytes = bytes;
-    tracker->burst_last_ns = now_ns;
+static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint32_t bytes)
+{
+    forget_answer(tracker);
+    tracker->request_bytes = bytes;
+    tracker->last_ns = now_ns;
     tracker->first_reply_ns = INT64_MAX;
-    tracker->next_burst_bytes = 0;
-    tracker->slots = 0;
     tracker->state = STATE_REQUEST;
 }
 
@@ -51,16 +67,23 @@ static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint
 static bool finish(struct exchange_tracker *tracker, const struct estimator *estimator,
                    struct exchange_shape *finished)
 {
-    bool answered = tracker->state == STATE_ANSWER;
-    double answer_s = (double)(tracker->answer_last_ns - tracker->answer_first_ns) / 1e9;
+    bool answered = is_answering(tracker);
+    int64_t answer_ns = tracker->last_ns - tracker->answer_first_ns;
 
     tracker->state = STATE_IDLE;
-    if (!answered || (double)tracker->shape.answer_bytes < estimator->answer_bytes_min ||
-        answer_s < estimator->answer_s_min || tracker->slots < estimator->answer_slots_min)
+    if (!answered || (double)tracker->answer_bytes < estimator->answer_bytes_min ||
+        (double)answer_ns / 1e9 < estimator->answer_s_min ||
+        tracker->half_seconds < estimator->answer_slots_min)
         return false;
-    tracker->had_exchange = true;
-    tracker->shape.answer_ns = (uint64_t)(tracker->answer_last_ns - tracker->answer_first_ns);
-    *finished = tracker->shape;
+    *finished = (struct exchange_shape){
+        .request_bytes = tracker->request_bytes,
+        .answer_bytes = tracker->answer_bytes,
+        .answer_records = tracker->answer_records,
+        .answer_ns = (uint64_t)answer_ns,
+        .excess_bytes = tracker->excess_bytes,
+        .first_on_connection = !tracker->had_exchange,
+    };
+    tracker->had_exchange = 1;
     return true;
 }
 
@@ -69,22 +92,28 @@ static double above(double size, double base)
     return size > base ? size - base : 0;
 }
 
+/* Half-second slots since the answer began. */
+static int64_t slot_of(const struct exchange_tracker *tracker, int64_t time_ns)
+{
+    return (time_ns - tracker->answer_first_ns) / SLOT_NS;
+}
+
 static void add_answer(struct exchange_tracker *tracker, const struct estimator *estimator,
                        int64_t now_ns, uint32_t size)
 {
-    struct exchange_shape *shape = &tracker->shape;
-    uint32_t slot = (uint32_t)((now_ns - tracker->answer_first_ns) / SLOT_NS);
+    struct triple *excess = &tracker->excess_bytes;
+    bool new_slot = slot_of(tracker, now_ns) != slot_of(tracker, tracker->last_ns);
 
-    if (tracker->slots == 0 || slot != tracker->last_slot)
-        tracker->slots++;
-    tracker->last_slot = slot;
-    tracker->answer_last_ns = now_ns;
-    shape->answer_bytes += size;
-    shape->answer_records++;
+    if ((tracker->half_seconds == 0 || new_slot) && tracker->half_seconds < MAX_SLOTS)
+        tracker->half_seconds++;
+    tracker->last_ns = now_ns;
+    tracker->answer_bytes = add(tracker->answer_bytes, size);
+    if (tracker->answer_records < MAX_RECORDS)
+        tracker->answer_records++;
     /* The larger the base, the fewer bytes are tokens. */
-    shape->excess_bytes.low += above(size, estimator->record_base_bytes.high);
-    shape->excess_bytes.central += above(size, estimator->record_base_bytes.central);
-    shape->excess_bytes.high += above(size, estimator->record_base_bytes.low);
+    excess->low += above(size, estimator->record_base_bytes.high);
+    excess->central += above(size, estimator->record_base_bytes.central);
+    excess->high += above(size, estimator->record_base_bytes.low);
 }
 
 /* Browsers make small calls before the prompt proper. As long as what came back cannot be an answer
@@ -99,14 +128,9 @@ static bool still_asking(const struct exchange_tracker *tracker, const struct es
 
 static void go_on_asking(struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
 {
-    struct exchange_shape *shape = &tracker->shape;
-
-    shape->request_bytes += size;
-    shape->answer_bytes = 0;
-    shape->answer_records = 0;
-    shape->excess_bytes = triple_exact(0);
-    tracker->slots = 0;
-    tracker->burst_last_ns = now_ns;
+    forget_answer(tracker);
+    tracker->request_bytes = add(tracker->request_bytes, size);
+    tracker->last_ns = now_ns;
     tracker->state = STATE_REQUEST;
 }
 
@@ -117,22 +141,23 @@ static bool client_record(struct exchange_tracker *tracker, const struct estimat
     bool ended;
 
     if (tracker->state == STATE_REQUEST &&
-        (burst_is_request(tracker, estimator) || now_ns - tracker->burst_last_ns < burst_gap_ns)) {
-        tracker->shape.request_bytes += size;
-        tracker->burst_last_ns = now_ns;
+        (burst_is_request(tracker, estimator) || now_ns - tracker->last_ns < burst_gap_ns)) {
+        tracker->request_bytes = add(tracker->request_bytes, size);
+        tracker->last_ns = now_ns;
         return false;
     }
     if (still_asking(tracker, estimator, now_ns)) {
         go_on_asking(tracker, now_ns, size);
         return false;
     }
-    if (tracker->state != STATE_ANSWER) { /* what came before, if anything, was no request */
+    if (!is_answering(tracker)) { /* what came before, if anything, was no request */
         begin_request(tracker, now_ns, size);
         return false;
     }
-    if (now_ns - tracker->next_burst_last_ns >= burst_gap_ns)
+    if (tracker->state == STATE_ANSWER || now_ns - tracker->next_burst_last_ns >= burst_gap_ns)
         tracker->next_burst_bytes = 0;
-    tracker->next_burst_bytes += size;
+    tracker->state = STATE_OVERLAP;
+    tracker->next_burst_bytes = add(tracker->next_burst_bytes, size);
     tracker->next_burst_last_ns = now_ns;
     if ((double)tracker->next_burst_bytes < estimator->request_bytes_min)
         return false;
@@ -144,18 +169,18 @@ static bool client_record(struct exchange_tracker *tracker, const struct estimat
 static void server_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size)
 {
+    if (size < estimator->answer_record_min)
+        return;
     if (tracker->state == STATE_REQUEST) {
         /* Answers to the small calls that go before a prompt do not interrupt its burst. */
-        if (size < estimator->answer_record_min || !burst_is_request(tracker, estimator))
+        if (!burst_is_request(tracker, estimator))
             return;
         tracker->state = STATE_ANSWER;
         tracker->answer_first_ns = now_ns;
         if (tracker->first_reply_ns == INT64_MAX)
             tracker->first_reply_ns = now_ns;
-        tracker->next_burst_bytes = 0;
-        tracker->next_burst_last_ns = now_ns;
     }
-    if (tracker->state == STATE_ANSWER && size >= estimator->answer_record_min)
+    if (is_answering(tracker))
         add_answer(tracker, estimator, now_ns, size);
 }
 
@@ -177,10 +202,11 @@ int64_t exchange_deadline(const struct exchange_tracker *tracker, const struct e
     switch (tracker->state) {
     case STATE_REQUEST:
         if (burst_is_request(tracker, estimator))
-            return tracker->burst_last_ns + REQUEST_PATIENCE_NS;
-        return tracker->burst_last_ns + to_ns(estimator->burst_gap_s);
+            return tracker->last_ns + REQUEST_PATIENCE_NS;
+        return tracker->last_ns + to_ns(estimator->burst_gap_s);
     case STATE_ANSWER:
-        return tracker->answer_last_ns + to_ns(estimator->answer_gap_s);
+    case STATE_OVERLAP:
+        return tracker->last_ns + to_ns(estimator->answer_gap_s);
     default:
         return EXCHANGE_NO_DEADLINE;
     }

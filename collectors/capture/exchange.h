@@ -13,18 +13,23 @@
  * Life cycle: exchange_start(), then exchange_record() for each application record in time order
  * and exchange_expire() when exchange_deadline() passes, then exchange_close(). */
 
+/* One for each connection that is followed, so small. Counts that reach their largest value stay
+ * there. */
 struct exchange_tracker {
-    int64_t burst_last_ns;
-    int64_t first_reply_ns; /* to any part of the request */
+    int64_t last_ns; /* of the request, then of the answer */
     int64_t answer_first_ns;
-    int64_t answer_last_ns;
-    int64_t next_burst_last_ns;
-    uint64_t next_burst_bytes; /* of the client, while an answer is running */
-    struct exchange_shape shape;
-    uint32_t slots; /* half-second slots with answer data */
-    uint32_t last_slot;
-    uint8_t state;
-    bool had_exchange;
+    union {
+        int64_t first_reply_ns;     /* to any part of the request, until the next one begins: */
+        int64_t next_burst_last_ns; /* of the client, while an answer is running */
+    };
+    struct triple excess_bytes; /* as in struct exchange_shape */
+    uint32_t request_bytes;
+    uint32_t answer_bytes;
+    uint32_t next_burst_bytes;
+    uint32_t answer_records : 22;
+    uint32_t half_seconds : 7; /* of those, counted since the answer began, that hold some of it */
+    uint32_t state : 2;
+    uint32_t had_exchange : 1;
 };
 
 #define EXCHANGE_NO_DEADLINE INT64_MAX

@@ -3,16 +3,21 @@
 
 #include <string.h>
 
+/* RFC 8446, 5.1. */
+enum { HEADER_SIZE = 5 };
+
 enum { RECORD_FIRST_TYPE = 20, RECORD_LAST_TYPE = 24 };
 /* RFC 8446, 5.2: 2^14 + 256; TLS 1.2 allows 2^14 + 2048 (RFC 5246, 6.2.3). */
 enum { MAX_RECORD_SIZE = 16384 + 2048 };
+/* The largest index of an assembly: a configuration allows fewer. */
+enum { MAX_WAITING = (1 << 24) - 1 };
 
 void records_start(struct record_stream *stream, uint32_t sequence)
 {
     memset(stream, 0, sizeof(*stream));
     stream->expected = sequence;
-    stream->waiting = ASSEMBLY_NONE;
-    stream->in_step = true;
+    stream->in_step = 1;
+    stream->started = 1;
 }
 
 static uint32_t header_size(const uint8_t *header)
@@ -31,15 +36,51 @@ static bool header_plausible(const uint8_t *header)
 static bool regain_step(struct record_stream *stream, const uint8_t *bytes, uint32_t captured,
                         record_handler *handler, void *context)
 {
-    if (captured < sizeof(stream->header) || !header_plausible(bytes))
+    if (captured < HEADER_SIZE || !header_plausible(bytes))
         return false;
     if (stream->lost > 0)
         handler(context, RECORD_UNKNOWN, stream->lost);
-    stream->lost = 0;
-    stream->header_length = 0;
     stream->body_left = 0;
-    stream->in_step = true;
+    stream->in_step = 1;
     return true;
+}
+
+static void lose_step(struct record_stream *stream)
+{
+    stream->header_length = 0;
+    stream->in_step = 0;
+    stream->lost = 0;
+}
+
+/* Bytes before the next header; 0 when that is begun, or its place unknown. */
+static uint32_t body_left(const struct record_stream *stream)
+{
+    return stream->in_step && stream->header_length == 0 ? stream->body_left : 0;
+}
+
+/* Adds to the header that was begun, or begins one. Returns how many of the LEFT bytes were used.
+ */
+static uint32_t read_header(struct record_stream *stream, const uint8_t *bytes, uint32_t left,
+                            record_handler *handler, void *context)
+{
+    uint8_t header[HEADER_SIZE];
+    uint32_t known = stream->header_length;
+    uint32_t used = HEADER_SIZE - known < left ? HEADER_SIZE - known : left;
+
+    memcpy(header, stream->header, known);
+    memcpy(header + known, bytes, used);
+    known += used;
+    if (known < HEADER_SIZE) {
+        memcpy(stream->header, header, known);
+        stream->header_length = known & 7;
+    } else if (header_plausible(header)) {
+        stream->header_length = 0;
+        stream->body_left = header_size(header);
+        handler(context, header[0], stream->body_left);
+    } else {
+        lose_step(stream);
+    }
+    return used;
 }
 
 /* Reads bytes in order. Returns how many were used: fewer than given when the stream turned out not
@@ -49,48 +90,35 @@ static uint32_t read_records(struct record_stream *stream, const uint8_t *bytes,
 {
     uint32_t at = 0;
 
-    while (at < length) {
+    while (at < length && stream->in_step) {
         uint32_t left = length - at;
-        uint32_t wanted = (uint32_t)sizeof(stream->header) - stream->header_length;
+        uint32_t skipped = body_left(stream);
 
-        if (stream->body_left > 0) {
-            uint32_t skipped = stream->body_left < left ? stream->body_left : left;
-
-            stream->body_left -= skipped;
-            at += skipped;
+        if (skipped == 0) {
+            at += read_header(stream, bytes + at, left, handler, context);
             continue;
         }
-        if (wanted > left)
-            wanted = left;
-        memcpy(stream->header + stream->header_length, bytes + at, wanted);
-        stream->header_length = (uint8_t)(stream->header_length + wanted);
-        at += wanted;
-        if (stream->header_length < sizeof(stream->header))
-            break;
-        stream->header_length = 0;
-        if (!header_plausible(stream->header)) {
-            stream->in_step = false;
-            return at;
-        }
-        stream->body_left = header_size(stream->header);
-        handler(context, stream->header[0], stream->body_left);
+        if (skipped > left)
+            skipped = left;
+        stream->body_left -= skipped;
+        at += skipped;
     }
-    return length;
+    return at;
 }
 
 /* Steps over LENGTH bytes that were not captured: harmless inside a record. */
 static uint32_t skip_unseen(struct record_stream *stream, uint32_t length)
 {
-    if (stream->in_step && stream->body_left >= length) {
+    uint32_t left = body_left(stream);
+
+    if (length <= left) {
         stream->body_left -= length;
         return 0;
     }
-    length -= stream->in_step ? stream->body_left : 0;
-    stream->body_left = 0;
-    stream->header_length = 0;
-    stream->in_step = false;
-    stream->lost += length;
-    return length;
+    if (stream->in_step)
+        lose_step(stream);
+    stream->lost += length - left;
+    return length - left;
 }
 
 /* A segment that is next in order. Returns the bytes given up as lost. */
@@ -114,7 +142,7 @@ static void drain_waiting(struct record_stream *stream, struct assembly_pool *po
 {
     struct assembly *waiting;
 
-    if (stream->waiting == ASSEMBLY_NONE)
+    if (!stream->is_waiting)
         return;
     waiting = assembly_pool_get(pool, stream->waiting);
     for (unsigned i = 0; i < waiting->range_count; i++) {
@@ -128,7 +156,7 @@ static void drain_waiting(struct record_stream *stream, struct assembly_pool *po
         take_in_order(stream, waiting->bytes + done, ready - done, ready - done, handler, context);
     }
     assembly_pool_release(pool, stream->waiting);
-    stream->waiting = ASSEMBLY_NONE;
+    stream->is_waiting = 0;
 }
 
 /* The hole at `expected` is given up: hands over the pieces behind it one by one. */
@@ -155,7 +183,7 @@ static uint32_t give_up_hole(struct record_stream *stream, struct assembly_pool 
                       handler, context);
     }
     assembly_pool_release(pool, stream->waiting);
-    stream->waiting = ASSEMBLY_NONE;
+    stream->is_waiting = 0;
     return lost;
 }
 
@@ -165,13 +193,17 @@ static uint32_t give_up_hole(struct record_stream *stream, struct assembly_pool 
 static bool hold_early(struct record_stream *stream, struct assembly_pool *pool, uint32_t sequence,
                        const uint8_t *bytes, uint32_t captured, uint32_t length)
 {
+    uint32_t index;
+
     if (captured < length)
         return false;
-    if (stream->waiting == ASSEMBLY_NONE) {
-        stream->waiting = assembly_pool_take(pool);
-        if (stream->waiting == ASSEMBLY_NONE)
+    if (!stream->is_waiting) {
+        index = assembly_pool_take(pool);
+        if (index == ASSEMBLY_NONE)
             return false;
-        assembly_start(assembly_pool_get(pool, stream->waiting), stream->expected);
+        stream->waiting = index & MAX_WAITING;
+        stream->is_waiting = 1;
+        assembly_start(assembly_pool_get(pool, index), stream->expected);
     }
     return assembly_add(assembly_pool_get(pool, stream->waiting), sequence, bytes, length);
 }
@@ -183,7 +215,7 @@ static uint32_t step_over_hole(struct record_stream *stream, struct assembly_poo
     uint32_t lost = 0;
     uint32_t gap;
 
-    if (stream->waiting != ASSEMBLY_NONE)
+    if (stream->is_waiting)
         lost = give_up_hole(stream, pool, handler, context);
     gap = sequence - stream->expected;
     if ((int32_t)gap <= 0)
@@ -224,10 +256,11 @@ uint32_t records_finish(struct record_stream *stream, struct assembly_pool *pool
 {
     uint32_t lost = 0;
 
-    if (stream->waiting != ASSEMBLY_NONE)
+    if (stream->is_waiting)
         lost = give_up_hole(stream, pool, handler, context);
-    if (stream->lost > 0)
-        handler(context, RECORD_UNKNOWN, stream->lost);
+    if (stream->in_step || stream->lost == 0)
+        return lost;
+    handler(context, RECORD_UNKNOWN, stream->lost);
     stream->lost = 0;
     return lost;
 }

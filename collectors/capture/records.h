@@ -12,13 +12,17 @@
  * never arrives is stepped over, and counted as one record of unknown make-up. */
 
 struct record_stream {
-    uint32_t expected;  /* sequence number of the next byte in order */
-    uint32_t body_left; /* of the current record */
-    uint32_t waiting;   /* assembly that holds early segments, or ASSEMBLY_NONE */
-    uint32_t lost;      /* bytes stepped over since the records were last in step */
-    uint8_t header[5];
-    uint8_t header_length;
-    bool in_step; /* false: the place of the next record header is unknown */
+    uint32_t expected; /* sequence number of the next byte in order */
+    union {
+        uint32_t body_left; /* in step: of the current record; void when a header was begun */
+        uint8_t header[4];  /* in step: what is there of a header that segments cut */
+        uint32_t lost;      /* out of step: bytes stepped over since then */
+    };
+    uint32_t waiting : 24; /* assembly that holds early segments, if one does */
+    uint32_t header_length : 3;
+    uint32_t is_waiting : 1;
+    uint32_t in_step : 1; /* 0: the place of the next record header is unknown */
+    uint32_t started : 1;
 };
 
 enum { RECORD_APPLICATION_DATA = 23, RECORD_UNKNOWN = 0 };

@@ -6,12 +6,18 @@
 
 struct tracking {
     struct tracked *states;
-    uint32_t *free_indices;
-    uint32_t free_count;
-    uint32_t *heap; /* indices, smallest deadline first */
-    uint32_t heap_count;
+    int64_t *deadlines_ns; /* of each state */
+    uint32_t *places;      /* of each state, in the heap */
+    uint32_t *heap; /* states: those in use, smallest deadline first, then those that are free */
+    uint32_t heap_count; /* in use */
     uint32_t capacity;
 };
+
+static void put(struct tracking *tracking, uint32_t place, uint32_t index)
+{
+    tracking->heap[place] = index;
+    tracking->places[index] = place;
+}
 
 struct tracking *tracking_new(uint32_t count)
 {
@@ -20,15 +26,15 @@ struct tracking *tracking_new(uint32_t count)
     if (!tracking)
         return NULL;
     tracking->states = calloc(count, sizeof(*tracking->states));
-    tracking->free_indices = calloc(count, sizeof(*tracking->free_indices));
+    tracking->deadlines_ns = calloc(count, sizeof(*tracking->deadlines_ns));
+    tracking->places = calloc(count, sizeof(*tracking->places));
     tracking->heap = calloc(count, sizeof(*tracking->heap));
-    if (!tracking->states || !tracking->free_indices || !tracking->heap) {
+    if (!tracking->states || !tracking->deadlines_ns || !tracking->places || !tracking->heap) {
         tracking_free(tracking);
         return NULL;
     }
     for (uint32_t i = 0; i < count; i++)
-        tracking->free_indices[i] = count - 1 - i;
-    tracking->free_count = count;
+        put(tracking, i, i);
     tracking->capacity = count;
     return tracking;
 }
@@ -38,7 +44,8 @@ void tracking_free(struct tracking *tracking)
     if (!tracking)
         return;
     free(tracking->states);
-    free(tracking->free_indices);
+    free(tracking->deadlines_ns);
+    free(tracking->places);
     free(tracking->heap);
     free(tracking);
 }
@@ -55,23 +62,15 @@ uint32_t tracking_capacity(const struct tracking *tracking)
 
 bool tracking_in_use(const struct tracking *tracking, uint32_t index)
 {
-    return tracking->states[index].in_use;
+    return tracking->places[index] < tracking->heap_count;
 }
 
 static bool earlier(const struct tracking *tracking, uint32_t a, uint32_t b)
 {
-    const struct tracked *first = &tracking->states[a];
-    const struct tracked *second = &tracking->states[b];
+    int64_t first_ns = tracking->deadlines_ns[a];
+    int64_t second_ns = tracking->deadlines_ns[b];
 
-    if (first->deadline_ns != second->deadline_ns)
-        return first->deadline_ns < second->deadline_ns;
-    return a < b;
-}
-
-static void put(struct tracking *tracking, uint32_t place, uint32_t index)
-{
-    tracking->heap[place] = index;
-    tracking->states[index].heap_place = place;
+    return first_ns != second_ns ? first_ns < second_ns : a < b;
 }
 
 static void sift_up(struct tracking *tracking, uint32_t place)
@@ -109,54 +108,47 @@ uint32_t tracking_take(struct tracking *tracking, uint32_t flow, int64_t deadlin
 {
     uint32_t index;
 
-    if (tracking->free_count == 0)
+    if (tracking->heap_count == tracking->capacity)
         return TRACKED_NONE;
-    index = tracking->free_indices[--tracking->free_count];
+    index = tracking->heap[tracking->heap_count];
     memset(&tracking->states[index], 0, sizeof(tracking->states[index]));
-    tracking->states[index].in_use = true;
     tracking->states[index].flow = flow;
-    tracking->states[index].deadline_ns = deadline_ns;
-    put(tracking, tracking->heap_count++, index);
-    sift_up(tracking, tracking->heap_count - 1);
+    tracking->deadlines_ns[index] = deadline_ns;
+    sift_up(tracking, tracking->heap_count++);
     return index;
 }
 
 void tracking_release(struct tracking *tracking, uint32_t index)
 {
-    uint32_t place = tracking->states[index].heap_place;
+    uint32_t place = tracking->places[index];
     uint32_t last = tracking->heap[--tracking->heap_count];
 
-    if (last != index) {
-        put(tracking, place, last);
-        sift_down(tracking, place);
-        sift_up(tracking, tracking->states[last].heap_place);
-    }
-    tracking->states[index].in_use = false;
-    tracking->free_indices[tracking->free_count++] = index;
+    put(tracking, place, last);
+    put(tracking, tracking->heap_count, index);
+    if (last == index)
+        return;
+    sift_down(tracking, place);
+    sift_up(tracking, tracking->places[last]);
 }
 
 void tracking_schedule(struct tracking *tracking, uint32_t index, int64_t deadline_ns)
 {
-    struct tracked *state = &tracking->states[index];
-
-    if (deadline_ns >= state->deadline_ns)
+    if (deadline_ns >= tracking->deadlines_ns[index])
         return;
-    state->deadline_ns = deadline_ns;
-    sift_up(tracking, state->heap_place);
+    tracking->deadlines_ns[index] = deadline_ns;
+    sift_up(tracking, tracking->places[index]);
 }
 
 void tracking_postpone(struct tracking *tracking, uint32_t index, int64_t deadline_ns)
 {
-    struct tracked *state = &tracking->states[index];
-
-    state->deadline_ns = deadline_ns;
-    sift_down(tracking, state->heap_place);
+    tracking->deadlines_ns[index] = deadline_ns;
+    sift_down(tracking, tracking->places[index]);
 }
 
 uint32_t tracking_first(const struct tracking *tracking, int64_t *deadline_ns)
 {
     if (tracking->heap_count == 0)
         return TRACKED_NONE;
-    *deadline_ns = tracking->states[tracking->heap[0]].deadline_ns;
+    *deadline_ns = tracking->deadlines_ns[tracking->heap[0]];
     return tracking->heap[0];
 }

@@ -14,16 +14,14 @@
 
 struct tracked {
     struct record_stream streams[2]; /* client, server */
-    bool started[2];
     struct exchange_tracker exchange;
-    int64_t last_ns;     /* of the last packet */
-    int64_t deadline_ns; /* no later than the real one */
-    uint64_t device;     /* of a shared name: what its client will be counted as */
+    int64_t last_ns; /* of the last packet */
+    uint64_t device; /* of a shared name: what its client will be counted as */
     int32_t device_day;
     uint32_t flow; /* index in the flow table */
-    uint32_t heap_place;
-    bool in_use;
 };
+/* With its deadline and its two places in the heap (tracking.c): 128 bytes. */
+_Static_assert(sizeof(struct tracked) <= 112, "a followed connection has become larger");
 
 struct tracking;
 #define TRACKED_NONE UINT32_MAX
@@ -39,8 +37,8 @@ struct tracked *tracking_get(struct tracking *tracking, uint32_t index);
 uint32_t tracking_capacity(const struct tracking *tracking);
 bool tracking_in_use(const struct tracking *tracking, uint32_t index);
 
-/* The deadline came nearer, or moved away: the first is entered at once, the second when it is due.
- */
+/* A deadline entered is no later than the real one. It came nearer, or moved away: the first is
+ * entered at once, the second when it is due. */
 void tracking_schedule(struct tracking *tracking, uint32_t index, int64_t deadline_ns);
 
 /* The state with the earliest deadline entered, or TRACKED_NONE. Ties go to the lower index, so

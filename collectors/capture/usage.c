@@ -199,7 +199,7 @@ static void give_up_holes(const struct usage *usage, struct flow *flow, struct t
 
     for (int end = END_CLIENT; end <= END_SERVER; end++) {
         context.from_client = end == END_CLIENT;
-        if (tracked->started[end])
+        if (tracked->streams[end].started)
             interval_coverage(usage->interval)->bytes_lost +=
                 records_finish(&tracked->streams[end], usage->assemblies, handle_record, &context);
     }
@@ -246,7 +246,6 @@ static void start_server_stream(const struct usage *usage, struct flow *flow)
     if (!(flow->flags & (side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST)))
         return;
     records_start(&tracked->streams[END_SERVER], flow->next_sequence[side]);
-    tracked->started[END_SERVER] = true;
 }
 
 void usage_begin(struct usage *usage, struct flow *flow, const struct address *client,
@@ -296,10 +295,8 @@ static void feed_records(struct record_context *context, const struct usage_piec
     const struct usage *usage = context->usage;
     struct tracked *tracked = context->tracked;
 
-    if (!tracked->started[piece->end]) {
+    if (!tracked->streams[piece->end].started)
         records_start(&tracked->streams[piece->end], piece->sequence);
-        tracked->started[piece->end] = true;
-    }
     interval_coverage(usage->interval)->bytes_lost +=
         records_segment(&tracked->streams[piece->end], usage->assemblies, piece->sequence,
                         piece->bytes, piece->captured, piece->length, handle_record, context);
@@ -343,7 +340,7 @@ void usage_one_way(struct usage *usage, struct flow *flow)
 
 /* -- Time ------------------------------------------------------------------------------------- */
 
-static void expire(const struct usage *usage, uint32_t index)
+static void expire(const struct usage *usage, uint32_t index, int64_t deadline_ns)
 {
     struct tracked *tracked = tracking_get(usage->tracking, index);
     struct flow *flow = flowtable_at(usage->flows, tracked->flow);
@@ -351,11 +348,11 @@ static void expire(const struct usage *usage, uint32_t index)
     struct exchange_shape finished;
 
     /* Records that wait may show that the answer goes on. */
-    if (due <= tracked->deadline_ns && exchange_is_open(&tracked->exchange)) {
+    if (due <= deadline_ns && exchange_is_open(&tracked->exchange)) {
         give_up_holes(usage, flow, tracked);
         due = due_ns(usage, flow, tracked);
     }
-    if (due > tracked->deadline_ns) {
+    if (due > deadline_ns) {
         tracking_postpone(usage->tracking, index, due);
         return;
     }
@@ -383,7 +380,7 @@ void usage_expire(struct usage *usage, int64_t limit_ns)
 
     while ((index = tracking_first(usage->tracking, &deadline_ns)) != TRACKED_NONE &&
            deadline_ns < limit_ns)
-        expire(usage, index);
+        expire(usage, index, deadline_ns);
 }
 
 void usage_visit(struct usage *usage, void (*visit)(void *context, struct flow *flow),

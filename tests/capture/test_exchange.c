@@ -410,6 +410,37 @@ static unsigned count_prompts(int capture, const struct estimator *estimator, do
 }
 
 /* Three prompts each, their files say. Nobody has published how well such a rule counts. */
+static void counts_stay_at_their_largest(void **state)
+{
+    struct estimator patient = web;
+
+    (void)state;
+    start(&api);
+    for (int i = 0; i < 3; i++)
+        client(i, 0x80000000U);
+    for (int i = 0; i < 3; i++)
+        server(S + i, 0x80000000U);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].request_bytes == UINT32_MAX);
+    assert_true(shapes[0].answer_bytes == UINT32_MAX);
+    assert_int_equal(shapes[0].answer_records, 3);
+
+    patient.answer_slots_min = ESTIMATOR_MAX_SLOTS;
+    start(&patient);
+    client(0, 4000);
+    stream(S, S / 2, 3 * ESTIMATOR_MAX_SLOTS, 300);
+    close_at_end();
+    assert_int_equal(finished, 1);
+
+    start(&api);
+    client(0, 300);
+    stream(S, 1000, 1 << 22, 40);
+    close_at_end();
+    assert_int_equal(shapes[0].answer_records, (1 << 22) - 1);
+    assert_int_equal(shapes[0].answer_bytes, 40U << 22);
+}
+
 static void recorded_web_sessions_are_counted(void **state)
 {
     static const struct {
@@ -450,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_large_burst_cuts_it),
         cmocka_unit_test(replies_to_first_calls_are_forgotten),
         cmocka_unit_test(excess_is_summed_per_base),
+        cmocka_unit_test(counts_stay_at_their_largest),
         cmocka_unit_test(recorded_web_sessions_are_counted),
     };
 

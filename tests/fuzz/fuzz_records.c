@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (!cursor.failed && cursor_left(&cursor) > 0)
         feed(&stream, pool, &cursor, &records);
     records_finish(&stream, pool, see, &records);
-    if (stream.waiting != ASSEMBLY_NONE || assembly_pool_take(pool) == ASSEMBLY_NONE)
+    if (stream.is_waiting || assembly_pool_take(pool) == ASSEMBLY_NONE)
         abort();
     assembly_pool_free(pool);
     return 0;
