@@ -294,17 +294,20 @@ static double taken(const struct limits *limits)
     return 1024.0 * (double)taken_kb;
 }
 
-/* One line: what each of one limit takes, found by raising it. */
+/* One line: what each of one limit takes, found by raising it (to what does not fit in memory that
+ * malloc() holds in reserve). */
 static double print_limit(const char *what, size_t member)
 {
     struct limits limits = config->limits;
     unsigned *limit = (unsigned *)(void *)((char *)&limits + member);
     unsigned configured = *limit;
-    double before = taken(&limits);
+    double before;
     double each;
 
-    *limit *= 8;
-    each = (taken(&limits) - before) / (7.0 * configured);
+    *limit = 8 * configured;
+    before = taken(&limits);
+    *limit = 16 * configured;
+    each = (taken(&limits) - before) / (8.0 * configured);
     printf("| %s | %.0f | %u | %.2f |\n", what, each, configured, each * configured / 1e6);
     return each * configured;
 }
