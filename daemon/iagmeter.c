@@ -17,6 +17,7 @@
 #include "daemon/roundrobin.h"
 #include "daemon/status.h"
 #include "daemon/version.h"
+#include "reports/explain.h"
 #include "reports/factor_table.h"
 #include "reports/graph.h"
 #include "reports/month.h"
@@ -260,6 +261,76 @@ static int command_report(const struct options *options)
     ledger = open_ledger(config);
     if (ledger)
         status = report_month(options, config, ledger);
+    ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
+/* -- explain ---------------------------------------------------------------------------------- */
+
+static int write_explanation(const struct options *options, const struct explanation *explanation)
+{
+    enum text_language language = text_language(options->language);
+    bool written = strcmp(options->format, "json") == 0
+                       ? explain_write_json(explanation, stdout)
+                       : explain_write_text(explanation, language, stdout);
+
+    if (!written)
+        fprintf(stderr, "iagmeter: the explanation cannot be written\n");
+    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+static int explain_month(const struct options *options, const struct explain_query *query,
+                         const struct config *config, struct ledger *ledger)
+{
+    struct calendar_month month;
+    struct month_report *report;
+    struct explanation *explanation = NULL;
+    enum explain_status status = EXPLAIN_NOTHING;
+    char error[512];
+    int64_t now = time(NULL);
+    int written;
+
+    if (!find_month(query->month, now, &month)) {
+        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n",
+                query->month);
+        return EXIT_CONFIGURATION;
+    }
+    report = month_build(ledger, config, month, now, error, sizeof(error));
+    if (report)
+        status = explain_build(ledger, report, query, &explanation, error, sizeof(error));
+    if (!explanation) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        month_free(report);
+        return status == EXPLAIN_USAGE ? EXIT_CONFIGURATION : EXIT_TROUBLE;
+    }
+    written = write_explanation(options, explanation);
+    explain_free(explanation);
+    month_free(report);
+    return written;
+}
+
+static int command_explain(const struct options *options)
+{
+    struct explain_query query;
+    struct config *config;
+    struct ledger *ledger;
+    int status = EXIT_TROUBLE;
+
+    if (strcmp(options->format, "json") != 0 && strcmp(options->format, "text") != 0) {
+        fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
+        return EXIT_CONFIGURATION;
+    }
+    if (!explain_parse(options->arguments, options->argument_count, &query)) {
+        fputs("iagmeter: explain takes a month, a direction, a service and an indicator\n", stderr);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(options);
+    if (!config)
+        return EXIT_CONFIGURATION;
+    ledger = open_ledger(config);
+    if (ledger)
+        status = explain_month(options, &query, config, ledger);
     ledger_close(ledger);
     config_free(config);
     return status;
@@ -734,6 +805,13 @@ static const struct command {
      "what the daemon sees in a capture, flow by flow; nothing is recorded", command_inspect},
     {"report", 2, 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
      "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
+    {"explain", 1, 4,
+     "YYYY-MM|current|previous [DIRECTION|.|other] [SERVICE|.] [INDICATOR] [--lang fr|en] "
+     "[--format "
+     "text|json]",
+     "where a figure of the monthly report comes from, recomputed: also as one name, "
+     "YYYY-MM/DIRECTION/SERVICE/INDICATOR",
+     command_explain},
     {"import", 1, INT_MAX, "ut1 DIRECTORY | eco2mix [FILE...] [--output FILE|-]",
      "ut1: names of the UT1 blacklists (categories ai and doh) for the catalogue, not reviewed; "
      "written to\n"

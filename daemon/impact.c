@@ -72,31 +72,35 @@ static double latency_s(const struct impact_factors *factors, const struct impac
                 generation_s + work->requests * model->time_to_first_token_s);
 }
 
-/* Of the machines alone: GPUs, and the part of the server that they keep busy. */
-static double it_energy_a_kwh(const struct method_a *method, const struct impact_point *point,
-                              double gpu_count, double busy_s)
+/* Of the part of a server that its GPUs keep busy. */
+static double server_energy_a_kwh(const struct method_a *method, const struct impact_point *point,
+                                  double gpu_count, double busy_s)
 {
-    double server_kwh = busy_s / S_PER_HOUR * method->server_power_kw * gpu_count /
-                        method->server_gpus / point->batch_size;
-
-    return server_kwh + point->gpu_energy_factor * gpu_count *
-                            impact_gpu_energy_kwh(method, point->batch_size, point->active_b,
-                                                  point->work.tokens_out);
+    return busy_s / S_PER_HOUR * method->server_power_kw * gpu_count / method->server_gpus /
+           point->batch_size;
 }
 
-/* Energy of machines whose GPUs took GPU_KWH: the host's, and that of those that wait. */
-static double with_overhead(const struct method_b *method, double gpu_kwh)
+static double gpu_energy_a_kwh(const struct method_a *method, const struct impact_point *point,
+                               double gpu_count)
 {
-    return gpu_kwh * (1 + method->host_share + method->idle_share);
+    return point->gpu_energy_factor * gpu_count *
+           impact_gpu_energy_kwh(method, point->batch_size, point->active_b,
+                                 point->work.tokens_out);
 }
 
-static double it_energy_b_kwh(const struct method_b *method, const struct impact_point *point)
+/* Of the host, and of machines that wait, whose GPUs took GPU_KWH. */
+static double overhead_b_kwh(const struct method_b *method, double gpu_kwh)
+{
+    return gpu_kwh * (method->host_share + method->idle_share);
+}
+
+static double gpu_energy_b_kwh(const struct method_b *method, const struct impact_point *point)
 {
     double tokens = point->work.tokens_out + point->input_weight * point->work.tokens_in;
     double joules = tokens * impact_joules_per_token(method, point->active_b, point->total_b,
                                                      point->batch_size);
 
-    return with_overhead(method, point->gpu_energy_factor * joules / J_PER_KWH);
+    return point->gpu_energy_factor * joules / J_PER_KWH;
 }
 
 struct impact_result impact_of_energy(double it_kwh, const struct impact_point *point)
@@ -104,6 +108,7 @@ struct impact_result impact_of_energy(double it_kwh, const struct impact_point *
     double energy_kwh = point->pue * it_kwh;
 
     return (struct impact_result){
+        .it_kwh = it_kwh,
         .energy_kwh = energy_kwh,
         .gwp_use_kgco2e = energy_kwh * point->gwp_kgco2e_per_kwh,
         .adpe_use_kgsb = energy_kwh * point->adpe_kgsb_per_kwh,
@@ -119,13 +124,16 @@ struct impact_result impact_at(const struct impact_factors *factors,
     double busy_s = latency_s(factors, point);
     double lifetimes = busy_s / (point->batch_size * method->hardware_lifetime_s);
     double servers = gpus / method->server_gpus;
-    struct impact_result result =
-        impact_of_energy(factors->method_b ? it_energy_b_kwh(factors->method_b, point)
-                                           : it_energy_a_kwh(method, point, gpus, busy_s),
-                         point);
+    double gpu_kwh = factors->method_b ? gpu_energy_b_kwh(factors->method_b, point)
+                                       : gpu_energy_a_kwh(method, point, gpus);
+    double server_kwh = factors->method_b ? overhead_b_kwh(factors->method_b, gpu_kwh)
+                                          : server_energy_a_kwh(method, point, gpus, busy_s);
+    struct impact_result result = impact_of_energy(server_kwh + gpu_kwh, point);
 
     result.gpu_count = gpus;
     result.latency_s = busy_s;
+    result.gpu_kwh = gpu_kwh;
+    result.server_kwh = server_kwh;
     result.gwp_embodied_kgco2e =
         lifetimes * (servers * method->server_gwp_kgco2e + gpus * method->gpu_gwp_kgco2e);
     result.adpe_embodied_kgsb =

@@ -48,6 +48,9 @@ enum impact_end { IMPACT_LOW, IMPACT_CENTRAL, IMPACT_HIGH };
 struct impact_result {
     double gpu_count;
     double latency_s;  /* of generation */
+    double gpu_kwh;    /* of all GPUs */
+    double server_kwh; /* of their servers; in method B also of those that wait */
+    double it_kwh;     /* of both */
     double energy_kwh; /* data centre, PUE included */
     double gwp_use_kgco2e;
     double gwp_embodied_kgco2e;

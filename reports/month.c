@@ -20,7 +20,8 @@
 #define DAY_OUTSIDE (MONTH_DAYS_MAX + 2) /* some of it out of the month */
 
 /* Use of one service by one direction over the month. Both tables are sums of these, so they cannot
- * disagree by more than the order of the additions. Never printed: see suppress.h. */
+ * disagree by more than the order of the additions. Those that are hidden are never told: see
+ * suppress.h. */
 struct pair {
     size_t direction; /* index of its row in the tables */
     size_t service;
@@ -62,12 +63,23 @@ static void add_activity(struct activity *sum, const struct activity *activity)
     sum->tokens_out = triple_add(sum->tokens_out, activity->tokens_out);
 }
 
-static void add_totals(struct month_totals *sum, const struct month_totals *totals)
+void month_add(struct month_totals *sum, const struct month_totals *totals)
 {
     add_activity(&sum->activity, &totals->activity);
     sum->impact = impact_add(sum->impact, totals->impact);
     sum->requests_without_impact =
         triple_add(sum->requests_without_impact, totals->requests_without_impact);
+}
+
+struct month_totals month_of_row(const struct ledger_row *row)
+{
+    struct month_totals totals = {.activity = row->activity};
+
+    if (row->has_impact)
+        totals.impact = row->impact;
+    else
+        totals.requests_without_impact = row->activity.requests;
+    return totals;
 }
 
 static bool is_active(const struct month_totals *totals)
@@ -187,7 +199,7 @@ static void mark_day(const struct month_report *report, struct pair *pair, int64
 static bool visit_activity(void *context, const struct ledger_row *row)
 {
     struct builder *builder = context;
-    struct month_totals totals = {.activity = row->activity};
+    struct month_totals totals = month_of_row(row);
     struct pair *pair = find_pair(builder, row);
     unsigned day = local_day(builder, row->interval_start);
 
@@ -198,13 +210,9 @@ static bool visit_activity(void *context, const struct ledger_row *row)
     if (day == DAY_OUTSIDE)
         return true;
     builder->rows++;
-    if (row->has_impact) {
-        totals.impact = row->impact;
+    if (row->has_impact)
         pair->tokens_with_impact += row->activity.tokens_out.central;
-    } else {
-        totals.requests_without_impact = row->activity.requests;
-    }
-    add_totals(&pair->totals, &totals);
+    month_add(&pair->totals, &totals);
     if (is_active(&totals))
         builder->report->days[day - 1].active = true;
     return true;
@@ -515,6 +523,35 @@ static bool finish_table(struct month_table *table, const struct month_row *othe
 }
 
 /* Returns false when memory is exhausted. */
+static bool add_cell(struct month_report *report, const struct pair *pair)
+{
+    struct month_row *direction = &report->directions.rows[pair->direction];
+    struct month_row *service = &report->services.rows[pair->service];
+    struct month_cell *cells = grow(report->cells, report->cell_count, sizeof(*cells));
+    struct month_cell *cell;
+
+    if (!cells)
+        return false;
+    report->cells = cells;
+    cell = &cells[report->cell_count++];
+    *cell = (struct month_cell){.totals = pair->totals};
+    snprintf(cell->direction, sizeof(cell->direction), "%s", direction->id);
+    snprintf(cell->service, sizeof(cell->service), "%s", service->id);
+    month_add(&direction->totals, &pair->totals);
+    month_add(&service->totals, &pair->totals);
+    return true;
+}
+
+static void describe_rows(struct month_report *report)
+{
+    for (size_t i = 0; i < report->directions.count; i++)
+        describe_direction(report->config, &report->directions.rows[i]);
+    for (size_t i = 0; i < report->services.count; i++)
+        describe_service(report->config, &report->services.rows[i]);
+}
+
+/* The total is the sum of the rows of directions, from the first to the last, to the last bit.
+ * Returns false when memory is exhausted. */
 static bool fill_tables(struct builder *builder)
 {
     struct month_report *report = builder->report;
@@ -524,19 +561,19 @@ static bool fill_tables(struct builder *builder)
     for (size_t i = 0; i < builder->pair_count; i++) {
         const struct pair *pair = &builder->pairs[i];
 
-        add_totals(&report->total, &pair->totals);
-        if (pair->hidden) {
-            add_totals(&other.totals, &pair->totals);
-        } else {
-            add_totals(&report->directions.rows[pair->direction].totals, &pair->totals);
-            add_totals(&report->services.rows[pair->service].totals, &pair->totals);
-        }
+        if (pair->hidden)
+            month_add(&other.totals, &pair->totals);
+        else if (!add_cell(report, pair))
+            return false;
     }
+    describe_rows(report);
+    if (!finish_table(&report->directions, last) || !finish_table(&report->services, last))
+        return false;
     for (size_t i = 0; i < report->directions.count; i++)
-        describe_direction(report->config, &report->directions.rows[i]);
-    for (size_t i = 0; i < report->services.count; i++)
-        describe_service(report->config, &report->services.rows[i]);
-    return finish_table(&report->directions, last) && finish_table(&report->services, last);
+        month_add(&report->total, &report->directions.rows[i].totals);
+    if (report->suppressed == SUPPRESS_ALL)
+        report->total = other.totals;
+    return true;
 }
 
 static void fill_shares(struct month_table *table, const struct month_totals *total)
@@ -709,6 +746,7 @@ void month_free(struct month_report *report)
         return;
     free(report->directions.rows);
     free(report->services.rows);
+    free(report->cells);
     free(report->factors.sources);
     free(report->vintages);
     free(report);

@@ -40,6 +40,9 @@ enum month_indicator {
     MONTH_INDICATORS
 };
 struct triple month_value(const struct month_totals *totals, enum month_indicator indicator);
+/* How every sum of a report is made: of the minutes, then of the cells, then of the rows. */
+struct month_totals month_of_row(const struct ledger_row *row);
+void month_add(struct month_totals *sum, const struct month_totals *totals);
 /* As in CSV and JSON: "energy_kwh", "kWh". */
 const char *month_indicator_name(enum month_indicator indicator);
 const char *month_indicator_unit(enum month_indicator indicator);
@@ -62,6 +65,14 @@ struct month_row {
 struct month_table {
     struct month_row *rows; /* by falling energy */
     size_t count;
+};
+
+/* The use of one service by one direction, where it may be shown (suppress.h). The writers of the
+ * report print none: `iagmeter explain` does, whose rows are sums of these and of nothing else. */
+struct month_cell {
+    char direction[MONTH_ID_SIZE];
+    char service[MONTH_ID_SIZE];
+    struct month_totals totals;
 };
 
 /* A local day, for the graph. */
@@ -112,6 +123,8 @@ struct month_report {
     struct month_unit per_1000_tokens; /* visible output tokens */
     struct month_table directions;
     struct month_table services;
+    struct month_cell *cells; /* in the order in which they are added up */
+    size_t cell_count;
     struct month_day days[MONTH_DAYS_MAX];
     size_t day_count;
     struct month_factors factors;
@@ -132,6 +145,13 @@ void month_free(struct month_report *report);
 
 /* What a row is called: "Autres", "Non affecté", or its label. */
 const char *month_label(const struct month_row *row, enum text_language language);
+
+/* What names one figure, here and for `iagmeter explain`: "2026-10/DRH/chatgpt-web/energy_kwh",
+ * with "." for all directions or all services. */
+#define MONTH_FIGURE_SIZE (2 * MONTH_ID_SIZE + 48)
+#define MONTH_ALL         "."
+void month_figure(char out[MONTH_FIGURE_SIZE], const struct month_report *report,
+                  const char *direction, const char *service, enum month_indicator indicator);
 
 /* One line of what was and was not seen, for the writers. */
 struct month_coverage_line {

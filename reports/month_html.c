@@ -138,10 +138,28 @@ static void put_units(const struct page *page, int64_t units, bool positive, uns
     text_html(page->stream, number);
 }
 
-static void band_cell(const struct page *page, struct text_band band, struct triple value,
-                      unsigned decimals)
+/* What `iagmeter explain` takes, to be read by pointing at the figure; the first of each in the
+ * document is also its anchor. */
+static void figure_attributes(const struct page *page, const char *direction, const char *service,
+                              enum month_indicator indicator, bool is_first)
 {
-    fputs("<td class=\"n\">", page->stream);
+    char name[MONTH_FIGURE_SIZE];
+
+    month_figure(name, page->report, direction, service, indicator);
+    if (is_first) {
+        fputs(" id=\"", page->stream);
+        text_html(page->stream, name);
+        fputc('"', page->stream);
+    }
+    fputs(" title=\"iagmeter explain ", page->stream);
+    text_html(page->stream, name);
+    fputc('"', page->stream);
+}
+
+/* After the beginning of its cell. */
+static void put_band(const struct page *page, struct text_band band, struct triple value,
+                     unsigned decimals)
+{
     put_units(page, band.central, value.central > 0, decimals);
     if (value.low < value.high) {
         fputs("<span class=\"band\">(", page->stream);
@@ -216,7 +234,9 @@ static void headline_row(const struct page *page, enum month_indicator indicator
     const int64_t units[] = {band.low, band.central, band.high};
     const double values[] = {value.low, value.central, value.high};
 
-    fputs("<tr>", page->stream);
+    fputs("<tr", page->stream);
+    figure_attributes(page, MONTH_ALL, MONTH_ALL, indicator, true);
+    fputc('>', page->stream);
     row_heading_text(page, (enum text_id)(TEXT_REQUESTS + (int)indicator));
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         fputs("<td class=\"n\">", page->stream);
@@ -337,12 +357,21 @@ static void column_headings(const struct page *page)
     column_heading(page, TEXT_SHARE, "%");
 }
 
-static void value_cells(const struct page *page, const struct month_totals *totals,
-                        const struct text_band *bands, size_t stride)
+/* ROW NULL: the total, which the first table has already. */
+static void value_cells(const struct page *page, const struct month_table *table,
+                        const struct month_row *row, const struct text_band *bands, size_t stride)
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        band_cell(page, bands[i * stride], month_value(totals, columns[i]),
-                  month_decimals(page->report, columns[i]));
+    const struct month_totals *totals = row ? &row->totals : &page->report->total;
+    bool is_direction = table == &page->report->directions;
+
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        fputs("<td class=\"n\"", page->stream);
+        figure_attributes(page, row && is_direction ? row->id : MONTH_ALL,
+                          row && !is_direction ? row->id : MONTH_ALL, columns[i], row != NULL);
+        fputc('>', page->stream);
+        put_band(page, bands[i * stride], month_value(totals, columns[i]),
+                 month_decimals(page->report, columns[i]));
+    }
 }
 
 static void share_cell(const struct page *page, int64_t share, bool positive)
@@ -398,7 +427,7 @@ static void total_row(const struct page *page, const struct rounded *rounded, si
     row_heading_text(page, TEXT_TOTAL);
     for (size_t i = 0; i < empty_before; i++)
         fputs("<td></td>", page->stream);
-    value_cells(page, &page->report->total, rounded->totals, 1);
+    value_cells(page, NULL, NULL, rounded->totals, 1);
     share_cell(page, any ? 1000 : 0, false);
     for (size_t i = 0; i < empty_after; i++)
         fputs("<td></td>", page->stream);
@@ -441,7 +470,7 @@ static bool write_directions(const struct page *page)
 
             fputs("<tr>", page->stream);
             row_label(page, row);
-            value_cells(page, &row->totals, &rounded.bands[i], table->count);
+            value_cells(page, table, row, &rounded.bands[i], table->count);
             share_cell(page, rounded.shares[i], row->energy_share > 0);
             agent_cell(page, row);
             fputs("</tr>\n", page->stream);
@@ -476,7 +505,7 @@ static bool write_services(const struct page *page)
             fputs("<tr>", page->stream);
             row_label(page, row);
             service_cells(page, row);
-            value_cells(page, &row->totals, &rounded.bands[i], table->count);
+            value_cells(page, table, row, &rounded.bands[i], table->count);
             share_cell(page, rounded.shares[i], row->energy_share > 0);
             fputs("</tr>\n", page->stream);
         }

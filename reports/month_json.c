@@ -45,35 +45,41 @@ static json_t *json_grade(enum evidence_grade grade)
     return json_stringn(&letter, 1);
 }
 
-/* Adds the indicators and the grade to OBJECT. */
-static int add_totals(json_t *object, const struct month_totals *totals)
+/* Adds the indicators, each with what names it for `iagmeter explain`, and the grade to OBJECT. */
+static int add_totals(json_t *object, const struct month_report *report, const char *direction,
+                      const char *service, const struct month_totals *totals)
 {
+    char name[MONTH_FIGURE_SIZE];
     int failed = 0;
 
     for (int i = 0; i < MONTH_INDICATORS; i++) {
         enum month_indicator indicator = (enum month_indicator)i;
+        json_t *figure = json_triple(month_value(totals, indicator));
 
-        failed |= json_object_set_new(object, month_indicator_name(indicator),
-                                      json_triple(month_value(totals, indicator)));
+        month_figure(name, report, direction, service, indicator);
+        failed |= json_object_set_new(figure, "id", json_string(name)) |
+                  json_object_set_new(object, month_indicator_name(indicator), figure);
     }
     return failed | json_object_set_new(object, "grade",
                                         json_grade((enum evidence_grade)totals->activity.grade));
 }
 
-static json_t *json_totals(const struct month_totals *totals)
+static json_t *json_total(const struct month_report *report)
 {
     json_t *object = json_object();
 
-    if (object && add_totals(object, totals) == 0)
+    if (object && add_totals(object, report, MONTH_ALL, MONTH_ALL, &report->total) == 0)
         return object;
     json_decref(object);
     return NULL;
 }
 
-static json_t *json_row(const struct month_row *row)
+static json_t *json_row(const struct month_report *report, const struct month_table *table,
+                        const struct month_row *row)
 {
     static const char *const hostings[] = {"sovereign", "eu", "outside-eu"};
     static const char *const approvals[] = {"unset", "yes", "no"};
+    bool is_direction = table == &report->directions;
     json_t *object = json_object();
     int failed = !object;
 
@@ -91,19 +97,20 @@ static json_t *json_row(const struct month_row *row)
             json_object_set_new(object, "hosting", json_string(hostings[row->service->hosting])) |
             json_object_set_new(object, "approved", json_string(approvals[row->service->approval]));
     failed |= json_object_set_new(object, "energy_share", json_real(row->energy_share));
-    failed |= add_totals(object, &row->totals);
+    failed |= add_totals(object, report, is_direction ? row->id : MONTH_ALL,
+                         is_direction ? MONTH_ALL : row->id, &row->totals);
     if (!failed)
         return object;
     json_decref(object);
     return NULL;
 }
 
-static json_t *json_table(const struct month_table *table)
+static json_t *json_table(const struct month_report *report, const struct month_table *table)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; array && i < table->count; i++) {
-        if (json_array_append_new(array, json_row(&table->rows[i])) != 0) {
+        if (json_array_append_new(array, json_row(report, table, &table->rows[i])) != 0) {
             json_decref(array);
             return NULL;
         }
@@ -344,12 +351,13 @@ static json_t *json_report(const struct month_report *report)
     int failed = !object;
 
     if (!report->withheld) {
-        failed |= json_object_set_new(object, "total", json_totals(&report->total));
+        failed |= json_object_set_new(object, "total", json_total(report));
         failed |= json_object_set_new(object, "per_request", json_unit(report->per_request));
         failed |=
             json_object_set_new(object, "per_1000_tokens_out", json_unit(report->per_1000_tokens));
-        failed |= json_object_set_new(object, "directions", json_table(&report->directions));
-        failed |= json_object_set_new(object, "services", json_table(&report->services));
+        failed |=
+            json_object_set_new(object, "directions", json_table(report, &report->directions));
+        failed |= json_object_set_new(object, "services", json_table(report, &report->services));
         failed |= json_object_set_new(
             object, "shares",
             json_pack("{s:f, s:f, s:f}", "measured", 0.0, "counted", 0.0, "estimated", 1.0));

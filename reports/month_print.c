@@ -18,20 +18,10 @@ static bool is_continuation(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* Columns on a terminal: one per character, which holds for Latin script. */
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-
-    for (; *text; text++)
-        width += !is_continuation(*text);
-    return width;
-}
-
 /* Cut with an ellipsis when too long. */
 static void put_label(FILE *stream, const char *text)
 {
-    size_t width = width_of(text);
+    size_t width = text_width(text);
     size_t shown = width > LABEL_WIDTH ? LABEL_WIDTH - 1 : width;
 
     for (size_t used = 0; *text; text++) {
@@ -48,7 +38,7 @@ static void put_label(FILE *stream, const char *text)
 static void put_cell(FILE *stream, const char *text, size_t width)
 {
     fputs(GAP, stream);
-    for (size_t used = width_of(text); used < width; used++)
+    for (size_t used = text_width(text); used < width; used++)
         fputc(' ', stream);
     fputs(text, stream);
 }
@@ -80,8 +70,8 @@ static size_t fill_column(const struct month_report *report, enum text_language 
         fill_cell(cells[row + 1], language, bands[row], decimals);
     fill_cell(cells[table->count + 1], language, total, decimals);
     for (size_t line = 0; line < table->count + 2; line++)
-        if (width_of(cells[line]) > width)
-            width = width_of(cells[line]);
+        if (text_width(cells[line]) > width)
+            width = text_width(cells[line]);
     return width;
 }
 

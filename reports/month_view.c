@@ -67,6 +67,13 @@ struct triple month_value(const struct month_totals *totals, enum month_indicato
     return triple_exact(0);
 }
 
+void month_figure(char out[MONTH_FIGURE_SIZE], const struct month_report *report,
+                  const char *direction, const char *service, enum month_indicator indicator)
+{
+    snprintf(out, MONTH_FIGURE_SIZE, "%04d-%02d/%s/%s/%s", report->month.year, report->month.month,
+             direction, service, month_indicator_name(indicator));
+}
+
 const char *month_label(const struct month_row *row, enum text_language language)
 {
     if (row->is_other)

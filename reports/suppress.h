@@ -10,10 +10,11 @@
  * tell the use of fewer than THRESHOLD devices. Pure.
  *
  * The method is complementary suppression (Hundepool et al., "Statistical Disclosure Control",
- * 2012, chapter 4). The monthly report applies it to the pairs of direction and service, which are
- * never printed: a row of either table sums shown pairs only. Suppressing rows would not do: in a
- * direction of many devices on one service and one device on another, the indicators of the row
- * differ per service, and can be solved for the use of that one device. */
+ * 2012, chapter 4). The monthly report applies it to the pairs of direction and service, which it
+ * does not print: a row of either table sums shown pairs only, and only these has `iagmeter
+ * explain`. Suppressing rows would not do: in a direction of many devices on one service and one
+ * device on another, the indicators of the row differ per service, and can be solved for the use of
+ * that one device. */
 
 enum suppress_result {
     SUPPRESS_NONE,   /* every cell may be shown */

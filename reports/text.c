@@ -424,6 +424,96 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "l'utilisent : son absence du tableau ne prouve pas son absence du réseau.",
           "A service's row counts only the directions in which enough devices use it: its absence "
           "from the table does not prove its absence from the network."}},
+    [TEXT_EXPLAIN_TITLE] = {{"D'où vient {0} : {1}, {2}", "Where {0} comes from: {1}, {2}"}},
+    [TEXT_EXPLAIN_REPORTED] = {{"Ce que dit le rapport, valeurs complètes :",
+                                "What the report says, full values:"}},
+    [TEXT_EXPLAIN_PARTS] = {{"C'est la somme exacte, dans cet ordre, de :",
+                             "This is the exact sum, in this order, of:"}},
+    [TEXT_EXPLAIN_MINUTES] =
+        {{"Dans le registre : {0} lignes d'une minute, dont la somme est exactement ce chiffre.",
+          "In the ledger: {0} rows of one minute, whose sum is exactly this figure."}},
+    [TEXT_EXPLAIN_FOLDED] =
+        {{"« Autres » regroupe ce qui concerne moins de {0} appareils : ses services et ses "
+          "directions ne sont pas détaillés, ici comme dans le rapport.",
+          "“Other” folds what concerns fewer than {0} devices: its services and directions are not "
+          "told, here as in the report."}},
+    [TEXT_EXPLAIN_CHAIN] =
+        {{"{0} : méthode {1}, modèle {2}, hébergeur {3}, électricité {4} (hypothèses)",
+          "{0}: method {1}, model {2}, provider {3}, electricity {4} (assumptions)"}},
+    [TEXT_EXPLAIN_TOKENS] =
+        {{"Activité (basse / centrale / haute) ; jetons estimés par {0}, qualité {1} :",
+          "Activity (low / central / high); tokens estimated by {0}, grade {1}:"}},
+    [TEXT_EXPLAIN_NO_IMPACT] =
+        {{"{0} : impact non estimé, aucun modèle n'est supposé ; les requêtes sont comptées.",
+          "{0}: impact not estimated, no model is assumed; requests are counted."}},
+    [TEXT_EXPLAIN_FORMULAS_A] =
+        {{"Formules de la méthode A, pour l'activité centrale, les facteurs à leur borne basse, "
+          "puis à leur borne haute :",
+          "Formulas of method A, for the central activity, the factors at their low end, then at "
+          "their high end:"}},
+    [TEXT_EXPLAIN_FORMULAS_B] =
+        {{"Formules de la méthode B, pour l'activité centrale, les facteurs à leur borne basse, à "
+          "leur valeur centrale, puis à leur borne haute :",
+          "Formulas of method B, for the central activity, the factors at their low end, at their "
+          "central value, then at their high end:"}},
+    [TEXT_EXPLAIN_FACTORS] =
+        {{"Facteurs, millésime {0} (puis année ; périmètre ; source ; licence ; qualité) :",
+          "Factors, vintage {0} (then year; scope; source; licence; grade):"}},
+    [TEXT_EXPLAIN_MEAN] = {{"moyenne géométrique", "geometric mean"}},
+    [TEXT_EXPLAIN_RECOMPUTED] =
+        {{"Recalcul avec les facteurs installés, millésime {0} (bas / central / haut) :",
+          "Recomputed with the installed factors, vintage {0} (low / central / high):"}},
+    [TEXT_EXPLAIN_BAND] =
+        {{"Bas et haut combinent, en logarithmes, la bande de l'activité et celle des facteurs. Le "
+          "registre calcule minute par minute et additionne ; les mêmes formules sur la somme du "
+          "mois donnent donc presque la même chose.",
+          "Low and high combine, in logarithms, the band of the activity and that of the factors. "
+          "The ledger computes minute by minute and adds up; so the same formulas on the sum of "
+          "the month give nearly the same."}},
+    [TEXT_EXPLAIN_BY_MINUTE] = {{"minute par minute", "minute by minute"}},
+    [TEXT_EXPLAIN_BY_MONTH] = {{"sur la somme du mois", "on the sum of the month"}},
+    [TEXT_EXPLAIN_LEDGER] = {{"registre = rapport", "ledger = report"}},
+    [TEXT_EXPLAIN_AGREES] =
+        {{"Chaque minute recalculée donne l'impact du registre, à {0} près (écart relatif).",
+          "Each minute, recomputed, gives the ledger's impact to {0} (relative)."}},
+    [TEXT_EXPLAIN_DIFFERS] =
+        {{"Le recalcul s'écarte du registre, d'au plus {0} % pour une minute :",
+          "What is recomputed differs from the ledger, by at most {0} % for a minute:"}},
+    [TEXT_EXPLAIN_NOT_RECOMPUTED] =
+        {{"« Autres » n'est pas recalculé : les fichiers de configuration ont changé depuis, et un "
+          "second calcul renseignerait sur quelques appareils.",
+          "“Other” is not recomputed: the configuration files have changed since, and a second "
+          "computation would tell about a few devices."}},
+    [TEXT_EXPLAIN_OTHER_VINTAGE] =
+        {{"une partie a été enregistrée avec un millésime qui n'est plus celui installé : les "
+          "formules et facteurs ci-dessus ne sont pas ceux de cette partie.",
+          "part of it was recorded with a vintage that is no longer the installed one: the "
+          "formulas and factors above are not those of that part."}},
+    [TEXT_EXPLAIN_OTHER_FILES] =
+        {{"une partie a été enregistrée avec le même millésime, mais d'autres fichiers de "
+          "configuration (facteurs, ou modèle supposé du service).",
+          "part of it was recorded with the same vintage, but other configuration files (factors, "
+          "or the model assumed of the service)."}},
+    [TEXT_EXPLAIN_SEVERAL_COUNTS] =
+        {{"des minutes ont été comptées en plusieurs fois (plusieurs captures, redémarrage) : "
+          "leurs "
+          "impacts ont été additionnés, et non recalculés sur la somme ; ou une autre version du "
+          "programme les a calculés.",
+          "minutes were counted in several parts (several captures, a restart): their impacts were "
+          "added up, not computed on the sum; or another version of the program computed them."}},
+    [TEXT_EXPLAIN_NO_FACTORS] =
+        {{"un service n'a plus de modèle dans la configuration installée.",
+          "a service has no model any more in the installed configuration."}},
+    [TEXT_EXPLAIN_RECORDED_WITHOUT] =
+        {{"un service n'avait pas de modèle quand son usage a été enregistré.",
+          "a service had no model when its use was recorded."}},
+    [TEXT_EXPLAIN_SETS] = {{"Jeux de facteurs du mois entier :",
+                            "Sets of factors of the whole month:"}},
+    [TEXT_EXPLAIN_SET] = {{"millésime {0}, empreinte de la configuration {1} : ",
+                           "vintage {0}, digest of the configuration {1}: "}},
+    [TEXT_EXPLAIN_SET_INSTALLED] = {{"celle qui est installée", "the installed one"}},
+    [TEXT_EXPLAIN_SET_OTHER] = {{"une autre que celle qui est installée",
+                                 "another than the installed one"}},
     [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
                       "Report made by iagmeter, free software (GPL version 3 or later)."}},
     [TEXT_MONTH_1] = {{"janvier", "January"}},
@@ -638,6 +728,20 @@ void text_exact(char *out, size_t size, double value)
 {
     snprintf(out, size, "%.17g", value);
     set_decimal_mark(out, '.');
+}
+
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+size_t text_width(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text++)
+        width += !is_continuation(*text);
+    return width;
 }
 
 unsigned text_decimals(double value)

@@ -197,6 +197,35 @@ enum text_id {
     TEXT_LIMIT_BAND,
     TEXT_LIMIT_ELECTRICITY,
     TEXT_LIMIT_MARGINS,
+    TEXT_EXPLAIN_TITLE, /* {0} the figure's name, {1} what it is of, {2} month */
+    TEXT_EXPLAIN_REPORTED,
+    TEXT_EXPLAIN_PARTS,
+    TEXT_EXPLAIN_MINUTES,   /* {0} minutes */
+    TEXT_EXPLAIN_FOLDED,    /* {0} threshold */
+    TEXT_EXPLAIN_CHAIN,     /* {0} service, {1} method, {2} model, {3} provider, {4} zone */
+    TEXT_EXPLAIN_TOKENS,    /* {0} estimator, {1} grade */
+    TEXT_EXPLAIN_NO_IMPACT, /* {0} service */
+    TEXT_EXPLAIN_FORMULAS_A,
+    TEXT_EXPLAIN_FORMULAS_B,
+    TEXT_EXPLAIN_FACTORS, /* {0} vintage */
+    TEXT_EXPLAIN_MEAN,
+    TEXT_EXPLAIN_RECOMPUTED, /* {0} vintage */
+    TEXT_EXPLAIN_BAND,
+    TEXT_EXPLAIN_BY_MINUTE,
+    TEXT_EXPLAIN_BY_MONTH,
+    TEXT_EXPLAIN_LEDGER,
+    TEXT_EXPLAIN_AGREES,  /* {0} tolerance */
+    TEXT_EXPLAIN_DIFFERS, /* {0} largest difference in percent */
+    TEXT_EXPLAIN_NOT_RECOMPUTED,
+    TEXT_EXPLAIN_OTHER_VINTAGE, /* reasons, in the order of enum explain_reason */
+    TEXT_EXPLAIN_OTHER_FILES,
+    TEXT_EXPLAIN_SEVERAL_COUNTS,
+    TEXT_EXPLAIN_NO_FACTORS,
+    TEXT_EXPLAIN_RECORDED_WITHOUT,
+    TEXT_EXPLAIN_SETS,
+    TEXT_EXPLAIN_SET, /* {0} vintage, {1} digest */
+    TEXT_EXPLAIN_SET_INSTALLED,
+    TEXT_EXPLAIN_SET_OTHER,
     TEXT_FOOTER,
     TEXT_MONTH_1,
     TEXT_MONTH_12 = TEXT_MONTH_1 + 11,
@@ -236,6 +265,9 @@ void text_number(char *out, size_t size, enum text_language language, double val
 void text_factor(char *out, size_t size, enum text_language language, double value);
 /* 17 digits, which read back as the same double, always with a point. */
 void text_exact(char *out, size_t size, double value);
+
+/* Columns on a terminal: one per character, which holds for Latin script. */
+size_t text_width(const char *text);
 
 /* Decimals that show at least three significant digits of VALUE. Whole units are never rounded, so
  * that the rows of a table still add up to what a reader can check. */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_EXPLAIN_H
+#define IAGMETER_EXPLAIN_H
+
+#include "reports/month.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Where a figure of the monthly report comes from: the sums that it is made of, the formulas with
+ * their numbers, every factor with its source, and the impact computed again from the activity in
+ * the ledger. Knows of a month what its report shows, and nothing of the pairs that it folds: they
+ * are recomputed, but told of as one sum. */
+
+enum explain_scope {
+    EXPLAIN_TOTAL,
+    EXPLAIN_DIRECTION,
+    EXPLAIN_SERVICE,
+    EXPLAIN_CELL, /* one service in one direction */
+    EXPLAIN_OTHER /* what is folded */
+};
+
+/* What is asked for: the parts of month_figure(). */
+struct explain_query {
+    const char *month;
+    const char *direction; /* code, "other", or "." for all; alone, also a service */
+    const char *service;   /* id, or "." for all */
+    const char *indicator; /* NULL: all */
+};
+
+/* Splits "2026-10/DRH/chatgpt-web/energy_kwh", from the month to any of the parts, in place, then
+ * takes what follows as further parts. Returns false when there are too many or none. */
+bool explain_parse(char *const arguments[], int count, struct explain_query *query);
+
+/* ---- From activity to impact, for one service ---- */
+
+/* One line of the chain: a number of the activity, a factor, or what is computed from those before.
+ * By the end of the factors that gives it (enum impact_end); NAN where there is none. */
+struct explain_symbol {
+    const char *name;
+    const char *unit;
+    const char *formula; /* "{gpu_kwh} + {server_kwh}"; NULL: nothing is computed */
+    double values[3];
+    const struct provenance *provenance; /* of a factor; else NULL */
+};
+
+#define EXPLAIN_SYMBOLS 64
+
+struct explain_chain {
+    const struct service *service; /* NULL when no longer in the catalogue */
+    char id[MONTH_ID_SIZE];
+    struct impact_factors factors; /* model NULL: no impact is estimated */
+    struct month_totals totals;    /* of the cells of this service that are explained */
+    struct impact impact;          /* by the formulas, of these sums */
+    struct explain_symbol symbols[EXPLAIN_SYMBOLS]; /* only those that a formula needs */
+    size_t symbol_count;
+};
+
+/* Fills the symbols and the impact of CHAIN from its factors and totals. */
+void explain_chain_compute(const struct factors *factors, struct explain_chain *chain);
+
+/* Writes FORMULA with each "{name}" replaced by the name, or, with END from 0 to 2, by its value
+ * there. */
+void explain_formula(FILE *stream, const struct explain_chain *chain, const char *formula, int end,
+                     void (*put)(FILE *stream, const void *context, double value),
+                     const void *context);
+
+/* ---- A figure ---- */
+
+struct explain_part {
+    char direction[MONTH_ID_SIZE]; /* as in month_figure() */
+    char service[MONTH_ID_SIZE];
+    struct month_totals totals;
+};
+
+/* Why the impact computed today is not what was recorded. Bits. */
+enum explain_reason {
+    EXPLAIN_OTHER_VINTAGE = 1,    /* recorded with a vintage that is not the configured one */
+    EXPLAIN_OTHER_FILES = 2,      /* the same vintage, other files */
+    EXPLAIN_SEVERAL_COUNTS = 4,   /* the files of today: counts of one minute that came apart */
+    EXPLAIN_NO_FACTORS = 8,       /* the service has no model today */
+    EXPLAIN_RECORDED_WITHOUT = 16 /* it had none then */
+};
+#define EXPLAIN_REASONS 5
+
+struct explain_set {
+    char vintage[64];
+    uint64_t digest;
+    bool installed;
+};
+
+struct explanation {
+    const struct month_report *report;
+    enum explain_scope scope;
+    struct explain_part figure; /* the report's own sum; the ledger's too */
+    int indicator;              /* enum month_indicator, -1: all */
+    struct explain_part *parts; /* add up to the figure in this order, to the last bit; none for
+                                   what is folded and for one cell */
+    size_t part_count;
+    struct explain_chain *chains; /* one for each service; none for what is folded */
+    size_t chain_count;
+    bool has_folded;          /* part of the figure is folded */
+    unsigned long minutes;    /* of activity, of what is not folded */
+    struct impact recomputed; /* of each minute, added up */
+    bool recomputed_is_shown; /* false: it would tell about what is folded, which has then no part
+                                 in what follows */
+    double difference;        /* the largest of a minute, relative; of what is not folded */
+    bool agrees;              /* no minute differs by more than EXPLAIN_TOLERANCE */
+    unsigned reasons;         /* when it does not */
+    struct explain_set *sets; /* of factors, of the whole month */
+    size_t set_count;
+};
+
+#define EXPLAIN_TOLERANCE 1e-12
+
+enum explain_status {
+    EXPLAIN_OK,
+    EXPLAIN_USAGE,  /* no such direction, service or indicator */
+    EXPLAIN_NOTHING /* the report does not show it, or the ledger cannot be read */
+};
+
+/* REPORT, which must outlive the explanation, is of the query's month and of LEDGER. On failure one
+ * sentence in ERROR, and *OUT is NULL. Freed with explain_free(). */
+enum explain_status explain_build(struct ledger *ledger, const struct month_report *report,
+                                  const struct explain_query *query, struct explanation **out,
+                                  char *error, size_t error_size);
+void explain_free(struct explanation *explanation);
+
+/* What the figure is of: "Ressources humaines, ChatGPT". */
+void explain_label(const struct explanation *explanation, const struct explain_part *part,
+                   enum text_language language, char *out, size_t size);
+/* The sentence of the reason number INDEX, from 0 to EXPLAIN_REASONS - 1. */
+enum text_id explain_reason_text(unsigned index);
+const char *explain_reason_name(unsigned index);
+
+/* Each returns false when the stream fails or memory is exhausted. */
+bool explain_write_text(const struct explanation *explanation, enum text_language language,
+                        FILE *stream);
+bool explain_write_json(const struct explanation *explanation, FILE *stream);
+
+#endif

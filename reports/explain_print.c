@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/explain.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENDS              3
+#define CELL_SIZE         (3 * TEXT_NUMBER_SIZE + 2 * MONTH_ID_SIZE)
+#define PERCENT           100
+#define DIFFERENCE_DIGITS 3
+
+/* What is said of a part, and what is recomputed. */
+static const enum month_indicator columns[] = {MONTH_REQUESTS, MONTH_TOKENS_IN, MONTH_TOKENS_OUT,
+                                               MONTH_ENERGY,   MONTH_WATER,     MONTH_GWP};
+static const enum month_indicator impacts[] = {MONTH_ENERGY, MONTH_WATER, MONTH_GWP_USE,
+                                               MONTH_GWP_EMBODIED, MONTH_ADPE};
+static const enum month_indicator activities[] = {MONTH_REQUESTS, MONTH_TOKENS_IN,
+                                                  MONTH_TOKENS_OUT};
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A text on its way to a terminal. */
+struct page {
+    const struct explanation *explanation;
+    enum text_language language;
+    FILE *stream;
+};
+
+static void say(const struct page *page, enum text_id id, const char *const *arguments)
+{
+    text_say(page->stream, page->language, id, arguments, false);
+    fputc('\n', page->stream);
+}
+
+/* A heading after an empty line. */
+static void head(const struct page *page, enum text_id id, const char *const *arguments)
+{
+    fputc('\n', page->stream);
+    say(page, id, arguments);
+}
+
+static void put_factor(FILE *stream, const void *context, double value)
+{
+    const struct page *page = context;
+    char number[TEXT_NUMBER_SIZE];
+
+    text_factor(number, sizeof(number), page->language, value);
+    fputs(number, stream);
+}
+
+static void put_triple(const struct page *page, struct triple value)
+{
+    put_factor(page->stream, page, value.low);
+    fputs(" / ", page->stream);
+    put_factor(page->stream, page, value.central);
+    fputs(" / ", page->stream);
+    put_factor(page->stream, page, value.high);
+}
+
+static void put_unit(const struct page *page, const char *unit)
+{
+    if (strcmp(unit, "1") != 0)
+        fprintf(page->stream, " %s", unit);
+}
+
+/* ---- The figure ---- */
+
+static void put_title(const struct page *page)
+{
+    const struct month_report *report = page->explanation->report;
+    const struct explain_part *figure = &page->explanation->figure;
+    char name[MONTH_FIGURE_SIZE], label[2 * DIRECTION_LABEL_SIZE], month[TEXT_DATE_SIZE];
+
+    month_figure(name, report, figure->direction, figure->service, MONTH_REQUESTS);
+    if (page->explanation->indicator >= 0)
+        month_figure(name, report, figure->direction, figure->service,
+                     (enum month_indicator)page->explanation->indicator);
+    else
+        *strrchr(name, '/') = '\0';
+    explain_label(page->explanation, figure, page->language, label, sizeof(label));
+    text_month(month, sizeof(month), page->language, report->month.year, report->month.month);
+    say(page, TEXT_EXPLAIN_TITLE, TEXT_ARGUMENTS(name, label, month));
+    if (report->running)
+        say(page, TEXT_PROVISIONAL, NULL);
+}
+
+/* With 17 digits: the same numbers as in CSV and JSON. */
+static void put_reported(const struct page *page, enum month_indicator indicator)
+{
+    struct triple value = month_value(&page->explanation->figure.totals, indicator);
+    const double values[] = {value.low, value.central, value.high};
+    char number[TEXT_NUMBER_SIZE];
+
+    fprintf(page->stream, "  %-24s", month_indicator_name(indicator));
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        text_exact(number, sizeof(number), values[i]);
+        fprintf(page->stream, "%s%s", i > 0 ? " / " : "", number);
+    }
+    put_unit(page, month_indicator_unit(indicator));
+    fputc('\n', page->stream);
+}
+
+static void put_figure(const struct page *page)
+{
+    const struct explanation *explanation = page->explanation;
+
+    head(page, TEXT_EXPLAIN_REPORTED, NULL);
+    for (int i = 0; i < MONTH_INDICATORS; i++)
+        if (explanation->indicator < 0 || explanation->indicator == i)
+            put_reported(page, (enum month_indicator)i);
+}
+
+/* ---- Its parts ---- */
+
+typedef char cell[CELL_SIZE];
+
+static void put_cell(FILE *stream, const char *text, size_t width, bool to_the_right)
+{
+    size_t used = text_width(text);
+
+    for (size_t i = used; to_the_right && i < width; i++)
+        fputc(' ', stream);
+    fputs(text, stream);
+    for (size_t i = used; !to_the_right && i < width; i++)
+        fputc(' ', stream);
+}
+
+/* Decimals that show three digits of the smallest part, or two more than the sum needs. */
+static unsigned decimals_of(const struct triple *values, size_t count, struct triple total)
+{
+    unsigned decimals = text_decimals(total.central);
+    unsigned most = decimals + 2;
+
+    for (size_t i = 0; i < count; i++)
+        if (text_decimals(values[i].central) > decimals)
+            decimals = text_decimals(values[i].central);
+    return decimals < most ? decimals : most;
+}
+
+static void fill_cell(const struct page *page, cell out, struct text_band band, unsigned decimals)
+{
+    char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
+
+    text_decimal(low, sizeof(low), page->language, band.low, decimals);
+    text_decimal(central, sizeof(central), page->language, band.central, decimals);
+    text_decimal(high, sizeof(high), page->language, band.high, decimals);
+    snprintf(out, CELL_SIZE, "%s (%s–%s)", central, low, high);
+}
+
+/* Heading, parts and sum, rounded so that they add up. Returns false when memory is exhausted. */
+static bool fill_column(const struct page *page, enum month_indicator indicator, cell *cells)
+{
+    const struct explanation *explanation = page->explanation;
+    size_t count = explanation->part_count;
+    struct triple total = month_value(&explanation->figure.totals, indicator);
+    struct triple *values = calloc(count + 1, sizeof(*values));
+    struct text_band *bands = calloc(count + 1, sizeof(*bands));
+    unsigned decimals = 0;
+
+    if (values && bands) {
+        for (size_t i = 0; i < count; i++)
+            values[i] = month_value(&explanation->parts[i].totals, indicator);
+        if (indicator > MONTH_TOKENS_OUT)
+            decimals = decimals_of(values, count, total);
+        bands[count] = text_round(values, count, total, decimals, bands);
+        snprintf(cells[0], CELL_SIZE, "%s", month_indicator_name(indicator));
+        for (size_t i = 0; i <= count; i++)
+            fill_cell(page, cells[i + 1], bands[i], decimals);
+    }
+    free(values);
+    free(bands);
+    return values && bands;
+}
+
+/* What to ask next. */
+static void fill_names(const struct page *page, cell *cells)
+{
+    const struct explanation *explanation = page->explanation;
+    char name[MONTH_FIGURE_SIZE];
+
+    for (size_t i = 0; i < explanation->part_count; i++) {
+        const struct explain_part *part = &explanation->parts[i];
+
+        month_figure(name, explanation->report, part->direction, part->service, MONTH_REQUESTS);
+        *strrchr(name, '/') = '\0';
+        snprintf(cells[i + 1], CELL_SIZE, "%s", name);
+    }
+    snprintf(cells[explanation->part_count + 1], CELL_SIZE, "%s",
+             text_get(page->language, TEXT_TOTAL));
+}
+
+static bool put_parts(const struct page *page)
+{
+    size_t lines = page->explanation->part_count + 2;
+    cell *cells = calloc((1 + COUNT_OF(columns)) * lines, sizeof(*cells));
+    size_t widths[1 + COUNT_OF(columns)] = {0};
+    bool filled = cells != NULL;
+
+    if (filled)
+        fill_names(page, cells);
+    for (size_t i = 0; filled && i < COUNT_OF(columns); i++)
+        filled = fill_column(page, columns[i], &cells[(i + 1) * lines]);
+    head(page, TEXT_EXPLAIN_PARTS, NULL);
+    for (size_t i = 0; filled && i < COUNT_OF(widths) * lines; i++)
+        if (text_width(cells[i]) > widths[i / lines])
+            widths[i / lines] = text_width(cells[i]);
+    for (size_t line = 0; filled && line < lines; line++) {
+        for (size_t i = 0; i < COUNT_OF(widths); i++) {
+            fputs("  ", page->stream);
+            put_cell(page->stream, cells[i * lines + line], widths[i], i > 0);
+        }
+        fputc('\n', page->stream);
+    }
+    free(cells);
+    return filled;
+}
+
+static bool put_sums(const struct page *page)
+{
+    const struct explanation *explanation = page->explanation;
+    char number[TEXT_NUMBER_SIZE];
+    bool written = explanation->part_count == 0 || put_parts(page);
+
+    snprintf(number, sizeof(number), "%u", explanation->report->config->report.threshold);
+    if (explanation->has_folded) {
+        head(page, TEXT_EXPLAIN_FOLDED, TEXT_ARGUMENTS(number));
+        return written;
+    }
+    text_decimal(number, sizeof(number), page->language, (int64_t)explanation->minutes, 0);
+    head(page, TEXT_EXPLAIN_MINUTES, TEXT_ARGUMENTS(number));
+    return written;
+}
+
+/* ---- The chain of a service ---- */
+
+static void put_step(const struct page *page, const struct explain_chain *chain,
+                     const struct explain_symbol *symbol)
+{
+    fprintf(page->stream, "  %s = ", symbol->name);
+    explain_formula(page->stream, chain, symbol->formula, -1, put_factor, page);
+    fputc('\n', page->stream);
+    for (int end = 0; end < ENDS; end++) {
+        bool is_mean = end == IMPACT_CENTRAL && !chain->factors.method_b;
+
+        /* Where no factor moves it, once is enough. */
+        if (isnan(symbol->values[end]) ||
+            (end > 0 && symbol->values[0] == symbol->values[ENDS - 1]))
+            continue;
+        fputs("      ", page->stream);
+        put_factor(page->stream, page, symbol->values[end]);
+        put_unit(page, symbol->unit);
+        fputs(" = ", page->stream);
+        if (is_mean)
+            text_say(page->stream, page->language, TEXT_EXPLAIN_MEAN, NULL, false);
+        else
+            explain_formula(page->stream, chain, symbol->formula, end, put_factor, page);
+        fputc('\n', page->stream);
+    }
+}
+
+static void put_given(const struct page *page, const struct explain_symbol *symbol)
+{
+    const double *values = symbol->values;
+
+    fprintf(page->stream, "  %s = ", symbol->name);
+    put_factor(page->stream, page, values[0]);
+    for (int end = 1; end < ENDS && values[0] != values[ENDS - 1]; end++)
+        if (!isnan(values[end])) {
+            fputs(" – ", page->stream);
+            put_factor(page->stream, page, values[end]);
+        }
+    put_unit(page, symbol->unit);
+    fputc('\n', page->stream);
+}
+
+/* The factors, after those of one source where it is from. */
+static void put_factors(const struct page *page, const struct explain_chain *chain)
+{
+    const struct explain_symbol *end = chain->symbols + chain->symbol_count;
+
+    say(page, TEXT_EXPLAIN_FACTORS,
+        TEXT_ARGUMENTS(factors_vintage(page->explanation->report->config->factors)));
+    for (const struct explain_symbol *symbol = chain->symbols; symbol < end; symbol++) {
+        const struct provenance *provenance = symbol->provenance;
+
+        if (!provenance)
+            continue;
+        put_given(page, symbol);
+        if (symbol + 1 == end || symbol[1].provenance != provenance)
+            fprintf(page->stream, "      %s ; %s ; %s ; %s ; %c\n", provenance->year,
+                    provenance->scope, provenance->source, provenance->licence, provenance->grade);
+    }
+}
+
+static void put_activity(const struct page *page, const struct explain_chain *chain)
+{
+    const char letter[] = {grade_letter((enum evidence_grade)chain->totals.activity.grade), '\0'};
+
+    say(page, TEXT_EXPLAIN_TOKENS,
+        TEXT_ARGUMENTS(chain->service ? chain->service->estimator.name : "–", letter));
+    for (size_t i = 0; i < COUNT_OF(activities); i++) {
+        fprintf(page->stream, "  %s = ", month_indicator_name(activities[i]));
+        put_triple(page, month_value(&chain->totals, activities[i]));
+        fputc('\n', page->stream);
+    }
+}
+
+static void put_chain_head(const struct page *page, const struct explain_chain *chain)
+{
+    const struct impact_factors *factors = &chain->factors;
+    const char *label = chain->service ? chain->service->label : chain->id;
+    char model[sizeof(factors->model->provider) + sizeof(factors->model->name) + 1];
+
+    if (!factors->model) {
+        head(page, TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
+        return;
+    }
+    snprintf(model, sizeof(model), "%s/%s", factors->model->provider, factors->model->name);
+    head(page, TEXT_EXPLAIN_CHAIN,
+         TEXT_ARGUMENTS(label, factors->method_b ? "B" : "A", model, factors->provider->id,
+                        factors->zone->id));
+}
+
+static void put_chain(const struct page *page, const struct explain_chain *chain)
+{
+    put_chain_head(page, chain);
+    put_activity(page, chain);
+    if (!chain->factors.model)
+        return;
+    say(page, chain->factors.method_b ? TEXT_EXPLAIN_FORMULAS_B : TEXT_EXPLAIN_FORMULAS_A, NULL);
+    for (size_t i = 0; i < chain->symbol_count; i++)
+        if (chain->symbols[i].formula)
+            put_step(page, chain, &chain->symbols[i]);
+    put_factors(page, chain);
+}
+
+/* ---- Recomputed ---- */
+
+static void put_line(const struct page *page, enum text_id id, struct triple value)
+{
+    const char *label = text_get(page->language, id);
+
+    fputs("    ", page->stream);
+    put_cell(page->stream, label, text_width(text_get(page->language, TEXT_EXPLAIN_BY_MONTH)),
+             false);
+    fputs("  ", page->stream);
+    put_triple(page, value);
+    fputc('\n', page->stream);
+}
+
+/* By the formulas above, of the sums of the month. */
+static struct impact of_the_month(const struct explanation *explanation)
+{
+    struct impact sum = {0};
+
+    for (size_t i = 0; i < explanation->chain_count; i++)
+        sum = impact_add(sum, explanation->chains[i].impact);
+    return sum;
+}
+
+static void put_comparison(const struct page *page)
+{
+    const struct explanation *explanation = page->explanation;
+    const struct month_totals by_minute = {.impact = explanation->recomputed};
+    const struct month_totals by_month = {.impact = of_the_month(explanation)};
+
+    head(page, TEXT_EXPLAIN_RECOMPUTED,
+         TEXT_ARGUMENTS(factors_vintage(explanation->report->config->factors)));
+    for (size_t i = 0; i < COUNT_OF(impacts); i++) {
+        fprintf(page->stream, "  %s", month_indicator_name(impacts[i]));
+        put_unit(page, month_indicator_unit(impacts[i]));
+        fputc('\n', page->stream);
+        if (!explanation->has_folded)
+            put_line(page, TEXT_EXPLAIN_BY_MONTH, month_value(&by_month, impacts[i]));
+        put_line(page, TEXT_EXPLAIN_BY_MINUTE, month_value(&by_minute, impacts[i]));
+        put_line(page, TEXT_EXPLAIN_LEDGER, month_value(&explanation->figure.totals, impacts[i]));
+    }
+    if (!explanation->has_folded)
+        say(page, TEXT_EXPLAIN_BAND, NULL);
+}
+
+static void put_verdict(const struct page *page)
+{
+    const struct explanation *explanation = page->explanation;
+    char number[TEXT_NUMBER_SIZE];
+
+    if (explanation->agrees) {
+        text_factor(number, sizeof(number), page->language, EXPLAIN_TOLERANCE);
+        say(page, TEXT_EXPLAIN_AGREES, TEXT_ARGUMENTS(number));
+        return;
+    }
+    snprintf(number, sizeof(number), "%.*g", DIFFERENCE_DIGITS, PERCENT * explanation->difference);
+    say(page, TEXT_EXPLAIN_DIFFERS, TEXT_ARGUMENTS(number));
+    for (unsigned i = 0; i < EXPLAIN_REASONS; i++)
+        if (explanation->reasons & 1u << i) {
+            fputs("  - ", page->stream);
+            say(page, explain_reason_text(i), NULL);
+        }
+}
+
+static void put_sets(const struct page *page)
+{
+    const struct explanation *explanation = page->explanation;
+    char digest[2 * sizeof(uint64_t) + 1];
+
+    head(page, TEXT_EXPLAIN_SETS, NULL);
+    for (size_t i = 0; i < explanation->set_count; i++) {
+        const struct explain_set *set = &explanation->sets[i];
+
+        snprintf(digest, sizeof(digest), "%016" PRIx64, set->digest);
+        fputs("  ", page->stream);
+        text_say(page->stream, page->language, TEXT_EXPLAIN_SET,
+                 TEXT_ARGUMENTS(set->vintage, digest), false);
+        say(page, set->installed ? TEXT_EXPLAIN_SET_INSTALLED : TEXT_EXPLAIN_SET_OTHER, NULL);
+    }
+}
+
+bool explain_write_text(const struct explanation *explanation, enum text_language language,
+                        FILE *stream)
+{
+    const struct page page = {explanation, language, stream};
+    bool written;
+
+    put_title(&page);
+    put_figure(&page);
+    written = put_sums(&page);
+    for (size_t i = 0; i < explanation->chain_count; i++)
+        put_chain(&page, &explanation->chains[i]);
+    if (explanation->recomputed_is_shown)
+        put_comparison(&page);
+    else
+        head(&page, TEXT_EXPLAIN_NOT_RECOMPUTED, NULL);
+    if (explanation->recomputed_is_shown || explanation->chain_count > 0)
+        put_verdict(&page);
+    put_sets(&page);
+    return written && fflush(stream) == 0 && !ferror(stream);
+}

@@ -1,0 +1,921 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/explain.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
+#define NOON      (OCTOBER + 12 * 3600) /* of the same date in UTC */
+#define DAY_S     86400
+#define LATER     (OCTOBER + 90 * (int64_t)DAY_S)
+#define THRESHOLD 5
+#define DIGEST    7
+#define MANY      20 /* devices */
+
+enum { DRH = 1, DSN, CABINET, DIRECTIONS = CABINET };
+enum { CHATGPT, MISTRAL, PICTURES, CLAUDE, SERVICES };
+
+static const struct direction directions[] = {
+    {.code = "DRH", .label = "Ressources humaines"},
+    {.code = "DSN", .label = "Numérique"},
+    {.code = "CAB", .label = "Cabinet du maire"},
+};
+
+static const struct service services[SERVICES] = {
+    [CHATGPT] = {.id = "chatgpt-web",
+                 .label = "ChatGPT",
+                 .provider = "openai",
+                 .model = "openai/gpt-4o",
+                 .estimator = {.name = "m3", .grade = GRADE_C}},
+    [MISTRAL] = {.id = "mistral-web",
+                 .label = "Le Chat",
+                 .provider = "mistral",
+                 .model = "mistralai/mistral-large-latest",
+                 .method = SERVICE_METHOD_B,
+                 .estimator = {.name = "m5", .grade = GRADE_E}},
+    [PICTURES] = {.id = "pictures", .label = "Images"}, /* no impact estimate */
+    [CLAUDE] = {.id = "claude-web",
+                .label = "Claude",
+                .provider = "anthropic",
+                .model = "anthropic/claude-opus-4-5",
+                .estimator = {.name = "m4", .grade = GRADE_C}},
+};
+
+/* A ledger in a directory of its own, and a configuration made by hand. */
+struct world {
+    char directory[64];
+    struct ledger *ledger;
+    struct config *config;
+    int64_t factor_set;
+    struct month_report *report;
+};
+
+static void make_config(struct world *world)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = calloc(1, sizeof(*config));
+
+    assert_non_null(config);
+    config->report.threshold = THRESHOLD;
+    config->digest = DIGEST;
+    config->directions = directions_new();
+    for (uint16_t i = 0; i < DIRECTIONS; i++)
+        assert_true(directions_set(config->directions, (uint16_t)(i + 1), &directions[i]));
+    config->catalogue = catalogue_new();
+    for (uint16_t i = 0; i < SERVICES; i++)
+        assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
+    config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
+    assert_non_null(config->factors);
+    diagnostics_free(diagnostics);
+    world->config = config;
+}
+
+static void record_with(struct world *world, const char *vintage, uint64_t digest)
+{
+    assert_int_equal(ledger_factor_set(world->ledger, vintage, digest, &world->factor_set),
+                     LEDGER_OK);
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    char error[200] = "";
+
+    snprintf(world->directory, sizeof(world->directory), "/tmp/iagmeter-explain-XXXXXX");
+    assert_non_null(mkdtemp(world->directory));
+    assert_true(calendar_set_zone("Europe/Paris"));
+    make_config(world);
+    world->ledger = ledger_open(world->directory, true, error, sizeof(error));
+    assert_string_equal(error, "");
+    record_with(world, factors_vintage(world->config->factors), DIGEST);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    char command[100];
+
+    month_free(world->report);
+    ledger_close(world->ledger);
+    directions_free(world->config->directions);
+    catalogue_free(world->config->catalogue);
+    factors_free(world->config->factors);
+    free(world->config);
+    snprintf(command, sizeof(command), "rm -r '%s'", world->directory);
+    assert_int_equal(system(command), 0);
+    free(world);
+    return 0;
+}
+
+/* REQUESTS of one pair in the minute that starts at TIME, by DEVICES that day; the impact is what
+ * the meter computes, times FACTOR. */
+static void use_times(struct world *world, int64_t time_s, uint16_t direction, uint16_t service,
+                      double requests, uint32_t devices, double factor)
+{
+    const struct activity activity = {
+        .grade = (uint8_t)services[service].estimator.grade,
+        .requests = {requests * 0.9, requests, requests * 1.1},
+        .tokens_in = {requests * 20, requests * 100, requests * 300},
+        .tokens_out = {requests * 100, requests * 300.7 + 11, requests * 600 + 23},
+    };
+    struct impact_factors factors = {0};
+    struct impact impact;
+    int64_t direction_id, service_id;
+
+    assert_null(impact_resolve(world->config->factors, &services[service], &factors));
+    impact = impact_compute(&factors, activity.requests, activity.tokens_in, activity.tokens_out);
+    impact.energy_kwh = triple_scale(impact.energy_kwh, factor);
+    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
+    assert_int_equal(ledger_direction(world->ledger,
+                                      directions_get(world->config->directions, direction),
+                                      &direction_id),
+                     LEDGER_OK);
+    assert_int_equal(
+        ledger_service(world->ledger, services[service].id, services[service].label, &service_id),
+        LEDGER_OK);
+    assert_int_equal(ledger_add_activity(world->ledger, time_s, direction_id, service_id,
+                                         world->factor_set, &activity,
+                                         factors.model ? &impact : NULL),
+                     LEDGER_OK);
+    assert_int_equal(ledger_add_devices(world->ledger, direction_id, service_id,
+                                        (int32_t)(time_s / DAY_S), devices),
+                     LEDGER_OK);
+    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+}
+
+static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_t service,
+                double requests, uint32_t devices)
+{
+    use_times(world, time_s, direction, service, requests, devices, 1);
+}
+
+/* Odd numbers, over some minutes, so that sums depend on the order of additions. */
+static void use_all(struct world *world)
+{
+    for (uint16_t minute = 0; minute < 7; minute++)
+        for (uint16_t direction = 0; direction <= DIRECTIONS; direction++)
+            for (uint16_t service = 0; service < SERVICES; service++)
+                use(world, NOON + 60 * minute, direction, service,
+                    1.0 / 3 + minute / 7.0 + 17 * direction + service, MANY);
+}
+
+static void report_at(struct world *world, int64_t now)
+{
+    struct calendar_month month;
+    char error[200] = "";
+
+    assert_true(calendar_parse_month("2026-10", &month));
+    month_free(world->report);
+    world->report = month_build(world->ledger, world->config, month, now, error, sizeof(error));
+    assert_string_equal(error, "");
+}
+
+/* Of the report as it is; NAME as on a command line. */
+static enum explain_status ask(struct world *world, const char *name, struct explanation **out,
+                               char error[400])
+{
+    char *copy = strdup(name);
+    struct explain_query query;
+    enum explain_status status;
+
+    error[0] = '\0';
+    assert_true(explain_parse(&copy, 1, &query));
+    assert_string_equal(query.month, "2026-10");
+    status = explain_build(world->ledger, world->report, &query, out, error, 400);
+    free(copy);
+    return status;
+}
+
+static struct explanation *explain(struct world *world, const char *name)
+{
+    struct explanation *explanation;
+    char error[400];
+    enum explain_status status = ask(world, name, &explanation, error);
+
+    assert_string_equal(error, "");
+    assert_int_equal(status, EXPLAIN_OK);
+    return explanation;
+}
+
+/* Returns the sentence. */
+static const char *refused(struct world *world, const char *name, enum explain_status expected)
+{
+    static char error[400];
+    struct explanation *explanation;
+
+    assert_int_equal(ask(world, name, &explanation, error), expected);
+    assert_null(explanation);
+    assert_null(strchr(error, '\n'));
+    assert_true(error[0] != '\0');
+    return error;
+}
+
+enum format { TEXT_FR, TEXT_EN, JSON, FORMATS };
+
+static char *written(const struct explanation *explanation, enum format format)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (format == JSON)
+        assert_true(explain_write_json(explanation, stream));
+    else
+        assert_true(
+            explain_write_text(explanation, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
+    fclose(stream);
+    return text;
+}
+
+static bool contains(const struct explanation *explanation, enum format format, const char *words)
+{
+    char *text = written(explanation, format);
+    bool found = strstr(text, words) != NULL;
+
+    free(text);
+    return found;
+}
+
+static void assert_nowhere(const struct explanation *explanation, const char *words)
+{
+    for (int format = 0; format < FORMATS; format++)
+        if (contains(explanation, (enum format)format, words))
+            fail_msg("\"%s\" is in format %d", words, format);
+}
+
+static void assert_same(struct triple a, struct triple b)
+{
+    assert_memory_equal(&a, &b, sizeof(a));
+}
+
+/* The parts, added here in their order, are the figure. */
+static void assert_adds_up(const struct explanation *explanation)
+{
+    for (int i = 0; i < MONTH_INDICATORS; i++) {
+        enum month_indicator indicator = (enum month_indicator)i;
+        struct triple sum = triple_exact(0);
+
+        if (indicator == MONTH_GWP) /* a sum of two others */
+            continue;
+        for (size_t part = 0; part < explanation->part_count; part++)
+            sum = triple_add(sum, month_value(&explanation->parts[part].totals, indicator));
+        assert_same(sum, month_value(&explanation->figure.totals, indicator));
+    }
+}
+
+/* ---- Figures ---- */
+
+/* Calls itself for what OBJECT holds; each figure with a name must be what that name explains. */
+static unsigned check_named(struct world *world, const char *key, json_t *object)
+{
+    const char *name = json_string_value(json_object_get(object, "id"));
+    unsigned found = 0;
+    const char *member;
+    json_t *value;
+    size_t i;
+
+    if (name && json_object_get(object, "central")) {
+        struct explanation *explanation = explain(world, name);
+        struct triple figure;
+
+        assert_true(explanation->indicator >= 0);
+        assert_string_equal(key,
+                            month_indicator_name((enum month_indicator)explanation->indicator));
+        figure =
+            month_value(&explanation->figure.totals, (enum month_indicator)explanation->indicator);
+        assert_same(figure, (struct triple){json_real_value(json_object_get(object, "low")),
+                                            json_real_value(json_object_get(object, "central")),
+                                            json_real_value(json_object_get(object, "high"))});
+        assert_true(contains(explanation, JSON, name));
+        explain_free(explanation);
+        found++;
+    }
+    json_object_foreach(object, member, value) found += check_named(world, member, value);
+    json_array_foreach(object, i, value) found += check_named(world, "", value);
+    return found;
+}
+
+static void every_name_in_the_report_is_explained(void **state)
+{
+    struct world *world = *state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    json_t *json;
+
+    use_all(world);
+    use(world, NOON, CABINET, CHATGPT, 3, MANY);
+    use(world, NOON + DAY_S, DRH, CLAUDE, 1, MANY);
+    report_at(world, LATER);
+    assert_true(month_write_json(world->report, stream));
+    fclose(stream);
+    json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    /* The total, the directions with the unassigned one, the services. */
+    assert_int_equal(check_named(world, "", json),
+                     (1 + DIRECTIONS + 1 + SERVICES) * MONTH_INDICATORS);
+    json_decref(json);
+    free(text);
+}
+
+static void html_names_each_figure_once(void **state)
+{
+    struct world *world = *state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    const char *found;
+
+    use_all(world);
+    report_at(world, LATER);
+    assert_true(month_write_html(world->report, "fr", NULL, 0, stream));
+    fclose(stream);
+    for (const char *id = text; (id = strstr(id, " id=\"2026-10/"));) {
+        size_t length = strcspn(id + 5, "\"") + 6;
+        char name[MONTH_FIGURE_SIZE];
+
+        assert_true(length < sizeof(name));
+        snprintf(name, sizeof(name), "%.*s", (int)length - 6, id + 5);
+        explain_free(explain(world, name));
+        assert_null(memmem(id + length, strlen(id + length), id, length));
+        id += length;
+    }
+    found = strstr(text, " id=\"2026-10/DRH/./energy_kwh\" title=\"iagmeter explain "
+                         "2026-10/DRH/./energy_kwh\"");
+    assert_non_null(found);
+    assert_non_null(strstr(text, " id=\"2026-10/./chatgpt-web/water_l\""));
+    assert_non_null(strstr(text, "<tr id=\"2026-10/././gwp_kgco2e\""));
+    free(text);
+}
+
+static void parts_add_up_to_the_last_bit(void **state)
+{
+    static const char *const names[] = {"2026-10", "2026-10/DRH", "2026-10/./chatgpt-web",
+                                        "2026-10/DSN"};
+    static const size_t counts[] = {DIRECTIONS + 1, SERVICES, DIRECTIONS + 1, SERVICES};
+    struct world *world = *state;
+
+    use_all(world);
+    report_at(world, LATER);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct explanation *explanation = explain(world, names[i]);
+
+        assert_int_equal(explanation->part_count, counts[i]);
+        assert_adds_up(explanation);
+        assert_true(explanation->agrees && explanation->recomputed_is_shown);
+        assert_true(explanation->difference <= EXPLAIN_TOLERANCE);
+        assert_int_equal(explanation->minutes, 7 * (i == 0   ? (DIRECTIONS + 1) * SERVICES
+                                                    : i == 2 ? DIRECTIONS + 1
+                                                             : SERVICES));
+        explain_free(explanation);
+    }
+}
+
+static void a_pair_is_its_minutes(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+    const struct month_cell *cells;
+
+    use_all(world);
+    report_at(world, LATER);
+    cells = world->report->cells;
+    explanation = explain(world, "2026-10/DSN/mistral-web");
+    assert_int_equal(explanation->scope, EXPLAIN_CELL);
+    assert_int_equal(explanation->minutes, 7);
+    for (size_t i = 0; i < world->report->cell_count; i++)
+        if (strcmp(cells[i].direction, "DSN") == 0 && strcmp(cells[i].service, "mistral-web") == 0)
+            assert_memory_equal(&cells[i].totals.impact, &explanation->figure.totals.impact,
+                                sizeof(struct impact));
+    /* Computed from the same doubles as by the meter, added in the same order. */
+    assert_memory_equal(&explanation->recomputed, &explanation->figure.totals.impact,
+                        sizeof(struct impact));
+    assert_true(contains(explanation, TEXT_FR, "ML.ENERGY v3"));
+    assert_true(contains(explanation, TEXT_FR, "celle qui est installée"));
+    assert_true(contains(explanation, TEXT_EN, "geometric") ||
+                contains(explanation, TEXT_EN, "method B"));
+    explain_free(explanation);
+}
+
+static void one_name_alone_may_be_a_service(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use_all(world);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/chatgpt-web");
+    assert_int_equal(explanation->scope, EXPLAIN_SERVICE);
+    assert_string_equal(explanation->figure.service, "chatgpt-web");
+    explain_free(explanation);
+}
+
+static void a_service_without_model_has_requests_only(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use_all(world);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/pictures");
+    assert_true(explanation->agrees);
+    assert_int_equal(explanation->chain_count, 1);
+    assert_int_equal(explanation->chains[0].symbol_count, 0);
+    assert_true(contains(explanation, TEXT_FR, "aucun modèle n’est supposé"));
+    explain_free(explanation);
+}
+
+/* ---- Formulas: their texts, evaluated ---- */
+
+struct scanner {
+    const char *at;
+};
+
+static double expression(struct scanner *scanner);
+
+static bool take(struct scanner *scanner, const char *sign)
+{
+    scanner->at += strspn(scanner->at, " ");
+    if (strncmp(scanner->at, sign, strlen(sign)) != 0)
+        return false;
+    scanner->at += strlen(sign);
+    return true;
+}
+
+static double primary(struct scanner *scanner)
+{
+    static const struct {
+        const char *name;
+        double (*function)(double value);
+    } functions[] = {{"exp(", exp}, {"ln(", log}, {"log2(", log2}, {"ceil(", ceil}, {"(", fabs}};
+    char *end;
+    double value;
+
+    if (take(scanner, "max(0,")) {
+        value = fmax(0, expression(scanner));
+        assert_true(take(scanner, ")"));
+        return value;
+    }
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+        if (take(scanner, functions[i].name)) {
+            value = functions[i].function(expression(scanner));
+            assert_true(take(scanner, ")"));
+            return value;
+        }
+    value = strtod(scanner->at, &end);
+    assert_ptr_not_equal(scanner->at, end);
+    scanner->at = end;
+    return value;
+}
+
+static double power(struct scanner *scanner)
+{
+    double value = primary(scanner);
+
+    return take(scanner, "^") ? pow(value, primary(scanner)) : value;
+}
+
+static double term(struct scanner *scanner)
+{
+    double value = power(scanner);
+
+    for (;;)
+        if (take(scanner, "·"))
+            value *= power(scanner);
+        else if (take(scanner, "/"))
+            value /= power(scanner);
+        else
+            return value;
+}
+
+static double expression(struct scanner *scanner)
+{
+    double value = term(scanner);
+
+    while (take(scanner, "+"))
+        value += term(scanner);
+    return value;
+}
+
+static void put_exactly(FILE *stream, const void *context, double value)
+{
+    (void)context;
+    fprintf(stream, "%.17g", value);
+}
+
+static double evaluated(const struct explain_chain *chain, const char *formula, int end)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    struct scanner scanner;
+    double value;
+
+    explain_formula(stream, chain, formula, end, put_exactly, NULL);
+    fclose(stream);
+    scanner.at = text;
+    value = expression(&scanner);
+    assert_string_equal(scanner.at, "");
+    free(text);
+    return value;
+}
+
+static void assert_close(double a, double b)
+{
+    if (!(fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b))))
+        fail_msg("%.17g is not %.17g", a, b);
+}
+
+/* What is printed is what is computed. */
+static void formulas_say_what_is_computed(void **state)
+{
+    static const char *const names[] = {"2026-10/DRH/chatgpt-web", "2026-10/DRH/mistral-web",
+                                        "2026-10/DRH/claude-web"};
+    struct world *world = *state;
+    unsigned steps = 0;
+
+    use_all(world);
+    report_at(world, LATER);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct explanation *explanation = explain(world, names[i]);
+        const struct explain_chain *chain = &explanation->chains[0];
+
+        for (size_t j = 0; j < chain->symbol_count; j++)
+            for (int end = IMPACT_LOW; end <= IMPACT_HIGH; end++) {
+                const struct explain_symbol *symbol = &chain->symbols[j];
+
+                if (!symbol->formula || (end == IMPACT_CENTRAL && !chain->factors.method_b))
+                    continue;
+                assert_close(evaluated(chain, symbol->formula, end), symbol->values[end]);
+                steps++;
+            }
+        explain_free(explanation);
+    }
+    assert_int_equal(steps, 12 * (2 + 3 + 2));
+}
+
+/* The chain's centre is the impact of the activity's centre. */
+static void chains_end_in_the_impact(void **state)
+{
+    struct world *world = *state;
+    const char *const names[] = {"2026-10/DRH/chatgpt-web", "2026-10/DRH/mistral-web"};
+
+    use(world, NOON, DRH, CHATGPT, 12, MANY);
+    use(world, NOON, DRH, MISTRAL, 12, MANY);
+    report_at(world, LATER);
+    for (int i = 0; i < 2; i++) {
+        struct explanation *explanation = explain(world, names[i]);
+        const struct explain_chain *chain = &explanation->chains[0];
+        const struct explain_symbol *water = NULL;
+
+        for (size_t j = 0; j < chain->symbol_count; j++)
+            if (strcmp(chain->symbols[j].name, "water_l") == 0)
+                water = &chain->symbols[j];
+        assert_non_null(water);
+        assert_close(water->values[IMPACT_CENTRAL],
+                     explanation->figure.totals.impact.water_l.central);
+        assert_close(chain->impact.water_l.low, explanation->figure.totals.impact.water_l.low);
+        explain_free(explanation);
+    }
+}
+
+/* ---- Recorded otherwise ---- */
+
+static void tells_another_vintage(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    use(world, NOON, DSN, CHATGPT, 10, MANY);
+    record_with(world, "2025-draft", DIGEST + 1);
+    use_times(world, NOON + 60, DRH, CHATGPT, 10, MANY, 2);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    assert_false(explanation->agrees);
+    assert_int_equal(explanation->reasons, EXPLAIN_OTHER_VINTAGE);
+    assert_close(explanation->difference, 0.5);
+    assert_close(explanation->recomputed.energy_kwh.central * 3 / 2,
+                 explanation->figure.totals.impact.energy_kwh.central);
+    assert_int_equal(explanation->set_count, 2);
+    assert_true(contains(explanation, TEXT_FR, "millésime qui n’est plus celui installé"));
+    assert_true(contains(explanation, TEXT_FR, "d’au plus 50"));
+    assert_true(contains(explanation, TEXT_EN, "2025-draft"));
+    assert_true(contains(explanation, JSON, "\"other-vintage\""));
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DSN/chatgpt-web");
+    assert_true(explanation->agrees);
+    assert_int_equal(explanation->reasons, 0);
+    explain_free(explanation);
+}
+
+/* The same vintage from other files; files that give the same impact are no difference. */
+static void tells_other_files(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    record_with(world, factors_vintage(world->config->factors), DIGEST + 1);
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    use_times(world, NOON, DRH, CLAUDE, 10, MANY, 1.001);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    assert_true(explanation->agrees);
+    assert_true(contains(explanation, TEXT_FR, "une autre que celle qui est installée"));
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DRH/claude-web");
+    assert_int_equal(explanation->reasons, EXPLAIN_OTHER_FILES);
+    explain_free(explanation);
+}
+
+static void tells_a_minute_counted_in_parts(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    use(world, NOON, DRH, CHATGPT, 0.1, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    assert_false(explanation->agrees);
+    assert_int_equal(explanation->reasons, EXPLAIN_SEVERAL_COUNTS);
+    assert_true(explanation->difference < 0.1);
+    explain_free(explanation);
+}
+
+static void tells_a_model_that_came_or_went(void **state)
+{
+    struct world *world = *state;
+    struct service changed = services[CHATGPT];
+    struct explanation *explanation;
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    use(world, NOON, DRH, PICTURES, 10, MANY);
+    changed.model[0] = '\0';
+    assert_true(catalogue_set_service(world->config->catalogue, CHATGPT, &changed));
+    changed = services[CLAUDE];
+    snprintf(changed.id, sizeof(changed.id), "pictures");
+    assert_true(catalogue_set_service(world->config->catalogue, PICTURES, &changed));
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH");
+    assert_int_equal(explanation->reasons, EXPLAIN_NO_FACTORS | EXPLAIN_RECORDED_WITHOUT);
+    assert_adds_up(explanation);
+    explain_free(explanation);
+}
+
+static void notices_that_the_ledger_changed(void **state)
+{
+    struct world *world = *state;
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    report_at(world, LATER);
+    use(world, NOON, DRH, CHATGPT, 1, MANY);
+    assert_non_null(strstr(refused(world, "2026-10/DRH", EXPLAIN_NOTHING), "try again"));
+}
+
+/* ---- What is folded ---- */
+
+/* Cabinet: two devices on ChatGPT, one on Claude, which nobody else uses; hidden with DSN's
+ * Mistral. */
+static void use_with_small_cells(struct world *world)
+{
+    use(world, NOON, DRH, CHATGPT, 100, 50);
+    use(world, NOON, DSN, CHATGPT, 90, 30);
+    use(world, NOON, DSN, MISTRAL, 37, 9);
+    use(world, NOON, CABINET, CHATGPT, 7, 2);
+    use(world, NOON, CABINET, CLAUDE, 5, 1);
+}
+
+static void tells_nothing_of_small_cells(void **state)
+{
+    static const char *const names[] = {
+        "2026-10",     "2026-10/other",       "2026-10/./other",
+        "2026-10/DSN", "2026-10/chatgpt-web", "2026-10/DSN/chatgpt-web"};
+    static const char *const hidden[] = {"CAB",     "Cabinet", "claude", "Claude",
+                                         "mistral", "Le Chat", "opus"};
+    struct world *world = *state;
+
+    use_with_small_cells(world);
+    report_at(world, LATER);
+    assert_int_equal(world->report->suppressed, SUPPRESS_MERGED);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct explanation *explanation = explain(world, names[i]);
+
+        for (size_t j = 0; j < sizeof(hidden) / sizeof(hidden[0]); j++)
+            assert_nowhere(explanation, hidden[j]);
+        assert_true(explanation->agrees && explanation->recomputed_is_shown);
+        assert_true(explanation->scope == EXPLAIN_OTHER || explanation->chain_count == 1);
+        if (explanation->part_count > 0)
+            assert_adds_up(explanation);
+        explain_free(explanation);
+    }
+}
+
+static void the_rest_is_one_sum(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use_with_small_cells(world);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/other");
+    assert_int_equal(explanation->scope, EXPLAIN_OTHER);
+    assert_int_equal(explanation->part_count, 0);
+    assert_int_equal(explanation->chain_count, 0);
+    assert_int_equal(explanation->minutes, 0);
+    assert_close(explanation->figure.totals.activity.requests.central, 37 + 7 + 5);
+    assert_close(explanation->recomputed.water_l.high,
+                 explanation->figure.totals.impact.water_l.high);
+    assert_true(contains(explanation, TEXT_FR, "Autres"));
+    assert_false(contains(explanation, JSON, "\"minutes\""));
+    explain_free(explanation);
+    /* Two of the three parts of this total could be asked for, and the third is the rest. */
+    explanation = explain(world, "2026-10");
+    assert_int_equal(explanation->part_count, 3);
+    assert_string_equal(explanation->parts[2].direction, MONTH_OTHER);
+    explain_free(explanation);
+}
+
+/* A pair that is hidden, one without any use, and a name that is not in the report. */
+static void small_cells_and_none_are_refused_alike(void **state)
+{
+    static const char *const names[] = {"CAB",        "DSN/mistral-web", "DRH/mistral-web",
+                                        "claude-web", "DRH/claude-web",  "CAB/chatgpt-web",
+                                        "DRH/other",  "pictures",        "other/chatgpt-web",
+                                        "CAB/other",  "./mistral-web",   "other/other"};
+    struct world *world = *state;
+    char name[80];
+
+    use_with_small_cells(world);
+    report_at(world, LATER);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(name, sizeof(name), "2026-10/%s", names[i]);
+        assert_non_null(strstr(refused(world, name, EXPLAIN_NOTHING), "no figure of its own"));
+    }
+}
+
+/* A second computation with other factors is a second equation. */
+static void the_rest_is_not_computed_with_other_factors(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use_with_small_cells(world);
+    world->config->digest++;
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/other");
+    assert_false(explanation->recomputed_is_shown);
+    assert_true(contains(explanation, JSON, "\"recomputed\": null"));
+    assert_true(contains(explanation, TEXT_FR, "n’est pas recalculé"));
+    assert_false(contains(explanation, TEXT_FR, "minute par minute"));
+    explain_free(explanation);
+    explanation = explain(world, "2026-10");
+    assert_false(explanation->recomputed_is_shown);
+    assert_true(contains(explanation, JSON, "\"recomputed\": null"));
+    assert_adds_up(explanation);
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DRH");
+    assert_true(explanation->recomputed_is_shown && explanation->agrees);
+    explain_free(explanation);
+}
+
+static void a_total_alone_has_no_parts(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use(world, NOON, DRH, CHATGPT, 100, 4);
+    use(world, NOON, DSN, CLAUDE, 90, 4);
+    report_at(world, LATER);
+    assert_int_equal(world->report->suppressed, SUPPRESS_ALL);
+    explanation = explain(world, "2026-10");
+    assert_int_equal(explanation->part_count, 0);
+    assert_int_equal(explanation->chain_count, 0);
+    assert_close(explanation->figure.totals.activity.requests.central, 190);
+    assert_true(explanation->agrees);
+    assert_nowhere(explanation, "DRH");
+    assert_nowhere(explanation, "claude");
+    explain_free(explanation);
+    refused(world, "2026-10/DRH", EXPLAIN_NOTHING);
+    refused(world, "2026-10/other", EXPLAIN_NOTHING);
+}
+
+static void what_is_withheld_stays_so(void **state)
+{
+    struct world *world = *state;
+
+    use(world, NOON, DRH, CHATGPT, 100, 2);
+    report_at(world, LATER);
+    assert_true(world->report->withheld);
+    assert_non_null(strstr(refused(world, "2026-10", EXPLAIN_NOTHING), "fewer than 5 devices"));
+    refused(world, "2026-10/DRH", EXPLAIN_NOTHING);
+    refused(world, "2026-10/chatgpt-web", EXPLAIN_NOTHING);
+}
+
+/* ---- Bad input ---- */
+
+static void refuses_unknown_names(void **state)
+{
+    struct world *world = *state;
+
+    use_all(world);
+    report_at(world, LATER);
+    assert_non_null(strstr(refused(world, "2026-10/NOPE", EXPLAIN_USAGE), "direction \"NOPE\""));
+    assert_non_null(strstr(refused(world, "2026-10/DRH/no", EXPLAIN_USAGE), "service \"no\""));
+    assert_non_null(strstr(refused(world, "2026-10/DRH/./kWh", EXPLAIN_USAGE), "indicator"));
+    refused(world, "2026-10/", EXPLAIN_USAGE);
+    refused(world, "2026-10/chatgpt-web/DRH", EXPLAIN_USAGE);
+}
+
+static void parses_names(void **state)
+{
+    char first[] = "2026-10/DRH", second[] = "chatgpt-web/water_l", third[] = "more";
+    char *arguments[] = {first, second, third};
+    struct explain_query query;
+
+    (void)state;
+    assert_true(explain_parse(arguments, 2, &query));
+    assert_string_equal(query.direction, "DRH");
+    assert_string_equal(query.service, "chatgpt-web");
+    assert_string_equal(query.indicator, "water_l");
+    strcpy(first, "2026-10/DRH");
+    strcpy(second, "chatgpt-web/water_l");
+    assert_false(explain_parse(arguments, 3, &query));
+    assert_false(explain_parse(arguments, 0, &query));
+    strcpy(first, "2026-10");
+    assert_true(explain_parse(arguments, 1, &query));
+    assert_string_equal(query.direction, MONTH_ALL);
+    assert_string_equal(query.service, MONTH_ALL);
+    assert_null(query.indicator);
+}
+
+static void one_indicator_alone(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use_all(world);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web/water_l");
+    assert_int_equal(explanation->indicator, MONTH_WATER);
+    assert_true(contains(explanation, TEXT_FR, "2026-10/DRH/chatgpt-web/water_l"));
+    assert_false(contains(explanation, JSON, "2026-10/DRH/chatgpt-web/energy_kwh"));
+    explain_free(explanation);
+}
+
+static void a_running_month_is_provisional(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use_all(world);
+    report_at(world, NOON + 3600);
+    explanation = explain(world, "2026-10/DRH");
+    assert_true(contains(explanation, TEXT_FR, "Rapport provisoire, à ne pas publier"));
+    assert_true(contains(explanation, JSON, "\"running\": true"));
+    explain_free(explanation);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_name_in_the_report_is_explained),
+        TEST(html_names_each_figure_once),
+        TEST(parts_add_up_to_the_last_bit),
+        TEST(a_pair_is_its_minutes),
+        TEST(one_name_alone_may_be_a_service),
+        TEST(a_service_without_model_has_requests_only),
+        TEST(formulas_say_what_is_computed),
+        TEST(chains_end_in_the_impact),
+        TEST(tells_another_vintage),
+        TEST(tells_other_files),
+        TEST(tells_a_minute_counted_in_parts),
+        TEST(tells_a_model_that_came_or_went),
+        TEST(notices_that_the_ledger_changed),
+        TEST(tells_nothing_of_small_cells),
+        TEST(the_rest_is_one_sum),
+        TEST(small_cells_and_none_are_refused_alike),
+        TEST(the_rest_is_not_computed_with_other_factors),
+        TEST(a_total_alone_has_no_parts),
+        TEST(what_is_withheld_stays_so),
+        TEST(refuses_unknown_names),
+        cmocka_unit_test(parses_names),
+        TEST(one_indicator_alone),
+        TEST(a_running_month_is_provisional),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
