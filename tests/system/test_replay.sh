@@ -36,6 +36,30 @@ if grep -q 'DRH' "$directory/report"; then
     exit 1
 fi
 
+# Every row of the CSV is what its name explains, digit for digit, and the impact is found again.
+csv=$(grep '\.csv$' "$directory/report")
+explained=0
+for figure in $(awk -F , '$2 == "total" { print $1 "/././" $(NF - 5) }
+                          $2 == "direction" { print $1 "/" $3 "/./" $(NF - 5) }
+                          $2 == "service" { print $1 "/./" $3 "/" $(NF - 5) }' "$csv"); do
+    "$build/iagmeter" explain -c "$conf" --lang en "$figure" >"$directory/explained"
+    grep -q '^Each minute, recomputed, gives the ledger.* to 1e-12' "$directory/explained"
+    indicator=${figure##*/}
+    printed=$(sed -n "s/^  $indicator  *\([^ ]* \/ [^ ]* \/ [^ ]*\).*/\1/p" "$directory/explained" | head -n 1)
+    [ "$printed" = "$(awk -F , -v figure="$figure" '
+        { direction = $2 == "direction" ? $3 : "."; service = $2 == "service" ? $3 : "." }
+        $1 "/" direction "/" service "/" $(NF - 5) == figure {
+            print $(NF - 3) " / " $(NF - 2) " / " $(NF - 1); exit }' "$csv")" ] || {
+        echo "$figure is explained as $printed" >&2
+        exit 1
+    }
+    explained=$((explained + 1))
+done
+[ "$explained" -gt 50 ] || exit 1
+status=0
+"$build/iagmeter" explain -c "$conf" "$month" DRH 2>"$directory/refusal" || status=$?
+[ "$status" -eq 2 ] && [ "$(wc -l <"$directory/refusal")" -eq 1 ] || exit 1
+
 "$build/iagmeter" inspect -c "$conf" "$demo/demo.pcap" >"$directory/inspect"
 # No tool prints an address unless it is asked to.
 if grep -E '198\.51\.100\.|203\.0\.113\.|2001:db8:' "$directory/inspect" "$directory/report"; then
