@@ -505,14 +505,21 @@ static enum explain_status recompute_all(struct ledger *ledger, struct explanati
     return status;
 }
 
+struct set_list {
+    struct explanation *explanation;
+    bool out_of_memory;
+};
+
 static bool visit_set(void *context, const char *vintage, uint64_t digest)
 {
-    struct explanation *explanation = context;
+    struct set_list *list = context;
+    struct explanation *explanation = list->explanation;
     const struct config *config = explanation->report->config;
     struct explain_set *sets =
         reallocarray(explanation->sets, explanation->set_count + 1, sizeof(*sets));
     struct explain_set *set;
 
+    list->out_of_memory = !sets;
     if (!sets)
         return false;
     explanation->sets = sets;
@@ -530,18 +537,24 @@ static enum explain_status fill(struct ledger *ledger, struct explanation *expla
                                 size_t error_size)
 {
     const struct month_report *report = explanation->report;
+    struct set_list list = {.explanation = explanation};
+    enum ledger_status read;
 
     explanation->has_folded =
         explanation->scope == EXPLAIN_OTHER ||
         (explanation->scope == EXPLAIN_TOTAL && report->suppressed != SUPPRESS_NONE);
     explanation->agrees = true;
     explanation->recomputed_is_shown = true;
-    if (!fill_parts(explanation) || !fill_chains(explanation)) {
+    /* Of the whole month: which of them a pair met would tell when it was used. */
+    read = ledger_visit_factor_sets(ledger, report->month.start, report->until, visit_set, &list);
+    if (read != LEDGER_OK && read != LEDGER_EMPTY) {
+        snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
+        return EXPLAIN_NOTHING;
+    }
+    if (list.out_of_memory || !fill_parts(explanation) || !fill_chains(explanation)) {
         snprintf(error, error_size, "out of memory");
         return EXPLAIN_NOTHING;
     }
-    /* Of the whole month: which of them a pair met would tell when it was used. */
-    ledger_visit_factor_sets(ledger, report->month.start, report->until, visit_set, explanation);
     return recompute_all(ledger, explanation, error, error_size);
 }
 

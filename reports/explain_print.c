@@ -224,7 +224,10 @@ static bool put_sums(const struct page *page)
 
     snprintf(number, sizeof(number), "%u", explanation->report->config->report.threshold);
     if (explanation->has_folded) {
-        head(page, TEXT_EXPLAIN_FOLDED, TEXT_ARGUMENTS(number));
+        head(page,
+             explanation->report->suppressed == SUPPRESS_ALL ? TEXT_TOTAL_ONLY
+                                                             : TEXT_EXPLAIN_FOLDED,
+             TEXT_ARGUMENTS(number));
         return written;
     }
     text_decimal(number, sizeof(number), page->language, (int64_t)explanation->minutes, 0);

@@ -430,8 +430,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_PARTS] = {{"C'est la somme exacte, dans cet ordre, de :",
                              "This is the exact sum, in this order, of:"}},
     [TEXT_EXPLAIN_MINUTES] =
-        {{"Dans le registre : {0} lignes d'une minute, dont la somme est exactement ce chiffre.",
-          "In the ledger: {0} rows of one minute, whose sum is exactly this figure."}},
+        {{"Lignes d'une minute dans le registre : {0} ; leur somme est exactement ce chiffre.",
+          "Rows of one minute in the ledger: {0}; their sum is exactly this figure."}},
     [TEXT_EXPLAIN_FOLDED] =
         {{"« Autres » regroupe ce qui concerne moins de {0} appareils : ses services et ses "
           "directions ne sont pas détaillés, ici comme dans le rapport.",
