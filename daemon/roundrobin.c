@@ -13,6 +13,7 @@
 #define RRD_EXPORT_DEPRECATED
 #include <rrd.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,14 +51,14 @@ static const char *const PAIR_SOURCES[] = {TRIPLE_NAMES(requests),
                                            "flows"};
 static const char *const COVERAGE_SOURCES[] = {"covered_s", "packets", "packets_dropped", "bytes"};
 
-/* What a file holds. The reference is the part of the header that never changes, of a file just
- * created: another layout, another version of librrd and most damage differ from it. librrd itself
- * accepts most damaged headers, and then writes outside of the file. */
+/* What a file holds. The header is that of a file just created by librrd: but for its last part,
+ * that of every file. Another layout, another version of librrd and most damage differ from it.
+ * librrd itself accepts most damaged headers, and then writes outside of the file. */
 struct layout {
     const char *const *sources;
     unsigned source_count;
-    unsigned char *reference;
-    size_t reference_size;
+    unsigned char *header;
+    size_t fixed_size; /* of its part that never changes */
     off_t file_size;
 };
 
@@ -284,7 +285,7 @@ void roundrobin_free(struct roundrobin *roundrobin)
         return;
     clear_marker(roundrobin);
     for (int i = 0; i < LAYOUTS; i++)
-        free(roundrobin->layouts[i].reference);
+        free(roundrobin->layouts[i].header);
     if (roundrobin->numbers)
         freelocale(roundrobin->numbers);
     free(roundrobin->files);
@@ -305,8 +306,8 @@ static unsigned long archive_rows(const struct roundrobin *roundrobin, int archi
 /* How much of a row must be known makes no difference, because nothing is ever unknown: a file
  * begins at midnight UTC, and silences are zeros. 0 is the honest choice should that ever fail: a
  * hole, where anything above 0 would stretch the known part over the whole row. */
-static bool create_rrd(struct roundrobin *roundrobin, const struct layout *layout, const char *path,
-                       int64_t start)
+static bool create_by_librrd(struct roundrobin *roundrobin, const struct layout *layout,
+                             const char *path, int64_t start)
 {
     static const unsigned minutes[ARCHIVES] = {1, 5, 60, 1440};
     char text[MAX_SOURCES + ARCHIVES][64];
@@ -347,6 +348,31 @@ static size_t header_size(const struct layout *layout)
            ARCHIVES * sizeof(rra_ptr_t);
 }
 
+/* A file that begins at START, midnight UTC: the header that librrd made for another midnight, with
+ * that time in it, and rows of zeros, which is what was recorded before. librrd writes each of the
+ * 9 MB instead, and a replay may find a hundred pairs. Room on the disk is taken at once: librrd
+ * writes through mmap(), where a full disk is no error but a signal. */
+static bool create_rrd(struct roundrobin *roundrobin, const struct layout *layout, const char *path,
+                       int64_t start)
+{
+    size_t live_at = fixed_header_size(layout) + offsetof(live_head_t, last_up);
+    const time_t last_up = (time_t)start;
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    int problem;
+
+    if (file < 0)
+        return fail_system(roundrobin, "create", path);
+    problem = posix_fallocate(file, 0, layout->file_size);
+    if (problem == 0 &&
+        (pwrite(file, layout->header, header_size(layout), 0) != (ssize_t)header_size(layout) ||
+         pwrite(file, &last_up, sizeof(last_up), (off_t)live_at) != (ssize_t)sizeof(last_up) ||
+         fchmod(file, FILE_MODE) != 0))
+        problem = errno;
+    close(file);
+    errno = problem;
+    return problem == 0 || fail_system(roundrobin, "write", path);
+}
+
 /* Reads the whole header. Returns NULL, or why the file cannot be an RRD file of ours. */
 static const char *read_header(const char *path, const struct layout *layout, unsigned char *header,
                                off_t *file_size)
@@ -374,13 +400,13 @@ static bool learn_layout(struct roundrobin *roundrobin, struct layout *layout)
     char path[PATH_SIZE];
     const char *problem;
 
-    if (layout->reference)
+    if (layout->header)
         return true;
     header = malloc(header_size(layout));
     if (!header)
         return fail(roundrobin, "out of memory");
     workshop_path(roundrobin, path);
-    if (!create_rrd(roundrobin, layout, path, EARLIEST_S)) {
+    if (!create_by_librrd(roundrobin, layout, path, EARLIEST_S)) {
         free(header);
         return false;
     }
@@ -390,8 +416,8 @@ static bool learn_layout(struct roundrobin *roundrobin, struct layout *layout)
         free(header);
         return fail(roundrobin, "cannot read %s back: %s", path, problem);
     }
-    layout->reference = header;
-    layout->reference_size = fixed_header_size(layout);
+    layout->header = header;
+    layout->fixed_size = fixed_header_size(layout);
     return true;
 }
 
@@ -428,9 +454,9 @@ static const char *examine(const struct roundrobin *roundrobin, const struct fil
     if (!header)
         return "out of memory";
     problem = read_header(path, layout, header, &file_size);
-    if (!problem && memcmp(header, layout->reference, sizeof(((stat_head_t *)0)->cookie)) != 0)
+    if (!problem && memcmp(header, layout->header, sizeof(((stat_head_t *)0)->cookie)) != 0)
         problem = "it is not an RRD file";
-    else if (!problem && memcmp(header, layout->reference, layout->reference_size) != 0)
+    else if (!problem && memcmp(header, layout->header, layout->fixed_size) != 0)
         problem = "its header is damaged, or of another layout";
     else if (!problem && file_size != layout->file_size)
         problem = "it was cut off";
@@ -610,7 +636,9 @@ static bool install_file(struct roundrobin *roundrobin, const struct file *file,
         if (!make_directory(roundrobin, directory))
             return false;
     }
-    synchronise(writer->path);
+    /* While the marker stands, a crash has all files made anew: none need be on the disk yet. */
+    if (!roundrobin->marked)
+        synchronise(writer->path);
     return rename(writer->path, path) == 0 || fail_system(roundrobin, "replace", path);
 }
 
