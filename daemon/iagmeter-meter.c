@@ -242,9 +242,13 @@ static void record_start(struct process *process)
 
     gmtime_r(&now, &utc);
     strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    if (ledger_begin(process->ledger) != LEDGER_OK) /* each on its own would wait for the disk */
+        return;
     ledger_set_fact(process->ledger, "started", text);
     ledger_set_fact(process->ledger, "version", IAGMETER_VERSION);
     ledger_set_fact(process->ledger, "mode", process->replay ? "replay" : "live");
+    if (ledger_commit(process->ledger) != LEDGER_OK)
+        ledger_rollback(process->ledger);
 }
 
 static bool open_stores(struct process *process)
