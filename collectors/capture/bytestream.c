@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -13,6 +13,8 @@
 #define INPUT_SIZE (64U << 10)
 /* inflateInit2(): the largest window, and a gzip header rather than a zlib one. */
 #define GZIP_WINDOW_BITS (MAX_WBITS + 16)
+/* zconf.h asks for 39 kB; there are other implementations. */
+#define INFLATER_MEMORY (128U << 10)
 
 struct bytestream {
     int descriptor;
@@ -22,13 +24,35 @@ struct bytestream {
     z_stream inflater;
     uint8_t input[INPUT_SIZE];
     char error[128];
+    size_t inflater_memory_taken;
+    _Alignas(64) uint8_t inflater_memory[INFLATER_MEMORY];
 };
+
+/* Memory for the inflater, which must be where the rest is. It gives none back. */
+static voidpf take_inflater_memory(voidpf opaque, uInt count, uInt size)
+{
+    struct bytestream *stream = opaque;
+    size_t wanted = ((size_t)count * size + 63) / 64 * 64;
+    uint8_t *memory = stream->inflater_memory + stream->inflater_memory_taken;
+
+    if (wanted > INFLATER_MEMORY - stream->inflater_memory_taken)
+        return NULL;
+    stream->inflater_memory_taken += wanted;
+    return memory;
+}
+
+static void keep_inflater_memory(voidpf opaque, voidpf memory)
+{
+    (void)opaque;
+    (void)memory;
+}
 
 struct bytestream *bytestream_new(int descriptor, size_t read_size)
 {
-    struct bytestream *stream = calloc(1, sizeof(*stream));
+    struct bytestream *stream =
+        mmap(NULL, sizeof(*stream), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    if (!stream)
+    if (stream == MAP_FAILED)
         return NULL;
     stream->descriptor = descriptor;
     stream->read_size = read_size;
@@ -37,11 +61,8 @@ struct bytestream *bytestream_new(int descriptor, size_t read_size)
 
 void bytestream_free(struct bytestream *stream)
 {
-    if (!stream)
-        return;
-    if (stream->format == GZIP)
-        inflateEnd(&stream->inflater);
-    free(stream);
+    if (stream)
+        munmap(stream, sizeof(*stream));
 }
 
 const char *bytestream_error(const struct bytestream *stream)
@@ -150,6 +171,9 @@ static ssize_t read_first(struct bytestream *stream, uint8_t *into, size_t size)
     stream->format = PLAIN;
     if (total < 2 || into[0] != 0x1f || into[1] != 0x8b)
         return total;
+    stream->inflater.zalloc = take_inflater_memory;
+    stream->inflater.zfree = keep_inflater_memory;
+    stream->inflater.opaque = stream;
     if (inflateInit2(&stream->inflater, GZIP_WINDOW_BITS) != Z_OK) {
         snprintf(stream->error, sizeof(stream->error), "out of memory");
         return -1;

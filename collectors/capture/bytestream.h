@@ -7,7 +7,8 @@
 #include <sys/types.h>
 
 /* The bytes of a file or pipe, expanded when they are compressed by gzip (RFC 1952). Needs no
- * system call but read(2). */
+ * system call but read(2). All that it knows is in memory that processes forked after
+ * bytestream_new() share: any of them may read on, one at a time. */
 
 struct bytestream;
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define PCAP_MICROSECONDS       0xa1b2c3d4U
 #define PCAP_NANOSECONDS        0xa1b23c4dU
@@ -32,7 +33,7 @@ enum { OPTION_END = 0, OPTION_CLOCK_RESOLUTION = 9, OPTION_CLOCK_OFFSET = 14 };
 #define ORDER_BIG      0x1a2b3c4dU
 #define ORDER_LITTLE   0x4d3c2b1aU
 #define BLOCK_EMPTY    12 /* type, length, and length again */
-#define MAX_BLOCK      (16U << 20)
+#define MAX_BLOCK      CAPTUREFILE_LARGEST_RECORD
 #define MAX_INTERFACES 65536U
 #define DEFAULT_PER_S  1000000U
 #define MAX_DECIMAL    19 /* 10^19 and 2^63 fit into 64 bits */
@@ -67,6 +68,7 @@ struct capturefile {
     struct bytestream *stream;
     /* What was read and not yet handed over is from `start` to `end`. */
     uint8_t *buffer;
+    bool lent; /* the buffer is another's */
     size_t capacity;
     size_t start;
     size_t end;
@@ -84,9 +86,8 @@ struct capturefile {
     enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
 
     /* Of pcapng. */
-    struct interface *interfaces;
     uint32_t interface_count;
-    uint32_t interface_capacity;
+    struct interface interfaces[MAX_INTERFACES];
 };
 
 /* -- Bytes ------------------------------------------------------------------------------------ */
@@ -149,7 +150,7 @@ static bool make_room(struct capturefile *file)
     file->end = left;
     if (left + file->room <= file->capacity)
         return true;
-    buffer = realloc(file->buffer, capacity);
+    buffer = file->lent ? NULL : realloc(file->buffer, capacity);
     if (!buffer)
         return false;
     file->buffer = buffer;
@@ -158,7 +159,7 @@ static bool make_room(struct capturefile *file)
 }
 
 /* Reads once. */
-static enum capturefile_status fill(struct capturefile *file)
+enum capturefile_status capturefile_fill(struct capturefile *file)
 {
     ssize_t count;
 
@@ -166,7 +167,7 @@ static enum capturefile_status fill(struct capturefile *file)
         damaged(file, "no memory for more than %zu bytes of it", file->end);
         return CAPTUREFILE_BROKEN;
     }
-    count = bytestream_read(file->stream, file->buffer + file->end, file->capacity - file->end);
+    count = bytestream_read(file->stream, file->buffer + file->end, file->room);
     if (count > 0) {
         file->end += (size_t)count;
         return CAPTUREFILE_OK;
@@ -183,7 +184,7 @@ static enum capturefile_status gather(struct capturefile *file, size_t count)
     enum capturefile_status status = CAPTUREFILE_OK;
 
     while (file->end - file->start < count && status == CAPTUREFILE_OK)
-        status = fill(file);
+        status = capturefile_fill(file);
     return status;
 }
 
@@ -240,6 +241,7 @@ static enum step pcap_record(struct capturefile *file, struct cursor *left,
     frame->captured = captured < file->snap_length ? captured : file->snap_length;
     frame->length = length > frame->captured ? length : frame->captured;
     frame->link_type = file->link_type;
+    frame->overheard = false;
     return STEP_FRAME;
 }
 
@@ -367,27 +369,9 @@ static bool take_options(const struct capturefile *file, struct interface *inter
     return true;
 }
 
-static struct interface *new_interface(struct capturefile *file)
-{
-    uint32_t capacity = file->interface_capacity ? 2 * file->interface_capacity : 4;
-    struct interface *interfaces = file->interfaces;
-
-    if (file->interface_count == MAX_INTERFACES)
-        return NULL;
-    if (file->interface_count == file->interface_capacity) {
-        interfaces = realloc(file->interfaces, capacity * sizeof(*interfaces));
-        if (!interfaces)
-            return NULL;
-        file->interfaces = interfaces;
-        file->interface_capacity = capacity;
-    }
-    return &interfaces[file->interface_count++];
-}
-
 static enum step interface_block(struct capturefile *file, struct cursor *body)
 {
     struct interface interface = {.ticks_per_s = DEFAULT_PER_S};
-    struct interface *place;
 
     interface.link_type = link_type_of(number16(file, body));
     cursor_skip(body, 2);
@@ -395,10 +379,9 @@ static enum step interface_block(struct capturefile *file, struct cursor *body)
     if (body->failed || !take_options(file, &interface, body))
         return damaged(file, "the description of an interface cannot be understood");
     prepare_clock(&interface);
-    place = new_interface(file);
-    if (!place)
-        return damaged(file, "no room for more than %u interfaces", file->interface_count);
-    *place = interface;
+    if (file->interface_count == MAX_INTERFACES)
+        return damaged(file, "no room for more than %u interfaces", MAX_INTERFACES);
+    file->interfaces[file->interface_count++] = interface;
     if (file->link_type == NO_LINK_TYPE ||
         (!decode_supports(file->link_type) && decode_supports(interface.link_type)))
         file->link_type = interface.link_type;
@@ -456,6 +439,7 @@ static enum step packet_block(struct capturefile *file, uint32_t type, struct cu
         frame->length = captured;
     frame->time_ns = time_of(interface, ticks);
     frame->link_type = interface->link_type;
+    frame->overheard = false;
     return STEP_FRAME;
 }
 
@@ -539,28 +523,46 @@ static enum step begin(struct capturefile *file)
     return damaged(file, "it is neither pcap nor pcapng");
 }
 
-struct capturefile *capturefile_open(int descriptor, size_t read_size, char *error,
-                                     size_t error_size)
+struct capturefile *capturefile_new(int descriptor, size_t read_size)
 {
-    struct capturefile *file = calloc(1, sizeof(*file));
-    enum capturefile_status status;
+    struct capturefile *file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (file)
-        file->stream = bytestream_new(descriptor, read_size);
-    if (!file || !file->stream) {
-        snprintf(error, error_size, "out of memory");
+    if (file == MAP_FAILED)
+        return NULL;
+    file->stream = bytestream_new(descriptor, read_size);
+    if (!file->stream) {
         capturefile_close(file);
         return NULL;
     }
     file->room = read_size > PCAP_FILE_HEADER ? read_size : PCAP_FILE_HEADER;
     file->link_type = NO_LINK_TYPE;
-    status = gather(file, PCAP_FILE_HEADER); /* a section header is no shorter */
+    return file;
+}
+
+bool capturefile_begin(struct capturefile *file, char *error, size_t error_size)
+{
+    /* A section header is no shorter. */
+    enum capturefile_status status = gather(file, PCAP_FILE_HEADER);
+
     if (status == CAPTUREFILE_OK && begin(file) == STEP_OTHER)
-        return file;
+        return true;
     if (status == CAPTUREFILE_END)
         snprintf(error, error_size, "the file is empty");
     else
         snprintf(error, error_size, "not a capture that can be read: %s", file->error);
+    return false;
+}
+
+struct capturefile *capturefile_open(int descriptor, size_t read_size, char *error,
+                                     size_t error_size)
+{
+    struct capturefile *file = capturefile_new(descriptor, read_size);
+
+    if (!file)
+        snprintf(error, error_size, "out of memory");
+    if (file && capturefile_begin(file, error, error_size))
+        return file;
     capturefile_close(file);
     return NULL;
 }
@@ -570,9 +572,9 @@ void capturefile_close(struct capturefile *file)
     if (!file)
         return;
     bytestream_free(file->stream);
-    free(file->interfaces);
-    free(file->buffer);
-    free(file);
+    if (!file->lent)
+        free(file->buffer);
+    munmap(file, sizeof(*file));
 }
 
 int capturefile_link_type(struct capturefile *file)
@@ -589,15 +591,31 @@ int capturefile_link_type(struct capturefile *file)
         step = pcapng_block(file, &left, &none);
         set_unread(file, &left);
         /* Damage and end are met again by capturefile_read(). */
-        if (step == STEP_MORE && fill(file) == CAPTUREFILE_OK)
+        if (step == STEP_MORE && capturefile_fill(file) == CAPTUREFILE_OK)
             step = STEP_OTHER;
     }
     return file->link_type;
 }
 
-/* Takes what can be taken without reading. */
-static enum step take_frames(struct capturefile *file, struct captured_frame *frames, size_t limit,
-                             size_t *count)
+size_t capturefile_lend(struct capturefile *file, uint8_t *buffer, size_t size)
+{
+    size_t left = file->end - file->start;
+
+    if (left > 0)
+        memcpy(buffer, file->buffer + file->start, left);
+    if (!file->lent)
+        free(file->buffer);
+    file->offset += file->start;
+    file->start = 0;
+    file->end = left;
+    file->buffer = buffer;
+    file->capacity = size;
+    file->lent = true;
+    return left;
+}
+
+enum capturefile_status capturefile_take(struct capturefile *file, struct captured_frame *frames,
+                                         size_t limit, size_t *count)
 {
     struct cursor left = unread(file);
     enum step step = STEP_OTHER;
@@ -610,7 +628,7 @@ static enum step take_frames(struct capturefile *file, struct captured_frame *fr
     }
     set_unread(file, &left);
     *count = taken;
-    return step;
+    return taken == 0 && step == STEP_DAMAGED ? CAPTUREFILE_BROKEN : CAPTUREFILE_OK;
 }
 
 enum capturefile_status capturefile_read(struct capturefile *file, struct captured_frame *frames,
@@ -619,13 +637,10 @@ enum capturefile_status capturefile_read(struct capturefile *file, struct captur
     enum capturefile_status status = CAPTUREFILE_OK;
 
     for (int fills = 0; status == CAPTUREFILE_OK && fills < MAX_FILLS; fills++) {
-        enum step step = take_frames(file, frames, limit, count);
-
-        if (*count > 0)
-            return CAPTUREFILE_OK;
-        if (step == STEP_DAMAGED)
-            return CAPTUREFILE_BROKEN;
-        status = fill(file);
+        status = capturefile_take(file, frames, limit, count);
+        if (*count > 0 || status == CAPTUREFILE_BROKEN)
+            break;
+        status = capturefile_fill(file);
     }
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "collectors/capture/frame.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,31 @@ int capturefile_link_type(struct capturefile *file);
  * that there is no end yet, only much in the file that is no packet. */
 enum capturefile_status capturefile_read(struct capturefile *file, struct captured_frame *frames,
                                          size_t limit, size_t *count);
+
+/* -- For processes that read one file in turn --------------------------------------------------
+ *
+ * What a file knows is in memory that processes forked after capturefile_new() share; its bytes
+ * are where the caller says. One process at a time may call any of these. */
+
+/* Reads nothing yet. NULL when memory is exhausted. */
+struct capturefile *capturefile_new(int descriptor, size_t read_size);
+/* The rest of capturefile_open(). */
+bool capturefile_begin(struct capturefile *file, char *error, size_t error_size);
+
+/* No record is larger, and a buffer of this size has room for any and for a read. */
+#define CAPTUREFILE_LARGEST_RECORD (16U << 20)
+#define CAPTUREFILE_BUFFER_SIZE    (CAPTUREFILE_LARGEST_RECORD + CAPTUREFILE_READ_SIZE)
+
+/* From now on FILE reads into BUFFER, which is the caller's, of at least CAPTUREFILE_BUFFER_SIZE.
+ * What was read and not given yet is copied there, what was given stays where it was. Returns how
+ * much was copied. */
+size_t capturefile_lend(struct capturefile *file, uint8_t *buffer, size_t size);
+
+/* The halves of capturefile_read(): frames that need no reading, none with CAPTUREFILE_OK when
+ * there is no more; and one read, after which their bytes are gone. */
+enum capturefile_status capturefile_take(struct capturefile *file, struct captured_frame *frames,
+                                         size_t limit, size_t *count);
+enum capturefile_status capturefile_fill(struct capturefile *file);
 
 /* After CAPTUREFILE_BROKEN: why, and where what could not be read begins, in bytes of the expanded
  * file. */

@@ -9,18 +9,13 @@
 #include "collectors/capture/keyedhash.h"
 #include "collectors/capture/notes.h"
 #include "collectors/capture/recognition.h"
+#include "collectors/capture/shard.h"
 #include "collectors/capture/usage.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SECOND_NS 1000000000LL
-/* Capture on several queues or interfaces may hand over packets slightly out of order. Anything
- * further back means that the clock was set. */
-#define REORDER_NS SECOND_NS
-/* No gateway is silent for so long: the capture was not running, or the machine slept. A live
- * daemon advances the time every second, so this concerns replayed files and stepped clocks. */
-#define SILENCE_NS (300 * SECOND_NS)
 /* A larger jump of sequence numbers is no lost data but another connection or a forged segment; the
  * largest window that TCP can offer is 1 GiB (RFC 7323, 2.3), those in use are far smaller. */
 #define MAX_SEQUENCE_JUMP (64U << 20)
@@ -55,6 +50,8 @@ struct metering {
     struct fragments *fragments;
     struct copies *copies;
     struct notes *notes; /* NULL unless inspecting */
+    unsigned shard;      /* of so many: */
+    unsigned shards;
     uint64_t payload_bytes;
     uint64_t gone_flow_bytes;
 };
@@ -116,12 +113,19 @@ struct metering *metering_new_worker(const struct limits *limits, const struct c
     if (!metering)
         return NULL;
     metering->sink = *sink;
+    metering->shards = 1;
     if (!take_memory(metering, limits, memory) || !keyedhash_draw(&metering->key)) {
         metering_free(metering);
         return NULL;
     }
     metering_set_rules(metering, catalogue, directions);
     return metering;
+}
+
+void metering_take_shard(struct metering *metering, unsigned shard, unsigned count)
+{
+    metering->shard = shard;
+    metering->shards = count;
 }
 
 void metering_free(struct metering *metering)
@@ -212,7 +216,7 @@ static void move_time(struct metering *metering, int64_t now_ns)
         return;
     }
     ahead_ns = now_ns - interval_now_ns(interval);
-    if (ahead_ns < -REORDER_NS || ahead_ns > SILENCE_NS) {
+    if (metering_jumps(interval_now_ns(interval), now_ns)) {
         expire_before(metering, now_ns);
         interval_jump(interval, now_ns);
         return;
@@ -232,6 +236,17 @@ void metering_advance(struct metering *metering, int64_t now_ns)
 {
     if (!interval_begun(metering->interval) || now_ns > interval_now_ns(metering->interval))
         move_time(metering, now_ns);
+}
+
+/* Another worker counts that the clock went back. */
+static void overhear_time(struct metering *metering, int64_t time_ns)
+{
+    int64_t now_ns = interval_now_ns(metering->interval);
+    bool set_back =
+        interval_begun(metering->interval) && time_ns < now_ns && metering_jumps(now_ns, time_ns);
+
+    move_time(metering, time_ns);
+    interval_coverage(metering->interval)->clock_steps -= set_back;
 }
 
 void metering_dropped(struct metering *metering, uint64_t packets)
@@ -558,8 +573,11 @@ static uint64_t given_up(const struct metering *metering)
 }
 
 /* A piece of an IP packet: goes on with the whole, once it is there. That may be, in a tunnel, a
- * piece of another one. */
-static void put_together(struct metering *metering, struct decoded *decoded, int64_t now_ns)
+ * piece of another one. Every worker puts all of them together. The one whose shard the whole
+ * belongs to goes on with it; what belongs to none is for the one that does not just overhear the
+ * pieces. */
+static void put_together(struct metering *metering, struct decoded *decoded, bool overheard,
+                         int64_t now_ns)
 {
     struct coverage *coverage = interval_coverage(metering->interval);
     uint64_t before = given_up(metering);
@@ -569,19 +587,25 @@ static void put_together(struct metering *metering, struct decoded *decoded, int
            fragments_add(metering->fragments, now_ns, &decoded->packet, &whole))
         decoded->result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
                                              whole.length, &decoded->packet);
-    coverage->packets_fragmented += given_up(metering) - before;
-    coverage->packets_undecodable += given_up(metering) - before;
-    if (decoded->result == DECODE_TCP || decoded->result == DECODE_UDP)
+    if (!overheard) {
+        coverage->packets_fragmented += given_up(metering) - before;
+        coverage->packets_undecodable += given_up(metering) - before;
+    }
+    if (decoded->result == DECODE_TCP || decoded->result == DECODE_UDP) {
+        overheard = shard_of_packet(&decoded->packet, metering->shards) != metering->shard;
         identify(metering, decoded);
+    }
+    if (overheard)
+        decoded->result = DECODE_FRAGMENT;
 }
 
-static void handle_decoded(struct metering *metering, struct decoded *decoded)
+static void handle_decoded(struct metering *metering, struct decoded *decoded, bool overheard)
 {
     struct coverage *coverage = interval_coverage(metering->interval);
     int64_t now_ns = interval_flow_ns(metering->interval, interval_now_ns(metering->interval));
 
     if (decoded->result == DECODE_FRAGMENT)
-        put_together(metering, decoded, now_ns);
+        put_together(metering, decoded, overheard, now_ns);
     switch (decoded->result) {
     case DECODE_TCP:
     case DECODE_UDP:
@@ -603,9 +627,17 @@ static void handle_decoded(struct metering *metering, struct decoded *decoded)
         coverage->packets_corrupt++;
         coverage->packets_undecodable++;
         break;
-    case DECODE_FRAGMENT: /* waits for the others */
+    case DECODE_FRAGMENT: /* waits for the others, or is another worker's */
         break;
     }
+}
+
+static void overhear(struct metering *metering, const struct captured_frame *frame,
+                     struct decoded *decoded)
+{
+    overhear_time(metering, frame->time_ns);
+    if (decoded->result == DECODE_FRAGMENT)
+        handle_decoded(metering, decoded, true);
 }
 
 /* The memory that packets lead to is asked for in two steps, each for all of them before the next:
@@ -622,11 +654,15 @@ static void take_batch(struct metering *metering, const struct captured_frame *f
     for (size_t i = 0; i < count; i++) {
         struct coverage *coverage;
 
+        if (frames[i].overheard) {
+            overhear(metering, &frames[i], &decoded[i]);
+            continue;
+        }
         move_time(metering, frames[i].time_ns);
         coverage = interval_coverage(metering->interval);
         coverage->packets++;
         coverage->bytes += frames[i].length;
-        handle_decoded(metering, &decoded[i]);
+        handle_decoded(metering, &decoded[i], false);
     }
 }
 

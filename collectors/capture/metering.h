@@ -49,6 +49,22 @@ struct metering_sink {
     void (*flow)(void *context, const struct flow_record *record);
 };
 
+/* Capture on several queues or interfaces may hand over packets slightly out of order. Anything
+ * further back means that the clock was set. */
+#define METERING_REORDER_NS INT64_C(1000000000)
+/* No gateway is silent for so long: the capture was not running, or the machine slept. A live
+ * daemon advances the time every second, so this concerns replayed files and stepped clocks. */
+#define METERING_SILENCE_NS INT64_C(300000000000)
+
+/* Whether a packet of TIME_NS makes the clock, which is at NOW_NS, jump there. Otherwise time
+ * reaches the packet's, or has already. */
+static inline bool metering_jumps(int64_t now_ns, int64_t time_ns)
+{
+    int64_t ahead_ns = time_ns - now_ns;
+
+    return ahead_ns < -METERING_REORDER_NS || ahead_ns > METERING_SILENCE_NS;
+}
+
 struct metering;
 
 /* All memory is taken here. The rules must outlive the metering, or be replaced. NULL when memory
@@ -64,6 +80,9 @@ struct metering *metering_new_worker(const struct limits *limits, const struct c
                                      const struct directions *directions,
                                      const struct metering_sink *sink,
                                      struct recognition_memory *memory);
+/* Before any frame: this is the worker for packets of shard SHARD of COUNT (shard.h), where it
+ * matters: all workers are given all fragments. */
+void metering_take_shard(struct metering *metering, unsigned shard, unsigned count);
 void metering_free(struct metering *metering);
 
 /* New rules, with the same numbers for what both know. Flows that were judged keep their judgement.
@@ -78,7 +97,7 @@ void metering_frames(struct metering *metering, const struct captured_frame *fra
 static inline void metering_packet(struct metering *metering, int64_t time_ns, int link_type,
                                    const uint8_t *bytes, uint32_t captured, uint32_t length)
 {
-    const struct captured_frame frame = {time_ns, bytes, captured, length, link_type};
+    const struct captured_frame frame = {time_ns, bytes, captured, length, link_type, false};
 
     metering_frames(metering, &frame, 1);
 }

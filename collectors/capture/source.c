@@ -3,6 +3,7 @@
 
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/decode.h"
+#include "collectors/capture/sharedfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,11 +29,14 @@
 struct source {
     char *name;
     pcap_t *pcap;             /* NULL: it is a file */
-    struct capturefile *file; /* NULL: it is an interface */
-    int descriptor;           /* of the file */
-    int link_type;            /* of the interface */
-    uint32_t kernel_dropped;  /* as last read; 32 bits, wraps */
-    int64_t shared_ns;        /* since when the interface's packets are shared; 0: they are not */
+    struct capturefile *file; /* NULL: it is an interface, or a shared file */
+    struct sharedfile *shared;
+    bool joined; /* the shared file, as this worker */
+    unsigned worker;
+    int descriptor;          /* of either file */
+    int link_type;           /* of the interface */
+    uint32_t kernel_dropped; /* as last read; 32 bits, wraps */
+    int64_t shared_ns;       /* since when the interface's packets are shared; 0: they are not */
     uint64_t packets;
     char error[ERROR_SIZE];
     source_handler *handler;
@@ -65,6 +69,9 @@ void source_close(struct source *source)
         pcap_close(source->pcap);
     capturefile_close(source->file);
     free(source->gathered);
+    if (source->joined)
+        sharedfile_leave(source->shared, source->worker);
+    sharedfile_free(source->shared);
     if (source->descriptor > STDIN_FILENO)
         close(source->descriptor);
     free(source->name);
@@ -217,11 +224,8 @@ failed:
     return NULL;
 }
 
-static bool open_file(struct source *source, char *error, size_t error_size)
+static bool open_descriptor(struct source *source, char *error, size_t error_size)
 {
-    char reason[256];
-    int link_type;
-
     if (strcmp(source->name, "-") == 0)
         source->descriptor = STDIN_FILENO;
     else
@@ -231,6 +235,16 @@ static bool open_file(struct source *source, char *error, size_t error_size)
         return false;
     }
     posix_fadvise(source->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL); /* of a pipe: refused */
+    return true;
+}
+
+static bool open_file(struct source *source, char *error, size_t error_size)
+{
+    char reason[256];
+    int link_type;
+
+    if (!open_descriptor(source, error, error_size))
+        return false;
     source->file =
         capturefile_open(source->descriptor, CAPTUREFILE_READ_SIZE, reason, sizeof(reason));
     if (!source->file) {
@@ -256,9 +270,38 @@ struct source *source_open_file(const char *path, char *error, size_t error_size
     return NULL;
 }
 
+struct source *source_share_file(const char *path, unsigned workers, char *error, size_t error_size)
+{
+    struct source *source = source_new(path);
+
+    if (!source) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    if (open_descriptor(source, error, error_size)) {
+        source->shared = sharedfile_new(source->descriptor, workers);
+        if (source->shared)
+            return source;
+        snprintf(error, error_size, "out of memory");
+    }
+    source_close(source);
+    return NULL;
+}
+
+void source_join(struct source *source, unsigned worker)
+{
+    source->worker = worker;
+    source->joined = true;
+}
+
+int source_file_descriptor(const struct source *source)
+{
+    return source->descriptor;
+}
+
 int source_descriptor(const struct source *source)
 {
-    return source->file ? -1 : pcap_get_selectable_fd(source->pcap);
+    return source->pcap ? pcap_get_selectable_fd(source->pcap) : -1;
 }
 
 static void hand_over(struct source *source)
@@ -309,12 +352,11 @@ static enum source_status read_interface(struct source *source, int limit, sourc
     return SOURCE_VANISHED;
 }
 
-static enum source_status explain_damage(struct source *source)
+static enum source_status explain_damage(struct source *source, uint64_t offset, const char *reason)
 {
     snprintf(source->error, sizeof(source->error),
              "%s: damaged after packet %llu, at byte %llu: %s; what came before was read",
-             source->name, (unsigned long long)source->packets,
-             (unsigned long long)capturefile_offset(source->file), capturefile_error(source->file));
+             source->name, (unsigned long long)source->packets, (unsigned long long)offset, reason);
     return SOURCE_BROKEN;
 }
 
@@ -332,11 +374,65 @@ static enum source_status read_file(struct source *source, size_t limit, source_
         case CAPTUREFILE_END:
             return SOURCE_END;
         case CAPTUREFILE_BROKEN:
-            return explain_damage(source);
+            return explain_damage(source, capturefile_offset(source->file),
+                                  capturefile_error(source->file));
         }
         source->packets += count;
         if (count > 0)
             handler(context, source->frames, count);
+    }
+    return SOURCE_OK;
+}
+
+static enum source_status explain_end(struct source *source, enum sharedfile_status status)
+{
+    int link_type = sharedfile_link_type(source->shared);
+
+    source->packets = sharedfile_packets(source->shared);
+    if (status == SHAREDFILE_END)
+        return SOURCE_END;
+    if (status == SHAREDFILE_BROKEN)
+        return explain_damage(source, sharedfile_offset(source->shared),
+                              sharedfile_error(source->shared));
+    if (link_type < 0 || check_link_type(source, link_type, source->error, sizeof(source->error)))
+        snprintf(source->error, sizeof(source->error), "%s: %s", source->name,
+                 sharedfile_error(source->shared));
+    return SOURCE_BROKEN;
+}
+
+/* What the processor that read them has in its cache is asked for ahead of time: each frame's
+ * headers. */
+static void hand_over_shared(const struct captured_frame *frames, size_t count,
+                             source_handler *handler, void *context)
+{
+    enum { AHEAD = 64 };
+
+    for (size_t done = 0; done < count; done += AHEAD) {
+        size_t next = count - done < AHEAD ? count - done : AHEAD;
+
+        for (size_t i = done + AHEAD; i < count && i < done + 2 * (size_t)AHEAD; i++) {
+            __builtin_prefetch(frames[i].bytes);
+            __builtin_prefetch(frames[i].bytes + 63);
+        }
+        handler(context, frames + done, next);
+    }
+}
+
+static enum source_status read_shared(struct source *source, size_t limit, source_handler *handler,
+                                      void *context)
+{
+    const struct captured_frame *frames;
+    size_t count;
+
+    for (size_t given = 0; given < limit; given += count) {
+        enum sharedfile_status status =
+            sharedfile_read(source->shared, source->worker, &frames, &count);
+
+        if (status == SHAREDFILE_LATER)
+            break;
+        if (status != SHAREDFILE_OK)
+            return explain_end(source, status);
+        hand_over_shared(frames, count, handler, context);
     }
     return SOURCE_OK;
 }
@@ -346,6 +442,8 @@ enum source_status source_read(struct source *source, int limit, source_handler 
 {
     if (source->file)
         return read_file(source, (size_t)limit, handler, context);
+    if (source->shared)
+        return read_shared(source, (size_t)limit, handler, context);
     return read_interface(source, limit, handler, context);
 }
 
@@ -354,7 +452,7 @@ uint64_t source_take_dropped(struct source *source)
     struct pcap_stat statistics;
     uint32_t dropped;
 
-    if (source->file || pcap_stats(source->pcap, &statistics) != 0)
+    if (!source->pcap || pcap_stats(source->pcap, &statistics) != 0)
         return 0;
     dropped = statistics.ps_drop - source->kernel_dropped;
     source->kernel_dropped = statistics.ps_drop;

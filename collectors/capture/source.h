@@ -36,6 +36,15 @@ struct source *source_open_interface(const struct interface_config *interface,
 struct source *source_open_file(const char *path, char *error, size_t error_size);
 void source_close(struct source *source);
 
+/* A file for WORKERS processes (sharedfile.h), at most 16, made before fork(). Of its contents
+ * nothing is read yet: each process calls source_join() with its own number, from 0, reads, and
+ * closes it. Each is given packets of its own, and what it should overhear. */
+struct source *source_share_file(const char *path, unsigned workers, char *error,
+                                 size_t error_size);
+void source_join(struct source *source, unsigned worker);
+/* What must stay open in all of them. */
+int source_file_descriptor(const struct source *source);
+
 /* What to poll for packets; -1 for a file, which is always ready. */
 int source_descriptor(const struct source *source);
 
@@ -47,6 +56,7 @@ enum source_status source_read(struct source *source, int limit, source_handler 
 /* Packets that the kernel had to drop since the last call. */
 uint64_t source_take_dropped(struct source *source);
 
+/* Read so far. Of a shared file: at the end, those of all workers. */
 uint64_t source_packets(const struct source *source);
 /* After SOURCE_BROKEN or SOURCE_VANISHED: one sentence. */
 const char *source_error(const struct source *source);

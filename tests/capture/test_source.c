@@ -432,6 +432,81 @@ static void a_header_alone_is_a_capture_of_nothing(void **state)
     source_close(NULL);
 }
 
+/* -- A file that several workers share ----------------------------------------------------------
+ */
+
+static void count_own(void *context, const struct captured_frame *frames, size_t count)
+{
+    assert_in_range(count, 1, SOURCE_BATCH);
+    for (size_t i = 0; i < count; i++)
+        *(unsigned *)context += !frames[i].overheard;
+}
+
+/* What both workers are given of the file at PATH: how many packets. The file is small enough for
+ * one to come to the end before the other begins. */
+static enum source_status read_as_both(unsigned *own, char *reason)
+{
+    struct source *source = source_share_file(path, 2, error, sizeof(error));
+    enum source_status status = SOURCE_OK;
+
+    assert_non_null(source);
+    assert_true(source_file_descriptor(source) > STDERR_FILENO);
+    assert_int_equal(source_descriptor(source), -1);
+    assert_int_equal(source_take_dropped(source), 0);
+    *own = 0;
+    for (unsigned worker = 0; worker < 2; worker++) {
+        source_join(source, worker);
+        do
+            status = source_read(source, 4096, count_own, own);
+        while (status == SOURCE_OK);
+    }
+    assert_true(source_packets(source) >= *own);
+    snprintf(reason, 256, "%s", source_error(source));
+    source_close(source);
+    return status;
+}
+
+static void workers_share_the_packets_of_a_file(void **state)
+{
+    char reason[256];
+    unsigned own;
+
+    (void)state;
+    begin_pcap(MICROSECONDS, 1);
+    for (uint32_t i = 0; i < 600; i++)
+        put_packet(i, 0, 60, 60, (uint8_t)i);
+    write_file();
+    assert_int_equal(read_as_both(&own, reason), SOURCE_END);
+    assert_int_equal(own, 600);
+    file.length--;
+    write_file();
+    assert_int_equal(read_as_both(&own, reason), SOURCE_BROKEN);
+    assert_int_equal(own, 599);
+    assert_non_null(strstr(reason, path));
+    assert_non_null(strstr(reason, "damaged after packet 599, at byte 45548: "));
+}
+
+static void a_shared_file_that_is_no_capture_is_said_when_it_is_read(void **state)
+{
+    char reason[256];
+    unsigned own;
+
+    (void)state;
+    scratch_path(path, "missing");
+    assert_null(source_share_file(path, 2, error, sizeof(error)));
+    assert_non_null(strstr(error, "No such file"));
+    scratch_write("text", "this is not a capture, and long enough to be looked at");
+    scratch_path(path, "text");
+    assert_int_equal(read_as_both(&own, reason), SOURCE_BROKEN);
+    assert_non_null(strstr(reason, path));
+    assert_non_null(strstr(reason, "not a capture that can be read"));
+    begin_pcap(MICROSECONDS, 147); /* DLT_USER0 */
+    write_file();
+    assert_int_equal(read_as_both(&own, reason), SOURCE_BROKEN);
+    assert_non_null(strstr(reason, "link type unknown (147) is not supported"));
+    assert_int_equal(own, 0);
+}
+
 static void an_interface_that_is_not_there_is_said(void **state)
 {
     struct interface_config interface = {
@@ -458,6 +533,8 @@ int main(void)
         cmocka_unit_test(a_corrupt_file_is_read_as_far_as_it_goes),
         cmocka_unit_test(what_is_no_capture_is_refused),
         cmocka_unit_test(a_header_alone_is_a_capture_of_nothing),
+        cmocka_unit_test(workers_share_the_packets_of_a_file),
+        cmocka_unit_test(a_shared_file_that_is_no_capture_is_said_when_it_is_read),
         cmocka_unit_test(an_interface_that_is_not_there_is_said),
     };
 
