@@ -199,6 +199,7 @@ static void take_packets(void *context, const struct captured_frame *frames, siz
 static int run_file(struct capture *capture)
 {
     enum source_status status = SOURCE_OK;
+    char error[512];
 
     while (status == SOURCE_OK && !capture->stop) {
         status = source_read(capture->source, BATCH, take_packets, capture);
@@ -206,15 +207,16 @@ static int run_file(struct capture *capture)
         say_alive(capture);
     }
     metering_finish(capture->metering);
-    if (status == SOURCE_BROKEN) {
-        log_line(LOG_PRIORITY_ERROR, "%s", source_error(capture->source));
-        return EXIT_TROUBLE;
-    }
-    if (source_packets(capture->source) == 0) {
-        log_line(LOG_PRIORITY_ERROR, "%s: the capture holds no packet", capture->setup->file);
-        return EXIT_TROUBLE;
-    }
-    return EXIT_SUCCESS;
+    /* SOURCE_OK: asked to stop. */
+    if (status == SOURCE_OK || (status == SOURCE_END && source_packets(capture->source) > 0))
+        return EXIT_SUCCESS;
+    if (status == SOURCE_BROKEN)
+        snprintf(error, sizeof(error), "%s", source_error(capture->source));
+    else
+        snprintf(error, sizeof(error), "%s: the capture holds no packet", capture->setup->file);
+    if (capture->setup->worker == 0) /* for all */
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+    return EXIT_TROUBLE;
 }
 
 static void wait_for_packets(struct capture *capture)
@@ -276,7 +278,10 @@ static bool open_source(struct capture *capture)
 {
     char error[512];
 
-    if (capture->setup->file)
+    if (capture->setup->shared) {
+        capture->source = capture->setup->shared;
+        source_join(capture->source, capture->setup->worker);
+    } else if (capture->setup->file)
         capture->source = source_open_file(capture->setup->file, error, sizeof(error));
     else
         capture->source = source_open_interface(capture->setup->interface,
@@ -294,8 +299,11 @@ static bool take_memory(struct capture *capture)
     capture->outbox = calloc(OUTBOX_MESSAGES, sizeof(*capture->outbox));
     capture->metering = metering_new_worker(&config->limits, config->catalogue, config->directions,
                                             &sink, capture->setup->memory);
-    if (capture->outbox && capture->metering)
+    if (capture->outbox && capture->metering) {
+        if (capture->setup->shared)
+            metering_take_shard(capture->metering, capture->setup->worker, capture->setup->workers);
         return true;
+    }
     log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
     return false;
 }

@@ -14,7 +14,8 @@ struct capture_setup {
     unsigned worker;                          /* number of this one, */
     unsigned workers;                         /* of so many that share the interface or file */
     uint16_t fanout_group;                    /* by which the kernel knows those of an interface */
-    struct recognition_memory *memory;        /* of all workers of an interface; NULL for one */
+    struct source *shared;                    /* the file, if it has several workers; else NULL */
+    struct recognition_memory *memory;        /* of all workers; NULL for one */
     bool again;                               /* the last attempt failed too, and said why */
     int control;                              /* socket to the start-up process */
     int data;                                 /* socket to the meter */

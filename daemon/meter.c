@@ -2,6 +2,7 @@
 #include "daemon/meter.h"
 
 #include "daemon/calendar.h"
+#include "daemon/devicesums.h"
 #include "daemon/log.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #define MAX_FACTOR_SETS 16
 #define MAX_UNSHOWN     256
 #define LONGEST_DELAY_S 60
+#define SECONDS_DAY     86400
 #define UNKNOWN_ID      (-1)
 
 /* One message, with what this process added to it. */
@@ -72,6 +74,7 @@ struct meter {
     size_t complete_count;
     struct worker workers[MAX_CAPTURES];
     unsigned captures;
+    struct devicesums *devicesums; /* NULL: captures may know the same devices */
     /* Intervals that are in the ledger but not in the RRDs, ascending. */
     int64_t unshown[MAX_UNSHOWN];
     size_t unshown_count;
@@ -105,6 +108,7 @@ void meter_free(struct meter *meter)
 {
     if (!meter)
         return;
+    devicesums_free(meter->devicesums);
     free(meter->entries);
     free(meter);
 }
@@ -175,6 +179,17 @@ static bool take_direction(struct meter *meter, const struct message *message)
     return true;
 }
 
+/* The last interval that every capture process has closed. */
+static int64_t closed_by_all(const struct meter *meter)
+{
+    int64_t closed = INT64_MAX;
+
+    for (size_t i = 0; i < MAX_CAPTURES; i++)
+        if (meter->workers[i].alive && meter->workers[i].last_closed < closed)
+            closed = meter->workers[i].last_closed;
+    return closed;
+}
+
 /* -- Sums in ---------------------------------------------------------------------------------- */
 
 static struct entry *new_entry(struct meter *meter, unsigned worker, const struct message *message)
@@ -203,19 +218,40 @@ static void take_activity(struct meter *meter, unsigned worker, const struct mes
                            message->body.activity.tokens_in, message->body.activity.tokens_out);
 }
 
+/* Of the time of all captures. The shares add up to the nanosecond. */
+static uint64_t share_of(const struct meter *meter, unsigned worker, uint64_t covered_ns)
+{
+    uint64_t number = worker % meter->captures;
+
+    return covered_ns * (number + 1) / meter->captures - covered_ns * number / meter->captures;
+}
+
 static void take_closed(struct meter *meter, unsigned worker, const struct message *message)
 {
     struct entry *entry = new_entry(meter, worker, message);
 
     entry->body.coverage = message->body.coverage;
-    entry->body.coverage.covered_ns /= meter->captures;
+    entry->body.coverage.covered_ns = share_of(meter, worker, message->body.coverage.covered_ns);
     meter->workers[worker].last_closed = message->interval_start;
+    if (meter->devicesums && closed_by_all(meter) != INT64_MIN)
+        devicesums_forget(meter->devicesums, (int32_t)(closed_by_all(meter) / SECONDS_DAY));
     for (size_t i = 0; i < meter->entry_count; i++) {
         if (meter->entries[i].worker != worker || meter->entries[i].complete)
             continue;
         meter->entries[i].complete = true;
         meter->complete_count++;
     }
+}
+
+/* What all captures know, where each knows devices of its own. */
+static void take_devices(struct meter *meter, unsigned worker, const struct message *message)
+{
+    struct entry *entry = new_entry(meter, worker, message);
+
+    entry->body.devices = message->body.devices;
+    if (meter->devicesums && worker < MAX_WORKERS)
+        entry->body.devices.devices =
+            devicesums_take(meter->devicesums, worker, &message->body.devices);
 }
 
 static bool has_names(const struct meter *meter, uint16_t direction, uint16_t service)
@@ -251,7 +287,7 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
     case MESSAGE_DEVICES:
         if (!has_names(meter, devices->direction_id, devices->service_id))
             return false;
-        new_entry(meter, worker, message)->body.devices = *devices;
+        take_devices(meter, worker, message);
         return true;
     case MESSAGE_CLOSED:
         take_closed(meter, worker, message);
@@ -264,6 +300,13 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
 void meter_set_captures(struct meter *meter, unsigned count)
 {
     meter->captures = count > 0 ? count : 1;
+}
+
+bool meter_add_devices(struct meter *meter)
+{
+    if (!meter->devicesums)
+        meter->devicesums = devicesums_new();
+    return meter->devicesums != NULL;
 }
 
 void meter_worker_here(struct meter *meter, unsigned worker)
@@ -456,17 +499,6 @@ static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_
 
 /* -- Into the RRDs ---------------------------------------------------------------------------- */
 
-/* An interval is shown once every capture process has closed it: an RRD row can be written once. */
-static int64_t closed_by_all(const struct meter *meter)
-{
-    int64_t closed = INT64_MAX;
-
-    for (size_t i = 0; i < MAX_CAPTURES; i++)
-        if (meter->workers[i].alive && meter->workers[i].last_closed < closed)
-            closed = meter->workers[i].last_closed;
-    return closed;
-}
-
 int64_t meter_shown_until(struct ledger *ledger, int64_t now_s)
 {
     int64_t first;
@@ -479,6 +511,7 @@ int64_t meter_shown_until(struct ledger *ledger, int64_t now_s)
 
 static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic_s)
 {
+    /* An RRD row can be written once. */
     int64_t limit = closed_by_all(meter);
     unsigned failed = 0;
     size_t shown = 0;

@@ -2,6 +2,7 @@
 #include "daemon/supervisor.h"
 
 #include "collectors/capture/recognition.h"
+#include "collectors/capture/source.h"
 #include "daemon/capture.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
@@ -58,7 +59,9 @@ struct supervisor {
     struct child captures[MAX_CAPTURES];
     unsigned capture_count;
     unsigned file_workers;
-    struct recognition_memory *memories[MAX_INTERFACES]; /* of interfaces with several workers */
+    struct source *shared; /* the file, when it has several workers */
+    /* Of interfaces with several workers; the first one: of such a file. */
+    struct recognition_memory *memories[MAX_INTERFACES];
     bool stopping;
     bool notified;
     int status;
@@ -91,8 +94,9 @@ static bool make_sockets(int pair[2])
     return false;
 }
 
-/* Puts a child's sockets where it looks for them and closes everything else it inherited. */
-static void arrange_descriptors(int control, int data)
+/* Puts a child's sockets where it looks for them and closes everything else it inherited, but for
+ * FILE, -1 if there is none. */
+static void arrange_descriptors(int control, int data, int file)
 {
     int control_copy = fcntl(control, F_DUPFD, 10);
     int data_copy = data >= 0 ? fcntl(data, F_DUPFD, 10) : -1;
@@ -102,6 +106,10 @@ static void arrange_descriptors(int control, int data)
     if (data_copy >= 0) {
         dup2(data_copy, DATA_DESCRIPTOR);
         last = DATA_DESCRIPTOR;
+    }
+    if (file > (int)last) {
+        close_range(last + 1, (unsigned)file - 1, 0);
+        last = (unsigned)file;
     }
     close_range(last + 1, ~0U, 0);
 }
@@ -135,7 +143,7 @@ static void become_meter(const struct supervisor *supervisor, int control)
 
     snprintf(workers, sizeof(workers), "%u", supervisor->file_workers);
     meter_program(program, sizeof(program));
-    arrange_descriptors(control, -1);
+    arrange_descriptors(control, -1, -1);
     if (!sandbox_drop_capabilities(error, sizeof(error))) {
         log_line(LOG_PRIORITY_ERROR, "%s", error);
         _exit(EXIT_TROUBLE);
@@ -190,12 +198,14 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
                                   .workers = child->interface ? child->interface->workers
                                                               : supervisor->file_workers,
                                   .fanout_group = shared ? fanout_group(child->place) : 0,
+                                  .shared = supervisor->shared,
                                   .memory = supervisor->memories[child->place],
                                   .again = child->failing,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
 
-    arrange_descriptors(control, data);
+    arrange_descriptors(control, data,
+                        supervisor->shared ? source_file_descriptor(supervisor->shared) : -1);
     exit(capture_run(&setup));
 }
 
@@ -471,6 +481,10 @@ static void capture_ended(struct supervisor *supervisor, struct child *child, in
                  WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     if (supervisor->file) {
         note_status(supervisor, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_TROUBLE);
+        if (WIFSIGNALED(wait_status) && captures_running(supervisor) && !supervisor->stopping) {
+            log_line(LOG_PRIORITY_ERROR, "%s was not metered to its end", child->name);
+            stop(supervisor); /* the others wait for it */
+        }
         supervisor->stopping |= !captures_running(supervisor);
         return;
     }
@@ -656,6 +670,15 @@ static void add_capture(struct supervisor *supervisor, const struct interface_co
     child->worker = worker;
 }
 
+static bool make_memory(struct supervisor *supervisor, unsigned place)
+{
+    supervisor->memories[place] = recognition_memory_new(&supervisor->config->limits);
+    if (supervisor->memories[place])
+        return true;
+    log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
+    return false;
+}
+
 static bool list_captures(struct supervisor *supervisor)
 {
     const struct config *config = supervisor->config;
@@ -667,15 +690,24 @@ static bool list_captures(struct supervisor *supervisor)
 
         for (unsigned worker = 0; worker < interface->workers; worker++)
             add_capture(supervisor, interface, i, worker);
-        if (interface->workers == 1)
-            continue;
-        supervisor->memories[i] = recognition_memory_new(&config->limits);
-        if (!supervisor->memories[i]) {
-            log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
+        if (interface->workers > 1 && !make_memory(supervisor, i))
             return false;
-        }
     }
-    return true;
+    return supervisor->file_workers == 1 || make_memory(supervisor, 0);
+}
+
+/* Opens the file for all its workers; what it holds is for them to find out. */
+static bool share_file(struct supervisor *supervisor)
+{
+    char error[512];
+
+    if (supervisor->file_workers == 1)
+        return true;
+    supervisor->shared =
+        source_share_file(supervisor->file, supervisor->file_workers, error, sizeof(error));
+    if (!supervisor->shared)
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+    return supervisor->shared != NULL;
 }
 
 /* Returns how many captures work. What fails is tried again later; it has said why. */
@@ -714,7 +746,11 @@ static bool start_all(struct supervisor *supervisor)
         return false;
     if (!rules_send_names(supervisor->meter.control, config->catalogue, config->directions))
         return false;
+    if (!share_file(supervisor))
+        return false;
     started = start_captures(supervisor);
+    source_close(supervisor->shared); /* no packet is to be seen here */
+    supervisor->shared = NULL;
     if (started == 0)
         return false;
     sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", started,

@@ -322,6 +322,16 @@ static void captures_share_the_coverage_of_an_interval(void **state)
     assert_int_equal(coverage_of(T0 + 60, T0 + 120).packets, 20);
 }
 
+static void shares_of_the_coverage_add_up_exactly(void **state)
+{
+    (void)state;
+    meter_set_captures(meter, 7);
+    for (unsigned worker = 0; worker < 7; worker++)
+        send_closed(worker, T0);
+    commit();
+    assert_int_equal(coverage_of(T0, T0 + 60).covered_ns, UINT64_C(60000000000));
+}
+
 static void without_a_number_of_captures_there_is_one(void **state)
 {
     (void)state;
@@ -409,6 +419,40 @@ static void devices_are_the_most_of_the_day(void **state)
     commit();
     send_devices(0, 2, service("claude-web"), 1); /* after a restart */
     send_closed(0, T0 + 120);
+    commit();
+    assert_int_equal(devices_of(code, "claude-web"), 9);
+}
+
+static void devices_of_captures_are_the_most_of_one(void **state)
+{
+    (void)state;
+    for (unsigned worker = 0; worker < 2; worker++) {
+        send_devices(worker, 2, service("claude-web"), 4 + worker);
+        send_closed(worker, T0);
+    }
+    commit();
+    assert_int_equal(devices_of(directions_get(config->directions, 2)->code, "claude-web"), 5);
+}
+
+/* What a day may bring late: see devicesums.h. */
+static void devices_of_captures_that_share_a_file_add_up(void **state)
+{
+    const char *code = directions_get(config->directions, 2)->code;
+
+    (void)state;
+    assert_true(meter_add_devices(meter));
+    for (unsigned worker = 0; worker < 2; worker++)
+        meter_worker_here(meter, worker);
+    send_devices(0, 2, service("claude-web"), 4);
+    send_closed(0, T0);
+    send_closed(0, T0 + 86400);
+    send_devices(1, 2, service("claude-web"), 5);
+    send_closed(1, T0);
+    commit();
+    assert_int_equal(devices_of(code, "claude-web"), 9);
+    send_closed(1, T0 + 86400);
+    send_devices(1, 2, service("claude-web"), 6); /* nobody tells of a day that is over */
+    send_closed(1, T0 + 86460);
     commit();
     assert_int_equal(devices_of(code, "claude-web"), 9);
 }
@@ -951,10 +995,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(activity_is_recorded_with_its_impact),
         TEST(captures_share_the_coverage_of_an_interval),
+        TEST(shares_of_the_coverage_add_up_exactly),
         TEST(without_a_number_of_captures_there_is_one),
         TEST(no_capture_process_can_end_the_meter_by_its_sums),
         TEST(a_service_without_a_model_has_activity_but_no_impact),
         TEST(devices_are_the_most_of_the_day),
+        TEST(devices_of_captures_are_the_most_of_one),
+        TEST(devices_of_captures_that_share_a_file_add_up),
         TEST(messages_that_make_no_sense_here_are_refused),
         TEST(parts_of_one_interval_are_added),
         TEST(what_a_dead_process_had_not_closed_is_forgotten),

@@ -82,7 +82,7 @@ static void use_script(const char *commands)
 static const char *logged;
 
 /* In a child, as it blocks signals and takes over the configuration. Returns the exit status. */
-static int supervise(const char *file)
+static int supervise_workers(const char *file, unsigned workers)
 {
     int status;
     pid_t child;
@@ -90,12 +90,17 @@ static int supervise(const char *file)
     overhear_start();
     child = fork();
     if (child == 0)
-        _exit(supervisor_run(config, file, 1));
+        _exit(supervisor_run(config, file, workers));
     assert_int_equal(waitpid(child, &status, 0), child);
     logged = overhear_stop();
     if (!WIFEXITED(status))
         fail_msg("ended by signal %d:\n%s", WTERMSIG(status), logged);
     return WEXITSTATUS(status);
+}
+
+static int supervise(const char *file)
+{
+    return supervise_workers(file, 1);
 }
 
 static struct ledger *open_ledger(bool writable)
@@ -142,6 +147,31 @@ static void a_file_that_cannot_be_read_is_trouble(void **state)
     scratch_path(path, "missing.pcap");
     assert_int_equal(supervise(path), EXIT_TROUBLE);
     assert_one_line(logged, path, "No such file");
+    assert_int_equal(recorded_flows(), 0);
+}
+
+static void workers_share_a_file(void **state)
+{
+    (void)state;
+    use_real_meter();
+    assert_int_equal(supervise_workers(DEMO_CAPTURE, 3), EXIT_SUCCESS);
+    assert_string_equal(logged, "");
+    assert_int_equal(recorded_flows(), (unsigned)demo_truth(2));
+}
+
+static void what_is_wrong_with_a_shared_file_is_said_once(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    use_real_meter();
+    scratch_path(path, "missing.pcap");
+    assert_int_equal(supervise_workers(path, 2), EXIT_TROUBLE);
+    assert_one_line(logged, path, "No such file");
+    scratch_write("empty.pcap", "");
+    scratch_path(path, "empty.pcap");
+    assert_int_equal(supervise_workers(path, 2), EXIT_TROUBLE);
+    assert_one_line(logged, path, "the file is empty");
     assert_int_equal(recorded_flows(), 0);
 }
 
@@ -206,6 +236,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_file_goes_through_all_processes_into_the_ledger),
         TEST(a_file_that_cannot_be_read_is_trouble),
+        TEST(workers_share_a_file),
+        TEST(what_is_wrong_with_a_shared_file_is_said_once),
         TEST(a_ledger_in_use_is_trouble),
         TEST(a_state_directory_that_cannot_be_made_is_trouble),
         TEST(without_a_meter_nothing_starts),
