@@ -75,6 +75,7 @@ TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 
 LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
 FUZZ_PACKAGES     := clang libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr
+BENCH_PACKAGES    := iproute2 tcpdump sqlite3 $(if $(BENCH_PEERS),softflowd libndpi-bin tshark)
 
 DEPS ?= install
 need  = @DEPS=$(DEPS) .ci/require $(sort $(1))
@@ -87,7 +88,7 @@ JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # --- Targets -----------------------------------------------------------------------------------
 
 .PHONY: help all deps deps-all demo test check tests unit system coverage lint fuzz run-fuzzers \
-        bench bench-replay install uninstall clean FORCE
+        bench bench-parts benches install uninstall clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -155,7 +156,7 @@ lint: ## formatting, clang-tidy, cppcheck, shellcheck, and our own rules
 	  -I. $(filter %.c,$(PRODUCTION))
 	@if command -v shellcheck >/dev/null; then echo 'lint: shellcheck'; \
 	  shellcheck --severity=warning .ci/run .ci/require \
-	  $(wildcard tests/system/*.sh tests/system/*/*.sh); fi
+	  $(wildcard tests/system/*.sh tests/system/*/*.sh tests/bench/*.sh); fi
 	@echo 'lint: nothing found'
 
 # One target a file, so that they run side by side. Every header must compile alone.
@@ -181,12 +182,20 @@ $(FUZZERS:%=%.run): %.run: %
 	  $(BUILD)/corpus/$$name $$seeds >$*.log 2>&1 || { tail -n 60 $*.log; exit 1; }; \
 	echo "$$name: $$(tail -n 1 $*.log)"
 
-bench: $(BENCHES) ## measure speed and memory
-	@for bench in $^; do $$bench || exit 1; done
-
 ROUNDS ?= 5
-bench-replay: all $(BENCHES) ## replay two large made-up captures ROUNDS (5) times, beside a counting loop
-	@IAGMETER_BUILD=$(abspath $(BUILD)) tests/bench/bench_replay.sh $(ROUNDS)
+bench: ## speed and memory, beside a loop that counts and tcpdump; BENCH_PEERS=1: beside others, too
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(BENCH_PACKAGES))
+	$(again) all benches
+	@IAGMETER_BUILD=$(abspath $(BUILD)) BENCH_PEERS=$(BENCH_PEERS) tests/bench/bench.sh $(ROUNDS) \
+	  >$(BUILD)/performance.md
+	@cat $(BUILD)/performance.md
+
+benches: $(BENCHES)
+
+# Each alone; the programs without bench_ in their names are for the scripts, and bench_stages is.
+bench-parts: $(BENCHES) ## speed of decoders and tables one by one, and what floods cost
+	@for bench in $(filter-out %/bench_stages,$(filter $(BUILD)/tests/bench/bench_%,$^)); do \
+	  echo "$${bench##*/bench_}:"; $$bench || exit 1; done
 
 clean: ## remove what was built
 	rm -rf build build-* $(BUILD)
