@@ -564,6 +564,9 @@ static int command_import(const struct options *options)
         fputs("iagmeter: import ut1 takes one directory\n", stderr);
         return EXIT_CONFIGURATION;
     }
+    /* What is imported is public, and the daemon, another user, must be able to read it: also where
+     * the administrator's files are for nobody else. */
+    umask(S_IWGRP | S_IWOTH);
     diagnostics = diagnostics_new();
     if (!diagnostics)
         return EXIT_TROUBLE;

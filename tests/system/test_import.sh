@@ -23,7 +23,11 @@ import() { # STATUS ARGUMENT...
     expect "$status" $tool "$@"
 }
 
+umask 077
 import 0 ut1 "$lists"
+umask 022
+[ "$(stat -c %a "$file" "$conf/services.d" | tr '\n' ' ')" = "644 755 " ] ||
+    fail "the daemon, another user, cannot read what was imported"
 [ "$(tail -n 1 "$directory/out")" = "$file" ] || fail "the file written is not named"
 grep -q "^$lists/ai/domains:3: .*: skipped$" "$directory/err" || fail "the wrong line is not said"
 grep -q '"\.new-ai\.example"' "$file" || fail "the name is not in $file"
