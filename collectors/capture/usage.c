@@ -93,6 +93,8 @@ static void add_bytes(const struct usage *usage, const struct flow *flow, enum f
         cell->bytes_up += bytes;
     else
         cell->bytes_down += bytes;
+    if (is_use(flow) && flow->flags & FLOW_ONE_WAY)
+        cell->grade = GRADE_E;
 }
 
 /* Days told apart within a byte; 0 is left to mean none. */

@@ -1356,6 +1356,7 @@ static void one_way_is_told_and_graded(void **state)
 {
     struct talk talk = talk_of(1, 50000);
     struct talk whole = talk_of(1, 50001);
+    const struct sink_entry *entry;
     struct coverage coverage;
     struct activity sum;
 
@@ -1366,7 +1367,13 @@ static void one_way_is_told_and_graded(void **state)
         talk_record(&film, &talk, FROM_CLIENT, 400);
         film.clock_ns += SECOND;
     }
+    film.clock_ns += 120 * SECOND; /* another interval */
+    talk_record(&film, &talk, FROM_CLIENT, 400);
     play();
+    for (size_t i = 0; (entry = sink_at(&sunk, SINK_ACTIVITY, i)) != NULL; i++)
+        if (entry->body.activity.bytes_up > 0)
+            assert_int_equal(entry->body.activity.grade, GRADE_E);
+    assert_true(sink_count(&sunk, SINK_ACTIVITY) > 1);
     sum = only_sum(FOUR, API);
     assert_int_equal(sum.grade, GRADE_E);
     assert_int_equal(sum.bytes_up, talk.said[FROM_CLIENT]);
