@@ -139,8 +139,8 @@ static inline void scene_show(struct metering *metering, size_t from, size_t to,
         for (size_t i = 0; i < count; i++) {
             const struct shot *shot = &film.shots[at + i];
 
-            frames[i] = (struct captured_frame){shot->time_ns, shot->bytes, shot->captured,
-                                                shot->length, shot->link_type};
+            frames[i] = (struct captured_frame){shot->time_ns, shot->bytes,     shot->captured,
+                                                shot->length,  shot->link_type, false};
         }
         metering_frames(metering, frames, count);
         at += count;
