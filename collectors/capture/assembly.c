@@ -99,6 +99,12 @@ size_t assembly_end(const struct assembly *assembly)
     return assembly->range_count ? assembly->ranges[assembly->range_count - 1].end : 0;
 }
 
+void assembly_wipe(struct assembly *assembly)
+{
+    memset(assembly->bytes, 0, assembly_end(assembly));
+    assembly->range_count = 0;
+}
+
 struct assembly_pool *assembly_pool_new(uint32_t count)
 {
     struct assembly_pool *pool = calloc(1, sizeof(*pool));
@@ -136,6 +142,7 @@ uint32_t assembly_pool_take(struct assembly_pool *pool)
 
 void assembly_pool_release(struct assembly_pool *pool, uint32_t index)
 {
+    assembly_wipe(&pool->assemblies[index]);
     pool->free_indices[pool->free_count++] = index;
 }
 

@@ -34,6 +34,8 @@ bool assembly_add(struct assembly *assembly, uint32_t sequence, const uint8_t *b
 size_t assembly_prefix(const struct assembly *assembly);
 /* The same, up to the furthest byte that is there: more where holes are left. */
 size_t assembly_end(const struct assembly *assembly);
+/* Forgets what was added: names and addresses must not outlast the connection that they are of. */
+void assembly_wipe(struct assembly *assembly);
 
 /* A fixed pool of them. */
 struct assembly_pool;
@@ -43,6 +45,7 @@ struct assembly_pool *assembly_pool_new(uint32_t count);
 void assembly_pool_free(struct assembly_pool *pool);
 /* ASSEMBLY_NONE when all are taken. */
 uint32_t assembly_pool_take(struct assembly_pool *pool);
+/* What is in it is wiped. */
 void assembly_pool_release(struct assembly_pool *pool, uint32_t index);
 struct assembly *assembly_pool_get(struct assembly_pool *pool, uint32_t index);
 

@@ -808,10 +808,12 @@ bool recognition_opens(const struct packet *packet)
 
 static void gather_crypto(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
 {
-    if (bytes)
+    if (bytes) {
         assembly_add(context, offset, bytes, (uint32_t)length);
-    else
+    } else {
+        assembly_wipe(context);
         assembly_start(context, 0);
+    }
 }
 
 /* Judges by what was gathered, if it is complete. */

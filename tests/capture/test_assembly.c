@@ -223,6 +223,23 @@ static void a_pool_gives_each_one_once(void **state)
     assembly_pool_free(NULL);
 }
 
+/* Also behind a hole. */
+static void nothing_is_left_of_what_was_given_back(void **state)
+{
+    static const uint8_t nothing[ASSEMBLY_SIZE];
+    struct assembly_pool *pool = assembly_pool_new(1);
+    uint32_t taken = assembly_pool_take(pool);
+
+    (void)state;
+    assembly_start(assembly_pool_get(pool, taken), 7);
+    assert_true(assembly_add(assembly_pool_get(pool, taken), 7, (const uint8_t *)"name", 4));
+    assert_true(assembly_add(assembly_pool_get(pool, taken), 7 + ASSEMBLY_SIZE - 4,
+                             (const uint8_t *)"name", 4));
+    assembly_pool_release(pool, taken);
+    assert_memory_equal(assembly_pool_get(pool, taken)->bytes, nothing, sizeof(nothing));
+    assembly_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +251,7 @@ int main(void)
         cmocka_unit_test(any_pieces_give_what_a_plain_model_gives),
         cmocka_unit_test(any_order_gives_the_same_name),
         cmocka_unit_test(a_pool_gives_each_one_once),
+        cmocka_unit_test(nothing_is_left_of_what_was_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
