@@ -31,14 +31,15 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "network during the month. Use is observed on the network; impact is that use times "
           "published factors, all listed below with their source."}},
     [TEXT_PRIVACY] =
-        {{"Aucune adresse, aucun contenu et aucun suivi individuel n'est conservé : seules des "
-          "sommes par direction et par service existent. Ce qui concerne trop peu d'appareils est "
-          "regroupé. Un « appareil » est ici une adresse IP : une personne peut en avoir "
-          "plusieurs.",
-          "No address, no content and nothing about individuals is kept: only sums per direction "
-          "and per service exist. What concerns too few devices is folded together. A “device” "
-          "here "
-          "is an IP address: one person may have several."}},
+        {{"Ni adresse, ni nom, ni contenu n'est enregistré : seules des sommes par minute, par "
+          "direction et par service le sont, dans un registre à accès restreint ; certaines "
+          "peuvent ne tenir qu'à une personne, sans la désigner. Dans ce rapport, ce qui concerne "
+          "trop peu d'appareils est regroupé. Un « appareil » est ici une adresse IP : une "
+          "personne peut en avoir plusieurs.",
+          "No address, no name and no content is recorded: only sums per minute, direction and "
+          "service are, in a ledger of restricted access; a single person may stand behind some "
+          "of them, without being told. In this report, what concerns too few devices is folded "
+          "together. A “device” here is an IP address: one person may have several."}},
     [TEXT_RUNNING] = {{"Mois en cours, arrêté au {0}. Les chiffres vont encore augmenter.",
                        "Month still running, as of {0}. The figures will still grow."}},
     [TEXT_PROVISIONAL] =
@@ -278,8 +279,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
         {{"Réponses cachées : moins d'indices pour les connexions sans nom lisible.",
           "Answers hidden: fewer hints for connections without a readable name."}},
     [TEXT_DNS_ANSWERS_EFFECT] =
-        {{"Indices pour les connexions sans nom lisible ; aucune n'est conservée.",
-          "Hints for connections without a readable name; none is kept."}},
+        {{"Indices pour les connexions sans nom lisible ; aucune n'est enregistrée.",
+          "Hints for connections without a readable name; none is recorded."}},
     [TEXT_BYTES_LOST_EFFECT] = {{"Les jetons de ces réponses sont sous-estimés.",
                                  "The tokens of these answers are underestimated."}},
     [TEXT_CLOCK_STEPS_EFFECT] = {{"L'intervalle en cours est recommencé ; rien n'est perdu.",
