@@ -19,9 +19,10 @@
 #define RING_TIMEOUT_MS 100
 #define ERROR_SIZE      (PCAP_ERRBUF_SIZE + 256)
 /* Packets of an interface are handed over so many at a time, for the metering to wait for memory
- * once instead of for each. They have to be copied for that: libpcap gives a block of the ring back
- * to the kernel as soon as its last packet was shown, and does not say which one that is
- * (pcap_read_linux_mmap_v3() of libpcap 1.10.3). More of them would leave the fastest cache. */
+ * once instead of for each. They have to be copied for that: within one pcap_dispatch(), libpcap
+ * gives a block of the ring back to the kernel as soon as its last packet was shown, and does not
+ * say which one that is (pcap_read_linux_mmap_v3() in pcap-linux.c). More of them would leave the
+ * fastest cache. */
 #define GATHER 32
 /* The largest snap length that can be configured fits. */
 #define GATHER_SIZE 262144

@@ -8,7 +8,7 @@
 set -eu
 capture=$1
 rounds=${2:-3}
-rates=${RATES:-25000 50000 100000 200000 0}
+rates=${RATES:-25000 100000 200000 0}
 seconds=${SECONDS_EACH:-4}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
