@@ -39,6 +39,9 @@
 #define INTERVAL_CELLS   4096
 /* Frames whose memory is asked for ahead of time. */
 #define BATCH 32
+/* Frames whose headers are asked for ahead of time, and how much that is: Ethernet, IPv4, TCP. */
+#define HEADERS_AHEAD 12
+#define HEADERS_SIZE  54
 
 struct metering {
     struct hash_key key;
@@ -640,14 +643,25 @@ static void overhear(struct metering *metering, const struct captured_frame *fra
         handle_decoded(metering, decoded, true);
 }
 
+/* They are in the cache of whoever read them, which may be another worker. */
+static void prefetch_headers(const struct captured_frame *frame)
+{
+    __builtin_prefetch(frame->bytes);
+    __builtin_prefetch(frame->bytes + HEADERS_SIZE - 1);
+}
+
 /* The memory that packets lead to is asked for in two steps, each for all of them before the next:
  * so the waits for it overlap. */
-static void take_batch(struct metering *metering, const struct captured_frame *frames, size_t count)
+static void take_batch(struct metering *metering, const struct captured_frame *frames, size_t count,
+                       size_t following)
 {
     struct decoded decoded[BATCH];
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (i + HEADERS_AHEAD < count + following)
+            prefetch_headers(&frames[i + HEADERS_AHEAD]);
         decode(metering, &frames[i], &decoded[i]);
+    }
     for (size_t i = 0; i < count && count > 1; i++)
         if (decoded[i].result == DECODE_TCP || decoded[i].result == DECODE_UDP)
             decoded[i].slot = flowtable_guess(metering->flows, decoded[i].key);
@@ -668,8 +682,11 @@ static void take_batch(struct metering *metering, const struct captured_frame *f
 
 void metering_frames(struct metering *metering, const struct captured_frame *frames, size_t count)
 {
-    for (size_t done = 0; done < count; done += BATCH)
-        take_batch(metering, frames + done, count - done < BATCH ? count - done : BATCH);
+    for (size_t done = 0; done < count; done += BATCH) {
+        size_t next = count - done < BATCH ? count - done : BATCH;
+
+        take_batch(metering, frames + done, next, count - done - next);
+    }
 }
 
 static void finish_visited(void *context, struct flow *flow)

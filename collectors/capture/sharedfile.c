@@ -155,9 +155,13 @@ static struct part **order_of(struct sharedfile *file, uint64_t number)
 
 /* -- Sorting ----------------------------------------------------------------------------------- */
 
-static void give(struct part *part, unsigned worker, const struct captured_frame *frame)
+static void give(struct part *part, unsigned worker, const struct captured_frame *frame,
+                 int64_t time_ns)
 {
-    part->frames[worker][part->counts[worker]++] = *frame;
+    struct captured_frame *given = &part->frames[worker][part->counts[worker]++];
+
+    *given = *frame;
+    given->time_ns = time_ns;
 }
 
 /* Gives all workers but one, SHARD, a frame that they overhear. */
@@ -169,13 +173,13 @@ static void give_others(const struct sharedfile *file, struct part *part, unsign
     overheard.overheard = true;
     for (unsigned i = 0; i < file->workers; i++)
         if (i != shard)
-            give(part, i, &overheard);
+            give(part, i, &overheard, file->clock_ns);
 }
 
 /* Tells all workers but one what time it is. */
 static void tell_time(struct sharedfile *file, struct part *part, unsigned shard)
 {
-    const struct captured_frame time = {.time_ns = file->clock_ns, .link_type = DLT_EN10MB};
+    const struct captured_frame time = {.link_type = DLT_EN10MB};
 
     give_others(file, part, shard, &time);
     file->tell_time_ns = file->clock_ns + TIME_NS;
@@ -196,7 +200,8 @@ static void move_clock(struct sharedfile *file, struct part *part, unsigned shar
     file->clock_begun = true;
 }
 
-static inline void place(struct sharedfile *file, struct part *part, struct captured_frame *frame)
+static inline void place(struct sharedfile *file, struct part *part,
+                         const struct captured_frame *frame)
 {
     unsigned shard = shard_of_frame(frame, file->workers);
     unsigned owner = shard == SHARD_UNKNOWN ? 0 : shard;
@@ -205,8 +210,7 @@ static inline void place(struct sharedfile *file, struct part *part, struct capt
         file->clock_ns = frame->time_ns;
     else
         move_clock(file, part, owner, frame->time_ns);
-    frame->time_ns = file->clock_ns;
-    give(part, owner, frame);
+    give(part, owner, frame, file->clock_ns);
     if (shard == SHARD_UNKNOWN)
         give_others(file, part, owner, frame);
 }

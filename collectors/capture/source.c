@@ -401,24 +401,6 @@ static enum source_status explain_end(struct source *source, enum sharedfile_sta
     return SOURCE_BROKEN;
 }
 
-/* What the processor that read them has in its cache is asked for ahead of time: each frame's
- * headers. */
-static void hand_over_shared(const struct captured_frame *frames, size_t count,
-                             source_handler *handler, void *context)
-{
-    enum { AHEAD = 64 };
-
-    for (size_t done = 0; done < count; done += AHEAD) {
-        size_t next = count - done < AHEAD ? count - done : AHEAD;
-
-        for (size_t i = done + AHEAD; i < count && i < done + 2 * (size_t)AHEAD; i++) {
-            __builtin_prefetch(frames[i].bytes);
-            __builtin_prefetch(frames[i].bytes + 63);
-        }
-        handler(context, frames + done, next);
-    }
-}
-
 static enum source_status read_shared(struct source *source, size_t limit, source_handler *handler,
                                       void *context)
 {
@@ -433,7 +415,9 @@ static enum source_status read_shared(struct source *source, size_t limit, sourc
             break;
         if (status != SHAREDFILE_OK)
             return explain_end(source, status);
-        hand_over_shared(frames, count, handler, context);
+        for (size_t done = 0; done < count; done += SOURCE_BATCH)
+            handler(context, frames + done,
+                    count - done < SOURCE_BATCH ? count - done : SOURCE_BATCH);
     }
     return SOURCE_OK;
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* bench_workers [CAPTURE [ROUNDS [WORKERS]]]: how much faster several capture processes share the
- * packets of a file than one reads it. In turn, ROUNDS times, CAPTURE is metered by one process and
- * by WORKERS (2) as in `iagmeterd -r CAPTURE -w WORKERS`, but for the ledger: sums are thrown away.
- * Prints minimum, median and maximum of the wall time, of the processor time of all workers and of
- * the busiest one, and of the ratios of a round. On a machine that does something else besides, the
- * wall time says little; one worker's processor time over the busiest one's of several tells what
- * the wall time would be. */
+ * packets of a file than one reads it. In turn, ROUNDS times, CAPTURE is metered by one process, by
+ * WORKERS (2) processes that each meter all of it, and by WORKERS that share it as in `iagmeterd -r
+ * CAPTURE -w WORKERS`; but for the ledger: sums are thrown away. Prints minimum, median and maximum
+ * of the wall time, of the processor time of all workers and of the busiest one, and of the ratios
+ * of a round.
+ *
+ * On a machine that does something else besides, the wall time says little. And processors that
+ * share a core, or a cache, or memory, are each slower when the others are busy, whoever keeps them
+ * so. The ratio of processor times is therefore between the busiest worker that shares and one of
+ * several that do not: what the sharing costs, and nothing else. */
 
 #include "collectors/capture/metering.h"
 #include "collectors/capture/recognition.h"
@@ -103,7 +107,8 @@ static _Noreturn void work(const struct config *config, const char *path, struct
     exit(write(cost, &start_s, sizeof(start_s)) == sizeof(start_s) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-static struct cost measure(const struct config *config, const char *path, unsigned workers)
+static struct cost measure(const struct config *config, const char *path, unsigned workers,
+                           bool sharing)
 {
     struct recognition_memory *memory = NULL;
     struct source *shared = NULL;
@@ -114,7 +119,7 @@ static struct cost measure(const struct config *config, const char *path, unsign
     int costs[2];
     char byte;
 
-    if (workers > 1) {
+    if (sharing) {
         shared = source_share_file(path, workers, error, sizeof(error));
         memory = recognition_memory_new(&config->limits);
         if (!shared || !memory)
@@ -170,34 +175,47 @@ static void print_spread(const char *name, double *values, unsigned rounds, cons
 }
 
 /* Sets of values by round, each of which is sorted when it is printed. */
-enum value { ONE_WALL, ONE_CPU, MANY_WALL, MANY_CPU, BUSIEST_CPU, RATIO_WALL, RATIO_CPU, VALUES };
+enum value {
+    ONE_WALL,
+    ONE_CPU,
+    APART_CPU,
+    MANY_WALL,
+    MANY_CPU,
+    BUSIEST_CPU,
+    RATIO_WALL,
+    RATIO_CPU,
+    VALUES
+};
 
 static void run(const struct config *config, const char *path, unsigned rounds, unsigned workers)
 {
     static double values[VALUES][MAX_ROUNDS];
 
     for (unsigned i = 0; i < rounds; i++) {
-        struct cost one = measure(config, path, 1);
-        struct cost many = measure(config, path, workers);
+        struct cost one = measure(config, path, 1, false);
+        struct cost apart = measure(config, path, workers, false);
+        struct cost many = measure(config, path, workers, true);
 
         values[ONE_WALL][i] = one.wall_s;
         values[ONE_CPU][i] = one.all_s;
+        values[APART_CPU][i] = apart.all_s / workers;
         values[MANY_WALL][i] = many.wall_s;
         values[MANY_CPU][i] = many.all_s;
         values[BUSIEST_CPU][i] = many.busiest_s;
         values[RATIO_WALL][i] = one.wall_s / many.wall_s;
-        values[RATIO_CPU][i] = one.all_s / many.busiest_s;
+        values[RATIO_CPU][i] = apart.all_s / workers / many.busiest_s;
     }
     printf("%-36s %8s %8s %8s\n", "", "minimum", "median", "maximum");
     print_spread("one worker", values[ONE_WALL], rounds, "s wall");
     print_spread("", values[ONE_CPU], rounds, "s processor");
+    print_spread("several that share nothing", values[APART_CPU], rounds, "s processor, each");
     print_spread("several workers", values[MANY_WALL], rounds, "s wall");
     print_spread("", values[MANY_CPU], rounds, "s processor, all together");
     print_spread("", values[BUSIEST_CPU], rounds, "s processor, the busiest");
     printf("%-36s %8.3f\n", "ratio of the minima, wall",
            values[ONE_WALL][0] / values[MANY_WALL][0]);
     printf("%-36s %8.3f\n", "ratio of the minima, processor",
-           values[ONE_CPU][0] / values[BUSIEST_CPU][0]);
+           values[APART_CPU][0] / values[BUSIEST_CPU][0]);
     print_spread("ratio of a round, wall", values[RATIO_WALL], rounds, "");
     print_spread("ratio of a round, processor", values[RATIO_CPU], rounds, "");
 }
