@@ -19,6 +19,10 @@
 /* A larger jump of sequence numbers is no lost data but another connection or a forged segment; the
  * largest window that TCP can offer is 1 GiB (RFC 7323, 2.3), those in use are far smaller. */
 #define MAX_SEQUENCE_JUMP (64U << 20)
+/* A close counts only near what its end last said, or whoever guesses the ports could end what we
+ * follow, as RFC 5961, 3, says of connections themselves. They ask for the very number; what may be
+ * lost or on its way makes it less certain here. */
+#define MAX_CLOSE_DISTANCE (1U << 20)
 /* A SYN within so many bytes before the place where a name may begin is a late copy of the one that
  * opened the connection: what a client says to proxies is not longer. */
 #define MAX_PREAMBLES 65536
@@ -454,6 +458,15 @@ static void note_opening(struct flow *flow, const struct packet *packet, unsigne
     flow->flags |= FLOW_BASE_KNOWN;
 }
 
+static bool is_near(const struct segment *segment)
+{
+    const struct flow *flow = segment->flow;
+    uint16_t seen = segment->side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST;
+    uint32_t ahead = segment->packet->sequence - flow->next_sequence[segment->side];
+
+    return !(flow->flags & seen) || ahead + MAX_CLOSE_DISTANCE <= 2 * MAX_CLOSE_DISTANCE;
+}
+
 static void note_closing(struct metering *metering, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
@@ -485,7 +498,7 @@ static void handle_tcp(struct metering *metering, struct decoded *decoded, int64
     } else {
         hear_silent_end(segment.flow, decoded->side);
     }
-    if (packet->tcp_flags & (TCP_FIN | TCP_RST))
+    if (packet->tcp_flags & (TCP_FIN | TCP_RST) && is_near(&segment))
         note_closing(metering, &segment);
 }
 

@@ -1335,6 +1335,26 @@ static void damaged_frames_are_survived(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* Who does not know the sequence numbers cannot end what is followed of a connection. */
+static void forged_closes_end_nothing(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    const uint32_t far = 1U << 30;
+
+    (void)state;
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_exchange(&film, &talk, 400, 3, 1000, SECOND);
+    talk_segment(&film, &talk, FROM_SERVER, talk.sequence[FROM_SERVER] + far, TCP_RST, NULL, 0);
+    talk_segment(&film, &talk, FROM_CLIENT, talk.sequence[FROM_CLIENT] - far, TCP_FIN, NULL, 0);
+    talk_segment(&film, &talk, FROM_SERVER, talk.sequence[FROM_SERVER] + far, TCP_FIN, NULL, 0);
+    talk_exchange(&film, &talk, 400, 3, 1000, SECOND);
+    talk_flags(&film, &talk, FROM_SERVER, TCP_RST);
+    talk_exchange(&film, &talk, 400, 3, 1000, SECOND); /* of what is over */
+    play();
+    assert_true(only_sum(FOUR, API).requests.central == 2);
+}
+
 /* Connections of few packets show it, too: not even their opening was answered. */
 static void short_connections_of_one_way_are_told(void **state)
 {
@@ -1433,6 +1453,7 @@ int main(void)
         TEST(totals_are_conserved),
         TEST(a_flood_costs_no_memory_and_no_known_service),
         TEST(one_way_is_told_and_graded),
+        TEST(forged_closes_end_nothing),
         TEST(short_connections_of_one_way_are_told),
         TEST(a_full_table_refuses),
         TEST(hellos_that_never_end_do_not_bar_others),
