@@ -264,7 +264,7 @@ static bool open_stores(struct process *process)
         roundrobin_new(process->config->state_directory, process->config->rrd_years);
     if (process->roundrobin)
         process->meter = meter_new(process->config, process->ledger, process->roundrobin);
-    if (!process->meter || (process->replay > 1 && !meter_add_devices(process->meter))) {
+    if (!process->meter) {
         log_line(LOG_PRIORITY_ERROR, "out of memory");
         return false;
     }

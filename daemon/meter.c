@@ -2,7 +2,6 @@
 #include "daemon/meter.h"
 
 #include "daemon/calendar.h"
-#include "daemon/devicesums.h"
 #include "daemon/log.h"
 
 #include <inttypes.h>
@@ -17,7 +16,6 @@
 #define MAX_FACTOR_SETS 16
 #define MAX_UNSHOWN     256
 #define LONGEST_DELAY_S 60
-#define SECONDS_DAY     86400
 #define UNKNOWN_ID      (-1)
 
 /* One message, with what this process added to it. */
@@ -74,7 +72,6 @@ struct meter {
     size_t complete_count;
     struct worker workers[MAX_CAPTURES];
     unsigned captures;
-    struct devicesums *devicesums; /* NULL: captures may know the same devices */
     /* Intervals that are in the ledger but not in the RRDs, ascending. */
     int64_t unshown[MAX_UNSHOWN];
     size_t unshown_count;
@@ -108,7 +105,6 @@ void meter_free(struct meter *meter)
 {
     if (!meter)
         return;
-    devicesums_free(meter->devicesums);
     free(meter->entries);
     free(meter);
 }
@@ -233,25 +229,12 @@ static void take_closed(struct meter *meter, unsigned worker, const struct messa
     entry->body.coverage = message->body.coverage;
     entry->body.coverage.covered_ns = share_of(meter, worker, message->body.coverage.covered_ns);
     meter->workers[worker].last_closed = message->interval_start;
-    if (meter->devicesums && closed_by_all(meter) != INT64_MIN)
-        devicesums_forget(meter->devicesums, (int32_t)(closed_by_all(meter) / SECONDS_DAY));
     for (size_t i = 0; i < meter->entry_count; i++) {
         if (meter->entries[i].worker != worker || meter->entries[i].complete)
             continue;
         meter->entries[i].complete = true;
         meter->complete_count++;
     }
-}
-
-/* What all captures know, where each knows devices of its own. */
-static void take_devices(struct meter *meter, unsigned worker, const struct message *message)
-{
-    struct entry *entry = new_entry(meter, worker, message);
-
-    entry->body.devices = message->body.devices;
-    if (meter->devicesums && worker < MAX_WORKERS)
-        entry->body.devices.devices =
-            devicesums_take(meter->devicesums, worker, &message->body.devices);
 }
 
 static bool has_names(const struct meter *meter, uint16_t direction, uint16_t service)
@@ -287,7 +270,7 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
     case MESSAGE_DEVICES:
         if (!has_names(meter, devices->direction_id, devices->service_id))
             return false;
-        take_devices(meter, worker, message);
+        new_entry(meter, worker, message)->body.devices = *devices;
         return true;
     case MESSAGE_CLOSED:
         take_closed(meter, worker, message);
@@ -300,13 +283,6 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
 void meter_set_captures(struct meter *meter, unsigned count)
 {
     meter->captures = count > 0 ? count : 1;
-}
-
-bool meter_add_devices(struct meter *meter)
-{
-    if (!meter->devicesums)
-        meter->devicesums = devicesums_new();
-    return meter->devicesums != NULL;
 }
 
 void meter_worker_here(struct meter *meter, unsigned worker)

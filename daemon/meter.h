@@ -24,10 +24,6 @@ void meter_free(struct meter *meter);
 /* How many capture processes share the coverage of an interval; 1 until said. An interface that is
  * away then leaves a hole of its share. */
 void meter_set_captures(struct meter *meter, unsigned count);
-/* Each of them has devices of its own, whose counts add up: so it is when they share a file
- * (shard.h). Otherwise, of several counts the largest is used. Returns false when memory is
- * exhausted. */
-bool meter_add_devices(struct meter *meter);
 
 /* New factors and names; what is waiting keeps the impact of the old ones. */
 void meter_set_config(struct meter *meter, const struct config *config);

@@ -286,10 +286,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_CLOCK_STEPS_EFFECT] = {{"L'intervalle en cours est recommencé ; rien n'est perdu.",
                                   "The running interval begins anew; nothing is lost."}},
     [TEXT_METHOD_TOKENS] =
-        {{"1. Le trafic des services connus est reconnu par le nom du serveur. Les requêtes et les "
-          "jetons sont estimés d'après la taille et le rythme des réponses chiffrées, sans les "
+        {{"1. Le trafic des services connus est reconnu par le nom du serveur, par celui qu'un "
+          "client dit à un mandataire ou, à défaut, par la dernière réponse DNS. Les requêtes et "
+          "les jetons sont estimés d'après la taille et le rythme des réponses chiffrées, sans les "
           "déchiffrer.",
-          "1. The traffic of known services is recognised by the server's name. Requests and "
+          "1. The traffic of known services is recognised by the server's name, by the one that a "
+          "client tells a proxy or, failing that, by the last answer of the DNS. Requests and "
           "tokens are estimated from the size and rhythm of the encrypted answers, without "
           "decrypting them."}},
     [TEXT_METHOD_IMPACT] =

@@ -409,6 +409,14 @@ struct look {
     struct address client; /* who asks, as a proxy says; of family 0 when none does */
 };
 
+/* Whom a PROXY header names is believed from a host of one of our directions alone: anyone can send
+ * one, and what it says decides whose use this is. */
+static bool is_believed(const struct recognition *recognition, const struct segment *segment)
+{
+    return directions_match(recognition->directions, client_of(segment), segment->packet->vlan) !=
+           DIRECTION_UNASSIGNED;
+}
+
 static void take_proxy(struct recognition *recognition, const struct segment *segment,
                        struct look *look)
 {
@@ -417,7 +425,7 @@ static void take_proxy(struct recognition *recognition, const struct segment *se
     struct catalogue_match match;
 
     if (look->finding.said == PREAMBLE_PROXY) {
-        if (!said->has_address)
+        if (!said->has_address || !is_believed(recognition, segment))
             return;
         flow->flags |= FLOW_FOR_OTHERS;
         look->client = said->address;

@@ -365,6 +365,25 @@ static struct talk proxied_talk(uint16_t port, struct address client, int how)
     return talk;
 }
 
+/* From outside anyone may say so: then the use is the sender's own. */
+static void a_stranger_says_nothing_about_others(void **state)
+{
+    const struct hello_parts parts = {.name = "api.example"};
+    static struct bytes bytes;
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    talk.client = address4(198, 51, 100, 9);
+    bytes.length = 0;
+    put_proxy_line(&bytes, address4(10, 2, 0, 1));
+    put_hello(&bytes, &parts);
+    talk_open(&film, &talk);
+    talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+    use(&talk);
+    scene_play();
+    assert_int_equal(only_sum(UNASSIGNED, API).flows, 1);
+}
+
 /* Use is the client's, in its direction, as one of its devices: not the proxy's. */
 static void a_proxy_says_whose_connection_it_is(void **state)
 {
@@ -1709,6 +1728,7 @@ int main(void)
         TEST(a_proxy_is_told_what_the_hello_hides),
         TEST(the_hello_counts_for_more_than_the_proxy_was_told),
         TEST(socks_leads_to_the_hello),
+        TEST(a_stranger_says_nothing_about_others),
         TEST(a_proxy_says_whose_connection_it_is),
         TEST(a_proxy_is_never_a_device),
         TEST(a_local_header_changes_nothing),

@@ -985,6 +985,7 @@ static void fragments_add_up(void **state)
 static const char shows_copies[] = "arkime_synthetic.pcap";
 
 static unsigned metered;
+static unsigned visited;
 
 static int visit(const char *path, const struct stat *status, int type, struct FTW *place)
 {
@@ -993,7 +994,8 @@ static int visit(const char *path, const struct stat *status, int type, struct F
 
     (void)status;
     (void)place;
-    if (type != FTW_F || strstr(path, shows_copies))
+    /* One in eight of many: each takes the memory of several meterings. */
+    if (type != FTW_F || strstr(path, shows_copies) || visited++ % 8 != 0)
         return 0;
     if (descriptor >= 0)
         close(descriptor);

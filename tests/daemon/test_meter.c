@@ -434,29 +434,6 @@ static void devices_of_captures_are_the_most_of_one(void **state)
     assert_int_equal(devices_of(directions_get(config->directions, 2)->code, "claude-web"), 5);
 }
 
-/* What a day may bring late: see devicesums.h. */
-static void devices_of_captures_that_share_a_file_add_up(void **state)
-{
-    const char *code = directions_get(config->directions, 2)->code;
-
-    (void)state;
-    assert_true(meter_add_devices(meter));
-    for (unsigned worker = 0; worker < 2; worker++)
-        meter_worker_here(meter, worker);
-    send_devices(0, 2, service("claude-web"), 4);
-    send_closed(0, T0);
-    send_closed(0, T0 + 86400);
-    send_devices(1, 2, service("claude-web"), 5);
-    send_closed(1, T0);
-    commit();
-    assert_int_equal(devices_of(code, "claude-web"), 9);
-    send_closed(1, T0 + 86400);
-    send_devices(1, 2, service("claude-web"), 6); /* nobody tells of a day that is over */
-    send_closed(1, T0 + 86460);
-    commit();
-    assert_int_equal(devices_of(code, "claude-web"), 9);
-}
-
 static void messages_that_make_no_sense_here_are_refused(void **state)
 {
     struct message message = activity(1, service("openai-api"), T0, 1);
@@ -1001,7 +978,6 @@ int main(void)
         TEST(a_service_without_a_model_has_activity_but_no_impact),
         TEST(devices_are_the_most_of_the_day),
         TEST(devices_of_captures_are_the_most_of_one),
-        TEST(devices_of_captures_that_share_a_file_add_up),
         TEST(messages_that_make_no_sense_here_are_refused),
         TEST(parts_of_one_interval_are_added),
         TEST(what_a_dead_process_had_not_closed_is_forgotten),
