@@ -181,8 +181,10 @@ static bool read_record(struct message *message, struct cursor *cursor, int sect
     record.data = cursor_take(cursor, cursor_u16(cursor));
     if (cursor->failed)
         return false;
-    if (record.type == TYPE_OPT) /* RFC 6891, 6.1.3 */
-        message->extended_rcode = (uint8_t)(record.ttl_s >> 24);
+    /* RFC 6891, 6.1.3. A message has one (6.1.1); of one that has more, no later one takes back the
+     * error that an earlier one tells. */
+    if (record.type == TYPE_OPT)
+        message->extended_rcode |= (uint8_t)(record.ttl_s >> 24);
     /* The authority section names servers of zones. */
     else if (section != SECTION_AUTHORITY && class == CLASS_INTERNET && is_used(record.type))
         keep_record(message, &record, owner);

@@ -316,6 +316,19 @@ static void an_extended_error_is_one(void **state)
     assert_int_equal(parse(), DNS_OTHER);
 }
 
+/* Found by fuzzing: a second OPT record, which may not be there (RFC 6891, 6.1.1). */
+static void an_extended_error_is_not_taken_back(void **state)
+{
+    (void)state;
+    begin("a.example", DNS_A);
+    dns_address(&message, 1, "a.example", 60, host(1));
+    dns_record(&message, 3, "", DNS_OPT, 0x01000000);
+    dns_record_end(&message);
+    dns_record(&message, 3, "", DNS_OPT, 0);
+    dns_record_end(&message);
+    assert_int_equal(parse(), DNS_OTHER);
+}
+
 static void of_a_truncated_answer_what_is_there_counts(void **state)
 {
     (void)state;
@@ -915,6 +928,7 @@ int main(void)
         cmocka_unit_test(a_ttl_with_the_first_bit_is_zero),
         cmocka_unit_test(what_is_no_answer_says_nothing),
         cmocka_unit_test(an_extended_error_is_one),
+        cmocka_unit_test(an_extended_error_is_not_taken_back),
         cmocka_unit_test(of_a_truncated_answer_what_is_there_counts),
         cmocka_unit_test(what_follows_is_ignored),
         cmocka_unit_test(odd_bytes_match_nothing),
