@@ -10,8 +10,9 @@
 
 #define ZONE_DIRECTORY  "/usr/share/zoneinfo"
 #define MONTHS_PER_YEAR 12
+#define DAY_S           86400
 /* No zone was ever further from UTC than 16 hours: two days around are ample. */
-#define SEARCH_S (2 * 86400)
+#define SEARCH_S (2 * (int64_t)DAY_S)
 
 /* Without dots there is no way out of the directory. */
 static bool is_zone_name(const char *zone)
@@ -51,41 +52,53 @@ bool calendar_set_zone(const char *zone)
     return true;
 }
 
+/* Days since 1970-01-01 of a date, which may be out of range: the 0th is the last of the month before.
+ */
+static int64_t day_number(int year, int month, int day)
+{
+    struct tm date = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+
+    return timegm(&date) / DAY_S;
+}
+
 /* Months since year 0. */
 static int ordinal(int year, int month)
 {
     return year * MONTHS_PER_YEAR + month - 1;
 }
 
-static bool is_reached(int64_t time_s, int wanted)
+static bool is_reached(int64_t time_s, int64_t day)
 {
     time_t time = (time_t)time_s;
     struct tm local;
 
-    return localtime_r(&time, &local) && ordinal(local.tm_year + 1900, local.tm_mon + 1) >= wanted;
+    return localtime_r(&time, &local) &&
+           day_number(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday) >= day;
 }
 
-/* The first second of a month, by bisection on what local clocks show. mktime() is no help where
- * clocks go forward at midnight of the 1st, which then does not exist (Asuncion, October 2017), or
- * back to it, which then comes twice (Havana, November 2015): its answer is unspecified, and may
- * lie in the month before. */
-static int64_t month_start(int months)
+/* By bisection on what local clocks show. mktime() is no help where clocks go forward at midnight,
+ * which then does not exist (Asuncion, 1 October 2017), or back to it, which then comes twice
+ * (Havana, 1 November 2015): its answer is unspecified, and may lie in the day before. */
+int64_t calendar_day_start(int64_t day)
 {
-    struct tm utc = {.tm_year = months / MONTHS_PER_YEAR - 1900,
-                     .tm_mon = months % MONTHS_PER_YEAR,
-                     .tm_mday = 1};
-    int64_t before = timegm(&utc) - SEARCH_S;
+    int64_t before = day * DAY_S - SEARCH_S;
     int64_t reached = before + 2 * SEARCH_S;
 
     while (reached - before > 1) {
         int64_t middle = before + (reached - before) / 2;
 
-        if (is_reached(middle, months))
+        if (is_reached(middle, day))
             reached = middle;
         else
             before = middle;
     }
     return reached;
+}
+
+static int64_t month_start(int months)
+{
+    return calendar_day_start(
+        day_number(months / MONTHS_PER_YEAR, months % MONTHS_PER_YEAR + 1, 1));
 }
 
 static struct calendar_month month_at(int months)
@@ -96,25 +109,44 @@ static struct calendar_month month_at(int months)
                                    .end = month_start(months + 1)};
 }
 
+/* Reads digits, each in the place of a '0' of PATTERN; all else must be as there. */
+static bool parse_numbers(const char *text, const char *pattern, int numbers[3])
+{
+    int count = 0;
+
+    memset(numbers, 0, 3 * sizeof(*numbers));
+    if (strlen(text) != strlen(pattern))
+        return false;
+    for (; *pattern; pattern++, text++) {
+        if (*pattern == '0' ? !isdigit((unsigned char)*text) : *text != *pattern)
+            return false;
+        if (*pattern == '0')
+            numbers[count] = numbers[count] * 10 + (*text - '0');
+        else
+            count++;
+    }
+    return true;
+}
+
 bool calendar_parse_month(const char *text, struct calendar_month *month)
 {
-    int year = 0;
-    int number = 0;
+    int numbers[3];
 
-    if (strlen(text) != strlen("2026-10"))
+    if (!parse_numbers(text, "0000-00", numbers) || numbers[1] < 1 || numbers[1] > MONTHS_PER_YEAR)
         return false;
-    for (int i = 0; i < 7; i++) {
-        if (i == 4 ? text[i] != '-' : !isdigit((unsigned char)text[i]))
-            return false;
-        if (i < 4)
-            year = year * 10 + (text[i] - '0');
-        else if (i > 4)
-            number = number * 10 + (text[i] - '0');
-    }
-    if (number < 1 || number > MONTHS_PER_YEAR)
-        return false;
-    *month = month_at(ordinal(year, number));
+    *month = month_at(ordinal(numbers[0], numbers[1]));
     return true;
+}
+
+bool calendar_parse_day(const char *text, int64_t *day)
+{
+    int numbers[3];
+
+    if (!parse_numbers(text, "0000-00-00", numbers) || numbers[1] < 1 ||
+        numbers[1] > MONTHS_PER_YEAR || numbers[2] < 1)
+        return false;
+    *day = day_number(numbers[0], numbers[1], numbers[2]);
+    return *day < day_number(numbers[0], numbers[1] + 1, 1);
 }
 
 struct calendar_month calendar_shift(struct calendar_month month, int months)

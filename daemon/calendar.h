@@ -24,6 +24,12 @@ bool calendar_set_zone(const char *zone);
  * false when the text is not a month. */
 bool calendar_parse_month(const char *text, struct calendar_month *month);
 
+/* Parses "2026-10-31" to days since 1970-01-01. Returns false when there is no such day. */
+bool calendar_parse_day(const char *text, int64_t *day);
+
+/* The first second of that day in the time zone set. */
+int64_t calendar_day_start(int64_t day);
+
 /* The month before or after. */
 struct calendar_month calendar_shift(struct calendar_month month, int months);
 

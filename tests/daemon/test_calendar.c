@@ -84,6 +84,48 @@ static void months_follow_each_other(void **state)
     }
 }
 
+static void parses_days(void **state)
+{
+    static const char *const no_days[] = {"",           "2026-10",    "2026-02-29", "2026-04-31",
+                                          "2026-10-00", "2026-13-01", "2026-00-10", "2026-10-1",
+                                          "2026/10/01", "2026-10-32", "2026-10-01 "};
+    int64_t day;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(no_days) / sizeof(no_days[0]); i++)
+        assert_false(calendar_parse_day(no_days[i], &day));
+    assert_true(calendar_parse_day("1970-01-01", &day));
+    assert_int_equal(day, 0);
+    assert_true(calendar_parse_day("2024-02-29", &day));
+    assert_int_equal(day, 19782);
+    assert_true(calendar_parse_day("2026-12-31", &day));
+    assert_int_equal(day, 20818);
+}
+
+static void days_begin_when_local_clocks_say(void **state)
+{
+    static const struct {
+        const char *zone;
+        const char *day;
+        int64_t start;
+    } days[] = {
+        {"UTC", "2026-10-26", 1792972800},
+        /* The day before has 25 hours. */
+        {"Europe/Paris", "2026-10-25", 1792879200},
+        {"Europe/Paris", "2026-10-26", 1792879200 + 25 * 3600},
+        {"Pacific/Apia", "2011-12-30", 1325239200}, /* which does not exist: the next one's */
+        {"Pacific/Apia", "2011-12-31", 1325239200},
+    };
+    int64_t day;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
+        assert_true(calendar_set_zone(days[i].zone));
+        assert_true(calendar_parse_day(days[i].day, &day));
+        assert_int_equal(calendar_day_start(day), days[i].start);
+    }
+}
+
 static void shifts_across_years(void **state)
 {
     struct calendar_month month, other;
@@ -147,6 +189,8 @@ int main(void)
         cmocka_unit_test(parses_year_and_month),
         cmocka_unit_test(refuses_what_is_not_a_month),
         cmocka_unit_test(months_follow_each_other),
+        cmocka_unit_test(parses_days),
+        cmocka_unit_test(days_begin_when_local_clocks_say),
         cmocka_unit_test(shifts_across_years),
         cmocka_unit_test(refuses_unknown_zones),
         cmocka_unit_test(finds_intervals),
