@@ -52,7 +52,8 @@ bool calendar_set_zone(const char *zone)
     return true;
 }
 
-/* Days since 1970-01-01 of a date, which may be out of range: the 0th is the last of the month before.
+/* Days since 1970-01-01 of a date, which may be out of range: the 0th is the last of the month
+ * before.
  */
 static int64_t day_number(int year, int month, int day)
 {

@@ -34,8 +34,15 @@ struct pattern {
     uint8_t role;
 };
 
+/* The mixes of one service; none for most. */
+struct mix_list {
+    struct mix *items;
+    size_t count;
+};
+
 struct catalogue {
     struct service *services;
+    struct mix_list *mixes; /* by number, like the services */
     uint16_t count;
     struct pattern *patterns; /* in the order they were added */
     uint32_t pattern_count;
@@ -78,26 +85,54 @@ void catalogue_free(struct catalogue *catalogue)
         free(catalogue->patterns[i].text);
     free(catalogue->patterns);
     free(catalogue->slots);
+    for (uint16_t i = 0; i < catalogue->count; i++)
+        free(catalogue->mixes[i].items);
+    free(catalogue->mixes);
     free(catalogue->services);
     free(catalogue);
+}
+
+static bool make_room(struct catalogue *catalogue, size_t count)
+{
+    size_t added = count - catalogue->count;
+    struct service *services = realloc(catalogue->services, count * sizeof(*services));
+    struct mix_list *mixes;
+
+    if (services)
+        catalogue->services = services;
+    mixes = services ? realloc(catalogue->mixes, count * sizeof(*mixes)) : NULL;
+    if (!mixes)
+        return false;
+    catalogue->mixes = mixes;
+    memset(services + catalogue->count, 0, added * sizeof(*services));
+    memset(mixes + catalogue->count, 0, added * sizeof(*mixes));
+    catalogue->count = (uint16_t)count;
+    return true;
 }
 
 bool catalogue_set_service(struct catalogue *catalogue, uint16_t number,
                            const struct service *service)
 {
-    if (number >= MAX_SERVICES)
+    if (number >= MAX_SERVICES ||
+        (number >= catalogue->count && !make_room(catalogue, (size_t)number + 1)))
         return false;
-    if (number >= catalogue->count) {
-        size_t count = (size_t)number + 1;
-        struct service *grown = realloc(catalogue->services, count * sizeof(*grown));
-
-        if (!grown)
-            return false;
-        memset(grown + catalogue->count, 0, (count - catalogue->count) * sizeof(*grown));
-        catalogue->services = grown;
-        catalogue->count = (uint16_t)count;
-    }
     catalogue->services[number] = *service;
+    return true;
+}
+
+bool catalogue_set_mixes(struct catalogue *catalogue, uint16_t number, const struct mix *mixes,
+                         size_t count)
+{
+    struct mix *copy = count > 0 ? calloc(count, sizeof(*copy)) : NULL;
+
+    if (number >= catalogue->count || (count > 0 && !copy)) {
+        free(copy);
+        return false;
+    }
+    if (copy)
+        memcpy(copy, mixes, count * sizeof(*copy));
+    free(catalogue->mixes[number].items);
+    catalogue->mixes[number] = (struct mix_list){copy, count};
     return true;
 }
 
@@ -447,6 +482,12 @@ const struct service *catalogue_service(const struct catalogue *catalogue, uint1
     return number < catalogue->count ? &catalogue->services[number] : NULL;
 }
 
+const struct mix *catalogue_mixes(const struct catalogue *catalogue, uint16_t number, size_t *count)
+{
+    *count = number < catalogue->count ? catalogue->mixes[number].count : 0;
+    return *count > 0 ? catalogue->mixes[number].items : NULL;
+}
+
 uint16_t catalogue_find(const struct catalogue *catalogue, const char *id)
 {
     for (uint16_t i = 0; i < catalogue->count; i++)
@@ -504,6 +545,7 @@ struct loader {
 
 struct service_draft {
     struct service service;
+    struct mixes mixes;
     char estimator[ESTIMATOR_NAME_SIZE];
     bool approved;
     bool reviewed;
@@ -527,6 +569,7 @@ static const struct confread_key service_keys[] = {
     {"modality", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
     {"provider", CONFREAD_STRING, false, 0, 0, SERVICE(provider), NULL},
     {"model", CONFREAD_STRING, false, 0, 0, SERVICE(model), NULL},
+    {"mix", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"method", CONFREAD_ENUM, false, 0, 0, SERVICE(method), method_names},
     {"estimator", CONFREAD_STRING, true, 0, 0, DRAFT(estimator), ESTIMATOR_NAME_SIZE, NULL},
     {"local", CONFREAD_BOOL, false, 0, 0, DRAFT(local), 0, NULL},
@@ -609,36 +652,51 @@ static bool is_country(const char *country)
     return strlen(country) == 2 && strspn(country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2;
 }
 
-static void check_model(const config_setting_t *group, const struct service *service,
+/* PLACE of the model, in the GROUP of its service. */
+static void check_model(const config_setting_t *group, const config_setting_t *place,
+                        const char *model, const struct service *service,
                         struct diagnostics *diagnostics)
 {
-    if (service->model[0] == '\0')
-        return;
     if (service->review == UNREVIEWED)
-        confread_error(config_setting_get_member(group, "model"), diagnostics,
-                       "service %s has a model, but is not reviewed", service->id);
-    if (!strchr(service->model, '/'))
-        confread_error(config_setting_get_member(group, "model"), diagnostics,
-                       "model must be \"provider/name\"");
+        confread_error(place, diagnostics, "service %s has a model, but is not reviewed",
+                       service->id);
+    if (!strchr(model, '/'))
+        confread_error(place, diagnostics, "model must be \"provider/name\"");
     if (service->provider[0] == '\0')
         confread_error(group, diagnostics, "service %s has a model but no provider", service->id);
     /* Else reports would show an impact of zero instead of none. */
     if (service->estimator.name[0] != '\0' && service->estimator.method == METHOD_NONE)
-        confread_error(config_setting_get_member(group, "model"), diagnostics,
+        confread_error(place, diagnostics,
                        "service %s has a model, but estimator \"%s\" counts no tokens", service->id,
                        service->estimator.name);
 }
 
-static void check_service(const config_setting_t *group, const struct service *service,
+static void check_models(const config_setting_t *group, const struct service_draft *draft,
+                         struct diagnostics *diagnostics)
+{
+    const config_setting_t *list = config_setting_get_member(group, "mix");
+
+    if (draft->service.model[0] != '\0')
+        check_model(group, config_setting_get_member(group, "model"), draft->service.model,
+                    &draft->service, diagnostics);
+    for (size_t i = 0; i < draft->mixes.count; i++)
+        for (size_t j = 0; j < draft->mixes.items[i].count; j++)
+            check_model(group, config_setting_get_elem(list, (unsigned)i),
+                        draft->mixes.items[i].parts[j].model, &draft->service, diagnostics);
+}
+
+static void check_service(const config_setting_t *group, const struct service_draft *draft,
                           struct diagnostics *diagnostics)
 {
+    const struct service *service = &draft->service;
+
     if (!is_service_id(service->id))
         confread_error(config_setting_get_member(group, "id"), diagnostics,
                        "id must be made of a-z, 0-9 and '-'");
     if (!is_country(service->country))
         confread_error(config_setting_get_member(group, "country"), diagnostics,
                        "country must be two capital letters (ISO 3166-1)");
-    check_model(group, service, diagnostics);
+    check_models(group, draft, diagnostics);
 }
 
 static void find_estimator(const struct loader *loader, const config_setting_t *group,
@@ -751,15 +809,17 @@ static uint16_t number_for(struct loader *loader, const config_setting_t *group,
 }
 
 static void add_service(struct loader *loader, const config_setting_t *group,
-                        const struct service *service, bool local)
+                        const struct service_draft *draft)
 {
-    uint16_t number = number_for(loader, group, service);
+    uint16_t number = number_for(loader, group, &draft->service);
 
     if (number == SERVICE_NONE)
         return;
-    read_hosts(loader, group, local, number);
+    if (!catalogue_set_mixes(loader->catalogue, number, draft->mixes.items, draft->mixes.count))
+        confread_error(group, loader->diagnostics, "out of memory");
+    read_hosts(loader, group, draft->local, number);
     if (loader->check)
-        loader->check(loader->context, group, service, loader->diagnostics);
+        loader->check(loader->context, group, loader->catalogue, number, loader->diagnostics);
 }
 
 /* "ID-REGION" and "Label (region)". */
@@ -785,13 +845,14 @@ static void read_region(struct loader *loader, const config_setting_t *group,
     }
     memcpy(draft.service.id, id, strlen(id) + 1);
     memcpy(draft.service.label, label, strlen(label) + 1);
-    add_service(loader, group, &draft.service, draft.local);
+    add_service(loader, group, &draft);
 }
 
 static void read_service(struct loader *loader, const config_setting_t *group)
 {
     struct service_draft draft = {.reviewed = true};
     const config_setting_t *regions;
+    const config_setting_t *mix;
 
     if (!confread_group(group, service_keys, COUNT_OF(service_keys), &draft, loader->diagnostics))
         return;
@@ -801,8 +862,12 @@ static void read_service(struct loader *loader, const config_setting_t *group)
     read_modalities(config_setting_get_member(group, "modality"), &draft.service.modalities,
                     loader->diagnostics);
     find_estimator(loader, group, draft.estimator, &draft.service.estimator);
-    check_service(group, &draft.service, loader->diagnostics);
-    add_service(loader, group, &draft.service, draft.local);
+    mix = config_setting_get_member(group, "mix");
+    /* What is wrong with a mix was said: nothing is computed from it. */
+    if (mix && !mix_read(mix, draft.service.model, &draft.mixes, loader->diagnostics))
+        draft.mixes.count = 0;
+    check_service(group, &draft, loader->diagnostics);
+    add_service(loader, group, &draft);
     regions = config_setting_get_member(group, "regions");
     for (int i = 0; regions && i < config_setting_length(regions); i++)
         read_region(loader, config_setting_get_elem(regions, (unsigned)i), &draft);
@@ -843,7 +908,8 @@ static void read_further(struct loader *loader, const config_setting_t *root)
 static bool inherit(struct catalogue *catalogue, const struct catalogue *previous)
 {
     for (uint16_t i = 0; previous && i < previous->count; i++)
-        if (!catalogue_set_service(catalogue, i, &previous->services[i]))
+        if (!catalogue_set_service(catalogue, i, &previous->services[i]) ||
+            !catalogue_set_mixes(catalogue, i, previous->mixes[i].items, previous->mixes[i].count))
             return false;
     return true;
 }

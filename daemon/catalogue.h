@@ -4,6 +4,7 @@
 
 #include "collectors/capture/estimator.h"
 #include "daemon/diagnostics.h"
+#include "daemon/mix.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,13 +50,14 @@ struct service {
     char label[SERVICE_LABEL_SIZE];
     char operator_name[SERVICE_LABEL_SIZE];
     char country[8];
-    int hosting;         /* enum service_hosting */
-    int approval;        /* enum service_approval */
-    int review;          /* enum service_review */
-    unsigned modalities; /* bits of enum service_modality */
-    char provider[40];   /* key in the factors' providers: data centre and electricity zone */
-    char model[80];      /* key in the factors' models; "" when nothing is estimated */
-    int method;          /* enum service_method */
+    int hosting;               /* enum service_hosting */
+    int approval;              /* enum service_approval */
+    int review;                /* enum service_review */
+    unsigned modalities;       /* bits of enum service_modality */
+    char provider[40];         /* key in the factors' providers: data centre and electricity zone */
+    char model[MODEL_ID_SIZE]; /* key in the factors' models, where none of its mixes is; "" when
+                                  nothing is estimated then */
+    int method;                /* enum service_method */
     struct estimator estimator;
 };
 
@@ -79,7 +81,8 @@ struct catalogue *catalogue_load(const char *path, const struct catalogue *previ
 /* Called with each service read and the place where it stands, to complain about. */
 struct config_setting_t;
 typedef void catalogue_check(void *context, const struct config_setting_t *place,
-                             const struct service *service, struct diagnostics *diagnostics);
+                             const struct catalogue *catalogue, uint16_t number,
+                             struct diagnostics *diagnostics);
 
 /* The same from several files (COUNT, at least one): the first is services.conf, the others add
  * services, ECH names and resolvers to it, and use its estimators. What stands twice, in one file
@@ -92,6 +95,11 @@ struct catalogue *catalogue_load_files(char *const paths[], size_t count,
  * memory is exhausted. */
 bool catalogue_set_service(struct catalogue *catalogue, uint16_t number,
                            const struct service *service);
+
+/* Sets which models service NUMBER runs when. Copied; COUNT may be 0. Returns false when there is
+ * no such service, or memory is exhausted. */
+bool catalogue_set_mixes(struct catalogue *catalogue, uint16_t number, const struct mix *mixes,
+                         size_t count);
 
 /* Adds a host pattern: "api.openai.com" exact; ".openai.com" that name and everything below it;
  * one or more '*', each standing for one or more characters other than '.'. Compared without case.
@@ -120,6 +128,10 @@ struct catalogue_match catalogue_match(const struct catalogue *catalogue, const 
 /* Services are numbered 0 to count - 1, without holes. */
 uint16_t catalogue_count(const struct catalogue *catalogue);
 const struct service *catalogue_service(const struct catalogue *catalogue, uint16_t number);
+/* Which models it runs when, by date; *COUNT 0 for a service without dates. At other times it is
+ * the service's own model. */
+const struct mix *catalogue_mixes(const struct catalogue *catalogue, uint16_t number,
+                                  size_t *count);
 /* SERVICE_NONE when there is none of that id. */
 uint16_t catalogue_find(const struct catalogue *catalogue, const char *id);
 

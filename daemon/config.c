@@ -235,19 +235,59 @@ static void read_root(struct config *config, const config_setting_t *root,
                        config->timezone);
 }
 
-/* Whether the factors hold what a service names. */
-static void check_service(void *context, const config_setting_t *place,
-                          const struct service *service, struct diagnostics *diagnostics)
+/* A slip in a model's name must not become another size unsaid. */
+static void warn_of_class(const struct service *service, const char *model,
+                          const struct model_factors *class, const config_setting_t *place,
+                          struct diagnostics *diagnostics)
 {
-    const struct factors *factors = context;
-    struct impact_factors unused;
-    const char *problem = impact_resolve(factors, service, &unused);
+    char path[PATH_MAX];
+    char entry[MODEL_ENTRY_SIZE];
 
-    if (!problem && service->provider[0] != '\0' && !factors_provider(factors, service->provider))
-        problem = "the provider is not in providers.conf";
+    factors_model_entry(class, entry);
+    diagnostics_warning(diagnostics, confread_source_file(place, path, sizeof(path)),
+                        config_setting_source_line(place),
+                        "service %s: model \"%s\" is not in models.conf: %s stands in", service->id,
+                        model, entry);
+}
+
+static void check_model(const struct factors *factors, const struct service *service,
+                        const char *model, const config_setting_t *place,
+                        struct diagnostics *diagnostics)
+{
+    struct impact_factors found;
+    const char *problem = impact_resolve_model(factors, service, model, &found);
+
     if (problem)
         confread_error(place, diagnostics, "service %s: %s (provider \"%s\", model \"%s\")",
-                       service->id, problem, service->provider, service->model);
+                       service->id, problem, service->provider, model);
+    else if (!factors_model_named(factors, model))
+        warn_of_class(service, model, found.model, place, diagnostics);
+}
+
+/* Whether the factors hold what a service names. */
+static void check_service(void *context, const config_setting_t *place,
+                          const struct catalogue *catalogue, uint16_t number,
+                          struct diagnostics *diagnostics)
+{
+    const struct factors *factors = context;
+    const struct service *service = catalogue_service(catalogue, number);
+    /* A region has its service's, elsewhere. */
+    const config_setting_t *own = config_setting_get_member(place, "model");
+    const config_setting_t *list = config_setting_get_member(place, "mix");
+    size_t count;
+    const struct mix *mixes = catalogue_mixes(catalogue, number, &count);
+
+    if (service->model[0] != '\0')
+        check_model(factors, service, service->model, own ? own : place, diagnostics);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < mixes[i].count; j++)
+            check_model(factors, service, mixes[i].parts[j].model,
+                        list ? config_setting_get_elem(list, (unsigned)i) : place, diagnostics);
+    if (service->model[0] == '\0' && count == 0 && service->provider[0] != '\0' &&
+        !factors_provider(factors, service->provider))
+        confread_error(place, diagnostics,
+                       "service %s: the provider \"%s\" is not in providers.conf", service->id,
+                       service->provider);
 }
 
 /* ---- files of a directory ---- */

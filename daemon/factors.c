@@ -12,6 +12,7 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Bounds against slips of the keyboard, not knowledge. */
+#define ANY_MODEL   "*" /* any other one of its provider */
 #define LARGEST     1e12
 #define LARGEST_PUE 10
 #define LARGEST_GSD 100
@@ -904,6 +905,24 @@ void factors_visit_variants(const struct factors *factors, const char *id,
 const struct model_factors *factors_model_named(const struct factors *factors, const char *text)
 {
     return find_named(factors, text);
+}
+
+void factors_model_entry(const struct model_factors *model, char out[MODEL_ENTRY_SIZE])
+{
+    if (strcmp(model->name, ANY_MODEL) == 0 && model->fallback[0])
+        snprintf(out, MODEL_ENTRY_SIZE, "%s", model->fallback);
+    else
+        snprintf(out, MODEL_ENTRY_SIZE, "%s/%s", model->provider, model->name);
+}
+
+const struct model_factors *factors_model_unlisted(const struct factors *factors, const char *text)
+{
+    char other[sizeof(((struct model_factors *)NULL)->provider) + sizeof(ANY_MODEL)];
+    int length = (int)strcspn(text, "/");
+
+    if (snprintf(other, sizeof(other), "%.*s/" ANY_MODEL, length, text) >= (int)sizeof(other))
+        return NULL;
+    return find_named(factors, other);
 }
 
 struct medium_visit {

@@ -3,6 +3,7 @@
 /* The meter process, started by iagmeterd. Descriptor 3 is its socket to the start-up process,
  * which sends it the data sockets of the capture processes. */
 
+#include "daemon/calendar.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
@@ -63,6 +64,12 @@ static struct config *load_config(const char *path, const struct config *previou
     for (size_t i = 0; !config && (text = diagnostics_text(diagnostics, i)) != NULL; i++)
         log_line(LOG_PRIORITY_ERROR, "%s", text);
     diagnostics_free(diagnostics);
+    /* Mixes of models change on local days. */
+    if (config && !calendar_set_zone(config->timezone)) {
+        log_line(LOG_PRIORITY_ERROR, "unknown time zone \"%s\"", config->timezone);
+        config_free(config);
+        return NULL;
+    }
     return config;
 }
 

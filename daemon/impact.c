@@ -309,21 +309,21 @@ struct impact impact_add(struct impact a, struct impact b)
 
 /* ---- Factors of a service ---- */
 
-const char *impact_resolve(const struct factors *factors, const struct service *service,
-                           struct impact_factors *out)
+const char *impact_resolve_model(const struct factors *factors, const struct service *service,
+                                 const char *name, struct impact_factors *out)
 {
     const struct provider_factors *provider;
     const struct zone_factors *zone;
     const struct model_factors *model;
 
     *out = (struct impact_factors){0};
-    if (!service->model[0])
-        return NULL;
-    if (!strchr(service->model, '/'))
+    if (!strchr(name, '/'))
         return "the model must be written \"provider/name\"";
-    model = factors_model_named(factors, service->model);
+    model = factors_model_named(factors, name);
     if (!model)
-        return "the model is not in models.conf";
+        model = factors_model_unlisted(factors, name);
+    if (!model)
+        return "the model is not in models.conf, nor is a class for its maker's others";
     provider = factors_provider(factors, service->provider);
     if (!provider)
         return "the provider is not in providers.conf";
@@ -338,5 +338,14 @@ const char *impact_resolve(const struct factors *factors, const struct service *
         .method_b = service->method == SERVICE_METHOD_B ? factors_method_b(factors) : NULL,
         .uncertainty = factors_uncertainty(factors),
     };
+    return NULL;
+}
+
+const char *impact_resolve(const struct factors *factors, const struct service *service,
+                           struct impact_factors *out)
+{
+    if (service->model[0])
+        return impact_resolve_model(factors, service, service->model, out);
+    *out = (struct impact_factors){0};
     return NULL;
 }

@@ -97,8 +97,14 @@ struct impact {
     struct triple water_l;
 };
 
-/* Finds the factors that SERVICE names. Returns NULL, or what is missing (a static string); a
- * service without a model has no impact estimate, which is not an error: out->model stays NULL. */
+/* Finds the factors of SERVICE when it runs MODEL, "provider/name": one that models.conf has not got
+ * falls back to what it declares for other models of that maker. Returns NULL, or what is missing (a
+ * static string). Which model a service runs when is told by servicefactors.h. */
+const char *impact_resolve_model(const struct factors *factors, const struct service *service,
+                                 const char *model, struct impact_factors *out);
+
+/* The same with the model that SERVICE names for itself; a service without one has no impact
+ * estimate, which is not an error: out->model stays NULL. */
 const char *impact_resolve(const struct factors *factors, const struct service *service,
                            struct impact_factors *out);
 

@@ -3,6 +3,7 @@
 
 #include "daemon/calendar.h"
 #include "daemon/log.h"
+#include "daemon/servicefactors.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ struct named_service {
     bool known;
     char id[SERVICE_ID_SIZE];
     char label[SERVICE_LABEL_SIZE];
-    struct impact_factors factors;
+    struct service_factors factors;
     int64_t ledger_id;
 };
 
@@ -105,6 +106,8 @@ void meter_free(struct meter *meter)
 {
     if (!meter)
         return;
+    for (size_t i = 0; i < MAX_SERVICES; i++)
+        service_factors_free(&meter->services[i].factors);
     free(meter->entries);
     free(meter);
 }
@@ -123,13 +126,18 @@ static void add_factor_set(struct meter *meter, const struct config *config)
     set->ledger_id = UNKNOWN_ID;
 }
 
-static void look_up_factors(const struct config *config, const struct service *service,
-                            struct named_service *named)
+/* By the service's id: the number is that of the capture processes. */
+static void look_up_factors(const struct config *config, struct named_service *named)
 {
-    const char *missing = impact_resolve(config->factors, service, &named->factors);
+    uint16_t number = catalogue_find(config->catalogue, named->id);
+    const char *missing;
 
+    service_factors_free(&named->factors);
+    if (number == SERVICE_NONE)
+        return;
+    missing = service_factors_resolve(config->factors, config->catalogue, number, &named->factors);
     if (missing)
-        log_line(LOG_PRIORITY_ERROR, "service %s: %s: its impact is not estimated", service->id,
+        log_line(LOG_PRIORITY_ERROR, "service %s: %s: its impact is not estimated", named->id,
                  missing);
 }
 
@@ -141,14 +149,9 @@ void meter_set_config(struct meter *meter, const struct config *config)
     if (meter->entry_count == 0)
         meter->factor_set_count = 0;
     add_factor_set(meter, config);
-    for (size_t i = 0; i < MAX_SERVICES; i++) {
-        struct named_service *named = &meter->services[i];
-        uint16_t number = named->known ? catalogue_find(config->catalogue, named->id) : 0;
-
-        memset(&named->factors, 0, sizeof(named->factors));
-        if (named->known && number != SERVICE_NONE)
-            look_up_factors(config, catalogue_service(config->catalogue, number), named);
-    }
+    for (size_t i = 0; i < MAX_SERVICES; i++)
+        if (meter->services[i].known)
+            look_up_factors(config, &meter->services[i]);
 }
 
 static bool take_service(struct meter *meter, const struct message *message)
@@ -156,12 +159,11 @@ static bool take_service(struct meter *meter, const struct message *message)
     struct named_service *named = &meter->services[message->number];
     const struct service *service = &message->body.service;
 
-    memset(named, 0, sizeof(*named));
     named->known = true;
     named->ledger_id = UNKNOWN_ID;
     snprintf(named->id, sizeof(named->id), "%s", service->id);
     snprintf(named->label, sizeof(named->label), "%s", service->label);
-    look_up_factors(meter->config, service, named);
+    look_up_factors(meter->config, named);
     return true;
 }
 
@@ -204,14 +206,13 @@ static struct entry *new_entry(struct meter *meter, unsigned worker, const struc
 static void take_activity(struct meter *meter, unsigned worker, const struct message *message)
 {
     struct entry *entry = new_entry(meter, worker, message);
-    const struct named_service *service = &meter->services[message->body.activity.service_id];
+    const struct activity *activity = &message->body.activity;
+    const struct mix_factors *mix =
+        service_factors_at(&meter->services[activity->service_id].factors, message->interval_start);
 
-    entry->body.activity = message->body.activity;
-    entry->has_impact = service->factors.model != NULL;
-    if (entry->has_impact)
-        entry->impact =
-            impact_compute(&service->factors, message->body.activity.requests,
-                           message->body.activity.tokens_in, message->body.activity.tokens_out);
+    entry->body.activity = *activity;
+    entry->has_impact = mix != NULL;
+    entry->impact = mix_impact(mix, activity->requests, activity->tokens_in, activity->tokens_out);
 }
 
 /* Of the time of all captures. The shares add up to the nanosecond. */

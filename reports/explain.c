@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/servicefactors.h"
+
 /* ---- What is asked for ---- */
 
 bool explain_parse(char *const arguments[], int count, struct explain_query *query)
@@ -208,36 +210,78 @@ static bool fill_parts(struct explanation *explanation)
     return true;
 }
 
-static struct explain_chain *chain_of(struct explanation *explanation, const char *service)
+/* What SERVICE runs in the report's month: mixes change between months only. What is missing leaves
+ * a count of 0: the chain then says that there is no estimate. */
+static struct mix_factors mix_of(const struct month_report *report, const char *service)
+{
+    const struct config *config = report->config;
+    uint16_t number = config->catalogue ? catalogue_find(config->catalogue, service) : SERVICE_NONE;
+    struct service_factors all = {0};
+    const struct mix_factors *found = NULL;
+    struct mix_factors mix = {0};
+
+    if (number != SERVICE_NONE && config->factors &&
+        !service_factors_resolve(config->factors, config->catalogue, number, &all))
+        found = service_factors_at(&all, report->month.start);
+    if (found)
+        mix = *found;
+    service_factors_free(&all);
+    return mix;
+}
+
+static void add_chains(struct explanation *explanation, const char *service,
+                       const struct mix_factors *mix)
 {
     const struct config *config = explanation->report->config;
     uint16_t number = config->catalogue ? catalogue_find(config->catalogue, service) : SERVICE_NONE;
-    struct explain_chain *chain;
 
+    for (size_t i = 0; i == 0 || i < mix->count; i++) {
+        struct explain_chain *chain = &explanation->chains[explanation->chain_count++];
+
+        *chain = (struct explain_chain){.mix = mix->mix, .share = 1};
+        snprintf(chain->id, sizeof(chain->id), "%s", service);
+        if (number != SERVICE_NONE)
+            chain->service = catalogue_service(config->catalogue, number);
+        if (i == mix->count)
+            return;
+        chain->model = mix->models[i];
+        chain->share = mix->shares[i];
+        chain->factors = mix->parts[i];
+    }
+}
+
+static bool has_chain(const struct explanation *explanation, const char *service)
+{
     for (size_t i = 0; i < explanation->chain_count; i++)
         if (strcmp(explanation->chains[i].id, service) == 0)
-            return &explanation->chains[i];
-    chain = &explanation->chains[explanation->chain_count++];
-    snprintf(chain->id, sizeof(chain->id), "%s", service);
-    if (number != SERVICE_NONE)
-        chain->service = catalogue_service(config->catalogue, number);
-    /* What is missing leaves no model: the chain then says that there is no estimate. */
-    if (chain->service && config->factors)
-        (void)impact_resolve(config->factors, chain->service, &chain->factors);
-    return chain;
+            return true;
+    return false;
+}
+
+/* Adds a cell to all chains of its service. */
+static void add_to_chains(struct explanation *explanation, const struct month_cell *cell)
+{
+    if (!has_chain(explanation, cell->service)) {
+        const struct mix_factors mix = mix_of(explanation->report, cell->service);
+
+        add_chains(explanation, cell->service, &mix);
+    }
+    for (size_t i = 0; i < explanation->chain_count; i++)
+        if (strcmp(explanation->chains[i].id, cell->service) == 0)
+            month_add(&explanation->chains[i].totals, &cell->totals);
 }
 
 static bool fill_chains(struct explanation *explanation)
 {
     const struct month_report *report = explanation->report;
+    size_t services = report->services.count + 1; /* never nothing */
 
-    explanation->chains = calloc(report->services.count + 1, sizeof(*explanation->chains));
+    explanation->chains = calloc(services * MIX_PARTS, sizeof(*explanation->chains));
     if (!explanation->chains)
         return false;
     for (size_t i = 0; i < report->cell_count; i++)
         if (is_explained(explanation, &report->cells[i]))
-            month_add(&chain_of(explanation, report->cells[i].service)->totals,
-                      &report->cells[i].totals);
+            add_to_chains(explanation, &report->cells[i]);
     for (size_t i = 0; i < explanation->chain_count; i++)
         explain_chain_compute(report->config->factors, &explanation->chains[i]);
     return true;
@@ -249,7 +293,12 @@ static bool fill_chains(struct explanation *explanation)
 struct tally {
     struct month_totals totals;
     struct impact recomputed;
-    const struct impact_factors *factors;
+    struct mix_factors mix; /* count 0: no impact is estimated */
+};
+
+struct folded_mix {
+    char service[MONTH_ID_SIZE];
+    struct mix_factors mix;
 };
 
 struct recomputation {
@@ -257,6 +306,8 @@ struct recomputation {
     struct explanation *explanation;
     struct tally *tallies; /* one for each cell of the report */
     size_t next;
+    struct folded_mix *folded_mixes; /* of services of pairs that are folded */
+    size_t folded_mix_count;
     struct impact folded; /* recomputed */
     bool folded_agrees;
     int64_t asked_at; /* interval of the last question about sets of factors */
@@ -311,7 +362,7 @@ static unsigned reasons_of_minute(struct recomputation *all, int64_t interval_st
     return all->set_reasons ? all->set_reasons : EXPLAIN_SEVERAL_COUNTS;
 }
 
-static void note_difference(struct recomputation *all, const struct impact_factors *factors,
+static void note_difference(struct recomputation *all, const struct mix_factors *mix,
                             const struct ledger_row *row, double difference)
 {
     struct explanation *explanation = all->explanation;
@@ -320,7 +371,7 @@ static void note_difference(struct recomputation *all, const struct impact_facto
     if (difference <= EXPLAIN_TOLERANCE)
         return;
     explanation->agrees = false;
-    if (!factors->model)
+    if (mix->count == 0)
         explanation->reasons |= EXPLAIN_NO_FACTORS;
     else if (!row->has_impact)
         explanation->reasons |= EXPLAIN_RECORDED_WITHOUT;
@@ -328,37 +379,48 @@ static void note_difference(struct recomputation *all, const struct impact_facto
         explanation->reasons |= reasons_of_minute(all, row->interval_start);
 }
 
-static struct impact recompute(const struct impact_factors *factors, const struct ledger_row *row)
+static struct impact recompute(const struct mix_factors *mix, const struct ledger_row *row)
 {
-    return impact_compute(factors, row->activity.requests, row->activity.tokens_in,
-                          row->activity.tokens_out);
+    return mix_impact(mix, row->activity.requests, row->activity.tokens_in,
+                      row->activity.tokens_out);
 }
 
 static void take_cell(struct recomputation *all, struct tally *tally, const struct ledger_row *row)
 {
     struct month_totals totals = month_of_row(row);
-    struct impact impact = recompute(tally->factors, row);
+    struct impact impact = recompute(&tally->mix, row);
 
     all->explanation->minutes++;
     month_add(&tally->totals, &totals);
     tally->recomputed = impact_add(tally->recomputed, impact);
-    note_difference(all, tally->factors, row, difference_of(&impact, &totals.impact));
+    note_difference(all, &tally->mix, row, difference_of(&impact, &totals.impact));
+}
+
+/* Each is looked up once. Without memory, one that has no estimate: what is folded then differs. */
+static const struct mix_factors *folded_mix_of(struct recomputation *all, const char *service)
+{
+    static const struct mix_factors none;
+    struct folded_mix *grown;
+
+    for (size_t i = 0; i < all->folded_mix_count; i++)
+        if (strcmp(all->folded_mixes[i].service, service) == 0)
+            return &all->folded_mixes[i].mix;
+    grown = reallocarray(all->folded_mixes, all->folded_mix_count + 1, sizeof(*grown));
+    if (!grown)
+        return &none;
+    all->folded_mixes = grown;
+    grown += all->folded_mix_count++;
+    snprintf(grown->service, sizeof(grown->service), "%s", service);
+    grown->mix = mix_of(all->explanation->report, service);
+    return &grown->mix;
 }
 
 /* Nothing of it is told but the sum, and whether all of it agrees. */
 static void take_folded(struct recomputation *all, const struct ledger_row *row)
 {
-    const struct config *config = all->explanation->report->config;
-    uint16_t number =
-        config->catalogue ? catalogue_find(config->catalogue, row->service) : SERVICE_NONE;
-    struct impact_factors factors = {0};
     struct month_totals totals = month_of_row(row);
-    struct impact impact;
+    struct impact impact = recompute(folded_mix_of(all, row->service), row);
 
-    if (number != SERVICE_NONE && config->factors)
-        (void)impact_resolve(config->factors, catalogue_service(config->catalogue, number),
-                             &factors);
-    impact = recompute(&factors, row);
     all->folded = impact_add(all->folded, impact);
     if (difference_of(&impact, &totals.impact) > EXPLAIN_TOLERANCE)
         all->folded_agrees = false;
@@ -467,16 +529,14 @@ static enum ledger_status visit_minutes(struct recomputation *all)
                         whole || is_all(figure->service) ? NULL : figure->service, visit_row, all);
 }
 
-static bool set_factors_of_cells(struct recomputation *all)
+static bool set_mixes_of_cells(struct recomputation *all)
 {
-    const struct explanation *explanation = all->explanation;
-    const struct month_report *report = explanation->report;
+    const struct month_report *report = all->explanation->report;
 
     all->tallies = calloc(report->cell_count + 1, sizeof(*all->tallies));
     for (size_t i = 0; all->tallies && i < report->cell_count; i++)
-        for (size_t j = 0; j < explanation->chain_count; j++)
-            if (strcmp(explanation->chains[j].id, report->cells[i].service) == 0)
-                all->tallies[i].factors = &explanation->chains[j].factors;
+        if (is_explained(all->explanation, &report->cells[i]))
+            all->tallies[i].mix = mix_of(report, report->cells[i].service);
     return all->tallies != NULL;
 }
 
@@ -488,7 +548,7 @@ static enum explain_status recompute_all(struct ledger *ledger, struct explanati
     enum explain_status status = EXPLAIN_NOTHING;
     enum ledger_status read;
 
-    if (!set_factors_of_cells(&all)) {
+    if (!set_mixes_of_cells(&all)) {
         snprintf(error, error_size, "out of memory");
         return EXPLAIN_NOTHING;
     }
@@ -501,6 +561,7 @@ static enum explain_status recompute_all(struct ledger *ledger, struct explanati
         add_recomputed(&all);
         status = EXPLAIN_OK;
     }
+    free(all.folded_mixes);
     free(all.tallies);
     return status;
 }

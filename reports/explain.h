@@ -34,7 +34,7 @@ struct explain_query {
  * takes what follows as further parts. Returns false when there are too many or none. */
 bool explain_parse(char *const arguments[], int count, struct explain_query *query);
 
-/* ---- From activity to impact, for one service ---- */
+/* ---- From activity to impact, for one service and one of the models that it runs ---- */
 
 /* One line of the chain: a number of the activity, a factor, or what is computed from those before.
  * By the end of the factors that gives it (enum impact_end); NAN where there is none. */
@@ -52,8 +52,11 @@ struct explain_chain {
     const struct service *service; /* NULL when no longer in the catalogue */
     char id[MONTH_ID_SIZE];
     struct impact_factors factors; /* model NULL: no impact is estimated */
+    const struct mix *mix;         /* that the model is part of; NULL: the service's own model */
+    const char *model;             /* as the catalogue names it; NULL when there is none */
+    double share;                  /* of the totals that this model did; the chain is of these */
     struct month_totals totals;    /* of the cells of this service that are explained */
-    struct impact impact;          /* by the formulas, of these sums */
+    struct impact impact;          /* by the formulas, of the share of these sums */
     struct explain_symbol symbols[EXPLAIN_SYMBOLS]; /* only those that a formula needs */
     size_t symbol_count;
 };
@@ -99,7 +102,7 @@ struct explanation {
     struct explain_part *parts; /* add up to the figure in this order, to the last bit; none for
                                    what is folded and for one cell */
     size_t part_count;
-    struct explain_chain *chains; /* one for each service; none for what is folded */
+    struct explain_chain *chains; /* one for each service and model; none for what is folded */
     size_t chain_count;
     bool has_folded;          /* part of the figure is folded */
     unsigned long minutes;    /* of activity, of what is not folded */

@@ -222,8 +222,10 @@ static void drop_unused(struct explain_chain *chain)
 void explain_chain_compute(const struct factors *factors, struct explain_chain *chain)
 {
     const struct activity *activity = &chain->totals.activity;
-    const struct impact_work work = {activity->requests.central, activity->tokens_in.central,
-                                     activity->tokens_out.central, INFINITY};
+    const double share = chain->share;
+    const struct impact_work work = {share * activity->requests.central,
+                                     share * activity->tokens_in.central,
+                                     share * activity->tokens_out.central, INFINITY};
     struct impact_point points[ENDS];
     struct computed computed[ENDS];
 
@@ -240,8 +242,9 @@ void explain_chain_compute(const struct factors *factors, struct explain_chain *
     if (!chain->factors.method_b)
         set_centres(chain);
     drop_unused(chain);
-    chain->impact = impact_compute(&chain->factors, activity->requests, activity->tokens_in,
-                                   activity->tokens_out);
+    chain->impact = impact_compute(&chain->factors, triple_scale(activity->requests, share),
+                                   triple_scale(activity->tokens_in, share),
+                                   triple_scale(activity->tokens_out, share));
 }
 
 /* ---- Formulas ---- */

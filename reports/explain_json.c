@@ -146,6 +146,21 @@ static json_t *json_impact(const struct impact *impact)
     return finished(object, failed);
 }
 
+/* Of the dated mix that the model is part of. */
+static json_t *json_mix(const struct mix *mix)
+{
+    char from[MIX_MONTH_SIZE];
+    char until[MIX_MONTH_SIZE];
+
+    if (!mix)
+        return json_null();
+    mix_month(mix->from_day, from);
+    mix_month(mix->until_day, until);
+    return json_pack("{s:s?, s:s?, s:s, s:o}", "from", from[0] ? from : NULL, "until",
+                     until[0] ? until : NULL, "source", mix->source, "grade",
+                     json_stringn(&mix->grade, 1));
+}
+
 static json_t *json_chain(const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
@@ -158,9 +173,10 @@ static json_t *json_chain(const struct explain_chain *chain)
         object,
         json_object_update_new(
             object,
-            json_pack("{s:s, s:s++, s:s, s:s, s:o, s:o, s:o, s:o}", "method",
-                      factors->method_b ? "B" : "A", "model", factors->model->provider, "/",
-                      factors->model->name, "provider", factors->provider->id, "zone",
+            json_pack("{s:s, s:s, s:f, s:o, s:s++, s:s, s:s, s:o, s:o, s:o, s:o}", "method",
+                      factors->method_b ? "B" : "A", "declared_model", chain->model, "share",
+                      chain->share, "mix", json_mix(chain->mix), "model", factors->model->provider,
+                      "/", factors->model->name, "provider", factors->provider->id, "zone",
                       factors->zone->id, "quantities", json_symbols(chain, false, false), "factors",
                       json_symbols(chain, true, false), "steps", json_symbols(chain, false, true),
                       "impact_of_the_sums", json_impact(&chain->impact))));

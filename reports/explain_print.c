@@ -309,20 +309,40 @@ static void put_activity(const struct page *page, const struct explain_chain *ch
     }
 }
 
+static void put_mix(const struct page *page, const struct explain_chain *chain)
+{
+    const char *always = text_get(page->language, TEXT_EXPLAIN_MIX_ALWAYS);
+    const char grade[] = {chain->mix->grade, '\0'};
+    char share[TEXT_NUMBER_SIZE];
+    char from[MIX_MONTH_SIZE];
+    char until[MIX_MONTH_SIZE];
+
+    text_factor(share, sizeof(share), page->language, chain->share);
+    mix_month(chain->mix->from_day, from);
+    mix_month(chain->mix->until_day, until);
+    say(page, TEXT_EXPLAIN_MIX,
+        TEXT_ARGUMENTS(share, from[0] ? from : always, until[0] ? until : always,
+                       chain->mix->source, grade));
+}
+
 static void put_chain_head(const struct page *page, const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
     const char *label = chain->service ? chain->service->label : chain->id;
-    char model[sizeof(factors->model->provider) + sizeof(factors->model->name) + 1];
+    char model[MODEL_ENTRY_SIZE];
 
     if (!factors->model) {
         head(page, TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
         return;
     }
-    snprintf(model, sizeof(model), "%s/%s", factors->model->provider, factors->model->name);
+    factors_model_entry(factors->model, model);
     head(page, TEXT_EXPLAIN_CHAIN,
-         TEXT_ARGUMENTS(label, factors->method_b ? "B" : "A", model, factors->provider->id,
+         TEXT_ARGUMENTS(label, factors->method_b ? "B" : "A", chain->model, factors->provider->id,
                         factors->zone->id));
+    if (strcmp(model, chain->model) != 0)
+        say(page, TEXT_EXPLAIN_CLASS, TEXT_ARGUMENTS(chain->model, model));
+    if (chain->mix)
+        put_mix(page, chain);
 }
 
 static void put_chain(const struct page *page, const struct explain_chain *chain)

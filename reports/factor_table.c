@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/impact.h"
+#include "daemon/servicefactors.h"
 #include "reports/coefficients.h"
 
 #define FEWEST_DIGITS 10 /* with fewer, %g writes 440 as 4.4e+02 */
@@ -161,9 +161,12 @@ static void write_medium(void *context, const struct medium_factors *medium)
 
 /* ---- What the services use ---- */
 
+/* A vintage has hundreds of entries. */
+#define MAX_USED 4096
+
 /* Entries of one kind, each once. */
 struct used {
-    const void *entries[MAX_SERVICES];
+    const void *entries[MAX_USED];
     size_t count;
 };
 
@@ -172,7 +175,8 @@ static void add(struct used *used, const void *entry)
     for (size_t i = 0; i < used->count; i++)
         if (used->entries[i] == entry)
             return;
-    used->entries[used->count++] = entry;
+    if (used->count < MAX_USED)
+        used->entries[used->count++] = entry;
 }
 
 struct all_used {
@@ -181,23 +185,31 @@ struct all_used {
     struct used zones; /* one of each country */
 };
 
+static void collect_one(const struct config *config, const struct impact_factors *found,
+                        struct all_used *all)
+{
+    char country[ZONE_ID_SIZE];
+
+    add(&all->models, found->model);
+    add(&all->providers, found->provider);
+    snprintf(country, sizeof(country), "%.*s", (int)strcspn(found->zone->id, "-"), found->zone->id);
+    if (factors_zone(config->factors, country))
+        add(&all->zones, factors_zone(config->factors, country));
+    else
+        add(&all->zones, found->zone);
+}
+
+/* Of all times. */
 static void collect(const struct config *config, struct all_used *all)
 {
     for (uint16_t i = 0; i < catalogue_count(config->catalogue); i++) {
-        struct impact_factors found;
-        char country[ZONE_ID_SIZE];
+        struct service_factors found;
 
-        if (impact_resolve(config->factors, catalogue_service(config->catalogue, i), &found) ||
-            !found.model)
-            continue;
-        add(&all->models, found.model);
-        add(&all->providers, found.provider);
-        snprintf(country, sizeof(country), "%.*s", (int)strcspn(found.zone->id, "-"),
-                 found.zone->id);
-        if (factors_zone(config->factors, country))
-            add(&all->zones, factors_zone(config->factors, country));
-        else
-            add(&all->zones, found.zone);
+        (void)service_factors_resolve(config->factors, config->catalogue, i, &found);
+        for (size_t j = 0; j < found.count; j++)
+            for (size_t k = 0; k < found.items[j].count; k++)
+                collect_one(config, &found.items[j].parts[k], all);
+        service_factors_free(&found);
     }
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/servicefactors.h"
+
 #define DAY_S           86400
 #define NS_PER_S        1e9
 #define WH_PER_KWH      1e3
@@ -623,20 +625,16 @@ static const struct zone_factors *zone_variant(const struct factors *factors, co
 }
 
 /* Returns false when memory is exhausted. */
-static bool add_source(struct month_report *report, const struct service *service)
+static bool add_source(struct month_report *report, struct month_source source)
 {
     struct month_factors *list = &report->factors;
-    struct month_source source = {service, {0}, NULL, true, true, true};
-    struct month_source *sources;
+    struct month_source *sources = grow(list->sources, list->count, sizeof(*sources));
 
-    if (!service || impact_resolve(report->config->factors, service, &source.factors) ||
-        !source.factors.model)
-        return true;
-    sources = grow(list->sources, list->count, sizeof(*sources));
     if (!sources)
         return false;
     list->sources = sources;
     source.zone_variant = zone_variant(report->config->factors, source.factors.zone->id);
+    source.first_model = source.first_provider = source.first_zone = true;
     for (size_t i = 0; i < list->count; i++) {
         source.first_model &= sources[i].factors.model != source.factors.model;
         source.first_provider &= sources[i].factors.provider != source.factors.provider;
@@ -644,6 +642,28 @@ static bool add_source(struct month_report *report, const struct service *servic
     }
     sources[list->count++] = source;
     return true;
+}
+
+/* Mixes change between months only. */
+static bool add_sources(struct month_report *report, uint16_t number)
+{
+    const struct config *config = report->config;
+    const struct service *service = catalogue_service(config->catalogue, number);
+    struct service_factors factors;
+    const struct mix_factors *mix;
+    bool added = true;
+
+    if (service_factors_resolve(config->factors, config->catalogue, number, &factors))
+        return true;
+    mix = service_factors_at(&factors, report->month.start);
+    for (size_t i = 0; mix && added && i < mix->count; i++)
+        added = add_source(report, (struct month_source){.service = service,
+                                                         .mix = mix->mix,
+                                                         .model = mix->models[i],
+                                                         .share = mix->shares[i],
+                                                         .factors = mix->parts[i]});
+    service_factors_free(&factors);
+    return added;
 }
 
 static bool fill_factors(struct month_report *report)
@@ -656,10 +676,10 @@ static bool fill_factors(struct month_report *report)
     report->factors.whole_catalogue = report->suppressed != SUPPRESS_NONE;
     if (report->factors.whole_catalogue) {
         for (uint16_t i = 0; added && i < catalogue_count(catalogue); i++)
-            added = add_source(report, catalogue_service(catalogue, i));
+            added = add_sources(report, i);
     } else {
         for (size_t i = 0; added && i < report->services.count; i++)
-            added = add_source(report, report->services.rows[i].service);
+            added = add_sources(report, catalogue_find(catalogue, report->services.rows[i].id));
     }
     return added;
 }

@@ -91,11 +91,14 @@ struct month_unit {
     double gwp_g;
 };
 
-/* The factors behind the figures, one entry per service that has a model. When a service was folded
- * into "other", those of the whole catalogue, so that the list does not tell which services a few
- * devices used. */
+/* The factors behind the figures, one entry per service and model that it runs in that month. When
+ * a service was folded into "other", those of the whole catalogue, so that the list does not tell
+ * which services a few devices used. */
 struct month_source {
     const struct service *service;
+    const struct mix *mix; /* NULL: the service's own model, always */
+    const char *model;     /* as the catalogue names it: the factors may be those of a class */
+    double share;          /* of the service's activity */
     struct impact_factors factors;
     const struct zone_factors *zone_variant; /* other water convention, shown beside; or NULL */
     bool first_model;                        /* no earlier entry has the same */

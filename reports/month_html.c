@@ -740,6 +740,28 @@ static bool uses_method_b(const struct month_factors *list)
     return false;
 }
 
+/* With the entry that stands in for a model that has none, and its share in a mix. */
+static void model_cell(const struct page *page, const struct month_source *source)
+{
+    char entry[MODEL_ENTRY_SIZE];
+    char share[TEXT_NUMBER_SIZE];
+
+    factors_model_entry(source->factors.model, entry);
+    fputs("<td>", page->stream);
+    text_html(page->stream, source->model);
+    if (strcmp(entry, source->model) != 0) {
+        fputs(" → ", page->stream);
+        text_html(page->stream, entry);
+    }
+    if (source->mix) {
+        text_factor(share, sizeof(share), page->language, source->share);
+        fprintf(page->stream, " × %s<br>", share);
+        text_html(page->stream, source->mix->source);
+        fprintf(page->stream, " (%c)", source->mix->grade);
+    }
+    fputs("</td>", page->stream);
+}
+
 static void write_sources(const struct page *page)
 {
     const struct month_factors *list = &page->report->factors;
@@ -760,11 +782,7 @@ static void write_sources(const struct page *page)
 
         fputs("<tr>", page->stream);
         row_heading(page, source->service->label);
-        fputs("<td>", page->stream);
-        text_html(page->stream, source->factors.model->provider);
-        fputc('/', page->stream);
-        text_html(page->stream, source->factors.model->name);
-        fputs("</td>", page->stream);
+        model_cell(page, source);
         text_cell(page, source->factors.provider->id);
         text_cell(page, source->factors.zone->id);
         text_cell(page, source->factors.method_b ? "B" : "A");

@@ -241,8 +241,10 @@ static json_t *json_zone(const struct zone_factors *zone)
 
 static json_t *json_source(const struct month_source *source)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "service", source->service->id,
-                     "method", source->factors.method_b ? "B" : "A", "model_provider",
+    return json_pack("{s:s, s:s, s:s, s:f, s:s?, s:s, s:s, s:s, s:s, s:s, s:o}", "service",
+                     source->service->id, "method", source->factors.method_b ? "B" : "A",
+                     "declared_model", source->model, "share", source->share, "mix_source",
+                     source->mix ? source->mix->source : NULL, "model_provider",
                      source->factors.model->provider, "model", source->factors.model->name,
                      "provider", source->factors.provider->id, "zone", source->factors.zone->id,
                      "estimator", source->service->estimator.name, "grade",

@@ -443,6 +443,14 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_CHAIN] =
         {{"{0} : méthode {1}, modèle {2}, hébergeur {3}, électricité {4} (hypothèses)",
           "{0}: method {1}, model {2}, provider {3}, electricity {4} (assumptions)"}},
+    [TEXT_EXPLAIN_MIX] =
+        {{"Part de l'activité : {0}, dans le mélange de modèles supposé de {1} à {2} (exclu) ; {3} "
+          "; "
+          "{4}",
+          "Share of the activity: {0}, in the mix of models assumed from {1} until {2}; {3}; {4}"}},
+    [TEXT_EXPLAIN_MIX_ALWAYS] = {{"toujours", "ever"}},
+    [TEXT_EXPLAIN_CLASS] = {{"Le modèle {0} n'a pas de fiche : sa classe {1} en tient lieu.",
+                             "There is no entry for the model {0}: its class {1} stands in."}},
     [TEXT_EXPLAIN_TOKENS] =
         {{"Activité (basse / centrale / haute) ; jetons estimés par {0}, qualité {1} :",
           "Activity (low / central / high); tokens estimated by {0}, grade {1}:"}},

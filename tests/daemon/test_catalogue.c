@@ -885,13 +885,14 @@ static struct catalogue *load_two(const char *first, const char *second, catalog
 }
 
 static void count_service(void *context, const struct config_setting_t *place,
-                          const struct service *service, struct diagnostics *diagnostics)
+                          const struct catalogue *catalogue, uint16_t number,
+                          struct diagnostics *diagnostics)
 {
     unsigned *count = context;
 
     (void)diagnostics;
     assert_non_null(place);
-    assert_string_not_equal(service->id, "");
+    assert_string_not_equal(catalogue_service(catalogue, number)->id, "");
     ++*count;
 }
 

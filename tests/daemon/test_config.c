@@ -269,12 +269,12 @@ static void services_need_factors(void **state)
 
     (void)state;
     scratch_write("cross.conf",
-                  SERVICES GPT ",\n" SERVICE("b", "openai", "openai/nope") ",\n" SERVICE(
+                  SERVICES GPT ",\n" SERVICE("b", "openai", "nobody/nope") ",\n" SERVICE(
                       "c", "nowhere", "openai/gpt-4o") ",\n\n" SERVICE("d", "nowhere", "") " );\n");
     assert_null(load("services = \"cross.conf\"; " FACTORS, NULL, diagnostics));
     assert_int_equal(diagnostics_errors(diagnostics), 3);
     assert_complaint(diagnostics, "cross.conf", 4, "service b: ");
-    assert_complaint(diagnostics, "cross.conf", 4, "model \"openai/nope\"");
+    assert_complaint(diagnostics, "cross.conf", 4, "model \"nobody/nope\"");
     assert_complaint(diagnostics, "cross.conf", 5, "service c: ");
     assert_complaint(diagnostics, "cross.conf", 5, "provider \"nowhere\"");
     assert_complaint(diagnostics, "cross.conf", 7, "service d: ");
@@ -326,11 +326,21 @@ static void a_directory_adds_services(void **state)
 
     /* What factors they name is checked as well, and where they are is ours to say. */
     scratch_mkdir("more.d");
-    scratch_write("more.d/b.conf", "services = (\n" SERVICE("b", "openai", "openai/nope") " );\n");
+    scratch_write("more.d/b.conf", "services = (\n" SERVICE("b", "openai", "nobody/nope") " );\n");
     assert_null(load(FACTORS "services_directory = \"more.d\";", NULL, diagnostics));
     assert_int_equal(diagnostics_errors(diagnostics), 1);
     assert_complaint(diagnostics, "more.d/b.conf", 2, "service b: ");
     diagnostics_free(diagnostics);
+
+    /* A slip of the pen is told, though something stands in. */
+    diagnostics = diagnostics_new();
+    scratch_write("more.d/b.conf", "services = (\n" SERVICE("b", "openai", "openai/nope") " );\n");
+    config = load(FACTORS "services_directory = \"more.d\";", NULL, diagnostics);
+    assert_non_null(config);
+    assert_int_equal(diagnostics_warnings(diagnostics), 1);
+    assert_complaint(diagnostics, "more.d/b.conf", 2, "class/large stands in");
+    diagnostics_free(diagnostics);
+    config_free(config);
 
     diagnostics = diagnostics_new();
     assert_null(load(FACTORS "services_directory = \"services.conf\";", NULL, diagnostics));

@@ -613,12 +613,14 @@ static void a_service_without_model_has_no_estimate(void **state)
     factors_free(factors);
 }
 
+#define UNKNOWN_MODEL "the model is not in models.conf, nor is a class for its maker's others"
+
 static void says_what_is_missing(void **state)
 {
     static const char *const cases[][3] = {
         {"openai", "gpt-4o", "the model must be written \"provider/name\""},
-        {"openai", "openai/gpt-0", "the model is not in models.conf"},
-        {"openai", "/gpt-4o", "the model is not in models.conf"},
+        {"openai", "nobody/gpt-0", UNKNOWN_MODEL},
+        {"openai", "/gpt-4o", UNKNOWN_MODEL},
         {"nobody", "openai/gpt-4o", "the provider is not in providers.conf"},
         {"", "openai/gpt-4o", "the provider is not in providers.conf"},
     };
