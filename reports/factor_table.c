@@ -213,6 +213,39 @@ static void collect(const struct config *config, struct all_used *all)
     }
 }
 
+static void put_month(FILE *stream, int64_t day)
+{
+    char month[MIX_MONTH_SIZE];
+
+    mix_month(day, month);
+    fprintf(stream, "%s | ", month[0] ? month : "–");
+}
+
+/* One line for each model of each period. */
+static void write_mixes(const struct catalogue *catalogue, FILE *stream)
+{
+    fputs("\n### Mélanges de modèles datés\n\n"
+          "| service | de | à (exclu) | modèle | part | source | note "
+          "|\n|---|---|---|---|---|---|---|\n",
+          stream);
+    for (uint16_t i = 0; i < catalogue_count(catalogue); i++) {
+        size_t count;
+        const struct mix *mixes = catalogue_mixes(catalogue, i, &count);
+
+        for (size_t j = 0; j < count; j++)
+            for (size_t k = 0; k < mixes[j].count; k++) {
+                fprintf(stream, "| `%s` | ", catalogue_service(catalogue, i)->id);
+                put_month(stream, mixes[j].from_day);
+                put_month(stream, mixes[j].until_day);
+                fprintf(stream, "`%s` | ", mixes[j].parts[k].model);
+                put_number(stream, mixes[j].parts[k].share);
+                fputs(" | ", stream);
+                put_text(stream, mixes[j].source);
+                fprintf(stream, " | %c |\n", mixes[j].grade);
+            }
+    }
+}
+
 bool factor_table_write(const struct config *config, FILE *stream)
 {
     struct all_used *all = calloc(1, sizeof(*all));
@@ -229,6 +262,7 @@ bool factor_table_write(const struct config *config, FILE *stream)
         "modèle | paramètres (10⁹) | paramètres actifs (10⁹) | jetons/s | premier jeton (s)");
     for (size_t i = 0; i < all->models.count; i++)
         write_model(stream, all->models.entries[i]);
+    write_mixes(config->catalogue, stream);
     put_heading(stream, "Hébergeurs", "hébergeur | zone | PUE | WUE (L/kWh)");
     for (size_t i = 0; i < all->providers.count; i++)
         write_provider(stream, all->providers.entries[i]);

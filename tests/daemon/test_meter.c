@@ -10,6 +10,7 @@
 
 #include "daemon/calendar.h"
 #include "daemon/log.h"
+#include "daemon/servicefactors.h"
 
 #include <math.h>
 #include <signal.h>
@@ -238,12 +239,17 @@ static struct coverage coverage_of(int64_t from, int64_t until)
 static struct impact impact_of(const struct config *with, const struct message *message)
 {
     const struct activity *sent = &message->body.activity;
-    struct impact_factors factors = {0};
+    struct service_factors factors;
+    const struct mix_factors *mix;
+    struct impact impact;
 
-    assert_null(impact_resolve(with->factors, catalogue_service(with->catalogue, sent->service_id),
-                               &factors));
-    assert_non_null(factors.model);
-    return impact_compute(&factors, sent->requests, sent->tokens_in, sent->tokens_out);
+    assert_null(
+        service_factors_resolve(with->factors, with->catalogue, sent->service_id, &factors));
+    mix = service_factors_at(&factors, message->interval_start);
+    assert_non_null(mix);
+    impact = mix_impact(mix, sent->requests, sent->tokens_in, sent->tokens_out);
+    service_factors_free(&factors);
+    return impact;
 }
 
 static void assert_close(double value, double expected)
@@ -368,6 +374,39 @@ static void no_capture_process_can_end_the_meter_by_its_sums(void **state)
     assert_true(coverage_of(T0, T0 + 60).bytes >= UINT64_C(1) << 62);
     assert_int_equal(all_sums().rows, 1);
     assert_true(isfinite(all_sums().impact.energy_kwh.high));
+}
+
+/* An interval is computed with what the service ran then, whenever it comes in. */
+static void each_interval_has_the_models_of_its_month(void **state)
+{
+    uint16_t id = service("chatgpt-web");
+    const struct service *chatgpt = catalogue_service(config->catalogue, id);
+    int64_t august, day;
+    struct message before, after;
+    struct impact_factors old, new;
+
+    (void)state;
+    assert_true(calendar_parse_day("2025-08-01", &day));
+    august = calendar_day_start(day);
+    before = activity(1, id, august - 60, 1);
+    after = activity(1, id, august, 1);
+    take(0, after);
+    take(0, before);
+    send_closed(0, august - 60);
+    send_closed(0, august);
+    commit();
+    assert_null(impact_resolve_model(config->factors, chatgpt, "openai/gpt-4o", &old));
+    assert_null(impact_resolve_model(config->factors, chatgpt, "openai/gpt-5-chat-latest", &new));
+    assert_close_triple(sums_of(august - 60, august, NULL, NULL).impact.energy_kwh,
+                        impact_compute(&old, before.body.activity.requests,
+                                       before.body.activity.tokens_in,
+                                       before.body.activity.tokens_out)
+                            .energy_kwh);
+    assert_close_triple(sums_of(august, august + 60, NULL, NULL).impact.energy_kwh,
+                        impact_compute(&new, after.body.activity.requests,
+                                       after.body.activity.tokens_in,
+                                       after.body.activity.tokens_out)
+                            .energy_kwh);
 }
 
 static void a_service_without_a_model_has_activity_but_no_impact(void **state)
@@ -975,6 +1014,7 @@ int main(void)
         TEST(shares_of_the_coverage_add_up_exactly),
         TEST(without_a_number_of_captures_there_is_one),
         TEST(no_capture_process_can_end_the_meter_by_its_sums),
+        TEST(each_interval_has_the_models_of_its_month),
         TEST(a_service_without_a_model_has_activity_but_no_impact),
         TEST(devices_are_the_most_of_the_day),
         TEST(devices_of_captures_are_the_most_of_one),

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "daemon/servicefactors.h"
+
 #define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
 #define NOON      (OCTOBER + 12 * 3600) /* of the same date in UTC */
 #define DAY_S     86400
@@ -50,6 +52,16 @@ static const struct service services[SERVICES] = {
                 .estimator = {.name = "m4", .grade = GRADE_C}},
 };
 
+/* Until October 2026 Claude runs its own model, then two, of which one is not in models.conf. */
+static const struct mix claude_mix = {
+    .from_day = 20727,
+    .until_day = INT64_MAX,
+    .count = 2,
+    .parts = {{"anthropic/claude-haiku-4-5", 0.25}, {"anthropic/claude-opus-9", 0.75}},
+    .source = "what we <believe>",
+    .grade = 'D',
+};
+
 /* A ledger in a directory of its own, and a configuration made by hand. */
 struct world {
     char directory[64];
@@ -73,6 +85,7 @@ static void make_config(struct world *world)
     config->catalogue = catalogue_new();
     for (uint16_t i = 0; i < SERVICES; i++)
         assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
+    assert_true(catalogue_set_mixes(config->catalogue, CLAUDE, &claude_mix, 1));
     config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
     assert_non_null(config->factors);
     diagnostics_free(diagnostics);
@@ -129,12 +142,15 @@ static void use_times(struct world *world, int64_t time_s, uint16_t direction, u
         .tokens_in = {requests * 20, requests * 100, requests * 300},
         .tokens_out = {requests * 100, requests * 300.7 + 11, requests * 600 + 23},
     };
-    struct impact_factors factors = {0};
+    struct service_factors factors;
+    const struct mix_factors *mix;
     struct impact impact;
     int64_t direction_id, service_id;
 
-    assert_null(impact_resolve(world->config->factors, &services[service], &factors));
-    impact = impact_compute(&factors, activity.requests, activity.tokens_in, activity.tokens_out);
+    assert_null(service_factors_resolve(world->config->factors, world->config->catalogue, service,
+                                        &factors));
+    mix = service_factors_at(&factors, time_s);
+    impact = mix_impact(mix, activity.requests, activity.tokens_in, activity.tokens_out);
     impact.energy_kwh = triple_scale(impact.energy_kwh, factor);
     assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
     assert_int_equal(ledger_direction(world->ledger,
@@ -145,9 +161,9 @@ static void use_times(struct world *world, int64_t time_s, uint16_t direction, u
         ledger_service(world->ledger, services[service].id, services[service].label, &service_id),
         LEDGER_OK);
     assert_int_equal(ledger_add_activity(world->ledger, time_s, direction_id, service_id,
-                                         world->factor_set, &activity,
-                                         factors.model ? &impact : NULL),
+                                         world->factor_set, &activity, mix ? &impact : NULL),
                      LEDGER_OK);
+    service_factors_free(&factors);
     assert_int_equal(ledger_add_devices(world->ledger, direction_id, service_id,
                                         (int32_t)(time_s / DAY_S), devices),
                      LEDGER_OK);
@@ -590,6 +606,59 @@ static void chains_end_in_the_impact(void **state)
     }
 }
 
+/* Each model of a mix has a chain, of its share of the same activity, and they make the impact. */
+static void a_mix_has_a_chain_for_each_model(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+    struct impact sum;
+
+    use(world, NOON, DRH, CLAUDE, 12, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/claude-web");
+    assert_int_equal(explanation->chain_count, 2);
+    assert_true(explanation->agrees);
+    for (size_t i = 0; i < 2; i++) {
+        const struct explain_chain *chain = &explanation->chains[i];
+
+        assert_string_equal(chain->model, claude_mix.parts[i].model);
+        assert_true(chain->share == claude_mix.parts[i].share);
+        assert_memory_equal(&chain->totals, &explanation->figure.totals, sizeof(chain->totals));
+        for (size_t j = 0; j < chain->symbol_count; j++)
+            if (strcmp(chain->symbols[j].name, "requests") == 0)
+                assert_close(chain->symbols[j].values[0], 12 * chain->share);
+    }
+    sum = impact_add(explanation->chains[0].impact, explanation->chains[1].impact);
+    assert_close(sum.energy_kwh.low, explanation->figure.totals.impact.energy_kwh.low);
+    assert_close(sum.energy_kwh.central, explanation->figure.totals.impact.energy_kwh.central);
+    assert_close(sum.water_l.high, explanation->figure.totals.impact.water_l.high);
+    assert_true(contains(explanation, TEXT_EN, "Share of the activity: 0.25"));
+    assert_true(contains(explanation, TEXT_EN, "from 2026-10 until ever; what we <believe>; D"));
+    assert_true(contains(explanation, TEXT_FR, "sa classe class/large en tient lieu"));
+    assert_true(contains(explanation, JSON, "\"declared_model\": \"anthropic/claude-opus-9\""));
+    assert_true(contains(explanation, JSON, "\"from\": \"2026-10\""));
+    explain_free(explanation);
+}
+
+/* The report lists both, and what is known of them. */
+static void the_report_lists_the_models_of_its_month(void **state)
+{
+    struct world *world = *state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    use(world, NOON, DRH, CLAUDE, 12, MANY);
+    report_at(world, LATER);
+    assert_int_equal(world->report->factors.count, 2);
+    assert_true(month_write_html(world->report, "en", NULL, 0, stream));
+    fclose(stream);
+    assert_non_null(
+        strstr(text, "anthropic/claude-haiku-4-5 × 0.25<br>what we &lt;believe&gt; (D)"));
+    assert_non_null(strstr(text, "anthropic/claude-opus-9 → class/large × 0.75"));
+    free(text);
+}
+
 /* ---- Recorded otherwise ---- */
 
 static void tells_another_vintage(void **state)
@@ -900,6 +969,8 @@ int main(void)
         TEST(a_service_without_model_has_requests_only),
         TEST(formulas_say_what_is_computed),
         TEST(chains_end_in_the_impact),
+        TEST(a_mix_has_a_chain_for_each_model),
+        TEST(the_report_lists_the_models_of_its_month),
         TEST(tells_another_vintage),
         TEST(tells_other_files),
         TEST(tells_a_minute_counted_in_parts),

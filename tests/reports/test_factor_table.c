@@ -67,6 +67,7 @@ static void lists_what_services_use(void **state)
     assert_true(strtod(place + strlen("| `energy_alpha_wh` | "), NULL) == 1.1665273170451914e-06);
     assert_int_equal(count(table, "| `batch_size` | 8 / 32 / 64 | – |"), 1);
     assert_int_equal(count(table, "| `openai/gpt-4o` | 440 | 44 – 132 | 37.8 |"), 1);
+    assert_int_equal(count(table, "| `chatgpt-web` | – | 2025-08 | `openai/gpt-4o` | 1 |"), 1);
     assert_int_equal(count(table, "| `FRA` | eau (EWIF) | 3.6737 | L/kWh |"), 1);
     assert_int_equal(count(table, "| `FRA-EDF` | eau (EWIF) | 0.83 | L/kWh |"), 1);
     assert_int_equal(count(table, "| `aws-eu-west-3` | FRA | 1.35 | 0.02 – 0.17 |"), 1);
