@@ -619,7 +619,7 @@ static void fill_units(struct builder *builder)
 
 /* Water per kWh in France depends fourfold on the convention, so the other one is always shown
  * beside (the method page, section 3). Both are entries of zones.conf. */
-static const struct zone_factors *zone_variant(const struct factors *factors, const char *zone)
+const struct zone_factors *month_zone_variant(const struct factors *factors, const char *zone)
 {
     return strcmp(zone, "FRA") == 0 ? factors_zone(factors, "FRA-EDF") : NULL;
 }
@@ -633,7 +633,7 @@ static bool add_source(struct month_report *report, struct month_source source)
     if (!sources)
         return false;
     list->sources = sources;
-    source.zone_variant = zone_variant(report->config->factors, source.factors.zone->id);
+    source.zone_variant = month_zone_variant(report->config->factors, source.factors.zone->id);
     source.first_model = source.first_provider = source.first_zone = true;
     for (size_t i = 0; i < list->count; i++) {
         source.first_model &= sources[i].factors.model != source.factors.model;
@@ -711,6 +711,7 @@ static bool fill_report(struct builder *builder)
     fill_shares(&report->directions, &report->total);
     fill_shares(&report->services, &report->total);
     fill_units(builder);
+    variants_compute(report, &report->variants);
     return fill_factors(report);
 }
 

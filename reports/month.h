@@ -7,6 +7,7 @@
 #include "daemon/ledger.h"
 #include "reports/suppress.h"
 #include "reports/text.h"
+#include "reports/variants.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -124,6 +125,7 @@ struct month_report {
     struct month_totals total;
     struct month_unit per_request;
     struct month_unit per_1000_tokens; /* visible output tokens */
+    struct variants variants;
     struct month_table directions;
     struct month_table services;
     struct month_cell *cells; /* in the order in which they are added up */
@@ -137,6 +139,9 @@ struct month_report {
     char (*vintages)[64];
     size_t vintage_count;
 };
+
+/* The other count of ZONE's water, which is always shown beside; NULL when there is none. */
+const struct zone_factors *month_zone_variant(const struct factors *factors, const char *zone);
 
 /* Returns NULL and one sentence in ERROR when the ledger cannot be read. A month without any data
  * is an error too (no report without coverage). NOW bounds the month that is still running. CONFIG

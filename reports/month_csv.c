@@ -46,6 +46,26 @@ static void write_table(FILE *stream, const struct month_report *report, const c
                      &table->rows[i].totals);
 }
 
+static void write_variants(FILE *stream, const struct month_report *report)
+{
+    const struct variants *variants = &report->variants;
+
+    for (int i = 0; i < VARIANTS && variants->is_there; i++) {
+        const struct month_totals totals = {.impact = variants->impacts[i]};
+
+        if (i == VARIANT_WATER && !variants->has_water)
+            continue;
+        for (int j = MONTH_ENERGY; j <= MONTH_ADPE; j++) {
+            enum month_indicator indicator = (enum month_indicator)j;
+
+            write_record(stream, report, "variant", variants_name((enum month_variant)i), "",
+                         month_indicator_name(indicator), month_indicator_unit(indicator),
+                         month_value(&totals, indicator),
+                         grade_letter((enum evidence_grade)report->total.activity.grade));
+        }
+    }
+}
+
 bool month_write_csv(const struct month_report *report, FILE *stream)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
@@ -56,6 +76,7 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
         write_totals(stream, report, "total", "", "", &report->total);
     write_table(stream, report, "direction", &report->directions);
     write_table(stream, report, "service", &report->services);
+    write_variants(stream, report);
     month_coverage_lines(report, lines);
     write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
                  none);

@@ -317,6 +317,46 @@ static void write_units(const struct page *page)
     close_table(page);
 }
 
+static void variant_cell(const struct page *page, struct triple value)
+{
+    unsigned decimals = text_decimals(value.central);
+    struct text_band band = text_round(NULL, 0, value, decimals, NULL);
+
+    fputs("<td class=\"n\">", page->stream);
+    put_band(page, band, value, decimals);
+}
+
+static void write_variants(const struct page *page)
+{
+    const struct variants *variants = &page->report->variants;
+
+    if (!variants->is_there)
+        return;
+    element(page, "h2", TEXT_HEAD_VARIANTS, NULL);
+    open_table(page, TEXT_CAPTION_VARIANTS);
+    column_heading(page, TEXT_METHOD, NULL);
+    column_heading(page, TEXT_ENERGY, "kWh");
+    column_heading(page, TEXT_WATER, "L");
+    column_heading(page, TEXT_GWP, "kgCO2e");
+    open_body(page);
+    for (int i = 0; i < VARIANTS; i++) {
+        const struct month_totals totals = {.impact = variants->impacts[i]};
+
+        if (i == VARIANT_WATER && !variants->has_water)
+            continue;
+        fputs("<tr>", page->stream);
+        row_heading_text(page, (enum text_id)(TEXT_VARIANT_REPORT + i));
+        variant_cell(page, month_value(&totals, MONTH_ENERGY));
+        variant_cell(page, month_value(&totals, MONTH_WATER));
+        variant_cell(page, month_value(&totals, MONTH_GWP));
+        fputs("</tr>\n", page->stream);
+    }
+    close_table(page);
+    element(page, "p", TEXT_VARIANTS_NOTE, NULL);
+    if (variants->is_partial)
+        element(page, "p", TEXT_VARIANTS_PARTIAL, NULL);
+}
+
 /* The columns that both tables have. */
 static const enum month_indicator columns[] = {MONTH_REQUESTS, MONTH_TOKENS_IN, MONTH_TOKENS_OUT,
                                                MONTH_ENERGY,   MONTH_WATER,     MONTH_GWP};
@@ -964,6 +1004,7 @@ static bool write_use(const struct page *page, const char *svg, size_t svg_size)
     if (!write_directions(page) || !write_services(page))
         return false;
     write_graph(page, svg, svg_size);
+    write_variants(page);
     return true;
 }
 

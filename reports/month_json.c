@@ -347,6 +347,41 @@ static json_t *json_head(const struct month_report *report)
                      suppression_name(report->suppressed));
 }
 
+static json_t *json_impact(const struct impact *impact)
+{
+    const struct month_totals totals = {.impact = *impact};
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
+        failed |= json_object_set_new(object, month_indicator_name((enum month_indicator)i),
+                                      json_triple(month_value(&totals, (enum month_indicator)i)));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* The same use by other methods and conventions; null when nothing of it is shown. */
+static json_t *json_variants(const struct variants *variants)
+{
+    json_t *object = json_pack("{s:b}", "partial", variants->is_partial);
+    int failed = !object;
+
+    if (!variants->is_there) {
+        json_decref(object);
+        return json_null();
+    }
+    for (int i = 0; i < VARIANTS; i++)
+        if (i != VARIANT_WATER || variants->has_water)
+            failed |= json_object_set_new(object, variants_name((enum month_variant)i),
+                                          json_impact(&variants->impacts[i]));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *json_report(const struct month_report *report)
 {
     json_t *object = json_head(report);
@@ -360,6 +395,7 @@ static json_t *json_report(const struct month_report *report)
         failed |=
             json_object_set_new(object, "directions", json_table(report, &report->directions));
         failed |= json_object_set_new(object, "services", json_table(report, &report->services));
+        failed |= json_object_set_new(object, "variants", json_variants(&report->variants));
         failed |= json_object_set_new(
             object, "shares",
             json_pack("{s:f, s:f, s:f}", "measured", 0.0, "counted", 0.0, "estimated", 1.0));

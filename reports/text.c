@@ -137,6 +137,28 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_UNIT_REQUEST] = {{"une inférence (une requête et sa réponse)",
                             "one inference (a request and its answer)"}},
     [TEXT_UNIT_TOKENS] = {{"1 000 jetons visibles en sortie", "1 000 visible output tokens"}},
+    [TEXT_HEAD_VARIANTS] = {{"Et si l'on calculait autrement ?",
+                             "What if it were computed otherwise?"}},
+    [TEXT_CAPTION_VARIANTS] =
+        {{"Le même usage du mois, par chaque méthode et chaque convention (valeur centrale, basse "
+          "– haute)",
+          "The same use of the month, by each method and convention (central value, low – high)"}},
+    [TEXT_VARIANT_REPORT] = {{"Comme dans ce rapport", "As in this report"}},
+    [TEXT_VARIANT_METHOD_A] = {{"Méthode A pour tous les services", "Method A for all services"}},
+    [TEXT_VARIANT_METHOD_B] = {{"Méthode B pour tous les services", "Method B for all services"}},
+    [TEXT_VARIANT_WATER] = {{"Eau de l'électricité française selon EDF",
+                             "Water of French electricity as counted by EDF"}},
+    [TEXT_VARIANTS_NOTE] =
+        {{"Ce sont des choix, pas des erreurs : ils n'entrent pas dans les fourchettes. La méthode "
+          "A est "
+          "celle qui se publie (EcoLogits), la méthode B est ajustée sur des mesures et compte les "
+          "jetons "
+          "en entrée.",
+          "These are choices, not errors: they are not in the ranges. Method A is the one that is "
+          "published (EcoLogits), method B is fitted on measurements and counts input tokens."}},
+    [TEXT_VARIANTS_PARTIAL] =
+        {{"Sans ce qui est regroupé dans « Autres », qui n'est recalculé avec aucun autre facteur.",
+          "Without what is folded into \"Other\", which is computed again with no other factors."}},
     [TEXT_UNITS_NOTE] =
         {{"Valeurs centrales moyennes du mois, sur les requêtes dont l'impact est estimé.",
           "Mean central values of the month, over the requests whose impact is estimated."}},

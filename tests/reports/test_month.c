@@ -908,8 +908,9 @@ static void writes_csv_of_ten_columns(void **state)
         assert_int_equal(count_fields(line, length), 10);
         line += length + 1;
     }
-    assert_int_equal(lines,
-                     2 + MONTH_COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS);
+    assert_int_equal(
+        lines, 2 + MONTH_COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS +
+                   VARIANT_WATER * (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
     free(text);
     month_free(report);
 }
@@ -1064,9 +1065,105 @@ static void aligns_the_terminal_table(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
+/* What one pair would make with METHOD (NULL: A), run by PROVIDER. */
+static struct impact otherwise(const struct world *world, uint16_t service, double requests,
+                               const struct method_b *method)
+{
+    struct activity activity = activity_of(service, requests);
+    struct impact_factors factors;
+
+    assert_null(impact_resolve(world->config->factors, &services[service], &factors));
+    factors.method_b = method;
+    return impact_compute(&factors, activity.requests, activity.tokens_in, activity.tokens_out);
+}
+
+static void assert_same_band(struct triple a, struct triple b)
+{
+    if (!(fabs(a.low - b.low) <= 1e-12 * b.low &&
+          fabs(a.central - b.central) <= 1e-12 * b.central &&
+          fabs(a.high - b.high) <= 1e-12 * b.high))
+        fail_msg("%.17g %.17g %.17g is not %.17g %.17g %.17g", a.low, a.central, a.high, b.low,
+                 b.central, b.high);
+}
+
+/* Both methods are always computed, for all services and whichever is in use. */
+static void the_month_is_computed_by_both_methods(void **state)
+{
+    struct world *world = *state;
+    const struct method_b *b = factors_method_b(world->config->factors);
+    struct month_report *report;
+    const struct impact *impacts;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    use(world, FIRST_NOON, 1, 1, 50, 20);
+    report = build(world);
+    impacts = report->variants.impacts;
+    assert_true(report->variants.is_there);
+    assert_false(report->variants.is_partial || report->variants.has_water);
+    assert_memory_equal(&impacts[VARIANT_REPORT], &report->total.impact, sizeof(*impacts));
+    assert_same_band(impacts[VARIANT_METHOD_A].energy_kwh, report->total.impact.energy_kwh);
+    assert_same_band(
+        impacts[VARIANT_METHOD_B].energy_kwh,
+        triple_add(otherwise(world, 0, 100, b).energy_kwh, otherwise(world, 1, 50, b).energy_kwh));
+    assert_same_band(
+        impacts[VARIANT_METHOD_B].water_l,
+        triple_add(otherwise(world, 0, 100, b).water_l, otherwise(world, 1, 50, b).water_l));
+    assert_true(fabs(impacts[VARIANT_METHOD_B].energy_kwh.central /
+                         impacts[VARIANT_METHOD_A].energy_kwh.central -
+                     1) > 0.1);
+    assert_true(contains(report, HTML_EN, "Method B for all services"));
+    assert_true(contains(report, CSV, ",variant,method-b,,energy_kwh,kWh,"));
+    assert_true(contains(report, JSON, "\"method-b\": {"));
+    assert_false(contains(report, HTML_EN, "as counted by EDF"));
+    assert_false(contains(report, HTML_EN, "computed again with no other factors"));
+    month_free(report);
+}
+
+/* A host in France: all but the water stays. */
+static void french_water_is_counted_both_ways(void **state)
+{
+    struct world *world = *state;
+    struct service service = services[0];
+    struct month_report *report;
+    const struct impact *impacts;
+
+    snprintf(service.provider, sizeof(service.provider), "france-hosting");
+    assert_true(catalogue_set_service(world->config->catalogue, 0, &service));
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    report = build(world);
+    impacts = report->variants.impacts;
+    assert_true(report->variants.has_water);
+    assert_memory_equal(&impacts[VARIANT_WATER].energy_kwh, &impacts[VARIANT_REPORT].energy_kwh,
+                        sizeof(struct triple));
+    assert_true(impacts[VARIANT_WATER].water_l.central <
+                0.5 * impacts[VARIANT_METHOD_A].water_l.central);
+    assert_true(contains(report, HTML_EN, "as counted by EDF"));
+    month_free(report);
+}
+
+/* With other factors, what is folded would be one more equation about few devices. */
+static void what_is_folded_is_computed_one_way_only(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    use(world, FIRST_NOON, 2, 0, 50, 20);
+    use(world, FIRST_NOON, 3, 1, 10, 1);
+    report = build(world);
+    assert_true(report->variants.is_partial);
+    assert_true(report->variants.impacts[VARIANT_REPORT].energy_kwh.central <
+                report->total.impact.energy_kwh.central);
+    assert_true(contains(report, HTML_EN, "computed again with no other factors"));
+    month_free(report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(the_month_is_computed_by_both_methods),
+        TEST(french_water_is_counted_both_ways),
+        TEST(what_is_folded_is_computed_one_way_only),
         TEST(adds_up_in_both_tables),
         TEST(adds_up_with_cells_folded),
         TEST(reads_the_local_month_alone),

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_VARIANTS_H
+#define IAGMETER_VARIANTS_H
+
+#include "daemon/impact.h"
+
+#include <stdbool.h>
+
+/* A month computed otherwise: with each method for all services, and with another count of water.
+ * These are choices, not errors: they stand beside the figures, not in their bands. */
+
+struct month_report;
+
+enum month_variant {
+    VARIANT_REPORT,   /* what is recorded, for comparison */
+    VARIANT_METHOD_A, /* conf/factors/<vintage>/method.conf */
+    VARIANT_METHOD_B,
+    VARIANT_WATER, /* French power stations by the count of their operator: zones.conf, FRA-EDF */
+    VARIANTS
+};
+
+struct variants {
+    bool is_there;   /* false: nothing that is shown has an impact */
+    bool has_water;  /* whether a service is in a zone with another count of water */
+    bool is_partial; /* what is folded is in none of them: with other factors its sum would be one
+                        more equation about few devices */
+    struct impact impacts[VARIANTS];
+};
+
+/* Of the pairs that REPORT shows, from their sums over the month. */
+void variants_compute(const struct month_report *report, struct variants *out);
+
+/* "report", "method-a", "method-b", "water". */
+const char *variants_name(enum month_variant variant);
+
+#endif
