@@ -33,10 +33,13 @@ struct pair {
     bool hidden;
     struct month_totals totals;
     double tokens_with_impact; /* visible output, central */
+    bool is_french;
+    struct hourly_sum hourly;
 };
 
 struct builder {
     struct ledger *ledger;
+    struct hourly *hourly; /* NULL: no intensities are held */
     struct month_report *report;
     struct pair *pairs;
     size_t pair_count;
@@ -146,6 +149,7 @@ static struct pair *new_pair(struct builder *builder, const struct ledger_row *r
     *pair = (struct pair){0};
     pair->direction = row_index(&report->directions, row->direction);
     pair->service = row_index(&report->services, row->service);
+    pair->is_french = builder->hourly && hourly_is_french(report->config, row->service);
     if (pair->direction == report->directions.count || pair->service == report->services.count)
         return NULL;
     builder->pair_count++;
@@ -214,6 +218,8 @@ static bool visit_activity(void *context, const struct ledger_row *row)
     builder->rows++;
     if (row->has_impact)
         pair->tokens_with_impact += row->activity.tokens_out.central;
+    if (row->has_impact && pair->is_french)
+        hourly_add(builder->hourly, &pair->hourly, row->interval_start, row->impact.energy_kwh);
     month_add(&pair->totals, &totals);
     if (is_active(&totals))
         builder->report->days[day - 1].active = true;
@@ -536,7 +542,7 @@ static bool add_cell(struct month_report *report, const struct pair *pair)
         return false;
     report->cells = cells;
     cell = &cells[report->cell_count++];
-    *cell = (struct month_cell){.totals = pair->totals};
+    *cell = (struct month_cell){.totals = pair->totals, .hourly = pair->hourly};
     snprintf(cell->direction, sizeof(cell->direction), "%s", direction->id);
     snprintf(cell->service, sizeof(cell->service), "%s", service->id);
     month_add(&direction->totals, &pair->totals);
@@ -666,6 +672,16 @@ static bool add_sources(struct month_report *report, uint16_t number)
     return added;
 }
 
+static void fill_hourly(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+    struct hourly_sum sum = {0};
+
+    for (size_t i = 0; i < report->cell_count; i++)
+        sum = hourly_together(sum, report->cells[i].hourly);
+    report->hourly = hourly_finish(builder->hourly, sum, report->month.start, report->until);
+}
+
 static bool fill_factors(struct month_report *report)
 {
     const struct catalogue *catalogue = report->config->catalogue;
@@ -712,6 +728,7 @@ static bool fill_report(struct builder *builder)
     fill_shares(&report->services, &report->total);
     fill_units(builder);
     variants_compute(report, &report->variants);
+    fill_hourly(builder);
     return fill_factors(report);
 }
 
@@ -742,6 +759,7 @@ struct month_report *month_build(struct ledger *ledger, const struct config *con
     report->config = config;
     set_bounds(report, now);
     fill_days(report);
+    builder.hourly = hourly_open(config);
     if (!visit_all(&builder, error, error_size))
         goto out;
     if (builder.rows == 0) {
@@ -754,6 +772,7 @@ struct month_report *month_build(struct ledger *ledger, const struct config *con
     if (!built)
         snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
 out:
+    hourly_close(builder.hourly);
     free(builder.pairs);
     if (built)
         return report;

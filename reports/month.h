@@ -5,6 +5,7 @@
 #include "daemon/calendar.h"
 #include "daemon/config.h"
 #include "daemon/ledger.h"
+#include "reports/hourly.h"
 #include "reports/suppress.h"
 #include "reports/text.h"
 #include "reports/variants.h"
@@ -74,6 +75,7 @@ struct month_cell {
     char direction[MONTH_ID_SIZE];
     char service[MONTH_ID_SIZE];
     struct month_totals totals;
+    struct hourly_sum hourly; /* zeros outside of France */
 };
 
 /* A local day, for the graph. */
@@ -126,6 +128,7 @@ struct month_report {
     struct month_unit per_request;
     struct month_unit per_1000_tokens; /* visible output tokens */
     struct variants variants;
+    struct hourly_result hourly; /* of the pairs that are shown */
     struct month_table directions;
     struct month_table services;
     struct month_cell *cells; /* in the order in which they are added up */

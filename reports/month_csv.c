@@ -66,6 +66,23 @@ static void write_variants(FILE *stream, const struct month_report *report)
     }
 }
 
+static void write_hourly(FILE *stream, const struct month_report *report)
+{
+    const struct hourly_sum *sum = &report->hourly.sum;
+    char grade = grade_letter((enum evidence_grade)report->total.activity.grade);
+
+    if (!report->hourly.is_there)
+        return;
+    write_record(stream, report, "french-hours", "", "", "energy_kwh", "kWh", sum->energy_kwh,
+                 grade);
+    write_record(stream, report, "french-hours", "", "", "known_energy_kwh", "kWh", sum->known_kwh,
+                 grade);
+    write_record(stream, report, "french-hours", "", "", "direct_kgco2", "kgCO2", sum->direct_kgco2,
+                 grade);
+    write_record(stream, report, "french-hours", "", "", "timing", "1",
+                 triple_exact(report->hourly.timing), grade);
+}
+
 bool month_write_csv(const struct month_report *report, FILE *stream)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
@@ -77,6 +94,7 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
     write_table(stream, report, "direction", &report->directions);
     write_table(stream, report, "service", &report->services);
     write_variants(stream, report);
+    write_hourly(stream, report);
     month_coverage_lines(report, lines);
     write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
                  none);

@@ -326,6 +326,36 @@ static void variant_cell(const struct page *page, struct triple value)
     put_band(page, band, value, decimals);
 }
 
+static void factor_text(const struct page *page, char out[TEXT_NUMBER_SIZE], double value)
+{
+    text_number(out, TEXT_NUMBER_SIZE, page->language, value, text_decimals(value));
+}
+
+/* Which intensity of electricity was used, and what is known hour by hour. */
+static void write_hourly(const struct page *page)
+{
+    const struct hourly_result *hourly = &page->report->hourly;
+    const struct triple *direct = &hourly->sum.direct_kgco2;
+    const double values[] = {direct->central,
+                             direct->low,
+                             direct->high,
+                             hourly->sum.known_kwh.central,
+                             PERCENT_UNITS * hourly->known_share,
+                             (double)hourly->coverage.hours,
+                             hourly->timing};
+    char numbers[sizeof(values) / sizeof(values[0])][TEXT_NUMBER_SIZE];
+
+    element(page, "p", TEXT_YEARLY, NULL);
+    if (!hourly->is_there)
+        return;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        factor_text(page, numbers[i], values[i]);
+    text_number(numbers[5], sizeof(numbers[5]), page->language, values[5], 0);
+    element(page, "p", TEXT_HOURLY,
+            TEXT_ARGUMENTS(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
+                           numbers[6]));
+}
+
 static void write_variants(const struct page *page)
 {
     const struct variants *variants = &page->report->variants;
@@ -353,6 +383,7 @@ static void write_variants(const struct page *page)
     }
     close_table(page);
     element(page, "p", TEXT_VARIANTS_NOTE, NULL);
+    write_hourly(page);
     if (variants->is_partial)
         element(page, "p", TEXT_VARIANTS_PARTIAL, NULL);
 }

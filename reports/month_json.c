@@ -382,6 +382,24 @@ static json_t *json_variants(const struct variants *variants)
     return NULL;
 }
 
+/* Electricity used in France hour by hour, beside the yearly factors; null without any. */
+static json_t *json_hourly(const struct hourly_result *hourly)
+{
+    const struct grid_coverage *coverage = &hourly->coverage;
+
+    if (!hourly->is_there)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "energy_kwh",
+                     json_triple(hourly->sum.energy_kwh), "known_energy_kwh",
+                     json_triple(hourly->sum.known_kwh), "direct_kgco2",
+                     json_triple(hourly->sum.direct_kgco2), "known_share", hourly->known_share,
+                     "timing", hourly->timing, "mean_kgco2_per_kwh", coverage->mean_kgco2_per_kwh,
+                     "hours", (json_int_t)coverage->hours, "hours_real_time",
+                     (json_int_t)coverage->by_nature[GRID_REAL_TIME], "hours_consolidated",
+                     (json_int_t)coverage->by_nature[GRID_CONSOLIDATED], "hours_definitive",
+                     (json_int_t)coverage->by_nature[GRID_DEFINITIVE]);
+}
+
 static json_t *json_report(const struct month_report *report)
 {
     json_t *object = json_head(report);
@@ -396,6 +414,9 @@ static json_t *json_report(const struct month_report *report)
             json_object_set_new(object, "directions", json_table(report, &report->directions));
         failed |= json_object_set_new(object, "services", json_table(report, &report->services));
         failed |= json_object_set_new(object, "variants", json_variants(&report->variants));
+        failed |= json_object_set_new(object, "intensity", json_string("yearly"));
+        failed |=
+            json_object_set_new(object, "french_electricity_by_hour", json_hourly(&report->hourly));
         failed |= json_object_set_new(
             object, "shares",
             json_pack("{s:f, s:f, s:f}", "measured", 0.0, "counted", 0.0, "estimated", 1.0));

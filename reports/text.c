@@ -156,6 +156,23 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "en entrée.",
           "These are choices, not errors: they are not in the ranges. Method A is the one that is "
           "published (EcoLogits), method B is fitted on measurements and counts input tokens."}},
+    [TEXT_YEARLY] = {{"Gaz à effet de serre : chaque pays a son facteur annuel (tableau des "
+                      "facteurs), à toute heure.",
+                      "Greenhouse gases: each country has its yearly factor (table of factors), at "
+                      "all hours."}},
+    [TEXT_HOURLY] =
+        {{"À côté, l'électricité utilisée en France heure par heure (RTE, éCO2mix, émissions "
+          "directes de "
+          "la production, autre indicateur que le facteur annuel) : {0} kgCO2 ({1} – {2}) pour {3} "
+          "kWh, "
+          "soit {4} % de l'énergie utilisée en France ; {5} heures connues du mois ; l'usage a eu "
+          "lieu à "
+          "des heures {6} fois aussi émettrices que la moyenne.",
+          "Beside it, electricity used in France hour by hour (RTE, éCO2mix, direct emissions of "
+          "production, another indicator than the yearly factor): {0} kgCO2 ({1} – {2}) for {3} "
+          "kWh, "
+          "which is {4} % of the energy used in France; {5} hours of the month are known; use took "
+          "place at hours that emit {6} times what the mean hour does."}},
     [TEXT_VARIANTS_PARTIAL] =
         {{"Sans ce qui est regroupé dans « Autres », qui n'est recalculé avec aucun autre facteur.",
           "Without what is folded into \"Other\", which is computed again with no other factors."}},

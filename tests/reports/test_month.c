@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -1158,12 +1159,95 @@ static void what_is_folded_is_computed_one_way_only(void **state)
     month_free(report);
 }
 
+/* Intensities of the first 24 hours of the month but one: 20 g, and 80 g from noon on. */
+static void hold_intensities(const struct world *world)
+{
+    const struct grid_source source = {
+        "made.xls", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 1};
+    struct grid_half_hour half_hours[48];
+    struct grid_changes changes;
+    struct grid *grid = grid_new();
+    char path[200];
+    size_t count = 0;
+    FILE *stream;
+
+    for (int64_t i = 0; i < 48; i++)
+        if (i / 2 != 3)
+            half_hours[count++] = (struct grid_half_hour){OCTOBER + i * HALF_HOUR_S,
+                                                          i < 24 ? 20 : 80, GRID_CONSOLIDATED, 0};
+    assert_true(grid_merge(grid, half_hours, count, &source, &changes, stderr));
+    snprintf(path, sizeof(path), "%s/grid", world->directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    grid_path(world->directory, path, sizeof(path));
+    stream = fopen(path, "we");
+    assert_non_null(stream);
+    assert_true(grid_write(grid, stream));
+    fclose(stream);
+    grid_free(grid);
+}
+
+/* Beside the yearly factor: the energy of each hour times its intensity, where one is held. */
+static void french_electricity_is_told_hour_by_hour(void **state)
+{
+    struct world *world = *state;
+    struct service service = services[0];
+    struct month_report *report;
+    const struct hourly_result *hourly;
+    double a, b, c;
+
+    hold_intensities(world);
+    snprintf(service.provider, sizeof(service.provider), "france-hosting");
+    assert_true(catalogue_set_service(world->config->catalogue, 0, &service));
+    use(world, OCTOBER, 1, 0, 300, 20);                /* 20 g */
+    use(world, OCTOBER + 3 * 3600 + 60, 1, 0, 50, 20); /* not held */
+    use(world, OCTOBER + 12 * 3600, 1, 0, 100, 20);    /* 80 g */
+    use(world, OCTOBER + 12 * 3600, 1, 1, 700, 20);    /* not in France */
+    report = build(world);
+    hourly = &report->hourly;
+    assert_true(hourly->is_there);
+    a = otherwise(world, 0, 300, NULL).energy_kwh.central;
+    b = otherwise(world, 0, 50, NULL).energy_kwh.central;
+    c = otherwise(world, 0, 100, NULL).energy_kwh.central;
+    assert_close(hourly->sum.energy_kwh.central, a + b + c);
+    assert_close(hourly->sum.known_kwh.central, a + c);
+    assert_close(hourly->sum.direct_kgco2.central, 0.020 * a + 0.080 * c);
+    assert_close(hourly->known_share, (a + c) / (a + b + c));
+    assert_int_equal(hourly->coverage.hours, 23);
+    assert_close(hourly->timing,
+                 (0.020 * a + 0.080 * c) / (a + c) / ((11 * 0.020 + 12 * 0.080) / 23));
+    assert_true(contains(report, HTML_EN, "23 hours of the month are known"));
+    assert_true(contains(report, JSON, "\"hours_consolidated\": 23"));
+    assert_true(contains(report, CSV, ",french-hours,,,direct_kgco2,kgCO2,"));
+    month_free(report);
+}
+
+/* Nothing is said of hours when nothing is held, or nothing was used in France. */
+static void without_intensities_there_is_the_year(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    report = build(world);
+    assert_false(report->hourly.is_there);
+    assert_true(contains(report, HTML_EN, "each country has its yearly factor"));
+    assert_true(contains(report, JSON, "\"french_electricity_by_hour\": null"));
+    assert_false(contains(report, CSV, "french-hours"));
+    month_free(report);
+    hold_intensities(world);
+    report = build(world);
+    assert_false(report->hourly.is_there);
+    month_free(report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_month_is_computed_by_both_methods),
         TEST(french_water_is_counted_both_ways),
         TEST(what_is_folded_is_computed_one_way_only),
+        TEST(french_electricity_is_told_hour_by_hour),
+        TEST(without_intensities_there_is_the_year),
         TEST(adds_up_in_both_tables),
         TEST(adds_up_with_cells_folded),
         TEST(reads_the_local_month_alone),
