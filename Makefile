@@ -169,6 +169,7 @@ $(filter %.h,$(PRODUCTION:%=lint/%)): lint/%.h:
 	@$(CC) $(CPPFLAGS) $(CSTD) $(WARNINGS) -fsyntax-only -x c $*.h
 
 FUZZ_SECONDS ?= 20
+FUZZ_OPTIONS ?=
 fuzz: ## fuzz each decoder for FUZZ_SECONDS (20)
 	$(call need,$(BUILD_PACKAGES) $(FUZZ_PACKAGES))
 	$(again) BUILD=build-fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined run-fuzzers
@@ -178,7 +179,7 @@ run-fuzzers: $(FUZZERS:%=%.run)
 $(FUZZERS:%=%.run): %.run: %
 	@name=$(notdir $*); mkdir -p $(BUILD)/corpus/$$name; \
 	seeds=$$(ls -d tests/fuzz/seeds/$$name tests/fuzz/seeds/$${name#fuzz_} 2>/dev/null); \
-	$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$(BUILD)/$$name- \
+	$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 $(FUZZ_OPTIONS) -artifact_prefix=$(BUILD)/$$name- \
 	  $(BUILD)/corpus/$$name $$seeds >$*.log 2>&1 || { tail -n 60 $*.log; exit 1; }; \
 	echo "$$name: $$(tail -n 1 $*.log)"
 
