@@ -654,7 +654,7 @@ static void the_report_lists_the_models_of_its_month(void **state)
     assert_true(month_write_html(world->report, "en", NULL, 0, stream));
     fclose(stream);
     assert_non_null(
-        strstr(text, "anthropic/claude-haiku-4-5 × 0.25<br>what we &lt;believe&gt; (D)"));
+        strstr(text, "anthropic/claude-haiku-4-5 × 0.25<br/>what we &lt;believe&gt; (D)"));
     assert_non_null(strstr(text, "anthropic/claude-opus-9 → class/large × 0.75"));
     free(text);
 }
