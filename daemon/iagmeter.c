@@ -271,8 +271,9 @@ static int command_report(const struct options *options)
 static int write_explanation(const struct options *options, const struct explanation *explanation)
 {
     enum text_language language = text_language(options->language);
-    bool written = strcmp(options->format, "json") == 0
-                       ? explain_write_json(explanation, stdout)
+    bool written = strcmp(options->format, "json") == 0 ? explain_write_json(explanation, stdout)
+                   : strcmp(options->format, "html") == 0
+                       ? explain_write_html(explanation, language, stdout)
                        : explain_write_text(explanation, language, stdout);
 
     if (!written)
@@ -317,8 +318,9 @@ static int command_explain(const struct options *options)
     struct ledger *ledger;
     int status = EXIT_TROUBLE;
 
-    if (strcmp(options->format, "json") != 0 && strcmp(options->format, "text") != 0) {
-        fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
+    if (strcmp(options->format, "json") != 0 && strcmp(options->format, "html") != 0 &&
+        strcmp(options->format, "text") != 0) {
+        fprintf(stderr, "iagmeter: format \"%s\": text, html or json\n", options->format);
         return EXIT_CONFIGURATION;
     }
     if (!explain_parse(options->arguments, options->argument_count, &query)) {
@@ -811,7 +813,7 @@ static const struct command {
     {"explain", 1, 4,
      "YYYY-MM|current|previous [DIRECTION|.|other] [SERVICE|.] [INDICATOR] [--lang fr|en] "
      "[--format "
-     "text|json]",
+     "text|html|json]",
      "where a figure of the monthly report comes from, recomputed: also as one name, "
      "YYYY-MM/DIRECTION/SERVICE/INDICATOR",
      command_explain},

@@ -138,8 +138,20 @@ void explain_label(const struct explanation *explanation, const struct explain_p
 enum text_id explain_reason_text(unsigned index);
 const char *explain_reason_name(unsigned index);
 
+/* What is recomputed. */
+#define EXPLAIN_IMPACTS 5
+extern const enum month_indicator explain_impacts[EXPLAIN_IMPACTS];
+/* By the formulas, of the sums of the month. */
+struct impact explain_of_the_sums(const struct explanation *explanation);
+/* The parts rounded so that they add up to what follows them, the figure (text_round()). To be
+ * freed; NULL when memory is exhausted. */
+struct text_band *explain_round(const struct explanation *explanation,
+                                enum month_indicator indicator, unsigned *decimals);
+
 /* Each returns false when the stream fails or memory is exhausted. */
 bool explain_write_text(const struct explanation *explanation, enum text_language language,
+                        FILE *stream);
+bool explain_write_html(const struct explanation *explanation, enum text_language language,
                         FILE *stream);
 bool explain_write_json(const struct explanation *explanation, FILE *stream);
 

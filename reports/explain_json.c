@@ -12,10 +12,6 @@
 
 /* As in month_json.c, a NULL item makes what holds it fail. */
 
-static const enum month_indicator impacts[] = {MONTH_ENERGY, MONTH_WATER, MONTH_GWP_USE,
-                                               MONTH_GWP_EMBODIED, MONTH_ADPE};
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
 static json_t *finished(json_t *value, int failed)
 {
     if (!failed)
@@ -140,9 +136,9 @@ static json_t *json_impact(const struct impact *impact)
     json_t *object = json_object();
     int failed = !object;
 
-    for (size_t i = 0; i < COUNT_OF(impacts); i++)
-        failed |= json_object_set_new(object, month_indicator_name(impacts[i]),
-                                      json_triple(month_value(&totals, impacts[i])));
+    for (size_t i = 0; i < EXPLAIN_IMPACTS; i++)
+        failed |= json_object_set_new(object, month_indicator_name(explain_impacts[i]),
+                                      json_triple(month_value(&totals, explain_impacts[i])));
     return finished(object, failed);
 }
 

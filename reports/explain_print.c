@@ -11,11 +11,9 @@
 #define PERCENT           100
 #define DIFFERENCE_DIGITS 3
 
-/* What is said of a part, and what is recomputed. */
+/* What is said of a part, and of a chain. */
 static const enum month_indicator columns[] = {MONTH_REQUESTS, MONTH_TOKENS_IN, MONTH_TOKENS_OUT,
                                                MONTH_ENERGY,   MONTH_WATER,     MONTH_GWP};
-static const enum month_indicator impacts[] = {MONTH_ENERGY, MONTH_WATER, MONTH_GWP_USE,
-                                               MONTH_GWP_EMBODIED, MONTH_ADPE};
 static const enum month_indicator activities[] = {MONTH_REQUESTS, MONTH_TOKENS_IN,
                                                   MONTH_TOKENS_OUT};
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -126,18 +124,6 @@ static void put_cell(FILE *stream, const char *text, size_t width, bool to_the_r
         fputc(' ', stream);
 }
 
-/* Decimals that show three digits of the smallest part, or two more than the sum needs. */
-static unsigned decimals_of(const struct triple *values, size_t count, struct triple total)
-{
-    unsigned decimals = text_decimals(total.central);
-    unsigned most = decimals + 2;
-
-    for (size_t i = 0; i < count; i++)
-        if (text_decimals(values[i].central) > decimals)
-            decimals = text_decimals(values[i].central);
-    return decimals < most ? decimals : most;
-}
-
 static void fill_cell(const struct page *page, cell out, struct text_band band, unsigned decimals)
 {
     char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
@@ -151,26 +137,14 @@ static void fill_cell(const struct page *page, cell out, struct text_band band, 
 /* Heading, parts and sum, rounded so that they add up. Returns false when memory is exhausted. */
 static bool fill_column(const struct page *page, enum month_indicator indicator, cell *cells)
 {
-    const struct explanation *explanation = page->explanation;
-    size_t count = explanation->part_count;
-    struct triple total = month_value(&explanation->figure.totals, indicator);
-    struct triple *values = calloc(count + 1, sizeof(*values));
-    struct text_band *bands = calloc(count + 1, sizeof(*bands));
-    unsigned decimals = 0;
+    unsigned decimals;
+    struct text_band *bands = explain_round(page->explanation, indicator, &decimals);
 
-    if (values && bands) {
-        for (size_t i = 0; i < count; i++)
-            values[i] = month_value(&explanation->parts[i].totals, indicator);
-        if (indicator > MONTH_TOKENS_OUT)
-            decimals = decimals_of(values, count, total);
-        bands[count] = text_round(values, count, total, decimals, bands);
-        snprintf(cells[0], CELL_SIZE, "%s", month_indicator_name(indicator));
-        for (size_t i = 0; i <= count; i++)
-            fill_cell(page, cells[i + 1], bands[i], decimals);
-    }
-    free(values);
+    snprintf(cells[0], CELL_SIZE, "%s", month_indicator_name(indicator));
+    for (size_t i = 0; bands && i <= page->explanation->part_count; i++)
+        fill_cell(page, cells[i + 1], bands[i], decimals);
     free(bands);
-    return values && bands;
+    return bands != NULL;
 }
 
 /* What to ask next. */
@@ -372,32 +346,23 @@ static void put_line(const struct page *page, enum text_id id, struct triple val
     fputc('\n', page->stream);
 }
 
-/* By the formulas above, of the sums of the month. */
-static struct impact of_the_month(const struct explanation *explanation)
-{
-    struct impact sum = {0};
-
-    for (size_t i = 0; i < explanation->chain_count; i++)
-        sum = impact_add(sum, explanation->chains[i].impact);
-    return sum;
-}
-
 static void put_comparison(const struct page *page)
 {
     const struct explanation *explanation = page->explanation;
     const struct month_totals by_minute = {.impact = explanation->recomputed};
-    const struct month_totals by_month = {.impact = of_the_month(explanation)};
+    const struct month_totals by_month = {.impact = explain_of_the_sums(explanation)};
 
     head(page, TEXT_EXPLAIN_RECOMPUTED,
          TEXT_ARGUMENTS(factors_vintage(explanation->report->config->factors)));
-    for (size_t i = 0; i < COUNT_OF(impacts); i++) {
-        fprintf(page->stream, "  %s", month_indicator_name(impacts[i]));
-        put_unit(page, month_indicator_unit(impacts[i]));
+    for (size_t i = 0; i < EXPLAIN_IMPACTS; i++) {
+        fprintf(page->stream, "  %s", month_indicator_name(explain_impacts[i]));
+        put_unit(page, month_indicator_unit(explain_impacts[i]));
         fputc('\n', page->stream);
         if (!explanation->has_folded)
-            put_line(page, TEXT_EXPLAIN_BY_MONTH, month_value(&by_month, impacts[i]));
-        put_line(page, TEXT_EXPLAIN_BY_MINUTE, month_value(&by_minute, impacts[i]));
-        put_line(page, TEXT_EXPLAIN_LEDGER, month_value(&explanation->figure.totals, impacts[i]));
+            put_line(page, TEXT_EXPLAIN_BY_MONTH, month_value(&by_month, explain_impacts[i]));
+        put_line(page, TEXT_EXPLAIN_BY_MINUTE, month_value(&by_minute, explain_impacts[i]));
+        put_line(page, TEXT_EXPLAIN_LEDGER,
+                 month_value(&explanation->figure.totals, explain_impacts[i]));
     }
     if (!explanation->has_folded)
         say(page, TEXT_EXPLAIN_BAND, NULL);

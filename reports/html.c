@@ -2,6 +2,10 @@
 #include "reports/html.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPONENT_BASE 10
 
 static const char style[] =
     "body{font-family:sans-serif;line-height:1.45;max-width:84em;margin:0 auto;padding:1em 1.5em;"
@@ -18,8 +22,8 @@ static const char style[] =
     ".band{display:block;font-size:.86em;font-weight:normal;color:#4a4a4a}"
     ".notice{border-left:.4em solid #b35900;background:#fff4e6;padding:.5em .8em}"
     ".sources{font-size:.84em}.wide{overflow-x:auto}"
-    "code{font-family:monospace;overflow-wrap:anywhere}.formula{background:#f6f6f6;padding:.3em "
-    ".5em}"
+    "code{font-family:monospace;overflow-wrap:anywhere}th>code{white-space:nowrap}"
+    "th[scope=rowgroup]{font-weight:normal}"
     "figure{margin:.6em 0}figure svg{max-width:100%;height:auto}"
     "@media print{body{max-width:none;padding:0;font-size:9.5pt}h2{break-after:avoid}"
     "tr{break-inside:avoid}.wide{overflow:visible}}"
@@ -166,10 +170,17 @@ void html_band(const struct html_page *page, struct text_band band, struct tripl
 void html_factor(const struct html_page *page, double value)
 {
     char number[TEXT_NUMBER_SIZE] = "–";
+    char *exponent;
 
     if (!isnan(value))
         text_factor(number, sizeof(number), page->language, value);
+    exponent = strchr(number, 'e');
+    if (exponent)
+        *exponent++ = '\0';
     text_html(page->stream, number);
+    if (exponent)
+        fprintf(page->stream, "\u00a0×\u00a010<sup>%s%ld</sup>", *exponent == '-' ? "\u2212" : "",
+                labs(strtol(exponent, NULL, EXPONENT_BASE)));
 }
 
 void html_factor_cell(const struct html_page *page, double value)

@@ -105,6 +105,16 @@ static void write_quality(const struct html_page *page)
     html_element(page, "p", TEXT_QUALITY, TEXT_ARGUMENTS(letter, rating));
 }
 
+/* On paper nothing can be pointed at: the name of one figure, from which those of the others
+ * follow. */
+static void write_explain_note(const struct html_page *page)
+{
+    char name[MONTH_FIGURE_SIZE];
+
+    month_figure(name, page->report, MONTH_ALL, MONTH_ALL, MONTH_ENERGY);
+    html_element(page, "p", TEXT_EXPLAIN_HOW, TEXT_ARGUMENTS(name));
+}
+
 static void write_total(const struct html_page *page)
 {
     static const enum text_id headings[] = {TEXT_INDICATOR, TEXT_LOW, TEXT_CENTRAL, TEXT_HIGH,
@@ -126,6 +136,7 @@ static void write_total(const struct html_page *page)
     html_close_table(page);
     write_quality(page);
     html_element(page, "p", TEXT_BAND_NOTE, NULL);
+    write_explain_note(page);
     if (page->report->total.requests_without_impact.high > 0)
         html_element(page, "p", TEXT_WITHOUT_IMPACT_NOTE, NULL);
 }
@@ -301,6 +312,9 @@ static void row_label(const struct html_page *page, const struct month_row *row)
 {
     fputs("<th scope=\"row\">", page->stream);
     text_html(page->stream, month_label(row, page->language));
+    fputs("<span class=\"band\"><code>", page->stream);
+    text_html(page->stream, row->id);
+    fputs("</code></span>", page->stream);
     if (row->service && row->service->operator_name[0]) {
         fputs("<span class=\"band\">", page->stream);
         text_html(page->stream, row->service->operator_name);

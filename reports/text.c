@@ -466,6 +466,15 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "l'utilisent : son absence du tableau ne prouve pas son absence du réseau.",
           "A service's row counts only the directions in which enough devices use it: its absence "
           "from the table does not prove its absence from the network."}},
+    [TEXT_EXPLAIN_HOW] =
+        {{"D'où vient un chiffre de ces tableaux ? Chacun a un nom, ici « {0} » : le mois, la "
+          "direction, "
+          "le service (un point pour tous) et l'indicateur. La commande « iagmeter explain {0} "
+          "--format html » écrit la page qui refait son calcul, étape par étape.",
+          "Where does a figure of these tables come from? Each has a name, here “{0}”: the month, "
+          "the "
+          "direction, the service (a point for all) and the indicator. The command “iagmeter "
+          "explain {0} --format html” writes the page that computes it again, step by step."}},
     [TEXT_EXPLAIN_TITLE] = {{"D'où vient {0} : {1}, {2}", "Where {0} comes from: {1}, {2}"}},
     [TEXT_EXPLAIN_REPORTED] = {{"Ce que dit le rapport, valeurs complètes :",
                                 "What the report says, full values:"}},
@@ -564,6 +573,56 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_SET_INSTALLED] = {{"celle qui est installée", "the installed one"}},
     [TEXT_EXPLAIN_SET_OTHER] = {{"une autre que celle qui est installée",
                                  "another than the installed one"}},
+    [TEXT_EXPLAIN_PAGE] = {{"D'où vient ce chiffre : {0}, {1}",
+                            "Where this figure comes from: {0}, {1}"}},
+    [TEXT_EXPLAIN_PAGE_LEAD] =
+        {{"Cette page refait le calcul pas à pas. Elle donne d'abord ce que dit le rapport et les "
+          "sommes dont le chiffre est fait. Puis, pour chaque service : ce qui a été observé, les "
+          "facteurs et leur source, chaque formule en symboles et en nombres. Enfin, le résultat "
+          "recalculé à côté de celui qui est enregistré. Les nombres y sont donnés à sept chiffres "
+          "près ; --format json en donne dix-sept.",
+          "This page computes the figure again, step by step. First come what the report says and "
+          "the sums that the figure is made of. Then, for each service: what was observed, the "
+          "factors and their source, each formula in symbols and in numbers. Last, the result "
+          "computed again beside the one that is recorded. Numbers are given to seven digits; "
+          "--format json gives seventeen."}},
+    [TEXT_EXPLAIN_PAGE_NAME] =
+        {{"Nom du chiffre : « {0} ». Pour refaire cette page : iagmeter explain {0} --format html",
+          "Name of the figure: “{0}”. To make this page again: iagmeter explain {0} --format "
+          "html"}},
+    [TEXT_EXPLAIN_HEAD_FIGURE] = {{"Ce que dit le rapport", "What the report says"}},
+    [TEXT_EXPLAIN_FIGURE] = {{"Estimations du rapport, chacune avec le nom que prend la commande.",
+                              "Estimates of the report, each with the name that the command "
+                              "takes."}},
+    [TEXT_EXPLAIN_HEAD_PARTS] = {{"De quoi ce chiffre est la somme",
+                                  "What this figure is the sum of"}},
+    [TEXT_EXPLAIN_HEAD_CHAIN] = {{"De l'activité à l'impact : {0}",
+                                  "From activity to impact: {0}"}},
+    [TEXT_EXPLAIN_HEAD_ACTIVITY] = {{"1. L'activité observée", "1. The activity observed"}},
+    [TEXT_EXPLAIN_HEAD_FACTORS] = {{"2. Les facteurs, avec leur source",
+                                    "2. The factors, with their source"}},
+    [TEXT_EXPLAIN_HEAD_STEPS] = {{"3. Le calcul, étape par étape",
+                                  "3. The computation, step by step"}},
+    [TEXT_EXPLAIN_HEAD_RECOMPUTED] = {{"Recalculé, à côté de ce qui est enregistré",
+                                       "Computed again, beside what is recorded"}},
+    [TEXT_EXPLAIN_HEAD_SETS] = {{"Jeux de facteurs du mois entier",
+                                 "Sets of factors of the whole month"}},
+    [TEXT_EXPLAIN_FACTORS_OF] = {{"Facteurs du millésime {0}, groupés par source.",
+                                  "Factors of the vintage {0}, grouped by source."}},
+    [TEXT_EXPLAIN_ORIGIN] =
+        {{"Source : {0}. Année : {1}. Périmètre : {2}. Licence : {3}. Qualité : {4}.",
+          "Source: {0}. Year: {1}. Scope: {2}. Licence: {3}. Grade: {4}."}},
+    [TEXT_EXPLAIN_STEP] = {{"{0} : {1}", "{0}: {1}"}},
+    [TEXT_EXPLAIN_NAME] = {{"Nom", "Name"}},
+    [TEXT_EXPLAIN_SYMBOL] = {{"Symbole", "Symbol"}},
+    [TEXT_EXPLAIN_SYMBOLS] = {{"En symboles", "In symbols"}},
+    [TEXT_EXPLAIN_ENDS] = {{"Borne des facteurs", "End of the factors"}},
+    [TEXT_EXPLAIN_FORMULA] = {{"Formule", "Formula"}},
+    [TEXT_EXPLAIN_RESULT] = {{"Résultat", "Result"}},
+    [TEXT_EXPLAIN_COMPUTED] = {{"Calcul", "Computation"}},
+    [TEXT_EXPLAIN_VINTAGE] = {{"Millésime", "Vintage"}},
+    [TEXT_EXPLAIN_DIGEST] = {{"Empreinte de la configuration", "Digest of the configuration"}},
+    [TEXT_EXPLAIN_STATE] = {{"Cette configuration est", "This configuration is"}},
     [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
                       "Report made by iagmeter, free software (GPL version 3 or later)."}},
     [TEXT_MONTH_1] = {{"janvier", "January"}},

@@ -207,6 +207,7 @@ enum text_id {
     TEXT_LIMIT_BAND,
     TEXT_LIMIT_ELECTRICITY,
     TEXT_LIMIT_MARGINS,
+    TEXT_EXPLAIN_HOW,   /* {0} a figure's name */
     TEXT_EXPLAIN_TITLE, /* {0} the figure's name, {1} what it is of, {2} month */
     TEXT_EXPLAIN_REPORTED,
     TEXT_EXPLAIN_PARTS,
@@ -239,6 +240,31 @@ enum text_id {
     TEXT_EXPLAIN_SET, /* {0} vintage, {1} digest */
     TEXT_EXPLAIN_SET_INSTALLED,
     TEXT_EXPLAIN_SET_OTHER,
+    TEXT_EXPLAIN_PAGE, /* of HTML: {0} what the figure is of, {1} month */
+    TEXT_EXPLAIN_PAGE_LEAD,
+    TEXT_EXPLAIN_PAGE_NAME, /* {0} the figure's name */
+    TEXT_EXPLAIN_HEAD_FIGURE,
+    TEXT_EXPLAIN_FIGURE,
+    TEXT_EXPLAIN_HEAD_PARTS,
+    TEXT_EXPLAIN_HEAD_CHAIN, /* {0} service */
+    TEXT_EXPLAIN_HEAD_ACTIVITY,
+    TEXT_EXPLAIN_HEAD_FACTORS,
+    TEXT_EXPLAIN_HEAD_STEPS,
+    TEXT_EXPLAIN_HEAD_RECOMPUTED,
+    TEXT_EXPLAIN_HEAD_SETS,
+    TEXT_EXPLAIN_FACTORS_OF, /* {0} vintage */
+    TEXT_EXPLAIN_ORIGIN,     /* {0} source, {1} year, {2} scope, {3} licence, {4} grade */
+    TEXT_EXPLAIN_STEP,       /* {0} symbol, {1} its meaning */
+    TEXT_EXPLAIN_NAME,
+    TEXT_EXPLAIN_SYMBOL,
+    TEXT_EXPLAIN_SYMBOLS,
+    TEXT_EXPLAIN_ENDS,
+    TEXT_EXPLAIN_FORMULA,
+    TEXT_EXPLAIN_RESULT,
+    TEXT_EXPLAIN_COMPUTED,
+    TEXT_EXPLAIN_VINTAGE,
+    TEXT_EXPLAIN_DIGEST,
+    TEXT_EXPLAIN_STATE,
     TEXT_FOOTER,
     TEXT_MONTH_1,
     TEXT_MONTH_12 = TEXT_MONTH_1 + 11,

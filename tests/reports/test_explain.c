@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "daemon/servicefactors.h"
+#include "reports/symbols.h"
 
 #define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
 #define NOON      (OCTOBER + 12 * 3600) /* of the same date in UTC */
@@ -237,7 +238,7 @@ static const char *refused(struct world *world, const char *name, enum explain_s
     return error;
 }
 
-enum format { TEXT_FR, TEXT_EN, JSON, FORMATS };
+enum format { TEXT_FR, TEXT_EN, HTML_FR, HTML_EN, JSON, FORMATS };
 
 static char *written(const struct explanation *explanation, enum format format)
 {
@@ -247,6 +248,9 @@ static char *written(const struct explanation *explanation, enum format format)
 
     if (format == JSON)
         assert_true(explain_write_json(explanation, stream));
+    else if (format == HTML_FR || format == HTML_EN)
+        assert_true(
+            explain_write_html(explanation, format == HTML_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
     else
         assert_true(
             explain_write_text(explanation, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
@@ -372,6 +376,9 @@ static void html_names_each_figure_once(void **state)
     assert_non_null(found);
     assert_non_null(strstr(text, " id=\"2026-10/./chatgpt-web/water_l\""));
     assert_non_null(strstr(text, "<tr id=\"2026-10/././gwp_kgco2e\""));
+    /* On paper. */
+    assert_non_null(strstr(text, "iagmeter explain 2026-10/././energy_kwh --format html"));
+    assert_non_null(strstr(text, "Ressources humaines<span class=\"band\"><code>DRH</code>"));
     free(text);
 }
 
@@ -659,6 +666,153 @@ static void the_report_lists_the_models_of_its_month(void **state)
     free(text);
 }
 
+/* ---- The page ---- */
+
+/* Each thing that the page must say, in both languages. */
+static void assert_says(const struct explanation *explanation, const char *const words[][2],
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (int language = 0; language < LANGUAGE_COUNT; language++)
+            if (!contains(explanation, (enum format)(HTML_FR + language), words[i][language]))
+                fail_msg("\"%s\" is not in the page", words[i][language]);
+}
+
+static void the_page_has_a_table_for_each_step(void **state)
+{
+    static const char *const a[][2] = {
+        {"<html lang=\"fr\"", "<html lang=\"en\""},
+        {"<h1>D’où vient ce chiffre\u00a0: Ressources humaines, ChatGPT, octobre 2026</h1>",
+         "<h1>Where this figure comes from: Ressources humaines, ChatGPT, October 2026</h1>"},
+        {"<code>2026-10/DRH/chatgpt-web/energy_kwh</code>",
+         "<code>2026-10/DRH/chatgpt-web/energy_kwh</code>"},
+        {"iagmeter explain 2026-10/DRH/chatgpt-web --format html",
+         "iagmeter explain 2026-10/DRH/chatgpt-web --format html"},
+        {"méthode A, modèle openai/gpt-4o", "method A, model openai/gpt-4o"},
+        {"<th scope=\"row\"><code>tokens_out</code></th><td>Jetons en sortie</td>",
+         "<th scope=\"row\"><code>tokens_out</code></th><td>Output tokens</td>"},
+        {"<td class=\"n\">0,569</td><td>L/kWh</td>", "<td class=\"n\">0.569</td><td>L/kWh</td>"},
+        {"Source\u00a0: WRI 2020", "Source: WRI 2020"},
+        {"Licence\u00a0: MPL-2.0", "Licence: MPL-2.0"},
+        {"<caption>gpu_count\u00a0: nombre de GPU</caption>",
+         "<caption>gpu_count: number of GPUs</caption>"},
+        {"<code>pue · it_kwh</code></td><td class=\"n\">energy_kwh</td>",
+         "<code>pue · it_kwh</code></td><td class=\"n\">energy_kwh</td>"},
+        {"<code>2^ceil(max(0, log2(1056 / 80)))</code></td><td class=\"n\">16</td>",
+         "<code>2^ceil(max(0, log2(1056 / 80)))</code></td><td class=\"n\">16</td>"},
+        {"<code>moyenne géométrique</code>", "<code>geometric mean</code>"},
+        {"1,166527\u00a0×\u00a010<sup>\u22126</sup> · exp(-0,01120592 · 64)",
+         "1.166527\u00a0×\u00a010<sup>\u22126</sup> · exp(-0.01120592 · 64)"},
+        {"<td>registre = rapport</td>", "<td>ledger = report</td>"},
+        {"Chaque minute recalculée", "Each minute, recomputed"},
+        {"</code></td><td>celle qui est installée</td>", "</code></td><td>the installed one</td>"},
+    };
+    static const char *const b[][2] = {
+        {"méthode B", "method B"},
+        {"<th scope=\"row\">Central</th><td><code>exp(",
+         "<th scope=\"row\">Central</th><td><code>exp("},
+    };
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use_all(world);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    assert_says(explanation, a, sizeof(a) / sizeof(a[0]));
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DRH/mistral-web");
+    assert_says(explanation, b, sizeof(b) / sizeof(b[0]));
+    explain_free(explanation);
+}
+
+/* In words, or it is no help to who does not program. */
+static void every_symbol_has_a_meaning(void **state)
+{
+    static const char *const names[] = {"2026-10/DRH/chatgpt-web", "2026-10/DRH/mistral-web",
+                                        "2026-10/DRH/claude-web"};
+    struct world *world = *state;
+    unsigned found = 0;
+
+    use_all(world);
+    report_at(world, LATER);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct explanation *explanation = explain(world, names[i]);
+        const struct explain_chain *chain = &explanation->chains[0];
+
+        for (size_t j = 0; j < chain->symbol_count; j++)
+            for (int language = 0; language < LANGUAGE_COUNT; language++, found++)
+                if (!symbol_meaning(chain->symbols[j].name, (enum text_language)language))
+                    fail_msg("no words for \"%s\"", chain->symbols[j].name);
+        explain_free(explanation);
+    }
+    assert_true(found > 100);
+    assert_null(symbol_meaning("gpu", LANGUAGE_FR));
+}
+
+static unsigned count(const char *text, const char *words)
+{
+    unsigned found = 0;
+
+    for (; (text = strstr(text, words)); text++)
+        found++;
+    return found;
+}
+
+/* The row of each part and of their sum, from the same rounding as in text. */
+static void the_page_shows_the_parts(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+    char *page;
+
+    use_all(world);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH");
+    page = written(explanation, HTML_FR);
+    assert_int_equal(count(page, "<span class=\"band\"><code>2026-10/DRH/"), SERVICES + 1);
+    assert_int_equal(count(page, "<tr class=\"total\">"), 1);
+    /* Claude runs two models. */
+    assert_int_equal(count(page, "<h2>De l’activité à l’impact"), SERVICES + 1);
+    assert_int_equal(count(page, "Images\u00a0: impact non estimé"), 1);
+    free(page);
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DRH/./water_l");
+    page = written(explanation, HTML_EN);
+    assert_int_equal(count(page, "<code>2026-10/DRH/./water_l</code>"), 1);
+    assert_int_equal(count(page, "<code>2026-10/DRH/./energy_kwh</code>"), 0);
+    free(page);
+    explain_free(explanation);
+}
+
+static void the_page_needs_nothing_else(void **state)
+{
+    static const char *const names[] = {"2026-10", "2026-10/DRH", "2026-10/DRH/mistral-web"};
+    static const char *const outside[] = {
+        "<script", "<link", "<img", "src=", "href=", "url(", "@import"};
+    struct world *world = *state;
+    bool has_xmllint = system("command -v xmllint >/dev/null") == 0;
+    char path[100], command[300];
+
+    use_all(world);
+    report_at(world, LATER);
+    snprintf(path, sizeof(path), "%s/page.html", world->directory);
+    snprintf(command, sizeof(command), "xmllint --nonet --noout '%s'", path);
+    for (size_t i = 0; i < 2 * sizeof(names) / sizeof(names[0]); i++) {
+        struct explanation *explanation = explain(world, names[i / 2]);
+        char *page = written(explanation, i % 2 ? HTML_EN : HTML_FR);
+        FILE *file = fopen(path, "we");
+
+        assert_true(file && fputs(page, file) >= 0 && fclose(file) == 0);
+        assert_true(!has_xmllint || system(command) == 0);
+        for (size_t j = 0; j < sizeof(outside) / sizeof(outside[0]); j++)
+            assert_null(strstr(page, outside[j]));
+        free(page);
+        explain_free(explanation);
+    }
+    if (!has_xmllint)
+        print_message("no xmllint: well-formedness not checked\n");
+}
+
 /* ---- Recorded otherwise ---- */
 
 static void tells_another_vintage(void **state)
@@ -680,6 +834,9 @@ static void tells_another_vintage(void **state)
     assert_int_equal(explanation->set_count, 2);
     assert_true(contains(explanation, TEXT_FR, "millésime qui n’est plus celui installé"));
     assert_true(contains(explanation, TEXT_FR, "d’au plus 50"));
+    assert_true(contains(explanation, HTML_FR, "d’au plus 50"));
+    assert_true(contains(explanation, HTML_FR, "<li>une partie a été enregistrée"));
+    assert_false(contains(explanation, HTML_FR, "Chaque minute recalculée"));
     assert_true(contains(explanation, TEXT_EN, "2025-draft"));
     assert_true(contains(explanation, JSON, "\"other-vintage\""));
     explain_free(explanation);
@@ -847,6 +1004,8 @@ static void the_rest_is_not_computed_with_other_factors(void **state)
     assert_false(explanation->recomputed_is_shown);
     assert_true(contains(explanation, JSON, "\"recomputed\": null"));
     assert_true(contains(explanation, TEXT_FR, "n’est pas recalculé"));
+    assert_true(contains(explanation, HTML_FR, "n’est pas recalculé"));
+    assert_false(contains(explanation, HTML_FR, "minute par minute"));
     assert_false(contains(explanation, TEXT_FR, "minute par minute"));
     explain_free(explanation);
     explanation = explain(world, "2026-10");
@@ -952,6 +1111,7 @@ static void a_running_month_is_provisional(void **state)
     report_at(world, NOON + 3600);
     explanation = explain(world, "2026-10/DRH");
     assert_true(contains(explanation, TEXT_FR, "Rapport provisoire, à ne pas publier"));
+    assert_true(contains(explanation, HTML_FR, "Rapport provisoire, à ne pas publier"));
     assert_true(contains(explanation, JSON, "\"running\": true"));
     explain_free(explanation);
 }
@@ -971,6 +1131,10 @@ int main(void)
         TEST(chains_end_in_the_impact),
         TEST(a_mix_has_a_chain_for_each_model),
         TEST(the_report_lists_the_models_of_its_month),
+        TEST(the_page_has_a_table_for_each_step),
+        TEST(every_symbol_has_a_meaning),
+        TEST(the_page_shows_the_parts),
+        TEST(the_page_needs_nothing_else),
         TEST(tells_another_vintage),
         TEST(tells_other_files),
         TEST(tells_a_minute_counted_in_parts),

@@ -56,6 +56,8 @@ for figure in $(awk -F , '$2 == "total" { print $1 "/././" $(NF - 5) }
     explained=$((explained + 1))
 done
 [ "$explained" -gt 50 ] || exit 1
+"$build/iagmeter" explain -c "$conf" --format html "$month" >"$directory/page.html"
+grep -q '^<footer>.*iagmeter' "$directory/page.html" || exit 1
 status=0
 "$build/iagmeter" explain -c "$conf" "$month" DRH 2>"$directory/refusal" || status=$?
 [ "$status" -eq 2 ] && [ "$(wc -l <"$directory/refusal")" -eq 1 ] || exit 1

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/symbols.h"
+
+#include <string.h>
+
+/* As in conf/factors and in reports/explain_chain.c. Typography as it is printed. */
+static const struct {
+    const char *name;
+    const char *words[LANGUAGE_COUNT]; /* French, English */
+} symbols[] = {
+    {"requests", {"requêtes", "requests"}},
+    {"tokens_in", {"jetons en entrée", "input tokens"}},
+    {"tokens_out", {"jetons en sortie", "output tokens"}},
+    {"total_parameters_b",
+     {"taille du modèle, en milliards de paramètres", "size of the model, 10⁹ parameters"}},
+    {"active_parameters_b",
+     {"paramètres qui travaillent pour un jeton, en milliards",
+      "parameters at work for a token, 10⁹"}},
+    {"tokens_per_second", {"débit publié du modèle", "published speed of the model"}},
+    {"time_to_first_token_s", {"attente du premier jeton", "time to the first token"}},
+    {"batch_size", {"requêtes servies ensemble", "requests served together"}},
+    {"input_weight",
+     {"coût d’un jeton en entrée, en jetons en sortie",
+      "cost of an input token, in output tokens"}},
+    {"energy_alpha_wh",
+     {"énergie d’un jeton par milliard de paramètres", "energy of a token per 10⁹ parameters"}},
+    {"energy_beta",
+     {"effet des requêtes servies ensemble sur l’énergie",
+      "effect of requests served together on energy"}},
+    {"energy_gamma_wh", {"énergie d’un jeton, part fixe", "energy of a token, fixed part"}},
+    {"latency_alpha_s",
+     {"durée d’un jeton par milliard de paramètres", "time of a token per 10⁹ parameters"}},
+    {"latency_beta_s",
+     {"durée d’un jeton par requête servie ensemble",
+      "time of a token per request served together"}},
+    {"latency_gamma_s", {"durée d’un jeton, part fixe", "time of a token, fixed part"}},
+    {"quantization_bits", {"bits par paramètre", "bits per parameter"}},
+    {"memory_overhead", {"mémoire en plus du modèle", "memory beyond the model"}},
+    {"gpu_memory_gb", {"mémoire d’un GPU", "memory of a GPU"}},
+    {"server_gpus", {"GPU dans un serveur", "GPUs in a server"}},
+    {"server_power_kw", {"puissance d’un serveur sans ses GPU", "power of a server without GPUs"}},
+    {"hardware_lifetime_s", {"durée de vie du matériel", "lifetime of the hardware"}},
+    {"server_gwp_kgco2e",
+     {"gaz à effet de serre de la fabrication d’un serveur sans ses GPU",
+      "greenhouse gases of making a server without GPUs"}},
+    {"server_adpe_kgsb",
+     {"ressources de la fabrication d’un serveur sans ses GPU",
+      "resources of making a server without GPUs"}},
+    {"gpu_gwp_kgco2e",
+     {"gaz à effet de serre de la fabrication d’un GPU", "greenhouse gases of making a GPU"}},
+    {"gpu_adpe_kgsb", {"ressources de la fabrication d’un GPU", "resources of making a GPU"}},
+    {"intercept", {"ajustement sur mesures : constante", "fit on measurements: constant"}},
+    {"active_exponent",
+     {"ajustement : effet des paramètres actifs", "fit: effect of active parameters"}},
+    {"total_exponent", {"ajustement : effet de la taille totale", "fit: effect of the total size"}},
+    {"batch_exponent",
+     {"ajustement : effet des requêtes servies ensemble", "fit: effect of requests together"}},
+    {"batch_curvature",
+     {"ajustement : atténuation de cet effet", "fit: how that effect levels off"}},
+    {"host_share",
+     {"énergie du reste du serveur, par rapport aux GPU",
+      "energy of the rest of the server, relative to its GPUs"}},
+    {"idle_share",
+     {"énergie des machines en attente, par rapport aux GPU",
+      "energy of machines that wait, relative to the GPUs"}},
+    {"pue",
+     {"énergie du centre de données pour une unité aux machines (PUE)",
+      "energy of the data centre for one unit at the machines (PUE)"}},
+    {"wue_l_per_kwh", {"eau évaporée sur place (WUE)", "water evaporated on site (WUE)"}},
+    {"ewif_l_per_kwh",
+     {"eau consommée pour produire l’électricité (EWIF)",
+      "water consumed to make the electricity (EWIF)"}},
+    {"gwp_kgco2e_per_kwh",
+     {"gaz à effet de serre de l’électricité", "greenhouse gases of the electricity"}},
+    {"adpe_kgsb_per_kwh", {"ressources pour l’électricité", "resources for the electricity"}},
+    {"joules_per_token", {"énergie d’un jeton, tous les GPU", "energy of a token, all GPUs"}},
+    {"wh_per_token_gpu", {"énergie d’un jeton, par GPU", "energy of a token, per GPU"}},
+    {"memory_gb", {"mémoire que demande le modèle", "memory that the model takes"}},
+    {"gpu_count", {"nombre de GPU", "number of GPUs"}},
+    {"generation_s",
+     {"temps de calcul de toutes les réponses", "time to generate all the answers"}},
+    {"gpu_kwh", {"énergie des GPU", "energy of the GPUs"}},
+    {"server_kwh", {"énergie du reste des serveurs", "energy of the rest of the servers"}},
+    {"it_kwh", {"énergie des machines", "energy of the machines"}},
+    {"energy_kwh", {"énergie du centre de données", "energy of the data centre"}},
+    {"water_l", {"eau", "water"}},
+    {"gwp_use_kgco2e", {"gaz à effet de serre, électricité", "greenhouse gases, electricity"}},
+    {"gwp_embodied_kgco2e",
+     {"gaz à effet de serre, fabrication des serveurs",
+      "greenhouse gases, manufacture of the servers"}},
+    {"adpe_kgsb", {"ressources minérales et métalliques", "mineral and metal resources"}},
+};
+
+const char *symbol_meaning(const char *name, enum text_language language)
+{
+    for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
+        if (strcmp(symbols[i].name, name) == 0)
+            return symbols[i].words[language];
+    return NULL;
+}
