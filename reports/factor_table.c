@@ -271,7 +271,7 @@ bool factor_table_write(const struct config *config, FILE *stream)
         factors_visit_variants(config->factors,
                                ((const struct zone_factors *)all->zones.entries[i])->id,
                                write_zone_row, stream);
-    put_heading(stream, "Images et vidéo", "support | énergie (Wh) | mesurée à");
+    put_heading(stream, "Images, vidéo et son", "support | énergie (Wh) | mesurée à");
     factors_visit_media(config->factors, write_medium, stream);
     free(all);
     return !ferror(stream);

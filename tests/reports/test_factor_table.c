@@ -72,6 +72,7 @@ static void lists_what_services_use(void **state)
     assert_int_equal(count(table, "| `FRA-EDF` | eau (EWIF) | 0.83 | L/kWh |"), 1);
     assert_int_equal(count(table, "| `aws-eu-west-3` | FRA | 1.35 | 0.02 – 0.17 |"), 1);
     assert_int_equal(count(table, "| `image/sd-3.5-medium` | 0.439 | GPU |"), 1);
+    assert_int_equal(count(table, "| `audio/whisper-large-v3` | 0.0866790655098633 | GPU |"), 1);
     assert_int_equal(count(table, "`cohere/command-r`"), 0); /* no service is assumed to run it */
     free(table);
 }
