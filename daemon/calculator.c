@@ -16,6 +16,12 @@
 #define MAX_COLUMNS 64
 #define WH_PER_KWH  1000
 
+/* Of a table on a terminal. */
+#define LABEL_WIDTH   40
+#define NUMBER_WIDTH  10
+#define DIGITS        3
+#define FACTOR_DIGITS 6
+
 enum { ENDS = 3 };
 
 const char *const calculator_field_names[CALCULATOR_FIELDS] = {
@@ -350,29 +356,30 @@ const char *calculator_compute(const struct factors *factors, const struct calcu
 /* A sum of one or two members of the results. */
 static const struct indicator {
     const char *name;
-    const char *label; /* for people; NULL: not for them */
     const char *unit;
     size_t offset;
     size_t addend;
-    size_t factor; /* of the zone, that it is proportional to in part */
-    bool embodied; /* unknown where nothing embodied is computed */
+    size_t factor;      /* of the zone, that it is proportional to in part */
+    enum text_id label; /* for people; TEXT_COUNT: not for them */
+    bool embodied;      /* unknown where nothing embodied is computed */
 } indicators[] = {
-    {"energy_kwh", "energy", "kWh", RESULT(energy_kwh), NO_OFFSET, NO_OFFSET, false},
-    {"gwp_kgco2e", "greenhouse gases", "kgCO2e", RESULT(gwp_use_kgco2e),
-     RESULT(gwp_embodied_kgco2e), NO_OFFSET, true},
-    {"gwp_use_kgco2e", "greenhouse gases, use", "kgCO2e", RESULT(gwp_use_kgco2e), NO_OFFSET,
-     FACTOR(gwp_kgco2e_per_kwh), false},
-    {"gwp_embodied_kgco2e", "greenhouse gases, embodied", "kgCO2e", RESULT(gwp_embodied_kgco2e),
-     NO_OFFSET, NO_OFFSET, true},
-    {"adpe_kgsb", "minerals, metals", "kgSb", RESULT(adpe_use_kgsb), RESULT(adpe_embodied_kgsb),
-     NO_OFFSET, true},
-    {"adpe_use_kgsb", "minerals, metals, use", "kgSb", RESULT(adpe_use_kgsb), NO_OFFSET,
-     FACTOR(adpe_kgsb_per_kwh), false},
-    {"adpe_embodied_kgsb", "minerals, metals, embodied", "kgSb", RESULT(adpe_embodied_kgsb),
-     NO_OFFSET, NO_OFFSET, true},
-    {"water_l", "water, use", "L", RESULT(water_l), NO_OFFSET, FACTOR(ewif_l_per_kwh), false},
-    {"gpu_count", NULL, "1", RESULT(gpu_count), NO_OFFSET, NO_OFFSET, true},
-    {"generation_s", NULL, "s", RESULT(latency_s), NO_OFFSET, NO_OFFSET, true},
+    {"energy_kwh", "kWh", RESULT(energy_kwh), NO_OFFSET, NO_OFFSET, TEXT_CALCULATOR_ENERGY, false},
+    {"gwp_kgco2e", "kgCO2e", RESULT(gwp_use_kgco2e), RESULT(gwp_embodied_kgco2e), NO_OFFSET,
+     TEXT_CALCULATOR_GWP, true},
+    {"gwp_use_kgco2e", "kgCO2e", RESULT(gwp_use_kgco2e), NO_OFFSET, FACTOR(gwp_kgco2e_per_kwh),
+     TEXT_CALCULATOR_GWP_USE, false},
+    {"gwp_embodied_kgco2e", "kgCO2e", RESULT(gwp_embodied_kgco2e), NO_OFFSET, NO_OFFSET,
+     TEXT_CALCULATOR_GWP_EMBODIED, true},
+    {"adpe_kgsb", "kgSb", RESULT(adpe_use_kgsb), RESULT(adpe_embodied_kgsb), NO_OFFSET,
+     TEXT_CALCULATOR_ADPE, true},
+    {"adpe_use_kgsb", "kgSb", RESULT(adpe_use_kgsb), NO_OFFSET, FACTOR(adpe_kgsb_per_kwh),
+     TEXT_CALCULATOR_ADPE_USE, false},
+    {"adpe_embodied_kgsb", "kgSb", RESULT(adpe_embodied_kgsb), NO_OFFSET, NO_OFFSET,
+     TEXT_CALCULATOR_ADPE_EMBODIED, true},
+    {"water_l", "L", RESULT(water_l), NO_OFFSET, FACTOR(ewif_l_per_kwh), TEXT_CALCULATOR_WATER,
+     false},
+    {"gpu_count", "1", RESULT(gpu_count), NO_OFFSET, NO_OFFSET, TEXT_COUNT, true},
+    {"generation_s", "s", RESULT(latency_s), NO_OFFSET, NO_OFFSET, TEXT_COUNT, true},
 };
 /* The ends, and the interval that all unknowns make together. */
 static const char *const value_names[] = {"low", "central", "high", "p10", "p90"};
@@ -419,33 +426,78 @@ static const struct calculation_variant *other_water(const struct calculation *c
 
 /* ---- For people ---- */
 
-static void print_row(FILE *stream, const char *label, const struct impact_result results[ENDS],
-                      const struct indicator *indicator, const struct uncertainty_interval *likely)
+/* A text on its way to a terminal. */
+struct page {
+    FILE *stream;
+    enum text_language language;
+};
+
+static void say(const struct page *page, enum text_id id, const char *const *arguments)
 {
-    fprintf(stream, "%-40s", label);
+    text_say(page->stream, page->language, id, arguments, false);
+}
+
+static void say_line(const struct page *page, enum text_id id, const char *const *arguments)
+{
+    say(page, id, arguments);
+    fputc('\n', page->stream);
+}
+
+/* Spaces that fill up to WIDTH what shows TEXT; the text itself is written by who calls. */
+static void pad(const struct page *page, const char *text, size_t width)
+{
+    for (size_t i = text_width(text); i < width; i++)
+        fputc(' ', page->stream);
+}
+
+static void print_label(const struct page *page, const char *label, size_t width)
+{
+    fputs(label, page->stream);
+    pad(page, label, width);
+}
+
+/* To the right of its column. */
+static void print_cell(const struct page *page, const char *text)
+{
+    fputc(' ', page->stream);
+    pad(page, text, NUMBER_WIDTH);
+    fputs(text, page->stream);
+}
+
+static void print_number(const struct page *page, double value)
+{
+    char number[TEXT_NUMBER_SIZE];
+
+    text_digits(number, sizeof(number), page->language, value, DIGITS);
+    print_cell(page, number);
+}
+
+static void print_row(const struct page *page, const char *label,
+                      const struct impact_result results[ENDS], const struct indicator *indicator,
+                      const struct uncertainty_interval *likely)
+{
+    print_label(page, label, LABEL_WIDTH);
     for (int i = 0; i < ENDS; i++)
-        fprintf(stream, " %10.3g", indicator_value(indicator, &results[i]));
-    if (likely)
-        fprintf(stream, " %10.3g %10.3g", likely->p10, likely->p90);
-    fprintf(stream, "  %s\n", indicator->unit);
+        print_number(page, indicator_value(indicator, &results[i]));
+    if (likely) {
+        print_number(page, likely->p10);
+        print_number(page, likely->p90);
+    }
+    fprintf(page->stream, "  %s\n", indicator->unit);
 }
 
-static void print_range(FILE *stream, const char *label, struct range range, const char *unit)
+static void print_heading(const struct page *page)
 {
-    if (range.min == range.max)
-        fprintf(stream, "%s %g%s", label, range.min, unit);
-    else
-        fprintf(stream, "%s %g-%g%s", label, range.min, range.max, unit);
-}
-
-static void print_provenance(FILE *stream, const struct provenance *provenance)
-{
-    fprintf(stream, "\n    %s; %s; grade %c\n", provenance->source, provenance->year,
-            provenance->grade);
+    print_label(page, "", LABEL_WIDTH);
+    for (int id = TEXT_LOW; id <= TEXT_HIGH; id++)
+        print_cell(page, text_get(page->language, (enum text_id)id));
+    print_cell(page, "P10");
+    print_cell(page, "P90");
+    fputc('\n', page->stream);
 }
 
 /* Of each other row of the country, what it makes different. */
-static void print_variants(FILE *stream, const struct calculation *calculation)
+static void print_variants(const struct page *page, const struct calculation *calculation)
 {
     for (size_t i = 0; i < calculation->variant_count; i++) {
         const struct calculation_variant *variant = &calculation->variants[i];
@@ -458,60 +510,111 @@ static void print_variants(FILE *stream, const struct calculation *calculation)
                 member(variant->zone, indicator->factor) ==
                     member(calculation->factors.zone, indicator->factor))
                 continue;
-            snprintf(label, sizeof(label), "  %s, %s", variant->zone->id, indicator->label);
-            print_row(stream, label, variant->results, indicator, NULL);
+            snprintf(label, sizeof(label), "  %s, %s", variant->zone->id,
+                     text_get(page->language, indicator->label));
+            print_row(page, label, variant->results, indicator, NULL);
         }
     }
 }
 
-/* "gpt-4o, 250 tokens out, openai, zone USA" */
-static void print_question(FILE *stream, const struct calculator_query *query,
+/* "model gpt-4o, tokens_out 250, computed at openai, method A" */
+static void print_question(const struct page *page, const struct calculator_query *query,
                            const struct calculation *calculation)
 {
-    const char *method = !calculation->has_embodied      ? ""
-                         : calculation->factors.method_b ? ", method B"
-                                                         : ", method A";
-
     for (int i = 0; i < CALCULATOR_FIELDS; i++)
         if (text_of(query, (enum calculator_field)i)[0] && i != CALCULATOR_METHOD)
-            fprintf(stream, "%s %s, ", calculator_field_names[i],
+            fprintf(page->stream, "%s %s, ", calculator_field_names[i],
                     text_of(query, (enum calculator_field)i));
-    fprintf(stream, "computed at %s%s\n", calculation->factors.provider->id, method);
+    say_line(page, calculation->has_embodied ? TEXT_CALCULATOR_AT_METHOD : TEXT_CALCULATOR_AT,
+             TEXT_ARGUMENTS(calculation->factors.provider->id,
+                            calculation->factors.method_b ? "B" : "A"));
 }
 
-static void print_factors(FILE *stream, const struct factors *factors,
+/* A factor and, under it, where it is from. */
+static void print_origin(const struct page *page, const struct provenance *provenance)
+{
+    const char grade[] = {provenance->grade, '\0'};
+
+    fputs("\n    ", page->stream);
+    say_line(page, TEXT_CALCULATOR_ORIGIN,
+             TEXT_ARGUMENTS(provenance->source, provenance->year, grade));
+}
+
+static void print_factor(const struct page *page, enum text_id id, const char *const *arguments)
+{
+    fputs("  ", page->stream);
+    say(page, id, arguments);
+}
+
+struct range_text {
+    char text[2 * TEXT_NUMBER_SIZE];
+};
+
+static struct range_text range_text(const struct page *page, double low, double high)
+{
+    struct range_text out = {""};
+    size_t used;
+
+    text_digits(out.text, sizeof(out.text), page->language, low, FACTOR_DIGITS);
+    used = strlen(out.text);
+    if (low != high) {
+        out.text[used++] = '-';
+        text_digits(out.text + used, sizeof(out.text) - used, page->language, high, FACTOR_DIGITS);
+    }
+    return out;
+}
+
+static void print_model(const struct page *page, const struct impact_factors *used)
+{
+    const struct model_factors *model = used->model;
+    struct range active = model->active_parameters_b, total = model->total_parameters_b;
+    char name[sizeof(model->provider) + sizeof(model->name) + 1];
+
+    print_factor(page, TEXT_CALCULATOR_METHOD, TEXT_ARGUMENTS(used->method_b ? "B" : "A"));
+    print_origin(page, used->method_b ? &used->method_b->provenance : &used->method->provenance);
+    snprintf(name, sizeof(name), "%s/%s", model->provider, model->name);
+    print_factor(page, TEXT_CALCULATOR_MODEL,
+                 TEXT_ARGUMENTS(name, range_text(page, active.min, active.max).text,
+                                range_text(page, total.min, total.max).text));
+    if (model->fallback[0])
+        say(page, TEXT_CALCULATOR_FALLBACK, TEXT_ARGUMENTS(model->fallback));
+    print_origin(page, &model->provenance);
+}
+
+static void print_medium(const struct page *page, const struct medium_factors *medium)
+{
+    double central = medium->energy_wh.central;
+
+    print_factor(page, TEXT_CALCULATOR_MEDIUM,
+                 TEXT_ARGUMENTS(medium->id, range_text(page, central, central).text));
+    if (medium->gpu_only)
+        say(page, TEXT_CALCULATOR_GPU_ONLY, NULL);
+    print_origin(page, &medium->provenance);
+}
+
+static void print_factors(const struct page *page, const struct factors *factors,
                           const struct calculation *calculation)
 {
-    const struct impact_factors *used = &calculation->factors;
+    const struct provider_factors *provider = calculation->factors.provider;
+    const struct zone_factors *zone = calculation->factors.zone;
+    struct range pue = provider->pue, wue = provider->wue_l_per_kwh;
+    double gwp = zone->gwp_kgco2e_per_kwh, ewif = zone->ewif_l_per_kwh;
 
-    fprintf(stream, "Factors, vintage %s:\n", factors_vintage(factors));
-    if (used->model) {
-        const struct provenance *method =
-            used->method_b ? &used->method_b->provenance : &used->method->provenance;
-
-        fprintf(stream, "  method %c", used->method_b ? 'B' : 'A');
-        print_provenance(stream, method);
-        fprintf(stream, "  model %s/%s:", used->model->provider, used->model->name);
-        print_range(stream, "", used->model->active_parameters_b, "");
-        print_range(stream, " active of", used->model->total_parameters_b, " billion parameters");
-        if (used->model->fallback[0])
-            fprintf(stream, ", those of %s", used->model->fallback);
-        print_provenance(stream, &used->model->provenance);
-    } else if (calculation->medium) {
-        fprintf(stream, "  %s: %g Wh each%s", calculation->medium->id,
-                calculation->medium->energy_wh.central,
-                calculation->medium->gpu_only ? " on the GPU alone, host and idle machines added"
-                                              : "");
-        print_provenance(stream, &calculation->medium->provenance);
-    }
-    fprintf(stream, "  provider %s:", used->provider->id);
-    print_range(stream, " PUE", used->provider->pue, ",");
-    print_range(stream, " WUE", used->provider->wue_l_per_kwh, " L/kWh");
-    print_provenance(stream, &used->provider->provenance);
-    fprintf(stream, "  zone %s: %g kgCO2e/kWh", used->zone->id, used->zone->gwp_kgco2e_per_kwh);
-    print_provenance(stream, &used->zone->provenance);
-    fprintf(stream, "  zone %s: EWIF %g L/kWh", used->zone->id, used->zone->ewif_l_per_kwh);
-    print_provenance(stream, &used->zone->ewif_provenance);
+    say_line(page, TEXT_CALCULATOR_FACTORS, TEXT_ARGUMENTS(factors_vintage(factors)));
+    if (calculation->factors.model)
+        print_model(page, &calculation->factors);
+    else if (calculation->medium)
+        print_medium(page, calculation->medium);
+    print_factor(page, TEXT_CALCULATOR_PROVIDER,
+                 TEXT_ARGUMENTS(provider->id, range_text(page, pue.min, pue.max).text,
+                                range_text(page, wue.min, wue.max).text));
+    print_origin(page, &provider->provenance);
+    print_factor(page, TEXT_CALCULATOR_GRID,
+                 TEXT_ARGUMENTS(zone->id, range_text(page, gwp, gwp).text));
+    print_origin(page, &zone->provenance);
+    print_factor(page, TEXT_CALCULATOR_EWIF,
+                 TEXT_ARGUMENTS(zone->id, range_text(page, ewif, ewif).text));
+    print_origin(page, &zone->ewif_provenance);
 }
 
 /* Of which indicators a tornado is shown: of sums, or of use where nothing else is known. */
@@ -523,46 +626,63 @@ static bool is_headline(const struct indicator *indicator, const struct calculat
     return is_alone || (calculation->has_embodied ? is_sum : indicator->factor != NO_OFFSET);
 }
 
-static void print_tornado(FILE *stream, const struct calculation *calculation,
+static void print_bar(const struct page *page, const struct sensitivity_bar *bar)
+{
+    char factor[TEXT_NUMBER_SIZE];
+
+    fputs("  ", page->stream);
+    print_label(page,
+                text_get(page->language, (enum text_id)(TEXT_UNKNOWN_TOKENS + (int)bar->unknown)),
+                LABEL_WIDTH - 2);
+    print_number(page, bar->low);
+    print_cell(page, "");
+    print_number(page, bar->high);
+    if (bar->low > 0) {
+        text_digits(factor, sizeof(factor), page->language, bar->high / bar->low, DIGITS);
+        fprintf(page->stream, "  x%s", factor);
+    }
+    if (sensitivity_is_choice(bar->unknown)) {
+        fputc(' ', page->stream);
+        say(page, TEXT_CALCULATOR_CHOICE, NULL);
+    }
+    fputc('\n', page->stream);
+}
+
+static void print_tornado(const struct page *page, const struct calculation *calculation,
                           const struct indicator *indicator)
 {
     struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
     size_t count = sensitivity_tornado(&calculation->sensitivity, indicator_value, indicator, bars);
 
-    fprintf(stream, "What moves %s (%s), the most first, all else at its centre:\n",
-            indicator->label, indicator->unit);
-    for (size_t i = 0; i < count; i++) {
-        fprintf(stream, "  %-38s %10.3g %10s %10.3g", sensitivity_name(bars[i].unknown),
-                bars[i].low, "", bars[i].high);
-        if (bars[i].low > 0)
-            fprintf(stream, "  x%.3g", bars[i].high / bars[i].low);
-        fputs(sensitivity_is_choice(bars[i].unknown) ? " (a choice, not in P10 to P90)\n" : "\n",
-              stream);
-    }
+    say_line(page, TEXT_CALCULATOR_TORNADO,
+             TEXT_ARGUMENTS(text_get(page->language, indicator->label), indicator->unit));
+    for (size_t i = 0; i < count; i++)
+        print_bar(page, &bars[i]);
 }
 
 static void print_text(const struct factors *factors, const struct calculator_query *query,
-                       const struct calculation *calculation, bool with_sensitivity, FILE *stream)
+                       const struct calculation *calculation, bool with_sensitivity,
+                       const struct page *page)
 {
-    print_question(stream, query, calculation);
-    fprintf(stream, "%-40s %10s %10s %10s %10s %10s\n", "", value_names[0], value_names[1],
-            value_names[2], "P10", "P90");
+    print_question(page, query, calculation);
+    print_heading(page);
     for (size_t i = 0; i < COUNT_OF(indicators); i++) {
         struct uncertainty_interval likely = interval(&indicators[i], calculation);
 
-        if (indicators[i].label && is_known(&indicators[i], calculation))
-            print_row(stream, indicators[i].label, calculation->results, &indicators[i], &likely);
+        if (indicators[i].label != TEXT_COUNT && is_known(&indicators[i], calculation))
+            print_row(page, text_get(page->language, indicators[i].label), calculation->results,
+                      &indicators[i], &likely);
     }
     if (!calculation->has_embodied)
-        fputs("Nothing embodied is computed here: only the energy is known.\n", stream);
+        say_line(page, TEXT_CALCULATOR_NOT_EMBODIED, NULL);
     if (calculation->variant_count > 0) {
-        fputs("By other conventions for the same electricity:\n", stream);
-        print_variants(stream, calculation);
+        say_line(page, TEXT_CALCULATOR_VARIANTS, NULL);
+        print_variants(page, calculation);
     }
     for (size_t i = 0; with_sensitivity && i < COUNT_OF(indicators); i++)
         if (is_headline(&indicators[i], calculation))
-            print_tornado(stream, calculation, &indicators[i]);
-    print_factors(stream, factors, calculation);
+            print_tornado(page, calculation, &indicators[i]);
+    print_factors(page, factors, calculation);
 }
 
 /* ---- Tables ---- */
@@ -761,8 +881,10 @@ static bool write_json_error(const struct calculator_query *query, const char *e
 
 bool calculator_write(const struct factors *factors, const struct calculator_query *query,
                       const struct calculation *calculation, enum calculator_format format,
-                      bool with_sensitivity, FILE *stream)
+                      enum text_language language, bool with_sensitivity, FILE *stream)
 {
+    const struct page page = {stream, language};
+
     switch (format) {
     case CALCULATOR_JSON:
         return write_json(factors, query, calculation, with_sensitivity, stream);
@@ -771,7 +893,7 @@ bool calculator_write(const struct factors *factors, const struct calculator_que
         write_tsv(query, calculation, stream);
         break;
     case CALCULATOR_TEXT:
-        print_text(factors, query, calculation, with_sensitivity, stream);
+        print_text(factors, query, calculation, with_sensitivity, &page);
         break;
     }
     return !ferror(stream);

@@ -5,6 +5,7 @@
 #include "daemon/factors.h"
 #include "daemon/impact.h"
 #include "daemon/sensitivity.h"
+#include "reports/text.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -61,12 +62,13 @@ const char *calculator_compute(const struct factors *factors, const struct calcu
 
 enum calculator_format { CALCULATOR_TEXT, CALCULATOR_JSON, CALCULATOR_TSV };
 
-/* Writes one calculation with its query: for people, as one line of JSON, or as a table of one row.
+/* Writes one calculation with its query: for people in LANGUAGE, as one line of JSON, or as a table
+ * of one row.
  * WITH_SENSITIVITY: also which unknowns matter most (not in a table). Returns false when memory is
  * exhausted or the stream cannot be written. */
 bool calculator_write(const struct factors *factors, const struct calculator_query *query,
                       const struct calculation *calculation, enum calculator_format format,
-                      bool with_sensitivity, FILE *stream);
+                      enum text_language language, bool with_sensitivity, FILE *stream);
 
 /* What became of a table. */
 struct calculator_batch {

@@ -666,8 +666,8 @@ static int calculate(const struct options *options, const struct factors *factor
         fprintf(stderr, "iagmeter: %s\n", wrong);
         return EXIT_CONFIGURATION;
     }
-    if (calculator_write(factors, &options->query, &calculation, format, options->sensitivity,
-                         stdout) &&
+    if (calculator_write(factors, &options->query, &calculation, format,
+                         text_language(options->language), options->sensitivity, stdout) &&
         fflush(stdout) == 0)
         return EXIT_SUCCESS;
     fprintf(stderr, "iagmeter: standard output: %s\n", strerror(errno));
@@ -832,7 +832,7 @@ static const struct command {
      "--provider ID --model NAME --tokens-out N [--tokens-in N] [--zone ID] [--latency S] "
      "[--method A|B] [--mix published|headline] [--units N] [--it-kwh N] [--sensitivity] [--batch "
      "FILE|-] "
-     "[--format text|json|tsv] [--factors DIRECTORY]",
+     "[--format text|json|tsv] [--lang fr|en] [--factors DIRECTORY]",
      "what one use of a model costs: energy, greenhouse gases, metals, water; --batch: the same "
      "for "
      "each row of a table whose header names provider, model, tokens_out, zone, latency_s...",

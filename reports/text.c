@@ -13,6 +13,7 @@
 #define APOSTROPHE            "\u2019"
 #define MAX_DECIMALS          15
 #define SIGNIFICANT_DIGITS    3
+#define FACTOR_DIGITS         7
 
 struct sentence {
     const char *words[LANGUAGE_COUNT]; /* French, English */
@@ -623,6 +624,54 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_VINTAGE] = {{"Millésime", "Vintage"}},
     [TEXT_EXPLAIN_DIGEST] = {{"Empreinte de la configuration", "Digest of the configuration"}},
     [TEXT_EXPLAIN_STATE] = {{"Cette configuration est", "This configuration is"}},
+    [TEXT_UNKNOWN_TOKENS] = {{"estimation des jetons", "estimate of tokens"}},
+    [TEXT_UNKNOWN_EXCHANGE] = {{"échanges pris un à un", "single exchanges"}},
+    [TEXT_UNKNOWN_ENERGY] = {{"énergie des machines", "energy of the machines"}},
+    [TEXT_UNKNOWN_MODEL] = {{"taille du modèle", "size of the model"}},
+    [TEXT_UNKNOWN_BATCH] = {{"requêtes servies ensemble (batch)", "batch"}},
+    [TEXT_UNKNOWN_FIT] = {{"erreur de la méthode", "error of the method"}},
+    [TEXT_UNKNOWN_INPUT] = {{"coût des jetons en entrée", "weight of input tokens"}},
+    [TEXT_UNKNOWN_PUE] = {{"PUE", "PUE"}},
+    [TEXT_UNKNOWN_WUE] = {{"WUE", "WUE"}},
+    [TEXT_UNKNOWN_EWIF] = {{"décompte de l'eau hors site (EWIF)",
+                            "count of off-site water (EWIF)"}},
+    [TEXT_UNKNOWN_MIX] = {{"mix électrique", "electricity mix"}},
+    [TEXT_UNKNOWN_METHOD] = {{"autre méthode", "other method"}},
+    [TEXT_CALCULATOR_AT] = {{"calculé chez {0}", "computed at {0}"}},
+    [TEXT_CALCULATOR_AT_METHOD] = {{"calculé chez {0}, méthode {1}",
+                                    "computed at {0}, method {1}"}},
+    [TEXT_CALCULATOR_ENERGY] = {{"énergie", "energy"}},
+    [TEXT_CALCULATOR_GWP] = {{"gaz à effet de serre", "greenhouse gases"}},
+    [TEXT_CALCULATOR_GWP_USE] = {{"gaz à effet de serre, usage", "greenhouse gases, use"}},
+    [TEXT_CALCULATOR_GWP_EMBODIED] = {{"gaz à effet de serre, fabrication",
+                                       "greenhouse gases, embodied"}},
+    [TEXT_CALCULATOR_ADPE] = {{"minerais et métaux", "minerals, metals"}},
+    [TEXT_CALCULATOR_ADPE_USE] = {{"minerais et métaux, usage", "minerals, metals, use"}},
+    [TEXT_CALCULATOR_ADPE_EMBODIED] = {{"minerais et métaux, fabrication",
+                                        "minerals, metals, embodied"}},
+    [TEXT_CALCULATOR_WATER] = {{"eau, usage", "water, use"}},
+    [TEXT_CALCULATOR_NOT_EMBODIED] =
+        {{"La fabrication n'est pas calculée ici : seule l'énergie est connue.",
+          "Nothing embodied is computed here: only the energy is known."}},
+    [TEXT_CALCULATOR_VARIANTS] = {{"Selon d'autres conventions pour la même électricité :",
+                                   "By other conventions for the same electricity:"}},
+    [TEXT_CALCULATOR_TORNADO] =
+        {{"Ce qui fait varier : {0} ({1}), le plus d'abord, tout le reste à sa valeur centrale :",
+          "What moves {0} ({1}), the most first, all else at its centre:"}},
+    [TEXT_CALCULATOR_CHOICE] = {{"(un choix, hors de P10 à P90)", "(a choice, not in P10 to P90)"}},
+    [TEXT_CALCULATOR_FACTORS] = {{"Facteurs, millésime {0} :", "Factors, vintage {0}:"}},
+    [TEXT_CALCULATOR_METHOD] = {{"méthode {0}", "method {0}"}},
+    [TEXT_CALCULATOR_MODEL] = {{"modèle {0} : {1} milliards de paramètres actifs sur {2}",
+                                "model {0}: {1} active of {2} billion parameters"}},
+    [TEXT_CALCULATOR_FALLBACK] = {{", ceux de {0}", ", those of {0}"}},
+    [TEXT_CALCULATOR_MEDIUM] = {{"{0} : {1} Wh l'unité", "{0}: {1} Wh each"}},
+    [TEXT_CALCULATOR_GPU_ONLY] = {{" pour le GPU seul, hôte et machines en attente ajoutés",
+                                   " on the GPU alone, host and idle machines added"}},
+    [TEXT_CALCULATOR_PROVIDER] = {{"hébergeur {0} : PUE {1}, WUE {2} L/kWh",
+                                   "provider {0}: PUE {1}, WUE {2} L/kWh"}},
+    [TEXT_CALCULATOR_GRID] = {{"électricité {0} : {1} kgCO2e/kWh", "zone {0}: {1} kgCO2e/kWh"}},
+    [TEXT_CALCULATOR_EWIF] = {{"électricité {0} : EWIF {1} L/kWh", "zone {0}: EWIF {1} L/kWh"}},
+    [TEXT_CALCULATOR_ORIGIN] = {{"{0} ; {1} ; qualité {2}", "{0}; {1}; grade {2}"}},
     [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
                       "Report made by iagmeter, free software (GPL version 3 or later)."}},
     [TEXT_MONTH_1] = {{"janvier", "January"}},
@@ -827,10 +876,15 @@ static void set_decimal_mark(char *number, char mark)
         *found = mark;
 }
 
+void text_digits(char *out, size_t size, enum text_language language, double value, int digits)
+{
+    snprintf(out, size, "%.*g", digits, value);
+    set_decimal_mark(out, language == LANGUAGE_FR ? ',' : '.');
+}
+
 void text_factor(char *out, size_t size, enum text_language language, double value)
 {
-    snprintf(out, size, "%.7g", value);
-    set_decimal_mark(out, language == LANGUAGE_FR ? ',' : '.');
+    text_digits(out, size, language, value, FACTOR_DIGITS);
 }
 
 void text_exact(char *out, size_t size, double value)

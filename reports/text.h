@@ -265,6 +265,42 @@ enum text_id {
     TEXT_EXPLAIN_VINTAGE,
     TEXT_EXPLAIN_DIGEST,
     TEXT_EXPLAIN_STATE,
+    TEXT_UNKNOWN_TOKENS, /* what is not known, in the order of enum sensitivity_unknown */
+    TEXT_UNKNOWN_EXCHANGE,
+    TEXT_UNKNOWN_ENERGY,
+    TEXT_UNKNOWN_MODEL,
+    TEXT_UNKNOWN_BATCH,
+    TEXT_UNKNOWN_FIT,
+    TEXT_UNKNOWN_INPUT,
+    TEXT_UNKNOWN_PUE,
+    TEXT_UNKNOWN_WUE,
+    TEXT_UNKNOWN_EWIF,
+    TEXT_UNKNOWN_MIX,
+    TEXT_UNKNOWN_METHOD,
+    TEXT_CALCULATOR_AT,        /* {0} provider */
+    TEXT_CALCULATOR_AT_METHOD, /* {0} provider, {1} method */
+    TEXT_CALCULATOR_ENERGY,
+    TEXT_CALCULATOR_GWP,
+    TEXT_CALCULATOR_GWP_USE,
+    TEXT_CALCULATOR_GWP_EMBODIED,
+    TEXT_CALCULATOR_ADPE,
+    TEXT_CALCULATOR_ADPE_USE,
+    TEXT_CALCULATOR_ADPE_EMBODIED,
+    TEXT_CALCULATOR_WATER,
+    TEXT_CALCULATOR_NOT_EMBODIED,
+    TEXT_CALCULATOR_VARIANTS,
+    TEXT_CALCULATOR_TORNADO, /* {0} indicator, {1} unit */
+    TEXT_CALCULATOR_CHOICE,
+    TEXT_CALCULATOR_FACTORS,  /* {0} vintage */
+    TEXT_CALCULATOR_METHOD,   /* {0} method */
+    TEXT_CALCULATOR_MODEL,    /* {0} name, {1} active parameters, {2} all, in 10^9 */
+    TEXT_CALCULATOR_FALLBACK, /* {0} model */
+    TEXT_CALCULATOR_MEDIUM,   /* {0} name, {1} Wh */
+    TEXT_CALCULATOR_GPU_ONLY,
+    TEXT_CALCULATOR_PROVIDER, /* {0} name, {1} PUE, {2} WUE */
+    TEXT_CALCULATOR_GRID,     /* {0} zone, {1} kgCO2e/kWh */
+    TEXT_CALCULATOR_EWIF,     /* {0} zone, {1} L/kWh */
+    TEXT_CALCULATOR_ORIGIN,   /* {0} source, {1} year, {2} grade */
     TEXT_FOOTER,
     TEXT_MONTH_1,
     TEXT_MONTH_12 = TEXT_MONTH_1 + 11,
@@ -300,7 +336,9 @@ void text_decimal(char *out, size_t size, enum text_language language, int64_t u
 /* VALUE rounded to that number of decimals. */
 void text_number(char *out, size_t size, enum text_language language, double value,
                  unsigned decimals);
-/* Up to seven significant digits, for factors of any size: "0,0461", "1,166527e-06". */
+/* Up to DIGITS significant digits. */
+void text_digits(char *out, size_t size, enum text_language language, double value, int digits);
+/* Up to seven of them, for factors of any size: "0,0461", "1,166527e-06". */
 void text_factor(char *out, size_t size, enum text_language language, double value);
 /* 17 digits, which read back as the same double, always with a point. */
 void text_exact(char *out, size_t size, double value);

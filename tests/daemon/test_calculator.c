@@ -683,7 +683,8 @@ static void writes_the_sensitivity_as_json(void **state)
     json_t *object, *bar;
 
     (void)state;
-    assert_true(calculator_write(factors, query, &calculation, CALCULATOR_JSON, true, stream));
+    assert_true(
+        calculator_write(factors, query, &calculation, CALCULATOR_JSON, LANGUAGE_EN, true, stream));
     fclose(stream);
     object = json_loads(line, 0, NULL);
     assert_non_null(object);
@@ -696,11 +697,31 @@ static void writes_the_sensitivity_as_json(void **state)
     json_decref(object);
 }
 
+/* In LANGUAGE, with the sensitivity. Overwritten by the next call. */
+static const char *page_of(const struct calculator_query *query, enum text_language language)
+{
+    static char page[8000];
+    struct calculation calculation = compute(query);
+    FILE *stream = fmemopen(page, sizeof(page), "w");
+
+    assert_true(
+        calculator_write(factors, query, &calculation, CALCULATOR_TEXT, language, true, stream));
+    fclose(stream);
+    return page;
+}
+
+static void assert_tells(const char *page, const char *const parts[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strstr(page, parts[i]))
+            fail_msg("\"%s\" is not in:\n%s", parts[i], page);
+}
+
 static void tells_people_where_figures_come_from(void **state)
 {
-    static const char *const parts[] = {
+    static const char *const english[] = {
         "tokens_out 250",
-        "method A",
+        "computed at openai, method A",
         "kgCO2e\n",
         "embodied",
         "FRA-EDF, water, use",
@@ -711,17 +732,41 @@ static void tells_people_where_figures_come_from(void **state)
         "44-132 active of 440",
         "What moves energy (kWh), the most first, all else at its centre:\n  error of the method ",
         "count of off-site water (EWIF)"};
+    static const char *const french[] = {
+        "tokens_out 250",
+        "calculé chez openai, méthode A\n",
+        "Bas    Central       Haut        P10        P90\n",
+        "gaz à effet de serre, fabrication          1,",
+        "  FRA-EDF, eau, usage                      0,",
+        "qualité E\n",
+        "hébergeur openai\u00a0: PUE 1,2, WUE 0,569 L/kWh",
+        "44-132 milliards de paramètres actifs sur 440",
+        "le plus d’abord, tout le reste à sa valeur centrale\u00a0:\n  erreur de la méthode ",
+        "décompte de l'eau hors site (EWIF) ",
+        "(un choix, hors de P10 à P90)"};
     const struct calculator_query *query = QUERY(GPT_4O, OF(TOKENS_OUT, "250"), OF(ZONE, "FRA"));
-    struct calculation calculation = compute(query);
-    char page[8000];
-    FILE *stream = fmemopen(page, sizeof(page), "w");
 
     (void)state;
-    assert_true(calculator_write(factors, query, &calculation, CALCULATOR_TEXT, true, stream));
-    fclose(stream);
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        if (!strstr(page, parts[i]))
-            fail_msg("\"%s\" is not in:\n%s", parts[i], page);
+    assert_tells(page_of(query, LANGUAGE_EN), english, sizeof(english) / sizeof(english[0]));
+    assert_tells(page_of(query, LANGUAGE_FR), french, sizeof(french) / sizeof(french[0]));
+}
+
+static void tells_people_of_media(void **state)
+{
+    static const char *const english[] = {
+        "computed at microsoft\n", "Nothing embodied is computed here",
+        "image/sd-3.5-medium: 0.439 Wh each on the GPU alone, host and idle machines added\n",
+        "PUE 1.16, WUE 0.27-0.3 L/kWh"};
+    static const char *const french[] = {
+        "calculé chez microsoft\n", "La fabrication n’est pas calculée ici",
+        "image/sd-3.5-medium\u00a0: 0,439 Wh l’unité pour le GPU seul, hôte et machines",
+        "PUE 1,16, WUE 0,27-0,3 L/kWh"};
+    const struct calculator_query *query =
+        QUERY(OF(PROVIDER, "microsoft"), OF(ZONE, "FRA"), OF(MODEL, "image/sd-3.5-medium"));
+
+    (void)state;
+    assert_tells(page_of(query, LANGUAGE_EN), english, sizeof(english) / sizeof(english[0]));
+    assert_tells(page_of(query, LANGUAGE_FR), french, sizeof(french) / sizeof(french[0]));
 }
 
 int main(void)
@@ -751,6 +796,7 @@ int main(void)
         cmocka_unit_test(writes_one_object_a_line),
         cmocka_unit_test(writes_the_sensitivity_as_json),
         cmocka_unit_test(tells_people_where_figures_come_from),
+        cmocka_unit_test(tells_people_of_media),
     };
 
     return cmocka_run_group_tests(tests, load, unload);

@@ -26,6 +26,9 @@ told() {
 
 ask 0 --provider openai --model gpt-4o --tokens-out 250
 grep -q 'kgCO2e$' "$directory/out" || fail "no greenhouse gases"
+grep -q 'calculé chez openai' "$directory/out" || fail "the answer is not in French"
+ask 0 --provider openai --model gpt-4o --tokens-out 250 --lang en
+grep -q 'computed at openai' "$directory/out" || fail "the answer is not in English"
 ask 0 --provider openai --model gpt-4o --tokens-out 250 --sensitivity --format json
 grep -q '"sensitivity":' "$directory/out" || fail "no sensitivity"
 ask 0 --provider openai --model gpt-4o --tokens-out 250 --zone FRA --latency 2 --method B --format tsv
