@@ -176,6 +176,25 @@ static bool write_parts(const struct html_page *page, const struct explanation *
 
 /* ---- The chain of a service ---- */
 
+/* Of the service; then, in a mix, what this model did of it, which the formulas are for. */
+static void activity_rows(const struct html_page *page, const struct explain_chain *chain,
+                          double share)
+{
+    for (int i = MONTH_REQUESTS; i <= MONTH_TOKENS_OUT; i++) {
+        enum month_indicator indicator = (enum month_indicator)i;
+
+        fputs("<tr><th scope=\"row\">", page->stream);
+        code(page, month_indicator_name(indicator));
+        fputs("</th><td>", page->stream);
+        text_say(page->stream, page->language,
+                 share < 1 ? TEXT_EXPLAIN_OF_MODEL : indicator_text(indicator),
+                 TEXT_ARGUMENTS(text_get(page->language, indicator_text(indicator))), true);
+        fputs("</td>", page->stream);
+        triple_cells(page, triple_scale(month_value(&chain->totals, indicator), share));
+        fputs("</tr>\n", page->stream);
+    }
+}
+
 static void write_activity(const struct html_page *page, const struct explain_chain *chain)
 {
     const char letter[] = {grade_letter((enum evidence_grade)chain->totals.activity.grade), '\0'};
@@ -187,17 +206,9 @@ static void write_activity(const struct html_page *page, const struct explain_ch
     html_column_heading(page, TEXT_MEANING, NULL);
     html_band_headings(page);
     html_open_body(page);
-    for (int i = MONTH_REQUESTS; i <= MONTH_TOKENS_OUT; i++) {
-        enum month_indicator indicator = (enum month_indicator)i;
-
-        fputs("<tr><th scope=\"row\">", page->stream);
-        code(page, month_indicator_name(indicator));
-        fputs("</th><td>", page->stream);
-        html_say(page, indicator_text(indicator));
-        fputs("</td>", page->stream);
-        triple_cells(page, month_value(&chain->totals, indicator));
-        fputs("</tr>\n", page->stream);
-    }
+    activity_rows(page, chain, 1);
+    if (chain->share < 1)
+        activity_rows(page, chain, chain->share);
     html_close_table(page);
 }
 
@@ -309,21 +320,40 @@ static void write_step(const struct html_page *page, const struct explain_chain 
     html_close_table(page);
 }
 
+static void write_mix(const struct html_page *page, const struct explain_chain *chain)
+{
+    const char *always = text_get(page->language, TEXT_EXPLAIN_MIX_ALWAYS);
+    const char grade[] = {chain->mix->grade, '\0'};
+    char share[TEXT_NUMBER_SIZE], from[MIX_MONTH_SIZE], until[MIX_MONTH_SIZE];
+
+    text_factor(share, sizeof(share), page->language, chain->share);
+    mix_month(chain->mix->from_day, from);
+    mix_month(chain->mix->until_day, until);
+    html_element(page, "p", TEXT_EXPLAIN_MIX,
+                 TEXT_ARGUMENTS(share, from[0] ? from : always, until[0] ? until : always,
+                                chain->mix->source, grade));
+}
+
 static void write_assumptions(const struct html_page *page, const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
     const char *label = chain->service ? chain->service->label : chain->id;
-    char model[sizeof(factors->model->provider) + sizeof(factors->model->name) + 1];
+    char model[MODEL_ENTRY_SIZE];
 
-    html_element(page, "h2", TEXT_EXPLAIN_HEAD_CHAIN, TEXT_ARGUMENTS(label));
     if (!factors->model) {
+        html_element(page, "h2", TEXT_EXPLAIN_HEAD_CHAIN, TEXT_ARGUMENTS(label));
         html_element(page, "p", TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
         return;
     }
-    snprintf(model, sizeof(model), "%s/%s", factors->model->provider, factors->model->name);
+    factors_model_entry(factors->model, model);
+    html_element(page, "h2", TEXT_EXPLAIN_HEAD_MODEL, TEXT_ARGUMENTS(label, chain->model));
     html_element(page, "p", TEXT_EXPLAIN_CHAIN,
-                 TEXT_ARGUMENTS(label, factors->method_b ? "B" : "A", model, factors->provider->id,
-                                factors->zone->id));
+                 TEXT_ARGUMENTS(label, factors->method_b ? "B" : "A", chain->model,
+                                factors->provider->id, factors->zone->id));
+    if (strcmp(model, chain->model) != 0)
+        html_element(page, "p", TEXT_EXPLAIN_CLASS, TEXT_ARGUMENTS(chain->model, model));
+    if (chain->mix)
+        write_mix(page, chain);
 }
 
 static void write_chain(const struct html_page *page, const struct explain_chain *chain)

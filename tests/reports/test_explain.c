@@ -349,18 +349,27 @@ static void every_name_in_the_report_is_explained(void **state)
     free(text);
 }
 
-static void html_names_each_figure_once(void **state)
+/* The monthly report. To be freed. */
+static char *month_page(const struct world *world)
 {
-    struct world *world = *state;
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
+
+    assert_true(month_write_html(world->report, "fr", NULL, 0, stream));
+    fclose(stream);
+    return text;
+}
+
+static void html_names_each_figure_once(void **state)
+{
+    struct world *world = *state;
     const char *found;
+    char *text;
 
     use_all(world);
     report_at(world, LATER);
-    assert_true(month_write_html(world->report, "fr", NULL, 0, stream));
-    fclose(stream);
+    text = month_page(world);
     for (const char *id = text; (id = strstr(id, " id=\"2026-10/"));) {
         size_t length = strcspn(id + 5, "\"") + 6;
         char name[MONTH_FIGURE_SIZE];
@@ -723,6 +732,46 @@ static void the_page_has_a_table_for_each_step(void **state)
     explanation = explain(world, "2026-10/DRH/mistral-web");
     assert_says(explanation, b, sizeof(b) / sizeof(b[0]));
     explain_free(explanation);
+}
+
+/* One chain for each model, of its share. */
+static void the_page_shows_a_mix(void **state)
+{
+    static const struct mix mix = {
+        .from_day = INT64_MIN,
+        .until_day = INT64_MAX,
+        .count = 2,
+        .parts = {{"openai/gpt-4o", 0.75}, {"openai/gpt-4o-mini", 0.25}},
+        .source = "said <so>",
+        .grade = 'D',
+    };
+    static const char *const words[][2] = {
+        {"ChatGPT, openai/gpt-4o</h2>", "ChatGPT, openai/gpt-4o</h2>"},
+        {"ChatGPT, openai/gpt-4o-mini</h2>", "ChatGPT, openai/gpt-4o-mini</h2>"},
+        {"<p>Part de l’activité\u00a0: 0,25, dans le mélange de modèles supposé de toujours",
+         "<p>Share of the activity: 0.25, in the mix of models assumed from ever until ever; said "
+         "&lt;so&gt;; D</p>"},
+        {"<td>Requêtes\u00a0: part de ce modèle</td><td class=\"n\">6,75</td><td "
+         "class=\"n\">7,5</td><td class=\"n\">8,25</td>",
+         "<td>Requests: share of this model</td><td class=\"n\">6.75</td><td "
+         "class=\"n\">7.5</td><td class=\"n\">8.25</td>"},
+        {"<td class=\"n\">2,25</td><td class=\"n\">2,5</td>",
+         "<td class=\"n\">2.25</td><td class=\"n\">2.5</td>"},
+    };
+    struct world *world = *state;
+    struct explanation *explanation;
+    char *report;
+
+    assert_true(catalogue_set_mixes(world->config->catalogue, CHATGPT, &mix, 1));
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    assert_int_equal(explanation->chain_count, 2);
+    assert_says(explanation, words, sizeof(words) / sizeof(words[0]));
+    explain_free(explanation);
+    report = month_page(world);
+    assert_non_null(strstr(report, "openai/gpt-4o × 0,75<br/>said &lt;so&gt; (D)</td>"));
+    free(report);
 }
 
 /* In words, or it is no help to who does not program. */
@@ -1132,6 +1181,7 @@ int main(void)
         TEST(a_mix_has_a_chain_for_each_model),
         TEST(the_report_lists_the_models_of_its_month),
         TEST(the_page_has_a_table_for_each_step),
+        TEST(the_page_shows_a_mix),
         TEST(every_symbol_has_a_meaning),
         TEST(the_page_shows_the_parts),
         TEST(the_page_needs_nothing_else),
