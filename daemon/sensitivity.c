@@ -240,13 +240,106 @@ struct uncertainty_interval sensitivity_interval(const struct sensitivity *sensi
                                                  const void *context, double central, double sigmas)
 {
     struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS] = {{.low = 0}};
-    struct uncertainty_part parts[SENSITIVITY_UNKNOWNS];
-    double base = indicator(context, &sensitivity->base);
     size_t count = sensitivity_tornado(sensitivity, indicator, context, bars);
+
+    return sensitivity_interval_of(bars, count, indicator(context, &sensitivity->base), central,
+                                   sigmas);
+}
+
+struct uncertainty_interval sensitivity_interval_of(const struct sensitivity_bar *bars,
+                                                    size_t count, double base, double central,
+                                                    double sigmas)
+{
+    struct uncertainty_part parts[SENSITIVITY_UNKNOWNS];
     size_t used = 0;
 
     for (size_t i = 0; base > 0 && i < count; i++)
         if (!sensitivity_is_choice(bars[i].unknown))
             parts[used++] = uncertainty_of_range(bars[i].low, base, bars[i].high, sigmas);
     return uncertainty_combine(central, parts, used);
+}
+
+/* ---- Of a sum ---- */
+
+/* What an unknown belongs to: parts of one owner move as one. NULL: all parts. */
+static const void *owner(const struct sensitivity_part *part, enum sensitivity_unknown unknown)
+{
+    switch (unknown) {
+    case SENSITIVITY_EXCHANGE:
+    case SENSITIVITY_ENERGY:
+        return part;
+    case SENSITIVITY_MODEL:
+    case SENSITIVITY_FIT:
+        return part->subject.used.model;
+    case SENSITIVITY_PUE:
+    case SENSITIVITY_WUE:
+        return part->subject.used.provider;
+    default:
+        return NULL;
+    }
+}
+
+struct sum {
+    const struct sensitivity_part *parts;
+    size_t count;
+    sensitivity_indicator *indicator;
+    const void *context;
+};
+
+static bool is_first_of_owner(const struct sum *sum, enum sensitivity_unknown unknown, size_t part)
+{
+    for (size_t i = 0; i < part; i++)
+        if (owner(&sum->parts[i], unknown) == owner(&sum->parts[part], unknown))
+            return false;
+    return true;
+}
+
+/* By how much all parts of the owner of part FIRST move the sum: *DOWN at most 0, *UP at least. */
+static void move_owner(const struct sum *sum, enum sensitivity_unknown unknown, size_t first,
+                       double *down, double *up)
+{
+    double low = 0, high = 0;
+
+    for (size_t i = first; i < sum->count; i++) {
+        const struct sensitivity *part = &sum->parts[i].sensitivity;
+        double base = sum->indicator(sum->context, &part->base);
+
+        if (owner(&sum->parts[i], unknown) != owner(&sum->parts[first], unknown))
+            continue;
+        low += sum->indicator(sum->context, &part->ends[unknown].low) - base;
+        high += sum->indicator(sum->context, &part->ends[unknown].high) - base;
+    }
+    *down = fmin(0, fmin(low, high));
+    *up = fmax(0, fmax(low, high));
+}
+
+size_t sensitivity_sum_tornado(const struct sensitivity_part *parts, size_t count,
+                               sensitivity_indicator *indicator, const void *context,
+                               struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS], double *base)
+{
+    const struct sum sum = {parts, count, indicator, context};
+    size_t used = 0;
+
+    *base = 0;
+    for (size_t i = 0; i < count; i++)
+        *base += indicator(context, &parts[i].sensitivity.base);
+    for (int unknown = 0; unknown < SENSITIVITY_UNKNOWNS; unknown++) {
+        double below = 0, above = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            double down, up;
+
+            if (!is_first_of_owner(&sum, (enum sensitivity_unknown)unknown, i))
+                continue;
+            move_owner(&sum, (enum sensitivity_unknown)unknown, i, &down, &up);
+            below += down * down;
+            above += up * up;
+        }
+        if (below > 0 || above > 0)
+            bars[used++] = (struct sensitivity_bar){.unknown = (enum sensitivity_unknown)unknown,
+                                                    .low = fmax(0, *base - sqrt(below)),
+                                                    .high = *base + sqrt(above)};
+    }
+    qsort(bars, used, sizeof(*bars), wider_first);
+    return used;
 }

@@ -73,4 +73,26 @@ struct uncertainty_interval sensitivity_interval(const struct sensitivity *sensi
                                                  const void *context, double central,
                                                  double sigmas);
 
+/* ---- Of a sum ---- */
+
+/* One summand: what a service made of one model. */
+struct sensitivity_part {
+    struct sensitivity_case subject;
+    struct sensitivity sensitivity; /* of the subject alone */
+};
+
+/* The bars of a sum of COUNT parts, and in *BASE the sum with all at their centre. What is the same
+ * for all parts moves as one: how estimates of tokens err (the method page: services are
+ * correlated), the batch, the weight of input tokens, all choices; so does what two parts share, a
+ * model or a provider. What differs between parts is independent, as are single exchanges: squares
+ * add up. */
+size_t sensitivity_sum_tornado(const struct sensitivity_part *parts, size_t count,
+                               sensitivity_indicator *indicator, const void *context,
+                               struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS], double *base);
+
+/* The interval around CENTRAL that COUNT bars around BASE make together, without choices. */
+struct uncertainty_interval sensitivity_interval_of(const struct sensitivity_bar *bars,
+                                                    size_t count, double base, double central,
+                                                    double sigmas);
+
 #endif

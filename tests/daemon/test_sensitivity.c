@@ -250,6 +250,94 @@ static void moves_measured_energy(void **state)
     assert_close(bars[1].high / bars[1].low, 1.45 / 1.16);
 }
 
+/* ---- Of a sum ---- */
+
+static struct sensitivity_part part_of(const char *model, const char *provider)
+{
+    struct sensitivity_part part = {.subject = one_request(model, provider)};
+
+    part.subject.work[IMPACT_LOW].tokens_out = 100;
+    part.subject.work[IMPACT_HIGH].tokens_out = 600;
+    part.subject.tokens_are_estimated = true;
+    sensitivity_compute(&part.subject, &part.sensitivity);
+    return part;
+}
+
+/* Upwards from the base, of one unknown. */
+static double rise(const struct sensitivity_part *parts, size_t count,
+                   enum sensitivity_unknown unknown)
+{
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    double base;
+    size_t bar_count = sensitivity_sum_tornado(parts, count, energy, NULL, bars, &base);
+    const struct sensitivity_bar *bar = find(bars, bar_count, unknown);
+
+    return bar ? bar->high - base : 0;
+}
+
+static void a_sum_of_one_is_that_one(void **state)
+{
+    const struct sensitivity_part part = part_of("openai/gpt-4o", "france-hosting");
+    struct sensitivity_bar sum[SENSITIVITY_UNKNOWNS], alone[SENSITIVITY_UNKNOWNS];
+    struct uncertainty_interval interval =
+        sensitivity_interval(&part.sensitivity, energy, NULL, 5, 3.3);
+    struct uncertainty_interval of_sum;
+    double base;
+    size_t count = sensitivity_sum_tornado(&part, 1, energy, NULL, sum, &base);
+
+    (void)state;
+    assert_int_equal(sensitivity_tornado(&part.sensitivity, energy, NULL, alone), count);
+    assert_close(base, part.sensitivity.base.energy_kwh);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(sum[i].unknown, alone[i].unknown);
+        assert_close(sum[i].low, alone[i].low);
+        assert_close(sum[i].high, alone[i].high);
+    }
+    of_sum = sensitivity_interval_of(sum, count, base, 5, 3.3);
+    assert_close(of_sum.p10, interval.p10);
+    assert_close(of_sum.p90, interval.p90);
+}
+
+/* The same model at the same provider, twice: all errors are the same, but those of single
+ * exchanges. */
+static void what_is_shared_moves_as_one(void **state)
+{
+    static const enum sensitivity_unknown shared[] = {
+        SENSITIVITY_TOKENS, SENSITIVITY_MODEL, SENSITIVITY_BATCH, SENSITIVITY_FIT, SENSITIVITY_PUE};
+    const struct sensitivity_part part = part_of("openai/gpt-4o", "france-hosting");
+    const struct sensitivity_part twice[] = {part, part};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+        assert_true(rise(&part, 1, shared[i]) > 0);
+        assert_close(rise(twice, 2, shared[i]), 2 * rise(&part, 1, shared[i]));
+    }
+    assert_close(rise(twice, 2, SENSITIVITY_EXCHANGE),
+                 sqrt(2) * rise(&part, 1, SENSITIVITY_EXCHANGE));
+}
+
+/* Two models at two providers: what is of the model or the provider is independent, the batch and
+ * the estimate of tokens are not. */
+static void what_differs_is_independent(void **state)
+{
+    static const enum sensitivity_unknown independent[] = {SENSITIVITY_EXCHANGE, SENSITIVITY_MODEL,
+                                                           SENSITIVITY_FIT, SENSITIVITY_PUE};
+    static const enum sensitivity_unknown shared[] = {SENSITIVITY_TOKENS, SENSITIVITY_BATCH};
+    const struct sensitivity_part parts[] = {part_of("openai/gpt-4o", "france-hosting"),
+                                             part_of("anthropic/claude-opus-4-5", "anthropic")};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(independent) / sizeof(independent[0]); i++) {
+        double a = rise(&parts[0], 1, independent[i]), b = rise(&parts[1], 1, independent[i]);
+
+        assert_true(a > 0 && b > 0);
+        assert_close(rise(parts, 2, independent[i]), sqrt(a * a + b * b));
+    }
+    for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+        assert_close(rise(parts, 2, shared[i]),
+                     rise(&parts[0], 1, shared[i]) + rise(&parts[1], 1, shared[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +347,9 @@ int main(void)
         cmocka_unit_test(exact_tokens_have_no_error),
         cmocka_unit_test(moves_method_a),
         cmocka_unit_test(moves_measured_energy),
+        cmocka_unit_test(a_sum_of_one_is_that_one),
+        cmocka_unit_test(what_is_shared_moves_as_one),
+        cmocka_unit_test(what_differs_is_independent),
     };
 
     return cmocka_run_group_tests(tests, load, unload);
