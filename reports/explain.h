@@ -2,6 +2,7 @@
 #ifndef IAGMETER_EXPLAIN_H
 #define IAGMETER_EXPLAIN_H
 
+#include "daemon/sensitivity.h"
 #include "reports/month.h"
 
 #include <stdbool.h>
@@ -130,6 +131,30 @@ enum explain_status explain_build(struct ledger *ledger, const struct month_repo
                                   const struct explain_query *query, struct explanation **out,
                                   char *error, size_t error_size);
 void explain_free(struct explanation *explanation);
+
+/* ---- How far it may be off ---- */
+
+struct explain_margin {
+    enum month_indicator indicator;
+    struct uncertainty_interval likely;                /* around the figure */
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS]; /* the widest first; around what the
+                                                          installed factors give */
+    size_t bar_count;
+};
+
+#define EXPLAIN_MARGINS 6
+
+/* Fills OUT with the impacts that are asked for and their number in *COUNT: 0 where no impact is
+ * estimated, or part of the figure is folded, whose services are not told. By the installed factors
+ * and the sums of the month; what services share moves as one (sensitivity.h). Returns false when
+ * memory is exhausted. */
+bool explain_margins(const struct explanation *explanation,
+                     struct explain_margin out[EXPLAIN_MARGINS], size_t *count);
+/* Whether people are shown the bars, too. */
+bool explain_margin_is_headline(const struct explanation *explanation,
+                                const struct explain_margin *margin);
+
+/* ---- Words ---- */
 
 /* What the figure is of: "Ressources humaines, ChatGPT". */
 void explain_label(const struct explanation *explanation, const struct explain_part *part,

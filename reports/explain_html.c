@@ -14,6 +14,9 @@
 #define ENDS              3
 #define PERCENT           100
 #define DIFFERENCE_DIGITS 3
+#define RATIO_DIGITS      3
+#define DRAWING_WIDTH     200 /* pixels, of a bar */
+#define DRAWING_HEIGHT    12
 #define COUNT_OF(array)   (sizeof(array) / sizeof((array)[0]))
 
 static const enum month_indicator columns[] = {MONTH_REQUESTS, MONTH_TOKENS_IN, MONTH_TOKENS_OUT,
@@ -440,6 +443,118 @@ static void write_recomputed(const struct html_page *page, const struct explanat
         write_verdict(page, explanation);
 }
 
+/* ---- How far it may be off ---- */
+
+static void likely_row(const struct html_page *page, const struct explain_margin *margin)
+{
+    fputs("<tr>", page->stream);
+    html_row_heading_text(page, indicator_text(margin->indicator));
+    html_factor_cell(page, margin->likely.p10);
+    html_factor_cell(page, margin->likely.central);
+    html_factor_cell(page, margin->likely.p90);
+    unit_cell(page, month_indicator_unit(margin->indicator));
+    fputs("</tr>\n", page->stream);
+}
+
+/* A drawing of what the row's numbers say, on a scale of logarithms from the least to the most of
+ * all bars. */
+static void extent_cell(const struct html_page *page, const struct sensitivity_bar *bar,
+                        double least, double most)
+{
+    double scale = DRAWING_WIDTH / log(most / least);
+    int from = (int)(log(bar->low / least) * scale);
+    int until = (int)ceil(log(bar->high / least) * scale);
+
+    fprintf(page->stream,
+            "<td><svg width=\"%d\" height=\"%d\" aria-hidden=\"true\"><rect x=\"%d\" "
+            "width=\"%d\" height=\"%d\" fill=\"%s\"/></svg></td>",
+            DRAWING_WIDTH, DRAWING_HEIGHT, from, until - from, DRAWING_HEIGHT,
+            sensitivity_is_choice(bar->unknown) ? "#b5b5b5" : "#33557a");
+}
+
+static void bar_row(const struct html_page *page, const struct explain_margin *margin,
+                    const struct sensitivity_bar *bar, double least, double most)
+{
+    char ratio[TEXT_NUMBER_SIZE] = "–";
+
+    fputs("<tr><th scope=\"row\">", page->stream);
+    html_say(page, (enum text_id)(TEXT_UNKNOWN_TOKENS + (int)bar->unknown));
+    if (sensitivity_is_choice(bar->unknown)) {
+        fputs("<span class=\"band\">", page->stream);
+        html_say(page, TEXT_CALCULATOR_CHOICE);
+        fputs("</span>", page->stream);
+    }
+    fputs("</th>", page->stream);
+    html_factor_cell(page, bar->low);
+    html_factor_cell(page, bar->high);
+    unit_cell(page, month_indicator_unit(margin->indicator));
+    if (bar->low > 0)
+        text_digits(ratio, sizeof(ratio), page->language, bar->high / bar->low, RATIO_DIGITS);
+    html_number_cell(page, ratio);
+    if (least > 0 && most > least)
+        extent_cell(page, bar, least, most);
+    else
+        html_text_cell(page, "–");
+    fputs("</tr>\n", page->stream);
+}
+
+static void tornado_table(const struct html_page *page, const struct explain_margin *margin)
+{
+    static const enum text_id headings[] = {
+        TEXT_EXPLAIN_UNKNOWN, TEXT_LOW,           TEXT_HIGH, TEXT_UNIT,
+        TEXT_EXPLAIN_RATIO,   TEXT_EXPLAIN_EXTENT};
+    double least = INFINITY, most = 0;
+
+    for (size_t i = 0; i < margin->bar_count; i++) {
+        least = fmin(least, margin->bars[i].low);
+        most = fmax(most, margin->bars[i].high);
+    }
+    html_open_table(page, TEXT_CALCULATOR_TORNADO,
+                    TEXT_ARGUMENTS(text_get(page->language, indicator_text(margin->indicator)),
+                                   month_indicator_unit(margin->indicator)));
+    for (size_t i = 0; i < COUNT_OF(headings); i++)
+        html_column_heading(page, headings[i], NULL);
+    html_open_body(page);
+    for (size_t i = 0; i < margin->bar_count; i++)
+        bar_row(page, margin, &margin->bars[i], least, most);
+    html_close_table(page);
+}
+
+static void margin_tables(const struct html_page *page, const struct explanation *explanation,
+                          const struct explain_margin *margins, size_t count)
+{
+    html_element(page, "p", TEXT_EXPLAIN_MARGINS, NULL);
+    html_open_table(page, TEXT_EXPLAIN_LIKELY, NULL);
+    html_column_heading(page, TEXT_INDICATOR, NULL);
+    fputs("<th scope=\"col\">P10</th>", page->stream);
+    html_column_heading(page, TEXT_CENTRAL, NULL);
+    fputs("<th scope=\"col\">P90</th>", page->stream);
+    html_column_heading(page, TEXT_UNIT, NULL);
+    html_open_body(page);
+    for (size_t i = 0; i < count; i++)
+        likely_row(page, &margins[i]);
+    html_close_table(page);
+    for (size_t i = 0; i < count; i++)
+        if (explain_margin_is_headline(explanation, &margins[i]) && margins[i].bar_count > 0)
+            tornado_table(page, &margins[i]);
+}
+
+static bool write_margins(const struct html_page *page, const struct explanation *explanation)
+{
+    struct explain_margin margins[EXPLAIN_MARGINS];
+    size_t count;
+    bool filled = explain_margins(explanation, margins, &count);
+
+    if (count == 0 && !explanation->has_folded)
+        return filled;
+    html_element(page, "h2", TEXT_EXPLAIN_HEAD_MARGINS, NULL);
+    if (count > 0)
+        margin_tables(page, explanation, margins, count);
+    else
+        html_element(page, "p", TEXT_EXPLAIN_NO_MARGINS, NULL);
+    return filled;
+}
+
 static void write_sets(const struct html_page *page, const struct explanation *explanation)
 {
     char digest[2 * sizeof(uint64_t) + 1];
@@ -477,6 +592,7 @@ bool explain_write_html(const struct explanation *explanation, enum text_languag
     for (size_t i = 0; i < explanation->chain_count; i++)
         write_chain(&page, &explanation->chains[i]);
     write_recomputed(&page, explanation);
+    written = write_margins(&page, explanation) && written;
     write_sets(&page, explanation);
     html_close(&page);
     return written && fflush(stream) == 0 && !ferror(stream);

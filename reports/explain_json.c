@@ -212,6 +212,40 @@ static json_t *json_recomputed(const struct explanation *explanation)
                      "reasons", json_reasons(explanation));
 }
 
+/* ---- How far it may be off ---- */
+
+static json_t *json_bars(const struct explain_margin *margin)
+{
+    json_t *array = json_array();
+    int failed = !array;
+
+    for (size_t i = 0; i < margin->bar_count; i++) {
+        const struct sensitivity_bar *bar = &margin->bars[i];
+
+        failed |= json_array_append_new(array, json_pack("{s:s, s:f, s:f, s:b}", "unknown",
+                                                         sensitivity_name(bar->unknown), "low",
+                                                         bar->low, "high", bar->high, "choice",
+                                                         sensitivity_is_choice(bar->unknown)));
+    }
+    return finished(array, failed);
+}
+
+static json_t *json_margins(const struct explanation *explanation)
+{
+    struct explain_margin margins[EXPLAIN_MARGINS];
+    size_t count;
+    json_t *object = json_object();
+    int failed = !explain_margins(explanation, margins, &count) || !object;
+
+    for (size_t i = 0; i < count; i++)
+        failed |= json_object_set_new(
+            object, month_indicator_name(margins[i].indicator),
+            json_pack("{s:f, s:f, s:f, s:o}", "p10", margins[i].likely.p10, "central",
+                      margins[i].likely.central, "p90", margins[i].likely.p90, "tornado",
+                      json_bars(&margins[i])));
+    return finished(object, failed);
+}
+
 static json_t *json_sets(const struct explanation *explanation)
 {
     json_t *array = json_array();
@@ -240,13 +274,14 @@ static json_t *json_explanation(const struct explanation *explanation)
 {
     const struct month_report *report = explanation->report;
     json_t *object = json_part(explanation, &explanation->figure);
-    json_t *head = json_pack(
-        "{s:s, s:o, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "month",
-        json_sprintf("%04d-%02d", report->month.year, report->month.month), "scope",
-        scope_name(explanation->scope), "running", report->running, "vintage",
-        factors_vintage(report->config->factors), "has_folded", explanation->has_folded, "parts",
-        json_parts(explanation), "chains", json_chains(explanation), "recomputed",
-        json_recomputed(explanation), "factor_sets", json_sets(explanation));
+    json_t *head =
+        json_pack("{s:s, s:o, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+                  "month", json_sprintf("%04d-%02d", report->month.year, report->month.month),
+                  "scope", scope_name(explanation->scope), "running", report->running, "vintage",
+                  factors_vintage(report->config->factors), "has_folded", explanation->has_folded,
+                  "parts", json_parts(explanation), "chains", json_chains(explanation),
+                  "recomputed", json_recomputed(explanation), "uncertainty",
+                  json_margins(explanation), "factor_sets", json_sets(explanation));
     int failed = !object || json_object_update_new(object, head) != 0;
 
     if (!failed && !explanation->has_folded)

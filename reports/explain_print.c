@@ -10,6 +10,7 @@
 #define CELL_SIZE         (3 * TEXT_NUMBER_SIZE + 2 * MONTH_ID_SIZE)
 #define PERCENT           100
 #define DIFFERENCE_DIGITS 3
+#define UNKNOWN_WIDTH     35
 
 /* What is said of a part, and of a chain. */
 static const enum month_indicator columns[] = {MONTH_REQUESTS, MONTH_TOKENS_IN, MONTH_TOKENS_OUT,
@@ -387,6 +388,57 @@ static void put_verdict(const struct page *page)
         }
 }
 
+/* ---- How far it may be off ---- */
+
+static void put_bar(const struct page *page, const struct sensitivity_bar *bar)
+{
+    fputs("    ", page->stream);
+    put_cell(page->stream,
+             text_get(page->language, (enum text_id)(TEXT_UNKNOWN_TOKENS + (int)bar->unknown)),
+             UNKNOWN_WIDTH, false);
+    fputs("  ", page->stream);
+    put_factor(page->stream, page, bar->low);
+    fputs(" – ", page->stream);
+    put_factor(page->stream, page, bar->high);
+    if (sensitivity_is_choice(bar->unknown)) {
+        fputc(' ', page->stream);
+        text_say(page->stream, page->language, TEXT_CALCULATOR_CHOICE, NULL, false);
+    }
+    fputc('\n', page->stream);
+}
+
+static void put_margin(const struct page *page, const struct explain_margin *margin)
+{
+    const struct uncertainty_interval *likely = &margin->likely;
+
+    fprintf(page->stream, "  %s: P10 ", month_indicator_name(margin->indicator));
+    put_factor(page->stream, page, likely->p10);
+    fputs(", ", page->stream);
+    put_factor(page->stream, page, likely->central);
+    fputs(", P90 ", page->stream);
+    put_factor(page->stream, page, likely->p90);
+    put_unit(page, month_indicator_unit(margin->indicator));
+    fputc('\n', page->stream);
+    if (explain_margin_is_headline(page->explanation, margin))
+        for (size_t i = 0; i < margin->bar_count; i++)
+            put_bar(page, &margin->bars[i]);
+}
+
+static bool put_margins(const struct page *page)
+{
+    struct explain_margin margins[EXPLAIN_MARGINS];
+    size_t count;
+    bool filled = explain_margins(page->explanation, margins, &count);
+
+    if (count > 0)
+        head(page, TEXT_EXPLAIN_MARGINS, NULL);
+    else if (page->explanation->has_folded)
+        head(page, TEXT_EXPLAIN_NO_MARGINS, NULL);
+    for (size_t i = 0; i < count; i++)
+        put_margin(page, &margins[i]);
+    return filled;
+}
+
 static void put_sets(const struct page *page)
 {
     const struct explanation *explanation = page->explanation;
@@ -421,6 +473,7 @@ bool explain_write_text(const struct explanation *explanation, enum text_languag
         head(&page, TEXT_EXPLAIN_NOT_RECOMPUTED, NULL);
     if (explanation->recomputed_is_shown || explanation->chain_count > 0)
         put_verdict(&page);
+    written = put_margins(&page) && written;
     put_sets(&page);
     return written && fflush(stream) == 0 && !ferror(stream);
 }

@@ -617,6 +617,30 @@ static const struct sentence sentences[TEXT_COUNT] = {
         {{"Source : {0}. Année : {1}. Périmètre : {2}. Licence : {3}. Qualité : {4}.",
           "Source: {0}. Year: {1}. Scope: {2}. Licence: {3}. Grade: {4}."}},
     [TEXT_EXPLAIN_STEP] = {{"{0} : {1}", "{0}: {1}"}},
+    [TEXT_EXPLAIN_HEAD_MARGINS] = {{"Ce qui est incertain, et de combien",
+                                    "What is uncertain, and by how much"}},
+    [TEXT_EXPLAIN_MARGINS] =
+        {{"Si les incertitudes déclarées sont justes, la vraie valeur est huit fois sur dix entre "
+          "P10 et P90. Ce que les services ont en commun varie d'un bloc : l'erreur d'estimation "
+          "des jetons, le nombre de requêtes servies ensemble, un même modèle, un même hébergeur. "
+          "Le reste se compense en partie. Un choix de convention est montré, sans compter dans "
+          "P10 "
+          "et P90. Calculé avec les facteurs installés.",
+          "If the stated uncertainties are right, the true value lies between P10 and P90 eight "
+          "times in ten. What services have in common moves as one: the error of the estimate of "
+          "tokens, the number of requests served together, a same model, a same provider. The rest "
+          "cancels out in part. A choice of convention is shown, and is no part of P10 and P90. "
+          "Computed with the installed factors."}},
+    [TEXT_EXPLAIN_LIKELY] = {{"Fourchette vraisemblable", "Likely range"}},
+    [TEXT_EXPLAIN_NO_MARGINS] =
+        {{"P10 et P90 ne sont pas donnés : ils demandent les services de toutes les parties de ce "
+          "chiffre, et ceux de « Autres » ne sont pas dits.",
+          "P10 and P90 are not given: they take the services of all parts of this figure, and "
+          "those "
+          "of “Other” are not told."}},
+    [TEXT_EXPLAIN_UNKNOWN] = {{"Inconnue", "Unknown"}},
+    [TEXT_EXPLAIN_RATIO] = {{"Rapport haut / bas", "High / low"}},
+    [TEXT_EXPLAIN_EXTENT] = {{"Étendue", "Extent"}},
     [TEXT_EXPLAIN_NAME] = {{"Nom", "Name"}},
     [TEXT_EXPLAIN_SYMBOL] = {{"Symbole", "Symbol"}},
     [TEXT_EXPLAIN_SYMBOLS] = {{"En symboles", "In symbols"}},

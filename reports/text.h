@@ -257,6 +257,13 @@ enum text_id {
     TEXT_EXPLAIN_FACTORS_OF, /* {0} vintage */
     TEXT_EXPLAIN_ORIGIN,     /* {0} source, {1} year, {2} scope, {3} licence, {4} grade */
     TEXT_EXPLAIN_STEP,       /* {0} symbol, {1} its meaning */
+    TEXT_EXPLAIN_HEAD_MARGINS,
+    TEXT_EXPLAIN_MARGINS,
+    TEXT_EXPLAIN_LIKELY,
+    TEXT_EXPLAIN_NO_MARGINS,
+    TEXT_EXPLAIN_UNKNOWN,
+    TEXT_EXPLAIN_RATIO,
+    TEXT_EXPLAIN_EXTENT,
     TEXT_EXPLAIN_NAME,
     TEXT_EXPLAIN_SYMBOL,
     TEXT_EXPLAIN_SYMBOLS,

@@ -862,6 +862,157 @@ static void the_page_needs_nothing_else(void **state)
         print_message("no xmllint: well-formedness not checked\n");
 }
 
+/* ---- How far it may be off ---- */
+
+static double water_of(const void *context, const struct impact_result *result)
+{
+    (void)context;
+    return result->water_l;
+}
+
+static struct explain_margin margin_of(const struct explanation *explanation,
+                                       enum month_indicator indicator)
+{
+    struct explain_margin margins[EXPLAIN_MARGINS];
+    size_t found;
+
+    assert_true(explain_margins(explanation, margins, &found));
+    for (size_t i = 0; i < found; i++)
+        if (margins[i].indicator == indicator)
+            return margins[i];
+    fail_msg("no margin of \"%s\"", month_indicator_name(indicator));
+    return margins[0];
+}
+
+static struct sensitivity_bar bar_of(const struct explain_margin *margin,
+                                     enum sensitivity_unknown unknown)
+{
+    for (size_t i = 0; i < margin->bar_count; i++)
+        if (margin->bars[i].unknown == unknown)
+            return margin->bars[i];
+    fail_msg("no bar of \"%s\"", sensitivity_name(unknown));
+    return margin->bars[0];
+}
+
+/* Of one chain: what the calculator would say of the month's activity as one use. */
+static void a_margin_is_that_of_the_sums(void **state)
+{
+    struct world *world = *state;
+    struct sensitivity_case subject = {.factors = world->config->factors,
+                                       .tokens_are_estimated = true};
+    struct sensitivity sensitivity;
+    struct explanation *explanation;
+    struct explain_margin margin;
+    struct uncertainty_interval expected;
+
+    for (int end = IMPACT_LOW; end <= IMPACT_HIGH; end++) {
+        static const double requests[] = {9, 10, 11}, in[] = {200, 1000, 3000},
+                            out[] = {1000, 3018, 6023};
+
+        subject.work[end] = (struct impact_work){requests[end], in[end], out[end], INFINITY};
+    }
+    assert_null(impact_resolve(world->config->factors, &services[CHATGPT], &subject.used));
+    sensitivity_compute(&subject, &sensitivity);
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    margin = margin_of(explanation, MONTH_WATER);
+    expected = sensitivity_interval(&sensitivity, water_of, NULL,
+                                    explanation->figure.totals.impact.water_l.central, 3.3);
+    assert_close(margin.likely.p10, expected.p10);
+    assert_close(margin.likely.p90, expected.p90);
+    assert_memory_equal(&margin.likely.central, &explanation->figure.totals.impact.water_l.central,
+                        sizeof(double));
+    assert_true(margin.likely.p10 < margin.likely.central);
+    assert_true(contains(explanation, TEXT_FR, "  water_l: P10 "));
+    assert_true(contains(explanation, HTML_FR, "<caption>Fourchette vraisemblable</caption>"));
+    assert_true(contains(explanation, HTML_EN, "<caption>What moves Energy (kWh), the most first"));
+    assert_true(contains(explanation, HTML_FR, "<th scope=\"row\">requêtes servies ensemble"));
+    assert_true(contains(explanation, JSON, "\"unknown\": \"error of the method\""));
+    explain_free(explanation);
+}
+
+/* The estimates of tokens of two services err as one. */
+static void margins_of_services_add_up(void **state)
+{
+    static const char *const names[] = {"2026-10/DRH/chatgpt-web", "2026-10/DRH/claude-web",
+                                        "2026-10/DRH"};
+    struct world *world = *state;
+    double width[3];
+    double fit[3];
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    use(world, NOON, DRH, CLAUDE, 20, MANY);
+    use(world, NOON, DRH, PICTURES, 5, MANY); /* has no impact, and no part in this */
+    report_at(world, LATER);
+    for (int i = 0; i < 3; i++) {
+        struct explanation *explanation = explain(world, names[i]);
+        struct explain_margin margin = margin_of(explanation, MONTH_ENERGY);
+        struct sensitivity_bar bar = bar_of(&margin, SENSITIVITY_TOKENS);
+
+        width[i] = bar.high - bar.low;
+        bar = bar_of(&margin, SENSITIVITY_FIT);
+        fit[i] = bar.high - bar.low;
+        explain_free(explanation);
+    }
+    assert_close(width[2], width[0] + width[1]);
+    assert_true(fit[2] < 0.99 * (fit[0] + fit[1]) && fit[2] > fit[1]);
+}
+
+static void margins_are_of_what_is_asked(void **state)
+{
+    struct explain_margin margins[EXPLAIN_MARGINS];
+    struct world *world = *state;
+    struct explanation *explanation;
+    size_t found;
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/./gwp_use_kgco2e");
+    assert_true(explain_margins(explanation, margins, &found));
+    assert_int_equal(found, 1);
+    assert_int_equal(margins[0].indicator, MONTH_GWP_USE);
+    assert_true(explain_margin_is_headline(explanation, margins));
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DRH/./requests");
+    assert_true(explain_margins(explanation, margins, &found));
+    assert_int_equal(found, 0);
+    assert_false(contains(explanation, HTML_EN, "P10"));
+    assert_false(contains(explanation, TEXT_EN, "P10"));
+    explain_free(explanation);
+}
+
+/* With a mix, each model has its share of the activity only. */
+static void a_mix_of_one_model_twice_is_that_model(void **state)
+{
+    static const struct mix mix = {
+        .from_day = INT64_MIN,
+        .until_day = INT64_MAX,
+        .count = 2,
+        .parts = {{"openai/gpt-4o", 0.75}, {"openai/gpt-4o", 0.25}},
+        .source = "a test",
+        .grade = 'D',
+    };
+    struct world *world = *state;
+    struct explanation *explanation;
+    struct explain_margin alone, split;
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    alone = margin_of(explanation, MONTH_ENERGY);
+    explain_free(explanation);
+    assert_true(catalogue_set_mixes(world->config->catalogue, CHATGPT, &mix, 1));
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    split = margin_of(explanation, MONTH_ENERGY);
+    explain_free(explanation);
+    assert_int_equal(split.bar_count, alone.bar_count);
+    for (int unknown = SENSITIVITY_MODEL; unknown <= SENSITIVITY_FIT; unknown++)
+        assert_close(bar_of(&split, (enum sensitivity_unknown)unknown).high,
+                     bar_of(&alone, (enum sensitivity_unknown)unknown).high);
+    assert_close(bar_of(&split, SENSITIVITY_TOKENS).high, bar_of(&alone, SENSITIVITY_TOKENS).high);
+}
+
 /* ---- Recorded otherwise ---- */
 
 static void tells_another_vintage(void **state)
@@ -1014,11 +1165,15 @@ static void the_rest_is_one_sum(void **state)
                  explanation->figure.totals.impact.water_l.high);
     assert_true(contains(explanation, TEXT_FR, "Autres"));
     assert_false(contains(explanation, JSON, "\"minutes\""));
+    assert_true(contains(explanation, JSON, "\"uncertainty\": {}"));
     explain_free(explanation);
     /* Two of the three parts of this total could be asked for, and the third is the rest. */
     explanation = explain(world, "2026-10");
     assert_int_equal(explanation->part_count, 3);
     assert_string_equal(explanation->parts[2].direction, MONTH_OTHER);
+    assert_true(contains(explanation, JSON, "\"uncertainty\": {}"));
+    assert_true(contains(explanation, HTML_FR, "P10 et P90 ne sont pas donnés"));
+    assert_true(contains(explanation, TEXT_EN, "P10 and P90 are not given"));
     explain_free(explanation);
 }
 
@@ -1185,6 +1340,10 @@ int main(void)
         TEST(every_symbol_has_a_meaning),
         TEST(the_page_shows_the_parts),
         TEST(the_page_needs_nothing_else),
+        TEST(a_margin_is_that_of_the_sums),
+        TEST(margins_of_services_add_up),
+        TEST(margins_are_of_what_is_asked),
+        TEST(a_mix_of_one_model_twice_is_that_model),
         TEST(tells_another_vintage),
         TEST(tells_other_files),
         TEST(tells_a_minute_counted_in_parts),

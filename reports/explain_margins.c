@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/explain.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* How far a figure may be off: the chains of its services, each unknown moved from end to end. */
+
+static const enum month_indicator indicators[EXPLAIN_MARGINS] = {
+    MONTH_ENERGY, MONTH_WATER, MONTH_GWP, MONTH_GWP_USE, MONTH_GWP_EMBODIED, MONTH_ADPE};
+
+/* CONTEXT: enum month_indicator. */
+static double value_of(const void *context, const struct impact_result *result)
+{
+    switch (*(const enum month_indicator *)context) {
+    case MONTH_ENERGY:
+        return result->energy_kwh;
+    case MONTH_WATER:
+        return result->water_l;
+    case MONTH_GWP:
+        return result->gwp_use_kgco2e + result->gwp_embodied_kgco2e;
+    case MONTH_GWP_USE:
+        return result->gwp_use_kgco2e;
+    case MONTH_GWP_EMBODIED:
+        return result->gwp_embodied_kgco2e;
+    case MONTH_ADPE:
+        return result->adpe_use_kgsb + result->adpe_embodied_kgsb;
+    default:
+        return 0;
+    }
+}
+
+static struct impact_work work_of(const struct explain_chain *chain, double requests,
+                                  double tokens_in, double tokens_out)
+{
+    return (struct impact_work){chain->share * requests, chain->share * tokens_in,
+                                chain->share * tokens_out, INFINITY};
+}
+
+static void fill_part(const struct factors *factors, const struct explain_chain *chain,
+                      struct sensitivity_part *part)
+{
+    const struct triple requests = chain->totals.activity.requests;
+    const struct triple in = chain->totals.activity.tokens_in;
+    const struct triple out = chain->totals.activity.tokens_out;
+
+    part->subject = (struct sensitivity_case){
+        .factors = factors,
+        .used = chain->factors,
+        .work = {work_of(chain, requests.low, in.low, out.low),
+                 work_of(chain, requests.central, in.central, out.central),
+                 work_of(chain, requests.high, in.high, out.high)},
+        .tokens_are_estimated = out.low < out.high,
+    };
+    sensitivity_compute(&part->subject, &part->sensitivity);
+}
+
+static void fill_margin(const struct explanation *explanation, const struct sensitivity_part *parts,
+                        size_t count, struct explain_margin *margin)
+{
+    const double sigmas = parts[0].subject.used.uncertainty->range_sigmas;
+    double central = month_value(&explanation->figure.totals, margin->indicator).central;
+    double base;
+
+    margin->bar_count =
+        sensitivity_sum_tornado(parts, count, value_of, &margin->indicator, margin->bars, &base);
+    margin->likely =
+        sensitivity_interval_of(margin->bars, margin->bar_count, base, central, sigmas);
+}
+
+bool explain_margins(const struct explanation *explanation,
+                     struct explain_margin out[EXPLAIN_MARGINS], size_t *count)
+{
+    struct sensitivity_part *parts = calloc(explanation->chain_count + 1, sizeof(*parts));
+    size_t part_count = 0;
+
+    *count = 0;
+    for (size_t i = 0; parts && i < explanation->chain_count; i++)
+        if (explanation->chains[i].factors.model)
+            fill_part(explanation->report->config->factors, &explanation->chains[i],
+                      &parts[part_count++]);
+    for (size_t i = 0; part_count > 0 && !explanation->has_folded && i < EXPLAIN_MARGINS; i++) {
+        if (explanation->indicator >= 0 && explanation->indicator != (int)indicators[i])
+            continue;
+        out[*count].indicator = indicators[i];
+        fill_margin(explanation, parts, part_count, &out[(*count)++]);
+    }
+    free(parts);
+    return parts != NULL;
+}
+
+bool explain_margin_is_headline(const struct explanation *explanation,
+                                const struct explain_margin *margin)
+{
+    return explanation->indicator >= 0 ||
+           (margin->indicator != MONTH_GWP_USE && margin->indicator != MONTH_GWP_EMBODIED);
+}
