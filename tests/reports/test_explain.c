@@ -925,6 +925,7 @@ static void a_margin_is_that_of_the_sums(void **state)
                         sizeof(double));
     assert_true(margin.likely.p10 < margin.likely.central);
     assert_true(contains(explanation, TEXT_FR, "  water_l: P10 "));
+    assert_true(contains(explanation, TEXT_FR, "\n    erreur de la méthode  "));
     assert_true(contains(explanation, HTML_FR, "<caption>Fourchette vraisemblable</caption>"));
     assert_true(contains(explanation, HTML_EN, "<caption>What moves Energy (kWh), the most first"));
     assert_true(contains(explanation, HTML_FR, "<th scope=\"row\">requêtes servies ensemble"));
