@@ -423,7 +423,8 @@ static void write_verdict(const struct html_page *page, const struct explanation
         html_element(page, "p", TEXT_EXPLAIN_AGREES, TEXT_ARGUMENTS(number));
         return;
     }
-    snprintf(number, sizeof(number), "%.*g", DIFFERENCE_DIGITS, PERCENT * explanation->difference);
+    text_digits(number, sizeof(number), page->language, PERCENT * explanation->difference,
+                DIFFERENCE_DIGITS);
     html_notice(page, TEXT_EXPLAIN_DIFFERS, TEXT_ARGUMENTS(number));
     fputs("<ul>\n", page->stream);
     for (unsigned i = 0; i < EXPLAIN_REASONS; i++)

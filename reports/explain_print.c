@@ -379,7 +379,8 @@ static void put_verdict(const struct page *page)
         say(page, TEXT_EXPLAIN_AGREES, TEXT_ARGUMENTS(number));
         return;
     }
-    snprintf(number, sizeof(number), "%.*g", DIFFERENCE_DIGITS, PERCENT * explanation->difference);
+    text_digits(number, sizeof(number), page->language, PERCENT * explanation->difference,
+                DIFFERENCE_DIGITS);
     say(page, TEXT_EXPLAIN_DIFFERS, TEXT_ARGUMENTS(number));
     for (unsigned i = 0; i < EXPLAIN_REASONS; i++)
         if (explanation->reasons & 1u << i) {

@@ -1063,6 +1063,8 @@ static void tells_other_files(void **state)
     explain_free(explanation);
     explanation = explain(world, "2026-10/DRH/claude-web");
     assert_int_equal(explanation->reasons, EXPLAIN_OTHER_FILES);
+    assert_true(contains(explanation, TEXT_FR, "d’au plus 0,0999"));
+    assert_true(contains(explanation, HTML_EN, "by at most 0.0999"));
     explain_free(explanation);
 }
 
