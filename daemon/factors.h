@@ -153,8 +153,8 @@ const struct model_factors *factors_model(const struct factors *factors, const c
                                           const char *name);
 /* The same by "provider/name", split at the first '/': names hold others. */
 const struct model_factors *factors_model_named(const struct factors *factors, const char *text);
-/* How an entry is called where it is used: "provider/name"; the one for others, as what it falls back
- * to. */
+/* How an entry is called where it is used: "provider/name"; the one for others, as what it falls
+ * back to. */
 #define MODEL_ENTRY_SIZE 160
 void factors_model_entry(const struct model_factors *model, char out[MODEL_ENTRY_SIZE]);
 /* What stands in for a model that is not there: the entry "*" of the same provider. */

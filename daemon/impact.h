@@ -97,9 +97,9 @@ struct impact {
     struct triple water_l;
 };
 
-/* Finds the factors of SERVICE when it runs MODEL, "provider/name": one that models.conf has not got
- * falls back to what it declares for other models of that maker. Returns NULL, or what is missing (a
- * static string). Which model a service runs when is told by servicefactors.h. */
+/* Finds the factors of SERVICE when it runs MODEL, "provider/name": one that models.conf has not
+ * got falls back to what it declares for other models of that maker. Returns NULL, or what is
+ * missing (a static string). Which model a service runs when is told by servicefactors.h. */
 const char *impact_resolve_model(const struct factors *factors, const struct service *service,
                                  const char *model, struct impact_factors *out);
 
