@@ -699,6 +699,80 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_CALCULATOR_GRID] = {{"électricité {0} : {1} kgCO2e/kWh", "zone {0}: {1} kgCO2e/kWh"}},
     [TEXT_CALCULATOR_EWIF] = {{"électricité {0} : EWIF {1} L/kWh", "zone {0}: EWIF {1} L/kWh"}},
     [TEXT_CALCULATOR_ORIGIN] = {{"{0} ; {1} ; qualité {2}", "{0}; {1}; grade {2}"}},
+    [TEXT_WHATIF_TITLE] = {{"Et si ? {0}, {1}", "What if? {0}, {1}"}},
+    [TEXT_WHATIF_RECORDED] = {{"enregistré", "recorded"}},
+    [TEXT_WHATIF_BEFORE] = {{"recalculé", "recomputed"}},
+    [TEXT_WHATIF_AFTER] = {{"scénario", "scenario"}},
+    [TEXT_WHATIF_DIFFERENCE] = {{"différence", "difference"}},
+    [TEXT_WHATIF_BAND] = {{"{0} (de {1} à {2})", "{0} ({1} to {2})"}},
+    [TEXT_WHATIF_PERCENT] = {{"en % : {0}", "in %: {0}"}},
+    [TEXT_WHATIF_SAME] = {{"inchangé", "unchanged"}},
+    [TEXT_WHATIF_LESS] = {{"baisse", "less"}},
+    [TEXT_WHATIF_MORE] = {{"hausse", "more"}},
+    [TEXT_WHATIF_UNSURE] = {{"indécis", "undecided"}},
+    [TEXT_WHATIF_SUMS_NOTE] =
+        {{"Enregistré : ce que dit le rapport. Recalculé et scénario : la même activité, avec les "
+          "mêmes facteurs (millésime {0}) ; leur différence n'est donc due qu'au scénario. Entre "
+          "parenthèses, les valeurs basse et haute. Ce que les deux côtés ont en commun "
+          "(estimation des jetons, modèle ou hébergeur inchangé) n'élargit pas le pourcentage ; "
+          "les erreurs indépendantes des deux côtés sont combinées.",
+          "Recorded: what the report says. Recomputed and scenario: the same activity, with the "
+          "same factors (vintage {0}); so their difference is of the scenario alone. In "
+          "parentheses, the low and high values. What both sides have in common (the estimate of "
+          "tokens, an unchanged model or provider) does not widen the percentage; the independent "
+          "errors of the two sides are combined."}},
+    [TEXT_WHATIF_FIT_NOTE] =
+        {{"Entre deux modèles, la différence compte aussi l'erreur d'ajustement de la méthode A, "
+          "qui n'est pas dans les fourchettes au-dessus : elle peut donc les dépasser.",
+          "Between two models, the difference also counts the error of method A's fit, which is "
+          "not in the bands above: so it can be wider than they are."}},
+    [TEXT_WHATIF_UNSURE_NOTE] =
+        {{"Indécis : l'intervalle de la différence contient 0. Les données de ce mois ne "
+          "permettent pas de dire si le changement aide.",
+          "Undecided: the interval of the difference includes 0. This month's data cannot tell "
+          "whether the change helps."}},
+    [TEXT_WHATIF_DIRECTIONS] = {{"Différence par direction :", "Difference by direction:"}},
+    [TEXT_WHATIF_FOLDED] =
+        {{"« Autres » reste tel qu'enregistré, services changés compris : seule une baisse des "
+          "requêtes de tous les services (--reduce all) s'y applique. Le reste dirait de quoi "
+          "cette somme est faite.",
+          "“Other” stays as recorded, also of services that change: only fewer requests of all "
+          "services (--reduce all) apply to it. More would tell what this sum is made of."}},
+    [TEXT_WHATIF_SERVICE] = {{"Ce qui change pour {0} :", "What changes for {0}:"}},
+    [TEXT_WHATIF_USE_BEFORE] = {{"avant : {0}, {1} % des requêtes ({2}), {3} jetons en sortie",
+                                 "before: {0}, {1} % of requests ({2}), {3} output tokens"}},
+    [TEXT_WHATIF_USE_AFTER] = {{"scénario : {0}, {1} % des requêtes ({2}), {3} jetons en sortie",
+                                "scenario: {0}, {1} % of requests ({2}), {3} output tokens"}},
+    [TEXT_WHATIF_PER_1000] = {{"pour 1 000 requêtes :", "per 1,000 requests:"}},
+    [TEXT_WHATIF_PART] = {{"{0} % : modèle {1}, hébergeur {2}, électricité {3}, méthode {4}",
+                           "{0} %: model {1}, provider {2}, electricity {3}, method {4}"}},
+    [TEXT_WHATIF_LOCAL] = {{"un serveur à nous", "a server of our own"}},
+    [TEXT_WHATIF_LOCAL_NOTE] =
+        {{"Serveur à nous : la méthode B compte l'attente comme dans un grand parc (idle_share). "
+          "Sur un serveur à soi, elle prend souvent plus de 80 % de l'énergie, avec ou sans "
+          "requêtes : à mesurer avant de décider. PUE et WUE de l'hébergeur « local » sont des "
+          "moyennes de la profession, à remplacer dans providers.conf par celles du site.",
+          "A server of our own: method B counts waiting as in a large fleet (idle_share). On a "
+          "server of one's own it often takes over 80 % of the energy, with or without requests: "
+          "measure it before deciding. PUE and WUE of the provider “local” are averages of the "
+          "industry, to be replaced in providers.conf by those of the site."}},
+    [TEXT_WHATIF_METHODS] =
+        {{"Les deux côtés ne sont pas calculés par la même méthode : une part de la différence "
+          "peut en venir. Différence avec une même méthode des deux côtés :",
+          "The two sides are not computed by the same method: a part of the difference may be "
+          "due to that. Difference with one method on both sides:"}},
+    [TEXT_WHATIF_OTHER_WATER] =
+        {{"L'eau de l'électricité française se compte de deux façons, du simple au quadruple. "
+          "Différence d'eau avec l'autre ({0}), des deux côtés :",
+          "The water of French electricity is counted in two ways, four times apart. Difference "
+          "of water with the other one ({0}), on both sides:"}},
+    [TEXT_WHATIF_REBOUND] =
+        {{"Le scénario suppose le même usage : les mêmes questions, des réponses aussi longues. Un "
+          "outil plus commode peut servir davantage (effet rebond), un modèle plus petit peut "
+          "demander plus d'essais. La qualité des réponses n'est pas comparée.",
+          "The scenario assumes the same use: the same questions, answers of the same length. A "
+          "handier tool may be used more (rebound), a smaller model may take more attempts. The "
+          "quality of answers is not compared."}},
     [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
                       "Report made by iagmeter, free software (GPL version 3 or later)."}},
     [TEXT_MONTH_1] = {{"janvier", "January"}},

@@ -310,6 +310,32 @@ enum text_id {
     TEXT_CALCULATOR_GRID,     /* {0} zone, {1} kgCO2e/kWh */
     TEXT_CALCULATOR_EWIF,     /* {0} zone, {1} L/kWh */
     TEXT_CALCULATOR_ORIGIN,   /* {0} source, {1} year, {2} grade */
+    TEXT_WHATIF_TITLE,        /* {0} month, {1} direction, or all */
+    TEXT_WHATIF_RECORDED,
+    TEXT_WHATIF_BEFORE,
+    TEXT_WHATIF_AFTER,
+    TEXT_WHATIF_DIFFERENCE,
+    TEXT_WHATIF_BAND,    /* {0} central, {1} low, {2} high */
+    TEXT_WHATIF_PERCENT, /* {0} a band */
+    TEXT_WHATIF_SAME,    /* in the order of enum whatif_verdict */
+    TEXT_WHATIF_LESS,
+    TEXT_WHATIF_MORE,
+    TEXT_WHATIF_UNSURE,
+    TEXT_WHATIF_SUMS_NOTE, /* {0} vintage */
+    TEXT_WHATIF_FIT_NOTE,
+    TEXT_WHATIF_UNSURE_NOTE,
+    TEXT_WHATIF_DIRECTIONS,
+    TEXT_WHATIF_FOLDED,
+    TEXT_WHATIF_SERVICE,    /* {0} service */
+    TEXT_WHATIF_USE_BEFORE, /* {0} who does it, {1} percent, {2} requests, {3} output tokens */
+    TEXT_WHATIF_USE_AFTER,  /* the same */
+    TEXT_WHATIF_PER_1000,
+    TEXT_WHATIF_PART, /* {0} percent, {1} model, {2} provider, {3} zone, {4} method */
+    TEXT_WHATIF_LOCAL,
+    TEXT_WHATIF_LOCAL_NOTE,
+    TEXT_WHATIF_METHODS,
+    TEXT_WHATIF_OTHER_WATER, /* {0} zone */
+    TEXT_WHATIF_REBOUND,
     TEXT_FOOTER,
     TEXT_MONTH_1,
     TEXT_MONTH_12 = TEXT_MONTH_1 + 11,
