@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/whatif.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One part of a mix for each share that is moved, and for what is not. */
+#define SHARES_MAX (WHATIF_MOVES + 1)
+#define PARTS_MAX  (SHARES_MAX * MIX_PARTS)
+#define ROUNDING   1e-12 /* of sums of shares */
+
+/* ---- What is asked ---- */
+
+struct builder {
+    struct whatif *whatif;
+    char *error;
+    size_t error_size;
+};
+
+static const struct month_row *find_direction(const struct month_report *report, const char *code)
+{
+    for (size_t i = 0; i < report->directions.count; i++)
+        if (!report->directions.rows[i].is_other &&
+            strcmp(report->directions.rows[i].id, code) == 0)
+            return &report->directions.rows[i];
+    return NULL;
+}
+
+/* Of the configuration: an answer must not tell what else the ledger holds. */
+static bool is_direction(const struct config *config, const char *code)
+{
+    for (uint16_t i = 0; config->directions && i < directions_count(config->directions); i++)
+        if (directions_get(config->directions, i) &&
+            strcmp(directions_get(config->directions, i)->code, code) == 0)
+            return true;
+    return false;
+}
+
+static bool in_scope(const struct whatif *whatif, const struct month_cell *cell)
+{
+    return !whatif->direction || strcmp(whatif->direction->id, cell->direction) == 0;
+}
+
+static bool is_shown(const struct whatif *whatif, const char *service)
+{
+    const struct month_report *report = whatif->report;
+
+    for (size_t i = 0; i < report->cell_count; i++)
+        if (in_scope(whatif, &report->cells[i]) && strcmp(report->cells[i].service, service) == 0)
+            return true;
+    return false;
+}
+
+/* The same words whether it is folded or was not used. */
+static enum whatif_status not_shown(const struct builder *builder, const char *name)
+{
+    const struct month_report *report = builder->whatif->report;
+
+    snprintf(builder->error, builder->error_size,
+             "the report of %04d-%02d has no figure of its own for %.60s%s%s: no use, or folded "
+             "into \"%s\" because of fewer than %u devices",
+             report->month.year, report->month.month, name,
+             builder->whatif->direction ? " in " : "",
+             builder->whatif->direction ? builder->whatif->direction->id : "", MONTH_OTHER,
+             report->config->report.threshold);
+    return WHATIF_NOTHING;
+}
+
+static enum whatif_status find_scope(struct builder *builder, const char *direction)
+{
+    struct whatif *whatif = builder->whatif;
+    const struct month_report *report = whatif->report;
+
+    if (report->withheld) {
+        snprintf(builder->error, builder->error_size,
+                 "fewer than %u devices in all in %04d-%02d: the report shows coverage only",
+                 report->config->report.threshold, report->month.year, report->month.month);
+        return WHATIF_NOTHING;
+    }
+    whatif->recorded = report->total;
+    if (!direction || strcmp(direction, MONTH_ALL) == 0)
+        return WHATIF_OK;
+    whatif->direction = find_direction(report, direction);
+    if (!whatif->direction && !is_direction(report->config, direction)) {
+        snprintf(builder->error, builder->error_size, "no direction \"%.60s\"", direction);
+        return WHATIF_USAGE;
+    }
+    if (!whatif->direction)
+        return not_shown(builder, direction);
+    whatif->recorded = whatif->direction->totals;
+    return WHATIF_OK;
+}
+
+static bool is_target(const struct whatif_plan *plan, size_t machine)
+{
+    for (size_t i = 0; i + 1 < plan->machine_count; i++)
+        for (size_t j = 0; j < plan->origins[i].move_count; j++)
+            if (plan->origins[i].moves[j].machine == machine)
+                return true;
+    return false;
+}
+
+/* What is changed by name must be in use; only factors may be changed of what is but moved to. */
+static enum whatif_status check_origin(struct builder *builder, size_t number)
+{
+    struct whatif_plan *plan = builder->whatif->plan;
+    const struct whatif_origin *origin = &plan->origins[number];
+    const struct whatif_machine *machine = &plan->machines[number];
+    bool factors_only = origin->move_count == 0 && origin->requests >= 1 && origin->tokens_out >= 1;
+
+    if (!origin->is_named || (factors_only && is_target(plan, number)))
+        return WHATIF_OK;
+    if (!is_shown(builder->whatif, machine->id))
+        return not_shown(builder, machine->id);
+    if (!whatif_plan_resolve(plan, number, builder->error, builder->error_size))
+        return WHATIF_USAGE;
+    if (machine->usual)
+        return WHATIF_OK;
+    snprintf(builder->error, builder->error_size,
+             "%s has no impact estimate: there is nothing to compare with", machine->id);
+    return WHATIF_NOTHING;
+}
+
+static enum whatif_status check_target(struct builder *builder, size_t number)
+{
+    struct whatif_plan *plan = builder->whatif->plan;
+    const struct whatif_machine *machine = &plan->machines[number];
+
+    if (!is_target(plan, number)) {
+        if (machine->number != SERVICE_NONE || !machine->is_changed)
+            return WHATIF_OK;
+        snprintf(builder->error, builder->error_size, "nothing is moved to %s", machine->id);
+        return WHATIF_USAGE;
+    }
+    if (!whatif_plan_resolve(plan, number, builder->error, builder->error_size))
+        return WHATIF_USAGE;
+    if (machine->chosen)
+        return WHATIF_OK;
+    snprintf(builder->error, builder->error_size,
+             "%s has no impact estimate: give it a model with --model "
+             "%s=PROVIDER/NAME",
+             machine->id, machine->id);
+    return WHATIF_USAGE;
+}
+
+static enum whatif_status check_plan(struct builder *builder)
+{
+    const struct whatif_plan *plan = builder->whatif->plan;
+    enum whatif_status status = WHATIF_OK;
+
+    if (builder->whatif->report->cell_count == 0 && plan->requests_of_all >= 1)
+        return not_shown(builder, "any service");
+    for (size_t i = 0; status == WHATIF_OK && i + 1 < plan->machine_count; i++)
+        status = check_origin(builder, i);
+    for (size_t i = 0; status == WHATIF_OK && i < plan->machine_count; i++)
+        status = check_target(builder, i);
+    return status;
+}
+
+/* ---- Before and after ---- */
+
+static struct activity scaled(const struct activity *activity, double requests, double tokens_out)
+{
+    struct activity out = *activity;
+
+    out.requests = triple_scale(activity->requests, requests);
+    out.tokens_in = triple_scale(activity->tokens_in, requests);
+    out.tokens_out = triple_scale(activity->tokens_out, requests * tokens_out);
+    return out;
+}
+
+static struct month_totals totals_of(const struct mix_factors *mix, const struct activity *activity)
+{
+    struct month_totals totals = {.activity = *activity};
+
+    if (mix)
+        totals.impact =
+            mix_impact(mix, activity->requests, activity->tokens_in, activity->tokens_out);
+    else
+        totals.requests_without_impact = activity->requests;
+    return totals;
+}
+
+/* A share of what the requests of a pair were, in the scenario. */
+struct share {
+    const struct whatif_machine *machine;
+    bool is_moved;
+    double share;
+};
+
+/* Fills SHARES and returns their number; the last one is what is not moved. */
+static size_t shares_of(const struct whatif_plan *plan, uint16_t number,
+                        struct share shares[SHARES_MAX])
+{
+    const struct whatif_origin *origin = &plan->origins[number];
+    size_t count = 0;
+
+    for (size_t i = 0; i < origin->move_count; i++)
+        if (origin->moves[i].share > 0)
+            shares[count++] = (struct share){&plan->machines[origin->moves[i].machine], true,
+                                             origin->requests * origin->moves[i].share};
+    shares[count] = (struct share){&plan->machines[number], false, origin->requests * origin->kept};
+    return shares[count].share > 0 ? count + 1 : count;
+}
+
+/* Parts of one side, as they are made. */
+struct parts {
+    struct whatif_part items[PARTS_MAX];
+    size_t count;
+};
+
+static void add_parts(struct parts *parts, const struct mix_factors *mix,
+                      const struct activity *activity, double share)
+{
+    for (size_t i = 0; i < mix->count; i++) {
+        double part = share * mix->shares[i];
+
+        parts->items[parts->count++] = (struct whatif_part){
+            triple_scale(activity->requests, part), triple_scale(activity->tokens_in, part),
+            triple_scale(activity->tokens_out, part), mix->parts[i]};
+    }
+}
+
+/* What is the same on both sides is left out of both: it cancels. */
+static void split_sides(const struct whatif_plan *plan, uint16_t number,
+                        const struct activity *activity, struct parts sides[2])
+{
+    const struct mix_factors *usual = plan->machines[number].usual;
+    double tokens_out = plan->origins[number].tokens_out;
+    const struct activity shorter = scaled(activity, 1, tokens_out);
+    struct share shares[SHARES_MAX];
+    size_t count = shares_of(plan, number, shares);
+    double changed = 1;
+
+    sides[0].count = sides[1].count = 0;
+    for (size_t i = 0; usual && i < count; i++) {
+        if (shares[i].machine->chosen == usual && tokens_out >= 1)
+            changed -= shares[i].share;
+        else
+            add_parts(&sides[1], shares[i].machine->chosen, &shorter, shares[i].share);
+    }
+    if (usual && changed > ROUNDING)
+        add_parts(&sides[0], usual, activity, changed);
+}
+
+static bool same_use(const struct whatif_use *a, const struct whatif_use *b)
+{
+    return a->machine == b->machine && a->is_after == b->is_after && a->is_moved == b->is_moved;
+}
+
+/* Adds a use to the row of its service, and to one side of SUM. Returns false when memory is
+ * exhausted. */
+static bool add_use(struct whatif_row *row, const struct whatif_use *use, struct whatif_sum *sum)
+{
+    struct whatif_use *uses;
+    size_t i = 0;
+
+    month_add(use->is_after ? &sum->after : &sum->before, &use->totals);
+    while (i < row->use_count && !same_use(&row->uses[i], use))
+        i++;
+    if (i < row->use_count) {
+        month_add(&row->uses[i].totals, &use->totals);
+        return true;
+    }
+    uses = reallocarray(row->uses, row->use_count + 1, sizeof(*uses));
+    if (!uses)
+        return false;
+    row->uses = uses;
+    uses[row->use_count++] = *use;
+    return true;
+}
+
+/* Of one pair. What has no estimate has none in the scenario: there is nothing to compare with. */
+static bool add_uses(const struct whatif_plan *plan, uint16_t number,
+                     const struct activity *activity, struct whatif_row *row,
+                     struct whatif_sum *sum)
+{
+    const struct whatif_machine *machine = &plan->machines[number];
+    struct whatif_use use = {
+        .machine = machine, .mix = machine->usual, .totals = totals_of(machine->usual, activity)};
+    struct share shares[SHARES_MAX];
+    size_t count = shares_of(plan, number, shares);
+    bool added = add_use(row, &use, sum);
+
+    for (size_t i = 0; added && i < count; i++) {
+        const struct mix_factors *mix = machine->usual ? shares[i].machine->chosen : NULL;
+        struct activity part = scaled(activity, shares[i].share, plan->origins[number].tokens_out);
+
+        use = (struct whatif_use){shares[i].machine, mix, true, shares[i].is_moved,
+                                  totals_of(mix, &part)};
+        added = add_use(row, &use, sum);
+    }
+    return added;
+}
+
+/* ---- Differences ---- */
+
+static bool has_method(const struct parts *parts, bool b)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        if ((parts->items[i].factors.method_b != NULL) == b)
+            return true;
+    return false;
+}
+
+static struct whatif_difference difference_of(const struct parts sides[2])
+{
+    return whatif_difference_compute((struct whatif_parts){sides[0].items, sides[0].count},
+                                     (struct whatif_parts){sides[1].items, sides[1].count});
+}
+
+static void assume(struct whatif *whatif, enum whatif_variant variant,
+                   struct impact_factors *factors)
+{
+    const struct factors *all = whatif->report->config->factors;
+    const struct zone_factors *zone;
+
+    switch (variant) {
+    case WHATIF_METHOD_A:
+        factors->method_b = NULL;
+        break;
+    case WHATIF_METHOD_B:
+        factors->method_b = factors_method_b(all);
+        break;
+    case WHATIF_OTHER_WATER:
+        zone = month_zone_variant(all, factors->zone->id);
+        if (zone)
+            whatif->other_water = factors->zone = zone;
+        break;
+    case WHATIF_VARIANTS:
+        break;
+    }
+}
+
+static void add_variant(struct whatif *whatif, enum whatif_variant variant,
+                        const struct parts sides[2])
+{
+    struct parts assumed[2] = {sides[0], sides[1]};
+    struct whatif_difference difference;
+
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; i < assumed[side].count; i++)
+            assume(whatif, variant, &assumed[side].items[i].factors);
+    difference = difference_of(assumed);
+    whatif_difference_add(&whatif->variants[variant].difference, &difference);
+}
+
+static void take_difference(struct whatif *whatif, const struct parts sides[2],
+                            struct whatif_sum *sum)
+{
+    sum->difference = difference_of(sides);
+    if ((has_method(&sides[0], false) && has_method(&sides[1], true)) ||
+        (has_method(&sides[0], true) && has_method(&sides[1], false)))
+        whatif->methods_differ = true;
+    for (int i = 0; i < WHATIF_VARIANTS; i++)
+        add_variant(whatif, (enum whatif_variant)i, sides);
+}
+
+static void add_sum(struct whatif_sum *sum, const struct whatif_sum *other)
+{
+    month_add(&sum->before, &other->before);
+    month_add(&sum->after, &other->after);
+    whatif_difference_add(&sum->difference, &other->difference);
+}
+
+/* Rows in the order of a report's table, but for what is folded. */
+static struct whatif_row *rows_of(const struct month_table *table, size_t *count)
+{
+    struct whatif_row *rows = calloc(table->count + 1, sizeof(*rows));
+
+    for (size_t i = 0; rows && i < table->count; i++) {
+        if (table->rows[i].is_other)
+            continue;
+        snprintf(rows[*count].id, sizeof(rows->id), "%s", table->rows[i].id);
+        snprintf(rows[*count].label, sizeof(rows->label), "%s", table->rows[i].label);
+        ++*count;
+    }
+    return rows;
+}
+
+static struct whatif_row *find_row(struct whatif_row *rows, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].id, id) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+/* A service that is no longer in the catalogue is as it was recorded. */
+static bool sum_of_cell(struct builder *builder, const struct month_cell *cell,
+                        struct whatif_row *row, struct whatif_sum *sum)
+{
+    struct whatif *whatif = builder->whatif;
+    uint16_t number = catalogue_find(whatif->report->config->catalogue, cell->service);
+    struct parts sides[2];
+
+    if (number == SERVICE_NONE) {
+        sum->before = sum->after = cell->totals;
+        return true;
+    }
+    row->is_changed = whatif_plan_changes(whatif->plan, number);
+    if (!whatif_plan_resolve(whatif->plan, number, builder->error, builder->error_size) ||
+        !add_uses(whatif->plan, number, &cell->totals.activity, row, sum))
+        return false;
+    split_sides(whatif->plan, number, &cell->totals.activity, sides);
+    take_difference(whatif, sides, sum);
+    return true;
+}
+
+static bool add_cell(struct builder *builder, const struct month_cell *cell)
+{
+    struct whatif *whatif = builder->whatif;
+    struct whatif_row *service = find_row(whatif->services, whatif->service_count, cell->service);
+    struct whatif_row *direction =
+        find_row(whatif->directions, whatif->direction_count, cell->direction);
+    struct whatif_sum sum = {0};
+
+    if (!service || !direction || !sum_of_cell(builder, cell, service, &sum))
+        return false;
+    service->is_in_scope = true;
+    direction->is_in_scope = true;
+    direction->is_changed |= service->is_changed;
+    add_sum(&service->sum, &sum);
+    add_sum(&direction->sum, &sum);
+    return true;
+}
+
+/* ---- What is folded ---- */
+
+static struct impact scaled_impact(const struct impact *impact, double factor)
+{
+    return (struct impact){.energy_kwh = triple_scale(impact->energy_kwh, factor),
+                           .gwp_use_kgco2e = triple_scale(impact->gwp_use_kgco2e, factor),
+                           .gwp_embodied_kgco2e = triple_scale(impact->gwp_embodied_kgco2e, factor),
+                           .adpe_kgsb = triple_scale(impact->adpe_kgsb, factor),
+                           .water_l = triple_scale(impact->water_l, factor)};
+}
+
+/* One sum, as it was recorded: more than fewer requests of all would tell what it is made of. */
+static void sum_folded(struct whatif *whatif)
+{
+    const struct month_report *report = whatif->report;
+    const struct month_totals *folded =
+        report->suppressed == SUPPRESS_ALL
+            ? &report->total
+            : &report->directions.rows[report->directions.count - 1].totals;
+    double left = whatif->plan->requests_of_all;
+    struct whatif_sum *sum = &whatif->folded;
+
+    *sum = (struct whatif_sum){.before = *folded, .after = *folded};
+    sum->after.activity = scaled(&folded->activity, left, 1);
+    sum->after.requests_without_impact = triple_scale(folded->requests_without_impact, left);
+    sum->after.impact = scaled_impact(&folded->impact, left);
+    for (int i = 0; i < WHATIF_INDICATORS; i++) {
+        struct triple value = month_value(folded, (enum month_indicator)(MONTH_ENERGY + i));
+
+        sum->difference.difference[i] = (struct triple){
+            (left - 1) * value.high, (left - 1) * value.central, (left - 1) * value.low};
+        sum->difference.proportional[i] = triple_exact((left - 1) * value.central);
+    }
+}
+
+/* ---- All of it ---- */
+
+static bool add_up(struct builder *builder)
+{
+    struct whatif *whatif = builder->whatif;
+    const struct month_report *report = whatif->report;
+
+    whatif->directions = rows_of(&report->directions, &whatif->direction_count);
+    whatif->services = rows_of(&report->services, &whatif->service_count);
+    if (!whatif->directions || !whatif->services)
+        return false;
+    for (size_t i = 0; i < report->cell_count; i++)
+        if (in_scope(whatif, &report->cells[i]) && !add_cell(builder, &report->cells[i]))
+            return false;
+    for (size_t i = 0; i < whatif->direction_count; i++)
+        add_sum(&whatif->total, &whatif->directions[i].sum);
+    whatif->has_folded = !whatif->direction && report->suppressed != SUPPRESS_NONE;
+    if (whatif->has_folded) {
+        sum_folded(whatif);
+        add_sum(&whatif->total, &whatif->folded);
+    }
+    return true;
+}
+
+static bool keep_words(struct whatif *whatif, const struct whatif_query *query)
+{
+    whatif->changes = calloc(query->change_count + 1, sizeof(*whatif->changes));
+    for (size_t i = 0; whatif->changes && i < query->change_count; i++) {
+        if (asprintf(&whatif->changes[i], "--%s %s", whatif_kind_name(query->changes[i].kind),
+                     query->changes[i].text) < 0) {
+            whatif->changes[i] = NULL;
+            return false;
+        }
+        whatif->change_count++;
+    }
+    return whatif->changes != NULL;
+}
+
+static enum whatif_status build(struct builder *builder, const struct whatif_query *query)
+{
+    struct whatif *whatif = builder->whatif;
+    enum whatif_status status = find_scope(builder, query->direction);
+
+    if (status != WHATIF_OK)
+        return status;
+    whatif->plan =
+        whatif_plan_new(whatif->report->config, whatif->report->month.start, query->changes,
+                        query->change_count, builder->error, builder->error_size);
+    if (!whatif->plan)
+        return WHATIF_USAGE;
+    status = check_plan(builder);
+    if (status != WHATIF_OK)
+        return status;
+    snprintf(builder->error, builder->error_size,
+             "out of memory"); /* unless it is something else */
+    return keep_words(whatif, query) && add_up(builder) ? WHATIF_OK : WHATIF_NOTHING;
+}
+
+enum whatif_status whatif_build(const struct month_report *report, const struct whatif_query *query,
+                                struct whatif **out, char *error, size_t error_size)
+{
+    struct builder builder = {
+        .whatif = calloc(1, sizeof(*builder.whatif)), .error = error, .error_size = error_size};
+    enum whatif_status status;
+
+    *out = NULL;
+    if (!builder.whatif) {
+        snprintf(error, error_size, "out of memory");
+        return WHATIF_NOTHING;
+    }
+    builder.whatif->report = report;
+    status = build(&builder, query);
+    if (status == WHATIF_OK)
+        *out = builder.whatif;
+    else
+        whatif_free(builder.whatif);
+    return status;
+}
+
+void whatif_free(struct whatif *whatif)
+{
+    if (!whatif)
+        return;
+    for (size_t i = 0; i < whatif->change_count; i++)
+        free(whatif->changes[i]);
+    for (size_t i = 0; i < whatif->service_count; i++)
+        free(whatif->services[i].uses);
+    free(whatif->changes);
+    free(whatif->directions);
+    free(whatif->services);
+    whatif_plan_free(whatif->plan);
+    free(whatif);
+}
+
+/* ---- What it says ---- */
+
+struct triple whatif_change_of(const struct whatif_sum *sum, enum month_indicator indicator)
+{
+    return sum->difference.difference[indicator - MONTH_ENERGY];
+}
+
+struct triple whatif_relative(const struct whatif_sum *sum, enum month_indicator indicator)
+{
+    double before = month_value(&sum->before, indicator).central;
+
+    return before > 0
+               ? triple_scale(sum->difference.proportional[indicator - MONTH_ENERGY], 1 / before)
+               : triple_exact(NAN);
+}
+
+enum whatif_verdict whatif_verdict_of(struct triple difference)
+{
+    if (difference.low < 0 && difference.high > 0)
+        return WHATIF_UNSURE;
+    if (difference.low < 0)
+        return WHATIF_LESS;
+    return difference.high > 0 ? WHATIF_MORE : WHATIF_SAME;
+}
