@@ -21,6 +21,7 @@
 #include "reports/factor_table.h"
 #include "reports/graph.h"
 #include "reports/month.h"
+#include "reports/whatif.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MAX_CHANGES 64
+
 struct options {
     char config_path[PATH_MAX];
     char output[PATH_MAX];
@@ -43,6 +46,8 @@ struct options {
     bool sensitivity;
     const char *factors; /* directory of a vintage; NULL: the configuration's */
     const char *batch;   /* a table of queries; NULL: one, on the command line */
+    struct whatif_change changes[MAX_CHANGES];
+    size_t change_count;
     int argument_count;
     char **arguments;
 };
@@ -333,6 +338,72 @@ static int command_explain(const struct options *options)
     ledger = open_ledger(config);
     if (ledger)
         status = explain_month(options, &query, config, ledger);
+    ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
+/* -- what-if ---------------------------------------------------------------------------------- */
+
+static int write_whatif(const struct options *options, const struct whatif *whatif)
+{
+    bool written = strcmp(options->format, "json") == 0
+                       ? whatif_write_json(whatif, stdout)
+                       : whatif_write_text(whatif, text_language(options->language), stdout);
+
+    if (!written)
+        fprintf(stderr, "iagmeter: the comparison cannot be written\n");
+    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+static int compare_month(const struct options *options, const struct config *config,
+                         struct ledger *ledger)
+{
+    const struct whatif_query query = {options->argument_count > 1 ? options->arguments[1] : NULL,
+                                       options->changes, options->change_count};
+    struct calendar_month month;
+    struct month_report *report;
+    struct whatif *whatif = NULL;
+    enum whatif_status status = WHATIF_NOTHING;
+    char error[512];
+    int64_t now = time(NULL);
+    int written;
+
+    if (!find_month(options->arguments[0], now, &month)) {
+        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n",
+                options->arguments[0]);
+        return EXIT_CONFIGURATION;
+    }
+    report = month_build(ledger, config, month, now, error, sizeof(error));
+    if (report)
+        status = whatif_build(report, &query, &whatif, error, sizeof(error));
+    if (!whatif) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        month_free(report);
+        return status == WHATIF_USAGE ? EXIT_CONFIGURATION : EXIT_TROUBLE;
+    }
+    written = write_whatif(options, whatif);
+    whatif_free(whatif);
+    month_free(report);
+    return written;
+}
+
+static int command_what_if(const struct options *options)
+{
+    struct config *config;
+    struct ledger *ledger;
+    int status = EXIT_TROUBLE;
+
+    if (strcmp(options->format, "json") != 0 && strcmp(options->format, "text") != 0) {
+        fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(options);
+    if (!config)
+        return EXIT_CONFIGURATION;
+    ledger = open_ledger(config);
+    if (ledger)
+        status = compare_month(options, config, ledger);
     ledger_close(ledger);
     config_free(config);
     return status;
@@ -817,6 +888,14 @@ static const struct command {
      "where a figure of the monthly report comes from, recomputed: also as one name, "
      "YYYY-MM/DIRECTION/SERVICE/INDICATOR",
      command_explain},
+    {"what-if", 1, 2,
+     "YYYY-MM|current|previous [DIRECTION] [--move SERVICE=TARGET|local:N%] [--model "
+     "[SERVICE=]PROVIDER/NAME] [--provider SERVICE=ID] [--zone SERVICE=ID] [--method SERVICE=A|B] "
+     "[--reduce SERVICE|all:N%] [--shorter SERVICE|all:N%] [--lang fr|en] [--format text|json]",
+     "the month beside a scenario: a part of a service's requests done elsewhere or by another "
+     "model,\n"
+     "      fewer of them, shorter answers; each option as often as needed",
+     command_what_if},
     {"import", 1, INT_MAX, "ut1 DIRECTORY | eco2mix [FILE...] [--output FILE|-]",
      "ut1: names of the UT1 blacklists (categories ai and doh) for the catalogue, not reviewed; "
      "written to\n"
@@ -864,8 +943,41 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* Options from here on are fields of a query. */
-#define QUERY 256
+/* Options from here on are fields of a query, or changes of a scenario, or both. */
+#define QUERY  256
+#define CHANGE 512
+
+/* What an option of `impact` says of one service in `what-if`. */
+static int kind_of(int option)
+{
+    switch (option) {
+    case QUERY + CALCULATOR_MODEL:
+        return WHATIF_MODEL;
+    case QUERY + CALCULATOR_PROVIDER:
+        return WHATIF_PROVIDER;
+    case QUERY + CALCULATOR_ZONE:
+        return WHATIF_ZONE;
+    case QUERY + CALCULATOR_METHOD:
+        return WHATIF_METHOD;
+    default:
+        return option - CHANGE;
+    }
+}
+
+/* Returns false for what is no such option, or one too many. */
+static bool take_word(struct options *options, int option, const char *word)
+{
+    int kind = kind_of(option);
+
+    if (option < QUERY || options->change_count == MAX_CHANGES)
+        return false;
+    if (option < QUERY + CALCULATOR_FIELDS)
+        options->query.fields[option - QUERY] = word;
+    if (kind >= 0)
+        options->changes[options->change_count++] =
+            (struct whatif_change){(enum whatif_kind)kind, word};
+    return true;
+}
 
 static bool parse(int argc, char **argv, struct options *options)
 {
@@ -889,6 +1001,9 @@ static bool parse(int argc, char **argv, struct options *options)
         {"mix", required_argument, NULL, QUERY + CALCULATOR_MIX},
         {"units", required_argument, NULL, QUERY + CALCULATOR_UNITS},
         {"it-kwh", required_argument, NULL, QUERY + CALCULATOR_IT_KWH},
+        {"move", required_argument, NULL, CHANGE + WHATIF_MOVE},
+        {"reduce", required_argument, NULL, CHANGE + WHATIF_REDUCE},
+        {"shorter", required_argument, NULL, CHANGE + WHATIF_SHORTER},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -923,9 +1038,8 @@ static bool parse(int argc, char **argv, struct options *options)
             options->sensitivity = true;
             break;
         default:
-            if (option < QUERY)
+            if (!take_word(options, option, optarg))
                 return false;
-            options->query.fields[option - QUERY] = optarg;
         }
     }
     options->argument_count = argc - optind;
