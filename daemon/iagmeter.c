@@ -979,33 +979,34 @@ static bool take_word(struct options *options, int option, const char *word)
     return true;
 }
 
+static const struct option long_options[] = {
+    {"all", no_argument, NULL, 'a'},
+    {"addresses", no_argument, NULL, 'A'},
+    {"lang", required_argument, NULL, 'l'},
+    {"output", required_argument, NULL, 'o'},
+    {"config", required_argument, NULL, 'c'},
+    {"format", required_argument, NULL, 'f'},
+    {"factors", required_argument, NULL, 'F'},
+    {"batch", required_argument, NULL, 'b'},
+    {"sensitivity", no_argument, NULL, 's'},
+    {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
+    {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
+    {"tokens-out", required_argument, NULL, QUERY + CALCULATOR_TOKENS_OUT},
+    {"tokens-in", required_argument, NULL, QUERY + CALCULATOR_TOKENS_IN},
+    {"zone", required_argument, NULL, QUERY + CALCULATOR_ZONE},
+    {"latency", required_argument, NULL, QUERY + CALCULATOR_LATENCY_S},
+    {"method", required_argument, NULL, QUERY + CALCULATOR_METHOD},
+    {"mix", required_argument, NULL, QUERY + CALCULATOR_MIX},
+    {"units", required_argument, NULL, QUERY + CALCULATOR_UNITS},
+    {"it-kwh", required_argument, NULL, QUERY + CALCULATOR_IT_KWH},
+    {"move", required_argument, NULL, CHANGE + WHATIF_MOVE},
+    {"reduce", required_argument, NULL, CHANGE + WHATIF_REDUCE},
+    {"shorter", required_argument, NULL, CHANGE + WHATIF_SHORTER},
+    {NULL, 0, NULL, 0},
+};
+
 static bool parse(int argc, char **argv, struct options *options)
 {
-    static const struct option long_options[] = {
-        {"all", no_argument, NULL, 'a'},
-        {"addresses", no_argument, NULL, 'A'},
-        {"lang", required_argument, NULL, 'l'},
-        {"output", required_argument, NULL, 'o'},
-        {"config", required_argument, NULL, 'c'},
-        {"format", required_argument, NULL, 'f'},
-        {"factors", required_argument, NULL, 'F'},
-        {"batch", required_argument, NULL, 'b'},
-        {"sensitivity", no_argument, NULL, 's'},
-        {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
-        {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
-        {"tokens-out", required_argument, NULL, QUERY + CALCULATOR_TOKENS_OUT},
-        {"tokens-in", required_argument, NULL, QUERY + CALCULATOR_TOKENS_IN},
-        {"zone", required_argument, NULL, QUERY + CALCULATOR_ZONE},
-        {"latency", required_argument, NULL, QUERY + CALCULATOR_LATENCY_S},
-        {"method", required_argument, NULL, QUERY + CALCULATOR_METHOD},
-        {"mix", required_argument, NULL, QUERY + CALCULATOR_MIX},
-        {"units", required_argument, NULL, QUERY + CALCULATOR_UNITS},
-        {"it-kwh", required_argument, NULL, QUERY + CALCULATOR_IT_KWH},
-        {"move", required_argument, NULL, CHANGE + WHATIF_MOVE},
-        {"reduce", required_argument, NULL, CHANGE + WHATIF_REDUCE},
-        {"shorter", required_argument, NULL, CHANGE + WHATIF_SHORTER},
-        {NULL, 0, NULL, 0},
-    };
     int option;
 
     while ((option = getopt_long(argc, argv, "c:o:", long_options, NULL)) != -1) {
