@@ -21,6 +21,7 @@ struct counts {
     unsigned long known;
     unsigned long repeated;
     unsigned long addresses;
+    unsigned long pages;
     unsigned long wrong;
 };
 
@@ -64,14 +65,17 @@ static char *trim(char *text)
     return text;
 }
 
-/* The host of a URL (RFC 3986, 3.2), whose scheme may be left out; in place. */
-static char *host_of_url(char *url)
+/* The host of a URL (RFC 3986, 3.2), whose scheme may be left out; in place. Sets *IS_PAGE when
+ * more follows than the path of the whole site. */
+static char *host_of_url(char *url, bool *is_page)
 {
     char *scheme = strstr(url, "://");
     char *host = scheme ? scheme + 3 : url;
+    char *path = host + strcspn(host, "/?#");
     char *at;
 
-    host[strcspn(host, "/?#")] = '\0';
+    *is_page = path[0] != '\0' && strcmp(path, "/") != 0;
+    path[0] = '\0';
     at = strrchr(host, '@');
     host = at ? at + 1 : host;
     if (host[0] == '[') { /* an IPv6 address */
@@ -96,7 +100,7 @@ static bool has_name(const struct catalogue *catalogue, enum category category, 
     return catalogue_match(catalogue, name, strlen(name)).service != SERVICE_NONE;
 }
 
-/* A URL is one page of a site: of its host nothing below is meant. */
+/* A URL is of one host: nothing below it is meant. */
 static const char *add(struct import *import, const struct line *line, const char *name)
 {
     char pattern[HOST_PATTERN_SIZE + 1];
@@ -111,13 +115,20 @@ static const char *add(struct import *import, const struct line *line, const cha
     return catalogue_add_host(import->found, pattern, 0, ROLE_SHARED);
 }
 
+/* A page of a site (google.com/ai) says nothing of what else its host carries, and of a connection
+ * only the host is seen: it is left out. */
 static void take_line(struct import *import, const struct line *line)
 {
     struct counts *counts = &import->counts[line->category];
-    const char *name = line->is_url ? host_of_url(line->text) : line->text;
+    bool is_page = false;
+    const char *name = line->is_url ? host_of_url(line->text, &is_page) : line->text;
     const char *problem;
 
     counts->lines++;
+    if (is_page && name[0] != '\0') {
+        counts->pages++;
+        return;
+    }
     if (is_address(name)) {
         counts->addresses++;
         return;
@@ -319,8 +330,9 @@ static void write_heading(const struct import *import, FILE *stream)
         "# doh, as of %s (time stamp of the newest file).\n"
         "# Licence: CC BY-SA 4.0, https://creativecommons.org/licenses/by-sa/4.0/ - also of this "
         "file.\n"
-        "# Changed: names that the catalogue knows, addresses and lines without a name are left "
-        "out.\n",
+        "# Changed: names that the catalogue knows, addresses, pages (URLs with a path) and lines "
+        "without a\n"
+        "# name are left out.\n",
         date);
     for (int i = 0; i < CATEGORY_COUNT; i++)
         if (import->counts[i].lines > 0)
@@ -378,8 +390,8 @@ void import_print(const struct import *import, FILE *stream)
         if (counts->lines > 0)
             fprintf(stream,
                     "%s: %lu names, of which %lu imported, %lu known already, %lu repeated, %lu "
-                    "addresses, %lu wrong\n",
+                    "addresses, %lu pages of a host, %lu wrong\n",
                     category_names[i], counts->lines, counts->taken, counts->known,
-                    counts->repeated, counts->addresses, counts->wrong);
+                    counts->repeated, counts->addresses, counts->pages, counts->wrong);
     }
 }

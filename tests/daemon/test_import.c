@@ -127,14 +127,18 @@ static void write_fixture(void)
                "under_score.example",
                1767225600); /* 2026-01-01 */
     write_list("ai/urls",
-               "search.example/ask\n"
-               "https://user:word@Web.Example:8443/chat?x=1#y\n"
-               "chat.example/new\n"
-               "http://203.0.113.9/x\n"
-               "[2001:db8::9]:443/x\n"
-               "*.example.com/x\n"
-               "zeta.example/x\n"
-               "/only/a/path\n",
+               "search.example\n"
+               "https://user:word@Web.Example:8443/\n"
+               "chat.example/\n"
+               "http://203.0.113.9\n"
+               "[2001:db8::9]:443/\n"
+               "*.example.com/\n"
+               "zeta.example/\n"
+               "/only/a/path\n"
+               "google.example/ai\n" /* of what else is there, nothing is said */
+               "https://query.example?q=ai\n"
+               "fragment.example#ai\n"
+               "http://203.0.113.9/x\n",
                1767312000); /* the newest: 2026-01-02 */
     write_list("doh/domains",
                "dns.example\n"
@@ -158,10 +162,10 @@ static void a_list_becomes_the_golden_file(void **state)
     assert_string_equal(text, golden);
     free(golden);
     assert_string_equal(
-        printed, "ai: 28 names, of which 9 imported, 6 known already, 2 repeated, 4 addresses, "
-                 "7 wrong\n"
+        printed, "ai: 32 names, of which 9 imported, 6 known already, 2 repeated, 4 addresses, "
+                 "4 pages of a host, 7 wrong\n"
                  "doh: 6 names, of which 2 imported, 2 known already, 0 repeated, 1 addresses, "
-                 "1 wrong\n");
+                 "0 pages of a host, 1 wrong\n");
     expect_complaint("./ai/domains", 14, "invalid character in host");
     expect_complaint("./ai/domains", 17, "invalid character in host");
     expect_complaint("./ai/domains", 18, "host covers a whole top-level domain");

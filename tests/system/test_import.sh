@@ -12,6 +12,7 @@ cp -r "$root/conf" "$conf"
 lists=$directory/lists
 mkdir -p "$lists/ai" "$lists/doh"
 printf 'new-ai.example\nchatgpt.com\nno name\n198.51.100.1\n' >"$lists/ai/domains"
+printf 'big.example/ai\nsmall.example\n' >"$lists/ai/urls"
 printf 'doh.new-ai.example\ndns.google\n' >"$lists/doh/domains"
 file=$conf/services.d/ut1.conf
 tool="$build/iagmeter import -c $conf/iagmeter.conf"
@@ -31,6 +32,9 @@ umask 022
 [ "$(tail -n 1 "$directory/out")" = "$file" ] || fail "the file written is not named"
 grep -q "^$lists/ai/domains:3: .*: skipped$" "$directory/err" || fail "the wrong line is not said"
 grep -q '"\.new-ai\.example"' "$file" || fail "the name is not in $file"
+grep -q '"small\.example"' "$file" || fail "the URL of a whole host is not in $file"
+grep -qF big.example "$file" && fail "the host of a page is in $file"
+grep -q '^ai: .* 1 pages of a host' "$directory/out" || fail "the page left out is not counted"
 grep -q chatgpt "$file" && fail "a name that the catalogue has is in $file"
 grep -qF dns.google "$file" && fail "a resolver that the catalogue has is in $file"
 expect 0 "$build/iagmeterd" -t -c "$conf/iagmeter.conf"
