@@ -5,11 +5,15 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define SCHEMA     "iagmeter-status/1"
-#define DAY_S      86400
+#define SCHEMA "iagmeter-status/1"
+#define DAY_S  86400
+/* An interval that is written at once is at most this old when the next one comes, a retry or two
+ * included. */
+#define CURRENT_S  300
 #define MAX_ADVICE 7
 
 /* From which shares on something should be done. */
@@ -35,7 +39,9 @@ struct status {
     const char *vintage;
     int64_t from_s; /* what the ledger spans */
     int64_t until_s;
-    struct sums sums; /* of the last day */
+    bool is_current;   /* the ledger spans until about now */
+    int64_t day_end_s; /* now, or where the ledger ends */
+    struct sums sums;  /* of the day until then */
     const char *advice[MAX_ADVICE];
     size_t advice_count;
 };
@@ -107,7 +113,9 @@ static void advise(struct status *status)
             status->advice[status->advice_count++] = rules[i].sentence;
 }
 
-/* Small counts of people are for nobody's eyes, the sysadmin's included: totals only. */
+/* Small counts of people are for nobody's eyes, the sysadmin's included: totals only. Of a ledger
+ * that nobody writes, because the daemon stopped or it was read from a file, the last 24 hours by
+ * the clock would be all zero: its own last ones are shown. */
 static bool collect(struct status *status, struct ledger *ledger, int64_t now_s)
 {
     enum ledger_status done = ledger_span(ledger, &status->from_s, &status->until_s);
@@ -118,10 +126,12 @@ static bool collect(struct status *status, struct ledger *ledger, int64_t now_s)
     if (done != LEDGER_OK)
         return false;
     status->until_s += INTERVAL_S;
-    if (ledger_visit_coverage(ledger, now_s - DAY_S, now_s, add_coverage, &status->sums) !=
-            LEDGER_OK ||
-        ledger_visit(ledger, now_s - DAY_S, now_s, NULL, NULL, add_activity, &status->sums) !=
-            LEDGER_OK)
+    status->is_current = llabs(now_s - status->until_s) <= CURRENT_S;
+    status->day_end_s = status->is_current ? now_s : status->until_s;
+    if (ledger_visit_coverage(ledger, status->day_end_s - DAY_S, status->day_end_s, add_coverage,
+                              &status->sums) != LEDGER_OK ||
+        ledger_visit(ledger, status->day_end_s - DAY_S, status->day_end_s, NULL, NULL, add_activity,
+                     &status->sums) != LEDGER_OK)
         return false;
     advise(status);
     return true;
@@ -204,11 +214,25 @@ static void print_connections(const struct coverage *c, FILE *stream)
     print_count(stream, "clock steps", c->clock_steps);
 }
 
+static void format_time(int64_t time_s, char *text, size_t size)
+{
+    time_t seconds = (time_t)time_s;
+    struct tm local;
+
+    localtime_r(&seconds, &local);
+    strftime(text, size, "%Y-%m-%d %H:%M %Z", &local);
+}
+
 static void print_last_day(const struct status *status, FILE *stream)
 {
     const struct sums *sums = &status->sums;
+    char end[40];
 
-    fputs("\nlast 24 hours\n", stream);
+    format_time(status->day_end_s, end, sizeof(end));
+    if (status->is_current)
+        fputs("\nlast 24 hours\n", stream);
+    else
+        fprintf(stream, "\n24 hours until %s, the end of what is recorded\n", end);
     fprintf(stream, LABEL "%.1f h\n", "observed", (double)sums->coverage.covered_ns / 3.6e12);
     print_packets(&sums->coverage, stream);
     print_connections(&sums->coverage, stream);
@@ -222,18 +246,9 @@ static void print_last_day(const struct status *status, FILE *stream)
         fprintf(stream, "%s\n", status->advice[i]);
 }
 
-static void format_time(int64_t time_s, char *text, size_t size)
-{
-    time_t seconds = (time_t)time_s;
-    struct tm local;
-
-    localtime_r(&seconds, &local);
-    strftime(text, size, "%Y-%m-%d %H:%M %Z", &local);
-}
-
 static bool write_text(const struct status *status, struct ledger *ledger, FILE *stream)
 {
-    char from[40], until[40];
+    char from[40], until[40], last[40];
 
     print_text(stream, "daemon", status->running ? "running" : "not running");
     if (ledger_visit_facts(ledger, print_fact, stream) != LEDGER_OK)
@@ -246,6 +261,10 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
     format_time(status->from_s, from, sizeof(from));
     format_time(status->until_s, until, sizeof(until));
     fprintf(stream, LABEL "%s to %s\n", "ledger", from, until);
+    format_time(status->until_s - INTERVAL_S, last, sizeof(last));
+    if (!status->is_current)
+        fprintf(stream, LABEL "%s: the figures below are of then, not of now\n",
+                "last recorded interval", last);
     print_last_day(status, stream);
     return true;
 }
@@ -275,13 +294,16 @@ static json_t *json_coverage(const struct coverage *coverage)
     return object;
 }
 
-static json_t *json_last_day(const struct sums *sums)
+static json_t *json_last_day(const struct status *status)
 {
-    return json_pack("{s:o, s:I, s:o, s:o, s:o}", "coverage", json_coverage(&sums->coverage),
-                     "flows", (json_int_t)sums->activity.flows, "requests",
-                     json_triple(&sums->activity.requests), "tokens_out",
-                     json_triple(&sums->activity.tokens_out), "energy_kwh",
-                     json_triple(&sums->energy_kwh));
+    const struct sums *sums = &status->sums;
+
+    return json_pack(
+        "{s:b, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "current", status->is_current, "from_s",
+        (json_int_t)(status->day_end_s - DAY_S), "until_s", (json_int_t)status->day_end_s,
+        "coverage", json_coverage(&sums->coverage), "flows", (json_int_t)sums->activity.flows,
+        "requests", json_triple(&sums->activity.requests), "tokens_out",
+        json_triple(&sums->activity.tokens_out), "energy_kwh", json_triple(&sums->energy_kwh));
 }
 
 static json_t *json_advice(const struct status *status)
@@ -293,7 +315,8 @@ static json_t *json_advice(const struct status *status)
     return array;
 }
 
-/* Times are seconds since 1970 UTC; without any interval, "ledger" and "last_day" are null. */
+/* Times are seconds since 1970 UTC; without any interval, "ledger" and "last_day" are null. The
+ * last day is not "current" when it ends where the ledger does, and not now. */
 static bool write_json(const struct status *status, struct ledger *ledger, FILE *stream)
 {
     json_t *facts = json_object();
@@ -301,11 +324,10 @@ static bool write_json(const struct status *status, struct ledger *ledger, FILE 
     json_t *span = status->is_empty ? json_null()
                                     : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
                                                 "until_s", (json_int_t)status->until_s);
-    json_t *object =
-        json_pack("{s:s, s:b, s:o, s:s, s:o, s:o, s:o}", "schema", SCHEMA, "running",
-                  status->running, "facts", facts, "factors", status->vintage, "ledger", span,
-                  "last_day", status->is_empty ? json_null() : json_last_day(&status->sums),
-                  "advice", json_advice(status));
+    json_t *object = json_pack(
+        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o}", "schema", SCHEMA, "running", status->running,
+        "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
+        status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status));
 
     if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
         fputc('\n', stream);

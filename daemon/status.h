@@ -16,8 +16,10 @@ enum status_format {
     STATUS_JSON  /* for programs: the counters as the ledger has them, and the same advice */
 };
 
-/* Writes the status at NOW_S to STREAM. RUNNING: a daemon holds the ledger now. Returns false, with
- * the reason in ledger_error(), when the ledger cannot be read. */
+/* Writes the status at NOW_S to STREAM, and the sums of the last 24 hours: until now, or, when
+ * nothing was recorded lately, until the end of the last recorded interval, which is then said.
+ * RUNNING: a daemon holds the ledger now. Returns false, with the reason in ledger_error(), when
+ * the ledger cannot be read. */
 bool status_print(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
                   enum status_format format, FILE *stream);
 

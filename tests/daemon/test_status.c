@@ -170,6 +170,72 @@ static void sums_are_of_the_last_day_and_name_nobody(void **state)
     assert_null(strstr(output, "chatgpt"));
 }
 
+static json_int_t number_at(json_t *object, const char *name)
+{
+    json_t *number = json_object_get(object, name);
+
+    if (!json_is_integer(number))
+        fail_msg("no number \"%s\" in:\n%s", name, output);
+    return json_integer_value(number);
+}
+
+/* A replayed file, or a daemon that stopped: the clock's last 24 hours would be all zero. */
+static void of_an_old_ledger_the_last_recorded_day_is_shown(void **state)
+{
+    json_t *object, *day;
+
+    (void)state;
+    record(NOW - 5 * 86400 - 60, 1000); /* too long before the last */
+    record(NOW - 4 * 86400 - 60, 1);
+    record(NOW - 4 * 86400, 2);
+    for (int running = 0; running < 2; running++) {
+        assert_true(print(running));
+        assert_says("last recorded interval",
+                    "2026-09-17 16:14 CEST: the figures below are of then, not of now");
+        assert_non_null(strstr(
+            output, "\n24 hours until 2026-09-17 16:15 CEST, the end of what is recorded\n"));
+        assert_null(strstr(output, "last 24 hours"));
+        assert_says("packets seen", "2000");
+        assert_says("requests", "3 (3 to 6)");
+    }
+    assert_true(print_as(STATUS_JSON, false));
+    object = json_loads(output, 0, NULL);
+    assert_non_null(object);
+    day = json_object_get(object, "last_day");
+    assert_true(json_is_false(json_object_get(day, "current")));
+    assert_int_equal(number_at(day, "until_s"), NOW - 4 * 86400 + 60);
+    assert_int_equal(number_at(day, "from_s"), NOW - 5 * 86400 + 60);
+    assert_int_equal(number_at(day, "flows"), 6);
+    json_decref(object);
+}
+
+/* What a clock that was wrong, or a file of another one, has recorded of the future. */
+static void of_a_ledger_ahead_of_the_clock_too(void **state)
+{
+    (void)state;
+    record(NOW + 30 * 86400, 2);
+    assert_true(print(true));
+    assert_says("last recorded interval",
+                "2026-10-21 16:14 CEST: the figures below are of then, not of now");
+    assert_says("requests", "2 (2 to 4)");
+}
+
+static void an_interval_that_is_a_little_late_is_current(void **state)
+{
+    (void)state;
+    record(NOW - 360, 1); /* until five minutes ago */
+    record(NOW - 86400, 2);
+    assert_true(print(false));
+    assert_non_null(strstr(output, "\nlast 24 hours\n"));
+    assert_null(strstr(output, "last recorded"));
+    assert_says("requests", "3 (3 to 6)");
+    teardown(NULL);
+    setup(NULL);
+    record(NOW - 420, 1);
+    assert_true(print(true));
+    assert_null(strstr(output, "\nlast 24 hours\n"));
+}
+
 static void record_coverage(const struct coverage *coverage)
 {
     assert_int_equal(ledger_begin(ledger), LEDGER_OK);
@@ -247,15 +313,6 @@ static void what_is_alarming_comes_with_advice(void **state)
     assert_advice((struct coverage){.packets = 1, .names_seen = 1}, NULL); /* nothing to hint */
 }
 
-static json_int_t number_at(json_t *object, const char *name)
-{
-    json_t *number = json_object_get(object, name);
-
-    if (!json_is_integer(number))
-        fail_msg("no number \"%s\" in:\n%s", name, output);
-    return json_integer_value(number);
-}
-
 static void json_holds_the_same(void **state)
 {
     json_t *object, *day, *coverage;
@@ -288,6 +345,8 @@ static void json_holds_the_same(void **state)
                                                                   200 + 6 + 7 + 22 + 9 + 70 + 30 +
                                                                   40 + 5 + 10 + 80 + 11 + 12);
     assert_int_equal(number_at(day, "flows"), 3);
+    assert_true(json_is_true(json_object_get(day, "current")));
+    assert_int_equal(number_at(day, "until_s"), NOW);
     assert_true(json_real_value(json_object_get(json_object_get(day, "requests"), "high")) > 3.9);
     assert_int_equal(json_array_size(json_object_get(object, "advice")), 5);
     assert_null(strstr(output, "SECRET"));
@@ -317,6 +376,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_empty_ledger_is_said_to_be_empty),
         TEST(sums_are_of_the_last_day_and_name_nobody),
+        TEST(of_an_old_ledger_the_last_recorded_day_is_shown),
+        TEST(of_a_ledger_ahead_of_the_clock_too),
+        TEST(an_interval_that_is_a_little_late_is_current),
         TEST(small_shares_are_not_said_to_be_none),
         TEST(what_is_alarming_comes_with_advice),
         TEST(json_holds_the_same),
