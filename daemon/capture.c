@@ -300,6 +300,7 @@ static bool take_memory(struct capture *capture)
     capture->metering = metering_new_worker(&config->limits, config->catalogue, config->directions,
                                             &sink, capture->setup->memory);
     if (capture->outbox && capture->metering) {
+        metering_set_trust(capture->metering, &config->trust);
         if (capture->setup->shared)
             metering_take_shard(capture->metering, capture->setup->worker, capture->setup->workers);
         return true;

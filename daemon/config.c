@@ -57,6 +57,7 @@ static const struct confread_key root_keys[] = {
     {"factors", CONFREAD_STRING, false, 0, 0, TEXT(factors_path), NULL},
     {"rrd_years", CONFREAD_UINT, false, 1, 50, CONFIG(rrd_years), 0, NULL},
     {"limits", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"trust", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"report", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"interfaces", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
@@ -68,6 +69,10 @@ static const struct confread_key limit_keys[] = {
     {"max_reassembly", CONFREAD_UINT, false, 16, 1048576, CONFIG(limits.max_reassembly), 0, NULL},
     {"max_devices", CONFREAD_UINT, false, 1024, 16777216, CONFIG(limits.max_devices), 0, NULL},
     {"max_hints", CONFREAD_UINT, false, 1024, 16777216, CONFIG(limits.max_hints), 0, NULL},
+};
+
+static const struct confread_key trust_keys[] = {
+    {"tunnels", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 
 static const struct confread_key report_keys[] = {
@@ -121,6 +126,28 @@ static void read_limits(struct config *config, const config_setting_t *group,
         confread_error(place_of(group, "max_reassembly"), diagnostics,
                        "max_reassembly is %u, more than max_tracked_flows, %u",
                        limits->max_reassembly, limits->max_tracked_flows);
+}
+
+static void read_tunnels(struct config *config, const config_setting_t *list,
+                         struct diagnostics *diagnostics)
+{
+    config->trust.tunnels_listed = true;
+    for (int i = 0; i < config_setting_length(list); i++) {
+        const config_setting_t *place = config_setting_get_elem(list, (unsigned)i);
+        const char *text = config_setting_get_string(place);
+        const char *problem = text ? trust_add_tunnel(&config->trust, text) : "not an address";
+
+        if (problem)
+            confread_error(place, diagnostics, "tunnels: %s \"%s\"", problem, text ? text : "");
+    }
+}
+
+static void read_trust(struct config *config, const config_setting_t *group,
+                       struct diagnostics *diagnostics)
+{
+    if (group && confread_group(group, trust_keys, COUNT_OF(trust_keys), config, diagnostics) &&
+        config_setting_get_member(group, "tunnels"))
+        read_tunnels(config, config_setting_get_member(group, "tunnels"), diagnostics);
 }
 
 static void check_interface(const struct config *config, const config_setting_t *group,
@@ -225,6 +252,7 @@ static void read_root(struct config *config, const config_setting_t *root,
 {
     confread_group(root, root_keys, COUNT_OF(root_keys), config, diagnostics);
     read_limits(config, group_of(root, "limits"), diagnostics);
+    read_trust(config, group_of(root, "trust"), diagnostics);
     if (group_of(root, "report"))
         confread_group(group_of(root, "report"), report_keys, COUNT_OF(report_keys), config,
                        diagnostics);

@@ -2,6 +2,7 @@
 #ifndef IAGMETER_CONFIG_H
 #define IAGMETER_CONFIG_H
 
+#include "collectors/capture/trust.h"
 #include "daemon/catalogue.h"
 #include "daemon/diagnostics.h"
 #include "daemon/directions.h"
@@ -56,6 +57,7 @@ struct config {
     char factors_path[PATH_MAX]; /* directory of one vintage */
     unsigned rrd_years;
     struct limits limits;
+    struct trust_policy trust;
     struct report_config report;
     struct interface_config interfaces[MAX_INTERFACES];
     unsigned interface_count;

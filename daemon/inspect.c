@@ -225,6 +225,7 @@ int inspect_run(const struct config *config, const char *capture,
         fprintf(stderr, "iagmeter: not enough memory for the limits of the configuration\n");
         goto out;
     }
+    metering_set_trust(inspection.metering, &config->trust);
     status = read_capture(&inspection, source, capture);
     print_lines(&inspection, stream);
     if (fflush(stream) != 0 || ferror(stream)) {

@@ -381,17 +381,18 @@ static bool same_interfaces(const struct config *a, const struct config *b)
     return true;
 }
 
-/* Interfaces, limits and directories need a restart: the running ones stay as they are. */
+/* Interfaces, limits, trust and directories need a restart: the running ones stay as they are. */
 static void adopt(struct supervisor *supervisor, struct config *fresh)
 {
     struct config *current = supervisor->config;
 
     if (memcmp(&fresh->limits, &current->limits, sizeof(fresh->limits)) != 0 ||
-        !same_interfaces(fresh, current) ||
+        !trust_is_same(&fresh->trust, &current->trust) || !same_interfaces(fresh, current) ||
         strcmp(fresh->state_directory, current->state_directory) != 0)
-        log_line(LOG_PRIORITY_WARNING, "changes of interfaces, limits and directories take effect "
-                                       "at the next restart only");
+        log_line(LOG_PRIORITY_WARNING, "changes of interfaces, limits, trust and directories take "
+                                       "effect at the next restart only");
     fresh->limits = current->limits;
+    fresh->trust = current->trust;
     memcpy(fresh->interfaces, current->interfaces, sizeof(fresh->interfaces));
     fresh->interface_count = current->interface_count;
     memcpy(fresh->state_directory, current->state_directory, sizeof(fresh->state_directory));

@@ -30,12 +30,13 @@ static enum decode_result walk(struct frame *frame, struct packet *packet)
     return DECODE_UDP;
 }
 
-static inline void begin(struct frame *frame, const uint8_t *bytes, uint32_t captured,
-                         uint32_t length)
+static inline void begin(struct frame *frame, const struct trust_policy *policy,
+                         const uint8_t *bytes, uint32_t captured, uint32_t length)
 {
     frame->cursor = cursor_over(bytes, captured);
     frame->cut = length > captured ? length - captured : 0;
     frame->trust = TRUST_NO_GUESS;
+    frame->policy = policy;
     frame->next = NULL;
 }
 
@@ -44,8 +45,9 @@ bool decode_supports(int link_type)
     return links_find(link_type) != NULL;
 }
 
-enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
-                                uint32_t length, struct packet *packet)
+enum decode_result decode_trusted(const struct trust_policy *policy, int link_type,
+                                  const uint8_t *bytes, uint32_t captured, uint32_t length,
+                                  struct packet *packet)
 {
     layer *first = link_type == DLT_EN10MB ? layers_ethernet : links_find(link_type);
     struct frame frame; /* not zeroed: most frames use a third of it */
@@ -53,18 +55,25 @@ enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t ca
 
     if (!first)
         return DECODE_OTHER;
-    begin(&frame, bytes, captured, length);
+    begin(&frame, policy, bytes, captured, length);
     packet->vlan = VLAN_NONE;
     result = first(&frame, packet);
     return frame.next ? walk(&frame, packet) : result;
 }
 
-enum decode_result decode_reassembled(uint8_t protocol, const uint8_t *bytes, uint32_t captured,
-                                      uint32_t length, struct packet *packet)
+enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
+                                uint32_t length, struct packet *packet)
+{
+    return decode_trusted(NULL, link_type, bytes, captured, length, packet);
+}
+
+enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t protocol,
+                                      const uint8_t *bytes, uint32_t captured, uint32_t length,
+                                      struct packet *packet)
 {
     struct frame frame;
 
-    begin(&frame, bytes, captured, length);
+    begin(&frame, policy, bytes, captured, length);
     frame.protocol = protocol;
     layers_follow(&frame, layers_protocol);
     return walk(&frame, packet);

@@ -2,6 +2,7 @@
 #ifndef IAGMETER_DECODE_H
 #define IAGMETER_DECODE_H
 
+#include "collectors/capture/trust.h"
 #include "daemon/directions.h"
 
 #include <stdbool.h>
@@ -52,18 +53,26 @@ struct packet {
 /* Whether frames of this libpcap link type (DLT_) can be decoded. */
 bool decode_supports(int link_type);
 
-/* LENGTH is that of the frame on the wire, CAPTURED <= LENGTH what is at BYTES. *packet is filled
- * when the result is DECODE_TCP or DECODE_UDP; when it is DECODE_FRAGMENT, all but the ports and
- * what is TCP's or UDP's. A tunnel known by its UDP port alone is followed when its header and the
- * IP header in it make sense; otherwise the outer datagram is the result. Never fails on a
- * supported link type other than by its result. */
+/* Of tunnels between addresses, those that POLICY trusts are opened; of another one, the packet
+ * that carries it is the result, as if it held anything else. LENGTH is that of the frame on the
+ * wire, CAPTURED <= LENGTH what is at BYTES. *packet is filled when the result is DECODE_TCP or
+ * DECODE_UDP; when it is DECODE_FRAGMENT, all but the ports and what is TCP's or UDP's. A tunnel
+ * known by its UDP port alone is followed when its header and the IP header in it make sense;
+ * otherwise the outer datagram is the result. Never fails on a supported link type other than by
+ * its result. */
+enum decode_result decode_trusted(const struct trust_policy *policy, int link_type,
+                                  const uint8_t *bytes, uint32_t captured, uint32_t length,
+                                  struct packet *packet);
+
+/* The same with every tunnel opened, as when POLICY is NULL. */
 enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
                                 uint32_t length, struct packet *packet);
 
 /* Goes on with what fragments_add() put together: the LENGTH bytes, of which the first CAPTURED are
  * at BYTES, that an IP header of PROTOCOL announced. *packet is that of a fragment: its addresses,
  * VLAN and identification stay, unless there is another IP packet inside. */
-enum decode_result decode_reassembled(uint8_t protocol, const uint8_t *bytes, uint32_t captured,
-                                      uint32_t length, struct packet *packet);
+enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t protocol,
+                                      const uint8_t *bytes, uint32_t captured, uint32_t length,
+                                      struct packet *packet);
 
 #endif

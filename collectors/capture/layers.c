@@ -44,6 +44,12 @@ enum {
     EXTENSION_SHIM6 = 140
 };
 
+/* Whether a tunnel in this IP packet is opened. */
+static bool is_trusted(const struct frame *frame, const struct packet *packet)
+{
+    return !frame->policy || trust_tunnel(frame->policy, &packet->source, &packet->destination);
+}
+
 /* -- Transport --------------------------------------------------------------------------------- */
 
 static void set_payload(const struct frame *frame, struct packet *packet)
@@ -113,7 +119,7 @@ static enum decode_result decode_udp(struct frame *frame, struct packet *packet)
     if (!tunnels_may_be_on(packet->source_port) && !tunnels_may_be_on(packet->destination_port))
         return DECODE_UDP;
     tunnel = tunnels_on_port(packet->source_port, packet->destination_port);
-    if (!tunnel)
+    if (!tunnel || !is_trusted(frame, packet))
         return DECODE_UDP;
     frame->outer = *packet;
     frame->trust = TRUST_GUESSED;
@@ -157,6 +163,21 @@ static layer *step_for_protocol(uint8_t protocol)
     }
 }
 
+/* The same, but for tunnels that are not trusted. */
+static layer *trusted_step(const struct frame *frame, uint8_t protocol, const struct packet *packet)
+{
+    switch (protocol) {
+    case PROTOCOL_IPIP:
+    case PROTOCOL_IPV6:
+    case PROTOCOL_GRE:
+    case PROTOCOL_ETHERIP:
+    case PROTOCOL_MPLS:
+        return is_trusted(frame, packet) ? step_for_protocol(protocol) : NULL;
+    default:
+        return step_for_protocol(protocol);
+    }
+}
+
 static inline enum decode_result decode_protocol(struct frame *frame, uint8_t protocol,
                                                  struct packet *packet)
 {
@@ -167,7 +188,7 @@ static inline enum decode_result decode_protocol(struct frame *frame, uint8_t pr
     if (protocol == PROTOCOL_UDP)
         return decode_udp(frame, packet);
     frame->protocol = protocol;
-    step = step_for_protocol(protocol);
+    step = trusted_step(frame, protocol, packet);
     return step ? layers_follow(frame, step) : DECODE_OTHER;
 }
 
@@ -181,7 +202,7 @@ enum decode_result layers_protocol(struct frame *frame, struct packet *packet)
 static enum decode_result decode_fragment(struct frame *frame, uint8_t protocol,
                                           struct packet *packet)
 {
-    if (!step_for_protocol(protocol))
+    if (!trusted_step(frame, protocol, packet))
         return DECODE_OTHER;
     packet->protocol = protocol;
     set_payload(frame, packet);

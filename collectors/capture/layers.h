@@ -4,6 +4,7 @@
 
 #include "collectors/capture/cursor.h"
 #include "collectors/capture/decode.h"
+#include "collectors/capture/trust.h"
 
 /* The headers of a frame, one step each; between decode.c, layers.c, links.c and tunnels.c only.
  *
@@ -27,8 +28,9 @@ struct frame {
     struct cursor cursor;
     uint32_t cut; /* bytes that the snap length took from its end */
     enum trust trust;
-    layer *next;         /* set by layers_follow() */
-    uint16_t type;       /* for layers_typed: an EtherType */
+    const struct trust_policy *policy; /* NULL: every tunnel is opened */
+    layer *next;                       /* set by layers_follow() */
+    uint16_t type;                     /* for layers_typed: an EtherType */
     uint8_t protocol;    /* for layers_protocol and extension headers: an IP protocol */
     struct packet outer; /* the result when a guessed tunnel is none */
 };

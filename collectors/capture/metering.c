@@ -50,6 +50,7 @@
 struct metering {
     struct hash_key key;
     struct metering_sink sink;
+    struct trust_policy policy;
     struct flow_table *flows;
     struct interval *interval;
     struct usage *usage;
@@ -133,6 +134,11 @@ void metering_take_shard(struct metering *metering, unsigned shard, unsigned cou
 {
     metering->shard = shard;
     metering->shards = count;
+}
+
+void metering_set_trust(struct metering *metering, const struct trust_policy *policy)
+{
+    metering->policy = *policy;
 }
 
 void metering_free(struct metering *metering)
@@ -575,8 +581,8 @@ static void identify(const struct metering *metering, struct decoded *decoded)
 static void decode(const struct metering *metering, const struct captured_frame *frame,
                    struct decoded *decoded)
 {
-    decoded->result = decode_frame(frame->link_type, frame->bytes, frame->captured, frame->length,
-                                   &decoded->packet);
+    decoded->result = decode_trusted(&metering->policy, frame->link_type, frame->bytes,
+                                     frame->captured, frame->length, &decoded->packet);
     if (decoded->result == DECODE_TCP || decoded->result == DECODE_UDP)
         identify(metering, decoded);
 }
@@ -601,8 +607,8 @@ static void put_together(struct metering *metering, struct decoded *decoded, boo
 
     while (decoded->result == DECODE_FRAGMENT &&
            fragments_add(metering->fragments, now_ns, &decoded->packet, &whole))
-        decoded->result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
-                                             whole.length, &decoded->packet);
+        decoded->result = decode_reassembled(&metering->policy, whole.protocol, whole.bytes,
+                                             whole.captured_length, whole.length, &decoded->packet);
     if (!overheard) {
         coverage->packets_fragmented += given_up(metering) - before;
         coverage->packets_undecodable += given_up(metering) - before;

@@ -83,6 +83,8 @@ struct metering *metering_new_worker(const struct limits *limits, const struct c
 /* Before any frame: this is the worker for packets of shard SHARD of COUNT (shard.h), where it
  * matters: all workers are given all fragments. */
 void metering_take_shard(struct metering *metering, unsigned shard, unsigned count);
+/* Before any frame: whom to believe; until then, every tunnel. */
+void metering_set_trust(struct metering *metering, const struct trust_policy *policy);
 void metering_free(struct metering *metering);
 
 /* New rules, with the same numbers for what both know. Flows that were judged keep their judgement.

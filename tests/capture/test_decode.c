@@ -709,6 +709,89 @@ static void carriers_may_be_nested(void **state)
     }
 }
 
+/* What carries over IP goes from 203.0.113.1 to 203.0.113.2. */
+static struct trust_policy listing(const char *tunnel)
+{
+    struct trust_policy policy = {.tunnels_listed = true};
+
+    if (tunnel)
+        assert_null(trust_add_tunnel(&policy, tunnel));
+    return policy;
+}
+
+static enum decode_result decode_by(const struct trust_policy *policy, const struct bytes *bytes,
+                                    struct packet *packet)
+{
+    return decode_trusted(policy, DLT_EN10MB, bytes->at, (uint32_t)bytes->length,
+                          (uint32_t)bytes->length, packet);
+}
+
+static void only_tunnels_of_listed_ends_are_opened(void **state)
+{
+    struct trust_policy policies[] = {listing("203.0.113.1"), listing("203.0.113.2/31"),
+                                      listing("192.0.2.0/24"), listing(NULL)};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < CARRIERS; i++) {
+        build_inner(&bytes, 6, 17);
+        carry(&bytes, &carriers[i]);
+        for (size_t j = 0; j < sizeof(policies) / sizeof(policies[0]); j++) {
+            enum decode_result result = decode_by(&policies[j], &bytes, &packet);
+            bool sound = result == DECODE_UDP && is_inner(&packet, 6);
+
+            if (carriers[i].kind == CARRIER_IP && j >= 2)
+                sound = result == DECODE_OTHER;
+            if (carriers[i].kind == CARRIER_UDP && j >= 2)
+                sound = result == DECODE_UDP && is_outer(&packet, bytes.at, (uint32_t)bytes.length);
+            if (!sound)
+                fail_msg("%s, policy %zu: result %d", carriers[i].name, j, result);
+        }
+    }
+}
+
+/* A tunnel that is believed may carry one that anyone made. */
+static void each_of_nested_tunnels_has_to_be_listed(void **state)
+{
+    struct trust_policy policy = listing("192.0.2.9");
+    struct address end = address4(192, 0, 2, 9);
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_inner(&bytes, 6, 17);
+    over_vxlan(&bytes);
+    wrap_ipv4(&bytes, 4, &end, &end);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_by(&policy, &bytes, &packet), DECODE_UDP);
+    assert_int_equal(packet.destination_port, 4789);
+    assert_null(trust_add_tunnel(&policy, "203.0.113.0/24"));
+    assert_int_equal(decode_by(&policy, &bytes, &packet), DECODE_UDP);
+    assert_true(is_inner(&packet, 6));
+}
+
+/* Nor are fragments of others put together. */
+static void fragments_of_other_tunnels_are_of_no_interest(void **state)
+{
+    const struct trust_policy closed = listing(NULL);
+    static struct bytes bytes;
+    static struct bytes fragment;
+    struct packet packet;
+
+    (void)state;
+    build_inner(&bytes, 4, 6);
+    over_gre(&bytes);
+    assert_true(put_fragment(&fragment, &bytes, 0, 24, 7));
+    wrap_ethernet_ip(&fragment);
+    assert_int_equal(decode_by(NULL, &fragment, &packet), DECODE_FRAGMENT);
+    assert_int_equal(decode_by(&closed, &fragment, &packet), DECODE_OTHER);
+    assert_int_equal(decode_reassembled(&closed, bytes.at[9], bytes.at + 20,
+                                        (uint32_t)bytes.length - 20, (uint32_t)bytes.length - 20,
+                                        &packet),
+                     DECODE_OTHER);
+}
+
 static void the_first_tag_that_is_met_counts(void **state)
 {
     static struct bytes bytes;
@@ -1325,7 +1408,7 @@ static void a_reassembled_packet_is_decoded(void **state)
     (void)state;
     build_inner(&bytes, 4, 17);
     packet.destination = sample(DLT_RAW, 4).destination;
-    assert_int_equal(decode_reassembled(17, bytes.at + 20, (uint32_t)bytes.length - 20,
+    assert_int_equal(decode_reassembled(NULL, 17, bytes.at + 20, (uint32_t)bytes.length - 20,
                                         (uint32_t)bytes.length - 20, &packet),
                      DECODE_UDP);
     assert_datagram(&packet, 4);
@@ -1345,7 +1428,8 @@ static void tunnels_in_a_reassembled_packet_are_followed(void **state)
         carriers[i].wrap(&bytes);
         memset(&packet, 0, sizeof(packet));
         packet.vlan = 9;
-        assert_int_equal(decode_reassembled(bytes.at[9], bytes.at + 20, (uint32_t)bytes.length - 20,
+        assert_int_equal(decode_reassembled(NULL, bytes.at[9], bytes.at + 20,
+                                            (uint32_t)bytes.length - 20,
                                             (uint32_t)bytes.length - 20, &packet),
                          DECODE_UDP);
         assert_true(is_inner(&packet, 6));
@@ -1363,11 +1447,11 @@ static void a_reassembled_packet_may_be_larger_than_what_was_kept(void **state)
     bytes.length = 0;
     put_fill(&bytes, 1, 1000);
     wrap_tcp(&bytes, 1, 2);
-    assert_int_equal(decode_reassembled(6, bytes.at, 1020, 60000, &packet), DECODE_TCP);
+    assert_int_equal(decode_reassembled(NULL, 6, bytes.at, 1020, 60000, &packet), DECODE_TCP);
     assert_int_equal(packet.payload_length, 60000 - 20);
     assert_int_equal(packet.captured_length, 1000);
-    assert_int_equal(decode_reassembled(6, bytes.at, 19, 60000, &packet), DECODE_TRUNCATED);
-    assert_int_equal(decode_reassembled(1, bytes.at, 1020, 60000, &packet), DECODE_OTHER);
+    assert_int_equal(decode_reassembled(NULL, 6, bytes.at, 19, 60000, &packet), DECODE_TRUNCATED);
+    assert_int_equal(decode_reassembled(NULL, 1, bytes.at, 1020, 60000, &packet), DECODE_OTHER);
 }
 
 /* -- Against another decoder ------------------------------------------------------------------- */
@@ -1422,7 +1506,7 @@ static bool decode_up_to(const struct seen *seen, enum decode_result *result, st
             break;
         *result = decode_frame(pcap_datalink(pcap), bytes, header->caplen, header->len, packet);
         while (*result == DECODE_FRAGMENT && fragments_add(fragments, 0, packet, &whole))
-            *result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
+            *result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
                                          whole.length, packet);
     }
     fragments_free(fragments);
@@ -1595,6 +1679,9 @@ int main(void)
         cmocka_unit_test(carried_packets_may_be_cut_anywhere),
         cmocka_unit_test(carried_packets_may_be_short),
         cmocka_unit_test(carriers_may_be_nested),
+        cmocka_unit_test(only_tunnels_of_listed_ends_are_opened),
+        cmocka_unit_test(each_of_nested_tunnels_has_to_be_listed),
+        cmocka_unit_test(fragments_of_other_tunnels_are_of_no_interest),
         cmocka_unit_test(the_first_tag_that_is_met_counts),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(endless_headers_are_corrupt),

@@ -111,6 +111,7 @@ static void an_almost_empty_file_has_sensible_defaults(void **state)
     assert_int_equal(config->limits.max_tracked_flows, 8192);
     assert_int_equal(config->limits.max_reassembly, 1024);
     assert_int_equal(config->limits.max_devices, 65536);
+    assert_false(config->trust.tunnels_listed);
     assert_int_equal(config->interface_count, 0);
     assert_int_equal(catalogue_count(config->catalogue), 1);
     assert_int_equal(directions_count(config->directions), 2);
@@ -126,6 +127,7 @@ static void every_key_is_read(void **state)
         "services = \"services.conf\"; directions = \"./directions.conf\"; " FACTORS "\n"
         "limits = { max_flows = 2048; max_tracked_flows = 100; max_reassembly = 50;\n"
         "           max_devices = 1024; };\n"
+        "trust = { tunnels = [ \"192.0.2.1\", \"2001:db8::/32\" ]; };\n"
         "report = { organisation = \"Ville\"; directory = \"out\"; threshold = 7; };\n"
         "interfaces = ( { name = \"eth0\"; }, { name = \"eth1\"; filter = \"port 443\";\n"
         "  promiscuous = false; mode = \"immediate\"; snap_length = 2000; buffer_mib = 1; } );\n");
@@ -141,6 +143,11 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->limits.max_tracked_flows, 100);
     assert_int_equal(config->limits.max_reassembly, 50);
     assert_int_equal(config->limits.max_devices, 1024);
+    assert_true(config->trust.tunnels_listed);
+    assert_int_equal(config->trust.tunnel_count, 2);
+    assert_int_equal(config->trust.tunnels[0].length, 32);
+    assert_int_equal(config->trust.tunnels[1].length, 32);
+    assert_int_equal(config->trust.tunnels[1].network.family, 6);
     assert_string_equal(config->report.organisation, "Ville");
     assert_int_equal(config->report.threshold, 7);
     assert_int_equal(config->interface_count, 2);
@@ -157,6 +164,19 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->interfaces[1].buffer_mib, 1);
     config_free(config);
 }
+
+static void no_tunnel_at_all_may_be_listed(void **state)
+{
+    struct config *config = load_good("trust = { tunnels = [ ]; };\n" FACTORS);
+
+    (void)state;
+    assert_true(config->trust.tunnels_listed);
+    assert_int_equal(config->trust.tunnel_count, 0);
+    config_free(config);
+}
+
+#define FOUR(text)    text "," text "," text "," text
+#define TUNNELS(text) FACTORS "\ntrust = {\ntunnels = [\n" text " ]; };\n"
 
 static const struct {
     const char *text;
@@ -186,6 +206,15 @@ static const struct {
     {FACTORS "\nlimits = {\nmax_reassembly = 9000; };\n", 3,
      "max_reassembly is 9000, more than max_tracked_flows, 8192"},
     {FACTORS "\nlimits = {\nmax_hosts = 9000; };\n", 3, "unknown key \"max_hosts\""},
+    {FACTORS "\ntrust = 3;\n", 2, "trust must be a group"},
+    {FACTORS "\ntrust = {\ntunnel = [ ]; };\n", 3, "unknown key \"tunnel\""},
+    {FACTORS "\ntrust = {\ntunnels = \"192.0.2.1\"; };\n", 3, "tunnels must be"},
+    {TUNNELS("\"192.0.2.1\",\n\"vtep.example\""), 5, "tunnels: not an address \"vtep.example\""},
+    {TUNNELS("1"), 4, "tunnels: not an address \"\""},
+    {TUNNELS("\"192.0.2.1/24\""), 4, "tunnels: host bits are set in prefix \"192.0.2.1/24\""},
+    {TUNNELS("\"192.0.2.0/33\""), 4, "tunnels: prefix length is too large"},
+    {TUNNELS(FOUR(FOUR("\"10.0.0.1\",\"10.0.0.2\"")) ",\n\"10.0.0.3\""), 5,
+     "tunnels: more than 32 prefixes at \"10.0.0.3\""},
     {FACTORS "\nreport = {\nthreshold = 0; };\n", 3, "threshold is 0, outside 1 to 1000"},
     {FACTORS "\nreport = {\ntitle = \"x\"; };\n", 3, "unknown key \"title\""},
     {FACTORS "\ninterfaces = {};\n", 2, "interfaces must be a list"},
@@ -504,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_almost_empty_file_has_sensible_defaults),
         cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(no_tunnel_at_all_may_be_listed),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(too_many_interfaces_are_refused),
         cmocka_unit_test(errors_of_all_files_are_said_at_once),

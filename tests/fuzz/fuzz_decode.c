@@ -72,7 +72,7 @@ static void decode(struct fragments *fragments, int64_t now_ns, int link_type, c
         if (whole.captured_length > whole.length || whole.captured_length > FRAGMENTS_WINDOW ||
             whole.length > 65535)
             abort();
-        result = decode_reassembled(whole.protocol, whole.bytes, whole.captured_length,
+        result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
                                     whole.length, &packet);
         check(result, &packet, whole.bytes, whole.captured_length, whole.length);
     }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_TRUST_H
+#define IAGMETER_TRUST_H
+
+#include "daemon/directions.h"
+
+#include <stdbool.h>
+
+/* Whose packets are believed where any host could have sent them: the ends of tunnels, which choose
+ * the addresses of what they carry. docs/architecture.md, "What can be forged", weighs it. */
+
+#define TRUST_MAX_TUNNELS 32
+
+struct trust_prefix {
+    struct address network;
+    unsigned length;
+};
+
+/* All zero: every tunnel is opened. */
+struct trust_policy {
+    bool tunnels_listed; /* only tunnels from or to the prefixes below are opened */
+    unsigned tunnel_count;
+    struct trust_prefix tunnels[TRUST_MAX_TUNNELS];
+};
+
+/* TEXT is an address or a prefix, as in directions.conf. Returns NULL, or why it was refused (a
+ * static string). */
+const char *trust_add_tunnel(struct trust_policy *policy, const char *text);
+
+/* Whether the two were written the same. */
+bool trust_is_same(const struct trust_policy *a, const struct trust_policy *b);
+
+/* Whether a tunnel between A and B is opened; at least one of them has to be listed. */
+bool trust_tunnel(const struct trust_policy *policy, const struct address *a,
+                  const struct address *b);
+
+#endif
