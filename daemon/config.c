@@ -71,7 +71,10 @@ static const struct confread_key limit_keys[] = {
     {"max_hints", CONFREAD_UINT, false, 1024, 16777216, CONFIG(limits.max_hints), 0, NULL},
 };
 
+static const char *const answer_names[] = {"asked", "any", NULL};
+
 static const struct confread_key trust_keys[] = {
+    {"dns_answers", CONFREAD_ENUM, false, 0, 0, CONFIG(trust.answers), 0, answer_names},
     {"tunnels", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT         2          /* of the tables; in user_version. 2: more columns of coverage */
-#define FILE_MODE      0640       /* the group may read */
+#define FORMAT         3    /* of the tables; in user_version. 2 and 3: more columns of coverage */
+#define FILE_MODE      0640 /* the group may read */
 #define BUSY_WAIT_MS   2000
 #define ERROR_SIZE     (2 * PATH_MAX + 400)
 

@@ -14,7 +14,7 @@
 /* An interval that is written at once is at most this old when the next one comes, a retry or two
  * included. */
 #define CURRENT_S  300
-#define MAX_ADVICE 7
+#define MAX_ADVICE 8
 
 /* From which shares on something should be done. */
 /* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
@@ -24,6 +24,8 @@
 /* Beside some hundred connections to sites, a browser that hides its questions keeps about one to
  * its resolver: at this share of all, every fifth browser does. */
 #define RESOLVER_ALARM (1.0 / 500)
+/* Some answers come late or twice; of a mirror that lacks the questions, none has one. */
+#define UNASKED_ALARM 0.5
 /* What is forgotten first is finished or has no name; scans alone cause some. */
 #define EVICTED_ALARM 0.01
 
@@ -79,7 +81,7 @@ static bool exceeds(uint64_t part, uint64_t whole, double share)
     return (double)part > share * (double)whole;
 }
 
-static void advise(struct status *status)
+static void advise(struct status *status, bool believes_unasked)
 {
     const struct coverage *c = &status->sums.coverage;
     const struct {
@@ -101,6 +103,9 @@ static void advise(struct status *status)
         {c->dns_answers == 0 && c->names_encrypted + c->names_missing > 0,
          "No DNS answer was read: mirror the clients' DNS (port 53) too, or connections without a "
          "readable name stay unknown."},
+        {!believes_unasked && exceeds(c->dns_unasked, c->dns_answers, UNASKED_ALARM),
+         "Most DNS answers came without their question, and were not believed: mirror both ways of "
+         "port 53, or set dns_answers = \"any\" in trust, if nobody forges answers."},
         {exceeds(c->flows_evicted, c->flows, EVICTED_ALARM),
          "Connections were forgotten for lack of room: raise max_flows in limits."},
         {c->flows_untracked > 0,
@@ -116,7 +121,8 @@ static void advise(struct status *status)
 /* Small counts of people are for nobody's eyes, the sysadmin's included: totals only. Of a ledger
  * that nobody writes, because the daemon stopped or it was read from a file, the last 24 hours by
  * the clock would be all zero: its own last ones are shown. */
-static bool collect(struct status *status, struct ledger *ledger, int64_t now_s)
+static bool collect(struct status *status, struct ledger *ledger, const struct config *config,
+                    int64_t now_s)
 {
     enum ledger_status done = ledger_span(ledger, &status->from_s, &status->until_s);
 
@@ -133,7 +139,7 @@ static bool collect(struct status *status, struct ledger *ledger, int64_t now_s)
         ledger_visit(ledger, status->day_end_s - DAY_S, status->day_end_s, NULL, NULL, add_activity,
                      &status->sums) != LEDGER_OK)
         return false;
-    advise(status);
+    advise(status, config->trust.answers == TRUST_ANY_ANSWERS);
     return true;
 }
 
@@ -207,6 +213,7 @@ static void print_connections(const struct coverage *c, FILE *stream)
     print_part(stream, "  to hidden resolvers", c->flows_resolver, all);
     print_part(stream, "named, one way only", c->flows_one_way, c->names_seen + c->names_hinted);
     print_count(stream, "DNS answers in clear", c->dns_answers);
+    print_part(stream, "  question not seen", c->dns_unasked, c->dns_answers);
     print_count(stream, "connections", c->flows);
     print_part(stream, "  forgotten early", c->flows_evicted, c->flows);
     print_part(stream, "  no room to follow", c->flows_untracked, c->flows);
@@ -340,7 +347,7 @@ bool status_print(struct ledger *ledger, const struct config *config, bool runni
 {
     struct status status = {.running = running, .vintage = factors_vintage(config->factors)};
 
-    return collect(&status, ledger, now_s) &&
+    return collect(&status, ledger, config, now_s) &&
            (format == STATUS_JSON ? write_json(&status, ledger, stream)
                                   : write_text(&status, ledger, stream));
 }

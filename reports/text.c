@@ -267,6 +267,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_FLOWS_RESOLVER] = {{"Connexions à un résolveur DNS chiffré (DoH, DoT, DoQ)",
                               "Connections to an encrypted DNS resolver (DoH, DoT, DoQ)"}},
     [TEXT_DNS_ANSWERS] = {{"Réponses DNS lues en clair", "DNS answers read in clear"}},
+    [TEXT_DNS_UNASKED] = {{"dont la question n'a pas été vue",
+                           "of which the question was not seen"}},
     [TEXT_BYTES_LOST] = {{"Octets jamais vus dans les connexions suivies",
                           "Bytes never seen in the connections followed"}},
     [TEXT_CLOCK_STEPS] = {{"Reculs de l'horloge", "Backward clock steps"}},
@@ -321,6 +323,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_DNS_ANSWERS_EFFECT] =
         {{"Indices pour les connexions sans nom lisible ; aucune n'est enregistrée.",
           "Hints for connections without a readable name; none is recorded."}},
+    [TEXT_DNS_UNASKED_EFFECT] =
+        {{"Peut-être falsifiées : elles ne donnent un indice que si la configuration le dit.",
+          "Perhaps forged: they give a hint only when the configuration says so."}},
     [TEXT_BYTES_LOST_EFFECT] = {{"Les jetons de ces réponses sont sous-estimés.",
                                  "The tokens of these answers are underestimated."}},
     [TEXT_CLOCK_STEPS_EFFECT] = {{"L'intervalle en cours est recommencé ; rien n'est perdu.",

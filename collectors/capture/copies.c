@@ -49,16 +49,28 @@ void copies_prefetch(const struct copies *copies, uint64_t fingerprint)
     __builtin_prefetch(&copies->places[fingerprint & copies->mask], 1);
 }
 
+/* 0 is a free place's. */
+static uint64_t shown(uint64_t fingerprint)
+{
+    return fingerprint ? fingerprint : 1;
+}
+
+bool copies_holds(const struct copies *copies, uint64_t fingerprint, int64_t now_ns)
+{
+    const struct place *place = &copies->places[fingerprint & copies->mask];
+    int64_t age_ns = now_ns - atomic_load_explicit(&place->seen_ns, memory_order_relaxed);
+
+    return atomic_load_explicit(&place->fingerprint, memory_order_relaxed) == shown(fingerprint) &&
+           age_ns >= -copies->window_ns && age_ns <= copies->window_ns;
+}
+
 bool copies_seen(struct copies *copies, uint64_t fingerprint, int64_t now_ns)
 {
     struct place *place = &copies->places[fingerprint & copies->mask];
-    int64_t age_ns = now_ns - atomic_load_explicit(&place->seen_ns, memory_order_relaxed);
 
-    fingerprint = fingerprint ? fingerprint : 1;
-    if (atomic_load_explicit(&place->fingerprint, memory_order_relaxed) == fingerprint &&
-        age_ns >= -copies->window_ns && age_ns <= copies->window_ns)
+    if (copies_holds(copies, fingerprint, now_ns))
         return true;
-    atomic_store_explicit(&place->fingerprint, fingerprint, memory_order_relaxed);
+    atomic_store_explicit(&place->fingerprint, shown(fingerprint), memory_order_relaxed);
     atomic_store_explicit(&place->seen_ns, now_ns, memory_order_relaxed);
     return false;
 }

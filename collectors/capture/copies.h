@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Remembers for a short while what was just seen, by its fingerprint, so that what a mirror port, a
- * second interface or a proxy shows twice counts once. Fixed memory, the latest wins a place: a
- * copy that comes after too much else is not recognised.
+/* Remembers for a short while what was just seen, by its fingerprint: so that what a mirror port, a
+ * second interface or a proxy shows twice counts once, and that an answer finds its question. Fixed
+ * memory, the latest wins a place: a copy that comes after too much else is not recognised.
  *
  * Processes forked after copies_new() share it, without locks: at worst, a copy counts. */
 
@@ -22,5 +22,8 @@ void copies_prefetch(const struct copies *copies, uint64_t fingerprint);
 
 /* Whether FINGERPRINT was seen within the last WINDOW_NS before NOW_NS; it is now. */
 bool copies_seen(struct copies *copies, uint64_t fingerprint, int64_t now_ns);
+
+/* The same, without remembering. */
+bool copies_holds(const struct copies *copies, uint64_t fingerprint, int64_t now_ns);
 
 #endif

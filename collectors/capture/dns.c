@@ -404,6 +404,26 @@ enum dns_result dns_parse(const uint8_t *bytes, size_t length, struct dns_answer
     return DNS_ANSWER;
 }
 
+bool dns_identify(const uint8_t *bytes, size_t length, struct dns_identity *identity)
+{
+    struct message message = {.bytes = bytes, .length = length < UINT16_MAX ? length : UINT16_MAX};
+    struct cursor cursor = cursor_over(bytes, message.length);
+    uint16_t id = cursor_u16(&cursor);
+    uint16_t flags = cursor_u16(&cursor);
+    uint16_t questions = cursor_u16(&cursor);
+    uint32_t type_and_class;
+
+    cursor_skip(&cursor, 3 * 2);
+    if (cursor.failed || flags & FLAGS_OPCODE || questions != 1 ||
+        !read_name(&message, &cursor, &identity->hash))
+        return false;
+    type_and_class = cursor_u32(&cursor);
+    identity->hash = (identity->hash ^ id) * HASH_PRIME;
+    identity->hash = (identity->hash ^ type_and_class) * HASH_PRIME;
+    identity->is_answer = flags & FLAG_RESPONSE;
+    return !cursor.failed;
+}
+
 size_t dns_stream_next(const uint8_t *bytes, size_t length)
 {
     struct cursor cursor = cursor_over(bytes, length);

@@ -44,6 +44,16 @@ struct dns_answer {
  * when the name has no address. Pure. */
 enum dns_result dns_parse(const uint8_t *bytes, size_t length, struct dns_answer *answer);
 
+/* What a question and the answers to it have in common: the id and the question (RFC 5452, 9.1),
+ * whose name may come back in letters of the other case. */
+struct dns_identity {
+    uint64_t hash; /* without a key */
+    bool is_answer;
+};
+
+/* Returns false when BYTES are no query and no answer to one, of one question. Pure. */
+bool dns_identify(const uint8_t *bytes, size_t length, struct dns_identity *identity);
+
 /* BYTES are part of a TCP stream, from where a message starts. Returns how many bytes that message
  * takes there, DNS_STREAM_HEADER included, be they all there yet or not; 0 when fewer than
  * DNS_STREAM_HEADER are there. */

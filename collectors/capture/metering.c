@@ -139,6 +139,7 @@ void metering_take_shard(struct metering *metering, unsigned shard, unsigned cou
 void metering_set_trust(struct metering *metering, const struct trust_policy *policy)
 {
     metering->policy = *policy;
+    recognition_believe_unasked(metering->recognition, policy->answers == TRUST_ANY_ANSWERS);
 }
 
 void metering_free(struct metering *metering)
@@ -513,6 +514,8 @@ static void handle_udp(struct metering *metering, const struct decoded *decoded,
     const struct packet *packet = &decoded->packet;
     struct segment segment = {packet, NULL, decoded->side, packet->payload_length, now_ns};
 
+    if (packet->destination_port == PORT_DNS)
+        recognition_question(metering->recognition, packet, now_ns);
     if (packet->source_port == PORT_DNS) {
         recognition_answer(metering->recognition, packet, now_ns);
         return;

@@ -20,6 +20,11 @@
  * a proxy or an address translation: its random is 32 bytes that no two share. */
 #define HELLO_COPY_NS     (10 * SECOND_NS)
 #define HELLO_COPY_PLACES 4096
+/* A client waits for an answer at most so long: resolv.conf(5) says 5 s, Windows up to 10. */
+#define QUESTION_NS (10 * SECOND_NS)
+/* Questions, of 16 bytes, for each hint: most are answered within 0.1 s, so far fewer wait at a
+ * time than were answered within the life of a hint. */
+#define HINTS_PER_QUESTION 4
 
 enum { PORT_HTTPS = 443, PORT_DNS_OVER_TLS = 853 };
 
@@ -32,11 +37,14 @@ struct recognition {
     struct quiccrypto *crypto;
     struct recognition_memory *memory;
     bool owns_memory;
+    bool believes_unasked;
 };
 
 struct recognition_memory {
     struct hint_table *hints;
     struct copies *hellos;
+    struct copies *questions; /* of DNS over UDP that may still be answered */
+    struct hash_key question_key;
 };
 
 struct recognition_memory *recognition_memory_new(const struct limits *limits)
@@ -47,7 +55,9 @@ struct recognition_memory *recognition_memory_new(const struct limits *limits)
         return NULL;
     memory->hints = hints_new(limits->max_hints);
     memory->hellos = copies_new(HELLO_COPY_PLACES, HELLO_COPY_NS);
-    if (!memory->hints || !memory->hellos) {
+    memory->questions = copies_new(limits->max_hints / HINTS_PER_QUESTION, QUESTION_NS);
+    if (!memory->hints || !memory->hellos || !memory->questions ||
+        !keyedhash_draw(&memory->question_key)) {
         recognition_memory_free(memory);
         return NULL;
     }
@@ -60,6 +70,8 @@ void recognition_memory_free(struct recognition_memory *memory)
         return;
     hints_free(memory->hints);
     copies_free(memory->hellos);
+    copies_free(memory->questions);
+    explicit_bzero(memory, sizeof(*memory));
     free(memory);
 }
 
@@ -95,6 +107,11 @@ void recognition_free(struct recognition *recognition)
     if (recognition->owns_memory)
         recognition_memory_free(recognition->memory);
     free(recognition);
+}
+
+void recognition_believe_unasked(struct recognition *recognition, bool believe)
+{
+    recognition->believes_unasked = believe;
 }
 
 void recognition_set_rules(struct recognition *recognition, const struct catalogue *catalogue,
@@ -695,43 +712,99 @@ static void consider_client(struct recognition *recognition, const struct segmen
 
 /* -- DNS --------------------------------------------------------------------------------------- */
 
+/* Of a question and of the answers that its client takes for those to it. */
+static uint64_t question_hash(const struct recognition_memory *memory, const struct address *client,
+                              uint16_t port, const struct address *resolver,
+                              const struct dns_identity *identity)
+{
+    struct {
+        uint64_t identity;
+        struct address ends[2];
+        uint16_t port;
+        uint8_t padding[4];
+    } asked = {identity->hash, {*client, *resolver}, port, {0}};
+
+    _Static_assert(sizeof(asked) == 8 + 2 * sizeof(struct address) + 2 + 4, "no hidden padding");
+    return keyedhash(&memory->question_key, &asked, sizeof(asked));
+}
+
+void recognition_question(struct recognition *recognition, const struct packet *packet,
+                          int64_t now_ns)
+{
+    struct recognition_memory *memory = recognition->memory;
+    struct dns_identity identity;
+
+    if (dns_identify(packet->payload, packet->captured_length, &identity) && !identity.is_answer)
+        copies_seen(memory->questions,
+                    question_hash(memory, &packet->source, packet->source_port,
+                                  &packet->destination, &identity),
+                    now_ns);
+}
+
+/* Whether the datagram's destination asked for what it is told. */
+static bool was_asked(const struct recognition *recognition, const struct packet *packet,
+                      int64_t now_ns)
+{
+    const struct recognition_memory *memory = recognition->memory;
+    struct dns_identity identity;
+
+    return dns_identify(packet->payload, packet->captured_length, &identity) &&
+           copies_holds(memory->questions,
+                        question_hash(memory, &packet->destination, packet->destination_port,
+                                      &packet->source, &identity),
+                        now_ns);
+}
+
 static void take_answer(struct recognition *recognition, const struct address *client,
-                        const uint8_t *bytes, size_t length, int64_t now_ns)
+                        const struct dns_answer *answer, int64_t now_ns)
 {
     uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
-    struct catalogue_match match;
-    struct dns_answer answer;
+    struct catalogue_match match =
+        catalogue_match(recognition->catalogue, answer->name, answer->name_length);
 
-    if (dns_parse(bytes, length, &answer) != DNS_ANSWER)
-        return;
-    coverage_of(recognition)->dns_answers++;
-    match = catalogue_match(recognition->catalogue, answer.name, answer.name_length);
-    for (unsigned i = 0; i < answer.address_count; i++) {
+    for (unsigned i = 0; i < answer->address_count; i++) {
         if (match.service == SERVICE_NONE)
-            hints_forget(recognition->memory->hints, client, &answer.addresses[i], now_s);
+            hints_forget(recognition->memory->hints, client, &answer->addresses[i], now_s);
         else
-            hints_add(recognition->memory->hints, client, &answer.addresses[i], match.service,
-                      match.role, now_s, answer.ttl_s);
+            hints_add(recognition->memory->hints, client, &answer->addresses[i], match.service,
+                      match.role, now_s, answer->ttl_s);
     }
+}
+
+/* Counts an answer. Returns whether it is believed: whoever can send a client a datagram can send
+ * it an answer, but only who sees the questions knows port, id and name of one. */
+static bool believes(const struct recognition *recognition, bool asked)
+{
+    coverage_of(recognition)->dns_answers++;
+    coverage_of(recognition)->dns_unasked += !asked;
+    return asked || recognition->believes_unasked;
 }
 
 void recognition_answer(struct recognition *recognition, const struct packet *packet,
                         int64_t now_ns)
 {
-    take_answer(recognition, &packet->destination, packet->payload, packet->captured_length,
-                now_ns);
+    struct dns_answer answer;
+
+    if (dns_parse(packet->payload, packet->captured_length, &answer) == DNS_ANSWER &&
+        believes(recognition, was_asked(recognition, packet, now_ns)))
+        take_answer(recognition, &packet->destination, &answer, now_ns);
 }
 
-/* Reads the messages that are whole. Returns how many bytes they take. */
+/* Reads the messages that are whole. Returns how many bytes they take. Who can forge a segment of a
+ * connection sees it, or sends both its ends: that its client sent something is enough. */
 static uint32_t read_answers(struct recognition *recognition, const struct segment *segment,
                              const uint8_t *bytes, uint32_t length)
 {
+    bool asked = segment->flow->payload_bytes[!segment->side] > 0;
     uint32_t taken = 0;
+    struct dns_answer answer;
     size_t next;
 
     while ((next = dns_stream_next(bytes + taken, length - taken)) > 0 && next <= length - taken) {
-        take_answer(recognition, &segment->packet->destination, bytes + taken + DNS_STREAM_HEADER,
-                    next - DNS_STREAM_HEADER, segment->now_ns);
+        if (dns_parse(bytes + taken + DNS_STREAM_HEADER, next - DNS_STREAM_HEADER, &answer) ==
+                DNS_ANSWER &&
+            believes(recognition, asked))
+            take_answer(recognition, &segment->packet->destination, &answer, segment->now_ns);
         taken += (uint32_t)next;
     }
     return taken;

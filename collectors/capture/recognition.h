@@ -25,10 +25,10 @@ struct recognition_parts {
     struct notes *notes;
 };
 
-/* What was lately seen of names: DNS answers and ClientHellos, as hashes. Several processes
- * that share one interface need it in common: a client's question may pass through one of them, and
- * the connection that follows through another. Made before fork(); each process frees its own. NULL
- * when memory or randomness is missing. */
+/* What was lately seen of names: DNS questions, answers and ClientHellos, as hashes. Several
+ * processes that share one interface need it in common: a client's question may pass through one of
+ * them, and the connection that follows through another. Made before fork(); each process frees its
+ * own. NULL when memory or randomness is missing. */
 struct recognition_memory;
 struct recognition_memory *recognition_memory_new(const struct limits *limits);
 void recognition_memory_free(struct recognition_memory *memory);
@@ -39,6 +39,9 @@ struct recognition *recognition_new(const struct limits *limits,
                                     const struct recognition_parts *parts,
                                     struct recognition_memory *memory);
 void recognition_free(struct recognition *recognition);
+
+/* Whether answers of the DNS are believed without their question; until told, they are not. */
+void recognition_believe_unasked(struct recognition *recognition, bool believe);
 
 void recognition_set_rules(struct recognition *recognition, const struct catalogue *catalogue,
                            const struct directions *directions);
@@ -66,7 +69,10 @@ void recognition_datagram(struct recognition *recognition, const struct segment 
 
 enum { PORT_DNS = 53 };
 
-/* A datagram from that port, told to its destination. */
+/* A datagram to that port, and one from there, told to its destination: it is believed when the
+ * question was seen, within a few seconds, on the way from the same port to the same resolver. */
+void recognition_question(struct recognition *recognition, const struct packet *packet,
+                          int64_t now_ns);
 void recognition_answer(struct recognition *recognition, const struct packet *packet,
                         int64_t now_ns);
 

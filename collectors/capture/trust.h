@@ -6,8 +6,9 @@
 
 #include <stdbool.h>
 
-/* Whose packets are believed where any host could have sent them: the ends of tunnels, which choose
- * the addresses of what they carry. docs/architecture.md, "What can be forged", weighs it. */
+/* Whose packets are believed where any host could have sent them: those of tunnels, which choose
+ * the addresses of what they carry, and answers of the DNS. docs/architecture.md, "What can be
+ * forged", weighs it. */
 
 #define TRUST_MAX_TUNNELS 32
 
@@ -16,9 +17,13 @@ struct trust_prefix {
     unsigned length;
 };
 
-/* All zero: every tunnel is opened. */
+/* Which answers of the DNS are believed: those whose question was seen, or all. */
+enum trust_answers { TRUST_ASKED_ANSWERS, TRUST_ANY_ANSWERS };
+
+/* All zero: every tunnel is opened, and answers are believed when their question was seen. */
 struct trust_policy {
     bool tunnels_listed; /* only tunnels from or to the prefixes below are opened */
+    int answers;         /* enum trust_answers */
     unsigned tunnel_count;
     struct trust_prefix tunnels[TRUST_MAX_TUNNELS];
 };

@@ -123,6 +123,16 @@ static double time_parse(unsigned count)
     return now_s() - start;
 }
 
+static double time_identify(unsigned count)
+{
+    struct dns_identity identity;
+    double start = now_s();
+
+    for (unsigned i = 0; i < count; i++)
+        dns_identify(message.wire.at, message.wire.length, &identity);
+    return now_s() - start;
+}
+
 /* -- Hints ------------------------------------------------------------------------------------- */
 
 static double time_add(unsigned count)
@@ -175,6 +185,7 @@ int main(void)
     printf("%-32s %8s %8s %8s\n", "", "minimum", "median", "maximum");
     write_addresses();
     measure("answer: 2 addresses", time_parse, 100000);
+    measure("question, or which one it answers", time_identify, 100000);
     write_chain();
     measure("answer: 2 aliases, 4 addresses", time_parse, 100000);
     write_https();

@@ -13,7 +13,11 @@
 
 enum { DNS_A = 1, DNS_CNAME = 5, DNS_TXT = 16, DNS_AAAA = 28, DNS_OPT = 41, DNS_SVCB = 64 };
 enum { DNS_HTTPS = 65 };
-enum { DNS_RESPONSE = 0x8180, DNS_TRUNCATED = 0x0200 }; /* recursion desired and available */
+enum {
+    DNS_QUERY = 0x0100,
+    DNS_RESPONSE = 0x8180,
+    DNS_TRUNCATED = 0x0200
+}; /* recursion desired and available */
 
 struct dns_message {
     struct bytes wire;

@@ -380,18 +380,42 @@ static inline void dns_answer_of(struct dns_message *message, const char *name,
     dns_address(message, 1, name, ttl_s, address);
 }
 
-/* CLIENT is told over UDP that NAME is at ADDRESS. */
-static inline void tell(struct address client, const char *name, struct address address)
+static inline struct talk resolver_talk(struct address client)
+{
+    static uint16_t port = 20000;
+
+    return (struct talk){.client = client,
+                         .server = client.family == 4 ? address4(10, 9, 9, 53) : address6(53),
+                         .client_port = port++,
+                         .server_port = 53};
+}
+
+/* The client of TALK asks over UDP for the address of NAME, of FAMILY. */
+static inline void ask(struct talk *talk, const char *name, int family)
 {
     static struct dns_message message;
-    static uint16_t port = 20000;
-    struct talk talk = {.client = client,
-                        .server = client.family == 4 ? address4(10, 9, 9, 53) : address6(53),
-                        .client_port = port++,
-                        .server_port = 53};
+
+    dns_begin(&message, DNS_QUERY);
+    dns_question(&message, name, family == 4 ? DNS_A : DNS_AAAA);
+    talk_datagram(talk, FROM_CLIENT, &message.wire);
+}
+
+/* It is told that NAME is at ADDRESS. */
+static inline void answer(struct talk *talk, const char *name, struct address address)
+{
+    static struct dns_message message;
 
     dns_answer_of(&message, name, address, 300);
-    talk_datagram(&talk, FROM_SERVER, &message.wire);
+    talk_datagram(talk, FROM_SERVER, &message.wire);
+}
+
+/* CLIENT asks over UDP for NAME, and is told that it is at ADDRESS. */
+static inline void tell(struct address client, const char *name, struct address address)
+{
+    struct talk talk = resolver_talk(client);
+
+    ask(&talk, name, address.family);
+    answer(&talk, name, address);
 }
 
 /* -- Fragments ----------------------------------------------------------------------------------

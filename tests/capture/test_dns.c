@@ -861,6 +861,70 @@ static void check_parts(void)
     }
 }
 
+/* -- Questions and answers --------------------------------------------------------------------- */
+
+static bool identify(struct dns_identity *identity, unsigned flags, const char *name, unsigned type)
+{
+    uint8_t *copy;
+    bool identified;
+
+    dns_begin(&message, flags);
+    dns_question(&message, name, type);
+    if (flags & 0x8000)
+        dns_address(&message, 1, name, 300, host(1));
+    copy = exact_copy(message.wire.at, message.wire.length);
+    identified = dns_identify(copy, message.wire.length, identity);
+    free(copy);
+    return identified;
+}
+
+static void an_answer_has_the_identity_of_its_question(void **state)
+{
+    struct dns_identity question, other;
+
+    (void)state;
+    assert_true(identify(&question, DNS_QUERY, "chat.mistral.ai", DNS_A));
+    assert_false(question.is_answer);
+    assert_true(identify(&other, DNS_RESPONSE, "Chat.MISTRAL.ai", DNS_A));
+    assert_true(other.is_answer);
+    assert_true(other.hash == question.hash);
+    assert_true(identify(&other, DNS_RESPONSE | 3, "chat.mistral.ai", DNS_A)); /* no such name */
+    assert_true(other.hash == question.hash);
+    assert_true(identify(&other, DNS_RESPONSE, "chat.mistral.ai", DNS_AAAA));
+    assert_true(other.hash != question.hash);
+    assert_true(identify(&other, DNS_RESPONSE, "chatm.istral.ai", DNS_A));
+    assert_true(other.hash != question.hash);
+    for (unsigned id = 0; id < 65536; id++) {
+        assert_true(identify(&other, DNS_QUERY, "chat.mistral.ai", DNS_A));
+        message.wire.at[0] = (uint8_t)(id >> 8);
+        message.wire.at[1] = (uint8_t)id;
+        assert_true(dns_identify(message.wire.at, message.wire.length, &other));
+        assert_int_equal(other.hash == question.hash, id == 0x1d5a);
+    }
+}
+
+static void what_is_no_query_has_no_identity(void **state)
+{
+    struct dns_identity identity;
+
+    (void)state;
+    assert_false(identify(&identity, DNS_QUERY | 0x2800, "a.example", DNS_A)); /* an update */
+    assert_true(identify(&identity, DNS_QUERY, "a.example", DNS_A));
+    for (size_t length = 0; length < message.wire.length; length++) {
+        uint8_t *copy = exact_copy(message.wire.at, length);
+
+        assert_false(dns_identify(copy, length, &identity));
+        free(copy);
+    }
+    message.wire.at[5] = 2; /* questions */
+    assert_false(dns_identify(message.wire.at, message.wire.length, &identity));
+    message.wire.at[5] = 0;
+    assert_false(dns_identify(message.wire.at, message.wire.length, &identity));
+    message.wire.at[5] = 1;
+    message.wire.at[12] = 0x80; /* no label begins so */
+    assert_false(dns_identify(message.wire.at, message.wire.length, &identity));
+}
+
 static void any_order_and_any_compression_say_the_same(void **state)
 {
     uint64_t seed = 1;
@@ -948,6 +1012,8 @@ int main(void)
         cmocka_unit_test(malformed_parameters_are_not_used),
         cmocka_unit_test(a_record_without_target_is_not_used),
         cmocka_unit_test(a_stream_is_cut_into_messages),
+        cmocka_unit_test(an_answer_has_the_identity_of_its_question),
+        cmocka_unit_test(what_is_no_query_has_no_identity),
         cmocka_unit_test(any_order_and_any_compression_say_the_same),
         cmocka_unit_test(a_cut_message_gives_what_was_complete),
         cmocka_unit_test(damaged_messages_do_no_harm),

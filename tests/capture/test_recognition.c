@@ -571,6 +571,138 @@ static void a_hint_is_for_one_client_one_server_and_one_port(void **state)
     }
 }
 
+static void assert_unasked(uint64_t unasked, uint64_t answers)
+{
+    assert_int_equal(coverage().dns_unasked, unasked);
+    assert_int_equal(coverage().dns_answers, answers);
+}
+
+/* Whoever can send a client a datagram can send it an answer. */
+static void an_answer_is_believed_by_who_asked_for_it(void **state)
+{
+    enum { ASKED, NOBODY, CLIENT, PORT, RESOLVER, NAME, TYPE, LATE, WAYS };
+
+    (void)state;
+    for (int way = ASKED; way < WAYS; way++) {
+        struct talk talk = talk_of(1, 50000);
+        struct talk question = resolver_talk(talk.client);
+        struct talk told = question;
+
+        film_clear(&film);
+        if (way == CLIENT)
+            question.client = address4(10, 1, 0, 2);
+        if (way == PORT)
+            question.client_port++;
+        if (way == RESOLVER)
+            question.server = address4(10, 9, 9, 54);
+        if (way != NOBODY)
+            ask(&question, way == NAME ? "www.api.example" : "API.example", way == TYPE ? 6 : 4);
+        film.clock_ns += way == LATE ? 10 * SECOND + 1 : 9 * SECOND;
+        answer(&told, "api.example", talk.server);
+        use(&talk);
+        scene_play();
+        if (way == ASKED)
+            assert_hinted(&talk);
+        else
+            assert_nothing_counted();
+        assert_unasked(way != ASKED, 1);
+    }
+}
+
+/* The id is 16 bits that who forges has to guess. */
+static void an_answer_has_the_id_of_its_question(void **state)
+{
+    static struct dns_message message;
+    struct talk talk = talk_of(1, 50000);
+    struct talk told = resolver_talk(talk.client);
+
+    (void)state;
+    ask(&told, "api.example", 4);
+    dns_answer_of(&message, "api.example", talk.server, 300);
+    message.wire.at[1] ^= 1;
+    talk_datagram(&told, FROM_SERVER, &message.wire);
+    use(&talk);
+    scene_play();
+    assert_nothing_counted();
+    assert_unasked(1, 1);
+}
+
+/* Nor does an answer to an answer, or the same one again, pass for asked. */
+static void a_forged_answer_asks_nothing(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    struct talk told = resolver_talk(talk.client);
+    struct talk back = {told.server, told.client, 53, told.client_port, .vlan = 0};
+
+    (void)state;
+    answer(&told, "api.example", talk.server);
+    answer(&back, "api.example", talk.server); /* from the client's port, to the resolver's 53 */
+    film.clock_ns += SECOND;
+    answer(&told, "api.example", talk.server);
+    use(&talk);
+    scene_play();
+    assert_nothing_counted();
+}
+
+/* A forged answer that another name is there does not take a hint back. */
+static void what_nobody_asked_for_hides_nothing(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    struct talk told = resolver_talk(talk.client);
+
+    (void)state;
+    tell(talk.client, "api.example", talk.server);
+    answer(&told, "www.example", talk.server);
+    use(&talk);
+    scene_play();
+    assert_hinted(&talk);
+    assert_unasked(1, 2);
+}
+
+/* Of a mirror that shows answers only, all have to be believed: it is for the configuration to say.
+ */
+static void all_answers_are_believed_when_told_so(void **state)
+{
+    const struct trust_policy any = {.answers = TRUST_ANY_ANSWERS};
+    struct talk talk = talk_of(1, 50000);
+    struct talk told = resolver_talk(talk.client);
+    struct metering *metering;
+
+    (void)state;
+    answer(&told, "api.example", talk.server);
+    use(&talk);
+    metering = scene_metering(&scene_limits);
+    metering_set_trust(metering, &any);
+    scene_show(metering, 0, film.count, 1);
+    scene_close(metering);
+    assert_hinted(&talk);
+    assert_unasked(1, 1);
+}
+
+/* Between clients and resolvers, a kernel may give the ways to different processes. */
+static void another_worker_may_have_seen_the_question(void **state)
+{
+    struct recognition_memory *memory = recognition_memory_new(&scene_limits);
+    struct metering_sink sink = sink_into(&sunk);
+    struct talk talk = talk_of(1, 50000);
+    struct talk told = resolver_talk(talk.client);
+    struct metering *metering[2];
+
+    (void)state;
+    ask(&told, "api.example", 4);
+    answer(&told, "api.example", talk.server);
+    use(&talk);
+    for (int i = 0; i < 2; i++)
+        metering[i] = metering_new_worker(&scene_limits, catalogue, directions, &sink, memory);
+    scene_show(metering[0], 0, 1, 1);
+    scene_show(metering[1], 1, film.count, 1);
+    scene_close(metering[0]);
+    scene_close(metering[1]);
+    assert_used(ONE, API, &talk);
+    assert_unasked(0, 1);
+    recognition_memory_free(memory);
+}
+
 /* A client that looks a service up again goes there. */
 static void the_last_lookup_decides(void **state)
 {
@@ -1050,6 +1182,31 @@ static void answers_over_tcp_may_be_overtaken(void **state)
     }
 }
 
+/* A connection in which the client said nothing: someone else made it up. */
+static void an_answer_over_tcp_follows_a_question(void **state)
+{
+    static struct bytes bytes;
+    struct talk talk = talk_of(1, 50000);
+    struct talk dns = {.client = talk.client,
+                       .server = address4(10, 9, 9, 53),
+                       .client_port = 40053,
+                       .server_port = 53,
+                       .sequence = {7, 0xfffffff0}};
+
+    (void)state;
+    for (int opened = 0; opened < 2; opened++) {
+        film_clear(&film);
+        if (opened)
+            talk_open(&film, &dns);
+        make_answers(&bytes, &talk, 0);
+        talk_say(&film, &dns, FROM_SERVER, &bytes, 1400);
+        use(&talk);
+        scene_play();
+        assert_nothing_counted();
+        assert_unasked(1, 1);
+    }
+}
+
 /* Questions and zone transfers between servers use the port at both ends. */
 static void only_servers_answer(void **state)
 {
@@ -1273,6 +1430,7 @@ static void fragments_carry_answers(void **state)
         }
         dns.client = talk.client;
         dns.server = how & 1 ? address6(53) : address4(10, 9, 9, 53);
+        ask(&dns, "api.example", how & 1 ? 6 : 4);
         dns_answer_of(&message, "api.example", talk.server, 300);
         put_datagram(&packet, &dns, FROM_SERVER, &message.wire);
         shoot_fragments(&packet, 24, how & 2);
@@ -1282,6 +1440,7 @@ static void fragments_carry_answers(void **state)
         assert_triple(sum.requests, 1, 1, 1);
         assert_names(0, 1, 0, 0);
         assert_int_equal(coverage().dns_answers, 1);
+        assert_int_equal(coverage().dns_unasked, 0);
     }
 }
 
@@ -1738,6 +1897,13 @@ int main(void)
         TEST(other_hosts_in_clear_are_nothing),
         TEST(the_dns_names_a_connection_seen_from_its_middle),
         TEST(a_hint_is_for_one_client_one_server_and_one_port),
+        TEST(an_answer_is_believed_by_who_asked_for_it),
+        TEST(an_answer_has_the_id_of_its_question),
+        TEST(a_forged_answer_asks_nothing),
+        TEST(what_nobody_asked_for_hides_nothing),
+        TEST(all_answers_are_believed_when_told_so),
+        TEST(another_worker_may_have_seen_the_question),
+        TEST(an_answer_over_tcp_follows_a_question),
         TEST(the_last_lookup_decides),
         TEST(a_hint_names_a_hello_without_a_name),
         TEST(a_name_on_the_wire_counts_for_more_than_a_hint),

@@ -112,6 +112,7 @@ static void an_almost_empty_file_has_sensible_defaults(void **state)
     assert_int_equal(config->limits.max_reassembly, 1024);
     assert_int_equal(config->limits.max_devices, 65536);
     assert_false(config->trust.tunnels_listed);
+    assert_int_equal(config->trust.answers, TRUST_ASKED_ANSWERS);
     assert_int_equal(config->interface_count, 0);
     assert_int_equal(catalogue_count(config->catalogue), 1);
     assert_int_equal(directions_count(config->directions), 2);
@@ -127,7 +128,7 @@ static void every_key_is_read(void **state)
         "services = \"services.conf\"; directions = \"./directions.conf\"; " FACTORS "\n"
         "limits = { max_flows = 2048; max_tracked_flows = 100; max_reassembly = 50;\n"
         "           max_devices = 1024; };\n"
-        "trust = { tunnels = [ \"192.0.2.1\", \"2001:db8::/32\" ]; };\n"
+        "trust = { tunnels = [ \"192.0.2.1\", \"2001:db8::/32\" ]; dns_answers = \"any\"; };\n"
         "report = { organisation = \"Ville\"; directory = \"out\"; threshold = 7; };\n"
         "interfaces = ( { name = \"eth0\"; }, { name = \"eth1\"; filter = \"port 443\";\n"
         "  promiscuous = false; mode = \"immediate\"; snap_length = 2000; buffer_mib = 1; } );\n");
@@ -145,6 +146,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->limits.max_devices, 1024);
     assert_true(config->trust.tunnels_listed);
     assert_int_equal(config->trust.tunnel_count, 2);
+    assert_int_equal(config->trust.answers, TRUST_ANY_ANSWERS);
     assert_int_equal(config->trust.tunnels[0].length, 32);
     assert_int_equal(config->trust.tunnels[1].length, 32);
     assert_int_equal(config->trust.tunnels[1].network.family, 6);
@@ -208,6 +210,8 @@ static const struct {
     {FACTORS "\nlimits = {\nmax_hosts = 9000; };\n", 3, "unknown key \"max_hosts\""},
     {FACTORS "\ntrust = 3;\n", 2, "trust must be a group"},
     {FACTORS "\ntrust = {\ntunnel = [ ]; };\n", 3, "unknown key \"tunnel\""},
+    {FACTORS "\ntrust = {\ndns_answers = \"all\"; };\n", 3,
+     "dns_answers must be one of: asked, any"},
     {FACTORS "\ntrust = {\ntunnels = \"192.0.2.1\"; };\n", 3, "tunnels must be"},
     {TUNNELS("\"192.0.2.1\",\n\"vtep.example\""), 5, "tunnels: not an address \"vtep.example\""},
     {TUNNELS("1"), 4, "tunnels: not an address \"\""},

@@ -627,10 +627,10 @@ static void newer_versions_are_refused(void **state)
 {
     (void)state;
     ledger_close(open_or_fail(true));
-    run_sql("PRAGMA user_version = 3");
+    run_sql("PRAGMA user_version = 4");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
-    run_sql("PRAGMA user_version = 2; DROP TABLE fact");
+    run_sql("PRAGMA user_version = 3; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
 
@@ -1170,7 +1170,7 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     ask_for_everything(before, sizeof(before));
     ledger = open_or_fail(true);
     assert_rows_of_format_1(ledger);
-    assert_int_equal(format_of_file(), 2);
+    assert_int_equal(format_of_file(), 3);
     ask_for_everything(after, sizeof(after));
     assert_string_equal(after, before);
     assert_done(ledger, ledger_begin(ledger));
@@ -1266,11 +1266,11 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();
-        migrated += format_of_file() == 2;
+        migrated += format_of_file() == 3;
         ledger = open_or_fail(true);
         assert_rows_of_format_1(ledger);
         ledger_close(ledger);
-        assert_int_equal(format_of_file(), 2);
+        assert_int_equal(format_of_file(), 3);
         ask_for_everything(after, sizeof(after));
         assert_string_equal(after, before);
     }

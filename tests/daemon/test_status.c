@@ -103,6 +103,7 @@ static void record(int64_t interval, double requests)
                                 .names_encrypted = 5,
                                 .names_missing = 10,
                                 .dns_answers = 80,
+                                .dns_unasked = 8,
                                 .bytes_lost = 11,
                                 .clock_steps = 12};
 
@@ -156,6 +157,7 @@ static void sums_are_of_the_last_day_and_name_nobody(void **state)
     assert_says("  to hidden resolvers", "18 (7.20 %)");
     assert_says("named, one way only", "44 (20.00 %)");
     assert_says("DNS answers in clear", "160");
+    assert_says("  question not seen", "16 (10.00 %)");
     assert_says("connections", "400");
     assert_says("  forgotten early", "12 (3.00 %)");
     assert_says("  no room to follow", "14 (3.50 %)");
@@ -298,6 +300,7 @@ static void what_is_alarming_comes_with_advice(void **state)
         {{.packets_truncated = 1, .packets_undecodable = 1}, "snap_length"},
         {{.flows_one_way = 1}, "mirror both ways"},
         {{.flows_resolver = 1}, "DoH"},
+        {{.dns_answers = 9, .dns_unasked = 6}, "dns_answers = \"any\""},
         {{.flows_evicted = 1}, "max_flows"},
         {{.flows_untracked = 1}, "max_tracked_flows"},
     };
@@ -311,6 +314,8 @@ static void what_is_alarming_comes_with_advice(void **state)
     without_dns.dns_answers = 0;
     assert_advice(without_dns, "port 53");
     assert_advice((struct coverage){.packets = 1, .names_seen = 1}, NULL); /* nothing to hint */
+    config->trust.answers = TRUST_ANY_ANSWERS;
+    assert_advice((struct coverage){.dns_answers = 9, .dns_unasked = 9}, NULL);
 }
 
 static void json_holds_the_same(void **state)
@@ -343,7 +348,7 @@ static void json_holds_the_same(void **state)
 #undef SUM_UP
     assert_int_equal(sum - number_at(coverage, "covered_ns"), 1000 + 1 + 10 + 2 + 3 + 4 + 50 + 60 +
                                                                   200 + 6 + 7 + 22 + 9 + 70 + 30 +
-                                                                  40 + 5 + 10 + 80 + 11 + 12);
+                                                                  40 + 5 + 10 + 80 + 8 + 11 + 12);
     assert_int_equal(number_at(day, "flows"), 3);
     assert_true(json_is_true(json_object_get(day, "current")));
     assert_int_equal(number_at(day, "until_s"), NOW);

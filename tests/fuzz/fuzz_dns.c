@@ -39,9 +39,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct dns_answer answer;
     struct dns_answer part;
+    struct dns_identity identity;
+    bool identified = dns_identify(data, size, &identity);
 
     if (dns_parse(data, size, &answer) != DNS_ANSWER)
         return 0;
+    if (!identified || !identity.is_answer)
+        abort();
     check(&answer);
     for (size_t length = 0; length < size; length += 1 + size / 32) {
         enum dns_result result = dns_parse(data, length, &part);

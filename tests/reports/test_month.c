@@ -188,7 +188,8 @@ static void cover(struct world *world, int64_t time_s, double seconds)
                                       .names_hinted = 20,
                                       .names_encrypted = 5,
                                       .names_missing = 15,
-                                      .dns_answers = 7};
+                                      .dns_answers = 7,
+                                      .dns_unasked = 1};
 
     assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
     assert_int_equal(ledger_add_coverage(world->ledger, time_s, &coverage), LEDGER_OK);
@@ -771,6 +772,7 @@ static void coverage_says_what_was_not_seen(void **state)
         {"flows_one_way", 20, 0.25},
         {"flows_resolver", 2, 0.02},
         {"dns_answers", 7, -1},
+        {"dns_unasked", 1, 1 / 7.0},
         {"bytes_lost", 0, -1},
         {"clock_steps", 0, -1},
     };

@@ -91,8 +91,12 @@ function clientHello(name) {
 
 const tlsHello = (name) => join(number(0x16, 1), number(0x0301, 2), sized(2, clientHello(name)));
 
+const dnsLabels = (name) => join(...name.split('.').map((label) => sized(1, label)), number(0, 1));
+
+const dnsQuestion = (name) => join(number(0x1d5a0100, 4), number(0x00010000, 4), number(0, 4), dnsLabels(name), number(0x00010001, 4));
+
 function dnsAnswer(name, address) {
-    const labels = join(...name.split('.').map((label) => sized(1, label)), number(0, 1));
+    const labels = dnsLabels(name);
     return join(number(0x1d5a8180, 4), number(0x00010001, 4), number(0, 4), labels, number(0x00010001, 4),
         number(0xc00c, 2), number(0x00010001, 4), number(300, 4), sized(2, addressBytes(address)));
 }
@@ -124,7 +128,9 @@ function quicInitial(name) {
 const exchange = ['', 2000, 2000].map((what) => (what === '' ? record(900) : what));
 
 let client = ['198.51.100.21', 51001];
-datagram(['192.0.2.53', 53], [client[0], 40001], dnsAnswer(listName('anne-leroy.chatgpt.com'), '203.0.113.71'));
+const asked = listName('anne-leroy.chatgpt.com');
+datagram([client[0], 40001], ['192.0.2.53', 53], dnsQuestion(asked));
+datagram(['192.0.2.53', 53], [client[0], 40001], dnsAnswer(asked, '203.0.113.71'));
 connection(client, ['203.0.113.71', 443], tlsHello(''), ...exchange);
 
 client = ['2001:db8:3::77', 51002];

@@ -438,13 +438,21 @@ status "$directory/one-way"
 at_least_one flows_one_way
 coverage_is upwards names_hinted 0
 
-replay() { # NAME
+replay() { # NAME [SETTINGS]
     configure "$directory/$1"
+    echo "${2-}" >>"$directory/$1/iagmeter.conf"
     expect 0 "$build/iagmeterd" -c "$directory/$1/iagmeter.conf" -r "$directory/$1.pcap"
 }
 expect 0 tcpdump -r "$directory/live.pcap" -w "$directory/down.pcap" \
     'src net 203.0.113.0/24 or src net 2001:db8:ffff::/48'
-replay down
+# Answers without their questions, which anyone may have sent, are believed when the configuration says so.
+cp "$directory/down.pcap" "$directory/unasked.pcap"
+replay unasked
+status "$directory/unasked"
+at_least_one dns_unasked
+coverage_is "downwards, unasked" names_hinted 0
+grep -qF 'dns_answers = \"any\"' "$directory/coverage" || fail "what to do about it is not said"
+replay down 'trust: { dns_answers = "any"; };'
 status "$directory/down"
 at_least_one flows_one_way
 coverage_is downwards names_seen 0
