@@ -35,7 +35,8 @@ enum {
     FLOW_HELLO = 2048,      /* TLS or QUIC, and judged */
     FLOW_HINTED = 4096,     /* only a DNS answer told the service */
     FLOW_PROVEN = 8192,     /* of a shared name, and use of the service was seen */
-    FLOW_ONE_WAY = 16384    /* only one of the two ways is captured */
+    FLOW_ONE_WAY = 16384,   /* only one of the two ways is captured */
+    FLOW_USED = 32768       /* requests in clear came before: what they carried is not this one's */
 };
 
 #define FLOW_NO_STATE UINT32_MAX
@@ -52,7 +53,8 @@ struct flow {
     uint16_t flags;
     uint8_t role;
     uint8_t stage;
-    uint8_t probes;     /* client packets looked at in search of a name */
+    uint8_t probes;     /* client packets looked at in search of a name; with FLOW_PLAIN, 1 when the
+                         * server answered since the client's last */
     uint8_t device_day; /* on which the client was last counted as a device; 0: not yet */
 };
 

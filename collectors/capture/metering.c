@@ -437,6 +437,8 @@ static void handle_payload(struct metering *metering, const struct segment *segm
     flow->payload_bytes[segment->side] += segment->new_bytes;
     metering->payload_bytes += segment->new_bytes;
     watch_other_way(metering, segment);
+    if (flow->flags & FLOW_PLAIN && !recognition_turn(metering->recognition, segment))
+        return;
     if (flow->stage == FLOW_SERVICE)
         usage_add(metering->usage, flow, &piece);
     else if (flow->stage < FLOW_SERVICE && flow->flags & FLOW_DATAGRAMS)

@@ -185,9 +185,10 @@ static void ignore(struct flow *flow)
     flow->state = FLOW_NO_STATE;
 }
 
-/* What the flow is: CLIENT is who asks, NULL when nobody knows. */
+/* What the flow is: CLIENT is who asks, NULL when nobody knows. BYTES are those of the client that
+ * said so, should the flow have carried something else before. */
 static void settle(struct recognition *recognition, const struct segment *segment,
-                   struct catalogue_match match, const struct address *client)
+                   struct catalogue_match match, const struct address *client, uint32_t bytes)
 {
     struct flow *flow = segment->flow;
 
@@ -197,7 +198,11 @@ static void settle(struct recognition *recognition, const struct segment *segmen
         flow->direction =
             directions_match(recognition->directions, client_of(segment), segment->packet->vlan);
     ignore(flow);
-    if (match.service != SERVICE_NONE)
+    if (match.service == SERVICE_NONE)
+        return;
+    if (flow->flags & FLOW_USED)
+        usage_begin_anew(recognition->parts.usage, flow, client, segment->now_ns, bytes);
+    else
         usage_begin(recognition->parts.usage, flow, client, segment->now_ns);
 }
 
@@ -314,6 +319,23 @@ static struct catalogue_match match_hidden(struct recognition *recognition,
     return no_match;
 }
 
+/* What was found out of the requests before is not true of the next. */
+static void begin_other(struct flow *flow)
+{
+    flow->flags |= FLOW_USED;
+    flow->flags &= (uint16_t)~FLOW_PROVEN;
+    flow->device_day = 0;
+    flow->probes = 0;
+}
+
+/* What follows are no requests in clear any more. */
+static void leave_clear(struct flow *flow)
+{
+    if (flow->flags & FLOW_PLAIN)
+        begin_other(flow);
+    flow->flags &= (uint16_t)~FLOW_PLAIN;
+}
+
 /* The ClientHello is complete: what is this flow? */
 static void judge(struct recognition *recognition, const struct segment *segment,
                   const struct clienthello *hello, const struct address *client)
@@ -324,6 +346,7 @@ static void judge(struct recognition *recognition, const struct segment *segment
 
     if (readable || !(flow->flags & FLOW_PROXIED)) /* else what the proxy was told is noted */
         note(recognition, segment, transport_of(flow), hello->name, ech_of(hello, hidden));
+    leave_clear(flow);
     if (is_copy(recognition, hello, segment->now_ns)) {
         ignore(flow);
         return;
@@ -335,7 +358,7 @@ static void judge(struct recognition *recognition, const struct segment *segment
     settle(recognition, segment,
            readable ? match_name(recognition, segment, hello)
                     : match_hidden(recognition, segment, hidden),
-           client);
+           client, segment->new_bytes);
 }
 
 /* -- States ------------------------------------------------------------------------------------ */
@@ -374,20 +397,56 @@ void recognition_end(struct recognition *recognition, struct flow *flow)
     ignore(flow);
 }
 
+/* What began like a request in clear, of BYTES so far, is none, or names no host: it goes with the
+ * one before. */
+static void go_on(struct recognition *recognition, const struct segment *segment, uint32_t bytes)
+{
+    struct flow *flow = segment->flow;
+
+    release(recognition, flow);
+    if (flow->service != SERVICE_NONE)
+        usage_resume(recognition->parts.usage, flow, segment->now_ns, bytes);
+    else
+        flow->stage = FLOW_NEW;
+}
+
+/* How many bytes were sent of what is gathered in the flow's state, SEGMENT the latest of them: its
+ * end may lie beyond what there is room for. */
+static uint32_t gathered_bytes(const struct recognition *recognition, const struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+    uint32_t state = segment->flow->state;
+    const struct assembly *assembly;
+    uint32_t held, sent;
+
+    if (state == FLOW_NO_STATE)
+        return 0;
+    assembly = naming_bytes(recognition->naming, state);
+    held = (uint32_t)assembly_end(assembly) - naming_stepped(recognition->naming, state);
+    sent = packet->sequence + packet->payload_length - assembly->base -
+           naming_stepped(recognition->naming, state);
+    return from_client(segment) && sent - held <= packet->payload_length ? sent : held;
+}
+
 /* No name will come, MISSING if there ought to be one. */
 static void give_up(struct recognition *recognition, const struct segment *segment, bool missing)
 {
     struct flow *flow = segment->flow;
     struct catalogue_match match;
 
+    if (flow->flags & FLOW_PLAIN) {
+        go_on(recognition, segment, gathered_bytes(recognition, segment));
+        return;
+    }
     release(recognition, flow);
     if (missing && flow->flags & FLOW_PROXIED) {
-        settle(recognition, segment, match_proxied(recognition, flow), device_of(segment));
+        settle(recognition, segment, match_proxied(recognition, flow), device_of(segment),
+               segment->new_bytes);
         return;
     }
     if (take_hint(recognition, segment, &match)) {
         note(recognition, segment, transport_of(flow), "", "no");
-        settle(recognition, segment, match, client_of(segment));
+        settle(recognition, segment, match, client_of(segment), segment->new_bytes);
         return;
     }
     coverage_of(recognition)->names_missing += missing;
@@ -422,7 +481,8 @@ static const struct address no_client;
 /* What a look at the client's bytes brought. */
 struct look {
     struct finding finding;
-    uint32_t taken;        /* by what was said to proxies */
+    uint32_t bytes;        /* that the client sent of it */
+    uint32_t taken;        /* of these, by what was said to proxies */
     struct address client; /* who asks, as a proxy says; of family 0 when none does */
 };
 
@@ -451,6 +511,7 @@ static void take_proxy(struct recognition *recognition, const struct segment *se
         return;
     }
     match = catalogue_match(recognition->catalogue, said->name, said->name_length);
+    leave_clear(flow);
     flow->flags |= FLOW_PROXIED;
     flow->service = said->name_length ? match.service : SERVICE_NONE;
     flow->role = match.role;
@@ -478,30 +539,49 @@ static const struct address *asking(const struct segment *segment, const struct 
 }
 
 /* The next bytes may again begin something. */
-static void wait_for_more(struct flow *flow)
+static void wait_for_more(struct recognition *recognition, const struct segment *segment,
+                          const struct look *look)
 {
-    flow->stage = FLOW_NEW;
+    struct flow *flow = segment->flow;
+
     flow->state = FLOW_NO_STATE;
     flow->flags &= (uint16_t)~FLOW_BASE_KNOWN;
+    if (flow->flags & FLOW_PLAIN) {
+        go_on(recognition, segment, look->bytes);
+        return;
+    }
+    flow->stage = FLOW_NEW;
     if (++flow->probes >= MAX_PROBES)
         ignore(flow);
 }
 
+/* The name is of the request alone: the next one may be for another host, or be a CONNECT. */
 static void take_request(struct recognition *recognition, const struct segment *segment,
                          const struct look *look)
 {
     const struct preamble *said = &look->finding.as.preamble;
+    struct flow *flow = segment->flow;
     struct catalogue_match match =
         catalogue_match(recognition->catalogue, said->name, said->name_length);
+    bool again = flow->flags & FLOW_PLAIN;
 
-    if (said->name_length > 0)
-        note(recognition, segment, "http", said->name, "no");
-    if (said->name_length == 0 || match.service == SERVICE_NONE) {
-        wait_for_more(segment->flow); /* a request to a proxy may be followed by CONNECT */
+    if (said->name_length == 0) {
+        wait_for_more(recognition, segment, look);
         return;
     }
-    segment->flow->flags |= FLOW_PLAIN;
-    settle(recognition, segment, match, asking(segment, look));
+    flow->flags &= (uint16_t)~FLOW_BASE_KNOWN;
+    if (again && match.service == flow->service && match.role == flow->role) {
+        go_on(recognition, segment, look->bytes);
+        return;
+    }
+    note(recognition, segment, "http", said->name, "no");
+    if (again)
+        begin_other(flow);
+    flow->flags |= FLOW_PLAIN;
+    flow->probes = 0;
+    settle(recognition, segment, match, asking(segment, look), look->bytes);
+    if (match.service == SERVICE_NONE)
+        flow->stage = FLOW_NEW;
 }
 
 /* Acts on what was found, unless more bytes are needed. */
@@ -519,7 +599,7 @@ static void act_on(struct recognition *recognition, const struct segment *segmen
         give_up(recognition, segment, true);
         break;
     default:
-        wait_for_more(segment->flow);
+        wait_for_more(recognition, segment, look);
         break;
     }
 }
@@ -589,6 +669,7 @@ static void look_at_gathered(struct recognition *recognition, const struct segme
     const uint8_t *bytes = naming_ahead(recognition->naming, state, &length);
 
     look_at(recognition, segment, bytes, length, &look);
+    look.bytes = gathered_bytes(recognition, segment);
     naming_step(recognition->naming, state, look.taken);
     *client = look.client;
     if (look.finding.kind == FINDING_INCOMPLETE) {
@@ -634,6 +715,7 @@ static void probe(struct recognition *recognition, const struct segment *segment
     struct look look = {.client = no_client};
 
     look_at(recognition, segment, packet->payload, captured, &look);
+    look.bytes = segment->new_bytes;
     if (look.finding.kind == FINDING_INCOMPLETE) {
         /* Of a connection that began before the capture, any bytes might be a request's: only a
          * ClientHello is taken for the client's first. */
@@ -708,6 +790,80 @@ static void consider_client(struct recognition *recognition, const struct segmen
         return;
     }
     probe(recognition, segment);
+}
+
+/* -- One request after another, in clear --------------------------------------------------------
+ */
+
+/* "HTTP/1.1 100 Continue" and the like alone, up to the empty line (RFC 9110, 15.2): after that the
+ * client goes on with its request. */
+static bool is_interim(const struct packet *packet)
+{
+    static const uint8_t version[] = {'H', 'T', 'T', 'P', '/', '1', '.'};
+    const uint8_t *bytes = packet->payload;
+    uint32_t length = packet->captured_length;
+    const uint8_t *end;
+
+    if (length < sizeof(version) + 3 || memcmp(bytes, version, sizeof(version)) != 0 ||
+        bytes[sizeof(version) + 2] != '1')
+        return false;
+    end = memmem(bytes, length, "\r\n\r\n", 4);
+    return !end || end + 4 == bytes + length;
+}
+
+/* Whether the client speaks again after the server answered. */
+static bool speaks_again(const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    bool answered = flow->probes > 0;
+
+    if (segment->new_bytes == 0)
+        return false;
+    if (from_client(segment))
+        flow->probes = 0;
+    else if (!is_interim(segment->packet))
+        flow->probes = 1;
+    return from_client(segment) && answered;
+}
+
+/* Whether the segment is no request for another host than the one before. */
+static bool stays(const struct recognition *recognition, const struct segment *segment)
+{
+    const struct flow *flow = segment->flow;
+    struct catalogue_match match;
+    struct finding finding;
+
+    if (segment->packet->captured_length == 0) /* nothing to look at, now or later */
+        return true;
+    naming_look(segment->packet->payload, segment->packet->captured_length, &finding);
+    if (finding.kind != FINDING_HTTP)
+        return finding.kind == FINDING_NONE;
+    match = catalogue_match(recognition->catalogue, finding.as.preamble.name,
+                            finding.as.preamble.name_length);
+    return finding.as.preamble.name_length == 0 ||
+           (match.service == flow->service && match.role == flow->role);
+}
+
+bool recognition_turn(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    bool again = speaks_again(segment);
+
+    if (flow->stage == FLOW_NAMING) {
+        if (flow->probes > 0) /* answered: what is missing of the request was not captured */
+            give_up(recognition, segment, false);
+        return flow->stage != FLOW_NEW;
+    }
+    if (!again)
+        return flow->stage != FLOW_NEW;
+    flow->flags &= (uint16_t)~FLOW_BASE_KNOWN;
+    if (flow->stage == FLOW_SERVICE && !stays(recognition, segment)) {
+        usage_end(recognition->parts.usage, flow);
+        flow->stage = FLOW_NEW;
+    } else if (flow->stage == FLOW_IGNORED) { /* another flow needed its state */
+        flow->stage = FLOW_NEW;
+    }
+    return true;
 }
 
 /* -- DNS --------------------------------------------------------------------------------------- */

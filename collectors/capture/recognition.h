@@ -58,6 +58,14 @@ struct segment {
 /* TCP, and a flow that is not judged yet. */
 void recognition_segment(struct recognition *recognition, const struct segment *segment);
 
+/* TCP, and a flow of requests in clear (FLOW_PLAIN), each of which may be for another host: to be
+ * asked of each segment before anything else is done with it. Where the client speaks again after
+ * the server, and what it says is for another host than before, what went on is ended, and the flow
+ * is not judged any more. Bodies are not followed: bytes that begin like a request are one at that
+ * place only, and a request that is sent before the last answer (RFC 9112, 9.3.2) goes with the one
+ * before. Returns whether the segment is of any interest. */
+bool recognition_turn(struct recognition *recognition, const struct segment *segment);
+
 /* UDP: whether the datagram may begin a flow worth a slot. */
 bool recognition_begins(const struct recognition *recognition, const struct packet *packet,
                         int64_t now_ns);

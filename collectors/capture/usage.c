@@ -253,10 +253,16 @@ static void start_server_stream(const struct usage *usage, struct flow *flow)
 void usage_begin(struct usage *usage, struct flow *flow, const struct address *client,
                  int64_t now_ns)
 {
+    add_bytes(usage, flow, END_SERVER, flow->payload_bytes[!flow_client_side(flow)]);
+    usage_begin_anew(usage, flow, client, now_ns, flow->payload_bytes[flow_client_side(flow)]);
+}
+
+void usage_begin_anew(struct usage *usage, struct flow *flow, const struct address *client,
+                      int64_t now_ns, uint64_t bytes_up)
+{
     flow->stage = FLOW_SERVICE;
     flow->state = FLOW_NO_STATE;
-    add_bytes(usage, flow, END_CLIENT, flow->payload_bytes[flow_client_side(flow)]);
-    add_bytes(usage, flow, END_SERVER, flow->payload_bytes[!flow_client_side(flow)]);
+    add_bytes(usage, flow, END_CLIENT, bytes_up);
     if (!is_followed(flow))
         return;
     if (is_use(flow))
@@ -267,6 +273,15 @@ void usage_begin(struct usage *usage, struct flow *flow, const struct address *c
         interval_coverage(usage->interval)->flows_untracked++;
     if (client)
         see_device(usage, flow, client);
+}
+
+void usage_resume(struct usage *usage, struct flow *flow, int64_t now_ns, uint64_t bytes_up)
+{
+    flow->stage = FLOW_SERVICE;
+    flow->state = FLOW_NO_STATE;
+    add_bytes(usage, flow, END_CLIENT, bytes_up);
+    if (is_followed(flow))
+        take_state(usage, flow, now_ns);
 }
 
 void usage_end(struct usage *usage, struct flow *flow)

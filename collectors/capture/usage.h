@@ -37,6 +37,14 @@ void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
 void usage_begin(struct usage *usage, struct flow *flow, const struct address *client,
                  int64_t now_ns);
 
+/* The same, of a connection that carried something else before: only BYTES_UP count so far. */
+void usage_begin_anew(struct usage *usage, struct flow *flow, const struct address *client,
+                      int64_t now_ns, uint64_t bytes_up);
+
+/* After usage_end(): it turned out to go on as before. BYTES_UP of the client were not counted yet.
+ */
+void usage_resume(struct usage *usage, struct flow *flow, int64_t now_ns, uint64_t bytes_up);
+
 /* One piece of what an end sent, and how much of it no earlier piece carried. */
 struct usage_piece {
     const struct address *client;

@@ -482,7 +482,292 @@ static void a_host_in_clear_names_a_local_service(void **state)
     assert_names(0, 0, 0, 0); /* neither TLS nor QUIC */
 }
 
-/* To a proxy, or one after another to a server of many names: the first that is known counts. */
+static uint64_t start_up, start_down;
+
+static void note_said(const struct talk *talk)
+{
+    start_up = talk->said[FROM_CLIENT];
+    start_down = talk->said[FROM_SERVER];
+}
+
+/* What TALK carried since note_said() is all that the pair carried. */
+static void assert_carried(uint16_t service, uint64_t up, uint64_t down, double requests)
+{
+    struct activity sum = sum_of(ONE, service);
+
+    assert_int_equal(sum.bytes_up, up);
+    assert_int_equal(sum.bytes_down, down);
+    assert_int_equal(sum.bytes_other, 0);
+    assert_triple(sum.requests, requests, requests, requests);
+}
+
+/* A request whose head has the length that it needs to count, in segments of SIZE bytes, and an
+ * answer. */
+static void request(struct talk *talk, const char *target, const char *host, uint32_t size)
+{
+    static char text[1024];
+
+    snprintf(text, sizeof(text), "POST %s HTTP/1.1\r\nHost: %s\r\nCookie: %0300d\r\n\r\n", target,
+             host, 0);
+    say_text(talk, text, size);
+    film.clock_ns += SECOND;
+    for (int i = 0; i < 3; i++) {
+        talk_record(&film, talk, FROM_SERVER, 995);
+        film.clock_ns += 100 * MILLI;
+    }
+}
+
+static void each_request_in_clear_is_for_its_own_host(void **state)
+{
+    (void)state;
+    for (uint32_t size = 20; size <= 1400; size += 230) {
+        struct talk talk = open_talk(1, 50000);
+        uint64_t up[2] = {0}, down[2] = {0};
+        static const struct {
+            const char *target;
+            const char *host;
+            int service; /* 0 LOCAL, 1 API, -1 none */
+        } round[] = {{"http://www.example/", "www.example", -1},
+                     {"http://llm.intranet.example/v1", "x", 0},
+                     {"/v1", "llm.intranet.example", 0},
+                     {"http://api.example:80/", "llm.intranet.example", 1},
+                     {"http://www.example/", "api.example", -1},
+                     {"http://www.example/", "api.example", -1},
+                     {"/", "api.example", 1},
+                     {"/v1", "llm.intranet.example:8080", 0}};
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        for (size_t i = 0; i < sizeof(round) / sizeof(round[0]); i++) {
+            note_said(&talk);
+            request(&talk, round[i].target, round[i].host, size);
+            if (round[i].service >= 0) {
+                up[round[i].service] += talk.said[FROM_CLIENT] - start_up;
+                down[round[i].service] += talk.said[FROM_SERVER] - start_down;
+            }
+        }
+        scene_play();
+        assert_carried(LOCAL, up[0], down[0], 3);
+        assert_carried(API, up[1], down[1], 2);
+        assert_int_equal(devices_of(ONE, LOCAL), 1);
+        assert_int_equal(devices_of(ONE, API), 1);
+        assert_int_equal(sum_of(ONE, LOCAL).flows, 2); /* it came back to it */
+        assert_int_equal(coverage().flows, 1);
+    }
+}
+
+/* However many were for others before. */
+static void a_request_after_many_others_is_found(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        request(&talk, "/", "www.example", 1400);
+    note_said(&talk);
+    request(&talk, "/", "llm.intranet.example", 1400);
+    scene_play();
+    assert_carried(LOCAL, talk.said[FROM_CLIENT] - start_up, talk.said[FROM_SERVER] - start_down,
+                   1);
+}
+
+#define OTHER "POST /upload HTTP/1.1\r\nHost: www.example\r\nX: "
+
+/* Of a body no part is a request, though it look like one: it follows its head, or the interim
+ * answer, and not an answer. */
+static void a_body_is_no_request(void **state)
+{
+    static const char *const answers[] = {"", "HTTP/1.1 100 Continue\r\n\r\n",
+                                          "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct talk talk;
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        for (int round = 0; round < 2; round++) {
+            talk_text(
+                &film, &talk, FROM_CLIENT,
+                "POST / HTTP/1.1\r\nHost: llm.intranet.example\r\nContent-Length: 900\r\n\r\n");
+            if (answers[i][0])
+                talk_text(&film, &talk, FROM_SERVER, answers[i]);
+            request(&talk, "/upload", "www.example", 1400);
+            film.clock_ns += 10 * SECOND;
+        }
+        scene_play();
+        assert_carried(LOCAL, talk.said[FROM_CLIENT], talk.said[FROM_SERVER], 2);
+    }
+}
+
+/* An interim answer and the answer proper in one segment are an answer. */
+static void an_answer_may_follow_an_interim_one_at_once(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    request(&talk, "/", "llm.intranet.example", 1400);
+    film.clock_ns += 10 * SECOND;
+    talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: llm.intranet.example\r\n\r\n");
+    talk_text(&film, &talk, FROM_SERVER,
+              "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+    note_said(&talk);
+    request(&talk, "/", "www.example", 1400);
+    scene_play();
+    assert_carried(LOCAL, start_up, start_down, 1);
+}
+
+/* A request that comes again after its answer began says nothing new. */
+static void a_request_sent_again_is_none(void **state)
+{
+    static const char first[] = "POST / HTTP/1.1\r\nHost: llm.intranet.example\r\n\r\n";
+    struct talk talk = open_talk(1, 50000);
+    uint32_t sequence;
+
+    (void)state;
+    request(&talk, "/", "llm.intranet.example", 1400);
+    note_said(&talk);
+    sequence = talk.sequence[FROM_CLIENT];
+    request(&talk, "/", "www.example", 1400);
+    film.clock_ns += SECOND;
+    /* The first one, from its beginning. */
+    talk_segment(&film, &talk, FROM_CLIENT, sequence - (uint32_t)start_up, TCP_ACK,
+                 (const uint8_t *)first, sizeof(first) - 1);
+    talk_record(&film, &talk, FROM_SERVER, 900);
+    scene_play();
+    assert_carried(LOCAL, start_up, start_down, 1);
+}
+
+/* The rest of a head was not captured, or it is none: what comes goes with the request before. */
+static void half_a_request_changes_nothing(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        static struct bytes bytes;
+        struct talk talk;
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        request(&talk, "/", "llm.intranet.example", 1400);
+        film.clock_ns += 10 * SECOND;
+        bytes.length = 0;
+        if (way == 0)
+            talk_text(&film, &talk, FROM_CLIENT, OTHER);
+        if (way == 1)
+            talk_text(&film, &talk, FROM_CLIENT, "Write me a poem about a proxy\n");
+        if (way == 2) {
+            say_text(&talk, OTHER, 20);
+            put_fill(&bytes, 'x', 20000); /* longer than any head */
+            talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+        }
+        talk_record(&film, &talk, FROM_SERVER, 995);
+        request(&talk, "/", "llm.intranet.example", 1400);
+        note_said(&talk);
+        request(&talk, "/", "www.example", 200);
+        scene_play();
+        assert_int_equal(only_sum(ONE, LOCAL).bytes_up, start_up);
+        assert_int_equal(only_sum(ONE, LOCAL).bytes_down, start_down);
+        assert_int_equal(only_sum(ONE, LOCAL).flows, 1);
+    }
+}
+
+/* The snap length cut all, or most, of a request. */
+static void a_request_that_was_cut_goes_with_the_one_before(void **state)
+{
+    (void)state;
+    for (uint32_t kept = 0; kept < 120; kept += 30) {
+        struct talk talk;
+        size_t next;
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        request(&talk, "/", "llm.intranet.example", 1400);
+        film.clock_ns += 10 * SECOND;
+        next = film.count;
+        request(&talk, "/", "llm.intranet.example", 1400);
+        film.shots[next].captured = 14 + 20 + 20 + kept;
+        scene_play();
+        assert_int_equal(only_sum(ONE, LOCAL).bytes_up, talk.said[FROM_CLIENT]);
+        assert_int_equal(only_sum(ONE, LOCAL).bytes_down, talk.said[FROM_SERVER]);
+    }
+}
+
+/* Others may need the room that half a request takes: the next one is read all the same. */
+static void a_request_that_lost_its_room_ends_nothing_else(void **state)
+{
+    const struct limits small = {4096, 64, 16, 1024, 1024};
+    struct talk talk = open_talk(1, 50000);
+    struct activity sum;
+
+    (void)state;
+    request(&talk, "/", "llm.intranet.example", 1400);
+    talk_text(&film, &talk, FROM_CLIENT, OTHER);
+    for (unsigned i = 2; i < 20; i++) {
+        struct talk other = open_talk(i, 40000);
+
+        talk_text(&film, &other, FROM_CLIENT, OTHER);
+    }
+    talk_record(&film, &talk, FROM_SERVER, 995);
+    film.clock_ns += 10 * SECOND;
+    request(&talk, "/", "llm.intranet.example", 1400);
+    scene_play_within(&small);
+    sum = only_sum(ONE, LOCAL);
+    assert_triple(sum.requests, 2, 2, 2);
+}
+
+/* Without a host, or with one that servers might not agree on. */
+static void a_request_for_nobody_goes_with_the_one_before(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    request(&talk, "/", "llm.intranet.example", 1400);
+    request(&talk, "/", "www.example\r\nHost: api.example", 1400);
+    request(&talk, "/", "", 20);
+    scene_play();
+    assert_carried(LOCAL, talk.said[FROM_CLIENT], talk.said[FROM_SERVER], 3);
+    only_sum(ONE, LOCAL);
+}
+
+/* What was in clear before is not the tunnel's. */
+static void a_tunnel_may_follow_requests(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+    uint64_t up, down;
+
+    (void)state;
+    request(&talk, "http://llm.intranet.example/", "x", 1400);
+    up = talk.said[FROM_CLIENT];
+    down = talk.said[FROM_SERVER];
+    talk_text(&film, &talk, FROM_CLIENT, "CONNECT api.example:443 HTTP/1.1\r\n\r\n");
+    talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+    note_said(&talk);
+    say_hello(&talk, "api.example", false);
+    use(&talk);
+    scene_play();
+    assert_carried(LOCAL, up, down, 1);
+    assert_carried(API, talk.said[FROM_CLIENT] - start_up, talk.said[FROM_SERVER] - start_down, 1);
+    assert_names(1, 0, 0, 0);
+}
+
+/* A host that carries other things too has to show an exchange each time. */
+static void a_shared_host_in_clear_is_proven_anew(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    request(&talk, "/", "a.shared.example", 1400);
+    request(&talk, "/", "llm.intranet.example", 1400);
+    talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: a.shared.example\r\n\r\n");
+    talk_record(&film, &talk, FROM_SERVER, 995);
+    scene_play();
+    assert_triple(sum_of(ONE, SHARED).requests, 1, 1, 1);
+    assert_int_equal(sum_of(ONE, SHARED).flows, 1);
+    assert_true(sum_of(ONE, SHARED).bytes_other >= 1000);
+    assert_int_equal(devices_of(ONE, SHARED), 1);
+}
+
+/* To a proxy, or one after another to a server of many names: each counts for what it names. */
 static void one_connection_may_carry_requests_for_several_hosts(void **state)
 {
     struct talk talk = open_talk(1, 50000);
@@ -1893,6 +2178,17 @@ int main(void)
         TEST(a_local_header_changes_nothing),
         TEST(a_hint_for_a_proxy_is_none_for_its_clients),
         TEST(a_host_in_clear_names_a_local_service),
+        TEST(each_request_in_clear_is_for_its_own_host),
+        TEST(a_request_after_many_others_is_found),
+        TEST(a_body_is_no_request),
+        TEST(an_answer_may_follow_an_interim_one_at_once),
+        TEST(a_request_sent_again_is_none),
+        TEST(half_a_request_changes_nothing),
+        TEST(a_request_that_was_cut_goes_with_the_one_before),
+        TEST(a_request_that_lost_its_room_ends_nothing_else),
+        TEST(a_request_for_nobody_goes_with_the_one_before),
+        TEST(a_tunnel_may_follow_requests),
+        TEST(a_shared_host_in_clear_is_proven_anew),
         TEST(one_connection_may_carry_requests_for_several_hosts),
         TEST(other_hosts_in_clear_are_nothing),
         TEST(the_dns_names_a_connection_seen_from_its_middle),

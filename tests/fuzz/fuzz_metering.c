@@ -125,7 +125,7 @@ static const char *const names[] = {"api.example", "shared.example", "ech.exampl
                                     "doh.example", "www.example",    NULL};
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
-#define MESSAGES 24
+#define MESSAGES 28
 #define INITIALS 16
 #define TALKS    8
 
@@ -174,6 +174,10 @@ static void make_messages(void)
     TEXT("HTTP/1.1 407 Authenticate\r\nContent-Length: 0\r\n\r\n");
     TEXT("POST /v1 HTTP/1.1\r\nHost: api.example\r\n\r\n");
     TEXT("GET http://www.example/ HTTP/1.1\r\nHost: www.example\r\n\r\n");
+    TEXT("POST http://shared.example/ HTTP/1.1\r\nHost: api.example\r\n\r\n");
+    TEXT("HTTP/1.1 100 Continue\r\n\r\n");
+    TEXT("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"choices\": [{\"delta\": \"four words at "
+         "most\"}]}");
     TEXT("PROXY TCP4 10.2.0.1 203.0.113.9 51000 443\r\n");
     TEXT("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\2\0\1\0\0\0\0\0\0\0\0");
     TEXT("\5\1\0");
