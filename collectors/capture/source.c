@@ -3,6 +3,7 @@
 
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/decode.h"
+#include "collectors/capture/gather.h"
 #include "collectors/capture/sharedfile.h"
 
 #include <errno.h>
@@ -18,15 +19,6 @@
 /* In ring mode the kernel hands over a block when it is full, or after this long. */
 #define RING_TIMEOUT_MS 100
 #define ERROR_SIZE      (PCAP_ERRBUF_SIZE + 256)
-/* Packets of an interface are handed over so many at a time, for the metering to wait for memory
- * once instead of for each. They have to be copied for that: within one pcap_dispatch(), libpcap
- * gives a block of the ring back to the kernel as soon as its last packet was shown, and does not
- * say which one that is (pcap_read_linux_mmap_v3() in pcap-linux.c). More of them would leave the
- * fastest cache. */
-#define GATHER 32
-/* The largest snap length that can be configured fits. */
-#define GATHER_SIZE 262144
-
 struct source {
     char *name;
     pcap_t *pcap;             /* NULL: it is a file */
@@ -40,12 +32,8 @@ struct source {
     int64_t shared_ns;       /* since when the interface's packets are shared; 0: they are not */
     uint64_t packets;
     char error[ERROR_SIZE];
-    source_handler *handler;
-    void *context;
-    struct captured_frame frames[SOURCE_BATCH]; /* of the file, or those gathered */
-    uint8_t *gathered;                          /* bytes of the interface's packets */
-    size_t gathered_size;
-    size_t gathered_count;
+    struct gather *gathered;                    /* the interface's packets */
+    struct captured_frame frames[SOURCE_BATCH]; /* of the file */
 };
 
 static struct source *source_new(const char *name)
@@ -69,7 +57,7 @@ void source_close(struct source *source)
     if (source->pcap)
         pcap_close(source->pcap);
     capturefile_close(source->file);
-    free(source->gathered);
+    gather_free(source->gathered);
     if (source->joined)
         sharedfile_leave(source->shared, source->worker);
     sharedfile_free(source->shared);
@@ -197,7 +185,7 @@ struct source *source_open_interface(const struct interface_config *interface,
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    source->gathered = malloc(GATHER_SIZE);
+    source->gathered = gather_new();
     if (!source->gathered) {
         snprintf(error, error_size, "out of memory");
         goto failed;
@@ -305,35 +293,20 @@ int source_descriptor(const struct source *source)
     return source->pcap ? pcap_get_selectable_fd(source->pcap) : -1;
 }
 
-static void hand_over(struct source *source)
-{
-    if (source->gathered_count > 0)
-        source->handler(source->context, source->frames, source->gathered_count);
-    source->gathered_count = 0;
-    source->gathered_size = 0;
-}
-
 static void handle_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
     struct source *source = (struct source *)(void *)user;
-    int64_t time_ns = header->ts.tv_sec * 1000000000LL + header->ts.tv_usec;
-    uint32_t captured = header->caplen < GATHER_SIZE ? header->caplen : GATHER_SIZE;
-    uint8_t *copy;
-
-    if (time_ns < source->shared_ns)
-        return;
-    if (source->gathered_count == GATHER || captured > GATHER_SIZE - source->gathered_size)
-        hand_over(source);
-    copy = source->gathered + source->gathered_size;
-    memcpy(copy, bytes, captured);
-    source->gathered_size += captured;
-    source->frames[source->gathered_count++] = (struct captured_frame){
-        .time_ns = time_ns,
-        .bytes = copy,
-        .captured = captured,
-        .length = header->len > captured ? header->len : captured,
+    const struct captured_frame frame = {
+        .time_ns = header->ts.tv_sec * 1000000000LL + header->ts.tv_usec,
+        .bytes = bytes,
+        .captured = header->caplen,
+        .length = header->len > header->caplen ? header->len : header->caplen,
         .link_type = source->link_type,
     };
+
+    if (frame.time_ns < source->shared_ns)
+        return;
+    gather_add(source->gathered, &frame);
     source->packets++;
 }
 
@@ -342,10 +315,9 @@ static enum source_status read_interface(struct source *source, int limit, sourc
 {
     int read;
 
-    source->handler = handler;
-    source->context = context;
+    gather_begin(source->gathered, handler, context);
     read = pcap_dispatch(source->pcap, limit, handle_packet, (u_char *)(void *)source);
-    hand_over(source);
+    gather_end(source->gathered);
     if (read >= 0)
         return SOURCE_OK;
     snprintf(source->error, sizeof(source->error), "interface %s: %s", source->name,
