@@ -271,7 +271,8 @@ enum {
     WLAN_ORDER = 0x80
 };
 
-/* The first of several packets in one frame (9.3.2.2, A-MSDU); the others are not looked at. */
+/* The first of several packets in one frame (9.3.2.2, A-MSDU); why not the others:
+ * docs/coverage.md. */
 static enum decode_result decode_aggregate(struct frame *frame)
 {
     const uint8_t *header = cursor_bytes(&frame->cursor, 14);
