@@ -80,6 +80,7 @@ struct coverage {
     uint64_t names_missing;   /* TLS and QUIC connections without a readable name or a hint */
     uint64_t dns_answers;     /* answers of DNS in clear that were read */
     uint64_t dns_unasked;     /* those of them whose question was not seen */
+    uint64_t hints_displaced; /* what answers had told, forgotten early as their table was full */
     uint64_t bytes_lost;      /* payload bytes that the capture never showed */
     uint64_t clock_steps;     /* times the clock went backwards */
 };
@@ -91,7 +92,7 @@ struct coverage {
     X(packets_truncated) X(packets_corrupt) X(packets_fragmented) X(packets_other) \
     X(packets_duplicate) X(flows) X(flows_evicted) X(flows_untracked) X(flows_one_way) \
     X(flows_resolver) X(names_seen) X(names_quic) X(names_hinted) X(names_encrypted) \
-    X(names_missing) X(dns_answers) X(dns_unasked) X(bytes_lost) X(clock_steps)
+    X(names_missing) X(dns_answers) X(dns_unasked) X(hints_displaced) X(bytes_lost) X(clock_steps)
 /* clang-format on */
 
 static inline void coverage_add(struct coverage *sum, const struct coverage *coverage)

@@ -14,7 +14,7 @@
 /* An interval that is written at once is at most this old when the next one comes, a retry or two
  * included. */
 #define CURRENT_S  300
-#define MAX_ADVICE 8
+#define MAX_ADVICE 9
 
 /* From which shares on something should be done. */
 /* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
@@ -26,6 +26,8 @@
 #define RESOLVER_ALARM (1.0 / 500)
 /* Some answers come late or twice; of a mirror that lacks the questions, none has one. */
 #define UNASKED_ALARM 0.5
+/* A few collide in the best of tables. */
+#define DISPLACED_ALARM 0.01
 /* What is forgotten first is finished or has no name; scans alone cause some. */
 #define EVICTED_ALARM 0.01
 
@@ -106,6 +108,8 @@ static void advise(struct status *status, bool believes_unasked)
         {!believes_unasked && exceeds(c->dns_unasked, c->dns_answers, UNASKED_ALARM),
          "Most DNS answers came without their question, and were not believed: mirror both ways of "
          "port 53, or set dns_answers = \"any\" in trust, if nobody forges answers."},
+        {exceeds(c->hints_displaced, c->dns_answers, DISPLACED_ALARM),
+         "What the DNS told was forgotten for lack of room: raise max_hints in limits."},
         {exceeds(c->flows_evicted, c->flows, EVICTED_ALARM),
          "Connections were forgotten for lack of room: raise max_flows in limits."},
         {c->flows_untracked > 0,
@@ -214,6 +218,7 @@ static void print_connections(const struct coverage *c, FILE *stream)
     print_part(stream, "named, one way only", c->flows_one_way, c->names_seen + c->names_hinted);
     print_count(stream, "DNS answers in clear", c->dns_answers);
     print_part(stream, "  question not seen", c->dns_unasked, c->dns_answers);
+    print_count(stream, "hints forgotten early", c->hints_displaced);
     print_count(stream, "connections", c->flows);
     print_part(stream, "  forgotten early", c->flows_evicted, c->flows);
     print_part(stream, "  no room to follow", c->flows_untracked, c->flows);

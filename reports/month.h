@@ -172,7 +172,7 @@ struct month_coverage_line {
     double value;
     double proportion; /* of what it is a part of; negative when it is no part */
 };
-#define MONTH_COVERAGE_LINES 25
+#define MONTH_COVERAGE_LINES 26
 void month_coverage_lines(const struct month_report *report,
                           struct month_coverage_line lines[MONTH_COVERAGE_LINES]);
 

@@ -141,6 +141,7 @@ void month_coverage_lines(const struct month_report *report,
         {"dns_answers", TEXT_DNS_ANSWERS, "1", (double)c->dns_answers, -1},
         {"dns_unasked", TEXT_DNS_UNASKED, "1", (double)c->dns_unasked,
          ratio(c->dns_unasked, c->dns_answers)},
+        {"hints_displaced", TEXT_HINTS_DISPLACED, "1", (double)c->hints_displaced, -1},
         {"bytes_lost", TEXT_BYTES_LOST, "B", (double)c->bytes_lost, -1},
         {"clock_steps", TEXT_CLOCK_STEPS, "1", (double)c->clock_steps, -1},
     };

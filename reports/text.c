@@ -269,6 +269,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_DNS_ANSWERS] = {{"Réponses DNS lues en clair", "DNS answers read in clear"}},
     [TEXT_DNS_UNASKED] = {{"dont la question n'a pas été vue",
                            "of which the question was not seen"}},
+    [TEXT_HINTS_DISPLACED] = {{"Indices du DNS oubliés trop tôt, faute de place",
+                               "DNS hints forgotten early, for lack of room"}},
     [TEXT_BYTES_LOST] = {{"Octets jamais vus dans les connexions suivies",
                           "Bytes never seen in the connections followed"}},
     [TEXT_CLOCK_STEPS] = {{"Reculs de l'horloge", "Backward clock steps"}},
@@ -326,6 +328,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_DNS_UNASKED_EFFECT] =
         {{"Peut-être falsifiées : elles ne donnent un indice que si la configuration le dit.",
           "Perhaps forged: they give a hint only when the configuration says so."}},
+    [TEXT_HINTS_DISPLACED_EFFECT] =
+        {{"Des connexions sans nom lisible ont pu rester non attribuées.",
+          "Connections without a readable name may have stayed unattributed."}},
     [TEXT_BYTES_LOST_EFFECT] = {{"Les jetons de ces réponses sont sous-estimés.",
                                  "The tokens of these answers are underestimated."}},
     [TEXT_CLOCK_STEPS_EFFECT] = {{"L'intervalle en cours est recommencé ; rien n'est perdu.",

@@ -925,6 +925,7 @@ static void take_answer(struct recognition *recognition, const struct address *c
             hints_add(recognition->memory->hints, client, &answer->addresses[i], match.service,
                       match.role, now_s, answer->ttl_s);
     }
+    coverage_of(recognition)->hints_displaced += hints_take_displaced(recognition->memory->hints);
 }
 
 /* Counts an answer. Returns whether it is believed: whoever can send a client a datagram can send

@@ -185,7 +185,7 @@ int main(void)
     printf("%-32s %8s %8s %8s\n", "", "minimum", "median", "maximum");
     write_addresses();
     measure("answer: 2 addresses", time_parse, 100000);
-    measure("question, or which one it answers", time_identify, 100000);
+    measure("question, or that of an answer", time_identify, 100000);
     write_chain();
     measure("answer: 2 aliases, 4 addresses", time_parse, 100000);
     write_https();

@@ -104,6 +104,7 @@ static void record(int64_t interval, double requests)
                                 .names_missing = 10,
                                 .dns_answers = 80,
                                 .dns_unasked = 8,
+                                .hints_displaced = 13,
                                 .bytes_lost = 11,
                                 .clock_steps = 12};
 
@@ -158,6 +159,7 @@ static void sums_are_of_the_last_day_and_name_nobody(void **state)
     assert_says("named, one way only", "44 (20.00 %)");
     assert_says("DNS answers in clear", "160");
     assert_says("  question not seen", "16 (10.00 %)");
+    assert_says("hints forgotten early", "26");
     assert_says("connections", "400");
     assert_says("  forgotten early", "12 (3.00 %)");
     assert_says("  no room to follow", "14 (3.50 %)");
@@ -301,6 +303,7 @@ static void what_is_alarming_comes_with_advice(void **state)
         {{.flows_one_way = 1}, "mirror both ways"},
         {{.flows_resolver = 1}, "DoH"},
         {{.dns_answers = 9, .dns_unasked = 6}, "dns_answers = \"any\""},
+        {{.hints_displaced = 1}, "max_hints"},
         {{.flows_evicted = 1}, "max_flows"},
         {{.flows_untracked = 1}, "max_tracked_flows"},
     };
@@ -346,14 +349,14 @@ static void json_holds_the_same(void **state)
 #define SUM_UP(name) sum += number_at(coverage, #name);
     COVERAGE_COUNTERS(SUM_UP)
 #undef SUM_UP
-    assert_int_equal(sum - number_at(coverage, "covered_ns"), 1000 + 1 + 10 + 2 + 3 + 4 + 50 + 60 +
-                                                                  200 + 6 + 7 + 22 + 9 + 70 + 30 +
-                                                                  40 + 5 + 10 + 80 + 8 + 11 + 12);
+    assert_int_equal(sum - number_at(coverage, "covered_ns"),
+                     1000 + 1 + 10 + 2 + 3 + 4 + 50 + 60 + 200 + 6 + 7 + 22 + 9 + 70 + 30 + 40 + 5 +
+                         10 + 80 + 8 + 13 + 11 + 12);
     assert_int_equal(number_at(day, "flows"), 3);
     assert_true(json_is_true(json_object_get(day, "current")));
     assert_int_equal(number_at(day, "until_s"), NOW);
     assert_true(json_real_value(json_object_get(json_object_get(day, "requests"), "high")) > 3.9);
-    assert_int_equal(json_array_size(json_object_get(object, "advice")), 5);
+    assert_int_equal(json_array_size(json_object_get(object, "advice")), 6);
     assert_null(strstr(output, "SECRET"));
     json_decref(object);
 }

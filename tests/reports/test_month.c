@@ -189,7 +189,8 @@ static void cover(struct world *world, int64_t time_s, double seconds)
                                       .names_encrypted = 5,
                                       .names_missing = 15,
                                       .dns_answers = 7,
-                                      .dns_unasked = 1};
+                                      .dns_unasked = 1,
+                                      .hints_displaced = 3};
 
     assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
     assert_int_equal(ledger_add_coverage(world->ledger, time_s, &coverage), LEDGER_OK);
@@ -773,6 +774,7 @@ static void coverage_says_what_was_not_seen(void **state)
         {"flows_resolver", 2, 0.02},
         {"dns_answers", 7, -1},
         {"dns_unasked", 1, 1 / 7.0},
+        {"hints_displaced", 3, -1},
         {"bytes_lost", 0, -1},
         {"clock_steps", 0, -1},
     };
