@@ -370,6 +370,8 @@ static void list_service_files(struct config *config, struct diagnostics *diagno
 
 /* ---- digest ---- */
 
+static const char include[] = "@include";
+
 struct digest {
     uint64_t hash; /* FNV-1a */
     char last[PATH_MAX];
@@ -381,20 +383,35 @@ static void digest_bytes(struct digest *digest, const unsigned char *bytes, size
         digest->hash = (digest->hash ^ bytes[i]) * 0x100000001b3ULL;
 }
 
-static void digest_file(struct digest *digest, const char *path)
+/* How many characters of "@include" BYTES end with, MATCHED of them before; all, once all were
+ * there.
+ */
+static size_t match_include(const unsigned char *bytes, size_t count, size_t matched)
+{
+    for (size_t i = 0; i < count && matched < sizeof(include) - 1; i++)
+        matched = bytes[i] == (unsigned char)include[matched] ? matched + 1 : bytes[i] == '@';
+    return matched;
+}
+
+/* Returns whether there may be an @include in it. */
+static bool digest_file(struct digest *digest, const char *path)
 {
     unsigned char buffer[4096];
     FILE *stream = fopen(path, "re");
+    size_t matched = 0;
     size_t count;
 
     snprintf(digest->last, sizeof(digest->last), "%s", path);
     if (!stream)
-        return;
-    while ((count = fread(buffer, 1, sizeof(buffer), stream)) > 0)
+        return false;
+    while ((count = fread(buffer, 1, sizeof(buffer), stream)) > 0) {
         digest_bytes(digest, buffer, count);
+        matched = match_include(buffer, count, matched);
+    }
     fclose(stream);
     /* An end mark, so that a line moved to the next file changes the digest. */
     digest_bytes(digest, (const unsigned char *)"", 1);
+    return matched == sizeof(include) - 1;
 }
 
 /* Adds the files that @include brought in: those that settings say they come from. The depth is
@@ -415,7 +432,8 @@ static void digest_config(struct digest *digest, const char *path, struct diagno
 {
     config_t config;
 
-    digest_file(digest, path);
+    if (!digest_file(digest, path)) /* parsing it once more takes as long as all the rest */
+        return;
     if (confread_file(&config, path, diagnostics))
         digest_includes(digest, config_root_setting(&config));
     config_destroy(&config);
