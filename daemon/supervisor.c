@@ -43,6 +43,7 @@ struct child {
     unsigned worker;
     pid_t pid; /* 0: not running */
     int control;
+    int data; /* the meter's end of the socket to it, until the meter has it */
     bool ready;
     bool failing; /* the last one never became ready */
     int64_t started_s;
@@ -81,7 +82,9 @@ static void end_child(struct child *child)
 {
     if (child->control >= 0)
         close(child->control);
-    child->control = -1;
+    if (child->data >= 0)
+        close(child->data);
+    child->control = child->data = -1;
     child->pid = 0;
     child->ready = false;
 }
@@ -209,12 +212,11 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
     exit(capture_run(&setup));
 }
 
-static bool start_capture(struct supervisor *supervisor, struct child *child)
+/* The child, with sockets to us and to the meter; the meter does not know of it yet. */
+static bool fork_capture(struct supervisor *supervisor, struct child *child)
 {
     int control[2];
     int data[2];
-    struct message message;
-    bool sent;
 
     if (!make_sockets(control))
         return false;
@@ -228,16 +230,32 @@ static bool start_capture(struct supervisor *supervisor, struct child *child)
         become_capture(supervisor, child, control[1], data[0]);
     close(control[1]);
     close(data[0]);
-    message_start(&message, MESSAGE_WORKER);
-    sent = message_send_descriptor(supervisor->meter.control, &message, data[1]);
-    close(data[1]);
     child->control = control[0];
+    child->data = data[1];
     limit_sending(child->control);
     child->ready = false;
     child->started_s = child->alive_s = monotonic_s();
     if (child->pid < 0)
         end_child(child);
-    return child->pid > 0 && sent;
+    return child->pid > 0;
+}
+
+/* What the child has to say to the meter waits until here. */
+static bool introduce_to_meter(struct supervisor *supervisor, struct child *child)
+{
+    struct message message;
+    bool sent;
+
+    message_start(&message, MESSAGE_WORKER);
+    sent = message_send_descriptor(supervisor->meter.control, &message, child->data);
+    close(child->data);
+    child->data = -1;
+    return sent;
+}
+
+static bool start_capture(struct supervisor *supervisor, struct child *child)
+{
+    return fork_capture(supervisor, child) && introduce_to_meter(supervisor, child);
 }
 
 /* -- Listening to children -------------------------------------------------------------------- */
@@ -591,32 +609,43 @@ static void wait_for_events(struct supervisor *supervisor)
         hear(&supervisor->captures[i], SENDER_CAPTURE, NULL);
 }
 
-/* Runs until everything ended. Captures go first, so that the meter gets all their sums. */
+/* Captures go first, so that the meter gets all their sums. */
+static void end_in_order(struct supervisor *supervisor, bool *meter_told, int64_t *stop_limit_s)
+{
+    if (!captures_running(supervisor) && !*meter_told) {
+        send_stop(&supervisor->meter);
+        *meter_told = true;
+    }
+    if (*stop_limit_s == 0)
+        *stop_limit_s = monotonic_s() + STOP_TIMEOUT_S;
+    if (monotonic_s() <= *stop_limit_s)
+        return;
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (supervisor->captures[i].pid > 0)
+            kill(supervisor->captures[i].pid, SIGKILL);
+}
+
+static bool anything_running(const struct supervisor *supervisor)
+{
+    return supervisor->meter.pid > 0 || captures_running(supervisor);
+}
+
+/* Runs until everything ended. Something may have, before this begins. */
 static void run(struct supervisor *supervisor)
 {
     int64_t stop_limit_s = 0;
     bool meter_told = false;
 
-    while (supervisor->meter.pid > 0 || captures_running(supervisor)) {
-        wait_for_events(supervisor);
+    while (anything_running(supervisor)) {
         handle_signals(supervisor);
         reap(supervisor);
         restart_captures(supervisor);
         if (all_alive(supervisor))
             sd_notify(0, "WATCHDOG=1");
-        if (!supervisor->stopping)
-            continue;
-        if (!captures_running(supervisor) && !meter_told) {
-            send_stop(&supervisor->meter);
-            meter_told = true;
-        }
-        if (stop_limit_s == 0)
-            stop_limit_s = monotonic_s() + STOP_TIMEOUT_S;
-        if (monotonic_s() <= stop_limit_s)
-            continue;
-        for (unsigned i = 0; i < supervisor->capture_count; i++)
-            if (supervisor->captures[i].pid > 0)
-                kill(supervisor->captures[i].pid, SIGKILL);
+        if (supervisor->stopping)
+            end_in_order(supervisor, &meter_told, &stop_limit_s);
+        if (anything_running(supervisor))
+            wait_for_events(supervisor);
     }
 }
 
@@ -664,7 +693,7 @@ static void add_capture(struct supervisor *supervisor, const struct interface_co
 {
     struct child *child = &supervisor->captures[supervisor->capture_count++];
 
-    child->control = -1;
+    child->control = child->data = -1;
     child->interface = interface;
     child->name = interface ? interface->name : supervisor->file;
     child->place = place;
@@ -711,8 +740,41 @@ static bool share_file(struct supervisor *supervisor)
     return supervisor->shared != NULL;
 }
 
+/* None has told the meter anything yet. */
+static void abandon_captures(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        struct child *child = &supervisor->captures[i];
+
+        if (child->pid <= 0)
+            continue;
+        kill(child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+        end_child(child);
+    }
+}
+
+/* The captures begin their work while the meter opens the ledger: what they have to say waits in
+ * their sockets. */
+static bool start_meter_and_captures(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+
+    if (!start_meter(supervisor))
+        return false;
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        fork_capture(supervisor, &supervisor->captures[i]);
+    source_close(supervisor->shared); /* no packet is to be seen here */
+    supervisor->shared = NULL;
+    if (await_ready(supervisor, &supervisor->meter, SENDER_METER, &supervisor->status) &&
+        rules_send_names(supervisor->meter.control, config->catalogue, config->directions))
+        return true;
+    abandon_captures(supervisor);
+    return false;
+}
+
 /* Returns how many captures work. What fails is tried again later; it has said why. */
-static unsigned start_captures(struct supervisor *supervisor)
+static unsigned await_captures(struct supervisor *supervisor)
 {
     unsigned started = 0;
     int status = EXIT_TROUBLE;
@@ -720,7 +782,7 @@ static unsigned start_captures(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->capture_count && !supervisor->stopping; i++) {
         struct child *child = &supervisor->captures[i];
 
-        if (start_capture(supervisor, child) &&
+        if (child->pid > 0 && introduce_to_meter(supervisor, child) &&
             await_ready(supervisor, child, SENDER_CAPTURE, &status)) {
             started++;
             continue;
@@ -739,19 +801,11 @@ static unsigned start_captures(struct supervisor *supervisor)
 
 static bool start_all(struct supervisor *supervisor)
 {
-    const struct config *config = supervisor->config;
     unsigned started;
 
-    if (!start_meter(supervisor) ||
-        !await_ready(supervisor, &supervisor->meter, SENDER_METER, &supervisor->status))
+    if (!share_file(supervisor) || !start_meter_and_captures(supervisor))
         return false;
-    if (!rules_send_names(supervisor->meter.control, config->catalogue, config->directions))
-        return false;
-    if (!share_file(supervisor))
-        return false;
-    started = start_captures(supervisor);
-    source_close(supervisor->shared); /* no packet is to be seen here */
-    supervisor->shared = NULL;
+    started = await_captures(supervisor);
     if (started == 0)
         return false;
     sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", started,
@@ -766,11 +820,13 @@ static bool start_all(struct supervisor *supervisor)
 
 int supervisor_run(struct config *config, const char *file, unsigned workers)
 {
-    struct supervisor supervisor = {
-        .config = config, .file = file, .file_workers = workers, .signals = -1};
+    struct supervisor supervisor = {.config = config,
+                                    .file = file,
+                                    .file_workers = workers,
+                                    .signals = -1};
 
     supervisor.meter.name = "the meter";
-    supervisor.meter.control = -1;
+    supervisor.meter.control = supervisor.meter.data = -1;
     if (!list_captures(&supervisor) || !block_signals(&supervisor) || !prepare_state(config)) {
         supervisor.status = EXIT_TROUBLE;
         goto out;

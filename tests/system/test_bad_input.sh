@@ -305,6 +305,12 @@ fill() {
     head -c 100m /dev/zero >"$mounted/filler" 2>/dev/null || true
 }
 demo_then_fill() {
+    # Packets may be read before the ledger is open; here it is to be open when the disk is full.
+    for _ in $(seq 100); do
+        [ ! -e "$full/state/ledger.db-shm" ] || break
+        sleep 0.1
+    done
+    sleep 0.5
     cat "$demo"
     fill
 }
