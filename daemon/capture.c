@@ -26,11 +26,14 @@
 #define ALIVE_NS        (5 * SECOND_NS)
 /* Sums that wait while the meter is busy writing: some minutes of a large authority. */
 #define OUTBOX_MESSAGES 4096
+/* A file that is smaller is read sooner than a thread for it would have begun. */
+#define SMALLEST_AHEAD (1 << 20)
 
 struct capture {
     const struct capture_setup *setup;
     struct source *source;
     struct metering *metering;
+    bool ahead; /* the source is read ahead by a thread */
     /* Rules in use when they came by message; the first ones belong to the configuration. */
     struct rules current;
     struct rules coming;
@@ -202,7 +205,8 @@ static int run_file(struct capture *capture)
     char error[512];
 
     while (status == SOURCE_OK && !capture->stop) {
-        status = source_read(capture->source, BATCH, take_packets, capture);
+        status = capture->ahead ? source_meter(capture->source, capture->metering)
+                                : source_read(capture->source, BATCH, take_packets, capture);
         read_control(capture);
         say_alive(capture);
     }
@@ -309,13 +313,24 @@ static bool take_memory(struct capture *capture)
     return false;
 }
 
-static bool enter_sandbox(const struct capture_setup *setup)
+/* A thread has the capabilities of the one that made it, and is then held by the same sandbox. */
+static void read_ahead(struct capture *capture)
 {
+    if (capture->setup->file && capture->setup->ahead &&
+        source_file_size(capture->source) >= SMALLEST_AHEAD)
+        capture->ahead = source_read_ahead(capture->source, capture->metering);
+}
+
+static bool enter_sandbox(struct capture *capture)
+{
+    const struct capture_setup *setup = capture->setup;
     char error[256];
 
-    if (sandbox_drop_capabilities(error, sizeof(error)) &&
-        sandbox_capture(setup->control, setup->data, error, sizeof(error)))
-        return true;
+    if (sandbox_drop_capabilities(error, sizeof(error))) {
+        read_ahead(capture);
+        if (sandbox_capture(setup->control, setup->data, error, sizeof(error)))
+            return true;
+    }
     log_line(LOG_PRIORITY_ERROR, "%s", error);
     return false;
 }
@@ -325,7 +340,7 @@ int capture_run(const struct capture_setup *setup)
     struct capture capture = {.setup = setup};
     int status = EXIT_TROUBLE;
 
-    if (!open_source(&capture) || !take_memory(&capture) || !enter_sandbox(setup))
+    if (!open_source(&capture) || !take_memory(&capture) || !enter_sandbox(&capture))
         goto out;
     send_control(&capture, MESSAGE_READY);
     status = setup->file ? run_file(&capture) : run_interface(&capture);
@@ -333,8 +348,8 @@ int capture_run(const struct capture_setup *setup)
     if (capture.meter_gone)
         status = EXIT_TROUBLE;
 out:
-    metering_free(capture.metering);
     source_close(capture.source);
+    metering_free(capture.metering);
     rules_clear(&capture.current);
     rules_clear(&capture.coming);
     free(capture.outbox);

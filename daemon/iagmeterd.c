@@ -17,7 +17,9 @@ static void usage(FILE *stream)
         "usage: iagmeterd [-c FILE] [-r CAPTURE [-w COUNT] | -t]\n"
         "  -c FILE     configuration (default: the installed one)\n"
         "  -r CAPTURE  meter a pcap or pcapng file on its own clock, and end; - is standard input\n"
-        "  -w COUNT    let COUNT processes share the packets of CAPTURE, a file (default: 1)\n"
+        "  -w COUNT    let COUNT processes share the packets of CAPTURE; 1: one thread does all\n"
+        "              (default: one process; where there are two processors, a thread of its own\n"
+        "              reads a file ahead: the results are those of -w 1, to the bit)\n"
         "  -t          check the configuration, and end\n"
         "  -V          print the version\n"
         "Without -r or -t: capture on the configured interfaces until SIGTERM; SIGHUP reads the\n"
@@ -88,7 +90,7 @@ int main(int argc, char **argv)
 {
     char path[PATH_MAX] = "";
     const char *capture = NULL;
-    unsigned workers = 1;
+    unsigned workers = 0; /* not said */
     bool check_only = false;
     struct config *config;
     int option;
@@ -124,7 +126,7 @@ int main(int argc, char **argv)
             return EXIT_CONFIGURATION;
         }
     }
-    if (optind != argc || (check_only && capture) || (workers > 1 && !capture)) {
+    if (optind != argc || (check_only && capture) || (workers > 0 && !capture)) {
         usage(stderr);
         return EXIT_CONFIGURATION;
     }

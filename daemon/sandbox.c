@@ -165,6 +165,8 @@ static int add_rules(scmp_filter_ctx filter, uint32_t action, const int *calls, 
 
 static bool load(scmp_filter_ctx filter, int status, char *error, size_t error_size)
 {
+    if (status == 0) /* for all threads, were there several */
+        status = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     if (status == 0)
         status = seccomp_load(filter);
     seccomp_release(filter);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ struct supervisor {
     struct child captures[MAX_CAPTURES];
     unsigned capture_count;
     unsigned file_workers;
+    bool file_ahead;       /* a thread may read it ahead */
     struct source *shared; /* the file, when it has several workers */
     /* Of interfaces with several workers; the first one: of such a file. */
     struct recognition_memory *memories[MAX_INTERFACES];
@@ -203,6 +205,7 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
                                   .fanout_group = shared ? fanout_group(child->place) : 0,
                                   .shared = supervisor->shared,
                                   .memory = supervisor->memories[child->place],
+                                  .ahead = supervisor->file_ahead,
                                   .again = child->failing,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
@@ -818,11 +821,20 @@ static bool start_all(struct supervisor *supervisor)
     return true;
 }
 
+/* More than one that we may use. */
+static bool has_processors(void)
+{
+    cpu_set_t processors;
+
+    return sched_getaffinity(0, sizeof(processors), &processors) == 0 && CPU_COUNT(&processors) > 1;
+}
+
 int supervisor_run(struct config *config, const char *file, unsigned workers)
 {
     struct supervisor supervisor = {.config = config,
                                     .file = file,
-                                    .file_workers = workers,
+                                    .file_workers = workers > 0 ? workers : 1,
+                                    .file_ahead = workers == 0 && has_processors(),
                                     .signals = -1};
 
     supervisor.meter.name = "the meter";

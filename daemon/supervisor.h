@@ -8,8 +8,8 @@
  * one or more per interface (or for a file), watches over them, hands them new rules on SIGHUP, and
  * ends them in order. It sees neither packets nor sums. */
 
-/* Takes over CONFIG. FILE is a capture to replay, by WORKERS processes; NULL to capture live.
- * Returns the exit status. */
+/* Takes over CONFIG. FILE is a capture to replay, by WORKERS processes; 0: by one, which may have a
+ * thread read ahead. NULL to capture live. Returns the exit status. */
 int supervisor_run(struct config *config, const char *file, unsigned workers);
 
 #endif

@@ -64,16 +64,6 @@ struct metering {
     uint64_t gone_flow_bytes;
 };
 
-/* A packet on its way through the batch. */
-struct decoded {
-    enum decode_result result;
-    unsigned side;
-    struct packet packet;
-    uint64_t key;
-    uint64_t fingerprint;
-    size_t slot; /* where its flow most likely is */
-};
-
 static void observe_exchange(void *context, const struct flow *flow,
                              const struct exchange_estimate *estimate)
 {
@@ -347,12 +337,12 @@ static bool begins(struct metering *metering, const struct packet *packet, int64
 }
 
 /* The flow of this packet; NULL when it begins none, or when there is no room. */
-static struct flow *find_flow(struct metering *metering, const struct decoded *decoded,
+static struct flow *find_flow(struct metering *metering, const struct prepared *prepared,
                               int64_t now_ns)
 {
-    const struct packet *packet = &decoded->packet;
+    const struct packet *packet = &prepared->packet;
     uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
-    struct flow *flow = flowtable_find_at(metering->flows, decoded->key, decoded->slot);
+    struct flow *flow = flowtable_find_at(metering->flows, prepared->key, prepared->slot);
 
     if (flow && reopens(flow, packet, now_s)) {
         forget_flow(metering, flow);
@@ -360,7 +350,7 @@ static struct flow *find_flow(struct metering *metering, const struct decoded *d
     } else if (!flow) {
         if (!begins(metering, packet, now_ns))
             return NULL;
-        flow = flowtable_insert(metering->flows, decoded->key, now_s, evict_flow, metering);
+        flow = flowtable_insert(metering->flows, prepared->key, now_s, evict_flow, metering);
         if (!flow) {
             interval_coverage(metering->interval)->flows_evicted++;
             return NULL;
@@ -488,33 +478,33 @@ static void note_closing(struct metering *metering, const struct segment *segmen
         finish_flow(metering, flow);
 }
 
-static void handle_tcp(struct metering *metering, struct decoded *decoded, int64_t now_ns)
+static void handle_tcp(struct metering *metering, struct prepared *prepared, int64_t now_ns)
 {
-    struct packet *packet = &decoded->packet;
-    struct segment segment = {packet, NULL, decoded->side, 0, now_ns};
+    struct packet *packet = &prepared->packet;
+    struct segment segment = {packet, NULL, prepared->side, 0, now_ns};
 
-    segment.flow = find_flow(metering, decoded, now_ns);
+    segment.flow = find_flow(metering, prepared, now_ns);
     if (!segment.flow)
         return;
     if (packet->tcp_flags & TCP_SYN) {
-        note_opening(segment.flow, packet, decoded->side);
+        note_opening(segment.flow, packet, prepared->side);
         packet->sequence++; /* data sent with it (RFC 7413) comes after the SYN's own number */
     }
     if (packet->payload_length > 0) {
         segment.new_bytes =
-            progress(segment.flow, decoded->side, packet->sequence, packet->payload_length);
+            progress(segment.flow, prepared->side, packet->sequence, packet->payload_length);
         handle_payload(metering, &segment);
     } else {
-        hear_silent_end(segment.flow, decoded->side);
+        hear_silent_end(segment.flow, prepared->side);
     }
     if (packet->tcp_flags & (TCP_FIN | TCP_RST) && is_near(&segment))
         note_closing(metering, &segment);
 }
 
-static void handle_udp(struct metering *metering, const struct decoded *decoded, int64_t now_ns)
+static void handle_udp(struct metering *metering, const struct prepared *prepared, int64_t now_ns)
 {
-    const struct packet *packet = &decoded->packet;
-    struct segment segment = {packet, NULL, decoded->side, packet->payload_length, now_ns};
+    const struct packet *packet = &prepared->packet;
+    struct segment segment = {packet, NULL, prepared->side, packet->payload_length, now_ns};
 
     if (packet->destination_port == PORT_DNS)
         recognition_question(metering->recognition, packet, now_ns);
@@ -522,7 +512,7 @@ static void handle_udp(struct metering *metering, const struct decoded *decoded,
         recognition_answer(metering->recognition, packet, now_ns);
         return;
     }
-    segment.flow = find_flow(metering, decoded, now_ns);
+    segment.flow = find_flow(metering, prepared, now_ns);
     if (segment.flow)
         handle_payload(metering, &segment);
     else
@@ -576,23 +566,29 @@ static uint64_t fingerprint_of(const struct packet *packet)
     return mix(mix(mix(ends ^ packet->acknowledgement) ^ ports) ^ rest);
 }
 
-static void identify(const struct metering *metering, struct decoded *decoded)
+static void identify(const struct metering *metering, struct prepared *prepared)
 {
-    decoded->side = side_of(&decoded->packet);
-    decoded->key = flow_key(metering, &decoded->packet, decoded->side);
-    decoded->slot = SIZE_MAX;
-    decoded->fingerprint = fingerprint_of(&decoded->packet);
-    flowtable_prefetch(metering->flows, decoded->key);
-    copies_prefetch(metering->copies, decoded->fingerprint);
+    prepared->side = (uint8_t)side_of(&prepared->packet);
+    prepared->key = flow_key(metering, &prepared->packet, prepared->side);
+    prepared->slot = SIZE_MAX;
+    prepared->fingerprint = fingerprint_of(&prepared->packet);
 }
 
-static void decode(const struct metering *metering, const struct captured_frame *frame,
-                   struct decoded *decoded)
+static bool has_flow(const struct prepared *prepared)
 {
-    decoded->result = decode_trusted(&metering->policy, frame->link_type, frame->bytes,
-                                     frame->captured, frame->length, &decoded->packet);
-    if (decoded->result == DECODE_TCP || decoded->result == DECODE_UDP)
-        identify(metering, decoded);
+    return prepared->result == DECODE_TCP || prepared->result == DECODE_UDP;
+}
+
+static void prepare(const struct metering *metering, const struct captured_frame *frame,
+                    struct prepared *prepared)
+{
+    prepared->time_ns = frame->time_ns;
+    prepared->length = frame->length;
+    prepared->overheard = frame->overheard;
+    prepared->result = decode_trusted(&metering->policy, frame->link_type, frame->bytes,
+                                      frame->captured, frame->length, &prepared->packet);
+    if (has_flow(prepared))
+        identify(metering, prepared);
 }
 
 static uint64_t given_up(const struct metering *metering)
@@ -606,45 +602,46 @@ static uint64_t given_up(const struct metering *metering)
  * piece of another one. Every worker puts all of them together. The one whose shard the whole
  * belongs to goes on with it; what belongs to none is for the one that does not just overhear the
  * pieces. */
-static void put_together(struct metering *metering, struct decoded *decoded, bool overheard,
+static void put_together(struct metering *metering, struct prepared *prepared, bool overheard,
                          int64_t now_ns)
 {
     struct coverage *coverage = interval_coverage(metering->interval);
     uint64_t before = given_up(metering);
     struct fragments_whole whole;
 
-    while (decoded->result == DECODE_FRAGMENT &&
-           fragments_add(metering->fragments, now_ns, &decoded->packet, &whole))
-        decoded->result = decode_reassembled(&metering->policy, whole.protocol, whole.bytes,
-                                             whole.captured_length, whole.length, &decoded->packet);
+    while (prepared->result == DECODE_FRAGMENT &&
+           fragments_add(metering->fragments, now_ns, &prepared->packet, &whole))
+        prepared->result =
+            decode_reassembled(&metering->policy, whole.protocol, whole.bytes,
+                               whole.captured_length, whole.length, &prepared->packet);
     if (!overheard) {
         coverage->packets_fragmented += given_up(metering) - before;
         coverage->packets_undecodable += given_up(metering) - before;
     }
-    if (decoded->result == DECODE_TCP || decoded->result == DECODE_UDP) {
-        overheard = shard_of_packet(&decoded->packet, metering->shards) != metering->shard;
-        identify(metering, decoded);
+    if (has_flow(prepared)) {
+        overheard = shard_of_packet(&prepared->packet, metering->shards) != metering->shard;
+        identify(metering, prepared);
     }
     if (overheard)
-        decoded->result = DECODE_FRAGMENT;
+        prepared->result = DECODE_FRAGMENT;
 }
 
-static void handle_decoded(struct metering *metering, struct decoded *decoded, bool overheard)
+static void handle_prepared(struct metering *metering, struct prepared *prepared, bool overheard)
 {
     struct coverage *coverage = interval_coverage(metering->interval);
     int64_t now_ns = interval_flow_ns(metering->interval, interval_now_ns(metering->interval));
 
-    if (decoded->result == DECODE_FRAGMENT)
-        put_together(metering, decoded, overheard, now_ns);
-    switch (decoded->result) {
+    if (prepared->result == DECODE_FRAGMENT)
+        put_together(metering, prepared, overheard, now_ns);
+    switch (prepared->result) {
     case DECODE_TCP:
     case DECODE_UDP:
-        if (copies_seen(metering->copies, decoded->fingerprint, now_ns))
+        if (copies_seen(metering->copies, prepared->fingerprint, now_ns))
             coverage->packets_duplicate++;
-        else if (decoded->result == DECODE_TCP)
-            handle_tcp(metering, decoded, now_ns);
+        else if (prepared->result == DECODE_TCP)
+            handle_tcp(metering, prepared, now_ns);
         else
-            handle_udp(metering, decoded, now_ns);
+            handle_udp(metering, prepared, now_ns);
         break;
     case DECODE_OTHER:
         coverage->packets_other++;
@@ -662,57 +659,88 @@ static void handle_decoded(struct metering *metering, struct decoded *decoded, b
     }
 }
 
-static void overhear(struct metering *metering, const struct captured_frame *frame,
-                     struct decoded *decoded)
+static void overhear(struct metering *metering, struct prepared *prepared)
 {
-    overhear_time(metering, frame->time_ns);
-    if (decoded->result == DECODE_FRAGMENT)
-        handle_decoded(metering, decoded, true);
+    overhear_time(metering, prepared->time_ns);
+    if (prepared->result == DECODE_FRAGMENT)
+        handle_prepared(metering, prepared, true);
 }
 
-/* They are in the cache of whoever read them, which may be another worker. */
+/* They are in the cache of whoever read them, which may be another processor's. */
 static void prefetch_headers(const struct captured_frame *frame)
 {
     __builtin_prefetch(frame->bytes);
     __builtin_prefetch(frame->bytes + HEADERS_SIZE - 1);
 }
 
-/* The memory that packets lead to is asked for in two steps, each for all of them before the next:
- * so the waits for it overlap. */
-static void take_batch(struct metering *metering, const struct captured_frame *frames, size_t count,
-                       size_t following)
+/* FOLLOWING more are behind them. */
+static void prepare_batch(const struct metering *metering, const struct captured_frame *frames,
+                          size_t count, size_t following, struct prepared *prepared)
 {
-    struct decoded decoded[BATCH];
-
     for (size_t i = 0; i < count; i++) {
         if (i + HEADERS_AHEAD < count + following)
             prefetch_headers(&frames[i + HEADERS_AHEAD]);
-        decode(metering, &frames[i], &decoded[i]);
+        prepare(metering, &frames[i], &prepared[i]);
     }
-    for (size_t i = 0; i < count && count > 1; i++)
-        if (decoded[i].result == DECODE_TCP || decoded[i].result == DECODE_UDP)
-            decoded[i].slot = flowtable_guess(metering->flows, decoded[i].key);
-    for (size_t i = 0; i < count; i++) {
-        struct coverage *coverage;
+}
 
-        if (frames[i].overheard) {
-            overhear(metering, &frames[i], &decoded[i]);
-            continue;
-        }
-        move_time(metering, frames[i].time_ns);
-        coverage = interval_coverage(metering->interval);
-        coverage->packets++;
-        coverage->bytes += frames[i].length;
-        handle_decoded(metering, &decoded[i], false);
+void metering_prepare(const struct metering *metering, const struct captured_frame *frames,
+                      size_t count, struct prepared *prepared)
+{
+    prepare_batch(metering, frames, count, 0, prepared);
+}
+
+static void prefetch_tables(const struct metering *metering, const struct prepared *prepared)
+{
+    if (!has_flow(prepared))
+        return;
+    flowtable_prefetch(metering->flows, prepared->key);
+    copies_prefetch(metering->copies, prepared->fingerprint);
+}
+
+static void take_one(struct metering *metering, struct prepared *prepared)
+{
+    struct coverage *coverage;
+
+    if (prepared->overheard) {
+        overhear(metering, prepared);
+        return;
     }
+    move_time(metering, prepared->time_ns);
+    coverage = interval_coverage(metering->interval);
+    coverage->packets++;
+    coverage->bytes += prepared->length;
+    handle_prepared(metering, prepared, false);
+}
+
+/* The memory that packets lead to is asked for in two steps, each for all of them before the next:
+ * so the waits for it overlap. */
+static void take_batch(struct metering *metering, struct prepared *prepared, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        prefetch_tables(metering, &prepared[i]);
+    for (size_t i = 0; i < count && count > 1; i++)
+        if (has_flow(&prepared[i]))
+            prepared[i].slot = flowtable_guess(metering->flows, prepared[i].key);
+    for (size_t i = 0; i < count; i++)
+        take_one(metering, &prepared[i]);
+}
+
+void metering_take(struct metering *metering, struct prepared *prepared, size_t count)
+{
+    for (size_t done = 0; done < count; done += BATCH)
+        take_batch(metering, prepared + done, count - done < BATCH ? count - done : BATCH);
 }
 
 void metering_frames(struct metering *metering, const struct captured_frame *frames, size_t count)
 {
+    struct prepared prepared[BATCH];
+
     for (size_t done = 0; done < count; done += BATCH) {
         size_t next = count - done < BATCH ? count - done : BATCH;
 
-        take_batch(metering, frames + done, next, count - done - next);
+        prepare_batch(metering, frames + done, next, count - done - next, prepared);
+        take_batch(metering, prepared, next);
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef IAGMETER_METERING_H
 #define IAGMETER_METERING_H
 
+#include "collectors/capture/decode.h"
 #include "collectors/capture/frame.h"
 #include "collectors/collector.h"
 #include "daemon/catalogue.h"
@@ -94,6 +95,24 @@ void metering_set_rules(struct metering *metering, const struct catalogue *catal
 
 /* Frames in the order of their capture. Many at a time are faster, and give the same. */
 void metering_frames(struct metering *metering, const struct captured_frame *frames, size_t count);
+
+/* The same in two steps, of which the first may be another thread's, for other frames, while the
+ * second goes on: what a packet is, and by what it will be looked up; and what that means. The
+ * bytes of the frames must stay until the end of the second. */
+struct prepared {
+    enum decode_result result;
+    uint32_t length; /* of the frame, on the wire */
+    int64_t time_ns;
+    struct packet packet;
+    uint64_t key;         /* of the flow */
+    uint64_t fingerprint; /* of the packet */
+    size_t slot;          /* where the flow most likely is */
+    uint8_t side;         /* which endpoint sent it, in an order of our own */
+    bool overheard;
+};
+void metering_prepare(const struct metering *metering, const struct captured_frame *frames,
+                      size_t count, struct prepared *prepared);
+void metering_take(struct metering *metering, struct prepared *prepared, size_t count);
 
 /* One of them. */
 static inline void metering_packet(struct metering *metering, int64_t time_ns, int link_type,

@@ -4,6 +4,7 @@
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/decode.h"
 #include "collectors/capture/gather.h"
+#include "collectors/capture/readahead.h"
 #include "collectors/capture/sharedfile.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@ struct source {
     char *name;
     pcap_t *pcap;             /* NULL: it is a file */
     struct capturefile *file; /* NULL: it is an interface, or a shared file */
+    struct readahead *ahead;  /* of the file; NULL: it is read when its packets are asked for */
     struct sharedfile *shared;
     bool joined; /* the shared file, as this worker */
     unsigned worker;
@@ -56,6 +59,7 @@ void source_close(struct source *source)
         return;
     if (source->pcap)
         pcap_close(source->pcap);
+    readahead_free(source->ahead);
     capturefile_close(source->file);
     gather_free(source->gathered);
     if (source->joined)
@@ -259,6 +263,21 @@ struct source *source_open_file(const char *path, char *error, size_t error_size
     return NULL;
 }
 
+bool source_read_ahead(struct source *source, const struct metering *metering)
+{
+    source->ahead = readahead_new(source->file, metering);
+    return source->ahead != NULL;
+}
+
+off_t source_file_size(const struct source *source)
+{
+    struct stat status;
+
+    if (!source->file || fstat(source->descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+        return 0;
+    return status.st_size;
+}
+
 struct source *source_share_file(const char *path, unsigned workers, char *error, size_t error_size)
 {
     struct source *source = source_new(path);
@@ -333,28 +352,42 @@ static enum source_status explain_damage(struct source *source, uint64_t offset,
     return SOURCE_BROKEN;
 }
 
+static enum source_status status_of_file(struct source *source, enum capturefile_status status)
+{
+    if (status == CAPTUREFILE_OK)
+        return SOURCE_OK;
+    if (status == CAPTUREFILE_END)
+        return SOURCE_END;
+    return explain_damage(source, capturefile_offset(source->file),
+                          capturefile_error(source->file));
+}
+
 static enum source_status read_file(struct source *source, size_t limit, source_handler *handler,
                                     void *context)
 {
+    enum capturefile_status status = CAPTUREFILE_OK;
     size_t count = 1;
 
-    for (size_t given = 0; given < limit && count > 0; given += count) {
+    for (size_t given = 0; given < limit && count > 0 && status == CAPTUREFILE_OK; given += count) {
         size_t most = limit - given < SOURCE_BATCH ? limit - given : SOURCE_BATCH;
 
-        switch (capturefile_read(source->file, source->frames, most, &count)) {
-        case CAPTUREFILE_OK:
-            break;
-        case CAPTUREFILE_END:
-            return SOURCE_END;
-        case CAPTUREFILE_BROKEN:
-            return explain_damage(source, capturefile_offset(source->file),
-                                  capturefile_error(source->file));
-        }
+        status = capturefile_read(source->file, source->frames, most, &count);
         source->packets += count;
         if (count > 0)
             handler(context, source->frames, count);
     }
-    return SOURCE_OK;
+    return status_of_file(source, status);
+}
+
+enum source_status source_meter(struct source *source, struct metering *metering)
+{
+    struct prepared *prepared;
+    size_t count;
+    enum capturefile_status status = readahead_next(source->ahead, &prepared, &count);
+
+    source->packets += count;
+    metering_take(metering, prepared, count);
+    return status_of_file(source, status);
 }
 
 static enum source_status explain_end(struct source *source, enum sharedfile_status status)

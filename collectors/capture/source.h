@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Where packets come from: a network interface, or a capture file. */
 
@@ -35,6 +36,16 @@ struct source *source_open_interface(const struct interface_config *interface,
                                      uint16_t fanout_group, char *error, size_t error_size);
 struct source *source_open_file(const char *path, char *error, size_t error_size);
 void source_close(struct source *source);
+
+/* Of a regular file that source_open_file() opened, in bytes; 0 of anything else. */
+off_t source_file_size(const struct source *source);
+
+/* Lets a thread read the file ahead (readahead.h), from now on for source_meter() alone. False when
+ * there can be none: then all is as before. METERING outlives SOURCE. */
+struct metering;
+bool source_read_ahead(struct source *source, const struct metering *metering);
+/* Meters some packets, as source_read() with metering_frames() would. */
+enum source_status source_meter(struct source *source, struct metering *metering);
 
 /* A file for WORKERS processes (sharedfile.h), at most 16, made before fork(). Of its contents
  * nothing is read yet: each process calls source_join() with its own number, from 0, reads, and

@@ -24,7 +24,7 @@
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
-#include "tests/capture/film.h"
+#include "tests/capture/develop.h"
 #include "tests/capture/sink.h"
 #include "tests/capture/tunnels.h"
 
@@ -32,89 +32,7 @@
 #define DEMO   IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
 #define CORPUS IAGMETER_SOURCE_ROOT "/../shared/data/corpus"
 
-static struct film film;
 static uint64_t seed;
-static int descriptor = -1; /* of the capture, in memory */
-
-/* -- Captures in memory ------------------------------------------------------------------------ */
-
-static void open_memory(void)
-{
-    if (descriptor >= 0)
-        close(descriptor);
-    descriptor = memfd_create("capture", MFD_CLOEXEC);
-    assert_true(descriptor >= 0);
-}
-
-static void put(const void *from, size_t length)
-{
-    assert_int_equal(write(descriptor, from, length), length);
-}
-
-static void put_words(const uint32_t *words, size_t count)
-{
-    put(words, count * sizeof(*words));
-}
-
-static void put_pcap_header(void)
-{
-    put_words((const uint32_t[]){0xa1b23c4d, 2 | 4 << 16, 0, 0, 262144, DLT_EN10MB}, 6);
-}
-
-static void put_record_of(const struct shot *shot)
-{
-    put_words((const uint32_t[]){(uint32_t)(shot->time_ns / SECOND),
-                                 (uint32_t)(shot->time_ns % SECOND), shot->captured, shot->length},
-              4);
-    put(shot->bytes, shot->captured);
-}
-
-static void put_block(uint32_t type, const void *body, uint32_t length)
-{
-    uint32_t whole = 12 + (length + 3) / 4 * 4;
-
-    put_words((const uint32_t[]){type, whole}, 2);
-    put(body, length);
-    put("\0\0\0", -length % 4);
-    put_words(&whole, 1);
-}
-
-/* Writes the film as pcap. */
-static void develop(void)
-{
-    open_memory();
-    put_pcap_header();
-    for (size_t i = 0; i < film.count; i++)
-        put_record_of(&film.shots[i]);
-}
-
-/* The same as pcapng; with a block of BLANK bytes, which is no packet, after the first packet. */
-static void develop_pcapng(uint32_t blank)
-{
-    static const uint32_t section[] = {0x1a2b3c4d, 1, UINT32_MAX, UINT32_MAX};
-    /* Ethernet, any snap length, time in nanoseconds. */
-    static const uint32_t interface[] = {1, 0, 9 | 1 << 16, 9, 0};
-    uint8_t *body = calloc(1, 80000 + blank);
-
-    assert_non_null(body);
-    open_memory();
-    put_block(0x0a0d0d0a, section, sizeof(section));
-    put_block(1, interface, sizeof(interface));
-    for (size_t i = 0; i < film.count; i++) {
-        const struct shot *shot = &film.shots[i];
-        uint64_t time = (uint64_t)shot->time_ns;
-
-        memcpy(body,
-               (const uint32_t[]){0, (uint32_t)(time >> 32), (uint32_t)time, shot->captured,
-                                  shot->length},
-               20);
-        memcpy(body + 20, shot->bytes, shot->captured);
-        put_block(6, body, 20 + shot->captured);
-        if (i == 0 && blank > 0)
-            put_block(0x0bad, body, blank);
-    }
-    free(body);
-}
 
 static int setup(void **state)
 {
@@ -132,24 +50,6 @@ static int teardown(void **state)
         close(descriptor);
     descriptor = -1;
     return 0;
-}
-
-/* Packets of COUNT connections that overlap. */
-static void shoot_talks(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct talk talk = talk_of(1 + random_below(&seed, 40), (uint16_t)(50000 + i));
-
-        film.clock_ns = NOON * SECOND + random_below(&seed, 90) * SECOND;
-        talk_open(&film, &talk);
-        talk_hello(&film, &talk, i % 3 ? "api.mistral.ai" : "chatgpt.com",
-                   random_below(&seed, 900));
-        for (unsigned j = random_below(&seed, 4); j > 0; j--)
-            talk_exchange(&film, &talk, 400, 1 + random_below(&seed, 20), 300, 100 * MILLI);
-        if (random_below(&seed, 2))
-            talk_close(&film, &talk);
-    }
-    film_sort(&film);
 }
 
 /* -- Frames ------------------------------------------------------------------------------------ */
@@ -290,7 +190,7 @@ static void assert_shared(enum capturefile_status expected)
 static void workers_are_given_all_packets_between_them(void **state)
 {
     (void)state;
-    shoot_talks(300);
+    shoot_talks(&seed, 300);
     develop();
     assert_shared(CAPTUREFILE_END);
     develop_pcapng(0);
@@ -334,7 +234,7 @@ static void shoot_fragments(void)
 static void fragments_are_given_to_all(void **state)
 {
     (void)state;
-    shoot_talks(20);
+    shoot_talks(&seed, 20);
     shoot_fragments();
     develop();
     assert_shared(CAPTUREFILE_END);
@@ -343,7 +243,7 @@ static void fragments_are_given_to_all(void **state)
 static void clocks_may_jump_and_packets_be_late(void **state)
 {
     (void)state;
-    shoot_talks(50);
+    shoot_talks(&seed, 50);
     for (size_t i = 0; i < film.count; i++) {
         if (i % 97 == 5)
             film.shots[i].time_ns += 1000 * SECOND; /* and back */
@@ -360,7 +260,7 @@ static void long_blocks_are_stepped_over(void **state)
     static const uint32_t sizes[] = {300000, 5000000, (16U << 20) - 12};
 
     (void)state;
-    shoot_talks(3);
+    shoot_talks(&seed, 3);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         develop_pcapng(sizes[i]);
         assert_shared(CAPTUREFILE_END);
@@ -374,7 +274,7 @@ static void what_comes_before_damage_is_given(void **state)
     off_t length;
 
     (void)state;
-    shoot_talks(200);
+    shoot_talks(&seed, 200);
     develop();
     length = lseek(descriptor, 0, SEEK_END);
     for (unsigned i = 0; i < 20; i++) {
@@ -449,7 +349,7 @@ static void who_left_is_not_waited_for(void **state)
     size_t count;
 
     (void)state;
-    shoot_talks(2000);
+    shoot_talks(&seed, 2000);
     develop();
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
     file = sharedfile_new(descriptor, 2);
@@ -543,7 +443,7 @@ static void work_in_threads(unsigned workers)
 static void threads_share_a_file(void **state)
 {
     (void)state;
-    shoot_talks(2000);
+    shoot_talks(&seed, 2000);
     for (unsigned workers = 1; workers <= MOST; workers++) {
         develop();
         assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
@@ -582,7 +482,7 @@ static void work_in_processes(unsigned workers)
 static void processes_share_a_file(void **state)
 {
     (void)state;
-    shoot_talks(2000);
+    shoot_talks(&seed, 2000);
     for (unsigned workers = 1; workers <= MOST; workers++) {
         develop();
         assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
@@ -617,7 +517,7 @@ static void open_pipe(bool compressed)
 static void processes_share_a_pipe(void **state)
 {
     (void)state;
-    shoot_talks(1000);
+    shoot_talks(&seed, 1000);
     for (unsigned compressed = 0; compressed < 2; compressed++) {
         develop();
         open_pipe(compressed);
@@ -882,7 +782,7 @@ static void assert_same_sums(void)
 static void sums_of_workers_are_those_of_one(void **state)
 {
     (void)state;
-    shoot_talks(300);
+    shoot_talks(&seed, 300);
     develop();
     assert_same_sums();
     develop_pcapng(0);
@@ -894,7 +794,7 @@ static void sums_are_the_same_whatever_the_clock_does(void **state)
     (void)state;
     for (unsigned round = 0; round < 10; round++) {
         film_clear(&film);
-        shoot_talks(100);
+        shoot_talks(&seed, 100);
         for (size_t i = 0; i < film.count; i++) {
             if (random_below(&seed, 5) == 0)
                 film.shots[i].time_ns -= random_below(&seed, 900) * MILLI;
@@ -958,7 +858,7 @@ static void fragments_add_up(void **state)
     bool complete = false;
 
     (void)state;
-    shoot_talks(60);
+    shoot_talks(&seed, 60);
     open_memory();
     put_pcap_header();
     for (size_t i = 0; i < film.count; i++) {

@@ -26,6 +26,19 @@ conf=$directory/iagmeter.conf
 node "$bench/compare.mjs" "$demo/truth.tsv" "$directory/ledger.tsv" --requests
 "$bench/rrd.sh" "$directory/state"
 
+# The same to the bit, whether a thread reads ahead (as above, where there are processors enough) or not.
+records() { # all of the ledger but when the daemon started
+    sqlite3 "$1/ledger.db" .dump | grep -v "'started'"
+}
+cp -r "$directory/state" "$directory/ahead"
+rm -r "$directory/state"
+mkdir "$directory/state"
+"$build/iagmeterd" -c "$conf" -r "$demo/demo.pcap" -w 1
+records "$directory/ahead" >"$directory/ahead.sql"
+records "$directory/state" >"$directory/alone.sql"
+grep -q 'INSERT INTO device_day' "$directory/ahead.sql"
+cmp "$directory/ahead.sql" "$directory/alone.sql"
+
 # The month of the recording, from the recording itself: nanosecond pcap, little endian, first packet.
 seconds=$(od -A n -t u4 -j 24 -N 4 "$demo/demo.pcap" | tr -d ' ')
 month=$(TZ=Europe/Paris date -d "@$seconds" +%Y-%m)

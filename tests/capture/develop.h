@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_TESTS_DEVELOP_H
+#define IAGMETER_TESTS_DEVELOP_H
+
+#include "tests/capture/film.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* One film, and the capture file in memory that it is made into. */
+
+static struct film film;
+static int descriptor = -1; /* of the capture, in memory */
+
+/* -- Captures in memory ------------------------------------------------------------------------ */
+
+static inline void open_memory(void)
+{
+    if (descriptor >= 0)
+        close(descriptor);
+    descriptor = memfd_create("capture", MFD_CLOEXEC);
+    assert_true(descriptor >= 0);
+}
+
+static inline void put(const void *from, size_t length)
+{
+    assert_int_equal(write(descriptor, from, length), length);
+}
+
+static inline void put_words(const uint32_t *words, size_t count)
+{
+    put(words, count * sizeof(*words));
+}
+
+static inline void put_pcap_header(void)
+{
+    put_words((const uint32_t[]){0xa1b23c4d, 2 | 4 << 16, 0, 0, 262144, DLT_EN10MB}, 6);
+}
+
+static inline void put_record_of(const struct shot *shot)
+{
+    put_words((const uint32_t[]){(uint32_t)(shot->time_ns / SECOND),
+                                 (uint32_t)(shot->time_ns % SECOND), shot->captured, shot->length},
+              4);
+    put(shot->bytes, shot->captured);
+}
+
+static inline void put_block(uint32_t type, const void *body, uint32_t length)
+{
+    uint32_t whole = 12 + (length + 3) / 4 * 4;
+
+    put_words((const uint32_t[]){type, whole}, 2);
+    put(body, length);
+    put("\0\0\0", -length % 4);
+    put_words(&whole, 1);
+}
+
+/* Writes the film as pcap. */
+static inline void develop(void)
+{
+    open_memory();
+    put_pcap_header();
+    for (size_t i = 0; i < film.count; i++)
+        put_record_of(&film.shots[i]);
+}
+
+/* The same as pcapng; with a block of BLANK bytes, which is no packet, after the first packet. */
+static inline void develop_pcapng(uint32_t blank)
+{
+    static const uint32_t section[] = {0x1a2b3c4d, 1, UINT32_MAX, UINT32_MAX};
+    /* Ethernet, any snap length, time in nanoseconds. */
+    static const uint32_t interface[] = {1, 0, 9 | 1 << 16, 9, 0};
+    uint8_t *body = calloc(1, 80000 + blank);
+
+    assert_non_null(body);
+    open_memory();
+    put_block(0x0a0d0d0a, section, sizeof(section));
+    put_block(1, interface, sizeof(interface));
+    for (size_t i = 0; i < film.count; i++) {
+        const struct shot *shot = &film.shots[i];
+        uint64_t time = (uint64_t)shot->time_ns;
+
+        memcpy(body,
+               (const uint32_t[]){0, (uint32_t)(time >> 32), (uint32_t)time, shot->captured,
+                                  shot->length},
+               20);
+        memcpy(body + 20, shot->bytes, shot->captured);
+        put_block(6, body, 20 + shot->captured);
+        if (i == 0 && blank > 0)
+            put_block(0x0bad, body, blank);
+    }
+    free(body);
+}
+
+/* Packets of COUNT connections that overlap. */
+static inline void shoot_talks(uint64_t *seed, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct talk talk = talk_of(1 + random_below(seed, 40), (uint16_t)(50000 + i));
+
+        film.clock_ns = NOON * SECOND + random_below(seed, 90) * SECOND;
+        talk_open(&film, &talk);
+        talk_hello(&film, &talk, i % 3 ? "api.mistral.ai" : "chatgpt.com", random_below(seed, 900));
+        for (unsigned j = random_below(seed, 4); j > 0; j--)
+            talk_exchange(&film, &talk, 400, 1 + random_below(seed, 20), 300, 100 * MILLI);
+        if (random_below(seed, 2))
+            talk_close(&film, &talk);
+    }
+    film_sort(&film);
+}
+
+#endif
