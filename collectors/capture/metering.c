@@ -41,8 +41,11 @@
  * packet may have overtaken it. */
 #define UNOPENED_PACKETS 2
 #define INTERVAL_CELLS   4096
-/* Frames whose memory is asked for ahead of time. */
+/* Frames prepared at a time. */
 #define BATCH 32
+/* Packets whose places in tables are asked for ahead of time; and whose flows are. */
+#define TABLES_AHEAD 24
+#define SLOTS_AHEAD  8
 /* Frames whose headers are asked for ahead of time, and how much that is: Ethernet, IPv4, TCP. */
 #define HEADERS_AHEAD 12
 #define HEADERS_SIZE  54
@@ -713,23 +716,27 @@ static void take_one(struct metering *metering, struct prepared *prepared)
     handle_prepared(metering, prepared, false);
 }
 
-/* The memory that packets lead to is asked for in two steps, each for all of them before the next:
- * so the waits for it overlap. */
-static void take_batch(struct metering *metering, struct prepared *prepared, size_t count)
+static void guess_slot(const struct metering *metering, struct prepared *prepared)
 {
-    for (size_t i = 0; i < count; i++)
-        prefetch_tables(metering, &prepared[i]);
-    for (size_t i = 0; i < count && count > 1; i++)
-        if (has_flow(&prepared[i]))
-            prepared[i].slot = flowtable_guess(metering->flows, prepared[i].key);
-    for (size_t i = 0; i < count; i++)
-        take_one(metering, &prepared[i]);
+    if (has_flow(prepared))
+        prepared->slot = flowtable_guess(metering->flows, prepared->key);
 }
 
+/* The memory that packets lead to is asked for in two steps, each some packets ahead of the next:
+ * so the waits for it overlap. A flow that moves meanwhile is found all the same. */
 void metering_take(struct metering *metering, struct prepared *prepared, size_t count)
 {
-    for (size_t done = 0; done < count; done += BATCH)
-        take_batch(metering, prepared + done, count - done < BATCH ? count - done : BATCH);
+    for (size_t i = 0; i < count && i < TABLES_AHEAD; i++)
+        prefetch_tables(metering, &prepared[i]);
+    for (size_t i = 0; i < count && i < SLOTS_AHEAD; i++)
+        guess_slot(metering, &prepared[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (i + TABLES_AHEAD < count)
+            prefetch_tables(metering, &prepared[i + TABLES_AHEAD]);
+        if (i + SLOTS_AHEAD < count)
+            guess_slot(metering, &prepared[i + SLOTS_AHEAD]);
+        take_one(metering, &prepared[i]);
+    }
 }
 
 void metering_frames(struct metering *metering, const struct captured_frame *frames, size_t count)
@@ -740,7 +747,7 @@ void metering_frames(struct metering *metering, const struct captured_frame *fra
         size_t next = count - done < BATCH ? count - done : BATCH;
 
         prepare_batch(metering, frames + done, next, count - done - next, prepared);
-        take_batch(metering, prepared, next);
+        metering_take(metering, prepared, next);
     }
 }
 
