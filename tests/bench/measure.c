@@ -5,6 +5,7 @@
  * and system time in seconds, packets (0 for a program), and of each process the largest resident
  * size in kB and the time in seconds that it ran, "name:size:time". */
 
+#include <dirent.h>
 #include <pcap/pcap.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -105,25 +106,56 @@ static FILE *open_of(long pid, const char *name)
     return fopen(path, "re");
 }
 
-/* Notes what process PID took so far. */
+/* Of thread TID. */
+static double ran_s(long pid, long tid)
+{
+    char name[64];
+    unsigned long long ran_ns = 0;
+    FILE *times;
+
+    snprintf(name, sizeof(name), "task/%ld/schedstat", tid);
+    times = open_of(pid, name);
+    if (!times)
+        return 0;
+    if (fscanf(times, "%llu", &ran_ns) != 1)
+        ran_ns = 0;
+    fclose(times);
+    return (double)ran_ns / 1e9;
+}
+
+/* Of all threads that there are. */
+static double all_ran_s(long pid)
+{
+    char path[64];
+    const struct dirent *entry;
+    double sum_s = 0;
+    DIR *threads;
+
+    snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+    threads = opendir(path);
+    while (threads && (entry = readdir(threads)))
+        sum_s += ran_s(pid, strtol(entry->d_name, NULL, 10));
+    if (threads)
+        closedir(threads);
+    return sum_s;
+}
+
+/* Notes what process PID took so far: no less than before, when a thread has ended. */
 static void look_at(long pid)
 {
     struct process *process = process_of(pid);
     FILE *status = open_of(pid, "status");
-    FILE *times = open_of(pid, "schedstat");
-    unsigned long long ran_ns;
+    double now_ran_s = all_ran_s(pid);
     char line[256];
 
     while (process && status && fgets(line, sizeof(line), status)) {
         sscanf(line, "Name: %31s", process->name);
         sscanf(line, "VmHWM: %ld", &process->peak_kb);
     }
-    if (process && times && fscanf(times, "%llu", &ran_ns) == 1)
-        process->ran_s = (double)ran_ns / 1e9;
+    if (process && now_ran_s > process->ran_s)
+        process->ran_s = now_ran_s;
     if (status)
         fclose(status);
-    if (times)
-        fclose(times);
 }
 
 /* Notes it of PID, of the processes that it has started, and of theirs. */
