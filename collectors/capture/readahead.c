@@ -24,7 +24,8 @@ struct part {
     struct prepared *prepared;
     size_t count;
     enum capturefile_status status;
-    bool large; /* more of its memory was used than others need */
+    bool large; /* more of its memory was used than others need: it is not kept, and no other filled
+                   beside it */
 };
 
 struct readahead {
@@ -39,7 +40,8 @@ struct readahead {
     pthread_cond_t changed; /* for the one that waits: never both do */
     uint64_t read;          /* parts */
     uint64_t taken;         /* of these, by the metering */
-    bool reader_waits;
+    bool reader_waits;      /* until no more than so many parts are to be taken: */
+    uint64_t resume_at;
     bool taker_waits;
     bool reading; /* the thread has begun */
     bool stop;
@@ -62,18 +64,30 @@ static void prepare(struct readahead *readahead, struct part *part)
     }
 }
 
-/* Reads, unless enough was read already, and prepares. */
-static void fill(struct readahead *readahead, struct part *part)
+static struct part *last_part(struct readahead *readahead)
 {
-    size_t left;
+    return &readahead->parts[(readahead->read + PARTS - 1) % PARTS];
+}
 
-    if (part->large)
-        madvise(part->bytes, CAPTUREFILE_BUFFER_SIZE, MADV_DONTNEED);
-    left = capturefile_lend(readahead->file, part->bytes, CAPTUREFILE_BUFFER_SIZE);
+/* What was read already, and goes on with it. */
+static void begin_part(struct readahead *readahead, struct part *part)
+{
+    struct part *last = last_part(readahead);
+    size_t left = capturefile_lend(readahead->file, part->bytes, CAPTUREFILE_BUFFER_SIZE);
+
+    if (last->large)
+        madvise(last->bytes, CAPTUREFILE_BUFFER_SIZE, MADV_DONTNEED);
+    last->large = false;
     part->large = left > CAPTUREFILE_READ_SIZE;
     part->count = 0;
     part->status = CAPTUREFILE_OK;
     prepare(readahead, part);
+}
+
+/* Reads, unless enough was read already, and prepares. */
+static void fill(struct readahead *readahead, struct part *part)
+{
+    begin_part(readahead, part);
     for (unsigned fills = 0;
          part->count == 0 && part->status == CAPTUREFILE_OK && fills < MAX_FILLS; fills++) {
         part->large |= fills > 0;
@@ -85,13 +99,15 @@ static void fill(struct readahead *readahead, struct part *part)
 /* Returns the part to read into, NULL when the thread is to end. */
 static struct part *await_room(struct readahead *readahead)
 {
+    bool large = last_part(readahead)->large;
     struct part *part = NULL;
 
     pthread_mutex_lock(&readahead->lock);
     if (!readahead->reading)
         pthread_cond_signal(&readahead->changed);
     readahead->reading = true;
-    readahead->reader_waits = readahead->read - readahead->taken == PARTS;
+    readahead->resume_at = large ? 0 : PARTS - PARTS_TO_RESUME;
+    readahead->reader_waits = readahead->read - readahead->taken > (large ? 0 : PARTS - 1);
     while (readahead->reader_waits && !readahead->stop)
         pthread_cond_wait(&readahead->changed, &readahead->lock);
     if (!readahead->stop)
@@ -141,7 +157,9 @@ static bool take_memory(struct readahead *readahead)
         readahead->parts[i].bytes = memory;
         readahead->parts[i].prepared = (void *)(memory + CAPTUREFILE_BUFFER_SIZE);
     }
-    capturefile_lend(readahead->file, readahead->parts[PARTS - 1].bytes, CAPTUREFILE_BUFFER_SIZE);
+    readahead->parts[PARTS - 1].large =
+        capturefile_lend(readahead->file, readahead->parts[PARTS - 1].bytes,
+                         CAPTUREFILE_BUFFER_SIZE) > CAPTUREFILE_READ_SIZE;
     return true;
 }
 
@@ -197,7 +215,7 @@ void readahead_free(struct readahead *readahead)
 static void give_back(struct readahead *readahead)
 {
     readahead->taken++;
-    if (!readahead->reader_waits || readahead->read - readahead->taken > PARTS - PARTS_TO_RESUME)
+    if (!readahead->reader_waits || readahead->read - readahead->taken > readahead->resume_at)
         return;
     readahead->reader_waits = false;
     pthread_cond_signal(&readahead->changed);
