@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+_Static_assert(sizeof(struct prepared) == 128, "two lines of the cache");
+
 /* Parts of the file that may be ahead: few enough to stay in the second level cache of whoever
  * reads, or at least in the third one, which all processors share; enough for neither thread to
  * wait for the other at every part. */
@@ -43,7 +45,8 @@ struct readahead {
     bool reader_waits;      /* until no more than so many parts are to be taken: */
     uint64_t resume_at;
     bool taker_waits;
-    bool reading; /* the thread has begun */
+    bool there; /* the reader */
+    bool lent;  /* the file, to it */
     bool stop;
 };
 
@@ -103,9 +106,6 @@ static struct part *await_room(struct readahead *readahead)
     struct part *part = NULL;
 
     pthread_mutex_lock(&readahead->lock);
-    if (!readahead->reading)
-        pthread_cond_signal(&readahead->changed);
-    readahead->reading = true;
     readahead->resume_at = large ? 0 : PARTS - PARTS_TO_RESUME;
     readahead->reader_waits = readahead->read - readahead->taken > (large ? 0 : PARTS - 1);
     while (readahead->reader_waits && !readahead->stop)
@@ -126,12 +126,24 @@ static void hand_over(struct readahead *readahead)
     pthread_mutex_unlock(&readahead->lock);
 }
 
+/* Says that the thread is there, and waits until the file is its own. */
+static void await_file(struct readahead *readahead)
+{
+    pthread_mutex_lock(&readahead->lock);
+    readahead->there = true;
+    pthread_cond_signal(&readahead->changed);
+    while (!readahead->lent)
+        pthread_cond_wait(&readahead->changed, &readahead->lock);
+    pthread_mutex_unlock(&readahead->lock);
+}
+
 static void *read_parts(void *context)
 {
     struct readahead *readahead = context;
     struct part *part;
     bool end = false;
 
+    await_file(readahead);
     while (!end && (part = await_room(readahead))) {
         fill(readahead, part);
         end = part->status != CAPTUREFILE_OK;
@@ -142,9 +154,7 @@ static void *read_parts(void *context)
 
 /* -- The metering ------------------------------------------------------------------------------ */
 
-/* The memory of all parts; only what is used of it is taken. What was read so far is put there,
- * too, in what will be the last of them: so the thread neither takes nor gives back memory, for
- * which it would need system calls of its own (malloc(3), "arenas"). */
+/* The memory of all parts; only what is used of it is taken. */
 static bool take_memory(struct readahead *readahead)
 {
     uint8_t *memory = mmap(NULL, PARTS * PART_SIZE, PROT_READ | PROT_WRITE,
@@ -157,22 +167,32 @@ static bool take_memory(struct readahead *readahead)
         readahead->parts[i].bytes = memory;
         readahead->parts[i].prepared = (void *)(memory + CAPTUREFILE_BUFFER_SIZE);
     }
-    readahead->parts[PARTS - 1].large =
-        capturefile_lend(readahead->file, readahead->parts[PARTS - 1].bytes,
-                         CAPTUREFILE_BUFFER_SIZE) > CAPTUREFILE_READ_SIZE;
     return true;
 }
 
-/* The thread has begun when this returns: a thread's first system calls are others than its later
- * ones. */
+/* What was read so far goes to what will be the last of the parts: so the thread neither takes nor
+ * gives back memory, for which it would need system calls of its own (malloc(3), "arenas"). */
+static void lend_file(struct readahead *readahead)
+{
+    struct part *last = &readahead->parts[PARTS - 1];
+
+    last->large = capturefile_lend(readahead->file, last->bytes, CAPTUREFILE_BUFFER_SIZE) >
+                  CAPTUREFILE_READ_SIZE;
+    readahead->lent = true;
+    pthread_cond_signal(&readahead->changed);
+}
+
+/* The thread is there when this returns: its first system calls are others than its later ones.
+ * Without a thread, the file is as it was. */
 static bool start(struct readahead *readahead)
 {
     readahead->started = pthread_create(&readahead->reader, NULL, read_parts, readahead) == 0;
     if (!readahead->started)
         return false;
     pthread_mutex_lock(&readahead->lock);
-    while (!readahead->reading)
+    while (!readahead->there)
         pthread_cond_wait(&readahead->changed, &readahead->lock);
+    lend_file(readahead);
     pthread_mutex_unlock(&readahead->lock);
     return true;
 }
