@@ -150,6 +150,21 @@ bool calendar_parse_day(const char *text, int64_t *day)
     return *day < day_number(numbers[0], numbers[1] + 1, 1);
 }
 
+/* Where clocks go back over the midnight of the first (St. John's, November 2009), that midnight
+ * comes twice, and month_start() finds one of them. */
+struct calendar_month calendar_month_of(int64_t time_s)
+{
+    time_t time = (time_t)time_s;
+    struct tm local = {0};
+    struct calendar_month month;
+
+    localtime_r(&time, &local);
+    month = month_at(ordinal(local.tm_year + 1900, local.tm_mon + 1));
+    if (time_s < month.start)
+        return calendar_shift(month, -1);
+    return time_s < month.end ? month : calendar_shift(month, 1);
+}
+
 struct calendar_month calendar_shift(struct calendar_month month, int months)
 {
     return month_at(ordinal(month.year, month.month) + months);

@@ -30,6 +30,9 @@ bool calendar_parse_day(const char *text, int64_t *day);
 /* The first second of that day in the time zone set. */
 int64_t calendar_day_start(int64_t day);
 
+/* The local month that holds TIME. */
+struct calendar_month calendar_month_of(int64_t time_s);
+
 /* The month before or after. */
 struct calendar_month calendar_shift(struct calendar_month month, int months);
 

@@ -41,6 +41,44 @@ static void finds_bounds_in_local_time(void **state)
     }
 }
 
+/* Each month holds its first second and its last, and not the one after. */
+static void finds_the_month_of_a_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(months) / sizeof(months[0]); i++) {
+        int64_t end = months[i].start + months[i].length_s;
+        int64_t times[] = {months[i].start, months[i].start + 3599, months[i].start + 3600,
+                           end - 3601, end - 1};
+        struct calendar_month month;
+
+        assert_true(calendar_set_zone(months[i].zone));
+        for (size_t j = 0; j < sizeof(times) / sizeof(times[0]); j++) {
+            month = calendar_month_of(times[j]);
+            assert_int_equal(month.start, months[i].start);
+            assert_int_equal(month.end, end);
+        }
+        assert_int_equal(calendar_month_of(end).start, end);
+        assert_int_equal(calendar_month_of(months[i].start - 1).end, months[i].start);
+    }
+}
+
+/* Clocks go from 00:01 of the 1st back to 23:01 of the 31st: every time has one month all the same.
+ */
+static void a_midnight_that_comes_twice_is_in_one_month(void **state)
+{
+    struct calendar_month october;
+    struct calendar_month november;
+
+    (void)state;
+    assert_true(calendar_set_zone("America/St_Johns"));
+    assert_true(calendar_parse_month("2009-10", &october));
+    assert_true(calendar_parse_month("2009-11", &november));
+    assert_int_equal(october.end, november.start);
+    for (int64_t time_s = november.start - 7200; time_s < november.start + 7200; time_s += 20)
+        assert_int_equal(calendar_month_of(time_s).start,
+                         time_s < november.start ? october.start : november.start);
+}
+
 static void parses_year_and_month(void **state)
 {
     struct calendar_month month;
@@ -186,6 +224,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_bounds_in_local_time),
+        cmocka_unit_test(finds_the_month_of_a_time),
+        cmocka_unit_test(a_midnight_that_comes_twice_is_in_one_month),
         cmocka_unit_test(parses_year_and_month),
         cmocka_unit_test(refuses_what_is_not_a_month),
         cmocka_unit_test(months_follow_each_other),
