@@ -22,6 +22,7 @@ static const struct config defaults = {
     .services_directory = "services.d",
     .directions_path = "directions.conf",
     .factors_path = "factors/2026",
+    .objectives_path = "objectives.conf",
     .rrd_years = 5,
     .limits =
         {
@@ -55,6 +56,7 @@ static const struct confread_key root_keys[] = {
     {"services_directory", CONFREAD_STRING, false, 0, 0, TEXT(services_directory), NULL},
     {"directions", CONFREAD_STRING, false, 0, 0, TEXT(directions_path), NULL},
     {"factors", CONFREAD_STRING, false, 0, 0, TEXT(factors_path), NULL},
+    {"objectives", CONFREAD_STRING, false, 0, 0, TEXT(objectives_path), NULL},
     {"rrd_years", CONFREAD_UINT, false, 1, 50, CONFIG(rrd_years), 0, NULL},
     {"limits", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"trust", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
@@ -243,6 +245,7 @@ static void resolve_paths(struct config *config, struct diagnostics *diagnostics
     resolve(config, config->services_directory, diagnostics);
     resolve(config, config->directions_path, diagnostics);
     resolve(config, config->factors_path, diagnostics);
+    resolve(config, config->objectives_path, diagnostics);
     if (config->report.directory[0] == '\0' &&
         snprintf(config->report.directory, PATH_MAX, "%s/reports", config->state_directory) >=
             PATH_MAX)
@@ -499,6 +502,7 @@ static void load_parts(struct config *config, const struct config *previous,
         config->factors ? check_service : NULL, config->factors, diagnostics);
     config->directions = directions_load(config->directions_path,
                                          previous ? previous->directions : NULL, diagnostics);
+    config->objectives = objectives_load(config->objectives_path, config->directions, diagnostics);
 }
 
 /* As far as it can be read, so that all that is wrong can be said; NULL when there is nothing. */
@@ -562,6 +566,7 @@ void config_free(struct config *config)
     catalogue_free(config->catalogue);
     directions_free(config->directions);
     factors_free(config->factors);
+    objectives_free(config->objectives);
     for (size_t i = 0; i < config->service_file_count; i++)
         free(config->service_files[i]);
     free(config->service_files);

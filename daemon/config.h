@@ -7,6 +7,7 @@
 #include "daemon/diagnostics.h"
 #include "daemon/directions.h"
 #include "daemon/factors.h"
+#include "daemon/objectives.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -54,7 +55,8 @@ struct config {
     char services_path[PATH_MAX];
     char services_directory[PATH_MAX]; /* of more files like services.conf; may be absent */
     char directions_path[PATH_MAX];
-    char factors_path[PATH_MAX]; /* directory of one vintage */
+    char factors_path[PATH_MAX];    /* directory of one vintage */
+    char objectives_path[PATH_MAX]; /* may be absent */
     unsigned rrd_years;
     struct limits limits;
     struct trust_policy trust;
@@ -67,12 +69,14 @@ struct config {
     struct catalogue *catalogue;
     struct directions *directions;
     struct factors *factors;
-    /* Hash of the contents of every file read: tells whether two processes read the same. */
+    struct objectives *objectives;
+    /* Hash of the contents of every file read: tells whether two processes read the same. That of
+     * the objectives is left out: they change no figure, and the ledger keeps this hash. */
     uint64_t digest;
 };
 
-/* Reads iagmeter.conf alone: services, directions and factors stay NULL, the digest 0. Returns NULL
- * after at least one diagnostic. */
+/* Reads iagmeter.conf alone: services, directions, factors and objectives stay NULL, the digest 0.
+ * Returns NULL after at least one diagnostic. */
 struct config *config_load_main(const char *path, struct diagnostics *diagnostics);
 
 /* Reads and checks everything. With PREVIOUS, services and directions keep their numbers. Returns

@@ -100,6 +100,8 @@ static void an_almost_empty_file_has_sensible_defaults(void **state)
     assert_path(config->services_path, "services.conf");
     assert_path(config->directions_path, "directions.conf");
     assert_path(config->factors_path, "vintage");
+    assert_path(config->objectives_path, "objectives.conf");
+    assert_int_equal(objectives_count(config->objectives), 0);
     assert_string_equal(config->state_directory, "/var/lib/iagmeter");
     assert_string_equal(config->report.directory, "/var/lib/iagmeter/reports");
     assert_string_equal(config->report.organisation, "");
@@ -448,6 +450,29 @@ static void the_digest_changes_with_every_file(void **state)
     scratch_write("vintage/aaa.conf", "");
 }
 
+/* The ledger keeps the digest, and another objective changes no figure. */
+static void objectives_are_checked_and_change_no_digest(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    uint64_t before = digest_of(FACTORS "objectives = \"goals.conf\";");
+    struct config *config;
+
+    (void)state;
+    scratch_write("goals.conf", "objectives = ( { year = 2026; direction = \"A\"; water_l = 5;\n"
+                                "source = \"s\"; } );\n");
+    config = load_good(FACTORS "objectives = \"goals.conf\";");
+    assert_path(config->objectives_path, "goals.conf");
+    assert_int_equal(objectives_count(config->objectives), 1);
+    assert_true(config->digest == before);
+    config_free(config);
+    scratch_write("goals.conf", "objectives = ( { year = 2026; water_l = 5; source = \"s\";\n"
+                                "direction = \"B\"; } );\n");
+    assert_null(load(FACTORS "objectives = \"goals.conf\";", NULL, diagnostics));
+    assert_complaint(diagnostics, "goals.conf", 2, "direction \"B\" is not in the list");
+    assert_int_equal(diagnostics_errors(diagnostics), 1);
+    diagnostics_free(diagnostics);
+}
+
 static void the_digest_sees_included_files(void **state)
 {
     uint64_t before;
@@ -547,6 +572,7 @@ int main(void)
         cmocka_unit_test(a_directory_adds_services),
         cmocka_unit_test(the_main_file_can_be_read_alone),
         cmocka_unit_test(the_digest_changes_with_every_file),
+        cmocka_unit_test(objectives_are_checked_and_change_no_digest),
         cmocka_unit_test(the_digest_sees_included_files),
         cmocka_unit_test(a_relative_path_becomes_absolute),
         cmocka_unit_test(the_sample_configuration_loads),
