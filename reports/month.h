@@ -116,11 +116,14 @@ struct month_factors {
     bool other_vintage; /* the ledger was written, in part, with other factors than these */
 };
 
+struct progress;
+
 struct month_report {
     struct calendar_month month;
     const struct config *config;
-    int64_t until;    /* end of what is reported */
-    bool running;     /* the month is not over */
+    const struct progress *progress; /* of the year's objectives; NULL, unless the caller sets it */
+    int64_t until;                   /* end of what is reported */
+    bool running;                    /* the month is not over */
     bool withheld;    /* fewer devices than the threshold in all: only coverage is filled in */
     uint64_t devices; /* surely distinct, largest daily number; not printed */
     enum suppress_result suppressed; /* of pairs; SUPPRESS_ALL: no rows, only the total */

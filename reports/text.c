@@ -486,6 +486,52 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "the "
           "direction, the service (a point for all) and the indicator. The command “iagmeter "
           "explain {0} --format html” writes the page that computes it again, step by step."}},
+    [TEXT_HEAD_OBJECTIVES] = {{"Objectifs de l'année {0}", "Objectives of {0}"}},
+    [TEXT_OBJECTIVES_UNTIL] =
+        {{"Jusqu'au {0} : {1} % de l'année est passé, {2} % a été couvert par la mesure. Ce qui ne "
+          "l'a pas été n'est pas dans le consommé.",
+          "Up to {0}: {1} % of the year has passed, {2} % was covered by the measurement. What was "
+          "not covered is not in what is used."}},
+    [TEXT_OBJECTIVES_NOTE] =
+        {{"Consommé : la somme des chiffres qu'impriment les rapports des mois de l'année ; pour "
+          "une direction, ceux de sa ligne, sans ce qui est regroupé dans « Autres ». Si l'un de "
+          "ces rapports n'a pas de ligne pour elle (moins de {0} appareils, ou aucun usage), rien "
+          "n'est donné. Trajectoire : le budget, au prorata du temps passé. Projection : le "
+          "consommé, plus le rythme des {1} derniers mois couverts à {2} % au moins pour tout le "
+          "temps qui reste ; la fourchette va jusqu'à ce que donnerait le rythme de tous les mois "
+          "de l'année. Sans {1} tels mois, il n'y a pas de projection.",
+          "Used: the sum of the figures that the reports of the year's months print; for a "
+          "direction, those of its row, without what is folded into “Other”. Where one of these "
+          "reports has no row for it (fewer than {0} devices, or no use), nothing is given. Path: "
+          "the budget, pro rata of the time passed. Projection: what is used, plus the rate of the "
+          "last {1} months covered to {2} % at least for all the time that is left; the band "
+          "reaches to what the rate of all months of the year would give. Without {1} such months "
+          "there is no projection."}},
+    [TEXT_CAPTION_OBJECTIVES] =
+        {{"Budgets de l'année, ce qui en est consommé, et ce qui le serait à la fin de l'année.",
+          "Budgets of the year, what is used of them, and what would be at the end of the year."}},
+    [TEXT_BUDGET] = {{"Budget", "Budget"}},
+    [TEXT_SPENT] = {{"Consommé", "Used"}},
+    [TEXT_PATH] = {{"Trajectoire", "Path"}},
+    [TEXT_PROJECTED] = {{"Projection au 31 décembre", "Projected to 31 December"}},
+    [TEXT_FINDING] = {{"Constat", "Finding"}},
+    [TEXT_OBJECTIVE_ALL] = {{"Toute la collectivité", "The whole authority"}},
+    [TEXT_OBJECTIVE_OF] = {{"{0}, {1} :", "{0}, {1}:"}},
+    [TEXT_OBJECTIVE_BUDGET] = {{"budget {0}.", "budget {0}."}},
+    [TEXT_OBJECTIVE_SPENT] = {{"{0} sur {1} ; trajectoire {2}.", "{0} of {1}; path {2}."}},
+    [TEXT_OBJECTIVE_YEAR_END] = {{"Fin d'année : {0}.", "Year end: {0}."}},
+    [TEXT_OBJECTIVE_NO_PROJECTION] = {{"Pas encore de projection.", "No projection yet."}},
+    [TEXT_OBJECTIVE_NO_MONTH] = {{"Aucun mois complet n'a encore été mesuré.",
+                                  "No complete month was measured yet."}},
+    [TEXT_OBJECTIVE_NOT_SHOWN] = {{"Non publié : peu d'appareils pendant l'un des mois.",
+                                   "Not shown: few devices in one of the months."}},
+    [TEXT_OBJECTIVE_ON_PATH] = {{"Dans la trajectoire.", "On the path."}},
+    [TEXT_OBJECTIVE_PROJECTED_OVER] = {{"À ce rythme, le budget serait dépassé en fin d'année.",
+                                        "At this rate the budget would be exceeded at the end of "
+                                        "the year."}},
+    [TEXT_OBJECTIVE_ABOVE_PATH] = {{"Au-dessus de la trajectoire.", "Above the path."}},
+    [TEXT_OBJECTIVE_EXCEEDED] = {{"Le budget est dépassé.", "The budget is exceeded."}},
+    [TEXT_WARNING] = {{"ATTENTION :", "WARNING:"}},
     [TEXT_EXPLAIN_TITLE] = {{"D'où vient {0} : {1}, {2}", "Where {0} comes from: {1}, {2}"}},
     [TEXT_EXPLAIN_REPORTED] = {{"Ce que dit le rapport, valeurs complètes :",
                                 "What the report says, full values:"}},

@@ -211,7 +211,29 @@ enum text_id {
     TEXT_LIMIT_BAND,
     TEXT_LIMIT_ELECTRICITY,
     TEXT_LIMIT_MARGINS,
-    TEXT_EXPLAIN_HOW,   /* {0} a figure's name */
+    TEXT_EXPLAIN_HOW,        /* {0} a figure's name */
+    TEXT_HEAD_OBJECTIVES,    /* {0} year */
+    TEXT_OBJECTIVES_UNTIL,   /* {0} date, {1} percent of the year passed, {2} covered */
+    TEXT_OBJECTIVES_NOTE,    /* {0} threshold, {1} months, {2} percent covered */
+    TEXT_CAPTION_OBJECTIVES, /* and the columns of the table */
+    TEXT_BUDGET,
+    TEXT_SPENT,
+    TEXT_PATH,
+    TEXT_PROJECTED,
+    TEXT_FINDING,
+    TEXT_OBJECTIVE_ALL,
+    TEXT_OBJECTIVE_OF,       /* {0} whose, {1} indicator */
+    TEXT_OBJECTIVE_BUDGET,   /* {0} budget */
+    TEXT_OBJECTIVE_SPENT,    /* {0} used, {1} budget, {2} path */
+    TEXT_OBJECTIVE_YEAR_END, /* {0} projected */
+    TEXT_OBJECTIVE_NO_PROJECTION,
+    TEXT_OBJECTIVE_NO_MONTH, /* in the order of enum progress_state */
+    TEXT_OBJECTIVE_NOT_SHOWN,
+    TEXT_OBJECTIVE_ON_PATH,
+    TEXT_OBJECTIVE_PROJECTED_OVER,
+    TEXT_OBJECTIVE_ABOVE_PATH,
+    TEXT_OBJECTIVE_EXCEEDED,
+    TEXT_WARNING,
     TEXT_EXPLAIN_TITLE, /* {0} the figure's name, {1} what it is of, {2} month */
     TEXT_EXPLAIN_REPORTED,
     TEXT_EXPLAIN_PARTS,

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MONTHS  12
+#define PERCENT 100
+/* The meter keeps trying for some minutes to store what is complete; an hour is ample. Else what a
+ * minute adds to the month that just ended could be told by looking twice. */
+#define SETTLE_S 3600
+
+static const enum month_indicator indicators[OBJECTIVE_INDICATORS] = {
+    [OBJECTIVE_REQUESTS] = MONTH_REQUESTS,
+    [OBJECTIVE_ENERGY] = MONTH_ENERGY,
+    [OBJECTIVE_WATER] = MONTH_WATER,
+    [OBJECTIVE_GWP] = MONTH_GWP,
+};
+
+/* The reports of the year's months so far, NULL where the ledger holds nothing. */
+struct year {
+    struct month_report *months[MONTHS];
+    size_t count;
+};
+
+struct calendar_month progress_last_month(int64_t now)
+{
+    return calendar_shift(calendar_month_of(now - SETTLE_S), -1);
+}
+
+/* ---- reading ---- */
+
+static bool found_activity(void *context, const struct ledger_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return false;
+}
+
+static bool found_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return false;
+}
+
+/* Before UNTIL. A month without a row has no report, and is no error. */
+static enum ledger_status has_rows(struct ledger *ledger, struct calendar_month month,
+                                   int64_t until, bool *found)
+{
+    enum ledger_status status;
+
+    if (until > month.end)
+        until = month.end;
+    status = ledger_visit_coverage(ledger, month.start, until, found_coverage, found);
+    if (status == LEDGER_OK && !*found)
+        status = ledger_visit(ledger, month.start, until, NULL, NULL, found_activity, found);
+    return status;
+}
+
+static bool read_months(struct year *year, struct ledger *ledger, const struct config *config,
+                        struct calendar_month last, int64_t now, char *error, size_t error_size)
+{
+    for (int i = 1; i <= last.month; i++) {
+        struct calendar_month month = calendar_shift(last, i - last.month);
+        bool found = false;
+
+        if (has_rows(ledger, month, calendar_interval(now), &found) != LEDGER_OK) {
+            snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
+            return false;
+        }
+        if (found)
+            year->months[i - 1] = month_build(ledger, config, month, now, error, error_size);
+        if (found && !year->months[i - 1])
+            return false;
+        year->count = (size_t)i;
+    }
+    return true;
+}
+
+/* ---- computing ---- */
+
+/* What the report of a month prints for a direction (or, where it is "", in total); NULL when it
+ * does not. A direction that has no row may have used nothing, or be folded: that is not told. When
+ * nobody used anything, the report says so. */
+static const struct month_totals *shown(const struct month_report *report, const char *direction)
+{
+    if (report->withheld)
+        return NULL;
+    if (direction[0] == '\0' ||
+        (report->directions.count == 0 && report->suppressed == SUPPRESS_NONE))
+        return &report->total;
+    for (size_t i = 0; i < report->directions.count; i++) {
+        const struct month_row *row = &report->directions.rows[i];
+
+        if (!row->is_other && strcmp(row->id, direction) == 0)
+            return &row->totals;
+    }
+    return NULL;
+}
+
+/* Returns false when a month does not show it. */
+static bool sum_up(const struct year *year, const char *direction, struct month_totals *sum)
+{
+    for (size_t i = 0; i < year->count; i++) {
+        const struct month_totals *totals;
+
+        if (!year->months[i])
+            continue;
+        totals = shown(year->months[i], direction);
+        if (!totals)
+            return false;
+        month_add(sum, totals);
+    }
+    return true;
+}
+
+/* Whether a rate may be taken from a month: all of it has passed, and enough was covered. */
+static bool counts(const struct month_report *report, unsigned covered_percent)
+{
+    return report && !report->running &&
+           report->covered_s * PERCENT >= report->month_s * covered_percent;
+}
+
+/* Per second that was covered, over the last MOST months that count; their number is returned. */
+static unsigned rate_of(const struct year *year, const struct progress_line *line,
+                        unsigned covered_percent, unsigned most, struct triple *per_s)
+{
+    struct triple sum = triple_exact(0);
+    double covered_s = 0;
+    unsigned used = 0;
+
+    for (size_t i = year->count; i > 0 && used < most; i--) {
+        const struct month_report *report = year->months[i - 1];
+
+        if (!counts(report, covered_percent))
+            continue;
+        sum = triple_add(sum,
+                         month_value(shown(report, line->objective->direction), line->indicator));
+        covered_s += report->covered_s;
+        used++;
+    }
+    *per_s = covered_s > 0 ? triple_scale(sum, 1 / covered_s) : triple_exact(0);
+    return used;
+}
+
+/* What is recorded, and the rate of the last months for all that is left. The band reaches to what
+ * the rate of all months would give, where that is further out. */
+static void project(const struct progress *progress, const struct year *year,
+                    struct progress_line *line)
+{
+    const struct objectives *objectives = progress->config->objectives;
+    unsigned months = objectives_projection_months(objectives);
+    unsigned covered = objectives_projection_covered_percent(objectives);
+    double left_s = (double)(progress->end - progress->until);
+    struct triple recent = triple_exact(0), all = triple_exact(0);
+
+    if (left_s > 0) {
+        if (rate_of(year, line, covered, months, &recent) < months)
+            return;
+        rate_of(year, line, covered, MONTHS, &all);
+    }
+    recent.low = fmin(recent.low, all.low);
+    recent.high = fmax(recent.high, all.high);
+    line->projected = triple_add(line->spent, triple_scale(recent, left_s));
+    line->has_projection = true;
+}
+
+static enum progress_state judge(const struct progress_line *line)
+{
+    double allowed = line->path * line->objective->warning_percent / PERCENT;
+
+    if (line->spent.central > line->budget)
+        return PROGRESS_EXCEEDED;
+    if (line->spent.central > allowed)
+        return PROGRESS_ABOVE_PATH;
+    if (line->has_projection && line->projected.central > line->budget)
+        return PROGRESS_PROJECTED_OVER;
+    return PROGRESS_ON_PATH;
+}
+
+static void fill_line(const struct progress *progress, const struct year *year,
+                      struct progress_line *line)
+{
+    struct month_totals sum = {0};
+
+    line->path = line->budget * progress_elapsed(progress);
+    line->state = progress->months > 0 ? PROGRESS_NOT_SHOWN : PROGRESS_NO_MONTH;
+    if (progress->months == 0 || !sum_up(year, line->objective->direction, &sum))
+        return;
+    line->grade = sum.activity.grade;
+    line->spent = month_value(&sum, line->indicator);
+    project(progress, year, line);
+    line->state = judge(line);
+}
+
+/* Returns false when memory is exhausted. */
+static bool add_lines(struct progress *progress, const struct year *year)
+{
+    const struct objectives *objectives = progress->config->objectives;
+
+    progress->lines =
+        calloc(objectives_count(objectives) * OBJECTIVE_INDICATORS + 1, sizeof(*progress->lines));
+    for (size_t i = 0; progress->lines && i < objectives_count(objectives); i++) {
+        const struct objective *objective = objectives_get(objectives, i);
+
+        for (size_t j = 0; j < OBJECTIVE_INDICATORS; j++) {
+            struct progress_line *line = &progress->lines[progress->count];
+
+            if ((int)objective->year != progress->year || !(objective->budgets[j] > 0))
+                continue;
+            *line = (struct progress_line){.objective = objective,
+                                           .indicator = indicators[j],
+                                           .budget = objective->budgets[j]};
+            fill_line(progress, year, line);
+            progress->count++;
+        }
+    }
+    return progress->lines;
+}
+
+static void set_bounds(struct progress *progress, struct calendar_month last, int64_t now)
+{
+    int64_t finished = calendar_interval(now);
+
+    progress->year = last.year;
+    progress->from = calendar_shift(last, 1 - last.month).start;
+    progress->end = calendar_shift(last, MONTHS - last.month).end;
+    progress->until = finished < last.end ? finished : last.end;
+    if (progress->until < progress->from)
+        progress->until = progress->from;
+}
+
+static bool fill(struct progress *progress, const struct year *year)
+{
+    for (size_t i = 0; i < year->count; i++) {
+        if (!year->months[i])
+            continue;
+        progress->months++;
+        progress->covered_s += year->months[i]->covered_s;
+    }
+    progress->total_shown = progress->months > 0 && sum_up(year, "", &progress->total);
+    if (!progress->total_shown)
+        progress->total = (struct month_totals){0};
+    return add_lines(progress, year);
+}
+
+struct progress *progress_build(struct ledger *ledger, const struct config *config,
+                                struct calendar_month last, int64_t now, char *error,
+                                size_t error_size)
+{
+    struct progress *progress = calloc(1, sizeof(*progress));
+    struct year year = {0};
+    bool built = false;
+
+    snprintf(error, error_size, "out of memory");
+    if (progress) {
+        progress->config = config;
+        set_bounds(progress, last, now);
+        built = read_months(&year, ledger, config, last, now, error, error_size) &&
+                fill(progress, &year);
+    }
+    for (size_t i = 0; i < MONTHS; i++)
+        month_free(year.months[i]);
+    if (built)
+        return progress;
+    progress_free(progress);
+    return NULL;
+}
+
+void progress_free(struct progress *progress)
+{
+    if (!progress)
+        return;
+    free(progress->lines);
+    free(progress);
+}
+
+double progress_elapsed(const struct progress *progress)
+{
+    return (double)(progress->until - progress->from) / (double)(progress->end - progress->from);
+}
+
+double progress_covered(const struct progress *progress)
+{
+    return progress->covered_s / (double)(progress->end - progress->from);
+}
+
+bool progress_is_warning(const struct progress_line *line)
+{
+    return line->state >= PROGRESS_PROJECTED_OVER;
+}
+
+const char *progress_state_name(enum progress_state state)
+{
+    static const char *const names[] = {"no-month",       "not-shown",  "on-path",
+                                        "projected-over", "above-path", "exceeded"};
+
+    return names[state];
+}
+
+const char *progress_scope(const struct progress_line *line)
+{
+    return line->objective->direction[0] ? line->objective->direction : MONTH_ALL;
+}

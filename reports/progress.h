@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_PROGRESS_H
+#define IAGMETER_PROGRESS_H
+
+#include "daemon/calendar.h"
+#include "daemon/config.h"
+#include "daemon/ledger.h"
+#include "reports/month.h"
+#include "reports/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Yearly budgets (daemon/objectives.h) and what was used of them. Every figure here is computed
+ * from figures that the monthly reports print (month.h), and from nothing else: so nothing can be
+ * learned from it that they do not tell, whatever is subtracted from whatever. */
+
+enum progress_state {
+    PROGRESS_NO_MONTH,  /* the ledger holds nothing of the year so far */
+    PROGRESS_NOT_SHOWN, /* a month's report does not show it */
+    PROGRESS_ON_PATH,
+    PROGRESS_PROJECTED_OVER, /* the budget would be exceeded at the end of the year */
+    PROGRESS_ABOVE_PATH,     /* by more than its objective allows */
+    PROGRESS_EXCEEDED,
+};
+
+/* One indicator of one objective. */
+struct progress_line {
+    const struct objective *objective;
+    enum month_indicator indicator;
+    double budget;
+    double path; /* the budget, pro rata of the time that has passed */
+    enum progress_state state;
+    /* Of what is shown only: */
+    uint8_t grade; /* enum evidence_grade */
+    struct triple spent;
+    bool has_projection;
+    struct triple projected; /* at the end of the year */
+};
+
+struct progress {
+    const struct config *config;
+    int year;
+    int64_t from; /* the year's bounds */
+    int64_t end;
+    int64_t until;             /* end of what is counted */
+    unsigned months;           /* of which the ledger holds something */
+    double covered_s;          /* by the capture, of the time up to UNTIL */
+    bool total_shown;          /* no month was withheld, and there is one */
+    struct month_totals total; /* of the months, where it is shown */
+    struct progress_line *lines;
+    size_t count;
+};
+
+/* The last month that is over, and of which nothing is on its way to the ledger any more. */
+struct calendar_month progress_last_month(int64_t now);
+
+/* The objectives of LAST's year, from January to the end of LAST, or to NOW where LAST is still
+ * running. CONFIG must outlive what is returned. Returns NULL and one sentence in ERROR when the
+ * ledger cannot be read. Reads the whole year: where it has no objective and no total is needed,
+ * better not called. Freed with progress_free(). */
+struct progress *progress_build(struct ledger *ledger, const struct config *config,
+                                struct calendar_month last, int64_t now, char *error,
+                                size_t error_size);
+void progress_free(struct progress *progress);
+
+/* Of the year, 0 to 1: what has passed, and what the capture covered. */
+double progress_elapsed(const struct progress *progress);
+double progress_covered(const struct progress *progress);
+
+bool progress_is_warning(const struct progress_line *line);
+
+/* For programs: "on-path". */
+const char *progress_state_name(enum progress_state state);
+/* "." for the whole authority, as in figures' names. */
+const char *progress_scope(const struct progress_line *line);
+
+/* What the writers of text share: whose objective it is, its decimals, the arguments of
+ * TEXT_OBJECTIVES_UNTIL (date, percent passed, percent covered), and what is found. */
+const char *progress_label(const struct progress *progress, const struct progress_line *line,
+                           enum text_language language);
+unsigned progress_decimals(const struct progress_line *line);
+void progress_until_words(const struct progress *progress, enum text_language language,
+                          char date[TEXT_DATE_SIZE], char elapsed[TEXT_NUMBER_SIZE],
+                          char covered[TEXT_NUMBER_SIZE]);
+enum text_id progress_finding(const struct progress_line *line);
+
+/* For a terminal: a heading, and a line for each; those to worry about begin with "WARNING". */
+void progress_print(const struct progress *progress, enum text_language language, FILE *stream);
+
+#endif

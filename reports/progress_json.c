@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/progress_json.h"
+
+/* jansson keeps the first failure: a NULL item makes json_pack() fail. */
+
+static json_t *json_triple(struct triple value)
+{
+    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
+                     value.high);
+}
+
+static json_t *json_line(const struct progress_line *line)
+{
+    const struct objective *objective = line->objective;
+    bool shown = line->state > PROGRESS_NOT_SHOWN;
+    char grade = grade_letter((enum evidence_grade)line->grade);
+
+    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:s, s:s, s:b, s:o, s:o, s:o}", "direction",
+                     progress_scope(line), "indicator", month_indicator_name(line->indicator),
+                     "unit", month_indicator_unit(line->indicator), "budget", line->budget, "path",
+                     line->path, "warning_percent", (int)objective->warning_percent, "source",
+                     objective->source, "state", progress_state_name(line->state), "warning",
+                     progress_is_warning(line), "spent",
+                     shown ? json_triple(line->spent) : json_null(), "grade",
+                     shown ? json_stringn(&grade, 1) : json_null(), "projected",
+                     line->has_projection ? json_triple(line->projected) : json_null());
+}
+
+json_t *progress_json(const struct progress *progress)
+{
+    json_t *list = json_array();
+    int failed = 0;
+
+    for (size_t i = 0; i < progress->count; i++)
+        failed |= json_array_append_new(list, json_line(&progress->lines[i]));
+    if (failed) {
+        json_decref(list);
+        return NULL;
+    }
+    return json_pack("{s:i, s:I, s:i, s:f, s:f, s:o}", "year", progress->year, "until_s",
+                     (json_int_t)progress->until, "months", (int)progress->months, "elapsed_share",
+                     progress_elapsed(progress), "covered_share", progress_covered(progress),
+                     "list", list);
+}

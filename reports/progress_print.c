@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/progress.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BAND_SIZE  (3 * TEXT_NUMBER_SIZE + 16)
+#define LABEL_SIZE 80
+
+const char *progress_label(const struct progress *progress, const struct progress_line *line,
+                           enum text_language language)
+{
+    const struct directions *directions = progress->config->directions;
+
+    if (line->objective->direction[0] == '\0')
+        return text_get(language, TEXT_OBJECTIVE_ALL);
+    for (uint16_t i = 0; directions && i < directions_count(directions); i++) {
+        const struct direction *direction = directions_get(directions, i);
+
+        if (direction && strcmp(direction->code, line->objective->direction) == 0)
+            return direction->label;
+    }
+    return line->objective->direction;
+}
+
+unsigned progress_decimals(const struct progress_line *line)
+{
+    return line->indicator == MONTH_REQUESTS ? 0 : text_decimals(line->budget);
+}
+
+/* Cut, not rounded, as the month's coverage is. */
+static void put_percent(char out[TEXT_NUMBER_SIZE], enum text_language language, double share)
+{
+    text_number(out, TEXT_NUMBER_SIZE, language, floor(1000 * share) / 10, 1);
+}
+
+void progress_until_words(const struct progress *progress, enum text_language language,
+                          char date[TEXT_DATE_SIZE], char elapsed[TEXT_NUMBER_SIZE],
+                          char covered[TEXT_NUMBER_SIZE])
+{
+    /* The last second, so that a whole month ends on its last day. */
+    text_date(date, TEXT_DATE_SIZE, language, progress->until - 1, false);
+    put_percent(elapsed, language, progress_elapsed(progress));
+    put_percent(covered, language, progress_covered(progress));
+}
+
+enum text_id progress_finding(const struct progress_line *line)
+{
+    return (enum text_id)(TEXT_OBJECTIVE_NO_MONTH + (int)line->state);
+}
+
+static void fill_band(char out[BAND_SIZE], enum text_language language, struct triple value,
+                      unsigned decimals)
+{
+    char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
+
+    text_number(low, sizeof(low), language, value.low, decimals);
+    text_number(central, sizeof(central), language, value.central, decimals);
+    text_number(high, sizeof(high), language, value.high, decimals);
+    snprintf(out, BAND_SIZE, "%s (%s–%s)", central, low, high);
+}
+
+static void say(FILE *stream, enum text_language language, enum text_id id,
+                const char *const *arguments)
+{
+    text_say(stream, language, id, arguments, false);
+}
+
+static void put_figures(const struct progress_line *line, enum text_language language,
+                        const char *budget, FILE *stream)
+{
+    unsigned decimals = progress_decimals(line);
+    char spent[BAND_SIZE], projected[BAND_SIZE], path[TEXT_NUMBER_SIZE];
+
+    fill_band(spent, language, line->spent, decimals);
+    text_number(path, sizeof(path), language, line->path, decimals);
+    say(stream, language, TEXT_OBJECTIVE_SPENT, TEXT_ARGUMENTS(spent, budget, path));
+    fputc(' ', stream);
+    if (line->has_projection) {
+        fill_band(projected, language, line->projected, decimals);
+        say(stream, language, TEXT_OBJECTIVE_YEAR_END, TEXT_ARGUMENTS(projected));
+    } else {
+        say(stream, language, TEXT_OBJECTIVE_NO_PROJECTION, NULL);
+    }
+}
+
+/* "Énergie (kWh)" */
+static void put_indicator(char out[LABEL_SIZE], enum text_language language,
+                          enum month_indicator indicator)
+{
+    const char *name = text_get(language, (enum text_id)(TEXT_REQUESTS + (int)indicator));
+    const char *unit = month_indicator_unit(indicator);
+
+    if (strcmp(unit, "1") == 0)
+        snprintf(out, LABEL_SIZE, "%s", name);
+    else
+        snprintf(out, LABEL_SIZE, "%s (%s)", name, unit);
+}
+
+static void put_line(const struct progress *progress, const struct progress_line *line,
+                     enum text_language language, FILE *stream)
+{
+    char indicator[LABEL_SIZE], budget[TEXT_NUMBER_SIZE];
+
+    if (progress_is_warning(line)) {
+        say(stream, language, TEXT_WARNING, NULL);
+        fputc(' ', stream);
+    }
+    put_indicator(indicator, language, line->indicator);
+    say(stream, language, TEXT_OBJECTIVE_OF,
+        TEXT_ARGUMENTS(progress_label(progress, line, language), indicator));
+    fputc(' ', stream);
+    text_number(budget, sizeof(budget), language, line->budget, progress_decimals(line));
+    if (line->state > PROGRESS_NOT_SHOWN)
+        put_figures(line, language, budget, stream);
+    else
+        say(stream, language, TEXT_OBJECTIVE_BUDGET, TEXT_ARGUMENTS(budget));
+    fputc(' ', stream);
+    say(stream, language, progress_finding(line), NULL);
+    fputc('\n', stream);
+}
+
+void progress_print(const struct progress *progress, enum text_language language, FILE *stream)
+{
+    char date[TEXT_DATE_SIZE], elapsed[TEXT_NUMBER_SIZE], covered[TEXT_NUMBER_SIZE];
+    char year[TEXT_NUMBER_SIZE];
+
+    snprintf(year, sizeof(year), "%d", progress->year);
+    say(stream, language, TEXT_HEAD_OBJECTIVES, TEXT_ARGUMENTS(year));
+    fputc('\n', stream);
+    progress_until_words(progress, language, date, elapsed, covered);
+    say(stream, language, TEXT_OBJECTIVES_UNTIL, TEXT_ARGUMENTS(date, elapsed, covered));
+    fputc('\n', stream);
+    for (size_t i = 0; i < progress->count; i++)
+        put_line(progress, &progress->lines[i], language, stream);
+}
