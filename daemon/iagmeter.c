@@ -21,6 +21,7 @@
 #include "reports/factor_table.h"
 #include "reports/graph.h"
 #include "reports/month.h"
+#include "reports/progress.h"
 #include "reports/whatif.h"
 
 #include <errno.h>
@@ -211,12 +212,29 @@ static bool write_files(const struct output *output, const char *directory)
     return true;
 }
 
+/* The objectives of the year of MONTH; NULL where there are none. Returns false after one sentence
+ * when the ledger cannot be read. */
+static bool find_progress(struct ledger *ledger, const struct config *config,
+                          struct calendar_month month, int64_t now, struct progress **progress)
+{
+    char error[512];
+
+    *progress = NULL;
+    if (!objectives_has_year(config->objectives, (unsigned)month.year))
+        return true;
+    *progress = progress_build(ledger, config, month, now, error, sizeof(error));
+    if (!*progress)
+        fprintf(stderr, "iagmeter: %s\n", error);
+    return *progress;
+}
+
 static int report_month(const struct options *options, const struct config *config,
                         struct ledger *ledger)
 {
     struct calendar_month month;
     struct output output = {.language = options->language};
     struct month_report *report;
+    struct progress *progress = NULL;
     struct roundrobin *roundrobin = NULL;
     char error[512];
     int status = EXIT_TROUBLE;
@@ -232,6 +250,11 @@ static int report_month(const struct options *options, const struct config *conf
         fprintf(stderr, "iagmeter: %s\n", error);
         return EXIT_TROUBLE;
     }
+    if (!find_progress(ledger, config, month, now, &progress)) {
+        month_free(report);
+        return EXIT_TROUBLE;
+    }
+    report->progress = progress;
     output.report = report;
     roundrobin = roundrobin_new(config->state_directory, config->rrd_years);
     if (roundrobin)
@@ -245,6 +268,7 @@ static int report_month(const struct options *options, const struct config *conf
     }
     free(output.svg);
     roundrobin_free(roundrobin);
+    progress_free(progress);
     month_free(report);
     return status;
 }

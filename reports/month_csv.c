@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month.h"
 
+#include "reports/progress.h"
+
 /* Long form, RFC 4180 with plain line feeds: one record per month, scope, id and indicator. The
  * first line names the columns. */
 
@@ -83,6 +85,28 @@ static void write_hourly(FILE *stream, const struct month_report *report)
                  triple_exact(report->hourly.timing), grade);
 }
 
+/* Figures of the year so far: the id is a direction's, or none for the whole authority. */
+static void write_objective(FILE *stream, const struct month_report *report,
+                            const struct progress_line *line)
+{
+    const char *id = line->objective->direction;
+    const char *label = id[0] ? progress_label(report->progress, line, LANGUAGE_EN) : "";
+    const char *name = month_indicator_name(line->indicator);
+    const char *unit = month_indicator_unit(line->indicator);
+    char none = grade_letter(GRADE_NONE);
+
+    write_record(stream, report, "objective_budget", id, label, name, unit,
+                 triple_exact(line->budget), none);
+    write_record(stream, report, "objective_path", id, label, name, unit, triple_exact(line->path),
+                 none);
+    if (line->state > PROGRESS_NOT_SHOWN)
+        write_record(stream, report, "objective_spent", id, label, name, unit, line->spent,
+                     grade_letter((enum evidence_grade)line->grade));
+    if (line->has_projection)
+        write_record(stream, report, "objective_projected", id, label, name, unit, line->projected,
+                     grade_letter((enum evidence_grade)line->grade));
+}
+
 bool month_write_csv(const struct month_report *report, FILE *stream)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
@@ -95,6 +119,8 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
     write_table(stream, report, "service", &report->services);
     write_variants(stream, report);
     write_hourly(stream, report);
+    for (size_t i = 0; report->progress && i < report->progress->count; i++)
+        write_objective(stream, report, &report->progress->lines[i]);
     month_coverage_lines(report, lines);
     write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
                  none);

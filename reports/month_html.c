@@ -6,6 +6,7 @@
 
 #include "reports/coefficients.h"
 #include "reports/html.h"
+#include "reports/progress.h"
 
 #define SHARE_DECIMALS   1
 #define PERCENT_DECIMALS 2 /* of coverage */
@@ -877,6 +878,8 @@ bool month_write_html(const struct month_report *report, const char *language, c
     write_period(&page);
     coverage_sentence(&page);
     written = write_use(&page, svg, svg_size);
+    if (report->progress)
+        progress_write_html(report->progress, &page);
     write_coverage(&page);
     if (!report->withheld) {
         write_method(&page);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "reports/coefficients.h"
+#include "reports/progress_json.h"
 
 #define SCHEMA      "iagmeter-month/1"
 #define REAL_DIGITS 17 /* reads back as the same double */
@@ -423,6 +424,8 @@ static json_t *json_report(const struct month_report *report)
         if (report->config->factors)
             failed |= json_object_set_new(object, "factors", json_factors(report));
     }
+    if (report->progress)
+        failed |= json_object_set_new(object, "objectives", progress_json(report->progress));
     failed |= json_object_set_new(object, "coverage", json_coverage(report));
     failed |= json_object_set_new(object, "coverage_proportions", json_proportions(report));
     failed |= json_object_set_new(object, "vintages", json_vintages(report));

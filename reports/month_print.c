@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "reports/progress.h"
+
 #define LABEL_WIDTH 40
 #define CELL_SIZE   (3 * TEXT_NUMBER_SIZE + 16)
 #define GAP         "  "
@@ -145,4 +147,6 @@ void month_print(const struct month_report *report, const char *language_name, F
             say(stream, language, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(threshold));
     }
     put_coverage(report, language, stream);
+    if (report->progress)
+        progress_print(report->progress, language, stream);
 }

@@ -90,4 +90,8 @@ enum text_id progress_finding(const struct progress_line *line);
 /* For a terminal: a heading, and a line for each; those to worry about begin with "WARNING". */
 void progress_print(const struct progress *progress, enum text_language language, FILE *stream);
 
+/* A section of a page. */
+struct html_page;
+void progress_write_html(const struct progress *progress, const struct html_page *page);
+
 #endif

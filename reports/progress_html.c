@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/progress.h"
+
+#include <string.h>
+
+#include "reports/html.h"
+
+/* None: a dash. */
+static void objective_cell(const struct html_page *page, const struct progress_line *line, bool any,
+                           struct triple value)
+{
+    unsigned decimals = progress_decimals(line);
+    struct text_band band;
+
+    if (!any) {
+        html_number_cell(page, "–");
+        return;
+    }
+    fputs("<td class=\"n\">", page->stream);
+    html_band(page, text_round(NULL, 0, value, decimals, &band), value, decimals);
+}
+
+static void sentence_cell(const struct html_page *page, enum text_id id)
+{
+    fputs("<td>", page->stream);
+    html_say(page, id);
+    fputs("</td>", page->stream);
+}
+
+static void objective_row(const struct html_page *page, const struct progress *progress,
+                          const struct progress_line *line)
+{
+    const char *unit = month_indicator_unit(line->indicator);
+
+    fputs("<tr>", page->stream);
+    html_row_heading(page, progress_label(progress, line, page->language));
+    sentence_cell(page, (enum text_id)(TEXT_REQUESTS + (int)line->indicator));
+    html_text_cell(page, strcmp(unit, "1") == 0 ? "–" : unit);
+    objective_cell(page, line, true, triple_exact(line->budget));
+    objective_cell(page, line, line->state > PROGRESS_NOT_SHOWN, line->spent);
+    objective_cell(page, line, true, triple_exact(line->path));
+    objective_cell(page, line, line->has_projection, line->projected);
+    sentence_cell(page, progress_finding(line));
+    html_text_cell(page, line->objective->source);
+    fputs("</tr>\n", page->stream);
+}
+
+static void objective_notes(const struct html_page *page, const struct progress *progress)
+{
+    const struct objectives *objectives = progress->config->objectives;
+    char months[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
+
+    snprintf(months, sizeof(months), "%u", objectives_projection_months(objectives));
+    snprintf(percent, sizeof(percent), "%u", objectives_projection_covered_percent(objectives));
+    html_element(page, "p", TEXT_OBJECTIVES_NOTE, TEXT_ARGUMENTS(page->threshold, months, percent));
+}
+
+void progress_write_html(const struct progress *progress, const struct html_page *page)
+{
+    static const enum text_id headings[] = {TEXT_DIRECTION, TEXT_INDICATOR, TEXT_UNIT,
+                                            TEXT_BUDGET,    TEXT_SPENT,     TEXT_PATH,
+                                            TEXT_PROJECTED, TEXT_FINDING,   TEXT_SOURCE};
+    char year[TEXT_NUMBER_SIZE], date[TEXT_DATE_SIZE];
+    char elapsed[TEXT_NUMBER_SIZE], covered[TEXT_NUMBER_SIZE];
+
+    snprintf(year, sizeof(year), "%d", progress->year);
+    html_element(page, "h2", TEXT_HEAD_OBJECTIVES, TEXT_ARGUMENTS(year));
+    progress_until_words(progress, page->language, date, elapsed, covered);
+    html_element(page, "p", TEXT_OBJECTIVES_UNTIL, TEXT_ARGUMENTS(date, elapsed, covered));
+    html_open_table(page, TEXT_CAPTION_OBJECTIVES, NULL);
+    for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
+        html_column_heading(page, headings[i], NULL);
+    html_open_body(page);
+    for (size_t i = 0; i < progress->count; i++)
+        objective_row(page, progress, &progress->lines[i]);
+    html_close_table(page);
+    objective_notes(page, progress);
+}
