@@ -2,6 +2,7 @@
 #include "daemon/status.h"
 
 #include "daemon/calendar.h"
+#include "reports/progress_json.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -48,6 +49,7 @@ struct status {
     struct sums sums;  /* of the day until then */
     const char *advice[MAX_ADVICE];
     size_t advice_count;
+    struct progress *progress; /* NULL: no objective of the year */
 };
 
 /* -- Collecting ------------------------------------------------------------------------------- */
@@ -145,6 +147,25 @@ static bool collect(struct status *status, struct ledger *ledger, const struct c
         return false;
     advise(status, config->trust.answers == TRUST_ANY_ANSWERS);
     return true;
+}
+
+/* Of the year of the last month that is over; where that has none, as in January, of the year that
+ * began. */
+static bool collect_objectives(struct status *status, struct ledger *ledger,
+                               const struct config *config, int64_t now_s)
+{
+    struct calendar_month last = progress_last_month(now_s);
+    struct calendar_month running = calendar_month_of(now_s);
+    char error[512]; /* ledger_error() has the same */
+
+    if (objectives_has_year(config->objectives, (unsigned)last.year))
+        status->progress = progress_build(ledger, config, last, now_s, error, sizeof(error));
+    else if (objectives_has_year(config->objectives, (unsigned)running.year))
+        status->progress =
+            progress_build(ledger, config, running, running.start, error, sizeof(error));
+    else
+        return true;
+    return status->progress;
 }
 
 /* -- Text ------------------------------------------------------------------------------------- */
@@ -278,6 +299,10 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
         fprintf(stream, LABEL "%s: the figures below are of then, not of now\n",
                 "last recorded interval", last);
     print_last_day(status, stream);
+    if (status->progress) {
+        fputc('\n', stream);
+        progress_print(status->progress, LANGUAGE_EN, stream);
+    }
     return true;
 }
 
@@ -337,9 +362,10 @@ static bool write_json(const struct status *status, struct ledger *ledger, FILE 
                                     : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
                                                 "until_s", (json_int_t)status->until_s);
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o}", "schema", SCHEMA, "running", status->running,
+        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running", status->running,
         "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
-        status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status));
+        status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status),
+        "objectives", status->progress ? progress_json(status->progress) : json_null());
 
     if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
         fputc('\n', stream);
@@ -351,8 +377,11 @@ bool status_print(struct ledger *ledger, const struct config *config, bool runni
                   enum status_format format, FILE *stream)
 {
     struct status status = {.running = running, .vintage = factors_vintage(config->factors)};
+    bool printed = collect(&status, ledger, config, now_s) &&
+                   collect_objectives(&status, ledger, config, now_s) &&
+                   (format == STATUS_JSON ? write_json(&status, ledger, stream)
+                                          : write_text(&status, ledger, stream));
 
-    return collect(&status, ledger, config, now_s) &&
-           (format == STATUS_JSON ? write_json(&status, ledger, stream)
-                                  : write_text(&status, ledger, stream));
+    progress_free(status.progress);
+    return printed;
 }

@@ -361,6 +361,75 @@ static void json_holds_the_same(void **state)
     json_decref(object);
 }
 
+static void set_objectives(const char *list)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char text[1000];
+    char path[PATH_MAX];
+
+    snprintf(text, sizeof(text), "objectives = ( %s );\n", list);
+    scratch_write("objectives.conf", text);
+    scratch_path(path, "objectives.conf");
+    objectives_free(config->objectives);
+    config->objectives = objectives_load(path, config->directions, diagnostics);
+    assert_no_complaint(diagnostics);
+    diagnostics_free(diagnostics);
+}
+
+#define LAST_MONTH (NOW - 30 * INT64_C(86400))
+
+static void objectives_are_of_the_months_that_are_over(void **state)
+{
+    json_t *object, *list;
+
+    (void)state;
+    record(LAST_MONTH, 2);
+    record(NOW - 60, 1000);
+    assert_true(print(true));
+    assert_null(strstr(output, "bjectives"));
+    assert_true(print_as(STATUS_JSON, true));
+    assert_non_null(strstr(output, "\"objectives\": null"));
+    set_objectives("{ year = 2026; requests = 1; source = \"s\"; },"
+                   "{ year = 2026; direction = \"DRH\"; requests = 1; source = \"s\"; }");
+    assert_true(print(true));
+    assert_non_null(strstr(output, "\nObjectives of 2026\nUp to 31 August 2026: 66.5 % "));
+    /* August has no count of devices: too few to be told. */
+    assert_non_null(strstr(output, "\nThe whole authority, Requests: budget 1. Not shown: few "));
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(
+        ledger_add_devices(ledger, direction_id, service_id, (int32_t)(LAST_MONTH / 86400), 9),
+        LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+    assert_true(print(true));
+    assert_non_null(strstr(output, "\nWARNING: The whole authority, Requests: 2 (2–4) of 1;"));
+    assert_non_null(strstr(output, " Requests: budget 1. Not shown: few devices in one of "));
+    assert_null(strstr(output, "SECRET"));
+    assert_true(print_as(STATUS_JSON, true));
+    object = json_loads(output, 0, NULL);
+    assert_non_null(object);
+    list = json_object_get(json_object_get(object, "objectives"), "list");
+    assert_int_equal(json_array_size(list), 2);
+    assert_true(json_is_true(json_object_get(json_array_get(list, 0), "warning")));
+    assert_true(json_is_null(json_object_get(json_array_get(list, 1), "spent")));
+    json_decref(object);
+}
+
+static void a_year_that_just_began_has_its_objectives_without_figures(void **state)
+{
+    int64_t january = 1798800000; /* 2027-01-01 11:40 in Paris */
+    size_t size;
+    FILE *stream;
+
+    (void)state;
+    record(january - 60, 2);
+    set_objectives("{ year = 2027; requests = 1; source = \"s\"; }");
+    stream = open_memstream(&output, &size);
+    assert_true(status_print(ledger, config, true, january, STATUS_TEXT, stream));
+    fclose(stream);
+    assert_non_null(strstr(output, "\nObjectives of 2027\nUp to 31 December 2026: 0.0 % "));
+    assert_non_null(strstr(output, "Requests: budget 1. No complete month was measured yet.\n"));
+}
+
 static void a_ledger_that_cannot_be_read_is_said(void **state)
 {
     char path[PATH_MAX];
@@ -390,6 +459,8 @@ int main(void)
         TEST(small_shares_are_not_said_to_be_none),
         TEST(what_is_alarming_comes_with_advice),
         TEST(json_holds_the_same),
+        TEST(objectives_are_of_the_months_that_are_over),
+        TEST(a_year_that_just_began_has_its_objectives_without_figures),
         TEST(a_ledger_that_cannot_be_read_is_said),
     };
 
