@@ -14,6 +14,7 @@
 #include "daemon/inspect.h"
 #include "daemon/ledger.h"
 #include "daemon/meter.h"
+#include "daemon/metrics.h"
 #include "daemon/roundrobin.h"
 #include "daemon/status.h"
 #include "daemon/version.h"
@@ -891,6 +892,56 @@ static int command_status(const struct options *options)
     return status;
 }
 
+/* -- metrics ---------------------------------------------------------------------------------- */
+
+struct text {
+    char *bytes;
+    size_t size;
+};
+
+static bool write_text(const void *context, FILE *stream)
+{
+    const struct text *text = context;
+
+    return fwrite(text->bytes, 1, text->size, stream) == text->size;
+}
+
+/* All of it before any is written: a scrape must not take half of it for the truth. */
+static bool render_metrics(const struct config *config, struct ledger *ledger, struct text *text)
+{
+    FILE *stream = open_memstream(&text->bytes, &text->size);
+    bool written;
+
+    if (!stream) {
+        fputs("iagmeter: out of memory\n", stderr);
+        return false;
+    }
+    written = metrics_write(ledger, config, ledger_is_locked(config->state_directory), time(NULL),
+                            stream);
+    if (!written)
+        fprintf(stderr, "iagmeter: %s\n", ledger_error(ledger));
+    return fclose(stream) == 0 && written;
+}
+
+static int command_metrics(const struct options *options)
+{
+    struct config *config = load(options);
+    struct ledger *ledger;
+    struct text text = {0};
+    bool written = false;
+
+    if (!config)
+        return EXIT_CONFIGURATION;
+    ledger = open_ledger(config);
+    if (ledger && render_metrics(config, ledger, &text))
+        written = options->output[0] ? write_file(options->output, write_text, &text)
+                                     : write_text(&text, stdout) && fflush(stdout) == 0;
+    free(text.bytes);
+    ledger_close(ledger);
+    config_free(config);
+    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
 /* -- The command line ------------------------------------------------------------------------- */
 
 static const struct command {
@@ -943,8 +994,13 @@ static const struct command {
     {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
     {"status", 0, 0, "[--format text|json]",
-     "what the daemon has been doing, what it did not see, and what to do about that",
+     "what the daemon has been doing, what it did not see, and what to do about that; the "
+     "objectives of the year",
      command_status},
+    {"metrics", 0, 0, "[--output FILE]",
+     "for Prometheus, as text: the state of the daemon and the capture, the use and the objectives "
+     "of the months that are over",
+     command_metrics},
 };
 
 static void usage(FILE *stream)

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/metrics.h"
+
+#include "daemon/calendar.h"
+#include "daemon/version.h"
+#include "reports/progress.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define NAME_SIZE   96
+#define NS_PER_S    1e9
+#define INTERVAL_NS (INTERVAL_S * UINT64_C(1000000000))
+
+/* All but covered_ns, which is told in seconds. */
+static const struct counter {
+    const char *name;
+    size_t offset;
+    const char *help;
+} counters[] = {
+#define COUNTER(name) #name, offsetof(struct coverage, name)
+    {COUNTER(packets), "Packets delivered to the capture."},
+    {COUNTER(bytes), "Bytes on the wire of those packets."},
+    {COUNTER(packets_dropped), "Packets lost before they reached the capture."},
+    {COUNTER(packets_undecodable), "Packets that could not be decoded, for any reason."},
+    {COUNTER(packets_truncated), "Packets not decoded since the snap length cut a header."},
+    {COUNTER(packets_corrupt), "Packets not decoded since a header contradicts itself."},
+    {COUNTER(packets_fragmented), "Packets not decoded since fragments were missing."},
+    {COUNTER(packets_other), "Packets of a kind that is not followed."},
+    {COUNTER(packets_duplicate), "Copies of packets, as mirror ports make them."},
+    {COUNTER(flows), "Connections that began, to any service."},
+    {COUNTER(flows_evicted), "Connections forgotten early, as the flow table was full."},
+    {COUNTER(flows_untracked), "Connections to known services not followed for lack of room."},
+    {COUNTER(flows_one_way), "Named connections of which one way only was captured."},
+    {COUNTER(flows_resolver), "Connections to DNS resolvers over TLS, HTTPS or QUIC."},
+    {COUNTER(names_seen), "TLS and QUIC connections whose server name was read."},
+    {COUNTER(names_quic), "QUIC connections whose server name was read."},
+    {COUNTER(names_hinted), "Connections whose service only a DNS answer told."},
+    {COUNTER(names_encrypted), "Connections whose name is encrypted, and not told by the DNS."},
+    {COUNTER(names_missing), "TLS and QUIC connections without a readable name."},
+    {COUNTER(dns_answers), "DNS answers in clear that were read."},
+    {COUNTER(bytes_lost), "Payload bytes that the capture never showed."},
+    {COUNTER(clock_steps), "Times that the clock went backwards."},
+#undef COUNTER
+};
+
+static const char *const bounds[] = {"low", "central", "high"};
+
+/* ---- the format ---- */
+
+static void put_head(FILE *stream, const char *name, const char *type, const char *help)
+{
+    fprintf(stream, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void put_label(FILE *stream, const char *name, const char *value)
+{
+    fprintf(stream, "%s=\"", name);
+    for (; *value; value++) {
+        if (*value == '\n')
+            fputs("\\n", stream);
+        else if (*value == '"' || *value == '\\')
+            fprintf(stream, "\\%c", *value);
+        else
+            fputc(*value, stream);
+    }
+    fputc('"', stream);
+}
+
+static void put_value(FILE *stream, double value)
+{
+    char number[TEXT_NUMBER_SIZE];
+
+    text_exact(number, sizeof(number), value);
+    fprintf(stream, " %s\n", number);
+}
+
+/* A metric of one sample without labels. */
+static void put_metric(FILE *stream, const char *name, const char *type, const char *help,
+                       double value)
+{
+    put_head(stream, name, type, help);
+    fputs(name, stream);
+    put_value(stream, value);
+}
+
+/* ---- the daemon and the capture ---- */
+
+static void put_build(const struct config *config, FILE *stream)
+{
+    const char *vintage = config->factors ? factors_vintage(config->factors) : "";
+
+    put_head(stream, "iagmeter_build_info", "gauge", "Version, and vintage of the factors in use.");
+    fputs("iagmeter_build_info{", stream);
+    put_label(stream, "version", IAGMETER_VERSION);
+    fputc(',', stream);
+    put_label(stream, "factors", vintage);
+    fputc('}', stream);
+    put_value(stream, 1);
+}
+
+static bool put_span(struct ledger *ledger, FILE *stream)
+{
+    int64_t first, last;
+    enum ledger_status status = ledger_span(ledger, &first, &last);
+
+    if (status == LEDGER_EMPTY)
+        return true;
+    if (status != LEDGER_OK)
+        return false;
+    put_metric(stream, "iagmeter_ledger_first_timestamp_seconds", "gauge",
+               "Start of the first interval in the ledger.", (double)first);
+    put_metric(stream, "iagmeter_ledger_last_timestamp_seconds", "gauge",
+               "End of the last interval in the ledger.", (double)(last + INTERVAL_S));
+    return true;
+}
+
+/* Several captures may cover the same minute: it is one minute, as in the report. */
+static bool add_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    struct coverage coverage = row->coverage;
+
+    if (coverage.covered_ns > INTERVAL_NS)
+        coverage.covered_ns = INTERVAL_NS;
+    coverage_add(context, &coverage);
+    return true;
+}
+
+static void put_counters(const struct coverage *coverage, FILE *stream)
+{
+    char name[NAME_SIZE];
+
+    put_metric(stream, "iagmeter_capture_covered_seconds_total", "counter",
+               "Time observed since 1 January.", (double)coverage->covered_ns / NS_PER_S);
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)coverage + counters[i].offset, sizeof(value));
+        snprintf(name, sizeof(name), "iagmeter_capture_%s_total", counters[i].name);
+        put_head(stream, name, "counter", counters[i].help);
+        fprintf(stream, "%s %" PRIu64 "\n", name, value);
+    }
+}
+
+/* Since 1 January, so that the ledger's past years need not be read: to Prometheus, the return to
+ * zero is a restart of the counter. */
+static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
+{
+    struct calendar_month month = calendar_month_of(now_s);
+    struct coverage coverage = {0};
+
+    if (ledger_visit_coverage(ledger, calendar_shift(month, 1 - month.month).start, now_s,
+                              add_coverage, &coverage) != LEDGER_OK)
+        return false;
+    put_counters(&coverage, stream);
+    return true;
+}
+
+/* ---- what was used in the months that are over ---- */
+
+static void put_year_label(const struct progress *progress, FILE *stream)
+{
+    char year[TEXT_NUMBER_SIZE];
+
+    snprintf(year, sizeof(year), "%d", progress->year);
+    put_label(stream, "year", year);
+}
+
+static void put_of_year(const struct progress *progress, const char *name, const char *help,
+                        double value, FILE *stream)
+{
+    put_head(stream, name, "gauge", help);
+    fprintf(stream, "%s{", name);
+    put_year_label(progress, stream);
+    fputc('}', stream);
+    put_value(stream, value);
+}
+
+static void put_year(const struct progress *progress, FILE *stream)
+{
+    put_of_year(progress, "iagmeter_year_until_timestamp_seconds",
+                "End of the last month that is over: up to there the use of the year is told.",
+                (double)progress->until, stream);
+    put_of_year(progress, "iagmeter_year_elapsed_ratio", "Part of the year that has passed then.",
+                progress_elapsed(progress), stream);
+    put_of_year(progress, "iagmeter_year_covered_ratio",
+                "Part of the year that the capture covered up to then.", progress_covered(progress),
+                stream);
+    put_of_year(progress, "iagmeter_year_shown",
+                "Whether the use of the year is told in total: 0 when there is no month, or one of "
+                "too few devices.",
+                progress->total_shown, stream);
+}
+
+static void put_total(const struct progress *progress, enum month_indicator indicator, FILE *stream)
+{
+    struct triple value = month_value(&progress->total, indicator);
+    const double values[] = {value.low, value.central, value.high};
+    char name[NAME_SIZE], help[2 * NAME_SIZE];
+
+    snprintf(name, sizeof(name), "iagmeter_year_%s", month_indicator_name(indicator));
+    snprintf(help, sizeof(help), "%s of the whole authority (%s), in the months that are over.",
+             text_get(LANGUAGE_EN, (enum text_id)(TEXT_REQUESTS + (int)indicator)),
+             month_indicator_unit(indicator));
+    put_head(stream, name, "gauge", help);
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        fprintf(stream, "%s{", name);
+        put_year_label(progress, stream);
+        fputc(',', stream);
+        put_label(stream, "bound", bounds[i]);
+        fputc('}', stream);
+        put_value(stream, values[i]);
+    }
+}
+
+/* ---- objectives ---- */
+
+/* EXTRA and its VALUE: one more label; EXTRA NULL: none. */
+static void put_objective(const struct progress *progress, const struct progress_line *line,
+                          const char *name, const char *extra, const char *label, double value,
+                          FILE *stream)
+{
+    fprintf(stream, "%s{", name);
+    put_year_label(progress, stream);
+    fputc(',', stream);
+    put_label(stream, "direction", progress_scope(line));
+    if (extra) {
+        fputc(',', stream);
+        put_label(stream, extra, label);
+    }
+    fputc('}', stream);
+    put_value(stream, value);
+}
+
+enum quantity { BUDGET, PATH, USED, PROJECTED, QUANTITIES };
+
+static const struct {
+    const char *name;
+    const char *help;
+} quantities[QUANTITIES] = {
+    [BUDGET] = {"budget", "Yearly budget"},
+    [PATH] = {"path", "Budget pro rata of the time up to the end of the last month that is over"},
+    [USED] = {"used", "Used of the budget in the months that are over"},
+    [PROJECTED] = {"projected", "Use projected to the end of the year"},
+};
+
+static bool is_shown(const struct progress_line *line)
+{
+    return line->state > PROGRESS_NOT_SHOWN;
+}
+
+static bool has_quantity(const struct progress_line *line, enum quantity quantity)
+{
+    if (quantity == PROJECTED)
+        return line->has_projection;
+    return quantity != USED || is_shown(line);
+}
+
+static void put_quantity_of(const struct progress *progress, const struct progress_line *line,
+                            enum quantity quantity, const char *name, FILE *stream)
+{
+    struct triple value = quantity == USED ? line->spent : line->projected;
+    const double values[] = {value.low, value.central, value.high};
+
+    if (quantity == BUDGET || quantity == PATH) {
+        put_objective(progress, line, name, NULL, NULL,
+                      quantity == BUDGET ? line->budget : line->path, stream);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+        put_objective(progress, line, name, "bound", bounds[i], values[i], stream);
+}
+
+/* A metric for each indicator, since they have not the same unit. */
+static void put_quantity(const struct progress *progress, enum quantity quantity,
+                         enum month_indicator indicator, FILE *stream)
+{
+    char name[NAME_SIZE], help[2 * NAME_SIZE];
+    bool is_first = true;
+
+    snprintf(name, sizeof(name), "iagmeter_objective_%s_%s", quantities[quantity].name,
+             month_indicator_name(indicator));
+    snprintf(help, sizeof(help), "%s (%s).", quantities[quantity].help,
+             month_indicator_unit(indicator));
+    for (size_t i = 0; i < progress->count; i++) {
+        const struct progress_line *line = &progress->lines[i];
+
+        if (line->indicator != indicator || !has_quantity(line, quantity))
+            continue;
+        if (is_first)
+            put_head(stream, name, "gauge", help);
+        is_first = false;
+        put_quantity_of(progress, line, quantity, name, stream);
+    }
+}
+
+static void put_flag(const struct progress *progress, const char *name, const char *help,
+                     bool (*flag)(const struct progress_line *line), FILE *stream)
+{
+    if (progress->count == 0)
+        return;
+    put_head(stream, name, "gauge", help);
+    for (size_t i = 0; i < progress->count; i++)
+        put_objective(progress, &progress->lines[i], name, "indicator",
+                      month_indicator_name(progress->lines[i].indicator), flag(&progress->lines[i]),
+                      stream);
+}
+
+static void put_objectives(const struct progress *progress, FILE *stream)
+{
+    for (int quantity = 0; quantity < QUANTITIES; quantity++)
+        for (int indicator = 0; indicator < MONTH_INDICATORS; indicator++)
+            put_quantity(progress, (enum quantity)quantity, (enum month_indicator)indicator,
+                         stream);
+    put_flag(progress, "iagmeter_objective_shown",
+             "Whether the use is told: 0 when there is no month, or one of too few devices.",
+             is_shown, stream);
+    put_flag(progress, "iagmeter_objective_warning",
+             "Whether the use is above the path or the budget, or would be at the end of the year.",
+             progress_is_warning, stream);
+}
+
+bool metrics_write(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
+                   FILE *stream)
+{
+    char error[512]; /* ledger_error() has the same */
+    struct progress *progress;
+
+    put_build(config, stream);
+    put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
+    if (!put_span(ledger, stream) || !put_coverage(ledger, now_s, stream))
+        return false;
+    progress =
+        progress_build(ledger, config, progress_last_month(now_s), now_s, error, sizeof(error));
+    if (!progress)
+        return false;
+    put_year(progress, stream);
+    for (int i = 0; progress->total_shown && i < MONTH_INDICATORS; i++)
+        put_total(progress, (enum month_indicator)i, stream);
+    put_objectives(progress, stream);
+    progress_free(progress);
+    return true;
+}
