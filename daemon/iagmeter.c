@@ -906,18 +906,24 @@ static bool write_text(const void *context, FILE *stream)
     return fwrite(text->bytes, 1, text->size, stream) == text->size;
 }
 
-/* All of it before any is written: a scrape must not take half of it for the truth. */
-static bool render_metrics(const struct config *config, struct ledger *ledger, struct text *text)
+/* All of it before any is written: a scrape must not take half of it for the truth. PART NULL: both
+ * parts. */
+static bool render_metrics(const char *part, const struct config *config, struct ledger *ledger,
+                           struct text *text)
 {
     FILE *stream = open_memstream(&text->bytes, &text->size);
-    bool written;
+    bool running = ledger_is_locked(config->state_directory);
+    int64_t now = time(NULL);
+    bool written = true;
 
     if (!stream) {
         fputs("iagmeter: out of memory\n", stderr);
         return false;
     }
-    written = metrics_write(ledger, config, ledger_is_locked(config->state_directory), time(NULL),
-                            stream);
+    if (!part || strcmp(part, "capture") == 0)
+        written = metrics_write_capture(ledger, config, running, now, stream);
+    if (!part || strcmp(part, "use") == 0)
+        written = written && metrics_write_use(ledger, config, now, stream);
     if (!written)
         fprintf(stderr, "iagmeter: %s\n", ledger_error(ledger));
     return fclose(stream) == 0 && written;
@@ -925,15 +931,21 @@ static bool render_metrics(const struct config *config, struct ledger *ledger, s
 
 static int command_metrics(const struct options *options)
 {
-    struct config *config = load(options);
+    const char *part = options->argument_count > 0 ? options->arguments[0] : NULL;
+    struct config *config;
     struct ledger *ledger;
     struct text text = {0};
     bool written = false;
 
+    if (part && strcmp(part, "capture") != 0 && strcmp(part, "use") != 0) {
+        fprintf(stderr, "iagmeter: no metrics of \"%s\": capture or use\n", part);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(options);
     if (!config)
         return EXIT_CONFIGURATION;
     ledger = open_ledger(config);
-    if (ledger && render_metrics(config, ledger, &text))
+    if (ledger && render_metrics(part, config, ledger, &text))
         written = options->output[0] ? write_file(options->output, write_text, &text)
                                      : write_text(&text, stdout) && fflush(stdout) == 0;
     free(text.bytes);
@@ -997,7 +1009,7 @@ static const struct command {
      "what the daemon has been doing, what it did not see, and what to do about that; the "
      "objectives of the year",
      command_status},
-    {"metrics", 0, 0, "[--output FILE]",
+    {"metrics", 0, 1, "[capture|use] [--output FILE]",
      "for Prometheus, as text: the state of the daemon and the capture, the use and the objectives "
      "of the months that are over",
      command_metrics},

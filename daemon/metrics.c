@@ -131,7 +131,7 @@ static void put_counters(const struct coverage *coverage, FILE *stream)
     char name[NAME_SIZE];
 
     put_metric(stream, "iagmeter_capture_covered_seconds_total", "counter",
-               "Time observed since 1 January.", (double)coverage->covered_ns / NS_PER_S);
+               "Time observed since the month began.", (double)coverage->covered_ns / NS_PER_S);
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
         uint64_t value;
 
@@ -142,18 +142,25 @@ static void put_counters(const struct coverage *coverage, FILE *stream)
     }
 }
 
-/* Since 1 January, so that the ledger's past years need not be read: to Prometheus, the return to
- * zero is a restart of the counter. */
+/* Since the local month began, so that no more need be read: to Prometheus, the return to zero is a
+ * restart of the counter. */
 static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
 {
-    struct calendar_month month = calendar_month_of(now_s);
     struct coverage coverage = {0};
 
-    if (ledger_visit_coverage(ledger, calendar_shift(month, 1 - month.month).start, now_s,
-                              add_coverage, &coverage) != LEDGER_OK)
+    if (ledger_visit_coverage(ledger, calendar_month_of(now_s).start, now_s, add_coverage,
+                              &coverage) != LEDGER_OK)
         return false;
     put_counters(&coverage, stream);
     return true;
+}
+
+bool metrics_write_capture(struct ledger *ledger, const struct config *config, bool running,
+                           int64_t now_s, FILE *stream)
+{
+    put_build(config, stream);
+    put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
+    return put_span(ledger, stream) && put_coverage(ledger, now_s, stream);
 }
 
 /* ---- what was used in the months that are over ---- */
@@ -215,7 +222,7 @@ static void put_total(const struct progress *progress, enum month_indicator indi
 
 /* ---- objectives ---- */
 
-/* EXTRA and its VALUE: one more label; EXTRA NULL: none. */
+/* EXTRA and its LABEL: one more; EXTRA NULL: none. */
 static void put_objective(const struct progress *progress, const struct progress_line *line,
                           const char *name, const char *extra, const char *label, double value,
                           FILE *stream)
@@ -263,7 +270,7 @@ static void put_quantity_of(const struct progress *progress, const struct progre
     const double values[] = {value.low, value.central, value.high};
 
     if (quantity == BUDGET || quantity == PATH) {
-        put_objective(progress, line, name, NULL, NULL,
+        put_objective(progress, line, name, NULL, "",
                       quantity == BUDGET ? line->budget : line->path, stream);
         return;
     }
@@ -320,18 +327,13 @@ static void put_objectives(const struct progress *progress, FILE *stream)
              progress_is_warning, stream);
 }
 
-bool metrics_write(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
-                   FILE *stream)
+bool metrics_write_use(struct ledger *ledger, const struct config *config, int64_t now_s,
+                       FILE *stream)
 {
     char error[512]; /* ledger_error() has the same */
-    struct progress *progress;
-
-    put_build(config, stream);
-    put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
-    if (!put_span(ledger, stream) || !put_coverage(ledger, now_s, stream))
-        return false;
-    progress =
+    struct progress *progress =
         progress_build(ledger, config, progress_last_month(now_s), now_s, error, sizeof(error));
+
     if (!progress)
         return false;
     put_year(progress, stream);

@@ -17,9 +17,17 @@
  * daemon does, and what the capture saw and missed. What was used is told of whole months alone,
  * as the reports print it: in total, and of objectives (reports/progress.h). */
 
-/* Writes the metrics at NOW_S to STREAM. RUNNING: a daemon holds the ledger now. Returns false,
- * with the reason in ledger_error(), when the ledger cannot be read. */
-bool metrics_write(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
-                   FILE *stream);
+/* The two parts. Both write to STREAM, and return false, with the reason in ledger_error(), when
+ * the ledger cannot be read. */
+
+/* The daemon and the capture. RUNNING: a daemon holds the ledger now. Reads the coverage of the
+ * running month: quick, for every minute. */
+bool metrics_write_capture(struct ledger *ledger, const struct config *config, bool running,
+                           int64_t now_s, FILE *stream);
+
+/* Use and objectives. Reads the year, seconds for each million of rows, and changes once a month:
+ * for once a day. */
+bool metrics_write_use(struct ledger *ledger, const struct config *config, int64_t now_s,
+                       FILE *stream);
 
 #endif

@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* `iagmeter status`: what the daemon has been doing, and the objectives of the year, from the ledger
- * alone. */
+/* `iagmeter status`: what the daemon has been doing, and the objectives of the year, from the
+ * ledger alone. */
 
 enum status_format {
     STATUS_TEXT, /* for people: with percentages, and what to do about what is alarming */

@@ -45,7 +45,8 @@ static bool write_at(int64_t now_s)
 
     free(output);
     stream = open_memstream(&output, &size);
-    written = metrics_write(world.ledger, world.config, true, now_s, stream);
+    written = metrics_write_capture(world.ledger, world.config, true, now_s, stream) &&
+              metrics_write_use(world.ledger, world.config, now_s, stream);
     fclose(stream);
     return written;
 }
@@ -302,7 +303,7 @@ static void an_empty_ledger_is_told(void **state)
 }
 
 /* Every member of the structure, so that none is forgotten. */
-static void the_capture_is_told_since_january(void **state)
+static void the_capture_is_told_since_the_month_began(void **state)
 {
     struct coverage coverage = {0};
     uint64_t value = 1;
@@ -314,8 +315,8 @@ static void the_capture_is_told_since_january(void **state)
 #undef SET
     coverage.covered_ns = UINT64_C(30500000000);
     ledger_begin(world.ledger);
-    ledger_add_coverage(world.ledger, year_month("2026-01").start - INTERVAL_S, &coverage);
-    ledger_add_coverage(world.ledger, year_month("2026-01").start, &coverage);
+    ledger_add_coverage(world.ledger, year_month("2026-03").start - INTERVAL_S, &coverage);
+    ledger_add_coverage(world.ledger, year_month("2026-03").start, &coverage);
     ledger_add_coverage(world.ledger, NOW - INTERVAL_S, &coverage);
     ledger_add_coverage(world.ledger, NOW - 2 * INTERVAL_S,
                         &(struct coverage){.covered_ns = UINT64_C(200000000000)});
@@ -326,7 +327,7 @@ static void the_capture_is_told_since_january(void **state)
     snprintf(line, sizeof(line), "iagmeter_ledger_last_timestamp_seconds %lld", (long long)NOW);
     assert_line(line);
     snprintf(line, sizeof(line), "iagmeter_ledger_first_timestamp_seconds %lld",
-             (long long)year_month("2026-01").start - INTERVAL_S);
+             (long long)year_month("2026-03").start - INTERVAL_S);
     assert_line(line);
     value = 1;
 #define SEEN(name)                                                                                 \
@@ -453,9 +454,9 @@ static void a_ledger_that_cannot_be_read_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_reader_is_strict),      TEST(an_empty_ledger_is_told),
-        TEST(the_capture_is_told_since_january),     TEST(use_is_told_of_whole_months),
-        TEST(objectives_are_told_where_they_may_be), TEST(labels_are_escaped),
+        cmocka_unit_test(the_reader_is_strict),          TEST(an_empty_ledger_is_told),
+        TEST(the_capture_is_told_since_the_month_began), TEST(use_is_told_of_whole_months),
+        TEST(objectives_are_told_where_they_may_be),     TEST(labels_are_escaped),
         TEST(a_ledger_that_cannot_be_read_is_said),
     };
 

@@ -40,6 +40,9 @@ has 755 /usr/libexec/iagmeter/iagmeter-meter
 has 644 /usr/lib/systemd/system/iagmeterd.service
 has 644 /usr/lib/systemd/system/iagmeter-report@.service
 has 644 /usr/lib/systemd/system/iagmeter-report@.timer
+has 644 /usr/lib/systemd/system/iagmeter-metrics@.service
+has 644 /usr/lib/systemd/system/iagmeter-metrics@capture.timer
+has 644 /usr/lib/systemd/system/iagmeter-metrics@use.timer
 has 644 /usr/lib/sysusers.d/iagmeter.conf
 has 644 /usr/lib/tmpfiles.d/iagmeter.conf
 has 644 /usr/share/doc/iagmeter/LICENSE
@@ -83,9 +86,10 @@ for unit in systemd/*.service systemd/*.timer; do
     sed -e 's|/usr/sbin/iagmeterd|/bin/true|' -e 's|/usr/bin/iagmeter|/bin/true|' \
         -e '/^Documentation=/d' "$unit" >"$units/${unit##*/}"
 done
-for unit in iagmeterd.service iagmeter-report@fr.service iagmeter-report@fr.timer; do
+for unit in iagmeterd.service iagmeter-report@fr.service iagmeter-report@fr.timer \
+    iagmeter-metrics@{capture,use}.{service,timer}; do
     # An instance is verified from a copy that bears its name.
-    [ -e "$units/$unit" ] || cp "$units/${unit/@fr/@}" "$units/$unit"
+    [ -e "$units/$unit" ] || cp "$units/${unit/@*./@.}" "$units/$unit"
     SYSTEMD_UNIT_PATH="$units:" systemd-analyze verify "$units/$unit" >"$scratch/verify" 2>&1 || {
         cat "$scratch/verify" >&2
         fail "$unit does not verify"
@@ -104,4 +108,5 @@ exposure()
 }
 exposure iagmeterd.service 20
 exposure iagmeter-report@.service 10
+exposure iagmeter-metrics@.service 10
 echo "install: passed"
