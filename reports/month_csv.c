@@ -95,15 +95,15 @@ static void write_objective(FILE *stream, const struct month_report *report,
     const char *unit = month_indicator_unit(line->indicator);
     char none = grade_letter(GRADE_NONE);
 
-    write_record(stream, report, "objective_budget", id, label, name, unit,
+    write_record(stream, report, "objective-budget", id, label, name, unit,
                  triple_exact(line->budget), none);
-    write_record(stream, report, "objective_path", id, label, name, unit, triple_exact(line->path),
+    write_record(stream, report, "objective-path", id, label, name, unit, triple_exact(line->path),
                  none);
     if (line->state > PROGRESS_NOT_SHOWN)
-        write_record(stream, report, "objective_spent", id, label, name, unit, line->spent,
+        write_record(stream, report, "objective-spent", id, label, name, unit, line->spent,
                      grade_letter((enum evidence_grade)line->grade));
     if (line->has_projection)
-        write_record(stream, report, "objective_projected", id, label, name, unit, line->projected,
+        write_record(stream, report, "objective-projected", id, label, name, unit, line->projected,
                      grade_letter((enum evidence_grade)line->grade));
 }
 

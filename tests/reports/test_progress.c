@@ -212,8 +212,8 @@ static void a_direction_folded_in_a_month_is_not_shown(void **state)
 
         assert_null(strstr(text, "6.123"));
         assert_null(strstr(text, "6,123"));
-        assert_null(strstr(text, "objective_spent,DRH"));
-        assert_null(strstr(text, "objective_projected,DRH"));
+        assert_null(strstr(text, "objective-spent,DRH"));
+        assert_null(strstr(text, "objective-projected,DRH"));
         free(text);
     }
     month_free(report);
@@ -529,7 +529,7 @@ static void prints_in_both_languages(void **state)
 static void the_report_has_a_section_of_objectives(void **state)
 {
     static const char *const wanted[] = {"<h2>Objectifs de l’année 2026</h2>",
-                                         "2026-01,objective_spent,DRH,\"Ressources & "
+                                         "2026-01,objective-spent,DRH,\"Ressources & "
                                          "\"\"humaines\"\"\",energy_kwh,kWh,1.5,3,6,C\n",
                                          "\"state\": \"on-path\"", "\nObjectives of 2026\n"};
     struct month_report *report;

@@ -66,7 +66,7 @@ in_metrics() { # NAME LABELS
 }
 for bound in low:3 central:2 high:1; do
     total=$(in_metrics objective_used_energy_kwh ",direction=\".\",bound=\"${bound%:*}\"")
-    [ -n "$total" ] && [ "$total" = "$(spent objective_spent '' "${bound#*:}")" ] &&
+    [ -n "$total" ] && [ "$total" = "$(spent objective-spent '' "${bound#*:}")" ] &&
         [ "$total" = "$(spent total '' "${bound#*:}")" ] &&
         [ "$total" = "$(in_metrics year_energy_kwh ",bound=\"${bound%:*}\"")" ] ||
         fail "the metrics and the report differ in the total"
@@ -85,7 +85,7 @@ grep -q '^WARNING: The whole authority, Energy (kWh): .* The budget is exceeded\
 grep -q '^Direction des ressources humaines, .* Not shown' "$directory/out" || fail "DRH is not said"
 [ "$(in_metrics objective_shown ',direction="DRH",indicator="energy_kwh"')" = 0 ] || fail "DRH is shown"
 if grep -E '^iagmeter_objective_(used|projected).*DRH' "$directory/both" ||
-    grep -E 'objective_(spent|projected),DRH' "$csv"; then
+    grep -E 'objective-(spent|projected),DRH' "$csv"; then
     fail "DRH, with two devices, is told"
 fi
 # Directions are named where they have an objective only, services and addresses nowhere.
