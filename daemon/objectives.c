@@ -15,7 +15,7 @@ struct objectives {
     struct objective *items;
     size_t count;
     unsigned projection_months;
-    unsigned projection_covered_percent;
+    unsigned covered_percent;
 };
 
 /* What is not given stays NAN, which no file can give: libconfig has no such number. */
@@ -35,8 +35,8 @@ static const struct confread_key root_keys[] = {
     {"objectives", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"projection_months", CONFREAD_UINT, false, 1, 12,
      offsetof(struct objectives, projection_months), 0, NULL},
-    {"projection_covered_percent", CONFREAD_UINT, false, 1, 100,
-     offsetof(struct objectives, projection_covered_percent), 0, NULL},
+    {"covered_percent", CONFREAD_UINT, false, 1, 100, offsetof(struct objectives, covered_percent),
+     0, NULL},
 };
 
 #define OBJECTIVE(name) offsetof(struct objective, name)
@@ -176,7 +176,7 @@ struct objectives *objectives_load(const char *path, const struct directions *di
         diagnostics_error(diagnostics, path, 0, "out of memory");
         return NULL;
     }
-    *objectives = (struct objectives){.projection_months = 3, .projection_covered_percent = 50};
+    *objectives = (struct objectives){.projection_months = 3, .covered_percent = 50};
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return objectives;
     if (confread_file(&file, path, diagnostics))
@@ -219,7 +219,7 @@ unsigned objectives_projection_months(const struct objectives *objectives)
     return objectives->projection_months;
 }
 
-unsigned objectives_projection_covered_percent(const struct objectives *objectives)
+unsigned objectives_covered_percent(const struct objectives *objectives)
 {
-    return objectives->projection_covered_percent;
+    return objectives->covered_percent;
 }

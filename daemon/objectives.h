@@ -43,9 +43,10 @@ const struct objective *objectives_get(const struct objectives *objectives, size
 /* Whether there is any of YEAR. */
 bool objectives_has_year(const struct objectives *objectives, unsigned year);
 
-/* From how many of the last months the end of the year is projected, and the least part of a month,
- * in percent, that must have been covered for it to count. */
+/* From how many of the last months the end of the year is projected, and the least part of the
+ * time, in percent, that must have been covered for a month to count, or a year to be on its path.
+ */
 unsigned objectives_projection_months(const struct objectives *objectives);
-unsigned objectives_projection_covered_percent(const struct objectives *objectives);
+unsigned objectives_covered_percent(const struct objectives *objectives);
 
 #endif

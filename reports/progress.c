@@ -152,7 +152,7 @@ static void project(const struct progress *progress, const struct year *year,
 {
     const struct objectives *objectives = progress->config->objectives;
     unsigned months = objectives_projection_months(objectives);
-    unsigned covered = objectives_projection_covered_percent(objectives);
+    unsigned covered = objectives_covered_percent(objectives);
     double left_s = (double)(progress->end - progress->until);
     struct triple recent = triple_exact(0), all = triple_exact(0);
 
@@ -167,7 +167,13 @@ static void project(const struct progress *progress, const struct year *year,
     line->has_projection = true;
 }
 
-static enum progress_state judge(const struct progress_line *line)
+static bool is_little_covered(const struct progress *progress)
+{
+    return progress_covered(progress) * PERCENT <
+           progress_elapsed(progress) * objectives_covered_percent(progress->config->objectives);
+}
+
+static enum progress_state judge(const struct progress *progress, const struct progress_line *line)
 {
     double allowed = line->path * line->objective->warning_percent / PERCENT;
 
@@ -177,7 +183,7 @@ static enum progress_state judge(const struct progress_line *line)
         return PROGRESS_ABOVE_PATH;
     if (line->has_projection && line->projected.central > line->budget)
         return PROGRESS_PROJECTED_OVER;
-    return PROGRESS_ON_PATH;
+    return is_little_covered(progress) ? PROGRESS_LITTLE_COVERED : PROGRESS_ON_PATH;
 }
 
 static void fill_line(const struct progress *progress, const struct year *year,
@@ -192,7 +198,7 @@ static void fill_line(const struct progress *progress, const struct year *year,
     line->grade = sum.activity.grade;
     line->spent = month_value(&sum, line->indicator);
     project(progress, year, line);
-    line->state = judge(line);
+    line->state = judge(progress, line);
 }
 
 /* Returns false when memory is exhausted. */
@@ -294,7 +300,7 @@ bool progress_is_warning(const struct progress_line *line)
 
 const char *progress_state_name(enum progress_state state)
 {
-    static const char *const names[] = {"no-month",       "not-shown",  "on-path",
+    static const char *const names[] = {"no-month",       "not-shown",  "little-covered", "on-path",
                                         "projected-over", "above-path", "exceeded"};
 
     return names[state];

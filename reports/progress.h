@@ -18,8 +18,9 @@
  * learned from it that they do not tell, whatever is subtracted from whatever. */
 
 enum progress_state {
-    PROGRESS_NO_MONTH,  /* the ledger holds nothing of the year so far */
-    PROGRESS_NOT_SHOWN, /* a month's report does not show it */
+    PROGRESS_NO_MONTH,       /* the ledger holds nothing of the year so far */
+    PROGRESS_NOT_SHOWN,      /* a month's report does not show it */
+    PROGRESS_LITTLE_COVERED, /* nothing to warn of, but too little was covered to be glad */
     PROGRESS_ON_PATH,
     PROGRESS_PROJECTED_OVER, /* the budget would be exceeded at the end of the year */
     PROGRESS_ABOVE_PATH,     /* by more than its objective allows */

@@ -51,7 +51,7 @@ static void objective_notes(const struct html_page *page, const struct progress 
     char months[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
 
     snprintf(months, sizeof(months), "%u", objectives_projection_months(objectives));
-    snprintf(percent, sizeof(percent), "%u", objectives_projection_covered_percent(objectives));
+    snprintf(percent, sizeof(percent), "%u", objectives_covered_percent(objectives));
     html_element(page, "p", TEXT_OBJECTIVES_NOTE, TEXT_ARGUMENTS(page->threshold, months, percent));
 }
 

@@ -525,6 +525,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
                                   "No complete month was measured yet."}},
     [TEXT_OBJECTIVE_NOT_SHOWN] = {{"Non publié : peu d'appareils pendant l'un des mois.",
                                    "Not shown: few devices in one of the months."}},
+    [TEXT_OBJECTIVE_LITTLE_COVERED] = {{"Trop peu de temps couvert pour conclure.",
+                                        "Too little time was covered to conclude."}},
     [TEXT_OBJECTIVE_ON_PATH] = {{"Dans la trajectoire.", "On the path."}},
     [TEXT_OBJECTIVE_PROJECTED_OVER] = {{"À ce rythme, le budget serait dépassé en fin d'année.",
                                         "At this rate the budget would be exceeded at the end of "

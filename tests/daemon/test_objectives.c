@@ -56,7 +56,7 @@ static void an_absent_file_has_none(void **state)
     assert_int_equal(objectives_count(objectives), 0);
     assert_false(objectives_has_year(objectives, 2026));
     assert_int_equal(objectives_projection_months(objectives), 3);
-    assert_int_equal(objectives_projection_covered_percent(objectives), 50);
+    assert_int_equal(objectives_covered_percent(objectives), 50);
     objectives_free(objectives);
     objectives_free(NULL);
     assert_int_equal(objectives_count(NULL), 0);
@@ -66,7 +66,7 @@ static void an_absent_file_has_none(void **state)
 static void every_key_is_read(void **state)
 {
     struct objectives *objectives = load_good(
-        "projection_months = 2; projection_covered_percent = 80;\n"
+        "projection_months = 2; covered_percent = 80;\n"
         "objectives = ( { year = 2026; energy_kwh = 3000; water_l = 1.5; gwp_kgco2e = 600.0;\n"
         "  requests = 100000; source = \"délibération 2026-012\"; warning_percent = 110; },\n"
         "  { year = 2027; direction = \"DSN\"; water_l = 7.0; source = \"plan\"; } );\n");
@@ -75,7 +75,7 @@ static void every_key_is_read(void **state)
     (void)state;
     assert_int_equal(objectives_count(objectives), 2);
     assert_int_equal(objectives_projection_months(objectives), 2);
-    assert_int_equal(objectives_projection_covered_percent(objectives), 80);
+    assert_int_equal(objectives_covered_percent(objectives), 80);
     assert_int_equal(objective->year, 2026);
     assert_string_equal(objective->direction, "");
     assert_true(objective->budgets[OBJECTIVE_ENERGY] == 3000);
@@ -121,8 +121,8 @@ static const struct {
     {"\nbudgets = ();\n", 2, "unknown key \"budgets\""},
     {"\nprojection_months = 0;\n", 2, "projection_months is 0, outside 1 to 12"},
     {"\nprojection_months = 13;\n", 2, "projection_months is 13, outside 1 to 12"},
-    {"\nprojection_covered_percent = 0;\n", 2, "outside 1 to 100"},
-    {"\nprojection_covered_percent = 101;\n", 2, "outside 1 to 100"},
+    {"\ncovered_percent = 0;\n", 2, "outside 1 to 100"},
+    {"\ncovered_percent = 101;\n", 2, "outside 1 to 100"},
     {"objectives = (\n", 2, "syntax error"},
     {LIST("3"), 2, "must be a group"},
     {LIST("{ energy_kwh = 5; source = \"s\"; }"), 2, "missing key \"year\""},

@@ -63,7 +63,7 @@ static inline void year_objectives(struct year_world *world, const char *list)
     struct diagnostics *diagnostics = diagnostics_new();
     char text[4096], path[PATH_MAX];
 
-    snprintf(text, sizeof(text), "projection_covered_percent = 1; objectives = ( %s );\n", list);
+    snprintf(text, sizeof(text), "covered_percent = 1; objectives = ( %s );\n", list);
     scratch_write("objectives.conf", text);
     scratch_path(path, "objectives.conf");
     objectives_free(world->config->objectives);
