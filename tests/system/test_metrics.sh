@@ -17,7 +17,7 @@ year=${last%-*}
 
 cat >"$directory/run/objectives.conf" <<END
 projection_months = 1;
-projection_covered_percent = 1;
+covered_percent = 1;
 objectives = (
     { year = $year; energy_kwh = 0.001; requests = 1000000; source = "deliberation"; },
     { year = $year; direction = "DSN"; energy_kwh = 100.0; source = "plan"; },
@@ -39,6 +39,9 @@ sqlite3 "$state/ledger.db" "PRAGMA foreign_keys = off; BEGIN;
 expect 0 "$tool" report month "$last" --lang en -c "$conf"
 grep -q "^Objectives of $year" "$directory/out" || fail "the report has no objectives"
 csv=$(grep '\.csv$' "$directory/out")
+if command -v xmllint >/dev/null; then
+    xmllint --noout "$(grep '\.html$' "$directory/out")" || fail "the HTML is not well-formed"
+fi
 expect 0 "$tool" metrics -c "$conf" --output "$directory/all.prom"
 [ ! -s "$directory/out" ] && [ ! -s "$directory/err" ] || fail "--output, and something is printed"
 [ ! -e "$directory/all.prom.partial" ] || fail "the file was left unfinished"
