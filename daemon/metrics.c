@@ -39,6 +39,8 @@ static const struct counter {
     {COUNTER(names_encrypted), "Connections whose name is encrypted, and not told by the DNS."},
     {COUNTER(names_missing), "TLS and QUIC connections without a readable name."},
     {COUNTER(dns_answers), "DNS answers in clear that were read."},
+    {COUNTER(dns_unasked), "Of these, answers whose question was not seen."},
+    {COUNTER(hints_displaced), "Hints of DNS answers forgotten early, as their table was full."},
     {COUNTER(bytes_lost), "Payload bytes that the capture never showed."},
     {COUNTER(clock_steps), "Times that the clock went backwards."},
 #undef COUNTER
