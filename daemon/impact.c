@@ -252,7 +252,7 @@ static double combined_factor(double log_a, double log_b, double log_c)
 
 /* The method's own error as wide as a stated range is. Method A's is not in its band, which is
  * that of EcoLogits. */
-static double log_of_fit(const struct impact_factors *factors)
+double impact_log_of_fit(const struct impact_factors *factors)
 {
     const struct uncertainty_factors *uncertainty = factors->uncertainty;
 
@@ -283,7 +283,7 @@ struct impact impact_compute(const struct impact_factors *factors, struct triple
                              struct triple tokens_in, struct triple tokens_out)
 {
     struct span activity[3];
-    double log_fit = log_of_fit(factors);
+    double log_fit = impact_log_of_fit(factors);
 
     if (!factors->model)
         return (struct impact){0};

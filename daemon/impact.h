@@ -116,6 +116,10 @@ const char *impact_resolve(const struct factors *factors, const struct service *
 struct impact impact_compute(const struct impact_factors *factors, struct triple requests,
                              struct triple tokens_in, struct triple tokens_out);
 
+/* What the method's own error adds to a band, as the natural logarithm of a factor; not to what is
+ * embodied. 0 in method A. */
+double impact_log_of_fit(const struct impact_factors *factors);
+
 struct impact impact_add(struct impact a, struct impact b);
 
 #endif
