@@ -139,6 +139,31 @@ bool calendar_parse_month(const char *text, struct calendar_month *month)
     return true;
 }
 
+bool calendar_parse_period(const char *text, struct calendar_month *first,
+                           struct calendar_month *last)
+{
+    const char *separator = strstr(text, "..");
+    char head[sizeof("2026-01")];
+    int numbers[3];
+
+    if (parse_numbers(text, "0000", numbers)) {
+        *first = month_at(ordinal(numbers[0], 1));
+        *last = month_at(ordinal(numbers[0], MONTHS_PER_YEAR));
+        return true;
+    }
+    if (!separator) {
+        bool valid = calendar_parse_month(text, first);
+
+        *last = *first;
+        return valid;
+    }
+    if ((size_t)(separator - text) >= sizeof(head))
+        return false;
+    snprintf(head, sizeof(head), "%.*s", (int)(separator - text), text);
+    return calendar_parse_month(head, first) &&
+           calendar_parse_month(separator + strlen(".."), last) && first->start <= last->start;
+}
+
 bool calendar_parse_day(const char *text, int64_t *day)
 {
     int numbers[3];

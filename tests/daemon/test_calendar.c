@@ -140,6 +140,41 @@ static void parses_days(void **state)
     assert_int_equal(day, 20818);
 }
 
+static void parses_periods(void **state)
+{
+    static const char *const no_periods[] = {"",
+                                             "26",
+                                             "2026-13",
+                                             "2026-00",
+                                             "20261",
+                                             "2026-",
+                                             "2026-10..",
+                                             "..2026-10",
+                                             "2026-10.2026-11",
+                                             "2026-11..2026-10",
+                                             "2026..2027",
+                                             "2026-1..2026-12",
+                                             "2026-10..2026-11..",
+                                             "2026-10..2026-110"};
+    struct calendar_month first, last;
+
+    (void)state;
+    assert_true(calendar_set_zone("Europe/Paris"));
+    for (size_t i = 0; i < sizeof(no_periods) / sizeof(no_periods[0]); i++)
+        assert_false(calendar_parse_period(no_periods[i], &first, &last));
+    assert_true(calendar_parse_period("2026", &first, &last));
+    assert_int_equal(first.start, 1767222000); /* 2026-01-01 00:00 +01:00 */
+    assert_int_equal(last.end, 1798758000);
+    assert_int_equal(last.month, 12);
+    assert_true(calendar_parse_period("2026-10", &first, &last));
+    assert_int_equal(first.start, 1790805600);
+    assert_int_equal(first.start, last.start);
+    assert_true(calendar_parse_period("2025-12..2026-02", &first, &last));
+    assert_int_equal(first.year, 2025);
+    assert_int_equal(last.month, 2);
+    assert_true(calendar_parse_period("2026-02..2026-02", &first, &last));
+}
+
 static void days_begin_when_local_clocks_say(void **state)
 {
     static const struct {
@@ -229,6 +264,7 @@ int main(void)
         cmocka_unit_test(parses_year_and_month),
         cmocka_unit_test(refuses_what_is_not_a_month),
         cmocka_unit_test(months_follow_each_other),
+        cmocka_unit_test(parses_periods),
         cmocka_unit_test(parses_days),
         cmocka_unit_test(days_begin_when_local_clocks_say),
         cmocka_unit_test(shifts_across_years),
