@@ -32,6 +32,7 @@ int64_t calendar_day_start(int64_t day);
 
 /* The local month that holds TIME. */
 struct calendar_month calendar_month_of(int64_t time_s);
+
 /* Parses "2026", "2026-10" or "2026-01..2026-06" into its first and its last month. */
 bool calendar_parse_period(const char *text, struct calendar_month *first,
                            struct calendar_month *last);

@@ -11,13 +11,16 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT         3    /* of the tables; in user_version. 2 and 3: more columns of coverage */
+#define FORMAT         4    /* of the tables; in user_version. 2 and 3: more columns of coverage */
+#define FORMAT_OF_DAYS 4    /* the first with impact_day */
 #define FILE_MODE      0640 /* the group may read */
 #define BUSY_WAIT_MS   2000
+#define DAY_S          86400
 #define ERROR_SIZE     (2 * PATH_MAX + 400)
 
-/* Rows of impact computed when the activity was recorded. A restatement with later factors adds
- * rows under its own number, and never changes these. */
+/* Of column restatement: impact computed when the activity was recorded. No row has another value:
+ * what is computed later, with other factors, is kept apart from the ledger (reports/statements.h).
+ */
 #define RECORDED "0"
 
 /* The columns, once: the tables, the statements and their bindings are all made from these lists,
@@ -56,12 +59,21 @@
 #define NAME_COVERAGE      COVERAGE_COUNTERS(NAME_COUNTER)
 #define MARK_COVERAGE      COVERAGE_COUNTERS(MARK_COUNTER)
 #define SUM_UP_COVERAGE    COVERAGE_COUNTERS(ADD_COUNTER)
+#define NAME_USE           ACTIVITY_TRIPLES(NAME_TRIPLE)
 
 #define QUOTE_NAME(name) #name,
 static const char *const COVERAGE_COLUMNS[] = {COVERAGE_COUNTERS(QUOTE_NAME)};
 #define COVERAGE_COLUMN_COUNT (sizeof(COVERAGE_COLUMNS) / sizeof(COVERAGE_COLUMNS[0]))
 
 #define INTERVAL_COLUMN "interval_start INTEGER NOT NULL CHECK (interval_start % 60 = 0), "
+
+/* Sums of impact, so that years can be added up without reading every minute. */
+#define DAY_TABLE                                                                                  \
+    "CREATE TABLE impact_day (day INTEGER NOT NULL,"                                               \
+    " direction INTEGER NOT NULL REFERENCES direction,"                                            \
+    " service INTEGER NOT NULL REFERENCES service,"                                                \
+    " factor_set INTEGER NOT NULL REFERENCES factor_set, " DEFINE_IMPACT                           \
+    "PRIMARY KEY (day, direction, service, factor_set)) STRICT, WITHOUT ROWID;"
 
 static const char SCHEMA[] =
     "CREATE TABLE direction (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
@@ -80,8 +92,8 @@ static const char SCHEMA[] =
     " service INTEGER NOT NULL, restatement INTEGER NOT NULL,"
     " factor_set INTEGER NOT NULL REFERENCES factor_set, " DEFINE_IMPACT
     "PRIMARY KEY (interval_start, direction, service, restatement, factor_set),"
-    " FOREIGN KEY (interval_start, direction, service) REFERENCES activity) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE coverage (" INTERVAL_COLUMN DEFINE_COVERAGE
+    " FOREIGN KEY (interval_start, direction, service) REFERENCES activity) STRICT, WITHOUT "
+    "ROWID;" DAY_TABLE "CREATE TABLE coverage (" INTERVAL_COLUMN DEFINE_COVERAGE
     "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE device_day (day INTEGER NOT NULL,"
     " direction INTEGER NOT NULL REFERENCES direction,"
@@ -114,6 +126,7 @@ enum statement {
     GET_FACTOR_SET,
     ADD_ACTIVITY,
     ADD_IMPACT,
+    ADD_IMPACT_DAY,
     ADD_COVERAGE,
     ADD_DEVICES,
     GET_DEVICES,
@@ -128,6 +141,14 @@ enum statement {
     VISIT_PAIRS,
     VISIT_FACTOR_SETS,
     VISIT_FACTS,
+    SCAN_DIRECTIONS,
+    SCAN_SERVICES,
+    SCAN_FACTOR_SETS,
+    SCAN_MIXED_DAYS,
+    SCAN_IMPACT,
+    SCAN_IMPACT_DAYS,
+    SCAN_ACTIVITY,
+    SCAN_DEVICES,
     STATEMENTS
 };
 
@@ -157,6 +178,9 @@ static const char *const SQL[STATEMENTS] = {
                    " (interval_start, direction, service, factor_set, restatement" NAME_IMPACT
                    ") VALUES (?, ?, ?, ?, " RECORDED MARK_IMPACT
                    ") ON CONFLICT DO UPDATE SET restatement = restatement" SUM_UP_IMPACT,
+    [ADD_IMPACT_DAY] =
+        "INSERT INTO impact_day (day, direction, service, factor_set" NAME_IMPACT
+        ") VALUES (?, ?, ?, ?" MARK_IMPACT ") ON CONFLICT DO UPDATE SET day = day" SUM_UP_IMPACT,
     [ADD_COVERAGE] =
         "INSERT INTO coverage (interval_start" NAME_COVERAGE ") VALUES (?" MARK_COVERAGE
         ") ON CONFLICT DO UPDATE SET interval_start = interval_start" SUM_UP_COVERAGE,
@@ -188,6 +212,22 @@ static const char *const SQL[STATEMENTS] = {
         " WHERE interval_start >= ?1 AND interval_start < ?2 AND restatement = " RECORDED
         " AND factor_set = f.id) ORDER BY id",
     [VISIT_FACTS] = "SELECT name, value FROM fact ORDER BY name",
+    [SCAN_DIRECTIONS] = "SELECT id, code FROM direction ORDER BY id",
+    [SCAN_SERVICES] = "SELECT id, name FROM service ORDER BY id",
+    [SCAN_FACTOR_SETS] = "SELECT id, vintage, digest FROM factor_set ORDER BY id",
+    /* Functions of ours, that see each row in the order of the key, which is that of the table. */
+    [SCAN_IMPACT] = "SELECT scan_impact(interval_start, direction, service, factor_set" NAME_IMPACT
+                    ") FROM impact WHERE interval_start >= ?1 AND interval_start < ?2"
+                    " AND restatement = " RECORDED,
+    [SCAN_IMPACT_DAYS] =
+        "SELECT scan_impact(day * 86400, direction, service, factor_set" NAME_IMPACT
+        ") FROM impact_day WHERE day >= ?1 AND day < ?2",
+    [SCAN_MIXED_DAYS] = "SELECT day FROM impact_day WHERE day >= ?1 AND day < ?2 GROUP BY day"
+                        " HAVING min(factor_set) < max(factor_set)",
+    [SCAN_ACTIVITY] = "SELECT scan_activity(interval_start, direction, service" NAME_USE
+                      ") FROM activity WHERE interval_start >= ?1 AND interval_start < ?2",
+    [SCAN_DEVICES] = "SELECT day, direction, service, devices FROM device_day"
+                     " WHERE day >= ?1 AND day < ?2 ORDER BY day, direction, service",
 };
 
 struct ledger {
@@ -544,8 +584,16 @@ static bool append_missing(struct ledger *ledger, const char *before, const char
  * a total has no reason recorded. */
 static bool migrate_tables(struct ledger *ledger)
 {
-    char sql[COVERAGE_COLUMN_COUNT * 100] = "";
+    /* Row by row: a GROUP BY would sort all of the ledger in memory. */
+    static const char days[] =
+        DAY_TABLE "INSERT INTO impact_day (day, direction, service, factor_set" NAME_IMPACT
+                  ") SELECT interval_start / 86400, direction, service, factor_set" NAME_IMPACT
+                  " FROM impact WHERE restatement = " RECORDED
+                  " ON CONFLICT DO UPDATE SET day = day" SUM_UP_IMPACT ";";
+    char sql[COVERAGE_COLUMN_COUNT * 100 + sizeof(days)] = "";
 
+    if (ledger->format < FORMAT_OF_DAYS)
+        snprintf(sql, sizeof(sql), "%s", days);
     return append_missing(ledger, "ALTER TABLE coverage ADD COLUMN ",
                           " INTEGER NOT NULL DEFAULT 0; ", sql, sizeof(sql)) &&
            make_tables(ledger, sql);
@@ -568,8 +616,9 @@ static bool view_tables(struct ledger *ledger)
 static bool prepare_statements(struct ledger *ledger)
 {
     for (int i = 0; i < KEPT_STATEMENTS; i++) {
-        /* A reader's may be a view, which takes no additions; and it begins no transaction. */
-        if (i == ADD_COVERAGE && ledger->lock < 0)
+        /* A reader's may be a view, which takes no additions, or not be there; and it begins no
+         * transaction. */
+        if ((i == ADD_COVERAGE || i == ADD_IMPACT_DAY) && ledger->lock < 0)
             continue;
         if (sqlite3_prepare_v3(ledger->database, SQL[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &ledger->statements[i], NULL) != SQLITE_OK) {
@@ -789,6 +838,19 @@ static void bind_key(struct binder *binder, int64_t interval_start, int64_t dire
     bind_integer(binder, service);
 }
 
+/* WHEN: start of the interval, or number of the day. */
+static enum ledger_status add_impact(struct ledger *ledger, struct binder *row, int64_t when,
+                                     int64_t direction, int64_t service, int64_t factor_set,
+                                     const struct impact *impact)
+{
+    bind_key(row, when, direction, service);
+    bind_integer(row, factor_set);
+#define BIND_TRIPLE(name) bind_triple(row, impact->name);
+    IMPACT_TRIPLES(BIND_TRIPLE)
+#undef BIND_TRIPLE
+    return run(ledger, row->statement);
+}
+
 enum ledger_status ledger_add_activity(struct ledger *ledger, int64_t interval_start,
                                        int64_t direction, int64_t service, int64_t factor_set,
                                        const struct activity *activity, const struct impact *impact)
@@ -810,12 +872,11 @@ enum ledger_status ledger_add_activity(struct ledger *ledger, int64_t interval_s
     if (status != LEDGER_OK || !impact)
         return status;
     row = binder_for(ledger, ADD_IMPACT);
-    bind_key(&row, interval_start, direction, service);
-    bind_integer(&row, factor_set);
-#define BIND_TRIPLE(name) bind_triple(&row, impact->name);
-    IMPACT_TRIPLES(BIND_TRIPLE)
-#undef BIND_TRIPLE
-    return run(ledger, row.statement);
+    status = add_impact(ledger, &row, interval_start, direction, service, factor_set, impact);
+    if (status != LEDGER_OK)
+        return status;
+    row = binder_for(ledger, ADD_IMPACT_DAY);
+    return add_impact(ledger, &row, interval_start / DAY_S, direction, service, factor_set, impact);
 }
 
 enum ledger_status ledger_add_coverage(struct ledger *ledger, int64_t interval_start,
@@ -1059,4 +1120,235 @@ enum ledger_status ledger_visit_factor_sets(struct ledger *ledger, int64_t from,
     struct factor_set_closure closure = {visitor, context};
 
     return visit(ledger, VISIT_FACTOR_SETS, &bounds, read_factor_set, &closure);
+}
+
+/* ---- Reading it all ---- */
+
+struct scan {
+    const struct ledger_scanner *scanner;
+    void *context;
+    bool stopped;
+    int64_t first_day;
+    int64_t end_day;
+    bool *mixed; /* of each day: recorded with several sets */
+};
+
+/* The arguments of an aggregate function, in the order of the statement. */
+struct arguments {
+    sqlite3_value **values;
+};
+
+static int64_t take_integer(struct arguments *arguments)
+{
+    return sqlite3_value_int64(*arguments->values++);
+}
+
+static struct triple take_triple(struct arguments *arguments)
+{
+    struct triple value = {sqlite3_value_double(arguments->values[0]),
+                           sqlite3_value_double(arguments->values[1]),
+                           sqlite3_value_double(arguments->values[2])};
+
+    arguments->values += 3;
+    return value;
+}
+
+/* An error is the only way to end an aggregate early. */
+static void go_on(sqlite3_context *context, struct scan *scan, bool wanted)
+{
+    if (wanted)
+        return;
+    scan->stopped = true;
+    sqlite3_result_error(context, "stopped", -1);
+}
+
+static void step_impact(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct scan *scan = sqlite3_user_data(context);
+    struct arguments arguments = {values};
+    struct ledger_scan_impact row = {.interval_start = take_integer(&arguments)};
+
+    (void)count;
+    row.direction = take_integer(&arguments);
+    row.service = take_integer(&arguments);
+    row.factor_set = take_integer(&arguments);
+#define TAKE_TRIPLE(name) row.impact.name = take_triple(&arguments);
+    IMPACT_TRIPLES(TAKE_TRIPLE)
+#undef TAKE_TRIPLE
+    go_on(context, scan, scan->scanner->impact(scan->context, &row));
+}
+
+static void step_activity(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct scan *scan = sqlite3_user_data(context);
+    struct arguments arguments = {values};
+    struct ledger_scan_activity row = {.interval_start = take_integer(&arguments)};
+
+    (void)count;
+    row.direction = take_integer(&arguments);
+    row.service = take_integer(&arguments);
+#define TAKE_TRIPLE(name) row.name = take_triple(&arguments);
+    ACTIVITY_TRIPLES(TAKE_TRIPLE)
+#undef TAKE_TRIPLE
+    go_on(context, scan, scan->scanner->activity(scan->context, &row));
+}
+
+static void finish_scan(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+static bool read_nothing(struct reader *reader, void *closure)
+{
+    (void)reader;
+    (void)closure;
+    return true;
+}
+
+static bool scanned(struct scan *scan, bool wanted)
+{
+    scan->stopped = !wanted;
+    return wanted;
+}
+
+static bool scan_direction(struct reader *reader, void *closure)
+{
+    struct scan *scan = closure;
+    int64_t id = read_integer(reader);
+
+    return scanned(scan, scan->scanner->direction(scan->context, id, read_text(reader)));
+}
+
+static bool scan_service(struct reader *reader, void *closure)
+{
+    struct scan *scan = closure;
+    int64_t id = read_integer(reader);
+
+    return scanned(scan, scan->scanner->service(scan->context, id, read_text(reader)));
+}
+
+static bool scan_factor_set(struct reader *reader, void *closure)
+{
+    struct scan *scan = closure;
+    int64_t id = read_integer(reader);
+    const char *vintage = read_text(reader);
+
+    return scanned(scan, scan->scanner->factor_set(scan->context, id, vintage,
+                                                   (uint64_t)read_integer(reader)));
+}
+
+static bool scan_devices(struct reader *reader, void *closure)
+{
+    struct scan *scan = closure;
+    struct ledger_scan_devices row = {.day = (int32_t)read_integer(reader)};
+
+    row.direction = read_integer(reader);
+    row.service = read_integer(reader);
+    row.devices = clamp32(read_integer(reader));
+    return scanned(scan, scan->scanner->devices(scan->context, &row));
+}
+
+static enum ledger_status scan_part(struct ledger *ledger, enum statement which, int64_t from,
+                                    int64_t until, row_reader *read, struct scan *scan)
+{
+    const struct bounds bounds = {from, until, NULL, NULL};
+    enum ledger_status status = visit(ledger, which, &bounds, read, scan);
+
+    return scan->stopped ? LEDGER_EMPTY : status;
+}
+
+static bool note_mixed_day(struct reader *reader, void *closure)
+{
+    struct scan *scan = closure;
+
+    scan->mixed[read_integer(reader) - scan->first_day] = true;
+    return true;
+}
+
+static bool is_whole(const struct ledger *ledger, const struct scan *scan, int64_t from,
+                     int64_t until, int64_t day)
+{
+    return ledger->format >= FORMAT_OF_DAYS && scan->scanner->whole_day &&
+           !scan->mixed[day - scan->first_day] && day * DAY_S >= from &&
+           (day + 1) * DAY_S <= until &&
+           scan->scanner->whole_day(scan->context, day * DAY_S, (day + 1) * DAY_S);
+}
+
+/* Days that may come as sums, and what is between them row by row, in the order of time. */
+static enum ledger_status scan_impact(struct ledger *ledger, int64_t from, int64_t until,
+                                      struct scan *scan)
+{
+    enum ledger_status status = LEDGER_OK;
+
+    if (ledger->format >= FORMAT_OF_DAYS)
+        status = scan_part(ledger, SCAN_MIXED_DAYS, scan->first_day, scan->end_day, note_mixed_day,
+                           scan);
+    for (int64_t day = scan->first_day, next; status == LEDGER_OK && day < scan->end_day;
+         day = next) {
+        bool whole = is_whole(ledger, scan, from, until, day);
+
+        for (next = day + 1;
+             next < scan->end_day && is_whole(ledger, scan, from, until, next) == whole;)
+            next++;
+        if (whole)
+            status = scan_part(ledger, SCAN_IMPACT_DAYS, day, next, read_nothing, scan);
+        else
+            status = scan_part(ledger, SCAN_IMPACT, day == scan->first_day ? from : day * DAY_S,
+                               next == scan->end_day ? until : next * DAY_S, read_nothing, scan);
+    }
+    return status;
+}
+
+static enum ledger_status scan_tables(struct ledger *ledger, int64_t from, int64_t until,
+                                      struct scan *scan)
+{
+    enum ledger_status status = scan_part(ledger, SCAN_DIRECTIONS, 0, 0, scan_direction, scan);
+
+    if (status == LEDGER_OK)
+        status = scan_part(ledger, SCAN_SERVICES, 0, 0, scan_service, scan);
+    if (status == LEDGER_OK)
+        status = scan_part(ledger, SCAN_FACTOR_SETS, 0, 0, scan_factor_set, scan);
+    if (status == LEDGER_OK)
+        status = scan_impact(ledger, from, until, scan);
+    if (status == LEDGER_OK)
+        status = scan_part(ledger, SCAN_ACTIVITY, from, until, read_nothing, scan);
+    if (status == LEDGER_OK)
+        status =
+            scan_part(ledger, SCAN_DEVICES, scan->first_day, scan->end_day, scan_devices, scan);
+    return status;
+}
+
+/* STEP NULL: forgotten again. */
+static bool define(struct ledger *ledger, const char *name, struct scan *scan,
+                   void (*step)(sqlite3_context *, int, sqlite3_value **))
+{
+    if (sqlite3_create_function_v2(ledger->database, name, -1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                   scan, NULL, step, step ? finish_scan : NULL, NULL) == SQLITE_OK)
+        return true;
+    fail(ledger);
+    return false;
+}
+
+enum ledger_status ledger_scan(struct ledger *ledger, int64_t from, int64_t until,
+                               const struct ledger_scanner *scanner, void *context)
+{
+    struct scan scan = {.scanner = scanner,
+                        .context = context,
+                        .first_day = from / DAY_S,
+                        .end_day = (until + DAY_S - 1) / DAY_S};
+    enum ledger_status status = LEDGER_RETRY;
+
+    scan.mixed = calloc((size_t)(scan.end_day - scan.first_day) + 1, sizeof(*scan.mixed));
+    if (!scan.mixed)
+        return refuse(ledger, LEDGER_RETRY, "does not fit into memory");
+    if (define(ledger, "scan_impact", &scan, step_impact) &&
+        define(ledger, "scan_activity", &scan, step_activity) && execute(ledger, "BEGIN")) {
+        status = scan_tables(ledger, from, until, &scan);
+        if (!execute(ledger, "COMMIT") && status == LEDGER_OK)
+            status = LEDGER_RETRY;
+    }
+    define(ledger, "scan_impact", NULL, NULL);
+    define(ledger, "scan_activity", NULL, NULL);
+    free(scan.mixed);
+    return status;
 }

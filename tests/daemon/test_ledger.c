@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -302,6 +303,208 @@ static void ranges_are_half_open_and_filtered(void **state)
         assert_string_equal(rows.names[i][0], i % 3 == 2 ? "DSI" : "DRH");
         assert_string_equal(rows.names[i][1], i % 3 == 0 ? "chatgpt-web" : "mistral-api");
     }
+    ledger_close(ledger);
+}
+
+/* What a scan saw, in its order, as text. */
+struct sightings {
+    char text[4000];
+    size_t stop_at; /* sightings; 0: never */
+    size_t count;
+    struct ledger_scan_impact impact; /* the last of each */
+    struct ledger_scan_activity activity;
+};
+
+static bool see(struct sightings *seen, const char *format, ...)
+{
+    size_t used = strlen(seen->text);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(seen->text + used, sizeof(seen->text) - used, format, arguments);
+    va_end(arguments);
+    return ++seen->count != seen->stop_at;
+}
+
+static bool see_direction(void *context, int64_t id, const char *code)
+{
+    return see(context, "direction %d %s\n", (int)id, code);
+}
+
+static bool see_service(void *context, int64_t id, const char *name)
+{
+    return see(context, "service %d %s\n", (int)id, name);
+}
+
+static bool see_set(void *context, int64_t id, const char *vintage, uint64_t digest)
+{
+    return see(context, "set %d %s %d\n", (int)id, vintage, (int)digest);
+}
+
+static bool see_impact(void *context, const struct ledger_scan_impact *row)
+{
+    struct sightings *seen = context;
+
+    seen->impact = *row;
+    return see(seen, "impact %d %d %d %d\n", (int)(row->interval_start - T0), (int)row->direction,
+               (int)row->service, (int)row->factor_set);
+}
+
+static bool see_activity(void *context, const struct ledger_scan_activity *row)
+{
+    struct sightings *seen = context;
+
+    seen->activity = *row;
+    return see(seen, "activity %d %d %d\n", (int)(row->interval_start - T0), (int)row->direction,
+               (int)row->service);
+}
+
+static bool see_devices(void *context, const struct ledger_scan_devices *row)
+{
+    return see(context, "devices %d %d %d %d\n", (int)(row->day - T0 / 86400), (int)row->direction,
+               (int)row->service, (int)row->devices);
+}
+
+static const struct ledger_scanner SCANNER = {see_direction, see_service, see_set, see_impact,
+                                              see_activity,  see_devices, NULL};
+
+/* A change of factors within an interval, a service without impact, and what lies beside the
+ * range. */
+static void fill_for_scan(struct ledger *ledger)
+{
+    struct ids ids = name_all(ledger);
+    int64_t other;
+
+    assert_done(ledger, ledger_factor_set(ledger, "2027", 43, &other));
+    record(ledger, T0 - 60, ids.drh, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0, ids.dsi, ids.api, ids.factors, &IMPACT);
+    record(ledger, T0, ids.drh, ids.api, ids.factors, &IMPACT);
+    record(ledger, T0, ids.drh, ids.api, other, &IMPACT);
+    record(ledger, T0 + 60, ids.drh, ids.chat, other, NULL);
+    record(ledger, T0 + 120, ids.drh, ids.chat, other, &IMPACT);
+    assert_done(ledger, ledger_add_devices(ledger, ids.drh, ids.api, (int32_t)(T0 / 86400), 7));
+    assert_done(ledger, ledger_add_devices(ledger, ids.dsi, ids.api, (int32_t)(T0 / 86400) + 1, 8));
+}
+
+static void a_scan_sees_all_of_a_range(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct sightings seen = {.text = ""};
+
+    (void)state;
+    fill_for_scan(ledger);
+    ledger_close(ledger);
+    ledger = open_or_fail(false);
+    assert_done(ledger, ledger_scan(ledger, T0, T0 + 120, &SCANNER, &seen));
+    assert_string_equal(seen.text, "direction 1 DRH\ndirection 2 DSI\n"
+                                   "service 1 chatgpt-web\nservice 2 mistral-api\n"
+                                   "set 1 2026 42\nset 2 2027 43\n"
+                                   "impact 0 1 2 1\nimpact 0 1 2 2\nimpact 0 2 2 1\n"
+                                   "activity 0 1 2\nactivity 0 2 2\nactivity 60 1 1\n"
+                                   "devices 0 1 2 7\n");
+    assert_memory_equal(&seen.impact.impact, &IMPACT, sizeof(IMPACT));
+    assert_triple(seen.activity.requests, ACTIVITY.requests);
+    assert_triple(seen.activity.tokens_in, ACTIVITY.tokens_in);
+    assert_triple(seen.activity.tokens_out, ACTIVITY.tokens_out);
+    ledger_close(ledger);
+}
+
+/* The first whole day after T0's. */
+#define DAY2 (T0 - T0 % 86400 + 86400)
+
+static bool is_not_day_3(void *context, int64_t from, int64_t until)
+{
+    (void)context;
+    assert_int_equal(from % 86400, 0);
+    assert_int_equal(until - from, 86400);
+    return from != DAY2 + 86400;
+}
+
+static bool see_day(void *context, const struct ledger_scan_impact *row)
+{
+    struct sightings *seen = context;
+
+    seen->impact = *row;
+    return see(seen, "impact %+d %d\n", (int)(row->interval_start - DAY2), (int)row->factor_set);
+}
+
+/* Days come as sums where that is wanted, within the range, and of one set of factors. */
+static void a_scan_takes_days_as_sums(void **state)
+{
+    const struct ledger_scanner scanner = {see_direction, see_service, see_set,     see_day,
+                                           see_activity,  see_devices, is_not_day_3};
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct sightings seen = {.text = ""};
+    int64_t other;
+
+    (void)state;
+    assert_done(ledger, ledger_factor_set(ledger, "2027", 43, &other));
+    for (int64_t day = -1; day < 4; day++)
+        for (int minute = 1; minute < 3; minute++)
+            record(ledger, DAY2 + 86400 * day + 60 * minute, ids.drh, ids.chat,
+                   day == 2 && minute == 2 ? other : ids.factors, &IMPACT);
+    ledger_close(ledger);
+    ledger = open_or_fail(false);
+    assert_done(ledger,
+                ledger_scan(ledger, DAY2 - 86400 + 120, DAY2 + 86400 * 3 + 180, &scanner, &seen));
+    seen.text[strstr(seen.text, "activity") - seen.text] = '\0';
+    assert_string_equal(strstr(seen.text, "impact"),
+                        "impact -86280 1\n"                    /* not all of the day */
+                        "impact +0 1\n"                        /* its sum */
+                        "impact +86460 1\nimpact +86520 1\n"   /* not wanted */
+                        "impact +172860 1\nimpact +172920 2\n" /* two sets */
+                        "impact +259260 1\nimpact +259320 1\n");
+    seen = (struct sightings){.text = ""};
+    assert_done(ledger, ledger_scan(ledger, DAY2, DAY2 + 86400, &scanner, &seen));
+    assert_triple(seen.impact.impact.energy_kwh, triple_scale(IMPACT.energy_kwh, 2));
+    assert_triple(seen.impact.impact.water_l, triple_scale(IMPACT.water_l, 2));
+    assert_non_null(strstr(seen.text, "impact +0 1\nactivity"));
+    ledger_close(ledger);
+}
+
+static void a_scan_stops_anywhere(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+
+    (void)state;
+    fill_for_scan(ledger);
+    for (size_t stop_at = 1; stop_at <= 13; stop_at++) {
+        struct sightings seen = {.stop_at = stop_at};
+
+        assert_status(ledger, LEDGER_EMPTY, ledger_scan(ledger, T0, T0 + 120, &SCANNER, &seen));
+        assert_int_equal(seen.count, stop_at);
+    }
+    ledger_close(ledger);
+}
+
+/* The daemon goes on writing: what it adds is not half seen. */
+static bool see_and_record(void *context, const struct ledger_scan_impact *row)
+{
+    struct sightings *seen = context;
+    struct ledger *writer = open_or_fail(true);
+    struct ids ids = name_all(writer);
+
+    record(writer, T0 + 60, ids.dsi, ids.chat, ids.factors, &IMPACT);
+    ledger_close(writer);
+    return see_impact(seen, row);
+}
+
+static void a_scan_sees_one_state(void **state)
+{
+    const struct ledger_scanner scanner = {see_direction, see_service, see_set, see_and_record,
+                                           see_activity,  see_devices, NULL};
+    struct ledger *ledger = open_or_fail(true);
+    struct sightings seen = {.text = ""}, after = {.text = ""};
+
+    (void)state;
+    fill_for_scan(ledger);
+    ledger_close(ledger);
+    ledger = open_or_fail(false);
+    assert_done(ledger, ledger_scan(ledger, T0, T0 + 120, &scanner, &seen));
+    assert_null(strstr(seen.text, "activity 60 2 1\n"));
+    assert_done(ledger, ledger_scan(ledger, T0, T0 + 120, &SCANNER, &after));
+    assert_non_null(strstr(after.text, "activity 60 2 1\n"));
     ledger_close(ledger);
 }
 
@@ -627,10 +830,10 @@ static void newer_versions_are_refused(void **state)
 {
     (void)state;
     ledger_close(open_or_fail(true));
-    run_sql("PRAGMA user_version = 4");
+    run_sql("PRAGMA user_version = 5");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
-    run_sql("PRAGMA user_version = 3; DROP TABLE fact");
+    run_sql("PRAGMA user_version = 4; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
 
@@ -1157,6 +1360,24 @@ static void assert_rows_of_format_1(struct ledger *ledger)
     assert_int_equal(activity.rows[0].activity.bytes_up, 108966);
 }
 
+/* Also of what was recorded before there were any. */
+static void assert_days_are_sums_of_intervals(void)
+{
+    char wrong[100] = "", days[100] = "";
+
+    ask("SELECT count(*) FROM impact_day", days, sizeof(days));
+    assert_string_not_equal(days, "0\n");
+    ask("SELECT count(*) FROM (SELECT interval_start / 86400 AS day, direction, service, "
+        "factor_set,"
+        " sum(energy_kwh_low) AS low, sum(water_l_high) AS high, count(*) FROM impact"
+        " GROUP BY 1, 2, 3, 4) AS i FULL JOIN impact_day AS d USING (day, direction, service,"
+        " factor_set) WHERE d.energy_kwh_low IS NULL OR i.low IS NULL"
+        " OR abs(d.energy_kwh_low - i.low) > 1e-12 * i.low"
+        " OR abs(d.water_l_high - i.high) > 1e-12 * i.high",
+        wrong, sizeof(wrong));
+    assert_string_equal(wrong, "0\n");
+}
+
 static void an_older_ledger_is_brought_to_this_format(void **state)
 {
     static char before[65536], after[65536];
@@ -1170,7 +1391,8 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     ask_for_everything(before, sizeof(before));
     ledger = open_or_fail(true);
     assert_rows_of_format_1(ledger);
-    assert_int_equal(format_of_file(), 3);
+    assert_int_equal(format_of_file(), 4);
+    assert_days_are_sums_of_intervals();
     ask_for_everything(after, sizeof(after));
     assert_string_equal(after, before);
     assert_done(ledger, ledger_begin(ledger));
@@ -1185,6 +1407,81 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     assert_int_equal(row.coverage.dns_answers, 7);
     assert_int_equal(row.coverage.names_seen, 64);
     ledger_close(ledger);
+}
+
+static bool any_day(void *context, int64_t from, int64_t until)
+{
+    (void)context;
+    return from < until;
+}
+
+static bool count_impact(void *context, const struct ledger_scan_impact *row)
+{
+    struct sightings *seen = context;
+
+    seen->impact.impact = impact_add(seen->impact.impact, row->impact);
+    seen->count++;
+    return true;
+}
+
+static bool pass_name(void *context, int64_t id, const char *name)
+{
+    (void)context;
+    return id > 0 && name[0];
+}
+
+static bool pass_set(void *context, int64_t id, const char *vintage, uint64_t digest)
+{
+    (void)digest;
+    return pass_name(context, id, vintage);
+}
+
+static bool pass_activity(void *context, const struct ledger_scan_activity *row)
+{
+    (void)context;
+    return row->interval_start > 0;
+}
+
+static bool pass_devices(void *context, const struct ledger_scan_devices *row)
+{
+    (void)context;
+    return row->day > 0;
+}
+
+/* Its impact, and in how many parts it came. */
+static struct sightings scan_impacts(struct ledger *ledger)
+{
+    const struct ledger_scanner scanner = {pass_name,     pass_name,    pass_set, count_impact,
+                                           pass_activity, pass_devices, any_day};
+    struct sightings seen = {.text = ""};
+
+    assert_done(ledger, ledger_scan(ledger, 0, INT64_C(86400) * 40000, &scanner, &seen));
+    return seen;
+}
+
+/* An older ledger has no sums of days: it comes by intervals, to the same. */
+static void an_older_ledger_is_scanned_by_intervals(void **state)
+{
+    struct ledger *reader, *writer;
+    struct sightings before, after;
+    char rows[32] = "";
+
+    (void)state;
+    restore_format_1();
+    ask("SELECT count(*) FROM impact", rows, sizeof(rows));
+    reader = open_or_fail(false);
+    before = scan_impacts(reader);
+    assert_int_equal(before.count, strtol(rows, NULL, 10));
+    writer = open_or_fail(true);
+    ledger_close(writer);
+    ledger_close(reader);
+    reader = open_or_fail(false);
+    after = scan_impacts(reader);
+    ledger_close(reader);
+    assert_true(after.count <= before.count);
+    assert_true(
+        fabs(after.impact.impact.energy_kwh.central - before.impact.impact.energy_kwh.central) <
+        1e-12 * before.impact.impact.energy_kwh.central);
 }
 
 static void an_older_ledger_can_be_read_as_it_is(void **state)
@@ -1266,11 +1563,11 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();
-        migrated += format_of_file() == 3;
+        migrated += format_of_file() == 4;
         ledger = open_or_fail(true);
         assert_rows_of_format_1(ledger);
         ledger_close(ledger);
-        assert_int_equal(format_of_file(), 3);
+        assert_int_equal(format_of_file(), 4);
         ask_for_everything(after, sizeof(after));
         assert_string_equal(after, before);
     }
@@ -1395,6 +1692,10 @@ int main(void)
         TEST(additions_are_summed_and_keep_the_worst_grade),
         TEST(factor_sets_of_one_interval_are_summed),
         TEST(without_impact_there_is_none),
+        TEST(a_scan_sees_all_of_a_range),
+        TEST(a_scan_takes_days_as_sums),
+        TEST(a_scan_stops_anywhere),
+        TEST(a_scan_sees_one_state),
         TEST(ranges_are_half_open_and_filtered),
         TEST(coverage_is_summed),
         TEST(sums_that_overflow_stay_at_the_largest),
@@ -1418,6 +1719,7 @@ int main(void)
         TEST(kill_at_any_instant_loses_at_most_the_open_interval),
         TEST(an_older_ledger_is_brought_to_this_format),
         TEST(an_older_ledger_can_be_read_as_it_is),
+        TEST(an_older_ledger_is_scanned_by_intervals),
         TEST(an_older_ledger_needs_no_permission_to_write),
         TEST(kill_while_the_format_changes_costs_nothing),
         TEST(a_file_size_limit_is_retried),
