@@ -13,6 +13,7 @@
 #include "daemon/impact.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define DIGEST_START    0xcbf29ce484222325ULL /* FNV-1a */
 #define ZONE_DIRECTORY  "/usr/share/zoneinfo/"
 
 static const struct config defaults = {
@@ -32,7 +33,7 @@ static const struct config defaults = {
             .max_devices = 65536,
             .max_hints = 65536,
         },
-    .report = {.threshold = 5},
+    .report = {.threshold = 5, .restatement_percent = 5},
 };
 
 /* Network cards and the kernel join segments before we see them: frames are up to 64 kB, and a cut
@@ -84,6 +85,8 @@ static const struct confread_key report_keys[] = {
     {"organisation", CONFREAD_STRING, false, 0, 0, TEXT(report.organisation), NULL},
     {"directory", CONFREAD_STRING, false, 0, 0, TEXT(report.directory), NULL},
     {"threshold", CONFREAD_UINT, false, 1, 1000, CONFIG(report.threshold), 0, NULL},
+    {"restatement_percent", CONFREAD_DOUBLE, false, 0, 1000, CONFIG(report.restatement_percent), 0,
+     NULL},
 };
 
 static const char *const mode_names[] = {"ring", "immediate", NULL};
@@ -461,9 +464,18 @@ static void digest_directory(struct digest *digest, const char *directory,
     free(entries);
 }
 
+void config_digest_factors(const char *directory, uint64_t *out, struct diagnostics *diagnostics)
+{
+    struct digest digest = {.hash = DIGEST_START};
+    size_t errors = diagnostics_errors(diagnostics);
+
+    digest_directory(&digest, directory, diagnostics);
+    *out = diagnostics_errors(diagnostics) == errors ? digest.hash : 0;
+}
+
 static uint64_t digest_all(const struct config *config, struct diagnostics *diagnostics)
 {
-    struct digest digest = {.hash = 0xcbf29ce484222325ULL};
+    struct digest digest = {.hash = DIGEST_START};
 
     digest_config(&digest, config->path, diagnostics);
     for (size_t i = 0; i < config->service_file_count; i++)

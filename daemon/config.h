@@ -43,7 +43,8 @@ struct limits {
 struct report_config {
     char organisation[DIRECTION_LABEL_SIZE];
     char directory[PATH_MAX];
-    unsigned threshold; /* k: cells with fewer active devices are folded into "other" */
+    unsigned threshold;         /* k: cells with fewer active devices are folded into "other" */
+    double restatement_percent; /* a restated figure that changes by more is marked and logged */
 };
 
 /* iagmeter.conf and the files that it names. Relative paths are relative to iagmeter.conf. */
@@ -84,6 +85,10 @@ struct config *config_load_main(const char *path, struct diagnostics *diagnostic
 struct config *config_load(const char *path, const struct config *previous,
                            struct diagnostics *diagnostics);
 void config_free(struct config *config);
+
+/* Hash of the contents of a vintage's files, as in the digest of a configuration; *OUT is 0 after a
+ * diagnostic. */
+void config_digest_factors(const char *directory, uint64_t *out, struct diagnostics *diagnostics);
 
 /* Capture processes of all interfaces together. */
 unsigned config_captures(const struct config *config);

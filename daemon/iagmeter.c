@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The command people type. Each sub-command reads; only `rebuild` writes views, and `import` what
- * others publish: a list of names, or of grid intensities. */
+/* The command people type. Each sub-command reads; only `rebuild` writes views, `import` what
+ * others publish (a list of names, or of grid intensities), and `restate` statements. */
 
 #include "daemon/calculator.h"
 #include "daemon/calendar.h"
@@ -13,6 +13,7 @@
 #include "daemon/import.h"
 #include "daemon/inspect.h"
 #include "daemon/ledger.h"
+#include "daemon/log.h"
 #include "daemon/meter.h"
 #include "daemon/metrics.h"
 #include "daemon/roundrobin.h"
@@ -23,6 +24,7 @@
 #include "reports/graph.h"
 #include "reports/month.h"
 #include "reports/progress.h"
+#include "reports/restate.h"
 #include "reports/whatif.h"
 
 #include <errno.h>
@@ -50,6 +52,9 @@ struct options {
     const char *batch;   /* a table of queries; NULL: one, on the command line */
     struct whatif_change changes[MAX_CHANGES];
     size_t change_count;
+    const char *vintage; /* to restate with */
+    const char *show;    /* number of a statement */
+    bool list;
     int argument_count;
     char **arguments;
 };
@@ -256,6 +261,8 @@ static int report_month(const struct options *options, const struct config *conf
         return EXIT_TROUBLE;
     }
     report->progress = progress;
+    if (!restate_add_to_month(report, error, sizeof(error)))
+        fprintf(stderr, "iagmeter: warning: no restatement is told: %s\n", error);
     output.report = report;
     roundrobin = roundrobin_new(config->state_directory, config->rrd_years);
     if (roundrobin)
@@ -827,6 +834,182 @@ static int command_impact(const struct options *options)
     return status;
 }
 
+/* -- restate ---------------------------------------------------------------------------------- */
+
+/* NULL after diagnostics or one sentence. */
+static struct factors *load_vintage(const struct config *config, const char *name,
+                                    struct restate_query *query)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct factors *factors = NULL;
+    struct stat status;
+    char path[PATH_MAX];
+
+    if (!restate_vintage_path(config, name, path) || stat(path, &status) != 0)
+        fprintf(stderr, "iagmeter: no vintage \"%s\": %s: %s\n", name, path, strerror(errno));
+    else if (diagnostics)
+        factors = factors_load(path, diagnostics);
+    if (factors && factors_check_date(factors, query->now_s, diagnostics))
+        config_digest_factors(path, &query->factors_digest, diagnostics);
+    if (diagnostics && diagnostics_errors(diagnostics) > 0) {
+        factors_free(factors);
+        factors = NULL;
+    }
+    if (diagnostics)
+        diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
+    query->factors = factors;
+    return factors;
+}
+
+/* Statement NUMBER as it may be shown. */
+static int write_statement(const struct config *config, const struct options *options,
+                           const struct statement *statement, enum calculator_format format)
+{
+    struct restate_view *view = restate_view_new(statement, config);
+    bool written = view && (format == CALCULATOR_TEXT
+                                ? restate_write_text(view, text_language(options->language), stdout)
+                            : format == CALCULATOR_TSV ? restate_write_tsv(view, stdout)
+                                                       : restate_write_json(view, stdout));
+
+    restate_view_free(view);
+    if (!written)
+        fprintf(stderr, "iagmeter: the statement cannot be written\n");
+    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+/* What is told is decided before it is recorded: a statement is never changed. */
+static bool record_statement(const struct config *config, struct statement *statement)
+{
+    struct restate_view *view = restate_view_new(statement, config);
+    char error[PATH_MAX + 200] = "out of memory";
+    bool recorded = false;
+
+    if (view) {
+        statement->passes = restate_view_passes(view);
+        recorded = statements_append(config->state_directory, statement, error, sizeof(error));
+    }
+    if (!recorded)
+        fprintf(stderr, "iagmeter: %s\n", error);
+    else if (statement->passes)
+        log_line(LOG_PRIORITY_WARNING,
+                 "statement %lld restates %s with vintage %s: a figure changes by more than %g %%",
+                 (long long)statement->number, statement->period, statement->vintage,
+                 statement->threshold_percent);
+    restate_view_free(view);
+    return recorded;
+}
+
+static int restate_period(const struct options *options, const struct config *config,
+                          struct ledger *ledger, enum calculator_format format)
+{
+    struct restate_query query = {.period = options->arguments[0], .now_s = time(NULL)};
+    struct factors *factors = load_vintage(config, options->vintage, &query);
+    struct statement *statement = NULL;
+    char error[512];
+    enum restate_status computed;
+    int status = EXIT_CONFIGURATION;
+
+    if (!factors)
+        return EXIT_CONFIGURATION;
+    computed = restate_compute(ledger, config, &query, &statement, error, sizeof(error));
+    if (computed != RESTATE_OK) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        status = computed == RESTATE_USAGE ? EXIT_CONFIGURATION : EXIT_TROUBLE;
+    } else {
+        status = record_statement(config, statement)
+                     ? write_statement(config, options, statement, format)
+                     : EXIT_TROUBLE;
+    }
+    statement_free(statement);
+    factors_free(factors);
+    return status;
+}
+
+static int show_statement(const struct options *options, const struct config *config,
+                          enum calculator_format format)
+{
+    char error[PATH_MAX + 200] = "";
+    char *end;
+    int64_t number = strtoll(options->show, &end, 10);
+    struct statement *statement =
+        number > 0 && !*end
+            ? statements_load(config->state_directory, number, -1, error, sizeof(error))
+            : NULL;
+    int status = EXIT_TROUBLE;
+
+    if (statement)
+        status = write_statement(config, options, statement, format);
+    else if (error[0])
+        fprintf(stderr, "iagmeter: %s\n", error);
+    else
+        fprintf(stderr, "iagmeter: no statement \"%s\"\n", options->show);
+    statement_free(statement);
+    return status;
+}
+
+struct listing {
+    enum calculator_format format;
+    enum text_language language;
+};
+
+static bool list_statement(void *context, const struct statement *statement)
+{
+    const struct listing *listing = context;
+
+    if (listing->format == CALCULATOR_TEXT)
+        restate_list_text(statement, listing->language, stdout);
+    else if (listing->format == CALCULATOR_TSV)
+        restate_list_tsv(statement, stdout);
+    else
+        return restate_list_json(statement, stdout);
+    return true;
+}
+
+static int list_statements(const struct options *options, const struct config *config,
+                           enum calculator_format format)
+{
+    struct listing listing = {format, text_language(options->language)};
+    char error[PATH_MAX + 200];
+
+    if (format == CALCULATOR_TSV)
+        fputs(restate_list_head, stdout);
+    if (statements_visit(config->state_directory, list_statement, &listing, error, sizeof(error)))
+        return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_TROUBLE;
+    fprintf(stderr, "iagmeter: %s\n", error);
+    return EXIT_TROUBLE;
+}
+
+static int command_restate(const struct options *options)
+{
+    bool makes = options->argument_count == 1 && options->vintage;
+    enum calculator_format format;
+    struct config *config;
+    struct ledger *ledger = NULL;
+    int status = EXIT_TROUBLE;
+
+    if (makes + options->list + (options->show != NULL) != 1 ||
+        (!makes && options->argument_count > 0)) {
+        fputs("usage: iagmeter restate PERIOD --vintage NAME | --list | --show NUMBER\n", stderr);
+        return EXIT_CONFIGURATION;
+    }
+    if (!find_format(options->format, &format))
+        return EXIT_CONFIGURATION;
+    config = load(options);
+    if (!config)
+        return EXIT_CONFIGURATION;
+    log_open("iagmeter");
+    if (options->list)
+        status = list_statements(options, config, format);
+    else if (options->show)
+        status = show_statement(options, config, format);
+    else if ((ledger = open_ledger(config)))
+        status = restate_period(options, config, ledger, format);
+    ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
 /* -- rebuild ---------------------------------------------------------------------------------- */
 
 /* Takes the writer's lock: a daemon that updates the same files must not run. */
@@ -1003,6 +1186,14 @@ static const struct command {
      "for "
      "each row of a table whose header names provider, model, tokens_out, zone, latency_s...",
      command_impact},
+    {"restate", 0, 1,
+     "PERIOD --vintage NAME|DIRECTORY | --list | --show NUMBER [--lang fr|en] [--format "
+     "text|json|tsv]",
+     "compute 2026, 2026-10 or 2026-01..2026-06 again with the factors of another vintage: old "
+     "beside new,\n"
+     "      with the causes; kept as a numbered statement, the ledger is not touched. List "
+     "statements, or show one",
+     command_restate},
     {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
     {"status", 0, 0, "[--format text|json]",
@@ -1081,6 +1272,9 @@ static const struct option long_options[] = {
     {"factors", required_argument, NULL, 'F'},
     {"batch", required_argument, NULL, 'b'},
     {"sensitivity", no_argument, NULL, 's'},
+    {"vintage", required_argument, NULL, 'v'},
+    {"show", required_argument, NULL, 'S'},
+    {"list", no_argument, NULL, 'L'},
     {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
     {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
     {"tokens-out", required_argument, NULL, QUERY + CALCULATOR_TOKENS_OUT},
@@ -1129,6 +1323,15 @@ static bool parse(int argc, char **argv, struct options *options)
             break;
         case 's':
             options->sensitivity = true;
+            break;
+        case 'v':
+            options->vintage = optarg;
+            break;
+        case 'S':
+            options->show = optarg;
+            break;
+        case 'L':
+            options->list = true;
             break;
         default:
             if (!take_word(options, option, optarg))

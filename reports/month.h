@@ -118,6 +118,15 @@ struct month_factors {
 
 struct progress;
 
+/* The newest statement that restates the month (restate.h); number 0: none. */
+struct month_restatement {
+    int64_t number;
+    int64_t made_s;
+    char vintage[64];
+    struct month_totals recorded; /* impact alone */
+    struct month_totals restated;
+};
+
 struct month_report {
     struct calendar_month month;
     const struct config *config;
@@ -139,6 +148,7 @@ struct month_report {
     struct month_day days[MONTH_DAYS_MAX];
     size_t day_count;
     struct month_factors factors;
+    struct month_restatement restatement; /* filled in by restate_add_to_month() */
     struct coverage coverage;
     double month_s;   /* length of the month, or of its past part */
     double covered_s; /* never above month_s */
@@ -183,6 +193,12 @@ void month_coverage_lines(const struct month_report *report,
 void month_coverage_words(const struct month_report *report, enum text_language language,
                           char covered[TEXT_NUMBER_SIZE], char length[TEXT_NUMBER_SIZE],
                           char percent[TEXT_NUMBER_SIZE]);
+
+/* The ARGUMENTS of TEXT_RESTATED, which point into WORDS. Returns false without a statement. */
+#define MONTH_RESTATED_ARGUMENTS 9
+bool month_restated_words(const struct month_report *report, enum text_language language,
+                          char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE],
+                          const char *arguments[MONTH_RESTATED_ARGUMENTS + 1]);
 
 /* The rows of one column rounded so that they add up to the total returned (text_round()); OUT
  * holds one band per row. */

@@ -107,6 +107,24 @@ static void write_objective(FILE *stream, const struct month_report *report,
                      grade_letter((enum evidence_grade)line->grade));
 }
 
+/* Beside the recorded figures, which stay what they are: the id is the statement's number, the
+ * label the vintage. */
+static void write_restatement(FILE *stream, const struct month_report *report)
+{
+    const struct month_restatement *restatement = &report->restatement;
+    char number[TEXT_NUMBER_SIZE];
+
+    snprintf(number, sizeof(number), "%lld", (long long)restatement->number);
+    for (int i = MONTH_ENERGY; restatement->number > 0 && i <= MONTH_ADPE; i++) {
+        enum month_indicator indicator = (enum month_indicator)i;
+
+        write_record(stream, report, "restated", number, restatement->vintage,
+                     month_indicator_name(indicator), month_indicator_unit(indicator),
+                     month_value(&restatement->restated, indicator),
+                     grade_letter((enum evidence_grade)report->total.activity.grade));
+    }
+}
+
 bool month_write_csv(const struct month_report *report, FILE *stream)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
@@ -121,6 +139,7 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
     write_hourly(stream, report);
     for (size_t i = 0; report->progress && i < report->progress->count; i++)
         write_objective(stream, report, &report->progress->lines[i]);
+    write_restatement(stream, report);
     month_coverage_lines(report, lines);
     write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
                  none);

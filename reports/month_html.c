@@ -58,6 +58,15 @@ static void write_period(const struct html_page *page)
     }
 }
 
+static void write_restatement(const struct html_page *page)
+{
+    char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
+    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1];
+
+    if (month_restated_words(page->report, page->language, words, arguments))
+        html_notice(page, TEXT_RESTATED, arguments);
+}
+
 static void coverage_sentence(const struct html_page *page)
 {
     char covered[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
@@ -876,6 +885,7 @@ bool month_write_html(const struct month_report *report, const char *language, c
     html_element(&page, "p", TEXT_LEAD, NULL);
     html_element(&page, "p", TEXT_PRIVACY, NULL);
     write_period(&page);
+    write_restatement(&page);
     coverage_sentence(&page);
     written = write_use(&page, svg, svg_size);
     if (report->progress)

@@ -326,6 +326,28 @@ static json_t *json_notes(const struct month_report *report)
     return NULL;
 }
 
+static json_t *json_impacts(const struct month_totals *totals)
+{
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
+        failed |= json_object_set_new(object, month_indicator_name((enum month_indicator)i),
+                                      json_triple(month_value(totals, (enum month_indicator)i)));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *json_restatement(const struct month_restatement *restatement)
+{
+    return json_pack("{s:I, s:o, s:s, s:o, s:o}", "number", (json_int_t)restatement->number, "made",
+                     json_time(restatement->made_s), "vintage", restatement->vintage, "recorded",
+                     json_impacts(&restatement->recorded), "restated",
+                     json_impacts(&restatement->restated));
+}
+
 static const char *suppression_name(enum suppress_result result)
 {
     static const char *const names[] = {"none", "merged", "total-only"};
@@ -426,6 +448,9 @@ static json_t *json_report(const struct month_report *report)
     }
     if (report->progress)
         failed |= json_object_set_new(object, "objectives", progress_json(report->progress));
+    if (report->restatement.number > 0)
+        failed |=
+            json_object_set_new(object, "restatement", json_restatement(&report->restatement));
     failed |= json_object_set_new(object, "coverage", json_coverage(report));
     failed |= json_object_set_new(object, "coverage_proportions", json_proportions(report));
     failed |= json_object_set_new(object, "vintages", json_vintages(report));

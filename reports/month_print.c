@@ -126,6 +126,16 @@ static void put_coverage(const struct month_report *report, enum text_language l
     say(stream, language, TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent));
 }
 
+static void put_restatement(const struct month_report *report, enum text_language language,
+                            FILE *stream)
+{
+    char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
+    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1];
+
+    if (month_restated_words(report, language, words, arguments))
+        say(stream, language, TEXT_RESTATED, arguments);
+}
+
 void month_print(const struct month_report *report, const char *language_name, FILE *stream)
 {
     enum text_language language = text_language(language_name);
@@ -146,6 +156,7 @@ void month_print(const struct month_report *report, const char *language_name, F
         if (report->suppressed == SUPPRESS_ALL)
             say(stream, language, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(threshold));
     }
+    put_restatement(report, language, stream);
     put_coverage(report, language, stream);
     if (report->progress)
         progress_print(report->progress, language, stream);

@@ -166,6 +166,31 @@ void month_coverage_words(const struct month_report *report, enum text_language 
     text_number(percent, TEXT_NUMBER_SIZE, language, truncated(100 * share), 1);
 }
 
+bool month_restated_words(const struct month_report *report, enum text_language language,
+                          char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE],
+                          const char *arguments[MONTH_RESTATED_ARGUMENTS + 1])
+{
+    static const enum month_indicator indicators_told[] = {MONTH_ENERGY, MONTH_WATER, MONTH_GWP};
+    const struct month_restatement *restatement = &report->restatement;
+    size_t used = 3;
+
+    snprintf(words[0], TEXT_DATE_SIZE, "%lld", (long long)restatement->number);
+    text_date(words[1], TEXT_DATE_SIZE, language, restatement->made_s, false);
+    snprintf(words[2], TEXT_DATE_SIZE, "%.63s", restatement->vintage);
+    for (size_t i = 0; i < sizeof(indicators_told) / sizeof(indicators_told[0]); i++) {
+        unsigned decimals = month_decimals(report, indicators_told[i]);
+
+        text_number(words[used++], TEXT_DATE_SIZE, language,
+                    month_value(&restatement->restated, indicators_told[i]).central, decimals);
+        text_number(words[used++], TEXT_DATE_SIZE, language,
+                    month_value(&restatement->recorded, indicators_told[i]).central, decimals);
+    }
+    for (size_t i = 0; i < MONTH_RESTATED_ARGUMENTS; i++)
+        arguments[i] = words[i];
+    arguments[MONTH_RESTATED_ARGUMENTS] = NULL;
+    return restatement->number > 0;
+}
+
 static bool is_count(enum month_indicator indicator)
 {
     return indicator <= MONTH_TOKENS_OUT || indicator == MONTH_REQUESTS_WITHOUT_IMPACT;

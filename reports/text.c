@@ -434,6 +434,57 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "hydropower reservoirs included or not): for France the choice changes it about "
           "fourfold."}},
     [TEXT_UNKNOWN] = {{"inconnu", "unknown"}},
+    [TEXT_RESTATED] =
+        {{"Ce mois a été révisé (révision n° {0} du {1}, facteurs du millésime {2}) : énergie {3} "
+          "kWh "
+          "au lieu de {4}, eau {5} L au lieu de {6}, gaz à effet de serre {7} kgCO2e au lieu de "
+          "{8}. "
+          "Les chiffres de ce rapport restent ceux qui ont été enregistrés.",
+          "This month was restated (statement {0} of {1}, factors of vintage {2}): energy {3} kWh "
+          "instead of {4}, water {5} L instead of {6}, greenhouse gases {7} kgCO2e instead of {8}. "
+          "The figures of this report remain those that were recorded."}},
+    [TEXT_RESTATE_TITLE] = {{"Révision n° {0} : {1}, avec les facteurs du millésime {2}",
+                             "Statement {0}: {1}, restated with the factors of vintage {2}"}},
+    [TEXT_RESTATE_MADE] = {{"Faite le {0} (iagmeter {1}). Enregistré avec les millésimes : {2}.",
+                            "Made on {0} (iagmeter {1}). Recorded with the vintages: {2}."}},
+    [TEXT_RESTATE_KEPT] =
+        {{"L'activité et les chiffres enregistrés restent ce qu'ils sont ; l'ancien et le nouveau "
+          "sont "
+          "conservés. Un service sans modèle aujourd'hui garde ses chiffres.",
+          "Activity and recorded figures remain as they are; old and new are both kept. A service "
+          "without a model today keeps its figures."}},
+    [TEXT_RESTATE_WITHHELD] =
+        {{"{0} mois sur {1} n'ont que leur couverture au rapport (moins de {2} appareils) : ils ne "
+          "sont pas comptés ici.",
+          "{0} of {1} months have only their coverage in the report (fewer than {2} devices): they "
+          "are not counted here."}},
+    [TEXT_RESTATE_RECORDED] = {{"enregistré", "recorded"}},
+    [TEXT_RESTATE_RESTATED] = {{"révisé", "restated"}},
+    [TEXT_RESTATE_CHANGE] = {{"écart", "change"}},
+    [TEXT_RESTATE_CAUSES] = {{"D'où vient l'écart (valeurs centrales)",
+                              "Where the change comes from (central values)"}},
+    [TEXT_RESTATE_NO_CHANGE] = {{"Aucun écart : les mêmes facteurs donnent les mêmes chiffres.",
+                                 "No change: the same factors give the same figures."}},
+    [TEXT_RESTATE_CONFIGURATION] = {{"modèles supposés, configuration",
+                                     "assumed models, configuration"}},
+    [TEXT_RESTATE_MODELS] = {{"taille et débit des modèles", "size and speed of models"}},
+    [TEXT_RESTATE_METHOD] = {{"coefficients de la méthode", "coefficients of the method"}},
+    [TEXT_RESTATE_DATA_CENTRES] = {{"centres de données (PUE, WUE, lieu)",
+                                    "data centres (PUE, WUE, place)"}},
+    [TEXT_RESTATE_ELECTRICITY] = {{"électricité (gaz, métaux)", "electricity (gases, metals)"}},
+    [TEXT_RESTATE_WATER] = {{"eau de l'électricité", "water of the electricity"}},
+    [TEXT_RESTATE_NOT_AT_HAND] = {{"anciens facteurs absents", "old factors not at hand"}},
+    [TEXT_RESTATE_FOLDED] = {{"« Autres », sans détail", "“Other”, in one"}},
+    [TEXT_RESTATE_FOLDED_NOTE] =
+        {{"« Autres » : ce que les rapports mensuels regroupent (moins de {0} appareils). Son "
+          "écart "
+          "est donné en une fois, ses causes ne le sont pas.",
+          "“Other”: what the monthly reports fold (fewer than {0} devices). Its change is given as "
+          "one, its causes are not."}},
+    [TEXT_RESTATE_PASSES] = {{"(!) énergie, eau ou gaz à effet de serre changent de plus de {0} %.",
+                              "(!) energy, water or greenhouse gases change by more than {0} %."}},
+    [TEXT_RESTATE_LISTED] = {{"n° {0} : {1}, millésime {2}, le {3}",
+                              "{0}: {1}, vintage {2}, on {3}"}},
     [TEXT_LIMIT_SCOPE] =
         {{"Seul l'usage qui passe par le réseau observé est vu : ni le télétravail hors du réseau "
           "de la collectivité, ni les téléphones en réseau mobile.",

@@ -200,7 +200,29 @@ enum text_id {
     TEXT_WATER_VARIANT,
     TEXT_EWIF_NOTE,
     TEXT_UNKNOWN,
-    TEXT_LIMIT_SCOPE, /* the limits, a list */
+    TEXT_RESTATED, /* {0} number, {1} date, {2} vintage, energy {3} {4}, water {5} {6}, gases {7}
+                      {8}: restated, recorded */
+    TEXT_RESTATE_TITLE, /* {0} number, {1} period, {2} vintage */
+    TEXT_RESTATE_MADE,  /* {0} date, {1} version, {2} vintages */
+    TEXT_RESTATE_KEPT,
+    TEXT_RESTATE_WITHHELD, /* {0} months, {1} of months, {2} threshold */
+    TEXT_RESTATE_RECORDED,
+    TEXT_RESTATE_RESTATED,
+    TEXT_RESTATE_CHANGE,
+    TEXT_RESTATE_CAUSES,
+    TEXT_RESTATE_NO_CHANGE,
+    TEXT_RESTATE_CONFIGURATION, /* causes, in the order of enum statement_cause */
+    TEXT_RESTATE_MODELS,
+    TEXT_RESTATE_METHOD,
+    TEXT_RESTATE_DATA_CENTRES,
+    TEXT_RESTATE_ELECTRICITY,
+    TEXT_RESTATE_WATER,
+    TEXT_RESTATE_NOT_AT_HAND,
+    TEXT_RESTATE_FOLDED,
+    TEXT_RESTATE_FOLDED_NOTE, /* {0} threshold */
+    TEXT_RESTATE_PASSES,      /* {0} percent */
+    TEXT_RESTATE_LISTED,      /* {0} number, {1} period, {2} vintage, {3} date */
+    TEXT_LIMIT_SCOPE,         /* the limits, a list */
     TEXT_LIMIT_TRAINING,
     TEXT_LIMIT_TERMINALS,
     TEXT_LIMIT_INPUT,

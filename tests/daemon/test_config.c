@@ -109,6 +109,7 @@ static void an_almost_empty_file_has_sensible_defaults(void **state)
     assert_string_equal(config->timezone, "Europe/Paris");
     assert_int_equal(config->rrd_years, 5);
     assert_int_equal(config->report.threshold, 5);
+    assert_true(config->report.restatement_percent == 5);
     assert_int_equal(config->limits.max_flows, 262144);
     assert_int_equal(config->limits.max_tracked_flows, 8192);
     assert_int_equal(config->limits.max_reassembly, 1024);
@@ -131,7 +132,8 @@ static void every_key_is_read(void **state)
         "limits = { max_flows = 2048; max_tracked_flows = 100; max_reassembly = 50;\n"
         "           max_devices = 1024; };\n"
         "trust = { tunnels = [ \"192.0.2.1\", \"2001:db8::/32\" ]; dns_answers = \"any\"; };\n"
-        "report = { organisation = \"Ville\"; directory = \"out\"; threshold = 7; };\n"
+        "report = { organisation = \"Ville\"; directory = \"out\"; threshold = 7;"
+        " restatement_percent = 2.5; };\n"
         "interfaces = ( { name = \"eth0\"; }, { name = \"eth1\"; filter = \"port 443\";\n"
         "  promiscuous = false; mode = \"immediate\"; snap_length = 2000; buffer_mib = 1; } );\n");
 
@@ -154,6 +156,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->trust.tunnels[1].network.family, 6);
     assert_string_equal(config->report.organisation, "Ville");
     assert_int_equal(config->report.threshold, 7);
+    assert_true(config->report.restatement_percent == 2.5);
     assert_int_equal(config->interface_count, 2);
     assert_string_equal(config->interfaces[0].name, "eth0");
     assert_string_equal(config->interfaces[0].filter, "");
@@ -222,6 +225,7 @@ static const struct {
     {TUNNELS(FOUR(FOUR("\"10.0.0.1\",\"10.0.0.2\"")) ",\n\"10.0.0.3\""), 5,
      "tunnels: more than 32 prefixes at \"10.0.0.3\""},
     {FACTORS "\nreport = {\nthreshold = 0; };\n", 3, "threshold is 0, outside 1 to 1000"},
+    {FACTORS "\nreport = {\nrestatement_percent = -1; };\n", 3, "restatement_percent is -1"},
     {FACTORS "\nreport = {\ntitle = \"x\"; };\n", 3, "unknown key \"title\""},
     {FACTORS "\ninterfaces = {};\n", 2, "interfaces must be a list"},
     {FACTORS "\ninterfaces = (\n\"eth0\" );\n", 3, "must be a group"},

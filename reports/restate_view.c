@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/restate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What of a statement may be shown: month by month, what that month's report shows. */
+
+#define PERCENT         100
+#define MONTHS_PER_YEAR 12
+
+enum month_indicator restate_month_indicator(enum restate_indicator indicator)
+{
+    static const enum month_indicator same[RESTATE_INDICATORS] = {[RESTATE_ENERGY] = MONTH_ENERGY,
+                                                                  [RESTATE_WATER] = MONTH_WATER,
+                                                                  [RESTATE_GWP] = MONTH_GWP,
+                                                                  [RESTATE_GWP_USE] = MONTH_GWP_USE,
+                                                                  [RESTATE_GWP_EMBODIED] =
+                                                                      MONTH_GWP_EMBODIED,
+                                                                  [RESTATE_ADPE] = MONTH_ADPE};
+
+    return same[indicator];
+}
+
+struct triple restate_value(const struct impact *impact, enum restate_indicator indicator)
+{
+    const struct month_totals totals = {.impact = *impact};
+
+    return month_value(&totals, restate_month_indicator(indicator));
+}
+
+double restate_cause(const struct restate_line *line, enum statement_cause cause,
+                     enum restate_indicator indicator)
+{
+    const double *values = line->causes[cause];
+
+    switch (indicator) {
+    case RESTATE_ENERGY:
+        return values[RATES_ENERGY_KWH];
+    case RESTATE_WATER:
+        return values[RATES_WATER_L];
+    case RESTATE_GWP:
+        return values[RATES_GWP_USE_KGCO2E] + values[RATES_GWP_EMBODIED_KGCO2E];
+    case RESTATE_GWP_USE:
+        return values[RATES_GWP_USE_KGCO2E];
+    case RESTATE_GWP_EMBODIED:
+        return values[RATES_GWP_EMBODIED_KGCO2E];
+    case RESTATE_ADPE:
+        return values[RATES_ADPE_KGSB];
+    case RESTATE_INDICATORS:
+        break;
+    }
+    return 0;
+}
+
+double restate_change_percent(const struct restate_line *line, enum restate_indicator indicator)
+{
+    double recorded = restate_value(&line->recorded, indicator).central;
+    double change = restate_value(&line->restated, indicator).central - recorded;
+
+    if (change == 0)
+        return 0;
+    return recorded > 0 ? PERCENT * change / recorded : INFINITY;
+}
+
+bool restate_passes(const struct statement *statement, const struct restate_line *line,
+                    enum restate_indicator indicator)
+{
+    return (indicator == RESTATE_ENERGY || indicator == RESTATE_WATER ||
+            indicator == RESTATE_GWP) &&
+           fabs(restate_change_percent(line, indicator)) > statement->threshold_percent;
+}
+
+/* ---- Sums ---- */
+
+/* The line of that id, added when new; NULL when memory is exhausted. */
+static struct restate_line *line_of(struct restate_table *table, const char *id)
+{
+    struct restate_line *lines;
+
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->lines[i].id, id) == 0)
+            return &table->lines[i];
+    lines = reallocarray(table->lines, table->count + 1, sizeof(*lines));
+    if (!lines)
+        return NULL;
+    table->lines = lines;
+    lines = &lines[table->count++];
+    *lines = (struct restate_line){.passes = false};
+    snprintf(lines->id, sizeof(lines->id), "%s", id);
+    snprintf(lines->label, sizeof(lines->label), "%s", id);
+    return lines;
+}
+
+static void add_impacts(struct restate_line *line, const struct impact *recorded,
+                        const struct impact *restated)
+{
+    line->recorded = impact_add(line->recorded, *recorded);
+    line->restated = impact_add(line->restated, *restated);
+}
+
+static void add_row(struct restate_line *line, const struct statement_row *row)
+{
+    add_impacts(line, &row->recorded, &row->restated);
+    for (int cause = 0; cause < STATEMENT_CAUSES; cause++)
+        for (int i = 0; i < RATES_QUANTITIES; i++)
+            line->causes[cause][i] += row->causes[cause][i];
+}
+
+/* ---- One month ---- */
+
+struct month_cells {
+    const struct statement_row *rows;
+    size_t count;
+    uint32_t *devices;
+    size_t *groups;
+    bool *chosen;
+};
+
+static bool cells_new(struct month_cells *cells)
+{
+    cells->devices = calloc(cells->count, sizeof(*cells->devices));
+    cells->groups = calloc(cells->count, sizeof(*cells->groups));
+    cells->chosen = calloc(cells->count, sizeof(*cells->chosen));
+    return cells->devices && cells->groups && cells->chosen;
+}
+
+static void cells_free(const struct month_cells *cells)
+{
+    free(cells->devices);
+    free(cells->groups);
+    free(cells->chosen);
+}
+
+/* A group is a direction, by the first cell of it. */
+static void set_cells(struct month_cells *cells)
+{
+    for (size_t i = 0; i < cells->count; i++) {
+        size_t first = 0;
+
+        while (strcmp(cells->rows[first].direction, cells->rows[i].direction) != 0)
+            first++;
+        cells->devices[i] = cells->rows[i].devices;
+        cells->groups[i] = first;
+        cells->chosen[i] = true;
+    }
+}
+
+static bool show_row(struct restate_view *view, const struct statement_row *row)
+{
+    struct restate_line *direction = line_of(&view->directions, row->direction);
+    struct restate_line *service = line_of(&view->services, row->service);
+
+    if (!direction || !service)
+        return false;
+    add_row(direction, row);
+    add_row(service, row);
+    add_row(&view->total, row);
+    return true;
+}
+
+static void fold_row(struct restate_view *view, const struct statement_row *row)
+{
+    view->has_folded = true;
+    view->folded_recorded = impact_add(view->folded_recorded, row->recorded);
+    view->folded_restated = impact_add(view->folded_restated, row->restated);
+}
+
+static bool add_cells(struct restate_view *view, const struct month_cells *cells,
+                      uint32_t threshold)
+{
+    bool added = true;
+
+    if (suppress_distinct(cells->devices, cells->groups, cells->count, cells->chosen) < threshold) {
+        view->withheld_months++;
+        return true;
+    }
+    suppress_cells(cells->devices, cells->groups, cells->count, threshold, cells->chosen);
+    for (size_t i = 0; added && i < cells->count; i++) {
+        if (cells->chosen[i])
+            fold_row(view, &cells->rows[i]);
+        else
+            added = show_row(view, &cells->rows[i]);
+    }
+    return added;
+}
+
+/* COUNT rows, of one month. */
+static bool add_month(struct restate_view *view, const struct statement_row *rows, size_t count,
+                      uint32_t threshold)
+{
+    struct month_cells cells = {.rows = rows, .count = count};
+    bool added = cells_new(&cells);
+
+    view->months++;
+    if (added) {
+        set_cells(&cells);
+        added = add_cells(view, &cells, threshold);
+    }
+    cells_free(&cells);
+    return added;
+}
+
+static bool add_months(struct restate_view *view, uint32_t threshold)
+{
+    const struct statement *statement = view->statement;
+    size_t end;
+
+    for (size_t start = 0; start < statement->row_count; start = end) {
+        for (end = start + 1; end < statement->row_count &&
+                              statement->rows[end].month == statement->rows[start].month;)
+            end++;
+        if (!add_month(view, &statement->rows[start], end - start, threshold))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Finishing ---- */
+
+static int compare_lines(const void *left, const void *right)
+{
+    const struct restate_line *a = left, *b = right;
+    double energy_a = a->recorded.energy_kwh.central;
+    double energy_b = b->recorded.energy_kwh.central;
+
+    if (energy_a != energy_b)
+        return energy_a < energy_b ? 1 : -1;
+    return strcmp(a->id, b->id);
+}
+
+static bool passes(const struct restate_view *view, const struct restate_line *line)
+{
+    for (int i = 0; i < RESTATE_INDICATORS; i++)
+        if (restate_passes(view->statement, line, (enum restate_indicator)i))
+            return true;
+    return false;
+}
+
+static void remove_idle_lines(struct restate_table *table)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < table->count; i++)
+        if (table->lines[i].recorded.energy_kwh.high > 0 ||
+            table->lines[i].restated.energy_kwh.high > 0)
+            table->lines[kept++] = table->lines[i];
+    table->count = kept;
+}
+
+static bool finish_table(const struct restate_view *view, struct restate_table *table)
+{
+    remove_idle_lines(table);
+    if (table->count > 1)
+        qsort(table->lines, table->count, sizeof(*table->lines), compare_lines);
+    if (view->has_folded) {
+        struct restate_line *other = line_of(table, MONTH_OTHER);
+
+        if (!other)
+            return false;
+        add_impacts(other, &view->folded_recorded, &view->folded_restated);
+    }
+    for (size_t i = 0; i < table->count; i++)
+        table->lines[i].passes = passes(view, &table->lines[i]);
+    return true;
+}
+
+static void describe(const struct restate_view *view, const struct config *config)
+{
+    for (uint16_t i = 0; config->directions && i < directions_count(config->directions); i++) {
+        const struct direction *direction = directions_get(config->directions, i);
+
+        for (size_t j = 0; direction && j < view->directions.count; j++)
+            if (strcmp(view->directions.lines[j].id, direction->code) == 0) {
+                view->directions.lines[j].is_unassigned = i == DIRECTION_UNASSIGNED;
+                snprintf(view->directions.lines[j].label, DIRECTION_LABEL_SIZE, "%s",
+                         direction->label);
+            }
+    }
+    for (size_t j = 0; config->catalogue && j < view->services.count; j++) {
+        uint16_t number = catalogue_find(config->catalogue, view->services.lines[j].id);
+
+        if (number != SERVICE_NONE)
+            snprintf(view->services.lines[j].label, DIRECTION_LABEL_SIZE, "%s",
+                     catalogue_service(config->catalogue, number)->label);
+    }
+}
+
+struct restate_view *restate_view_new(const struct statement *statement,
+                                      const struct config *config)
+{
+    struct restate_view *view = calloc(1, sizeof(*view));
+
+    if (!view)
+        return NULL;
+    view->statement = statement;
+    view->threshold = config->report.threshold;
+    if (add_months(view, config->report.threshold) && finish_table(view, &view->directions) &&
+        finish_table(view, &view->services)) {
+        add_impacts(&view->total, &view->folded_recorded, &view->folded_restated);
+        view->total.passes = passes(view, &view->total);
+        describe(view, config);
+        return view;
+    }
+    restate_view_free(view);
+    return NULL;
+}
+
+void restate_view_free(struct restate_view *view)
+{
+    if (!view)
+        return;
+    free(view->directions.lines);
+    free(view->services.lines);
+    free(view);
+}
+
+bool restate_view_passes(const struct restate_view *view)
+{
+    bool passes = view->total.passes;
+
+    for (size_t i = 0; i < view->directions.count; i++)
+        passes |= view->directions.lines[i].passes;
+    for (size_t i = 0; i < view->services.count; i++)
+        passes |= view->services.lines[i].passes;
+    return passes;
+}
+
+/* ---- In the month's report ---- */
+
+bool restate_add_to_month(struct month_report *report, char *error, size_t error_size)
+{
+    struct statement *statement;
+    int month = MONTHS_PER_YEAR * report->month.year + report->month.month - 1;
+
+    error[0] = '\0';
+    if (report->withheld)
+        return true;
+    statement = statements_load(report->config->state_directory, 0, month, error, error_size);
+    if (!statement)
+        return error[0] == '\0';
+    report->restatement =
+        (struct month_restatement){.number = statement->number, .made_s = statement->made_s};
+    snprintf(report->restatement.vintage, sizeof(report->restatement.vintage), "%s",
+             statement->vintage);
+    for (size_t i = 0; i < statement->row_count; i++) {
+        struct month_restatement *sum = &report->restatement;
+
+        sum->recorded.impact = impact_add(sum->recorded.impact, statement->rows[i].recorded);
+        sum->restated.impact = impact_add(sum->restated.impact, statement->rows[i].restated);
+    }
+    statement_free(statement);
+    return true;
+}
