@@ -115,6 +115,8 @@ struct restatement {
     size_t span_count;
     size_t impact_span; /* of the last row of impact, of activity */
     size_t activity_span;
+    size_t day_span;
+    size_t devices_span;
     size_t activity_run;
     struct names directions;
     struct names services;
@@ -594,13 +596,19 @@ static void restate_row(struct cell *cell, const struct series *series, size_t i
     }
 }
 
+/* A UTC day may be the last one of a month and the first one of the next: the months before and
+ * behind the one that a time is in are asked, too. */
+static size_t first_window(size_t span)
+{
+    return span > 0 ? span - 1 : 0;
+}
+
 /* Marks the UTC day in each month whose days it touches, as the month's report does: devices of a
  * day count only where all of the pair's activity of that day lies within the month. */
 static bool mark_day(struct restatement *all, uint32_t pair, size_t inside, int64_t time_s)
 {
-    size_t first = all->activity_span > 0 ? all->activity_span - 1 : 0;
-
-    for (size_t i = first; i < all->span_count && i <= all->activity_span + 1; i++) {
+    for (size_t i = first_window(all->activity_span);
+         i < all->span_count && i <= all->activity_span + 1; i++) {
         const struct span *span = &all->spans[i];
         struct cell *cell;
         uint64_t bit;
@@ -653,7 +661,9 @@ static bool take_devices(void *context, const struct ledger_scan_devices *row)
 
     if (pair == NO_PAIR)
         return false;
-    for (size_t i = 0; i < all->span_count; i++) {
+    span_at(all, &all->devices_span, time_s);
+    for (size_t i = first_window(all->devices_span);
+         i < all->span_count && i <= all->devices_span + 1; i++) {
         struct span *span = &all->spans[i];
         struct cell *cell = pair < span->cell_count ? &span->cells[pair] : NULL;
 
@@ -669,12 +679,10 @@ static bool take_devices(void *context, const struct ledger_scan_devices *row)
 /* Mixes change with local months, as sums do: within one of them a day is all of the same. */
 static bool is_whole_day(void *context, int64_t from_s, int64_t until_s)
 {
-    const struct restatement *all = context;
+    struct restatement *all = context;
+    size_t span = span_at(all, &all->day_span, from_s);
 
-    for (size_t i = 0; i < all->span_count; i++)
-        if (from_s >= all->spans[i].month.start && until_s <= all->spans[i].until_s)
-            return true;
-    return false;
+    return span < all->span_count && until_s <= all->spans[span].until_s;
 }
 
 /* ---- Into a statement ---- */
