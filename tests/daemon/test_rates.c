@@ -28,7 +28,7 @@ static struct factors *shipped_factors(void)
 static struct impact_factors resolve(const struct factors *factors, const char *provider,
                                      const char *model, enum service_method method)
 {
-    struct service service = {.method = method};
+    struct service service = {.method = (int)method};
     struct impact_factors out;
 
     snprintf(service.provider, sizeof(service.provider), "%s", provider);
