@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_EXCHANGES_H
+#define IAGMETER_EXCHANGES_H
+
+#include "collectors/collector.h"
+#include "collectors/inference/httpstream.h"
+#include "collectors/inference/usagescan.h"
+#include "daemon/directions.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The exchanges of one connection to a local inference server: what was asked, what came back, how
+ * many tokens that took, and whose they are. Neither a model's name, nor a header, nor a byte of a
+ * body is in what leaves here, nor stays behind. */
+
+enum inference_endpoint {
+    ENDPOINT_NONE, /* no inference: models, metrics, health, tokenising */
+    ENDPOINT_CHAT,
+    ENDPOINT_COMPLETIONS,
+    ENDPOINT_RESPONSES,
+    ENDPOINT_MESSAGES,
+    ENDPOINT_COMPLETION, /* of llama.cpp */
+    ENDPOINT_INFILL,
+    ENDPOINT_OLLAMA_CHAT,
+    ENDPOINT_OLLAMA_GENERATE,
+    ENDPOINT_EMBEDDINGS,
+    ENDPOINT_EMBED, /* of Ollama */
+    ENDPOINT_RERANK,
+    ENDPOINT_COUNT
+};
+
+/* "/v1/chat/completions" and the like; "-" for ENDPOINT_NONE. */
+const char *inference_endpoint_path(enum inference_endpoint endpoint);
+
+enum inference_outcome {
+    OUTCOME_ANSWERED,
+    OUTCOME_ABORTED,    /* one end left while the other was computing or reading */
+    OUTCOME_ERROR,      /* a status that is no success */
+    OUTCOME_UNANSWERED, /* the server closed first, as it may do with an idle connection */
+    OUTCOME_LOST,       /* the capture does not tell where it ends */
+};
+
+/* How the direction was found. */
+enum direction_source { DIRECTION_BY_HEADER, DIRECTION_BY_KEY, DIRECTION_BY_ADDRESS, SOURCE_COUNT };
+
+/* "header", "key", "address". */
+const char *direction_source_name(enum direction_source source);
+
+struct inference_key {
+    uint8_t digest[APIKEY_DIGEST_SIZE];
+    uint16_t direction;
+};
+
+#define INFERENCE_HEADER_SIZE 64
+
+/* Of the configuration: who used it. All of it must outlive what uses it. */
+struct inference_rules {
+    const struct directions *directions;
+    char header[INFERENCE_HEADER_SIZE]; /* lower case; "": none */
+    const struct apikey_secret *secret; /* NULL: keys are not looked at */
+    const struct inference_key *keys;
+    size_t key_count;
+    uint8_t order[SOURCE_COUNT]; /* enum direction_source: the first that was given decides */
+    uint8_t order_count;
+};
+
+struct inference_exchange {
+    int64_t start_ns; /* first byte of the request */
+    int64_t end_ns;   /* last byte of the answer */
+    struct usage_counts counts;
+    uint16_t status; /* 0: there was none */
+    uint16_t direction;
+    uint8_t endpoint;       /* enum inference_endpoint */
+    uint8_t outcome;        /* enum inference_outcome */
+    uint8_t source;         /* enum direction_source */
+    uint8_t grade;          /* enum evidence_grade, of the tokens */
+    bool unknown_direction; /* a header or key was given that the configuration does not know */
+    bool streamed;
+};
+
+/* Whether it is a request that was served, or partly so. */
+static inline bool inference_exchange_counts(const struct inference_exchange *exchange)
+{
+    return exchange->endpoint != ENDPOINT_NONE && exchange->outcome != OUTCOME_ERROR &&
+           exchange->outcome != OUTCOME_UNANSWERED;
+}
+
+typedef void exchange_handler(void *context, const struct inference_exchange *exchange);
+
+struct pending_request {
+    int64_t start_ns;
+    uint16_t by_header;
+    uint16_t by_key;
+    uint8_t endpoint;
+    bool header_given;
+    bool key_given;
+    bool streams;
+};
+
+struct exchanges {
+    struct http_handler handler;
+    struct http_stream http;
+    struct usage_scan request;    /* of the newest request */
+    struct usage_scan answer;     /* to the oldest */
+    struct usage_counts at_close; /* what the client had when it left */
+    struct pending_request pending[HTTP_PIPELINE];
+    const struct inference_rules *rules;
+    exchange_handler *emit;
+    void *context;
+    int64_t now_ns;
+    int64_t answer_ns;
+    uint16_t by_address;
+    uint16_t status; /* of the answer that is being read */
+    uint8_t first;
+    uint8_t count;
+    bool readable;
+    bool client_left;
+    bool left_midway; /* in an answer */
+    bool server_left_first;
+};
+
+/* CLIENT_DIRECTION is that of the client's address. EMIT is called for each exchange when it ends,
+ * also for those that are no inference. */
+void exchanges_start(struct exchanges *exchanges, const struct inference_rules *rules,
+                     struct inflater_pool *inflaters, uint16_t client_direction,
+                     exchange_handler *emit, void *context);
+/* BYTES that SIDE said, in order; NULL for LENGTH that were not captured. */
+void exchanges_bytes(struct exchanges *exchanges, int64_t now_ns, enum http_side side,
+                     const uint8_t *bytes, size_t length);
+void exchanges_close(struct exchanges *exchanges, int64_t now_ns, enum http_side side);
+/* Ends what is open, and wipes all. Once is enough, twice no harm. */
+void exchanges_finish(struct exchanges *exchanges);
+
+#endif

@@ -1,0 +1,945 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/inference/httpstream.h"
+
+#include "collectors/capture/cursor.h"
+
+#include <string.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+enum state {
+    START, /* before a request or status line; empty lines are skipped (RFC 9112, 2.2) */
+    METHOD,
+    TARGET,
+    QUERY, /* of the target, which is not looked at */
+    VERSION,
+    STATUS,
+    REASON,
+    NAME_START,
+    NAME,
+    VALUE_START,
+    VALUE,
+    BODY, /* of `left` bytes */
+    BODY_TO_CLOSE,
+    CHUNK_SIZE,
+    CHUNK_EXTENSION,
+    CHUNK_SIZE_LF,
+    CHUNK,
+    CHUNK_CR,
+    CHUNK_LF,
+    TRAILER_START,
+    TRAILER,
+    TRAILER_LF,
+    LAST_LF,
+    IGNORE, /* nothing that could be followed comes after this */
+};
+
+enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
+
+enum flag {
+    FLAG_POST = 1,
+    FLAG_HEAD = 2,
+    FLAG_OLD = 4, /* HTTP/1.0 */
+    FLAG_CLOSE = 8,
+    FLAG_EXPECT = 16,
+    FLAG_CODED = 32,
+    FLAG_UNREADABLE = 64, /* the body cannot be decoded, or no longer */
+    FLAG_LONG = 128       /* the value did not fit */
+};
+
+/* Sorted, and in the order of header_names. */
+enum header {
+    HEADER_API_KEY,
+    HEADER_AUTHORIZATION,
+    HEADER_CONNECTION,
+    HEADER_CONTENT_ENCODING,
+    HEADER_CONTENT_LENGTH,
+    HEADER_CONTENT_TYPE,
+    HEADER_EXPECT,
+    HEADER_TRANSFER_ENCODING,
+    HEADER_X_API_KEY,
+    HEADER_DIRECTION, /* the configured one */
+    HEADER_OTHER
+};
+
+static const char *const header_names[] = {
+    "api-key",      "authorization", "connection",        "content-encoding", "content-length",
+    "content-type", "expect",        "transfer-encoding", "x-api-key",
+};
+
+enum key_state { KEY_NONE, KEY_SCHEME, KEY_BEFORE, KEY_READING, KEY_AFTER, KEY_DONE };
+
+static const char version_text[] = "HTTP/1.";
+
+/* -- Out of step, and the end -------------------------------------------------------------------
+ */
+
+static void release_inflater(struct http_stream *stream, struct http_message *message)
+{
+    if (message->inflater != INFLATER_NONE)
+        inflater_pool_release(stream->inflaters, message->inflater);
+    message->inflater = INFLATER_NONE;
+}
+
+static void reset_message(struct http_stream *stream, enum http_side side)
+{
+    struct http_message *message = &stream->sides[side];
+
+    release_inflater(stream, message);
+    explicit_bzero(message, sizeof(*message));
+    message->inflater = INFLATER_NONE;
+    if (side == HTTP_CLIENT) {
+        apikey_wipe(&stream->key);
+        stream->key_state = KEY_NONE;
+    }
+}
+
+static void end_request(struct http_stream *stream, enum http_end end)
+{
+    if (stream->sending)
+        stream->handler->request_end(stream->handler->context, end);
+    stream->sending = false;
+    stream->expecting = false;
+}
+
+/* Of the oldest request. */
+static void end_answer(struct http_stream *stream, enum http_end end)
+{
+    stream->waiting--;
+    stream->heads >>= 1;
+    stream->answering = false;
+    if (stream->waiting == 0) /* what the client still sends of it is of no interest */
+        end_request(stream, end == HTTP_COMPLETE ? HTTP_CUT : end);
+    stream->handler->answer_end(stream->handler->context, end);
+}
+
+static void end_all(struct http_stream *stream, enum http_end end)
+{
+    end_request(stream, end);
+    while (stream->waiting > 0)
+        end_answer(stream, end);
+    reset_message(stream, HTTP_CLIENT);
+    reset_message(stream, HTTP_SERVER);
+}
+
+static void lose_step(struct http_stream *stream)
+{
+    stream->lost = true;
+    stream->trying = false;
+    end_all(stream, HTTP_LOST);
+}
+
+static void refuse(struct http_stream *stream)
+{
+    if (stream->trying) {
+        lose_step(stream);
+        return;
+    }
+    stream->refused = true;
+    end_all(stream, HTTP_LOST);
+}
+
+/* -- Values -------------------------------------------------------------------------------------
+ */
+
+static void forget_value(struct http_message *message)
+{
+    explicit_bzero(message->value, message->value_length);
+    message->value_length = 0;
+    message->flags &= (uint8_t)~FLAG_LONG;
+}
+
+static void add_to_value(struct http_message *message, char byte)
+{
+    if (message->value_length < HTTP_VALUE_SIZE)
+        message->value[message->value_length++] = byte;
+    else
+        message->flags |= FLAG_LONG;
+}
+
+static char lower(char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+}
+
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static bool value_is(const struct http_message *message, const char *text)
+{
+    return !(message->flags & FLAG_LONG) && message->value_length == strlen(text) &&
+           memcmp(message->value, text, message->value_length) == 0;
+}
+
+/* Whether one of the elements of the list (RFC 9110, 5.6.1) is TEXT. */
+static bool value_lists(const struct http_message *message, const char *text)
+{
+    size_t length = strlen(text);
+    size_t start = 0;
+
+    for (size_t i = 0; i <= message->value_length; i++) {
+        size_t end = i;
+
+        if (i < message->value_length && message->value[i] != ',')
+            continue;
+        while (start < end && is_space(message->value[start]))
+            start++;
+        while (end > start && is_space(message->value[end - 1]))
+            end--;
+        if (end - start == length && memcmp(message->value + start, text, length) == 0)
+            return true;
+        start = i + 1;
+    }
+    return false;
+}
+
+/* The media type without its parameters. */
+static enum http_content content_of(struct http_message *message)
+{
+    static const struct {
+        const char *type;
+        enum http_content content;
+    } types[] = {
+        {"application/json", HTTP_CONTENT_JSON},
+        {"text/json", HTTP_CONTENT_JSON},
+        {"application/problem+json", HTTP_CONTENT_JSON},
+        {"application/x-ndjson", HTTP_CONTENT_LINES},
+        {"application/ndjson", HTTP_CONTENT_LINES},
+        {"application/jsonl", HTTP_CONTENT_LINES},
+        {"text/event-stream", HTTP_CONTENT_EVENTS},
+    };
+    size_t end = 0;
+
+    while (end < message->value_length && message->value[end] != ';' &&
+           !is_space(message->value[end]))
+        end++;
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (strlen(types[i].type) == end && memcmp(types[i].type, message->value, end) == 0)
+            return types[i].content;
+    return HTTP_CONTENT_OTHER;
+}
+
+/* Digits alone (RFC 9112, 6.3): a list, a sign or a second header are read differently by
+ * different programs. */
+static bool take_length(struct http_message *message)
+{
+    bool valid = message->framing == FRAMING_NONE && message->value_length > 0 &&
+                 !(message->flags & FLAG_LONG);
+
+    message->framing = FRAMING_LENGTH;
+    for (size_t i = 0; valid && i < message->value_length; i++) {
+        char digit = message->value[i];
+
+        valid = digit >= '0' && digit <= '9' && message->left <= UINT64_MAX / 100;
+        message->left = message->left * 10 + (uint64_t)(digit - '0');
+    }
+    return valid;
+}
+
+/* Any other coding, or none of its name, and where the message ends would be a guess. */
+static bool take_transfer_coding(struct http_message *message)
+{
+    bool valid = message->framing == FRAMING_NONE && value_is(message, "chunked") &&
+                 !(message->flags & FLAG_OLD);
+
+    message->framing = FRAMING_CHUNKED;
+    return valid;
+}
+
+static void take_content_coding(struct http_message *message)
+{
+    if (value_is(message, "identity") || message->value_length == 0)
+        return;
+    if (message->flags & FLAG_CODED ||
+        !(value_is(message, "gzip") || value_is(message, "x-gzip") || value_is(message, "deflate")))
+        message->flags |= FLAG_UNREADABLE;
+    message->flags |= FLAG_CODED;
+}
+
+static void take_direction(struct http_stream *stream, struct http_message *message)
+{
+    const struct http_handler *handler = stream->handler;
+
+    /* A value that did not fit is none that is configured. */
+    handler->direction(handler->context, message->value,
+                       message->flags & FLAG_LONG ? 0 : message->value_length);
+}
+
+/* -- Keys: they go through, and leave a digest ----------------------------------------------------
+ */
+
+static void begin_key(struct http_stream *stream, enum header header)
+{
+    bool wanted =
+        header == HEADER_AUTHORIZATION || header == HEADER_API_KEY || header == HEADER_X_API_KEY;
+
+    if (!wanted || !stream->secret || stream->key_state == KEY_DONE)
+        return;
+    apikey_begin(&stream->key, stream->secret);
+    stream->key_state = header == HEADER_AUTHORIZATION ? KEY_SCHEME : KEY_BEFORE;
+}
+
+static void drop_key(struct http_stream *stream)
+{
+    apikey_wipe(&stream->key);
+    stream->key_state = KEY_NONE;
+}
+
+static void read_key(struct http_stream *stream, struct http_message *message, char byte)
+{
+    switch (stream->key_state) {
+    case KEY_SCHEME: /* RFC 6750, 2.1 */
+        if (!is_space(byte))
+            add_to_value(message, lower(byte));
+        else if (value_is(message, "bearer"))
+            stream->key_state = KEY_BEFORE;
+        else
+            drop_key(stream);
+        break;
+    case KEY_BEFORE:
+    case KEY_READING:
+        if (is_space(byte)) {
+            stream->key_state = stream->key_state == KEY_READING ? KEY_AFTER : KEY_BEFORE;
+            break;
+        }
+        stream->key_state = KEY_READING;
+        apikey_add(&stream->key, &byte, 1);
+        break;
+    case KEY_AFTER:
+        if (!is_space(byte)) /* no key holds a space */
+            drop_key(stream);
+        break;
+    default:
+        break;
+    }
+}
+
+static void end_key(struct http_stream *stream)
+{
+    uint8_t digest[APIKEY_DIGEST_SIZE];
+
+    if (stream->key_state == KEY_READING || stream->key_state == KEY_AFTER) {
+        apikey_end(&stream->key, stream->secret, digest);
+        stream->handler->api_key(stream->handler->context, digest);
+        stream->key_state = KEY_DONE;
+    } else if (stream->key_state != KEY_NONE && stream->key_state != KEY_DONE) {
+        drop_key(stream);
+    }
+}
+
+/* -- Heads --------------------------------------------------------------------------------------
+ */
+
+static bool is_token(uint8_t byte)
+{
+    return byte > ' ' && byte < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", byte);
+}
+
+/* RFC 9112, 6.3. */
+static bool has_no_body(const struct http_stream *stream, const struct http_message *message)
+{
+    return message->status < 200 || message->status == 204 || message->status == 304 ||
+           stream->heads & 1;
+}
+
+static void take_inflater(struct http_stream *stream, struct http_message *message)
+{
+    if (!(message->flags & FLAG_CODED) || message->flags & FLAG_UNREADABLE)
+        return;
+    message->inflater = inflater_pool_take(stream->inflaters);
+    if (message->inflater == INFLATER_NONE)
+        message->flags |= FLAG_UNREADABLE;
+}
+
+static void end_message(struct http_stream *stream, enum http_side side)
+{
+    bool closes = stream->sides[side].flags & FLAG_CLOSE;
+
+    reset_message(stream, side);
+    if (side == HTTP_CLIENT) {
+        end_request(stream, HTTP_COMPLETE);
+        return;
+    }
+    end_answer(stream, HTTP_COMPLETE);
+    if (closes)
+        stream->sides[side].state = IGNORE;
+}
+
+static void begin_body(struct http_stream *stream, enum http_side side, bool to_close)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->framing == FRAMING_CHUNKED)
+        message->state = CHUNK_SIZE;
+    else if (message->framing == FRAMING_LENGTH && message->left > 0)
+        message->state = BODY;
+    else if (message->framing == FRAMING_NONE && to_close)
+        message->state = BODY_TO_CLOSE;
+    else
+        end_message(stream, side);
+}
+
+static void end_request_head(struct http_stream *stream)
+{
+    struct http_message *message = &stream->sides[HTTP_CLIENT];
+
+    stream->expecting = message->flags & FLAG_EXPECT;
+    stream->key_state = KEY_NONE;
+    take_inflater(stream, message);
+    stream->handler->headers(stream->handler->context);
+    begin_body(stream, HTTP_CLIENT, false);
+}
+
+/* The server made up its mind before it had the body. Whether the client still sends that, nobody
+ * can tell (RFC 9110, 10.1.1): what comes is a request if it makes sense as one. */
+static void answer_early(struct http_stream *stream)
+{
+    if (stream->waiting != 1 || !stream->expecting)
+        return;
+    end_request(stream, HTTP_CUT);
+    reset_message(stream, HTTP_CLIENT);
+    stream->trying = true;
+}
+
+static void end_answer_head(struct http_stream *stream)
+{
+    struct http_message *message = &stream->sides[HTTP_SERVER];
+    const struct http_handler *handler = stream->handler;
+    bool bodiless = has_no_body(stream, message);
+
+    stream->trying = false;
+    if (message->status < 200 && message->status != 101) {
+        stream->expecting = false;
+        reset_message(stream, HTTP_SERVER);
+        return;
+    }
+    stream->answering = true;
+    answer_early(stream);
+    if (!bodiless)
+        take_inflater(stream, message);
+    handler->answer(handler->context, message->status, message->content,
+                    !(message->flags & FLAG_UNREADABLE));
+    if (message->status == 101) {
+        refuse(stream); /* another protocol from here on */
+        return;
+    }
+    if (bodiless)
+        end_message(stream, HTTP_SERVER);
+    else
+        begin_body(stream, HTTP_SERVER, true);
+}
+
+static void end_head(struct http_stream *stream, enum http_side side)
+{
+    if (side == HTTP_CLIENT)
+        end_request_head(stream);
+    else
+        end_answer_head(stream);
+}
+
+static void end_header(struct http_stream *stream, enum http_side side)
+{
+    struct http_message *message = &stream->sides[side];
+    bool valid = true;
+
+    while (message->value_length > 0 && is_space(message->value[message->value_length - 1]))
+        message->value_length--;
+    if (message->header == HEADER_CONTENT_LENGTH)
+        valid = take_length(message);
+    else if (message->header == HEADER_TRANSFER_ENCODING)
+        valid = take_transfer_coding(message);
+    else if (message->header == HEADER_CONTENT_ENCODING)
+        take_content_coding(message);
+    else if (message->header == HEADER_CONTENT_TYPE)
+        message->content = (uint8_t)content_of(message);
+    else if (message->header == HEADER_CONNECTION && value_lists(message, "close"))
+        message->flags |= FLAG_CLOSE;
+    else if (message->header == HEADER_EXPECT && value_is(message, "100-continue"))
+        message->flags |= FLAG_EXPECT;
+    else if (message->header == HEADER_DIRECTION)
+        take_direction(stream, message);
+    if (side == HTTP_CLIENT)
+        end_key(stream);
+    forget_value(message);
+    message->state = NAME_START;
+    if (!valid)
+        refuse(stream);
+}
+
+static void read_name(struct http_stream *stream, struct http_message *message, enum http_side side,
+                      uint8_t byte)
+{
+    char letter = lower((char)byte);
+
+    if (byte == ':' && message->state == NAME) {
+        message->header = keyword_find(&message->name, header_names);
+        if (message->header == KEYWORD_NONE)
+            message->header = HEADER_OTHER;
+        if (side == HTTP_CLIENT && message->name_length != UINT8_MAX && message->name_length > 0 &&
+            !stream->direction_header[message->name_length])
+            message->header = HEADER_DIRECTION;
+        if (side == HTTP_CLIENT)
+            begin_key(stream, message->header);
+        message->state = VALUE_START;
+        return;
+    }
+    if (!is_token(byte)) { /* also a space before the colon (RFC 9112, 5.1), and a folded line */
+        refuse(stream);
+        return;
+    }
+    keyword_add(&message->name, header_names, (uint8_t)letter);
+    if (message->name_length != UINT8_MAX)
+        message->name_length = stream->direction_header[message->name_length] == letter
+                                   ? (uint8_t)(message->name_length + 1)
+                                   : UINT8_MAX;
+    message->state = NAME;
+}
+
+static void read_value(struct http_stream *stream, struct http_message *message,
+                       enum http_side side, uint8_t byte)
+{
+    bool is_key = message->header == HEADER_AUTHORIZATION || message->header == HEADER_API_KEY ||
+                  message->header == HEADER_X_API_KEY;
+
+    if (message->state == VALUE_START && is_space((char)byte))
+        return;
+    message->state = VALUE;
+    if (is_key && side == HTTP_CLIENT)
+        read_key(stream, message, (char)byte);
+    else if (message->header == HEADER_DIRECTION)
+        add_to_value(message, (char)byte);
+    else if (message->header < HEADER_OTHER && !is_key)
+        add_to_value(message, lower((char)byte));
+}
+
+/* The last bytes of the path are kept, which tell what is asked for. */
+static void read_target(struct http_message *message, char byte)
+{
+    if (message->value_length == HTTP_VALUE_SIZE) {
+        memmove(message->value, message->value + HTTP_VALUE_SIZE - HTTP_PATH_SIZE, HTTP_PATH_SIZE);
+        message->value_length = HTTP_PATH_SIZE;
+    }
+    message->value[message->value_length++] = byte;
+}
+
+static void end_request_line(struct http_stream *stream)
+{
+    struct http_message *message = &stream->sides[HTTP_CLIENT];
+    const struct http_handler *handler = stream->handler;
+    size_t length = message->value_length < HTTP_PATH_SIZE ? message->value_length : HTTP_PATH_SIZE;
+
+    if (stream->waiting == HTTP_PIPELINE) {
+        refuse(stream);
+        return;
+    }
+    stream->heads |= (uint32_t)(message->flags & FLAG_HEAD ? 1 : 0) << stream->waiting;
+    stream->waiting++;
+    stream->sending = true;
+    handler->request(handler->context, message->flags & FLAG_POST,
+                     message->value + message->value_length - length, length);
+}
+
+static void end_first_line(struct http_stream *stream, enum http_side side)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (side == HTTP_CLIENT)
+        end_request_line(stream);
+    forget_value(message);
+    message->digits = 0;
+}
+
+static void end_method(struct http_stream *stream, struct http_message *message)
+{
+    if (value_is(message, "POST"))
+        message->flags |= FLAG_POST;
+    if (value_is(message, "HEAD"))
+        message->flags |= FLAG_HEAD;
+    message->state = TARGET;
+    /* A tunnel is not followed; no method is that long. */
+    if (value_is(message, "CONNECT") || message->value_length > 32)
+        refuse(stream);
+    else
+        forget_value(message);
+}
+
+/* HTTP/1.0 or /1.1. Returns false for what is neither. */
+static bool read_version(struct http_message *message, uint8_t byte)
+{
+    if (message->digits < sizeof(version_text) - 1)
+        return byte == (uint8_t)version_text[message->digits++];
+    if (message->digits++ != sizeof(version_text) - 1 || (byte != '0' && byte != '1'))
+        return false;
+    if (byte == '0')
+        message->flags |= FLAG_OLD;
+    return true;
+}
+
+static bool version_complete(const struct http_message *message)
+{
+    return message->digits == sizeof(version_text);
+}
+
+static bool read_status(struct http_message *message, uint8_t byte)
+{
+    if (byte == ' ' && message->digits == 3) {
+        message->state = REASON;
+        return true;
+    }
+    if (byte < '0' || byte > '9' || message->digits == 3 || (message->digits == 0 && byte == '0'))
+        return false;
+    message->status = (uint16_t)(message->status * 10 + (byte - '0'));
+    message->digits++;
+    return true;
+}
+
+/* -- A byte of a head; the end of its lines is apart
+ * ------------------------------------------------ */
+
+static bool read_first_line(struct http_stream *stream, struct http_message *message, uint8_t byte)
+{
+    switch (message->state) {
+    case METHOD:
+        if (byte == ' ' && message->value_length > 0)
+            end_method(stream, message);
+        else if (is_token(byte))
+            add_to_value(message, (char)byte);
+        else
+            return false;
+        return true;
+    case TARGET:
+    case QUERY:
+        if (byte == ' ')
+            message->state = VERSION;
+        else if (byte == '?')
+            message->state = QUERY;
+        else if (message->state == TARGET)
+            read_target(message, (char)byte);
+        return byte >= ' ';
+    case VERSION:
+        if (byte != ' ' || message == &stream->sides[HTTP_CLIENT])
+            return read_version(message, byte);
+        message->state = STATUS;
+        if (!version_complete(message))
+            return false;
+        message->digits = 0;
+        return true;
+    case STATUS:
+        return read_status(message, byte);
+    default:
+        return true; /* of the reason */
+    }
+}
+
+static void begin_line(struct http_stream *stream, enum http_side side, uint8_t byte)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (side == HTTP_SERVER && stream->waiting == 0) {
+        lose_step(stream); /* an answer to nothing, such as 408 before a close */
+        return;
+    }
+    message->state = side == HTTP_CLIENT ? METHOD : VERSION;
+    if (!read_first_line(stream, message, byte))
+        refuse(stream);
+}
+
+static void begin_name(struct http_stream *stream, enum http_side side, uint8_t byte)
+{
+    struct http_message *message = &stream->sides[side];
+
+    keyword_start(&message->name, COUNT_OF(header_names));
+    message->name_length = 0;
+    read_name(stream, message, side, byte);
+}
+
+/* A line ended. A line feed alone is taken for it, as RFC 9112, 2.2, allows. */
+static void end_line(struct http_stream *stream, enum http_side side)
+{
+    struct http_message *message = &stream->sides[side];
+
+    switch (message->state) {
+    case START:
+        break;
+    case STATUS:
+    case VERSION:
+    case REASON:
+        if (message->state == VERSION ? side == HTTP_SERVER || !version_complete(message)
+                                      : message->digits != 3) {
+            refuse(stream);
+            break;
+        }
+        end_first_line(stream, side);
+        if (!stream->refused && !stream->lost)
+            message->state = NAME_START;
+        break;
+    case VALUE_START:
+    case VALUE:
+        end_header(stream, side);
+        break;
+    case NAME_START:
+        end_head(stream, side);
+        break;
+    default:
+        refuse(stream);
+    }
+}
+
+static void read_head(struct http_stream *stream, enum http_side side, uint8_t byte)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->cr != (byte == '\n') && message->cr) {
+        refuse(stream); /* a CR alone is read differently by different programs */
+        return;
+    }
+    message->cr = byte == '\r';
+    if (byte == '\r')
+        return;
+    if (byte == '\n')
+        end_line(stream, side);
+    else if (byte == '\0')
+        refuse(stream);
+    else if (message->state == START)
+        begin_line(stream, side, byte);
+    else if (message->state == NAME_START)
+        begin_name(stream, side, byte);
+    else if (message->state == NAME)
+        read_name(stream, message, side, byte);
+    else if (message->state == VALUE_START || message->state == VALUE)
+        read_value(stream, message, side, byte);
+    else if (!read_first_line(stream, message, byte))
+        refuse(stream);
+}
+
+/* -- Bodies -------------------------------------------------------------------------------------
+ */
+
+static void forward_request(void *context, const uint8_t *bytes, size_t length)
+{
+    const struct http_stream *stream = context;
+
+    stream->handler->body(stream->handler->context, HTTP_CLIENT, bytes, length);
+}
+
+static void forward_answer(void *context, const uint8_t *bytes, size_t length)
+{
+    const struct http_stream *stream = context;
+
+    stream->handler->body(stream->handler->context, HTTP_SERVER, bytes, length);
+}
+
+/* Part of the body will not be seen. Nothing that is compressed can be read behind it. */
+static void note_gap(struct http_stream *stream, enum http_side side)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->inflater != INFLATER_NONE) {
+        release_inflater(stream, message);
+        message->flags |= FLAG_UNREADABLE;
+    }
+    if (side == HTTP_SERVER || stream->sending)
+        stream->handler->gap(stream->handler->context, side);
+}
+
+static void deliver(struct http_stream *stream, enum http_side side, const uint8_t *bytes,
+                    size_t length)
+{
+    const struct http_message *message = &stream->sides[side];
+    inflater_handler *forward = side == HTTP_CLIENT ? forward_request : forward_answer;
+
+    if (side == HTTP_CLIENT)
+        stream->expecting = false;
+    if (message->flags & FLAG_UNREADABLE || (side == HTTP_CLIENT && !stream->sending))
+        return;
+    if (message->inflater == INFLATER_NONE)
+        forward(stream, bytes, length);
+    else if (!inflater_add(stream->inflaters, message->inflater, bytes, length, forward, stream))
+        note_gap(stream, side);
+}
+
+/* A part of a body or chunk passed. */
+static void advance(struct http_stream *stream, enum http_side side, uint64_t length)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->state != BODY && message->state != CHUNK)
+        return;
+    message->left -= length;
+    if (message->left > 0)
+        return;
+    if (message->state == CHUNK)
+        message->state = CHUNK_CR;
+    else
+        end_message(stream, side);
+}
+
+static void read_run(struct http_stream *stream, enum http_side side, struct cursor *cursor)
+{
+    const struct http_message *message = &stream->sides[side];
+    size_t length = cursor_left(cursor);
+
+    if ((message->state == BODY || message->state == CHUNK) && message->left < length)
+        length = (size_t)message->left;
+    if (message->state != IGNORE)
+        deliver(stream, side, cursor->at, length);
+    cursor_skip(cursor, length);
+    advance(stream, side, length);
+}
+
+static int hex_of(uint8_t byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte |= 0x20;
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+/* Returns false for what is no chunk size (RFC 9112, 7.1). */
+static bool read_chunk_size(struct http_message *message, uint8_t byte)
+{
+    int digit = hex_of(byte);
+
+    if (digit >= 0 && message->digits < 15) {
+        message->left = message->left << 4 | (unsigned)digit;
+        message->digits++;
+        return true;
+    }
+    if (message->digits == 0)
+        return false;
+    message->digits = 0;
+    message->state = byte == '\r' ? CHUNK_SIZE_LF : CHUNK_EXTENSION;
+    return byte == '\r' || byte == ';' || is_space((char)byte);
+}
+
+/* Whatever frames chunks ends its lines with CR and LF both: a line feed alone in an extension is
+ * how requests were smuggled. Returns false for it, and what else is not in the grammar. */
+static bool read_chunk_framing(struct http_message *message, uint8_t byte)
+{
+    uint8_t after_cr = message->state == CHUNK_CR        ? CHUNK_LF
+                       : message->state == TRAILER_START ? LAST_LF
+                       : message->state == TRAILER       ? TRAILER_LF
+                                                         : CHUNK_SIZE_LF;
+
+    switch (message->state) {
+    case CHUNK_SIZE:
+        return read_chunk_size(message, byte);
+    case CHUNK_SIZE_LF:
+        message->state = message->left > 0 ? CHUNK : TRAILER_START;
+        return byte == '\n';
+    case CHUNK_LF:
+        message->state = CHUNK_SIZE;
+        return byte == '\n';
+    case TRAILER_LF:
+        message->state = TRAILER_START;
+        return byte == '\n';
+    case CHUNK_CR:
+        message->state = after_cr;
+        return byte == '\r';
+    default: /* CHUNK_EXTENSION, TRAILER_START, TRAILER */
+        if (byte == '\r')
+            message->state = after_cr;
+        else if (message->state == TRAILER_START)
+            message->state = TRAILER;
+        return byte != '\n' && byte != '\0';
+    }
+}
+
+static void read_framing(struct http_stream *stream, enum http_side side, uint8_t byte)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->state == LAST_LF && byte == '\n')
+        end_message(stream, side);
+    else if (message->state == LAST_LF || !read_chunk_framing(message, byte))
+        refuse(stream);
+}
+
+/* -- What is called from outside ------------------------------------------------------------------
+ */
+
+void httpstream_start(struct http_stream *stream, const struct http_handler *handler,
+                      struct inflater_pool *inflaters, const struct apikey_secret *secret,
+                      const char *direction_header)
+{
+    memset(stream, 0, sizeof(*stream));
+    stream->handler = handler;
+    stream->inflaters = inflaters;
+    stream->secret = secret;
+    stream->direction_header = direction_header;
+    stream->sides[HTTP_CLIENT].inflater = INFLATER_NONE;
+    stream->sides[HTTP_SERVER].inflater = INFLATER_NONE;
+}
+
+/* Whether to read what SIDE says now. Out of step, a client that speaks after the server did begins
+ * a request: nobody answers in the middle of one, but to ask for its body. */
+static bool listens(struct http_stream *stream, enum http_side side)
+{
+    if (side == HTTP_SERVER && stream->trying && stream->waiting == 0)
+        lose_step(stream);
+    if (stream->lost && side == HTTP_CLIENT && stream->server_spoke) {
+        stream->lost = false;
+        stream->trying = true;
+    }
+    stream->server_spoke = side == HTTP_SERVER;
+    return !stream->lost;
+}
+
+static bool is_run(uint8_t state)
+{
+    return state == BODY || state == BODY_TO_CLOSE || state == CHUNK || state == IGNORE;
+}
+
+void httpstream_bytes(struct http_stream *stream, enum http_side side, const uint8_t *bytes,
+                      size_t length)
+{
+    struct cursor cursor = cursor_over(bytes, length);
+    const struct http_message *message = &stream->sides[side];
+
+    if (stream->refused || length == 0 || !listens(stream, side))
+        return;
+    while (cursor_left(&cursor) > 0 && !stream->refused && !stream->lost) {
+        if (is_run(message->state))
+            read_run(stream, side, &cursor);
+        else if (message->state < BODY)
+            read_head(stream, side, cursor_u8(&cursor));
+        else
+            read_framing(stream, side, cursor_u8(&cursor));
+    }
+}
+
+void httpstream_gap(struct http_stream *stream, enum http_side side, uint64_t length)
+{
+    const struct http_message *message = &stream->sides[side];
+
+    if (stream->refused || length == 0 || message->state == IGNORE || !listens(stream, side))
+        return;
+    if (!is_run(message->state) || (message->state != BODY_TO_CLOSE && length > message->left)) {
+        lose_step(stream);
+        return;
+    }
+    note_gap(stream, side);
+    advance(stream, side, length);
+}
+
+void httpstream_close(struct http_stream *stream, enum http_side side)
+{
+    if (stream->refused || stream->lost)
+        return;
+    if (side == HTTP_CLIENT) {
+        end_request(stream, HTTP_CUT);
+        return;
+    }
+    if (stream->sides[HTTP_SERVER].state == BODY_TO_CLOSE)
+        end_message(stream, HTTP_SERVER);
+    end_all(stream, HTTP_CUT);
+    stream->sides[HTTP_SERVER].state = IGNORE;
+}
+
+void httpstream_finish(struct http_stream *stream)
+{
+    end_all(stream, HTTP_CUT);
+    stream->refused = true;
+}

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/inference/wire.h"
+
+#include "collectors/capture/cursor.h"
+#include "collectors/capture/keyedhash.h"
+#include "collectors/inference/segments.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE UINT32_MAX
+/* A reset counts only near what its end last said, or whoever guesses the ports could end what we
+ * follow (RFC 5961, 3). */
+#define MAX_RESET_DISTANCE (1 << 20)
+/* Of connections that may have a segment that waits, or an answer that is compressed, at once. */
+#define CONNECTIONS_PER_WINDOW   8
+#define CONNECTIONS_PER_INFLATER 16
+
+struct end {
+    struct segment_stream segments;
+    uint64_t bytes;
+    uint32_t fin; /* sequence number of the first byte that will not be sent */
+    bool started;
+    bool fin_seen;
+    bool closed;
+};
+
+struct connection {
+    struct wire *wire;
+    uint64_t key;
+    uint32_t next; /* in its bucket, or of the free ones */
+    uint32_t older;
+    uint32_t newer;
+    uint8_t client; /* which of both ends, in an order of our own; valid once known */
+    bool client_known;
+    bool spoke_http; /* at least one request was read */
+    bool ignored;    /* refused, or no HTTP */
+    int64_t now_ns;
+    struct end ends[2];
+    struct address addresses[2];
+    uint16_t ports[2];
+    struct exchanges exchanges;
+};
+
+struct wire {
+    struct wire_setup setup;
+    struct hash_key key;
+    struct assembly_pool *windows;
+    struct inflater_pool *inflaters;
+    struct connection *connections;
+    uint32_t *buckets;
+    uint32_t bucket_mask;
+    uint32_t free_list;
+    uint32_t oldest;
+    uint32_t newest;
+    struct wire_counts counts;
+    wire_handler *handler;
+    void *context;
+};
+
+/* -- Memory -------------------------------------------------------------------------------------
+ */
+
+static uint32_t pool_size(uint32_t connections, uint32_t share)
+{
+    return connections / share > 4 ? connections / share : 4;
+}
+
+static bool take_memory(struct wire *wire)
+{
+    uint32_t count = wire->setup.max_connections;
+    uint32_t buckets = 1;
+
+    while (buckets < 2 * count)
+        buckets *= 2;
+    wire->bucket_mask = buckets - 1;
+    wire->windows = assembly_pool_new(pool_size(count, CONNECTIONS_PER_WINDOW));
+    wire->inflaters = inflater_pool_new(pool_size(count, CONNECTIONS_PER_INFLATER));
+    wire->connections = calloc(count, sizeof(*wire->connections));
+    wire->buckets = malloc(buckets * sizeof(*wire->buckets));
+    if (!wire->windows || !wire->inflaters || !wire->connections || !wire->buckets)
+        return false;
+    memset(wire->buckets, 0xff, buckets * sizeof(*wire->buckets)); /* NONE */
+    for (uint32_t i = 0; i < count; i++)
+        wire->connections[i].next = i + 1 < count ? i + 1 : NONE;
+    wire->free_list = 0;
+    wire->oldest = NONE;
+    wire->newest = NONE;
+    return true;
+}
+
+struct wire *wire_new(const struct wire_setup *setup, wire_handler *handler, void *context)
+{
+    struct wire *wire = calloc(1, sizeof(*wire));
+
+    if (!wire)
+        return NULL;
+    wire->setup = *setup;
+    wire->handler = handler;
+    wire->context = context;
+    if (!take_memory(wire) || !keyedhash_draw(&wire->key)) {
+        wire_free(wire);
+        return NULL;
+    }
+    return wire;
+}
+
+void wire_free(struct wire *wire)
+{
+    if (!wire)
+        return;
+    assembly_pool_free(wire->windows);
+    inflater_pool_free(wire->inflaters);
+    free(wire->connections);
+    free(wire->buckets);
+    free(wire);
+}
+
+const struct wire_counts *wire_counts(const struct wire *wire)
+{
+    return &wire->counts;
+}
+
+/* -- The order of silence
+ * --------------------------------------------------------------------------- */
+
+static void unlink_age(struct wire *wire, const struct connection *connection)
+{
+    if (connection->older == NONE)
+        wire->oldest = connection->newer;
+    else
+        wire->connections[connection->older].newer = connection->newer;
+    if (connection->newer == NONE)
+        wire->newest = connection->older;
+    else
+        wire->connections[connection->newer].older = connection->older;
+}
+
+static void link_newest(struct wire *wire, struct connection *connection)
+{
+    uint32_t index = (uint32_t)(connection - wire->connections);
+
+    connection->older = wire->newest;
+    connection->newer = NONE;
+    if (wire->newest == NONE)
+        wire->oldest = index;
+    else
+        wire->connections[wire->newest].newer = index;
+    wire->newest = index;
+}
+
+/* What is not followed goes first when room is needed. */
+static void link_oldest(struct wire *wire, struct connection *connection)
+{
+    uint32_t index = (uint32_t)(connection - wire->connections);
+
+    connection->newer = wire->oldest;
+    connection->older = NONE;
+    if (wire->oldest == NONE)
+        wire->newest = index;
+    else
+        wire->connections[wire->oldest].older = index;
+    wire->oldest = index;
+}
+
+/* -- Connections ----------------------------------------------------------------------------------
+ */
+
+static void emit(void *context, const struct inference_exchange *exchange)
+{
+    struct connection *connection = context;
+    struct wire *wire = connection->wire;
+    unsigned client = connection->client;
+    const struct wire_exchange found = {
+        .exchange = *exchange,
+        .bytes_up = connection->ends[client].bytes,
+        .bytes_down = connection->ends[!client].bytes,
+        .client = connection->addresses[client],
+        .server = connection->addresses[!client],
+        .client_port = connection->ports[client],
+        .server_port = connection->ports[!client],
+    };
+
+    connection->spoke_http = true;
+    connection->ends[0].bytes = 0;
+    connection->ends[1].bytes = 0;
+    if (exchange->endpoint != ENDPOINT_NONE) {
+        bool served = inference_exchange_counts(exchange);
+
+        wire->counts.exchanges += served;
+        wire->counts.unknown_directions += served && exchange->unknown_direction;
+        wire->counts.lost += exchange->outcome == OUTCOME_LOST;
+    }
+    wire->handler(wire->context, &found);
+}
+
+static void receive(struct connection *connection, unsigned side, const uint8_t *bytes,
+                    uint32_t length)
+{
+    struct wire *wire = connection->wire;
+
+    if (!bytes)
+        wire->counts.bytes_lost += length;
+    exchanges_bytes(&connection->exchanges, connection->now_ns,
+                    side == connection->client ? HTTP_CLIENT : HTTP_SERVER, bytes, length);
+    if (connection->ignored || !httpstream_refused(&connection->exchanges.http))
+        return;
+    wire->counts.refused += connection->spoke_http;
+    connection->ignored = true;
+    unlink_age(wire, connection);
+    link_oldest(wire, connection);
+}
+
+static void receive_first(void *context, const uint8_t *bytes, uint32_t length)
+{
+    receive(context, 0, bytes, length);
+}
+
+static void receive_second(void *context, const uint8_t *bytes, uint32_t length)
+{
+    receive(context, 1, bytes, length);
+}
+
+static segments_handler *receiver(unsigned side)
+{
+    return side ? receive_second : receive_first;
+}
+
+static void forget(struct wire *wire, struct connection *connection)
+{
+    uint32_t index = (uint32_t)(connection - wire->connections);
+    uint32_t *place = &wire->buckets[connection->key & wire->bucket_mask];
+
+    if (connection->client_known) {
+        for (unsigned side = 0; side < 2; side++)
+            if (connection->ends[side].started)
+                segments_finish(&connection->ends[side].segments, wire->windows, receiver(side),
+                                connection);
+        exchanges_finish(&connection->exchanges);
+    }
+    while (*place != index)
+        place = &wire->connections[*place].next;
+    *place = connection->next;
+    unlink_age(wire, connection);
+    explicit_bzero(connection, sizeof(*connection));
+    connection->next = wire->free_list;
+    wire->free_list = index;
+}
+
+static struct connection *find(struct wire *wire, uint64_t key)
+{
+    uint32_t index = wire->buckets[key & wire->bucket_mask];
+
+    while (index != NONE && wire->connections[index].key != key)
+        index = wire->connections[index].next;
+    return index == NONE ? NULL : &wire->connections[index];
+}
+
+static struct connection *begin(struct wire *wire, uint64_t key)
+{
+    struct connection *connection;
+    uint32_t *bucket = &wire->buckets[key & wire->bucket_mask];
+
+    if (wire->free_list == NONE) {
+        const struct connection *oldest = &wire->connections[wire->oldest];
+
+        wire->counts.evicted += oldest->client_known && !oldest->ignored;
+        forget(wire, &wire->connections[wire->oldest]);
+    }
+    connection = &wire->connections[wire->free_list];
+    wire->free_list = connection->next;
+    memset(connection, 0, sizeof(*connection));
+    connection->wire = wire;
+    connection->key = key;
+    connection->next = *bucket;
+    *bucket = (uint32_t)(connection - wire->connections);
+    link_newest(wire, connection);
+    return connection;
+}
+
+/* -- Which end is which
+ * ----------------------------------------------------------------------------- */
+
+static unsigned side_of(const struct packet *packet)
+{
+    int order = memcmp(packet->source.bytes, packet->destination.bytes,
+                       packet->source.family == 4 ? 4 : 16);
+
+    return order != 0 ? order > 0 : packet->source_port > packet->destination_port;
+}
+
+static uint64_t key_of(const struct wire *wire, const struct packet *packet, unsigned side)
+{
+    size_t size = packet->source.family == 4 ? 4 : 16;
+    uint8_t tuple[40] = {0};
+
+    memcpy(tuple, side ? packet->destination.bytes : packet->source.bytes, size);
+    memcpy(tuple + 16, side ? packet->source.bytes : packet->destination.bytes, size);
+    memcpy(tuple + 32, side ? &packet->destination_port : &packet->source_port, 2);
+    memcpy(tuple + 34, side ? &packet->source_port : &packet->destination_port, 2);
+    tuple[36] = packet->source.family;
+    return keyedhash(&wire->key, tuple, sizeof(tuple));
+}
+
+static bool is_port(const struct wire *wire, uint16_t port)
+{
+    for (unsigned i = 0; i < wire->setup.port_count; i++)
+        if (wire->setup.ports[i] == port)
+            return true;
+    return false;
+}
+
+bool wire_wants(const struct wire *wire, const struct packet *packet)
+{
+    return wire->setup.port_count == 0 || is_port(wire, packet->source_port) ||
+           is_port(wire, packet->destination_port);
+}
+
+/* Of a connection whose opening was not seen. */
+static bool tells_client(const struct wire *wire, const struct packet *packet, bool *from_client)
+{
+    static const char answer[] = "HTTP/1.";
+    struct cursor cursor = cursor_over(packet->payload, packet->captured_length);
+    const uint8_t *start = cursor_bytes(&cursor, sizeof(answer) - 1);
+
+    if (is_port(wire, packet->source_port) != is_port(wire, packet->destination_port)) {
+        *from_client = is_port(wire, packet->destination_port);
+        return true;
+    }
+    if (!start)
+        return false;
+    *from_client = memcmp(start, answer, sizeof(answer) - 1) != 0;
+    return !*from_client || (start[0] >= 'A' && start[0] <= 'Z');
+}
+
+static void learn_client(struct wire *wire, struct connection *connection,
+                         const struct packet *packet, unsigned side, bool from_client)
+{
+    const struct address *client = from_client ? &packet->source : &packet->destination;
+
+    connection->client = (uint8_t)(from_client ? side : !side);
+    connection->client_known = true;
+    if (wire->setup.keep_addresses) {
+        connection->addresses[side] = packet->source;
+        connection->addresses[!side] = packet->destination;
+        connection->ports[side] = packet->source_port;
+        connection->ports[!side] = packet->destination_port;
+    }
+    exchanges_start(&connection->exchanges, wire->setup.rules, wire->inflaters,
+                    directions_match(wire->setup.rules->directions, client, packet->vlan), emit,
+                    connection);
+}
+
+/* -- Packets ------------------------------------------------------------------------------------
+ */
+
+static void start_end(struct connection *connection, unsigned side, uint32_t sequence)
+{
+    connection->ends[side].started = true;
+    segments_start(&connection->ends[side].segments, sequence);
+}
+
+static bool is_opening(const struct packet *packet)
+{
+    return (packet->tcp_flags & TCP_SYN) != 0;
+}
+
+/* A connection that reuses the ports of one that we know. */
+static bool reopens(const struct connection *connection, const struct packet *packet, unsigned side)
+{
+    const struct end *end = &connection->ends[side];
+
+    return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && end->started &&
+           (end->bytes > 0 || end->segments.expected != packet->sequence + 1);
+}
+
+static void take_opening(struct wire *wire, struct connection *connection,
+                         const struct packet *packet, unsigned side)
+{
+    if (!connection->client_known)
+        learn_client(wire, connection, packet, side, !(packet->tcp_flags & TCP_ACK));
+    if (!connection->ends[side].started)
+        start_end(connection, side, packet->sequence + 1);
+}
+
+/* The beginning was not seen: nothing is in step, unless what comes makes sense. */
+static bool join(struct wire *wire, struct connection *connection, const struct packet *packet,
+                 unsigned side)
+{
+    bool from_client;
+
+    if (!connection->client_known) {
+        if (!tells_client(wire, packet, &from_client))
+            return false;
+        learn_client(wire, connection, packet, side, from_client);
+    }
+    if (!connection->ends[0].started && !connection->ends[1].started)
+        exchanges_bytes(&connection->exchanges, connection->now_ns, HTTP_SERVER, NULL, 1);
+    if (!connection->ends[side].started)
+        start_end(connection, side, packet->sequence);
+    return true;
+}
+
+static void take_payload(struct wire *wire, struct connection *connection,
+                         const struct packet *packet, unsigned side)
+{
+    struct end *end = &connection->ends[side];
+    struct end *other = &connection->ends[!side];
+    uint32_t sequence = packet->sequence + is_opening(packet); /* RFC 7413 */
+    uint32_t before;
+
+    if (!join(wire, connection, packet, side))
+        return;
+    /* Who answers has heard what came before. */
+    if (other->started && packet->tcp_flags & TCP_ACK)
+        segments_acknowledge(&other->segments, wire->windows,
+                             other->fin_seen && packet->acknowledgement == other->fin + 1
+                                 ? other->fin
+                                 : packet->acknowledgement,
+                             receiver(!side), connection);
+    before = end->segments.expected;
+    if ((int32_t)(sequence + packet->payload_length - before) > 0)
+        end->bytes += packet->payload_length;
+    segments_add(&end->segments, wire->windows, sequence, packet->payload, packet->captured_length,
+                 packet->payload_length, receiver(side), connection);
+}
+
+static void close_end(struct connection *connection, unsigned side)
+{
+    connection->ends[side].closed = true;
+    exchanges_close(&connection->exchanges, connection->now_ns,
+                    side == connection->client ? HTTP_CLIENT : HTTP_SERVER);
+}
+
+/* What ends a connection, once all that was said before it was heard. */
+static void take_closing(struct wire *wire, struct connection *connection,
+                         const struct packet *packet, unsigned side)
+{
+    struct end *ends = connection->ends;
+
+    if (packet->tcp_flags & TCP_FIN && !ends[side].fin_seen && ends[side].started) {
+        ends[side].fin_seen = true;
+        ends[side].fin = packet->sequence + packet->payload_length + is_opening(packet);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        if (ends[0].fin_seen && ends[1].fin_seen && ends[i].started)
+            segments_finish(&ends[i].segments, wire->windows, receiver(i), connection);
+        if (ends[i].fin_seen && !ends[i].closed &&
+            (int32_t)(ends[i].segments.expected - ends[i].fin) >= 0)
+            close_end(connection, i);
+    }
+}
+
+static bool resets(const struct connection *connection, const struct packet *packet, unsigned side)
+{
+    const struct end *end = &connection->ends[side];
+    int32_t ahead = (int32_t)(packet->sequence - end->segments.expected);
+
+    return packet->tcp_flags & TCP_RST &&
+           (!end->started || (ahead >= -MAX_RESET_DISTANCE && ahead <= MAX_RESET_DISTANCE));
+}
+
+static bool is_over(const struct connection *connection)
+{
+    return connection->ends[0].fin_seen && connection->ends[1].fin_seen;
+}
+
+static void take_packet(struct wire *wire, struct connection *connection,
+                        const struct packet *packet, unsigned side)
+{
+    if (is_opening(packet))
+        take_opening(wire, connection, packet, side);
+    if (packet->payload_length > 0)
+        take_payload(wire, connection, packet, side);
+    if (!connection->client_known) {
+        unlink_age(wire, connection);
+        link_oldest(wire, connection);
+        return;
+    }
+    take_closing(wire, connection, packet, side);
+    if (resets(connection, packet, side) && side == connection->client &&
+        !connection->ends[side].closed)
+        close_end(connection, side);
+    if (is_over(connection) || resets(connection, packet, side))
+        forget(wire, connection);
+}
+
+void wire_packet(struct wire *wire, int64_t time_ns, const struct packet *packet)
+{
+    unsigned side = side_of(packet);
+    uint64_t key = key_of(wire, packet, side);
+    struct connection *connection = find(wire, key);
+
+    if (connection && reopens(connection, packet, side)) {
+        forget(wire, connection);
+        connection = NULL;
+    }
+    if (!connection) {
+        if (packet->payload_length == 0 && !is_opening(packet))
+            return; /* the last acknowledgements of something that is over */
+        connection = begin(wire, key);
+    }
+    connection->now_ns = time_ns;
+    if (!connection->ignored) {
+        unlink_age(wire, connection);
+        link_newest(wire, connection);
+        take_packet(wire, connection, packet, side);
+    } else if (packet->tcp_flags & (TCP_FIN | TCP_RST)) {
+        forget(wire, connection);
+    }
+}
+
+void wire_finish(struct wire *wire)
+{
+    while (wire->oldest != NONE)
+        forget(wire, &wire->connections[wire->oldest]);
+}
