@@ -62,6 +62,7 @@ static const struct confread_key root_keys[] = {
     {"limits", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"trust", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"report", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"inference", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"interfaces", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 
@@ -254,6 +255,8 @@ static void resolve_paths(struct config *config, struct diagnostics *diagnostics
             PATH_MAX)
         diagnostics_error(diagnostics, config->path, 0, "state_directory is too long");
     resolve(config, config->report.directory, diagnostics);
+    if (config->inference.secret_path[0] != '\0')
+        resolve(config, config->inference.secret_path, diagnostics);
 }
 
 static void read_root(struct config *config, const config_setting_t *root,
@@ -265,6 +268,7 @@ static void read_root(struct config *config, const config_setting_t *root,
     if (group_of(root, "report"))
         confread_group(group_of(root, "report"), report_keys, COUNT_OF(report_keys), config,
                        diagnostics);
+    inferenceconfig_read(&config->inference, group_of(root, "inference"), diagnostics);
     read_interfaces(config, config_setting_get_member(root, "interfaces"), diagnostics);
     if (!zone_exists(config->timezone))
         confread_error(place_of(root, "timezone"), diagnostics,
@@ -482,6 +486,8 @@ static uint64_t digest_all(const struct config *config, struct diagnostics *diag
         digest_config(&digest, config->service_files[i], diagnostics);
     digest_config(&digest, config->directions_path, diagnostics);
     digest_directory(&digest, config->factors_path, diagnostics);
+    if (config->inference.secret_path[0] != '\0')
+        digest_file(&digest, config->inference.secret_path);
     return digest.hash;
 }
 
@@ -515,6 +521,8 @@ static void load_parts(struct config *config, const struct config *previous,
     config->directions = directions_load(config->directions_path,
                                          previous ? previous->directions : NULL, diagnostics);
     config->objectives = objectives_load(config->objectives_path, config->directions, diagnostics);
+    if (config->directions)
+        inferenceconfig_resolve(&config->inference, config->directions, config->path, diagnostics);
 }
 
 /* As far as it can be read, so that all that is wrong can be said; NULL when there is nothing. */
@@ -529,11 +537,13 @@ static struct config *read_main(const char *path, struct diagnostics *diagnostic
         return NULL;
     }
     *config = defaults;
+    config->inference = inference_defaults;
     if (make_absolute(path, config->path, diagnostics)) {
         parsed = confread_file(&file, config->path, diagnostics);
         if (parsed) {
             read_root(config, config_root_setting(&file), diagnostics);
             resolve_paths(config, diagnostics);
+            inferenceconfig_read_secret(&config->inference, diagnostics);
             list_service_files(config, diagnostics);
         }
         config_destroy(&file);
@@ -582,6 +592,7 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->service_file_count; i++)
         free(config->service_files[i]);
     free(config->service_files);
+    explicit_bzero(&config->inference.secret, sizeof(config->inference.secret));
     free(config);
 }
 

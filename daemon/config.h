@@ -7,6 +7,7 @@
 #include "daemon/diagnostics.h"
 #include "daemon/directions.h"
 #include "daemon/factors.h"
+#include "daemon/inferenceconfig.h"
 #include "daemon/objectives.h"
 
 #include <limits.h>
@@ -62,6 +63,7 @@ struct config {
     struct limits limits;
     struct trust_policy trust;
     struct report_config report;
+    struct inference_config inference;
     struct interface_config interfaces[MAX_INTERFACES];
     unsigned interface_count;
     /* services_path, then the *.conf files of services_directory in order of their names. */

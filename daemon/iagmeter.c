@@ -10,6 +10,7 @@
 #include "daemon/eco2mix.h"
 #include "daemon/factors.h"
 #include "daemon/grid.h"
+#include "daemon/hashkey.h"
 #include "daemon/import.h"
 #include "daemon/inspect.h"
 #include "daemon/ledger.h"
@@ -99,6 +100,26 @@ static int command_inspect(const struct options *options)
         return EXIT_CONFIGURATION;
     status = inspect_run(config, options->arguments[0], &options->inspect, stdout);
     config_free(config);
+    return status;
+}
+
+/* -- hash-key --------------------------------------------------------------------------------- */
+
+static int command_hash_key(const struct options *options)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = NULL;
+    int status = EXIT_CONFIGURATION;
+
+    if (!diagnostics)
+        return EXIT_TROUBLE;
+    /* The rest need not be right yet: it may name keys that are still to be made. */
+    config = config_load_main(options->config_path, diagnostics);
+    diagnostics_print(diagnostics, stderr);
+    if (config)
+        status = hashkey_run(&config->inference, stdin, stdout);
+    config_free(config);
+    diagnostics_free(diagnostics);
     return status;
 }
 
@@ -1148,7 +1169,9 @@ static const struct command {
     int (*run)(const struct options *options);
 } commands[] = {
     {"inspect", 1, 1, "CAPTURE [--all] [--addresses]",
-     "what the daemon sees in a capture, flow by flow; nothing is recorded", command_inspect},
+     "what the daemon sees in a capture, flow by flow, and each exchange with a local inference "
+     "server;\n      nothing is recorded",
+     command_inspect},
     {"report", 2, 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
      "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
     {"explain", 1, 4,
@@ -1194,6 +1217,9 @@ static const struct command {
      "      with the causes; kept as a numbered statement, the ledger is not touched. List "
      "statements, or show one",
      command_restate},
+    {"hash-key", 0, 0, "",
+     "what stands for the key of an API in the configuration; the key is read from standard input",
+     command_hash_key},
     {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
     {"status", 0, 0, "[--format text|json]",

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/inferenceconfig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/capture.h"
+#include "daemon/hashkey.h"
+#include "tests/daemon/overhear.h"
+#include "tests/daemon/shipped.h"
+
+#define HASH   "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
+#define SECRET "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static struct diagnostics *diagnostics;
+static struct config *config;
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0)
+        return -1;
+    scratch_write("directions.conf",
+                  "directions = ( { code = \"DSN\"; label = \"a\"; prefixes = [ \"10.1.0.0/16\" ]; "
+                  "}, { code = \"DRH\"; label = \"b\"; prefixes = [ \"10.2.0.0/16\" ]; } );\n");
+    scratch_write("secret", SECRET "\n");
+    diagnostics = diagnostics_new();
+    return diagnostics ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    config_free(config);
+    config = NULL;
+    diagnostics_free(diagnostics);
+    return scratch_teardown(state);
+}
+
+static void load(const char *group)
+{
+    char text[4 * PATH_MAX];
+    char path[PATH_MAX];
+
+    scratch_path(path, "secret");
+    chmod(path, 0640);
+    snprintf(text, sizeof(text),
+             "services = \"%s\"; directions = \"directions.conf\"; factors = \"%s\";\n"
+             "inference = {\n%s\n};\n",
+             IAGMETER_SOURCE_ROOT "/conf/services.conf", SHIPPED_FACTORS, group);
+    scratch_write("iagmeter.conf", text);
+    scratch_path(path, "iagmeter.conf");
+    config_free(config);
+    config = config_load(path, NULL, diagnostics);
+}
+
+static void assert_refused(const char *group, const char *where, const char *why)
+{
+    const char *text;
+
+    diagnostics_free(diagnostics);
+    diagnostics = diagnostics_new();
+    load(group);
+    assert_null(config);
+    assert_true(diagnostics_errors(diagnostics) >= 1);
+    text = diagnostics_text(diagnostics, 0);
+    if (!strstr(text, where) || !strstr(text, why))
+        fail_msg("\"%s\" says neither \"%s\" nor \"%s\"", text, where, why);
+}
+
+static void without_the_group_there_is_no_server(void **state)
+{
+    struct inference_rules rules;
+
+    (void)state;
+    load("");
+    assert_no_complaint(diagnostics);
+    assert_int_equal(config->inference.port_count, 0);
+    assert_int_equal(config->inference.max_connections, 1024);
+    rules = inferenceconfig_rules(&config->inference, config->directions);
+    assert_string_equal(rules.header, "x-direction");
+    assert_int_equal(rules.order_count, 3);
+    assert_int_equal(rules.order[0], DIRECTION_BY_HEADER);
+    assert_null(rules.secret);
+}
+
+static void all_of_it_is_read(void **state)
+{
+    struct inference_rules rules;
+
+    (void)state;
+    load("ports = [ 8080, 8000 ]; max_connections = 64; direction_by = [ \"key\", \"header\" ];\n"
+         "header = \"X-OpenWebUI-Group\"; secret = \"secret\";\n"
+         "keys = ( { direction = \"DRH\"; hash = \"" HASH "\"; } );");
+    assert_no_complaint(diagnostics);
+    assert_non_null(config);
+    rules = inferenceconfig_rules(&config->inference, config->directions);
+    assert_int_equal(config->inference.port_count, 2);
+    assert_int_equal(config->inference.ports[1], 8000);
+    assert_int_equal(config->inference.max_connections, 64);
+    assert_string_equal(rules.header, "x-openwebui-group");
+    assert_int_equal(rules.order_count, 2);
+    assert_int_equal(rules.order[0], DIRECTION_BY_KEY);
+    assert_int_equal(rules.key_count, 1);
+    assert_int_equal(rules.keys[0].direction, 2);
+    assert_int_equal(rules.keys[0].digest[1], 0x11);
+    assert_int_equal(rules.keys[0].digest[31], 0xff);
+    assert_non_null(rules.secret);
+    assert_int_equal(rules.secret->bytes[31], 0x1f);
+}
+
+static void what_is_wrong_is_said_with_its_line(void **state)
+{
+    (void)state;
+    assert_refused("ports = [ 8080,\n 0 ];", "iagmeter.conf:4", "1 to 65535");
+    assert_refused("ports = [ 65536 ];", "iagmeter.conf:3", "1 to 65535");
+    assert_refused("ports = [ \"8080\" ];", "iagmeter.conf:3", "1 to 65535");
+    assert_refused("ports = [ 8080, 8080 ];", "iagmeter.conf:3", "8080 is listed twice");
+    assert_refused("ports = [ 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17 ];", "iagmeter.conf:3",
+                   "more than 16");
+    assert_refused("ports = 8080;", "iagmeter.conf:3", "ports");
+    assert_refused("\nmax_connections = 1;", "iagmeter.conf:4", "max_connections");
+    assert_refused("port = [ 8080 ];", "iagmeter.conf:3", "port");
+    assert_refused("direction_by = [ \"header\", \"team\" ];", "iagmeter.conf:3", "direction_by");
+    assert_refused("direction_by = [ \"key\", \"key\" ];", "iagmeter.conf:3", "direction_by");
+    assert_refused("header = \"X Direction\";", "iagmeter.conf:3", "X Direction");
+    assert_refused("header = \"X-Direction:\";", "iagmeter.conf:3", "X-Direction:");
+    assert_refused("keys = ( { direction = \"DRH\"; hash = \"" HASH "\"; } );", "iagmeter.conf:3",
+                   "secret");
+    assert_refused("secret = \"secret\"; keys = (\n { direction = \"DRH\"; hash = \"00\"; } );",
+                   "iagmeter.conf:4", "hash-key");
+    assert_refused("secret = \"secret\"; keys = (\n { direction = \"DRX\"; hash = \"" HASH
+                   "\"; } );",
+                   "iagmeter.conf:4", "DRX");
+    assert_refused("secret = \"secret\"; keys = (\n { direction = \"unassigned\"; hash = \"" HASH
+                   "\"; } );",
+                   "iagmeter.conf:4", "unassigned");
+    assert_refused("secret = \"secret\"; keys = (\n { direction = \"DRH\"; hash = \"" HASH
+                   "\"; },\n { direction = \"DSN\"; hash = \"" HASH "\"; } );",
+                   "iagmeter.conf:5", "listed twice");
+    assert_refused("secret = \"missing\";", "missing", "No such file");
+}
+
+static void a_secret_is_checked(void **state)
+{
+    static const char *const bad[] = {"", "0", SECRET "0", SECRET "\n\n", "x" SECRET, SECRET "0\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        scratch_write("secret", bad[i]);
+        assert_refused("secret = \"secret\";", "secret:1", "openssl rand -hex 32");
+    }
+    scratch_write("secret", SECRET);
+    diagnostics_free(diagnostics);
+    diagnostics = diagnostics_new();
+    load("secret = \"secret\";");
+    assert_no_complaint(diagnostics);
+}
+
+static void a_secret_that_all_can_read_is_warned_of(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    load("secret = \"secret\";");
+    assert_int_equal(diagnostics_warnings(diagnostics), 0);
+    scratch_path(path, "secret");
+    chmod(path, 0644);
+    scratch_path(path, "iagmeter.conf");
+    config_free(config);
+    config = config_load(path, NULL, diagnostics);
+    assert_non_null(config);
+    assert_int_equal(diagnostics_warnings(diagnostics), 1);
+    assert_non_null(strstr(diagnostics_text(diagnostics, 0), "chmod 640"));
+}
+
+/* Two processes that were given different secrets must not take themselves for alike. */
+static void the_secret_is_part_of_the_digest(void **state)
+{
+    uint64_t digest;
+
+    (void)state;
+    load("secret = \"secret\";");
+    digest = config->digest;
+    scratch_write("secret", HASH);
+    load("secret = \"secret\";");
+    assert_true(config->digest != digest);
+}
+
+/* -- hash-key -----------------------------------------------------------------------------------
+ */
+
+static char output[256];
+
+static int hash(const char *input)
+{
+    FILE *in = tmpfile();
+    FILE *out = fmemopen(output, sizeof(output), "w");
+    int status;
+
+    assert_non_null(in);
+    assert_non_null(out);
+    memset(output, 0, sizeof(output));
+    fputs(input, in);
+    rewind(in);
+    status = hashkey_run(&config->inference, in, out);
+    fclose(in);
+    fclose(out);
+    return status;
+}
+
+/* echo -n sk-dir-DRH-0002 | openssl dgst -sha256 -mac HMAC -macopt hexkey:$SECRET */
+#define HASHED "366cfccf451df0869ecd79a75b8eb9de556fd36654a2a47f68f74633a0e24e59"
+
+static void hashes_are_those_that_the_collector_compares(void **state)
+{
+    (void)state;
+    load("secret = \"secret\";");
+    assert_int_equal(hash("sk-dir-DRH-0002\n"), EXIT_SUCCESS);
+    assert_string_equal(output, HASHED "\n");
+    assert_int_equal(hash("sk-dir-DRH-0002"), EXIT_SUCCESS);
+    assert_string_equal(output, HASHED "\n");
+    assert_int_equal(hash("sk-dir-DRH-0002\r\nmore\n"), EXIT_SUCCESS);
+    assert_string_equal(output, HASHED "\n");
+}
+
+static void assert_no_hash(const char *input, const char *why)
+{
+    int status;
+
+    overhear_start();
+    status = hash(input);
+    assert_one_line(overhear_stop(), "hash-key", why);
+    assert_int_equal(status, EXIT_CONFIGURATION);
+    assert_string_equal(output, "");
+}
+
+static void what_is_no_key_is_refused(void **state)
+{
+    (void)state;
+    load("secret = \"secret\";");
+    assert_no_hash("", "no key");
+    assert_no_hash("\n", "no key");
+    assert_no_hash("Bearer sk-1\n", "no key");
+    assert_no_hash("sk-\xc3\xa9\n", "no key");
+    load("");
+    assert_no_hash("sk-1\n", "no secret");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(without_the_group_there_is_no_server),         TEST(all_of_it_is_read),
+        TEST(what_is_wrong_is_said_with_its_line),          TEST(a_secret_is_checked),
+        TEST(a_secret_that_all_can_read_is_warned_of),      TEST(the_secret_is_part_of_the_digest),
+        TEST(hashes_are_those_that_the_collector_compares), TEST(what_is_no_key_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
