@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/inspect.h"
 
+#include "collectors/capture/decode.h"
 #include "collectors/capture/metering.h"
 #include "collectors/capture/source.h"
+#include "collectors/inference/wire.h"
 #include "daemon/capture.h"
 
 #include <arpa/inet.h>
@@ -15,10 +17,13 @@
 struct line {
     struct flow_record record;
     char *name;
+    bool is_local; /* an exchange with a local inference server: */
+    struct inference_exchange exchange;
 };
 
 struct inspection {
     struct metering *metering;
+    struct wire *wire;
     const struct config *config;
     const struct inspect_options *options;
     struct line *lines;
@@ -65,24 +70,62 @@ static bool make_room(struct inspection *inspection)
     return true;
 }
 
+/* NULL when out of memory. The exchange is left to the caller. */
+static struct line *keep_line(struct inspection *inspection, const struct flow_record *record)
+{
+    struct line *line;
+    char *name = make_room(inspection) ? strdup(record->name) : NULL;
+
+    if (!name) {
+        inspection->out_of_memory = true;
+        return NULL;
+    }
+    line = &inspection->lines[inspection->count++];
+    *line = (struct line){.record = *record, .name = name};
+    return line;
+}
+
 static void keep_flow(void *context, const struct flow_record *record)
 {
     struct inspection *inspection = context;
-    struct line *line;
 
-    if (record->service == SERVICE_NONE && !inspection->options->all)
+    if (record->service != SERVICE_NONE || inspection->options->all)
+        keep_line(inspection, record);
+}
+
+/* As one that is exact: nothing about it was estimated. */
+static struct triple exactly(uint64_t count)
+{
+    return (struct triple){(double)count, (double)count, (double)count};
+}
+
+static void keep_exchange(void *context, const struct wire_exchange *found)
+{
+    const struct inference_exchange *exchange = &found->exchange;
+    struct inspection *inspection = context;
+    struct line *line;
+    const struct flow_record record = {
+        .first_ns = exchange->start_ns,
+        .transport = "http",
+        .name = inference_endpoint_path((enum inference_endpoint)exchange->endpoint),
+        .ech = "-",
+        .service = SERVICE_NONE,
+        .direction = exchange->direction,
+        .bytes_up = found->bytes_up,
+        .bytes_down = found->bytes_down,
+        .requests = exactly(inference_exchange_counts(exchange)),
+        .tokens_in = exactly(exchange->counts.tokens_in),
+        .tokens_out = exactly(exchange->counts.tokens_out),
+        .client = found->client,
+        .server = found->server,
+        .client_port = found->client_port,
+        .server_port = found->server_port,
+    };
+
+    if (exchange->endpoint == ENDPOINT_NONE || !(line = keep_line(inspection, &record)))
         return;
-    if (!make_room(inspection)) {
-        inspection->out_of_memory = true;
-        return;
-    }
-    line = &inspection->lines[inspection->count];
-    line->record = *record;
-    line->name = strdup(record->name);
-    if (line->name)
-        inspection->count++;
-    else
-        inspection->out_of_memory = true;
+    line->is_local = true;
+    line->exchange = *exchange;
 }
 
 /* -- Output -------------------------------------------------------------------------------------
@@ -115,9 +158,14 @@ static void print_name(const char *name, FILE *stream)
     }
 }
 
-static void print_service(const struct config *config, const struct flow_record *record,
-                          FILE *stream)
+static void print_service(const struct config *config, const struct line *line, FILE *stream)
 {
+    const struct flow_record *record = &line->record;
+
+    if (line->is_local) {
+        fputs("\tlocal", stream);
+        return;
+    }
     if (record->service == SERVICE_NONE) {
         fputs("\t-", stream);
         return;
@@ -127,9 +175,22 @@ static void print_service(const struct config *config, const struct flow_record 
         fprintf(stream, "/%s", service_role_name((enum service_role)record->role));
 }
 
-static void print_triple(const struct triple *triple, FILE *stream)
+/* What is not known is not 0. */
+static bool tokens_known(const struct line *line, bool in)
 {
-    fprintf(stream, "\t%.0f/%.0f/%.0f", triple->low, triple->central, triple->high);
+    const struct inference_exchange *exchange = &line->exchange;
+
+    if (!line->is_local || !inference_exchange_counts(exchange))
+        return true;
+    return in ? exchange->counts.input_known : exchange->counts.basis != USAGE_NOTHING;
+}
+
+static void print_triple(const struct triple *triple, bool known, FILE *stream)
+{
+    if (!known)
+        fputs("\t-", stream);
+    else
+        fprintf(stream, "\t%.0f/%.0f/%.0f", triple->low, triple->central, triple->high);
 }
 
 static void print_address(const struct address *address, uint16_t port, FILE *stream)
@@ -140,6 +201,27 @@ static void print_address(const struct address *address, uint16_t port, FILE *st
     fprintf(stream, "\t%s\t%u", text, port);
 }
 
+/* What the tokens rest on, how the exchange ended when not well, and what the direction rests on.
+ */
+static void print_grounds(const struct line *line, FILE *stream)
+{
+    static const char *const bases[] = {"unknown", "events", "timings", "usage", "usage"};
+    static const char *const outcomes[] = {"", "/aborted", "/error", "/unanswered", "/lost"};
+    const struct inference_exchange *exchange = &line->exchange;
+    bool served = line->is_local && inference_exchange_counts(exchange);
+
+    if (served && exchange->counts.input_known)
+        fprintf(stream, "\t%" PRIu64, exchange->counts.tokens_cached);
+    else
+        fputs("\t-", stream);
+    if (!line->is_local)
+        fprintf(stream, "\t%s\taddress", line->record.tokens_out.high > 0 ? "estimate" : "-");
+    else
+        fprintf(stream, "\t%s%s\t%s", served ? bases[exchange->counts.basis] : "none",
+                outcomes[exchange->outcome],
+                direction_source_name((enum direction_source)exchange->source));
+}
+
 static void print_line(const struct inspection *inspection, const struct line *line, FILE *stream)
 {
     const struct flow_record *record = &line->record;
@@ -148,17 +230,18 @@ static void print_line(const struct inspection *inspection, const struct line *l
             record->first_ns % 1000000000 / 1000, record->transport);
     print_name(line->name, stream);
     fprintf(stream, "\t%s", record->ech);
-    print_service(inspection->config, record, stream);
+    print_service(inspection->config, line, stream);
     fprintf(stream, "\t%s",
             directions_get(inspection->config->directions, record->direction)->code);
     fprintf(stream, "\t%" PRIu64 "\t%" PRIu64 "\t%.0f", record->bytes_up, record->bytes_down,
             record->requests.central);
-    print_triple(&record->tokens_in, stream);
-    print_triple(&record->tokens_out, stream);
+    print_triple(&record->tokens_in, tokens_known(line, true), stream);
+    print_triple(&record->tokens_out, tokens_known(line, false), stream);
     if (inspection->options->addresses) {
         print_address(&record->client, record->client_port, stream);
         print_address(&record->server, record->server_port, stream);
     }
+    print_grounds(line, stream);
     fputc('\n', stream);
 }
 
@@ -169,7 +252,7 @@ static void print_lines(struct inspection *inspection, FILE *stream)
           stream);
     if (inspection->options->addresses)
         fputs("\tclient\tclient_port\tserver\tserver_port", stream);
-    fputc('\n', stream);
+    fputs("\tcached\tbasis\tdirection_by\n", stream);
     if (inspection->count > 0)
         qsort(inspection->lines, inspection->count, sizeof(*inspection->lines), compare_lines);
     for (size_t i = 0; i < inspection->count; i++)
@@ -179,11 +262,23 @@ static void print_lines(struct inspection *inspection, FILE *stream)
 /* -- Input --------------------------------------------------------------------------------------
  */
 
+static void take_local(struct inspection *inspection, const struct captured_frame *frame)
+{
+    struct packet packet;
+
+    if (decode_frame(frame->link_type, frame->bytes, frame->captured, frame->length, &packet) ==
+            DECODE_TCP &&
+        wire_wants(inspection->wire, &packet))
+        wire_packet(inspection->wire, frame->time_ns, &packet);
+}
+
 static void take_packets(void *context, const struct captured_frame *frames, size_t count)
 {
     struct inspection *inspection = context;
 
     metering_frames(inspection->metering, frames, count);
+    for (size_t i = 0; i < count; i++)
+        take_local(inspection, &frames[i]);
 }
 
 static int read_capture(struct inspection *inspection, struct source *source, const char *capture)
@@ -194,6 +289,7 @@ static int read_capture(struct inspection *inspection, struct source *source, co
         status = source_read(source, BATCH, take_packets, inspection);
     while (status == SOURCE_OK);
     metering_finish(inspection->metering);
+    wire_finish(inspection->wire);
     if (status == SOURCE_BROKEN)
         fprintf(stderr, "iagmeter: %s\n", source_error(source));
     else if (source_packets(source) == 0)
@@ -205,12 +301,31 @@ static int read_capture(struct inspection *inspection, struct source *source, co
     return EXIT_TROUBLE;
 }
 
+static bool take_memory(struct inspection *inspection, const struct inference_rules *rules)
+{
+    const struct config *config = inspection->config;
+    const struct metering_sink sink = {inspection, ignore_activity, ignore_devices, ignore_closed,
+                                       keep_flow};
+    const struct wire_setup setup = {
+        .rules = rules,
+        .ports = config->inference.ports,
+        .port_count = config->inference.port_count,
+        .max_connections = config->inference.max_connections,
+        .keep_addresses = true,
+    };
+
+    inspection->metering =
+        metering_new(&config->limits, config->catalogue, config->directions, &sink);
+    inspection->wire = wire_new(&setup, keep_exchange, inspection);
+    return inspection->metering && inspection->wire;
+}
+
 int inspect_run(const struct config *config, const char *capture,
                 const struct inspect_options *options, FILE *stream)
 {
     struct inspection inspection = {.config = config, .options = options};
-    struct metering_sink sink = {&inspection, ignore_activity, ignore_devices, ignore_closed,
-                                 keep_flow};
+    const struct inference_rules rules =
+        inferenceconfig_rules(&config->inference, config->directions);
     char error[512];
     struct source *source = source_open_file(capture, error, sizeof(error));
     int status = EXIT_TROUBLE;
@@ -219,9 +334,7 @@ int inspect_run(const struct config *config, const char *capture,
         fprintf(stderr, "iagmeter: %s\n", error);
         return EXIT_TROUBLE;
     }
-    inspection.metering =
-        metering_new(&config->limits, config->catalogue, config->directions, &sink);
-    if (!inspection.metering) {
+    if (!take_memory(&inspection, &rules)) {
         fprintf(stderr, "iagmeter: not enough memory for the limits of the configuration\n");
         goto out;
     }
@@ -236,6 +349,7 @@ out:
     for (size_t i = 0; i < inspection.count; i++)
         free(inspection.lines[i].name);
     free(inspection.lines);
+    wire_free(inspection.wire);
     metering_free(inspection.metering);
     source_close(source);
     return status;

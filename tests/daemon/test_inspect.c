@@ -15,7 +15,9 @@
 #define HEADER                                                                                     \
     "#time\ttransport\tname\tech\tservice\tdirection\tup_bytes\tdown_bytes\trequests\ttokens_in"   \
     "\ttokens_out"
+#define GROUNDS   "\tcached\tbasis\tdirection_by"
 #define ADDRESSES "\tclient\tclient_port\tserver\tserver_port"
+#define LOCAL     IAGMETER_SOURCE_ROOT "/tests/fixtures/inference/"
 #define MAX_LINES 200
 
 static struct config *config;
@@ -98,13 +100,13 @@ static void the_columns_are_those_that_are_documented(void **state)
 {
     (void)state;
     assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
-    assert_string_equal(lines[0], HEADER);
+    assert_string_equal(lines[0], HEADER GROUNDS);
     for (unsigned i = 0; i < line_count; i++)
-        assert_int_equal(count_of(lines[i], "\t"), 10);
+        assert_int_equal(count_of(lines[i], "\t"), 13);
     assert_int_equal(inspect(DEMO_CAPTURE, false, true), EXIT_SUCCESS);
-    assert_string_equal(lines[0], HEADER ADDRESSES);
+    assert_string_equal(lines[0], HEADER ADDRESSES GROUNDS);
     for (unsigned i = 0; i < line_count; i++)
-        assert_int_equal(count_of(lines[i], "\t"), 14);
+        assert_int_equal(count_of(lines[i], "\t"), 17);
 }
 
 static void known_services_are_listed_by_time_and_all_flows_on_demand(void **state)
@@ -158,6 +160,49 @@ static void addresses_are_shown_on_demand_only(void **state)
     assert_int_equal(ipv4 + ipv6, line_count - 1);
 }
 
+static void exchanges_with_a_local_server_have_a_line_each(void **state)
+{
+    (void)state;
+    assert_int_equal(inspect(LOCAL "20_slow_interleaved_3_departments.pcap", false, false),
+                     EXIT_SUCCESS);
+    assert_int_equal(count_lines(1, "http"), line_count - 1);
+    assert_int_equal(count_lines(2, "/v1/chat/completions"), line_count - 1);
+    assert_int_equal(count_lines(4, "local"), line_count - 1);
+    assert_int_equal(count_lines(5, "DRH"), 3);
+    assert_int_equal(count_lines(5, "DSN"), 3);
+    assert_int_equal(count_lines(5, "unassigned"), 2); /* DCE is not in what we ship */
+    assert_int_equal(count_lines(13, "header"), line_count - 1);
+    assert_int_equal(sum_field(8), 6);
+    assert_int_equal(sum_field(9), 47 * 3 + 58 * 3);
+    assert_int_equal(count_lines(10, "24/24/24"), 1);
+    assert_int_equal(count_lines(11, "21"), 2);
+    assert_int_equal(count_lines(12, "usage"), 4);
+    assert_int_equal(count_lines(12, "timings"), 2);
+    assert_int_equal(count_lines(12, "none/unanswered"), 2);
+}
+
+/* What is not known is shown as such, not as 0. */
+static void what_the_wire_does_not_tell_is_a_dash(void **state)
+{
+    (void)state;
+    assert_int_equal(inspect(LOCAL "21_client_abort_midstream.pcap", false, true), EXIT_SUCCESS);
+    assert_int_equal(line_count, 2);
+    assert_string_equal(field(lines[1], 9), "-");
+    assert_string_equal(field(lines[1], 10), "12/12/12");
+    assert_string_equal(field(lines[1], 11), "127.0.1.11");
+    assert_string_equal(field(lines[1], 14), "8081");
+    assert_string_equal(field(lines[1], 15), "-");
+    assert_string_equal(field(lines[1], 16), "events/aborted");
+    assert_string_equal(field(lines[1], 17), "address");
+    assert_int_equal(inspect(LOCAL "28_snaplen_128.pcap", false, false), EXIT_SUCCESS);
+    assert_int_equal(count_lines(10, "-"), 2);
+    assert_int_equal(count_lines(12, "unknown/lost"), 2);
+    assert_int_equal(inspect(LOCAL "08_errors.pcap", false, false), EXIT_SUCCESS);
+    assert_int_equal(count_lines(8, "0"), 3);
+    assert_int_equal(count_lines(10, "0/0/0"), 3);
+    assert_int_equal(count_lines(12, "none/error"), 3);
+}
+
 /* The demonstration, with NAME in the place of the first server name of as many letters. */
 static void write_patched(const char *file, const char *old, const char *name)
 {
@@ -186,7 +231,7 @@ static void a_name_cannot_break_the_table_or_a_terminal(void **state)
     assert_int_equal(inspect(path, true, false), EXIT_SUCCESS);
     assert_true(count_lines(2, "\\x1b[2J\\x09\\x0a\\x5c\\x20\\x7f\\xff.example") > 0);
     for (unsigned i = 0; i < line_count; i++) {
-        assert_int_equal(count_of(lines[i], "\t"), 10);
+        assert_int_equal(count_of(lines[i], "\t"), 13);
         for (const unsigned char *at = (const unsigned char *)lines[i]; *at; at++)
             assert_true(*at == '\t' || (*at >= ' ' && *at < 0x7f));
     }
@@ -273,6 +318,8 @@ int main(void)
         TEST(the_columns_are_those_that_are_documented),
         TEST(known_services_are_listed_by_time_and_all_flows_on_demand),
         TEST(addresses_are_shown_on_demand_only),
+        TEST(exchanges_with_a_local_server_have_a_line_each),
+        TEST(what_the_wire_does_not_tell_is_a_dash),
         TEST(a_name_cannot_break_the_table_or_a_terminal),
         TEST(a_damaged_capture_is_shown_as_far_as_it_goes),
         TEST(output_that_cannot_be_written_is_said),
