@@ -32,6 +32,8 @@ static inline void keyword_add(struct keyword *keyword, const char *const *words
     uint8_t at = keyword->low;
     uint8_t end;
 
+    if (byte == '\0') /* which ends the words of the table */
+        at = keyword->high;
     while (at < keyword->high && (uint8_t)words[at][keyword->length] < byte)
         at++;
     for (end = at; end < keyword->high && (uint8_t)words[end][keyword->length] == byte;)

@@ -318,6 +318,17 @@ static void a_name_may_be_written_with_escapes(void **state)
           USAGE_OBJECT, 1, 0, 2);
 }
 
+static void a_name_may_hold_any_byte(void **state)
+{
+    static const char body[] = "{\"usage\0\":{\"completion_tokens\":9},\"\xff\x80\":1}";
+
+    (void)state;
+    usagescan_start(&scan, USAGE_JSON);
+    usagescan_bytes(&scan, (const uint8_t *)body, sizeof(body) - 1);
+    usagescan_end(&scan);
+    assert_int_equal(usagescan_counts(&scan).basis, USAGE_NOTHING);
+}
+
 static void nesting_costs_nothing(void **state)
 {
     enum { DEPTH = 200000 };
@@ -460,6 +471,7 @@ int main(void)
         cmocka_unit_test(ollama),
         cmocka_unit_test(text_that_quotes_a_usage_never_counts),
         cmocka_unit_test(a_name_may_be_written_with_escapes),
+        cmocka_unit_test(a_name_may_hold_any_byte),
         cmocka_unit_test(nesting_costs_nothing),
         cmocka_unit_test(events_end_their_lines_in_every_way),
         cmocka_unit_test(a_damaged_line_ends_with_itself),
