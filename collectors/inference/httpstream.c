@@ -595,8 +595,7 @@ static bool read_status(struct http_message *message, uint8_t byte)
     return true;
 }
 
-/* -- A byte of a head; the end of its lines is apart
- * ------------------------------------------------ */
+/* -- A byte of a head; the end of its lines is apart ------------------------------------------- */
 
 static bool read_first_line(struct http_stream *stream, struct http_message *message, uint8_t byte)
 {
@@ -691,7 +690,7 @@ static void read_head(struct http_stream *stream, enum http_side side, uint8_t b
 {
     struct http_message *message = &stream->sides[side];
 
-    if (message->cr != (byte == '\n') && message->cr) {
+    if (byte == '\0' || (message->cr && byte != '\n')) {
         refuse(stream); /* a CR alone is read differently by different programs */
         return;
     }
@@ -700,8 +699,6 @@ static void read_head(struct http_stream *stream, enum http_side side, uint8_t b
         return;
     if (byte == '\n')
         end_line(stream, side);
-    else if (byte == '\0')
-        refuse(stream);
     else if (message->state == START)
         begin_line(stream, side, byte);
     else if (message->state == NAME_START)

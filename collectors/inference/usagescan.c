@@ -2,13 +2,13 @@
 #include "collectors/inference/usagescan.h"
 
 #include "collectors/capture/cursor.h"
+#include "collectors/inference/eitherbyte.h"
 
 #include <string.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* -- What is looked for, and where
- * ----------------------------------------------------------------- */
+/* -- What is looked for, and where ------------------------------------------------------------- */
 
 /* Sorted, and in the order of key_names. */
 enum key {
@@ -445,6 +445,7 @@ static void read_scalar(struct usage_scan *scan, uint8_t byte)
 static void begin_name(struct usage_scan *scan, uint8_t byte)
 {
     keyword_start(&scan->word, KEY_COUNT);
+    scan->name_begins = true;
     if (byte == '"')
         scan->state = NAME;
     else if (byte == '}' && scan->state == FIRST_KEY)
@@ -453,8 +454,46 @@ static void begin_name(struct usage_scan *scan, uint8_t byte)
         scan->state = BAD;
 }
 
+/* A bit for each first letter of the words of a length: most names need no closer look. */
+static uint32_t first_letters[32];
+
+static void know_words(void)
+{
+    for (size_t i = 0; i < KEY_COUNT && !first_letters[0]; i++)
+        first_letters[strlen(key_names[i])] |= 1U << (key_names[i][0] - 'a');
+    first_letters[0] = 1; /* no name that is looked for is empty: they are known */
+}
+
+static uint8_t find_word(const uint8_t *name, size_t length)
+{
+    struct keyword word;
+
+    if (length == 0 || length >= COUNT_OF(first_letters) || name[0] < 'a' || name[0] > 'z' ||
+        !(first_letters[length] & 1U << (name[0] - 'a')))
+        return NO_KEY;
+    keyword_start(&word, KEY_COUNT);
+    for (size_t i = 0; i < length && word.low < word.high; i++)
+        keyword_add(&word, key_names, name[i]);
+    return keyword_find(&word, key_names);
+}
+
+/* A name that is here whole, as most are. Returns false for any other. */
+static bool read_whole_name(struct usage_scan *scan, struct cursor *cursor)
+{
+    const uint8_t *at = eitherbyte_find(cursor->at, cursor->end, '"', '\\');
+    size_t length = (size_t)(at - cursor->at);
+
+    if (!scan->name_begins || at == cursor->end || *at != '"')
+        return false;
+    scan->key = find_word(cursor->at, length);
+    scan->state = COLON;
+    cursor_skip(cursor, length + 1);
+    return true;
+}
+
 static void read_name(struct usage_scan *scan, uint8_t byte)
 {
+    scan->name_begins = false;
     if (byte == '"') {
         scan->key = keyword_find(&scan->word, key_names);
         scan->state = COLON;
@@ -517,10 +556,8 @@ static void note_text(struct usage_scan *scan)
 static void read_string(struct usage_scan *scan, struct cursor *cursor, uint8_t end_state,
                         uint8_t escape_state)
 {
-    const uint8_t *at = cursor->at;
+    const uint8_t *at = eitherbyte_find(cursor->at, cursor->end, '"', '\\');
 
-    while (at < cursor->end && *at != '"' && *at != '\\')
-        at++;
     if (scan->reads_text && scan->state == STRING &&
         (at > cursor->at || (at < cursor->end && *at == '\\')))
         note_text(scan);
@@ -597,7 +634,8 @@ static void read_json(struct usage_scan *scan, const uint8_t *bytes, size_t leng
             skip_value(scan, &cursor);
             break;
         case NAME:
-            read_name(scan, cursor_u8(&cursor));
+            if (!read_whole_name(scan, &cursor))
+                read_name(scan, cursor_u8(&cursor));
             break;
         case NAME_ESCAPE:
             read_name_escape(scan, cursor_u8(&cursor));
@@ -618,17 +656,12 @@ static void cut_document(struct usage_scan *scan)
     reset_json(scan);
 }
 
-/* -- Lines and events
- * ------------------------------------------------------------------------------ */
+/* -- Lines and events -------------------------------------------------------------------------- */
 
 /* Up to the next end of line. */
 static size_t line_run(const struct cursor *cursor)
 {
-    const uint8_t *at = cursor->at;
-
-    while (at < cursor->end && *at != '\n' && *at != '\r')
-        at++;
-    return (size_t)(at - cursor->at);
+    return (size_t)(eitherbyte_find(cursor->at, cursor->end, '\n', '\r') - cursor->at);
 }
 
 static void read_lines(struct usage_scan *scan, struct cursor *cursor)
@@ -716,6 +749,7 @@ static void read_events(struct usage_scan *scan, struct cursor *cursor)
 
 void usagescan_start(struct usage_scan *scan, enum usage_framing framing)
 {
+    know_words();
     explicit_bzero(scan, sizeof(*scan));
     scan->framing = (uint8_t)framing;
     reset_json(scan);

@@ -89,8 +89,9 @@ struct usage_scan {
     uint8_t nodes[USAGE_DEPTH];
     uint8_t key;
     struct keyword word;
-    bool reads_text; /* whether the string has any is asked */
-    bool is_number;  /* the scalar is digits alone so far */
+    bool name_begins; /* none of it was read yet */
+    bool reads_text;  /* whether the string has any is asked */
+    bool is_number;   /* the scalar is digits alone so far */
     bool is_true;
     uint8_t hex_left; /* of an escape in a name */
     uint16_t hex;

@@ -121,8 +121,7 @@ const struct wire_counts *wire_counts(const struct wire *wire)
     return &wire->counts;
 }
 
-/* -- The order of silence
- * --------------------------------------------------------------------------- */
+/* -- The order of silence ---------------------------------------------------------------------- */
 
 static void unlink_age(struct wire *wire, const struct connection *connection)
 {
@@ -278,8 +277,7 @@ static struct connection *begin(struct wire *wire, uint64_t key)
     return connection;
 }
 
-/* -- Which end is which
- * ----------------------------------------------------------------------------- */
+/* -- Which end is which ------------------------------------------------------------------------ */
 
 static unsigned side_of(const struct packet *packet)
 {

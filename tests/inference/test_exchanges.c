@@ -322,8 +322,7 @@ static void what_the_configuration_lacks_creates_no_direction(void **state)
     assert_int_equal(directions_count(talk.directions), 3);
 }
 
-/* -- Nothing stays, nothing leaves
- * -------------------------------------------------------------------- */
+/* -- Nothing stays, nothing leaves ------------------------------------------------------------- */
 
 /* Each stands where something of a person could. */
 static const char *const canaries[] = {
@@ -448,6 +447,25 @@ static void nothing_outlasts_its_line(void **state)
     }
 }
 
+/* What began like a key, and was none. */
+static void nothing_stays_of_a_key_that_is_none(void **state)
+{
+    static const char *const lines[] = {"Authorization: Bearer canary-bearer canary-xapi\r\n",
+                                        "Authorization: canary-bearer canary-xapi\r\n",
+                                        "X-Api-Key: canary-xapi canary-bearer\r\n"};
+
+    (void)state;
+    know_a_key();
+    client_says(&talk, "POST /v1/chat/completions HTTP/1.1\r\n");
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+        client_says(&talk, lines[i]);
+        assert_nothing_stays("after a line");
+    }
+    client_says(&talk, "\r\n");
+    server_answers(&talk, JSON, TALK_USAGE(1, 2));
+    assert_int_equal(last(&talk)->source, DIRECTION_BY_ADDRESS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -468,6 +486,7 @@ int main(void)
         TEST(nothing_of_a_person_stays_or_leaves),
         TEST(nothing_stays_of_what_was_cut_off),
         TEST(nothing_outlasts_its_line),
+        TEST(nothing_stays_of_a_key_that_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

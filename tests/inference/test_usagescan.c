@@ -273,8 +273,7 @@ static void ollama(void **state)
     check(USAGE_JSON, "{\"embeddings\":[[0.1]],\"prompt_eval_count\":4}", USAGE_NOTHING, 4, 0, 0);
 }
 
-/* -- What must not count
- * ---------------------------------------------------------------------------- */
+/* -- What must not count ----------------------------------------------------------------------- */
 
 static void text_that_quotes_a_usage_never_counts(void **state)
 {

@@ -168,8 +168,7 @@ static void play(void)
     end();
 }
 
-/* -- What the server itself counted
- * ------------------------------------------------------------------ */
+/* -- What the server itself counted ------------------------------------------------------------ */
 
 static bool same_client(const struct wire_exchange *exchange, const char *client)
 {
