@@ -281,6 +281,26 @@ static void take_packets(void *context, const struct captured_frame *frames, siz
         take_local(inspection, &frames[i]);
 }
 
+/* What the sysadmin can do something about. */
+static void warn_of_local(const struct wire_counts *counts)
+{
+    if (counts->unknown_directions > 0)
+        fprintf(stderr,
+                "iagmeter: %" PRIu64 " of %" PRIu64 " exchanges with local servers are unassigned: "
+                "the header or key that they were sent with is not in the configuration\n",
+                counts->unknown_directions, counts->exchanges);
+    if (counts->lost > 0)
+        fprintf(stderr,
+                "iagmeter: of %" PRIu64 " exchanges with local servers the capture lacks a part: "
+                "dropped packets, or a snap length that cuts them\n",
+                counts->lost);
+    if (counts->evicted > 0)
+        fprintf(stderr,
+                "iagmeter: %" PRIu64 " connections to local servers had to make room: "
+                "inference.max_connections is too small\n",
+                counts->evicted);
+}
+
 static int read_capture(struct inspection *inspection, struct source *source, const char *capture)
 {
     enum source_status status;
@@ -290,6 +310,7 @@ static int read_capture(struct inspection *inspection, struct source *source, co
     while (status == SOURCE_OK);
     metering_finish(inspection->metering);
     wire_finish(inspection->wire);
+    warn_of_local(wire_counts(inspection->wire));
     if (status == SOURCE_BROKEN)
         fprintf(stderr, "iagmeter: %s\n", source_error(source));
     else if (source_packets(source) == 0)

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define NONE UINT32_MAX
-/* A reset counts only near what its end last said, or whoever guesses the ports could end what we
- * follow (RFC 5961, 3). */
-#define MAX_RESET_DISTANCE (1 << 20)
+/* A close or reset counts only near what its end last said, or whoever guesses the ports could end
+ * what we follow (RFC 5961, 3). */
+#define MAX_CLOSE_DISTANCE (1 << 20)
 /* Of connections that may have a segment that waits, or an answer that is compressed, at once. */
 #define CONNECTIONS_PER_WINDOW   8
 #define CONNECTIONS_PER_INFLATER 16
@@ -430,13 +430,21 @@ static void close_end(struct connection *connection, unsigned side)
                     side == connection->client ? HTTP_CLIENT : HTTP_SERVER);
 }
 
+static bool is_near(const struct end *end, const struct packet *packet)
+{
+    int32_t ahead = (int32_t)(packet->sequence - end->segments.expected);
+
+    return !end->started || (ahead >= -MAX_CLOSE_DISTANCE && ahead <= MAX_CLOSE_DISTANCE);
+}
+
 /* What ends a connection, once all that was said before it was heard. */
 static void take_closing(struct wire *wire, struct connection *connection,
                          const struct packet *packet, unsigned side)
 {
     struct end *ends = connection->ends;
 
-    if (packet->tcp_flags & TCP_FIN && !ends[side].fin_seen && ends[side].started) {
+    if (packet->tcp_flags & TCP_FIN && !ends[side].fin_seen && ends[side].started &&
+        is_near(&ends[side], packet)) {
         ends[side].fin_seen = true;
         ends[side].fin = packet->sequence + packet->payload_length + is_opening(packet);
     }
@@ -449,15 +457,6 @@ static void take_closing(struct wire *wire, struct connection *connection,
     }
 }
 
-static bool resets(const struct connection *connection, const struct packet *packet, unsigned side)
-{
-    const struct end *end = &connection->ends[side];
-    int32_t ahead = (int32_t)(packet->sequence - end->segments.expected);
-
-    return packet->tcp_flags & TCP_RST &&
-           (!end->started || (ahead >= -MAX_RESET_DISTANCE && ahead <= MAX_RESET_DISTANCE));
-}
-
 static bool is_over(const struct connection *connection)
 {
     return connection->ends[0].fin_seen && connection->ends[1].fin_seen;
@@ -466,6 +465,9 @@ static bool is_over(const struct connection *connection)
 static void take_packet(struct wire *wire, struct connection *connection,
                         const struct packet *packet, unsigned side)
 {
+    const struct end *end = &connection->ends[side];
+    bool resets;
+
     if (is_opening(packet))
         take_opening(wire, connection, packet, side);
     if (packet->payload_length > 0)
@@ -476,10 +478,10 @@ static void take_packet(struct wire *wire, struct connection *connection,
         return;
     }
     take_closing(wire, connection, packet, side);
-    if (resets(connection, packet, side) && side == connection->client &&
-        !connection->ends[side].closed)
+    resets = packet->tcp_flags & TCP_RST && is_near(end, packet);
+    if (resets && side == connection->client && !end->closed)
         close_end(connection, side);
-    if (is_over(connection) || resets(connection, packet, side))
+    if (resets || is_over(connection))
         forget(wire, connection);
 }
 

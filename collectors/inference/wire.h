@@ -37,9 +37,10 @@ struct wire_counts {
     uint64_t exchanges;          /* inference that was served */
     uint64_t unknown_directions; /* of those: a header or key that the configuration lacks */
     uint64_t lost;               /* exchanges whose end the capture does not tell */
-    uint64_t refused;            /* connections that two programs could read differently */
-    uint64_t evicted;            /* connections that had to make room */
-    uint64_t bytes_lost;         /* sent, but not captured */
+    uint64_t refused;    /* connections that were not followed to their end: what two programs
+                          * could read differently, or another protocol */
+    uint64_t evicted;    /* connections that had to make room */
+    uint64_t bytes_lost; /* sent, but not captured */
 };
 
 typedef void wire_handler(void *context, const struct wire_exchange *exchange);

@@ -181,6 +181,20 @@ static void exchanges_with_a_local_server_have_a_line_each(void **state)
     assert_int_equal(count_lines(12, "none/unanswered"), 2);
 }
 
+static void what_the_configuration_lacks_is_said(void **state)
+{
+    (void)state;
+    overhear_start();
+    inspect(LOCAL "20_slow_interleaved_3_departments.pcap", false, false);
+    assert_one_line(overhear_stop(), "2 of 6 exchanges", "not in the configuration");
+    overhear_start();
+    inspect(LOCAL "28_snaplen_128.pcap", false, false);
+    assert_one_line(overhear_stop(), "2 exchanges", "the capture lacks a part");
+    overhear_start();
+    inspect(LOCAL "07_dialects.pcap", false, false);
+    assert_string_equal(overhear_stop(), "");
+}
+
 /* What is not known is shown as such, not as 0. */
 static void what_the_wire_does_not_tell_is_a_dash(void **state)
 {
@@ -319,6 +333,7 @@ int main(void)
         TEST(known_services_are_listed_by_time_and_all_flows_on_demand),
         TEST(addresses_are_shown_on_demand_only),
         TEST(exchanges_with_a_local_server_have_a_line_each),
+        TEST(what_the_configuration_lacks_is_said),
         TEST(what_the_wire_does_not_tell_is_a_dash),
         TEST(a_name_cannot_break_the_table_or_a_terminal),
         TEST(a_damaged_capture_is_shown_as_far_as_it_goes),
