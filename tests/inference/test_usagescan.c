@@ -278,8 +278,7 @@ static void ollama(void **state)
 static void text_that_quotes_a_usage_never_counts(void **state)
 {
     static const char *const bodies[] = {
-        "{\"choices\":[{\"message\":{\"content\":\"{\\\"usage\\\":{\\\"completion_tokens\\\":9}}\"}"
-        "}]}",
+        "{\"choices\":[{\"text\":\"{\\\"usage\\\":{\\\"completion_tokens\\\":9}}\"}]}",
         "{\"content\":\"\\\"},\\\"usage\\\":{\\\"completion_tokens\\\":9}}\"}",
         "{\"choices\":[{\"message\":{\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":9}}}]}",
         "{\"choices\":[{\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":9}}]}",
