@@ -201,6 +201,8 @@ static uint8_t child_of(const struct usage_scan *scan, char bracket)
         return scan->is_request ? NODE_REQUEST : NODE_ROOT;
     if (scan->depth == 0)
         return scan->is_request ? NODE_NONE : NODE_ROOTS;
+    if (scan->key == NO_KEY && !is_array(parent))
+        return NODE_NONE; /* as most are */
     for (size_t i = 0; i < COUNT_OF(children); i++)
         if (children[i].parent == parent && children[i].key == scan->key &&
             children[i].bracket == bracket)
@@ -409,7 +411,7 @@ static void end_scalar(struct usage_scan *scan)
 
     if (node == NODE_REQUEST && scan->key == KEY_STREAM)
         scan->streams = scan->is_true;
-    for (size_t i = 0; scan->is_number && i < COUNT_OF(wanted_numbers); i++)
+    for (size_t i = 0; scan->is_number && scan->key != NO_KEY && i < COUNT_OF(wanted_numbers); i++)
         if (wanted_numbers[i].node == node && wanted_numbers[i].key == scan->key &&
             scan->number <= UINT32_MAX)
             take_number(scan, wanted_numbers[i].number, (uint32_t)scan->number);
@@ -454,27 +456,32 @@ static void begin_name(struct usage_scan *scan, uint8_t byte)
         scan->state = BAD;
 }
 
-/* A bit for each first letter of the words of a length: most names need no closer look. */
-static uint32_t first_letters[32];
+/* Where the words of each first letter begin in key_names, and a bit for each first letter of the
+ * words of a length: most names need no closer look. */
+static uint8_t words_of_letter[27];
+static uint32_t letters_of_length[32];
 
 static void know_words(void)
 {
-    for (size_t i = 0; i < KEY_COUNT && !first_letters[0]; i++)
-        first_letters[strlen(key_names[i])] |= 1U << (key_names[i][0] - 'a');
-    first_letters[0] = 1; /* no name that is looked for is empty: they are known */
+    if (words_of_letter[26] > 0)
+        return;
+    for (uint8_t i = KEY_COUNT; i-- > 0;) {
+        letters_of_length[strlen(key_names[i])] |= 1U << (key_names[i][0] - 'a');
+        words_of_letter[key_names[i][0] - 'a'] = i;
+    }
+    words_of_letter[26] = KEY_COUNT;
 }
 
 static uint8_t find_word(const uint8_t *name, size_t length)
 {
-    struct keyword word;
-
-    if (length == 0 || length >= COUNT_OF(first_letters) || name[0] < 'a' || name[0] > 'z' ||
-        !(first_letters[length] & 1U << (name[0] - 'a')))
+    if (length == 0 || length >= COUNT_OF(letters_of_length) || name[0] < 'a' || name[0] > 'z' ||
+        !(letters_of_length[length] & 1U << (name[0] - 'a')))
         return NO_KEY;
-    keyword_start(&word, KEY_COUNT);
-    for (size_t i = 0; i < length && word.low < word.high; i++)
-        keyword_add(&word, key_names, name[i]);
-    return keyword_find(&word, key_names);
+    for (uint8_t i = words_of_letter[name[0] - 'a'];
+         i < KEY_COUNT && key_names[i][0] == (char)name[0]; i++)
+        if (strncmp(key_names[i], (const char *)name, length) == 0 && key_names[i][length] == '\0')
+            return i;
+    return NO_KEY;
 }
 
 /* A name that is here whole, as most are. Returns false for any other. */
@@ -487,6 +494,10 @@ static bool read_whole_name(struct usage_scan *scan, struct cursor *cursor)
         return false;
     scan->key = find_word(cursor->at, length);
     scan->state = COLON;
+    if (at + 1 < cursor->end && at[1] == ':') {
+        scan->state = VALUE;
+        length++;
+    }
     cursor_skip(cursor, length + 1);
     return true;
 }

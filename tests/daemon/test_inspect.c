@@ -217,6 +217,29 @@ static void what_the_wire_does_not_tell_is_a_dash(void **state)
     assert_int_equal(count_lines(12, "none/error"), 3);
 }
 
+/* Prompts, answers, keys and headers are in the captures in clear. */
+static void nothing_of_what_was_said_is_shown(void **state)
+{
+    static const char *const captures[] = {
+        "07_dialects.pcap", "20_slow_interleaved_3_departments.pcap",
+        "24_tls_h1_reverse_proxy_both_sides.pcap", "40_SYNTH_ollama_ndjson.pcap"};
+    static const char *const words[] = {"sk-dir",   "Bearer", "agent",  "Agent",   "OpenWebUI",
+                                        "la dir",   "ville",  "random", "mistral", "example.fr",
+                                        "chatcmpl", "DCE",    "rennes", "llama"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(captures) / sizeof(*captures); i++) {
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof(path), LOCAL "%s", captures[i]);
+        assert_int_equal(inspect(path, false, true), EXIT_SUCCESS);
+        assert_true(line_count > 3);
+        for (unsigned j = 0; j < line_count; j++)
+            for (size_t k = 0; k < sizeof(words) / sizeof(*words); k++)
+                assert_null(strstr(lines[j], words[k]));
+    }
+}
+
 /* The demonstration, with NAME in the place of the first server name of as many letters. */
 static void write_patched(const char *file, const char *old, const char *name)
 {
@@ -335,6 +358,7 @@ int main(void)
         TEST(exchanges_with_a_local_server_have_a_line_each),
         TEST(what_the_configuration_lacks_is_said),
         TEST(what_the_wire_does_not_tell_is_a_dash),
+        TEST(nothing_of_what_was_said_is_shown),
         TEST(a_name_cannot_break_the_table_or_a_terminal),
         TEST(a_damaged_capture_is_shown_as_far_as_it_goes),
         TEST(output_that_cannot_be_written_is_said),
