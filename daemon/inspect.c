@@ -266,8 +266,8 @@ static void take_local(struct inspection *inspection, const struct captured_fram
 {
     struct packet packet;
 
-    if (decode_frame(frame->link_type, frame->bytes, frame->captured, frame->length, &packet) ==
-            DECODE_TCP &&
+    if (decode_trusted(&inspection->config->trust, frame->link_type, frame->bytes, frame->captured,
+                       frame->length, &packet) == DECODE_TCP &&
         wire_wants(inspection->wire, &packet))
         wire_packet(inspection->wire, frame->time_ns, &packet);
 }
