@@ -310,19 +310,19 @@ struct impact impact_add(struct impact a, struct impact b)
 /* ---- Factors of a service ---- */
 
 const char *impact_resolve_model(const struct factors *factors, const struct service *service,
-                                 const char *name, struct impact_factors *out)
+                                 const char *model, struct impact_factors *out)
 {
     const struct provider_factors *provider;
     const struct zone_factors *zone;
-    const struct model_factors *model;
+    const struct model_factors *size;
 
     *out = (struct impact_factors){0};
-    if (!strchr(name, '/'))
+    if (!strchr(model, '/'))
         return "the model must be written \"provider/name\"";
-    model = factors_model_named(factors, name);
-    if (!model)
-        model = factors_model_unlisted(factors, name);
-    if (!model)
+    size = factors_model_named(factors, model);
+    if (!size)
+        size = factors_model_unlisted(factors, model);
+    if (!size)
         return "the model is not in models.conf, nor is a class for its maker's others";
     provider = factors_provider(factors, service->provider);
     if (!provider)
@@ -332,7 +332,7 @@ const char *impact_resolve_model(const struct factors *factors, const struct ser
         return "the provider's zone is not in zones.conf";
     *out = (struct impact_factors){
         .method = factors_method_a(factors),
-        .model = model,
+        .model = size,
         .provider = provider,
         .zone = zone,
         .method_b = service->method == SERVICE_METHOD_B ? factors_method_b(factors) : NULL,
