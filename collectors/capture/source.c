@@ -278,6 +278,21 @@ off_t source_file_size(const struct source *source)
     return status.st_size;
 }
 
+/* Descriptors below 10 are for what a process gives a place of its own, as its sockets: a file that
+ * had one would be closed there. */
+static bool move_descriptor(struct source *source, char *error, size_t error_size)
+{
+    int low = source->descriptor;
+
+    if (low == STDIN_FILENO)
+        return true;
+    source->descriptor = fcntl(low, F_DUPFD_CLOEXEC, 10);
+    if (source->descriptor < 0)
+        snprintf(error, error_size, "%s: %s", source->name, strerror(errno));
+    close(low);
+    return source->descriptor >= 0;
+}
+
 struct source *source_share_file(const char *path, unsigned workers, char *error, size_t error_size)
 {
     struct source *source = source_new(path);
@@ -286,7 +301,7 @@ struct source *source_share_file(const char *path, unsigned workers, char *error
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    if (open_descriptor(source, error, error_size)) {
+    if (open_descriptor(source, error, error_size) && move_descriptor(source, error, error_size)) {
         source->shared = sharedfile_new(source->descriptor, workers);
         if (source->shared)
             return source;

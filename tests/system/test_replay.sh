@@ -39,6 +39,15 @@ records "$directory/state" >"$directory/alone.sql"
 grep -q 'INSERT INTO device_day' "$directory/ahead.sql"
 cmp "$directory/ahead.sql" "$directory/alone.sql"
 
+# And when several processes share it: the same use, connection by connection.
+rm -r "$directory/state"
+mkdir "$directory/state"
+timeout 60 "$build/iagmeterd" -c "$conf" -r "$demo/demo.pcap" -w 3
+"$bench/ledger.sh" "$directory/state" >"$directory/shared.tsv"
+cmp "$directory/ledger.tsv" "$directory/shared.tsv"
+rm -r "$directory/state"
+cp -r "$directory/ahead" "$directory/state"
+
 # The month of the recording, from the recording itself: nanosecond pcap, little endian, first packet.
 seconds=$(od -A n -t u4 -j 24 -N 4 "$demo/demo.pcap" | tr -d ' ')
 month=$(TZ=Europe/Paris date -d "@$seconds" +%Y-%m)
