@@ -302,7 +302,8 @@ static void an_empty_ledger_is_told(void **state)
     assert_absent("objective");
 }
 
-/* Every member of the structure, so that none is forgotten. */
+/* Every member of the structure, so that none is forgotten, but the one that is of known services
+ * alone. */
 static void the_capture_is_told_since_the_month_began(void **state)
 {
     struct coverage coverage = {0};
@@ -331,12 +332,13 @@ static void the_capture_is_told_since_the_month_began(void **state)
     assert_line(line);
     value = 1;
 #define SEEN(name)                                                                                 \
-    if (value++ > 1) {                                                                             \
+    if (value++ > 1 && strcmp(#name, "names_hinted") != 0) {                                       \
         snprintf(line, sizeof(line), "iagmeter_capture_" #name "_total %d", 2 * (int)value - 2);   \
         assert_line(line);                                                                         \
     }
     COVERAGE_COUNTERS(SEEN)
 #undef SEEN
+    assert_absent("names_hinted");
 }
 
 static void ordinary_month(const char *month)
