@@ -823,12 +823,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
         {{"Enregistré : ce que dit le rapport. Recalculé et scénario : la même activité, avec les "
           "mêmes facteurs (millésime {0}) ; leur différence n'est donc due qu'au scénario. Entre "
           "parenthèses, les valeurs basse et haute. Ce que les deux côtés ont en commun "
-          "(estimation des jetons, modèle ou hébergeur inchangé) n'élargit pas le pourcentage ; "
+          "(estimation des jetons, modèle ou hébergeur inchangé) n'élargit pas la différence ; "
           "les erreurs indépendantes des deux côtés sont combinées.",
           "Recorded: what the report says. Recomputed and scenario: the same activity, with the "
           "same factors (vintage {0}); so their difference is of the scenario alone. In "
           "parentheses, the low and high values. What both sides have in common (the estimate of "
-          "tokens, an unchanged model or provider) does not widen the percentage; the independent "
+          "tokens, an unchanged model or provider) does not widen the difference; the independent "
           "errors of the two sides are combined."}},
     [TEXT_WHATIF_FIT_NOTE] =
         {{"Entre deux modèles, la différence compte aussi l'erreur d'ajustement de la méthode A, "
