@@ -301,7 +301,8 @@ static bool hear(struct child *child, enum message_sender sender, struct message
     return true;
 }
 
-/* Asked to stop before all is started: the child that we wait for has nothing to lose yet. */
+/* Asked to stop before all is started: the child that we wait for has nothing to lose yet, unless
+ * it is ready. */
 static void heed_stop(struct supervisor *supervisor, const struct child *child)
 {
     struct signalfd_siginfo information;
@@ -326,8 +327,9 @@ static bool await_ready(struct supervisor *supervisor, struct child *child,
     while (!child->ready && child->control >= 0) {
         if (poll(descriptors, 2, -1) < 0 && errno != EINTR)
             break;
-        heed_stop(supervisor, child);
         hear(child, sender, NULL);
+        if (!child->ready)
+            heed_stop(supervisor, child);
     }
     if (child->ready)
         return true;
@@ -848,6 +850,8 @@ int supervisor_run(struct config *config, const char *file, unsigned workers)
             supervisor.status = EXIT_SUCCESS;
         else if (supervisor.status == EXIT_SUCCESS)
             supervisor.status = EXIT_TROUBLE;
+        stop(&supervisor);
+    } else if (supervisor.stopping) { /* since before all had begun: those that did are told now */
         stop(&supervisor);
     }
     run(&supervisor);
