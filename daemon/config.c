@@ -263,6 +263,7 @@ static void read_root(struct config *config, const config_setting_t *root,
                       struct diagnostics *diagnostics)
 {
     confread_group(root, root_keys, COUNT_OF(root_keys), config, diagnostics);
+    config->objectives_named = config_setting_get_member(root, "objectives") != NULL;
     read_limits(config, group_of(root, "limits"), diagnostics);
     read_trust(config, group_of(root, "trust"), diagnostics);
     if (group_of(root, "report"))
@@ -520,6 +521,9 @@ static void load_parts(struct config *config, const struct config *previous,
         config->factors ? check_service : NULL, config->factors, diagnostics);
     config->directions = directions_load(config->directions_path,
                                          previous ? previous->directions : NULL, diagnostics);
+    if (config->objectives_named && access(config->objectives_path, F_OK) != 0)
+        diagnostics_warning(diagnostics, config->objectives_path, 0, "%s: there are no objectives",
+                            strerror(errno));
     config->objectives = objectives_load(config->objectives_path, config->directions, diagnostics);
     if (config->directions)
         inferenceconfig_resolve(&config->inference, config->directions, config->path, diagnostics);

@@ -57,8 +57,9 @@ struct config {
     char services_path[PATH_MAX];
     char services_directory[PATH_MAX]; /* of more files like services.conf; may be absent */
     char directions_path[PATH_MAX];
-    char factors_path[PATH_MAX];    /* directory of one vintage */
-    char objectives_path[PATH_MAX]; /* may be absent */
+    char factors_path[PATH_MAX]; /* directory of one vintage */
+    char objectives_path[PATH_MAX];
+    bool objectives_named; /* false: the usual file, which may be absent */
     unsigned rrd_years;
     struct limits limits;
     struct trust_policy trust;

@@ -52,10 +52,10 @@ static void write_variants(FILE *stream, const struct month_report *report)
 {
     const struct variants *variants = &report->variants;
 
-    for (int i = 0; i < VARIANTS && variants->is_there; i++) {
+    for (int i = 0; i < VARIANTS; i++) {
         const struct month_totals totals = {.impact = variants->impacts[i]};
 
-        if (i == VARIANT_WATER && !variants->has_water)
+        if (!variants_is_shown(variants, (enum month_variant)i))
             continue;
         for (int j = MONTH_ENERGY; j <= MONTH_ADPE; j++) {
             enum month_indicator indicator = (enum month_indicator)j;

@@ -237,7 +237,7 @@ static void write_variants(const struct html_page *page)
     for (int i = 0; i < VARIANTS; i++) {
         const struct month_totals totals = {.impact = variants->impacts[i]};
 
-        if (i == VARIANT_WATER && !variants->has_water)
+        if (!variants_is_shown(variants, (enum month_variant)i))
             continue;
         fputs("<tr>", page->stream);
         html_row_heading_text(page, (enum text_id)(TEXT_VARIANT_REPORT + i));

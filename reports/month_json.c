@@ -396,7 +396,7 @@ static json_t *json_variants(const struct variants *variants)
         return json_null();
     }
     for (int i = 0; i < VARIANTS; i++)
-        if (i != VARIANT_WATER || variants->has_water)
+        if (variants_is_shown(variants, (enum month_variant)i))
             failed |= json_object_set_new(object, variants_name((enum month_variant)i),
                                           json_impact(&variants->impacts[i]));
     if (!failed)

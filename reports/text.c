@@ -145,6 +145,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "– haute)",
           "The same use of the month, by each method and convention (central value, low – high)"}},
     [TEXT_VARIANT_REPORT] = {{"Comme dans ce rapport", "As in this report"}},
+    [TEXT_VARIANT_RECOMPUTED] =
+        {{"Refait avec les facteurs installés, comme ci-dessous (ceux de l'enregistrement étaient "
+          "autres)",
+          "Done again with the factors installed, as below (those of the record were others)"}},
     [TEXT_VARIANT_METHOD_A] = {{"Méthode A pour tous les services", "Method A for all services"}},
     [TEXT_VARIANT_METHOD_B] = {{"Méthode B pour tous les services", "Method B for all services"}},
     [TEXT_VARIANT_WATER] = {{"Eau de l'électricité française selon EDF",

@@ -79,6 +79,7 @@ enum text_id {
     TEXT_HEAD_VARIANTS,
     TEXT_CAPTION_VARIANTS,
     TEXT_VARIANT_REPORT, /* in the order of enum month_variant */
+    TEXT_VARIANT_RECOMPUTED,
     TEXT_VARIANT_METHOD_A,
     TEXT_VARIANT_METHOD_B,
     TEXT_VARIANT_WATER,

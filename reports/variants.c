@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/variants.h"
 
+#include <math.h>
+
 #include "daemon/servicefactors.h"
 #include "reports/month.h"
+
+/* Method A's centre of a month's sums is not quite the sum of the minutes' centres. */
+#define APART 0.01
 
 /* MIX as VARIANT has it. */
 static struct mix_factors changed(const struct month_report *report, const struct mix_factors *mix,
@@ -40,7 +45,7 @@ static void add_cell(const struct month_report *report, const struct month_cell 
     const struct activity *activity = &cell->totals.activity;
 
     out->is_there = true;
-    for (int i = VARIANT_METHOD_A; i < VARIANTS; i++) {
+    for (int i = VARIANT_RECOMPUTED; i < VARIANTS; i++) {
         struct mix_factors other = changed(report, mix, (enum month_variant)i, &out->has_water);
         struct impact impact =
             mix_impact(&other, activity->requests, activity->tokens_in, activity->tokens_out);
@@ -52,9 +57,15 @@ static void add_cell(const struct month_report *report, const struct month_cell 
     out->impacts[VARIANT_REPORT] = impact_add(out->impacts[VARIANT_REPORT], cell->totals.impact);
 }
 
+static bool is_apart(struct triple a, struct triple b)
+{
+    return fabs(a.central - b.central) > APART * fmax(a.central, b.central);
+}
+
 void variants_compute(const struct month_report *report, struct variants *out)
 {
     const struct config *config = report->config;
+    const struct impact *recorded, *again;
 
     *out = (struct variants){.is_partial = report->suppressed != SUPPRESS_NONE};
     for (size_t i = 0; config->factors && config->catalogue && i < report->cell_count; i++) {
@@ -69,11 +80,24 @@ void variants_compute(const struct month_report *report, struct variants *out)
             add_cell(report, cell, mix, out);
         service_factors_free(&factors);
     }
+    recorded = &out->impacts[VARIANT_REPORT];
+    again = &out->impacts[VARIANT_RECOMPUTED];
+    out->is_changed = is_apart(recorded->energy_kwh, again->energy_kwh) ||
+                      is_apart(recorded->water_l, again->water_l) ||
+                      is_apart(recorded->gwp_use_kgco2e, again->gwp_use_kgco2e) ||
+                      is_apart(recorded->gwp_embodied_kgco2e, again->gwp_embodied_kgco2e);
+}
+
+bool variants_is_shown(const struct variants *variants, enum month_variant variant)
+{
+    return variants->is_there && (variant != VARIANT_WATER || variants->has_water) &&
+           (variant != VARIANT_RECOMPUTED || variants->is_changed);
 }
 
 const char *variants_name(enum month_variant variant)
 {
-    static const char *const names[VARIANTS] = {"report", "method-a", "method-b", "water"};
+    static const char *const names[VARIANTS] = {"report", "recomputed", "method-a", "method-b",
+                                                "water"};
 
     return names[variant];
 }

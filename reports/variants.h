@@ -12,8 +12,9 @@
 struct month_report;
 
 enum month_variant {
-    VARIANT_REPORT,   /* what is recorded, for comparison */
-    VARIANT_METHOD_A, /* conf/factors/<vintage>/method.conf */
+    VARIANT_REPORT,     /* what is recorded, for comparison */
+    VARIANT_RECOMPUTED, /* with the factors installed, where that is something else */
+    VARIANT_METHOD_A,   /* conf/factors/<vintage>/method.conf */
     VARIANT_METHOD_B,
     VARIANT_WATER, /* French power stations by the count of their operator: zones.conf, FRA-EDF */
     VARIANTS
@@ -22,6 +23,8 @@ enum month_variant {
 struct variants {
     bool is_there;   /* false: nothing that is shown has an impact */
     bool has_water;  /* whether a service is in a zone with another count of water */
+    bool is_changed; /* what is installed now is not what was recorded with: the others have its
+                        factors */
     bool is_partial; /* what is folded is in none of them: with other factors its sum would be one
                         more equation about few devices */
     struct impact impacts[VARIANTS];
@@ -30,7 +33,10 @@ struct variants {
 /* Of the pairs that REPORT shows, from their sums over the month. */
 void variants_compute(const struct month_report *report, struct variants *out);
 
-/* "report", "method-a", "method-b", "water". */
+/* Whether a report prints it. */
+bool variants_is_shown(const struct variants *variants, enum month_variant variant);
+
+/* "report", "recomputed", "method-a", "method-b", "water". */
 const char *variants_name(enum month_variant variant);
 
 #endif

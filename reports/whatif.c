@@ -562,13 +562,12 @@ struct triple whatif_change_of(const struct whatif_sum *sum, enum month_indicato
     return sum->difference.difference[indicator - MONTH_ENERGY];
 }
 
-struct triple whatif_relative(const struct whatif_sum *sum, enum month_indicator indicator)
+double whatif_relative(const struct whatif_sum *sum, enum month_indicator indicator)
 {
     double before = month_value(&sum->before, indicator).central;
 
-    return before > 0
-               ? triple_scale(sum->difference.proportional[indicator - MONTH_ENERGY], 1 / before)
-               : triple_exact(NAN);
+    return before > 0 ? sum->difference.proportional[indicator - MONTH_ENERGY].central / before
+                      : NAN;
 }
 
 enum whatif_verdict whatif_verdict_of(struct triple difference)

@@ -96,8 +96,9 @@ void whatif_free(struct whatif *whatif);
 
 /* Of an indicator from MONTH_ENERGY to MONTH_ADPE. */
 struct triple whatif_change_of(const struct whatif_sum *sum, enum month_indicator indicator);
-/* The change as a part of the central value before, of which 1 is all; NAN of nothing. */
-struct triple whatif_relative(const struct whatif_sum *sum, enum month_indicator indicator);
+/* The change as a part of what was before, both central; 1 is all, NAN of nothing. Without an
+ * interval: which part of a sum the changed services are is uncertain, too. */
+double whatif_relative(const struct whatif_sum *sum, enum month_indicator indicator);
 enum whatif_verdict whatif_verdict_of(struct triple difference);
 
 /* Each returns false when the stream fails or memory is exhausted. */

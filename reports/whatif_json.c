@@ -48,10 +48,11 @@ static json_t *json_difference(const struct whatif_sum *sum, enum month_indicato
 {
     static const char *const verdicts[] = {"same", "less", "more", "undecided"};
     struct triple difference = whatif_change_of(sum, indicator);
+    double relative = whatif_relative(sum, indicator);
 
     return json_pack("{s:f, s:f, s:f, s:o, s:s, s:s}", "low", difference.low, "central",
                      difference.central, "high", difference.high, "relative",
-                     json_triple(whatif_relative(sum, indicator)), "verdict",
+                     isnan(relative) ? json_null() : json_real(relative), "verdict",
                      verdicts[whatif_verdict_of(difference)], "unit",
                      month_indicator_unit(indicator));
 }

@@ -118,8 +118,6 @@ static void put_band(const struct page *page, enum text_id id, struct triple val
     fprintf(page->stream, "  %s\n", out);
 }
 
-/* The percentage stands without an interval: which part of a sum the changed services are is
- * uncertain too, and whatif_relative() weighs them by central values. */
 static void put_difference(const struct page *page, const struct whatif_sum *sum,
                            enum month_indicator indicator, unsigned decimals)
 {
@@ -131,8 +129,7 @@ static void put_difference(const struct page *page, const struct whatif_sum *sum
     fputs("  ", page->stream);
     put_padded(page, text_get(page->language, TEXT_WHATIF_DIFFERENCE), word_width(page));
     fill_band(page, absolute, difference, decimals, true);
-    fill_number(page, relative, PERCENT * whatif_relative(sum, indicator).central, PERCENT_DECIMALS,
-                true);
+    fill_number(page, relative, PERCENT * whatif_relative(sum, indicator), PERCENT_DECIMALS, true);
     fprintf(page->stream, "  %s", absolute);
     if (month_value(&sum->before, indicator).central > 0) {
         fputs(", ", page->stream);

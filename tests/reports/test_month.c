@@ -913,9 +913,10 @@ static void writes_csv_of_ten_columns(void **state)
         assert_int_equal(count_fields(line, length), 10);
         line += length + 1;
     }
-    assert_int_equal(
-        lines, 2 + MONTH_COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS +
-                   VARIANT_WATER * (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
+    assert_int_equal(lines, 2 + MONTH_COVERAGE_LINES +
+                                (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS +
+                                (VARIANT_WATER - 1) *
+                                    (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
     free(text);
     month_free(report);
 }
@@ -1104,7 +1105,8 @@ static void the_month_is_computed_by_both_methods(void **state)
     report = build(world);
     impacts = report->variants.impacts;
     assert_true(report->variants.is_there);
-    assert_false(report->variants.is_partial || report->variants.has_water);
+    assert_false(report->variants.is_partial || report->variants.has_water ||
+                 report->variants.is_changed);
     assert_memory_equal(&impacts[VARIANT_REPORT], &report->total.impact, sizeof(*impacts));
     assert_same_band(impacts[VARIANT_METHOD_A].energy_kwh, report->total.impact.energy_kwh);
     assert_same_band(
@@ -1121,6 +1123,28 @@ static void the_month_is_computed_by_both_methods(void **state)
     assert_true(contains(report, JSON, "\"method-b\": {"));
     assert_false(contains(report, HTML_EN, "as counted by EDF"));
     assert_false(contains(report, HTML_EN, "computed again with no other factors"));
+    month_free(report);
+}
+
+/* What was recorded with other factors is not compared with the methods as if by the same ones. */
+static void a_month_of_other_factors_is_done_again(void **state)
+{
+    struct world *world = *state;
+    struct service service = services[0];
+    struct month_report *report;
+    const struct impact *impacts;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    snprintf(service.model, sizeof(service.model), "openai/gpt-5-nano");
+    assert_true(catalogue_set_service(world->config->catalogue, 0, &service));
+    report = build(world);
+    impacts = report->variants.impacts;
+    assert_true(report->variants.is_changed);
+    assert_memory_equal(&impacts[VARIANT_RECOMPUTED], &impacts[VARIANT_METHOD_A], sizeof(*impacts));
+    assert_true(impacts[VARIANT_RECOMPUTED].energy_kwh.central <
+                impacts[VARIANT_REPORT].energy_kwh.central / 2);
+    assert_true(contains(report, HTML_EN, "Done again with the factors installed"));
+    assert_true(contains(report, CSV, ",variant,recomputed,"));
     month_free(report);
 }
 
@@ -1248,6 +1272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_month_is_computed_by_both_methods),
+        TEST(a_month_of_other_factors_is_done_again),
         TEST(french_water_is_counted_both_ways),
         TEST(what_is_folded_is_computed_one_way_only),
         TEST(french_electricity_is_told_hour_by_hour),
