@@ -55,7 +55,7 @@ static uint64_t shown(uint64_t fingerprint)
     return fingerprint ? fingerprint : 1;
 }
 
-bool copies_holds(const struct copies *copies, uint64_t fingerprint, int64_t now_ns)
+static bool holds(const struct copies *copies, uint64_t fingerprint, int64_t now_ns)
 {
     const struct place *place = &copies->places[fingerprint & copies->mask];
     int64_t age_ns = now_ns - atomic_load_explicit(&place->seen_ns, memory_order_relaxed);
@@ -68,7 +68,7 @@ bool copies_seen(struct copies *copies, uint64_t fingerprint, int64_t now_ns)
 {
     struct place *place = &copies->places[fingerprint & copies->mask];
 
-    if (copies_holds(copies, fingerprint, now_ns))
+    if (holds(copies, fingerprint, now_ns))
         return true;
     atomic_store_explicit(&place->fingerprint, shown(fingerprint), memory_order_relaxed);
     atomic_store_explicit(&place->seen_ns, now_ns, memory_order_relaxed);

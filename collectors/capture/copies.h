@@ -23,7 +23,4 @@ void copies_prefetch(const struct copies *copies, uint64_t fingerprint);
 /* Whether FINGERPRINT was seen within the last WINDOW_NS before NOW_NS; it is now. */
 bool copies_seen(struct copies *copies, uint64_t fingerprint, int64_t now_ns);
 
-/* The same, without remembering. */
-bool copies_holds(const struct copies *copies, uint64_t fingerprint, int64_t now_ns);
-
 #endif

@@ -6,6 +6,7 @@
 #include "collectors/capture/hints.h"
 #include "collectors/capture/keyedhash.h"
 #include "collectors/capture/naming.h"
+#include "collectors/capture/pending.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ struct recognition {
 struct recognition_memory {
     struct hint_table *hints;
     struct copies *hellos;
-    struct copies *questions; /* of DNS over UDP that may still be answered */
+    struct pending *questions; /* of DNS over UDP that may still be answered */
     struct hash_key question_key;
 };
 
@@ -55,7 +56,7 @@ struct recognition_memory *recognition_memory_new(const struct limits *limits)
         return NULL;
     memory->hints = hints_new(limits->max_hints);
     memory->hellos = copies_new(HELLO_COPY_PLACES, HELLO_COPY_NS);
-    memory->questions = copies_new(limits->max_hints / HINTS_PER_QUESTION, QUESTION_NS);
+    memory->questions = pending_new(limits->max_hints / HINTS_PER_QUESTION, QUESTION_NS);
     if (!memory->hints || !memory->hellos || !memory->questions ||
         !keyedhash_draw(&memory->question_key)) {
         recognition_memory_free(memory);
@@ -70,7 +71,7 @@ void recognition_memory_free(struct recognition_memory *memory)
         return;
     hints_free(memory->hints);
     copies_free(memory->hellos);
-    copies_free(memory->questions);
+    pending_free(memory->questions);
     explicit_bzero(memory, sizeof(*memory));
     free(memory);
 }
@@ -891,7 +892,7 @@ void recognition_question(struct recognition *recognition, const struct packet *
     struct dns_identity identity;
 
     if (dns_identify(packet->payload, packet->captured_length, &identity) && !identity.is_answer)
-        copies_seen(memory->questions,
+        pending_ask(memory->questions,
                     question_hash(memory, &packet->source, packet->source_port,
                                   &packet->destination, &identity),
                     now_ns);
@@ -905,10 +906,10 @@ static bool was_asked(const struct recognition *recognition, const struct packet
     struct dns_identity identity;
 
     return dns_identify(packet->payload, packet->captured_length, &identity) &&
-           copies_holds(memory->questions,
-                        question_hash(memory, &packet->destination, packet->destination_port,
-                                      &packet->source, &identity),
-                        now_ns);
+           pending_is_asked(memory->questions,
+                            question_hash(memory, &packet->destination, packet->destination_port,
+                                          &packet->source, &identity),
+                            now_ns);
 }
 
 static void take_answer(struct recognition *recognition, const struct address *client,

@@ -34,21 +34,6 @@ static void a_copy_is_recognised_within_the_window(void **state)
     copies_free(NULL);
 }
 
-static void to_look_is_not_to_remember(void **state)
-{
-    struct copies *copies = make(64);
-
-    (void)state;
-    assert_false(copies_holds(copies, 0, 10000)); /* what an empty place might pass for */
-    assert_false(copies_holds(copies, 5, 10000));
-    assert_false(copies_holds(copies, 5, 10000));
-    assert_false(copies_seen(copies, 5, 10000));
-    assert_true(copies_holds(copies, 5, 10000 + WINDOW_NS));
-    assert_false(copies_holds(copies, 5, 10001 + WINDOW_NS));
-    assert_false(copies_holds(copies, 5 + 64, 10000));
-    copies_free(copies);
-}
-
 /* A copy does not prolong the time: else what is repeated steadily would never count. */
 static void steady_repetitions_count(void **state)
 {
@@ -122,7 +107,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_is_recognised_within_the_window),
-        cmocka_unit_test(to_look_is_not_to_remember),
         cmocka_unit_test(steady_repetitions_count),
         cmocka_unit_test(time_may_go_back_a_little),
         cmocka_unit_test(different_fingerprints_are_no_copies),
