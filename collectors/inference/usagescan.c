@@ -479,7 +479,7 @@ static uint8_t find_word(const uint8_t *name, size_t length)
         return NO_KEY;
     for (uint8_t i = words_of_letter[name[0] - 'a'];
          i < KEY_COUNT && key_names[i][0] == (char)name[0]; i++)
-        if (strncmp(key_names[i], (const char *)name, length) == 0 && key_names[i][length] == '\0')
+        if (strlen(key_names[i]) == length && memcmp(key_names[i], name, length) == 0)
             return i;
     return NO_KEY;
 }

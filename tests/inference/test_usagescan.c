@@ -319,7 +319,9 @@ static void a_name_may_be_written_with_escapes(void **state)
 
 static void a_name_may_hold_any_byte(void **state)
 {
-    static const char body[] = "{\"usage\0\":{\"completion_tokens\":9},\"\xff\x80\":1}";
+    /* The second name is as long as another word of its letter, and its own word ends early. */
+    static const char body[] = "{\"usage\0\":{\"completion_tokens\":9},"
+                               "\"choices\0aaaaaaaaa\":1,\"\xff\x80\":1}";
 
     (void)state;
     usagescan_start(&scan, USAGE_JSON);
