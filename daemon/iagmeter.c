@@ -89,6 +89,26 @@ static struct ledger *open_ledger(const struct config *config)
     return ledger;
 }
 
+/* What a sub-command does with a ledger, which it reads. Returns the exit status. */
+typedef int ledger_task(const struct options *options, const struct config *config,
+                        struct ledger *ledger);
+
+static int with_ledger(const struct options *options, ledger_task *task)
+{
+    struct config *config = load(options);
+    struct ledger *ledger;
+    int status = EXIT_TROUBLE;
+
+    if (!config)
+        return EXIT_CONFIGURATION;
+    ledger = open_ledger(config);
+    if (ledger)
+        status = task(options, config, ledger);
+    ledger_close(ledger);
+    config_free(config);
+    return status;
+}
+
 /* -- inspect ---------------------------------------------------------------------------------- */
 
 static int command_inspect(const struct options *options)
@@ -255,29 +275,41 @@ static bool find_progress(struct ledger *ledger, const struct config *config,
     return *progress;
 }
 
+/* The report of the month that TEXT names. NULL after a complaint, with the exit status. */
+static struct month_report *build_month(const char *text, const struct config *config,
+                                        struct ledger *ledger, int64_t now, int *status)
+{
+    struct calendar_month month;
+    struct month_report *report;
+    char error[512];
+
+    *status = EXIT_CONFIGURATION;
+    if (!find_month(text, now, &month)) {
+        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n", text);
+        return NULL;
+    }
+    *status = EXIT_TROUBLE;
+    report = month_build(ledger, config, month, now, error, sizeof(error));
+    if (!report)
+        fprintf(stderr, "iagmeter: %s\n", error);
+    return report;
+}
+
 static int report_month(const struct options *options, const struct config *config,
                         struct ledger *ledger)
 {
-    struct calendar_month month;
     struct output output = {.language = options->language};
     struct month_report *report;
     struct progress *progress = NULL;
     struct roundrobin *roundrobin = NULL;
     char error[512];
-    int status = EXIT_TROUBLE;
     int64_t now = time(NULL);
+    int status;
 
-    if (!find_month(options->arguments[1], now, &month)) {
-        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n",
-                options->arguments[1]);
-        return EXIT_CONFIGURATION;
-    }
-    report = month_build(ledger, config, month, now, error, sizeof(error));
-    if (!report) {
-        fprintf(stderr, "iagmeter: %s\n", error);
-        return EXIT_TROUBLE;
-    }
-    if (!find_progress(ledger, config, month, now, &progress)) {
+    report = build_month(options->arguments[1], config, ledger, now, &status);
+    if (!report)
+        return status;
+    if (!find_progress(ledger, config, report->month, now, &progress)) {
         month_free(report);
         return EXIT_TROUBLE;
     }
@@ -304,24 +336,12 @@ static int report_month(const struct options *options, const struct config *conf
 
 static int command_report(const struct options *options)
 {
-    struct config *config;
-    struct ledger *ledger;
-    int status = EXIT_TROUBLE;
-
     if (strcmp(options->arguments[0], "month") != 0) {
         fprintf(stderr, "iagmeter: no report \"%s\": month is the only one\n",
                 options->arguments[0]);
         return EXIT_CONFIGURATION;
     }
-    config = load(options);
-    if (!config)
-        return EXIT_CONFIGURATION;
-    ledger = open_ledger(config);
-    if (ledger)
-        status = report_month(options, config, ledger);
-    ledger_close(ledger);
-    config_free(config);
-    return status;
+    return with_ledger(options, report_month);
 }
 
 /* -- explain ---------------------------------------------------------------------------------- */
@@ -342,22 +362,16 @@ static int write_explanation(const struct options *options, const struct explana
 static int explain_month(const struct options *options, const struct explain_query *query,
                          const struct config *config, struct ledger *ledger)
 {
-    struct calendar_month month;
     struct month_report *report;
     struct explanation *explanation = NULL;
-    enum explain_status status = EXPLAIN_NOTHING;
+    enum explain_status status;
     char error[512];
-    int64_t now = time(NULL);
     int written;
 
-    if (!find_month(query->month, now, &month)) {
-        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n",
-                query->month);
-        return EXIT_CONFIGURATION;
-    }
-    report = month_build(ledger, config, month, now, error, sizeof(error));
-    if (report)
-        status = explain_build(ledger, report, query, &explanation, error, sizeof(error));
+    report = build_month(query->month, config, ledger, time(NULL), &written);
+    if (!report)
+        return written;
+    status = explain_build(ledger, report, query, &explanation, error, sizeof(error));
     if (!explanation) {
         fprintf(stderr, "iagmeter: %s\n", error);
         month_free(report);
@@ -414,22 +428,16 @@ static int compare_month(const struct options *options, const struct config *con
 {
     const struct whatif_query query = {options->argument_count > 1 ? options->arguments[1] : NULL,
                                        options->changes, options->change_count};
-    struct calendar_month month;
     struct month_report *report;
     struct whatif *whatif = NULL;
-    enum whatif_status status = WHATIF_NOTHING;
+    enum whatif_status status;
     char error[512];
-    int64_t now = time(NULL);
     int written;
 
-    if (!find_month(options->arguments[0], now, &month)) {
-        fprintf(stderr, "iagmeter: \"%s\" is not a month: 2026-10, current or previous\n",
-                options->arguments[0]);
-        return EXIT_CONFIGURATION;
-    }
-    report = month_build(ledger, config, month, now, error, sizeof(error));
-    if (report)
-        status = whatif_build(report, &query, &whatif, error, sizeof(error));
+    report = build_month(options->arguments[0], config, ledger, time(NULL), &written);
+    if (!report)
+        return written;
+    status = whatif_build(report, &query, &whatif, error, sizeof(error));
     if (!whatif) {
         fprintf(stderr, "iagmeter: %s\n", error);
         month_free(report);
@@ -443,23 +451,11 @@ static int compare_month(const struct options *options, const struct config *con
 
 static int command_what_if(const struct options *options)
 {
-    struct config *config;
-    struct ledger *ledger;
-    int status = EXIT_TROUBLE;
-
     if (strcmp(options->format, "json") != 0 && strcmp(options->format, "text") != 0) {
         fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
         return EXIT_CONFIGURATION;
     }
-    config = load(options);
-    if (!config)
-        return EXIT_CONFIGURATION;
-    ledger = open_ledger(config);
-    if (ledger)
-        status = compare_month(options, config, ledger);
-    ledger_close(ledger);
-    config_free(config);
-    return status;
+    return with_ledger(options, compare_month);
 }
 
 /* -- import ----------------------------------------------------------------------------------- */
@@ -1069,31 +1065,25 @@ out:
 
 /* -- status ----------------------------------------------------------------------------------- */
 
+static int show_status(const struct options *options, const struct config *config,
+                       struct ledger *ledger)
+{
+    enum status_format format = strcmp(options->format, "json") == 0 ? STATUS_JSON : STATUS_TEXT;
+
+    if (status_print(ledger, config, ledger_is_locked(config->state_directory), time(NULL), format,
+                     stdout))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "iagmeter: %s\n", ledger_error(ledger));
+    return EXIT_TROUBLE;
+}
+
 static int command_status(const struct options *options)
 {
-    bool is_json = strcmp(options->format, "json") == 0;
-    struct config *config;
-    struct ledger *ledger;
-    int status = EXIT_TROUBLE;
-
-    if (!is_json && strcmp(options->format, "text") != 0) {
+    if (strcmp(options->format, "json") != 0 && strcmp(options->format, "text") != 0) {
         fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
         return EXIT_CONFIGURATION;
     }
-    config = load(options);
-    if (!config)
-        return EXIT_CONFIGURATION;
-    ledger = open_ledger(config);
-    if (ledger) {
-        if (status_print(ledger, config, ledger_is_locked(config->state_directory), time(NULL),
-                         is_json ? STATUS_JSON : STATUS_TEXT, stdout))
-            status = EXIT_SUCCESS;
-        else
-            fprintf(stderr, "iagmeter: %s\n", ledger_error(ledger));
-    }
-    ledger_close(ledger);
-    config_free(config);
-    return status;
+    return with_ledger(options, show_status);
 }
 
 /* -- metrics ---------------------------------------------------------------------------------- */
