@@ -44,6 +44,61 @@ struct activity {
     struct triple requests;
     struct triple tokens_in;
     struct triple tokens_out; /* visible output tokens */
+    /* Of services on a host of our own, filled in by the meter: never sent by a capture process. */
+    double energy_j; /* IT energy, measured at the host */
+    double host_s;   /* time for which the host was there: its manufacture is spread over it */
+};
+
+/* Exchanges with a server of our own, each spread evenly over the time that it took: what the
+ * host's energy is shared by. Sums of what fell into one interval, which may be over long since. */
+struct local_use {
+    uint16_t direction_id;
+    uint16_t service_id;
+    double requests;
+    double tokens_in; /* those from the cache included */
+    double tokens_cached;
+    double tokens_out; /* reasoning included */
+};
+
+/* What a server counted itself during one interval. */
+struct server_use {
+    uint16_t direction_id; /* of its team label; DIRECTION_UNASSIGNED: of all */
+    uint16_t service_id;
+    uint64_t requests;
+    uint64_t tokens_in; /* those from the cache included */
+    uint64_t tokens_cached;
+    uint64_t tokens_out;
+};
+
+#define POWER_NAME_SIZE   64
+#define MAX_POWER_DEVICES 64
+
+/* The total of a host is the sum of its GPUs and of what is not in them; sources are what that
+ * rests on, for comparison, and never added. */
+enum power_device_kind { POWER_DEVICE_GPU, POWER_DEVICE_HOST, POWER_DEVICE_SOURCE };
+
+struct power_device {
+    char name[POWER_NAME_SIZE]; /* "gpu0", "host"; of a source "rapl/package-0" */
+    uint8_t kind;               /* enum power_device_kind */
+};
+
+/* What a measured energy rests on, and what is wrong with it. */
+enum energy_flag {
+    ENERGY_WALL = 1,        /* a meter of the whole machine */
+    ENERGY_REST = 2,        /* a calibrated power stands for what no counter covers */
+    ENERGY_INTEGRATED = 4,  /* samples of power, not a counter of energy */
+    ENERGY_LOWER_BOUND = 8, /* a counter began anew: what was between is missing */
+    ENERGY_AMBIGUOUS = 16,  /* read so late that the counter may have wrapped unseen */
+    ENERGY_EXCEEDED = 32,   /* the parts drew more than the meter of the whole says */
+    ENERGY_FLAGS = 63
+};
+
+/* What one device drew during one interval. */
+struct device_energy {
+    uint16_t device_id; /* the number it was named with */
+    uint8_t flags;      /* enum energy_flag */
+    uint64_t covered_ns;
+    double energy_j;
 };
 
 /* Distinct client devices seen on one service from one direction since midnight UTC, or since the

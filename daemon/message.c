@@ -95,7 +95,56 @@ static bool check_activity(const struct message *message)
            activity->service_id < MAX_SERVICES && activity->grade <= GRADE_E &&
            activity->bytes_up <= MOST_COUNTED && activity->bytes_down <= MOST_COUNTED &&
            activity->bytes_other <= MOST_COUNTED && possible_triple(&activity->requests) &&
-           possible_triple(&activity->tokens_in) && possible_triple(&activity->tokens_out);
+           possible_triple(&activity->tokens_in) && possible_triple(&activity->tokens_out) &&
+           /* Packets tell nothing of it. */
+           activity->energy_j == 0 && activity->host_s == 0;
+}
+
+static bool possible_amount(double amount)
+{
+    return isfinite(amount) && amount >= 0 && amount <= MOST_ESTIMATED;
+}
+
+static bool check_local_use(const struct message *message)
+{
+    const struct local_use *use = &message->body.use;
+
+    return possible_time(message->interval_start) && use->direction_id < MAX_DIRECTIONS &&
+           use->service_id < MAX_SERVICES && possible_amount(use->requests) &&
+           possible_amount(use->tokens_in) && possible_amount(use->tokens_cached) &&
+           possible_amount(use->tokens_out) && use->tokens_cached <= use->tokens_in;
+}
+
+static bool check_server_use(const struct message *message)
+{
+    const struct server_use *use = &message->body.server_use;
+
+    return possible_time(message->interval_start) && use->direction_id < MAX_DIRECTIONS &&
+           use->service_id < MAX_SERVICES && use->requests <= MOST_COUNTED &&
+           use->tokens_in <= MOST_COUNTED && use->tokens_cached <= use->tokens_in &&
+           use->tokens_out <= MOST_COUNTED;
+}
+
+static bool check_device(const struct message *message)
+{
+    const struct power_device *device = &message->body.device;
+
+    return message->number < MAX_POWER_DEVICES && terminated(device->name, sizeof(device->name)) &&
+           device->name[0] != '\0' && device->kind <= POWER_DEVICE_SOURCE;
+}
+
+static bool check_energy(const struct message *message)
+{
+    const struct device_energy *energy = &message->body.energy;
+
+    return possible_time(message->interval_start) && energy->device_id < MAX_POWER_DEVICES &&
+           (energy->flags & ~ENERGY_FLAGS) == 0 && energy->covered_ns <= LONGEST_NS &&
+           possible_amount(energy->energy_j);
+}
+
+static bool check_metered(const struct message *message)
+{
+    return possible_time(message->interval_start);
 }
 
 static bool check_devices(const struct message *message)
@@ -140,12 +189,17 @@ static const struct {
     [MESSAGE_WORKER] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_RELOAD] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_STOP] = {SENDER_SUPERVISOR, check_nothing},
-    [MESSAGE_READY] = {SENDER_CAPTURE | SENDER_METER, check_nothing},
-    [MESSAGE_ALIVE] = {SENDER_CAPTURE | SENDER_METER, check_nothing},
+    [MESSAGE_READY] = {SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS, check_nothing},
+    [MESSAGE_ALIVE] = {SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS, check_nothing},
     [MESSAGE_RELOADED] = {SENDER_METER, check_nothing},
     [MESSAGE_ACTIVITY] = {SENDER_CAPTURE, check_activity},
     [MESSAGE_DEVICES] = {SENDER_CAPTURE, check_devices},
+    [MESSAGE_LOCAL_USE] = {SENDER_CAPTURE, check_local_use},
     [MESSAGE_CLOSED] = {SENDER_CAPTURE, check_coverage},
+    [MESSAGE_DEVICE] = {SENDER_COUNTERS, check_device},
+    [MESSAGE_ENERGY] = {SENDER_COUNTERS, check_energy},
+    [MESSAGE_SERVER_USE] = {SENDER_COUNTERS, check_server_use},
+    [MESSAGE_METERED] = {SENDER_COUNTERS, check_metered},
 };
 
 bool message_check(const struct message *message, enum message_sender sender)

@@ -12,7 +12,7 @@
 /* What the processes say to each other: messages of one fixed size over socket pairs
  * (SOCK_SEQPACKET), of a closed table of types. Each type has one sender and a check of its
  * contents; a message that fails it is the end of the process that sent it. Nothing that comes from
- * packets can pass but the sums of collector.h. */
+ * packets or counters can pass but the sums of collector.h. */
 
 enum message_type {
     /* start-up process to capture and meter: rules, by number */
@@ -35,7 +35,14 @@ enum message_type {
     /* capture to meter */
     MESSAGE_ACTIVITY,
     MESSAGE_DEVICES,
-    MESSAGE_CLOSED, /* the interval is complete, and this is its coverage */
+    MESSAGE_LOCAL_USE, /* of an interval that may be over */
+    MESSAGE_CLOSED, /* the interval is complete, and this is its coverage; the number tells for how
+                       many seconds the oldest exchange with a local server has been open */
+    /* counters to meter */
+    MESSAGE_DEVICE, /* the name of device NUMBER; before its first energy */
+    MESSAGE_ENERGY,
+    MESSAGE_SERVER_USE,
+    MESSAGE_METERED, /* the interval is complete */
     MESSAGE_TYPE_COUNT
 };
 
@@ -59,11 +66,20 @@ struct message {
         struct activity activity;
         struct device_count devices;
         struct coverage coverage;
+        struct local_use use;
+        struct server_use server_use;
+        struct power_device device;
+        struct device_energy energy;
     } body;
 };
 
 /* Who may send what: bits, for message_receive(). */
-enum message_sender { SENDER_SUPERVISOR = 1, SENDER_CAPTURE = 2, SENDER_METER = 4 };
+enum message_sender {
+    SENDER_SUPERVISOR = 1,
+    SENDER_CAPTURE = 2,
+    SENDER_METER = 4,
+    SENDER_COUNTERS = 8
+};
 
 /* A zeroed message of TYPE, so that padding carries nothing. */
 void message_start(struct message *message, enum message_type type);

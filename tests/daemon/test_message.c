@@ -57,14 +57,20 @@ static const struct {
     {MESSAGE_WORKER, SENDER_SUPERVISOR},
     {MESSAGE_RELOAD, SENDER_SUPERVISOR},
     {MESSAGE_STOP, SENDER_SUPERVISOR},
-    {MESSAGE_READY, SENDER_CAPTURE | SENDER_METER},
-    {MESSAGE_ALIVE, SENDER_CAPTURE | SENDER_METER},
+    {MESSAGE_READY, SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS},
+    {MESSAGE_ALIVE, SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS},
     {MESSAGE_RELOADED, SENDER_METER},
     {MESSAGE_ACTIVITY, SENDER_CAPTURE},
     {MESSAGE_DEVICES, SENDER_CAPTURE},
+    {MESSAGE_LOCAL_USE, SENDER_CAPTURE},
     {MESSAGE_CLOSED, SENDER_CAPTURE},
+    {MESSAGE_DEVICE, SENDER_COUNTERS},
+    {MESSAGE_ENERGY, SENDER_COUNTERS},
+    {MESSAGE_SERVER_USE, SENDER_COUNTERS},
+    {MESSAGE_METERED, SENDER_COUNTERS},
 };
-static const enum message_sender SENDERS[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER};
+static const enum message_sender SENDERS[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER,
+                                              SENDER_COUNTERS};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static enum message_sender sender_of(uint32_t type)
@@ -116,6 +122,24 @@ static struct message example(enum message_type type)
         message.body.coverage.packets_fragmented = 3;
         message.body.coverage.names_seen = 4;
         message.body.coverage.names_quic = 4;
+        break;
+    case MESSAGE_LOCAL_USE:
+        message.body.use = (struct local_use){
+            .requests = 0.25, .tokens_in = 100, .tokens_cached = 100, .tokens_out = 12.5};
+        break;
+    case MESSAGE_SERVER_USE:
+        message.body.server_use = (struct server_use){
+            .requests = 1, .tokens_in = 100, .tokens_cached = 100, .tokens_out = 12};
+        break;
+    case MESSAGE_DEVICE:
+        strcpy(message.body.device.name, "gpu0");
+        message.body.device.kind = POWER_DEVICE_SOURCE;
+        break;
+    case MESSAGE_ENERGY:
+        message.body.energy = (struct device_energy){.device_id = MAX_POWER_DEVICES - 1,
+                                                     .flags = ENERGY_FLAGS,
+                                                     .covered_ns = UINT64_C(60000000000),
+                                                     .energy_j = 6454.5};
         break;
     default:
         break;
@@ -219,6 +243,38 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_DEVICES, m.body.devices.service_id = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.covered_ns = UINT64_MAX);
     IMPOSSIBLE(MESSAGE_CLOSED, m.body.coverage.covered_ns = UINT64_C(3600000000001));
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.direction_id = MAX_DIRECTIONS);
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.service_id = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_SERVER_USE, m.body.server_use.direction_id = MAX_DIRECTIONS);
+    IMPOSSIBLE(MESSAGE_SERVER_USE, m.body.server_use.service_id = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_SERVER_USE, m.body.server_use.tokens_out = UINT64_MAX);
+    IMPOSSIBLE(MESSAGE_DEVICE, m.number = MAX_POWER_DEVICES);
+    IMPOSSIBLE(MESSAGE_DEVICE, m.body.device.kind = POWER_DEVICE_SOURCE + 1);
+    IMPOSSIBLE(MESSAGE_DEVICE, m.body.device.name[0] = '\0');
+    IMPOSSIBLE(MESSAGE_DEVICE, memset(m.body.device.name, 'x', POWER_NAME_SIZE));
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.device_id = MAX_POWER_DEVICES);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.flags = ENERGY_FLAGS + 1);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.covered_ns = UINT64_C(3600000000001));
+    IMPOSSIBLE(MESSAGE_METERED, m.interval_start = INT64_MAX);
+}
+
+/* What a capture process says of energy it made up; more tokens from the cache than there were is a
+ * lie that would take energy from somebody. */
+static void amounts_that_no_collector_has_are_refused(void **state)
+{
+    (void)state;
+    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.energy_j = 1);
+    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.host_s = 1);
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.requests = (double)NAN);
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.requests = -1);
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_in = (double)INFINITY);
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_out = -0.5);
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_cached = 101);
+    IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_cached = -1);
+    IMPOSSIBLE(MESSAGE_SERVER_USE, m.body.server_use.tokens_cached = 101);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.energy_j = (double)NAN);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.energy_j = -1);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.energy_j = 1.1e30);
 }
 
 static void instants_that_no_packet_has_are_refused(void **state)
@@ -513,6 +569,7 @@ int main(void)
         TEST(unknown_types_are_refused),
         TEST(strings_without_an_end_are_refused),
         TEST(numbers_out_of_range_are_refused),
+        TEST(amounts_that_no_collector_has_are_refused),
         TEST(instants_that_no_packet_has_are_refused),
         TEST(counters_that_could_overflow_the_ledger_are_refused),
         TEST(what_hostile_packets_add_up_to_is_accepted),

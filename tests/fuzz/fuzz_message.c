@@ -47,12 +47,13 @@ static void check_use(const struct message *message)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum message_sender senders[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER};
+    static const enum message_sender senders[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER,
+                                                  SENDER_COUNTERS};
     struct message message;
 
     memset(&message, 0, sizeof(message));
     memcpy(&message, data, size < sizeof(message) ? size : sizeof(message));
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         if (message_check(&message, senders[i]))
             check_use(&message);
     return 0;
