@@ -2,10 +2,13 @@
 #include "daemon/confread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define INCLUDE_PATH_SIZE 4096
 
@@ -337,27 +340,45 @@ bool confread_group(const config_setting_t *group, const struct confread_key *ke
     return valid;
 }
 
+/* Why PATH cannot be read, or NULL. Files are read more than once, for their digest too, and a pipe
+ * would have whoever opens it wait for a writer that may never come. */
+static const char *why_unreadable(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const char *reason = NULL;
+    struct stat status;
+
+    if (descriptor < 0)
+        return strerror(errno);
+    if (fstat(descriptor, &status) != 0)
+        reason = strerror(errno);
+    else if (S_ISDIR(status.st_mode))
+        reason = "it is a directory";
+    else if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode))
+        reason = "it is no file";
+    close(descriptor);
+    return reason;
+}
+
 bool confread_file(config_t *config, const char *path, struct diagnostics *diagnostics)
 {
     char directory[INCLUDE_PATH_SIZE];
     char included[INCLUDE_PATH_SIZE];
     const char *slash = strrchr(path, '/');
+    const char *reason;
     const char *file;
-    FILE *stream;
 
     config_init(config);
     if (slash && (size_t)(slash - path) < sizeof(directory)) {
         snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
         config_set_include_dir(config, directory[0] ? directory : "/");
     }
-    /* config_read_file() reports an unreadable file as a syntax error: open it first, to say why.
-     */
-    stream = fopen(path, "re");
-    if (!stream) {
-        diagnostics_error(diagnostics, path, 0, "cannot read: %s", strerror(errno));
+    /* config_read_file() reports an unreadable file as a syntax error. */
+    reason = why_unreadable(path);
+    if (reason) {
+        diagnostics_error(diagnostics, path, 0, "cannot read: %s", reason);
         return false;
     }
-    fclose(stream);
     if (config_read_file(config, path) == CONFIG_TRUE)
         return true;
     file = locate(config, config_error_file(config), included, sizeof(included));

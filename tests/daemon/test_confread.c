@@ -187,7 +187,7 @@ static void errors_in_an_included_file_name_that_file(void **state)
     diagnostics_free(diagnostics);
 }
 
-static void a_file_that_cannot_be_read_says_why(void **state)
+static void what_cannot_be_read_says_why(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     char path[PATH_MAX];
@@ -200,7 +200,15 @@ static void a_file_that_cannot_be_read_says_why(void **state)
     assert_non_null(strstr(diagnostics_text(diagnostics, 0), "none.conf: cannot read: No such"));
     assert_false(confread_file(&config, scratch_directory, diagnostics));
     config_destroy(&config);
-    assert_int_equal(diagnostics_errors(diagnostics), 2);
+    assert_non_null(strstr(diagnostics_text(diagnostics, 1), ": cannot read: it is a directory"));
+    /* Whoever opens it as a file waits for ever. */
+    scratch_path(path, "pipe.conf");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(confread_file(&config, path, diagnostics));
+    config_destroy(&config);
+    assert_non_null(strstr(diagnostics_text(diagnostics, 2), "pipe.conf: cannot read: it is no"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(diagnostics_errors(diagnostics), 3);
     diagnostics_free(diagnostics);
 }
 
@@ -213,7 +221,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(every_error_of_a_file_is_said_at_once),
         cmocka_unit_test(errors_in_an_included_file_name_that_file),
-        cmocka_unit_test(a_file_that_cannot_be_read_says_why),
+        cmocka_unit_test(what_cannot_be_read_says_why),
     };
 
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
