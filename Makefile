@@ -87,7 +87,7 @@ JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # --- Targets -----------------------------------------------------------------------------------
 
-.PHONY: help all deps deps-all demo test check tests unit system coverage lint fuzz run-fuzzers \
+.PHONY: accuracy help all deps deps-all demo test check tests unit system coverage lint fuzz run-fuzzers \
         bench bench-parts benches install uninstall clean FORCE
 
 help: ## list the targets

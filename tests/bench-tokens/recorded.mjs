@@ -1,0 +1,131 @@
+/* recorded.mjs DATA DIRECTORY: turns the recorded sizes and times of DATA (openai_api_gpt4o*.csv,
+ * api_streams.csv, web_sessions_*.csv) into captures DIRECTORY/NAME.pcap with real TLS record headers, and
+ * what was true of them into DIRECTORY/NAME.tsv: service, transport, requests, input and output tokens of each connection.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { Capture, CLIENT, SERVER } from './capture.mjs';
+
+const [data, directory] = process.argv.slice(2);
+const START = Date.UTC(2026, 9, 5, 8) / 1000;
+const RECORD_OVERHEAD = 22; /* TLS 1.3: header, type and tag */
+const MSS = 1374;           /* of the recordings of browsers */
+
+function read(name) {
+    const [head, ...lines] = readFileSync(`${data}/${name}`, 'utf8').trimEnd().split(/\r?\n/);
+    const columns = head.split(',');
+    return lines.map((line) => {
+        const values = line.split(',');
+        return Object.fromEntries(columns.map((column, i) => [column, values[i]]));
+    });
+}
+
+function groupBy(rows, key) {
+    const groups = new Map();
+    for (const row of rows) groups.set(key(row), []);
+    for (const row of rows) groups.get(key(row)).push(row);
+    return groups;
+}
+
+function truth(name, rows) {
+    const head = 'port\tservice\ttransport\trequests\ttokens_in\ttokens_out';
+    writeFileSync(`${directory}/${name}.tsv`, `${[head, ...rows.map((row) => row.join('\t'))].join('\n')}\n`);
+}
+
+/* One connection, one answer each. What the client sent was not recorded: about what its library sends. */
+function openai() {
+    const capture = new Capture(`${directory}/openai.pcap`);
+    const packets = groupBy(read('openai_api_gpt4o_packets.csv'), (row) => row.id);
+    const rows = [];
+    read('openai_api_gpt4o.csv').forEach((answer, i) => {
+        const port = 20000 + i;
+        const begins = START + 40 * i;
+        const [hello, ...stream] = packets.get(answer.id);
+        const connection = capture.connection(begins, { name: 'api.openai.com', from: '198.51.100.10', to: '203.0.113.10', port });
+        connection.handshake(begins + Number(hello.t_since_clienthello_s), Number(hello.tcp_payload_bytes));
+        connection.send(begins + 0.02, CLIENT, 620 + Number(answer.prompt_chars) + RECORD_OVERHEAD);
+        for (const packet of stream)
+            connection.send(begins + Number(packet.t_since_clienthello_s), SERVER, Number(packet.tcp_payload_bytes));
+        connection.end(begins + Number(stream.at(-1).t_since_clienthello_s) + 0.01);
+        rows.push([port, 'openai-api', 'h1', 1, '', answer.resp_tokens_true]);
+    });
+    capture.close();
+    truth('openai', rows);
+}
+
+const SERVICES = {
+    'api.openai.com/chat': 'openai-api', 'api.openai.com/responses': 'openai-api', 'api.anthropic.com/messages': 'anthropic-api',
+    'api.mistral.ai/chat': 'mistral-api', 'api.groq.com/chat': 'groq', 'api.deepseek.com/chat': 'deepseek-api',
+    'api.x.ai/chat': 'xai-api', 'api.x.ai/responses': 'xai-api', 'generativelanguage.googleapis.com/gemini': 'gemini-api',
+};
+
+/* The sizes of an answer's events: those that carry pieces of the text are as long as the median one of them,
+ * the others share what is left; half of these come first, as in the protocols. */
+function eventSizes(answer) {
+    const [events, deltas, median, total] = ['events', 'delta_events', 'median_delta_event_bytes', 'sse_plain_bytes']
+        .map((name) => Number(answer[name]) || 0);
+    const others = events - deltas;
+    const piece = others > 0 ? median : total / deltas;
+    const rest = Math.max(30 * others, total - piece * deltas);
+    const other = Array.from({ length: others }, (_, i) => Math.round((rest * (i + 1)) / others) - Math.round((rest * i) / others));
+    return [...other.slice(0, others / 2), ...Array(deltas).fill(Math.round(piece)), ...other.slice(others / 2)];
+}
+
+/* Of these, sizes are known, but not times: events at the pace of a common model, over HTTP/2 (9 B a frame). What
+ * stands before the body is not known either: as much as the estimators' parameters assume. Tokens of reasoning
+ * that were billed but never sent are not what is estimated. */
+function streams() {
+    const capture = new Capture(`${directory}/streams.pcap`);
+    const rows = [];
+    read('api_streams.csv').forEach((answer, i) => {
+        const service = SERVICES[`${answer.provider}/${answer.api}`];
+        const visible = Number(answer.output_tokens_billed) - Number(answer.reasoning_tokens_hidden || 0);
+        if (!service || !(visible > 0) || !(Number(answer.events) > 0)) return;
+        const port = 20000 + i;
+        const begins = START + 60 * i;
+        const sizes = eventSizes(answer);
+        const connection = capture.connection(begins, { name: answer.provider, from: '198.51.100.20', to: '203.0.113.20', port });
+        connection.handshake(begins + 0.02, 3200);
+        connection.send(begins + 0.04, CLIENT, 600 + (Number(answer.request_body_bytes) || 300) + 9 + RECORD_OVERHEAD);
+        connection.send(begins + 0.5, SERVER, 900 + 9 + RECORD_OVERHEAD);
+        sizes.forEach((size, event) => connection.send(begins + 0.52 + 0.02 * event, SERVER, size + 9 + RECORD_OVERHEAD));
+        connection.end(begins + 0.55 + 0.02 * sizes.length);
+        rows.push([port, `${service} ${answer.api}`, 'h2', 1, answer.request_body_bytes ? answer.input_tokens : '', visible]);
+    });
+    capture.close();
+    truth('streams', rows);
+}
+
+const WEB = { chatgpt: ['chatgpt.com', 'chatgpt-web'], claude: ['claude.ai', 'claude-web'], gemini: ['gemini.google.com', 'gemini-web'] };
+
+/* Packets of a browser's session: of what fills a packet, a record goes on in the next one. */
+function web() {
+    const capture = new Capture(`${directory}/web.pcap`);
+    const rows = [];
+    const packets = read('web_sessions_packets.csv');
+    read('web_sessions_labels.csv').forEach((session, i) => {
+        const [name, service] = WEB[session.provider];
+        const own = packets.filter((packet) => packet.capture === session.capture && packet.proto === 'tcp');
+        groupBy(own, (packet) => packet.flow).forEach((flow, number) => {
+            const begins = START + 7200 * i;
+            const port = 20000 + 100 * i + Number(number);
+            const connection = capture.connection(begins + Number(flow[0].t_s), { name, from: '198.51.100.30', to: '203.0.113.30', port });
+            const held = [0, 0];
+            connection.handshake(begins + Number(flow[0].t_s), 3200);
+            for (const packet of flow) {
+                const side = packet.dir === 'u' ? CLIENT : SERVER;
+                held[side] += Number(packet.payload_bytes);
+                if (Number(packet.payload_bytes) >= MSS && held[side] < 16000) continue;
+                connection.send(begins + Number(packet.t_s), side, held[side]);
+                held[side] = 0;
+            }
+            connection.end(begins + Number(flow.at(-1).t_s) + 0.01);
+            rows.push([port, service, 'h2', Number(number) === 0 ? session.prompts_stated_in_file_name : '', '', '']);
+        });
+    });
+    capture.close();
+    truth('web', rows);
+}
+
+openai();
+streams();
+web();
