@@ -191,6 +191,11 @@ bench: ## speed and memory, beside a loop that counts and tcpdump; BENCH_PEERS=1
 	  >$(BUILD)/performance.md
 	@cat $(BUILD)/performance.md
 
+accuracy: ## requests and tokens estimated from recordings, beside what they were; ACCURACY_DATA=dir
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) nodejs)
+	$(again) all
+	@IAGMETER_BUILD=$(abspath $(BUILD)) tests/bench-tokens/accuracy.sh
+
 benches: $(BENCHES)
 
 # Each alone; the programs without bench_ in their names are for the scripts, and bench_stages is.

@@ -17,7 +17,7 @@
 enum estimator_method {
     METHOD_NONE, /* requests are counted, tokens are not estimated (images, audio, unknown) */
     METHOD_M1,   /* (bytes - overhead) / bytes per token: one event per token */
-    METHOD_M2,   /* (sum over records of (record - base) - overhead) / bytes per token: batched */
+    METHOD_M2,   /* (sum over events of (event - base) - overhead) / bytes per token: batched */
     METHOD_M3,   /* records * tokens per record */
     METHOD_M4,   /* bytes / bytes per token: compressed */
     METHOD_M5    /* seconds of stream * tokens per second: format unknown */
@@ -49,7 +49,9 @@ struct estimator {
 
     struct triple overhead_new_bytes;    /* M1, M2: bytes of no token, first on a connection */
     struct triple overhead_reused_bytes; /* M1, M2: the same, later exchanges */
-    struct triple record_base_bytes;     /* M2: bytes of a record that are no token */
+    struct triple record_base_bytes;     /* M2: bytes of an event that are no token */
+    double event_text_bytes;             /* M2: bytes of an event that are, usually */
+    double record_max_bytes;             /* M2: larger records hold no such events */
     struct triple bytes_per_token;       /* M1, M2, M4 */
     struct triple tokens_per_record;     /* M3 */
     struct triple tokens_per_second;     /* M5 */
@@ -72,7 +74,7 @@ struct exchange_shape {
     uint64_t answer_bytes;  /* application records, server to client */
     uint32_t answer_records;
     uint64_t answer_ns;         /* first to last answer record */
-    struct triple excess_bytes; /* M2: sum over records of max(0, size - base), per base */
+    struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     bool first_on_connection;
 };
 

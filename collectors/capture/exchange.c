@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/exchange.h"
 
+#include <math.h>
 #include <string.h>
 
 #define SECOND_NS 1000000000LL
@@ -87,9 +88,15 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
     return true;
 }
 
-static double above(double size, double base)
+/* What a record of SIZE bytes holds beyond the BASE of each of its events. Servers and proxies join
+ * events that come close to each other; a record that is larger than those holds none: headers, the
+ * first and last event, the results of a tool that ran at the server. */
+static double excess_of(const struct estimator *estimator, double size, double base)
 {
-    return size > base ? size - base : 0;
+    double event = base + estimator->event_text_bytes;
+    double events = size < 2 * event ? 1 : floor(size / event);
+
+    return size > estimator->record_max_bytes || size <= events * base ? 0 : size - events * base;
 }
 
 /* Half-second slots since the answer began. */
@@ -111,9 +118,11 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     if (tracker->answer_records < MAX_RECORDS)
         tracker->answer_records++;
     /* The larger the base, the fewer bytes are tokens. */
-    excess->low += above(size, estimator->record_base_bytes.high);
-    excess->central += above(size, estimator->record_base_bytes.central);
-    excess->high += above(size, estimator->record_base_bytes.low);
+    if (estimator->method != METHOD_M2)
+        return;
+    excess->low += excess_of(estimator, size, estimator->record_base_bytes.high);
+    excess->central += excess_of(estimator, size, estimator->record_base_bytes.central);
+    excess->high += excess_of(estimator, size, estimator->record_base_bytes.low);
 }
 
 /* Browsers make small calls before the prompt proper. As long as what came back cannot be an answer

@@ -70,6 +70,13 @@ function eventSizes(answer) {
     return [...other.slice(0, others / 2), ...Array(deltas).fill(Math.round(piece)), ...other.slice(others / 2)];
 }
 
+/* Reasoning was sent where its text is long enough for its tokens; a summary is not. */
+function visibleTokens(answer) {
+    const reasoning = Number(answer.reasoning_tokens_hidden || 0);
+    const sent = Number(answer.thinking_bytes) >= 2 * reasoning;
+    return Number(answer.output_tokens_billed) - (sent ? 0 : reasoning);
+}
+
 /* Of these, sizes are known, but not times: events at the pace of a common model, over HTTP/2 (9 B a frame). What
  * stands before the body is not known either: as much as the estimators' parameters assume. Tokens of reasoning
  * that were billed but never sent are not what is estimated. */
@@ -78,7 +85,7 @@ function streams() {
     const rows = [];
     read('api_streams.csv').forEach((answer, i) => {
         const service = SERVICES[`${answer.provider}/${answer.api}`];
-        const visible = Number(answer.output_tokens_billed) - Number(answer.reasoning_tokens_hidden || 0);
+        const visible = visibleTokens(answer);
         if (!service || !(visible > 0) || !(Number(answer.events) > 0)) return;
         const port = 20000 + i;
         const begins = START + 60 * i;

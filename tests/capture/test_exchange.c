@@ -31,7 +31,23 @@ static const struct estimator web = {
     .answer_gap_s = 6,
     .answer_s_min = 2,
     .answer_slots_min = 6,
+    .method = METHOD_M2,
     .record_base_bytes = {100, 150, 200},
+    .event_text_bytes = 300,
+    .record_max_bytes = 16384,
+};
+
+static const struct estimator events = {
+    .request_bytes_min = 200,
+    .request_record_min = 100,
+    .burst_gap_s = 2,
+    .answer_record_min = 35,
+    .answer_bytes_min = 200,
+    .answer_gap_s = 6,
+    .method = METHOD_M2,
+    .record_base_bytes = {148, 148, 148},
+    .event_text_bytes = 15,
+    .record_max_bytes = 600,
 };
 
 static const struct estimator *rule;
@@ -358,6 +374,36 @@ static void excess_is_summed_per_base(void **state)
     assert_true(shapes[0].excess_bytes.high == 6 * 60 + 6 * 150);
 }
 
+/* Of one event, of two joined ones, of three; and of what is no event: the largest that may be one,
+ * and the smallest that is none. */
+static void joined_events_have_a_base_each_and_large_records_no_text(void **state)
+{
+    static const struct {
+        uint32_t size;
+        double excess;
+    } cases[] = {{100, 0},
+                 {148, 0},
+                 {160, 12},
+                 {325, 325 - 148},
+                 {326, 326 - 296},
+                 {330, 330 - 296},
+                 {489, 489 - 3 * 148},
+                 {600, 600 - 3 * 148},
+                 {601, 0},
+                 {16000, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start(&events);
+        client(0, 4000);
+        stream(1 * S, 500 * MS, 1, cases[i].size);
+        stream(2 * S, 500 * MS, 2, 250);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_true(shapes[0].excess_bytes.central == cases[i].excess + 2 * (250 - 148));
+    }
+}
+
 /* -- Recorded sessions ---------------------------------------------------------------------------
  */
 
@@ -481,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_large_burst_cuts_it),
         cmocka_unit_test(replies_to_first_calls_are_forgotten),
         cmocka_unit_test(excess_is_summed_per_base),
+        cmocka_unit_test(joined_events_have_a_base_each_and_large_records_no_text),
         cmocka_unit_test(counts_stay_at_their_largest),
         cmocka_unit_test(recorded_web_sessions_are_counted),
     };

@@ -730,8 +730,11 @@ static const struct {
     {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
      "missing key \"tokens_per_record\", which M3 uses"},
     {BAD("method = \"M2\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR OVERHEAD
-         "bytes_per_token = 3;"),
+         "bytes_per_token = 3; event_text_bytes = 1; record_max_bytes = 1;"),
      3, "missing key \"record_base_bytes\", which M2 uses"},
+    {BAD("method = \"M2\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR OVERHEAD
+         "bytes_per_token = 3; record_base_bytes = 1; event_text_bytes = 1;"),
+     3, "missing key \"record_max_bytes\", which M2 uses"},
     {BAD("method = \"M4\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
      "missing key \"bytes_per_token\", which M4 uses"},
     {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,

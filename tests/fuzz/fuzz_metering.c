@@ -98,6 +98,8 @@ static void make_rules(void)
                       .answer_slots_min = 1,
                       .overhead_new_bytes = {10, 20, 30},
                       .record_base_bytes = {10, 20, 30},
+                      .event_text_bytes = 5,
+                      .record_max_bytes = 300,
                       .bytes_per_token = {2, 4, 6},
                       .whole_records_max = 2,
                       .whole_overhead_bytes = {10, 20, 30},
