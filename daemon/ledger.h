@@ -57,7 +57,8 @@ enum ledger_status ledger_commit(struct ledger *ledger);
 void ledger_rollback(struct ledger *ledger);
 
 /* interval_start: seconds since 1970 UTC, a multiple of the interval's length. IMPACT NULL when the
- * service has no impact estimate; then nothing is written to the impact table. */
+ * service has no impact estimate, or has it later, when energy is shared; then nothing is written
+ * to the impact table. */
 enum ledger_status ledger_add_activity(struct ledger *ledger, int64_t interval_start,
                                        int64_t direction, int64_t service, int64_t factor_set,
                                        const struct activity *activity,
@@ -68,6 +69,26 @@ enum ledger_status ledger_add_coverage(struct ledger *ledger, int64_t interval_s
  * a count only folds a cell that could have been shown. */
 enum ledger_status ledger_add_devices(struct ledger *ledger, int64_t direction, int64_t service,
                                       int32_t day, uint32_t devices);
+
+/* What was measured at a host of our own, and who used it: facts, which are shared later
+ * (settlement.h). All but flags, which are joined, add up with what is there of the interval. */
+enum ledger_status ledger_power_device(struct ledger *ledger, const struct power_device *device,
+                                       int64_t *id);
+/* IDLE_J: of the energy, what the device would have drawn anyway. The device number of ENERGY is
+ * not used. */
+enum ledger_status ledger_add_device_energy(struct ledger *ledger, int64_t interval_start,
+                                            int64_t device, const struct device_energy *energy,
+                                            double idle_j);
+/* The weight stays what it was, 0 at first. The numbers in USE are not used. */
+enum ledger_status ledger_add_local_use(struct ledger *ledger, int64_t interval_start,
+                                        int64_t direction, int64_t service,
+                                        const struct local_use *use);
+/* Weighted tokens of what is there, which must be. */
+enum ledger_status ledger_weigh_local_use(struct ledger *ledger, int64_t interval_start,
+                                          int64_t direction, int64_t service, double weight);
+enum ledger_status ledger_add_server_use(struct ledger *ledger, int64_t interval_start,
+                                         int64_t direction, int64_t service,
+                                         const struct server_use *use);
 
 /* Reading. Times are half-open: from <= interval_start < until. Rows come in ascending order of
  * interval, direction, service (the order in which the names were first recorded). VISIT returns
@@ -92,6 +113,55 @@ struct ledger_coverage_row {
 typedef bool ledger_coverage_visitor(void *context, const struct ledger_coverage_row *row);
 enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, int64_t until,
                                          ledger_coverage_visitor *visit, void *context);
+
+/* By ascending interval, then device. */
+struct ledger_device_row {
+    int64_t interval_start;
+    const char *name;
+    uint8_t kind; /* enum power_device_kind */
+    double energy_j;
+    double idle_j;
+    uint64_t covered_ns;
+    uint8_t flags; /* enum energy_flag */
+};
+typedef bool ledger_device_visitor(void *context, const struct ledger_device_row *row);
+enum ledger_status ledger_visit_device_energy(struct ledger *ledger, int64_t from, int64_t until,
+                                              ledger_device_visitor *visit, void *context);
+
+/* By ascending interval, direction, service. */
+struct ledger_use_row {
+    int64_t interval_start;
+    int64_t direction_id; /* the ledger's numbers */
+    int64_t service_id;
+    const char *direction; /* code */
+    const char *service;   /* id */
+    double requests;
+    double tokens_in; /* those from the cache included */
+    double tokens_cached;
+    double tokens_out;
+    double weight; /* weighted tokens; 0 until the interval is shared */
+};
+typedef bool ledger_use_visitor(void *context, const struct ledger_use_row *row);
+enum ledger_status ledger_visit_local_use(struct ledger *ledger, int64_t from, int64_t until,
+                                          ledger_use_visitor *visit, void *context);
+
+struct ledger_server_row {
+    int64_t interval_start;
+    const char *direction; /* code; "unassigned": of all */
+    const char *service;   /* id */
+    uint64_t requests;
+    uint64_t tokens_in; /* those from the cache included */
+    uint64_t tokens_cached;
+    uint64_t tokens_out;
+};
+typedef bool ledger_server_visitor(void *context, const struct ledger_server_row *row);
+enum ledger_status ledger_visit_server_use(struct ledger *ledger, int64_t from, int64_t until,
+                                           ledger_server_visitor *visit, void *context);
+
+/* The first interval from FROM on in which something of the three was recorded. LEDGER_EMPTY
+ * without any. */
+enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from,
+                                             int64_t *interval_start);
 
 /* Largest number of devices on one day of the range [from_day, until_day), per direction (service
  * NULL), per service (direction NULL), or per pair. Of several pairs, the largest is taken: their
@@ -131,6 +201,8 @@ struct ledger_scan_activity {
     struct triple requests;
     struct triple tokens_in;
     struct triple tokens_out;
+    double energy_j; /* of services on a host of our own */
+    double host_s;
 };
 struct ledger_scan_devices {
     int32_t day;
