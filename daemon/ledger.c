@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT         4    /* of the tables; in user_version. 2 and 3: more columns of coverage */
+#define FORMAT         5    /* of the tables; in user_version. 2 and 3: more columns of coverage */
 #define FORMAT_OF_DAYS 4    /* the first with impact_day */
+#define FORMAT_OF_HOST 5    /* the first with measured energy */
 #define FILE_MODE      0640 /* the group may read */
 #define BUSY_WAIT_MS   2000
 #define DAY_S          86400
@@ -27,14 +28,20 @@
  * so that they cannot disagree. Counters are INTEGER, estimates REAL (_low, _central, _high). */
 #define ACTIVITY_COUNTERS(X) X(flows) X(bytes_up) X(bytes_down) X(bytes_other)
 #define ACTIVITY_TRIPLES(X)  X(requests) X(tokens_in) X(tokens_out)
+#define ACTIVITY_REALS(X)    X(energy_j) X(host_s)
+#define USE_REALS(X)         X(requests) X(tokens_in) X(tokens_cached) X(tokens_out)
+#define SERVER_COUNTERS(X)   X(requests) X(tokens_in) X(tokens_cached) X(tokens_out)
 #define IMPACT_TRIPLES(X)                                                                          \
     X(energy_kwh) X(gwp_use_kgco2e) X(gwp_embodied_kgco2e) X(adpe_kgsb) X(water_l)
 #define DEFINE_COUNTER(name) #name " INTEGER NOT NULL, "
+#define DEFINE_REAL(name)    #name " REAL NOT NULL, "
 #define DEFINE_TRIPLE(name)                                                                        \
 #name "_low REAL NOT NULL, " #name "_central REAL NOT NULL, " #name "_high REAL NOT NULL, "
 #define NAME_COUNTER(name) ", " #name
+#define NAME_REAL(name)    ", " #name
 #define NAME_TRIPLE(name)  ", " #name "_low, " #name "_central, " #name "_high"
 #define MARK_COUNTER(name) ", ?"
+#define MARK_REAL(name)    ", ?"
 #define MARK_TRIPLE(name)  ", ?, ?, ?"
 /* A sum of integers that overflows is REAL, which the column refuses: it stays at the largest. */
 #define LARGEST                 "9223372036854775807"
@@ -42,28 +49,42 @@
 #define ADD_REAL(name)          ", " #name " = " #name " + excluded." #name
 #define ADD_TRIPLE(name)        ADD_REAL(name##_low) ADD_REAL(name##_central) ADD_REAL(name##_high)
 #define QUALIFIED_COUNTER(name) ", a." #name
+#define QUALIFIED_REAL(name)    ", a." #name
 #define QUALIFIED_TRIPLE(name)  ", a." #name "_low, a." #name "_central, a." #name "_high"
 #define SUM_TRIPLE(name)        ", sum(" #name "_low), sum(" #name "_central), sum(" #name "_high)"
 
-#define DEFINE_ACTIVITY    ACTIVITY_COUNTERS(DEFINE_COUNTER) ACTIVITY_TRIPLES(DEFINE_TRIPLE)
-#define NAME_ACTIVITY      ACTIVITY_COUNTERS(NAME_COUNTER) ACTIVITY_TRIPLES(NAME_TRIPLE)
-#define MARK_ACTIVITY      ACTIVITY_COUNTERS(MARK_COUNTER) ACTIVITY_TRIPLES(MARK_TRIPLE)
-#define SUM_UP_ACTIVITY    ACTIVITY_COUNTERS(ADD_COUNTER) ACTIVITY_TRIPLES(ADD_TRIPLE)
-#define QUALIFIED_ACTIVITY ACTIVITY_COUNTERS(QUALIFIED_COUNTER) ACTIVITY_TRIPLES(QUALIFIED_TRIPLE)
-#define DEFINE_IMPACT      IMPACT_TRIPLES(DEFINE_TRIPLE)
-#define NAME_IMPACT        IMPACT_TRIPLES(NAME_TRIPLE)
-#define MARK_IMPACT        IMPACT_TRIPLES(MARK_TRIPLE)
-#define SUM_UP_IMPACT      IMPACT_TRIPLES(ADD_TRIPLE)
-#define SUM_OF_IMPACT      IMPACT_TRIPLES(SUM_TRIPLE)
-#define DEFINE_COVERAGE    COVERAGE_COUNTERS(DEFINE_COUNTER)
-#define NAME_COVERAGE      COVERAGE_COUNTERS(NAME_COUNTER)
-#define MARK_COVERAGE      COVERAGE_COUNTERS(MARK_COUNTER)
-#define SUM_UP_COVERAGE    COVERAGE_COUNTERS(ADD_COUNTER)
-#define NAME_USE           ACTIVITY_TRIPLES(NAME_TRIPLE)
+#define DEFINE_ACTIVITY                                                                            \
+    ACTIVITY_COUNTERS(DEFINE_COUNTER) ACTIVITY_TRIPLES(DEFINE_TRIPLE) ACTIVITY_REALS(DEFINE_REAL)
+#define NAME_ACTIVITY                                                                              \
+    ACTIVITY_COUNTERS(NAME_COUNTER) ACTIVITY_TRIPLES(NAME_TRIPLE) ACTIVITY_REALS(NAME_REAL)
+#define MARK_ACTIVITY                                                                              \
+    ACTIVITY_COUNTERS(MARK_COUNTER) ACTIVITY_TRIPLES(MARK_TRIPLE) ACTIVITY_REALS(MARK_REAL)
+#define SUM_UP_ACTIVITY                                                                            \
+    ACTIVITY_COUNTERS(ADD_COUNTER) ACTIVITY_TRIPLES(ADD_TRIPLE) ACTIVITY_REALS(ADD_REAL)
+#define QUALIFIED_ACTIVITY                                                                         \
+    ACTIVITY_COUNTERS(QUALIFIED_COUNTER)                                                           \
+    ACTIVITY_TRIPLES(QUALIFIED_TRIPLE) ACTIVITY_REALS(QUALIFIED_REAL)
+#define DEFINE_IMPACT   IMPACT_TRIPLES(DEFINE_TRIPLE)
+#define NAME_IMPACT     IMPACT_TRIPLES(NAME_TRIPLE)
+#define MARK_IMPACT     IMPACT_TRIPLES(MARK_TRIPLE)
+#define SUM_UP_IMPACT   IMPACT_TRIPLES(ADD_TRIPLE)
+#define SUM_OF_IMPACT   IMPACT_TRIPLES(SUM_TRIPLE)
+#define DEFINE_COVERAGE COVERAGE_COUNTERS(DEFINE_COUNTER)
+#define NAME_COVERAGE   COVERAGE_COUNTERS(NAME_COUNTER)
+#define MARK_COVERAGE   COVERAGE_COUNTERS(MARK_COUNTER)
+#define SUM_UP_COVERAGE COVERAGE_COUNTERS(ADD_COUNTER)
+#define NAME_SCANNED    ACTIVITY_TRIPLES(NAME_TRIPLE) ACTIVITY_REALS(NAME_REAL)
 
-#define QUOTE_NAME(name) #name,
-static const char *const COVERAGE_COLUMNS[] = {COVERAGE_COUNTERS(QUOTE_NAME)};
-#define COVERAGE_COLUMN_COUNT (sizeof(COVERAGE_COLUMNS) / sizeof(COVERAGE_COLUMNS[0]))
+/* Columns that came after their table's first format. A file that lacks one is given it, whatever
+ * its format: what one version adds more needs no line here. */
+#define LATER_COUNTER(name) {"coverage", #name, "INTEGER"},
+#define LATER_REAL(name)    {"activity", #name, "REAL"},
+static const struct later_column {
+    const char *table;
+    const char *name;
+    const char *type;
+} LATER_COLUMNS[] = {COVERAGE_COUNTERS(LATER_COUNTER) ACTIVITY_REALS(LATER_REAL)};
+#define LATER_COLUMN_COUNT (sizeof(LATER_COLUMNS) / sizeof(LATER_COLUMNS[0]))
 
 #define INTERVAL_COLUMN "interval_start INTEGER NOT NULL CHECK (interval_start % 60 = 0), "
 
@@ -75,6 +96,24 @@ static const char *const COVERAGE_COLUMNS[] = {COVERAGE_COUNTERS(QUOTE_NAME)};
     " factor_set INTEGER NOT NULL REFERENCES factor_set, " DEFINE_IMPACT                           \
     "PRIMARY KEY (day, direction, service, factor_set)) STRICT, WITHOUT ROWID;"
 
+#define KEY_COLUMNS                                                                                \
+    INTERVAL_COLUMN "direction INTEGER NOT NULL REFERENCES direction,"                             \
+                    " service INTEGER NOT NULL REFERENCES service, "
+#define END_OF_KEYED "PRIMARY KEY (interval_start, direction, service)) STRICT, WITHOUT ROWID;"
+
+/* What was measured at a host of our own. CREATE: "CREATE TABLE ", or of a reader's own. */
+#define HOST_TABLES(create)                                                                        \
+    create "power_device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"                      \
+           " kind INTEGER NOT NULL) STRICT;" create "device_energy (" INTERVAL_COLUMN              \
+           "device INTEGER NOT NULL REFERENCES power_device,"                                      \
+           " energy_j REAL NOT NULL, idle_j REAL NOT NULL, covered_ns INTEGER NOT NULL,"           \
+           " flags INTEGER NOT NULL, PRIMARY KEY (interval_start, device)) STRICT, WITHOUT "       \
+           "ROWID;" create "local_use (" KEY_COLUMNS                                               \
+           USE_REALS(DEFINE_REAL) "weight REAL NOT NULL, " END_OF_KEYED create                     \
+                                  "server_use (" KEY_COLUMNS                                       \
+                                  SERVER_COUNTERS(DEFINE_COUNTER)                                  \
+    END_OF_KEYED
+
 static const char SCHEMA[] =
     "CREATE TABLE direction (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
     " label TEXT NOT NULL, legal_entity TEXT NOT NULL, headcount INTEGER NOT NULL) STRICT;"
@@ -82,10 +121,7 @@ static const char SCHEMA[] =
     " label TEXT NOT NULL) STRICT;"
     "CREATE TABLE factor_set (id INTEGER PRIMARY KEY, vintage TEXT NOT NULL,"
     " digest INTEGER NOT NULL, UNIQUE (vintage, digest)) STRICT;"
-    "CREATE TABLE activity (" INTERVAL_COLUMN
-    "direction INTEGER NOT NULL REFERENCES direction, service INTEGER NOT NULL REFERENCES service,"
-    " grade INTEGER NOT NULL, " DEFINE_ACTIVITY
-    "PRIMARY KEY (interval_start, direction, service)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE activity (" KEY_COLUMNS "grade INTEGER NOT NULL, " DEFINE_ACTIVITY END_OF_KEYED
     /* A file of graphs is one pair over all time. */
     "CREATE INDEX activity_of_pair ON activity (direction, service, interval_start);"
     "CREATE TABLE impact (interval_start INTEGER NOT NULL, direction INTEGER NOT NULL,"
@@ -94,12 +130,13 @@ static const char SCHEMA[] =
     "PRIMARY KEY (interval_start, direction, service, restatement, factor_set),"
     " FOREIGN KEY (interval_start, direction, service) REFERENCES activity) STRICT, WITHOUT "
     "ROWID;" DAY_TABLE "CREATE TABLE coverage (" INTERVAL_COLUMN DEFINE_COVERAGE
-    "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE device_day (day INTEGER NOT NULL,"
-    " direction INTEGER NOT NULL REFERENCES direction,"
-    " service INTEGER NOT NULL REFERENCES service, devices INTEGER NOT NULL,"
-    " PRIMARY KEY (day, direction, service)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID";
+    "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;" HOST_TABLES(
+        "CREATE TABLE ") "CREATE TABLE device_day (day INTEGER NOT NULL,"
+                         " direction INTEGER NOT NULL REFERENCES direction,"
+                         " service INTEGER NOT NULL REFERENCES service, devices INTEGER NOT NULL,"
+                         " PRIMARY KEY (day, direction, service)) STRICT, WITHOUT ROWID;"
+                         "CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) "
+                         "STRICT, WITHOUT ROWID";
 
 /* An interval in which the factors were changed has a row of impact for each set of them. */
 #define SELECT_ROWS                                                                                \
@@ -113,6 +150,12 @@ static const char SCHEMA[] =
 #define EACH_ROW                                                                                   \
     " GROUP BY a.interval_start, a.direction, a.service"                                           \
     " ORDER BY a.interval_start, a.direction, a.service"
+
+#define SELECT_USE(table, columns)                                                                 \
+    "SELECT interval_start, direction, service, code, name" columns " FROM " table                 \
+    " CROSS JOIN direction d ON d.id = direction CROSS JOIN service s ON s.id = service"           \
+    " WHERE interval_start >= ?1 AND interval_start < ?2"                                          \
+    " ORDER BY interval_start, direction, service"
 
 enum statement {
     BEGIN,
@@ -129,15 +172,27 @@ enum statement {
     ADD_IMPACT_DAY,
     ADD_COVERAGE,
     ADD_DEVICES,
+    SET_POWER_DEVICE,
+    ADD_DEVICE_ENERGY,
+    ADD_LOCAL_USE,
+    WEIGH_LOCAL_USE,
+    ADD_SERVER_USE,
+    GET_POWER_DEVICE,
+    GET_HOST_INTERVAL,
     GET_DEVICES,
     GET_SPAN,
     SET_FACT,
     GET_FACT,
     KEPT_STATEMENTS,
+    FIRST_ADDITION = ADD_ACTIVITY,
+    LAST_ADDITION = ADD_SERVER_USE,
     /* A visitor may ask for another visit: each visit has a statement of its own. */
     VISIT_ROWS = KEPT_STATEMENTS,
     VISIT_PAIR_ROWS,
     VISIT_COVERAGE,
+    VISIT_DEVICE_ENERGY,
+    VISIT_LOCAL_USE,
+    VISIT_SERVER_USE,
     VISIT_PAIRS,
     VISIT_FACTOR_SETS,
     VISIT_FACTS,
@@ -152,82 +207,141 @@ enum statement {
     STATEMENTS
 };
 
-static const char *const SQL[STATEMENTS] = {
-    [BEGIN] = "BEGIN IMMEDIATE",
-    [COMMIT] = "COMMIT",
-    [ROLLBACK] = "ROLLBACK",
-    [SET_DIRECTION] =
-        "INSERT INTO direction (code, label, legal_entity, headcount) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (code) DO UPDATE SET label = excluded.label,"
-        " legal_entity = excluded.legal_entity, headcount = excluded.headcount"
-        " WHERE label <> excluded.label OR legal_entity <> excluded.legal_entity"
-        " OR headcount <> excluded.headcount",
-    [GET_DIRECTION] = "SELECT id FROM direction WHERE code = ?",
-    [SET_SERVICE] = "INSERT INTO service (name, label) VALUES (?, ?)"
-                    " ON CONFLICT (name) DO UPDATE SET label = excluded.label"
-                    " WHERE label <> excluded.label",
-    [GET_SERVICE] = "SELECT id FROM service WHERE name = ?",
-    [SET_FACTOR_SET] = "INSERT INTO factor_set (vintage, digest) VALUES (?, ?)"
-                       " ON CONFLICT DO NOTHING",
-    [GET_FACTOR_SET] = "SELECT id FROM factor_set WHERE vintage = ? AND digest = ?",
-    [ADD_ACTIVITY] =
-        "INSERT INTO activity (interval_start, direction, service, grade" NAME_ACTIVITY
-        ") VALUES (?, ?, ?, ?" MARK_ACTIVITY
-        ") ON CONFLICT DO UPDATE SET grade = max(grade, excluded.grade)" SUM_UP_ACTIVITY,
-    [ADD_IMPACT] = "INSERT INTO impact"
-                   " (interval_start, direction, service, factor_set, restatement" NAME_IMPACT
-                   ") VALUES (?, ?, ?, ?, " RECORDED MARK_IMPACT
-                   ") ON CONFLICT DO UPDATE SET restatement = restatement" SUM_UP_IMPACT,
-    [ADD_IMPACT_DAY] =
-        "INSERT INTO impact_day (day, direction, service, factor_set" NAME_IMPACT
-        ") VALUES (?, ?, ?, ?" MARK_IMPACT ") ON CONFLICT DO UPDATE SET day = day" SUM_UP_IMPACT,
-    [ADD_COVERAGE] =
-        "INSERT INTO coverage (interval_start" NAME_COVERAGE ") VALUES (?" MARK_COVERAGE
-        ") ON CONFLICT DO UPDATE SET interval_start = interval_start" SUM_UP_COVERAGE,
-    [ADD_DEVICES] = "INSERT INTO device_day (day, direction, service, devices) VALUES (?, ?, ?, ?)"
-                    " ON CONFLICT DO UPDATE SET devices = max(devices, excluded.devices)",
-    [GET_DEVICES] = "SELECT max(devices) FROM device_day WHERE day >= ?1 AND day < ?2"
-                    " AND (?3 IS NULL OR direction = (SELECT id FROM direction WHERE code = ?3))"
-                    " AND (?4 IS NULL OR service = (SELECT id FROM service WHERE name = ?4))",
-    [GET_SPAN] = "SELECT min(first), max(last) FROM"
-                 " (SELECT (SELECT min(interval_start) FROM activity) AS first,"
-                 " (SELECT max(interval_start) FROM activity) AS last"
-                 " UNION ALL SELECT (SELECT min(interval_start) FROM coverage),"
-                 " (SELECT max(interval_start) FROM coverage))",
-    [SET_FACT] = "INSERT INTO fact (name, value) VALUES (?, ?)"
-                 " ON CONFLICT DO UPDATE SET value = excluded.value",
-    [GET_FACT] = "SELECT value FROM fact WHERE name = ?",
-    [VISIT_ROWS] = SELECT_ROWS " AND (?3 IS NULL OR d.code = ?3)"
-                               " AND (?4 IS NULL OR s.name = ?4)" EACH_ROW,
-    [VISIT_PAIR_ROWS] =
-        SELECT_ROWS " AND a.direction = (SELECT id FROM direction WHERE code = ?3)"
+static const char
+    *const
+        SQL
+            [STATEMENTS] =
+                {
+                    [BEGIN] = "BEGIN IMMEDIATE",
+                    [COMMIT] = "COMMIT",
+                    [ROLLBACK] = "ROLLBACK",
+                    [SET_DIRECTION] =
+                        "INSERT INTO direction (code, label, legal_entity, headcount) VALUES (?, "
+                        "?, ?, ?)"
+                        " ON CONFLICT (code) DO UPDATE SET label = excluded.label,"
+                        " legal_entity = excluded.legal_entity, headcount = excluded.headcount"
+                        " WHERE label <> excluded.label OR legal_entity <> excluded.legal_entity"
+                        " OR headcount <> excluded.headcount",
+                    [GET_DIRECTION] = "SELECT id FROM direction WHERE code = ?",
+                    [SET_SERVICE] = "INSERT INTO service (name, label) VALUES (?, ?)"
+                                    " ON CONFLICT (name) DO UPDATE SET label = excluded.label"
+                                    " WHERE label <> excluded.label",
+                    [GET_SERVICE] = "SELECT id FROM service WHERE name = ?",
+                    [SET_FACTOR_SET] = "INSERT INTO factor_set (vintage, digest) VALUES (?, ?)"
+                                       " ON CONFLICT DO NOTHING",
+                    [GET_FACTOR_SET] = "SELECT id FROM factor_set WHERE vintage = ? AND digest = ?",
+                    [ADD_ACTIVITY] = "INSERT INTO activity (interval_start, direction, service, "
+                                     "grade" NAME_ACTIVITY ") VALUES (?, ?, ?, ?" MARK_ACTIVITY
+                                     ") ON CONFLICT DO UPDATE SET grade = max(grade, "
+                                     "excluded.grade)" SUM_UP_ACTIVITY,
+                    [ADD_IMPACT] =
+                        "INSERT INTO impact"
+                        " (interval_start, direction, service, factor_set, restatement" NAME_IMPACT
+                        ") VALUES (?, ?, ?, ?, " RECORDED MARK_IMPACT
+                        ") ON CONFLICT DO UPDATE SET restatement = restatement" SUM_UP_IMPACT,
+                    [ADD_IMPACT_DAY] =
+                        "INSERT INTO impact_day (day, direction, service, factor_set" NAME_IMPACT
+                        ") VALUES (?, ?, ?, ?" MARK_IMPACT
+                        ") ON CONFLICT DO UPDATE SET day = day" SUM_UP_IMPACT,
+                    [ADD_COVERAGE] =
+                        "INSERT INTO coverage (interval_start" NAME_COVERAGE
+                        ") VALUES (?" MARK_COVERAGE ") ON CONFLICT DO UPDATE SET interval_start = "
+                                                    "interval_start" SUM_UP_COVERAGE,
+                    [ADD_DEVICES] =
+                        "INSERT INTO device_day (day, direction, service, devices) VALUES (?, ?, "
+                        "?, ?)"
+                        " ON CONFLICT DO UPDATE SET devices = max(devices, excluded.devices)",
+                    [SET_POWER_DEVICE] = "INSERT INTO power_device (name, kind) VALUES (?, ?)"
+                                         " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind"
+                                         " WHERE kind <> excluded.kind",
+                    [GET_POWER_DEVICE] = "SELECT id FROM power_device WHERE name = ?",
+                    [ADD_DEVICE_ENERGY] = "INSERT INTO device_energy (interval_start, device, "
+                                          "energy_j, idle_j, covered_ns, flags)"
+                                          " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                                          "flags = flags | excluded.flags" ADD_REAL(energy_j)
+                                              ADD_REAL(idle_j) ADD_COUNTER(covered_ns),
+                    [ADD_LOCAL_USE] =
+                        "INSERT INTO local_use (interval_start, direction, service, "
+                        "weight" USE_REALS(NAME_REAL) ") VALUES (?, ?, ?, 0" USE_REALS(
+                            MARK_REAL) ") ON CONFLICT DO UPDATE SET weight = weight" USE_REALS(ADD_REAL),
+                    [WEIGH_LOCAL_USE] =
+                        "UPDATE local_use SET weight = ?4"
+                        " WHERE interval_start = ?1 AND direction = ?2 AND service = ?3",
+                    [ADD_SERVER_USE] =
+                        "INSERT INTO server_use (interval_start, direction, "
+                        "service" SERVER_COUNTERS(NAME_COUNTER) ") VALUES (?, ?, ?" SERVER_COUNTERS(
+                            MARK_COUNTER) ") ON CONFLICT DO UPDATE SET service = "
+                                          "service" SERVER_COUNTERS(ADD_COUNTER),
+                    [GET_HOST_INTERVAL] = "SELECT min(next) FROM"
+                                          " (SELECT (SELECT min(interval_start) FROM device_energy "
+                                          "WHERE interval_start >= ?1) AS next"
+                                          " UNION ALL SELECT (SELECT min(interval_start) FROM "
+                                          "local_use WHERE interval_start >= ?1)"
+                                          " UNION ALL SELECT (SELECT min(interval_start) FROM "
+                                          "server_use WHERE interval_start >= ?1))",
+                    [GET_DEVICES] =
+                        "SELECT max(devices) FROM device_day WHERE day >= ?1 AND day < ?2"
+                        " AND (?3 IS NULL OR direction = (SELECT id FROM direction WHERE code = "
+                        "?3))"
+                        " AND (?4 IS NULL OR service = (SELECT id FROM service WHERE name = ?4))",
+                    [GET_SPAN] =
+                        "SELECT min(first), max(last) FROM"
+                        " (SELECT (SELECT min(interval_start) FROM activity) AS first,"
+                        " (SELECT max(interval_start) FROM activity) AS last"
+                        " UNION ALL SELECT (SELECT min(interval_start) FROM coverage),"
+                        " (SELECT max(interval_start) FROM coverage)"
+                        " UNION ALL SELECT (SELECT min(interval_start) FROM device_energy),"
+                        " (SELECT max(interval_start) FROM device_energy))",
+                    [SET_FACT] = "INSERT INTO fact (name, value) VALUES (?, ?)"
+                                 " ON CONFLICT DO UPDATE SET value = excluded.value",
+                    [GET_FACT] = "SELECT value FROM fact WHERE name = ?",
+                    [VISIT_ROWS] = SELECT_ROWS " AND (?3 IS NULL OR d.code = ?3)"
+                                               " AND (?4 IS NULL OR s.name = ?4)" EACH_ROW,
+                    [VISIT_PAIR_ROWS] = SELECT_ROWS
+                    " AND a.direction = (SELECT id FROM direction WHERE code = ?3)"
                     " AND a.service = (SELECT id FROM service WHERE name = ?4)" EACH_ROW,
-    [VISIT_COVERAGE] = "SELECT interval_start" NAME_COVERAGE " FROM coverage WHERE"
-                       " interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start",
-    [VISIT_PAIRS] = "SELECT d.code, s.name FROM direction d CROSS JOIN service s WHERE EXISTS"
-                    " (SELECT 1 FROM activity a WHERE a.direction = d.id AND a.service = s.id)"
-                    " ORDER BY d.id, s.id",
-    [VISIT_FACTOR_SETS] =
-        "SELECT vintage, digest FROM factor_set f WHERE EXISTS (SELECT 1 FROM impact"
-        " WHERE interval_start >= ?1 AND interval_start < ?2 AND restatement = " RECORDED
-        " AND factor_set = f.id) ORDER BY id",
-    [VISIT_FACTS] = "SELECT name, value FROM fact ORDER BY name",
-    [SCAN_DIRECTIONS] = "SELECT id, code FROM direction ORDER BY id",
-    [SCAN_SERVICES] = "SELECT id, name FROM service ORDER BY id",
-    [SCAN_FACTOR_SETS] = "SELECT id, vintage, digest FROM factor_set ORDER BY id",
-    /* Functions of ours, that see each row in the order of the key, which is that of the table. */
-    [SCAN_IMPACT] = "SELECT scan_impact(interval_start, direction, service, factor_set" NAME_IMPACT
-                    ") FROM impact WHERE interval_start >= ?1 AND interval_start < ?2"
-                    " AND restatement = " RECORDED,
-    [SCAN_IMPACT_DAYS] =
-        "SELECT scan_impact(day * 86400, direction, service, factor_set" NAME_IMPACT
-        ") FROM impact_day WHERE day >= ?1 AND day < ?2",
-    [SCAN_MIXED_DAYS] = "SELECT day FROM impact_day WHERE day >= ?1 AND day < ?2 GROUP BY day"
+                    [VISIT_COVERAGE] =
+                        "SELECT interval_start" NAME_COVERAGE " FROM coverage WHERE"
+                        " interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start",
+                    [VISIT_DEVICE_ENERGY] =
+                        "SELECT interval_start, name, kind, energy_j, idle_j, covered_ns, flags"
+                        " FROM device_energy e CROSS JOIN power_device d ON d.id = e.device"
+                        " WHERE interval_start >= ?1 AND interval_start < ?2 ORDER BY "
+                        "interval_start, device",
+                    [VISIT_LOCAL_USE] = SELECT_USE("local_use", USE_REALS(NAME_REAL) ", weight"),
+                    [VISIT_SERVER_USE] = SELECT_USE("server_use", SERVER_COUNTERS(NAME_COUNTER)),
+                    [VISIT_PAIRS] =
+                        "SELECT d.code, s.name FROM direction d CROSS JOIN service s WHERE EXISTS"
+                        " (SELECT 1 FROM activity a WHERE a.direction = d.id AND a.service = s.id)"
+                        " ORDER BY d.id, s.id",
+                    [VISIT_FACTOR_SETS] =
+                        "SELECT vintage, digest FROM factor_set f WHERE EXISTS (SELECT 1 FROM "
+                        "impact"
+                        " WHERE interval_start >= ?1 AND interval_start < ?2 AND restatement "
+                        "= " RECORDED " AND factor_set = f.id) ORDER BY id",
+                    [VISIT_FACTS] = "SELECT name, value FROM fact ORDER BY name",
+                    [SCAN_DIRECTIONS] = "SELECT id, code FROM direction ORDER BY id",
+                    [SCAN_SERVICES] = "SELECT id, name FROM service ORDER BY id",
+                    [SCAN_FACTOR_SETS] = "SELECT id, vintage, digest FROM factor_set ORDER BY id",
+                    /* Functions of ours, that see each row in the order of the key, which is that
+                       of the table. */
+                    [SCAN_IMPACT] =
+                        "SELECT scan_impact(interval_start, direction, service, "
+                        "factor_set" NAME_IMPACT
+                        ") FROM impact WHERE interval_start >= ?1 AND interval_start < ?2"
+                        " AND restatement = " RECORDED,
+                    [SCAN_IMPACT_DAYS] =
+                        "SELECT scan_impact(day * 86400, direction, service, factor_set" NAME_IMPACT
+                        ") FROM impact_day WHERE day >= ?1 AND day < ?2",
+                    [SCAN_MIXED_DAYS] =
+                        "SELECT day FROM impact_day WHERE day >= ?1 AND day < ?2 GROUP BY day"
                         " HAVING min(factor_set) < max(factor_set)",
-    [SCAN_ACTIVITY] = "SELECT scan_activity(interval_start, direction, service" NAME_USE
-                      ") FROM activity WHERE interval_start >= ?1 AND interval_start < ?2",
-    [SCAN_DEVICES] = "SELECT day, direction, service, devices FROM device_day"
-                     " WHERE day >= ?1 AND day < ?2 ORDER BY day, direction, service",
+                    [SCAN_ACTIVITY] =
+                        "SELECT scan_activity(interval_start, direction, service" NAME_SCANNED
+                        ") FROM activity WHERE interval_start >= ?1 AND interval_start < ?2",
+                    [SCAN_DEVICES] =
+                        "SELECT day, direction, service, devices FROM device_day"
+                        " WHERE day >= ?1 AND day < ?2 ORDER BY day, direction, service",
 };
 
 struct ledger {
@@ -338,11 +452,16 @@ static void bind_counter(struct binder *binder, uint64_t value)
     bind_integer(binder, value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
+static void bind_real(struct binder *binder, double value)
+{
+    sqlite3_bind_double(binder->statement, binder->next++, value);
+}
+
 static void bind_triple(struct binder *binder, struct triple value)
 {
-    sqlite3_bind_double(binder->statement, binder->next++, value.low);
-    sqlite3_bind_double(binder->statement, binder->next++, value.central);
-    sqlite3_bind_double(binder->statement, binder->next++, value.high);
+    bind_real(binder, value.low);
+    bind_real(binder, value.central);
+    bind_real(binder, value.high);
 }
 
 /* TEXT must live until the statement is reset. */
@@ -361,13 +480,18 @@ static int64_t read_integer(struct reader *reader)
     return sqlite3_column_int64(reader->statement, reader->next++);
 }
 
+static double read_real(struct reader *reader)
+{
+    return sqlite3_column_double(reader->statement, reader->next++);
+}
+
 static struct triple read_triple(struct reader *reader)
 {
     struct triple value;
 
-    value.low = sqlite3_column_double(reader->statement, reader->next++);
-    value.central = sqlite3_column_double(reader->statement, reader->next++);
-    value.high = sqlite3_column_double(reader->statement, reader->next++);
+    value.low = read_real(reader);
+    value.central = read_real(reader);
+    value.high = read_real(reader);
     return value;
 }
 
@@ -559,30 +683,36 @@ static bool make_tables(struct ledger *ledger, const char *sql)
            execute(ledger, identity) && execute(ledger, "COMMIT");
 }
 
-/* Appends BEFORE, the name and AFTER to SQL for each column of coverage that the file lacks. */
-static bool append_missing(struct ledger *ledger, const char *before, const char *after, char *sql,
-                           size_t size)
+/* Whether the file has a column; *FOUND is set. */
+static bool ask_for(struct ledger *ledger, const struct later_column *column, int64_t *found)
 {
-    char question[120];
-    int64_t found;
+    char question[160];
 
-    for (size_t i = 0; i < COVERAGE_COLUMN_COUNT; i++) {
-        size_t used = strlen(sql);
-
-        snprintf(question, sizeof(question),
-                 "SELECT count(*) FROM pragma_table_info('coverage') WHERE name = '%s'",
-                 COVERAGE_COLUMNS[i]);
-        if (!query_pragma(ledger, question, &found))
-            return false;
-        if (!found)
-            snprintf(sql + used, size - used, "%s%s%s", before, COVERAGE_COLUMNS[i], after);
-    }
-    return true;
+    snprintf(question, sizeof(question),
+             "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%s'", column->table,
+             column->name);
+    return query_pragma(ledger, question, found);
 }
 
 /* Of what was recorded before a column was there, nothing is known: 0, and reports say how much of
  * a total has no reason recorded. */
-static bool migrate_tables(struct ledger *ledger)
+static bool append_columns(struct ledger *ledger, FILE *sql)
+{
+    int64_t found;
+
+    for (size_t i = 0; i < LATER_COLUMN_COUNT; i++) {
+        const struct later_column *column = &LATER_COLUMNS[i];
+
+        if (!ask_for(ledger, column, &found))
+            return false;
+        if (!found)
+            fprintf(sql, "ALTER TABLE %s ADD COLUMN %s %s NOT NULL DEFAULT 0;", column->table,
+                    column->name, column->type);
+    }
+    return true;
+}
+
+static bool append_migration(struct ledger *ledger, FILE *sql)
 {
     /* Row by row: a GROUP BY would sort all of the ledger in memory. */
     static const char days[] =
@@ -590,27 +720,60 @@ static bool migrate_tables(struct ledger *ledger)
                   ") SELECT interval_start / 86400, direction, service, factor_set" NAME_IMPACT
                   " FROM impact WHERE restatement = " RECORDED
                   " ON CONFLICT DO UPDATE SET day = day" SUM_UP_IMPACT ";";
-    char sql[COVERAGE_COLUMN_COUNT * 100 + sizeof(days)] = "";
 
     if (ledger->format < FORMAT_OF_DAYS)
-        snprintf(sql, sizeof(sql), "%s", days);
-    return append_missing(ledger, "ALTER TABLE coverage ADD COLUMN ",
-                          " INTEGER NOT NULL DEFAULT 0; ", sql, sizeof(sql)) &&
-           make_tables(ledger, sql);
+        fputs(days, sql);
+    if (ledger->format < FORMAT_OF_HOST)
+        fputs(HOST_TABLES("CREATE TABLE "), sql);
+    return append_columns(ledger, sql);
 }
 
-/* Who may only read sees an older file through a view (in memory: no one else's) that hides the
- * table behind its name, and adds what it lacks. */
-static bool view_tables(struct ledger *ledger)
+/* Who may only read sees an older file through views (in memory: no one else's) that hide the
+ * table behind its name, and add what it lacks. */
+static bool append_view(struct ledger *ledger, const char *table, FILE *sql)
 {
-    char sql[COVERAGE_COLUMN_COUNT * 100] = "CREATE TEMP VIEW coverage AS SELECT *";
-    size_t used;
+    int64_t found;
 
-    if (!append_missing(ledger, ", 0 AS ", "", sql, sizeof(sql)))
+    fprintf(sql, "CREATE TEMP VIEW %s AS SELECT *", table);
+    for (size_t i = 0; i < LATER_COLUMN_COUNT; i++) {
+        const struct later_column *column = &LATER_COLUMNS[i];
+
+        if (strcmp(column->table, table) != 0)
+            continue;
+        if (!ask_for(ledger, column, &found))
+            return false;
+        if (!found)
+            fprintf(sql, ", CAST(0 AS %s) AS %s", column->type, column->name);
+    }
+    fprintf(sql, " FROM main.%s;", table);
+    return true;
+}
+
+static bool append_views(struct ledger *ledger, FILE *sql)
+{
+    if (ledger->format < FORMAT_OF_HOST)
+        fputs(HOST_TABLES("CREATE TEMP TABLE "), sql);
+    return append_view(ledger, "coverage", sql) && append_view(ledger, "activity", sql);
+}
+
+/* Brings an older file to this format (WRITABLE), or makes it look so. */
+static bool adapt_tables(struct ledger *ledger, bool writable)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *sql = open_memstream(&text, &size);
+    bool done = false;
+
+    if (!sql) {
+        refuse(ledger, LEDGER_RETRY, "does not fit into memory");
         return false;
-    used = strlen(sql);
-    snprintf(sql + used, sizeof(sql) - used, " FROM main.coverage");
-    return execute(ledger, sql);
+    }
+    done = writable ? append_migration(ledger, sql) : append_views(ledger, sql);
+    if (fclose(sql) != 0)
+        done = false;
+    done = done && (writable ? make_tables(ledger, text) : execute(ledger, text));
+    free(text);
+    return done;
 }
 
 static bool prepare_statements(struct ledger *ledger)
@@ -618,7 +781,7 @@ static bool prepare_statements(struct ledger *ledger)
     for (int i = 0; i < KEPT_STATEMENTS; i++) {
         /* A reader's may be a view, which takes no additions, or not be there; and it begins no
          * transaction. */
-        if ((i == ADD_COVERAGE || i == ADD_IMPACT_DAY) && ledger->lock < 0)
+        if (i >= FIRST_ADDITION && i <= LAST_ADDITION && ledger->lock < 0)
             continue;
         if (sqlite3_prepare_v3(ledger->database, SQL[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &ledger->statements[i], NULL) != SQLITE_OK) {
@@ -653,7 +816,7 @@ static bool open_writer(struct ledger *ledger, const char *state_directory)
                          " PRAGMA journal_size_limit = 16777216"))
         return false;
     if (ledger->format == 0 ? !make_tables(ledger, SCHEMA)
-                            : ledger->format < FORMAT && !migrate_tables(ledger))
+                            : ledger->format < FORMAT && !adapt_tables(ledger, true))
         return false;
     return prepare_statements(ledger);
 }
@@ -701,7 +864,7 @@ static bool open_reader(struct ledger *ledger)
         refuse(ledger, LEDGER_FATAL, "is empty: iagmeterd has recorded nothing yet");
         return false;
     }
-    return (ledger->format == FORMAT || view_tables(ledger)) && prepare_statements(ledger);
+    return (ledger->format == FORMAT || adapt_tables(ledger, false)) && prepare_statements(ledger);
 }
 
 struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
@@ -864,10 +1027,13 @@ enum ledger_status ledger_add_activity(struct ledger *ledger, int64_t interval_s
     bind_integer(&row, activity->grade);
 #define BIND_COUNTER(name) bind_counter(&row, activity->name);
 #define BIND_TRIPLE(name)  bind_triple(&row, activity->name);
+#define BIND_REAL(name)    bind_real(&row, activity->name);
     ACTIVITY_COUNTERS(BIND_COUNTER)
     ACTIVITY_TRIPLES(BIND_TRIPLE)
+    ACTIVITY_REALS(BIND_REAL)
 #undef BIND_COUNTER
 #undef BIND_TRIPLE
+#undef BIND_REAL
     status = run(ledger, row.statement);
     if (status != LEDGER_OK || !impact)
         return status;
@@ -900,6 +1066,81 @@ enum ledger_status ledger_add_devices(struct ledger *ledger, int64_t direction, 
 
     bind_key(&row, day, direction, service);
     bind_integer(&row, devices);
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_power_device(struct ledger *ledger, const struct power_device *device,
+                                       int64_t *id)
+{
+    struct binder set = binder_for(ledger, SET_POWER_DEVICE);
+    struct binder get = binder_for(ledger, GET_POWER_DEVICE);
+    enum ledger_status status;
+
+    bind_text(&set, device->name);
+    bind_integer(&set, device->kind);
+    status = run(ledger, set.statement);
+    if (status != LEDGER_OK)
+        return status;
+    bind_text(&get, device->name);
+    return query_id(ledger, get.statement, id);
+}
+
+enum ledger_status ledger_add_device_energy(struct ledger *ledger, int64_t interval_start,
+                                            int64_t device, const struct device_energy *energy,
+                                            double idle_j)
+{
+    struct binder row = binder_for(ledger, ADD_DEVICE_ENERGY);
+
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    bind_integer(&row, interval_start);
+    bind_integer(&row, device);
+    bind_real(&row, energy->energy_j);
+    bind_real(&row, idle_j);
+    bind_counter(&row, energy->covered_ns);
+    bind_integer(&row, energy->flags);
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_add_local_use(struct ledger *ledger, int64_t interval_start,
+                                        int64_t direction, int64_t service,
+                                        const struct local_use *use)
+{
+    struct binder row = binder_for(ledger, ADD_LOCAL_USE);
+
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    bind_key(&row, interval_start, direction, service);
+#define BIND_REAL(name) bind_real(&row, use->name);
+    USE_REALS(BIND_REAL)
+#undef BIND_REAL
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_weigh_local_use(struct ledger *ledger, int64_t interval_start,
+                                          int64_t direction, int64_t service, double weight)
+{
+    struct binder row = binder_for(ledger, WEIGH_LOCAL_USE);
+
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    bind_key(&row, interval_start, direction, service);
+    bind_real(&row, weight);
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_add_server_use(struct ledger *ledger, int64_t interval_start,
+                                         int64_t direction, int64_t service,
+                                         const struct server_use *use)
+{
+    struct binder row = binder_for(ledger, ADD_SERVER_USE);
+
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    bind_key(&row, interval_start, direction, service);
+#define BIND_COUNTER(name) bind_counter(&row, use->name);
+    SERVER_COUNTERS(BIND_COUNTER)
+#undef BIND_COUNTER
     return run(ledger, row.statement);
 }
 
@@ -958,6 +1199,23 @@ enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32
     bind_text(&row, service);
     status = query_id(ledger, row.statement, &largest);
     *devices = (uint32_t)largest;
+    return status;
+}
+
+enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from,
+                                             int64_t *interval_start)
+{
+    struct binder row = binder_for(ledger, GET_HOST_INTERVAL);
+    enum ledger_status status;
+
+    bind_integer(&row, from);
+    status = query(ledger, row.statement);
+    if (status == LEDGER_OK && sqlite3_column_type(row.statement, 0) == SQLITE_NULL)
+        status = LEDGER_EMPTY;
+    if (status == LEDGER_OK)
+        *interval_start = sqlite3_column_int64(row.statement, 0);
+    sqlite3_reset(row.statement);
+    sqlite3_clear_bindings(row.statement);
     return status;
 }
 
@@ -1025,8 +1283,11 @@ static bool read_row(struct reader *reader, void *closure)
     row.activity.bytes_down = (uint64_t)read_integer(reader);
     row.activity.bytes_other = (uint64_t)read_integer(reader);
 #define READ_TRIPLE(name) row.activity.name = read_triple(reader);
+#define READ_REAL(name)   row.activity.name = read_real(reader);
     ACTIVITY_TRIPLES(READ_TRIPLE)
+    ACTIVITY_REALS(READ_REAL)
 #undef READ_TRIPLE
+#undef READ_REAL
     row.has_impact = read_integer(reader) > 0;
 #define READ_TRIPLE(name) row.impact.name = read_triple(reader);
     IMPACT_TRIPLES(READ_TRIPLE)
@@ -1068,6 +1329,93 @@ enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, in
     struct coverage_closure closure = {visitor, context};
 
     return visit(ledger, VISIT_COVERAGE, &bounds, read_coverage, &closure);
+}
+
+struct device_closure {
+    ledger_device_visitor *visit;
+    void *context;
+};
+
+static bool read_device(struct reader *reader, void *closure)
+{
+    const struct device_closure *target = closure;
+    struct ledger_device_row row = {.interval_start = read_integer(reader)};
+
+    row.name = read_text(reader);
+    row.kind = (uint8_t)read_integer(reader);
+    row.energy_j = read_real(reader);
+    row.idle_j = read_real(reader);
+    row.covered_ns = (uint64_t)read_integer(reader);
+    row.flags = (uint8_t)read_integer(reader);
+    return target->visit(target->context, &row);
+}
+
+enum ledger_status ledger_visit_device_energy(struct ledger *ledger, int64_t from, int64_t until,
+                                              ledger_device_visitor *visitor, void *context)
+{
+    struct bounds bounds = {from, until, NULL, NULL};
+    struct device_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_DEVICE_ENERGY, &bounds, read_device, &closure);
+}
+
+struct use_closure {
+    ledger_use_visitor *visit;
+    void *context;
+};
+
+static bool read_use(struct reader *reader, void *closure)
+{
+    const struct use_closure *target = closure;
+    struct ledger_use_row row = {.interval_start = read_integer(reader)};
+
+    row.direction_id = read_integer(reader);
+    row.service_id = read_integer(reader);
+    row.direction = read_text(reader);
+    row.service = read_text(reader);
+#define READ_REAL(name) row.name = read_real(reader);
+    USE_REALS(READ_REAL)
+#undef READ_REAL
+    row.weight = read_real(reader);
+    return target->visit(target->context, &row);
+}
+
+enum ledger_status ledger_visit_local_use(struct ledger *ledger, int64_t from, int64_t until,
+                                          ledger_use_visitor *visitor, void *context)
+{
+    struct bounds bounds = {from, until, NULL, NULL};
+    struct use_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_LOCAL_USE, &bounds, read_use, &closure);
+}
+
+struct server_closure {
+    ledger_server_visitor *visit;
+    void *context;
+};
+
+static bool read_server(struct reader *reader, void *closure)
+{
+    const struct server_closure *target = closure;
+    struct ledger_server_row row = {.interval_start = read_integer(reader)};
+
+    row.direction_id = read_integer(reader);
+    row.service_id = read_integer(reader);
+    row.direction = read_text(reader);
+    row.service = read_text(reader);
+#define READ_COUNTER(name) row.name = (uint64_t)read_integer(reader);
+    SERVER_COUNTERS(READ_COUNTER)
+#undef READ_COUNTER
+    return target->visit(target->context, &row);
+}
+
+enum ledger_status ledger_visit_server_use(struct ledger *ledger, int64_t from, int64_t until,
+                                           ledger_server_visitor *visitor, void *context)
+{
+    struct bounds bounds = {from, until, NULL, NULL};
+    struct server_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_SERVER_USE, &bounds, read_server, &closure);
 }
 
 struct pair_closure {
@@ -1188,8 +1536,11 @@ static void step_activity(sqlite3_context *context, int count, sqlite3_value **v
     row.direction = take_integer(&arguments);
     row.service = take_integer(&arguments);
 #define TAKE_TRIPLE(name) row.name = take_triple(&arguments);
+#define TAKE_REAL(name)   row.name = sqlite3_value_double(*arguments.values++);
     ACTIVITY_TRIPLES(TAKE_TRIPLE)
+    ACTIVITY_REALS(TAKE_REAL)
 #undef TAKE_TRIPLE
+#undef TAKE_REAL
     go_on(context, scan, scan->scanner->activity(scan->context, &row));
 }
 

@@ -147,6 +147,8 @@ enum ledger_status ledger_visit_local_use(struct ledger *ledger, int64_t from, i
 
 struct ledger_server_row {
     int64_t interval_start;
+    int64_t direction_id; /* the ledger's numbers */
+    int64_t service_id;
     const char *direction; /* code; "unassigned": of all */
     const char *service;   /* id */
     uint64_t requests;

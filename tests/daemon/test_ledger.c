@@ -39,6 +39,8 @@ static const struct activity ACTIVITY = {
     .requests = {0.1, 0.2, 0.3},
     .tokens_in = {10.25, 20.5, 30.75},
     .tokens_out = {1.0 / 3, 2.0 / 3, 4.0 / 3},
+    .energy_j = 1000.0 / 3,
+    .host_s = 60.25,
 };
 
 static const struct impact IMPACT = {
@@ -213,6 +215,9 @@ static void additions_are_summed_and_keep_the_worst_grade(void **state)
     assert_triple(
         rows.rows[0].activity.tokens_in,
         triple_add(triple_add(ACTIVITY.tokens_in, ACTIVITY.tokens_in), ACTIVITY.tokens_in));
+    assert_true(rows.rows[0].activity.energy_j ==
+                ACTIVITY.energy_j + ACTIVITY.energy_j + ACTIVITY.energy_j);
+    assert_true(rows.rows[0].activity.host_s == 3 * ACTIVITY.host_s);
     assert_triple(rows.rows[0].impact.energy_kwh, triple_scale(IMPACT.energy_kwh, 2));
     assert_triple(rows.rows[0].impact.water_l, triple_scale(IMPACT.water_l, 2));
     ledger_close(ledger);
@@ -406,6 +411,159 @@ static void a_scan_sees_all_of_a_range(void **state)
     assert_triple(seen.activity.requests, ACTIVITY.requests);
     assert_triple(seen.activity.tokens_in, ACTIVITY.tokens_in);
     assert_triple(seen.activity.tokens_out, ACTIVITY.tokens_out);
+    assert_true(seen.activity.energy_j == ACTIVITY.energy_j);
+    assert_true(seen.activity.host_s == ACTIVITY.host_s);
+    ledger_close(ledger);
+}
+
+/* ---- A host of our own ---- */
+
+static const struct power_device GPU = {"gpu0", POWER_DEVICE_GPU};
+static const struct power_device REST = {"host", POWER_DEVICE_HOST};
+
+/* What was visited, in its order, as text. */
+static bool see_energy(void *context, const struct ledger_device_row *row)
+{
+    return see(context, "energy %d %s %d %.17g %.17g %llu %d\n", (int)(row->interval_start - T0),
+               row->name, row->kind, row->energy_j, row->idle_j,
+               (unsigned long long)row->covered_ns, row->flags);
+}
+
+static bool see_use(void *context, const struct ledger_use_row *row)
+{
+    return see(context, "use %d %d/%s %d/%s %.17g %.17g %.17g %.17g %.17g\n",
+               (int)(row->interval_start - T0), (int)row->direction_id, row->direction,
+               (int)row->service_id, row->service, row->requests, row->tokens_in,
+               row->tokens_cached, row->tokens_out, row->weight);
+}
+
+static bool see_server(void *context, const struct ledger_server_row *row)
+{
+    return see(context, "server %d %d/%s %d/%s %llu %llu %llu %llu\n",
+               (int)(row->interval_start - T0), (int)row->direction_id, row->direction,
+               (int)row->service_id, row->service, (unsigned long long)row->requests,
+               (unsigned long long)row->tokens_in, (unsigned long long)row->tokens_cached,
+               (unsigned long long)row->tokens_out);
+}
+
+static void see_host(struct ledger *ledger, int64_t from, int64_t until, struct sightings *seen)
+{
+    *seen = (struct sightings){.text = ""};
+    assert_done(ledger, ledger_visit_device_energy(ledger, from, until, see_energy, seen));
+    assert_done(ledger, ledger_visit_local_use(ledger, from, until, see_use, seen));
+    assert_done(ledger, ledger_visit_server_use(ledger, from, until, see_server, seen));
+}
+
+static void assert_no_host(struct ledger *ledger)
+{
+    struct sightings seen;
+    int64_t interval;
+
+    see_host(ledger, 0, INT64_MAX, &seen);
+    assert_string_equal(seen.text, "");
+    assert_status(ledger, LEDGER_EMPTY, ledger_next_host_interval(ledger, 0, &interval));
+}
+
+static void record_host(struct ledger *ledger, int64_t interval, struct ids ids)
+{
+    const struct device_energy energy = {
+        .flags = ENERGY_WALL, .covered_ns = 30000000000, .energy_j = 0.1};
+    const struct device_energy worse = {
+        .flags = ENERGY_LOWER_BOUND, .covered_ns = 20000000001, .energy_j = 0.2};
+    const struct local_use use = {
+        .requests = 0.25, .tokens_in = 1.0 / 3, .tokens_cached = 0.125, .tokens_out = 1e6};
+    const struct server_use server = {
+        .requests = 3, .tokens_in = 9007199254740993, .tokens_cached = 4, .tokens_out = 5};
+    int64_t gpu, rest;
+
+    assert_done(ledger, ledger_power_device(ledger, &REST, &rest));
+    assert_done(ledger, ledger_power_device(ledger, &GPU, &gpu));
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_device_energy(ledger, interval, gpu, &energy, 0.05));
+    assert_done(ledger, ledger_add_device_energy(ledger, interval, rest, &energy, 0));
+    assert_done(ledger, ledger_add_device_energy(ledger, interval, gpu, &worse, 0.1));
+    assert_done(ledger, ledger_add_local_use(ledger, interval, ids.dsi, ids.chat, &use));
+    assert_done(ledger, ledger_add_local_use(ledger, interval, ids.drh, ids.chat, &use));
+    assert_done(ledger, ledger_weigh_local_use(ledger, interval, ids.drh, ids.chat, 0.75));
+    assert_done(ledger, ledger_add_local_use(ledger, interval, ids.drh, ids.chat, &use));
+    assert_done(ledger, ledger_add_server_use(ledger, interval, ids.dsi, ids.api, &server));
+    assert_done(ledger, ledger_add_server_use(ledger, interval, ids.dsi, ids.api, &server));
+    assert_done(ledger, ledger_commit(ledger));
+}
+
+/* Sums that came late too, flags joined, and the weight what it was set to. */
+static void facts_of_a_host_add_up(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct sightings seen;
+    int64_t interval, last;
+
+    (void)state;
+    record_host(ledger, T0, ids);
+    record_host(ledger, T0 + 600, ids);
+    ledger_close(ledger);
+    ledger = open_or_fail(false);
+    see_host(ledger, T0, T0 + 600, &seen);
+    assert_string_equal(seen.text,
+                        "energy 0 host 1 0.10000000000000001 0 30000000000 1\n"
+                        "energy 0 gpu0 0 0.30000000000000004 0.15000000000000002 50000000001 9\n"
+                        "use 0 1/DRH 1/chatgpt-web 0.5 0.66666666666666663 0.25 2000000 0.75\n"
+                        "use 0 2/DSI 1/chatgpt-web 0.25 0.33333333333333331 0.125 1000000 0\n"
+                        "server 0 2/DSI 2/mistral-api 6 18014398509481986 8 10\n");
+    see_host(ledger, T0 + 60, T0 + 600, &seen);
+    assert_string_equal(seen.text, "");
+    assert_done(ledger, ledger_next_host_interval(ledger, 0, &interval));
+    assert_int_equal(interval, T0);
+    assert_done(ledger, ledger_next_host_interval(ledger, T0 + 1, &interval));
+    assert_int_equal(interval, T0 + 600);
+    assert_status(ledger, LEDGER_EMPTY, ledger_next_host_interval(ledger, T0 + 601, &interval));
+    assert_done(ledger, ledger_span(ledger, &interval, &last));
+    assert_int_equal(interval, T0);
+    assert_int_equal(last, T0 + 600);
+    ledger_close(ledger);
+}
+
+/* A name keeps its number also when what it is was told wrong at first. */
+static void power_devices_keep_their_numbers(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    const struct power_device other = {"gpu0", POWER_DEVICE_SOURCE};
+    struct ids ids = name_all(ledger);
+    int64_t gpu, rest, again;
+    struct sightings seen;
+
+    (void)state;
+    assert_done(ledger, ledger_power_device(ledger, &GPU, &gpu));
+    assert_done(ledger, ledger_power_device(ledger, &REST, &rest));
+    assert_true(gpu != rest);
+    assert_done(ledger, ledger_power_device(ledger, &other, &again));
+    assert_int_equal(again, gpu);
+    record_host(ledger, T0, ids);
+    see_host(ledger, T0, T0 + 60, &seen);
+    assert_non_null(strstr(seen.text, "gpu0 0 "));
+    ledger_close(ledger);
+}
+
+static void facts_of_a_host_need_a_transaction(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    const struct device_energy energy = {.energy_j = 1};
+    const struct local_use use = {.requests = 1};
+    const struct server_use server = {.requests = 1};
+    int64_t gpu;
+
+    (void)state;
+    assert_done(ledger, ledger_power_device(ledger, &GPU, &gpu));
+    assert_status(ledger, LEDGER_RETRY, ledger_add_device_energy(ledger, T0, gpu, &energy, 0));
+    ledger_rollback(ledger);
+    assert_status(ledger, LEDGER_RETRY, ledger_add_local_use(ledger, T0, ids.drh, ids.chat, &use));
+    ledger_rollback(ledger);
+    assert_status(ledger, LEDGER_RETRY,
+                  ledger_add_server_use(ledger, T0, ids.drh, ids.chat, &server));
+    ledger_rollback(ledger);
+    assert_no_host(ledger);
     ledger_close(ledger);
 }
 
@@ -830,10 +988,10 @@ static void newer_versions_are_refused(void **state)
 {
     (void)state;
     ledger_close(open_or_fail(true));
-    run_sql("PRAGMA user_version = 5");
+    run_sql("PRAGMA user_version = 6");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
-    run_sql("PRAGMA user_version = 4; DROP TABLE fact");
+    run_sql("PRAGMA user_version = 5; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
 
@@ -1272,7 +1430,10 @@ static void ask_for_everything(char *answer, size_t size)
 {
     static const char *const questions[] = {
         "SELECT interval_start" COUNTERS_1(NAME_COLUMN) " FROM coverage",
-        "SELECT * FROM activity",
+        "SELECT interval_start, direction, service, grade, flows, bytes_up, bytes_down, "
+        "bytes_other,"
+        " requests_low, requests_central, requests_high, tokens_in_low, tokens_in_central,"
+        " tokens_in_high, tokens_out_low, tokens_out_central, tokens_out_high FROM activity",
         "SELECT * FROM impact",
         "SELECT * FROM direction",
         "SELECT * FROM service",
@@ -1358,6 +1519,9 @@ static void assert_rows_of_format_1(struct ledger *ledger)
     assert_int_equal(activity.count, 3);
     assert_string_equal(activity.names[2][0], "DIGICOM");
     assert_int_equal(activity.rows[0].activity.bytes_up, 108966);
+    assert_true(activity.rows[0].activity.energy_j == 0);
+    assert_true(activity.rows[0].activity.host_s == 0);
+    assert_no_host(ledger);
 }
 
 /* Also of what was recorded before there were any. */
@@ -1391,7 +1555,7 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     ask_for_everything(before, sizeof(before));
     ledger = open_or_fail(true);
     assert_rows_of_format_1(ledger);
-    assert_int_equal(format_of_file(), 4);
+    assert_int_equal(format_of_file(), 5);
     assert_days_are_sums_of_intervals();
     ask_for_everything(after, sizeof(after));
     assert_string_equal(after, before);
@@ -1504,6 +1668,54 @@ static void an_older_ledger_can_be_read_as_it_is(void **state)
     ledger_close(writer);
 }
 
+/* As the version before this one left it. */
+static void fall_back_to_format_4(void)
+{
+    run_sql("DROP TABLE device_energy; DROP TABLE power_device; DROP TABLE local_use;"
+            " DROP TABLE server_use; ALTER TABLE activity DROP COLUMN energy_j;"
+            " ALTER TABLE activity DROP COLUMN host_s; PRAGMA user_version = 4");
+}
+
+static void assert_rows_of_format_4(struct ledger *ledger)
+{
+    struct activity unmeasured = ACTIVITY;
+    struct rows rows = visit_all(ledger);
+    struct sightings seen;
+
+    unmeasured.energy_j = unmeasured.host_s = 0;
+    assert_int_equal(rows.count, 2);
+    assert_memory_equal(&rows.rows[1].activity, &unmeasured, sizeof(unmeasured));
+    assert_memory_equal(&rows.rows[1].impact, &IMPACT, sizeof(IMPACT));
+    assert_no_host(ledger);
+    seen = scan_impacts(ledger);
+    assert_triple(seen.impact.impact.water_l, triple_scale(IMPACT.water_l, 2));
+}
+
+/* It has sums of days already: they are not made a second time. */
+static void the_last_format_is_brought_to_this_one(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
+    ledger_close(ledger);
+    fall_back_to_format_4();
+    ledger = open_or_fail(false);
+    assert_rows_of_format_4(ledger);
+    ledger_close(ledger);
+    assert_int_equal(format_of_file(), 4);
+    ledger = open_or_fail(true);
+    assert_rows_of_format_4(ledger);
+    assert_int_equal(format_of_file(), 5);
+    assert_days_are_sums_of_intervals();
+    record_host(ledger, T0, ids);
+    record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
+    assert_true(visit_all(ledger).rows[1].activity.energy_j == ACTIVITY.energy_j);
+    ledger_close(ledger);
+}
+
 static void read_format_1(void)
 {
     char error[2 * PATH_MAX] = "";
@@ -1563,11 +1775,11 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();
-        migrated += format_of_file() == 4;
+        migrated += format_of_file() == 5;
         ledger = open_or_fail(true);
         assert_rows_of_format_1(ledger);
         ledger_close(ledger);
-        assert_int_equal(format_of_file(), 4);
+        assert_int_equal(format_of_file(), 5);
         ask_for_everything(after, sizeof(after));
         assert_string_equal(after, before);
     }
@@ -1694,6 +1906,9 @@ int main(void)
         TEST(without_impact_there_is_none),
         TEST(a_scan_sees_all_of_a_range),
         TEST(a_scan_takes_days_as_sums),
+        TEST(facts_of_a_host_add_up),
+        TEST(power_devices_keep_their_numbers),
+        TEST(facts_of_a_host_need_a_transaction),
         TEST(a_scan_stops_anywhere),
         TEST(a_scan_sees_one_state),
         TEST(ranges_are_half_open_and_filtered),
@@ -1719,6 +1934,7 @@ int main(void)
         TEST(kill_at_any_instant_loses_at_most_the_open_interval),
         TEST(an_older_ledger_is_brought_to_this_format),
         TEST(an_older_ledger_can_be_read_as_it_is),
+        TEST(the_last_format_is_brought_to_this_one),
         TEST(an_older_ledger_is_scanned_by_intervals),
         TEST(an_older_ledger_needs_no_permission_to_write),
         TEST(kill_while_the_format_changes_costs_nothing),
