@@ -22,8 +22,8 @@ struct sharing_weights {
 struct sharing_device {
     double energy_j;
     double idle_j; /* of that; at most all of it */
-    /* No service is placed on it: what it draws above idle follows what the other devices'
-     * services drew above theirs. */
+    /* No service is placed on it: what it draws above idle follows what the other devices drew
+     * above theirs for somebody; when that is nothing, the weights. */
     bool follows;
 };
 
