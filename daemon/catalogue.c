@@ -660,6 +660,10 @@ static void check_model(const config_setting_t *group, const config_setting_t *p
     if (service->review == UNREVIEWED)
         confread_error(place, diagnostics, "service %s has a model, but is not reviewed",
                        service->id);
+    if (service->local)
+        confread_error(place, diagnostics,
+                       "service %s is local: its energy is measured, not estimated by a model",
+                       service->id);
     if (!strchr(model, '/'))
         confread_error(place, diagnostics, "model must be \"provider/name\"");
     if (service->provider[0] == '\0')
@@ -859,6 +863,7 @@ static void read_service(struct loader *loader, const config_setting_t *group)
     if (config_setting_get_member(group, "approved"))
         draft.service.approval = draft.approved ? APPROVAL_YES : APPROVAL_NO;
     draft.service.review = draft.reviewed ? REVIEWED : UNREVIEWED;
+    draft.service.local = draft.local;
     read_modalities(config_setting_get_member(group, "modality"), &draft.service.modalities,
                     loader->diagnostics);
     find_estimator(loader, group, draft.estimator, &draft.service.estimator);

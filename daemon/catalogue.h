@@ -50,9 +50,10 @@ struct service {
     char label[SERVICE_LABEL_SIZE];
     char operator_name[SERVICE_LABEL_SIZE];
     char country[8];
-    int hosting;               /* enum service_hosting */
-    int approval;              /* enum service_approval */
-    int review;                /* enum service_review */
+    int hosting;  /* enum service_hosting */
+    int approval; /* enum service_approval */
+    int review;   /* enum service_review */
+    int local;    /* 1: a server of our own: its energy is measured (localimpact.h); 0: it is not */
     unsigned modalities;       /* bits of enum service_modality */
     char provider[40];         /* key in the factors' providers: data centre and electricity zone */
     char model[MODEL_ID_SIZE]; /* key in the factors' models, where none of its mixes is; "" when

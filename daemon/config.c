@@ -58,6 +58,7 @@ static const struct confread_key root_keys[] = {
     {"directions", CONFREAD_STRING, false, 0, 0, TEXT(directions_path), NULL},
     {"factors", CONFREAD_STRING, false, 0, 0, TEXT(factors_path), NULL},
     {"objectives", CONFREAD_STRING, false, 0, 0, TEXT(objectives_path), NULL},
+    {"host", CONFREAD_STRING, false, 0, 0, TEXT(host_path), NULL},
     {"rrd_years", CONFREAD_UINT, false, 1, 50, CONFIG(rrd_years), 0, NULL},
     {"limits", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"trust", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
@@ -250,6 +251,8 @@ static void resolve_paths(struct config *config, struct diagnostics *diagnostics
     resolve(config, config->directions_path, diagnostics);
     resolve(config, config->factors_path, diagnostics);
     resolve(config, config->objectives_path, diagnostics);
+    if (config->host_path[0] != '\0')
+        resolve(config, config->host_path, diagnostics);
     if (config->report.directory[0] == '\0' &&
         snprintf(config->report.directory, PATH_MAX, "%s/reports", config->state_directory) >=
             PATH_MAX)
@@ -478,6 +481,14 @@ void config_digest_factors(const char *directory, uint64_t *out, struct diagnost
     *out = diagnostics_errors(diagnostics) == errors ? digest.hash : 0;
 }
 
+static void digest_host(struct digest *digest, const struct host_config *host,
+                        struct diagnostics *diagnostics)
+{
+    digest_config(digest, host->path, diagnostics);
+    for (size_t i = 0; i < host->calibration_count; i++)
+        digest_config(digest, host->calibrations[i].path, diagnostics);
+}
+
 static uint64_t digest_all(const struct config *config, struct diagnostics *diagnostics)
 {
     struct digest digest = {.hash = DIGEST_START};
@@ -489,6 +500,8 @@ static uint64_t digest_all(const struct config *config, struct diagnostics *diag
     digest_directory(&digest, config->factors_path, diagnostics);
     if (config->inference.secret_path[0] != '\0')
         digest_file(&digest, config->inference.secret_path);
+    if (config->host)
+        digest_host(&digest, config->host, diagnostics);
     return digest.hash;
 }
 
@@ -525,6 +538,9 @@ static void load_parts(struct config *config, const struct config *previous,
         diagnostics_warning(diagnostics, config->objectives_path, 0, "%s: there are no objectives",
                             strerror(errno));
     config->objectives = objectives_load(config->objectives_path, config->directions, diagnostics);
+    if (config->host_path[0] != '\0')
+        config->host = hostconfig_load(config->host_path, config->catalogue, config->directions,
+                                       config->factors, time(NULL), diagnostics);
     if (config->directions)
         inferenceconfig_resolve(&config->inference, config->directions, config->path, diagnostics);
 }
@@ -593,6 +609,7 @@ void config_free(struct config *config)
     directions_free(config->directions);
     factors_free(config->factors);
     objectives_free(config->objectives);
+    hostconfig_free(config->host);
     for (size_t i = 0; i < config->service_file_count; i++)
         free(config->service_files[i]);
     free(config->service_files);

@@ -7,6 +7,7 @@
 #include "daemon/diagnostics.h"
 #include "daemon/directions.h"
 #include "daemon/factors.h"
+#include "daemon/hostconfig.h"
 #include "daemon/inferenceconfig.h"
 #include "daemon/objectives.h"
 
@@ -59,7 +60,8 @@ struct config {
     char directions_path[PATH_MAX];
     char factors_path[PATH_MAX]; /* directory of one vintage */
     char objectives_path[PATH_MAX];
-    bool objectives_named; /* false: the usual file, which may be absent */
+    bool objectives_named;    /* false: the usual file, which may be absent */
+    char host_path[PATH_MAX]; /* "": no inference host of our own is metered here */
     unsigned rrd_years;
     struct limits limits;
     struct trust_policy trust;
@@ -74,13 +76,14 @@ struct config {
     struct directions *directions;
     struct factors *factors;
     struct objectives *objectives;
+    struct host_config *host; /* NULL: there is none */
     /* Hash of the contents of every file read: tells whether two processes read the same. That of
      * the objectives is left out: they change no figure, and the ledger keeps this hash. */
     uint64_t digest;
 };
 
-/* Reads iagmeter.conf alone: services, directions, factors and objectives stay NULL, the digest 0.
- * Returns NULL after at least one diagnostic. */
+/* Reads iagmeter.conf alone: services, directions, factors, objectives and host stay NULL, the
+ * digest 0. Returns NULL after at least one diagnostic. */
 struct config *config_load_main(const char *path, struct diagnostics *diagnostics);
 
 /* Reads and checks everything. With PREVIOUS, services and directions keep their numbers. Returns

@@ -36,8 +36,7 @@ struct draft {
     char grade[2];
 };
 
-/* "2026-10", or the first day of a month. */
-static bool parse_month(const char *text, int64_t *day)
+bool mix_parse_month(const char *text, int64_t *day)
 {
     char first[sizeof("2026-10-01")];
     size_t length = strlen(text);
@@ -54,7 +53,7 @@ static bool read_date(const config_setting_t *group, const char *key, const char
 {
     const config_setting_t *place = config_setting_get_member(group, key);
 
-    if (!place || parse_month(text, day))
+    if (!place || mix_parse_month(text, day))
         return true;
     confread_error(place, diagnostics, "%s must be a month, YYYY-MM, or its first day", key);
     return false;

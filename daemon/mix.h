@@ -42,6 +42,8 @@ struct mixes {
 #define MIX_MONTH_SIZE sizeof("2026-10")
 /* The month that from_day or until_day begins: "2026-10", or "" without an end. */
 void mix_month(int64_t day, char out[MIX_MONTH_SIZE]);
+/* The other way round: of "2026-10", or of the first day of a month. False when it is none. */
+bool mix_parse_month(const char *text, int64_t *day);
 
 /* Reads the list "mix" of services.conf, the member of that name in a service's group, into *OUT.
  * MODEL is the service's own, which stands in where no period is; "": it has none, and then a gap
