@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The meter process, started by iagmeterd. Descriptor 3 is its socket to the start-up process,
- * which sends it the data sockets of the capture processes. */
+ * which sends it the data sockets of the capture processes and of the counters process. */
 
 #include "daemon/calendar.h"
 #include "daemon/capture.h"
@@ -25,6 +25,7 @@
 #define ALIVE_S         5
 #define BATCH           4096
 #define LAST_ATTEMPTS_S 10
+#define WORKERS         (METER_COUNTERS + 1)
 
 struct process {
     const char *config_path;
@@ -33,7 +34,7 @@ struct process {
     struct ledger *ledger;
     struct roundrobin *roundrobin;
     struct meter *meter;
-    int workers[MAX_CAPTURES]; /* data sockets, -1 free */
+    int workers[WORKERS]; /* data sockets of the capture processes and the counters', -1 free */
     bool stopping;
     int64_t alive_s;
 };
@@ -98,17 +99,46 @@ static void reload(struct process *process, uint64_t digest)
     send_control(process, MESSAGE_RELOADED, 0);
 }
 
-static void add_worker(struct process *process, int descriptor)
+static void drop_worker(struct process *process, unsigned worker)
 {
-    for (unsigned i = 0; i < MAX_CAPTURES && descriptor >= 0; i++) {
+    close(process->workers[worker]);
+    process->workers[worker] = -1;
+    meter_worker_gone(process->meter, worker);
+}
+
+static void take_worker(struct process *process, unsigned worker, int descriptor)
+{
+    process->workers[worker] = descriptor;
+    meter_worker_here(process->meter, worker);
+}
+
+static void add_capture(struct process *process, int descriptor)
+{
+    for (unsigned i = 0; i < MAX_CAPTURES; i++) {
         if (process->workers[i] < 0) {
-            process->workers[i] = descriptor;
-            meter_worker_here(process->meter, i);
+            take_worker(process, i, descriptor);
             return;
         }
     }
-    if (descriptor >= 0)
-        close(descriptor);
+    close(descriptor);
+}
+
+/* There is one: a new one means that the old one died, which may not have been noticed yet. */
+static void add_counters(struct process *process, int descriptor)
+{
+    if (process->workers[METER_COUNTERS] >= 0)
+        drop_worker(process, METER_COUNTERS);
+    take_worker(process, METER_COUNTERS, descriptor);
+}
+
+static void add_worker(struct process *process, bool is_counters, int descriptor)
+{
+    if (descriptor < 0)
+        return;
+    if (is_counters)
+        add_counters(process, descriptor);
+    else
+        add_capture(process, descriptor);
 }
 
 static void obey(struct process *process, const struct message *message, int descriptor)
@@ -121,7 +151,7 @@ static void obey(struct process *process, const struct message *message, int des
         reload(process, message->body.digest);
         break;
     case MESSAGE_WORKER:
-        add_worker(process, descriptor);
+        add_worker(process, message->number == 1, descriptor);
         break;
     default:
         meter_take(process->meter, 0, message);
@@ -147,19 +177,14 @@ static void read_control(struct process *process)
     }
 }
 
-static void drop_worker(struct process *process, unsigned worker)
-{
-    close(process->workers[worker]);
-    process->workers[worker] = -1;
-    meter_worker_gone(process->meter, worker);
-}
-
 static void read_worker(struct process *process, unsigned worker)
 {
+    bool is_counters = worker == METER_COUNTERS;
+    enum message_sender sender = is_counters ? SENDER_COUNTERS : SENDER_CAPTURE;
     struct message message;
 
     for (int i = 0; i < BATCH && !meter_is_full(process->meter); i++) {
-        switch (message_receive(process->workers[worker], SENDER_CAPTURE, false, &message, NULL)) {
+        switch (message_receive(process->workers[worker], sender, false, &message, NULL)) {
         case MESSAGE_NONE_YET:
             return;
         case MESSAGE_RECEIVED:
@@ -167,8 +192,9 @@ static void read_worker(struct process *process, unsigned worker)
                 break;
             /* fall through */
         case MESSAGE_REFUSED:
-            log_line(LOG_PRIORITY_ERROR, "a capture process sent an impossible message: it is "
-                                         "no longer listened to");
+            log_line(LOG_PRIORITY_ERROR,
+                     "%s sent an impossible message: it is no longer listened to",
+                     is_counters ? "the counters process" : "a capture process");
             drop_worker(process, worker);
             return;
         case MESSAGE_PEER_GONE:
@@ -180,7 +206,7 @@ static void read_worker(struct process *process, unsigned worker)
 
 static bool has_workers(const struct process *process)
 {
-    for (unsigned i = 0; i < MAX_CAPTURES; i++)
+    for (unsigned i = 0; i < WORKERS; i++)
         if (process->workers[i] >= 0)
             return true;
     return false;
@@ -188,11 +214,11 @@ static bool has_workers(const struct process *process)
 
 static void wait_for_messages(const struct process *process)
 {
-    struct pollfd descriptors[MAX_CAPTURES + 1];
+    struct pollfd descriptors[WORKERS + 1];
     nfds_t count = 0;
 
     descriptors[count++] = (struct pollfd){.fd = CONTROL, .events = POLLIN};
-    for (unsigned i = 0; i < MAX_CAPTURES && !meter_is_full(process->meter); i++)
+    for (unsigned i = 0; i < WORKERS && !meter_is_full(process->meter); i++)
         if (process->workers[i] >= 0)
             descriptors[count++] = (struct pollfd){.fd = process->workers[i], .events = POLLIN};
     poll(descriptors, count, POLL_MS);
@@ -225,7 +251,7 @@ static int run(struct process *process)
         wait_for_messages(process);
         if (!process->stopping)
             read_control(process);
-        for (unsigned i = 0; i < MAX_CAPTURES; i++)
+        for (unsigned i = 0; i < WORKERS; i++)
             if (process->workers[i] >= 0)
                 read_worker(process, i);
         if (meter_is_waiting(process->meter) &&
@@ -279,7 +305,8 @@ static bool open_stores(struct process *process)
                        process->replay ? process->replay : config_captures(process->config));
     record_start(process);
     if (roundrobin_catch_up(process->roundrobin, process->ledger,
-                            meter_shown_until(process->ledger, wall_s(process))) > 0)
+                            meter_shown_until(process->ledger, process->config, wall_s(process))) >
+        0)
         log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s",
                  roundrobin_error(process->roundrobin));
     return true;
@@ -309,7 +336,7 @@ int main(int argc, char **argv)
     log_open("iagmeterd");
     signal(SIGXFSZ,
            SIG_IGN); /* a file size limit is a full disk: an error to report, not a death */
-    for (unsigned i = 0; i < MAX_CAPTURES; i++)
+    for (unsigned i = 0; i < WORKERS; i++)
         process.workers[i] = -1;
     if (!parse_arguments(&process, argc, argv)) {
         log_line(LOG_PRIORITY_ERROR, "iagmeter-meter is started by iagmeterd, not by hand");

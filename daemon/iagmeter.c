@@ -1050,7 +1050,8 @@ static int command_rebuild(const struct options *options)
     roundrobin = roundrobin_new(config->state_directory, config->rrd_years);
     if (!roundrobin)
         goto out;
-    failed = roundrobin_rebuild(roundrobin, ledger, meter_shown_until(ledger, INT64_MAX), &files);
+    failed = roundrobin_rebuild(roundrobin, ledger, meter_shown_until(ledger, config, INT64_MAX),
+                                &files);
     printf("%u file(s) recreated from the ledger\n", files);
     if (failed > 0)
         fprintf(stderr, "iagmeter: %u file(s) failed: %s\n", failed, roundrobin_error(roundrobin));

@@ -4,6 +4,7 @@
 #include "daemon/calendar.h"
 #include "daemon/log.h"
 #include "daemon/servicefactors.h"
+#include "daemon/settlement.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +18,11 @@
 #define MAX_FACTOR_SETS 16
 #define MAX_UNSHOWN     256
 #define LONGEST_DELAY_S 60
-#define UNKNOWN_ID      (-1)
+#define WORKERS         (MAX_CAPTURES + 1)
+/* Names of devices since the start: of cards that come and go, and those of the counters after a
+ * restart. */
+#define MAX_DEVICE_NAMES (4 * MAX_POWER_DEVICES)
+#define UNKNOWN_ID       (-1)
 
 /* One message, with what this process added to it. */
 struct entry {
@@ -31,8 +36,12 @@ struct entry {
         struct activity activity;
         struct device_count devices;
         struct coverage coverage;
+        struct local_use use;
+        struct server_use server_use;
+        struct device_energy energy; /* its device is a number of ours */
     } body;
     struct impact impact;
+    double idle_j;
 };
 
 struct named_service {
@@ -40,6 +49,12 @@ struct named_service {
     char id[SERVICE_ID_SIZE];
     char label[SERVICE_LABEL_SIZE];
     struct service_factors factors;
+    int64_t ledger_id;
+    bool is_unplaced; /* used at the host, but not in host.conf: said once */
+};
+
+struct named_device {
+    struct power_device device;
     int64_t ledger_id;
 };
 
@@ -58,6 +73,7 @@ struct factor_set {
 struct worker {
     bool alive;
     int64_t last_closed;
+    int64_t open_since; /* exchanges that are still open began then or later */
 };
 
 struct meter {
@@ -71,7 +87,16 @@ struct meter {
     struct entry *entries;
     size_t entry_count;
     size_t complete_count;
-    struct worker workers[MAX_CAPTURES];
+    struct worker workers[WORKERS];
+    int64_t latest_closed; /* by any of them */
+    /* Each is kept for good, since what waits has its number here; by the numbers of the counters
+     * process that lives, with 0 for none, 1 for the first. */
+    struct named_device devices[MAX_DEVICE_NAMES];
+    size_t device_count;
+    uint16_t device_numbers[MAX_POWER_DEVICES];
+    /* Up to where energy was shared: what comes of before is of the first interval after.
+     * INT64_MIN: nothing was. */
+    int64_t shared_until;
     unsigned captures;
     /* Intervals that are in the ledger but not in the RRDs, ascending. */
     int64_t unshown[MAX_UNSHOWN];
@@ -93,6 +118,9 @@ struct meter *meter_new(const struct config *config, struct ledger *ledger,
     meter->ledger = ledger;
     meter->roundrobin = roundrobin;
     meter->captures = 1;
+    meter->latest_closed = INT64_MIN;
+    if (settlement_shared_until(ledger, &meter->shared_until) != LEDGER_OK)
+        meter->shared_until = INT64_MIN;
     meter->entries = calloc(MAX_ENTRIES, sizeof(*meter->entries));
     if (!meter->entries) {
         meter_free(meter);
@@ -152,6 +180,29 @@ void meter_set_config(struct meter *meter, const struct config *config)
     for (size_t i = 0; i < MAX_SERVICES; i++)
         if (meter->services[i].known)
             look_up_factors(config, &meter->services[i]);
+}
+
+static bool take_device(struct meter *meter, const struct message *message)
+{
+    const struct power_device *device = &message->body.device;
+    size_t number = 0;
+
+    while (number < meter->device_count &&
+           strcmp(meter->devices[number].device.name, device->name) != 0)
+        number++;
+    if (number == MAX_DEVICE_NAMES)
+        return false;
+    if (number == meter->device_count) {
+        meter->device_count++;
+        if (meter->config->host && device->kind != POWER_DEVICE_SOURCE &&
+            !hostconfig_device(meter->config->host, device->name))
+            log_line(LOG_PRIORITY_WARNING,
+                     "device %s is measured, but not in %s: none of its energy is idle",
+                     device->name, meter->config->host->path);
+    }
+    meter->devices[number] = (struct named_device){*device, UNKNOWN_ID};
+    meter->device_numbers[message->number] = (uint16_t)(number + 1);
+    return true;
 }
 
 static bool take_service(struct meter *meter, const struct message *message)
@@ -215,6 +266,42 @@ static void take_activity(struct meter *meter, unsigned worker, const struct mes
     entry->impact = mix_impact(mix, activity->requests, activity->tokens_in, activity->tokens_out);
 }
 
+/* Of intervals that are shared already nothing can be added: it counts in the first that is not. */
+static int64_t unshared(const struct meter *meter, int64_t interval_start)
+{
+    return interval_start < meter->shared_until ? meter->shared_until : interval_start;
+}
+
+static void take_use(struct meter *meter, unsigned worker, const struct message *message)
+{
+    struct named_service *service = &meter->services[message->body.use.service_id];
+    const struct host_config *host = meter->config->host;
+
+    new_entry(meter, worker, message)->body.use = message->body.use;
+    if (!host || service->is_unplaced || hostconfig_weights(host, service->id))
+        return;
+    service->is_unplaced = true;
+    log_line(LOG_PRIORITY_WARNING,
+             "service %s is used, but has no weights in %s: it gets no energy", service->id,
+             host->path);
+}
+
+static void take_energy(struct meter *meter, const struct message *message)
+{
+    const struct host_config *host = meter->config->host;
+    struct entry *entry = new_entry(meter, METER_COUNTERS, message);
+    struct device_energy *energy = &entry->body.energy;
+    const struct power_device *device;
+    const struct host_device *place;
+
+    *energy = message->body.energy;
+    energy->device_id = (uint16_t)(meter->device_numbers[energy->device_id] - 1);
+    device = &meter->devices[energy->device_id].device;
+    place = host ? hostconfig_device(host, device->name) : NULL;
+    if (place && device->kind != POWER_DEVICE_SOURCE)
+        entry->idle_j = sharing_idle_j(energy->energy_j, place->idle_w, energy->covered_ns);
+}
+
 /* Of the time of all captures. The shares add up to the nanosecond. */
 static uint64_t share_of(const struct meter *meter, unsigned worker, uint64_t covered_ns)
 {
@@ -223,13 +310,15 @@ static uint64_t share_of(const struct meter *meter, unsigned worker, uint64_t co
     return covered_ns * (number + 1) / meter->captures - covered_ns * number / meter->captures;
 }
 
-static void take_closed(struct meter *meter, unsigned worker, const struct message *message)
+/* MESSAGE is of the end of an interval, and the last entry, which is completed too. */
+static void complete(struct meter *meter, unsigned worker, const struct message *message)
 {
-    struct entry *entry = new_entry(meter, worker, message);
+    struct worker *closing = &meter->workers[worker];
 
-    entry->body.coverage = message->body.coverage;
-    entry->body.coverage.covered_ns = share_of(meter, worker, message->body.coverage.covered_ns);
-    meter->workers[worker].last_closed = message->interval_start;
+    closing->last_closed = message->interval_start;
+    closing->open_since = message->interval_start + INTERVAL_S - (int64_t)message->number;
+    if (meter->latest_closed < message->interval_start)
+        meter->latest_closed = message->interval_start;
     for (size_t i = 0; i < meter->entry_count; i++) {
         if (meter->entries[i].worker != worker || meter->entries[i].complete)
             continue;
@@ -238,33 +327,35 @@ static void take_closed(struct meter *meter, unsigned worker, const struct messa
     }
 }
 
+static void take_closed(struct meter *meter, unsigned worker, const struct message *message)
+{
+    struct entry *entry = new_entry(meter, worker, message);
+
+    entry->body.coverage = message->body.coverage;
+    entry->body.coverage.covered_ns = share_of(meter, worker, message->body.coverage.covered_ns);
+    complete(meter, worker, message);
+}
+
+static void take_metered(struct meter *meter, const struct message *message)
+{
+    new_entry(meter, METER_COUNTERS, message);
+    complete(meter, METER_COUNTERS, message);
+}
+
 static bool has_names(const struct meter *meter, uint16_t direction, uint16_t service)
 {
     return meter->directions[direction].known && meter->services[service].known;
 }
 
-bool meter_take(struct meter *meter, unsigned worker, const struct message *message)
+static bool take_from_capture(struct meter *meter, unsigned worker, const struct message *message)
 {
     const struct device_count *devices = &message->body.devices;
+    const struct activity *activity = &message->body.activity;
+    const struct local_use *use = &message->body.use;
 
-    if (worker >= MAX_CAPTURES)
-        return false;
-    switch (message->type) {
-    case MESSAGE_SERVICE:
-        return take_service(meter, message);
-    case MESSAGE_DIRECTION:
-        return take_direction(meter, message);
-    case MESSAGE_RULES_END:
-        return true;
-    default:
-        break;
-    }
-    if (meter->entry_count == MAX_ENTRIES || message->interval_start % INTERVAL_S != 0)
-        return false;
     switch (message->type) {
     case MESSAGE_ACTIVITY:
-        if (!has_names(meter, message->body.activity.direction_id,
-                       message->body.activity.service_id))
+        if (!has_names(meter, activity->direction_id, activity->service_id))
             return false;
         take_activity(meter, worker, message);
         return true;
@@ -272,6 +363,11 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
         if (!has_names(meter, devices->direction_id, devices->service_id))
             return false;
         new_entry(meter, worker, message)->body.devices = *devices;
+        return true;
+    case MESSAGE_LOCAL_USE:
+        if (!has_names(meter, use->direction_id, use->service_id))
+            return false;
+        take_use(meter, worker, message);
         return true;
     case MESSAGE_CLOSED:
         take_closed(meter, worker, message);
@@ -281,6 +377,51 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
     }
 }
 
+static bool take_from_counters(struct meter *meter, const struct message *message)
+{
+    const struct server_use *use = &message->body.server_use;
+
+    switch (message->type) {
+    case MESSAGE_ENERGY:
+        if (meter->device_numbers[message->body.energy.device_id] == 0)
+            return false;
+        take_energy(meter, message);
+        return true;
+    case MESSAGE_SERVER_USE:
+        if (!has_names(meter, use->direction_id, use->service_id))
+            return false;
+        new_entry(meter, METER_COUNTERS, message)->body.server_use = *use;
+        return true;
+    case MESSAGE_METERED:
+        take_metered(meter, message);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool meter_take(struct meter *meter, unsigned worker, const struct message *message)
+{
+    if (worker >= WORKERS)
+        return false;
+    switch (message->type) {
+    case MESSAGE_SERVICE:
+        return take_service(meter, message);
+    case MESSAGE_DIRECTION:
+        return take_direction(meter, message);
+    case MESSAGE_RULES_END:
+        return true;
+    case MESSAGE_DEVICE:
+        return worker == METER_COUNTERS && take_device(meter, message);
+    default:
+        break;
+    }
+    if (meter->entry_count == MAX_ENTRIES || message->interval_start % INTERVAL_S != 0)
+        return false;
+    return worker == METER_COUNTERS ? take_from_counters(meter, message)
+                                    : take_from_capture(meter, worker, message);
+}
+
 void meter_set_captures(struct meter *meter, unsigned count)
 {
     meter->captures = count > 0 ? count : 1;
@@ -288,15 +429,19 @@ void meter_set_captures(struct meter *meter, unsigned count)
 
 void meter_worker_here(struct meter *meter, unsigned worker)
 {
-    if (worker < MAX_CAPTURES)
-        meter->workers[worker] = (struct worker){.alive = true, .last_closed = INT64_MIN};
+    if (worker >= WORKERS)
+        return;
+    meter->workers[worker] =
+        (struct worker){.alive = true, .last_closed = INT64_MIN, .open_since = INT64_MIN};
+    if (worker == METER_COUNTERS) /* it names its devices anew */
+        memset(meter->device_numbers, 0, sizeof(meter->device_numbers));
 }
 
 void meter_worker_gone(struct meter *meter, unsigned worker)
 {
     size_t kept = 0;
 
-    if (worker >= MAX_CAPTURES)
+    if (worker >= WORKERS)
         return;
     for (size_t i = 0; i < meter->entry_count; i++)
         if (meter->entries[i].complete || meter->entries[i].worker != worker)
@@ -305,9 +450,16 @@ void meter_worker_gone(struct meter *meter, unsigned worker)
     meter->workers[worker].alive = false;
 }
 
+static bool has_unshared(const struct meter *meter)
+{
+    return meter->config->host && meter->latest_closed > INT64_MIN &&
+           meter->latest_closed + INTERVAL_S > meter->shared_until;
+}
+
 bool meter_is_waiting(const struct meter *meter)
 {
-    return meter->complete_count > 0 || meter->unshown_count > 0 || meter->catch_up;
+    return meter->complete_count > 0 || meter->unshown_count > 0 || meter->catch_up ||
+           has_unshared(meter);
 }
 
 /* When nothing is complete, only taking more can bring the message that completes it. */
@@ -370,6 +522,46 @@ static enum ledger_status write_devices(struct meter *meter, const struct entry 
                               devices->devices);
 }
 
+static enum ledger_status write_use(struct meter *meter, const struct entry *entry)
+{
+    const struct local_use *use = &entry->body.use;
+    struct named_direction *direction = &meter->directions[use->direction_id];
+    struct named_service *service = &meter->services[use->service_id];
+    enum ledger_status status = number_names(meter, direction, service);
+
+    if (status != LEDGER_OK)
+        return status;
+    return ledger_add_local_use(meter->ledger, unshared(meter, entry->interval_start),
+                                direction->ledger_id, service->ledger_id, use);
+}
+
+static enum ledger_status write_server_use(struct meter *meter, const struct entry *entry)
+{
+    const struct server_use *use = &entry->body.server_use;
+    struct named_direction *direction = &meter->directions[use->direction_id];
+    struct named_service *service = &meter->services[use->service_id];
+    enum ledger_status status = number_names(meter, direction, service);
+
+    if (status != LEDGER_OK)
+        return status;
+    return ledger_add_server_use(meter->ledger, unshared(meter, entry->interval_start),
+                                 direction->ledger_id, service->ledger_id, use);
+}
+
+static enum ledger_status write_energy(struct meter *meter, const struct entry *entry)
+{
+    const struct device_energy *energy = &entry->body.energy;
+    struct named_device *device = &meter->devices[energy->device_id];
+    enum ledger_status status = LEDGER_OK;
+
+    if (device->ledger_id == UNKNOWN_ID)
+        status = ledger_power_device(meter->ledger, &device->device, &device->ledger_id);
+    if (status != LEDGER_OK)
+        return status;
+    return ledger_add_device_energy(meter->ledger, unshared(meter, entry->interval_start),
+                                    device->ledger_id, energy, entry->idle_j);
+}
+
 static enum ledger_status write_entry(struct meter *meter, const struct entry *entry)
 {
     switch (entry->type) {
@@ -377,8 +569,16 @@ static enum ledger_status write_entry(struct meter *meter, const struct entry *e
         return write_activity(meter, entry);
     case MESSAGE_DEVICES:
         return write_devices(meter, entry);
-    default:
+    case MESSAGE_LOCAL_USE:
+        return write_use(meter, entry);
+    case MESSAGE_SERVER_USE:
+        return write_server_use(meter, entry);
+    case MESSAGE_ENERGY:
+        return write_energy(meter, entry);
+    case MESSAGE_CLOSED:
         return ledger_add_coverage(meter->ledger, entry->interval_start, &entry->body.coverage);
+    default: /* MESSAGE_METERED: nothing of its own */
+        return LEDGER_OK;
     }
 }
 
@@ -401,6 +601,8 @@ static void forget_numbers(struct meter *meter)
         meter->directions[i].ledger_id = UNKNOWN_ID;
     for (size_t i = 0; i < meter->factor_set_count; i++)
         meter->factor_sets[i].ledger_id = UNKNOWN_ID;
+    for (size_t i = 0; i < meter->device_count; i++)
+        meter->devices[i].ledger_id = UNKNOWN_ID;
 }
 
 static void remember_unshown(struct meter *meter, int64_t interval_start)
@@ -430,7 +632,7 @@ static void forget_written(struct meter *meter)
 
         if (!entry->complete)
             meter->entries[kept++] = *entry;
-        else if (entry->type == MESSAGE_CLOSED)
+        else if (entry->type == MESSAGE_CLOSED || entry->type == MESSAGE_METERED)
             remember_unshown(meter, entry->interval_start);
     }
     meter->entry_count = kept;
@@ -441,6 +643,7 @@ static void plan_retry(struct meter *meter, int64_t monotonic_s)
 {
     uint64_t silenced;
 
+    forget_numbers(meter);
     meter->retry_delay_s = meter->retry_delay_s ? 2 * meter->retry_delay_s : 1;
     if (meter->retry_delay_s > LONGEST_DELAY_S)
         meter->retry_delay_s = LONGEST_DELAY_S;
@@ -467,8 +670,44 @@ static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_
         return LEDGER_OK;
     }
     ledger_rollback(meter->ledger);
-    forget_numbers(meter);
     if (status == LEDGER_FATAL)
+        return status;
+    plan_retry(meter, monotonic_s);
+    return LEDGER_OK;
+}
+
+/* -- Shares ----------------------------------------------------------------------------------- */
+
+/* Before which nothing more can come: every open exchange began later, and the counters are done.
+ */
+static int64_t settled_until(const struct meter *meter, int64_t now_s)
+{
+    const struct worker *counters = &meter->workers[METER_COUNTERS];
+    int64_t end = meter->latest_closed + INTERVAL_S;
+    int64_t late = calendar_interval((now_s < end ? now_s : end) - SETTLEMENT_WAIT_S);
+    int64_t until = end;
+
+    for (size_t i = 0; i < MAX_CAPTURES; i++)
+        if (meter->workers[i].alive && meter->workers[i].open_since < until)
+            until = meter->workers[i].open_since;
+    if (counters->alive && counters->open_since < until)
+        until = counters->open_since;
+    return until > late ? calendar_interval(until) : late;
+}
+
+static enum ledger_status share_energy(struct meter *meter, int64_t now_s, int64_t monotonic_s)
+{
+    enum ledger_status status;
+    int64_t until;
+
+    if (!has_unshared(meter) || monotonic_s < meter->retry_at_s)
+        return LEDGER_OK;
+    until = settled_until(meter, now_s);
+    if (until <= meter->shared_until)
+        return LEDGER_OK;
+    status = settlement_run(meter->ledger, meter->config, until);
+    settlement_shared_until(meter->ledger, &meter->shared_until);
+    if (status == LEDGER_OK || status == LEDGER_FATAL)
         return status;
     plan_retry(meter, monotonic_s);
     return LEDGER_OK;
@@ -476,20 +715,29 @@ static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_
 
 /* -- Into the RRDs ---------------------------------------------------------------------------- */
 
-int64_t meter_shown_until(struct ledger *ledger, int64_t now_s)
+int64_t meter_shown_until(struct ledger *ledger, const struct config *config, int64_t now_s)
 {
+    int64_t until = calendar_interval(now_s);
     int64_t first;
     int64_t last;
+    int64_t shared_until;
 
     if (ledger_span(ledger, &first, &last) == LEDGER_OK && last + INTERVAL_S < now_s)
-        return last + INTERVAL_S;
-    return calendar_interval(now_s);
+        until = last + INTERVAL_S;
+    if (config->host &&
+        (settlement_shared_until(ledger, &shared_until) == LEDGER_OK ||
+         ledger_next_host_interval(ledger, 0, &shared_until) == LEDGER_OK) &&
+        shared_until < until)
+        until = shared_until;
+    return until;
 }
 
 static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic_s)
 {
     /* An RRD row can be written once. */
-    int64_t limit = closed_by_all(meter);
+    int64_t closed = closed_by_all(meter);
+    int64_t shared = meter->config->host ? meter->shared_until - INTERVAL_S : INT64_MAX;
+    int64_t limit = closed < shared ? closed : shared;
     unsigned failed = 0;
     size_t shown = 0;
     uint64_t silenced;
@@ -497,8 +745,9 @@ static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic
     if (meter->catch_up) {
         int64_t end = limit < INT64_MAX - INTERVAL_S ? limit + INTERVAL_S : limit;
 
-        failed = roundrobin_catch_up(meter->roundrobin, meter->ledger,
-                                     meter_shown_until(meter->ledger, now_s < end ? now_s : end));
+        failed = roundrobin_catch_up(
+            meter->roundrobin, meter->ledger,
+            meter_shown_until(meter->ledger, meter->config, now_s < end ? now_s : end));
         meter->catch_up = false;
         meter->unshown_count = 0;
     }
@@ -519,6 +768,8 @@ enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t mono
 {
     enum ledger_status status = commit_entries(meter, monotonic_s);
 
+    if (status == LEDGER_OK)
+        status = share_energy(meter, now_s, monotonic_s);
     if (status == LEDGER_OK)
         show_intervals(meter, now_s, monotonic_s);
     return status;

@@ -16,6 +16,9 @@
 
 struct meter;
 
+/* The worker that is the counters process; those below are capture processes. */
+#define METER_COUNTERS MAX_CAPTURES
+
 /* The ledger and RRDs stay the caller's. NULL when memory is exhausted. */
 struct meter *meter_new(const struct config *config, struct ledger *ledger,
                         struct roundrobin *roundrobin);
@@ -28,12 +31,13 @@ void meter_set_captures(struct meter *meter, unsigned count);
 /* New factors and names; what is waiting keeps the impact of the old ones. */
 void meter_set_config(struct meter *meter, const struct config *config);
 
-/* Takes MESSAGE_SERVICE, MESSAGE_DIRECTION, MESSAGE_ACTIVITY, MESSAGE_DEVICES or MESSAGE_CLOSED of
- * capture process WORKER (any small number; ignored for names). Returns false when it makes no
- * sense here: a number that has no name. */
+/* Takes MESSAGE_SERVICE and MESSAGE_DIRECTION; MESSAGE_ACTIVITY, MESSAGE_DEVICES, MESSAGE_LOCAL_USE
+ * and MESSAGE_CLOSED of capture process WORKER (any small number; ignored for names);
+ * MESSAGE_DEVICE, MESSAGE_ENERGY, MESSAGE_SERVER_USE and MESSAGE_METERED of METER_COUNTERS. Returns
+ * false when it makes no sense here: a number that has no name. */
 bool meter_take(struct meter *meter, unsigned worker, const struct message *message);
 
-/* WORKER began: no interval goes to the RRDs before it closed it too. */
+/* WORKER began: no interval is shared, nor goes to the RRDs, before it closed it too. */
 void meter_worker_here(struct meter *meter, unsigned worker);
 
 /* WORKER ended: what it had sent of an interval that it did not close is forgotten. */
@@ -46,16 +50,17 @@ bool meter_is_full(const struct meter *meter);
 /* Whether complete intervals are not in the ledger yet. */
 bool meter_has_unwritten(const struct meter *meter);
 
-/* Writes what is complete. NOW_S (wall) decides which intervals are over and go to the RRDs;
- * MONOTONIC_S when to try again after a failure, with growing delay. Returns LEDGER_OK also when it
- * is too early to try again; LEDGER_FATAL when the ledger cannot be used any more. */
+/* Writes what is complete, and shares the energy of intervals to which nothing more can come. NOW_S
+ * (wall) decides which intervals are over and go to the RRDs; MONOTONIC_S when to try again after a
+ * failure, with growing delay. Returns LEDGER_OK also when it is too early to try again;
+ * LEDGER_FATAL when the ledger cannot be used any more. */
 enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t monotonic_s);
 
 /* Makes the next meter_commit() try at once, whatever failed before it: for the last attempts. */
 void meter_hurry(struct meter *meter);
 
-/* The end of the last interval that is over at NOW_S, as far as the ledger goes: up to where RRDs
- * are brought up to date. */
-int64_t meter_shown_until(struct ledger *ledger, int64_t now_s);
+/* The end of the last interval that is over at NOW_S, as far as the ledger goes, and with a host as
+ * far as its energy was shared: up to where RRDs are brought up to date. */
+int64_t meter_shown_until(struct ledger *ledger, const struct config *config, int64_t now_s);
 
 #endif

@@ -125,7 +125,7 @@ static void start_daemon(void)
     world.roundrobin = roundrobin_new(world.config->state_directory, 1);
     assert_non_null(world.roundrobin);
     assert_int_equal(roundrobin_catch_up(world.roundrobin, world.ledger,
-                                         meter_shown_until(world.ledger, INT64_MAX)),
+                                         meter_shown_until(world.ledger, world.config, INT64_MAX)),
                      0);
     world.meter = meter_new(world.config, world.ledger, world.roundrobin);
     assert_non_null(world.meter);

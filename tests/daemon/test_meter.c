@@ -721,8 +721,9 @@ static void files_of_graphs_that_cannot_be_written_are_said_once(void **state)
     assert_false(meter_is_waiting(meter));
     scratch_path(path, "state/rrd");
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(
-        roundrobin_rebuild(roundrobin, ledger, meter_shown_until(ledger, INT64_MAX), &files), 0);
+    assert_int_equal(roundrobin_rebuild(roundrobin, ledger,
+                                        meter_shown_until(ledger, config, INT64_MAX), &files),
+                     0);
     assert_int_equal(files, 2);
     assert_close(shown(code, "openai-api", "requests_central", T0, T0 + 300), 5);
 }
@@ -898,7 +899,7 @@ static void restart(void)
 {
     close_stores();
     open_stores();
-    roundrobin_catch_up(roundrobin, ledger, meter_shown_until(ledger, INT64_MAX));
+    roundrobin_catch_up(roundrobin, ledger, meter_shown_until(ledger, config, INT64_MAX));
     give_names();
 }
 
@@ -994,14 +995,14 @@ static void a_month_is_the_sum_of_what_was_sent(void **state)
 static void the_last_finished_interval_is_known(void **state)
 {
     (void)state;
-    assert_int_equal(meter_shown_until(ledger, T0 + 30), T0);
+    assert_int_equal(meter_shown_until(ledger, config, T0 + 30), T0);
     take(0, activity(1, service("openai-api"), T0, 1));
     send_closed(0, T0);
     commit_at(T0 + 30);
-    assert_int_equal(meter_shown_until(ledger, T0 + 30), T0);
-    assert_int_equal(meter_shown_until(ledger, T0 + 60), T0 + 60);
-    assert_int_equal(meter_shown_until(ledger, T0 + 86400), T0 + 60);
-    assert_int_equal(meter_shown_until(ledger, INT64_MAX), T0 + 60);
+    assert_int_equal(meter_shown_until(ledger, config, T0 + 30), T0);
+    assert_int_equal(meter_shown_until(ledger, config, T0 + 60), T0 + 60);
+    assert_int_equal(meter_shown_until(ledger, config, T0 + 86400), T0 + 60);
+    assert_int_equal(meter_shown_until(ledger, config, INT64_MAX), T0 + 60);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/settlement.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/calendar.h"
+#include "daemon/localimpact.h"
+#include "daemon/sharing.h"
+
+#define NS_PER_S 1e9
+#define BATCH_S  3600 /* of one transaction */
+
+/* What was measured in one interval. */
+struct measured {
+    int64_t interval_start;
+    struct sharing_device devices[MAX_POWER_DEVICES];
+    const struct host_device *places[MAX_POWER_DEVICES]; /* NULL: not in host.conf */
+    size_t device_count;
+    uint64_t host_ns;    /* for which what is not a GPU was measured, */
+    uint64_t longest_ns; /* or any of them */
+};
+
+/* What one direction asked of one service in one interval. */
+struct used {
+    int64_t interval_start;
+    int64_t direction;
+    int64_t service;
+    bool is_placed; /* host.conf says where the service computes, and what its tokens weigh */
+    struct sharing_use use;
+};
+
+/* The facts of some intervals, in their order, and who they are about. */
+struct batch {
+    const struct host_config *host;
+    struct local_factors factors;
+    struct measured *measured;
+    size_t measured_count;
+    struct used *used;
+    size_t used_count;
+    bool failed; /* out of memory */
+    int64_t factor_set;
+    int64_t unassigned;
+    int64_t common;
+};
+
+/* ---- Facts ---- */
+
+/* Room for one more in an array that doubles; NULL without. */
+static void *grown(void *array, size_t count, size_t size)
+{
+    if (count & (count - 1)) /* no power of two: there is room */
+        return array;
+    return reallocarray(array, count ? 2 * count : 1, size);
+}
+
+static struct measured *measured_at(struct batch *batch, int64_t interval_start)
+{
+    struct measured *array = batch->measured;
+
+    if (batch->measured_count > 0 &&
+        array[batch->measured_count - 1].interval_start == interval_start)
+        return &array[batch->measured_count - 1];
+    array = grown(array, batch->measured_count, sizeof(*array));
+    if (!array)
+        return NULL;
+    batch->measured = array;
+    array += batch->measured_count++;
+    *array = (struct measured){.interval_start = interval_start};
+    return array;
+}
+
+/* The last place holds all that has none: no more come of one process, but names may change. */
+static void add_device(struct measured *measured, const struct host_device *place,
+                       const struct ledger_device_row *row)
+{
+    bool is_full = measured->device_count == MAX_POWER_DEVICES;
+    size_t i = is_full ? MAX_POWER_DEVICES - 1 : measured->device_count++;
+
+    measured->places[i] = is_full ? NULL : place;
+    measured->devices[i].energy_j += row->energy_j;
+    measured->devices[i].idle_j += row->idle_j;
+    measured->devices[i].follows =
+        row->kind == POWER_DEVICE_HOST && (!place || place->service_count == 0);
+}
+
+static bool take_device(void *context, const struct ledger_device_row *row)
+{
+    struct batch *batch = context;
+    struct measured *measured;
+
+    if (row->kind == POWER_DEVICE_SOURCE)
+        return true;
+    measured = measured_at(batch, row->interval_start);
+    batch->failed = !measured;
+    if (!measured)
+        return false;
+    add_device(measured, hostconfig_device(batch->host, row->name), row);
+    if (row->kind == POWER_DEVICE_HOST)
+        measured->host_ns += row->covered_ns;
+    if (row->covered_ns > measured->longest_ns)
+        measured->longest_ns = row->covered_ns;
+    return true;
+}
+
+static bool take_use(void *context, const struct ledger_use_row *row)
+{
+    struct batch *batch = context;
+    const struct host_weights *weights = hostconfig_weights(batch->host, row->service);
+    struct used *array = grown(batch->used, batch->used_count, sizeof(*array));
+
+    batch->failed = !array;
+    if (!array)
+        return false;
+    batch->used = array;
+    array[batch->used_count++] = (struct used){
+        .interval_start = row->interval_start,
+        .direction = row->direction_id,
+        .service = row->service_id,
+        .is_placed = weights != NULL,
+        .use = {.service = weights ? (size_t)(weights - batch->host->weights) : HOST_SERVICES,
+                .tokens_in = row->tokens_in,
+                .tokens_cached = row->tokens_cached,
+                .tokens_out = row->tokens_out},
+    };
+    return true;
+}
+
+static enum ledger_status read_facts(struct ledger *ledger, struct batch *batch, int64_t from,
+                                     int64_t until)
+{
+    enum ledger_status status;
+
+    batch->measured_count = 0;
+    batch->used_count = 0;
+    status = ledger_visit_device_energy(ledger, from, until, take_device, batch);
+    if (status == LEDGER_OK)
+        status = ledger_visit_local_use(ledger, from, until, take_use, batch);
+    return batch->failed ? LEDGER_RETRY : status;
+}
+
+/* ---- Results ---- */
+
+/* Of the services in the order of host.conf, and of one without weights, after them. */
+static void place_services(const struct host_config *host, const struct measured *measured,
+                           struct sharing_service services[HOST_SERVICES + 1])
+{
+    memset(services, 0, (HOST_SERVICES + 1) * sizeof(*services));
+    for (size_t i = 0; i < host->weight_count; i++)
+        services[i].weights = host->weights[i].weights;
+    for (size_t i = 0; measured && i < measured->device_count; i++) {
+        const struct host_device *place = measured->places[i];
+
+        for (size_t j = 0; place && j < place->service_count; j++)
+            services[hostconfig_weights(host, place->services[j]) - host->weights].devices |=
+                UINT64_C(1) << i;
+    }
+}
+
+static enum ledger_status add_energy(struct ledger *ledger, const struct batch *batch,
+                                     int64_t interval_start, int64_t direction, int64_t service,
+                                     double energy_j, double host_s)
+{
+    const struct activity activity = {.energy_j = energy_j, .host_s = host_s};
+    struct impact impact = local_impact(&batch->factors, energy_j, host_s);
+
+    return ledger_add_activity(ledger, interval_start, direction, service, batch->factor_set,
+                               &activity, &impact);
+}
+
+static enum ledger_status add_use(struct ledger *ledger, const struct batch *batch,
+                                  const struct used *used, bool is_measured)
+{
+    enum ledger_status status = ledger_weigh_local_use(
+        ledger, used->interval_start, used->direction, used->service, used->use.weight);
+
+    if (status != LEDGER_OK || !is_measured || !used->is_placed)
+        return status;
+    return add_energy(ledger, batch, used->interval_start, used->direction, used->service,
+                      used->use.active_j, 0);
+}
+
+static enum ledger_status add_common(struct ledger *ledger, const struct batch *batch,
+                                     const struct measured *measured,
+                                     const struct sharing_totals *totals)
+{
+    uint64_t covered_ns = measured->host_ns > 0 ? measured->host_ns : measured->longest_ns;
+
+    return add_energy(ledger, batch, measured->interval_start, batch->unassigned, batch->common,
+                      totals->idle_j + totals->pool_j, (double)covered_ns / NS_PER_S);
+}
+
+/* MEASURED is NULL when the counters were away. */
+static enum ledger_status share_interval(struct ledger *ledger, const struct batch *batch,
+                                         const struct measured *measured, struct used *used,
+                                         size_t count)
+{
+    struct sharing_service services[HOST_SERVICES + 1];
+    struct sharing_use *uses = calloc(count + 1, sizeof(*uses));
+    struct sharing_totals totals;
+    enum ledger_status status = LEDGER_OK;
+
+    if (!uses)
+        return LEDGER_RETRY;
+    place_services(batch->host, measured, services);
+    for (size_t i = 0; i < count; i++)
+        uses[i] = used[i].use;
+    totals = sharing_interval(measured ? measured->devices : NULL,
+                              measured ? measured->device_count : 0, services, uses, count);
+    for (size_t i = 0; i < count && status == LEDGER_OK; i++) {
+        used[i].use = uses[i];
+        status = add_use(ledger, batch, &used[i], measured != NULL);
+    }
+    free(uses);
+    if (status == LEDGER_OK && measured)
+        status = add_common(ledger, batch, measured, &totals);
+    return status;
+}
+
+/* Intervals of either list, by time. */
+static enum ledger_status share_intervals(struct ledger *ledger, struct batch *batch)
+{
+    enum ledger_status status = LEDGER_OK;
+    size_t m = 0, u = 0;
+
+    while (status == LEDGER_OK && (m < batch->measured_count || u < batch->used_count)) {
+        int64_t measured_s =
+            m < batch->measured_count ? batch->measured[m].interval_start : INT64_MAX;
+        int64_t used_s = u < batch->used_count ? batch->used[u].interval_start : INT64_MAX;
+        int64_t interval = measured_s < used_s ? measured_s : used_s;
+        size_t end = u;
+
+        while (end < batch->used_count && batch->used[end].interval_start == interval)
+            end++;
+        status = share_interval(ledger, batch, measured_s == interval ? &batch->measured[m] : NULL,
+                                &batch->used[u], end - u);
+        m += measured_s == interval;
+        u = end;
+    }
+    return status;
+}
+
+static enum ledger_status number_names(struct ledger *ledger, const struct config *config,
+                                       struct batch *batch)
+{
+    uint16_t number = catalogue_find(config->catalogue, config->host->common);
+    const struct service *common = catalogue_service(config->catalogue, number);
+    enum ledger_status status = ledger_factor_set(ledger, factors_vintage(config->factors),
+                                                  config->digest, &batch->factor_set);
+
+    if (status == LEDGER_OK)
+        status = ledger_direction(ledger, directions_get(config->directions, DIRECTION_UNASSIGNED),
+                                  &batch->unassigned);
+    if (status == LEDGER_OK)
+        status = ledger_service(ledger, common->id, common->label, &batch->common);
+    return status;
+}
+
+static enum ledger_status set_shared_until(struct ledger *ledger, int64_t until)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%" PRId64, until);
+    return ledger_set_fact(ledger, SETTLEMENT_FACT, text);
+}
+
+static enum ledger_status share_batch(struct ledger *ledger, const struct config *config,
+                                      struct batch *batch, int64_t until)
+{
+    enum ledger_status status = ledger_begin(ledger);
+
+    if (status == LEDGER_OK)
+        status = number_names(ledger, config, batch);
+    if (status == LEDGER_OK)
+        status = share_intervals(ledger, batch);
+    if (status == LEDGER_OK)
+        status = set_shared_until(ledger, until);
+    if (status == LEDGER_OK)
+        status = ledger_commit(ledger);
+    if (status != LEDGER_OK)
+        ledger_rollback(ledger);
+    return status;
+}
+
+enum ledger_status settlement_shared_until(struct ledger *ledger, int64_t *shared_until)
+{
+    char text[32];
+    enum ledger_status status = ledger_fact(ledger, SETTLEMENT_FACT, text, sizeof(text));
+
+    if (status == LEDGER_OK)
+        *shared_until = strtoll(text, NULL, 10);
+    return status;
+}
+
+/* Where the next interval with facts is, or UNTIL. */
+static enum ledger_status find_next(struct ledger *ledger, int64_t until, int64_t *next)
+{
+    enum ledger_status status = settlement_shared_until(ledger, next);
+
+    if (status == LEDGER_EMPTY)
+        *next = INT64_MIN;
+    else if (status != LEDGER_OK)
+        return status;
+    if (*next >= until)
+        return LEDGER_OK;
+    status = ledger_next_host_interval(ledger, *next, next);
+    if (status == LEDGER_EMPTY || (status == LEDGER_OK && *next > until))
+        *next = until;
+    return status == LEDGER_EMPTY ? LEDGER_OK : status;
+}
+
+static enum ledger_status share_all(struct ledger *ledger, const struct config *config,
+                                    struct batch *batch, int64_t until)
+{
+    int64_t shared_until = INT64_MIN, next;
+    enum ledger_status status;
+
+    for (;;) {
+        int64_t end = until;
+
+        status = settlement_shared_until(ledger, &shared_until);
+        if ((status != LEDGER_OK && status != LEDGER_EMPTY) || shared_until >= until)
+            return status == LEDGER_EMPTY ? LEDGER_OK : status;
+        status = find_next(ledger, until, &next);
+        if (status == LEDGER_OK && next < until - BATCH_S)
+            end = next + BATCH_S;
+        if (status == LEDGER_OK)
+            status = read_facts(ledger, batch, next, end);
+        if (status == LEDGER_OK)
+            status = share_batch(ledger, config, batch, end);
+        if (status != LEDGER_OK)
+            return status;
+    }
+}
+
+enum ledger_status settlement_run(struct ledger *ledger, const struct config *config, int64_t until)
+{
+    struct batch batch = {.host = config->host};
+    enum ledger_status status = LEDGER_OK;
+
+    /* A zone that is not there is refused when the configuration is read. */
+    if (!local_factors_resolve(config->host, config->factors, &batch.factors))
+        status = share_all(ledger, config, &batch, until);
+    free(batch.measured);
+    free(batch.used);
+    return status;
+}
