@@ -90,7 +90,10 @@ enum energy_flag {
     ENERGY_LOWER_BOUND = 8, /* a counter began anew: what was between is missing */
     ENERGY_AMBIGUOUS = 16,  /* read so late that the counter may have wrapped unseen */
     ENERGY_EXCEEDED = 32,   /* the parts drew more than the meter of the whole says */
-    ENERGY_FLAGS = 63
+    /* Of a source: with the others that have it, it is the sum of the parts, to set beside a source
+     * with ENERGY_WALL. */
+    ENERGY_PART = 64,
+    ENERGY_FLAGS = 127
 };
 
 /* What one device drew during one interval. */

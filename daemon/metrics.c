@@ -2,6 +2,7 @@
 #include "daemon/metrics.h"
 
 #include "daemon/calendar.h"
+#include "daemon/hoststatus.h"
 #include "daemon/version.h"
 #include "reports/progress.h"
 
@@ -10,6 +11,8 @@
 
 #define NAME_SIZE   96
 #define NS_PER_S    1e9
+#define HOUR_S      3600
+#define DAY_S       86400
 #define INTERVAL_NS (INTERVAL_S * UINT64_C(1000000000))
 
 /* All but covered_ns, which is told in seconds, and names_hinted: only services of the catalogue
@@ -157,12 +160,78 @@ static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
     return true;
 }
 
+/* ---- a host of our own ---- */
+
+static double power_of(const struct hoststatus_device *device)
+{
+    return hoststatus_power_w(device);
+}
+
+static double energy_of(const struct hoststatus_device *device)
+{
+    return device->energy_j;
+}
+
+static void put_devices(const struct hoststatus *status, const char *name, const char *type,
+                        const char *help, double (*value)(const struct hoststatus_device *device),
+                        FILE *stream)
+{
+    static const char *const kinds[] = {"gpu", "host", "source"};
+
+    if (status->count == 0)
+        return;
+    put_head(stream, name, type, help);
+    for (size_t i = 0; i < status->count; i++) {
+        fprintf(stream, "%s{", name);
+        put_label(stream, "device", status->devices[i].name);
+        fputc(',', stream);
+        put_label(stream, "kind", kinds[status->devices[i].kind]);
+        fputc('}', stream);
+        put_value(stream, value(&status->devices[i]));
+    }
+}
+
+static void put_hour(const struct hoststatus *hour, FILE *stream)
+{
+    double difference_w;
+
+    put_devices(hour, "iagmeter_host_power_watts", "gauge",
+                "Mean power in the last whole hour. Kinds gpu and host add up; sources overlap.",
+                power_of, stream);
+    put_metric(stream, "iagmeter_host_covered_ratio", "gauge",
+               "Part of the last whole hour that was measured.",
+               hoststatus_covered_s(hour) / HOUR_S);
+    if (hoststatus_difference_w(hour, &difference_w))
+        put_metric(stream, "iagmeter_host_difference_watts", "gauge",
+                   "What the meter of the whole said in that hour, less its parts.", difference_w);
+    if (hour->has_shared)
+        put_metric(stream, "iagmeter_host_shared_until_timestamp_seconds", "gauge",
+                   "Up to where measured energy was shared.", (double)hour->shared_until_s);
+}
+
+/* By whole hours: what a card draws in one minute of the night is one person's use. */
+static bool put_host(struct ledger *ledger, const struct config *config, int64_t now_s,
+                     FILE *stream)
+{
+    int64_t hour_s = now_s - now_s % HOUR_S;
+    struct hoststatus hour, day;
+
+    if (!hoststatus_collect(&hour, ledger, config, hour_s - HOUR_S, hour_s) ||
+        !hoststatus_collect(&day, ledger, config, hour_s - hour_s % DAY_S, hour_s))
+        return false;
+    put_hour(&hour, stream);
+    put_devices(&day, "iagmeter_host_energy_joules_total", "counter",
+                "Energy since midnight UTC, up to the last whole hour.", energy_of, stream);
+    return true;
+}
+
 bool metrics_write_capture(struct ledger *ledger, const struct config *config, bool running,
                            int64_t now_s, FILE *stream)
 {
     put_build(config, stream);
     put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
-    return put_span(ledger, stream) && put_coverage(ledger, now_s, stream);
+    return put_span(ledger, stream) && put_coverage(ledger, now_s, stream) &&
+           (!config->host || put_host(ledger, config, now_s, stream));
 }
 
 /* ---- what was used in the months that are over ---- */
@@ -329,12 +398,49 @@ static void put_objectives(const struct progress *progress, FILE *stream)
              progress_is_warning, stream);
 }
 
+static void put_tokens(const struct progress *progress, const char *counted,
+                       const struct hoststatus_tokens *tokens, FILE *stream)
+{
+    const struct {
+        const char *name;
+        double value;
+    } ways[] = {{"in", tokens->in}, {"out", tokens->out}};
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        fputs("iagmeter_year_host_tokens{", stream);
+        put_year_label(progress, stream);
+        fputc(',', stream);
+        put_label(stream, "counted", counted);
+        fputc(',', stream);
+        put_label(stream, "way", ways[i].name);
+        fputc('}', stream);
+        put_value(stream, ways[i].value);
+    }
+}
+
+/* What exchanges with the servers said, beside what the servers say: of the same months. */
+static bool put_host_tokens(struct ledger *ledger, const struct config *config,
+                            const struct progress *progress, FILE *stream)
+{
+    struct hoststatus host;
+
+    if (!hoststatus_collect(&host, ledger, config, progress->from, progress->until))
+        return false;
+    put_head(stream, "iagmeter_year_host_tokens", "gauge",
+             "Tokens of a host of our own in the months that are over, as counted on the wire, and "
+             "by its servers.");
+    put_tokens(progress, "wire", &host.wire, stream);
+    put_tokens(progress, "server", &host.server, stream);
+    return true;
+}
+
 bool metrics_write_use(struct ledger *ledger, const struct config *config, int64_t now_s,
                        FILE *stream)
 {
     char error[512]; /* ledger_error() has the same */
     struct progress *progress =
         progress_build(ledger, config, progress_last_month(now_s), now_s, error, sizeof(error));
+    bool read = true;
 
     if (!progress)
         return false;
@@ -342,6 +448,8 @@ bool metrics_write_use(struct ledger *ledger, const struct config *config, int64
     for (int i = 0; progress->total_shown && i < MONTH_INDICATORS; i++)
         put_total(progress, (enum month_indicator)i, stream);
     put_objectives(progress, stream);
+    if (config->host && progress->total_shown)
+        read = put_host_tokens(ledger, config, progress, stream);
     progress_free(progress);
-    return true;
+    return read;
 }

@@ -20,8 +20,8 @@
 /* The two parts. Both write to STREAM, and return false, with the reason in ledger_error(), when
  * the ledger cannot be read. */
 
-/* The daemon and the capture. RUNNING: a daemon holds the ledger now. Reads the coverage of the
- * running month: quick, for every minute. */
+/* The daemon, the capture, and what a host of our own draws, by whole hours. RUNNING: a daemon
+ * holds the ledger now. Reads the coverage of the running month: quick, for every minute. */
 bool metrics_write_capture(struct ledger *ledger, const struct config *config, bool running,
                            int64_t now_s, FILE *stream);
 

@@ -2,6 +2,7 @@
 #include "daemon/status.h"
 
 #include "daemon/calendar.h"
+#include "daemon/hoststatus.h"
 #include "reports/progress_json.h"
 
 #include <inttypes.h>
@@ -49,7 +50,9 @@ struct status {
     struct sums sums;  /* of the day until then */
     const char *advice[MAX_ADVICE];
     size_t advice_count;
-    struct progress *progress; /* NULL: no objective of the year */
+    struct progress *progress;      /* NULL: no objective of the year */
+    const struct host_config *host; /* NULL: none */
+    struct hoststatus host_status;  /* of the same day */
 };
 
 /* -- Collecting ------------------------------------------------------------------------------- */
@@ -146,7 +149,9 @@ static bool collect(struct status *status, struct ledger *ledger, const struct c
                      &status->sums) != LEDGER_OK)
         return false;
     advise(status, config->trust.answers == TRUST_ANY_ANSWERS);
-    return true;
+    status->host = config->host;
+    return !config->host || hoststatus_collect(&status->host_status, ledger, config,
+                                               status->day_end_s - DAY_S, status->day_end_s);
 }
 
 /* Of the year of the last month that is over; where that has none, as in January, of the year that
@@ -299,6 +304,8 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
         fprintf(stream, LABEL "%s: the figures below are of then, not of now\n",
                 "last recorded interval", last);
     print_last_day(status, stream);
+    if (status->host)
+        hoststatus_print(&status->host_status, status->host, stream);
     if (status->progress) {
         fputc('\n', stream);
         progress_print(status->progress, LANGUAGE_EN, stream);
@@ -362,10 +369,11 @@ static bool write_json(const struct status *status, struct ledger *ledger, FILE 
                                     : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
                                                 "until_s", (json_int_t)status->until_s);
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running", status->running,
-        "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
+        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
+        status->running, "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
         status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status),
-        "objectives", status->progress ? progress_json(status->progress) : json_null());
+        "objectives", status->progress ? progress_json(status->progress) : json_null(), "host",
+        status->host ? hoststatus_json(&status->host_status, status->host) : json_null());
 
     if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
         fputc('\n', stream);

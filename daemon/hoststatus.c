@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/hoststatus.h"
+
+#include "daemon/calendar.h"
+#include "daemon/settlement.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_S  1e9
+#define J_PER_KWH 3.6e6
+#define LABEL     "%-24s "
+
+/* ---- Sums ---- */
+
+static struct hoststatus_device *device_named(struct hoststatus *status, const char *name)
+{
+    size_t i = 0;
+
+    while (i < status->count && strcmp(status->devices[i].name, name) != 0)
+        i++;
+    if (i == HOSTSTATUS_DEVICES)
+        return NULL;
+    if (i == status->count) {
+        status->count++;
+        status->devices[i] = (struct hoststatus_device){.name = ""};
+        snprintf(status->devices[i].name, POWER_NAME_SIZE, "%s", name);
+    }
+    return &status->devices[i];
+}
+
+static bool add_energy(void *context, const struct ledger_device_row *row)
+{
+    struct hoststatus *status = context;
+    struct hoststatus_device *device = device_named(status, row->name);
+
+    if (!device)
+        return true;
+    device->kind = row->kind;
+    device->flags |= row->flags;
+    device->energy_j += row->energy_j;
+    device->idle_j += row->idle_j;
+    device->covered_ns += row->covered_ns;
+    if (row->covered_ns > 0)
+        device->last_w = row->energy_j / ((double)row->covered_ns / NS_PER_S);
+    if (status->first_s == 0)
+        status->first_s = row->interval_start;
+    status->last_s = row->interval_start + INTERVAL_S;
+    return true;
+}
+
+static bool add_wire(void *context, const struct ledger_use_row *row)
+{
+    struct hoststatus *status = context;
+
+    status->wire.in += row->tokens_in;
+    status->wire.out += row->tokens_out;
+    return true;
+}
+
+/* Teams are parts of what is counted under no direction. */
+static bool add_server(void *context, const struct ledger_server_row *row)
+{
+    struct hoststatus *status = context;
+
+    if (strcmp(row->direction, "unassigned") != 0)
+        return true;
+    status->server.in += (double)row->tokens_in;
+    status->server.out += (double)row->tokens_out;
+    return true;
+}
+
+static bool add_shared(void *context, const struct ledger_row *row)
+{
+    struct hoststatus *status = context;
+
+    status->energy_j += row->activity.energy_j;
+    return true;
+}
+
+static bool add_common(void *context, const struct ledger_row *row)
+{
+    struct hoststatus *status = context;
+
+    status->common_j += row->activity.energy_j;
+    return true;
+}
+
+bool hoststatus_collect(struct hoststatus *out, struct ledger *ledger, const struct config *config,
+                        int64_t from_s, int64_t until_s)
+{
+    enum ledger_status shared;
+
+    *out = (struct hoststatus){.from_s = from_s, .until_s = until_s};
+    shared = settlement_shared_until(ledger, &out->shared_until_s);
+    out->has_shared = shared == LEDGER_OK;
+    return (shared == LEDGER_OK || shared == LEDGER_EMPTY) &&
+           ledger_visit_device_energy(ledger, from_s, until_s, add_energy, out) == LEDGER_OK &&
+           ledger_visit_local_use(ledger, from_s, until_s, add_wire, out) == LEDGER_OK &&
+           ledger_visit_server_use(ledger, from_s, until_s, add_server, out) == LEDGER_OK &&
+           ledger_visit(ledger, from_s, until_s, NULL, NULL, add_shared, out) == LEDGER_OK &&
+           ledger_visit(ledger, from_s, until_s, "unassigned", config->host->common, add_common,
+                        out) == LEDGER_OK;
+}
+
+double hoststatus_power_w(const struct hoststatus_device *device)
+{
+    return device->covered_ns > 0 ? device->energy_j / ((double)device->covered_ns / NS_PER_S) : 0;
+}
+
+double hoststatus_total_w(const struct hoststatus *status)
+{
+    double power_w = 0;
+
+    for (size_t i = 0; i < status->count; i++)
+        if (status->devices[i].kind != POWER_DEVICE_SOURCE)
+            power_w += hoststatus_power_w(&status->devices[i]);
+    return power_w;
+}
+
+/* Of the rest of the host; where nothing measures that, of the GPU that was measured longest. */
+double hoststatus_covered_s(const struct hoststatus *status)
+{
+    uint64_t covered_ns = 0;
+
+    for (size_t i = 0; i < status->count; i++) {
+        const struct hoststatus_device *device = &status->devices[i];
+
+        if (device->kind == POWER_DEVICE_HOST)
+            return (double)device->covered_ns / NS_PER_S;
+        if (device->kind == POWER_DEVICE_GPU && device->covered_ns > covered_ns)
+            covered_ns = device->covered_ns;
+    }
+    return (double)covered_ns / NS_PER_S;
+}
+
+double hoststatus_missing_s(const struct hoststatus *status)
+{
+    if (status->first_s == 0)
+        return 0;
+    return fmax((double)(status->last_s - status->first_s) - hoststatus_covered_s(status), 0);
+}
+
+/* One meter of the whole is enough: that of the first, when there are several. */
+bool hoststatus_difference_w(const struct hoststatus *status, double *difference_w)
+{
+    const struct hoststatus_device *wall = NULL;
+    double parts_w = 0;
+    bool has_parts = false;
+
+    for (size_t i = 0; i < status->count; i++) {
+        const struct hoststatus_device *device = &status->devices[i];
+
+        if (device->kind != POWER_DEVICE_SOURCE || device->covered_ns == 0)
+            continue;
+        if (device->flags & ENERGY_WALL && !wall)
+            wall = device;
+        if (device->flags & ENERGY_PART) {
+            parts_w += hoststatus_power_w(device);
+            has_parts = true;
+        }
+    }
+    if (wall && has_parts)
+        *difference_w = hoststatus_power_w(wall) - parts_w;
+    return wall && has_parts;
+}
+
+/* ---- Text ---- */
+
+static void print_time(FILE *stream, const char *label, int64_t time_s)
+{
+    time_t seconds = (time_t)time_s;
+    struct tm local;
+    char text[40];
+
+    localtime_r(&seconds, &local);
+    strftime(text, sizeof(text), "%Y-%m-%d %H:%M %Z", &local);
+    fprintf(stream, LABEL "%s\n", label, text);
+}
+
+static const char *text_of(const struct host_config *host, int calibration)
+{
+    return calibration < 0 ? "host.conf" : host->calibrations[calibration].date;
+}
+
+static void print_idle(const struct host_config *host, const char *name, FILE *stream)
+{
+    const struct host_device *device = hostconfig_device(host, name);
+
+    if (!device)
+        fputs("; not in host.conf: none of it counts as idle", stream);
+    else if (device->calibration < 0)
+        fprintf(stream, "; idle %.4g W, of host.conf", device->idle_w);
+    else
+        fprintf(stream, "; idle %.4g W +- %.2g, calibrated %s", device->idle_w, device->error_w,
+                text_of(host, device->calibration));
+}
+
+static void print_flags(uint8_t flags, FILE *stream)
+{
+    static const struct {
+        uint8_t flag;
+        const char *text;
+    } texts[] = {
+        {ENERGY_REST, "partly assumed"},
+        {ENERGY_INTEGRATED, "of samples of power"},
+        {ENERGY_LOWER_BOUND, "at least: a counter began anew"},
+        {ENERGY_AMBIGUOUS, "ambiguous: a counter was read too late"},
+        {ENERGY_EXCEEDED, "its parts drew more than the meter of the whole says"},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (flags & texts[i].flag)
+            fprintf(stream, "; %s", texts[i].text);
+}
+
+static void print_device(const struct hoststatus_device *device, const struct host_config *host,
+                         FILE *stream)
+{
+    char label[POWER_NAME_SIZE + 2];
+
+    snprintf(label, sizeof(label), "  %s", device->name);
+    fprintf(stream, LABEL "%.4g W, %.4g W at last", label, hoststatus_power_w(device),
+            device->last_w);
+    if (device->kind != POWER_DEVICE_SOURCE)
+        print_idle(host, device->name, stream);
+    print_flags(device->flags, stream);
+    fputc('\n', stream);
+}
+
+static void print_devices(const struct hoststatus *status, const struct host_config *host,
+                          bool sources, FILE *stream)
+{
+    for (size_t i = 0; i < status->count; i++)
+        if ((status->devices[i].kind == POWER_DEVICE_SOURCE) == sources)
+            print_device(&status->devices[i], host, stream);
+}
+
+static void print_tokens(FILE *stream, const char *label, const struct hoststatus_tokens *tokens)
+{
+    fprintf(stream, LABEL "%.0f in, %.0f out\n", label, tokens->in, tokens->out);
+}
+
+static void print_weights(const struct host_config *host, FILE *stream)
+{
+    for (size_t i = 0; i < host->weight_count; i++) {
+        const struct host_weights *weights = &host->weights[i];
+        char label[SERVICE_ID_SIZE + 2];
+
+        snprintf(label, sizeof(label), "  %s", weights->service);
+        fprintf(stream, LABEL "%.3g in, %.3g cached, %.3g out, ", label, weights->weights.input,
+                weights->weights.cached, weights->weights.output);
+        if (weights->calibration < 0)
+            fputs("of host.conf\n", stream);
+        else
+            fprintf(stream, "calibrated %s, n %u, error %.2g\n",
+                    text_of(host, weights->calibration), weights->n, weights->error);
+    }
+}
+
+static void print_measured(const struct hoststatus *status, const struct host_config *host,
+                           FILE *stream)
+{
+    double difference_w;
+
+    fprintf(stream, LABEL "%.1f h, missing %.1f h since it began\n", "measured",
+            hoststatus_covered_s(status) / 3600, hoststatus_missing_s(status) / 3600);
+    print_devices(status, host, false, stream);
+    fprintf(stream, LABEL "%.4g W\n", "  in all", hoststatus_total_w(status));
+    print_devices(status, host, true, stream);
+    if (hoststatus_difference_w(status, &difference_w))
+        fprintf(stream, LABEL "%.4g W\n", "whole less parts", difference_w);
+}
+
+void hoststatus_print(const struct hoststatus *status, const struct host_config *host, FILE *stream)
+{
+    fprintf(stream, "\nhost %s\n", host->name);
+    if (status->first_s == 0)
+        fprintf(stream, LABEL "nothing\n", "measured");
+    else
+        print_measured(status, host, stream);
+    if (status->has_shared)
+        print_time(stream, "energy shared until", status->shared_until_s);
+    if (status->energy_j > 0)
+        fprintf(stream, LABEL "%.4g kWh, %.1f %% of it idle or nobody's\n", "energy shared",
+                status->energy_j / J_PER_KWH, 100 * status->common_j / status->energy_j);
+    print_tokens(stream, "tokens on the wire", &status->wire);
+    print_tokens(stream, "tokens by the servers", &status->server);
+    if (host->weight_count > 0)
+        fputs("weights of tokens\n", stream);
+    print_weights(host, stream);
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_device(const struct hoststatus_device *device, const struct host_config *host)
+{
+    static const char *const kinds[] = {"gpu", "host", "source"};
+    const struct host_device *place =
+        device->kind == POWER_DEVICE_SOURCE ? NULL : hostconfig_device(host, device->name);
+
+    return json_pack(
+        "{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:i, s:o, s:o}", "name", device->name, "kind",
+        kinds[device->kind], "energy_j", device->energy_j, "idle_j", device->idle_j, "covered_s",
+        (double)device->covered_ns / NS_PER_S, "power_w", hoststatus_power_w(device),
+        "last_power_w", device->last_w, "flags", device->flags, "idle_w",
+        place ? json_real(place->idle_w) : json_null(), "idle_calibrated",
+        place && place->calibration >= 0 ? json_string(host->calibrations[place->calibration].date)
+                                         : json_null());
+}
+
+static json_t *json_weights(const struct host_config *host)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < host->weight_count; i++) {
+        const struct host_weights *weights = &host->weights[i];
+
+        json_array_append_new(
+            array, json_pack("{s:s, s:f, s:f, s:f, s:o}", "service", weights->service, "input",
+                             weights->weights.input, "cached", weights->weights.cached, "output",
+                             weights->weights.output, "calibrated",
+                             weights->calibration >= 0
+                                 ? json_string(host->calibrations[weights->calibration].date)
+                                 : json_null()));
+    }
+    return array;
+}
+
+json_t *hoststatus_json(const struct hoststatus *status, const struct host_config *host)
+{
+    json_t *devices = json_array();
+    double difference_w = 0;
+    bool has_difference = hoststatus_difference_w(status, &difference_w);
+
+    for (size_t i = 0; i < status->count; i++)
+        json_array_append_new(devices, json_device(&status->devices[i], host));
+    return json_pack(
+        "{s:s, s:f, s:f, s:o, s:f, s:o, s:o, s:f, s:f, s:{s:f, s:f}, s:{s:f, s:f}, s:o}", "name",
+        host->name, "covered_s", hoststatus_covered_s(status), "missing_s",
+        hoststatus_missing_s(status), "devices", devices, "power_w", hoststatus_total_w(status),
+        "difference_w", has_difference ? json_real(difference_w) : json_null(), "shared_until_s",
+        status->has_shared ? json_integer(status->shared_until_s) : json_null(), "shared_j",
+        status->energy_j, "common_j", status->common_j, "tokens_wire", "in", status->wire.in, "out",
+        status->wire.out, "tokens_server", "in", status->server.in, "out", status->server.out,
+        "weights", json_weights(host));
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_HOSTSTATUS_H
+#define IAGMETER_HOSTSTATUS_H
+
+#include "daemon/config.h"
+#include "daemon/ledger.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What the ledger says of a host of our own over some time, for `iagmeter status` and `iagmeter
+ * metrics`. Sums of the whole host only: nothing of a direction or a service. */
+
+#define HOSTSTATUS_DEVICES (4 * MAX_POWER_DEVICES)
+
+struct hoststatus_device {
+    char name[POWER_NAME_SIZE];
+    uint8_t kind;  /* enum power_device_kind */
+    uint8_t flags; /* enum energy_flag, of all intervals together */
+    double energy_j;
+    double idle_j;
+    uint64_t covered_ns;
+    double last_w; /* mean of the last interval in which it was measured */
+};
+
+struct hoststatus_tokens {
+    double in;
+    double out;
+};
+
+struct hoststatus {
+    int64_t from_s;
+    int64_t until_s;
+    int64_t first_s; /* first interval measured, and the end of the last; both 0 without any */
+    int64_t last_s;
+    struct hoststatus_device devices[HOSTSTATUS_DEVICES];
+    size_t count;
+    double energy_j;                 /* shared so far, of what was measured */
+    double common_j;                 /* of it, idle and what nobody asked for */
+    struct hoststatus_tokens wire;   /* of exchanges with its servers */
+    struct hoststatus_tokens server; /* that the servers counted themselves */
+    bool has_shared;
+    int64_t shared_until_s;
+};
+
+/* Sums up FROM_S to UNTIL_S. CONFIG has a host. False, with the reason in ledger_error(), when the
+ * ledger cannot be read. */
+bool hoststatus_collect(struct hoststatus *out, struct ledger *ledger, const struct config *config,
+                        int64_t from_s, int64_t until_s);
+
+/* Mean power while it was measured; 0 when it was not. */
+double hoststatus_power_w(const struct hoststatus_device *device);
+
+/* GPUs and the rest together: mean power, and how long the rest was measured, of the time since the
+ * first measurement. */
+double hoststatus_total_w(const struct hoststatus *status);
+double hoststatus_covered_s(const struct hoststatus *status);
+double hoststatus_missing_s(const struct hoststatus *status);
+
+/* What a meter of the whole machine says less the sum of its parts. False unless both were
+ * measured. */
+bool hoststatus_difference_w(const struct hoststatus *status, double *difference_w);
+
+/* Lines for people, and the same for programs. */
+void hoststatus_print(const struct hoststatus *status, const struct host_config *host,
+                      FILE *stream);
+json_t *hoststatus_json(const struct hoststatus *status, const struct host_config *host);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/hoststatus.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/calendar.h"
+#include "daemon/metrics.h"
+#include "daemon/settlement.h"
+#include "daemon/status.h"
+
+#include <math.h>
+
+#include "tests/daemon/hosted.h"
+
+#define HOUR      INT64_C(1790002800) /* a whole one: 15:00 UTC */
+#define MINUTE_NS UINT64_C(60000000000)
+
+static struct config *config;
+static struct ledger *ledger;
+static char *output;
+static int64_t dsn, qwen, unassigned;
+
+static int setup(void **state)
+{
+    const struct direction *direction;
+    char error[2 * PATH_MAX];
+
+    if (scratch_setup(state) != 0)
+        return -1;
+    scratch_mkdir("state");
+    calendar_set_zone("Europe/Paris");
+    config = hosted_config(hosted_host, NULL);
+    ledger = ledger_open(config->state_directory, true, error, sizeof(error));
+    if (!ledger)
+        fail_msg("%s", error);
+    direction = directions_get(config->directions, 1);
+    assert_int_equal(ledger_direction(ledger, direction, &dsn), LEDGER_OK);
+    direction = directions_get(config->directions, 0);
+    assert_int_equal(ledger_direction(ledger, direction, &unassigned), LEDGER_OK);
+    assert_int_equal(ledger_service(ledger, "qwen3-8b", "Qwen", &qwen), LEDGER_OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(output);
+    output = NULL;
+    ledger_close(ledger);
+    config_free(config);
+    return scratch_teardown(state);
+}
+
+static void record(const char *name, uint8_t kind, int64_t interval, double power_w, uint8_t flags,
+                   double part)
+{
+    struct power_device device = {.kind = kind};
+    struct device_energy energy = {.flags = flags,
+                                   .energy_j = power_w * 60 * part,
+                                   .covered_ns = (uint64_t)((double)MINUTE_NS * part)};
+    int64_t id;
+
+    snprintf(device.name, sizeof(device.name), "%s", name);
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_power_device(ledger, &device, &id), LEDGER_OK);
+    assert_int_equal(ledger_add_device_energy(ledger, interval, id, &energy, 10), LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+}
+
+static void record_use(int64_t interval)
+{
+    const struct local_use use = {.requests = 1, .tokens_in = 300, .tokens_out = 70};
+    const struct server_use server = {.requests = 1, .tokens_in = 310, .tokens_out = 71};
+
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_local_use(ledger, interval, dsn, qwen, &use), LEDGER_OK);
+    assert_int_equal(ledger_add_server_use(ledger, interval, unassigned, qwen, &server), LEDGER_OK);
+    assert_int_equal(ledger_add_server_use(ledger, interval, dsn, qwen, &server), LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+}
+
+/* Two minutes, the second of them half measured. The meter of the whole says more than the parts.
+ */
+static void record_some(void)
+{
+    for (int i = 0; i < 2; i++) {
+        int64_t interval = HOUR - 120 + 60 * i;
+        double part = i == 0 ? 1 : 0.5;
+
+        record("gpu1", POWER_DEVICE_GPU, interval, i == 0 ? 100 : 250, 0, part);
+        record("host", POWER_DEVICE_HOST, interval, 200, ENERGY_WALL, part);
+        record("dcmi/wall", POWER_DEVICE_SOURCE, interval, 366, ENERGY_WALL, part);
+        record("rapl/package-0", POWER_DEVICE_SOURCE, interval, 80, ENERGY_PART, part);
+        record("rapl/dram-0", POWER_DEVICE_SOURCE, interval, 7, ENERGY_PART, part);
+        record("rapl/psys", POWER_DEVICE_SOURCE, interval, 1000, 0, part);
+    }
+    record_use(HOUR - 120);
+    assert_int_equal(settlement_run(ledger, config, HOUR), LEDGER_OK);
+}
+
+static void assert_near(double value, double expected)
+{
+    if (!(fabs(value - expected) <= 1e-9 * fabs(expected)))
+        fail_msg("%.17g is not %.17g", value, expected);
+}
+
+static struct hoststatus collected(void)
+{
+    struct hoststatus status;
+
+    assert_true(hoststatus_collect(&status, ledger, config, HOUR - 86400, HOUR));
+    return status;
+}
+
+static void sums_are_of_the_whole_host(void **state)
+{
+    struct hoststatus status;
+    double difference_w;
+
+    (void)state;
+    record_some();
+    status = collected();
+    assert_int_equal(status.count, 6);
+    assert_near(hoststatus_total_w(&status), 200 + (100 * 60 + 250 * 30) / 90.0);
+    assert_near(hoststatus_covered_s(&status), 90);
+    assert_near(hoststatus_missing_s(&status), 30);
+    assert_true(hoststatus_difference_w(&status, &difference_w));
+    assert_near(difference_w, 366 - 87);
+    assert_near(status.energy_j, 100 * 60 + 250 * 30 + 200 * 90);
+    assert_near(status.wire.in, 300);
+    assert_near(status.server.out, 71); /* the team's are of these */
+    assert_true(status.has_shared && status.shared_until_s == HOUR);
+}
+
+/* Without a meter of the whole, or of the parts, there is nothing to compare. */
+static void a_difference_is_of_two(void **state)
+{
+    struct hoststatus status;
+    double difference_w;
+
+    (void)state;
+    record("rapl/package-0", POWER_DEVICE_SOURCE, HOUR - 60, 80, ENERGY_PART, 1);
+    record("host", POWER_DEVICE_HOST, HOUR - 60, 80, ENERGY_REST | ENERGY_WALL, 1);
+    status = collected();
+    assert_false(hoststatus_difference_w(&status, &difference_w));
+    record("dcmi/wall", POWER_DEVICE_SOURCE, HOUR - 60, 166, ENERGY_WALL, 1);
+    status = collected();
+    assert_true(hoststatus_difference_w(&status, &difference_w));
+    assert_near(difference_w, 86);
+}
+
+static void print_status(enum status_format format)
+{
+    size_t size;
+    FILE *stream;
+
+    free(output);
+    stream = open_memstream(&output, &size);
+    assert_true(status_print(ledger, config, true, HOUR, format, stream));
+    fclose(stream);
+}
+
+static void assert_says(const char *line)
+{
+    if (!strstr(output, line))
+        fail_msg("no \"%s\" in:\n%s", line, output);
+}
+
+static void status_tells_of_each_device(void **state)
+{
+    (void)state;
+    record_some();
+    print_status(STATUS_TEXT);
+    assert_says("\nhost ragarenn\n");
+    assert_says("\n  gpu1                   150 W, 250 W at last; idle 70 W, of host.conf\n");
+    assert_says("\n  host                   200 W, 200 W at last; idle 180 W, of host.conf\n");
+    assert_says("\n  in all                 350 W\n");
+    assert_says("\n  rapl/package-0         80 W, 80 W at last\n");
+    assert_says("\nwhole less parts         279 W\n");
+    assert_says("\nenergy shared until      2026-09-21 17:00 CEST\n");
+    assert_says("\ntokens on the wire       300 in, 70 out\n");
+    assert_says("\ntokens by the servers    310 in, 71 out\n");
+    assert_says("\n  qwen3-8b               0.15 in, 0.015 cached, 1 out, of host.conf\n");
+    assert_null(strstr(output, "DSN"));
+}
+
+static void a_host_that_was_never_measured_says_so(void **state)
+{
+    (void)state;
+    record_use(HOUR - 60);
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_coverage(ledger, HOUR - 60, &(struct coverage){.packets = 1}),
+                     LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+    print_status(STATUS_TEXT);
+    assert_says("\nmeasured                 nothing\n");
+}
+
+static void programs_get_the_same(void **state)
+{
+    json_t *object, *host;
+
+    (void)state;
+    record_some();
+    print_status(STATUS_JSON);
+    object = json_loads(output, 0, NULL);
+    host = json_object_get(object, "host");
+    assert_string_equal(json_string_value(json_object_get(host, "name")), "ragarenn");
+    assert_int_equal(json_array_size(json_object_get(host, "devices")), 6);
+    assert_near(json_real_value(json_object_get(host, "difference_w")), 279);
+    assert_near(json_real_value(json_object_get(host, "missing_s")), 30);
+    assert_int_equal(json_integer_value(json_object_get(host, "shared_until_s")), HOUR);
+    json_decref(object);
+}
+
+static void write_metrics(int64_t now_s)
+{
+    size_t size;
+    FILE *stream;
+
+    free(output);
+    stream = open_memstream(&output, &size);
+    assert_true(metrics_write_capture(ledger, config, true, now_s, stream));
+    fclose(stream);
+}
+
+/* Until the hour is over, nothing of it is told. */
+static void metrics_are_of_whole_hours(void **state)
+{
+    (void)state;
+    record_some();
+    write_metrics(HOUR - 1);
+    assert_null(strstr(output, "iagmeter_host_power_watts"));
+    assert_says("\niagmeter_host_covered_ratio 0\n");
+    write_metrics(HOUR + 59);
+    assert_says("\niagmeter_host_power_watts{device=\"gpu1\",kind=\"gpu\"} 150\n");
+    assert_says("\niagmeter_host_power_watts{device=\"rapl/psys\",kind=\"source\"} 1000\n");
+    assert_says("\niagmeter_host_covered_ratio 0.025");
+    assert_says("\niagmeter_host_difference_watts 279\n");
+    assert_says("\niagmeter_host_energy_joules_total{device=\"gpu1\",kind=\"gpu\"} 13500\n");
+    assert_says("\niagmeter_host_shared_until_timestamp_seconds 1790002800\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(sums_are_of_the_whole_host),  TEST(a_difference_is_of_two),
+        TEST(status_tells_of_each_device), TEST(a_host_that_was_never_measured_says_so),
+        TEST(programs_get_the_same),       TEST(metrics_are_of_whole_hours),
+    };
+
+    return cmocka_run_group_tests_name("hoststatus", tests, NULL, NULL);
+}
