@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_POWERSET_SOURCES_H
+#define IAGMETER_POWERSET_SOURCES_H
+
+#include "collectors/power/power.h"
+#include "daemon/powerconfig.h"
+
+/* Every source there is. Where two tell of the same part at the same place, the first one that can
+ * be read counts. */
+struct powerset_source {
+    const struct power_source *source;
+    /* Its GPUs are those that other sources tell of, under other numbers: they count only where
+     * there are no others. */
+    bool gpus_again;
+};
+
+extern const struct powerset_source powerset_sources[];
+extern const size_t powerset_source_count;
+
+/* What CONFIG says to it; NULL: nothing. */
+const void *powerset_options(const struct power_config *config, const struct power_source *source);
+
+#endif

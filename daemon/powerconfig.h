@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_POWERCONFIG_H
+#define IAGMETER_POWERCONFIG_H
+
+#include "collectors/collector.h"
+#include "daemon/diagnostics.h"
+
+#include <libconfig.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The group `power` of host.conf: which meters are read, how often, and what stands for what none
+ * of them covers. */
+
+#define POWER_MAX_NAMES 64
+
+struct power_config {
+    unsigned interval_ms; /* between two readings of a meter */
+    /* What the machine draws beside GPUs, processors and memory, where there is no meter of the
+     * whole: measured once, by whoever runs it. */
+    bool has_rest;
+    double rest_w;
+    unsigned rest_year;
+    char rest_source[300];
+    char rest_grade;                            /* 'A' to 'E' */
+    char off[POWER_MAX_NAMES][POWER_NAME_SIZE]; /* sources, or channels: "rapl", "rapl/dram-0" */
+    size_t off_count;
+    char wall[POWER_MAX_NAMES][POWER_NAME_SIZE]; /* sources, the one to be believed first */
+    size_t wall_count;
+    char gpus[POWER_MAX_NAMES][POWER_NAME_SIZE]; /* channels: gpu0 is the first of them */
+    size_t gpu_count;
+};
+
+extern const struct power_config power_defaults;
+
+/* GROUP may be NULL: what is there stays as it is. CONFIG starts as power_defaults. NOW_YEAR: no
+ * year may be after it. */
+void powerconfig_read(struct power_config *config, const config_setting_t *group, unsigned now_year,
+                      struct diagnostics *diagnostics);
+
+#endif
