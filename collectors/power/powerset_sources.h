@@ -2,7 +2,7 @@
 #ifndef IAGMETER_POWERSET_SOURCES_H
 #define IAGMETER_POWERSET_SOURCES_H
 
-#include "collectors/power/power.h"
+#include "collectors/power/powerset.h"
 #include "daemon/powerconfig.h"
 
 /* Every source there is. Where two tell of the same part at the same place, the first one that can
@@ -19,5 +19,10 @@ extern const size_t powerset_source_count;
 
 /* What CONFIG says to it; NULL: nothing. */
 const void *powerset_options(const struct power_config *config, const struct power_source *source);
+
+/* As powerset_open(), of other sources: tests have theirs. Used until the set is closed. */
+struct powerset *powerset_open_sources(const struct power_config *config,
+                                       const struct power_setup *setup,
+                                       const struct powerset_source *sources, size_t count);
 
 #endif

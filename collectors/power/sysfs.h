@@ -18,13 +18,16 @@ bool sysfs_parse_suffix(const char *text, const char *prefix, unsigned *number);
 /* Pure. "NUMBER UNIT TIME us", as Cray's counters have it. */
 bool sysfs_parse_cray(const char *text, const char *unit, uint64_t *number, uint64_t *time_us);
 
+/* DIRECTORY, "/" and NAME; "", which is no file, where that is too long. */
+void sysfs_path(char out[PATH_MAX], const char *directory, const char *name);
+
 /* A file that is kept open. */
 struct sysfs_file {
     char path[PATH_MAX];
     int descriptor; /* -1: not open */
 };
 
-/* PATH is made of DIRECTORY, "/" and NAME. Opens nothing yet. */
+/* Opens nothing yet. */
 void sysfs_file(struct sysfs_file *file, const char *directory, const char *name);
 void sysfs_close(struct sysfs_file *file);
 

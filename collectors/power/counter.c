@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/power/counter.h"
+
+#define SECOND_NS 1e9
+
+static double seconds(const struct counter_piece *piece)
+{
+    return (double)(piece->until_ns - piece->from_ns) / SECOND_NS;
+}
+
+/* A fall is a wrap where the channel has a range, the last reading was in it, and what would have
+ * been drawn is possible. Otherwise the counter began anew. */
+static bool has_wrapped(const struct power_channel *channel, uint64_t old, uint64_t new,
+                        double passed_s)
+{
+    double energy_j;
+
+    if (channel->range == 0 || old > channel->range)
+        return false;
+    energy_j = (double)(channel->range - old + new) * channel->unit;
+    return channel->most_w <= 0 || energy_j <= channel->most_w * passed_s;
+}
+
+static void add_energy(const struct counter *counter, const struct power_channel *channel,
+                       uint64_t value, struct counter_piece *piece)
+{
+    double range_j = (double)channel->range * channel->unit;
+    uint64_t delta;
+
+    if (value >= counter->value) {
+        delta = value - counter->value;
+    } else if (has_wrapped(channel, counter->value, value, seconds(piece))) {
+        delta = channel->range - counter->value + value;
+    } else {
+        delta = value;
+        piece->covered_ns = 0;
+        piece->flags |= ENERGY_LOWER_BOUND;
+    }
+    if (channel->range != 0 && channel->most_w > 0 && seconds(piece) > range_j / channel->most_w)
+        piece->flags |= ENERGY_AMBIGUOUS;
+    piece->energy_j = (double)delta * channel->unit;
+}
+
+static bool add_power(const struct counter *counter, const struct power_channel *channel,
+                      uint64_t value, int64_t bridge_ns, struct counter_piece *piece)
+{
+    if (piece->until_ns - piece->from_ns > bridge_ns)
+        return false;
+    piece->flags = ENERGY_INTEGRATED;
+    piece->energy_j = ((double)counter->value + (double)value) / 2 * channel->unit * seconds(piece);
+    return true;
+}
+
+bool counter_add(struct counter *counter, const struct power_channel *channel,
+                 const struct power_reading *reading, int64_t bridge_ns,
+                 struct counter_piece *piece)
+{
+    struct counter_piece next = {.from_ns = counter->at_ns, .until_ns = reading->at_ns};
+    bool complete = counter->started;
+
+    if (counter->started && reading->at_ns <= counter->at_ns)
+        return false;
+    next.covered_ns = (uint64_t)(next.until_ns - next.from_ns);
+    if (complete && channel->quantity == POWER_QUANTITY_POWER)
+        complete = add_power(counter, channel, reading->value, bridge_ns, &next);
+    else if (complete)
+        add_energy(counter, channel, reading->value, &next);
+    *counter = (struct counter){true, reading->value, reading->at_ns};
+    if (complete)
+        *piece = next;
+    return complete;
+}
