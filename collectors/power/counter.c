@@ -8,19 +8,6 @@ static double seconds(const struct counter_piece *piece)
     return (double)(piece->until_ns - piece->from_ns) / SECOND_NS;
 }
 
-/* A fall is a wrap where the channel has a range, the last reading was in it, and what would have
- * been drawn is possible. Otherwise the counter began anew. */
-static bool has_wrapped(const struct power_channel *channel, uint64_t old, uint64_t new,
-                        double passed_s)
-{
-    double energy_j;
-
-    if (channel->range == 0 || old > channel->range)
-        return false;
-    energy_j = (double)(channel->range - old + new) * channel->unit;
-    return channel->most_w <= 0 || energy_j <= channel->most_w * passed_s;
-}
-
 static void add_energy(const struct counter *counter, const struct power_channel *channel,
                        uint64_t value, struct counter_piece *piece)
 {
@@ -29,7 +16,7 @@ static void add_energy(const struct counter *counter, const struct power_channel
 
     if (value >= counter->value) {
         delta = value - counter->value;
-    } else if (has_wrapped(channel, counter->value, value, seconds(piece))) {
+    } else if (counter->value <= channel->range) { /* which is 0 where it never wraps */
         delta = channel->range - counter->value + value;
     } else {
         delta = value;

@@ -13,8 +13,8 @@
 #define UNIT_J 1e-6 /* energy_uj */
 #define DIES   16   /* places of one package, where it is several dies */
 
-/* More than any socket, or a socket's memory, draws: only tells when a counter may have wrapped
- * unseen, and that a fall is no wrap. */
+/* More than any socket, or its memory, draws: only tells whether a counter may have wrapped unseen.
+ */
 #define MOST_W 1000
 
 struct zone {
