@@ -10,7 +10,11 @@
 
 /* A source of power readings: a descriptor, one a kind (RAPL, hwmon, NVML, BMC...). A source has
  * channels, each of which reads one thing. Sources only read; what readings mean in joules is said
- * by the channel, and computed in counter.h. */
+ * by the channel, and computed in counter.h.
+ *
+ * Channels of one source with the same part and place read the same thing: the counter of energy
+ * counts while it can be read, else the power. Walls of one source at different places are feeds of
+ * one machine, and add up. */
 
 /* What a channel covers. */
 enum power_part {
@@ -34,7 +38,7 @@ struct power_channel {
     char name[POWER_NAME_SIZE]; /* within the source, lasting: "package-0", a GPU's UUID */
     uint8_t part;               /* enum power_part */
     uint8_t quantity;           /* enum power_quantity */
-    uint16_t place;             /* number of the GPU, or socket, from 0 */
+    uint16_t place;             /* number of the GPU, socket or feed, from 0 */
     double unit;                /* J, or W, in one unit of the reading */
     uint64_t range; /* an energy counter's: after it comes 0; 0: never wraps, a fall is a reset */
     double most_w; /* what it can draw at most; 0: unknown. A gap in which that could fill the range
@@ -57,9 +61,12 @@ struct power_reading {
 };
 
 struct power_setup {
-    const char *root;    /* "" or a directory: what /sys, /proc, /dev are read under */
-    const void *options; /* of this kind of source: its own structure; NULL: none are configured */
-    int64_t (*now_ns)(void *context); /* CLOCK_MONOTONIC; tests step it */
+    const char *root; /* "" or a directory: what /sys, /proc, /dev are read under */
+    /* Of this kind of source: its own structure, which lasts as long as the source is open. NULL:
+     * none are configured. */
+    const void *options;
+    /* CLOCK_MONOTONIC; tests step it. Called from a thread of the source's own, too. */
+    int64_t (*now_ns)(void *context);
     void *context;
 };
 
