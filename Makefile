@@ -20,7 +20,8 @@ HARDENING  := -fno-omit-frame-pointer -fPIE
 OPTIMISE   := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
 
-LIBRARIES  := libpcap librrd libconfig sqlite3 jansson libsystemd libseccomp libcap libcrypto zlib
+LIBRARIES  := libpcap librrd libconfig sqlite3 jansson libsystemd libseccomp libcap libcrypto zlib \
+              libcurl netsnmp libfreeipmi
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIBS       := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lm
 
@@ -59,6 +60,8 @@ LIBRARY    := $(BUILD)/libiagmeter.a
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/system/%, \
                 $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
 RUN_SYSTEM := $(BUILD)/tests/system/run_system
+# Loaded by tests, and by programs that they start: never with the sanitizers.
+TEST_LIBS  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/*/lib_*.c))
 FUZZERS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 # Of production alone: MAINS are named, not globbed, so they may not be written yet.
@@ -68,10 +71,11 @@ PRODUCTION := $(SOURCES) $(wildcard $(MAINS) daemon/*.h collectors/*.h collector
 
 BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libconfig-dev \
                      libsqlite3-dev libjansson-dev libsystemd-dev libseccomp-dev libcap-dev \
-                     libssl-dev zlib1g-dev
+                     libssl-dev zlib1g-dev libcurl4-openssl-dev libsnmp-dev libfreeipmi-dev
 RUN_PACKAGES      := fonts-dejavu-core tzdata
 TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 rrdtool procps \
-                     libxml2-utils ca-certificates dnsmasq-base ngtcp2-client ngtcp2-server
+                     libxml2-utils ca-certificates dnsmasq-base ngtcp2-client ngtcp2-server \
+                     snmpd openipmi
 LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
 FUZZ_PACKAGES     := clang libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr
@@ -118,7 +122,7 @@ check: ## run every test, installing nothing
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory system
 
-tests: $(UNIT_TESTS) $(RUN_SYSTEM)
+tests: $(UNIT_TESTS) $(RUN_SYSTEM) $(TEST_LIBS)
 
 unit: $(UNIT_TESTS) ## run the unit tests
 	@failed=; for test in $^; do $$test || failed="$$failed $$test"; done; \
@@ -233,6 +237,11 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/daemon/%.o $(LIBRARY)
 
 $(UNIT_TESTS) $(RUN_SYSTEM): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
 	$(quiet)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -lcmocka -o $@
+
+$(UNIT_TESTS) $(BENCHES): | $(TEST_LIBS)
+$(TEST_LIBS): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(CPPFLAGS) $(CSTD) $(WARNINGS) -O1 -g -fPIC -shared $< -o $@
 
 # libFuzzer calls LLVMFuzzerTestOneInput, which no header declares.
 $(BUILD)/tests/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes

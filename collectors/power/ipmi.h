@@ -22,8 +22,6 @@ struct ipmi_options {
     unsigned timeout_ms;
 };
 
-extern const struct ipmi_options ipmi_defaults;
-
 /* Options NULL: not used, since a BMC may speak for more than this machine. */
 extern const struct power_source power_ipmi;
 

@@ -36,6 +36,12 @@ struct pdu_point {
 /* Reads "7", "1.7" or "1.1.7", as many numbers as POINT's model has. */
 bool pdu_parse_index(struct pdu_point *point, const char *text);
 
+/* One that has as many numbers. */
+const char *pdu_index_example(int model);
+
+/* Writes "NAME/1.7". */
+void pdu_name_point(const struct pdu_point *point, const char *name, char *out, size_t size);
+
 /* Whether the unit's counter of energy is fine enough to tell one interval from the next. */
 bool pdu_has_fine_energy(int model);
 

@@ -21,14 +21,12 @@ struct redfish_options {
     char user[64];     /* "": no login */
     char password_file[PATH_MAX];
     char ca_file[PATH_MAX]; /* "": the system's authorities */
-    char pin[128];          /* "sha256//...": the only key that its certificate may have */
-    bool verify;            /* its certificate, against the authorities or the pin */
-    int login;              /* enum redfish_login */
+    char pin[128]; /* "sha256//...": the only key that its certificate may have; then that is all */
+    bool verify;   /* its certificate, and that it is this host's */
+    int login;     /* enum redfish_login */
     unsigned every_ms;
     unsigned timeout_ms; /* of each request */
 };
-
-extern const struct redfish_options redfish_defaults;
 
 /* Options NULL: none is configured. */
 extern const struct power_source power_redfish;
