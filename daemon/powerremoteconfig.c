@@ -42,6 +42,11 @@ static const struct redfish_options redfish_defaults = {
 static const struct snmp_options snmp_defaults = {.every_ms = 5000, .timeout_ms = 2000};
 
 static const char *const privilege_names[] = {"user", "operator", "admin", NULL};
+static const char *const workaround_names[IPMI_WORKAROUND_COUNT] = {
+    [IPMI_AUTHCAP] = "authcap",           [IPMI_INTEL20] = "intel20",
+    [IPMI_SUPERMICRO20] = "supermicro20", [IPMI_SUN20] = "sun20",
+    [IPMI_OPENSESSPRIV] = "opensesspriv", [IPMI_INTEGRITYCHECKVALUE] = "integritycheckvalue",
+};
 static const char *const login_names[] = {"session", "basic", NULL};
 static const char *const version_names[] = {"2c", "3", NULL};
 static const char *const authentication_names[] = {"sha1", "sha256", NULL};
@@ -58,6 +63,7 @@ static const struct confread_key ipmi_keys[] = {
     {"password_file", CONFREAD_STRING, false, 0, 0, TEXT(ipmi_options, password_file)},
     {"cipher_suite", CONFREAD_UINT, false, 3, 17, NUMBER(ipmi_options, cipher_suite)},
     {"privilege", CONFREAD_ENUM, false, 0, 0, NAMED(ipmi_options, privilege, privilege_names)},
+    {"workarounds", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"every_ms", CONFREAD_UINT, false, LEAST_EVERY_MS, MOST_EVERY_MS,
      NUMBER(ipmi_options, every_ms)},
     {"timeout_ms", CONFREAD_UINT, false, LEAST_TIMEOUT_MS, MOST_TIMEOUT_MS,
@@ -179,6 +185,26 @@ void powerremoteconfig_nvml(struct powerremote_config *config, const config_sett
         resolve(config->nvml.library, group, "library", diagnostics);
 }
 
+static void read_workarounds(struct ipmi_options *options, const config_setting_t *list,
+                             struct diagnostics *diagnostics)
+{
+    for (int i = 0; list && i < config_setting_length(list); i++) {
+        const config_setting_t *element = config_setting_get_elem(list, (unsigned)i);
+        const char *name = config_setting_get_string(element);
+        unsigned workaround = 0;
+
+        while (workaround < IPMI_WORKAROUND_COUNT &&
+               (!name || strcmp(name, workaround_names[workaround]) != 0))
+            workaround++;
+        if (workaround == IPMI_WORKAROUND_COUNT)
+            confread_error(element, diagnostics,
+                           "workarounds: none of \"authcap\", \"intel20\", \"supermicro20\", "
+                           "\"sun20\", \"opensesspriv\", \"integritycheckvalue\"");
+        else
+            options->workarounds |= 1U << workaround;
+    }
+}
+
 void powerremoteconfig_ipmi(struct powerremote_config *config, const config_setting_t *group,
                             struct diagnostics *diagnostics)
 {
@@ -188,6 +214,7 @@ void powerremoteconfig_ipmi(struct powerremote_config *config, const config_sett
     if (!group || !confread_group(group, ipmi_keys, COUNT_OF(ipmi_keys), options, diagnostics))
         return;
     config->has_ipmi = true;
+    read_workarounds(options, config_setting_get_member(group, "workarounds"), diagnostics);
     if (options->host[0] == '\0' && options->user[0] != '\0')
         confread_error(group, diagnostics,
                        "user: the device is asked without one; host is missing");

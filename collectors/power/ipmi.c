@@ -22,6 +22,24 @@ struct ipmi {
     struct fetcher *fetcher;
 };
 
+static unsigned workaround_flags(unsigned workarounds)
+{
+    static const unsigned flags[IPMI_WORKAROUND_COUNT] = {
+        [IPMI_AUTHCAP] = IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_AUTHENTICATION_CAPABILITIES,
+        [IPMI_INTEL20] = IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_INTEL_2_0_SESSION,
+        [IPMI_SUPERMICRO20] = IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_SUPERMICRO_2_0_SESSION,
+        [IPMI_SUN20] = IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_SUN_2_0_SESSION,
+        [IPMI_OPENSESSPRIV] = IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_OPEN_SESSION_PRIVILEGE,
+        [IPMI_INTEGRITYCHECKVALUE] =
+            IPMI_WORKAROUND_FLAGS_OUTOFBAND_2_0_NON_EMPTY_INTEGRITY_CHECK_VALUE,
+    };
+    unsigned result = 0;
+
+    for (unsigned i = 0; i < IPMI_WORKAROUND_COUNT; i++)
+        result |= workarounds >> i & 1 ? flags[i] : 0;
+    return result;
+}
+
 static bool open_network(struct ipmi *ipmi)
 {
     static const uint8_t privileges[] = {
@@ -34,7 +52,8 @@ static bool open_network(struct ipmi *ipmi)
     return ipmi_ctx_open_outofband_2_0(
                ipmi->connection, options->host, options->user, ipmi->password, NULL, 0,
                privileges[options->privilege], (uint8_t)options->cipher_suite, options->timeout_ms,
-               options->timeout_ms / 4, IPMI_WORKAROUND_FLAGS_DEFAULT, IPMI_FLAGS_DEFAULT) == 0;
+               options->timeout_ms / 4, workaround_flags(options->workarounds),
+               IPMI_FLAGS_DEFAULT) == 0;
 }
 
 static bool open_device(struct ipmi *ipmi)
