@@ -19,7 +19,8 @@
 
 enum { MOST_CHASSIS = 32 };
 
-enum channel { CHANNEL_POWER, CHANNEL_ENERGY, CHANNEL_COUNT };
+/* The one that counts first, where both can be read. */
+enum channel { CHANNEL_ENERGY, CHANNEL_POWER, CHANNEL_COUNT };
 
 struct redfish {
     struct redfish_options options;

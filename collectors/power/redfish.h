@@ -7,8 +7,8 @@
 #include <limits.h>
 
 /* What the BMC says over Redfish (DMTF DSP0266) that the chassis draws. Two channels of the same
- * place: "power", in watts, and "energy", which is unsupported where the BMC has no counter of
- * energy, or one of coarse steps. */
+ * place: "energy", which is unsupported where the BMC has no counter of energy, or one of coarse
+ * steps, and "power". */
 
 enum redfish_login {
     REDFISH_SESSION, /* one login, which is kept */

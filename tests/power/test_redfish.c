@@ -23,7 +23,7 @@
 #define POWER(watts)                                                                               \
     "\"/redfish/v1/Chassis/1/Power\":{\"PowerControl\":[{\"PowerConsumedWatts\":" watts "}]}"
 
-enum { POWER_CHANNEL, ENERGY_CHANNEL };
+enum { ENERGY_CHANNEL, POWER_CHANNEL };
 
 static struct helper bmc;
 static struct redfish_options options;
