@@ -129,7 +129,7 @@ unit: $(UNIT_TESTS) ## run the unit tests
 	if [ -n "$$failed" ]; then echo "unit tests that failed:$$failed" >&2; exit 1; fi; \
 	echo "unit tests: all $(words $^) programs passed"
 
-system: all $(RUN_SYSTEM) ## run the system tests: whole programs, driven by shell scripts
+system: all $(RUN_SYSTEM) $(TEST_LIBS) $(BUILD)/tests/bench/nvml_sample ## run the system tests: whole programs, driven by shell scripts
 	@IAGMETER_BUILD=$(abspath $(BUILD)) BUILD=$(abspath $(BUILD)) $(RUN_SYSTEM)
 
 COVERAGE_FLAGS = BUILD=build-coverage OPTIMISE='-O0 -g --coverage' HARDENING=-fPIE

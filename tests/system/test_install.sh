@@ -71,7 +71,7 @@ grep -q 's|/usr/sbin/iagmeterd|/opt/iagmeter/sbin/iagmeterd|' "$scratch/log" ||
 
 # The daemon parses hostile bytes: no more libraries than it needs. (--as-needed sees to it.)
 ldd "$build/iagmeterd" >"$scratch/libraries"
-if grep -E 'lib(rrd|sqlite3|pango|cairo|xml2)' "$scratch/libraries"; then
+if grep -E 'lib(rrd|sqlite3|pango|cairo|xml2|curl|netsnmp|freeipmi)' "$scratch/libraries"; then
     fail "iagmeterd loads what it does not need"
 fi
 
