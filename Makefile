@@ -52,7 +52,7 @@ ALL_LDFLAGS = $(OPTIMISE) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # --- What there is to build --------------------------------------------------------------------
 
-PROGRAMS   := iagmeterd iagmeter-meter iagmeter
+PROGRAMS   := iagmeterd iagmeter-meter iagmeter-counters iagmeter
 MAINS      := $(PROGRAMS:%=daemon/%.c)
 SOURCES    := $(filter-out $(MAINS),$(wildcard daemon/*.c collectors/*/*.c reports/*.c))
 OBJECTS    := $(SOURCES:%.c=$(BUILD)/%.o)

@@ -82,6 +82,14 @@ struct power_device {
     uint8_t kind;               /* enum power_device_kind */
 };
 
+/* What a source of power, or a channel of it, is, and how it fares: for `iagmeter status`. */
+struct power_source_state {
+    char name[POWER_NAME_SIZE]; /* "rapl", "rapl/package-0" */
+    char covers[96];            /* what its readings are */
+    char problem[200];          /* one sentence; "": it can be read */
+    uint8_t counted;            /* 1: it is part of what the devices draw; 0: for comparison */
+};
+
 /* What a measured energy rests on, and what is wrong with it. */
 enum energy_flag {
     ENERGY_WALL = 1,        /* a meter of the whole machine */

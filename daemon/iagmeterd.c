@@ -69,8 +69,9 @@ static int check(const struct config *config)
 
 static int start(struct config *config, const char *capture, unsigned workers)
 {
-    if (!capture && config->interface_count == 0) {
-        fprintf(stderr, "%s: no interface is configured: nothing to capture on\n", config->path);
+    if (!capture && config->interface_count == 0 && !config->host) {
+        fprintf(stderr, "%s: neither an interface nor a host is configured: nothing to meter\n",
+                config->path);
         config_free(config);
         return EXIT_CONFIGURATION;
     }

@@ -134,6 +134,25 @@ static bool check_device(const struct message *message)
            device->name[0] != '\0' && device->kind <= POWER_DEVICE_SOURCE;
 }
 
+/* It goes to a terminal and to the log. */
+static bool printable(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static bool check_source(const struct message *message)
+{
+    const struct power_source_state *source = &message->body.source;
+
+    return terminated(source->name, sizeof(source->name)) && source->name[0] != '\0' &&
+           terminated(source->covers, sizeof(source->covers)) &&
+           terminated(source->problem, sizeof(source->problem)) && printable(source->name) &&
+           printable(source->covers) && printable(source->problem) && source->counted <= 1;
+}
+
 static bool check_energy(const struct message *message)
 {
     const struct device_energy *energy = &message->body.energy;
@@ -200,6 +219,7 @@ static const struct {
     [MESSAGE_DEVICE] = {SENDER_COUNTERS, check_device},
     [MESSAGE_ENERGY] = {SENDER_COUNTERS, check_energy},
     [MESSAGE_SERVER_USE] = {SENDER_COUNTERS, check_server_use},
+    [MESSAGE_SOURCE] = {SENDER_COUNTERS, check_source},
     [MESSAGE_METERED] = {SENDER_COUNTERS, check_metered},
 };
 

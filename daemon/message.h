@@ -42,6 +42,7 @@ enum message_type {
     MESSAGE_DEVICE, /* the name of device NUMBER; before its first energy */
     MESSAGE_ENERGY,
     MESSAGE_SERVER_USE,
+    MESSAGE_SOURCE,  /* what a source of power is, when that changes */
     MESSAGE_METERED, /* the interval is complete */
     MESSAGE_TYPE_COUNT
 };
@@ -69,6 +70,7 @@ struct message {
         struct local_use use;
         struct server_use server_use;
         struct power_device device;
+        struct power_source_state source;
         struct device_energy energy;
     } body;
 };

@@ -205,6 +205,21 @@ static bool take_device(struct meter *meter, const struct message *message)
     return true;
 }
 
+/* Not part of what is committed with an interval: it only says how things are. */
+static bool take_source(struct meter *meter, const struct message *message)
+{
+    const struct power_source_state *source = &message->body.source;
+    char name[sizeof(METER_SOURCE_FACT) + sizeof(source->name)];
+    char value[sizeof(source->covers) + sizeof(source->problem) + 40];
+
+    snprintf(name, sizeof(name), METER_SOURCE_FACT "%s", source->name);
+    snprintf(value, sizeof(value), "%s%s%s%s", source->covers,
+             source->counted ? "" : " (for comparison)", source->problem[0] ? ": " : "",
+             source->problem);
+    ledger_set_fact(meter->ledger, name, value);
+    return true;
+}
+
 static bool take_service(struct meter *meter, const struct message *message)
 {
     struct named_service *named = &meter->services[message->number];
@@ -413,6 +428,8 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
         return true;
     case MESSAGE_DEVICE:
         return worker == METER_COUNTERS && take_device(meter, message);
+    case MESSAGE_SOURCE:
+        return worker == METER_COUNTERS && take_source(meter, message);
     default:
         break;
     }

@@ -18,6 +18,8 @@ struct meter;
 
 /* The worker that is the counters process; those below are capture processes. */
 #define METER_COUNTERS MAX_CAPTURES
+/* Before the name of a source of power, the name of the fact that tells of it. */
+#define METER_SOURCE_FACT "source "
 
 /* The ledger and RRDs stay the caller's. NULL when memory is exhausted. */
 struct meter *meter_new(const struct config *config, struct ledger *ledger,

@@ -153,6 +153,38 @@ static const int meter_forbidden_calls[] = {
     SCMP_SYS(io_uring_setup), /* opens sockets without socket() */
 };
 
+static const int counters_forbidden_calls[] = {
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(mount),
+    SCMP_SYS(bpf),
+    SCMP_SYS(unshare),
+    SCMP_SYS(setns),
+    SCMP_SYS(chmod),
+    SCMP_SYS(fchmod),
+    SCMP_SYS(fchmodat),
+    SCMP_SYS(chown),
+    SCMP_SYS(fchown),
+    SCMP_SYS(fchownat),
+    SCMP_SYS(rename),
+    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
+    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),
+    SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),
+    SCMP_SYS(creat),
+    SCMP_SYS(truncate),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(io_uring_setup),
+};
+
 static int add_rules(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
 {
     int status = 0;
@@ -223,6 +255,28 @@ bool sandbox_capture(int control, int data, char *error, size_t error_size)
                            COUNT(capture_refused_calls));
     if (status == 0)
         status = add_conditions(filter, control, data);
+    return load(filter, status, error, error_size);
+}
+
+/* Devices are opened for writing too (/dev/nvidia0, /dev/ipmi0), so that is not forbidden: creating
+ * is. */
+bool sandbox_counters(char *error, size_t error_size)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int status;
+
+    if (!filter) {
+        snprintf(error, error_size, "cannot enter the sandbox: out of memory");
+        return false;
+    }
+    status = add_rules(filter, SCMP_ACT_ERRNO(EPERM), counters_forbidden_calls,
+                       COUNT(counters_forbidden_calls));
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
+                                  SCMP_A1(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
     return load(filter, status, error, error_size);
 }
 

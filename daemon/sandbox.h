@@ -23,6 +23,10 @@ bool sandbox_drop_capabilities(char *error, size_t error_size);
  * new socket or program, and output to anything else (the network above all), kill it. */
 bool sandbox_capture(int control, int data, char *error, size_t error_size);
 
+/* For the counters: no programs, nothing written to but what is open already; it may ask meters and
+ * servers over the network, but nobody can ask it. */
+bool sandbox_counters(char *error, size_t error_size);
+
 /* For the meter: no network, no programs. */
 bool sandbox_meter(char *error, size_t error_size);
 

@@ -38,7 +38,7 @@
 enum { CONTROL_DESCRIPTOR = 3, DATA_DESCRIPTOR = 4 };
 
 struct child {
-    const char *name;                         /* "meter", or the interface or file */
+    const char *name;                         /* "the meter", or the interface or file */
     const struct interface_config *interface; /* NULL when replaying */
     unsigned place;                           /* of the interface in the configuration */
     unsigned worker;
@@ -58,6 +58,7 @@ struct supervisor {
     const char *file;
     int signals;
     struct child meter;
+    struct child counters; /* pid 0 where there is nothing to count */
     struct child captures[MAX_CAPTURES];
     unsigned capture_count;
     unsigned file_workers;
@@ -120,8 +121,9 @@ static void arrange_descriptors(int control, int data, int file)
 }
 
 /* The meter is a program of its own, so that the libraries it needs, librrd's above all, are never
- * loaded where packets are parsed. It lies beside this one in a build tree. */
-static void meter_program(char *path, size_t size)
+ * loaded where packets are parsed; so are the counters. They lie beside this one in a build tree.
+ */
+static void find_program(const char *name, char *path, size_t size)
 {
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -130,32 +132,47 @@ static void meter_program(char *path, size_t size)
     if (length > 0) {
         self[length] = '\0';
         slash = strrchr(self, '/');
-        snprintf(path, size, "%.*s/iagmeter-meter", (int)(slash - self), self);
+        snprintf(path, size, "%.*s/%s", (int)(slash - self), self, name);
         if (access(path, X_OK) == 0)
             return;
     }
-    snprintf(path, size, "%s/iagmeter-meter", IAGMETER_LIBEXECDIR);
+    snprintf(path, size, "%s/%s", IAGMETER_LIBEXECDIR, name);
+}
+
+/* Takes the place of this process, which has arranged its descriptors. */
+static void become_program(char *const arguments[])
+{
+    char program[PATH_MAX];
+    char error[256];
+
+    find_program(arguments[0], program, sizeof(program));
+    if (sandbox_drop_capabilities(error, sizeof(error))) {
+        execv(program, arguments);
+        log_line(LOG_PRIORITY_ERROR, "cannot run %s: %s", program, strerror(errno));
+    } else {
+        log_line(LOG_PRIORITY_ERROR, "%s", error);
+    }
+    _exit(EXIT_TROUBLE);
 }
 
 static void become_meter(const struct supervisor *supervisor, int control)
 {
-    char program[PATH_MAX];
-    char error[256];
     char workers[12];
     char *const arguments[] = {
         "iagmeter-meter", "-c", supervisor->config->path, supervisor->file ? "-r" : NULL,
         workers,          NULL};
 
     snprintf(workers, sizeof(workers), "%u", supervisor->file_workers);
-    meter_program(program, sizeof(program));
     arrange_descriptors(control, -1, -1);
-    if (!sandbox_drop_capabilities(error, sizeof(error))) {
-        log_line(LOG_PRIORITY_ERROR, "%s", error);
-        _exit(EXIT_TROUBLE);
-    }
-    execv(program, arguments);
-    log_line(LOG_PRIORITY_ERROR, "cannot run %s: %s", program, strerror(errno));
-    _exit(EXIT_TROUBLE);
+    become_program(arguments);
+}
+
+static void become_counters(const struct supervisor *supervisor, int control, int data)
+{
+    char *const arguments[] = {"iagmeter-counters", "-c", supervisor->config->path, NULL};
+
+    arrange_descriptors(control, data, -1);
+    become_program(arguments);
 }
 
 /* No child, whatever happened to it, may make us wait for ever. */
@@ -216,7 +233,7 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
 }
 
 /* The child, with sockets to us and to the meter; the meter does not know of it yet. */
-static bool fork_capture(struct supervisor *supervisor, struct child *child)
+static bool fork_collector(struct supervisor *supervisor, struct child *child)
 {
     int control[2];
     int data[2];
@@ -229,8 +246,11 @@ static bool fork_capture(struct supervisor *supervisor, struct child *child)
         return false;
     }
     child->pid = fork();
-    if (child->pid == 0)
+    if (child->pid == 0) {
+        if (child == &supervisor->counters)
+            become_counters(supervisor, control[1], data[0]);
         become_capture(supervisor, child, control[1], data[0]);
+    }
     close(control[1]);
     close(data[0]);
     child->control = control[0];
@@ -250,6 +270,7 @@ static bool introduce_to_meter(struct supervisor *supervisor, struct child *chil
     bool sent;
 
     message_start(&message, MESSAGE_WORKER);
+    message.number = child == &supervisor->counters;
     sent = message_send_descriptor(supervisor->meter.control, &message, child->data);
     close(child->data);
     child->data = -1;
@@ -258,7 +279,22 @@ static bool introduce_to_meter(struct supervisor *supervisor, struct child *chil
 
 static bool start_capture(struct supervisor *supervisor, struct child *child)
 {
-    return fork_capture(supervisor, child) && introduce_to_meter(supervisor, child);
+    return fork_collector(supervisor, child) && introduce_to_meter(supervisor, child);
+}
+
+/* Whether there is a host of our own, or a server that counts. */
+static bool wants_counters(const struct supervisor *supervisor)
+{
+    return !supervisor->file && supervisor->config->host;
+}
+
+static bool start_counters(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+    struct child *counters = &supervisor->counters;
+
+    return fork_collector(supervisor, counters) && introduce_to_meter(supervisor, counters) &&
+           rules_send_names(counters->control, config->catalogue, config->directions);
 }
 
 /* -- Listening to children -------------------------------------------------------------------- */
@@ -268,7 +304,8 @@ static void note_ready(struct child *child)
     child->ready = true;
     child->failing = false;
     if (child->restart_delay_s > 0)
-        log_line(LOG_PRIORITY_INFO, "capture of %s works again", child->name);
+        log_line(LOG_PRIORITY_INFO, "%s%s works again", child->interface ? "capture of " : "",
+                 child->name);
 }
 
 /* Reads what a child says; *ANSWER (may be NULL) is set to a MESSAGE_RELOADED among it. Returns
@@ -338,6 +375,15 @@ static bool await_ready(struct supervisor *supervisor, struct child *child,
                                                                       : EXIT_TROUBLE;
     end_child(child);
     return false;
+}
+
+static void send_stop(struct child *child)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_STOP);
+    if (child->control >= 0 && !message_send(child->control, &message))
+        kill(child->pid, SIGKILL);
 }
 
 /* -- SIGHUP ----------------------------------------------------------------------------------- */
@@ -427,6 +473,8 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
     }
     supervisor->config = fresh;
     config_free(current);
+    supervisor->counters.restart_at_s = 0;
+    send_stop(&supervisor->counters); /* the next one reads the new files */
 }
 
 static void reload(struct supervisor *supervisor)
@@ -456,17 +504,10 @@ static void reload(struct supervisor *supervisor)
 
 /* -- Ends ------------------------------------------------------------------------------------- */
 
-static void send_stop(struct child *child)
+static bool collectors_running(const struct supervisor *supervisor)
 {
-    struct message message;
-
-    message_start(&message, MESSAGE_STOP);
-    if (child->control >= 0 && !message_send(child->control, &message))
-        kill(child->pid, SIGKILL);
-}
-
-static bool captures_running(const struct supervisor *supervisor)
-{
+    if (supervisor->counters.pid > 0)
+        return true;
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         if (supervisor->captures[i].pid > 0)
             return true;
@@ -479,6 +520,7 @@ static void stop(struct supervisor *supervisor)
     sd_notify(0, "STOPPING=1");
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         send_stop(&supervisor->captures[i]);
+    send_stop(&supervisor->counters);
 }
 
 static void note_status(struct supervisor *supervisor, int status)
@@ -505,11 +547,11 @@ static void capture_ended(struct supervisor *supervisor, struct child *child, in
                  WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     if (supervisor->file) {
         note_status(supervisor, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_TROUBLE);
-        if (WIFSIGNALED(wait_status) && captures_running(supervisor) && !supervisor->stopping) {
+        if (WIFSIGNALED(wait_status) && collectors_running(supervisor) && !supervisor->stopping) {
             log_line(LOG_PRIORITY_ERROR, "%s was not metered to its end", child->name);
             stop(supervisor); /* the others wait for it */
         }
-        supervisor->stopping |= !captures_running(supervisor);
+        supervisor->stopping |= !collectors_running(supervisor);
         return;
     }
     if (supervisor->stopping)
@@ -521,6 +563,33 @@ static void capture_ended(struct supervisor *supervisor, struct child *child, in
     if (worked)
         log_line(LOG_PRIORITY_WARNING, "capture of %s stopped: trying again, with growing delay",
                  child->name);
+}
+
+/* Asked to, because there are new files, or not. */
+static void counters_ended(struct supervisor *supervisor, int wait_status)
+{
+    struct child *counters = &supervisor->counters;
+    bool worked = counters->ready;
+    bool asked = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS;
+
+    end_child(counters);
+    if (supervisor->stopping)
+        return;
+    if (asked) {
+        counters->restart_delay_s = 0;
+        return;
+    }
+    if (WIFSIGNALED(wait_status))
+        log_line(LOG_PRIORITY_ERROR, "%s was ended by signal %d (%s)", counters->name,
+                 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+    if (worked && monotonic_s() - counters->started_s > LONGEST_DELAY_S)
+        counters->restart_delay_s = 0;
+    if (counters->restart_delay_s == 0 || worked)
+        log_line(LOG_PRIORITY_WARNING,
+                 "%s stopped: energy is not measured until it works again; trying, with growing "
+                 "delay",
+                 counters->name);
+    plan_restart(counters);
 }
 
 static void meter_ended(struct supervisor *supervisor, int wait_status)
@@ -541,6 +610,10 @@ static void reap(struct supervisor *supervisor)
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
         if (pid == supervisor->meter.pid) {
             meter_ended(supervisor, wait_status);
+            continue;
+        }
+        if (pid == supervisor->counters.pid) {
+            counters_ended(supervisor, wait_status);
             continue;
         }
         for (unsigned i = 0; i < supervisor->capture_count; i++)
@@ -586,11 +659,25 @@ static void restart_captures(struct supervisor *supervisor)
     }
 }
 
+/* Also begins with them, when a new configuration has a host. */
+static void restart_counters(struct supervisor *supervisor)
+{
+    struct child *counters = &supervisor->counters;
+
+    if (!supervisor->stopping && wants_counters(supervisor) && counters->pid == 0 &&
+        monotonic_s() >= counters->restart_at_s && !start_counters(supervisor)) {
+        end_child(counters);
+        plan_restart(counters);
+    }
+}
+
 static bool all_alive(const struct supervisor *supervisor)
 {
     int64_t limit_s = monotonic_s() - PATIENCE_S;
 
     if (supervisor->meter.pid == 0 || supervisor->meter.alive_s < limit_s)
+        return false;
+    if (supervisor->counters.pid > 0 && supervisor->counters.alive_s < limit_s)
         return false;
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         if (supervisor->captures[i].pid > 0 && supervisor->captures[i].alive_s < limit_s)
@@ -600,24 +687,26 @@ static bool all_alive(const struct supervisor *supervisor)
 
 static void wait_for_events(struct supervisor *supervisor)
 {
-    struct pollfd descriptors[MAX_CAPTURES + 2];
+    struct pollfd descriptors[MAX_CAPTURES + 3];
     nfds_t count = 0;
 
     descriptors[count++] = (struct pollfd){.fd = supervisor->signals, .events = POLLIN};
     descriptors[count++] = (struct pollfd){.fd = supervisor->meter.control, .events = POLLIN};
+    descriptors[count++] = (struct pollfd){.fd = supervisor->counters.control, .events = POLLIN};
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         descriptors[count++] =
             (struct pollfd){.fd = supervisor->captures[i].control, .events = POLLIN};
     poll(descriptors, count, POLL_MS);
     hear(&supervisor->meter, SENDER_METER, NULL);
+    hear(&supervisor->counters, SENDER_COUNTERS, NULL);
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         hear(&supervisor->captures[i], SENDER_CAPTURE, NULL);
 }
 
-/* Captures go first, so that the meter gets all their sums. */
+/* Collectors go first, so that the meter gets all their sums. */
 static void end_in_order(struct supervisor *supervisor, bool *meter_told, int64_t *stop_limit_s)
 {
-    if (!captures_running(supervisor) && !*meter_told) {
+    if (!collectors_running(supervisor) && !*meter_told) {
         send_stop(&supervisor->meter);
         *meter_told = true;
     }
@@ -628,11 +717,13 @@ static void end_in_order(struct supervisor *supervisor, bool *meter_told, int64_
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         if (supervisor->captures[i].pid > 0)
             kill(supervisor->captures[i].pid, SIGKILL);
+    if (supervisor->counters.pid > 0)
+        kill(supervisor->counters.pid, SIGKILL);
 }
 
 static bool anything_running(const struct supervisor *supervisor)
 {
-    return supervisor->meter.pid > 0 || captures_running(supervisor);
+    return supervisor->meter.pid > 0 || collectors_running(supervisor);
 }
 
 /* Runs until everything ended. Something may have, before this begins. */
@@ -645,6 +736,7 @@ static void run(struct supervisor *supervisor)
         handle_signals(supervisor);
         reap(supervisor);
         restart_captures(supervisor);
+        restart_counters(supervisor);
         if (all_alive(supervisor))
             sd_notify(0, "WATCHDOG=1");
         if (supervisor->stopping)
@@ -768,7 +860,7 @@ static bool start_meter_and_captures(struct supervisor *supervisor)
     if (!start_meter(supervisor))
         return false;
     for (unsigned i = 0; i < supervisor->capture_count; i++)
-        fork_capture(supervisor, &supervisor->captures[i]);
+        fork_collector(supervisor, &supervisor->captures[i]);
     source_close(supervisor->shared); /* no packet is to be seen here */
     supervisor->shared = NULL;
     if (await_ready(supervisor, &supervisor->meter, SENDER_METER, &supervisor->status) &&
@@ -799,7 +891,7 @@ static unsigned await_captures(struct supervisor *supervisor)
         child->failing = true;
         plan_restart(child);
     }
-    if (started == 0)
+    if (started == 0 && supervisor->capture_count > 0)
         note_status(supervisor, status);
     return started;
 }
@@ -811,7 +903,7 @@ static bool start_all(struct supervisor *supervisor)
     if (!share_file(supervisor) || !start_meter_and_captures(supervisor))
         return false;
     started = await_captures(supervisor);
-    if (started == 0)
+    if (started == 0 && !(supervisor->capture_count == 0 && wants_counters(supervisor)))
         return false;
     sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", started,
                supervisor->file ? "file" : "interface(s)");
@@ -841,6 +933,8 @@ int supervisor_run(struct config *config, const char *file, unsigned workers)
 
     supervisor.meter.name = "the meter";
     supervisor.meter.control = supervisor.meter.data = -1;
+    supervisor.counters.name = "the counters process";
+    supervisor.counters.control = supervisor.counters.data = -1;
     if (!list_captures(&supervisor) || !block_signals(&supervisor) || !prepare_state(config)) {
         supervisor.status = EXIT_TROUBLE;
         goto out;

@@ -67,6 +67,7 @@ static const struct {
     {MESSAGE_DEVICE, SENDER_COUNTERS},
     {MESSAGE_ENERGY, SENDER_COUNTERS},
     {MESSAGE_SERVER_USE, SENDER_COUNTERS},
+    {MESSAGE_SOURCE, SENDER_COUNTERS},
     {MESSAGE_METERED, SENDER_COUNTERS},
 };
 static const enum message_sender SENDERS[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER,
@@ -134,6 +135,11 @@ static struct message example(enum message_type type)
     case MESSAGE_DEVICE:
         strcpy(message.body.device.name, "gpu0");
         message.body.device.kind = POWER_DEVICE_SOURCE;
+        break;
+    case MESSAGE_SOURCE:
+        strcpy(message.body.source.name, "rapl/package-0");
+        strcpy(message.body.source.covers, "a processor's socket");
+        message.body.source.counted = 1;
         break;
     case MESSAGE_ENERGY:
         message.body.energy = (struct device_energy){.device_id = MAX_POWER_DEVICES - 1,
@@ -255,6 +261,11 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.device_id = MAX_POWER_DEVICES);
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.flags = ENERGY_FLAGS + 1);
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.covered_ns = UINT64_C(3600000000001));
+    IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.counted = 2);
+    IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.name[0] = '\0');
+    IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.name[0] = '\n');
+    IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.covers[0] = '\x1b');
+    IMPOSSIBLE(MESSAGE_SOURCE, memset(m.body.source.problem, 'x', sizeof(m.body.source.problem)));
     IMPOSSIBLE(MESSAGE_METERED, m.interval_start = INT64_MAX);
 }
 

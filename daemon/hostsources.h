@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_HOSTSOURCES_H
+#define IAGMETER_HOSTSOURCES_H
+
+#include "daemon/config.h"
+#include "daemon/counters.h"
+
+#include <stdbool.h>
+
+/* What there is to read on a host of our own: its power meters, and what its inference servers
+ * count. The sources of counters.h, as the configuration says. */
+
+struct hostsources;
+
+/* CONFIG must outlive it. NULL when memory is exhausted. */
+struct hostsources *hostsources_open(const struct config *config);
+void hostsources_close(struct hostsources *sources);
+
+struct counters_sources hostsources_counters(struct hostsources *sources);
+
+/* What changed since it was asked last of what each power source is, and whether it can be read:
+ * one at a time; false: nothing more. */
+bool hostsources_next_state(struct hostsources *sources, struct power_source_state *state);
+
+/* The numbers under which the start-up process knows services and directions may be others than
+ * those of CONFIG. Until they are known, what servers count waits. */
+void hostsources_set_rules(struct hostsources *sources, const struct catalogue *catalogue,
+                           const struct directions *directions);
+
+#endif
