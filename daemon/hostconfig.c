@@ -772,7 +772,7 @@ static void read_host(const config_setting_t *group, const struct reading *readi
         LIST("weights", false),
         LIST("sharing", false),
         LIST("calibration", false),
-        GROUP("power", false), /* its sources are the collectors' */
+        GROUP("power", false),
     };
     struct host_config *host = reading->host;
     bool valid = confread_group(group, keys, COUNT_OF(keys), host, reading->diagnostics);
@@ -786,6 +786,8 @@ static void read_host(const config_setting_t *group, const struct reading *readi
     check_service(place_of(group, "common"), host->common, reading);
     read_embodied(config_setting_get_member(group, "embodied"), reading);
     read_lists(group, reading);
+    powerconfig_read(&host->power, config_setting_get_member(group, "power"),
+                     (unsigned)reading->year, reading->diagnostics);
 }
 
 static void read_file(const struct reading *reading)
@@ -819,6 +821,7 @@ struct host_config *hostconfig_load(const char *path, const struct catalogue *ca
     gmtime_r(&now, &utc);
     reading.year = utc.tm_year + 1900;
     snprintf(host->path, sizeof(host->path), "%s", path);
+    host->power = power_defaults;
     read_file(&reading);
     if (diagnostics_errors(diagnostics) == errors)
         return host;

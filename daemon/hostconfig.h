@@ -7,6 +7,7 @@
 #include "daemon/diagnostics.h"
 #include "daemon/directions.h"
 #include "daemon/factors.h"
+#include "daemon/powerconfig.h"
 #include "daemon/sharing.h"
 
 #include <limits.h>
@@ -106,6 +107,7 @@ struct host_config {
     size_t period_count;
     struct host_calibration calibrations[HOST_CALIBRATIONS];
     size_t calibration_count;
+    struct power_config power; /* the meters */
 };
 
 /* Reads the file at PATH (absolute), and the calibrations that it names, relative to it. Services,
