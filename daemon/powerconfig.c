@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "collectors/power/powerset_sources.h"
 #include "daemon/confread.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -18,12 +17,23 @@ const struct power_config power_defaults = {
     .wall_count = 5,
 };
 
+/* Those of powerset_sources.h, whose code no program has to have that only reads what is
+ * configured.
+ */
+const char *const powerconfig_sources[] = {"rapl", "nvml",    "hwmon", "cray",
+                                           "ipmi", "redfish", "snmp",  NULL};
+
 static const char *const grade_names[] = {"A", "B", "C", "D", "E", NULL};
 
 static const struct confread_key group_keys[] = {
     {"interval_ms", CONFREAD_UINT, false, 100, 10000, offsetof(struct power_config, interval_ms), 0,
      NULL},
+    {"root", CONFREAD_STRING, false, 0, 0, offsetof(struct power_config, root), PATH_MAX, NULL},
     {"rest_w", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"nvml", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"ipmi", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"redfish", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"snmp", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"off", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"wall", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"gpus", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
@@ -73,12 +83,10 @@ static bool has_source(const char *name, bool channel_too, bool source_too)
 
     if (is_channel ? !channel_too : !source_too || name[length] != '\0')
         return false;
-    for (size_t i = 0; i < powerset_source_count; i++) {
-        const char *source = powerset_sources[i].source->name;
-
-        if (strlen(source) == length && strncmp(source, name, length) == 0)
+    for (size_t i = 0; powerconfig_sources[i]; i++)
+        if (strlen(powerconfig_sources[i]) == length &&
+            strncmp(powerconfig_sources[i], name, length) == 0)
             return true;
-    }
     return false;
 }
 
@@ -135,6 +143,15 @@ static void read_names(const struct name_list *list, const config_setting_t *gro
         read_name(list, config_setting_get_elem(setting, (unsigned)i), diagnostics);
 }
 
+static void read_remote(struct powerremote_config *config, const config_setting_t *group,
+                        struct diagnostics *diagnostics)
+{
+    powerremoteconfig_nvml(config, config_setting_get_member(group, "nvml"), diagnostics);
+    powerremoteconfig_ipmi(config, config_setting_get_member(group, "ipmi"), diagnostics);
+    powerremoteconfig_redfish(config, config_setting_get_member(group, "redfish"), diagnostics);
+    powerremoteconfig_snmp(config, config_setting_get_member(group, "snmp"), diagnostics);
+}
+
 void powerconfig_read(struct power_config *config, const config_setting_t *group, unsigned now_year,
                       struct diagnostics *diagnostics)
 {
@@ -147,6 +164,10 @@ void powerconfig_read(struct power_config *config, const config_setting_t *group
     if (!group || !confread_group(group, group_keys, COUNT_OF(group_keys), config, diagnostics))
         return;
     read_rest(config, config_setting_get_member(group, "rest_w"), now_year, diagnostics);
+    if (config->root[0] != '\0' && config->root[0] != '/')
+        confread_error(config_setting_get_member(group, "root"), diagnostics,
+                       "root must begin with \"/\"");
+    read_remote(&config->remote, group, diagnostics);
     for (size_t i = 0; i < COUNT_OF(lists); i++)
         read_names(&lists[i], group, diagnostics);
 }

@@ -4,8 +4,10 @@
 
 #include "collectors/collector.h"
 #include "daemon/diagnostics.h"
+#include "daemon/powerremoteconfig.h"
 
 #include <libconfig.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,6 +18,7 @@
 
 struct power_config {
     unsigned interval_ms; /* between two readings of a meter */
+    char root[PATH_MAX];  /* below which /sys, /proc and /dev lie: in a container; "": there */
     /* What the machine draws beside GPUs, processors and memory, where there is no meter of the
      * whole: measured once, by whoever runs it. */
     bool has_rest;
@@ -29,9 +32,13 @@ struct power_config {
     size_t wall_count;
     char gpus[POWER_MAX_NAMES][POWER_NAME_SIZE]; /* channels: gpu0 is the first of them */
     size_t gpu_count;
+    struct powerremote_config remote; /* what is asked of a library, or over a network */
 };
 
 extern const struct power_config power_defaults;
+
+/* The names of all sources, ended by NULL. */
+extern const char *const powerconfig_sources[];
 
 /* GROUP may be NULL: what is there stays as it is. CONFIG starts as power_defaults. NOW_YEAR: no
  * year may be after it. */
