@@ -64,15 +64,16 @@ static bool reading(const json_t *resource, const char *name, double most, doubl
 /* 1 for a whole number, 0.1 for one with one decimal, and so on. */
 static double step_of(double value)
 {
-    double step = 1;
+    double parts = 1;
 
-    for (int i = 0; i < 6; i++, step /= 10) {
-        double steps = value / step;
+    for (int decimals = 0; decimals < 6; decimals++) {
+        double count = value * parts;
 
-        if (fabs(steps - round(steps)) < 1e-9 * fabs(steps))
+        if (fabs(count - round(count)) < 1e-9 * count)
             break;
+        parts *= 10;
     }
-    return step;
+    return 1 / parts;
 }
 
 static void add_energy(const json_t *resource, const char *name, double unit_j,

@@ -325,7 +325,6 @@ static size_t list_channels(void *state, struct power_channel out[POWER_MAX_CHAN
 static void *open_snmp(const struct power_setup *setup, char *error, size_t error_size)
 {
     static pthread_once_t started = PTHREAD_ONCE_INIT;
-    struct power_channel channels[POWER_MAX_CHANNELS];
     struct snmp *snmp = setup->options ? calloc(1, sizeof(*snmp)) : NULL;
     struct fetcher_task task = {
         .name = "snmp",
@@ -344,7 +343,8 @@ static void *open_snmp(const struct power_setup *setup, char *error, size_t erro
     pthread_once(&started, start_library);
     snmp->options = *(const struct snmp_options *)setup->options;
     task.every_ms = snmp->options.every_ms;
-    task.channel_count = list_channels(snmp, channels);
+    for (size_t i = 0; i < snmp->options.unit_count; i++)
+        task.channel_count += snmp->options.units[i].point_count;
     if (prepare(snmp, error, error_size) && (snmp->fetcher = fetcher_start(&task)) != NULL) {
         error[0] = '\0';
         return snmp;
