@@ -73,6 +73,15 @@
 #define NAME_COVERAGE   COVERAGE_COUNTERS(NAME_COUNTER)
 #define MARK_COVERAGE   COVERAGE_COUNTERS(MARK_COUNTER)
 #define SUM_UP_COVERAGE COVERAGE_COUNTERS(ADD_COUNTER)
+#define DEFINE_USE      USE_REALS(DEFINE_REAL)
+#define DEFINE_SERVER   SERVER_COUNTERS(DEFINE_COUNTER)
+#define NAME_USE        USE_REALS(NAME_REAL)
+#define MARK_USE        USE_REALS(MARK_REAL)
+#define SUM_UP_USE      USE_REALS(ADD_REAL)
+#define NAME_SERVER     SERVER_COUNTERS(NAME_COUNTER)
+#define MARK_SERVER     SERVER_COUNTERS(MARK_COUNTER)
+#define SUM_UP_SERVER   SERVER_COUNTERS(ADD_COUNTER)
+#define SUM_UP_ENERGY   ADD_REAL(energy_j) ADD_REAL(idle_j) ADD_COUNTER(covered_ns)
 #define NAME_SCANNED    ACTIVITY_TRIPLES(NAME_TRIPLE) ACTIVITY_REALS(NAME_REAL)
 
 /* Columns that came after their table's first format. A file that lacks one is given it, whatever
@@ -101,18 +110,21 @@ static const struct later_column {
                     " service INTEGER NOT NULL REFERENCES service, "
 #define END_OF_KEYED "PRIMARY KEY (interval_start, direction, service)) STRICT, WITHOUT ROWID;"
 
-/* What was measured at a host of our own. CREATE: "CREATE TABLE ", or of a reader's own. */
+/* What was measured at a host of our own: without the words that create a table, for a reader makes
+ * tables of its own where an older file has none. */
+#define POWER_DEVICE                                                                               \
+    "power_device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL) "     \
+    "STRICT;"
+#define DEVICE_ENERGY                                                                              \
+    "device_energy (" INTERVAL_COLUMN "device INTEGER NOT NULL REFERENCES power_device,"           \
+    " energy_j REAL NOT NULL, idle_j REAL NOT NULL, covered_ns INTEGER NOT NULL,"                  \
+    " flags INTEGER NOT NULL, PRIMARY KEY (interval_start, device)) STRICT, WITHOUT ROWID;"
+#define LOCAL_USE  "local_use (" KEY_COLUMNS DEFINE_USE "weight REAL NOT NULL, " END_OF_KEYED
+#define SERVER_USE "server_use (" KEY_COLUMNS DEFINE_SERVER END_OF_KEYED
 #define HOST_TABLES(create)                                                                        \
-    create "power_device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"                      \
-           " kind INTEGER NOT NULL) STRICT;" create "device_energy (" INTERVAL_COLUMN              \
-           "device INTEGER NOT NULL REFERENCES power_device,"                                      \
-           " energy_j REAL NOT NULL, idle_j REAL NOT NULL, covered_ns INTEGER NOT NULL,"           \
-           " flags INTEGER NOT NULL, PRIMARY KEY (interval_start, device)) STRICT, WITHOUT "       \
-           "ROWID;" create "local_use (" KEY_COLUMNS                                               \
-           USE_REALS(DEFINE_REAL) "weight REAL NOT NULL, " END_OF_KEYED create                     \
-                                  "server_use (" KEY_COLUMNS                                       \
-                                  SERVER_COUNTERS(DEFINE_COUNTER)                                  \
-    END_OF_KEYED
+    create POWER_DEVICE create DEVICE_ENERGY create LOCAL_USE create SERVER_USE
+#define NEW_HOST_TABLES   HOST_TABLES("CREATE TABLE ")
+#define EMPTY_HOST_TABLES HOST_TABLES("CREATE TEMP TABLE ")
 
 static const char SCHEMA[] =
     "CREATE TABLE direction (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
@@ -130,13 +142,12 @@ static const char SCHEMA[] =
     "PRIMARY KEY (interval_start, direction, service, restatement, factor_set),"
     " FOREIGN KEY (interval_start, direction, service) REFERENCES activity) STRICT, WITHOUT "
     "ROWID;" DAY_TABLE "CREATE TABLE coverage (" INTERVAL_COLUMN DEFINE_COVERAGE
-    "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;" HOST_TABLES(
-        "CREATE TABLE ") "CREATE TABLE device_day (day INTEGER NOT NULL,"
-                         " direction INTEGER NOT NULL REFERENCES direction,"
-                         " service INTEGER NOT NULL REFERENCES service, devices INTEGER NOT NULL,"
-                         " PRIMARY KEY (day, direction, service)) STRICT, WITHOUT ROWID;"
-                         "CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) "
-                         "STRICT, WITHOUT ROWID";
+    "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;" NEW_HOST_TABLES
+    "CREATE TABLE device_day (day INTEGER NOT NULL,"
+    " direction INTEGER NOT NULL REFERENCES direction,"
+    " service INTEGER NOT NULL REFERENCES service, devices INTEGER NOT NULL,"
+    " PRIMARY KEY (day, direction, service)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID";
 
 /* An interval in which the factors were changed has a row of impact for each set of them. */
 #define SELECT_ROWS                                                                                \
@@ -151,8 +162,9 @@ static const char SCHEMA[] =
     " GROUP BY a.interval_start, a.direction, a.service"                                           \
     " ORDER BY a.interval_start, a.direction, a.service"
 
-#define SELECT_USE(table, columns)                                                                 \
-    "SELECT interval_start, direction, service, code, name" columns " FROM " table                 \
+/* Of a direction and a service, with their names. */
+#define SELECT_KEY "SELECT interval_start, direction, service, code, name"
+#define EACH_KEY                                                                                   \
     " CROSS JOIN direction d ON d.id = direction CROSS JOIN service s ON s.id = service"           \
     " WHERE interval_start >= ?1 AND interval_start < ?2"                                          \
     " ORDER BY interval_start, direction, service"
@@ -207,141 +219,113 @@ enum statement {
     STATEMENTS
 };
 
-static const char
-    *const
-        SQL
-            [STATEMENTS] =
-                {
-                    [BEGIN] = "BEGIN IMMEDIATE",
-                    [COMMIT] = "COMMIT",
-                    [ROLLBACK] = "ROLLBACK",
-                    [SET_DIRECTION] =
-                        "INSERT INTO direction (code, label, legal_entity, headcount) VALUES (?, "
-                        "?, ?, ?)"
-                        " ON CONFLICT (code) DO UPDATE SET label = excluded.label,"
-                        " legal_entity = excluded.legal_entity, headcount = excluded.headcount"
-                        " WHERE label <> excluded.label OR legal_entity <> excluded.legal_entity"
-                        " OR headcount <> excluded.headcount",
-                    [GET_DIRECTION] = "SELECT id FROM direction WHERE code = ?",
-                    [SET_SERVICE] = "INSERT INTO service (name, label) VALUES (?, ?)"
-                                    " ON CONFLICT (name) DO UPDATE SET label = excluded.label"
-                                    " WHERE label <> excluded.label",
-                    [GET_SERVICE] = "SELECT id FROM service WHERE name = ?",
-                    [SET_FACTOR_SET] = "INSERT INTO factor_set (vintage, digest) VALUES (?, ?)"
-                                       " ON CONFLICT DO NOTHING",
-                    [GET_FACTOR_SET] = "SELECT id FROM factor_set WHERE vintage = ? AND digest = ?",
-                    [ADD_ACTIVITY] = "INSERT INTO activity (interval_start, direction, service, "
-                                     "grade" NAME_ACTIVITY ") VALUES (?, ?, ?, ?" MARK_ACTIVITY
-                                     ") ON CONFLICT DO UPDATE SET grade = max(grade, "
-                                     "excluded.grade)" SUM_UP_ACTIVITY,
-                    [ADD_IMPACT] =
-                        "INSERT INTO impact"
-                        " (interval_start, direction, service, factor_set, restatement" NAME_IMPACT
-                        ") VALUES (?, ?, ?, ?, " RECORDED MARK_IMPACT
-                        ") ON CONFLICT DO UPDATE SET restatement = restatement" SUM_UP_IMPACT,
-                    [ADD_IMPACT_DAY] =
-                        "INSERT INTO impact_day (day, direction, service, factor_set" NAME_IMPACT
-                        ") VALUES (?, ?, ?, ?" MARK_IMPACT
-                        ") ON CONFLICT DO UPDATE SET day = day" SUM_UP_IMPACT,
-                    [ADD_COVERAGE] =
-                        "INSERT INTO coverage (interval_start" NAME_COVERAGE
-                        ") VALUES (?" MARK_COVERAGE ") ON CONFLICT DO UPDATE SET interval_start = "
-                                                    "interval_start" SUM_UP_COVERAGE,
-                    [ADD_DEVICES] =
-                        "INSERT INTO device_day (day, direction, service, devices) VALUES (?, ?, "
-                        "?, ?)"
-                        " ON CONFLICT DO UPDATE SET devices = max(devices, excluded.devices)",
-                    [SET_POWER_DEVICE] = "INSERT INTO power_device (name, kind) VALUES (?, ?)"
-                                         " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind"
-                                         " WHERE kind <> excluded.kind",
-                    [GET_POWER_DEVICE] = "SELECT id FROM power_device WHERE name = ?",
-                    [ADD_DEVICE_ENERGY] = "INSERT INTO device_energy (interval_start, device, "
-                                          "energy_j, idle_j, covered_ns, flags)"
-                                          " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                                          "flags = flags | excluded.flags" ADD_REAL(energy_j)
-                                              ADD_REAL(idle_j) ADD_COUNTER(covered_ns),
-                    [ADD_LOCAL_USE] =
-                        "INSERT INTO local_use (interval_start, direction, service, "
-                        "weight" USE_REALS(NAME_REAL) ") VALUES (?, ?, ?, 0" USE_REALS(
-                            MARK_REAL) ") ON CONFLICT DO UPDATE SET weight = weight" USE_REALS(ADD_REAL),
-                    [WEIGH_LOCAL_USE] =
-                        "UPDATE local_use SET weight = ?4"
+static const char *const SQL[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    [SET_DIRECTION] =
+        "INSERT INTO direction (code, label, legal_entity, headcount) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (code) DO UPDATE SET label = excluded.label,"
+        " legal_entity = excluded.legal_entity, headcount = excluded.headcount"
+        " WHERE label <> excluded.label OR legal_entity <> excluded.legal_entity"
+        " OR headcount <> excluded.headcount",
+    [GET_DIRECTION] = "SELECT id FROM direction WHERE code = ?",
+    [SET_SERVICE] = "INSERT INTO service (name, label) VALUES (?, ?)"
+                    " ON CONFLICT (name) DO UPDATE SET label = excluded.label"
+                    " WHERE label <> excluded.label",
+    [GET_SERVICE] = "SELECT id FROM service WHERE name = ?",
+    [SET_FACTOR_SET] = "INSERT INTO factor_set (vintage, digest) VALUES (?, ?)"
+                       " ON CONFLICT DO NOTHING",
+    [GET_FACTOR_SET] = "SELECT id FROM factor_set WHERE vintage = ? AND digest = ?",
+    [ADD_ACTIVITY] =
+        "INSERT INTO activity (interval_start, direction, service, grade" NAME_ACTIVITY
+        ") VALUES (?, ?, ?, ?" MARK_ACTIVITY
+        ") ON CONFLICT DO UPDATE SET grade = max(grade, excluded.grade)" SUM_UP_ACTIVITY,
+    [ADD_IMPACT] = "INSERT INTO impact"
+                   " (interval_start, direction, service, factor_set, restatement" NAME_IMPACT
+                   ") VALUES (?, ?, ?, ?, " RECORDED MARK_IMPACT
+                   ") ON CONFLICT DO UPDATE SET restatement = restatement" SUM_UP_IMPACT,
+    [ADD_IMPACT_DAY] =
+        "INSERT INTO impact_day (day, direction, service, factor_set" NAME_IMPACT
+        ") VALUES (?, ?, ?, ?" MARK_IMPACT ") ON CONFLICT DO UPDATE SET day = day" SUM_UP_IMPACT,
+    [ADD_COVERAGE] =
+        "INSERT INTO coverage (interval_start" NAME_COVERAGE ") VALUES (?" MARK_COVERAGE
+        ") ON CONFLICT DO UPDATE SET interval_start = interval_start" SUM_UP_COVERAGE,
+    [ADD_DEVICES] = "INSERT INTO device_day (day, direction, service, devices) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET devices = max(devices, excluded.devices)",
+    [SET_POWER_DEVICE] = "INSERT INTO power_device (name, kind) VALUES (?, ?)"
+                         " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind"
+                         " WHERE kind <> excluded.kind",
+    [GET_POWER_DEVICE] = "SELECT id FROM power_device WHERE name = ?",
+    [ADD_DEVICE_ENERGY] =
+        "INSERT INTO device_energy (interval_start, device, energy_j, idle_j, covered_ns, flags)"
+        " VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET flags = flags | excluded.flags" SUM_UP_ENERGY,
+    [ADD_LOCAL_USE] =
+        "INSERT INTO local_use (interval_start, direction, service, weight" NAME_USE
+        ") VALUES (?, ?, ?, 0" MARK_USE ") ON CONFLICT DO UPDATE SET weight = weight" SUM_UP_USE,
+    [WEIGH_LOCAL_USE] = "UPDATE local_use SET weight = ?4"
                         " WHERE interval_start = ?1 AND direction = ?2 AND service = ?3",
-                    [ADD_SERVER_USE] =
-                        "INSERT INTO server_use (interval_start, direction, "
-                        "service" SERVER_COUNTERS(NAME_COUNTER) ") VALUES (?, ?, ?" SERVER_COUNTERS(
-                            MARK_COUNTER) ") ON CONFLICT DO UPDATE SET service = "
-                                          "service" SERVER_COUNTERS(ADD_COUNTER),
-                    [GET_HOST_INTERVAL] = "SELECT min(next) FROM"
-                                          " (SELECT (SELECT min(interval_start) FROM device_energy "
-                                          "WHERE interval_start >= ?1) AS next"
-                                          " UNION ALL SELECT (SELECT min(interval_start) FROM "
-                                          "local_use WHERE interval_start >= ?1)"
-                                          " UNION ALL SELECT (SELECT min(interval_start) FROM "
-                                          "server_use WHERE interval_start >= ?1))",
-                    [GET_DEVICES] =
-                        "SELECT max(devices) FROM device_day WHERE day >= ?1 AND day < ?2"
-                        " AND (?3 IS NULL OR direction = (SELECT id FROM direction WHERE code = "
-                        "?3))"
-                        " AND (?4 IS NULL OR service = (SELECT id FROM service WHERE name = ?4))",
-                    [GET_SPAN] =
-                        "SELECT min(first), max(last) FROM"
-                        " (SELECT (SELECT min(interval_start) FROM activity) AS first,"
-                        " (SELECT max(interval_start) FROM activity) AS last"
-                        " UNION ALL SELECT (SELECT min(interval_start) FROM coverage),"
-                        " (SELECT max(interval_start) FROM coverage)"
-                        " UNION ALL SELECT (SELECT min(interval_start) FROM device_energy),"
-                        " (SELECT max(interval_start) FROM device_energy))",
-                    [SET_FACT] = "INSERT INTO fact (name, value) VALUES (?, ?)"
-                                 " ON CONFLICT DO UPDATE SET value = excluded.value",
-                    [GET_FACT] = "SELECT value FROM fact WHERE name = ?",
-                    [VISIT_ROWS] = SELECT_ROWS " AND (?3 IS NULL OR d.code = ?3)"
-                                               " AND (?4 IS NULL OR s.name = ?4)" EACH_ROW,
-                    [VISIT_PAIR_ROWS] = SELECT_ROWS
-                    " AND a.direction = (SELECT id FROM direction WHERE code = ?3)"
+    [ADD_SERVER_USE] = "INSERT INTO server_use (interval_start, direction, service" NAME_SERVER
+                       ") VALUES (?, ?, ?" MARK_SERVER
+                       ") ON CONFLICT DO UPDATE SET service = service" SUM_UP_SERVER,
+    [GET_HOST_INTERVAL] = "SELECT min(next) FROM"
+                          " (SELECT (SELECT min(interval_start) FROM device_energy"
+                          " WHERE interval_start >= ?1) AS next"
+                          " UNION ALL SELECT (SELECT min(interval_start) FROM local_use"
+                          " WHERE interval_start >= ?1)"
+                          " UNION ALL SELECT (SELECT min(interval_start) FROM server_use"
+                          " WHERE interval_start >= ?1))",
+    [GET_DEVICES] = "SELECT max(devices) FROM device_day WHERE day >= ?1 AND day < ?2"
+                    " AND (?3 IS NULL OR direction = (SELECT id FROM direction WHERE code = ?3))"
+                    " AND (?4 IS NULL OR service = (SELECT id FROM service WHERE name = ?4))",
+    [GET_SPAN] = "SELECT min(first), max(last) FROM"
+                 " (SELECT (SELECT min(interval_start) FROM activity) AS first,"
+                 " (SELECT max(interval_start) FROM activity) AS last"
+                 " UNION ALL SELECT (SELECT min(interval_start) FROM coverage),"
+                 " (SELECT max(interval_start) FROM coverage)"
+                 " UNION ALL SELECT (SELECT min(interval_start) FROM device_energy),"
+                 " (SELECT max(interval_start) FROM device_energy))",
+    [SET_FACT] = "INSERT INTO fact (name, value) VALUES (?, ?)"
+                 " ON CONFLICT DO UPDATE SET value = excluded.value",
+    [GET_FACT] = "SELECT value FROM fact WHERE name = ?",
+    [VISIT_ROWS] = SELECT_ROWS " AND (?3 IS NULL OR d.code = ?3)"
+                               " AND (?4 IS NULL OR s.name = ?4)" EACH_ROW,
+    [VISIT_PAIR_ROWS] =
+        SELECT_ROWS " AND a.direction = (SELECT id FROM direction WHERE code = ?3)"
                     " AND a.service = (SELECT id FROM service WHERE name = ?4)" EACH_ROW,
-                    [VISIT_COVERAGE] =
-                        "SELECT interval_start" NAME_COVERAGE " FROM coverage WHERE"
-                        " interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start",
-                    [VISIT_DEVICE_ENERGY] =
-                        "SELECT interval_start, name, kind, energy_j, idle_j, covered_ns, flags"
-                        " FROM device_energy e CROSS JOIN power_device d ON d.id = e.device"
-                        " WHERE interval_start >= ?1 AND interval_start < ?2 ORDER BY "
-                        "interval_start, device",
-                    [VISIT_LOCAL_USE] = SELECT_USE("local_use", USE_REALS(NAME_REAL) ", weight"),
-                    [VISIT_SERVER_USE] = SELECT_USE("server_use", SERVER_COUNTERS(NAME_COUNTER)),
-                    [VISIT_PAIRS] =
-                        "SELECT d.code, s.name FROM direction d CROSS JOIN service s WHERE EXISTS"
-                        " (SELECT 1 FROM activity a WHERE a.direction = d.id AND a.service = s.id)"
-                        " ORDER BY d.id, s.id",
-                    [VISIT_FACTOR_SETS] =
-                        "SELECT vintage, digest FROM factor_set f WHERE EXISTS (SELECT 1 FROM "
-                        "impact"
-                        " WHERE interval_start >= ?1 AND interval_start < ?2 AND restatement "
-                        "= " RECORDED " AND factor_set = f.id) ORDER BY id",
-                    [VISIT_FACTS] = "SELECT name, value FROM fact ORDER BY name",
-                    [SCAN_DIRECTIONS] = "SELECT id, code FROM direction ORDER BY id",
-                    [SCAN_SERVICES] = "SELECT id, name FROM service ORDER BY id",
-                    [SCAN_FACTOR_SETS] = "SELECT id, vintage, digest FROM factor_set ORDER BY id",
-                    /* Functions of ours, that see each row in the order of the key, which is that
-                       of the table. */
-                    [SCAN_IMPACT] =
-                        "SELECT scan_impact(interval_start, direction, service, "
-                        "factor_set" NAME_IMPACT
-                        ") FROM impact WHERE interval_start >= ?1 AND interval_start < ?2"
-                        " AND restatement = " RECORDED,
-                    [SCAN_IMPACT_DAYS] =
-                        "SELECT scan_impact(day * 86400, direction, service, factor_set" NAME_IMPACT
-                        ") FROM impact_day WHERE day >= ?1 AND day < ?2",
-                    [SCAN_MIXED_DAYS] =
-                        "SELECT day FROM impact_day WHERE day >= ?1 AND day < ?2 GROUP BY day"
+    [VISIT_COVERAGE] = "SELECT interval_start" NAME_COVERAGE " FROM coverage WHERE"
+                       " interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start",
+    [VISIT_DEVICE_ENERGY] =
+        "SELECT interval_start, name, kind, energy_j, idle_j, covered_ns, flags"
+        " FROM device_energy e CROSS JOIN power_device d ON d.id = e.device"
+        " WHERE interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start, device",
+    [VISIT_LOCAL_USE] = SELECT_KEY NAME_USE ", weight FROM local_use" EACH_KEY,
+    [VISIT_SERVER_USE] = SELECT_KEY NAME_SERVER " FROM server_use" EACH_KEY,
+    [VISIT_PAIRS] = "SELECT d.code, s.name FROM direction d CROSS JOIN service s WHERE EXISTS"
+                    " (SELECT 1 FROM activity a WHERE a.direction = d.id AND a.service = s.id)"
+                    " ORDER BY d.id, s.id",
+    [VISIT_FACTOR_SETS] =
+        "SELECT vintage, digest FROM factor_set f WHERE EXISTS (SELECT 1 FROM impact"
+        " WHERE interval_start >= ?1 AND interval_start < ?2 AND restatement = " RECORDED
+        " AND factor_set = f.id) ORDER BY id",
+    [VISIT_FACTS] = "SELECT name, value FROM fact ORDER BY name",
+    [SCAN_DIRECTIONS] = "SELECT id, code FROM direction ORDER BY id",
+    [SCAN_SERVICES] = "SELECT id, name FROM service ORDER BY id",
+    [SCAN_FACTOR_SETS] = "SELECT id, vintage, digest FROM factor_set ORDER BY id",
+    /* Functions of ours, that see each row in the order of the key, which is that of the table. */
+    [SCAN_IMPACT] = "SELECT scan_impact(interval_start, direction, service, factor_set" NAME_IMPACT
+                    ") FROM impact WHERE interval_start >= ?1 AND interval_start < ?2"
+                    " AND restatement = " RECORDED,
+    [SCAN_IMPACT_DAYS] =
+        "SELECT scan_impact(day * 86400, direction, service, factor_set" NAME_IMPACT
+        ") FROM impact_day WHERE day >= ?1 AND day < ?2",
+    [SCAN_MIXED_DAYS] = "SELECT day FROM impact_day WHERE day >= ?1 AND day < ?2 GROUP BY day"
                         " HAVING min(factor_set) < max(factor_set)",
-                    [SCAN_ACTIVITY] =
-                        "SELECT scan_activity(interval_start, direction, service" NAME_SCANNED
-                        ") FROM activity WHERE interval_start >= ?1 AND interval_start < ?2",
-                    [SCAN_DEVICES] =
-                        "SELECT day, direction, service, devices FROM device_day"
-                        " WHERE day >= ?1 AND day < ?2 ORDER BY day, direction, service",
+    [SCAN_ACTIVITY] = "SELECT scan_activity(interval_start, direction, service" NAME_SCANNED
+                      ") FROM activity WHERE interval_start >= ?1 AND interval_start < ?2",
+    [SCAN_DEVICES] = "SELECT day, direction, service, devices FROM device_day"
+                     " WHERE day >= ?1 AND day < ?2 ORDER BY day, direction, service",
 };
 
 struct ledger {
@@ -724,7 +708,7 @@ static bool append_migration(struct ledger *ledger, FILE *sql)
     if (ledger->format < FORMAT_OF_DAYS)
         fputs(days, sql);
     if (ledger->format < FORMAT_OF_HOST)
-        fputs(HOST_TABLES("CREATE TABLE "), sql);
+        fputs(NEW_HOST_TABLES, sql);
     return append_columns(ledger, sql);
 }
 
@@ -752,7 +736,7 @@ static bool append_view(struct ledger *ledger, const char *table, FILE *sql)
 static bool append_views(struct ledger *ledger, FILE *sql)
 {
     if (ledger->format < FORMAT_OF_HOST)
-        fputs(HOST_TABLES("CREATE TEMP TABLE "), sql);
+        fputs(EMPTY_HOST_TABLES, sql);
     return append_view(ledger, "coverage", sql) && append_view(ledger, "activity", sql);
 }
 
