@@ -483,7 +483,7 @@ static void a_kill_at_any_instant_shares_nothing_twice(void **state)
         assert_true(child >= 0);
         if (child == 0)
             work_until_killed(&given);
-        usleep((unsigned)(20000 + rand() % 60000));
+        usleep((unsigned)(20000 + rand() % (60000 + 2000 * kills)));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_all_is_shared();
@@ -820,6 +820,49 @@ static void a_busy_ledger_is_tried_again(void **state)
     assert_close(sums_of(0, INT64_MAX, NULL, NULL).energy_j, 345 * 60);
 }
 
+static void run_sql(const char *sql)
+{
+    char path[PATH_MAX];
+    sqlite3 *database;
+
+    scratch_path(path, "state/ledger.db");
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+}
+
+/* Neither is there without the other, whichever of them fails. */
+static void shares_and_how_far_they_go_are_one_transaction(void **state)
+{
+    static const char *const failures[] = {"INSERT ON fact WHEN new.name = 'shared_until'",
+                                           "INSERT ON activity", "INSERT ON impact_day",
+                                           "UPDATE ON local_use WHEN new.weight > 0"};
+
+    (void)state;
+    send_idle_minute(T0);
+    send_output(1, "qwen3-8b", T0, 10);
+    send_metered(T0);
+    send_closed(T0, 40);
+    commit_at(T0 + 61); /* recorded, not shared */
+    run_sql("DELETE FROM fact WHERE name = 'shared_until'");
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        char sql[200];
+
+        snprintf(sql, sizeof(sql),
+                 "CREATE TRIGGER refuse BEFORE %s BEGIN SELECT RAISE(ABORT, 'refused'); END",
+                 failures[i]);
+        run_sql(sql);
+        assert_int_not_equal(settlement_run(ledger, config, T0 + 60), LEDGER_OK);
+        assert_nothing_shared();
+        assert_int_equal(shared_until(), -1);
+        assert_true(weight_of("DSN") == 0);
+        run_sql("DROP TRIGGER refuse");
+    }
+    assert_int_equal(settlement_run(ledger, config, T0 + 60), LEDGER_OK);
+    assert_close(sums_of(0, INT64_MAX, NULL, NULL).energy_j, 345 * 60);
+    assert_true(weight_of("DSN") == 10);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -843,6 +886,7 @@ int main(void)
         TEST(a_backlog_is_shared_from_its_beginning),
         TEST(silence_is_passed_over),
         TEST(a_busy_ledger_is_tried_again),
+        TEST(shares_and_how_far_they_go_are_one_transaction),
     };
 
     return cmocka_run_group_tests_name("settlement", tests, NULL, NULL);
