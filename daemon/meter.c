@@ -89,10 +89,10 @@ struct meter {
     size_t complete_count;
     struct worker workers[WORKERS];
     int64_t latest_closed; /* by any of them */
-    /* Each is kept for good, since what waits has its number here; by the numbers of the counters
-     * process that lives, with 0 for none, 1 for the first. */
+    /* Each is kept for good, since what waits has its number here. */
     struct named_device devices[MAX_DEVICE_NAMES];
     size_t device_count;
+    /* By the numbers of the counters process that lives: 0 none, 1 the first of those above. */
     uint16_t device_numbers[MAX_POWER_DEVICES];
     /* Up to where energy was shared: what comes of before is of the first interval after.
      * INT64_MIN: nothing was. */
@@ -640,6 +640,14 @@ static void remember_unshown(struct meter *meter, int64_t interval_start)
     meter->unshown_count++;
 }
 
+/* What was measured goes into the RRDs when it is shared. Of an interval that was, nothing changed;
+ * it must not be written once more. */
+static bool changes_graphs(const struct meter *meter, const struct entry *entry)
+{
+    return entry->type == MESSAGE_METERED && meter->config->host &&
+           entry->interval_start >= meter->shared_until;
+}
+
 static void forget_written(struct meter *meter)
 {
     size_t kept = 0;
@@ -649,7 +657,7 @@ static void forget_written(struct meter *meter)
 
         if (!entry->complete)
             meter->entries[kept++] = *entry;
-        else if (entry->type == MESSAGE_CLOSED || entry->type == MESSAGE_METERED)
+        else if (entry->type == MESSAGE_CLOSED || changes_graphs(meter, entry))
             remember_unshown(meter, entry->interval_start);
     }
     meter->entry_count = kept;

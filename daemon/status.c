@@ -3,6 +3,7 @@
 
 #include "daemon/calendar.h"
 #include "daemon/hoststatus.h"
+#include "daemon/settlement.h"
 #include "reports/progress_json.h"
 
 #include <inttypes.h>
@@ -182,9 +183,11 @@ static void print_text(FILE *stream, const char *label, const char *text)
     fprintf(stream, LABEL "%s\n", label, text);
 }
 
+/* How far energy was shared stands with the host, as a date. */
 static bool print_fact(void *context, const char *name, const char *value)
 {
-    print_text(context, name, value);
+    if (strcmp(name, SETTLEMENT_FACT) != 0)
+        print_text(context, name, value);
     return true;
 }
 

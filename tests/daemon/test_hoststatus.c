@@ -186,6 +186,7 @@ static void status_tells_of_each_device(void **state)
     assert_says("\ntokens by the servers    310 in, 71 out\n");
     assert_says("\n  qwen3-8b               0.15 in, 0.015 cached, 1 out, of host.conf\n");
     assert_null(strstr(output, "DSN"));
+    assert_null(strstr(output, "shared_until"));
 }
 
 static void a_host_that_was_never_measured_says_so(void **state)

@@ -757,6 +757,40 @@ static void graphs_go_as_far_as_energy_is_shared(void **state)
     assert_false(meter_is_waiting(meter));
 }
 
+static ino_t inode_of(const char *name)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    scratch_path(path, name);
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_ino;
+}
+
+/* Counters that end an interval after its row was written: there is nothing to write again, for
+ * which whole files would be made anew. */
+static void counters_that_are_late_rewrite_no_graphs(void **state)
+{
+    struct host_config *host = config->host;
+    ino_t before;
+
+    (void)state;
+    for (int with_host = 0; with_host < 2; with_host++) {
+        int64_t interval = T0 + 6000 * with_host;
+
+        config->host = with_host ? host : NULL;
+        send_closed(interval, 0);
+        send_closed(interval + 1800, 0);
+        commit_at(interval + 1861); /* too late for the counters */
+        before = inode_of("state/rrd/coverage.rrd");
+        send_idle_minute(interval);
+        send_metered(interval);
+        commit_at(interval + 1861);
+        assert_true(inode_of("state/rrd/coverage.rrd") == before);
+    }
+    config->host = host;
+}
+
 /* Hours of facts, shared when host.conf is there at last. */
 static void a_backlog_is_shared_from_its_beginning(void **state)
 {
@@ -883,6 +917,7 @@ int main(void)
         TEST(numbers_of_devices_are_those_of_one_process),
         TEST(the_impact_is_that_of_measured_energy),
         TEST(graphs_go_as_far_as_energy_is_shared),
+        TEST(counters_that_are_late_rewrite_no_graphs),
         TEST(a_backlog_is_shared_from_its_beginning),
         TEST(silence_is_passed_over),
         TEST(a_busy_ledger_is_tried_again),
