@@ -68,6 +68,7 @@ struct powerset {
     size_t meter_count;
     struct power_device devices[MAX_POWER_DEVICES];
     size_t device_count;
+    bool is_full; /* it was said that there are too many devices */
     unsigned next_gpu;
     uint16_t host; /* device */
     int64_t taken_s;
@@ -108,7 +109,10 @@ static uint16_t add_device(struct powerset *set, enum power_device_kind kind, co
     struct power_device *device = &set->devices[set->device_count];
 
     if (set->device_count >= most) {
-        log_line(LOG_PRIORITY_WARNING, "power: more than %zu devices: %s is left out", most, name);
+        if (!set->is_full)
+            log_line(LOG_PRIORITY_WARNING, "power: more than %zu devices: %s is left out, and more",
+                     most, name);
+        set->is_full = true;
         return NO_DEVICE;
     }
     snprintf(device->name, sizeof(device->name), "%s", name);

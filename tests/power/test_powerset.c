@@ -1,0 +1,781 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/power/powerset.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "collectors/power/powerset_sources.h"
+#include "tests/power/tree.h"
+
+#define SECOND_NS INT64_C(1000000000)
+#define MINUTE    60
+
+/* ---- A machine whose meters do what the test says ---- */
+
+struct fake_channel {
+    struct power_channel channel;
+    double power_w;
+    double energy_j;
+    enum power_status status;
+    int64_t every_s;
+    int64_t read_s;
+};
+
+struct fake {
+    struct power_source source;
+    bool is_absent;
+    const char *problem;
+    unsigned opened;
+    void (*on_open)(void);
+    struct fake_channel channels[POWER_MAX_CHANNELS];
+    size_t count;
+};
+
+enum { RAPL, NVML, REDFISH, SNMP, CRAY, FAKES };
+
+static struct fake fakes[FAKES];
+static struct powerset_source table[FAKES];
+static struct power_config config;
+static struct powerset *set;
+static struct power_device devices[MAX_POWER_DEVICES];
+static size_t device_count;
+static struct device_energy drawn[MAX_POWER_DEVICES];
+static size_t drawn_count;
+
+static void *open_fake(struct fake *fake, char *error, size_t error_size)
+{
+    fake->opened++;
+    if (fake->on_open)
+        fake->on_open();
+    snprintf(error, error_size, "%s", fake->problem ? fake->problem : "");
+    return fake->is_absent || fake->problem ? NULL : fake;
+}
+
+/* A descriptor's open() is not told which it is. */
+#define OPENER(number)                                                                             \
+    static void *open_##number(const struct power_setup *setup, char *error, size_t error_size)    \
+    {                                                                                              \
+        (void)setup;                                                                               \
+        return open_fake(&fakes[number], error, error_size);                                       \
+    }
+OPENER(RAPL)
+OPENER(NVML)
+OPENER(REDFISH)
+OPENER(SNMP)
+OPENER(CRAY)
+
+static size_t list_fake(void *state, struct power_channel out[POWER_MAX_CHANNELS])
+{
+    const struct fake *fake = state;
+
+    for (size_t i = 0; i < fake->count; i++)
+        out[i] = fake->channels[i].channel;
+    return fake->count;
+}
+
+static enum power_status read_fake(void *state, size_t number, struct power_reading *reading)
+{
+    struct fake_channel *channel = &((struct fake *)state)->channels[number];
+    int64_t now_s = tree_clock_ns / SECOND_NS;
+
+    if (channel->status != POWER_OK)
+        return channel->status;
+    if (channel->every_s > 1 && now_s % channel->every_s != 0)
+        return POWER_NOT_YET;
+    reading->at_ns = tree_clock_ns;
+    reading->value = channel->channel.quantity == POWER_QUANTITY_ENERGY
+                         ? (uint64_t)llround(channel->energy_j * 1000)
+                         : (uint64_t)llround(channel->power_w * 1000);
+    return POWER_OK;
+}
+
+static void close_fake(void *state)
+{
+    (void)state;
+}
+
+static struct fake_channel *add_channel(int source, const char *name, enum power_part part,
+                                        unsigned place, double power_w)
+{
+    struct fake_channel *channel = &fakes[source].channels[fakes[source].count++];
+
+    fakes[source].is_absent = false;
+    *channel = (struct fake_channel){
+        .channel = {.part = (uint8_t)part, .place = (uint16_t)place, .unit = 0.001},
+        .power_w = power_w,
+        .energy_j = 5000,
+    };
+    snprintf(channel->channel.name, sizeof(channel->channel.name), "%s", name);
+    return channel;
+}
+
+static int setup(void **state)
+{
+    static void *(*const openers[FAKES])(const struct power_setup *, char *, size_t) = {
+        open_RAPL, open_NVML, open_REDFISH, open_SNMP, open_CRAY};
+    static const char *const names[FAKES] = {"rapl", "nvml", "redfish", "snmp", "cray"};
+
+    memset(fakes, 0, sizeof(fakes));
+    for (int i = 0; i < FAKES; i++) {
+        fakes[i].is_absent = true;
+        fakes[i].source =
+            (struct power_source){names[i], "a test", openers[i], list_fake, read_fake, close_fake};
+        table[i] = (struct powerset_source){&fakes[i].source, i == CRAY};
+    }
+    config = power_defaults;
+    tree_clock_ns = 1000 * SECOND_NS;
+    set = NULL;
+    return scratch_setup(state);
+}
+
+static int teardown(void **state)
+{
+    powerset_close(set);
+    return scratch_teardown(state);
+}
+
+static void start(void)
+{
+    struct power_setup machine = {scratch_directory, NULL, tree_now, NULL};
+
+    set = powerset_open_sources(&config, &machine, table, FAKES);
+    assert_non_null(set);
+    powerset_sample(set);
+    /* The second that had begun is not counted. */
+    tree_clock_ns += SECOND_NS;
+    powerset_sample(set);
+}
+
+static void pass(unsigned seconds)
+{
+    for (; seconds > 0; seconds--) {
+        tree_clock_ns += SECOND_NS;
+        for (int i = 0; i < FAKES; i++)
+            for (size_t j = 0; j < fakes[i].count; j++)
+                fakes[i].channels[j].energy_j += fakes[i].channels[j].power_w;
+        powerset_sample(set);
+    }
+}
+
+static void take_until(int64_t until_ns)
+{
+    device_count = powerset_devices(set, devices);
+    drawn_count = powerset_take(set, until_ns, drawn);
+}
+
+static void take(void)
+{
+    take_until(tree_clock_ns);
+}
+
+static const struct device_energy *energy_of(const char *name)
+{
+    static const struct device_energy none;
+    size_t id = 0;
+
+    while (id < device_count && strcmp(devices[id].name, name) != 0)
+        id++;
+    if (id == device_count)
+        fail_msg("no device \"%s\"", name);
+    for (size_t i = 0; i < drawn_count; i++)
+        if (drawn[i].device_id == id)
+            return &drawn[i];
+    return &none;
+}
+
+static void assert_drawn(const char *name, double energy_j, unsigned covered_s, unsigned flags)
+{
+    const struct device_energy *energy = energy_of(name);
+
+    if (fabs(energy->energy_j - energy_j) > 1e-6)
+        fail_msg("%s: %.9g J instead of %.9g J", name, energy->energy_j, energy_j);
+    assert_int_equal(energy->covered_ns, covered_s * SECOND_NS);
+    assert_int_equal(energy->flags, flags);
+}
+
+static void assert_near(double actual, double expected)
+{
+    if (fabs(actual - expected) > 1e-6)
+        fail_msg("%.9g instead of %.9g", actual, expected);
+}
+
+static bool has_device(const char *name)
+{
+    for (size_t i = 0; i < device_count; i++)
+        if (strcmp(devices[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void with_rest(double rest_w)
+{
+    config.has_rest = true;
+    config.rest_w = rest_w;
+}
+
+/* ---- Which meters count ---- */
+
+static void an_empty_machine_has_no_device(void **state)
+{
+    (void)state;
+    start();
+    pass(MINUTE);
+    take();
+    assert_int_equal(device_count, 0);
+    assert_int_equal(drawn_count, 0);
+}
+
+static void parts_and_rest_make_the_host(void **state)
+{
+    (void)state;
+    with_rest(120);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(RAPL, "package-1", POWER_PART_PACKAGE, 1, 70);
+    add_channel(RAPL, "dram-0", POWER_PART_DRAM, 0, 10);
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    add_channel(NVML, "GPU-b", POWER_PART_GPU, 1, 200);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * (80 + 70 + 10 + 120), 60, ENERGY_REST);
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    assert_drawn("gpu1", 60 * 200, 60, 0);
+    assert_drawn("rapl/dram-0", 60 * 10, 60, 0);
+    assert_drawn("nvml/GPU-b", 60 * 200, 60, 0);
+    pass(MINUTE);
+    take();
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    take();
+    assert_int_equal(drawn_count, 0);
+}
+
+/* RAPL says 87 W, the BMC 166 W: both are shown, the BMC counts. */
+static void meters_that_differ_are_both_shown(void **state)
+{
+    (void)state;
+    with_rest(20);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 87);
+    add_channel(REDFISH, "power", POWER_PART_WALL, 0, 166)->channel.quantity = POWER_QUANTITY_POWER;
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 166, 60, ENERGY_WALL | ENERGY_INTEGRATED);
+    assert_drawn("rapl/package-0", 60 * 87, 60, 0);
+    assert_drawn("redfish/power", 60 * 166, 60, ENERGY_INTEGRATED);
+    assert_int_equal(devices[0].kind, POWER_DEVICE_HOST);
+    assert_int_equal(devices[device_count - 1].kind, POWER_DEVICE_SOURCE);
+}
+
+static void a_bmc_with_both_counts_its_energy(void **state)
+{
+    (void)state;
+    add_channel(REDFISH, "power", POWER_PART_WALL, 0, 500)->channel.quantity = POWER_QUANTITY_POWER;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 166);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 166, 60, ENERGY_WALL);
+    fakes[REDFISH].channels[1].status = POWER_UNSUPPORTED;
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 500, 60, ENERGY_WALL | ENERGY_INTEGRATED);
+}
+
+static void the_order_of_meters_is_configured(void **state)
+{
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 166);
+    add_channel(SNMP, "a", POWER_PART_WALL, 0, 90);
+    add_channel(SNMP, "b", POWER_PART_WALL, 1, 100);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 190, 60, ENERGY_WALL);
+    powerset_close(set);
+    strcpy(config.wall[0], "redfish"); /* NOLINT */
+    strcpy(config.wall[1], "snmp");    /* NOLINT */
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 166, 60, ENERGY_WALL);
+}
+
+static void gpus_are_in_the_whole(void **state)
+{
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    assert_drawn("host", 60 * 700, 60, ENERGY_WALL);
+    fakes[NVML].channels[0].power_w = 1500;
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 0, 60, ENERGY_WALL | ENERGY_EXCEEDED);
+}
+
+static void a_module_counts_once(void **state)
+{
+    (void)state;
+    with_rest(50);
+    add_channel(RAPL, "module-0", POWER_PART_MODULE, 0, 612);
+    add_channel(RAPL, "grace-0", POWER_PART_PACKAGE, 0, 180);
+    add_channel(RAPL, "cpu-0", POWER_PART_OTHER, 0, 120);
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 400);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("gpu0", 60 * 400, 60, 0);
+    assert_drawn("host", 60 * (612 - 400 + 50), 60, ENERGY_REST);
+    assert_drawn("rapl/cpu-0", 60 * 120, 60, 0);
+}
+
+static void gpus_that_two_sources_tell_of_count_once(void **state)
+{
+    (void)state;
+    add_channel(CRAY, "accel0_energy", POWER_PART_GPU, 0, 290);
+    fakes[NVML].is_absent = true;
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("gpu0", 60 * 290, 60, 0);
+    powerset_close(set);
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    assert_drawn("cray/accel0_energy", 60 * 290, 60, 0);
+    assert_false(has_device("gpu1"));
+}
+
+static void gpus_are_numbered_as_configured(void **state)
+{
+    (void)state;
+    strcpy(config.gpus[0], "nvml/GPU-b"); /* NOLINT */
+    config.gpu_count = 1;
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    add_channel(NVML, "GPU-b", POWER_PART_GPU, 1, 200);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("gpu0", 60 * 200, 60, 0);
+    assert_drawn("gpu1", 60 * 300, 60, 0);
+}
+
+static void what_is_off_is_not_read(void **state)
+{
+    (void)state;
+    strcpy(config.off[0], "rapl");           /* NOLINT */
+    strcpy(config.off[1], "redfish/energy"); /* NOLINT */
+    config.off_count = 2;
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    add_channel(REDFISH, "power", POWER_PART_WALL, 0, 900)->channel.quantity = POWER_QUANTITY_POWER;
+    start();
+    pass(MINUTE);
+    take();
+    assert_int_equal(fakes[RAPL].opened, 0);
+    assert_false(has_device("redfish/energy"));
+    assert_drawn("host", 60 * 900, 60, ENERGY_WALL | ENERGY_INTEGRATED);
+}
+
+/* ---- What goes wrong ---- */
+
+static void a_meter_without_permission_is_missed(void **state)
+{
+    (void)state;
+    with_rest(100);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80)->status = POWER_DENIED;
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 0, 0, 0);
+    assert_drawn("rapl/package-0", 0, 0, 0);
+    fakes[RAPL].channels[0].status = POWER_OK;
+    pass(MINUTE); /* it is tried again within a minute */
+    pass(MINUTE);
+    take();
+    assert_true(energy_of("host")->covered_ns >= 60 * SECOND_NS);
+    assert_true(energy_of("host")->covered_ns < 120 * SECOND_NS);
+}
+
+static void without_the_whole_its_parts_stand_in_with_a_rest(void **state)
+{
+    (void)state;
+    with_rest(100);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000)->channel.quantity =
+        POWER_QUANTITY_POWER;
+    start();
+    pass(20);
+    fakes[REDFISH].channels[0].status = POWER_FAILED;
+    pass(20);
+    fakes[REDFISH].channels[0].status = POWER_OK;
+    pass(20);
+    take();
+    /* 20 s, then nothing until it is tried again, 32 s later, and the gap is not bridged. */
+    assert_drawn("host", 28 * 1000 + 32 * 180, 60, ENERGY_WALL | ENERGY_REST | ENERGY_INTEGRATED);
+}
+
+static void without_the_whole_and_without_a_rest_nothing_is_made_up(void **state)
+{
+    (void)state;
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000)->channel.quantity =
+        POWER_QUANTITY_POWER;
+    start();
+    pass(20);
+    fakes[REDFISH].channels[0].status = POWER_FAILED;
+    pass(40);
+    take();
+    assert_drawn("host", 20 * 1000, 20, ENERGY_WALL | ENERGY_INTEGRATED);
+    assert_drawn("rapl/package-0", 60 * 80, 60, 0);
+}
+
+/* A counter that is read again later has not missed anything. */
+static void a_counter_bridges_what_it_was_not_asked(void **state)
+{
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(10);
+    fakes[NVML].channels[0].status = POWER_FAILED;
+    pass(5);
+    fakes[NVML].channels[0].status = POWER_OK;
+    pass(45);
+    take();
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    assert_drawn("host", 60 * 700, 60, ENERGY_WALL);
+}
+
+/* The driver is loaded again: its counters begin anew, and the meter of the whole has the rest. */
+static void a_driver_is_loaded_again(void **state)
+{
+    struct fake_channel *gpu = add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    start();
+    pass(10);
+    gpu->status = POWER_GONE;
+    pass(1);
+    fakes[NVML].is_absent = true;
+    pass(10);
+    gpu->status = POWER_OK;
+    gpu->energy_j = 0;
+    fakes[NVML].is_absent = false;
+    pass(39);
+    take();
+    assert_true(fakes[NVML].opened >= 3);
+    assert_int_equal(energy_of("gpu0")->flags, ENERGY_LOWER_BOUND);
+    assert_true(energy_of("gpu0")->covered_ns >= 30 * SECOND_NS);
+    assert_true(energy_of("gpu0")->covered_ns < 50 * SECOND_NS);
+    assert_near(energy_of("gpu0")->energy_j, (10 + 39) * 300);
+    assert_near(energy_of("gpu0")->energy_j + energy_of("host")->energy_j, 60000);
+    assert_int_equal(energy_of("host")->covered_ns, 60 * SECOND_NS);
+}
+
+static void second_gpu_moves_up(void)
+{
+    fakes[NVML].channels[0] = fakes[NVML].channels[1];
+    fakes[NVML].channels[0].channel.place = 0;
+    fakes[NVML].count = 1;
+    fakes[NVML].on_open = NULL;
+}
+
+/* One GPU falls off the bus: the other one is read all the time, and both keep their numbers. */
+static void a_gpu_is_unplugged_and_the_others_stay(void **state)
+{
+    (void)state;
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    add_channel(NVML, "GPU-b", POWER_PART_GPU, 1, 200);
+    start();
+    pass(MINUTE);
+    take();
+    fakes[NVML].channels[0].status = POWER_GONE;
+    pass(MINUTE);
+    take();
+    assert_int_equal(energy_of("gpu0")->covered_ns, 0);
+    assert_drawn("gpu1", 60 * 200, 60, 0);
+    assert_true(fakes[NVML].opened <= 8); /* not every second */
+    fakes[NVML].on_open = second_gpu_moves_up;
+    pass(300);
+    take();
+    assert_int_equal(fakes[NVML].count, 1);
+    assert_int_equal(energy_of("gpu0")->covered_ns, 0);
+    assert_drawn("gpu1", 300 * 200, 300, 0);
+    assert_false(has_device("gpu2"));
+}
+
+static void a_source_that_comes_later_is_found(void **state)
+{
+    (void)state;
+    start();
+    pass(40);
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    pass(80);
+    take();
+    assert_true(energy_of("gpu0")->covered_ns >= 40 * SECOND_NS);
+    assert_near(energy_of("gpu0")->energy_j, (double)energy_of("gpu0")->covered_ns / 1e9 * 300);
+}
+
+/* A package whose driver is away is missed; one that is not listed any more is not. */
+static void processors_that_vanish_leave_the_host_uncovered(void **state)
+{
+    (void)state;
+    with_rest(100);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(RAPL, "package-1", POWER_PART_PACKAGE, 1, 70);
+    start();
+    pass(MINUTE);
+    take();
+    fakes[RAPL].channels[1].status = POWER_GONE;
+    fakes[RAPL].count = 1;
+    pass(10);
+    take();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 180, 60, ENERGY_REST);
+    fakes[RAPL].channels[0].status = POWER_GONE;
+    fakes[RAPL].is_absent = true;
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 0, 0, 0);
+}
+
+/* ---- When it is known ---- */
+
+static void a_slow_meter_is_waited_for(void **state)
+{
+    struct fake_channel *wall = add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    struct fake_channel *gpu = add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 100);
+    int64_t end_ns;
+
+    (void)state;
+    wall->every_s = 7;
+    start();
+    take(); /* its first reading was at 1001 s */
+    pass(MINUTE);
+    end_ns = tree_clock_ns;
+    assert_false(powerset_complete(set, end_ns));
+    gpu->power_w = 900; /* what comes after does not count before */
+    wall->power_w = 1800;
+    pass(5);
+    assert_true(powerset_complete(set, end_ns));
+    take_until(end_ns);
+    assert_drawn("gpu0", 60 * 100, 60, 0);
+    /* Of its last 7 s, 4 are in the minute, and the meter does not tell which had more load. */
+    assert_drawn("host", 56 * 900 + 4 * ((4 * 1000 + 3 * 1800) / 7.0 - 100), 60, ENERGY_WALL);
+}
+
+static void a_silent_meter_is_not_waited_for_longer_than_two_minutes(void **state)
+{
+    int64_t end_ns;
+
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    pass(30);
+    fakes[REDFISH].channels[0].status = POWER_FAILED;
+    pass(30);
+    end_ns = tree_clock_ns;
+    pass(80);
+    assert_false(powerset_complete(set, end_ns));
+    pass(20);
+    assert_true(powerset_complete(set, end_ns));
+    pass(300);
+    assert_true(powerset_complete(set, tree_clock_ns));
+}
+
+static void readings_between_seconds_add_up(void **state)
+{
+    double total_j = 0;
+
+    (void)state;
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    tree_clock_ns += 123456789;
+    start();
+    for (unsigned i = 0; i < 10; i++) {
+        pass(MINUTE);
+        take();
+        total_j += energy_of("gpu0")->energy_j;
+    }
+    take_until(tree_clock_ns + SECOND_NS);
+    total_j += energy_of("gpu0")->energy_j;
+    assert_near(total_j, 600 * 300);
+}
+
+static void places_for_devices_are_kept_for_gpus(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 60; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "package-%u", i);
+        add_channel(RAPL, name, POWER_PART_PACKAGE, i, 10);
+    }
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(MINUTE);
+    take();
+    assert_true(device_count <= MAX_POWER_DEVICES);
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    assert_drawn("host", 60 * 600, 60, 0);
+}
+
+/* ---- In words, and with the real sources ---- */
+
+static void describe(char *out, size_t size)
+{
+    FILE *stream = fmemopen(out, size, "w");
+
+    assert_non_null(stream);
+    powerset_describe(set, stream);
+    assert_int_equal(fclose(stream), 0);
+}
+
+static void assert_says(const char *expected)
+{
+    char text[4096] = "";
+
+    describe(text, sizeof(text));
+    if (!strstr(text, expected))
+        fail_msg("\"%s\" is not in:\n%s", expected, text);
+}
+
+static void what_is_there_is_described(void **state)
+{
+    (void)state;
+    fakes[SNMP].problem = "pdu-a: no answer";
+    with_rest(100);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 87)->status = POWER_DENIED;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 166);
+    start();
+    pass(5);
+    assert_says("rapl: a test\n  rapl/package-0: a processor: no permission to read it\n");
+    assert_says("redfish: a test\n  redfish/energy: the whole machine, 166.0 W\n");
+    assert_says("snmp: a test: pdu-a: no answer\n");
+    assert_says("host: a meter of the whole machine, less its GPUs\n");
+    fakes[REDFISH].channels[0].status = POWER_FAILED;
+    pass(5);
+    assert_says("redfish/energy: the whole machine: cannot be read\n");
+    assert_says("host: not covered");
+    fakes[RAPL].channels[0].status = POWER_OK;
+    pass(MINUTE);
+    assert_says("host: its parts, and 100 W for what has no meter\n");
+}
+
+static void start_on_tree(void)
+{
+    struct power_setup machine = {scratch_directory, NULL, tree_now, NULL};
+
+    set = powerset_open(&config, &machine);
+    assert_non_null(set);
+    powerset_sample(set);
+    tree_clock_ns += SECOND_NS;
+    powerset_sample(set);
+}
+
+static void a_server_of_two_sockets(void **state)
+{
+    (void)state;
+    tree_copy("rapl_intel_2s_server");
+    start_on_tree();
+    tree_copy("rapl_intel_2s_server_t10s_wrapped");
+    tree_clock_ns += 10 * SECOND_NS;
+    powerset_sample(set);
+    take();
+    assert_drawn("host", 23220.962583 + 4529.654801 + 2000 + 200, 10, 0);
+    assert_drawn("rapl/package-0", 23220.962583, 10, 0);
+}
+
+/* Its sockets are told of twice, by RAPL and by hwmon, its GPU once. */
+static void an_amd_machine_counts_its_sockets_once(void **state)
+{
+    (void)state;
+    tree_copy("rapl_amd_epyc");
+    tree_copy("hwmon_amd_energy");
+    tree_copy("hwmon_amdgpu_average");
+    start_on_tree();
+    scratch_write("sys/class/powercap/intel-rapl:0/energy_uj", "65030873566\n");
+    scratch_write("sys/class/powercap/intel-rapl:1/energy_uj", "2030873566\n");
+    scratch_write("sys/class/hwmon/hwmon5/energy5_input", "199000000\n");
+    tree_clock_ns += SECOND_NS;
+    powerset_sample(set);
+    take();
+    assert_drawn("host", 200, 1, 0);
+    assert_drawn("hwmon/amd_energy-0", 101, 1, 0);
+    assert_drawn("gpu0", 118, 1, ENERGY_INTEGRATED);
+}
+
+static void a_grace_hopper_counts_its_module_once(void **state)
+{
+    (void)state;
+    tree_copy("hwmon_grace_hopper");
+    start_on_tree();
+    tree_clock_ns += SECOND_NS;
+    powerset_sample(set);
+    take();
+    assert_drawn("host", 612, 1, ENERGY_INTEGRATED);
+    assert_drawn("hwmon/grace-0", 180, 1, ENERGY_INTEGRATED);
+}
+
+static void a_virtual_machine_has_its_rest_only(void **state)
+{
+    (void)state;
+    tree_copy("rapl_absent_vm");
+    with_rest(75);
+    start_on_tree();
+    pass(MINUTE);
+    take();
+    assert_int_equal(device_count, 1);
+    assert_drawn("host", 60 * 75, 60, ENERGY_REST);
+    assert_says("host: its parts, and 75 W for what has no meter\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_empty_machine_has_no_device),
+        TEST(parts_and_rest_make_the_host),
+        TEST(meters_that_differ_are_both_shown),
+        TEST(a_bmc_with_both_counts_its_energy),
+        TEST(the_order_of_meters_is_configured),
+        TEST(gpus_are_in_the_whole),
+        TEST(a_module_counts_once),
+        TEST(gpus_that_two_sources_tell_of_count_once),
+        TEST(gpus_are_numbered_as_configured),
+        TEST(what_is_off_is_not_read),
+        TEST(a_meter_without_permission_is_missed),
+        TEST(without_the_whole_its_parts_stand_in_with_a_rest),
+        TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
+        TEST(a_counter_bridges_what_it_was_not_asked),
+        TEST(a_driver_is_loaded_again),
+        TEST(a_gpu_is_unplugged_and_the_others_stay),
+        TEST(a_source_that_comes_later_is_found),
+        TEST(processors_that_vanish_leave_the_host_uncovered),
+        TEST(a_slow_meter_is_waited_for),
+        TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
+        TEST(readings_between_seconds_add_up),
+        TEST(places_for_devices_are_kept_for_gpus),
+        TEST(what_is_there_is_described),
+        TEST(a_server_of_two_sockets),
+        TEST(an_amd_machine_counts_its_sockets_once),
+        TEST(a_grace_hopper_counts_its_module_once),
+        TEST(a_virtual_machine_has_its_rest_only),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
