@@ -48,7 +48,8 @@ struct prometheus {
 
 void prometheus_start(struct prometheus *parser, prometheus_handler *emit, void *context);
 void prometheus_bytes(struct prometheus *parser, const uint8_t *bytes, size_t length);
-/* All has arrived. Returns false when the last line has no end: it may be cut, and is not read. */
+/* All has arrived; what is left of it in memory is wiped. Returns false when the last line has no
+ * end: it may be cut, and is not read. */
 bool prometheus_end(struct prometheus *parser);
 
 /* The value of the label NAME; "", which means the same, when there is none. */
