@@ -31,27 +31,28 @@ extern const char *const server_dialect_names[SERVER_DIALECTS + 1];
 enum server_quantity {
     SERVER_REQUESTS,
     SERVER_TOKENS_IN,       /* those from the cache included, */
-    SERVER_TOKENS_COMPUTED, /* or not */
+    SERVER_TOKENS_COMPUTED, /* or without them */
     SERVER_TOKENS_CACHED,
     SERVER_TOKENS_OUT,
     SERVER_QUANTITIES
 };
 
-/* Which counter SAMPLE is; NULL: none that matters. *DIALECT AUTO becomes that of the counter. */
 struct server_counter {
     const char *name;
-    uint8_t dialect;         /* enum server_dialect */
-    uint8_t quantity;        /* enum server_quantity */
-    uint8_t rank;            /* of several that a server may have, that of the lowest is read */
-    const char *label;       /* with this label, */
-    const char *value;       /* of this value; with "!" first, of any other; NULL: of any */
-    const char *model_label; /* where the model's name stands; NULL: the server has one model */
+    enum server_dialect dialect;
+    enum server_quantity quantity;
+    unsigned rank;     /* of several that count the same, those of the lowest are read */
+    const char *label; /* NULL: whatever its labels are; else where this one is */
+    const char *value; /* this, or with "!" first, anything else */
 };
+
+/* Which counter SAMPLE is of; NULL: of none that matters. *DIALECT AUTO becomes that of the
+ * counter. */
 const struct server_counter *servermetrics_find(const struct prometheus_sample *sample,
                                                 enum server_dialect *dialect);
-/* The name of the team that SAMPLE is of; "": of none. */
-const char *servermetrics_team(const struct prometheus_sample *sample,
-                               const struct server_counter *counter);
+/* The names of the model, and of the team, in its labels; "": it has none. */
+const char *servermetrics_model(const struct prometheus_sample *sample);
+const char *servermetrics_team(const struct prometheus_sample *sample);
 
 struct server_model {
     const char *name;
@@ -73,19 +74,18 @@ struct servermetrics_setup {
 };
 
 enum servermetrics_result {
-    SERVERMETRICS_FIRST, /* what it counted before is not of our time: from here on, all is */
     SERVERMETRICS_COUNTED,
-    SERVERMETRICS_BEGAN_ANEW, /* it was started again: what it counted since its last answer and
-                                 before is missing, the rest counts */
+    SERVERMETRICS_FIRST,      /* what it counted before is not of our time: all is from here on */
+    SERVERMETRICS_BEGAN_ANEW, /* it was started again since: what it counts now is all new, and what
+                                 it counted between its last answer and its end is missing */
     SERVERMETRICS_FELL,       /* a counter fell though the server runs on: it counts from there */
     SERVERMETRICS_OTHER,      /* another server answers, which ran before: as the first */
-    SERVERMETRICS_NOTHING,    /* no answer of a server that we know; nothing changes, */
-    SERVERMETRICS_CUT,        /* nor with one that is not complete, */
-    SERVERMETRICS_ABSURD,     /* or in which a counter is no count */
-    SERVERMETRICS_FULL        /* or that has more models and teams than there is room for */
+    SERVERMETRICS_NOTHING,    /* no counter that we know; nothing changes, */
+    SERVERMETRICS_CUT,        /* nor by an answer that is not complete, */
+    SERVERMETRICS_ABSURD      /* nor by one in which a counter is no count */
 };
 
-/* One sentence about what went wrong; NULL: nothing did. */
+/* One sentence about what is wrong; NULL: nothing is. */
 const char *servermetrics_problem(enum servermetrics_result result);
 
 struct servermetrics;

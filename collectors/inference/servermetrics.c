@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/inference/servermetrics.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/directions.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Up to here a double holds every count; no server gets there. */
+#define MOST_COUNTED 9007199254740992.0 /* 2^53 */
+
+/* Seconds by which the clock of a server's machine may be behind ours. */
+#define CLOCK_SLACK_S 60
+
+const char *const server_dialect_names[SERVER_DIALECTS + 1] = {
+    "auto", "llama.cpp", "vllm", "sglang", "tgi", "litellm", NULL,
+};
+
+/* docs/inference-servers.md says where each is from. Names that end in _created are times, those in
+ * _bucket and _count are parts of a distribution: none of them is here. */
+static const struct server_counter counters[] = {
+    /* Without those from the cache, which older ones do not tell. No number of requests. */
+    {"llamacpp:prompt_tokens_total", SERVER_LLAMACPP, SERVER_TOKENS_COMPUTED, 0, NULL, NULL},
+    {"llamacpp:prompt_tokens_cached_total", SERVER_LLAMACPP, SERVER_TOKENS_CACHED, 0, NULL, NULL},
+    {"llamacpp:tokens_predicted_total", SERVER_LLAMACPP, SERVER_TOKENS_OUT, 0, NULL, NULL},
+
+    {"vllm:prompt_tokens_total", SERVER_VLLM, SERVER_TOKENS_IN, 0, NULL, NULL},
+    {"vllm:prompt_tokens_cached_total", SERVER_VLLM, SERVER_TOKENS_CACHED, 0, NULL, NULL},
+    {"vllm:prompt_tokens_by_source_total", SERVER_VLLM, SERVER_TOKENS_CACHED, 1, "source",
+     "!local_compute"},
+    {"vllm:prefix_cache_hits_total", SERVER_VLLM, SERVER_TOKENS_CACHED, 2, NULL, NULL},
+    {"vllm:generation_tokens_total", SERVER_VLLM, SERVER_TOKENS_OUT, 0, NULL, NULL},
+    /* Whatever the reason for which they ended, "abort" among them. */
+    {"vllm:request_success_total", SERVER_VLLM, SERVER_REQUESTS, 0, NULL, NULL},
+
+    {"sglang:prompt_tokens_total", SERVER_SGLANG, SERVER_TOKENS_IN, 0, NULL, NULL},
+    /* Of each request under the places where they were, or under "total": never both. */
+    {"sglang:cached_tokens_total", SERVER_SGLANG, SERVER_TOKENS_CACHED, 0, NULL, NULL},
+    {"sglang:generation_tokens_total", SERVER_SGLANG, SERVER_TOKENS_OUT, 0, NULL, NULL},
+    {"sglang:num_requests_total", SERVER_SGLANG, SERVER_REQUESTS, 0, NULL, NULL},
+
+    {"tgi_request_input_length_sum", SERVER_TGI, SERVER_TOKENS_IN, 0, NULL, NULL},
+    {"tgi_request_generated_tokens_sum", SERVER_TGI, SERVER_TOKENS_OUT, 0, NULL, NULL},
+    {"tgi_request_success", SERVER_TGI, SERVER_REQUESTS, 0, NULL, NULL},
+
+    {"litellm_input_tokens_metric_total", SERVER_LITELLM, SERVER_TOKENS_IN, 0, NULL, NULL},
+    {"litellm_input_tokens_total", SERVER_LITELLM, SERVER_TOKENS_IN, 1, NULL, NULL},
+    {"litellm_input_cached_tokens_metric_total", SERVER_LITELLM, SERVER_TOKENS_CACHED, 0, NULL,
+     NULL},
+    {"litellm_output_tokens_metric_total", SERVER_LITELLM, SERVER_TOKENS_OUT, 0, NULL, NULL},
+    {"litellm_output_tokens_total", SERVER_LITELLM, SERVER_TOKENS_OUT, 1, NULL, NULL},
+    {"litellm_proxy_total_requests_metric_total", SERVER_LITELLM, SERVER_REQUESTS, 0, "status_code",
+     "200"},
+    {"litellm_requests_metric_total", SERVER_LITELLM, SERVER_REQUESTS, 1, NULL, NULL},
+};
+
+#define COUNTERS COUNT_OF(counters)
+#define NO_RANK  UINT_MAX
+
+/* A counter, summed over all of a server's labels but the team and the model that are configured.
+ */
+struct sum {
+    double last; /* in the last answer that had it */
+    double now;
+    bool seen; /* in this answer */
+};
+
+struct servermetrics {
+    struct servermetrics_setup setup;
+    enum server_dialect dialect;
+    struct prometheus parser;
+    bool has_base;
+    int64_t answered_s; /* when the last answer was read */
+    double started_s;   /* of the process that gave it; NaN: it does not say */
+    double starts_s;    /* of the one that gives this one */
+    bool absurd;
+    uint64_t unknown_teams;
+    unsigned ranks[SERVER_QUANTITIES]; /* of the counters that were read last */
+    size_t place_count;                /* of teams and models: */
+    struct sum *sums;                  /* COUNTERS of each, */
+    double *pending;                   /* SERVER_QUANTITIES of each */
+};
+
+/* -- Names ------------------------------------------------------------------------------------ */
+
+static bool has_label(const struct prometheus_sample *sample, const struct server_counter *counter)
+{
+    const char *value;
+    bool other;
+
+    if (!counter->label)
+        return true;
+    value = prometheus_label(sample, counter->label);
+    other = counter->value[0] == '!';
+    return (strcmp(value, counter->value + other) == 0) != other;
+}
+
+const struct server_counter *servermetrics_find(const struct prometheus_sample *sample,
+                                                enum server_dialect *dialect)
+{
+    for (size_t i = 0; i < COUNTERS; i++) {
+        if (strcmp(sample->name, counters[i].name) != 0)
+            continue;
+        if (*dialect == SERVER_AUTO)
+            *dialect = counters[i].dialect;
+        return *dialect == counters[i].dialect && has_label(sample, &counters[i]) ? &counters[i]
+                                                                                  : NULL;
+    }
+    return NULL;
+}
+
+const char *servermetrics_model(const struct prometheus_sample *sample)
+{
+    static const char *const labels[] = {"model_name", "model", "requested_model"};
+    const char *name = "";
+
+    for (size_t i = 0; i < COUNT_OF(labels) && !*name; i++)
+        name = prometheus_label(sample, labels[i]);
+    return name;
+}
+
+const char *servermetrics_team(const struct prometheus_sample *sample)
+{
+    const char *name = prometheus_label(sample, "team_alias");
+
+    return strcmp(name, "None") == 0 ? "" : name; /* as Python prints that there is none */
+}
+
+/* Index of the team in the configuration; one more than the last: it is none of them. */
+static size_t find_team(struct servermetrics *metrics, const struct prometheus_sample *sample)
+{
+    const struct servermetrics_setup *setup = &metrics->setup;
+    const char *name = metrics->dialect == SERVER_LITELLM ? servermetrics_team(sample) : "";
+    size_t team = 0;
+
+    while (team < setup->team_count && strcmp(setup->teams[team].label, name) != 0)
+        team++;
+    metrics->unknown_teams += team == setup->team_count && *name;
+    return team;
+}
+
+static size_t find_model(const struct servermetrics *metrics,
+                         const struct prometheus_sample *sample)
+{
+    const struct servermetrics_setup *setup = &metrics->setup;
+    const char *name = servermetrics_model(sample);
+    size_t model = 0;
+
+    while (model < setup->model_count && strcmp(setup->models[model].name, name) != 0)
+        model++;
+    return model;
+}
+
+/* -- One answer ------------------------------------------------------------------------------- */
+
+static void take_sample(void *context, const struct prometheus_sample *sample)
+{
+    struct servermetrics *metrics = context;
+    const struct server_counter *counter = servermetrics_find(sample, &metrics->dialect);
+    struct sum *sum;
+    size_t place;
+
+    if (strcmp(sample->name, "process_start_time_seconds") == 0)
+        metrics->starts_s = sample->value;
+    if (!counter)
+        return;
+    if (!(sample->value >= 0 && sample->value <= MOST_COUNTED)) {
+        metrics->absurd = true;
+        return;
+    }
+    place =
+        find_team(metrics, sample) * (metrics->setup.model_count + 1) + find_model(metrics, sample);
+    sum = &metrics->sums[place * COUNTERS + (size_t)(counter - counters)];
+    sum->now += sample->value;
+    sum->seen = true;
+}
+
+void servermetrics_begin(struct servermetrics *metrics)
+{
+    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++) {
+        metrics->sums[i].now = 0;
+        metrics->sums[i].seen = false;
+    }
+    metrics->absurd = false;
+    metrics->unknown_teams = 0;
+    metrics->starts_s = NAN;
+    prometheus_start(&metrics->parser, take_sample, metrics);
+}
+
+void servermetrics_bytes(struct servermetrics *metrics, const uint8_t *bytes, size_t length)
+{
+    prometheus_bytes(&metrics->parser, bytes, length);
+}
+
+/* The lowest rank of each quantity's counters in this answer. Returns whether there is any. */
+static bool find_ranks(const struct servermetrics *metrics, unsigned ranks[SERVER_QUANTITIES])
+{
+    bool found = false;
+
+    for (size_t i = 0; i < SERVER_QUANTITIES; i++)
+        ranks[i] = NO_RANK;
+    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++) {
+        const struct server_counter *counter = &counters[i % COUNTERS];
+
+        if (metrics->sums[i].seen && counter->rank < ranks[counter->quantity])
+            ranks[counter->quantity] = counter->rank;
+        found = found || metrics->sums[i].seen;
+    }
+    return found;
+}
+
+static bool has_absurd_sum(const struct servermetrics *metrics)
+{
+    bool absurd = metrics->absurd;
+
+    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++)
+        absurd = absurd || metrics->sums[i].now > MOST_COUNTED;
+    return absurd;
+}
+
+/* What the time at which the process began tells, where both answers say it. */
+static enum servermetrics_result compare_starts(const struct servermetrics *metrics)
+{
+    if (!metrics->has_base)
+        return SERVERMETRICS_FIRST;
+    if (isnan(metrics->starts_s) || isnan(metrics->started_s) ||
+        fabs(metrics->starts_s - metrics->started_s) < 1)
+        return SERVERMETRICS_COUNTED;
+    return metrics->starts_s + CLOCK_SLACK_S > (double)metrics->answered_s
+               ? SERVERMETRICS_BEGAN_ANEW
+               : SERVERMETRICS_OTHER;
+}
+
+/* What SUM has gone up by. *RESULT becomes what a fall of it means. */
+static double growth(const struct servermetrics *metrics, const struct sum *sum,
+                     enum servermetrics_result *result)
+{
+    if (*result == SERVERMETRICS_FIRST || *result == SERVERMETRICS_OTHER)
+        return 0;
+    if (sum->now >= sum->last)
+        return sum->now - sum->last;
+    if (isnan(metrics->starts_s)) { /* then a fall is all that tells of a new start */
+        *result = SERVERMETRICS_BEGAN_ANEW;
+        return sum->now;
+    }
+    *result = SERVERMETRICS_FELL;
+    return 0;
+}
+
+static enum servermetrics_result count(struct servermetrics *metrics,
+                                       const unsigned ranks[SERVER_QUANTITIES])
+{
+    enum servermetrics_result result = compare_starts(metrics);
+    bool anew = result == SERVERMETRICS_BEGAN_ANEW;
+
+    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++) {
+        const struct server_counter *counter = &counters[i % COUNTERS];
+        unsigned before = metrics->ranks[counter->quantity];
+        struct sum *sum = &metrics->sums[i];
+
+        if (anew)
+            sum->last = 0;
+        /* That another counter counts the same now is no use. */
+        if (sum->seen && counter->rank == ranks[counter->quantity] &&
+            (anew || before == NO_RANK || before == counter->rank))
+            metrics->pending[i / COUNTERS * SERVER_QUANTITIES + counter->quantity] +=
+                growth(metrics, sum, &result);
+        if (sum->seen)
+            sum->last = sum->now;
+    }
+    return result;
+}
+
+enum servermetrics_result servermetrics_end(struct servermetrics *metrics, bool must_end,
+                                            int64_t now_s)
+{
+    enum servermetrics_result result;
+    unsigned ranks[SERVER_QUANTITIES];
+    bool found = find_ranks(metrics, ranks);
+
+    if (!prometheus_end(&metrics->parser) || (must_end && !metrics->parser.ended))
+        return SERVERMETRICS_CUT;
+    if (has_absurd_sum(metrics))
+        return SERVERMETRICS_ABSURD;
+    /* A server that says when it began, and has counted nothing yet, will count from 0. */
+    if (!found && isnan(metrics->starts_s))
+        return SERVERMETRICS_NOTHING;
+    result = count(metrics, ranks);
+    for (size_t i = 0; i < SERVER_QUANTITIES; i++)
+        if (ranks[i] != NO_RANK)
+            metrics->ranks[i] = ranks[i];
+    metrics->has_base = true;
+    metrics->answered_s = now_s;
+    metrics->started_s = metrics->starts_s;
+    return found ? result : SERVERMETRICS_NOTHING;
+}
+
+const char *servermetrics_problem(enum servermetrics_result result)
+{
+    switch (result) {
+    case SERVERMETRICS_FELL:
+        return "a counter fell though the server was not started again: it counts from there";
+    case SERVERMETRICS_OTHER:
+        return "another server answers than before: nothing that it counted until now is taken";
+    case SERVERMETRICS_NOTHING:
+        return "has no counter of the configured dialect (some have none before the first request)";
+    case SERVERMETRICS_CUT:
+        return "its answer is not complete";
+    case SERVERMETRICS_ABSURD:
+        return "a counter is negative, too large, or no number";
+    default:
+        return NULL;
+    }
+}
+
+/* -- What comes of it ------------------------------------------------------------------------- */
+
+static uint64_t whole(double pending)
+{
+    return (uint64_t)pending;
+}
+
+/* Of one team and model; what is not whole, and what cache there is without input, waits. */
+static struct server_use take_pending(double pending[SERVER_QUANTITIES])
+{
+    struct server_use use = {
+        .requests = whole(pending[SERVER_REQUESTS]),
+        .tokens_in = whole(pending[SERVER_TOKENS_IN]),
+        .tokens_cached = whole(pending[SERVER_TOKENS_CACHED]),
+        .tokens_out = whole(pending[SERVER_TOKENS_OUT]),
+    };
+    uint64_t computed = whole(pending[SERVER_TOKENS_COMPUTED]);
+
+    pending[SERVER_REQUESTS] -= (double)use.requests;
+    pending[SERVER_TOKENS_IN] -= (double)use.tokens_in;
+    pending[SERVER_TOKENS_COMPUTED] -= (double)computed;
+    pending[SERVER_TOKENS_OUT] -= (double)use.tokens_out;
+    if (computed > 0)
+        use.tokens_in += computed + use.tokens_cached;
+    if (use.tokens_cached > use.tokens_in)
+        use.tokens_cached = use.tokens_in;
+    pending[SERVER_TOKENS_CACHED] -= (double)use.tokens_cached;
+    return use;
+}
+
+size_t servermetrics_take(struct servermetrics *metrics, struct server_use *out, size_t size)
+{
+    const struct servermetrics_setup *setup = &metrics->setup;
+    size_t count = 0;
+
+    for (size_t place = 0; place < metrics->place_count && count < size; place++) {
+        size_t team = place / (setup->model_count + 1);
+        size_t model = place % (setup->model_count + 1);
+        struct server_use use = take_pending(&metrics->pending[place * SERVER_QUANTITIES]);
+
+        if (use.requests == 0 && use.tokens_in == 0 && use.tokens_out == 0)
+            continue;
+        use.direction_id = team < setup->team_count ? setup->teams[team].direction
+                                                    : (uint16_t)DIRECTION_UNASSIGNED;
+        use.service_id = model < setup->model_count ? setup->models[model].service : setup->service;
+        out[count++] = use;
+    }
+    return count;
+}
+
+struct servermetrics *servermetrics_new(const struct servermetrics_setup *setup)
+{
+    struct servermetrics *metrics = calloc(1, sizeof(*metrics));
+
+    if (!metrics)
+        return NULL;
+    metrics->setup = *setup;
+    metrics->dialect = setup->dialect;
+    metrics->started_s = NAN;
+    metrics->place_count = (setup->team_count + 1) * (setup->model_count + 1);
+    for (size_t i = 0; i < SERVER_QUANTITIES; i++)
+        metrics->ranks[i] = NO_RANK;
+    metrics->sums = calloc(metrics->place_count * COUNTERS, sizeof(*metrics->sums));
+    metrics->pending = calloc(metrics->place_count * SERVER_QUANTITIES, sizeof(*metrics->pending));
+    if (metrics->sums && metrics->pending)
+        return metrics;
+    servermetrics_free(metrics);
+    return NULL;
+}
+
+void servermetrics_free(struct servermetrics *metrics)
+{
+    if (!metrics)
+        return;
+    free(metrics->sums);
+    free(metrics->pending);
+    free(metrics);
+}
+
+enum server_dialect servermetrics_dialect(const struct servermetrics *metrics)
+{
+    return metrics->dialect;
+}
+
+uint64_t servermetrics_unknown_teams(const struct servermetrics *metrics)
+{
+    return metrics->unknown_teams;
+}
+
+struct prometheus_counts servermetrics_counts(const struct servermetrics *metrics)
+{
+    return metrics->parser.counts;
+}
