@@ -37,14 +37,15 @@ void scraper_poll(struct scraper *scraper, int64_t wall_s, int64_t monotonic_ns,
 size_t scraper_take(struct scraper *scraper, struct server_use *out, size_t size);
 
 struct scraper_state {
-    char name[64];      /* the URL, without what may be secret */
-    const char *covers; /* dialect and what it counts, in a few words */
+    char name[64];      /* its URL, without what may be secret */
+    const char *covers; /* whose counters, in a few words */
     char problem[200];  /* one sentence; "": it answers */
     uint64_t answers;
     uint64_t failures;
-    uint64_t restarts;      /* of the server */
-    uint64_t missed_s;      /* for which it did not answer, that are over */
-    uint64_t unknown_teams; /* samples of the last answer */
+    uint64_t restarts;         /* of the server */
+    uint64_t missed_s;         /* for which it did not answer, of times that are over */
+    uint64_t unknown_teams;    /* samples of the last answer that are of no configured team */
+    uint64_t unreadable_lines; /* of the last answer */
 };
 /* Of target INDEX; false when there is none. */
 bool scraper_state(const struct scraper *scraper, size_t index, struct scraper_state *state);

@@ -196,6 +196,11 @@ void servermetrics_bytes(struct servermetrics *metrics, const uint8_t *bytes, si
     prometheus_bytes(&metrics->parser, bytes, length);
 }
 
+void servermetrics_drop(struct servermetrics *metrics)
+{
+    prometheus_end(&metrics->parser);
+}
+
 /* The lowest rank of each quantity's counters in this answer. Returns whether there is any. */
 static bool find_ranks(const struct servermetrics *metrics, unsigned ranks[SERVER_QUANTITIES])
 {

@@ -98,6 +98,7 @@ void servermetrics_free(struct servermetrics *metrics);
  * OpenMetrics, which says itself where it ends. */
 void servermetrics_begin(struct servermetrics *metrics);
 void servermetrics_bytes(struct servermetrics *metrics, const uint8_t *bytes, size_t length);
+void servermetrics_drop(struct servermetrics *metrics); /* instead: it did not come to its end */
 enum servermetrics_result servermetrics_end(struct servermetrics *metrics, bool must_end,
                                             int64_t now_s);
 
