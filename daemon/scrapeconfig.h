@@ -17,7 +17,7 @@
 #define SCRAPE_URL_SIZE    512
 #define SCRAPE_SOCKET_SIZE 108 /* of sun_path */
 #define SCRAPE_TEAM_SIZE   128
-#define MAX_SCRAPE_TEAMS   64
+#define MAX_SCRAPE_TEAMS   128
 
 /* Whose tokens are the activity: those that the wire shows, or the server's own. */
 enum scrape_tokens { TOKENS_FROM_WIRE, TOKENS_FROM_SERVER };
