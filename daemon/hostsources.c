@@ -2,7 +2,6 @@
 #include "daemon/hostsources.h"
 
 #include "collectors/power/powerset.h"
-#include "daemon/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,18 +120,6 @@ static struct power_source_state state_of(const struct powerset_state *from)
     return state;
 }
 
-/* Said once, when it begins and when it is over. */
-static void log_change(const struct power_source_state *before,
-                       const struct power_source_state *state)
-{
-    if (strcmp(before->problem, state->problem) == 0)
-        return;
-    if (state->problem[0])
-        log_line(LOG_PRIORITY_WARNING, "power source %s: %s", state->name, state->problem);
-    else
-        log_line(LOG_PRIORITY_INFO, "power source %s works again", state->name);
-}
-
 bool hostsources_next_state(struct hostsources *sources, struct power_source_state *state)
 {
     if (!sources->power)
@@ -148,7 +135,6 @@ bool hostsources_next_state(struct hostsources *sources, struct power_source_sta
         told = told_of(sources, state->name);
         if (!told || memcmp(told, state, sizeof(*told)) == 0)
             continue;
-        log_change(told, state);
         *told = *state;
         return true;
     }

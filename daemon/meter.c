@@ -5,6 +5,7 @@
 #include "daemon/log.h"
 #include "daemon/servicefactors.h"
 #include "daemon/settlement.h"
+#include "daemon/sourcestates.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,6 +95,8 @@ struct meter {
     size_t device_count;
     /* By the numbers of the counters process that lives: 0 none, 1 the first of those above. */
     uint16_t device_numbers[MAX_POWER_DEVICES];
+    struct source_states sources;
+    int64_t sources_at_s; /* when to try to record them */
     /* Up to where energy was shared: what comes of before is of the first interval after.
      * INT64_MIN: nothing was. */
     int64_t shared_until;
@@ -202,21 +205,6 @@ static bool take_device(struct meter *meter, const struct message *message)
     }
     meter->devices[number] = (struct named_device){*device, UNKNOWN_ID};
     meter->device_numbers[message->number] = (uint16_t)(number + 1);
-    return true;
-}
-
-/* Not part of what is committed with an interval: it only says how things are. */
-static bool take_source(struct meter *meter, const struct message *message)
-{
-    const struct power_source_state *source = &message->body.source;
-    char name[sizeof(METER_SOURCE_FACT) + sizeof(source->name)];
-    char value[sizeof(source->covers) + sizeof(source->problem) + 40];
-
-    snprintf(name, sizeof(name), METER_SOURCE_FACT "%s", source->name);
-    snprintf(value, sizeof(value), "%s%s%s%s", source->covers,
-             source->counted ? "" : " (for comparison)", source->problem[0] ? ": " : "",
-             source->problem);
-    ledger_set_fact(meter->ledger, name, value);
     return true;
 }
 
@@ -429,7 +417,8 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
     case MESSAGE_DEVICE:
         return worker == METER_COUNTERS && take_device(meter, message);
     case MESSAGE_SOURCE:
-        return worker == METER_COUNTERS && take_source(meter, message);
+        sourcestates_take(&meter->sources, &message->body.source);
+        return worker == METER_COUNTERS;
     default:
         break;
     }
@@ -450,8 +439,11 @@ void meter_worker_here(struct meter *meter, unsigned worker)
         return;
     meter->workers[worker] =
         (struct worker){.alive = true, .last_closed = INT64_MIN, .open_since = INT64_MIN};
-    if (worker == METER_COUNTERS) /* it names its devices anew */
-        memset(meter->device_numbers, 0, sizeof(meter->device_numbers));
+    if (worker != METER_COUNTERS)
+        return;
+    /* It names its devices anew. */
+    memset(meter->device_numbers, 0, sizeof(meter->device_numbers));
+    sourcestates_begin(&meter->sources);
 }
 
 void meter_worker_gone(struct meter *meter, unsigned worker)
@@ -465,6 +457,8 @@ void meter_worker_gone(struct meter *meter, unsigned worker)
             meter->entries[kept++] = meter->entries[i];
     meter->entry_count = kept;
     meter->workers[worker].alive = false;
+    if (worker == METER_COUNTERS)
+        sourcestates_end(&meter->sources);
 }
 
 static bool has_unshared(const struct meter *meter)
@@ -476,7 +470,7 @@ static bool has_unshared(const struct meter *meter)
 bool meter_is_waiting(const struct meter *meter)
 {
     return meter->complete_count > 0 || meter->unshown_count > 0 || meter->catch_up ||
-           has_unshared(meter);
+           meter->sources.changed || has_unshared(meter);
 }
 
 /* When nothing is complete, only taking more can bring the message that completes it. */
@@ -678,6 +672,19 @@ static void plan_retry(struct meter *meter, int64_t monotonic_s)
                  ledger_error(meter->ledger), meter->complete_count);
 }
 
+/* Tells only how things are: when it fails, the next time will do. */
+static enum ledger_status record_sources(struct meter *meter, int64_t now_s, int64_t monotonic_s)
+{
+    enum ledger_status status;
+
+    if (monotonic_s < meter->sources_at_s)
+        return LEDGER_OK;
+    status = sourcestates_record(&meter->sources, meter->ledger, now_s);
+    if (status == LEDGER_RETRY)
+        meter->sources_at_s = monotonic_s + LONGEST_DELAY_S;
+    return status == LEDGER_FATAL ? status : LEDGER_OK;
+}
+
 static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_s)
 {
     enum ledger_status status;
@@ -793,6 +800,8 @@ enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t mono
 {
     enum ledger_status status = commit_entries(meter, monotonic_s);
 
+    if (status == LEDGER_OK)
+        status = record_sources(meter, now_s, monotonic_s);
     if (status == LEDGER_OK)
         status = share_energy(meter, now_s, monotonic_s);
     if (status == LEDGER_OK)

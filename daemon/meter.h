@@ -18,8 +18,6 @@ struct meter;
 
 /* The worker that is the counters process; those below are capture processes. */
 #define METER_COUNTERS MAX_CAPTURES
-/* Before the name of a source of power, the name of the fact that tells of it. */
-#define METER_SOURCE_FACT "source "
 
 /* The ledger and RRDs stay the caller's. NULL when memory is exhausted. */
 struct meter *meter_new(const struct config *config, struct ledger *ledger,
@@ -35,8 +33,8 @@ void meter_set_config(struct meter *meter, const struct config *config);
 
 /* Takes MESSAGE_SERVICE and MESSAGE_DIRECTION; MESSAGE_ACTIVITY, MESSAGE_DEVICES, MESSAGE_LOCAL_USE
  * and MESSAGE_CLOSED of capture process WORKER (any small number; ignored for names);
- * MESSAGE_DEVICE, MESSAGE_ENERGY, MESSAGE_SERVER_USE and MESSAGE_METERED of METER_COUNTERS. Returns
- * false when it makes no sense here: a number that has no name. */
+ * MESSAGE_DEVICE, MESSAGE_ENERGY, MESSAGE_SERVER_USE, MESSAGE_SOURCE and MESSAGE_METERED of
+ * METER_COUNTERS. Returns false when it makes no sense here: a number that has no name. */
 bool meter_take(struct meter *meter, unsigned worker, const struct message *message);
 
 /* WORKER began: no interval is shared, nor goes to the RRDs, before it closed it too. */

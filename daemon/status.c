@@ -4,6 +4,7 @@
 #include "daemon/calendar.h"
 #include "daemon/hoststatus.h"
 #include "daemon/settlement.h"
+#include "daemon/sourcestates.h"
 #include "reports/progress_json.h"
 
 #include <inttypes.h>
@@ -183,10 +184,10 @@ static void print_text(FILE *stream, const char *label, const char *text)
     fprintf(stream, LABEL "%s\n", label, text);
 }
 
-/* How far energy was shared stands with the host, as a date. */
+/* How far energy was shared stands with the host, as a date, and so do the sources. */
 static bool print_fact(void *context, const char *name, const char *value)
 {
-    if (strcmp(name, SETTLEMENT_FACT) != 0)
+    if (strcmp(name, SETTLEMENT_FACT) != 0 && strcmp(name, SOURCESTATES_FACT) != 0)
         print_text(context, name, value);
     return true;
 }
@@ -297,7 +298,7 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
     print_text(stream, "factors", status->vintage);
     if (status->is_empty) {
         print_text(stream, "ledger", "empty");
-        return true;
+        return sourcestates_print(ledger, status->running, stream);
     }
     format_time(status->from_s, from, sizeof(from));
     format_time(status->until_s, until, sizeof(until));
@@ -309,6 +310,8 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
     print_last_day(status, stream);
     if (status->host)
         hoststatus_print(&status->host_status, status->host, stream);
+    if (!sourcestates_print(ledger, status->running, stream))
+        return false;
     if (status->progress) {
         fputc('\n', stream);
         progress_print(status->progress, LANGUAGE_EN, stream);
@@ -320,7 +323,8 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
 
 static bool add_fact(void *context, const char *name, const char *value)
 {
-    json_object_set_new(context, name, json_string(value));
+    if (strcmp(name, SOURCESTATES_FACT) != 0)
+        json_object_set_new(context, name, json_string(value));
     return true;
 }
 
@@ -367,16 +371,19 @@ static json_t *json_advice(const struct status *status)
 static bool write_json(const struct status *status, struct ledger *ledger, FILE *stream)
 {
     json_t *facts = json_object();
-    bool done = ledger_visit_facts(ledger, add_fact, facts) == LEDGER_OK;
+    json_t *sources = NULL;
+    bool done = ledger_visit_facts(ledger, add_fact, facts) == LEDGER_OK &&
+                sourcestates_json(ledger, status->running, &sources);
     json_t *span = status->is_empty ? json_null()
                                     : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
                                                 "until_s", (json_int_t)status->until_s);
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
+        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
         status->running, "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
         status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status),
         "objectives", status->progress ? progress_json(status->progress) : json_null(), "host",
-        status->host ? hoststatus_json(&status->host_status, status->host) : json_null());
+        status->host ? hoststatus_json(&status->host_status, status->host) : json_null(), "sources",
+        sources ? sources : json_null());
 
     if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
         fputc('\n', stream);
