@@ -28,22 +28,27 @@
 
 enum column { COLUMN_INPUT, COLUMN_CACHED, COLUMN_OUTPUT, COLUMNS };
 
-/* One minute of one group. */
+/* One minute in which a group was used. */
 struct row {
+    int64_t interval_start;
     double energy_j;  /* above idle */
     uint64_t missing; /* bit i: device i was not measured whole */
-    double tokens[WEIGHTS_MOST_SERVICES][COLUMNS];
 };
+
+typedef double service_tokens[COLUMNS];
 
 struct fitting {
     const struct host_config *host;
     struct weights_calibration *out;
     struct weights_group *group; /* the one at hand */
-    struct row *rows;
+    struct row *rows;            /* ascending */
+    service_tokens *tokens;      /* of each row, so many as the group has services */
     size_t row_count;
-    /* What is fitted: column i is TOKEN[i] of service SERVICE[i]. */
+    size_t at;   /* where the row of the interval at hand is, or would be */
+    bool failed; /* no memory */
+    /* What is fitted: column i is KINDS[i] of tokens of service SERVICES[i]. */
     size_t services[NNLS_MOST];
-    enum column tokens[NNLS_MOST];
+    enum column kinds[NNLS_MOST];
     size_t columns;
 };
 
@@ -124,20 +129,82 @@ static void find_groups(struct weights_calibration *out, const struct host_confi
 
 /* ---- Rows ---- */
 
-static struct row *row_at(const struct fitting *fitting, int64_t interval_start)
+/* Room for one more in an array that doubles; NULL without. */
+static void *grown(void *array, size_t count, size_t size)
 {
-    return &fitting->rows[(interval_start - fitting->out->from_s) / INTERVAL_S];
+    if (count & (count - 1)) /* no power of two: there is room */
+        return array;
+    return reallocarray(array, count ? 2 * count : 1, size);
+}
+
+static service_tokens *tokens_of(const struct fitting *fitting, size_t row)
+{
+    return &fitting->tokens[row * fitting->group->count];
+}
+
+/* They come by ascending interval. */
+static bool begin_row(struct fitting *fitting, int64_t interval_start)
+{
+    size_t count = fitting->row_count;
+    struct row *rows;
+    service_tokens *tokens;
+
+    if (count > 0 && fitting->rows[count - 1].interval_start == interval_start)
+        return true;
+    rows = grown(fitting->rows, count, sizeof(*rows));
+    if (rows)
+        fitting->rows = rows;
+    tokens = grown(fitting->tokens, count, fitting->group->count * sizeof(*tokens));
+    if (tokens)
+        fitting->tokens = tokens;
+    if (!rows || !tokens)
+        return false;
+    rows[count] =
+        (struct row){.interval_start = interval_start, .missing = fitting->group->devices};
+    memset(&tokens[count * fitting->group->count], 0, fitting->group->count * sizeof(*tokens));
+    fitting->row_count++;
+    return true;
+}
+
+static bool add_use(void *context, const struct ledger_use_row *row)
+{
+    struct fitting *fitting = context;
+    struct weights_fit *fit = fit_of(fitting->group, row->service);
+    double *tokens;
+
+    if (!fit || row->tokens_in + row->tokens_out <= 0)
+        return true;
+    fitting->failed = !begin_row(fitting, row->interval_start);
+    if (fitting->failed)
+        return false;
+    tokens = tokens_of(fitting, fitting->row_count - 1)[fit - fitting->group->fits];
+    tokens[COLUMN_INPUT] += row->tokens_in - row->tokens_cached;
+    tokens[COLUMN_CACHED] += row->tokens_cached;
+    tokens[COLUMN_OUTPUT] += row->tokens_out;
+    return true;
+}
+
+/* The row of an interval that is not before those asked for until now; NULL: it has no use. */
+static struct row *find_row(struct fitting *fitting, int64_t interval_start)
+{
+    while (fitting->at < fitting->row_count &&
+           fitting->rows[fitting->at].interval_start < interval_start)
+        fitting->at++;
+    if (fitting->at == fitting->row_count ||
+        fitting->rows[fitting->at].interval_start != interval_start)
+        return NULL;
+    return &fitting->rows[fitting->at];
 }
 
 static bool add_energy(void *context, const struct ledger_device_row *row)
 {
-    const struct fitting *fitting = context;
+    struct fitting *fitting = context;
     const struct host_device *device = hostconfig_device(fitting->host, row->name);
     double covered_s = (double)row->covered_ns / NS_PER_S;
-    struct row *sums = row_at(fitting, row->interval_start);
+    struct row *sums = find_row(fitting, row->interval_start);
     uint64_t bit;
 
-    if (!device || row->kind == POWER_DEVICE_SOURCE)
+    if (!sums || !device || row->kind == POWER_DEVICE_SOURCE)
         return true;
     bit = UINT64_C(1) << (device - fitting->host->devices);
     if (!(fitting->group->devices & bit))
@@ -149,47 +216,26 @@ static bool add_energy(void *context, const struct ledger_device_row *row)
     return true;
 }
 
-static bool add_use(void *context, const struct ledger_use_row *row)
-{
-    const struct fitting *fitting = context;
-    struct weights_fit *fit = fit_of(fitting->group, row->service);
-    double *tokens;
-
-    if (!fit)
-        return true;
-    tokens = row_at(fitting, row->interval_start)->tokens[fit - fitting->group->fits];
-    tokens[COLUMN_INPUT] += row->tokens_in - row->tokens_cached;
-    tokens[COLUMN_CACHED] += row->tokens_cached;
-    tokens[COLUMN_OUTPUT] += row->tokens_out;
-    return true;
-}
-
-static bool is_used(const struct row *row, size_t services)
-{
-    for (size_t i = 0; i < services; i++)
-        for (size_t j = 0; j < COLUMNS; j++)
-            if (row->tokens[i][j] > 0)
-                return true;
-    return false;
-}
-
-/* Keeps the rows that can be fitted. */
+/* The minutes with use, in which all devices were measured. */
 static bool gather(struct fitting *fitting, struct ledger *ledger)
 {
     const struct weights_calibration *out = fitting->out;
-    size_t count = (size_t)((out->until_s - out->from_s) / INTERVAL_S);
+    size_t count = fitting->group->count;
+    size_t kept = 0;
 
-    fitting->row_count = 0;
-    for (size_t i = 0; i < count; i++)
-        fitting->rows[i] = (struct row){.missing = fitting->group->devices};
-    if (ledger_visit_device_energy(ledger, out->from_s, out->until_s, add_energy, fitting) !=
-            LEDGER_OK ||
-        ledger_visit_local_use(ledger, out->from_s, out->until_s, add_use, fitting) != LEDGER_OK)
+    fitting->row_count = fitting->at = 0;
+    if (ledger_visit_local_use(ledger, out->from_s, out->until_s, add_use, fitting) != LEDGER_OK ||
+        ledger_visit_device_energy(ledger, out->from_s, out->until_s, add_energy, fitting) !=
+            LEDGER_OK)
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (fitting->rows[i].missing == 0 && is_used(&fitting->rows[i], fitting->group->count))
-            fitting->rows[fitting->row_count++] = fitting->rows[i];
-    return true;
+    for (size_t i = 0; i < fitting->row_count; i++) {
+        if (fitting->rows[i].missing != 0)
+            continue;
+        fitting->rows[kept] = fitting->rows[i];
+        memmove(tokens_of(fitting, kept++), tokens_of(fitting, i), count * sizeof(service_tokens));
+    }
+    fitting->row_count = kept;
+    return !fitting->failed;
 }
 
 /* ---- The fit ---- */
@@ -199,7 +245,7 @@ static double sum_of(const struct fitting *fitting, size_t service, enum column 
     double sum = 0;
 
     for (size_t i = 0; i < fitting->row_count; i++)
-        sum += fitting->rows[i].tokens[service][column];
+        sum += tokens_of(fitting, i)[service][column];
     return sum;
 }
 
@@ -219,18 +265,18 @@ static void choose_columns(struct fitting *fitting)
             if (!fit->is_used || (j == COLUMN_CACHED && !fit->is_cached_fitted))
                 continue;
             fitting->services[fitting->columns] = i;
-            fitting->tokens[fitting->columns++] = j;
+            fitting->kinds[fitting->columns++] = j;
         }
     }
 }
 
-static void add_row(const struct fitting *fitting, const struct row *row, struct nnls *nnls)
+static void add_row(const struct fitting *fitting, size_t row, struct nnls *nnls)
 {
     double x[NNLS_MOST];
 
     for (size_t i = 0; i < fitting->columns; i++)
-        x[i] = row->tokens[fitting->services[i]][fitting->tokens[i]];
-    nnls_add(nnls, x, row->energy_j);
+        x[i] = tokens_of(fitting, row)[fitting->services[i]][fitting->kinds[i]];
+    nnls_add(nnls, x, fitting->rows[row].energy_j);
 }
 
 /* Coefficients by service and kind of token; those not fitted are 0. */
@@ -242,7 +288,7 @@ static double solve(const struct fitting *fitting, const struct nnls *nnls,
 
     memset(out, 0, WEIGHTS_MOST_SERVICES * sizeof(*out));
     for (size_t i = 0; i < fitting->columns; i++)
-        out[fitting->services[i]][fitting->tokens[i]] = coefficients[i];
+        out[fitting->services[i]][fitting->kinds[i]] = coefficients[i];
     return residual;
 }
 
@@ -285,7 +331,7 @@ static void sample(const struct fitting *fitting, unsigned failed[WEIGHTS_MOST_S
         struct nnls nnls = {.count = fitting->columns};
 
         for (size_t j = 0; j < fitting->row_count; j++)
-            add_row(fitting, &fitting->rows[next_random(&seed) % fitting->row_count], &nnls);
+            add_row(fitting, next_random(&seed) % fitting->row_count, &nnls);
         solve(fitting, &nnls, costs_j);
         for (size_t j = 0; j < fitting->group->count; j++) {
             failed[j] += costs_j[j][COLUMN_OUTPUT] <= 0;
@@ -396,7 +442,7 @@ static void fit_group(struct fitting *fitting)
         return;
     nnls.count = fitting->columns;
     for (size_t i = 0; i < fitting->row_count; i++)
-        add_row(fitting, &fitting->rows[i], &nnls);
+        add_row(fitting, i, &nnls);
     residual = solve(fitting, &nnls, costs_j);
     group->condition = nnls_condition(&nnls);
     group->explained = nnls_explained(&nnls, residual);
@@ -432,6 +478,10 @@ static bool fit_groups(struct fitting *fitting, struct ledger *ledger)
         read = gather(fitting, ledger);
         if (read)
             fit_group(fitting);
+        free(fitting->rows);
+        free(fitting->tokens);
+        fitting->rows = NULL;
+        fitting->tokens = NULL;
     }
     return read;
 }
@@ -449,16 +499,14 @@ bool weightcalibration_fit(struct weights_calibration *out, struct ledger *ledge
         return false;
     }
     out->groups = calloc(config->host->device_count, sizeof(*out->groups));
-    fitting.rows =
-        calloc((size_t)((out->until_s - out->from_s) / INTERVAL_S) + 1, sizeof(*fitting.rows));
-    if (out->groups && fitting.rows) {
+    if (out->groups) {
         find_groups(out, config->host);
         done = fit_groups(&fitting, ledger);
-        snprintf(error, error_size, "%s", done ? "" : ledger_error(ledger));
-    } else {
-        snprintf(error, error_size, "out of memory");
     }
-    free(fitting.rows);
+    snprintf(error, error_size, "%s",
+             done                             ? ""
+             : !out->groups || fitting.failed ? "out of memory"
+                                              : ledger_error(ledger));
     return done;
 }
 
