@@ -27,6 +27,53 @@ static int64_t monotonic_ns(void *context)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* -- What it needs ---------------------------------------------------------------------------- */
+
+struct path_list {
+    const char **paths;
+    size_t count;
+};
+
+static void add_path(struct path_list *list, const char *path)
+{
+    if (path[0] != '\0' && list->count + 1 < HOSTSOURCES_READABLE)
+        list->paths[list->count++] = path;
+}
+
+static void add_power_paths(struct path_list *list, const struct power_config *power)
+{
+    const struct powerremote_config *remote = &power->remote;
+
+    add_path(list, power->root);
+    add_path(list, remote->nvml.library);
+    add_path(list, remote->ipmi.password_file);
+    add_path(list, remote->redfish.password_file);
+    add_path(list, remote->redfish.ca_file);
+    for (size_t i = 0; i < remote->snmp.unit_count; i++) {
+        add_path(list, remote->snmp.units[i].community_file);
+        add_path(list, remote->snmp.units[i].password_file);
+        add_path(list, remote->snmp.units[i].privacy_file);
+    }
+}
+
+void hostsources_readable(const struct config *config, const char *out[HOSTSOURCES_READABLE])
+{
+    struct path_list list = {out, 0};
+
+    if (config->host)
+        add_power_paths(&list, &config->host->power);
+    out[list.count] = NULL;
+}
+
+bool hostsources_network(const struct config *config)
+{
+    const struct powerremote_config *remote = config->host ? &config->host->power.remote : NULL;
+
+    return remote && (remote->has_redfish || remote->has_snmp || remote->ipmi.host[0] != '\0');
+}
+
+/* -- Life ------------------------------------------------------------------------------------- */
+
 struct hostsources *hostsources_open(const struct config *config)
 {
     struct hostsources *sources = calloc(1, sizeof(*sources));

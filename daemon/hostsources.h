@@ -12,6 +12,12 @@
 
 struct hostsources;
 
+/* What CONFIG makes the process read beside the system's own files: OUT is ended by NULL. Whether
+ * it needs the network. */
+#define HOSTSOURCES_READABLE 64
+void hostsources_readable(const struct config *config, const char *out[HOSTSOURCES_READABLE]);
+bool hostsources_network(const struct config *config);
+
 /* CONFIG must outlive it. NULL when memory is exhausted. */
 struct hostsources *hostsources_open(const struct config *config);
 void hostsources_close(struct hostsources *sources);

@@ -2,13 +2,15 @@
 
 /* The counters process, started by iagmeterd: reads power meters, and asks inference servers what
  * they counted. A program of its own, so that the libraries that this takes are loaded nowhere
- * else. Descriptor 3 is its socket to the start-up process, 4 to the meter. */
+ * else. Descriptor 3 is its socket to the start-up process, 4 to the meter. `iagmeter power` starts
+ * it to list the meters instead. */
 
 #include "daemon/calendar.h"
 #include "daemon/capture.h"
 #include "daemon/counters.h"
 #include "daemon/hostsources.h"
 #include "daemon/log.h"
+#include "daemon/powerlist.h"
 #include "daemon/rules.h"
 #include "daemon/sandbox.h"
 
@@ -203,10 +205,27 @@ static bool load_config(struct process *process)
     return process->config != NULL;
 }
 
+static bool enter_sandbox(const struct config *config, const char *root)
+{
+    const char *readable[HOSTSOURCES_READABLE + 1];
+    char error[256];
+    size_t count = 0;
+
+    hostsources_readable(config, readable);
+    while (readable[count])
+        count++;
+    readable[count] = root;
+    readable[count + 1] = NULL;
+    if (sandbox_counters(readable, hostsources_network(config), error, sizeof(error)))
+        return true;
+    log_line(LOG_PRIORITY_ERROR, "%s", error);
+    return false;
+}
+
+/* In the sandbox already: sources are opened again whenever one went away. */
 static bool open_all(struct process *process)
 {
     struct counters_sources sources;
-    char error[256];
 
     process->sample_ns = SECOND_NS;
     if (process->config->host)
@@ -216,38 +235,72 @@ static bool open_all(struct process *process)
         sources = hostsources_counters(process->sources);
         process->counters = counters_new(&sources);
     }
-    if (!process->counters) {
-        log_line(LOG_PRIORITY_ERROR, "out of memory");
-        return false;
-    }
-    if (sandbox_counters(error, sizeof(error)))
+    if (process->counters)
         return true;
-    log_line(LOG_PRIORITY_ERROR, "%s", error);
+    log_line(LOG_PRIORITY_ERROR, "out of memory");
     return false;
+}
+
+static int count(struct process *process)
+{
+    int status = EXIT_TROUBLE;
+
+    if (load_config(process) && enter_sandbox(process->config, NULL) && open_all(process)) {
+        send_control(process, MESSAGE_READY);
+        status = run(process);
+    }
+    counters_free(process->counters);
+    hostsources_close(process->sources);
+    rules_clear(&process->rules);
+    rules_clear(&process->in_use);
+    config_free(process->config);
+    return status;
+}
+
+/* -- The list --------------------------------------------------------------------------------- */
+
+/* Before anything is configured, with what is so by default. ROOT "": as configured. */
+static int list(struct process *process, const char *seconds, const char *root)
+{
+    struct config none = {.host = NULL};
+    struct power_config power = power_defaults;
+    const struct config *config = &none;
+    int status = EXIT_TROUBLE;
+
+    if (access(process->config_path, R_OK) == 0 && !load_config(process))
+        return EXIT_CONFIGURATION;
+    if (process->config && process->config->host) {
+        config = process->config;
+        power = config->host->power;
+    }
+    if (root[0] != '\0')
+        snprintf(power.root, sizeof(power.root), "%s", root);
+    if (enter_sandbox(config, power.root) &&
+        powerlist_run(&power, config->host, (unsigned)strtoul(seconds, NULL, 10), stdout))
+        status = EXIT_SUCCESS;
+    config_free(process->config);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
     struct process process = {.stop = false};
-    int status = EXIT_TROUBLE;
+    const char *seconds = NULL;
+    const char *root = "";
+    int option;
 
-    log_open("iagmeterd");
-    if (argc != 3 || strcmp(argv[1], "-c") != 0) {
+    while ((option = getopt(argc, argv, "c:l:r:")) != -1) {
+        if (option == 'c')
+            process.config_path = optarg;
+        else if (option == 'l')
+            seconds = optarg;
+        else if (option == 'r')
+            root = optarg;
+    }
+    log_open(seconds ? "iagmeter" : "iagmeterd");
+    if (!process.config_path || optind != argc) {
         log_line(LOG_PRIORITY_ERROR, "iagmeter-counters is started by iagmeterd, not by hand");
         return EXIT_CONFIGURATION;
     }
-    process.config_path = argv[2];
-    if (!load_config(&process))
-        goto out;
-    if (!open_all(&process))
-        goto out;
-    send_control(&process, MESSAGE_READY);
-    status = run(&process);
-out:
-    counters_free(process.counters);
-    hostsources_close(process.sources);
-    rules_clear(&process.rules);
-    rules_clear(&process.in_use);
-    config_free(process.config);
-    return status;
+    return seconds ? list(&process, seconds, root) : count(&process);
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/calculator.h"
 #include "daemon/calendar.h"
+#include "daemon/calibrate.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/eco2mix.h"
@@ -17,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/meter.h"
 #include "daemon/metrics.h"
+#include "daemon/programs.h"
 #include "daemon/roundrobin.h"
 #include "daemon/status.h"
 #include "daemon/version.h"
@@ -56,6 +58,9 @@ struct options {
     const char *vintage; /* to restate with */
     const char *show;    /* number of a statement */
     bool list;
+    unsigned seconds; /* to measure; 0: the command's own */
+    bool assume_idle;
+    const char *root; /* below which /sys lies; "": there */
     int argument_count;
     char **arguments;
 };
@@ -121,6 +126,58 @@ static int command_inspect(const struct options *options)
     status = inspect_run(config, options->arguments[0], &options->inspect, stdout);
     config_free(config);
     return status;
+}
+
+/* -- power ------------------------------------------------------------------------------------ */
+
+#define POWER_S 5
+
+static int command_power(const struct options *options)
+{
+    char seconds[16];
+    char *const arguments[] = {
+        "iagmeter-counters",          "-l", seconds, "-r", (char *)options->root, "-c",
+        (char *)options->config_path, NULL};
+    int status;
+
+    snprintf(seconds, sizeof(seconds), "%u", options->seconds ? options->seconds : POWER_S);
+    status = programs_run(arguments);
+    return status < 0 ? EXIT_TROUBLE : status;
+}
+
+/* -- calibrate -------------------------------------------------------------------------------- */
+
+#define CALIBRATE_S 1800
+
+static int calibrate(const struct options *options, const struct config *config,
+                     struct ledger *ledger)
+{
+    const char *what = options->arguments[0];
+    const char *when = options->argument_count > 1 ? options->arguments[1] : NULL;
+    const struct calibrate_options query = {.period = when,
+                                            .range = when,
+                                            .seconds =
+                                                options->seconds ? options->seconds : CALIBRATE_S,
+                                            .assume_idle = options->assume_idle,
+                                            .output = options->output,
+                                            .now_s = time(NULL)};
+
+    if (!config->host) {
+        fprintf(stderr, "iagmeter: %s names no host: nothing to calibrate\n", config->path);
+        return EXIT_CONFIGURATION;
+    }
+    return strcmp(what, "idle") == 0 ? calibrate_idle(&query, config, ledger)
+                                     : calibrate_weights(&query, config, ledger);
+}
+
+static int command_calibrate(const struct options *options)
+{
+    if (strcmp(options->arguments[0], "idle") != 0 &&
+        strcmp(options->arguments[0], "weights") != 0) {
+        fprintf(stderr, "iagmeter: calibrate \"%s\": idle or weights\n", options->arguments[0]);
+        return EXIT_CONFIGURATION;
+    }
+    return with_ledger(options, calibrate);
 }
 
 /* -- hash-key --------------------------------------------------------------------------------- */
@@ -1211,6 +1268,18 @@ static const struct command {
     {"hash-key", 0, 0, "",
      "what stands for the key of an API in the configuration; the key is read from standard input",
      command_hash_key},
+    {"power", 0, 0, "[--seconds N] [--root DIRECTORY]",
+     "which meters of power this machine has, what they say, and what comes of it for its devices; "
+     "needs no ledger",
+     command_power},
+    {"calibrate", 1, 2,
+     "idle [FROM..UNTIL] [--seconds N] [--assume-idle] [--output FILE|-] | weights [PERIOD] "
+     "[--output FILE|-]",
+     "what the host draws while nobody asks for anything (default: for half an hour from now on), "
+     "or what\n"
+     "      its tokens weigh, from what the daemon recorded: a new file for host.conf, with its "
+     "errors",
+     command_calibrate},
     {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
     {"status", 0, 0, "[--format text|json]",
@@ -1292,6 +1361,9 @@ static const struct option long_options[] = {
     {"vintage", required_argument, NULL, 'v'},
     {"show", required_argument, NULL, 'S'},
     {"list", no_argument, NULL, 'L'},
+    {"seconds", required_argument, NULL, 'n'},
+    {"assume-idle", no_argument, NULL, 'i'},
+    {"root", required_argument, NULL, 'R'},
     {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
     {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
     {"tokens-out", required_argument, NULL, QUERY + CALCULATOR_TOKENS_OUT},
@@ -1307,6 +1379,16 @@ static const struct option long_options[] = {
     {"shorter", required_argument, NULL, CHANGE + WHATIF_SHORTER},
     {NULL, 0, NULL, 0},
 };
+
+/* Up to a week. */
+static bool parse_seconds(const char *text, unsigned *seconds)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    *seconds = (unsigned)number;
+    return end != text && *end == '\0' && number >= 1 && number <= 7UL * 24 * 3600;
+}
 
 static bool parse(int argc, char **argv, struct options *options)
 {
@@ -1350,6 +1432,16 @@ static bool parse(int argc, char **argv, struct options *options)
         case 'L':
             options->list = true;
             break;
+        case 'n':
+            if (!parse_seconds(optarg, &options->seconds))
+                return false;
+            break;
+        case 'i':
+            options->assume_idle = true;
+            break;
+        case 'R':
+            options->root = optarg;
+            break;
         default:
             if (!take_word(options, option, optarg))
                 return false;
@@ -1362,7 +1454,7 @@ static bool parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.language = "fr", .format = "text"};
+    struct options options = {.language = "fr", .format = "text", .root = ""};
     const struct command *command;
 
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {

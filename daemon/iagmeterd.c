@@ -4,6 +4,7 @@
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
+#include "daemon/programs.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
@@ -59,11 +60,22 @@ static bool filters_are_right(const struct config *config)
     return right;
 }
 
+/* What is configured may not be what the machine has: that is told, and is no error, since meters
+ * come and go. */
+static void list_meters(const struct config *config)
+{
+    char *const arguments[] = {"iagmeter-counters", "-l", "2", "-c", (char *)config->path, NULL};
+
+    programs_run(arguments);
+}
+
 static int check(const struct config *config)
 {
     printf("%s: %u services, %u directions, factors %s, %u interface(s): no error\n", config->path,
            catalogue_count(config->catalogue), directions_count(config->directions),
            factors_vintage(config->factors), config->interface_count);
+    if (config->host)
+        list_meters(config);
     return EXIT_SUCCESS;
 }
 

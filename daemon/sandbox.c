@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/landlock.h>
 #include <net/if.h>
 #include <pwd.h>
 #include <seccomp.h>
@@ -14,6 +15,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool set_capabilities(bool keep_capture)
@@ -159,7 +163,12 @@ static const int counters_forbidden_calls[] = {
     SCMP_SYS(accept4),
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
+    SCMP_SYS(kill),
     SCMP_SYS(ptrace),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(perf_event_open),
     SCMP_SYS(mount),
     SCMP_SYS(bpf),
     SCMP_SYS(unshare),
@@ -169,19 +178,26 @@ static const int counters_forbidden_calls[] = {
     SCMP_SYS(fchmodat),
     SCMP_SYS(chown),
     SCMP_SYS(fchown),
+    SCMP_SYS(lchown),
     SCMP_SYS(fchownat),
     SCMP_SYS(rename),
     SCMP_SYS(renameat),
     SCMP_SYS(renameat2),
+    SCMP_SYS(link),
+    SCMP_SYS(linkat),
+    SCMP_SYS(symlink),
+    SCMP_SYS(symlinkat),
     SCMP_SYS(unlink),
     SCMP_SYS(unlinkat),
+    SCMP_SYS(rmdir),
     SCMP_SYS(mkdir),
     SCMP_SYS(mkdirat),
+    SCMP_SYS(mknod),
+    SCMP_SYS(mknodat),
     SCMP_SYS(creat),
     SCMP_SYS(truncate),
     SCMP_SYS(ftruncate),
-    SCMP_SYS(process_vm_readv),
-    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(openat2), /* its flags are where a filter cannot look */
     SCMP_SYS(io_uring_setup),
 };
 
@@ -258,13 +274,114 @@ bool sandbox_capture(int control, int data, char *error, size_t error_size)
     return load(filter, status, error, error_size);
 }
 
-/* Devices are opened for writing too (/dev/nvidia0, /dev/ipmi0), so that is not forbidden: creating
- * is. */
-bool sandbox_counters(char *error, size_t error_size)
+/* ---- The counters ---- */
+
+/* Later than Debian 12's headers (Linux 6.2 and 6.10). */
+#define ACCESS_TRUNCATE  (UINT64_C(1) << 14)
+#define ACCESS_IOCTL_DEV (UINT64_C(1) << 15)
+
+#define ACCESS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ACCESS_ALL  ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1) /* those of the first version */
+
+/* To read the meters, to find hosts by their names, to check certificates, and to load NVML. */
+static const char *const system_readable[] = {
+    "/sys", "/proc", "/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve", NULL};
+
+static uint64_t handled_access(long version)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    return ACCESS_ALL | (version >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) |
+           (version >= 3 ? ACCESS_TRUNCATE : 0) | (version >= 5 ? ACCESS_IOCTL_DEV : 0);
+}
+
+/* What is not there needs no permission. */
+static bool allow_path(int rules, const char *path, uint64_t access)
+{
+    struct landlock_path_beneath_attr beneath = {.allowed_access = access};
+    struct stat status;
+    bool allowed;
+
+    beneath.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    if (beneath.parent_fd < 0)
+        return true;
+    if (fstat(beneath.parent_fd, &status) == 0 && !S_ISDIR(status.st_mode))
+        beneath.allowed_access &= ~(uint64_t)LANDLOCK_ACCESS_FS_READ_DIR;
+    allowed = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0;
+    close(beneath.parent_fd);
+    return allowed;
+}
+
+/* Devices are opened for writing too (/dev/nvidia0, /dev/ipmi0). */
+static bool allow_paths(int rules, const char *const *readable, uint64_t handled)
+{
+    bool allowed = allow_path(
+        rules, "/dev", ACCESS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | (handled & ACCESS_IOCTL_DEV));
+
+    for (size_t i = 0; system_readable[i] && allowed; i++)
+        allowed = allow_path(rules, system_readable[i], ACCESS_READ);
+    for (size_t i = 0; readable[i] && allowed; i++)
+        allowed = allow_path(rules, readable[i], ACCESS_READ);
+    return allowed;
+}
+
+/* True also on a kernel that does not know how. */
+static bool confine_files(const char *const *readable)
+{
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = handled_access(version)};
+    int rules;
+    bool confined;
+
+    if (version <= 0)
+        return true;
+    rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
+    if (rules < 0)
+        return false;
+    confined = allow_paths(rules, readable, attributes.handled_access_fs) &&
+               prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+               syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+    close(rules);
+    return confined;
+}
+
+/* AF_NETLINK is how the library finds out which addresses this machine has; AF_UNIX is for the log,
+ * for names (nscd), and for NVML. */
+static int limit_sockets(scmp_filter_ctx filter, bool network)
+{
+    int status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
+
+    for (unsigned family = 0; family <= AF_NETLINK && status == 0; family++) {
+        if (family == AF_UNIX ||
+            (network && (family == AF_INET || family == AF_INET6 || family == AF_NETLINK)))
+            continue;
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, family, 0));
+    }
+    return status;
+}
+
+/* Nothing is created, also where there is no Landlock. */
+static int forbid_creating(scmp_filter_ctx filter)
+{
+    int status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
+                                  SCMP_A1(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+    return status;
+}
+
+bool sandbox_counters(const char *const *readable, bool network, char *error, size_t error_size)
+{
+    scmp_filter_ctx filter;
     int status;
 
+    if (!confine_files(readable)) {
+        snprintf(error, error_size, "cannot enter the sandbox (Landlock): %s", strerror(errno));
+        return false;
+    }
+    filter = seccomp_init(SCMP_ACT_ALLOW);
     if (!filter) {
         snprintf(error, error_size, "cannot enter the sandbox: out of memory");
         return false;
@@ -272,12 +389,17 @@ bool sandbox_counters(char *error, size_t error_size)
     status = add_rules(filter, SCMP_ACT_ERRNO(EPERM), counters_forbidden_calls,
                        COUNT(counters_forbidden_calls));
     if (status == 0)
-        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
-                                  SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+        status = forbid_creating(filter);
     if (status == 0)
-        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
-                                  SCMP_A1(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+        status = limit_sockets(filter, network);
     return load(filter, status, error, error_size);
+}
+
+/* What drivers are asked by: IPMI could switch the machine off. */
+static int forbid_devices(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                            SCMP_A1(SCMP_CMP_NE, TCGETS, 0));
 }
 
 bool sandbox_meter(char *error, size_t error_size)
@@ -291,5 +413,7 @@ bool sandbox_meter(char *error, size_t error_size)
     }
     status = add_rules(filter, SCMP_ACT_ERRNO(EPERM), meter_forbidden_calls,
                        COUNT(meter_forbidden_calls));
+    if (status == 0)
+        status = forbid_devices(filter);
     return load(filter, status, error, error_size);
 }

@@ -23,11 +23,14 @@ bool sandbox_drop_capabilities(char *error, size_t error_size);
  * new socket or program, and output to anything else (the network above all), kill it. */
 bool sandbox_capture(int control, int data, char *error, size_t error_size);
 
-/* For the counters: no programs, nothing written to but what is open already; it may ask meters and
- * servers over the network, but nobody can ask it. */
-bool sandbox_counters(char *error, size_t error_size);
+/* For the counters: no programs, no files but to read those that it needs and to ask devices, and
+ * no network unless NETWORK; then it may ask meters and servers, and nobody can ask it. READABLE,
+ * ended by NULL, are files or directories to read beside those of the system (/sys, /proc, /dev,
+ * /etc, libraries); what is not there is passed over. On a kernel without Landlock (5.13) it can
+ * read whatever its user can. To be entered before there are threads. */
+bool sandbox_counters(const char *const *readable, bool network, char *error, size_t error_size);
 
-/* For the meter: no network, no programs. */
+/* For the meter: no network, no programs, nothing asked of devices. */
 bool sandbox_meter(char *error, size_t error_size);
 
 #endif

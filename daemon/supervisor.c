@@ -6,6 +6,7 @@
 #include "daemon/capture.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
+#include "daemon/programs.h"
 #include "daemon/rules.h"
 #include "daemon/sandbox.h"
 
@@ -120,32 +121,13 @@ static void arrange_descriptors(int control, int data, int file)
     close_range(last + 1, ~0U, 0);
 }
 
-/* The meter is a program of its own, so that the libraries it needs, librrd's above all, are never
- * loaded where packets are parsed; so are the counters. They lie beside this one in a build tree.
- */
-static void find_program(const char *name, char *path, size_t size)
-{
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    if (length > 0) {
-        self[length] = '\0';
-        slash = strrchr(self, '/');
-        snprintf(path, size, "%.*s/%s", (int)(slash - self), self, name);
-        if (access(path, X_OK) == 0)
-            return;
-    }
-    snprintf(path, size, "%s/%s", IAGMETER_LIBEXECDIR, name);
-}
-
 /* Takes the place of this process, which has arranged its descriptors. */
 static void become_program(char *const arguments[])
 {
     char program[PATH_MAX];
     char error[256];
 
-    find_program(arguments[0], program, sizeof(program));
+    programs_find(arguments[0], program, sizeof(program));
     if (sandbox_drop_capabilities(error, sizeof(error))) {
         execv(program, arguments);
         log_line(LOG_PRIORITY_ERROR, "cannot run %s: %s", program, strerror(errno));
@@ -450,6 +432,15 @@ static bool same_interfaces(const struct config *a, const struct config *b)
     return true;
 }
 
+/* What the counters process reads: it goes on while that is the same, since what is drawn while it
+ * starts anew is not measured. */
+static bool same_sources(const struct config *a, const struct config *b)
+{
+    return !a->host == !b->host &&
+           (!a->host || memcmp(&a->host->power, &b->host->power, sizeof(a->host->power)) == 0) &&
+           memcmp(&a->inference, &b->inference, sizeof(a->inference)) == 0;
+}
+
 /* Interfaces, limits, trust and directories need a restart: the running ones stay as they are. */
 static void adopt(struct supervisor *supervisor, struct config *fresh)
 {
@@ -472,9 +463,11 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
         }
     }
     supervisor->config = fresh;
+    if (!same_sources(current, fresh)) {
+        supervisor->counters.restart_at_s = 0;
+        send_stop(&supervisor->counters); /* the next one reads the new files */
+    }
     config_free(current);
-    supervisor->counters.restart_at_s = 0;
-    send_stop(&supervisor->counters); /* the next one reads the new files */
 }
 
 static void reload(struct supervisor *supervisor)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -387,6 +388,142 @@ static void the_meter_has_files_but_no_network_and_no_programs(void **state)
     assert_works(sandbox_meter, use_memory);
 }
 
+static int devices_are_not_asked(void)
+{
+    int value;
+
+    return refused(ioctl(STDIN_FILENO, FIONREAD, &value));
+}
+
+/* -- The counters ----------------------------------------------------------------------------- */
+
+static bool enter_counters(char *error, size_t error_size)
+{
+    const char *const readable[] = {scratch_directory, "/no/such/file", NULL};
+
+    return sandbox_counters(readable, false, error, error_size);
+}
+
+static bool enter_counters_with_network(char *error, size_t error_size)
+{
+    const char *const readable[] = {NULL};
+
+    return sandbox_counters(readable, true, error, error_size);
+}
+
+static int read_a_byte(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    char byte;
+
+    return descriptor >= 0 && read(descriptor, &byte, 1) == 1 ? 0 : 1;
+}
+
+static int meters_can_be_read(void)
+{
+    char path[PATH_MAX];
+
+    scratch_path(path, "energy_uj");
+    return read_a_byte(path) || read_a_byte("/proc/self/stat") ||
+           read_a_byte("/sys/kernel/mm/transparent_hugepage/enabled") || read_a_byte("/etc/passwd");
+}
+
+static int devices_can_be_opened(void)
+{
+    int descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    return descriptor >= 0 && write(descriptor, "x", 1) == 1 ? 0 : 1;
+}
+
+static int nothing_can_be_written(void)
+{
+    char path[PATH_MAX], other[PATH_MAX];
+
+    scratch_path(path, "energy_uj");
+    scratch_path(other, "other");
+    return refused(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) ||
+           refused(rename(path, other)) || refused(unlink(path)) || refused(truncate(path, 0)) ||
+           refused(mkdir(other, 0700)) || refused(chmod(path, 0600)) ||
+           refused(symlink(path, other)) || refused(link(path, other));
+}
+
+static int programs_and_others_are_refused(void)
+{
+    return programs_are_refused() || refused(kill(getppid(), 0)) ||
+           refused(start_a_ring() == 2 ? -1 : 0);
+}
+
+static int without_network(void)
+{
+    return refused(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) ||
+           refused(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) ||
+           refused(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)) ||
+           refused(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0)) ||
+           socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0;
+}
+
+static int with_network(void)
+{
+    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    return udp < 0 || socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0) < 0 ||
+           refused(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)) ||
+           refused(socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0)) || refused(listen(udp, 1)) ||
+           refused(accept(udp, NULL, NULL));
+}
+
+static void the_counters_read_meters_and_nothing_else_happens(void **state)
+{
+    (void)state;
+    scratch_write("energy_uj", "1\n");
+    assert_works(enter_counters, meters_can_be_read);
+    assert_works(enter_counters, devices_can_be_opened);
+    assert_works(enter_counters, nothing_can_be_written);
+    assert_works(enter_counters, programs_and_others_are_refused);
+    assert_works(enter_counters, without_network);
+    assert_works(enter_counters, use_memory);
+    assert_works(enter_counters_with_network, with_network);
+    assert_works(sandbox_meter, devices_are_not_asked);
+}
+
+static bool has_landlock(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
+}
+
+/* What its user may read and write elsewhere, as the ledger, it may not. */
+static int elsewhere_is_out_of_reach(void)
+{
+    char path[PATH_MAX];
+
+    scratch_path(path, "energy_uj");
+    if (open(path, O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+        return 1;
+    if (open(path, O_WRONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+        return 2;
+    return opendir(scratch_directory) ? 3 : 0;
+}
+
+static int what_is_readable_is_not_writable(void)
+{
+    char path[PATH_MAX];
+
+    scratch_path(path, "energy_uj");
+    return open(path, O_RDWR | O_CLOEXEC) < 0 && errno == EACCES ? 0 : 1;
+}
+
+static void the_counters_do_not_reach_other_files(void **state)
+{
+    (void)state;
+    if (!has_landlock()) {
+        print_message("this kernel has no Landlock: not tested\n");
+        skip();
+    }
+    scratch_write("energy_uj", "1\n");
+    assert_works(enter_counters_with_network, elsewhere_is_out_of_reach);
+    assert_works(enter_counters, what_is_readable_is_not_writable);
+}
+
 /* -- Privileges ------------------------------------------------------------------------------- */
 
 static bool has(cap_flag_t flag, cap_value_t value)
@@ -565,6 +702,8 @@ int main(void)
         TEST(nothing_is_sent_elsewhere),
         TEST(packets_never_reach_a_core_file),
         TEST(the_meter_has_files_but_no_network_and_no_programs),
+        TEST(the_counters_read_meters_and_nothing_else_happens),
+        TEST(the_counters_do_not_reach_other_files),
         TEST(root_becomes_another_user_and_keeps_the_right_to_capture_only),
         TEST(everybody_can_give_up_capabilities),
         TEST(without_a_user_or_without_root_nothing_changes),
