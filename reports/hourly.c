@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/localhost.h"
+
 #define COUNTRY "FRA" /* the table is of */
 
 struct hourly {
@@ -38,16 +40,23 @@ void hourly_close(struct hourly *hourly)
     free(hourly);
 }
 
+/* "FRA", or a part or convention of it, "FRA-EDF". */
+static bool is_of_country(const char *zone)
+{
+    return strcspn(zone, "-") == strlen(COUNTRY) && strncmp(zone, COUNTRY, strlen(COUNTRY)) == 0;
+}
+
 bool hourly_is_french(const struct config *config, const char *service)
 {
     uint16_t number = config->catalogue ? catalogue_find(config->catalogue, service) : SERVICE_NONE;
     const struct provider_factors *provider = NULL;
 
+    if (localhost_is_local(config, service))
+        return is_of_country(config->host->zone);
     if (number != SERVICE_NONE && config->factors)
         provider = factors_provider(config->factors,
                                     catalogue_service(config->catalogue, number)->provider);
-    return provider && strncmp(provider->zone, COUNTRY, strcspn(provider->zone, "-")) == 0 &&
-           strcspn(provider->zone, "-") == strlen(COUNTRY);
+    return provider && is_of_country(provider->zone);
 }
 
 /* Rows of a ledger come in order of time: each hour is looked up once. */
@@ -79,6 +88,13 @@ struct hourly_sum hourly_together(struct hourly_sum a, struct hourly_sum b)
     return (struct hourly_sum){triple_add(a.energy_kwh, b.energy_kwh),
                                triple_add(a.known_kwh, b.known_kwh),
                                triple_add(a.direct_kgco2, b.direct_kgco2)};
+}
+
+struct hourly_sum hourly_share(struct hourly_sum sum, double share)
+{
+    return (struct hourly_sum){triple_scale(sum.energy_kwh, share),
+                               triple_scale(sum.known_kwh, share),
+                               triple_scale(sum.direct_kgco2, share)};
 }
 
 struct hourly_result hourly_finish(const struct hourly *hourly, struct hourly_sum sum,

@@ -25,13 +25,16 @@ struct hourly;
 struct hourly *hourly_open(const struct config *config);
 void hourly_close(struct hourly *hourly);
 
-/* Whether SERVICE computes in France, as far as the catalogue says. */
+/* Whether SERVICE computes in France, as far as the catalogue says, or host.conf of what is our
+ * own.
+ */
 bool hourly_is_french(const struct config *config, const char *service);
 
 /* Adds the energy of an interval that starts at TIME. */
 void hourly_add(struct hourly *hourly, struct hourly_sum *sum, int64_t time_s,
                 struct triple energy_kwh);
 struct hourly_sum hourly_together(struct hourly_sum a, struct hourly_sum b);
+struct hourly_sum hourly_share(struct hourly_sum sum, double share);
 
 /* What a report prints. */
 struct hourly_result {

@@ -15,6 +15,7 @@
 #define TOKENS_PER_UNIT 1e3
 /* A month of 31 local days and an hour touches 33 UTC days at most. */
 #define UTC_DAYS_MAX (MONTH_DAYS_MAX + 2)
+#define UNASSIGNED   "unassigned" /* code of what no prefix or VLAN matches */
 
 /* Where the activity of a pair on one UTC day lies: on one local day of the month (1 to 31), or */
 #define DAY_NONE    0
@@ -35,6 +36,7 @@ struct pair {
     double tokens_with_impact; /* visible output, central */
     bool is_french;
     struct hourly_sum hourly;
+    enum suppress_kind kind;
 };
 
 struct builder {
@@ -66,6 +68,8 @@ static void add_activity(struct activity *sum, const struct activity *activity)
     sum->requests = triple_add(sum->requests, activity->requests);
     sum->tokens_in = triple_add(sum->tokens_in, activity->tokens_in);
     sum->tokens_out = triple_add(sum->tokens_out, activity->tokens_out);
+    sum->energy_j += activity->energy_j;
+    sum->host_s += activity->host_s;
 }
 
 void month_add(struct month_totals *sum, const struct month_totals *totals)
@@ -74,6 +78,23 @@ void month_add(struct month_totals *sum, const struct month_totals *totals)
     sum->impact = impact_add(sum->impact, totals->impact);
     sum->requests_without_impact =
         triple_add(sum->requests_without_impact, totals->requests_without_impact);
+    sum->measured_kwh += totals->measured_kwh;
+}
+
+struct month_totals month_share(const struct month_totals *totals, double share)
+{
+    const struct impact *impact = &totals->impact;
+
+    return (struct month_totals){
+        .activity = {.grade = totals->activity.grade,
+                     .energy_j = share * totals->activity.energy_j,
+                     .host_s = share * totals->activity.host_s},
+        .impact = {.energy_kwh = triple_scale(impact->energy_kwh, share),
+                   .gwp_use_kgco2e = triple_scale(impact->gwp_use_kgco2e, share),
+                   .gwp_embodied_kgco2e = triple_scale(impact->gwp_embodied_kgco2e, share),
+                   .adpe_kgsb = triple_scale(impact->adpe_kgsb, share),
+                   .water_l = triple_scale(impact->water_l, share)},
+        .measured_kwh = share * totals->measured_kwh};
 }
 
 struct month_totals month_of_row(const struct ledger_row *row)
@@ -84,6 +105,8 @@ struct month_totals month_of_row(const struct ledger_row *row)
         totals.impact = row->impact;
     else
         totals.requests_without_impact = row->activity.requests;
+    if (row->activity.energy_j > 0)
+        totals.measured_kwh = row->impact.energy_kwh.central;
     return totals;
 }
 
@@ -136,7 +159,7 @@ static size_t row_index(struct month_table *table, const char *id)
     return table->count++;
 }
 
-static struct pair *new_pair(struct builder *builder, const struct ledger_row *row)
+static struct pair *new_pair(struct builder *builder, const char *direction, const char *service)
 {
     struct month_report *report = builder->report;
     struct pair *pairs = grow(builder->pairs, builder->pair_count, sizeof(*pairs));
@@ -147,9 +170,12 @@ static struct pair *new_pair(struct builder *builder, const struct ledger_row *r
     builder->pairs = pairs;
     pair = &pairs[builder->pair_count];
     *pair = (struct pair){0};
-    pair->direction = row_index(&report->directions, row->direction);
-    pair->service = row_index(&report->services, row->service);
-    pair->is_french = builder->hourly && hourly_is_french(report->config, row->service);
+    pair->direction = row_index(&report->directions, direction);
+    pair->service = row_index(&report->services, service);
+    pair->is_french = builder->hourly && hourly_is_french(report->config, service);
+    if (localhost_is_local(report->config, service))
+        pair->kind =
+            localhost_is_common(report->config, service) ? SUPPRESS_COMMON : SUPPRESS_LOCAL;
     if (pair->direction == report->directions.count || pair->service == report->services.count)
         return NULL;
     builder->pair_count++;
@@ -171,7 +197,7 @@ static struct pair *find_pair(struct builder *builder, const struct ledger_row *
             return pair;
         }
     }
-    return new_pair(builder, row);
+    return new_pair(builder, row->direction, row->service);
 }
 
 static int64_t utc_day(int64_t time_s)
@@ -311,6 +337,10 @@ static bool visit_all(struct builder *builder, char *error, size_t error_size)
     if (status == LEDGER_OK || status == LEDGER_EMPTY)
         status = ledger_visit_factor_sets(builder->ledger, from, report->until, visit_factor_set,
                                           builder);
+    if ((status == LEDGER_OK || status == LEDGER_EMPTY) &&
+        !localhost_read(builder->ledger, report->config, from, report->until,
+                        &builder->report->host))
+        status = LEDGER_RETRY;
     if (builder->out_of_memory) {
         snprintf(error, error_size, "out of memory");
         return false;
@@ -341,6 +371,61 @@ static void no_data(struct builder *builder, char *error, size_t error_size)
     }
     snprintf(error, error_size, "no data for %04d-%02d: the ledger holds %s to %s",
              report->month.year, report->month.month, dates[0], dates[1]);
+}
+
+/* ---- A host of our own ---- */
+
+static size_t find_common(const struct builder *builder)
+{
+    size_t i = 0;
+
+    while (i < builder->pair_count && builder->pairs[i].kind != SUPPRESS_COMMON)
+        i++;
+    return i;
+}
+
+/* Returns false when memory is exhausted. */
+static bool add_share(struct builder *builder, const struct pair *common, const char *direction,
+                      double share)
+{
+    const struct month_report *report = builder->report;
+    struct pair *pair;
+
+    if (!(share > 0))
+        return true;
+    pair = new_pair(builder, direction, report->config->host->common);
+    if (!pair)
+        return false;
+    pair->totals = month_share(&common->totals, share);
+    pair->hourly = hourly_share(common->hourly, share);
+    if (report->host->period->key == SHARING_ENTITLEMENT)
+        pair->kind = SUPPRESS_DECLARED;
+    return true;
+}
+
+/* What is common was recorded under the directions' "unassigned": it goes to all by the key of the
+ * month, and what nobody asked for stays there. Returns false when memory is exhausted. */
+static bool distribute(struct builder *builder)
+{
+    const struct localhost *host = builder->report->host;
+    size_t number = find_common(builder);
+    struct pair common;
+    double rest;
+
+    if (!host || number == builder->pair_count)
+        return true;
+    common = builder->pairs[number];
+    memmove(&builder->pairs[number], &builder->pairs[number + 1],
+            (--builder->pair_count - number) * sizeof(common));
+    rest = host->rest[host->period->key];
+    for (size_t i = 0; i < host->direction_count; i++) {
+        const struct localhost_direction *direction = &host->directions[i];
+        double share = direction->shares[host->period->key];
+
+        if (!add_share(builder, &common, direction->id, share))
+            return false;
+    }
+    return add_share(builder, &common, UNASSIGNED, rest);
 }
 
 static void drop_inactive_pairs(struct builder *builder)
@@ -454,8 +539,8 @@ static void count_days(struct builder *builder, struct cells *cells)
     hide_days(builder->report, devices);
 }
 
-/* Decides which pairs are shown, from the largest daily numbers. */
-static void hide_pairs(struct builder *builder, struct cells *cells)
+/* From the largest daily numbers of each pair. */
+static void count_devices(struct builder *builder, struct cells *cells)
 {
     struct month_report *report = builder->report;
 
@@ -465,10 +550,33 @@ static void hide_pairs(struct builder *builder, struct cells *cells)
     }
     report->devices =
         suppress_distinct(cells->devices, cells->groups, builder->pair_count, cells->chosen);
-    report->suppressed = suppress_cells(cells->devices, cells->groups, builder->pair_count,
-                                        report->config->report.threshold, cells->chosen);
-    for (size_t i = 0; i < builder->pair_count; i++)
-        builder->pairs[i].hidden = cells->chosen[i];
+}
+
+/* Returns false when memory is exhausted. */
+static bool choose_pairs(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+    struct suppress_pair *pairs = calloc(builder->pair_count + 1, sizeof(*pairs));
+    bool *hidden = calloc(builder->pair_count + 1, sizeof(*hidden));
+    struct suppress_outcome outcome = {0};
+    bool chosen = pairs && hidden;
+
+    for (size_t i = 0; chosen && i < builder->pair_count; i++) {
+        const struct pair *pair = &builder->pairs[i];
+
+        pairs[i] =
+            (struct suppress_pair){pair->kind, pair->direction, pair->service, pair->devices};
+    }
+    chosen = chosen && suppress_pairs(pairs, builder->pair_count, report->config->report.threshold,
+                                      hidden, &outcome);
+    for (size_t i = 0; chosen && i < builder->pair_count; i++)
+        builder->pairs[i].hidden = hidden[i];
+    report->suppressed = outcome.result;
+    report->host_shown = report->host && outcome.host_shown;
+    report->host_parts_shown = report->host && outcome.parts_shown;
+    free(pairs);
+    free(hidden);
+    return chosen;
 }
 
 static bool suppress(struct builder *builder)
@@ -479,8 +587,9 @@ static bool suppress(struct builder *builder)
     for (size_t i = 0; done && i < builder->pair_count; i++)
         done = read_devices(builder, &builder->pairs[i]);
     if (done) {
-        hide_pairs(builder, &cells);
+        count_devices(builder, &cells);
         count_days(builder, &cells);
+        done = choose_pairs(builder);
     }
     cells_free(&cells);
     return done;
@@ -672,6 +781,20 @@ static bool add_sources(struct month_report *report, uint16_t number)
     return added;
 }
 
+static void fill_host(struct builder *builder)
+{
+    struct month_report *report = builder->report;
+
+    for (size_t i = 0; report->host_shown && i < builder->pair_count; i++) {
+        const struct pair *pair = &builder->pairs[i];
+
+        if (pair->kind == SUPPRESS_LOCAL)
+            month_add(&report->host_active, &pair->totals);
+        else if (pair->kind != SUPPRESS_REMOTE)
+            month_add(&report->host_common, &pair->totals);
+    }
+}
+
 static void fill_hourly(struct builder *builder)
 {
     struct month_report *report = builder->report;
@@ -700,10 +823,20 @@ static bool fill_factors(struct month_report *report)
     return added;
 }
 
+/* What a host of our own draws though nobody uses it is nobody's use. */
+static bool is_somebodys(const struct builder *builder)
+{
+    for (size_t i = 0; i < builder->pair_count; i++)
+        if (builder->pairs[i].kind <= SUPPRESS_LOCAL)
+            return true;
+    return false;
+}
+
 /* Fewer devices than the threshold in the whole authority: even the total would tell on them. */
 static void withhold(struct month_report *report)
 {
     report->withheld = true;
+    report->host_shown = report->host_parts_shown = false;
     report->suppressed = SUPPRESS_ALL;
     report->directions.count = 0;
     report->services.count = 0;
@@ -716,9 +849,9 @@ static bool fill_report(struct builder *builder)
     struct month_report *report = builder->report;
 
     drop_inactive_pairs(builder);
-    if (!suppress(builder))
+    if (!distribute(builder) || !suppress(builder))
         return false;
-    if (builder->pair_count > 0 && report->devices < report->config->report.threshold) {
+    if (is_somebodys(builder) && report->devices < report->config->report.threshold) {
         withhold(report);
         return true;
     }
@@ -727,6 +860,7 @@ static bool fill_report(struct builder *builder)
     fill_shares(&report->directions, &report->total);
     fill_shares(&report->services, &report->total);
     fill_units(builder);
+    fill_host(builder);
     variants_compute(report, &report->variants);
     fill_hourly(builder);
     return fill_factors(report);
@@ -787,6 +921,7 @@ void month_free(struct month_report *report)
     free(report->directions.rows);
     free(report->services.rows);
     free(report->cells);
+    localhost_free(report->host);
     free(report->factors.sources);
     free(report->vintages);
     free(report);

@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/ledger.h"
 #include "reports/hourly.h"
+#include "reports/localhost.h"
 #include "reports/suppress.h"
 #include "reports/text.h"
 #include "reports/variants.h"
@@ -25,6 +26,7 @@ struct month_totals {
     struct activity activity;
     struct impact impact;
     struct triple requests_without_impact; /* of services whose impact is not estimated */
+    double measured_kwh; /* of the central energy: measured at a host of our own, not estimated */
 };
 
 /* What is printed of a total, in this order. */
@@ -45,6 +47,8 @@ struct triple month_value(const struct month_totals *totals, enum month_indicato
 /* How every sum of a report is made: of the minutes, then of the cells, then of the rows. */
 struct month_totals month_of_row(const struct ledger_row *row);
 void month_add(struct month_totals *sum, const struct month_totals *totals);
+/* A share of what is common at a host of our own: of all its energy, time and impact. */
+struct month_totals month_share(const struct month_totals *totals, double share);
 /* As in CSV and JSON: "energy_kwh", "kWh". */
 const char *month_indicator_name(enum month_indicator indicator);
 const char *month_indicator_unit(enum month_indicator indicator);
@@ -148,6 +152,11 @@ struct month_report {
     struct month_day days[MONTH_DAYS_MAX];
     size_t day_count;
     struct month_factors factors;
+    struct localhost *host; /* an inference host of our own; NULL: none, or nothing of it */
+    bool host_shown;        /* its sums, and so which part of any sum is measured (suppress.h) */
+    bool host_parts_shown;  /* those of its services and devices */
+    struct month_totals host_active;      /* of all who used it, where its sums are shown */
+    struct month_totals host_common;      /* of what is shared by the key */
     struct month_restatement restatement; /* filled in by restate_add_to_month() */
     struct coverage coverage;
     double month_s;   /* length of the month, or of its past part */
@@ -166,6 +175,10 @@ struct month_report *month_build(struct ledger *ledger, const struct config *con
                                  struct calendar_month month, int64_t now, char *error,
                                  size_t error_size);
 void month_free(struct month_report *report);
+
+/* Of the energy of a row, NULL of the total: what part is measured, from 0 to 1, the rest being
+ * estimated. NAN where there is no energy, or the part may not be told. */
+double month_measured(const struct month_report *report, const struct month_row *row);
 
 /* What a row is called: "Autres", "Non affecté", or its label. */
 const char *month_label(const struct month_row *row, enum text_language language);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month.h"
 
+#include "reports/hostview.h"
 #include "reports/progress.h"
+
+#include <math.h>
 
 /* Long form, RFC 4180 with plain line feeds: one record per month, scope, id and indicator. The
  * first line names the columns. */
@@ -27,9 +30,12 @@ static void write_record(FILE *stream, const struct month_report *report, const 
     fprintf(stream, ",%c\n", grade);
 }
 
+/* ROW NULL: the total. */
 static void write_totals(FILE *stream, const struct month_report *report, const char *scope,
-                         const char *id, const char *label, const struct month_totals *totals)
+                         const char *id, const char *label, const struct month_row *row)
 {
+    const struct month_totals *totals = row ? &row->totals : &report->total;
+    double measured = month_measured(report, row);
     char grade = grade_letter((enum evidence_grade)totals->activity.grade);
 
     for (int i = 0; i < MONTH_INDICATORS; i++) {
@@ -38,6 +44,46 @@ static void write_totals(FILE *stream, const struct month_report *report, const 
         write_record(stream, report, scope, id, label, month_indicator_name(indicator),
                      month_indicator_unit(indicator), month_value(totals, indicator), grade);
     }
+    if (report->host && !isnan(measured))
+        write_record(stream, report, scope, id, label, "measured_share", "1",
+                     triple_exact(measured), grade);
+}
+
+/* A host of our own: its sums, then each direction's part. */
+static void write_host(FILE *stream, const struct month_report *report)
+{
+    struct host_view *view = hostview_new(report);
+    char none = grade_letter(GRADE_NONE);
+
+    if (!view)
+        return;
+    write_record(stream, report, "host", "", "", "energy_j", "J",
+                 triple_exact(view->host->energy_j), none);
+    write_record(stream, report, "host", "", "", "idle_j", "J", triple_exact(view->host->idle_j),
+                 none);
+    write_record(stream, report, "host", "", "", "measured_s", "s",
+                 triple_exact(view->host->measured_s), none);
+    for (size_t i = 0; i < view->count; i++) {
+        const struct host_line *line = &view->lines[i];
+        const char *id = line->row ? line->row->id : MONTH_OTHER;
+        const char *label = line->row ? line->row->label : MONTH_OTHER;
+
+        if (line->has_use)
+            write_record(stream, report, "host-direction", id, label, "active_kwh", "kWh",
+                         line->active_kwh, none);
+        write_record(stream, report, "host-direction", id, label, "common_kwh", "kWh",
+                     line->common_kwh, none);
+        for (int key = 0; line->has_use && key < LOCALHOST_KEYS; key++)
+            if (view->host->has_key[key]) {
+                char name[sizeof("kwh_by_entitlement")];
+
+                snprintf(name, sizeof(name), "kwh_by_%s",
+                         sharing_key_name((enum sharing_key_kind)key));
+                write_record(stream, report, "host-direction", id, label, name, "kWh",
+                             line->by_key_kwh[key], none);
+            }
+    }
+    hostview_free(view);
 }
 
 static void write_table(FILE *stream, const struct month_report *report, const char *scope,
@@ -45,7 +91,7 @@ static void write_table(FILE *stream, const struct month_report *report, const c
 {
     for (size_t i = 0; i < table->count; i++)
         write_totals(stream, report, scope, table->rows[i].id, table->rows[i].label,
-                     &table->rows[i].totals);
+                     &table->rows[i]);
 }
 
 static void write_variants(FILE *stream, const struct month_report *report)
@@ -132,9 +178,10 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
 
     fputs(COLUMNS, stream);
     if (!report->withheld)
-        write_totals(stream, report, "total", "", "", &report->total);
+        write_totals(stream, report, "total", "", "", NULL);
     write_table(stream, report, "direction", &report->directions);
     write_table(stream, report, "service", &report->services);
+    write_host(stream, report);
     write_variants(stream, report);
     write_hourly(stream, report);
     for (size_t i = 0; report->progress && i < report->progress->count; i++)

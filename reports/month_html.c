@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reports/coefficients.h"
+#include "reports/hostview.h"
 #include "reports/html.h"
 #include "reports/progress.h"
 
@@ -79,6 +81,27 @@ static void coverage_sentence(const struct html_page *page)
     html_element(page, "p", TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent));
 }
 
+/* Which part of the energy of ROW, NULL of the total, is measured; the rest is estimated. */
+static void measured_part(const struct html_page *page, const struct month_row *row)
+{
+    char argument[TEXT_NUMBER_SIZE];
+    enum text_id id;
+
+    if (!hostview_measured_words(page->report, row, page->language, &id, argument))
+        return;
+    fputs("<span class=\"band\">", page->stream);
+    text_say(page->stream, page->language, id, TEXT_ARGUMENTS(argument), true);
+    fputs("</span>", page->stream);
+}
+
+static void write_idle(const struct html_page *page)
+{
+    char percent[TEXT_NUMBER_SIZE], energy[TEXT_NUMBER_SIZE];
+
+    if (hostview_idle_words(page->report, page->language, percent, energy))
+        html_notice(page, TEXT_HOST_IDLE, TEXT_ARGUMENTS(percent, energy));
+}
+
 static void headline_row(const struct html_page *page, enum month_indicator indicator)
 {
     const struct month_totals *total = &page->report->total;
@@ -91,7 +114,11 @@ static void headline_row(const struct html_page *page, enum month_indicator indi
     fputs("<tr", page->stream);
     figure_attributes(page, MONTH_ALL, MONTH_ALL, indicator, true);
     fputc('>', page->stream);
-    html_row_heading_text(page, (enum text_id)(TEXT_REQUESTS + (int)indicator));
+    fputs("<th scope=\"row\">", page->stream);
+    html_say(page, (enum text_id)(TEXT_REQUESTS + (int)indicator));
+    if (indicator == MONTH_ENERGY)
+        measured_part(page, NULL);
+    fputs("</th>", page->stream);
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         fputs("<td class=\"n\">", page->stream);
         html_units(page, units[i], values[i] > 0, decimals);
@@ -330,6 +357,7 @@ static void row_label(const struct html_page *page, const struct month_row *row)
         text_html(page->stream, row->service->operator_name);
         fputs("</span>", page->stream);
     }
+    measured_part(page, row);
     fputs("</th>", page->stream);
 }
 
@@ -363,8 +391,10 @@ static void total_row(const struct html_page *page, const struct rounded *rounde
 {
     bool any = page->report->total.impact.energy_kwh.central > 0;
 
-    fputs("<tr class=\"total\">", page->stream);
-    html_row_heading_text(page, TEXT_TOTAL);
+    fputs("<tr class=\"total\"><th scope=\"row\">", page->stream);
+    html_say(page, TEXT_TOTAL);
+    measured_part(page, NULL);
+    fputs("</th>", page->stream);
     for (size_t i = 0; i < empty_before; i++)
         fputs("<td></td>", page->stream);
     value_cells(page, NULL, NULL, rounded->totals, 1);
@@ -550,16 +580,25 @@ static void write_grades(const struct html_page *page)
 static void write_shares(const struct html_page *page)
 {
     static const enum text_id names[] = {TEXT_MEASURED, TEXT_COUNTED, TEXT_ESTIMATED};
-    static const char *const percents[] = {"0\u202f%", "0\u202f%", "100\u202f%"};
+    double measured = month_measured(page->report, NULL);
+    const double shares[] = {measured, 0, 1 - measured};
+    char percent[TEXT_NUMBER_SIZE + sizeof("\u202f%")];
 
-    html_element(page, "p", TEXT_METHOD_SHARES, NULL);
+    html_element(page, "p", page->report->host ? TEXT_METHOD_MEASURED : TEXT_METHOD_SHARES, NULL);
     html_open_table(page, TEXT_ORIGINS, NULL);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         html_column_heading(page, names[i], NULL);
     html_open_body(page);
     fputs("<tr>", page->stream);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        html_number_cell(page, percents[i]);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(percent, sizeof(percent), "–");
+        if (!isnan(shares[i])) {
+            text_number(percent, TEXT_NUMBER_SIZE, page->language, PERCENT_UNITS * shares[i],
+                        measured > 0 && measured < 1 ? SHARE_DECIMALS : 0);
+            strcat(percent, "\u202f%");
+        }
+        html_number_cell(page, percent);
+    }
     fputs("</tr>\n", page->stream);
     html_close_table(page);
 }
@@ -868,6 +907,7 @@ static bool write_use(const struct html_page *page, const char *svg, size_t svg_
     write_units(page);
     if (!write_directions(page) || !write_services(page))
         return false;
+    hostview_write_html(page->report, page);
     write_graph(page, svg, svg_size);
     write_variants(page);
     return true;
@@ -887,6 +927,7 @@ bool month_write_html(const struct month_report *report, const char *language, c
     write_period(&page);
     write_restatement(&page);
     coverage_sentence(&page);
+    write_idle(&page);
     written = write_use(&page, svg, svg_size);
     if (report->progress)
         progress_write_html(report->progress, &page);

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "reports/coefficients.h"
+#include "reports/hostview_json.h"
 #include "reports/progress_json.h"
 
 #define SCHEMA      "iagmeter-month/1"
@@ -46,10 +48,18 @@ static json_t *json_grade(enum evidence_grade grade)
     return json_stringn(&letter, 1);
 }
 
-/* Adds the indicators, each with what names it for `iagmeter explain`, and the grade to OBJECT. */
-static int add_totals(json_t *object, const struct month_report *report, const char *direction,
-                      const char *service, const struct month_totals *totals)
+/* Null where it may not be told, or there is no energy. */
+static json_t *json_share(double share)
 {
+    return isnan(share) ? json_null() : json_real(share);
+}
+
+/* Adds the indicators, each with what names it for `iagmeter explain`, the grade and the part of
+ * the energy that is measured to OBJECT. ROW NULL: the total. */
+static int add_totals(json_t *object, const struct month_report *report, const char *direction,
+                      const char *service, const struct month_row *row)
+{
+    const struct month_totals *totals = row ? &row->totals : &report->total;
     char name[MONTH_FIGURE_SIZE];
     int failed = 0;
 
@@ -61,6 +71,8 @@ static int add_totals(json_t *object, const struct month_report *report, const c
         failed |= json_object_set_new(figure, "id", json_string(name)) |
                   json_object_set_new(object, month_indicator_name(indicator), figure);
     }
+    failed |=
+        json_object_set_new(object, "measured_share", json_share(month_measured(report, row)));
     return failed | json_object_set_new(object, "grade",
                                         json_grade((enum evidence_grade)totals->activity.grade));
 }
@@ -69,7 +81,7 @@ static json_t *json_total(const struct month_report *report)
 {
     json_t *object = json_object();
 
-    if (object && add_totals(object, report, MONTH_ALL, MONTH_ALL, &report->total) == 0)
+    if (object && add_totals(object, report, MONTH_ALL, MONTH_ALL, NULL) == 0)
         return object;
     json_decref(object);
     return NULL;
@@ -99,7 +111,7 @@ static json_t *json_row(const struct month_report *report, const struct month_ta
             json_object_set_new(object, "approved", json_string(approvals[row->service->approval]));
     failed |= json_object_set_new(object, "energy_share", json_real(row->energy_share));
     failed |= add_totals(object, report, is_direction ? row->id : MONTH_ALL,
-                         is_direction ? MONTH_ALL : row->id, &row->totals);
+                         is_direction ? MONTH_ALL : row->id, row);
     if (!failed)
         return object;
     json_decref(object);
@@ -426,6 +438,7 @@ static json_t *json_hourly(const struct hourly_result *hourly)
 static json_t *json_report(const struct month_report *report)
 {
     json_t *object = json_head(report);
+    double measured = report->host ? month_measured(report, NULL) : 0;
     int failed = !object;
 
     if (!report->withheld) {
@@ -440,9 +453,11 @@ static json_t *json_report(const struct month_report *report)
         failed |= json_object_set_new(object, "intensity", json_string("yearly"));
         failed |=
             json_object_set_new(object, "french_electricity_by_hour", json_hourly(&report->hourly));
-        failed |= json_object_set_new(
-            object, "shares",
-            json_pack("{s:f, s:f, s:f}", "measured", 0.0, "counted", 0.0, "estimated", 1.0));
+        failed |=
+            json_object_set_new(object, "shares",
+                                json_pack("{s:o, s:f, s:o}", "measured", json_share(measured),
+                                          "counted", 0.0, "estimated", json_share(1 - measured)));
+        failed |= json_object_set_new(object, "host", hostview_json(report));
         if (report->config->factors)
             failed |= json_object_set_new(object, "factors", json_factors(report));
     }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "reports/hostview.h"
 #include "reports/progress.h"
 
 #define LABEL_WIDTH 40
@@ -155,6 +156,7 @@ void month_print(const struct month_report *report, const char *language_name, F
         put_rows(report, language, stream);
         if (report->suppressed == SUPPRESS_ALL)
             say(stream, language, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(threshold));
+        hostview_print(report, language, stream);
     }
     put_restatement(report, language, stream);
     put_coverage(report, language, stream);

@@ -83,6 +83,17 @@ const char *month_label(const struct month_row *row, enum text_language language
     return row->label;
 }
 
+double month_measured(const struct month_report *report, const struct month_row *row)
+{
+    const struct month_totals *totals = row ? &row->totals : &report->total;
+    bool is_folded = row ? row->is_other : report->suppressed != SUPPRESS_NONE;
+
+    if (!(totals->impact.energy_kwh.central > 0) ||
+        (is_folded && report->host && !report->host_shown))
+        return NAN;
+    return totals->measured_kwh / totals->impact.energy_kwh.central;
+}
+
 static double ratio(uint64_t part, uint64_t whole)
 {
     return whole > 0 ? (double)part / (double)whole : -1;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/suppress.h"
 
+#include <stdlib.h>
+
 static bool same_group(const size_t *groups, size_t a, size_t b)
 {
     return !groups || groups[a] == groups[b];
@@ -57,4 +59,188 @@ enum suppress_result suppress_cells(const uint32_t *devices, const size_t *group
         folded++;
     }
     return folded == count ? SUPPRESS_ALL : SUPPRESS_MERGED;
+}
+
+/* ---- With a host of our own ---- */
+
+/* Some of the pairs, as cells: each alone, or all of one direction as one. */
+struct cells {
+    uint32_t *devices;
+    size_t *groups; /* direction */
+    bool *hidden;
+    size_t count;
+    enum suppress_result result;
+    bool is_safe; /* what is hidden is enough to hide behind, without the other cells */
+};
+
+static bool cells_new(struct cells *cells, size_t most)
+{
+    *cells = (struct cells){.devices = calloc(most + 1, sizeof(*cells->devices)),
+                            .groups = calloc(most + 1, sizeof(*cells->groups)),
+                            .hidden = calloc(most + 1, sizeof(*cells->hidden))};
+    return cells->devices && cells->groups && cells->hidden;
+}
+
+static void cells_free(const struct cells *cells)
+{
+    free(cells->devices);
+    free(cells->groups);
+    free(cells->hidden);
+}
+
+static void add_remote(const struct suppress_pair *pair, struct cells *cells)
+{
+    cells->devices[cells->count] = pair->devices;
+    cells->groups[cells->count++] = pair->direction;
+}
+
+static size_t block_of(const struct cells *cells, size_t direction)
+{
+    size_t block = 0;
+
+    while (block < cells->count && cells->groups[block] != direction)
+        block++;
+    return block;
+}
+
+/* A direction with a share of what is common, but no use, has no devices to hide behind. */
+static void add_local(const struct suppress_pair *pair, struct cells *blocks)
+{
+    uint32_t devices = pair->kind == SUPPRESS_LOCAL ? pair->devices : UINT32_MAX;
+    size_t block = block_of(blocks, pair->direction);
+
+    if (block == blocks->count) {
+        blocks->groups[blocks->count++] = pair->direction;
+        blocks->devices[block] = UINT32_MAX;
+    }
+    if (devices < blocks->devices[block])
+        blocks->devices[block] = devices;
+}
+
+static void choose(struct cells *cells, uint32_t threshold)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < cells->count; i++)
+        if (cells->devices[i] == UINT32_MAX)
+            cells->devices[i] = 0;
+    cells->result =
+        suppress_cells(cells->devices, cells->groups, cells->count, threshold, cells->hidden);
+    for (size_t i = 0; i < cells->count; i++)
+        any |= cells->hidden[i];
+    cells->is_safe = !any || suppress_distinct(cells->devices, cells->groups, cells->count,
+                                               cells->hidden) >= threshold;
+}
+
+/* What is hidden of the host cannot be told alone: all of it is, and hides behind remote cells. */
+static void fold_together(const struct cells *blocks, struct cells *remote, uint32_t threshold)
+{
+    uint64_t devices =
+        suppress_distinct(remote->devices, remote->groups, remote->count, remote->hidden);
+    size_t next;
+
+    for (size_t i = 0; i < blocks->count; i++) {
+        bool counted = false; /* the direction's devices may be the same ones */
+
+        for (size_t j = 0; j < remote->count; j++)
+            counted |= remote->hidden[j] && remote->groups[j] == blocks->groups[i];
+        devices += counted ? 0 : blocks->devices[i];
+    }
+    next = smallest_shown(remote->devices, remote->count, remote->hidden);
+    if (devices < threshold && next < remote->count)
+        remote->hidden[next] = true;
+}
+
+static void hide_all(struct cells *cells)
+{
+    for (size_t i = 0; i < cells->count; i++)
+        cells->hidden[i] = true;
+}
+
+/* The devices behind what is hidden of each service of the host: enough, or nothing is hidden. */
+static bool parts_are_safe(const struct suppress_pair *pairs, size_t count, uint32_t threshold,
+                           const bool *hidden)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t devices = 0;
+
+        if (pairs[i].kind != SUPPRESS_LOCAL || !hidden[i])
+            continue;
+        for (size_t j = 0; j < count; j++)
+            if (pairs[j].kind == SUPPRESS_LOCAL && hidden[j] &&
+                pairs[j].service == pairs[i].service)
+                devices += pairs[j].devices;
+        if (devices < threshold)
+            return false;
+    }
+    return true;
+}
+
+static bool is_of_block(enum suppress_kind kind, bool is_used)
+{
+    return kind == SUPPRESS_LOCAL || (kind == SUPPRESS_COMMON && is_used);
+}
+
+static void spread(const struct suppress_pair *pairs, size_t count, bool is_used,
+                   const struct cells *blocks, const struct cells *remote, bool all_hidden,
+                   bool *hidden)
+{
+    size_t next = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].kind == SUPPRESS_REMOTE)
+            hidden[i] = remote->hidden[next++];
+        else if (is_of_block(pairs[i].kind, is_used))
+            hidden[i] = blocks->hidden[block_of(blocks, pairs[i].direction)];
+        else
+            hidden[i] = all_hidden;
+    }
+}
+
+static enum suppress_result result_of(const bool *hidden, size_t count)
+{
+    size_t folded = 0;
+
+    for (size_t i = 0; i < count; i++)
+        folded += hidden[i];
+    if (folded == 0)
+        return SUPPRESS_NONE;
+    return folded == count ? SUPPRESS_ALL : SUPPRESS_MERGED;
+}
+
+bool suppress_pairs(const struct suppress_pair *pairs, size_t count, uint32_t threshold,
+                    bool *hidden, struct suppress_outcome *outcome)
+{
+    struct cells blocks = {0}, remote = {0};
+    bool made = cells_new(&blocks, count) & cells_new(&remote, count);
+    bool is_used = false, all_hidden;
+
+    for (size_t i = 0; i < count; i++)
+        is_used |= pairs[i].kind == SUPPRESS_LOCAL;
+    for (size_t i = 0; made && i < count; i++) {
+        if (pairs[i].kind == SUPPRESS_REMOTE)
+            add_remote(&pairs[i], &remote);
+        else if (is_of_block(pairs[i].kind, is_used))
+            add_local(&pairs[i], &blocks);
+    }
+    if (made) {
+        choose(&blocks, threshold);
+        choose(&remote, threshold);
+        /* Few devices behind all that is remote: the host's sums would tell their use. */
+        all_hidden = blocks.is_safe && !remote.is_safe && remote.count < count;
+        if (all_hidden) {
+            hide_all(&blocks);
+            hide_all(&remote);
+        } else if (!blocks.is_safe) {
+            fold_together(&blocks, &remote, threshold);
+        }
+        spread(pairs, count, is_used, &blocks, &remote, all_hidden, hidden);
+        outcome->result = result_of(hidden, count);
+        outcome->host_shown = blocks.is_safe && remote.is_safe;
+        outcome->parts_shown =
+            outcome->host_shown && parts_are_safe(pairs, count, threshold, hidden);
+    }
+    cells_free(&blocks);
+    cells_free(&remote);
+    return made;
 }

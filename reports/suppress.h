@@ -32,6 +32,36 @@ enum suppress_result {
 enum suppress_result suppress_cells(const uint32_t *devices, const size_t *groups, size_t count,
                                     uint32_t threshold, bool *hidden);
 
+/* Pairs of direction and service, with those of a host of our own among them. What a host draws is
+ * published in all, and for each of its services where that may be told: so what is hidden of the
+ * host, and what is hidden of the rest, must each be enough to hide behind. */
+enum suppress_kind {
+    SUPPRESS_REMOTE,
+    SUPPRESS_LOCAL,   /* use of the host */
+    SUPPRESS_COMMON,  /* a share of what the host draws anyway, by use: tells the use */
+    SUPPRESS_DECLARED /* such a share as it is declared, whatever the use is: tells nothing */
+};
+
+struct suppress_pair {
+    enum suppress_kind kind;
+    size_t direction;
+    size_t service;
+    uint32_t devices; /* none of SUPPRESS_COMMON and SUPPRESS_DECLARED */
+};
+
+struct suppress_outcome {
+    enum suppress_result result;
+    bool host_shown;  /* what the host drew in all may be told, and so what the rest is */
+    bool parts_shown; /* and for each of its services, for those on each device */
+};
+
+/* Sets hidden[i]. All that a direction has of the host is shown or hidden together, as a share by
+ * use is the sum of all its use there: the smallest number of devices of its services counts. Where
+ * nobody used the host, shares are as good as declared. Where either side cannot be told alone, no
+ * sum of the host is told. Returns false when memory is exhausted. */
+bool suppress_pairs(const struct suppress_pair *pairs, size_t count, uint32_t threshold,
+                    bool *hidden, struct suppress_outcome *outcome);
+
 /* How many devices the INCLUDED cells surely have: of each group the largest cell. */
 uint64_t suppress_distinct(const uint32_t *devices, const size_t *groups, size_t count,
                            const bool *included);

@@ -138,6 +138,108 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_UNIT_REQUEST] = {{"une inférence (une requête et sa réponse)",
                             "one inference (a request and its answer)"}},
     [TEXT_UNIT_TOKENS] = {{"1 000 jetons visibles en sortie", "1 000 visible output tokens"}},
+    [TEXT_MEASURED_PART] = {{"énergie dont mesurée : {0} %", "energy of which measured: {0}%"}},
+    [TEXT_MEASURED_NOT_TOLD] =
+        {{"part mesurée non indiquée : elle dirait l'usage de moins de {0} appareils",
+          "measured part not told: it would tell the use of fewer than {0} devices"}},
+    [TEXT_HOST_IDLE] =
+        {{"Serveur d'IA local : {0} % de l'énergie mesurée sur ses machines l'est en veille, que "
+          "l'on s'en serve ou non ({1} kWh en tout, centre de données compris). La clé qui "
+          "partage cette veille décide donc de l'essentiel de sa répartition.",
+          "Local AI server: {0}% of the energy measured at its machines is idle, whether anyone "
+          "uses it or not ({1} kWh in all, data centre included). So the key that shares this "
+          "idle energy decides most of how it is divided."}},
+    [TEXT_HOST_LINE] = {{"  {0} : {1} kWh pour ses requêtes, {2} kWh de veille et commun",
+                         "  {0}: {1} kWh for its requests, {2} kWh idle and common"}},
+    [TEXT_HEAD_HOST] = {{"Serveur d'IA local", "Local AI server"}},
+    [TEXT_HOST_WITHHELD] =
+        {{"Moins de {0} appareils d'un côté ou de l'autre (serveur local, services distants) : les "
+          "sommes du serveur local ne sont pas données, car leur différence avec le total dirait "
+          "l'usage de quelques personnes.",
+          "Fewer than {0} devices on one side or the other (local server, remote services): the "
+          "sums of the local server are not given, as their difference to the total would tell "
+          "the use of a few people."}},
+    [TEXT_HOST_LEAD] =
+        {{"Énergie mesurée, jetons comptés. Les machines de « {0} » ont consommé {1} kWh, le "
+          "centre "
+          "de données {2} kWh avec le refroidissement et les pertes (PUE {3}). {4} % des machines "
+          "est de la veille, {5} kWh du travail sans requête vue. Mesuré pendant {6} heures sur "
+          "{7}.",
+          "Energy is measured, tokens are counted. The machines of \"{0}\" used {1} kWh, the data "
+          "centre {2} kWh with cooling and losses (PUE {3}). {4}% of the machines' energy is idle, "
+          "{5} kWh is work without a request seen. Measured during {6} hours of {7}."}},
+    [TEXT_HOST_UNMEASURED] =
+        {{"Pendant {0} heures, rien n'a été mesuré : l'énergie de ce temps manque, elle n'est pas "
+          "remplacée par une estimation.",
+          "During {0} hours nothing was measured: the energy of that time is missing, and no "
+          "estimate stands in for it."}},
+    [TEXT_HOST_PENDING] =
+        {{"{0} kWh des derniers instants ne sont pas encore répartis : des requêtes couraient "
+          "encore.",
+          "{0} kWh of the last moments are not shared yet: requests were still running."}},
+    [TEXT_HOST_KEY] =
+        {{"Clé de répartition de la veille et du commun ce mois-ci : {0}. Les autres clés sont à "
+          "côté : ce qu'aurait chaque direction au total si la clé était celle-là.",
+          "Key that shares what is idle and common this month: {0}. The other keys stand beside: "
+          "what each direction would have in all if the key were that one."}},
+    [TEXT_HOST_KEY_USAGE] = {{"à l'usage", "by use"}},
+    [TEXT_HOST_KEY_ENTITLEMENT] = {{"aux droits d'accès", "by entitlement"}},
+    [TEXT_HOST_KEY_HYBRID] = {{"mixte", "hybrid"}},
+    [TEXT_HOST_LINES] =
+        {{"Énergie du serveur local par direction, centre de données compris. Entre parenthèses : "
+          "la précision des compteurs.",
+          "Energy of the local server by direction, data centre included. In brackets: the "
+          "accuracy of the meters."}},
+    [TEXT_HOST_WEIGHT] = {{"Jetons pondérés", "Weighted tokens"}},
+    [TEXT_HOST_ACTIVE] = {{"Pour ses requêtes", "For its requests"}},
+    [TEXT_HOST_COMMON] = {{"Veille et commun", "Idle and common"}},
+    [TEXT_HOST_METER] = {{"La somme des directions est {0} J aux machines ; les compteurs disent "
+                          "{1} J.",
+                          "The directions add up to {0} J at the machines; the meters say {1} J."}},
+    [TEXT_HOST_DEVICES] = {{"Ce que les machines ont consommé, appareil par appareil",
+                            "What the machines used, device by device"}},
+    [TEXT_HOST_SOURCES] =
+        {{"Ce que dit chaque compteur pris seul, pour comparaison : ils se recouvrent, rien n'en "
+          "est ajouté.",
+          "What each meter says alone, for comparison: they overlap, nothing of it is added."}},
+    [TEXT_HOST_NO_PARTS] =
+        {{"Le détail par appareil et par service n'est pas donné : il dirait l'usage de moins de "
+          "{0} appareils.",
+          "Details by device and service are not given: they would tell the use of fewer than {0} "
+          "devices."}},
+    [TEXT_HOST_DEVICE] = {{"Appareil", "Device"}},
+    [TEXT_HOST_IDLE_ENERGY] = {{"Veille", "Idle"}},
+    [TEXT_HOST_ABOVE] = {{"Au-dessus de la veille", "Above idle"}},
+    [TEXT_HOST_HOURS] = {{"Mesuré pendant", "Measured during"}},
+    [TEXT_HOST_MEAN_POWER] = {{"Puissance moyenne", "Mean power"}},
+    [TEXT_HOST_RESTS_ON] = {{"Repose sur", "Rests on"}},
+    [TEXT_HOST_WALL] = {{"compteur de toute la machine", "a meter of the whole machine"}},
+    [TEXT_HOST_REST] = {{"une puissance étalonnée pour ce qu'aucun compteur ne voit",
+                         "a calibrated power for what no counter covers"}},
+    [TEXT_HOST_INTEGRATED] = {{"des mesures de puissance, pas un compteur d'énergie",
+                               "samples of power, not a counter of energy"}},
+    [TEXT_HOST_LOWER_BOUND] = {{"au moins cela : un compteur est reparti de zéro ({0} heures)",
+                                "at least that: a counter began anew ({0} hours)"}},
+    [TEXT_HOST_AMBIGUOUS] = {{"douteux : lu trop tard, le compteur a pu faire un tour ({0} heures)",
+                              "doubtful: read so late that the counter may have wrapped ({0} "
+                              "hours)"}},
+    [TEXT_HOST_EXCEEDED] = {{"les parties dépassent le compteur de l'ensemble ({0} heures)",
+                             "the parts exceed the meter of the whole ({0} hours)"}},
+    [TEXT_HOST_BALANCE] = {{"Échanges vus sur le réseau, et ce que le serveur compte lui-même",
+                            "Exchanges as captured, and what the server counts itself"}},
+    [TEXT_HOST_WIRE] = {{"Capturé", "Captured"}},
+    [TEXT_HOST_SERVER] = {{"Serveur", "Server"}},
+    [TEXT_HOST_DIFFERENCE] = {{"Différence", "Difference"}},
+    [TEXT_HOST_FACTORS] = {{"Facteurs du serveur local (host.conf) et de son électricité",
+                            "Factors of the local server (host.conf) and of its electricity"}},
+    [TEXT_HOST_IDLE_POWER] = {{"puissance en veille, modèle chargé",
+                               "idle power, with its model loaded"}},
+    [TEXT_HOST_RGESN] =
+        {{"Repères du RGESN 2024 : critère 8.3, PUE sous 1,5 (ici {0}) ; critère 8.4, WUE d'au "
+          "plus "
+          "0,4 L/kWh (ici {1}).",
+          "Marks of the French RGESN 2024: criterion 8.3, PUE under 1.5 (here {0}); criterion 8.4, "
+          "WUE of at most 0.4 L/kWh (here {1})."}},
     [TEXT_HEAD_VARIANTS] = {{"Et si l'on calculait autrement ?",
                              "What if it were computed otherwise?"}},
     [TEXT_CAPTION_VARIANTS] =
@@ -368,6 +470,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "aucun n'est compté par un fournisseur.",
           "In this version all impacts are estimated: none is measured on a machine, none is "
           "counted by a provider."}},
+    [TEXT_METHOD_MEASURED] =
+        {{"L'énergie du serveur local est mesurée sur ses machines, ses jetons sont comptés ; tout "
+          "le reste est estimé, rien n'est compté par un fournisseur. Où les deux se mêlent, la "
+          "part mesurée de l'énergie est indiquée.",
+          "The energy of the local server is measured at its machines and its tokens are counted; "
+          "all the rest is estimated, nothing is counted by a provider. Where both are in one "
+          "figure, the measured part of the energy is told."}},
     [TEXT_ORIGINS] = {{"Origine des chiffres", "Origin of the figures"}},
     [TEXT_QUALITY] = {{"Qualité des données : note {0}, soit {1} sur 5 (1 est la meilleure). Une "
                        "somme prend la moins bonne note de ses parties.",
@@ -619,6 +728,35 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_NO_IMPACT] =
         {{"{0} : impact non estimé, aucun modèle n'est supposé ; les requêtes sont comptées.",
           "{0}: impact not estimated, no model is assumed; requests are counted."}},
+    [TEXT_EXPLAIN_MEASURED] =
+        {{"{0} : énergie mesurée sur les machines de « {1} », électricité de la zone {2}.",
+          "{0}: energy measured at the machines of \"{1}\", electricity of zone {2}."}},
+    [TEXT_EXPLAIN_ACTIVE] =
+        {{"Les joules au-dessus de la veille de chaque minute vont à qui l'appareil a servi "
+          "pendant "
+          "celle-ci, selon ses jetons pondérés ; leur somme est energy_j.",
+          "The joules above idle of each minute go to whom the device served meanwhile, by "
+          "weighted tokens; their sum is energy_j."}},
+    [TEXT_EXPLAIN_COMMON] =
+        {{"Veille et travail sans requête, à tout le monde : partagés par la clé du mois, {0}.",
+          "Idle, and work without a request, which is everybody's: shared by the key of the month, "
+          "{0}."}},
+    [TEXT_EXPLAIN_FORMULAS_MEASURED] =
+        {{"Calcul, des joules mesurés à l'impact (faible / central / fort : précision des "
+          "compteurs) :",
+          "Steps from measured joules to impact (low / central / high: accuracy of the meters):"}},
+    [TEXT_EXPLAIN_DEVICES] =
+        {{"Énergie des machines pendant le mois, en joules, répartie à nouveau "
+          "minute par minute",
+          "Energy of the machines in the month, in joules, shared again minute "
+          "by minute"}},
+    [TEXT_EXPLAIN_ITS_ENERGY] = {{"Part de ce chiffre", "Part of this figure"}},
+    [TEXT_EXPLAIN_USED] = {{"Pendant des requêtes", "While requests ran"}},
+    [TEXT_EXPLAIN_REPLAYED] = {{"Réparti à nouveau : {0} J ; dans le registre : {1} J.",
+                                "Shared again: {0} J; in the ledger: {1} J."}},
+    [TEXT_EXPLAIN_NO_DEVICES] =
+        {{"Le détail par appareil n'est pas donné : il dirait l'usage de moins de {0} appareils.",
+          "Details by device are not given: they would tell the use of fewer than {0} devices."}},
     [TEXT_EXPLAIN_FORMULAS_A] =
         {{"Formules de la méthode A, pour l'activité centrale, les facteurs à leur borne basse, "
           "puis à leur borne haute :",
@@ -777,6 +915,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
                             "count of off-site water (EWIF)"}},
     [TEXT_UNKNOWN_MIX] = {{"mix électrique", "electricity mix"}},
     [TEXT_UNKNOWN_METHOD] = {{"autre méthode", "other method"}},
+    [TEXT_UNKNOWN_KEY] = {{"clé de partage de la veille", "key that shares idle energy"}},
     [TEXT_CALCULATOR_AT] = {{"calculé chez {0}", "computed at {0}"}},
     [TEXT_CALCULATOR_AT_METHOD] = {{"calculé chez {0}, méthode {1}",
                                     "computed at {0}, method {1}"}},
@@ -869,6 +1008,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "server of one's own it often takes over 80 % of the energy, with or without requests: "
           "measure it before deciding. PUE and WUE of the provider “local” are averages of the "
           "industry, to be replaced in providers.conf by those of the site."}},
+    [TEXT_WHATIF_MEASURED_NOTE] =
+        {{"Serveur à nous : ses propres mesures du mois pour {0}, {1} J par jeton en sortie, un "
+          "jeton en entrée comptant pour {2}. Sa veille et sa fabrication ne changent pas : elles "
+          "sont là avec ou sans ces requêtes.",
+          "A server of our own: its own measurements of the month for {0}, {1} J per output token, "
+          "an input token counting for {2}. Its idle energy and its manufacture do not change: "
+          "they are there with or without these requests."}},
     [TEXT_WHATIF_METHODS] =
         {{"Les deux côtés ne sont pas calculés par la même méthode : une part de la différence "
           "peut en venir. Différence avec une même méthode des deux côtés :",

@@ -76,6 +76,47 @@ enum text_id {
     TEXT_APPROVAL_NO,
     TEXT_UNIT_REQUEST,
     TEXT_UNIT_TOKENS,
+    TEXT_MEASURED_PART,     /* {0} percent */
+    TEXT_MEASURED_NOT_TOLD, /* {0} threshold */
+    TEXT_HOST_IDLE,         /* {0} percent idle, {1} kWh */
+    TEXT_HOST_LINE,         /* {0} direction, {1} kWh active, {2} kWh common */
+    TEXT_HEAD_HOST,
+    TEXT_HOST_WITHHELD, /* {0} threshold */
+    TEXT_HOST_LEAD, /* {0} name, {1} kWh of machines, {2} of the data centre, {3} PUE, {4} percent
+                       idle, {5} kWh of no request, {6} hours measured, {7} hours */
+    TEXT_HOST_UNMEASURED, /* {0} hours */
+    TEXT_HOST_PENDING,    /* {0} kWh */
+    TEXT_HOST_KEY,        /* {0} key */
+    TEXT_HOST_KEY_USAGE,  /* in the order of enum sharing_key_kind */
+    TEXT_HOST_KEY_ENTITLEMENT,
+    TEXT_HOST_KEY_HYBRID,
+    TEXT_HOST_LINES,
+    TEXT_HOST_WEIGHT,
+    TEXT_HOST_ACTIVE,
+    TEXT_HOST_COMMON,
+    TEXT_HOST_METER, /* {0} J of the directions, {1} of the meters */
+    TEXT_HOST_DEVICES,
+    TEXT_HOST_SOURCES,
+    TEXT_HOST_NO_PARTS, /* {0} threshold */
+    TEXT_HOST_DEVICE,
+    TEXT_HOST_IDLE_ENERGY,
+    TEXT_HOST_ABOVE,
+    TEXT_HOST_HOURS,
+    TEXT_HOST_MEAN_POWER,
+    TEXT_HOST_RESTS_ON,
+    TEXT_HOST_WALL, /* in the order of enum energy_flag; the last three: {0} hours */
+    TEXT_HOST_REST,
+    TEXT_HOST_INTEGRATED,
+    TEXT_HOST_LOWER_BOUND,
+    TEXT_HOST_AMBIGUOUS,
+    TEXT_HOST_EXCEEDED,
+    TEXT_HOST_BALANCE,
+    TEXT_HOST_WIRE,
+    TEXT_HOST_SERVER,
+    TEXT_HOST_DIFFERENCE,
+    TEXT_HOST_FACTORS,
+    TEXT_HOST_IDLE_POWER,
+    TEXT_HOST_RGESN, /* {0} PUE, {1} WUE */
     TEXT_HEAD_VARIANTS,
     TEXT_CAPTION_VARIANTS,
     TEXT_VARIANT_REPORT, /* in the order of enum month_variant */
@@ -159,6 +200,7 @@ enum text_id {
     TEXT_METHOD_IMPACT, /* {0} source of method A, {1} year */
     TEXT_METHOD_BAND,
     TEXT_METHOD_SHARES,
+    TEXT_METHOD_MEASURED,
     TEXT_ORIGINS,
     TEXT_QUALITY, /* {0} letter, {1} 1 to 5 */
     TEXT_QUALITY_NONE,
@@ -269,6 +311,15 @@ enum text_id {
     TEXT_EXPLAIN_CLASS,      /* model, entry that stands in */
     TEXT_EXPLAIN_TOKENS,     /* {0} estimator, {1} grade */
     TEXT_EXPLAIN_NO_IMPACT,  /* {0} service */
+    TEXT_EXPLAIN_MEASURED,   /* {0} service, {1} host, {2} zone */
+    TEXT_EXPLAIN_ACTIVE,
+    TEXT_EXPLAIN_COMMON, /* {0} key */
+    TEXT_EXPLAIN_FORMULAS_MEASURED,
+    TEXT_EXPLAIN_DEVICES,
+    TEXT_EXPLAIN_ITS_ENERGY,
+    TEXT_EXPLAIN_USED,
+    TEXT_EXPLAIN_REPLAYED,   /* {0} J shared again, {1} J recorded */
+    TEXT_EXPLAIN_NO_DEVICES, /* {0} threshold */
     TEXT_EXPLAIN_FORMULAS_A,
     TEXT_EXPLAIN_FORMULAS_B,
     TEXT_EXPLAIN_FACTORS, /* {0} vintage */
@@ -336,6 +387,7 @@ enum text_id {
     TEXT_UNKNOWN_EWIF,
     TEXT_UNKNOWN_MIX,
     TEXT_UNKNOWN_METHOD,
+    TEXT_UNKNOWN_KEY,
     TEXT_CALCULATOR_AT,        /* {0} provider */
     TEXT_CALCULATOR_AT_METHOD, /* {0} provider, {1} method */
     TEXT_CALCULATOR_ENERGY,
@@ -383,6 +435,8 @@ enum text_id {
     TEXT_WHATIF_PART, /* {0} percent, {1} model, {2} provider, {3} zone, {4} method */
     TEXT_WHATIF_LOCAL,
     TEXT_WHATIF_LOCAL_NOTE,
+    TEXT_WHATIF_MEASURED_NOTE, /* {0} service, {1} J per output token, {2} weight of an input token
+                                */
     TEXT_WHATIF_METHODS,
     TEXT_WHATIF_OTHER_WATER, /* {0} zone */
     TEXT_WHATIF_REBOUND,

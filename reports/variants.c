@@ -3,7 +3,9 @@
 
 #include <math.h>
 
+#include "daemon/localimpact.h"
 #include "daemon/servicefactors.h"
+#include "reports/localhost.h"
 #include "reports/month.h"
 
 /* Method A's centre of a month's sums is not quite the sum of the minutes' centres. */
@@ -57,6 +59,34 @@ static void add_cell(const struct month_report *report, const struct month_cell 
     out->impacts[VARIANT_REPORT] = impact_add(out->impacts[VARIANT_REPORT], cell->totals.impact);
 }
 
+/* What is measured depends on no method, only on the factors of today and the count of water. */
+static void add_measured(const struct month_report *report, const struct month_cell *cell,
+                         struct variants *out)
+{
+    const struct config *config = report->config;
+    const struct activity *activity = &cell->totals.activity;
+    struct local_factors factors;
+    const struct zone_factors *zone;
+    struct impact impact, water;
+
+    if (!(activity->energy_j > 0) ||
+        local_factors_resolve(config->host, config->factors, &factors) != NULL)
+        return;
+    out->is_there = true;
+    zone = month_zone_variant(config->factors, factors.zone->id);
+    impact = local_impact(&factors, activity->energy_j, activity->host_s);
+    for (int i = VARIANT_RECOMPUTED; i < VARIANT_WATER; i++)
+        out->impacts[i] = impact_add(out->impacts[i], impact);
+    if (zone) {
+        factors.zone = zone;
+        out->has_water = true;
+    }
+    water = local_impact(&factors, activity->energy_j, activity->host_s);
+    out->impacts[VARIANT_WATER] =
+        impact_add(out->impacts[VARIANT_WATER], with_water_of(cell->totals.impact, &water));
+    out->impacts[VARIANT_REPORT] = impact_add(out->impacts[VARIANT_REPORT], cell->totals.impact);
+}
+
 static bool is_apart(struct triple a, struct triple b)
 {
     return fabs(a.central - b.central) > APART * fmax(a.central, b.central);
@@ -73,6 +103,10 @@ void variants_compute(const struct month_report *report, struct variants *out)
         struct service_factors factors;
         const struct mix_factors *mix = NULL;
 
+        if (localhost_is_local(config, cell->service)) {
+            add_measured(report, cell, out);
+            continue;
+        }
         if (!service_factors_resolve(config->factors, config->catalogue,
                                      catalogue_find(config->catalogue, cell->service), &factors))
             mix = service_factors_at(&factors, report->month.start);

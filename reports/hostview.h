@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_HOSTVIEW_H
+#define IAGMETER_HOSTVIEW_H
+
+#include "reports/html.h"
+#include "reports/month.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* The section of a month's report on the inference host of our own: what is told of it, computed
+ * once, for all writers. Energy in kWh is the data centre's, PUE included, as everywhere in the
+ * report; joules are the machines', as the meters read them. */
+
+struct host_line {
+    const struct month_row *row; /* of the report's directions; the row "other"; NULL: the total */
+    bool has_use; /* false: its use is hidden, or none. Then only what is common stands here */
+    double weight;
+    struct triple active_kwh;
+    struct triple common_kwh;
+    double energy_j;                          /* of both */
+    struct triple by_key_kwh[LOCALHOST_KEYS]; /* active and common, if the key were this one */
+};
+
+struct host_view {
+    const struct month_report *report;
+    const struct localhost *host;
+    struct host_line *lines; /* in the order of the report's directions; last, what is hidden */
+    size_t count;
+    struct host_line total;
+    double it_kwh;       /* what the meters read */
+    double idle_share;   /* of it */
+    double pool_kwh;     /* above idle, but no request ran */
+    double unmeasured_s; /* of what is reported */
+};
+
+/* NULL where nothing of a host may be told, or memory is exhausted. REPORT must outlive it. */
+struct host_view *hostview_new(const struct month_report *report);
+void hostview_free(struct host_view *view);
+
+/* The share of idle power, for page 1: the arguments of TEXT_HOST_IDLE. Returns false when there is
+ * nothing to say. */
+bool hostview_idle_words(const struct month_report *report, enum text_language language,
+                         char percent[TEXT_NUMBER_SIZE], char energy[TEXT_NUMBER_SIZE]);
+/* "of which measured: 63 %", of ROW or, NULL, of the total, where it is a mixture; false when all
+ * is of one kind. ARGUMENT is the percentage, or the threshold when *ID says that it is not told.
+ */
+bool hostview_measured_words(const struct month_report *report, const struct month_row *row,
+                             enum text_language language, enum text_id *id,
+                             char argument[TEXT_NUMBER_SIZE]);
+
+/* What a device's figures rest on, and what is wrong with them: the sentence of flag number BIT. */
+enum text_id hostview_flag_text(unsigned bit);
+const char *hostview_flag_name(unsigned bit);
+#define HOSTVIEW_FLAGS 6
+
+/* The counts of one service of the host, or of all, which are captured and what the server says. */
+#define HOSTVIEW_COUNTS 4
+struct host_balance {
+    const char *service; /* NULL: all of them together */
+    bool has_server;
+    double captured[HOSTVIEW_COUNTS]; /* requests, tokens in, cached, out */
+    double served[HOSTVIEW_COUNTS];
+};
+/* By services where these may be told, else the sum alone: call with NUMBER from 0 until false. */
+bool hostview_balance(const struct host_view *view, size_t number, struct host_balance *out);
+const char *hostview_count_name(size_t count); /* "tokens_in" */
+
+/* The figures of host.conf and of its zone: call with NUMBER from 0 until false. */
+struct host_factor {
+    const char *name;
+    const char *unit;
+    double value;
+    const struct provenance *provenance;
+};
+bool hostview_factor(const struct month_report *report, size_t number, struct host_factor *out);
+
+/* A section of a page, lines for a terminal. Nothing where nothing may be told but that. */
+void hostview_write_html(const struct month_report *report, const struct html_page *page);
+void hostview_print(const struct month_report *report, enum text_language language, FILE *stream);
+
+#endif

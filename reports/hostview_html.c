@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/hostview.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/symbols.h"
+
+#define J_PER_KWH      3.6e6
+#define HOUR_S         3600
+#define PERCENT        100
+#define COLUMNS        (3 + LOCALHOST_KEYS)
+#define SHARE_DECIMALS 1
+
+static const enum text_id key_texts[LOCALHOST_KEYS] = {
+    TEXT_HOST_KEY_USAGE, TEXT_HOST_KEY_ENTITLEMENT, TEXT_HOST_KEY_HYBRID};
+
+static void number_text(const struct html_page *page, char out[TEXT_NUMBER_SIZE], double value)
+{
+    text_number(out, TEXT_NUMBER_SIZE, page->language, value, text_decimals(value));
+}
+
+static void value_cell(const struct html_page *page, double value)
+{
+    char number[TEXT_NUMBER_SIZE] = "–";
+
+    if (!isnan(value))
+        number_text(page, number, value);
+    html_number_cell(page, number);
+}
+
+/* ---- What was measured ---- */
+
+static void write_lead(const struct html_page *page, const struct host_view *view)
+{
+    const struct host_config *config = view->host->config;
+    const double values[] = {view->it_kwh,
+                             view->total.active_kwh.central + view->total.common_kwh.central,
+                             config->pue.value,
+                             PERCENT * view->idle_share,
+                             view->pool_kwh,
+                             view->host->measured_s / HOUR_S,
+                             view->report->month_s / HOUR_S};
+    char numbers[sizeof(values) / sizeof(values[0])][TEXT_NUMBER_SIZE];
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        number_text(page, numbers[i], values[i]);
+    html_element(page, "p", TEXT_HOST_LEAD,
+                 TEXT_ARGUMENTS(config->name, numbers[0], numbers[1], numbers[2], numbers[3],
+                                numbers[4], numbers[5], numbers[6]));
+}
+
+static void write_gaps(const struct html_page *page, const struct host_view *view)
+{
+    char number[TEXT_NUMBER_SIZE];
+
+    if (view->unmeasured_s > 0) {
+        number_text(page, number, view->unmeasured_s / HOUR_S);
+        html_notice(page, TEXT_HOST_UNMEASURED, TEXT_ARGUMENTS(number));
+    }
+    if (view->host->pending_j > 0) {
+        number_text(page, number, view->host->pending_j / J_PER_KWH);
+        html_element(page, "p", TEXT_HOST_PENDING, TEXT_ARGUMENTS(number));
+    }
+}
+
+static void flag_cell(const struct html_page *page, const struct localhost_device *device)
+{
+    const double seconds[HOSTVIEW_FLAGS] = {
+        [3] = device->lower_bound_s, [4] = device->ambiguous_s, [5] = device->exceeded_s};
+    char hours[TEXT_NUMBER_SIZE];
+    bool any = false;
+
+    fputs("<td>", page->stream);
+    for (unsigned bit = 0; bit < HOSTVIEW_FLAGS; bit++) {
+        if (!(device->flags & 1u << bit))
+            continue;
+        fputs(any ? " ; " : "", page->stream);
+        number_text(page, hours, seconds[bit] / HOUR_S);
+        text_say(page->stream, page->language, hostview_flag_text(bit), TEXT_ARGUMENTS(hours),
+                 true);
+        any = true;
+    }
+    fputs(any ? "</td>" : "–</td>", page->stream);
+}
+
+static void device_row(const struct html_page *page, const struct localhost_device *device)
+{
+    bool is_source = device->kind == POWER_DEVICE_SOURCE;
+
+    fputs("<tr>", page->stream);
+    html_row_heading(page, device->name);
+    value_cell(page, device->energy_j / J_PER_KWH);
+    value_cell(page, is_source ? NAN : device->idle_j / J_PER_KWH);
+    value_cell(page, is_source ? NAN : (device->energy_j - device->idle_j) / J_PER_KWH);
+    value_cell(page, device->covered_s / HOUR_S);
+    value_cell(page, device->covered_s > 0 ? device->energy_j / device->covered_s : NAN);
+    flag_cell(page, device);
+    fputs("</tr>\n", page->stream);
+}
+
+static void devices_table(const struct html_page *page, const struct host_view *view,
+                          enum text_id caption, bool sources)
+{
+    static const enum text_id headings[] = {
+        TEXT_HOST_DEVICE, TEXT_ENERGY,          TEXT_HOST_IDLE_ENERGY, TEXT_HOST_ABOVE,
+        TEXT_HOST_HOURS,  TEXT_HOST_MEAN_POWER, TEXT_HOST_RESTS_ON};
+    static const char *const units[] = {NULL, "kWh", "kWh", "kWh", "h", "W", NULL};
+
+    html_open_table(page, caption, NULL);
+    for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
+        html_column_heading(page, headings[i], units[i]);
+    html_open_body(page);
+    for (size_t i = 0; i < view->host->device_count; i++)
+        if ((view->host->devices[i].kind == POWER_DEVICE_SOURCE) == sources)
+            device_row(page, &view->host->devices[i]);
+    if (!sources) {
+        fputs("<tr class=\"total\">", page->stream);
+        html_row_heading_text(page, TEXT_TOTAL);
+        value_cell(page, view->it_kwh);
+        value_cell(page, view->host->idle_j / J_PER_KWH);
+        value_cell(page, (view->host->energy_j - view->host->idle_j) / J_PER_KWH);
+        value_cell(page, view->host->measured_s / HOUR_S);
+        fputs("<td></td><td></td></tr>\n", page->stream);
+    }
+    html_close_table(page);
+}
+
+static bool has_sources(const struct localhost *host)
+{
+    for (size_t i = 0; i < host->device_count; i++)
+        if (host->devices[i].kind == POWER_DEVICE_SOURCE)
+            return true;
+    return false;
+}
+
+static void write_devices(const struct html_page *page, const struct host_view *view)
+{
+    if (!view->report->host_parts_shown) {
+        html_element(page, "p", TEXT_HOST_NO_PARTS, TEXT_ARGUMENTS(page->threshold));
+        return;
+    }
+    devices_table(page, view, TEXT_HOST_DEVICES, false);
+    if (has_sources(view->host))
+        devices_table(page, view, TEXT_HOST_SOURCES, true);
+}
+
+/* ---- Who has what of it ---- */
+
+/* What a column shows of a line; its sum is exact. */
+static struct triple column_of(const struct host_line *line, size_t column)
+{
+    if (column == 0)
+        return line->active_kwh;
+    if (column == 1)
+        return line->common_kwh;
+    return column == 2 ? triple_add(line->active_kwh, line->common_kwh)
+                       : line->by_key_kwh[column - 3];
+}
+
+static bool has_column(const struct host_view *view, size_t column)
+{
+    return column < 3 ||
+           (view->host->has_key[column - 3] && (int)(column - 3) != view->host->period->key);
+}
+
+static unsigned line_decimals(const struct host_view *view)
+{
+    struct triple sum = column_of(&view->total, 2);
+
+    return text_decimals(sum.central) + 1;
+}
+
+/* Whether a line has something to say there: not of use that is hidden, nor of what follows it. */
+static bool is_told(const struct host_line *line, size_t column)
+{
+    return line->has_use || column == 1;
+}
+
+static void line_row(const struct html_page *page, const struct host_view *view, size_t number,
+                     const struct text_band *bands)
+{
+    bool is_total = number == view->count;
+    const struct host_line *line = is_total ? &view->total : &view->lines[number];
+    char name[MONTH_FIGURE_SIZE];
+
+    fputs(is_total ? "<tr class=\"total\"><th scope=\"row\">" : "<tr><th scope=\"row\">",
+          page->stream);
+    text_html(page->stream, is_total    ? text_get(page->language, TEXT_TOTAL)
+                            : line->row ? month_label(line->row, page->language)
+                                        : text_get(page->language, TEXT_OTHER));
+    fputs("</th>", page->stream);
+    value_cell(page, line->has_use ? line->weight : NAN);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        if (!has_column(view, i))
+            continue;
+        fputs("<td class=\"n\"", page->stream);
+        if (i == 1 && line->row && !line->row->is_other) {
+            month_figure(name, view->report, line->row->id, view->host->config->common,
+                         MONTH_ENERGY);
+            fputs(" title=\"iagmeter explain ", page->stream);
+            text_html(page->stream, name);
+            fputc('"', page->stream);
+        }
+        fputc('>', page->stream);
+        if (is_told(line, i))
+            html_band(page, bands[i * (view->count + 1) + number], column_of(line, i),
+                      line_decimals(view));
+        else
+            fputs("–</td>", page->stream);
+    }
+    fputs("</tr>\n", page->stream);
+}
+
+static void round_column(const struct host_view *view, size_t column, struct triple *values,
+                         struct text_band *bands)
+{
+    for (size_t i = 0; i < view->count; i++)
+        values[i] = column_of(&view->lines[i], column);
+    bands[view->count] = text_round(values, view->count, column_of(&view->total, column),
+                                    line_decimals(view), bands);
+}
+
+static void line_headings(const struct html_page *page, const struct host_view *view)
+{
+    html_column_heading(page, TEXT_DIRECTION, NULL);
+    html_column_heading(page, TEXT_HOST_WEIGHT, NULL);
+    html_column_heading(page, TEXT_HOST_ACTIVE, "kWh");
+    html_column_heading(page, TEXT_HOST_COMMON, "kWh");
+    html_column_heading(page, TEXT_TOTAL, "kWh");
+    for (size_t i = 3; i < COLUMNS; i++)
+        if (has_column(view, i))
+            html_column_heading(page, key_texts[i - 3], "kWh");
+}
+
+static bool write_lines(const struct html_page *page, const struct host_view *view)
+{
+    struct triple *values = calloc(view->count + 1, sizeof(*values));
+    struct text_band *bands = calloc(COLUMNS * (view->count + 1), sizeof(*bands));
+    bool made = values && bands;
+
+    html_element(page, "p", TEXT_HOST_KEY,
+                 TEXT_ARGUMENTS(text_get(page->language, key_texts[view->host->period->key])));
+    if (made) {
+        html_open_table(page, TEXT_HOST_LINES, NULL);
+        line_headings(page, view);
+        html_open_body(page);
+        for (size_t i = 0; i < COLUMNS; i++)
+            round_column(view, i, values, &bands[i * (view->count + 1)]);
+        for (size_t i = 0; i <= view->count; i++)
+            line_row(page, view, i, bands);
+        html_close_table(page);
+    }
+    free(values);
+    free(bands);
+    return made;
+}
+
+static void write_meter(const struct html_page *page, const struct host_view *view)
+{
+    char attributed[TEXT_NUMBER_SIZE], measured[TEXT_NUMBER_SIZE];
+
+    text_number(attributed, sizeof(attributed), page->language, view->total.energy_j, 0);
+    text_number(measured, sizeof(measured), page->language, view->host->energy_j, 0);
+    html_element(page, "p", TEXT_HOST_METER, TEXT_ARGUMENTS(attributed, measured));
+}
+
+/* ---- Tokens ---- */
+
+static void balance_row(const struct html_page *page, const struct host_balance *balance,
+                        size_t count)
+{
+    double captured = balance->captured[count], served = balance->served[count];
+
+    fputs("<tr>", page->stream);
+    html_row_heading(page,
+                     balance->service ? balance->service : text_get(page->language, TEXT_TOTAL));
+    html_text_cell(page, hostview_count_name(count));
+    value_cell(page, captured);
+    value_cell(page, balance->has_server ? served : NAN);
+    value_cell(page, balance->has_server ? captured - served : NAN);
+    value_cell(page,
+               balance->has_server && served > 0 ? PERCENT * (captured - served) / served : NAN);
+    fputs("</tr>\n", page->stream);
+}
+
+static void write_balance(const struct html_page *page, const struct host_view *view)
+{
+    static const enum text_id headings[] = {TEXT_SERVICE,     TEXT_QUANTITY,        TEXT_HOST_WIRE,
+                                            TEXT_HOST_SERVER, TEXT_HOST_DIFFERENCE, TEXT_SHARE};
+    struct host_balance balance;
+
+    html_open_table(page, TEXT_HOST_BALANCE, NULL);
+    for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
+        html_column_heading(page, headings[i], headings[i] == TEXT_SHARE ? "%" : NULL);
+    html_open_body(page);
+    for (size_t i = 0; hostview_balance(view, i, &balance); i++)
+        for (size_t j = 0; j < HOSTVIEW_COUNTS; j++)
+            balance_row(page, &balance, j);
+    html_close_table(page);
+}
+
+/* ---- Factors ---- */
+
+static void write_factors(const struct html_page *page, const struct month_report *report)
+{
+    struct host_factor factor;
+    char pue[TEXT_NUMBER_SIZE], wue[TEXT_NUMBER_SIZE];
+
+    html_open_table(page, TEXT_HOST_FACTORS, NULL);
+    html_column_heading(page, TEXT_EXPLAIN_SYMBOL, NULL);
+    html_column_heading(page, TEXT_MEANING, NULL);
+    html_column_heading(page, TEXT_VALUE, NULL);
+    html_column_heading(page, TEXT_UNIT, NULL);
+    html_provenance_headings(page);
+    html_open_body(page);
+    for (size_t i = 0; hostview_factor(report, i, &factor); i++) {
+        const char *meaning = symbol_meaning(factor.name, page->language);
+
+        fputs("<tr>", page->stream);
+        html_row_heading(page, factor.name);
+        html_text_cell(page, meaning ? meaning : text_get(page->language, TEXT_HOST_IDLE_POWER));
+        html_factor_cell(page, factor.value);
+        html_text_cell(page, strcmp(factor.unit, "1") == 0 ? "–" : factor.unit);
+        html_provenance_cells(page, factor.provenance);
+        fputs("</tr>\n", page->stream);
+    }
+    html_close_table(page);
+    text_factor(pue, sizeof(pue), page->language, report->host->config->pue.value);
+    text_factor(wue, sizeof(wue), page->language, report->host->config->wue_l_per_kwh.value);
+    html_element(page, "p", TEXT_HOST_RGESN, TEXT_ARGUMENTS(pue, wue));
+}
+
+void hostview_write_html(const struct month_report *report, const struct html_page *page)
+{
+    struct host_view *view = hostview_new(report);
+
+    if (!report->host)
+        return;
+    html_element(page, "h2", TEXT_HEAD_HOST, NULL);
+    if (!view) {
+        html_notice(page, TEXT_HOST_WITHHELD, TEXT_ARGUMENTS(page->threshold));
+        return;
+    }
+    write_lead(page, view);
+    write_gaps(page, view);
+    write_lines(page, view);
+    write_meter(page, view);
+    write_devices(page, view);
+    write_balance(page, view);
+    write_factors(page, report);
+    hostview_free(view);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/hostview_json.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "reports/hostview.h"
+
+/* As in month_json.c, a NULL item makes what holds it fail. */
+
+static json_t *finished(json_t *value, int failed)
+{
+    if (!failed)
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
+static json_t *json_triple(struct triple value)
+{
+    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
+                     value.high);
+}
+
+static json_t *json_real_or_null(double value)
+{
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *json_flags(uint8_t flags)
+{
+    json_t *array = json_array();
+    int failed = !array;
+
+    for (unsigned bit = 0; bit < HOSTVIEW_FLAGS; bit++)
+        if (flags & 1u << bit)
+            failed |= json_array_append_new(array, json_string(hostview_flag_name(bit)));
+    return finished(array, failed);
+}
+
+static json_t *json_devices(const struct host_view *view)
+{
+    static const char *const kinds[] = {"gpu", "host", "source"};
+    json_t *array;
+    int failed;
+
+    if (!view->report->host_parts_shown)
+        return json_null();
+    array = json_array();
+    failed = !array;
+    for (size_t i = 0; i < view->host->device_count; i++) {
+        const struct localhost_device *device = &view->host->devices[i];
+
+        failed |= json_array_append_new(
+            array, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "name", device->name,
+                             "kind", kinds[device->kind], "energy_j", device->energy_j, "idle_j",
+                             device->idle_j, "measured_s", device->covered_s, "lower_bound_s",
+                             device->lower_bound_s, "ambiguous_s", device->ambiguous_s,
+                             "exceeded_s", device->exceeded_s, "flags", json_flags(device->flags)));
+    }
+    return finished(array, failed);
+}
+
+/* The figures of which it is the sum, for `iagmeter explain`. */
+static json_t *json_ids(const struct host_view *view, const struct host_line *line)
+{
+    const struct month_report *report = view->report;
+    json_t *array = json_array();
+    int failed = !array;
+    char name[MONTH_FIGURE_SIZE];
+
+    for (size_t i = 0; line->row && i < report->cell_count; i++) {
+        const struct month_cell *cell = &report->cells[i];
+
+        if (strcmp(cell->direction, line->row->id) != 0 ||
+            !localhost_is_local(report->config, cell->service))
+            continue;
+        month_figure(name, report, cell->direction, cell->service, MONTH_ENERGY);
+        failed |= json_array_append_new(array, json_string(name));
+    }
+    return finished(array, failed);
+}
+
+static json_t *json_keys(const struct host_view *view, const struct host_line *line)
+{
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (int key = 0; line->has_use && key < LOCALHOST_KEYS; key++)
+        if (view->host->has_key[key])
+            failed |= json_object_set_new(object, sharing_key_name((enum sharing_key_kind)key),
+                                          json_triple(line->by_key_kwh[key]));
+    return finished(object, failed);
+}
+
+static json_t *json_line(const struct host_view *view, const struct host_line *line)
+{
+    json_t *active = line->has_use ? json_triple(line->active_kwh) : json_null();
+
+    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o}", "direction",
+                     line->row ? line->row->id : MONTH_OTHER, "weighted_tokens",
+                     json_real_or_null(line->has_use ? line->weight : NAN), "active_kwh", active,
+                     "common_kwh", json_triple(line->common_kwh), "energy_j", line->energy_j,
+                     "energy_kwh_by_key", json_keys(view, line), "ids", json_ids(view, line));
+}
+
+static json_t *json_lines(const struct host_view *view)
+{
+    json_t *array = json_array();
+    int failed = !array;
+
+    for (size_t i = 0; i < view->count; i++)
+        failed |= json_array_append_new(array, json_line(view, &view->lines[i]));
+    return finished(array, failed);
+}
+
+static json_t *json_counts(const double values[HOSTVIEW_COUNTS])
+{
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (size_t i = 0; i < HOSTVIEW_COUNTS; i++)
+        failed |= json_object_set_new(object, hostview_count_name(i), json_real(values[i]));
+    return finished(object, failed);
+}
+
+static json_t *json_balance(const struct host_view *view)
+{
+    json_t *array = json_array();
+    int failed = !array;
+    struct host_balance balance;
+
+    for (size_t i = 0; hostview_balance(view, i, &balance); i++)
+        failed |= json_array_append_new(
+            array, json_pack("{s:s?, s:o, s:o}", "service", balance.service, "captured",
+                             json_counts(balance.captured), "server",
+                             balance.has_server ? json_counts(balance.served) : json_null()));
+    return finished(array, failed);
+}
+
+static json_t *json_factors(const struct month_report *report)
+{
+    json_t *array = json_array();
+    int failed = !array;
+    struct host_factor factor;
+
+    for (size_t i = 0; hostview_factor(report, i, &factor); i++)
+        failed |= json_array_append_new(
+            array, json_pack("{s:s, s:s, s:f, s:s, s:s, s:o}", "name", factor.name, "unit",
+                             factor.unit, "value", factor.value, "year", factor.provenance->year,
+                             "source", factor.provenance->source, "grade",
+                             json_stringn(&factor.provenance->grade, 1)));
+    return finished(array, failed);
+}
+
+json_t *hostview_json(const struct month_report *report)
+{
+    struct host_view *view = hostview_new(report);
+    json_t *object;
+
+    if (!report->host)
+        return json_null();
+    if (!view)
+        return json_pack("{s:b}", "shown", false);
+    object = json_pack(
+        "{s:b, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "shown",
+        true, "name", view->host->config->name, "zone", view->host->config->zone, "energy_j",
+        view->host->energy_j, "idle_j", view->host->idle_j, "pool_kwh_it", view->pool_kwh,
+        "pending_j", view->host->pending_j, "measured_s", view->host->measured_s, "unmeasured_s",
+        view->unmeasured_s, "idle_share", json_real_or_null(view->idle_share), "key",
+        sharing_key_name((enum sharing_key_kind)view->host->period->key), "total",
+        json_line(view, &view->total), "directions", json_lines(view), "devices",
+        json_devices(view), "tokens", json_balance(view), "factors", json_factors(report));
+    hostview_free(view);
+    return object;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/localhost.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+
+#include "reports/hostview.h"
+#include "tests/reports/hostworld.h"
+
+#define HALF_AND_HALF                                                                              \
+    "sharing = ( { from = \"2026-01\"; key = \"hybrid\"; usage_share = 0.5; entitlement = (\n"     \
+    "  { direction = \"DSN\"; share = 0.6; }, { direction = \"CULTURE\"; share = 0.4; } ); } );\n"
+#define ENTITLED                                                                                   \
+    "sharing = ( { from = \"2026-01\"; key = \"entitlement\"; entitlement = (\n"                   \
+    "  { direction = \"DSN\"; share = 0.6; }, { direction = \"CULTURE\"; share = 0.4; } ); } );\n"
+
+static double kwh(double joules)
+{
+    return joules / HOST_J_PER_KWH * HOST_PUE;
+}
+
+static void assert_cell(const struct month_report *report, const char *direction,
+                        const char *service, double joules)
+{
+    const struct month_cell *cell = host_cell(report, direction, service);
+
+    if (!cell)
+        fail_msg("no cell of %s and %s", direction, service);
+    assert_near(cell->totals.activity.energy_j, joules);
+    assert_near(cell->totals.impact.energy_kwh.central, kwh(joules));
+    assert_near(cell->totals.measured_kwh, kwh(joules));
+}
+
+/* ---- Facts ---- */
+
+static void reads_what_was_measured(void **state)
+{
+    struct localhost *host;
+
+    (void)state;
+    host_month();
+    assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
+    assert_non_null(host);
+    assert_near(host->energy_j, HOST_ENERGY_J);
+    assert_near(host->idle_j, HOST_IDLE_J);
+    assert_true(host->pending_j == 0);
+    assert_near(host->measured_s, HOST_MINUTES_S);
+    assert_int_equal(host->device_count, 4);
+    assert_string_equal(host->devices[3].name, "rapl/package-0");
+    assert_near(host->devices[3].energy_j, 15000); /* and in no total */
+    assert_near(host->devices[0].energy_j, 9700 + 5700 + 6700);
+    assert_near(host->weight, 800);
+    assert_near(localhost_share(host, "DSN"), 3.0 / 8);
+    assert_near(localhost_share(host, "VOIRIE"), 4.0 / 8);
+    assert_true(localhost_share(host, "CULTURE") == 0);
+    localhost_free(host);
+}
+
+static void keeps_apart_what_is_not_shared_yet(void **state)
+{
+    struct localhost *host;
+
+    (void)state;
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    host_share(HOST_NOON + 120);
+    assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
+    assert_near(host->pending_j, 6700 + 4200 + 10800);
+    assert_near(host->energy_j, HOST_ENERGY_J - host->pending_j);
+    assert_near(host->measured_s, 120);
+    localhost_free(host);
+}
+
+static void is_nothing_without_a_host(void **state)
+{
+    struct localhost *host;
+
+    (void)state;
+    assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
+    assert_null(host);
+    host_month();
+    hostconfig_free(host_config->host);
+    host_config->host = NULL;
+    assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
+    assert_null(host);
+}
+
+static bool is_of_dsn(const void *context, const char *direction, const char *service)
+{
+    (void)context;
+    (void)service;
+    return strcmp(direction, "DSN") == 0;
+}
+
+static void follows_a_direction_to_devices(void **state)
+{
+    struct localhost *host;
+    struct localhost_part parts[4];
+
+    (void)state;
+    host_month();
+    assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
+    assert_true(
+        localhost_replay(host_ledger, host, HOST_OCTOBER, HOST_LATER, is_of_dsn, NULL, parts));
+    assert_near(parts[0].active_j, 5000);
+    assert_near(parts[0].used_j, 4000);
+    assert_near(parts[0].share_j, 3000);
+    assert_near(parts[1].used_j, 4000);
+    assert_true(parts[1].share_j == 0);
+    assert_near(parts[2].used_j, 3000);
+    assert_near(parts[2].share_j, 1500);
+    assert_true(parts[3].share_j == 0 && parts[3].used_j == 0);
+    localhost_free(host);
+}
+
+/* ---- In the month ---- */
+
+static void gives_each_direction_its_part(void **state)
+{
+    struct month_report *report;
+    double sum_j = 0;
+
+    (void)state;
+    host_month();
+    report = host_report();
+    assert_int_equal(report->suppressed, SUPPRESS_NONE);
+    assert_cell(report, "DSN", MISTRAL, HOST_DSN_J);
+    assert_cell(report, "RH", MISTRAL, HOST_RH_J);
+    assert_cell(report, "VOIRIE", QWEN, HOST_VOIRIE_J);
+    assert_cell(report, "DSN", COMMON, HOST_COMMON_J * 3 / 8);
+    assert_cell(report, "RH", COMMON, HOST_COMMON_J / 8);
+    assert_cell(report, "VOIRIE", COMMON, HOST_COMMON_J / 2);
+    assert_null(host_row(&report->directions, "unassigned"));
+    for (size_t i = 0; i < report->directions.count; i++)
+        sum_j += report->directions.rows[i].totals.activity.energy_j;
+    assert_near(sum_j, HOST_ENERGY_J);
+    assert_near(report->total.activity.energy_j, report->host->energy_j); /* the meter's */
+    assert_near(report->total.impact.energy_kwh.central, kwh(HOST_ENERGY_J));
+    assert_near(report->total.impact.gwp_embodied_kgco2e.central,
+                HOST_MINUTES_S / (5 * 365.0 * 86400) * (1700 + 2 * 164));
+    assert_near(month_measured(report, NULL), 1);
+    month_free(report);
+}
+
+static void shares_by_the_key_of_the_month(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_configure(HALF_AND_HALF);
+    host_month();
+    report = host_report();
+    /* CULTURE has a right to it, but no use: not told apart from few devices. */
+    assert_null(host_cell(report, "CULTURE", COMMON));
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    assert_near(report->total.activity.energy_j, HOST_ENERGY_J);
+    assert_cell(report, "DSN", COMMON, HOST_COMMON_J * (0.5 * 3 / 8 + 0.5 * 0.6));
+    assert_true(report->host_shown);
+    month_free(report);
+}
+
+static void shows_what_is_declared(void **state)
+{
+    struct month_report *report;
+    struct host_view *view;
+
+    (void)state;
+    host_configure(ENTITLED);
+    host_month();
+    report = host_report();
+    assert_int_equal(report->suppressed, SUPPRESS_NONE);
+    assert_cell(report, "DSN", COMMON, HOST_COMMON_J * 0.6);
+    assert_cell(report, "CULTURE", COMMON, HOST_COMMON_J * 0.4);
+    assert_null(host_cell(report, "VOIRIE", COMMON));
+    view = hostview_new(report);
+    assert_non_null(view);
+    assert_true(view->host->has_key[SHARING_USAGE] && view->host->has_key[SHARING_ENTITLEMENT]);
+    for (size_t i = 0; i < view->count; i++)
+        if (view->lines[i].row && strcmp(view->lines[i].row->id, "VOIRIE") == 0)
+            assert_near(view->lines[i].by_key_kwh[SHARING_USAGE].central,
+                        kwh(HOST_VOIRIE_J + HOST_COMMON_J / 2));
+    hostview_free(view);
+    month_free(report);
+}
+
+static void leaves_to_nobody_what_nobody_used(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_measure(HOST_NOON, 5700, 4200, 10800);
+    host_share(HOST_NOON + 60);
+    host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_MANY);
+    report = host_report();
+    assert_cell(report, "unassigned", COMMON, 20700);
+    assert_true(report->host_shown);
+    assert_near(report->host->idle_j, report->host->energy_j);
+    month_free(report);
+}
+
+static void tells_measured_from_estimated(void **state)
+{
+    struct month_report *report;
+    const struct month_row *row;
+    double estimated;
+
+    (void)state;
+    host_month();
+    host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_MANY);
+    report = host_report();
+    estimated = host_cell(report, "DSN", REMOTE)->totals.impact.energy_kwh.central;
+    row = host_row(&report->directions, "DSN");
+    assert_near(month_measured(report, row),
+                kwh(HOST_DSN_J + HOST_COMMON_J * 3 / 8) /
+                    (kwh(HOST_DSN_J + HOST_COMMON_J * 3 / 8) + estimated));
+    assert_near(month_measured(report, host_row(&report->directions, "VOIRIE")), 1);
+    assert_near(month_measured(report, NULL),
+                kwh(HOST_ENERGY_J) / (kwh(HOST_ENERGY_J) + estimated));
+    assert_true(month_measured(report, host_row(&report->services, REMOTE)) == 0);
+    /* Other methods change nothing of what is measured. */
+    assert_near(report->variants.impacts[VARIANT_REPORT].energy_kwh.central,
+                report->total.impact.energy_kwh.central);
+    assert_true(report->variants.impacts[VARIANT_METHOD_B].energy_kwh.central > kwh(HOST_ENERGY_J));
+    month_free(report);
+}
+
+/* ---- What may be told ---- */
+
+static void hides_all_that_few_devices_have_of_the_host(void **state)
+{
+    struct month_report *report;
+    const struct month_row *other;
+    struct host_view *view;
+
+    (void)state;
+    host_facts(HOST_MANY, HOST_FEW, HOST_MANY);
+    host_use(HOST_NOON + 60, "CULTURE", QWEN, 400, 4);
+    host_share(HOST_NOON + 180);
+    report = host_report();
+    assert_true(report->host_shown);
+    assert_null(host_cell(report, "RH", MISTRAL));
+    assert_null(host_cell(report, "RH", COMMON));
+    assert_null(host_cell(report, "CULTURE", QWEN));
+    assert_null(host_cell(report, "CULTURE", COMMON));
+    assert_non_null(host_cell(report, "VOIRIE", COMMON));
+    other = host_row(&report->directions, MONTH_OTHER);
+    assert_non_null(other);
+    /* 2500 J of gpu1's minute are CULTURE's. */
+    assert_near(other->totals.activity.energy_j,
+                HOST_RH_J + 2500 + HOST_COMMON_J * (100.0 + 400) / 1200);
+    assert_false(report->host_parts_shown); /* gpu0 would tell RH's use, by subtraction */
+    view = hostview_new(report);
+    assert_near(view->total.energy_j, view->host->energy_j);
+    assert_near(view->lines[view->count - 1].energy_j, other->totals.activity.energy_j);
+    hostview_free(view);
+    month_free(report);
+}
+
+static void tells_no_sum_of_few_devices(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_facts(1, 1, 1);
+    host_share(HOST_NOON + 180);
+    host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_MANY);
+    host_use_remote(HOST_NOON, "RH", REMOTE, HOST_MANY);
+    report = host_report();
+    assert_false(report->host_shown);
+    assert_null(hostview_new(report));
+    assert_true(isnan(month_measured(report, NULL)));
+    assert_true(isnan(month_measured(report, host_row(&report->directions, MONTH_OTHER))));
+    assert_null(host_cell(report, "DSN", COMMON));
+    month_free(report);
+}
+
+static void tells_no_sum_that_is_all_but_few_devices(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_month();
+    host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_FEW);
+    report = host_report();
+    assert_false(report->host_shown);
+    assert_int_equal(report->suppressed, SUPPRESS_ALL);
+    assert_int_equal(report->cell_count, 0);
+    assert_true(isnan(month_measured(report, NULL)));
+    month_free(report);
+}
+
+/* ---- On paper ---- */
+
+static char *written(const struct month_report *report, const char *format)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (strcmp(format, "csv") == 0)
+        assert_true(month_write_csv(report, stream));
+    else if (strcmp(format, "json") == 0)
+        assert_true(month_write_json(report, stream));
+    else if (strcmp(format, "text") == 0)
+        month_print(report, "fr", stream);
+    else
+        assert_true(month_write_html(report, format, NULL, 0, stream));
+    fclose(stream);
+    return text;
+}
+
+static void assert_says(const struct month_report *report, const char *format, const char *words)
+{
+    char *text = written(report, format);
+
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in %s:\n%s", words, format, text);
+    free(text);
+}
+
+static void says_so_on_page_one(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_month();
+    host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_MANY);
+    report = host_report();
+    /* 62100 of 74100 J. */
+    assert_says(report, "fr", "84\u202f% de l\u2019énergie mesurée");
+    assert_says(report, "en", "84% of the energy measured");
+    assert_says(report, "text", "84\u202f% de l\u2019énergie mesurée");
+    assert_says(report, "fr", "énergie dont mesurée\u00a0: ");
+    assert_says(report, "text", "énergie dont mesurée\u00a0: ");
+    assert_says(report, "fr", "<h2>Serveur d\u2019IA local</h2>");
+    assert_says(report, "en", "<h2>Local AI server</h2>");
+    assert_says(report, "en",
+                "The directions add up to 74,100 J at the machines; the meters say "
+                "74,100 J.");
+    assert_says(report, "csv", "2026-10,host,,,energy_j,J,74100,74100,74100,-");
+    assert_says(report, "csv", ",host-direction,DSN,DSN,active_kwh,kWh,");
+    assert_says(report, "csv", ",direction,DSN,DSN,measured_share,1,");
+    month_free(report);
+}
+
+static void adds_up_in_json(void **state)
+{
+    struct month_report *report;
+    json_t *object, *host, *line;
+    double sum_j = 0, devices_j = 0;
+    size_t i;
+    char *text;
+
+    (void)state;
+    host_month();
+    report = host_report();
+    text = written(report, "json");
+    object = json_loads(text, 0, NULL);
+    free(text);
+    assert_non_null(object);
+    host = json_object_get(object, "host");
+    json_array_foreach(json_object_get(host, "directions"), i, line) sum_j +=
+        json_number_value(json_object_get(line, "energy_j"));
+    json_array_foreach(
+        json_object_get(host, "devices"), i,
+        line) if (strcmp(json_string_value(json_object_get(line, "kind")), "source") != 0)
+        devices_j += json_number_value(json_object_get(line, "energy_j"));
+    assert_near(sum_j, HOST_ENERGY_J);
+    assert_near(devices_j, HOST_ENERGY_J);
+    assert_near(json_number_value(json_object_get(host, "idle_share")),
+                HOST_IDLE_J / HOST_ENERGY_J);
+    assert_near(json_number_value(json_object_get(json_object_get(object, "shares"), "measured")),
+                1);
+    json_decref(object);
+    month_free(report);
+}
+
+int main(void)
+{
+#define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
+    const struct CMUnitTest tests[] = {
+        HOST_TEST(reads_what_was_measured),
+        HOST_TEST(keeps_apart_what_is_not_shared_yet),
+        HOST_TEST(is_nothing_without_a_host),
+        HOST_TEST(follows_a_direction_to_devices),
+        HOST_TEST(gives_each_direction_its_part),
+        HOST_TEST(shares_by_the_key_of_the_month),
+        HOST_TEST(shows_what_is_declared),
+        HOST_TEST(leaves_to_nobody_what_nobody_used),
+        HOST_TEST(tells_measured_from_estimated),
+        HOST_TEST(hides_all_that_few_devices_have_of_the_host),
+        HOST_TEST(tells_no_sum_of_few_devices),
+        HOST_TEST(tells_no_sum_that_is_all_but_few_devices),
+        HOST_TEST(says_so_on_page_one),
+        HOST_TEST(adds_up_in_json),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
