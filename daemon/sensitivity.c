@@ -147,6 +147,7 @@ static const struct {
     [SENSITIVITY_EWIF] = {"count of off-site water (EWIF)", move_ewif, true},
     [SENSITIVITY_MIX] = {"electricity mix", move_mix, true},
     [SENSITIVITY_METHOD] = {"other method", NULL, true},
+    [SENSITIVITY_KEY] = {"key that shares idle energy", NULL, true},
 };
 
 const char *sensitivity_name(enum sensitivity_unknown unknown)
@@ -159,11 +160,23 @@ bool sensitivity_is_choice(enum sensitivity_unknown unknown)
     return unknowns[unknown].is_choice;
 }
 
+/* SHARE: of what is measured. */
+static struct impact_result at_share(const struct sensitivity_case *subject,
+                                     const struct impact_point *point, enum impact_end energy,
+                                     double share)
+{
+    struct impact_result result = impact_of_energy(share * subject->it_kwh[energy], point);
+
+    result.gwp_embodied_kgco2e = share * subject->embodied_gwp_kgco2e;
+    result.adpe_embodied_kgsb = share * subject->embodied_adpe_kgsb;
+    return result;
+}
+
 static struct impact_result evaluate(const struct sensitivity_case *subject,
                                      const struct impact_factors *used,
                                      const struct impact_point *point, enum impact_end energy)
 {
-    return used->model ? impact_at(used, point) : impact_of_energy(subject->it_kwh[energy], point);
+    return used->model ? impact_at(used, point) : at_share(subject, point, energy, 1);
 }
 
 static struct impact_result at_end(const struct sensitivity_case *subject,
@@ -172,6 +185,8 @@ static struct impact_result at_end(const struct sensitivity_case *subject,
     struct impact_point point =
         impact_point(&subject->used, &subject->work[IMPACT_CENTRAL], IMPACT_CENTRAL);
 
+    if (unknown == SENSITIVITY_KEY && subject->has_key && end != IMPACT_CENTRAL)
+        return at_share(subject, &point, IMPACT_CENTRAL, subject->by_key[end == IMPACT_HIGH]);
     if (unknowns[unknown].move)
         unknowns[unknown].move(subject, end, &point);
     return evaluate(subject, &subject->used, &point,
@@ -266,11 +281,11 @@ static const void *owner(const struct sensitivity_part *part, enum sensitivity_u
 {
     switch (unknown) {
     case SENSITIVITY_EXCHANGE:
-    case SENSITIVITY_ENERGY:
         return part;
     case SENSITIVITY_MODEL:
     case SENSITIVITY_FIT:
         return part->subject.used.model;
+    case SENSITIVITY_ENERGY: /* of machines of one place: the same meters */
     case SENSITIVITY_PUE:
     case SENSITIVITY_WUE:
         return part->subject.used.provider;

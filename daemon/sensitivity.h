@@ -26,6 +26,7 @@ enum sensitivity_unknown {
     SENSITIVITY_EWIF,
     SENSITIVITY_MIX,
     SENSITIVITY_METHOD,
+    SENSITIVITY_KEY, /* that shares what a host of our own draws anyway */
     SENSITIVITY_UNKNOWNS
 };
 
@@ -36,6 +37,12 @@ struct sensitivity_case {
     struct impact_work work[3]; /* by enum impact_end */
     bool tokens_are_estimated;  /* then single exchanges differ, at random */
     double it_kwh[3];           /* instead of a model */
+    /* With it, at a host of our own: what its manufacture adds, and, of what is shared by a key,
+     * how much of all this there would be with the keys that give least and most. */
+    double embodied_gwp_kgco2e;
+    double embodied_adpe_kgsb;
+    bool has_key;
+    double by_key[2];
 };
 
 struct sensitivity {

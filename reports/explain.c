@@ -171,7 +171,7 @@ static enum explain_status find_indicator(const struct request *request, const c
 
 /* ---- What it is the sum of ---- */
 
-static bool is_explained(const struct explanation *explanation, const struct month_cell *cell)
+bool explain_includes(const struct explanation *explanation, const struct month_cell *cell)
 {
     const struct explain_part *figure = &explanation->figure;
 
@@ -204,7 +204,7 @@ static bool fill_parts(struct explanation *explanation)
             add_part(explanation, rows->rows[i].id, MONTH_ALL, &rows->rows[i].totals);
     if (explanation->scope == EXPLAIN_DIRECTION || explanation->scope == EXPLAIN_SERVICE)
         for (size_t i = 0; i < report->cell_count; i++)
-            if (is_explained(explanation, &report->cells[i]))
+            if (explain_includes(explanation, &report->cells[i]))
                 add_part(explanation, report->cells[i].direction, report->cells[i].service,
                          &report->cells[i].totals);
     return true;
@@ -229,6 +229,18 @@ static struct mix_factors mix_of(const struct month_report *report, const char *
     return mix;
 }
 
+/* Host NULL: it is not of our own, or its zone is not in today's factors. */
+static struct local_factors local_factors_of(const struct month_report *report, const char *service)
+{
+    const struct config *config = report->config;
+    struct local_factors factors = {0};
+
+    if (!localhost_is_local(config, service) || !config->factors ||
+        local_factors_resolve(config->host, config->factors, &factors))
+        return (struct local_factors){0};
+    return factors;
+}
+
 static void add_chains(struct explanation *explanation, const char *service,
                        const struct mix_factors *mix)
 {
@@ -240,6 +252,7 @@ static void add_chains(struct explanation *explanation, const char *service,
 
         *chain = (struct explain_chain){.mix = mix->mix, .share = 1};
         snprintf(chain->id, sizeof(chain->id), "%s", service);
+        chain->local = local_factors_of(explanation->report, service);
         if (number != SERVICE_NONE)
             chain->service = catalogue_service(config->catalogue, number);
         if (i == mix->count)
@@ -258,6 +271,13 @@ static bool has_chain(const struct explanation *explanation, const char *service
     return false;
 }
 
+/* A part of what is common at a host of our own: it is recorded as one, and shared by the report.
+ */
+static bool is_share(const struct month_report *report, const struct month_cell *cell)
+{
+    return report->host && localhost_is_common(report->config, cell->service);
+}
+
 /* Adds a cell to all chains of its service. */
 static void add_to_chains(struct explanation *explanation, const struct month_cell *cell)
 {
@@ -266,9 +286,15 @@ static void add_to_chains(struct explanation *explanation, const struct month_ce
 
         add_chains(explanation, cell->service, &mix);
     }
-    for (size_t i = 0; i < explanation->chain_count; i++)
-        if (strcmp(explanation->chains[i].id, cell->service) == 0)
-            month_add(&explanation->chains[i].totals, &cell->totals);
+    for (size_t i = 0; i < explanation->chain_count; i++) {
+        struct explain_chain *chain = &explanation->chains[i];
+
+        if (strcmp(chain->id, cell->service) != 0)
+            continue;
+        month_add(&chain->totals, &cell->totals);
+        if (is_share(explanation->report, cell))
+            explain_local_add_key(explanation->report, cell->direction, &chain->key);
+    }
 }
 
 static bool fill_chains(struct explanation *explanation)
@@ -280,11 +306,21 @@ static bool fill_chains(struct explanation *explanation)
     if (!explanation->chains)
         return false;
     for (size_t i = 0; i < report->cell_count; i++)
-        if (is_explained(explanation, &report->cells[i]))
+        if (explain_includes(explanation, &report->cells[i]))
             add_to_chains(explanation, &report->cells[i]);
-    for (size_t i = 0; i < explanation->chain_count; i++)
-        explain_chain_compute(report->config->factors, &explanation->chains[i]);
     return true;
+}
+
+/* What is common is known once it was read. */
+static void compute_chains(struct explanation *explanation, const struct activity *common)
+{
+    for (size_t i = 0; i < explanation->chain_count; i++) {
+        struct explain_chain *chain = &explanation->chains[i];
+
+        chain->key.common_energy_j = common->energy_j;
+        chain->key.common_host_s = common->host_s;
+        explain_chain_compute(explanation->report->config->factors, chain);
+    }
 }
 
 /* ---- From the ledger, minute by minute ---- */
@@ -293,12 +329,14 @@ static bool fill_chains(struct explanation *explanation)
 struct tally {
     struct month_totals totals;
     struct impact recomputed;
-    struct mix_factors mix; /* count 0: no impact is estimated */
+    struct mix_factors mix;     /* count 0: no impact is estimated */
+    struct local_factors local; /* host NULL: not measured */
 };
 
 struct folded_mix {
     char service[MONTH_ID_SIZE];
     struct mix_factors mix;
+    struct local_factors local;
 };
 
 struct recomputation {
@@ -306,6 +344,8 @@ struct recomputation {
     struct explanation *explanation;
     struct tally *tallies; /* one for each cell of the report */
     size_t next;
+    struct tally common; /* at a host of our own, before it is shared */
+    bool common_agrees;
     struct folded_mix *folded_mixes; /* of services of pairs that are folded */
     size_t folded_mix_count;
     struct impact folded; /* recomputed */
@@ -362,7 +402,7 @@ static unsigned reasons_of_minute(struct recomputation *all, int64_t interval_st
     return all->set_reasons ? all->set_reasons : EXPLAIN_SEVERAL_COUNTS;
 }
 
-static void note_difference(struct recomputation *all, const struct mix_factors *mix,
+static void note_difference(struct recomputation *all, const struct tally *tally,
                             const struct ledger_row *row, double difference)
 {
     struct explanation *explanation = all->explanation;
@@ -371,7 +411,7 @@ static void note_difference(struct recomputation *all, const struct mix_factors 
     if (difference <= EXPLAIN_TOLERANCE)
         return;
     explanation->agrees = false;
-    if (mix->count == 0)
+    if (tally->mix.count == 0 && !tally->local.host)
         explanation->reasons |= EXPLAIN_NO_FACTORS;
     else if (!row->has_impact)
         explanation->reasons |= EXPLAIN_RECORDED_WITHOUT;
@@ -379,8 +419,11 @@ static void note_difference(struct recomputation *all, const struct mix_factors 
         explanation->reasons |= reasons_of_minute(all, row->interval_start);
 }
 
-static struct impact recompute(const struct mix_factors *mix, const struct ledger_row *row)
+static struct impact recompute(const struct mix_factors *mix, const struct local_factors *local,
+                               const struct ledger_row *row)
 {
+    if (local->host && row->has_impact)
+        return local_impact(local, row->activity.energy_j, row->activity.host_s);
     return mix_impact(mix, row->activity.requests, row->activity.tokens_in,
                       row->activity.tokens_out);
 }
@@ -388,23 +431,23 @@ static struct impact recompute(const struct mix_factors *mix, const struct ledge
 static void take_cell(struct recomputation *all, struct tally *tally, const struct ledger_row *row)
 {
     struct month_totals totals = month_of_row(row);
-    struct impact impact = recompute(&tally->mix, row);
+    struct impact impact = recompute(&tally->mix, &tally->local, row);
 
     all->explanation->minutes++;
     month_add(&tally->totals, &totals);
     tally->recomputed = impact_add(tally->recomputed, impact);
-    note_difference(all, &tally->mix, row, difference_of(&impact, &totals.impact));
+    note_difference(all, tally, row, difference_of(&impact, &totals.impact));
 }
 
 /* Each is looked up once. Without memory, one that has no estimate: what is folded then differs. */
-static const struct mix_factors *folded_mix_of(struct recomputation *all, const char *service)
+static const struct folded_mix *folded_mix_of(struct recomputation *all, const char *service)
 {
-    static const struct mix_factors none;
+    static const struct folded_mix none;
     struct folded_mix *grown;
 
     for (size_t i = 0; i < all->folded_mix_count; i++)
         if (strcmp(all->folded_mixes[i].service, service) == 0)
-            return &all->folded_mixes[i].mix;
+            return &all->folded_mixes[i];
     grown = reallocarray(all->folded_mixes, all->folded_mix_count + 1, sizeof(*grown));
     if (!grown)
         return &none;
@@ -412,14 +455,16 @@ static const struct mix_factors *folded_mix_of(struct recomputation *all, const 
     grown += all->folded_mix_count++;
     snprintf(grown->service, sizeof(grown->service), "%s", service);
     grown->mix = mix_of(all->explanation->report, service);
-    return &grown->mix;
+    grown->local = local_factors_of(all->explanation->report, service);
+    return grown;
 }
 
 /* Nothing of it is told but the sum, and whether all of it agrees. */
 static void take_folded(struct recomputation *all, const struct ledger_row *row)
 {
     struct month_totals totals = month_of_row(row);
-    struct impact impact = recompute(folded_mix_of(all, row->service), row);
+    const struct folded_mix *folded = folded_mix_of(all, row->service);
+    struct impact impact = recompute(&folded->mix, &folded->local, row);
 
     all->folded = impact_add(all->folded, impact);
     if (difference_of(&impact, &totals.impact) > EXPLAIN_TOLERANCE)
@@ -445,19 +490,103 @@ static size_t cell_of(struct recomputation *all, const struct ledger_row *row)
     return report->cell_count;
 }
 
+/* Read by itself. */
+static bool is_common(const struct recomputation *all, const struct ledger_row *row)
+{
+    const struct month_report *report = all->explanation->report;
+
+    return report->host && localhost_is_common(report->config, row->service);
+}
+
 static bool visit_row(void *context, const struct ledger_row *row)
 {
     struct recomputation *all = context;
     const struct explanation *explanation = all->explanation;
-    size_t cell = cell_of(all, row);
+    size_t cell;
 
+    if (is_common(all, row))
+        return true;
+    cell = cell_of(all, row);
     if (cell == explanation->report->cell_count) {
         if (explanation->has_folded)
             take_folded(all, row);
-    } else if (is_explained(explanation, &explanation->report->cells[cell])) {
+    } else if (explain_includes(explanation, &explanation->report->cells[cell])) {
         take_cell(all, &all->tallies[cell], row);
     }
     return true;
+}
+
+/* ---- What is common at a host of our own ---- */
+
+static bool has_share_explained(const struct explanation *explanation)
+{
+    for (size_t i = 0; i < explanation->chain_count; i++)
+        if (explanation->chains[i].key.directions > 0)
+            return true;
+    return false;
+}
+
+static bool visit_common(void *context, const struct ledger_row *row)
+{
+    struct recomputation *all = context;
+    struct month_totals totals = month_of_row(row);
+    struct impact impact = recompute(&all->common.mix, &all->common.local, row);
+    double difference = difference_of(&impact, &totals.impact);
+
+    month_add(&all->common.totals, &totals);
+    all->common.recomputed = impact_add(all->common.recomputed, impact);
+    all->common_agrees &= difference <= EXPLAIN_TOLERANCE;
+    if (has_share_explained(all->explanation)) {
+        all->explanation->minutes++;
+        note_difference(all, &all->common, row, difference);
+    }
+    return true;
+}
+
+static struct impact share_of(const struct impact *impact, double share)
+{
+    const struct month_totals totals = {.impact = *impact};
+
+    return month_share(&totals, share).impact;
+}
+
+/* To the cells that have a part of it; the rest is folded. */
+static void share_common(struct recomputation *all)
+{
+    const struct explanation *explanation = all->explanation;
+    const struct month_report *report = explanation->report;
+    double folded = 1;
+
+    for (size_t i = 0; i < report->cell_count; i++) {
+        double share;
+
+        if (!is_share(report, &report->cells[i]))
+            continue;
+        share = explain_common_share(report, report->cells[i].direction);
+        folded -= share;
+        if (!explain_includes(explanation, &report->cells[i]))
+            continue;
+        all->tallies[i].totals = month_share(&all->common.totals, share);
+        all->tallies[i].recomputed = share_of(&all->common.recomputed, share);
+    }
+    if (!explanation->has_folded || folded <= EXPLAIN_TOLERANCE)
+        return;
+    all->folded = impact_add(all->folded, share_of(&all->common.recomputed, folded));
+    all->folded_agrees &= all->common_agrees;
+}
+
+static enum ledger_status visit_common_rows(struct recomputation *all)
+{
+    const struct month_report *report = all->explanation->report;
+    enum ledger_status status;
+
+    if (!report->host || !(has_share_explained(all->explanation) || all->explanation->has_folded))
+        return LEDGER_OK;
+    all->common.local = local_factors_of(report, report->config->host->common);
+    status = ledger_visit(all->ledger, report->month.start, report->until, MONTH_UNASSIGNED,
+                          report->config->host->common, visit_common, all);
+    share_common(all);
+    return status;
 }
 
 static bool same_totals(const struct month_totals *a, const struct month_totals *b)
@@ -481,7 +610,7 @@ static bool adds_up(const struct recomputation *all)
     struct month_totals sum = {0};
 
     for (size_t i = 0; i < report->cell_count; i++)
-        if (is_explained(explanation, &report->cells[i]) &&
+        if (explain_includes(explanation, &report->cells[i]) &&
             !same_totals(&all->tallies[i].totals, &report->cells[i].totals))
             return false;
     for (size_t i = 0; i < explanation->part_count; i++)
@@ -535,16 +664,21 @@ static bool set_mixes_of_cells(struct recomputation *all)
 
     all->tallies = calloc(report->cell_count + 1, sizeof(*all->tallies));
     for (size_t i = 0; all->tallies && i < report->cell_count; i++)
-        if (is_explained(all->explanation, &report->cells[i]))
+        if (explain_includes(all->explanation, &report->cells[i])) {
             all->tallies[i].mix = mix_of(report, report->cells[i].service);
+            all->tallies[i].local = local_factors_of(report, report->cells[i].service);
+        }
     return all->tallies != NULL;
 }
 
 static enum explain_status recompute_all(struct ledger *ledger, struct explanation *explanation,
                                          char *error, size_t error_size)
 {
-    struct recomputation all = {
-        .ledger = ledger, .explanation = explanation, .folded_agrees = true, .asked_at = INT64_MIN};
+    struct recomputation all = {.ledger = ledger,
+                                .explanation = explanation,
+                                .common_agrees = true,
+                                .folded_agrees = true,
+                                .asked_at = INT64_MIN};
     enum explain_status status = EXPLAIN_NOTHING;
     enum ledger_status read;
 
@@ -553,12 +687,15 @@ static enum explain_status recompute_all(struct ledger *ledger, struct explanati
         return EXPLAIN_NOTHING;
     }
     read = visit_minutes(&all);
+    if (read == LEDGER_OK || read == LEDGER_EMPTY)
+        read = visit_common_rows(&all);
     if (read != LEDGER_OK && read != LEDGER_EMPTY) {
         snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
     } else if (!adds_up(&all)) {
         snprintf(error, error_size, "the ledger changed while it was read: try again");
     } else {
         add_recomputed(&all);
+        compute_chains(explanation, &all.common.totals.activity);
         status = EXPLAIN_OK;
     }
     free(all.folded_mixes);
@@ -599,6 +736,7 @@ static enum explain_status fill(struct ledger *ledger, struct explanation *expla
 {
     const struct month_report *report = explanation->report;
     struct set_list list = {.explanation = explanation};
+    enum explain_status status;
     enum ledger_status read;
 
     explanation->has_folded =
@@ -616,7 +754,12 @@ static enum explain_status fill(struct ledger *ledger, struct explanation *expla
         snprintf(error, error_size, "out of memory");
         return EXPLAIN_NOTHING;
     }
-    return recompute_all(ledger, explanation, error, error_size);
+    status = recompute_all(ledger, explanation, error, error_size);
+    if (status == EXPLAIN_OK && !explain_local_devices(ledger, explanation)) {
+        snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
+        return EXPLAIN_NOTHING;
+    }
+    return status;
 }
 
 enum explain_status explain_build(struct ledger *ledger, const struct month_report *report,
@@ -657,6 +800,7 @@ void explain_free(struct explanation *explanation)
         return;
     free(explanation->parts);
     free(explanation->chains);
+    free(explanation->devices);
     free(explanation->sets);
     free(explanation);
 }

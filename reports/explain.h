@@ -2,6 +2,7 @@
 #ifndef IAGMETER_EXPLAIN_H
 #define IAGMETER_EXPLAIN_H
 
+#include "daemon/localimpact.h"
 #include "daemon/sensitivity.h"
 #include "reports/month.h"
 
@@ -49,6 +50,22 @@ struct explain_symbol {
 
 #define EXPLAIN_SYMBOLS 64
 
+/* How what is common at a host of our own came to the directions that are explained. */
+struct explain_key {
+    size_t directions; /* 0: it is not what is common */
+    enum sharing_key_kind kind;
+    double share; /* of them together */
+    bool is_rest; /* what nobody used, which is nobody's */
+    double weight;
+    double weights; /* of all directions */
+    double entitlement;
+    double usage_share;
+    double shares[LOCALHOST_KEYS]; /* by each key */
+    bool uses_shown;               /* shares by use may be told, whatever the key is */
+    double common_energy_j;
+    double common_host_s;
+};
+
 struct explain_chain {
     const struct service *service; /* NULL when no longer in the catalogue */
     char id[MONTH_ID_SIZE];
@@ -56,14 +73,24 @@ struct explain_chain {
     const struct mix *mix;         /* that the model is part of; NULL: the service's own model */
     const char *model;             /* as the catalogue names it; NULL when there is none */
     double share;                  /* of the totals that this model did; the chain is of these */
-    struct month_totals totals;    /* of the cells of this service that are explained */
-    struct impact impact;          /* by the formulas, of the share of these sums */
+    struct local_factors local;    /* of a service whose energy is measured; host NULL: it is not */
+    struct explain_key key;
+    struct month_totals totals; /* of the cells of this service that are explained */
+    struct impact impact;       /* by the formulas, of the share of these sums */
     struct explain_symbol symbols[EXPLAIN_SYMBOLS]; /* only those that a formula needs */
     size_t symbol_count;
 };
 
 /* Fills the symbols and the impact of CHAIN from its factors and totals. */
 void explain_chain_compute(const struct factors *factors, struct explain_chain *chain);
+
+/* Of what is measured: explain_chain_compute() calls it. */
+void explain_local_compute(struct explain_chain *chain);
+/* Adds the share of one more direction. */
+void explain_local_add_key(const struct month_report *report, const char *direction,
+                           struct explain_key *key);
+/* Of a direction that the report shows with a part of what is common. */
+double explain_common_share(const struct month_report *report, const char *direction);
 
 /* Writes FORMULA with each "{name}" replaced by the name, or, with END from 0 to 2, by its value
  * there. */
@@ -113,6 +140,13 @@ struct explanation {
     double difference;        /* the largest of a minute, relative; of what is not folded */
     bool agrees;              /* no minute differs by more than EXPLAIN_TOLERANCE */
     unsigned reasons;         /* when it does not */
+    /* Use of a host of our own, from its devices on: an element for each of the report's; none
+     * where nothing of it is explained, or may be told by devices. */
+    struct localhost_part *devices;
+    size_t device_count;
+    bool devices_withheld;
+    double used_j;            /* as recorded */
+    double replayed_j;        /* shared again */
     struct explain_set *sets; /* of factors, of the whole month */
     size_t set_count;
 };
@@ -131,6 +165,10 @@ enum explain_status explain_build(struct ledger *ledger, const struct month_repo
                                   const struct explain_query *query, struct explanation **out,
                                   char *error, size_t error_size);
 void explain_free(struct explanation *explanation);
+/* Whether a cell is part of what is explained, and told. */
+bool explain_includes(const struct explanation *explanation, const struct month_cell *cell);
+/* Fills the devices. Returns false when the ledger cannot be read or memory is exhausted. */
+bool explain_local_devices(struct ledger *ledger, struct explanation *explanation);
 
 /* ---- How far it may be off ---- */
 
@@ -162,6 +200,11 @@ void explain_label(const struct explanation *explanation, const struct explain_p
 /* The sentence of the reason number INDEX, from 0 to EXPLAIN_REASONS - 1. */
 enum text_id explain_reason_text(unsigned index);
 const char *explain_reason_name(unsigned index);
+
+/* Whether the central results are means of the two ends: method A states no others. */
+bool explain_is_mean(const struct explain_chain *chain);
+/* Heads the formulas of CHAIN. */
+enum text_id explain_formulas_text(const struct explain_chain *chain);
 
 /* What is recomputed. */
 #define EXPLAIN_IMPACTS 5

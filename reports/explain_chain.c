@@ -231,6 +231,8 @@ void explain_chain_compute(const struct factors *factors, struct explain_chain *
 
     chain->symbol_count = 0;
     chain->impact = (struct impact){0};
+    if (chain->local.host)
+        explain_local_compute(chain);
     if (!chain->factors.model)
         return;
     for (int end = 0; end < ENDS; end++) {

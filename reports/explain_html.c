@@ -289,7 +289,7 @@ static void formula_row(const struct html_page *page, const struct explain_chain
     fputs("<tr>", page->stream);
     html_row_heading_text(page, heading);
     fputs("<td><code>", page->stream);
-    if (end == IMPACT_CENTRAL && !chain->factors.method_b)
+    if (end == IMPACT_CENTRAL && explain_is_mean(chain))
         html_say(page, TEXT_EXPLAIN_MEAN);
     else
         explain_formula(page->stream, chain, symbol->formula, end, put_value, page);
@@ -343,6 +343,12 @@ static void write_assumptions(const struct html_page *page, const struct explain
     const char *label = chain->service ? chain->service->label : chain->id;
     char model[MODEL_ENTRY_SIZE];
 
+    if (chain->local.host) {
+        html_element(page, "h2", TEXT_EXPLAIN_HEAD_CHAIN, TEXT_ARGUMENTS(label));
+        html_element(page, "p", TEXT_EXPLAIN_MEASURED,
+                     TEXT_ARGUMENTS(label, chain->local.host->name, chain->local.zone->id));
+        return;
+    }
     if (!factors->model) {
         html_element(page, "h2", TEXT_EXPLAIN_HEAD_CHAIN, TEXT_ARGUMENTS(label));
         html_element(page, "p", TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
@@ -359,19 +365,81 @@ static void write_assumptions(const struct html_page *page, const struct explain
         write_mix(page, chain);
 }
 
+/* What is neither a factor nor computed, of what is measured. */
+static void write_quantities(const struct html_page *page, const struct explain_chain *chain)
+{
+    if (chain->key.directions > 0)
+        html_open_table(page, TEXT_EXPLAIN_COMMON,
+                        TEXT_ARGUMENTS(text_get(page->language, (enum text_id)(TEXT_HOST_KEY_USAGE +
+                                                                               chain->key.kind))));
+    else
+        html_open_table(page, TEXT_EXPLAIN_ACTIVE, NULL);
+    html_column_heading(page, TEXT_EXPLAIN_SYMBOL, NULL);
+    html_column_heading(page, TEXT_MEANING, NULL);
+    html_band_headings(page);
+    html_column_heading(page, TEXT_UNIT, NULL);
+    html_open_body(page);
+    for (size_t i = 0; i < chain->symbol_count; i++)
+        if (!chain->symbols[i].formula && !chain->symbols[i].provenance)
+            factor_row(page, &chain->symbols[i]);
+    html_close_table(page);
+}
+
 static void write_chain(const struct html_page *page, const struct explain_chain *chain)
 {
     write_assumptions(page, chain);
-    write_activity(page, chain);
-    if (!chain->factors.model)
+    if (chain->key.directions == 0)
+        write_activity(page, chain);
+    if (chain->symbol_count == 0)
         return;
+    if (chain->local.host)
+        write_quantities(page, chain);
     write_factors(page, chain);
     html_element(page, "h3", TEXT_EXPLAIN_HEAD_STEPS, NULL);
-    html_element(page, "p",
-                 chain->factors.method_b ? TEXT_EXPLAIN_FORMULAS_B : TEXT_EXPLAIN_FORMULAS_A, NULL);
+    html_element(page, "p", explain_formulas_text(chain), NULL);
     for (size_t i = 0; i < chain->symbol_count; i++)
         if (chain->symbols[i].formula)
             write_step(page, chain, &chain->symbols[i]);
+}
+
+/* ---- Devices of a host of our own ---- */
+
+static void device_row(const struct html_page *page, const struct localhost_device *device,
+                       const struct localhost_part *part)
+{
+    fputs("<tr>", page->stream);
+    html_row_heading(page, device->name);
+    html_factor_cell(page, device->energy_j);
+    html_factor_cell(page, device->idle_j);
+    html_factor_cell(page, part->active_j);
+    html_factor_cell(page, part->used_j);
+    html_factor_cell(page, part->share_j);
+    fputs("</tr>\n", page->stream);
+}
+
+static void write_devices(const struct html_page *page, const struct explanation *explanation)
+{
+    static const enum text_id headings[] = {TEXT_HOST_DEVICE,      TEXT_ENERGY,
+                                            TEXT_HOST_IDLE_ENERGY, TEXT_HOST_ABOVE,
+                                            TEXT_EXPLAIN_USED,     TEXT_EXPLAIN_ITS_ENERGY};
+    const struct localhost *host = explanation->report->host;
+    char replayed[TEXT_NUMBER_SIZE], recorded[TEXT_NUMBER_SIZE];
+
+    if (explanation->devices_withheld)
+        html_element(page, "p", TEXT_EXPLAIN_NO_DEVICES, TEXT_ARGUMENTS(page->threshold));
+    if (explanation->device_count == 0)
+        return;
+    html_open_table(page, TEXT_EXPLAIN_DEVICES, NULL);
+    for (size_t i = 0; i < COUNT_OF(headings); i++)
+        html_column_heading(page, headings[i], i > 0 ? "J" : NULL);
+    html_open_body(page);
+    for (size_t i = 0; i < explanation->device_count; i++)
+        if (host->devices[i].kind != POWER_DEVICE_SOURCE)
+            device_row(page, &host->devices[i], &explanation->devices[i]);
+    html_close_table(page);
+    text_factor(replayed, sizeof(replayed), page->language, explanation->replayed_j);
+    text_factor(recorded, sizeof(recorded), page->language, explanation->used_j);
+    html_element(page, "p", TEXT_EXPLAIN_REPLAYED, TEXT_ARGUMENTS(replayed, recorded));
 }
 
 /* ---- Recomputed ---- */
@@ -592,6 +660,7 @@ bool explain_write_html(const struct explanation *explanation, enum text_languag
     written = write_parts(&page, explanation);
     for (size_t i = 0; i < explanation->chain_count; i++)
         write_chain(&page, &explanation->chains[i]);
+    write_devices(&page, explanation);
     write_recomputed(&page, explanation);
     written = write_margins(&page, explanation) && written;
     write_sets(&page, explanation);

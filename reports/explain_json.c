@@ -157,12 +157,27 @@ static json_t *json_mix(const struct mix *mix)
                      json_stringn(&mix->grade, 1));
 }
 
+/* Of what is measured; of what is common, by which key it is shared. */
+static json_t *json_measured(const struct explain_chain *chain)
+{
+    const struct explain_key *key = &chain->key;
+
+    return json_pack("{s:b, s:s, s:s, s:s?, s:o, s:o, s:o, s:o}", "measured", true, "host",
+                     chain->local.host->name, "zone", chain->local.zone->id, "key",
+                     key->directions > 0 ? sharing_key_name(key->kind) : NULL, "quantities",
+                     json_symbols(chain, false, false), "factors", json_symbols(chain, true, false),
+                     "steps", json_symbols(chain, false, true), "impact_of_the_sums",
+                     json_impact(&chain->impact));
+}
+
 static json_t *json_chain(const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
     json_t *object =
         json_pack("{s:s, s:o}", "service", chain->id, "activity", json_activity(chain));
 
+    if (object && chain->local.host)
+        return finished(object, json_object_update_new(object, json_measured(chain)));
     if (!object || !factors->model)
         return object;
     return finished(
@@ -185,6 +200,27 @@ static json_t *json_chains(const struct explanation *explanation)
 
     for (size_t i = 0; i < explanation->chain_count; i++)
         failed |= json_array_append_new(array, json_chain(&explanation->chains[i]));
+    return finished(array, failed);
+}
+
+/* ---- Devices of a host of our own ---- */
+
+/* Null where nothing of it is explained, or devices may not be told. */
+static json_t *json_devices(const struct explanation *explanation)
+{
+    json_t *array = explanation->device_count > 0 ? json_array() : json_null();
+    int failed = !array;
+
+    for (size_t i = 0; i < explanation->device_count; i++) {
+        const struct localhost_device *device = &explanation->report->host->devices[i];
+        const struct localhost_part *part = &explanation->devices[i];
+
+        if (device->kind != POWER_DEVICE_SOURCE)
+            failed |= json_array_append_new(
+                array, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f}", "name", device->name, "energy_j",
+                                 device->energy_j, "idle_j", device->idle_j, "above_idle_j",
+                                 part->active_j, "used_j", part->used_j, "share_j", part->share_j));
+    }
     return finished(array, failed);
 }
 
@@ -275,13 +311,13 @@ static json_t *json_explanation(const struct explanation *explanation)
     const struct month_report *report = explanation->report;
     json_t *object = json_part(explanation, &explanation->figure);
     json_t *head =
-        json_pack("{s:s, s:o, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+        json_pack("{s:s, s:o, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
                   "month", json_sprintf("%04d-%02d", report->month.year, report->month.month),
                   "scope", scope_name(explanation->scope), "running", report->running, "vintage",
                   factors_vintage(report->config->factors), "has_folded", explanation->has_folded,
-                  "parts", json_parts(explanation), "chains", json_chains(explanation),
-                  "recomputed", json_recomputed(explanation), "uncertainty",
-                  json_margins(explanation), "factor_sets", json_sets(explanation));
+                  "parts", json_parts(explanation), "chains", json_chains(explanation), "devices",
+                  json_devices(explanation), "recomputed", json_recomputed(explanation),
+                  "uncertainty", json_margins(explanation), "factor_sets", json_sets(explanation));
     int failed = !object || json_object_update_new(object, head) != 0;
 
     if (!failed && !explanation->has_folded)

@@ -6,6 +6,8 @@
 
 /* How far a figure may be off: the chains of its services, each unknown moved from end to end. */
 
+#define J_PER_KWH 3.6e6
+
 static const enum month_indicator indicators[EXPLAIN_MARGINS] = {
     MONTH_ENERGY, MONTH_WATER, MONTH_GWP, MONTH_GWP_USE, MONTH_GWP_EMBODIED, MONTH_ADPE};
 
@@ -55,6 +57,56 @@ static void fill_part(const struct factors *factors, const struct explain_chain 
     sensitivity_compute(&part->subject, &part->sensitivity);
 }
 
+/* A host of our own, as a place that computes. */
+static struct provider_factors provider_of(const struct host_config *host)
+{
+    struct provider_factors provider = {
+        .pue = {host->pue.value, host->pue.value},
+        .wue_l_per_kwh = {host->wue_l_per_kwh.value, host->wue_l_per_kwh.value}};
+
+    snprintf(provider.id, sizeof(provider.id), "%s", host->name);
+    return provider;
+}
+
+/* Where other keys may be told: how much there would be with those that give least and most. */
+static void fill_key(const struct localhost *host, const struct explain_key *key,
+                     struct sensitivity_case *subject)
+{
+    subject->has_key = key->directions > 0 && key->uses_shown && key->share > 0;
+    subject->by_key[0] = subject->by_key[1] = 1;
+    for (int i = 0; subject->has_key && i < LOCALHOST_KEYS; i++) {
+        double ratio = key->shares[i] / key->share;
+
+        if (!host->has_key[i])
+            continue;
+        subject->by_key[0] = fmin(subject->by_key[0], ratio);
+        subject->by_key[1] = fmax(subject->by_key[1], ratio);
+    }
+}
+
+static void fill_measured(const struct explanation *explanation, const struct explain_chain *chain,
+                          const struct provider_factors *provider, struct sensitivity_part *part)
+{
+    const struct factors *factors = explanation->report->config->factors;
+    const struct activity *activity = &chain->totals.activity;
+    double it_kwh = activity->energy_j / J_PER_KWH;
+    double accuracy = chain->local.host->energy_accuracy.value;
+    const struct impact manufacture = local_impact(&chain->local, 0, activity->host_s);
+
+    part->subject = (struct sensitivity_case){
+        .factors = factors,
+        .used = {.method = factors_method_a(factors),
+                 .provider = provider,
+                 .zone = chain->local.zone,
+                 .uncertainty = factors_uncertainty(factors)},
+        .it_kwh = {it_kwh * (1 - accuracy), it_kwh, it_kwh * (1 + accuracy)},
+        .embodied_gwp_kgco2e = manufacture.gwp_embodied_kgco2e.central,
+        .embodied_adpe_kgsb = manufacture.adpe_kgsb.central,
+    };
+    fill_key(explanation->report->host, &chain->key, &part->subject);
+    sensitivity_compute(&part->subject, &part->sensitivity);
+}
+
 static void fill_margin(const struct explanation *explanation, const struct sensitivity_part *parts,
                         size_t count, struct explain_margin *margin)
 {
@@ -71,14 +123,22 @@ static void fill_margin(const struct explanation *explanation, const struct sens
 bool explain_margins(const struct explanation *explanation,
                      struct explain_margin out[EXPLAIN_MARGINS], size_t *count)
 {
+    const struct month_report *report = explanation->report;
     struct sensitivity_part *parts = calloc(explanation->chain_count + 1, sizeof(*parts));
+    struct provider_factors own = {0};
     size_t part_count = 0;
 
     *count = 0;
-    for (size_t i = 0; parts && i < explanation->chain_count; i++)
-        if (explanation->chains[i].factors.model)
-            fill_part(explanation->report->config->factors, &explanation->chains[i],
-                      &parts[part_count++]);
+    if (report->host)
+        own = provider_of(report->config->host);
+    for (size_t i = 0; parts && i < explanation->chain_count; i++) {
+        const struct explain_chain *chain = &explanation->chains[i];
+
+        if (chain->factors.model)
+            fill_part(report->config->factors, chain, &parts[part_count++]);
+        else if (chain->local.host && report->host && chain->totals.activity.energy_j > 0)
+            fill_measured(explanation, chain, &own, &parts[part_count++]);
+    }
     for (size_t i = 0; part_count > 0 && !explanation->has_folded && i < EXPLAIN_MARGINS; i++) {
         if (explanation->indicator >= 0 && explanation->indicator != (int)indicators[i])
             continue;

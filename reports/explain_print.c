@@ -219,7 +219,7 @@ static void put_step(const struct page *page, const struct explain_chain *chain,
     explain_formula(page->stream, chain, symbol->formula, -1, put_factor, page);
     fputc('\n', page->stream);
     for (int end = 0; end < ENDS; end++) {
-        bool is_mean = end == IMPACT_CENTRAL && !chain->factors.method_b;
+        bool is_mean = end == IMPACT_CENTRAL && explain_is_mean(chain);
 
         /* Where no factor moves it, once is enough. */
         if (isnan(symbol->values[end]) ||
@@ -306,6 +306,11 @@ static void put_chain_head(const struct page *page, const struct explain_chain *
     const char *label = chain->service ? chain->service->label : chain->id;
     char model[MODEL_ENTRY_SIZE];
 
+    if (chain->local.host) {
+        head(page, TEXT_EXPLAIN_MEASURED,
+             TEXT_ARGUMENTS(label, chain->local.host->name, chain->local.zone->id));
+        return;
+    }
     if (!factors->model) {
         head(page, TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
         return;
@@ -320,17 +325,74 @@ static void put_chain_head(const struct page *page, const struct explain_chain *
         put_mix(page, chain);
 }
 
+/* What is neither a factor nor computed. */
+static void put_quantities(const struct page *page, const struct explain_chain *chain)
+{
+    if (chain->key.directions > 0)
+        say(page, TEXT_EXPLAIN_COMMON,
+            TEXT_ARGUMENTS(
+                text_get(page->language, (enum text_id)(TEXT_HOST_KEY_USAGE + chain->key.kind))));
+    else
+        say(page, TEXT_EXPLAIN_ACTIVE, NULL);
+    for (size_t i = 0; i < chain->symbol_count; i++)
+        if (!chain->symbols[i].formula && !chain->symbols[i].provenance)
+            put_given(page, &chain->symbols[i]);
+}
+
 static void put_chain(const struct page *page, const struct explain_chain *chain)
 {
     put_chain_head(page, chain);
-    put_activity(page, chain);
-    if (!chain->factors.model)
+    if (chain->key.directions == 0)
+        put_activity(page, chain);
+    if (chain->symbol_count == 0)
         return;
-    say(page, chain->factors.method_b ? TEXT_EXPLAIN_FORMULAS_B : TEXT_EXPLAIN_FORMULAS_A, NULL);
+    if (chain->local.host)
+        put_quantities(page, chain);
+    say(page, explain_formulas_text(chain), NULL);
     for (size_t i = 0; i < chain->symbol_count; i++)
         if (chain->symbols[i].formula)
             put_step(page, chain, &chain->symbols[i]);
     put_factors(page, chain);
+}
+
+/* ---- Devices of a host of our own ---- */
+
+static void put_devices(const struct page *page)
+{
+    const struct explanation *explanation = page->explanation;
+    const struct localhost *host = explanation->report->host;
+    char number[TEXT_NUMBER_SIZE], recorded[TEXT_NUMBER_SIZE];
+
+    snprintf(number, sizeof(number), "%u", explanation->report->config->report.threshold);
+    if (explanation->devices_withheld)
+        head(page, TEXT_EXPLAIN_NO_DEVICES, TEXT_ARGUMENTS(number));
+    if (explanation->device_count == 0)
+        return;
+    head(page, TEXT_EXPLAIN_DEVICES, NULL);
+    for (size_t i = 0; i < explanation->device_count; i++) {
+        const struct localhost_device *device = &host->devices[i];
+        const struct localhost_part *part = &explanation->devices[i];
+        const double values[] = {device->energy_j, device->idle_j, part->active_j, part->used_j,
+                                 part->share_j};
+
+        if (device->kind == POWER_DEVICE_SOURCE)
+            continue;
+        fprintf(page->stream, "  %s", device->name);
+        for (size_t j = 0; j < COUNT_OF(values); j++) {
+            static const enum text_id labels[] = {TEXT_ENERGY, TEXT_HOST_IDLE_ENERGY,
+                                                  TEXT_HOST_ABOVE, TEXT_EXPLAIN_USED,
+                                                  TEXT_EXPLAIN_ITS_ENERGY};
+
+            fprintf(page->stream, "%s%s ", j > 0 ? ", " : ": ",
+                    text_get(page->language, labels[j]));
+            put_factor(page->stream, page, values[j]);
+            fputs(" J", page->stream);
+        }
+        fputc('\n', page->stream);
+    }
+    text_factor(number, sizeof(number), page->language, explanation->replayed_j);
+    text_factor(recorded, sizeof(recorded), page->language, explanation->used_j);
+    say(page, TEXT_EXPLAIN_REPLAYED, TEXT_ARGUMENTS(number, recorded));
 }
 
 /* ---- Recomputed ---- */
@@ -468,6 +530,7 @@ bool explain_write_text(const struct explanation *explanation, enum text_languag
     written = put_sums(&page);
     for (size_t i = 0; i < explanation->chain_count; i++)
         put_chain(&page, &explanation->chains[i]);
+    put_devices(&page);
     if (explanation->recomputed_is_shown)
         put_comparison(&page);
     else

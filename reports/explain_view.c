@@ -10,6 +10,18 @@
 const enum month_indicator explain_impacts[EXPLAIN_IMPACTS] = {
     MONTH_ENERGY, MONTH_WATER, MONTH_GWP_USE, MONTH_GWP_EMBODIED, MONTH_ADPE};
 
+bool explain_is_mean(const struct explain_chain *chain)
+{
+    return chain->factors.model && !chain->factors.method_b;
+}
+
+enum text_id explain_formulas_text(const struct explain_chain *chain)
+{
+    if (chain->local.host)
+        return TEXT_EXPLAIN_FORMULAS_MEASURED;
+    return explain_is_mean(chain) ? TEXT_EXPLAIN_FORMULAS_A : TEXT_EXPLAIN_FORMULAS_B;
+}
+
 struct impact explain_of_the_sums(const struct explanation *explanation)
 {
     struct impact sum = {0};

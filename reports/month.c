@@ -15,7 +15,6 @@
 #define TOKENS_PER_UNIT 1e3
 /* A month of 31 local days and an hour touches 33 UTC days at most. */
 #define UTC_DAYS_MAX (MONTH_DAYS_MAX + 2)
-#define UNASSIGNED   "unassigned" /* code of what no prefix or VLAN matches */
 
 /* Where the activity of a pair on one UTC day lies: on one local day of the month (1 to 31), or */
 #define DAY_NONE    0
@@ -425,7 +424,7 @@ static bool distribute(struct builder *builder)
         if (!add_share(builder, &common, direction->id, share))
             return false;
     }
-    return add_share(builder, &common, UNASSIGNED, rest);
+    return add_share(builder, &common, MONTH_UNASSIGNED, rest);
 }
 
 static void drop_inactive_pairs(struct builder *builder)
