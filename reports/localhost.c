@@ -242,30 +242,61 @@ static bool fill_keys(struct localhost *host)
 
 /* ---- All of it ---- */
 
+/* *OUT stays NULL where nothing was recorded. */
+static bool finish(struct localhost *host, bool is_read, struct localhost **out)
+{
+    bool is_there = host->device_count > 0 || host->service_count > 0 || host->pending_j > 0;
+
+    if (is_read && is_there && fill_keys(host)) {
+        *out = host;
+        return true;
+    }
+    localhost_free(host);
+    return is_read && !is_there;
+}
+
+static struct localhost *new_host(const struct config *config, int64_t from)
+{
+    struct localhost *host = calloc(1, sizeof(*host));
+
+    if (!host)
+        return NULL;
+    host->config = config->host;
+    host->period = hostconfig_period(config->host, from);
+    return host;
+}
+
 bool localhost_read(struct ledger *ledger, const struct config *config, int64_t from, int64_t until,
                     struct localhost **out)
 {
     struct reading reading = {.interval_start = INT64_MIN};
-    bool done;
 
     *out = NULL;
     if (!config->host)
         return true;
-    reading.host = calloc(1, sizeof(*reading.host));
+    reading.host = new_host(config, from);
+    return reading.host && finish(reading.host, read_facts(ledger, &reading, from, until), out);
+}
+
+bool localhost_read_shares(struct ledger *ledger, const struct config *config, int64_t from,
+                           int64_t until, struct localhost **out)
+{
+    struct reading reading = {.host = NULL};
+    enum ledger_status status;
+
+    *out = NULL;
+    if (!config->host)
+        return true;
+    reading.host = new_host(config, from);
     if (!reading.host)
         return false;
-    reading.host->config = config->host;
-    reading.host->period = hostconfig_period(config->host, from);
-    done = read_facts(ledger, &reading, from, until);
-    if (done && (reading.host->device_count > 0 || reading.host->service_count > 0 ||
-                 reading.host->pending_j > 0)) {
-        done = fill_keys(reading.host);
-        if (done)
-            *out = reading.host;
+    status = ledger_visit_local_use(ledger, from, until, visit_use, &reading);
+    if (status == LEDGER_OK && !reading.failed && fill_keys(reading.host)) {
+        *out = reading.host;
+        return true;
     }
-    if (!*out)
-        localhost_free(reading.host);
-    return done;
+    localhost_free(reading.host);
+    return false;
 }
 
 void localhost_free(struct localhost *host)

@@ -79,6 +79,9 @@ struct localhost {
  * exhausted. CONFIG must outlive it. */
 bool localhost_read(struct ledger *ledger, const struct config *config, int64_t from, int64_t until,
                     struct localhost **out);
+/* Only who used it and the keys: all that is needed to share what is common. */
+bool localhost_read_shares(struct ledger *ledger, const struct config *config, int64_t from,
+                           int64_t until, struct localhost **out);
 void localhost_free(struct localhost *host);
 
 /* Whether SERVICE is of the host of CONFIG: one that computes there, or what is common. */

@@ -18,11 +18,12 @@
 /* The monthly footprint: computed once from the ledger into a structure, which the writers (HTML,
  * CSV, JSON) only print. Nothing is computed in a writer, so that the three always agree. */
 
-#define MONTH_ID_SIZE    64
-#define MONTH_DAYS_MAX   31
-#define MONTH_OTHER      "other"      /* id and label of the row that small pairs are folded into */
-#define MONTH_UNASSIGNED "unassigned" /* code of the direction of what no prefix or VLAN matches   \
-                                       */
+#define MONTH_ID_SIZE  64
+#define MONTH_DAYS_MAX 31
+#define MONTH_OTHER    "other" /* id and label of the row that small pairs are folded into */
+#define MONTH_UNASSIGNED                                                                           \
+    "unassigned" /* code of the direction of what no prefix or VLAN matches                        \
+                  */
 
 struct month_totals {
     struct activity activity;

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/localimpact.h"
 #include "daemon/servicefactors.h"
 #include "daemon/version.h"
+#include "reports/localhost.h"
 
 #define DAY_S           86400
 #define MONTHS_PER_YEAR 12
@@ -40,9 +42,13 @@ struct mix_ladder {
  * those of each vintage that something was recorded with. */
 struct series {
     bool known;
-    struct service_factors factors; /* items by date; no items: no estimate today */
-    struct mix_rates *rates;        /* of each item, new */
-    struct mix_ladder **ladders;    /* of each vintage, of each item; NULL: not at hand */
+    bool is_local;                    /* of a host of our own: its energy was measured */
+    struct local_factors local;       /* new */
+    struct zone_factors *local_steps; /* of each vintage, the host's zone; of each step */
+    bool *local_at_hand;              /* of each vintage */
+    struct service_factors factors;   /* items by date; no items: no estimate today */
+    struct mix_rates *rates;          /* of each item, new */
+    struct mix_ladder **ladders;      /* of each vintage, of each item; NULL: not at hand */
 };
 
 struct vintage {
@@ -68,6 +74,8 @@ struct run {
 
 /* A pair of direction and service in one month. */
 struct cell {
+    double energy_j; /* measured at a host of our own */
+    double host_s;
     bool seen; /* also when only in the margin of the month's first or last UTC day */
     bool active;
     uint32_t position; /* among those seen */
@@ -352,6 +360,45 @@ static struct mix_ladder *new_ladders(const struct restatement *all, const struc
     return ladders;
 }
 
+/* The zone of OLD, exchanged for NEW group by group; what a host has of its own is as it is in
+ * today's host.conf from the first step on. */
+static void climb_zone(const struct zone_factors *old, const struct zone_factors *new,
+                       struct zone_factors steps[STEPS])
+{
+    for (int step = 0; step < STEP_ELECTRICITY; step++)
+        steps[step] = *old;
+    steps[STEP_ELECTRICITY] = *new;
+    steps[STEP_ELECTRICITY].ewif_l_per_kwh = old->ewif_l_per_kwh;
+}
+
+static bool open_local(struct restatement *all, struct series *series)
+{
+    const char *problem =
+        local_factors_resolve(all->config->host, all->query->factors, &series->local);
+
+    if (problem) {
+        snprintf(all->error, all->error_size, "vintage %s: %s",
+                 factors_vintage(all->query->factors), problem);
+        all->status = RESTATE_USAGE;
+        return false;
+    }
+    series->is_local = true;
+    series->local_steps = calloc(STEPS * all->vintage_count + 1, sizeof(*series->local_steps));
+    series->local_at_hand = calloc(all->vintage_count + 1, sizeof(*series->local_at_hand));
+    if (!series->local_steps || !series->local_at_hand)
+        return out_of_memory(all);
+    for (size_t i = 0; i < all->vintage_count; i++) {
+        struct local_factors old;
+
+        if (!all->vintages[i].factors ||
+            local_factors_resolve(all->config->host, all->vintages[i].factors, &old))
+            continue;
+        series->local_at_hand[i] = true;
+        climb_zone(old.zone, series->local.zone, &series->local_steps[STEPS * i]);
+    }
+    return true;
+}
+
 static bool open_series(struct restatement *all, const char *id, struct series *series)
 {
     const struct catalogue *catalogue = all->config->catalogue;
@@ -361,6 +408,8 @@ static bool open_series(struct restatement *all, const char *id, struct series *
     series->known = true;
     if (number == SERVICE_NONE)
         return true;
+    if (localhost_is_local(all->config, id))
+        return open_local(all, series);
     problem = service_factors_resolve(all->query->factors, catalogue, number, &series->factors);
     if (problem) {
         snprintf(all->error, all->error_size, "vintage %s: service %s: %s",
@@ -526,7 +575,11 @@ static bool take_impact(void *context, const struct ledger_scan_impact *row)
     item = item_at(series, row->interval_start);
     cell->active |= row->impact.energy_kwh.high > 0;
     cell->recorded = impact_add(cell->recorded, row->impact);
-    if (item == series->factors.count) /* no estimate today: it stays as it was */
+    if (series->is_local)
+        add_central(series->local_at_hand[all->sets[set].vintage] ? cell->recorded_at_hand
+                                                                  : cell->recorded_other,
+                    &row->impact);
+    else if (item == series->factors.count) /* no estimate today: it stays as it was */
         cell->restated = impact_add(cell->restated, row->impact);
     else
         add_central(series->ladders[all->sets[set].vintage] ? cell->recorded_at_hand
@@ -537,19 +590,49 @@ static bool take_impact(void *context, const struct ledger_scan_impact *row)
 
 /* ---- What is restated ---- */
 
+/* The vintage that was in force at TIME; their count where nothing was recorded with any. Times
+ * must not fall from call to call. */
+static size_t vintage_at(struct restatement *all, int64_t time_s)
+{
+    size_t *run = &all->activity_run;
+
+    if (all->run_count == 0)
+        return all->vintage_count;
+    while (*run + 1 < all->run_count && all->runs[*run + 1].from_s <= time_s)
+        ++*run;
+    return all->sets[all->runs[*run].set].vintage;
+}
+
 /* NULL: recorded with factors that are not at hand, or with none. */
 static const struct mix_ladder *ladder_at(struct restatement *all, const struct series *series,
                                           size_t item, int64_t time_s)
 {
-    size_t *run = &all->activity_run;
-    const struct mix_ladder *ladders;
+    size_t vintage = vintage_at(all, time_s);
+    const struct mix_ladder *ladders =
+        vintage < all->vintage_count ? series->ladders[vintage] : NULL;
 
-    if (all->run_count == 0)
-        return NULL;
-    while (*run + 1 < all->run_count && all->runs[*run + 1].from_s <= time_s)
-        ++*run;
-    ladders = series->ladders[all->sets[all->runs[*run].set].vintage];
     return ladders ? &ladders[item] : NULL;
+}
+
+/* Of measured energy: what is measured stays, what it is multiplied with changes. */
+static void restate_local(struct restatement *all, struct cell *cell, const struct series *series,
+                          const struct ledger_scan_activity *row)
+{
+    size_t vintage = vintage_at(all, row->interval_start);
+    bool at_hand = vintage < all->vintage_count && series->local_at_hand[vintage];
+    struct impact impact = local_impact(&series->local, row->energy_j, row->host_s);
+
+    cell->energy_j += row->energy_j;
+    cell->host_s += row->host_s;
+    cell->restated = impact_add(cell->restated, impact);
+    add_central(at_hand ? cell->restated_at_hand : cell->restated_other, &impact);
+    for (int step = 0; at_hand && step < STEPS; step++) {
+        const struct local_factors factors = {series->local.host,
+                                              &series->local_steps[STEPS * vintage + (size_t)step]};
+
+        impact = local_impact(&factors, row->energy_j, row->host_s);
+        add_central(cell->steps[step], &impact);
+    }
 }
 
 static void add_steps(struct cell *cell, const struct ladder *ladder, double share,
@@ -647,6 +730,10 @@ static bool take_activity(void *context, const struct ledger_scan_activity *row)
         return false;
     all->has_activity = true;
     cell->active |= row->requests.high > 0 || row->tokens_in.high > 0 || row->tokens_out.high > 0;
+    if (series->is_local) {
+        restate_local(all, cell, series, row);
+        return true;
+    }
     item = item_at(series, row->interval_start);
     if (item < series->factors.count)
         restate_row(cell, series, item, ladder_at(all, series, item, row->interval_start), row);
@@ -741,10 +828,10 @@ static void drop_noise(struct statement_row *row)
     }
 }
 
-static bool add_row(struct restatement *all, const struct span *span, uint32_t pair)
+static bool add_row(struct restatement *all, const struct span *span, const struct cell *cell,
+                    const char *direction, const char *service)
 {
     struct statement *statement = all->statement;
-    const struct cell *cell = &span->cells[pair];
     struct statement_row *rows = grow(statement->rows, statement->row_count, sizeof(*rows));
 
     if (!rows)
@@ -756,13 +843,84 @@ static bool add_row(struct restatement *all, const struct span *span, uint32_t p
                                .devices = cell->devices,
                                .recorded = cell->recorded,
                                .restated = cell->restated};
-    snprintf(rows->direction, sizeof(rows->direction), "%s",
-             all->directions.items[all->pairs[pair].direction]);
-    snprintf(rows->service, sizeof(rows->service), "%s",
-             all->services.items[all->pairs[pair].service]);
+    snprintf(rows->direction, sizeof(rows->direction), "%s", direction);
+    snprintf(rows->service, sizeof(rows->service), "%s", service);
     set_causes(span, cell, rows);
     drop_noise(rows);
     return true;
+}
+
+static const char *service_of(const struct restatement *all, uint32_t pair)
+{
+    return all->services.items[all->pairs[pair].service];
+}
+
+static bool add_pair(struct restatement *all, const struct span *span, uint32_t pair)
+{
+    return add_row(all, span, &span->cells[pair], all->directions.items[all->pairs[pair].direction],
+                   service_of(all, pair));
+}
+
+/* ---- What is common at a host of our own ---- */
+
+static void scale(double values[RATES_QUANTITIES], double factor)
+{
+    for (int i = 0; i < RATES_QUANTITIES; i++)
+        values[i] *= factor;
+}
+
+static bool add_share(struct restatement *all, const struct span *span, const struct cell *common,
+                      const char *direction, double share)
+{
+    struct cell part = *common;
+
+    if (!(share > 0))
+        return true;
+    part.recorded = scaled(common->recorded, share);
+    part.restated = scaled(common->restated, share);
+    scale(part.recorded_at_hand, share);
+    scale(part.restated_at_hand, share);
+    scale(part.recorded_other, share);
+    scale(part.restated_other, share);
+    for (int step = 0; step < STEPS; step++)
+        scale(part.steps[step], share);
+    return add_row(all, span, &part, direction, all->config->host->common);
+}
+
+/* As the month's report does, by the key of the month. */
+static bool distribute(struct restatement *all, const struct span *span, uint32_t pair)
+{
+    const struct cell *common = &span->cells[pair];
+    struct localhost *host;
+    int key;
+    bool added = true;
+
+    if (!localhost_read_shares(all->ledger, all->config, span->month.start, span->until_s, &host)) {
+        snprintf(all->error, all->error_size, "cannot read the ledger: %s",
+                 ledger_error(all->ledger));
+        all->status = RESTATE_NOTHING;
+        return false;
+    }
+    key = host->period->key;
+    for (size_t i = 0; added && i < host->direction_count; i++)
+        added =
+            add_share(all, span, common, host->directions[i].id, host->directions[i].shares[key]);
+    added = added && add_share(all, span, common, MONTH_UNASSIGNED, host->rest[key]);
+    localhost_free(host);
+    return added;
+}
+
+/* A local service of which nothing was measured: it stays as it was, whatever that was. */
+static void keep_unmeasured(struct restatement *all, const struct span *span, uint32_t pair)
+{
+    struct cell *cell = &span->cells[pair];
+    const struct series *series = &all->series[all->pairs[pair].service];
+
+    if (!series->is_local || cell->energy_j > 0 || cell->host_s > 0)
+        return;
+    cell->restated = cell->recorded;
+    memset(cell->recorded_at_hand, 0, sizeof(cell->recorded_at_hand));
+    memset(cell->recorded_other, 0, sizeof(cell->recorded_other));
 }
 
 /* In the order in which the month's report meets them: of equal cells, it is the last that is
@@ -770,16 +928,23 @@ static bool add_row(struct restatement *all, const struct span *span, uint32_t p
 static bool add_rows(struct restatement *all, const struct span *span)
 {
     uint32_t *pairs = calloc(span->seen + 1, sizeof(*pairs));
+    uint32_t common = NO_PAIR;
     bool added = pairs != NULL || out_of_memory(all);
 
     for (uint32_t i = 0; added && i < span->cell_count; i++)
         if (span->cells[i].seen)
             pairs[span->cells[i].position] = i;
-    for (uint32_t i = 0; added && i < span->seen; i++)
-        if (span->cells[pairs[i]].active)
-            added = add_row(all, span, pairs[i]);
+    for (uint32_t i = 0; added && i < span->seen; i++) {
+        if (!span->cells[pairs[i]].active)
+            continue;
+        keep_unmeasured(all, span, pairs[i]);
+        if (localhost_is_common(all->config, service_of(all, pairs[i])))
+            common = pairs[i];
+        else
+            added = add_pair(all, span, pairs[i]);
+    }
     free(pairs);
-    return added;
+    return added && (common == NO_PAIR || distribute(all, span, common));
 }
 
 static bool add_sets(struct restatement *all)
@@ -852,6 +1017,8 @@ static void free_series(const struct restatement *all)
         for (size_t j = 0; series->ladders && j < all->vintage_count; j++)
             free(series->ladders[j]);
         free(series->ladders);
+        free(series->local_steps);
+        free(series->local_at_hand);
         free(series->rates);
         service_factors_free(&series->factors);
     }

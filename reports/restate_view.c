@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/localhost.h"
+
 /* What of a statement may be shown: month by month, what that month's report shows. */
 
 #define PERCENT         100
@@ -116,6 +118,7 @@ struct month_cells {
     uint32_t *devices;
     size_t *groups;
     bool *chosen;
+    struct suppress_pair *pairs;
 };
 
 static bool cells_new(struct month_cells *cells)
@@ -123,7 +126,8 @@ static bool cells_new(struct month_cells *cells)
     cells->devices = calloc(cells->count, sizeof(*cells->devices));
     cells->groups = calloc(cells->count, sizeof(*cells->groups));
     cells->chosen = calloc(cells->count, sizeof(*cells->chosen));
-    return cells->devices && cells->groups && cells->chosen;
+    cells->pairs = calloc(cells->count, sizeof(*cells->pairs));
+    return cells->devices && cells->groups && cells->chosen && cells->pairs;
 }
 
 static void cells_free(const struct month_cells *cells)
@@ -131,10 +135,38 @@ static void cells_free(const struct month_cells *cells)
     free(cells->devices);
     free(cells->groups);
     free(cells->chosen);
+    free(cells->pairs);
+}
+
+/* As in the month's report (month.c). */
+static enum suppress_kind kind_of(const struct config *config, const struct statement_row *row)
+{
+    struct calendar_month month;
+    char text[sizeof("2026-10") + 8];
+
+    if (!localhost_is_local(config, row->service))
+        return SUPPRESS_REMOTE;
+    if (!localhost_is_common(config, row->service))
+        return SUPPRESS_LOCAL;
+    snprintf(text, sizeof(text), "%04d-%02d", row->month / MONTHS_PER_YEAR,
+             row->month % MONTHS_PER_YEAR + 1);
+    return calendar_parse_month(text, &month) &&
+                   hostconfig_period(config->host, month.start)->key == SHARING_ENTITLEMENT
+               ? SUPPRESS_DECLARED
+               : SUPPRESS_COMMON;
+}
+
+static size_t first_of_service(const struct month_cells *cells, size_t cell)
+{
+    size_t first = 0;
+
+    while (strcmp(cells->rows[first].service, cells->rows[cell].service) != 0)
+        first++;
+    return first;
 }
 
 /* A group is a direction, by the first cell of it. */
-static void set_cells(struct month_cells *cells)
+static void set_cells(struct month_cells *cells, const struct config *config)
 {
     for (size_t i = 0; i < cells->count; i++) {
         size_t first = 0;
@@ -144,7 +176,17 @@ static void set_cells(struct month_cells *cells)
         cells->devices[i] = cells->rows[i].devices;
         cells->groups[i] = first;
         cells->chosen[i] = true;
+        cells->pairs[i] = (struct suppress_pair){kind_of(config, &cells->rows[i]), first,
+                                                 first_of_service(cells, i), cells->devices[i]};
     }
+}
+
+static bool is_somebodys(const struct month_cells *cells)
+{
+    for (size_t i = 0; i < cells->count; i++)
+        if (cells->pairs[i].kind <= SUPPRESS_LOCAL)
+            return true;
+    return false;
 }
 
 static bool show_row(struct restate_view *view, const struct statement_row *row)
@@ -170,13 +212,15 @@ static void fold_row(struct restate_view *view, const struct statement_row *row)
 static bool add_cells(struct restate_view *view, const struct month_cells *cells,
                       uint32_t threshold)
 {
-    bool added = true;
+    struct suppress_outcome outcome;
+    bool added;
 
-    if (suppress_distinct(cells->devices, cells->groups, cells->count, cells->chosen) < threshold) {
+    if (is_somebodys(cells) &&
+        suppress_distinct(cells->devices, cells->groups, cells->count, cells->chosen) < threshold) {
         view->withheld_months++;
         return true;
     }
-    suppress_cells(cells->devices, cells->groups, cells->count, threshold, cells->chosen);
+    added = suppress_pairs(cells->pairs, cells->count, threshold, cells->chosen, &outcome);
     for (size_t i = 0; added && i < cells->count; i++) {
         if (cells->chosen[i])
             fold_row(view, &cells->rows[i]);
@@ -188,21 +232,21 @@ static bool add_cells(struct restate_view *view, const struct month_cells *cells
 
 /* COUNT rows, of one month. */
 static bool add_month(struct restate_view *view, const struct statement_row *rows, size_t count,
-                      uint32_t threshold)
+                      const struct config *config)
 {
     struct month_cells cells = {.rows = rows, .count = count};
     bool added = cells_new(&cells);
 
     view->months++;
     if (added) {
-        set_cells(&cells);
-        added = add_cells(view, &cells, threshold);
+        set_cells(&cells, config);
+        added = add_cells(view, &cells, config->report.threshold);
     }
     cells_free(&cells);
     return added;
 }
 
-static bool add_months(struct restate_view *view, uint32_t threshold)
+static bool add_months(struct restate_view *view, const struct config *config)
 {
     const struct statement *statement = view->statement;
     size_t end;
@@ -211,7 +255,7 @@ static bool add_months(struct restate_view *view, uint32_t threshold)
         for (end = start + 1; end < statement->row_count &&
                               statement->rows[end].month == statement->rows[start].month;)
             end++;
-        if (!add_month(view, &statement->rows[start], end - start, threshold))
+        if (!add_month(view, &statement->rows[start], end - start, config))
             return false;
     }
     return true;
@@ -296,7 +340,7 @@ struct restate_view *restate_view_new(const struct statement *statement,
         return NULL;
     view->statement = statement;
     view->threshold = config->report.threshold;
-    if (add_months(view, config->report.threshold) && finish_table(view, &view->directions) &&
+    if (add_months(view, config) && finish_table(view, &view->directions) &&
         finish_table(view, &view->services)) {
         add_impacts(&view->total, &view->folded_recorded, &view->folded_restated);
         view->total.passes = passes(view, &view->total);

@@ -229,6 +229,46 @@ static void tells_measured_from_estimated(void **state)
     month_free(report);
 }
 
+/* 20 g in the hour of the three minutes. */
+static void hold_intensities(void)
+{
+    const struct grid_source source = {
+        "made.xls", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 1};
+    const struct grid_half_hour half_hours[] = {{HOST_NOON, 20, GRID_CONSOLIDATED, 0},
+                                                {HOST_NOON + 1800, 20, GRID_CONSOLIDATED, 0}};
+    struct grid_changes changes;
+    struct grid *grid = grid_new();
+    char path[PATH_MAX];
+    FILE *stream;
+
+    assert_true(grid_merge(grid, half_hours, 2, &source, &changes, stderr));
+    scratch_mkdir("state/grid");
+    grid_path(host_config->state_directory, path, sizeof(path));
+    stream = fopen(path, "we");
+    assert_non_null(stream);
+    assert_true(grid_write(grid, stream));
+    fclose(stream);
+    grid_free(grid);
+}
+
+static void has_the_intensity_of_each_hour(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    hold_intensities();
+    host_month();
+    host_measure(HOST_NOON + 3600, 5700, 4200, 10800);
+    host_share(HOST_NOON + 3660);
+    host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_MANY); /* not in France */
+    report = host_report();
+    assert_true(report->hourly.is_there);
+    assert_near(report->hourly.sum.energy_kwh.central, kwh(HOST_ENERGY_J + 20700));
+    assert_near(report->hourly.sum.known_kwh.central, kwh(HOST_ENERGY_J));
+    assert_near(report->hourly.sum.direct_kgco2.central, 0.020 * kwh(HOST_ENERGY_J));
+    month_free(report);
+}
+
 /* ---- What may be told ---- */
 
 static void hides_all_that_few_devices_have_of_the_host(void **state)
@@ -393,6 +433,7 @@ int main(void)
         HOST_TEST(shows_what_is_declared),
         HOST_TEST(leaves_to_nobody_what_nobody_used),
         HOST_TEST(tells_measured_from_estimated),
+        HOST_TEST(has_the_intensity_of_each_hour),
         HOST_TEST(hides_all_that_few_devices_have_of_the_host),
         HOST_TEST(tells_no_sum_of_few_devices),
         HOST_TEST(tells_no_sum_that_is_all_but_few_devices),
