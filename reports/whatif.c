@@ -296,10 +296,12 @@ static bool add_uses(const struct whatif_plan *plan, uint16_t number,
 
 /* ---- Differences ---- */
 
+/* What is measured is by no method. */
 static bool has_method(const struct parts *parts, bool b)
 {
     for (size_t i = 0; i < parts->count; i++)
-        if ((parts->items[i].factors.method_b != NULL) == b)
+        if (!whatif_is_measured(&parts->items[i].factors) &&
+            (parts->items[i].factors.method_b != NULL) == b)
             return true;
     return false;
 }
@@ -316,6 +318,8 @@ static void assume(struct whatif *whatif, enum whatif_variant variant,
     const struct factors *all = whatif->report->config->factors;
     const struct zone_factors *zone;
 
+    if (variant != WHATIF_OTHER_WATER && whatif_is_measured(factors))
+        return;
     switch (variant) {
     case WHATIF_METHOD_A:
         factors->method_b = NULL;
@@ -387,6 +391,17 @@ static struct whatif_row *find_row(struct whatif_row *rows, size_t count, const 
     return NULL;
 }
 
+/* What is common at a host of our own does not follow requests, and what is measured is better than
+ * what is computed again. */
+static bool stays(const struct whatif *whatif, const struct month_cell *cell, uint16_t number)
+{
+    const struct config *config = whatif->report->config;
+
+    return number == SERVICE_NONE || localhost_is_common(config, cell->service) ||
+           (localhost_is_local(config, cell->service) &&
+            !whatif_plan_changes(whatif->plan, number));
+}
+
 /* A service that is no longer in the catalogue is as it was recorded. */
 static bool sum_of_cell(struct builder *builder, const struct month_cell *cell,
                         struct whatif_row *row, struct whatif_sum *sum)
@@ -395,7 +410,7 @@ static bool sum_of_cell(struct builder *builder, const struct month_cell *cell,
     uint16_t number = catalogue_find(whatif->report->config->catalogue, cell->service);
     struct parts sides[2];
 
-    if (number == SERVICE_NONE) {
+    if (stays(whatif, cell, number)) {
         sum->before = sum->after = cell->totals;
         return true;
     }
@@ -437,23 +452,41 @@ static struct impact scaled_impact(const struct impact *impact, double factor)
                            .water_l = triple_scale(impact->water_l, factor)};
 }
 
+/* What of it does not follow requests: known where the sums of a host of our own may be told. */
+static struct month_totals folded_common(const struct month_report *report)
+{
+    struct month_totals common = report->host_common;
+
+    for (size_t i = 0; report->host_shown && i < report->cell_count; i++)
+        if (localhost_is_common(report->config, report->cells[i].service)) {
+            struct month_totals shown = month_share(&report->cells[i].totals, -1);
+
+            month_add(&common, &shown);
+        }
+    return common;
+}
+
 /* One sum, as it was recorded: more than fewer requests of all would tell what it is made of. */
 static void sum_folded(struct whatif *whatif)
 {
+    const struct month_totals common = folded_common(whatif->report);
+    const struct impact less = scaled_impact(&common.impact, -1);
     const struct month_report *report = whatif->report;
     const struct month_totals *folded =
         report->suppressed == SUPPRESS_ALL
             ? &report->total
             : &report->directions.rows[report->directions.count - 1].totals;
     double left = whatif->plan->requests_of_all;
+    struct month_totals following = *folded;
     struct whatif_sum *sum = &whatif->folded;
 
     *sum = (struct whatif_sum){.before = *folded, .after = *folded};
     sum->after.activity = scaled(&folded->activity, left, 1);
     sum->after.requests_without_impact = triple_scale(folded->requests_without_impact, left);
-    sum->after.impact = scaled_impact(&folded->impact, left);
+    following.impact = impact_add(folded->impact, less);
+    sum->after.impact = impact_add(scaled_impact(&following.impact, left), common.impact);
     for (int i = 0; i < WHATIF_INDICATORS; i++) {
-        struct triple value = month_value(folded, (enum month_indicator)(MONTH_ENERGY + i));
+        struct triple value = month_value(&following, (enum month_indicator)(MONTH_ENERGY + i));
 
         sum->difference.difference[i] = (struct triple){
             (left - 1) * value.high, (left - 1) * value.central, (left - 1) * value.low};
@@ -511,6 +544,7 @@ static enum whatif_status build(struct builder *builder, const struct whatif_que
                         query->change_count, builder->error, builder->error_size);
     if (!whatif->plan)
         return WHATIF_USAGE;
+    whatif_plan_measure(whatif->plan, whatif->report);
     status = check_plan(builder);
     if (status != WHATIF_OK)
         return status;

@@ -114,11 +114,16 @@ static json_t *json_sources(const struct impact_factors *factors)
 static json_t *json_part(const struct mix_factors *mix, size_t part)
 {
     const struct impact_factors *factors = &mix->parts[part];
+    bool is_measured = whatif_is_measured(factors);
 
-    return json_pack("{s:f, s:s, s:s, s:s, s:s, s:o}", "share", mix->shares[part], "model",
-                     mix->models[part], "provider", factors->provider->id, "zone",
-                     factors->zone->id, "method", factors->method_b ? "B" : "A", "sources",
-                     json_sources(factors));
+    return json_pack("{s:f, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "share", mix->shares[part],
+                     "model", mix->models[part], "provider", factors->provider->id, "zone",
+                     factors->zone->id, "method", whatif_method_name(factors),
+                     "measured_joules_per_token_out",
+                     is_measured ? json_real(exp(factors->method_b->intercept)) : json_null(),
+                     "measured_input_weight",
+                     is_measured ? json_real(factors->method_b->input_weight.central) : json_null(),
+                     "sources", json_sources(factors));
 }
 
 static json_t *json_mix(const struct mix_factors *mix)

@@ -222,6 +222,10 @@ static struct service chosen_service(const struct whatif_plan *plan,
                                                        .method = SERVICE_METHOD_B}
                                     : *catalogue_service(plan->config->catalogue, machine->number);
 
+    if (service.local) { /* by a model, as any host of our own */
+        snprintf(service.provider, sizeof(service.provider), "%s", WHATIF_LOCAL);
+        service.method = SERVICE_METHOD_B;
+    }
     if (machine->given[WHATIF_PROVIDER])
         snprintf(service.provider, sizeof(service.provider), "%s", machine->given[WHATIF_PROVIDER]);
     if (machine->given[WHATIF_METHOD])
@@ -254,6 +258,12 @@ static const char *choose(const struct whatif_plan *plan, struct whatif_machine 
     return problem;
 }
 
+/* A host of our own, estimated though it may have measured: it has no usual work. */
+static bool is_own_model(const struct whatif_machine *machine)
+{
+    return machine->number == SERVICE_NONE && machine->given[WHATIF_MODEL];
+}
+
 bool whatif_plan_resolve(struct whatif_plan *plan, size_t number, char *error, size_t error_size)
 {
     struct whatif_machine *machine = &plan->machines[number];
@@ -264,15 +274,36 @@ bool whatif_plan_resolve(struct whatif_plan *plan, size_t number, char *error, s
     if (machine->number != SERVICE_NONE)
         problem = service_factors_resolve(plan->config->factors, plan->config->catalogue,
                                           machine->number, &machine->all);
-    else if (!machine->given[WHATIF_MODEL])
+    else if (!machine->given[WHATIF_MODEL] && !machine->measured)
         problem = "which model? Add --model PROVIDER/NAME";
-    machine->usual = machine->chosen = service_factors_at(&machine->all, plan->time_s);
+    machine->usual = machine->chosen = machine->measured && !is_own_model(machine)
+                                           ? &machine->measured->mix
+                                           : service_factors_at(&machine->all, plan->time_s);
     if (!problem && machine->is_changed)
-        problem = choose(plan, machine);
+        problem = machine->measured && !machine->given[WHATIF_MODEL]
+                      ? "its energy is measured: give it a --model to estimate it instead"
+                      : choose(plan, machine);
     machine->is_resolved = !problem;
     if (problem)
         snprintf(error, error_size, "%s: %s", machine->id, problem);
     return machine->is_resolved;
+}
+
+void whatif_plan_measure(struct whatif_plan *plan, const struct month_report *report)
+{
+    struct whatif_machine *own = &plan->machines[plan->machine_count - 1];
+    const struct whatif_measured *most = NULL;
+
+    for (size_t i = 0; i + 1 < plan->machine_count; i++) {
+        struct whatif_machine *machine = &plan->machines[i];
+
+        machine->measured = whatif_measured_new(report, machine->id);
+        if (machine->measured &&
+            (!most || machine->measured->weighted_tokens > most->weighted_tokens))
+            most = machine->measured;
+    }
+    if (most)
+        own->measured = whatif_measured_new(report, most->service);
 }
 
 bool whatif_plan_changes(const struct whatif_plan *plan, uint16_t service)
@@ -338,8 +369,10 @@ void whatif_plan_free(struct whatif_plan *plan)
 {
     if (!plan)
         return;
-    for (size_t i = 0; plan->machines && i < plan->machine_count; i++)
+    for (size_t i = 0; plan->machines && i < plan->machine_count; i++) {
         service_factors_free(&plan->machines[i].all);
+        free(plan->machines[i].measured);
+    }
     for (size_t i = 0; i < plan->text_count; i++)
         free(plan->texts[i]);
     free(plan->texts);

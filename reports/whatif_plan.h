@@ -4,6 +4,7 @@
 
 #include "daemon/config.h"
 #include "daemon/servicefactors.h"
+#include "reports/whatif_measured.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,9 +46,10 @@ struct whatif_machine {
         *chosen; /* in the scenario; the same pointer when nothing is changed */
     bool is_resolved;
     bool is_changed;
-    const char *given[WHATIF_KINDS]; /* texts of model, provider, zone and method; NULL */
-    struct service_factors all;      /* what the pointers above point into, */
-    struct mix_factors changed;      /* or to */
+    const char *given[WHATIF_KINDS];  /* texts of model, provider, zone and method; NULL */
+    struct service_factors all;       /* what the pointers above point into, */
+    struct mix_factors changed;       /* or to */
+    struct whatif_measured *measured; /* of a host of our own that has data of the month, or NULL */
 };
 
 /* What becomes of the requests made to a service. */
@@ -80,6 +82,10 @@ struct whatif_plan *whatif_plan_new(const struct config *config, int64_t time_s,
                                     const struct whatif_change *changes, size_t count, char *error,
                                     size_t error_size);
 void whatif_plan_free(struct whatif_plan *plan);
+
+/* Gives services on a host of our own what the month measured there, and the host itself what it
+ * measured of the service that it did most for. REPORT must outlive the plan. */
+void whatif_plan_measure(struct whatif_plan *plan, const struct month_report *report);
 
 /* Looks the factors of a machine up, once. Returns false and a sentence when they are missing. */
 bool whatif_plan_resolve(struct whatif_plan *plan, size_t machine, char *error, size_t error_size);

@@ -270,7 +270,7 @@ static void put_part(const struct page *page, const struct mix_factors *mix, siz
     fputs("    ", page->stream);
     say(page, TEXT_WHATIF_PART,
         TEXT_ARGUMENTS(share, mix->models[part], factors->provider->id, factors->zone->id,
-                       factors->method_b ? "B" : "A"));
+                       whatif_method_name(factors)));
 }
 
 static void put_mix(const struct page *page, const struct mix_factors *mix)
@@ -335,6 +335,12 @@ static void put_sources_of(struct sources *sources, const struct impact_factors 
     put_source(sources, TEXT_GWP, zone->id, &zone->provenance);
     put_source(sources, TEXT_ADPE, zone->id, &zone->adpe_provenance);
     put_source(sources, TEXT_WATER, zone->id, &zone->ewif_provenance);
+    if (whatif_is_measured(factors)) {
+        put_source(sources, TEXT_METHOD, whatif_method_name(factors),
+                   &factors->method_b->provenance);
+        put_source(sources, TEXT_METHOD, "input_weight", &factors->method_b->input_provenance);
+        return;
+    }
     put_source(sources, TEXT_METHOD, "A", &factors->method->provenance);
     put_source(sources, TEXT_GWP_EMBODIED, "A", &factors->method->embodied_provenance);
     if (!factors->method_b)
@@ -386,13 +392,40 @@ static void put_other_water(const struct page *page)
     put_change(page, &whatif->variants[WHATIF_OTHER_WATER], MONTH_WATER);
 }
 
-static bool has_local(const struct whatif *whatif)
+/* Each service that was measured is told of once. */
+static void put_measured(const struct page *page, const struct whatif_measured **last,
+                         const struct whatif_machine *machine)
 {
+    const struct whatif_measured *measured = machine->measured;
+    char joules[TEXT_NUMBER_SIZE], weight[TEXT_NUMBER_SIZE];
+
+    if (*last && strcmp((*last)->service, measured->service) == 0)
+        return;
+    *last = measured;
+    text_factor(joules, sizeof(joules), page->language, measured->joules_per_token);
+    text_factor(weight, sizeof(weight), page->language, measured->input_weight);
+    say(page, TEXT_WHATIF_MEASURED_NOTE, TEXT_ARGUMENTS(measured->service, joules, weight));
+}
+
+/* Of hosts of our own: measured, or estimated by a model. */
+static void put_local_notes(const struct page *page)
+{
+    const struct whatif *whatif = page->whatif;
+    const struct whatif_measured *last = NULL;
+    bool is_estimated = false;
+
     for (size_t i = 0; i < whatif->service_count; i++)
-        for (size_t j = 0; j < whatif->services[i].use_count; j++)
-            if (whatif->services[i].uses[j].machine->number == SERVICE_NONE)
-                return true;
-    return false;
+        for (size_t j = 0; whatif->services[i].is_changed && j < whatif->services[i].use_count;
+             j++) {
+            const struct whatif_use *use = &whatif->services[i].uses[j];
+
+            if (use->mix && whatif_is_measured(&use->mix->parts[0]))
+                put_measured(page, &last, use->machine);
+            else
+                is_estimated |= use->machine->number == SERVICE_NONE;
+        }
+    if (is_estimated)
+        say(page, TEXT_WHATIF_LOCAL_NOTE, NULL);
 }
 
 static void put_notes(const struct page *page)
@@ -402,8 +435,7 @@ static void put_notes(const struct page *page)
     if (page->whatif->other_water)
         put_other_water(page);
     head(page, TEXT_WHATIF_REBOUND, NULL);
-    if (has_local(page->whatif))
-        say(page, TEXT_WHATIF_LOCAL_NOTE, NULL);
+    put_local_notes(page);
 }
 
 static void put_title(const struct page *page)
