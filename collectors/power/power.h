@@ -36,6 +36,7 @@ enum power_quantity {
 
 struct power_channel {
     char name[POWER_NAME_SIZE]; /* within the source, lasting: "package-0", a GPU's UUID */
+    uint32_t every_ms;          /* it changes no more often; 0: unknown */
     uint8_t part;               /* enum power_part */
     uint8_t quantity;           /* enum power_quantity */
     uint16_t place;             /* number of the GPU, socket or feed, from 0 */
@@ -43,7 +44,6 @@ struct power_channel {
     uint64_t range; /* an energy counter's: after it comes 0; 0: never wraps, a fall is a reset */
     double most_w; /* what it can draw at most; 0: unknown. A gap in which that could fill the range
                       is ambiguous */
-    uint32_t every_ms; /* it changes no more often */
 };
 
 enum power_status {
