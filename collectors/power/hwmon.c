@@ -71,7 +71,7 @@ static void add_amdgpu(struct hwmon *hwmon, const struct device *device)
     char text[SYSFS_TEXT_SIZE];
     enum power_status average = sysfs_text(device->directory, "power1_average", text);
     enum power_status momentary = sysfs_text(device->directory, "power1_input", text);
-    bool has_average = average == POWER_OK || (average == POWER_DENIED && momentary != POWER_OK);
+    bool has_average = average == POWER_OK || (average != POWER_GONE && momentary != POWER_OK);
     struct input *input;
 
     if (average == POWER_GONE && momentary == POWER_GONE)

@@ -82,8 +82,7 @@ bool sysfs_parse_cray(const char *text, const char *unit, uint64_t *number, uint
 static enum power_status status_of(int error)
 {
     switch (error) {
-    case EACCES:
-    case EPERM:
+    case EACCES: /* not EPERM: amdgpu says so of a GPU that sleeps */
         return POWER_DENIED;
     case ENOENT:
     case ENOTDIR:

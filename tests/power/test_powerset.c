@@ -484,6 +484,46 @@ static void a_driver_is_loaded_again(void **state)
     assert_int_equal(energy_of("host")->covered_ns, 60 * SECOND_NS);
 }
 
+static void set_gpus(enum power_status status)
+{
+    for (size_t i = 0; i < fakes[NVML].count; i++)
+        fakes[NVML].channels[i].status = status;
+}
+
+/* However many are gone at once, it is one driver that is waited for. */
+static void all_gpus_come_back_together(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "GPU-%u", i);
+        add_channel(NVML, name, POWER_PART_GPU, i, 300);
+    }
+    start();
+    pass(10);
+    for (unsigned times = 2; times <= 3; times++) {
+        set_gpus(POWER_GONE);
+        pass(1);
+        set_gpus(POWER_OK);
+        pass(2);
+        assert_int_equal(fakes[NVML].opened, times);
+    }
+    take();
+    assert_drawn("gpu7", 16 * 300, 16, 0);
+}
+
+static void memory_without_a_counter_is_not_missed(void **state)
+{
+    (void)state;
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(RAPL, "dram-0", POWER_PART_DRAM, 0, 0)->status = POWER_UNSUPPORTED;
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 80, 60, 0);
+}
+
 static void second_gpu_moves_up(void)
 {
     fakes[NVML].channels[0] = fakes[NVML].channels[1];
@@ -618,7 +658,7 @@ static void readings_between_seconds_add_up(void **state)
 static void places_for_devices_are_kept_for_gpus(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 60; i++) {
+    for (unsigned i = 0; i < POWER_MAX_CHANNELS; i++) {
         char name[32];
 
         snprintf(name, sizeof(name), "package-%u", i);
@@ -630,7 +670,7 @@ static void places_for_devices_are_kept_for_gpus(void **state)
     take();
     assert_true(device_count <= MAX_POWER_DEVICES);
     assert_drawn("gpu0", 60 * 300, 60, 0);
-    assert_drawn("host", 60 * 600, 60, 0);
+    assert_drawn("host", 60 * 10 * POWER_MAX_CHANNELS, 60, 0);
 }
 
 /* ---- In words, and with the real sources ---- */
@@ -765,6 +805,8 @@ int main(void)
         TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
         TEST(a_counter_bridges_what_it_was_not_asked),
         TEST(a_driver_is_loaded_again),
+        TEST(all_gpus_come_back_together),
+        TEST(memory_without_a_counter_is_not_missed),
         TEST(a_gpu_is_unplugged_and_the_others_stay),
         TEST(a_source_that_comes_later_is_found),
         TEST(processors_that_vanish_leave_the_host_uncovered),
