@@ -11,6 +11,7 @@
 enum {
     MOST_BYTES = 1 << 20, /* of a document */
     MOST_REDIRECTS = 3,
+    MOST_FAREWELL_MS = 2000, /* to end a session that would end by itself */
     TOKEN_SIZE = 512,
     URL_SIZE = 1024,
     HTTP_UNAUTHORIZED = 401,
@@ -276,6 +277,8 @@ static void log_out(struct redfish_client *client)
     struct body body = {NULL, 0};
 
     client->stop = &go_on;
+    if (client->options.timeout_ms > MOST_FAREWELL_MS)
+        client->options.timeout_ms = MOST_FAREWELL_MS;
     if (client->token[0] && client->session[0])
         send_request(client, client->session, "DELETE", NULL, &body);
     free(body.bytes);
