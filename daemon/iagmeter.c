@@ -14,6 +14,7 @@
 #include "daemon/hashkey.h"
 #include "daemon/import.h"
 #include "daemon/inspect.h"
+#include "daemon/inspectmetrics.h"
 #include "daemon/ledger.h"
 #include "daemon/log.h"
 #include "daemon/meter.h"
@@ -49,6 +50,8 @@ struct options {
     const char *language;
     const char *format;
     struct inspect_options inspect;
+    const char *metrics; /* to inspect instead of a capture; "-": standard input */
+    const char *dialect; /* they are in; NULL: it is found out */
     struct calculator_query query;
     bool sensitivity;
     const char *factors; /* directory of a vintage; NULL: the configuration's */
@@ -116,11 +119,36 @@ static int with_ledger(const struct options *options, ledger_task *task)
 
 /* -- inspect ---------------------------------------------------------------------------------- */
 
+static int inspect_metrics(const struct options *options)
+{
+    struct inspectmetrics_options inspect = {.dialect = SERVER_AUTO};
+    int dialect = 0;
+
+    while (options->dialect && dialect < SERVER_DIALECTS &&
+           strcmp(options->dialect, server_dialect_names[dialect]) != 0)
+        dialect++;
+    if (dialect == SERVER_DIALECTS || options->argument_count > 0) {
+        fputs("iagmeter: --metrics takes a file or \"-\", and no capture; --dialect is auto, "
+              "llama.cpp, vllm, sglang, tgi or litellm\n",
+              stderr);
+        return EXIT_CONFIGURATION;
+    }
+    inspect.dialect = (enum server_dialect)dialect;
+    return inspectmetrics_run(options->metrics, &inspect, stdout);
+}
+
 static int command_inspect(const struct options *options)
 {
-    struct config *config = load(options);
+    struct config *config;
     int status;
 
+    if (options->metrics)
+        return inspect_metrics(options);
+    if (options->argument_count == 0) {
+        fputs("iagmeter: inspect takes a capture, or --metrics\n", stderr);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(options);
     if (!config)
         return EXIT_CONFIGURATION;
     status = inspect_run(config, options->arguments[0], &options->inspect, stdout);
@@ -1216,9 +1244,10 @@ static const struct command {
     const char *purpose;
     int (*run)(const struct options *options);
 } commands[] = {
-    {"inspect", 1, 1, "CAPTURE [--all] [--addresses]",
+    {"inspect", 0, 1, "CAPTURE [--all] [--addresses] | --metrics FILE|- [--dialect NAME]",
      "what the daemon sees in a capture, flow by flow, and each exchange with a local inference "
-     "server;\n      nothing is recorded",
+     "server;\n      or in what such a server's /metrics answered: by model and team. Nothing is "
+     "recorded",
      command_inspect},
     {"report", 2, 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
      "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
@@ -1364,6 +1393,8 @@ static const struct option long_options[] = {
     {"seconds", required_argument, NULL, 'n'},
     {"assume-idle", no_argument, NULL, 'i'},
     {"root", required_argument, NULL, 'R'},
+    {"metrics", required_argument, NULL, 'm'},
+    {"dialect", required_argument, NULL, 'd'},
     {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
     {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
     {"tokens-out", required_argument, NULL, QUERY + CALCULATOR_TOKENS_OUT},
@@ -1441,6 +1472,12 @@ static bool parse(int argc, char **argv, struct options *options)
             break;
         case 'R':
             options->root = optarg;
+            break;
+        case 'm':
+            options->metrics = optarg;
+            break;
+        case 'd':
+            options->dialect = optarg;
             break;
         default:
             if (!take_word(options, option, optarg))
