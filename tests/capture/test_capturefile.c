@@ -1343,7 +1343,7 @@ static int compare_real(const char *path, const struct stat *status, int type, s
     const char *name = path + walk->base;
 
     (void)status;
-    if (type != FTW_F || (!strstr(name, "cap") && !strstr(name, "dmp")))
+    if (type != FTW_F || !strchr(name, '.') || (!strstr(name, "cap") && !strstr(name, "dmp")))
         return 0;
     for (size_t i = 0; i < 2; i++) {
         pcap_t *pcap = libpcap_open_expanded(path);
