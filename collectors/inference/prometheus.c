@@ -154,6 +154,7 @@ static bool read_sample(struct prometheus *parser, struct line *line)
     if (!sample.name || !read_labels(line, labels, &sample.label_count) ||
         !read_number(line, &sample.value) || !read_rest(line))
         return false;
+    sample.size = (size_t)(line->text - sample.name);
     parser->counts.samples++;
     parser->emit(parser->context, &sample);
     return true;

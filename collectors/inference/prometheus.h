@@ -23,6 +23,7 @@ struct prometheus_sample {
     const char *name;
     const struct prometheus_label *labels;
     size_t label_count;
+    size_t size;  /* in so many bytes from its name on, all names and values stand */
     double value; /* may be infinite, or no number */
 };
 

@@ -93,8 +93,7 @@ static void note_answer(struct target *target, enum servermetrics_result result)
 
     target->state.unknown_teams = servermetrics_unknown_teams(target->metrics);
     target->state.unreadable_lines = counts.malformed + counts.overlong;
-    if (result == SERVERMETRICS_CUT || result == SERVERMETRICS_ABSURD ||
-        result == SERVERMETRICS_NOTHING) {
+    if (problem && result != SERVERMETRICS_OTHER) {
         note_failure(target, problem);
         return;
     }

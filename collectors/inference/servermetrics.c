@@ -6,12 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/capture/keyedhash.h"
 #include "daemon/directions.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Up to here a double holds every count; no server gets there. */
 #define MOST_COUNTED 9007199254740992.0 /* 2^53 */
+/* So that sums of sums are no more than an integer holds. */
+#define MOST_PENDING 1152921504606846976.0 /* 2^60 */
+
+/* Entries of the table: users, keys and models of a large LiteLLM multiply. */
+#define FEWEST_SERIES 256
+#define MOST_SERIES   (1U << 18)
 
 /* Seconds by which the clock of a server's machine may be behind ours. */
 #define CLOCK_SLACK_S 60
@@ -61,11 +68,13 @@ static const struct server_counter counters[] = {
 #define COUNTERS COUNT_OF(counters)
 #define NO_RANK  UINT_MAX
 
-/* A counter, summed over all of a server's labels but the team and the model that are configured.
- */
-struct sum {
-    double last; /* in the last answer that had it */
+/* A counter with certain labels. One that is gone keeps its place: it may come back. */
+struct series {
+    uint64_t hash; /* 0: the entry is free */
+    double last;   /* in the last answer that had it; 0: in none yet */
     double now;
+    uint32_t place; /* of its team and model */
+    uint8_t counter;
     bool seen; /* in this answer */
 };
 
@@ -73,15 +82,19 @@ struct servermetrics {
     struct servermetrics_setup setup;
     enum server_dialect dialect;
     struct prometheus parser;
+    struct hash_key key;
+    struct series *series; /* by hash, open addressing */
+    size_t capacity;       /* a power of two */
+    size_t count;
     bool has_base;
     int64_t answered_s; /* when the last answer was read */
     double started_s;   /* of the process that gave it; NaN: it does not say */
     double starts_s;    /* of the one that gives this one */
     bool absurd;
+    bool full;
     uint64_t unknown_teams;
     unsigned ranks[SERVER_QUANTITIES]; /* of the counters that were read last */
     size_t place_count;                /* of teams and models: */
-    struct sum *sums;                  /* COUNTERS of each, */
     double *pending;                   /* SERVER_QUANTITIES of each */
 };
 
@@ -157,35 +170,81 @@ static size_t find_model(const struct servermetrics *metrics,
 
 /* -- One answer ------------------------------------------------------------------------------- */
 
+/* The entry of HASH, or the free one where it goes. */
+static struct series *find_entry(const struct servermetrics *metrics, uint64_t hash)
+{
+    size_t at = hash >> 1 & (metrics->capacity - 1); /* the lowest bit is always set */
+
+    while (metrics->series[at].hash != 0 && metrics->series[at].hash != hash)
+        at = (at + 1) & (metrics->capacity - 1);
+    return &metrics->series[at];
+}
+
+static bool make_room(struct servermetrics *metrics)
+{
+    struct series *old = metrics->series;
+    size_t old_capacity = metrics->capacity;
+    struct series *series;
+
+    if (2 * metrics->count < old_capacity)
+        return true;
+    series = old_capacity < MOST_SERIES ? calloc(2 * old_capacity, sizeof(*series)) : NULL;
+    if (!series)
+        return false;
+    metrics->series = series;
+    metrics->capacity = 2 * old_capacity;
+    for (size_t i = 0; i < old_capacity; i++)
+        if (old[i].hash != 0)
+            *find_entry(metrics, old[i].hash) = old[i];
+    free(old);
+    return true;
+}
+
+/* NULL when there is no room for it. */
+static struct series *find_series(struct servermetrics *metrics,
+                                  const struct prometheus_sample *sample)
+{
+    uint64_t hash = keyedhash(&metrics->key, sample->name, sample->size) | 1;
+    struct series *series = find_entry(metrics, hash);
+
+    if (series->hash != 0)
+        return series;
+    if (!make_room(metrics))
+        return NULL;
+    series = find_entry(metrics, hash);
+    series->hash = hash;
+    metrics->count++;
+    return series;
+}
+
 static void take_sample(void *context, const struct prometheus_sample *sample)
 {
     struct servermetrics *metrics = context;
     const struct server_counter *counter = servermetrics_find(sample, &metrics->dialect);
-    struct sum *sum;
-    size_t place;
+    struct series *series;
 
     if (strcmp(sample->name, "process_start_time_seconds") == 0)
         metrics->starts_s = sample->value;
     if (!counter)
         return;
-    if (!(sample->value >= 0 && sample->value <= MOST_COUNTED)) {
-        metrics->absurd = true;
+    metrics->absurd = metrics->absurd || !(sample->value >= 0 && sample->value <= MOST_COUNTED);
+    series = find_series(metrics, sample);
+    metrics->full = metrics->full || !series;
+    if (!series)
         return;
-    }
-    place =
-        find_team(metrics, sample) * (metrics->setup.model_count + 1) + find_model(metrics, sample);
-    sum = &metrics->sums[place * COUNTERS + (size_t)(counter - counters)];
-    sum->now += sample->value;
-    sum->seen = true;
+    series->counter = (uint8_t)(counter - counters);
+    series->place = (uint32_t)(find_team(metrics, sample) * (metrics->setup.model_count + 1) +
+                               find_model(metrics, sample));
+    series->now = sample->value;
+    series->seen = true;
 }
 
 void servermetrics_begin(struct servermetrics *metrics)
 {
-    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++) {
-        metrics->sums[i].now = 0;
-        metrics->sums[i].seen = false;
-    }
+    for (size_t i = 0; i < metrics->capacity; i++)
+        metrics->series[i].seen = false;
     metrics->absurd = false;
+    metrics->full = false;
     metrics->unknown_teams = 0;
     metrics->starts_s = NAN;
     prometheus_start(&metrics->parser, take_sample, metrics);
@@ -208,76 +267,83 @@ static bool find_ranks(const struct servermetrics *metrics, unsigned ranks[SERVE
 
     for (size_t i = 0; i < SERVER_QUANTITIES; i++)
         ranks[i] = NO_RANK;
-    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++) {
-        const struct server_counter *counter = &counters[i % COUNTERS];
+    for (size_t i = 0; i < metrics->capacity; i++) {
+        const struct server_counter *counter = &counters[metrics->series[i].counter];
 
-        if (metrics->sums[i].seen && counter->rank < ranks[counter->quantity])
+        if (!metrics->series[i].seen)
+            continue;
+        found = true;
+        if (counter->rank < ranks[counter->quantity])
             ranks[counter->quantity] = counter->rank;
-        found = found || metrics->sums[i].seen;
     }
     return found;
 }
 
-static bool has_absurd_sum(const struct servermetrics *metrics)
+/* More than half of those that had counted anything fell. That alone tells of a new start where
+ * the server does not: one or the other may fall because it was removed and made anew. */
+static bool most_fell(const struct servermetrics *metrics)
 {
-    bool absurd = metrics->absurd;
+    size_t known = 0;
+    size_t fell = 0;
 
-    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++)
-        absurd = absurd || metrics->sums[i].now > MOST_COUNTED;
-    return absurd;
+    for (size_t i = 0; i < metrics->capacity; i++) {
+        const struct series *series = &metrics->series[i];
+
+        known += series->seen && series->last > 0;
+        fell += series->seen && series->now < series->last;
+    }
+    return 2 * fell > known;
 }
 
-/* What the time at which the process began tells, where both answers say it. */
-static enum servermetrics_result compare_starts(const struct servermetrics *metrics)
+static enum servermetrics_result find_result(const struct servermetrics *metrics)
 {
     if (!metrics->has_base)
         return SERVERMETRICS_FIRST;
-    if (isnan(metrics->starts_s) || isnan(metrics->started_s) ||
-        fabs(metrics->starts_s - metrics->started_s) < 1)
+    if (isnan(metrics->starts_s) || isnan(metrics->started_s))
+        return most_fell(metrics) ? SERVERMETRICS_BEGAN_ANEW : SERVERMETRICS_COUNTED;
+    if (metrics->starts_s == metrics->started_s)
         return SERVERMETRICS_COUNTED;
     return metrics->starts_s + CLOCK_SLACK_S > (double)metrics->answered_s
                ? SERVERMETRICS_BEGAN_ANEW
                : SERVERMETRICS_OTHER;
 }
 
-/* What SUM has gone up by. *RESULT becomes what a fall of it means. */
-static double growth(const struct servermetrics *metrics, const struct sum *sum,
-                     enum servermetrics_result *result)
+/* A series that is lower than it was began from 0. */
+static double growth(const struct series *series)
 {
-    if (*result == SERVERMETRICS_FIRST || *result == SERVERMETRICS_OTHER)
-        return 0;
-    if (sum->now >= sum->last)
-        return sum->now - sum->last;
-    if (isnan(metrics->starts_s)) { /* then a fall is all that tells of a new start */
-        *result = SERVERMETRICS_BEGAN_ANEW;
-        return sum->now;
-    }
-    *result = SERVERMETRICS_FELL;
-    return 0;
+    return series->now >= series->last ? series->now - series->last : series->now;
 }
 
-static enum servermetrics_result count(struct servermetrics *metrics,
-                                       const unsigned ranks[SERVER_QUANTITIES])
+static void add_growth(struct servermetrics *metrics, const struct series *series,
+                       const unsigned ranks[SERVER_QUANTITIES], bool anew)
 {
-    enum servermetrics_result result = compare_starts(metrics);
+    const struct server_counter *counter = &counters[series->counter];
+    unsigned before = metrics->ranks[counter->quantity];
+    double *pending =
+        &metrics->pending[series->place * SERVER_QUANTITIES + (size_t)counter->quantity];
+
+    /* That another counter counts the same now is no use. */
+    if (counter->rank == ranks[counter->quantity] &&
+        (anew || before == NO_RANK || before == counter->rank))
+        *pending = fmin(*pending + growth(series), MOST_PENDING);
+}
+
+static void count(struct servermetrics *metrics, const unsigned ranks[SERVER_QUANTITIES],
+                  enum servermetrics_result result)
+{
+    /* All of them began from 0, also those that are above what they were by now. */
     bool anew = result == SERVERMETRICS_BEGAN_ANEW;
 
-    for (size_t i = 0; i < metrics->place_count * COUNTERS; i++) {
-        const struct server_counter *counter = &counters[i % COUNTERS];
-        unsigned before = metrics->ranks[counter->quantity];
-        struct sum *sum = &metrics->sums[i];
+    for (size_t i = 0; i < metrics->capacity; i++) {
+        struct series *series = &metrics->series[i];
 
-        if (anew)
-            sum->last = 0;
-        /* That another counter counts the same now is no use. */
-        if (sum->seen && counter->rank == ranks[counter->quantity] &&
-            (anew || before == NO_RANK || before == counter->rank))
-            metrics->pending[i / COUNTERS * SERVER_QUANTITIES + counter->quantity] +=
-                growth(metrics, sum, &result);
-        if (sum->seen)
-            sum->last = sum->now;
+        if (anew && !isnan(metrics->starts_s))
+            series->last = 0;
+        if (series->seen && result != SERVERMETRICS_FIRST && result != SERVERMETRICS_OTHER)
+            add_growth(metrics, series, ranks, anew);
+        if (series->seen)
+            series->last = series->now;
     }
-    return result;
 }
 
 enum servermetrics_result servermetrics_end(struct servermetrics *metrics, bool must_end,
@@ -289,12 +355,15 @@ enum servermetrics_result servermetrics_end(struct servermetrics *metrics, bool 
 
     if (!prometheus_end(&metrics->parser) || (must_end && !metrics->parser.ended))
         return SERVERMETRICS_CUT;
-    if (has_absurd_sum(metrics))
+    if (metrics->absurd)
         return SERVERMETRICS_ABSURD;
+    if (metrics->full)
+        return SERVERMETRICS_FULL;
     /* A server that says when it began, and has counted nothing yet, will count from 0. */
     if (!found && isnan(metrics->starts_s))
         return SERVERMETRICS_NOTHING;
-    result = count(metrics, ranks);
+    result = find_result(metrics);
+    count(metrics, ranks, result);
     for (size_t i = 0; i < SERVER_QUANTITIES; i++)
         if (ranks[i] != NO_RANK)
             metrics->ranks[i] = ranks[i];
@@ -307,8 +376,6 @@ enum servermetrics_result servermetrics_end(struct servermetrics *metrics, bool 
 const char *servermetrics_problem(enum servermetrics_result result)
 {
     switch (result) {
-    case SERVERMETRICS_FELL:
-        return "a counter fell though the server was not started again: it counts from there";
     case SERVERMETRICS_OTHER:
         return "another server answers than before: nothing that it counted until now is taken";
     case SERVERMETRICS_NOTHING:
@@ -317,6 +384,8 @@ const char *servermetrics_problem(enum servermetrics_result result)
         return "its answer is not complete";
     case SERVERMETRICS_ABSURD:
         return "a counter is negative, too large, or no number";
+    case SERVERMETRICS_FULL:
+        return "it has too many counters; let it have fewer labels";
     default:
         return NULL;
     }
@@ -384,9 +453,10 @@ struct servermetrics *servermetrics_new(const struct servermetrics_setup *setup)
     metrics->place_count = (setup->team_count + 1) * (setup->model_count + 1);
     for (size_t i = 0; i < SERVER_QUANTITIES; i++)
         metrics->ranks[i] = NO_RANK;
-    metrics->sums = calloc(metrics->place_count * COUNTERS, sizeof(*metrics->sums));
     metrics->pending = calloc(metrics->place_count * SERVER_QUANTITIES, sizeof(*metrics->pending));
-    if (metrics->sums && metrics->pending)
+    metrics->capacity = FEWEST_SERIES;
+    metrics->series = calloc(metrics->capacity, sizeof(*metrics->series));
+    if (metrics->series && metrics->pending && keyedhash_draw(&metrics->key))
         return metrics;
     servermetrics_free(metrics);
     return NULL;
@@ -396,8 +466,9 @@ void servermetrics_free(struct servermetrics *metrics)
 {
     if (!metrics)
         return;
-    free(metrics->sums);
+    free(metrics->series);
     free(metrics->pending);
+    explicit_bzero(&metrics->key, sizeof(metrics->key));
     free(metrics);
 }
 

@@ -78,11 +78,11 @@ enum servermetrics_result {
     SERVERMETRICS_FIRST,      /* what it counted before is not of our time: all is from here on */
     SERVERMETRICS_BEGAN_ANEW, /* it was started again since: what it counts now is all new, and what
                                  it counted between its last answer and its end is missing */
-    SERVERMETRICS_FELL,       /* a counter fell though the server runs on: it counts from there */
     SERVERMETRICS_OTHER,      /* another server answers, which ran before: as the first */
     SERVERMETRICS_NOTHING,    /* no counter that we know; nothing changes, */
     SERVERMETRICS_CUT,        /* nor by an answer that is not complete, */
-    SERVERMETRICS_ABSURD      /* nor by one in which a counter is no count */
+    SERVERMETRICS_ABSURD,     /* nor by one in which a counter is no count */
+    SERVERMETRICS_FULL        /* or that has more counters than there is room for */
 };
 
 /* One sentence about what is wrong; NULL: nothing is. */
@@ -90,7 +90,7 @@ const char *servermetrics_problem(enum servermetrics_result result);
 
 struct servermetrics;
 
-/* What SETUP points to must outlive it. NULL when memory is exhausted. */
+/* What SETUP points to must outlive it. NULL when memory or randomness is missing. */
 struct servermetrics *servermetrics_new(const struct servermetrics_setup *setup);
 void servermetrics_free(struct servermetrics *metrics);
 

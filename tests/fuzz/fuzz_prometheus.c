@@ -66,6 +66,31 @@ static void check(const struct found *found)
     }
 }
 
+/* In which order fractions and very large counts are added up depends on the hash. */
+static bool near(uint64_t a, uint64_t b)
+{
+    uint64_t larger = a > b ? a : b;
+
+    return larger - (a < b ? a : b) <= 1 + larger / 1000000000;
+}
+
+static bool is_same(const struct found *a, const struct found *b)
+{
+    if (a->count != b->count || memcmp(a->results, b->results, sizeof(a->results)) != 0 ||
+        memcmp(&a->counts, &b->counts, sizeof(a->counts)) != 0)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct server_use *x = &a->uses[i];
+        const struct server_use *y = &b->uses[i];
+
+        if (x->direction_id != y->direction_id || x->service_id != y->service_id ||
+            !near(x->requests, y->requests) || !near(x->tokens_in, y->tokens_in) ||
+            !near(x->tokens_cached, y->tokens_cached) || !near(x->tokens_out, y->tokens_out))
+            return false;
+    }
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const size_t pieces[] = {1, 7, 1000};
@@ -78,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(&whole);
     for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
         read_answers(data, size, pieces[i], &cut);
-        if (memcmp(&cut, &whole, sizeof(cut)) != 0)
+        if (!is_same(&cut, &whole))
             abort();
     }
     return 0;

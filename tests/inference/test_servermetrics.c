@@ -315,16 +315,96 @@ static void a_new_process_counts_from_0_even_where_nothing_fell(void **state)
     assert_taken(0, 0, 0, 0);
 }
 
-static void a_fall_in_a_process_that_runs_on_is_none(void **state)
+/* A series that was removed and made anew, in a process that runs on. */
+static void a_series_that_falls_alone_began_from_0(void **state)
 {
     (void)state;
     start(SERVER_VLLM);
     answer("process_start_time_seconds 5\nvllm:generation_tokens_total 1000\n");
-    assert_int_equal(answer("process_start_time_seconds 5\nvllm:generation_tokens_total 990\n"),
-                     SERVERMETRICS_FELL);
+    assert_int_equal(answer("process_start_time_seconds 5\nvllm:generation_tokens_total 20\n"),
+                     SERVERMETRICS_COUNTED);
+    assert_taken(0, 0, 0, 20);
+}
+
+/* LiteLLM takes out what it has not seen for long. */
+static void series_that_go_and_come_back_take_nothing_with_them(void **state)
+{
+    (void)state;
+    start(SERVER_LITELLM);
+    answer("litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"a\"} 100000\n"
+           "litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"b\"} 500\n"
+           "litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"c\"} 500\n");
+    assert_int_equal(
+        answer("litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"b\"} 510\n"
+               "litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"c\"} 500\n"),
+        SERVERMETRICS_COUNTED);
+    assert_taken(0, 0, 0, 10);
+    assert_int_equal(
+        answer("litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"a\"} 7\n"
+               "litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"b\"} 511\n"
+               "litellm_output_tokens_metric_total{team_alias=\"DSN\",user=\"c\"} 502\n"),
+        SERVERMETRICS_COUNTED);
+    assert_taken(0, 0, 0, 10);
+}
+
+static void many_series_are_known_again(void **state)
+{
+    const int users = 20000;
+    char line[160];
+
+    (void)state;
+    start(SERVER_LITELLM);
+    for (int round = 0; round < 3; round++) {
+        servermetrics_begin(metrics);
+        for (int user = 0; user < users; user++) {
+            int length = snprintf(line, sizeof(line),
+                                  "litellm_output_tokens_metric_total{team_alias=\"%s\",user=\"u%d"
+                                  "\"} %d\n",
+                                  user % 2 ? "DSN" : "DRH", user, user + round);
+
+            servermetrics_bytes(metrics, (const uint8_t *)line, (size_t)length);
+        }
+        assert_int_equal(servermetrics_end(metrics, false, now_s),
+                         round == 0 ? SERVERMETRICS_FIRST : SERVERMETRICS_COUNTED);
+    }
+    assert_taken(0, 0, 0, 2 * users);
+}
+
+static void more_series_than_there_is_room_for_are_told(void **state)
+{
+    char line[160];
+
+    (void)state;
+    start(SERVER_VLLM);
+    answer("vllm:generation_tokens_total 1\n");
+    servermetrics_begin(metrics);
+    for (int i = 0; i < 1 << 18; i++) {
+        int length = snprintf(line, sizeof(line), "vllm:generation_tokens_total{x=\"%d\"} 1\n", i);
+
+        servermetrics_bytes(metrics, (const uint8_t *)line, (size_t)length);
+    }
+    assert_int_equal(servermetrics_end(metrics, false, now_s), SERVERMETRICS_FULL);
     assert_taken(0, 0, 0, 0);
-    answer("process_start_time_seconds 5\nvllm:generation_tokens_total 995\n");
-    assert_taken(0, 0, 0, 5);
+}
+
+static void what_is_counted_stays_an_integer(void **state)
+{
+    char line[160];
+    struct server_use use;
+
+    (void)state;
+    start(SERVER_VLLM);
+    answer("vllm:generation_tokens_total 1\n");
+    servermetrics_begin(metrics);
+    for (int i = 0; i < 4096; i++) {
+        int length = snprintf(line, sizeof(line),
+                              "vllm:generation_tokens_total{x=\"%d\"} 9007199254740992\n", i);
+
+        servermetrics_bytes(metrics, (const uint8_t *)line, (size_t)length);
+    }
+    assert_int_equal(servermetrics_end(metrics, false, now_s), SERVERMETRICS_COUNTED);
+    use = taken();
+    assert_true(use.tokens_out == UINT64_C(1) << 60);
 }
 
 /* Behind one address that balances load: each has counted for long. */
@@ -436,7 +516,11 @@ int main(void)
         cmocka_unit_test_teardown(litellm_requests_are_those_that_succeeded, teardown),
         cmocka_unit_test_teardown(a_counter_that_falls_began_anew, teardown),
         cmocka_unit_test_teardown(a_new_process_counts_from_0_even_where_nothing_fell, teardown),
-        cmocka_unit_test_teardown(a_fall_in_a_process_that_runs_on_is_none, teardown),
+        cmocka_unit_test_teardown(a_series_that_falls_alone_began_from_0, teardown),
+        cmocka_unit_test_teardown(series_that_go_and_come_back_take_nothing_with_them, teardown),
+        cmocka_unit_test_teardown(many_series_are_known_again, teardown),
+        cmocka_unit_test_teardown(more_series_than_there_is_room_for_are_told, teardown),
+        cmocka_unit_test_teardown(what_is_counted_stays_an_integer, teardown),
         cmocka_unit_test_teardown(two_servers_that_answer_in_turn_are_not_counted_over_and_over,
                                   teardown),
         cmocka_unit_test_teardown(an_answer_that_cannot_be_believed_changes_nothing, teardown),
