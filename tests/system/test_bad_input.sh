@@ -125,7 +125,7 @@ expect 0 "$daemon" -t -c "$conf/iagmeter.conf"
 grep -q 'no error' "$directory/out" || fail "-t does not say that all is well"
 [ ! -s "$directory/err" ] || fail "the shipped configuration is complained about"
 expect 1 "$daemon" -c "$conf/iagmeter.conf"
-sentence "$conf/iagmeter.conf" 'no interface'
+sentence "$conf/iagmeter.conf" 'neither an interface'
 
 main=$conf/iagmeter.conf
 append() { # TEXT: to the main file, as its last line
