@@ -32,7 +32,7 @@ static inline enum evidence_grade grade_worst(enum evidence_grade a, enum eviden
 
 /* Use of one service by one direction during one interval. Bytes are transport payload, each
  * sequence number counted once; flows and bytes belong to the interval in which they were seen,
- * requests and tokens to the one in which the exchange ended. */
+ * requests and tokens to the one in which the exchange ended; of servers of our own, all do. */
 struct activity {
     uint16_t direction_id;
     uint16_t service_id;
@@ -149,6 +149,14 @@ struct coverage {
     uint64_t hints_displaced; /* what answers had told, forgotten early as their table was full */
     uint64_t bytes_lost;      /* payload bytes that the capture never showed */
     uint64_t clock_steps;     /* times the clock went backwards */
+    /* Of servers of our own that are metered in clear: */
+    uint64_t local_exchanges;  /* inference that was served */
+    uint64_t local_unassigned; /* of those: a header or key that the configuration lacks */
+    uint64_t local_unstated;   /* of those: the server did not say all tokens, so they are estimated */
+    uint64_t local_elsewhere; /* of those: computed by another, and there is no service for that */
+    uint64_t local_lost;      /* exchanges whose end the capture does not tell */
+    uint64_t local_refused;   /* connections that two programs could read differently */
+    uint64_t local_evicted;   /* connections forgotten early, as their table was full */
 };
 
 /* Every member, so that whoever stores, sums or shows them cannot forget one. */
@@ -158,7 +166,9 @@ struct coverage {
     X(packets_truncated) X(packets_corrupt) X(packets_fragmented) X(packets_other) \
     X(packets_duplicate) X(flows) X(flows_evicted) X(flows_untracked) X(flows_one_way) \
     X(flows_resolver) X(names_seen) X(names_quic) X(names_hinted) X(names_encrypted) \
-    X(names_missing) X(dns_answers) X(dns_unasked) X(hints_displaced) X(bytes_lost) X(clock_steps)
+    X(names_missing) X(dns_answers) X(dns_unasked) X(hints_displaced) X(bytes_lost) X(clock_steps) \
+    X(local_exchanges) X(local_unassigned) X(local_unstated) X(local_elsewhere) X(local_lost) \
+    X(local_refused) X(local_evicted)
 /* clang-format on */
 
 static inline void coverage_add(struct coverage *sum, const struct coverage *coverage)

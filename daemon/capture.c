@@ -3,6 +3,7 @@
 
 #include "collectors/capture/metering.h"
 #include "collectors/capture/source.h"
+#include "collectors/inference/localmeter.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
 #include "daemon/rules.h"
@@ -139,17 +140,61 @@ static void post_devices(void *context, const struct device_count *count)
     post(context, &message);
 }
 
-static void post_closed(void *context, int64_t interval_start, const struct coverage *coverage)
+static void post_use(void *context, int64_t interval_start, const struct local_use *use)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_LOCAL_USE);
+    message.interval_start = interval_start;
+    message.body.use = *use;
+    post(context, &message);
+}
+
+static void post_closed(void *context, int64_t interval_start, const struct coverage *coverage,
+                        uint32_t open_s)
 {
     struct message message;
 
     message_start(&message, MESSAGE_CLOSED);
+    message.number = open_s;
     message.interval_start = interval_start;
     message.body.coverage = *coverage;
     post(context, &message);
 }
 
 /* -- Control ---------------------------------------------------------------------------------- */
+
+/* Only the servers' ports: others are looked at by inspection alone. */
+static bool set_local(struct capture *capture, const struct inference_config *inference,
+                      const struct catalogue *catalogue, const struct directions *directions)
+{
+    const struct inference_rules rules = inferenceconfig_rules(inference, directions);
+    uint16_t ports[INFERENCE_MAX_PORTS];
+    const struct localmeter_setup setup = {
+        .rules = &rules,
+        .catalogue = catalogue,
+        .ports = ports,
+        .port_count = inference->server_count,
+        .max_connections = capture->setup->config->inference.max_connections,
+    };
+
+    for (unsigned i = 0; i < inference->server_count; i++)
+        ports[i] = inference->servers[i].port;
+    return metering_set_local(capture->metering, inference->server_count > 0 ? &setup : NULL);
+}
+
+static void use_rules(struct capture *capture)
+{
+    const struct rules *coming = &capture->coming;
+
+    metering_set_rules(capture->metering, coming->catalogue, coming->directions);
+    if (!set_local(capture, coming->inference, coming->catalogue, coming->directions))
+        log_line(LOG_PRIORITY_ERROR,
+                 "not enough memory to meter the servers of the new configuration");
+    rules_clear(&capture->current);
+    capture->current = capture->coming;
+    memset(&capture->coming, 0, sizeof(capture->coming));
+}
 
 static void take_rules(struct capture *capture, const struct message *message)
 {
@@ -160,11 +205,7 @@ static void take_rules(struct capture *capture, const struct message *message)
         log_line(LOG_PRIORITY_ERROR, "new rules could not be used: the old ones stay");
         return;
     case RULES_COMPLETE:
-        metering_set_rules(capture->metering, capture->coming.catalogue,
-                           capture->coming.directions);
-        rules_clear(&capture->current);
-        capture->current = capture->coming;
-        memset(&capture->coming, 0, sizeof(capture->coming));
+        use_rules(capture);
         return;
     }
 }
@@ -298,12 +339,14 @@ static bool open_source(struct capture *capture)
 static bool take_memory(struct capture *capture)
 {
     const struct config *config = capture->setup->config;
-    struct metering_sink sink = {capture, post_activity, post_devices, post_closed, NULL};
+    struct metering_sink sink = {capture, post_activity, post_devices, post_closed,
+                                 NULL,    post_use,      NULL};
 
     capture->outbox = calloc(OUTBOX_MESSAGES, sizeof(*capture->outbox));
     capture->metering = metering_new_worker(&config->limits, config->catalogue, config->directions,
                                             &sink, capture->setup->memory);
-    if (capture->outbox && capture->metering) {
+    if (capture->outbox && capture->metering &&
+        set_local(capture, &config->inference, config->catalogue, config->directions)) {
         metering_set_trust(capture->metering, &config->trust);
         if (capture->setup->shared)
             metering_take_shard(capture->metering, capture->setup->worker, capture->setup->workers);

@@ -541,8 +541,8 @@ static void load_parts(struct config *config, const struct config *previous,
     if (config->host_path[0] != '\0')
         config->host = hostconfig_load(config->host_path, config->catalogue, config->directions,
                                        config->factors, time(NULL), diagnostics);
-    if (config->directions)
-        inferenceconfig_resolve(&config->inference, config->directions, config->path, diagnostics);
+    inferenceconfig_resolve(&config->inference, config->catalogue, config->directions, config->path,
+                            diagnostics);
 }
 
 /* As far as it can be read, so that all that is wrong can be said; NULL when there is nothing. */

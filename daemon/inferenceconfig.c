@@ -16,6 +16,8 @@ const struct inference_config inference_defaults = {
     .header = "x-direction",
     .order = {DIRECTION_BY_HEADER, DIRECTION_BY_KEY, DIRECTION_BY_ADDRESS},
     .order_count = SOURCE_COUNT,
+    .users_order = {DIRECTION_BY_HEADER, DIRECTION_BY_KEY, DIRECTION_BY_ADDRESS},
+    .users_count = SOURCE_COUNT,
 };
 
 #define CONFIG(name) offsetof(struct inference_config, name)
@@ -23,9 +25,12 @@ const struct inference_config inference_defaults = {
 
 static const struct confread_key group_keys[] = {
     {"ports", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"servers", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"max_connections", CONFREAD_UINT, false, 16, 65536, CONFIG(max_connections), 0, NULL},
     {"direction_by", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"header", CONFREAD_STRING, false, 0, 0, TEXT(header), NULL},
+    {"users_by", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"client_header", CONFREAD_STRING, false, 0, 0, TEXT(client_header), NULL},
     {"secret", CONFREAD_STRING, false, 0, 0, TEXT(secret_path), NULL},
     {"keys", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
@@ -33,6 +38,7 @@ static const struct confread_key group_keys[] = {
 struct key_entry {
     char direction[DIRECTION_CODE_SIZE];
     char hash[2 * APIKEY_DIGEST_SIZE + 1];
+    unsigned users;
 };
 
 #define ENTRY(name) offsetof(struct key_entry, name), sizeof(((struct key_entry *)0)->name)
@@ -40,6 +46,35 @@ struct key_entry {
 static const struct confread_key entry_keys[] = {
     {"direction", CONFREAD_STRING, true, 0, 0, ENTRY(direction), NULL},
     {"hash", CONFREAD_STRING, true, 0, 0, ENTRY(hash), NULL},
+    {"users", CONFREAD_UINT, false, 2, MAX_INFERENCE_USERS, offsetof(struct key_entry, users), 0,
+     NULL},
+};
+
+struct server_entry {
+    unsigned port;
+    char service[SERVICE_ID_SIZE];
+    char remote[SERVICE_ID_SIZE];
+};
+
+#define SERVER(name) offsetof(struct server_entry, name), sizeof(((struct server_entry *)0)->name)
+
+static const struct confread_key server_keys[] = {
+    {"port", CONFREAD_UINT, true, 1, UINT16_MAX, offsetof(struct server_entry, port), 0, NULL},
+    {"service", CONFREAD_STRING, true, 0, 0, SERVER(service), NULL},
+    {"remote", CONFREAD_STRING, false, 0, 0, SERVER(remote), NULL},
+    {"models", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+};
+
+struct model_entry {
+    char name[MODEL_NAME_SIZE];
+    char service[SERVICE_ID_SIZE];
+};
+
+#define MODEL(name) offsetof(struct model_entry, name), sizeof(((struct model_entry *)0)->name)
+
+static const struct confread_key model_keys[] = {
+    {"name", CONFREAD_STRING, true, 0, 0, MODEL(name), NULL},
+    {"service", CONFREAD_STRING, true, 0, 0, MODEL(service), NULL},
 };
 
 static int length_of(const config_setting_t *list)
@@ -78,46 +113,59 @@ static unsigned source_of(const config_setting_t *element)
     return source;
 }
 
-static void read_order(struct inference_config *config, const config_setting_t *list,
+static void read_order(uint8_t order[SOURCE_COUNT], uint8_t *count, const config_setting_t *list,
                        struct diagnostics *diagnostics)
 {
     if (!list)
         return;
-    config->order_count = 0;
+    *count = 0;
     for (int i = 0; i < length_of(list); i++) {
         const config_setting_t *element = config_setting_get_elem(list, (unsigned)i);
         unsigned source = source_of(element);
-        bool again = memchr(config->order, (int)source, config->order_count) != NULL;
+        bool again = memchr(order, (int)source, *count) != NULL;
 
         if (source == SOURCE_COUNT || again) {
             confread_error(element, diagnostics,
-                           "direction_by lists \"header\", \"key\" and \"address\", each once at "
-                           "most");
+                           "%s lists \"header\", \"key\" and \"address\", each once at most",
+                           config_setting_name(list));
             return;
         }
-        config->order[config->order_count++] = (uint8_t)source;
+        order[(*count)++] = (uint8_t)source;
     }
 }
 
 /* RFC 9110, 5.6.2. Names of headers are the same in capitals. */
-static void check_header(struct inference_config *config, const config_setting_t *place,
-                         struct diagnostics *diagnostics)
+static void check_header(char header[INFERENCE_HEADER_SIZE], const config_setting_t *group,
+                         const char *key, struct diagnostics *diagnostics)
 {
-    for (const char *at = config->header; *at; at++)
+    const config_setting_t *own = config_setting_get_member(group, key);
+
+    for (const char *at = header; *at; at++)
         if (!isalnum((unsigned char)*at) && !strchr("!#$%&'*+-.^_`|~", *at)) {
-            confread_error(place, diagnostics, "header: \"%s\" is not the name of a header",
-                           config->header);
+            confread_error(own ? own : group, diagnostics, "%s: \"%s\" is not the name of a header",
+                           key, header);
             return;
         }
-    for (char *at = config->header; *at; at++)
+    for (char *at = header; *at; at++)
         *at = (char)tolower((unsigned char)*at);
+}
+
+static void check_headers(struct inference_config *config, const config_setting_t *group,
+                          struct diagnostics *diagnostics)
+{
+    check_header(config->header, group, "header", diagnostics);
+    check_header(config->client_header, group, "client_header", diagnostics);
+    if (config->client_header[0] != '\0' && strcmp(config->header, config->client_header) == 0)
+        confread_error(config_setting_get_member(group, "client_header"), diagnostics,
+                       "client_header: \"%s\" tells the direction already (header)",
+                       config->client_header);
 }
 
 static void read_key(struct inference_config *config, const config_setting_t *group,
                      struct diagnostics *diagnostics)
 {
     struct inference_key *key = &config->keys[config->key_count];
-    struct key_entry entry = {"", ""};
+    struct key_entry entry = {"", "", 0};
 
     if (config->key_count == MAX_INFERENCE_KEYS) {
         confread_error(group, diagnostics, "keys: more than %d", MAX_INFERENCE_KEYS);
@@ -133,22 +181,156 @@ static void read_key(struct inference_config *config, const config_setting_t *gr
     for (size_t i = 0; i < config->key_count; i++)
         if (memcmp(config->keys[i].digest, key->digest, sizeof(key->digest)) == 0)
             confread_error(group, diagnostics, "keys: this hash is listed twice");
-    memcpy(config->places[config->key_count].code, entry.direction, sizeof(entry.direction));
-    config->places[config->key_count].line = config_setting_source_line(group);
+    key->users = (uint16_t)entry.users;
+    memcpy(config->key_places[config->key_count].name.direction, entry.direction,
+           sizeof(entry.direction));
+    config->key_places[config->key_count].line = config_setting_source_line(group);
     config->key_count++;
+}
+
+/* -- Servers -------------------------------------------------------------------------------------
+ */
+
+static void keep_place(struct inference_place *place, const char service[SERVICE_ID_SIZE],
+                       const config_setting_t *group)
+{
+    memcpy(place->name.service, service, SERVICE_ID_SIZE);
+    place->line = config_setting_source_line(group);
+}
+
+static int compare_models(const struct inference_model *a, const struct inference_model *b)
+{
+    int order = strcmp(a->name, b->name);
+
+    return order != 0 ? order : a->port - b->port;
+}
+
+/* In the order of strcmp(), which is that of the bytes. */
+static unsigned place_of_model(const struct inference_config *config,
+                               const struct inference_model *model)
+{
+    unsigned place = 0;
+
+    while (place < config->model_count && compare_models(&config->models[place], model) < 0)
+        place++;
+    return place;
+}
+
+bool inferenceconfig_add_model(struct inference_config *config, const struct inference_model *model)
+{
+    unsigned place = place_of_model(config, model);
+    unsigned after = config->model_count - place;
+
+    if (config->model_count == MAX_INFERENCE_MODELS)
+        return false;
+    memmove(&config->models[place + 1], &config->models[place], after * sizeof(*config->models));
+    memmove(&config->model_places[place + 1], &config->model_places[place],
+            after * sizeof(*config->model_places));
+    config->models[place] = *model;
+    config->model_count++;
+    return true;
+}
+
+static void read_model(struct inference_config *config, uint16_t port,
+                       const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    struct inference_model model = {.port = port, .service = SERVICE_NONE};
+    struct model_entry entry = {"", ""};
+    unsigned place;
+
+    if (!confread_group(group, model_keys, COUNT_OF(model_keys), &entry, diagnostics))
+        return;
+    memcpy(model.name, entry.name, sizeof(model.name));
+    place = place_of_model(config, &model);
+    if (model.name[0] == '\0')
+        confread_error(group, diagnostics, "models: the name is empty");
+    else if (place < config->model_count && compare_models(&config->models[place], &model) == 0)
+        confread_error(group, diagnostics, "models: \"%s\" is listed twice for port %u", model.name,
+                       port);
+    else if (!inferenceconfig_add_model(config, &model))
+        confread_error(group, diagnostics, "models: more than %d", MAX_INFERENCE_MODELS);
+    else
+        keep_place(&config->model_places[place], entry.service, group);
+}
+
+/* Where to look, too. */
+static bool add_port(struct inference_config *config, uint16_t port)
+{
+    for (unsigned i = 0; i < config->port_count; i++)
+        if (config->ports[i] == port)
+            return true;
+    if (config->port_count == INFERENCE_MAX_PORTS)
+        return false;
+    config->ports[config->port_count++] = port;
+    return true;
+}
+
+static bool serves(const struct inference_config *config, uint16_t port)
+{
+    for (unsigned i = 0; i < config->server_count; i++)
+        if (config->servers[i].port == port)
+            return true;
+    return false;
+}
+
+static void read_server(struct inference_config *config, const config_setting_t *group,
+                        struct diagnostics *diagnostics)
+{
+    const config_setting_t *models = config_setting_get_member(group, "models");
+    struct server_entry entry = {0, "", ""};
+    uint16_t port;
+
+    if (!confread_group(group, server_keys, COUNT_OF(server_keys), &entry, diagnostics))
+        return;
+    port = (uint16_t)entry.port;
+    if (serves(config, port)) {
+        confread_error(group, diagnostics, "servers: port %u is listed twice", port);
+        return;
+    }
+    if (!add_port(config, port)) {
+        confread_error(group, diagnostics, "servers: more than %d ports", INFERENCE_MAX_PORTS);
+        return;
+    }
+    config->servers[config->server_count] =
+        (struct inference_server){port, SERVICE_NONE, SERVICE_NONE};
+    keep_place(&config->server_places[config->server_count], entry.service, group);
+    keep_place(&config->remote_places[config->server_count], entry.remote, group);
+    config->server_count++;
+    for (int i = 0; i < length_of(models); i++)
+        read_model(config, port, config_setting_get_elem(models, (unsigned)i), diagnostics);
+}
+
+/* What is looked at, and metered by nobody. */
+static void warn_of_ports(const struct inference_config *config, const config_setting_t *list,
+                          struct diagnostics *diagnostics)
+{
+    for (unsigned i = 0; list && i < config->port_count; i++)
+        if (!serves(config, config->ports[i]))
+            diagnostics_warning(diagnostics, config_setting_source_file(list),
+                                config_setting_source_line(list),
+                                "ports: only `iagmeter inspect` looks at %u: no server of servers "
+                                "is on it",
+                                config->ports[i]);
 }
 
 void inferenceconfig_read(struct inference_config *config, const config_setting_t *group,
                           struct diagnostics *diagnostics)
 {
     const config_setting_t *keys = group ? config_setting_get_member(group, "keys") : NULL;
-    const config_setting_t *header = group ? config_setting_get_member(group, "header") : NULL;
+    const config_setting_t *ports = group ? config_setting_get_member(group, "ports") : NULL;
+    const config_setting_t *servers = group ? config_setting_get_member(group, "servers") : NULL;
 
     if (!group || !confread_group(group, group_keys, COUNT_OF(group_keys), config, diagnostics))
         return;
-    read_ports(config, config_setting_get_member(group, "ports"), diagnostics);
-    read_order(config, config_setting_get_member(group, "direction_by"), diagnostics);
-    check_header(config, header ? header : group, diagnostics);
+    read_ports(config, ports, diagnostics);
+    for (int i = 0; i < length_of(servers); i++)
+        read_server(config, config_setting_get_elem(servers, (unsigned)i), diagnostics);
+    warn_of_ports(config, ports, diagnostics);
+    read_order(config->order, &config->order_count,
+               config_setting_get_member(group, "direction_by"), diagnostics);
+    read_order(config->users_order, &config->users_count,
+               config_setting_get_member(group, "users_by"), diagnostics);
+    check_headers(config, group, diagnostics);
     for (int i = 0; i < length_of(keys); i++)
         read_key(config, config_setting_get_elem(keys, (unsigned)i), diagnostics);
     if (config->key_count > 0 && config->secret_path[0] == '\0')
@@ -194,22 +376,91 @@ void inferenceconfig_read_secret(struct inference_config *config, struct diagnos
     fclose(stream);
 }
 
-void inferenceconfig_resolve(struct inference_config *config, const struct directions *directions,
-                             const char *path, struct diagnostics *diagnostics)
-{
-    for (size_t i = 0; i < config->key_count; i++) {
-        uint16_t number = 1;
+/* -- What is in other files ----------------------------------------------------------------------
+ */
 
-        while (number < directions_count(directions) &&
-               strcmp(directions_get(directions, number)->code, config->places[i].code) != 0)
-            number++;
-        if (number < directions_count(directions))
-            config->keys[i].direction = number;
-        else
-            diagnostics_error(diagnostics, path, config->places[i].line,
-                              "keys: there is no direction \"%s\" in directions.conf",
-                              config->places[i].code);
+static void resolve_key(struct inference_key *key, const struct inference_place *place,
+                        const struct directions *directions, const char *path,
+                        struct diagnostics *diagnostics)
+{
+    uint16_t number = 1;
+
+    while (number < directions_count(directions) &&
+           strcmp(directions_get(directions, number)->code, place->name.direction) != 0)
+        number++;
+    if (number < directions_count(directions))
+        key->direction = number;
+    else
+        diagnostics_error(diagnostics, path, place->line,
+                          "keys: there is no direction \"%s\" in directions.conf",
+                          place->name.direction);
+}
+
+/* SERVICE_NONE after an error. */
+static uint16_t resolve_service(const struct inference_place *place,
+                                const struct catalogue *catalogue, const char *path,
+                                struct diagnostics *diagnostics)
+{
+    uint16_t number = catalogue_find(catalogue, place->name.service);
+
+    if (number == SERVICE_NONE)
+        diagnostics_error(diagnostics, path, place->line,
+                          "servers: there is no service \"%s\" in services.conf",
+                          place->name.service);
+    return number;
+}
+
+/* What a server does not say is estimated as its service's estimator says. */
+static void resolve_server(struct inference_server *server, const struct inference_place *place,
+                           const struct catalogue *catalogue, const char *path,
+                           struct diagnostics *diagnostics)
+{
+    const struct service *service;
+
+    server->service = resolve_service(place, catalogue, path, diagnostics);
+    if (server->service == SERVICE_NONE)
+        return;
+    service = catalogue_service(catalogue, server->service);
+    if (!service->local)
+        diagnostics_error(diagnostics, path, place->line,
+                          "servers: service \"%s\" is not local = true in services.conf",
+                          service->id);
+    else if (service->estimator.method != METHOD_EVENTS)
+        diagnostics_error(
+            diagnostics, path, place->line,
+            "servers: service \"%s\" has the estimator \"%s\", which is not of method "
+            "\"events\"",
+            service->id, service->estimator.name);
+}
+
+static void resolve_remote(struct inference_server *server, const struct inference_place *place,
+                           const struct catalogue *catalogue, const char *path,
+                           struct diagnostics *diagnostics)
+{
+    if (place->name.service[0] == '\0')
+        return;
+    server->remote = resolve_service(place, catalogue, path, diagnostics);
+    if (server->remote != SERVICE_NONE && catalogue_service(catalogue, server->remote)->local)
+        diagnostics_error(diagnostics, path, place->line,
+                          "servers: remote is for what is computed elsewhere, and \"%s\" is local",
+                          place->name.service);
+}
+
+void inferenceconfig_resolve(struct inference_config *config, const struct catalogue *catalogue,
+                             const struct directions *directions, const char *path,
+                             struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; directions && i < config->key_count; i++)
+        resolve_key(&config->keys[i], &config->key_places[i], directions, path, diagnostics);
+    for (unsigned i = 0; catalogue && i < config->server_count; i++) {
+        resolve_server(&config->servers[i], &config->server_places[i], catalogue, path,
+                       diagnostics);
+        resolve_remote(&config->servers[i], &config->remote_places[i], catalogue, path,
+                       diagnostics);
     }
+    for (unsigned i = 0; catalogue && i < config->model_count; i++)
+        config->models[i].service =
+            resolve_service(&config->model_places[i], catalogue, path, diagnostics);
 }
 
 struct inference_rules inferenceconfig_rules(const struct inference_config *config,
@@ -217,13 +468,19 @@ struct inference_rules inferenceconfig_rules(const struct inference_config *conf
 {
     struct inference_rules rules = {
         .directions = directions,
-        .secret = config->has_secret && config->key_count > 0 ? &config->secret : NULL,
+        .secret = config->has_secret ? &config->secret : NULL,
         .keys = config->keys,
         .key_count = config->key_count,
         .order_count = config->order_count,
+        .users_count = config->users_count,
+        .servers = config->servers,
+        .server_count = config->server_count,
+        .models = {config->models, (uint16_t)config->model_count},
     };
 
     memcpy(rules.header, config->header, sizeof(rules.header));
     memcpy(rules.order, config->order, sizeof(rules.order));
+    memcpy(rules.client_header, config->client_header, sizeof(rules.client_header));
+    memcpy(rules.users_order, config->users_order, sizeof(rules.users_order));
     return rules;
 }

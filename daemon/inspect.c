@@ -4,7 +4,7 @@
 #include "collectors/capture/decode.h"
 #include "collectors/capture/metering.h"
 #include "collectors/capture/source.h"
-#include "collectors/inference/wire.h"
+#include "collectors/inference/localmeter.h"
 #include "daemon/capture.h"
 
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ struct line {
 
 struct inspection {
     struct metering *metering;
-    struct wire *wire;
+    struct coverage coverage;
     const struct config *config;
     const struct inspect_options *options;
     struct line *lines;
@@ -32,7 +32,8 @@ struct inspection {
     bool out_of_memory;
 };
 
-/* -- The sink: only flows are of interest -------------------------------------------------------
+/* -- The sink: only flows and exchanges are of interest
+ * -------------------------------------------------------
  */
 
 static void ignore_activity(void *context, int64_t interval_start, const struct activity *activity)
@@ -48,11 +49,21 @@ static void ignore_devices(void *context, const struct device_count *count)
     (void)count;
 }
 
-static void ignore_closed(void *context, int64_t interval_start, const struct coverage *coverage)
+static void add_coverage(void *context, int64_t interval_start, const struct coverage *coverage,
+                         uint32_t open_s)
+{
+    struct inspection *inspection = context;
+
+    (void)interval_start;
+    (void)open_s;
+    coverage_add(&inspection->coverage, coverage);
+}
+
+static void ignore_use(void *context, int64_t interval_start, const struct local_use *use)
 {
     (void)context;
     (void)interval_start;
-    (void)coverage;
+    (void)use;
 }
 
 static bool make_room(struct inspection *inspection)
@@ -109,7 +120,7 @@ static void keep_exchange(void *context, const struct wire_exchange *found)
         .transport = "http",
         .name = inference_endpoint_path((enum inference_endpoint)exchange->endpoint),
         .ech = "-",
-        .service = SERVICE_NONE,
+        .service = exchange->service,
         .direction = exchange->direction,
         .bytes_up = found->bytes_up,
         .bytes_down = found->bytes_down,
@@ -162,15 +173,13 @@ static void print_service(const struct config *config, const struct line *line, 
 {
     const struct flow_record *record = &line->record;
 
-    if (line->is_local) {
-        fputs("\tlocal", stream);
-        return;
-    }
     if (record->service == SERVICE_NONE) {
-        fputs("\t-", stream);
+        fputs(line->is_local ? "\tlocal" : "\t-", stream);
         return;
     }
     fprintf(stream, "\t%s", catalogue_service(config->catalogue, record->service)->id);
+    if (line->exchange.elsewhere && catalogue_service(config->catalogue, record->service)->local)
+        fputs("/elsewhere", stream);
     if (record->role != ROLE_INFERENCE)
         fprintf(stream, "/%s", service_role_name((enum service_role)record->role));
 }
@@ -262,43 +271,31 @@ static void print_lines(struct inspection *inspection, FILE *stream)
 /* -- Input --------------------------------------------------------------------------------------
  */
 
-static void take_local(struct inspection *inspection, const struct captured_frame *frame)
-{
-    struct packet packet;
-
-    if (decode_trusted(&inspection->config->trust, frame->link_type, frame->bytes, frame->captured,
-                       frame->length, &packet) == DECODE_TCP &&
-        wire_wants(inspection->wire, &packet))
-        wire_packet(inspection->wire, frame->time_ns, &packet);
-}
-
 static void take_packets(void *context, const struct captured_frame *frames, size_t count)
 {
     struct inspection *inspection = context;
 
     metering_frames(inspection->metering, frames, count);
-    for (size_t i = 0; i < count; i++)
-        take_local(inspection, &frames[i]);
 }
 
 /* What the sysadmin can do something about. */
-static void warn_of_local(const struct wire_counts *counts)
+static void warn_of_local(const struct coverage *coverage)
 {
-    if (counts->unknown_directions > 0)
+    if (coverage->local_unassigned > 0)
         fprintf(stderr,
                 "iagmeter: %" PRIu64 " of %" PRIu64 " exchanges with local servers are unassigned: "
                 "the header or key that they were sent with is not in the configuration\n",
-                counts->unknown_directions, counts->exchanges);
-    if (counts->lost > 0)
+                coverage->local_unassigned, coverage->local_exchanges);
+    if (coverage->local_lost > 0)
         fprintf(stderr,
                 "iagmeter: of %" PRIu64 " exchanges with local servers the capture lacks a part: "
                 "dropped packets, or a snap length that cuts them\n",
-                counts->lost);
-    if (counts->evicted > 0)
+                coverage->local_lost);
+    if (coverage->local_evicted > 0)
         fprintf(stderr,
                 "iagmeter: %" PRIu64 " connections to local servers had to make room: "
                 "inference.max_connections is too small\n",
-                counts->evicted);
+                coverage->local_evicted);
 }
 
 static int read_capture(struct inspection *inspection, struct source *source, const char *capture)
@@ -309,8 +306,7 @@ static int read_capture(struct inspection *inspection, struct source *source, co
         status = source_read(source, BATCH, take_packets, inspection);
     while (status == SOURCE_OK);
     metering_finish(inspection->metering);
-    wire_finish(inspection->wire);
-    warn_of_local(wire_counts(inspection->wire));
+    warn_of_local(&inspection->coverage);
     if (status == SOURCE_BROKEN)
         fprintf(stderr, "iagmeter: %s\n", source_error(source));
     else if (source_packets(source) == 0)
@@ -325,20 +321,19 @@ static int read_capture(struct inspection *inspection, struct source *source, co
 static bool take_memory(struct inspection *inspection, const struct inference_rules *rules)
 {
     const struct config *config = inspection->config;
-    const struct metering_sink sink = {inspection, ignore_activity, ignore_devices, ignore_closed,
-                                       keep_flow};
-    const struct wire_setup setup = {
+    const struct metering_sink sink = {inspection, ignore_activity, ignore_devices, add_coverage,
+                                       keep_flow,  ignore_use,      keep_exchange};
+    const struct localmeter_setup setup = {
         .rules = rules,
+        .catalogue = config->catalogue,
         .ports = config->inference.ports,
         .port_count = config->inference.port_count,
         .max_connections = config->inference.max_connections,
-        .keep_addresses = true,
     };
 
     inspection->metering =
         metering_new(&config->limits, config->catalogue, config->directions, &sink);
-    inspection->wire = wire_new(&setup, keep_exchange, inspection);
-    return inspection->metering && inspection->wire;
+    return inspection->metering && metering_set_local(inspection->metering, &setup);
 }
 
 int inspect_run(const struct config *config, const char *capture,
@@ -370,7 +365,6 @@ out:
     for (size_t i = 0; i < inspection.count; i++)
         free(inspection.lines[i].name);
     free(inspection.lines);
-    wire_free(inspection.wire);
     metering_free(inspection.metering);
     source_close(source);
     return status;

@@ -83,6 +83,47 @@ static bool check_vlan(const struct message *message)
     return message->number < MAX_DIRECTIONS && message->body.vlan > 0 && message->body.vlan < 4095;
 }
 
+static bool possible_order(const uint8_t order[SOURCE_COUNT], uint8_t count)
+{
+    for (unsigned i = 0; i < SOURCE_COUNT; i++)
+        if (order[i] >= SOURCE_COUNT)
+            return false;
+    return count <= SOURCE_COUNT;
+}
+
+static bool check_inference(const struct message *message)
+{
+    const struct inference_settings *settings = &message->body.inference;
+
+    return terminated(settings->header, sizeof(settings->header)) &&
+           terminated(settings->client_header, sizeof(settings->client_header)) &&
+           possible_order(settings->order, settings->order_count) &&
+           possible_order(settings->users_order, settings->users_count) &&
+           settings->has_secret <= 1;
+}
+
+static bool check_inference_server(const struct message *message)
+{
+    const struct inference_server *server = &message->body.inference_server;
+
+    return server->port > 0 && server->service < MAX_SERVICES &&
+           (server->remote < MAX_SERVICES || server->remote == SERVICE_NONE);
+}
+
+static bool check_inference_model(const struct message *message)
+{
+    const struct inference_model *model = &message->body.inference_model;
+
+    return terminated(model->name, sizeof(model->name)) && model->port > 0 &&
+           model->service < MAX_SERVICES;
+}
+
+static bool check_inference_key(const struct message *message)
+{
+    return message->body.inference_key.direction < MAX_DIRECTIONS &&
+           message->body.inference_key.users <= MAX_INFERENCE_USERS;
+}
+
 static bool possible_time(int64_t time_s)
 {
     return time_s >= -LATEST_S && time_s <= LATEST_S;
@@ -205,6 +246,10 @@ static const struct {
     [MESSAGE_PREFIX] = {SENDER_SUPERVISOR, check_prefix},
     [MESSAGE_VLAN] = {SENDER_SUPERVISOR, check_vlan},
     [MESSAGE_RESOLVER] = {SENDER_SUPERVISOR, check_resolver},
+    [MESSAGE_INFERENCE] = {SENDER_SUPERVISOR, check_inference},
+    [MESSAGE_INFERENCE_SERVER] = {SENDER_SUPERVISOR, check_inference_server},
+    [MESSAGE_INFERENCE_MODEL] = {SENDER_SUPERVISOR, check_inference_model},
+    [MESSAGE_INFERENCE_KEY] = {SENDER_SUPERVISOR, check_inference_key},
     [MESSAGE_RULES_END] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_WORKER] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_RELOAD] = {SENDER_SUPERVISOR, check_nothing},

@@ -3,6 +3,7 @@
 #define IAGMETER_MESSAGE_H
 
 #include "collectors/collector.h"
+#include "collectors/inference/exchanges.h"
 #include "daemon/catalogue.h"
 #include "daemon/directions.h"
 
@@ -21,8 +22,13 @@ enum message_type {
     MESSAGE_DIRECTION,
     MESSAGE_PREFIX,
     MESSAGE_VLAN,
-    MESSAGE_RESOLVER,  /* a name alone, in host.pattern */
-    MESSAGE_RULES_END, /* the rules since the last one are complete: use them */
+    MESSAGE_RESOLVER, /* a name alone, in host.pattern */
+    /* the same, to capture alone, which tells who asked a server of our own for what: */
+    MESSAGE_INFERENCE,
+    MESSAGE_INFERENCE_SERVER,
+    MESSAGE_INFERENCE_MODEL,
+    MESSAGE_INFERENCE_KEY, /* its hash */
+    MESSAGE_RULES_END,     /* the rules since the last one are complete: use them */
     /* start-up process to meter */
     MESSAGE_WORKER, /* carries the descriptor of a capture process's data socket */
     MESSAGE_RELOAD, /* read the configuration again; its digest is */
@@ -47,6 +53,18 @@ enum message_type {
     MESSAGE_TYPE_COUNT
 };
 
+/* How requests to servers of our own are told apart. */
+struct inference_settings {
+    char header[INFERENCE_HEADER_SIZE];
+    char client_header[INFERENCE_HEADER_SIZE];
+    uint8_t order[SOURCE_COUNT];
+    uint8_t users_order[SOURCE_COUNT];
+    uint8_t order_count;
+    uint8_t users_count;
+    uint8_t has_secret;
+    struct apikey_secret secret;
+};
+
 struct message {
     uint32_t type;
     uint32_t number; /* of the service or direction; or a flag */
@@ -64,6 +82,10 @@ struct message {
         } prefix;
         uint32_t vlan;
         uint64_t digest;
+        struct inference_settings inference;
+        struct inference_server inference_server;
+        struct inference_model inference_model;
+        struct inference_key inference_key;
         struct activity activity;
         struct device_count devices;
         struct coverage coverage;

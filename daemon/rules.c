@@ -2,6 +2,7 @@
 #include "daemon/rules.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct transmission {
@@ -79,6 +80,50 @@ static bool send_directions(int socket, const struct directions *directions)
     return true;
 }
 
+static bool send_settings(int socket, const struct inference_config *inference)
+{
+    struct message message;
+    struct inference_settings *settings = &message.body.inference;
+    bool sent;
+
+    message_start(&message, MESSAGE_INFERENCE);
+    memcpy(settings->header, inference->header, sizeof(settings->header));
+    memcpy(settings->client_header, inference->client_header, sizeof(settings->client_header));
+    memcpy(settings->order, inference->order, sizeof(settings->order));
+    memcpy(settings->users_order, inference->users_order, sizeof(settings->users_order));
+    settings->order_count = inference->order_count;
+    settings->users_count = inference->users_count;
+    settings->has_secret = inference->has_secret;
+    if (inference->has_secret)
+        settings->secret = inference->secret;
+    sent = message_send(socket, &message);
+    explicit_bzero(&message, sizeof(message));
+    return sent;
+}
+
+static bool send_inference(int socket, const struct inference_config *inference)
+{
+    struct message message;
+    bool sent = send_settings(socket, inference);
+
+    message_start(&message, MESSAGE_INFERENCE_SERVER);
+    for (unsigned i = 0; i < inference->server_count && sent; i++) {
+        message.body.inference_server = inference->servers[i];
+        sent = message_send(socket, &message);
+    }
+    message_start(&message, MESSAGE_INFERENCE_MODEL);
+    for (unsigned i = 0; i < inference->model_count && sent; i++) {
+        message.body.inference_model = inference->models[i];
+        sent = message_send(socket, &message);
+    }
+    message_start(&message, MESSAGE_INFERENCE_KEY);
+    for (size_t i = 0; i < inference->key_count && sent; i++) {
+        message.body.inference_key = inference->keys[i];
+        sent = message_send(socket, &message);
+    }
+    return sent;
+}
+
 static bool send_end(int socket)
 {
     struct message message;
@@ -94,7 +139,8 @@ bool rules_send_names(int socket, const struct catalogue *catalogue,
            send_end(socket);
 }
 
-bool rules_send(int socket, const struct catalogue *catalogue, const struct directions *directions)
+bool rules_send(int socket, const struct catalogue *catalogue, const struct directions *directions,
+                const struct inference_config *inference)
 {
     struct transmission transmission = {socket, true};
 
@@ -103,14 +149,48 @@ bool rules_send(int socket, const struct catalogue *catalogue, const struct dire
     catalogue_visit_hosts(catalogue, send_host, &transmission);
     catalogue_visit_resolvers(catalogue, send_resolver, &transmission);
     directions_visit(directions, send_place, &transmission);
-    return transmission.sent && send_end(socket);
+    return transmission.sent && send_inference(socket, inference) && send_end(socket);
 }
 
 void rules_clear(struct rules *rules)
 {
     catalogue_free(rules->catalogue);
     directions_free(rules->directions);
+    if (rules->inference)
+        explicit_bzero(rules->inference, sizeof(*rules->inference));
+    free(rules->inference);
     memset(rules, 0, sizeof(*rules));
+}
+
+static bool take_settings(struct inference_config *inference,
+                          const struct inference_settings *settings)
+{
+    memcpy(inference->header, settings->header, sizeof(inference->header));
+    memcpy(inference->client_header, settings->client_header, sizeof(inference->client_header));
+    memcpy(inference->order, settings->order, sizeof(inference->order));
+    memcpy(inference->users_order, settings->users_order, sizeof(inference->users_order));
+    inference->order_count = settings->order_count;
+    inference->users_count = settings->users_count;
+    inference->has_secret = settings->has_secret;
+    inference->secret = settings->secret;
+    return true;
+}
+
+static bool take_server(struct inference_config *inference, const struct inference_server *server)
+{
+    if (inference->server_count == INFERENCE_MAX_PORTS)
+        return false;
+    inference->servers[inference->server_count++] = *server;
+    inference->ports[inference->port_count++] = server->port;
+    return true;
+}
+
+static bool take_key(struct inference_config *inference, const struct inference_key *key)
+{
+    if (inference->key_count == MAX_INFERENCE_KEYS)
+        return false;
+    inference->keys[inference->key_count++] = *key;
+    return true;
 }
 
 static bool add(struct rules *rules, const struct message *message)
@@ -134,6 +214,14 @@ static bool add(struct rules *rules, const struct message *message)
                                       message->body.prefix.length, number);
     case MESSAGE_VLAN:
         return !directions_add_vlan(rules->directions, (uint16_t)message->body.vlan, number);
+    case MESSAGE_INFERENCE:
+        return take_settings(rules->inference, &message->body.inference);
+    case MESSAGE_INFERENCE_SERVER:
+        return take_server(rules->inference, &message->body.inference_server);
+    case MESSAGE_INFERENCE_MODEL:
+        return inferenceconfig_add_model(rules->inference, &message->body.inference_model);
+    case MESSAGE_INFERENCE_KEY:
+        return take_key(rules->inference, &message->body.inference_key);
     default:
         return false;
     }
@@ -149,7 +237,9 @@ enum rules_status rules_take(struct rules *rules, const struct message *message)
         rules->catalogue = catalogue_new();
     if (!rules->directions)
         rules->directions = directions_new();
-    if (rules->catalogue && rules->directions) {
+    if (!rules->inference)
+        rules->inference = calloc(1, sizeof(*rules->inference));
+    if (rules->catalogue && rules->directions && rules->inference) {
         if (message->type == MESSAGE_RULES_END)
             return RULES_COMPLETE;
         if (add(rules, message))

@@ -2,13 +2,15 @@
 #ifndef IAGMETER_RULES_H
 #define IAGMETER_RULES_H
 
+#include "daemon/inferenceconfig.h"
 #include "daemon/message.h"
 
 /* The rules of recognition and attribution as messages: how the capture process, which can open no
- * file, gets new ones. */
+ * file, gets new ones; the secret under which keys are hashed among them. */
 
 /* Sends everything, MESSAGE_RULES_END last. Returns false when the other end is gone. */
-bool rules_send(int socket, const struct catalogue *catalogue, const struct directions *directions);
+bool rules_send(int socket, const struct catalogue *catalogue, const struct directions *directions,
+                const struct inference_config *inference);
 
 /* Only what the meter needs: which number is which service and which direction. */
 bool rules_send_names(int socket, const struct catalogue *catalogue,
@@ -18,7 +20,8 @@ bool rules_send_names(int socket, const struct catalogue *catalogue,
 struct rules {
     struct catalogue *catalogue;
     struct directions *directions;
-    bool failed; /* the rest of the sequence is ignored */
+    struct inference_config *inference; /* servers, models, keys and how to tell them; no more */
+    bool failed;                        /* the rest of the sequence is ignored */
 };
 
 enum rules_status { RULES_MORE, RULES_COMPLETE, RULES_FAILED };

@@ -18,7 +18,7 @@
 /* An interval that is written at once is at most this old when the next one comes, a retry or two
  * included. */
 #define CURRENT_S  300
-#define MAX_ADVICE 9
+#define MAX_ADVICE 14
 
 /* From which shares on something should be done. */
 /* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
@@ -32,6 +32,12 @@
 #define UNASKED_ALARM 0.5
 /* A few collide in the best of tables. */
 #define DISPLACED_ALARM 0.01
+/* Some users forget their header; a list that lacks a direction shows at this share. */
+#define UNASSIGNED_ALARM 0.01
+/* Streams are cut off now and then; of a client that asks for no usage, all are without. */
+#define UNSTATED_ALARM 0.1
+/* As of packets: an exchange is some hundred. */
+#define LOST_ALARM 0.01
 /* What is forgotten first is finished or has no name; scans alone cause some. */
 #define EVICTED_ALARM 0.01
 
@@ -122,6 +128,21 @@ static void advise(struct status *status, bool believes_unasked)
         {c->flows_untracked > 0,
          "Connections to known services were not followed for lack of room: raise "
          "max_tracked_flows in limits."},
+        {exceeds(c->local_unassigned, c->local_exchanges, UNASSIGNED_ALARM),
+         "Requests to a local server came with a header or key that is not configured, and are "
+         "unassigned: complete inference, or have the proxy set the header."},
+        {exceeds(c->local_unstated, c->local_exchanges, UNSTATED_ALARM),
+         "A local server often does not state its tokens, which are then estimated: have clients "
+         "ask for them (stream_options.include_usage; \"usage\" of a model in Open WebUI)."},
+        {c->local_elsewhere > 0,
+         "A local server had models computed elsewhere: name a service for that as its remote in "
+         "inference.servers, or their impact is not estimated."},
+        {exceeds(c->local_lost, c->local_exchanges, LOST_ALARM),
+         "Parts of exchanges with a local server were not captured: raise buffer_mib and "
+         "snap_length of the interface."},
+        {c->local_evicted > 0,
+         "Connections to a local server were forgotten for lack of room: raise max_connections in "
+         "inference."},
     };
 
     for (size_t i = 0; i < MAX_ADVICE; i++)
@@ -256,6 +277,20 @@ static void print_connections(const struct coverage *c, FILE *stream)
     print_count(stream, "clock steps", c->clock_steps);
 }
 
+/* Of servers of our own, where there are any. */
+static void print_exchanges(const struct coverage *c, FILE *stream)
+{
+    if (c->local_exchanges + c->local_refused + c->local_evicted == 0)
+        return;
+    print_count(stream, "exchanges in clear", c->local_exchanges);
+    print_part(stream, "  unknown direction", c->local_unassigned, c->local_exchanges);
+    print_part(stream, "  tokens not stated", c->local_unstated, c->local_exchanges);
+    print_part(stream, "  computed elsewhere", c->local_elsewhere, c->local_exchanges);
+    print_part(stream, "  end not captured", c->local_lost, c->local_exchanges);
+    print_count(stream, "refused as ambiguous", c->local_refused);
+    print_count(stream, "no room to follow", c->local_evicted);
+}
+
 static void format_time(int64_t time_s, char *text, size_t size)
 {
     time_t seconds = (time_t)time_s;
@@ -278,6 +313,7 @@ static void print_last_day(const struct status *status, FILE *stream)
     fprintf(stream, LABEL "%.1f h\n", "observed", (double)sums->coverage.covered_ns / 3.6e12);
     print_packets(&sums->coverage, stream);
     print_connections(&sums->coverage, stream);
+    print_exchanges(&sums->coverage, stream);
     print_count(stream, "service connections", sums->activity.flows);
     print_band(stream, "requests", &sums->activity.requests);
     print_band(stream, "output tokens", &sums->activity.tokens_out);

@@ -408,7 +408,8 @@ static void distribute_rules(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->capture_count; i++) {
         struct child *child = &supervisor->captures[i];
 
-        if (child->control < 0 || rules_send(child->control, config->catalogue, config->directions))
+        if (child->control < 0 ||
+            rules_send(child->control, config->catalogue, config->directions, &config->inference))
             continue;
         log_line(LOG_PRIORITY_ERROR, "capture of %s takes no new rules: killed", child->name);
         kill(child->pid, SIGKILL); /* the next one starts with them */
@@ -448,11 +449,13 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
 
     if (memcmp(&fresh->limits, &current->limits, sizeof(fresh->limits)) != 0 ||
         !trust_is_same(&fresh->trust, &current->trust) || !same_interfaces(fresh, current) ||
+        fresh->inference.max_connections != current->inference.max_connections ||
         strcmp(fresh->state_directory, current->state_directory) != 0)
         log_line(LOG_PRIORITY_WARNING, "changes of interfaces, limits, trust and directories take "
                                        "effect at the next restart only");
     fresh->limits = current->limits;
     fresh->trust = current->trust;
+    fresh->inference.max_connections = current->inference.max_connections;
     memcpy(fresh->interfaces, current->interfaces, sizeof(fresh->interfaces));
     fresh->interface_count = current->interface_count;
     memcpy(fresh->state_directory, current->state_directory, sizeof(fresh->state_directory));

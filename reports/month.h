@@ -201,9 +201,11 @@ struct month_coverage_line {
     double value;
     double proportion; /* of what it is a part of; negative when it is no part */
 };
-#define MONTH_COVERAGE_LINES 26
-void month_coverage_lines(const struct month_report *report,
-                          struct month_coverage_line lines[MONTH_COVERAGE_LINES]);
+#define MONTH_COVERAGE_LINES 33
+/* Returns how many there are: the last ones, of local servers, only where there are any. They tell
+ * how many requests there were, and so are withheld where the total is. */
+size_t month_coverage_lines(const struct month_report *report,
+                            struct month_coverage_line lines[MONTH_COVERAGE_LINES]);
 
 /* The arguments of TEXT_COVERAGE_SENTENCE: hours covered, hours in all, percent. */
 void month_coverage_words(const struct month_report *report, enum text_language language,

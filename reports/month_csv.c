@@ -174,6 +174,7 @@ static void write_restatement(FILE *stream, const struct month_report *report)
 bool month_write_csv(const struct month_report *report, FILE *stream)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    size_t count;
     char none = grade_letter(GRADE_NONE);
 
     fputs(COLUMNS, stream);
@@ -187,10 +188,10 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
     for (size_t i = 0; report->progress && i < report->progress->count; i++)
         write_objective(stream, report, &report->progress->lines[i]);
     write_restatement(stream, report);
-    month_coverage_lines(report, lines);
+    count = month_coverage_lines(report, lines);
     write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
                  none);
-    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++)
+    for (size_t i = 0; i < count; i++)
         write_record(stream, report, "coverage", "", "", lines[i].name, lines[i].unit,
                      triple_exact(lines[i].value), none);
     return fflush(stream) == 0 && !ferror(stream);

@@ -537,18 +537,19 @@ static void proportion_cell(const struct html_page *page, double proportion)
 static void write_coverage(const struct html_page *page)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    size_t count;
     char number[TEXT_NUMBER_SIZE];
 
     html_element(page, "h2", TEXT_HEAD_COVERAGE, NULL);
     coverage_sentence(page);
-    month_coverage_lines(page->report, lines);
+    count = month_coverage_lines(page->report, lines);
     html_open_table(page, TEXT_CAPTION_COVERAGE, NULL);
     html_column_heading(page, TEXT_QUANTITY, NULL);
     html_column_heading(page, TEXT_VALUE, NULL);
     html_column_heading(page, TEXT_PROPORTION, "%");
     html_column_heading(page, TEXT_EFFECT, NULL);
     html_open_body(page);
-    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++) {
+    for (size_t i = 0; i < count; i++) {
         fputs("<tr>", page->stream);
         html_row_heading_text(page, lines[i].text);
         text_number(number, sizeof(number), page->language, lines[i].value, 0);

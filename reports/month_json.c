@@ -140,11 +140,12 @@ static json_t *json_unit(struct month_unit unit)
 static json_t *json_coverage(const struct month_report *report)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    size_t count;
     json_t *object = json_pack("{s:f}", "month_s", report->month_s);
     int failed = !object;
 
-    month_coverage_lines(report, lines);
-    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++)
+    count = month_coverage_lines(report, lines);
+    for (size_t i = 0; i < count; i++)
         failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].value));
     if (!failed)
         return object;
@@ -156,11 +157,12 @@ static json_t *json_coverage(const struct month_report *report)
 static json_t *json_proportions(const struct month_report *report)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    size_t count;
     json_t *object = json_object();
     int failed = !object;
 
-    month_coverage_lines(report, lines);
-    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++)
+    count = month_coverage_lines(report, lines);
+    for (size_t i = 0; i < count; i++)
         if (lines[i].proportion >= 0)
             failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].proportion));
     if (!failed)

@@ -99,8 +99,18 @@ static double ratio(uint64_t part, uint64_t whole)
     return whole > 0 ? (double)part / (double)whole : -1;
 }
 
-void month_coverage_lines(const struct month_report *report,
-                          struct month_coverage_line lines[MONTH_COVERAGE_LINES])
+#define LOCAL_LINES 7
+
+static bool has_local_lines(const struct month_report *report)
+{
+    const struct coverage *c = &report->coverage;
+
+    return !report->withheld && (report->config->inference.server_count > 0 ||
+                                 c->local_exchanges + c->local_refused + c->local_evicted > 0);
+}
+
+size_t month_coverage_lines(const struct month_report *report,
+                            struct month_coverage_line lines[MONTH_COVERAGE_LINES])
 {
     const struct coverage *c = &report->coverage;
     uint64_t attributed = c->names_seen + c->names_hinted;
@@ -155,9 +165,21 @@ void month_coverage_lines(const struct month_report *report,
         {"hints_displaced", TEXT_HINTS_DISPLACED, "1", (double)c->hints_displaced, -1},
         {"bytes_lost", TEXT_BYTES_LOST, "B", (double)c->bytes_lost, -1},
         {"clock_steps", TEXT_CLOCK_STEPS, "1", (double)c->clock_steps, -1},
+        {"local_exchanges", TEXT_LOCAL_EXCHANGES, "1", (double)c->local_exchanges, -1},
+        {"local_unassigned", TEXT_LOCAL_UNASSIGNED, "1", (double)c->local_unassigned,
+         ratio(c->local_unassigned, c->local_exchanges)},
+        {"local_unstated", TEXT_LOCAL_UNSTATED, "1", (double)c->local_unstated,
+         ratio(c->local_unstated, c->local_exchanges)},
+        {"local_elsewhere", TEXT_LOCAL_ELSEWHERE, "1", (double)c->local_elsewhere,
+         ratio(c->local_elsewhere, c->local_exchanges)},
+        {"local_lost", TEXT_LOCAL_LOST, "1", (double)c->local_lost,
+         ratio(c->local_lost, c->local_exchanges)},
+        {"local_refused", TEXT_LOCAL_REFUSED, "1", (double)c->local_refused, -1},
+        {"local_evicted", TEXT_LOCAL_EVICTED, "1", (double)c->local_evicted, -1},
     };
 
     memcpy(lines, filled, sizeof(filled));
+    return has_local_lines(report) ? MONTH_COVERAGE_LINES : MONTH_COVERAGE_LINES - LOCAL_LINES;
 }
 
 /* Cut, not rounded: 99.97 % must not read 100.0 %. */

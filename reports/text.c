@@ -380,6 +380,19 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_BYTES_LOST] = {{"Octets jamais vus dans les connexions suivies",
                           "Bytes never seen in the connections followed"}},
     [TEXT_CLOCK_STEPS] = {{"Reculs de l'horloge", "Backward clock steps"}},
+    [TEXT_LOCAL_EXCHANGES] = {{"Échanges avec un serveur local, lus en clair",
+                               "Exchanges with a local server, read in clear"}},
+    [TEXT_LOCAL_UNASSIGNED] = {{"dont la direction n'est pas dans la configuration",
+                                "of which the direction is not in the configuration"}},
+    [TEXT_LOCAL_UNSTATED] = {{"dont le serveur n'a pas dit tous les jetons",
+                              "of which the server did not state all tokens"}},
+    [TEXT_LOCAL_ELSEWHERE] = {{"calculés ailleurs, sans service déclaré pour cela",
+                               "computed elsewhere, without a service declared for that"}},
+    [TEXT_LOCAL_LOST] = {{"dont la fin n'a pas été vue", "of which the end was not seen"}},
+    [TEXT_LOCAL_REFUSED] = {{"Connexions à un serveur local, ambiguës",
+                             "Ambiguous connections to a local server"}},
+    [TEXT_LOCAL_EVICTED] = {{"Connexions à un serveur local, oubliées faute de place",
+                             "Connections to a local server forgotten for lack of room"}},
     [TEXT_COVERED_TIME_EFFECT] = {{"Rien n'est estimé pour le reste de la période.",
                                    "Nothing is estimated for the rest of the period."}},
     [TEXT_PACKETS_EFFECT] = {{"Ce que le réseau a montré à la mesure.",
@@ -441,6 +454,23 @@ static const struct sentence sentences[TEXT_COUNT] = {
                                  "The tokens of these answers are underestimated."}},
     [TEXT_CLOCK_STEPS_EFFECT] = {{"L'intervalle en cours est recommencé ; rien n'est perdu.",
                                   "The running interval begins anew; nothing is lost."}},
+    [TEXT_LOCAL_EXCHANGES_EFFECT] = {{"Jetons comptés par le serveur lui-même, sauf mention.",
+                                      "Tokens counted by the server itself, unless noted."}},
+    [TEXT_LOCAL_UNASSIGNED_EFFECT] =
+        {{"Comptés, mais à aucune direction : compléter la configuration.",
+          "Counted, but to no direction: complete the configuration."}},
+    [TEXT_LOCAL_UNSTATED_EFFECT] = {{"Ces jetons sont estimés, avec leur fourchette.",
+                                     "Those tokens are estimated, with their band."}},
+    [TEXT_LOCAL_ELSEWHERE_EFFECT] =
+        {{"Requêtes comptées ; leur énergie, dépensée ailleurs, n'est pas estimée.",
+          "Requests counted; their energy, spent elsewhere, is not estimated."}},
+    [TEXT_LOCAL_LOST_EFFECT] = {{"Jetons estimés : une partie de l'échange n'a pas été vue.",
+                                 "Tokens estimated: part of the exchange was not seen."}},
+    [TEXT_LOCAL_REFUSED_EFFECT] =
+        {{"Deux programmes pourraient les lire différemment : leur suite n'est pas comptée.",
+          "Two programs could read them differently: the rest of them is not counted."}},
+    [TEXT_LOCAL_EVICTED_EFFECT] = {{"La suite de ces connexions n'est pas comptée.",
+                                    "The rest of those connections is not counted."}},
     [TEXT_METHOD_TOKENS] =
         {{"1. Le trafic des services connus est reconnu par le nom du serveur, par celui qu'un "
           "client dit à un mandataire ou, à défaut, par la dernière réponse DNS. Les requêtes et "

@@ -113,11 +113,14 @@ uint64_t devices_identify(struct device_set *set, int32_t day, const struct addr
     return keyedhash(&set->key, identity, sizeof(identity));
 }
 
-void devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint16_t direction,
+bool devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint16_t direction,
                    uint16_t service)
 {
-    if (set->started && day == set->day && enter(set, identity))
+    bool is_new = set->started && day == set->day && enter(set, identity);
+
+    if (is_new)
         count_one(set, direction, service);
+    return is_new;
 }
 
 void devices_see(struct device_set *set, int32_t day, const struct address *address,

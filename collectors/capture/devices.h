@@ -23,10 +23,11 @@ void devices_see(struct device_set *set, int32_t day, const struct address *addr
                  uint16_t direction, uint16_t service);
 
 /* The two halves of it, for when it is decided later whether there was use: what the device is
- * known by on that day, and counting it, unless the day is over. */
+ * known by on that day, and counting it, unless the day is over. The second returns whether it was
+ * not there yet. */
 uint64_t devices_identify(struct device_set *set, int32_t day, const struct address *address,
                           uint16_t direction, uint16_t service);
-void devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint16_t direction,
+bool devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint16_t direction,
                    uint16_t service);
 
 /* Calls VISIT for each count that changed since the last call. */

@@ -36,6 +36,7 @@ static struct triple streamed_tokens(const struct estimator *estimator,
             not_negative(shape->excess_bytes.central - overhead.central) / per_token.central,
             not_negative(shape->excess_bytes.high - overhead.low) / per_token.low};
     case METHOD_M3:
+    case METHOD_EVENTS:
         return triple_scale(estimator->tokens_per_record, (double)shape->answer_records);
     case METHOD_M4:
         return per_unit((double)shape->answer_bytes, triple_exact(0), per_token);
@@ -62,7 +63,8 @@ static struct triple visible_tokens(const struct estimator *estimator,
     struct triple streamed = streamed_tokens(estimator, shape);
     struct triple whole;
 
-    if ((estimator->method != METHOD_M1 && estimator->method != METHOD_M2) ||
+    if ((estimator->method != METHOD_M1 && estimator->method != METHOD_M2 &&
+         estimator->method != METHOD_EVENTS) ||
         shape->answer_records > estimator->whole_records_max)
         return streamed;
     whole = per_unit((double)shape->answer_bytes, estimator->whole_overhead_bytes,

@@ -15,12 +15,14 @@
 #define ESTIMATOR_MAX_SLOTS 120
 
 enum estimator_method {
-    METHOD_NONE, /* requests are counted, tokens are not estimated (images, audio, unknown) */
-    METHOD_M1,   /* (bytes - overhead) / bytes per token: one event per token */
-    METHOD_M2,   /* (sum over events of (event - base) - overhead) / bytes per token: batched */
-    METHOD_M3,   /* records * tokens per record */
-    METHOD_M4,   /* bytes / bytes per token: compressed */
-    METHOD_M5    /* seconds of stream * tokens per second: format unknown */
+    METHOD_NONE,  /* requests are counted, tokens are not estimated (images, audio, unknown) */
+    METHOD_M1,    /* (bytes - overhead) / bytes per token: one event per token */
+    METHOD_M2,    /* (sum over events of (event - base) - overhead) / bytes per token: batched */
+    METHOD_M3,    /* records * tokens per record */
+    METHOD_M4,    /* bytes / bytes per token: compressed */
+    METHOD_M5,    /* seconds of stream * tokens per second: format unknown */
+    METHOD_EVENTS /* in clear, of a server of our own that does not say how many tokens: events
+                   * that carry text * tokens per event; without any, as an answer sent whole */
 };
 
 enum input_method {
@@ -53,10 +55,10 @@ struct estimator {
     double event_text_bytes;             /* M2: bytes of an event that are, usually */
     double record_max_bytes;             /* M2: larger records hold no such events */
     struct triple bytes_per_token;       /* M1, M2, M4 */
-    struct triple tokens_per_record;     /* M3 */
+    struct triple tokens_per_record;     /* M3, events */
     struct triple tokens_per_second;     /* M5 */
-    /* M1, M2: an answer of so few records was not streamed, or holds hardly a token: then its bytes
-     * are plain text. Both readings are kept inside the band. */
+    /* M1, M2, events: an answer of so few records was not streamed, or holds hardly a token: then
+     * its bytes are plain text. Both readings are kept inside the band. */
     double whole_records_max;
     struct triple whole_overhead_bytes;
     struct triple whole_bytes_per_token;
@@ -70,9 +72,9 @@ struct estimator {
 
 /* What was seen of one exchange; sizes count TLS records without their 5-byte header. */
 struct exchange_shape {
-    uint64_t request_bytes; /* application records, client to server */
-    uint64_t answer_bytes;  /* application records, server to client */
-    uint32_t answer_records;
+    uint64_t request_bytes;     /* application records, client to server */
+    uint64_t answer_bytes;      /* application records, server to client */
+    uint32_t answer_records;    /* or events */
     uint64_t answer_ns;         /* first to last answer record */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     bool first_on_connection;

@@ -12,7 +12,7 @@ struct estimator_draft {
 };
 
 /* In the order of the enums that they are read into. */
-static const char *const method_names[] = {"none", "M1", "M2", "M3", "M4", "M5", NULL};
+static const char *const method_names[] = {"none", "M1", "M2", "M3", "M4", "M5", "events", NULL};
 static const char *const grade_names[] = {"-", "A", "B", "C", "D", "E", NULL};
 static const char *const input_names[] = {"prior", "body", NULL};
 
@@ -67,13 +67,13 @@ static const struct parameter_use method_parameters[] = {
     {"overhead_new_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"overhead_reused_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_records_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
-    {"whole_overhead_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
-    {"whole_bytes_per_token", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_overhead_bytes", BIT(METHOD_M1) | BIT(METHOD_M2) | BIT(METHOD_EVENTS)},
+    {"whole_bytes_per_token", BIT(METHOD_M1) | BIT(METHOD_M2) | BIT(METHOD_EVENTS)},
     {"record_base_bytes", BIT(METHOD_M2)},
     {"event_text_bytes", BIT(METHOD_M2)},
     {"record_max_bytes", BIT(METHOD_M2)},
     {"bytes_per_token", BIT(METHOD_M1) | BIT(METHOD_M2) | BIT(METHOD_M4)},
-    {"tokens_per_record", BIT(METHOD_M3)},
+    {"tokens_per_record", BIT(METHOD_M3) | BIT(METHOD_EVENTS)},
     {"tokens_per_second", BIT(METHOD_M5)},
 };
 

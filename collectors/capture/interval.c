@@ -22,6 +22,7 @@ struct interval {
     struct tally *tally;
     struct device_set *devices;
     struct coverage coverage;
+    uint32_t open_s;
     int64_t start_ns;
     int64_t covered_from_ns;
     int64_t now_ns;
@@ -117,7 +118,7 @@ static void hand_over(struct interval *interval)
     devices_visit_changed(interval->devices, interval->sink.devices, interval->sink.context);
     interval->coverage.covered_ns = (uint64_t)(interval->now_ns - interval->covered_from_ns);
     interval->sink.closed(interval->sink.context, interval->start_ns / SECOND_NS,
-                          &interval->coverage);
+                          &interval->coverage, interval->open_s);
     memset(&interval->coverage, 0, sizeof(interval->coverage));
 }
 
@@ -163,6 +164,11 @@ struct activity *interval_cell(struct interval *interval, uint16_t direction, ui
     /* Sums may be handed over in several parts: whoever receives them adds. */
     hand_over_activity(interval);
     return tally_cell(interval->tally, direction, service);
+}
+
+void interval_set_open(struct interval *interval, uint32_t open_s)
+{
+    interval->open_s = open_s;
 }
 
 struct coverage *interval_coverage(struct interval *interval)

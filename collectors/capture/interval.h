@@ -40,6 +40,9 @@ void interval_jump(struct interval *interval, int64_t wall_ns);
 /* Hands the interval over as it is; nothing follows. */
 void interval_finish(struct interval *interval);
 
+/* For sink.closed() of the interval. */
+void interval_set_open(struct interval *interval, uint32_t open_s);
+
 /* The sums to add to. Neither is ever NULL. */
 struct activity *interval_cell(struct interval *interval, uint16_t direction, uint16_t service);
 struct coverage *interval_coverage(struct interval *interval);

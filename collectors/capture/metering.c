@@ -11,6 +11,7 @@
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
 #include "collectors/capture/usage.h"
+#include "collectors/inference/localmeter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,9 @@ struct metering {
     struct recognition *recognition;
     struct fragments *fragments;
     struct copies *copies;
-    struct notes *notes; /* NULL unless inspecting */
-    unsigned shard;      /* of so many: */
+    struct notes *notes;      /* NULL unless inspecting */
+    struct localmeter *local; /* NULL: no server of our own */
+    unsigned shard;           /* of so many: */
     unsigned shards;
     uint64_t payload_bytes;
     uint64_t gone_flow_bytes;
@@ -139,6 +141,7 @@ void metering_free(struct metering *metering)
 {
     if (!metering)
         return;
+    localmeter_free(metering->local);
     recognition_free(metering->recognition);
     usage_free(metering->usage);
     notes_free(metering->notes);
@@ -154,6 +157,28 @@ void metering_set_rules(struct metering *metering, const struct catalogue *catal
 {
     usage_set_catalogue(metering->usage, catalogue);
     recognition_set_rules(metering->recognition, catalogue, directions);
+}
+
+static struct localmeter *make_local(const struct metering *metering,
+                                     const struct localmeter_setup *setup)
+{
+    return setup ? localmeter_new(setup, metering->interval, &metering->sink) : NULL;
+}
+
+bool metering_set_local(struct metering *metering, const struct localmeter_setup *setup)
+{
+    if (metering->local && setup) {
+        localmeter_set_rules(metering->local, setup);
+        return true;
+    }
+    if (metering->local) {
+        localmeter_finish(metering->local);
+        localmeter_hand_over(metering->local);
+        localmeter_free(metering->local);
+        interval_set_open(metering->interval, 0);
+    }
+    metering->local = make_local(metering, setup);
+    return !setup || metering->local;
 }
 
 /* -- The end of a flow ------------------------------------------------------------------------ */
@@ -211,6 +236,13 @@ static void expire_before(struct metering *metering, int64_t limit_ns)
     usage_expire(metering->usage, interval_flow_ns(metering->interval, limit_ns));
 }
 
+/* What is to be handed over with the interval. */
+static void hand_over_local(struct metering *metering)
+{
+    if (metering->local)
+        localmeter_hand_over(metering->local);
+}
+
 static void move_time(struct metering *metering, int64_t now_ns)
 {
     struct interval *interval = metering->interval;
@@ -225,11 +257,13 @@ static void move_time(struct metering *metering, int64_t now_ns)
     ahead_ns = now_ns - interval_now_ns(interval);
     if (metering_jumps(interval_now_ns(interval), now_ns)) {
         expire_before(metering, now_ns);
+        hand_over_local(metering);
         interval_jump(interval, now_ns);
         return;
     }
     while (interval_end_ns(interval) <= now_ns) {
         expire_before(metering, interval_end_ns(interval));
+        hand_over_local(metering);
         interval_turn(interval);
     }
     expire_before(metering, now_ns);
@@ -481,11 +515,41 @@ static void note_closing(struct metering *metering, const struct segment *segmen
         finish_flow(metering, flow);
 }
 
+/* A client may happen to use the port of a server of ours: its flow is known, by its opening. */
+static bool goes_elsewhere(const struct metering *metering, const struct prepared *prepared)
+{
+    const struct flow *flow = flowtable_find_at(metering->flows, prepared->key, prepared->slot);
+    const struct packet *packet = &prepared->packet;
+
+    return flow && flow->flags & FLOW_CLIENT_KNOWN &&
+           !localmeter_serves(metering->local, flow_client_side(flow) == prepared->side
+                                                   ? packet->destination_port
+                                                   : packet->source_port);
+}
+
+/* Returns whether the packet is that of a server of ours, and nothing else's. */
+static bool take_local(struct metering *metering, const struct prepared *prepared)
+{
+    const struct packet *packet = &prepared->packet;
+    bool is_own;
+
+    if (!localmeter_wants(metering->local, packet))
+        return false;
+    is_own = localmeter_serves(metering->local, packet->destination_port) ||
+             localmeter_serves(metering->local, packet->source_port);
+    if (is_own && goes_elsewhere(metering, prepared))
+        return false;
+    localmeter_packet(metering->local, packet);
+    return is_own;
+}
+
 static void handle_tcp(struct metering *metering, struct prepared *prepared, int64_t now_ns)
 {
     struct packet *packet = &prepared->packet;
     struct segment segment = {packet, NULL, prepared->side, 0, now_ns};
 
+    if (metering->local && take_local(metering, prepared))
+        return;
     segment.flow = find_flow(metering, prepared, now_ns);
     if (!segment.flow)
         return;
@@ -767,6 +831,9 @@ void metering_finish(struct metering *metering)
         if (flow && flow->stage != FLOW_FINISHED)
             finish_flow(metering, flow);
     }
+    if (metering->local)
+        localmeter_finish(metering->local);
+    hand_over_local(metering);
     interval_finish(metering->interval);
 }
 

@@ -20,6 +20,8 @@
  * Life cycle: metering_new(), any number of metering_frames() and metering_advance(),
  * metering_finish(), metering_free(). */
 
+struct wire_exchange;
+
 /* What `iagmeter inspect` shows of a flow. Never leaves the process that parsed the packets. */
 struct flow_record {
     int64_t first_ns;
@@ -40,14 +42,22 @@ struct flow_record {
     uint16_t server_port;
 };
 
-/* Where results go. For an interval: any number of activity() and devices(), then closed(). */
+/* Where results go. For an interval: any number of activity(), devices() and local_use(), then
+ * closed(). */
 struct metering_sink {
     void *context;
     void (*activity)(void *context, int64_t interval_start, const struct activity *activity);
     void (*devices)(void *context, const struct device_count *count);
-    void (*closed)(void *context, int64_t interval_start, const struct coverage *coverage);
+    /* OPEN_S: for how long, at the end of the interval, the oldest exchange with a server of our
+     * own had been open: it may yet bring use of all that time. */
+    void (*closed)(void *context, int64_t interval_start, const struct coverage *coverage,
+                   uint32_t open_s);
     /* NULL except for inspection: asks that names and addresses be kept until the flow ends. */
     void (*flow)(void *context, const struct flow_record *record);
+    /* Of an interval that may be over. */
+    void (*local_use)(void *context, int64_t interval_start, const struct local_use *use);
+    /* NULL except for inspection: every exchange with a server of our own. */
+    void (*exchange)(void *context, const struct wire_exchange *exchange);
 };
 
 /* Capture on several queues or interfaces may hand over packets slightly out of order. Anything
@@ -92,6 +102,13 @@ void metering_free(struct metering *metering);
  */
 void metering_set_rules(struct metering *metering, const struct catalogue *catalogue,
                         const struct directions *directions);
+
+/* Servers of our own: what is asked of them in clear is metered apart, and the packets of their
+ * ports are nothing else's. SETUP (localmeter.h) is as for rules, and goes with those of the last
+ * metering_set_rules(), after which it must be given anew; NULL: there are none. Returns false when
+ * memory or randomness is missing; then there are none either. */
+struct localmeter_setup;
+bool metering_set_local(struct metering *metering, const struct localmeter_setup *setup);
 
 /* Frames in the order of their capture. Many at a time are faster, and give the same. */
 void metering_frames(struct metering *metering, const struct captured_frame *frames, size_t count);

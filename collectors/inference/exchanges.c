@@ -99,13 +99,13 @@ static uint16_t direction_of_code(const struct directions *directions, const cha
     return DIRECTION_UNASSIGNED;
 }
 
-static uint16_t direction_of_digest(const struct inference_rules *rules,
-                                    const uint8_t digest[APIKEY_DIGEST_SIZE])
+static const struct inference_key *find_key(const struct inference_rules *rules,
+                                            const uint8_t digest[APIKEY_DIGEST_SIZE])
 {
     for (size_t i = 0; i < rules->key_count; i++)
         if (CRYPTO_memcmp(rules->keys[i].digest, digest, APIKEY_DIGEST_SIZE) == 0)
-            return rules->keys[i].direction;
-    return DIRECTION_UNASSIGNED;
+            return &rules->keys[i];
+    return NULL;
 }
 
 /* A header that is there twice counts when it says the same. */
@@ -121,12 +121,107 @@ static void take_direction(void *context, const char *value, size_t length)
     request->by_header = direction;
 }
 
+static uint64_t hash_of(const struct exchanges *exchanges, enum direction_source source,
+                        const void *bytes, size_t length)
+{
+    uint8_t named[1 + HTTP_VALUE_SIZE] = {(uint8_t)source};
+    uint64_t hash;
+
+    memcpy(named + 1, bytes, length);
+    hash = keyedhash(exchanges->key, named, 1 + length);
+    explicit_bzero(named, sizeof(named));
+    return hash;
+}
+
 static void take_key(void *context, const uint8_t digest[APIKEY_DIGEST_SIZE])
 {
     struct exchanges *exchanges = context;
+    struct pending_request *request = newest(exchanges);
+    const struct inference_key *key = find_key(exchanges->rules, digest);
 
-    newest(exchanges)->key_given = true;
-    newest(exchanges)->by_key = direction_of_digest(exchanges->rules, digest);
+    request->key_given = true;
+    request->by_key = key ? key->direction : DIRECTION_UNASSIGNED;
+    request->key_users = key ? key->users : 0;
+    if (exchanges->key)
+        request->key = hash_of(exchanges, DIRECTION_BY_KEY, digest, APIKEY_DIGEST_SIZE);
+}
+
+/* -- Users --------------------------------------------------------------------------------------
+ */
+
+static bool is_ipv4(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] != '.' && (text[i] < '0' || text[i] > '9'))
+            return false;
+    return memchr(text, '.', length) != NULL;
+}
+
+struct word {
+    const char *start;
+    size_t length;
+};
+
+/* Of a list, what came last: before it stands whatever the client likes to say. */
+static struct word last_of_list(const char *value, size_t length)
+{
+    struct word word = {value, length};
+
+    for (size_t i = 0; i < length; i++)
+        if (value[i] == ',')
+            word = (struct word){value + i + 1, length - i - 1};
+    while (word.length > 0 && (*word.start == ' ' || *word.start == '\t'))
+        word = (struct word){word.start + 1, word.length - 1};
+    return word;
+}
+
+/* Some proxies add the port, another for each connection: "192.0.2.1:4711", "[2001:db8::1]:4711"
+ * (RFC 7239, 6, and in practice). */
+static struct word without_port(struct word word)
+{
+    bool bracket = word.length > 0 && *word.start == '[';
+    const char *end = memchr(word.start, bracket ? ']' : ':', word.length);
+
+    if (end && bracket)
+        return (struct word){word.start + 1, (size_t)(end - word.start) - 1};
+    if (end && is_ipv4(word.start, (size_t)(end - word.start)))
+        return (struct word){word.start, (size_t)(end - word.start)};
+    return word;
+}
+
+/* A header that is there twice is a list too (RFC 9110, 5.3). */
+static void take_client(void *context, const char *value, size_t length)
+{
+    struct exchanges *exchanges = context;
+    struct pending_request *request = newest(exchanges);
+    struct word client = without_port(last_of_list(value, length));
+
+    request->client_given = client.length > 0 && exchanges->key;
+    if (request->client_given)
+        request->client = hash_of(exchanges, DIRECTION_BY_HEADER, client.start, client.length);
+}
+
+static void find_user(const struct exchanges *exchanges, const struct pending_request *request,
+                      struct inference_exchange *exchange)
+{
+    const struct inference_rules *rules = exchanges->rules;
+
+    exchange->client = exchanges->client;
+    for (unsigned i = 0; i < rules->users_count; i++) {
+        uint8_t source = rules->users_order[i];
+
+        if (source == DIRECTION_BY_HEADER && request->client_given) {
+            exchange->client = request->client;
+            return;
+        }
+        if (source == DIRECTION_BY_KEY && request->key_given) {
+            exchange->client = request->key;
+            exchange->users = request->key_users;
+            return;
+        }
+        if (source == DIRECTION_BY_ADDRESS)
+            return;
+    }
 }
 
 static void find_direction(const struct exchanges *exchanges, const struct pending_request *request,
@@ -140,7 +235,7 @@ static void find_direction(const struct exchanges *exchanges, const struct pendi
         exchange->source = rules->order[i];
         if (exchange->source == DIRECTION_BY_HEADER && request->header_given)
             exchange->direction = request->by_header;
-        else if (exchange->source == DIRECTION_BY_KEY && request->key_given)
+        else if (exchange->source == DIRECTION_BY_KEY && request->key_given && rules->key_count > 0)
             exchange->direction = request->by_key;
         else if (exchange->source == DIRECTION_BY_ADDRESS)
             exchange->direction = exchanges->by_address;
@@ -155,11 +250,17 @@ static void find_direction(const struct exchanges *exchanges, const struct pendi
 /* -- Bodies -------------------------------------------------------------------------------------
  */
 
+static void ask_model(const struct exchanges *exchanges, struct usage_scan *scan)
+{
+    usagescan_ask_model(scan, &exchanges->rules->models, exchanges->server_port);
+}
+
 static void begin_request_body(void *context)
 {
     struct exchanges *exchanges = context;
 
     usagescan_start_request(&exchanges->request);
+    ask_model(exchanges, &exchanges->request);
 }
 
 static void take_answer(void *context, unsigned status, enum http_content content, bool readable)
@@ -175,12 +276,17 @@ static void take_answer(void *context, unsigned status, enum http_content conten
     exchanges->status = (uint16_t)status;
     exchanges->readable = readable;
     usagescan_start(&exchanges->answer, (enum usage_framing)framings[content]);
+    ask_model(exchanges, &exchanges->answer);
 }
 
 static void take_body(void *context, enum http_side side, const uint8_t *bytes, size_t length)
 {
     struct exchanges *exchanges = context;
-    bool asked = (side == HTTP_CLIENT ? newest(exchanges) : oldest(exchanges))->endpoint;
+    bool asked;
+
+    if (side == HTTP_CLIENT)
+        newest(exchanges)->body_bytes += length;
+    asked = (side == HTTP_CLIENT ? newest(exchanges) : oldest(exchanges))->endpoint;
 
     if (asked)
         usagescan_bytes(side == HTTP_CLIENT ? &exchanges->request : &exchanges->answer, bytes,
@@ -191,6 +297,8 @@ static void take_gap(void *context, enum http_side side)
 {
     struct exchanges *exchanges = context;
 
+    if (side == HTTP_CLIENT)
+        newest(exchanges)->has_gap = true;
     usagescan_gap(side == HTTP_CLIENT ? &exchanges->request : &exchanges->answer);
 }
 
@@ -200,6 +308,7 @@ static void end_request(void *context, enum http_end end)
 
     (void)end;
     newest(exchanges)->streams = exchanges->request.streams;
+    newest(exchanges)->model = exchanges->request.model;
     explicit_bzero(&exchanges->request, sizeof(exchanges->request));
 }
 
@@ -234,10 +343,41 @@ static enum evidence_grade grade_of(const struct inference_exchange *exchange)
     return whole ? GRADE_A : GRADE_B;
 }
 
-static bool has_no_output(uint8_t endpoint)
+const struct inference_server *inference_server_at(const struct inference_rules *rules,
+                                                   uint16_t port)
 {
-    return endpoint == ENDPOINT_EMBEDDINGS || endpoint == ENDPOINT_EMBED ||
-           endpoint == ENDPOINT_RERANK;
+    for (size_t i = 0; i < rules->server_count; i++)
+        if (rules->servers[i].port == port)
+            return &rules->servers[i];
+    return NULL;
+}
+
+/* The answer knows better than the request which model it is by. */
+static void find_service(const struct exchanges *exchanges, const struct pending_request *request,
+                         struct inference_exchange *exchange)
+{
+    const struct inference_server *server =
+        inference_server_at(exchanges->rules, exchanges->server_port);
+    const struct usage_scan *answer = &exchanges->answer;
+    const struct model_found *found = answer->model.known ? &answer->model : &request->model;
+
+    exchange->service = SERVICE_NONE;
+    if (!server)
+        return;
+    exchange->service = server->service;
+    exchange->elsewhere = answer->has_remote_host;
+    if (found->known)
+        exchange->service = found->service;
+    else
+        exchange->elsewhere |= answer->model.elsewhere || request->model.elsewhere;
+    if (exchange->elsewhere && server->remote != SERVICE_NONE && !found->known)
+        exchange->service = server->remote;
+}
+
+bool inference_endpoint_generates(enum inference_endpoint endpoint)
+{
+    return endpoint != ENDPOINT_EMBEDDINGS && endpoint != ENDPOINT_EMBED &&
+           endpoint != ENDPOINT_RERANK;
 }
 
 static void count_tokens(struct exchanges *exchanges, struct inference_exchange *exchange)
@@ -249,7 +389,8 @@ static void count_tokens(struct exchanges *exchanges, struct inference_exchange 
         exchanges->at_close = usagescan_counts(&exchanges->answer);
     }
     exchange->counts = exchanges->at_close;
-    if (has_no_output(exchange->endpoint) && exchange->counts.input_known)
+    if (!inference_endpoint_generates((enum inference_endpoint)exchange->endpoint) &&
+        exchange->counts.input_known)
         exchange->counts.basis = USAGE_OBJECT;
     exchange->counts.damaged |= !exchanges->readable;
     exchange->streamed = exchanges->answer.framing != USAGE_JSON;
@@ -277,9 +418,12 @@ static void end_answer(void *context, enum http_end end)
         .endpoint = request->endpoint,
         .outcome = (uint8_t)outcome_of(exchanges, end),
         .streamed = request->streams,
+        .request_bytes = request->has_gap ? 0 : request->body_bytes,
     };
 
     find_direction(exchanges, request, &exchange);
+    find_user(exchanges, request, &exchange);
+    find_service(exchanges, request, &exchange);
     count_tokens(exchanges, &exchange);
     exchange.grade = (uint8_t)grade_of(&exchange);
     forget_answer(exchanges);
@@ -302,6 +446,7 @@ void exchanges_start(struct exchanges *exchanges, const struct inference_rules *
         .request = take_request,
         .direction = take_direction,
         .api_key = take_key,
+        .client = take_client,
         .headers = begin_request_body,
         .answer = take_answer,
         .body = take_body,
@@ -315,6 +460,26 @@ void exchanges_start(struct exchanges *exchanges, const struct inference_rules *
     exchanges->context = context;
     httpstream_start(&exchanges->http, &exchanges->handler, inflaters, rules->secret,
                      rules->header);
+    exchanges->http.client_header = rules->client_header;
+}
+
+void exchanges_identify(struct exchanges *exchanges, uint16_t server_port,
+                        const struct hash_key *key, uint64_t client)
+{
+    exchanges->server_port = server_port;
+    exchanges->key = key;
+    exchanges->client = client;
+}
+
+void exchanges_rules_changed(struct exchanges *exchanges)
+{
+    usagescan_forget_models(&exchanges->request);
+    usagescan_forget_models(&exchanges->answer);
+}
+
+int64_t exchanges_open_since(const struct exchanges *exchanges)
+{
+    return exchanges->count > 0 ? exchanges->pending[exchanges->first].start_ns : INT64_MAX;
 }
 
 void exchanges_bytes(struct exchanges *exchanges, int64_t now_ns, enum http_side side,

@@ -2,9 +2,11 @@
 #ifndef IAGMETER_EXCHANGES_H
 #define IAGMETER_EXCHANGES_H
 
+#include "collectors/capture/keyedhash.h"
 #include "collectors/collector.h"
 #include "collectors/inference/httpstream.h"
 #include "collectors/inference/usagescan.h"
+#include "daemon/catalogue.h"
 #include "daemon/directions.h"
 
 #include <stdbool.h>
@@ -32,6 +34,8 @@ enum inference_endpoint {
 
 /* "/v1/chat/completions" and the like; "-" for ENDPOINT_NONE. */
 const char *inference_endpoint_path(enum inference_endpoint endpoint);
+/* Whether answers hold text that is generated: not vectors or ranks. */
+bool inference_endpoint_generates(enum inference_endpoint endpoint);
 
 enum inference_outcome {
     OUTCOME_ANSWERED,
@@ -41,7 +45,7 @@ enum inference_outcome {
     OUTCOME_LOST,       /* the capture does not tell where it ends */
 };
 
-/* How the direction was found. */
+/* How the direction was found, and by what users are told apart. */
 enum direction_source { DIRECTION_BY_HEADER, DIRECTION_BY_KEY, DIRECTION_BY_ADDRESS, SOURCE_COUNT };
 
 /* "header", "key", "address". */
@@ -50,6 +54,16 @@ const char *direction_source_name(enum direction_source source);
 struct inference_key {
     uint8_t digest[APIKEY_DIGEST_SIZE];
     uint16_t direction;
+    uint16_t users; /* that share it, as declared; 0: it is one user's */
+};
+
+#define MAX_INFERENCE_USERS 10000
+
+/* A server that is metered. */
+struct inference_server {
+    uint16_t port;
+    uint16_t service;
+    uint16_t remote; /* service of models that are computed elsewhere, or SERVICE_NONE */
 };
 
 #define INFERENCE_HEADER_SIZE 64
@@ -63,14 +77,31 @@ struct inference_rules {
     size_t key_count;
     uint8_t order[SOURCE_COUNT]; /* enum direction_source: the first that was given decides */
     uint8_t order_count;
+    /* By what users are counted: the first that was given. With the header, the last element of the
+     * list in it, which is what the proxy in front saw itself. */
+    char client_header[INFERENCE_HEADER_SIZE]; /* lower case; "": none */
+    uint8_t users_order[SOURCE_COUNT];
+    uint8_t users_count;
+    const struct inference_server *servers;
+    size_t server_count;
+    struct model_table models;
 };
+
+/* NULL when none is metered on PORT. */
+const struct inference_server *inference_server_at(const struct inference_rules *rules,
+                                                   uint16_t port);
 
 struct inference_exchange {
     int64_t start_ns; /* first byte of the request */
     int64_t end_ns;   /* last byte of the answer */
     struct usage_counts counts;
-    uint16_t status; /* 0: there was none */
+    uint64_t request_bytes; /* of its body, expanded; 0: not all of it was captured */
+    uint16_t status;        /* 0: there was none */
     uint16_t direction;
+    uint16_t service;       /* SERVICE_NONE: of no server that is metered */
+    uint16_t users;         /* that share the key, as declared; 0: it is one, */
+    uint64_t client;        /* known by this hash */
+    bool elsewhere;         /* the server had it computed by another, at no energy of its own */
     uint8_t endpoint;       /* enum inference_endpoint */
     uint8_t outcome;        /* enum inference_outcome */
     uint8_t source;         /* enum direction_source */
@@ -90,12 +121,19 @@ typedef void exchange_handler(void *context, const struct inference_exchange *ex
 
 struct pending_request {
     int64_t start_ns;
+    uint64_t body_bytes;
+    uint64_t client; /* hashes, by the header and by the key */
+    uint64_t key;
     uint16_t by_header;
     uint16_t by_key;
+    uint16_t key_users;
     uint8_t endpoint;
     bool header_given;
     bool key_given;
+    bool client_given;
     bool streams;
+    bool has_gap; /* in its body */
+    struct model_found model;
 };
 
 struct exchanges {
@@ -108,8 +146,11 @@ struct exchanges {
     const struct inference_rules *rules;
     exchange_handler *emit;
     void *context;
+    const struct hash_key *key; /* NULL: users are not told apart */
+    uint64_t client;            /* hash of its address */
     int64_t now_ns;
     int64_t answer_ns;
+    uint16_t server_port;
     uint16_t by_address;
     uint16_t status; /* of the answer that is being read */
     uint8_t first;
@@ -125,6 +166,14 @@ struct exchanges {
 void exchanges_start(struct exchanges *exchanges, const struct inference_rules *rules,
                      struct inflater_pool *inflaters, uint16_t client_direction,
                      exchange_handler *emit, void *context);
+/* At the start, where exchanges are metered: the port of the server; the key under which users are
+ * told apart, which must outlive them; and the hash of the client's address. */
+void exchanges_identify(struct exchanges *exchanges, uint16_t server_port,
+                        const struct hash_key *key, uint64_t client);
+/* The rules were replaced, in place. */
+void exchanges_rules_changed(struct exchanges *exchanges);
+/* When the oldest request that waits for its answer began; INT64_MAX when none does. */
+int64_t exchanges_open_since(const struct exchanges *exchanges);
 /* BYTES that SIDE said, in order; NULL for LENGTH that were not captured. */
 void exchanges_bytes(struct exchanges *exchanges, int64_t now_ns, enum http_side side,
                      const uint8_t *bytes, size_t length);

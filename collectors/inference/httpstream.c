@@ -58,7 +58,8 @@ enum header {
     HEADER_EXPECT,
     HEADER_TRANSFER_ENCODING,
     HEADER_X_API_KEY,
-    HEADER_DIRECTION, /* the configured one */
+    HEADER_DIRECTION, /* the configured ones */
+    HEADER_CLIENT,
     HEADER_OTHER
 };
 
@@ -267,6 +268,12 @@ static void take_direction(struct http_stream *stream, struct http_message *mess
                        message->flags & FLAG_LONG ? 0 : message->value_length);
 }
 
+static void take_client(struct http_stream *stream, struct http_message *message)
+{
+    stream->handler->client(stream->handler->context, message->value,
+                            message->flags & FLAG_LONG ? 0 : message->value_length);
+}
+
 /* -- Keys: they go through, and leave a digest ----------------------------------------------------
  */
 
@@ -460,12 +467,25 @@ static void end_header(struct http_stream *stream, enum http_side side)
         message->flags |= FLAG_EXPECT;
     else if (message->header == HEADER_DIRECTION)
         take_direction(stream, message);
+    else if (message->header == HEADER_CLIENT)
+        take_client(stream, message);
     if (side == HTTP_CLIENT)
         end_key(stream);
     forget_value(message);
     message->state = NAME_START;
     if (!valid)
         refuse(stream);
+}
+
+/* How much of the configured name TEXT was read, LENGTH of it before LETTER. */
+static uint8_t match_name(const char *text, uint8_t length, char letter)
+{
+    return length != UINT8_MAX && text[length] == letter ? (uint8_t)(length + 1) : UINT8_MAX;
+}
+
+static bool is_name(const char *text, uint8_t length)
+{
+    return length != UINT8_MAX && length > 0 && !text[length];
 }
 
 static void read_name(struct http_stream *stream, struct http_message *message, enum http_side side,
@@ -477,9 +497,10 @@ static void read_name(struct http_stream *stream, struct http_message *message, 
         message->header = keyword_find(&message->name, header_names);
         if (message->header == KEYWORD_NONE)
             message->header = HEADER_OTHER;
-        if (side == HTTP_CLIENT && message->name_length != UINT8_MAX && message->name_length > 0 &&
-            !stream->direction_header[message->name_length])
+        if (side == HTTP_CLIENT && is_name(stream->direction_header, message->name_length))
             message->header = HEADER_DIRECTION;
+        else if (side == HTTP_CLIENT && is_name(stream->client_header, message->client_length))
+            message->header = HEADER_CLIENT;
         if (side == HTTP_CLIENT)
             begin_key(stream, message->header);
         message->state = VALUE_START;
@@ -490,10 +511,8 @@ static void read_name(struct http_stream *stream, struct http_message *message, 
         return;
     }
     keyword_add(&message->name, header_names, (uint8_t)letter);
-    if (message->name_length != UINT8_MAX)
-        message->name_length = stream->direction_header[message->name_length] == letter
-                                   ? (uint8_t)(message->name_length + 1)
-                                   : UINT8_MAX;
+    message->name_length = match_name(stream->direction_header, message->name_length, letter);
+    message->client_length = match_name(stream->client_header, message->client_length, letter);
     message->state = NAME;
 }
 
@@ -508,7 +527,7 @@ static void read_value(struct http_stream *stream, struct http_message *message,
     message->state = VALUE;
     if (is_key && side == HTTP_CLIENT)
         read_key(stream, message, (char)byte);
-    else if (message->header == HEADER_DIRECTION)
+    else if (message->header == HEADER_DIRECTION || message->header == HEADER_CLIENT)
         add_to_value(message, (char)byte);
     else if (message->header < HEADER_OTHER && !is_key)
         add_to_value(message, lower((char)byte));
@@ -651,6 +670,7 @@ static void begin_name(struct http_stream *stream, enum http_side side, uint8_t 
 
     keyword_start(&message->name, COUNT_OF(header_names));
     message->name_length = 0;
+    message->client_length = 0;
     read_name(stream, message, side, byte);
 }
 
@@ -866,6 +886,7 @@ void httpstream_start(struct http_stream *stream, const struct http_handler *han
     stream->inflaters = inflaters;
     stream->secret = secret;
     stream->direction_header = direction_header;
+    stream->client_header = "";
     stream->sides[HTTP_CLIENT].inflater = INFLATER_NONE;
     stream->sides[HTTP_SERVER].inflater = INFLATER_NONE;
 }

@@ -49,6 +49,8 @@ struct http_handler {
     /* The configured header, trimmed; then the digest of a key. Between request() and headers(). */
     void (*direction)(void *context, const char *value, size_t length);
     void (*api_key)(void *context, const uint8_t digest[APIKEY_DIGEST_SIZE]);
+    /* The header that tells clients apart, trimmed; LENGTH 0 for one that is too long. */
+    void (*client)(void *context, const char *value, size_t length);
     /* The headers of a request are complete: a body in JSON may follow. */
     void (*headers)(void *context);
     /* A final status, for the oldest request without one. READABLE: its body, if there is one, can
@@ -70,11 +72,12 @@ struct http_message {
     uint8_t framing;
     uint8_t content; /* enum http_content */
     uint8_t flags;
-    uint8_t header;       /* whose line is being read */
-    bool cr;              /* was the last byte */
-    uint8_t digits;       /* of a number, or of the version, so far */
-    uint8_t value_length; /* of what is in `value` */
-    uint8_t name_length;  /* of the configured header's name, so far; UINT8_MAX: it is another */
+    uint8_t header;        /* whose line is being read */
+    bool cr;               /* was the last byte */
+    uint8_t digits;        /* of a number, or of the version, so far */
+    uint8_t value_length;  /* of what is in `value` */
+    uint8_t name_length;   /* of the configured header's name, so far; UINT8_MAX: it is another */
+    uint8_t client_length; /* the same of the one that tells clients apart */
     struct keyword name;
     char value[HTTP_VALUE_SIZE]; /* wiped when its line ends */
 };
@@ -84,6 +87,7 @@ struct http_stream {
     struct inflater_pool *inflaters;
     const struct apikey_secret *secret; /* NULL: keys are not looked at */
     const char *direction_header;       /* lower case; "": none */
+    const char *client_header;          /* the same; to be set after the start, "" until then */
     struct apikey_hasher key;
     struct http_message sides[2];
     uint32_t heads;    /* a bit for each request that waits: its method is HEAD */

@@ -27,6 +27,7 @@ enum key {
     KEY_INPUT_TOKENS,
     KEY_INPUT_DETAILS,
     KEY_MESSAGE,
+    KEY_MODEL,
     KEY_N,
     KEY_OUTPUT_TOKENS,
     KEY_PARTIAL_JSON,
@@ -38,6 +39,7 @@ enum key {
     KEY_REASONING,
     KEY_REASONING_CONTENT,
     KEY_REFUSAL,
+    KEY_REMOTE_HOST,
     KEY_RESPONSE,
     KEY_STREAM,
     KEY_TEXT,
@@ -66,6 +68,7 @@ static const char *const key_names[KEY_COUNT] = {
     "input_tokens",
     "input_tokens_details",
     "message",
+    "model",
     "n",
     "output_tokens",
     "partial_json",
@@ -77,6 +80,7 @@ static const char *const key_names[KEY_COUNT] = {
     "reasoning",
     "reasoning_content",
     "refusal",
+    "remote_host",
     "response",
     "stream",
     "text",
@@ -218,6 +222,16 @@ static bool is_text(const struct usage_scan *scan)
     return false;
 }
 
+/* Where a string is the name of a model. */
+static bool is_model(const struct usage_scan *scan)
+{
+    uint8_t node = node_at(scan, 0);
+
+    return scan->key == KEY_MODEL && scan->models &&
+           (node == NODE_REQUEST || node == NODE_ROOT || node == NODE_MESSAGE ||
+            node == NODE_RESPONSE);
+}
+
 /* -- Documents ----------------------------------------------------------------------------------
  */
 
@@ -326,6 +340,7 @@ enum json_state {
     NAME_ESCAPE,
     STRING,
     STRING_ESCAPE,
+    MODEL,
     SCALAR,
     SKIP,
     SKIP_STRING,
@@ -386,13 +401,24 @@ static void close_bracket(struct usage_scan *scan, char bracket)
         reset_json(scan);
 }
 
+static void begin_string(struct usage_scan *scan)
+{
+    scan->reads_text = is_text(scan);
+    scan->state = STRING;
+    if (is_model(scan)) {
+        modelname_start(&scan->model_name, scan->models);
+        scan->state = MODEL;
+    } else if (scan->key == KEY_REMOTE_HOST && node_at(scan, 0) == NODE_ROOT) {
+        scan->has_remote_host = true;
+    }
+}
+
 static void begin_value(struct usage_scan *scan, uint8_t byte)
 {
     if (byte == '{' || byte == '[') {
         open_bracket(scan, (char)byte);
     } else if (byte == '"') {
-        scan->reads_text = is_text(scan);
-        scan->state = STRING;
+        begin_string(scan);
     } else {
         scan->is_number = byte >= '0' && byte <= '9';
         scan->is_true = byte == 't';
@@ -577,6 +603,14 @@ static void read_string(struct usage_scan *scan, struct cursor *cursor, uint8_t 
     cursor_skip(cursor, (size_t)(at - cursor->at));
 }
 
+static void read_model(struct usage_scan *scan, uint8_t byte)
+{
+    if (!modelname_add(&scan->model_name, scan->models, byte))
+        return;
+    modelname_end(&scan->model_name, scan->models, scan->server_port, &scan->model);
+    scan->state = AFTER_VALUE;
+}
+
 static void skip_value(struct usage_scan *scan, struct cursor *cursor)
 {
     while (cursor_left(cursor) > 0) {
@@ -650,6 +684,9 @@ static void read_json(struct usage_scan *scan, const uint8_t *bytes, size_t leng
             break;
         case NAME_ESCAPE:
             read_name_escape(scan, cursor_u8(&cursor));
+            break;
+        case MODEL:
+            read_model(scan, cursor_u8(&cursor));
             break;
         case SCALAR:
             read_scalar(scan, cursor_u8(&cursor));
@@ -770,6 +807,18 @@ void usagescan_start_request(struct usage_scan *scan)
 {
     usagescan_start(scan, USAGE_JSON);
     scan->is_request = true;
+}
+
+void usagescan_ask_model(struct usage_scan *scan, const struct model_table *models, uint16_t port)
+{
+    scan->models = models;
+    scan->server_port = port;
+}
+
+/* What is being read stands for no model of another table. */
+void usagescan_forget_models(struct usage_scan *scan)
+{
+    scan->model_name = (struct model_name){.escape = scan->model_name.escape};
 }
 
 void usagescan_bytes(struct usage_scan *scan, const uint8_t *bytes, size_t length)

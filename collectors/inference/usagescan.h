@@ -3,6 +3,7 @@
 #define IAGMETER_USAGESCAN_H
 
 #include "collectors/inference/keyword.h"
+#include "collectors/inference/modelname.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,6 +75,12 @@ struct usage_scan {
     bool streams;            /* of a request: asks for a stream, */
     uint32_t choices_wanted; /* and so many choices; 0: does not say */
 
+    /* Which model it is for, or by. */
+    const struct model_table *models; /* NULL: nobody asks */
+    uint16_t server_port;
+    bool has_remote_host; /* of Ollama: where it had the answer computed */
+    struct model_found model;
+
     /* The document that is being read. */
     uint32_t document_output;
     uint32_t document_index; /* of its last choice */
@@ -89,6 +96,7 @@ struct usage_scan {
     uint8_t nodes[USAGE_DEPTH];
     uint8_t key;
     struct keyword word;
+    struct model_name model_name;
     bool name_begins; /* none of it was read yet */
     bool reads_text;  /* whether the string has any is asked */
     bool is_number;   /* the scalar is digits alone so far */
@@ -109,6 +117,11 @@ struct usage_scan {
 void usagescan_start(struct usage_scan *scan, enum usage_framing framing);
 /* The body of a request instead: only `stream` and `n` are looked for. */
 void usagescan_start_request(struct usage_scan *scan);
+
+/* After the start: asks which of MODELS on the server of PORT is named. The table may change
+ * between two calls of the others, after usagescan_forget_models(). */
+void usagescan_ask_model(struct usage_scan *scan, const struct model_table *models, uint16_t port);
+void usagescan_forget_models(struct usage_scan *scan);
 
 void usagescan_bytes(struct usage_scan *scan, const uint8_t *bytes, size_t length);
 /* Bytes are missing here. What follows is read again from the next event or line. */

@@ -34,16 +34,24 @@ struct connection {
     uint8_t client; /* which of both ends, in an order of our own; valid once known */
     bool client_known;
     bool spoke_http; /* at least one request was read */
+    bool served;     /* at least one request was */
     bool ignored;    /* refused, or no HTTP */
     int64_t now_ns;
     struct end ends[2];
     struct address addresses[2];
     uint16_t ports[2];
+    uint16_t server_port;
     struct exchanges exchanges;
 };
 
 struct wire {
-    struct wire_setup setup;
+    struct inference_rules rules; /* their pointers to what is read at any time lead to here: */
+    struct apikey_secret secret;
+    uint16_t ports[INFERENCE_MAX_PORTS];
+    unsigned port_count;
+    uint32_t max_connections;
+    bool any_port;
+    bool keep_addresses;
     struct hash_key key;
     struct assembly_pool *windows;
     struct inflater_pool *inflaters;
@@ -68,7 +76,7 @@ static uint32_t pool_size(uint32_t connections, uint32_t share)
 
 static bool take_memory(struct wire *wire)
 {
-    uint32_t count = wire->setup.max_connections;
+    uint32_t count = wire->max_connections;
     uint32_t buckets = 1;
 
     while (buckets < 2 * count)
@@ -89,13 +97,29 @@ static bool take_memory(struct wire *wire)
     return true;
 }
 
+static void take_rules(struct wire *wire, const struct inference_rules *rules,
+                       const uint16_t *ports, unsigned port_count)
+{
+    wire->rules = *rules;
+    wire->port_count = port_count < INFERENCE_MAX_PORTS ? port_count : INFERENCE_MAX_PORTS;
+    if (wire->port_count > 0)
+        memcpy(wire->ports, ports, wire->port_count * sizeof(*ports));
+    if (!rules->secret)
+        return;
+    wire->secret = *rules->secret;
+    wire->rules.secret = &wire->secret;
+}
+
 struct wire *wire_new(const struct wire_setup *setup, wire_handler *handler, void *context)
 {
     struct wire *wire = calloc(1, sizeof(*wire));
 
     if (!wire)
         return NULL;
-    wire->setup = *setup;
+    wire->max_connections = setup->max_connections;
+    wire->keep_addresses = setup->keep_addresses;
+    wire->any_port = setup->port_count == 0;
+    take_rules(wire, setup->rules, setup->ports, setup->port_count);
     wire->handler = handler;
     wire->context = context;
     if (!take_memory(wire) || !keyedhash_draw(&wire->key)) {
@@ -113,6 +137,7 @@ void wire_free(struct wire *wire)
     inflater_pool_free(wire->inflaters);
     free(wire->connections);
     free(wire->buckets);
+    explicit_bzero(&wire->secret, sizeof(wire->secret));
     free(wire);
 }
 
@@ -172,15 +197,17 @@ static void emit(void *context, const struct inference_exchange *exchange)
     unsigned client = connection->client;
     const struct wire_exchange found = {
         .exchange = *exchange,
+        .first = inference_exchange_counts(exchange) && !connection->served,
         .bytes_up = connection->ends[client].bytes,
         .bytes_down = connection->ends[!client].bytes,
         .client = connection->addresses[client],
         .server = connection->addresses[!client],
         .client_port = connection->ports[client],
-        .server_port = connection->ports[!client],
+        .server_port = connection->server_port,
     };
 
     connection->spoke_http = true;
+    connection->served |= inference_exchange_counts(exchange);
     connection->ends[0].bytes = 0;
     connection->ends[1].bytes = 0;
     if (exchange->endpoint != ENDPOINT_NONE) {
@@ -302,16 +329,18 @@ static uint64_t key_of(const struct wire *wire, const struct packet *packet, uns
 
 static bool is_port(const struct wire *wire, uint16_t port)
 {
-    for (unsigned i = 0; i < wire->setup.port_count; i++)
-        if (wire->setup.ports[i] == port)
+    for (unsigned i = 0; i < wire->port_count; i++)
+        if (wire->ports[i] == port)
             return true;
     return false;
 }
 
 bool wire_wants(const struct wire *wire, const struct packet *packet)
 {
-    return wire->setup.port_count == 0 || is_port(wire, packet->source_port) ||
-           is_port(wire, packet->destination_port);
+    bool opens = (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+
+    return wire->any_port || is_port(wire, packet->destination_port) ||
+           (!opens && is_port(wire, packet->source_port));
 }
 
 /* Of a connection whose opening was not seen. */
@@ -331,6 +360,15 @@ static bool tells_client(const struct wire *wire, const struct packet *packet, b
     return !*from_client || (start[0] >= 'A' && start[0] <= 'Z');
 }
 
+/* The client as a user: nothing of its address but a hash is kept. */
+static uint64_t hash_of_address(const struct wire *wire, const struct address *client)
+{
+    uint8_t bytes[1 + sizeof(client->bytes)] = {SOURCE_COUNT};
+
+    memcpy(bytes + 1, client->bytes, sizeof(client->bytes));
+    return keyedhash(&wire->key, bytes, sizeof(bytes));
+}
+
 static void learn_client(struct wire *wire, struct connection *connection,
                          const struct packet *packet, unsigned side, bool from_client)
 {
@@ -338,15 +376,18 @@ static void learn_client(struct wire *wire, struct connection *connection,
 
     connection->client = (uint8_t)(from_client ? side : !side);
     connection->client_known = true;
-    if (wire->setup.keep_addresses) {
+    connection->server_port = from_client ? packet->destination_port : packet->source_port;
+    if (wire->keep_addresses) {
         connection->addresses[side] = packet->source;
         connection->addresses[!side] = packet->destination;
         connection->ports[side] = packet->source_port;
         connection->ports[!side] = packet->destination_port;
     }
-    exchanges_start(&connection->exchanges, wire->setup.rules, wire->inflaters,
-                    directions_match(wire->setup.rules->directions, client, packet->vlan), emit,
+    exchanges_start(&connection->exchanges, &wire->rules, wire->inflaters,
+                    directions_match(wire->rules.directions, client, packet->vlan), emit,
                     connection);
+    exchanges_identify(&connection->exchanges, connection->server_port, &wire->key,
+                       hash_of_address(wire, client));
 }
 
 /* -- Packets ------------------------------------------------------------------------------------
@@ -508,6 +549,31 @@ void wire_packet(struct wire *wire, int64_t time_ns, const struct packet *packet
     } else if (packet->tcp_flags & (TCP_FIN | TCP_RST)) {
         forget(wire, connection);
     }
+}
+
+void wire_set_rules(struct wire *wire, const struct inference_rules *rules, const uint16_t *ports,
+                    unsigned port_count)
+{
+    take_rules(wire, rules, ports, port_count);
+    for (uint32_t i = wire->oldest; i != NONE; i = wire->connections[i].newer)
+        if (wire->connections[i].client_known)
+            exchanges_rules_changed(&wire->connections[i].exchanges);
+}
+
+int64_t wire_open_since(const struct wire *wire, int64_t silent_ns)
+{
+    int64_t since_ns = INT64_MAX;
+
+    for (uint32_t i = wire->oldest; i != NONE; i = wire->connections[i].newer) {
+        const struct connection *connection = &wire->connections[i];
+        int64_t own_ns;
+
+        if (!connection->client_known || connection->now_ns < silent_ns)
+            continue;
+        own_ns = exchanges_open_since(&connection->exchanges);
+        since_ns = own_ns < since_ns ? own_ns : since_ns;
+    }
+    return since_ns;
 }
 
 void wire_finish(struct wire *wire)

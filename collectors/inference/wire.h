@@ -14,6 +14,8 @@
 
 #define INFERENCE_MAX_PORTS 16
 
+/* What RULES and PORTS point to is copied, but for directions, keys, servers and models of the
+ * rules, which must outlive it, or be replaced. */
 struct wire_setup {
     const struct inference_rules *rules;
     const uint16_t *ports; /* of the servers; */
@@ -24,12 +26,13 @@ struct wire_setup {
 
 struct wire_exchange {
     struct inference_exchange exchange;
+    bool first;        /* that was served on this connection */
     uint64_t bytes_up; /* of the connection, since its last exchange ended */
     uint64_t bytes_down;
+    uint16_t server_port;
     struct address client; /* with keep_addresses; else of family 0 */
     struct address server;
     uint16_t client_port;
-    uint16_t server_port;
 };
 
 /* What was not followed, and what the configuration does not know. All add up. */
@@ -51,7 +54,13 @@ struct wire;
 struct wire *wire_new(const struct wire_setup *setup, wire_handler *handler, void *context);
 void wire_free(struct wire *wire);
 
-/* Whether a packet concerns a server. */
+/* Other rules from here on, with the same numbers for what both know; and other ports, of which
+ * none now means none. What is under way goes on under the new ones, but for a name of a model that
+ * is half read. */
+void wire_set_rules(struct wire *wire, const struct inference_rules *rules, const uint16_t *ports,
+                    unsigned port_count);
+
+/* Whether a packet concerns a server: not one that opens a connection from such a port. */
 bool wire_wants(const struct wire *wire, const struct packet *packet);
 /* A TCP packet, in the order of the capture. */
 void wire_packet(struct wire *wire, int64_t time_ns, const struct packet *packet);
@@ -59,5 +68,9 @@ void wire_packet(struct wire *wire, int64_t time_ns, const struct packet *packet
 void wire_finish(struct wire *wire);
 
 const struct wire_counts *wire_counts(const struct wire *wire);
+
+/* When the oldest request began that waits for its answer, on a connection that was not silent
+ * since SILENT_NS; INT64_MAX when there is none. */
+int64_t wire_open_since(const struct wire *wire, int64_t silent_ns);
 
 #endif

@@ -9,7 +9,7 @@
 
 /* Keeps everything that a metering hands over, in order. */
 
-enum sink_kind { SINK_ACTIVITY, SINK_DEVICES, SINK_CLOSED };
+enum sink_kind { SINK_ACTIVITY, SINK_DEVICES, SINK_CLOSED, SINK_USE };
 
 struct sink_entry {
     uint64_t kind;
@@ -18,7 +18,9 @@ struct sink_entry {
         struct activity activity;
         struct device_count devices;
         struct coverage coverage;
+        struct local_use use;
     } body;
+    uint32_t open_s; /* of SINK_CLOSED */
 };
 
 struct sink_log {
@@ -58,14 +60,22 @@ static inline void sink_devices(void *context, const struct device_count *count)
 }
 
 static inline void sink_closed(void *context, int64_t interval_start,
-                               const struct coverage *coverage)
+                               const struct coverage *coverage, uint32_t open_s)
 {
-    sink_put(context, SINK_CLOSED, interval_start, coverage, sizeof(*coverage));
+    struct sink_log *log = context;
+
+    sink_put(log, SINK_CLOSED, interval_start, coverage, sizeof(*coverage));
+    log->entries[log->count - 1].open_s = open_s;
+}
+
+static inline void sink_use(void *context, int64_t interval_start, const struct local_use *use)
+{
+    sink_put(context, SINK_USE, interval_start, use, sizeof(*use));
 }
 
 static inline struct metering_sink sink_into(struct sink_log *log)
 {
-    return (struct metering_sink){log, sink_activity, sink_devices, sink_closed, NULL};
+    return (struct metering_sink){log, sink_activity, sink_devices, sink_closed, NULL, sink_use, NULL};
 }
 
 static inline void sink_clear(struct sink_log *log)

@@ -278,7 +278,7 @@ static void new_rules_are_used_from_then_on(void **state)
         print_message("SKIPPED: only root may make a socket that large\n");
         skip();
     }
-    assert_true(rules_send(control, nothing, config->directions));
+    assert_true(rules_send(control, nothing, config->directions, &config->inference));
     let_go();
     await_ready();
     sums = receive_all();

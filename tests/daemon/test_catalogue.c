@@ -1012,6 +1012,7 @@ static struct catalogue *load_sample(void)
 
 static void the_sample_estimates_text_and_states_no_approval(void **state)
 {
+    static const char *const servers[] = {"local-ollama", "local-vllm", "local-llama"};
     struct catalogue *catalogue = load_sample();
 
     (void)state;
@@ -1024,11 +1025,17 @@ static void the_sample_estimates_text_and_states_no_approval(void **state)
         assert_int_equal(service->approval, APPROVAL_UNSET);
         if (!(service->modalities & written))
             assert_int_equal(service->estimator.method, METHOD_NONE);
-        if (service->estimator.method != METHOD_NONE)
+        if (service->estimator.method != METHOD_NONE && !service->local) /* that is measured */
             assert_true(service->model[0] != '\0' || mixes > 0);
     }
     assert_true(catalogue_is_ech_name(catalogue, "cloudflare-ech.com", 18));
-    assert_int_equal(catalogue_find(catalogue, "local-vllm") == SERVICE_NONE, false);
+    for (size_t i = 0; i < 3; i++) {
+        uint16_t number = catalogue_find(catalogue, servers[i]);
+
+        assert_true(number != SERVICE_NONE);
+        assert_true(catalogue_service(catalogue, number)->local);
+        assert_int_equal(catalogue_service(catalogue, number)->estimator.method, METHOD_EVENTS);
+    }
     catalogue_free(catalogue);
 }
 

@@ -85,8 +85,16 @@ static void take_devices(void *context, const struct device_count *count)
     assert_true(meter_take(world.meter, 0, &message));
 }
 
-static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage)
+static void take_use(void *context, int64_t interval_start, const struct local_use *use)
 {
+    (void)context;
+    (void)interval_start;
+    (void)use;
+}
+
+static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage, uint32_t open_s)
+{
+    (void)open_s;
     struct message message;
 
     (void)context;
@@ -117,7 +125,7 @@ static void give_names(void)
 
 static void start_daemon(void)
 {
-    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed, NULL};
+    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed, NULL, take_use, NULL};
     char error[512];
 
     world.ledger = ledger_open(world.config->state_directory, true, error, sizeof(error));

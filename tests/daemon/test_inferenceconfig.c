@@ -94,7 +94,7 @@ static void all_of_it_is_read(void **state)
     load("ports = [ 8080, 8000 ]; max_connections = 64; direction_by = [ \"key\", \"header\" ];\n"
          "header = \"X-OpenWebUI-Group\"; secret = \"secret\";\n"
          "keys = ( { direction = \"DRH\"; hash = \"" HASH "\"; } );");
-    assert_no_complaint(diagnostics);
+    assert_int_equal(diagnostics_errors(diagnostics), 0);
     assert_non_null(config);
     rules = inferenceconfig_rules(&config->inference, config->directions);
     assert_int_equal(config->inference.port_count, 2);
@@ -141,6 +141,100 @@ static void what_is_wrong_is_said_with_its_line(void **state)
                    "\"; },\n { direction = \"DSN\"; hash = \"" HASH "\"; } );",
                    "iagmeter.conf:5", "listed twice");
     assert_refused("secret = \"missing\";", "missing", "No such file");
+}
+
+/* -- Servers ------------------------------------------------------------------------------------
+ */
+
+#define SERVER(more) "servers = ( { port = 8000; service = \"local-vllm\"; " more " } );"
+
+static void servers_have_services_models_and_users(void **state)
+{
+    const struct inference_config *inference;
+    struct inference_rules rules;
+
+    (void)state;
+    load(
+        "servers = (\n"
+        "{ port = 8000; service = \"local-vllm\"; models = (\n"
+        "  { name = \"b\"; service = \"local-llama\"; },\n"
+        "  { name = \"a\"; service = \"local-ollama\"; }, { name = \"gpt\"; service = "
+        "\"openai-api\"; } ); },\n"
+        "{ port = 11434; service = \"local-ollama\"; remote = \"ollama-cloud\";\n"
+        "  models = ( { name = \"a\"; service = \"local-vllm\"; } ); } );\n"
+        "client_header = \"X-Real-IP\"; users_by = [ \"key\", \"address\" ]; secret = \"secret\";\n"
+        "keys = ( { direction = \"DRH\"; hash = \"" HASH "\"; users = 250; } );");
+    assert_no_complaint(diagnostics);
+    assert_non_null(config);
+    inference = &config->inference;
+    rules = inferenceconfig_rules(inference, config->directions);
+    assert_int_equal(inference->port_count, 2);
+    assert_int_equal(inference->ports[1], 11434);
+    assert_int_equal(rules.server_count, 2);
+    assert_int_equal(rules.servers[0].service, catalogue_find(config->catalogue, "local-vllm"));
+    assert_int_equal(rules.servers[0].remote, SERVICE_NONE);
+    assert_int_equal(rules.servers[1].remote, catalogue_find(config->catalogue, "ollama-cloud"));
+    assert_int_equal(rules.models.count, 4);
+    assert_string_equal(rules.models.items[0].name, "a");
+    assert_int_equal(rules.models.items[0].port, 8000);
+    assert_int_equal(rules.models.items[0].service,
+                     catalogue_find(config->catalogue, "local-ollama"));
+    assert_int_equal(rules.models.items[1].port, 11434);
+    assert_int_equal(rules.models.items[1].service,
+                     catalogue_find(config->catalogue, "local-vllm"));
+    assert_string_equal(rules.models.items[3].name, "gpt");
+    assert_int_equal(rules.models.items[3].service,
+                     catalogue_find(config->catalogue, "openai-api"));
+    assert_string_equal(rules.client_header, "x-real-ip");
+    assert_int_equal(rules.users_count, 2);
+    assert_int_equal(rules.users_order[0], DIRECTION_BY_KEY);
+    assert_int_equal(rules.keys[0].users, 250);
+}
+
+static void what_is_wrong_with_servers_is_said_with_its_line(void **state)
+{
+    (void)state;
+    assert_refused("servers = ( { port = 0;\n service = \"local-vllm\"; } );", "iagmeter.conf:3",
+                   "port");
+    assert_refused("servers = (\n{ port = 8000; } );", "iagmeter.conf:4", "service");
+    assert_refused("servers = (\n{ port = 8000; service = \"vllm\"; } );", "iagmeter.conf:4",
+                   "there is no service \"vllm\"");
+    assert_refused("servers = (\n{ port = 8000; service = \"openai-api\"; } );", "iagmeter.conf:4",
+                   "not local = true");
+    assert_refused("servers = ( { port = 8000; service = \"local-vllm\"; },\n"
+                   "{ port = 8000; service = \"local-llama\"; } );",
+                   "iagmeter.conf:4", "8000 is listed twice");
+    assert_refused("ports = [ 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 ];\n" SERVER(""),
+                   "iagmeter.conf:4", "more than 16");
+    assert_refused("\n" SERVER("remote = \"cloud\";"), "iagmeter.conf:4",
+                   "there is no service \"cloud\"");
+    assert_refused("\n" SERVER("remote = \"local-ollama\";"), "iagmeter.conf:4", "is local");
+    assert_refused(SERVER("models = (\n{ name = \"\"; service = \"local-vllm\"; } );"),
+                   "iagmeter.conf:4", "empty");
+    assert_refused(SERVER("models = (\n{ name = \"a\"; service = \"model-a\"; } );"),
+                   "iagmeter.conf:4", "model-a");
+    assert_refused(
+        SERVER("models = ( { name = \"a\"; service = \"local-vllm\"; },\n{ name = \"a\"; "
+               "service = \"local-llama\"; } );"),
+        "iagmeter.conf:4", "\"a\" is listed twice for port 8000");
+    assert_refused("users_by = [ \"cookie\" ];", "iagmeter.conf:3", "users_by");
+    assert_refused("\nclient_header = \"X-Direction\";", "iagmeter.conf:4", "tells the direction");
+    assert_refused("client_header = \"X Y\";", "iagmeter.conf:3", "X Y");
+    assert_refused("secret = \"secret\"; keys = (\n{ direction = \"DRH\"; hash = \"" HASH
+                   "\"; users = 1; } );",
+                   "iagmeter.conf:4", "users");
+}
+
+/* Or somebody would believe that it is metered. */
+static void a_port_that_only_inspection_looks_at_is_warned_of(void **state)
+{
+    (void)state;
+    load(SERVER("") "\nports = [ 8000, 8001 ];");
+    assert_int_equal(diagnostics_errors(diagnostics), 0);
+    assert_int_equal(diagnostics_warnings(diagnostics), 1);
+    assert_complaint(diagnostics, "iagmeter.conf", 4, "8001");
+    assert_int_equal(config->inference.port_count, 2);
+    assert_int_equal(config->inference.server_count, 1);
 }
 
 static void a_secret_is_checked(void **state)
@@ -254,10 +348,17 @@ static void what_is_no_key_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(without_the_group_there_is_no_server),         TEST(all_of_it_is_read),
-        TEST(what_is_wrong_is_said_with_its_line),          TEST(a_secret_is_checked),
-        TEST(a_secret_that_all_can_read_is_warned_of),      TEST(the_secret_is_part_of_the_digest),
-        TEST(hashes_are_those_that_the_collector_compares), TEST(what_is_no_key_is_refused),
+        TEST(without_the_group_there_is_no_server),
+        TEST(all_of_it_is_read),
+        TEST(what_is_wrong_is_said_with_its_line),
+        TEST(servers_have_services_models_and_users),
+        TEST(what_is_wrong_with_servers_is_said_with_its_line),
+        TEST(a_port_that_only_inspection_looks_at_is_warned_of),
+        TEST(a_secret_is_checked),
+        TEST(a_secret_that_all_can_read_is_warned_of),
+        TEST(the_secret_is_part_of_the_digest),
+        TEST(hashes_are_those_that_the_collector_compares),
+        TEST(what_is_no_key_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

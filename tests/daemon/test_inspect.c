@@ -217,6 +217,33 @@ static void what_the_wire_does_not_tell_is_a_dash(void **state)
     assert_int_equal(count_lines(12, "none/error"), 3);
 }
 
+/* As the daemon counts it: by the model, or else by the port; and what it counts is no flow. */
+static void local_exchanges_have_the_service_that_is_configured(void **state)
+{
+    struct inference_config *inference = &config->inference;
+    uint16_t vllm = catalogue_find(config->catalogue, "local-vllm");
+    uint16_t llama = catalogue_find(config->catalogue, "local-llama");
+    struct inference_model model = {"slow-random", 8081, llama};
+
+    (void)state;
+    inference->servers[0] = (struct inference_server){8081, vllm, SERVICE_NONE};
+    inference->server_count = inference->port_count = 1;
+    inference->ports[0] = 8081;
+    assert_int_equal(inspect(LOCAL "24_tls_h1_reverse_proxy_both_sides.pcap", false, false),
+                     EXIT_SUCCESS);
+    assert_int_equal(count_lines(4, "local-vllm"), 4);
+    assert_int_equal(sum_field(8), 3);
+    inspect(LOCAL "20_slow_interleaved_3_departments.pcap", true, false);
+    assert_int_equal(count_lines(4, "local-vllm"), line_count - 1);
+    assert_true(inferenceconfig_add_model(inference, &model));
+    inspect(LOCAL "20_slow_interleaved_3_departments.pcap", false, false);
+    assert_int_equal(count_lines(4, "local-llama"), line_count - 1);
+    inference->ports[0] = 8080; /* looked at, but no server's */
+    inspect(LOCAL "07_dialects.pcap", false, false);
+    assert_int_equal(count_lines(4, "local"), line_count - 1);
+    assert_int_equal(sum_field(8), 9);
+}
+
 /* Prompts, answers, keys and headers are in the captures in clear. */
 static void nothing_of_what_was_said_is_shown(void **state)
 {
@@ -358,6 +385,7 @@ int main(void)
         TEST(exchanges_with_a_local_server_have_a_line_each),
         TEST(what_the_configuration_lacks_is_said),
         TEST(what_the_wire_does_not_tell_is_a_dash),
+        TEST(local_exchanges_have_the_service_that_is_configured),
         TEST(nothing_of_what_was_said_is_shown),
         TEST(a_name_cannot_break_the_table_or_a_terminal),
         TEST(a_damaged_capture_is_shown_as_far_as_it_goes),

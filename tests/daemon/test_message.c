@@ -53,6 +53,10 @@ static const struct {
     {MESSAGE_PREFIX, SENDER_SUPERVISOR},
     {MESSAGE_VLAN, SENDER_SUPERVISOR},
     {MESSAGE_RESOLVER, SENDER_SUPERVISOR},
+    {MESSAGE_INFERENCE, SENDER_SUPERVISOR},
+    {MESSAGE_INFERENCE_SERVER, SENDER_SUPERVISOR},
+    {MESSAGE_INFERENCE_MODEL, SENDER_SUPERVISOR},
+    {MESSAGE_INFERENCE_KEY, SENDER_SUPERVISOR},
     {MESSAGE_RULES_END, SENDER_SUPERVISOR},
     {MESSAGE_WORKER, SENDER_SUPERVISOR},
     {MESSAGE_RELOAD, SENDER_SUPERVISOR},
@@ -107,6 +111,26 @@ static struct message example(enum message_type type)
         break;
     case MESSAGE_VLAN:
         message.body.vlan = 4094;
+        break;
+    case MESSAGE_INFERENCE:
+        message.body.inference = (struct inference_settings){.header = "x-direction",
+                                                             .client_header = "x-real-ip",
+                                                             .order = {1, 2, 0},
+                                                             .order_count = 3,
+                                                             .users_order = {2, 1, 0},
+                                                             .users_count = 3,
+                                                             .has_secret = 1};
+        break;
+    case MESSAGE_INFERENCE_SERVER:
+        message.body.inference_server = (struct inference_server){8000, 1, SERVICE_NONE};
+        break;
+    case MESSAGE_INFERENCE_MODEL:
+        message.body.inference_model =
+            (struct inference_model){.name = "qwen3-8b", .port = 8000, .service = 1};
+        break;
+    case MESSAGE_INFERENCE_KEY:
+        message.body.inference_key =
+            (struct inference_key){.direction = 1, .users = MAX_INFERENCE_USERS};
         break;
     case MESSAGE_ACTIVITY:
         message.body.activity.requests = (struct triple){0, 1, 2};
@@ -217,6 +241,9 @@ static void strings_without_an_end_are_refused(void **state)
     FILLED(MESSAGE_SERVICE, service.estimator.name);
     FILLED(MESSAGE_HOST, host.pattern);
     FILLED(MESSAGE_RESOLVER, host.pattern);
+    FILLED(MESSAGE_INFERENCE, inference.header);
+    FILLED(MESSAGE_INFERENCE, inference.client_header);
+    FILLED(MESSAGE_INFERENCE_MODEL, inference_model.name);
     FILLED(MESSAGE_DIRECTION, direction.code);
     FILLED(MESSAGE_DIRECTION, direction.label);
     FILLED(MESSAGE_DIRECTION, direction.legal_entity);
@@ -241,6 +268,19 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_VLAN, m.body.vlan = 4095);
     IMPOSSIBLE(MESSAGE_RELOADED, m.number = 2);
     IMPOSSIBLE(MESSAGE_ALIVE, m.number = UINT32_MAX);
+    IMPOSSIBLE(MESSAGE_INFERENCE, m.body.inference.order[2] = SOURCE_COUNT);
+    IMPOSSIBLE(MESSAGE_INFERENCE, m.body.inference.users_order[0] = UINT8_MAX);
+    IMPOSSIBLE(MESSAGE_INFERENCE, m.body.inference.order_count = SOURCE_COUNT + 1);
+    IMPOSSIBLE(MESSAGE_INFERENCE, m.body.inference.users_count = SOURCE_COUNT + 1);
+    IMPOSSIBLE(MESSAGE_INFERENCE, m.body.inference.has_secret = 2);
+    IMPOSSIBLE(MESSAGE_INFERENCE_SERVER, m.body.inference_server.port = 0);
+    IMPOSSIBLE(MESSAGE_INFERENCE_SERVER, m.body.inference_server.service = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_INFERENCE_SERVER, m.body.inference_server.service = SERVICE_NONE);
+    IMPOSSIBLE(MESSAGE_INFERENCE_SERVER, m.body.inference_server.remote = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_INFERENCE_MODEL, m.body.inference_model.port = 0);
+    IMPOSSIBLE(MESSAGE_INFERENCE_MODEL, m.body.inference_model.service = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_INFERENCE_KEY, m.body.inference_key.direction = MAX_DIRECTIONS);
+    IMPOSSIBLE(MESSAGE_INFERENCE_KEY, m.body.inference_key.users = MAX_INFERENCE_USERS + 1);
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.direction_id = MAX_DIRECTIONS);
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.service_id = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.service_id = SERVICE_NONE);

@@ -45,6 +45,13 @@ static int free_all(void **state)
 
 typedef bool sender(int socket, const struct catalogue *, const struct directions *);
 
+static struct inference_config inference;
+
+static bool send_all(int socket, const struct catalogue *some, const struct directions *others)
+{
+    return rules_send(socket, some, others, &inference);
+}
+
 /* A process of its own sends, as in the daemon: all of it does not fit into a socket. */
 static enum rules_status transmit(sender *send_rules, unsigned *count)
 {
@@ -76,7 +83,7 @@ static void rebuild(void)
 {
     unsigned count;
 
-    assert_int_equal(transmit(rules_send, &count), RULES_COMPLETE);
+    assert_int_equal(transmit(send_all, &count), RULES_COMPLETE);
     assert_non_null(rules.catalogue);
     assert_non_null(rules.directions);
 }
@@ -318,6 +325,80 @@ static void names_alone_are_fewer_and_have_no_hosts(void **state)
     assert_int_equal(places, 0);
 }
 
+/* -- Servers of our own -----------------------------------------------------------------------
+ */
+
+static void fill_inference(void)
+{
+    static const struct inference_model models[] = {
+        {"qwen3-8b", 8000, 3}, {"qwen3", 8000, 4}, {"qwen3-8b", 11434, 5}};
+
+    inference = inference_defaults;
+    inference.servers[0] = (struct inference_server){8000, 1, SERVICE_NONE};
+    inference.servers[1] = (struct inference_server){11434, 2, 7};
+    inference.server_count = 2;
+    for (size_t i = 0; i < 3; i++)
+        assert_true(inferenceconfig_add_model(&inference, &models[i]));
+    strcpy(inference.client_header, "x-real-ip");
+    inference.users_order[0] = DIRECTION_BY_KEY;
+    inference.users_count = 1;
+    inference.has_secret = true;
+    memset(inference.secret.bytes, 0x5a, sizeof(inference.secret.bytes));
+    memset(inference.keys[0].digest, 0xa5, sizeof(inference.keys[0].digest));
+    inference.keys[0].direction = 1;
+    inference.keys[0].users = 40;
+    inference.key_count = 1;
+}
+
+static void servers_arrive_with_their_models_keys_and_secret(void **state)
+{
+    const struct inference_config *came;
+
+    (void)state;
+    fill_inference();
+    rebuild();
+    came = rules.inference;
+    assert_non_null(came);
+    assert_int_equal(came->server_count, 2);
+    assert_memory_equal(came->servers, inference.servers, 2 * sizeof(*came->servers));
+    assert_int_equal(came->model_count, 3);
+    assert_memory_equal(came->models, inference.models, 3 * sizeof(*came->models));
+    assert_string_equal(came->models[0].name, "qwen3");
+    assert_int_equal(came->models[1].port, 8000);
+    assert_string_equal(came->header, "x-direction");
+    assert_string_equal(came->client_header, "x-real-ip");
+    assert_int_equal(came->order_count, SOURCE_COUNT);
+    assert_int_equal(came->users_count, 1);
+    assert_int_equal(came->users_order[0], DIRECTION_BY_KEY);
+    assert_true(came->has_secret);
+    assert_memory_equal(&came->secret, &inference.secret, sizeof(came->secret));
+    assert_int_equal(came->key_count, 1);
+    assert_memory_equal(came->keys, inference.keys, sizeof(*came->keys));
+}
+
+static void more_of_them_than_there_can_be_are_refused(void **state)
+{
+    struct message message;
+    enum rules_status status = RULES_MORE;
+
+    (void)state;
+    message_start(&message, MESSAGE_INFERENCE_SERVER);
+    message.body.inference_server = (struct inference_server){8000, 1, SERVICE_NONE};
+    for (unsigned i = 0; i < INFERENCE_MAX_PORTS; i++)
+        assert_int_equal(rules_take(&rules, &message), RULES_MORE);
+    assert_int_equal(rules_take(&rules, &message), RULES_FAILED);
+    rules_clear(&rules);
+    message_start(&message, MESSAGE_INFERENCE_KEY);
+    for (unsigned i = 0; i <= MAX_INFERENCE_KEYS; i++)
+        status = rules_take(&rules, &message);
+    assert_int_equal(status, RULES_FAILED);
+    rules_clear(&rules);
+    message_start(&message, MESSAGE_INFERENCE_MODEL);
+    for (unsigned i = 0; i <= MAX_INFERENCE_MODELS; i++)
+        status = rules_take(&rules, &message);
+    assert_int_equal(status, RULES_FAILED);
+}
+
 static void a_receiver_that_is_gone_is_noticed(void **state)
 {
     int pair[2];
@@ -325,7 +406,7 @@ static void a_receiver_that_is_gone_is_noticed(void **state)
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
     close(pair[1]);
-    assert_false(rules_send(pair[0], catalogue, directions));
+    assert_false(send_all(pair[0], catalogue, directions));
     assert_false(rules_send_names(pair[0], catalogue, directions));
     close(pair[0]);
 }
@@ -424,6 +505,8 @@ int main(void)
         TEST(every_service_is_the_same_to_the_bit),
         TEST(every_network_belongs_to_its_direction_again),
         TEST(names_alone_are_fewer_and_have_no_hosts),
+        TEST(servers_arrive_with_their_models_keys_and_secret),
+        TEST(more_of_them_than_there_can_be_are_refused),
         TEST(a_receiver_that_is_gone_is_noticed),
         TEST(a_broken_sequence_replaces_nothing),
     };

@@ -260,6 +260,29 @@ static void small_shares_are_not_said_to_be_none(void **state)
     assert_null(strstr(output, "reason not recorded"));
 }
 
+static void exchanges_with_local_servers_are_counted_where_there_are_any(void **state)
+{
+    (void)state;
+    record_coverage(&(struct coverage){.packets = 1});
+    assert_true(print(true));
+    assert_null(strstr(output, "exchanges in clear"));
+    record_coverage(&(struct coverage){.local_exchanges = 200,
+                                       .local_unassigned = 1,
+                                       .local_unstated = 30,
+                                       .local_elsewhere = 4,
+                                       .local_lost = 2,
+                                       .local_refused = 5,
+                                       .local_evicted = 6});
+    assert_true(print(true));
+    assert_says("exchanges in clear", "200");
+    assert_says("  unknown direction", "1 (0.50 %)");
+    assert_says("  tokens not stated", "30 (15.00 %)");
+    assert_says("  computed elsewhere", "4 (2.00 %)");
+    assert_says("  end not captured", "2 (1.00 %)");
+    assert_says("refused as ambiguous", "5");
+    assert_says("no room to follow", "6");
+}
+
 /* Adds MORE to what is recorded; FRAGMENT, or nothing, must then be advised, and nothing else. */
 static void assert_advice(struct coverage more, const char *fragment)
 {
@@ -293,7 +316,12 @@ static void what_is_alarming_comes_with_advice(void **state)
                                          .names_hinted = 500,
                                          .names_encrypted = 250,
                                          .names_missing = 250,
-                                         .dns_answers = 1};
+                                         .dns_answers = 1,
+                                         .local_exchanges = 1000,
+                                         .local_unassigned = 10,
+                                         .local_unstated = 100,
+                                         .local_lost = 10,
+                                         .local_refused = 1};
     static const struct {
         struct coverage more;
         const char *fragment;
@@ -306,6 +334,11 @@ static void what_is_alarming_comes_with_advice(void **state)
         {{.hints_displaced = 1}, "max_hints"},
         {{.flows_evicted = 1}, "max_flows"},
         {{.flows_untracked = 1}, "max_tracked_flows"},
+        {{.local_unassigned = 1}, "complete inference"},
+        {{.local_unstated = 1}, "include_usage"},
+        {{.local_elsewhere = 1}, "remote"},
+        {{.local_lost = 1}, "exchanges with a local server were not captured"},
+        {{.local_evicted = 1}, "max_connections"},
     };
     struct coverage without_dns = GOOD;
 
@@ -457,6 +490,7 @@ int main(void)
         TEST(of_a_ledger_ahead_of_the_clock_too),
         TEST(an_interval_that_is_a_little_late_is_current),
         TEST(small_shares_are_not_said_to_be_none),
+        TEST(exchanges_with_local_servers_are_counted_where_there_are_any),
         TEST(what_is_alarming_comes_with_advice),
         TEST(json_holds_the_same),
         TEST(objectives_are_of_the_months_that_are_over),

@@ -7,7 +7,8 @@
 
 /* The input is a series of packets between a few ends: a byte of ports and side, one of flags, two
  * of how far the sequence number is from what that end said last, one of how far the
- * acknowledgement is, one of what the snap length cut, two of length, then what was captured. */
+ * acknowledgement is, one of what the snap length cut, two of length, then what was captured. With
+ * a bit of the ports, the rules change first. */
 
 #define PORTS 8
 
@@ -19,6 +20,8 @@ static void keep(void *context, const struct wire_exchange *found)
     const struct inference_exchange *exchange = &found->exchange;
 
     (void)context;
+    if ((exchange->service > 6 && exchange->service != SERVICE_NONE) || exchange->service == 0)
+        abort();
     if (exchange->endpoint >= ENDPOINT_COUNT || exchange->outcome > OUTCOME_LOST ||
         exchange->source >= SOURCE_COUNT || found->client.family != 0 || found->client_port != 0)
         abort();
@@ -57,12 +60,22 @@ static void read_packet(struct cursor *cursor, struct packet *packet)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor cursor = cursor_over(data, size);
+    static const struct inference_model models[] = {
+        {"a", 8080, 1}, {"a/b", 8080, 2}, {"qwen3", 8080, 3}, {"qwen3-8b", 8080, 4}};
+    static const struct inference_server servers[] = {{8080, 5, 6}};
+    static const struct apikey_secret secret = {{1}};
     struct directions *directions = directions_new();
-    const struct inference_rules rules = {
+    struct inference_rules rules = {
         .directions = directions,
         .header = "x-direction",
         .order = {DIRECTION_BY_HEADER, DIRECTION_BY_ADDRESS},
         .order_count = 2,
+        .client_header = "x-user",
+        .users_order = {DIRECTION_BY_HEADER, DIRECTION_BY_KEY, DIRECTION_BY_ADDRESS},
+        .users_count = 3,
+        .servers = servers,
+        .server_count = 1,
+        .models = {models, 4},
     };
     static const uint16_t ports[] = {8080};
     const struct wire_setup setup = {
@@ -79,6 +92,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (cursor_left(&cursor) > 8) {
         struct packet packet;
 
+        if (*cursor.at & 0x40) {
+            rules.models.count = *cursor.at % 5;
+            rules.secret = *cursor.at & 8 ? &secret : NULL;
+            wire_set_rules(wire, &rules, ports, *cursor.at & 4 ? 1 : 0);
+        }
         read_packet(&cursor, &packet);
         if (wire_wants(wire, &packet))
             wire_packet(wire, 1, &packet);

@@ -18,6 +18,8 @@ struct talk {
     struct inference_rules rules;
     struct inflater_pool *inflaters;
     struct directions *directions;
+    struct hash_key key; /* under which users are told apart */
+    uint16_t server_port;
     size_t piece; /* of the bytes that are said, at a time; 0: all at once */
     int64_t now_ns;
     struct inference_exchange found[TALK_MAX];
@@ -35,6 +37,7 @@ static inline void talk_found(void *context, const struct inference_exchange *ex
 static inline void talk_connect(struct talk *talk, uint16_t by_address)
 {
     exchanges_start(&talk->exchanges, &talk->rules, talk->inflaters, by_address, talk_found, talk);
+    exchanges_identify(&talk->exchanges, talk->server_port, &talk->key, 4711);
 }
 
 /* With the directions "DSN" (1) and "DRH" (2). */
@@ -45,6 +48,8 @@ static inline void talk_start(struct talk *talk)
     memset(talk, 0, sizeof(*talk));
     talk->inflaters = inflater_pool_new(2);
     talk->directions = directions_new();
+    talk->key = (struct hash_key){{1, 2}};
+    talk->server_port = 8000;
     assert_non_null(talk->inflaters);
     for (uint16_t i = 0; i < 2; i++) {
         struct direction direction = {.code = ""};

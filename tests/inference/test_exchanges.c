@@ -322,6 +322,114 @@ static void what_the_configuration_lacks_creates_no_direction(void **state)
     assert_int_equal(directions_count(talk.directions), 3);
 }
 
+/* -- Which model ---------------------------------------------------------------------------------
+ */
+
+static void assert_service(const char *model, const char *events, uint16_t service, bool elsewhere)
+{
+    char text[800];
+
+    snprintf(text, sizeof(text), "POST /v1/messages HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(model), model);
+    client_says(&talk, text);
+    server_answers(&talk, EVENTS, events);
+    if (last(&talk)->service != service || last(&talk)->elsewhere != elsewhere)
+        fail_msg("%s, %s: service %u, elsewhere %d", model, events, last(&talk)->service,
+                 last(&talk)->elsewhere);
+    talk.count = 0;
+}
+
+#define MODEL(name) "{\"model\":\"" name "\"}"
+
+static void a_model_is_named_where_its_dialect_names_it(void **state)
+{
+    struct inference_server servers[] = {{8000, 7, 8}, {8001, 5, SERVICE_NONE}};
+    static const struct inference_model models[] = {{"a", 8000, 1}, {"b", 8000, 2}, {"b", 8001, 3}};
+
+    (void)state;
+    talk.rules.servers = servers;
+    talk.rules.server_count = 2;
+    talk.rules.models = (struct model_table){models, 3};
+    for (talk.piece = 0; talk.piece < 9; talk.piece++) {
+        assert_service(MODEL("a"), "data: {}\n\n", 1, false);
+        assert_service("{}", "data: " MODEL("b") "\n\n", 2, false);
+        assert_service("{}", "data: {\"message\":" MODEL("b") "}\n\n", 2, false);
+        assert_service("{}", "data: {\"response\":" MODEL("b") "}\n\n", 2, false);
+        assert_service(MODEL("a"), "data: " MODEL("b") "\n\n", 2, false);
+        assert_service(MODEL("a"), "data: " MODEL("c") "\n\n", 1, false);
+        assert_service(MODEL("c"), "data: {}\n\n", 7, false);
+        assert_service(MODEL("c-cloud"), "data: {}\n\n", 8, true);
+        assert_service("{}", "data: " MODEL("c:cloud") "\n\n", 8, true);
+        assert_service("{}", "data: {\"remote_host\":\"x\"}\n\n", 8, true);
+        assert_service(MODEL("a"), "data: {\"remote_host\":\"x\"}\n\n", 1, true);
+        /* What only quotes a name names nothing. */
+        assert_service("{\"messages\":[" MODEL("a") "],\"x\":" MODEL("a") "}",
+                       "data: {\"choices\":[" MODEL("b") "],\"usage\":" MODEL("b") "}\n\n", 7,
+                       false);
+        assert_service("{\"a\":\"model\",\"model\":[\"a\"]}", "data: {\"model\":1}\n\n", 7, false);
+        assert_service("{\"mod\\u0065l\":\"\\u0061\"}", "data: {}\n\n", 1, false);
+    }
+    talk.server_port = 8001;
+    exchanges_finish(&talk.exchanges);
+    talk_connect(&talk, DSN);
+    assert_service(MODEL("b"), "data: {}\n\n", 3, false);
+    assert_service(MODEL("a"), "data: {}\n\n", 5, false);
+    servers[1].port = 8002; /* of a server that is metered no longer */
+    assert_service(MODEL("b"), "data: {}\n\n", SERVICE_NONE, false);
+}
+
+/* Requests in a row each have their own. */
+static void models_and_users_do_not_mix(void **state)
+{
+    static const struct inference_server server = {8000, 7, SERVICE_NONE};
+    static const struct inference_model models[] = {{"a", 8000, 1}, {"b", 8000, 2}};
+
+    (void)state;
+    talk.rules.servers = &server;
+    talk.rules.server_count = 1;
+    talk.rules.models = (struct model_table){models, 2};
+    strcpy(talk.rules.client_header, "x-user");
+    talk.rules.users_order[0] = DIRECTION_BY_HEADER;
+    talk.rules.users_count = 1;
+    talk_connect(&talk, DSN);
+    for (int i = 0; i < 3; i++) {
+        char text[400];
+
+        snprintf(text, sizeof(text),
+                 "POST /v1/chat/completions HTTP/1.1\r\nX-User: %s\r\nContent-Length: 13\r\n\r\n"
+                 "{\"model\":\"%c\"}",
+                 i == 1 ? "other" : "one", 'a' + i);
+        client_says(&talk, text);
+    }
+    for (int i = 0; i < 3; i++)
+        server_answers(&talk, JSON, TALK_USAGE(1, 2));
+    assert_int_equal(talk.count, 3);
+    assert_int_equal(talk.found[0].service, 1);
+    assert_int_equal(talk.found[1].service, 2);
+    assert_int_equal(talk.found[2].service, 7);
+    assert_true(talk.found[0].client == talk.found[2].client);
+    assert_true(talk.found[0].client != talk.found[1].client);
+    assert_int_equal(talk.found[0].request_bytes, 13);
+}
+
+/* One that is too long could hold anything at its end. */
+static void a_client_that_does_not_fit_is_not_told(void **state)
+{
+    char header[400];
+
+    (void)state;
+    strcpy(talk.rules.client_header, "x-forwarded-for");
+    talk.rules.users_order[0] = DIRECTION_BY_HEADER;
+    talk.rules.users_count = 1;
+    talk_connect(&talk, DSN);
+    memset(header, 'x', sizeof(header));
+    memcpy(header, "X-Forwarded-For: ", 17);
+    strcpy(header + 380, ", 192.0.2.1\r\n");
+    client_asks(&talk, header);
+    server_answers(&talk, JSON, TALK_USAGE(1, 2));
+    assert_int_equal(last(&talk)->client, 4711);
+}
+
 /* -- Nothing stays, nothing leaves ------------------------------------------------------------- */
 
 /* Each stands where something of a person could. */
@@ -330,7 +438,7 @@ static const char *const canaries[] = {
     "canary-direct", "canary-bearer", "canary-xapi",   "canary-agent",  "canary-model",
     "canary-prompt", "canary-chunk",  "canary-trail",  "canary-reason", "canary-server",
     "canary-answer", "canary-event",  "canary-commen", "canary-thinki", "canary-deep",
-    "canary-user",   "canary-cookie", "canary-json",
+    "canary-user",   "canary-cookie", "canary-json",   "canary-fwdfir", "canary-fwdlas",
 };
 
 static bool holds(const void *memory, size_t size, const char **which)
@@ -364,6 +472,7 @@ static const char personal_request[] =
     "Host: canary-host.example\r\ncanary-name: canary-value\r\nX-Direction: canary-direct\r\n"
     "Authorization: Bearer canary-bearer\r\nX-Api-Key: canary-xapi\r\nUser-Agent: canary-agent\r\n"
     "X-OpenWebUI-User-Email: canary-user\r\nCookie: canary-cookie\r\n"
+    "X-Forwarded-For: canary-fwdfir, canary-fwdlas:9\r\n"
     "Transfer-Encoding: chunked\r\n\r\n"
     "67;canary-chunk=canary-chunk\r\n"
     "{\"model\":\"canary-model\",\"messages\":[{\"content\":\"canary-prompt\"}],"
@@ -376,6 +485,21 @@ static const char personal_events[] =
     "{\"choices\":[{\"delta\":{\"content\":\"canary-answer\",\"reasoning\":\"canary-thinki\"}}],"
     "\"canary-json\":\"canary-deep\"}\n\n"
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":6}}\n\n";
+
+/* Of one whose header and model are looked at, which is when they could stay. */
+static void know_a_person(void)
+{
+    static const struct inference_server server = {8000, 7, SERVICE_NONE};
+    static const struct inference_model model = {"canary-model", 8000, 9};
+
+    strcpy(talk.rules.client_header, "x-forwarded-for");
+    talk.rules.users_order[0] = DIRECTION_BY_HEADER;
+    talk.rules.users_count = 1;
+    talk.rules.servers = &server;
+    talk.rules.server_count = 1;
+    talk.rules.models = (struct model_table){&model, 1};
+    know_a_key();
+}
 
 static void answer_personally(bool compressed)
 {
@@ -397,7 +521,7 @@ static void answer_personally(bool compressed)
 static void nothing_of_a_person_stays_or_leaves(void **state)
 {
     (void)state;
-    know_a_key();
+    know_a_person();
     for (talk.piece = 0; talk.piece < 40; talk.piece++) {
         talk.count = 0;
         client_says(&talk, personal_request);
@@ -406,6 +530,8 @@ static void nothing_of_a_person_stays_or_leaves(void **state)
         assert_int_equal(talk.count, 1);
         assert_tokens(&talk, 5, 6);
         assert_true(last(&talk)->unknown_direction);
+        assert_int_equal(last(&talk)->service, 9);
+        assert_true(last(&talk)->client != 0 && last(&talk)->client != 4711);
         assert_nothing_stays("after the answer");
     }
 }
@@ -416,7 +542,7 @@ static void nothing_stays_of_what_was_cut_off(void **state)
     size_t length = strlen(personal_request);
 
     (void)state;
-    know_a_key();
+    know_a_person();
     talk.piece = 7;
     for (size_t cut = 1; cut < length; cut++) {
         talk.count = 0;
@@ -437,7 +563,7 @@ static void nothing_outlasts_its_line(void **state)
     const char *end = strstr(personal_request, "\r\n\r\n");
 
     (void)state;
-    know_a_key();
+    know_a_person();
     for (const char *at = personal_request; at < end;) {
         const char *next = strstr(at, "\r\n") + 2;
 
@@ -483,6 +609,9 @@ int main(void)
         TEST(a_stream_that_was_asked_for_is_known_before_its_answer),
         TEST(the_first_that_was_given_decides),
         TEST(what_the_configuration_lacks_creates_no_direction),
+        TEST(a_model_is_named_where_its_dialect_names_it),
+        TEST(models_and_users_do_not_mix),
+        TEST(a_client_that_does_not_fit_is_not_told),
         TEST(nothing_of_a_person_stays_or_leaves),
         TEST(nothing_stays_of_what_was_cut_off),
         TEST(nothing_outlasts_its_line),

@@ -170,6 +170,9 @@ static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_
     assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
 }
 
+/* Without a local server. */
+#define COVERAGE_LINES (MONTH_COVERAGE_LINES - 7)
+
 static void cover(struct world *world, int64_t time_s, double seconds)
 {
     const struct coverage coverage = {.covered_ns = (uint64_t)(seconds * 1e9),
@@ -743,6 +746,49 @@ static void prints_coverage(void **state)
     month_free(report);
 }
 
+/* Of local servers, too, where there are any; but not when the use of all is of too few people. */
+static void coverage_says_what_was_not_seen_of_local_servers(void **state)
+{
+    const struct coverage local = {.covered_ns = UINT64_C(60000000000),
+                                   .local_exchanges = 400,
+                                   .local_unassigned = 20,
+                                   .local_unstated = 40,
+                                   .local_elsewhere = 4,
+                                   .local_lost = 1,
+                                   .local_refused = 3,
+                                   .local_evicted = 2};
+    static const char *const records[] = {"local_exchanges,1,400", "local_unassigned,1,20",
+                                          "local_unstated,1,40",   "local_elsewhere,1,4",
+                                          "local_lost,1,1",        "local_refused,1,3",
+                                          "local_evicted,1,2"};
+    struct world *world = *state;
+    struct month_report *report;
+
+    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_coverage(world->ledger, OCTOBER, &local), LEDGER_OK);
+    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+    use(world, FIRST_NOON, 1, 0, 10, 1);
+    report = build(world);
+    assert_true(report->withheld);
+    for (enum format format = 0; format <= TERMINAL; format++)
+        assert_false(contains(report, format, "local_") ||
+                     contains(report, format, "serveur local"));
+    month_free(report);
+    use(world, FIRST_NOON, 1, 0, 10, 20);
+    report = build(world);
+    for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++)
+        assert_true(contains(report, CSV, records[i]));
+    assert_true(contains(report, JSON, "\"local_unassigned\": 0.05"));
+    assert_true(contains(report, HTML_EN,
+                         "<th scope=\"row\">of which the server did not state all tokens</th>"
+                         "<td class=\"n\">40</td><td class=\"n\">10.00</td><td>Those tokens are "
+                         "estimated, with their band.</td>"));
+    assert_true(contains(report, HTML_FR,
+                         "<th scope=\"row\">Connexions à un serveur local, ambiguës</th>"
+                         "<td class=\"n\">3</td>"));
+    month_free(report);
+}
+
 /* Each quantity, with what it is a part of, in every format. */
 static void coverage_says_what_was_not_seen(void **state)
 {
@@ -750,7 +796,7 @@ static void coverage_says_what_was_not_seen(void **state)
         const char *name;
         double value;
         double proportion; /* negative: of nothing */
-    } EXPECTED[MONTH_COVERAGE_LINES] = {
+    } EXPECTED[COVERAGE_LINES] = {
         {"covered_s", 60, 60 / (31 * 86400 + 3600.0)},
         {"packets", 990, -1},
         {"packets_dropped", 10, 0.01},
@@ -788,7 +834,7 @@ static void coverage_says_what_was_not_seen(void **state)
     text = written(report, JSON);
     json = json_loads(text, 0, NULL);
     free(text);
-    for (size_t i = 0; i < MONTH_COVERAGE_LINES; i++) {
+    for (size_t i = 0; i < COVERAGE_LINES; i++) {
         char record[200];
 
         snprintf(record, sizeof(record), "2026-10,coverage,,,%s,%s,%.0f,%.0f,%.0f,-\n",
@@ -913,8 +959,7 @@ static void writes_csv_of_ten_columns(void **state)
         assert_int_equal(count_fields(line, length), 10);
         line += length + 1;
     }
-    assert_int_equal(lines, 2 + MONTH_COVERAGE_LINES +
-                                (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS +
+    assert_int_equal(lines, 2 + COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS +
                                 (VARIANT_WATER - 1) *
                                     (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
     free(text);
@@ -1294,6 +1339,7 @@ int main(void)
         TEST(shows_no_small_pair_in_any_month),
         TEST(prints_coverage),
         TEST(coverage_says_what_was_not_seen),
+        TEST(coverage_says_what_was_not_seen_of_local_servers),
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),
         TEST(writes_csv_of_ten_columns),

@@ -1,6 +1,6 @@
 /* personal.mjs CAPTURE > LIST: writes a capture in which names and addresses of people come in every
  * way but a ClientHello over TCP, which the demonstration has: an answer of the DNS, QUIC, requests
- * to a proxy, the PROXY protocol, a request in clear, fragments. Prints "name NAME" and "address
+ * to a proxy, the PROXY protocol, a request in clear, one to a local inference server, fragments. Prints "name NAME" and "address
  * ADDRESS" for each that must never be found again. SPDX-License-Identifier: GPL-3.0-or-later */
 import { createCipheriv, createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -58,7 +58,7 @@ function datagram(from, to, payload) {
     shoot(ip(from[0], to[0], 17, udp(from, to, payload)));
 }
 
-// A connection: says what is given, a string from the client, a number of bytes from the server.
+// A connection: says what is given, a string from the client, a number of bytes or { answer } from the server.
 function connection(client, server, ...said) {
     const next = [1000, 5000];
     const segment = (end, flags, payload) => {
@@ -71,8 +71,11 @@ function connection(client, server, ...said) {
     };
     segment(0, 2, Buffer.alloc(0));
     segment(1, 18, Buffer.alloc(0));
-    for (const what of said)
-        segment(typeof what === 'number' ? 1 : 0, 16, typeof what === 'number' ? records(what) : join(what));
+    for (const what of said) {
+        if (typeof what === 'number') segment(1, 16, records(what));
+        else if (what.answer) segment(1, 16, join(what.answer));
+        else segment(0, 16, join(what));
+    }
     segment(0, 17, Buffer.alloc(0));
     segment(1, 17, Buffer.alloc(0));
 }
@@ -148,6 +151,20 @@ connection(['198.51.100.24', 51004], ['203.0.113.73', 443],
 
 connection(['198.51.100.25', 51005], ['203.0.113.74', 8080],
     `POST /${listName('emma-blanc')} HTTP/1.1\r\nHost: ${listName('emma.chatgpt.com')}\r\n\r\n`, ...exchange);
+
+// What a local server is asked and answers, with somebody in every place where one could be.
+listed.address.add('198.51.100.28').add('198.51.100.29');
+const prompt = JSON.stringify({ model: listName('gaelle-petit-8b'), user: listName('gaelle.petit'),
+    messages: [{ role: 'user', content: listName('lettre-de-gaelle') }] });
+const told = JSON.stringify({ id: listName('gaelle-id-4711'), model: 'gaelle-petit-8b',
+    choices: [{ message: { content: listName('reponse-a-gaelle') } }], usage: { prompt_tokens: 47, completion_tokens: 11 } });
+connection(['198.51.100.27', 51007], ['198.51.100.30', 8000],
+    `POST /${listName('chez-gaelle')}/v1/chat/completions?${listName('q-gaelle')} HTTP/1.1\r\nHost: ${listName('gaelle.example')}\r\n` +
+    `X-Forwarded-For: 198.51.100.28, 198.51.100.29\r\nX-Direction: ${listName('dir-gaelle')}\r\n` +
+    `Authorization: Bearer ${listName('sk-gaelle-0001')}\r\nX-OpenWebUI-User-Email: ${listName('gaelle@petit')}\r\n` +
+    `Content-Length: ${prompt.length}\r\n\r\n${prompt}`,
+    { answer: `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: ${listName('serveur-gaelle')}\r\n` +
+        `Content-Length: ${told.length}\r\n\r\n${told}` });
 
 client = ['198.51.100.26', 51006];
 const whole = udp(client, ['203.0.113.75', 443], quicInitial(listName('fanny-garnier.chatgpt.com')));

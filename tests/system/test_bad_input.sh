@@ -458,6 +458,16 @@ echo "inspect: columns, --all, odd names"
 # demonstration names come in the ClientHellos of TCP, in the other capture in all the other ways.
 private=$directory/private
 configure "$private"
+printf '%064d\n' 4711 >"$private/secret"
+chmod 640 "$private/secret"
+cat >>"$private/iagmeter.conf" <<'END'
+inference = {
+    servers = ( { port = 8000; service = "local-vllm"; } );
+    users_by = [ "header", "key", "address" ];
+    client_header = "X-Forwarded-For";
+    secret = "secret";
+};
+END
 "$daemon" -c "$private/iagmeter.conf" -r "$demo" >"$private/log" 2>&1 || fail "the replay failed"
 command -v node >/dev/null || skip "node is not installed"
 node "$here/personal.mjs" "$captures/personal.pcap" >"$directory/personal"
@@ -466,6 +476,8 @@ node "$here/personal.mjs" "$captures/personal.pcap" >"$directory/personal"
 [ "$(query "$private/state" 'SELECT sum(names_seen) || " " || sum(names_quic) || " " ||
     sum(names_hinted) || " " || sum(dns_answers) FROM coverage')" = '68 2 1 1' ] ||
     fail "the names to search for were not read"
+[ "$(query "$private/state" 'SELECT sum(local_exchanges) || " " || sum(local_unassigned) FROM coverage')" = '1 1' ] ||
+    fail "the exchange with a local server was not read"
 for language in fr en; do
     "$tool" report month "$month" -c "$private/iagmeter.conf" --lang "$language" \
         --output "$private/$language" >>"$private/log" 2>&1 || fail "the report failed"

@@ -1,0 +1,64 @@
+/* local.mjs expected CAPTURE: what truth.jsonl has of a recording, as "DIRECTION REQUESTS IN OUT".
+ * local.mjs serve PORT FILE: an OpenAI-compatible server that says in FILE how many tokens it stated, as
+ * "MODEL IN OUT", one line a request. local.mjs ask PORT COUNT [ADDRESS [MODEL]]: asks it so often, streamed every second
+ * time. SPDX-License-Identifier: GPL-3.0-or-later */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+
+const [, , action, ...rest] = process.argv;
+
+function expected(capture) {
+    const sums = {};
+    const truth = readFileSync(new URL('../fixtures/inference/truth.jsonl', import.meta.url), 'utf8');
+    for (const line of truth.trim().split('\n')) {
+        const one = JSON.parse(line);
+        if (one.pcap !== capture || one.summary || one.prompt_tokens === null || one.prompt_tokens === undefined) continue;
+        const direction = one.department ?? 'unassigned';
+        const sum = (sums[direction] ??= [0, 0, 0]);
+        sum[0] += 1;
+        sum[1] += one.prompt_tokens;
+        sum[2] += one.completion_tokens;
+    }
+    for (const direction of Object.keys(sums).sort()) console.log([direction, ...sums[direction]].join(' '));
+}
+
+let served = 0;
+function answer(body, response, file) {
+    const asked = JSON.parse(body);
+    const usage = { prompt_tokens: 20 + served, completion_tokens: 3 + (served % 5) };
+    served += 1;
+    appendFileSync(file, `${asked.model} ${usage.prompt_tokens} ${usage.completion_tokens}\n`);
+    if (!asked.stream) {
+        response.setHeader('Content-Type', 'application/json');
+        response.end(JSON.stringify({ model: asked.model, choices: [{ index: 0, message: { content: 'x' } }], usage }));
+        return;
+    }
+    response.setHeader('Content-Type', 'text/event-stream');
+    for (let i = 0; i < usage.completion_tokens; i++)
+        response.write(`data: ${JSON.stringify({ model: asked.model, choices: [{ index: 0, delta: { content: 'x' } }] })}\n\n`);
+    response.end(`data: ${JSON.stringify({ model: asked.model, choices: [], usage })}\n\ndata: [DONE]\n\n`);
+}
+
+function serve(port, file) {
+    createServer((incoming, response) => {
+        let body = '';
+        incoming.on('data', (piece) => { body += piece; });
+        incoming.on('end', () => answer(body, response, file));
+    }).listen(Number(port), '127.0.0.1', () => console.log('listening'));
+}
+
+const one = (port, address, model, stream) => new Promise((done, failed) => {
+    const asking = request({ port, host: '127.0.0.1', localAddress: address, method: 'POST', path: '/v1/chat/completions',
+        headers: { 'Content-Type': 'application/json', Authorization: 'Bearer sk-dir-DRH-0002' } }, (incoming) => {
+        incoming.resume();
+        incoming.on('end', done);
+    });
+    asking.on('error', failed);
+    asking.end(JSON.stringify({ model, stream, messages: [{ role: 'user', content: 'y' }] }));
+});
+
+async function ask(port, count, address = '127.0.1.5', model = 'qwen3-8b') {
+    for (let i = 0; i < Number(count); i++) await one(port, address, model, i % 2 === 1);
+}
+
+await { expected, serve, ask }[action](...rest);
