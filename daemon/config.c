@@ -260,6 +260,9 @@ static void resolve_paths(struct config *config, struct diagnostics *diagnostics
     resolve(config, config->report.directory, diagnostics);
     if (config->inference.secret_path[0] != '\0')
         resolve(config, config->inference.secret_path, diagnostics);
+    for (unsigned i = 0; i < config->inference.server_count; i++)
+        if (config->inference.scrapes[i].bearer_path[0] != '\0')
+            resolve(config, config->inference.scrapes[i].bearer_path, diagnostics);
 }
 
 static void read_root(struct config *config, const config_setting_t *root,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/hostsources.h"
 
+#include "collectors/inference/scraper.h"
 #include "collectors/power/powerset.h"
 
 #include <stdio.h>
@@ -10,13 +11,20 @@
 
 struct hostsources {
     const struct config *config;
-    struct powerset *power; /* NULL: no host is configured */
+    struct powerset *power;  /* NULL: no host is configured */
+    struct scraper *scraper; /* NULL: no server is asked; */
+    size_t target_count;
+    struct scrape_config scrapes[INFERENCE_MAX_PORTS];
+    struct server_model models[MAX_INFERENCE_MODELS]; /* that it knows */
     struct powerset_state states[POWERSET_MAX_STATES];
     size_t state_count;
     size_t state_next;
-    struct power_source_state told[POWERSET_MAX_STATES];
+    struct power_source_state told[POWERSET_MAX_STATES + SCRAPER_TARGETS];
     size_t told_count;
 };
+
+/* How long a tick may wait for answers of servers: they come from this machine. */
+#define ANSWER_WAIT_MS 20
 
 static int64_t monotonic_ns(void *context)
 {
@@ -62,6 +70,10 @@ void hostsources_readable(const struct config *config, const char *out[HOSTSOURC
 
     if (config->host)
         add_power_paths(&list, &config->host->power);
+    for (unsigned i = 0; i < config->inference.server_count; i++) {
+        add_path(&list, config->inference.scrapes[i].bearer_path);
+        add_path(&list, config->inference.scrapes[i].socket_path);
+    }
     out[list.count] = NULL;
 }
 
@@ -69,7 +81,8 @@ bool hostsources_network(const struct config *config)
 {
     const struct powerremote_config *remote = config->host ? &config->host->power.remote : NULL;
 
-    return remote && (remote->has_redfish || remote->has_snmp || remote->ipmi.host[0] != '\0');
+    return inferenceconfig_scrapes(&config->inference) ||
+           (remote && (remote->has_redfish || remote->has_snmp || remote->ipmi.host[0] != '\0'));
 }
 
 /* -- Life ------------------------------------------------------------------------------------- */
@@ -97,6 +110,7 @@ void hostsources_close(struct hostsources *sources)
     if (!sources)
         return;
     powerset_close(sources->power);
+    scraper_free(sources->scraper);
     free(sources);
 }
 
@@ -108,6 +122,8 @@ static void sample(void *context)
 
     if (sources->power)
         powerset_sample(sources->power);
+    if (sources->scraper)
+        scraper_poll(sources->scraper, (int64_t)time(NULL), monotonic_ns(NULL), ANSWER_WAIT_MS);
 }
 
 static bool complete(void *context, int64_t until_ns)
@@ -134,10 +150,9 @@ static size_t take_energy(void *context, int64_t until_ns,
 
 static size_t take_use(void *context, struct server_use *out, size_t size)
 {
-    (void)context;
-    (void)out;
-    (void)size;
-    return 0;
+    struct hostsources *sources = context;
+
+    return sources->scraper ? scraper_take(sources->scraper, out, size) : 0;
 }
 
 struct counters_sources hostsources_counters(struct hostsources *sources)
@@ -152,7 +167,7 @@ static struct power_source_state *told_of(struct hostsources *sources, const cha
     for (size_t i = 0; i < sources->told_count; i++)
         if (strcmp(sources->told[i].name, name) == 0)
             return &sources->told[i];
-    if (sources->told_count == POWERSET_MAX_STATES)
+    if (sources->told_count == sizeof(sources->told) / sizeof(sources->told[0]))
         return NULL;
     return &sources->told[sources->told_count++];
 }
@@ -167,31 +182,110 @@ static struct power_source_state state_of(const struct powerset_state *from)
     return state;
 }
 
+static struct power_source_state state_of_server(const struct scraper_state *from)
+{
+    struct power_source_state state = {.counted = 1};
+
+    snprintf(state.name, sizeof(state.name), "%s", from->name);
+    snprintf(state.covers, sizeof(state.covers), "%s", from->covers);
+    snprintf(state.problem, sizeof(state.problem), "%s", from->problem);
+    return state;
+}
+
+/* The next of a round over all: sources of power, then servers. */
+static bool next_of_round(struct hostsources *sources, struct power_source_state *state)
+{
+    struct scraper_state server;
+    size_t place = sources->state_next++;
+
+    if (place < sources->state_count)
+        *state = state_of(&sources->states[place]);
+    else if (sources->scraper &&
+             scraper_state(sources->scraper, place - sources->state_count, &server))
+        *state = state_of_server(&server);
+    else
+        return false;
+    return true;
+}
+
 bool hostsources_next_state(struct hostsources *sources, struct power_source_state *state)
 {
-    if (!sources->power)
-        return false;
-    if (sources->state_next == sources->state_count) {
+    if (sources->state_next == 0 && sources->power)
         sources->state_count = powerset_states(sources->power, sources->states);
-        sources->state_next = 0;
-    }
-    while (sources->state_next < sources->state_count) {
-        struct power_source_state *told;
+    while (next_of_round(sources, state)) {
+        struct power_source_state *told = told_of(sources, state->name);
 
-        *state = state_of(&sources->states[sources->state_next++]);
-        told = told_of(sources, state->name);
         if (!told || memcmp(told, state, sizeof(*told)) == 0)
             continue;
         *told = *state;
         return true;
     }
+    sources->state_next = 0;
     return false;
+}
+
+/* -- Servers ---------------------------------------------------------------------------------- */
+
+static uint16_t same_service(const struct hostsources *sources, const struct catalogue *catalogue,
+                             uint16_t number)
+{
+    const struct service *service = catalogue_service(sources->config->catalogue, number);
+
+    return service ? catalogue_find(catalogue, service->id) : SERVICE_NONE;
+}
+
+static uint16_t same_direction(const struct hostsources *sources,
+                               const struct directions *directions, uint16_t number)
+{
+    const char *code = directions_get(sources->config->directions, number)->code;
+
+    for (uint16_t i = 0; i < directions_count(directions); i++)
+        if (strcmp(directions_get(directions, i)->code, code) == 0)
+            return i;
+    return DIRECTION_UNASSIGNED;
+}
+
+/* The models of a server's port, which are listed together. */
+static size_t models_of(struct hostsources *sources, const struct catalogue *catalogue,
+                        uint16_t port, size_t first)
+{
+    const struct inference_config *config = &sources->config->inference;
+    size_t count = 0;
+
+    for (unsigned i = 0; i < config->model_count; i++)
+        if (config->models[i].port == port)
+            sources->models[first + count++] =
+                (struct server_model){config->models[i].name,
+                                      same_service(sources, catalogue, config->models[i].service)};
+    return count;
 }
 
 void hostsources_set_rules(struct hostsources *sources, const struct catalogue *catalogue,
                            const struct directions *directions)
 {
-    (void)sources;
-    (void)catalogue;
-    (void)directions;
+    const struct inference_config *config = &sources->config->inference;
+    struct scraper_target targets[SCRAPER_TARGETS];
+    size_t models = 0;
+
+    if (sources->scraper) /* their numbers never change */
+        return;
+    for (unsigned i = 0; i < config->server_count; i++) {
+        struct scrape_config *scrape = &sources->scrapes[i];
+        uint16_t service = same_service(sources, catalogue, config->servers[i].service);
+        size_t count;
+
+        *scrape = config->scrapes[i];
+        if (scrape->url[0] == '\0' || service == SERVICE_NONE)
+            continue;
+        for (size_t j = 0; j < scrape->team_count; j++)
+            scrape->directions[j] = (struct server_team){
+                scrape->teams[j].label,
+                same_direction(sources, directions, scrape->directions[j].direction)};
+        count = models_of(sources, catalogue, config->servers[i].port, models);
+        targets[sources->target_count++] =
+            scrapeconfig_target(scrape, service, sources->models + models, count);
+        models += count;
+    }
+    if (sources->target_count > 0)
+        sources->scraper = scraper_new(targets, sources->target_count);
 }

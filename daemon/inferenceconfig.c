@@ -54,6 +54,7 @@ struct server_entry {
     unsigned port;
     char service[SERVICE_ID_SIZE];
     char remote[SERVICE_ID_SIZE];
+    struct scrape_config scrape;
 };
 
 #define SERVER(name) offsetof(struct server_entry, name), sizeof(((struct server_entry *)0)->name)
@@ -63,6 +64,7 @@ static const struct confread_key server_keys[] = {
     {"service", CONFREAD_STRING, true, 0, 0, SERVER(service), NULL},
     {"remote", CONFREAD_STRING, false, 0, 0, SERVER(remote), NULL},
     {"models", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    SCRAPE_KEYS(struct server_entry, scrape),
 };
 
 struct model_entry {
@@ -277,7 +279,7 @@ static void read_server(struct inference_config *config, const config_setting_t 
                         struct diagnostics *diagnostics)
 {
     const config_setting_t *models = config_setting_get_member(group, "models");
-    struct server_entry entry = {0, "", ""};
+    struct server_entry entry = {0, "", "", scrape_defaults};
     uint16_t port;
 
     if (!confread_group(group, server_keys, COUNT_OF(server_keys), &entry, diagnostics))
@@ -295,6 +297,8 @@ static void read_server(struct inference_config *config, const config_setting_t 
         (struct inference_server){port, SERVICE_NONE, SERVICE_NONE};
     keep_place(&config->server_places[config->server_count], entry.service, group);
     keep_place(&config->remote_places[config->server_count], entry.remote, group);
+    scrapeconfig_read(&entry.scrape, group, diagnostics);
+    config->scrapes[config->server_count] = entry.scrape;
     config->server_count++;
     for (int i = 0; i < length_of(models); i++)
         read_model(config, port, config_setting_get_elem(models, (unsigned)i), diagnostics);
@@ -452,6 +456,8 @@ void inferenceconfig_resolve(struct inference_config *config, const struct catal
 {
     for (size_t i = 0; directions && i < config->key_count; i++)
         resolve_key(&config->keys[i], &config->key_places[i], directions, path, diagnostics);
+    for (unsigned i = 0; directions && i < config->server_count; i++)
+        scrapeconfig_resolve(&config->scrapes[i], directions, path, diagnostics);
     for (unsigned i = 0; catalogue && i < config->server_count; i++) {
         resolve_server(&config->servers[i], &config->server_places[i], catalogue, path,
                        diagnostics);
@@ -461,6 +467,14 @@ void inferenceconfig_resolve(struct inference_config *config, const struct catal
     for (unsigned i = 0; catalogue && i < config->model_count; i++)
         config->models[i].service =
             resolve_service(&config->model_places[i], catalogue, path, diagnostics);
+}
+
+bool inferenceconfig_scrapes(const struct inference_config *config)
+{
+    for (unsigned i = 0; i < config->server_count; i++)
+        if (config->scrapes[i].url[0] != '\0')
+            return true;
+    return false;
 }
 
 struct inference_rules inferenceconfig_rules(const struct inference_config *config,

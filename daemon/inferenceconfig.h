@@ -5,6 +5,7 @@
 #include "collectors/inference/exchanges.h"
 #include "collectors/inference/wire.h"
 #include "daemon/diagnostics.h"
+#include "daemon/scrapeconfig.h"
 
 #include <libconfig.h>
 #include <limits.h>
@@ -32,6 +33,8 @@ struct inference_config {
     unsigned max_connections;
     struct inference_server servers[INFERENCE_MAX_PORTS]; /* that are metered */
     unsigned server_count;
+    struct scrape_config
+        scrapes[INFERENCE_MAX_PORTS]; /* how each of them is asked what it counted */
     struct inference_model models[MAX_INFERENCE_MODELS]; /* by name */
     unsigned model_count;
     char header[INFERENCE_HEADER_SIZE]; /* lower case; "": none */
@@ -68,6 +71,9 @@ void inferenceconfig_resolve(struct inference_config *config, const struct catal
 /* Adds a model, in its place. Returns false when there are too many. */
 bool inferenceconfig_add_model(struct inference_config *config,
                                const struct inference_model *model);
+
+/* Whether any server is asked what it counted. */
+bool inferenceconfig_scrapes(const struct inference_config *config);
 
 /* For the collector: points into CONFIG and DIRECTIONS. */
 struct inference_rules inferenceconfig_rules(const struct inference_config *config,

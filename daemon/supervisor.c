@@ -267,7 +267,8 @@ static bool start_capture(struct supervisor *supervisor, struct child *child)
 /* Whether there is a host of our own, or a server that counts. */
 static bool wants_counters(const struct supervisor *supervisor)
 {
-    return !supervisor->file && supervisor->config->host;
+    return !supervisor->file &&
+           (supervisor->config->host || inferenceconfig_scrapes(&supervisor->config->inference));
 }
 
 static bool start_counters(struct supervisor *supervisor)
