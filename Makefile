@@ -75,7 +75,7 @@ BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libcon
 RUN_PACKAGES      := fonts-dejavu-core tzdata
 TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 rrdtool procps \
                      libxml2-utils ca-certificates dnsmasq-base ngtcp2-client ngtcp2-server \
-                     snmpd openipmi
+                     snmpd openipmi nginx-light
 LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
 FUZZ_PACKAGES     := clang libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr
