@@ -203,6 +203,8 @@ const char *explain_reason_name(unsigned index);
 
 /* Whether the central results are means of the two ends: method A states no others. */
 bool explain_is_mean(const struct explain_chain *chain);
+/* What host.conf does not state of a figure. */
+const char *explain_or_dash(const char *text);
 /* Heads the formulas of CHAIN. */
 enum text_id explain_formulas_text(const struct explain_chain *chain);
 

@@ -229,8 +229,9 @@ static void origin_row(const struct html_page *page, const struct provenance *pr
 
     fputs("<tr><th scope=\"rowgroup\" colspan=\"6\">", page->stream);
     text_say(page->stream, page->language, TEXT_EXPLAIN_ORIGIN,
-             TEXT_ARGUMENTS(provenance->source, provenance->year, provenance->scope,
-                            provenance->licence, grade),
+             TEXT_ARGUMENTS(provenance->source, provenance->year,
+                            explain_or_dash(provenance->scope),
+                            explain_or_dash(provenance->licence), grade),
              true);
     fputs("</th></tr>\n", page->stream);
 }

@@ -113,6 +113,18 @@ void explain_local_add_key(const struct month_report *report, const char *direct
 
 /* ---- The chain ---- */
 
+/* What a token counted for when the joules of each minute were shared. */
+static void add_weights(struct explain_chain *chain)
+{
+    const struct host_weights *weights = hostconfig_weights(chain->local.host, chain->id);
+
+    if (!weights)
+        return;
+    add_factor(chain, "weight_input", "1", weights->weights.input, &weights->provenance);
+    add_factor(chain, "weight_cached", "1", weights->weights.cached, &weights->provenance);
+    add_factor(chain, "weight_output", "1", weights->weights.output, &weights->provenance);
+}
+
 static void add_factors(struct explain_chain *chain)
 {
     const struct host_config *host = chain->local.host;
@@ -174,6 +186,7 @@ void explain_local_compute(struct explain_chain *chain)
     } else {
         add(chain, "energy_j", "J", activity->energy_j);
         add(chain, "host_s", "s", activity->host_s);
+        add_weights(chain);
     }
     add_factors(chain);
     add_steps(chain, activity->energy_j);

@@ -267,7 +267,8 @@ static void put_factors(const struct page *page, const struct explain_chain *cha
         put_given(page, symbol);
         if (symbol + 1 == end || symbol[1].provenance != provenance)
             fprintf(page->stream, "      %s ; %s ; %s ; %s ; %c\n", provenance->year,
-                    provenance->scope, provenance->source, provenance->licence, provenance->grade);
+                    explain_or_dash(provenance->scope), provenance->source,
+                    explain_or_dash(provenance->licence), provenance->grade);
     }
 }
 

@@ -15,6 +15,11 @@ bool explain_is_mean(const struct explain_chain *chain)
     return chain->factors.model && !chain->factors.method_b;
 }
 
+const char *explain_or_dash(const char *text)
+{
+    return text[0] ? text : "–";
+}
+
 enum text_id explain_formulas_text(const struct explain_chain *chain)
 {
     if (chain->local.host)

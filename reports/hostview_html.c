@@ -268,6 +268,15 @@ static void write_meter(const struct html_page *page, const struct host_view *vi
 
 /* ---- Tokens ---- */
 
+static void count_cell(const struct html_page *page, double count)
+{
+    char number[TEXT_NUMBER_SIZE] = "–";
+
+    if (!isnan(count))
+        text_number(number, sizeof(number), page->language, count, 0);
+    html_number_cell(page, number);
+}
+
 static void balance_row(const struct html_page *page, const struct host_balance *balance,
                         size_t count)
 {
@@ -277,9 +286,9 @@ static void balance_row(const struct html_page *page, const struct host_balance 
     html_row_heading(page,
                      balance->service ? balance->service : text_get(page->language, TEXT_TOTAL));
     html_text_cell(page, hostview_count_name(count));
-    value_cell(page, captured);
-    value_cell(page, balance->has_server ? served : NAN);
-    value_cell(page, balance->has_server ? captured - served : NAN);
+    count_cell(page, captured);
+    count_cell(page, balance->has_server ? served : NAN);
+    count_cell(page, balance->has_server ? captured - served : NAN);
     value_cell(page,
                balance->has_server && served > 0 ? PERCENT * (captured - served) / served : NAN);
     fputs("</tr>\n", page->stream);
@@ -287,13 +296,14 @@ static void balance_row(const struct html_page *page, const struct host_balance 
 
 static void write_balance(const struct html_page *page, const struct host_view *view)
 {
-    static const enum text_id headings[] = {TEXT_SERVICE,     TEXT_QUANTITY,        TEXT_HOST_WIRE,
-                                            TEXT_HOST_SERVER, TEXT_HOST_DIFFERENCE, TEXT_SHARE};
+    static const enum text_id headings[] = {TEXT_SERVICE, TEXT_QUANTITY, TEXT_HOST_WIRE,
+                                            TEXT_HOST_SERVER, TEXT_HOST_DIFFERENCE};
     struct host_balance balance;
 
     html_open_table(page, TEXT_HOST_BALANCE, NULL);
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
-        html_column_heading(page, headings[i], headings[i] == TEXT_SHARE ? "%" : NULL);
+        html_column_heading(page, headings[i], NULL);
+    html_column_heading(page, TEXT_HOST_DIFFERENCE, "%");
     html_open_body(page);
     for (size_t i = 0; hostview_balance(view, i, &balance); i++)
         for (size_t j = 0; j < HOSTVIEW_COUNTS; j++)

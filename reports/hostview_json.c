@@ -146,10 +146,11 @@ static json_t *json_factors(const struct month_report *report)
 
     for (size_t i = 0; hostview_factor(report, i, &factor); i++)
         failed |= json_array_append_new(
-            array, json_pack("{s:s, s:s, s:f, s:s, s:s, s:o}", "name", factor.name, "unit",
-                             factor.unit, "value", factor.value, "year", factor.provenance->year,
-                             "source", factor.provenance->source, "grade",
-                             json_stringn(&factor.provenance->grade, 1)));
+            array, json_pack("{s:s, s:s, s:f, s:s, s:s, s:s, s:s, s:o}", "name", factor.name,
+                             "unit", factor.unit, "value", factor.value, "year",
+                             factor.provenance->year, "scope", factor.provenance->scope, "source",
+                             factor.provenance->source, "licence", factor.provenance->licence,
+                             "grade", json_stringn(&factor.provenance->grade, 1)));
     return finished(array, failed);
 }
 
