@@ -259,6 +259,8 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
 CONF_FILES := $(shell find conf -type f 2>/dev/null)
 DOC_FILES  := $(wildcard README.md LICENSE docs/*.md)
 UNITS      := $(wildcard systemd/*.service systemd/*.timer)
+# For an inference host of our own: examples, since they give rights.
+HOST_FILES := systemd/host.conf systemd/90-iagmeter-host.rules
 
 # In the tree the units name Debian's paths, so that they can be checked and read as they are.
 relocate = sed -e 's|/usr/sbin/iagmeterd|$(sbindir)/iagmeterd|g' \
@@ -270,12 +272,13 @@ install: all ## install under DESTDIR; a configuration file that differs is left
 	  $(sysusersdir) $(tmpfilesdir) $(docdir))
 	install -m 755 $(BUILD)/iagmeterd $(DESTDIR)$(sbindir)/iagmeterd
 	install -m 755 $(BUILD)/iagmeter $(DESTDIR)$(bindir)/iagmeter
-	install -m 755 $(BUILD)/iagmeter-meter $(DESTDIR)$(libexecdir)/iagmeter/iagmeter-meter
+	install -m 755 $(BUILD)/iagmeter-meter $(BUILD)/iagmeter-counters $(DESTDIR)$(libexecdir)/iagmeter
 	@set -e; put() { $(relocate) "$$1" >"$$2"; chmod 644 "$$2"; }; \
 	for unit in $(UNITS); do put $$unit $(DESTDIR)$(unitdir)/$${unit##*/}; done; \
 	put systemd/sysusers.d/iagmeter.conf $(DESTDIR)$(sysusersdir)/iagmeter.conf; \
 	put systemd/tmpfiles.d/iagmeter.conf $(DESTDIR)$(tmpfilesdir)/iagmeter.conf
 	$(if $(DOC_FILES),install -m 644 $(DOC_FILES) $(DESTDIR)$(docdir))
+	install -m 644 $(HOST_FILES) $(DESTDIR)$(docdir)
 	@set -e; for file in $(CONF_FILES:conf/%=%); do \
 	  to=$(DESTDIR)$(confdir)/$$file; \
 	  if [ ! -e $$to ]; then install -D -m 644 conf/$$file $$to; rm -f $$to.new; \

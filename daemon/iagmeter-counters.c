@@ -245,6 +245,9 @@ static int count(struct process *process)
 {
     int status = EXIT_TROUBLE;
 
+    if (!sandbox_has_landlock())
+        log_line(LOG_PRIORITY_INFO, "the counters process can read all files that its user can: "
+                                    "the kernel, or a filter, has no Landlock for it");
     if (load_config(process) && enter_sandbox(process->config, NULL) && open_all(process)) {
         send_control(process, MESSAGE_READY);
         status = run(process);

@@ -323,10 +323,20 @@ static bool allow_paths(int rules, const char *const *readable, uint64_t handled
     return allowed;
 }
 
+static long landlock_version(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+bool sandbox_has_landlock(void)
+{
+    return landlock_version() > 0;
+}
+
 /* True also on a kernel that does not know how. */
 static bool confine_files(const char *const *readable)
 {
-    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    long version = landlock_version();
     struct landlock_ruleset_attr attributes = {.handled_access_fs = handled_access(version)};
     int rules;
     bool confined;

@@ -29,6 +29,7 @@ bool sandbox_capture(int control, int data, char *error, size_t error_size);
  * /etc, libraries); what is not there is passed over. On a kernel without Landlock (5.13) it can
  * read whatever its user can. To be entered before there are threads. */
 bool sandbox_counters(const char *const *readable, bool network, char *error, size_t error_size);
+bool sandbox_has_landlock(void);
 
 /* For the meter: no network, no programs, nothing asked of devices. */
 bool sandbox_meter(char *error, size_t error_size);

@@ -486,11 +486,6 @@ static void the_counters_read_meters_and_nothing_else_happens(void **state)
     assert_works(sandbox_meter, devices_are_not_asked);
 }
 
-static bool has_landlock(void)
-{
-    return syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
-}
-
 /* What its user may read and write elsewhere, as the ledger, it may not. */
 static int elsewhere_is_out_of_reach(void)
 {
@@ -515,7 +510,7 @@ static int what_is_readable_is_not_writable(void)
 static void the_counters_do_not_reach_other_files(void **state)
 {
     (void)state;
-    if (!has_landlock()) {
+    if (!sandbox_has_landlock()) {
         print_message("this kernel has no Landlock: not tested\n");
         skip();
     }

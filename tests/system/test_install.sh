@@ -37,6 +37,9 @@ has()
 has 755 /usr/sbin/iagmeterd
 has 755 /usr/bin/iagmeter
 has 755 /usr/libexec/iagmeter/iagmeter-meter
+has 755 /usr/libexec/iagmeter/iagmeter-counters
+has 644 /usr/share/doc/iagmeter/host.conf
+has 644 /usr/share/doc/iagmeter/90-iagmeter-host.rules
 has 644 /usr/lib/systemd/system/iagmeterd.service
 has 644 /usr/lib/systemd/system/iagmeter-report@.service
 has 644 /usr/lib/systemd/system/iagmeter-report@.timer
@@ -108,5 +111,11 @@ exposure()
 }
 exposure iagmeterd.service 20
 exposure iagmeter-report@.service 10
+# With what a host of our own needs.
+mkdir "$units/iagmeterd.service.d"
+cp systemd/host.conf "$units/iagmeterd.service.d/host.conf"
+SYSTEMD_UNIT_PATH="$units:" systemd-analyze verify "$units/iagmeterd.service" >"$scratch/verify" 2>&1 &&
+    ! grep -F "$units" "$scratch/verify" || { cat "$scratch/verify" >&2; fail "host.conf does not verify"; }
+SYSTEMD_UNIT_PATH="$units:" exposure iagmeterd.service 30
 exposure iagmeter-metrics@.service 10
 echo "install: passed"
