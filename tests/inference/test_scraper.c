@@ -394,7 +394,7 @@ static void a_unix_socket_is_a_way_too(void **state)
     (void)state;
     scratch_path(path, "socket");
     assert_true(strlen(path) < sizeof(address.sun_path));
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     listen_on((struct sockaddr *)&address, sizeof(address));
     begin("http://localhost/metrics", path, "");
     server.answer = PLAIN "llamacpp:tokens_predicted_total 100\n";
