@@ -92,7 +92,7 @@ JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # --- Targets -----------------------------------------------------------------------------------
 
 .PHONY: accuracy help all deps deps-all demo test check tests unit system coverage lint fuzz run-fuzzers \
-        bench bench-parts benches install uninstall clean FORCE
+        bench bench-parts bench-local benches install uninstall clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -202,9 +202,12 @@ accuracy: ## requests and tokens estimated from recordings, beside what they wer
 
 benches: $(BENCHES)
 
-# Each alone; the programs without bench_ in their names are for the scripts, and bench_stages is.
+bench-local: $(BUILD)/tests/bench/bench_local ## speed of reading local exchanges from the wire, by their kind
+	@IAGMETER_BUILD=$(abspath $(BUILD)) tests/bench/bench_local.sh 200 $(ROUNDS)
+
+# Each alone; the programs without bench_ in their names are for the scripts, and so are these two.
 bench-parts: $(BENCHES) ## speed of decoders and tables one by one, and what floods cost
-	@for bench in $(filter-out %/bench_stages,$(filter $(BUILD)/tests/bench/bench_%,$^)); do \
+	@for bench in $(filter-out %/bench_stages %/bench_local,$(filter $(BUILD)/tests/bench/bench_%,$^)); do \
 	  echo "$${bench##*/bench_}:"; $$bench || exit 1; done
 
 clean: ## remove what was built

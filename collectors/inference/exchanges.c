@@ -19,6 +19,8 @@ static const char *const endpoint_paths[ENDPOINT_COUNT] = {
     [ENDPOINT_INFILL] = "/infill",
     [ENDPOINT_OLLAMA_CHAT] = "/api/chat",
     [ENDPOINT_OLLAMA_GENERATE] = "/api/generate",
+    [ENDPOINT_GENERATE] = "/generate",
+    [ENDPOINT_GENERATE_STREAM] = "/generate_stream",
     [ENDPOINT_EMBEDDINGS] = "/v1/embeddings",
     [ENDPOINT_EMBED] = "/api/embed",
     [ENDPOINT_RERANK] = "/v1/rerank",
@@ -36,6 +38,7 @@ static const struct {
     {"/api/chat", ENDPOINT_OLLAMA_CHAT},   {"/api/generate", ENDPOINT_OLLAMA_GENERATE},
     {"/infill", ENDPOINT_INFILL},          {"/embeddings", ENDPOINT_EMBEDDINGS},
     {"/embedding", ENDPOINT_EMBEDDINGS},   {"/api/embed", ENDPOINT_EMBED},
+    {"/generate", ENDPOINT_GENERATE},      {"/generate_stream", ENDPOINT_GENERATE_STREAM},
     {"/rerank", ENDPOINT_RERANK},          {"/reranking", ENDPOINT_RERANK},
 };
 

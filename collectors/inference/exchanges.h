@@ -26,6 +26,8 @@ enum inference_endpoint {
     ENDPOINT_INFILL,
     ENDPOINT_OLLAMA_CHAT,
     ENDPOINT_OLLAMA_GENERATE,
+    ENDPOINT_GENERATE,        /* of TGI and SGLang */
+    ENDPOINT_GENERATE_STREAM, /* of TGI */
     ENDPOINT_EMBEDDINGS,
     ENDPOINT_EMBED, /* of Ollama */
     ENDPOINT_RERANK,

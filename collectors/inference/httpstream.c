@@ -2,6 +2,7 @@
 #include "collectors/inference/httpstream.h"
 
 #include "collectors/capture/cursor.h"
+#include "collectors/inference/eitherbyte.h"
 
 #include <string.h>
 
@@ -339,9 +340,12 @@ static void end_key(struct http_stream *stream)
 /* -- Heads --------------------------------------------------------------------------------------
  */
 
+/* RFC 9110, 5.6.2: a bit for each byte of ASCII. */
 static bool is_token(uint8_t byte)
 {
-    return byte > ' ' && byte < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", byte);
+    static const uint64_t bits[2] = {0x03ff6cfa00000000ULL, 0x57ffffffc7fffffeULL};
+
+    return byte < 0x80 && bits[byte >> 6] >> (byte & 63) & 1;
 }
 
 /* RFC 9112, 6.3. */
@@ -488,22 +492,89 @@ static bool is_name(const char *text, uint8_t length)
     return length != UINT8_MAX && length > 0 && !text[length];
 }
 
+/* FOUND is the place in header_names, or KEYWORD_NONE; then whether it is a configured name. */
+static void end_name(struct http_stream *stream, struct http_message *message, enum http_side side,
+                     uint8_t found, bool is_direction, bool is_client)
+{
+    message->header = found == KEYWORD_NONE ? HEADER_OTHER : found;
+    if (side == HTTP_CLIENT && is_direction)
+        message->header = HEADER_DIRECTION;
+    else if (side == HTTP_CLIENT && is_client)
+        message->header = HEADER_CLIENT;
+    if (side == HTTP_CLIENT)
+        begin_key(stream, message->header);
+    message->state = VALUE_START;
+}
+
+static bool same_name(const char *known, const uint8_t *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (known[i] != lower((char)name[i])) /* also where KNOWN ends */
+            return false;
+    return known[length] == '\0';
+}
+
+/* At the beginning of a line: a name that is here whole, with its colon. */
+static bool pass_name(struct http_stream *stream, enum http_side side, struct cursor *cursor)
+{
+    const uint8_t *at = cursor->at;
+    uint8_t found = 0;
+    size_t length;
+
+    while (at < cursor->end && is_token(*at))
+        at++;
+    length = (size_t)(at - cursor->at);
+    if (at == cursor->end || *at != ':' || length == 0)
+        return false;
+    while (found < COUNT_OF(header_names) && !same_name(header_names[found], cursor->at, length))
+        found++;
+    end_name(stream, &stream->sides[side], side,
+             found < COUNT_OF(header_names) ? found : KEYWORD_NONE,
+             same_name(stream->direction_header, cursor->at, length),
+             same_name(stream->client_header, cursor->at, length));
+    cursor_skip(cursor, length + 1);
+    return true;
+}
+
+/* A value that nobody asks for, up to the end of its line. */
+static void pass_value(struct http_stream *stream, struct http_message *message,
+                       struct cursor *cursor)
+{
+    const uint8_t *end = eitherbyte_find_line_end(cursor->at, cursor->end);
+    size_t length = (size_t)(end - cursor->at);
+
+    if (memchr(cursor->at, '\0', length))
+        refuse(stream);
+    else
+        message->state = VALUE;
+    cursor_skip(cursor, length);
+}
+
+/* What heads consist of for the most part, not byte by byte. Returns false for anything else. */
+static bool pass_header(struct http_stream *stream, enum http_side side, struct cursor *cursor)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->cr)
+        return false;
+    if (message->state == NAME_START)
+        return pass_name(stream, side, cursor);
+    if ((message->state != VALUE && message->state != VALUE_START) ||
+        message->header != HEADER_OTHER || *cursor->at == '\r' || *cursor->at == '\n')
+        return false;
+    pass_value(stream, message, cursor);
+    return true;
+}
+
 static void read_name(struct http_stream *stream, struct http_message *message, enum http_side side,
                       uint8_t byte)
 {
     char letter = lower((char)byte);
 
     if (byte == ':' && message->state == NAME) {
-        message->header = keyword_find(&message->name, header_names);
-        if (message->header == KEYWORD_NONE)
-            message->header = HEADER_OTHER;
-        if (side == HTTP_CLIENT && is_name(stream->direction_header, message->name_length))
-            message->header = HEADER_DIRECTION;
-        else if (side == HTTP_CLIENT && is_name(stream->client_header, message->client_length))
-            message->header = HEADER_CLIENT;
-        if (side == HTTP_CLIENT)
-            begin_key(stream, message->header);
-        message->state = VALUE_START;
+        end_name(stream, message, side, keyword_find(&message->name, header_names),
+                 is_name(stream->direction_header, message->name_length),
+                 is_name(stream->client_header, message->client_length));
         return;
     }
     if (!is_token(byte)) { /* also a space before the colon (RFC 9112, 5.1), and a folded line */
@@ -831,6 +902,28 @@ static bool read_chunk_size(struct http_message *message, uint8_t byte)
     return byte == '\r' || byte == ';' || is_space((char)byte);
 }
 
+/* A size without extensions, or the end of a chunk, that is here whole. Returns false for any
+ * other. */
+static bool pass_chunk_framing(struct http_message *message, struct cursor *cursor)
+{
+    const uint8_t *at = cursor->at;
+    uint64_t size = 0;
+    int digit;
+
+    if (message->state == CHUNK_SIZE && message->digits == 0)
+        for (; at < cursor->end && at - cursor->at < 15 && (digit = hex_of(*at)) >= 0; at++)
+            size = size << 4 | (unsigned)digit;
+    else if (message->state != CHUNK_CR)
+        return false;
+    if (cursor->end - at < 2 || at[0] != '\r' || at[1] != '\n' ||
+        (message->state == CHUNK_SIZE && at == cursor->at))
+        return false;
+    message->state = message->state == CHUNK_CR ? CHUNK_SIZE : size > 0 ? CHUNK : TRAILER_START;
+    message->left = size;
+    cursor_skip(cursor, (size_t)(at + 2 - cursor->at));
+    return true;
+}
+
 /* Whatever frames chunks ends its lines with CR and LF both: a line feed alone in an extension is
  * how requests were smuggled. Returns false for it, and what else is not in the grammar. */
 static bool read_chunk_framing(struct http_message *message, uint8_t byte)
@@ -921,10 +1014,12 @@ void httpstream_bytes(struct http_stream *stream, enum http_side side, const uin
     while (cursor_left(&cursor) > 0 && !stream->refused && !stream->lost) {
         if (is_run(message->state))
             read_run(stream, side, &cursor);
-        else if (message->state < BODY)
-            read_head(stream, side, cursor_u8(&cursor));
-        else
+        else if (message->state < BODY) {
+            if (!pass_header(stream, side, &cursor))
+                read_head(stream, side, cursor_u8(&cursor));
+        } else if (!pass_chunk_framing(&stream->sides[side], &cursor)) {
             read_framing(stream, side, cursor_u8(&cursor));
+        }
     }
 }
 

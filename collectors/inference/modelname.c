@@ -123,3 +123,24 @@ void modelname_end(const struct model_name *name, const struct model_table *tabl
             *found = (struct model_found){.known = true, .service = model->service};
     }
 }
+
+void modelname_whole(const struct model_table *table, uint16_t port, const uint8_t *name,
+                     size_t length, struct model_found *found)
+{
+    const size_t suffix = sizeof(cloud) - 1;
+    const uint8_t *end = name + length;
+
+    *found = (struct model_found){
+        .elsewhere = length >= suffix && (*(end - suffix) == '-' || *(end - suffix) == ':') &&
+                     memcmp(end - suffix + 1, cloud + 1, suffix - 1) == 0,
+    };
+    if (length >= MODEL_NAME_SIZE || table->count == 0 || memchr(name, '\0', length))
+        return;
+    for (uint16_t i = 0; i < table->count; i++) {
+        const struct inference_model *model = &table->items[i];
+
+        if (model->port == port && model->name[length] == '\0' &&
+            memcmp(model->name, name, length) == 0)
+            *found = (struct model_found){.known = true, .service = model->service};
+    }
+}

@@ -48,4 +48,9 @@ bool modelname_add(struct model_name *name, const struct model_table *table, uin
 void modelname_end(const struct model_name *name, const struct model_table *table, uint16_t port,
                    struct model_found *found);
 
+/* The same of a name that is there whole: the LENGTH bytes between the quotes, without an escape.
+ */
+void modelname_whole(const struct model_table *table, uint16_t port, const uint8_t *name,
+                     size_t length, struct model_found *found);
+
 #endif

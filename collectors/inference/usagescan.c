@@ -21,17 +21,22 @@ enum key {
     KEY_COMPLETION_TOKENS,
     KEY_CONTENT,
     KEY_DELTA,
+    KEY_DETAILS,
     KEY_EVAL_COUNT,
     KEY_FUNCTION,
+    KEY_GENERATED_TOKENS,
     KEY_INDEX,
+    KEY_INPUT_LENGTH,
     KEY_INPUT_TOKENS,
     KEY_INPUT_DETAILS,
     KEY_MESSAGE,
+    KEY_META_INFO,
     KEY_MODEL,
     KEY_N,
     KEY_OUTPUT_TOKENS,
     KEY_PARTIAL_JSON,
     KEY_PREDICTED_N,
+    KEY_PREFILL,
     KEY_PROMPT_EVAL_COUNT,
     KEY_PROMPT_N,
     KEY_PROMPT_TOKENS,
@@ -45,11 +50,13 @@ enum key {
     KEY_TEXT,
     KEY_THINKING,
     KEY_TIMINGS,
+    KEY_TOKEN,
     KEY_TOKENS_EVALUATED,
     KEY_TOKENS_PREDICTED,
     KEY_TOOL_CALLS,
     KEY_USAGE,
-    KEY_COUNT
+    KEY_COUNT,
+    NO_KEY = KEY_COUNT /* an element of an array, or a name that nobody asks for */
 };
 
 static const char *const key_names[KEY_COUNT] = {
@@ -62,17 +69,22 @@ static const char *const key_names[KEY_COUNT] = {
     "completion_tokens",
     "content",
     "delta",
+    "details",
     "eval_count",
     "function",
+    "generated_tokens",
     "index",
+    "input_length",
     "input_tokens",
     "input_tokens_details",
     "message",
+    "meta_info",
     "model",
     "n",
     "output_tokens",
     "partial_json",
     "predicted_n",
+    "prefill",
     "prompt_eval_count",
     "prompt_n",
     "prompt_tokens",
@@ -86,6 +98,7 @@ static const char *const key_names[KEY_COUNT] = {
     "text",
     "thinking",
     "timings",
+    "token",
     "tokens_evaluated",
     "tokens_predicted",
     "tool_calls",
@@ -97,7 +110,7 @@ enum node {
     NODE_NONE,
     NODE_REQUEST,
     NODE_ROOT,
-    NODE_ROOTS, /* llama.cpp answers several prompts with an array */
+    NODE_ROOTS, /* llama.cpp and SGLang answer several prompts with an array */
     NODE_CHOICES,
     NODE_CHOICE,
     NODE_DELTA,
@@ -109,14 +122,18 @@ enum node {
     NODE_USAGE,
     NODE_FIRST_USAGE, /* of message_start: what it says of the output is not the last word */
     NODE_DETAILS,
-    NODE_TIMINGS
+    NODE_TIMINGS,
+    NODE_GENERATION, /* "details" of TGI */
+    NODE_PREFILL,
+    NODE_PREFILL_TOKEN,
+    NODE_TOKEN,
+    NODE_META_INFO, /* of SGLang */
+    NODE_COUNT
 };
-
-#define NO_KEY KEYWORD_NONE
 
 static const struct {
     uint8_t parent;
-    uint8_t key; /* NO_KEY: an element of the array */
+    uint8_t key;
     char bracket;
     uint8_t node;
 } children[] = {
@@ -136,13 +153,20 @@ static const struct {
     {NODE_RESPONSE, KEY_USAGE, '{', NODE_USAGE},
     {NODE_USAGE, KEY_PROMPT_DETAILS, '{', NODE_DETAILS},
     {NODE_USAGE, KEY_INPUT_DETAILS, '{', NODE_DETAILS},
+    {NODE_ROOT, KEY_DETAILS, '{', NODE_GENERATION},
+    {NODE_GENERATION, KEY_PREFILL, '[', NODE_PREFILL},
+    {NODE_PREFILL, NO_KEY, '{', NODE_PREFILL_TOKEN},
+    {NODE_ROOT, KEY_TOKEN, '{', NODE_TOKEN},
+    {NODE_ROOT, KEY_META_INFO, '{', NODE_META_INFO},
 };
 
+/* Numbers, and a literal. */
 static const struct {
     uint8_t node;
     uint8_t key;
     uint8_t number;
 } wanted_numbers[] = {
+    {NODE_REQUEST, KEY_STREAM, NUMBER_STREAMS},
     {NODE_REQUEST, KEY_N, NUMBER_CHOICES_WANTED},
     {NODE_ROOT, KEY_INDEX, NUMBER_INDEX},
     {NODE_CHOICE, KEY_INDEX, NUMBER_INDEX},
@@ -163,73 +187,150 @@ static const struct {
     {NODE_TIMINGS, KEY_CACHE_N, NUMBER_TIMED_CACHE},
     {NODE_TIMINGS, KEY_PROMPT_N, NUMBER_TIMED_PROMPT},
     {NODE_TIMINGS, KEY_PREDICTED_N, NUMBER_TIMED_OUTPUT},
+    {NODE_GENERATION, KEY_INPUT_LENGTH, NUMBER_EVALUATED},
+    {NODE_GENERATION, KEY_GENERATED_TOKENS, NUMBER_PREDICTED},
+    {NODE_META_INFO, KEY_PROMPT_TOKENS, NUMBER_EVALUATED},
+    {NODE_META_INFO, KEY_COMPLETION_TOKENS, NUMBER_PREDICTED},
+    {NODE_META_INFO, KEY_CACHED_TOKENS, NUMBER_CACHED},
 };
 
-/* Strings of a stream that hold what was generated, if they hold anything. */
+/* What strings hold, if they hold anything. */
+enum string_kind {
+    STRING_OTHER,
+    STRING_TEXT, /* what was generated */
+    STRING_MODEL,
+    STRING_REMOTE_HOST /* of Ollama: where it had the answer computed */
+};
+
 static const struct {
     uint8_t node;
     uint8_t key;
-} texts[] = {
-    {NODE_ROOT, KEY_CONTENT},  /* llama.cpp */
-    {NODE_ROOT, KEY_RESPONSE}, /* Ollama, generate */
-    {NODE_ROOT, KEY_THINKING},
-    {NODE_ROOT, KEY_DELTA},      /* responses: of text, reasoning, arguments */
-    {NODE_MESSAGE, KEY_CONTENT}, /* Ollama, chat */
-    {NODE_MESSAGE, KEY_THINKING},
-    {NODE_CHOICE, KEY_TEXT},   /* completions */
-    {NODE_DELTA, KEY_CONTENT}, /* chat */
-    {NODE_DELTA, KEY_REASONING},
-    {NODE_DELTA, KEY_REASONING_CONTENT},
-    {NODE_DELTA, KEY_REFUSAL},
-    {NODE_DELTA, KEY_TEXT}, /* Anthropic */
-    {NODE_DELTA, KEY_THINKING},
-    {NODE_DELTA, KEY_PARTIAL_JSON},
-    {NODE_FUNCTION, KEY_ARGUMENTS},
+    uint8_t kind;
+} strings[] = {
+    {NODE_ROOT, KEY_CONTENT, STRING_TEXT},  /* llama.cpp */
+    {NODE_ROOT, KEY_RESPONSE, STRING_TEXT}, /* Ollama, generate */
+    {NODE_ROOT, KEY_THINKING, STRING_TEXT},
+    {NODE_ROOT, KEY_DELTA, STRING_TEXT},      /* responses: of text, reasoning, arguments */
+    {NODE_MESSAGE, KEY_CONTENT, STRING_TEXT}, /* Ollama, chat */
+    {NODE_MESSAGE, KEY_THINKING, STRING_TEXT},
+    {NODE_CHOICE, KEY_TEXT, STRING_TEXT},   /* completions */
+    {NODE_DELTA, KEY_CONTENT, STRING_TEXT}, /* chat */
+    {NODE_DELTA, KEY_REASONING, STRING_TEXT},
+    {NODE_DELTA, KEY_REASONING_CONTENT, STRING_TEXT},
+    {NODE_DELTA, KEY_REFUSAL, STRING_TEXT},
+    {NODE_DELTA, KEY_TEXT, STRING_TEXT}, /* Anthropic */
+    {NODE_DELTA, KEY_THINKING, STRING_TEXT},
+    {NODE_DELTA, KEY_PARTIAL_JSON, STRING_TEXT},
+    {NODE_FUNCTION, KEY_ARGUMENTS, STRING_TEXT},
+    {NODE_TOKEN, KEY_TEXT, STRING_TEXT}, /* TGI */
+    {NODE_REQUEST, KEY_MODEL, STRING_MODEL},
+    {NODE_ROOT, KEY_MODEL, STRING_MODEL},
+    {NODE_MESSAGE, KEY_MODEL, STRING_MODEL},
+    {NODE_RESPONSE, KEY_MODEL, STRING_MODEL},
+    {NODE_ROOT, KEY_REMOTE_HOST, STRING_REMOTE_HOST},
 };
-
-static uint8_t node_at(const struct usage_scan *scan, unsigned above)
-{
-    return scan->depth > above ? scan->nodes[scan->depth - 1 - above] : NODE_NONE;
-}
 
 static bool is_array(uint8_t node)
 {
-    return node == NODE_ROOTS || node == NODE_CHOICES || node == NODE_TOOL_CALLS;
+    return node == NODE_ROOTS || node == NODE_CHOICES || node == NODE_TOOL_CALLS ||
+           node == NODE_PREFILL;
+}
+
+/* -- The same, to be looked up at once ----------------------------------------------------------
+ */
+
+/* Of the values of each name in each object, or of the elements of each array, what they are
+ * there for. */
+static struct meaning {
+    uint8_t object; /* node that an object becomes; NODE_NONE: nobody asks for it */
+    uint8_t array;
+    uint8_t number; /* enum usage_number */
+    uint8_t string; /* enum string_kind */
+} meanings[NODE_COUNT][KEY_COUNT + 1];
+
+/* Names by their length and the last bits of their first letter; those that share both. */
+#define LONGEST 32
+static uint8_t first_key[LONGEST][32];
+static uint8_t next_key[KEY_COUNT];
+/* The first eight bytes of a name, or all and zeros; the last eight. */
+static uint64_t key_begins[KEY_COUNT];
+static uint64_t key_ends[KEY_COUNT];
+static uint64_t begin_masks[8];
+
+static void know_names(void)
+{
+    memset(first_key, NO_KEY, sizeof(first_key));
+    for (uint8_t i = 0; i < KEY_COUNT; i++) {
+        size_t length = strlen(key_names[i]);
+        uint8_t *place = &first_key[length][key_names[i][0] & 31];
+
+        next_key[i] = *place;
+        *place = i;
+        memcpy(&key_begins[i], key_names[i], length < 8 ? length : 8);
+        if (length >= 8)
+            memcpy(&key_ends[i], key_names[i] + length - 8, 8);
+    }
+    for (size_t length = 0; length < 8; length++)
+        memset(&begin_masks[length], 0xff, length);
+}
+
+static void know_meanings(void)
+{
+    if (meanings[0][0].number == NUMBER_NONE)
+        return;
+    know_names();
+    for (size_t node = 0; node < NODE_COUNT; node++)
+        for (size_t key = 0; key <= KEY_COUNT; key++)
+            meanings[node][key].number = NUMBER_NONE;
+    for (size_t i = 0; i < COUNT_OF(children); i++) {
+        unsigned key = children[i].key;
+
+        if (children[i].bracket == '{')
+            meanings[children[i].parent][key].object = children[i].node;
+        else
+            meanings[children[i].parent][key].array = children[i].node;
+    }
+    for (size_t i = 0; i < COUNT_OF(wanted_numbers); i++)
+        meanings[wanted_numbers[i].node][wanted_numbers[i].key].number = wanted_numbers[i].number;
+    for (size_t i = 0; i < COUNT_OF(strings); i++)
+        meanings[strings[i].node][strings[i].key].string = strings[i].kind;
+}
+
+static inline uint64_t word_at(const void *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+/* Behind NAME are four bytes more. */
+static inline bool same_name(uint8_t key, const uint8_t *name, size_t length)
+{
+    if (length < 4 || length > 16)
+        return memcmp(key_names[key], name, length) == 0;
+    if (length < 8)
+        return (word_at(name) & begin_masks[length]) == key_begins[key];
+    return word_at(name) == key_begins[key] && word_at(name + length - 8) == key_ends[key];
+}
+
+static inline uint8_t find_name(const uint8_t *name, size_t length)
+{
+    uint8_t key = length < LONGEST ? first_key[length][*name & 31] : NO_KEY;
+
+    while (key != NO_KEY && !same_name(key, name, length))
+        key = next_key[key];
+    return key;
 }
 
 static uint8_t child_of(const struct usage_scan *scan, char bracket)
 {
-    uint8_t parent = node_at(scan, 0);
-
     if (scan->depth == 0 && bracket == '{')
         return scan->is_request ? NODE_REQUEST : NODE_ROOT;
     if (scan->depth == 0)
         return scan->is_request ? NODE_NONE : NODE_ROOTS;
-    if (scan->key == NO_KEY && !is_array(parent))
-        return NODE_NONE; /* as most are */
-    for (size_t i = 0; i < COUNT_OF(children); i++)
-        if (children[i].parent == parent && children[i].key == scan->key &&
-            children[i].bracket == bracket)
-            return children[i].node;
-    return NODE_NONE;
-}
-
-static bool is_text(const struct usage_scan *scan)
-{
-    for (size_t i = 0; i < COUNT_OF(texts) && scan->key != NO_KEY; i++)
-        if (texts[i].node == node_at(scan, 0) && texts[i].key == scan->key)
-            return true;
-    return false;
-}
-
-/* Where a string is the name of a model. */
-static bool is_model(const struct usage_scan *scan)
-{
-    uint8_t node = node_at(scan, 0);
-
-    return scan->key == KEY_MODEL && scan->models &&
-           (node == NODE_REQUEST || node == NODE_ROOT || node == NODE_MESSAGE ||
-            node == NODE_RESPONSE);
+    return bracket == '{' ? meanings[scan->node][scan->key].object
+                          : meanings[scan->node][scan->key].array;
 }
 
 /* -- Documents ----------------------------------------------------------------------------------
@@ -269,6 +370,7 @@ static void take_number(struct usage_scan *scan, enum usage_number number, uint3
         scan->choices_wanted = value;
         break;
     case NUMBER_COUNT:
+    case NUMBER_STREAMS:
     case NUMBER_NONE:
         break;
     default:
@@ -354,13 +456,24 @@ static void reset_json(struct usage_scan *scan)
     scan->depth = 0;
     scan->key = NO_KEY;
     scan->number = 0;
+    scan->document_index = 0;
+    scan->document_number = 0;
     scan->nodes[0] = NODE_NONE;
+    scan->node = NODE_NONE;
     keyword_start(&scan->word, KEY_COUNT);
 }
 
 static bool is_blank(uint8_t byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+static inline void push_node(struct usage_scan *scan, uint8_t node, uint8_t state)
+{
+    scan->nodes[scan->depth++] = node;
+    scan->node = node;
+    scan->key = NO_KEY;
+    scan->state = state;
 }
 
 static void open_bracket(struct usage_scan *scan, char bracket)
@@ -374,43 +487,67 @@ static void open_bracket(struct usage_scan *scan, char bracket)
     }
     if (scan->depth == 0)
         begin_document(scan);
-    scan->nodes[scan->depth++] = node;
-    scan->key = NO_KEY;
-    scan->state = bracket == '{' ? FIRST_KEY : FIRST_ELEMENT;
+    push_node(scan, node, bracket == '{' ? FIRST_KEY : FIRST_ELEMENT);
     if (node == NODE_CHOICE) {
         scan->choice_has_text = false;
         scan->document_choices = (uint16_t)(scan->document_choices + (scan->document_choices < 2));
+    }
+    if (node == NODE_PREFILL_TOKEN) {
+        scan->numbers[NUMBER_PREFILL] = add_saturated(scan->numbers[NUMBER_PREFILL], 1);
+        scan->numbers_seen |= 1U << NUMBER_PREFILL;
     }
 }
 
 static void close_bracket(struct usage_scan *scan, char bracket)
 {
-    uint8_t node = node_at(scan, 0);
+    uint8_t node = scan->node;
 
     if (node == NODE_NONE || is_array(node) != (bracket == ']')) {
         scan->state = BAD;
         return;
     }
     scan->depth--;
+    scan->node = scan->depth > 0 ? scan->nodes[scan->depth - 1] : NODE_NONE;
     scan->state = AFTER_VALUE;
     if (node == NODE_CHOICE && scan->choice_has_text) /* each choice is a token of its own */
         scan->events = add_saturated(scan->events, 1);
-    if (node == NODE_ROOT)
+    if (node == NODE_ROOT) {
         end_document(scan);
+        scan->document_index = ++scan->document_number; /* in an array, unless it says another */
+    }
     if (scan->depth == 0)
         reset_json(scan);
 }
 
-static void begin_string(struct usage_scan *scan)
+/* A string that is more than text. */
+static void begin_special(struct usage_scan *scan, enum string_kind kind)
 {
-    scan->reads_text = is_text(scan);
-    scan->state = STRING;
-    if (is_model(scan)) {
-        modelname_start(&scan->model_name, scan->models);
-        scan->state = MODEL;
-    } else if (scan->key == KEY_REMOTE_HOST && node_at(scan, 0) == NODE_ROOT) {
+    if (kind == STRING_REMOTE_HOST)
         scan->has_remote_host = true;
-    }
+    if (kind != STRING_MODEL || !scan->models)
+        return;
+    modelname_start(&scan->model_name, scan->models);
+    scan->state = MODEL;
+}
+
+static const bool begins_scalar[256] = {
+    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true,
+    ['5'] = true, ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true,
+    ['-'] = true, ['t'] = true, ['f'] = true, ['n'] = true,
+};
+static const bool ends_scalar[256] = {
+    [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true,
+    [','] = true, ['}'] = true,  [']'] = true,
+};
+
+static inline void begin_string(struct usage_scan *scan)
+{
+    uint8_t kind = meanings[scan->node][scan->key].string;
+
+    scan->reads_text = kind == STRING_TEXT;
+    scan->state = STRING;
+    if (kind > STRING_TEXT)
+        begin_special(scan, (enum string_kind)kind);
 }
 
 static void begin_value(struct usage_scan *scan, uint8_t byte)
@@ -423,9 +560,7 @@ static void begin_value(struct usage_scan *scan, uint8_t byte)
         scan->is_number = byte >= '0' && byte <= '9';
         scan->is_true = byte == 't';
         scan->number = scan->is_number ? byte - (uint64_t)'0' : 0;
-        scan->state = scan->is_number || byte == '-' || byte == 't' || byte == 'f' || byte == 'n'
-                          ? SCALAR
-                          : BAD;
+        scan->state = begins_scalar[byte] ? SCALAR : BAD;
     }
     if (scan->depth == 0 && scan->state != SKIP)
         scan->state = BAD; /* nobody answers with a string or a number */
@@ -433,20 +568,18 @@ static void begin_value(struct usage_scan *scan, uint8_t byte)
 
 static void end_scalar(struct usage_scan *scan)
 {
-    uint8_t node = node_at(scan, 0);
+    uint8_t number = meanings[scan->node][scan->key].number;
 
-    if (node == NODE_REQUEST && scan->key == KEY_STREAM)
+    if (number == NUMBER_STREAMS)
         scan->streams = scan->is_true;
-    for (size_t i = 0; scan->is_number && scan->key != NO_KEY && i < COUNT_OF(wanted_numbers); i++)
-        if (wanted_numbers[i].node == node && wanted_numbers[i].key == scan->key &&
-            scan->number <= UINT32_MAX)
-            take_number(scan, wanted_numbers[i].number, (uint32_t)scan->number);
+    else if (scan->is_number && scan->number <= UINT32_MAX)
+        take_number(scan, (enum usage_number)number, (uint32_t)scan->number);
     scan->state = AFTER_VALUE;
 }
 
 static void end_value(struct usage_scan *scan, uint8_t byte)
 {
-    bool in_array = is_array(node_at(scan, 0));
+    bool in_array = is_array(scan->node);
 
     scan->key = NO_KEY;
     if (byte == '}' || byte == ']')
@@ -457,17 +590,18 @@ static void end_value(struct usage_scan *scan, uint8_t byte)
         scan->state = BAD;
 }
 
-static void read_scalar(struct usage_scan *scan, uint8_t byte)
+/* What follows the last digit or letter is left there. */
+static const uint8_t *read_scalar(struct usage_scan *scan, const uint8_t *at, const uint8_t *end)
 {
-    if (is_blank(byte) || byte == ',' || byte == '}' || byte == ']') {
-        end_scalar(scan);
-        if (!is_blank(byte))
-            end_value(scan, byte);
-    } else if (byte < '0' || byte > '9') {
-        scan->is_number = false; /* a sign, a fraction, a literal: no count */
-    } else if (scan->number <= UINT32_MAX) {
-        scan->number = scan->number * 10 + (uint64_t)(byte - '0');
+    for (; at < end && !ends_scalar[*at]; at++) {
+        if (*at < '0' || *at > '9')
+            scan->is_number = false; /* a sign, a fraction, a literal: no count */
+        else if (scan->number <= UINT32_MAX)
+            scan->number = scan->number * 10 + (uint64_t)(*at - '0');
     }
+    if (at < end)
+        end_scalar(scan);
+    return at;
 }
 
 static void begin_name(struct usage_scan *scan, uint8_t byte)
@@ -482,57 +616,13 @@ static void begin_name(struct usage_scan *scan, uint8_t byte)
         scan->state = BAD;
 }
 
-/* Where the words of each first letter begin in key_names, and a bit for each first letter of the
- * words of a length: most names need no closer look. */
-static uint8_t words_of_letter[27];
-static uint32_t letters_of_length[32];
-
-static void know_words(void)
-{
-    if (words_of_letter[26] > 0)
-        return;
-    for (uint8_t i = KEY_COUNT; i-- > 0;) {
-        letters_of_length[strlen(key_names[i])] |= 1U << (key_names[i][0] - 'a');
-        words_of_letter[key_names[i][0] - 'a'] = i;
-    }
-    words_of_letter[26] = KEY_COUNT;
-}
-
-static uint8_t find_word(const uint8_t *name, size_t length)
-{
-    if (length == 0 || length >= COUNT_OF(letters_of_length) || name[0] < 'a' || name[0] > 'z' ||
-        !(letters_of_length[length] & 1U << (name[0] - 'a')))
-        return NO_KEY;
-    for (uint8_t i = words_of_letter[name[0] - 'a'];
-         i < KEY_COUNT && key_names[i][0] == (char)name[0]; i++)
-        if (strlen(key_names[i]) == length && memcmp(key_names[i], name, length) == 0)
-            return i;
-    return NO_KEY;
-}
-
-/* A name that is here whole, as most are. Returns false for any other. */
-static bool read_whole_name(struct usage_scan *scan, struct cursor *cursor)
-{
-    const uint8_t *at = eitherbyte_find(cursor->at, cursor->end, '"', '\\');
-    size_t length = (size_t)(at - cursor->at);
-
-    if (!scan->name_begins || at == cursor->end || *at != '"')
-        return false;
-    scan->key = find_word(cursor->at, length);
-    scan->state = COLON;
-    if (at + 1 < cursor->end && at[1] == ':') {
-        scan->state = VALUE;
-        length++;
-    }
-    cursor_skip(cursor, length + 1);
-    return true;
-}
-
 static void read_name(struct usage_scan *scan, uint8_t byte)
 {
     scan->name_begins = false;
     if (byte == '"') {
         scan->key = keyword_find(&scan->word, key_names);
+        if (scan->key == KEYWORD_NONE)
+            scan->key = NO_KEY;
         scan->state = COLON;
     } else if (byte == '\\') {
         scan->hex_left = 0;
@@ -589,18 +679,134 @@ static void note_text(struct usage_scan *scan)
     scan->has_text = true;
 }
 
-/* The rest of a string, up to its end or an escape. */
-static void read_string(struct usage_scan *scan, struct cursor *cursor, uint8_t end_state,
-                        uint8_t escape_state)
+/* To behind the end of the string that AT is in, or as far as it is here: then the state is
+ * END_STATE or, when of an escape only the backslash is, ESCAPE_STATE. Only what follows that
+ * matters: \" and \\. */
+static inline const uint8_t *pass_string(struct usage_scan *scan, const uint8_t *at,
+                                         const uint8_t *end, uint8_t end_state,
+                                         uint8_t escape_state)
 {
-    const uint8_t *at = eitherbyte_find(cursor->at, cursor->end, '"', '\\');
+    while ((at = eitherbyte_find(at, end, '"', '\\')) < end) {
+        if (*at == '"') {
+            scan->state = end_state;
+            return at + 1;
+        }
+        if (end - at == 1) {
+            scan->state = escape_state;
+            return end;
+        }
+        at += 2;
+    }
+    return end;
+}
 
-    if (scan->reads_text && scan->state == STRING &&
-        (at > cursor->at || (at < cursor->end && *at == '\\')))
+/* In a string. */
+static inline const uint8_t *read_string(struct usage_scan *scan, const uint8_t *at,
+                                         const uint8_t *end)
+{
+    if (scan->reads_text && at < end && *at != '"')
         note_text(scan);
-    if (at < cursor->end)
-        scan->state = *at++ == '"' ? end_state : escape_state;
-    cursor_skip(cursor, (size_t)(at - cursor->at));
+    return pass_string(scan, at, end, AFTER_VALUE, STRING_ESCAPE);
+}
+
+/* -- The usual documents: what is here whole of them, without passing through the states byte by
+ * byte. Each of these leaves the state as it is where it stops, at any point. */
+
+/* A value that nobody asks for, up to what follows it. */
+static inline const uint8_t *pass_scalar(struct usage_scan *scan, const uint8_t *at,
+                                         const uint8_t *end)
+{
+    while (at < end && !ends_scalar[*at])
+        at++;
+    scan->state = at < end ? AFTER_VALUE : SCALAR;
+    return at;
+}
+
+static const uint8_t *pass_model(struct usage_scan *scan, const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *quote = eitherbyte_find(at, end, '"', '\\');
+
+    if (quote == end || *quote != '"')
+        return at;
+    modelname_whole(scan->models, scan->server_port, at, (size_t)(quote - at), &scan->model);
+    scan->state = AFTER_VALUE;
+    return quote + 1;
+}
+
+/* Behind the colon of member KEY, of which there is something. */
+static inline const uint8_t *read_member(struct usage_scan *scan, const struct meaning *meaning,
+                                         const uint8_t *at, const uint8_t *end)
+{
+    if (*at == '"') {
+        scan->reads_text = false;
+        scan->state = STRING;
+        if (meaning->string != STRING_OTHER)
+            begin_string(scan);
+        return scan->state == STRING ? read_string(scan, at + 1, end)
+                                     : pass_model(scan, at + 1, end);
+    }
+    if (begins_scalar[*at] && meaning->number == NUMBER_NONE)
+        return pass_scalar(scan, at, end);
+    scan->state = VALUE;
+    if (*at == '{' && meaning->object != NODE_NONE && scan->depth < USAGE_DEPTH)
+        push_node(scan, meaning->object, FIRST_KEY);
+    else if (!is_blank(*at))
+        begin_value(scan, *at);
+    if (scan->state == SCALAR)
+        return read_scalar(scan, at + 1, end);
+    if (scan->state == FIRST_ELEMENT && end - at > 1 && at[1] == '{')
+        begin_value(scan, *++at);
+    return at + 1;
+}
+
+/* Behind a value, or the bracket of an object. Where another name begins, moves behind its quote
+ * and makes that the state. */
+static inline const uint8_t *find_next_name(struct usage_scan *scan, const uint8_t *at,
+                                            const uint8_t *end)
+{
+    while (scan->state == AFTER_VALUE && end - at > 2 && *at != ',') {
+        if (*at != '}' && *at != ']')
+            return at;
+        close_bracket(scan, (char)*at++);
+    }
+    if (end - at <= 2)
+        return at;
+    if (scan->state == AFTER_VALUE && !is_array(scan->node)) {
+        scan->state = NEXT_KEY;
+        at += at[1] == ' ' ? 2 : 1;
+    }
+    if (*at == '"' && (scan->state == NEXT_KEY || scan->state == FIRST_KEY)) {
+        scan->state = NAME;
+        at++;
+    }
+    return at;
+}
+
+/* Where a name begins. Leaves one that is not here whole, with its colon and more, as it is. */
+static const uint8_t *read_members(struct usage_scan *scan, const uint8_t *at, const uint8_t *end)
+{
+    while (scan->state == NAME) {
+        const uint8_t *quote = eitherbyte_find(at, end, '"', '\\');
+        const struct meaning *meaning;
+
+        if (end - quote < 4 || quote[0] != '"' || quote[1] != ':') {
+            begin_name(scan, '"');
+            break;
+        }
+        scan->key = find_name(at, (size_t)(quote - at));
+        meaning = &meanings[scan->node][scan->key];
+        at = quote + (quote[2] == ' ' ? 3 : 2);
+        if (*at == '"' && meaning->string == STRING_OTHER) {
+            quote = eitherbyte_find(at + 1, end, '"', '\\');
+            if (end - quote > 2 && memcmp(quote, "\",\"", 3) == 0) {
+                at = quote + 3; /* on to the next, as most often */
+                continue;
+            }
+        }
+        at = read_member(scan, meaning, at, end);
+        at = find_next_name(scan, at, end);
+    }
+    return at;
 }
 
 static void read_model(struct usage_scan *scan, uint8_t byte)
@@ -611,25 +817,24 @@ static void read_model(struct usage_scan *scan, uint8_t byte)
     scan->state = AFTER_VALUE;
 }
 
-static void skip_value(struct usage_scan *scan, struct cursor *cursor)
+static const uint8_t *skip_value(struct usage_scan *scan, const uint8_t *at, const uint8_t *end)
 {
-    while (cursor_left(cursor) > 0) {
-        uint8_t byte = cursor_u8(cursor);
+    while (at < end && scan->state == SKIP) {
+        uint8_t byte = *at++;
 
         if (byte == '"') {
             scan->state = SKIP_STRING;
-            return;
-        }
-        if (byte == '{' || byte == '[') {
+            at = pass_string(scan, at, end, SKIP, SKIP_ESCAPE);
+        } else if (byte == '{' || byte == '[') {
             if (++scan->skipped == 0)
                 scan->state = BAD;
         } else if ((byte == '}' || byte == ']') && --scan->skipped == 0) {
             scan->state = AFTER_VALUE;
             if (scan->depth == 0)
                 reset_json(scan);
-            return;
         }
     }
+    return at;
 }
 
 static void read_punctuation(struct usage_scan *scan, uint8_t byte)
@@ -658,41 +863,43 @@ static void read_punctuation(struct usage_scan *scan, uint8_t byte)
     }
 }
 
-static void read_json(struct usage_scan *scan, const uint8_t *bytes, size_t length)
+static void read_json(struct usage_scan *scan, const uint8_t *at, size_t length)
 {
-    struct cursor cursor = cursor_over(bytes, length);
+    const uint8_t *end = at + length;
 
-    while (cursor_left(&cursor) > 0 && scan->state != BAD) {
+    while (at < end && scan->state != BAD) {
         switch (scan->state) {
         case STRING:
-            read_string(scan, &cursor, AFTER_VALUE, STRING_ESCAPE);
+            at = read_string(scan, at, end);
             break;
         case SKIP_STRING:
-            read_string(scan, &cursor, SKIP, SKIP_ESCAPE);
+            at = pass_string(scan, at, end, SKIP, SKIP_ESCAPE);
             break;
         case STRING_ESCAPE:
-        case SKIP_ESCAPE: /* only what follows the backslash matters: \" and \\ */
-            cursor_skip(&cursor, 1);
+        case SKIP_ESCAPE:
+            at++;
             scan->state = scan->state == STRING_ESCAPE ? STRING : SKIP_STRING;
             break;
         case SKIP:
-            skip_value(scan, &cursor);
+            at = skip_value(scan, at, end);
             break;
         case NAME:
-            if (!read_whole_name(scan, &cursor))
-                read_name(scan, cursor_u8(&cursor));
+            if (scan->name_begins)
+                at = read_members(scan, at, end);
+            if (scan->state == NAME && at < end)
+                read_name(scan, *at++);
             break;
         case NAME_ESCAPE:
-            read_name_escape(scan, cursor_u8(&cursor));
+            read_name_escape(scan, *at++);
             break;
         case MODEL:
-            read_model(scan, cursor_u8(&cursor));
+            read_model(scan, *at++);
             break;
         case SCALAR:
-            read_scalar(scan, cursor_u8(&cursor));
+            at = read_scalar(scan, at, end);
             break;
         default:
-            read_punctuation(scan, cursor_u8(&cursor));
+            read_punctuation(scan, *at++);
         }
     }
 }
@@ -709,7 +916,7 @@ static void cut_document(struct usage_scan *scan)
 /* Up to the next end of line. */
 static size_t line_run(const struct cursor *cursor)
 {
-    return (size_t)(eitherbyte_find(cursor->at, cursor->end, '\n', '\r') - cursor->at);
+    return (size_t)(eitherbyte_find_line_end(cursor->at, cursor->end) - cursor->at);
 }
 
 static void read_lines(struct usage_scan *scan, struct cursor *cursor)
@@ -731,10 +938,21 @@ static void end_event_line(struct usage_scan *scan)
 {
     if (scan->line == LINE_START)
         cut_document(scan);
-    else if (scan->line == LINE_DATA || scan->line == LINE_SPACE)
+    else if ((scan->line == LINE_DATA || scan->line == LINE_SPACE) && scan->state != VALUE)
         read_json(scan, (const uint8_t *)"\n", 1);
     scan->line = LINE_START;
     scan->field_length = 0;
+}
+
+/* The field of data as nearly everyone writes it. */
+static inline bool pass_data_field(struct usage_scan *scan, struct cursor *cursor)
+{
+    if (scan->line != LINE_START || cursor_left(cursor) < 8 || memcmp(cursor->at, "data: ", 6) != 0)
+        return false;
+    scan->mark_length = sizeof(byte_order_mark);
+    scan->line = LINE_DATA;
+    cursor->at += 6;
+    return true;
 }
 
 static void read_field(struct usage_scan *scan, uint8_t byte)
@@ -786,7 +1004,7 @@ static void read_events(struct usage_scan *scan, struct cursor *cursor)
         return;
     }
     scan->after_cr = false;
-    if (scan->line == LINE_START || scan->line == LINE_FIELD)
+    if (!pass_data_field(scan, cursor) && (scan->line == LINE_START || scan->line == LINE_FIELD))
         read_field(scan, cursor_u8(cursor));
     else
         read_event_run(scan, cursor);
@@ -797,7 +1015,7 @@ static void read_events(struct usage_scan *scan, struct cursor *cursor)
 
 void usagescan_start(struct usage_scan *scan, enum usage_framing framing)
 {
-    know_words();
+    know_meanings();
     explicit_bzero(scan, sizeof(*scan));
     scan->framing = (uint8_t)framing;
     reset_json(scan);
@@ -878,6 +1096,8 @@ static void count_input(const struct usage_scan *scan, struct usage_counts *coun
         counts->tokens_in = number(scan, NUMBER_EVALUATED);
     } else if (seen(scan, NUMBER_EVAL_PROMPT)) {
         counts->tokens_in = number(scan, NUMBER_EVAL_PROMPT);
+    } else if (seen(scan, NUMBER_PREFILL)) {
+        counts->tokens_in = number(scan, NUMBER_PREFILL);
     } else if (seen(scan, NUMBER_TIMED_PROMPT)) {
         counts->tokens_in = number(scan, NUMBER_TIMED_PROMPT) + number(scan, NUMBER_TIMED_CACHE);
     } else {

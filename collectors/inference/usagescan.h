@@ -14,8 +14,10 @@
  * numbers; a name is known by where it stands in the document, so that text which quotes one never
  * counts.
  *
- * Of OpenAI (chat, completions, responses), Anthropic, vLLM, llama.cpp and Ollama; where they are
- * the same, so are those who imitate them. */
+ * Of OpenAI (chat, completions, responses), Anthropic, vLLM, llama.cpp, Ollama, TGI
+ * (https://huggingface.github.io/text-generation-inference/, /generate and /generate_stream) and
+ * SGLang (https://docs.sglang.ai/basic_usage/native_api.html, /generate); where they are the same,
+ * so are those who imitate them. */
 
 /* Choices of one answer that are told apart. */
 #define USAGE_CHOICES 16
@@ -27,7 +29,7 @@ enum usage_basis {
     USAGE_NOTHING,
     USAGE_COUNTED, /* events of a stream that carry text */
     USAGE_TIMINGS, /* the "timings" of llama.cpp */
-    USAGE_NATIVE,  /* the counts of llama.cpp and Ollama in their own dialects */
+    USAGE_NATIVE,  /* the counts of llama.cpp, Ollama, TGI and SGLang in their own dialects */
     USAGE_OBJECT,  /* a "usage" object */
 };
 
@@ -50,6 +52,7 @@ enum usage_number {
     NUMBER_EVAL_PROMPT, /* Ollama */
     NUMBER_TIMED_CACHE,
     NUMBER_TIMED_PROMPT,
+    NUMBER_PREFILL, /* TGI: tokens of the prompt that are listed */
     NUMBER_COUNT,
     /* Not kept so: */
     NUMBER_OUTPUT,
@@ -57,6 +60,7 @@ enum usage_number {
     NUMBER_TIMED_OUTPUT,
     NUMBER_INDEX,
     NUMBER_CHOICES_WANTED,
+    NUMBER_STREAMS, /* a literal */
     NUMBER_NONE
 };
 
@@ -83,7 +87,8 @@ struct usage_scan {
 
     /* The document that is being read. */
     uint32_t document_output;
-    uint32_t document_index; /* of its last choice */
+    uint32_t document_index;  /* of its last choice */
+    uint32_t document_number; /* in an array of them */
     uint16_t document_choices;
     uint8_t document_basis;
     bool choice_has_text;
@@ -93,6 +98,7 @@ struct usage_scan {
     /* JSON (RFC 8259): where we are in it. */
     uint8_t state;
     uint8_t depth;
+    uint8_t node; /* innermost of the open ones */
     uint8_t nodes[USAGE_DEPTH];
     uint8_t key;
     struct keyword word;

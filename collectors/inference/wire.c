@@ -314,16 +314,24 @@ static unsigned side_of(const struct packet *packet)
     return order != 0 ? order > 0 : packet->source_port > packet->destination_port;
 }
 
+/* 16 bytes of IPv4, 40 of IPv6: their hashes have nothing in common. */
 static uint64_t key_of(const struct wire *wire, const struct packet *packet, unsigned side)
 {
-    size_t size = packet->source.family == 4 ? 4 : 16;
-    uint8_t tuple[40] = {0};
+    const struct address *first = side ? &packet->destination : &packet->source;
+    const struct address *second = side ? &packet->source : &packet->destination;
+    uint8_t tuple[40];
+    uint64_t addresses;
+    uint64_t ports = (uint64_t)(side ? packet->destination_port : packet->source_port) << 16 |
+                     (side ? packet->source_port : packet->destination_port);
 
-    memcpy(tuple, side ? packet->destination.bytes : packet->source.bytes, size);
-    memcpy(tuple + 16, side ? packet->source.bytes : packet->destination.bytes, size);
-    memcpy(tuple + 32, side ? &packet->destination_port : &packet->source_port, 2);
-    memcpy(tuple + 34, side ? &packet->source_port : &packet->destination_port, 2);
-    tuple[36] = packet->source.family;
+    if (packet->source.family == 4) {
+        memcpy(&addresses, first->bytes, 4);
+        memcpy((uint8_t *)&addresses + 4, second->bytes, 4);
+        return keyedhash_pair(&wire->key, addresses, ports);
+    }
+    memcpy(tuple, first->bytes, 16);
+    memcpy(tuple + 16, second->bytes, 16);
+    memcpy(tuple + 32, &ports, sizeof(ports));
     return keyedhash(&wire->key, tuple, sizeof(tuple));
 }
 
@@ -528,10 +536,17 @@ static void take_packet(struct wire *wire, struct connection *connection,
 
 void wire_packet(struct wire *wire, int64_t time_ns, const struct packet *packet)
 {
-    unsigned side = side_of(packet);
-    uint64_t key = key_of(wire, packet, side);
-    struct connection *connection = find(wire, key);
+    struct connection *connection;
+    unsigned side;
+    uint64_t key;
 
+    /* What is only an acknowledgement says nothing that the next bytes do not say again, and every
+     * second packet is one: who sends no more than that is silent. */
+    if (packet->payload_length == 0 && !(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)))
+        return;
+    side = side_of(packet);
+    key = key_of(wire, packet, side);
+    connection = find(wire, key);
     if (connection && reopens(connection, packet, side)) {
         forget(wire, connection);
         connection = NULL;

@@ -60,6 +60,8 @@ static void endpoints_are_known_by_the_end_of_their_path(void **state)
         {"/v1/messages", "/v1/messages"},
         {"/ollama/api/chat", "/api/chat"},
         {"/api/generate", "/api/generate"},
+        {"/generate", "/generate"},
+        {"/generate_stream", "/generate_stream"},
         {"/infill", "/infill"},
         {"/v1/embeddings", "/v1/embeddings"},
         {"/api/embed", "/api/embed"},
@@ -140,6 +142,32 @@ static void what_the_server_says_is_grade_a(void **state)
     server_answers(&talk, JSON, "{\"usage\":{\"prompt_tokens\":8,\"total_tokens\":8}}");
     assert_last(OUTCOME_ANSWERED, GRADE_A);
     assert_tokens(&talk, 8, 0);
+}
+
+/* Neither br nor zstd is read: it was a request, and how much it took is not known. */
+static void what_is_in_a_coding_that_is_not_read_is_unknown(void **state)
+{
+    static const char *const heads[] = {
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: br\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: zstd\r\n",
+    };
+    char text[400];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+        post("/v1/chat/completions");
+        snprintf(text, sizeof(text), "%sContent-Length: %zu\r\n\r\n%s", heads[i],
+                 strlen(TALK_USAGE(3, 4)), TALK_USAGE(3, 4));
+        server_says(&talk, text);
+        assert_true(inference_exchange_counts(last(&talk)));
+        assert_int_equal(last(&talk)->outcome, OUTCOME_ANSWERED);
+        assert_int_equal(last(&talk)->counts.basis, USAGE_NOTHING);
+        assert_int_equal(last(&talk)->grade, GRADE_E);
+        assert_true(last(&talk)->counts.damaged);
+        assert_false(last(&talk)->counts.input_known);
+        assert_tokens(&talk, 0, 0);
+    }
+    assert_int_equal(talk.count, 2);
 }
 
 static void errors_are_no_use(void **state)
@@ -600,6 +628,7 @@ int main(void)
         TEST(endpoints_are_known_by_the_end_of_their_path),
         TEST(an_exchange_lasts_from_the_first_byte_to_the_last),
         TEST(what_the_server_says_is_grade_a),
+        TEST(what_is_in_a_coding_that_is_not_read_is_unknown),
         TEST(errors_are_no_use),
         TEST(an_answer_that_is_cut_off_counts_as_far_as_the_client_had_it),
         TEST(an_answer_that_is_completed_after_all_counts_whole),

@@ -469,6 +469,47 @@ static void ambiguous_requests_are_refused(void **state)
     assert_refused("SSH-2.0-OpenSSH\r\n");
 }
 
+/* Whole, and in two pieces around BYTE, which stands between BEFORE and AFTER. */
+static bool refuses(const char *before, char byte, const char *after)
+{
+    char head[200];
+    size_t length = strlen(before);
+    bool refused[2];
+
+    piece = 0;
+    memcpy(head, before, length);
+    head[length] = byte;
+    strcpy(head + length + 1, after);
+    for (unsigned cut = 0; cut < 2; cut++) {
+        size_t first = cut ? length + 1 : length + 1 + strlen(after);
+
+        begin();
+        say_bytes(HTTP_CLIENT, head, first);
+        say_bytes(HTTP_CLIENT, head + first, length + 1 + strlen(after) - first);
+        refused[cut] = httpstream_refused(&stream);
+    }
+    assert_int_equal(refused[0], refused[1]);
+    return refused[0];
+}
+
+static void names_and_values_hold_what_they_may(void **state)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~:"; /* RFC 9110, 5.6.2; and what ends a name */
+
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        bool is_token = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                        (byte >= 'a' && byte <= 'z') || (byte > 0 && strchr(others, byte));
+        bool is_in_value = byte != '\0' && byte != '\r' && byte != '\n';
+
+        assert_int_equal(refuses("POST /c HTTP/1.1\r\nA", (char)byte, "b: c\r\n\r\n"), !is_token);
+        assert_int_equal(refuses("POST /c HTTP/1.1\r\nA: b", (char)byte, "c\r\n\r\n"),
+                         !is_in_value);
+        assert_int_equal(refuses("POST /c HTTP/1.1\r\nExpect: b", (char)byte, "c\r\n\r\n"),
+                         !is_in_value);
+    }
+}
+
 static void assert_chunks_refused(const char *chunks)
 {
     static const char head[] = "POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -721,6 +762,7 @@ int main(void)
         TEST(what_cannot_be_decoded_is_said),
         TEST(inflaters_are_given_back_and_may_run_out),
         TEST(ambiguous_requests_are_refused),
+        TEST(names_and_values_hold_what_they_may),
         TEST(ambiguous_chunks_are_refused),
         TEST(ambiguous_answers_are_refused),
         TEST(more_requests_than_fit_are_refused),

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/capture/frames.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +275,72 @@ static void ollama(void **state)
     check(USAGE_JSON, "{\"embeddings\":[[0.1]],\"prompt_eval_count\":4}", USAGE_NOTHING, 4, 0, 0);
 }
 
+/* https://huggingface.github.io/text-generation-inference/#/Text%20Generation%20Inference/generate
+ */
+static void tgi(void **state)
+{
+    (void)state;
+    /* Asked for details, and for those of the prompt (decoder_input_details). */
+    check(USAGE_JSON,
+          "{\"generated_text\":\"test\",\"details\":{\"finish_reason\":\"length\",\"generated_"
+          "tokens\":2,"
+          "\"seed\":42,\"prefill\":[{\"id\":0,\"text\":\"a\",\"logprob\":null},{\"id\":1,\"text\":"
+          "\"b\",\"logprob\":-0.34},{\"id\":2,\"text\":\"c\",\"logprob\":-0.1}],\"tokens\":[{"
+          "\"id\":0,"
+          "\"text\":\"te\",\"logprob\":-0.34,\"special\":false},{\"id\":1,\"text\":\"st\"}]}}",
+          USAGE_NATIVE, 3, 0, 2);
+    check(USAGE_JSON,
+          "{\"generated_text\":\"test\",\"details\":{\"generated_tokens\":2,\"prefill\":[]}}",
+          USAGE_NATIVE, 0, 0, 2);
+    assert_false(usagescan_counts(&scan).input_known);
+    /* Without details, as by default. */
+    check(USAGE_JSON, "{\"generated_text\":\"test\"}", USAGE_NOTHING, 0, 0, 0);
+    check(
+        USAGE_EVENTS,
+        "data:{\"index\":1,\"token\":{\"id\":5,\"text\":\"te\",\"logprob\":-0.3,\"special\":false},"
+        "\"generated_text\":null,\"details\":null}\n\n"
+        "data:{\"index\":2,\"token\":{\"id\":6,\"text\":\"st\"},\"generated_text\":\"test\","
+        "\"details\":{\"finish_reason\":\"length\",\"generated_tokens\":2,\"input_length\":7,"
+        "\"seed\":null}}\n\n",
+        USAGE_NATIVE, 7, 0, 2);
+    check(USAGE_EVENTS,
+          "data:{\"index\":1,\"token\":{\"id\":5,\"text\":\"te\"},\"details\":null}\n\n"
+          "data:{\"index\":2,\"token\":{\"id\":6,\"text\":\"\"},\"details\":null}\n\n",
+          USAGE_COUNTED, 0, 0, 1);
+}
+
+/* https://docs.sglang.ai/basic_usage/native_api.html and sampling_params.html beside it. */
+static void sglang_natively(void **state)
+{
+    (void)state;
+    check(USAGE_JSON,
+          "{\"text\":\" Paris\",\"meta_info\":{\"id\":\"f\",\"finish_reason\":{\"type\":\"stop\","
+          "\"matched\":9},\"prompt_tokens\":15,\"completion_tokens\":4,\"cached_tokens\":3,"
+          "\"e2e_latency\":0.05}}",
+          USAGE_NATIVE, 15, 3, 4);
+    /* The text and the counts of a stream are those so far. */
+    check(USAGE_EVENTS,
+          "data: {\"text\":\" The\",\"meta_info\":{\"finish_reason\":null,\"prompt_tokens\":5,"
+          "\"completion_tokens\":1,\"cached_tokens\":2}}\n\n"
+          "data: {\"text\":\" The city\",\"meta_info\":{\"finish_reason\":{\"type\":\"length\"},"
+          "\"prompt_tokens\":5,\"completion_tokens\":2,\"cached_tokens\":2}}\n\ndata: [DONE]\n\n",
+          USAGE_NATIVE, 5, 2, 2);
+    /* Several prompts: in an array, or each in events of its index. */
+    check(USAGE_JSON,
+          "[{\"text\":\"a\",\"meta_info\":{\"prompt_tokens\":5,\"completion_tokens\":8,"
+          "\"cached_tokens\":1}},{\"text\":\"b\",\"meta_info\":{\"prompt_tokens\":6,"
+          "\"completion_tokens\":9,\"cached_tokens\":2}}]",
+          USAGE_NATIVE, 11, 3, 17);
+    check(USAGE_EVENTS,
+          "data: {\"text\":\"a\",\"meta_info\":{\"prompt_tokens\":5,\"completion_tokens\":8},"
+          "\"index\":0}\n\n"
+          "data: {\"text\":\"b\",\"meta_info\":{\"prompt_tokens\":5,\"completion_tokens\":9},"
+          "\"index\":1}\n\ndata: [DONE]\n\n",
+          USAGE_NATIVE, 5, 0, 17);
+    check(USAGE_JSON, "{\"meta_info\":{\"meta_info\":{\"completion_tokens\":8}}}", USAGE_NOTHING, 0,
+          0, 0);
+}
+
 /* -- What must not count ----------------------------------------------------------------------- */
 
 static void text_that_quotes_a_usage_never_counts(void **state)
@@ -458,6 +526,371 @@ static void a_request_says_whether_it_streams(void **state)
     check_request("--boundary\r\n", false, 0);
 }
 
+/* -- However it is cut --------------------------------------------------------------------------
+ */
+
+#define MAX_MADE   4096
+#define MADE       12000
+#define MADE_DEPTH 12
+
+static const struct inference_model known_models[] = {
+    {.name = "m", .port = 1, .service = 1},
+    {.name = "mistral", .port = 1, .service = 2},
+    {.name = "mistral", .port = 2, .service = 3},
+};
+static const struct model_table known = {known_models, 3};
+
+struct made {
+    uint64_t seed;
+    size_t length;
+    uint8_t bytes[MAX_MADE];
+};
+
+static bool once_in(struct made *made, uint32_t times)
+{
+    return random_below(&made->seed, times) == 0;
+}
+
+static void put(struct made *made, const void *bytes, size_t length)
+{
+    if (length > MAX_MADE - made->length)
+        length = MAX_MADE - made->length;
+    memcpy(made->bytes + made->length, bytes, length);
+    made->length += length;
+}
+
+static void put_text(struct made *made, const char *text)
+{
+    put(made, text, strlen(text));
+}
+
+#define put_one_of(made, texts)                                                                    \
+    put_text(made, (texts)[random_below(&(made)->seed, sizeof(texts) / sizeof(*(texts)))])
+
+/* Blanks where they are allowed, now and then. */
+static void put_blank(struct made *made)
+{
+    static const char *const blanks[] = {" ", " ", "  ", "\t", " \r", "\r\n", "\n", "\n\n", "\v"};
+
+    if (once_in(made, 8))
+        put_one_of(made, blanks);
+}
+
+static void put_string(struct made *made)
+{
+    static const char *const parts[] = {
+        "a",
+        " mot",
+        "\\n",
+        "\\\"",
+        "\\\\",
+        "\\u00e9",
+        "\xc3\xa9",
+        "usage",
+        "\\u0061",
+        "\\u00zz",
+        "mistral",
+        "deepseek:cloud",
+        "gpt-oss-cloud",
+        "-cloud",
+        "{}[],:",
+        "m",
+        "\x80\xff",
+        "\r",
+        "0123456789abcdef",
+        "\x0b",
+        "\\",
+    };
+
+    put_text(made, "\"");
+    while (!once_in(made, 3))
+        if (once_in(made, 40))
+            put(made, "\0", 1);
+        else
+            put_one_of(made, parts);
+    if (!once_in(made, 60))
+        put_text(made, "\"");
+}
+
+static void put_name(struct made *made)
+{
+    static const char *const names[] = {
+        "choices",
+        "index",
+        "delta",
+        "content",
+        "message",
+        "usage",
+        "prompt_tokens",
+        "input_tokens",
+        "completion_tokens",
+        "details",
+        "generated_tokens",
+        "input_length",
+        "meta_info",
+        "prefill",
+        "token",
+        "output_tokens",
+        "timings",
+        "response",
+        "thinking",
+        "text",
+        "function",
+        "arguments",
+        "tool_calls",
+        "model",
+        "n",
+        "stream",
+        "prompt_tokens_details",
+        "cached_tokens",
+        "predicted_n",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "tokens_evaluated",
+        "tokens_predicted",
+        "eval_count",
+        "prompt_eval_count",
+        "reasoning_content",
+        "remote_host",
+        "id",
+        "object",
+        "finish_reason",
+        "us\\u0061ge",
+        "ind\\u0065x",
+        "inde\\x",
+        "a name that is longer than any that is known",
+        "",
+        "usag",
+        "usagee",
+        "Usage",
+        "\xf5sage",
+        "contenu",
+    };
+
+    put_text(made, "\"");
+    put_one_of(made, names);
+    if (once_in(made, 50))
+        put(made, "\0x", random_below(&made->seed, 3));
+    put_text(made, "\"");
+    put_blank(made);
+    if (!once_in(made, 100))
+        put_text(made, ":");
+    put_blank(made);
+}
+
+static void put_scalar(struct made *made)
+{
+    static const char *const scalars[] = {
+        "0",    "1",   "17",  "4294967295", "4294967296", "99999999999999999999999999",
+        "-3",   "1.5", "2e3", "01",         "true",       "false",
+        "null", "nul", "tru", "x",          "+1",         "1 2",
+        "",     "t\0",
+    };
+
+    put_one_of(made, scalars);
+}
+
+static void put_value(struct made *made, unsigned depth);
+
+static void put_members(struct made *made, unsigned depth, bool named)
+{
+    while (!once_in(made, 4)) {
+        put_blank(made);
+        if (named)
+            put_name(made);
+        put_value(made, depth + 1);
+        put_blank(made);
+        if (!once_in(made, 100))
+            put_text(made, ",");
+    }
+    if (made->length > 0 && made->bytes[made->length - 1] == ',' && !once_in(made, 30))
+        made->length--;
+}
+
+static void put_value(struct made *made, unsigned depth)
+{
+    uint32_t kind = random_below(&made->seed, depth < MADE_DEPTH ? 8 : 4);
+
+    if (kind < 2) {
+        put_string(made);
+    } else if (kind < 4) {
+        put_scalar(made);
+    } else {
+        bool named = kind < 7;
+
+        put_text(made, named ? "{" : "[");
+        put_members(made, depth, named);
+        if (!once_in(made, 100))
+            put_text(made, named ? "}" : "]");
+    }
+}
+
+/* As servers send them, so that the values that are looked for stand where they are. */
+static void put_usual(struct made *made)
+{
+    static const char *const usual[] = {
+        "{\"id\":\"x\",\"choices\":[{\"index\":1,\"delta\":{\"content\":\"a\"}}],\"model\":\"m\"}",
+        "{\"choices\": [{\"delta\": {\"content\": \"\"}, \"index\": 0}], \"usage\": null}",
+        "{\"choices\":[],\"model\":\"mistral\",\"usage\":{\"prompt_tokens\":9,\"completion_"
+        "tokens\":44,"
+        "\"prompt_tokens_details\":{\"cached_tokens\":4}}}",
+        "{\"model\":\"a:cloud\",\"message\":{\"role\":\"assistant\",\"content\":\"\\\"\"},\"done\":"
+        "false}",
+        "{\"eval_count\":20,\"prompt_eval_count\":7,\"remote_host\":\"h\"}",
+        "{\"tokens_predicted\":3,\"tokens_evaluated\":8,\"timings\":{\"predicted_n\":3,\"cache_n\":"
+        "1}}",
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"\\u00e9\\n\"}],\"n\":2,\"stream\":true}",
+        "{\"type\":\"message_start\",\"message\":{\"model\":\"m\",\"usage\":{\"input_tokens\":3}}}",
+        "{\"choices\":[{\"delta\":{},\"index\":0}],\"timings\":{\"predicted_n\":3,\"prompt_n\":1}}",
+        "[{\"text\":\"a\",\"meta_info\":{\"prompt_tokens\":5,\"completion_tokens\":8}},{\"meta_"
+        "info\":{"
+        "\"completion_tokens\":2}}]",
+        "{\"details\":{\"generated_tokens\":2,\"prefill\":[{\"id\":0},{\"id\": 1}, {}]}}",
+        "{\"index\":1,\"token\":{\"id\":5,\"text\":\"a\"},\"details\":null}",
+        "[DONE]",
+    };
+
+    put_one_of(made, usual);
+}
+
+static void put_document(struct made *made)
+{
+    if (once_in(made, 2)) {
+        put_usual(made);
+    } else if (once_in(made, 8)) {
+        put_value(made, 0);
+    } else {
+        put_text(made, "{");
+        put_members(made, 0, true);
+        put_text(made, "}");
+    }
+}
+
+static void put_line_end(struct made *made)
+{
+    static const char *const ends[] = {"\n", "\n", "\n", "\r\n", "\r", "\n\r"};
+
+    put_one_of(made, ends);
+}
+
+static void put_events(struct made *made)
+{
+    static const char *const fields[] = {"data: ",
+                                         "data: ",
+                                         "data: ",
+                                         "data: ",
+                                         "data:",
+                                         "data:  ",
+                                         "data",
+                                         "dat: ",
+                                         ": ",
+                                         "event: ",
+                                         "\xef\xbb\xbf"
+                                         "data: ",
+                                         " data: "};
+
+    if (once_in(made, 10))
+        put(made, "\xef\xbb\xbf", 3 - random_below(&made->seed, 2));
+    while (!once_in(made, 6)) {
+        put_one_of(made, fields);
+        put_document(made);
+        put_line_end(made);
+        if (!once_in(made, 6))
+            put_line_end(made);
+    }
+}
+
+static void make(struct made *made, unsigned framing)
+{
+    made->length = 0;
+    if (framing == USAGE_EVENTS) {
+        put_events(made);
+    } else {
+        do {
+            put_document(made);
+            put_line_end(made);
+        } while (!once_in(made, 3));
+    }
+    while (made->length > 0 && once_in(made, 3)) /* damaged */
+        made->bytes[random_below(&made->seed, (uint32_t)made->length)] =
+            once_in(made, 2) ? (uint8_t)random_next(&made->seed)
+                             : (uint8_t) "\"\\{}[],:\n\r"[random_below(&made->seed, 10)];
+}
+
+/* In pieces of PIECE bytes; of 1 to 40 when it is 0. With a gap of 0 bytes at GAP. */
+static void scan_made(struct usage_scan *into, const struct made *made, unsigned framing,
+                      size_t piece, size_t gap)
+{
+    uint64_t seed = made->seed;
+    size_t at = 0;
+
+    if (framing > USAGE_EVENTS)
+        usagescan_start_request(into);
+    else
+        usagescan_start(into, (enum usage_framing)framing);
+    usagescan_ask_model(into, &known, 1);
+    while (at < made->length) {
+        size_t limit = at < gap && gap < made->length ? gap : made->length;
+        size_t next = piece > 0 ? piece : 1 + random_below(&seed, 40);
+        uint8_t *copy;
+
+        next = limit - at < next ? limit - at : next;
+        copy = exact_copy(made->bytes + at, next); /* so that a read past it is found */
+        usagescan_bytes(into, copy, next);
+        free(copy);
+        at += next;
+        if (at == gap)
+            usagescan_gap(into);
+    }
+    usagescan_end(into);
+}
+
+static bool same_scans(const struct usage_scan *a, const struct usage_scan *b)
+{
+    struct usage_counts left = usagescan_counts(a);
+    struct usage_counts right = usagescan_counts(b);
+
+    return memcmp(&left, &right, sizeof(left)) == 0 && a->streams == b->streams &&
+           a->choices_wanted == b->choices_wanted && a->events == b->events &&
+           a->has_remote_host == b->has_remote_host && a->model.known == b->model.known &&
+           a->model.elsewhere == b->model.elsewhere && a->model.service == b->model.service;
+}
+
+/* Byte by byte, each goes through the states on its own; in larger pieces, most is passed over at
+ * once. */
+static void byte_by_byte_is_the_same_as_at_once(void **state)
+{
+    static struct made made;
+    static struct usage_scan single;
+    static struct usage_scan other;
+    unsigned counted[USAGE_OBJECT + 1] = {0};
+    unsigned models = 0;
+
+    (void)state;
+    made.seed = 1;
+    for (unsigned i = 0; i < MADE; i++) {
+        unsigned framing = i % 4;
+        uint64_t before = made.seed;
+        size_t gap;
+
+        make(&made, framing);
+        gap = once_in(&made, 4) ? random_below(&made.seed, (uint32_t)made.length + 1) : SIZE_MAX;
+        scan_made(&single, &made, framing, 1, gap);
+        for (unsigned cut = 0; cut < 4; cut++) {
+            scan_made(&other, &made, framing, cut == 0 ? MAX_MADE : 0, gap);
+            made.seed += cut;
+            if (!same_scans(&single, &other))
+                fail_msg("seed %llu, framing %u: %.*s", (unsigned long long)before, framing,
+                         (int)made.length, (const char *)made.bytes);
+        }
+        counted[usagescan_counts(&single).basis]++;
+        models += single.model.known + 2U * single.model.elsewhere;
+    }
+    for (unsigned i = 0; i <= USAGE_OBJECT; i++)
+        assert_true(counted[i] > 100); /* not all of it was refused at once */
+    assert_true(models > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +903,8 @@ int main(void)
         cmocka_unit_test(llama_cpp_natively),
         cmocka_unit_test(timings_stand_in_for_usage),
         cmocka_unit_test(ollama),
+        cmocka_unit_test(tgi),
+        cmocka_unit_test(sglang_natively),
         cmocka_unit_test(text_that_quotes_a_usage_never_counts),
         cmocka_unit_test(a_name_may_be_written_with_escapes),
         cmocka_unit_test(a_name_may_hold_any_byte),
@@ -478,6 +913,7 @@ int main(void)
         cmocka_unit_test(a_damaged_line_ends_with_itself),
         cmocka_unit_test(behind_a_gap_the_next_event_is_read_again),
         cmocka_unit_test(a_request_says_whether_it_streams),
+        cmocka_unit_test(byte_by_byte_is_the_same_as_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
