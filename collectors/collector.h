@@ -62,7 +62,7 @@ struct local_use {
 
 /* What a server counted itself during one interval. */
 struct server_use {
-    uint16_t direction_id; /* of its team label; DIRECTION_UNASSIGNED: of all */
+    uint16_t direction_id; /* of its team label; DIRECTION_UNASSIGNED: of no known one */
     uint16_t service_id;
     uint64_t requests;
     uint64_t tokens_in; /* those from the cache included */
@@ -152,7 +152,8 @@ struct coverage {
     /* Of servers of our own that are metered in clear: */
     uint64_t local_exchanges;  /* inference that was served */
     uint64_t local_unassigned; /* of those: a header or key that the configuration lacks */
-    uint64_t local_unstated;   /* of those: the server did not say all tokens, so they are estimated */
+    uint64_t
+        local_unstated; /* of those: the server did not say all tokens, so they are estimated */
     uint64_t local_elsewhere; /* of those: computed by another, and there is no service for that */
     uint64_t local_lost;      /* exchanges whose end the capture does not tell */
     uint64_t local_refused;   /* connections that two programs could read differently */

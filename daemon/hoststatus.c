@@ -59,13 +59,10 @@ static bool add_wire(void *context, const struct ledger_use_row *row)
     return true;
 }
 
-/* Teams are parts of what is counted under no direction. */
 static bool add_server(void *context, const struct ledger_server_row *row)
 {
     struct hoststatus *status = context;
 
-    if (strcmp(row->direction, "unassigned") != 0)
-        return true;
     status->server.in += (double)row->tokens_in;
     status->server.out += (double)row->tokens_out;
     return true;

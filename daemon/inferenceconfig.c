@@ -293,8 +293,8 @@ static void read_server(struct inference_config *config, const config_setting_t 
         confread_error(group, diagnostics, "servers: more than %d ports", INFERENCE_MAX_PORTS);
         return;
     }
-    config->servers[config->server_count] =
-        (struct inference_server){port, SERVICE_NONE, SERVICE_NONE};
+    config->servers[config->server_count] = (struct inference_server){
+        port, SERVICE_NONE, SERVICE_NONE, entry.scrape.tokens == TOKENS_FROM_SERVER};
     keep_place(&config->server_places[config->server_count], entry.service, group);
     keep_place(&config->remote_places[config->server_count], entry.remote, group);
     scrapeconfig_read(&entry.scrape, group, diagnostics);

@@ -149,7 +149,7 @@ struct ledger_server_row {
     int64_t interval_start;
     int64_t direction_id; /* the ledger's numbers */
     int64_t service_id;
-    const char *direction; /* code; "unassigned": of all */
+    const char *direction; /* code; "unassigned": of no team, or no known one */
     const char *service;   /* id */
     uint64_t requests;
     uint64_t tokens_in; /* those from the cache included */

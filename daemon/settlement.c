@@ -9,6 +9,7 @@
 
 #include "daemon/calendar.h"
 #include "daemon/localimpact.h"
+#include "daemon/servercounts.h"
 #include "daemon/sharing.h"
 
 #define NS_PER_S 1e9
@@ -29,8 +30,19 @@ struct used {
     int64_t interval_start;
     int64_t direction;
     int64_t service;
+    size_t counted; /* number of the service among those whose server counts; SERVERCOUNTS_NONE */
     bool is_placed; /* host.conf says where the service computes, and what its tokens weigh */
+    bool is_new;    /* of what a server counted: not in the ledger yet */
+    double requests;
     struct sharing_use use;
+};
+
+/* What a server counted of one direction in one interval. */
+struct server_counted {
+    int64_t interval_start;
+    int64_t direction;
+    size_t counted;
+    struct balance_use use;
 };
 
 /* The facts of some intervals, in their order, and who they are about. */
@@ -41,6 +53,9 @@ struct batch {
     size_t measured_count;
     struct used *used;
     size_t used_count;
+    struct server_counted *server;
+    size_t server_count;
+    struct servercounts *counts;
     bool failed; /* out of memory */
     int64_t factor_set;
     int64_t unassigned;
@@ -120,12 +135,36 @@ static bool take_use(void *context, const struct ledger_use_row *row)
         .interval_start = row->interval_start,
         .direction = row->direction_id,
         .service = row->service_id,
+        .counted = servercounts_find(batch->counts, row->service),
         .is_placed = weights != NULL,
+        .requests = row->requests,
         .use = {.service = weights ? (size_t)(weights - batch->host->weights) : HOST_SERVICES,
                 .tokens_in = row->tokens_in,
                 .tokens_cached = row->tokens_cached,
                 .tokens_out = row->tokens_out},
     };
+    return true;
+}
+
+static bool take_server(void *context, const struct ledger_server_row *row)
+{
+    struct batch *batch = context;
+    size_t counted = servercounts_find(batch->counts, row->service);
+    struct server_counted *array;
+
+    if (counted == SERVERCOUNTS_NONE)
+        return true;
+    array = grown(batch->server, batch->server_count, sizeof(*array));
+    batch->failed = !array;
+    if (!array)
+        return false;
+    batch->server = array;
+    array[batch->server_count++] =
+        (struct server_counted){row->interval_start,
+                                row->direction_id,
+                                counted,
+                                {(double)row->requests, (double)row->tokens_in,
+                                 (double)row->tokens_cached, (double)row->tokens_out}};
     return true;
 }
 
@@ -136,9 +175,12 @@ static enum ledger_status read_facts(struct ledger *ledger, struct batch *batch,
 
     batch->measured_count = 0;
     batch->used_count = 0;
+    batch->server_count = 0;
     status = ledger_visit_device_energy(ledger, from, until, take_device, batch);
     if (status == LEDGER_OK)
         status = ledger_visit_local_use(ledger, from, until, take_use, batch);
+    if (status == LEDGER_OK)
+        status = ledger_visit_server_use(ledger, from, until, take_server, batch);
     return batch->failed ? LEDGER_RETRY : status;
 }
 
@@ -171,12 +213,31 @@ static enum ledger_status add_energy(struct ledger *ledger, const struct batch *
                                &activity, &impact);
 }
 
+/* What only a server counted is recorded like what the wire showed. */
+static enum ledger_status record_new(struct ledger *ledger, const struct batch *batch,
+                                     const struct used *used)
+{
+    const struct balance_use use = {used->requests, used->use.tokens_in, used->use.tokens_cached,
+                                    used->use.tokens_out};
+    struct activity activity = balance_activity(&use, 0, GRADE_B);
+    struct local_use local_use = balance_local_use(&use, 0);
+    enum ledger_status status = ledger_add_local_use(ledger, used->interval_start, used->direction,
+                                                     used->service, &local_use);
+
+    if (status == LEDGER_OK)
+        status = ledger_add_activity(ledger, used->interval_start, used->direction, used->service,
+                                     batch->factor_set, &activity, NULL);
+    return status;
+}
+
 static enum ledger_status add_use(struct ledger *ledger, const struct batch *batch,
                                   const struct used *used, bool is_measured)
 {
-    enum ledger_status status = ledger_weigh_local_use(
-        ledger, used->interval_start, used->direction, used->service, used->use.weight);
+    enum ledger_status status = used->is_new ? record_new(ledger, batch, used) : LEDGER_OK;
 
+    if (status == LEDGER_OK)
+        status = ledger_weigh_local_use(ledger, used->interval_start, used->direction,
+                                        used->service, used->use.weight);
     if (status != LEDGER_OK || !is_measured || !used->is_placed)
         return status;
     return add_energy(ledger, batch, used->interval_start, used->direction, used->service,
@@ -192,6 +253,100 @@ static enum ledger_status add_common(struct ledger *ledger, const struct batch *
     return add_energy(ledger, batch, measured->interval_start, batch->unassigned, batch->common,
                       totals->idle_j + totals->pool_j, (double)covered_ns / NS_PER_S);
 }
+
+/* ---- What servers counted ---- */
+
+/* The facts of one interval, and what its servers counted beyond them. */
+struct interval_uses {
+    int64_t interval_start;
+    struct used *used;
+    size_t count;
+};
+
+static enum ledger_status append_new(struct ledger *ledger, const struct batch *batch,
+                                     struct interval_uses *uses, int64_t direction, size_t counted,
+                                     const struct balance_use *use)
+{
+    const struct service *service = servercounts_service(batch->counts, counted);
+    const struct host_weights *weights = hostconfig_weights(batch->host, service->id);
+    struct used *used = &uses->used[uses->count++];
+
+    *used = (struct used){
+        .interval_start = uses->interval_start,
+        .direction = direction,
+        .counted = counted,
+        .is_placed = weights != NULL,
+        .is_new = true,
+        .requests = use->requests,
+        .use = {.service = weights ? (size_t)(weights - batch->host->weights) : HOST_SERVICES,
+                .tokens_in = use->tokens_in,
+                .tokens_cached = use->tokens_cached,
+                .tokens_out = use->tokens_out},
+    };
+    return ledger_service(ledger, service->id, service->label, &used->service);
+}
+
+static void add_balance_use(struct balance_use *sum, const struct balance_use *use)
+{
+    sum->requests += use->requests;
+    sum->tokens_in += use->tokens_in;
+    sum->tokens_cached += use->tokens_cached;
+    sum->tokens_out += use->tokens_out;
+}
+
+static struct balance_use balance_of_used(const struct used *used)
+{
+    return (struct balance_use){used->requests, used->use.tokens_in, used->use.tokens_cached,
+                                used->use.tokens_out};
+}
+
+/* Of one service: what the wire showed, the first SEEN, stands as it is, and what its server is
+ * ahead by for good was used by nobody knows whom. */
+static enum ledger_status settle_service(struct ledger *ledger, const struct batch *batch,
+                                         struct interval_uses *uses, size_t counted, size_t seen,
+                                         const struct balance_use *server)
+{
+    struct balance_use wire = {0};
+    struct balance_use excess;
+
+    for (size_t i = 0; i < seen; i++) {
+        struct balance_use use = balance_of_used(&uses->used[i]);
+
+        if (uses->used[i].counted == counted)
+            add_balance_use(&wire, &use);
+    }
+    excess = servercounts_settle(batch->counts, counted, uses->interval_start, &wire, server);
+    if (balance_is_nothing(&excess))
+        return LEDGER_OK;
+    return append_new(ledger, batch, uses, batch->unassigned, counted, &excess);
+}
+
+/* ROWS of what servers counted in the interval: themselves, where that is the use, else their sum
+ * beside that of the wire. */
+static enum ledger_status count_servers(struct ledger *ledger, const struct batch *batch,
+                                        struct interval_uses *uses,
+                                        const struct server_counted *rows, size_t row_count)
+{
+    enum ledger_status status = LEDGER_OK;
+    size_t seen = uses->count;
+
+    for (size_t i = 0; i < servercounts_count(batch->counts) && status == LEDGER_OK; i++) {
+        bool are_use = servercounts_are_use(batch->counts, i);
+        struct balance_use server = {0};
+
+        for (size_t j = 0; j < row_count && status == LEDGER_OK; j++) {
+            if (rows[j].counted == i && are_use)
+                status = append_new(ledger, batch, uses, rows[j].direction, i, &rows[j].use);
+            else if (rows[j].counted == i)
+                add_balance_use(&server, &rows[j].use);
+        }
+        if (!are_use && status == LEDGER_OK)
+            status = settle_service(ledger, batch, uses, i, seen, &server);
+    }
+    return status;
+}
+
+/* ---- Shares ---- */
 
 /* MEASURED is NULL when the counters were away. */
 static enum ledger_status share_interval(struct ledger *ledger, const struct batch *batch,
@@ -220,25 +375,62 @@ static enum ledger_status share_interval(struct ledger *ledger, const struct bat
     return status;
 }
 
-/* Intervals of either list, by time. */
+/* Of each list, where the facts of an interval begin. */
+struct places {
+    size_t measured;
+    size_t used;
+    size_t server;
+};
+
+static enum ledger_status share_next(struct ledger *ledger, const struct batch *batch,
+                                     int64_t interval, struct places *at)
+{
+    struct interval_uses uses = {.interval_start = interval};
+    const struct measured *measured = NULL;
+    struct places end = *at;
+    enum ledger_status status;
+
+    if (end.measured < batch->measured_count &&
+        batch->measured[end.measured].interval_start == interval)
+        measured = &batch->measured[end.measured++];
+    while (end.used < batch->used_count && batch->used[end.used].interval_start == interval)
+        end.used++;
+    while (end.server < batch->server_count && batch->server[end.server].interval_start == interval)
+        end.server++;
+    uses.used = calloc(end.used - at->used + end.server - at->server +
+                           servercounts_count(batch->counts) + 1,
+                       sizeof(*uses.used));
+    if (!uses.used)
+        return LEDGER_RETRY;
+    for (size_t i = at->used; i < end.used; i++)
+        uses.used[uses.count++] = batch->used[i];
+    status =
+        count_servers(ledger, batch, &uses, batch->server + at->server, end.server - at->server);
+    if (status == LEDGER_OK)
+        status = share_interval(ledger, batch, measured, uses.used, uses.count);
+    free(uses.used);
+    *at = end;
+    return status;
+}
+
+/* Intervals of any list, by time. */
 static enum ledger_status share_intervals(struct ledger *ledger, struct batch *batch)
 {
     enum ledger_status status = LEDGER_OK;
-    size_t m = 0, u = 0;
+    struct places at = {0};
 
-    while (status == LEDGER_OK && (m < batch->measured_count || u < batch->used_count)) {
-        int64_t measured_s =
-            m < batch->measured_count ? batch->measured[m].interval_start : INT64_MAX;
-        int64_t used_s = u < batch->used_count ? batch->used[u].interval_start : INT64_MAX;
-        int64_t interval = measured_s < used_s ? measured_s : used_s;
-        size_t end = u;
+    while (status == LEDGER_OK) {
+        int64_t interval = INT64_MAX;
 
-        while (end < batch->used_count && batch->used[end].interval_start == interval)
-            end++;
-        status = share_interval(ledger, batch, measured_s == interval ? &batch->measured[m] : NULL,
-                                &batch->used[u], end - u);
-        m += measured_s == interval;
-        u = end;
+        if (at.measured < batch->measured_count)
+            interval = batch->measured[at.measured].interval_start;
+        if (at.used < batch->used_count && batch->used[at.used].interval_start < interval)
+            interval = batch->used[at.used].interval_start;
+        if (at.server < batch->server_count && batch->server[at.server].interval_start < interval)
+            interval = batch->server[at.server].interval_start;
+        if (interval == INT64_MAX)
+            break;
+        status = share_next(ledger, batch, interval, &at);
     }
     return status;
 }
@@ -276,6 +468,8 @@ static enum ledger_status share_batch(struct ledger *ledger, const struct config
         status = number_names(ledger, config, batch);
     if (status == LEDGER_OK)
         status = share_intervals(ledger, batch);
+    if (status == LEDGER_OK)
+        status = servercounts_record(batch->counts, ledger);
     if (status == LEDGER_OK)
         status = set_shared_until(ledger, until);
     if (status == LEDGER_OK)
@@ -342,9 +536,14 @@ enum ledger_status settlement_run(struct ledger *ledger, const struct config *co
     enum ledger_status status = LEDGER_OK;
 
     /* A zone that is not there is refused when the configuration is read. */
-    if (!local_factors_resolve(config->host, config->factors, &batch.factors))
-        status = share_all(ledger, config, &batch, until);
+    if (!local_factors_resolve(config->host, config->factors, &batch.factors)) {
+        batch.counts = servercounts_open(ledger, config, &status);
+        if (batch.counts)
+            status = share_all(ledger, config, &batch, until);
+    }
+    servercounts_close(batch.counts);
     free(batch.measured);
     free(batch.used);
+    free(batch.server);
     return status;
 }

@@ -65,7 +65,8 @@ struct inference_key {
 struct inference_server {
     uint16_t port;
     uint16_t service;
-    uint16_t remote; /* service of models that are computed elsewhere, or SERVICE_NONE */
+    uint16_t remote;    /* service of models that are computed elsewhere, or SERVICE_NONE */
+    bool counts_itself; /* its own counts are the use: the wire is not metered */
 };
 
 #define INFERENCE_HEADER_SIZE 64

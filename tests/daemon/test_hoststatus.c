@@ -132,7 +132,7 @@ static void sums_are_of_the_whole_host(void **state)
     assert_near(difference_w, 366 - 87);
     assert_near(status.energy_j, 100 * 60 + 250 * 30 + 200 * 90);
     assert_near(status.wire.in, 300);
-    assert_near(status.server.out, 71); /* the team's are of these */
+    assert_near(status.server.out, 142);
     assert_true(status.has_shared && status.shared_until_s == HOUR);
 }
 
@@ -183,7 +183,7 @@ static void status_tells_of_each_device(void **state)
     assert_says("\nwhole less parts         279 W\n");
     assert_says("\nenergy shared until      2026-09-21 17:00 CEST\n");
     assert_says("\ntokens on the wire       300 in, 70 out\n");
-    assert_says("\ntokens by the servers    310 in, 71 out\n");
+    assert_says("\ntokens by the servers    620 in, 142 out\n");
     assert_says("\n  qwen3-8b               0.15 in, 0.015 cached, 1 out, of host.conf\n");
     assert_null(strstr(output, "DSN"));
     assert_null(strstr(output, "shared_until"));
