@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/balance.h"
 #include "daemon/calendar.h"
 #include "daemon/localimpact.h"
 #include "daemon/log.h"
@@ -899,6 +900,141 @@ static void shares_and_how_far_they_go_are_one_transaction(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* -- What servers counted themselves ---------------------------------------------------------- */
+
+static void ask_the_server_of(const char *service, enum scrape_tokens tokens)
+{
+    struct inference_config *inference = &config->inference;
+
+    inference->server_count = 1;
+    inference->servers[0] = (struct inference_server){8000, service_number(service), SERVICE_NONE,
+                                                      tokens == TOKENS_FROM_SERVER};
+    inference->scrapes[0].tokens = tokens;
+    snprintf(inference->scrapes[0].url, sizeof(inference->scrapes[0].url), "http://127.0.0.1/");
+}
+
+static void send_server_use(uint16_t direction, const char *service, int64_t interval,
+                            uint64_t requests, uint64_t tokens_in, uint64_t tokens_out)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_SERVER_USE);
+    message.interval_start = interval;
+    message.body.server_use = (struct server_use){.direction_id = direction,
+                                                  .service_id = service_number(service),
+                                                  .requests = requests,
+                                                  .tokens_in = tokens_in,
+                                                  .tokens_out = tokens_out};
+    take(METER_COUNTERS, message);
+}
+
+struct recorded {
+    const char *direction;
+    struct balance_use use;
+    struct activity activity;
+};
+
+static bool add_recorded_use(void *context, const struct ledger_use_row *row)
+{
+    struct recorded *recorded = context;
+
+    if (strcmp(row->direction, recorded->direction) != 0)
+        return true;
+    recorded->use.requests += row->requests;
+    recorded->use.tokens_in += row->tokens_in;
+    recorded->use.tokens_out += row->tokens_out;
+    return true;
+}
+
+static bool add_recorded_activity(void *context, const struct ledger_row *row)
+{
+    struct recorded *recorded = context;
+
+    recorded->activity.requests = triple_add(recorded->activity.requests, row->activity.requests);
+    recorded->activity.tokens_out =
+        triple_add(recorded->activity.tokens_out, row->activity.tokens_out);
+    recorded->activity.energy_j += row->activity.energy_j;
+    if (row->activity.grade > recorded->activity.grade)
+        recorded->activity.grade = row->activity.grade;
+    return true;
+}
+
+static struct recorded recorded_of(const char *direction, const char *service)
+{
+    struct recorded recorded = {.direction = direction};
+
+    assert_int_equal(ledger_visit_local_use(ledger, 0, INT64_MAX, add_recorded_use, &recorded),
+                     LEDGER_OK);
+    assert_int_equal(
+        ledger_visit(ledger, 0, INT64_MAX, direction, service, add_recorded_activity, &recorded),
+        LEDGER_OK);
+    return recorded;
+}
+
+static void end_minute(int64_t interval)
+{
+    send_idle_minute(interval);
+    send_work(GPU1, interval, 600);
+    send_metered(interval);
+    send_closed(interval, 0);
+    commit_at(interval + 60);
+    assert_int_equal(shared_until(), interval + 60);
+}
+
+/* One request of two passes where nobody listens. With a restart after each minute. */
+static void what_only_the_server_counted_is_unassigned_after_a_quarter_of_an_hour(void **state)
+{
+    struct recorded recorded;
+
+    (void)state;
+    ask_the_server_of("qwen3-8b", TOKENS_FROM_WIRE);
+    for (int64_t minute = 0; minute < 40; minute++) {
+        if (minute == 1) {
+            send_output(1, "qwen3-8b", 60, 30);
+            send_server_use(DIRECTION_UNASSIGNED, "qwen3-8b", 60, 2, 100, 50);
+        }
+        end_minute(60 * minute);
+        recorded = recorded_of("unassigned", "qwen3-8b");
+        assert_true(recorded.use.requests == (minute < 15 ? 0 : 1));
+        close_stores();
+        open_stores();
+    }
+    assert_true(recorded.use.tokens_in == 100 && recorded.use.tokens_out == 20);
+    assert_true(recorded.activity.requests.central == 1);
+    assert_true(recorded.activity.tokens_out.low == 20 && recorded.activity.tokens_out.high == 20);
+    assert_int_equal(recorded.activity.grade, GRADE_B);
+    /* It takes its part of the energy: all that the card did in the minute in which it is added. */
+    assert_close(recorded.activity.energy_j, 600);
+    recorded = recorded_of("DSN", "qwen3-8b");
+    assert_true(recorded.use.requests == 1 && recorded.use.tokens_out == 30);
+}
+
+static void a_server_whose_counts_are_the_use_needs_no_wire(void **state)
+{
+    struct recorded recorded;
+
+    (void)state;
+    ask_the_server_of("qwen3-8b", TOKENS_FROM_SERVER);
+    send_server_use(1, "qwen3-8b", 0, 2, 100, 50);
+    send_server_use(DIRECTION_UNASSIGNED, "qwen3-8b", 0, 1, 10, 40);
+    end_minute(0);
+    recorded = recorded_of("DSN", "qwen3-8b");
+    assert_true(recorded.use.requests == 2 && recorded.use.tokens_out == 50);
+    assert_true(recorded.activity.requests.central == 2);
+    assert_close(recorded.activity.energy_j, 600 * 65 / (65 + 41.5));
+    recorded = recorded_of("unassigned", "qwen3-8b");
+    assert_true(recorded.use.requests == 1 && recorded.use.tokens_in == 10);
+}
+
+static void a_server_that_nobody_asks_counts_for_nothing(void **state)
+{
+    (void)state;
+    send_server_use(DIRECTION_UNASSIGNED, "qwen3-8b", 0, 2, 100, 50);
+    for (int64_t minute = 0; minute < 20; minute++)
+        end_minute(60 * minute);
+    assert_true(recorded_of("unassigned", "qwen3-8b").use.requests == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -922,6 +1058,9 @@ int main(void)
         TEST(silence_is_passed_over),
         TEST(a_busy_ledger_is_tried_again),
         TEST(shares_and_how_far_they_go_are_one_transaction),
+        TEST(what_only_the_server_counted_is_unassigned_after_a_quarter_of_an_hour),
+        TEST(a_server_whose_counts_are_the_use_needs_no_wire),
+        TEST(a_server_that_nobody_asks_counts_for_nothing),
     };
 
     return cmocka_run_group_tests_name("settlement", tests, NULL, NULL);
