@@ -139,12 +139,12 @@ struct explanation {
                                  in what follows */
     double difference;        /* the largest of a minute, relative; of what is not folded */
     bool agrees;              /* no minute differs by more than EXPLAIN_TOLERANCE */
+    bool devices_withheld;    /* those of a host of our own, below, may not be told */
     unsigned reasons;         /* when it does not */
     /* Use of a host of our own, from its devices on: an element for each of the report's; none
      * where nothing of it is explained, or may be told by devices. */
     struct localhost_part *devices;
     size_t device_count;
-    bool devices_withheld;
     double used_j;            /* as recorded */
     double replayed_j;        /* shared again */
     struct explain_set *sets; /* of factors, of the whole month */

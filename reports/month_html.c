@@ -581,9 +581,8 @@ static void write_grades(const struct html_page *page)
 static void write_shares(const struct html_page *page)
 {
     static const enum text_id names[] = {TEXT_MEASURED, TEXT_COUNTED, TEXT_ESTIMATED};
-    double measured = month_measured(page->report, NULL);
+    double measured = page->report->host ? month_measured(page->report, NULL) : 0;
     const double shares[] = {measured, 0, 1 - measured};
-    char percent[TEXT_NUMBER_SIZE + sizeof("\u202f%")];
 
     html_element(page, "p", page->report->host ? TEXT_METHOD_MEASURED : TEXT_METHOD_SHARES, NULL);
     html_open_table(page, TEXT_ORIGINS, NULL);
@@ -592,12 +591,13 @@ static void write_shares(const struct html_page *page)
     html_open_body(page);
     fputs("<tr>", page->stream);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(percent, sizeof(percent), "–");
-        if (!isnan(shares[i])) {
-            text_number(percent, TEXT_NUMBER_SIZE, page->language, PERCENT_UNITS * shares[i],
-                        measured > 0 && measured < 1 ? SHARE_DECIMALS : 0);
-            strcat(percent, "\u202f%");
-        }
+        char number[TEXT_NUMBER_SIZE];
+        char percent[sizeof(number) + sizeof("\u202f%")] = "–";
+
+        text_number(number, sizeof(number), page->language, PERCENT_UNITS * shares[i],
+                    measured > 0 && measured < 1 ? SHARE_DECIMALS : 0);
+        if (!isnan(shares[i]))
+            snprintf(percent, sizeof(percent), "%s\u202f%%", number);
         html_number_cell(page, percent);
     }
     fputs("</tr>\n", page->stream);
