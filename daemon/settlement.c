@@ -32,7 +32,6 @@ struct used {
     int64_t service;
     size_t counted; /* number of the service among those whose server counts; SERVERCOUNTS_NONE */
     bool is_placed; /* host.conf says where the service computes, and what its tokens weigh */
-    bool is_new;    /* of what a server counted: not in the ledger yet */
     double requests;
     struct sharing_use use;
 };
@@ -213,31 +212,12 @@ static enum ledger_status add_energy(struct ledger *ledger, const struct batch *
                                &activity, &impact);
 }
 
-/* What only a server counted is recorded like what the wire showed. */
-static enum ledger_status record_new(struct ledger *ledger, const struct batch *batch,
-                                     const struct used *used)
-{
-    const struct balance_use use = {used->requests, used->use.tokens_in, used->use.tokens_cached,
-                                    used->use.tokens_out};
-    struct activity activity = balance_activity(&use, 0, GRADE_B);
-    struct local_use local_use = balance_local_use(&use, 0);
-    enum ledger_status status = ledger_add_local_use(ledger, used->interval_start, used->direction,
-                                                     used->service, &local_use);
-
-    if (status == LEDGER_OK)
-        status = ledger_add_activity(ledger, used->interval_start, used->direction, used->service,
-                                     batch->factor_set, &activity, NULL);
-    return status;
-}
-
 static enum ledger_status add_use(struct ledger *ledger, const struct batch *batch,
                                   const struct used *used, bool is_measured)
 {
-    enum ledger_status status = used->is_new ? record_new(ledger, batch, used) : LEDGER_OK;
+    enum ledger_status status = ledger_weigh_local_use(
+        ledger, used->interval_start, used->direction, used->service, used->use.weight);
 
-    if (status == LEDGER_OK)
-        status = ledger_weigh_local_use(ledger, used->interval_start, used->direction,
-                                        used->service, used->use.weight);
     if (status != LEDGER_OK || !is_measured || !used->is_placed)
         return status;
     return add_energy(ledger, batch, used->interval_start, used->direction, used->service,
@@ -263,27 +243,51 @@ struct interval_uses {
     size_t count;
 };
 
-static enum ledger_status append_new(struct ledger *ledger, const struct batch *batch,
-                                     struct interval_uses *uses, int64_t direction, size_t counted,
-                                     const struct balance_use *use)
+/* The entry of DIRECTION and SERVICE (the ledger's number), added where there is none. */
+static struct used *entry_of(const struct batch *batch, struct interval_uses *uses,
+                             int64_t direction, int64_t service, size_t counted)
 {
-    const struct service *service = servercounts_service(batch->counts, counted);
-    const struct host_weights *weights = hostconfig_weights(batch->host, service->id);
-    struct used *used = &uses->used[uses->count++];
+    const char *id = servercounts_service(batch->counts, counted)->id;
+    const struct host_weights *weights = hostconfig_weights(batch->host, id);
 
-    *used = (struct used){
+    for (size_t i = 0; i < uses->count; i++)
+        if (uses->used[i].direction == direction && uses->used[i].service == service)
+            return &uses->used[i];
+    uses->used[uses->count] = (struct used){
         .interval_start = uses->interval_start,
         .direction = direction,
+        .service = service,
         .counted = counted,
         .is_placed = weights != NULL,
-        .is_new = true,
-        .requests = use->requests,
-        .use = {.service = weights ? (size_t)(weights - batch->host->weights) : HOST_SERVICES,
-                .tokens_in = use->tokens_in,
-                .tokens_cached = use->tokens_cached,
-                .tokens_out = use->tokens_out},
+        .use = {.service = weights ? (size_t)(weights - batch->host->weights) : HOST_SERVICES},
     };
-    return ledger_service(ledger, service->id, service->label, &used->service);
+    return &uses->used[uses->count++];
+}
+
+/* What only a server counted is recorded like what the wire showed, and shared with it. */
+static enum ledger_status add_counted(struct ledger *ledger, const struct batch *batch,
+                                      struct interval_uses *uses, int64_t direction, size_t counted,
+                                      const struct balance_use *use)
+{
+    const struct service *service = servercounts_service(batch->counts, counted);
+    const struct activity activity = balance_activity(use, 0, GRADE_B);
+    const struct local_use local_use = balance_local_use(use, 0);
+    struct used *entry;
+    int64_t number;
+    enum ledger_status status = ledger_service(ledger, service->id, service->label, &number);
+
+    if (status == LEDGER_OK)
+        status = ledger_add_local_use(ledger, uses->interval_start, direction, number, &local_use);
+    if (status == LEDGER_OK)
+        status = ledger_add_activity(ledger, uses->interval_start, direction, number,
+                                     batch->factor_set, &activity, NULL);
+    if (status != LEDGER_OK)
+        return status;
+    entry = entry_of(batch, uses, direction, number, counted);
+    entry->use.tokens_in += use->tokens_in;
+    entry->use.tokens_cached += use->tokens_cached;
+    entry->use.tokens_out += use->tokens_out;
+    return LEDGER_OK;
 }
 
 static void add_balance_use(struct balance_use *sum, const struct balance_use *use)
@@ -318,7 +322,7 @@ static enum ledger_status settle_service(struct ledger *ledger, const struct bat
     excess = servercounts_settle(batch->counts, counted, uses->interval_start, &wire, server);
     if (balance_is_nothing(&excess))
         return LEDGER_OK;
-    return append_new(ledger, batch, uses, batch->unassigned, counted, &excess);
+    return add_counted(ledger, batch, uses, batch->unassigned, counted, &excess);
 }
 
 /* ROWS of what servers counted in the interval: themselves, where that is the use, else their sum
@@ -336,7 +340,7 @@ static enum ledger_status count_servers(struct ledger *ledger, const struct batc
 
         for (size_t j = 0; j < row_count && status == LEDGER_OK; j++) {
             if (rows[j].counted == i && are_use)
-                status = append_new(ledger, batch, uses, rows[j].direction, i, &rows[j].use);
+                status = add_counted(ledger, batch, uses, rows[j].direction, i, &rows[j].use);
             else if (rows[j].counted == i)
                 add_balance_use(&server, &rows[j].use);
         }

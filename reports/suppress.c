@@ -212,7 +212,7 @@ bool suppress_pairs(const struct suppress_pair *pairs, size_t count, uint32_t th
                     bool *hidden, struct suppress_outcome *outcome)
 {
     struct cells blocks = {0}, remote = {0};
-    bool made = cells_new(&blocks, count) & cells_new(&remote, count);
+    bool made = cells_new(&blocks, count) && cells_new(&remote, count);
     bool is_used = false, all_hidden;
 
     for (size_t i = 0; i < count; i++)

@@ -226,7 +226,7 @@ static void local_exchanges_have_the_service_that_is_configured(void **state)
     struct inference_model model = {"slow-random", 8081, llama};
 
     (void)state;
-    inference->servers[0] = (struct inference_server){8081, vllm, SERVICE_NONE};
+    inference->servers[0] = (struct inference_server){8081, vllm, SERVICE_NONE, false};
     inference->server_count = inference->port_count = 1;
     inference->ports[0] = 8081;
     assert_int_equal(inspect(LOCAL "24_tls_h1_reverse_proxy_both_sides.pcap", false, false),

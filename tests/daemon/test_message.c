@@ -122,7 +122,7 @@ static struct message example(enum message_type type)
                                                              .has_secret = 1};
         break;
     case MESSAGE_INFERENCE_SERVER:
-        message.body.inference_server = (struct inference_server){8000, 1, SERVICE_NONE};
+        message.body.inference_server = (struct inference_server){8000, 1, SERVICE_NONE, false};
         break;
     case MESSAGE_INFERENCE_MODEL:
         message.body.inference_model =

@@ -334,8 +334,8 @@ static void fill_inference(void)
         {"qwen3-8b", 8000, 3}, {"qwen3", 8000, 4}, {"qwen3-8b", 11434, 5}};
 
     inference = inference_defaults;
-    inference.servers[0] = (struct inference_server){8000, 1, SERVICE_NONE};
-    inference.servers[1] = (struct inference_server){11434, 2, 7};
+    inference.servers[0] = (struct inference_server){8000, 1, SERVICE_NONE, true};
+    inference.servers[1] = (struct inference_server){11434, 2, 7, false};
     inference.server_count = 2;
     for (size_t i = 0; i < 3; i++)
         assert_true(inferenceconfig_add_model(&inference, &models[i]));
@@ -383,7 +383,7 @@ static void more_of_them_than_there_can_be_are_refused(void **state)
 
     (void)state;
     message_start(&message, MESSAGE_INFERENCE_SERVER);
-    message.body.inference_server = (struct inference_server){8000, 1, SERVICE_NONE};
+    message.body.inference_server = (struct inference_server){8000, 1, SERVICE_NONE, false};
     for (unsigned i = 0; i < INFERENCE_MAX_PORTS; i++)
         assert_int_equal(rules_take(&rules, &message), RULES_MORE);
     assert_int_equal(rules_take(&rules, &message), RULES_FAILED);
