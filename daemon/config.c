@@ -567,6 +567,8 @@ static struct config *read_main(const char *path, struct diagnostics *diagnostic
             read_root(config, config_root_setting(&file), diagnostics);
             resolve_paths(config, diagnostics);
             inferenceconfig_read_secret(&config->inference, diagnostics);
+            for (unsigned i = 0; i < config->inference.server_count; i++)
+                scrapeconfig_check_bearer(&config->inference.scrapes[i], diagnostics);
             list_service_files(config, diagnostics);
         }
         config_destroy(&file);

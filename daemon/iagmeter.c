@@ -50,7 +50,7 @@ struct options {
     const char *language;
     const char *format;
     struct inspect_options inspect;
-    const char *metrics; /* to inspect instead of a capture; "-": standard input */
+    bool metrics;        /* are to be inspected instead of a capture */
     const char *dialect; /* they are in; NULL: it is found out */
     struct calculator_query query;
     bool sensitivity;
@@ -119,39 +119,60 @@ static int with_ledger(const struct options *options, ledger_task *task)
 
 /* -- inspect ---------------------------------------------------------------------------------- */
 
-static int inspect_metrics(const struct options *options)
+static const char *direction_code(const void *context, uint16_t direction)
 {
-    struct inspectmetrics_options inspect = {.dialect = SERVER_AUTO};
+    const struct config *config = context;
+
+    return directions_get(config->directions, direction)->code;
+}
+
+/* The teams of all servers: the file does not tell which one it is of. */
+static size_t find_teams(const struct config *config, struct server_team *teams)
+{
+    size_t count = 0;
+
+    for (unsigned i = 0; i < config->inference.server_count; i++) {
+        const struct scrape_config *scrape = &config->inference.scrapes[i];
+
+        memcpy(teams + count, scrape->directions, scrape->team_count * sizeof(*teams));
+        count += scrape->team_count;
+    }
+    return count;
+}
+
+static int inspect_metrics(const struct options *options, const struct config *config)
+{
+    static struct server_team teams[INFERENCE_MAX_PORTS * MAX_SCRAPE_TEAMS];
+    struct inspectmetrics_options inspect = {
+        .teams = teams,
+        .team_count = find_teams(config, teams),
+        .direction_code = direction_code,
+        .context = config,
+    };
     int dialect = 0;
 
     while (options->dialect && dialect < SERVER_DIALECTS &&
            strcmp(options->dialect, server_dialect_names[dialect]) != 0)
         dialect++;
-    if (dialect == SERVER_DIALECTS || options->argument_count > 0) {
-        fputs("iagmeter: --metrics takes a file or \"-\", and no capture; --dialect is auto, "
-              "llama.cpp, vllm, sglang, tgi or litellm\n",
-              stderr);
+    if (dialect == SERVER_DIALECTS) {
+        fprintf(stderr, "iagmeter: dialect \"%s\": auto, llama.cpp, vllm, sglang, tgi or litellm\n",
+                options->dialect);
         return EXIT_CONFIGURATION;
     }
     inspect.dialect = (enum server_dialect)dialect;
-    return inspectmetrics_run(options->metrics, &inspect, stdout);
+    return inspectmetrics_run(options->arguments[0], &inspect, stdout);
 }
 
 static int command_inspect(const struct options *options)
 {
-    struct config *config;
+    struct config *config = load(options);
     int status;
 
-    if (options->metrics)
-        return inspect_metrics(options);
-    if (options->argument_count == 0) {
-        fputs("iagmeter: inspect takes a capture, or --metrics\n", stderr);
-        return EXIT_CONFIGURATION;
-    }
-    config = load(options);
     if (!config)
         return EXIT_CONFIGURATION;
-    status = inspect_run(config, options->arguments[0], &options->inspect, stdout);
+    status = options->metrics
+                 ? inspect_metrics(options, config)
+                 : inspect_run(config, options->arguments[0], &options->inspect, stdout);
     config_free(config);
     return status;
 }
@@ -1244,7 +1265,7 @@ static const struct command {
     const char *purpose;
     int (*run)(const struct options *options);
 } commands[] = {
-    {"inspect", 0, 1, "CAPTURE [--all] [--addresses] | --metrics FILE|- [--dialect NAME]",
+    {"inspect", 1, 1, "CAPTURE [--all] [--addresses] | --metrics FILE|- [--dialect NAME]",
      "what the daemon sees in a capture, flow by flow, and each exchange with a local inference "
      "server;\n      or in what such a server's /metrics answered: by model and team. Nothing is "
      "recorded",
@@ -1393,7 +1414,7 @@ static const struct option long_options[] = {
     {"seconds", required_argument, NULL, 'n'},
     {"assume-idle", no_argument, NULL, 'i'},
     {"root", required_argument, NULL, 'R'},
-    {"metrics", required_argument, NULL, 'm'},
+    {"metrics", no_argument, NULL, 'm'},
     {"dialect", required_argument, NULL, 'd'},
     {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
     {"model", required_argument, NULL, QUERY + CALCULATOR_MODEL},
@@ -1474,7 +1495,7 @@ static bool parse(int argc, char **argv, struct options *options)
             options->root = optarg;
             break;
         case 'm':
-            options->metrics = optarg;
+            options->metrics = true;
             break;
         case 'd':
             options->dialect = optarg;

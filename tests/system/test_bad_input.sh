@@ -452,6 +452,26 @@ fi
 untouched inspect
 echo "inspect: columns, --all, odd names"
 
+metrics=tests/fixtures/metrics
+code=$(sed -n 's/^[^#]*code = "\([^"]*\)".*/\1/p' conf/directions.conf | head -n 1)
+{
+    cat "$base/iagmeter.conf"
+    printf 'inference = { servers = ( { port = 4000; service = "local-vllm"; dialect = "litellm";\n'
+    printf 'metrics = "http://127.0.0.1:4000/metrics/";\n'
+    printf 'teams = ( { label = "DSN"; direction = "%s"; } ); } ); };\n' "$code"
+} >"$base/teams.conf"
+expect 0 "$tool" inspect --metrics $metrics/litellm_FROM_SOURCE.txt -c "$base/teams.conf"
+grep -q "^mistral-small${tab}DSN${tab}$code${tab}-${tab}10321${tab}100${tab}2210\$" "$directory/out" ||
+    fail "a team is not its direction"
+if grep -q 'default_user_id' "$directory/out"; then
+    fail "a user is shown"
+fi
+expect 0 "$tool" inspect --metrics - --dialect vllm -c "$base/iagmeter.conf" <$metrics/vllm_FROM_SOURCE.txt
+expect 1 "$tool" inspect --metrics - --dialect ollama -c "$base/iagmeter.conf"
+expect 2 "$tool" inspect --metrics - --dialect tgi -c "$base/iagmeter.conf" <$metrics/vllm_FROM_SOURCE.txt
+untouched inspect --metrics
+echo "inspect --metrics: teams, dialects"
+
 # -- Privacy ------------------------------------------------------------------------------------------
 
 # All that is kept and said of replays: state directory, reports in both languages, the log. In the
