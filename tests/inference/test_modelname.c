@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/capture/frames.h"
+
 #include <string.h>
 
 #define NONE UINT16_MAX
@@ -24,6 +26,20 @@ static const struct inference_model models[] = {
 };
 static const struct model_table table = {models, sizeof(models) / sizeof(*models)};
 
+/* The same when the LENGTH bytes of a name are there whole, and nothing around them. */
+static void assert_same_at_once(const struct model_table *in, uint16_t port, const char *text,
+                                size_t length, const struct model_found *single)
+{
+    uint8_t *copy = exact_copy(text, length);
+    struct model_found found = {.known = true, .elsewhere = true};
+
+    modelname_whole(in, port, copy, length, &found);
+    free(copy);
+    if (found.known != single->known || found.elsewhere != single->elsewhere ||
+        found.service != single->service)
+        fail_msg("%s on port %u", text, port);
+}
+
 /* What the JSON string TEXT (without its first quote) names on the server of PORT. */
 static struct model_found find(const struct model_table *in, const char *text, uint16_t port)
 {
@@ -36,6 +52,8 @@ static struct model_found find(const struct model_table *in, const char *text, u
         i++;
     assert_int_equal(i, strlen(text) - 1);
     modelname_end(&name, in, port, &found);
+    if (!strchr(text, '\\'))
+        assert_same_at_once(in, port, text, i, &found);
     return found;
 }
 
