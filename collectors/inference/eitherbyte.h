@@ -70,4 +70,26 @@ static inline const uint8_t *eitherbyte_find_line_end(const uint8_t *at, const u
     return eitherbyte_find(at, end, '\n', '\r');
 }
 
+/* The first quote or bracket of JSON in [AT, END), or END. Each opening bracket has its closing one
+ * two further in ASCII, and bit 5 tells square ones from curly ones. */
+static inline const uint8_t *eitherbyte_find_structure(const uint8_t *at, const uint8_t *end)
+{
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i curly = _mm_or_si128(block, _mm_set1_epi8(0x20));
+        __m128i bracket = _mm_or_si128(_mm_cmpeq_epi8(curly, _mm_set1_epi8('{')),
+                                       _mm_cmpeq_epi8(curly, _mm_set1_epi8('}')));
+        int found =
+            _mm_movemask_epi8(_mm_or_si128(bracket, _mm_cmpeq_epi8(block, _mm_set1_epi8('"'))));
+
+        if (found)
+            return at + __builtin_ctz((unsigned)found);
+    }
+#endif
+    while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
+        at++;
+    return at;
+}
+
 #endif

@@ -260,12 +260,12 @@ static uint64_t begin_masks[8];
 static void know_names(void)
 {
     memset(first_key, NO_KEY, sizeof(first_key));
-    for (uint8_t i = 0; i < KEY_COUNT; i++) {
+    for (unsigned i = 0; i < KEY_COUNT; i++) {
         size_t length = strlen(key_names[i]);
         uint8_t *place = &first_key[length][key_names[i][0] & 31];
 
         next_key[i] = *place;
-        *place = i;
+        *place = (uint8_t)i;
         memcpy(&key_begins[i], key_names[i], length < 8 ? length : 8);
         if (length >= 8)
             memcpy(&key_ends[i], key_names[i] + length - 8, 8);
@@ -798,8 +798,9 @@ static const uint8_t *read_members(struct usage_scan *scan, const uint8_t *at, c
         at = quote + (quote[2] == ' ' ? 3 : 2);
         if (*at == '"' && meaning->string == STRING_OTHER) {
             quote = eitherbyte_find(at + 1, end, '"', '\\');
-            if (end - quote > 2 && memcmp(quote, "\",\"", 3) == 0) {
-                at = quote + 3; /* on to the next, as most often */
+            if (quote < end && *quote == '"') { /* as most are */
+                scan->state = AFTER_VALUE;
+                at = find_next_name(scan, quote + 1, end);
                 continue;
             }
         }
@@ -819,7 +820,7 @@ static void read_model(struct usage_scan *scan, uint8_t byte)
 
 static const uint8_t *skip_value(struct usage_scan *scan, const uint8_t *at, const uint8_t *end)
 {
-    while (at < end && scan->state == SKIP) {
+    while (scan->state == SKIP && (at = eitherbyte_find_structure(at, end)) < end) {
         uint8_t byte = *at++;
 
         if (byte == '"') {
@@ -828,7 +829,7 @@ static const uint8_t *skip_value(struct usage_scan *scan, const uint8_t *at, con
         } else if (byte == '{' || byte == '[') {
             if (++scan->skipped == 0)
                 scan->state = BAD;
-        } else if ((byte == '}' || byte == ']') && --scan->skipped == 0) {
+        } else if (--scan->skipped == 0) {
             scan->state = AFTER_VALUE;
             if (scan->depth == 0)
                 reset_json(scan);

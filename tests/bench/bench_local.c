@@ -23,6 +23,7 @@
 #define ANSWER        16000
 #define SMALL_ANSWER  400
 #define EVENTS        200
+#define DIMENSIONS    1024
 #define TOKENS_IN     1000
 #define MAX_BODY      (2 * LONG_PROMPT)
 #define SPARE         (4U << 20) /* of what a round of all clients may take at most, and more */
@@ -238,6 +239,30 @@ static void answer(struct client *client, size_t length, bool with_usage)
     tokens_out += with_usage ? EVENTS : 0;
 }
 
+/* As vLLM answers to /v1/embeddings. */
+static void answer_embedding(struct client *client)
+{
+    static struct text body;
+    static struct text message;
+
+    body.length = 0;
+    put(&body,
+        "{\"id\":\"embd-0123456789abcdef\",\"object\":\"list\",\"created\":1795414291,\"model\":"
+        "\"bge-m3\",\"data\":[{\"index\":0,\"object\":\"embedding\",\"embedding\":[");
+    for (unsigned i = 0; i < DIMENSIONS; i++)
+        put(&body, "%s-0.0%09u", i ? "," : "", random_below(&seed, 1000000000));
+    put(&body,
+        "]}],\"usage\":{\"prompt_tokens\":%d,\"total_tokens\":%d,\"completion_tokens\":0,"
+        "\"prompt_tokens_details\":null}}",
+        TOKENS_IN, TOKENS_IN);
+    message.length = 0;
+    put(&message,
+        "HTTP/1.1 200 OK\r\ncontent-length: %zu\r\ncontent-type: application/json\r\n\r\n",
+        body.length);
+    memcpy(message.at + message.length, body.at, body.length);
+    say(client, FROM_SERVER, message.at, message.length + body.length);
+}
+
 static void begin_stream(struct client *client, const char *type)
 {
     char head[256];
@@ -383,6 +408,14 @@ static void long_prompts(void)
     for (size_t i = 0; i < CLIENTS; i++) {
         ask_in_chunks(&clients[i], LONG_PROMPT);
         answer(&clients[i], SMALL_ANSWER, true);
+    }
+}
+
+static void embeddings(void)
+{
+    for (size_t i = 0; i < CLIENTS; i++) {
+        ask_on(&clients[i], "/v1/embeddings", SMALL_ANSWER, false);
+        answer_embedding(&clients[i]);
     }
 }
 
@@ -574,6 +607,7 @@ int main(int argc, char **argv)
         {"answers of 16 kB with usage", large_answers},
         {"answers of 16 kB without usage", large_answers_without_usage},
         {"prompts of 100 kB in chunks", long_prompts},
+        {"embeddings of 1024 numbers", embeddings},
         {"small exchanges, 1.5 kB", small_exchanges},
         {"mix", mix},
     };
