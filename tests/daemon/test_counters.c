@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "daemon/calendar.h"
+#include "tests/capture/near.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,7 @@ static void expect_energy(struct world *world, int64_t interval, double energy_j
 
     assert_int_equal(message.type, MESSAGE_ENERGY);
     assert_int_equal(message.interval_start, START + 60 * interval);
-    assert_float_equal(message.body.energy.energy_j, energy_j, 1e-6);
+    assert_near(message.body.energy.energy_j, energy_j);
 }
 
 static void an_interval_ends_where_the_clock_says(void **state)
@@ -237,7 +238,7 @@ static void a_meter_that_is_behind_gets_all_later(void **state)
             counters_finish(world.counters, (START + 60 * 2880) * S, 60 * 2880 * S);
         }
     }
-    assert_float_equal(energy_j, 100 * 60 * 2880.0, 1e-3);
+    assert_near(energy_j, 100 * 60 * 2880.0);
     assert_int_equal(requests, 3 * 2881);
     counters_free(world.counters);
 }
