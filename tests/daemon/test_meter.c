@@ -11,6 +11,7 @@
 #include "daemon/calendar.h"
 #include "daemon/log.h"
 #include "daemon/servicefactors.h"
+#include "daemon/sourcestates.h"
 
 #include <math.h>
 #include <signal.h>
@@ -1005,6 +1006,34 @@ static void the_last_finished_interval_is_known(void **state)
     assert_int_equal(meter_shown_until(ledger, config, INT64_MAX), T0 + 60);
 }
 
+/* Recorded without an interval to wait for, and what the next process does not find is forgotten.
+ */
+static void what_is_read_is_told(void **state)
+{
+    struct message message;
+    char text[256];
+
+    (void)state;
+    message_start(&message, MESSAGE_SOURCE);
+    snprintf(message.body.source.name, sizeof(message.body.source.name), "rapl/package-0");
+    assert_false(meter_take(meter, 0, &message)); /* no capture's to say */
+    meter_worker_here(meter, METER_COUNTERS);
+    assert_true(meter_take(meter, METER_COUNTERS, &message));
+    assert_true(meter_is_waiting(meter));
+    assert_int_equal(meter_commit(meter, T0, clock_s), LEDGER_OK);
+    assert_int_equal(ledger_fact(ledger, SOURCESTATES_FACT, text, sizeof(text)), LEDGER_OK);
+    assert_string_equal(text, "1790000040 1\nrapl/package-0\t0\t\t\n");
+    assert_false(meter_is_waiting(meter));
+    meter_worker_gone(meter, METER_COUNTERS);
+    assert_int_equal(meter_commit(meter, T0 + 60, clock_s), LEDGER_OK);
+    assert_int_equal(ledger_fact(ledger, SOURCESTATES_FACT, text, sizeof(text)), LEDGER_OK);
+    assert_string_equal(text, "1790000100 0\nrapl/package-0\t0\t\t\n");
+    meter_worker_here(meter, METER_COUNTERS);
+    assert_int_equal(meter_commit(meter, T0 + 120, clock_s), LEDGER_OK);
+    assert_int_equal(ledger_fact(ledger, SOURCESTATES_FACT, text, sizeof(text)), LEDGER_OK);
+    assert_string_equal(text, "1790000160 1\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1035,6 +1064,7 @@ int main(void)
         TEST(any_number_of_changes_while_sums_wait_is_survived),
         TEST(a_month_is_the_sum_of_what_was_sent),
         TEST(the_last_finished_interval_is_known),
+        TEST(what_is_read_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
