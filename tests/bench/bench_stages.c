@@ -198,7 +198,8 @@ static void take_use(void *context, int64_t interval_start, const struct local_u
     (void)use;
 }
 
-static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage, uint32_t open_s)
+static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage,
+                        uint32_t open_s)
 {
     (void)open_s;
     (void)context;
@@ -208,7 +209,8 @@ static void take_closed(void *context, int64_t interval_start, const struct cove
 
 static struct metering *new_metering(const struct limits *limits, const struct catalogue *catalogue)
 {
-    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed, NULL, take_use, NULL};
+    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed,
+                                 NULL, take_use,      NULL};
     struct metering *metering = metering_new(limits, catalogue, config->directions, &sink);
 
     if (!metering)

@@ -60,7 +60,8 @@ static void take_use(void *context, int64_t interval_start, const struct local_u
     (void)use;
 }
 
-static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage, uint32_t open_s)
+static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage,
+                        uint32_t open_s)
 {
     (void)open_s;
     (void)context;
@@ -88,7 +89,8 @@ static _Noreturn void work(const struct config *config, const char *path, struct
                            struct recognition_memory *memory, unsigned worker, unsigned workers,
                            int ready, int go, int cost)
 {
-    const struct metering_sink sink = {NULL, take_activity, take_devices, take_closed, NULL, take_use, NULL};
+    const struct metering_sink sink = {NULL, take_activity, take_devices, take_closed,
+                                       NULL, take_use,      NULL};
     struct metering *metering =
         metering_new_worker(&config->limits, config->catalogue, config->directions, &sink, memory);
     struct source *source = shared;

@@ -75,7 +75,8 @@ static inline void sink_use(void *context, int64_t interval_start, const struct 
 
 static inline struct metering_sink sink_into(struct sink_log *log)
 {
-    return (struct metering_sink){log, sink_activity, sink_devices, sink_closed, NULL, sink_use, NULL};
+    return (struct metering_sink){log,  sink_activity, sink_devices, sink_closed,
+                                  NULL, sink_use,      NULL};
 }
 
 static inline void sink_clear(struct sink_log *log)

@@ -92,7 +92,8 @@ static void take_use(void *context, int64_t interval_start, const struct local_u
     (void)use;
 }
 
-static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage, uint32_t open_s)
+static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage,
+                        uint32_t open_s)
 {
     (void)open_s;
     struct message message;
@@ -125,7 +126,8 @@ static void give_names(void)
 
 static void start_daemon(void)
 {
-    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed, NULL, take_use, NULL};
+    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed,
+                                 NULL, take_use,      NULL};
     char error[512];
 
     world.ledger = ledger_open(world.config->state_directory, true, error, sizeof(error));
