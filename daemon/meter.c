@@ -764,11 +764,19 @@ int64_t meter_shown_until(struct ledger *ledger, const struct config *config, in
     return until;
 }
 
+/* The last interval whose energy was shared, where that is to be waited for. */
+static int64_t last_shared(const struct meter *meter)
+{
+    if (!meter->config->host)
+        return INT64_MAX;
+    return meter->shared_until == INT64_MIN ? INT64_MIN : meter->shared_until - INTERVAL_S;
+}
+
 static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic_s)
 {
     /* An RRD row can be written once. */
     int64_t closed = closed_by_all(meter);
-    int64_t shared = meter->config->host ? meter->shared_until - INTERVAL_S : INT64_MAX;
+    int64_t shared = last_shared(meter);
     int64_t limit = closed < shared ? closed : shared;
     unsigned failed = 0;
     size_t shown = 0;

@@ -758,6 +758,20 @@ static void graphs_go_as_far_as_energy_is_shared(void **state)
     assert_false(meter_is_waiting(meter));
 }
 
+/* Of a host where no interval has ended yet, there is something to commit all the same. */
+static void sources_are_told_before_anything_is_measured(void **state)
+{
+    struct message message;
+
+    (void)state;
+    message_start(&message, MESSAGE_SOURCE);
+    message.body.source.name[0] = 'r';
+    take(METER_COUNTERS, message);
+    commit_at(T0);
+    assert_int_equal(shared_until(), -1);
+    assert_false(meter_is_waiting(meter));
+}
+
 static ino_t inode_of(const char *name)
 {
     char path[PATH_MAX];
@@ -1058,6 +1072,7 @@ int main(void)
         TEST(numbers_of_devices_are_those_of_one_process),
         TEST(the_impact_is_that_of_measured_energy),
         TEST(graphs_go_as_far_as_energy_is_shared),
+        TEST(sources_are_told_before_anything_is_measured),
         TEST(counters_that_are_late_rewrite_no_graphs),
         TEST(a_backlog_is_shared_from_its_beginning),
         TEST(silence_is_passed_over),
