@@ -225,6 +225,7 @@ static void receive(struct connection *connection, unsigned side, const uint8_t 
 {
     struct wire *wire = connection->wire;
 
+    connection->ends[side].bytes += length; /* also what was lost: it was sent */
     if (!bytes)
         wire->counts.bytes_lost += length;
     exchanges_bytes(&connection->exchanges, connection->now_ns,
@@ -454,7 +455,6 @@ static void take_payload(struct wire *wire, struct connection *connection,
     struct end *end = &connection->ends[side];
     struct end *other = &connection->ends[!side];
     uint32_t sequence = packet->sequence + is_opening(packet); /* RFC 7413 */
-    uint32_t before;
 
     if (!join(wire, connection, packet, side))
         return;
@@ -465,9 +465,6 @@ static void take_payload(struct wire *wire, struct connection *connection,
                                  ? other->fin
                                  : packet->acknowledgement,
                              receiver(!side), connection);
-    before = end->segments.expected;
-    if ((int32_t)(sequence + packet->payload_length - before) > 0)
-        end->bytes += packet->payload_length;
     segments_add(&end->segments, wire->windows, sequence, packet->payload, packet->captured_length,
                  packet->payload_length, receiver(side), connection);
 }

@@ -625,6 +625,55 @@ static void assert_requests(uint16_t service, double requests)
     assert_exactly(&activity.tokens_out, 20 * requests);
 }
 
+/* What would be a lie of the capture process, at which the meter ends it, is the server's. */
+static void nonsense_of_a_server_goes_no_further(void **state)
+{
+    struct speaker speaker;
+
+    (void)state;
+    begin_talk();
+    speaker = open_from(1, 1, 40000);
+    ask_for(&speaker, "", "m");
+    answer_with(&speaker, "\"timings\":{\"cache_n\":4000000000},", 10, 4294967295U);
+    metering_finish(metering);
+    assert_near(use_of(DSN, llama).tokens_in, 10);
+    assert_near(use_of(DSN, llama).tokens_cached, 10);
+    assert_near(use_of(DSN, llama).tokens_out, 4294967295.0);
+}
+
+static double input_of_large_request(bool with_gap)
+{
+    struct speaker speaker;
+    char spaces[2001];
+
+    memset(spaces, ' ', 2000);
+    spaces[2000] = '\0';
+    begin_talk();
+    speaker = open_from(1, 1, 40000);
+    say(&speaker, true,
+        "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 2017\r\n\r\n{\"messages\":",
+        TCP_ACK);
+    if (with_gap)
+        speaker.said[0] += 2000;
+    else
+        say(&speaker, true, spaces, TCP_ACK);
+    say(&speaker, true, "[{}]}", TCP_ACK);
+    say(&speaker, false, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", TCP_ACK);
+    metering_finish(metering);
+    assert_int_equal(sink_coverage(&sunk).bytes_lost, with_gap ? 2000 : 0);
+    return activity_of(llama).tokens_in.central;
+}
+
+/* What of a body was not captured was sent all the same. */
+static void a_request_with_a_gap_is_no_smaller(void **state)
+{
+    double whole = input_of_large_request(false);
+
+    (void)state;
+    assert_true(whole > 100);
+    assert_true(input_of_large_request(true) > whole / 2);
+}
+
 static void a_model_that_is_configured_has_its_own_service(void **state)
 {
     struct speaker speaker;
@@ -753,6 +802,9 @@ static void a_key_is_one_user_or_as_many_as_are_declared(void **state)
     apikey_add(&hasher, "sk-shared", 9);
     apikey_end(&hasher, &secret, keys[0].digest);
     rules.secret = &secret;
+    rules.order[1] = DIRECTION_BY_KEY;
+    rules.order[2] = DIRECTION_BY_ADDRESS;
+    rules.order_count = 3;
     rules.users_order[0] = DIRECTION_BY_KEY;
     begin_talk(); /* keys that nobody configured tell users apart, but no direction */
     speaker = open_from(1, 1, 40000);
@@ -772,7 +824,10 @@ static void a_key_is_one_user_or_as_many_as_are_declared(void **state)
     for (int i = 0; i < 5; i++)
         exchange(&speaker, KEY, "m", "");
     exchange(&speaker, "X-Api-Key: sk-other\r\n", "m", "");
-    finish_users(251);
+    metering_finish(metering);
+    assert_int_equal(devices(DRH, llama), 250);
+    assert_int_equal(devices(UNASSIGNED, llama), 1);
+    assert_int_equal(sink_coverage(&sunk).local_unassigned, 1);
 }
 
 /* -- Time ---------------------------------------------------------------------------------------
@@ -821,6 +876,25 @@ static void a_long_exchange_is_told_of_past_intervals(void **state)
     }
     /* The tokens of the activity are of the interval in which it ended. */
     assert_near(sink_sum(&sunk, START / SECOND + 180, DSN, llama).tokens_out.central, 200);
+}
+
+/* Each interval has what was counted in it. */
+static void coverage_is_of_the_interval(void **state)
+{
+    struct speaker speaker;
+
+    (void)state;
+    begin_talk();
+    speaker = open_from(1, 1, 40000);
+    for (int i = 0; i < 3; i++)
+        exchange(&speaker, "X-Direction: nobody\r\n", "m", "");
+    now_ns = START + 60 * SECOND;
+    exchange(&speaker, "", "m", "");
+    metering_finish(metering);
+    assert_int_equal(closed(0)->body.coverage.local_exchanges, 3);
+    assert_int_equal(closed(0)->body.coverage.local_unassigned, 3);
+    assert_int_equal(closed(1)->body.coverage.local_exchanges, 1);
+    assert_int_equal(closed(1)->body.coverage.local_unassigned, 0);
 }
 
 /* The age is rounded up: by the message alone, nothing open may seem to have begun later. */
@@ -946,11 +1020,14 @@ int main(void)
         TEST(a_stream_without_usage_is_counted_by_its_events),
         TEST(what_is_lost_is_a_request_and_said),
         TEST(errors_and_what_is_no_inference_are_bytes_alone),
+        TEST(nonsense_of_a_server_goes_no_further),
+        TEST(a_request_with_a_gap_is_no_smaller),
         TEST(a_model_that_is_configured_has_its_own_service),
         TEST(models_in_a_cloud_take_no_local_energy),
         TEST(users_are_told_apart_by_what_is_configured),
         TEST(a_key_is_one_user_or_as_many_as_are_declared),
         TEST(a_long_exchange_is_told_of_past_intervals),
+        TEST(coverage_is_of_the_interval),
         TEST(what_is_open_never_seems_younger),
         TEST(a_silent_connection_is_not_waited_for),
         TEST(rules_may_change_amid_exchanges),

@@ -154,6 +154,22 @@ static void the_pieces_add_up_to_the_whole(void **state)
     }
 }
 
+/* Found by trial: of a last piece of a quarter of a millisecond, rounding would say so. */
+static void rounding_makes_no_more_cached_than_there_is(void **state)
+{
+    const struct local_use whole = {1, 1, 1, 268435459, 268435458, 1};
+    const int64_t length_ns = 35022424801612;
+    const int64_t after_ns = 278843;
+    double from = (double)(length_ns - after_ns) / (double)length_ns;
+
+    (void)state;
+    assert_true(268435458 - 268435458 * from > 268435459 - 268435459 * from);
+    spread_add(spread, START * SECOND + after_ns - length_ns, START * SECOND + after_ns, &whole);
+    spread_hand_over(spread);
+    assert_int_equal(given[count - 1].interval_start_s, START);
+    assert_true(given[count - 1].use.tokens_cached <= given[count - 1].use.tokens_in);
+}
+
 static void what_took_days_is_spread_over_the_last(void **state)
 {
     const struct local_use whole = use_of(1, 1);
@@ -203,6 +219,7 @@ int main(void)
         TEST(within_one_interval_it_is_whole),
         TEST(use_of_the_same_interval_direction_and_service_adds_up),
         TEST(the_pieces_add_up_to_the_whole),
+        TEST(rounding_makes_no_more_cached_than_there_is),
         TEST(what_took_days_is_spread_over_the_last),
         TEST(a_full_table_is_handed_over_early),
     };
