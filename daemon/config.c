@@ -546,6 +546,11 @@ static void load_parts(struct config *config, const struct config *previous,
                                        config->factors, time(NULL), diagnostics);
     inferenceconfig_resolve(&config->inference, config->catalogue, config->directions, config->path,
                             diagnostics);
+    for (unsigned i = 0; i < config->inference.server_count && config->host_path[0] == '\0'; i++)
+        if (config->inference.servers[i].counts_itself)
+            diagnostics_error(diagnostics, config->path, config->inference.server_places[i].line,
+                              "servers: tokens = \"server\" needs a host (host.conf), with whose "
+                              "energy they are recorded");
 }
 
 /* As far as it can be read, so that all that is wrong can be said; NULL when there is nothing. */

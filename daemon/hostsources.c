@@ -4,6 +4,7 @@
 #include "collectors/inference/scraper.h"
 #include "collectors/power/powerset.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,10 @@ static struct power_source_state state_of_server(const struct scraper_state *fro
     snprintf(state.name, sizeof(state.name), "%s", from->name);
     snprintf(state.covers, sizeof(state.covers), "%s", from->covers);
     snprintf(state.problem, sizeof(state.problem), "%s", from->problem);
+    if (!state.problem[0] && from->unknown_teams > 0)
+        snprintf(state.problem, sizeof(state.problem),
+                 "%" PRIu64 " of its samples are of teams that are not configured",
+                 from->unknown_teams);
     return state;
 }
 

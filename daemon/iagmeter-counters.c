@@ -202,7 +202,13 @@ static bool load_config(struct process *process)
     for (size_t i = 0; !process->config && (text = diagnostics_text(diagnostics, i)) != NULL; i++)
         log_line(LOG_PRIORITY_ERROR, "%s", text);
     diagnostics_free(diagnostics);
-    return process->config != NULL;
+    if (!process->config)
+        return false;
+    /* Whose key is whose is no matter of this process, which reads what servers say. */
+    explicit_bzero(&process->config->inference.secret, sizeof(process->config->inference.secret));
+    process->config->inference.has_secret = false;
+    process->config->inference.key_count = 0;
+    return true;
 }
 
 static bool enter_sandbox(const struct config *config, const char *root)

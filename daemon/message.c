@@ -167,14 +167,6 @@ static bool check_server_use(const struct message *message)
            use->tokens_out <= MOST_COUNTED;
 }
 
-static bool check_device(const struct message *message)
-{
-    const struct power_device *device = &message->body.device;
-
-    return message->number < MAX_POWER_DEVICES && terminated(device->name, sizeof(device->name)) &&
-           device->name[0] != '\0' && device->kind <= POWER_DEVICE_SOURCE;
-}
-
 /* It goes to a terminal and to the log. */
 static bool printable(const char *text)
 {
@@ -182,6 +174,15 @@ static bool printable(const char *text)
         if ((unsigned char)*text < ' ' || *text == 0x7f)
             return false;
     return true;
+}
+
+static bool check_device(const struct message *message)
+{
+    const struct power_device *device = &message->body.device;
+
+    return message->number < MAX_POWER_DEVICES && terminated(device->name, sizeof(device->name)) &&
+           device->name[0] != '\0' && printable(device->name) &&
+           device->kind <= POWER_DEVICE_SOURCE;
 }
 
 static bool check_source(const struct message *message)

@@ -715,7 +715,10 @@ static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_
 static int64_t settled_until(const struct meter *meter, int64_t now_s)
 {
     const struct worker *counters = &meter->workers[METER_COUNTERS];
-    int64_t end = meter->latest_closed + INTERVAL_S;
+    int64_t closed = meter->latest_closed + INTERVAL_S;
+    /* A process that was taken over may have closed any year. */
+    int64_t newest = now_s < INT64_MAX - INTERVAL_S ? calendar_interval(now_s) + INTERVAL_S : now_s;
+    int64_t end = closed < newest ? closed : newest;
     int64_t late = calendar_interval((now_s < end ? now_s : end) - SETTLEMENT_WAIT_S);
     int64_t until = end;
 

@@ -164,6 +164,10 @@ static const int counters_forbidden_calls[] = {
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
     SCMP_SYS(kill),
+    SCMP_SYS(tkill),
+    SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
+    SCMP_SYS(pidfd_send_signal),
     SCMP_SYS(ptrace),
     SCMP_SYS(pidfd_getfd),
     SCMP_SYS(process_vm_readv),
@@ -387,6 +391,7 @@ bool sandbox_counters(const char *const *readable, bool network, char *error, si
     scmp_filter_ctx filter;
     int status;
 
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* execve() made it so again */
     if (!confine_files(readable)) {
         snprintf(error, error_size, "cannot enter the sandbox (Landlock): %s", strerror(errno));
         return false;
@@ -417,6 +422,7 @@ bool sandbox_meter(char *error, size_t error_size)
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     int status;
 
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* execve() made it so again */
     if (!filter) {
         snprintf(error, error_size, "cannot enter the sandbox: out of memory");
         return false;

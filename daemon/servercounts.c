@@ -49,7 +49,9 @@ static void add(struct servercounts *counts, const struct config *config, uint16
 {
     const struct service *service = catalogue_service(config->catalogue, number);
 
-    if (!service || servercounts_find(counts, service->id) != SERVERCOUNTS_NONE ||
+    /* A model that is computed elsewhere is use as every other; it takes nothing of the host. */
+    if (!service || !service->local ||
+        servercounts_find(counts, service->id) != SERVERCOUNTS_NONE ||
         counts->count == SERVERCOUNTS_SERVICES)
         return;
     counts->services[counts->count++] =

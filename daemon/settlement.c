@@ -270,7 +270,8 @@ static enum ledger_status add_counted(struct ledger *ledger, const struct batch 
                                       const struct balance_use *use)
 {
     const struct service *service = servercounts_service(batch->counts, counted);
-    const struct activity activity = balance_activity(use, 0, GRADE_B);
+    const struct activity activity =
+        balance_activity(use, 0, servercounts_are_use(batch->counts, counted) ? GRADE_A : GRADE_B);
     const struct local_use local_use = balance_local_use(use, 0);
     struct used *entry;
     int64_t number;

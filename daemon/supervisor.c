@@ -441,13 +441,48 @@ static bool same_bytes(const void *a, const void *b, size_t size)
     return memcmp(a, b, size) == 0;
 }
 
+static bool same_teams(const struct scrape_config *a, const struct scrape_config *b)
+{
+    if (a->team_count != b->team_count)
+        return false;
+    for (size_t i = 0; i < a->team_count; i++)
+        if (strcmp(a->teams[i].label, b->teams[i].label) != 0 ||
+            strcmp(a->teams[i].code, b->teams[i].code) != 0)
+            return false;
+    return true;
+}
+
+/* How they are asked; not whose requests are whose, nor on which line of the file it stands. */
+static bool same_servers(const struct inference_config *a, const struct inference_config *b)
+{
+    if (a->server_count != b->server_count || a->model_count != b->model_count)
+        return false;
+    for (unsigned i = 0; i < a->server_count; i++) {
+        const struct scrape_config *left = &a->scrapes[i], *right = &b->scrapes[i];
+
+        if (a->servers[i].port != b->servers[i].port ||
+            a->servers[i].service != b->servers[i].service || left->tokens != right->tokens ||
+            left->dialect != right->dialect || left->interval_s != right->interval_s ||
+            strcmp(left->url, right->url) != 0 ||
+            strcmp(left->socket_path, right->socket_path) != 0 ||
+            strcmp(left->bearer_path, right->bearer_path) != 0 || !same_teams(left, right))
+            return false;
+    }
+    for (unsigned i = 0; i < a->model_count; i++)
+        if (a->models[i].port != b->models[i].port ||
+            a->models[i].service != b->models[i].service ||
+            strcmp(a->models[i].name, b->models[i].name) != 0)
+            return false;
+    return true;
+}
+
 /* What the counters process reads: it goes on while that is the same, since what is drawn while it
  * starts anew is not measured. */
 static bool same_sources(const struct config *a, const struct config *b)
 {
     return !a->host == !b->host &&
            (!a->host || same_bytes(&a->host->power, &b->host->power, sizeof(a->host->power))) &&
-           same_bytes(&a->inference, &b->inference, sizeof(a->inference));
+           same_servers(&a->inference, &b->inference);
 }
 
 /* Interfaces, limits, trust and directories need a restart: the running ones stay as they are. */

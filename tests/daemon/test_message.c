@@ -297,6 +297,7 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_DEVICE, m.number = MAX_POWER_DEVICES);
     IMPOSSIBLE(MESSAGE_DEVICE, m.body.device.kind = POWER_DEVICE_SOURCE + 1);
     IMPOSSIBLE(MESSAGE_DEVICE, m.body.device.name[0] = '\0');
+    IMPOSSIBLE(MESSAGE_DEVICE, m.body.device.name[0] = '\n');
     IMPOSSIBLE(MESSAGE_DEVICE, memset(m.body.device.name, 'x', POWER_NAME_SIZE));
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.device_id = MAX_POWER_DEVICES);
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.flags = ENERGY_FLAGS + 1);

@@ -923,7 +923,7 @@ static void ask_the_server_of(const char *service, enum scrape_tokens tokens)
     inference->server_count = 1;
     inference->servers[0] = (struct inference_server){8000, service_number(service), SERVICE_NONE,
                                                       tokens == TOKENS_FROM_SERVER};
-    inference->scrapes[0].tokens = tokens;
+    inference->scrapes[0].tokens = (int)tokens;
     snprintf(inference->scrapes[0].url, sizeof(inference->scrapes[0].url), "http://127.0.0.1/");
 }
 
@@ -1045,6 +1045,19 @@ static void a_server_whose_counts_are_the_use_needs_no_wire(void **state)
     assert_true(recorded.use.requests == 1 && recorded.use.tokens_in == 10);
 }
 
+/* A process that was taken over may say anything. */
+static void an_interval_of_a_year_to_come_closes_none_before_it(void **state)
+{
+    (void)state;
+    send_idle_minute(0);
+    send_metered(0);
+    send_closed(0, 0);
+    send_metered(INT64_C(9000000000));
+    meter_worker_gone(meter, 0);
+    commit_at(90);
+    assert_true(shared_until() <= 120);
+}
+
 static void a_server_that_nobody_asks_counts_for_nothing(void **state)
 {
     (void)state;
@@ -1081,6 +1094,7 @@ int main(void)
         TEST(what_only_the_server_counted_is_unassigned_after_a_quarter_of_an_hour),
         TEST(a_server_whose_counts_are_the_use_needs_no_wire),
         TEST(a_server_that_nobody_asks_counts_for_nothing),
+        TEST(an_interval_of_a_year_to_come_closes_none_before_it),
     };
 
     return cmocka_run_group_tests_name("settlement", tests, NULL, NULL);
