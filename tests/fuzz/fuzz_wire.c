@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cursor cursor = cursor_over(data, size);
     static const struct inference_model models[] = {
         {"a", 8080, 1}, {"a/b", 8080, 2}, {"qwen3", 8080, 3}, {"qwen3-8b", 8080, 4}};
-    static const struct inference_server servers[] = {{8080, 5, 6}};
+    static const struct inference_server servers[] = {{8080, 5, 6, false}};
     static const struct apikey_secret secret = {{1}};
     struct directions *directions = directions_new();
     struct inference_rules rules = {

@@ -371,7 +371,7 @@ static void assert_service(const char *model, const char *events, uint16_t servi
 
 static void a_model_is_named_where_its_dialect_names_it(void **state)
 {
-    struct inference_server servers[] = {{8000, 7, 8}, {8001, 5, SERVICE_NONE}};
+    struct inference_server servers[] = {{8000, 7, 8, false}, {8001, 5, SERVICE_NONE, false}};
     static const struct inference_model models[] = {{"a", 8000, 1}, {"b", 8000, 2}, {"b", 8001, 3}};
 
     (void)state;
@@ -409,7 +409,7 @@ static void a_model_is_named_where_its_dialect_names_it(void **state)
 /* Requests in a row each have their own. */
 static void models_and_users_do_not_mix(void **state)
 {
-    static const struct inference_server server = {8000, 7, SERVICE_NONE};
+    static const struct inference_server server = {8000, 7, SERVICE_NONE, false};
     static const struct inference_model models[] = {{"a", 8000, 1}, {"b", 8000, 2}};
 
     (void)state;
@@ -517,7 +517,7 @@ static const char personal_events[] =
 /* Of one whose header and model are looked at, which is when they could stay. */
 static void know_a_person(void)
 {
-    static const struct inference_server server = {8000, 7, SERVICE_NONE};
+    static const struct inference_server server = {8000, 7, SERVICE_NONE, false};
     static const struct inference_model model = {"canary-model", 8000, 9};
 
     strcpy(talk.rules.client_header, "x-forwarded-for");

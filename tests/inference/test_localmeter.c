@@ -84,7 +84,7 @@ static int teardown_all(void **state)
 static int setup(void **state)
 {
     (void)state;
-    servers[0] = (struct inference_server){8080, llama, SERVICE_NONE};
+    servers[0] = (struct inference_server){8080, llama, SERVICE_NONE, false};
     rules = (struct inference_rules){
         .directions = directions,
         .header = "x-direction",
@@ -706,7 +706,7 @@ static void models_in_a_cloud_take_no_local_energy(void **state)
     struct speaker speaker;
 
     (void)state;
-    servers[0] = (struct inference_server){11434, ollama, cloud};
+    servers[0] = (struct inference_server){11434, ollama, cloud, false};
     for (int pass = 0; pass < 2; pass++) {
         begin_talk();
         speaker = open_from(1, 1, 40000);

@@ -785,8 +785,7 @@ static void put_events(struct made *made)
                                          "dat: ",
                                          ": ",
                                          "event: ",
-                                         "\xef\xbb\xbf"
-                                         "data: ",
+                                         "\357\273\277data: ",
                                          " data: "};
 
     if (once_in(made, 10))
