@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/explain.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,13 @@ static double used_j(const struct explanation *explanation)
     return sum;
 }
 
+/* Of the sum of so many minutes, relative, where each addition rounds the same way: an idle host
+ * draws the same every minute. */
+static double rounding_of(const struct explanation *explanation)
+{
+    return (double)explanation->minutes * DBL_EPSILON;
+}
+
 bool explain_local_devices(struct ledger *ledger, struct explanation *explanation)
 {
     const struct month_report *report = explanation->report;
@@ -236,7 +244,7 @@ bool explain_local_devices(struct ledger *ledger, struct explanation *explanatio
     for (size_t i = 0; i < host->device_count; i++)
         explanation->replayed_j += explanation->devices[i].share_j;
     if (fabs(explanation->replayed_j - explanation->used_j) >
-        EXPLAIN_TOLERANCE * explanation->used_j) {
+        (EXPLAIN_TOLERANCE + rounding_of(explanation)) * explanation->used_j) {
         explanation->agrees = false;
         explanation->reasons |= EXPLAIN_OTHER_FILES;
     }
