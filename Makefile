@@ -124,9 +124,12 @@ check: ## run every test, installing nothing
 
 tests: $(UNIT_TESTS) $(RUN_SYSTEM) $(TEST_LIBS)
 
+# As many at a time as there are processors; what each says comes in one piece.
 unit: $(UNIT_TESTS) ## run the unit tests
-	@failed=; for test in $^; do $$test || failed="$$failed $$test"; done; \
-	if [ -n "$$failed" ]; then echo "unit tests that failed:$$failed" >&2; exit 1; fi; \
+	@rm -f $(BUILD)/unit-failed; printf '%s\n' $^ | xargs -P $(shell nproc) -I '{}' sh -c \
+	  '{} >{}.out 2>&1 || echo {} >>$(BUILD)/unit-failed; flock $(BUILD)/unit-lock cat {}.out'
+	@if [ -s $(BUILD)/unit-failed ]; then \
+	  echo "unit tests that failed: $$(cat $(BUILD)/unit-failed)" >&2; exit 1; fi; \
 	echo "unit tests: all $(words $^) programs passed"
 
 system: all $(RUN_SYSTEM) $(TEST_LIBS) $(BUILD)/tests/bench/nvml_sample ## run the system tests: whole programs, driven by shell scripts
