@@ -365,7 +365,7 @@ static void find_service(const struct exchanges *exchanges, const struct pending
     const struct model_found *found = answer->model.known ? &answer->model : &request->model;
 
     exchange->service = SERVICE_NONE;
-    if (!server || server->counts_itself)
+    if (!server)
         return;
     exchange->service = server->service;
     exchange->elsewhere = answer->has_remote_host;

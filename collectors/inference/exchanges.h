@@ -66,7 +66,7 @@ struct inference_server {
     uint16_t port;
     uint16_t service;
     uint16_t remote;    /* service of models that are computed elsewhere, or SERVICE_NONE */
-    bool counts_itself; /* its own counts are the use: the wire is not metered */
+    bool counts_itself; /* its own counts are the use: the wire tells users alone */
 };
 
 #define INFERENCE_HEADER_SIZE 64

@@ -33,13 +33,17 @@ static bool tells_output(const struct inference_exchange *exchange)
            !inference_endpoint_generates((enum inference_endpoint)exchange->endpoint);
 }
 
-/* That of the server which was asked. */
+/* The one that was asked: an exchange has a service only where there is one. */
+static const struct inference_server *server_of(const struct localmeter *meter,
+                                                const struct wire_exchange *found)
+{
+    return inference_server_at(&meter->rules, found->server_port);
+}
+
 static const struct estimator *estimator_of(const struct localmeter *meter,
                                             const struct wire_exchange *found)
 {
-    const struct inference_server *server = inference_server_at(&meter->rules, found->server_port);
-
-    return &catalogue_service(meter->catalogue, server->service)->estimator;
+    return &catalogue_service(meter->catalogue, server_of(meter, found)->service)->estimator;
 }
 
 /* What the server did not say is estimated, by the numbers of services.conf: from the events that
@@ -156,25 +160,34 @@ static void count_coverage(const struct localmeter *meter,
         exchange->elsewhere && catalogue_service(meter->catalogue, exchange->service)->local;
 }
 
+static void count(const struct localmeter *meter, const struct wire_exchange *found)
+{
+    struct exchange_estimate tokens = tokens_of(meter, found);
+
+    count_activity(meter, found, &tokens);
+    count_use(meter, &found->exchange, &tokens);
+    count_coverage(meter, &found->exchange);
+}
+
+/* Of a server that counts itself the users are counted here all the same: it does not know them. */
 static void take_exchange(void *context, const struct wire_exchange *found)
 {
     struct localmeter *meter = context;
     const struct inference_exchange *exchange = &found->exchange;
-    struct exchange_estimate tokens;
+    bool counts = inference_exchange_counts(exchange);
 
     if (meter->sink.exchange)
         meter->sink.exchange(meter->sink.context, found);
     if (exchange->service == SERVICE_NONE)
         return;
-    if (!inference_exchange_counts(exchange)) {
-        cell_of(meter, exchange)->bytes_other += found->bytes_up + found->bytes_down;
+    if (counts)
+        see_users(meter, exchange);
+    if (server_of(meter, found)->counts_itself)
         return;
-    }
-    tokens = tokens_of(meter, found);
-    count_activity(meter, found, &tokens);
-    count_use(meter, exchange, &tokens);
-    see_users(meter, exchange);
-    count_coverage(meter, exchange);
+    if (counts)
+        count(meter, found);
+    else
+        cell_of(meter, exchange)->bytes_other += found->bytes_up + found->bytes_down;
 }
 
 /* -- Life ---------------------------------------------------------------------------------------

@@ -635,8 +635,10 @@ static void nonsense_of_a_server_goes_no_further(void **state)
     speaker = open_from(1, 1, 40000);
     ask_for(&speaker, "", "m");
     answer_with(&speaker, "\"timings\":{\"cache_n\":4000000000},", 10, 4294967295U);
+    ask_for(&speaker, "", "m");
+    answer_with(&speaker, "", 90, 0); /* of which nothing was cached */
     metering_finish(metering);
-    assert_near(use_of(DSN, llama).tokens_in, 10);
+    assert_near(use_of(DSN, llama).tokens_in, 100);
     assert_near(use_of(DSN, llama).tokens_cached, 10);
     assert_near(use_of(DSN, llama).tokens_out, 4294967295.0);
 }
@@ -722,6 +724,19 @@ static void models_in_a_cloud_take_no_local_energy(void **state)
         assert_int_equal(sink_coverage(&sunk).local_elsewhere, pass ? 3 : 0);
         servers[0].remote = SERVICE_NONE;
     }
+}
+
+/* Or the same tokens would count twice. Its packets are still no flow of anything else. */
+static void a_server_that_counts_itself_is_not_metered_from_the_wire(void **state)
+{
+    (void)state;
+    servers[0].counts_itself = true;
+    play("07_dialects.pcap");
+    assert_int_equal(sink_count(&sunk, SINK_ACTIVITY), 0);
+    assert_int_equal(sink_count(&sunk, SINK_USE), 0);
+    assert_int_equal(sink_coverage(&sunk).flows, 0);
+    assert_int_equal(sink_count(&sunk, SINK_DEVICES), 1); /* which the server does not know */
+    assert_int_equal(sink_at(&sunk, SINK_DEVICES, 0)->body.devices.devices, 1);
 }
 
 static uint32_t devices(uint16_t direction, uint16_t service)
@@ -1024,6 +1039,7 @@ int main(void)
         TEST(a_request_with_a_gap_is_no_smaller),
         TEST(a_model_that_is_configured_has_its_own_service),
         TEST(models_in_a_cloud_take_no_local_energy),
+        TEST(a_server_that_counts_itself_is_not_metered_from_the_wire),
         TEST(users_are_told_apart_by_what_is_configured),
         TEST(a_key_is_one_user_or_as_many_as_are_declared),
         TEST(a_long_exchange_is_told_of_past_intervals),
