@@ -603,7 +603,7 @@ struct config *config_load(const char *path, const struct config *previous,
 
     if (config)
         load_parts(config, previous, diagnostics);
-    if (diagnostics_errors(diagnostics) == errors)
+    if (config && diagnostics_errors(diagnostics) == errors)
         config->digest = digest_all(config, diagnostics);
     if (diagnostics_errors(diagnostics) == errors)
         return config;
