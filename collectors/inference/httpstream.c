@@ -984,11 +984,17 @@ void httpstream_start(struct http_stream *stream, const struct http_handler *han
     stream->sides[HTTP_SERVER].inflater = INFLATER_NONE;
 }
 
+/* Nobody asked the server what SIDE is about to say, and what comes instead is being tried. */
+static bool speaks_unasked(const struct http_stream *stream, enum http_side side)
+{
+    return side == HTTP_SERVER && stream->trying && stream->waiting == 0;
+}
+
 /* Whether to read what SIDE says now. Out of step, a client that speaks after the server did begins
  * a request: nobody answers in the middle of one, but to ask for its body. */
 static bool listens(struct http_stream *stream, enum http_side side)
 {
-    if (side == HTTP_SERVER && stream->trying && stream->waiting == 0)
+    if (speaks_unasked(stream, side))
         lose_step(stream);
     if (stream->lost && side == HTTP_CLIENT && stream->server_spoke) {
         stream->lost = false;
@@ -1012,9 +1018,11 @@ void httpstream_bytes(struct http_stream *stream, enum http_side side, const uin
     if (stream->refused || length == 0 || !listens(stream, side))
         return;
     while (cursor_left(&cursor) > 0 && !stream->refused && !stream->lost) {
-        if (is_run(message->state))
+        if (speaks_unasked(stream, side)) {
+            lose_step(stream); /* as if it had come by itself */
+        } else if (is_run(message->state)) {
             read_run(stream, side, &cursor);
-        else if (message->state < BODY) {
+        } else if (message->state < BODY) {
             if (!pass_header(stream, side, &cursor))
                 read_head(stream, side, cursor_u8(&cursor));
         } else if (!pass_chunk_framing(&stream->sides[side], &cursor)) {

@@ -290,6 +290,28 @@ static void a_refusal_to_continue_is_followed_by_what_makes_sense(void **state)
     assert_told("POST /e;headers;sent /;413 O;done =;other /a;headers;sent =;200 O;done =;");
 }
 
+/* What follows such a refusal unasked puts out of step at once, not with the next segment. */
+static void what_follows_a_refusal_is_the_same_in_any_pieces(void **state)
+{
+    static const char *const refusals[] = {
+        "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n\r", /* as if a line that never ends */
+        "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n\r\n",
+        "HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\nx",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
+        for (piece = 0; piece < 90; piece++) {
+            begin();
+            client("POST /e HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n");
+            server(refusals[i]);
+            client(GET);
+            server(OK_EMPTY);
+            assert_told("POST /e;headers;sent /;413 O;done =;"
+                        "other /a;headers;sent =;200 O;done =;");
+        }
+}
+
 static void another_protocol_is_not_followed(void **state)
 {
     (void)state;
@@ -756,6 +778,7 @@ int main(void)
         TEST(the_end_of_a_long_path_is_told),
         TEST(an_answer_may_come_before_the_request_is_complete),
         TEST(a_refusal_to_continue_is_followed_by_what_makes_sense),
+        TEST(what_follows_a_refusal_is_the_same_in_any_pieces),
         TEST(another_protocol_is_not_followed),
         TEST(what_follows_the_last_answer_is_ignored),
         TEST(compressed_bodies_are_inflated),
