@@ -163,6 +163,7 @@ struct counters_sources hostsources_counters(struct hostsources *sources)
 
 /* -- How the sources fare --------------------------------------------------------------------- */
 
+/* Where it stands, or would; NULL when there is no room. */
 static struct power_source_state *told_of(struct hostsources *sources, const char *name)
 {
     for (size_t i = 0; i < sources->told_count; i++)
@@ -170,7 +171,17 @@ static struct power_source_state *told_of(struct hostsources *sources, const cha
             return &sources->told[i];
     if (sources->told_count == sizeof(sources->told) / sizeof(sources->told[0]))
         return NULL;
+    snprintf(sources->told[sources->told_count].name, sizeof(sources->told->name), "%s", name);
     return &sources->told[sources->told_count++];
+}
+
+/* What there is no room for is never told. */
+static bool was_told(struct hostsources *sources, const struct power_source_state *state)
+{
+    const struct power_source_state *told = told_of(sources, state->name);
+
+    return !told || (strcmp(told->covers, state->covers) == 0 &&
+                     strcmp(told->problem, state->problem) == 0 && told->counted == state->counted);
 }
 
 static struct power_source_state state_of(const struct powerset_state *from)
@@ -213,18 +224,21 @@ static bool next_of_round(struct hostsources *sources, struct power_source_state
     return true;
 }
 
+void hostsources_told(struct hostsources *sources, const struct power_source_state *state)
+{
+    struct power_source_state *told = told_of(sources, state->name);
+
+    if (told)
+        *told = *state;
+}
+
 bool hostsources_next_state(struct hostsources *sources, struct power_source_state *state)
 {
     if (sources->state_next == 0 && sources->power)
         sources->state_count = powerset_states(sources->power, sources->states);
-    while (next_of_round(sources, state)) {
-        struct power_source_state *told = told_of(sources, state->name);
-
-        if (!told || memcmp(told, state, sizeof(*told)) == 0)
-            continue;
-        *told = *state;
-        return true;
-    }
+    while (next_of_round(sources, state))
+        if (!was_told(sources, state))
+            return true;
     sources->state_next = 0;
     return false;
 }
@@ -250,18 +264,21 @@ static uint16_t same_direction(const struct hostsources *sources,
     return DIRECTION_UNASSIGNED;
 }
 
-/* The models of a server's port, which are listed together. */
+/* The models of a server's port, but for those whose service the start-up process does not know:
+ * they count as the server's own. */
 static size_t models_of(struct hostsources *sources, const struct catalogue *catalogue,
                         uint16_t port, size_t first)
 {
     const struct inference_config *config = &sources->config->inference;
     size_t count = 0;
 
-    for (unsigned i = 0; i < config->model_count; i++)
-        if (config->models[i].port == port)
+    for (unsigned i = 0; i < config->model_count; i++) {
+        uint16_t service = same_service(sources, catalogue, config->models[i].service);
+
+        if (config->models[i].port == port && service != SERVICE_NONE)
             sources->models[first + count++] =
-                (struct server_model){config->models[i].name,
-                                      same_service(sources, catalogue, config->models[i].service)};
+                (struct server_model){config->models[i].name, service};
+    }
     return count;
 }
 

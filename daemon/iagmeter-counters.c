@@ -89,9 +89,11 @@ static void tell_states(struct process *process, int64_t monotonic_ns)
         return;
     process->states_ns = monotonic_ns + STATES_NS;
     message_start(&message, MESSAGE_SOURCE);
-    while (hostsources_next_state(process->sources, &message.body.source))
-        if (message_check(&message, SENDER_COUNTERS))
-            try_send(process, &message);
+    while (hostsources_next_state(process->sources, &message.body.source)) {
+        if (message_check(&message, SENDER_COUNTERS) && !try_send(process, &message))
+            return; /* it comes again in the next round */
+        hostsources_told(process->sources, &message.body.source);
+    }
 }
 
 static void drain(struct process *process)

@@ -125,7 +125,6 @@ static const int capture_calls[] = {
     SCMP_SYS(sigaltstack),
     SCMP_SYS(getpid),
     SCMP_SYS(gettid),
-    SCMP_SYS(tgkill),
     SCMP_SYS(sched_yield),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
@@ -248,6 +247,9 @@ static int add_conditions(scmp_filter_ctx filter, int control, int data)
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1,
                                   SCMP_A0(SCMP_CMP_LE, STDERR_FILENO, 0));
+    if (status == 0) /* abort() */
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
@@ -377,12 +379,28 @@ static int limit_sockets(scmp_filter_ctx filter, bool network)
 /* Nothing is created, also where there is no Landlock. */
 static int forbid_creating(scmp_filter_ctx filter)
 {
-    int status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
-                                  SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+    static const scmp_datum_t flags[] = {O_CREAT, O_TRUNC};
+    int status = 0;
+
+    for (size_t i = 0; i < COUNT(flags) && status == 0; i++) {
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
+        if (status == 0)
+            status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
+                                      SCMP_A1(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
+    }
+    return status;
+}
+
+/* Processes of the same user: no signal, and no limit is set for them. */
+static int leave_others_alone(scmp_filter_ctx filter)
+{
+    int status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
+                                  SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
 
     if (status == 0)
-        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
-                                  SCMP_A1(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1,
+                                  SCMP_A0(SCMP_CMP_NE, 0, 0));
     return status;
 }
 
@@ -405,6 +423,8 @@ bool sandbox_counters(const char *const *readable, bool network, char *error, si
                        COUNT(counters_forbidden_calls));
     if (status == 0)
         status = forbid_creating(filter);
+    if (status == 0)
+        status = leave_others_alone(filter);
     if (status == 0)
         status = limit_sockets(filter, network);
     return load(filter, status, error, error_size);

@@ -192,6 +192,17 @@ static int signal_the_parent(void)
     return kill(getppid(), 0) == 0 ? 1 : 2;
 }
 
+static int signal_a_thread_of_the_parent(void)
+{
+    return syscall(SYS_tgkill, getppid(), getppid(), 0) == 0 ? 1 : 2;
+}
+
+/* As abort() does. */
+static int signal_itself(void)
+{
+    return raise(0);
+}
+
 static int remove_a_file(void)
 {
     return unlink("/tmp/iagmeter-does-not-exist") == 0 ? 1 : 2;
@@ -226,6 +237,7 @@ static void what_only_an_intruder_would_try_kills(void **state)
     ASSERT_KILLS(enter_capture, map_executable_memory);
     ASSERT_KILLS(enter_capture, make_memory_executable);
     ASSERT_KILLS(enter_capture, signal_the_parent);
+    ASSERT_KILLS(enter_capture, signal_a_thread_of_the_parent);
     ASSERT_KILLS(enter_capture, remove_a_file);
     ASSERT_KILLS(enter_capture, watch_another_process);
     ASSERT_KILLS(enter_capture, start_a_ring);
@@ -342,6 +354,7 @@ static void what_a_capture_needs_goes_on_working(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
     assert_works(enter_capture, use_what_is_open);
     assert_works(enter_capture, use_memory);
+    assert_works(enter_capture, signal_itself);
     assert_works(enter_capture, ask_whether_up);
     assert_works(enter_capture, use_clocks_and_randomness);
     assert_works(enter_capture, log_a_line);
@@ -444,12 +457,19 @@ static int nothing_can_be_written(void)
     return refused(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) ||
            refused(rename(path, other)) || refused(unlink(path)) || refused(truncate(path, 0)) ||
            refused(mkdir(other, 0700)) || refused(chmod(path, 0600)) ||
-           refused(symlink(path, other)) || refused(link(path, other));
+           refused(symlink(path, other)) || refused(link(path, other)) ||
+           refused(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
 }
 
 static int programs_and_others_are_refused(void)
 {
+    const struct rlimit nothing = {0, 0};
+    struct rlimit own;
+
     return programs_are_refused() || refused(kill(getppid(), 0)) ||
+           refused(syscall(SYS_tgkill, getppid(), getppid(), 0)) ||
+           refused(prlimit(getppid(), RLIMIT_FSIZE, &nothing, NULL)) ||
+           getrlimit(RLIMIT_FSIZE, &own) != 0 || signal_itself() != 0 ||
            refused(start_a_ring() == 2 ? -1 : 0);
 }
 
