@@ -450,6 +450,28 @@ static void resolve_remote(struct inference_server *server, const struct inferen
                           place->name.service);
 }
 
+/* Two servers whose counts are added up as those of one service: right for two of a kind, which
+ * share the work, but a proxy counts what the server behind it counts as well. */
+static void check_pair(const struct inference_config *config, unsigned first, unsigned second,
+                       const char *path, struct diagnostics *diagnostics)
+{
+    const struct scrape_config *a = &config->scrapes[first], *b = &config->scrapes[second];
+    unsigned line = config->server_places[second].line;
+
+    if (a->url[0] == '\0' || b->url[0] == '\0' || config->servers[first].service == SERVICE_NONE ||
+        config->servers[first].service != config->servers[second].service)
+        return;
+    if (a->tokens != b->tokens)
+        diagnostics_error(diagnostics, path, line,
+                          "servers: tokens differs from that of the other server of service %s",
+                          config->server_places[second].name.service);
+    if ((a->dialect == SERVER_LITELLM) != (b->dialect == SERVER_LITELLM))
+        diagnostics_warning(diagnostics, path, line,
+                            "servers: if port %u is behind port %u or the other way round, both "
+                            "count each request: give metrics to one of them",
+                            config->servers[second].port, config->servers[first].port);
+}
+
 void inferenceconfig_resolve(struct inference_config *config, const struct catalogue *catalogue,
                              const struct directions *directions, const char *path,
                              struct diagnostics *diagnostics)
@@ -464,6 +486,9 @@ void inferenceconfig_resolve(struct inference_config *config, const struct catal
         resolve_remote(&config->servers[i], &config->remote_places[i], catalogue, path,
                        diagnostics);
     }
+    for (unsigned i = 1; catalogue && i < config->server_count; i++)
+        for (unsigned j = 0; j < i; j++)
+            check_pair(config, j, i, path, diagnostics);
     for (unsigned i = 0; catalogue && i < config->model_count; i++)
         config->models[i].service =
             resolve_service(&config->model_places[i], catalogue, path, diagnostics);

@@ -223,6 +223,29 @@ static void what_is_wrong_with_servers_is_said_with_its_line(void **state)
     assert_refused("secret = \"secret\"; keys = (\n{ direction = \"DRH\"; hash = \"" HASH
                    "\"; users = 1; } );",
                    "iagmeter.conf:4", "users");
+    assert_refused("servers = (\n{ port = 8000; service = \"local-vllm\";"
+                   " metrics = \"http://127.0.0.1/\"; tokens = \"server\"; } );",
+                   "iagmeter.conf:4", "needs a host");
+    assert_refused("servers = ( { port = 8000; service = \"local-vllm\";"
+                   " metrics = \"http://127.0.0.1/\"; },\n{ port = 8001; service = "
+                   "\"local-vllm\"; metrics = \"http://127.0.0.1/\"; tokens = \"server\"; } );",
+                   "iagmeter.conf:4", "tokens differs");
+}
+
+#define METRICS(port, dialect)                                                                     \
+    "{ port = " port                                                                               \
+    "; service = \"local-vllm\"; metrics = \"http://127.0.0.1/\"; dialect = \"" dialect "\"; }"
+
+/* Two that share the work are added up; a proxy and who is behind it would count twice. */
+static void a_proxy_beside_its_server_is_warned_of(void **state)
+{
+    (void)state;
+    load("servers = ( " METRICS("8000", "vllm") ",\n" METRICS("8001", "vllm") " );");
+    assert_no_complaint(diagnostics);
+    load("servers = ( " METRICS("8000", "vllm") ",\n" METRICS("4000", "litellm") " );");
+    assert_int_equal(diagnostics_errors(diagnostics), 0);
+    assert_int_equal(diagnostics_warnings(diagnostics), 1);
+    assert_complaint(diagnostics, "iagmeter.conf", 4, "4000");
 }
 
 /* Or somebody would believe that it is metered. */
@@ -354,6 +377,7 @@ int main(void)
         TEST(servers_have_services_models_and_users),
         TEST(what_is_wrong_with_servers_is_said_with_its_line),
         TEST(a_port_that_only_inspection_looks_at_is_warned_of),
+        TEST(a_proxy_beside_its_server_is_warned_of),
         TEST(a_secret_is_checked),
         TEST(a_secret_that_all_can_read_is_warned_of),
         TEST(the_secret_is_part_of_the_digest),
