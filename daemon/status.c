@@ -5,6 +5,7 @@
 #include "daemon/hoststatus.h"
 #include "daemon/settlement.h"
 #include "daemon/sourcestates.h"
+#include "reports/jsonvalues.h"
 #include "reports/progress_json.h"
 
 #include <inttypes.h>
@@ -364,12 +365,6 @@ static bool add_fact(void *context, const char *name, const char *value)
     return true;
 }
 
-static json_t *json_triple(const struct triple *triple)
-{
-    return json_pack("{s:f, s:f, s:f}", "low", triple->low, "central", triple->central, "high",
-                     triple->high);
-}
-
 static json_t *json_coverage(const struct coverage *coverage)
 {
     json_t *object = json_object();
@@ -389,8 +384,8 @@ static json_t *json_last_day(const struct status *status)
         "{s:b, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "current", status->is_current, "from_s",
         (json_int_t)(status->day_end_s - DAY_S), "until_s", (json_int_t)status->day_end_s,
         "coverage", json_coverage(&sums->coverage), "flows", (json_int_t)sums->activity.flows,
-        "requests", json_triple(&sums->activity.requests), "tokens_out",
-        json_triple(&sums->activity.tokens_out), "energy_kwh", json_triple(&sums->energy_kwh));
+        "requests", jsonvalues_triple(sums->activity.requests), "tokens_out",
+        jsonvalues_triple(sums->activity.tokens_out), "energy_kwh", jsonvalues_triple(sums->energy_kwh));
 }
 
 static json_t *json_advice(const struct status *status)

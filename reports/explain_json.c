@@ -6,25 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-#define SCHEMA      "iagmeter-explain/1"
-#define REAL_DIGITS 17 /* reads back as the same double */
-#define ENDS        3
+#include "reports/jsonvalues.h"
 
-/* As in month_json.c, a NULL item makes what holds it fail. */
-
-static json_t *finished(json_t *value, int failed)
-{
-    if (!failed)
-        return value;
-    json_decref(value);
-    return NULL;
-}
-
-static json_t *json_triple(struct triple value)
-{
-    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
-                     value.high);
-}
+#define SCHEMA "iagmeter-explain/1"
+#define ENDS   3
 
 /* Each with the name that explains it. */
 static json_t *json_figures(const struct explanation *explanation, const struct explain_part *part)
@@ -45,7 +30,7 @@ static json_t *json_figures(const struct explanation *explanation, const struct 
                                                 month_indicator_unit(indicator), "low", value.low,
                                                 "central", value.central, "high", value.high));
     }
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_part(const struct explanation *explanation, const struct explain_part *part)
@@ -66,7 +51,7 @@ static json_t *json_parts(const struct explanation *explanation)
 
     for (size_t i = 0; i < explanation->part_count; i++)
         failed |= json_array_append_new(array, json_part(explanation, &explanation->parts[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* ---- The chain of a service ---- */
@@ -80,7 +65,7 @@ static json_t *json_values(const double values[ENDS])
     for (int i = 0; i < ENDS; i++)
         failed |= json_object_set_new(object, names[i],
                                       isnan(values[i]) ? json_null() : json_real(values[i]));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_symbol(const struct explain_symbol *symbol)
@@ -95,7 +80,7 @@ static json_t *json_symbol(const struct explain_symbol *symbol)
                               "year", provenance->year, "scope", provenance->scope, "source",
                               provenance->source, "licence", provenance->licence, "grade",
                               json_stringn(&provenance->grade, 1))) != 0)
-        return finished(object, 1);
+        return jsonvalues_finished(object, 1);
     return object;
 }
 
@@ -110,7 +95,7 @@ static json_t *json_symbols(const struct explain_chain *chain, bool has_provenan
         if ((chain->symbols[i].provenance != NULL) == has_provenance &&
             (chain->symbols[i].formula != NULL) == has_formula)
             failed |= json_array_append_new(array, json_symbol(&chain->symbols[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_activity(const struct explain_chain *chain)
@@ -120,14 +105,14 @@ static json_t *json_activity(const struct explain_chain *chain)
     int failed = !object;
 
     for (int i = MONTH_REQUESTS; i <= MONTH_TOKENS_OUT; i++)
-        failed |=
-            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
-                                json_triple(month_value(&chain->totals, (enum month_indicator)i)));
+        failed |= json_object_set_new(
+            object, month_indicator_name((enum month_indicator)i),
+            jsonvalues_triple(month_value(&chain->totals, (enum month_indicator)i)));
     failed |= json_object_set_new(object, "grade", json_stringn(&grade, 1));
     if (chain->service)
         failed |=
             json_object_set_new(object, "estimator", json_string(chain->service->estimator.name));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_impact(const struct impact *impact)
@@ -138,8 +123,8 @@ static json_t *json_impact(const struct impact *impact)
 
     for (size_t i = 0; i < EXPLAIN_IMPACTS; i++)
         failed |= json_object_set_new(object, month_indicator_name(explain_impacts[i]),
-                                      json_triple(month_value(&totals, explain_impacts[i])));
-    return finished(object, failed);
+                                      jsonvalues_triple(month_value(&totals, explain_impacts[i])));
+    return jsonvalues_finished(object, failed);
 }
 
 /* Of the dated mix that the model is part of. */
@@ -177,10 +162,10 @@ static json_t *json_chain(const struct explain_chain *chain)
         json_pack("{s:s, s:o}", "service", chain->id, "activity", json_activity(chain));
 
     if (object && chain->local.host)
-        return finished(object, json_object_update_new(object, json_measured(chain)));
+        return jsonvalues_finished(object, json_object_update_new(object, json_measured(chain)));
     if (!object || !factors->model)
         return object;
-    return finished(
+    return jsonvalues_finished(
         object,
         json_object_update_new(
             object,
@@ -200,7 +185,7 @@ static json_t *json_chains(const struct explanation *explanation)
 
     for (size_t i = 0; i < explanation->chain_count; i++)
         failed |= json_array_append_new(array, json_chain(&explanation->chains[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* ---- Devices of a host of our own ---- */
@@ -221,7 +206,7 @@ static json_t *json_devices(const struct explanation *explanation)
                                  device->energy_j, "idle_j", device->idle_j, "above_idle_j",
                                  part->active_j, "used_j", part->used_j, "share_j", part->share_j));
     }
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* ---- Recomputed ---- */
@@ -234,7 +219,7 @@ static json_t *json_reasons(const struct explanation *explanation)
     for (unsigned i = 0; i < EXPLAIN_REASONS; i++)
         if (explanation->reasons & 1u << i)
             failed |= json_array_append_new(array, json_string(explain_reason_name(i)));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_recomputed(const struct explanation *explanation)
@@ -263,7 +248,7 @@ static json_t *json_bars(const struct explain_margin *margin)
                                                          bar->low, "high", bar->high, "choice",
                                                          sensitivity_is_choice(bar->unknown)));
     }
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_margins(const struct explanation *explanation)
@@ -279,7 +264,7 @@ static json_t *json_margins(const struct explanation *explanation)
             json_pack("{s:f, s:f, s:f, s:o}", "p10", margins[i].likely.p10, "central",
                       margins[i].likely.central, "p90", margins[i].likely.p90, "tornado",
                       json_bars(&margins[i])));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_sets(const struct explanation *explanation)
@@ -296,7 +281,7 @@ static json_t *json_sets(const struct explanation *explanation)
             json_array_append_new(array, json_pack("{s:s, s:s, s:b}", "vintage", set->vintage,
                                                    "digest", digest, "installed", set->installed));
     }
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static const char *scope_name(enum explain_scope scope)
@@ -323,14 +308,15 @@ static json_t *json_explanation(const struct explanation *explanation)
     if (!failed && !explanation->has_folded)
         failed =
             json_object_set_new(object, "minutes", json_integer((json_int_t)explanation->minutes));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 bool explain_write_json(const struct explanation *explanation, FILE *stream)
 {
     json_t *object = json_explanation(explanation);
-    bool written = object && json_dumpf(object, stream,
-                                        JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) == 0;
+    bool written =
+        object &&
+        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
 
     json_decref(object);
     return written && fputc('\n', stream) != EOF && fflush(stream) == 0;

@@ -5,22 +5,7 @@
 #include <string.h>
 
 #include "reports/hostview.h"
-
-/* As in month_json.c, a NULL item makes what holds it fail. */
-
-static json_t *finished(json_t *value, int failed)
-{
-    if (!failed)
-        return value;
-    json_decref(value);
-    return NULL;
-}
-
-static json_t *json_triple(struct triple value)
-{
-    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
-                     value.high);
-}
+#include "reports/jsonvalues.h"
 
 static json_t *json_real_or_null(double value)
 {
@@ -35,7 +20,7 @@ static json_t *json_flags(uint8_t flags)
     for (unsigned bit = 0; bit < HOSTVIEW_FLAGS; bit++)
         if (flags & 1u << bit)
             failed |= json_array_append_new(array, json_string(hostview_flag_name(bit)));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_devices(const struct host_view *view)
@@ -58,7 +43,7 @@ static json_t *json_devices(const struct host_view *view)
                              device->lower_bound_s, "ambiguous_s", device->ambiguous_s,
                              "exceeded_s", device->exceeded_s, "flags", json_flags(device->flags)));
     }
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* The figures of which it is the sum, for `iagmeter explain`. */
@@ -78,7 +63,7 @@ static json_t *json_ids(const struct host_view *view, const struct host_line *li
         month_figure(name, report, cell->direction, cell->service, MONTH_ENERGY);
         failed |= json_array_append_new(array, json_string(name));
     }
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_keys(const struct host_view *view, const struct host_line *line)
@@ -89,18 +74,18 @@ static json_t *json_keys(const struct host_view *view, const struct host_line *l
     for (int key = 0; line->has_use && key < LOCALHOST_KEYS; key++)
         if (view->host->has_key[key])
             failed |= json_object_set_new(object, sharing_key_name((enum sharing_key_kind)key),
-                                          json_triple(line->by_key_kwh[key]));
-    return finished(object, failed);
+                                          jsonvalues_triple(line->by_key_kwh[key]));
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_line(const struct host_view *view, const struct host_line *line)
 {
-    json_t *active = line->has_use ? json_triple(line->active_kwh) : json_null();
+    json_t *active = line->has_use ? jsonvalues_triple(line->active_kwh) : json_null();
 
     return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o}", "direction",
                      line->row ? line->row->id : MONTH_OTHER, "weighted_tokens",
                      json_real_or_null(line->has_use ? line->weight : NAN), "active_kwh", active,
-                     "common_kwh", json_triple(line->common_kwh), "energy_j", line->energy_j,
+                     "common_kwh", jsonvalues_triple(line->common_kwh), "energy_j", line->energy_j,
                      "energy_kwh_by_key", json_keys(view, line), "ids", json_ids(view, line));
 }
 
@@ -111,7 +96,7 @@ static json_t *json_lines(const struct host_view *view)
 
     for (size_t i = 0; i < view->count; i++)
         failed |= json_array_append_new(array, json_line(view, &view->lines[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_counts(const double values[HOSTVIEW_COUNTS])
@@ -121,7 +106,7 @@ static json_t *json_counts(const double values[HOSTVIEW_COUNTS])
 
     for (size_t i = 0; i < HOSTVIEW_COUNTS; i++)
         failed |= json_object_set_new(object, hostview_count_name(i), json_real(values[i]));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_balance(const struct host_view *view)
@@ -135,7 +120,7 @@ static json_t *json_balance(const struct host_view *view)
             array, json_pack("{s:s?, s:o, s:o}", "service", balance.service, "captured",
                              json_counts(balance.captured), "server",
                              balance.has_server ? json_counts(balance.served) : json_null()));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_factors(const struct month_report *report)
@@ -151,7 +136,7 @@ static json_t *json_factors(const struct month_report *report)
                              factor.provenance->year, "scope", factor.provenance->scope, "source",
                              factor.provenance->source, "licence", factor.provenance->licence,
                              "grade", json_stringn(&factor.provenance->grade, 1)));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 json_t *hostview_json(const struct month_report *report)

@@ -9,19 +9,10 @@
 
 #include "reports/coefficients.h"
 #include "reports/hostview_json.h"
+#include "reports/jsonvalues.h"
 #include "reports/progress_json.h"
 
-#define SCHEMA      "iagmeter-month/1"
-#define REAL_DIGITS 17 /* reads back as the same double */
-
-/* jansson keeps the first failure: a NULL item makes json_object_set_new() and the pack functions
- * fail, and NULL travels up to month_write_json(). */
-
-static json_t *json_triple(struct triple value)
-{
-    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
-                     value.high);
-}
+#define SCHEMA "iagmeter-month/1"
 
 static json_t *json_range(struct range range)
 {
@@ -65,7 +56,7 @@ static int add_totals(json_t *object, const struct month_report *report, const c
 
     for (int i = 0; i < MONTH_INDICATORS; i++) {
         enum month_indicator indicator = (enum month_indicator)i;
-        json_t *figure = json_triple(month_value(totals, indicator));
+        json_t *figure = jsonvalues_triple(month_value(totals, indicator));
 
         month_figure(name, report, direction, service, indicator);
         failed |= json_object_set_new(figure, "id", json_string(name)) |
@@ -112,10 +103,7 @@ static json_t *json_row(const struct month_report *report, const struct month_ta
     failed |= json_object_set_new(object, "energy_share", json_real(row->energy_share));
     failed |= add_totals(object, report, is_direction ? row->id : MONTH_ALL,
                          is_direction ? MONTH_ALL : row->id, row);
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_table(const struct month_report *report, const struct month_table *table)
@@ -147,10 +135,7 @@ static json_t *json_coverage(const struct month_report *report)
     count = month_coverage_lines(report, lines);
     for (size_t i = 0; i < count; i++)
         failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].value));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return jsonvalues_finished(object, failed);
 }
 
 /* Of what is a part of something, and of which something there is any. */
@@ -165,10 +150,7 @@ static json_t *json_proportions(const struct month_report *report)
     for (size_t i = 0; i < count; i++)
         if (lines[i].proportion >= 0)
             failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].proportion));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_provenance(const struct provenance *provenance)
@@ -198,10 +180,7 @@ static json_t *json_method_a(const struct factors *factors)
     failed |= json_object_set_new(object, "provenance", json_provenance(&method->provenance));
     failed |= json_object_set_new(object, "embodied_provenance",
                                   json_provenance(&method->embodied_provenance));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_method_b(const struct factors *factors)
@@ -220,10 +199,7 @@ static json_t *json_method_b(const struct factors *factors)
                                   json_provenance(&method->input_provenance)) |
               json_object_set_new(object, "overhead_provenance",
                                   json_provenance(&method->overhead_provenance));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_model(const struct model_factors *model)
@@ -334,10 +310,7 @@ static json_t *json_notes(const struct month_report *report)
         failed |= add_note(array, TEXT_PROVISIONAL);
     for (int id = TEXT_LIMIT_SCOPE; id <= TEXT_LIMIT_MARGINS; id++)
         failed |= add_note(array, (enum text_id)id);
-    if (!failed)
-        return array;
-    json_decref(array);
-    return NULL;
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_impacts(const struct month_totals *totals)
@@ -346,12 +319,10 @@ static json_t *json_impacts(const struct month_totals *totals)
     int failed = !object;
 
     for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
-        failed |= json_object_set_new(object, month_indicator_name((enum month_indicator)i),
-                                      json_triple(month_value(totals, (enum month_indicator)i)));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+        failed |=
+            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
+                                jsonvalues_triple(month_value(totals, (enum month_indicator)i)));
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_restatement(const struct month_restatement *restatement)
@@ -391,12 +362,10 @@ static json_t *json_impact(const struct impact *impact)
     int failed = !object;
 
     for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
-        failed |= json_object_set_new(object, month_indicator_name((enum month_indicator)i),
-                                      json_triple(month_value(&totals, (enum month_indicator)i)));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+        failed |=
+            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
+                                jsonvalues_triple(month_value(&totals, (enum month_indicator)i)));
+    return jsonvalues_finished(object, failed);
 }
 
 /* The same use by other methods and conventions; null when nothing of it is shown. */
@@ -413,10 +382,7 @@ static json_t *json_variants(const struct variants *variants)
         if (variants_is_shown(variants, (enum month_variant)i))
             failed |= json_object_set_new(object, variants_name((enum month_variant)i),
                                           json_impact(&variants->impacts[i]));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return jsonvalues_finished(object, failed);
 }
 
 /* Electricity used in France hour by hour, beside the yearly factors; null without any. */
@@ -427,14 +393,14 @@ static json_t *json_hourly(const struct hourly_result *hourly)
     if (!hourly->is_there)
         return json_null();
     return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "energy_kwh",
-                     json_triple(hourly->sum.energy_kwh), "known_energy_kwh",
-                     json_triple(hourly->sum.known_kwh), "direct_kgco2",
-                     json_triple(hourly->sum.direct_kgco2), "known_share", hourly->known_share,
-                     "timing", hourly->timing, "mean_kgco2_per_kwh", coverage->mean_kgco2_per_kwh,
-                     "hours", (json_int_t)coverage->hours, "hours_real_time",
-                     (json_int_t)coverage->by_nature[GRID_REAL_TIME], "hours_consolidated",
-                     (json_int_t)coverage->by_nature[GRID_CONSOLIDATED], "hours_definitive",
-                     (json_int_t)coverage->by_nature[GRID_DEFINITIVE]);
+                     jsonvalues_triple(hourly->sum.energy_kwh), "known_energy_kwh",
+                     jsonvalues_triple(hourly->sum.known_kwh), "direct_kgco2",
+                     jsonvalues_triple(hourly->sum.direct_kgco2), "known_share",
+                     hourly->known_share, "timing", hourly->timing, "mean_kgco2_per_kwh",
+                     coverage->mean_kgco2_per_kwh, "hours", (json_int_t)coverage->hours,
+                     "hours_real_time", (json_int_t)coverage->by_nature[GRID_REAL_TIME],
+                     "hours_consolidated", (json_int_t)coverage->by_nature[GRID_CONSOLIDATED],
+                     "hours_definitive", (json_int_t)coverage->by_nature[GRID_DEFINITIVE]);
 }
 
 static json_t *json_report(const struct month_report *report)
@@ -474,17 +440,15 @@ static json_t *json_report(const struct month_report *report)
     failed |=
         json_object_set_new(object, "other_vintage", json_boolean(report->factors.other_vintage));
     failed |= json_object_set_new(object, "notes", json_notes(report));
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return jsonvalues_finished(object, failed);
 }
 
 bool month_write_json(const struct month_report *report, FILE *stream)
 {
     json_t *object = json_report(report);
-    bool written = object && json_dumpf(object, stream,
-                                        JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) == 0;
+    bool written =
+        object &&
+        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
 
     if (!object)
         errno = EILSEQ; /* a label that is not UTF-8, far sooner than lack of memory */

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/progress_json.h"
 
-/* jansson keeps the first failure: a NULL item makes json_pack() fail. */
-
-static json_t *json_triple(struct triple value)
-{
-    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
-                     value.high);
-}
+#include "reports/jsonvalues.h"
 
 static json_t *json_line(const struct progress_line *line)
 {
@@ -21,9 +15,9 @@ static json_t *json_line(const struct progress_line *line)
                      line->path, "warning_percent", (int)objective->warning_percent, "source",
                      objective->source, "state", progress_state_name(line->state), "warning",
                      progress_is_warning(line), "spent",
-                     shown ? json_triple(line->spent) : json_null(), "grade",
+                     shown ? jsonvalues_triple(line->spent) : json_null(), "grade",
                      shown ? json_stringn(&grade, 1) : json_null(), "projected",
-                     line->has_projection ? json_triple(line->projected) : json_null());
+                     line->has_projection ? jsonvalues_triple(line->projected) : json_null());
 }
 
 json_t *progress_json(const struct progress *progress)

@@ -6,24 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define SCHEMA      "iagmeter-restatement/1"
-#define REAL_DIGITS 17 /* reads back as the same double */
+#include "reports/jsonvalues.h"
 
-/* As in month_json.c, a NULL item makes what holds it fail. */
-
-static json_t *finished(json_t *value, int failed)
-{
-    if (!failed)
-        return value;
-    json_decref(value);
-    return NULL;
-}
-
-static json_t *json_triple(struct triple value)
-{
-    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
-                     value.high);
-}
+#define SCHEMA "iagmeter-restatement/1"
 
 static json_t *json_digest(uint64_t digest)
 {
@@ -48,7 +33,7 @@ static json_t *json_causes(const struct restate_view *view, const struct restate
             object, "folded",
             json_real(restate_value(&view->folded_restated, indicator).central -
                       restate_value(&view->folded_recorded, indicator).central));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_figure(const struct restate_view *view, const struct restate_line *line,
@@ -58,15 +43,15 @@ static json_t *json_figure(const struct restate_view *view, const struct restate
     json_t *object =
         json_pack("{s:s, s:o, s:o, s:o, s:b}", "unit",
                   month_indicator_unit(restate_month_indicator(indicator)), "recorded",
-                  json_triple(restate_value(&line->recorded, indicator)), "restated",
-                  json_triple(restate_value(&line->restated, indicator)), "change_percent",
+                  jsonvalues_triple(restate_value(&line->recorded, indicator)), "restated",
+                  jsonvalues_triple(restate_value(&line->restated, indicator)), "change_percent",
                   isfinite(percent) ? json_real(percent) : json_null(), "passes",
                   restate_passes(view->statement, line, indicator));
 
     if (strcmp(line->id, MONTH_OTHER) == 0)
         return object;
-    return finished(object,
-                    json_object_set_new(object, "causes", json_causes(view, line, indicator)));
+    return jsonvalues_finished(
+        object, json_object_set_new(object, "causes", json_causes(view, line, indicator)));
 }
 
 static json_t *json_line(const struct restate_view *view, const struct restate_line *line)
@@ -84,7 +69,7 @@ static json_t *json_line(const struct restate_view *view, const struct restate_l
             json_object_set_new(object, month_indicator_name(restate_month_indicator(indicator)),
                                 json_figure(view, line, indicator));
     }
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_table(const struct restate_view *view, const struct restate_table *table)
@@ -94,7 +79,7 @@ static json_t *json_table(const struct restate_view *view, const struct restate_
 
     for (size_t i = 0; i < table->count; i++)
         failed |= json_array_append_new(array, json_line(view, &table->lines[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_sets(const struct statement *statement)
@@ -107,7 +92,7 @@ static json_t *json_sets(const struct statement *statement)
                                                          statement->sets[i].vintage, "digest",
                                                          json_digest(statement->sets[i].digest),
                                                          "at_hand", statement->sets[i].at_hand));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* Times in Unix seconds: months are local to the time zone. */
@@ -137,7 +122,7 @@ static json_t *json_view(const struct restate_view *view)
         failed |= json_object_set_new(object, "directions", json_table(view, &view->directions));
         failed |= json_object_set_new(object, "services", json_table(view, &view->services));
     }
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static bool write_object(json_t *object, size_t flags, FILE *stream)
@@ -150,11 +135,12 @@ static bool write_object(json_t *object, size_t flags, FILE *stream)
 
 bool restate_write_json(const struct restate_view *view, FILE *stream)
 {
-    return write_object(json_view(view), JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS), stream);
+    return write_object(json_view(view), JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS),
+                        stream);
 }
 
 bool restate_list_json(const struct statement *statement, FILE *stream)
 {
-    return write_object(json_head(statement), JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS),
+    return write_object(json_head(statement), JSON_COMPACT | JSON_REAL_PRECISION(JSONVALUES_DIGITS),
                         stream);
 }

@@ -5,31 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-#define SCHEMA            "iagmeter-what-if/1"
-#define REAL_DIGITS       17 /* reads back as the same double */
-#define REQUESTS_PER_UNIT 1000
+#include "reports/jsonvalues.h"
 
-/* As in month_json.c, a NULL item makes what holds it fail. */
+#define SCHEMA            "iagmeter-what-if/1"
+#define REQUESTS_PER_UNIT 1000
 
 static const enum month_indicator impacts[] = {MONTH_ENERGY,  MONTH_WATER,        MONTH_GWP,
                                                MONTH_GWP_USE, MONTH_GWP_EMBODIED, MONTH_ADPE};
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static json_t *finished(json_t *value, int failed)
-{
-    if (!failed)
-        return value;
-    json_decref(value);
-    return NULL;
-}
-
-static json_t *json_triple(struct triple value)
-{
-    if (isnan(value.central))
-        return json_null();
-    return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
-                     value.high);
-}
 
 /* ---- Sums ---- */
 
@@ -39,9 +22,10 @@ static json_t *json_totals(const struct month_totals *totals)
     int failed = !object;
 
     for (int i = 0; i < MONTH_INDICATORS; i++)
-        failed |= json_object_set_new(object, month_indicator_name((enum month_indicator)i),
-                                      json_triple(month_value(totals, (enum month_indicator)i)));
-    return finished(object, failed);
+        failed |=
+            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
+                                jsonvalues_triple(month_value(totals, (enum month_indicator)i)));
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_difference(const struct whatif_sum *sum, enum month_indicator indicator)
@@ -65,7 +49,7 @@ static json_t *json_differences(const struct whatif_sum *sum)
     for (size_t i = 0; i < COUNT_OF(impacts); i++)
         failed |= json_object_set_new(object, month_indicator_name(impacts[i]),
                                       json_difference(sum, impacts[i]));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_sum(const struct whatif_sum *sum)
@@ -105,10 +89,10 @@ static json_t *json_sources(const struct impact_factors *factors)
 
     if (!object)
         return NULL;
-    return finished(object, factors->method_b
-                                ? add_sources_b(object, factors->method_b)
-                                : json_object_set_new(object, "method",
-                                                      json_source(&factors->method->provenance)));
+    return jsonvalues_finished(
+        object, factors->method_b ? add_sources_b(object, factors->method_b)
+                                  : json_object_set_new(object, "method",
+                                                        json_source(&factors->method->provenance)));
 }
 
 static json_t *json_part(const struct mix_factors *mix, size_t part)
@@ -133,7 +117,7 @@ static json_t *json_mix(const struct mix_factors *mix)
 
     for (size_t i = 0; mix && i < mix->count; i++)
         failed |= json_array_append_new(array, json_part(mix, i));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* Why one believes that the service runs these; null where it is its own model, or the scenario's.
@@ -153,10 +137,11 @@ static json_t *json_per_1000(const struct month_totals *totals)
     int failed = !object;
 
     for (size_t i = 0; requests > 0 && i < COUNT_OF(impacts); i++)
-        failed |= json_object_set_new(object, month_indicator_name(impacts[i]),
-                                      json_triple(triple_scale(month_value(totals, impacts[i]),
+        failed |=
+            json_object_set_new(object, month_indicator_name(impacts[i]),
+                                jsonvalues_triple(triple_scale(month_value(totals, impacts[i]),
                                                                REQUESTS_PER_UNIT / requests)));
-    return finished(object, failed);
+    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_use(const struct whatif_use *use)
@@ -175,7 +160,7 @@ static json_t *json_uses(const struct whatif_row *row)
 
     for (size_t i = 0; row->is_changed && i < row->use_count; i++)
         failed |= json_array_append_new(array, json_use(&row->uses[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* ---- Rows ---- */
@@ -195,7 +180,7 @@ static json_t *json_rows(const struct whatif_row *rows, size_t count)
     for (size_t i = 0; i < count; i++)
         if (rows[i].is_in_scope)
             failed |= json_array_append_new(array, json_row(&rows[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 static json_t *json_changes(const struct whatif *whatif)
@@ -205,7 +190,7 @@ static json_t *json_changes(const struct whatif *whatif)
 
     for (size_t i = 0; i < whatif->change_count; i++)
         failed |= json_array_append_new(array, json_string(whatif->changes[i]));
-    return finished(array, failed);
+    return jsonvalues_finished(array, failed);
 }
 
 /* null where it is of no interest. */
@@ -238,8 +223,9 @@ bool whatif_write_json(const struct whatif *whatif, FILE *stream)
         json_rows(whatif->services, whatif->service_count), "other",
         whatif->has_folded ? json_sum(&whatif->folded) : json_null(), "difference_if",
         json_variants(whatif));
-    bool written = object && json_dumpf(object, stream,
-                                        JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) == 0;
+    bool written =
+        object &&
+        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
 
     json_decref(object);
     return written && fputc('\n', stream) != EOF && fflush(stream) == 0;

@@ -1040,6 +1040,7 @@ static void a_server_whose_counts_are_the_use_needs_no_wire(void **state)
     recorded = recorded_of("DSN", "qwen3-8b");
     assert_true(recorded.use.requests == 2 && recorded.use.tokens_out == 50);
     assert_true(recorded.activity.requests.central == 2);
+    assert_int_equal(recorded.activity.grade, GRADE_A);
     assert_close(recorded.activity.energy_j, 600 * 65 / (65 + 41.5));
     recorded = recorded_of("unassigned", "qwen3-8b");
     assert_true(recorded.use.requests == 1 && recorded.use.tokens_in == 10);

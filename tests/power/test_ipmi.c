@@ -8,10 +8,8 @@
 
 #include <cmocka.h>
 
-#include "tests/daemon/overhear.h"
+#include "tests/power/asked.h"
 #include "tests/power/freeport.h"
-#include "tests/power/helper.h"
-#include "tests/power/source.h"
 
 /* Against OpenIPMI's simulator of a BMC, to which lib_dcmi.c adds the reading of power. There is no
  * simulator of a kernel's device; what is asked over it is the same. */
@@ -28,16 +26,9 @@ static int look_for_simulator(void **state)
     return 0;
 }
 
-/* Whole or not at all: the simulator may be reading. */
 static void answer_with(const char *numbers)
 {
-    char from[PATH_MAX];
-    char to[PATH_MAX];
-
-    scratch_write("next", numbers);
-    scratch_path(from, "next");
-    scratch_path(to, "numbers");
-    assert_int_equal(rename(from, to), 0);
+    replace_file("numbers", numbers);
 }
 
 static void start_simulator(void)
@@ -69,12 +60,7 @@ static void start_simulator(void)
 
 static void use_password(const char *password)
 {
-    char path[PATH_MAX];
-
-    scratch_write("password", password);
-    scratch_path(path, "password");
-    assert_int_equal(chmod(path, 0600), 0);
-    snprintf(options.password_file, sizeof(options.password_file), "%s", path);
+    write_secret(options.password_file, "password", password);
 }
 
 static int setup(void **state)
@@ -99,14 +85,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    const char *said;
-
-    close_source();
-    said = overhear_stop();
-    helper_stop(&bmc);
-    if (strstr(said, "secret"))
-        fail_msg("a password was logged: %s", said);
-    return scratch_teardown(state);
+    return teardown_asked(state, &bmc);
 }
 
 #define NEEDS_SIMULATOR                                                                            \

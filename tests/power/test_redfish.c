@@ -8,9 +8,8 @@
 
 #include <cmocka.h>
 
-#include "tests/daemon/overhear.h"
-#include "tests/power/helper.h"
-#include "tests/power/source.h"
+#include "tests/power/asked.h"
+
 
 #define FIXTURES IAGMETER_SOURCE_ROOT "/tests/fixtures/counters/text/"
 
@@ -129,14 +128,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    const char *said;
-
-    close_source();
-    said = overhear_stop();
-    helper_stop(&bmc);
-    if (strstr(said, "secret"))
-        fail_msg("a password was logged: %s", said);
-    return scratch_teardown(state);
+    return teardown_asked(state, &bmc);
 }
 
 /* How often REQUEST was made. */

@@ -8,10 +8,8 @@
 
 #include <cmocka.h>
 
-#include "tests/daemon/overhear.h"
+#include "tests/power/asked.h"
 #include "tests/power/freeport.h"
-#include "tests/power/helper.h"
-#include "tests/power/source.h"
 
 /* Against Net-SNMP's own agent, which answers with what is in a file. */
 
@@ -35,16 +33,10 @@ static int look_for_agent(void **state)
     return 0;
 }
 
-/* Lines "OID TYPE VALUE". Whole or not at all: the agent may be reading. */
+/* Lines "OID TYPE VALUE". */
 static void answer_with(const char *values)
 {
-    char from[PATH_MAX];
-    char to[PATH_MAX];
-
-    scratch_write("next", values);
-    scratch_path(from, "next");
-    scratch_path(to, "values");
-    assert_int_equal(rename(from, to), 0);
+    replace_file("values", values);
 }
 
 static void start_agent(void)
@@ -73,16 +65,6 @@ static void start_agent(void)
     agent = helper_start(arguments, log);
 }
 
-static void use_secret(char out[PATH_MAX], const char *name, const char *secret)
-{
-    char path[PATH_MAX];
-
-    scratch_write(name, secret);
-    scratch_path(path, name);
-    assert_int_equal(chmod(path, 0600), 0);
-    snprintf(out, PATH_MAX, "%s", path);
-}
-
 static struct snmp_unit *add_unit(const char *name, enum pdu_model model,
                                   enum power_quantity quantity, const char *index)
 {
@@ -91,7 +73,7 @@ static struct snmp_unit *add_unit(const char *name, enum pdu_model model,
 
     snprintf(unit->name, sizeof(unit->name), "%s", name);
     snprintf(unit->host, sizeof(unit->host), "127.0.0.1:%u", port);
-    use_secret(unit->community_file, "community", "secret1\n");
+    write_secret(unit->community_file, "community", "secret1\n");
     *point = (struct pdu_point){.model = (int)model, .quantity = (int)quantity};
     assert_true(pdu_parse_index(point, index));
     return unit;
@@ -102,9 +84,9 @@ static void use_version_3(struct snmp_unit *unit, const char *password, const ch
     unit->version = SNMP_V3;
     unit->authentication = SNMP_SHA256;
     snprintf(unit->user, sizeof(unit->user), "meter");
-    use_secret(unit->password_file, "password", password);
+    write_secret(unit->password_file, "password", password);
     if (privacy)
-        use_secret(unit->privacy_file, "privacy", privacy);
+        write_secret(unit->privacy_file, "privacy", privacy);
 }
 
 static int setup(void **state)
@@ -123,14 +105,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    const char *said;
-
-    close_source();
-    said = overhear_stop();
-    helper_stop(&agent);
-    if (strstr(said, "secret"))
-        fail_msg("a secret was logged: %s", said);
-    return scratch_teardown(state);
+    return teardown_asked(state, &agent);
 }
 
 /* Until the agent has begun to answer, which it may take a while for, requests fail. */
@@ -229,7 +204,7 @@ static void a_wrong_community_is_not_answered(void **state)
     open_source(&power_snmp, &options);
     await_watts(0, 412);
     close_source();
-    use_secret(unit->community_file, "other", "secret2\n");
+    write_secret(unit->community_file, "other", "secret2\n");
     open_source(&power_snmp, &options);
     assert_int_equal(await(0), POWER_FAILED);
 }
