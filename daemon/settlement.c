@@ -409,8 +409,8 @@ static enum ledger_status share_next(struct ledger *ledger, const struct batch *
         return LEDGER_RETRY;
     for (size_t i = at->used; i < end.used; i++)
         uses.used[uses.count++] = batch->used[i];
-    status =
-        count_servers(ledger, batch, &uses, batch->server + at->server, end.server - at->server);
+    status = count_servers(ledger, batch, &uses, batch->server ? &batch->server[at->server] : NULL,
+                           end.server - at->server);
     if (status == LEDGER_OK)
         status = share_interval(ledger, batch, measured, uses.used, uses.count);
     free(uses.used);
