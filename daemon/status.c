@@ -380,12 +380,13 @@ static json_t *json_last_day(const struct status *status)
 {
     const struct sums *sums = &status->sums;
 
-    return json_pack(
-        "{s:b, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "current", status->is_current, "from_s",
-        (json_int_t)(status->day_end_s - DAY_S), "until_s", (json_int_t)status->day_end_s,
-        "coverage", json_coverage(&sums->coverage), "flows", (json_int_t)sums->activity.flows,
-        "requests", jsonvalues_triple(sums->activity.requests), "tokens_out",
-        jsonvalues_triple(sums->activity.tokens_out), "energy_kwh", jsonvalues_triple(sums->energy_kwh));
+    return json_pack("{s:b, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "current", status->is_current,
+                     "from_s", (json_int_t)(status->day_end_s - DAY_S), "until_s",
+                     (json_int_t)status->day_end_s, "coverage", json_coverage(&sums->coverage),
+                     "flows", (json_int_t)sums->activity.flows, "requests",
+                     jsonvalues_triple(sums->activity.requests), "tokens_out",
+                     jsonvalues_triple(sums->activity.tokens_out), "energy_kwh",
+                     jsonvalues_triple(sums->energy_kwh));
 }
 
 static json_t *json_advice(const struct status *status)

@@ -10,7 +10,6 @@
 
 #include "tests/power/asked.h"
 
-
 #define FIXTURES IAGMETER_SOURCE_ROOT "/tests/fixtures/counters/text/"
 
 #define ROOT                                                                                       \
