@@ -44,10 +44,21 @@ struct activity {
     struct triple requests;
     struct triple tokens_in;
     struct triple tokens_out; /* visible output tokens */
+    /* Tokens^2: by how much single exchanges scatter around that band, at random; the sum of their
+     * squared standard deviations. It adds up as it is, so that only this part of the error shrinks
+     * as exchanges become many. 0 where tokens are counted. */
+    double tokens_out_variance;
+    /* What is no text, each in a unit of its own (ACTIVITY_UNITS). */
+    struct triple images;  /* that answers brought */
+    struct triple audio_s; /* seconds of sound that answers brought */
+    struct triple uploads; /* requests that carried a file */
     /* Of services on a host of our own, filled in by the meter: never sent by a capture process. */
     double energy_j; /* IT energy, measured at the host */
     double host_s;   /* time for which the host was there: its manufacture is spread over it */
 };
+
+/* Every unit of what is no text. */
+#define ACTIVITY_UNITS(X) X(images) X(audio_s) X(uploads)
 
 /* Exchanges with a server of our own, each spread evenly over the time that it took: what the
  * host's energy is shared by. Sums of what fell into one interval, which may be over long since. */

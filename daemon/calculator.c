@@ -311,12 +311,22 @@ static void compute_media(const struct factors *factors, struct calculation *out
     out->it_kwh = triple_scale(out->medium->energy_wh, machines * out->units / WH_PER_KWH);
 }
 
+/* Of one use nothing was recorded: what single exchanges differ by in general. */
+static double random_sigma_of(const struct factors *factors, const struct calculation *calculation)
+{
+    double requests = work_at(calculation, IMPACT_CENTRAL).requests;
+
+    if (!(calculation->tokens_out.low < calculation->tokens_out.high) || requests <= 0)
+        return 0;
+    return uncertainty_of_events(0, factors_uncertainty(factors)->exchange_sigma, requests);
+}
+
 static void compute_sensitivity(const struct factors *factors, struct calculation *out)
 {
     struct sensitivity_case subject = {
         .factors = factors,
         .used = out->factors,
-        .tokens_are_estimated = out->tokens_out.low < out->tokens_out.high,
+        .random_sigma = random_sigma_of(factors, out),
     };
 
     for (int i = 0; i < ENDS; i++) {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT         5    /* of the tables; in user_version. 2 and 3: more columns of coverage */
+#define FORMAT         6    /* of the tables; in user_version. 2 and 3: more columns of coverage */
 #define FORMAT_OF_DAYS 4    /* the first with impact_day */
 #define FORMAT_OF_HOST 5    /* the first with measured energy */
 #define FILE_MODE      0640 /* the group may read */
@@ -29,12 +29,16 @@
 #define ACTIVITY_COUNTERS(X) X(flows) X(bytes_up) X(bytes_down) X(bytes_other)
 #define ACTIVITY_TRIPLES(X)  X(requests) X(tokens_in) X(tokens_out)
 #define ACTIVITY_REALS(X)    X(energy_j) X(host_s)
-#define USE_REALS(X)         X(requests) X(tokens_in) X(tokens_cached) X(tokens_out)
-#define SERVER_COUNTERS(X)   X(requests) X(tokens_in) X(tokens_cached) X(tokens_out)
+/* The random part of visible tokens: NULL where it was not recorded, which is not 0. What is added
+ * to such a row leaves it unknown. */
+#define ACTIVITY_UNKNOWABLE(X) X(tokens_out_variance)
+#define USE_REALS(X)           X(requests) X(tokens_in) X(tokens_cached) X(tokens_out)
+#define SERVER_COUNTERS(X)     X(requests) X(tokens_in) X(tokens_cached) X(tokens_out)
 #define IMPACT_TRIPLES(X)                                                                          \
     X(energy_kwh) X(gwp_use_kgco2e) X(gwp_embodied_kgco2e) X(adpe_kgsb) X(water_l)
-#define DEFINE_COUNTER(name) #name " INTEGER NOT NULL, "
-#define DEFINE_REAL(name)    #name " REAL NOT NULL, "
+#define DEFINE_COUNTER(name)    #name " INTEGER NOT NULL, "
+#define DEFINE_REAL(name)       #name " REAL NOT NULL, "
+#define DEFINE_UNKNOWABLE(name) #name " REAL, "
 #define DEFINE_TRIPLE(name)                                                                        \
 #name "_low REAL NOT NULL, " #name "_central REAL NOT NULL, " #name "_high REAL NOT NULL, "
 #define NAME_COUNTER(name) ", " #name
@@ -54,16 +58,27 @@
 #define SUM_TRIPLE(name)        ", sum(" #name "_low), sum(" #name "_central), sum(" #name "_high)"
 
 #define DEFINE_ACTIVITY                                                                            \
-    ACTIVITY_COUNTERS(DEFINE_COUNTER) ACTIVITY_TRIPLES(DEFINE_TRIPLE) ACTIVITY_REALS(DEFINE_REAL)
+    ACTIVITY_COUNTERS(DEFINE_COUNTER)                                                              \
+    ACTIVITY_TRIPLES(DEFINE_TRIPLE)                                                                \
+    ACTIVITY_REALS(DEFINE_REAL) ACTIVITY_UNITS(DEFINE_TRIPLE)                                      \
+        ACTIVITY_UNKNOWABLE(DEFINE_UNKNOWABLE)
 #define NAME_ACTIVITY                                                                              \
-    ACTIVITY_COUNTERS(NAME_COUNTER) ACTIVITY_TRIPLES(NAME_TRIPLE) ACTIVITY_REALS(NAME_REAL)
+    ACTIVITY_COUNTERS(NAME_COUNTER)                                                                \
+    ACTIVITY_TRIPLES(NAME_TRIPLE)                                                                  \
+    ACTIVITY_REALS(NAME_REAL) ACTIVITY_UNITS(NAME_TRIPLE) ACTIVITY_UNKNOWABLE(NAME_REAL)
 #define MARK_ACTIVITY                                                                              \
-    ACTIVITY_COUNTERS(MARK_COUNTER) ACTIVITY_TRIPLES(MARK_TRIPLE) ACTIVITY_REALS(MARK_REAL)
+    ACTIVITY_COUNTERS(MARK_COUNTER)                                                                \
+    ACTIVITY_TRIPLES(MARK_TRIPLE)                                                                  \
+    ACTIVITY_REALS(MARK_REAL) ACTIVITY_UNITS(MARK_TRIPLE) ACTIVITY_UNKNOWABLE(MARK_REAL)
 #define SUM_UP_ACTIVITY                                                                            \
-    ACTIVITY_COUNTERS(ADD_COUNTER) ACTIVITY_TRIPLES(ADD_TRIPLE) ACTIVITY_REALS(ADD_REAL)
+    ACTIVITY_COUNTERS(ADD_COUNTER)                                                                 \
+    ACTIVITY_TRIPLES(ADD_TRIPLE)                                                                   \
+    ACTIVITY_REALS(ADD_REAL) ACTIVITY_UNITS(ADD_TRIPLE) ACTIVITY_UNKNOWABLE(ADD_REAL)
 #define QUALIFIED_ACTIVITY                                                                         \
     ACTIVITY_COUNTERS(QUALIFIED_COUNTER)                                                           \
-    ACTIVITY_TRIPLES(QUALIFIED_TRIPLE) ACTIVITY_REALS(QUALIFIED_REAL)
+    ACTIVITY_TRIPLES(QUALIFIED_TRIPLE)                                                             \
+    ACTIVITY_REALS(QUALIFIED_REAL) ACTIVITY_UNITS(QUALIFIED_TRIPLE)                                \
+        ACTIVITY_UNKNOWABLE(QUALIFIED_REAL)
 #define DEFINE_IMPACT   IMPACT_TRIPLES(DEFINE_TRIPLE)
 #define NAME_IMPACT     IMPACT_TRIPLES(NAME_TRIPLE)
 #define MARK_IMPACT     IMPACT_TRIPLES(MARK_TRIPLE)
@@ -86,13 +101,17 @@
 
 /* Columns that came after their table's first format. A file that lacks one is given it, whatever
  * its format: what one version adds more needs no line here. */
-#define LATER_COUNTER(name) {"coverage", #name, "INTEGER"},
-#define LATER_REAL(name)    {"activity", #name, "REAL"},
+#define LATER_COUNTER(name)    {"coverage", #name, "INTEGER", false},
+#define LATER_REAL(name)       {"activity", #name, "REAL", false},
+#define LATER_UNKNOWABLE(name) {"activity", #name, "REAL", true},
+#define LATER_TRIPLE(name)     LATER_REAL(name##_low) LATER_REAL(name##_central) LATER_REAL(name##_high)
 static const struct later_column {
     const char *table;
     const char *name;
     const char *type;
-} LATER_COLUMNS[] = {COVERAGE_COUNTERS(LATER_COUNTER) ACTIVITY_REALS(LATER_REAL)};
+    bool is_unknown; /* of what was recorded without it, NULL; else it is 0 */
+} LATER_COLUMNS[] = {COVERAGE_COUNTERS(LATER_COUNTER) ACTIVITY_REALS(LATER_REAL)
+                         ACTIVITY_UNITS(LATER_TRIPLE) ACTIVITY_UNKNOWABLE(LATER_UNKNOWABLE)};
 #define LATER_COLUMN_COUNT (sizeof(LATER_COLUMNS) / sizeof(LATER_COLUMNS[0]))
 
 #define INTERVAL_COLUMN "interval_start INTEGER NOT NULL CHECK (interval_start % 60 = 0), "
@@ -469,6 +488,11 @@ static double read_real(struct reader *reader)
     return sqlite3_column_double(reader->statement, reader->next++);
 }
 
+static bool next_is_null(const struct reader *reader)
+{
+    return sqlite3_column_type(reader->statement, reader->next) == SQLITE_NULL;
+}
+
 static struct triple read_triple(struct reader *reader)
 {
     struct triple value;
@@ -679,7 +703,7 @@ static bool ask_for(struct ledger *ledger, const struct later_column *column, in
 }
 
 /* Of what was recorded before a column was there, nothing is known: 0, and reports say how much of
- * a total has no reason recorded. */
+ * a total has no reason recorded; or NULL, where 0 would be a claim. */
 static bool append_columns(struct ledger *ledger, FILE *sql)
 {
     int64_t found;
@@ -690,8 +714,8 @@ static bool append_columns(struct ledger *ledger, FILE *sql)
         if (!ask_for(ledger, column, &found))
             return false;
         if (!found)
-            fprintf(sql, "ALTER TABLE %s ADD COLUMN %s %s NOT NULL DEFAULT 0;", column->table,
-                    column->name, column->type);
+            fprintf(sql, "ALTER TABLE %s ADD COLUMN %s %s%s;", column->table, column->name,
+                    column->type, column->is_unknown ? "" : " NOT NULL DEFAULT 0");
     }
     return true;
 }
@@ -727,7 +751,8 @@ static bool append_view(struct ledger *ledger, const char *table, FILE *sql)
         if (!ask_for(ledger, column, &found))
             return false;
         if (!found)
-            fprintf(sql, ", CAST(0 AS %s) AS %s", column->type, column->name);
+            fprintf(sql, ", CAST(%s AS %s) AS %s", column->is_unknown ? "NULL" : "0", column->type,
+                    column->name);
     }
     fprintf(sql, " FROM main.%s;", table);
     return true;
@@ -1015,6 +1040,8 @@ enum ledger_status ledger_add_activity(struct ledger *ledger, int64_t interval_s
     ACTIVITY_COUNTERS(BIND_COUNTER)
     ACTIVITY_TRIPLES(BIND_TRIPLE)
     ACTIVITY_REALS(BIND_REAL)
+    ACTIVITY_UNITS(BIND_TRIPLE)
+    ACTIVITY_UNKNOWABLE(BIND_REAL)
 #undef BIND_COUNTER
 #undef BIND_TRIPLE
 #undef BIND_REAL
@@ -1270,6 +1297,9 @@ static bool read_row(struct reader *reader, void *closure)
 #define READ_REAL(name)   row.activity.name = read_real(reader);
     ACTIVITY_TRIPLES(READ_TRIPLE)
     ACTIVITY_REALS(READ_REAL)
+    ACTIVITY_UNITS(READ_TRIPLE)
+    row.has_variance = !next_is_null(reader);
+    ACTIVITY_UNKNOWABLE(READ_REAL)
 #undef READ_TRIPLE
 #undef READ_REAL
     row.has_impact = read_integer(reader) > 0;

@@ -98,6 +98,7 @@ struct ledger_row {
     const char *direction;    /* code */
     const char *service;      /* id */
     struct activity activity; /* its ids are not set */
+    bool has_variance;        /* of visible tokens; false: recorded before format 6, and 0 */
     bool has_impact;
     struct impact impact;
 };

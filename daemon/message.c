@@ -129,6 +129,26 @@ static bool possible_time(int64_t time_s)
     return time_s >= -LATEST_S && time_s <= LATEST_S;
 }
 
+/* Single exchanges scatter at random: their sum by no more than the widest of them. */
+static bool possible_variance(const struct activity *activity)
+{
+    const double rounding = 1.001;
+
+    return isfinite(activity->tokens_out_variance) && activity->tokens_out_variance >= 0 &&
+           sqrt(activity->tokens_out_variance) <=
+               rounding * ESTIMATOR_MAX_SIGMA * activity->tokens_out.central;
+}
+
+static bool possible_units(const struct activity *activity)
+{
+#define CHECK_UNIT(name)                                                                           \
+    if (!possible_triple(&activity->name))                                                         \
+        return false;
+    ACTIVITY_UNITS(CHECK_UNIT)
+#undef CHECK_UNIT
+    return true;
+}
+
 static bool check_activity(const struct message *message)
 {
     const struct activity *activity = &message->body.activity;
@@ -138,6 +158,7 @@ static bool check_activity(const struct message *message)
            activity->bytes_up <= MOST_COUNTED && activity->bytes_down <= MOST_COUNTED &&
            activity->bytes_other <= MOST_COUNTED && possible_triple(&activity->requests) &&
            possible_triple(&activity->tokens_in) && possible_triple(&activity->tokens_out) &&
+           possible_variance(activity) && possible_units(activity) &&
            /* Packets tell nothing of it. */
            activity->energy_j == 0 && activity->host_s == 0;
 }

@@ -26,12 +26,8 @@ static void move_exchange(const struct sensitivity_case *subject, enum impact_en
                           struct impact_point *point)
 {
     const struct uncertainty_factors *uncertainty = subject->used.uncertainty;
-    double sigma, factor;
+    double factor = exp(halves(end) * subject->random_sigma * uncertainty->range_sigmas / 2);
 
-    if (!subject->tokens_are_estimated || point->work.requests <= 0)
-        return;
-    sigma = uncertainty_of_events(0, uncertainty->exchange_sigma, point->work.requests);
-    factor = exp(halves(end) * sigma * uncertainty->range_sigmas / 2);
     point->work.tokens_in *= factor;
     point->work.tokens_out *= factor;
 }

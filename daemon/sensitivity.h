@@ -35,8 +35,10 @@ struct sensitivity_case {
     const struct factors *factors;
     struct impact_factors used;
     struct impact_work work[3]; /* by enum impact_end */
-    bool tokens_are_estimated;  /* then single exchanges differ, at random */
-    double it_kwh[3];           /* instead of a model */
+    /* How far the tokens of all requests together lie from the estimate because single exchanges
+     * differ: a standard deviation, in logarithms, at random. 0: they are counted. */
+    double random_sigma;
+    double it_kwh[3]; /* instead of a model */
     /* With it, at a host of our own: what its manufacture adds, and, of what is shared by a key,
      * how much of all this there would be with the keys that give least and most. */
     double embodied_gwp_kgco2e;

@@ -201,6 +201,8 @@ static void activity_rows(const struct html_page *page, const struct explain_cha
 static void write_activity(const struct html_page *page, const struct explain_chain *chain)
 {
     const char letter[] = {grade_letter((enum evidence_grade)chain->totals.activity.grade), '\0'};
+    double sigma = month_random_sigma(&chain->totals, page->report->config->factors);
+    char percent[TEXT_NUMBER_SIZE];
 
     html_element(page, "h3", TEXT_EXPLAIN_HEAD_ACTIVITY, NULL);
     html_open_table(page, TEXT_EXPLAIN_TOKENS,
@@ -213,6 +215,9 @@ static void write_activity(const struct html_page *page, const struct explain_ch
     if (chain->share < 1)
         activity_rows(page, chain, chain->share);
     html_close_table(page);
+    text_factor(percent, sizeof(percent), page->language, PERCENT * sigma);
+    if (sigma > 0)
+        html_element(page, "p", TEXT_EXPLAIN_RANDOM, TEXT_ARGUMENTS(percent));
 }
 
 static const char *meaning_of(const struct html_page *page, const struct explain_symbol *symbol)

@@ -98,8 +98,10 @@ static json_t *json_symbols(const struct explain_chain *chain, bool has_provenan
     return jsonvalues_finished(array, failed);
 }
 
-static json_t *json_activity(const struct explain_chain *chain)
+static json_t *json_activity(const struct explanation *explanation,
+                             const struct explain_chain *chain)
 {
+    const struct factors *factors = explanation->report->config->factors;
     json_t *object = json_object();
     const char grade = grade_letter((enum evidence_grade)chain->totals.activity.grade);
     int failed = !object;
@@ -108,6 +110,8 @@ static json_t *json_activity(const struct explain_chain *chain)
         failed |= json_object_set_new(
             object, month_indicator_name((enum month_indicator)i),
             jsonvalues_triple(month_value(&chain->totals, (enum month_indicator)i)));
+    failed |= json_object_set_new(object, "tokens_out_random_sigma",
+                                  json_real(month_random_sigma(&chain->totals, factors)));
     failed |= json_object_set_new(object, "grade", json_stringn(&grade, 1));
     if (chain->service)
         failed |=
@@ -155,11 +159,11 @@ static json_t *json_measured(const struct explain_chain *chain)
                      json_impact(&chain->impact));
 }
 
-static json_t *json_chain(const struct explain_chain *chain)
+static json_t *json_chain(const struct explanation *explanation, const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
-    json_t *object =
-        json_pack("{s:s, s:o}", "service", chain->id, "activity", json_activity(chain));
+    json_t *object = json_pack("{s:s, s:o}", "service", chain->id, "activity",
+                               json_activity(explanation, chain));
 
     if (object && chain->local.host)
         return jsonvalues_finished(object, json_object_update_new(object, json_measured(chain)));
@@ -184,7 +188,7 @@ static json_t *json_chains(const struct explanation *explanation)
     int failed = !array;
 
     for (size_t i = 0; i < explanation->chain_count; i++)
-        failed |= json_array_append_new(array, json_chain(&explanation->chains[i]));
+        failed |= json_array_append_new(array, json_chain(explanation, &explanation->chains[i]));
     return jsonvalues_finished(array, failed);
 }
 

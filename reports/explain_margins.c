@@ -52,7 +52,8 @@ static void fill_part(const struct factors *factors, const struct explain_chain 
         .work = {work_of(chain, requests.low, in.low, out.low),
                  work_of(chain, requests.central, in.central, out.central),
                  work_of(chain, requests.high, in.high, out.high)},
-        .tokens_are_estimated = out.low < out.high,
+        /* A part of the exchanges scatters more than all of them. */
+        .random_sigma = month_random_sigma(&chain->totals, factors) / sqrt(chain->share),
     };
     sensitivity_compute(&part->subject, &part->sensitivity);
 }

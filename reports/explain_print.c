@@ -272,6 +272,19 @@ static void put_factors(const struct page *page, const struct explain_chain *cha
     }
 }
 
+/* In percent: what single exchanges leave of their random error in the sum. */
+static void put_random(const struct page *page, const struct explain_chain *chain)
+{
+    const struct factors *factors = page->explanation->report->config->factors;
+    double sigma = month_random_sigma(&chain->totals, factors);
+    char percent[TEXT_NUMBER_SIZE];
+
+    if (sigma <= 0)
+        return;
+    text_factor(percent, sizeof(percent), page->language, PERCENT * sigma);
+    say(page, TEXT_EXPLAIN_RANDOM, TEXT_ARGUMENTS(percent));
+}
+
 static void put_activity(const struct page *page, const struct explain_chain *chain)
 {
     const char letter[] = {grade_letter((enum evidence_grade)chain->totals.activity.grade), '\0'};
@@ -283,6 +296,7 @@ static void put_activity(const struct page *page, const struct explain_chain *ch
         put_triple(page, month_value(&chain->totals, activities[i]));
         fputc('\n', page->stream);
     }
+    put_random(page, chain);
 }
 
 static void put_mix(const struct page *page, const struct explain_chain *chain)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "daemon/servicefactors.h"
+#include "daemon/uncertainty.h"
 
 #define DAY_S           86400
 #define NS_PER_S        1e9
@@ -67,6 +69,10 @@ static void add_activity(struct activity *sum, const struct activity *activity)
     sum->requests = triple_add(sum->requests, activity->requests);
     sum->tokens_in = triple_add(sum->tokens_in, activity->tokens_in);
     sum->tokens_out = triple_add(sum->tokens_out, activity->tokens_out);
+    sum->tokens_out_variance += activity->tokens_out_variance;
+#define ADD_UNIT(name) sum->name = triple_add(sum->name, activity->name);
+    ACTIVITY_UNITS(ADD_UNIT)
+#undef ADD_UNIT
     sum->energy_j += activity->energy_j;
     sum->host_s += activity->host_s;
 }
@@ -78,6 +84,24 @@ void month_add(struct month_totals *sum, const struct month_totals *totals)
     sum->requests_without_impact =
         triple_add(sum->requests_without_impact, totals->requests_without_impact);
     sum->measured_kwh += totals->measured_kwh;
+    sum->unscattered_requests += totals->unscattered_requests;
+    sum->unscattered_tokens_out += totals->unscattered_tokens_out;
+}
+
+double month_random_sigma(const struct month_totals *totals, const struct factors *factors)
+{
+    const struct triple *tokens = &totals->activity.tokens_out;
+    double variance = totals->activity.tokens_out_variance;
+
+    if (!(tokens->low < tokens->high) || tokens->central <= 0)
+        return 0;
+    if (totals->unscattered_requests > 0 && factors) {
+        double sigma = uncertainty_of_events(0, factors_uncertainty(factors)->exchange_sigma,
+                                             totals->unscattered_requests);
+
+        variance += sigma * sigma * totals->unscattered_tokens_out * totals->unscattered_tokens_out;
+    }
+    return sqrt(variance) / tokens->central;
 }
 
 struct month_totals month_share(const struct month_totals *totals, double share)
@@ -106,6 +130,10 @@ struct month_totals month_of_row(const struct ledger_row *row)
         totals.requests_without_impact = row->activity.requests;
     if (row->activity.energy_j > 0)
         totals.measured_kwh = row->impact.energy_kwh.central;
+    if (!row->has_variance) {
+        totals.unscattered_requests = row->activity.requests.central;
+        totals.unscattered_tokens_out = row->activity.tokens_out.central;
+    }
     return totals;
 }
 

@@ -30,6 +30,9 @@ struct month_totals {
     struct impact impact;
     struct triple requests_without_impact; /* of services whose impact is not estimated */
     double measured_kwh; /* of the central energy: measured at a host of our own, not estimated */
+    /* Of what was recorded before the random part of the tokens was. */
+    double unscattered_requests;
+    double unscattered_tokens_out;
 };
 
 /* What is printed of a total, in this order. */
@@ -44,12 +47,19 @@ enum month_indicator {
     MONTH_GWP_EMBODIED, /* manufacture of the servers */
     MONTH_ADPE,
     MONTH_REQUESTS_WITHOUT_IMPACT,
+    MONTH_IMAGES, /* what is no text, in units of its own */
+    MONTH_AUDIO_S,
+    MONTH_UPLOADS,
     MONTH_INDICATORS
 };
 struct triple month_value(const struct month_totals *totals, enum month_indicator indicator);
 /* How every sum of a report is made: of the minutes, then of the cells, then of the rows. */
 struct month_totals month_of_row(const struct ledger_row *row);
 void month_add(struct month_totals *sum, const struct month_totals *totals);
+/* How far the visible tokens lie from the estimate because single exchanges differ, as a standard
+ * deviation in logarithms: as recorded, and of what was recorded without it as FACTORS (NULL: none)
+ * say. It shrinks as exchanges become many, which the band does not. 0 where tokens are counted. */
+double month_random_sigma(const struct month_totals *totals, const struct factors *factors);
 /* A share of what is common at a host of our own: of all its energy, time and impact. */
 struct month_totals month_share(const struct month_totals *totals, double share);
 /* As in CSV and JSON: "energy_kwh", "kWh". */

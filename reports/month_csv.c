@@ -44,6 +44,8 @@ static void write_totals(FILE *stream, const struct month_report *report, const 
         write_record(stream, report, scope, id, label, month_indicator_name(indicator),
                      month_indicator_unit(indicator), month_value(totals, indicator), grade);
     }
+    write_record(stream, report, scope, id, label, "tokens_out_random_sigma", "1",
+                 triple_exact(month_random_sigma(totals, report->config->factors)), grade);
     if (report->host && !isnan(measured))
         write_record(stream, report, scope, id, label, "measured_share", "1",
                      triple_exact(measured), grade);

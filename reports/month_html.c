@@ -46,6 +46,11 @@ static const char *unit_of(enum month_indicator indicator)
     return strcmp(unit, "1") == 0 ? NULL : unit;
 }
 
+static void factor_text(const struct html_page *page, char out[TEXT_NUMBER_SIZE], double value)
+{
+    text_number(out, TEXT_NUMBER_SIZE, page->language, value, text_decimals(value));
+}
+
 static void write_period(const struct html_page *page)
 {
     const struct month_report *report = page->report;
@@ -152,6 +157,18 @@ static void write_explain_note(const struct html_page *page)
     html_element(page, "p", TEXT_EXPLAIN_HOW, TEXT_ARGUMENTS(name));
 }
 
+/* What is left of the random part, beside the bands, which are systematic. */
+static void write_random(const struct html_page *page)
+{
+    double sigma = month_random_sigma(&page->report->total, page->report->config->factors);
+    char percent[TEXT_NUMBER_SIZE];
+
+    if (sigma <= 0)
+        return;
+    factor_text(page, percent, PERCENT_UNITS * sigma);
+    html_element(page, "p", TEXT_RANDOM_NOTE, TEXT_ARGUMENTS(percent));
+}
+
 static void write_total(const struct html_page *page)
 {
     static const enum text_id headings[] = {TEXT_INDICATOR, TEXT_LOW, TEXT_CENTRAL, TEXT_HIGH,
@@ -173,6 +190,7 @@ static void write_total(const struct html_page *page)
     html_close_table(page);
     write_quality(page);
     html_element(page, "p", TEXT_BAND_NOTE, NULL);
+    write_random(page);
     write_explain_note(page);
     if (page->report->total.requests_without_impact.high > 0)
         html_element(page, "p", TEXT_WITHOUT_IMPACT_NOTE, NULL);
@@ -216,11 +234,6 @@ static void variant_cell(const struct html_page *page, struct triple value)
 
     fputs("<td class=\"n\">", page->stream);
     html_band(page, band, value, decimals);
-}
-
-static void factor_text(const struct html_page *page, char out[TEXT_NUMBER_SIZE], double value)
-{
-    text_number(out, TEXT_NUMBER_SIZE, page->language, value, text_decimals(value));
 }
 
 /* Which intensity of electricity was used, and what is known hour by hour. */

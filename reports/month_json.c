@@ -64,6 +64,8 @@ static int add_totals(json_t *object, const struct month_report *report, const c
     }
     failed |=
         json_object_set_new(object, "measured_share", json_share(month_measured(report, row)));
+    failed |= json_object_set_new(object, "tokens_out_random_sigma",
+                                  json_real(month_random_sigma(totals, report->config->factors)));
     return failed | json_object_set_new(object, "grade",
                                         json_grade((enum evidence_grade)totals->activity.grade));
 }

@@ -26,6 +26,9 @@ static const struct indicator indicators[MONTH_INDICATORS] = {
     [MONTH_GWP_EMBODIED] = {"gwp_embodied_kgco2e", "kgCO2e"},
     [MONTH_ADPE] = {"adpe_kgsb", "kgSbeq"},
     [MONTH_REQUESTS_WITHOUT_IMPACT] = {"requests_without_impact", "1"},
+    [MONTH_IMAGES] = {"images", "1"},
+    [MONTH_AUDIO_S] = {"audio_s", "s"},
+    [MONTH_UPLOADS] = {"uploads", "1"},
 };
 
 const char *month_indicator_name(enum month_indicator indicator)
@@ -61,6 +64,12 @@ struct triple month_value(const struct month_totals *totals, enum month_indicato
         return totals->impact.adpe_kgsb;
     case MONTH_REQUESTS_WITHOUT_IMPACT:
         return totals->requests_without_impact;
+    case MONTH_IMAGES:
+        return totals->activity.images;
+    case MONTH_AUDIO_S:
+        return totals->activity.audio_s;
+    case MONTH_UPLOADS:
+        return totals->activity.uploads;
     case MONTH_INDICATORS:
         break;
     }
@@ -226,7 +235,7 @@ bool month_restated_words(const struct month_report *report, enum text_language 
 
 static bool is_count(enum month_indicator indicator)
 {
-    return indicator <= MONTH_TOKENS_OUT || indicator == MONTH_REQUESTS_WITHOUT_IMPACT;
+    return indicator <= MONTH_TOKENS_OUT || indicator >= MONTH_REQUESTS_WITHOUT_IMPACT;
 }
 
 /* Enough for two digits of every row of a table, up to EXTRA_DECIMALS more than the total needs. */

@@ -62,6 +62,17 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Each estimate is given as its central value, with the low and high values in "
           "parentheses. Printed figures are rounded so that rows add up exactly; the full values "
           "are in the CSV and JSON files."}},
+    [TEXT_RANDOM_NOTE] =
+        {{"Jetons en sortie : l'écart d'une réponse à l'autre est aléatoire et se compense quand "
+          "elles "
+          "sont nombreuses ; il n'en reste que {0} % (écart-type) sur ce total. Les valeurs basse "
+          "et "
+          "haute sont l'erreur systématique, qui ne se compense pas : elles s'additionnent telles "
+          "quelles.",
+          "Output tokens: what one answer differs from another by is random, and cancels out when "
+          "they are many; {0} % of it (standard deviation) are left in this total. The low and "
+          "high "
+          "values are the systematic error, which does not cancel out: they add up as they are."}},
     [TEXT_CAPTION_TOTAL] = {{"Estimations basse, centrale et haute de tout l'usage observé.",
                              "Low, central and high estimates of all use observed."}},
     [TEXT_CAPTION_SERVICES] = {{"Usage et impact de chaque service, toutes directions.",
@@ -117,6 +128,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_ADPE] = {{"Ressources minérales et métalliques", "Mineral and metal resources"}},
     [TEXT_REQUESTS_WITHOUT_IMPACT] = {{"Requêtes sans estimation d'impact",
                                        "Requests without an impact estimate"}},
+    [TEXT_IMAGES] = {{"Images reçues", "Images received"}},
+    [TEXT_AUDIO_S] = {{"Son reçu", "Sound received"}},
+    [TEXT_UPLOADS] = {{"Fichiers envoyés", "Files sent"}},
     [TEXT_DIRECTION] = {{"Direction", "Direction"}},
     [TEXT_SERVICE] = {{"Service", "Service"}},
     [TEXT_HOSTING] = {{"Hébergement", "Hosting"}},
@@ -755,6 +769,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_TOKENS] =
         {{"Activité (basse / centrale / haute) ; jetons estimés par {0}, qualité {1} :",
           "Activity (low / central / high); tokens estimated by {0}, grade {1}:"}},
+    [TEXT_EXPLAIN_RANDOM] =
+        {{"Part aléatoire des jetons en sortie, en plus : écart-type {0} % du total ; elle diminue "
+          "avec le nombre de réponses, et compte dans la fourchette vraisemblable.",
+          "Random part of the output tokens, besides: standard deviation {0} % of the sum; it "
+          "shrinks "
+          "as answers become many, and counts in the likely range."}},
     [TEXT_EXPLAIN_NO_IMPACT] =
         {{"{0} : impact non estimé, aucun modèle n'est supposé ; les requêtes sont comptées.",
           "{0}: impact not estimated, no model is assumed; requests are counted."}},

@@ -26,6 +26,7 @@ enum text_id {
     TEXT_PERIOD, /* {0} first instant, {1} last, {2} time zone */
     TEXT_WITHHELD,
     TEXT_BAND_NOTE,
+    TEXT_RANDOM_NOTE,
     TEXT_CAPTION_TOTAL,
     TEXT_CAPTION_SERVICES,
     TEXT_CAPTION_COVERAGE,
@@ -60,6 +61,9 @@ enum text_id {
     TEXT_GWP_EMBODIED,
     TEXT_ADPE,
     TEXT_REQUESTS_WITHOUT_IMPACT,
+    TEXT_IMAGES,
+    TEXT_AUDIO_S,
+    TEXT_UPLOADS,
     TEXT_DIRECTION,
     TEXT_SERVICE,
     TEXT_HOSTING,
@@ -323,7 +327,8 @@ enum text_id {
     TEXT_EXPLAIN_MIX,        /* share, first month, month after the last, source, grade */
     TEXT_EXPLAIN_MIX_ALWAYS, /* in place of a month */
     TEXT_EXPLAIN_CLASS,      /* model, entry that stands in */
-    TEXT_EXPLAIN_TOKENS,     /* {0} estimator, {1} grade */
+    TEXT_EXPLAIN_TOKENS,
+    TEXT_EXPLAIN_RANDOM,     /* {0} estimator, {1} grade */
     TEXT_EXPLAIN_NO_IMPACT,  /* {0} service */
     TEXT_EXPLAIN_MEASURED,   /* {0} service, {1} host, {2} zone */
     TEXT_EXPLAIN_ACTIVE,

@@ -73,6 +73,11 @@ static struct triple visible_tokens(const struct estimator *estimator,
                            larger(streamed.high, whole.high)};
 }
 
+static double square(double value)
+{
+    return value * value;
+}
+
 struct exchange_estimate estimator_apply(const struct estimator *estimator,
                                          const struct exchange_shape *shape)
 {
@@ -81,6 +86,7 @@ struct exchange_estimate estimator_apply(const struct estimator *estimator,
 
     estimate.requests = (struct triple){1 - error, 1, 1 + error};
     estimate.tokens_out = visible_tokens(estimator, shape);
+    estimate.tokens_out_variance = square(estimator->exchange_sigma * estimate.tokens_out.central);
     if (estimator->input_method == INPUT_BODY)
         estimate.tokens_in = per_unit((double)shape->request_bytes, estimator->input_overhead_bytes,
                                       estimator->input_bytes_per_token);

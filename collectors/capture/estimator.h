@@ -11,8 +11,9 @@
  * section 1; every parameter comes from services.conf, with its grade and source. */
 
 #define ESTIMATOR_NAME_SIZE 40
-/* The most that answer_slots_min may be. */
+/* The most that answer_slots_min and exchange_sigma may be. */
 #define ESTIMATOR_MAX_SLOTS 120
+#define ESTIMATOR_MAX_SIGMA 2.0
 
 enum estimator_method {
     METHOD_NONE,  /* requests are counted, tokens are not estimated (images, audio, unknown) */
@@ -63,6 +64,9 @@ struct estimator {
     struct triple whole_overhead_bytes;
     struct triple whole_bytes_per_token;
     double count_error; /* relative error of the number of exchanges, 0.10 = 10 % */
+    /* How far a single exchange's visible tokens lie from what the band says of all of them: a
+     * standard deviation, in logarithms, at random. */
+    double exchange_sigma;
 
     int input_method; /* enum input_method */
     struct triple input_prior_tokens;
@@ -84,9 +88,11 @@ struct exchange_estimate {
     struct triple requests;
     struct triple tokens_in;
     struct triple tokens_out;
+    double tokens_out_variance; /* tokens^2, around tokens_out.central, at random */
 };
 
-/* Pure; never negative, never NaN, low <= central <= high. */
+/* Pure; never negative, never NaN, low <= central <= high; the standard deviation is at most
+ * ESTIMATOR_MAX_SIGMA times the central tokens. */
 struct exchange_estimate estimator_apply(const struct estimator *estimator,
                                          const struct exchange_shape *shape);
 

@@ -34,6 +34,8 @@ static const struct confread_key estimator_keys[] = {
     {"answer_slots_min", CONFREAD_DOUBLE, true, 0, ESTIMATOR_MAX_SLOTS, MEMBER(answer_slots_min), 0,
      NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
+    {"exchange_sigma", CONFREAD_DOUBLE, false, 0.001, ESTIMATOR_MAX_SIGMA, MEMBER(exchange_sigma),
+     0, NULL},
     {"overhead_new_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_new_bytes), 0, NULL},
     {"overhead_reused_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_reused_bytes), 0,
      NULL},
@@ -75,6 +77,7 @@ static const struct parameter_use method_parameters[] = {
     {"bytes_per_token", BIT(METHOD_M1) | BIT(METHOD_M2) | BIT(METHOD_M4)},
     {"tokens_per_record", BIT(METHOD_M3) | BIT(METHOD_EVENTS)},
     {"tokens_per_second", BIT(METHOD_M5)},
+    {"exchange_sigma", ~BIT(METHOD_NONE)},
 };
 
 static const struct parameter_use input_parameters[] = {

@@ -161,6 +161,7 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
     cell->requests = triple_add(cell->requests, estimate.requests);
     cell->tokens_in = triple_add(cell->tokens_in, estimate.tokens_in);
     cell->tokens_out = triple_add(cell->tokens_out, estimate.tokens_out);
+    cell->tokens_out_variance += estimate.tokens_out_variance;
     cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(estimator, flow));
 }
 

@@ -72,8 +72,10 @@ static struct exchange_estimate tokens_of(const struct localmeter *meter,
     tokens.requests = triple_exact(1);
     if (exchange->counts.input_known)
         tokens.tokens_in = triple_exact((double)exchange->counts.tokens_in);
-    if (tells_output(exchange))
+    if (tells_output(exchange)) {
         tokens.tokens_out = triple_exact((double)exchange->counts.tokens_out);
+        tokens.tokens_out_variance = 0;
+    }
     return tokens;
 }
 
@@ -108,6 +110,7 @@ static void count_activity(const struct localmeter *meter, const struct wire_exc
     cell->requests = triple_add(cell->requests, tokens->requests);
     cell->tokens_in = triple_add(cell->tokens_in, tokens->tokens_in);
     cell->tokens_out = triple_add(cell->tokens_out, tokens->tokens_out);
+    cell->tokens_out_variance += tokens->tokens_out_variance;
     cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(meter, found));
 }
 

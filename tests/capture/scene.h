@@ -57,6 +57,7 @@ static inline void scene_catalogue(void)
         .answer_bytes_min = 200,
         .answer_gap_s = 6,
         .bytes_per_token = {50, 100, 200},
+        .exchange_sigma = 0.5,
         .input_method = INPUT_BODY,
         .input_bytes_per_token = {10, 10, 10},
     };

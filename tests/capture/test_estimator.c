@@ -93,6 +93,21 @@ static void a_request_is_one_give_or_take(void **state)
     assert_triple(estimator_apply(&estimator, &answer).requests, 0, 1, 2);
 }
 
+/* The band says how all of them may be off, this how they differ from each other. */
+static void single_exchanges_scatter_around_the_centre(void **state)
+{
+    struct estimator estimator = simple;
+
+    (void)state;
+    estimator.method = METHOD_M4;
+    estimator.exchange_sigma = 0.5;
+    assert_true(estimator_apply(&estimator, &answer).tokens_out_variance == 30 * 30);
+    estimator.exchange_sigma = 0.25;
+    assert_true(estimator_apply(&estimator, &answer).tokens_out_variance == 15 * 15);
+    estimator.method = METHOD_NONE;
+    assert_true(estimator_apply(&estimator, &answer).tokens_out_variance == 0);
+}
+
 static void input_is_a_prior_or_the_body(void **state)
 {
     struct estimator estimator = simple;
@@ -140,6 +155,7 @@ static struct estimator random_estimator(uint64_t *seed)
         .method = (int)random_below(seed, 6),
         .input_method = (int)random_below(seed, 2),
         .count_error = (double)random_below(seed, 101) / 100,
+        .exchange_sigma = (double)random_below(seed, 2001) / 1000,
         .overhead_new_bytes = random_triple(seed, 0, 1e6),
         .overhead_reused_bytes = random_triple(seed, 0, 1e4),
         .bytes_per_token = random_triple(seed, 0.1, 1e5),
@@ -270,6 +286,7 @@ int main(void)
         cmocka_unit_test(few_records_are_read_both_ways),
         cmocka_unit_test(a_request_is_one_give_or_take),
         cmocka_unit_test(input_is_a_prior_or_the_body),
+        cmocka_unit_test(single_exchanges_scatter_around_the_centre),
         cmocka_unit_test(what_is_smaller_than_its_overhead_is_nothing),
         cmocka_unit_test(estimates_are_ordered_and_finite),
         cmocka_unit_test(recorded_answers_of_gpt_4o_are_estimated_well),

@@ -51,6 +51,7 @@ static struct catalogue *make_catalogue(const char *api_host)
         .answer_bytes_min = 200,
         .answer_gap_s = 6,
         .bytes_per_token = {50, 100, 200},
+        .exchange_sigma = 0.5,
         .input_method = INPUT_BODY,
         .input_bytes_per_token = {10, 10, 10},
     };
@@ -176,6 +177,7 @@ static void one_exchange_is_counted_exactly(void **state)
     assert_int_equal(sum.grade, GRADE_B);
     assert_triple(sum.requests, 1, 1, 1);
     assert_triple(sum.tokens_out, 15, 30, 60);
+    assert_near(sum.tokens_out_variance, 15 * 15);
     assert_triple(sum.tokens_in, 40, 40, 40);
     assert_int_equal(payload_bytes, talk.said[0] + talk.said[1]);
     coverage = sink_coverage(&sunk);

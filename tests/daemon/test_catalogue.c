@@ -478,16 +478,17 @@ static void a_visit_tells_hosts_then_ech_names(void **state)
 
 /* ---- services.conf ---- */
 
-#define SHAPE                                                                                      \
+#define GAPS                                                                                       \
     "request_bytes_min = 200.0; request_record_min = 100.0; burst_gap_s = 2.0; "                   \
     "answer_record_min = 35.0; answer_bytes_min = 200.0; answer_gap_s = 6.0; "                     \
     "answer_s_min = 0.0; answer_slots_min = 0.0; count_error = 0.1; "
+#define SHAPE GAPS "exchange_sigma = 0.5; "
 #define PRIOR "input = \"prior\"; input_prior_tokens = [ 20, 100, 300 ]; "
 #define E1                                                                                         \
     "e1 = { method = \"M4\"; grade = \"B\"; source = \"s\"; " SHAPE                                \
     "bytes_per_token = [ 1, 2, 3 ]; " PRIOR "};"
 #define E0                                                                                         \
-    "e0 = { method = \"none\"; grade = \"-\"; source = \"s\"; " SHAPE                              \
+    "e0 = { method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS                               \
     "input = \"prior\"; input_prior_tokens = 0; };"
 #define ESTIMATORS "estimators = { " E1 " " E0 " };\n"
 #define PLAIN                                                                                      \
@@ -515,6 +516,7 @@ static void a_file_is_read(void **state)
         "full = { method = \"M1\"; grade = \"C\"; source = \"paper\"; request_bytes_min = 1.0;\n"
         "request_record_min = 2; burst_gap_s = 3; answer_record_min = 10; answer_bytes_min = 4;\n"
         "answer_gap_s = 5; answer_s_min = 6; answer_slots_min = 7; count_error = 0.25;\n"
+        "exchange_sigma = 0.125;\n"
         "overhead_new_bytes = [ 10, 20, 30 ]; overhead_reused_bytes = [ 1, 2, 3 ];\n"
         "whole_records_max = 6; whole_overhead_bytes = [ 4, 5, 6 ];\n"
         "whole_bytes_per_token = [ 1.5, 4.5, 5.5 ];\n"
@@ -559,6 +561,7 @@ static void a_file_is_read(void **state)
     assert_true(service->estimator.answer_s_min == 6);
     assert_true(service->estimator.answer_slots_min == 7);
     assert_true(service->estimator.count_error == 0.25);
+    assert_true(service->estimator.exchange_sigma == 0.125);
     assert_true(service->estimator.overhead_new_bytes.central == 20);
     assert_true(service->estimator.overhead_reused_bytes.high == 3);
     assert_true(service->estimator.whole_records_max == 6);
@@ -703,12 +706,16 @@ static const struct {
      "grade must be one of"},
     {BAD("method = \"M1\";\ngrade = \"-\"; source = \"s\"; " SHAPE M1 PRIOR), 5,
      "grade must be A to E"},
-    {BAD("method = \"none\";\ngrade = \"A\"; source = \"s\"; " SHAPE PRIOR), 5,
+    {BAD("method = \"none\";\ngrade = \"A\"; source = \"s\"; " GAPS PRIOR), 5,
      "grade must be \"-\" for method none"},
     {ESTIMATOR(M1), 3, "missing key \"input\""},
     {ESTIMATOR(OVERHEAD PRIOR), 3, "missing key \"bytes_per_token\", which M1 uses"},
     {ESTIMATOR(WHOLE "overhead_new_bytes = 1; bytes_per_token = 1; " PRIOR), 3,
      "missing key \"overhead_reused_bytes\", which M1 uses"},
+    {BAD("method = \"M4\"; grade = \"B\"; source = \"s\"; " GAPS "bytes_per_token = 2; " PRIOR), 3,
+     "missing key \"exchange_sigma\", which M4 uses"},
+    {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR "\nexchange_sigma = 0.5;"),
+     5, "exchange_sigma is not used by none"},
     {ESTIMATOR(M1 PRIOR "\ntokens_per_second = 3;"), 5, "tokens_per_second is not used by M1"},
     {ESTIMATOR(M1 "input = \"prior\";"), 3, "missing key \"input_prior_tokens\", which prior uses"},
     {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1;"), 3,
@@ -761,9 +768,9 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 static void every_estimator_parameter_has_a_range(void **state)
 {
     static const char *const names[] = {
-        "request_bytes_min", "request_record_min", "burst_gap_s",
-        "answer_record_min", "answer_bytes_min",   "answer_gap_s",
-        "answer_s_min",      "answer_slots_min",   "count_error",
+        "request_bytes_min", "request_record_min", "burst_gap_s",  "answer_record_min",
+        "answer_bytes_min",  "answer_gap_s",       "answer_s_min", "answer_slots_min",
+        "count_error",       "exchange_sigma",
     };
 
     (void)state;

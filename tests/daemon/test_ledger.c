@@ -41,6 +41,10 @@ static const struct activity ACTIVITY = {
     .tokens_out = {1.0 / 3, 2.0 / 3, 4.0 / 3},
     .energy_j = 1000.0 / 3,
     .host_s = 60.25,
+    .tokens_out_variance = 1.0 / 9,
+    .images = {0, 1.0 / 7, 2},
+    .audio_s = {1.5, 2.5, 10.0 / 3},
+    .uploads = {0.9, 1, 1.1},
 };
 
 static const struct impact IMPACT = {
@@ -160,8 +164,29 @@ static void names_and_rows_come_back_exactly(void **state)
     assert_string_equal(rows.names[0][1], "chatgpt-web");
     assert_int_equal(rows.rows[0].interval_start, T0);
     assert_memory_equal(&rows.rows[0].activity, &ACTIVITY, sizeof(ACTIVITY));
+    assert_true(rows.rows[0].has_variance);
     assert_true(rows.rows[0].has_impact);
     assert_memory_equal(&rows.rows[0].impact, &IMPACT, sizeof(IMPACT));
+    ledger_close(ledger);
+}
+
+/* Single exchanges err independently: it is their squares that add up. */
+static void units_and_variances_are_summed(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct rows rows;
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    rows = visit_all(ledger);
+    assert_int_equal(rows.count, 1);
+    assert_true(rows.rows[0].has_variance);
+    assert_true(rows.rows[0].activity.tokens_out_variance == 2 * ACTIVITY.tokens_out_variance);
+    assert_triple(rows.rows[0].activity.images, triple_scale(ACTIVITY.images, 2));
+    assert_triple(rows.rows[0].activity.audio_s, triple_scale(ACTIVITY.audio_s, 2));
+    assert_triple(rows.rows[0].activity.uploads, triple_scale(ACTIVITY.uploads, 2));
     ledger_close(ledger);
 }
 
@@ -988,10 +1013,10 @@ static void newer_versions_are_refused(void **state)
 {
     (void)state;
     ledger_close(open_or_fail(true));
-    run_sql("PRAGMA user_version = 6");
+    run_sql("PRAGMA user_version = 7");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
-    run_sql("PRAGMA user_version = 5; DROP TABLE fact");
+    run_sql("PRAGMA user_version = 6; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
 
@@ -1521,6 +1546,8 @@ static void assert_rows_of_format_1(struct ledger *ledger)
     assert_int_equal(activity.rows[0].activity.bytes_up, 108966);
     assert_true(activity.rows[0].activity.energy_j == 0);
     assert_true(activity.rows[0].activity.host_s == 0);
+    assert_false(activity.rows[0].has_variance);
+    assert_true(activity.rows[0].activity.images.high == 0);
     assert_no_host(ledger);
 }
 
@@ -1555,7 +1582,7 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     ask_for_everything(before, sizeof(before));
     ledger = open_or_fail(true);
     assert_rows_of_format_1(ledger);
-    assert_int_equal(format_of_file(), 5);
+    assert_int_equal(format_of_file(), 6);
     assert_days_are_sums_of_intervals();
     ask_for_everything(after, sizeof(after));
     assert_string_equal(after, before);
@@ -1669,8 +1696,71 @@ static void an_older_ledger_can_be_read_as_it_is(void **state)
 }
 
 /* As the version before this one left it. */
+static void fall_back_to_format_5(void)
+{
+    static const char *const columns[] = {
+        "images_low",   "images_central",  "images_high", "audio_s_low",  "audio_s_central",
+        "audio_s_high", "uploads_central", "uploads_low", "uploads_high", "tokens_out_variance"};
+    char sql[100];
+
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        snprintf(sql, sizeof(sql), "ALTER TABLE activity DROP COLUMN %s", columns[i]);
+        run_sql(sql);
+    }
+    run_sql("PRAGMA user_version = 5");
+}
+
+/* What was recorded then stays; of units there were none, and the random part is not known. */
+static void assert_rows_of_format_5(struct ledger *ledger)
+{
+    const struct triple none = {0, 0, 0};
+    struct activity old = ACTIVITY;
+    struct rows rows = visit_all(ledger);
+
+    old.tokens_out_variance = 0;
+    old.images = old.audio_s = old.uploads = none;
+    assert_int_equal(rows.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(rows.rows[i].has_variance);
+        assert_memory_equal(&rows.rows[i].activity, &old, sizeof(old));
+        assert_memory_equal(&rows.rows[i].impact, &IMPACT, sizeof(IMPACT));
+    }
+}
+
+/* Of an interval that began before the change, the random part stays unknown; later ones have it.
+ */
+static void format_5_gets_units_and_variances(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct rows rows;
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
+    ledger_close(ledger);
+    fall_back_to_format_5();
+    ledger = open_or_fail(false);
+    assert_rows_of_format_5(ledger);
+    ledger_close(ledger);
+    assert_int_equal(format_of_file(), 5);
+    ledger = open_or_fail(true);
+    assert_rows_of_format_5(ledger);
+    assert_int_equal(format_of_file(), 6);
+    record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0 + 60, ids.dsi, ids.chat, ids.factors, &IMPACT);
+    rows = visit_all(ledger);
+    assert_int_equal(rows.count, 3);
+    assert_false(rows.rows[1].has_variance);
+    assert_triple(rows.rows[1].activity.images, ACTIVITY.images);
+    assert_true(rows.rows[2].has_variance);
+    assert_memory_equal(&rows.rows[2].activity, &ACTIVITY, sizeof(ACTIVITY));
+    ledger_close(ledger);
+}
+
 static void fall_back_to_format_4(void)
 {
+    fall_back_to_format_5();
     run_sql("DROP TABLE device_energy; DROP TABLE power_device; DROP TABLE local_use;"
             " DROP TABLE server_use; ALTER TABLE activity DROP COLUMN energy_j;"
             " ALTER TABLE activity DROP COLUMN host_s; PRAGMA user_version = 4");
@@ -1682,7 +1772,8 @@ static void assert_rows_of_format_4(struct ledger *ledger)
     struct rows rows = visit_all(ledger);
     struct sightings seen;
 
-    unmeasured.energy_j = unmeasured.host_s = 0;
+    unmeasured.energy_j = unmeasured.host_s = unmeasured.tokens_out_variance = 0;
+    unmeasured.images = unmeasured.audio_s = unmeasured.uploads = triple_exact(0);
     assert_int_equal(rows.count, 2);
     assert_memory_equal(&rows.rows[1].activity, &unmeasured, sizeof(unmeasured));
     assert_memory_equal(&rows.rows[1].impact, &IMPACT, sizeof(IMPACT));
@@ -1692,7 +1783,7 @@ static void assert_rows_of_format_4(struct ledger *ledger)
 }
 
 /* It has sums of days already: they are not made a second time. */
-static void the_last_format_is_brought_to_this_one(void **state)
+static void format_4_is_brought_to_this_one(void **state)
 {
     struct ledger *ledger = open_or_fail(true);
     struct ids ids = name_all(ledger);
@@ -1708,7 +1799,7 @@ static void the_last_format_is_brought_to_this_one(void **state)
     assert_int_equal(format_of_file(), 4);
     ledger = open_or_fail(true);
     assert_rows_of_format_4(ledger);
-    assert_int_equal(format_of_file(), 5);
+    assert_int_equal(format_of_file(), 6);
     assert_days_are_sums_of_intervals();
     record_host(ledger, T0, ids);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
@@ -1775,11 +1866,11 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();
-        migrated += format_of_file() == 5;
+        migrated += format_of_file() == 6;
         ledger = open_or_fail(true);
         assert_rows_of_format_1(ledger);
         ledger_close(ledger);
-        assert_int_equal(format_of_file(), 5);
+        assert_int_equal(format_of_file(), 6);
         ask_for_everything(after, sizeof(after));
         assert_string_equal(after, before);
     }
@@ -1900,6 +1991,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(names_and_rows_come_back_exactly),
+        TEST(units_and_variances_are_summed),
         TEST(numbers_are_for_ever_and_labels_are_not),
         TEST(additions_are_summed_and_keep_the_worst_grade),
         TEST(factor_sets_of_one_interval_are_summed),
@@ -1934,7 +2026,8 @@ int main(void)
         TEST(kill_at_any_instant_loses_at_most_the_open_interval),
         TEST(an_older_ledger_is_brought_to_this_format),
         TEST(an_older_ledger_can_be_read_as_it_is),
-        TEST(the_last_format_is_brought_to_this_one),
+        TEST(format_4_is_brought_to_this_one),
+        TEST(format_5_gets_units_and_variances),
         TEST(an_older_ledger_is_scanned_by_intervals),
         TEST(an_older_ledger_needs_no_permission_to_write),
         TEST(kill_while_the_format_changes_costs_nothing),

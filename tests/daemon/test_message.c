@@ -136,6 +136,10 @@ static struct message example(enum message_type type)
         message.body.activity.requests = (struct triple){0, 1, 2};
         message.body.activity.tokens_in = (struct triple){1, 1, 1};
         message.body.activity.tokens_out = (struct triple){0.5, 100, 1e9};
+        message.body.activity.tokens_out_variance = 200 * 200;
+        message.body.activity.images = (struct triple){0, 1, 2};
+        message.body.activity.audio_s = (struct triple){1, 1.5, 2};
+        message.body.activity.uploads = (struct triple){1, 1, 1};
         message.body.activity.grade = GRADE_E;
         break;
     case MESSAGE_CLOSED:
@@ -317,6 +321,10 @@ static void amounts_that_no_collector_has_are_refused(void **state)
     (void)state;
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.energy_j = 1);
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.host_s = 1);
+    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = (double)NAN);
+    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = (double)INFINITY);
+    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = -1);
+    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = 201 * 201);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.requests = (double)NAN);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.requests = -1);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_in = (double)INFINITY);
@@ -393,13 +401,19 @@ static void a_name_shown_by_encrypted_hellos_belongs_to_no_service(void **state)
     assert_int_equal(pass(&message, SENDER_SUPERVISOR), MESSAGE_RECEIVED);
 }
 
+static struct triple *estimate_of(struct activity *activity, size_t number)
+{
+    struct triple *const estimates[] = {&activity->requests,   &activity->tokens_in,
+                                        &activity->tokens_out, &activity->images,
+                                        &activity->audio_s,    &activity->uploads};
+
+    return estimates[number];
+}
+
 #define EACH_TRIPLE(assignment)                                                                    \
     do {                                                                                           \
-        for (size_t part = 0; part < 3; part++)                                                    \
-            IMPOSSIBLE(MESSAGE_ACTIVITY, struct triple *t = part == 0 ? &m.body.activity.requests  \
-                                                            : part == 1                            \
-                                                                ? &m.body.activity.tokens_in       \
-                                                                : &m.body.activity.tokens_out;     \
+        for (size_t part = 0; part < 6; part++)                                                    \
+            IMPOSSIBLE(MESSAGE_ACTIVITY, struct triple *t = estimate_of(&m.body.activity, part);   \
                        assignment);                                                                \
     } while (0)
 

@@ -29,7 +29,7 @@ static struct config *load(const char *model, const char *mix, struct diagnostic
         "  request_bytes_min = 1; request_record_min = 1; burst_gap_s = 2;\n"
         "  answer_record_min = 1; answer_bytes_min = 1; answer_gap_s = 5; answer_s_min = 0;\n"
         "  answer_slots_min = 0; count_error = 0.1; input = \"prior\"; input_prior_tokens = 1;\n"
-        "  bytes_per_token = [ 4, 5, 6 ]; }; };\n"
+        "  exchange_sigma = 0.5; bytes_per_token = [ 4, 5, 6 ]; }; };\n"
         "services = ( { id = \"s\"; label = \"S\"; operator = \"O\"; country = \"US\";\n"
         "  %s mix = (\n" /* line 7 */
         "%s ); hosting = \"eu\"; provider = \"openai\"; modality = [ \"text\" ];\n"

@@ -161,10 +161,11 @@ static void only_single_exchanges_average_out(void **state)
     struct sensitivity_bar bars[2][SENSITIVITY_UNKNOWNS];
     struct sensitivity sensitivity;
     size_t counts[2];
-    const double sigma = factors_uncertainty(factors)->exchange_sigma;
+    const double sigma = 0.5;
 
     (void)state;
-    one.tokens_are_estimated = many.tokens_are_estimated = true;
+    one.random_sigma = sigma;
+    many.random_sigma = sigma / 10;
     for (int i = 0; i < 3; i++) {
         one.work[i].tokens_out = 100 << i;
         many.work[i].tokens_out = 100 * one.work[i].tokens_out;
@@ -258,7 +259,7 @@ static struct sensitivity_part part_of(const char *model, const char *provider)
 
     part.subject.work[IMPACT_LOW].tokens_out = 100;
     part.subject.work[IMPACT_HIGH].tokens_out = 600;
-    part.subject.tokens_are_estimated = true;
+    part.subject.random_sigma = 0.5;
     sensitivity_compute(&part.subject, &part.sensitivity);
     return part;
 }

@@ -177,6 +177,7 @@ static struct activity activity_of(uint16_t service)
         sum.requests = triple_add(sum.requests, part.requests);
         sum.tokens_in = triple_add(sum.tokens_in, part.tokens_in);
         sum.tokens_out = triple_add(sum.tokens_out, part.tokens_out);
+        sum.tokens_out_variance += part.tokens_out_variance;
         sum.grade = part.grade > sum.grade ? part.grade : sum.grade;
     }
     return sum;
@@ -267,6 +268,7 @@ static void assert_truth(const char *name, uint16_t service)
     assert_exactly(&activity.requests, truth.requests);
     assert_exactly(&activity.tokens_in, truth.in);
     assert_exactly(&activity.tokens_out, truth.out);
+    assert_true(activity.tokens_out_variance == 0); /* counted: nothing scatters */
     assert_int_equal(activity.grade, GRADE_A);
     assert_near(use.requests, truth.requests);
     assert_near(use.tokens_in, truth.in);

@@ -143,6 +143,9 @@ static void use_times(struct world *world, int64_t time_s, uint16_t direction, u
         .requests = {requests * 0.9, requests, requests * 1.1},
         .tokens_in = {requests * 20, requests * 100, requests * 300},
         .tokens_out = {requests * 100, requests * 300.7 + 11, requests * 600 + 23},
+        .tokens_out_variance = requests * 90000,
+        .images = {0, requests, 2 * requests},
+        .uploads = {requests * 0.9, requests, requests * 1.1},
     };
     struct service_factors factors;
     const struct mix_factors *mix;
@@ -807,7 +810,7 @@ static void a_margin_is_that_of_the_sums(void **state)
 {
     struct world *world = *state;
     struct sensitivity_case subject = {.factors = world->config->factors,
-                                       .tokens_are_estimated = true};
+                                       .random_sigma = sqrt(10 * 90000) / 3018};
     struct sensitivity sensitivity;
     struct explanation *explanation;
     struct explain_margin margin;

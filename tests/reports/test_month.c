@@ -5,6 +5,7 @@
 #include <math.h>
 #include <regex.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -137,6 +138,10 @@ static struct activity activity_of(uint16_t service, double requests)
         .requests = {requests * 0.9, requests, requests * 1.1},
         .tokens_in = {requests * 20, requests * 100, requests * 300},
         .tokens_out = {requests * 100, requests * 300.7, requests * 600},
+        .tokens_out_variance = requests * 90000,
+        .images = {0, requests, 3 * requests},
+        .audio_s = {0.5 * requests, requests, 2 * requests},
+        .uploads = {0.9 * requests, requests, 1.1 * requests},
     };
 }
 
@@ -959,7 +964,8 @@ static void writes_csv_of_ten_columns(void **state)
         assert_int_equal(count_fields(line, length), 10);
         line += length + 1;
     }
-    assert_int_equal(lines, 2 + COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * MONTH_INDICATORS +
+    assert_int_equal(lines, 2 + COVERAGE_LINES +
+                                (2 + DIRECTIONS + SERVICES) * (MONTH_INDICATORS + 1) +
                                 (VARIANT_WATER - 1) *
                                     (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
     free(text);
@@ -1135,6 +1141,89 @@ static void assert_same_band(struct triple a, struct triple b)
           fabs(a.high - b.high) <= 1e-12 * b.high))
         fail_msg("%.17g %.17g %.17g is not %.17g %.17g %.17g", a.low, a.central, a.high, b.low,
                  b.central, b.high);
+}
+
+/* As version 0.1 recorded: without the random part. */
+static void forget_variances(struct world *world)
+{
+    char path[100];
+    sqlite3 *database;
+
+    snprintf(path, sizeof(path), "%s/ledger.db", world->directory);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(database, "UPDATE activity SET tokens_out_variance = NULL", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(database);
+}
+
+static double sigma_of(struct world *world)
+{
+    struct month_report *report = build(world);
+    double sigma = month_random_sigma(&report->total, world->config->factors);
+
+    month_free(report);
+    return sigma;
+}
+
+/* Four times the exchanges: half the random part, and a band that is no narrower. */
+static void only_the_random_part_of_a_month_narrows(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    double once, width;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    once = sigma_of(world);
+    assert_true(fabs(once - sqrt(100 * 90000) / 30070) < 1e-12);
+    report = build(world);
+    width = report->total.activity.tokens_out.high / report->total.activity.tokens_out.low;
+    month_free(report);
+    for (int i = 1; i < 4; i++)
+        use(world, FIRST_NOON + i * 600, (uint16_t)(i % 2 + 1), 0, 100, 20);
+    assert_true(fabs(sigma_of(world) - once / 2) < 1e-12);
+    report = build(world);
+    assert_true(
+        fabs(report->total.activity.tokens_out.high / report->total.activity.tokens_out.low -
+             width) < 1e-12);
+    month_free(report);
+}
+
+/* What was recorded without it goes by the factor, as it always did; the two add up as squares. */
+static void an_older_month_takes_the_random_part_of_the_factors(void **state)
+{
+    struct world *world = *state;
+    double new_part = sqrt(60 * 90000), old_part = 0.5 * 40 * 300.7 / sqrt(40);
+
+    use(world, FIRST_NOON, 1, 0, 40, 20);
+    forget_variances(world);
+    assert_true(fabs(sigma_of(world) - 0.5 / sqrt(40)) < 1e-12);
+    use(world, FIRST_NOON + 600, 1, 0, 60, 20);
+    assert_true(fabs(sigma_of(world) - hypot(new_part, old_part) / 30070) < 1e-12);
+}
+
+static void writers_tell_the_random_part_and_the_units(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    char *text;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    report = build(world);
+    text = written(report, CSV);
+    assert_non_null(strstr(text, "2026-10,total,,,tokens_out_random_sigma,1,0.0997"));
+    assert_non_null(strstr(text, "2026-10,total,,,images,1,0,100,300,"));
+    assert_non_null(strstr(text, "2026-10,total,,,audio_s,s,50,100,200,"));
+    assert_non_null(strstr(text, "2026-10,total,,,uploads,1,90,100,110"));
+    free(text);
+    text = written(report, JSON);
+    assert_non_null(strstr(text, "\"tokens_out_random_sigma\": 0.0997"));
+    assert_non_null(strstr(text, "\"id\": \"2026-10/./chatgpt-web/images\""));
+    free(text);
+    text = written(report, HTML_FR);
+    assert_non_null(strstr(text, "en reste que 9,98"));
+    free(text);
+    month_free(report);
 }
 
 /* Both methods are always computed, for all services and whichever is in use. */
@@ -1317,6 +1406,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_month_is_computed_by_both_methods),
+        TEST(only_the_random_part_of_a_month_narrows),
+        TEST(an_older_month_takes_the_random_part_of_the_factors),
+        TEST(writers_tell_the_random_part_and_the_units),
         TEST(a_month_of_other_factors_is_done_again),
         TEST(french_water_is_counted_both_ways),
         TEST(what_is_folded_is_computed_one_way_only),
