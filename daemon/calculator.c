@@ -305,10 +305,7 @@ static void add_variant(void *context, const struct zone_factors *zone)
 
 static void compute_media(const struct factors *factors, struct calculation *out)
 {
-    const struct method_b *overhead = factors_method_b(factors);
-    double machines = out->medium->gpu_only ? 1 + overhead->host_share + overhead->idle_share : 1;
-
-    out->it_kwh = triple_scale(out->medium->energy_wh, machines * out->units / WH_PER_KWH);
+    out->it_kwh = triple_scale(impact_medium_kwh(factors, out->medium), out->units);
 }
 
 /* Of one use nothing was recorded: what single exchanges differ by in general. */

@@ -569,6 +569,7 @@ static const struct confread_key service_keys[] = {
     {"modality", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
     {"provider", CONFREAD_STRING, false, 0, 0, SERVICE(provider), NULL},
     {"model", CONFREAD_STRING, false, 0, 0, SERVICE(model), NULL},
+    {"image_model", CONFREAD_STRING, false, 0, 0, SERVICE(image_model), NULL},
     {"mix", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"method", CONFREAD_ENUM, false, 0, 0, SERVICE(method), method_names},
     {"estimator", CONFREAD_STRING, true, 0, 0, DRAFT(estimator), ESTIMATOR_NAME_SIZE, NULL},

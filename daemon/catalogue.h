@@ -58,7 +58,8 @@ struct service {
     char provider[40];         /* key in the factors' providers: data centre and electricity zone */
     char model[MODEL_ID_SIZE]; /* key in the factors' models, where none of its mixes is; "" when
                                   nothing is estimated then */
-    int method;                /* enum service_method */
+    char image_model[MODEL_ID_SIZE]; /* key in the factors' media; "": no figure is known */
+    int method;                      /* enum service_method */
     struct estimator estimator;
 };
 

@@ -312,6 +312,23 @@ static void check_model(const struct factors *factors, const struct service *ser
         warn_of_class(service, model, found.model, place, diagnostics);
 }
 
+static void check_image_model(const struct factors *factors, const struct service *service,
+                              const config_setting_t *place, struct diagnostics *diagnostics)
+{
+    const config_setting_t *own = config_setting_get_member(place, "image_model");
+    const struct medium_factors *medium;
+    struct impact_factors used;
+    const char *problem;
+
+    if (service->image_model[0] == '\0')
+        return;
+    problem = impact_resolve_images(factors, service, &used, &medium);
+    if (problem)
+        confread_error(own ? own : place, diagnostics,
+                       "service %s: %s (provider \"%s\", image_model \"%s\")", service->id, problem,
+                       service->provider, service->image_model);
+}
+
 /* Whether the factors hold what a service names. */
 static void check_service(void *context, const config_setting_t *place,
                           const struct catalogue *catalogue, uint16_t number,
@@ -325,6 +342,7 @@ static void check_service(void *context, const config_setting_t *place,
     size_t count;
     const struct mix *mixes = catalogue_mixes(catalogue, number, &count);
 
+    check_image_model(factors, service, place, diagnostics);
     if (service->model[0] != '\0')
         check_model(factors, service, service->model, own ? own : place, diagnostics);
     for (size_t i = 0; i < count; i++)

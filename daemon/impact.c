@@ -297,6 +297,36 @@ struct impact impact_compute(const struct impact_factors *factors, struct triple
                            .water_l = band(activity, 4, log_fit)};
 }
 
+static struct quantities quantities_of_energy(const struct impact_factors *factors, double it_kwh,
+                                              enum impact_end end)
+{
+    const struct impact_work none = {0};
+    struct impact_point point = impact_point(factors, &none, end);
+    struct impact_result result = impact_of_energy(it_kwh, &point);
+
+    return (struct quantities){{result.energy_kwh, result.gwp_use_kgco2e,
+                                result.gwp_embodied_kgco2e,
+                                result.adpe_use_kgsb + result.adpe_embodied_kgsb, result.water_l}};
+}
+
+struct impact impact_of_units(const struct impact_factors *factors, struct triple it_kwh,
+                              struct triple units)
+{
+    const double numbers[] = {units.low, units.central, units.high};
+    struct span span[3];
+
+    for (int i = 0; i < 3; i++)
+        span[i] = (struct span){
+            .minimum = quantities_of_energy(factors, numbers[i] * it_kwh.low, IMPACT_LOW),
+            .central = quantities_of_energy(factors, numbers[i] * it_kwh.central, IMPACT_CENTRAL),
+            .maximum = quantities_of_energy(factors, numbers[i] * it_kwh.high, IMPACT_HIGH)};
+    return (struct impact){.energy_kwh = band(span, 0, 0),
+                           .gwp_use_kgco2e = band(span, 1, 0),
+                           .gwp_embodied_kgco2e = band(span, 2, 0),
+                           .adpe_kgsb = band(span, 3, 0),
+                           .water_l = band(span, 4, 0)};
+}
+
 struct impact impact_add(struct impact a, struct impact b)
 {
     return (struct impact){.energy_kwh = triple_add(a.energy_kwh, b.energy_kwh),
@@ -309,12 +339,52 @@ struct impact impact_add(struct impact a, struct impact b)
 
 /* ---- Factors of a service ---- */
 
+/* Where it runs. */
+static const char *resolve_place(const struct factors *factors, const struct service *service,
+                                 struct impact_factors *out)
+{
+    const struct provider_factors *provider = factors_provider(factors, service->provider);
+    const struct zone_factors *zone = provider ? factors_zone(factors, provider->zone) : NULL;
+
+    if (!provider)
+        return "the provider is not in providers.conf";
+    if (!zone)
+        return "the provider's zone is not in zones.conf";
+    *out = (struct impact_factors){
+        .method = factors_method_a(factors),
+        .provider = provider,
+        .zone = zone,
+        .uncertainty = factors_uncertainty(factors),
+    };
+    return NULL;
+}
+
+const char *impact_resolve_images(const struct factors *factors, const struct service *service,
+                                  struct impact_factors *out, const struct medium_factors **medium)
+{
+    *out = (struct impact_factors){0};
+    *medium = NULL;
+    if (service->image_model[0] == '\0')
+        return NULL;
+    if (strncmp(service->image_model, "image/", strlen("image/")) != 0)
+        return "the image_model must be an image: \"image/name\"";
+    *medium = factors_medium(factors, service->image_model);
+    return *medium ? resolve_place(factors, service, out) : "the image_model is not in media.conf";
+}
+
+struct triple impact_medium_kwh(const struct factors *factors, const struct medium_factors *medium)
+{
+    const struct method_b *overhead = factors_method_b(factors);
+    double machines = medium->gpu_only ? 1 + overhead->host_share + overhead->idle_share : 1;
+
+    return triple_scale(medium->energy_wh, machines / WH_PER_KWH);
+}
+
 const char *impact_resolve_model(const struct factors *factors, const struct service *service,
                                  const char *model, struct impact_factors *out)
 {
-    const struct provider_factors *provider;
-    const struct zone_factors *zone;
     const struct model_factors *size;
+    const char *problem;
 
     *out = (struct impact_factors){0};
     if (!strchr(model, '/'))
@@ -324,20 +394,11 @@ const char *impact_resolve_model(const struct factors *factors, const struct ser
         size = factors_model_unlisted(factors, model);
     if (!size)
         return "the model is not in models.conf, nor is a class for its maker's others";
-    provider = factors_provider(factors, service->provider);
-    if (!provider)
-        return "the provider is not in providers.conf";
-    zone = factors_zone(factors, provider->zone);
-    if (!zone)
-        return "the provider's zone is not in zones.conf";
-    *out = (struct impact_factors){
-        .method = factors_method_a(factors),
-        .model = size,
-        .provider = provider,
-        .zone = zone,
-        .method_b = service->method == SERVICE_METHOD_B ? factors_method_b(factors) : NULL,
-        .uncertainty = factors_uncertainty(factors),
-    };
+    problem = resolve_place(factors, service, out);
+    if (problem)
+        return problem;
+    out->model = size;
+    out->method_b = service->method == SERVICE_METHOD_B ? factors_method_b(factors) : NULL;
     return NULL;
 }
 

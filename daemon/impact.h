@@ -116,6 +116,20 @@ const char *impact_resolve(const struct factors *factors, const struct service *
 struct impact impact_compute(const struct impact_factors *factors, struct triple requests,
                              struct triple tokens_in, struct triple tokens_out);
 
+/* The same of images: which medium SERVICE makes them with, and where. Returns NULL with *MEDIUM
+ * NULL for a service that names none, or what is missing. */
+const char *impact_resolve_images(const struct factors *factors, const struct service *service,
+                                  struct impact_factors *out, const struct medium_factors **medium);
+
+/* IT energy of one, kWh: with the share of the host and of machines that wait where only GPUs were
+ * measured. */
+struct triple impact_medium_kwh(const struct factors *factors, const struct medium_factors *medium);
+
+/* The impact of so many UNITS of IT_KWH each, at the provider and in the zone of FACTORS. The bands
+ * of the number, of the energy and of PUE and WUE combine as above. Nothing embodied. */
+struct impact impact_of_units(const struct impact_factors *factors, struct triple it_kwh,
+                              struct triple units);
+
 /* What the method's own error adds to a band, as the natural logarithm of a factor; not to what is
  * embodied. 0 in method A. */
 double impact_log_of_fit(const struct impact_factors *factors);

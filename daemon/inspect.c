@@ -231,6 +231,23 @@ static void print_grounds(const struct line *line, FILE *stream)
                 direction_source_name((enum direction_source)exchange->source));
 }
 
+/* "images=1/4/12,uploads=1/1/1"; "-" without any. */
+static void print_units(const struct flow_record *record, FILE *stream)
+{
+    char separator = '\t';
+
+#define PRINT_UNIT(name)                                                                           \
+    if (record->name.high > 0) {                                                                   \
+        fprintf(stream, "%c" #name "=%.0f/%.0f/%.0f", separator, record->name.low,                 \
+                record->name.central, record->name.high);                                          \
+        separator = ',';                                                                           \
+    }
+    ACTIVITY_UNITS(PRINT_UNIT)
+#undef PRINT_UNIT
+    if (separator == '\t')
+        fputs("\t-", stream);
+}
+
 static void print_line(const struct inspection *inspection, const struct line *line, FILE *stream)
 {
     const struct flow_record *record = &line->record;
@@ -251,6 +268,7 @@ static void print_line(const struct inspection *inspection, const struct line *l
         print_address(&record->server, record->server_port, stream);
     }
     print_grounds(line, stream);
+    print_units(record, stream);
     fputc('\n', stream);
 }
 
@@ -261,7 +279,7 @@ static void print_lines(struct inspection *inspection, FILE *stream)
           stream);
     if (inspection->options->addresses)
         fputs("\tclient\tclient_port\tserver\tserver_port", stream);
-    fputs("\tcached\tbasis\tdirection_by\n", stream);
+    fputs("\tcached\tbasis\tdirection_by\tunits\n", stream);
     if (inspection->count > 0)
         qsort(inspection->lines, inspection->count, sizeof(*inspection->lines), compare_lines);
     for (size_t i = 0; i < inspection->count; i++)

@@ -43,6 +43,7 @@ static bool check_service(const struct message *message)
            terminated(service->country, sizeof(service->country)) &&
            terminated(service->provider, sizeof(service->provider)) &&
            terminated(service->model, sizeof(service->model)) &&
+           terminated(service->image_model, sizeof(service->image_model)) &&
            terminated(service->estimator.name, sizeof(service->estimator.name)) &&
            (service->local == 0 || service->local == 1);
 }

@@ -205,6 +205,14 @@ const char *explain_reason_name(unsigned index);
 bool explain_is_mean(const struct explain_chain *chain);
 /* What host.conf does not state of a figure. */
 const char *explain_or_dash(const char *text);
+/* The sentence about the images of CHAIN, besides the total, and the ARGUMENTS that it takes, which
+ * point into WORDS. Returns false where there are none. */
+#define EXPLAIN_IMAGES_ARGUMENTS 10
+#define EXPLAIN_WORDS_SIZE       320
+bool explain_images_words(const struct explanation *explanation, const struct explain_chain *chain,
+                          enum text_language language, enum text_id *id,
+                          char words[EXPLAIN_IMAGES_ARGUMENTS][EXPLAIN_WORDS_SIZE],
+                          const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1]);
 /* Heads the formulas of CHAIN. */
 enum text_id explain_formulas_text(const struct explain_chain *chain);
 

@@ -285,6 +285,16 @@ static void put_random(const struct page *page, const struct explain_chain *chai
     say(page, TEXT_EXPLAIN_RANDOM, TEXT_ARGUMENTS(percent));
 }
 
+static void put_images(const struct page *page, const struct explain_chain *chain)
+{
+    char words[EXPLAIN_IMAGES_ARGUMENTS][EXPLAIN_WORDS_SIZE];
+    const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1];
+    enum text_id id;
+
+    if (explain_images_words(page->explanation, chain, page->language, &id, words, arguments))
+        say(page, id, arguments);
+}
+
 static void put_activity(const struct page *page, const struct explain_chain *chain)
 {
     const char letter[] = {grade_letter((enum evidence_grade)chain->totals.activity.grade), '\0'};
@@ -297,6 +307,7 @@ static void put_activity(const struct page *page, const struct explain_chain *ch
         fputc('\n', page->stream);
     }
     put_random(page, chain);
+    put_images(page, chain);
 }
 
 static void put_mix(const struct page *page, const struct explain_chain *chain)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/explain.h"
 
+#include <stdio.h>
+
+#include "reports/units.h"
+
 #include <stdlib.h>
 
 /* What all the writers share: what is recomputed, and the same rounding. */
@@ -69,4 +73,54 @@ struct text_band *explain_round(const struct explanation *explanation,
     }
     free(values);
     return bands;
+}
+
+/* ---- Images ---- */
+
+typedef char image_words[EXPLAIN_WORDS_SIZE];
+
+static void put_band(image_words out, enum text_language language, struct triple value)
+{
+    char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
+
+    text_factor(low, sizeof(low), language, value.low);
+    text_factor(central, sizeof(central), language, value.central);
+    text_factor(high, sizeof(high), language, value.high);
+    snprintf(out, sizeof(image_words), "%s / %s / %s", low, central, high);
+}
+
+static void tell_medium(const struct units_impact *images, enum text_language language,
+                        image_words words[EXPLAIN_IMAGES_ARGUMENTS])
+{
+    const struct provenance *provenance = &images->medium->provenance;
+    const struct range pue = images->factors.provider->pue;
+
+    put_band(words[1], language, images->it_kwh);
+    snprintf(words[2], sizeof(words[2]), "%s", images->medium->id);
+    snprintf(words[3], sizeof(words[3]), "%s", provenance->year);
+    snprintf(words[4], sizeof(words[4]), "%s", provenance->source);
+    snprintf(words[5], sizeof(words[5]), "%c", provenance->grade);
+    put_band(words[6], language,
+             (struct triple){pue.min, impact_centre(pue.min, pue.max), pue.max});
+    put_band(words[7], language, images->impact.energy_kwh);
+    put_band(words[8], language, images->impact.gwp_use_kgco2e);
+    snprintf(words[9], sizeof(words[9]), "%s", images->factors.zone->id);
+}
+
+bool explain_images_words(const struct explanation *explanation, const struct explain_chain *chain,
+                          enum text_language language, enum text_id *id,
+                          char words[EXPLAIN_IMAGES_ARGUMENTS][EXPLAIN_WORDS_SIZE],
+                          const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1])
+{
+    struct units_impact images;
+
+    units_compute(explanation->report->config, chain->service, &chain->totals, &images);
+    put_band(words[0], language, chain->totals.activity.images);
+    *id = images.medium ? TEXT_EXPLAIN_IMAGES : TEXT_EXPLAIN_IMAGES_UNKNOWN;
+    if (images.medium)
+        tell_medium(&images, language, words);
+    for (size_t i = 0; i < EXPLAIN_IMAGES_ARGUMENTS; i++)
+        arguments[i] = i == 0 || images.medium ? words[i] : NULL;
+    arguments[EXPLAIN_IMAGES_ARGUMENTS] = NULL;
+    return chain->totals.activity.images.high > 0;
 }

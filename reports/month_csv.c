@@ -3,6 +3,7 @@
 
 #include "reports/hostview.h"
 #include "reports/progress.h"
+#include "reports/units.h"
 
 #include <math.h>
 
@@ -96,6 +97,27 @@ static void write_table(FILE *stream, const struct month_report *report, const c
                      &table->rows[i]);
 }
 
+/* Of images, besides the totals: the id is the service's. */
+static void write_images(FILE *stream, const struct month_report *report)
+{
+    for (size_t i = 0; i < report->services.count; i++) {
+        const struct month_row *row = &report->services.rows[i];
+        struct month_totals totals = {.measured_kwh = 0};
+        struct units_impact images;
+
+        units_compute(report->config, row->service, &row->totals, &images);
+        totals.impact = images.impact;
+        for (int j = MONTH_ENERGY; images.medium && j <= MONTH_ADPE; j++) {
+            enum month_indicator indicator = (enum month_indicator)j;
+
+            if (indicator != MONTH_GWP_EMBODIED)
+                write_record(stream, report, "images", row->id, row->label,
+                             month_indicator_name(indicator), month_indicator_unit(indicator),
+                             month_value(&totals, indicator), images.medium->provenance.grade);
+        }
+    }
+}
+
 static void write_variants(FILE *stream, const struct month_report *report)
 {
     const struct variants *variants = &report->variants;
@@ -185,6 +207,7 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
     write_table(stream, report, "direction", &report->directions);
     write_table(stream, report, "service", &report->services);
     write_host(stream, report);
+    write_images(stream, report);
     write_variants(stream, report);
     write_hourly(stream, report);
     for (size_t i = 0; report->progress && i < report->progress->count; i++)

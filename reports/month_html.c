@@ -9,6 +9,7 @@
 #include "reports/hostview.h"
 #include "reports/html.h"
 #include "reports/progress.h"
+#include "reports/units.h"
 
 #define SHARE_DECIMALS   1
 #define PERCENT_DECIMALS 2 /* of coverage */
@@ -501,6 +502,53 @@ static bool write_services(const struct html_page *page)
     return written;
 }
 
+/* Of one service: what is no text, and what its images take. */
+static void media_row(const struct html_page *page, const struct month_row *row)
+{
+    const struct month_totals *totals = &row->totals;
+    struct units_impact images;
+
+    units_compute(page->report->config, row->service, totals, &images);
+    fputs("<tr>", page->stream);
+    html_row_heading(page, month_label(row, page->language));
+    variant_cell(page, totals->activity.images);
+    variant_cell(page, totals->activity.audio_s);
+    variant_cell(page, totals->activity.uploads);
+    if (images.medium) {
+        html_text_cell(page, images.medium->id);
+        variant_cell(page, images.impact.energy_kwh);
+        variant_cell(page, images.impact.gwp_use_kgco2e);
+    } else {
+        sentence_cell(page, TEXT_MEDIUM_UNKNOWN);
+        html_text_cell(page, "–");
+        html_text_cell(page, "–");
+    }
+    fputs("</tr>\n", page->stream);
+}
+
+static void write_media(const struct html_page *page)
+{
+    const struct month_table *table = &page->report->services;
+
+    if (!units_are_there(&page->report->total) || page->report->suppressed == SUPPRESS_ALL)
+        return;
+    html_element(page, "h2", TEXT_HEAD_MEDIA, NULL);
+    html_open_table(page, TEXT_CAPTION_MEDIA, NULL);
+    html_column_heading(page, TEXT_SERVICE, NULL);
+    html_column_heading(page, TEXT_IMAGES, NULL);
+    html_column_heading(page, TEXT_AUDIO_S, "s");
+    html_column_heading(page, TEXT_UPLOADS, NULL);
+    html_column_heading(page, TEXT_MEDIUM, NULL);
+    html_column_heading(page, TEXT_ENERGY, "kWh");
+    html_column_heading(page, TEXT_GWP, "kgCO2e");
+    html_open_body(page);
+    for (size_t i = 0; i < table->count; i++)
+        if (units_are_there(&table->rows[i].totals))
+            media_row(page, &table->rows[i]);
+    html_close_table(page);
+    html_element(page, "p", TEXT_MEDIA_NOTE, NULL);
+}
+
 static bool any_day_hidden(const struct month_report *report)
 {
     for (size_t i = 0; i < report->day_count; i++)
@@ -921,6 +969,7 @@ static bool write_use(const struct html_page *page, const char *svg, size_t svg_
     write_units(page);
     if (!write_directions(page) || !write_services(page))
         return false;
+    write_media(page);
     hostview_write_html(page->report, page);
     write_graph(page, svg, svg_size);
     write_variants(page);

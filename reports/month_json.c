@@ -11,6 +11,7 @@
 #include "reports/hostview_json.h"
 #include "reports/jsonvalues.h"
 #include "reports/progress_json.h"
+#include "reports/units.h"
 
 #define SCHEMA "iagmeter-month/1"
 
@@ -80,6 +81,32 @@ static json_t *json_total(const struct month_report *report)
     return NULL;
 }
 
+static json_t *json_impacts(const struct month_totals *totals)
+{
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
+        failed |=
+            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
+                                jsonvalues_triple(month_value(totals, (enum month_indicator)i)));
+    return jsonvalues_finished(object, failed);
+}
+
+/* Of the images of a service, besides the totals; null where no figure is known. */
+static json_t *json_images(const struct month_report *report, const struct month_row *row)
+{
+    struct units_impact images;
+
+    units_compute(report->config, row->service, &row->totals, &images);
+    if (!images.medium)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "image_model", images.medium->id, "provider",
+                     images.factors.provider->id, "zone", images.factors.zone->id, "it_kwh_of_one",
+                     jsonvalues_triple(images.it_kwh), "impact",
+                     json_impacts(&(struct month_totals){.impact = images.impact}));
+}
+
 static json_t *json_row(const struct month_report *report, const struct month_table *table,
                         const struct month_row *row)
 {
@@ -102,6 +129,8 @@ static json_t *json_row(const struct month_report *report, const struct month_ta
             json_object_set_new(object, "country", json_string(row->service->country)) |
             json_object_set_new(object, "hosting", json_string(hostings[row->service->hosting])) |
             json_object_set_new(object, "approved", json_string(approvals[row->service->approval]));
+    if (!is_direction)
+        failed |= json_object_set_new(object, "images_besides", json_images(report, row));
     failed |= json_object_set_new(object, "energy_share", json_real(row->energy_share));
     failed |= add_totals(object, report, is_direction ? row->id : MONTH_ALL,
                          is_direction ? MONTH_ALL : row->id, row);
@@ -313,18 +342,6 @@ static json_t *json_notes(const struct month_report *report)
     for (int id = TEXT_LIMIT_SCOPE; id <= TEXT_LIMIT_MARGINS; id++)
         failed |= add_note(array, (enum text_id)id);
     return jsonvalues_finished(array, failed);
-}
-
-static json_t *json_impacts(const struct month_totals *totals)
-{
-    json_t *object = json_object();
-    int failed = !object;
-
-    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
-        failed |=
-            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
-                                jsonvalues_triple(month_value(totals, (enum month_indicator)i)));
-    return jsonvalues_finished(object, failed);
 }
 
 static json_t *json_restatement(const struct month_restatement *restatement)

@@ -254,6 +254,29 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "0,4 L/kWh (ici {1}).",
           "Marks of the French RGESN 2024: criterion 8.3, PUE under 1.5 (here {0}); criterion 8.4, "
           "WUE of at most 0.4 L/kWh (here {1})."}},
+    [TEXT_HEAD_MEDIA] = {{"Images, son et fichiers", "Images, sound and files"}},
+    [TEXT_CAPTION_MEDIA] =
+        {{"Ce qui n'est pas du texte, par service : comptes estimés d'après les tailles, sans rien "
+          "déchiffrer. L'énergie et les émissions sont celles des images seules, en plus du total.",
+          "What is not text, by service: numbers estimated from sizes, with nothing decrypted. "
+          "Energy "
+          "and emissions are those of the images alone, besides the total."}},
+    [TEXT_MEDIUM] = {{"Modèle supposé des images", "Assumed model of the images"}},
+    [TEXT_MEDIUM_UNKNOWN] = {{"aucun chiffre connu", "no figure is known"}},
+    [TEXT_MEDIA_NOTE] =
+        {{"L'impact des images est calculé avec les facteurs installés (media.conf) ; il n'est pas "
+          "dans le total, ni dans les objectifs. Du son et des fichiers, aucun chiffre n'est "
+          "connu. "
+          "Une image qui passe dans un flux de texte, ou qui est cherchée sur un autre serveur, "
+          "n'est pas "
+          "comptée. Ce qui fut enregistré par une version antérieure n'a pas ces comptes.",
+          "The impact of images is computed with the factors installed (media.conf); it is not in "
+          "the "
+          "total, nor in objectives. Of sound and files no figure is known. An image that passes "
+          "in a "
+          "stream of text, or is fetched from another server, is not counted. What an earlier "
+          "version "
+          "recorded has none of these counts."}},
     [TEXT_HEAD_VARIANTS] = {{"Et si l'on calculait autrement ?",
                              "What if it were computed otherwise?"}},
     [TEXT_CAPTION_VARIANTS] =
@@ -775,6 +798,16 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Random part of the output tokens, besides: standard deviation {0} % of the sum; it "
           "shrinks "
           "as answers become many, and counts in the likely range."}},
+    [TEXT_EXPLAIN_IMAGES] = {{"Images, en plus du total : {0} images × {1} kWh aux machines ({2} ; "
+                              "{3} ; {4} ; qualité {5}) "
+                              "× PUE {6} → {7} kWh et {8} kgCO2e, électricité de la zone {9}.",
+                              "Images, besides the total: {0} images × {1} kWh at the machines "
+                              "({2}; {3}; {4}; grade {5}) × "
+                              "PUE {6} → {7} kWh and {8} kgCO2e, electricity of zone {9}."}},
+    [TEXT_EXPLAIN_IMAGES_UNKNOWN] = {{"Images : {0}. Aucun chiffre d'impact n'est connu de ce "
+                                      "service (services.conf : image_model).",
+                                      "Images: {0}. No figure of impact is known of this service "
+                                      "(services.conf: image_model)."}},
     [TEXT_EXPLAIN_NO_IMPACT] =
         {{"{0} : impact non estimé, aucun modèle n'est supposé ; les requêtes sont comptées.",
           "{0}: impact not estimated, no model is assumed; requests are counted."}},

@@ -121,6 +121,11 @@ enum text_id {
     TEXT_HOST_FACTORS,
     TEXT_HOST_IDLE_POWER,
     TEXT_HOST_RGESN, /* {0} PUE, {1} WUE */
+    TEXT_HEAD_MEDIA,
+    TEXT_CAPTION_MEDIA,
+    TEXT_MEDIUM,
+    TEXT_MEDIUM_UNKNOWN,
+    TEXT_MEDIA_NOTE,
     TEXT_HEAD_VARIANTS,
     TEXT_CAPTION_VARIANTS,
     TEXT_VARIANT_REPORT, /* in the order of enum month_variant */
@@ -328,9 +333,11 @@ enum text_id {
     TEXT_EXPLAIN_MIX_ALWAYS, /* in place of a month */
     TEXT_EXPLAIN_CLASS,      /* model, entry that stands in */
     TEXT_EXPLAIN_TOKENS,
-    TEXT_EXPLAIN_RANDOM,     /* {0} estimator, {1} grade */
-    TEXT_EXPLAIN_NO_IMPACT,  /* {0} service */
-    TEXT_EXPLAIN_MEASURED,   /* {0} service, {1} host, {2} zone */
+    TEXT_EXPLAIN_RANDOM,
+    TEXT_EXPLAIN_IMAGES,
+    TEXT_EXPLAIN_IMAGES_UNKNOWN, /* {0} estimator, {1} grade */
+    TEXT_EXPLAIN_NO_IMPACT,      /* {0} service */
+    TEXT_EXPLAIN_MEASURED,       /* {0} service, {1} host, {2} zone */
     TEXT_EXPLAIN_ACTIVE,
     TEXT_EXPLAIN_COMMON, /* {0} key */
     TEXT_EXPLAIN_FORMULAS_MEASURED,

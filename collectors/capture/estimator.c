@@ -78,21 +78,58 @@ static double square(double value)
     return value * value;
 }
 
+/* An answer that is too small for an image tells where the image is, not more: it is fetched from
+ * elsewhere, and how many a request makes is a prior. */
+static struct triple images_of(const struct estimator *estimator,
+                               const struct exchange_shape *shape, struct triple requests)
+{
+    struct triple size = estimator->image_bytes;
+    double bytes = (double)shape->answer_bytes;
+
+    if (size.low > 0 && bytes >= size.low)
+        return (struct triple){larger(1, bytes / size.high), larger(1, bytes / size.central),
+                               bytes / size.low};
+    return (struct triple){requests.low * estimator->images_per_request.low,
+                           requests.central * estimator->images_per_request.central,
+                           requests.high * estimator->images_per_request.high};
+}
+
+static bool carries_file(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return estimator->upload_bytes_min > 0 &&
+           (double)shape->request_bytes >= estimator->upload_bytes_min;
+}
+
+static void add_units(const struct estimator *estimator, const struct exchange_shape *shape,
+                      struct exchange_estimate *estimate)
+{
+    if (carries_file(estimator, shape))
+        estimate->uploads = estimate->requests;
+    if (estimator->method != METHOD_NONE)
+        return;
+    estimate->images = images_of(estimator, shape, estimate->requests);
+    if (estimator->audio_bytes_per_s.low > 0)
+        estimate->audio_s =
+            per_unit((double)shape->answer_bytes, triple_exact(0), estimator->audio_bytes_per_s);
+}
+
 struct exchange_estimate estimator_apply(const struct estimator *estimator,
                                          const struct exchange_shape *shape)
 {
-    struct exchange_estimate estimate;
+    struct exchange_estimate estimate = {.tokens_out_variance = 0};
     double error = estimator->count_error;
 
     estimate.requests = (struct triple){1 - error, 1, 1 + error};
     estimate.tokens_out = visible_tokens(estimator, shape);
     estimate.tokens_out_variance = square(estimator->exchange_sigma * estimate.tokens_out.central);
-    if (estimator->input_method == INPUT_BODY)
+    /* The bytes of a file are no text. */
+    if (estimator->input_method == INPUT_BODY && !carries_file(estimator, shape))
         estimate.tokens_in = per_unit((double)shape->request_bytes, estimator->input_overhead_bytes,
                                       estimator->input_bytes_per_token);
     else
         estimate.tokens_in = estimator->input_prior_tokens;
     if (estimator->method == METHOD_NONE)
         estimate.tokens_in = triple_exact(0);
+    add_units(estimator, shape, &estimate);
     return estimate;
 }

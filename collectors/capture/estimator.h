@@ -68,8 +68,14 @@ struct estimator {
      * standard deviation, in logarithms, at random. */
     double exchange_sigma;
 
-    int input_method; /* enum input_method */
-    struct triple input_prior_tokens;
+    /* What is no text. Each is 0 where the estimator does not know it. */
+    double upload_bytes_min;          /* a request of that size carries a file */
+    struct triple image_bytes;        /* of one, METHOD_NONE: the answer is images, if anything */
+    struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
+    struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
+
+    int input_method;                 /* enum input_method */
+    struct triple input_prior_tokens; /* also of a request that carries a file */
     struct triple input_bytes_per_token;
     struct triple input_overhead_bytes;
 };
@@ -89,6 +95,9 @@ struct exchange_estimate {
     struct triple tokens_in;
     struct triple tokens_out;
     double tokens_out_variance; /* tokens^2, around tokens_out.central, at random */
+    struct triple images;       /* what is no text: ACTIVITY_UNITS */
+    struct triple audio_s;
+    struct triple uploads;
 };
 
 /* Pure; never negative, never NaN, low <= central <= high; the standard deviation is at most

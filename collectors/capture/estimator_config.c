@@ -49,6 +49,10 @@ static const struct confread_key estimator_keys[] = {
     {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
     {"tokens_per_record", CONFREAD_TRIPLE, false, 0.001, 1e4, MEMBER(tokens_per_record), 0, NULL},
     {"tokens_per_second", CONFREAD_TRIPLE, false, 0.001, 1e5, MEMBER(tokens_per_second), 0, NULL},
+    {"upload_bytes_min", CONFREAD_DOUBLE, false, 1e4, 1e9, MEMBER(upload_bytes_min), 0, NULL},
+    {"image_bytes", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(image_bytes), 0, NULL},
+    {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
+    {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
     {"input", CONFREAD_ENUM, true, 0, 0, MEMBER(input_method), 0, input_names},
     {"input_prior_tokens", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(input_prior_tokens), 0, NULL},
     {"input_bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(input_bytes_per_token), 0,
@@ -81,7 +85,6 @@ static const struct parameter_use method_parameters[] = {
 };
 
 static const struct parameter_use input_parameters[] = {
-    {"input_prior_tokens", BIT(INPUT_PRIOR)},
     {"input_bytes_per_token", BIT(INPUT_BODY)},
     {"input_overhead_bytes", BIT(INPUT_BODY)},
 };
@@ -107,6 +110,35 @@ static bool check_use(const config_setting_t *group, const struct parameter_use 
                            choice_name);
             valid = false;
         }
+    }
+    return valid;
+}
+
+/* What an answer is all of, where it is no text; and what is taken for the input tokens of a
+ * request that carries a file. None need be known. */
+static bool check_units(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    static const char *const answers[] = {"image_bytes", "images_per_request", "audio_bytes_per_s"};
+    const config_setting_t *prior = config_setting_get_member(group, "input_prior_tokens");
+    bool is_body = estimator->input_method == INPUT_BODY;
+    bool needs_prior = !is_body || estimator->upload_bytes_min > 0;
+    bool valid = needs_prior == (prior != NULL);
+
+    if (needs_prior && !prior)
+        confread_error(group, diagnostics, "missing key \"input_prior_tokens\", which %s uses",
+                       is_body ? "upload_bytes_min" : "prior");
+    else if (prior && !needs_prior)
+        confread_error(prior, diagnostics,
+                       "input_prior_tokens is not used by body without upload_bytes_min");
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        const config_setting_t *setting = config_setting_get_member(group, answers[i]);
+
+        if (!setting || estimator->method == METHOD_NONE)
+            continue;
+        confread_error(setting, diagnostics, "%s is not used by %s", answers[i],
+                       method_names[estimator->method]);
+        valid = false;
     }
     return valid;
 }
@@ -146,6 +178,7 @@ static bool read_estimator(const config_setting_t *group, struct estimator *out,
     valid &=
         check_use(group, input_parameters, COUNT_OF(input_parameters), draft.estimator.input_method,
                   input_names[draft.estimator.input_method], diagnostics);
+    valid &= check_units(group, &draft.estimator, diagnostics);
     valid &= check_grade(group, &draft.estimator, diagnostics);
     if (strspn(draft.source, " \t\r\n") == strlen(draft.source)) {
         confread_error(config_setting_get_member(group, "source"), diagnostics,

@@ -36,6 +36,9 @@ struct flow_record {
     struct triple requests;
     struct triple tokens_in;
     struct triple tokens_out;
+    struct triple images; /* ACTIVITY_UNITS */
+    struct triple audio_s;
+    struct triple uploads;
     struct address client;
     struct address server;
     uint16_t client_port;

@@ -162,6 +162,9 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
     cell->tokens_in = triple_add(cell->tokens_in, estimate.tokens_in);
     cell->tokens_out = triple_add(cell->tokens_out, estimate.tokens_out);
     cell->tokens_out_variance += estimate.tokens_out_variance;
+#define ADD_UNIT(name) cell->name = triple_add(cell->name, estimate.name);
+    ACTIVITY_UNITS(ADD_UNIT)
+#undef ADD_UNIT
     cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(estimator, flow));
 }
 

@@ -121,6 +121,52 @@ static void input_is_a_prior_or_the_body(void **state)
     assert_triple(estimator_apply(&estimator, &answer).tokens_in, 0, 0, 0);
 }
 
+static void a_large_request_carries_a_file(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_estimate estimate;
+
+    (void)state;
+    estimator.method = METHOD_M4;
+    estimator.input_method = INPUT_BODY;
+    estimate = estimator_apply(&estimator, &answer);
+    assert_triple(estimate.uploads, 0, 0, 0);
+    estimator.upload_bytes_min = 2601;
+    estimate = estimator_apply(&estimator, &answer);
+    assert_triple(estimate.uploads, 0, 0, 0);
+    assert_triple(estimate.tokens_in, 110, 500, 1200);
+    estimator.upload_bytes_min = 2600;
+    estimate = estimator_apply(&estimator, &answer);
+    assert_triple(estimate.uploads, 0.9, 1, 1.1);
+    assert_triple(estimate.tokens_in, 20, 100, 300); /* not its bytes */
+    assert_triple(estimate.tokens_out, 30, 60, 120);
+    assert_triple(estimate.images, 0, 0, 0);
+    assert_triple(estimate.audio_s, 0, 0, 0);
+}
+
+/* An answer that is smaller than any tells where they are. */
+static void an_answer_without_text_is_images_or_sound(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_estimate estimate;
+
+    (void)state;
+    estimator.method = METHOD_NONE;
+    estimator.image_bytes = (struct triple){2000, 4000, 24000};
+    estimator.images_per_request = (struct triple){1, 2, 4};
+    estimate = estimator_apply(&estimator, &answer);
+    assert_triple(estimate.images, 1, 3, 6);
+    estimator.image_bytes = (struct triple){12001, 20000, 24000};
+    estimate = estimator_apply(&estimator, &answer);
+    assert_triple(estimate.images, 0.9, 2, 4.4);
+    assert_triple(estimate.audio_s, 0, 0, 0);
+    estimator.audio_bytes_per_s = (struct triple){1000, 4000, 12000};
+    assert_triple(estimator_apply(&estimator, &answer).audio_s, 1, 3, 12);
+    estimator.method = METHOD_M4; /* text, whatever is stated */
+    assert_triple(estimator_apply(&estimator, &answer).audio_s, 0, 0, 0);
+    assert_triple(estimator_apply(&estimator, &answer).images, 0, 0, 0);
+}
+
 static void what_is_smaller_than_its_overhead_is_nothing(void **state)
 {
     struct estimator estimator = simple;
@@ -164,6 +210,10 @@ static struct estimator random_estimator(uint64_t *seed)
         .whole_records_max = random_below(seed, 10),
         .whole_overhead_bytes = random_triple(seed, 0, 1e6),
         .whole_bytes_per_token = random_triple(seed, 0.1, 1e5),
+        .upload_bytes_min = (double)random_below(seed, 100000),
+        .image_bytes = random_triple(seed, 1e3, 1e9),
+        .images_per_request = random_triple(seed, 0, 100),
+        .audio_bytes_per_s = random_triple(seed, 100, 1e6),
         .input_prior_tokens = random_triple(seed, 0, 1e6),
         .input_bytes_per_token = random_triple(seed, 0.1, 1e5),
         .input_overhead_bytes = random_triple(seed, 0, 1e6),
@@ -192,6 +242,11 @@ static void estimates_are_ordered_and_finite(void **state)
         assert_sane(estimate.requests);
         assert_sane(estimate.tokens_in);
         assert_sane(estimate.tokens_out);
+        assert_sane(estimate.images);
+        assert_sane(estimate.audio_s);
+        assert_sane(estimate.uploads);
+        assert_true(sqrt(estimate.tokens_out_variance) <=
+                    1.0001 * ESTIMATOR_MAX_SIGMA * estimate.tokens_out.central);
     }
 }
 
@@ -287,6 +342,8 @@ int main(void)
         cmocka_unit_test(a_request_is_one_give_or_take),
         cmocka_unit_test(input_is_a_prior_or_the_body),
         cmocka_unit_test(single_exchanges_scatter_around_the_centre),
+        cmocka_unit_test(a_large_request_carries_a_file),
+        cmocka_unit_test(an_answer_without_text_is_images_or_sound),
         cmocka_unit_test(what_is_smaller_than_its_overhead_is_nothing),
         cmocka_unit_test(estimates_are_ordered_and_finite),
         cmocka_unit_test(recorded_answers_of_gpt_4o_are_estimated_well),

@@ -516,7 +516,7 @@ static void a_file_is_read(void **state)
         "full = { method = \"M1\"; grade = \"C\"; source = \"paper\"; request_bytes_min = 1.0;\n"
         "request_record_min = 2; burst_gap_s = 3; answer_record_min = 10; answer_bytes_min = 4;\n"
         "answer_gap_s = 5; answer_s_min = 6; answer_slots_min = 7; count_error = 0.25;\n"
-        "exchange_sigma = 0.125;\n"
+        "exchange_sigma = 0.125; upload_bytes_min = 20000; input_prior_tokens = 3;\n"
         "overhead_new_bytes = [ 10, 20, 30 ]; overhead_reused_bytes = [ 1, 2, 3 ];\n"
         "whole_records_max = 6; whole_overhead_bytes = [ 4, 5, 6 ];\n"
         "whole_bytes_per_token = [ 1.5, 4.5, 5.5 ];\n"
@@ -526,6 +526,7 @@ static void a_file_is_read(void **state)
         "hosting = \"outside-eu\"; approved = false; modality = [ \"text\", \"code\", \"video\" "
         "];\n"
         "provider = \"p\"; model = \"m/x/y\"; method = \"B\"; estimator = \"full\";\n"
+        "image_model = \"image/x\";\n"
         "hosts = { inference = [ \".a.example.com\" ]; assets = [ \"b.example.com\" ];\n"
         "telemetry = [ \"c.example.com\" ]; login = [ \"d.example.com\" ];\n"
         "shared = [ \"e.example.com\" ]; }; },\n"
@@ -562,6 +563,8 @@ static void a_file_is_read(void **state)
     assert_true(service->estimator.answer_slots_min == 7);
     assert_true(service->estimator.count_error == 0.25);
     assert_true(service->estimator.exchange_sigma == 0.125);
+    assert_true(service->estimator.upload_bytes_min == 20000);
+    assert_string_equal(service->image_model, "image/x");
     assert_true(service->estimator.overhead_new_bytes.central == 20);
     assert_true(service->estimator.overhead_reused_bytes.high == 3);
     assert_true(service->estimator.whole_records_max == 6);
@@ -716,6 +719,19 @@ static const struct {
      "missing key \"exchange_sigma\", which M4 uses"},
     {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR "\nexchange_sigma = 0.5;"),
      5, "exchange_sigma is not used by none"},
+    {ESTIMATOR(M1 PRIOR "\nimage_bytes = 100000;"), 5, "image_bytes is not used by M1"},
+    {ESTIMATOR(M1 PRIOR "\nimages_per_request = 1;"), 5, "images_per_request is not used by M1"},
+    {ESTIMATOR(M1 PRIOR "\naudio_bytes_per_s = 16000;"), 5, "audio_bytes_per_s is not used by M1"},
+    {ESTIMATOR(M1 PRIOR "\nupload_bytes_min = 100;"), 5, "upload_bytes_min"},
+    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1; input_bytes_per_token = 4; "
+                  "upload_bytes_min = 1e6;"),
+     3, "missing key \"input_prior_tokens\", which upload_bytes_min uses"},
+    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1; input_bytes_per_token = 4;\n"
+                  "input_prior_tokens = 3;"),
+     5, "input_prior_tokens is not used by body without upload_bytes_min"},
+    {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR "\nimage_bytes = 12;"), 5,
+     "image_bytes"},
+    {ESTIMATOR(M1 PRIOR "\nexchange_sigma = 3;"), 5, "duplicate setting name"},
     {ESTIMATOR(M1 PRIOR "\ntokens_per_second = 3;"), 5, "tokens_per_second is not used by M1"},
     {ESTIMATOR(M1 "input = \"prior\";"), 3, "missing key \"input_prior_tokens\", which prior uses"},
     {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1;"), 3,

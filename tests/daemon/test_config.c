@@ -14,7 +14,8 @@
     "estimators = { e = { method = \"M4\"; grade = \"B\"; source = \"s\"; "                        \
     "request_bytes_min = 200; request_record_min = 100; burst_gap_s = 2; answer_record_min = 35; " \
     "answer_bytes_min = 200; answer_gap_s = 6; answer_s_min = 0; answer_slots_min = 0; "           \
-    "count_error = 0.1; exchange_sigma = 0.5; bytes_per_token = 2; input = \"prior\"; input_prior_tokens = 100; }; };\n" \
+    "count_error = 0.1; exchange_sigma = 0.5; bytes_per_token = 2; input = \"prior\"; "            \
+    "input_prior_tokens = 100; }; };\n"                                                            \
     "services = (\n"
 #define SERVICE(id, provider, model)                                                               \
     "{ id = \"" id "\"; label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\"; "     \
@@ -320,6 +321,31 @@ static void services_need_factors(void **state)
     diagnostics_free(diagnostics);
 }
 
+#define PICTURES(id, provider, image)                                                              \
+    "{ id = \"" id "\"; label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\"; "     \
+    "modality = [ \"image\" ]; estimator = \"e\"; provider = \"" provider                          \
+    "\"; image_model = \"" image "\"; hosts = { inference = [ \"" id ".example.com\" ]; }; }"
+
+static void images_need_a_figure_and_a_place(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    scratch_write(
+        "images.conf",
+        SERVICES PICTURES("a", "openai", "image/flux.1-dev") ",\n" PICTURES(
+            "b", "openai",
+            "image/none") ",\n" PICTURES("c", "openai",
+                                         "video/unknown") ",\n" PICTURES("d", "nowhere",
+                                                                         "image/unknown") " );\n");
+    assert_null(load("services = \"images.conf\"; " FACTORS, NULL, diagnostics));
+    assert_complaint(diagnostics, "images.conf", 4, "service b: the image_model is not in media");
+    assert_complaint(diagnostics, "images.conf", 5, "service c: the image_model must be an image");
+    assert_complaint(diagnostics, "images.conf", 6, "service d: the provider is not in providers");
+    assert_null(strstr(diagnostics_text(diagnostics, 0), "service a"));
+    diagnostics_free(diagnostics);
+}
+
 static void numbers_survive_a_reload(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -582,6 +608,7 @@ int main(void)
         cmocka_unit_test(errors_of_all_files_are_said_at_once),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(services_need_factors),
+        cmocka_unit_test(images_need_a_figure_and_a_place),
         cmocka_unit_test(numbers_survive_a_reload),
         cmocka_unit_test(a_directory_adds_services),
         cmocka_unit_test(the_main_file_can_be_read_alone),

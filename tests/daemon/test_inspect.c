@@ -15,7 +15,7 @@
 #define HEADER                                                                                     \
     "#time\ttransport\tname\tech\tservice\tdirection\tup_bytes\tdown_bytes\trequests\ttokens_in"   \
     "\ttokens_out"
-#define GROUNDS   "\tcached\tbasis\tdirection_by"
+#define GROUNDS   "\tcached\tbasis\tdirection_by\tunits"
 #define ADDRESSES "\tclient\tclient_port\tserver\tserver_port"
 #define LOCAL     IAGMETER_SOURCE_ROOT "/tests/fixtures/inference/"
 #define MAX_LINES 200
@@ -102,11 +102,11 @@ static void the_columns_are_those_that_are_documented(void **state)
     assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
     assert_string_equal(lines[0], HEADER GROUNDS);
     for (unsigned i = 0; i < line_count; i++)
-        assert_int_equal(count_of(lines[i], "\t"), 13);
+        assert_int_equal(count_of(lines[i], "\t"), 14);
     assert_int_equal(inspect(DEMO_CAPTURE, false, true), EXIT_SUCCESS);
     assert_string_equal(lines[0], HEADER ADDRESSES GROUNDS);
     for (unsigned i = 0; i < line_count; i++)
-        assert_int_equal(count_of(lines[i], "\t"), 17);
+        assert_int_equal(count_of(lines[i], "\t"), 18);
 }
 
 static void known_services_are_listed_by_time_and_all_flows_on_demand(void **state)
@@ -295,7 +295,7 @@ static void a_name_cannot_break_the_table_or_a_terminal(void **state)
     assert_int_equal(inspect(path, true, false), EXIT_SUCCESS);
     assert_true(count_lines(2, "\\x1b[2J\\x09\\x0a\\x5c\\x20\\x7f\\xff.example") > 0);
     for (unsigned i = 0; i < line_count; i++) {
-        assert_int_equal(count_of(lines[i], "\t"), 13);
+        assert_int_equal(count_of(lines[i], "\t"), 14);
         for (const unsigned char *at = (const unsigned char *)lines[i]; *at; at++)
             assert_true(*at == '\t' || (*at >= ' ' && *at < 0x7f));
     }

@@ -844,6 +844,35 @@ static void a_margin_is_that_of_the_sums(void **state)
     explain_free(explanation);
 }
 
+/* From their number to an impact that is in no total. */
+static void images_are_explained_besides(void **state)
+{
+    struct world *world = *state;
+    struct service pictures = services[PICTURES];
+    struct explanation *explanation;
+
+    snprintf(pictures.provider, sizeof(pictures.provider), "openai");
+    snprintf(pictures.image_model, sizeof(pictures.image_model), "image/sd-3.5-large");
+    use(world, NOON, DRH, PICTURES, 10, MANY);
+    use(world, NOON + 60, DRH, PICTURES, 10, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/pictures/images");
+    assert_true(explanation->figure.totals.activity.images.central == 20);
+    assert_true(
+        contains(explanation, TEXT_EN, "Images: 0 / 20 / 40. No figure of impact is known"));
+    assert_true(contains(explanation, HTML_EN, "No figure of impact is known"));
+    explain_free(explanation);
+    assert_true(catalogue_set_service(world->config->catalogue, PICTURES, &pictures));
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/pictures");
+    assert_true(contains(explanation, TEXT_EN, "0 / 20 / 40 images × 0.001930416"));
+    assert_true(contains(explanation, TEXT_EN, "(image/sd-3.5-large; 2026-02; ML.ENERGY v3"));
+    assert_true(contains(explanation, HTML_FR, "Images, en plus du total"));
+    assert_true(contains(explanation, JSON, "\"tokens_out_random_sigma\""));
+    assert_true(explanation->recomputed.energy_kwh.high == 0);
+    explain_free(explanation);
+}
+
 /* The estimates of tokens of two services err as one. */
 static void margins_of_services_add_up(void **state)
 {
@@ -1256,6 +1285,7 @@ int main(void)
         TEST(the_page_needs_nothing_else),
         TEST(a_margin_is_that_of_the_sums),
         TEST(margins_of_services_add_up),
+        TEST(images_are_explained_besides),
         TEST(margins_are_of_what_is_asked),
         TEST(a_mix_of_one_model_twice_is_that_model),
         TEST(tells_another_vintage),

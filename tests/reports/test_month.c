@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "reports/units.h"
+
 #define OCTOBER    1790805600            /* 2026-10-01 00:00 Europe/Paris */
 #define FIRST_NOON (OCTOBER + 12 * 3600) /* of the same date in UTC */
 #define OCTOBER_S  (31 * 86400 + 3600)
@@ -54,7 +56,11 @@ static const struct service services[SERVICES] = {
      .provider = "mistral",
      .model = "mistralai/mistral-large-latest",
      .estimator = {.name = "m5", .grade = GRADE_E}},
-    {.id = "pictures", .label = "Images", .hosting = HOSTING_OUTSIDE_EU}, /* no impact estimate */
+    {.id = "pictures", /* no impact estimate but that of its images, besides */
+     .label = "Images",
+     .hosting = HOSTING_OUTSIDE_EU,
+     .provider = "openai",
+     .image_model = "image/sd-3.5-large"},
     {.id = "claude-web",
      .label = "Claude",
      .operator_name = "Anthropic",
@@ -964,10 +970,10 @@ static void writes_csv_of_ten_columns(void **state)
         assert_int_equal(count_fields(line, length), 10);
         line += length + 1;
     }
-    assert_int_equal(lines, 2 + COVERAGE_LINES +
-                                (2 + DIRECTIONS + SERVICES) * (MONTH_INDICATORS + 1) +
-                                (VARIANT_WATER - 1) *
-                                    (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
+    assert_int_equal(
+        lines,
+        2 + COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * (MONTH_INDICATORS + 1) + 5 + /* images */
+            (VARIANT_WATER - 1) * (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
     free(text);
     month_free(report);
 }
@@ -1226,6 +1232,79 @@ static void writers_tell_the_random_part_and_the_units(void **state)
     month_free(report);
 }
 
+/* 1.228 Wh of GPU for one; PUE 1.20; 40 % for the host and 17.2 % for machines that wait. */
+static void images_have_an_impact_besides_the_total(void **state)
+{
+    struct world *world = *state;
+    const double kwh = 100 * 1.228e-3 * 1.572 * 1.2;
+    struct units_impact images;
+    struct month_report *report;
+    char *text;
+
+    use(world, FIRST_NOON, 1, 2, 100, 20);
+    report = build(world);
+    assert_true(report->total.impact.energy_kwh.high == 0);
+    units_compute(world->config, &services[2], &report->total, &images);
+    assert_string_equal(images.medium->id, "image/sd-3.5-large");
+    assert_true(fabs(images.impact.energy_kwh.central - kwh) < 1e-12);
+    assert_true(images.impact.energy_kwh.low == 0);
+    assert_true(fabs(images.impact.energy_kwh.high - 3 * kwh) < 1e-12);
+    assert_true(images.impact.gwp_embodied_kgco2e.high == 0);
+    text = written(report, CSV);
+    assert_non_null(strstr(text, "2026-10,images,pictures,Images,energy_kwh,kWh,0,0.231"));
+    free(text);
+    text = written(report, JSON);
+    assert_non_null(strstr(text, "\"image_model\": \"image/sd-3.5-large\""));
+    free(text);
+    text = written(report, HTML_FR);
+    assert_non_null(strstr(text, "<h2>Images, son et fichiers</h2>"));
+    assert_non_null(strstr(text, "<td>image/sd-3.5-large</td>"));
+    free(text);
+    month_free(report);
+}
+
+static void without_a_figure_the_report_says_so(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    char *text;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    report = build(world);
+    text = written(report, HTML_EN);
+    assert_non_null(strstr(text, "<td>no figure is known</td>"));
+    free(text);
+    text = written(report, CSV);
+    assert_null(strstr(text, "2026-10,images,"));
+    free(text);
+    text = written(report, JSON);
+    assert_non_null(strstr(text, "\"images_besides\": null"));
+    free(text);
+    month_free(report);
+}
+
+/* Which service a few devices had images of is not told, nor how many it made. */
+static void images_of_few_devices_are_folded(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    use(world, FIRST_NOON, 2, 0, 100, 20);
+    use(world, FIRST_NOON, 1, 2, 17, THRESHOLD - 1);
+    report = build(world);
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    for (enum format format = HTML_FR; format < FORMATS; format++) {
+        char *text = written(report, format);
+
+        assert_null(strstr(text, "2026-10,images,"));
+        assert_null(strstr(text, "sd-3.5"));
+        assert_null(strstr(text, "\"images\": 17"));
+        free(text);
+    }
+    month_free(report);
+}
+
 /* Both methods are always computed, for all services and whichever is in use. */
 static void the_month_is_computed_by_both_methods(void **state)
 {
@@ -1409,6 +1488,9 @@ int main(void)
         TEST(only_the_random_part_of_a_month_narrows),
         TEST(an_older_month_takes_the_random_part_of_the_factors),
         TEST(writers_tell_the_random_part_and_the_units),
+        TEST(images_have_an_impact_besides_the_total),
+        TEST(without_a_figure_the_report_says_so),
+        TEST(images_of_few_devices_are_folded),
         TEST(a_month_of_other_factors_is_done_again),
         TEST(french_water_is_counted_both_ways),
         TEST(what_is_folded_is_computed_one_way_only),

@@ -426,7 +426,7 @@ fi
 tab=$(printf '\t')
 columns=$(echo '#time transport name ech service direction up_bytes down_bytes requests tokens_in' \
     'tokens_out' | tr ' ' '\t')
-grounds=$(printf '\tcached\tbasis\tdirection_by')
+grounds=$(printf '\tcached\tbasis\tdirection_by\tunits')
 expect 0 "$tool" inspect -c "$base/iagmeter.conf" "$demo"
 [ "$(head -n 1 "$directory/out")" = "$columns$grounds" ] || fail "other columns than documented"
 cp "$directory/out" "$directory/known"
