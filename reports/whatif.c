@@ -167,6 +167,10 @@ static struct activity scaled(const struct activity *activity, double requests, 
     out.requests = triple_scale(activity->requests, requests);
     out.tokens_in = triple_scale(activity->tokens_in, requests);
     out.tokens_out = triple_scale(activity->tokens_out, requests * tokens_out);
+    out.tokens_out_variance *= requests * tokens_out * tokens_out;
+#define SCALE_UNIT(name) out.name = triple_scale(activity->name, requests);
+    ACTIVITY_UNITS(SCALE_UNIT)
+#undef SCALE_UNIT
     return out;
 }
 

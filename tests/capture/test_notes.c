@@ -12,7 +12,8 @@
 
 #include "tests/capture/near.h"
 
-static const struct exchange_estimate estimate = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
+static const struct exchange_estimate estimate = {
+    .requests = {1, 2, 3}, .tokens_in = {4, 5, 6}, .tokens_out = {7, 8, 9}, .uploads = {0, 1, 2}};
 
 static void a_note_is_kept_until_it_is_dropped(void **state)
 {
@@ -79,6 +80,7 @@ static void exchanges_add_up(void **state)
     assert_triple(notes_get(notes, 1)->requests, 2, 4, 6);
     assert_triple(notes_get(notes, 1)->tokens_in, 8, 10, 12);
     assert_triple(notes_get(notes, 1)->tokens_out, 14, 16, 18);
+    assert_triple(notes_get(notes, 1)->uploads, 0, 2, 4);
     notes_drop(notes, 1);
     notes_put(notes, 1, &record); /* the next flow in the same place has none of them */
     assert_triple(notes_get(notes, 1)->requests, 0, 0, 0);

@@ -203,6 +203,10 @@ static void no_byte_of_a_packet_hides_in_a_message(void **state)
             copy.body.activity.requests = message.body.activity.requests;
             copy.body.activity.tokens_in = message.body.activity.tokens_in;
             copy.body.activity.tokens_out = message.body.activity.tokens_out;
+            copy.body.activity.tokens_out_variance = message.body.activity.tokens_out_variance;
+            copy.body.activity.images = message.body.activity.images;
+            copy.body.activity.audio_s = message.body.activity.audio_s;
+            copy.body.activity.uploads = message.body.activity.uploads;
         } else if (message.type == MESSAGE_DEVICES) {
             copy.body.devices = message.body.devices;
         } else {

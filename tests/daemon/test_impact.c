@@ -505,6 +505,25 @@ static void the_fit_has_its_exponents(void **state)
     factors_free(factors);
 }
 
+/* Two errors of a factor of two, and one of the place: in logarithms. */
+static void units_take_energy_where_they_are_made(void **state)
+{
+    const struct provider_factors provider = {.pue = {1, 4}, .wue_l_per_kwh = {1, 1}};
+    struct impact_factors factors = simple;
+    struct impact impact;
+
+    (void)state;
+    factors.model = NULL;
+    factors.provider = &provider;
+    impact = impact_of_units(&factors, (struct triple){0.5, 1, 2}, (struct triple){5, 10, 20});
+    assert_triple(impact.energy_kwh, 20 * exp(-hypot(log(2), log(4))), 20,
+                  20 * exp(hypot(log(2), log(4))));
+    assert_close(impact.gwp_use_kgco2e.central, 20 * factors.zone->gwp_kgco2e_per_kwh, TOLERANCE);
+    assert_true(impact.gwp_embodied_kgco2e.high == 0);
+    impact = impact_of_units(&factors, triple_exact(1), (struct triple){0, 0, 3});
+    assert_triple(impact.energy_kwh, 0, 0, 12);
+}
+
 static void a_large_batch_is_the_low_end(void **state)
 {
     struct method_b method = flat_method;
@@ -662,6 +681,7 @@ int main(void)
         cmocka_unit_test(resolves_a_service),
         cmocka_unit_test(a_service_without_model_has_no_estimate),
         cmocka_unit_test(says_what_is_missing),
+        cmocka_unit_test(units_take_energy_where_they_are_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

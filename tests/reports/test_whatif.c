@@ -123,6 +123,7 @@ static void use(struct world *world, uint16_t direction, uint16_t service, doubl
         .requests = {requests * 0.9, requests, requests * 1.1},
         .tokens_in = {requests * 20, requests * 100, requests * 300},
         .tokens_out = {requests * 100, requests * 300, requests * 600},
+        .images = {0, requests, 2 * requests},
     };
     struct service_factors all;
     const struct mix_factors *mix;
@@ -544,6 +545,9 @@ static void the_order_of_changes_does_not_matter(void **state)
     /* Shares are of what was asked at first: 0.8 * 0.3 of ChatGPT's, and of it alone. */
     assert_close(row_of(one, "chatgpt-web")->uses[1].totals.activity.requests.central,
                  0.8 * 0.3 * row_of(one, "chatgpt-web")->sum.before.activity.requests.central);
+    /* What is no text goes with the requests. */
+    assert_close(one->total.after.activity.images.central,
+                 one->total.after.activity.requests.central);
     whatif_free(one);
     whatif_free(other);
 }
