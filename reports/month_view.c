@@ -27,7 +27,7 @@ static const struct indicator indicators[MONTH_INDICATORS] = {
     [MONTH_ADPE] = {"adpe_kgsb", "kgSbeq"},
     [MONTH_REQUESTS_WITHOUT_IMPACT] = {"requests_without_impact", "1"},
     [MONTH_IMAGES] = {"images", "1"},
-    [MONTH_AUDIO_S] = {"audio_s", "s"},
+    [MONTH_AUDIO_S] = {"audio_seconds", "s"},
     [MONTH_UPLOADS] = {"uploads", "1"},
 };
 

@@ -1219,7 +1219,7 @@ static void writers_tell_the_random_part_and_the_units(void **state)
     text = written(report, CSV);
     assert_non_null(strstr(text, "2026-10,total,,,tokens_out_random_sigma,1,0.0997"));
     assert_non_null(strstr(text, "2026-10,total,,,images,1,0,100,300,"));
-    assert_non_null(strstr(text, "2026-10,total,,,audio_s,s,50,100,200,"));
+    assert_non_null(strstr(text, "2026-10,total,,,audio_seconds,s,50,100,200,"));
     assert_non_null(strstr(text, "2026-10,total,,,uploads,1,90,100,110"));
     free(text);
     text = written(report, JSON);
