@@ -267,16 +267,15 @@ static const struct sentence sentences[TEXT_COUNT] = {
         {{"L'impact des images est calculé avec les facteurs installés (media.conf) ; il n'est pas "
           "dans le total, ni dans les objectifs. Du son et des fichiers, aucun chiffre n'est "
           "connu. "
-          "Une image qui passe dans un flux de texte, ou qui est cherchée sur un autre serveur, "
-          "n'est pas "
-          "comptée. Ce qui fut enregistré par une version antérieure n'a pas ces comptes.",
+          "Une image qui est cherchée sur un autre serveur n'est pas comptée. Ce qui fut "
+          "enregistré par "
+          "une version antérieure n'a pas ces comptes.",
           "The impact of images is computed with the factors installed (media.conf); it is not in "
           "the "
-          "total, nor in objectives. Of sound and files no figure is known. An image that passes "
-          "in a "
-          "stream of text, or is fetched from another server, is not counted. What an earlier "
-          "version "
-          "recorded has none of these counts."}},
+          "total, nor in objectives. Of sound and files no figure is known. An image that is "
+          "fetched "
+          "from another server is not counted. What an earlier version recorded has none of these "
+          "counts."}},
     [TEXT_HEAD_VARIANTS] = {{"Et si l'on calculait autrement ?",
                              "What if it were computed otherwise?"}},
     [TEXT_CAPTION_VARIANTS] =

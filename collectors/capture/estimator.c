@@ -78,6 +78,28 @@ static double square(double value)
     return value * value;
 }
 
+/* Data of an image, or as much, and no text, within an answer. */
+static bool has_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return estimator->method != METHOD_NONE && estimator->image_bytes.low > 0 &&
+           (double)shape->bulk_bytes >= estimator->image_bytes.low;
+}
+
+/* What is left of the answer for text. */
+static struct exchange_shape text_of(const struct estimator *estimator,
+                                     const struct exchange_shape *shape)
+{
+    struct exchange_shape text = *shape;
+
+    if (!has_bulk(estimator, shape))
+        return text;
+    text.answer_bytes -=
+        shape->bulk_bytes < text.answer_bytes ? shape->bulk_bytes : text.answer_bytes;
+    text.answer_records -=
+        shape->bulk_records < text.answer_records ? shape->bulk_records : text.answer_records;
+    return text;
+}
+
 /* An answer that is too small for an image tells where the image is, not more: it is fetched from
  * elsewhere, and how many a request makes is a prior. */
 static struct triple images_of(const struct estimator *estimator,
@@ -86,6 +108,12 @@ static struct triple images_of(const struct estimator *estimator,
     struct triple size = estimator->image_bytes;
     double bytes = (double)shape->answer_bytes;
 
+    /* Beside text it may be data of another kind, too: at least none. */
+    if (has_bulk(estimator, shape))
+        return (struct triple){0, larger(1, (double)shape->bulk_bytes / size.central),
+                               (double)shape->bulk_bytes / size.low};
+    if (estimator->method != METHOD_NONE)
+        return triple_exact(0);
     if (size.low > 0 && bytes >= size.low)
         return (struct triple){larger(1, bytes / size.high), larger(1, bytes / size.central),
                                bytes / size.low};
@@ -105,10 +133,8 @@ static void add_units(const struct estimator *estimator, const struct exchange_s
 {
     if (carries_file(estimator, shape))
         estimate->uploads = estimate->requests;
-    if (estimator->method != METHOD_NONE)
-        return;
     estimate->images = images_of(estimator, shape, estimate->requests);
-    if (estimator->audio_bytes_per_s.low > 0)
+    if (estimator->method == METHOD_NONE && estimator->audio_bytes_per_s.low > 0)
         estimate->audio_s =
             per_unit((double)shape->answer_bytes, triple_exact(0), estimator->audio_bytes_per_s);
 }
@@ -117,10 +143,11 @@ struct exchange_estimate estimator_apply(const struct estimator *estimator,
                                          const struct exchange_shape *shape)
 {
     struct exchange_estimate estimate = {.tokens_out_variance = 0};
+    const struct exchange_shape text = text_of(estimator, shape);
     double error = estimator->count_error;
 
     estimate.requests = (struct triple){1 - error, 1, 1 + error};
-    estimate.tokens_out = visible_tokens(estimator, shape);
+    estimate.tokens_out = visible_tokens(estimator, &text);
     estimate.tokens_out_variance = square(estimator->exchange_sigma * estimate.tokens_out.central);
     /* The bytes of a file are no text. */
     if (estimator->input_method == INPUT_BODY && !carries_file(estimator, shape))

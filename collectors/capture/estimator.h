@@ -69,8 +69,9 @@ struct estimator {
     double exchange_sigma;
 
     /* What is no text. Each is 0 where the estimator does not know it. */
-    double upload_bytes_min;          /* a request of that size carries a file */
-    struct triple image_bytes;        /* of one, METHOD_NONE: the answer is images, if anything */
+    double upload_bytes_min;   /* a request of that size carries a file */
+    struct triple image_bytes; /* of one; METHOD_NONE: the answer is images, if anything */
+    double bulk_record_min;    /* M1, M3 to M5: records of an image, which text does not fill */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
 
@@ -85,6 +86,8 @@ struct exchange_shape {
     uint64_t request_bytes;     /* application records, client to server */
     uint64_t answer_bytes;      /* application records, server to client */
     uint32_t answer_records;    /* or events */
+    uint64_t bulk_bytes;        /* of the answer's, those in records of at least bulk_record_min */
+    uint32_t bulk_records;      /* so many */
     uint64_t answer_ns;         /* first to last answer record */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     bool first_on_connection;

@@ -51,6 +51,7 @@ static const struct confread_key estimator_keys[] = {
     {"tokens_per_second", CONFREAD_TRIPLE, false, 0.001, 1e5, MEMBER(tokens_per_second), 0, NULL},
     {"upload_bytes_min", CONFREAD_DOUBLE, false, 1e4, 1e9, MEMBER(upload_bytes_min), 0, NULL},
     {"image_bytes", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(image_bytes), 0, NULL},
+    {"bulk_record_min", CONFREAD_DOUBLE, false, 1000, 16640, MEMBER(bulk_record_min), 0, NULL},
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
     {"input", CONFREAD_ENUM, true, 0, 0, MEMBER(input_method), 0, input_names},
@@ -114,12 +115,38 @@ static bool check_use(const config_setting_t *group, const struct parameter_use 
     return valid;
 }
 
+/* Within text, an image is told by the size of its records. */
+static bool check_images(const config_setting_t *group, const struct estimator *estimator,
+                         struct diagnostics *diagnostics)
+{
+    const config_setting_t *image = config_setting_get_member(group, "image_bytes");
+    const config_setting_t *record = config_setting_get_member(group, "bulk_record_min");
+    bool beside_text = image && estimator->method != METHOD_NONE;
+
+    if (image && (BIT(estimator->method) & (BIT(METHOD_M2) | BIT(METHOD_EVENTS)))) {
+        confread_error(image, diagnostics, "image_bytes is not used by %s",
+                       method_names[estimator->method]);
+        return false;
+    }
+    if (beside_text == (record != NULL))
+        return true;
+    if (record)
+        confread_error(record, diagnostics,
+                       "bulk_record_min is used with image_bytes, by M1, M3, M4 and M5");
+    else
+        confread_error(image, diagnostics,
+                       "missing key \"bulk_record_min\", which image_bytes uses "
+                       "with %s",
+                       method_names[estimator->method]);
+    return false;
+}
+
 /* What an answer is all of, where it is no text; and what is taken for the input tokens of a
  * request that carries a file. None need be known. */
 static bool check_units(const config_setting_t *group, const struct estimator *estimator,
                         struct diagnostics *diagnostics)
 {
-    static const char *const answers[] = {"image_bytes", "images_per_request", "audio_bytes_per_s"};
+    static const char *const answers[] = {"images_per_request", "audio_bytes_per_s"};
     const config_setting_t *prior = config_setting_get_member(group, "input_prior_tokens");
     bool is_body = estimator->input_method == INPUT_BODY;
     bool needs_prior = !is_body || estimator->upload_bytes_min > 0;
@@ -140,7 +167,7 @@ static bool check_units(const config_setting_t *group, const struct estimator *e
                        method_names[estimator->method]);
         valid = false;
     }
-    return valid;
+    return check_images(group, estimator, diagnostics) && valid;
 }
 
 /* A grade says how well a token estimate is founded: there is one exactly when tokens are

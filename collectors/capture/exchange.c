@@ -63,6 +63,23 @@ static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint
     tracker->state = STATE_REQUEST;
 }
 
+/* New rules may have brought another method since the answer began: then what the old one gathered
+ * is of no use, and must not be more than there was. */
+static void add_sizes(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                      struct exchange_shape *shape)
+{
+    const struct triple *excess = &tracker->excess_bytes;
+
+    if (estimator->method != METHOD_M2 && tracker->bulk_bytes <= tracker->answer_bytes &&
+        tracker->bulk_records <= tracker->answer_records) {
+        shape->bulk_bytes = tracker->bulk_bytes;
+        shape->bulk_records = tracker->bulk_records;
+    }
+    if (estimator->method == METHOD_M2 && excess->low <= excess->central &&
+        excess->central <= excess->high)
+        shape->excess_bytes = *excess;
+}
+
 /* Whether what was gathered is an exchange; if so, gives its shape. Either way the tracker is idle.
  */
 static bool finish(struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -81,9 +98,9 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
         .answer_bytes = tracker->answer_bytes,
         .answer_records = tracker->answer_records,
         .answer_ns = (uint64_t)answer_ns,
-        .excess_bytes = tracker->excess_bytes,
         .first_on_connection = !tracker->had_exchange,
     };
+    add_sizes(tracker, estimator, finished);
     tracker->had_exchange = 1;
     return true;
 }
@@ -117,6 +134,11 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     tracker->answer_bytes = add(tracker->answer_bytes, size);
     if (tracker->answer_records < MAX_RECORDS)
         tracker->answer_records++;
+    if (estimator->method != METHOD_M2 && estimator->bulk_record_min > 0 &&
+        size >= estimator->bulk_record_min) {
+        tracker->bulk_bytes = add(tracker->bulk_bytes, size);
+        tracker->bulk_records = add(tracker->bulk_records, 1);
+    }
     /* The larger the base, the fewer bytes are tokens. */
     if (estimator->method != METHOD_M2)
         return;

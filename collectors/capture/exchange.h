@@ -22,7 +22,13 @@ struct exchange_tracker {
         int64_t first_reply_ns;     /* to any part of the request, until the next one begins: */
         int64_t next_burst_last_ns; /* of the client, while an answer is running */
     };
-    struct triple excess_bytes; /* as in struct exchange_shape */
+    union {                         /* as in struct exchange_shape */
+        struct triple excess_bytes; /* M2, which leaves large records out anyway */
+        struct {                    /* other methods */
+            uint32_t bulk_bytes;
+            uint32_t bulk_records;
+        };
+    };
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t next_burst_bytes;

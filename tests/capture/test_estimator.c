@@ -167,6 +167,33 @@ static void an_answer_without_text_is_images_or_sound(void **state)
     assert_triple(estimator_apply(&estimator, &answer).images, 0, 0, 0);
 }
 
+/* Its bytes are not read as text; less than one is left alone. */
+static void an_image_within_text_is_no_tokens(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.image_bytes = (struct triple){2000, 4000, 24000};
+    shape.answer_bytes += 12000;
+    shape.answer_records += 2;
+    shape.bulk_bytes = 12000;
+    shape.bulk_records = 2;
+    for (int method = METHOD_M1; method <= METHOD_M5; method++) {
+        struct exchange_estimate with, without;
+
+        estimator.method = method;
+        with = estimator_apply(&estimator, &shape);
+        without = estimator_apply(&estimator, &answer);
+        assert_triple(with.images, 0, 3, 6);
+        assert_memory_equal(&with.tokens_out, &without.tokens_out, sizeof(with.tokens_out));
+    }
+    shape.bulk_bytes = 1999;
+    estimator.method = METHOD_M4;
+    assert_triple(estimator_apply(&estimator, &shape).images, 0, 0, 0);
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
+}
+
 static void what_is_smaller_than_its_overhead_is_nothing(void **state)
 {
     struct estimator estimator = simple;
@@ -233,6 +260,8 @@ static void estimates_are_ordered_and_finite(void **state)
             .request_bytes = random_next(&seed) >> random_below(&seed, 64),
             .answer_bytes = bytes,
             .answer_records = (uint32_t)random_next(&seed) >> random_below(&seed, 32),
+            .bulk_bytes = random_next(&seed) >> random_below(&seed, 64),
+            .bulk_records = (uint32_t)random_next(&seed) >> random_below(&seed, 32),
             .answer_ns = random_next(&seed) >> random_below(&seed, 64),
             .excess_bytes = random_triple(&seed, 0, (double)bytes),
             .first_on_connection = random_below(&seed, 2),
@@ -344,6 +373,7 @@ int main(void)
         cmocka_unit_test(single_exchanges_scatter_around_the_centre),
         cmocka_unit_test(a_large_request_carries_a_file),
         cmocka_unit_test(an_answer_without_text_is_images_or_sound),
+        cmocka_unit_test(an_image_within_text_is_no_tokens),
         cmocka_unit_test(what_is_smaller_than_its_overhead_is_nothing),
         cmocka_unit_test(estimates_are_ordered_and_finite),
         cmocka_unit_test(recorded_answers_of_gpt_4o_are_estimated_well),

@@ -10,6 +10,8 @@
 
 #include "tests/capture/traffic.h"
 
+#define SECOND_NS INT64_C(1000000000)
+
 #define MS 1000000LL
 #define S  1000000000LL
 
@@ -132,6 +134,56 @@ static void one_question_one_answer(void **state)
     assert_true(shapes[0].first_on_connection);
     close_at_end();
     assert_int_equal(finished, 1);
+}
+
+/* What fills records is no text that is written as it is made. */
+static void bulk_within_an_answer_is_told_apart(void **state)
+{
+    struct estimator bulky = api;
+
+    (void)state;
+    bulky.method = METHOD_M4;
+    bulky.bulk_record_min = 8000;
+    start(&bulky);
+    record(0, true, 500);
+    record(SECOND_NS, false, 300);
+    record(SECOND_NS + 1, false, 16401);
+    record(SECOND_NS + 2, false, 8000);
+    record(SECOND_NS + 3, false, 7999);
+    record(2 * SECOND_NS, true, 500); /* and it is forgotten */
+    record(3 * SECOND_NS, false, 300);
+    expire_before(60 * SECOND_NS);
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].answer_bytes, 300 + 16401 + 8000 + 7999);
+    assert_int_equal(shapes[0].bulk_bytes, 16401 + 8000);
+    assert_int_equal(shapes[0].bulk_records, 2);
+    assert_int_equal(shapes[1].bulk_bytes, 0);
+    assert_int_equal(shapes[1].bulk_records, 0);
+}
+
+/* New rules may come in the middle: no estimate may rest on what another method gathered. */
+static void another_method_finds_nothing_of_the_old_one(void **state)
+{
+    struct estimator bulky = api;
+
+    (void)state;
+    bulky.method = METHOD_M4;
+    bulky.bulk_record_min = 8000;
+    start(&bulky);
+    record(0, true, 500);
+    record(SECOND_NS, false, 16401);
+    rule = &events;
+    expire_before(60 * SECOND_NS);
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].excess_bytes.low == 0 && shapes[0].excess_bytes.high == 0);
+    start(&events);
+    record(0, true, 500);
+    record(SECOND_NS, false, 500);
+    rule = &bulky;
+    expire_before(60 * SECOND_NS);
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].bulk_bytes <= shapes[0].answer_bytes);
+    assert_true(shapes[0].bulk_records <= shapes[0].answer_records);
 }
 
 static void the_next_question_ends_the_answer(void **state)
@@ -514,6 +566,8 @@ int main(void)
         cmocka_unit_test(a_new_one_waits_for_nothing),
         cmocka_unit_test(one_question_one_answer),
         cmocka_unit_test(the_next_question_ends_the_answer),
+        cmocka_unit_test(bulk_within_an_answer_is_told_apart),
+        cmocka_unit_test(another_method_finds_nothing_of_the_old_one),
         cmocka_unit_test(small_records_of_the_client_end_nothing),
         cmocka_unit_test(small_records_of_the_server_are_no_answer),
         cmocka_unit_test(a_client_that_says_little_asks_nothing),
