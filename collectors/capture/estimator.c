@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/estimator.h"
 
+/* Fewer records tell no way of streaming: what surrounds the text weighs as much. */
+enum { REGIME_RECORDS_MIN = 32 };
+
 static double not_negative(double value)
 {
     return value > 0 ? value : 0;
@@ -78,6 +81,43 @@ static double square(double value)
     return value * value;
 }
 
+/* How much of the answer's records are of the modal size, at least: those exceed the others by the
+ * lead. */
+static double modal_share(const struct exchange_shape *shape)
+{
+    return (1 + (double)shape->modal_lead / (double)shape->answer_records) / 2;
+}
+
+static bool regime_fits(const struct estimator_regime *regime, const struct exchange_shape *shape)
+{
+    double records_per_s = (double)shape->answer_records / ((double)shape->answer_ns / 1e9);
+
+    if (records_per_s < regime->records_per_s_min || records_per_s > regime->records_per_s_max)
+        return false;
+    return regime->record_share_min <= 0 ||
+           (shape->modal_lead > 0 && modal_share(shape) >= regime->record_share_min &&
+            shape->modal_bytes >= regime->record_bytes_min &&
+            shape->modal_bytes <= regime->record_bytes_max);
+}
+
+/* The estimator with the rule of the way in which this answer was streamed. Of one that was sent
+ * whole, or at once, no way is known. */
+static struct estimator estimator_for(const struct estimator *estimator,
+                                      const struct exchange_shape *shape)
+{
+    struct estimator adapted = *estimator;
+
+    if (shape->answer_records <= REGIME_RECORDS_MIN || shape->answer_ns == 0)
+        return adapted;
+    for (size_t i = 0; i < estimator->regime_count; i++) {
+        if (!regime_fits(&estimator->regimes[i], shape))
+            continue;
+        adapted.rule = estimator->regimes[i].rule;
+        break;
+    }
+    return adapted;
+}
+
 /* Data of an image, or as much, and no text, within an answer. */
 static bool has_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
 {
@@ -139,24 +179,29 @@ static void add_units(const struct estimator *estimator, const struct exchange_s
             per_unit((double)shape->answer_bytes, triple_exact(0), estimator->audio_bytes_per_s);
 }
 
+static struct triple input_of(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    if (estimator->method == METHOD_NONE)
+        return triple_exact(0);
+    /* The bytes of a file are no text. */
+    if (estimator->input_method == INPUT_BODY && !carries_file(estimator, shape))
+        return per_unit((double)shape->request_bytes, estimator->input_overhead_bytes,
+                        estimator->input_bytes_per_token);
+    return estimator->input_prior_tokens;
+}
+
 struct exchange_estimate estimator_apply(const struct estimator *estimator,
                                          const struct exchange_shape *shape)
 {
-    struct exchange_estimate estimate = {.tokens_out_variance = 0};
     const struct exchange_shape text = text_of(estimator, shape);
+    const struct estimator adapted = estimator_for(estimator, &text);
+    struct exchange_estimate estimate = {.grade = adapted.grade};
     double error = estimator->count_error;
 
     estimate.requests = (struct triple){1 - error, 1, 1 + error};
-    estimate.tokens_out = visible_tokens(estimator, &text);
-    estimate.tokens_out_variance = square(estimator->exchange_sigma * estimate.tokens_out.central);
-    /* The bytes of a file are no text. */
-    if (estimator->input_method == INPUT_BODY && !carries_file(estimator, shape))
-        estimate.tokens_in = per_unit((double)shape->request_bytes, estimator->input_overhead_bytes,
-                                      estimator->input_bytes_per_token);
-    else
-        estimate.tokens_in = estimator->input_prior_tokens;
-    if (estimator->method == METHOD_NONE)
-        estimate.tokens_in = triple_exact(0);
+    estimate.tokens_out = visible_tokens(&adapted, &text);
+    estimate.tokens_out_variance = square(adapted.exchange_sigma * estimate.tokens_out.central);
+    estimate.tokens_in = input_of(estimator, shape);
     add_units(estimator, shape, &estimate);
     return estimate;
 }

@@ -5,6 +5,7 @@
 #include "collectors/collector.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* From the shape of an encrypted exchange to tokens. The formulas are those of the method page,
@@ -14,6 +15,8 @@
 /* The most that answer_slots_min and exchange_sigma may be. */
 #define ESTIMATOR_MAX_SLOTS 120
 #define ESTIMATOR_MAX_SIGMA 2.0
+/* What a service is seen to stream in; more ways than that nobody has told apart. */
+#define ESTIMATOR_MAX_REGIMES 3
 
 enum estimator_method {
     METHOD_NONE,  /* requests are counted, tokens are not estimated (images, audio, unknown) */
@@ -31,16 +34,62 @@ enum input_method {
     INPUT_BODY   /* an API's request body: (bytes - overhead) / bytes per token */
 };
 
+/* From the bytes, records and seconds of an answer to its tokens.
+ *   method                enum estimator_method
+ *   grade                 enum evidence_grade
+ *   overhead_new_bytes    M1, M2: bytes of no token, first on a connection
+ *   overhead_reused_bytes M1, M2: the same, later exchanges
+ *   bytes_per_token       M1, M2, M4
+ *   tokens_per_record     M3, events
+ *   tokens_per_second     M5
+ *   whole_...             M1, M2, events: an answer of at most whole_records_max records was not
+ *                         streamed, or holds hardly a token: then its bytes are plain text. Both
+ *                         readings are kept inside the band
+ *   exchange_sigma        how far a single exchange's visible tokens lie from what the band says of
+ *                         all of them: a standard deviation, in logarithms, at random */
+#define TOKEN_RULE_MEMBERS                                                                         \
+    int method;                                                                                    \
+    int grade;                                                                                     \
+    struct triple overhead_new_bytes;                                                              \
+    struct triple overhead_reused_bytes;                                                           \
+    struct triple bytes_per_token;                                                                 \
+    struct triple tokens_per_record;                                                               \
+    struct triple tokens_per_second;                                                               \
+    double whole_records_max;                                                                      \
+    struct triple whole_overhead_bytes;                                                            \
+    struct triple whole_bytes_per_token;                                                           \
+    double exchange_sigma;
+
+struct token_rule {
+    TOKEN_RULE_MEMBERS
+};
+
+/* One of the ways in which a service streams, told by the shape of the answer. */
+struct estimator_regime {
+    double record_bytes_min; /* of the modal record; */
+    double record_bytes_max;
+    double record_share_min; /* at least so many of an answer's records have its size; */
+    double records_per_s_min;
+    double records_per_s_max;
+    struct token_rule rule; /* then this holds */
+};
+
 struct estimator {
     char name[ESTIMATOR_NAME_SIZE];
-    int method; /* enum estimator_method */
-    int grade;  /* enum evidence_grade */
+    union { /* where no regime fits: its band spans them all */
+        struct token_rule rule;
+        struct {
+            TOKEN_RULE_MEMBERS
+        };
+    };
+    size_t regime_count;
+    struct estimator_regime regimes[ESTIMATOR_MAX_REGIMES]; /* the first that fits */
 
     /* What makes an exchange: a burst of at least request_bytes_min sent by the client in records
      * of at least request_record_min bytes (smaller ones are acknowledgements and keep-alives),
      * then an answer of at least answer_bytes_min lasting at least answer_s_min in at least
      * answer_slots_min half-second slots, that ends by a silence of answer_gap_s, the next burst,
-     * or the close. */
+     * or the close. Short answers that are written bit by bit are found by answer_steps_min. */
     double request_bytes_min;
     double request_record_min;
     double burst_gap_s;
@@ -49,24 +98,16 @@ struct estimator {
     double answer_gap_s;
     double answer_s_min;
     double answer_slots_min;
+    /* The next three are 0 where they are not used, as by M2 and events. */
+    double answer_steps_min; /* as good as seconds and slots: so many records that each come after a
+                              * pause, without the client having said anything since the last */
+    double bulk_bytes_per_s; /* a half-second with more than that is of a page or a file */
+    double event_gap_s;      /* M3: records closer to the last one than that are of its event */
 
-    struct triple overhead_new_bytes;    /* M1, M2: bytes of no token, first on a connection */
-    struct triple overhead_reused_bytes; /* M1, M2: the same, later exchanges */
-    struct triple record_base_bytes;     /* M2: bytes of an event that are no token */
-    double event_text_bytes;             /* M2: bytes of an event that are, usually */
-    double record_max_bytes;             /* M2: larger records hold no such events */
-    struct triple bytes_per_token;       /* M1, M2, M4 */
-    struct triple tokens_per_record;     /* M3, events */
-    struct triple tokens_per_second;     /* M5 */
-    /* M1, M2, events: an answer of so few records was not streamed, or holds hardly a token: then
-     * its bytes are plain text. Both readings are kept inside the band. */
-    double whole_records_max;
-    struct triple whole_overhead_bytes;
-    struct triple whole_bytes_per_token;
-    double count_error; /* relative error of the number of exchanges, 0.10 = 10 % */
-    /* How far a single exchange's visible tokens lie from what the band says of all of them: a
-     * standard deviation, in logarithms, at random. */
-    double exchange_sigma;
+    struct triple record_base_bytes; /* M2: bytes of an event that are no token */
+    double event_text_bytes;         /* M2: bytes of an event that are, usually */
+    double record_max_bytes;         /* M2: larger records hold no such events */
+    double count_error;              /* relative error of the number of exchanges, 0.10 = 10 % */
 
     /* What is no text. Each is 0 where the estimator does not know it. */
     double upload_bytes_min;   /* a request of that size carries a file */
@@ -83,17 +124,20 @@ struct estimator {
 
 /* What was seen of one exchange; sizes count TLS records without their 5-byte header. */
 struct exchange_shape {
-    uint64_t request_bytes;     /* application records, client to server */
-    uint64_t answer_bytes;      /* application records, server to client */
-    uint32_t answer_records;    /* or events */
-    uint64_t bulk_bytes;        /* of the answer's, those in records of at least bulk_record_min */
-    uint32_t bulk_records;      /* so many */
-    uint64_t answer_ns;         /* first to last answer record */
+    uint64_t request_bytes;  /* application records, client to server */
+    uint64_t answer_bytes;   /* application records, server to client */
+    uint32_t answer_records; /* or events */
+    uint64_t bulk_bytes;     /* of the answer's, those in records of at least bulk_record_min */
+    uint32_t bulk_records;   /* so many */
+    uint64_t answer_ns;      /* first to last answer record */
+    uint32_t modal_bytes;    /* about the size of more than half of the answer's records; */
+    uint32_t modal_lead;     /* by how many those are more than the others, at least; 0: unknown */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     bool first_on_connection;
 };
 
 struct exchange_estimate {
+    int grade; /* enum evidence_grade, of tokens_out */
     struct triple requests;
     struct triple tokens_in;
     struct triple tokens_out;

@@ -33,6 +33,10 @@ static const struct confread_key estimator_keys[] = {
     {"answer_s_min", CONFREAD_DOUBLE, true, 0, 60, MEMBER(answer_s_min), 0, NULL},
     {"answer_slots_min", CONFREAD_DOUBLE, true, 0, ESTIMATOR_MAX_SLOTS, MEMBER(answer_slots_min), 0,
      NULL},
+    {"answer_steps_min", CONFREAD_DOUBLE, false, 1, 1000, MEMBER(answer_steps_min), 0, NULL},
+    {"bulk_bytes_per_s", CONFREAD_DOUBLE, false, 1000, 1e9, MEMBER(bulk_bytes_per_s), 0, NULL},
+    {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
+    {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
     {"exchange_sigma", CONFREAD_DOUBLE, false, 0.001, ESTIMATOR_MAX_SIGMA, MEMBER(exchange_sigma),
      0, NULL},
@@ -170,6 +174,127 @@ static bool check_units(const config_setting_t *group, const struct estimator *e
     return check_images(group, estimator, diagnostics) && valid;
 }
 
+#define SHAPED_METHODS                                                                             \
+    (BIT(METHOD_NONE) | BIT(METHOD_M1) | BIT(METHOD_M3) | BIT(METHOD_M4) | BIT(METHOD_M5))
+
+/* Finer shapes of an answer than seconds and slots. None need be used. */
+static bool check_shape(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    static const struct parameter_use shapes[] = {
+        {"answer_steps_min", SHAPED_METHODS},
+        {"bulk_bytes_per_s", SHAPED_METHODS},
+        {"event_gap_s", BIT(METHOD_M3)},
+        {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
+    };
+    const config_setting_t *bulk = config_setting_get_member(group, "bulk_bytes_per_s");
+    const config_setting_t *gap = config_setting_get_member(group, "event_gap_s");
+    bool valid = true;
+
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const config_setting_t *setting = config_setting_get_member(group, shapes[i].name);
+
+        if (!setting || (shapes[i].choices & BIT(estimator->method)) != 0)
+            continue;
+        confread_error(setting, diagnostics, "%s is not used by %s", shapes[i].name,
+                       method_names[estimator->method]);
+        valid = false;
+    }
+    if (gap && !bulk) {
+        confread_error(gap, diagnostics, "event_gap_s is used with bulk_bytes_per_s");
+        valid = false;
+    }
+    if (bulk && config_setting_get_member(group, "bulk_record_min")) {
+        confread_error(bulk, diagnostics, "bulk_bytes_per_s is not used with bulk_record_min");
+        valid = false;
+    }
+    return valid;
+}
+
+struct regime_draft {
+    char estimator[ESTIMATOR_NAME_SIZE];
+    struct range record_bytes;
+    double record_share_min;
+    struct range records_per_s;
+};
+
+static const struct confread_key regime_keys[] = {
+    {"estimator", CONFREAD_STRING, true, 0, 0, offsetof(struct regime_draft, estimator),
+     ESTIMATOR_NAME_SIZE, NULL},
+    {"record_bytes", CONFREAD_RANGE, false, 1, 16640, offsetof(struct regime_draft, record_bytes),
+     0, NULL},
+    {"record_share_min", CONFREAD_DOUBLE, false, 0.5, 1,
+     offsetof(struct regime_draft, record_share_min), 0, NULL},
+    {"records_per_s", CONFREAD_RANGE, false, 0.001, 1e6,
+     offsetof(struct regime_draft, records_per_s), 0, NULL},
+};
+
+/* A regime takes the rule of an estimator that stands before: so there are no circles. */
+static const char *regime_refusal(const config_setting_t *group, const struct estimator *of)
+{
+    bool by_size = config_setting_get_member(group, "record_bytes") != NULL;
+
+    if (!of)
+        return "there is no such estimator before this one";
+    if ((SHAPED_METHODS & ~BIT(METHOD_NONE) & BIT(of->method)) == 0)
+        return "the estimator of a regime is of M1, M3, M4 or M5";
+    if (of->regime_count > 0)
+        return "the estimator of a regime has no regimes itself";
+    if (by_size != (config_setting_get_member(group, "record_share_min") != NULL))
+        return "record_bytes and record_share_min are used together";
+    if (!by_size && !config_setting_get_member(group, "records_per_s"))
+        return "a regime is told by record_bytes or records_per_s";
+    return NULL;
+}
+
+static bool read_regime(const config_setting_t *group, const struct estimator_set *set,
+                        struct estimator_regime *out, struct diagnostics *diagnostics)
+{
+    struct regime_draft draft = {.records_per_s = {0, 1e9}};
+    const struct estimator *of;
+    const char *refusal;
+
+    if (!config_setting_is_group(group)) {
+        confread_error(group, diagnostics, "a regime must be a group");
+        return false;
+    }
+    if (!confread_group(group, regime_keys, COUNT_OF(regime_keys), &draft, diagnostics))
+        return false;
+    of = estimator_config_find(set, draft.estimator);
+    refusal = regime_refusal(group, of);
+    if (refusal) {
+        confread_error(group, diagnostics, "regime \"%s\": %s", draft.estimator, refusal);
+        return false;
+    }
+    *out = (struct estimator_regime){
+        .record_bytes_min = draft.record_bytes.min,
+        .record_bytes_max = draft.record_bytes.max,
+        .record_share_min = draft.record_share_min,
+        .records_per_s_min = draft.records_per_s.min,
+        .records_per_s_max = draft.records_per_s.max,
+        .rule = of->rule,
+    };
+    return true;
+}
+
+static bool read_regimes(const config_setting_t *group, const struct estimator_set *set,
+                         struct estimator *estimator, struct diagnostics *diagnostics)
+{
+    const config_setting_t *list = config_setting_get_member(group, "regimes");
+    int count = list ? config_setting_length(list) : 0;
+    bool valid = true;
+
+    if (count > ESTIMATOR_MAX_REGIMES) {
+        confread_error(list, diagnostics, "more than %d regimes", ESTIMATOR_MAX_REGIMES);
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        valid &= read_regime(config_setting_get_elem(list, (unsigned)i), set,
+                             &estimator->regimes[i], diagnostics);
+    estimator->regime_count = (size_t)count;
+    return valid;
+}
+
 /* A grade says how well a token estimate is founded: there is one exactly when tokens are
  * estimated. */
 static bool check_grade(const config_setting_t *group, const struct estimator *estimator,
@@ -185,8 +310,8 @@ static bool check_grade(const config_setting_t *group, const struct estimator *e
     return false;
 }
 
-static bool read_estimator(const config_setting_t *group, struct estimator *out,
-                           struct diagnostics *diagnostics)
+static bool read_estimator(const config_setting_t *group, const struct estimator_set *set,
+                           struct estimator *out, struct diagnostics *diagnostics)
 {
     struct estimator_draft draft = {0};
     const char *name = config_setting_name(group);
@@ -206,7 +331,9 @@ static bool read_estimator(const config_setting_t *group, struct estimator *out,
         check_use(group, input_parameters, COUNT_OF(input_parameters), draft.estimator.input_method,
                   input_names[draft.estimator.input_method], diagnostics);
     valid &= check_units(group, &draft.estimator, diagnostics);
+    valid &= check_shape(group, &draft.estimator, diagnostics);
     valid &= check_grade(group, &draft.estimator, diagnostics);
+    valid &= read_regimes(group, set, &draft.estimator, diagnostics);
     if (strspn(draft.source, " \t\r\n") == strlen(draft.source)) {
         confread_error(config_setting_get_member(group, "source"), diagnostics,
                        "source must say where the numbers come from");
@@ -229,7 +356,7 @@ bool estimator_config_read(const config_setting_t *group, struct estimator_set *
             confread_error(setting, diagnostics, "more than %d estimators", MAX_ESTIMATORS);
             return false;
         }
-        if (read_estimator(setting, &set->items[set->count], diagnostics))
+        if (read_estimator(setting, set, &set->items[set->count], diagnostics))
             set->count++;
         else
             valid = false;

@@ -9,6 +9,13 @@
 /* Longest silence between a request and its answer: reasoning models think for minutes, and proxies
  * give up after ten. */
 #define REQUEST_PATIENCE_NS (600 * SECOND_NS)
+/* Models write tens of tokens a second; what one write fills several records with follows within a
+ * millisecond. */
+#define STEP_PAUSE_NS (10 * SECOND_NS / 1000)
+/* A record that holds so much of what a half-second may is of a page or a file, too. */
+#define BULK_RECORD_SHARE 4
+/* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
+#define MODAL_TOLERANCE 16
 
 /* STATE_OVERLAP: an answer is running, and the client says what may be the next request. */
 enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER, STATE_OVERLAP };
@@ -50,7 +57,7 @@ static void forget_answer(struct exchange_tracker *tracker)
 {
     tracker->answer_bytes = 0;
     tracker->answer_records = 0;
-    tracker->excess_bytes = triple_exact(0);
+    tracker->excess_bytes = triple_exact(0); /* and with it all that other methods gather */
     tracker->half_seconds = 0;
 }
 
@@ -63,6 +70,45 @@ static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint
     tracker->state = STATE_REQUEST;
 }
 
+static bool uses_slots(const struct estimator *estimator)
+{
+    return estimator->method != METHOD_M2 && estimator->bulk_bytes_per_s > 0;
+}
+
+static double slot_bytes_max(const struct estimator *estimator)
+{
+    return estimator->bulk_bytes_per_s * (double)SLOT_NS / 1e9;
+}
+
+static uint16_t add_small(uint16_t sum, uint32_t more)
+{
+    return (uint16_t)(more < UINT16_MAX - (uint32_t)sum ? sum + more : UINT16_MAX);
+}
+
+static void add_records(struct exchange_tracker *tracker, uint32_t more)
+{
+    uint32_t room = MAX_RECORDS - (uint32_t)tracker->answer_records;
+
+    tracker->answer_records = (tracker->answer_records + (more < room ? more : room)) & MAX_RECORDS;
+}
+
+/* A half-second is over: what it held is the answer's, unless it was of a page or a file. */
+static void close_slot(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    if (tracker->slot_records > 0 && (double)tracker->slot_bytes <= slot_bytes_max(estimator)) {
+        tracker->answer_bytes = add(tracker->answer_bytes, tracker->slot_bytes);
+        add_records(tracker, tracker->slot_records);
+        tracker->steps = add_small(tracker->steps, tracker->slot_steps);
+        if (tracker->half_seconds < MAX_SLOTS)
+            tracker->half_seconds++;
+        tracker->answer_ms =
+            (uint32_t)((tracker->last_ns - tracker->answer_first_ns) / (SECOND_NS / 1000));
+    }
+    tracker->slot_bytes = 0;
+    tracker->slot_records = 0;
+    tracker->slot_steps = 0;
+}
+
 /* New rules may have brought another method since the answer began: then what the old one gathered
  * is of no use, and must not be more than there was. */
 static void add_sizes(const struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -70,14 +116,44 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
 {
     const struct triple *excess = &tracker->excess_bytes;
 
-    if (estimator->method != METHOD_M2 && tracker->bulk_bytes <= tracker->answer_bytes &&
+    if (estimator->method == METHOD_M2) {
+        if (excess->low <= excess->central && excess->central <= excess->high)
+            shape->excess_bytes = *excess;
+        return;
+    }
+    if (tracker->bulk_bytes <= tracker->answer_bytes &&
         tracker->bulk_records <= tracker->answer_records) {
         shape->bulk_bytes = tracker->bulk_bytes;
         shape->bulk_records = tracker->bulk_records;
     }
-    if (estimator->method == METHOD_M2 && excess->low <= excess->central &&
-        excess->central <= excess->high)
-        shape->excess_bytes = *excess;
+    if (tracker->modal_lead <= tracker->answer_records) {
+        shape->modal_bytes = tracker->modal_bytes;
+        shape->modal_lead = tracker->modal_lead;
+    }
+}
+
+static bool has_steps(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    return estimator->method != METHOD_M2 && estimator->answer_steps_min > 0 &&
+           tracker->steps + tracker->slot_steps >= estimator->answer_steps_min;
+}
+
+static uint64_t duration_ns(const struct exchange_tracker *tracker,
+                            const struct estimator *estimator)
+{
+    if (uses_slots(estimator))
+        return (uint64_t)tracker->answer_ms * (SECOND_NS / 1000);
+    return (uint64_t)(tracker->last_ns - tracker->answer_first_ns);
+}
+
+/* Whether the server's part has the shape of an answer. */
+static bool is_answer(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    if (!is_answering(tracker) || (double)tracker->answer_bytes < estimator->answer_bytes_min)
+        return false;
+    return has_steps(tracker, estimator) ||
+           ((double)duration_ns(tracker, estimator) / 1e9 >= estimator->answer_s_min &&
+            tracker->half_seconds >= estimator->answer_slots_min);
 }
 
 /* Whether what was gathered is an exchange; if so, gives its shape. Either way the tracker is idle.
@@ -85,19 +161,19 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
 static bool finish(struct exchange_tracker *tracker, const struct estimator *estimator,
                    struct exchange_shape *finished)
 {
-    bool answered = is_answering(tracker);
-    int64_t answer_ns = tracker->last_ns - tracker->answer_first_ns;
+    bool answered;
 
+    if (uses_slots(estimator))
+        close_slot(tracker, estimator);
+    answered = is_answer(tracker, estimator);
     tracker->state = STATE_IDLE;
-    if (!answered || (double)tracker->answer_bytes < estimator->answer_bytes_min ||
-        (double)answer_ns / 1e9 < estimator->answer_s_min ||
-        tracker->half_seconds < estimator->answer_slots_min)
+    if (!answered)
         return false;
     *finished = (struct exchange_shape){
         .request_bytes = tracker->request_bytes,
         .answer_bytes = tracker->answer_bytes,
         .answer_records = tracker->answer_records,
-        .answer_ns = (uint64_t)answer_ns,
+        .answer_ns = duration_ns(tracker, estimator),
         .first_on_connection = !tracker->had_exchange,
     };
     add_sizes(tracker, estimator, finished);
@@ -122,29 +198,88 @@ static int64_t slot_of(const struct exchange_tracker *tracker, int64_t time_ns)
     return (time_ns - tracker->answer_first_ns) / SLOT_NS;
 }
 
+/* Whether the server went on by itself, after a pause: as it does where it writes what a model
+ * makes, and where it answers calls or sends a file it does not. */
+static bool is_step(const struct exchange_tracker *tracker, int64_t now_ns)
+{
+    bool asked = tracker->state == STATE_OVERLAP && tracker->next_burst_last_ns >= tracker->last_ns;
+
+    return !asked && now_ns - tracker->last_ns >= STEP_PAUSE_NS;
+}
+
+/* Majority vote (Boyer and Moore, 1981): of all records, the size of more than half survives. */
+static void vote(struct exchange_tracker *tracker, uint32_t size)
+{
+    uint32_t modal = tracker->modal_bytes;
+    uint32_t difference = size > modal ? size - modal : modal - size;
+
+    if (tracker->modal_lead == 0) {
+        tracker->modal_bytes = (uint16_t)(size < UINT16_MAX ? size : UINT16_MAX);
+        tracker->modal_lead = 1;
+    } else if (difference <= modal / MODAL_TOLERANCE) {
+        tracker->modal_lead = add_small(tracker->modal_lead, 1);
+    } else {
+        tracker->modal_lead--;
+    }
+}
+
+static void add_to_slot(struct exchange_tracker *tracker, const struct estimator *estimator,
+                        int64_t now_ns, uint32_t size)
+{
+    bool is_new_event = tracker->slot_records == 0 ||
+                        (double)(now_ns - tracker->last_ns) >= estimator->event_gap_s * 1e9;
+
+    if (size * BULK_RECORD_SHARE > slot_bytes_max(estimator))
+        return; /* text that goes on beside it stays */
+    tracker->slot_bytes = add(tracker->slot_bytes, size);
+    tracker->slot_steps = add_small(tracker->slot_steps, is_step(tracker, now_ns));
+    tracker->slot_records = add_small(tracker->slot_records, is_new_event);
+    vote(tracker, size);
+}
+
+/* Sorts out at each half-second's end what was no answer. */
+static void add_by_slots(struct exchange_tracker *tracker, const struct estimator *estimator,
+                         int64_t now_ns, uint32_t size)
+{
+    if (slot_of(tracker, now_ns) != slot_of(tracker, tracker->last_ns))
+        close_slot(tracker, estimator);
+    if (tracker->half_seconds == 0 && tracker->slot_records == 0)
+        tracker->answer_first_ns = now_ns;
+    add_to_slot(tracker, estimator, now_ns, size);
+    tracker->last_ns = now_ns;
+}
+
+static void add_excess(struct exchange_tracker *tracker, const struct estimator *estimator,
+                       uint32_t size)
+{
+    struct triple *excess = &tracker->excess_bytes;
+
+    /* The larger the base, the fewer bytes are tokens. */
+    excess->low += excess_of(estimator, size, estimator->record_base_bytes.high);
+    excess->central += excess_of(estimator, size, estimator->record_base_bytes.central);
+    excess->high += excess_of(estimator, size, estimator->record_base_bytes.low);
+}
+
 static void add_answer(struct exchange_tracker *tracker, const struct estimator *estimator,
                        int64_t now_ns, uint32_t size)
 {
-    struct triple *excess = &tracker->excess_bytes;
     bool new_slot = slot_of(tracker, now_ns) != slot_of(tracker, tracker->last_ns);
 
     if ((tracker->half_seconds == 0 || new_slot) && tracker->half_seconds < MAX_SLOTS)
         tracker->half_seconds++;
-    tracker->last_ns = now_ns;
     tracker->answer_bytes = add(tracker->answer_bytes, size);
-    if (tracker->answer_records < MAX_RECORDS)
-        tracker->answer_records++;
-    if (estimator->method != METHOD_M2 && estimator->bulk_record_min > 0 &&
-        size >= estimator->bulk_record_min) {
-        tracker->bulk_bytes = add(tracker->bulk_bytes, size);
-        tracker->bulk_records = add(tracker->bulk_records, 1);
+    add_records(tracker, 1);
+    if (estimator->method == METHOD_M2) {
+        add_excess(tracker, estimator, size);
+    } else {
+        tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns));
+        vote(tracker, size);
+        if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min) {
+            tracker->bulk_bytes = add(tracker->bulk_bytes, size);
+            tracker->bulk_records = add_small(tracker->bulk_records, 1);
+        }
     }
-    /* The larger the base, the fewer bytes are tokens. */
-    if (estimator->method != METHOD_M2)
-        return;
-    excess->low += excess_of(estimator, size, estimator->record_base_bytes.high);
-    excess->central += excess_of(estimator, size, estimator->record_base_bytes.central);
-    excess->high += excess_of(estimator, size, estimator->record_base_bytes.low);
+    tracker->last_ns = now_ns;
 }
 
 /* Browsers make small calls before the prompt proper. As long as what came back cannot be an answer
@@ -153,7 +288,7 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
 static bool still_asking(const struct exchange_tracker *tracker, const struct estimator *estimator,
                          int64_t now_ns)
 {
-    return tracker->state == STATE_ANSWER &&
+    return tracker->state == STATE_ANSWER && !has_steps(tracker, estimator) &&
            now_ns - tracker->first_reply_ns < to_ns(estimator->answer_s_min);
 }
 
@@ -208,10 +343,15 @@ static void server_record(struct exchange_tracker *tracker, const struct estimat
             return;
         tracker->state = STATE_ANSWER;
         tracker->answer_first_ns = now_ns;
+        tracker->last_ns = now_ns; /* no pause of the server is what the client waited */
         if (tracker->first_reply_ns == INT64_MAX)
             tracker->first_reply_ns = now_ns;
     }
-    if (is_answering(tracker))
+    if (!is_answering(tracker))
+        return;
+    if (uses_slots(estimator))
+        add_by_slots(tracker, estimator, now_ns, size);
+    else
         add_answer(tracker, estimator, now_ns, size);
 }
 

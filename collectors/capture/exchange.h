@@ -22,11 +22,19 @@ struct exchange_tracker {
         int64_t first_reply_ns;     /* to any part of the request, until the next one begins: */
         int64_t next_burst_last_ns; /* of the client, while an answer is running */
     };
-    union {                         /* as in struct exchange_shape */
-        struct triple excess_bytes; /* M2, which leaves large records out anyway */
+    union {
+        struct triple excess_bytes; /* M2, as in struct exchange_shape */
         struct {                    /* other methods */
-            uint32_t bulk_bytes;
-            uint32_t bulk_records;
+            uint32_t bulk_bytes;    /* as in struct exchange_shape, */
+            uint16_t bulk_records;
+            uint16_t steps; /* records that came after a pause, unasked */
+            uint16_t modal_bytes;
+            uint16_t modal_lead;
+            /* The half-second that is running, where it may turn out to be of a file: */
+            uint16_t slot_records;
+            uint16_t slot_steps;
+            uint32_t slot_bytes;
+            uint32_t answer_ms; /* from the answer's begin to the end of the last that was not */
         };
     };
     uint32_t request_bytes;

@@ -138,12 +138,12 @@ static void prove(const struct usage *usage, struct flow *flow)
 }
 
 /* What only a DNS answer told may be another service on the same address: one grade lower. */
-static enum evidence_grade grade_of(const struct estimator *estimator, const struct flow *flow)
+static enum evidence_grade grade_of(const struct exchange_estimate *estimate,
+                                    const struct flow *flow)
 {
-    if (estimator->grade == GRADE_NONE || estimator->grade == GRADE_E ||
-        !(flow->flags & FLOW_HINTED))
-        return (enum evidence_grade)estimator->grade;
-    return (enum evidence_grade)(estimator->grade + 1);
+    if (estimate->grade == GRADE_NONE || estimate->grade == GRADE_E || !(flow->flags & FLOW_HINTED))
+        return (enum evidence_grade)estimate->grade;
+    return (enum evidence_grade)(estimate->grade + 1);
 }
 
 static void count_exchange(const struct usage *usage, struct flow *flow,
@@ -165,7 +165,7 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
 #define ADD_UNIT(name) cell->name = triple_add(cell->name, estimate.name);
     ACTIVITY_UNITS(ADD_UNIT)
 #undef ADD_UNIT
-    cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(estimator, flow));
+    cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(&estimate, flow));
 }
 
 static int64_t due_ns(const struct usage *usage, const struct flow *flow,
