@@ -1,9 +1,10 @@
 #!/bin/sh
-# certificates.sh DIRECTORY: a root, two intermediates and one leaf per service, valid three days.
+# certificates.sh DIRECTORY [NAME...]: a root, two intermediates and one leaf per service, and per NAME, valid three days.
 # Services behind a content network get ECDSA chains, the others RSA, as they do in the world: this
 # decides the size of the handshake. SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 cd "$1"
+shift
 
 key() { # key FILE ec|rsa
     case $2 in
@@ -74,3 +75,6 @@ leaf ec api.anthropic.com
 leaf ec claude.ai '*.claude.ai'
 leaf rsa albert.api.etalab.gouv.fr
 leaf rsa www.rennes.example
+for more in "$@"; do
+    leaf ec "$more" "*.$more"
+done

@@ -1,0 +1,43 @@
+/* Gemini streamGenerateContent with alt=sse: few events, of some tens of tokens each; counts of use are cumulative, and stand
+ * in every event. Format: the provider's reference; events of 340 to 520 B, with 230 to 260 B of text in long answers,
+ * in recorded streams (api_streams.csv, few). SPDX-License-Identifier: GPL-3.0-or-later */
+
+const headers = (chance, type) => ({
+    'content-type': type, 'content-disposition': 'attachment', vary: 'Origin, X-Origin, Referer', date: new Date().toUTCString(),
+    server: 'scaffolding on HTTPServer2', 'x-xss-protection': 0, 'x-frame-options': 'SAMEORIGIN', 'x-content-type-options': 'nosniff',
+    'server-timing': `gfet4t7; dur=${chance.between(300, 2000)}`, 'alt-svc': 'h3=":443"; ma=2592000,h3-29=":443"; ma=2592000',
+});
+
+export async function stream(exchange, plan, pieces) {
+    const { chance } = exchange;
+    const responseId = chance.letters(22);
+    const chunk = (text, count, last) => ({
+        candidates: [{
+            content: { parts: [plan.tool && text ? { functionCall: { name: 'search_documents', args: { raw: text } } } : { text }], role: 'model' },
+            ...(last ? { finishReason: 'STOP' } : {}), index: 0,
+        }],
+        usageMetadata: { promptTokenCount: plan.tokens_in, candidatesTokenCount: count, totalTokenCount: plan.tokens_in + count,
+            promptTokensDetails: [{ modality: 'TEXT', tokenCount: plan.tokens_in }] },
+        modelVersion: plan.model, responseId,
+    });
+    if (!plan.stream) {
+        exchange.head(200, headers(chance, 'application/json; charset=UTF-8'));
+        await exchange.send(plan.first + 1000 * pieces.length / plan.rate, JSON.stringify(chunk(pieces.join(''), pieces.length, true), null, 2), pieces.length);
+        return;
+    }
+    exchange.head(200, headers(chance, 'text/event-stream'));
+    for (let i = 0; i < pieces.length;) {
+        const size = plan.tool ? pieces.length : i === 0 ? chance.between(1, 12) : chance.between(35, 75);
+        const some = pieces.slice(i, i + size);
+        i += some.length;
+        const text = `data: ${JSON.stringify(chunk(some.join(''), i, i >= pieces.length))}\r\n\r\n`;
+        if (!await exchange.send((i === some.length ? plan.first : 0) + 1000 * some.length / plan.rate, text, some.length)) return;
+    }
+}
+
+export async function refuse(exchange, status) {
+    exchange.head(status, headers(exchange.chance, 'application/json; charset=UTF-8'));
+    await exchange.send(120, JSON.stringify({ error: { code: status, message: status === 429 ? 'Resource has been exhausted (e.g. check quota).'
+        : 'An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting',
+    status: status === 429 ? 'RESOURCE_EXHAUSTED' : 'INTERNAL' } }, null, 2));
+}
