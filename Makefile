@@ -198,8 +198,8 @@ bench: ## speed and memory, beside a loop that counts and tcpdump; BENCH_PEERS=1
 	  >$(BUILD)/performance.md
 	@cat $(BUILD)/performance.md
 
-accuracy: ## requests and tokens estimated from recordings, beside what they were; ACCURACY_DATA=dir
-	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) nodejs)
+accuracy: ## requests and tokens estimated from recordings and a live bench, beside what was true; ACCURACY_DATA=dir
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) nodejs curl iproute2 tcpdump openssl)
 	$(again) all
 	@IAGMETER_BUILD=$(abspath $(BUILD)) tests/bench-tokens/accuracy.sh
 

@@ -1265,9 +1265,11 @@ static const struct command {
     const char *purpose;
     int (*run)(const struct options *options);
 } commands[] = {
-    {"inspect", 1, 1, "CAPTURE [--all] [--addresses] | --metrics FILE|- [--dialect NAME]",
-     "what the daemon sees in a capture, flow by flow, and each exchange with a local inference "
-     "server;\n      or in what such a server's /metrics answered: by model and team. Nothing is "
+    {"inspect", 1, 1,
+     "CAPTURE [--all] [--addresses] [--exchanges] | --metrics FILE|- [--dialect NAME]",
+     "what the daemon sees in a capture, flow by flow or (--exchanges) answer by answer, and each "
+     "exchange\n      with a local inference server; or in what such a server's /metrics answered: "
+     "by model and team. Nothing is "
      "recorded",
      command_inspect},
     {"report", 2, 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
@@ -1401,6 +1403,7 @@ static bool take_word(struct options *options, int option, const char *word)
 static const struct option long_options[] = {
     {"all", no_argument, NULL, 'a'},
     {"addresses", no_argument, NULL, 'A'},
+    {"exchanges", no_argument, NULL, 'X'},
     {"lang", required_argument, NULL, 'l'},
     {"output", required_argument, NULL, 'o'},
     {"config", required_argument, NULL, 'c'},
@@ -1453,6 +1456,9 @@ static bool parse(int argc, char **argv, struct options *options)
             break;
         case 'A':
             options->inspect.addresses = true;
+            break;
+        case 'X':
+            options->inspect.exchanges = true;
             break;
         case 'l':
             options->language = optarg;

@@ -100,8 +100,16 @@ static void keep_flow(void *context, const struct flow_record *record)
 {
     struct inspection *inspection = context;
 
-    if (record->service != SERVICE_NONE || inspection->options->all)
+    if (!inspection->options->exchanges &&
+        (record->service != SERVICE_NONE || inspection->options->all))
         keep_line(inspection, record);
+}
+
+static void keep_estimated(void *context, const struct flow_record *record)
+{
+    struct inspection *inspection = context;
+
+    keep_line(inspection, record);
 }
 
 /* As one that is exact: nothing about it was estimated. */
@@ -373,6 +381,8 @@ int inspect_run(const struct config *config, const char *capture,
         goto out;
     }
     metering_set_trust(inspection.metering, &config->trust);
+    if (options->exchanges)
+        metering_show_exchanges(inspection.metering, keep_estimated);
     status = read_capture(&inspection, source, capture);
     print_lines(&inspection, stream);
     if (fflush(stream) != 0 || ferror(stream)) {

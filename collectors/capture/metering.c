@@ -54,6 +54,7 @@
 struct metering {
     struct hash_key key;
     struct metering_sink sink;
+    metering_estimated *estimated; /* NULL unless inspecting */
     struct trust_policy policy;
     struct flow_table *flows;
     struct interval *interval;
@@ -69,12 +70,38 @@ struct metering {
     uint64_t gone_flow_bytes;
 };
 
-static void observe_exchange(void *context, const struct flow *flow,
+/* An exchange is shown as a flow is, of its own time and sizes. */
+static void report_exchange(const struct metering *metering, const struct flow *flow,
+                            int64_t answer_ns, const struct exchange_shape *shape,
+                            const struct exchange_estimate *estimate)
+{
+    const struct flow_record *note =
+        notes_get(metering->notes, flowtable_index(metering->flows, flow));
+    struct flow_record record;
+
+    if (!note || !metering->estimated)
+        return;
+    record = *note;
+    record.first_ns = answer_ns;
+    record.service = flow->service;
+    record.role = flow->role;
+    record.direction = flow->direction;
+    record.bytes_up = shape->request_bytes;
+    record.bytes_down = shape->answer_bytes;
+    record.requests = estimate->requests;
+    record.tokens_in = estimate->tokens_in;
+    record.tokens_out = estimate->tokens_out;
+    metering->estimated(metering->sink.context, &record);
+}
+
+static void observe_exchange(void *context, const struct flow *flow, int64_t answer_ns,
+                             const struct exchange_shape *shape,
                              const struct exchange_estimate *estimate)
 {
     struct metering *metering = context;
 
     notes_add(metering->notes, flowtable_index(metering->flows, flow), estimate);
+    report_exchange(metering, flow, answer_ns, shape, estimate);
 }
 
 static bool take_memory(struct metering *metering, const struct limits *limits,
@@ -129,6 +156,11 @@ void metering_take_shard(struct metering *metering, unsigned shard, unsigned cou
 {
     metering->shard = shard;
     metering->shards = count;
+}
+
+void metering_show_exchanges(struct metering *metering, metering_estimated *estimated)
+{
+    metering->estimated = estimated;
 }
 
 void metering_set_trust(struct metering *metering, const struct trust_policy *policy)

@@ -99,6 +99,12 @@ struct metering *metering_new_worker(const struct limits *limits, const struct c
 void metering_take_shard(struct metering *metering, unsigned shard, unsigned count);
 /* Before any frame: whom to believe; until then, every tunnel. */
 void metering_set_trust(struct metering *metering, const struct trust_policy *policy);
+/* Before any frame, where the sink has flow(): ESTIMATED is told of each exchange that was
+ * estimated, when it is over. RECORD is that of its flow, but with the time at which the answer
+ * began, and bytes of the exchange's records (without their headers), requests and tokens of this
+ * exchange alone. CONTEXT is the sink's. */
+typedef void metering_estimated(void *context, const struct flow_record *record);
+void metering_show_exchanges(struct metering *metering, metering_estimated *estimated);
 void metering_free(struct metering *metering);
 
 /* New rules, with the same numbers for what both know. Flows that were judged keep their judgement.

@@ -156,7 +156,9 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
     if (flow->role == ROLE_SHARED && !(flow->flags & FLOW_PROVEN))
         prove(usage, flow);
     if (usage->observe)
-        usage->observe(usage->context, flow, &estimate);
+        usage->observe(usage->context, flow,
+                       tracking_get(usage->tracking, flow->state)->exchange.answer_first_ns, shape,
+                       &estimate);
     cell = cell_of(usage, flow);
     cell->requests = triple_add(cell->requests, estimate.requests);
     cell->tokens_in = triple_add(cell->tokens_in, estimate.tokens_in);

@@ -19,8 +19,9 @@ struct usage;
 
 enum flow_end { END_CLIENT, END_SERVER };
 
-/* Told of each exchange that was found; for inspection. */
-typedef void usage_observer(void *context, const struct flow *flow,
+/* Told of each exchange that was found; for inspection. ANSWER_NS: when its answer began. */
+typedef void usage_observer(void *context, const struct flow *flow, int64_t answer_ns,
+                            const struct exchange_shape *shape,
                             const struct exchange_estimate *estimate);
 
 /* All memory is taken here; NULL when there is not enough. The others must outlive it. OBSERVE may

@@ -3,37 +3,9 @@
  * transport. SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { judge, sum, table } from './lib-judge.mjs';
 
 const [program, configuration, directory, ...names] = process.argv.slice(2);
-
-function table(text) {
-    const [head, ...lines] = text.trimEnd().split('\n');
-    const columns = head.replace(/^#/, '').split('\t');
-    return lines.map((line) => {
-        const values = line.split('\t');
-        return Object.fromEntries(columns.map((column, i) => [column, values[i]]));
-    });
-}
-
-const median = (values) => {
-    const sorted = [...values].sort((a, b) => a - b);
-    const half = sorted.length >> 1;
-    return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-};
-const sum = (values) => values.reduce((a, b) => a + b, 0);
-const percent = (value, digits = 0) => `${value > 0 ? '+' : ''}${(100 * value).toFixed(digits)} %`;
-const share = (value) => `${(100 * value).toFixed(0)} %`;
-
-/* Of one row: estimates are low/central/high, truths numbers; those that are not known are left out. */
-function judge(pairs) {
-    const known = pairs.filter(({ truth }) => truth > 0);
-    if (known.length === 0) return ['–', '–', '–'];
-    return [
-        share(median(known.map(({ estimate, truth }) => Math.abs(estimate[1] - truth) / truth))),
-        percent(sum(known.map(({ estimate }) => estimate[1])) / sum(known.map(({ truth }) => truth)) - 1),
-        share(known.filter(({ estimate, truth }) => estimate[0] <= truth && truth <= estimate[2]).length / known.length),
-    ];
-}
 
 const groups = new Map();
 for (const name of names) {

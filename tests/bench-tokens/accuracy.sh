@@ -1,18 +1,30 @@
 #!/bin/sh
-# How well requests and tokens are estimated from recordings whose truth is known: `make accuracy`.
+# How well requests and tokens are estimated where the truth is known: `make accuracy`. Two parts: recordings, which
+# are skipped where there are none, and the live bench of the APIs.
 # ACCURACY_DATA: a folder with the recordings' sizes and times (openai_api_gpt4o*.csv, api_streams.csv,
-# web_sessions_*.csv). SPDX-License-Identifier: GPL-3.0-or-later
+# web_sessions_*.csv). BENCH_SEED: what the live bench's chance comes from. SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=${IAGMETER_BUILD:-${BUILD:-$root/build}}
 data=${ACCURACY_DATA:-$root/../shared/data/traffic}
-if [ ! -r "$data/openai_api_gpt4o.csv" ]; then
-    echo "no recordings in $data: set ACCURACY_DATA" >&2
-    exit 77
-fi
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-node "$here/recorded.mjs" "$data" "$directory"
 "$root/tests/system/bench/configuration.sh" "$directory/run"
-node "$here/accuracy.mjs" "$build/iagmeter" "$directory/run/iagmeter.conf" "$directory" openai streams web
+
+if [ -r "$data/openai_api_gpt4o.csv" ]; then
+    echo "Recordings:"
+    echo
+    node "$here/recorded.mjs" "$data" "$directory"
+    node "$here/accuracy.mjs" "$build/iagmeter" "$directory/run/iagmeter.conf" "$directory" openai streams web
+else
+    echo "Recordings: skipped, none in $data (set ACCURACY_DATA)"
+fi
+
+echo
+echo "Live bench of the APIs:"
+echo
+status=0
+"$here/live.sh" "$directory/live" || status=$?
+[ "$status" -eq 0 ] || exit "$status"
+node "$here/judge.mjs" "$build/iagmeter" "$directory/run/iagmeter.conf" "$directory/live"

@@ -1,0 +1,96 @@
+/* judge.mjs PROGRAM CONFIGURATION DIRECTORY...: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
+ * DIRECTORY/truth.jsonl, as a table in Markdown, one row a service (and interface) and transport. With --require,
+ * the exit status is 1 when recall or the bias of the sum of all rows of per-token services is plainly broken.
+ *
+ * A found exchange is matched to a true one of the same service, client and port whose answer it began in: first to the one
+ * that started last before it. Each is matched once; what is left over was not found, or found too much.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+import { execFileSync } from 'node:child_process';
+import { judge, percent, sum, table } from './lib-judge.mjs';
+import { readTruth } from './lib-truth.mjs';
+
+const require = process.argv.includes('--require');
+const [program, configuration, ...directories] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const SLACK_S = 0.3; // of a busy machine: the capture's clock is the kernel's, the servers' stands behind their queue
+
+const band = (text) => text.split('/').map(Number);
+
+function foundIn(directory) {
+    const text = execFileSync(program, ['inspect', '--exchanges', '--addresses', '-c', configuration, `${directory}/capture.pcap`],
+        { encoding: 'utf8', maxBuffer: 1 << 28 });
+    return table(text).map((row) => ({
+        time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport, client: row.client,
+        port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in),
+    }));
+}
+
+/* Behind a proxy, a server knows its client's port from the proxy; else from its socket. */
+const isOf = (found, truth) => found.service === truth.service && found.client === truth.client && found.port === truth.client_port
+    && truth.start - SLACK_S <= found.time && found.time <= truth.end + SLACK_S;
+
+function match(founds, truths) {
+    const pairs = [];
+    for (const found of founds) {
+        const own = truths.filter((truth) => !truth.matched && isOf(found, truth)).sort((a, b) => b.start - a.start)[0];
+        if (!own) continue;
+        own.matched = found;
+        found.matched = own;
+        pairs.push({ found, truth: own });
+    }
+    return pairs;
+}
+
+const nameOf = (truth) => `${truth.dialect ?? truth.service}${truth.at_once ? ', several at once' : ''}`;
+const rows = new Map();
+const rowOf = (name, transport) => {
+    const key = `${name}\t${transport}`;
+    if (!rows.has(key)) rows.set(key, { name, transport, truths: [], pairs: [], surplus: 0 });
+    return rows.get(key);
+};
+
+for (const directory of directories) {
+    const founds = foundIn(directory);
+    const log = readTruth(`${directory}/truth.jsonl`);
+    const truths = log.filter(({ event }) => event === 'exchange');
+    const pairs = match(founds, truths);
+    for (const truth of truths) rowOf(nameOf(truth), truth.transport).truths.push(truth);
+    for (const pair of pairs) rowOf(nameOf(pair.truth), pair.truth.transport).pairs.push(pair);
+    for (const found of founds.filter(({ matched }) => !matched)) { // to the row of what was going on there
+        const near = log.find((entry) => entry.dialect && entry.client === found.client && entry.client_port === found.port
+            && entry.service === found.service);
+        rowOf(near ? nameOf(near) : found.service, near?.transport ?? found.transport).surplus += 1;
+    }
+}
+
+const ratio = (part, whole) => (whole > 0 ? (part / whole).toFixed(2) : '–');
+const of = (pairs, way) => pairs.map(({ found, truth }) => ({ estimate: found[way], truth: truth[`tokens_${way}`] }));
+/* The bias is that of all of the row: of what was missed, and of what was found too much by matching. */
+const total = (row, way) => sum(row.pairs.map(({ found }) => found[way][1])) / sum(row.truths.map((truth) => truth[`tokens_${way}`])) - 1;
+
+console.log('| interface | transport | true | found | precision | recall | output: median error | bias of the sum | in the band | input: median error | bias of the sum | in the band |');
+console.log('|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|');
+for (const row of [...rows.values()].sort((a, b) => (`${a.name} ${a.transport}` < `${b.name} ${b.transport}` ? -1 : 1))) {
+    const found = row.pairs.length + row.surplus;
+    const [outMedian, , outIn] = judge(of(row.pairs, 'out'));
+    const [inMedian, , inIn] = judge(of(row.pairs, 'in'));
+    console.log(`| ${[row.name, row.transport, row.truths.length, found, ratio(row.pairs.length, found), ratio(row.pairs.length, row.truths.length),
+        outMedian, row.truths.length ? percent(total(row, 'out')) : '–', outIn,
+        inMedian, row.truths.length ? percent(total(row, 'in')) : '–', inIn].join(' | ')} |`);
+}
+
+/* Generous: what a broken program fails, not what a good one must reach. */
+const LIMITS = { recall: 0.8, precision: 0.8, bias: 0.35, perToken: ['openai-chat', 'mistral-chat'] };
+if (require) {
+    const plain = [...rows.values()].filter(({ name }) => !name.includes('at once'));
+    const pairs = plain.flatMap((row) => row.pairs);
+    const truths = plain.flatMap((row) => row.truths);
+    const found = pairs.length + sum(plain.map(({ surplus }) => surplus));
+    const streamed = plain.filter(({ name }) => LIMITS.perToken.includes(name));
+    const bias = total({ pairs: streamed.flatMap((row) => row.pairs), truths: streamed.flatMap((row) => row.truths) }, 'out');
+    const problems = [[truths.length < 10, `only ${truths.length} exchanges took place`],
+        [pairs.length / truths.length < LIMITS.recall, `${pairs.length} of ${truths.length} exchanges were found`],
+        [pairs.length / found < LIMITS.precision, `${found} exchanges were found where ${pairs.length} were true`],
+        [!(Math.abs(bias) < LIMITS.bias), `output tokens of per-token services: ${percent(bias)}`]].filter(([bad]) => bad);
+    for (const [, text] of problems) console.error(`FAILED: ${text}`);
+    process.exit(problems.length ? 1 : 0);
+}

@@ -1,0 +1,12 @@
+#!/bin/sh
+# A few exchanges with each API of the bench of tokens, live, over HTTP/1.1 and HTTP/2: the test fails when recall,
+# precision or the sum of per-token services are plainly broken. How good they are: docs/accuracy.md.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+. "$(dirname "$0")/harness.sh"
+trap 'rm -rf "$directory"' EXIT
+bench_tokens=$root/tests/bench-tokens
+
+configure "$directory/run"
+"$bench_tokens/live.sh" "$directory/live" quick
+node "$bench_tokens/judge.mjs" "$build/iagmeter" "$directory/run/iagmeter.conf" "$directory/live" --require
