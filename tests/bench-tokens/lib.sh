@@ -40,6 +40,7 @@ live_cleanup() {
 # live_servers COMMAND...: runs until live_stop in the servers' namespace; returns when it has printed "listening".
 live_servers() {
     live_output=$live/servers.$(printf '%s' "$live_pids" | wc -w).out
+    : >"$live_output"
     ip netns exec "$bench_server" "$@" >"$live_output" 2>&1 &
     live_pids="$live_pids $!"
     live_tries=100
@@ -55,6 +56,7 @@ live_servers() {
 }
 
 live_capture() {
+    : >"$live/tcpdump.out"
     ip netns exec "$bench_gateway" tcpdump -i "$bench_lan" -n -U -Z root -s 0 -B 32768 \
         --time-stamp-precision=nano -w "$live/capture.pcap" 2>"$live/tcpdump.out" &
     live_recorder=$!

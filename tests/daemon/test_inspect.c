@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "daemon/capture.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/shipped.h"
@@ -41,9 +43,11 @@ static int teardown(void **state)
     return scratch_teardown(state);
 }
 
+static bool by_exchange;
+
 static int inspect(const char *capture, bool all, bool addresses)
 {
-    struct inspect_options options = {all, addresses};
+    struct inspect_options options = {all, addresses, by_exchange};
     size_t size;
     FILE *stream;
     int status;
@@ -107,6 +111,28 @@ static void the_columns_are_those_that_are_documented(void **state)
     assert_string_equal(lines[0], HEADER ADDRESSES GROUNDS);
     for (unsigned i = 0; i < line_count; i++)
         assert_int_equal(count_of(lines[i], "\t"), 18);
+}
+
+static void exchanges_are_listed_by_the_time_of_their_answers(void **state)
+{
+    double tokens, last = 0;
+
+    (void)state;
+    assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
+    tokens = sum_field(10); /* of the low ends: strtod() stops at the '/' */
+    by_exchange = true;
+    assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
+    by_exchange = false;
+    assert_int_equal(line_count - 1, (unsigned)demo_truth(3));
+    for (unsigned i = 1; i < line_count; i++) {
+        assert_string_equal(field(lines[i], 8), "1");
+        assert_true(strtod(lines[i], NULL) >= last);
+        last = strtod(lines[i], NULL);
+        assert_true(strtod(field(lines[i], 6), NULL) > 0);
+        assert_true(strtod(field(lines[i], 7), NULL) > 0);
+    }
+    /* Each line is rounded by itself. */
+    assert_true(fabs(sum_field(10) - tokens) <= line_count);
 }
 
 static void known_services_are_listed_by_time_and_all_flows_on_demand(void **state)
@@ -380,6 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_columns_are_those_that_are_documented),
+        TEST(exchanges_are_listed_by_the_time_of_their_answers),
         TEST(known_services_are_listed_by_time_and_all_flows_on_demand),
         TEST(addresses_are_shown_on_demand_only),
         TEST(exchanges_with_a_local_server_have_a_line_each),
