@@ -385,7 +385,7 @@ static void a_damaged_capture_is_shown_as_far_as_it_goes(void **state)
 
 static void output_that_cannot_be_written_is_said(void **state)
 {
-    struct inspect_options options = {true, true};
+    struct inspect_options options = {true, true, false};
     FILE *full = fopen("/dev/full", "we");
     const char *text;
     int status;
