@@ -1,0 +1,244 @@
+/* What runs in the browser: plays the steps of the plan in the page's address (location.hash), as a person would,
+ * with the calls that the application makes around them. Sizes after shared/methods.md, section 1, and the recorded
+ * sessions. A page that is loaded again goes on with the next step. SPDX-License-Identifier: GPL-3.0-or-later */
+'use strict';
+
+const plan = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+let state = Number(sessionStorage.getItem('state') ?? plan.seed);
+function unit() { /* mulberry32 */
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+}
+const between = (low, high) => low + Math.floor(unit() * (high - low + 1));
+const letters = (length) => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+    let text = '';
+    for (let i = 0; i < length; i++) text += alphabet[(unit() * 62) | 0];
+    return text;
+};
+const uuid = () => [8, 4, 4, 4, 12].map((length) => letters(length).toLowerCase()).join('-');
+
+async function call(path, { up = 0, down = 0, wait = 0, method = up ? 'POST' : 'GET', host = '' } = {}) {
+    const query = `${path.includes('?') ? '&' : '?'}bytes=${down}${wait ? `&wait=${wait}` : ''}`;
+    try {
+        const response = await fetch(`${host}${path}${query}`, {
+            method, body: up ? letters(up) : undefined, ...(host ? { mode: 'no-cors' } : {}),
+        });
+        await response.arrayBuffer();
+    } catch { /* leaving the page ends what is under way */ }
+}
+const calls = (count, make) => Promise.all(Array.from({ length: count }, (_, i) => make(i)));
+
+/* The largest part of a page: scripts, which the browser keeps for the next time. */
+async function assets(prefix, bytes) {
+    const count = between(14, 26);
+    const weights = Array.from({ length: count }, () => 0.2 + unit());
+    const sum = weights.reduce((a, b) => a + b, 0);
+    await calls(count, (i) => call(`${prefix}/${i}.js?asset=${plan.app}`, { down: Math.round((bytes * weights[i]) / sum) }));
+}
+
+/* Reads the answer to the end, or stops it after STOP ms. */
+async function post(path, body, stop) {
+    const controller = new AbortController();
+    if (stop) setTimeout(() => controller.abort(), stop);
+    try {
+        const response = await fetch(path, {
+            method: 'POST', signal: controller.signal, body: JSON.stringify(body), headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+        });
+        const reader = response.body.getReader();
+        while (!(await reader.read()).done);
+    } catch { /* stopped */ }
+}
+
+/* While WORK goes on, TELL is called every LOW to HIGH ms. */
+async function during(work, low, high, tell) {
+    let over = false;
+    const telling = (async () => {
+        while (!over) {
+            await Promise.race([sleep(between(low, high)), work]);
+            if (!over) await tell();
+        }
+    })();
+    await work;
+    over = true;
+    await telling;
+}
+
+const chatgpt = {
+    beacon: (low, high) => call('/ces/v1/t', { up: between(low, high) }),
+    async load() {
+        await call('/backend-api/me', { down: 2200 });
+        await Promise.all([
+            assets('/cdn/assets', between(2.2e6, 4.4e6)), call('/backend-api/conversations?offset=0', { down: between(8000, 15000) }),
+            call('/backend-api/models', { down: 14000 }), call('/backend-api/settings/user', { down: 1700 }),
+            call('/v1/initialize', { up: 1900, down: 38000, host: 'https://ab.chatgpt.com' }),
+        ]);
+        await calls(4, () => this.beacon(900, 4000));
+    },
+    key: (typed) => (typed % 3 ? undefined : call('/backend-api/conversation/autocompletions', { up: between(300, 700), down: between(120, 900) })),
+    async idle() {
+        if (unit() < 0.5) await call('/backend-api/conversations?offset=0', { down: between(8000, 15000) });
+        else await this.beacon(1200, 4000);
+        if (unit() < 0.3) await call('/v1/rgstr', { up: between(900, 3000), host: 'https://ab.chatgpt.com' });
+    },
+    async before() {
+        calls(between(4, 8), () => this.beacon(2500, 4800));
+        await call('/backend-api/sentinel/chat-requirements', { up: 3900, down: 23000, wait: between(60, 400) });
+        await sleep(between(100, 700)); /* proof of work */
+        calls(between(3, 7), () => this.beacon(2500, 4800));
+    },
+    async prompt(step) {
+        setTimeout(() => calls(between(3, 6), () => this.beacon(3000, 4600)), between(2000, 2800));
+        const work = post('/backend-api/f/conversation', {
+            action: 'next', prompt: step.text, bench: step.bench, parent_message_id: uuid(), model: 'auto', timezone: 'Europe/Paris',
+            conversation_mode: { kind: 'primary_assistant' }, sentinel: letters(between(3900, 4300)),
+        }, step.stop);
+        await during(work, 15000, 30000, () => calls(2, () => this.beacon(2800, 4200)));
+    },
+    async after() {
+        await Promise.all([calls(between(2, 5), () => this.beacon(2500, 4800)),
+            call('/backend-api/lat/r', { up: 420, down: 30 }), call('/backend-api/conversation/stream_status', { down: 60 }),
+            call('/backend-api/conversations?offset=0', { down: between(8000, 15000) })]);
+    },
+    upload: (bytes) => call('/backend-api/files?modality=upload', { up: bytes }),
+    image: (bytes) => call('/backend-api/estuary/content?modality=image', { down: bytes }),
+    dictate: (bytes) => call('/backend-api/transcribe?modality=audio', { up: bytes }),
+    listen: (bytes) => call('/backend-api/synthesize?modality=audio&paced=1', { down: bytes }),
+    every: [9000, 20000],
+    start() { if (plan.sockets) setInterval(() => this.socket.send(letters(40)), 13000, this.socket = new WebSocket('wss://ws.chatgpt.com/p')); },
+};
+
+const claude = {
+    async load() {
+        await Promise.all([assets('/_next/static', between(1.2e6, 2.2e6)), call('/api/bootstrap', { down: 60000 }),
+            call('/api/organizations/o/chat_conversations', { down: between(5000, 20000) })]);
+    },
+    async idle() { await call(unit() < 0.6 ? '/api/event_logging/batch' : '/api/organizations/o/status', unit() < 0.6 ? { up: between(300, 1200) } : { down: between(90, 500) }); },
+    async before() {
+        call('/api/event_logging/batch', { up: between(200, 380) });
+        await call('/api/organizations/o/chat_conversations', { up: between(350, 650), down: 350 });
+    },
+    async prompt(step) {
+        await during(post('/api/completion', {
+            prompt: step.text, bench: step.bench, parent_message_uuid: uuid(), timezone: 'Europe/Paris', locale: 'fr-FR',
+            personalized_styles: [{ type: 'default', key: 'Default', name: 'Normal', nameKey: 'normal_style_name' }],
+            tools: letters(between(900, 1500)), attachments: [], files: [], sync_sources: [], rendering_mode: 'messages',
+        }, step.stop), 8000, 20000, () => call('/api/event_logging/batch', { up: between(300, 700) }));
+    },
+    async after() {
+        await call('/api/organizations/o/title', { up: between(250, 400), down: 60, wait: between(300, 900) });
+        await calls(2, () => call('/api/event_logging/batch', { up: between(400, 900) }));
+        await call('/api/organizations/o/chat_conversations/c', { down: between(3000, 9000) });
+    },
+    upload: (bytes) => call('/api/o/upload?modality=upload', { up: bytes }),
+    every: [12000, 30000],
+};
+
+const gemini = {
+    log: (low, high) => call('/log', { up: between(low, high), down: 130 }),
+    async load() {
+        await Promise.all([assets('/_/mss', between(1.5e6, 3e6)), call('/_/BardChatUi/data/batchexecute', { up: 900, down: 30000 })]);
+        await this.log(2000, 6000);
+    },
+    /* Over QUIC the recorded bursts were of 4 to 6 kB, over TCP of 9 to 69. */
+    async before() {
+        if (plan.light) return call('/_/BardChatUi/data/batchexecute', { up: between(300, 900), down: 260 });
+        calls(between(1, 8), () => this.log(1500, 6500));
+        return call('/_/BardChatUi/data/batchexecute', { up: between(600, 1700), down: 700, wait: 30 });
+    },
+    async prompt(step) {
+        await during(post('/_/BardChatUi/data/StreamGenerate', {
+            prompt: step.text, bench: step.bench, at: letters(42), bl: letters(2500), session: letters(plan.light ? 300 : between(600, 2600)),
+        }, step.stop), 9000, 11000, () => this.keepAlive());
+    },
+    async after() {
+        if (!plan.light) await this.log(2500, 3500);
+        await call('/_/BardChatUi/data/batchexecute', { up: between(500, 900), down: between(500, 2000) });
+    },
+    keepAlive: () => call('/_/BardChatUi/poll', { up: between(3050, 3200), down: between(300, 600), wait: between(20, 3000) }),
+    idle() { return this.keepAlive(); },
+    upload: (bytes) => call('/upload?modality=upload', { up: bytes }),
+    image: (bytes) => call('/gg/image?modality=image', { down: bytes }),
+    every: [9000, 11000],
+};
+
+const copilot = {
+    start() {
+        this.socket = new WebSocket(`wss://${location.host}/c/api/chat?api-version=2`);
+        this.opened = new Promise((done) => { this.socket.onopen = done; });
+        this.socket.onmessage = ({ data }) => { if (data.startsWith('{"event":"idle"') || data.startsWith('{"event":"error"')) this.done?.(); };
+        setInterval(() => this.say({ event: 'ping', id: letters(8) }), 15000);
+    },
+    say(message) { this.socket.send(JSON.stringify(message)); },
+    async load() {
+        await Promise.all([assets('/static', between(1e6, 2e6)), call('/c/api/start', { up: 300, down: 2500 }), call('/c/api/conversations', { down: between(2000, 9000) })]);
+        await this.opened;
+    },
+    key(typed, text) { this.say({ event: 'typeahead', requestId: letters(12), text: text.slice(0, typed) }); },
+    async idle() { await call(unit() < 0.5 ? '/c/api/user/status' : '/c/api/telemetry', unit() < 0.5 ? { down: 400 } : { up: between(500, 2500) }); },
+    async before() { await call('/c/api/telemetry', { up: between(500, 1500) }); },
+    async prompt(step) {
+        const answered = new Promise((done) => { this.done = done; });
+        this.say({ event: 'send', conversationId: letters(21), content: [{ type: 'text', text: step.text }], mode: 'chat', context: { edge: letters(between(80, 300)) }, bench: step.bench });
+        if (step.stop) setTimeout(() => this.say({ event: 'stop' }), step.stop);
+        await answered;
+    },
+    async after() { await call('/c/api/telemetry', { up: between(700, 2500) }); },
+    upload: (bytes) => call('/c/api/attachments?modality=upload', { up: bytes }),
+    image: (bytes) => call('/c/api/image?modality=image', { down: bytes }),
+    every: [10000, 25000],
+};
+
+const app = { 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
+
+/* A few words by hand, the rest is pasted. */
+async function type(text) {
+    const typed = Math.min(text.length, between(12, 36));
+    for (let i = 1; i <= typed; i++) {
+        await sleep(between(50, 130));
+        app.key?.(i, text);
+    }
+    await sleep(between(200, 900));
+}
+
+const steps = {
+    load: () => app.load(),
+    wait: (step) => sleep(step.ms),
+    async prompt(step) {
+        if (!step.again) await type(step.text);
+        await app.before();
+        await app.prompt(step);
+        if (step.image) await app.image(step.image);
+        await app.after();
+    },
+    upload: (step) => app.upload(step.bytes),
+    dictate: (step) => app.dictate(step.bytes),
+    listen: (step) => app.listen(step.bytes),
+    reload() {
+        sessionStorage.setItem('state', state);
+        location.reload();
+        return new Promise(() => {});
+    },
+};
+
+/* What goes on by itself, from a sequence of its own: the steps must not depend on how long they take. */
+async function poll() {
+    for (;;) {
+        await sleep(between(...app.every));
+        await app.idle();
+    }
+}
+
+(async () => {
+    app.start?.();
+    poll();
+    for (let next = Number(sessionStorage.getItem('next') ?? 0); next < plan.steps.length; next++) {
+        sessionStorage.setItem('next', next + 1);
+        await steps[plan.steps[next].do](plan.steps[next]);
+    }
+    document.title = 'finished';
+})();

@@ -1,0 +1,127 @@
+/* What the web applications of the bench stream to a browser. Each is a generator of { wait, data, tokens }:
+ * milliseconds to wait before, bytes to send as one write (one DATA frame or WebSocket frame, so mostly one
+ * TLS record), and how many tokens of the answer are in them. None of these formats is public to the letter:
+ * sizes and rhythm follow the recordings (shared/data/traffic/web_sessions_*), and each function says which
+ * part. docs/accuracy.md compares what comes out with them. SPDX-License-Identifier: GPL-3.0-or-later */
+import { constants, createGzip } from 'node:zlib';
+
+const PER_SECOND = 1000;
+const event = (data) => `data: ${JSON.stringify(data)}\n\n`;
+
+/* A sum of three draws between the ends: most waits are near the middle, a few are long, as in the recordings. */
+const around = (chance, low, high) => low + ((high - low) * (chance.unit() + chance.unit() + chance.unit())) / 3;
+
+/* Compresses what it is given, one flushed piece at a time: what web fronts do with a stream. */
+function compressor(flag) {
+    const gzip = createGzip();
+    const out = [];
+    gzip.on('data', (data) => out.push(data));
+    return {
+        async add(text) {
+            gzip.write(text);
+            await new Promise((done) => gzip.flush(flag, done));
+            return Buffer.concat(out.splice(0));
+        },
+        async end() {
+            await new Promise((done) => gzip.once('end', done).end());
+            return Buffer.concat(out.splice(0));
+        },
+    };
+}
+
+/* ChatGPT, two ways in one recorded session, in records of 268 B and more by steps of 8 on the wire (22 of
+ * TLS and 9 of HTTP/2 among them): "single", one token each at 37 records a second, nearly all of 268 B;
+ * "batched", 4 a second of about ten tokens, 268 to 332 B. A third of a letter of the text adds to the size,
+ * which fits both. */
+const CHATGPT_EVENT = 268 - 31;
+export async function* chatgpt(chance, pieces, { regime = 'single' } = {}) {
+    const pack = (text, more = 0) => {
+        const size = CHATGPT_EVENT + more + 8 * Math.floor((Buffer.byteLength(text) * 0.35) / 8);
+        const open = `event: delta\ndata: {"type":"message","topic":"conversation-turn-${chance.uuid()}","encoded_item":"`;
+        return `${open}${chance.letters(size - open.length - 4)}"}\n\n`;
+    };
+    const single = regime === 'single';
+    yield { wait: chance.between(700, 2600), data: pack('', 880), tokens: 0 };
+    yield { wait: 20, data: pack('', 240), tokens: 0 };
+    for (let i = 0; i < pieces.length;) {
+        const size = single ? 1 : chance.between(5, 15);
+        const some = pieces.slice(i, i + size);
+        const wait = single ? around(chance, 2, 52) : around(chance, 110, 380);
+        yield { wait, data: pack(some.join('')), tokens: some.length };
+        i += size;
+    }
+    yield { wait: 40, data: pack('', 350) + 'data: [DONE]\n\n', tokens: 0 };
+}
+
+/* claude.ai: the events of its public interface without padding, compressed, 13 to 16 records a second of 48 to
+ * 72 B, about four tokens each: 790 to 985 B/s in the recording. Answers began 0.6 to 6 s after the prompt. */
+const named = (type, data) => `event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`;
+export async function* claude(chance, pieces) {
+    const gzip = compressor(constants.Z_SYNC_FLUSH);
+    const message = {
+        id: `chatcompl_01${chance.letters(22)}`, type: 'message', role: 'assistant', model: '', parent_uuid: chance.uuid(),
+        uuid: chance.uuid(), content: [], stop_reason: null, stop_sequence: null,
+    };
+    yield { wait: chance.between(600, 3200), data: await gzip.add(named('message_start', { message })), tokens: 0 };
+    const start = { index: 0, content_block: { type: 'text', text: '', citations: [], start_timestamp: new Date().toISOString() } };
+    yield { wait: 2, data: await gzip.add(named('content_block_start', start)), tokens: 0 };
+    for (let i = 0; i < pieces.length;) {
+        const some = pieces.slice(i, i + chance.between(1, 8));
+        const text = named('content_block_delta', { index: 0, delta: { type: 'text_delta', text: some.join('') } });
+        yield { wait: around(chance, 5, 125), data: await gzip.add(text), tokens: some.length };
+        i += some.length;
+    }
+    const ends = [named('content_block_stop', { index: 0, stop_timestamp: new Date().toISOString() }),
+        named('message_limit', { message_limit: { type: 'within_limit' } }), named('message_stop', {})];
+    for (const end of ends) yield { wait: 5, data: await gzip.add(end), tokens: 0 };
+    yield { wait: 1, data: await gzip.end(), tokens: 0 };
+}
+
+/* Gemini: each event holds all the text until then and is compressed by itself, so events grow: in the recording
+ * from 200 B to 1.8 kB within 20 s, 8 events a second ("slow"), or 14 ("fast") of half as many tokens. */
+export async function* gemini(chance, pieces, { regime = 'slow' } = {}) {
+    const gzip = compressor(constants.Z_FULL_FLUSH);
+    const ids = [`c_${chance.hex(16)}`, `r_${chance.hex(16)}`, `rc_${chance.hex(16)}`];
+    const chunk = (text) => {
+        const inner = JSON.stringify([null, ids.slice(0, 2), null, null, [[ids[2], [text], null, null, null, null, true]]]);
+        const line = `${JSON.stringify([['wrb.fr', null, inner]])}\n`;
+        return `${line.length + 1}\n${line}`;
+    };
+    const [most, low, high] = regime === 'slow' ? [19, 60, 190] : [9, 20, 120];
+    yield { wait: chance.between(800, 2200), data: await gzip.add(`)]}'\n\n${chunk('')}`), tokens: 0 };
+    for (let i = 0; i < pieces.length;) {
+        const size = Math.min(pieces.length - i, chance.between(3, most));
+        i += size;
+        yield { wait: around(chance, low, high), data: await gzip.add(chunk(pieces.slice(0, i).join(''))), tokens: size };
+    }
+    const last = JSON.stringify([['di', chance.between(900, 9000)], ['af.httprm', chance.below(9000), `${chance.below(2 ** 31)}`, 30]]);
+    yield { wait: 30, data: await gzip.add(`${last.length}\n${last}\n`), tokens: 0 };
+    yield { wait: 1, data: await gzip.end(), tokens: 0 };
+}
+
+/* Copilot: frames of JSON with two to six tokens each; the names of events are public, the rhythm is a guess. */
+export async function* copilot(chance, pieces) {
+    const messageId = chance.letters(22);
+    const frame = (fields) => JSON.stringify({ ...fields, id: String(chance.below(1e6)) });
+    yield { wait: chance.between(500, 1800), data: frame({ event: 'startMessage', messageId, conversationId: chance.letters(22) }), tokens: 0 };
+    for (let i = 0; i < pieces.length;) {
+        const some = pieces.slice(i, i + chance.between(2, 6));
+        yield { wait: around(chance, 15, 110), data: frame({ event: 'appendText', messageId, partId: '0', text: some.join('') }), tokens: some.length };
+        i += some.length;
+    }
+    yield { wait: 30, data: frame({ event: 'partCompleted', messageId, partId: '0' }), tokens: 0 };
+    yield { wait: 5, data: frame({ event: 'done', messageId }), tokens: 0 };
+}
+
+/* While an image is made: a few words of progress. */
+export async function* imaging(chance, service) {
+    yield* { 'chatgpt-web': chatgpt, 'gemini-web': gemini, 'copilot-web': copilot }[service](chance, []);
+    for (let left = chance.between(3, 6); left > 0; left--)
+        yield { wait: PER_SECOND, data: event({ status: 'in_progress', progress: chance.letters(chance.between(60, 160)) }), tokens: 0 };
+}
+
+/* Speech, as it is made: about three times as fast as it is heard (16 kB/s of sound). */
+export async function* speech(chance, bytes) {
+    for (let left = bytes; left > 0; left -= 12000)
+        yield { wait: 250, data: Buffer.from(chance.letters(Math.min(left, 12000))), tokens: 0 };
+}

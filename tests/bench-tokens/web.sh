@@ -1,0 +1,38 @@
+#!/bin/sh
+# web.sh DIRECTORY: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
+# WebSocket and HTTP/3. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
+# BENCH_SEED, BENCH_WEB_SECONDS and BENCH_WEB_PEOPLE (per application and transport) make the scenario.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+[ $# -eq 1 ] || { echo "usage: web.sh DIRECTORY" >&2; exit 2; }
+IAGMETER_NETNS_PREFIX=${IAGMETER_NETNS_PREFIX:-iagt-}web- # beside the bench of the APIs
+. "$(dirname "$0")/lib.sh"
+for program in chromium caddy; do
+    command -v "$program" >/dev/null || skip "$program is not installed"
+done
+mkdir -p "$1"
+directory=$(cd "$1" && pwd)
+temporary=$(mktemp -d) # profiles of the browsers
+trap 'rm -rf "$temporary"' EXIT
+live_temporary=$temporary
+live_start "$directory" gemini.google.com copilot.microsoft.com
+# One for each application and transport. Those from 220 on belong to the proxy that speaks QUIC.
+for host in 210 211 212 213 220 221 222; do
+    ip -n "$bench_server" address add "203.0.113.$host/24" dev wan
+done
+spki=
+for name in chatgpt.com claude.ai gemini.google.com copilot.microsoft.com; do
+    digest=$(openssl x509 -in "$live/certificates/$name.pem" -noout -pubkey |
+        openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64)
+    spki=$spki${spki:+,}$digest
+done
+live_servers node "$live_here/web-server.mjs" "$live/certificates" "$live/truth.jsonl" \
+    203.0.113.210 203.0.113.211 203.0.113.212 203.0.113.213
+live_servers "$live_here/web-proxy.sh" "$live/certificates" "$temporary" \
+    chatgpt.com=203.0.113.220 claude.ai=203.0.113.221 gemini.google.com=203.0.113.222
+live_capture
+live_client env HOME="$temporary" node "$live_here/web-browser.mjs" "$temporary" "${BENCH_SEED:-2026}" \
+    "${BENCH_WEB_SECONDS:-90}" "${BENCH_WEB_PEOPLE:-4}" "$spki" \
+    h2:chatgpt-web=203.0.113.210 h2:claude-web=203.0.113.211 h2:gemini-web=203.0.113.212 h2:copilot-web=203.0.113.213 \
+    h3:chatgpt-web=203.0.113.220 h3:claude-web=203.0.113.221 h3:gemini-web=203.0.113.222
+live_stop
