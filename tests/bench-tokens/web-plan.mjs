@@ -5,8 +5,8 @@ import { Chance, TEXTS } from './lib-text.mjs';
 
 const ABORT_MS = [1500, 5000];
 /* Tokens per second, as web-streams.mjs sends them: to know when a tab has had its time. */
-const RATES = { 'chatgpt-web': 38, 'claude-web': 68, 'gemini-web': 85, 'copilot-web': 64 };
-const IMAGING_S = 8;
+const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 75, 'copilot-web': 64 };
+const IMAGING_S = 12;
 
 /* Few answers are very short or very long. */
 function answerTokens(chance) {
@@ -37,7 +37,7 @@ function prompt(chance, app, more = {}) {
 function episode(chance, app) {
     const draw = chance.unit();
     const step = prompt(chance, app);
-    const seconds = 5 + step.bench.tokens / RATES[app];
+    const seconds = 6.5 + step.bench.tokens / RATES[app];
     const has = { image: app !== 'claude-web', audio: app === 'chatgpt-web' };
     if (draw < 0.07) {
         step.bench.fail = chance.below(2) ? 429 : 500;
@@ -59,8 +59,9 @@ function episode(chance, app) {
 
 function tab(chance, app, seconds, more) {
     const steps = [{ do: 'load' }, { do: 'wait', ms: chance.between(500, 4000) }];
-    for (let left = seconds - 5; left > 0;) {
+    for (let left = seconds - 5; left > 5;) {
         const [some, spent] = episode(chance, app);
+        if (spent > left + 5) continue; /* would outlast everybody else's */
         const ms = chance.between(2500, 11000); /* reading */
         steps.push(...some, { do: 'wait', ms });
         left -= spent + ms / 1000;

@@ -34,6 +34,8 @@ function compressor(flag) {
  * "batched", 4 a second of about ten tokens, 268 to 332 B. A third of a letter of the text adds to the size,
  * which fits both. */
 const CHATGPT_EVENT = 268 - 31;
+/* Half of the gaps are under 21 ms, a quarter under 4, a tenth over 60. */
+const paceOfOne = (chance) => (chance.unit() < 0.3 ? chance.between(0, 6) : around(chance, 8, 66));
 export async function* chatgpt(chance, pieces, { regime = 'single' } = {}) {
     const pack = (text, more = 0) => {
         const size = CHATGPT_EVENT + more + 8 * Math.floor((Buffer.byteLength(text) * 0.35) / 8);
@@ -46,7 +48,7 @@ export async function* chatgpt(chance, pieces, { regime = 'single' } = {}) {
     for (let i = 0; i < pieces.length;) {
         const size = single ? 1 : chance.between(5, 15);
         const some = pieces.slice(i, i + size);
-        const wait = single ? around(chance, 2, 52) : around(chance, 110, 380);
+        const wait = single ? paceOfOne(chance) : around(chance, 110, 380);
         yield { wait, data: pack(some.join('')), tokens: some.length };
         i += size;
     }
@@ -77,22 +79,29 @@ export async function* claude(chance, pieces) {
     yield { wait: 1, data: await gzip.end(), tokens: 0 };
 }
 
-/* Gemini: each event holds all the text until then and is compressed by itself, so events grow: in the recording
- * from 200 B to 1.8 kB within 20 s, 8 events a second ("slow"), or 14 ("fast") of half as many tokens. */
+/* Gemini: each event holds all the text until then, and marks on its parts. In the recording events grew from 160 B
+ * to 600 B within twelve seconds, 8 a second ("slow"), then to 1.8 kB at once: from there on, the event before is out
+ * of the compressor's window of 32 kB. In another answer 28 records a second of 330 B came in pairs ("fast"). */
 export async function* gemini(chance, pieces, { regime = 'slow' } = {}) {
-    const gzip = compressor(constants.Z_FULL_FLUSH);
+    const gzip = compressor(constants.Z_SYNC_FLUSH);
     const ids = [`c_${chance.hex(16)}`, `r_${chance.hex(16)}`, `rc_${chance.hex(16)}`];
-    const chunk = (text) => {
-        const inner = JSON.stringify([null, ids.slice(0, 2), null, null, [[ids[2], [text], null, null, null, null, true]]]);
+    const slow = regime === 'slow';
+    const chunk = (count) => {
+        const marks = '[null,null,null,null,0,0,[1,null,1]],'.repeat(count);
+        const fresh = chance.letters((slow ? 60 : 420) + count / 3);
+        const inner = JSON.stringify([null, ids.slice(0, 2), null, null, [[ids[2], [pieces.slice(0, count).join('')], marks, fresh]]]);
         const line = `${JSON.stringify([['wrb.fr', null, inner]])}\n`;
-        return `${line.length + 1}\n${line}`;
+        return gzip.add(`${line.length + 1}\n${line}`);
     };
-    const [most, low, high] = regime === 'slow' ? [19, 60, 190] : [9, 20, 120];
-    yield { wait: chance.between(800, 2200), data: await gzip.add(`)]}'\n\n${chunk('')}`), tokens: 0 };
+    yield { wait: chance.between(800, 2200), data: await gzip.add(")]}'\n\n"), tokens: 0 };
     for (let i = 0; i < pieces.length;) {
-        const size = Math.min(pieces.length - i, chance.between(3, most));
+        const size = Math.min(pieces.length - i, chance.between(3, slow ? 19 : 9));
         i += size;
-        yield { wait: around(chance, low, high), data: await gzip.add(chunk(pieces.slice(0, i).join(''))), tokens: size };
+        const data = await chunk(i);
+        const wait = slow ? around(chance, 60, 190) : around(chance, 20, 120);
+        const half = slow ? data.length : data.length >> 1;
+        yield { wait, data: data.subarray(0, half), tokens: size };
+        if (!slow) yield { wait: 0, data: data.subarray(half), tokens: 0 };
     }
     const last = JSON.stringify([['di', chance.between(900, 9000)], ['af.httprm', chance.below(9000), `${chance.below(2 ** 31)}`, 30]]);
     yield { wait: 30, data: await gzip.add(`${last.length}\n${last}\n`), tokens: 0 };
