@@ -28,3 +28,15 @@ status=0
 "$here/live.sh" "$directory/live" || status=$?
 [ "$status" -eq 0 ] || exit "$status"
 node "$here/judge.mjs" "$build/iagmeter" "$directory/run/iagmeter.conf" "$directory/live"
+
+# Without a browser or the proxy, it says that it is skipped.
+echo
+echo "Web applications in a browser, live, for two minutes:"
+echo
+status=0
+"$here/web.sh" "$directory/live-web" || status=$?
+if [ "$status" -eq 0 ]; then
+    node "$here/web-evaluate.mjs" "$build/iagmeter" "$directory/run/iagmeter.conf" "$directory/live-web"
+elif [ "$status" -ne 77 ]; then
+    exit "$status"
+fi

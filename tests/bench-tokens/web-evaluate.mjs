@@ -1,89 +1,109 @@
-/* web-evaluate.mjs PROGRAM CONFIGURATION DIRECTORY: compares what PROGRAM (iagmeter) makes of DIRECTORY/capture.pcap, as
- * web.sh leaves it, with DIRECTORY/truth.jsonl, and prints tables in Markdown: one row a service and transport, and what
- * is no text. Exchanges are compared by connection: found is what both have, at most. Answers with nothing in them,
- * and images, are prompts too, but have no tokens; refused prompts are none.
+/* web-evaluate.mjs PROGRAM CONFIGURATION DIRECTORY: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
+ * DIRECTORY/truth.jsonl, as web.sh leaves them: two tables in Markdown, one row a service and transport. The second
+ * says what became of what is hard: found of all, for exchanges; taken for an exchange of all, for what is none.
+ *
+ * A found exchange is matched to the true one on its connection whose answer it began in, or whose calls that go before
+ * the prompt (sentinel and the like) it took for the answer's begin. Beyond what judge.mjs does, a refused prompt that is found is neither right nor wrong;
+ * and the bias is of all that was counted, also where there was no exchange: what a month's sum would say.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
 import { readTruth } from './lib-truth.mjs';
 
 const [program, configuration, directory] = process.argv.slice(2);
+const SLACK_S = 0.3;  // of a busy machine
+const BEFORE_S = 2.0; // the calls before a prompt
 
+const band = (text) => text.split('/').map(Number);
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+const rate = (part, whole) => (whole > 0 ? (part / whole).toFixed(2) : '–');
+const percent = (value) => `${value > 0 ? '+' : ''}${Math.round(100 * value)} %`;
 const median = (values) => {
     const sorted = [...values].sort((a, b) => a - b);
     const half = sorted.length >> 1;
     return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 };
-const sum = (values) => values.reduce((a, b) => a + b, 0);
-const share = (value, whole) => (whole > 0 ? `${Math.round((100 * value) / whole)} %` : '–');
-const bias = (value) => `${value > 0 ? '+' : ''}${Math.round(100 * value)} %`;
-const band = (text) => text.split('/').map(Number);
 
-/* Error of the connections where prompts were found and there is something to find, bias of the sum of all, share of
- * truths inside of the bands. */
-function judge(rows, what) {
-    const pairs = rows.map((row) => row[what]);
-    const known = rows.filter((row) => row.found > 0 && row[what].truth > 0).map((row) => row[what]);
-    const truth = sum(pairs.map((pair) => pair.truth));
-    if (known.length === 0 || truth === 0) return ['–', '–', '–'];
-    return [`${Math.round(100 * median(known.map((pair) => Math.abs(pair.estimate[1] / pair.truth - 1))))} %`,
-        bias(sum(pairs.map((pair) => pair.estimate[1])) / truth - 1),
-        share(known.filter((pair) => pair.estimate[0] <= pair.truth && pair.truth <= pair.estimate[2]).length, known.length)];
+function foundIn(capture) {
+    const text = execFileSync(program, ['inspect', '--exchanges', '--addresses', '-c', configuration, capture],
+        { encoding: 'utf8', maxBuffer: 1 << 28 });
+    const [head, ...lines] = text.trimEnd().split('\n');
+    const columns = head.replace(/^#/, '').split('\t');
+    return lines.map((line) => {
+        const values = line.split('\t');
+        const row = Object.fromEntries(columns.map((column, i) => [column, values[i]]));
+        return {
+            time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport === 'quic' ? 'h3' : 'h2',
+            name: row.name, port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in),
+        };
+    });
 }
 
-const header = (columns, words) => {
+/* One client, so the port and the name are the connection. */
+const onOne = (found, entry) => found.port === entry.client_port && found.name === entry.sni;
+const during = (found, entry) => entry.start - BEFORE_S - SLACK_S <= found.time && found.time <= entry.end + SLACK_S;
+
+const founds = foundIn(`${directory}/capture.pcap`);
+const log = readTruth(`${directory}/truth.jsonl`);
+const rows = new Map();
+const rowOf = (service, transport) => {
+    const key = `${service} | ${transport}`;
+    if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], refused: 0, surplus: [] });
+    return rows.get(key);
+};
+for (const entry of log.filter(({ event }) => event !== 'connection')) {
+    const row = rowOf(entry.service, entry.transport);
+    (entry.event === 'exchange' ? row.truths : row.others).push(entry);
+}
+for (const found of founds) {
+    const entries = log.filter((entry) => onOne(found, entry));
+    const near = entries.filter((entry) => entry.event !== 'connection' && !entry.found && during(found, entry)).sort((a, b) => b.start - a.start);
+    const row = rowOf(found.service, entries[0]?.transport ?? found.transport);
+    const truth = near.find(({ event }) => event === 'exchange') ?? near[0];
+    if (truth) truth.found = true;
+    if (truth?.event === 'exchange') row.pairs.push({ found, truth });
+    else if (truth?.event === 'other') row.refused += 1;
+    else row.surplus.push(found);
+}
+
+const header = (columns) => {
     console.log(`| ${columns.join(' | ')} |`);
-    console.log(`|${columns.map((_, i) => (i < words ? '---' : '--:')).join('|')}|`);
+    console.log(`|${columns.map((_, i) => (i < 2 ? '---' : '--:')).join('|')}|`);
 };
 
-/* Connections, by the client's port and which server it was: ports are used again for others. */
-const keyOf = ({ sni, client_port }) => `${sni} ${client_port}`;
-const truth = readTruth(`${directory}/truth.jsonl`);
-const exchanges = Map.groupBy ? Map.groupBy(truth, keyOf) : truth.reduce((map, entry) =>
-    map.set(keyOf(entry), [...(map.get(keyOf(entry)) ?? []), entry]), new Map());
-
-const text = execFileSync(program, ['inspect', '--addresses', '-c', configuration, `${directory}/capture.pcap`], { encoding: 'utf8', maxBuffer: 1 << 28 });
-const [head, ...lines] = text.trimEnd().split('\n');
-const columns = head.slice(1).split('\t');
-const seen = new Set();
-const connections = lines.map((line) => Object.fromEntries(line.split('\t').map((value, i) => [columns[i], value]))).map((flow) => {
-    const key = keyOf({ sni: flow.name, client_port: flow.client_port });
-    const entries = exchanges.get(key) ?? [];
-    seen.add(key);
-    const answered = entries.filter(({ event }) => event === 'exchange');
-    return {
-        service: flow.service,
-        transport: entries.some(({ transport }) => transport === 'ws') ? 'WebSocket' : flow.transport === 'quic' ? 'HTTP/3' : 'HTTP/2',
-        found: band(flow.requests).at(flow.requests.includes('/') ? 1 : 0), prompts: answered.length, entries,
-        out: { estimate: band(flow.tokens_out), truth: sum(answered.map(({ tokens_out }) => tokens_out)) },
-        in: { estimate: band(flow.tokens_in), truth: sum(answered.map(({ tokens_in }) => tokens_in)) },
-    };
-});
-const missing = [...exchanges.keys()].filter((key) => !seen.has(key) && !key.startsWith('ws.'));
-if (missing.length) throw new Error(`connections with prompts that the capture has not got: ${missing.join(', ')}`);
-
-const groups = [...connections.reduce((map, row) => {
-    const key = `${row.service} | ${row.transport}`;
-    return map.set(key, [...(map.get(key) ?? []), row]);
-}, new Map())].sort(([a], [b]) => (a < b ? -1 : 1));
-
-header(['service', 'transport', 'connections', 'prompts', 'found', 'recall', 'precision', 'output: median error', 'bias of the sum',
-    'in the band', 'input: median error', 'bias of the sum', 'in the band'], 2);
-for (const [key, rows] of groups) {
-    const prompts = sum(rows.map((row) => row.prompts));
-    const found = sum(rows.map((row) => row.found));
-    const right = sum(rows.map((row) => Math.min(row.found, row.prompts)));
-    const cells = [key, rows.length, prompts, found, share(right, prompts), share(right, found), ...judge(rows, 'out'), ...judge(rows, 'in')];
-    console.log(`| ${cells.join(' | ')} |`);
+/* Median error and share in the band of those matched, bias of everything. */
+function judge({ pairs, surplus, truths }, way) {
+    const known = pairs.filter(({ truth }) => truth[`tokens_${way}`] > 0).map(({ found, truth }) => [found[way], truth[`tokens_${way}`]]);
+    const all = sum(truths.map((truth) => truth[`tokens_${way}`]));
+    if (known.length === 0) return ['–', all > 0 ? '-100 %' : '–', '–'];
+    return [`${Math.round(100 * median(known.map(([estimate, truth]) => Math.abs(estimate[1] / truth - 1))))} %`,
+        percent((sum(pairs.map(({ found }) => found[way][1])) + sum(surplus.map((found) => found[way][1]))) / all - 1),
+        `${Math.round((100 * known.filter(([estimate, truth]) => estimate[0] <= truth && truth <= estimate[2]).length) / known.length)} %`];
 }
 
-/* What these were: of the kinds of exchanges that are hard, how many there are. */
-const KINDS = [['refused', (entry) => entry.event === 'other'], ['without an answer', (entry) => entry.event === 'exchange' && entry.modality === 'text' && entry.tokens_out === 0],
-    ['under 2 s', (entry) => entry.event === 'exchange' && entry.tokens_out > 0 && entry.end - entry.start < 2], ['stopped', (entry) => entry.event === 'exchange' && entry.aborted],
-    ['images made', (entry) => entry.event === 'exchange' && entry.modality === 'image'], ['images fetched', (entry) => entry.event === 'transfer' && entry.modality === 'image'],
-    ['uploads', (entry) => entry.event === 'transfer' && entry.modality === 'upload'], ['sound', (entry) => entry.event === 'transfer' && entry.modality === 'audio']];
+const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
+header(['service', 'transport', 'true', 'found', 'precision', 'recall', 'output: median error', 'bias of the sum', 'in the band',
+    'input: median error', 'bias of the sum', 'in the band']);
+for (const [key, row] of sorted) {
+    const found = row.pairs.length + row.surplus.length;
+    console.log(`| ${[key, row.truths.length, found, rate(row.pairs.length, found), rate(row.pairs.length, row.truths.length), ...judge(row, 'out'), ...judge(row, 'in')].join(' | ')} |`);
+}
+
+const KINDS = {
+    'under 2 s': (entry) => entry.event === 'exchange' && entry.tokens_out > 0 && entry.end - entry.start < 2,
+    'empty answer': (entry) => entry.event === 'exchange' && entry.modality === 'text' && entry.tokens_out === 0,
+    stopped: (entry) => entry.event === 'exchange' && entry.aborted,
+    'image asked for': (entry) => entry.event === 'exchange' && entry.modality === 'image',
+    refused: (entry) => entry.event === 'other',
+    'image fetched': (entry) => entry.event === 'transfer' && entry.modality === 'image',
+    'file sent': (entry) => entry.event === 'transfer' && entry.modality === 'upload',
+    sound: (entry) => entry.event === 'transfer' && entry.modality === 'audio',
+};
+const KIND_COLUMNS = [...Object.keys(KINDS), 'nothing of these'];
 console.log();
-header(['service', 'transport', ...KINDS.map(([name]) => name)], 2);
-for (const [key, rows] of groups) {
-    const entries = rows.flatMap((row) => row.entries);
-    if (entries.some(({ event }) => event !== 'connection')) console.log(`| ${[key, ...KINDS.map(([, is]) => entries.filter(is).length)].join(' | ')} |`);
+header(['service', 'transport', ...KIND_COLUMNS]);
+for (const [key, { truths, others, surplus }] of sorted) {
+    const entries = [...truths, ...others];
+    const cells = Object.values(KINDS).map((is) => entries.filter(is)).map((some) => (some.length ? `${some.filter(({ found }) => found).length} of ${some.length}` : '–'));
+    const rest = surplus.filter((found) => !others.some((entry) => entry.found && onOne(found, entry) && during(found, entry))).length;
+    console.log(`| ${[key, ...cells, rest].join(' | ')} |`);
 }
