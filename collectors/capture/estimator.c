@@ -81,8 +81,7 @@ static double square(double value)
     return value * value;
 }
 
-/* How much of the answer's records are of the modal size, at least: those exceed the others by the
- * lead. */
+/* How much of the answer's records are of the modal size: those exceed the others by the lead. */
 static double modal_share(const struct exchange_shape *shape)
 {
     return (1 + (double)shape->modal_lead / (double)shape->answer_records) / 2;

@@ -98,10 +98,12 @@ struct estimator {
     double answer_gap_s;
     double answer_s_min;
     double answer_slots_min;
-    /* The next three are 0 where they are not used, as by M2 and events. */
+    /* The next five are 0 where they are not used, as by M2 and events. */
     double answer_steps_min; /* as good as seconds and slots: so many records that each come after a
                               * pause, without the client having said anything since the last */
     double bulk_bytes_per_s; /* a half-second with more than that is of a page or a file */
+    double text_record_max;  /* larger records are of pages and files, too */
+    double quiet_s;          /* what a client sends within that of a step is beside the answer */
     double event_gap_s;      /* M3: records closer to the last one than that are of its event */
 
     struct triple record_base_bytes; /* M2: bytes of an event that are no token */
@@ -124,14 +126,14 @@ struct estimator {
 
 /* What was seen of one exchange; sizes count TLS records without their 5-byte header. */
 struct exchange_shape {
-    uint64_t request_bytes;  /* application records, client to server */
-    uint64_t answer_bytes;   /* application records, server to client */
-    uint32_t answer_records; /* or events */
-    uint64_t bulk_bytes;     /* of the answer's, those in records of at least bulk_record_min */
-    uint32_t bulk_records;   /* so many */
-    uint64_t answer_ns;      /* first to last answer record */
-    uint32_t modal_bytes;    /* about the size of more than half of the answer's records; */
-    uint32_t modal_lead;     /* by how many those are more than the others, at least; 0: unknown */
+    uint64_t request_bytes;     /* application records, client to server */
+    uint64_t answer_bytes;      /* application records, server to client */
+    uint32_t answer_records;    /* or events */
+    uint64_t bulk_bytes;        /* of the answer's, those in records of at least bulk_record_min */
+    uint32_t bulk_records;      /* so many */
+    uint64_t answer_ns;         /* first to last answer record */
+    uint32_t modal_bytes;       /* about the size of more than half of the answer's records; */
+    uint32_t modal_lead;        /* by about how many those are more than the others; 0: unknown */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     bool first_on_connection;
 };

@@ -35,6 +35,8 @@ static const struct confread_key estimator_keys[] = {
      NULL},
     {"answer_steps_min", CONFREAD_DOUBLE, false, 1, 1000, MEMBER(answer_steps_min), 0, NULL},
     {"bulk_bytes_per_s", CONFREAD_DOUBLE, false, 1000, 1e9, MEMBER(bulk_bytes_per_s), 0, NULL},
+    {"text_record_max", CONFREAD_DOUBLE, false, 100, 16640, MEMBER(text_record_max), 0, NULL},
+    {"quiet_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(quiet_s), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
@@ -182,13 +184,12 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
                         struct diagnostics *diagnostics)
 {
     static const struct parameter_use shapes[] = {
-        {"answer_steps_min", SHAPED_METHODS},
-        {"bulk_bytes_per_s", SHAPED_METHODS},
-        {"event_gap_s", BIT(METHOD_M3)},
-        {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
+        {"answer_steps_min", SHAPED_METHODS}, {"bulk_bytes_per_s", SHAPED_METHODS},
+        {"event_gap_s", BIT(METHOD_M3)},      {"text_record_max", SHAPED_METHODS},
+        {"quiet_s", SHAPED_METHODS},          {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
     };
+    static const char *const with_bulk[] = {"event_gap_s", "quiet_s", "text_record_max"};
     const config_setting_t *bulk = config_setting_get_member(group, "bulk_bytes_per_s");
-    const config_setting_t *gap = config_setting_get_member(group, "event_gap_s");
     bool valid = true;
 
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
@@ -200,8 +201,12 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
                        method_names[estimator->method]);
         valid = false;
     }
-    if (gap && !bulk) {
-        confread_error(gap, diagnostics, "event_gap_s is used with bulk_bytes_per_s");
+    for (size_t i = 0; i < COUNT_OF(with_bulk); i++) {
+        const config_setting_t *setting = config_setting_get_member(group, with_bulk[i]);
+
+        if (!setting || bulk)
+            continue;
+        confread_error(setting, diagnostics, "%s is used with bulk_bytes_per_s", with_bulk[i]);
         valid = false;
     }
     if (bulk && config_setting_get_member(group, "bulk_record_min")) {

@@ -12,8 +12,6 @@
 /* Models write tens of tokens a second; what one write fills several records with follows within a
  * millisecond. */
 #define STEP_PAUSE_NS (10 * SECOND_NS / 1000)
-/* A record that holds so much of what a half-second may is of a page or a file, too. */
-#define BULK_RECORD_SHARE 4
 /* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
 #define MODAL_TOLERANCE 16
 
@@ -35,6 +33,11 @@ bool exchange_is_open(const struct exchange_tracker *tracker)
 static int64_t to_ns(double seconds)
 {
     return (int64_t)(seconds * (double)SECOND_NS);
+}
+
+static uint32_t to_ms(int64_t ns)
+{
+    return (uint32_t)(ns / (SECOND_NS / 1000));
 }
 
 static bool is_answering(const struct exchange_tracker *tracker)
@@ -101,8 +104,7 @@ static void close_slot(struct exchange_tracker *tracker, const struct estimator 
         tracker->steps = add_small(tracker->steps, tracker->slot_steps);
         if (tracker->half_seconds < MAX_SLOTS)
             tracker->half_seconds++;
-        tracker->answer_ms =
-            (uint32_t)((tracker->last_ns - tracker->answer_first_ns) / (SECOND_NS / 1000));
+        tracker->answer_ms = to_ms(tracker->last_ns - tracker->answer_first_ns);
     }
     tracker->slot_bytes = 0;
     tracker->slot_records = 0;
@@ -121,7 +123,7 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
             shape->excess_bytes = *excess;
         return;
     }
-    if (tracker->bulk_bytes <= tracker->answer_bytes &&
+    if (!uses_slots(estimator) && tracker->bulk_bytes <= tracker->answer_bytes &&
         tracker->bulk_records <= tracker->answer_records) {
         shape->bulk_bytes = tracker->bulk_bytes;
         shape->bulk_records = tracker->bulk_records;
@@ -229,10 +231,13 @@ static void add_to_slot(struct exchange_tracker *tracker, const struct estimator
     bool is_new_event = tracker->slot_records == 0 ||
                         (double)(now_ns - tracker->last_ns) >= estimator->event_gap_s * 1e9;
 
-    if (size * BULK_RECORD_SHARE > slot_bytes_max(estimator))
+    if (estimator->text_record_max > 0 && size > estimator->text_record_max)
         return; /* text that goes on beside it stays */
     tracker->slot_bytes = add(tracker->slot_bytes, size);
-    tracker->slot_steps = add_small(tracker->slot_steps, is_step(tracker, now_ns));
+    if (is_step(tracker, now_ns)) {
+        tracker->slot_steps = add_small(tracker->slot_steps, 1);
+        tracker->step_ms = to_ms(now_ns - tracker->answer_first_ns);
+    }
     tracker->slot_records = add_small(tracker->slot_records, is_new_event);
     vote(tracker, size);
 }
@@ -300,6 +305,16 @@ static void go_on_asking(struct exchange_tracker *tracker, int64_t now_ns, uint3
     tracker->state = STATE_REQUEST;
 }
 
+/* Telemetry and the calls of other parts of the page, which go on while the answer is written: who
+ * asks the next question has read this one. */
+static bool is_beside(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                      int64_t now_ns)
+{
+    return uses_slots(estimator) && estimator->quiet_s > 0 && has_steps(tracker, estimator) &&
+           now_ns - tracker->answer_first_ns <
+               tracker->step_ms * (SECOND_NS / 1000) + to_ns(estimator->quiet_s);
+}
+
 static bool client_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
@@ -320,6 +335,8 @@ static bool client_record(struct exchange_tracker *tracker, const struct estimat
         begin_request(tracker, now_ns, size);
         return false;
     }
+    if (is_beside(tracker, estimator, now_ns))
+        size = 0;
     if (tracker->state == STATE_ANSWER || now_ns - tracker->next_burst_last_ns >= burst_gap_ns)
         tracker->next_burst_bytes = 0;
     tracker->state = STATE_OVERLAP;

@@ -25,7 +25,10 @@ struct exchange_tracker {
     union {
         struct triple excess_bytes; /* M2, as in struct exchange_shape */
         struct {                    /* other methods */
-            uint32_t bulk_bytes;    /* as in struct exchange_shape, */
+            union {
+                uint32_t bulk_bytes; /* as in struct exchange_shape: without bulk_bytes_per_s; */
+                uint32_t step_ms;    /* with it: the last step, from the answer's begin */
+            };
             uint16_t bulk_records;
             uint16_t steps; /* records that came after a pause, unasked */
             uint16_t modal_bytes;

@@ -44,6 +44,56 @@ static struct triple tokens_out(int method, const struct exchange_shape *shape)
     return estimator_apply(&estimator, shape).tokens_out;
 }
 
+/* Of about 40 records a second, one token each; of 3 to 8, ten; and by size, whatever the pace. */
+static void the_way_of_streaming_is_told_by_the_answer(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = {.answer_bytes = 40000, .answer_records = 100};
+
+    (void)state;
+    estimator.method = METHOD_M5;
+    estimator.regime_count = 3;
+    estimator.regimes[0] = (struct estimator_regime){
+        .record_bytes_min = 300,
+        .record_bytes_max = 340,
+        .record_share_min = 0.6,
+        .records_per_s_max = 1e9,
+        .rule = {.method = METHOD_M4, .grade = GRADE_A, .bytes_per_token = {400, 400, 400}},
+    };
+    estimator.regimes[1] = (struct estimator_regime){
+        .records_per_s_min = 18,
+        .records_per_s_max = 1000,
+        .rule = {.method = METHOD_M3, .grade = GRADE_C, .tokens_per_record = {1, 1, 2}},
+    };
+    estimator.regimes[2] = (struct estimator_regime){
+        .records_per_s_min = 1,
+        .records_per_s_max = 12,
+        .rule = {.method = METHOD_M3, .tokens_per_record = {5, 10, 16}, .exchange_sigma = 0.5},
+    };
+    shape.answer_ns = 2500000000;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 100, 100, 200);
+    assert_int_equal(estimator_apply(&estimator, &shape).grade, GRADE_C);
+    shape.answer_ns = 20000000000;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 500, 1000, 1600);
+    assert_true(estimator_apply(&estimator, &shape).tokens_out_variance == 500 * 500);
+    shape.answer_ns = 6000000000; /* neither: the span of both */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
+    assert_int_equal(estimator_apply(&estimator, &shape).grade, GRADE_B);
+    shape.modal_bytes = 320;
+    shape.modal_lead = 19; /* 59.5 of 100 */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
+    shape.modal_lead = 20;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 100, 100, 100);
+    assert_int_equal(estimator_apply(&estimator, &shape).grade, GRADE_A);
+    shape.modal_bytes = 341;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
+    shape.modal_bytes = 320;
+    shape.answer_records = 32; /* too few to tell */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
+    shape.answer_records = 33;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 100, 100, 100);
+}
+
 static void each_method_has_its_formula(void **state)
 {
     struct exchange_shape later = answer;
@@ -366,6 +416,7 @@ static void recorded_answers_of_gpt_4o_are_estimated_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_way_of_streaming_is_told_by_the_answer),
         cmocka_unit_test(each_method_has_its_formula),
         cmocka_unit_test(few_records_are_read_both_ways),
         cmocka_unit_test(a_request_is_one_give_or_take),

@@ -52,6 +52,22 @@ static const struct estimator events = {
     .record_max_bytes = 600,
 };
 
+static const struct estimator browser = {
+    .request_bytes_min = 3000,
+    .request_record_min = 100,
+    .burst_gap_s = 2,
+    .answer_record_min = 35,
+    .answer_bytes_min = 200,
+    .answer_gap_s = 6,
+    .answer_s_min = 2,
+    .answer_slots_min = 6,
+    .answer_steps_min = 6,
+    .bulk_bytes_per_s = 20000,
+    .text_record_max = 1100,
+    .quiet_s = 0.3,
+    .method = METHOD_M4,
+};
+
 static const struct estimator *rule;
 static struct exchange_tracker tracker;
 static struct exchange_shape shapes[16]; /* of the finished exchanges */
@@ -184,6 +200,129 @@ static void another_method_finds_nothing_of_the_old_one(void **state)
     assert_int_equal(finished, 1);
     assert_true(shapes[0].bulk_bytes <= shapes[0].answer_bytes);
     assert_true(shapes[0].bulk_records <= shapes[0].answer_records);
+}
+
+static void a_short_answer_is_found_by_its_steps(void **state)
+{
+    (void)state;
+    for (unsigned records = 6; records <= 7; records++) {
+        start(&browser);
+        client(0, 4000);
+        stream(S, 10 * MS, records, 100); /* the first one is no step */
+        close_at_end();
+        assert_int_equal(finished, records - 6);
+    }
+    start(&browser);
+    client(0, 4000);
+    stream(S, 10 * MS - 1, 1000, 10); /* too small to be any */
+    stream(S, 10 * MS - 1, 40, 100);  /* without pauses: one write */
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* What comes back after each call of the client is what it called for. */
+static void replies_to_calls_are_no_steps(void **state)
+{
+    (void)state;
+    start(&browser);
+    client(0, 4000);
+    server(S, 100);
+    for (int i = 1; i <= 30; i++) {
+        client(S + i * 50 * MS, 120);
+        server(S + i * 50 * MS + 20 * MS, 300);
+    }
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+static void pages_and_files_are_no_part_of_an_answer(void **state)
+{
+    (void)state;
+    start(&browser);
+    client(0, 4000);
+    stream(100 * MS, 2 * MS, 2000, 1000); /* 2 MB in 4 s: too fast for text */
+    stream(5 * S, 100 * MS, 40, 16000);   /* slower, in records that text does not fill */
+    expire_before(30 * S);
+    assert_int_equal(finished, 0);
+    client(31 * S, 4000);
+    stream(32 * S, 2 * MS, 500, 1000); /* first a page, in two half-seconds, */
+    stream(33 * S, 50 * MS, 60, 100);  /* then three seconds of text, */
+    server(34 * S + 1, 16000);         /* an image between them, */
+    stream(36 * S, 2 * MS, 250, 1000); /* and a file in the end */
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 60 * 100);
+    assert_int_equal(shapes[0].answer_records, 60);
+    assert_int_equal(shapes[0].answer_ns, 59 * 50 * MS);
+}
+
+static void what_is_sent_beside_an_answer_cuts_nothing(void **state)
+{
+    int64_t now;
+
+    (void)state;
+    start(&browser);
+    client(0, 4000);
+    stream(S, 50 * MS, 40, 100);
+    client(S + 1960 * MS, 5000); /* telemetry, right after a step */
+    now = stream(S + 2000 * MS, 50 * MS, 40, 100);
+    assert_int_equal(finished, 0);
+    client(now + 299 * MS, 2000);
+    client(now + 300 * MS, 2999); /* not enough for a request */
+    assert_int_equal(finished, 0);
+    client(now + 301 * MS, 1);
+    client(now + 302 * MS, 100);
+    assert_int_equal(finished, 1); /* a question, from someone who has read the answer */
+    assert_int_equal(shapes[0].answer_records, 80);
+}
+
+/* Telemetry in the first seconds, too: it makes no one forget an answer that is being written. */
+static void an_answer_is_not_forgotten_for_telemetry(void **state)
+{
+    (void)state;
+    start(&browser);
+    client(0, 4000);
+    stream(S, 20 * MS, 20, 100);
+    client(S + 700 * MS, 500);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 2000);
+}
+
+static void records_of_one_event_are_one(void **state)
+{
+    struct estimator events_of_records = browser;
+
+    (void)state;
+    events_of_records.event_gap_s = 0.005;
+    start(&events_of_records);
+    client(0, 4000);
+    for (int i = 0; i < 20; i++)
+        stream(S + i * 100 * MS, i % 2 == 0 ? 5 * MS - 1 : 5 * MS, 3, 200);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 10 + 30);
+    assert_int_equal(shapes[0].answer_bytes, 60 * 200);
+}
+
+static void the_modal_size_is_that_of_more_than_half(void **state)
+{
+    (void)state;
+    start(&api);
+    client(0, 400);
+    server(S, 2000);
+    for (int i = 0; i < 100; i++)
+        server(S + (i + 1) * 20 * MS, i % 4 == 0 ? 600 : 320 + (uint32_t)i % 3);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_in_range(shapes[0].modal_bytes, 320, 322);
+    assert_in_range(shapes[0].modal_lead, 45, 55); /* 75 - 26: others cancel out, too */
+    start(&api);
+    client(0, 400);
+    for (int i = 0; i < 100; i++)
+        server(S + i * 20 * MS, i % 2 == 0 ? 600 : 320);
+    close_at_end();
+    assert_int_equal(shapes[0].modal_lead, 0);
 }
 
 static void the_next_question_ends_the_answer(void **state)
@@ -565,6 +704,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_one_waits_for_nothing),
         cmocka_unit_test(one_question_one_answer),
+        cmocka_unit_test(a_short_answer_is_found_by_its_steps),
+        cmocka_unit_test(replies_to_calls_are_no_steps),
+        cmocka_unit_test(pages_and_files_are_no_part_of_an_answer),
+        cmocka_unit_test(what_is_sent_beside_an_answer_cuts_nothing),
+        cmocka_unit_test(an_answer_is_not_forgotten_for_telemetry),
+        cmocka_unit_test(records_of_one_event_are_one),
+        cmocka_unit_test(the_modal_size_is_that_of_more_than_half),
         cmocka_unit_test(the_next_question_ends_the_answer),
         cmocka_unit_test(bulk_within_an_answer_is_told_apart),
         cmocka_unit_test(another_method_finds_nothing_of_the_old_one),

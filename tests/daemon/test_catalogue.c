@@ -599,6 +599,20 @@ static void a_file_is_read(void **state)
 #define OVERHEAD  "overhead_new_bytes = 1; overhead_reused_bytes = 1; " WHOLE
 #define M1        OVERHEAD "bytes_per_token = 2; "
 #define BAD(body) "services = ();\nestimators = {\nx = {\n" body "\n}; };\n"
+#define M3                                                                                         \
+    "method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR            \
+    "tokens_per_record = 1; "
+#define M3_WITH(body) "services = ();\nestimators = {\nx = { " M3 "\n" body "\n}; };\n"
+#define M2_ONLY                                                                                    \
+    "exchange_sigma = 0.5; " GAPS PRIOR M1 "record_base_bytes = 9; event_text_bytes = 9; "         \
+    "record_max_bytes = 99; "
+#define M2 "method = \"M2\"; grade = \"B\"; source = \"s\"; " M2_ONLY
+#define Y4                                                                                         \
+    "y = { method = \"M4\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
+    "bytes_per_token = 2; }; "
+#define FITS "{ estimator = \"y\"; records_per_s = 3; }"
+#define AFTER_M4(body)                                                                             \
+    "services = ();\nestimators = { " Y4 "\nx = { " M3 "\nregimes = (\n" body " ); }; };\n"
 
 static const struct {
     const char *text;
@@ -711,6 +725,37 @@ static const struct {
      "grade must be A to E"},
     {BAD("method = \"none\";\ngrade = \"A\"; source = \"s\"; " GAPS PRIOR), 5,
      "grade must be \"-\" for method none"},
+    {M3_WITH("\nquiet_s = 0.3;"), 5, "quiet_s is used with bulk_bytes_per_s"},
+    {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with bulk_bytes_per_s"},
+    {M3_WITH("\ntext_record_max = 1100;"), 5, "text_record_max is used with bulk_bytes_per_s"},
+    {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000;\nbulk_bytes_per_s = 1e4;"), 5,
+     "bulk_bytes_per_s is not used with bulk_record_min"},
+    {M3_WITH("\nbulk_bytes_per_s = 999;"), 5, "bulk_bytes_per_s must be"},
+    {M3_WITH("\nanswer_steps_min = 0;"), 5, "answer_steps_min must be"},
+    {ESTIMATOR(M1 PRIOR "bulk_bytes_per_s = 1e4;\nevent_gap_s = 0.005;"), 5,
+     "event_gap_s is not used by M1"},
+    {BAD(M2 "\nanswer_steps_min = 6;"), 5, "answer_steps_min is not used by M2"},
+    {BAD(M2 "\nregimes = ();"), 5, "regimes is not used by M2"},
+    {M3_WITH("\nregimes = 3;"), 5, "regimes must be a list"},
+    {M3_WITH("regimes = (\n3 );"), 5, "a regime must be a group"},
+    {M3_WITH("regimes = (\n{ records_per_s = 3; } );"), 5, "missing key \"estimator\""},
+    {M3_WITH("regimes = (\n{ estimator = \"x\"; records_per_s = 3; } );"), 5,
+     "regime \"x\": there is no such estimator before this one"},
+    {AFTER_M4("{ estimator = \"y\"; }"), 5, "a regime is told by record_bytes or records_per_s"},
+    {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; }"), 5, "are used together"},
+    {AFTER_M4("{ estimator = \"y\"; records_per_s = 3; record_share_min = 0.6; }"), 5,
+     "are used together"},
+    {AFTER_M4("{ estimator = \"y\"; records_per_s = [ 3, 2 ]; }"), 5, "records_per_s"},
+    {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; record_share_min = 0.4; }"), 5,
+     "record_share_min must be"},
+    {AFTER_M4(FITS ", " FITS ", " FITS ", " FITS), 4, "more than 3 regimes"},
+    {"services = ();\nestimators = { " Y4
+     "z = { method = \"M2\"; grade = \"B\"; source = \"s\"; " M2_ONLY " };\nx = { " M3
+     "regimes = (\n{ estimator = \"z\"; records_per_s = 3; } ); }; };\n",
+     4, "the estimator of a regime is of M1, M3, M4 or M5"},
+    {"services = ();\nestimators = { " Y4 "z = { " M3 "regimes = ( " FITS " ); };\nx = { " M3
+     "regimes = (\n{ estimator = \"z\"; records_per_s = 3; } ); }; };\n",
+     4, "the estimator of a regime has no regimes itself"},
     {ESTIMATOR(M1), 3, "missing key \"input\""},
     {ESTIMATOR(OVERHEAD PRIOR), 3, "missing key \"bytes_per_token\", which M1 uses"},
     {ESTIMATOR(WHOLE "overhead_new_bytes = 1; bytes_per_token = 1; " PRIOR), 3,
