@@ -133,7 +133,7 @@ static bool possible_time(int64_t time_s)
 /* Single exchanges scatter at random: their sum by no more than the widest of them. */
 static bool possible_variance(const struct activity *activity)
 {
-    const double rounding = 1.001;
+    const double rounding = 1.01;
 
     return isfinite(activity->tokens_out_variance) && activity->tokens_out_variance >= 0 &&
            sqrt(activity->tokens_out_variance) <=

@@ -147,6 +147,8 @@ static inline struct activity sink_sum(const struct sink_log *log, int64_t start
         sum.tokens_in = triple_add(sum.tokens_in, part->tokens_in);
         sum.tokens_out = triple_add(sum.tokens_out, part->tokens_out);
         sum.tokens_out_variance += part->tokens_out_variance;
+        sum.images = triple_add(sum.images, part->images);
+        sum.uploads = triple_add(sum.uploads, part->uploads);
         sum.grade = (uint8_t)grade_worst(sum.grade, part->grade);
     }
     return sum;

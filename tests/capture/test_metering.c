@@ -52,6 +52,8 @@ static struct catalogue *make_catalogue(const char *api_host)
         .answer_gap_s = 6,
         .bytes_per_token = {50, 100, 200},
         .exchange_sigma = 0.5,
+        .upload_bytes_min = 9000,
+        .input_prior_tokens = {1, 2, 3},
         .input_method = INPUT_BODY,
         .input_bytes_per_token = {10, 10, 10},
     };
@@ -452,6 +454,27 @@ static void cut_frames_are_metered_by_their_headers(void **state)
     assert_int_equal(sum.bytes_down, 12050);
     assert_triple(sum.tokens_out, 60, 120, 240);
     assert_triple(sum.tokens_in, 130, 130, 130);
+}
+
+/* It counts in units of its own, and its bytes are no tokens. */
+static void a_file_is_an_upload(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    struct activity sum;
+
+    (void)state;
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_exchange(&film, &talk, 400, 10, 300, 100 * MILLI);
+    talk_exchange(&film, &talk, 9000, 10, 300, 100 * MILLI);
+    talk_close(&film, &talk);
+    play();
+    sum = only_sum(FOUR, API);
+    assert_triple(sum.requests, 2, 2, 2);
+    assert_triple(sum.uploads, 1, 1, 1);
+    assert_triple(sum.tokens_in, 40 + 1, 40 + 2, 40 + 3);
+    assert_triple(sum.images, 0, 0, 0);
+    assert_near(sum.tokens_out_variance, 2 * 15 * 15);
 }
 
 static void a_server_may_be_overtaken_by_itself(void **state)
@@ -1427,6 +1450,7 @@ int main(void)
         TEST(lost_segments_count_by_their_numbers),
         TEST(a_hole_does_not_hold_back_an_answer),
         TEST(cut_frames_are_metered_by_their_headers),
+        TEST(a_file_is_an_upload),
         TEST(a_server_may_be_overtaken_by_itself),
         TEST(a_hello_that_is_cut_has_no_name),
         TEST(a_hello_in_any_order_is_the_same),

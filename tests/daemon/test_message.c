@@ -324,7 +324,7 @@ static void amounts_that_no_collector_has_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = (double)NAN);
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = (double)INFINITY);
     IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = -1);
-    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = 201 * 201);
+    IMPOSSIBLE(MESSAGE_ACTIVITY, m.body.activity.tokens_out_variance = 203 * 203);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.requests = (double)NAN);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.requests = -1);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_in = (double)INFINITY);
