@@ -79,6 +79,7 @@ TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 
 LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
 FUZZ_PACKAGES     := clang libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr
+ACCURACY_PACKAGES := nodejs curl iproute2 tcpdump openssl caddy ngtcp2-client
 BENCH_PACKAGES    := iproute2 tcpdump sqlite3 $(if $(BENCH_PEERS),softflowd libndpi-bin tshark)
 
 DEPS ?= install
@@ -107,7 +108,7 @@ deps: ## install the Debian packages that are missing to build and run
 
 deps-all: ## the same, for every target below
 	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) \
-	  $(FUZZ_PACKAGES) $(COVERAGE_PACKAGES) shellcheck)
+	  $(FUZZ_PACKAGES) $(COVERAGE_PACKAGES) $(ACCURACY_PACKAGES) shellcheck)
 
 demo: deps ## install what is missing, build, run the demonstration
 	$(again) all
@@ -199,7 +200,7 @@ bench: ## speed and memory, beside a loop that counts and tcpdump; BENCH_PEERS=1
 	@cat $(BUILD)/performance.md
 
 accuracy: ## requests and tokens estimated from recordings and a live bench, beside what was true; ACCURACY_DATA=dir
-	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) nodejs curl iproute2 tcpdump openssl)
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(ACCURACY_PACKAGES))
 	$(again) all
 	@IAGMETER_BUILD=$(abspath $(BUILD)) tests/bench-tokens/accuracy.sh
 

@@ -1,6 +1,6 @@
 /* api-clients.mjs CA PLAN: plays the plan. SPDX-License-Identifier: GPL-3.0-or-later */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { curl, nodeFetch, nodeH1, nodeH2, resolveNames } from './lib-client.mjs';
+import { curl, ngtcp2, nodeFetch, nodeH1, nodeH2, resolveNames } from './lib-client.mjs';
 import { makePlan } from './lib-plan.mjs';
 
 const [ca, options] = process.argv.slice(2);
@@ -8,7 +8,7 @@ resolveNames();
 
 const CONNECT = {
     'curl-h1': (place) => curl({ ...place, version: '--http1.1' }), 'curl-h2': (place) => curl({ ...place, version: '--http2' }),
-    'node-h1': nodeH1, 'fetch-h1': nodeFetch, 'node-h2': nodeH2, 'node-h2-parallel': nodeH2,
+    'node-h1': nodeH1, 'fetch-h1': nodeFetch, 'node-h2': nodeH2, 'node-h2-parallel': nodeH2, 'ngtcp2-h3': ngtcp2,
 };
 
 const SEARCH = {

@@ -2,9 +2,10 @@
  * ADDRESSES. SPDX-License-Identifier: GPL-3.0-or-later */
 import { spawn } from 'node:child_process';
 import dns from 'node:dns';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
+import { tmpdir } from 'node:os';
 import tls from 'node:tls';
 
 /* Where the namespace of the servers has which name. */
@@ -12,7 +13,6 @@ export const ADDRESSES = {
     'api.openai.com': '203.0.113.130', 'api.mistral.ai': '203.0.113.140', 'api.anthropic.com': '203.0.113.150',
     'generativelanguage.googleapis.com': '203.0.113.160',
 };
-export const PROXY = '203.0.113.200'; // for HTTP/3
 
 /* There is no resolver: for fetch(), which takes no table. */
 export function resolveNames() {
@@ -95,9 +95,9 @@ export function nodeH2({ host, from, ca }) {
     };
 }
 
-export function run(command, args, input, abort) {
+export function run(command, args, input, abort, errors = 'inherit') {
     return new Promise((done, fail) => {
-        const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+        const child = spawn(command, args, { stdio: ['pipe', 'pipe', errors] });
         let got = 0;
         let text = '';
         child.stdout.on('data', (data) => {
@@ -120,4 +120,22 @@ export function curl({ host, from, ca, version }) {
         return Number(text.slice(-3)) || 0;
     };
     return { post: call, get: (path, headers) => call(path, headers), close: () => {} };
+}
+
+/* The client of ngtcp2's examples (HTTP/3): a new connection for each call, from the namespace's first address. The name is
+ * resolved by /etc/hosts, as it must be to stand in its ClientHello. It sends no header of ours and tells no status: refusals are not asked again. */
+export function ngtcp2({ host }) {
+    let calls = 0;
+    return {
+        post: async (path, headers, body) => {
+            const file = `${tmpdir()}/bench-${process.pid}-${host}-${++calls}-${Math.floor(performance.now())}`;
+            writeFileSync(file, body);
+            try {
+                await run('gtlsclient', ['-q', '--exit-on-all-streams-close', '--no-quic-dump', '--no-http-dump', '-m', 'POST', '-d', file,
+                    host, '443', `https://${host}${path}`], '', 0, 'ignore');
+            } finally { rmSync(file); }
+            return 200;
+        },
+        close: () => {},
+    };
 }

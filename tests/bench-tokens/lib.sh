@@ -88,5 +88,5 @@ live_stop() {
     live_pids=
     "$bench/down.sh"
     # Of the servers: "listening", and what went wrong.
-    sed '/listening/d' "$live"/servers.*.out >&2
+    sed '/listening/d; /"level":"\(info\|warn\)"/d' "$live"/servers.*.out >&2
 }

@@ -4,9 +4,23 @@
 set -eu
 [ $# -ge 1 ] || { echo "usage: live.sh DIRECTORY [quick]" >&2; exit 2; }
 . "$(dirname "$0")/lib.sh"
-plan="{\"seed\": \"${BENCH_SEED:-2026}\", \"quick\": $([ "${2:-}" = quick ] && echo true || echo false), \"h3\": false}"
+h3=false
+if [ "${2:-}" != quick ] && command -v caddy >/dev/null && command -v gtlsclient >/dev/null; then
+    h3=true
+else
+    [ "${2:-}" = quick ] || echo "HTTP/3: skipped, caddy or ngtcp2-client is not installed" >&2
+fi
+plan="{\"seed\": \"${BENCH_SEED:-2026}\", \"quick\": $([ "${2:-}" = quick ] && echo true || echo false), \"h3\": $h3}"
 live_start "$1" generativelanguage.googleapis.com
 live_servers node "$live_here/api-servers.mjs" "$live/certificates" "$live/truth.jsonl" "$plan"
+[ $h3 = false ] || live_servers "$live_here/http3.sh" "$live/certificates" api.openai.com api.anthropic.com api.mistral.ai \
+    generativelanguage.googleapis.com
 live_capture
-live_client env NODE_EXTRA_CA_CERTS="$live/certificates/ca.pem" node "$live_here/api-clients.mjs" "$live/certificates/ca.pem" "$plan"
+# The proxy's address, for the client of HTTP/3; the others have a table. In a mount namespace: "ip netns exec" makes one.
+for name in api.openai.com api.anthropic.com api.mistral.ai generativelanguage.googleapis.com; do
+    echo "203.0.113.200 $name"
+done >"$live/hosts"
+# shellcheck disable=SC2016
+live_client sh -c 'mount --bind "$1" /etc/hosts; shift; exec "$@"' - "$live/hosts" \
+    env NODE_EXTRA_CA_CERTS="$live/certificates/ca.pem" node "$live_here/api-clients.mjs" "$live/certificates/ca.pem" "$plan"
 live_stop
