@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { people } from './web-plan.mjs';
 
 const [directory, seed, seconds, count, spki, ...places] = process.argv.slice(2);
-const GRACE_S = 60; /* after which a page that has not finished is an error */
+const GRACE_S = 75; /* after which a page that has not finished is an error */
 const NAMES = {
     'chatgpt-web': ['chatgpt.com', 'ab.chatgpt.com', 'ws.chatgpt.com'], 'claude-web': ['claude.ai'],
     'gemini-web': ['gemini.google.com'], 'copilot-web': ['copilot.microsoft.com'],

@@ -7,6 +7,7 @@
  * and the bias is of all that was counted, also where there was no exchange: what a month's sum would say.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
+import { judge as judgePairs, percent, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const [program, configuration, directory] = process.argv.slice(2);
@@ -14,28 +15,15 @@ const SLACK_S = 0.3;  // of a busy machine
 const BEFORE_S = 2.0; // the calls before a prompt
 
 const band = (text) => text.split('/').map(Number);
-const sum = (values) => values.reduce((a, b) => a + b, 0);
 const rate = (part, whole) => (whole > 0 ? (part / whole).toFixed(2) : '–');
-const percent = (value) => `${value > 0 ? '+' : ''}${Math.round(100 * value)} %`;
-const median = (values) => {
-    const sorted = [...values].sort((a, b) => a - b);
-    const half = sorted.length >> 1;
-    return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-};
 
 function foundIn(capture) {
     const text = execFileSync(program, ['inspect', '--exchanges', '--addresses', '-c', configuration, capture],
         { encoding: 'utf8', maxBuffer: 1 << 28 });
-    const [head, ...lines] = text.trimEnd().split('\n');
-    const columns = head.replace(/^#/, '').split('\t');
-    return lines.map((line) => {
-        const values = line.split('\t');
-        const row = Object.fromEntries(columns.map((column, i) => [column, values[i]]));
-        return {
-            time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport === 'quic' ? 'h3' : 'h2',
-            name: row.name, port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in),
-        };
-    });
+    return table(text).map((row) => ({
+        time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport === 'quic' ? 'h3' : 'h2',
+        name: row.name, port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in),
+    }));
 }
 
 /* One client, so the port and the name are the connection. */
@@ -72,12 +60,10 @@ const header = (columns) => {
 
 /* Median error and share in the band of those matched, bias of everything. */
 function judge({ pairs, surplus, truths }, way) {
-    const known = pairs.filter(({ truth }) => truth[`tokens_${way}`] > 0).map(({ found, truth }) => [found[way], truth[`tokens_${way}`]]);
-    const all = sum(truths.map((truth) => truth[`tokens_${way}`]));
-    if (known.length === 0) return ['–', all > 0 ? '-100 %' : '–', '–'];
-    return [`${Math.round(100 * median(known.map(([estimate, truth]) => Math.abs(estimate[1] / truth - 1))))} %`,
-        percent((sum(pairs.map(({ found }) => found[way][1])) + sum(surplus.map((found) => found[way][1]))) / all - 1),
-        `${Math.round((100 * known.filter(([estimate, truth]) => estimate[0] <= truth && truth <= estimate[2]).length) / known.length)} %`];
+    const [error, , inBand] = judgePairs(pairs.map(({ found, truth }) => ({ estimate: found[way], truth: truth[`tokens_${way}`] })));
+    const counted = sum([...pairs.map(({ found }) => found), ...surplus].map((found) => found[way][1]));
+    const truth = sum(truths.map((entry) => entry[`tokens_${way}`]));
+    return [error, truth > 0 ? percent(counted / truth - 1) : `${Math.round(counted)} for none`, inBand];
 }
 
 const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));

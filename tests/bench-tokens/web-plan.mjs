@@ -7,6 +7,8 @@ const ABORT_MS = [1500, 5000];
 /* Tokens per second, as web-streams.mjs sends them: to know when a tab has had its time. */
 const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 75, 'copilot-web': 64 };
 const IMAGING_S = 12;
+/* Browsers need a second of a processor for each tab: together, pages would take 20 s to load, not 1 or 2. */
+const STARTS_MS = 24000;
 
 /* Few answers are very short or very long. */
 function answerTokens(chance) {
@@ -75,7 +77,7 @@ const idle = (chance, app, seconds, more) => ({ app, seed: chance.below(2 ** 31)
 export function people(seed, app, transport, count, seconds) {
     const chance = new Chance(`${seed} ${app} ${transport}`);
     const more = { ...(transport === 'h3' ? { light: app === 'gemini-web' } : { sockets: true }) };
-    const make = (person, number) => ({ person: `${app} ${transport} ${person}`, start: chance.between(0, 8000), plan: number });
+    const make = (person, number) => ({ person: `${app} ${transport} ${person}`, start: chance.between(0, STARTS_MS), plan: number });
     const tabs = [];
     for (let person = 0; person < count; person++)
         for (let number = person === 0 ? 2 : 1; number > 0; number--) tabs.push(make(person, tab(chance, app, seconds, more)));

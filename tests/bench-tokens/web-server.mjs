@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
-import { answer, Chance, countTokens } from './lib-text.mjs';
+import { answer, Chance, countTokens, statistics } from './lib-text.mjs';
 import { now, TruthLog } from './lib-truth.mjs';
 import { chatgpt, claude, copilot, gemini, imaging, speech } from './web-streams.mjs';
 import { accept } from './web-socket.mjs';
@@ -222,6 +222,7 @@ function listen(address) {
 }
 
 process.on('SIGTERM', () => process.exit(0));
+statistics(); // cuts the texts now: it takes seconds, in which nobody would be served
 await Promise.all(addresses.map(listen));
 await new Promise((done) => createServer(answerTo).listen(8080, '127.0.0.1', done));
 console.log('listening');

@@ -32,7 +32,7 @@ live_servers "$live_here/web-proxy.sh" "$live/certificates" "$temporary" \
     chatgpt.com=203.0.113.220 claude.ai=203.0.113.221 gemini.google.com=203.0.113.222
 live_capture
 live_client env HOME="$temporary" node "$live_here/web-browser.mjs" "$temporary" "${BENCH_SEED:-2026}" \
-    "${BENCH_WEB_SECONDS:-65}" "${BENCH_WEB_PEOPLE:-4}" "$spki" \
+    "${BENCH_WEB_SECONDS:-70}" "${BENCH_WEB_PEOPLE:-3}" "$spki" \
     h2:chatgpt-web=203.0.113.210 h2:claude-web=203.0.113.211 h2:gemini-web=203.0.113.212 h2:copilot-web=203.0.113.213 \
     h3:chatgpt-web=203.0.113.220 h3:claude-web=203.0.113.221 h3:gemini-web=203.0.113.222
 live_stop
