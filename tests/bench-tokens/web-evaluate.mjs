@@ -3,8 +3,9 @@
  * says what became of what is hard: found of all, for exchanges; taken for an exchange of all, for what is none.
  *
  * A found exchange is matched to the true one on its connection whose answer it began in, or whose calls that go before
- * the prompt (sentinel and the like) it took for the answer's begin. Beyond what judge.mjs does, a refused prompt that is found is neither right nor wrong;
- * and the bias is of all that was counted, also where there was no exchange: what a month's sum would say.
+ * the prompt (sentinel and the like) it took for the answer's begin. Beyond what judge.mjs does, a refused prompt that
+ * is found is neither right nor wrong; and the bias is of all that was counted, also where there was no exchange: what
+ * a month's sum would say.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
 import { judge as judgePairs, percent, sum, table } from './lib-judge.mjs';
@@ -35,7 +36,7 @@ const log = readTruth(`${directory}/truth.jsonl`);
 const rows = new Map();
 const rowOf = (service, transport) => {
     const key = `${service} | ${transport}`;
-    if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], refused: 0, surplus: [] });
+    if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], surplus: [] });
     return rows.get(key);
 };
 for (const entry of log.filter(({ event }) => event !== 'connection')) {
@@ -49,8 +50,7 @@ for (const found of founds) {
     const truth = near.find(({ event }) => event === 'exchange') ?? near[0];
     if (truth) truth.found = true;
     if (truth?.event === 'exchange') row.pairs.push({ found, truth });
-    else if (truth?.event === 'other') row.refused += 1;
-    else row.surplus.push(found);
+    else if (truth?.event !== 'other') row.surplus.push(found);
 }
 
 const header = (columns) => {

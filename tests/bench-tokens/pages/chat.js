@@ -109,7 +109,11 @@ const chatgpt = {
     dictate: (bytes) => call('/backend-api/transcribe?modality=audio', { up: bytes }),
     listen: (bytes) => call('/backend-api/synthesize?modality=audio&paced=1', { down: bytes }),
     every: [9000, 20000],
-    start() { if (plan.sockets) setInterval(() => this.socket.send(letters(40)), 13000, this.socket = new WebSocket('wss://ws.chatgpt.com/p')); },
+    start() {
+        if (!plan.sockets) return;
+        const socket = new WebSocket('wss://ws.chatgpt.com/p');
+        socket.onopen = () => setInterval(() => socket.send('p'.repeat(40)), 13000);
+    },
 };
 
 const claude = {
@@ -117,7 +121,8 @@ const claude = {
         await Promise.all([assets('/_next/static', between(1.2e6, 2.2e6)), call('/api/bootstrap', { down: 60000 }),
             call('/api/organizations/o/chat_conversations', { down: between(5000, 20000) })]);
     },
-    async idle() { await call(unit() < 0.6 ? '/api/event_logging/batch' : '/api/organizations/o/status', unit() < 0.6 ? { up: between(300, 1200) } : { down: between(90, 500) }); },
+    idle: () => (unit() < 0.6 ? call('/api/event_logging/batch', { up: between(300, 1200) })
+        : call('/api/organizations/o/status', { down: between(90, 500) })),
     async before() {
         call('/api/event_logging/batch', { up: between(200, 380) });
         await call('/api/organizations/o/chat_conversations', { up: between(350, 650), down: 350 });
@@ -180,7 +185,7 @@ const copilot = {
         await this.opened;
     },
     key(typed, text) { this.say({ event: 'typeahead', requestId: letters(12), text: text.slice(0, typed) }); },
-    async idle() { await call(unit() < 0.5 ? '/c/api/user/status' : '/c/api/telemetry', unit() < 0.5 ? { down: 400 } : { up: between(500, 2500) }); },
+    idle: () => (unit() < 0.5 ? call('/c/api/user/status', { down: 400 }) : call('/c/api/telemetry', { up: between(500, 2500) })),
     async before() { await call('/c/api/telemetry', { up: between(500, 1500) }); },
     async prompt(step) {
         const answered = new Promise((done) => { this.done = done; });
@@ -226,7 +231,8 @@ const steps = {
     },
 };
 
-/* What goes on by itself, from a sequence of its own: the steps must not depend on how long they take. */
+/* What goes on by itself. It draws from the same chance, so sizes of later calls depend on the time; what is asked does
+ * not, it stands in the plan. */
 async function poll() {
     for (;;) {
         await sleep(between(...app.every));
