@@ -216,7 +216,7 @@ function listen(address) {
     server.on('connection', (socket) => socket.setNoDelay(true));
     server.on('request', answerTo);
     server.on('upgrade', upgrade);
-    server.on('sessionError', (error) => console.error(`session: ${error.message}`));
+    server.on('sessionError', () => {}); // browsers leave as they please
     server.on('tlsClientError', (error) => { if (error.code !== 'ECONNRESET') console.error(`TLS: ${error.message}`); });
     return new Promise((done) => server.listen(443, address, done));
 }
