@@ -56,7 +56,7 @@ struct restate_line {
     bool is_unassigned;
     struct impact recorded;
     struct impact restated;
-    double causes[STATEMENT_CAUSES][RATES_QUANTITIES]; /* 0 of what is folded */
+    double causes[STATEMENT_CAUSES][RATES_QUANTITIES];
     bool passes; /* energy, water or greenhouse gases changed by more than the threshold */
 };
 
@@ -66,13 +66,13 @@ struct restate_table {
 };
 
 /* The sum of what the monthly reports show, and fold, of these months: each month is suppressed as
- * its report is (suppress.h), so that no difference of the two tells more. */
+ * its report is (suppress.h), so that no difference of the two tells more. What is folded stays as
+ * recorded: with other factors, its sum would be one more equation about few devices. */
 struct restate_view {
     const struct statement *statement;
-    struct restate_line total; /* its causes are those of what is shown by itself */
+    struct restate_line total; /* what is folded in both sums, so in no change */
     bool has_folded;
-    struct impact folded_recorded;
-    struct impact folded_restated;
+    struct impact folded; /* as recorded, on both sides: never computed with other factors */
     struct restate_table directions;
     struct restate_table services;
     unsigned threshold; /* of devices, as the configuration has it */

@@ -15,9 +15,7 @@ static json_t *json_digest(uint64_t digest)
     return json_sprintf("%016" PRIx64, digest);
 }
 
-/* The folded part has no causes. */
-static json_t *json_causes(const struct restate_view *view, const struct restate_line *line,
-                           enum restate_indicator indicator)
+static json_t *json_causes(const struct restate_line *line, enum restate_indicator indicator)
 {
     json_t *object = json_object();
     int failed = !object;
@@ -28,11 +26,6 @@ static json_t *json_causes(const struct restate_view *view, const struct restate
         failed |= json_object_set_new(object, statement_cause_name(cause),
                                       json_real(restate_cause(line, cause, indicator)));
     }
-    if (line == &view->total)
-        failed |= json_object_set_new(
-            object, "folded",
-            json_real(restate_value(&view->folded_restated, indicator).central -
-                      restate_value(&view->folded_recorded, indicator).central));
     return jsonvalues_finished(object, failed);
 }
 
@@ -48,10 +41,8 @@ static json_t *json_figure(const struct restate_view *view, const struct restate
                   isfinite(percent) ? json_real(percent) : json_null(), "passes",
                   restate_passes(view->statement, line, indicator));
 
-    if (strcmp(line->id, MONTH_OTHER) == 0)
-        return object;
-    return jsonvalues_finished(
-        object, json_object_set_new(object, "causes", json_causes(view, line, indicator)));
+    return jsonvalues_finished(object,
+                               json_object_set_new(object, "causes", json_causes(line, indicator)));
 }
 
 static json_t *json_line(const struct restate_view *view, const struct restate_line *line)

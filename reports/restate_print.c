@@ -225,7 +225,7 @@ static bool put_total(const struct page *page)
 
 /* From the recorded total to the restated one, in units: each step is the difference of two rounded
  * levels, so that what is printed adds up. */
-#define LEVELS (STATEMENT_CAUSES + 2) /* the causes, then what is folded */
+#define LEVELS (STATEMENT_CAUSES + 1)
 
 static void set_levels(const struct page *page, enum restate_indicator indicator,
                        int64_t levels[LEVELS])
@@ -239,10 +239,9 @@ static void set_levels(const struct page *page, enum restate_indicator indicator
         level += restate_cause(&view->total, (enum statement_cause)cause, indicator);
         levels[cause + 1] = in_units(level, decimals);
     }
+    /* The last cause ends there, whatever the order of additions. */
     levels[LEVELS - 1] =
         in_units(restate_value(&view->total.restated, indicator).central, decimals);
-    if (!view->has_folded) /* the last cause ends there, whatever the order of additions */
-        levels[LEVELS - 2] = levels[LEVELS - 1];
 }
 
 static void put_causes_head(const struct page *page, struct sheet *sheet)
@@ -414,18 +413,12 @@ static void put_triple(FILE *stream, struct triple value)
     put_exact(stream, value.high);
 }
 
-static double folded_change(const struct restate_view *view, enum restate_indicator indicator)
-{
-    return restate_value(&view->folded_restated, indicator).central -
-           restate_value(&view->folded_recorded, indicator).central;
-}
-
 static void put_row(const struct restate_view *view, const char *scope,
                     const struct restate_line *line, enum restate_indicator indicator, FILE *stream)
 {
     enum month_indicator same = restate_month_indicator(indicator);
-    bool is_other = strcmp(line->id, MONTH_OTHER) == 0;
     double percent = restate_change_percent(line, indicator);
+    char number[TEXT_NUMBER_SIZE];
 
     fprintf(stream, "%lld\t%s\t%s\t%s\t", (long long)view->statement->number,
             view->statement->period, view->statement->vintage, scope);
@@ -438,15 +431,13 @@ static void put_row(const struct restate_view *view, const char *scope,
         put_exact(stream, percent);
     else
         fputc('\t', stream);
-    fprintf(stream, "%d\t", restate_passes(view->statement, line, indicator));
+    fprintf(stream, "%d", restate_passes(view->statement, line, indicator));
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++) {
-        if (is_other)
-            fputc('\t', stream);
-        else
-            put_exact(stream, restate_cause(line, (enum statement_cause)cause, indicator));
+        text_exact(number, sizeof(number),
+                   restate_cause(line, (enum statement_cause)cause, indicator));
+        fprintf(stream, "\t%s", number);
     }
-    fprintf(stream, "%.17g\n",
-            line == &view->total || is_other ? folded_change(view, indicator) : 0.0);
+    fputc('\n', stream);
 }
 
 static void put_lines(const struct restate_view *view, const char *scope,
@@ -461,11 +452,11 @@ bool restate_write_tsv(const struct restate_view *view, FILE *stream)
 {
     fputs("statement\tperiod\tvintage\tscope\tid\tlabel\tindicator\tunit\trecorded_low\t"
           "recorded_central\trecorded_high\trestated_low\trestated_central\trestated_high\t"
-          "change_percent\tpasses\t",
+          "change_percent\tpasses",
           stream);
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++)
-        fprintf(stream, "%s\t", statement_cause_name((enum statement_cause)cause));
-    fputs("folded\n", stream);
+        fprintf(stream, "\t%s", statement_cause_name((enum statement_cause)cause));
+    fputc('\n', stream);
     if (view->withheld_months < view->months) {
         put_lines(view, "total", &view->total, 1, stream);
         put_lines(view, "direction", view->directions.lines, view->directions.count, stream);

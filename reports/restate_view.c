@@ -205,8 +205,7 @@ static bool show_row(struct restate_view *view, const struct statement_row *row)
 static void fold_row(struct restate_view *view, const struct statement_row *row)
 {
     view->has_folded = true;
-    view->folded_recorded = impact_add(view->folded_recorded, row->recorded);
-    view->folded_restated = impact_add(view->folded_restated, row->restated);
+    view->folded = impact_add(view->folded, row->recorded);
 }
 
 static bool add_cells(struct restate_view *view, const struct month_cells *cells,
@@ -303,7 +302,7 @@ static bool finish_table(const struct restate_view *view, struct restate_table *
 
         if (!other)
             return false;
-        add_impacts(other, &view->folded_recorded, &view->folded_restated);
+        add_impacts(other, &view->folded, &view->folded);
     }
     for (size_t i = 0; i < table->count; i++)
         table->lines[i].passes = passes(view, &table->lines[i]);
@@ -342,7 +341,7 @@ struct restate_view *restate_view_new(const struct statement *statement,
     view->threshold = config->report.threshold;
     if (add_months(view, config) && finish_table(view, &view->directions) &&
         finish_table(view, &view->services)) {
-        add_impacts(&view->total, &view->folded_recorded, &view->folded_restated);
+        add_impacts(&view->total, &view->folded, &view->folded);
         view->total.passes = passes(view, &view->total);
         describe(view, config);
         return view;
@@ -376,6 +375,7 @@ bool restate_view_passes(const struct restate_view *view)
 bool restate_add_to_month(struct month_report *report, char *error, size_t error_size)
 {
     struct statement *statement;
+    struct restate_view *view;
     int month = MONTHS_PER_YEAR * report->month.year + report->month.month - 1;
 
     error[0] = '\0';
@@ -388,12 +388,15 @@ bool restate_add_to_month(struct month_report *report, char *error, size_t error
         (struct month_restatement){.number = statement->number, .made_s = statement->made_s};
     snprintf(report->restatement.vintage, sizeof(report->restatement.vintage), "%s",
              statement->vintage);
-    for (size_t i = 0; i < statement->row_count; i++) {
-        struct month_restatement *sum = &report->restatement;
-
-        sum->recorded.impact = impact_add(sum->recorded.impact, statement->rows[i].recorded);
-        sum->restated.impact = impact_add(sum->restated.impact, statement->rows[i].restated);
+    view = restate_view_new(statement, report->config);
+    if (view) {
+        report->restatement.recorded.impact = view->total.recorded;
+        report->restatement.restated.impact = view->total.restated;
+    } else {
+        report->restatement.number = 0;
+        snprintf(error, error_size, "out of memory");
     }
+    restate_view_free(view);
     statement_free(statement);
-    return true;
+    return error[0] == '\0';
 }

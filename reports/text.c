@@ -653,13 +653,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_RESTATE_ELECTRICITY] = {{"électricité (gaz, métaux)", "electricity (gases, metals)"}},
     [TEXT_RESTATE_WATER] = {{"eau de l'électricité", "water of the electricity"}},
     [TEXT_RESTATE_NOT_AT_HAND] = {{"anciens facteurs absents", "old factors not at hand"}},
-    [TEXT_RESTATE_FOLDED] = {{"« Autres », sans détail", "“Other”, in one"}},
     [TEXT_RESTATE_FOLDED_NOTE] =
-        {{"« Autres » : ce que les rapports mensuels regroupent (moins de {0} appareils). Son "
-          "écart "
-          "est donné en une fois, ses causes ne le sont pas.",
-          "“Other”: what the monthly reports fold (fewer than {0} devices). Its change is given as "
-          "one, its causes are not."}},
+        {{"« Autres » : ce que les rapports mensuels regroupent (moins de {0} appareils). Cette "
+          "part reste telle qu'enregistrée, ici et dans le total : recalculée avec d'autres "
+          "facteurs, elle renseignerait sur l'usage de peu d'appareils.",
+          "“Other”: what the monthly reports fold (fewer than {0} devices). It stays as recorded, "
+          "here and in the total: computed with other factors, it would tell about the use of few "
+          "devices."}},
     [TEXT_RESTATE_PASSES] = {{"(!) énergie, eau ou gaz à effet de serre changent de plus de {0} %.",
                               "(!) energy, water or greenhouse gases change by more than {0} %."}},
     [TEXT_RESTATE_LISTED] = {{"n° {0} : {1}, millésime {2}, le {3}",
