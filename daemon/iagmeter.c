@@ -516,12 +516,26 @@ static int command_explain(const struct options *options)
     return status;
 }
 
+static bool find_format(const char *name, enum calculator_format *format)
+{
+    static const char *const names[] = {"text", "json", "tsv"};
+
+    for (int i = 0; i < 3; i++) {
+        *format = (enum calculator_format)i;
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    fprintf(stderr, "iagmeter: format \"%s\": text, json or tsv\n", name);
+    return false;
+}
+
 /* -- what-if ---------------------------------------------------------------------------------- */
 
 static int write_whatif(const struct options *options, const struct whatif *whatif)
 {
-    bool written = strcmp(options->format, "json") == 0
-                       ? whatif_write_json(whatif, stdout)
+    bool written = strcmp(options->format, "json") == 0 ? whatif_write_json(whatif, stdout)
+                   : strcmp(options->format, "tsv") == 0
+                       ? whatif_write_tsv(whatif, stdout)
                        : whatif_write_text(whatif, text_language(options->language), stdout);
 
     if (!written)
@@ -557,11 +571,10 @@ static int compare_month(const struct options *options, const struct config *con
 
 static int command_what_if(const struct options *options)
 {
-    if (strcmp(options->format, "json") != 0 && strcmp(options->format, "text") != 0) {
-        fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
-        return EXIT_CONFIGURATION;
-    }
-    return with_ledger(options, compare_month);
+    enum calculator_format format;
+
+    return find_format(options->format, &format) ? with_ledger(options, compare_month)
+                                                 : EXIT_CONFIGURATION;
 }
 
 /* -- import ----------------------------------------------------------------------------------- */
@@ -922,19 +935,6 @@ static int calculate_table(const struct options *options, const struct factors *
     return result.failed || result.bad_rows > 0 ? EXIT_TROUBLE : EXIT_SUCCESS;
 }
 
-static bool find_format(const char *name, enum calculator_format *format)
-{
-    static const char *const names[] = {"text", "json", "tsv"};
-
-    for (int i = 0; i < 3; i++) {
-        *format = (enum calculator_format)i;
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    }
-    fprintf(stderr, "iagmeter: format \"%s\": text, json or tsv\n", name);
-    return false;
-}
-
 static int command_impact(const struct options *options)
 {
     struct diagnostics *diagnostics;
@@ -1284,7 +1284,7 @@ static const struct command {
     {"what-if", 1, 2,
      "YYYY-MM|current|previous [DIRECTION] [--move SERVICE=TARGET|local:N%] [--model "
      "[SERVICE=]PROVIDER/NAME] [--provider SERVICE=ID] [--zone SERVICE=ID] [--method SERVICE=A|B] "
-     "[--reduce SERVICE|all:N%] [--shorter SERVICE|all:N%] [--lang fr|en] [--format text|json]",
+     "[--reduce SERVICE|all:N%] [--shorter SERVICE|all:N%] [--lang fr|en] [--format text|json|tsv]",
      "the month beside a scenario: a part of a service's requests done elsewhere or by another "
      "model,\n"
      "      fewer of them, shorter answers; each option as often as needed",

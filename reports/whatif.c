@@ -616,3 +616,10 @@ enum whatif_verdict whatif_verdict_of(struct triple difference)
         return WHATIF_LESS;
     return difference.high > 0 ? WHATIF_MORE : WHATIF_SAME;
 }
+
+const char *whatif_verdict_name(enum whatif_verdict verdict)
+{
+    static const char *const names[] = {"same", "less", "more", "undecided"};
+
+    return names[verdict];
+}

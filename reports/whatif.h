@@ -100,9 +100,13 @@ struct triple whatif_change_of(const struct whatif_sum *sum, enum month_indicato
  * interval: which part of a sum the changed services are is uncertain, too. */
 double whatif_relative(const struct whatif_sum *sum, enum month_indicator indicator);
 enum whatif_verdict whatif_verdict_of(struct triple difference);
+/* For programs: "less". */
+const char *whatif_verdict_name(enum whatif_verdict verdict);
 
 /* Each returns false when the stream fails or memory is exhausted. */
 bool whatif_write_text(const struct whatif *whatif, enum text_language language, FILE *stream);
 bool whatif_write_json(const struct whatif *whatif, FILE *stream);
+/* With 17 significant digits; what is not told is empty. */
+bool whatif_write_tsv(const struct whatif *whatif, FILE *stream);
 
 #endif

@@ -30,14 +30,13 @@ static json_t *json_totals(const struct month_totals *totals)
 
 static json_t *json_difference(const struct whatif_sum *sum, enum month_indicator indicator)
 {
-    static const char *const verdicts[] = {"same", "less", "more", "undecided"};
     struct triple difference = whatif_change_of(sum, indicator);
     double relative = whatif_relative(sum, indicator);
 
     return json_pack("{s:f, s:f, s:f, s:o, s:s, s:s}", "low", difference.low, "central",
                      difference.central, "high", difference.high, "relative",
                      isnan(relative) ? json_null() : json_real(relative), "verdict",
-                     verdicts[whatif_verdict_of(difference)], "unit",
+                     whatif_verdict_name(whatif_verdict_of(difference)), "unit",
                      month_indicator_unit(indicator));
 }
 

@@ -807,7 +807,7 @@ static void a_total_alone_takes_fewer_requests_alone(void **state)
 
 /* ---- Writing ---- */
 
-enum format { TEXT_FR, TEXT_EN, JSON, FORMATS };
+enum format { TEXT_FR, TEXT_EN, JSON, TSV, FORMATS };
 
 static char *written(const struct whatif *whatif, enum format format)
 {
@@ -817,6 +817,8 @@ static char *written(const struct whatif *whatif, enum format format)
 
     if (format == JSON)
         assert_true(whatif_write_json(whatif, stream));
+    else if (format == TSV)
+        assert_true(whatif_write_tsv(whatif, stream));
     else
         assert_true(
             whatif_write_text(whatif, format == TEXT_FR ? LANGUAGE_FR : LANGUAGE_EN, stream));
@@ -908,6 +910,49 @@ static void json_holds_all_digits(void **state)
     whatif_free(whatif);
 }
 
+#define TSV_COLUMNS 19
+
+/* Splits LINE in place; every line has all columns. */
+static void split(char *line, char *fields[TSV_COLUMNS])
+{
+    size_t count = 0;
+
+    for (char *field; (field = strsep(&line, "\t"));) {
+        assert_true(count < TSV_COLUMNS);
+        fields[count++] = field;
+    }
+    assert_int_equal(count, TSV_COLUMNS);
+}
+
+static void tsv_holds_all_digits(void **state)
+{
+    struct world *world = *state;
+    struct whatif *whatif;
+    char *text, *rest, *fields[TSV_COLUMNS];
+    size_t lines = 0, totals = 0;
+
+    use_most(world);
+    whatif = answer(world, "--move chatgpt-web=mistral-web:50%");
+    rest = text = written(whatif, TSV);
+    for (char *line; (line = strsep(&rest, "\n")) && rest; lines++) {
+        split(line, fields);
+        if (strcmp(fields[3], "total") != 0 || strcmp(fields[6], "water_l") != 0)
+            continue;
+        totals++;
+        assert_true(strtod(fields[9], NULL) == whatif->total.before.impact.water_l.central);
+        assert_true(strtod(fields[13], NULL) == whatif->total.after.impact.water_l.high);
+        assert_true(strtod(fields[14], NULL) == whatif_change_of(&whatif->total, MONTH_WATER).low);
+        assert_true(strtod(fields[17], NULL) == whatif_relative(&whatif->total, MONTH_WATER));
+        assert_string_equal(fields[18], whatif_verdict_name(whatif_verdict_of(
+                                            whatif_change_of(&whatif->total, MONTH_WATER))));
+    }
+    assert_int_equal(totals, 1);
+    /* A heading, the total, and the services and directions that are shown. */
+    assert_true(lines >= 1 + (1 + (size_t)CLAUDE + DIRECTIONS) * MONTH_INDICATORS);
+    free(text);
+    whatif_free(whatif);
+}
+
 static void a_full_disk_is_told(void **state)
 {
     struct world *world = *state;
@@ -921,6 +966,8 @@ static void a_full_disk_is_told(void **state)
     assert_false(whatif_write_text(whatif, LANGUAGE_FR, full));
     clearerr(full);
     assert_false(whatif_write_json(whatif, full));
+    clearerr(full);
+    assert_false(whatif_write_tsv(whatif, full));
     fclose(full);
     whatif_free(whatif);
 }
@@ -955,6 +1002,7 @@ int main(void)
         TEST(texts_say_what_matters),
         TEST(nothing_folded_is_written),
         TEST(json_holds_all_digits),
+        TEST(tsv_holds_all_digits),
         TEST(a_full_disk_is_told),
     };
 

@@ -46,6 +46,9 @@ says '"direction": "DSN"' '"verdict":' '"grade": "E"'
 ask 0 "$month" --reduce 'all:20%' --shorter 'chatgpt-web:30%' --zone claude-web=FRA --method openai-api=B \
     --provider mistral-api=france-hosting --lang en
 says '--reduce all:20%'
+ask 0 "$month" --move chatgpt-web=local:50% --model $model --format tsv
+awk -F '\t' 'NF != 19 { exit 1 } $4 == "total" && $7 == "energy_kwh" && $16 + 0 != 0 { found = 1 }
+    END { exit !found }' "$directory/out" || fail "not a table of 19 columns with a difference"
 echo "what-if: scenarios"
 
 # DRH has two devices: folded, whatever is asked.
