@@ -23,6 +23,7 @@
 #include "daemon/roundrobin.h"
 #include "daemon/status.h"
 #include "daemon/version.h"
+#include "reports/derived.h"
 #include "reports/explain.h"
 #include "reports/factor_table.h"
 #include "reports/graph.h"
@@ -465,6 +466,42 @@ static int write_explanation(const struct options *options, const struct explana
     return written ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
 
+static int write_derived(const struct options *options, const struct derived *derived)
+{
+    enum text_language language = text_language(options->language);
+    bool written = strcmp(options->format, "json") == 0 ? derived_write_json(derived, stdout)
+                   : strcmp(options->format, "html") == 0
+                       ? derived_write_html(derived, language, stdout)
+                       : derived_write_text(derived, language, stdout);
+
+    if (!written)
+        fprintf(stderr, "iagmeter: the explanation cannot be written\n");
+    return written ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+/* A figure that is computed from others. */
+static int explain_derived(const struct options *options, const struct explain_query *query,
+                           struct ledger *ledger, struct month_report *report)
+{
+    struct progress *progress = NULL;
+    struct derived *derived = NULL;
+    int status = EXIT_TROUBLE;
+    char error[512];
+
+    if (derived_needs_progress(query) &&
+        !find_progress(ledger, report->config, report->month, time(NULL), &progress))
+        return EXIT_TROUBLE;
+    report->progress = progress;
+    if (derived_build(report, query, &derived, error, sizeof(error)) == EXPLAIN_OK)
+        status = write_derived(options, derived);
+    else
+        fprintf(stderr, "iagmeter: %s\n", error);
+    derived_free(derived);
+    report->progress = NULL;
+    progress_free(progress);
+    return status;
+}
+
 static int explain_month(const struct options *options, const struct explain_query *query,
                          const struct config *config, struct ledger *ledger)
 {
@@ -477,6 +514,11 @@ static int explain_month(const struct options *options, const struct explain_que
     report = build_month(query->month, config, ledger, time(NULL), &written);
     if (!report)
         return written;
+    if (derived_is_asked(query)) {
+        written = explain_derived(options, query, ledger, report);
+        month_free(report);
+        return written;
+    }
     status = explain_build(ledger, report, query, &explanation, error, sizeof(error));
     if (!explanation) {
         fprintf(stderr, "iagmeter: %s\n", error);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/derived.h"
+
 #define J_PER_KWH        3.6e6
 #define PERCENT          100
 #define PERCENT_DECIMALS 0
@@ -303,17 +305,23 @@ static void put_energy(char out[TEXT_NUMBER_SIZE], enum text_language language, 
     text_number(out, TEXT_NUMBER_SIZE, language, kwh, text_decimals(kwh));
 }
 
-static void print_line(const struct host_line *line, enum text_language language, FILE *stream)
+static void print_line(const struct host_view *view, const struct host_line *line,
+                       enum text_language language, FILE *stream)
 {
+    char figure[MONTH_FIGURE_SIZE];
     char active[TEXT_NUMBER_SIZE] = "–", common[TEXT_NUMBER_SIZE];
 
     if (line->has_use)
         put_energy(active, language, line->active_kwh.central);
     put_energy(common, language, line->common_kwh.central);
-    say(stream, language, TEXT_HOST_LINE,
-        TEXT_ARGUMENTS(line->row ? month_label(line->row, language)
-                                 : text_get(language, TEXT_OTHER),
-                       active, common));
+    text_say(stream, language, TEXT_HOST_LINE,
+             TEXT_ARGUMENTS(line->row ? month_label(line->row, language)
+                                      : text_get(language, TEXT_OTHER),
+                            active, common),
+             false);
+    derived_name(figure, view->report->month, "host-direction",
+                 line->row ? line->row->id : MONTH_OTHER, "common_kwh");
+    fprintf(stream, " [%s]\n", figure);
 }
 
 void hostview_print(const struct month_report *report, enum text_language language, FILE *stream)
@@ -334,6 +342,6 @@ void hostview_print(const struct month_report *report, enum text_language langua
     if (hostview_idle_words(report, language, percent, energy))
         say(stream, language, TEXT_HOST_IDLE, TEXT_ARGUMENTS(percent, energy));
     for (size_t i = 0; view && i < view->count; i++)
-        print_line(&view->lines[i], language, stream);
+        print_line(view, &view->lines[i], language, stream);
     hostview_free(view);
 }

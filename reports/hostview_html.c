@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/derived.h"
 #include "reports/symbols.h"
 
 #define J_PER_KWH      3.6e6
@@ -178,6 +179,9 @@ static bool is_told(const struct host_line *line, size_t column)
     return line->has_use || column == 1;
 }
 
+static const char *const column_names[COLUMNS] = {
+    "active_kwh", "common_kwh", "", "kwh_by_usage", "kwh_by_entitlement", "kwh_by_hybrid"};
+
 static void line_row(const struct html_page *page, const struct host_view *view, size_t number,
                      const struct text_band *bands)
 {
@@ -196,12 +200,13 @@ static void line_row(const struct html_page *page, const struct host_view *view,
         if (!has_column(view, i))
             continue;
         fputs("<td class=\"n\"", page->stream);
-        if (i == 1 && line->row && !line->row->is_other) {
-            month_figure(name, view->report, line->row->id, view->host->config->common,
-                         MONTH_ENERGY);
-            fputs(" title=\"iagmeter explain ", page->stream);
-            text_html(page->stream, name);
-            fputc('"', page->stream);
+        if (i != 2 && is_told(line, i)) { /* the third is their sum */
+            derived_name(name, view->report->month, "host-direction",
+                         is_total    ? MONTH_ALL
+                         : line->row ? line->row->id
+                                     : MONTH_OTHER,
+                         column_names[i]);
+            html_explained(page, name);
         }
         fputc('>', page->stream);
         if (is_told(line, i))

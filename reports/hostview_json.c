@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "reports/derived.h"
 #include "reports/hostview.h"
 #include "reports/jsonvalues.h"
 
@@ -66,6 +67,24 @@ static json_t *json_ids(const struct host_view *view, const struct host_line *li
     return jsonvalues_finished(array, failed);
 }
 
+static json_t *json_names(const struct host_view *view, const struct host_line *line)
+{
+    static const char *const names[] = {"active_kwh", "common_kwh", "kwh_by_usage",
+                                        "kwh_by_entitlement", "kwh_by_hybrid"};
+    const char *key = line == &view->total ? MONTH_ALL : line->row ? line->row->id : MONTH_OTHER;
+    json_t *object = json_object();
+    int failed = !object;
+    char name[MONTH_FIGURE_SIZE];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if ((i != 1 && !line->has_use) || (i > 1 && !view->host->has_key[i - 2]))
+            continue;
+        derived_name(name, view->report->month, "host-direction", key, names[i]);
+        failed |= json_object_set_new(object, names[i], json_string(name));
+    }
+    return jsonvalues_finished(object, failed);
+}
+
 static json_t *json_keys(const struct host_view *view, const struct host_line *line)
 {
     json_t *object = json_object();
@@ -82,11 +101,12 @@ static json_t *json_line(const struct host_view *view, const struct host_line *l
 {
     json_t *active = line->has_use ? jsonvalues_triple(line->active_kwh) : json_null();
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o}", "direction",
+    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o, s:o}", "direction",
                      line->row ? line->row->id : MONTH_OTHER, "weighted_tokens",
                      json_real_or_null(line->has_use ? line->weight : NAN), "active_kwh", active,
                      "common_kwh", jsonvalues_triple(line->common_kwh), "energy_j", line->energy_j,
-                     "energy_kwh_by_key", json_keys(view, line), "ids", json_ids(view, line));
+                     "energy_kwh_by_key", json_keys(view, line), "ids", json_ids(view, line),
+                     "figures", json_names(view, line));
 }
 
 static json_t *json_lines(const struct host_view *view)

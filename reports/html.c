@@ -215,3 +215,12 @@ void html_provenance_headings(const struct html_page *page)
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
         html_column_heading(page, headings[i], NULL);
 }
+
+void html_explained(const struct html_page *page, const char *figure)
+{
+    fputs(" id=\"", page->stream);
+    text_html(page->stream, figure);
+    fputs("\" title=\"iagmeter explain ", page->stream);
+    text_html(page->stream, figure);
+    fputc('"', page->stream);
+}

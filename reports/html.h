@@ -32,6 +32,9 @@ void html_element(const struct html_page *page, const char *tag, enum text_id id
 /* A paragraph that nobody should miss. */
 void html_notice(const struct html_page *page, enum text_id id, const char *const *arguments);
 
+/* Attributes of the element that is open: the figure's anchor, and how it is explained. */
+void html_explained(const struct html_page *page, const char *figure);
+
 /* ---- Tables: caption, column headings, body of rows ---- */
 
 void html_open_table(const struct html_page *page, enum text_id caption,

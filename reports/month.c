@@ -756,6 +756,7 @@ static void fill_units(struct builder *builder)
         tokens += builder->pairs[i].tokens_with_impact;
     report->per_request =
         per_unit(total, total->activity.requests.central - total->requests_without_impact.central);
+    report->tokens_with_impact = tokens;
     report->per_1000_tokens = per_unit(total, tokens / TOKENS_PER_UNIT);
 }
 

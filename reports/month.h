@@ -156,6 +156,7 @@ struct month_report {
     struct month_totals total;
     struct month_unit per_request;
     struct month_unit per_1000_tokens; /* visible output tokens */
+    double tokens_with_impact;         /* central: of these, those whose impact is estimated */
     struct variants variants;
     struct hourly_result hourly; /* of the pairs that are shown */
     struct month_table directions;

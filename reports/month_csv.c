@@ -138,6 +138,21 @@ static void write_variants(FILE *stream, const struct month_report *report)
     }
 }
 
+static void write_unit(FILE *stream, const struct month_report *report, const char *scope,
+                       struct month_unit unit)
+{
+    char grade = grade_letter((enum evidence_grade)report->total.activity.grade);
+
+    if (report->withheld || !(unit.energy_wh > 0))
+        return;
+    write_record(stream, report, scope, "", "", "energy_wh", "Wh", triple_exact(unit.energy_wh),
+                 grade);
+    write_record(stream, report, scope, "", "", "water_ml", "mL", triple_exact(unit.water_ml),
+                 grade);
+    write_record(stream, report, scope, "", "", "gwp_gco2e", "gCO2e", triple_exact(unit.gwp_g),
+                 grade);
+}
+
 static void write_hourly(FILE *stream, const struct month_report *report)
 {
     const struct hourly_sum *sum = &report->hourly.sum;
@@ -204,6 +219,8 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
     fputs(COLUMNS, stream);
     if (!report->withheld)
         write_totals(stream, report, "total", "", "", NULL);
+    write_unit(stream, report, "per-request", report->per_request);
+    write_unit(stream, report, "per-1000-tokens-out", report->per_1000_tokens);
     write_table(stream, report, "direction", &report->directions);
     write_table(stream, report, "service", &report->services);
     write_host(stream, report);

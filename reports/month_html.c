@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reports/coefficients.h"
+#include "reports/derived.h"
 #include "reports/hostview.h"
 #include "reports/html.h"
 #include "reports/progress.h"
@@ -197,16 +198,23 @@ static void write_total(const struct html_page *page)
         html_element(page, "p", TEXT_WITHOUT_IMPACT_NOTE, NULL);
 }
 
-static void unit_row(const struct html_page *page, enum text_id name, struct month_unit unit)
+static void unit_row(const struct html_page *page, enum text_id name, const char *scope,
+                     struct month_unit unit)
 {
+    static const char *const names[] = {"energy_wh", "water_ml", "gwp_gco2e"};
     const double values[] = {unit.energy_wh, unit.water_ml, unit.gwp_g};
-    char number[TEXT_NUMBER_SIZE];
+    char number[TEXT_NUMBER_SIZE], figure[MONTH_FIGURE_SIZE];
 
     fputs("<tr>", page->stream);
     html_row_heading_text(page, name);
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         text_number(number, sizeof(number), page->language, values[i], text_decimals(values[i]));
-        html_number_cell(page, number);
+        derived_name(figure, page->report->month, scope, MONTH_ALL, names[i]);
+        fputs("<td class=\"n\"", page->stream);
+        html_explained(page, figure);
+        fputc('>', page->stream);
+        text_html(page->stream, number);
+        fputs("</td>", page->stream);
     }
     fputs("</tr>\n", page->stream);
 }
@@ -223,17 +231,25 @@ static void write_units(const struct html_page *page)
     html_column_heading(page, TEXT_WATER, "mL");
     html_column_heading(page, TEXT_GWP, "gCO2e");
     html_open_body(page);
-    unit_row(page, TEXT_UNIT_REQUEST, page->report->per_request);
-    unit_row(page, TEXT_UNIT_TOKENS, page->report->per_1000_tokens);
+    unit_row(page, TEXT_UNIT_REQUEST, "per-request", page->report->per_request);
+    unit_row(page, TEXT_UNIT_TOKENS, "per-1000-tokens-out", page->report->per_1000_tokens);
     html_close_table(page);
 }
 
-static void variant_cell(const struct html_page *page, struct triple value)
+static void variant_cell(const struct html_page *page, enum month_variant variant,
+                         enum month_indicator indicator)
 {
+    const struct month_totals totals = {.impact = page->report->variants.impacts[variant]};
+    struct triple value = month_value(&totals, indicator);
+    char figure[MONTH_FIGURE_SIZE];
     unsigned decimals = text_decimals(value.central);
     struct text_band band = text_round(NULL, 0, value, decimals, NULL);
 
-    fputs("<td class=\"n\">", page->stream);
+    derived_name(figure, page->report->month, "variant", variants_name(variant),
+                 month_indicator_name(indicator));
+    fputs("<td class=\"n\"", page->stream);
+    html_explained(page, figure);
+    fputc('>', page->stream);
     html_band(page, band, value, decimals);
 }
 
@@ -249,6 +265,7 @@ static void write_hourly(const struct html_page *page)
                              PERCENT_UNITS * hourly->known_share,
                              (double)hourly->coverage.hours,
                              hourly->timing};
+    char figure[MONTH_FIGURE_SIZE];
     char numbers[sizeof(values) / sizeof(values[0])][TEXT_NUMBER_SIZE];
 
     html_element(page, "p", TEXT_YEARLY, NULL);
@@ -257,9 +274,15 @@ static void write_hourly(const struct html_page *page)
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
         factor_text(page, numbers[i], values[i]);
     text_number(numbers[5], sizeof(numbers[5]), page->language, values[5], 0);
-    html_element(page, "p", TEXT_HOURLY,
-                 TEXT_ARGUMENTS(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
-                                numbers[5], numbers[6]));
+    derived_name(figure, page->report->month, "french-hours", MONTH_ALL, "direct_kgco2");
+    fputs("<p", page->stream);
+    html_explained(page, figure);
+    fputc('>', page->stream);
+    text_say(page->stream, page->language, TEXT_HOURLY,
+             TEXT_ARGUMENTS(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
+                            numbers[6]),
+             true);
+    fputs("</p>\n", page->stream);
 }
 
 static void write_variants(const struct html_page *page)
@@ -276,15 +299,13 @@ static void write_variants(const struct html_page *page)
     html_column_heading(page, TEXT_GWP, "kgCO2e");
     html_open_body(page);
     for (int i = 0; i < VARIANTS; i++) {
-        const struct month_totals totals = {.impact = variants->impacts[i]};
-
         if (!variants_is_shown(variants, (enum month_variant)i))
             continue;
         fputs("<tr>", page->stream);
         html_row_heading_text(page, (enum text_id)(TEXT_VARIANT_REPORT + i));
-        variant_cell(page, month_value(&totals, MONTH_ENERGY));
-        variant_cell(page, month_value(&totals, MONTH_WATER));
-        variant_cell(page, month_value(&totals, MONTH_GWP));
+        variant_cell(page, (enum month_variant)i, MONTH_ENERGY);
+        variant_cell(page, (enum month_variant)i, MONTH_WATER);
+        variant_cell(page, (enum month_variant)i, MONTH_GWP);
         fputs("</tr>\n", page->stream);
     }
     html_close_table(page);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "reports/coefficients.h"
+#include "reports/derived.h"
 #include "reports/hostview_json.h"
 #include "reports/jsonvalues.h"
 #include "reports/progress_json.h"
@@ -150,10 +151,23 @@ static json_t *json_table(const struct month_report *report, const struct month_
     return array;
 }
 
-static json_t *json_unit(struct month_unit unit)
+static json_t *json_name(const struct month_report *report, const char *scope, const char *key,
+                         const char *indicator)
 {
-    return json_pack("{s:f, s:f, s:f}", "energy_wh", unit.energy_wh, "water_ml", unit.water_ml,
-                     "gwp_gco2e", unit.gwp_g);
+    char name[MONTH_FIGURE_SIZE];
+
+    derived_name(name, report->month, scope, key, indicator);
+    return json_string(name);
+}
+
+static json_t *json_unit(const struct month_report *report, const char *scope,
+                         struct month_unit unit)
+{
+    return json_pack("{s:f, s:f, s:f, s:{s:o, s:o, s:o}}", "energy_wh", unit.energy_wh, "water_ml",
+                     unit.water_ml, "gwp_gco2e", unit.gwp_g, "ids", "energy_wh",
+                     json_name(report, scope, MONTH_ALL, "energy_wh"), "water_ml",
+                     json_name(report, scope, MONTH_ALL, "water_ml"), "gwp_gco2e",
+                     json_name(report, scope, MONTH_ALL, "gwp_gco2e"));
 }
 
 static json_t *json_coverage(const struct month_report *report)
@@ -374,22 +388,27 @@ static json_t *json_head(const struct month_report *report)
                      suppression_name(report->suppressed));
 }
 
-static json_t *json_impact(const struct impact *impact)
+static json_t *json_impact(const struct month_report *report, enum month_variant variant)
 {
-    const struct month_totals totals = {.impact = *impact};
+    const struct month_totals totals = {.impact = report->variants.impacts[variant]};
     json_t *object = json_object();
     int failed = !object;
 
-    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
-        failed |=
-            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
-                                jsonvalues_triple(month_value(&totals, (enum month_indicator)i)));
+    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++) {
+        const char *name = month_indicator_name((enum month_indicator)i);
+        json_t *figure = jsonvalues_triple(month_value(&totals, (enum month_indicator)i));
+
+        failed |= json_object_set_new(figure, "id",
+                                      json_name(report, "variant", variants_name(variant), name)) |
+                  json_object_set_new(object, name, figure);
+    }
     return jsonvalues_finished(object, failed);
 }
 
 /* The same use by other methods and conventions; null when nothing of it is shown. */
-static json_t *json_variants(const struct variants *variants)
+static json_t *json_variants(const struct month_report *report)
 {
+    const struct variants *variants = &report->variants;
     json_t *object = json_pack("{s:b}", "partial", variants->is_partial);
     int failed = !object;
 
@@ -400,26 +419,32 @@ static json_t *json_variants(const struct variants *variants)
     for (int i = 0; i < VARIANTS; i++)
         if (variants_is_shown(variants, (enum month_variant)i))
             failed |= json_object_set_new(object, variants_name((enum month_variant)i),
-                                          json_impact(&variants->impacts[i]));
+                                          json_impact(report, (enum month_variant)i));
     return jsonvalues_finished(object, failed);
 }
 
 /* Electricity used in France hour by hour, beside the yearly factors; null without any. */
-static json_t *json_hourly(const struct hourly_result *hourly)
+static json_t *json_hourly(const struct month_report *report)
 {
+    const struct hourly_result *hourly = &report->hourly;
     const struct grid_coverage *coverage = &hourly->coverage;
 
     if (!hourly->is_there)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "energy_kwh",
-                     jsonvalues_triple(hourly->sum.energy_kwh), "known_energy_kwh",
+    return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o, s:o}}",
+                     "energy_kwh", jsonvalues_triple(hourly->sum.energy_kwh), "known_energy_kwh",
                      jsonvalues_triple(hourly->sum.known_kwh), "direct_kgco2",
                      jsonvalues_triple(hourly->sum.direct_kgco2), "known_share",
                      hourly->known_share, "timing", hourly->timing, "mean_kgco2_per_kwh",
                      coverage->mean_kgco2_per_kwh, "hours", (json_int_t)coverage->hours,
                      "hours_real_time", (json_int_t)coverage->by_nature[GRID_REAL_TIME],
                      "hours_consolidated", (json_int_t)coverage->by_nature[GRID_CONSOLIDATED],
-                     "hours_definitive", (json_int_t)coverage->by_nature[GRID_DEFINITIVE]);
+                     "hours_definitive", (json_int_t)coverage->by_nature[GRID_DEFINITIVE], "ids",
+                     "energy_kwh", json_name(report, "french-hours", MONTH_ALL, "energy_kwh"),
+                     "known_energy_kwh",
+                     json_name(report, "french-hours", MONTH_ALL, "known_energy_kwh"),
+                     "direct_kgco2", json_name(report, "french-hours", MONTH_ALL, "direct_kgco2"),
+                     "timing", json_name(report, "french-hours", MONTH_ALL, "timing"));
 }
 
 static json_t *json_report(const struct month_report *report)
@@ -430,16 +455,17 @@ static json_t *json_report(const struct month_report *report)
 
     if (!report->withheld) {
         failed |= json_object_set_new(object, "total", json_total(report));
-        failed |= json_object_set_new(object, "per_request", json_unit(report->per_request));
+        failed |= json_object_set_new(object, "per_request",
+                                      json_unit(report, "per-request", report->per_request));
         failed |=
-            json_object_set_new(object, "per_1000_tokens_out", json_unit(report->per_1000_tokens));
+            json_object_set_new(object, "per_1000_tokens_out",
+                                json_unit(report, "per-1000-tokens-out", report->per_1000_tokens));
         failed |=
             json_object_set_new(object, "directions", json_table(report, &report->directions));
         failed |= json_object_set_new(object, "services", json_table(report, &report->services));
-        failed |= json_object_set_new(object, "variants", json_variants(&report->variants));
+        failed |= json_object_set_new(object, "variants", json_variants(report));
         failed |= json_object_set_new(object, "intensity", json_string("yearly"));
-        failed |=
-            json_object_set_new(object, "french_electricity_by_hour", json_hourly(&report->hourly));
+        failed |= json_object_set_new(object, "french_electricity_by_hour", json_hourly(report));
         failed |=
             json_object_set_new(object, "shares",
                                 json_pack("{s:o, s:f, s:o}", "measured", json_share(measured),

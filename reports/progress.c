@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MONTHS  12
+#include "reports/derived.h"
+
+#define MONTHS  PROGRESS_MONTHS
 #define PERCENT 100
 /* The meter keeps trying for some minutes to store what is complete; an hour is ample. Else what a
  * minute adds to the month that just ended could be told by looking twice. */
@@ -123,26 +125,38 @@ static bool counts(const struct month_report *report, unsigned covered_percent)
            report->covered_s * PERCENT >= report->month_s * covered_percent;
 }
 
+static void add_month(struct progress_line *line, int month, const struct month_totals *totals)
+{
+    line->months[line->month_count++] = (struct progress_month){month, *totals};
+}
+
+/* The months of a line that is shown. */
+static void keep_months(const struct year *year, struct progress_line *line)
+{
+    for (size_t i = 0; i < year->count; i++)
+        if (year->months[i])
+            add_month(line, (int)i + 1, shown(year->months[i], line->objective->direction));
+}
+
 /* Per second that was covered, over the last MOST months that count; their number is returned. */
 static unsigned rate_of(const struct year *year, const struct progress_line *line,
-                        unsigned covered_percent, unsigned most, struct triple *per_s)
+                        unsigned covered_percent, unsigned most, struct progress_rate *rate,
+                        struct triple *per_s)
 {
     struct triple sum = triple_exact(0);
-    double covered_s = 0;
-    unsigned used = 0;
 
-    for (size_t i = year->count; i > 0 && used < most; i--) {
-        const struct month_report *report = year->months[i - 1];
+    for (size_t i = line->month_count; i > 0 && rate->months < most; i--) {
+        const struct progress_month *month = &line->months[i - 1];
+        const struct month_report *report = year->months[month->month - 1];
 
         if (!counts(report, covered_percent))
             continue;
-        sum = triple_add(sum,
-                         month_value(shown(report, line->objective->direction), line->indicator));
-        covered_s += report->covered_s;
-        used++;
+        sum = triple_add(sum, month_value(&month->totals, line->indicator));
+        rate->covered_s += report->covered_s;
+        rate->numbers[rate->months++] = (uint8_t)(i - 1);
     }
-    *per_s = covered_s > 0 ? triple_scale(sum, 1 / covered_s) : triple_exact(0);
-    return used;
+    *per_s = rate->covered_s > 0 ? triple_scale(sum, 1 / rate->covered_s) : triple_exact(0);
+    return rate->months;
 }
 
 /* What is recorded, and the rate of the last months for all that is left. The band reaches to what
@@ -157,9 +171,9 @@ static void project(const struct progress *progress, const struct year *year,
     struct triple recent = triple_exact(0), all = triple_exact(0);
 
     if (left_s > 0) {
-        if (rate_of(year, line, covered, months, &recent) < months)
+        if (rate_of(year, line, covered, months, &line->recent, &recent) < months)
             return;
-        rate_of(year, line, covered, MONTHS, &all);
+        rate_of(year, line, covered, MONTHS, &line->all, &all);
     }
     recent.low = fmin(recent.low, all.low);
     recent.high = fmax(recent.high, all.high);
@@ -197,6 +211,7 @@ static void fill_line(const struct progress *progress, const struct year *year,
         return;
     line->grade = sum.activity.grade;
     line->spent = month_value(&sum, line->indicator);
+    keep_months(year, line);
     project(progress, year, line);
     line->state = judge(progress, line);
 }
@@ -231,6 +246,7 @@ static void set_bounds(struct progress *progress, struct calendar_month last, in
     int64_t finished = calendar_interval(now);
 
     progress->year = last.year;
+    progress->last = last;
     progress->from = calendar_shift(last, 1 - last.month).start;
     progress->end = calendar_shift(last, MONTHS - last.month).end;
     progress->until = finished < last.end ? finished : last.end;
@@ -309,4 +325,11 @@ const char *progress_state_name(enum progress_state state)
 const char *progress_scope(const struct progress_line *line)
 {
     return line->objective->direction[0] ? line->objective->direction : MONTH_ALL;
+}
+
+void progress_figure(char out[MONTH_FIGURE_SIZE], const struct progress *progress,
+                     const struct progress_line *line, const char *scope)
+{
+    derived_name(out, progress->last, scope, progress_scope(line),
+                 month_indicator_name(line->indicator));
 }

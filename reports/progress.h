@@ -27,6 +27,20 @@ enum progress_state {
     PROGRESS_EXCEEDED,
 };
 
+/* What a month's report prints. */
+struct progress_month {
+    int month; /* 1 to 12 */
+    struct month_totals totals;
+};
+#define PROGRESS_MONTHS 12
+
+/* What a rate is taken from. */
+struct progress_rate {
+    unsigned months;
+    uint8_t numbers[PROGRESS_MONTHS]; /* indices of months, the latest first */
+    double covered_s;
+};
+
 /* One indicator of one objective. */
 struct progress_line {
     const struct objective *objective;
@@ -39,12 +53,18 @@ struct progress_line {
     struct triple spent;
     bool has_projection;
     struct triple projected; /* at the end of the year */
+    /* What they are computed from, for `iagmeter explain`: */
+    struct progress_month months[PROGRESS_MONTHS];
+    size_t month_count;
+    struct progress_rate recent;
+    struct progress_rate all;
 };
 
 struct progress {
     const struct config *config;
     int year;
-    int64_t from; /* the year's bounds */
+    struct calendar_month last; /* what is counted ends within it */
+    int64_t from;               /* the year's bounds */
     int64_t end;
     int64_t until;             /* end of what is counted */
     unsigned months;           /* of which the ledger holds something */
@@ -77,6 +97,9 @@ bool progress_is_warning(const struct progress_line *line);
 const char *progress_state_name(enum progress_state state);
 /* "." for the whole authority, as in figures' names. */
 const char *progress_scope(const struct progress_line *line);
+/* What `iagmeter explain` takes: SCOPE is "objective-budget", "-path", "-spent" or "-projected". */
+void progress_figure(char out[MONTH_FIGURE_SIZE], const struct progress *progress,
+                     const struct progress_line *line, const char *scope);
 
 /* What the writers of text share: whose objective it is, its decimals, the arguments of
  * TEXT_OBJECTIVES_UNTIL (date, percent passed, percent covered), and what is found. */

@@ -6,17 +6,22 @@
 #include "reports/html.h"
 
 /* None: a dash. */
-static void objective_cell(const struct html_page *page, const struct progress_line *line, bool any,
+static void objective_cell(const struct html_page *page, const struct progress *progress,
+                           const struct progress_line *line, const char *scope, bool any,
                            struct triple value)
 {
     unsigned decimals = progress_decimals(line);
+    char figure[MONTH_FIGURE_SIZE];
     struct text_band band;
 
     if (!any) {
         html_number_cell(page, "–");
         return;
     }
-    fputs("<td class=\"n\">", page->stream);
+    progress_figure(figure, progress, line, scope);
+    fputs("<td class=\"n\"", page->stream);
+    html_explained(page, figure);
+    fputc('>', page->stream);
     html_band(page, text_round(NULL, 0, value, decimals, &band), value, decimals);
 }
 
@@ -36,10 +41,12 @@ static void objective_row(const struct html_page *page, const struct progress *p
     html_row_heading(page, progress_label(progress, line, page->language));
     sentence_cell(page, (enum text_id)(TEXT_REQUESTS + (int)line->indicator));
     html_text_cell(page, strcmp(unit, "1") == 0 ? "–" : unit);
-    objective_cell(page, line, true, triple_exact(line->budget));
-    objective_cell(page, line, line->state > PROGRESS_NOT_SHOWN, line->spent);
-    objective_cell(page, line, true, triple_exact(line->path));
-    objective_cell(page, line, line->has_projection, line->projected);
+    objective_cell(page, progress, line, "objective-budget", true, triple_exact(line->budget));
+    objective_cell(page, progress, line, "objective-spent", line->state > PROGRESS_NOT_SHOWN,
+                   line->spent);
+    objective_cell(page, progress, line, "objective-path", true, triple_exact(line->path));
+    objective_cell(page, progress, line, "objective-projected", line->has_projection,
+                   line->projected);
     sentence_cell(page, progress_finding(line));
     html_text_cell(page, line->objective->source);
     fputs("</tr>\n", page->stream);

@@ -100,7 +100,7 @@ static void put_indicator(char out[LABEL_SIZE], enum text_language language,
 static void put_line(const struct progress *progress, const struct progress_line *line,
                      enum text_language language, FILE *stream)
 {
-    char indicator[LABEL_SIZE], budget[TEXT_NUMBER_SIZE];
+    char indicator[LABEL_SIZE], budget[TEXT_NUMBER_SIZE], figure[MONTH_FIGURE_SIZE];
 
     if (progress_is_warning(line)) {
         say(stream, language, TEXT_WARNING, NULL);
@@ -117,7 +117,11 @@ static void put_line(const struct progress *progress, const struct progress_line
         say(stream, language, TEXT_OBJECTIVE_BUDGET, TEXT_ARGUMENTS(budget));
     fputc(' ', stream);
     say(stream, language, progress_finding(line), NULL);
-    fputc('\n', stream);
+    progress_figure(figure, progress, line,
+                    line->has_projection               ? "objective-projected"
+                    : line->state > PROGRESS_NOT_SHOWN ? "objective-spent"
+                                                       : "objective-budget");
+    fprintf(stream, " [%s]\n", figure);
 }
 
 void progress_print(const struct progress *progress, enum text_language language, FILE *stream)

@@ -92,28 +92,33 @@ static bool is_apart(struct triple a, struct triple b)
     return fabs(a.central - b.central) > APART * fmax(a.central, b.central);
 }
 
+void variants_of_cell(const struct month_report *report, const struct month_cell *cell,
+                      struct variants *out)
+{
+    const struct config *config = report->config;
+    struct service_factors factors;
+    const struct mix_factors *mix = NULL;
+
+    if (localhost_is_local(config, cell->service)) {
+        add_measured(report, cell, out);
+        return;
+    }
+    if (!service_factors_resolve(config->factors, config->catalogue,
+                                 catalogue_find(config->catalogue, cell->service), &factors))
+        mix = service_factors_at(&factors, report->month.start);
+    if (mix && cell->totals.impact.energy_kwh.high > 0)
+        add_cell(report, cell, mix, out);
+    service_factors_free(&factors);
+}
+
 void variants_compute(const struct month_report *report, struct variants *out)
 {
     const struct config *config = report->config;
     const struct impact *recorded, *again;
 
     *out = (struct variants){.is_partial = report->suppressed != SUPPRESS_NONE};
-    for (size_t i = 0; config->factors && config->catalogue && i < report->cell_count; i++) {
-        const struct month_cell *cell = &report->cells[i];
-        struct service_factors factors;
-        const struct mix_factors *mix = NULL;
-
-        if (localhost_is_local(config, cell->service)) {
-            add_measured(report, cell, out);
-            continue;
-        }
-        if (!service_factors_resolve(config->factors, config->catalogue,
-                                     catalogue_find(config->catalogue, cell->service), &factors))
-            mix = service_factors_at(&factors, report->month.start);
-        if (mix && cell->totals.impact.energy_kwh.high > 0)
-            add_cell(report, cell, mix, out);
-        service_factors_free(&factors);
-    }
+    for (size_t i = 0; config->factors && config->catalogue && i < report->cell_count; i++)
+        variants_of_cell(report, &report->cells[i], out);
     recorded = &out->impacts[VARIANT_REPORT];
     again = &out->impacts[VARIANT_RECOMPUTED];
     out->is_changed = is_apart(recorded->energy_kwh, again->energy_kwh) ||

@@ -33,6 +33,11 @@ struct variants {
 /* Of the pairs that REPORT shows, from their sums over the month. */
 void variants_compute(const struct month_report *report, struct variants *out);
 
+/* Adds what CELL of REPORT has to the impacts of OUT, and says that something is there. */
+struct month_cell;
+void variants_of_cell(const struct month_report *report, const struct month_cell *cell,
+                      struct variants *out);
+
 /* Whether a report prints it. */
 bool variants_is_shown(const struct variants *variants, enum month_variant variant);
 

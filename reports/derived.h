@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_DERIVED_H
+#define IAGMETER_DERIVED_H
+
+#include "reports/explain.h"
+#include "reports/month.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Figures of a month's report that are computed from others: quotients, sums over pairs,
+ * projections. Each is a formula over named terms, which is both printed and evaluated, so that it
+ * cannot tell anything else than what is computed. A term that is a figure itself carries the name
+ * that `iagmeter explain` takes. Computed from what the report shows, and from nothing else. */
+
+/* "2026-10/@objective-spent/DRH/energy_kwh": the scope, id and indicator are those of the CSV, with
+ * "." for an empty id. No direction's code begins with "@". */
+#define DERIVED_MARK '@'
+void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, const char *scope,
+                  const char *key, const char *indicator);
+/* Whether QUERY names one of these. */
+bool derived_is_asked(const struct explain_query *query);
+/* Whether the report must have its progress to answer QUERY. */
+bool derived_needs_progress(const struct explain_query *query);
+
+struct derived_term {
+    char name[32]; /* in the formula */
+    const char *unit;
+    struct triple value;
+    char source[MONTH_FIGURE_SIZE]; /* what `iagmeter explain` takes; "": see the origin */
+    enum text_id origin;
+};
+
+struct derived {
+    const struct month_report *report;
+    char name[MONTH_FIGURE_SIZE];
+    char indicator[MONTH_ID_SIZE];
+    const char *unit;
+    struct triple value; /* as the report has it */
+    char *formula;       /* "{energy_kwh} · 1000 / {requests}", of "+ - · /", brackets and
+                            less(a, b): a - b, but not below 0;
+                            further(a, b): the lower low, the higher high, the central of a */
+    struct derived_term *terms;
+    size_t term_count;
+    struct triple recomputed; /* the formula, evaluated at each end */
+    bool agrees;              /* to the last bit */
+};
+
+/* As explain_build(); freed with derived_free(). */
+enum explain_status derived_build(const struct month_report *report,
+                                  const struct explain_query *query, struct derived **out,
+                                  char *error, size_t error_size);
+void derived_free(struct derived *derived);
+
+/* Evaluates FORMULA over the terms of DERIVED at END (0 to 2: low, central, high); NAN when it is
+ * no formula. */
+double derived_evaluate(const struct derived *derived, int end);
+
+/* Each returns false when the stream fails or memory is exhausted. */
+bool derived_write_text(const struct derived *derived, enum text_language language, FILE *stream);
+bool derived_write_html(const struct derived *derived, enum text_language language, FILE *stream);
+bool derived_write_json(const struct derived *derived, FILE *stream);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/derived.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tests/reports/year.h"
+
+/* Each figure that a report names is computed again from its terms, to the last bit. */
+
+static struct year_world world;
+
+static int set_up(void **state)
+{
+    (void)state;
+    year_setup(&world);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    year_teardown(&world);
+    return 0;
+}
+
+#define NOW INT64_C(1796000000) /* after the year */
+
+static struct month_report *report_with_progress(const char *month, struct progress **progress)
+{
+    char error[400];
+    struct month_report *report =
+        month_build(world.ledger, world.config, year_month(month), NOW, error, sizeof(error));
+
+    assert_non_null(report);
+    *progress =
+        progress_build(world.ledger, world.config, year_month(month), NOW, error, sizeof(error));
+    assert_non_null(*progress);
+    report->progress = *progress;
+    return report;
+}
+
+static struct derived *explain(const struct month_report *report, const char *name)
+{
+    char text[MONTH_FIGURE_SIZE], error[400];
+    char *arguments[] = {text};
+    struct explain_query query;
+    struct derived *derived;
+
+    snprintf(text, sizeof(text), "%s", name);
+    assert_true(explain_parse(arguments, 1, &query));
+    assert_true(derived_is_asked(&query));
+    if (derived_build(report, &query, &derived, error, sizeof(error)) != EXPLAIN_OK)
+        return NULL;
+    return derived;
+}
+
+static void three_months(void)
+{
+    static const char *const months[] = {"2026-01", "2026-02", "2026-03", "2026-04"};
+
+    for (size_t i = 0; i < 4; i++) {
+        year_use(&world, year_noon(months[i], 5), DRH, "a", 0.1 + 0.7 * (double)i / 3,
+                 DEVICES_MANY);
+        year_use(&world, year_noon(months[i], 6), DSN, "a", 1.0 / 7, DEVICES_MANY);
+        year_use(&world, year_noon(months[i], 7), DSN, "b", 1.0 / 9, DEVICES_MANY);
+        year_cover(&world, months[i], 500 + 7 * (unsigned)i);
+    }
+    year_objectives(&world, "{ year = 2026; energy_kwh = 1e3; gwp_kgco2e = 1e3; source = \"s\"; },"
+                            "{ year = 2026; direction = \"DRH\"; water_l = 7.3; "
+                            "gwp_kgco2e = 1e3; source = \"s\"; }");
+}
+
+/* Counts the names of such figures in JSON, each of which must be explained. */
+static size_t explain_all(const struct month_report *report, json_t *json)
+{
+    const char *key;
+    json_t *item;
+    size_t index, count = 0;
+
+    if (json_is_string(json) && strstr(json_string_value(json), "/@")) {
+        struct derived *derived = explain(report, json_string_value(json));
+
+        if (!derived || !derived->agrees)
+            fail_msg("%s is not computed again", json_string_value(json));
+        assert_true(derived->term_count > 0);
+        for (size_t i = 0; i < derived->term_count; i++)
+            if (strstr(derived->terms[i].source, "/@")) {
+                struct derived *next = explain(report, derived->terms[i].source);
+
+                assert_non_null(next);
+                derived_free(next);
+            }
+        derived_free(derived);
+        return 1;
+    }
+    json_array_foreach(json, index, item) count += explain_all(report, item);
+    json_object_foreach(json, key, item) count += explain_all(report, item);
+    return count;
+}
+
+static void every_named_figure_is_computed_again(void **state)
+{
+    struct progress *progress;
+    struct month_report *report;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    json_t *json;
+
+    (void)state;
+    three_months();
+    report = report_with_progress("2026-04", &progress);
+    assert_true(month_write_json(report, stream));
+    fclose(stream);
+    json = json_loads(text, 0, NULL);
+    /* Three of either functional unit, four of each objective. */
+    assert_int_equal(explain_all(report, json), 6 + 4 * 4);
+    json_decref(json);
+    free(text);
+    month_free(report);
+    progress_free(progress);
+}
+
+static void a_projection_tells_its_months(void **state)
+{
+    struct progress *progress;
+    struct month_report *report;
+    struct derived *derived;
+
+    (void)state;
+    three_months();
+    report = report_with_progress("2026-04", &progress);
+    derived = explain(report, "2026-04/@objective-projected/DRH/water_l");
+    assert_non_null(derived);
+    /* What was used; three months and their time; four and theirs; the rest of the year. */
+    assert_int_equal(derived->term_count, 1 + 4 + 5 + 1);
+    assert_string_equal(derived->terms[1].source, "2026-04/DRH/./water_l");
+    derived_free(derived);
+    derived = explain(report, "2026-04/@objective-spent/DRH/gwp_kgco2e");
+    assert_string_equal(derived->terms[0].source, "2026-01/DRH/./gwp_use_kgco2e");
+    derived->terms[0].value.central = nextafter(derived->terms[0].value.central, 1);
+    assert_true(derived_evaluate(derived, 0) == derived->value.low);
+    derived->terms[0].value.central *= 2;
+    assert_true(derived_evaluate(derived, 1) != derived->value.central);
+    derived_free(derived);
+    month_free(report);
+    progress_free(progress);
+}
+
+static void formulas_are_evaluated(void **state)
+{
+    struct derived_term terms[] = {{.name = "a", .value = {1, 2, 9}},
+                                   {.name = "bc", .value = {3, 4, 5}}};
+    const struct {
+        const char *formula;
+        double central;
+    } cases[] = {{"{a} + {bc} · 3", 14},
+                 {"({a} + {bc}) · 3", 18},
+                 {"{a} / {bc} / 2", 0.25},
+                 {"{bc} - {a} - 1", 1},
+                 {"less({a}, {bc})", 0},
+                 {"less({bc}, {a}) · 2", 4},
+                 {"further({a}, {bc})", 2},
+                 {"{d}", NAN},
+                 {"{a} +", NAN},
+                 {"({a}", NAN},
+                 {"{a} {bc}", NAN},
+                 {"less({a})", NAN},
+                 {"1e3 · {a}", 2000}};
+    struct derived derived = {.terms = terms, .term_count = 2};
+    char formula[40];
+
+    (void)state;
+    derived.formula = formula;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        double value;
+
+        snprintf(formula, sizeof(formula), "%s", cases[i].formula);
+        value = derived_evaluate(&derived, 1);
+        if (isnan(cases[i].central) ? !isnan(value) : value != cases[i].central)
+            fail_msg("%s is %g", formula, value);
+    }
+    snprintf(formula, sizeof(formula), "further({a}, {bc})");
+    assert_true(derived_evaluate(&derived, 0) == 1);
+    assert_true(derived_evaluate(&derived, 2) == 9);
+}
+
+/* What the report does not show has no answer, and neither has what is none. */
+static void what_is_not_shown_is_refused(void **state)
+{
+    static const char *const names[] = {"2026-04/@objective-spent/CAB/energy_kwh",
+                                        "2026-04/@objective-spent/DRH/energy_kwh",
+                                        "2026-04/@variant/method-a/energy_kwh",
+                                        "2026-04/@french-hours/./timing",
+                                        "2026-04/@host/./energy_j",
+                                        "2026-04/@host-direction/DRH/active_kwh",
+                                        "2026-04/@per-request/./requests",
+                                        "2026-04/@per-request",
+                                        "2026-04/@",
+                                        "2026-04/@nothing/./energy_kwh"};
+    struct progress *progress;
+    struct month_report *report;
+
+    (void)state;
+    three_months();
+    report = report_with_progress("2026-04", &progress);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        assert_null(explain(report, names[i]));
+    month_free(report);
+    progress_free(progress);
+}
+
+static void writes_all_formats(void **state)
+{
+    struct progress *progress;
+    struct month_report *report;
+    struct derived *derived;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    FILE *full = fopen("/dev/full", "w");
+
+    (void)state;
+    three_months();
+    report = report_with_progress("2026-04", &progress);
+    derived = explain(report, "2026-04/@per-request/./energy_wh");
+    assert_non_null(derived);
+    assert_true(derived_write_text(derived, LANGUAGE_FR, stream));
+    assert_true(derived_write_html(derived, LANGUAGE_EN, stream));
+    assert_true(derived_write_json(derived, stream));
+    fclose(stream);
+    assert_non_null(strstr(text, "energy_wh = energy_kwh · 1000 / (requests - requests_without_"));
+    assert_non_null(strstr(text, "[2026-04/././energy_kwh]"));
+    assert_non_null(strstr(text, "au dernier chiffre"));
+    assert_non_null(strstr(text, "<td>2026-04/././requests</td>"));
+    assert_non_null(strstr(text, "\"agrees\": true"));
+    if (full) {
+        assert_false(derived_write_text(derived, LANGUAGE_FR, full));
+        fclose(full);
+    }
+    free(text);
+    derived_free(derived);
+    month_free(report);
+    progress_free(progress);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_named_figure_is_computed_again),
+        TEST(a_projection_tells_its_months),
+        TEST(formulas_are_evaluated),
+        TEST(what_is_not_shown_is_refused),
+        TEST(writes_all_formats),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
