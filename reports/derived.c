@@ -14,7 +14,7 @@ void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, cons
                   const char *key, const char *indicator)
 {
     snprintf(out, MONTH_FIGURE_SIZE, "%04d-%02d/%c%s/%s/%s", month.year, month.month, DERIVED_MARK,
-             scope, key[0] ? key : MONTH_ALL, indicator);
+             scope, key && key[0] ? key : MONTH_ALL, indicator);
 }
 
 bool derived_is_asked(const struct explain_query *query)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/explain.h"
+#include "reports/derived.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -300,6 +301,30 @@ static void assert_adds_up(const struct explanation *explanation)
 
 /* ---- Figures ---- */
 
+static struct triple triple_of(json_t *object)
+{
+    return (struct triple){json_real_value(json_object_get(object, "low")),
+                           json_real_value(json_object_get(object, "central")),
+                           json_real_value(json_object_get(object, "high"))};
+}
+
+/* A figure that is computed from others, of pairs with factors. */
+static void check_derived(const struct world *world, const char *name, json_t *object)
+{
+    char *copy = strdup(name);
+    struct explain_query query;
+    struct derived *derived;
+    char error[400];
+
+    assert_true(explain_parse(&copy, 1, &query));
+    assert_int_equal(derived_build(world->report, &query, &derived, error, sizeof(error)),
+                     EXPLAIN_OK);
+    assert_true(derived->agrees);
+    assert_same(derived->recomputed, triple_of(object));
+    derived_free(derived);
+    free(copy);
+}
+
 /* Calls itself for what OBJECT holds; each figure with a name must be what that name explains. */
 static unsigned check_named(struct world *world, const char *key, json_t *object)
 {
@@ -309,7 +334,9 @@ static unsigned check_named(struct world *world, const char *key, json_t *object
     json_t *value;
     size_t i;
 
-    if (name && json_object_get(object, "central")) {
+    if (name && strstr(name, "/@")) {
+        check_derived(world, name, object);
+    } else if (name && json_object_get(object, "central")) {
         struct explanation *explanation = explain(world, name);
         struct triple figure;
 
@@ -318,9 +345,7 @@ static unsigned check_named(struct world *world, const char *key, json_t *object
                             month_indicator_name((enum month_indicator)explanation->indicator));
         figure =
             month_value(&explanation->figure.totals, (enum month_indicator)explanation->indicator);
-        assert_same(figure, (struct triple){json_real_value(json_object_get(object, "low")),
-                                            json_real_value(json_object_get(object, "central")),
-                                            json_real_value(json_object_get(object, "high"))});
+        assert_same(figure, triple_of(object));
         assert_true(contains(explanation, JSON, name));
         explain_free(explanation);
         found++;

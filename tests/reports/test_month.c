@@ -970,10 +970,11 @@ static void writes_csv_of_ten_columns(void **state)
         assert_int_equal(count_fields(line, length), 10);
         line += length + 1;
     }
-    assert_int_equal(
-        lines,
-        2 + COVERAGE_LINES + (2 + DIRECTIONS + SERVICES) * (MONTH_INDICATORS + 1) + 5 + /* images */
-            (VARIANT_WATER - 1) * (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
+    assert_int_equal(lines, 2 + 2 * 3 /* per functional unit */ + COVERAGE_LINES +
+                                (2 + DIRECTIONS + SERVICES) * (MONTH_INDICATORS + 1) +
+                                5 + /* images */
+                                (VARIANT_WATER - 1) *
+                                    (MONTH_ADPE - MONTH_ENERGY + 1)); /* no service in France */
     free(text);
     month_free(report);
 }

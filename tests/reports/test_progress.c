@@ -527,11 +527,15 @@ static void prints_in_both_languages(void **state)
     build_at("2026-02", 0);
     assert_in_print(LANGUAGE_EN, "Objectives of 2026\nUp to 28 February 2026: 16.1 % of the year");
     assert_in_print(LANGUAGE_EN, "\nWARNING: The whole authority, Energy (kWh): 66 (33–132) of "
-                                 "100; path 16. No projection yet. Above the path.\n");
-    assert_in_print(LANGUAGE_EN, "\nRessources & \"humaines\", Energy (kWh): 4 (2–8) of 100; path "
-                                 "16. No projection yet. On the path.\n");
-    assert_in_print(LANGUAGE_EN, "\nCabinet, Requests: budget 1,000,000. Not shown: few devices "
-                                 "in one of the months.\n");
+                                 "100; path 16. No projection yet. Above the path. "
+                                 "[2026-02/@objective-spent/./energy_kwh]\n");
+    assert_in_print(
+        LANGUAGE_EN,
+        "\nRessources & \"humaines\", Energy (kWh): 4 (2–8) of 100; path "
+        "16. No projection yet. On the path. [2026-02/@objective-spent/DRH/energy_kwh]\n");
+    assert_in_print(LANGUAGE_EN,
+                    "\nCabinet, Requests: budget 1,000,000. Not shown: few devices "
+                    "in one of the months. [2026-02/@objective-budget/CAB/requests]\n");
     assert_in_print(LANGUAGE_FR, "\nATTENTION\u00a0: Toute la collectivité, Énergie (kWh)\u00a0: "
                                  "66 (33–132) sur 100\u202f; trajectoire 16.");
     assert_in_print(LANGUAGE_FR, "Cabinet, Requêtes\u00a0: budget 1\u202f000\u202f000. Non publié");
