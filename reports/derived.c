@@ -72,6 +72,7 @@ static double term_value(struct evaluation *evaluation)
 }
 
 /* The two arguments of a function, up to its bracket. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the brackets of our own formulas */
 static bool take_pair(struct evaluation *evaluation, double *a, double *b)
 {
     *a = sum(evaluation);
@@ -86,6 +87,7 @@ static double further(double a, double b, int end)
     return end == 0 ? fmin(a, b) : end == ENDS - 1 ? fmax(a, b) : a;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the brackets of our own formulas */
 static double operand(struct evaluation *evaluation)
 {
     double a, b;
@@ -108,6 +110,7 @@ static double operand(struct evaluation *evaluation)
     return a;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the brackets of our own formulas */
 static double product(struct evaluation *evaluation)
 {
     double value = operand(evaluation);
@@ -122,6 +125,7 @@ static double product(struct evaluation *evaluation)
     }
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static double sum(struct evaluation *evaluation)
 {
     double value = product(evaluation);
