@@ -102,20 +102,23 @@ static const struct month_totals *shown(const struct month_report *report, const
     return NULL;
 }
 
-/* Returns false when a month does not show it. */
-static bool sum_up(const struct year *year, const char *direction, struct month_totals *sum)
+/* Adds up the months that show it; returns how many do not. */
+static unsigned sum_up(const struct year *year, const char *direction, struct month_totals *sum)
 {
+    unsigned hidden = 0;
+
     for (size_t i = 0; i < year->count; i++) {
         const struct month_totals *totals;
 
         if (!year->months[i])
             continue;
         totals = shown(year->months[i], direction);
-        if (!totals)
-            return false;
-        month_add(sum, totals);
+        if (totals)
+            month_add(sum, totals);
+        else
+            hidden++;
     }
-    return true;
+    return hidden;
 }
 
 /* Whether a rate may be taken from a month: all of it has passed, and enough was covered. */
@@ -130,12 +133,15 @@ static void add_month(struct progress_line *line, int month, const struct month_
     line->months[line->month_count++] = (struct progress_month){month, *totals};
 }
 
-/* The months of a line that is shown. */
 static void keep_months(const struct year *year, struct progress_line *line)
 {
-    for (size_t i = 0; i < year->count; i++)
-        if (year->months[i])
-            add_month(line, (int)i + 1, shown(year->months[i], line->objective->direction));
+    for (size_t i = 0; i < year->count; i++) {
+        const struct month_totals *totals =
+            year->months[i] ? shown(year->months[i], line->objective->direction) : NULL;
+
+        if (totals)
+            add_month(line, (int)i + 1, totals);
+    }
 }
 
 /* Per second that was covered, over the last MOST months that count; their number is returned. */
@@ -197,6 +203,8 @@ static enum progress_state judge(const struct progress *progress, const struct p
         return PROGRESS_ABOVE_PATH;
     if (line->has_projection && line->projected.central > line->budget)
         return PROGRESS_PROJECTED_OVER;
+    if (line->hidden_months > 0)
+        return PROGRESS_PARTLY_SHOWN;
     return is_little_covered(progress) ? PROGRESS_LITTLE_COVERED : PROGRESS_ON_PATH;
 }
 
@@ -207,11 +215,12 @@ static void fill_line(const struct progress *progress, const struct year *year,
 
     line->path = line->budget * progress_elapsed(progress);
     line->state = progress->months > 0 ? PROGRESS_NOT_SHOWN : PROGRESS_NO_MONTH;
-    if (progress->months == 0 || !sum_up(year, line->objective->direction, &sum))
+    line->hidden_months = sum_up(year, line->objective->direction, &sum);
+    keep_months(year, line);
+    if (line->month_count == 0)
         return;
     line->grade = sum.activity.grade;
     line->spent = month_value(&sum, line->indicator);
-    keep_months(year, line);
     project(progress, year, line);
     line->state = judge(progress, line);
 }
@@ -262,7 +271,7 @@ static bool fill(struct progress *progress, const struct year *year)
         progress->months++;
         progress->covered_s += year->months[i]->covered_s;
     }
-    progress->total_shown = progress->months > 0 && sum_up(year, "", &progress->total);
+    progress->total_shown = sum_up(year, "", &progress->total) == 0 && progress->months > 0;
     if (!progress->total_shown)
         progress->total = (struct month_totals){0};
     return add_lines(progress, year);
@@ -316,8 +325,9 @@ bool progress_is_warning(const struct progress_line *line)
 
 const char *progress_state_name(enum progress_state state)
 {
-    static const char *const names[] = {"no-month",       "not-shown",  "little-covered", "on-path",
-                                        "projected-over", "above-path", "exceeded"};
+    static const char *const names[] = {"no-month",       "not-shown", "partly-shown",
+                                        "little-covered", "on-path",   "projected-over",
+                                        "above-path",     "exceeded"};
 
     return names[state];
 }

@@ -19,7 +19,8 @@
 
 enum progress_state {
     PROGRESS_NO_MONTH,       /* the ledger holds nothing of the year so far */
-    PROGRESS_NOT_SHOWN,      /* a month's report does not show it */
+    PROGRESS_NOT_SHOWN,      /* no month's report shows it */
+    PROGRESS_PARTLY_SHOWN,   /* nothing to warn of, but not every month's report shows it */
     PROGRESS_LITTLE_COVERED, /* nothing to warn of, but too little was covered to be glad */
     PROGRESS_ON_PATH,
     PROGRESS_PROJECTED_OVER, /* the budget would be exceeded at the end of the year */
@@ -48,7 +49,8 @@ struct progress_line {
     double budget;
     double path; /* the budget, pro rata of the time that has passed */
     enum progress_state state;
-    /* Of what is shown only: */
+    unsigned hidden_months; /* whose reports do not show it: few devices, or no use */
+    /* Of the months that show it: */
     uint8_t grade; /* enum evidence_grade */
     struct triple spent;
     bool has_projection;

@@ -27,7 +27,7 @@ static json_t *json_line(const struct progress *progress, const struct progress_
     char grade = grade_letter((enum evidence_grade)line->grade);
 
     return json_pack(
-        "{s:s, s:s, s:s, s:f, s:f, s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "direction",
+        "{s:s, s:s, s:s, s:f, s:f, s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:i}", "direction",
         progress_scope(line), "indicator", month_indicator_name(line->indicator), "unit",
         month_indicator_unit(line->indicator), "budget", line->budget, "path", line->path,
         "warning_percent", (int)objective->warning_percent, "source", objective->source, "state",
@@ -35,7 +35,7 @@ static json_t *json_line(const struct progress *progress, const struct progress_
         shown ? jsonvalues_triple(line->spent) : json_null(), "grade",
         shown ? json_stringn(&grade, 1) : json_null(), "projected",
         line->has_projection ? jsonvalues_triple(line->projected) : json_null(), "ids",
-        json_ids(progress, line));
+        json_ids(progress, line), "months_not_shown", (int)line->hidden_months);
 }
 
 json_t *progress_json(const struct progress *progress)

@@ -753,8 +753,14 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_OBJECTIVE_NO_PROJECTION] = {{"Pas encore de projection.", "No projection yet."}},
     [TEXT_OBJECTIVE_NO_MONTH] = {{"Aucun mois complet n'a encore été mesuré.",
                                   "No complete month was measured yet."}},
-    [TEXT_OBJECTIVE_NOT_SHOWN] = {{"Non publié : peu d'appareils pendant l'un des mois.",
-                                   "Not shown: few devices in one of the months."}},
+    [TEXT_OBJECTIVE_NOT_SHOWN] = {{"Non publié : aucun mois n'a de ligne (peu d'appareils, ou pas "
+                                   "d'usage).",
+                                   "Not shown: no month has a row (few devices, or no use)."}},
+    [TEXT_OBJECTIVE_PARTLY_SHOWN] =
+        {{"Au moins cela : les mois sans ligne dans leur rapport (peu d'appareils, regroupés dans "
+          "« Autres », ou pas d'usage) ne sont pas comptés.",
+          "At least that: months without a row in their report (few devices, folded into “other”, "
+          "or no use) are not counted."}},
     [TEXT_OBJECTIVE_LITTLE_COVERED] = {{"Trop peu de temps couvert pour conclure.",
                                         "Too little time was covered to conclude."}},
     [TEXT_OBJECTIVE_ON_PATH] = {{"Dans la trajectoire.", "On the path."}},
