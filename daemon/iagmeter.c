@@ -1321,7 +1321,8 @@ static const struct command {
      "[--format "
      "text|html|json]",
      "where a figure of the monthly report comes from, recomputed: also as one name, "
-     "YYYY-MM/DIRECTION/SERVICE/INDICATOR",
+     "YYYY-MM/DIRECTION/SERVICE/INDICATOR, or YYYY-MM/@SCOPE/ID/INDICATOR of what is computed from "
+     "others",
      command_explain},
     {"what-if", 1, 2,
      "YYYY-MM|current|previous [DIRECTION] [--move SERVICE=TARGET|local:N%] [--model "

@@ -81,7 +81,7 @@ done
 [ "$(in_metrics objective_warning ',direction="DSN",indicator="energy_kwh"')" = 0 ] || fail "a warning"
 
 expect 0 "$tool" status -c "$conf"
-grep -q '^WARNING: The whole authority, Energy (kWh): .* The budget is exceeded\.$' "$directory/out" ||
+grep -q '^WARNING: The whole authority, Energy (kWh): .* The budget is exceeded\. \[' "$directory/out" ||
     fail "the status does not warn"
 
 # DRH has two devices: its objective is known, and nothing of its use.
