@@ -392,8 +392,7 @@ static void put_objectives(const struct progress *progress, FILE *stream)
             put_quantity(progress, (enum quantity)quantity, (enum month_indicator)indicator,
                          stream);
     put_flag(progress, "iagmeter_objective_shown",
-             "Whether the use is told: 0 when there is no month, or one of too few devices.",
-             is_shown, stream);
+             "Whether a use is told: 0 when no month's report has it.", is_shown, stream);
     put_flag(progress, "iagmeter_objective_warning",
              "Whether the use is above the path or the budget, or would be at the end of the year.",
              progress_is_warning, stream);
