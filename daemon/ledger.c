@@ -14,6 +14,7 @@
 #define FORMAT         6    /* of the tables; in user_version. 2 and 3: more columns of coverage */
 #define FORMAT_OF_DAYS 4    /* the first with impact_day */
 #define FORMAT_OF_HOST 5    /* the first with measured energy */
+#define FORMAT_OF_GAPS 6    /* the first with what the wire did not show, and sources missed */
 #define FILE_MODE      0640 /* the group may read */
 #define BUSY_WAIT_MS   2000
 #define DAY_S          86400
@@ -145,6 +146,16 @@ static const struct later_column {
 #define NEW_HOST_TABLES   HOST_TABLES("CREATE TABLE ")
 #define EMPTY_HOST_TABLES HOST_TABLES("CREATE TEMP TABLE ")
 
+/* What of local_use only a server counted; and how long sources were missed, by UTC days. */
+#define UNSEEN_USE "unseen_use (" KEY_COLUMNS DEFINE_USE END_OF_KEYED
+#define SOURCE_DAY                                                                                 \
+    "source_day (day INTEGER NOT NULL, source TEXT NOT NULL, missed_s INTEGER NOT NULL,"           \
+    " restarts INTEGER NOT NULL, PRIMARY KEY (day, source)) STRICT, WITHOUT ROWID;"
+#define NEW_GAP_TABLES                                                                             \
+    "CREATE TABLE IF NOT EXISTS " UNSEEN_USE "CREATE TABLE IF NOT EXISTS " SOURCE_DAY
+#define EMPTY_GAP_TABLES                                                                           \
+    "CREATE TEMP TABLE IF NOT EXISTS " UNSEEN_USE "CREATE TEMP TABLE IF NOT EXISTS " SOURCE_DAY
+
 static const char SCHEMA[] =
     "CREATE TABLE direction (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
     " label TEXT NOT NULL, legal_entity TEXT NOT NULL, headcount INTEGER NOT NULL) STRICT;"
@@ -161,7 +172,7 @@ static const char SCHEMA[] =
     "PRIMARY KEY (interval_start, direction, service, restatement, factor_set),"
     " FOREIGN KEY (interval_start, direction, service) REFERENCES activity) STRICT, WITHOUT "
     "ROWID;" DAY_TABLE "CREATE TABLE coverage (" INTERVAL_COLUMN DEFINE_COVERAGE
-    "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;" NEW_HOST_TABLES
+    "PRIMARY KEY (interval_start)) STRICT, WITHOUT ROWID;" NEW_HOST_TABLES NEW_GAP_TABLES
     "CREATE TABLE device_day (day INTEGER NOT NULL,"
     " direction INTEGER NOT NULL REFERENCES direction,"
     " service INTEGER NOT NULL REFERENCES service, devices INTEGER NOT NULL,"
@@ -208,6 +219,8 @@ enum statement {
     ADD_LOCAL_USE,
     WEIGH_LOCAL_USE,
     ADD_SERVER_USE,
+    ADD_UNSEEN_USE,
+    ADD_SOURCE_DAY,
     GET_POWER_DEVICE,
     GET_HOST_INTERVAL,
     GET_DEVICES,
@@ -216,7 +229,7 @@ enum statement {
     GET_FACT,
     KEPT_STATEMENTS,
     FIRST_ADDITION = ADD_ACTIVITY,
-    LAST_ADDITION = ADD_SERVER_USE,
+    LAST_ADDITION = ADD_SOURCE_DAY,
     /* A visitor may ask for another visit: each visit has a statement of its own. */
     VISIT_ROWS = KEPT_STATEMENTS,
     VISIT_PAIR_ROWS,
@@ -224,6 +237,8 @@ enum statement {
     VISIT_DEVICE_ENERGY,
     VISIT_LOCAL_USE,
     VISIT_SERVER_USE,
+    VISIT_UNSEEN_USE,
+    VISIT_SOURCE_DAYS,
     VISIT_PAIRS,
     VISIT_FACTOR_SETS,
     VISIT_FACTS,
@@ -288,6 +303,13 @@ static const char *const SQL[STATEMENTS] = {
     [ADD_SERVER_USE] = "INSERT INTO server_use (interval_start, direction, service" NAME_SERVER
                        ") VALUES (?, ?, ?" MARK_SERVER
                        ") ON CONFLICT DO UPDATE SET service = service" SUM_UP_SERVER,
+    [ADD_UNSEEN_USE] =
+        "INSERT INTO unseen_use (interval_start, direction, service" NAME_USE
+        ") VALUES (?, ?, ?" MARK_USE ") ON CONFLICT DO UPDATE SET service = service" SUM_UP_USE,
+    [ADD_SOURCE_DAY] =
+        "INSERT INTO source_day (day, source, missed_s, restarts)"
+        " VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET source = source" ADD_COUNTER(missed_s)
+            ADD_COUNTER(restarts),
     [GET_HOST_INTERVAL] = "SELECT min(next) FROM"
                           " (SELECT (SELECT min(interval_start) FROM device_energy"
                           " WHERE interval_start >= ?1) AS next"
@@ -321,6 +343,9 @@ static const char *const SQL[STATEMENTS] = {
         " WHERE interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start, device",
     [VISIT_LOCAL_USE] = SELECT_KEY NAME_USE ", weight FROM local_use" EACH_KEY,
     [VISIT_SERVER_USE] = SELECT_KEY NAME_SERVER " FROM server_use" EACH_KEY,
+    [VISIT_UNSEEN_USE] = SELECT_KEY NAME_USE ", 0 FROM unseen_use" EACH_KEY,
+    [VISIT_SOURCE_DAYS] = "SELECT day, source, missed_s, restarts FROM source_day"
+                          " WHERE day >= ?1 AND day < ?2 ORDER BY day, source",
     [VISIT_PAIRS] = "SELECT d.code, s.name FROM direction d CROSS JOIN service s WHERE EXISTS"
                     " (SELECT 1 FROM activity a WHERE a.direction = d.id AND a.service = s.id)"
                     " ORDER BY d.id, s.id",
@@ -720,6 +745,13 @@ static bool append_columns(struct ledger *ledger, FILE *sql)
     return true;
 }
 
+/* Of what was recorded before, all of local_use is taken for seen. */
+static void append_gaps(const struct ledger *ledger, const char *tables, FILE *sql)
+{
+    if (ledger->format < FORMAT_OF_GAPS)
+        fputs(tables, sql);
+}
+
 static bool append_migration(struct ledger *ledger, FILE *sql)
 {
     /* Row by row: a GROUP BY would sort all of the ledger in memory. */
@@ -733,6 +765,7 @@ static bool append_migration(struct ledger *ledger, FILE *sql)
         fputs(days, sql);
     if (ledger->format < FORMAT_OF_HOST)
         fputs(NEW_HOST_TABLES, sql);
+    append_gaps(ledger, NEW_GAP_TABLES, sql);
     return append_columns(ledger, sql);
 }
 
@@ -762,6 +795,7 @@ static bool append_views(struct ledger *ledger, FILE *sql)
 {
     if (ledger->format < FORMAT_OF_HOST)
         fputs(EMPTY_HOST_TABLES, sql);
+    append_gaps(ledger, EMPTY_GAP_TABLES, sql);
     return append_view(ledger, "coverage", sql) && append_view(ledger, "activity", sql);
 }
 
@@ -1113,11 +1147,11 @@ enum ledger_status ledger_add_device_energy(struct ledger *ledger, int64_t inter
     return run(ledger, row.statement);
 }
 
-enum ledger_status ledger_add_local_use(struct ledger *ledger, int64_t interval_start,
-                                        int64_t direction, int64_t service,
-                                        const struct local_use *use)
+static enum ledger_status add_use(struct ledger *ledger, enum statement which,
+                                  int64_t interval_start, int64_t direction, int64_t service,
+                                  const struct local_use *use)
 {
-    struct binder row = binder_for(ledger, ADD_LOCAL_USE);
+    struct binder row = binder_for(ledger, which);
 
     if (!in_transaction(ledger))
         return LEDGER_RETRY;
@@ -1126,6 +1160,13 @@ enum ledger_status ledger_add_local_use(struct ledger *ledger, int64_t interval_
     USE_REALS(BIND_REAL)
 #undef BIND_REAL
     return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_add_local_use(struct ledger *ledger, int64_t interval_start,
+                                        int64_t direction, int64_t service,
+                                        const struct local_use *use)
+{
+    return add_use(ledger, ADD_LOCAL_USE, interval_start, direction, service, use);
 }
 
 enum ledger_status ledger_weigh_local_use(struct ledger *ledger, int64_t interval_start,
@@ -1152,6 +1193,27 @@ enum ledger_status ledger_add_server_use(struct ledger *ledger, int64_t interval
 #define BIND_COUNTER(name) bind_counter(&row, use->name);
     SERVER_COUNTERS(BIND_COUNTER)
 #undef BIND_COUNTER
+    return run(ledger, row.statement);
+}
+
+enum ledger_status ledger_add_unseen_use(struct ledger *ledger, int64_t interval_start,
+                                         int64_t direction, int64_t service,
+                                         const struct local_use *use)
+{
+    return add_use(ledger, ADD_UNSEEN_USE, interval_start, direction, service, use);
+}
+
+enum ledger_status ledger_add_source_day(struct ledger *ledger,
+                                         const struct ledger_source_day *source_day)
+{
+    struct binder row = binder_for(ledger, ADD_SOURCE_DAY);
+
+    if (!in_transaction(ledger))
+        return LEDGER_RETRY;
+    bind_integer(&row, source_day->day);
+    bind_text(&row, source_day->source);
+    bind_counter(&row, source_day->missed_s);
+    bind_counter(&row, source_day->restarts);
     return run(ledger, row.statement);
 }
 
@@ -1401,6 +1463,41 @@ enum ledger_status ledger_visit_local_use(struct ledger *ledger, int64_t from, i
     struct use_closure closure = {visitor, context};
 
     return visit(ledger, VISIT_LOCAL_USE, &bounds, read_use, &closure);
+}
+
+enum ledger_status ledger_visit_unseen_use(struct ledger *ledger, int64_t from, int64_t until,
+                                           ledger_use_visitor *visitor, void *context)
+{
+    struct bounds bounds = {from, until, NULL, NULL};
+    struct use_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_UNSEEN_USE, &bounds, read_use, &closure);
+}
+
+struct source_closure {
+    ledger_source_visitor *visit;
+    void *context;
+};
+
+static bool read_source(struct reader *reader, void *closure)
+{
+    const struct source_closure *target = closure;
+    struct ledger_source_day row = {.day = (int32_t)read_integer(reader)};
+
+    row.source = read_text(reader);
+    row.missed_s = (uint64_t)read_integer(reader);
+    row.restarts = (uint64_t)read_integer(reader);
+    return target->visit(target->context, &row);
+}
+
+enum ledger_status ledger_visit_source_days(struct ledger *ledger, int32_t from_day,
+                                            int32_t until_day, ledger_source_visitor *visitor,
+                                            void *context)
+{
+    struct bounds bounds = {from_day, until_day, NULL, NULL};
+    struct source_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_SOURCE_DAYS, &bounds, read_source, &closure);
 }
 
 struct server_closure {

@@ -90,6 +90,22 @@ enum ledger_status ledger_add_server_use(struct ledger *ledger, int64_t interval
                                          int64_t direction, int64_t service,
                                          const struct server_use *use);
 
+/* Of local_use, what the wire did not show: only the server counted it. Not of ledgers before
+ * format 6. */
+enum ledger_status ledger_add_unseen_use(struct ledger *ledger, int64_t interval_start,
+                                         int64_t direction, int64_t service,
+                                         const struct local_use *use);
+
+/* A power source or an inference server that was away, or began to count anew, on a UTC day. */
+struct ledger_source_day {
+    int32_t day;
+    const char *source;
+    uint64_t missed_s;
+    uint64_t restarts;
+};
+enum ledger_status ledger_add_source_day(struct ledger *ledger,
+                                         const struct ledger_source_day *source_day);
+
 /* Reading. Times are half-open: from <= interval_start < until. Rows come in ascending order of
  * interval, direction, service (the order in which the names were first recorded). VISIT returns
  * false to stop, and may call any of the functions that read. Nothing to visit is LEDGER_OK. */
@@ -145,6 +161,16 @@ struct ledger_use_row {
 typedef bool ledger_use_visitor(void *context, const struct ledger_use_row *row);
 enum ledger_status ledger_visit_local_use(struct ledger *ledger, int64_t from, int64_t until,
                                           ledger_use_visitor *visit, void *context);
+
+/* What ledger_add_unseen_use() was given, in the same order; without weight. */
+enum ledger_status ledger_visit_unseen_use(struct ledger *ledger, int64_t from, int64_t until,
+                                           ledger_use_visitor *visit, void *context);
+
+/* By ascending UTC day, from FROM_DAY to before UNTIL_DAY, then source. */
+typedef bool ledger_source_visitor(void *context, const struct ledger_source_day *row);
+enum ledger_status ledger_visit_source_days(struct ledger *ledger, int32_t from_day,
+                                            int32_t until_day, ledger_source_visitor *visit,
+                                            void *context);
 
 struct ledger_server_row {
     int64_t interval_start;

@@ -264,7 +264,8 @@ static struct used *entry_of(const struct batch *batch, struct interval_uses *us
     return &uses->used[uses->count++];
 }
 
-/* What only a server counted is recorded like what the wire showed, and shared with it. */
+/* What only a server counted is recorded like what the wire showed, and shared with it; which of
+ * the two it is, stands beside. */
 static enum ledger_status add_counted(struct ledger *ledger, const struct batch *batch,
                                       struct interval_uses *uses, int64_t direction, size_t counted,
                                       const struct balance_use *use)
@@ -279,6 +280,8 @@ static enum ledger_status add_counted(struct ledger *ledger, const struct batch 
 
     if (status == LEDGER_OK)
         status = ledger_add_local_use(ledger, uses->interval_start, direction, number, &local_use);
+    if (status == LEDGER_OK)
+        status = ledger_add_unseen_use(ledger, uses->interval_start, direction, number, &local_use);
     if (status == LEDGER_OK)
         status = ledger_add_activity(ledger, uses->interval_start, direction, number,
                                      batch->factor_set, &activity, NULL);

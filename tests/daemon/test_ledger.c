@@ -471,6 +471,26 @@ static bool see_server(void *context, const struct ledger_server_row *row)
                (unsigned long long)row->tokens_out);
 }
 
+static bool see_unseen(void *context, const struct ledger_use_row *row)
+{
+    return see(context, "unseen ") && see_use(context, row);
+}
+
+static bool see_source(void *context, const struct ledger_source_day *row)
+{
+    return see(context, "source %d %s %llu %llu\n", (int)row->day, row->source,
+               (unsigned long long)row->missed_s, (unsigned long long)row->restarts);
+}
+
+static void see_gaps(struct ledger *ledger, int64_t from, int64_t until, struct sightings *seen)
+{
+    *seen = (struct sightings){.text = ""};
+    assert_done(ledger, ledger_visit_unseen_use(ledger, from, until, see_unseen, seen));
+    assert_done(ledger,
+                ledger_visit_source_days(ledger, (int32_t)(from / 86400),
+                                         (int32_t)((until + 86400 - 1) / 86400), see_source, seen));
+}
+
 static void see_host(struct ledger *ledger, int64_t from, int64_t until, struct sightings *seen)
 {
     *seen = (struct sightings){.text = ""};
@@ -589,6 +609,44 @@ static void facts_of_a_host_need_a_transaction(void **state)
                   ledger_add_server_use(ledger, T0, ids.drh, ids.chat, &server));
     ledger_rollback(ledger);
     assert_no_host(ledger);
+    ledger_close(ledger);
+}
+
+static void record_gaps(struct ledger *ledger, int64_t interval, struct ids ids)
+{
+    const struct local_use use = {
+        .requests = 0.25, .tokens_in = 1.0 / 3, .tokens_cached = 0.125, .tokens_out = 1e6};
+    const struct ledger_source_day gap = {(int32_t)(interval / 86400), "http://a/metrics", 40, 1};
+
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_unseen_use(ledger, interval, ids.dsi, ids.chat, &use));
+    assert_done(ledger, ledger_add_unseen_use(ledger, interval, ids.dsi, ids.chat, &use));
+    assert_done(ledger, ledger_add_source_day(ledger, &gap));
+    assert_done(ledger, ledger_add_source_day(ledger, &gap));
+    assert_done(ledger, ledger_commit(ledger));
+}
+
+/* What the wire did not show is no use of its own: it stands in local_use already. */
+static void what_was_missed_adds_up_by_itself(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    const struct ledger_source_day gap = {1, "a", 1, 0};
+    struct sightings seen;
+    char expected[200];
+
+    (void)state;
+    record_gaps(ledger, T0, ids);
+    record_gaps(ledger, T0 + 2 * 86400, ids);
+    snprintf(expected, sizeof(expected),
+             "unseen use 0 2/DSI 1/chatgpt-web 0.5 0.66666666666666663 0.25 2000000 0\n"
+             "source %d http://a/metrics 80 2\n",
+             (int)(T0 / 86400));
+    see_gaps(ledger, T0, T0 + 60, &seen);
+    assert_string_equal(seen.text, expected);
+    assert_no_host(ledger);
+    assert_status(ledger, LEDGER_RETRY, ledger_add_source_day(ledger, &gap));
+    ledger_rollback(ledger);
     ledger_close(ledger);
 }
 
@@ -1707,7 +1765,7 @@ static void fall_back_to_format_5(void)
         snprintf(sql, sizeof(sql), "ALTER TABLE activity DROP COLUMN %s", columns[i]);
         run_sql(sql);
     }
-    run_sql("PRAGMA user_version = 5");
+    run_sql("DROP TABLE unseen_use; DROP TABLE source_day; PRAGMA user_version = 5");
 }
 
 /* What was recorded then stays; of units there were none, and the random part is not known. */
@@ -1804,6 +1862,34 @@ static void format_4_is_brought_to_this_one(void **state)
     record_host(ledger, T0, ids);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
     assert_true(visit_all(ledger).rows[1].activity.energy_j == ACTIVITY.energy_j);
+    ledger_close(ledger);
+}
+
+/* Before that, all use was taken for seen, and nothing is known of sources. */
+static void a_ledger_without_gaps_is_brought_to_this_format(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct sightings seen;
+
+    (void)state;
+    record_host(ledger, T0, ids);
+    ledger_close(ledger);
+    run_sql("DROP TABLE unseen_use; DROP TABLE source_day; PRAGMA user_version = 5");
+    for (int writable = 0; writable <= 1; writable++) {
+        ledger = open_or_fail(writable);
+        see_gaps(ledger, 0, T0 + 86400, &seen);
+        assert_string_equal(seen.text, "");
+        see_host(ledger, 0, INT64_MAX, &seen);
+        assert_non_null(strstr(seen.text, "use 0 2/DSI"));
+        assert_int_equal(format_of_file(), writable ? 6 : 5);
+        if (writable)
+            record_gaps(ledger, T0, ids);
+        ledger_close(ledger);
+    }
+    ledger = open_or_fail(false);
+    see_gaps(ledger, 0, T0 + 86400, &seen);
+    assert_non_null(strstr(seen.text, "unseen use 0 2/DSI"));
     ledger_close(ledger);
 }
 
@@ -2001,6 +2087,7 @@ int main(void)
         TEST(facts_of_a_host_add_up),
         TEST(power_devices_keep_their_numbers),
         TEST(facts_of_a_host_need_a_transaction),
+        TEST(what_was_missed_adds_up_by_itself),
         TEST(a_scan_stops_anywhere),
         TEST(a_scan_sees_one_state),
         TEST(ranges_are_half_open_and_filtered),
@@ -2028,6 +2115,7 @@ int main(void)
         TEST(an_older_ledger_can_be_read_as_it_is),
         TEST(format_4_is_brought_to_this_one),
         TEST(format_5_gets_units_and_variances),
+        TEST(a_ledger_without_gaps_is_brought_to_this_format),
         TEST(an_older_ledger_is_scanned_by_intervals),
         TEST(an_older_ledger_needs_no_permission_to_write),
         TEST(kill_while_the_format_changes_costs_nothing),

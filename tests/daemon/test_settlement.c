@@ -985,6 +985,15 @@ static struct recorded recorded_of(const char *direction, const char *service)
     return recorded;
 }
 
+static struct balance_use unseen_of(const char *direction)
+{
+    struct recorded recorded = {.direction = direction};
+
+    assert_int_equal(ledger_visit_unseen_use(ledger, 0, INT64_MAX, add_recorded_use, &recorded),
+                     LEDGER_OK);
+    return recorded.use;
+}
+
 static void end_minute(int64_t interval)
 {
     send_idle_minute(interval);
@@ -999,6 +1008,7 @@ static void end_minute(int64_t interval)
 static void what_only_the_server_counted_is_unassigned_after_a_quarter_of_an_hour(void **state)
 {
     struct recorded recorded;
+    struct balance_use unseen;
 
     (void)state;
     ask_the_server_of("qwen3-8b", TOKENS_FROM_WIRE);
@@ -1018,6 +1028,10 @@ static void what_only_the_server_counted_is_unassigned_after_a_quarter_of_an_hou
         open_stores();
     }
     assert_true(recorded.use.tokens_in == 100 && recorded.use.tokens_out == 25);
+    unseen = unseen_of("unassigned");
+    assert_true(unseen.requests == 1 && unseen.tokens_in == 100 && unseen.tokens_out == 20);
+    unseen = unseen_of("DSN");
+    assert_true(balance_is_nothing(&unseen));
     assert_close(weight_of("unassigned"), 0.15 * 100 + 25);
     assert_true(recorded.activity.requests.central == 1);
     assert_true(recorded.activity.tokens_out.low == 20 && recorded.activity.tokens_out.high == 20);
@@ -1037,6 +1051,7 @@ static void a_server_whose_counts_are_the_use_needs_no_wire(void **state)
     send_server_use(1, "qwen3-8b", 0, 2, 100, 50);
     send_server_use(DIRECTION_UNASSIGNED, "qwen3-8b", 0, 1, 10, 40);
     end_minute(0);
+    assert_true(unseen_of("DSN").tokens_out == 50);
     recorded = recorded_of("DSN", "qwen3-8b");
     assert_true(recorded.use.requests == 2 && recorded.use.tokens_out == 50);
     assert_true(recorded.activity.requests.central == 2);
