@@ -180,8 +180,10 @@ static bool was_told(struct hostsources *sources, const struct power_source_stat
 {
     const struct power_source_state *told = told_of(sources, state->name);
 
-    return !told || (strcmp(told->covers, state->covers) == 0 &&
-                     strcmp(told->problem, state->problem) == 0 && told->counted == state->counted);
+    return !told ||
+           (strcmp(told->covers, state->covers) == 0 &&
+            strcmp(told->problem, state->problem) == 0 && told->counted == state->counted &&
+            told->missed_s == state->missed_s && told->restarts == state->restarts);
 }
 
 static struct power_source_state state_of(const struct powerset_state *from)
@@ -196,7 +198,8 @@ static struct power_source_state state_of(const struct powerset_state *from)
 
 static struct power_source_state state_of_server(const struct scraper_state *from)
 {
-    struct power_source_state state = {.counted = 1};
+    struct power_source_state state = {
+        .counted = 1, .missed_s = (uint32_t)from->missed_s, .restarts = (uint32_t)from->restarts};
 
     snprintf(state.name, sizeof(state.name), "%s", from->name);
     snprintf(state.covers, sizeof(state.covers), "%s", from->covers);
@@ -224,12 +227,25 @@ static bool next_of_round(struct hostsources *sources, struct power_source_state
     return true;
 }
 
+/* What is remembered are sums, what is told is how much they grew. */
 void hostsources_told(struct hostsources *sources, const struct power_source_state *state)
 {
     struct power_source_state *told = told_of(sources, state->name);
+    struct power_source_state sums = *state;
 
-    if (told)
-        *told = *state;
+    if (!told)
+        return;
+    sums.missed_s += told->missed_s;
+    sums.restarts += told->restarts;
+    *told = sums;
+}
+
+static void tell_growth(struct hostsources *sources, struct power_source_state *state)
+{
+    const struct power_source_state *told = told_of(sources, state->name);
+
+    state->missed_s -= told->missed_s;
+    state->restarts -= told->restarts;
 }
 
 bool hostsources_next_state(struct hostsources *sources, struct power_source_state *state)
@@ -237,8 +253,10 @@ bool hostsources_next_state(struct hostsources *sources, struct power_source_sta
     if (sources->state_next == 0 && sources->power)
         sources->state_count = powerset_states(sources->power, sources->states);
     while (next_of_round(sources, state))
-        if (!was_told(sources, state))
+        if (!was_told(sources, state)) {
+            tell_growth(sources, state);
             return true;
+        }
     sources->state_next = 0;
     return false;
 }

@@ -4,6 +4,7 @@
 #include "daemon/calendar.h"
 #include "daemon/settlement.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -42,6 +43,7 @@ static bool add_energy(void *context, const struct ledger_device_row *row)
     device->energy_j += row->energy_j;
     device->idle_j += row->idle_j;
     device->covered_ns += row->covered_ns;
+    device->restarts += (row->flags & ENERGY_LOWER_BOUND) != 0;
     if (row->covered_ns > 0)
         device->last_w = row->energy_j / ((double)row->covered_ns / NS_PER_S);
     if (status->first_s == 0)
@@ -139,6 +141,12 @@ double hoststatus_missing_s(const struct hoststatus *status)
     return fmax((double)(status->last_s - status->first_s) - hoststatus_covered_s(status), 0);
 }
 
+double hoststatus_missed_s(const struct hoststatus *status, const struct hoststatus_device *device)
+{
+    return fmax((double)(status->last_s - status->first_s) - (double)device->covered_ns / NS_PER_S,
+                0);
+}
+
 /* One meter of the whole is enough: that of the first, when there are several. */
 bool hoststatus_difference_w(const struct hoststatus *status, double *difference_w)
 {
@@ -212,8 +220,20 @@ static void print_flags(uint8_t flags, FILE *stream)
             fprintf(stream, "; %s", texts[i].text);
 }
 
-static void print_device(const struct hoststatus_device *device, const struct host_config *host,
+/* A second is what minutes may be shifted by. */
+static void print_missed(const struct hoststatus *status, const struct hoststatus_device *device,
                          FILE *stream)
+{
+    double missed_s = hoststatus_missed_s(status, device);
+
+    if (missed_s >= 1)
+        fprintf(stream, "; missed for %.0f s", missed_s);
+    if (device->restarts > 0)
+        fprintf(stream, "; began anew in %" PRIu32 " minutes", device->restarts);
+}
+
+static void print_device(const struct hoststatus *status, const struct hoststatus_device *device,
+                         const struct host_config *host, FILE *stream)
 {
     char label[POWER_NAME_SIZE + 2];
 
@@ -223,6 +243,7 @@ static void print_device(const struct hoststatus_device *device, const struct ho
     if (device->kind != POWER_DEVICE_SOURCE)
         print_idle(host, device->name, stream);
     print_flags(device->flags, stream);
+    print_missed(status, device, stream);
     fputc('\n', stream);
 }
 
@@ -231,7 +252,7 @@ static void print_devices(const struct hoststatus *status, const struct host_con
 {
     for (size_t i = 0; i < status->count; i++)
         if ((status->devices[i].kind == POWER_DEVICE_SOURCE) == sources)
-            print_device(&status->devices[i], host, stream);
+            print_device(status, &status->devices[i], host, stream);
 }
 
 static void print_tokens(FILE *stream, const char *label, const struct hoststatus_tokens *tokens)
@@ -291,18 +312,20 @@ void hoststatus_print(const struct hoststatus *status, const struct host_config 
 
 /* ---- JSON ---- */
 
-static json_t *json_device(const struct hoststatus_device *device, const struct host_config *host)
+static json_t *json_device(const struct hoststatus *status, const struct hoststatus_device *device,
+                           const struct host_config *host)
 {
     static const char *const kinds[] = {"gpu", "host", "source"};
     const struct host_device *place =
         device->kind == POWER_DEVICE_SOURCE ? NULL : hostconfig_device(host, device->name);
 
     return json_pack(
-        "{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:i, s:o, s:o}", "name", device->name, "kind",
-        kinds[device->kind], "energy_j", device->energy_j, "idle_j", device->idle_j, "covered_s",
-        (double)device->covered_ns / NS_PER_S, "power_w", hoststatus_power_w(device),
-        "last_power_w", device->last_w, "flags", device->flags, "idle_w",
-        place ? json_real(place->idle_w) : json_null(), "idle_calibrated",
+        "{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:i, s:o, s:o}", "name", device->name,
+        "kind", kinds[device->kind], "energy_j", device->energy_j, "idle_j", device->idle_j,
+        "covered_s", (double)device->covered_ns / NS_PER_S, "missed_s",
+        hoststatus_missed_s(status, device), "restarts", (json_int_t)device->restarts, "power_w",
+        hoststatus_power_w(device), "last_power_w", device->last_w, "flags", device->flags,
+        "idle_w", place ? json_real(place->idle_w) : json_null(), "idle_calibrated",
         place && place->calibration >= 0 ? json_string(host->calibrations[place->calibration].date)
                                          : json_null());
 }
@@ -332,7 +355,7 @@ json_t *hoststatus_json(const struct hoststatus *status, const struct host_confi
     bool has_difference = hoststatus_difference_w(status, &difference_w);
 
     for (size_t i = 0; i < status->count; i++)
-        json_array_append_new(devices, json_device(&status->devices[i], host));
+        json_array_append_new(devices, json_device(status, &status->devices[i], host));
     return json_pack(
         "{s:s, s:f, s:f, s:o, s:f, s:o, s:o, s:f, s:f, s:{s:f, s:f}, s:{s:f, s:f}, s:o}", "name",
         host->name, "covered_s", hoststatus_covered_s(status), "missing_s",

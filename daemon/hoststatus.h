@@ -22,7 +22,8 @@ struct hoststatus_device {
     double energy_j;
     double idle_j;
     uint64_t covered_ns;
-    double last_w; /* mean of the last interval in which it was measured */
+    double last_w;     /* mean of the last interval in which it was measured */
+    uint32_t restarts; /* intervals in which its counter began anew */
 };
 
 struct hoststatus_tokens {
@@ -58,6 +59,8 @@ double hoststatus_power_w(const struct hoststatus_device *device);
 double hoststatus_total_w(const struct hoststatus *status);
 double hoststatus_covered_s(const struct hoststatus *status);
 double hoststatus_missing_s(const struct hoststatus *status);
+/* For how long DEVICE was not measured, of that time. */
+double hoststatus_missed_s(const struct hoststatus *status, const struct hoststatus_device *device);
 
 /* What a meter of the whole machine says less the sum of its parts. False unless both were
  * measured. */

@@ -163,19 +163,29 @@ static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
 
 /* ---- a host of our own ---- */
 
-static double power_of(const struct hoststatus_device *device)
+static double power_of(const struct hoststatus *status, const struct hoststatus_device *device)
 {
+    (void)status;
     return hoststatus_power_w(device);
 }
 
-static double energy_of(const struct hoststatus_device *device)
+static double energy_of(const struct hoststatus *status, const struct hoststatus_device *device)
 {
+    (void)status;
     return device->energy_j;
 }
 
+static double restarts_of(const struct hoststatus *status, const struct hoststatus_device *device)
+{
+    (void)status;
+    return device->restarts;
+}
+
+typedef double device_value(const struct hoststatus *status,
+                            const struct hoststatus_device *device);
+
 static void put_devices(const struct hoststatus *status, const char *name, const char *type,
-                        const char *help, double (*value)(const struct hoststatus_device *device),
-                        FILE *stream)
+                        const char *help, device_value *value, FILE *stream)
 {
     static const char *const kinds[] = {"gpu", "host", "source"};
 
@@ -188,7 +198,7 @@ static void put_devices(const struct hoststatus *status, const char *name, const
         fputc(',', stream);
         put_label(stream, "kind", kinds[status->devices[i].kind]);
         fputc('}', stream);
-        put_value(stream, value(&status->devices[i]));
+        put_value(stream, value(status, &status->devices[i]));
     }
 }
 
@@ -210,6 +220,41 @@ static void put_hour(const struct hoststatus *hour, FILE *stream)
                    "Up to where measured energy was shared.", (double)hour->shared_until_s);
 }
 
+struct server_days {
+    FILE *stream;
+    const char *name;
+    bool restarts; /* or seconds missed */
+    bool began;
+};
+
+static bool put_server_day(void *context, const struct ledger_source_day *row)
+{
+    struct server_days *days = context;
+
+    if (!days->began)
+        put_head(days->stream, days->name, "counter",
+                 days->restarts
+                     ? "New starts of an inference server that is asked, since midnight UTC."
+                     : "Seconds for which an inference server did not answer, once they are "
+                       "over, since midnight UTC.");
+    days->began = true;
+    fprintf(days->stream, "%s{", days->name);
+    put_label(days->stream, "source", row->source);
+    fputc('}', days->stream);
+    put_value(days->stream, (double)(days->restarts ? row->restarts : row->missed_s));
+    return true;
+}
+
+static bool put_servers(struct ledger *ledger, int64_t now_s, FILE *stream)
+{
+    struct server_days missed = {stream, "iagmeter_server_missed_seconds_total", false, false};
+    struct server_days restarts = {stream, "iagmeter_server_restarts_total", true, false};
+    int32_t day = (int32_t)(now_s / DAY_S);
+
+    return ledger_visit_source_days(ledger, day, day + 1, put_server_day, &missed) == LEDGER_OK &&
+           ledger_visit_source_days(ledger, day, day + 1, put_server_day, &restarts) == LEDGER_OK;
+}
+
 /* By whole hours: what a card draws in one minute of the night is one person's use. */
 static bool put_host(struct ledger *ledger, const struct config *config, int64_t now_s,
                      FILE *stream)
@@ -223,7 +268,12 @@ static bool put_host(struct ledger *ledger, const struct config *config, int64_t
     put_hour(&hour, stream);
     put_devices(&day, "iagmeter_host_energy_joules_total", "counter",
                 "Energy since midnight UTC, up to the last whole hour.", energy_of, stream);
-    return true;
+    put_devices(&day, "iagmeter_host_missed_seconds_total", "counter",
+                "Time not measured since midnight UTC, up to the last whole hour.",
+                hoststatus_missed_s, stream);
+    put_devices(&day, "iagmeter_host_restarts_total", "counter",
+                "Minutes since midnight UTC in which a counter began anew.", restarts_of, stream);
+    return put_servers(ledger, now_s, stream);
 }
 
 bool metrics_write_capture(struct ledger *ledger, const struct config *config, bool running,

@@ -7,14 +7,18 @@
 #include <time.h>
 
 #define LABEL "%-24s "
+#define DAY_S 86400
 /* A line of the fact: name, counted, what it covers, problem. */
 #define FIELDS    4
 #define LINE_SIZE (sizeof(struct power_source_state) + FIELDS + 1)
 #define TEXT_SIZE (SOURCESTATES_MOST * LINE_SIZE + 64)
 
+/* What is missing already stays to be recorded. */
 void sourcestates_begin(struct source_states *states)
 {
-    *states = (struct source_states){.present = true, .changed = true};
+    states->count = 0;
+    states->present = true;
+    states->changed = true;
 }
 
 void sourcestates_end(struct source_states *states)
@@ -23,17 +27,36 @@ void sourcestates_end(struct source_states *states)
     states->changed = true;
 }
 
+static void add_gap(struct source_states *states, const struct power_source_state *state)
+{
+    size_t i = 0;
+
+    if (state->missed_s == 0 && state->restarts == 0)
+        return;
+    while (i < states->gap_count && strcmp(states->gaps[i].name, state->name) != 0)
+        i++;
+    if (i == SOURCESTATES_GAPS)
+        i--;
+    if (i == states->gap_count) {
+        states->gaps[states->gap_count++] = (struct source_gap){.name = ""};
+        snprintf(states->gaps[i].name, POWER_NAME_SIZE, "%s", state->name);
+    }
+    states->gaps[i].missed_s += state->missed_s;
+    states->gaps[i].restarts += state->restarts;
+}
+
 void sourcestates_take(struct source_states *states, const struct power_source_state *state)
 {
     size_t i = 0;
 
+    add_gap(states, state);
+    states->changed = true;
     while (i < states->count && strcmp(states->states[i].name, state->name) != 0)
         i++;
     if (i == SOURCESTATES_MOST)
         return;
     states->count += i == states->count;
     states->states[i] = *state;
-    states->changed = true;
 }
 
 /* ---- The fact: "TIME PRESENT", then a line each ---- */
@@ -51,6 +74,22 @@ static size_t write_text(const struct source_states *states, int64_t now_s, char
     return length;
 }
 
+static enum ledger_status write_all(const struct source_states *states, struct ledger *ledger,
+                                    const char *text, int32_t day)
+{
+    enum ledger_status status = ledger_begin(ledger);
+
+    if (status == LEDGER_OK)
+        status = ledger_set_fact(ledger, SOURCESTATES_FACT, text);
+    for (size_t i = 0; i < states->gap_count && status == LEDGER_OK; i++) {
+        const struct source_gap *gap = &states->gaps[i];
+
+        status = ledger_add_source_day(
+            ledger, &(struct ledger_source_day){day, gap->name, gap->missed_s, gap->restarts});
+    }
+    return status == LEDGER_OK ? ledger_commit(ledger) : status;
+}
+
 enum ledger_status sourcestates_record(struct source_states *states, struct ledger *ledger,
                                        int64_t now_s)
 {
@@ -62,8 +101,12 @@ enum ledger_status sourcestates_record(struct source_states *states, struct ledg
     if (!text)
         return LEDGER_RETRY;
     write_text(states, now_s, text);
-    status = ledger_set_fact(ledger, SOURCESTATES_FACT, text);
+    status = write_all(states, ledger, text, (int32_t)(now_s / DAY_S));
     states->changed = status != LEDGER_OK;
+    if (status == LEDGER_OK)
+        states->gap_count = 0;
+    else
+        ledger_rollback(ledger);
     free(text);
     return status;
 }
@@ -161,4 +204,52 @@ bool sourcestates_json(struct ledger *ledger, bool running, json_t **out)
     *out = status == LEDGER_OK ? json_recorded(&recorded) : json_null();
     free(text);
     return status == LEDGER_OK || status == LEDGER_EMPTY;
+}
+
+/* ---- What was missed ---- */
+
+struct day_printer {
+    FILE *stream;
+    bool began;
+};
+
+static bool print_day(void *context, const struct ledger_source_day *row)
+{
+    struct day_printer *printer = context;
+    time_t seconds = (time_t)row->day * DAY_S;
+    struct tm utc;
+    char day[16];
+
+    if (!printer->began)
+        fputs("\nservers that were away, or began to count anew, by days (UTC)\n", printer->stream);
+    printer->began = true;
+    gmtime_r(&seconds, &utc);
+    strftime(day, sizeof(day), "%Y-%m-%d", &utc);
+    fprintf(printer->stream, LABEL "%s: %" PRIu64 " s missed, %" PRIu64 " new starts\n",
+            row->source, day, row->missed_s, row->restarts);
+    return true;
+}
+
+bool sourcestates_print_days(struct ledger *ledger, int32_t from_day, int32_t until_day,
+                             FILE *stream)
+{
+    struct day_printer printer = {.stream = stream};
+
+    return ledger_visit_source_days(ledger, from_day, until_day, print_day, &printer) == LEDGER_OK;
+}
+
+static bool add_day(void *context, const struct ledger_source_day *row)
+{
+    json_array_append_new(context,
+                          json_pack("{s:I, s:s, s:I, s:I}", "day_s", (json_int_t)row->day * DAY_S,
+                                    "name", row->source, "missed_s", (json_int_t)row->missed_s,
+                                    "restarts", (json_int_t)row->restarts));
+    return true;
+}
+
+bool sourcestates_json_days(struct ledger *ledger, int32_t from_day, int32_t until_day,
+                            json_t **out)
+{
+    *out = json_array();
+    return ledger_visit_source_days(ledger, from_day, until_day, add_day, *out) == LEDGER_OK;
 }

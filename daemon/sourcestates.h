@@ -17,9 +17,21 @@
 #define SOURCESTATES_FACT "power_sources"
 #define SOURCESTATES_MOST 320
 
+/* Sources with something missed that is not recorded yet; those of more are joined with the last.
+ */
+#define SOURCESTATES_GAPS 64
+
+struct source_gap {
+    char name[POWER_NAME_SIZE];
+    uint64_t missed_s;
+    uint64_t restarts;
+};
+
 struct source_states {
     struct power_source_state states[SOURCESTATES_MOST];
     size_t count;
+    struct source_gap gaps[SOURCESTATES_GAPS];
+    size_t gap_count;
     bool present; /* the counters process lives */
     bool changed; /* since it was recorded */
 };
@@ -31,7 +43,8 @@ void sourcestates_end(struct source_states *states);
 /* STATE as message.h checks it. Those for which there is no room are left out. */
 void sourcestates_take(struct source_states *states, const struct power_source_state *state);
 
-/* Writes the fact if something changed. After a failure it is still to be written. */
+/* Writes the fact if something changed, and adds what was missed to the UTC day of NOW_S, in a
+ * transaction of its own. After a failure all is still to be written. */
 enum ledger_status sourcestates_record(struct source_states *states, struct ledger *ledger,
                                        int64_t now_s);
 
@@ -40,5 +53,12 @@ enum ledger_status sourcestates_record(struct source_states *states, struct ledg
  * read. */
 bool sourcestates_print(struct ledger *ledger, bool running, FILE *stream);
 bool sourcestates_json(struct ledger *ledger, bool running, json_t **out);
+
+/* What servers missed on the UTC days from FROM_DAY to before UNTIL_DAY: lines, nothing when there
+ * is nothing; an array. False when the ledger cannot be read. */
+bool sourcestates_print_days(struct ledger *ledger, int32_t from_day, int32_t until_day,
+                             FILE *stream);
+bool sourcestates_json_days(struct ledger *ledger, int32_t from_day, int32_t until_day,
+                            json_t **out);
 
 #endif

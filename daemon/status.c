@@ -325,6 +325,12 @@ static void print_last_day(const struct status *status, FILE *stream)
         fprintf(stream, "%s\n", status->advice[i]);
 }
 
+/* Of the two UTC days in which the last 24 hours lie. */
+static int32_t first_day(const struct status *status)
+{
+    return (int32_t)((status->day_end_s - 1) / DAY_S) - 1;
+}
+
 static bool write_text(const struct status *status, struct ledger *ledger, FILE *stream)
 {
     char from[40], until[40], last[40];
@@ -347,7 +353,8 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
     print_last_day(status, stream);
     if (status->host)
         hoststatus_print(&status->host_status, status->host, stream);
-    if (!sourcestates_print(ledger, status->running, stream))
+    if (!sourcestates_print(ledger, status->running, stream) ||
+        !sourcestates_print_days(ledger, first_day(status), first_day(status) + 2, stream))
         return false;
     if (status->progress) {
         fputc('\n', stream);
@@ -403,19 +410,20 @@ static json_t *json_advice(const struct status *status)
 static bool write_json(const struct status *status, struct ledger *ledger, FILE *stream)
 {
     json_t *facts = json_object();
-    json_t *sources = NULL;
+    json_t *sources = NULL, *missed = NULL;
     bool done = ledger_visit_facts(ledger, add_fact, facts) == LEDGER_OK &&
-                sourcestates_json(ledger, status->running, &sources);
+                sourcestates_json(ledger, status->running, &sources) &&
+                sourcestates_json_days(ledger, first_day(status), first_day(status) + 2, &missed);
     json_t *span = status->is_empty ? json_null()
                                     : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
                                                 "until_s", (json_int_t)status->until_s);
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
+        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
         status->running, "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
         status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status),
         "objectives", status->progress ? progress_json(status->progress) : json_null(), "host",
         status->host ? hoststatus_json(&status->host_status, status->host) : json_null(), "sources",
-        sources ? sources : json_null());
+        sources ? sources : json_null(), "missed", missed ? missed : json_null());
 
     if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
         fputc('\n', stream);

@@ -280,11 +280,9 @@ bool scraper_state(const struct scraper *scraper, size_t index, struct scraper_s
 }
 
 /* A query may hold a key. */
-static void name_target(struct target *target)
+void scraper_name(const char *url, char name[SCRAPER_NAME_SIZE])
 {
-    const char *url = target->setup.url;
-
-    snprintf(target->state.name, sizeof(target->state.name), "%.*s", (int)strcspn(url, "?#"), url);
+    snprintf(name, SCRAPER_NAME_SIZE, "%.*s", (int)strcspn(url, "?#"), url);
 }
 
 /* Neither a proxy of the environment, nor another protocol or server that an answer points to. */
@@ -317,7 +315,7 @@ static bool add_target(struct scraper *scraper, const struct scraper_target *set
     target->setup = *setup;
     target->metrics = servermetrics_new(&setup->metrics);
     target->transfer = curl_easy_init();
-    name_target(target);
+    scraper_name(setup->url, target->state.name);
     return target->metrics && target->transfer && set_options(target);
 }
 

@@ -36,8 +36,13 @@ void scraper_poll(struct scraper *scraper, int64_t wall_s, int64_t monotonic_ns,
  * fills all of them. */
 size_t scraper_take(struct scraper *scraper, struct server_use *out, size_t size);
 
+#define SCRAPER_NAME_SIZE 64
+/* What a server is called in states: its URL, without what may be secret. */
+void scraper_name(const char *url, char name[SCRAPER_NAME_SIZE]);
+
 struct scraper_state {
-    char name[64];      /* its URL, without what may be secret */
+    char name[SCRAPER_NAME_SIZE];
+
     const char *covers; /* whose counters, in a few words */
     char problem[200];  /* one sentence; "": it answers */
     uint64_t answers;

@@ -248,6 +248,36 @@ static void a_server_that_does_not_answer_is_told_of(void **state)
     }
 }
 
+/* What grew since it was told, and no more. */
+static void a_new_start_is_told_once(void **state)
+{
+    struct counters_sources given;
+    struct power_source_state said;
+    uint32_t restarts = 0;
+    char url[64];
+
+    (void)state;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/metrics", serve_on_loopback());
+    ask_a_server(url, "");
+    open_sources();
+    hostsources_set_rules(sources, config->catalogue, config->directions);
+    given = hostsources_counters(sources);
+    for (unsigned i = 1; i <= 3; i++) {
+        server.answer = i == 1   ? PLAIN VLLM("a", 50)
+                        : i == 2 ? PLAIN VLLM("a", 20)
+                                 : PLAIN VLLM("a", 10);
+        await_answers(&given, i);
+        while (hostsources_next_state(sources, &said)) {
+            if (strcmp(said.name, url) == 0)
+                restarts += said.restarts;
+            if (i != 2) /* else it comes again */
+                hostsources_told(sources, &said);
+        }
+        assert_int_equal(restarts, i == 3 ? 1 + 2 : i - 1);
+    }
+    assert_false(hostsources_next_state(sources, &said));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +288,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(services_have_the_numbers_of_who_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_does_not_answer_is_told_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_start_is_told_once, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

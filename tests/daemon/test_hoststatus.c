@@ -176,10 +176,12 @@ static void status_tells_of_each_device(void **state)
     record_some();
     print_status(STATUS_TEXT);
     assert_says("\nhost ragarenn\n");
-    assert_says("\n  gpu1                   150 W, 250 W at last; idle 70 W, of host.conf\n");
-    assert_says("\n  host                   200 W, 200 W at last; idle 180 W, of host.conf\n");
+    assert_says("\n  gpu1                   150 W, 250 W at last; idle 70 W, of host.conf; missed "
+                "for 30 s\n");
+    assert_says("\n  host                   200 W, 200 W at last; idle 180 W, of host.conf; missed "
+                "for 30 s\n");
     assert_says("\n  in all                 350 W\n");
-    assert_says("\n  rapl/package-0         80 W, 80 W at last\n");
+    assert_says("\n  rapl/package-0         80 W, 80 W at last; missed for 30 s\n");
     assert_says("\nwhole less parts         279 W\n");
     assert_says("\nenergy shared until      2026-09-21 17:00 CEST\n");
     assert_says("\ntokens on the wire       300 in, 70 out\n");
@@ -229,6 +231,36 @@ static void write_metrics(int64_t now_s)
     fclose(stream);
 }
 
+/* Of meters, and of servers that are asked. */
+static void what_was_missed_is_told(void **state)
+{
+    const struct ledger_source_day gap = {HOUR / 86400, "http://a/metrics", 40, 2};
+    json_t *object, *device;
+
+    (void)state;
+    record_some();
+    record("rapl/dram-0", POWER_DEVICE_SOURCE, HOUR - 180, 7, ENERGY_PART | ENERGY_LOWER_BOUND, 1);
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_source_day(ledger, &gap), LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+    print_status(STATUS_TEXT);
+    assert_says("at least: a counter began anew; missed for 30 s; began anew in 1 minutes\n");
+    assert_says("\nhttp://a/metrics         2026-09-21: 40 s missed, 2 new starts\n");
+    print_status(STATUS_JSON);
+    object = json_loads(output, 0, NULL);
+    device = json_array_get(json_object_get(json_object_get(object, "host"), "devices"), 0);
+    assert_near(json_real_value(json_object_get(device, "missed_s")), 30);
+    assert_int_equal(json_integer_value(json_object_get(device, "restarts")), 1);
+    device = json_array_get(json_object_get(object, "missed"), 0);
+    assert_int_equal(json_integer_value(json_object_get(device, "restarts")), 2);
+    json_decref(object);
+    write_metrics(HOUR + 59);
+    assert_says("\niagmeter_host_missed_seconds_total{device=\"gpu1\",kind=\"gpu\"} 90\n");
+    assert_says("\niagmeter_host_restarts_total{device=\"rapl/dram-0\",kind=\"source\"} 1\n");
+    assert_says("\niagmeter_server_missed_seconds_total{source=\"http://a/metrics\"} 40\n");
+    assert_says("\niagmeter_server_restarts_total{source=\"http://a/metrics\"} 2\n");
+}
+
 /* Until the hour is over, nothing of it is told. */
 static void metrics_are_of_whole_hours(void **state)
 {
@@ -254,6 +286,7 @@ int main(void)
         TEST(sums_are_of_the_whole_host),  TEST(a_difference_is_of_two),
         TEST(status_tells_of_each_device), TEST(a_host_that_was_never_measured_says_so),
         TEST(programs_get_the_same),       TEST(metrics_are_of_whole_hours),
+        TEST(what_was_missed_is_told),
     };
 
     return cmocka_run_group_tests_name("hoststatus", tests, NULL, NULL);

@@ -149,6 +149,61 @@ static void programs_get_the_same(void **state)
     json_decref(json);
 }
 
+static void miss(const char *name, uint32_t missed_s, uint32_t restarts)
+{
+    struct power_source_state state = {.counted = 1, .missed_s = missed_s, .restarts = restarts};
+
+    snprintf(state.name, sizeof(state.name), "%s", name);
+    sourcestates_take(&states, &state);
+}
+
+/* By days, each time once; what a process told that is gone since is not lost. */
+static void what_servers_missed_adds_up_by_days(void **state)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    json_t *json;
+
+    (void)state;
+    sourcestates_begin(&states);
+    miss("http://a/metrics", 40, 0);
+    sourcestates_begin(&states);
+    miss("http://a/metrics", 2, 1);
+    miss("http://b/metrics", 0, 0);
+    record(1800000000);
+    record(1800000000);
+    miss("http://a/metrics", 0, 1);
+    record(1800000060);
+    miss("http://a/metrics", 7, 0);
+    record(1800000000 + 86400);
+    assert_true(sourcestates_print_days(ledger, 20833, 20834, stream));
+    fclose(stream);
+    assert_string_equal(text, "\nservers that were away, or began to count anew, by days (UTC)\n"
+                              "http://a/metrics         2027-01-15: 42 s missed, 2 new starts\n");
+    free(text);
+    assert_true(sourcestates_json_days(ledger, 20833, 20835, &json));
+    assert_int_equal(json_array_size(json), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(json, 1), "missed_s")), 7);
+    json_decref(json);
+}
+
+/* As long as the ledger takes nothing, it waits. */
+static void what_could_not_be_recorded_waits(void **state)
+{
+    json_t *json;
+
+    (void)state;
+    miss("http://a/metrics", 40, 0);
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_not_equal(sourcestates_record(&states, ledger, 1800000000), LEDGER_OK);
+    assert_true(states.changed);
+    record(1800000000);
+    assert_true(sourcestates_json_days(ledger, 20833, 20834, &json));
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(json, 0), "missed_s")), 40);
+    json_decref(json);
+}
+
 static void there_is_room_for_the_longest(void **state)
 {
     json_t *json;
@@ -180,6 +235,10 @@ int main(void)
                                         close_ledger),
         cmocka_unit_test_setup_teardown(a_process_that_is_gone_is_told, open_ledger, close_ledger),
         cmocka_unit_test_setup_teardown(programs_get_the_same, open_ledger, close_ledger),
+        cmocka_unit_test_setup_teardown(what_servers_missed_adds_up_by_days, open_ledger,
+                                        close_ledger),
+        cmocka_unit_test_setup_teardown(what_could_not_be_recorded_waits, open_ledger,
+                                        close_ledger),
         cmocka_unit_test_setup_teardown(there_is_room_for_the_longest, open_ledger, close_ledger),
     };
 
