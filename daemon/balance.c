@@ -207,13 +207,23 @@ struct balance_use balance_of_server(const struct server_use *use)
                                 (double)use->tokens_cached, (double)use->tokens_out};
 }
 
-enum balance_verdict balance_judge(double wire, double server)
+enum balance_verdict balance_judge(double wire, double server, uint64_t restarts)
 {
-    if (!(wire > 0 && server > 0))
+    if (!(server > 0))
         return BALANCE_NOTHING;
     if (fabs(server - wire) <= AGREEMENT * fmax(wire, server))
         return BALANCE_AGREES;
     if (server > wire)
         return BALANCE_SERVER_AHEAD;
-    return fabs(wire / server - 2) <= TWICE ? BALANCE_WIRE_TWICE : BALANCE_WIRE_AHEAD;
+    if (fabs(wire / server - 2) <= TWICE)
+        return BALANCE_WIRE_TWICE;
+    return restarts > 0 ? BALANCE_RESTARTED : BALANCE_WIRE_AHEAD;
+}
+
+const char *balance_verdict_name(enum balance_verdict verdict)
+{
+    static const char *const names[BALANCE_VERDICTS] = {"nothing",    "agrees",     "server-ahead",
+                                                        "wire-ahead", "wire-twice", "restarted"};
+
+    return names[verdict];
 }

@@ -56,12 +56,17 @@ struct balance_use balance_of_server(const struct server_use *use);
 
 /* How the two totals of a long time compare. */
 enum balance_verdict {
-    BALANCE_NOTHING,      /* one of them, or both, do not say it */
+    BALANCE_NOTHING,      /* the server does not count it */
     BALANCE_AGREES,       /* to 1 % */
     BALANCE_SERVER_AHEAD, /* requests that the wire did not show */
-    BALANCE_WIRE_AHEAD,   /* the server was not asked all the time, or began anew; or */
-    BALANCE_WIRE_TWICE    /* about twice: both legs of a proxy are captured */
+    BALANCE_WIRE_AHEAD,   /* the server was not asked all the time; or */
+    BALANCE_WIRE_TWICE,   /* about twice: both legs of a proxy are captured; or */
+    BALANCE_RESTARTED,    /* the server began anew meanwhile: what it counted last is missing */
+    BALANCE_VERDICTS
 };
-enum balance_verdict balance_judge(double wire, double server);
+/* RESTARTS of the server in that time. */
+enum balance_verdict balance_judge(double wire, double server, uint64_t restarts);
+/* "nothing", "agrees", "server-ahead", "wire-ahead", "wire-twice", "restarted" */
+const char *balance_verdict_name(enum balance_verdict verdict);
 
 #endif

@@ -61,6 +61,17 @@ static bool add_wire(void *context, const struct ledger_use_row *row)
     return true;
 }
 
+static bool add_unseen(void *context, const struct ledger_use_row *row)
+{
+    struct hoststatus *status = context;
+
+    status->unseen.in += row->tokens_in;
+    status->unseen.out += row->tokens_out;
+    status->wire.in -= row->tokens_in;
+    status->wire.out -= row->tokens_out;
+    return true;
+}
+
 static bool add_server(void *context, const struct ledger_server_row *row)
 {
     struct hoststatus *status = context;
@@ -97,6 +108,7 @@ bool hoststatus_collect(struct hoststatus *out, struct ledger *ledger, const str
     return (shared == LEDGER_OK || shared == LEDGER_EMPTY) &&
            ledger_visit_device_energy(ledger, from_s, until_s, add_energy, out) == LEDGER_OK &&
            ledger_visit_local_use(ledger, from_s, until_s, add_wire, out) == LEDGER_OK &&
+           ledger_visit_unseen_use(ledger, from_s, until_s, add_unseen, out) == LEDGER_OK &&
            ledger_visit_server_use(ledger, from_s, until_s, add_server, out) == LEDGER_OK &&
            ledger_visit(ledger, from_s, until_s, NULL, NULL, add_shared, out) == LEDGER_OK &&
            ledger_visit(ledger, from_s, until_s, "unassigned", config->host->common, add_common,
@@ -305,6 +317,7 @@ void hoststatus_print(const struct hoststatus *status, const struct host_config 
                 status->energy_j / J_PER_KWH, 100 * status->common_j / status->energy_j);
     print_tokens(stream, "tokens on the wire", &status->wire);
     print_tokens(stream, "tokens by the servers", &status->server);
+    print_tokens(stream, "  by them alone, added", &status->unseen);
     if (host->weight_count > 0)
         fputs("weights of tokens\n", stream);
     print_weights(host, stream);
@@ -356,13 +369,15 @@ json_t *hoststatus_json(const struct hoststatus *status, const struct host_confi
 
     for (size_t i = 0; i < status->count; i++)
         json_array_append_new(devices, json_device(status, &status->devices[i], host));
-    return json_pack(
-        "{s:s, s:f, s:f, s:o, s:f, s:o, s:o, s:f, s:f, s:{s:f, s:f}, s:{s:f, s:f}, s:o}", "name",
-        host->name, "covered_s", hoststatus_covered_s(status), "missing_s",
-        hoststatus_missing_s(status), "devices", devices, "power_w", hoststatus_total_w(status),
-        "difference_w", has_difference ? json_real(difference_w) : json_null(), "shared_until_s",
-        status->has_shared ? json_integer(status->shared_until_s) : json_null(), "shared_j",
-        status->energy_j, "common_j", status->common_j, "tokens_wire", "in", status->wire.in, "out",
-        status->wire.out, "tokens_server", "in", status->server.in, "out", status->server.out,
-        "weights", json_weights(host));
+    return json_pack("{s:s, s:f, s:f, s:o, s:f, s:o, s:o, s:f, s:f, s:{s:f, s:f}, s:{s:f, s:f}, "
+                     "s:{s:f, s:f}, s:o}",
+                     "name", host->name, "covered_s", hoststatus_covered_s(status), "missing_s",
+                     hoststatus_missing_s(status), "devices", devices, "power_w",
+                     hoststatus_total_w(status), "difference_w",
+                     has_difference ? json_real(difference_w) : json_null(), "shared_until_s",
+                     status->has_shared ? json_integer(status->shared_until_s) : json_null(),
+                     "shared_j", status->energy_j, "common_j", status->common_j, "tokens_wire",
+                     "in", status->wire.in, "out", status->wire.out, "tokens_server", "in",
+                     status->server.in, "out", status->server.out, "tokens_unseen", "in",
+                     status->unseen.in, "out", status->unseen.out, "weights", json_weights(host));
 }

@@ -40,7 +40,8 @@ struct hoststatus {
     size_t count;
     double energy_j;                 /* shared so far, of what was measured */
     double common_j;                 /* of it, idle and what nobody asked for */
-    struct hoststatus_tokens wire;   /* of exchanges with its servers */
+    struct hoststatus_tokens wire;   /* of exchanges with its servers, as captured */
+    struct hoststatus_tokens unseen; /* that was added to these: only the server counted it */
     struct hoststatus_tokens server; /* that the servers counted themselves */
     bool has_shared;
     int64_t shared_until_s;

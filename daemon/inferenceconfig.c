@@ -502,6 +502,28 @@ bool inferenceconfig_scrapes(const struct inference_config *config)
     return false;
 }
 
+static bool has_service(const struct inference_config *config, unsigned server, uint16_t number)
+{
+    bool found = config->servers[server].service == number;
+
+    for (unsigned i = 0; i < config->model_count; i++)
+        found |= config->models[i].port == config->servers[server].port &&
+                 config->models[i].service == number;
+    return found;
+}
+
+/* Servers of one service are configured alike: the first says it. */
+bool inferenceconfig_server_is_use(const struct inference_config *config,
+                                   const struct catalogue *catalogue, const char *service)
+{
+    uint16_t number = catalogue_find(catalogue, service);
+
+    for (unsigned i = 0; i < config->server_count && number != SERVICE_NONE; i++)
+        if (config->scrapes[i].url[0] != '\0' && has_service(config, i, number))
+            return config->scrapes[i].tokens == TOKENS_FROM_SERVER;
+    return false;
+}
+
 struct inference_rules inferenceconfig_rules(const struct inference_config *config,
                                              const struct directions *directions)
 {

@@ -75,6 +75,11 @@ bool inferenceconfig_add_model(struct inference_config *config,
 /* Whether any server is asked what it counted. */
 bool inferenceconfig_scrapes(const struct inference_config *config);
 
+/* Whether what a server counts is the use of SERVICE (an id of CATALOGUE), and the wire is not
+ * looked at. */
+bool inferenceconfig_server_is_use(const struct inference_config *config,
+                                   const struct catalogue *catalogue, const char *service);
+
 /* For the collector: points into CONFIG and DIRECTIONS. */
 struct inference_rules inferenceconfig_rules(const struct inference_config *config,
                                              const struct directions *directions);

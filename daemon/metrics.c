@@ -2,6 +2,7 @@
 #include "daemon/metrics.h"
 
 #include "daemon/calendar.h"
+#include "daemon/hostbalance.h"
 #include "daemon/hoststatus.h"
 #include "daemon/version.h"
 #include "reports/progress.h"
@@ -13,6 +14,7 @@
 #define NS_PER_S    1e9
 #define HOUR_S      3600
 #define DAY_S       86400
+#define PERCENT     100
 #define INTERVAL_NS (INTERVAL_S * UINT64_C(1000000000))
 
 /* All but covered_ns, which is told in seconds, and names_hinted and what is counted of local
@@ -220,6 +222,70 @@ static void put_hour(const struct hoststatus *hour, FILE *stream)
                    "Up to where measured energy was shared.", (double)hour->shared_until_s);
 }
 
+/* ---- wire and servers ---- */
+
+static void put_balance_labels(const char *name, const struct hostbalance_line *line,
+                               size_t quantity, FILE *stream)
+{
+    fprintf(stream, "%s{", name);
+    put_label(stream, "service", line->service ? line->service : ".");
+    fputc(',', stream);
+    put_label(stream, "quantity", localhost_count_name(quantity));
+}
+
+static void put_ratios(const struct hostbalance *balance, FILE *stream)
+{
+    static const char name[] = "iagmeter_host_balance_ratio";
+    struct hostbalance_line line;
+    bool began = false;
+
+    for (size_t i = 0; hostbalance_line(balance, i, &line); i++)
+        for (size_t j = 0; j < LOCALHOST_COUNTS; j++) {
+            if (!line.counts[j].is_compared)
+                continue;
+            if (!began)
+                put_head(stream, name, "gauge",
+                         "On the last whole UTC day: what the wire showed less what the server "
+                         "counted, as part of the latter.");
+            began = true;
+            put_balance_labels(name, &line, j, stream);
+            fputc('}', stream);
+            put_value(stream, localhost_count_percent(&line.counts[j]) / PERCENT);
+        }
+}
+
+static void put_verdicts(const struct hostbalance *balance, FILE *stream)
+{
+    static const char name[] = "iagmeter_host_balance_verdict";
+    struct hostbalance_line line;
+
+    if (!hostbalance_line(balance, 0, &line))
+        return;
+    put_head(stream, name, "gauge", "1, with how wire and server compare on that day.");
+    for (size_t i = 0; hostbalance_line(balance, i, &line); i++)
+        for (size_t j = 0; j < LOCALHOST_COUNTS; j++) {
+            put_balance_labels(name, &line, j, stream);
+            fputc(',', stream);
+            put_label(stream, "verdict", balance_verdict_name(line.counts[j].verdict));
+            fputc('}', stream);
+            put_value(stream, 1);
+        }
+}
+
+static bool put_balance(struct ledger *ledger, const struct config *config, int64_t now_s,
+                        FILE *stream)
+{
+    struct hostbalance balance;
+    bool read = hostbalance_collect(&balance, ledger, config, now_s);
+
+    if (read) {
+        put_ratios(&balance, stream);
+        put_verdicts(&balance, stream);
+    }
+    hostbalance_clear(&balance);
+    return read;
+}
+
 struct server_days {
     FILE *stream;
     const char *name;
@@ -273,7 +339,7 @@ static bool put_host(struct ledger *ledger, const struct config *config, int64_t
                 hoststatus_missed_s, stream);
     put_devices(&day, "iagmeter_host_restarts_total", "counter",
                 "Minutes since midnight UTC in which a counter began anew.", restarts_of, stream);
-    return put_servers(ledger, now_s, stream);
+    return put_servers(ledger, now_s, stream) && put_balance(ledger, config, now_s, stream);
 }
 
 bool metrics_write_capture(struct ledger *ledger, const struct config *config, bool running,
@@ -478,9 +544,10 @@ static bool put_host_tokens(struct ledger *ledger, const struct config *config,
         return false;
     put_head(stream, "iagmeter_year_host_tokens", "gauge",
              "Tokens of a host of our own in the months that are over, as counted on the wire, and "
-             "by its servers.");
+             "by its servers; added to the wire's is what only these counted.");
     put_tokens(progress, "wire", &host.wire, stream);
     put_tokens(progress, "server", &host.server, stream);
+    put_tokens(progress, "added", &host.unseen, stream);
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/status.h"
 
 #include "daemon/calendar.h"
+#include "daemon/hostbalance.h"
 #include "daemon/hoststatus.h"
 #include "daemon/settlement.h"
 #include "daemon/sourcestates.h"
@@ -62,6 +63,7 @@ struct status {
     struct progress *progress;      /* NULL: no objective of the year */
     const struct host_config *host; /* NULL: none */
     struct hoststatus host_status;  /* of the same day */
+    struct hostbalance balance;     /* of the last whole UTC day */
 };
 
 /* -- Collecting ------------------------------------------------------------------------------- */
@@ -174,8 +176,10 @@ static bool collect(struct status *status, struct ledger *ledger, const struct c
         return false;
     advise(status, config->trust.answers == TRUST_ANY_ANSWERS);
     status->host = config->host;
-    return !config->host || hoststatus_collect(&status->host_status, ledger, config,
-                                               status->day_end_s - DAY_S, status->day_end_s);
+    return !config->host ||
+           (hoststatus_collect(&status->host_status, ledger, config, status->day_end_s - DAY_S,
+                               status->day_end_s) &&
+            hostbalance_collect(&status->balance, ledger, config, status->day_end_s));
 }
 
 /* Of the year of the last month that is over; where that has none, as in January, of the year that
@@ -351,8 +355,10 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
         fprintf(stream, LABEL "%s: the figures below are of then, not of now\n",
                 "last recorded interval", last);
     print_last_day(status, stream);
-    if (status->host)
+    if (status->host) {
         hoststatus_print(&status->host_status, status->host, stream);
+        hostbalance_print(&status->balance, stream);
+    }
     if (!sourcestates_print(ledger, status->running, stream) ||
         !sourcestates_print_days(ledger, first_day(status), first_day(status) + 2, stream))
         return false;
@@ -418,12 +424,13 @@ static bool write_json(const struct status *status, struct ledger *ledger, FILE 
                                     : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
                                                 "until_s", (json_int_t)status->until_s);
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
+        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
         status->running, "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
         status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status),
         "objectives", status->progress ? progress_json(status->progress) : json_null(), "host",
         status->host ? hoststatus_json(&status->host_status, status->host) : json_null(), "sources",
-        sources ? sources : json_null(), "missed", missed ? missed : json_null());
+        sources ? sources : json_null(), "missed", missed ? missed : json_null(), "balance",
+        hostbalance_json(&status->balance));
 
     if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
         fputc('\n', stream);
@@ -441,5 +448,6 @@ bool status_print(struct ledger *ledger, const struct config *config, bool runni
                                           : write_text(&status, ledger, stream));
 
     progress_free(status.progress);
+    hostbalance_clear(&status.balance);
     return printed;
 }

@@ -211,45 +211,30 @@ const char *hostview_flag_name(unsigned bit)
 
 /* ---- What was captured, and what the server counted ---- */
 
-static void add_counts(const struct localhost_service *service, struct host_balance *out)
-{
-    const double captured[HOSTVIEW_COUNTS] = {service->requests, service->tokens_in,
-                                              service->tokens_cached, service->tokens_out};
-    const double served[HOSTVIEW_COUNTS] = {service->server_requests, service->server_tokens_in,
-                                            service->server_tokens_cached,
-                                            service->server_tokens_out};
-
-    out->has_server |= service->has_server;
-    for (size_t i = 0; i < HOSTVIEW_COUNTS; i++) {
-        out->captured[i] += captured[i];
-        out->served[i] += served[i];
-    }
-}
-
 bool hostview_balance(const struct host_view *view, size_t number, struct host_balance *out)
 {
     const struct localhost *host = view->host;
     bool by_service = view->report->host_parts_shown;
+    const struct localhost_service *services = host->services + (by_service ? number : 0);
+    size_t count = by_service ? 1 : host->service_count;
 
     *out = (struct host_balance){0};
     if (number >= (by_service ? host->service_count : host->service_count > 0))
         return false;
-    if (by_service) {
-        out->service = host->services[number].id;
-        add_counts(&host->services[number], out);
-        return true;
+    if (by_service)
+        out->service = services->id;
+    for (size_t i = 0; i < count; i++) {
+        out->has_server |= services[i].has_server;
+        out->restarts += services[i].restarts;
     }
-    for (size_t i = 0; i < host->service_count; i++)
-        add_counts(&host->services[i], out);
+    for (size_t i = 0; i < LOCALHOST_COUNTS; i++)
+        out->counts[i] = localhost_count(services, count, i);
     return true;
 }
 
-const char *hostview_count_name(size_t count)
+enum text_id hostview_verdict_text(enum balance_verdict verdict)
 {
-    static const char *const names[HOSTVIEW_COUNTS] = {"requests", "tokens_in", "tokens_cached",
-                                                       "tokens_out"};
-
-    return names[count];
+    return (enum text_id)(TEXT_HOST_NOT_COMPARED + (int)verdict);
 }
 
 /* ---- Factors ---- */

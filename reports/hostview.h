@@ -56,16 +56,15 @@ const char *hostview_flag_name(unsigned bit);
 #define HOSTVIEW_FLAGS 6
 
 /* The counts of one service of the host, or of all, which are captured and what the server says. */
-#define HOSTVIEW_COUNTS 4
 struct host_balance {
     const char *service; /* NULL: all of them together */
     bool has_server;
-    double captured[HOSTVIEW_COUNTS]; /* requests, tokens in, cached, out */
-    double served[HOSTVIEW_COUNTS];
+    uint64_t restarts;
+    struct localhost_count counts[LOCALHOST_COUNTS];
 };
 /* By services where these may be told, else the sum alone: call with NUMBER from 0 until false. */
 bool hostview_balance(const struct host_view *view, size_t number, struct host_balance *out);
-const char *hostview_count_name(size_t count); /* "tokens_in" */
+enum text_id hostview_verdict_text(enum balance_verdict verdict);
 
 /* The figures of host.conf and of its zone: call with NUMBER from 0 until false. */
 struct host_factor {

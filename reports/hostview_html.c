@@ -283,19 +283,20 @@ static void count_cell(const struct html_page *page, double count)
 }
 
 static void balance_row(const struct html_page *page, const struct host_balance *balance,
-                        size_t count)
+                        size_t quantity)
 {
-    double captured = balance->captured[count], served = balance->served[count];
+    const struct localhost_count *count = &balance->counts[quantity];
 
     fputs("<tr>", page->stream);
     html_row_heading(page,
                      balance->service ? balance->service : text_get(page->language, TEXT_TOTAL));
-    html_text_cell(page, hostview_count_name(count));
-    count_cell(page, captured);
-    count_cell(page, balance->has_server ? served : NAN);
-    count_cell(page, balance->has_server ? captured - served : NAN);
-    value_cell(page,
-               balance->has_server && served > 0 ? PERCENT * (captured - served) / served : NAN);
+    html_text_cell(page, localhost_count_name(quantity));
+    count_cell(page, count->wire);
+    count_cell(page, balance->has_server ? count->server : NAN);
+    count_cell(page, count->is_compared ? count->wire - count->server : NAN);
+    value_cell(page, localhost_count_percent(count));
+    html_text_cell(page, text_get(page->language, hostview_verdict_text(count->verdict)));
+    count_cell(page, balance->has_server ? count->unseen : NAN);
     fputs("</tr>\n", page->stream);
 }
 
@@ -309,9 +310,11 @@ static void write_balance(const struct html_page *page, const struct host_view *
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
         html_column_heading(page, headings[i], NULL);
     html_column_heading(page, TEXT_HOST_DIFFERENCE, "%");
+    html_column_heading(page, TEXT_HOST_VERDICT, NULL);
+    html_column_heading(page, TEXT_HOST_UNSEEN, NULL);
     html_open_body(page);
     for (size_t i = 0; hostview_balance(view, i, &balance); i++)
-        for (size_t j = 0; j < HOSTVIEW_COUNTS; j++)
+        for (size_t j = 0; j < LOCALHOST_COUNTS; j++)
             balance_row(page, &balance, j);
     html_close_table(page);
 }

@@ -119,13 +119,42 @@ static json_t *json_lines(const struct host_view *view)
     return jsonvalues_finished(array, failed);
 }
 
-static json_t *json_counts(const double values[HOSTVIEW_COUNTS])
+static double wire_of(const struct localhost_count *count)
+{
+    return count->wire;
+}
+
+static double server_of(const struct localhost_count *count)
+{
+    return count->server;
+}
+
+static double unseen_of(const struct localhost_count *count)
+{
+    return count->unseen;
+}
+
+static json_t *json_counts(const struct host_balance *balance,
+                           double (*value)(const struct localhost_count *count))
 {
     json_t *object = json_object();
     int failed = !object;
 
-    for (size_t i = 0; i < HOSTVIEW_COUNTS; i++)
-        failed |= json_object_set_new(object, hostview_count_name(i), json_real(values[i]));
+    for (size_t i = 0; i < LOCALHOST_COUNTS; i++)
+        failed |= json_object_set_new(object, localhost_count_name(i),
+                                      json_real_or_null(value(&balance->counts[i])));
+    return jsonvalues_finished(object, failed);
+}
+
+static json_t *json_verdicts(const struct host_balance *balance)
+{
+    json_t *object = json_object();
+    int failed = !object;
+
+    for (size_t i = 0; i < LOCALHOST_COUNTS; i++)
+        failed |=
+            json_object_set_new(object, localhost_count_name(i),
+                                json_string(balance_verdict_name(balance->counts[i].verdict)));
     return jsonvalues_finished(object, failed);
 }
 
@@ -137,9 +166,13 @@ static json_t *json_balance(const struct host_view *view)
 
     for (size_t i = 0; hostview_balance(view, i, &balance); i++)
         failed |= json_array_append_new(
-            array, json_pack("{s:s?, s:o, s:o}", "service", balance.service, "captured",
-                             json_counts(balance.captured), "server",
-                             balance.has_server ? json_counts(balance.served) : json_null()));
+            array,
+            json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:I}", "service", balance.service,
+                      "captured", json_counts(&balance, wire_of), "server",
+                      balance.has_server ? json_counts(&balance, server_of) : json_null(),
+                      "difference_percent", json_counts(&balance, localhost_count_percent),
+                      "verdict", json_verdicts(&balance), "unseen",
+                      json_counts(&balance, unseen_of), "restarts", (json_int_t)balance.restarts));
     return jsonvalues_finished(array, failed);
 }
 

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/localhost.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/inference/scraper.h"
 #include "daemon/calendar.h"
 #include "daemon/settlement.h"
 
 #define NS_PER_S 1e9
+#define DAY_S    86400
+#define PERCENT  100
 
 /* ---- Facts ---- */
 
 struct reading {
+    const struct config *whole;
     struct localhost *host;
     int64_t shared_until;
     int64_t interval_start; /* of the measurements that follow */
@@ -171,6 +176,59 @@ static bool visit_server(void *context, const struct ledger_server_row *row)
     return true;
 }
 
+static bool visit_unseen(void *context, const struct ledger_use_row *row)
+{
+    struct reading *reading = context;
+    struct localhost_service *service = service_of(reading->host, row->service);
+
+    reading->failed |= !service;
+    if (!service)
+        return false;
+    service->unseen_requests += row->requests;
+    service->unseen_tokens_in += row->tokens_in;
+    service->unseen_tokens_cached += row->tokens_cached;
+    service->unseen_tokens_out += row->tokens_out;
+    return true;
+}
+
+static void add_restarts(struct localhost *host, const struct config *config, uint16_t number,
+                         uint64_t restarts)
+{
+    const struct service *found = catalogue_service(config->catalogue, number);
+
+    for (size_t i = 0; found && i < host->service_count; i++)
+        if (strcmp(host->services[i].id, found->id) == 0)
+            host->services[i].restarts += restarts;
+}
+
+/* To the services of the server that has this name. */
+static bool visit_source(void *context, const struct ledger_source_day *row)
+{
+    struct reading *reading = context;
+    const struct inference_config *inference = &reading->whole->inference;
+
+    for (unsigned i = 0; i < inference->server_count; i++) {
+        char name[SCRAPER_NAME_SIZE];
+
+        scraper_name(inference->scrapes[i].url, name);
+        if (strcmp(name, row->source) != 0)
+            continue;
+        add_restarts(reading->host, reading->whole, inference->servers[i].service, row->restarts);
+        for (unsigned j = 0; j < inference->model_count; j++)
+            if (inference->models[j].port == inference->servers[i].port)
+                add_restarts(reading->host, reading->whole, inference->models[j].service,
+                             row->restarts);
+    }
+    return true;
+}
+
+static void mark_use_of_servers(struct localhost *host, const struct config *config)
+{
+    for (size_t i = 0; i < host->service_count; i++)
+        host->services[i].server_is_use = inferenceconfig_server_is_use(
+            &config->inference, config->catalogue, host->services[i].id);
+}
+
 static bool read_facts(struct ledger *ledger, struct reading *reading, int64_t from, int64_t until)
 {
     enum ledger_status status = settlement_shared_until(ledger, &reading->shared_until);
@@ -185,6 +243,13 @@ static bool read_facts(struct ledger *ledger, struct reading *reading, int64_t f
         status = ledger_visit_local_use(ledger, from, until, visit_use, reading);
     if (status == LEDGER_OK)
         status = ledger_visit_server_use(ledger, from, until, visit_server, reading);
+    if (status == LEDGER_OK)
+        status = ledger_visit_unseen_use(ledger, from, until, visit_unseen, reading);
+    if (status == LEDGER_OK)
+        status =
+            ledger_visit_source_days(ledger, (int32_t)(from / DAY_S),
+                                     (int32_t)((until + DAY_S - 1) / DAY_S), visit_source, reading);
+    mark_use_of_servers(reading->host, reading->whole);
     return status == LEDGER_OK && !reading->failed;
 }
 
@@ -269,7 +334,7 @@ static struct localhost *new_host(const struct config *config, int64_t from)
 bool localhost_read(struct ledger *ledger, const struct config *config, int64_t from, int64_t until,
                     struct localhost **out)
 {
-    struct reading reading = {.interval_start = INT64_MIN};
+    struct reading reading = {.whole = config, .interval_start = INT64_MIN};
 
     *out = NULL;
     if (!config->host)
@@ -339,6 +404,52 @@ const struct localhost_service *localhost_service(const struct localhost *host, 
         if (strcmp(host->services[i].id, service) == 0)
             return &host->services[i];
     return NULL;
+}
+
+/* ---- Wire and server ---- */
+
+const char *localhost_count_name(size_t quantity)
+{
+    static const char *const names[LOCALHOST_COUNTS] = {"requests", "tokens_in", "tokens_cached",
+                                                        "tokens_out"};
+
+    return names[quantity];
+}
+
+static void add_count(const struct localhost_service *service, size_t quantity,
+                      struct localhost_count *out)
+{
+    const double used[] = {service->requests, service->tokens_in, service->tokens_cached,
+                           service->tokens_out};
+    const double unseen[] = {service->unseen_requests, service->unseen_tokens_in,
+                             service->unseen_tokens_cached, service->unseen_tokens_out};
+    const double server[] = {service->server_requests, service->server_tokens_in,
+                             service->server_tokens_cached, service->server_tokens_out};
+
+    out->wire += fmax(used[quantity] - unseen[quantity], 0);
+    out->unseen += unseen[quantity];
+    out->server += server[quantity];
+    out->is_compared &= service->has_server && !service->server_is_use && server[quantity] > 0;
+}
+
+struct localhost_count localhost_count(const struct localhost_service *services, size_t count,
+                                       size_t quantity)
+{
+    struct localhost_count out = {.is_compared = count > 0};
+    uint64_t restarts = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        add_count(&services[i], quantity, &out);
+        restarts += services[i].restarts;
+    }
+    if (out.is_compared)
+        out.verdict = balance_judge(out.wire, out.server, restarts);
+    return out;
+}
+
+double localhost_count_percent(const struct localhost_count *count)
+{
+    return count->is_compared ? PERCENT * (count->wire - count->server) / count->server : NAN;
 }
 
 double localhost_share(const struct localhost *host, const char *direction)

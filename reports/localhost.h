@@ -2,6 +2,7 @@
 #ifndef IAGMETER_LOCALHOST_H
 #define IAGMETER_LOCALHOST_H
 
+#include "daemon/balance.h"
 #include "daemon/config.h"
 #include "daemon/ledger.h"
 #include "daemon/sharing.h"
@@ -39,11 +40,28 @@ struct localhost_service {
     double tokens_cached;
     double tokens_out;
     double weight; /* weighted tokens, as they were shared */
+    /* Of these, what the wire did not show and only the server counted. */
+    double unseen_requests;
+    double unseen_tokens_in;
+    double unseen_tokens_cached;
+    double unseen_tokens_out;
     bool has_server;
     double server_requests;
     double server_tokens_in;
     double server_tokens_cached;
     double server_tokens_out;
+    bool server_is_use; /* the wire is not looked at (configured) */
+    uint64_t restarts;  /* of its servers, on the UTC days of the time */
+};
+
+/* Wire and server side by side, of one quantity. */
+#define LOCALHOST_COUNTS 4 /* requests, tokens in, cached, out */
+struct localhost_count {
+    double wire;   /* as captured */
+    double unseen; /* added to "unassigned", or by teams, as only the server counted it */
+    double server;
+    bool is_compared; /* all that is summed up here has both */
+    enum balance_verdict verdict;
 };
 
 /* A direction that used the host, or is entitled to a part of it. */
@@ -87,6 +105,13 @@ void localhost_free(struct localhost *host);
 /* Whether SERVICE is of the host of CONFIG: one that computes there, or what is common. */
 bool localhost_is_local(const struct config *config, const char *service);
 bool localhost_is_common(const struct config *config, const char *service);
+
+/* Of SERVICES, one or several, summed up. */
+struct localhost_count localhost_count(const struct localhost_service *services, size_t count,
+                                       size_t quantity);
+const char *localhost_count_name(size_t quantity); /* "tokens_in" */
+/* wire less server, in percent of server; NaN when they are not compared. */
+double localhost_count_percent(const struct localhost_count *count);
 
 /* The share of DIRECTION in what is common, by the key of the month. */
 double localhost_share(const struct localhost *host, const char *direction);

@@ -160,7 +160,7 @@ static void a_wire_that_shows_all_twice_takes_nothing_from_anybody(void **state)
     (void)state;
     settle_minutes(3 * MINUTES, tokens(200, 20, 100), (struct balance_use){1, 100, 10, 50});
     assert_added(0, 0, 0, 0);
-    assert_int_equal(balance_judge(200, 100), BALANCE_WIRE_TWICE);
+    assert_int_equal(balance_judge(200, 100, 0), BALANCE_WIRE_TWICE);
     rest(MINUTES);
     settle_minutes(100, tokens(0, 0, 0), tokens(0, 0, 7));
     rest(14);
@@ -273,14 +273,20 @@ static void other_text_is_none(void **state)
 static void totals_are_judged(void **state)
 {
     (void)state;
-    assert_int_equal(balance_judge(0, 100), BALANCE_NOTHING);
-    assert_int_equal(balance_judge(100, 0), BALANCE_NOTHING);
-    assert_int_equal(balance_judge(99, 100), BALANCE_AGREES);
-    assert_int_equal(balance_judge(100, 99), BALANCE_AGREES);
-    assert_int_equal(balance_judge(98, 100), BALANCE_SERVER_AHEAD);
-    assert_int_equal(balance_judge(100, 98), BALANCE_WIRE_AHEAD);
-    assert_int_equal(balance_judge(195, 100), BALANCE_WIRE_TWICE);
-    assert_int_equal(balance_judge(300, 100), BALANCE_WIRE_AHEAD);
+    assert_int_equal(balance_judge(0, 100, 0), BALANCE_SERVER_AHEAD);
+    assert_int_equal(balance_judge(100, 0, 0), BALANCE_NOTHING);
+    assert_int_equal(balance_judge(99, 100, 0), BALANCE_AGREES);
+    assert_int_equal(balance_judge(100, 99, 0), BALANCE_AGREES);
+    assert_int_equal(balance_judge(98, 100, 0), BALANCE_SERVER_AHEAD);
+    assert_int_equal(balance_judge(100, 98, 0), BALANCE_WIRE_AHEAD);
+    assert_int_equal(balance_judge(195, 100, 0), BALANCE_WIRE_TWICE);
+    assert_int_equal(balance_judge(300, 100, 0), BALANCE_WIRE_AHEAD);
+    assert_int_equal(balance_judge(0, 0, 1), BALANCE_NOTHING);
+    assert_int_equal(balance_judge(100, 98, 1), BALANCE_RESTARTED);
+    assert_int_equal(balance_judge(99, 100, 1), BALANCE_AGREES);
+    assert_int_equal(balance_judge(98, 100, 1), BALANCE_SERVER_AHEAD);
+    assert_int_equal(balance_judge(200, 100, 1), BALANCE_WIRE_TWICE);
+    assert_string_equal(balance_verdict_name(BALANCE_RESTARTED), "restarted");
 }
 
 static void what_is_added_is_recorded_whole(void **state)

@@ -17,8 +17,9 @@
 
 #include "tests/daemon/hosted.h"
 
-#define HOUR      INT64_C(1790002800) /* a whole one: 15:00 UTC */
-#define MINUTE_NS UINT64_C(60000000000)
+#define HOUR        INT64_C(1790002800) /* a whole one: 15:00 UTC */
+#define BALANCE_DAY INT64_C(1789862400) /* the UTC day before that */
+#define MINUTE_NS   UINT64_C(60000000000)
 
 static struct config *config;
 static struct ledger *ledger;
@@ -132,6 +133,7 @@ static void sums_are_of_the_whole_host(void **state)
     assert_near(difference_w, 366 - 87);
     assert_near(status.energy_j, 100 * 60 + 250 * 30 + 200 * 90);
     assert_near(status.wire.in, 300);
+    assert_near(status.unseen.in, 0);
     assert_near(status.server.out, 142);
     assert_true(status.has_shared && status.shared_until_s == HOUR);
 }
@@ -170,6 +172,17 @@ static void assert_says(const char *line)
         fail_msg("no \"%s\" in:\n%s", line, output);
 }
 
+static void write_metrics(int64_t now_s)
+{
+    size_t size;
+    FILE *stream;
+
+    free(output);
+    stream = open_memstream(&output, &size);
+    assert_true(metrics_write_capture(ledger, config, true, now_s, stream));
+    fclose(stream);
+}
+
 static void status_tells_of_each_device(void **state)
 {
     (void)state;
@@ -203,6 +216,109 @@ static void a_host_that_was_never_measured_says_so(void **state)
     assert_says("\nmeasured                 nothing\n");
 }
 
+/* A day in which the server of one service counted more than the wire showed, and that of another
+ * was started again. */
+static void record_day(uint32_t devices)
+{
+    const struct local_use seen = {.requests = 90, .tokens_in = 900, .tokens_out = 450};
+    const struct local_use unseen = {.requests = 8, .tokens_in = 80, .tokens_out = 40};
+    const struct local_use both = {.requests = 98, .tokens_in = 980, .tokens_out = 490};
+    const struct server_use server = {.requests = 100, .tokens_in = 1000, .tokens_out = 448};
+    const struct ledger_source_day gap = {(int32_t)(BALANCE_DAY / 86400),
+                                          "http://127.0.0.1/metrics", 0, 1};
+    struct inference_config *inference = &config->inference;
+
+    inference->server_count = 1;
+    inference->servers[0] = (struct inference_server){
+        8000, catalogue_find(config->catalogue, "qwen3-8b"), SERVICE_NONE, false};
+    snprintf(inference->scrapes[0].url, sizeof(inference->scrapes[0].url),
+             "http://127.0.0.1/metrics?key=1");
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_local_use(ledger, BALANCE_DAY, dsn, qwen, &seen), LEDGER_OK);
+    assert_int_equal(ledger_add_local_use(ledger, BALANCE_DAY + 86340, unassigned, qwen, &both),
+                     LEDGER_OK);
+    assert_int_equal(ledger_add_unseen_use(ledger, BALANCE_DAY + 86340, unassigned, qwen, &unseen),
+                     LEDGER_OK);
+    /* Neither before nor after. */
+    assert_int_equal(ledger_add_local_use(ledger, BALANCE_DAY - 60, dsn, qwen, &seen), LEDGER_OK);
+    assert_int_equal(ledger_add_local_use(ledger, BALANCE_DAY + 86400, dsn, qwen, &seen),
+                     LEDGER_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ledger_add_server_use(ledger, BALANCE_DAY, unassigned, qwen, &server),
+                         LEDGER_OK);
+    assert_int_equal(ledger_add_source_day(ledger, &gap), LEDGER_OK);
+    assert_int_equal(ledger_add_devices(ledger, dsn, qwen, (int32_t)(BALANCE_DAY / 86400), devices),
+                     LEDGER_OK);
+    assert_int_equal(ledger_set_fact(ledger, SETTLEMENT_FACT, "1790002800"), LEDGER_OK);
+    assert_int_equal(ledger_add_coverage(ledger, HOUR - 60, &(struct coverage){.packets = 1}),
+                     LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+}
+
+/* By service, of a whole day; what was added is told from what the wire showed of nobody's. */
+static void wire_and_server_stand_side_by_side(void **state)
+{
+    json_t *object, *line;
+
+    (void)state;
+    record_day(config->report.threshold);
+    print_status(STATUS_TEXT);
+    assert_says("\nwire and servers on 2026-09-20 (UTC)\n  qwen3-8b\n"
+                "    requests             180 by the wire, 200 by the server, -20 (-10.0 %): the "
+                "wire sees less; 8 added, counted by the server alone\n");
+    assert_says("\n    tokens_cached        0 by the wire, 0 by the server: nothing to compare\n");
+    assert_says("\n    tokens_out           900 by the wire, 896 by the server, +4 (+0.4 %): they "
+                "agree, to 1 %; 40 added, counted by the server alone\n");
+    print_status(STATUS_JSON);
+    object = json_loads(output, 0, NULL);
+    line = json_array_get(json_object_get(json_object_get(object, "balance"), "services"), 0);
+    assert_string_equal(json_string_value(json_object_get(line, "service")), "qwen3-8b");
+    line = json_object_get(line, "tokens_in");
+    assert_near(json_real_value(json_object_get(line, "wire")), 1800);
+    assert_near(json_real_value(json_object_get(line, "server")), 2000);
+    assert_near(json_real_value(json_object_get(line, "unseen")), 80);
+    assert_near(json_real_value(json_object_get(line, "difference_percent")), -10);
+    assert_string_equal(json_string_value(json_object_get(line, "verdict")), "server-ahead");
+    json_decref(object);
+    write_metrics(HOUR);
+    assert_says("\niagmeter_host_balance_ratio{service=\"qwen3-8b\",quantity=\"requests\"} -0.1");
+    assert_says(
+        "\niagmeter_host_balance_verdict{service=\"qwen3-8b\",quantity=\"requests\",verdict="
+        "\"server-ahead\"} 1\n");
+    assert_null(strstr(output, "1800")); /* how much is no matter of monitoring */
+}
+
+/* Fewer devices than the reports ask for: no service by itself. And a server that began anew is
+ * said to be behind for that. */
+static void few_devices_are_not_told_apart(void **state)
+{
+    const struct local_use more = {.tokens_in = 400};
+
+    (void)state;
+    record_day(config->report.threshold - 1);
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_local_use(ledger, BALANCE_DAY, dsn, qwen, &more), LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+    print_status(STATUS_TEXT);
+    assert_says(" (UTC)\n  all services\n");
+    assert_says(
+        "\n    tokens_in            2200 by the wire, 2000 by the server, +200 (+10.0 %): the "
+        "server was started again: what it counted last is missing; 80 added");
+    write_metrics(HOUR);
+    assert_says("{service=\".\",quantity=\"tokens_in\",verdict=\"restarted\"} 1\n");
+    assert_null(strstr(output, "qwen"));
+}
+
+static void a_server_whose_counts_are_the_use_is_not_compared(void **state)
+{
+    (void)state;
+    record_day(config->report.threshold);
+    config->inference.scrapes[0].tokens = TOKENS_FROM_SERVER;
+    print_status(STATUS_TEXT);
+    assert_says(
+        "\n    requests             180 by the wire, 200 by the server: nothing to compare");
+}
+
 static void programs_get_the_same(void **state)
 {
     json_t *object, *host;
@@ -218,17 +334,6 @@ static void programs_get_the_same(void **state)
     assert_near(json_real_value(json_object_get(host, "missing_s")), 30);
     assert_int_equal(json_integer_value(json_object_get(host, "shared_until_s")), HOUR);
     json_decref(object);
-}
-
-static void write_metrics(int64_t now_s)
-{
-    size_t size;
-    FILE *stream;
-
-    free(output);
-    stream = open_memstream(&output, &size);
-    assert_true(metrics_write_capture(ledger, config, true, now_s, stream));
-    fclose(stream);
 }
 
 /* Of meters, and of servers that are asked. */
@@ -283,10 +388,16 @@ static void metrics_are_of_whole_hours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sums_are_of_the_whole_host),  TEST(a_difference_is_of_two),
-        TEST(status_tells_of_each_device), TEST(a_host_that_was_never_measured_says_so),
-        TEST(programs_get_the_same),       TEST(metrics_are_of_whole_hours),
+        TEST(sums_are_of_the_whole_host),
+        TEST(a_difference_is_of_two),
+        TEST(status_tells_of_each_device),
+        TEST(a_host_that_was_never_measured_says_so),
+        TEST(programs_get_the_same),
+        TEST(metrics_are_of_whole_hours),
         TEST(what_was_missed_is_told),
+        TEST(wire_and_server_stand_side_by_side),
+        TEST(few_devices_are_not_told_apart),
+        TEST(a_server_whose_counts_are_the_use_is_not_compared),
     };
 
     return cmocka_run_group_tests_name("hoststatus", tests, NULL, NULL);

@@ -420,6 +420,94 @@ static void adds_up_in_json(void **state)
     month_free(report);
 }
 
+/* Of what stands in the use, only the server counted some: that is no capture. */
+static void count_by_server(const char *service, uint64_t tokens_out, double unseen)
+{
+    const struct server_use server = {.requests = 2, .tokens_out = tokens_out};
+    const struct local_use use = {.tokens_out = unseen};
+    int64_t direction_id, service_id;
+
+    assert_ok(ledger_begin(host_ledger));
+    host_ids("unassigned", service, &direction_id, &service_id);
+    assert_ok(ledger_add_server_use(host_ledger, HOST_NOON, direction_id, service_id, &server));
+    assert_ok(ledger_add_local_use(host_ledger, HOST_NOON, direction_id, service_id, &use));
+    assert_ok(ledger_add_unseen_use(host_ledger, HOST_NOON, direction_id, service_id, &use));
+    assert_ok(ledger_commit(host_ledger));
+}
+
+static void restart_the_server_of(const char *service)
+{
+    const struct ledger_source_day gap = {HOST_NOON / 86400, "http://127.0.0.1:8000/m", 0, 1};
+    struct inference_config *inference = &host_config->inference;
+
+    inference->server_count = 1;
+    inference->servers[0] = (struct inference_server){
+        8000, catalogue_find(host_config->catalogue, service), SERVICE_NONE, false};
+    snprintf(inference->scrapes[0].url, sizeof(inference->scrapes[0].url),
+             "http://127.0.0.1:8000/m#x");
+    assert_ok(ledger_begin(host_ledger));
+    assert_ok(ledger_add_source_day(host_ledger, &gap));
+    assert_ok(ledger_commit(host_ledger));
+}
+
+static const json_t *balance_of(const json_t *report, const char *service)
+{
+    const json_t *tokens = json_object_get(json_object_get(report, "host"), "tokens"), *entry;
+    size_t i;
+
+    json_array_foreach(tokens, i,
+                       entry) if (strcmp(json_string_value(json_object_get(entry, "service")),
+                                         service) == 0) return entry;
+    fail_msg("no balance of %s", service);
+    return NULL;
+}
+
+static void assert_balance(const json_t *balance, const char *which, double expected)
+{
+    assert_near(json_number_value(json_object_get(json_object_get(balance, which), "tokens_out")),
+                expected);
+}
+
+static void judges_wire_beside_server(void **state)
+{
+    struct month_report *report;
+    const json_t *balance;
+    json_t *object;
+    char *text;
+
+    (void)state;
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    host_use(HOST_NOON, "unassigned", MISTRAL, 7, HOST_MANY);
+    count_by_server(MISTRAL, 500, 93);
+    count_by_server(QWEN, 320, 0);
+    restart_the_server_of(QWEN);
+    host_share(HOST_NOON + 180);
+    report = host_report();
+    text = written(report, "json");
+    object = json_loads(text, 0, NULL);
+    balance = balance_of(object, MISTRAL);
+    assert_balance(balance, "captured", 407);
+    assert_balance(balance, "server", 500);
+    assert_balance(balance, "unseen", 93);
+    assert_balance(balance, "difference_percent", -18.6);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(balance, "verdict"), "tokens_out")),
+        "server-ahead");
+    balance = balance_of(object, QWEN);
+    assert_balance(balance, "difference_percent", 25);
+    assert_int_equal(json_integer_value(json_object_get(balance, "restarts")), 1);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(balance, "verdict"), "tokens_out")),
+        "restarted");
+    json_decref(object);
+    free(text);
+    text = written(report, "html");
+    assert_non_null(strstr(text, "<td>le réseau en voit moins</td><td class=\"n\">93</td>"));
+    assert_non_null(strstr(text, "le serveur a redémarré"));
+    free(text);
+    month_free(report);
+}
+
 int main(void)
 {
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
@@ -439,6 +527,7 @@ int main(void)
         HOST_TEST(tells_no_sum_that_is_all_but_few_devices),
         HOST_TEST(says_so_on_page_one),
         HOST_TEST(adds_up_in_json),
+        HOST_TEST(judges_wire_beside_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
