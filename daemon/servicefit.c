@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/servicefit.h"
+
+#include "daemon/uncertainty.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MOST_PAIRS (SERVICEFIT_MOST * (SERVICEFIT_MOST - 1) / 2)
+/* Of ten truths, nine lie in the band: one in twenty on either side. */
+#define BAND_PROBABILITY 0.95
+/* Below these, what was measured says little about tokens. */
+#define LEAST_RANGE       2.0 /* largest answer by smallest */
+#define LEAST_CORRELATION 0.33
+#define NS_PER_S          1e9
+
+struct point {
+    double tokens;
+    double measured;
+    bool is_first; /* on its connection */
+};
+
+struct line {
+    double slope;
+    double overhead[2]; /* of later exchanges, of the first ones */
+    bool seen[2];
+};
+
+size_t servicefit_least(int method)
+{
+    return method == METHOD_M1 ? SERVICEFIT_LEAST_M1 : SERVICEFIT_LEAST;
+}
+
+static bool has_overhead(int method)
+{
+    return method == METHOD_M1 || method == METHOD_M2;
+}
+
+static double measure(int method, const struct exchange_shape *shape)
+{
+    switch (method) {
+    case METHOD_M2:
+        return shape->excess_bytes.central;
+    case METHOD_M3:
+        return shape->answer_records;
+    case METHOD_M5:
+        return (double)shape->answer_ns / NS_PER_S;
+    default:
+        return (double)shape->answer_bytes;
+    }
+}
+
+/* -- Medians ---------------------------------------------------------------------------------- */
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Of at least one value; sorts them. */
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), ascending);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* -- Lines ------------------------------------------------------------------------------------ */
+
+/* Exchanges of one kind share their overhead, so that it falls out of their difference. */
+static double median_slope(const struct point *points, size_t count, size_t without)
+{
+    double slopes[MOST_PAIRS];
+    size_t pairs = 0;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (i != without && j != without && points[i].is_first == points[j].is_first &&
+                points[i].tokens != points[j].tokens)
+                slopes[pairs++] = (points[i].measured - points[j].measured) /
+                                  (points[i].tokens - points[j].tokens);
+    return pairs > 0 ? median(slopes, pairs) : 0;
+}
+
+static void find_overhead(struct line *line, const struct point *points, size_t count,
+                          size_t without, bool is_first)
+{
+    double rests[SERVICEFIT_MOST];
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (i != without && points[i].is_first == is_first)
+            rests[n++] = points[i].measured - line->slope * points[i].tokens;
+    line->seen[is_first] = n > 0;
+    line->overhead[is_first] = n > 0 ? fmax(median(rests, n), 0) : 0;
+}
+
+static double ratio_of_sums(const struct point *points, size_t count, size_t without)
+{
+    double measured = 0;
+    double tokens = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (i == without)
+            continue;
+        measured += points[i].measured;
+        tokens += points[i].tokens;
+    }
+    return tokens > 0 ? measured / tokens : 0;
+}
+
+/* WITHOUT the point of that number; SIZE_MAX: with all of them. */
+static struct line fit_line(const struct estimator *estimator, const struct point *points,
+                            size_t count, size_t without)
+{
+    struct line line = {.slope = 0};
+    double more_by_first =
+        estimator->overhead_new_bytes.central - estimator->overhead_reused_bytes.central;
+
+    if (!has_overhead(estimator->method)) {
+        line.slope = ratio_of_sums(points, count, without);
+        return line;
+    }
+    line.slope = median_slope(points, count, without);
+    find_overhead(&line, points, count, without, false);
+    find_overhead(&line, points, count, without, true);
+    if (!line.seen[true])
+        line.overhead[true] = line.overhead[false] + more_by_first;
+    else if (!line.seen[false])
+        line.overhead[false] = fmax(line.overhead[true] - more_by_first, 0);
+    return line;
+}
+
+static double estimate(const struct line *line, const struct point *point)
+{
+    return fmax(point->measured - line->overhead[point->is_first], 0) / line->slope;
+}
+
+/* -- Errors ----------------------------------------------------------------------------------- */
+
+/* The quantile of Student's t, by its expansion in the normal one's (Fisher and Cornish 1960, as in
+ * Abramowitz and Stegun, 26.7.5): within 2 % from 4 degrees of freedom on, and 10 % below. */
+static double student(double probability, double degrees)
+{
+    double x = uncertainty_quantile(probability);
+    double x3 = x * x * x;
+    double x5 = x3 * x * x;
+
+    return x + (x3 + x) / (4 * degrees) + (5 * x5 + 16 * x3 + 3 * x) / (96 * degrees * degrees);
+}
+
+struct errors {
+    double logs[SERVICEFIT_MOST];
+    double relative[SERVICEFIT_MOST];
+    double estimated; /* sums */
+    double true_tokens;
+};
+
+/* An estimate of nothing is as far off as an error that counts can be. */
+static double log_ratio(double value, double truth)
+{
+    return log(fmax(value, 1) / fmax(truth, 1));
+}
+
+static void leave_one_out(const struct estimator *estimator, const struct point *points,
+                          size_t count, struct errors *errors)
+{
+    errors->estimated = errors->true_tokens = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct line line = fit_line(estimator, points, count, i);
+        double tokens = line.slope > 0 ? estimate(&line, &points[i]) : 0;
+
+        errors->logs[i] = log_ratio(tokens, points[i].tokens);
+        errors->relative[i] = fabs(tokens / points[i].tokens - 1);
+        errors->estimated += tokens;
+        errors->true_tokens += points[i].tokens;
+    }
+}
+
+static double root_mean_square(const double *values, size_t count)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += values[i] * values[i];
+    return sqrt(sum / (double)count);
+}
+
+/* The standard error of the overhead of a line through points of such a spread (Draper and Smith,
+ * Applied Regression Analysis, 1.4), as a part of a band. */
+static double overhead_error(const struct line *line, const struct point *points, size_t count)
+{
+    double n = (double)count;
+    double mean = 0, spread = 0, rest = 0;
+
+    for (size_t i = 0; i < count; i++)
+        mean += points[i].tokens / n;
+    for (size_t i = 0; i < count; i++) {
+        double left = points[i].measured - line->overhead[points[i].is_first] -
+                      line->slope * points[i].tokens;
+
+        spread += (points[i].tokens - mean) * (points[i].tokens - mean);
+        rest += left * left;
+    }
+    if (count < SERVICEFIT_MINIMUM || spread <= 0)
+        return 0;
+    return student(BAND_PROBABILITY, n - 2) * sqrt(rest / (n - 2) * (1 / n + mean * mean / spread));
+}
+
+/* All of the scatter is kept in the band, not its n-th root: the prompts of one operator may differ
+ * from everybody's as much as single ones do from each other. */
+static void set_bands(struct servicefit *fit, const struct line *line, const struct point *points,
+                      size_t count)
+{
+    double n = (double)count;
+    double half = student(BAND_PROBABILITY, n - 1) * fit->sigma * sqrt(1 + 1 / n);
+    double error = fit->has_overhead ? overhead_error(line, points, count) : 0;
+
+    fit->slope = (struct triple){line->slope * exp(-half), line->slope, line->slope * exp(half)};
+    if (!fit->has_overhead)
+        return;
+    fit->overhead_new = (struct triple){fmax(line->overhead[true] - error, 0), line->overhead[true],
+                                        line->overhead[true] + error};
+    fit->overhead_more = (struct triple){fmax(line->overhead[false] - error, 0),
+                                         line->overhead[false], line->overhead[false] + error};
+}
+
+/* Kendall's tau-b (Biometrika 33, 1945): ties count for neither side. */
+static double correlation(const struct point *points, size_t count)
+{
+    double balance = 0, different_x = 0, different_y = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            double x = points[i].tokens - points[j].tokens;
+            double y = points[i].measured - points[j].measured;
+
+            balance += (x * y > 0) - (x * y < 0);
+            different_x += x != 0;
+            different_y += y != 0;
+        }
+    }
+    return different_x > 0 && different_y > 0 ? balance / sqrt(different_x * different_y) : 0;
+}
+
+/* -- The fit ---------------------------------------------------------------------------------- */
+
+/* What the method does not estimate from tokens by token is left out, as the estimator does. */
+static size_t take_points(const struct estimator *estimator,
+                          const struct servicefit_sample *samples, size_t count,
+                          struct point *points)
+{
+    size_t taken = 0;
+
+    for (size_t i = 0; i < count && taken < SERVICEFIT_MOST; i++) {
+        const struct exchange_shape *shape = &samples[i].shape;
+
+        if (!(samples[i].tokens_out > 0) || (has_overhead(estimator->method) &&
+                                             shape->answer_records <= estimator->whole_records_max))
+            continue;
+        points[taken++] = (struct point){samples[i].tokens_out, measure(estimator->method, shape),
+                                         shape->first_on_connection};
+    }
+    return taken;
+}
+
+static void describe(struct servicefit *fit, const struct servicefit_sample *samples, size_t count)
+{
+    double sizes[SERVICEFIT_MOST];
+    double rates[SERVICEFIT_MOST];
+    size_t n = 0, timed = 0;
+
+    for (size_t i = 0; i < count && n < SERVICEFIT_MOST; i++) {
+        const struct exchange_shape *shape = &samples[i].shape;
+
+        if (shape->answer_records == 0)
+            continue;
+        sizes[n++] = (double)shape->answer_bytes / shape->answer_records;
+        if (shape->answer_ns > 0)
+            rates[timed++] = shape->answer_records / ((double)shape->answer_ns / NS_PER_S);
+    }
+    fit->record_bytes = n > 0 ? median(sizes, n) : 0;
+    fit->records_per_s = timed > 0 ? median(rates, timed) : 0;
+}
+
+static void refuse(struct servicefit *fit, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void refuse(struct servicefit *fit, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(fit->refusal, sizeof(fit->refusal), format, arguments);
+    va_end(arguments);
+}
+
+static void judge(struct servicefit *fit, size_t least)
+{
+    if (fit->n < least)
+        refuse(fit,
+               "too few prompts: %zu exchanges of known tokens can be fitted, and it takes %zu",
+               fit->n, least);
+    else if (fit->tokens_most < LEAST_RANGE * fit->tokens_least)
+        refuse(fit,
+               "a flat line: all answers have about the same size, %.0f to %.0f tokens; ask for "
+               "short and long ones",
+               fit->tokens_least, fit->tokens_most);
+    else if (fit->correlation < LEAST_CORRELATION || fit->slope.central <= 0)
+        refuse(fit,
+               "a flat line: what is seen on the wire hardly follows the tokens (rank correlation "
+               "%.2f, it takes %.2f): are the counts those of these answers, in their order?",
+               fit->correlation, LEAST_CORRELATION);
+}
+
+static void fit_points(struct servicefit *fit, const struct estimator *estimator,
+                       const struct point *points)
+{
+    struct line line = fit_line(estimator, points, fit->n, SIZE_MAX);
+    struct errors errors;
+
+    leave_one_out(estimator, points, fit->n, &errors);
+    fit->sigma = root_mean_square(errors.logs, fit->n);
+    fit->median_error = median(errors.relative, fit->n);
+    fit->bias = errors.estimated / errors.true_tokens - 1;
+    fit->correlation = correlation(points, fit->n);
+    set_bands(fit, &line, points, fit->n);
+}
+
+struct servicefit servicefit_fit(const struct estimator *estimator,
+                                 const struct servicefit_sample *samples, size_t count,
+                                 size_t least)
+{
+    struct servicefit fit = {.has_overhead = has_overhead(estimator->method)};
+    struct point points[SERVICEFIT_MOST];
+
+    if (estimator->method < METHOD_M1 || estimator->method > METHOD_M5) {
+        refuse(&fit, "its estimator \"%s\" has nothing to calibrate", estimator->name);
+        return fit;
+    }
+    fit.n = take_points(estimator, samples, count, points);
+    fit.left_out = count - fit.n;
+    describe(&fit, samples, count);
+    for (size_t i = 0; i < fit.n; i++) {
+        fit.tokens_least = i == 0 ? points[i].tokens : fmin(fit.tokens_least, points[i].tokens);
+        fit.tokens_most = fmax(fit.tokens_most, points[i].tokens);
+    }
+    if (fit.n >= SERVICEFIT_MINIMUM)
+        fit_points(&fit, estimator, points);
+    judge(&fit, least > SERVICEFIT_MINIMUM ? least : SERVICEFIT_MINIMUM);
+    return fit;
+}
+
+static struct triple inverse(const struct triple *value)
+{
+    return (struct triple){1 / value->high, 1 / value->central, 1 / value->low};
+}
+
+struct estimator servicefit_apply(const struct estimator *estimator, const struct servicefit *fit)
+{
+    struct estimator result = *estimator;
+
+    if (estimator->method == METHOD_M3)
+        result.tokens_per_record = inverse(&fit->slope);
+    else if (estimator->method == METHOD_M5)
+        result.tokens_per_second = inverse(&fit->slope);
+    else
+        result.bytes_per_token = fit->slope;
+    if (fit->has_overhead) {
+        result.overhead_new_bytes = fit->overhead_new;
+        result.overhead_reused_bytes = fit->overhead_more;
+    }
+    return result;
+}

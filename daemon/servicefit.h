@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_SERVICEFIT_H
+#define IAGMETER_SERVICEFIT_H
+
+#include "collectors/capture/estimator.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The parameters of an estimator, fitted to exchanges whose true tokens are known. Pure functions.
+ *
+ * What is measured of an exchange (bytes, excess bytes, records or seconds, by the method) is
+ * taken to be overhead + tokens * slope. With an overhead (M1, M2) the slope is the median of those
+ * of all pairs (Theil 1950; Sen, J. American Statistical Association 63, 1968), which a few wrong
+ * counts do not move; without, it is the ratio of the sums, so that totals have no bias. Errors are
+ * those of each exchange as the others estimate it (leave one out). */
+
+#define SERVICEFIT_MOST 200
+/* Fewer exchanges than these are refused, unless the caller asks for less. */
+#define SERVICEFIT_LEAST_M1 10
+#define SERVICEFIT_LEAST    20
+#define SERVICEFIT_MINIMUM  3
+
+struct servicefit_sample {
+    struct exchange_shape shape;
+    double tokens_out; /* true, visible ones */
+};
+
+struct servicefit {
+    size_t n;
+    size_t left_out;             /* answers that were not streamed, which M1 and M2 do not fit */
+    struct triple slope;         /* measured by token: bytes, records or seconds */
+    bool has_overhead;           /* M1 and M2: */
+    struct triple overhead_new;  /* of the first exchange on a connection */
+    struct triple overhead_more; /* of the later ones */
+    double sigma;                /* standard deviation of the logarithm of one estimate's error */
+    double median_error;         /* of one exchange, relative */
+    double bias;                 /* of the sum, relative: 0.01 is 1 % too many */
+    double correlation;          /* Kendall's tau of what is measured and tokens, -1 to 1 */
+    double tokens_least;
+    double tokens_most;
+    /* Of the answers, to tell later whether they still have this shape: medians over exchanges. */
+    double record_bytes;
+    double records_per_s;
+    char refusal[240]; /* one sentence; "": the fit holds */
+};
+
+/* How many exchanges a method needs. */
+size_t servicefit_least(int method);
+
+/* Fits SAMPLES[COUNT], of one service and transport, for ESTIMATOR's method. A kind of overhead
+ * that no exchange shows keeps the distance to the other that ESTIMATOR states. LEAST as above.
+ * What can be computed is, also of a fit that is refused. */
+struct servicefit servicefit_fit(const struct estimator *estimator,
+                                 const struct servicefit_sample *samples, size_t count,
+                                 size_t least);
+
+/* The estimator with the parameters that were fitted. */
+struct estimator servicefit_apply(const struct estimator *estimator, const struct servicefit *fit);
+
+#endif
