@@ -40,9 +40,15 @@ struct mix_list {
     size_t count;
 };
 
+/* By transport; NULL for most. */
+struct calibrated_list {
+    struct service_calibrated *by_transport[TRANSPORT_COUNT];
+};
+
 struct catalogue {
     struct service *services;
     struct mix_list *mixes; /* by number, like the services */
+    struct calibrated_list *calibrated;
     uint16_t count;
     struct pattern *patterns; /* in the order they were added */
     uint32_t pattern_count;
@@ -85,9 +91,13 @@ void catalogue_free(struct catalogue *catalogue)
         free(catalogue->patterns[i].text);
     free(catalogue->patterns);
     free(catalogue->slots);
-    for (uint16_t i = 0; i < catalogue->count; i++)
+    for (uint16_t i = 0; i < catalogue->count; i++) {
         free(catalogue->mixes[i].items);
+        for (int j = 0; j < TRANSPORT_COUNT; j++)
+            free(catalogue->calibrated[i].by_transport[j]);
+    }
     free(catalogue->mixes);
+    free(catalogue->calibrated);
     free(catalogue->services);
     free(catalogue);
 }
@@ -96,14 +106,19 @@ static bool make_room(struct catalogue *catalogue, size_t count)
 {
     size_t added = count - catalogue->count;
     struct service *services = realloc(catalogue->services, count * sizeof(*services));
-    struct mix_list *mixes;
+    struct mix_list *mixes = realloc(catalogue->mixes, count * sizeof(*mixes));
+    struct calibrated_list *calibrated =
+        realloc(catalogue->calibrated, count * sizeof(*calibrated));
 
     if (services)
         catalogue->services = services;
-    mixes = services ? realloc(catalogue->mixes, count * sizeof(*mixes)) : NULL;
-    if (!mixes)
+    if (mixes)
+        catalogue->mixes = mixes;
+    if (calibrated)
+        catalogue->calibrated = calibrated;
+    if (!services || !mixes || !calibrated)
         return false;
-    catalogue->mixes = mixes;
+    memset(calibrated + catalogue->count, 0, added * sizeof(*calibrated));
     memset(services + catalogue->count, 0, added * sizeof(*services));
     memset(mixes + catalogue->count, 0, added * sizeof(*mixes));
     catalogue->count = (uint16_t)count;
@@ -134,6 +149,43 @@ bool catalogue_set_mixes(struct catalogue *catalogue, uint16_t number, const str
     free(catalogue->mixes[number].items);
     catalogue->mixes[number] = (struct mix_list){copy, count};
     return true;
+}
+
+bool catalogue_set_calibrated(struct catalogue *catalogue, uint16_t number,
+                              const struct service_calibrated *calibrated)
+{
+    struct service_calibrated *copy;
+
+    if (number >= catalogue->count || calibrated->transport >= TRANSPORT_COUNT)
+        return false;
+    copy = malloc(sizeof(*copy));
+    if (!copy)
+        return false;
+    *copy = *calibrated;
+    free(catalogue->calibrated[number].by_transport[copy->transport]);
+    catalogue->calibrated[number].by_transport[copy->transport] = copy;
+    return true;
+}
+
+const struct service_calibrated *catalogue_calibrated(const struct catalogue *catalogue,
+                                                      uint16_t number,
+                                                      enum service_transport transport)
+{
+    return catalogue->calibrated[number].by_transport[transport];
+}
+
+const struct estimator *catalogue_estimator(const struct catalogue *catalogue, uint16_t number,
+                                            enum service_transport transport)
+{
+    const struct service_calibrated *calibrated =
+        catalogue_calibrated(catalogue, number, transport);
+
+    return calibrated ? &calibrated->estimator : &catalogue->services[number].estimator;
+}
+
+const char *service_transport_name(enum service_transport transport)
+{
+    return transport == TRANSPORT_QUIC ? "quic" : "tcp";
 }
 
 static bool is_host_character(char c)

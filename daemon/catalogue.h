@@ -63,6 +63,18 @@ struct service {
     struct estimator estimator;
 };
 
+/* Answers differ in their records by what carries them: each transport is calibrated by itself. */
+enum service_transport { TRANSPORT_TCP, TRANSPORT_QUIC, TRANSPORT_COUNT };
+
+/* What a calibration makes of a service's estimator on one transport, and the answers that it saw
+ * (servicecalibration.h). */
+struct service_calibrated {
+    uint8_t transport; /* enum service_transport */
+    double record_bytes;
+    double records_per_s;
+    struct estimator estimator;
+};
+
 struct catalogue_match {
     uint16_t service; /* SERVICE_NONE when no pattern matches */
     uint8_t role;     /* enum service_role */
@@ -103,6 +115,11 @@ bool catalogue_set_service(struct catalogue *catalogue, uint16_t number,
 bool catalogue_set_mixes(struct catalogue *catalogue, uint16_t number, const struct mix *mixes,
                          size_t count);
 
+/* From now on NUMBER is estimated by CALIBRATED (copied) on its transport. Returns false when there
+ * is no such service or transport, or memory is exhausted. */
+bool catalogue_set_calibrated(struct catalogue *catalogue, uint16_t number,
+                              const struct service_calibrated *calibrated);
+
 /* Adds a host pattern: "api.openai.com" exact; ".openai.com" that name and everything below it;
  * one or more '*', each standing for one or more characters other than '.'. Compared without case.
  * Returns NULL, or why the pattern was refused (a static string, such as "duplicate host"). */
@@ -130,6 +147,15 @@ struct catalogue_match catalogue_match(const struct catalogue *catalogue, const 
 /* Services are numbered 0 to count - 1, without holes. */
 uint16_t catalogue_count(const struct catalogue *catalogue);
 const struct service *catalogue_service(const struct catalogue *catalogue, uint16_t number);
+/* How it is estimated on TRANSPORT: as it was calibrated, or else as the service says. */
+const struct estimator *catalogue_estimator(const struct catalogue *catalogue, uint16_t number,
+                                            enum service_transport transport);
+/* NULL when it was not calibrated. */
+const struct service_calibrated *catalogue_calibrated(const struct catalogue *catalogue,
+                                                      uint16_t number,
+                                                      enum service_transport transport);
+/* "tcp", "quic". */
+const char *service_transport_name(enum service_transport transport);
 /* Which models it runs when, by date; *COUNT 0 for a service without dates. At other times it is
  * the service's own model. */
 const struct mix *catalogue_mixes(const struct catalogue *catalogue, uint16_t number,

@@ -14,6 +14,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGEST_START    0xcbf29ce484222325ULL /* FNV-1a */
+#define DAY_S           86400
 #define ZONE_DIRECTORY  "/usr/share/zoneinfo/"
 
 static const struct config defaults = {
@@ -58,6 +59,7 @@ static const struct confread_key root_keys[] = {
     {"directions", CONFREAD_STRING, false, 0, 0, TEXT(directions_path), NULL},
     {"factors", CONFREAD_STRING, false, 0, 0, TEXT(factors_path), NULL},
     {"objectives", CONFREAD_STRING, false, 0, 0, TEXT(objectives_path), NULL},
+    {"calibrations", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"host", CONFREAD_STRING, false, 0, 0, TEXT(host_path), NULL},
     {"rrd_years", CONFREAD_UINT, false, 1, 50, CONFIG(rrd_years), 0, NULL},
     {"limits", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
@@ -277,6 +279,8 @@ static void read_root(struct config *config, const config_setting_t *root,
                        diagnostics);
     inferenceconfig_read(&config->inference, group_of(root, "inference"), diagnostics);
     read_interfaces(config, config_setting_get_member(root, "interfaces"), diagnostics);
+    servicecalibration_read(config->calibrations, config_setting_get_member(root, "calibrations"),
+                            config->path, time(NULL) / DAY_S, diagnostics);
     if (!zone_exists(config->timezone))
         confread_error(place_of(root, "timezone"), diagnostics,
                        "timezone \"%s\" is not in " ZONE_DIRECTORY " (Debian package tzdata)",
@@ -521,6 +525,8 @@ static uint64_t digest_all(const struct config *config, struct diagnostics *diag
     digest_directory(&digest, config->factors_path, diagnostics);
     if (config->inference.secret_path[0] != '\0')
         digest_file(&digest, config->inference.secret_path);
+    for (size_t i = 0; i < config->calibrations->count; i++)
+        digest_config(&digest, config->calibrations->items[i].path, diagnostics);
     if (config->host)
         digest_host(&digest, config->host, diagnostics);
     return digest.hash;
@@ -553,6 +559,7 @@ static void load_parts(struct config *config, const struct config *previous,
     config->catalogue = catalogue_load_files(
         config->service_files, config->service_file_count, previous ? previous->catalogue : NULL,
         config->factors ? check_service : NULL, config->factors, diagnostics);
+    servicecalibration_resolve(config->calibrations, config->catalogue, diagnostics);
     config->directions = directions_load(config->directions_path,
                                          previous ? previous->directions : NULL, diagnostics);
     if (config->objectives_named && access(config->objectives_path, F_OK) != 0)
@@ -583,6 +590,12 @@ static struct config *read_main(const char *path, struct diagnostics *diagnostic
         return NULL;
     }
     *config = defaults;
+    config->calibrations = calloc(1, sizeof(*config->calibrations));
+    if (!config->calibrations) {
+        diagnostics_error(diagnostics, path, 0, "out of memory");
+        free(config);
+        return NULL;
+    }
     config->inference = inference_defaults;
     if (make_absolute(path, config->path, diagnostics)) {
         parsed = confread_file(&file, config->path, diagnostics);
@@ -636,6 +649,7 @@ void config_free(struct config *config)
     catalogue_free(config->catalogue);
     directions_free(config->directions);
     factors_free(config->factors);
+    free(config->calibrations);
     objectives_free(config->objectives);
     hostconfig_free(config->host);
     for (size_t i = 0; i < config->service_file_count; i++)

@@ -10,6 +10,7 @@
 #include "daemon/hostconfig.h"
 #include "daemon/inferenceconfig.h"
 #include "daemon/objectives.h"
+#include "daemon/servicecalibration.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -75,6 +76,7 @@ struct config {
     struct catalogue *catalogue;
     struct directions *directions;
     struct factors *factors;
+    struct service_calibrations *calibrations; /* never NULL */
     struct objectives *objectives;
     struct host_config *host; /* NULL: there is none */
     /* Hash of the contents of every file read: tells whether two processes read the same. That of

@@ -6,6 +6,7 @@
 #include "daemon/calculator.h"
 #include "daemon/calendar.h"
 #include "daemon/calibrate.h"
+#include "daemon/calibrateservice.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/eco2mix.h"
@@ -62,6 +63,7 @@ struct options {
     const char *vintage; /* to restate with */
     const char *show;    /* number of a statement */
     bool list;
+    struct calibrateservice_options session;
     unsigned seconds; /* to measure; 0: the command's own */
     bool assume_idle;
     const char *root; /* below which /sys lies; "": there */
@@ -220,11 +222,37 @@ static int calibrate(const struct options *options, const struct config *config,
                                      : calibrate_weights(&query, config, ledger);
 }
 
+/* Needs no ledger. */
+static int calibrate_service(const struct options *options)
+{
+    struct config *config;
+    struct calibrateservice_options query = options->session;
+    int status;
+
+    if (options->argument_count != 2) {
+        fputs("iagmeter: calibrate service takes the id of a service of services.conf\n", stderr);
+        return EXIT_CONFIGURATION;
+    }
+    config = load(options);
+    if (!config)
+        return EXIT_CONFIGURATION;
+    query.service = options->arguments[1];
+    query.output = options->output;
+    query.seconds = options->seconds ? options->seconds : CALIBRATE_S;
+    query.now_s = time(NULL);
+    status = calibrateservice_run(&query, config);
+    config_free(config);
+    return status;
+}
+
 static int command_calibrate(const struct options *options)
 {
+    if (strcmp(options->arguments[0], "service") == 0)
+        return calibrate_service(options);
     if (strcmp(options->arguments[0], "idle") != 0 &&
         strcmp(options->arguments[0], "weights") != 0) {
-        fprintf(stderr, "iagmeter: calibrate \"%s\": idle or weights\n", options->arguments[0]);
+        fprintf(stderr, "iagmeter: calibrate \"%s\": idle, weights or service\n",
+                options->arguments[0]);
         return EXIT_CONFIGURATION;
     }
     return with_ledger(options, calibrate);
@@ -1369,11 +1397,15 @@ static const struct command {
      command_power},
     {"calibrate", 1, 2,
      "idle [FROM..UNTIL] [--seconds N] [--assume-idle] [--output FILE|-] | weights [PERIOD] "
-     "[--output FILE|-]",
+     "[--output FILE|-] | service NAME [--client ADDRESS] --interface NAME|--read FILE [--truth "
+     "FILE] "
+     "[--least N] [--output FILE|-]",
      "what the host draws while nobody asks for anything (default: for half an hour from now on), "
      "or what\n"
      "      its tokens weigh, from what the daemon recorded: a new file for host.conf, with its "
-     "errors",
+     "errors; or how\n"
+     "      the tokens of a service follow what is seen of it, from prompts of one client: a file "
+     "for iagmeter.conf",
      command_calibrate},
     {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
      command_rebuild},
@@ -1460,6 +1492,11 @@ static const struct option long_options[] = {
     {"seconds", required_argument, NULL, 'n'},
     {"assume-idle", no_argument, NULL, 'i'},
     {"root", required_argument, NULL, 'R'},
+    {"client", required_argument, NULL, 'C'},
+    {"interface", required_argument, NULL, 'I'},
+    {"read", required_argument, NULL, 'r'},
+    {"truth", required_argument, NULL, 't'},
+    {"least", required_argument, NULL, 'N'},
     {"metrics", no_argument, NULL, 'm'},
     {"dialect", required_argument, NULL, 'd'},
     {"provider", required_argument, NULL, QUERY + CALCULATOR_PROVIDER},
@@ -1545,6 +1582,22 @@ static bool parse(int argc, char **argv, struct options *options)
             break;
         case 'm':
             options->metrics = true;
+            break;
+        case 'C':
+            options->session.client = optarg;
+            break;
+        case 'I':
+            options->session.interface = optarg;
+            break;
+        case 'r':
+            options->session.capture = optarg;
+            break;
+        case 't':
+            options->session.truth = optarg;
+            break;
+        case 'N':
+            if (!parse_seconds(optarg, &options->session.least))
+                return false;
             break;
         case 'd':
             options->dialect = optarg;

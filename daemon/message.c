@@ -48,6 +48,14 @@ static bool check_service(const struct message *message)
            (service->local == 0 || service->local == 1);
 }
 
+static bool check_calibrated(const struct message *message)
+{
+    const struct service_calibrated *calibrated = &message->body.calibrated;
+
+    return message->number < MAX_SERVICES && calibrated->transport < TRANSPORT_COUNT &&
+           terminated(calibrated->estimator.name, sizeof(calibrated->estimator.name));
+}
+
 static bool check_host(const struct message *message)
 {
     return (message->number < MAX_SERVICES || message->number == SERVICE_NONE) &&
@@ -272,6 +280,7 @@ static const struct {
     [MESSAGE_INFERENCE] = {SENDER_SUPERVISOR, check_inference},
     [MESSAGE_INFERENCE_SERVER] = {SENDER_SUPERVISOR, check_inference_server},
     [MESSAGE_INFERENCE_MODEL] = {SENDER_SUPERVISOR, check_inference_model},
+    [MESSAGE_CALIBRATED] = {SENDER_SUPERVISOR, check_calibrated},
     [MESSAGE_INFERENCE_KEY] = {SENDER_SUPERVISOR, check_inference_key},
     [MESSAGE_RULES_END] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_WORKER] = {SENDER_SUPERVISOR, check_nothing},

@@ -28,6 +28,7 @@ enum message_type {
     MESSAGE_INFERENCE_SERVER,
     MESSAGE_INFERENCE_MODEL,
     MESSAGE_INFERENCE_KEY, /* its hash */
+    MESSAGE_CALIBRATED,    /* how service NUMBER is estimated on one transport */
     MESSAGE_RULES_END,     /* the rules since the last one are complete: use them */
     /* start-up process to meter */
     MESSAGE_WORKER, /* carries the descriptor of a capture process's data socket */
@@ -71,6 +72,7 @@ struct message {
     int64_t interval_start;
     union {
         struct service service;
+        struct service_calibrated calibrated;
         struct {
             char pattern[HOST_PATTERN_SIZE];
             uint32_t role;

@@ -66,6 +66,27 @@ static bool send_services(int socket, const struct catalogue *catalogue)
     return true;
 }
 
+static bool send_calibrated(int socket, const struct catalogue *catalogue)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_CALIBRATED);
+    for (uint16_t i = 0; i < catalogue_count(catalogue); i++) {
+        for (int j = 0; j < TRANSPORT_COUNT; j++) {
+            const struct service_calibrated *calibrated =
+                catalogue_calibrated(catalogue, i, (enum service_transport)j);
+
+            message.number = i;
+            if (!calibrated)
+                continue;
+            message.body.calibrated = *calibrated;
+            if (!message_send(socket, &message))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool send_directions(int socket, const struct directions *directions)
 {
     struct message message;
@@ -144,7 +165,8 @@ bool rules_send(int socket, const struct catalogue *catalogue, const struct dire
 {
     struct transmission transmission = {socket, true};
 
-    if (!send_services(socket, catalogue) || !send_directions(socket, directions))
+    if (!send_services(socket, catalogue) || !send_calibrated(socket, catalogue) ||
+        !send_directions(socket, directions))
         return false;
     catalogue_visit_hosts(catalogue, send_host, &transmission);
     catalogue_visit_resolvers(catalogue, send_resolver, &transmission);
@@ -200,6 +222,8 @@ static bool add(struct rules *rules, const struct message *message)
     switch (message->type) {
     case MESSAGE_SERVICE:
         return catalogue_set_service(rules->catalogue, number, &message->body.service);
+    case MESSAGE_CALIBRATED:
+        return catalogue_set_calibrated(rules->catalogue, number, &message->body.calibrated);
     case MESSAGE_HOST:
         if (number == SERVICE_NONE)
             return !catalogue_add_ech_name(rules->catalogue, message->body.host.pattern);

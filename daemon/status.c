@@ -62,6 +62,8 @@ struct status {
     size_t advice_count;
     struct progress *progress;      /* NULL: no objective of the year */
     const struct host_config *host; /* NULL: none */
+    const struct service_calibrations *calibrations;
+    int64_t now_s;
     struct hoststatus host_status;  /* of the same day */
     struct hostbalance balance;     /* of the last whole UTC day */
 };
@@ -355,6 +357,7 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
         fprintf(stream, LABEL "%s: the figures below are of then, not of now\n",
                 "last recorded interval", last);
     print_last_day(status, stream);
+    servicecalibration_print(status->calibrations, status->now_s, stream);
     if (status->host) {
         hoststatus_print(&status->host_status, status->host, stream);
         hostbalance_print(&status->balance, stream);
@@ -441,7 +444,10 @@ static bool write_json(const struct status *status, struct ledger *ledger, FILE 
 bool status_print(struct ledger *ledger, const struct config *config, bool running, int64_t now_s,
                   enum status_format format, FILE *stream)
 {
-    struct status status = {.running = running, .vintage = factors_vintage(config->factors)};
+    struct status status = {.running = running,
+                            .vintage = factors_vintage(config->factors),
+                            .calibrations = config->calibrations,
+                            .now_s = now_s};
     bool printed = collect(&status, ledger, config, now_s) &&
                    collect_objectives(&status, ledger, config, now_s) &&
                    (format == STATUS_JSON ? write_json(&status, ledger, stream)

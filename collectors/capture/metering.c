@@ -55,6 +55,8 @@ struct metering {
     struct hash_key key;
     struct metering_sink sink;
     metering_estimated *estimated; /* NULL unless inspecting */
+    metering_observer *found; /* NULL: nobody asks */
+    void *found_context;
     struct trust_policy policy;
     struct flow_table *flows;
     struct interval *interval;
@@ -102,6 +104,9 @@ static void observe_exchange(void *context, const struct flow *flow, int64_t ans
 
     notes_add(metering->notes, flowtable_index(metering->flows, flow), estimate);
     report_exchange(metering, flow, answer_ns, shape, estimate);
+    if (metering->found)
+        metering->found(metering->found_context, flow->service,
+                        flow->flags & FLOW_DATAGRAMS ? TRANSPORT_QUIC : TRANSPORT_TCP, shape);
 }
 
 static bool take_memory(struct metering *metering, const struct limits *limits,
@@ -117,8 +122,8 @@ static bool take_memory(struct metering *metering, const struct limits *limits,
         return false;
     if (metering->sink.flow && !(metering->notes = notes_new(flowtable_capacity(metering->flows))))
         return false;
-    metering->usage = usage_new(limits, metering->interval, metering->flows,
-                                metering->notes ? observe_exchange : NULL, metering);
+    metering->usage =
+        usage_new(limits, metering->interval, metering->flows, observe_exchange, metering);
     if (!metering->usage)
         return false;
     parts = (struct recognition_parts){metering->flows, metering->interval, metering->usage,
@@ -161,6 +166,12 @@ void metering_take_shard(struct metering *metering, unsigned shard, unsigned cou
 void metering_show_exchanges(struct metering *metering, metering_estimated *estimated)
 {
     metering->estimated = estimated;
+}
+
+void metering_observe(struct metering *metering, metering_observer *found, void *context)
+{
+    metering->found = found;
+    metering->found_context = context;
 }
 
 void metering_set_trust(struct metering *metering, const struct trust_policy *policy)

@@ -107,6 +107,12 @@ typedef void metering_estimated(void *context, const struct flow_record *record)
 void metering_show_exchanges(struct metering *metering, metering_estimated *estimated);
 void metering_free(struct metering *metering);
 
+/* Before any frame: calls FOUND for each exchange that ended. For calibration: it tells no address.
+ */
+typedef void metering_observer(void *context, uint16_t service, enum service_transport transport,
+                               const struct exchange_shape *shape);
+void metering_observe(struct metering *metering, metering_observer *found, void *context);
+
 /* New rules, with the same numbers for what both know. Flows that were judged keep their judgement.
  */
 void metering_set_rules(struct metering *metering, const struct catalogue *catalogue,

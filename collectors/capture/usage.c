@@ -58,9 +58,14 @@ void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
     usage->catalogue = catalogue;
 }
 
+static enum service_transport transport_of(const struct flow *flow)
+{
+    return flow->flags & FLOW_DATAGRAMS ? TRANSPORT_QUIC : TRANSPORT_TCP;
+}
+
 static const struct estimator *estimator_of(const struct usage *usage, const struct flow *flow)
 {
-    return &catalogue_service(usage->catalogue, flow->service)->estimator;
+    return catalogue_estimator(usage->catalogue, flow->service, transport_of(flow));
 }
 
 static struct activity *cell_of(const struct usage *usage, const struct flow *flow)

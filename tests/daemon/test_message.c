@@ -57,6 +57,7 @@ static const struct {
     {MESSAGE_INFERENCE_SERVER, SENDER_SUPERVISOR},
     {MESSAGE_INFERENCE_MODEL, SENDER_SUPERVISOR},
     {MESSAGE_INFERENCE_KEY, SENDER_SUPERVISOR},
+    {MESSAGE_CALIBRATED, SENDER_SUPERVISOR},
     {MESSAGE_RULES_END, SENDER_SUPERVISOR},
     {MESSAGE_WORKER, SENDER_SUPERVISOR},
     {MESSAGE_RELOAD, SENDER_SUPERVISOR},
@@ -243,6 +244,7 @@ static void strings_without_an_end_are_refused(void **state)
     FILLED(MESSAGE_SERVICE, service.provider);
     FILLED(MESSAGE_SERVICE, service.model);
     FILLED(MESSAGE_SERVICE, service.estimator.name);
+    FILLED(MESSAGE_CALIBRATED, calibrated.estimator.name);
     FILLED(MESSAGE_HOST, host.pattern);
     FILLED(MESSAGE_RESOLVER, host.pattern);
     FILLED(MESSAGE_INFERENCE, inference.header);
@@ -258,6 +260,8 @@ static void numbers_out_of_range_are_refused(void **state)
     (void)state;
     IMPOSSIBLE(MESSAGE_SERVICE, m.number = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_SERVICE, m.number = UINT32_MAX);
+    IMPOSSIBLE(MESSAGE_CALIBRATED, m.number = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_CALIBRATED, m.body.calibrated.transport = TRANSPORT_COUNT);
     IMPOSSIBLE(MESSAGE_HOST, m.number = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_HOST, m.number = SERVICE_NONE + 1U);
     IMPOSSIBLE(MESSAGE_HOST, m.body.host.role = ROLE_COUNT);

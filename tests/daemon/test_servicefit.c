@@ -85,7 +85,7 @@ static void what_cannot_be_fitted_is_refused_with_the_reason(void **state)
     assert_string_equal(servicefit_fit(&m4, samples, 19, 5).refusal, "");
     assert_non_null(strstr(servicefit_fit(&m4, samples, 2, 0).refusal, "it takes 3"));
     for (unsigned i = 0; i < 20; i++) /* no relation */
-        samples[i].tokens_out = 100 + 50 * (i * 7 % 20);
+        samples[i].tokens_out = 100 + 200 * (i % 5);
     assert_non_null(strstr(servicefit_fit(&m4, samples, 20, 20).refusal, "hardly follows"));
     for (unsigned i = 0; i < 20; i++)
         samples[i] = sample(100 + i, 12, 0, 0);

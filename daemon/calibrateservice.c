@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/calibrateservice.h"
+
+#include "collectors/capture/metering.h"
+#include "collectors/capture/source.h"
+#include "daemon/calibrate.h"
+#include "daemon/capture.h"
+#include "daemon/servicecalibration.h"
+#include "daemon/servicefit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <math.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH       4096
+#define SECOND_NS   INT64_C(1000000000)
+#define POLL_MS     250
+#define MOST_TOKENS 1e7
+
+struct session {
+    const struct calibrateservice_options *options;
+    const struct config *config;
+    const struct service *service;
+    uint16_t number;
+    struct metering *metering;
+    struct servicefit_sample samples[SERVICEFIT_MOST];
+    double truth[SERVICEFIT_MOST];
+    size_t truth_count;
+    size_t count;  /* exchanges of the service */
+    size_t others; /* of other services */
+    size_t of_transport[TRANSPORT_COUNT];
+    bool done; /* the operator has no more */
+    /* Of a file, which packets are the client's. */
+    struct bpf_program filter;
+    bool filters;
+};
+
+/* -- True counts ------------------------------------------------------------------------------ */
+
+/* A whole number of tokens; what follows it is in *REST. */
+static bool parse_tokens(const char *text, char **rest, double *tokens)
+{
+    errno = 0;
+    *tokens = strtod(text, rest);
+    return *rest != text && errno == 0 && *tokens >= 0 && *tokens <= MOST_TOKENS &&
+           *tokens == floor(*tokens);
+}
+
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+/* NULL, or what is wrong. */
+static const char *read_row(char *line, size_t count, double *tokens_out)
+{
+    double number, tokens_in;
+    char *at;
+
+    if (!parse_tokens(line, &at, &number))
+        return "the exchange is not a number";
+    if (number != (double)(count + 1))
+        return "exchanges must be numbered 1, 2, 3... without holes";
+    if (is_blank(at) || !parse_tokens(at, &at, tokens_out) || *tokens_out < 1)
+        return "the output tokens are not a whole number of at least 1";
+    if (!is_blank(at) && (!parse_tokens(at, &at, &tokens_in) || !is_blank(at)))
+        return "the input tokens are not a number";
+    return NULL;
+}
+
+size_t calibrateservice_read_truth(FILE *stream, const char *name, double *tokens_out, size_t most,
+                                   char *error, size_t error_size)
+{
+    char line[256];
+    size_t count = 0;
+
+    for (unsigned number = 1; fgets(line, sizeof(line), stream); number++) {
+        const char *problem = count < most ? NULL : "too many exchanges";
+
+        line[strcspn(line, "#")] = '\0';
+        if (is_blank(line))
+            continue;
+        if (!problem)
+            problem = read_row(line, count, &tokens_out[count]);
+        if (problem) {
+            snprintf(error, error_size, "%s:%u: %s", name, number, problem);
+            return 0;
+        }
+        count++;
+    }
+    if (count == 0)
+        snprintf(error, error_size, "%s: it states no tokens", name);
+    return count;
+}
+
+static bool load_truth(struct session *session)
+{
+    const char *path = session->options->truth;
+    char error[PATH_MAX + 100];
+    FILE *stream;
+
+    if (!path)
+        return true;
+    stream = fopen(path, "re");
+    if (stream) {
+        session->truth_count = calibrateservice_read_truth(stream, path, session->truth,
+                                                           SERVICEFIT_MOST, error, sizeof(error));
+        fclose(stream);
+    } else {
+        snprintf(error, sizeof(error), "%s: %s", path, strerror(errno));
+    }
+    if (session->truth_count == 0)
+        fprintf(stderr, "iagmeter: %s\n", error);
+    return session->truth_count > 0;
+}
+
+/* Asks until it is told a number. Returns false when there are no more. */
+static bool ask(struct session *session, double *tokens)
+{
+    char line[64];
+    char *rest;
+
+    for (;;) {
+        fputs("  its output tokens (empty: not one of ours; \"end\": no more)? ", stderr);
+        if (!fgets(line, sizeof(line), stdin) || strncmp(line, "end", 3) == 0) {
+            session->done = true;
+            return false;
+        }
+        if (is_blank(line))
+            return false;
+        if (parse_tokens(line, &rest, tokens) && is_blank(rest) && *tokens >= 1)
+            return true;
+        fputs("  a whole number of at least 1, please\n", stderr);
+    }
+}
+
+/* -- Exchanges -------------------------------------------------------------------------------- */
+
+static void print_fit(const struct session *session, const struct servicefit *fit, FILE *stream)
+{
+    int method = session->service->estimator.method;
+    const char *unit = method == METHOD_M3 ? "records" : method == METHOD_M5 ? "s" : "B";
+
+    if (fit->n < SERVICEFIT_MINIMUM)
+        return;
+    fprintf(stream, "  n = %zu: %.4g (%.4g to %.4g) %s by token", fit->n, fit->slope.central,
+            fit->slope.low, fit->slope.high, unit);
+    if (fit->has_overhead)
+        fprintf(stream, ", overhead %.0f B (new connection), %.0f B (later)",
+                fit->overhead_new.central, fit->overhead_more.central);
+    fprintf(stream, "; left out one by one: median error %.1f %%, bias of the sum %+.1f %%\n",
+            100 * fit->median_error, 100 * fit->bias);
+}
+
+static struct servicefit fit_session(const struct session *session)
+{
+    const struct estimator *estimator = &session->service->estimator;
+    size_t least =
+        session->options->least ? session->options->least : servicefit_least(estimator->method);
+
+    return servicefit_fit(estimator, session->samples,
+                          session->count < SERVICEFIT_MOST ? session->count : SERVICEFIT_MOST,
+                          least);
+}
+
+static void take_exchange(void *context, uint16_t service, enum service_transport transport,
+                          const struct exchange_shape *shape)
+{
+    struct session *session = context;
+    size_t number = session->count;
+    struct servicefit fit;
+    double tokens = 0;
+
+    if (session->done)
+        return;
+    if (service != session->number) {
+        session->others++;
+        return;
+    }
+    fprintf(stderr, "%zu (%s): %llu B in %u records, %.1f s\n", number + 1,
+            service_transport_name(transport), (unsigned long long)shape->answer_bytes,
+            shape->answer_records, (double)shape->answer_ns / (double)SECOND_NS);
+    if (!session->options->truth && !ask(session, &tokens))
+        return;
+    session->count++;
+    session->of_transport[transport]++;
+    if (session->options->truth)
+        tokens = number < session->truth_count ? session->truth[number] : 0;
+    if (number >= SERVICEFIT_MOST)
+        return;
+    session->samples[number] = (struct servicefit_sample){*shape, tokens};
+    fit = fit_session(session);
+    print_fit(session, &fit, stderr);
+}
+
+/* -- Packets ---------------------------------------------------------------------------------- */
+
+static bool is_clients(const struct session *session, const struct captured_frame *frame)
+{
+    const struct pcap_pkthdr header = {.caplen = frame->captured, .len = frame->length};
+
+    return !session->filters || pcap_offline_filter(&session->filter, &header, frame->bytes) != 0;
+}
+
+/* With tags too. Made of the address alone, which was parsed. */
+static void write_filter(const char *client, char *out, size_t size)
+{
+    snprintf(out, size, "host %s or (vlan and host %s)", client, client);
+}
+
+static void make_filter(struct session *session, int link_type)
+{
+    char text[FILTER_SIZE];
+    pcap_t *handle;
+
+    if (session->filters || !session->options->client || session->options->interface)
+        return;
+    handle = pcap_open_dead(link_type, UINT16_MAX);
+    write_filter(session->options->client, text, sizeof(text));
+    /* A link without tags knows no "vlan". */
+    session->filters =
+        handle && (pcap_compile(handle, &session->filter, text, 1, PCAP_NETMASK_UNKNOWN) == 0 ||
+                   (snprintf(text, sizeof(text), "host %s", session->options->client) > 0 &&
+                    pcap_compile(handle, &session->filter, text, 1, PCAP_NETMASK_UNKNOWN) == 0));
+    if (handle)
+        pcap_close(handle);
+}
+
+static void take_packets(void *context, const struct captured_frame *frames, size_t count)
+{
+    struct session *session = context;
+
+    for (size_t i = 0; i < count; i++) {
+        make_filter(session, frames[i].link_type);
+        if (is_clients(session, &frames[i]))
+            metering_frames(session->metering, &frames[i], 1);
+    }
+}
+
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+static bool has_all(const struct session *session)
+{
+    return session->done || (session->options->truth && session->count >= session->truth_count);
+}
+
+static enum source_status watch(struct session *session, struct source *source)
+{
+    int64_t end_ns = wall_ns() + session->options->seconds * SECOND_NS;
+    enum source_status status = SOURCE_OK;
+
+    fprintf(stderr,
+            "send the prompts now, one after the other, each after the last answer's end; at most "
+            "%u s\n",
+            session->options->seconds);
+    while (status == SOURCE_OK && !has_all(session) && wall_ns() < end_ns) {
+        struct pollfd descriptor = {.fd = source_descriptor(source), .events = POLLIN};
+
+        poll(&descriptor, 1, POLL_MS);
+        status = source_read(source, BATCH, take_packets, session);
+        metering_advance(session->metering, wall_ns() - SECOND_NS);
+    }
+    return status == SOURCE_OK ? SOURCE_END : status;
+}
+
+static struct source *open_source(const struct session *session, char *error, size_t size)
+{
+    const struct calibrateservice_options *options = session->options;
+    struct interface_config interface = {
+        .promiscuous = true, .snap_length = 65535, .buffer_mib = 32, .workers = 1};
+
+    if (!options->interface)
+        return source_open_file(options->capture, error, size);
+    snprintf(interface.name, sizeof(interface.name), "%s", options->interface);
+    write_filter(options->client, interface.filter, sizeof(interface.filter));
+    return source_open_interface(&interface, 0, error, size);
+}
+
+static bool read_packets(struct session *session)
+{
+    char error[512];
+    struct source *source = open_source(session, error, sizeof(error));
+    enum source_status status = SOURCE_OK;
+
+    if (!source) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        return false;
+    }
+    if (session->options->interface)
+        status = watch(session, source);
+    while (status == SOURCE_OK)
+        status = source_read(source, BATCH, take_packets, session);
+    metering_finish(session->metering);
+    if (status != SOURCE_END)
+        fprintf(stderr, "iagmeter: %s\n", source_error(source));
+    source_close(source);
+    return status == SOURCE_END;
+}
+
+/* -- What comes of it ------------------------------------------------------------------------- */
+
+static bool check_exchanges(const struct session *session)
+{
+    const char *id = session->service->id;
+
+    if (session->count == 0 && session->others > 0)
+        fprintf(stderr,
+                "iagmeter: no exchange of %s was seen, but %zu of other services: the wrong "
+                "service?\n",
+                id, session->others);
+    else if (session->count == 0)
+        fprintf(stderr,
+                "iagmeter: no traffic of %s was seen: is this where the client's packets pass, and "
+                "is the address its own there?\n",
+                id);
+    else if (session->of_transport[TRANSPORT_TCP] > 0 && session->of_transport[TRANSPORT_QUIC] > 0)
+        fprintf(stderr,
+                "iagmeter: %zu exchanges over TCP and %zu over QUIC are mixed: switch one off in "
+                "the client, as each is calibrated by itself\n",
+                session->of_transport[TRANSPORT_TCP], session->of_transport[TRANSPORT_QUIC]);
+    else if (session->options->truth && session->truth_count != session->count)
+        fprintf(stderr,
+                "iagmeter: %s states the tokens of %zu exchanges, but %zu were seen: which is "
+                "which cannot be told\n",
+                session->options->truth, session->truth_count, session->count);
+    else if (session->count > SERVICEFIT_MOST)
+        fprintf(stderr, "iagmeter: more than %d exchanges\n", SERVICEFIT_MOST);
+    else
+        return true;
+    return false;
+}
+
+static bool write_to(const struct session *session, const struct servicefit *fit, FILE *stream)
+{
+    enum service_transport transport =
+        session->of_transport[TRANSPORT_QUIC] > 0 ? TRANSPORT_QUIC : TRANSPORT_TCP;
+
+    return servicecalibration_write(session->service->id, transport, &session->service->estimator,
+                                    fit, session->options->now_s, stream) &&
+           fflush(stream) == 0;
+}
+
+static int write_file(const struct session *session, const struct servicefit *fit)
+{
+    char path[PATH_MAX];
+    int descriptor;
+    FILE *stream;
+    bool written;
+
+    if (strcmp(session->options->output, "-") == 0)
+        return write_to(session, fit, stdout) ? EXIT_SUCCESS : EXIT_TROUBLE;
+    descriptor =
+        calibrate_create(session->options->output, session->config->path, session->service->id,
+                         session->options->now_s, path, sizeof(path));
+    stream = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+    written = stream && write_to(session, fit, stream) && fsync(descriptor) == 0;
+    if (!stream || fclose(stream) != 0 || !written) {
+        fprintf(stderr, "iagmeter: %s: %s\n", path, strerror(errno));
+        if (descriptor >= 0)
+            unlink(path);
+        return EXIT_TROUBLE;
+    }
+    printf("%s\nadd it to `calibrations` in %s, check with `iagmeterd -t`, and reload\n", path,
+           session->config->path);
+    return EXIT_SUCCESS;
+}
+
+static int conclude(const struct session *session)
+{
+    struct servicefit fit;
+
+    if (!check_exchanges(session))
+        return EXIT_TROUBLE;
+    fit = fit_session(session);
+    if (fit.refusal[0] != '\0') {
+        fprintf(stderr, "iagmeter: %s: %s\n", session->service->id, fit.refusal);
+        return EXIT_TROUBLE;
+    }
+    return write_file(session, &fit);
+}
+
+/* -- Life ------------------------------------------------------------------------------------- */
+
+static bool is_address(const char *text)
+{
+    unsigned char bytes[16];
+
+    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+static bool check_options(const struct calibrateservice_options *options,
+                          const struct config *config)
+{
+    uint16_t number = catalogue_find(config->catalogue, options->service);
+
+    if (number == SERVICE_NONE)
+        fprintf(stderr, "iagmeter: there is no service \"%s\" in services.conf\n",
+                options->service);
+    else if (catalogue_service(config->catalogue, number)->local)
+        fprintf(stderr, "iagmeter: service %s is local: its tokens are counted, not estimated\n",
+                options->service);
+    else if (!options->interface == !options->capture)
+        fputs("iagmeter: calibrate service takes --interface NAME or --read FILE\n", stderr);
+    else if (options->interface && !options->client)
+        fputs("iagmeter: --interface needs --client ADDRESS: only one known client is watched\n",
+              stderr);
+    else if (options->client && !is_address(options->client))
+        fputs("iagmeter: --client takes an IP address\n", stderr);
+    else if (options->least > 0 && options->least < SERVICEFIT_MINIMUM)
+        fprintf(stderr, "iagmeter: --least takes %d or more\n", SERVICEFIT_MINIMUM);
+    else
+        return true;
+    return false;
+}
+
+static void ignore_activity(void *context, int64_t interval_start, const struct activity *activity)
+{
+    (void)context;
+    (void)interval_start;
+    (void)activity;
+}
+
+static void ignore_devices(void *context, const struct device_count *count)
+{
+    (void)context;
+    (void)count;
+}
+
+static void ignore_closed(void *context, int64_t interval_start, const struct coverage *coverage,
+                          uint32_t open_s)
+{
+    (void)context;
+    (void)interval_start;
+    (void)coverage;
+    (void)open_s;
+}
+
+int calibrateservice_run(const struct calibrateservice_options *options,
+                         const struct config *config)
+{
+    const struct metering_sink sink = {
+        .activity = ignore_activity, .devices = ignore_devices, .closed = ignore_closed};
+    struct session *session;
+    int status = EXIT_TROUBLE;
+
+    if (!check_options(options, config))
+        return EXIT_CONFIGURATION;
+    session = calloc(1, sizeof(*session));
+    if (!session)
+        return EXIT_TROUBLE;
+    session->options = options;
+    session->config = config;
+    session->number = catalogue_find(config->catalogue, options->service);
+    session->service = catalogue_service(config->catalogue, session->number);
+    session->metering = metering_new(&config->limits, config->catalogue, config->directions, &sink);
+    if (!session->metering) {
+        fprintf(stderr, "iagmeter: not enough memory for the limits of the configuration\n");
+    } else {
+        metering_set_trust(session->metering, &config->trust);
+        metering_observe(session->metering, take_exchange, session);
+        if (!load_truth(session))
+            status = EXIT_CONFIGURATION;
+        else if (read_packets(session))
+            status = conclude(session);
+    }
+    if (session->filters)
+        pcap_freecode(&session->filter);
+    metering_free(session->metering);
+    free(session);
+    return status;
+}

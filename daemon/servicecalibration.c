@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/servicecalibration.h"
+
+#include "daemon/calendar.h"
+#include "daemon/confread.h"
+#include "daemon/version.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define VERSION         1
+#define DAY_S           86400
+
+struct draft {
+    unsigned version;
+    int kind;
+    int transport;
+    int method; /* from M1 on */
+    int grade;  /* from B on */
+    struct service_calibration calibration;
+};
+
+/* In the order of the enums, the first ones left out: nothing is calibrated to grade A. */
+static const char *const kind_names[] = {"service", NULL};
+static const char *const transport_names[] = {"tcp", "quic", NULL};
+static const char *const method_names[] = {"M1", "M2", "M3", "M4", "M5", NULL};
+static const char *const grade_names[] = {"B", "C", "D", "E", NULL};
+
+#define DRAFT(name)     offsetof(struct draft, name)
+#define MEMBER(name)    offsetof(struct draft, calibration.name)
+#define PARAMETER(name) offsetof(struct draft, calibration.parameters.name)
+#define TEXT(name)      MEMBER(name), sizeof(((struct service_calibration *)NULL)->name)
+
+/* The limits of parameters are those of estimator_config.c. */
+static const struct confread_key keys[] = {
+    {"version", CONFREAD_UINT, true, 0, UINT32_MAX, DRAFT(version), 0, NULL},
+    {"kind", CONFREAD_ENUM, true, 0, 0, DRAFT(kind), 0, kind_names},
+    {"date", CONFREAD_STRING, true, 0, 0, TEXT(date), NULL},
+    {"service", CONFREAD_STRING, true, 0, 0, TEXT(service), NULL},
+    {"transport", CONFREAD_ENUM, true, 0, 0, DRAFT(transport), 0, transport_names},
+    {"method", CONFREAD_ENUM, true, 0, 0, DRAFT(method), 0, method_names},
+    {"grade", CONFREAD_ENUM, true, 0, 0, DRAFT(grade), 0, grade_names},
+    {"source", CONFREAD_STRING, true, 0, 0, TEXT(source), NULL},
+    {"n", CONFREAD_UINT, true, SERVICEFIT_MINIMUM, 100000, MEMBER(n), 0, NULL},
+    {"median_error", CONFREAD_DOUBLE, true, 0, 10, MEMBER(median_error), 0, NULL},
+    {"bias", CONFREAD_DOUBLE, true, -1, 10, MEMBER(bias), 0, NULL},
+    {"sigma", CONFREAD_DOUBLE, true, 0, 10, MEMBER(sigma), 0, NULL},
+    {"tokens_least", CONFREAD_DOUBLE, true, 0, 1e7, MEMBER(tokens_least), 0, NULL},
+    {"tokens_most", CONFREAD_DOUBLE, true, 0, 1e7, MEMBER(tokens_most), 0, NULL},
+    {"record_bytes", CONFREAD_DOUBLE, true, 0, 65535, MEMBER(record_bytes), 0, NULL},
+    {"records_per_s", CONFREAD_DOUBLE, true, 0, 1e6, MEMBER(records_per_s), 0, NULL},
+    {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, PARAMETER(bytes_per_token), 0, NULL},
+    {"overhead_new_bytes", CONFREAD_TRIPLE, false, 0, 1e6, PARAMETER(overhead_new_bytes), 0, NULL},
+    {"overhead_reused_bytes", CONFREAD_TRIPLE, false, 0, 1e6, PARAMETER(overhead_reused_bytes), 0,
+     NULL},
+    {"tokens_per_record", CONFREAD_TRIPLE, false, 0.001, 1e4, PARAMETER(tokens_per_record), 0,
+     NULL},
+    {"tokens_per_second", CONFREAD_TRIPLE, false, 0.001, 1e5, PARAMETER(tokens_per_second), 0,
+     NULL},
+};
+
+static const struct {
+    const char *name;
+    unsigned methods; /* bits */
+} uses[] = {
+    {"bytes_per_token", 1U << METHOD_M1 | 1U << METHOD_M2 | 1U << METHOD_M4},
+    {"overhead_new_bytes", 1U << METHOD_M1 | 1U << METHOD_M2},
+    {"overhead_reused_bytes", 1U << METHOD_M1 | 1U << METHOD_M2},
+    {"tokens_per_record", 1U << METHOD_M3},
+    {"tokens_per_second", 1U << METHOD_M5},
+};
+
+/* -- Reading ---------------------------------------------------------------------------------- */
+
+static void check_use(const config_setting_t *group, int method, struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < COUNT_OF(uses); i++) {
+        const config_setting_t *setting = config_setting_get_member(group, uses[i].name);
+        bool used = uses[i].methods >> method & 1;
+
+        if (used && !setting)
+            confread_error(group, diagnostics, "missing key \"%s\", which %s uses", uses[i].name,
+                           method_names[method - METHOD_M1]);
+        else if (!used && setting)
+            confread_error(setting, diagnostics, "%s is not used by %s", uses[i].name,
+                           method_names[method - METHOD_M1]);
+    }
+}
+
+static void check_draft(const config_setting_t *group, const struct draft *draft, int64_t today,
+                        struct diagnostics *diagnostics)
+{
+    const struct service_calibration *calibration = &draft->calibration;
+    const config_setting_t *date = config_setting_get_member(group, "date");
+    int64_t day;
+
+    if (draft->version != VERSION)
+        confread_error(config_setting_get_member(group, "version"), diagnostics,
+                       "version %u of a calibration is not known, only %d", draft->version,
+                       VERSION);
+    if (!calendar_parse_day(calibration->date, &day))
+        confread_error(date, diagnostics, "date must be YYYY-MM-DD");
+    else if (day > today)
+        confread_error(date, diagnostics, "date %s is in the future", calibration->date);
+    if (strspn(calibration->source, " \t\r\n") == strlen(calibration->source))
+        confread_error(config_setting_get_member(group, "source"), diagnostics,
+                       "source must say where the numbers come from");
+    check_use(group, calibration->method, diagnostics);
+}
+
+static void read_group(struct service_calibrations *out, const config_setting_t *group,
+                       const char *path, int64_t today, struct diagnostics *diagnostics)
+{
+    size_t errors = diagnostics_errors(diagnostics);
+    struct draft draft = {.version = 0};
+
+    if (!confread_group(group, keys, COUNT_OF(keys), &draft, diagnostics))
+        return;
+    draft.calibration.transport = draft.transport;
+    draft.calibration.method = draft.method + METHOD_M1;
+    draft.calibration.grade = draft.grade + GRADE_B;
+    draft.calibration.line = config_setting_source_line(group);
+    snprintf(draft.calibration.path, sizeof(draft.calibration.path), "%s", path);
+    check_draft(group, &draft, today, diagnostics);
+    if (diagnostics_errors(diagnostics) == errors)
+        out->items[out->count++] = draft.calibration;
+}
+
+static void read_file(struct service_calibrations *out, const char *path, int64_t today,
+                      struct diagnostics *diagnostics)
+{
+    static const struct confread_key root_keys[] = {
+        {"calibration", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL}};
+    config_t file;
+    char unused;
+
+    if (confread_file(&file, path, diagnostics) &&
+        confread_group(config_root_setting(&file), root_keys, 1, &unused, diagnostics))
+        read_group(out, config_setting_get_member(config_root_setting(&file), "calibration"), path,
+                   today, diagnostics);
+    config_destroy(&file);
+}
+
+void servicecalibration_read(struct service_calibrations *out, const config_setting_t *setting,
+                             const char *config_path, int64_t today,
+                             struct diagnostics *diagnostics)
+{
+    int directory = (int)(strrchr(config_path, '/') - config_path) + 1;
+
+    for (int i = 0; setting && i < config_setting_length(setting); i++) {
+        const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
+        const char *name = config_setting_get_string(element);
+        char path[PATH_MAX];
+
+        if (!name)
+            confread_error(element, diagnostics, "calibrations must list files");
+        else if (out->count == SERVICE_CALIBRATIONS)
+            confread_error(element, diagnostics, "more than %d calibrations", SERVICE_CALIBRATIONS);
+        else if (snprintf(path, sizeof(path), "%.*s%s", name[0] == '/' ? 0 : directory, config_path,
+                          name) >= PATH_MAX)
+            confread_error(element, diagnostics, "path is too long: %s", name);
+        else
+            read_file(out, path, today, diagnostics);
+    }
+}
+
+/* -- Use -------------------------------------------------------------------------------------- */
+
+static bool is_same(const struct service_calibration *a, const struct service_calibration *b)
+{
+    return a->transport == b->transport && strcmp(a->service, b->service) == 0;
+}
+
+/* Whether no other one of its service and transport is newer. */
+static bool is_newest(const struct service_calibrations *calibrations, size_t number,
+                      struct diagnostics *diagnostics)
+{
+    const struct service_calibration *own = &calibrations->items[number];
+    bool newest = true;
+
+    for (size_t i = 0; i < calibrations->count; i++) {
+        const struct service_calibration *other = &calibrations->items[i];
+        int order = strcmp(other->date, own->date); /* as YYYY-MM-DD sorts */
+
+        if (i == number || !is_same(own, other))
+            continue;
+        if (order == 0 && i < number)
+            diagnostics_error(diagnostics, own->path, own->line,
+                              "service %s, %s: a second calibration of %s, the first is %s",
+                              own->service, transport_names[own->transport], own->date,
+                              other->path);
+        newest = newest && order <= 0;
+    }
+    return newest;
+}
+
+static void put_in_force(const struct service_calibration *calibration, struct catalogue *catalogue,
+                         uint16_t number, struct diagnostics *diagnostics)
+{
+    const struct estimator *parameters = &calibration->parameters;
+    struct service_calibrated calibrated = {
+        .transport = (uint8_t)calibration->transport,
+        .record_bytes = calibration->record_bytes,
+        .records_per_s = calibration->records_per_s,
+        .estimator = catalogue_service(catalogue, number)->estimator,
+    };
+    struct estimator *estimator = &calibrated.estimator;
+
+    if (calibration->method == METHOD_M3)
+        estimator->tokens_per_record = parameters->tokens_per_record;
+    else if (calibration->method == METHOD_M5)
+        estimator->tokens_per_second = parameters->tokens_per_second;
+    else
+        estimator->bytes_per_token = parameters->bytes_per_token;
+    if (calibration->method == METHOD_M1 || calibration->method == METHOD_M2) {
+        estimator->overhead_new_bytes = parameters->overhead_new_bytes;
+        estimator->overhead_reused_bytes = parameters->overhead_reused_bytes;
+    }
+    estimator->grade = calibration->grade;
+    if (!catalogue_set_calibrated(catalogue, number, &calibrated))
+        diagnostics_error(diagnostics, calibration->path, calibration->line, "out of memory");
+}
+
+void servicecalibration_resolve(struct service_calibrations *calibrations,
+                                struct catalogue *catalogue, struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; catalogue && i < calibrations->count; i++) {
+        struct service_calibration *own = &calibrations->items[i];
+        uint16_t number = catalogue_find(catalogue, own->service);
+        const struct estimator *estimator;
+
+        if (number == SERVICE_NONE) {
+            diagnostics_error(diagnostics, own->path, own->line,
+                              "there is no service \"%s\" in services.conf", own->service);
+            continue;
+        }
+        estimator = &catalogue_service(catalogue, number)->estimator;
+        own->in_force = is_newest(calibrations, i, diagnostics);
+        if (own->in_force && estimator->method != own->method)
+            diagnostics_error(diagnostics, own->path, own->line,
+                              "service %s is estimated by \"%s\", whose method is not %s: "
+                              "calibrate it anew",
+                              own->service, estimator->name, method_names[own->method - METHOD_M1]);
+        else if (own->in_force)
+            put_in_force(own, catalogue, number, diagnostics);
+    }
+}
+
+/* -- Writing ---------------------------------------------------------------------------------- */
+
+static void write_triple(const char *name, const struct triple *value, FILE *stream)
+{
+    fprintf(stream, "    %s = [ %.6f, %.6f, %.6f ];\n", name, value->low, value->central,
+            value->high);
+}
+
+static void write_parameters(const struct estimator *fitted, bool has_overhead, FILE *stream)
+{
+    if (fitted->method == METHOD_M3)
+        write_triple("tokens_per_record", &fitted->tokens_per_record, stream);
+    else if (fitted->method == METHOD_M5)
+        write_triple("tokens_per_second", &fitted->tokens_per_second, stream);
+    else
+        write_triple("bytes_per_token", &fitted->bytes_per_token, stream);
+    if (!has_overhead)
+        return;
+    write_triple("overhead_new_bytes", &fitted->overhead_new_bytes, stream);
+    write_triple("overhead_reused_bytes", &fitted->overhead_reused_bytes, stream);
+}
+
+/* B: the counts are somebody's, and the prompts an operator's. What was fitted to few, or scatters
+ * so that a single answer may be half or twice as long, is no better than C or D. */
+static char grade_of(const struct servicefit *fit, int method)
+{
+    if (fit->median_error > 0.5)
+        return 'D';
+    return fit->n < servicefit_least(method) || fit->median_error > 0.25 ? 'C' : 'B';
+}
+
+bool servicecalibration_write(const char *service, enum service_transport transport,
+                              const struct estimator *estimator, const struct servicefit *fit,
+                              int64_t now_s, FILE *stream)
+{
+    struct estimator fitted = servicefit_apply(estimator, fit);
+    time_t seconds = (time_t)now_s;
+    char date[16];
+    struct tm utc;
+
+    gmtime_r(&seconds, &utc);
+    strftime(date, sizeof(date), "%Y-%m-%d", &utc);
+    fprintf(
+        stream,
+        "# Written by `iagmeter calibrate service` (%s).\n"
+        "# iagmeter.conf names it in `calibrations`. Leave it as it is: measure again for a new "
+        "one.\n"
+        "calibration = {\n    version = %d;\n    kind = \"service\";\n    date = \"%s\";\n"
+        "    service = \"%s\";\n    transport = \"%s\";\n    method = \"%s\";\n"
+        "    grade = \"%c\";\n    source = \"calibration of %s, n = %zu\";\n    n = %zu;\n",
+        IAGMETER_VERSION, VERSION, date, service, transport_names[transport],
+        method_names[estimator->method - METHOD_M1], grade_of(fit, estimator->method), date, fit->n,
+        fit->n);
+    write_parameters(&fitted, fit->has_overhead, stream);
+    fprintf(stream,
+            "    # of one exchange as the others estimate it, and of their sum\n"
+            "    median_error = %.6f;\n    bias = %.6f;\n    sigma = %.6f;\n"
+            "    tokens_least = %.1f;\n    tokens_most = %.1f;\n"
+            "    record_bytes = %.1f;\n    records_per_s = %.4f;\n};\n",
+            fit->median_error, fit->bias, fit->sigma, fit->tokens_least, fit->tokens_most,
+            fit->record_bytes, fit->records_per_s);
+    return !ferror(stream);
+}
+
+void servicecalibration_print(const struct service_calibrations *calibrations, int64_t now_s,
+                              FILE *stream)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < calibrations->count; i++) {
+        const struct service_calibration *own = &calibrations->items[i];
+        int64_t day = 0;
+
+        if (!own->in_force)
+            continue;
+        if (first)
+            fputs("\ncalibrations in force\n", stream);
+        first = false;
+        calendar_parse_day(own->date, &day);
+        fprintf(stream,
+                "%-24s %s, of %s (%lld days ago), n = %u, median error %.1f %%, bias %+.1f %%, "
+                "grade %c\n",
+                own->service, transport_names[own->transport], own->date,
+                (long long)(now_s / DAY_S - day), own->n, 100 * own->median_error, 100 * own->bias,
+                grade_letter((enum evidence_grade)own->grade));
+    }
+}

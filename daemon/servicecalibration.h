@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_SERVICECALIBRATION_H
+#define IAGMETER_SERVICECALIBRATION_H
+
+#include "daemon/catalogue.h"
+#include "daemon/diagnostics.h"
+#include "daemon/servicefit.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The files that `iagmeter calibrate service` writes and iagmeter.conf lists: what a service's
+ * estimator is on one transport from their date on. They hold sums of the whole session, and
+ * nothing of who took part. */
+
+#define SERVICE_CALIBRATIONS 64
+
+struct service_calibration {
+    char path[PATH_MAX];
+    unsigned line; /* of the group in it */
+    char service[SERVICE_ID_SIZE];
+    int transport; /* enum service_transport */
+    int method;    /* enum estimator_method */
+    int grade;     /* enum evidence_grade */
+    char date[sizeof("2026-12-31")];
+    char source[120];
+    unsigned n;
+    double median_error;
+    double bias;
+    double sigma;
+    double tokens_least;
+    double tokens_most;
+    double record_bytes;
+    double records_per_s;
+    struct estimator parameters; /* those that the method uses */
+    bool in_force;               /* the newest of its service and transport */
+};
+
+struct service_calibrations {
+    struct service_calibration items[SERVICE_CALIBRATIONS];
+    size_t count;
+};
+
+/* Reads the files that the list SETTING of iagmeter.conf (at CONFIG_PATH, absolute) names. TODAY:
+ * days since 1970-01-01, UTC. */
+struct config_setting_t;
+void servicecalibration_read(struct service_calibrations *out,
+                             const struct config_setting_t *setting, const char *config_path,
+                             int64_t today, struct diagnostics *diagnostics);
+
+/* Checks them against the services, and puts the newest ones in force in CATALOGUE. */
+void servicecalibration_resolve(struct service_calibrations *calibrations,
+                                struct catalogue *catalogue, struct diagnostics *diagnostics);
+
+/* Writes the file of a fit that holds. Returns false when STREAM fails. */
+bool servicecalibration_write(const char *service, enum service_transport transport,
+                              const struct estimator *estimator, const struct servicefit *fit,
+                              int64_t now_s, FILE *stream);
+
+/* Those in force, for `iagmeter status`. */
+void servicecalibration_print(const struct service_calibrations *calibrations, int64_t now_s,
+                              FILE *stream);
+
+#endif
