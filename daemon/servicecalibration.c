@@ -5,6 +5,7 @@
 #include "daemon/confread.h"
 #include "daemon/version.h"
 
+#include <jansson.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -334,4 +335,22 @@ void servicecalibration_print(const struct service_calibrations *calibrations, i
                 (long long)(now_s / DAY_S - day), own->n, 100 * own->median_error, 100 * own->bias,
                 grade_letter((enum evidence_grade)own->grade));
     }
+}
+
+struct json_t *servicecalibration_json(const struct service_calibrations *calibrations)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < calibrations->count; i++) {
+        const struct service_calibration *own = &calibrations->items[i];
+        char grade[] = {grade_letter((enum evidence_grade)own->grade), '\0'};
+
+        if (own->in_force)
+            json_array_append_new(
+                array, json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "service", own->service,
+                                 "transport", transport_names[own->transport], "date", own->date,
+                                 "n", (json_int_t)own->n, "median_error", own->median_error, "bias",
+                                 own->bias, "grade", grade));
+    }
+    return array;
 }

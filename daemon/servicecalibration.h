@@ -62,5 +62,7 @@ bool servicecalibration_write(const char *service, enum service_transport transp
 /* Those in force, for `iagmeter status`. */
 void servicecalibration_print(const struct service_calibrations *calibrations, int64_t now_s,
                               FILE *stream);
+struct json_t;
+struct json_t *servicecalibration_json(const struct service_calibrations *calibrations);
 
 #endif

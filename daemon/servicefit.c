@@ -11,6 +11,7 @@
 #define MOST_PAIRS (SERVICEFIT_MOST * (SERVICEFIT_MOST - 1) / 2)
 /* Of ten truths, nine lie in the band: one in twenty on either side. */
 #define BAND_PROBABILITY 0.95
+#define BAND_INSIDE      0.9
 /* Below these, what was measured says little about tokens. */
 #define LEAST_RANGE       2.0 /* largest answer by smallest */
 #define LEAST_CORRELATION 0.33
@@ -190,34 +191,47 @@ static double root_mean_square(const double *values, size_t count)
     return sqrt(sum / (double)count);
 }
 
-/* The standard error of the overhead of a line through points of such a spread (Draper and Smith,
- * Applied Regression Analysis, 1.4), as a part of a band. */
+/* What nine of ten values are within, on either side of 0: of many, that is counted, which one
+ * wrong count does not move; of few, they are taken for normal. */
+static double half_width(const double *values, size_t count, double degrees)
+{
+    double sizes[SERVICEFIT_MOST];
+
+    if (count < SERVICEFIT_LEAST)
+        return student(BAND_PROBABILITY, degrees) * root_mean_square(values, count);
+    for (size_t i = 0; i < count; i++)
+        sizes[i] = fabs(values[i]);
+    qsort(sizes, count, sizeof(*sizes), ascending);
+    return sizes[(size_t)ceil(BAND_INSIDE * (double)count) - 1];
+}
+
+/* By how much the overhead of a line through points of such a spread may be off (Draper and Smith,
+ * Applied Regression Analysis, 1.4). */
 static double overhead_error(const struct line *line, const struct point *points, size_t count)
 {
+    double rests[SERVICEFIT_MOST];
     double n = (double)count;
-    double mean = 0, spread = 0, rest = 0;
+    double mean = 0, spread = 0;
 
     for (size_t i = 0; i < count; i++)
         mean += points[i].tokens / n;
     for (size_t i = 0; i < count; i++) {
-        double left = points[i].measured - line->overhead[points[i].is_first] -
-                      line->slope * points[i].tokens;
-
         spread += (points[i].tokens - mean) * (points[i].tokens - mean);
-        rest += left * left;
+        rests[i] = points[i].measured - line->overhead[points[i].is_first] -
+                   line->slope * points[i].tokens;
     }
-    if (count < SERVICEFIT_MINIMUM || spread <= 0)
+    if (spread <= 0)
         return 0;
-    return student(BAND_PROBABILITY, n - 2) * sqrt(rest / (n - 2) * (1 / n + mean * mean / spread));
+    return half_width(rests, count, fmax(n - 2, 1)) * sqrt(1 / n + mean * mean / spread);
 }
 
 /* All of the scatter is kept in the band, not its n-th root: the prompts of one operator may differ
  * from everybody's as much as single ones do from each other. */
 static void set_bands(struct servicefit *fit, const struct line *line, const struct point *points,
-                      size_t count)
+                      size_t count, const double *logs)
 {
     double n = (double)count;
-    double half = student(BAND_PROBABILITY, n - 1) * fit->sigma * sqrt(1 + 1 / n);
+    double half = half_width(logs, count, n - 1) * sqrt(1 + 1 / n);
     double error = fit->has_overhead ? overhead_error(line, points, count) : 0;
 
     fit->slope = (struct triple){line->slope * exp(-half), line->slope, line->slope * exp(half)};
@@ -327,7 +341,7 @@ static void fit_points(struct servicefit *fit, const struct estimator *estimator
     fit->median_error = median(errors.relative, fit->n);
     fit->bias = errors.estimated / errors.true_tokens - 1;
     fit->correlation = correlation(points, fit->n);
-    set_bands(fit, &line, points, fit->n);
+    set_bands(fit, &line, points, fit->n, errors.logs);
 }
 
 struct servicefit servicefit_fit(const struct estimator *estimator,

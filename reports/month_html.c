@@ -523,6 +523,17 @@ static bool write_services(const struct html_page *page)
     return written;
 }
 
+/* A band without a name of its own: its service's row has it. */
+static void band_cell(const struct html_page *page, struct triple value)
+{
+    unsigned decimals = text_decimals(value.central);
+    struct text_band band = text_round(NULL, 0, value, decimals, NULL);
+
+    fputs("<td class=\"n\">", page->stream);
+    html_band(page, band, value, decimals);
+    fputs("</td>", page->stream);
+}
+
 /* Of one service: what is no text, and what its images take. */
 static void media_row(const struct html_page *page, const struct month_row *row)
 {
@@ -532,13 +543,13 @@ static void media_row(const struct html_page *page, const struct month_row *row)
     units_compute(page->report->config, row->service, totals, &images);
     fputs("<tr>", page->stream);
     html_row_heading(page, month_label(row, page->language));
-    variant_cell(page, totals->activity.images);
-    variant_cell(page, totals->activity.audio_s);
-    variant_cell(page, totals->activity.uploads);
+    band_cell(page, totals->activity.images);
+    band_cell(page, totals->activity.audio_s);
+    band_cell(page, totals->activity.uploads);
     if (images.medium) {
         html_text_cell(page, images.medium->id);
-        variant_cell(page, images.impact.energy_kwh);
-        variant_cell(page, images.impact.gwp_use_kgco2e);
+        band_cell(page, images.impact.energy_kwh);
+        band_cell(page, images.impact.gwp_use_kgco2e);
     } else {
         sentence_cell(page, TEXT_MEDIUM_UNKNOWN);
         html_text_cell(page, "–");

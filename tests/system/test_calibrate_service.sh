@@ -1,0 +1,106 @@
+#!/bin/sh
+# `iagmeter calibrate service` on a capture of known record sizes, and the daemon with the file that it writes.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+. "$(dirname "$0")/harness.sh"
+command -v node >/dev/null || skip "node is not installed"
+trap 'rm -rf "$directory"' EXIT
+trap 'exit 130' INT TERM
+configure "$directory/run"
+conf=$directory/run/iagmeter.conf
+client=198.51.100.10
+
+# Twelve answers of 40 to 480 tokens, 250 bytes of record each beyond an overhead; one of another client.
+cat >"$directory/make.mjs" <<'END'
+const [module, path] = process.argv.slice(2);
+const { Capture, CLIENT, SERVER } = await import(module);
+const capture = new Capture(path);
+for (let i = 1; i <= 13; i++) {
+    const begins = 1790000000 + 60 * i;
+    const from = i === 13 ? '198.51.100.99' : '198.51.100.10';
+    const connection = capture.connection(begins, { name: 'api.openai.com', from, to: '203.0.113.10', port: 20000 + i });
+    connection.handshake(begins + 0.02, 3200);
+    connection.send(begins + 0.04, CLIENT, 900);
+    connection.send(begins + 0.5, SERVER, 1505);
+    for (let token = 0; token < 40 * i; token++) connection.send(begins + 0.52 + 0.02 * token, SERVER, 255);
+    connection.end(begins + 0.6 + 0.8 * i);
+}
+capture.close();
+END
+node "$directory/make.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/session.pcap"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "$i	$((40 * i))	20"; done >"$directory/truth.tsv"
+calibrate() {
+    "$build/iagmeter" calibrate service "$@" -c "$conf"
+}
+last() { # FRAGMENT: of the last line on standard error
+    tail -n 1 "$directory/err" | grep -qF -e "$1" || fail "\"$1\" is not what it says last"
+}
+
+expect 0 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/truth.tsv"
+file=$(head -n 1 "$directory/out")
+[ -s "$file" ] || fail "no file"
+grep -qF 'bytes_per_token = [ 250.000000, 250.000000, 250.000000 ]' "$file" || fail "bytes per token"
+grep -qF 'n = 12;' "$file" && grep -qF 'transport = "tcp"' "$file" && grep -qF 'grade = "B"' "$file" || fail "the file"
+expect 0 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/truth.tsv"
+[ "$(head -n 1 "$directory/out")" != "$file" ] || fail "the file was overwritten"
+! grep -qF 198.51.100 "$directory/err" "$directory/out" "$file" || fail "an address was written"
+
+# Typed instead.
+expect 0 sh -c "(cut -f 2 '$directory/truth.tsv'; echo end) | '$build/iagmeter' calibrate service openai-api -c '$conf' \
+    --read '$directory/session.pcap' --client $client --output '$directory/typed.conf'"
+cmp "$file" "$directory/typed.conf" || fail "typed counts give another file"
+
+# Refusals.
+expect 2 calibrate openai-api --read "$directory/session.pcap" --truth "$directory/truth.tsv"
+last 'states the tokens of 12 exchanges, but 13 were seen'
+expect 2 calibrate mistral-api --read "$directory/session.pcap" --truth "$directory/truth.tsv"
+last 'no exchange of mistral-api was seen, but 13 of other services'
+expect 2 calibrate openai-api --read "$directory/session.pcap" --client 192.0.2.1 --truth "$directory/truth.tsv"
+last 'no traffic'
+expect 2 sh -c "(head -n 5 '$directory/truth.tsv' | cut -f 2; echo end) | '$build/iagmeter' calibrate service openai-api -c '$conf' \
+    --read '$directory/session.pcap' --client $client"
+last 'too few prompts: 5'
+sed 's/	[0-9]*	20$/	100/' "$directory/truth.tsv" >"$directory/flat.tsv"
+expect 2 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/flat.tsv"
+last 'a flat line'
+printf '1\t40\n2\tmany\n' >"$directory/wrong.tsv"
+expect 1 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/wrong.tsv"
+sentence 'wrong.tsv:2: '
+expect 1 calibrate nothing --read "$directory/session.pcap"
+sentence 'there is no service "nothing"'
+expect 1 calibrate openai-api --interface lo
+sentence '--client'
+
+# Before and after: the sum of the tokens is the truth, and the earlier rows stay as they are.
+tokens() { # INTERVALS
+    query "$directory/run/state" "SELECT CAST(round(sum(tokens_out_central)) AS INTEGER) FROM activity"
+}
+"$build/iagmeterd" -c "$conf" -r "$directory/session.pcap"
+before=$(tokens)
+rm -r "$directory/run/state" && mkdir "$directory/run/state"
+printf 'calibrations = [ "%s" ];\n' "$file" >>"$conf"
+"$build/iagmeterd" -c "$conf" -t
+"$build/iagmeterd" -c "$conf" -r "$directory/session.pcap"
+truth=$((40 * 91)) # 1 to 13, times 40
+[ "$(tokens)" -eq "$truth" ] || fail "calibrated: $(tokens) tokens, not $truth"
+[ "$before" -ne "$truth" ] || fail "the shipped estimator was right already: the test proves nothing"
+expect 0 "$build/iagmeter" status -c "$conf"
+grep -q 'openai-api .*tcp.*n = 12' "$directory/out" || fail "status does not list it"
+
+# What -t says of a file that is wrong, with its line.
+wrong() { # SED FRAGMENT
+    sed "$1" "$file" >"$directory/wrong.conf"
+    sed "s|^calibrations.*|calibrations = [ \"$directory/wrong.conf\" ];|" "$conf" >"$directory/run/wrong.conf"
+    expect 1 "$build/iagmeterd" -c "$directory/run/wrong.conf" -t
+    grep -F -e "$2" "$directory/err" | grep -q 'wrong.conf:[0-9]' || fail "-t does not say \"$2\" with file and line"
+}
+wrong 's/bytes_per_token = .*/bytes_per_token = [ 0, 1, 2 ];/' 'bytes_per_token'
+wrong '/grade/d' 'missing key "grade"'
+wrong 's/grade = "B"/grade = "A"/' 'grade'
+wrong 's/service = "openai-api"/service = "nothing"/' 'there is no service "nothing"'
+wrong 's/method = "M1"/method = "M4"/; /overhead/d' 'method is not M4'
+wrong 's/date = "[0-9-]*"/date = "2999-01-01"/' 'in the future'
+wrong 's/date = "[0-9-]*"/date = "2026-02-30"/' 'YYYY-MM-DD'
+sed "s|^calibrations.*|calibrations = [ \"$file\", \"$directory/typed.conf\" ];|" "$conf" >"$directory/run/wrong.conf"
+expect 1 "$build/iagmeterd" -c "$directory/run/wrong.conf" -t
+grep -q 'a second calibration of' "$directory/err" || fail "two of one day"
