@@ -4,6 +4,7 @@
 #include "collectors/capture/metering.h"
 #include "collectors/capture/source.h"
 #include "collectors/inference/localmeter.h"
+#include "daemon/drift.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
 #include "daemon/rules.h"
@@ -38,6 +39,7 @@ struct capture {
     /* Rules in use when they came by message; the first ones belong to the configuration. */
     struct rules current;
     struct rules coming;
+    struct drift_window drift[MAX_SERVICES][TRANSPORT_COUNT]; /* of those that were calibrated */
     struct message *outbox;
     size_t outbox_first;
     size_t outbox_count;
@@ -162,6 +164,34 @@ static void post_closed(void *context, int64_t interval_start, const struct cove
     post(context, &message);
 }
 
+/* The log hears of it when it begins and when it ends, the meter after each window. */
+static void take_exchange(void *context, uint16_t service, enum service_transport transport,
+                          const struct exchange_shape *shape)
+{
+    struct capture *capture = context;
+    const struct catalogue *catalogue =
+        capture->current.catalogue ? capture->current.catalogue : capture->setup->config->catalogue;
+    const struct service_calibrated *calibrated =
+        catalogue_calibrated(catalogue, service, transport);
+    struct drift_window *window = &capture->drift[service][transport];
+    bool before = window->drifted;
+    struct message message;
+
+    if (!calibrated || !drift_add(window, calibrated, shape))
+        return;
+    if (window->drifted != before)
+        log_line(window->drifted ? LOG_PRIORITY_WARNING : LOG_PRIORITY_INFO,
+                 "service %s, %s: its answers %s the shape that its calibration saw%s",
+                 catalogue_service(catalogue, service)->id, service_transport_name(transport),
+                 window->drifted ? "no longer have" : "have again",
+                 window->drifted ? ": calibrate it anew" : "");
+    message_start(&message, MESSAGE_DRIFT);
+    message.number = service;
+    message.body.drift.transport = (uint8_t)transport;
+    message.body.drift.drifted = window->drifted;
+    post(capture, &message);
+}
+
 /* -- Control ---------------------------------------------------------------------------------- */
 
 /* Only the servers' ports: others are looked at by inspection alone. */
@@ -191,6 +221,7 @@ static void use_rules(struct capture *capture)
     if (!set_local(capture, coming->inference, coming->catalogue, coming->directions))
         log_line(LOG_PRIORITY_ERROR,
                  "not enough memory to meter the servers of the new configuration");
+    memset(capture->drift, 0, sizeof(capture->drift));
     rules_clear(&capture->current);
     capture->current = capture->coming;
     memset(&capture->coming, 0, sizeof(capture->coming));
@@ -348,6 +379,7 @@ static bool take_memory(struct capture *capture)
     if (capture->outbox && capture->metering &&
         set_local(capture, &config->inference, config->catalogue, config->directions)) {
         metering_set_trust(capture->metering, &config->trust);
+        metering_observe(capture->metering, take_exchange, capture);
         if (capture->setup->shared)
             metering_take_shard(capture->metering, capture->setup->worker, capture->setup->workers);
         return true;

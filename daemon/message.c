@@ -56,6 +56,12 @@ static bool check_calibrated(const struct message *message)
            terminated(calibrated->estimator.name, sizeof(calibrated->estimator.name));
 }
 
+static bool check_drift(const struct message *message)
+{
+    return message->number < MAX_SERVICES && message->body.drift.transport < TRANSPORT_COUNT &&
+           message->body.drift.drifted <= 1;
+}
+
 static bool check_host(const struct message *message)
 {
     return (message->number < MAX_SERVICES || message->number == SERVICE_NONE) &&
@@ -292,6 +298,7 @@ static const struct {
     [MESSAGE_ACTIVITY] = {SENDER_CAPTURE, check_activity},
     [MESSAGE_DEVICES] = {SENDER_CAPTURE, check_devices},
     [MESSAGE_LOCAL_USE] = {SENDER_CAPTURE, check_local_use},
+    [MESSAGE_DRIFT] = {SENDER_CAPTURE, check_drift},
     [MESSAGE_CLOSED] = {SENDER_CAPTURE, check_coverage},
     [MESSAGE_DEVICE] = {SENDER_COUNTERS, check_device},
     [MESSAGE_ENERGY] = {SENDER_COUNTERS, check_energy},

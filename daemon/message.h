@@ -43,6 +43,7 @@ enum message_type {
     MESSAGE_ACTIVITY,
     MESSAGE_DEVICES,
     MESSAGE_LOCAL_USE, /* of an interval that may be over */
+    MESSAGE_DRIFT, /* whether the answers of service NUMBER still are as its calibration saw them */
     MESSAGE_CLOSED, /* the interval is complete, and this is its coverage; the number tells for how
                        many seconds the oldest exchange with a local server has been open */
     /* counters to meter */
@@ -88,6 +89,10 @@ struct message {
         struct inference_server inference_server;
         struct inference_model inference_model;
         struct inference_key inference_key;
+        struct {
+            uint8_t transport; /* enum service_transport */
+            uint8_t drifted;
+        } drift;
         struct activity activity;
         struct device_count devices;
         struct coverage coverage;

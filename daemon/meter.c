@@ -2,6 +2,7 @@
 #include "daemon/meter.h"
 
 #include "daemon/calendar.h"
+#include "daemon/drift.h"
 #include "daemon/log.h"
 #include "daemon/servicefactors.h"
 #include "daemon/settlement.h"
@@ -77,12 +78,17 @@ struct worker {
     int64_t open_since; /* exchanges that are still open began then or later */
 };
 
+/* What capture processes say of a calibrated service; the last one that knows counts. */
+enum drift_state { DRIFT_UNKNOWN, DRIFT_NO, DRIFT_YES };
+
 struct meter {
     const struct config *config;
     struct ledger *ledger;
     struct roundrobin *roundrobin;
     struct named_service services[MAX_SERVICES];
     struct named_direction directions[MAX_DIRECTIONS];
+    uint8_t drift[MAX_SERVICES][TRANSPORT_COUNT]; /* enum drift_state */
+    bool drift_changed;
     struct factor_set factor_sets[MAX_FACTOR_SETS];
     size_t factor_set_count;
     struct entry *entries;
@@ -177,6 +183,7 @@ static void look_up_factors(const struct config *config, struct named_service *n
 void meter_set_config(struct meter *meter, const struct config *config)
 {
     meter->config = config;
+    memset(meter->drift, 0, sizeof(meter->drift));
     if (meter->entry_count == 0)
         meter->factor_set_count = 0;
     add_factor_set(meter, config);
@@ -403,6 +410,16 @@ static bool take_from_counters(struct meter *meter, const struct message *messag
     }
 }
 
+static bool take_drift(struct meter *meter, const struct message *message)
+{
+    if (!meter->services[message->number].known)
+        return false;
+    meter->drift[message->number][message->body.drift.transport] =
+        message->body.drift.drifted ? DRIFT_YES : DRIFT_NO;
+    meter->drift_changed = true;
+    return true;
+}
+
 bool meter_take(struct meter *meter, unsigned worker, const struct message *message)
 {
     if (worker >= WORKERS)
@@ -416,6 +433,8 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
         return true;
     case MESSAGE_DEVICE:
         return worker == METER_COUNTERS && take_device(meter, message);
+    case MESSAGE_DRIFT:
+        return worker != METER_COUNTERS && take_drift(meter, message);
     case MESSAGE_SOURCE:
         sourcestates_take(&meter->sources, &message->body.source);
         return worker == METER_COUNTERS;
@@ -470,7 +489,7 @@ static bool has_unshared(const struct meter *meter)
 bool meter_is_waiting(const struct meter *meter)
 {
     return meter->complete_count > 0 || meter->unshown_count > 0 || meter->catch_up ||
-           meter->sources.changed || has_unshared(meter);
+           meter->sources.changed || meter->drift_changed || has_unshared(meter);
 }
 
 /* When nothing is complete, only taking more can bring the message that completes it. */
@@ -685,6 +704,30 @@ static enum ledger_status record_sources(struct meter *meter, int64_t now_s, int
     return status == LEDGER_FATAL ? status : LEDGER_OK;
 }
 
+/* Of the calibrations in force. What cannot be written waits for the next window. */
+static enum ledger_status record_drift(struct meter *meter)
+{
+    const struct service_calibrations *calibrations = meter->config->calibrations;
+    enum ledger_status status = LEDGER_OK;
+    char name[DRIFT_FACT_SIZE];
+
+    if (!meter->drift_changed || !calibrations)
+        return LEDGER_OK;
+    meter->drift_changed = false;
+    for (size_t i = 0; i < calibrations->count && status == LEDGER_OK; i++) {
+        const struct service_calibration *own = &calibrations->items[i];
+        uint16_t number = catalogue_find(meter->config->catalogue, own->service);
+        enum drift_state drift =
+            number == SERVICE_NONE ? DRIFT_UNKNOWN : meter->drift[number][own->transport];
+
+        if (!own->in_force || drift == DRIFT_UNKNOWN)
+            continue;
+        drift_fact_name(own->service, (enum service_transport)own->transport, own->date, name);
+        status = ledger_set_fact(meter->ledger, name, drift == DRIFT_YES ? "yes" : "no");
+    }
+    return status == LEDGER_FATAL ? status : LEDGER_OK;
+}
+
 static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_s)
 {
     enum ledger_status status;
@@ -813,6 +856,8 @@ enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t mono
 
     if (status == LEDGER_OK)
         status = record_sources(meter, now_s, monotonic_s);
+    if (status == LEDGER_OK)
+        status = record_drift(meter);
     if (status == LEDGER_OK)
         status = share_energy(meter, now_s, monotonic_s);
     if (status == LEDGER_OK)

@@ -2,6 +2,7 @@
 #include "daemon/status.h"
 
 #include "daemon/calendar.h"
+#include "daemon/drift.h"
 #include "daemon/hostbalance.h"
 #include "daemon/hoststatus.h"
 #include "daemon/settlement.h"
@@ -215,7 +216,8 @@ static void print_text(FILE *stream, const char *label, const char *text)
 /* How far energy was shared stands with the host, as a date, and so do the sources. */
 static bool print_fact(void *context, const char *name, const char *value)
 {
-    if (strcmp(name, SETTLEMENT_FACT) != 0 && strcmp(name, SOURCESTATES_FACT) != 0)
+    if (strncmp(name, DRIFT_FACT, strlen(DRIFT_FACT)) != 0 && strcmp(name, SETTLEMENT_FACT) != 0 &&
+        strcmp(name, SOURCESTATES_FACT) != 0)
         print_text(context, name, value);
     return true;
 }
@@ -337,6 +339,23 @@ static int32_t first_day(const struct status *status)
     return (int32_t)((status->day_end_s - 1) / DAY_S) - 1;
 }
 
+static void print_drift(const struct status *status, struct ledger *ledger, FILE *stream)
+{
+    for (size_t i = 0; i < status->calibrations->count; i++) {
+        const struct service_calibration *own = &status->calibrations->items[i];
+        char name[DRIFT_FACT_SIZE];
+        char value[8] = "";
+
+        drift_fact_name(own->service, (enum service_transport)own->transport, own->date, name);
+        if (own->in_force && ledger_fact(ledger, name, value, sizeof(value)) == LEDGER_OK &&
+            strcmp(value, "yes") == 0)
+            fprintf(stream,
+                    "The answers of %s no longer have the shape that its calibration saw: "
+                    "calibrate it anew.\n",
+                    own->service);
+    }
+}
+
 static bool write_text(const struct status *status, struct ledger *ledger, FILE *stream)
 {
     char from[40], until[40], last[40];
@@ -358,6 +377,7 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
                 "last recorded interval", last);
     print_last_day(status, stream);
     servicecalibration_print(status->calibrations, status->now_s, stream);
+    print_drift(status, ledger, stream);
     if (status->host) {
         hoststatus_print(&status->host_status, status->host, stream);
         hostbalance_print(&status->balance, stream);

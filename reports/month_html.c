@@ -531,7 +531,6 @@ static void band_cell(const struct html_page *page, struct triple value)
 
     fputs("<td class=\"n\">", page->stream);
     html_band(page, band, value, decimals);
-    fputs("</td>", page->stream);
 }
 
 /* Of one service: what is no text, and what its images take. */

@@ -87,6 +87,16 @@ truth=$((40 * 91)) # 1 to 13, times 40
 expect 0 "$build/iagmeter" status -c "$conf"
 grep -q 'openai-api .*tcp.*n = 12' "$directory/out" || fail "status does not list it"
 
+# The service changes: events of 700 bytes instead of 250, in more exchanges than a window has.
+sed 's/i <= 13/i <= 60/; s/SERVER, 255/SERVER, 705/; s/40 \* i;/40;/' "$directory/make.mjs" >"$directory/drifted.mjs"
+node "$directory/drifted.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/drifted.pcap"
+! grep -q 'no longer' "$directory/out" || fail "status warns too early"
+expect 0 "$build/iagmeterd" -c "$conf" -r "$directory/drifted.pcap" -w 1
+[ "$(grep -c 'openai-api, tcp: its answers no longer have the shape' "$directory/err")" -eq 1 ] || fail "one warning"
+! grep -q 198.51.100 "$directory/err" || fail "an address was logged"
+expect 0 "$build/iagmeter" status -c "$conf"
+grep -q 'The answers of openai-api no longer have' "$directory/out" || fail "status does not warn"
+
 # What -t says of a file that is wrong, with its line.
 wrong() { # SED FRAGMENT
     sed "$1" "$file" >"$directory/wrong.conf"

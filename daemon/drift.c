@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/drift.h"
+
+#include <stdio.h>
+
+/* By which factor the mean record of an exchange may differ, and its rate, which also follows the
+ * load of the service. */
+#define SIZE_TOLERANCE 1.5
+#define RATE_TOLERANCE 4.0
+#define NS_PER_S       1e9
+
+static bool is_off(double value, double expected, double tolerance)
+{
+    return expected > 0 && (value > expected * tolerance || value * tolerance < expected);
+}
+
+bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,
+               const struct exchange_shape *shape)
+{
+    double seconds = (double)shape->answer_ns / NS_PER_S;
+    double records = shape->answer_records;
+
+    if (records <= 0)
+        return false;
+    window->exchanges++;
+    if (is_off((double)shape->answer_bytes / records, calibrated->record_bytes, SIZE_TOLERANCE) ||
+        (seconds > 0 && is_off(records / seconds, calibrated->records_per_s, RATE_TOLERANCE)))
+        window->off++;
+    if (window->exchanges < DRIFT_WINDOW)
+        return false;
+    window->drifted = 2 * window->off > window->exchanges;
+    window->exchanges = window->off = 0;
+    return true;
+}
+
+void drift_fact_name(const char *service, enum service_transport transport, const char *date,
+                     char out[DRIFT_FACT_SIZE])
+{
+    snprintf(out, DRIFT_FACT_SIZE, DRIFT_FACT "%s %s %s", service,
+             service_transport_name(transport), date);
+}

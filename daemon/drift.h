@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_DRIFT_H
+#define IAGMETER_DRIFT_H
+
+#include "daemon/catalogue.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether the answers of a service still have the shape that its calibration saw: counters alone,
+ * of a window of exchanges. Pure. */
+
+#define DRIFT_WINDOW 50 /* exchanges */
+
+struct drift_window {
+    uint32_t exchanges;
+    uint32_t off;
+    bool drifted; /* what the last complete window said */
+};
+
+/* Counts an exchange. Returns true when a window is complete: `drifted` then says whether most of
+ * its exchanges were off. */
+bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,
+               const struct exchange_shape *shape);
+
+/* The fact in the ledger that says it of a calibration: "yes" or "no". */
+#define DRIFT_FACT      "calibration_drift "
+#define DRIFT_FACT_SIZE 128
+void drift_fact_name(const char *service, enum service_transport transport, const char *date,
+                     char out[DRIFT_FACT_SIZE]);
+
+#endif

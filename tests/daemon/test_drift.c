@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/drift.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static const struct service_calibrated calibrated = {.record_bytes = 300, .records_per_s = 40};
+
+/* Of a window, OFF exchanges have records of SIZE bytes, at RATE a second. */
+static struct drift_window window_of(unsigned off, uint64_t size, uint64_t rate)
+{
+    const struct exchange_shape good = {
+        .answer_bytes = 30000, .answer_records = 100, .answer_ns = 2500000000};
+    const struct exchange_shape bad = {.answer_bytes = 100 * size,
+                                       .answer_records = 100,
+                                       .answer_ns = UINT64_C(100000000000) / rate};
+    struct drift_window window = {0, 0, false};
+
+    for (unsigned i = 0; i < DRIFT_WINDOW; i++)
+        assert_int_equal(drift_add(&window, &calibrated, i < off ? &bad : &good),
+                         i == DRIFT_WINDOW - 1);
+    return window;
+}
+
+static void most_exchanges_of_a_window_tell(void **state)
+{
+    (void)state;
+    assert_false(window_of(DRIFT_WINDOW / 2, 600, 40).drifted);
+    assert_true(window_of(DRIFT_WINDOW / 2 + 1, 600, 40).drifted);
+    assert_true(window_of(DRIFT_WINDOW, 100, 40).drifted);
+    assert_true(window_of(DRIFT_WINDOW, 300, 5).drifted);
+    assert_true(window_of(DRIFT_WINDOW, 300, 400).drifted);
+    assert_false(window_of(DRIFT_WINDOW, 400, 80).drifted);
+    assert_int_equal(window_of(DRIFT_WINDOW, 600, 40).exchanges, 0);
+}
+
+static void what_has_no_records_is_not_counted(void **state)
+{
+    const struct exchange_shape empty = {.answer_bytes = 0};
+    struct drift_window window = {0, 0, false};
+
+    (void)state;
+    assert_false(drift_add(&window, &calibrated, &empty));
+    assert_int_equal(window.exchanges, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(most_exchanges_of_a_window_tell),
+        cmocka_unit_test(what_has_no_records_is_not_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
