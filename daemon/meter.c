@@ -89,6 +89,7 @@ struct meter {
     struct named_direction directions[MAX_DIRECTIONS];
     uint8_t drift[MAX_SERVICES][TRANSPORT_COUNT]; /* enum drift_state */
     bool drift_changed;
+    bool calibrations_noted; /* which are in use, since the configuration was read */
     struct factor_set factor_sets[MAX_FACTOR_SETS];
     size_t factor_set_count;
     struct entry *entries;
@@ -184,6 +185,7 @@ void meter_set_config(struct meter *meter, const struct config *config)
 {
     meter->config = config;
     memset(meter->drift, 0, sizeof(meter->drift));
+    meter->calibrations_noted = false;
     if (meter->entry_count == 0)
         meter->factor_set_count = 0;
     add_factor_set(meter, config);
@@ -612,6 +614,45 @@ static enum ledger_status write_entry(struct meter *meter, const struct entry *e
     }
 }
 
+static enum ledger_status note_calibration(struct meter *meter,
+                                           const struct service_calibration *calibration,
+                                           int64_t since_s)
+{
+    char name[SERVICECALIBRATION_FACT_SIZE];
+    char value[SERVICECALIBRATION_FACT_SIZE];
+    struct servicecalibration_use use;
+    enum ledger_status status;
+
+    servicecalibration_use_name(calibration, name);
+    status = ledger_fact(meter->ledger, name, value, sizeof(value));
+    if (status == LEDGER_OK && servicecalibration_parse_use(name, value, &use) &&
+        use.since_s <= since_s)
+        return LEDGER_OK;
+    if (status != LEDGER_OK && status != LEDGER_EMPTY)
+        return status;
+    servicecalibration_use_value(calibration, since_s, value);
+    return ledger_set_fact(meter->ledger, name, value);
+}
+
+/* With the first sums that come after the configuration was read: in use since their interval. */
+static enum ledger_status note_calibrations(struct meter *meter)
+{
+    const struct service_calibrations *calibrations = meter->config->calibrations;
+    enum ledger_status status = LEDGER_OK;
+    int64_t since_s = INT64_MAX;
+
+    if (meter->calibrations_noted || !calibrations)
+        return LEDGER_OK;
+    for (size_t i = 0; i < meter->entry_count; i++)
+        if (meter->entries[i].complete && meter->entries[i].type == MESSAGE_CLOSED &&
+            meter->entries[i].interval_start < since_s)
+            since_s = meter->entries[i].interval_start;
+    for (size_t i = 0; since_s < INT64_MAX && i < calibrations->count && status == LEDGER_OK; i++)
+        if (calibrations->items[i].in_force)
+            status = note_calibration(meter, &calibrations->items[i], since_s);
+    return status;
+}
+
 static enum ledger_status write_entries(struct meter *meter)
 {
     enum ledger_status status = ledger_begin(meter->ledger);
@@ -619,6 +660,8 @@ static enum ledger_status write_entries(struct meter *meter)
     for (size_t i = 0; i < meter->entry_count && status == LEDGER_OK; i++)
         if (meter->entries[i].complete)
             status = write_entry(meter, &meter->entries[i]);
+    if (status == LEDGER_OK)
+        status = note_calibrations(meter);
     return status == LEDGER_OK ? ledger_commit(meter->ledger) : status;
 }
 
@@ -736,6 +779,7 @@ static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_
         return LEDGER_OK;
     status = write_entries(meter);
     if (status == LEDGER_OK) {
+        meter->calibrations_noted = true;
         if (meter->retry_delay_s > 0)
             log_line(LOG_PRIORITY_INFO, "the ledger can be written again: nothing was lost");
         meter->retry_delay_s = 0;

@@ -5,6 +5,7 @@
 #include "daemon/confread.h"
 #include "daemon/version.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stddef.h>
 #include <string.h>
@@ -353,4 +354,26 @@ struct json_t *servicecalibration_json(const struct service_calibrations *calibr
                                  own->bias, "grade", grade));
     }
     return array;
+}
+
+void servicecalibration_use_name(const struct service_calibration *calibration,
+                                 char out[SERVICECALIBRATION_FACT_SIZE])
+{
+    snprintf(out, SERVICECALIBRATION_FACT_SIZE, SERVICECALIBRATION_FACT "%s %s %s",
+             calibration->service, transport_names[calibration->transport], calibration->date);
+}
+
+void servicecalibration_use_value(const struct service_calibration *calibration, int64_t since_s,
+                                  char out[SERVICECALIBRATION_FACT_SIZE])
+{
+    snprintf(out, SERVICECALIBRATION_FACT_SIZE, "%" PRId64 " %s", since_s, calibration->source);
+}
+
+bool servicecalibration_parse_use(const char *name, const char *value,
+                                  struct servicecalibration_use *out)
+{
+    return strncmp(name, SERVICECALIBRATION_FACT, strlen(SERVICECALIBRATION_FACT)) == 0 &&
+           sscanf(name + strlen(SERVICECALIBRATION_FACT), "%39s %7s %10s", out->service,
+                  out->transport, out->date) == 3 &&
+           sscanf(value, "%" SCNd64 " %119[^\n]", &out->since_s, out->source) == 2;
 }

@@ -349,7 +349,7 @@ struct servicefit servicefit_fit(const struct estimator *estimator,
                                  size_t least)
 {
     struct servicefit fit = {.has_overhead = has_overhead(estimator->method)};
-    struct point points[SERVICEFIT_MOST];
+    struct point points[SERVICEFIT_MOST] = {{0, 0, false}};
 
     if (estimator->method < METHOD_M1 || estimator->method > METHOD_M5) {
         refuse(&fit, "its estimator \"%s\" has nothing to calibrate", estimator->name);

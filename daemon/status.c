@@ -216,7 +216,8 @@ static void print_text(FILE *stream, const char *label, const char *text)
 /* How far energy was shared stands with the host, as a date, and so do the sources. */
 static bool print_fact(void *context, const char *name, const char *value)
 {
-    if (strncmp(name, DRIFT_FACT, strlen(DRIFT_FACT)) != 0 && strcmp(name, SETTLEMENT_FACT) != 0 &&
+    if (strncmp(name, SERVICECALIBRATION_FACT, strlen(SERVICECALIBRATION_FACT)) != 0 &&
+        strncmp(name, DRIFT_FACT, strlen(DRIFT_FACT)) != 0 && strcmp(name, SETTLEMENT_FACT) != 0 &&
         strcmp(name, SOURCESTATES_FACT) != 0)
         print_text(context, name, value);
     return true;

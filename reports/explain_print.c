@@ -543,6 +543,8 @@ static void put_sets(const struct page *page)
                  TEXT_ARGUMENTS(set->vintage, digest), false);
         say(page, set->installed ? TEXT_EXPLAIN_SET_INSTALLED : TEXT_EXPLAIN_SET_OTHER, NULL);
     }
+    if (explanation->report->calibrations)
+        head(page, TEXT_CALIBRATIONS, TEXT_ARGUMENTS(explanation->report->calibrations));
 }
 
 bool explain_write_text(const struct explanation *explanation, enum text_language language,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month.h"
 
+#include "reports/calibrations.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -936,8 +938,10 @@ struct month_report *month_build(struct ledger *ledger, const struct config *con
 out:
     hourly_close(builder.hourly);
     free(builder.pairs);
-    if (built)
+    if (built) {
+        report->calibrations = calibrations_cite(ledger, report);
         return report;
+    }
     month_free(report);
     return NULL;
 }
@@ -952,5 +956,6 @@ void month_free(struct month_report *report)
     localhost_free(report->host);
     free(report->factors.sources);
     free(report->vintages);
+    free(report->calibrations);
     free(report);
 }

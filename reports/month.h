@@ -177,6 +177,7 @@ struct month_report {
     double covered_s; /* never above month_s */
     char (*vintages)[64];
     size_t vintage_count;
+    char *calibrations; /* in force in the month, of services that are shown; NULL: none */
 };
 
 /* The other count of ZONE's water, which is always shown beside; NULL when there is none. */

@@ -949,6 +949,8 @@ static void write_vintages(const struct html_page *page)
     }
     if (list[0])
         html_element(page, "p", TEXT_VINTAGES, TEXT_ARGUMENTS(list));
+    if (report->calibrations)
+        html_element(page, "p", TEXT_CALIBRATIONS, TEXT_ARGUMENTS(report->calibrations));
     if (report->factors.other_vintage)
         html_notice(page, TEXT_VINTAGE_OTHER,
                     TEXT_ARGUMENTS(factors_vintage(report->config->factors)));

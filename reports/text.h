@@ -246,6 +246,7 @@ enum text_id {
     TEXT_COUNTED,
     TEXT_ESTIMATED,
     TEXT_VINTAGES,      /* {0} list */
+    TEXT_CALIBRATIONS,  /* {0} list */
     TEXT_VINTAGE_OTHER, /* {0} vintage shown */
     TEXT_FACTORS_WHOLE,
     TEXT_FACTORS_NONE,

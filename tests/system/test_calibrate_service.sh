@@ -87,6 +87,15 @@ truth=$((40 * 91)) # 1 to 13, times 40
 expect 0 "$build/iagmeter" status -c "$conf"
 grep -q 'openai-api .*tcp.*n = 12' "$directory/out" || fail "status does not list it"
 
+# Reports of that month cite it; a month before does not.
+sqlite3 "$directory/run/state/ledger.db" "SELECT value FROM fact WHERE name LIKE 'calibration_used openai-api tcp %'" >"$directory/fact"
+grep -q '^179000[0-9]* calibration of .*, n = 12$' "$directory/fact" || fail "the ledger does not tell since when: $(cat "$directory/fact")"
+cited='openai-api (tcp): calibration of [0-9-]*, n = 12'
+sed 's/threshold = [0-9]*/threshold = 1/' "$conf" >"$directory/run/shown.conf"
+grep -q 'threshold' "$directory/run/shown.conf" || echo 'report: { threshold = 1; };' >>"$directory/run/shown.conf"
+"$build/iagmeter" explain 2026-09/./openai-api/tokens_out -c "$directory/run/shown.conf" --lang en >"$directory/out" 2>"$directory/err" || fail "explain"
+grep -q "$cited" "$directory/out" || fail "explain does not cite it"
+
 # The service changes: events of 700 bytes instead of 250, in more exchanges than a window has.
 sed 's/i <= 13/i <= 60/; s/SERVER, 255/SERVER, 705/; s/40 \* i;/40;/' "$directory/make.mjs" >"$directory/drifted.mjs"
 node "$directory/drifted.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/drifted.pcap"
