@@ -650,6 +650,7 @@ static enum ledger_status note_calibrations(struct meter *meter)
     for (size_t i = 0; since_s < INT64_MAX && i < calibrations->count && status == LEDGER_OK; i++)
         if (calibrations->items[i].in_force)
             status = note_calibration(meter, &calibrations->items[i], since_s);
+    meter->calibrations_noted = since_s < INT64_MAX && status == LEDGER_OK;
     return status;
 }
 
@@ -662,7 +663,12 @@ static enum ledger_status write_entries(struct meter *meter)
             status = write_entry(meter, &meter->entries[i]);
     if (status == LEDGER_OK)
         status = note_calibrations(meter);
-    return status == LEDGER_OK ? ledger_commit(meter->ledger) : status;
+    if (status == LEDGER_OK)
+        status = ledger_commit(meter->ledger);
+    /* To be noted again when it was rolled back. */
+    if (status != LEDGER_OK)
+        meter->calibrations_noted = false;
+    return status;
 }
 
 /* Numbers given inside a transaction that did not happen are void. */
@@ -779,7 +785,6 @@ static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_
         return LEDGER_OK;
     status = write_entries(meter);
     if (status == LEDGER_OK) {
-        meter->calibrations_noted = true;
         if (meter->retry_delay_s > 0)
             log_line(LOG_PRIORITY_INFO, "the ledger can be written again: nothing was lost");
         meter->retry_delay_s = 0;
