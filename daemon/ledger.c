@@ -61,8 +61,7 @@
 #define DEFINE_ACTIVITY                                                                            \
     ACTIVITY_COUNTERS(DEFINE_COUNTER)                                                              \
     ACTIVITY_TRIPLES(DEFINE_TRIPLE)                                                                \
-    ACTIVITY_REALS(DEFINE_REAL) ACTIVITY_UNITS(DEFINE_TRIPLE)                                      \
-        ACTIVITY_UNKNOWABLE(DEFINE_UNKNOWABLE)
+    ACTIVITY_REALS(DEFINE_REAL) ACTIVITY_UNITS(DEFINE_TRIPLE) ACTIVITY_UNKNOWABLE(DEFINE_UNKNOWABLE)
 #define NAME_ACTIVITY                                                                              \
     ACTIVITY_COUNTERS(NAME_COUNTER)                                                                \
     ACTIVITY_TRIPLES(NAME_TRIPLE)                                                                  \
@@ -78,8 +77,8 @@
 #define QUALIFIED_ACTIVITY                                                                         \
     ACTIVITY_COUNTERS(QUALIFIED_COUNTER)                                                           \
     ACTIVITY_TRIPLES(QUALIFIED_TRIPLE)                                                             \
-    ACTIVITY_REALS(QUALIFIED_REAL) ACTIVITY_UNITS(QUALIFIED_TRIPLE)                                \
-        ACTIVITY_UNKNOWABLE(QUALIFIED_REAL)
+    ACTIVITY_REALS(QUALIFIED_REAL)                                                                 \
+    ACTIVITY_UNITS(QUALIFIED_TRIPLE) ACTIVITY_UNKNOWABLE(QUALIFIED_REAL)
 #define DEFINE_IMPACT   IMPACT_TRIPLES(DEFINE_TRIPLE)
 #define NAME_IMPACT     IMPACT_TRIPLES(NAME_TRIPLE)
 #define MARK_IMPACT     IMPACT_TRIPLES(MARK_TRIPLE)

@@ -65,8 +65,8 @@ struct status {
     const struct host_config *host; /* NULL: none */
     const struct service_calibrations *calibrations;
     int64_t now_s;
-    struct hoststatus host_status;  /* of the same day */
-    struct hostbalance balance;     /* of the last whole UTC day */
+    struct hoststatus host_status; /* of the same day */
+    struct hostbalance balance;    /* of the last whole UTC day */
 };
 
 /* -- Collecting ------------------------------------------------------------------------------- */
@@ -448,10 +448,11 @@ static bool write_json(const struct status *status, struct ledger *ledger, FILE 
                                     : json_pack("{s:I, s:I}", "from_s", (json_int_t)status->from_s,
                                                 "until_s", (json_int_t)status->until_s);
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "running",
-        status->running, "facts", facts, "factors", status->vintage, "ledger", span, "last_day",
-        status->is_empty ? json_null() : json_last_day(status), "advice", json_advice(status),
-        "objectives", status->progress ? progress_json(status->progress) : json_null(), "host",
+        "{s:s, s:b, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+        "running", status->running, "facts", facts, "factors", status->vintage, "ledger", span,
+        "last_day", status->is_empty ? json_null() : json_last_day(status), "advice",
+        json_advice(status), "objectives",
+        status->progress ? progress_json(status->progress) : json_null(), "host",
         status->host ? hoststatus_json(&status->host_status, status->host) : json_null(), "sources",
         sources ? sources : json_null(), "missed", missed ? missed : json_null(), "balance",
         hostbalance_json(&status->balance), "calibrations",

@@ -55,7 +55,7 @@ struct metering {
     struct hash_key key;
     struct metering_sink sink;
     metering_estimated *estimated; /* NULL unless inspecting */
-    metering_observer *found; /* NULL: nobody asks */
+    metering_observer *found;      /* NULL: nobody asks */
     void *found_context;
     struct trust_policy policy;
     struct flow_table *flows;
