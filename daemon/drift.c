@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* By which factor the mean record of an exchange may differ, and its rate, which also follows the
+/* By which factor the record of an exchange may differ, and its rate, which also follows the
  * load of the service. */
 #define SIZE_TOLERANCE 1.5
 #define RATE_TOLERANCE 4.0
@@ -12,6 +12,13 @@
 static bool is_off(double value, double expected, double tolerance)
 {
     return expected > 0 && (value > expected * tolerance || value * tolerance < expected);
+}
+
+double drift_record_bytes(const struct exchange_shape *shape)
+{
+    if (shape->modal_lead > 0)
+        return shape->modal_bytes;
+    return shape->answer_records > 0 ? (double)shape->answer_bytes / shape->answer_records : 0;
 }
 
 bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,
@@ -23,7 +30,7 @@ bool drift_add(struct drift_window *window, const struct service_calibrated *cal
     if (records <= 0)
         return false;
     window->exchanges++;
-    if (is_off((double)shape->answer_bytes / records, calibrated->record_bytes, SIZE_TOLERANCE) ||
+    if (is_off(drift_record_bytes(shape), calibrated->record_bytes, SIZE_TOLERANCE) ||
         (seconds > 0 && is_off(records / seconds, calibrated->records_per_s, RATE_TOLERANCE)))
         window->off++;
     if (window->exchanges < DRIFT_WINDOW)

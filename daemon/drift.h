@@ -18,6 +18,10 @@ struct drift_window {
     bool drifted; /* what the last complete window said */
 };
 
+/* The size that an answer's records have: the modal one, of more than half of them; the mean where
+ * there is none, or the method does not look for it. */
+double drift_record_bytes(const struct exchange_shape *shape);
+
 /* Counts an exchange. Returns true when a window is complete: `drifted` then says whether most of
  * its exchanges were off. */
 bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,

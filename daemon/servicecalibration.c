@@ -7,9 +7,13 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
+
+/* The least that services.conf may state as exchange_sigma. */
+#define SIGMA_LEAST 0.001
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define VERSION         1
@@ -220,6 +224,9 @@ static void put_in_force(const struct service_calibration *calibration, struct c
         estimator->overhead_new_bytes = parameters->overhead_new_bytes;
         estimator->overhead_reused_bytes = parameters->overhead_reused_bytes;
     }
+    estimator->regime_count = 0; /* what was fitted is one rule for all answers */
+    /* The band holds the scatter of single answers, too: on the safe side. */
+    estimator->exchange_sigma = fmin(fmax(calibration->sigma, SIGMA_LEAST), ESTIMATOR_MAX_SIGMA);
     estimator->grade = calibration->grade;
     if (!catalogue_set_calibrated(catalogue, number, &calibrated))
         diagnostics_error(diagnostics, calibration->path, calibration->line, "out of memory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/servicefit.h"
 
+#include "daemon/drift.h"
 #include "daemon/uncertainty.h"
 
 #include <math.h>
@@ -293,7 +294,7 @@ static void describe(struct servicefit *fit, const struct servicefit_sample *sam
 
         if (shape->answer_records == 0)
             continue;
-        sizes[n++] = (double)shape->answer_bytes / shape->answer_records;
+        sizes[n++] = drift_record_bytes(shape);
         if (shape->answer_ns > 0)
             rates[timed++] = shape->answer_records / ((double)shape->answer_ns / NS_PER_S);
     }

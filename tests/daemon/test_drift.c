@@ -38,6 +38,23 @@ static void most_exchanges_of_a_window_tell(void **state)
     assert_int_equal(window_of(DRIFT_WINDOW, 600, 40).exchanges, 0);
 }
 
+/* Large first and last records do not matter to the size that most have. */
+static void the_modal_size_is_compared_where_it_is_known(void **state)
+{
+    const struct exchange_shape shape = {.answer_bytes = 90000,
+                                         .answer_records = 100,
+                                         .answer_ns = 2500000000,
+                                         .modal_bytes = 310,
+                                         .modal_lead = 90};
+    struct drift_window window = {0, 0, false};
+
+    (void)state;
+    assert_true(drift_record_bytes(&shape) == 310);
+    for (unsigned i = 0; i < DRIFT_WINDOW; i++)
+        drift_add(&window, &calibrated, &shape);
+    assert_false(window.drifted);
+}
+
 static void what_has_no_records_is_not_counted(void **state)
 {
     const struct exchange_shape empty = {.answer_bytes = 0};
@@ -52,6 +69,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_exchanges_of_a_window_tell),
+        cmocka_unit_test(the_modal_size_is_compared_where_it_is_known),
         cmocka_unit_test(what_has_no_records_is_not_counted),
     };
 
