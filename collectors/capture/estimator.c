@@ -3,6 +3,8 @@
 
 /* Fewer records tell no way of streaming: what surrounds the text weighs as much. */
 enum { REGIME_RECORDS_MIN = 32 };
+/* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
+enum { STREAMED_STEPS_MIN = 2 };
 
 static double not_negative(double value)
 {
@@ -72,7 +74,8 @@ static struct triple visible_tokens(const struct estimator *estimator,
         return streamed;
     whole = per_unit((double)shape->answer_bytes, estimator->whole_overhead_bytes,
                      estimator->whole_bytes_per_token);
-    return (struct triple){smaller(streamed.low, whole.low), whole.central,
+    return (struct triple){smaller(streamed.low, whole.low),
+                           shape->steps >= STREAMED_STEPS_MIN ? streamed.central : whole.central,
                            larger(streamed.high, whole.high)};
 }
 

@@ -132,6 +132,7 @@ struct exchange_shape {
     uint64_t bulk_bytes;        /* of the answer's, those in records of at least bulk_record_min */
     uint32_t bulk_records;      /* so many */
     uint64_t answer_ns;         /* first to last answer record */
+    uint32_t steps;             /* records that the server sent by itself, after pauses */
     uint32_t modal_bytes;       /* about the size of more than half of the answer's records; */
     uint32_t modal_lead;        /* by about how many those are more than the others; 0: unknown */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */

@@ -12,6 +12,8 @@
 /* Models write tens of tokens a second; what one write fills several records with follows within a
  * millisecond. */
 #define STEP_PAUSE_NS (10 * SECOND_NS / 1000)
+/* Larger records are of what was there before, and waits for nothing but the network. */
+#define STEP_BYTES_MAX 4096
 /* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
 #define MODAL_TOLERANCE 16
 
@@ -128,6 +130,8 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
         shape->bulk_bytes = tracker->bulk_bytes;
         shape->bulk_records = tracker->bulk_records;
     }
+    if (tracker->steps <= tracker->answer_records)
+        shape->steps = tracker->steps;
     if (tracker->modal_lead <= tracker->answer_records) {
         shape->modal_bytes = tracker->modal_bytes;
         shape->modal_lead = tracker->modal_lead;
@@ -202,11 +206,11 @@ static int64_t slot_of(const struct exchange_tracker *tracker, int64_t time_ns)
 
 /* Whether the server went on by itself, after a pause: as it does where it writes what a model
  * makes, and where it answers calls or sends a file it does not. */
-static bool is_step(const struct exchange_tracker *tracker, int64_t now_ns)
+static bool is_step(const struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
 {
     bool asked = tracker->state == STATE_OVERLAP && tracker->next_burst_last_ns >= tracker->last_ns;
 
-    return !asked && now_ns - tracker->last_ns >= STEP_PAUSE_NS;
+    return !asked && size <= STEP_BYTES_MAX && now_ns - tracker->last_ns >= STEP_PAUSE_NS;
 }
 
 /* Majority vote (Boyer and Moore, 1981): of all records, the size of more than half survives. */
@@ -234,7 +238,7 @@ static void add_to_slot(struct exchange_tracker *tracker, const struct estimator
     if (estimator->text_record_max > 0 && size > estimator->text_record_max)
         return; /* text that goes on beside it stays */
     tracker->slot_bytes = add(tracker->slot_bytes, size);
-    if (is_step(tracker, now_ns)) {
+    if (is_step(tracker, now_ns, size)) {
         tracker->slot_steps = add_small(tracker->slot_steps, 1);
         tracker->step_ms = to_ms(now_ns - tracker->answer_first_ns);
     }
@@ -277,7 +281,7 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     if (estimator->method == METHOD_M2) {
         add_excess(tracker, estimator, size);
     } else {
-        tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns));
+        tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns, size));
         vote(tracker, size);
         if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min) {
             tracker->bulk_bytes = add(tracker->bulk_bytes, size);

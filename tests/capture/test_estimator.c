@@ -44,6 +44,21 @@ static struct triple tokens_out(int method, const struct exchange_shape *shape)
     return estimator_apply(&estimator, shape).tokens_out;
 }
 
+/* Few records, but with pauses between them: written token by token. */
+static void a_short_stream_is_more_likely_than_a_whole_answer(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = {.answer_bytes = 3000, .answer_records = 6, .steps = 1};
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_records_max = 6;
+    shape.first_on_connection = false;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 6.5, 500, 1250);
+    shape.steps = 2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 6.5, 14, 1250);
+}
+
 /* Of about 40 records a second, one token each; of 3 to 8, ten; and by size, whatever the pace. */
 static void the_way_of_streaming_is_told_by_the_answer(void **state)
 {
@@ -416,6 +431,7 @@ static void recorded_answers_of_gpt_4o_are_estimated_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_short_stream_is_more_likely_than_a_whole_answer),
         cmocka_unit_test(the_way_of_streaming_is_told_by_the_answer),
         cmocka_unit_test(each_method_has_its_formula),
         cmocka_unit_test(few_records_are_read_both_ways),

@@ -220,6 +220,21 @@ static void a_short_answer_is_found_by_its_steps(void **state)
     assert_int_equal(finished, 0);
 }
 
+static void steps_are_told_of_programs_too(void **state)
+{
+    (void)state;
+    start(&api);
+    client(0, 400);
+    server(S, 1000);
+    server(S + 10 * MS, 300);
+    server(S + 19 * MS, 300);
+    server(S + 40 * MS, 4096);
+    server(S + 80 * MS, 4097); /* a file's, that waits for the network */
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].steps, 2);
+}
+
 /* What comes back after each call of the client is what it called for. */
 static void replies_to_calls_are_no_steps(void **state)
 {
@@ -705,6 +720,7 @@ int main(void)
         cmocka_unit_test(a_new_one_waits_for_nothing),
         cmocka_unit_test(one_question_one_answer),
         cmocka_unit_test(a_short_answer_is_found_by_its_steps),
+        cmocka_unit_test(steps_are_told_of_programs_too),
         cmocka_unit_test(replies_to_calls_are_no_steps),
         cmocka_unit_test(pages_and_files_are_no_part_of_an_answer),
         cmocka_unit_test(what_is_sent_beside_an_answer_cuts_nothing),
