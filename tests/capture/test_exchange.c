@@ -261,8 +261,9 @@ static void pages_and_files_are_no_part_of_an_answer(void **state)
     assert_int_equal(finished, 0);
     client(31 * S, 4000);
     stream(32 * S, 2 * MS, 500, 1000); /* first a page, in two half-seconds, */
-    stream(33 * S, 50 * MS, 60, 100);  /* then three seconds of text, */
-    server(34 * S + 1, 16000);         /* an image between them, */
+    stream(33 * S, 50 * MS, 30, 100);  /* then three seconds of text, */
+    server(34500 * MS - 1, 16000);     /* an image between them, */
+    stream(34500 * MS, 50 * MS, 30, 100);
     stream(36 * S, 2 * MS, 250, 1000); /* and a file in the end */
     close_at_end();
     assert_int_equal(finished, 1);
