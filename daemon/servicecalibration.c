@@ -5,10 +5,12 @@
 #include "daemon/confread.h"
 #include "daemon/version.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -376,11 +378,24 @@ void servicecalibration_use_value(const struct service_calibration *calibration,
     snprintf(out, SERVICECALIBRATION_FACT_SIZE, "%" PRId64 " %s", since_s, calibration->source);
 }
 
+/* "SECONDS SOURCE". */
+static bool parse_use_value(const char *value, struct servicecalibration_use *out)
+{
+    char *end;
+
+    errno = 0;
+    out->since_s = strtoll(value, &end, 10);
+    if (errno != 0 || end == value || *end != ' ' || end[1] == '\0')
+        return false;
+    snprintf(out->source, sizeof(out->source), "%s", end + 1);
+    return true;
+}
+
 bool servicecalibration_parse_use(const char *name, const char *value,
                                   struct servicecalibration_use *out)
 {
     return strncmp(name, SERVICECALIBRATION_FACT, strlen(SERVICECALIBRATION_FACT)) == 0 &&
            sscanf(name + strlen(SERVICECALIBRATION_FACT), "%39s %7s %10s", out->service,
                   out->transport, out->date) == 3 &&
-           sscanf(value, "%" SCNd64 " %119[^\n]", &out->since_s, out->source) == 2;
+           parse_use_value(value, out);
 }
