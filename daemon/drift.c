@@ -21,13 +21,19 @@ double drift_record_bytes(const struct exchange_shape *shape)
     return shape->answer_records > 0 ? (double)shape->answer_bytes / shape->answer_records : 0;
 }
 
+bool drift_is_streamed(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return (estimator->method != METHOD_M1 && estimator->method != METHOD_M2) ||
+           shape->answer_records > estimator->whole_records_max;
+}
+
 bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,
                const struct exchange_shape *shape)
 {
     double seconds = (double)shape->answer_ns / NS_PER_S;
     double records = shape->answer_records;
 
-    if (records <= 0)
+    if (records <= 0 || !drift_is_streamed(&calibrated->estimator, shape))
         return false;
     window->exchanges++;
     if (is_off(drift_record_bytes(shape), calibrated->record_bytes, SIZE_TOLERANCE) ||

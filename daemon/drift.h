@@ -22,8 +22,11 @@ struct drift_window {
  * there is none, or the method does not look for it. */
 double drift_record_bytes(const struct exchange_shape *shape);
 
-/* Counts an exchange. Returns true when a window is complete: `drifted` then says whether most of
- * its exchanges were off. */
+/* Answers that are sent whole say nothing of how the others are streamed. */
+bool drift_is_streamed(const struct estimator *estimator, const struct exchange_shape *shape);
+
+/* Counts an exchange that was streamed. Returns true when a window is complete: `drifted` then says
+ * whether most of its exchanges were off. */
 bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,
                const struct exchange_shape *shape);
 

@@ -13,21 +13,28 @@
 
 /* ---- Sums ---- */
 
-/* What is hidden of one service would be the sum less the others. */
+/* What is hidden of one service would be the sum less the others, hence BY_SERVICE; and SUM, as in
+ * reports: a sum of few devices is told of nobody. Where the wire saw no device at all, that a
+ * server counted is what there is to find. */
 static bool may_be_told_apart(struct ledger *ledger, const struct config *config,
-                              const struct hostbalance *balance, bool *told)
+                              const struct hostbalance *balance, bool *by_service, bool *sum)
 {
     int32_t day = (int32_t)(balance->day_s / DAY_S);
 
-    *told = true;
+    uint32_t most = 0;
+
+    *by_service = true;
     for (size_t i = 0; i < balance->host->service_count; i++) {
         uint32_t devices = 0;
 
         if (ledger_devices(ledger, day, day + 1, NULL, balance->host->services[i].id, &devices) !=
             LEDGER_OK)
             return false;
-        *told = *told && devices >= config->report.threshold;
+        *by_service = *by_service && devices >= config->report.threshold;
+        if (devices > most)
+            most = devices;
     }
+    *sum = most == 0 || most >= config->report.threshold;
     return true;
 }
 
@@ -36,6 +43,7 @@ bool hostbalance_collect(struct hostbalance *out, struct ledger *ledger,
 {
     int64_t until_s;
     enum ledger_status status = settlement_shared_until(ledger, &until_s);
+    bool sum = true;
 
     *out = (struct hostbalance){0};
     if (status != LEDGER_OK)
@@ -47,7 +55,11 @@ bool hostbalance_collect(struct hostbalance *out, struct ledger *ledger,
         return true;
     if (!localhost_read(ledger, config, out->day_s, out->day_s + DAY_S, &out->host))
         return false;
-    return !out->host || may_be_told_apart(ledger, config, out, &out->by_service);
+    if (out->host && !may_be_told_apart(ledger, config, out, &out->by_service, &sum))
+        return false;
+    if (!sum)
+        hostbalance_clear(out);
+    return true;
 }
 
 void hostbalance_clear(struct hostbalance *balance)

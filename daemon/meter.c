@@ -414,11 +414,15 @@ static bool take_from_counters(struct meter *meter, const struct message *messag
 
 static bool take_drift(struct meter *meter, const struct message *message)
 {
+    uint8_t *own;
+    uint8_t state;
+
     if (!meter->services[message->number].known)
         return false;
-    meter->drift[message->number][message->body.drift.transport] =
-        message->body.drift.drifted ? DRIFT_YES : DRIFT_NO;
-    meter->drift_changed = true;
+    own = &meter->drift[message->number][message->body.drift.transport];
+    state = message->body.drift.drifted ? DRIFT_YES : DRIFT_NO;
+    meter->drift_changed |= *own != state;
+    *own = state;
     return true;
 }
 

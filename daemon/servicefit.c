@@ -17,6 +17,9 @@
 #define LEAST_RANGE       2.0 /* largest answer by smallest */
 #define LEAST_CORRELATION 0.33
 #define NS_PER_S          1e9
+/* Above these, nobody would believe it: a relative error, and a factor to either side. */
+#define MOST_ERROR  10.0
+#define MOST_SPREAD 100.0
 
 struct point {
     double tokens;
@@ -283,7 +286,8 @@ static size_t take_points(const struct estimator *estimator,
     return taken;
 }
 
-static void describe(struct servicefit *fit, const struct servicefit_sample *samples, size_t count)
+static void describe(struct servicefit *fit, const struct estimator *estimator,
+                     const struct servicefit_sample *samples, size_t count)
 {
     double sizes[SERVICEFIT_MOST];
     double rates[SERVICEFIT_MOST];
@@ -292,7 +296,7 @@ static void describe(struct servicefit *fit, const struct servicefit_sample *sam
     for (size_t i = 0; i < count && n < SERVICEFIT_MOST; i++) {
         const struct exchange_shape *shape = &samples[i].shape;
 
-        if (shape->answer_records == 0)
+        if (shape->answer_records == 0 || !drift_is_streamed(estimator, shape))
             continue;
         sizes[n++] = drift_record_bytes(shape);
         if (shape->answer_ns > 0)
@@ -329,6 +333,10 @@ static void judge(struct servicefit *fit, size_t least)
                "a flat line: what is seen on the wire hardly follows the tokens (rank correlation "
                "%.2f, it takes %.2f): are the counts those of these answers, in their order?",
                fit->correlation, LEAST_CORRELATION);
+    else if (fit->median_error > MOST_ERROR || fit->sigma > MOST_ERROR ||
+             fit->slope.low * MOST_SPREAD < fit->slope.central ||
+             fit->slope.high > MOST_SPREAD * fit->slope.central)
+        refuse(fit, "the counts scatter too much to be of use");
 }
 
 static void fit_points(struct servicefit *fit, const struct estimator *estimator,
@@ -358,7 +366,7 @@ struct servicefit servicefit_fit(const struct estimator *estimator,
     }
     fit.n = take_points(estimator, samples, count, points);
     fit.left_out = count - fit.n;
-    describe(&fit, samples, count);
+    describe(&fit, estimator, samples, count);
     for (size_t i = 0; i < fit.n; i++) {
         fit.tokens_least = i == 0 ? points[i].tokens : fmin(fit.tokens_least, points[i].tokens);
         fit.tokens_most = fmax(fit.tokens_most, points[i].tokens);

@@ -351,9 +351,9 @@ static void print_drift(const struct status *status, struct ledger *ledger, FILE
         if (own->in_force && ledger_fact(ledger, name, value, sizeof(value)) == LEDGER_OK &&
             strcmp(value, "yes") == 0)
             fprintf(stream,
-                    "The answers of %s no longer have the shape that its calibration saw: "
+                    "The answers of %s (%s) no longer have the shape that its calibration saw: "
                     "calibrate it anew.\n",
-                    own->service);
+                    own->service, service_transport_name((enum service_transport)own->transport));
     }
 }
 

@@ -696,6 +696,21 @@ static void describe_rows(struct month_report *report)
         describe_service(report->config, &report->services.rows[i]);
 }
 
+/* Of hidden pairs, nothing that the sums of all do not tell anyway: a unit that few services have
+ * would name the one that made it, and what is recorded of the random part is one more equation.
+ * The rule for what was recorded without it stands for that. */
+static void forget_details(struct month_totals *other)
+{
+    struct activity *activity = &other->activity;
+
+#define FORGET_UNIT(name) activity->name = triple_exact(0);
+    ACTIVITY_UNITS(FORGET_UNIT)
+#undef FORGET_UNIT
+    activity->tokens_out_variance = 0;
+    other->unscattered_requests = activity->requests.central;
+    other->unscattered_tokens_out = activity->tokens_out.central;
+}
+
 /* The total is the sum of the rows of directions, from the first to the last, to the last bit.
  * Returns false when memory is exhausted. */
 static bool fill_tables(struct builder *builder)
@@ -712,6 +727,7 @@ static bool fill_tables(struct builder *builder)
         else if (!add_cell(report, pair))
             return false;
     }
+    forget_details(&other.totals);
     describe_rows(report);
     if (!finish_table(&report->directions, last) || !finish_table(&report->services, last))
         return false;

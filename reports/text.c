@@ -573,8 +573,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_MEASURED] = {{"Mesuré", "Measured"}},
     [TEXT_COUNTED] = {{"Compté", "Counted"}},
     [TEXT_ESTIMATED] = {{"Estimé", "Estimated"}},
-    [TEXT_CALIBRATIONS] = {{"Étalonnages en vigueur dans le mois : {0}.",
-                            "Calibrations in force in the month: {0}."}},
+    [TEXT_CALIBRATIONS] =
+        {{"Étalonnages dont la prise d'effet est notée avant la fin du mois : {0}.",
+          "Calibrations noted as in use by the end of the month: {0}."}},
     [TEXT_VINTAGES] = {{"Millésime des facteurs appliqués au mois : {0}.",
                         "Vintage of the factors applied to the month: {0}."}},
     [TEXT_VINTAGE_OTHER] =

@@ -84,10 +84,13 @@ static double square(double value)
     return value * value;
 }
 
-/* How much of the answer's records are of the modal size: those exceed the others by the lead. */
+/* How many of the answer's records are of the modal size, at least: since these began, they exceed
+ * the others by the lead, and before that there were few. */
 static double modal_share(const struct exchange_shape *shape)
 {
-    return (1 + (double)shape->modal_lead / (double)shape->answer_records) / 2;
+    double since = (double)shape->answer_records - ESTIMATOR_VOTE_RECORDS;
+
+    return (since + (double)shape->modal_lead) / (2 * (double)shape->answer_records);
 }
 
 static bool regime_fits(const struct estimator_regime *regime, const struct exchange_shape *shape)

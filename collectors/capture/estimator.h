@@ -17,6 +17,8 @@
 #define ESTIMATOR_MAX_SIGMA 2.0
 /* What a service is seen to stream in; more ways than that nobody has told apart. */
 #define ESTIMATOR_MAX_REGIMES 3
+/* Within so many records of an answer, those of the modal size have begun. */
+#define ESTIMATOR_VOTE_RECORDS 16
 
 enum estimator_method {
     METHOD_NONE,  /* requests are counted, tokens are not estimated (images, audio, unknown) */
@@ -134,7 +136,7 @@ struct exchange_shape {
     uint64_t answer_ns;         /* first to last answer record */
     uint32_t steps;             /* records that the server sent by itself, after pauses */
     uint32_t modal_bytes;       /* about the size of more than half of the answer's records; */
-    uint32_t modal_lead;        /* by about how many those are more than the others; 0: unknown */
+    uint32_t modal_lead;        /* by how many those are more than the others, since they began */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     bool first_on_connection;
 };

@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#define SECOND_NS 1000000000LL
-#define SLOT_NS   (SECOND_NS / 2)
+#define SECOND_NS   1000000000LL
+#define SLOTS_PER_S 2
+#define SLOT_NS     (SECOND_NS / SLOTS_PER_S)
 /* Longest silence between a request and its answer: reasoning models think for minutes, and proxies
  * give up after ten. */
 #define REQUEST_PATIENCE_NS (600 * SECOND_NS)
@@ -39,7 +40,7 @@ static int64_t to_ns(double seconds)
 
 static uint32_t to_ms(int64_t ns)
 {
-    return (uint32_t)(ns / (SECOND_NS / 1000));
+    return ns > 0 ? (uint32_t)(ns / (SECOND_NS / 1000)) : 0;
 }
 
 static bool is_answering(const struct exchange_tracker *tracker)
@@ -82,7 +83,7 @@ static bool uses_slots(const struct estimator *estimator)
 
 static double slot_bytes_max(const struct estimator *estimator)
 {
-    return estimator->bulk_bytes_per_s * (double)SLOT_NS / 1e9;
+    return estimator->bulk_bytes_per_s / SLOTS_PER_S;
 }
 
 static uint16_t add_small(uint16_t sum, uint32_t more)
@@ -220,6 +221,9 @@ static void vote(struct exchange_tracker *tracker, uint32_t size)
     uint32_t difference = size > modal ? size - modal : modal - size;
 
     if (tracker->modal_lead == 0) {
+        /* One that wins only later may be of few records: then none is known. */
+        if (tracker->answer_records + tracker->slot_records > ESTIMATOR_VOTE_RECORDS)
+            return;
         tracker->modal_bytes = (uint16_t)(size < UINT16_MAX ? size : UINT16_MAX);
         tracker->modal_lead = 1;
     } else if (difference <= modal / MODAL_TOLERANCE) {
@@ -243,7 +247,8 @@ static void add_to_slot(struct exchange_tracker *tracker, const struct estimator
         tracker->step_ms = to_ms(now_ns - tracker->answer_first_ns);
     }
     tracker->slot_records = add_small(tracker->slot_records, is_new_event);
-    vote(tracker, size);
+    if (is_new_event)
+        vote(tracker, size);
 }
 
 /* Sorts out at each half-second's end what was no answer. */

@@ -53,11 +53,6 @@ void usage_free(struct usage *usage)
     free(usage);
 }
 
-void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
-{
-    usage->catalogue = catalogue;
-}
-
 static enum service_transport transport_of(const struct flow *flow)
 {
     return flow->flags & FLOW_DATAGRAMS ? TRANSPORT_QUIC : TRANSPORT_TCP;
@@ -173,6 +168,35 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
     ACTIVITY_UNITS(ADD_UNIT)
 #undef ADD_UNIT
     cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(&estimate, flow));
+}
+
+/* Whether both keep the same of an exchange that is running (struct exchange_tracker). */
+static bool gathers_alike(const struct estimator *a, const struct estimator *b)
+{
+    return (a->method == METHOD_M2) == (b->method == METHOD_M2) &&
+           (a->bulk_bytes_per_s > 0) == (b->bulk_bytes_per_s > 0);
+}
+
+/* What is running by a rule that gathers something else than the new one ends by the old rule. */
+static void end_by_old_rule(const struct usage *usage, uint32_t index,
+                            const struct catalogue *catalogue)
+{
+    struct tracked *tracked = tracking_get(usage->tracking, index);
+    struct flow *flow = flowtable_at(usage->flows, tracked->flow);
+    const struct estimator *old = estimator_of(usage, flow);
+    struct exchange_shape finished;
+
+    if (!gathers_alike(old, catalogue_estimator(catalogue, flow->service, transport_of(flow))) &&
+        exchange_close(&tracked->exchange, old, &finished))
+        count_exchange(usage, flow, &finished);
+}
+
+void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
+{
+    for (uint32_t i = 0; usage->catalogue && i < tracking_capacity(usage->tracking); i++)
+        if (tracking_in_use(usage->tracking, i))
+            end_by_old_rule(usage, i, catalogue);
+    usage->catalogue = catalogue;
 }
 
 static int64_t due_ns(const struct usage *usage, const struct flow *flow,

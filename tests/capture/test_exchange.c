@@ -339,6 +339,13 @@ static void the_modal_size_is_that_of_more_than_half(void **state)
         server(S + i * 20 * MS, i % 2 == 0 ? 600 : 320);
     close_at_end();
     assert_int_equal(shapes[0].modal_lead, 0);
+    start(&api);
+    client(0, 400);
+    for (int i = 0; i < 90; i++)
+        server(S + i * 20 * MS, i % 2 == 0 ? 900 : 500);
+    stream(3 * S, 20 * MS, 10, 340); /* they come last, and are not many */
+    close_at_end();
+    assert_int_equal(shapes[0].modal_lead, 0);
 }
 
 static void the_next_question_ends_the_answer(void **state)

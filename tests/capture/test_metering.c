@@ -841,6 +841,40 @@ static void a_reload_changes_nothing_for_what_is_judged(void **state)
     catalogue_free(other);
 }
 
+/* New rules look for something else in an answer: what is running ends by the old ones, which knew
+ * what it had gathered. */
+static void a_reload_ends_what_other_rules_would_misread(void **state)
+{
+    struct metering *metering = make_metering(&roomy);
+    struct catalogue *other = make_catalogue(NULL);
+    struct service service = *catalogue_service(catalogue, API);
+    struct talk talk = talk_of(1, 50000);
+    size_t before;
+
+    (void)state;
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_record(&film, &talk, FROM_CLIENT, 400);
+    for (int i = 0; i < 20; i++) {
+        film.clock_ns += SECOND / 10;
+        talk_record(&film, &talk, FROM_SERVER, 500);
+    }
+    before = film.count;
+    film.clock_ns += SECOND;
+    talk_record(&film, &talk, FROM_SERVER, 500);
+    service.estimator.method = METHOD_M5;
+    service.estimator.tokens_per_second = triple_exact(1000);
+    service.estimator.bulk_bytes_per_s = 60000;
+    assert_true(catalogue_set_service(other, API, &service));
+    show(metering, 0, before);
+    metering_set_rules(metering, other, directions);
+    show(metering, before, film.count);
+    end(metering);
+    assert_triple(only_sum(FOUR, API).requests, 1, 1, 1);
+    assert_triple(only_sum(FOUR, API).tokens_out, 50, 100, 200); /* by M1, as it was begun */
+    catalogue_free(other);
+}
+
 /* -- Time ---------------------------------------------------------------------------------------
  */
 
@@ -1467,6 +1501,7 @@ int main(void)
         TEST(a_hello_that_contradicts_itself_has_no_name),
         TEST(silent_connections_give_their_state_back),
         TEST(a_reload_changes_nothing_for_what_is_judged),
+        TEST(a_reload_ends_what_other_rules_would_misread),
         TEST(what_is_counted_goes_to_its_minute),
         TEST(deadlines_belong_to_the_minute_they_fall_in),
         TEST(time_without_packets_is_covered),

@@ -55,6 +55,24 @@ static void the_modal_size_is_compared_where_it_is_known(void **state)
     assert_false(window.drifted);
 }
 
+/* Plain JSON beside streams: it has no records to compare. */
+static void answers_sent_whole_do_not_tell(void **state)
+{
+    const struct exchange_shape whole = {
+        .answer_bytes = 3000, .answer_records = 2, .answer_ns = 20000000};
+    struct service_calibrated of_events = calibrated;
+    struct drift_window window = {0, 0, false};
+
+    (void)state;
+    of_events.estimator.method = METHOD_M1;
+    of_events.estimator.whole_records_max = 6;
+    assert_false(drift_add(&window, &of_events, &whole));
+    assert_int_equal(window.exchanges, 0);
+    of_events.estimator.method = METHOD_M5;
+    drift_add(&window, &of_events, &whole);
+    assert_int_equal(window.exchanges, 1);
+}
+
 static void what_has_no_records_is_not_counted(void **state)
 {
     const struct exchange_shape empty = {.answer_bytes = 0};
@@ -70,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_exchanges_of_a_window_tell),
         cmocka_unit_test(the_modal_size_is_compared_where_it_is_known),
+        cmocka_unit_test(answers_sent_whole_do_not_tell),
         cmocka_unit_test(what_has_no_records_is_not_counted),
     };
 
