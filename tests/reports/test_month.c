@@ -1289,12 +1289,25 @@ static void images_of_few_devices_are_folded(void **state)
 {
     struct world *world = *state;
     struct month_report *report;
+    const struct month_row *other;
 
     use(world, FIRST_NOON, 1, 0, 100, 20);
     use(world, FIRST_NOON, 2, 0, 100, 20);
     use(world, FIRST_NOON, 1, 2, 17, THRESHOLD - 1);
     report = build(world);
     assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    other = &report->directions.rows[report->directions.count - 1];
+    assert_true(other->is_other);
+    assert_true(other->totals.activity.requests.central > 0);
+    /* Neither there nor, by subtraction, in the total. */
+    assert_true(other->totals.activity.images.high == 0);
+    assert_true(other->totals.activity.audio_s.high == 0);
+    assert_true(other->totals.activity.uploads.high == 0);
+    assert_true(report->total.activity.images.central ==
+                report->directions.rows[0].totals.activity.images.central);
+    /* Of the random part, what its requests and tokens tell anyway. */
+    assert_true(other->totals.activity.tokens_out_variance == 0);
+    assert_true(other->totals.unscattered_requests == other->totals.activity.requests.central);
     for (enum format format = HTML_FR; format < FORMATS; format++) {
         char *text = written(report, format);
 
