@@ -104,7 +104,7 @@ expect 0 "$build/iagmeterd" -c "$conf" -r "$directory/drifted.pcap" -w 1
 [ "$(grep -c 'openai-api, tcp: its answers no longer have the shape' "$directory/err")" -eq 1 ] || fail "one warning"
 ! grep -q 198.51.100 "$directory/err" || fail "an address was logged"
 expect 0 "$build/iagmeter" status -c "$conf"
-grep -q 'The answers of openai-api no longer have' "$directory/out" || fail "status does not warn"
+grep -q 'The answers of openai-api (tcp) no longer have' "$directory/out" || fail "status does not warn"
 
 # What -t says of a file that is wrong, with its line.
 wrong() { # SED FRAGMENT
