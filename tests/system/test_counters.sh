@@ -199,12 +199,13 @@ await_reading
 advance 7 0 0
 stop
 found=$(energy rapl/package-0)
-# The minute may have ended in between: then it was kept.
-case $found in
-    138.000000) ;;
-    188.000000) skip_part "the minute ended just then: no hole" ;;
-    *) fail "after the counters were killed: $found J, neither 138 nor 188" ;;
-esac
+# The minute may have ended in between: then it was kept, but for what the reading that spans its end
+# puts into the next one.
+if awk "BEGIN { exit !($found > 138 && $found <= 188) }"; then
+    skip_part "the minute ended just then: no hole"
+elif [ "$found" != 138.000000 ]; then
+    fail "after the counters were killed: $found J, neither 138 nor up to 188"
+fi
 echo "counters killed: a hole that is said"
 
 # -- The end of all ----------------------------------------------------------------------------------
