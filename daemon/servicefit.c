@@ -79,7 +79,7 @@ static double median(double *values, size_t count)
 /* Exchanges of one kind share their overhead, so that it falls out of their difference. */
 static double median_slope(const struct point *points, size_t count, size_t without)
 {
-    double slopes[MOST_PAIRS];
+    double slopes[MOST_PAIRS] = {0}; /* cppcheck does not see that all that are used are set */
     size_t pairs = 0;
 
     for (size_t i = 0; i < count; i++)
