@@ -32,9 +32,7 @@ struct inspection {
     bool out_of_memory;
 };
 
-/* -- The sink: only flows and exchanges are of interest
- * -------------------------------------------------------
- */
+/* -- The sink: only flows and exchanges are of interest -------------------------------------- */
 
 static void ignore_activity(void *context, int64_t interval_start, const struct activity *activity)
 {
