@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* Runs each tests/system/test_*.sh as one cmocka test, so that whole programs and functions are
- * counted in one way. A script is told IAGMETER_BUILD; it exits 0 for passed, 77 for skipped (its
- * last line says why), anything else for failed. What it prints is shown when it fails; of one that
- * passed, the lines that begin with "skipped: ": parts that could not be tested here. */
+ * counted in one way. A script is told IAGMETER_BUILD, and a prefix for its network namespaces; it
+ * exits 0 for passed, 77 for skipped (its last line says why), anything else for failed. What it
+ * prints is shown when it fails; of one that passed, the lines that begin with "skipped: ": parts
+ * that could not be tested here.
+ *
+ * Most scripts spend their time waiting, so several run side by side, before cmocka tells of all.
+ * One that has the line "# Runs alone" compares estimates of live traffic with what was true, which
+ * others would disturb. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,11 +22,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define SCRIPTS    "tests/system/test_*.sh"
 #define EXIT_SKIP  77
 #define TIME_LIMIT "300" /* seconds: a script that hangs must not hang the suite */
+#define ALONE      "# Runs alone"
+
+struct script {
+    const char *path;
+    FILE *output;
+    pid_t pid; /* 0: it does not run */
+    int status;
+    bool alone;
+};
 
 /* Our continuous integration runs as root: there, that what needs a network namespace cannot run is
  * an error, except in the sanitizers' build, whose shadow memory the sandbox may refuse. */
@@ -49,29 +65,86 @@ static void show(FILE *output, enum shown what)
     fflush(stdout);
 }
 
-static void run_script(void **state)
+static bool runs_alone(const char *path)
 {
-    const char *script = *state;
-    char command[512];
-    snprintf(command, sizeof command,
-             "exec timeout --kill-after=10 " TIME_LIMIT " ./%s </dev/null 2>&1", script);
-    FILE *output = tmpfile();
-    FILE *pipe = popen(command, "r");
-    assert_non_null(output);
-    assert_non_null(pipe);
-    char line[4096];
-    while (fgets(line, sizeof line, pipe))
-        fputs(line, output);
-    int status = pclose(pipe);
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    bool skipped = code == EXIT_SKIP && !skip_is_failure(script);
-    show(output, skipped ? SHOW_LAST : code != 0 ? SHOW_ALL : SHOW_SKIPPED);
-    fclose(output);
+    char line[256];
+    bool alone = false;
+    FILE *file = fopen(path, "r");
+    while (file && !alone && fgets(line, sizeof line, file))
+        alone = strncmp(line, ALONE, strlen(ALONE)) == 0;
+    if (file)
+        fclose(file);
+    return alone;
+}
+
+/* In the child: does not return. */
+static void become(const struct script *script)
+{
+    char prefix[32], path[512];
+    /* Of its own, so that scripts side by side, or of two builds, take no namespace of each other.
+     */
+    snprintf(prefix, sizeof prefix, "iagm-%ld-", (long)getpid());
+    snprintf(path, sizeof path, "./%s", script->path);
+    int output = fileno(script->output);
+    if (setenv("IAGMETER_NETNS_PREFIX", prefix, 1) == 0 && freopen("/dev/null", "r", stdin) &&
+        dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0)
+        execlp("timeout", "timeout", "--kill-after=10", TIME_LIMIT, path, (char *)NULL);
+    _exit(EXIT_FAILURE);
+}
+
+static bool begin(struct script *script)
+{
+    script->output = tmpfile();
+    fflush(stdout);
+    script->pid = script->output ? fork() : -1;
+    if (script->pid == 0)
+        become(script);
+    return script->pid > 0;
+}
+
+/* Waits for any script. */
+static void await(struct script *scripts, size_t count)
+{
+    int status = 0;
+    pid_t pid = wait(&status);
+    for (size_t i = 0; i < count; i++) {
+        if (pid > 0 && scripts[i].pid == pid) {
+            scripts[i].pid = 0;
+            scripts[i].status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+        }
+    }
+}
+
+/* Runs those that are, or are not, to run ALONE: up to WIDTH at a time. */
+static void run_scripts(struct script *scripts, size_t count, bool alone, size_t width)
+{
+    size_t running = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (scripts[i].alone != alone)
+            continue;
+        for (; running >= width; running--)
+            await(scripts, count);
+        if (begin(&scripts[i]))
+            running++;
+        else
+            scripts[i].status = EXIT_FAILURE;
+    }
+    for (; running > 0; running--)
+        await(scripts, count);
+}
+
+static void tell_script(void **state)
+{
+    struct script *script = *state;
+    assert_non_null(script->output);
+    bool skipped = script->status == EXIT_SKIP && !skip_is_failure(script->path);
+    show(script->output, skipped ? SHOW_LAST : script->status != 0 ? SHOW_ALL : SHOW_SKIPPED);
+    fclose(script->output);
     if (skipped)
         skip();
-    if (code != 0)
-        fail_msg("%s: exit status %d%s", script, code,
-                 code == EXIT_SKIP ? ": must not be skipped when CI=true" : "");
+    if (script->status != 0)
+        fail_msg("%s: exit status %d%s", script->path, script->status,
+                 script->status == EXIT_SKIP ? ": must not be skipped when CI=true" : "");
 }
 
 int main(void)
@@ -81,15 +154,23 @@ int main(void)
         fprintf(stderr, "no " SCRIPTS " below the working directory\n");
         return EXIT_FAILURE;
     }
-    struct CMUnitTest *tests = calloc(scripts.gl_pathc, sizeof *tests);
-    if (!tests)
+    size_t count = scripts.gl_pathc;
+    struct CMUnitTest *tests = calloc(count, sizeof *tests);
+    struct script *all = calloc(count, sizeof *all);
+    if (!tests || !all)
         return EXIT_FAILURE;
-    for (size_t i = 0; i < scripts.gl_pathc; i++) {
-        tests[i].name = scripts.gl_pathv[i];
-        tests[i].test_func = run_script;
-        tests[i].initial_state = scripts.gl_pathv[i];
+    for (size_t i = 0; i < count; i++) {
+        all[i].path = scripts.gl_pathv[i];
+        all[i].alone = runs_alone(all[i].path);
+        tests[i].name = all[i].path;
+        tests[i].test_func = tell_script;
+        tests[i].initial_state = &all[i];
     }
-    int failed = _cmocka_run_group_tests("system", tests, scripts.gl_pathc, NULL, NULL);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    run_scripts(all, count, false, processors > 0 ? 2 * (size_t)processors : 1);
+    run_scripts(all, count, true, 1);
+    int failed = _cmocka_run_group_tests("system", tests, count, NULL, NULL);
+    free(all);
     free(tests);
     globfree(&scripts);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -168,7 +168,7 @@ kill -HUP "$daemon"
 await logged 1 'were read again'
 [ "$(counters_pid)" = "$before" ] || fail "a new idle power restarts the counters"
 advance 10 0 0
-sleep 1
+sleep 2.2 # as in stop
 write_host 6.0 200
 kill -HUP "$daemon"
 renewed() {

@@ -2,6 +2,7 @@
 # Meters live traffic on the gateway of the bench; compares the ledger with the services' own log, the
 # round-robin databases with the ledger, and the ledger with that of a replay of the same packets.
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Runs alone: what is estimated depends on the times of the traffic.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bench=$here/bench
