@@ -14,9 +14,10 @@ struct cursor {
     bool failed;
 };
 
+/* BYTES may be NULL when LENGTH is 0: to add to it is undefined nevertheless (C11, 6.5.6). */
 static inline struct cursor cursor_over(const uint8_t *bytes, size_t length)
 {
-    return (struct cursor){bytes, bytes + length, false};
+    return (struct cursor){bytes, bytes ? bytes + length : bytes, false};
 }
 
 static inline size_t cursor_left(const struct cursor *cursor)

@@ -776,9 +776,12 @@ static void overhear(struct metering *metering, struct prepared *prepared)
         handle_prepared(metering, prepared, true);
 }
 
-/* They are in the cache of whoever read them, which may be another processor's. */
+/* They are in the cache of whoever read them, which may be another processor's. A frame that another
+ * worker meters has no bytes here. */
 static void prefetch_headers(const struct captured_frame *frame)
 {
+    if (!frame->bytes)
+        return;
     __builtin_prefetch(frame->bytes);
     __builtin_prefetch(frame->bytes + HEADERS_SIZE - 1);
 }

@@ -300,7 +300,7 @@ fi
 
 # -- A disk that is full ------------------------------------------------------------------------------
 
-# The demonstration, and a disk that is full before its end: its sums come when nothing can be written.
+# The demonstration, and a disk that is full before its end: sums come when nothing can be written.
 fill() {
     head -c 100m /dev/zero >"$mounted/filler" 2>/dev/null || true
 }
@@ -310,9 +310,18 @@ demo_then_fill() {
         [ ! -e "$full/state/ledger.db-shm" ] || break
         sleep 0.1
     done
-    sleep 0.5
-    cat "$demo"
+    sleep 1
+    head -c "$((size / 2))" "$demo"
     fill
+    tail -c "+$((size / 2 + 1))" "$demo"
+}
+# Room again, once it was said that there is none.
+empty_when_said() {
+    for _ in $(seq 200); do
+        ! grep -q 'wait in memory' "$directory/err" 2>/dev/null || break
+        sleep 0.1
+    done
+    rm "$mounted/filler"
 }
 
 mkdir "$directory/tiny"
@@ -339,7 +348,8 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=24m tmpfs "$directory/tiny" 2>
     intact "$full/state"
 
     # Full for some seconds: nothing is lost.
-    (sleep 4 && rm "$mounted/filler") &
+    : >"$directory/err"
+    empty_when_said &
     demo_then_fill | expect 0 "$daemon" -c "$full/iagmeter.conf" -r -
     wait
     grep -q 'nothing was lost' "$directory/err" || fail "that the disk has room again is not said"
