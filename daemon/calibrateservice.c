@@ -30,7 +30,7 @@ struct session {
     uint16_t number;
     struct metering *metering;
     struct servicefit_sample samples[SERVICEFIT_MOST];
-    double truth[SERVICEFIT_MOST];
+    struct calibrateservice_truth truth[SERVICEFIT_MOST];
     size_t truth_count;
     size_t count;  /* exchanges of the service */
     size_t others; /* of other services */
@@ -57,37 +57,48 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == '\0';
 }
 
-/* NULL, or what is wrong. */
-static const char *read_row(char *line, size_t count, double *tokens_out)
+/* Tokens out, and tokens in or nothing. NULL, or what is wrong. */
+static const char *parse_counts(const char *at, struct calibrateservice_truth *truth)
 {
-    double number, tokens_in;
+    char *rest;
+
+    truth->tokens_in = 0;
+    if (is_blank(at) || !parse_tokens(at, &rest, &truth->tokens_out) || truth->tokens_out < 1)
+        return "the output tokens are not a whole number of at least 1";
+    if (!is_blank(rest) && (!parse_tokens(rest, &rest, &truth->tokens_in) || !is_blank(rest)))
+        return "the input tokens are not a whole number";
+    return NULL;
+}
+
+static const char *read_row(const char *line, size_t count, struct calibrateservice_truth *truth)
+{
+    double number;
     char *at;
 
     if (!parse_tokens(line, &at, &number))
         return "the exchange is not a number";
     if (number != (double)(count + 1))
         return "exchanges must be numbered 1, 2, 3... without holes";
-    if (is_blank(at) || !parse_tokens(at, &at, tokens_out) || *tokens_out < 1)
-        return "the output tokens are not a whole number of at least 1";
-    if (!is_blank(at) && (!parse_tokens(at, &at, &tokens_in) || !is_blank(at)))
-        return "the input tokens are not a number";
-    return NULL;
+    return parse_counts(at, truth);
 }
 
-size_t calibrateservice_read_truth(FILE *stream, const char *name, double *tokens_out, size_t most,
-                                   char *error, size_t error_size)
+size_t calibrateservice_read_truth(FILE *stream, const char *name,
+                                   struct calibrateservice_truth *truth, size_t most, char *error,
+                                   size_t error_size)
 {
     char line[256];
     size_t count = 0;
 
     for (unsigned number = 1; fgets(line, sizeof(line), stream); number++) {
-        const char *problem = count < most ? NULL : "too many exchanges";
+        const char *problem = NULL;
 
+        if (!strchr(line, '\n') && !feof(stream))
+            problem = "the line is too long";
         line[strcspn(line, "#")] = '\0';
-        if (is_blank(line))
+        if (!problem && is_blank(line))
             continue;
         if (!problem)
-            problem = read_row(line, count, &tokens_out[count]);
+            problem = count < most ? read_row(line, count, &truth[count]) : "too many exchanges";
         if (problem) {
             snprintf(error, error_size, "%s:%u: %s", name, number, problem);
             return 0;
@@ -120,23 +131,26 @@ static bool load_truth(struct session *session)
     return session->truth_count > 0;
 }
 
-/* Asks until it is told a number. Returns false when there are no more. */
-static bool ask(struct session *session, double *tokens)
+/* Asks until it is told a number. Returns false when this is none of ours, or there are no more. */
+static bool ask(struct session *session, struct calibrateservice_truth *truth)
 {
     char line[64];
-    char *rest;
+    const char *problem;
 
     for (;;) {
-        fputs("  its output tokens (empty: not one of ours; \"end\": no more)? ", stderr);
+        fputs("  its output tokens, and its input tokens if you know them (empty: not one of ours; "
+              "\"end\": no more)? ",
+              stderr);
         if (!fgets(line, sizeof(line), stdin) || strncmp(line, "end", 3) == 0) {
             session->done = true;
             return false;
         }
         if (is_blank(line))
             return false;
-        if (parse_tokens(line, &rest, tokens) && is_blank(rest) && *tokens >= 1)
+        problem = parse_counts(line, truth);
+        if (!problem)
             return true;
-        fputs("  a whole number of at least 1, please\n", stderr);
+        fprintf(stderr, "  %s\n", problem);
     }
 }
 
@@ -156,6 +170,10 @@ static void print_fit(const struct session *session, const struct servicefit *fi
                 fit->overhead_new.central, fit->overhead_more.central);
     fprintf(stream, "; left out one by one: median error %.1f %%, bias of the sum %+.1f %%\n",
             100 * fit->median_error, 100 * fit->bias);
+    if (fit->input.n >= SERVICEFIT_MINIMUM && fit->input.refusal[0] == '\0')
+        fprintf(stream, "  input, n = %zu: %.4g (%.4g to %.4g) B by token; median error %.1f %%\n",
+                fit->input.n, fit->input.bytes_per_token.central, fit->input.bytes_per_token.low,
+                fit->input.bytes_per_token.high, 100 * fit->input.median_error);
 }
 
 static struct servicefit fit_session(const struct session *session)
@@ -169,13 +187,25 @@ static struct servicefit fit_session(const struct session *session)
                           least);
 }
 
+static void print_exchange(const struct session *session, enum service_transport transport,
+                           const struct exchange_shape *shape)
+{
+    fprintf(stderr, "%zu (%s): %llu B in %u records, %.1f s\n", session->count + 1,
+            service_transport_name(transport), (unsigned long long)shape->answer_bytes,
+            shape->answer_records, (double)shape->answer_ns / (double)SECOND_NS);
+    if (session->count > session->of_transport[transport])
+        fputs("  not over the same transport as others: each is calibrated by itself, so that this "
+              "session will be refused\n",
+              stderr);
+}
+
 static void take_exchange(void *context, uint16_t service, enum service_transport transport,
                           const struct exchange_shape *shape)
 {
     struct session *session = context;
+    struct calibrateservice_truth truth = {0, 0};
     size_t number = session->count;
     struct servicefit fit;
-    double tokens = 0;
 
     if (session->done)
         return;
@@ -183,18 +213,17 @@ static void take_exchange(void *context, uint16_t service, enum service_transpor
         session->others++;
         return;
     }
-    fprintf(stderr, "%zu (%s): %llu B in %u records, %.1f s\n", number + 1,
-            service_transport_name(transport), (unsigned long long)shape->answer_bytes,
-            shape->answer_records, (double)shape->answer_ns / (double)SECOND_NS);
-    if (!session->options->truth && !ask(session, &tokens))
+    print_exchange(session, transport, shape);
+    if (!session->options->truth && !ask(session, &truth))
         return;
     session->count++;
     session->of_transport[transport]++;
-    if (session->options->truth)
-        tokens = number < session->truth_count ? session->truth[number] : 0;
+    if (session->options->truth && number < session->truth_count)
+        truth = session->truth[number];
     if (number >= SERVICEFIT_MOST)
         return;
-    session->samples[number] = (struct servicefit_sample){*shape, tokens};
+    session->samples[number] =
+        (struct servicefit_sample){*shape, truth.tokens_out, truth.tokens_in};
     fit = fit_session(session);
     print_fit(session, &fit, stderr);
 }
@@ -425,33 +454,10 @@ static bool check_options(const struct calibrateservice_options *options,
     return false;
 }
 
-static void ignore_activity(void *context, int64_t interval_start, const struct activity *activity)
-{
-    (void)context;
-    (void)interval_start;
-    (void)activity;
-}
-
-static void ignore_devices(void *context, const struct device_count *count)
-{
-    (void)context;
-    (void)count;
-}
-
-static void ignore_closed(void *context, int64_t interval_start, const struct coverage *coverage,
-                          uint32_t open_s)
-{
-    (void)context;
-    (void)interval_start;
-    (void)coverage;
-    (void)open_s;
-}
-
 int calibrateservice_run(const struct calibrateservice_options *options,
                          const struct config *config)
 {
-    const struct metering_sink sink = {
-        .activity = ignore_activity, .devices = ignore_devices, .closed = ignore_closed};
+    const struct metering_sink sink = metering_ignore(NULL);
     struct session *session;
     int status = EXIT_TROUBLE;
 

@@ -29,10 +29,16 @@ struct calibrateservice_options {
 int calibrateservice_run(const struct calibrateservice_options *options,
                          const struct config *config);
 
+struct calibrateservice_truth {
+    double tokens_out;
+    double tokens_in; /* 0: not stated */
+};
+
 /* Reads a table: exchange (1, 2, 3...), tokens out, tokens in or nothing, by white space; '#'
- * begins a comment. TOKENS_OUT[MOST] is filled by number. Returns how many there are; 0 after a
+ * begins a comment. TRUTH[MOST] is filled by number. Returns how many there are; 0 after a
  * sentence with NAME and line in ERROR. */
-size_t calibrateservice_read_truth(FILE *stream, const char *name, double *tokens_out, size_t most,
-                                   char *error, size_t error_size);
+size_t calibrateservice_read_truth(FILE *stream, const char *name,
+                                   struct calibrateservice_truth *truth, size_t most, char *error,
+                                   size_t error_size);
 
 #endif

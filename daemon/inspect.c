@@ -34,19 +34,6 @@ struct inspection {
 
 /* -- The sink: only flows and exchanges are of interest -------------------------------------- */
 
-static void ignore_activity(void *context, int64_t interval_start, const struct activity *activity)
-{
-    (void)context;
-    (void)interval_start;
-    (void)activity;
-}
-
-static void ignore_devices(void *context, const struct device_count *count)
-{
-    (void)context;
-    (void)count;
-}
-
 static void add_coverage(void *context, int64_t interval_start, const struct coverage *coverage,
                          uint32_t open_s)
 {
@@ -55,13 +42,6 @@ static void add_coverage(void *context, int64_t interval_start, const struct cov
     (void)interval_start;
     (void)open_s;
     coverage_add(&inspection->coverage, coverage);
-}
-
-static void ignore_use(void *context, int64_t interval_start, const struct local_use *use)
-{
-    (void)context;
-    (void)interval_start;
-    (void)use;
 }
 
 static bool make_room(struct inspection *inspection)
@@ -345,8 +325,7 @@ static int read_capture(struct inspection *inspection, struct source *source, co
 static bool take_memory(struct inspection *inspection, const struct inference_rules *rules)
 {
     const struct config *config = inspection->config;
-    const struct metering_sink sink = {inspection, ignore_activity, ignore_devices, add_coverage,
-                                       keep_flow,  ignore_use,      keep_exchange};
+    struct metering_sink sink = metering_ignore(inspection);
     const struct localmeter_setup setup = {
         .rules = rules,
         .catalogue = config->catalogue,
@@ -355,6 +334,9 @@ static bool take_memory(struct inspection *inspection, const struct inference_ru
         .max_connections = config->inference.max_connections,
     };
 
+    sink.closed = add_coverage;
+    sink.flow = keep_flow;
+    sink.exchange = keep_exchange;
     inspection->metering =
         metering_new(&config->limits, config->catalogue, config->directions, &sink);
     return inspection->metering && metering_set_local(inspection->metering, &setup);

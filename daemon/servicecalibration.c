@@ -67,7 +67,18 @@ static const struct confread_key keys[] = {
      NULL},
     {"tokens_per_second", CONFREAD_TRIPLE, false, 0.001, 1e5, PARAMETER(tokens_per_second), 0,
      NULL},
+    {"input_n", CONFREAD_UINT, false, SERVICEFIT_MINIMUM, 100000, MEMBER(input_n), 0, NULL},
+    {"input_median_error", CONFREAD_DOUBLE, false, 0, 10, MEMBER(input_median_error), 0, NULL},
+    {"input_bias", CONFREAD_DOUBLE, false, -1, 10, MEMBER(input_bias), 0, NULL},
+    {"input_bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, PARAMETER(input_bytes_per_token), 0,
+     NULL},
+    {"input_overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, PARAMETER(input_overhead_bytes), 0,
+     NULL},
 };
+
+/* All of them, or none. */
+static const char *const input_names[] = {"input_n", "input_median_error", "input_bias",
+                                          "input_bytes_per_token", "input_overhead_bytes"};
 
 static const struct {
     const char *name;
@@ -97,6 +108,18 @@ static void check_use(const config_setting_t *group, int method, struct diagnost
     }
 }
 
+static void check_input(const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    const config_setting_t *present = NULL;
+
+    for (size_t i = 0; i < COUNT_OF(input_names) && !present; i++)
+        present = config_setting_get_member(group, input_names[i]);
+    for (size_t i = 0; i < COUNT_OF(input_names) && present; i++)
+        if (!config_setting_get_member(group, input_names[i]))
+            confread_error(present, diagnostics, "missing key \"%s\", which goes with \"%s\"",
+                           input_names[i], config_setting_name(present));
+}
+
 static void check_draft(const config_setting_t *group, const struct draft *draft, int64_t today,
                         struct diagnostics *diagnostics)
 {
@@ -116,6 +139,7 @@ static void check_draft(const config_setting_t *group, const struct draft *draft
         confread_error(config_setting_get_member(group, "source"), diagnostics,
                        "source must say where the numbers come from");
     check_use(group, calibration->method, diagnostics);
+    check_input(group, diagnostics);
 }
 
 static void read_group(struct service_calibrations *out, const config_setting_t *group,
@@ -226,8 +250,11 @@ static void put_in_force(const struct service_calibration *calibration, struct c
         estimator->overhead_new_bytes = parameters->overhead_new_bytes;
         estimator->overhead_reused_bytes = parameters->overhead_reused_bytes;
     }
+    if (calibration->input_n > 0) {
+        estimator->input_bytes_per_token = parameters->input_bytes_per_token;
+        estimator->input_overhead_bytes = parameters->input_overhead_bytes;
+    }
     estimator->regime_count = 0; /* what was fitted is one rule for all answers */
-    /* The band holds the scatter of single answers, too: on the safe side. */
     estimator->exchange_sigma = fmin(fmax(calibration->sigma, SIGMA_LEAST), ESTIMATOR_MAX_SIGMA);
     estimator->grade = calibration->grade;
     if (!catalogue_set_calibrated(catalogue, number, &calibrated))
@@ -254,6 +281,11 @@ void servicecalibration_resolve(struct service_calibrations *calibrations,
                               "service %s is estimated by \"%s\", whose method is not %s: "
                               "calibrate it anew",
                               own->service, estimator->name, method_names[own->method - METHOD_M1]);
+        else if (own->in_force && own->input_n > 0 && estimator->input_method != INPUT_BODY)
+            diagnostics_error(diagnostics, own->path, own->line,
+                              "service %s is estimated by \"%s\", which takes a prior for input "
+                              "tokens: calibrate it anew",
+                              own->service, estimator->name);
         else if (own->in_force)
             put_in_force(own, catalogue, number, diagnostics);
     }
@@ -265,6 +297,20 @@ static void write_triple(const char *name, const struct triple *value, FILE *str
 {
     fprintf(stream, "    %s = [ %.6f, %.6f, %.6f ];\n", name, value->low, value->central,
             value->high);
+}
+
+static void write_input(const struct estimator *fitted, const struct servicefit_input *input,
+                        FILE *stream)
+{
+    if (input->refusal[0] != '\0') {
+        fprintf(stream, "    # input tokens were not fitted: %s\n", input->refusal);
+        return;
+    }
+    fputs("    # input tokens, from the size of requests\n", stream);
+    write_triple("input_bytes_per_token", &fitted->input_bytes_per_token, stream);
+    write_triple("input_overhead_bytes", &fitted->input_overhead_bytes, stream);
+    fprintf(stream, "    input_n = %zu;\n    input_median_error = %.6f;\n    input_bias = %.6f;\n",
+            input->n, input->median_error, input->bias);
 }
 
 static void write_parameters(const struct estimator *fitted, bool has_overhead, FILE *stream)
@@ -315,11 +361,15 @@ bool servicecalibration_write(const char *service, enum service_transport transp
     write_parameters(&fitted, fit->has_overhead, stream);
     fprintf(stream,
             "    # of one exchange as the others estimate it, and of their sum\n"
-            "    median_error = %.6f;\n    bias = %.6f;\n    sigma = %.6f;\n"
+            "    median_error = %.6f;\n    bias = %.6f;\n"
+            "    # how far single answers lie from the line, in logarithms, at random\n"
+            "    sigma = %.6f;\n"
             "    tokens_least = %.1f;\n    tokens_most = %.1f;\n"
-            "    record_bytes = %.1f;\n    records_per_s = %.4f;\n};\n",
+            "    record_bytes = %.1f;\n    records_per_s = %.4f;\n",
             fit->median_error, fit->bias, fit->sigma, fit->tokens_least, fit->tokens_most,
             fit->record_bytes, fit->records_per_s);
+    write_input(&fitted, &fit->input, stream);
+    fputs("};\n", stream);
     return !ferror(stream);
 }
 

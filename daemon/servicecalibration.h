@@ -34,7 +34,10 @@ struct service_calibration {
     double tokens_most;
     double record_bytes;
     double records_per_s;
-    struct estimator parameters; /* those that the method uses */
+    unsigned input_n; /* requests that input tokens were fitted to; 0: they were not */
+    double input_median_error;
+    double input_bias;
+    struct estimator parameters; /* those that the method uses, and of the input if fitted */
     bool in_force;               /* the newest of its service and transport */
 };
 

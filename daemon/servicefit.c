@@ -4,6 +4,7 @@
 #include "daemon/drift.h"
 #include "daemon/uncertainty.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #define MOST_PAIRS (SERVICEFIT_MOST * (SERVICEFIT_MOST - 1) / 2)
 /* Of ten truths, nine lie in the band: one in twenty on either side. */
 #define BAND_PROBABILITY 0.95
-#define BAND_INSIDE      0.9
 /* Below these, what was measured says little about tokens. */
 #define LEAST_RANGE       2.0 /* largest answer by smallest */
 #define LEAST_CORRELATION 0.33
@@ -25,6 +25,13 @@ struct point {
     double tokens;
     double measured;
     bool is_first; /* on its connection */
+};
+
+/* Whether there is an overhead, and what the first exchange of a connection has more of it, where
+ * only one kind is seen. */
+struct model {
+    bool has_overhead;
+    double more_by_first;
 };
 
 struct line {
@@ -119,14 +126,12 @@ static double ratio_of_sums(const struct point *points, size_t count, size_t wit
 }
 
 /* WITHOUT the point of that number; SIZE_MAX: with all of them. */
-static struct line fit_line(const struct estimator *estimator, const struct point *points,
-                            size_t count, size_t without)
+static struct line fit_line(const struct model *model, const struct point *points, size_t count,
+                            size_t without)
 {
     struct line line = {.slope = 0};
-    double more_by_first =
-        estimator->overhead_new_bytes.central - estimator->overhead_reused_bytes.central;
 
-    if (!has_overhead(estimator->method)) {
+    if (!model->has_overhead) {
         line.slope = ratio_of_sums(points, count, without);
         return line;
     }
@@ -134,9 +139,9 @@ static struct line fit_line(const struct estimator *estimator, const struct poin
     find_overhead(&line, points, count, without, false);
     find_overhead(&line, points, count, without, true);
     if (!line.seen[true])
-        line.overhead[true] = line.overhead[false] + more_by_first;
+        line.overhead[true] = line.overhead[false] + model->more_by_first;
     else if (!line.seen[false])
-        line.overhead[false] = fmax(line.overhead[true] - more_by_first, 0);
+        line.overhead[false] = fmax(line.overhead[true] - model->more_by_first, 0);
     return line;
 }
 
@@ -159,11 +164,44 @@ static double student(double probability, double degrees)
 }
 
 struct errors {
-    double logs[SERVICEFIT_MOST];
-    double relative[SERVICEFIT_MOST];
-    double estimated; /* sums */
+    /* Of the lines without one exchange each: */
+    double log_slopes[SERVICEFIT_MOST];
+    double overheads[2][SERVICEFIT_MOST];
+    double relative[SERVICEFIT_MOST]; /* of that exchange, as they estimate it */
+    double estimated;                 /* sums */
     double true_tokens;
 };
+
+static void leave_one_out(const struct model *model, const struct point *points, size_t count,
+                          struct errors *errors)
+{
+    errors->estimated = errors->true_tokens = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct line line = fit_line(model, points, count, i);
+        double tokens = line.slope > 0 ? estimate(&line, &points[i]) : 0;
+
+        /* No band is wide enough for a line that falls. */
+        errors->log_slopes[i] = log(fmax(line.slope, DBL_MIN));
+        errors->overheads[false][i] = line.overhead[false];
+        errors->overheads[true][i] = line.overhead[true];
+        errors->relative[i] = fabs(tokens / points[i].tokens - 1);
+        errors->estimated += tokens;
+        errors->true_tokens += points[i].tokens;
+    }
+}
+
+/* The standard error of what was computed COUNT times, each time without one of COUNT exchanges. */
+static double jackknife(const double *values, size_t count)
+{
+    double n = (double)count;
+    double mean = 0, sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        mean += values[i] / n;
+    for (size_t i = 0; i < count; i++)
+        sum += (values[i] - mean) * (values[i] - mean);
+    return sqrt(sum * (n - 1) / n);
+}
 
 /* An estimate of nothing is as far off as an error that counts can be. */
 static double log_ratio(double value, double truth)
@@ -171,80 +209,41 @@ static double log_ratio(double value, double truth)
     return log(fmax(value, 1) / fmax(truth, 1));
 }
 
-static void leave_one_out(const struct estimator *estimator, const struct point *points,
-                          size_t count, struct errors *errors)
+/* Around the line through all of them, whose parameters took as many degrees of freedom. */
+static double scatter(const struct line *line, const struct point *points, size_t count)
 {
-    errors->estimated = errors->true_tokens = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct line line = fit_line(estimator, points, count, i);
-        double tokens = line.slope > 0 ? estimate(&line, &points[i]) : 0;
-
-        errors->logs[i] = log_ratio(tokens, points[i].tokens);
-        errors->relative[i] = fabs(tokens / points[i].tokens - 1);
-        errors->estimated += tokens;
-        errors->true_tokens += points[i].tokens;
-    }
-}
-
-static double root_mean_square(const double *values, size_t count)
-{
+    double parameters = 1.0 + line->seen[false] + line->seen[true];
     double sum = 0;
 
-    for (size_t i = 0; i < count; i++)
-        sum += values[i] * values[i];
-    return sqrt(sum / (double)count);
-}
+    for (size_t i = 0; i < count && line->slope > 0; i++) {
+        double log_error = log_ratio(estimate(line, &points[i]), points[i].tokens);
 
-/* What nine of ten values are within, on either side of 0: of many, that is counted, which one
- * wrong count does not move; of few, they are taken for normal. */
-static double half_width(const double *values, size_t count, double degrees)
-{
-    double sizes[SERVICEFIT_MOST];
-
-    if (count < SERVICEFIT_LEAST)
-        return student(BAND_PROBABILITY, degrees) * root_mean_square(values, count);
-    for (size_t i = 0; i < count; i++)
-        sizes[i] = fabs(values[i]);
-    qsort(sizes, count, sizeof(*sizes), ascending);
-    return sizes[(size_t)ceil(BAND_INSIDE * (double)count) - 1];
-}
-
-/* By how much the overhead of a line through points of such a spread may be off (Draper and Smith,
- * Applied Regression Analysis, 1.4). */
-static double overhead_error(const struct line *line, const struct point *points, size_t count)
-{
-    double rests[SERVICEFIT_MOST];
-    double n = (double)count;
-    double mean = 0, spread = 0;
-
-    for (size_t i = 0; i < count; i++)
-        mean += points[i].tokens / n;
-    for (size_t i = 0; i < count; i++) {
-        spread += (points[i].tokens - mean) * (points[i].tokens - mean);
-        rests[i] = points[i].measured - line->overhead[points[i].is_first] -
-                   line->slope * points[i].tokens;
+        sum += log_error * log_error;
     }
-    if (spread <= 0)
-        return 0;
-    return half_width(rests, count, fmax(n - 2, 1)) * sqrt(1 / n + mean * mean / spread);
+    return sqrt(sum / fmax((double)count - parameters, 1));
 }
 
-/* All of the scatter is kept in the band, not its n-th root: the prompts of one operator may differ
- * from everybody's as much as single ones do from each other. */
-static void set_bands(struct servicefit *fit, const struct line *line, const struct point *points,
-                      size_t count, const double *logs)
+static struct triple around(double value, double error)
 {
-    double n = (double)count;
-    double half = half_width(logs, count, n - 1) * sqrt(1 + 1 / n);
-    double error = fit->has_overhead ? overhead_error(line, points, count) : 0;
+    return (struct triple){fmax(value - error, 0), value, value + error};
+}
+
+/* However many the prompts, no slope is known better than the scatter lets it be. The overhead is
+ * too large where the slope is too small: that both ends of both bands are taken together is on the
+ * safe side. KEEP_SCATTER: the band is to hold single ones. */
+static void set_bands(struct servicefit *fit, const struct line *line, const struct errors *errors,
+                      bool keep_scatter)
+{
+    double n = (double)fit->n;
+    double wide = student(BAND_PROBABILITY, n - 1);
+    double error = fmax(jackknife(errors->log_slopes, fit->n), fit->sigma / sqrt(n));
+    double half = wide * (keep_scatter ? hypot(error, fit->sigma) : error);
 
     fit->slope = (struct triple){line->slope * exp(-half), line->slope, line->slope * exp(half)};
-    if (!fit->has_overhead)
-        return;
-    fit->overhead_new = (struct triple){fmax(line->overhead[true] - error, 0), line->overhead[true],
-                                        line->overhead[true] + error};
-    fit->overhead_more = (struct triple){fmax(line->overhead[false] - error, 0),
-                                         line->overhead[false], line->overhead[false] + error};
+    fit->overhead_new =
+        around(line->overhead[true], wide * jackknife(errors->overheads[true], fit->n));
+    fit->overhead_more =
+        around(line->overhead[false], wide * jackknife(errors->overheads[false], fit->n));
 }
 
 /* Kendall's tau-b (Biometrika 33, 1945): ties count for neither side. */
@@ -317,7 +316,8 @@ static void refuse(struct servicefit *fit, const char *format, ...)
     va_end(arguments);
 }
 
-static void judge(struct servicefit *fit, size_t least)
+/* WHAT: answers or requests. */
+static void judge(struct servicefit *fit, const char *what, size_t least)
 {
     if (fit->n < least)
         refuse(fit,
@@ -325,32 +325,79 @@ static void judge(struct servicefit *fit, size_t least)
                fit->n, least);
     else if (fit->tokens_most < LEAST_RANGE * fit->tokens_least)
         refuse(fit,
-               "a flat line: all answers have about the same size, %.0f to %.0f tokens; ask for "
-               "short and long ones",
-               fit->tokens_least, fit->tokens_most);
+               "a flat line: all %s have about the same size, %.0f to %.0f tokens; it takes short "
+               "and long ones",
+               what, fit->tokens_least, fit->tokens_most);
     else if (fit->correlation < LEAST_CORRELATION || fit->slope.central <= 0)
         refuse(fit,
                "a flat line: what is seen on the wire hardly follows the tokens (rank correlation "
-               "%.2f, it takes %.2f): are the counts those of these answers, in their order?",
-               fit->correlation, LEAST_CORRELATION);
+               "%.2f, it takes %.2f): are the counts those of these %s, in their order?",
+               fit->correlation, LEAST_CORRELATION, what);
     else if (fit->median_error > MOST_ERROR || fit->sigma > MOST_ERROR ||
              fit->slope.low * MOST_SPREAD < fit->slope.central ||
              fit->slope.high > MOST_SPREAD * fit->slope.central)
         refuse(fit, "the counts scatter too much to be of use");
 }
 
-static void fit_points(struct servicefit *fit, const struct estimator *estimator,
-                       const struct point *points)
+/* Fits fit->n POINTS; KEEP_SCATTER: the band is of single ones. What can be computed is, also of
+ * what is refused. */
+static void fit_points(struct servicefit *fit, const struct model *model,
+                       const struct point *points, bool keep_scatter)
 {
-    struct line line = fit_line(estimator, points, fit->n, SIZE_MAX);
+    struct line line = fit_line(model, points, fit->n, SIZE_MAX);
     struct errors errors;
 
-    leave_one_out(estimator, points, fit->n, &errors);
-    fit->sigma = root_mean_square(errors.logs, fit->n);
+    for (size_t i = 0; i < fit->n; i++) {
+        fit->tokens_least = i == 0 ? points[i].tokens : fmin(fit->tokens_least, points[i].tokens);
+        fit->tokens_most = fmax(fit->tokens_most, points[i].tokens);
+    }
+    if (fit->n < SERVICEFIT_MINIMUM)
+        return;
+    leave_one_out(model, points, fit->n, &errors);
+    fit->sigma = scatter(&line, points, fit->n);
     fit->median_error = median(errors.relative, fit->n);
     fit->bias = errors.estimated / errors.true_tokens - 1;
     fit->correlation = correlation(points, fit->n);
-    set_bands(fit, &line, points, fit->n, errors.logs);
+    set_bands(fit, &line, &errors, keep_scatter);
+}
+
+/* Requests of known tokens, but for those that carry a file, whose bytes are no text. */
+static size_t take_requests(const struct estimator *estimator,
+                            const struct servicefit_sample *samples, size_t count,
+                            struct point *points)
+{
+    size_t taken = 0;
+
+    for (size_t i = 0; i < count && taken < SERVICEFIT_MOST; i++) {
+        double bytes = (double)samples[i].shape.request_bytes;
+
+        if (samples[i].tokens_in > 0 &&
+            (estimator->upload_bytes_min <= 0 || bytes < estimator->upload_bytes_min))
+            points[taken++] = (struct point){samples[i].tokens_in, bytes, false};
+    }
+    return taken;
+}
+
+static struct servicefit_input fit_input(const struct estimator *estimator,
+                                         const struct servicefit_sample *samples, size_t count,
+                                         size_t least)
+{
+    const struct model model = {.has_overhead = true};
+    struct point points[SERVICEFIT_MOST] = {{0, 0, false}};
+    struct servicefit fit = {.n = take_requests(estimator, samples, count, points)};
+    struct servicefit_input input;
+
+    fit_points(&fit, &model, points, true);
+    if (estimator->input_method != INPUT_BODY)
+        refuse(&fit, "they cannot be seen in what a browser sends: the declared prior holds");
+    else if (fit.n == 0)
+        refuse(&fit, "their true numbers were not given");
+    else
+        judge(&fit, "requests", least);
+    input = (struct servicefit_input){fit.n,    fit.slope, fit.overhead_more, fit.median_error,
+                                      fit.bias, ""};
+    snprintf(input.refusal, sizeof(input.refusal), "%s", fit.refusal);
+    return input;
 }
 
 struct servicefit servicefit_fit(const struct estimator *estimator,
@@ -358,8 +405,12 @@ struct servicefit servicefit_fit(const struct estimator *estimator,
                                  size_t least)
 {
     struct servicefit fit = {.has_overhead = has_overhead(estimator->method)};
+    const struct model model = {fit.has_overhead, estimator->overhead_new_bytes.central -
+                                                      estimator->overhead_reused_bytes.central};
     struct point points[SERVICEFIT_MOST] = {{0, 0, false}};
 
+    if (least < SERVICEFIT_MINIMUM)
+        least = SERVICEFIT_MINIMUM;
     if (estimator->method < METHOD_M1 || estimator->method > METHOD_M5) {
         refuse(&fit, "its estimator \"%s\" has nothing to calibrate", estimator->name);
         return fit;
@@ -367,13 +418,9 @@ struct servicefit servicefit_fit(const struct estimator *estimator,
     fit.n = take_points(estimator, samples, count, points);
     fit.left_out = count - fit.n;
     describe(&fit, estimator, samples, count);
-    for (size_t i = 0; i < fit.n; i++) {
-        fit.tokens_least = i == 0 ? points[i].tokens : fmin(fit.tokens_least, points[i].tokens);
-        fit.tokens_most = fmax(fit.tokens_most, points[i].tokens);
-    }
-    if (fit.n >= SERVICEFIT_MINIMUM)
-        fit_points(&fit, estimator, points);
-    judge(&fit, least > SERVICEFIT_MINIMUM ? least : SERVICEFIT_MINIMUM);
+    fit_points(&fit, &model, points, false);
+    judge(&fit, "answers", least);
+    fit.input = fit_input(estimator, samples, count, least);
     return fit;
 }
 
@@ -395,6 +442,10 @@ struct estimator servicefit_apply(const struct estimator *estimator, const struc
     if (fit->has_overhead) {
         result.overhead_new_bytes = fit->overhead_new;
         result.overhead_reused_bytes = fit->overhead_more;
+    }
+    if (fit->input.refusal[0] == '\0') {
+        result.input_bytes_per_token = fit->input.bytes_per_token;
+        result.input_overhead_bytes = fit->input.overhead_bytes;
     }
     return result;
 }

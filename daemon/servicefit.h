@@ -13,7 +13,12 @@
  * taken to be overhead + tokens * slope. With an overhead (M1, M2) the slope is the median of those
  * of all pairs (Theil 1950; Sen, J. American Statistical Association 63, 1968), which a few wrong
  * counts do not move; without, it is the ratio of the sums, so that totals have no bias. Errors are
- * those of each exchange as the others estimate it (leave one out). */
+ * those of each exchange as the others estimate it (leave one out).
+ *
+ * Two errors are kept apart. The bands are the systematic one: how far the fit itself may be off,
+ * by the jackknife (Tukey, Annals of Mathematical Statistics 29, 1958), which narrows with the
+ * number of prompts. SIGMA is the random one: how far single exchanges lie from the line. A sum
+ * over many exchanges has all of the first, and hardly any of the second. */
 
 #define SERVICEFIT_MOST 200
 /* Fewer exchanges than these are refused, unless the caller asks for less. */
@@ -24,6 +29,18 @@
 struct servicefit_sample {
     struct exchange_shape shape;
     double tokens_out; /* true, visible ones */
+    double tokens_in;  /* true; 0: not known */
+};
+
+/* Of requests: bytes = overhead + tokens * slope, as METHOD_M1 fits answers. Nothing random is kept
+ * of input tokens, so that these bands hold the scatter of single requests, too. */
+struct servicefit_input {
+    size_t n;
+    struct triple bytes_per_token;
+    struct triple overhead_bytes;
+    double median_error; /* as those of struct servicefit */
+    double bias;
+    char refusal[240]; /* why there is no fit; "": it holds */
 };
 
 struct servicefit {
@@ -33,7 +50,8 @@ struct servicefit {
     bool has_overhead;           /* M1 and M2: */
     struct triple overhead_new;  /* of the first exchange on a connection */
     struct triple overhead_more; /* of the later ones */
-    double sigma;                /* standard deviation of the logarithm of one estimate's error */
+    double sigma;                /* by which answers lie around the line: standard deviation of the
+                                    logarithm of estimated by true tokens, at random */
     double median_error;         /* of one exchange, relative */
     double bias;                 /* of the sum, relative: 0.01 is 1 % too many */
     double correlation;          /* Kendall's tau of what is measured and tokens, -1 to 1 */
@@ -42,6 +60,7 @@ struct servicefit {
     /* Of the answers, to tell later whether they still have this shape: medians over exchanges. */
     double record_bytes;
     double records_per_s;
+    struct servicefit_input input;
     char refusal[240]; /* one sentence; "": the fit holds */
 };
 

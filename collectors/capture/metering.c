@@ -132,6 +132,44 @@ static bool take_memory(struct metering *metering, const struct limits *limits,
     return metering->recognition != NULL;
 }
 
+static void ignore_activity(void *context, int64_t interval_start, const struct activity *activity)
+{
+    (void)context;
+    (void)interval_start;
+    (void)activity;
+}
+
+static void ignore_devices(void *context, const struct device_count *count)
+{
+    (void)context;
+    (void)count;
+}
+
+static void ignore_closed(void *context, int64_t interval_start, const struct coverage *coverage,
+                          uint32_t open_s)
+{
+    (void)context;
+    (void)interval_start;
+    (void)coverage;
+    (void)open_s;
+}
+
+static void ignore_use(void *context, int64_t interval_start, const struct local_use *use)
+{
+    (void)context;
+    (void)interval_start;
+    (void)use;
+}
+
+struct metering_sink metering_ignore(void *context)
+{
+    return (struct metering_sink){.context = context,
+                                  .activity = ignore_activity,
+                                  .devices = ignore_devices,
+                                  .closed = ignore_closed,
+                                  .local_use = ignore_use};
+}
+
 struct metering *metering_new(const struct limits *limits, const struct catalogue *catalogue,
                               const struct directions *directions, const struct metering_sink *sink)
 {

@@ -63,6 +63,10 @@ struct metering_sink {
     void (*exchange)(void *context, const struct wire_exchange *exchange);
 };
 
+/* One that ignores everything, to be given what it shall not ignore: where only flows or exchanges
+ * are looked at, and nothing is recorded. */
+struct metering_sink metering_ignore(void *context);
+
 /* Capture on several queues or interfaces may hand over packets slightly out of order. Anything
  * further back means that the clock was set. */
 #define METERING_REORDER_NS INT64_C(1000000000)

@@ -46,7 +46,7 @@ expect 0 calibrate openai-api --read "$directory/session.pcap" --client $client 
 ! grep -qF 198.51.100 "$directory/err" "$directory/out" "$file" || fail "an address was written"
 
 # Typed instead.
-expect 0 sh -c "(cut -f 2 '$directory/truth.tsv'; echo end) | '$build/iagmeter' calibrate service openai-api -c '$conf' \
+expect 0 sh -c "(cut -f 2,3 '$directory/truth.tsv'; echo end) | '$build/iagmeter' calibrate service openai-api -c '$conf' \
     --read '$directory/session.pcap' --client $client --output '$directory/typed.conf'"
 cmp "$file" "$directory/typed.conf" || fail "typed counts give another file"
 
