@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/drift.h"
 
-#include <stdio.h>
-
 /* By which factor the record of an exchange may differ, and its rate, which also follows the
  * load of the service. */
 #define SIZE_TOLERANCE 1.5
@@ -44,11 +42,4 @@ bool drift_add(struct drift_window *window, const struct service_calibrated *cal
     window->drifted = 2 * window->off > window->exchanges;
     window->exchanges = window->off = 0;
     return true;
-}
-
-void drift_fact_name(const char *service, enum service_transport transport, const char *date,
-                     char out[DRIFT_FACT_SIZE])
-{
-    snprintf(out, DRIFT_FACT_SIZE, DRIFT_FACT "%s %s %s", service,
-             service_transport_name(transport), date);
 }

@@ -30,10 +30,4 @@ bool drift_is_streamed(const struct estimator *estimator, const struct exchange_
 bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,
                const struct exchange_shape *shape);
 
-/* The fact in the ledger that says it of a calibration: "yes" or "no". */
-#define DRIFT_FACT      "calibration_drift "
-#define DRIFT_FACT_SIZE 128
-void drift_fact_name(const char *service, enum service_transport transport, const char *date,
-                     char out[DRIFT_FACT_SIZE]);
-
 #endif

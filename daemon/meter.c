@@ -2,7 +2,7 @@
 #include "daemon/meter.h"
 
 #include "daemon/calendar.h"
-#include "daemon/drift.h"
+#include "daemon/calibrationuse.h"
 #include "daemon/log.h"
 #include "daemon/servicefactors.h"
 #include "daemon/settlement.h"
@@ -89,6 +89,7 @@ struct meter {
     struct named_direction directions[MAX_DIRECTIONS];
     uint8_t drift[MAX_SERVICES][TRANSPORT_COUNT]; /* enum drift_state */
     bool drift_changed;
+    int64_t drift_at_s;      /* when to try to record it */
     bool calibrations_noted; /* which are in use, since the configuration was read */
     struct factor_set factor_sets[MAX_FACTOR_SETS];
     size_t factor_set_count;
@@ -185,6 +186,7 @@ void meter_set_config(struct meter *meter, const struct config *config)
 {
     meter->config = config;
     memset(meter->drift, 0, sizeof(meter->drift));
+    meter->drift_changed = false;
     meter->calibrations_noted = false;
     if (meter->entry_count == 0)
         meter->factor_set_count = 0;
@@ -618,43 +620,23 @@ static enum ledger_status write_entry(struct meter *meter, const struct entry *e
     }
 }
 
-static enum ledger_status note_calibration(struct meter *meter,
-                                           const struct service_calibration *calibration,
-                                           int64_t since_s)
-{
-    char name[SERVICECALIBRATION_FACT_SIZE];
-    char value[SERVICECALIBRATION_FACT_SIZE];
-    struct servicecalibration_use use;
-    enum ledger_status status;
-
-    servicecalibration_use_name(calibration, name);
-    status = ledger_fact(meter->ledger, name, value, sizeof(value));
-    if (status == LEDGER_OK && servicecalibration_parse_use(name, value, &use) &&
-        use.since_s <= since_s)
-        return LEDGER_OK;
-    if (status != LEDGER_OK && status != LEDGER_EMPTY)
-        return status;
-    servicecalibration_use_value(calibration, since_s, value);
-    return ledger_set_fact(meter->ledger, name, value);
-}
-
 /* With the first sums that come after the configuration was read: in use since their interval. */
 static enum ledger_status note_calibrations(struct meter *meter)
 {
     const struct service_calibrations *calibrations = meter->config->calibrations;
-    enum ledger_status status = LEDGER_OK;
+    enum ledger_status status;
     int64_t since_s = INT64_MAX;
 
-    if (meter->calibrations_noted || !calibrations)
+    if (meter->calibrations_noted)
         return LEDGER_OK;
     for (size_t i = 0; i < meter->entry_count; i++)
         if (meter->entries[i].complete && meter->entries[i].type == MESSAGE_CLOSED &&
             meter->entries[i].interval_start < since_s)
             since_s = meter->entries[i].interval_start;
-    for (size_t i = 0; since_s < INT64_MAX && i < calibrations->count && status == LEDGER_OK; i++)
-        if (calibrations->items[i].in_force)
-            status = note_calibration(meter, &calibrations->items[i], since_s);
-    meter->calibrations_noted = since_s < INT64_MAX && status == LEDGER_OK;
+    if (since_s == INT64_MAX)
+        return LEDGER_OK;
+    status = calibrationuse_note(meter->ledger, calibrations, since_s);
+    meter->calibrations_noted = status == LEDGER_OK;
     return status;
 }
 
@@ -757,27 +739,37 @@ static enum ledger_status record_sources(struct meter *meter, int64_t now_s, int
     return status == LEDGER_FATAL ? status : LEDGER_OK;
 }
 
-/* Of the calibrations in force. What cannot be written waits for the next window. */
-static enum ledger_status record_drift(struct meter *meter)
+/* Of the calibrations in force: all of them or none. */
+static enum ledger_status write_drift(struct meter *meter)
 {
     const struct service_calibrations *calibrations = meter->config->calibrations;
-    enum ledger_status status = LEDGER_OK;
-    char name[DRIFT_FACT_SIZE];
+    enum ledger_status status = ledger_begin(meter->ledger);
 
-    if (!meter->drift_changed || !calibrations)
-        return LEDGER_OK;
-    meter->drift_changed = false;
     for (size_t i = 0; i < calibrations->count && status == LEDGER_OK; i++) {
         const struct service_calibration *own = &calibrations->items[i];
         uint16_t number = catalogue_find(meter->config->catalogue, own->service);
         enum drift_state drift =
             number == SERVICE_NONE ? DRIFT_UNKNOWN : meter->drift[number][own->transport];
 
-        if (!own->in_force || drift == DRIFT_UNKNOWN)
-            continue;
-        drift_fact_name(own->service, (enum service_transport)own->transport, own->date, name);
-        status = ledger_set_fact(meter->ledger, name, drift == DRIFT_YES ? "yes" : "no");
+        if (own->in_force && drift != DRIFT_UNKNOWN)
+            status = calibrationuse_note_drift(meter->ledger, own, drift == DRIFT_YES);
     }
+    return status == LEDGER_OK ? ledger_commit(meter->ledger) : status;
+}
+
+/* What cannot be written is tried again. */
+static enum ledger_status record_drift(struct meter *meter, int64_t monotonic_s)
+{
+    enum ledger_status status;
+
+    if (!meter->drift_changed || monotonic_s < meter->drift_at_s)
+        return LEDGER_OK;
+    status = write_drift(meter);
+    meter->drift_changed = status != LEDGER_OK;
+    if (status == LEDGER_OK)
+        return LEDGER_OK;
+    ledger_rollback(meter->ledger);
+    meter->drift_at_s = monotonic_s + LONGEST_DELAY_S;
     return status == LEDGER_FATAL ? status : LEDGER_OK;
 }
 
@@ -910,7 +902,7 @@ enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t mono
     if (status == LEDGER_OK)
         status = record_sources(meter, now_s, monotonic_s);
     if (status == LEDGER_OK)
-        status = record_drift(meter);
+        status = record_drift(meter, monotonic_s);
     if (status == LEDGER_OK)
         status = share_energy(meter, now_s, monotonic_s);
     if (status == LEDGER_OK)

@@ -2,6 +2,7 @@
 #include "daemon/metrics.h"
 
 #include "daemon/calendar.h"
+#include "daemon/calibrationuse.h"
 #include "daemon/hostbalance.h"
 #include "daemon/hoststatus.h"
 #include "daemon/version.h"
@@ -342,11 +343,66 @@ static bool put_host(struct ledger *ledger, const struct config *config, int64_t
     return put_servers(ledger, now_s, stream) && put_balance(ledger, config, now_s, stream);
 }
 
+/* ---- calibrations of services ---- */
+
+static double drift_of(struct ledger *ledger, const struct service_calibration *calibration)
+{
+    return calibrationuse_has_drifted(ledger, calibration);
+}
+
+static double time_of(struct ledger *ledger, const struct service_calibration *calibration)
+{
+    int64_t day = 0;
+
+    (void)ledger;
+    calendar_parse_day(calibration->date, &day);
+    return (double)(day * DAY_S);
+}
+
+typedef double calibration_value(struct ledger *ledger,
+                                 const struct service_calibration *calibration);
+
+/* Of those in force. */
+static void put_calibrations(struct ledger *ledger, const struct service_calibrations *calibrations,
+                             const char *name, const char *help, calibration_value *value,
+                             FILE *stream)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < calibrations->count; i++) {
+        const struct service_calibration *own = &calibrations->items[i];
+
+        if (!own->in_force)
+            continue;
+        if (is_first)
+            put_head(stream, name, "gauge", help);
+        is_first = false;
+        fprintf(stream, "%s{", name);
+        put_label(stream, "service", own->service);
+        fputc(',', stream);
+        put_label(stream, "transport",
+                  service_transport_name((enum service_transport)own->transport));
+        fputc('}', stream);
+        put_value(stream, value(ledger, own));
+    }
+}
+
+/* That a service drifted takes a window of exchanges, of anybody: no minute's use is told. */
+static void put_drift(struct ledger *ledger, const struct config *config, FILE *stream)
+{
+    put_calibrations(ledger, config->calibrations, "iagmeter_calibration_timestamp_seconds",
+                     "Day of the calibration that is in force.", time_of, stream);
+    put_calibrations(ledger, config->calibrations, "iagmeter_calibration_drifted",
+                     "Whether answers no longer have the shape that the calibration saw.", drift_of,
+                     stream);
+}
+
 bool metrics_write_capture(struct ledger *ledger, const struct config *config, bool running,
                            int64_t now_s, FILE *stream)
 {
     put_build(config, stream);
     put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
+    put_drift(ledger, config, stream);
     return put_span(ledger, stream) && put_coverage(ledger, now_s, stream) &&
            (!config->host || put_host(ledger, config, now_s, stream));
 }

@@ -5,8 +5,6 @@
 #include "daemon/confread.h"
 #include "daemon/version.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stddef.h>
@@ -390,62 +388,22 @@ void servicecalibration_print(const struct service_calibrations *calibrations, i
         calendar_parse_day(own->date, &day);
         fprintf(stream,
                 "%-24s %s, of %s (%lld days ago), n = %u, median error %.1f %%, bias %+.1f %%, "
-                "grade %c\n",
+                "input tokens %s, grade %c\n",
                 own->service, transport_names[own->transport], own->date,
                 (long long)(now_s / DAY_S - day), own->n, 100 * own->median_error, 100 * own->bias,
+                own->input_n > 0 ? "fitted" : "not fitted",
                 grade_letter((enum evidence_grade)own->grade));
     }
 }
 
-struct json_t *servicecalibration_json(const struct service_calibrations *calibrations)
+struct json_t *servicecalibration_json(const struct service_calibration *calibration)
 {
-    json_t *array = json_array();
+    char grade[] = {grade_letter((enum evidence_grade)calibration->grade), '\0'};
 
-    for (size_t i = 0; i < calibrations->count; i++) {
-        const struct service_calibration *own = &calibrations->items[i];
-        char grade[] = {grade_letter((enum evidence_grade)own->grade), '\0'};
-
-        if (own->in_force)
-            json_array_append_new(
-                array, json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "service", own->service,
-                                 "transport", transport_names[own->transport], "date", own->date,
-                                 "n", (json_int_t)own->n, "median_error", own->median_error, "bias",
-                                 own->bias, "grade", grade));
-    }
-    return array;
-}
-
-void servicecalibration_use_name(const struct service_calibration *calibration,
-                                 char out[SERVICECALIBRATION_FACT_SIZE])
-{
-    snprintf(out, SERVICECALIBRATION_FACT_SIZE, SERVICECALIBRATION_FACT "%s %s %s",
-             calibration->service, transport_names[calibration->transport], calibration->date);
-}
-
-void servicecalibration_use_value(const struct service_calibration *calibration, int64_t since_s,
-                                  char out[SERVICECALIBRATION_FACT_SIZE])
-{
-    snprintf(out, SERVICECALIBRATION_FACT_SIZE, "%" PRId64 " %s", since_s, calibration->source);
-}
-
-/* "SECONDS SOURCE". */
-static bool parse_use_value(const char *value, struct servicecalibration_use *out)
-{
-    char *end;
-
-    errno = 0;
-    out->since_s = strtoll(value, &end, 10);
-    if (errno != 0 || end == value || *end != ' ' || end[1] == '\0')
-        return false;
-    snprintf(out->source, sizeof(out->source), "%s", end + 1);
-    return true;
-}
-
-bool servicecalibration_parse_use(const char *name, const char *value,
-                                  struct servicecalibration_use *out)
-{
-    return strncmp(name, SERVICECALIBRATION_FACT, strlen(SERVICECALIBRATION_FACT)) == 0 &&
-           sscanf(name + strlen(SERVICECALIBRATION_FACT), "%39s %7s %10s", out->service,
-                  out->transport, out->date) == 3 &&
-           parse_use_value(value, out);
+    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:I, s:s}", "service",
+                     calibration->service, "transport", transport_names[calibration->transport],
+                     "date", calibration->date, "n", (json_int_t)calibration->n, "median_error",
+                     calibration->median_error, "bias", calibration->bias, "sigma",
+                     calibration->sigma, "input_n", (json_int_t)calibration->input_n, "grade",
+                     grade);
 }

@@ -65,26 +65,8 @@ bool servicecalibration_write(const char *service, enum service_transport transp
 /* Those in force, for `iagmeter status`. */
 void servicecalibration_print(const struct service_calibrations *calibrations, int64_t now_s,
                               FILE *stream);
-/* The facts in the ledger that tell which calibration was in use since when: appended, and never
- * taken away, so that reports of any month can cite theirs. */
-#define SERVICECALIBRATION_FACT      "calibration_used "
-#define SERVICECALIBRATION_FACT_SIZE 160
-struct servicecalibration_use {
-    char service[SERVICE_ID_SIZE];
-    char transport[8];
-    char date[sizeof("2026-12-31")];
-    int64_t since_s;
-    char source[120];
-};
-void servicecalibration_use_name(const struct service_calibration *calibration,
-                                 char out[SERVICECALIBRATION_FACT_SIZE]);
-void servicecalibration_use_value(const struct service_calibration *calibration, int64_t since_s,
-                                  char out[SERVICECALIBRATION_FACT_SIZE]);
-/* False for another fact. */
-bool servicecalibration_parse_use(const char *name, const char *value,
-                                  struct servicecalibration_use *out);
 
 struct json_t;
-struct json_t *servicecalibration_json(const struct service_calibrations *calibrations);
+struct json_t *servicecalibration_json(const struct service_calibration *calibration);
 
 #endif

@@ -2,7 +2,7 @@
 #include "daemon/status.h"
 
 #include "daemon/calendar.h"
-#include "daemon/drift.h"
+#include "daemon/calibrationuse.h"
 #include "daemon/hostbalance.h"
 #include "daemon/hoststatus.h"
 #include "daemon/settlement.h"
@@ -216,8 +216,7 @@ static void print_text(FILE *stream, const char *label, const char *text)
 /* How far energy was shared stands with the host, as a date, and so do the sources. */
 static bool print_fact(void *context, const char *name, const char *value)
 {
-    if (strncmp(name, SERVICECALIBRATION_FACT, strlen(SERVICECALIBRATION_FACT)) != 0 &&
-        strncmp(name, DRIFT_FACT, strlen(DRIFT_FACT)) != 0 && strcmp(name, SETTLEMENT_FACT) != 0 &&
+    if (!calibrationuse_is_fact(name) && strcmp(name, SETTLEMENT_FACT) != 0 &&
         strcmp(name, SOURCESTATES_FACT) != 0)
         print_text(context, name, value);
     return true;
@@ -344,12 +343,8 @@ static void print_drift(const struct status *status, struct ledger *ledger, FILE
 {
     for (size_t i = 0; i < status->calibrations->count; i++) {
         const struct service_calibration *own = &status->calibrations->items[i];
-        char name[DRIFT_FACT_SIZE];
-        char value[8] = "";
 
-        drift_fact_name(own->service, (enum service_transport)own->transport, own->date, name);
-        if (own->in_force && ledger_fact(ledger, name, value, sizeof(value)) == LEDGER_OK &&
-            strcmp(value, "yes") == 0)
+        if (own->in_force && calibrationuse_has_drifted(ledger, own))
             fprintf(stream,
                     "The answers of %s (%s) no longer have the shape that its calibration saw: "
                     "calibrate it anew.\n",
@@ -397,7 +392,7 @@ static bool write_text(const struct status *status, struct ledger *ledger, FILE 
 
 static bool add_fact(void *context, const char *name, const char *value)
 {
-    if (strcmp(name, SOURCESTATES_FACT) != 0)
+    if (!calibrationuse_is_fact(name) && strcmp(name, SOURCESTATES_FACT) != 0)
         json_object_set_new(context, name, json_string(value));
     return true;
 }
@@ -435,6 +430,24 @@ static json_t *json_advice(const struct status *status)
     return array;
 }
 
+/* Of those in force. */
+static json_t *json_calibrations(const struct status *status, struct ledger *ledger)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < status->calibrations->count; i++) {
+        const struct service_calibration *own = &status->calibrations->items[i];
+        json_t *object = own->in_force ? servicecalibration_json(own) : NULL;
+
+        if (!object)
+            continue;
+        json_object_set_new(object, "drifted",
+                            json_boolean(calibrationuse_has_drifted(ledger, own)));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
 /* Times are seconds since 1970 UTC; without any interval, "ledger" and "last_day" are null. The
  * last day is not "current" when it ends where the ledger does, and not now. */
 static bool write_json(const struct status *status, struct ledger *ledger, FILE *stream)
@@ -455,8 +468,7 @@ static bool write_json(const struct status *status, struct ledger *ledger, FILE 
         status->progress ? progress_json(status->progress) : json_null(), "host",
         status->host ? hoststatus_json(&status->host_status, status->host) : json_null(), "sources",
         sources ? sources : json_null(), "missed", missed ? missed : json_null(), "balance",
-        hostbalance_json(&status->balance), "calibrations",
-        servicecalibration_json(status->calibrations));
+        hostbalance_json(&status->balance), "calibrations", json_calibrations(status, ledger));
 
     if (object && json_dumpf(object, stream, JSON_INDENT(2)) == 0)
         fputc('\n', stream);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/calibrations.h"
 
-#include "daemon/servicecalibration.h"
+#include "reports/jsonvalues.h"
+#include "reports/month.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-struct citing {
-    const struct month_report *report;
-    struct ledger *ledger;
-    const struct servicecalibration_use *use; /* that is being looked at */
-    bool superseded;
-    FILE *stream;
-    size_t count;
+#define TIME_SIZE sizeof("2026-12-31 23:59")
+
+/* -- Collecting ------------------------------------------------------------------------------- */
+
+struct collecting {
+    struct month_report *report;
+    bool out_of_memory;
 };
 
 static bool is_shown(const struct month_report *report, const char *service)
@@ -24,52 +26,144 @@ static bool is_shown(const struct month_report *report, const char *service)
     return false;
 }
 
-/* Whether another one had taken its place before the month began. */
-static bool look_for_newer(void *context, const char *name, const char *value)
+static bool is_same(const struct calibrationuse *a, const struct calibrationuse *b)
 {
-    struct citing *citing = context;
-    struct servicecalibration_use other;
-
-    if (!servicecalibration_parse_use(name, value, &other) ||
-        strcmp(other.service, citing->use->service) != 0 ||
-        strcmp(other.transport, citing->use->transport) != 0)
-        return true;
-    if (strcmp(other.date, citing->use->date) > 0 && other.since_s <= citing->report->month.start)
-        citing->superseded = true;
-    return !citing->superseded;
+    return strcmp(a->service, b->service) == 0 && strcmp(a->transport, b->transport) == 0 &&
+           strcmp(a->source, b->source) == 0;
 }
 
-static bool cite(void *context, const char *name, const char *value)
+/* Periods of one calibration that touch, as where an older capture was replayed, are one. */
+static bool extend(const struct calibrations *list, const struct calibrationuse *use)
 {
-    struct citing *citing = context;
-    struct servicecalibration_use use;
+    for (size_t i = 0; i < list->count; i++) {
+        struct calibrationuse *own = &list->items[i];
 
-    if (!servicecalibration_parse_use(name, value, &use) || use.since_s >= citing->report->until ||
-        !is_shown(citing->report, use.service))
+        if (!is_same(own, use) || use->since_s > own->until_s || own->since_s > use->until_s)
+            continue;
+        own->since_s = use->since_s < own->since_s ? use->since_s : own->since_s;
+        own->until_s = use->until_s > own->until_s ? use->until_s : own->until_s;
         return true;
-    citing->use = &use;
-    citing->superseded = false;
-    ledger_visit_facts(citing->ledger, look_for_newer, citing);
-    if (!citing->superseded)
-        fprintf(citing->stream, "%s%s (%s): %s", citing->count++ ? "; " : "", use.service,
-                use.transport, use.source);
+    }
+    return false;
+}
+
+static bool collect(void *context, const char *name, const char *value)
+{
+    struct collecting *collecting = context;
+    struct month_report *report = collecting->report;
+    struct calibrations *list = &report->calibrations;
+    struct calibrationuse *items, use;
+
+    if (!calibrationuse_parse(name, value, &use) || !is_shown(report, use.service))
+        return true;
+    if (use.since_s < report->month.start)
+        use.since_s = report->month.start;
+    if (use.until_s > report->until)
+        use.until_s = report->until;
+    if (use.since_s >= use.until_s || extend(list, &use))
+        return true;
+    items = realloc(list->items, (list->count + 1) * sizeof(*items));
+    collecting->out_of_memory = !items;
+    if (!items)
+        return false;
+    list->items = items;
+    items[list->count++] = use;
     return true;
 }
 
-char *calibrations_cite(struct ledger *ledger, const struct month_report *report)
+bool calibrations_collect(struct ledger *ledger, struct month_report *report)
 {
-    struct citing citing = {.report = report, .ledger = ledger};
-    char *text = NULL;
-    size_t size;
+    struct collecting collecting = {report, false};
 
     if (report->withheld)
+        return true;
+    return ledger_visit_facts(ledger, collect, &collecting) == LEDGER_OK &&
+           !collecting.out_of_memory;
+}
+
+void calibrations_clear(struct calibrations *calibrations)
+{
+    free(calibrations->items);
+    *calibrations = (struct calibrations){NULL, 0};
+}
+
+/* -- Telling ---------------------------------------------------------------------------------- */
+
+static bool is_asked(const struct calibrationuse *use, const char *service)
+{
+    return strcmp(service, MONTH_ALL) == 0 || strcmp(service, use->service) == 0;
+}
+
+static void format_time(int64_t time_s, char out[TIME_SIZE])
+{
+    time_t seconds = (time_t)time_s;
+    struct tm local;
+
+    localtime_r(&seconds, &local);
+    strftime(out, TIME_SIZE, "%Y-%m-%d %H:%M", &local);
+}
+
+/* Nothing where it was in use for all of the month. */
+static void put_period(const struct month_report *report, const struct calibrationuse *use,
+                       enum text_language language, FILE *stream)
+{
+    bool later = use->since_s > report->month.start;
+    bool over = use->until_s < report->until;
+    char since[TIME_SIZE], until[TIME_SIZE];
+
+    format_time(use->since_s, since);
+    format_time(use->until_s, until);
+    if (later || over)
+        fputs(" (", stream);
+    if (later)
+        text_say(stream, language, TEXT_CALIBRATION_SINCE, TEXT_ARGUMENTS(since), false);
+    if (later && over)
+        fputc(' ', stream);
+    if (over)
+        text_say(stream, language, TEXT_CALIBRATION_UNTIL, TEXT_ARGUMENTS(until), false);
+    if (later || over)
+        fputc(')', stream);
+}
+
+char *calibrations_text(const struct month_report *report, const char *service,
+                        enum text_language language)
+{
+    const struct calibrations *list = &report->calibrations;
+    char *text = NULL;
+    size_t size, told = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (!stream)
         return NULL;
-    citing.stream = open_memstream(&text, &size);
-    if (!citing.stream)
-        return NULL;
-    ledger_visit_facts(ledger, cite, &citing);
-    if (fclose(citing.stream) == 0 && citing.count > 0)
+    for (size_t i = 0; i < list->count; i++) {
+        const struct calibrationuse *use = &list->items[i];
+
+        if (!is_asked(use, service))
+            continue;
+        fprintf(stream, "%s%s (%s): %s", told++ ? "; " : "", use->service, use->transport,
+                use->source);
+        put_period(report, use, language, stream);
+    }
+    if (fclose(stream) == 0 && told > 0)
         return text;
     free(text);
     return NULL;
+}
+
+json_t *calibrations_json(const struct month_report *report, const char *service)
+{
+    json_t *array = json_array();
+    int failed = !array;
+
+    for (size_t i = 0; i < report->calibrations.count; i++) {
+        const struct calibrationuse *use = &report->calibrations.items[i];
+
+        if (is_asked(use, service))
+            failed |= json_array_append_new(
+                array,
+                json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "service", use->service, "transport",
+                          use->transport, "date", use->date, "source", use->source, "from",
+                          jsonvalues_time(use->since_s), "until", jsonvalues_time(use->until_s)));
+    }
+    return jsonvalues_finished(array, failed);
 }

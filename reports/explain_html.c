@@ -645,6 +645,8 @@ static bool write_margins(const struct html_page *page, const struct explanation
 
 static void write_sets(const struct html_page *page, const struct explanation *explanation)
 {
+    char *calibrations =
+        calibrations_text(explanation->report, explanation->figure.service, page->language);
     char digest[2 * sizeof(uint64_t) + 1];
 
     html_element(page, "h2", TEXT_EXPLAIN_HEAD_SETS, NULL);
@@ -666,6 +668,9 @@ static void write_sets(const struct html_page *page, const struct explanation *e
         fputs("</td></tr>\n", page->stream);
     }
     html_close_table(page);
+    if (calibrations)
+        html_element(page, "p", TEXT_CALIBRATIONS, TEXT_ARGUMENTS(calibrations));
+    free(calibrations);
 }
 
 bool explain_write_html(const struct explanation *explanation, enum text_language language,

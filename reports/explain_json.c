@@ -299,14 +299,15 @@ static json_t *json_explanation(const struct explanation *explanation)
 {
     const struct month_report *report = explanation->report;
     json_t *object = json_part(explanation, &explanation->figure);
-    json_t *head =
-        json_pack("{s:s, s:o, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
-                  "month", json_sprintf("%04d-%02d", report->month.year, report->month.month),
-                  "scope", scope_name(explanation->scope), "running", report->running, "vintage",
-                  factors_vintage(report->config->factors), "has_folded", explanation->has_folded,
-                  "parts", json_parts(explanation), "chains", json_chains(explanation), "devices",
-                  json_devices(explanation), "recomputed", json_recomputed(explanation),
-                  "uncertainty", json_margins(explanation), "factor_sets", json_sets(explanation));
+    json_t *head = json_pack(
+        "{s:s, s:o, s:s, s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+        "month", json_sprintf("%04d-%02d", report->month.year, report->month.month), "scope",
+        scope_name(explanation->scope), "running", report->running, "vintage",
+        factors_vintage(report->config->factors), "has_folded", explanation->has_folded, "parts",
+        json_parts(explanation), "chains", json_chains(explanation), "devices",
+        json_devices(explanation), "recomputed", json_recomputed(explanation), "uncertainty",
+        json_margins(explanation), "factor_sets", json_sets(explanation), "calibrations",
+        calibrations_json(report, explanation->figure.service));
     int failed = !object || json_object_update_new(object, head) != 0;
 
     if (!failed && !explanation->has_folded)

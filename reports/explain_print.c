@@ -531,6 +531,8 @@ static bool put_margins(const struct page *page)
 static void put_sets(const struct page *page)
 {
     const struct explanation *explanation = page->explanation;
+    char *calibrations =
+        calibrations_text(explanation->report, explanation->figure.service, page->language);
     char digest[2 * sizeof(uint64_t) + 1];
 
     head(page, TEXT_EXPLAIN_SETS, NULL);
@@ -543,8 +545,9 @@ static void put_sets(const struct page *page)
                  TEXT_ARGUMENTS(set->vintage, digest), false);
         say(page, set->installed ? TEXT_EXPLAIN_SET_INSTALLED : TEXT_EXPLAIN_SET_OTHER, NULL);
     }
-    if (explanation->report->calibrations)
-        head(page, TEXT_CALIBRATIONS, TEXT_ARGUMENTS(explanation->report->calibrations));
+    if (calibrations)
+        head(page, TEXT_CALIBRATIONS, TEXT_ARGUMENTS(calibrations));
+    free(calibrations);
 }
 
 bool explain_write_text(const struct explanation *explanation, enum text_language language,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/jsonvalues.h"
 
+#include <time.h>
+
 json_t *jsonvalues_triple(struct triple value)
 {
     return json_pack("{s:f, s:f, s:f}", "low", value.low, "central", value.central, "high",
@@ -13,4 +15,16 @@ json_t *jsonvalues_finished(json_t *value, int failed)
         return value;
     json_decref(value);
     return NULL;
+}
+
+json_t *jsonvalues_time(int64_t time_s)
+{
+    time_t time = (time_t)time_s;
+    struct tm local;
+    char clock[32], zone[8];
+
+    localtime_r(&time, &local);
+    strftime(clock, sizeof(clock), "%Y-%m-%dT%H:%M:%S", &local);
+    strftime(zone, sizeof(zone), "%z", &local);
+    return json_sprintf("%s%.3s:%s", clock, zone, zone + 3);
 }

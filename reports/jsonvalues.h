@@ -5,6 +5,7 @@
 #include "daemon/triple.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* What every JSON that we write has in common. jansson keeps the first failure: a NULL item makes
  * what it is put into fail (json_object_set_new(), json_pack()), and NULL travels up. */
@@ -13,6 +14,9 @@
 
 /* {"low": ..., "central": ..., "high": ...} */
 json_t *jsonvalues_triple(struct triple value);
+
+/* RFC 3339, local with its offset: "2026-10-01T00:00:00+02:00". */
+json_t *jsonvalues_time(int64_t time_s);
 
 /* VALUE, or NULL, with VALUE freed, when something failed to go into it. */
 json_t *jsonvalues_finished(json_t *value, int failed);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month.h"
 
-#include "reports/calibrations.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -948,16 +946,14 @@ struct month_report *month_build(struct ledger *ledger, const struct config *con
     }
     if (report->covered_s > report->month_s)
         report->covered_s = report->month_s;
-    built = fill_report(&builder);
+    built = fill_report(&builder) && calibrations_collect(ledger, report);
     if (!built)
         snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
 out:
     hourly_close(builder.hourly);
     free(builder.pairs);
-    if (built) {
-        report->calibrations = calibrations_cite(ledger, report);
+    if (built)
         return report;
-    }
     month_free(report);
     return NULL;
 }
@@ -972,6 +968,6 @@ void month_free(struct month_report *report)
     localhost_free(report->host);
     free(report->factors.sources);
     free(report->vintages);
-    free(report->calibrations);
+    calibrations_clear(&report->calibrations);
     free(report);
 }

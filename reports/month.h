@@ -5,6 +5,7 @@
 #include "daemon/calendar.h"
 #include "daemon/config.h"
 #include "daemon/ledger.h"
+#include "reports/calibrations.h"
 #include "reports/hourly.h"
 #include "reports/localhost.h"
 #include "reports/suppress.h"
@@ -177,7 +178,7 @@ struct month_report {
     double covered_s; /* never above month_s */
     char (*vintages)[64];
     size_t vintage_count;
-    char *calibrations; /* in force in the month, of services that are shown; NULL: none */
+    struct calibrations calibrations;
 };
 
 /* The other count of ZONE's water, which is always shown beside; NULL when there is none. */

@@ -210,6 +210,22 @@ static void write_restatement(FILE *stream, const struct month_report *report)
     }
 }
 
+/* The id is the service's; times are seconds since 1970 UTC. */
+static void write_calibrations(FILE *stream, const struct month_report *report)
+{
+    for (size_t i = 0; i < report->calibrations.count; i++) {
+        const struct calibrationuse *use = &report->calibrations.items[i];
+        char label[sizeof(use->transport) + sizeof(use->source) + 2];
+        char none = grade_letter(GRADE_NONE);
+
+        snprintf(label, sizeof(label), "%s: %s", use->transport, use->source);
+        write_record(stream, report, "calibration", use->service, label, "from_s", "s",
+                     triple_exact((double)use->since_s), none);
+        write_record(stream, report, "calibration", use->service, label, "until_s", "s",
+                     triple_exact((double)use->until_s), none);
+    }
+}
+
 bool month_write_csv(const struct month_report *report, FILE *stream)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
@@ -230,6 +246,7 @@ bool month_write_csv(const struct month_report *report, FILE *stream)
     for (size_t i = 0; report->progress && i < report->progress->count; i++)
         write_objective(stream, report, &report->progress->lines[i]);
     write_restatement(stream, report);
+    write_calibrations(stream, report);
     count = month_coverage_lines(report, lines);
     write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
                  none);

@@ -940,6 +940,7 @@ static void write_zones(const struct html_page *page)
 static void write_vintages(const struct html_page *page)
 {
     const struct month_report *report = page->report;
+    char *calibrations = calibrations_text(report, MONTH_ALL, page->language);
     char list[400] = "";
 
     for (size_t i = 0; i < report->vintage_count; i++) {
@@ -949,8 +950,9 @@ static void write_vintages(const struct html_page *page)
     }
     if (list[0])
         html_element(page, "p", TEXT_VINTAGES, TEXT_ARGUMENTS(list));
-    if (report->calibrations)
-        html_element(page, "p", TEXT_CALIBRATIONS, TEXT_ARGUMENTS(report->calibrations));
+    if (calibrations)
+        html_element(page, "p", TEXT_CALIBRATIONS, TEXT_ARGUMENTS(calibrations));
+    free(calibrations);
     if (report->factors.other_vintage)
         html_notice(page, TEXT_VINTAGE_OTHER,
                     TEXT_ARGUMENTS(factors_vintage(report->config->factors)));

@@ -21,19 +21,6 @@ static json_t *json_range(struct range range)
     return json_pack("{s:f, s:f}", "min", range.min, "max", range.max);
 }
 
-/* RFC 3339, local with its offset: "2026-10-01T00:00:00+02:00". */
-static json_t *json_time(int64_t time_s)
-{
-    time_t time = (time_t)time_s;
-    struct tm local;
-    char clock[32], zone[8];
-
-    localtime_r(&time, &local);
-    strftime(clock, sizeof(clock), "%Y-%m-%dT%H:%M:%S", &local);
-    strftime(zone, sizeof(zone), "%z", &local);
-    return json_sprintf("%s%.3s:%s", clock, zone, zone + 3);
-}
-
 static json_t *json_grade(enum evidence_grade grade)
 {
     char letter = grade_letter(grade);
@@ -361,8 +348,8 @@ static json_t *json_notes(const struct month_report *report)
 static json_t *json_restatement(const struct month_restatement *restatement)
 {
     return json_pack("{s:I, s:o, s:s, s:o, s:o}", "number", (json_int_t)restatement->number, "made",
-                     json_time(restatement->made_s), "vintage", restatement->vintage, "recorded",
-                     json_impacts(&restatement->recorded), "restated",
+                     jsonvalues_time(restatement->made_s), "vintage", restatement->vintage,
+                     "recorded", json_impacts(&restatement->recorded), "restated",
                      json_impacts(&restatement->restated));
 }
 
@@ -382,8 +369,8 @@ static json_t *json_head(const struct month_report *report)
              &(struct tm){.tm_year = report->month.year - 1900, .tm_mon = report->month.month - 1});
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:i, s:b, s:s}", "schema", SCHEMA,
                      "month", month, "organisation", config->report.organisation, "timezone",
-                     config->timezone, "from", json_time(report->month.start), "until",
-                     json_time(report->until), "running", report->running, "threshold",
+                     config->timezone, "from", jsonvalues_time(report->month.start), "until",
+                     jsonvalues_time(report->until), "running", report->running, "threshold",
                      (int)config->report.threshold, "withheld", report->withheld, "suppression",
                      suppression_name(report->suppressed));
 }
@@ -471,6 +458,7 @@ static json_t *json_report(const struct month_report *report)
                                 json_pack("{s:o, s:f, s:o}", "measured", json_share(measured),
                                           "counted", 0.0, "estimated", json_share(1 - measured)));
         failed |= json_object_set_new(object, "host", hostview_json(report));
+        failed |= json_object_set_new(object, "calibrations", calibrations_json(report, MONTH_ALL));
         if (report->config->factors)
             failed |= json_object_set_new(object, "factors", json_factors(report));
     }

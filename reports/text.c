@@ -574,8 +574,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_COUNTED] = {{"Compté", "Counted"}},
     [TEXT_ESTIMATED] = {{"Estimé", "Estimated"}},
     [TEXT_CALIBRATIONS] =
-        {{"Étalonnages dont la prise d'effet est notée avant la fin du mois : {0}.",
-          "Calibrations noted as in use by the end of the month: {0}."}},
+        {{"Étalonnages en vigueur dans le mois (en dehors de leurs dates, les estimateurs sont "
+          "ceux "
+          "qui sont livrés) : {0}.",
+          "Calibrations in use in the month (outside of their dates, the estimators are those that "
+          "are shipped): {0}."}},
+    [TEXT_CALIBRATION_SINCE] = {{"à partir du {0}", "from {0}"}},
+    [TEXT_CALIBRATION_UNTIL] = {{"jusqu'au {0}", "until {0}"}},
     [TEXT_VINTAGES] = {{"Millésime des facteurs appliqués au mois : {0}.",
                         "Vintage of the factors applied to the month: {0}."}},
     [TEXT_VINTAGE_OTHER] =

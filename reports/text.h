@@ -245,9 +245,11 @@ enum text_id {
     TEXT_MEASURED,
     TEXT_COUNTED,
     TEXT_ESTIMATED,
-    TEXT_VINTAGES,      /* {0} list */
-    TEXT_CALIBRATIONS,  /* {0} list */
-    TEXT_VINTAGE_OTHER, /* {0} vintage shown */
+    TEXT_VINTAGES,     /* {0} list */
+    TEXT_CALIBRATIONS, /* {0} list */
+    TEXT_CALIBRATION_SINCE,
+    TEXT_CALIBRATION_UNTIL, /* {0} date and time */
+    TEXT_VINTAGE_OTHER,     /* {0} vintage shown */
     TEXT_FACTORS_WHOLE,
     TEXT_FACTORS_NONE,
     TEXT_FACTORS_SERVICES,

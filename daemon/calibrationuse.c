@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/calibrationuse.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define USED      "calibration_used "
+#define DRIFT     "calibration_drift "
+#define TEXT_SIZE 200
+/* Those in force at a time, twice. More can be open only where old captures were replayed between;
+ * they wait for the next change. */
+#define MOST_OPEN ((size_t)2 * SERVICE_CALIBRATIONS)
+
+struct open_uses {
+    struct calibrationuse items[MOST_OPEN];
+    size_t count;
+};
+
+/* -- Facts ------------------------------------------------------------------------------------ */
+
+/* "calibration_used SERVICE TRANSPORT DATE SINCE". */
+static void write_name(const struct calibrationuse *use, char out[TEXT_SIZE])
+{
+    snprintf(out, TEXT_SIZE, USED "%s %s %s %" PRId64, use->service, use->transport, use->date,
+             use->since_s);
+}
+
+/* "UNTIL SOURCE"; while it is in use, "- SOURCE". */
+static void write_value(const struct calibrationuse *use, char out[TEXT_SIZE])
+{
+    if (use->until_s == CALIBRATIONUSE_OPEN)
+        snprintf(out, TEXT_SIZE, "- %s", use->source);
+    else
+        snprintf(out, TEXT_SIZE, "%" PRId64 " %s", use->until_s, use->source);
+}
+
+static bool parse_number(const char *text, int64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0';
+}
+
+bool calibrationuse_is_fact(const char *name)
+{
+    return strncmp(name, USED, strlen(USED)) == 0 || strncmp(name, DRIFT, strlen(DRIFT)) == 0;
+}
+
+bool calibrationuse_parse(const char *name, const char *value, struct calibrationuse *out)
+{
+    char since[24], until[24];
+    int source = 0;
+
+    if (strncmp(name, USED, strlen(USED)) != 0 ||
+        sscanf(name + strlen(USED), "%39s %7s %10s %23s", out->service, out->transport, out->date,
+               since) != 4 ||
+        !parse_number(since, &out->since_s) || sscanf(value, "%23s %n", until, &source) != 1 ||
+        source == 0)
+        return false;
+    out->until_s = CALIBRATIONUSE_OPEN;
+    if (strcmp(until, "-") != 0 && !parse_number(until, &out->until_s))
+        return false;
+    snprintf(out->source, sizeof(out->source), "%s", value + source);
+    return true;
+}
+
+static enum ledger_status write_use(struct ledger *ledger, const struct calibrationuse *use)
+{
+    char name[TEXT_SIZE], value[TEXT_SIZE];
+
+    write_name(use, name);
+    write_value(use, value);
+    return ledger_set_fact(ledger, name, value);
+}
+
+/* -- Changes ---------------------------------------------------------------------------------- */
+
+static bool collect_open(void *context, const char *name, const char *value)
+{
+    struct open_uses *open = context;
+    struct calibrationuse *use = &open->items[open->count];
+
+    if (calibrationuse_parse(name, value, use) && use->until_s == CALIBRATIONUSE_OPEN)
+        open->count++;
+    return open->count < MOST_OPEN;
+}
+
+static bool is_of(const struct calibrationuse *use, const struct service_calibration *calibration)
+{
+    return strcmp(use->service, calibration->service) == 0 &&
+           strcmp(use->transport,
+                  service_transport_name((enum service_transport)calibration->transport)) == 0 &&
+           strcmp(use->date, calibration->date) == 0 &&
+           strcmp(use->source, calibration->source) == 0;
+}
+
+static bool is_in_force(const struct service_calibrations *calibrations,
+                        const struct calibrationuse *use)
+{
+    for (size_t i = 0; i < calibrations->count; i++)
+        if (calibrations->items[i].in_force && is_of(use, &calibrations->items[i]))
+            return true;
+    return false;
+}
+
+/* One that began later says nothing of an older capture that is replayed. */
+static bool is_open(const struct open_uses *open, const struct service_calibration *calibration,
+                    int64_t since_s)
+{
+    for (size_t i = 0; i < open->count; i++)
+        if (open->items[i].since_s <= since_s && is_of(&open->items[i], calibration))
+            return true;
+    return false;
+}
+
+static enum ledger_status begin_use(struct ledger *ledger,
+                                    const struct service_calibration *calibration, int64_t since_s)
+{
+    struct calibrationuse use = {.since_s = since_s, .until_s = CALIBRATIONUSE_OPEN};
+
+    snprintf(use.service, sizeof(use.service), "%s", calibration->service);
+    snprintf(use.transport, sizeof(use.transport), "%s",
+             service_transport_name((enum service_transport)calibration->transport));
+    snprintf(use.date, sizeof(use.date), "%s", calibration->date);
+    snprintf(use.source, sizeof(use.source), "%s", calibration->source);
+    return write_use(ledger, &use);
+}
+
+enum ledger_status calibrationuse_note(struct ledger *ledger,
+                                       const struct service_calibrations *calibrations,
+                                       int64_t since_s)
+{
+    struct open_uses *open = calloc(1, sizeof(*open));
+    enum ledger_status status =
+        open ? ledger_visit_facts(ledger, collect_open, open) : LEDGER_RETRY;
+
+    for (size_t i = 0; status == LEDGER_OK && i < open->count; i++) {
+        struct calibrationuse *use = &open->items[i];
+
+        if (use->since_s > since_s || is_in_force(calibrations, use))
+            continue;
+        use->until_s = since_s;
+        status = write_use(ledger, use);
+    }
+    for (size_t i = 0; status == LEDGER_OK && i < calibrations->count; i++)
+        if (calibrations->items[i].in_force && !is_open(open, &calibrations->items[i], since_s))
+            status = begin_use(ledger, &calibrations->items[i], since_s);
+    free(open);
+    return status;
+}
+
+/* -- Drift ------------------------------------------------------------------------------------ */
+
+static void write_drift_name(const struct service_calibration *calibration, char out[TEXT_SIZE])
+{
+    snprintf(out, TEXT_SIZE, DRIFT "%s %s %s", calibration->service,
+             service_transport_name((enum service_transport)calibration->transport),
+             calibration->date);
+}
+
+enum ledger_status calibrationuse_note_drift(struct ledger *ledger,
+                                             const struct service_calibration *calibration,
+                                             bool drifted)
+{
+    char name[TEXT_SIZE];
+
+    write_drift_name(calibration, name);
+    return ledger_set_fact(ledger, name, drifted ? "yes" : "no");
+}
+
+bool calibrationuse_has_drifted(struct ledger *ledger,
+                                const struct service_calibration *calibration)
+{
+    char name[TEXT_SIZE];
+    char value[8];
+
+    write_drift_name(calibration, name);
+    return ledger_fact(ledger, name, value, sizeof(value)) == LEDGER_OK &&
+           strcmp(value, "yes") == 0;
+}
