@@ -60,7 +60,7 @@ bool calibrationuse_parse(const char *name, const char *value, struct calibratio
         sscanf(name + strlen(USED), "%39s %7s %10s %23s", out->service, out->transport, out->date,
                since) != 4 ||
         !parse_number(since, &out->since_s) || sscanf(value, "%23s %n", until, &source) != 1 ||
-        source == 0)
+        value[source] == '\0')
         return false;
     out->until_s = CALIBRATIONUSE_OPEN;
     if (strcmp(until, "-") != 0 && !parse_number(until, &out->until_s))

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "daemon/calendar.h"
+#include "daemon/calibrationuse.h"
 #include "daemon/log.h"
 #include "daemon/servicefactors.h"
 #include "daemon/sourcestates.h"
@@ -1034,6 +1035,110 @@ static void what_is_read_is_told(void **state)
     assert_string_equal(text, "1790000160 1\n");
 }
 
+/* -- Calibrations ----------------------------------------------------------------------------- */
+
+/* Of the first COUNT services here, over TCP. */
+static void calibrate(size_t count)
+{
+    static const char *const services[] = {"openai-api", "mistral-api"};
+
+    config->calibrations->count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct service_calibration *own = &config->calibrations->items[i];
+
+        *own = (struct service_calibration){
+            .transport = TRANSPORT_TCP, .date = "2026-09-01", .source = "a test", .in_force = true};
+        snprintf(own->service, sizeof(own->service), "%s", services[i]);
+    }
+}
+
+static void send_drift(const char *id, bool drifted)
+{
+    struct message message;
+
+    message_start(&message, MESSAGE_DRIFT);
+    message.number = service(id);
+    message.body.drift.transport = TRANSPORT_TCP;
+    message.body.drift.drifted = drifted;
+    take(0, message);
+}
+
+/* All of it in one transaction, or none; and again when it could not be written. */
+static void a_drift_that_cannot_be_written_is_not_forgotten(void **state)
+{
+    const struct service_calibration *own = config->calibrations->items;
+
+    (void)state;
+    calibrate(2);
+    send_drift("openai-api", true);
+    send_drift("mistral-api", true);
+    overhear_start();
+    limit_files(0);
+    commit();
+    limit_files(RLIM_INFINITY);
+    overhear_stop();
+    assert_true(meter_is_waiting(meter));
+    assert_false(calibrationuse_has_drifted(ledger, &own[0]));
+    assert_false(calibrationuse_has_drifted(ledger, &own[1]));
+    clock_s += 60;
+    commit();
+    assert_false(meter_is_waiting(meter));
+    assert_true(calibrationuse_has_drifted(ledger, &own[0]));
+    assert_true(calibrationuse_has_drifted(ledger, &own[1]));
+    send_drift("openai-api", false);
+    commit();
+    assert_false(calibrationuse_has_drifted(ledger, &own[0]));
+    assert_true(calibrationuse_has_drifted(ledger, &own[1]));
+}
+
+static void assert_used(const char *id, int64_t since_s, const char *expected)
+{
+    char name[100], value[100] = "nothing";
+
+    snprintf(name, sizeof(name), "calibration_used %s tcp 2026-09-01 %lld", id, (long long)since_s);
+    ledger_fact(ledger, name, value, sizeof(value));
+    assert_string_equal(value, expected);
+}
+
+/* With the first sums after it was read, whose interval is the first; also when that transaction
+ * had to be tried twice. What was recorded before stays as it is. */
+static void a_configuration_says_which_calibrations_are_in_use(void **state)
+{
+    uint16_t number = service("openai-api");
+    struct sums before, after;
+
+    (void)state;
+    take(0, activity(1, number, T0, 3));
+    send_closed(0, T0);
+    commit();
+    before = sums_of(T0, T0 + 60, NULL, NULL);
+    calibrate(2);
+    meter_set_config(meter, config);
+    take(0, activity(1, number, T0 + 60, 1));
+    commit();
+    assert_used("openai-api", T0 + 60, "nothing"); /* the interval is open */
+    send_closed(0, T0 + 60);
+    overhear_start();
+    limit_files(0);
+    commit();
+    limit_files(RLIM_INFINITY);
+    overhear_stop();
+    assert_used("openai-api", T0 + 60, "nothing");
+    clock_s += 60;
+    commit();
+    assert_used("openai-api", T0 + 60, "- a test");
+    assert_used("mistral-api", T0 + 60, "- a test");
+    calibrate(1);
+    meter_set_config(meter, config);
+    send_closed(0, T0 + 120);
+    commit();
+    assert_used("openai-api", T0 + 60, "- a test");
+    assert_used("mistral-api", T0 + 60, "1790000160 a test");
+    after = sums_of(T0, T0 + 60, NULL, NULL);
+    assert_memory_equal(&after.activity.tokens_out, &before.activity.tokens_out,
+                        sizeof(struct triple));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1065,6 +1170,8 @@ int main(void)
         TEST(a_month_is_the_sum_of_what_was_sent),
         TEST(the_last_finished_interval_is_known),
         TEST(what_is_read_is_told),
+        TEST(a_drift_that_cannot_be_written_is_not_forgotten),
+        TEST(a_configuration_says_which_calibrations_are_in_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/calibrationuse.h"
 #include "daemon/version.h"
 #include "tests/reports/year.h"
 
@@ -25,6 +26,8 @@ static int setup(void **state)
 {
     (void)state;
     year_setup(&world);
+    world.config->calibrations = calloc(1, sizeof(*world.config->calibrations));
+    assert_non_null(world.config->calibrations);
     return 0;
 }
 
@@ -33,6 +36,7 @@ static int teardown(void **state)
     (void)state;
     free(output);
     output = NULL;
+    free(world.config->calibrations);
     year_teardown(&world);
     return 0;
 }
@@ -435,6 +439,36 @@ static void labels_are_escaped(void **state)
     assert_line("iagmeter_objective_budget_water_l{year=\"2026\",direction=\"a\\\"b\\\\c\\nd\"} 7");
 }
 
+/* Of those in force, by service and transport. */
+static void calibrations_are_told_with_their_drift(void **state)
+{
+    struct service_calibrations *calibrations = world.config->calibrations;
+
+    (void)state;
+    *calibrations = (struct service_calibrations){
+        .items = {{.service = "openai-api",
+                   .transport = TRANSPORT_TCP,
+                   .date = "2026-01-02",
+                   .in_force = true},
+                  {.service = "openai-api", .transport = TRANSPORT_TCP, .date = "2026-01-01"},
+                  {.service = "mistral-api",
+                   .transport = TRANSPORT_QUIC,
+                   .date = "1970-01-03",
+                   .in_force = true}},
+        .count = 3,
+    };
+    assert_int_equal(calibrationuse_note_drift(world.ledger, &calibrations->items[0], true),
+                     LEDGER_OK);
+    assert_true(write_at(NOW));
+    assert_right();
+    assert_line("iagmeter_calibration_drifted{service=\"openai-api\",transport=\"tcp\"} 1");
+    assert_line("iagmeter_calibration_drifted{service=\"mistral-api\",transport=\"quic\"} 0");
+    assert_line("iagmeter_calibration_timestamp_seconds{service=\"openai-api\",transport=\"tcp\"} "
+                "1767312000");
+    assert_line("iagmeter_calibration_timestamp_seconds{service=\"mistral-api\","
+                "transport=\"quic\"} 172800");
+}
+
 static void a_ledger_that_cannot_be_read_is_said(void **state)
 {
     char path[PATH_MAX];
@@ -460,7 +494,7 @@ int main(void)
         cmocka_unit_test(the_reader_is_strict),          TEST(an_empty_ledger_is_told),
         TEST(the_capture_is_told_since_the_month_began), TEST(use_is_told_of_whole_months),
         TEST(objectives_are_told_where_they_may_be),     TEST(labels_are_escaped),
-        TEST(a_ledger_that_cannot_be_read_is_said),
+        TEST(calibrations_are_told_with_their_drift),    TEST(a_ledger_that_cannot_be_read_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -979,6 +979,59 @@ static void writes_csv_of_ten_columns(void **state)
     month_free(report);
 }
 
+/* In which part of the month, of services that it shows; nothing that is folded. */
+static void calibrations_are_cited_in_every_form(void **state)
+{
+    static const char *const expected[][4] = {
+        [HTML_FR] = {"chatgpt-web (tcp): calibration of 2026-09-30, n = 20 (à partir du 2026-10-10 "
+                     "12:00 jusqu’au 2026-10-20 12:00)",
+                     "mistral-web (quic): calibration of 2026-09-01, n = 20."},
+        [HTML_EN] = {"chatgpt-web (tcp): calibration of 2026-09-30, n = 20 (from 2026-10-10 12:00 "
+                     "until 2026-10-20 12:00)",
+                     "mistral-web (quic): calibration of 2026-09-01, n = 20."},
+        [CSV] = {"2026-10,calibration,chatgpt-web,\"tcp: calibration of 2026-09-30, n = "
+                 "20\",from_s,s,1791626400,1791626400,1791626400,-\n",
+                 "2026-10,calibration,chatgpt-web,\"tcp: calibration of 2026-09-30, n = "
+                 "20\",until_s,s,1792490400,1792490400,1792490400,-\n",
+                 "2026-10,calibration,mistral-web,\"quic: calibration of 2026-09-01, n = "
+                 "20\",from_s,s,1790805600,1790805600,1790805600,-\n"},
+        [JSON] = {"\"source\": \"calibration of 2026-09-30, n = 20\",\n      \"from\": "
+                  "\"2026-10-10T12:00:00+02:00\",\n      \"until\": "
+                  "\"2026-10-20T12:00:00+02:00\""},
+    };
+    static const char *const facts[][2] = {
+        {"calibration_used chatgpt-web tcp 2026-09-30 1791626400",
+         "1792490400 calibration of 2026-09-30, n = 20"},
+        {"calibration_used mistral-web quic 2026-09-01 1780000000",
+         "- calibration of 2026-09-01, n = 20"},
+        {"calibration_used claude-web tcp 2026-09-01 1780000000",
+         "- calibration of 2026-09-01, n = 99"},
+    };
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 1, 10);
+    use(world, FIRST_NOON, 1, 1, 1, 10);
+    use(world, FIRST_NOON, 1, 3, 1, 1); /* folded */
+    use(world, FIRST_NOON, 2, 0, 1, 10);
+    use(world, FIRST_NOON, 2, 1, 1, 10);
+    use(world, FIRST_NOON, 2, 3, 1, 1);
+    cover(world, OCTOBER, 60);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(ledger_set_fact(world->ledger, facts[i][0], facts[i][1]), LEDGER_OK);
+    report = build(world);
+    for (int format = HTML_FR; format <= JSON; format++) {
+        char *text = written(report, (enum format)format);
+
+        for (size_t i = 0; i < 4 && expected[format][i]; i++)
+            if (!strstr(text, expected[format][i]))
+                fail_msg("form %d lacks: %s", format, expected[format][i]);
+        assert_null(strstr(text, "n = 99"));
+        free(text);
+    }
+    month_free(report);
+}
+
 static void assert_well_formed(struct world *world, const struct month_report *report,
                                enum format format)
 {
@@ -1531,6 +1584,7 @@ int main(void)
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),
         TEST(writes_csv_of_ten_columns),
+        TEST(calibrations_are_cited_in_every_form),
         TEST(writes_well_formed_html),
         TEST(writes_no_address),
         TEST(states_factors_and_vintage),

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/calibrationuse.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/daemon/scratch.h"
+
+#define T0 INT64_C(1790000040) /* a multiple of 60 */
+
+static struct ledger *ledger;
+
+static int setup(void **state)
+{
+    char error[PATH_MAX] = "";
+
+    if (scratch_setup(state) != 0)
+        return -1;
+    ledger = ledger_open(scratch_directory, true, error, sizeof(error));
+    assert_string_equal(error, "");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    ledger_close(ledger);
+    return scratch_teardown(state);
+}
+
+static struct service_calibration calibration(const char *service, int transport, const char *date)
+{
+    struct service_calibration own = {.transport = transport, .in_force = true};
+
+    snprintf(own.service, sizeof(own.service), "%s", service);
+    snprintf(own.date, sizeof(own.date), "%s", date);
+    snprintf(own.source, sizeof(own.source), "calibration of %s, n = 12", date);
+    return own;
+}
+
+/* Those of LIST are in force from the interval of SINCE_S on. */
+static void note(int64_t since_s, const struct service_calibration *list, size_t count)
+{
+    static struct service_calibrations calibrations;
+
+    calibrations.count = count;
+    for (size_t i = 0; i < count; i++)
+        calibrations.items[i] = list[i];
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(calibrationuse_note(ledger, &calibrations, since_s), LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+}
+
+struct period {
+    const char *service;
+    const char *transport;
+    const char *date;
+    int64_t since_s;
+    int64_t until_s;
+};
+
+static unsigned told;
+
+static bool find_period(void *context, const char *name, const char *value)
+{
+    const struct period *period = context;
+    struct calibrationuse use;
+
+    if (calibrationuse_parse(name, value, &use) && strcmp(use.service, period->service) == 0 &&
+        strcmp(use.transport, period->transport) == 0 && strcmp(use.date, period->date) == 0 &&
+        use.since_s == period->since_s && use.until_s == period->until_s &&
+        strstr(use.source, period->date) && strstr(use.source, "n = 12"))
+        told++;
+    return true;
+}
+
+static bool count_period(void *context, const char *name, const char *value)
+{
+    struct calibrationuse use;
+
+    (void)context;
+    told += calibrationuse_parse(name, value, &use);
+    return true;
+}
+
+/* These, and no others. */
+static void assert_periods(const struct period *periods, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct period period = periods[i];
+
+        told = 0;
+        assert_int_equal(ledger_visit_facts(ledger, find_period, &period), LEDGER_OK);
+        if (told != 1)
+            fail_msg("period %zu is not told", i);
+    }
+    told = 0;
+    assert_int_equal(ledger_visit_facts(ledger, count_period, NULL), LEDGER_OK);
+    assert_int_equal(told, count);
+}
+
+static void uses_begin_and_end_with_the_configuration(void **state)
+{
+    const struct service_calibration first = calibration("openai-api", TRANSPORT_TCP, "2026-09-01");
+    struct service_calibration both[2] = {first,
+                                          calibration("openai-api", TRANSPORT_TCP, "2026-09-20")};
+
+    (void)state;
+    note(T0, NULL, 0);
+    assert_periods(NULL, 0);
+    note(T0, &first, 1);
+    note(T0 + 60, &first, 1); /* the daemon was started anew */
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
+        },
+        1);
+    both[0].in_force = false;
+    note(T0 + 120, both, 2);
+    note(T0 + 180, NULL, 0); /* taken out */
+    note(T0 + 240, &first, 1);
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", T0, T0 + 120},
+            {"openai-api", "tcp", "2026-09-20", T0 + 120, T0 + 180},
+            {"openai-api", "tcp", "2026-09-01", T0 + 240, CALIBRATIONUSE_OPEN},
+        },
+        3);
+}
+
+static void services_and_transports_are_apart(void **state)
+{
+    const struct service_calibration all[] = {
+        calibration("openai-api", TRANSPORT_TCP, "2026-09-01"),
+        calibration("openai-api", TRANSPORT_QUIC, "2026-09-01"),
+        calibration("mistral-api", TRANSPORT_TCP, "2026-09-01"),
+    };
+
+    (void)state;
+    note(T0, all, 3);
+    note(T0 + 60, all, 2);
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
+            {"openai-api", "quic", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
+            {"mistral-api", "tcp", "2026-09-01", T0, T0 + 60},
+        },
+        3);
+}
+
+/* Captures of before are read into the same ledger. */
+static void an_older_replay_ends_nothing_of_later(void **state)
+{
+    const struct service_calibration own = calibration("openai-api", TRANSPORT_TCP, "2026-09-01");
+
+    (void)state;
+    note(T0, &own, 1);
+    note(T0 - 3600, NULL, 0);
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
+        },
+        1);
+    note(T0 - 3600, &own, 1);
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
+            {"openai-api", "tcp", "2026-09-01", T0 - 3600, CALIBRATIONUSE_OPEN},
+        },
+        2);
+}
+
+static void other_facts_are_not_taken_for_these(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"started", "1790000040"},
+        {"calibration_used openai-api tcp 2026-09-01", "- source"},
+        {"calibration_used openai-api tcp 2026-09-01 soon", "- source"},
+        {"calibration_used openai-api tcp 2026-09-01 1790000040", "source of it"},
+        {"calibration_used openai-api tcp 2026-09-01 1790000040", "-"},
+        {"calibration_used openai-api tcp 2026-09-01 1790000040", ""},
+    };
+    struct calibrationuse use;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        if (calibrationuse_parse(wrong[i][0], wrong[i][1], &use))
+            fail_msg("taken: %s: %s", wrong[i][0], wrong[i][1]);
+    assert_true(calibrationuse_parse("calibration_used openai-api tcp 2026-09-01 1790000040",
+                                     "1790000100 a source", &use));
+    assert_int_equal(use.until_s, 1790000100);
+    assert_string_equal(use.source, "a source");
+    assert_true(calibrationuse_is_fact("calibration_used openai-api tcp 2026-09-01 1790000040"));
+    assert_true(calibrationuse_is_fact("calibration_drift openai-api tcp 2026-09-01"));
+    assert_false(calibrationuse_is_fact("version"));
+}
+
+/* Two services, two transports, and two calibrations of one: each has its own. */
+static void drifts_of_one_day_are_all_kept(void **state)
+{
+    const struct service_calibration all[] = {
+        calibration("openai-api", TRANSPORT_TCP, "2026-09-01"),
+        calibration("openai-api", TRANSPORT_QUIC, "2026-09-01"),
+        calibration("mistral-api", TRANSPORT_TCP, "2026-09-01"),
+        calibration("openai-api", TRANSPORT_TCP, "2026-09-20"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_false(calibrationuse_has_drifted(ledger, &all[i]));
+    assert_int_equal(calibrationuse_note_drift(ledger, &all[0], true), LEDGER_OK);
+    assert_int_equal(calibrationuse_note_drift(ledger, &all[2], true), LEDGER_OK);
+    assert_int_equal(calibrationuse_note_drift(ledger, &all[3], false), LEDGER_OK);
+    assert_true(calibrationuse_has_drifted(ledger, &all[0]));
+    assert_false(calibrationuse_has_drifted(ledger, &all[1]));
+    assert_true(calibrationuse_has_drifted(ledger, &all[2]));
+    assert_false(calibrationuse_has_drifted(ledger, &all[3]));
+    assert_int_equal(calibrationuse_note_drift(ledger, &all[0], false), LEDGER_OK);
+    assert_false(calibrationuse_has_drifted(ledger, &all[0]));
+    assert_true(calibrationuse_has_drifted(ledger, &all[2]));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(uses_begin_and_end_with_the_configuration),
+        TEST(services_and_transports_are_apart),
+        TEST(an_older_replay_ends_nothing_of_later),
+        TEST(other_facts_are_not_taken_for_these),
+        TEST(drifts_of_one_day_are_all_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
