@@ -148,6 +148,7 @@ static struct sums receive_all(void)
             sums.activity.bytes_up += activity->bytes_up;
             sums.activity.bytes_down += activity->bytes_down;
             sums.activity.requests = triple_add(sums.activity.requests, activity->requests);
+            sums.activity.tokens_out = triple_add(sums.activity.tokens_out, activity->tokens_out);
         } else if (message.type == MESSAGE_DEVICES) {
             sums.devices++;
         } else {
@@ -292,6 +293,68 @@ static void new_rules_are_used_from_then_on(void **state)
     catalogue_free(nothing);
 }
 
+/* By which nothing is worth a token, nearly. */
+static struct service_calibrated worthless(const struct estimator *estimator)
+{
+    struct service_calibrated calibrated = {.transport = TRANSPORT_TCP, .estimator = *estimator};
+
+    calibrated.estimator.bytes_per_token = triple_exact(1e5);
+    calibrated.estimator.whole_bytes_per_token = triple_exact(1e5);
+    calibrated.estimator.tokens_per_record = triple_exact(0.001);
+    calibrated.estimator.tokens_per_second = triple_exact(0.001);
+    calibrated.estimator.regime_count = 0;
+    return calibrated;
+}
+
+/* CALIBRATE: sends calibrations of every service while the file is read. */
+static struct sums read_demo(bool calibrate)
+{
+    struct config *fresh = shipped_config(SHIPPED_FACTORS, NULL);
+    const int space = 8 << 20;
+    struct sums sums;
+
+    for (uint16_t i = 0; i < catalogue_count(fresh->catalogue); i++) {
+        struct service_calibrated calibrated =
+            worthless(&catalogue_service(fresh->catalogue, i)->estimator);
+
+        assert_true(catalogue_set_calibrated(fresh->catalogue, i, &calibrated));
+    }
+    hold();
+    start(DEMO_CAPTURE, NULL, false);
+    if (setsockopt(control, SOL_SOCKET, SO_SNDBUFFORCE, &space, sizeof(space)) != 0) {
+        let_go();
+        end();
+        config_free(fresh);
+        print_message("SKIPPED: only root may make a socket that large\n");
+        skip();
+    }
+    if (calibrate)
+        assert_true(rules_send(control, fresh->catalogue, fresh->directions, &fresh->inference));
+    let_go();
+    await_ready();
+    sums = receive_all();
+    assert_int_equal(end(), EXIT_SUCCESS);
+    config_free(fresh);
+    return sums;
+}
+
+/* What ended before they came keeps its estimate; what ends later has theirs, and all is found. */
+static void new_calibrations_are_used_from_then_on(void **state)
+{
+    struct sums shipped, mixed;
+
+    (void)state;
+    shipped = read_demo(false);
+    mixed = read_demo(true);
+    print_message("tokens: %.0f as shipped, %.0f with calibrations that came meanwhile\n",
+                  shipped.activity.tokens_out.central, mixed.activity.tokens_out.central);
+    assert_true(mixed.activity.tokens_out.central > 0.1 * shipped.activity.tokens_out.central);
+    assert_true(mixed.activity.tokens_out.central < 0.9 * shipped.activity.tokens_out.central);
+    assert_int_equal(mixed.activity.requests.central, shipped.activity.requests.central);
+    assert_int_equal(mixed.activity.flows, shipped.activity.flows);
+    assert_int_equal(mixed.activity.bytes_down, shipped.activity.bytes_down);
+}
+
 static void half_of_new_rules_change_nothing(void **state)
 {
     struct message message;
@@ -423,6 +486,7 @@ int main(void)
         TEST(it_ends_when_the_start_up_process_is_gone),
         TEST(it_ends_when_the_meter_is_gone),
         TEST(new_rules_are_used_from_then_on),
+        TEST(new_calibrations_are_used_from_then_on),
         TEST(half_of_new_rules_change_nothing),
         TEST(a_source_that_cannot_be_opened_is_said),
         TEST(a_damaged_file_gives_what_came_before_and_trouble),
