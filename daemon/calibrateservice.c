@@ -22,6 +22,7 @@
 #define SECOND_NS   INT64_C(1000000000)
 #define POLL_MS     250
 #define MOST_TOKENS 1e7
+#define LINE_SIZE   64 /* of what is typed */
 
 struct session {
     const struct calibrateservice_options *options;
@@ -35,7 +36,9 @@ struct session {
     size_t count;  /* exchanges of the service */
     size_t others; /* of other services */
     size_t of_transport[TRANSPORT_COUNT];
-    bool done; /* the operator has no more */
+    bool done;             /* the operator has no more */
+    char ahead[LINE_SIZE]; /* typed before it was asked for */
+    bool has_ahead;
     /* Of a file, which packets are the client's. */
     struct bpf_program filter;
     bool filters;
@@ -131,21 +134,35 @@ static bool load_truth(struct session *session)
     return session->truth_count > 0;
 }
 
+/* False at the end, or when the operator says so. */
+static bool read_line(struct session *session, char line[LINE_SIZE])
+{
+    if (session->has_ahead)
+        memcpy(line, session->ahead, LINE_SIZE);
+    else if (!fgets(line, LINE_SIZE, stdin))
+        session->done = true;
+    session->has_ahead = false;
+    session->done = session->done || strncmp(line, "end", 3) == 0;
+    return !session->done;
+}
+
+/* What is typed while no answer waits: the end, or for the next one. */
+static void read_ahead(struct session *session)
+{
+    session->has_ahead = read_line(session, session->ahead);
+}
+
 /* Asks until it is told a number. Returns false when this is none of ours, or there are no more. */
 static bool ask(struct session *session, struct calibrateservice_truth *truth)
 {
-    char line[64];
+    char line[LINE_SIZE];
     const char *problem;
 
     for (;;) {
         fputs("  its output tokens, and its input tokens if you know them (empty: not one of ours; "
               "\"end\": no more)? ",
               stderr);
-        if (!fgets(line, sizeof(line), stdin) || strncmp(line, "end", 3) == 0) {
-            session->done = true;
-            return false;
-        }
-        if (is_blank(line))
+        if (!read_line(session, line) || is_blank(line))
             return false;
         problem = parse_counts(line, truth);
         if (!problem)
@@ -163,6 +180,10 @@ static void print_fit(const struct session *session, const struct servicefit *fi
 
     if (fit->n < SERVICEFIT_MINIMUM)
         return;
+    if (fit->slope.central <= 0) {
+        fprintf(stream, "  n = %zu: what is seen does not grow with the tokens\n", fit->n);
+        return;
+    }
     fprintf(stream, "  n = %zu: %.4g (%.4g to %.4g) %s by token", fit->n, fit->slope.central,
             fit->slope.low, fit->slope.high, unit);
     if (fit->has_overhead)
@@ -285,22 +306,40 @@ static bool has_all(const struct session *session)
     return session->done || (session->options->truth && session->count >= session->truth_count);
 }
 
+static void wait_for_something(struct session *session, const struct source *source)
+{
+    bool listens = !session->options->truth && !session->has_ahead;
+    struct pollfd descriptors[] = {
+        {.fd = source_descriptor(source), .events = POLLIN},
+        {.fd = listens ? STDIN_FILENO : -1, .events = POLLIN},
+    };
+
+    poll(descriptors, 2, POLL_MS);
+    if (descriptors[1].revents)
+        read_ahead(session);
+}
+
 static enum source_status watch(struct session *session, struct source *source)
 {
     int64_t end_ns = wall_ns() + session->options->seconds * SECOND_NS;
     enum source_status status = SOURCE_OK;
+    uint64_t dropped;
 
+    setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see all that was not read */
     fprintf(stderr,
             "send the prompts now, one after the other, each after the last answer's end; at most "
-            "%u s\n",
-            session->options->seconds);
+            "%u s%s\n",
+            session->options->seconds,
+            session->options->truth ? "" : "; type \"end\" when there are no more");
     while (status == SOURCE_OK && !has_all(session) && wall_ns() < end_ns) {
-        struct pollfd descriptor = {.fd = source_descriptor(source), .events = POLLIN};
-
-        poll(&descriptor, 1, POLL_MS);
+        wait_for_something(session, source);
         status = source_read(source, BATCH, take_packets, session);
         metering_advance(session->metering, wall_ns() - SECOND_NS);
     }
+    dropped = source_take_dropped(source);
+    if (dropped > 0)
+        fprintf(stderr, "%llu packets were lost: answers may lack a part of their bytes\n",
+                (unsigned long long)dropped);
     return status == SOURCE_OK ? SOURCE_END : status;
 }
 

@@ -13,6 +13,7 @@
 #define MOST_PAIRS (SERVICEFIT_MOST * (SERVICEFIT_MOST - 1) / 2)
 /* Of ten truths, nine lie in the band: one in twenty on either side. */
 #define BAND_PROBABILITY 0.95
+#define BAND_INSIDE      0.9
 /* Below these, what was measured says little about tokens. */
 #define LEAST_RANGE       2.0 /* largest answer by smallest */
 #define LEAST_CORRELATION 0.33
@@ -223,6 +224,20 @@ static double scatter(const struct line *line, const struct point *points, size_
     return sqrt(sum / fmax((double)count - parameters, 1));
 }
 
+/* The same of nine in ten, by counting: a request that was seen in two parts does not move it. */
+static double scatter_of_most(const struct line *line, const struct point *points, size_t count)
+{
+    double sizes[SERVICEFIT_MOST];
+
+    if (count < SERVICEFIT_LEAST_M1 || line->slope <= 0)
+        return scatter(line, points, count);
+    for (size_t i = 0; i < count; i++)
+        sizes[i] = fabs(log_ratio(estimate(line, &points[i]), points[i].tokens));
+    qsort(sizes, count, sizeof(*sizes), ascending);
+    return sizes[(size_t)ceil(BAND_INSIDE * (double)count) - 1] /
+           uncertainty_quantile(BAND_PROBABILITY);
+}
+
 static struct triple around(double value, double error)
 {
     return (struct triple){fmax(value - error, 0), value, value + error};
@@ -339,10 +354,10 @@ static void judge(struct servicefit *fit, const char *what, size_t least)
         refuse(fit, "the counts scatter too much to be of use");
 }
 
-/* Fits fit->n POINTS; KEEP_SCATTER: the band is of single ones. What can be computed is, also of
+/* Fits fit->n POINTS; ARE_REQUESTS: the band is of single ones. What can be computed is, also of
  * what is refused. */
 static void fit_points(struct servicefit *fit, const struct model *model,
-                       const struct point *points, bool keep_scatter)
+                       const struct point *points, bool are_requests)
 {
     struct line line = fit_line(model, points, fit->n, SIZE_MAX);
     struct errors errors;
@@ -354,11 +369,12 @@ static void fit_points(struct servicefit *fit, const struct model *model,
     if (fit->n < SERVICEFIT_MINIMUM)
         return;
     leave_one_out(model, points, fit->n, &errors);
-    fit->sigma = scatter(&line, points, fit->n);
+    fit->sigma =
+        are_requests ? scatter_of_most(&line, points, fit->n) : scatter(&line, points, fit->n);
     fit->median_error = median(errors.relative, fit->n);
     fit->bias = errors.estimated / errors.true_tokens - 1;
     fit->correlation = correlation(points, fit->n);
-    set_bands(fit, &line, &errors, keep_scatter);
+    set_bands(fit, &line, &errors, are_requests);
 }
 
 /* Requests of known tokens, but for those that carry a file, whose bytes are no text. */

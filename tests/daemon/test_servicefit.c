@@ -347,6 +347,21 @@ static void input_tokens_are_fitted_where_they_are_known(void **state)
     }
 }
 
+/* One request of twenty was taken for two, and its second part is what was measured. */
+static void a_request_in_two_parts_does_not_widen_the_band(void **state)
+{
+    struct servicefit_sample samples[20];
+    struct servicefit fit;
+
+    (void)state;
+    draw_requests(samples);
+    samples[7].shape.request_bytes = 120;
+    fit = servicefit_fit(&of_body, samples, 20, 20);
+    assert_string_equal(fit.input.refusal, "");
+    assert_true(fabs(fit.input.bytes_per_token.central - 4.5) < 0.05);
+    assert_true(fit.input.bytes_per_token.high < 5 && fit.input.bytes_per_token.low > 4);
+}
+
 static void the_reason_is_told_why_input_tokens_are_not(void **state)
 {
     struct servicefit_sample samples[20];
@@ -503,6 +518,7 @@ int main(void)
         cmocka_unit_test(every_method_refuses_what_says_nothing),
         cmocka_unit_test(bands_hold_nine_of_ten),
         cmocka_unit_test(input_tokens_are_fitted_where_they_are_known),
+        cmocka_unit_test(a_request_in_two_parts_does_not_widen_the_band),
         cmocka_unit_test(the_reason_is_told_why_input_tokens_are_not),
         cmocka_unit_test(what_cannot_be_fitted_is_refused_with_the_reason),
         cmocka_unit_test(ten_recorded_answers_of_gpt_4o_tell_the_others),
