@@ -44,6 +44,8 @@ grep -qF 'n = 12;' "$file" && grep -qF 'transport = "tcp"' "$file" && grep -qF '
 expect 0 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/truth.tsv"
 [ "$(head -n 1 "$directory/out")" != "$file" ] || fail "the file was overwritten"
 ! grep -qF 198.51.100 "$directory/err" "$directory/out" "$file" || fail "an address was written"
+# All prompts have the same size: their tokens cannot be told from their bytes, and the file says so.
+grep -q 'input tokens were not fitted: a flat line: all requests' "$file" || fail "nothing is said of input tokens"
 
 # Typed instead.
 expect 0 sh -c "(cut -f 2,3 '$directory/truth.tsv'; echo end) | '$build/iagmeter' calibrate service openai-api -c '$conf' \
@@ -66,6 +68,11 @@ last 'a flat line'
 printf '1\t40\n2\tmany\n' >"$directory/wrong.tsv"
 expect 1 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/wrong.tsv"
 sentence 'wrong.tsv:2: '
+printf '1\t40\n3\t80\n' >"$directory/wrong.tsv"
+expect 1 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/wrong.tsv"
+sentence 'wrong.tsv:2: exchanges must be numbered'
+expect 1 calibrate openai-api --read "$directory/session.pcap" --client $client --truth "$directory/missing.tsv"
+sentence 'missing.tsv: No such file'
 expect 1 calibrate nothing --read "$directory/session.pcap"
 sentence 'there is no service "nothing"'
 expect 1 calibrate openai-api --interface lo
@@ -89,12 +96,22 @@ grep -q 'openai-api .*tcp.*n = 12' "$directory/out" || fail "status does not lis
 
 # Reports of that month cite it; a month before does not.
 sqlite3 "$directory/run/state/ledger.db" "SELECT value FROM fact WHERE name LIKE 'calibration_used openai-api tcp %'" >"$directory/fact"
-grep -q '^179000[0-9]* calibration of .*, n = 12$' "$directory/fact" || fail "the ledger does not tell since when: $(cat "$directory/fact")"
+grep -q '^- calibration of .*, n = 12$' "$directory/fact" || fail "the ledger does not tell since when: $(cat "$directory/fact")"
 cited='openai-api (tcp): calibration of [0-9-]*, n = 12'
 sed 's/threshold = [0-9]*/threshold = 1/' "$conf" >"$directory/run/shown.conf"
 grep -q 'threshold' "$directory/run/shown.conf" || echo 'report: { threshold = 1; };' >>"$directory/run/shown.conf"
 "$build/iagmeter" explain 2026-09/./openai-api/tokens_out -c "$directory/run/shown.conf" --lang en >"$directory/out" 2>"$directory/err" || fail "explain"
 grep -q "$cited" "$directory/out" || fail "explain does not cite it"
+
+"$build/iagmeter" report month 2026-09 -c "$directory/run/shown.conf" >"$directory/out" 2>"$directory/err" || fail "report"
+report=$(sed -n 's/\.csv$//p' "$directory/out")
+grep -q '^2026-09,calibration,openai-api,"tcp: calibration of [0-9-]*, n = 12",from_s,s,17900000[0-9]*,' "$report.csv" || fail "the CSV does not cite it"
+grep -q '"source": "calibration of [0-9-]*, n = 12"' "$report.json" || fail "the JSON does not cite it"
+for form in html json; do
+    "$build/iagmeter" explain 2026-09/./openai-api/tokens_out -c "$directory/run/shown.conf" --format $form >"$directory/out" 2>"$directory/err" ||
+        fail "explain in $form"
+    grep -q 'calibration of [0-9-]*, n = 12' "$directory/out" || fail "explain does not cite it in $form"
+done
 
 # The service changes: events of 700 bytes instead of 250, in more exchanges than a window has.
 sed 's/i <= 13/i <= 60/; s/SERVER, 255/SERVER, 705/; s/40 \* i;/40;/' "$directory/make.mjs" >"$directory/drifted.mjs"
@@ -105,6 +122,23 @@ expect 0 "$build/iagmeterd" -c "$conf" -r "$directory/drifted.pcap" -w 1
 ! grep -q 198.51.100 "$directory/err" || fail "an address was logged"
 expect 0 "$build/iagmeter" status -c "$conf"
 grep -q 'The answers of openai-api (tcp) no longer have' "$directory/out" || fail "status does not warn"
+expect 0 "$build/iagmeter" status -c "$conf" --format json
+grep -q '"drifted": true' "$directory/out" || fail "status does not warn in JSON"
+expect 0 "$build/iagmeter" metrics capture -c "$conf"
+grep -q '^iagmeter_calibration_drifted{service="openai-api",transport="tcp"} 1$' "$directory/out" || fail "metrics do not warn"
+grep -q '^iagmeter_calibration_timestamp_seconds{service="openai-api",transport="tcp"} [0-9]*00$' "$directory/out" || fail "metrics do not tell its day"
+
+# Taken out of the configuration: its use is over, and reports say until when.
+sed 's/1790000000/1790100000/' "$directory/make.mjs" >"$directory/later.mjs"
+node "$directory/later.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/later.pcap"
+sed '/^calibrations/d' "$conf" >"$directory/run/without.conf"
+expect 0 "$build/iagmeterd" -c "$directory/run/without.conf" -r "$directory/later.pcap" -w 1
+query "$directory/run/state" "SELECT value FROM fact WHERE name LIKE 'calibration_used openai-api tcp %'" >"$directory/out"
+grep -q '^17901000[0-9]* calibration of .*, n = 12$' "$directory/out" || fail "the end of its use is not recorded"
+"$build/iagmeter" explain 2026-09/./openai-api/tokens_out -c "$directory/run/shown.conf" --lang en >"$directory/out" 2>"$directory/err" || fail "explain"
+grep -q "$cited (from 2026-09-21 [0-9:]* until 2026-09-22 [0-9:]*)" "$directory/out" || fail "explain does not tell from when until when"
+expect 0 "$build/iagmeter" status -c "$directory/run/without.conf"
+! grep -q 'calibrat' "$directory/out" || fail "status lists what is not in force"
 
 # What -t says of a file that is wrong, with its line.
 wrong() { # SED FRAGMENT
@@ -119,7 +153,30 @@ wrong 's/grade = "B"/grade = "A"/' 'grade'
 wrong 's/service = "openai-api"/service = "nothing"/' 'there is no service "nothing"'
 wrong 's/method = "M1"/method = "M4"/; /overhead/d' 'method is not M4'
 wrong 's/date = "[0-9-]*"/date = "2999-01-01"/' 'in the future'
+wrong 's/sigma = .*/sigma = -1.0;/' 'sigma'
+wrong 's/n = 12;/n = 2;/' ' n '
+wrong '/bytes_per_token/d' 'missing key "bytes_per_token", which M1 uses'
+wrong 's/    n = 12;/    n = 12; tokens_per_second = 40.0;/' 'tokens_per_second is not used by M1'
+wrong 's/    n = 12;/    n = 12; input_n = 12;/' 'missing key "input_bytes_per_token", which goes with "input_n"'
+wrong 's/kind = "service"/kind = "idle"/' 'kind'
+wrong 's/version = 1/version = 7/' 'version 7'
 wrong 's/date = "[0-9-]*"/date = "2026-02-30"/' 'YYYY-MM-DD'
 sed "s|^calibrations.*|calibrations = [ \"$file\", \"$directory/typed.conf\" ];|" "$conf" >"$directory/run/wrong.conf"
 expect 1 "$build/iagmeterd" -c "$directory/run/wrong.conf" -t
 grep -q 'a second calibration of' "$directory/err" || fail "two of one day"
+
+# The estimators themselves: out of range, or without grade.
+sed "s|^services = .*|services = \"$directory/services.conf\";|; /^calibrations/d" "$conf" >"$directory/run/wrong.conf"
+wrong_estimator() { # SED FRAGMENT
+    sed "$1" "$root/conf/services.conf" >"$directory/services.conf"
+    ! cmp -s "$root/conf/services.conf" "$directory/services.conf" || fail "nothing was changed by $1"
+    expect 1 "$build/iagmeterd" -c "$directory/run/wrong.conf" -t
+    grep -F -e "$2" "$directory/err" | grep -q 'services.conf:[0-9]' || fail "-t does not say \"$2\" with file and line"
+}
+wrong_estimator '0,/method = "M1"; grade = "A";/s//method = "M1";/' 'missing key "grade"'
+wrong_estimator '0,/grade = "A";/s//grade = "F";/' 'grade'
+wrong_estimator '0,/answer_gap_s = 30.0/s//answer_gap_s = -1.0/' 'answer_gap_s'
+wrong_estimator '0,/exchange_sigma = 0.02/s//exchange_sigma = 5.0/' 'exchange_sigma'
+wrong_estimator '0,/bytes_per_token = \[ 305, 324, 340 \]/s//bytes_per_token = [ 340, 324, 305 ]/' 'bytes_per_token'
+wrong_estimator '0,/input_bytes_per_token = \[ 2.15, 4.3, 10.75 \]/s//input_bytes_per_token = [ 0.0, 4.3, 10.75 ]/' 'input_bytes_per_token'
+wrong_estimator '0,/method = "M1"/s//method = "M9"/' 'method'
