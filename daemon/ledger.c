@@ -10,15 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT         6    /* of the tables; in user_version. 2 and 3: more columns of coverage */
-#define FORMAT_OF_DAYS 4    /* the first with impact_day */
-#define FORMAT_OF_HOST 5    /* the first with measured energy */
-#define FORMAT_OF_GAPS 6    /* the first with what the wire did not show, and sources missed */
-#define FILE_MODE      0640 /* the group may read */
-#define BUSY_WAIT_MS   2000
-#define DAY_S          86400
-#define ERROR_SIZE     (2 * PATH_MAX + 400)
+#define APPLICATION_ID      0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
+#define FORMAT              7 /* of the tables; in user_version. 2 and 3: more columns of coverage */
+#define FORMAT_OF_DAYS      4    /* the first with impact_day */
+#define FORMAT_OF_HOST      5    /* the first with measured energy */
+#define FORMAT_OF_GAPS      6    /* the first with what the wire did not show, and sources missed */
+#define FORMAT_OF_REVISIONS 7    /* the first that tells which days were written to */
+#define FILE_MODE           0640 /* the group may read */
+#define BUSY_WAIT_MS        2000
+#define DAY_S               86400
+#define ERROR_SIZE          (2 * PATH_MAX + 400)
 
 /* Of column restatement: impact computed when the activity was recorded. No row has another value:
  * what is computed later, with other factors, is kept apart from the ledger (reports/statements.h).
@@ -155,6 +156,30 @@ static const struct later_column {
 #define EMPTY_GAP_TABLES                                                                           \
     "CREATE TEMP TABLE IF NOT EXISTS " UNSEEN_USE "CREATE TEMP TABLE IF NOT EXISTS " SOURCE_DAY
 
+/* A number for each UTC day, another one after whatever is written to it: so what was made of a day
+ * (reports/monthsums.h) can be told from what must be made anew. They are drawn at random, so that
+ * a ledger that was restored, and then written to as often, has others; that of day -1 is of the
+ * file, and stands for the days of an older format. Triggers see to it, so that nothing escapes. */
+#define REVISION_TABLE                                                                             \
+    "day_revision (day INTEGER NOT NULL PRIMARY KEY, revision INTEGER NOT NULL) STRICT;"
+#define REVISE(day)                                                                                \
+    "INSERT INTO day_revision (day, revision) VALUES (" day ", random())"                          \
+    " ON CONFLICT DO UPDATE SET revision = excluded.revision;"
+#define REVISE_AFTER(event, table, days)                                                           \
+    "CREATE TRIGGER IF NOT EXISTS revise_" table "_" event " AFTER " event " ON " table            \
+    " BEGIN " days " END;"
+#define REVISE_TABLE(table, time)                                                                  \
+    REVISE_AFTER("INSERT", table, REVISE("NEW." time))                                             \
+    REVISE_AFTER("UPDATE", table, REVISE("OLD." time) REVISE("NEW." time))                         \
+    REVISE_AFTER("DELETE", table, REVISE("OLD." time))
+#define REVISE_INTERVALS(table) REVISE_TABLE(table, "interval_start / 86400")
+#define NEW_REVISIONS                                                                              \
+    "CREATE TABLE IF NOT EXISTS " REVISION_TABLE REVISE("-1") REVISE_INTERVALS("activity")         \
+        REVISE_INTERVALS("impact") REVISE_INTERVALS("coverage") REVISE_INTERVALS("device_energy")  \
+            REVISE_INTERVALS("local_use") REVISE_INTERVALS("server_use")                           \
+                REVISE_INTERVALS("unseen_use") REVISE_TABLE("device_day", "day")
+#define EMPTY_REVISIONS "CREATE TEMP TABLE " REVISION_TABLE
+
 static const char SCHEMA[] =
     "CREATE TABLE direction (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
     " label TEXT NOT NULL, legal_entity TEXT NOT NULL, headcount INTEGER NOT NULL) STRICT;"
@@ -176,7 +201,8 @@ static const char SCHEMA[] =
     " direction INTEGER NOT NULL REFERENCES direction,"
     " service INTEGER NOT NULL REFERENCES service, devices INTEGER NOT NULL,"
     " PRIMARY KEY (day, direction, service)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID";
+    "CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT "
+    "ROWID;" NEW_REVISIONS;
 
 /* An interval in which the factors were changed has a row of impact for each set of them. */
 #define SELECT_ROWS                                                                                \
@@ -241,6 +267,7 @@ enum statement {
     VISIT_PAIRS,
     VISIT_FACTOR_SETS,
     VISIT_FACTS,
+    VISIT_REVISIONS,
     SCAN_DIRECTIONS,
     SCAN_SERVICES,
     SCAN_FACTOR_SETS,
@@ -353,6 +380,8 @@ static const char *const SQL[STATEMENTS] = {
         " WHERE interval_start >= ?1 AND interval_start < ?2 AND restatement = " RECORDED
         " AND factor_set = f.id) ORDER BY id",
     [VISIT_FACTS] = "SELECT name, value FROM fact ORDER BY name",
+    [VISIT_REVISIONS] = "SELECT day, revision FROM day_revision"
+                        " WHERE day = -1 OR (day >= ?1 AND day < ?2) ORDER BY day",
     [SCAN_DIRECTIONS] = "SELECT id, code FROM direction ORDER BY id",
     [SCAN_SERVICES] = "SELECT id, name FROM service ORDER BY id",
     [SCAN_FACTOR_SETS] = "SELECT id, vintage, digest FROM factor_set ORDER BY id",
@@ -765,6 +794,7 @@ static bool append_migration(struct ledger *ledger, FILE *sql)
     if (ledger->format < FORMAT_OF_HOST)
         fputs(NEW_HOST_TABLES, sql);
     append_gaps(ledger, NEW_GAP_TABLES, sql);
+    fputs(NEW_REVISIONS, sql);
     return append_columns(ledger, sql);
 }
 
@@ -795,6 +825,8 @@ static bool append_views(struct ledger *ledger, FILE *sql)
     if (ledger->format < FORMAT_OF_HOST)
         fputs(EMPTY_HOST_TABLES, sql);
     append_gaps(ledger, EMPTY_GAP_TABLES, sql);
+    if (ledger->format < FORMAT_OF_REVISIONS)
+        fputs(EMPTY_REVISIONS, sql);
     return append_view(ledger, "coverage", sql) && append_view(ledger, "activity", sql);
 }
 
@@ -1556,6 +1588,29 @@ enum ledger_status ledger_visit_facts(struct ledger *ledger, ledger_fact_visitor
     struct pair_closure closure = {visitor, context};
 
     return visit(ledger, VISIT_FACTS, NULL, read_pair, &closure);
+}
+
+struct revision_closure {
+    ledger_revision_visitor *visit;
+    void *context;
+};
+
+static bool read_revision(struct reader *reader, void *closure)
+{
+    const struct revision_closure *target = closure;
+    int32_t day = (int32_t)read_integer(reader);
+
+    return target->visit(target->context, day, read_integer(reader));
+}
+
+enum ledger_status ledger_visit_revisions(struct ledger *ledger, int32_t from_day,
+                                          int32_t until_day, ledger_revision_visitor *visitor,
+                                          void *context)
+{
+    struct bounds bounds = {from_day, until_day, NULL, NULL};
+    struct revision_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_REVISIONS, &bounds, read_revision, &closure);
 }
 
 struct factor_set_closure {

@@ -212,6 +212,16 @@ typedef bool ledger_factor_set_visitor(void *context, const char *vintage, uint6
 enum ledger_status ledger_visit_factor_sets(struct ledger *ledger, int64_t from, int64_t until,
                                             ledger_factor_set_visitor *visit, void *context);
 
+/* Tells whether anything that interval_start or day places on the UTC days from FROM_DAY to before
+ * UNTIL_DAY was written since the last time: then a revision is another. By ascending day; first
+ * comes that of the file, with day -1, which stands for every day that has none. A ledger of an
+ * older format, opened to read, has none at all, and so cannot tell. Who keeps what was made of the
+ * rows asks for revisions before reading them. */
+typedef bool ledger_revision_visitor(void *context, int32_t day, int64_t revision);
+enum ledger_status ledger_visit_revisions(struct ledger *ledger, int32_t from_day,
+                                          int32_t until_day, ledger_revision_visitor *visit,
+                                          void *context);
+
 /* All of a range, for sums over many years. Rows come with the ledger's own numbers instead of
  * names, and SQLite hands them over from inside its loop: that takes a third of the time of
  * ledger_visit(). Impact and activity come apart; an interval in which factors were changed has

@@ -591,20 +591,14 @@ static void put_tokens(const struct progress *progress, const char *counted,
 }
 
 /* What exchanges with the servers said, beside what the servers say: of the same months. */
-static bool put_host_tokens(struct ledger *ledger, const struct config *config,
-                            const struct progress *progress, FILE *stream)
+static void put_host_tokens(const struct progress *progress, FILE *stream)
 {
-    struct hoststatus host;
-
-    if (!hoststatus_collect(&host, ledger, config, progress->from, progress->until))
-        return false;
     put_head(stream, "iagmeter_year_host_tokens", "gauge",
              "Tokens of a host of our own in the months that are over, as counted on the wire, and "
              "by its servers; added to the wire's is what only these counted.");
-    put_tokens(progress, "wire", &host.wire, stream);
-    put_tokens(progress, "server", &host.server, stream);
-    put_tokens(progress, "added", &host.unseen, stream);
-    return true;
+    put_tokens(progress, "wire", &progress->wire, stream);
+    put_tokens(progress, "server", &progress->server, stream);
+    put_tokens(progress, "added", &progress->unseen, stream);
 }
 
 bool metrics_write_use(struct ledger *ledger, const struct config *config, int64_t now_s,
@@ -613,7 +607,6 @@ bool metrics_write_use(struct ledger *ledger, const struct config *config, int64
     char error[512]; /* ledger_error() has the same */
     struct progress *progress =
         progress_build(ledger, config, progress_last_month(now_s), now_s, error, sizeof(error));
-    bool read = true;
 
     if (!progress)
         return false;
@@ -622,7 +615,7 @@ bool metrics_write_use(struct ledger *ledger, const struct config *config, int64
         put_total(progress, (enum month_indicator)i, stream);
     put_objectives(progress, stream);
     if (config->host && progress->total_shown)
-        read = put_host_tokens(ledger, config, progress, stream);
+        put_host_tokens(progress, stream);
     progress_free(progress);
-    return read;
+    return true;
 }

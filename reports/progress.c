@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reports/derived.h"
+#include "reports/monthsums.h"
 
 #define MONTHS  PROGRESS_MONTHS
 #define PERCENT 100
@@ -20,9 +21,10 @@ static const enum month_indicator indicators[OBJECTIVE_INDICATORS] = {
     [OBJECTIVE_GWP] = MONTH_GWP,
 };
 
-/* The reports of the year's months so far, NULL where the ledger holds nothing. */
+/* The year's months so far, NULL where the ledger holds nothing. */
 struct year {
-    struct month_report *months[MONTHS];
+    struct monthsums_store *store;
+    const struct monthsums *months[MONTHS];
     size_t count;
 };
 
@@ -33,48 +35,12 @@ struct calendar_month progress_last_month(int64_t now)
 
 /* ---- reading ---- */
 
-static bool found_activity(void *context, const struct ledger_row *row)
-{
-    (void)row;
-    *(bool *)context = true;
-    return false;
-}
-
-static bool found_coverage(void *context, const struct ledger_coverage_row *row)
-{
-    (void)row;
-    *(bool *)context = true;
-    return false;
-}
-
-/* Before UNTIL. A month without a row has no report, and is no error. */
-static enum ledger_status has_rows(struct ledger *ledger, struct calendar_month month,
-                                   int64_t until, bool *found)
-{
-    enum ledger_status status;
-
-    if (until > month.end)
-        until = month.end;
-    status = ledger_visit_coverage(ledger, month.start, until, found_coverage, found);
-    if (status == LEDGER_OK && !*found)
-        status = ledger_visit(ledger, month.start, until, NULL, NULL, found_activity, found);
-    return status;
-}
-
-static bool read_months(struct year *year, struct ledger *ledger, const struct config *config,
-                        struct calendar_month last, int64_t now, char *error, size_t error_size)
+static bool read_months(struct year *year, struct calendar_month last, char *error,
+                        size_t error_size)
 {
     for (int i = 1; i <= last.month; i++) {
-        struct calendar_month month = calendar_shift(last, i - last.month);
-        bool found = false;
-
-        if (has_rows(ledger, month, calendar_interval(now), &found) != LEDGER_OK) {
-            snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(ledger));
-            return false;
-        }
-        if (found)
-            year->months[i - 1] = month_build(ledger, config, month, now, error, error_size);
-        if (found && !year->months[i - 1])
+        if (!monthsums_get(year->store, calendar_shift(last, i - last.month), &year->months[i - 1],
+                           error, error_size))
             return false;
         year->count = (size_t)i;
     }
@@ -82,25 +48,6 @@ static bool read_months(struct year *year, struct ledger *ledger, const struct c
 }
 
 /* ---- computing ---- */
-
-/* What the report of a month prints for a direction (or, where it is "", in total); NULL when it
- * does not. A direction that has no row may have used nothing, or be folded: that is not told. When
- * nobody used anything, the report says so. */
-static const struct month_totals *shown(const struct month_report *report, const char *direction)
-{
-    if (report->withheld)
-        return NULL;
-    if (direction[0] == '\0' ||
-        (report->directions.count == 0 && report->suppressed == SUPPRESS_NONE))
-        return &report->total;
-    for (size_t i = 0; i < report->directions.count; i++) {
-        const struct month_row *row = &report->directions.rows[i];
-
-        if (!row->is_other && strcmp(row->id, direction) == 0)
-            return &row->totals;
-    }
-    return NULL;
-}
 
 /* Adds up the months that show it; returns how many do not. */
 static unsigned sum_up(const struct year *year, const char *direction, struct month_totals *sum)
@@ -112,7 +59,7 @@ static unsigned sum_up(const struct year *year, const char *direction, struct mo
 
         if (!year->months[i])
             continue;
-        totals = shown(year->months[i], direction);
+        totals = monthsums_shown(year->months[i], direction);
         if (totals)
             month_add(sum, totals);
         else
@@ -122,10 +69,9 @@ static unsigned sum_up(const struct year *year, const char *direction, struct mo
 }
 
 /* Whether a rate may be taken from a month: all of it has passed, and enough was covered. */
-static bool counts(const struct month_report *report, unsigned covered_percent)
+static bool counts(const struct monthsums *sums, unsigned covered_percent)
 {
-    return report && !report->running &&
-           report->covered_s * PERCENT >= report->month_s * covered_percent;
+    return sums && !sums->running && sums->covered_s * PERCENT >= sums->month_s * covered_percent;
 }
 
 static void add_month(struct progress_line *line, int month, const struct month_totals *totals)
@@ -137,7 +83,7 @@ static void keep_months(const struct year *year, struct progress_line *line)
 {
     for (size_t i = 0; i < year->count; i++) {
         const struct month_totals *totals =
-            year->months[i] ? shown(year->months[i], line->objective->direction) : NULL;
+            year->months[i] ? monthsums_shown(year->months[i], line->objective->direction) : NULL;
 
         if (totals)
             add_month(line, (int)i + 1, totals);
@@ -153,12 +99,12 @@ static unsigned rate_of(const struct year *year, const struct progress_line *lin
 
     for (size_t i = line->month_count; i > 0 && rate->months < most; i--) {
         const struct progress_month *month = &line->months[i - 1];
-        const struct month_report *report = year->months[month->month - 1];
+        const struct monthsums *sums = year->months[month->month - 1];
 
-        if (!counts(report, covered_percent))
+        if (!counts(sums, covered_percent))
             continue;
         sum = triple_add(sum, month_value(&month->totals, line->indicator));
-        rate->covered_s += report->covered_s;
+        rate->covered_s += sums->covered_s;
         rate->numbers[rate->months++] = (uint8_t)(i - 1);
     }
     *per_s = rate->covered_s > 0 ? triple_scale(sum, 1 / rate->covered_s) : triple_exact(0);
@@ -263,6 +209,12 @@ static void set_bounds(struct progress *progress, struct calendar_month last, in
         progress->until = progress->from;
 }
 
+static void add_tokens(struct hoststatus_tokens *sum, const struct hoststatus_tokens *tokens)
+{
+    sum->in += tokens->in;
+    sum->out += tokens->out;
+}
+
 static bool fill(struct progress *progress, const struct year *year)
 {
     for (size_t i = 0; i < year->count; i++) {
@@ -270,6 +222,9 @@ static bool fill(struct progress *progress, const struct year *year)
             continue;
         progress->months++;
         progress->covered_s += year->months[i]->covered_s;
+        add_tokens(&progress->wire, &year->months[i]->wire);
+        add_tokens(&progress->unseen, &year->months[i]->unseen);
+        add_tokens(&progress->server, &year->months[i]->server);
     }
     progress->total_shown = sum_up(year, "", &progress->total) == 0 && progress->months > 0;
     if (!progress->total_shown)
@@ -289,11 +244,12 @@ struct progress *progress_build(struct ledger *ledger, const struct config *conf
     if (progress) {
         progress->config = config;
         set_bounds(progress, last, now);
-        built = read_months(&year, ledger, config, last, now, error, error_size) &&
-                fill(progress, &year);
+        year.store = monthsums_open(ledger, config, now, stderr);
+        built = year.store && read_months(&year, last, error, error_size) && fill(progress, &year);
     }
-    for (size_t i = 0; i < MONTHS; i++)
-        month_free(year.months[i]);
+    if (year.store && progress)
+        progress->months_read = monthsums_months_read(year.store);
+    monthsums_close(year.store);
     if (built)
         return progress;
     progress_free(progress);

@@ -4,6 +4,7 @@
 
 #include "daemon/calendar.h"
 #include "daemon/config.h"
+#include "daemon/hoststatus.h"
 #include "daemon/ledger.h"
 #include "reports/month.h"
 #include "reports/text.h"
@@ -73,6 +74,11 @@ struct progress {
     double covered_s;          /* by the capture, of the time up to UNTIL */
     bool total_shown;          /* no month was withheld, and there is one */
     struct month_totals total; /* of the months, where it is shown */
+    /* Of a host of our own, where the total is shown: as struct hoststatus has it. */
+    struct hoststatus_tokens wire;
+    struct hoststatus_tokens unseen;
+    struct hoststatus_tokens server;
+    unsigned months_read; /* from the ledger, and not from what is kept of them (monthsums.h) */
     struct progress_line *lines;
     size_t count;
 };
@@ -82,8 +88,9 @@ struct calendar_month progress_last_month(int64_t now);
 
 /* The objectives of LAST's year, from January to the end of LAST, or to NOW where LAST is still
  * running. CONFIG must outlive what is returned. Returns NULL and one sentence in ERROR when the
- * ledger cannot be read. Reads the whole year: where it has no objective and no total is needed,
- * better not called. Freed with progress_free(). */
+ * ledger cannot be read. Of months that are over it reads what is kept of them (monthsums.h), so
+ * that of the ledger only the running month is read, and what changed since it was asked last.
+ * Freed with progress_free(). */
 struct progress *progress_build(struct ledger *ledger, const struct config *config,
                                 struct calendar_month last, int64_t now, char *error,
                                 size_t error_size);

@@ -1071,10 +1071,10 @@ static void newer_versions_are_refused(void **state)
 {
     (void)state;
     ledger_close(open_or_fail(true));
-    run_sql("PRAGMA user_version = 7");
+    run_sql("PRAGMA user_version = 8");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
-    run_sql("PRAGMA user_version = 6; DROP TABLE fact");
+    run_sql("PRAGMA user_version = 7; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
 
@@ -1456,6 +1456,121 @@ static void kill_at_any_instant_loses_at_most_the_open_interval(void **state)
                   (unsigned long long)announced, (unsigned long long)unannounced);
 }
 
+/* ---- Revisions ---- */
+
+#define DAY_OF_T0 ((int32_t)(T0 / 86400))
+
+struct revisions {
+    int64_t file;
+    int64_t days[3]; /* from T0's on; 0 without any */
+    size_t count;
+};
+
+static bool note_revision(void *context, int32_t day, int64_t revision)
+{
+    struct revisions *revisions = context;
+
+    if (day == -1) {
+        assert_int_equal(revisions->count, 0);
+        revisions->file = revision;
+    } else {
+        assert_in_range(day, DAY_OF_T0, DAY_OF_T0 + 2);
+        revisions->days[day - DAY_OF_T0] = revision;
+    }
+    revisions->count++;
+    return true;
+}
+
+static struct revisions see_revisions(struct ledger *ledger)
+{
+    struct revisions revisions = {0};
+
+    assert_done(ledger, ledger_visit_revisions(ledger, DAY_OF_T0, DAY_OF_T0 + 3, note_revision,
+                                               &revisions));
+    return revisions;
+}
+
+/* Of the day after T0's: it has another one now, and the others have not. */
+static void assert_revised(struct ledger *ledger, struct revisions *before)
+{
+    struct revisions after = see_revisions(ledger);
+
+    assert_true(after.days[1] != 0 && after.days[1] != before->days[1]);
+    before->days[1] = after.days[1];
+    assert_memory_equal(&after, before, sizeof(after));
+}
+
+#define REVISES(ledger, before, addition)                                                          \
+    do {                                                                                           \
+        assert_done(ledger, ledger_begin(ledger));                                                 \
+        assert_done(ledger, addition);                                                             \
+        assert_done(ledger, ledger_commit(ledger));                                                \
+        assert_revised(ledger, before);                                                            \
+    } while (0)
+
+/* Twice: what is new, and what is added to. */
+static void whatever_is_written_revises_its_day(void **state)
+{
+    const struct coverage coverage = {.covered_ns = 1};
+    const struct device_energy energy = {.covered_ns = 1, .energy_j = 1};
+    const struct local_use use = {.requests = 1};
+    const struct server_use server = {.requests = 1};
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct revisions before;
+    int64_t gpu;
+
+    (void)state;
+    record(ledger, T0, ids.drh, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0 + 86400, ids.drh, ids.chat, ids.factors, &IMPACT);
+    record(ledger, T0 + 2 * 86400, ids.drh, ids.chat, ids.factors, &IMPACT);
+    assert_done(ledger, ledger_power_device(ledger, &GPU, &gpu));
+    before = see_revisions(ledger);
+    assert_int_equal(before.count, 4);
+    for (int i = 0; i < 2; i++) {
+        int64_t time = T0 + 86400;
+
+        REVISES(ledger, &before,
+                ledger_add_activity(ledger, time, ids.dsi, ids.chat, 0, &ACTIVITY, NULL));
+        REVISES(ledger, &before, ledger_add_coverage(ledger, time, &coverage));
+        REVISES(ledger, &before,
+                ledger_add_devices(ledger, ids.drh, ids.chat, DAY_OF_T0 + 1, 3 + (unsigned)i));
+        REVISES(ledger, &before, ledger_add_device_energy(ledger, time, gpu, &energy, 0));
+        REVISES(ledger, &before, ledger_add_local_use(ledger, time, ids.drh, ids.chat, &use));
+        REVISES(ledger, &before, ledger_weigh_local_use(ledger, time, ids.drh, ids.chat, 2));
+        REVISES(ledger, &before, ledger_add_server_use(ledger, time, ids.drh, ids.chat, &server));
+        REVISES(ledger, &before, ledger_add_unseen_use(ledger, time, ids.drh, ids.chat, &use));
+    }
+    run_sql("DELETE FROM impact WHERE interval_start / 86400 = 20718");
+    assert_int_equal(DAY_OF_T0 + 1, 20718);
+    assert_revised(ledger, &before);
+    assert_done(ledger, ledger_set_fact(ledger, "a", "b"));
+    assert_memory_equal(&before, &(struct revisions[1]){see_revisions(ledger)}, sizeof(before));
+    ledger_close(ledger);
+}
+
+/* Of a transaction that was taken back, nothing; and each file has one of its own. */
+static void revisions_are_of_what_is_there(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    struct ids ids = name_all(ledger);
+    struct revisions before = see_revisions(ledger), after;
+
+    assert_int_equal(before.count, 1);
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_activity(ledger, T0, ids.drh, ids.chat, ids.factors, &ACTIVITY,
+                                            &IMPACT));
+    ledger_rollback(ledger);
+    after = see_revisions(ledger);
+    assert_memory_equal(&after, &before, sizeof(after));
+    ledger_close(ledger);
+    scratch_teardown(state);
+    scratch_setup(state);
+    ledger = open_or_fail(true);
+    assert_true(see_revisions(ledger).file != before.file);
+    ledger_close(ledger);
+}
+
 /* ---- Older formats ---- */
 
 #define FORMAT_1 IAGMETER_SOURCE_ROOT "/tests/fixtures/ledger/format-1.sql"
@@ -1640,7 +1755,7 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     ask_for_everything(before, sizeof(before));
     ledger = open_or_fail(true);
     assert_rows_of_format_1(ledger);
-    assert_int_equal(format_of_file(), 6);
+    assert_int_equal(format_of_file(), 7);
     assert_days_are_sums_of_intervals();
     ask_for_everything(after, sizeof(after));
     assert_string_equal(after, before);
@@ -1804,7 +1919,7 @@ static void format_5_gets_units_and_variances(void **state)
     assert_int_equal(format_of_file(), 5);
     ledger = open_or_fail(true);
     assert_rows_of_format_5(ledger);
-    assert_int_equal(format_of_file(), 6);
+    assert_int_equal(format_of_file(), 7);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
     record(ledger, T0 + 60, ids.dsi, ids.chat, ids.factors, &IMPACT);
     rows = visit_all(ledger);
@@ -1857,7 +1972,7 @@ static void format_4_is_brought_to_this_one(void **state)
     assert_int_equal(format_of_file(), 4);
     ledger = open_or_fail(true);
     assert_rows_of_format_4(ledger);
-    assert_int_equal(format_of_file(), 6);
+    assert_int_equal(format_of_file(), 7);
     assert_days_are_sums_of_intervals();
     record_host(ledger, T0, ids);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
@@ -1882,7 +1997,7 @@ static void a_ledger_without_gaps_is_brought_to_this_format(void **state)
         assert_string_equal(seen.text, "");
         see_host(ledger, 0, INT64_MAX, &seen);
         assert_non_null(strstr(seen.text, "use 0 2/DSI"));
-        assert_int_equal(format_of_file(), writable ? 6 : 5);
+        assert_int_equal(format_of_file(), writable ? 7 : 5);
         if (writable)
             record_gaps(ledger, T0, ids);
         ledger_close(ledger);
@@ -1890,6 +2005,26 @@ static void a_ledger_without_gaps_is_brought_to_this_format(void **state)
     ledger = open_or_fail(false);
     see_gaps(ledger, 0, T0 + 86400, &seen);
     assert_non_null(strstr(seen.text, "unseen use 0 2/DSI"));
+    ledger_close(ledger);
+}
+
+/* Opened to read, it cannot tell; from when it is brought to this format on, it can. */
+static void an_older_ledger_has_no_revisions(void **state)
+{
+    struct revisions revisions;
+    struct ledger *ledger;
+
+    (void)state;
+    restore_format_1();
+    ledger = open_or_fail(false);
+    assert_int_equal(see_revisions(ledger).count, 0);
+    ledger_close(ledger);
+    ledger = open_or_fail(true);
+    revisions = see_revisions(ledger);
+    assert_int_equal(revisions.count, 1);
+    assert_true(revisions.file != 0);
+    record_host(ledger, T0, name_all(ledger));
+    assert_true(see_revisions(ledger).days[0] != 0);
     ledger_close(ledger);
 }
 
@@ -1952,11 +2087,11 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();
-        migrated += format_of_file() == 6;
+        migrated += format_of_file() == 7;
         ledger = open_or_fail(true);
         assert_rows_of_format_1(ledger);
         ledger_close(ledger);
-        assert_int_equal(format_of_file(), 6);
+        assert_int_equal(format_of_file(), 7);
         ask_for_everything(after, sizeof(after));
         assert_string_equal(after, before);
     }
@@ -2111,6 +2246,9 @@ int main(void)
         TEST(a_reader_notices_that_the_daemon_started),
         TEST(stopped_directory_is_named),
         TEST(kill_at_any_instant_loses_at_most_the_open_interval),
+        TEST(whatever_is_written_revises_its_day),
+        TEST(revisions_are_of_what_is_there),
+        TEST(an_older_ledger_has_no_revisions),
         TEST(an_older_ledger_is_brought_to_this_format),
         TEST(an_older_ledger_can_be_read_as_it_is),
         TEST(format_4_is_brought_to_this_one),

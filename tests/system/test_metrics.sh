@@ -59,6 +59,30 @@ else
     skip_part "promtool is not installed"
 fi
 
+# What is kept of the month (derived/months.tsv) tells the same as the ledger, and does not change with a
+# restatement; damaged, it is made anew, and that is said once.
+kept=$state/derived/months.tsv
+[ "$(stat -c %a "$kept")" = 640 ] || fail "what is kept of the month is not there, or not for the group alone"
+! grep -q '^DRH' "$kept" || fail "a direction that the report folds is kept"
+cp "$kept" "$directory/kept"
+cp -r "$root/conf/factors/2026" "$directory/2027"
+sed -i 's/^vintage = "2026"/vintage = "2027"/' "$directory/2027/vintage.conf"
+sed -i 's/\(id = "USA"; gwp_kgco2e_per_kwh = \)[0-9.]*/\10.42/' "$directory/2027/zones.conf"
+expect 0 "$tool" restate "$last" --vintage "$directory/2027/" -c "$conf"
+expect 0 "$tool" metrics -c "$conf"
+cmp "$directory/out" "$directory/both" >&2 || fail "a restatement changes what was used"
+cmp "$kept" "$directory/kept" >&2 || fail "a restatement changes what is kept"
+printf x >>"$kept"
+expect 0 "$tool" metrics -c "$conf"
+cmp "$directory/out" "$directory/both" >&2 || fail "a damaged file changes what is told"
+sentence "$kept is damaged" "the ledger is read instead"
+cmp "$kept" "$directory/kept" >&2 || fail "the file was not made anew"
+rm -r "$state/derived"
+expect 0 "$tool" metrics -c "$conf"
+cmp "$directory/out" "$directory/both" >&2 || fail "the ledger tells something else"
+[ ! -s "$directory/err" ] || fail "a file that is not there is worth a word"
+cmp "$kept" "$directory/kept" >&2 || fail "the file is not what it was"
+
 # What the report's CSV has, digit for digit.
 spent() { # SCOPE DIRECTION COLUMN (from the end)
     awk -F , -v scope="$1" -v id="$2" -v column="$3" \

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "reports/monthsums.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/version.h"
+#include "reports/localhost.h"
+#include "reports/monthfile.h"
+
+#define DAY_S 86400
+
+struct monthsums_store {
+    struct ledger *ledger;
+    const struct config *config;
+    int64_t now_s;
+    FILE *complaints;
+    struct monthfile file;
+    bool is_new; /* something in FILE */
+    unsigned months_read;
+};
+
+/* ---- From a report ---- */
+
+static void add_tokens(struct monthsums *sums, const struct localhost *host)
+{
+    for (size_t i = 0; host && i < host->service_count; i++) {
+        const struct localhost_service *service = &host->services[i];
+
+        sums->wire.in += service->tokens_in - service->unseen_tokens_in;
+        sums->wire.out += service->tokens_out - service->unseen_tokens_out;
+        sums->unseen.in += service->unseen_tokens_in;
+        sums->unseen.out += service->unseen_tokens_out;
+        sums->server.in += service->server_tokens_in;
+        sums->server.out += service->server_tokens_out;
+    }
+}
+
+struct monthsums *monthsums_of_report(const struct month_report *report)
+{
+    struct monthsums *sums = calloc(1, sizeof(*sums));
+    const struct month_table *table = &report->directions;
+
+    if (!sums)
+        return NULL;
+    sums->year = report->month.year;
+    sums->month = report->month.month;
+    sums->running = report->running;
+    sums->withheld = report->withheld;
+    sums->covered_s = report->covered_s;
+    sums->month_s = report->month_s;
+    if (report->withheld)
+        return sums;
+    sums->unused = table->count == 0 && report->suppressed == SUPPRESS_NONE;
+    sums->total = report->total;
+    add_tokens(sums, report->host);
+    sums->rows = calloc(table->count + 1, sizeof(*sums->rows));
+    for (size_t i = 0; sums->rows && i < table->count; i++) {
+        struct monthsums_row *row = &sums->rows[sums->count];
+
+        if (table->rows[i].is_other)
+            continue;
+        memcpy(row->id, table->rows[i].id, sizeof(row->id));
+        row->totals = table->rows[i].totals;
+        sums->count++;
+    }
+    if (sums->rows)
+        return sums;
+    monthsums_free(sums);
+    return NULL;
+}
+
+void monthsums_free(struct monthsums *sums)
+{
+    if (!sums)
+        return;
+    free(sums->rows);
+    free(sums);
+}
+
+const struct month_totals *monthsums_shown(const struct monthsums *sums, const char *direction)
+{
+    if (sums->withheld)
+        return NULL;
+    if (direction[0] == '\0' || sums->unused)
+        return &sums->total;
+    for (size_t i = 0; i < sums->count; i++)
+        if (strcmp(sums->rows[i].id, direction) == 0)
+            return &sums->rows[i].totals;
+    return NULL;
+}
+
+/* ---- Stamps ---- */
+
+/* Of the configuration, what decides who is shown and who shares what is common. Impact does not
+ * follow from factors: it was computed when it was recorded. */
+static void write_configuration(const struct config *config, int64_t time_s, FILE *text)
+{
+    const struct host_period *period;
+
+    fprintf(text, "threshold %u\n", config->report.threshold);
+    if (!config->host)
+        return;
+    period = hostconfig_period(config->host, time_s);
+    fprintf(text, "host %s key %d %.17g\n", config->host->common, period->key, period->usage_share);
+    for (size_t i = 0; i < period->count; i++)
+        fprintf(text, "entitled %s %.17g\n", period->entitlements[i].direction,
+                period->entitlements[i].share);
+    for (uint16_t i = 0; config->catalogue && i < catalogue_count(config->catalogue); i++) {
+        const struct service *service = catalogue_service(config->catalogue, i);
+
+        if (service && service->local)
+            fprintf(text, "local %s\n", service->id);
+    }
+}
+
+struct revisions {
+    FILE *text;
+    unsigned count;
+};
+
+static bool write_revision(void *context, int32_t day, int64_t revision)
+{
+    struct revisions *revisions = context;
+
+    fprintf(revisions->text, "day %" PRId32 " %" PRId64 "\n", day, revision);
+    revisions->count++;
+    return true;
+}
+
+/* All that the sums of MONTH follow from; false when it cannot be told. */
+static bool write_origin(const struct monthsums_store *store, struct calendar_month month,
+                         FILE *text)
+{
+    struct revisions revisions = {.text = text};
+
+    fprintf(text, "iagmeter " IAGMETER_VERSION " %04d-%02d %" PRId64 " %" PRId64 "\n", month.year,
+            month.month, month.start, month.end);
+    write_configuration(store->config, month.start, text);
+    return ledger_visit_revisions(store->ledger, (int32_t)(month.start / DAY_S),
+                                  (int32_t)((month.end + DAY_S - 1) / DAY_S), write_revision,
+                                  &revisions) == LEDGER_OK &&
+           revisions.count > 0;
+}
+
+/* "" where nothing may be kept: the month is not over, or what it follows from cannot be told. */
+static void stamp_of(const struct monthsums_store *store, struct calendar_month month,
+                     char out[MONTHSUMS_STAMP_SIZE])
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream;
+    bool written;
+
+    out[0] = '\0';
+    if (calendar_interval(store->now_s) < month.end)
+        return;
+    stream = open_memstream(&text, &size);
+    if (!stream)
+        return;
+    written = write_origin(store, month, stream);
+    if (fclose(stream) == 0 && written)
+        monthfile_hash(text, size, out);
+    free(text);
+}
+
+/* ---- The store ---- */
+
+struct monthsums_store *monthsums_open(struct ledger *ledger, const struct config *config,
+                                       int64_t now_s, FILE *complaints)
+{
+    struct monthsums_store *store = calloc(1, sizeof(*store));
+
+    if (!store)
+        return NULL;
+    store->ledger = ledger;
+    store->config = config;
+    store->now_s = now_s;
+    store->complaints = complaints;
+    monthfile_load(config->state_directory, &store->file, complaints);
+    return store;
+}
+
+static bool found_activity(void *context, const struct ledger_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return false;
+}
+
+static bool found_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return false;
+}
+
+/* Before now. A month without a row has no report, and is no error. */
+static enum ledger_status has_rows(const struct monthsums_store *store, struct calendar_month month,
+                                   bool *found)
+{
+    int64_t until = calendar_interval(store->now_s);
+    enum ledger_status status;
+
+    if (until > month.end)
+        until = month.end;
+    status = ledger_visit_coverage(store->ledger, month.start, until, found_coverage, found);
+    if (status == LEDGER_OK && !*found)
+        status = ledger_visit(store->ledger, month.start, until, NULL, NULL, found_activity, found);
+    return status;
+}
+
+static struct monthsums *read_month(const struct monthsums_store *store,
+                                    struct calendar_month month, char *error, size_t error_size)
+{
+    struct month_report *report =
+        month_build(store->ledger, store->config, month, store->now_s, error, error_size);
+    struct monthsums *sums;
+
+    if (!report)
+        return NULL;
+    sums = monthsums_of_report(report);
+    month_free(report);
+    if (!sums)
+        snprintf(error, error_size, "out of memory");
+    return sums;
+}
+
+bool monthsums_get(struct monthsums_store *store, struct calendar_month month,
+                   const struct monthsums **out, char *error, size_t error_size)
+{
+    const struct monthsums *held = monthfile_find(&store->file, month.year, month.month);
+    char stamp[MONTHSUMS_STAMP_SIZE];
+    struct monthsums *sums;
+    bool found = false;
+
+    *out = NULL;
+    stamp_of(store, month, stamp); /* first: what is written meanwhile makes it an old one */
+    if (held && stamp[0] != '\0' && strcmp(held->stamp, stamp) == 0) {
+        *out = held;
+        return true;
+    }
+    if (has_rows(store, month, &found) != LEDGER_OK) {
+        snprintf(error, error_size, "cannot read the ledger: %s", ledger_error(store->ledger));
+        return false;
+    }
+    if (!found)
+        return true;
+    sums = read_month(store, month, error, error_size);
+    if (!sums)
+        return false;
+    store->months_read++;
+    memcpy(sums->stamp, stamp, sizeof(stamp));
+    if (!monthfile_put(&store->file, sums)) {
+        snprintf(error, error_size, "out of memory");
+        return false;
+    }
+    store->is_new |= stamp[0] != '\0';
+    *out = sums;
+    return true;
+}
+
+unsigned monthsums_months_read(const struct monthsums_store *store)
+{
+    return store->months_read;
+}
+
+void monthsums_close(struct monthsums_store *store)
+{
+    if (!store)
+        return;
+    if (store->is_new)
+        monthfile_save(store->config->state_directory, &store->file, store->complaints);
+    monthfile_free(&store->file);
+    free(store);
+}
