@@ -346,6 +346,13 @@ static void check_service(void *context, const config_setting_t *place,
     size_t count;
     const struct mix *mixes = catalogue_mixes(catalogue, number, &count);
 
+    if (service->provider[0] != '\0' && !factors_provider(factors, service->provider)) {
+        own = config_setting_get_member(place, "provider");
+        confread_error(own ? own : place, diagnostics,
+                       "service %s: the provider \"%s\" is not in providers.conf", service->id,
+                       service->provider);
+        return; /* once, and not for each of its models */
+    }
     check_image_model(factors, service, place, diagnostics);
     if (service->model[0] != '\0')
         check_model(factors, service, service->model, own ? own : place, diagnostics);
@@ -353,11 +360,6 @@ static void check_service(void *context, const config_setting_t *place,
         for (size_t j = 0; j < mixes[i].count; j++)
             check_model(factors, service, mixes[i].parts[j].model,
                         list ? config_setting_get_elem(list, (unsigned)i) : place, diagnostics);
-    if (service->model[0] == '\0' && count == 0 && service->provider[0] != '\0' &&
-        !factors_provider(factors, service->provider))
-        confread_error(place, diagnostics,
-                       "service %s: the provider \"%s\" is not in providers.conf", service->id,
-                       service->provider);
 }
 
 /* ---- files of a directory ---- */

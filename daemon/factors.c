@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/factors.h"
 
-#include <ctype.h>
 #include <float.h>
 #include <limits.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "daemon/calendar.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -273,12 +274,9 @@ static bool read_file(const char *directory, const char *name, root_reader *read
 /* YYYY-MM-DD. */
 static bool is_date(const char *text)
 {
-    static const char form[] = "dddd-dd-dd";
+    int64_t day;
 
-    for (size_t i = 0; i < sizeof(form); i++)
-        if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
-            return false;
-    return true;
+    return calendar_parse_day(text, &day);
 }
 
 static bool read_vintage(const config_setting_t *root, struct reading *reading)
@@ -542,21 +540,36 @@ static struct model_factors *find_named(const struct factors *factors, const cha
     return (struct model_factors *)find(&factors->models, &key, compare_models);
 }
 
+/* Whether MODEL is the first, in the order of models, of a circle of at most STEPS: that is said of
+ * this one alone, not of each that is in the circle or leads there. */
+static bool begins_circle(const struct model_factors *model, size_t steps,
+                          const struct factors *factors)
+{
+    const struct model_factors *next = model;
+
+    for (; steps > 0; steps--) {
+        next = find_named(factors, next->fallback);
+        if (!next || next <= model)
+            return next == model;
+    }
+    return false;
+}
+
 /* The model that has the figures of MODEL, whose fallback may fall back further. NULL after
- * diagnostics. STEPS bounds the walk: more than there are models is a circle. */
-static const struct model_factors *follow(const struct model_factors *model, size_t steps,
+ * diagnostics. Who falls back more than COUNT times, as there are models, walks in a circle. */
+static const struct model_factors *follow(const struct model_factors *model, size_t count,
                                           const config_setting_t *place,
                                           const struct reading *reading)
 {
     const struct model_factors *target = model;
 
-    for (; target->fallback[0]; steps--) {
+    for (size_t steps = count; target->fallback[0]; steps--) {
         const struct model_factors *next = find_named(reading->factors, target->fallback);
 
         if (!next && target == model) /* else said where it stands */
             confread_error(place, reading->diagnostics, "model \"%s/%s\": unknown fallback \"%s\"",
                            model->provider, model->name, model->fallback);
-        if (next && steps == 0)
+        if (next && steps == 0 && begins_circle(model, count, reading->factors))
             confread_error(place, reading->diagnostics,
                            "model \"%s/%s\": circular fallback through \"%s\"", model->provider,
                            model->name, model->fallback);

@@ -892,24 +892,27 @@ static int command_import(const struct options *options)
 
 /* -- factors ---------------------------------------------------------------------------------- */
 
-/* The vintage that the command line names, or the configuration's. NULL after diagnostics. */
+/* The vintage that the command line names; or the configuration's, all of which is checked: nothing
+ * is computed from a bad set. NULL after diagnostics. */
 static struct factors *load_factors(const struct options *options, const char *directory,
                                     struct diagnostics *diagnostics)
 {
-    struct config *config = NULL;
-    struct factors *factors = NULL;
+    struct config *config;
+    struct factors *factors;
 
     if (!directory) {
-        config = config_load_main(options->config_path, diagnostics);
-        directory = config ? config->factors_path : NULL;
+        config = config_load(options->config_path, NULL, diagnostics);
+        factors = config ? config->factors : NULL;
+        if (config)
+            config->factors = NULL; /* the caller's now */
+        config_free(config);
+        return factors;
     }
-    if (directory)
-        factors = factors_load(directory, diagnostics);
+    factors = factors_load(directory, diagnostics);
     if (factors && !factors_check_date(factors, time(NULL), diagnostics)) {
         factors_free(factors);
         factors = NULL;
     }
-    config_free(config);
     return factors;
 }
 
@@ -1018,8 +1021,9 @@ static int command_impact(const struct options *options)
     if (!diagnostics)
         return EXIT_TROUBLE;
     factors = load_factors(options, options->factors, diagnostics);
-    diagnostics_print(diagnostics, stderr);
-    if (factors)
+    if (!factors)
+        diagnostics_print(diagnostics, stderr);
+    else
         status = options->batch ? calculate_table(options, factors, format)
                                 : calculate(options, factors, format);
     factors_free(factors);

@@ -341,7 +341,8 @@ static void images_need_a_figure_and_a_place(void **state)
     assert_null(load("services = \"images.conf\"; " FACTORS, NULL, diagnostics));
     assert_complaint(diagnostics, "images.conf", 4, "service b: the image_model is not in media");
     assert_complaint(diagnostics, "images.conf", 5, "service c: the image_model must be an image");
-    assert_complaint(diagnostics, "images.conf", 6, "service d: the provider is not in providers");
+    assert_complaint(diagnostics, "images.conf", 6,
+                     "service d: the provider \"nowhere\" is not in providers");
     assert_null(strstr(diagnostics_text(diagnostics, 0), "service a"));
     diagnostics_free(diagnostics);
 }

@@ -563,6 +563,11 @@ static const struct {
     {"models.conf", "total_parameters_b = 8.5;\n  active_parameters_b = 8.5;",
      "fallback = \"p/d\"; },\n{ provider = \"p\"; name = \"d\"; fallback = \"p/c\";",
      "models.conf:6: model \"p/c\": circular fallback through \"p/d\""},
+    /* Once, at the first of the circle, and not at those that lead there. */
+    {"models.conf", "total_parameters_b = 8.5;\n  active_parameters_b = 8.5;",
+     "fallback = \"p/e\"; },\n{ provider = \"p\"; name = \"e\"; fallback = \"p/d\"; },\n"
+     "{ provider = \"p\"; name = \"d\"; fallback = \"p/e\";",
+     "models.conf:8: model \"p/d\": circular fallback through \"p/e\""},
     {"models.conf", "total_parameters_b = 8.5;", "fallback = \"p/a/b\";",
      "models.conf:7: model \"p/c\" has a fallback, and active_parameters_b besides"},
     {"models.conf", "total_parameters_b = 8.5;", "",
