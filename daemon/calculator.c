@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/calculator.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdint.h>
@@ -147,6 +148,27 @@ static const struct model_factors *find_model(const struct factors *factors,
     return model ? model : factors_model_named(factors, name);
 }
 
+/* A declared class may stand in, but not unasked: a slip of the pen would have figures, too. */
+static const char *refuse_model(const struct factors *factors,
+                                const struct provider_factors *provider, const char *name,
+                                char error[ERROR_SIZE])
+{
+    char text[ERROR_SIZE];
+    const struct model_factors *class;
+
+    snprintf(text, sizeof(text), "%.60s/%.60s", provider->maker[0] ? provider->maker : provider->id,
+             name);
+    class = factors_model_unlisted(factors, strchr(name, '/') ? name : text);
+    if (!class)
+        return refuse(error, "model", name,
+                      "is not in models.conf or media.conf for this provider");
+    snprintf(error, ERROR_SIZE,
+             "model \"%.40s\" is not in models.conf or media.conf for this provider; a class may "
+             "stand in: %.40s",
+             name, class->fallback);
+    return error;
+}
+
 static const char *find_work(const struct factors *factors, const struct calculator_query *query,
                              struct calculation *out, char error[ERROR_SIZE])
 {
@@ -163,8 +185,7 @@ static const char *find_work(const struct factors *factors, const struct calcula
     if (!model[0])
         return "model is missing";
     if (!out->factors.model && !out->medium)
-        return refuse(error, "model", model,
-                      "is not in models.conf or media.conf for this provider");
+        return refuse_model(factors, out->factors.provider, model, error);
     if (out->medium && has_tokens)
         return refuse(error, "model", model, "makes no tokens: give units");
     if (out->factors.model && !has_tokens)
@@ -950,6 +971,18 @@ static int read_line(struct batch *batch, char line[LINE_SIZE])
     return sound ? 1 : -1;
 }
 
+/* Without the blanks around it, in place. */
+static char *trimmed(char *text)
+{
+    size_t length;
+
+    text += strspn(text, " ");
+    length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ')
+        text[--length] = '\0';
+    return text;
+}
+
 /* Fields of a line, in place. Returns their number, also where it exceeds SIZE. */
 static size_t split(char *line, char *fields[], size_t size)
 {
@@ -957,19 +990,32 @@ static size_t split(char *line, char *fields[], size_t size)
 
     for (char *field; (field = strsep(&line, "\t")); count++)
         if (count < size)
-            fields[count] = field;
+            fields[count] = trimmed(field);
     return count;
 }
 
 static int find_field(char *name)
 {
     for (char *letter = name; *letter; letter++)
-        if (*letter == '-')
-            *letter = '_';
+        *letter = *letter == '-' ? '_' : (char)tolower((unsigned char)*letter);
     for (int i = 0; i < CALCULATOR_FIELDS; i++)
         if (strcmp(name, calculator_field_names[i]) == 0)
             return i;
     return strcmp(name, "latency") == 0 ? CALCULATOR_LATENCY_S : -1; /* as the option is called */
+}
+
+/* Whether the first line can name columns; else what is wrong was told. A table of which nothing
+ * could be read must not pass for an empty one. */
+static bool read_first_line(struct batch *batch, char line[LINE_SIZE])
+{
+    int status = read_line(batch, line);
+
+    if (status > 0 && !strchr(line, '\r'))
+        return true;
+    complain(batch, status == 0  ? "a table begins with a line that names its columns"
+                    : status < 0 ? "a line that is too long, or no text in UTF-8"
+                                 : "lines must end in a line feed, not in a carriage return alone");
+    return false;
 }
 
 static bool read_header(struct batch *batch)
@@ -980,10 +1026,8 @@ static bool read_header(struct batch *batch)
     char text[ERROR_SIZE];
     char *start = line;
 
-    if (read_line(batch, line) <= 0) {
-        complain(batch, "a table begins with a line that names its columns");
+    if (!read_first_line(batch, line))
         return false;
-    }
     if (strncmp(line, "\xef\xbb\xbf", 3) == 0) /* byte order mark of some spreadsheets */
         start += 3;
     batch->column_count = split(start, fields, MAX_COLUMNS);
@@ -1008,7 +1052,7 @@ static bool read_header(struct batch *batch)
     }
     if (seen[CALCULATOR_PROVIDER] || seen[CALCULATOR_MODEL])
         return true;
-    complain(batch, "neither a column \"provider\" nor \"model\"");
+    complain(batch, "neither a column \"provider\" nor \"model\": columns are separated by tabs");
     return false;
 }
 
@@ -1074,7 +1118,7 @@ struct calculator_batch calculator_run_batch(const struct factors *factors, FILE
     if (!batch.result.failed && format == CALCULATOR_TSV)
         write_tsv_header(out);
     while (!batch.result.failed && (status = read_line(&batch, line)) != 0)
-        if (status < 0 || line[0] != '\0') /* an empty line is no row */
+        if (status < 0 || line[strspn(line, " \t")] != '\0') /* an empty line is no row */
             take_row(&batch, line, status > 0);
     if (ferror(in) || fflush(out) != 0)
         batch.result.failed = true;

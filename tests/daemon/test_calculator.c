@@ -453,9 +453,11 @@ static void says_what_is_wrong(void **state)
         const char *message;
     } cases[] = {
 #define CASE(message, ...) {{.fields = {__VA_ARGS__}}, message}
-        CASE("model \"gpt-0\" is not in models.conf or media.conf for this provider",
+        CASE("model \"gpt-0\" is not in models.conf or media.conf for this provider; a class may "
+             "stand in: class/large",
              OF(PROVIDER, "openai"), OF(MODEL, "gpt-0"), OF(TOKENS_OUT, "1")),
-        CASE("model \"gpt-4o\" is not in models.conf or media.conf for this provider",
+        CASE("model \"gpt-4o\" is not in models.conf or media.conf for this provider; a class may "
+             "stand in: class/large",
              OF(PROVIDER, "anthropic"), OF(MODEL, "gpt-4o"), OF(TOKENS_OUT, "1")),
         CASE("provider \"nobody\" is not in providers.conf", OF(PROVIDER, "nobody"),
              OF(MODEL, "gpt-4o"), OF(TOKENS_OUT, "1")),
@@ -551,7 +553,8 @@ static void tells_bad_rows(void **state)
                    "openai\tgpt-4o\t250\tFRA\t1.5\n");
     assert_string_equal(
         run.complaints,
-        "table:3: model \"gpt-0\" is not in models.conf or media.conf for this provider\n"
+        "table:3: model \"gpt-0\" is not in models.conf or media.conf for this provider; a class "
+        "may stand in: class/large\n"
         "table:4: tokens_out \"nan\" is neither a number from 0 to 1e15 nor low/central/high\n"
         "table:5: 3 fields where the header has 5\n"
         "table:6: zone \"ATL\" is not in zones.conf\n");
@@ -593,7 +596,10 @@ static void refuses_bad_headers(void **state)
 {
     static const char *const headers[][2] = {
         {"", "table:0: a table begins with a line that names its columns\n"},
-        {"zone\ttokens_out\nFRA\t1\n", "table:1: neither a column \"provider\" nor \"model\"\n"},
+        {"zone\ttokens_out\nFRA\t1\n",
+         "table:1: neither a column \"provider\" nor \"model\": columns are separated by tabs\n"},
+        {"provider\tmodel\ttokens_out\ropenai\tgpt-4o\t250\r",
+         "table:1: lines must end in a line feed, not in a carriage return alone\n"},
         {"model\tprovider\tmodel\na\tb\tc\n", "table:1: column \"model\" stands twice\n"},
     };
     static struct run run;
@@ -606,6 +612,56 @@ static void refuses_bad_headers(void **state)
         assert_int_equal(fgetc(run.out.stream), EOF);
         fclose(run.out.stream);
     }
+}
+
+/* As spreadsheets make it: blanks around what was typed, and rows of nothing at the end. */
+static void blanks_are_nothing(void **state)
+{
+    static struct run run;
+
+    (void)state;
+    run_text(&run, " Provider\tMODEL \tTokens-Out\n"
+                   "openai \t gpt-4o\t 250 \n"
+                   " \n"
+                   "\t\t\r\n");
+    assert_string_equal(run.complaints, "");
+    assert_int_equal(run.result.rows, 1);
+    assert_true(table_next(&run.out));
+    assert_string_equal(text(&run.out, "model"), "gpt-4o");
+    assert_string_equal(text(&run.out, "tokens_out"), "250");
+    assert_true(number(&run.out, "energy_kwh_low") > 0);
+    fclose(run.out.stream);
+}
+
+/* Of another encoding there are NULs in the first line. */
+static void refuses_what_is_no_text(void **state)
+{
+    static const char bytes[] = "\xff\xfep\0r\0o\0v\0i\0d\0e\0r\0\n\0";
+    static struct run run;
+
+    (void)state;
+    run_bytes(&run, bytes, sizeof(bytes) - 1);
+    assert_true(run.result.failed);
+    assert_string_equal(run.complaints, "table:1: a line that is too long, or no text in UTF-8\n");
+    fclose(run.out.stream);
+}
+
+/* A class is named, not taken. */
+static void an_unlisted_model_needs_its_class_by_name(void **state)
+{
+    struct calculation calculation;
+    char error[160];
+
+    (void)state;
+    assert_string_equal(
+        calculator_compute(factors,
+                           QUERY(OF(PROVIDER, "openai"), OF(MODEL, "gpt-9"), OF(TOKENS_OUT, "1")),
+                           &calculation, error),
+        "model \"gpt-9\" is not in models.conf or media.conf for this provider; a class may stand "
+        "in: class/large");
+    assert_null(calculator_compute(
+        factors, QUERY(OF(PROVIDER, "openai"), OF(MODEL, "class/large"), OF(TOKENS_OUT, "1")),
+        &calculation, error));
 }
 
 /* A line that is too long, or cut by a NUL, is one bad row, and the next is read as it stands. */
@@ -792,6 +848,9 @@ int main(void)
         cmocka_unit_test(tells_bad_rows),
         cmocka_unit_test(leaves_out_what_is_not_known),
         cmocka_unit_test(refuses_bad_headers),
+        cmocka_unit_test(blanks_are_nothing),
+        cmocka_unit_test(refuses_what_is_no_text),
+        cmocka_unit_test(an_unlisted_model_needs_its_class_by_name),
         cmocka_unit_test(survives_odd_lines),
         cmocka_unit_test(writes_one_object_a_line),
         cmocka_unit_test(writes_the_sensitivity_as_json),
