@@ -1113,6 +1113,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "qui n'est pas dans les fourchettes au-dessus : elle peut donc les dépasser.",
           "Between two models, the difference also counts the error of method A's fit, which is "
           "not in the bands above: so it can be wider than they are."}},
+    [TEXT_WHATIF_RANDOM_NOTE] =
+        {{"Ce qui distingue une réponse d'une autre est aléatoire : il en reste {0} % (écart-type) "
+          "des jetons en sortie. La différence le compte, les fourchettes au-dessus non.",
+          "What one answer differs from another by is random: {0} % of the output tokens (standard "
+          "deviation) are left of it. The difference counts it, the bands above do not."}},
     [TEXT_WHATIF_UNSURE_NOTE] =
         {{"Indécis : l'intervalle de la différence contient 0. Les données de ce mois ne "
           "permettent pas de dire si le changement aide.",

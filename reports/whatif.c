@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One part of a mix for each share that is moved, and for what is not. */
+/* One part of a mix for each share that is moved, for what is not, and for what is left undone. */
 #define SHARES_MAX (WHATIF_MOVES + 1)
-#define PARTS_MAX  (SHARES_MAX * MIX_PARTS)
+#define PARTS_MAX  ((SHARES_MAX + 1) * MIX_PARTS)
 #define ROUNDING   1e-12 /* of sums of shares */
 
 /* ---- What is asked ---- */
@@ -174,9 +174,16 @@ static struct activity scaled(const struct activity *activity, double requests, 
     return out;
 }
 
-static struct month_totals totals_of(const struct mix_factors *mix, const struct activity *activity)
+/* What is left of what was RECORDED, computed with MIX. */
+static struct month_totals totals_of(const struct mix_factors *mix,
+                                     const struct month_totals *recorded, double requests,
+                                     double tokens_out)
 {
-    struct month_totals totals = {.activity = *activity};
+    struct month_totals totals = {.activity = scaled(&recorded->activity, requests, tokens_out),
+                                  .unscattered_requests = requests * recorded->unscattered_requests,
+                                  .unscattered_tokens_out =
+                                      requests * tokens_out * recorded->unscattered_tokens_out};
+    const struct activity *activity = &totals.activity;
 
     if (mix)
         totals.impact =
@@ -214,38 +221,46 @@ struct parts {
     size_t count;
 };
 
+/* SHARE of the activity: these EXCHANGES, which scatter more than all of them. */
 static void add_parts(struct parts *parts, const struct mix_factors *mix,
-                      const struct activity *activity, double share)
+                      const struct activity *activity, double share, double random_sigma,
+                      size_t exchanges)
 {
     for (size_t i = 0; i < mix->count; i++) {
         double part = share * mix->shares[i];
 
-        parts->items[parts->count++] = (struct whatif_part){
-            triple_scale(activity->requests, part), triple_scale(activity->tokens_in, part),
-            triple_scale(activity->tokens_out, part), mix->parts[i]};
+        parts->items[parts->count++] =
+            (struct whatif_part){triple_scale(activity->requests, part),
+                                 triple_scale(activity->tokens_in, part),
+                                 triple_scale(activity->tokens_out, part),
+                                 random_sigma / sqrt(share),
+                                 (unsigned)exchanges,
+                                 mix->parts[i]};
     }
 }
 
-/* What is the same on both sides is left out of both: it cancels. */
+/* What is the same on both sides is left out of both: it cancels. RANDOM_SIGMA is that of all. */
 static void split_sides(const struct whatif_plan *plan, uint16_t number,
-                        const struct activity *activity, struct parts sides[2])
+                        const struct activity *activity, double random_sigma, struct parts sides[2])
 {
     const struct mix_factors *usual = plan->machines[number].usual;
     double tokens_out = plan->origins[number].tokens_out;
     const struct activity shorter = scaled(activity, 1, tokens_out);
     struct share shares[SHARES_MAX];
     size_t count = shares_of(plan, number, shares);
-    double changed = 1;
+    double undone = 1;
 
+    _Static_assert(SHARES_MAX + 1 <= WHATIF_EXCHANGES, "each share has a number");
     sides[0].count = sides[1].count = 0;
     for (size_t i = 0; usual && i < count; i++) {
+        undone -= shares[i].share;
         if (shares[i].machine->chosen == usual && tokens_out >= 1)
-            changed -= shares[i].share;
-        else
-            add_parts(&sides[1], shares[i].machine->chosen, &shorter, shares[i].share);
+            continue;
+        add_parts(&sides[0], usual, activity, shares[i].share, random_sigma, i);
+        add_parts(&sides[1], shares[i].machine->chosen, &shorter, shares[i].share, random_sigma, i);
     }
-    if (usual && changed > ROUNDING)
-        add_parts(&sides[0], usual, activity, changed);
+    if (usual && undone > ROUNDING)
+        add_parts(&sides[0], usual, activity, undone, random_sigma, count);
 }
 
 static bool same_use(const struct whatif_use *a, const struct whatif_use *b)
@@ -277,22 +292,23 @@ static bool add_use(struct whatif_row *row, const struct whatif_use *use, struct
 
 /* Of one pair. What has no estimate has none in the scenario: there is nothing to compare with. */
 static bool add_uses(const struct whatif_plan *plan, uint16_t number,
-                     const struct activity *activity, struct whatif_row *row,
+                     const struct month_totals *recorded, struct whatif_row *row,
                      struct whatif_sum *sum)
 {
     const struct whatif_machine *machine = &plan->machines[number];
-    struct whatif_use use = {
-        .machine = machine, .mix = machine->usual, .totals = totals_of(machine->usual, activity)};
+    struct whatif_use use = {.machine = machine,
+                             .mix = machine->usual,
+                             .totals = totals_of(machine->usual, recorded, 1, 1)};
     struct share shares[SHARES_MAX];
     size_t count = shares_of(plan, number, shares);
     bool added = add_use(row, &use, sum);
 
     for (size_t i = 0; added && i < count; i++) {
         const struct mix_factors *mix = machine->usual ? shares[i].machine->chosen : NULL;
-        struct activity part = scaled(activity, shares[i].share, plan->origins[number].tokens_out);
 
-        use = (struct whatif_use){shares[i].machine, mix, true, shares[i].is_moved,
-                                  totals_of(mix, &part)};
+        use = (struct whatif_use){
+            shares[i].machine, mix, true, shares[i].is_moved,
+            totals_of(mix, recorded, shares[i].share, plan->origins[number].tokens_out)};
         added = add_use(row, &use, sum);
     }
     return added;
@@ -420,9 +436,10 @@ static bool sum_of_cell(struct builder *builder, const struct month_cell *cell,
     }
     row->is_changed = whatif_plan_changes(whatif->plan, number);
     if (!whatif_plan_resolve(whatif->plan, number, builder->error, builder->error_size) ||
-        !add_uses(whatif->plan, number, &cell->totals.activity, row, sum))
+        !add_uses(whatif->plan, number, &cell->totals, row, sum))
         return false;
-    split_sides(whatif->plan, number, &cell->totals.activity, sides);
+    split_sides(whatif->plan, number, &cell->totals.activity,
+                month_random_sigma(&cell->totals, whatif->report->config->factors), sides);
     take_difference(whatif, sides, sum);
     return true;
 }
@@ -470,6 +487,24 @@ static struct month_totals folded_common(const struct month_report *report)
     return common;
 }
 
+/* How far single exchanges take a SHARE of TOTALS, at the end of a range, in logarithms. */
+static double reach_of_exchanges(const struct month_totals *totals, const struct factors *factors,
+                                 double share)
+{
+    return factors ? month_random_sigma(totals, factors) / sqrt(share) *
+                         factors_uncertainty(factors)->range_sigmas / 2
+                   : 0;
+}
+
+/* What that adds to the END of a band, in quadrature of logarithms, as the rest of a square. */
+static double random_square(double central, double end, double reach)
+{
+    double systematic = central > 0 && end > 0 ? log(end / central) : 0;
+    double both = central * expm1(copysign(hypot(systematic, reach), reach));
+
+    return reach != 0 ? fmax(both * both - (end - central) * (end - central), 0) : 0;
+}
+
 /* One sum, as it was recorded: more than fewer requests of all would tell what it is made of. */
 static void sum_folded(struct whatif *whatif)
 {
@@ -481,6 +516,8 @@ static void sum_folded(struct whatif *whatif)
             ? &report->total
             : &report->directions.rows[report->directions.count - 1].totals;
     double left = whatif->plan->requests_of_all;
+    double undone = (1 - left) * (1 - left); /* squared */
+    double reach = left < 1 ? reach_of_exchanges(folded, report->config->factors, 1 - left) : 0;
     struct month_totals following = *folded;
     struct whatif_sum *sum = &whatif->folded;
 
@@ -495,6 +532,8 @@ static void sum_folded(struct whatif *whatif)
         sum->difference.difference[i] = (struct triple){
             (left - 1) * value.high, (left - 1) * value.central, (left - 1) * value.low};
         sum->difference.proportional[i] = triple_exact((left - 1) * value.central);
+        sum->difference.random_below[i] = random_square(value.central, value.high, reach) * undone;
+        sum->difference.random_above[i] = random_square(value.central, value.low, -reach) * undone;
     }
 }
 
@@ -597,7 +636,7 @@ void whatif_free(struct whatif *whatif)
 
 struct triple whatif_change_of(const struct whatif_sum *sum, enum month_indicator indicator)
 {
-    return sum->difference.difference[indicator - MONTH_ENERGY];
+    return whatif_difference_of(&sum->difference, (int)(indicator - MONTH_ENERGY));
 }
 
 double whatif_relative(const struct whatif_sum *sum, enum month_indicator indicator)

@@ -17,7 +17,7 @@ struct quantities {
 enum unknown { MODEL, MACHINES, BATCH, INPUT_WEIGHT, FIT, UNKNOWNS };
 
 /* Causes of error: each is moved alone, and all that belongs to it together. Activity is that of
- * both sides. A factor is common when a part of either side depends on it. */
+ * both sides, and so are exchanges. A factor is common when a part of either side depends on it. */
 enum cause {
     ACTIVITY,
     COMMON_FACTORS,
@@ -26,7 +26,9 @@ enum cause {
     COMMON_FIT,
     BEFORE_FIT,
     AFTER_FIT,
-    CAUSES
+    SYSTEMATIC,
+    EXCHANGES = SYSTEMATIC, /* some of them, and so on: what one differs from another by */
+    CAUSES = EXCHANGES + WHATIF_EXCHANGES
 };
 
 enum side { BEFORE, AFTER };
@@ -141,13 +143,32 @@ static bool has_fit_of_a(const struct comparison *comparison, enum side side)
     return false;
 }
 
+/* As sensitivity.c moves them: requests are counted, tokens are not. */
+static double tokens_factor(const struct whatif_part *part, const struct move *move)
+{
+    const struct uncertainty_factors *uncertainty = part->factors.uncertainty;
+    double sigmas;
+
+    if (!uncertainty || (unsigned)move->cause != EXCHANGES + part->exchanges)
+        return 1;
+    sigmas = (move->end == IMPACT_HIGH ? 1 : -1) * uncertainty->range_sigmas / 2;
+    return exp(sigmas * part->random_sigma);
+}
+
+/* What is multiplied. */
+struct factor_pair {
+    double gpu_energy;
+    double tokens;
+};
+
 /* As daemon/impact.c makes a point of one end, here of several. */
 static struct impact_point point_of(const struct whatif_part *part, const struct ends *ends,
-                                    double gpu_energy_factor)
+                                    const struct factor_pair *by)
 {
     const struct impact_work work = {end_of(part->requests, ends->activity),
-                                     end_of(part->tokens_in, ends->activity),
-                                     end_of(part->tokens_out, ends->activity), INFINITY};
+                                     by->tokens * end_of(part->tokens_in, ends->activity),
+                                     by->tokens * end_of(part->tokens_out, ends->activity),
+                                     INFINITY};
     const struct impact_factors *factors = &part->factors;
     struct impact_point point = impact_point(factors, &work, ends->unknowns[MODEL]);
     struct impact_point machines = impact_point(factors, &work, ends->unknowns[MACHINES]);
@@ -156,14 +177,14 @@ static struct impact_point point_of(const struct whatif_part *part, const struct
     point.wue_l_per_kwh = machines.wue_l_per_kwh;
     point.batch_size = impact_point(factors, &work, ends->unknowns[BATCH]).batch_size;
     point.input_weight = impact_point(factors, &work, ends->unknowns[INPUT_WEIGHT]).input_weight;
-    point.gpu_energy_factor = gpu_energy_factor;
+    point.gpu_energy_factor = by->gpu_energy;
     return point;
 }
 
 static struct quantities quantities_at(const struct whatif_part *part, const struct ends *ends,
-                                       double gpu_energy_factor)
+                                       const struct factor_pair *by)
 {
-    const struct impact_point point = point_of(part, ends, gpu_energy_factor);
+    const struct impact_point point = point_of(part, ends, by);
     const struct impact_result result = impact_at(&part->factors, &point);
 
     return (struct quantities){{
@@ -182,22 +203,24 @@ static struct quantities quantities_of(const struct comparison *comparison, enum
                                        const struct whatif_part *part, const struct move *move)
 {
     struct ends ends = ends_of(comparison, side, part, move);
-    double factor = fit_factor(
-        comparison, &part->factors,
-        cause_of(comparison, side, part, FIT) == move->cause ? move->end : IMPACT_CENTRAL);
+    const struct factor_pair by = {fit_factor(comparison, &part->factors,
+                                              cause_of(comparison, side, part, FIT) == move->cause
+                                                  ? move->end
+                                                  : IMPACT_CENTRAL),
+                                   tokens_factor(part, move)};
     struct ends low = ends;
     struct ends high = ends;
     struct quantities minimum, maximum;
 
     if (part->factors.method_b)
-        return quantities_at(part, &ends, factor);
+        return quantities_at(part, &ends, &by);
     for (int i = 0; i < UNKNOWNS; i++)
         if (ends.unknowns[i] == IMPACT_CENTRAL) {
             low.unknowns[i] = IMPACT_LOW;
             high.unknowns[i] = IMPACT_HIGH;
         }
-    minimum = quantities_at(part, &low, factor);
-    maximum = quantities_at(part, &high, factor);
+    minimum = quantities_at(part, &low, &by);
+    maximum = quantities_at(part, &high, &by);
     for (int i = 0; i < WHATIF_INDICATORS; i++)
         minimum.values[i] = impact_centre(minimum.values[i], maximum.values[i]);
     /* A sum of two centres in reports: so it is here. */
@@ -232,6 +255,8 @@ struct pair {
 struct pairs {
     struct pair centre;
     struct pair moved[CAUSES][2];
+    struct pair shifts[CAUSES][2]; /* of the logarithms of both sides, by each */
+    int causes;                    /* that count: the first so many */
 };
 
 static double difference_of(struct pair pair)
@@ -244,7 +269,7 @@ static struct triple difference_from_nothing(const struct pairs *pairs)
 {
     struct triple out = triple_exact(0);
 
-    for (int i = 0; i < CAUSES; i++)
+    for (int i = 0; i < pairs->causes; i++)
         for (int end = 0; end < 2; end++) {
             out.low = fmin(out.low, difference_of(pairs->moved[i][end]));
             out.high = fmax(out.high, difference_of(pairs->moved[i][end]));
@@ -275,17 +300,17 @@ static struct pair farthest(const struct pairs *pairs, struct pair direction)
     struct pair sum = {0, 0};
     double squares = 0;
 
-    for (int i = 0; i < CAUSES; i++) {
+    for (int i = 0; i < pairs->causes; i++) {
         struct pair best = {0, 0};
         double most = 0;
 
         for (int end = 0; end < 2; end++) {
-            struct pair shift = shift_of(pairs, i, end);
-            double reach = direction.before * shift.before + direction.after * shift.after;
+            const struct pair *shift = &pairs->shifts[i][end];
+            double reach = direction.before * shift->before + direction.after * shift->after;
 
             if (reach > most) {
                 most = reach;
-                best = shift;
+                best = *shift;
             }
         }
         sum.before += most * best.before;
@@ -334,22 +359,50 @@ static struct triple ratio_of(const struct pairs *pairs)
     return (struct triple){ratio * least, ratio, ratio * most};
 }
 
-static void compare(const struct pairs *pairs, struct triple *difference,
-                    struct triple *proportional)
+static struct triple difference_by(const struct pairs *pairs)
+{
+    if (!(pairs->centre.before > 0))
+        return difference_from_nothing(pairs);
+    return (struct triple){extreme_difference(pairs, -1), difference_of(pairs->centre),
+                           extreme_difference(pairs, 1)};
+}
+
+static struct triple proportional_by(const struct pairs *pairs)
 {
     double before = pairs->centre.before;
     struct triple ratio;
 
-    *proportional = triple_exact(0);
-    if (!(before > 0)) {
-        *difference = difference_from_nothing(pairs);
-        return;
-    }
+    if (!(before > 0))
+        return triple_exact(0);
     ratio = pairs->centre.after > 0 ? ratio_of(pairs) : triple_exact(0);
-    *proportional = (struct triple){before * (ratio.low - 1), before * (ratio.central - 1),
-                                    before * (ratio.high - 1)};
-    *difference = (struct triple){extreme_difference(pairs, -1), difference_of(pairs->centre),
-                                  extreme_difference(pairs, 1)};
+    return (struct triple){before * (ratio.low - 1), before * (ratio.central - 1),
+                           before * (ratio.high - 1)};
+}
+
+static double square(double value)
+{
+    return value * value;
+}
+
+/* First what is systematic, then all: what exchanges add is the rest, so that both together make
+ * what all do. */
+static void compare(struct pairs *pairs, int indicator, struct whatif_difference *out)
+{
+    struct triple all;
+    struct triple *band = &out->difference[indicator];
+
+    for (int i = 0; i < CAUSES; i++)
+        for (int end = 0; end < 2; end++)
+            pairs->shifts[i][end] = shift_of(pairs, i, end);
+    pairs->causes = SYSTEMATIC;
+    *band = difference_by(pairs);
+    pairs->causes = CAUSES;
+    all = difference_by(pairs);
+    out->proportional[indicator] = proportional_by(pairs);
+    out->random_below[indicator] =
+        fmax(square(all.central - all.low) - square(band->central - band->low), 0);
+    out->random_above[indicator] =
+        fmax(square(all.high - all.central) - square(band->high - band->central), 0);
 }
 
 /* ---- All of it ---- */
@@ -373,14 +426,28 @@ struct whatif_difference whatif_difference_compute(struct whatif_parts before,
             moved[i][end][AFTER] = sum_of(&comparison, AFTER, &move);
         }
     for (int i = 0; i < WHATIF_INDICATORS; i++) {
-        struct pairs pairs = {{centre[BEFORE].values[i], centre[AFTER].values[i]}, {{{0, 0}}}};
+        struct pairs pairs = {.centre = {centre[BEFORE].values[i], centre[AFTER].values[i]}};
 
         for (int j = 0; j < CAUSES; j++)
             for (int end = 0; end < 2; end++)
                 pairs.moved[j][end] =
                     (struct pair){moved[j][end][BEFORE].values[i], moved[j][end][AFTER].values[i]};
-        compare(&pairs, &out.difference[i], &out.proportional[i]);
+        compare(&pairs, i, &out);
     }
+    return out;
+}
+
+struct triple whatif_difference_of(const struct whatif_difference *difference, int indicator)
+{
+    const struct triple *band = &difference->difference[indicator];
+    double below = difference->random_below[indicator];
+    double above = difference->random_above[indicator];
+    struct triple out = *band;
+
+    if (below > 0)
+        out.low = band->central - sqrt(square(band->central - band->low) + below);
+    if (above > 0)
+        out.high = band->central + sqrt(square(band->high - band->central) + above);
     return out;
 }
 
@@ -389,6 +456,8 @@ void whatif_difference_add(struct whatif_difference *sum, const struct whatif_di
     for (int i = 0; i < WHATIF_INDICATORS; i++) {
         sum->difference[i] = triple_add(sum->difference[i], other->difference[i]);
         sum->proportional[i] = triple_add(sum->proportional[i], other->proportional[i]);
+        sum->random_below[i] += other->random_below[i];
+        sum->random_above[i] += other->random_above[i];
     }
     sum->has_fit_of_a |= other->has_fit_of_a;
 }

@@ -51,11 +51,16 @@ static json_t *json_differences(const struct whatif_sum *sum)
     return jsonvalues_finished(object, failed);
 }
 
-static json_t *json_sum(const struct whatif_sum *sum)
+static json_t *json_sum(const struct whatif *whatif, const struct whatif_sum *sum)
 {
-    return json_pack("{s:o, s:o, s:o, s:b}", "recomputed", json_totals(&sum->before), "scenario",
-                     json_totals(&sum->after), "difference", json_differences(sum),
-                     "difference_has_fit_of_method_a", sum->difference.has_fit_of_a);
+    const struct factors *factors = whatif->report->config->factors;
+
+    return json_pack("{s:o, s:o, s:o, s:b, s:{s:f, s:f}}", "recomputed", json_totals(&sum->before),
+                     "scenario", json_totals(&sum->after), "difference", json_differences(sum),
+                     "difference_has_fit_of_method_a", sum->difference.has_fit_of_a,
+                     "tokens_out_random_sigma", "recomputed",
+                     month_random_sigma(&sum->before, factors), "scenario",
+                     month_random_sigma(&sum->after, factors));
 }
 
 /* ---- Who does what with what ---- */
@@ -164,21 +169,21 @@ static json_t *json_uses(const struct whatif_row *row)
 
 /* ---- Rows ---- */
 
-static json_t *json_row(const struct whatif_row *row)
+static json_t *json_row(const struct whatif *whatif, const struct whatif_row *row)
 {
     return json_pack("{s:s, s:s, s:b, s:o, s:o}", "id", row->id, "label", row->label, "changed",
-                     row->is_changed, "sums", json_sum(&row->sum), "uses", json_uses(row));
+                     row->is_changed, "sums", json_sum(whatif, &row->sum), "uses", json_uses(row));
 }
 
 /* Those of the direction asked about have a sum; of one direction, no other. */
-static json_t *json_rows(const struct whatif_row *rows, size_t count)
+static json_t *json_rows(const struct whatif *whatif, const struct whatif_row *rows, size_t count)
 {
     json_t *array = json_array();
     int failed = !array;
 
     for (size_t i = 0; i < count; i++)
         if (rows[i].is_in_scope)
-            failed |= json_array_append_new(array, json_row(&rows[i]));
+            failed |= json_array_append_new(array, json_row(whatif, &rows[i]));
     return jsonvalues_finished(array, failed);
 }
 
@@ -217,10 +222,10 @@ bool whatif_write_json(const struct whatif *whatif, FILE *stream)
         json_sprintf("%04d-%02d", report->month.year, report->month.month), "direction",
         whatif->direction ? whatif->direction->id : MONTH_ALL, "running", report->running,
         "vintage", factors_vintage(report->config->factors), "changes", json_changes(whatif),
-        "recorded", json_totals(&whatif->recorded), "total", json_sum(&whatif->total), "directions",
-        json_rows(whatif->directions, whatif->direction_count), "services",
-        json_rows(whatif->services, whatif->service_count), "other",
-        whatif->has_folded ? json_sum(&whatif->folded) : json_null(), "difference_if",
+        "recorded", json_totals(&whatif->recorded), "total", json_sum(whatif, &whatif->total),
+        "directions", json_rows(whatif, whatif->directions, whatif->direction_count), "services",
+        json_rows(whatif, whatif->services, whatif->service_count), "other",
+        whatif->has_folded ? json_sum(whatif, &whatif->folded) : json_null(), "difference_if",
         json_variants(whatif));
     bool written =
         object &&

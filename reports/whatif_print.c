@@ -165,6 +165,18 @@ static void put_activity(const struct page *page, enum month_indicator indicator
     put_band(page, TEXT_WHATIF_AFTER, month_value(&sum->after, indicator), 0);
 }
 
+static void put_random(const struct page *page)
+{
+    const struct whatif *whatif = page->whatif;
+    double sigma = month_random_sigma(&whatif->total.before, whatif->report->config->factors);
+    char percent[TEXT_NUMBER_SIZE];
+
+    if (!(sigma > 0))
+        return;
+    fill_number(page, percent, PERCENT * sigma, text_decimals(PERCENT * sigma), false);
+    say(page, TEXT_WHATIF_RANDOM_NOTE, TEXT_ARGUMENTS(percent));
+}
+
 static void put_sums(const struct page *page)
 {
     bool is_unsure = false;
@@ -180,6 +192,7 @@ static void put_sums(const struct page *page)
          TEXT_ARGUMENTS(factors_vintage(page->whatif->report->config->factors)));
     if (page->whatif->total.difference.has_fit_of_a)
         say(page, TEXT_WHATIF_FIT_NOTE, NULL);
+    put_random(page);
     if (is_unsure)
         say(page, TEXT_WHATIF_UNSURE_NOTE, NULL);
 }

@@ -114,15 +114,16 @@ static int tear_down(void **state)
 }
 
 /* REQUESTS of one pair in the first minute after noon, by DEVICES that day, as the meter would
- * record them. */
-static void use(struct world *world, uint16_t direction, uint16_t service, double requests,
-                uint32_t devices)
+ * record them. EXCHANGE_SIGMA is of the tokens of one of them. */
+static void use_scattered(struct world *world, uint16_t direction, uint16_t service,
+                          double requests, uint32_t devices, double exchange_sigma)
 {
     const struct activity activity = {
         .grade = GRADE_C,
         .requests = {requests * 0.9, requests, requests * 1.1},
         .tokens_in = {requests * 20, requests * 100, requests * 300},
         .tokens_out = {requests * 100, requests * 300, requests * 600},
+        .tokens_out_variance = requests * (300 * exchange_sigma) * (300 * exchange_sigma),
         .images = {0, requests, 2 * requests},
     };
     struct service_factors all;
@@ -150,6 +151,12 @@ static void use(struct world *world, uint16_t direction, uint16_t service, doubl
         LEDGER_OK);
     assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
     service_factors_free(&all);
+}
+
+static void use(struct world *world, uint16_t direction, uint16_t service, double requests,
+                uint32_t devices)
+{
+    use_scattered(world, direction, service, requests, devices, 0);
 }
 
 static void make_report(struct world *world)
@@ -626,6 +633,95 @@ static void a_mix_by_date_is_that_of_the_month(void **state)
     whatif_free(whatif);
 }
 
+/* ---- What single exchanges differ by ---- */
+
+/* At the end of a range, in logarithms, of a SHARE of exchanges. */
+static double reach_of(const struct world *world, double sigma, double share)
+{
+    return sigma / sqrt(share) * factors_uncertainty(world->config->factors)->range_sigmas / 2;
+}
+
+/* END of a band that is a factor exp(REACH) wider, both combined in logarithms. */
+static double widened(double central, double end, double reach)
+{
+    double both = hypot(log(end / central), reach);
+
+    return end > central ? central * exp(both) : central * exp(-both);
+}
+
+/* Of 100 exchanges of 0.5, a twentieth; of a fifth of them, more. */
+static void single_exchanges_count(void **state)
+{
+    struct world *world = *state;
+    const struct whatif_sum *sum;
+    struct triple band, less;
+    struct whatif *whatif;
+    double reach;
+
+    use_scattered(world, DRH, MISTRAL, 100, MANY, 0.5);
+    make_report(world);
+    assert_close(month_random_sigma(&world->report->total, world->config->factors), 0.05);
+    whatif = answer(world, "--reduce mistral-web:20%");
+    sum = &whatif->total;
+    band = month_value(&sum->before, MONTH_ENERGY);
+    less = whatif_change_of(sum, MONTH_ENERGY);
+    reach = reach_of(world, 0.05, 0.2);
+    assert_close(less.low, -0.2 * widened(band.central, band.high, reach));
+    assert_close(less.central, -0.2 * band.central);
+    assert_close(less.high, -0.2 * widened(band.central, band.low, reach));
+    assert_close(month_random_sigma(&sum->before, world->config->factors), 0.05);
+    assert_close(month_random_sigma(&sum->after, world->config->factors), 0.05 / sqrt(0.8));
+    whatif_free(whatif);
+}
+
+/* The band end to end, what exchanges add by squares: of four alike, twice that of one. */
+static void exchanges_of_pairs_are_independent(void **state)
+{
+    struct world *world = *state;
+    struct whatif *one, *four;
+    const struct whatif_difference *sum;
+
+    use_scattered(world, DRH, MISTRAL, 100, MANY, 0.5);
+    use_scattered(world, DRH, CHATGPT, 100, MANY, 0.5);
+    make_report(world);
+    one = answer(world, "--reduce all:20%");
+    sum = &one->total.difference;
+    assert_true(sum->random_below[0] > 0 && sum->random_above[0] > 0);
+    assert_close(sum->random_below[0], one->services[0].sum.difference.random_below[0] +
+                                           one->services[1].sum.difference.random_below[0]);
+    assert_close(whatif_change_of(&one->total, MONTH_ENERGY).low,
+                 sum->difference[0].central -
+                     sqrt((sum->difference[0].central - sum->difference[0].low) *
+                              (sum->difference[0].central - sum->difference[0].low) +
+                          sum->random_below[0]));
+    use_scattered(world, DSN, MISTRAL, 100, MANY, 0.5);
+    use_scattered(world, DSN, CHATGPT, 100, MANY, 0.5);
+    make_report(world);
+    four = answer(world, "--reduce all:20%");
+    assert_close(four->total.difference.difference[0].low, 2 * sum->difference[0].low);
+    assert_close(four->total.difference.random_below[0], 2 * sum->random_below[0]);
+    whatif_free(one);
+    whatif_free(four);
+}
+
+/* The same exchanges are on both sides: a move to another place of the same model is as sure as
+ * without them, in proportion; and where tokens were counted, there are none. */
+static void the_same_exchanges_are_on_both_sides(void **state)
+{
+    struct world *world = *state;
+    struct whatif *whatif;
+    struct triple ratio;
+
+    use_scattered(world, DRH, MISTRAL, 100, MANY, 0.5);
+    make_report(world);
+    whatif = answer(world, "--zone mistral-web=FRA");
+    ratio = whatif->total.difference.proportional[MONTH_GWP_USE - MONTH_ENERGY];
+    assert_close(ratio.low, ratio.high);
+    assert_true(whatif->total.difference.random_below[MONTH_GWP_USE - MONTH_ENERGY] > 0);
+    assert_true(whatif->total.difference.random_below[MONTH_ENERGY - MONTH_ENERGY] == 0);
+    whatif_free(whatif);
+}
+
 /* ---- Small cells ---- */
 
 static void what_is_folded_stays_as_it_was(void **state)
@@ -633,6 +729,8 @@ static void what_is_folded_stays_as_it_was(void **state)
     struct world *world = *state;
     struct whatif *whatif;
     const struct month_row *other;
+    struct triple gwp;
+    double reach;
 
     use_some(world);
     assert_int_equal(world->report->suppressed, SUPPRESS_MERGED);
@@ -648,10 +746,16 @@ static void what_is_folded_stays_as_it_was(void **state)
     assert_same_triple(whatif->recorded.impact.energy_kwh, world->report->total.impact.energy_kwh);
     whatif_free(whatif);
     whatif = answer(world, "--reduce all:20%");
+    /* What is recorded of single exchanges is not told of it: the rule stands for that. */
+    gwp = month_value(&other->totals, MONTH_GWP);
+    reach = reach_of(world, month_random_sigma(&other->totals, world->config->factors), 0.2);
+    assert_true(reach > 0);
     assert_same_triple(whatif_change_of(&whatif->folded, MONTH_GWP),
-                       (struct triple){-0.2 * month_value(&other->totals, MONTH_GWP).high,
-                                       -0.2 * month_value(&other->totals, MONTH_GWP).central,
-                                       -0.2 * month_value(&other->totals, MONTH_GWP).low});
+                       (struct triple){-0.2 * widened(gwp.central, gwp.high, reach),
+                                       -0.2 * gwp.central,
+                                       -0.2 * widened(gwp.central, gwp.low, reach)});
+    assert_same_triple(whatif->folded.difference.difference[MONTH_GWP - MONTH_ENERGY],
+                       (struct triple){-0.2 * gwp.high, -0.2 * gwp.central, -0.2 * gwp.low});
     assert_close(whatif_relative(&whatif->total, MONTH_WATER), -0.2);
     assert_same_triple(whatif->total.after.activity.requests,
                        triple_scale(world->report->total.activity.requests, 0.8));
@@ -972,6 +1076,25 @@ static void a_full_disk_is_told(void **state)
     whatif_free(whatif);
 }
 
+static void single_exchanges_are_told(void **state)
+{
+    struct world *world = *state;
+    struct whatif *whatif;
+    char *text;
+
+    use_scattered(world, DRH, MISTRAL, 100, MANY, 0.5);
+    make_report(world);
+    whatif = answer(world, "--reduce mistral-web:75%");
+    text = written(whatif, TEXT_FR);
+    assert_non_null(strstr(text, "il en reste 5,0"));
+    free(text);
+    text = written(whatif, JSON);
+    assert_non_null(strstr(text, "\"recomputed\": 0.05"));
+    assert_non_null(strstr(text, "\"scenario\": 0.1"));
+    free(text);
+    whatif_free(whatif);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -992,6 +1115,10 @@ int main(void)
         TEST(what_has_no_estimate_is_reduced_but_not_moved),
         TEST(what_has_no_estimate_gets_none),
         TEST(a_mix_by_date_is_that_of_the_month),
+        TEST(single_exchanges_count),
+        TEST(single_exchanges_are_told),
+        TEST(exchanges_of_pairs_are_independent),
+        TEST(the_same_exchanges_are_on_both_sides),
         TEST(what_is_folded_stays_as_it_was),
         TEST(one_direction_is_its_row_of_all),
         TEST(bad_changes_are_told),

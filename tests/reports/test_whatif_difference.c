@@ -274,6 +274,60 @@ static void use_and_manufacture_move_together(void **state)
     assert_triple(moved.difference[MONTH_GWP_EMBODIED - MONTH_ENERGY], 0, 0, 0, TOLERANCE);
 }
 
+/* Ends of a range are a standard deviation away, and methods are sure. */
+static const struct uncertainty_factors sure_methods = {
+    .method_a_gsd = 1, .method_b_gsd = 1, .range_sigmas = 2};
+
+/* Single exchanges take the tokens by a factor of 2. */
+static struct whatif_part scattered(struct triple tokens, const struct provider_factors *provider,
+                                    unsigned exchanges)
+{
+    struct whatif_part out = part(tokens, &one, provider);
+
+    out.factors.uncertainty = &sure_methods;
+    out.random_sigma = M_LN2;
+    out.exchanges = exchanges;
+    return out;
+}
+
+static void exchanges_widen_a_band_in_logarithms(void **state)
+{
+    const struct whatif_part before = scattered(wide, &here, 3);
+    const struct whatif_difference gone = compare(&before, NULL);
+
+    (void)state;
+    assert_triple(gone.difference[0], -2, -1, -0.5, TOLERANCE);
+    assert_triple(whatif_difference_of(&gone, 0), -root2, -1, -1 / root2, TOLERANCE);
+}
+
+static void the_same_exchanges_leave_the_ratio_exact(void **state)
+{
+    const struct whatif_part before = scattered(sure, &here, 1);
+    struct whatif_part after = scattered(sure, &there, 1);
+    struct whatif_difference twice = compare(&before, &after);
+
+    (void)state;
+    assert_triple(twice.difference[0], 1, 1, 1, TOLERANCE);
+    assert_triple(whatif_difference_of(&twice, 0), 0.5, 1, 2, SCAN);
+    assert_triple(twice.proportional[0], 1, 1, 1, TOLERANCE);
+    after.exchanges = 2; /* others: each side by 2 */
+    twice = compare(&before, &after);
+    assert_triple(twice.difference[0], 1, 1, 1, TOLERANCE);
+    assert_triple(twice.proportional[0], 2 / root2 - 1, 1, 2 * root2 - 1, TOLERANCE);
+}
+
+/* By squares, beside a band that is end to end. */
+static void exchanges_of_two_uses_are_independent(void **state)
+{
+    const struct whatif_part before = scattered(sure, &here, 0);
+    struct whatif_difference sum = compare(&before, NULL);
+
+    (void)state;
+    whatif_difference_add(&sum, &sum);
+    assert_triple(sum.difference[0], -2, -2, -2, TOLERANCE);
+    assert_triple(whatif_difference_of(&sum, 0), -2 - sqrt(2), -2, -2 + sqrt(0.5), TOLERANCE);
+}
+
 static double drawn(void)
 {
     double sum = -6; /* near to normal */
@@ -360,6 +414,9 @@ int main(void)
         cmocka_unit_test(nothing_expected_has_no_ratio),
         cmocka_unit_test(no_activity_at_the_low_end_leaves_no_difference_there),
         cmocka_unit_test(use_and_manufacture_move_together),
+        cmocka_unit_test(exchanges_widen_a_band_in_logarithms),
+        cmocka_unit_test(the_same_exchanges_leave_the_ratio_exact),
+        cmocka_unit_test(exchanges_of_two_uses_are_independent),
         cmocka_unit_test(extremes_are_those_over_all_errors),
         cmocka_unit_test(the_truth_lies_within_nine_times_of_ten),
         cmocka_unit_test(sums_are_made_end_to_end),
