@@ -98,7 +98,8 @@
 #define MARK_SERVER     SERVER_COUNTERS(MARK_COUNTER)
 #define SUM_UP_SERVER   SERVER_COUNTERS(ADD_COUNTER)
 #define SUM_UP_ENERGY   ADD_REAL(energy_j) ADD_REAL(idle_j) ADD_COUNTER(covered_ns)
-#define NAME_SCANNED    ACTIVITY_TRIPLES(NAME_TRIPLE) ACTIVITY_REALS(NAME_REAL)
+#define NAME_SCANNED                                                                               \
+    ACTIVITY_TRIPLES(NAME_TRIPLE) ACTIVITY_REALS(NAME_REAL) ACTIVITY_UNKNOWABLE(NAME_REAL)
 
 /* Columns that came after their table's first format. A file that lacks one is given it, whatever
  * its format: what one version adds more needs no line here. */
@@ -1704,6 +1705,8 @@ static void step_activity(sqlite3_context *context, int count, sqlite3_value **v
 #define TAKE_REAL(name)   row.name = sqlite3_value_double(*arguments.values++);
     ACTIVITY_TRIPLES(TAKE_TRIPLE)
     ACTIVITY_REALS(TAKE_REAL)
+    row.has_variance = sqlite3_value_type(*arguments.values) != SQLITE_NULL;
+    ACTIVITY_UNKNOWABLE(TAKE_REAL)
 #undef TAKE_TRIPLE
 #undef TAKE_REAL
     go_on(context, scan, scan->scanner->activity(scan->context, &row));

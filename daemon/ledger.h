@@ -242,6 +242,8 @@ struct ledger_scan_activity {
     struct triple tokens_out;
     double energy_j; /* of services on a host of our own */
     double host_s;
+    double tokens_out_variance;
+    bool has_variance; /* as in struct ledger_row */
 };
 struct ledger_scan_devices {
     int32_t day;

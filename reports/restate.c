@@ -82,6 +82,7 @@ struct cell {
     uint32_t devices;
     uint64_t inside; /* UTC days, bit 0 the month's first: active within the month */
     uint64_t outside;
+    struct statement_use use;
     struct impact recorded;
     struct impact restated;
     /* Central values, of what was recorded with factors that are at hand. */
@@ -711,6 +712,19 @@ static bool mark_day(struct restatement *all, uint32_t pair, size_t inside, int6
     return true;
 }
 
+static void add_use(struct statement_use *use, const struct ledger_scan_activity *row)
+{
+    use->requests += row->requests.central;
+    use->tokens_out_low += row->tokens_out.low;
+    use->tokens_out_central += row->tokens_out.central;
+    use->tokens_out_high += row->tokens_out.high;
+    use->tokens_out_variance += row->tokens_out_variance;
+    if (row->has_variance)
+        return;
+    use->unscattered_requests += row->requests.central;
+    use->unscattered_tokens_out += row->tokens_out.central;
+}
+
 static bool take_activity(void *context, const struct ledger_scan_activity *row)
 {
     struct restatement *all = context;
@@ -729,6 +743,7 @@ static bool take_activity(void *context, const struct ledger_scan_activity *row)
     if (!series)
         return false;
     all->has_activity = true;
+    add_use(&cell->use, row);
     cell->active |= row->requests.high > 0 || row->tokens_in.high > 0 || row->tokens_out.high > 0;
     if (series->is_local) {
         restate_local(all, cell, series, row);
@@ -842,7 +857,9 @@ static bool add_row(struct restatement *all, const struct span *span, const stru
         (struct statement_row){.month = MONTHS_PER_YEAR * span->month.year + span->month.month - 1,
                                .devices = cell->devices,
                                .recorded = cell->recorded,
-                               .restated = cell->restated};
+                               .restated = cell->restated,
+                               .use = cell->use};
+    rows->use.is_known = true;
     snprintf(rows->direction, sizeof(rows->direction), "%s", direction);
     snprintf(rows->service, sizeof(rows->service), "%s", service);
     set_causes(span, cell, rows);
@@ -876,6 +893,7 @@ static bool add_share(struct restatement *all, const struct span *span, const st
 
     if (!(share > 0))
         return true;
+    part.use = (struct statement_use){0}; /* nobody asked for it */
     part.recorded = scaled(common->recorded, share);
     part.restated = scaled(common->restated, share);
     scale(part.recorded_at_hand, share);

@@ -57,6 +57,8 @@ struct restate_line {
     struct impact recorded;
     struct impact restated;
     double causes[STATEMENT_CAUSES][RATES_QUANTITIES];
+    struct month_totals tokens; /* visible ones and their random part alone */
+    bool has_random;            /* the statement has that of all that is in it */
     bool passes; /* energy, water or greenhouse gases changed by more than the threshold */
 };
 
@@ -73,12 +75,18 @@ struct restate_view {
     struct restate_line total; /* what is folded in both sums, so in no change */
     bool has_folded;
     struct impact folded; /* as recorded, on both sides: never computed with other factors */
+    struct statement_use folded_use;
+    const struct factors *factors; /* of the configuration, for what was recorded without them */
     struct restate_table directions;
     struct restate_table services;
     unsigned threshold; /* of devices, as the configuration has it */
     unsigned months;
     unsigned withheld_months; /* whose reports show no total: in nothing of the above */
 };
+
+/* What is left of single exchanges in LINE, as month_random_sigma() with FACTORS: the same on both
+ * sides. NAN when the statement does not have it. */
+double restate_random_sigma(const struct restate_line *line, const struct factors *factors);
 
 /* The change of a central value by CAUSE in LINE. */
 double restate_cause(const struct restate_line *line, enum statement_cause cause,

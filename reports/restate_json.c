@@ -51,8 +51,11 @@ static json_t *json_line(const struct restate_view *view, const struct restate_l
                          ? json_object()
                          : json_pack("{s:s, s:s, s:b}", "id", line->id, "label", line->label,
                                      "is_other", strcmp(line->id, MONTH_OTHER) == 0);
+    double sigma = restate_random_sigma(line, view->factors);
     int failed = !object;
 
+    failed |= json_object_set_new(object, "tokens_out_random_sigma",
+                                  isnan(sigma) ? json_null() : json_real(sigma));
     for (int i = 0; i < RESTATE_INDICATORS; i++) {
         enum restate_indicator indicator = (enum restate_indicator)i;
 

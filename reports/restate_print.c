@@ -7,6 +7,7 @@
 
 /* A statement for people, and as a table. */
 
+#define PERCENT         100
 #define CELL_SIZE       (3 * TEXT_NUMBER_SIZE + 16)
 #define GAP             "  "
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -349,6 +350,18 @@ static bool put_table(const struct page *page, enum text_id heading,
     return sheet_put(&sheet, page->stream) && complete;
 }
 
+/* The bands have none of it, and both sides have the same. */
+static void put_random(const struct page *page)
+{
+    double sigma = restate_random_sigma(&page->view->total, page->view->factors);
+    char percent[TEXT_NUMBER_SIZE];
+
+    if (!(sigma > 0))
+        return;
+    text_factor(percent, sizeof(percent), page->language, PERCENT * sigma);
+    say(page, TEXT_RESTATE_RANDOM_NOTE, TEXT_ARGUMENTS(percent));
+}
+
 bool restate_write_text(const struct restate_view *view, enum text_language language, FILE *stream)
 {
     const struct page page = {view, language, stream};
@@ -368,6 +381,7 @@ bool restate_write_text(const struct restate_view *view, enum text_language lang
         written &= put_table(&page, TEXT_DIRECTION, &view->directions);
         fputc('\n', stream);
         written &= put_table(&page, TEXT_SERVICE, &view->services);
+        put_random(&page);
         if (view->has_folded)
             say(&page, TEXT_RESTATE_FOLDED_NOTE, TEXT_ARGUMENTS(threshold));
         if (restate_view_passes(view))

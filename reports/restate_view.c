@@ -89,7 +89,7 @@ static struct restate_line *line_of(struct restate_table *table, const char *id)
         return NULL;
     table->lines = lines;
     lines = &lines[table->count++];
-    *lines = (struct restate_line){.passes = false};
+    *lines = (struct restate_line){.has_random = true};
     snprintf(lines->id, sizeof(lines->id), "%s", id);
     snprintf(lines->label, sizeof(lines->label), "%s", id);
     return lines;
@@ -102,9 +102,28 @@ static void add_impacts(struct restate_line *line, const struct impact *recorded
     line->restated = impact_add(line->restated, *restated);
 }
 
+static void add_use(struct restate_line *line, const struct statement_use *use)
+{
+    const struct month_totals tokens = {
+        .activity = {.tokens_out = {use->tokens_out_low, use->tokens_out_central,
+                                    use->tokens_out_high},
+                     .tokens_out_variance = use->tokens_out_variance},
+        .unscattered_requests = use->unscattered_requests,
+        .unscattered_tokens_out = use->unscattered_tokens_out};
+
+    line->has_random &= use->is_known;
+    month_add(&line->tokens, &tokens);
+}
+
+double restate_random_sigma(const struct restate_line *line, const struct factors *factors)
+{
+    return line->has_random ? month_random_sigma(&line->tokens, factors) : NAN;
+}
+
 static void add_row(struct restate_line *line, const struct statement_row *row)
 {
     add_impacts(line, &row->recorded, &row->restated);
+    add_use(line, &row->use);
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++)
         for (int i = 0; i < RATES_QUANTITIES; i++)
             line->causes[cause][i] += row->causes[cause][i];
@@ -202,8 +221,17 @@ static bool show_row(struct restate_view *view, const struct statement_row *row)
     return true;
 }
 
+/* Of what is folded, as in the month's report: the rule for what was recorded without the random
+ * part stands for that. */
 static void fold_row(struct restate_view *view, const struct statement_row *row)
 {
+    struct statement_use *use = &view->folded_use;
+
+    use->is_known = row->use.is_known && (use->is_known || !view->has_folded);
+    use->requests += row->use.requests;
+    use->tokens_out_low += row->use.tokens_out_low;
+    use->tokens_out_central += row->use.tokens_out_central;
+    use->tokens_out_high += row->use.tokens_out_high;
     view->has_folded = true;
     view->folded = impact_add(view->folded, row->recorded);
 }
@@ -281,6 +309,12 @@ static bool passes(const struct restate_view *view, const struct restate_line *l
     return false;
 }
 
+static void forget_scatter(struct statement_use *use)
+{
+    use->unscattered_requests = use->requests;
+    use->unscattered_tokens_out = use->tokens_out_central;
+}
+
 static void remove_idle_lines(struct restate_table *table)
 {
     size_t kept = 0;
@@ -303,6 +337,7 @@ static bool finish_table(const struct restate_view *view, struct restate_table *
         if (!other)
             return false;
         add_impacts(other, &view->folded, &view->folded);
+        add_use(other, &view->folded_use);
     }
     for (size_t i = 0; i < table->count; i++)
         table->lines[i].passes = passes(view, &table->lines[i]);
@@ -334,14 +369,22 @@ struct restate_view *restate_view_new(const struct statement *statement,
                                       const struct config *config)
 {
     struct restate_view *view = calloc(1, sizeof(*view));
+    bool built = false;
 
     if (!view)
         return NULL;
     view->statement = statement;
     view->threshold = config->report.threshold;
-    if (add_months(view, config) && finish_table(view, &view->directions) &&
-        finish_table(view, &view->services)) {
+    view->factors = config->factors;
+    view->total.has_random = true;
+    if (add_months(view, config)) {
+        forget_scatter(&view->folded_use);
+        built = finish_table(view, &view->directions) && finish_table(view, &view->services);
+    }
+    if (built) {
         add_impacts(&view->total, &view->folded, &view->folded);
+        if (view->has_folded)
+            add_use(&view->total, &view->folded_use);
         view->total.passes = passes(view, &view->total);
         describe(view, config);
         return view;

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x49414753 /* "IAGS", in the header of the file */
-#define FORMAT         1          /* of the tables; in user_version */
+#define FORMAT         2          /* of the tables; in user_version */
+#define FORMAT_OF_USE  2          /* the first with what exchanges differ by */
 #define FILE_MODE      0640       /* the group may read, as the ledger */
 #define BUSY_WAIT_MS   10000
 
@@ -33,6 +34,11 @@
 #define MARK_TRIPLE(what, name)   ", ?, ?, ?"
 #define MARK_SINGLE(what, name)   ", ?"
 #define MARK_CAUSE(cause)         QUANTITIES(MARK_SINGLE, cause)
+#define DEFINE_USE(name)          ", " #name " REAL"
+#define ADD_USE(name)             "ALTER TABLE statement_row ADD COLUMN " #name " REAL;"
+#define NAME_USE(name)            ", " #name
+#define NO_USE(name)              ", NULL"
+#define MARK_USE(name)            ", ?"
 
 #define HEAD_COLUMNS                                                                               \
     "made_s, period, from_s, until_s, running, timezone, vintage, factors, configuration,"         \
@@ -43,7 +49,7 @@
         QUANTITIES(NAME_TRIPLE, restated) CAUSES(NAME_CAUSE)
 #define ROW_MARKS                                                                                  \
     "?, ?, ?, ?" QUANTITIES(MARK_TRIPLE, recorded) QUANTITIES(MARK_TRIPLE, restated)               \
-        CAUSES(MARK_CAUSE)
+        CAUSES(MARK_CAUSE) STATEMENT_USE(MARK_USE)
 
 #define NEVER(what, table)                                                                         \
     "; CREATE TRIGGER " table "_" what " BEFORE " what " ON " table                                \
@@ -61,13 +67,11 @@ static const char SCHEMA[] =
     "CREATE TABLE statement_row (statement INTEGER NOT NULL REFERENCES statement,"
     " position INTEGER NOT NULL, month INTEGER NOT NULL, direction TEXT NOT NULL,"
     " service TEXT NOT NULL, devices INTEGER NOT NULL" QUANTITIES(DEFINE_TRIPLE, recorded)
-        QUANTITIES(DEFINE_TRIPLE, restated)
-            CAUSES(DEFINE_CAUSE) ", PRIMARY KEY (statement, month, position)) STRICT, WITHOUT "
-                                 "ROWID" NEVER("UPDATE", "statement") NEVER("DELETE", "statement")
-                                     NEVER("UPDATE", "statement_set")
-                                         NEVER("DELETE", "statement_set")
-                                             NEVER("UPDATE", "statement_row")
-                                                 NEVER("DELETE", "statement_row");
+        QUANTITIES(DEFINE_TRIPLE, restated) CAUSES(DEFINE_CAUSE) STATEMENT_USE(
+            DEFINE_USE) ", PRIMARY KEY (statement, month, position)) STRICT, WITHOUT "
+                        "ROWID" NEVER("UPDATE", "statement") NEVER("DELETE", "statement")
+                            NEVER("UPDATE", "statement_set") NEVER("DELETE", "statement_set")
+                                NEVER("UPDATE", "statement_row") NEVER("DELETE", "statement_row");
 
 const char *statement_cause_name(enum statement_cause cause)
 {
@@ -96,6 +100,7 @@ void statement_free(struct statement *statement)
 struct file {
     sqlite3 *database;
     char path[PATH_MAX];
+    int64_t format; /* 0 without tables */
     char *error;
     size_t error_size;
 };
@@ -161,28 +166,33 @@ static bool connect_to(struct file *file, int flags)
 /* Whether the file is ours; *EMPTY when it has no tables yet. */
 static bool check_format(struct file *file, bool *empty)
 {
-    int64_t application_id, format, tables;
+    int64_t application_id, tables;
 
     if (!query_integer(file, "PRAGMA application_id", &application_id) ||
-        !query_integer(file, "PRAGMA user_version", &format) ||
+        !query_integer(file, "PRAGMA user_version", &file->format) ||
         !query_integer(file, "SELECT count(*) FROM sqlite_schema", &tables))
         return false;
-    *empty = application_id == 0 && format == 0 && tables == 0;
+    *empty = application_id == 0 && file->format == 0 && tables == 0;
     if (*empty)
         return true;
-    if (application_id != APPLICATION_ID || format < 1)
+    if (application_id != APPLICATION_ID || file->format < 1)
         return refuse(file, "is no file of iagmeter's statements");
-    return format <= FORMAT || refuse(file, "was written by a newer version of iagmeter");
+    return file->format <= FORMAT || refuse(file, "was written by a newer version of iagmeter");
 }
 
-/* In the transaction of the first statement. */
+/* In the transaction of the first statement; or of the first one after an older format, whose
+ * statements stay what they are. */
 static bool make_tables(struct file *file)
 {
     char identity[80];
 
+    if (file->format == FORMAT)
+        return true;
+
     snprintf(identity, sizeof(identity), "PRAGMA application_id = %d; PRAGMA user_version = %d",
              APPLICATION_ID, FORMAT);
-    return execute(file, SCHEMA) && execute(file, identity);
+    return execute(file, file->format == 0 ? SCHEMA : STATEMENT_USE(ADD_USE)) &&
+           execute(file, identity);
 }
 
 static struct file file_at(const char *state_directory, char *error, size_t error_size)
@@ -243,6 +253,19 @@ static void bind_causes(struct binder *binder, const struct statement_row *row)
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++)
         for (int quantity = 0; quantity < RATES_QUANTITIES; quantity++)
             bind_double(binder, row->causes[cause][quantity]);
+}
+
+/* Unknown, it is NULL. */
+static void bind_use(struct binder *binder, const struct statement_use *use)
+{
+#define BIND_USE(name)                                                                             \
+    if (use->is_known)                                                                             \
+        sqlite3_bind_double(binder->statement, binder->next, use->name);                           \
+    else                                                                                           \
+        sqlite3_bind_null(binder->statement, binder->next);                                        \
+    binder->next++;
+    STATEMENT_USE(BIND_USE)
+#undef BIND_USE
 }
 
 static bool prepare(struct file *file, const char *sql, struct binder *binder)
@@ -315,10 +338,11 @@ static bool write_sets(struct file *file, const struct statement *statement)
 static bool write_rows(struct file *file, const struct statement *statement)
 {
     struct binder binder;
-    bool written = prepare(file,
-                           "INSERT INTO statement_row (statement, position, " ROW_COLUMNS
-                           ") VALUES (?, ?, " ROW_MARKS ")",
-                           &binder);
+    bool written =
+        prepare(file,
+                "INSERT INTO statement_row (statement, position, " ROW_COLUMNS STATEMENT_USE(
+                    NAME_USE) ") VALUES (?, ?, " ROW_MARKS ")",
+                &binder);
 
     for (size_t i = 0; written && i < statement->row_count; i++) {
         const struct statement_row *row = &statement->rows[i];
@@ -332,6 +356,7 @@ static bool write_rows(struct file *file, const struct statement *statement)
         bind_impact(&binder, &row->recorded);
         bind_impact(&binder, &row->restated);
         bind_causes(&binder, row);
+        bind_use(&binder, &row->use);
         written = run(file, &binder);
     }
     sqlite3_finalize(binder.statement);
@@ -344,9 +369,9 @@ static bool append(struct file *file, struct statement *statement)
     bool empty = false;
 
     return create(file) && connect_to(file, SQLITE_OPEN_READWRITE) &&
-           execute(file, "BEGIN IMMEDIATE") && check_format(file, &empty) &&
-           (!empty || make_tables(file)) && write_head(file, statement) &&
-           write_sets(file, statement) && write_rows(file, statement) && execute(file, "COMMIT");
+           execute(file, "BEGIN IMMEDIATE") && check_format(file, &empty) && make_tables(file) &&
+           write_head(file, statement) && write_sets(file, statement) &&
+           write_rows(file, statement) && execute(file, "COMMIT");
 }
 
 bool statements_append(const char *state_directory, struct statement *statement, char *error,
@@ -423,6 +448,11 @@ static void read_row(struct reader *reader, struct statement_row *out)
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++)
         for (int quantity = 0; quantity < RATES_QUANTITIES; quantity++)
             out->causes[cause][quantity] = read_double(reader);
+    out->use = (struct statement_use){
+        .is_known = sqlite3_column_type(reader->statement, reader->next) != SQLITE_NULL};
+#define READ_USE(name) out->use.name = read_double(reader);
+    STATEMENT_USE(READ_USE)
+#undef READ_USE
 }
 
 /* Calls READ for each row of SQL, whose two parameters are FIRST and SECOND, until it returns
@@ -513,14 +543,18 @@ static bool load(struct file *file, int64_t number, int month, struct loading *l
         " (SELECT 1 FROM statement_row WHERE statement = s.number AND month = ?2)) END";
     static const char sets[] =
         "SELECT " SET_COLUMNS " FROM statement_set WHERE statement = ?1 ORDER BY position";
-    static const char rows[] = "SELECT " ROW_COLUMNS " FROM statement_row WHERE statement = ?1"
-                               " AND (?2 < 0 OR month = ?2) ORDER BY month, position";
+#define OF_STATEMENT                                                                               \
+    " FROM statement_row WHERE statement = ?1 AND (?2 < 0 OR month = ?2) ORDER BY month, position"
+    static const char rows[] = "SELECT " ROW_COLUMNS STATEMENT_USE(NAME_USE) OF_STATEMENT;
+    static const char older_rows[] = "SELECT " ROW_COLUMNS STATEMENT_USE(NO_USE) OF_STATEMENT;
     struct statement *statement = loading->statement;
 
     if (!visit(file, head, number, month, load_head, loading) || !loading->found)
         return false;
     if (visit(file, sets, statement->number, 0, load_set, loading) &&
-        visit(file, rows, statement->number, month, load_row, loading) && !loading->out_of_memory)
+        visit(file, file->format < FORMAT_OF_USE ? older_rows : rows, statement->number, month,
+              load_row, loading) &&
+        !loading->out_of_memory)
         return true;
     return loading->out_of_memory ? refuse(file, "does not fit into memory") : false;
 }

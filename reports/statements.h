@@ -29,6 +29,22 @@ enum statement_cause {
 /* "data-centres". */
 const char *statement_cause_name(enum statement_cause cause);
 
+/* What single exchanges of a pair differ by: as struct month_totals has it. */
+#define STATEMENT_USE(X)                                                                           \
+    X(requests)                                                                                    \
+    X(tokens_out_low) X(tokens_out_central) X(tokens_out_high) X(tokens_out_variance)              \
+        X(unscattered_requests) X(unscattered_tokens_out)
+struct statement_use {
+    bool is_known; /* false: stated by a program that did not keep it */
+    double requests;
+    double tokens_out_low;
+    double tokens_out_central;
+    double tokens_out_high;
+    double tokens_out_variance;
+    double unscattered_requests;
+    double unscattered_tokens_out;
+};
+
 /* A pair of direction and service in one month. */
 struct statement_row {
     int month; /* 12 * year + month - 1 */
@@ -38,6 +54,7 @@ struct statement_row {
     struct impact recorded;
     struct impact restated;
     double causes[STATEMENT_CAUSES][RATES_QUANTITIES]; /* of central values; add up to the change */
+    struct statement_use use;
 };
 
 /* What the period, or a part of it, was recorded with. */

@@ -673,6 +673,14 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_RESTATE_ELECTRICITY] = {{"électricité (gaz, métaux)", "electricity (gases, metals)"}},
     [TEXT_RESTATE_WATER] = {{"eau de l'électricité", "water of the electricity"}},
     [TEXT_RESTATE_NOT_AT_HAND] = {{"anciens facteurs absents", "old factors not at hand"}},
+    [TEXT_RESTATE_RANDOM_NOTE] =
+        {{"Ce qui distingue une réponse d'une autre est aléatoire : il en reste {0} % (écart-type) "
+          "des jetons en sortie, les mêmes avant et après. Ni les fourchettes ni le changement "
+          "n'en "
+          "dépendent.",
+          "What one answer differs from another by is random: {0} % of the output tokens (standard "
+          "deviation) are left of it, the same before and after. Neither the bands nor the change "
+          "depend on it."}},
     [TEXT_RESTATE_FOLDED_NOTE] =
         {{"« Autres » : ce que les rapports mensuels regroupent (moins de {0} appareils). Cette "
           "part reste telle qu'enregistrée, ici et dans le total : recalculée avec d'autres "

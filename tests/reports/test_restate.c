@@ -167,6 +167,19 @@ static int tear_down(void **state)
     return scratch_teardown(state);
 }
 
+static int run_sql(const char *name, const char *sql)
+{
+    char path[PATH_MAX];
+    sqlite3 *database;
+    int code;
+
+    scratch_path(path, name);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    code = sqlite3_exec(database, sql, NULL, NULL, NULL);
+    sqlite3_close(database);
+    return code;
+}
+
 /* ---- Use ---- */
 
 static struct activity activity_of(double requests)
@@ -176,6 +189,7 @@ static struct activity activity_of(double requests)
         .requests = {requests * 0.9, requests, requests * 1.1},
         .tokens_in = {requests * 20, requests * 100, requests * 300},
         .tokens_out = {requests * 100, requests * 300.7 + 11, requests * 600 + 23},
+        .tokens_out_variance = requests * 20000 + 7,
     };
 }
 
@@ -606,7 +620,17 @@ static struct month_report *report_of(struct world *world, const char *text)
     return report;
 }
 
-static void assert_same_tables(const struct month_table *reported,
+/* The same of single exchanges, as NaN is not near to anything. */
+static void assert_same_random(const struct world *world, const struct restate_line *line,
+                               const struct month_totals *totals)
+{
+    double sigma = restate_random_sigma(line, world->config->factors);
+
+    assert_true(sigma >= 0);
+    assert_near(sigma, month_random_sigma(totals, world->config->factors), 1);
+}
+
+static void assert_same_tables(const struct world *world, const struct month_table *reported,
                                const struct restate_table *restated)
 {
     size_t matched = 0;
@@ -615,6 +639,7 @@ static void assert_same_tables(const struct month_table *reported,
         for (size_t j = 0; j < restated->count; j++)
             if (strcmp(reported->rows[i].id, restated->lines[j].id) == 0) {
                 assert_same(&restated->lines[j].recorded, &reported->rows[i].totals.impact);
+                assert_same_random(world, &restated->lines[j], &reported->rows[i].totals);
                 matched++;
             }
     for (size_t i = 0; i < reported->count; i++)
@@ -651,15 +676,20 @@ static void a_view_shows_what_the_report_shows(void **state)
                 (uint16_t)(lrand48() % (DIRECTIONS + 1)), (uint16_t)(lrand48() % SERVICES),
                 1 + 9 * drand48(), (uint32_t)(lrand48() % 9));
         use(world, NOON, DSN, CHATGPT, 3, MANY);
+        if (round % 2 == 1) /* as if recorded before that was */
+            run_sql("ledger.db",
+                    "UPDATE activity SET tokens_out_variance = NULL WHERE service = 1");
         statement = restate(world, "2026-10", world->config->factors);
         view = restate_view_new(statement, world->config);
         report = report_of(world, "2026-10");
         assert_int_equal(view->withheld_months, report->withheld);
         assert_int_equal(view->has_folded, report->suppressed != SUPPRESS_NONE);
         assert_same(&view->total.recorded, &report->total.impact);
+        if (!report->withheld)
+            assert_same_random(world, &view->total, &report->total);
         if (report->suppressed != SUPPRESS_ALL) {
-            assert_same_tables(&report->directions, &view->directions);
-            assert_same_tables(&report->services, &view->services);
+            assert_same_tables(world, &report->directions, &view->directions);
+            assert_same_tables(world, &report->services, &view->services);
         }
         merged += report->suppressed == SUPPRESS_MERGED;
         month_free(report);
@@ -796,6 +826,9 @@ static void assert_same_row(const struct statement_row *a, const struct statemen
     assert_memory_equal(&a->recorded, &b->recorded, sizeof(a->recorded));
     assert_memory_equal(&a->restated, &b->restated, sizeof(a->restated));
     assert_memory_equal(a->causes, b->causes, sizeof(a->causes));
+    assert_true(a->use.is_known && b->use.is_known);
+    assert_memory_equal(&a->use.requests, &b->use.requests,
+                        sizeof(a->use) - offsetof(struct statement_use, requests));
 }
 
 static void statements_come_back_exactly(void **state)
@@ -844,17 +877,45 @@ static void statements_come_back_exactly(void **state)
     statement_free(second);
 }
 
-static int run_sql(const char *sql)
-{
-    char path[PATH_MAX];
-    sqlite3 *database;
-    int code;
+static void assert_json(const struct restate_view *view);
 
-    scratch_path(path, "statements.db");
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    code = sqlite3_exec(database, sql, NULL, NULL, NULL);
-    sqlite3_close(database);
-    return code;
+/* What was stated before is kept as it was, and tells nothing of single exchanges. */
+static void statements_of_an_older_format_stay(void **state)
+{
+    static const char to_format_1[] =
+        "ALTER TABLE statement_row DROP COLUMN requests;"
+        "ALTER TABLE statement_row DROP COLUMN tokens_out_low;"
+        "ALTER TABLE statement_row DROP COLUMN tokens_out_central;"
+        "ALTER TABLE statement_row DROP COLUMN tokens_out_high;"
+        "ALTER TABLE statement_row DROP COLUMN tokens_out_variance;"
+        "ALTER TABLE statement_row DROP COLUMN unscattered_requests;"
+        "ALTER TABLE statement_row DROP COLUMN unscattered_tokens_out; PRAGMA user_version = 1";
+    struct world *world = *state;
+    struct statement *statement, *loaded;
+    struct restate_view *view;
+
+    use_all(world, NOON);
+    statement = restate(world, "2026-10", world->config->factors);
+    append(world, statement);
+    assert_int_equal(run_sql("statements.db", to_format_1), SQLITE_OK);
+    for (int i = 0; i < 2; i++) {
+        loaded = load(world, 1, -1);
+        assert_int_equal(loaded->row_count, statement->row_count);
+        assert_false(loaded->rows[0].use.is_known);
+        assert_same(&loaded->rows[0].restated, &statement->rows[0].restated);
+        view = restate_view_new(loaded, world->config);
+        assert_true(isnan(restate_random_sigma(&view->total, world->config->factors)));
+        assert_json(view);
+        restate_view_free(view);
+        statement_free(loaded);
+        if (i == 0)
+            append(world, statement); /* the file has this format now */
+    }
+    loaded = load(world, 2, -1);
+    for (size_t i = 0; i < statement->row_count; i++)
+        assert_same_row(&loaded->rows[i], &statement->rows[i]);
+    statement_free(loaded);
+    statement_free(statement);
 }
 
 static void statements_are_never_changed(void **state)
@@ -872,7 +933,7 @@ static void statements_are_never_changed(void **state)
     statement = restate(world, "2026-10", world->config->factors);
     append(world, statement);
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-        assert_int_equal(run_sql(changes[i]), SQLITE_CONSTRAINT);
+        assert_int_equal(run_sql("statements.db", changes[i]), SQLITE_CONSTRAINT);
     scratch_path(path, "statements.db");
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0640);
@@ -911,7 +972,7 @@ static void foreign_files_are_refused(void **state)
     use_all(world, NOON);
     statement = restate(world, "2026-10", world->config->factors);
     append(world, statement);
-    assert_int_equal(run_sql("PRAGMA user_version = 2"), SQLITE_OK);
+    assert_int_equal(run_sql("statements.db", "PRAGMA user_version = 3"), SQLITE_OK);
     assert_false(statements_append(scratch_directory, statement, error, sizeof(error)));
     assert_non_null(strstr(error, "newer version"));
     assert_null(statements_load(scratch_directory, 1, -1, error, sizeof(error)));
@@ -1089,6 +1150,8 @@ static void a_statement_is_written(void **state)
     assert_contains(view, TEXT_EN, "size and speed of models");
     assert_contains(view, TEXT_EN, "electricity (gases, metals)");
     assert_contains(view, TEXT_EN, "change by more than 5 %");
+    assert_contains(view, TEXT_FR, "les mêmes avant et après");
+    assert_contains(view, JSON, "\"tokens_out_random_sigma\": 0.0");
     assert_contains(view, TSV, "\tservice\tchatgpt-web\tChatGPT\tgwp_kgco2e\tkgCO2e\t");
     assert_table(view);
     assert_json(view);
@@ -1174,6 +1237,7 @@ int main(void)
         TEST(a_figure_passes_beyond_the_threshold),
         TEST(statements_come_back_exactly),
         TEST(statements_are_never_changed),
+        TEST(statements_of_an_older_format_stay),
         TEST(half_a_statement_is_none),
         TEST(foreign_files_are_refused),
         TEST(the_ledger_is_untouched),
