@@ -170,6 +170,7 @@ struct coverage {
     uint64_t
         local_unstated; /* of those: the server did not say all tokens, so they are estimated */
     uint64_t local_elsewhere; /* of those: computed by another, and there is no service for that */
+    uint64_t local_unread;    /* of those: compressed in a way that is not read */
     uint64_t local_lost;      /* exchanges whose end the capture does not tell */
     uint64_t local_refused;   /* connections that two programs could read differently */
     uint64_t local_evicted;   /* connections forgotten early, as their table was full */
@@ -183,7 +184,7 @@ struct coverage {
     X(packets_duplicate) X(flows) X(flows_evicted) X(flows_untracked) X(flows_one_way) \
     X(flows_resolver) X(names_seen) X(names_quic) X(names_hinted) X(names_encrypted) \
     X(names_missing) X(dns_answers) X(dns_unasked) X(hints_displaced) X(bytes_lost) X(clock_steps) \
-    X(local_exchanges) X(local_unassigned) X(local_unstated) X(local_elsewhere) X(local_lost) \
+    X(local_exchanges) X(local_unassigned) X(local_unstated) X(local_elsewhere) X(local_unread) X(local_lost) \
     X(local_refused) X(local_evicted)
 /* clang-format on */
 

@@ -212,8 +212,8 @@ static void print_grounds(const struct line *line, FILE *stream)
     if (!line->is_local)
         fprintf(stream, "\t%s\taddress", line->record.tokens_out.high > 0 ? "estimate" : "-");
     else
-        fprintf(stream, "\t%s%s\t%s", served ? bases[exchange->counts.basis] : "none",
-                outcomes[exchange->outcome],
+        fprintf(stream, "\t%s%s%s\t%s", served ? bases[exchange->counts.basis] : "none",
+                exchange->unread ? "/unread" : "", outcomes[exchange->outcome],
                 direction_source_name((enum direction_source)exchange->source));
 }
 
@@ -290,6 +290,11 @@ static void warn_of_local(const struct coverage *coverage)
                 "iagmeter: %" PRIu64 " of %" PRIu64 " exchanges with local servers are unassigned: "
                 "the header or key that they were sent with is not in the configuration\n",
                 coverage->local_unassigned, coverage->local_exchanges);
+    if (coverage->local_unread > 0)
+        fprintf(stderr,
+                "iagmeter: %" PRIu64 " of %" PRIu64 " exchanges with local servers were compressed "
+                "in a way that is not read (gzip, deflate, br and zstd are, one at a time)\n",
+                coverage->local_unread, coverage->local_exchanges);
     if (coverage->local_lost > 0)
         fprintf(stderr,
                 "iagmeter: of %" PRIu64 " exchanges with local servers the capture lacks a part: "

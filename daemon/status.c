@@ -21,7 +21,7 @@
 /* An interval that is written at once is at most this old when the next one comes, a retry or two
  * included. */
 #define CURRENT_S  300
-#define MAX_ADVICE 14
+#define MAX_ADVICE 15
 
 /* From which shares on something should be done. */
 /* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
@@ -39,6 +39,8 @@
 #define UNASSIGNED_ALARM 0.01
 /* Streams are cut off now and then; of a client that asks for no usage, all are without. */
 #define UNSTATED_ALARM 0.1
+/* A proxy in front that uses another coding does so for all who understand it. */
+#define UNREAD_ALARM 0.01
 /* As of packets: an exchange is some hundred. */
 #define LOST_ALARM 0.01
 /* What is forgotten first is finished or has no name; scans alone cause some. */
@@ -140,6 +142,9 @@ static void advise(struct status *status, bool believes_unasked)
         {exceeds(c->local_unstated, c->local_exchanges, UNSTATED_ALARM),
          "A local server often does not state its tokens, which are then estimated: have clients "
          "ask for them (stream_options.include_usage; \"usage\" of a model in Open WebUI)."},
+        {exceeds(c->local_unread, c->local_exchanges, UNREAD_ALARM),
+         "Exchanges with a local server were compressed in a way that is not read: have it, or the "
+         "proxy behind its port, use gzip, br or zstd, and one at a time."},
         {c->local_elsewhere > 0,
          "A local server had models computed elsewhere: name a service for that as its remote in "
          "inference.servers, or their impact is not estimated."},
@@ -294,6 +299,7 @@ static void print_exchanges(const struct coverage *c, FILE *stream)
     print_count(stream, "exchanges in clear", c->local_exchanges);
     print_part(stream, "  unknown direction", c->local_unassigned, c->local_exchanges);
     print_part(stream, "  tokens not stated", c->local_unstated, c->local_exchanges);
+    print_part(stream, "  body not readable", c->local_unread, c->local_exchanges);
     print_part(stream, "  computed elsewhere", c->local_elsewhere, c->local_exchanges);
     print_part(stream, "  end not captured", c->local_lost, c->local_exchanges);
     print_count(stream, "refused as ambiguous", c->local_refused);

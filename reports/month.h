@@ -214,7 +214,7 @@ struct month_coverage_line {
     double value;
     double proportion; /* of what it is a part of; negative when it is no part */
 };
-#define MONTH_COVERAGE_LINES 33
+#define MONTH_COVERAGE_LINES 34
 /* Returns how many there are: the last ones, of local servers, only where there are any. They tell
  * how many requests there were, and so are withheld where the total is. */
 size_t month_coverage_lines(const struct month_report *report,

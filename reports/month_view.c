@@ -108,7 +108,7 @@ static double ratio(uint64_t part, uint64_t whole)
     return whole > 0 ? (double)part / (double)whole : -1;
 }
 
-#define LOCAL_LINES 7
+#define LOCAL_LINES 8
 
 static bool has_local_lines(const struct month_report *report)
 {
@@ -179,6 +179,8 @@ size_t month_coverage_lines(const struct month_report *report,
          ratio(c->local_unassigned, c->local_exchanges)},
         {"local_unstated", TEXT_LOCAL_UNSTATED, "1", (double)c->local_unstated,
          ratio(c->local_unstated, c->local_exchanges)},
+        {"local_unread", TEXT_LOCAL_UNREAD, "1", (double)c->local_unread,
+         ratio(c->local_unread, c->local_exchanges)},
         {"local_elsewhere", TEXT_LOCAL_ELSEWHERE, "1", (double)c->local_elsewhere,
          ratio(c->local_elsewhere, c->local_exchanges)},
         {"local_lost", TEXT_LOCAL_LOST, "1", (double)c->local_lost,

@@ -434,6 +434,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
                                 "of which the direction is not in the configuration"}},
     [TEXT_LOCAL_UNSTATED] = {{"dont le serveur n'a pas dit tous les jetons",
                               "of which the server did not state all tokens"}},
+    [TEXT_LOCAL_UNREAD] = {{"dont la compression n'est pas de celles qui sont lues",
+                            "of which the compression is not one that is read"}},
     [TEXT_LOCAL_ELSEWHERE] = {{"calculés ailleurs, sans service déclaré pour cela",
                                "computed elsewhere, without a service declared for that"}},
     [TEXT_LOCAL_LOST] = {{"dont la fin n'a pas été vue", "of which the end was not seen"}},
@@ -509,6 +511,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Counted, but to no direction: complete the configuration."}},
     [TEXT_LOCAL_UNSTATED_EFFECT] = {{"Ces jetons sont estimés, avec leur fourchette.",
                                      "Those tokens are estimated, with their band."}},
+    [TEXT_LOCAL_UNREAD_EFFECT] = {{"Requêtes comptées ; jetons estimés d'après la taille.",
+                                   "Requests counted; tokens estimated from the size."}},
     [TEXT_LOCAL_ELSEWHERE_EFFECT] =
         {{"Requêtes comptées ; leur énergie, dépensée ailleurs, n'est pas estimée.",
           "Requests counted; their energy, spent elsewhere, is not estimated."}},

@@ -266,7 +266,7 @@ static void begin_request_body(void *context)
     ask_model(exchanges, &exchanges->request);
 }
 
-static void take_answer(void *context, unsigned status, enum http_content content, bool readable)
+static void take_answer(void *context, unsigned status, enum http_content content)
 {
     static const uint8_t framings[] = {
         [HTTP_CONTENT_OTHER] = USAGE_JSON,
@@ -277,7 +277,6 @@ static void take_answer(void *context, unsigned status, enum http_content conten
     struct exchanges *exchanges = context;
 
     exchanges->status = (uint16_t)status;
-    exchanges->readable = readable;
     usagescan_start(&exchanges->answer, (enum usage_framing)framings[content]);
     ask_model(exchanges, &exchanges->answer);
 }
@@ -303,6 +302,14 @@ static void take_gap(void *context, enum http_side side)
     if (side == HTTP_CLIENT)
         newest(exchanges)->has_gap = true;
     usagescan_gap(side == HTTP_CLIENT ? &exchanges->request : &exchanges->answer);
+}
+
+static void take_unread(void *context, enum http_side side)
+{
+    struct exchanges *exchanges = context;
+
+    (side == HTTP_CLIENT ? newest(exchanges) : oldest(exchanges))->unread = true;
+    take_gap(context, side);
 }
 
 static void end_request(void *context, enum http_end end)
@@ -395,7 +402,6 @@ static void count_tokens(struct exchanges *exchanges, struct inference_exchange 
     if (!inference_endpoint_generates((enum inference_endpoint)exchange->endpoint) &&
         exchange->counts.input_known)
         exchange->counts.basis = USAGE_OBJECT;
-    exchange->counts.damaged |= !exchanges->readable;
     exchange->streamed = exchanges->answer.framing != USAGE_JSON;
 }
 
@@ -404,7 +410,6 @@ static void forget_answer(struct exchanges *exchanges)
     explicit_bzero(&exchanges->answer, sizeof(exchanges->answer));
     explicit_bzero(&exchanges->at_close, sizeof(exchanges->at_close));
     exchanges->status = 0;
-    exchanges->readable = false;
     exchanges->left_midway = false;
     exchanges->answer_ns = 0;
 }
@@ -422,6 +427,7 @@ static void end_answer(void *context, enum http_end end)
         .outcome = (uint8_t)outcome_of(exchanges, end),
         .streamed = request->streams,
         .request_bytes = request->has_gap ? 0 : request->body_bytes,
+        .unread = request->unread,
     };
 
     find_direction(exchanges, request, &exchange);
@@ -453,6 +459,7 @@ void exchanges_start(struct exchanges *exchanges, const struct inference_rules *
         .headers = begin_request_body,
         .answer = take_answer,
         .body = take_body,
+        .unread = take_unread,
         .gap = take_gap,
         .request_end = end_request,
         .answer_end = end_answer,

@@ -111,6 +111,7 @@ struct inference_exchange {
     uint8_t grade;          /* enum evidence_grade, of the tokens */
     bool unknown_direction; /* a header or key was given that the configuration does not know */
     bool streamed;
+    bool unread; /* a body of it was compressed in a way that is not read, or not to its end */
 };
 
 /* Whether it is a request that was served, or partly so. */
@@ -136,6 +137,7 @@ struct pending_request {
     bool client_given;
     bool streams;
     bool has_gap; /* in its body */
+    bool unread;
     struct model_found model;
 };
 
@@ -158,7 +160,6 @@ struct exchanges {
     uint16_t status; /* of the answer that is being read */
     uint8_t first;
     uint8_t count;
-    bool readable;
     bool client_left;
     bool left_midway; /* in an answer */
     bool server_left_first;

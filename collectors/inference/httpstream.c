@@ -43,9 +43,8 @@ enum flag {
     FLAG_OLD = 4, /* HTTP/1.0 */
     FLAG_CLOSE = 8,
     FLAG_EXPECT = 16,
-    FLAG_CODED = 32,
-    FLAG_UNREADABLE = 64, /* the body cannot be decoded, or no longer */
-    FLAG_LONG = 128       /* the value did not fit */
+    FLAG_UNREADABLE = 32, /* the body cannot be decoded, or no longer */
+    FLAG_LONG = 64        /* the value did not fit */
 };
 
 /* Sorted, and in the order of header_names. */
@@ -76,20 +75,19 @@ static const char version_text[] = "HTTP/1.";
 /* -- Out of step, and the end -------------------------------------------------------------------
  */
 
-static void release_inflater(struct http_stream *stream, struct http_message *message)
+static void release_inflater(struct http_message *message)
 {
-    if (message->inflater != INFLATER_NONE)
-        inflater_pool_release(stream->inflaters, message->inflater);
-    message->inflater = INFLATER_NONE;
+    if (message->inflater)
+        inflater_release(message->inflater);
+    message->inflater = NULL;
 }
 
 static void reset_message(struct http_stream *stream, enum http_side side)
 {
     struct http_message *message = &stream->sides[side];
 
-    release_inflater(stream, message);
+    release_inflater(message);
     explicit_bzero(message, sizeof(*message));
-    message->inflater = INFLATER_NONE;
     if (side == HTTP_CLIENT) {
         apikey_wipe(&stream->key);
         stream->key_state = KEY_NONE;
@@ -175,25 +173,37 @@ static bool value_is(const struct http_message *message, const char *text)
            memcmp(message->value, text, message->value_length) == 0;
 }
 
-/* Whether one of the elements of the list (RFC 9110, 5.6.1) is TEXT. */
+struct element {
+    const char *text; /* NULL: there are no more */
+    size_t length;
+};
+
+/* The element of a list (RFC 9110, 5.6.1) that begins at *NEXT of the value. */
+static struct element next_element(const struct http_message *message, size_t *next)
+{
+    size_t start = *next;
+    size_t end = start;
+
+    if (start > message->value_length)
+        return (struct element){NULL, 0};
+    while (end < message->value_length && message->value[end] != ',')
+        end++;
+    *next = end + 1;
+    while (start < end && is_space(message->value[start]))
+        start++;
+    while (end > start && is_space(message->value[end - 1]))
+        end--;
+    return (struct element){message->value + start, end - start};
+}
+
 static bool value_lists(const struct http_message *message, const char *text)
 {
-    size_t length = strlen(text);
-    size_t start = 0;
+    struct element element;
+    size_t next = 0;
 
-    for (size_t i = 0; i <= message->value_length; i++) {
-        size_t end = i;
-
-        if (i < message->value_length && message->value[i] != ',')
-            continue;
-        while (start < end && is_space(message->value[start]))
-            start++;
-        while (end > start && is_space(message->value[end - 1]))
-            end--;
-        if (end - start == length && memcmp(message->value + start, text, length) == 0)
+    while ((element = next_element(message, &next)).text)
+        if (element.length == strlen(text) && memcmp(element.text, text, element.length) == 0)
             return true;
-        start = i + 1;
-    }
     return false;
 }
 
@@ -250,14 +260,21 @@ static bool take_transfer_coding(struct http_message *message)
     return valid;
 }
 
+/* One on top of another is what nobody needs, and is not read. */
 static void take_content_coding(struct http_message *message)
 {
-    if (value_is(message, "identity") || message->value_length == 0)
-        return;
-    if (message->flags & FLAG_CODED ||
-        !(value_is(message, "gzip") || value_is(message, "x-gzip") || value_is(message, "deflate")))
-        message->flags |= FLAG_UNREADABLE;
-    message->flags |= FLAG_CODED;
+    struct element element;
+    size_t next = 0;
+
+    if (message->flags & FLAG_LONG)
+        message->coding = INFLATER_UNKNOWN;
+    while ((element = next_element(message, &next)).text) {
+        enum inflater_coding coding = inflater_coding(element.text, element.length);
+
+        if (coding != INFLATER_IDENTITY)
+            message->coding =
+                message->coding == INFLATER_IDENTITY ? (uint8_t)coding : INFLATER_UNKNOWN;
+    }
 }
 
 static void take_direction(struct http_stream *stream, struct http_message *message)
@@ -355,15 +372,6 @@ static bool has_no_body(const struct http_stream *stream, const struct http_mess
            stream->heads & 1;
 }
 
-static void take_inflater(struct http_stream *stream, struct http_message *message)
-{
-    if (!(message->flags & FLAG_CODED) || message->flags & FLAG_UNREADABLE)
-        return;
-    message->inflater = inflater_pool_take(stream->inflaters);
-    if (message->inflater == INFLATER_NONE)
-        message->flags |= FLAG_UNREADABLE;
-}
-
 static void end_message(struct http_stream *stream, enum http_side side)
 {
     bool closes = stream->sides[side].flags & FLAG_CLOSE;
@@ -398,7 +406,6 @@ static void end_request_head(struct http_stream *stream)
 
     stream->expecting = message->flags & FLAG_EXPECT;
     stream->key_state = KEY_NONE;
-    take_inflater(stream, message);
     stream->handler->headers(stream->handler->context);
     begin_body(stream, HTTP_CLIENT, false);
 }
@@ -428,10 +435,7 @@ static void end_answer_head(struct http_stream *stream)
     }
     stream->answering = true;
     answer_early(stream);
-    if (!bodiless)
-        take_inflater(stream, message);
-    handler->answer(handler->context, message->status, message->content,
-                    !(message->flags & FLAG_UNREADABLE));
+    handler->answer(handler->context, message->status, message->content);
     if (message->status == 101) {
         refuse(stream); /* another protocol from here on */
         return;
@@ -824,28 +828,40 @@ static void note_gap(struct http_stream *stream, enum http_side side)
 {
     struct http_message *message = &stream->sides[side];
 
-    if (message->inflater != INFLATER_NONE) {
-        release_inflater(stream, message);
+    if (message->coding != INFLATER_IDENTITY) {
+        release_inflater(message);
         message->flags |= FLAG_UNREADABLE;
     }
     if (side == HTTP_SERVER || stream->sending)
         stream->handler->gap(stream->handler->context, side);
 }
 
+/* Returns false for what cannot be decoded. */
+static bool inflate_body(struct http_stream *stream, struct http_message *message,
+                         const uint8_t *bytes, size_t length, inflater_handler *forward)
+{
+    if (!message->inflater)
+        message->inflater = inflater_take(stream->inflaters, (enum inflater_coding)message->coding);
+    return message->inflater && inflater_add(message->inflater, bytes, length, forward, stream);
+}
+
 static void deliver(struct http_stream *stream, enum http_side side, const uint8_t *bytes,
                     size_t length)
 {
-    const struct http_message *message = &stream->sides[side];
+    struct http_message *message = &stream->sides[side];
     inflater_handler *forward = side == HTTP_CLIENT ? forward_request : forward_answer;
 
     if (side == HTTP_CLIENT)
         stream->expecting = false;
     if (message->flags & FLAG_UNREADABLE || (side == HTTP_CLIENT && !stream->sending))
         return;
-    if (message->inflater == INFLATER_NONE)
+    if (message->coding == INFLATER_IDENTITY) {
         forward(stream, bytes, length);
-    else if (!inflater_add(stream->inflaters, message->inflater, bytes, length, forward, stream))
-        note_gap(stream, side);
+    } else if (!inflate_body(stream, message, bytes, length, forward)) {
+        release_inflater(message);
+        message->flags |= FLAG_UNREADABLE;
+        stream->handler->unread(stream->handler->context, side);
+    }
 }
 
 /* A part of a body or chunk passed. */
@@ -980,8 +996,6 @@ void httpstream_start(struct http_stream *stream, const struct http_handler *han
     stream->secret = secret;
     stream->direction_header = direction_header;
     stream->client_header = "";
-    stream->sides[HTTP_CLIENT].inflater = INFLATER_NONE;
-    stream->sides[HTTP_SERVER].inflater = INFLATER_NONE;
 }
 
 /* Nobody asked the server what SIDE is about to say, and what comes instead is being tried. */

@@ -53,10 +53,13 @@ struct http_handler {
     void (*client)(void *context, const char *value, size_t length);
     /* The headers of a request are complete: a body in JSON may follow. */
     void (*headers)(void *context);
-    /* A final status, for the oldest request without one. READABLE: its body, if there is one, can
-     * be decoded. */
-    void (*answer)(void *context, unsigned status, enum http_content content, bool readable);
+    /* A final status, for the oldest request without one. */
+    void (*answer)(void *context, unsigned status, enum http_content content);
+    /* Expanded, if it is compressed. */
     void (*body)(void *context, enum http_side side, const uint8_t *bytes, size_t length);
+    /* What follows of the body cannot be expanded: its coding is unknown, or one on top of another,
+     * or it is damaged, or asks for more memory than there is. */
+    void (*unread)(void *context, enum http_side side);
     /* Of the body; what follows is in step with what framed it. */
     void (*gap)(void *context, enum http_side side);
     void (*request_end)(void *context, enum http_end end);
@@ -65,11 +68,12 @@ struct http_handler {
 };
 
 struct http_message {
-    uint64_t left;     /* of a body or chunk */
-    uint32_t inflater; /* INFLATER_NONE */
+    uint64_t left;             /* of a body or chunk */
+    struct inflater *inflater; /* NULL: nothing is expanded, or not yet */
     uint16_t status;
     uint8_t state;
     uint8_t framing;
+    uint8_t coding;  /* enum inflater_coding */
     uint8_t content; /* enum http_content */
     uint8_t flags;
     uint8_t header;        /* whose line is being read */

@@ -1,155 +1,315 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/inference/inflater.h"
 
+#include "collectors/inference/arena.h"
+
+#include <brotli/decode.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+/* For an allocator of our own; it has been the same since 1.0. */
+#define ZSTD_STATIC_LINKING_ONLY
+#include <zstd.h>
 
-/* zconf.h asks for 39 kB; there are other implementations. */
-#define INFLATER_MEMORY (128U << 10)
-#define OUTPUT_SIZE     4096
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Of one: what is more than a window of 8 MiB (RFC 9659, 3) is refused by this alone. */
+#define MOST_MEMORY (16U << 20)
+#define OUTPUT_SIZE 4096
 /* inflateInit2(): the largest window, and gzip or zlib as the header says. */
 #define ANY_HEADER (MAX_WBITS + 32)
+/* Of deflate (https://zlib.net/zlib_tech.html). What is read is judged in steps of so many bytes,
+ * so that it does not matter in which pieces they come. */
+#define MOST_EXPANSION 1032
+#define STEP           256
+
+enum state {
+    FRESH, /* before the stream, or before another frame */
+    RUNNING,
+    ENDED,
+    DAMAGED
+};
 
 struct inflater {
-    z_stream stream;
-    enum { FRESH, RUNNING, ENDED, DAMAGED } state;
-    size_t memory_taken;
+    struct inflater_pool *pool;
+    enum inflater_coding coding;
+    enum state state;
+    size_t taken;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    z_stream deflate; /* of the three, that of the coding */
+    BrotliDecoderState *brotli;
+    ZSTD_DCtx *zstd;
     uint8_t output[OUTPUT_SIZE];
-    _Alignas(16) uint8_t memory[INFLATER_MEMORY];
 };
 
 struct inflater_pool {
-    struct inflater *inflaters;
-    uint32_t *free_indices;
-    uint32_t count;
-    uint32_t free_count;
+    struct arena *arena;
+    size_t taken;
 };
 
-static voidpf take_memory(voidpf opaque, uInt count, uInt size)
+enum inflater_coding inflater_coding(const char *name, size_t length)
+{
+    static const struct {
+        const char *name;
+        enum inflater_coding coding;
+    } codings[] = {
+        {"", INFLATER_IDENTITY},      {"identity", INFLATER_IDENTITY}, {"gzip", INFLATER_DEFLATE},
+        {"x-gzip", INFLATER_DEFLATE}, {"deflate", INFLATER_DEFLATE},   {"br", INFLATER_BROTLI},
+        {"zstd", INFLATER_ZSTD},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(codings); i++)
+        if (strlen(codings[i].name) == length && memcmp(codings[i].name, name, length) == 0)
+            return codings[i].coding;
+    return INFLATER_UNKNOWN;
+}
+
+/* -- Memory -------------------------------------------------------------------------------------
+ */
+
+static void *take_memory(void *opaque, size_t size)
 {
     struct inflater *inflater = opaque;
-    size_t wanted = ((size_t)count * size + 15) / 16 * 16;
-    uint8_t *memory = inflater->memory + inflater->memory_taken;
+    void *memory =
+        size <= MOST_MEMORY - inflater->taken ? arena_take(inflater->pool->arena, size) : NULL;
 
-    if (wanted > INFLATER_MEMORY - inflater->memory_taken)
+    if (!memory)
         return NULL;
-    inflater->memory_taken += wanted;
+    inflater->taken += arena_size(memory);
+    inflater->pool->taken += arena_size(memory);
     return memory;
 }
 
-static void keep_memory(voidpf opaque, voidpf memory)
+static void give_memory(void *opaque, void *memory)
 {
-    (void)opaque;
-    (void)memory;
+    struct inflater *inflater = opaque;
+
+    if (!memory)
+        return;
+    inflater->taken -= arena_size(memory);
+    inflater->pool->taken -= arena_size(memory);
+    arena_give(inflater->pool->arena, memory);
 }
 
-struct inflater_pool *inflater_pool_new(uint32_t count)
+static voidpf take_items(voidpf opaque, uInt count, uInt size)
+{
+    return take_memory(opaque, (size_t)count * size);
+}
+
+struct inflater_pool *inflater_pool_new(size_t memory)
 {
     struct inflater_pool *pool = calloc(1, sizeof(*pool));
 
     if (!pool)
         return NULL;
-    pool->count = count;
-    pool->free_count = count;
-    /* Left untouched until needed: an idle pool costs address space only. */
-    pool->inflaters = calloc(count, sizeof(*pool->inflaters));
-    pool->free_indices = calloc(count, sizeof(*pool->free_indices));
-    if (!pool->inflaters || !pool->free_indices) {
-        inflater_pool_free(pool);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        pool->free_indices[i] = count - 1 - i;
-    return pool;
+    pool->arena = arena_new(memory);
+    if (pool->arena)
+        return pool;
+    free(pool);
+    return NULL;
 }
 
 void inflater_pool_free(struct inflater_pool *pool)
 {
     if (!pool)
         return;
-    free(pool->inflaters);
-    free(pool->free_indices);
+    arena_free(pool->arena);
     free(pool);
-}
-
-uint32_t inflater_pool_take(struct inflater_pool *pool)
-{
-    struct inflater *inflater;
-    uint32_t index;
-
-    if (pool->free_count == 0)
-        return INFLATER_NONE;
-    index = pool->free_indices[--pool->free_count];
-    inflater = &pool->inflaters[index];
-    memset(&inflater->stream, 0, sizeof(inflater->stream));
-    inflater->state = FRESH;
-    inflater->memory_taken = 0;
-    return index;
-}
-
-void inflater_pool_release(struct inflater_pool *pool, uint32_t index)
-{
-    struct inflater *inflater = &pool->inflaters[index];
-
-    explicit_bzero(inflater->memory, inflater->memory_taken);
-    explicit_bzero(inflater->output, sizeof(inflater->output));
-    pool->free_indices[pool->free_count++] = index;
-}
-
-/* gzip begins with 0x1f (RFC 1952, 2.3.1), which as a bare deflate stream would begin with a block
- * of the reserved type; the low half of a zlib header is 8 (RFC 1950, 2.2), which would be a stored
- * block with padding that is not zero (RFC 1951, 3.2.3 and 3.2.4). */
-static bool begin(struct inflater *inflater, uint8_t first)
-{
-    bool has_header = first == 0x1f || (first & 15) == 8;
-
-    inflater->stream.zalloc = take_memory;
-    inflater->stream.zfree = keep_memory;
-    inflater->stream.opaque = inflater;
-    return inflateInit2(&inflater->stream, has_header ? ANY_HEADER : -MAX_WBITS) == Z_OK;
-}
-
-static void expand(struct inflater *inflater, inflater_handler *handler, void *context)
-{
-    z_stream *stream = &inflater->stream;
-    int status = Z_OK;
-
-    while (inflater->state == RUNNING && status == Z_OK) {
-        stream->next_out = inflater->output;
-        stream->avail_out = OUTPUT_SIZE;
-        status = inflate(stream, Z_NO_FLUSH);
-        if (stream->avail_out < OUTPUT_SIZE)
-            handler(context, inflater->output, OUTPUT_SIZE - stream->avail_out);
-        if (status == Z_STREAM_END)
-            inflater->state = ENDED;
-        else if (status != Z_OK && status != Z_BUF_ERROR) /* it needs more input: no error */
-            inflater->state = DAMAGED;
-    }
-}
-
-bool inflater_add(struct inflater_pool *pool, uint32_t index, const uint8_t *bytes, size_t length,
-                  inflater_handler *handler, void *context)
-{
-    struct inflater *inflater = &pool->inflaters[index];
-
-    while (length > 0 && inflater->state <= RUNNING) {
-        uInt next = length < UINT32_MAX ? (uInt)length : UINT32_MAX;
-
-        if (inflater->state == FRESH)
-            inflater->state = begin(inflater, bytes[0]) ? RUNNING : DAMAGED;
-        inflater->stream.next_in = (z_const Bytef *)bytes;
-        inflater->stream.avail_in = next;
-        expand(inflater, handler, context);
-        bytes += next;
-        length -= next;
-    }
-    inflater->stream.next_in = NULL;
-    return inflater->state != DAMAGED;
 }
 
 const uint8_t *inflater_pool_memory(const struct inflater_pool *pool, size_t *size)
 {
-    *size = pool->count * sizeof(*pool->inflaters);
-    return (const uint8_t *)pool->inflaters;
+    return arena_memory(pool->arena, size);
+}
+
+size_t inflater_pool_taken(const struct inflater_pool *pool)
+{
+    return pool->taken;
+}
+
+struct inflater *inflater_take(struct inflater_pool *pool, enum inflater_coding coding)
+{
+    struct inflater *inflater;
+
+    if (coding == INFLATER_IDENTITY || coding == INFLATER_UNKNOWN)
+        return NULL;
+    inflater = arena_take(pool->arena, sizeof(*inflater));
+    if (!inflater)
+        return NULL;
+    inflater->pool = pool;
+    inflater->coding = coding;
+    inflater->taken = arena_size(inflater);
+    pool->taken += inflater->taken;
+    return inflater;
+}
+
+void inflater_release(struct inflater *inflater)
+{
+    if (inflater->deflate.state)
+        inflateEnd(&inflater->deflate);
+    BrotliDecoderDestroyInstance(inflater->brotli);
+    ZSTD_freeDCtx(inflater->zstd);
+    give_memory(inflater, inflater);
+}
+
+/* -- Decoders -----------------------------------------------------------------------------------
+ */
+
+struct input {
+    const uint8_t *at;
+    size_t length;
+};
+
+/* gzip begins with 0x1f (RFC 1952, 2.3.1), which as a bare deflate stream would begin with a block
+ * of the reserved type; the low half of a zlib header is 8 (RFC 1950, 2.2), which would be a stored
+ * block with padding that is not zero (RFC 1951, 3.2.3 and 3.2.4). */
+static bool begin_deflate(struct inflater *inflater, uint8_t first)
+{
+    bool has_header = first == 0x1f || (first & 15) == 8;
+
+    inflater->deflate.zalloc = take_items;
+    inflater->deflate.zfree = give_memory;
+    inflater->deflate.opaque = inflater;
+    return inflateInit2(&inflater->deflate, has_header ? ANY_HEADER : -MAX_WBITS) == Z_OK;
+}
+
+static enum state deflate_step(struct inflater *inflater, struct input *input, size_t *produced)
+{
+    z_stream *stream = &inflater->deflate;
+    int status;
+
+    stream->next_in = (z_const Bytef *)input->at;
+    stream->avail_in = (uInt)input->length;
+    stream->next_out = inflater->output;
+    stream->avail_out = OUTPUT_SIZE;
+    status = inflate(stream, Z_NO_FLUSH);
+    *input = (struct input){stream->next_in, stream->avail_in};
+    *produced = OUTPUT_SIZE - stream->avail_out;
+    stream->next_in = NULL;
+    if (status == Z_STREAM_END)
+        return ENDED;
+    return status == Z_OK || status == Z_BUF_ERROR ? RUNNING : DAMAGED; /* no error: more input */
+}
+
+static bool begin_brotli(struct inflater *inflater)
+{
+    inflater->brotli = BrotliDecoderCreateInstance(take_memory, give_memory, inflater);
+    return inflater->brotli;
+}
+
+static enum state brotli_step(struct inflater *inflater, struct input *input, size_t *produced)
+{
+    uint8_t *next = inflater->output;
+    size_t left = OUTPUT_SIZE;
+    BrotliDecoderResult result = BrotliDecoderDecompressStream(inflater->brotli, &input->length,
+                                                               &input->at, &left, &next, NULL);
+
+    *produced = OUTPUT_SIZE - left;
+    if (result == BROTLI_DECODER_RESULT_SUCCESS)
+        return ENDED;
+    return result == BROTLI_DECODER_RESULT_ERROR ? DAMAGED : RUNNING;
+}
+
+/* A frame, or one to be skipped (RFC 8878, 3.1), but none of an older format, which the library may
+ * read too: those know no limits. */
+static bool begin_zstd(struct inflater *inflater, uint8_t first)
+{
+    const ZSTD_customMem memory = {take_memory, give_memory, inflater};
+
+    if (first != 0x28 && first >> 4 != 5)
+        return false;
+    if (inflater->zstd) /* which ended a frame */
+        return true;
+    inflater->zstd = ZSTD_createDCtx_advanced(memory);
+    return inflater->zstd;
+}
+
+static enum state zstd_step(struct inflater *inflater, struct input *input, size_t *produced)
+{
+    ZSTD_inBuffer in = {input->at, input->length, 0};
+    ZSTD_outBuffer out = {inflater->output, OUTPUT_SIZE, 0};
+    size_t status = ZSTD_decompressStream(inflater->zstd, &out, &in);
+
+    *input = (struct input){input->at + in.pos, input->length - in.pos};
+    *produced = out.pos;
+    if (ZSTD_isError(status))
+        return DAMAGED;
+    return status == 0 ? FRESH : RUNNING;
+}
+
+static bool begin(struct inflater *inflater, uint8_t first)
+{
+    switch (inflater->coding) {
+    case INFLATER_DEFLATE:
+        return begin_deflate(inflater, first);
+    case INFLATER_BROTLI:
+        return begin_brotli(inflater);
+    default:
+        return begin_zstd(inflater, first);
+    }
+}
+
+static enum state step(struct inflater *inflater, struct input *input, size_t *produced)
+{
+    switch (inflater->coding) {
+    case INFLATER_DEFLATE:
+        return deflate_step(inflater, input, produced);
+    case INFLATER_BROTLI:
+        return brotli_step(inflater, input, produced);
+    default:
+        return zstd_step(inflater, input, produced);
+    }
+}
+
+/* All that INPUT expands to, or as much of it as is within the LIMIT. */
+static void expand(struct inflater *inflater, struct input *input, uint64_t limit,
+                   inflater_handler *handler, void *context)
+{
+    size_t produced;
+
+    do {
+        bool too_much;
+
+        inflater->state = step(inflater, input, &produced);
+        too_much = produced > limit - inflater->bytes_out;
+        if (too_much)
+            produced = (size_t)(limit - inflater->bytes_out);
+        if (produced > 0)
+            handler(context, inflater->output, produced);
+        inflater->bytes_out += produced;
+        if (too_much)
+            inflater->state = DAMAGED;
+    } while (inflater->state == RUNNING && produced == OUTPUT_SIZE);
+}
+
+/* The first byte of a stream or frame alone: it tells its format, and zstd takes other ways, with
+ * other limits, where it gets a frame at once. */
+static size_t next_length(const struct inflater *inflater, size_t length)
+{
+    size_t next = STEP - inflater->bytes_in % STEP;
+
+    if (inflater->state == FRESH)
+        return 1;
+    return length < next ? length : next;
+}
+
+bool inflater_add(struct inflater *inflater, const uint8_t *bytes, size_t length,
+                  inflater_handler *handler, void *context)
+{
+    while (length > 0 && inflater->state <= RUNNING) {
+        size_t next = next_length(inflater, length);
+        uint64_t limit = (inflater->bytes_in / STEP + 1) * STEP * MOST_EXPANSION;
+        struct input input = {bytes, next};
+
+        if (inflater->state == FRESH)
+            inflater->state = begin(inflater, bytes[0]) ? RUNNING : DAMAGED;
+        if (inflater->state == RUNNING)
+            expand(inflater, &input, limit, handler, context);
+        next -= input.length;
+        inflater->bytes_in += next;
+        bytes += next;
+        length -= next;
+    }
+    return inflater->state != DAMAGED;
 }

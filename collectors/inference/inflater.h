@@ -6,28 +6,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A fixed pool of inflaters for bodies in gzip (RFC 1952) or deflate (RFC 1950, and RFC 1951 bare,
- * as some servers send it). Each has its window of 32 kB and what zlib needs beside it in memory of
- * its own, taken at the start and wiped when it is given back. */
+/* Expands compressed bodies as they pass: gzip (RFC 1952), deflate (RFC 1950, and RFC 1951 bare, as
+ * some servers send it), br (RFC 7932) and zstd (RFC 8878). All decoders of a pool share memory
+ * that is taken at the start, and wiped as it is given back.
+ *
+ * One decoder takes at most 16 MiB of it. That is enough for every window of gzip; for those of br
+ * up to 8 MiB, and for larger ones as long as the body is no longer than that; and for the 8 MiB to
+ * which RFC 9659 limits zstd. A body that expands to more than 1032 times its size, which is as far
+ * as deflate gets, says nothing that is worth the time: it is given up. */
+
+enum inflater_coding {
+    INFLATER_IDENTITY, /* nothing is to be expanded */
+    INFLATER_DEFLATE,  /* or gzip */
+    INFLATER_BROTLI,
+    INFLATER_ZSTD,
+    INFLATER_UNKNOWN
+};
+
+/* Of a content coding as it stands in a header (RFC 9110, 8.4.1), in lower case; "" is IDENTITY. */
+enum inflater_coding inflater_coding(const char *name, size_t length);
 
 struct inflater_pool;
-#define INFLATER_NONE UINT32_MAX
+struct inflater;
 
-/* NULL when out of memory. */
-struct inflater_pool *inflater_pool_new(uint32_t count);
+/* With MEMORY bytes for all. NULL when out of memory. */
+struct inflater_pool *inflater_pool_new(size_t memory);
 void inflater_pool_free(struct inflater_pool *pool);
 
-/* INFLATER_NONE when all are taken. */
-uint32_t inflater_pool_take(struct inflater_pool *pool);
-void inflater_pool_release(struct inflater_pool *pool, uint32_t index);
+/* NULL when there is no room, or for what is no such coding. */
+struct inflater *inflater_take(struct inflater_pool *pool, enum inflater_coding coding);
+void inflater_release(struct inflater *inflater);
 
-/* Hands over what BYTES expand to, piece by piece. Returns false when they are damaged: what came
- * before was handed over. What follows the end of the compressed stream is ignored. */
+/* Hands over what BYTES expand to, piece by piece. Returns false when they are damaged, or ask for
+ * too much: what came before was handed over, but for the last bytes perhaps. What follows the end
+ * of the compressed stream is ignored. */
 typedef void inflater_handler(void *context, const uint8_t *bytes, size_t length);
-bool inflater_add(struct inflater_pool *pool, uint32_t index, const uint8_t *bytes, size_t length,
+bool inflater_add(struct inflater *inflater, const uint8_t *bytes, size_t length,
                   inflater_handler *handler, void *context);
 
 /* Of the pool's memory, for tests: that none of a body is left in it. */
 const uint8_t *inflater_pool_memory(const struct inflater_pool *pool, size_t *size);
+/* What is taken of it. */
+size_t inflater_pool_taken(const struct inflater_pool *pool);
 
 #endif

@@ -275,6 +275,7 @@ static void tell_coverage(struct localmeter *meter)
 
     coverage->local_exchanges += counts->exchanges - meter->told.exchanges;
     coverage->local_unassigned += counts->unknown_directions - meter->told.unknown_directions;
+    coverage->local_unread += counts->unread - meter->told.unread;
     coverage->local_lost += counts->lost - meter->told.lost;
     coverage->local_refused += counts->refused - meter->told.refused;
     coverage->local_evicted += counts->evicted - meter->told.evicted;

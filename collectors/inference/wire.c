@@ -12,9 +12,11 @@
 /* A close or reset counts only near what its end last said, or whoever guesses the ports could end
  * what we follow (RFC 5961, 3). */
 #define MAX_CLOSE_DISTANCE (1 << 20)
-/* Of connections that may have a segment that waits, or an answer that is compressed, at once. */
-#define CONNECTIONS_PER_WINDOW   8
-#define CONNECTIONS_PER_INFLATER 16
+/* Of connections that may have a segment that waits at once. */
+#define CONNECTIONS_PER_WINDOW 8
+/* For bodies that are compressed: a thousand at a time in gzip, or seven in zstd with the largest
+ * window that there may be. */
+#define INFLATER_MEMORY ((size_t)64 << 20)
 
 struct end {
     struct segment_stream segments;
@@ -83,7 +85,7 @@ static bool take_memory(struct wire *wire)
         buckets *= 2;
     wire->bucket_mask = buckets - 1;
     wire->windows = assembly_pool_new(pool_size(count, CONNECTIONS_PER_WINDOW));
-    wire->inflaters = inflater_pool_new(pool_size(count, CONNECTIONS_PER_INFLATER));
+    wire->inflaters = inflater_pool_new(INFLATER_MEMORY);
     wire->connections = calloc(count, sizeof(*wire->connections));
     wire->buckets = malloc(buckets * sizeof(*wire->buckets));
     if (!wire->windows || !wire->inflaters || !wire->connections || !wire->buckets)
@@ -215,6 +217,7 @@ static void emit(void *context, const struct inference_exchange *exchange)
 
         wire->counts.exchanges += served;
         wire->counts.unknown_directions += served && exchange->unknown_direction;
+        wire->counts.unread += served && exchange->unread;
         wire->counts.lost += exchange->outcome == OUTCOME_LOST;
     }
     wire->handler(wire->context, &found);

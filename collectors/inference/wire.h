@@ -39,6 +39,7 @@ struct wire_exchange {
 struct wire_counts {
     uint64_t exchanges;          /* inference that was served */
     uint64_t unknown_directions; /* of those: a header or key that the configuration lacks */
+    uint64_t unread;             /* of those: compressed in a way that is not read */
     uint64_t lost;               /* exchanges whose end the capture does not tell */
     uint64_t refused;    /* connections that were not followed to their end: what two programs
                           * could read differently, or another protocol */

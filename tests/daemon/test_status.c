@@ -269,6 +269,7 @@ static void exchanges_with_local_servers_are_counted_where_there_are_any(void **
     record_coverage(&(struct coverage){.local_exchanges = 200,
                                        .local_unassigned = 1,
                                        .local_unstated = 30,
+                                       .local_unread = 7,
                                        .local_elsewhere = 4,
                                        .local_lost = 2,
                                        .local_refused = 5,
@@ -277,6 +278,7 @@ static void exchanges_with_local_servers_are_counted_where_there_are_any(void **
     assert_says("exchanges in clear", "200");
     assert_says("  unknown direction", "1 (0.50 %)");
     assert_says("  tokens not stated", "30 (15.00 %)");
+    assert_says("  body not readable", "7 (3.50 %)");
     assert_says("  computed elsewhere", "4 (2.00 %)");
     assert_says("  end not captured", "2 (1.00 %)");
     assert_says("refused as ambiguous", "5");
@@ -320,6 +322,7 @@ static void what_is_alarming_comes_with_advice(void **state)
                                          .local_exchanges = 1000,
                                          .local_unassigned = 10,
                                          .local_unstated = 100,
+                                         .local_unread = 10,
                                          .local_lost = 10,
                                          .local_refused = 1};
     static const struct {
@@ -336,6 +339,7 @@ static void what_is_alarming_comes_with_advice(void **state)
         {{.flows_untracked = 1}, "max_tracked_flows"},
         {{.local_unassigned = 1}, "complete inference"},
         {{.local_unstated = 1}, "include_usage"},
+        {{.local_unread = 1}, "gzip, br or zstd"},
         {{.local_elsewhere = 1}, "remote"},
         {{.local_lost = 1}, "exchanges with a local server were not captured"},
         {{.local_evicted = 1}, "max_connections"},

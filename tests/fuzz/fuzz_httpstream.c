@@ -7,7 +7,8 @@
 
 /* The input is a conversation: a byte of who speaks (0 the client, 1 the server), of a gap (2, 3)
  * or of an end (4, 5), two of length, then that many bytes of what is said. However it is cut, the
- * same exchanges are found, and nothing of them stays behind. */
+ * same exchanges are found, and nothing of them stays behind: but that of what is damaged, as much
+ * may be read as came in one piece before it. */
 
 #define MAX_FOUND 256
 
@@ -51,7 +52,7 @@ static void converse(const uint8_t *data, size_t size, size_t piece, struct foun
     static const struct apikey_secret secret = {{1}};
     static const struct exchanges nothing;
     static struct exchanges exchanges;
-    struct inflater_pool *inflaters = inflater_pool_new(1);
+    struct inflater_pool *inflaters = inflater_pool_new(64 << 20);
     struct directions *directions = directions_new();
     const struct inference_rules rules = {
         .directions = directions,
@@ -78,7 +79,7 @@ static void converse(const uint8_t *data, size_t size, size_t piece, struct foun
     exchanges_finish(&exchanges);
     if (memcmp(&exchanges, &nothing, sizeof(nothing)) != 0)
         abort();
-    if (inflater_pool_take(inflaters) == INFLATER_NONE)
+    if (inflater_pool_taken(inflaters) != 0)
         abort();
     inflater_pool_free(inflaters);
     directions_free(directions);
@@ -86,14 +87,16 @@ static void converse(const uint8_t *data, size_t size, size_t piece, struct foun
 
 static bool same(const struct inference_exchange *a, const struct inference_exchange *b)
 {
-    return a->counts.tokens_in == b->counts.tokens_in &&
-           a->counts.tokens_out == b->counts.tokens_out &&
-           a->counts.tokens_cached == b->counts.tokens_cached &&
-           a->counts.basis == b->counts.basis && a->counts.damaged == b->counts.damaged &&
-           a->counts.input_known == b->counts.input_known && a->status == b->status &&
-           a->direction == b->direction && a->endpoint == b->endpoint && a->outcome == b->outcome &&
-           a->source == b->source && a->grade == b->grade &&
-           a->unknown_direction == b->unknown_direction && a->streamed == b->streamed;
+    bool same_counts =
+        a->counts.tokens_in == b->counts.tokens_in &&
+        a->counts.tokens_out == b->counts.tokens_out &&
+        a->counts.tokens_cached == b->counts.tokens_cached && a->counts.basis == b->counts.basis &&
+        a->counts.damaged == b->counts.damaged && a->counts.input_known == b->counts.input_known &&
+        a->grade == b->grade && a->streamed == b->streamed && a->request_bytes == b->request_bytes;
+
+    return (same_counts || a->unread) && a->status == b->status && a->direction == b->direction &&
+           a->endpoint == b->endpoint && a->outcome == b->outcome && a->source == b->source &&
+           a->unknown_direction == b->unknown_direction && a->unread == b->unread;
 }
 
 static bool all_same(const struct found *a, const struct found *b)

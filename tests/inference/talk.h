@@ -4,9 +4,11 @@
 
 #include "collectors/inference/exchanges.h"
 
+#include <brotli/encode.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+#include <zstd.h>
 
 /* A conversation with a local inference server, and what was found in it. Include after cmocka.h.
  */
@@ -46,7 +48,7 @@ static inline void talk_start(struct talk *talk)
     static const char *const codes[] = {"DSN", "DRH"};
 
     memset(talk, 0, sizeof(*talk));
-    talk->inflaters = inflater_pool_new(2);
+    talk->inflaters = inflater_pool_new(1 << 20);
     talk->directions = directions_new();
     talk->key = (struct hash_key){{1, 2}};
     talk->server_port = 8000;
@@ -139,19 +141,94 @@ static inline const struct inference_exchange *last(const struct talk *talk)
         assert_int_equal(last(talk)->counts.tokens_out, out);                                      \
     } while (0)
 
-/* WINDOW_BITS as for deflateInit2(). Returns the length of what is at OUT[SIZE]. */
-static inline size_t compress_text(const char *text, int window_bits, uint8_t *out, size_t size)
+/* As the content coding NAME; "raw": of deflate, as some servers send it. Returns the length of
+ * what is at OUT[SIZE]. */
+static inline size_t compress_text(const char *text, const char *name, uint8_t *out, size_t size)
 {
+    int window_bits = strcmp(name, "raw") == 0 ? -15 : strcmp(name, "deflate") == 0 ? 15 : 31;
     z_stream stream = {.next_in = (z_const Bytef *)text,
                        .avail_in = (uInt)strlen(text),
                        .next_out = out,
                        .avail_out = (uInt)size};
 
+    if (strcmp(name, "br") == 0) {
+        assert_true(BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, strlen(text),
+                                          (const uint8_t *)text, &size, out));
+        return size;
+    }
+    if (strcmp(name, "zstd") == 0) {
+        size_t length = ZSTD_compress(out, size, text, strlen(text), 3);
+
+        assert_false(ZSTD_isError(length));
+        return length;
+    }
     assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY),
                      Z_OK);
     assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
     deflateEnd(&stream);
     return size - stream.avail_out;
+}
+
+/* Compresses piece by piece, each of which can be read when it arrives. */
+struct flusher {
+    z_stream gzip;
+    BrotliEncoderState *brotli;
+    ZSTD_CCtx *zstd;
+};
+
+static inline struct flusher *flusher_new(const char *name)
+{
+    struct flusher *flusher = calloc(1, sizeof(*flusher));
+
+    assert_non_null(flusher);
+    if (strcmp(name, "br") == 0)
+        flusher->brotli = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+    else if (strcmp(name, "zstd") == 0)
+        flusher->zstd = ZSTD_createCCtx();
+    else
+        assert_int_equal(deflateInit2(&flusher->gzip, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY),
+                         Z_OK);
+    return flusher;
+}
+
+static inline void flusher_free(struct flusher *flusher)
+{
+    if (flusher->brotli)
+        BrotliEncoderDestroyInstance(flusher->brotli);
+    else if (flusher->zstd)
+        ZSTD_freeCCtx(flusher->zstd);
+    else
+        deflateEnd(&flusher->gzip);
+    free(flusher);
+}
+
+/* Returns the length of what is at OUT[SIZE]. */
+static inline size_t flusher_add(struct flusher *flusher, const char *text, uint8_t *out,
+                                 size_t size)
+{
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t length = strlen(text);
+    size_t left = size;
+
+    if (flusher->brotli) {
+        assert_true(BrotliEncoderCompressStream(flusher->brotli, BROTLI_OPERATION_FLUSH, &length,
+                                                &bytes, &left, &out, NULL));
+        assert_false(BrotliEncoderHasMoreOutput(flusher->brotli));
+    } else if (flusher->zstd) {
+        ZSTD_inBuffer in = {text, length, 0};
+        ZSTD_outBuffer made = {out, size, 0};
+
+        assert_int_equal(ZSTD_compressStream2(flusher->zstd, &made, &in, ZSTD_e_flush), 0);
+        left = size - made.pos;
+    } else {
+        flusher->gzip.next_in = (z_const Bytef *)text;
+        flusher->gzip.avail_in = (uInt)length;
+        flusher->gzip.next_out = out;
+        flusher->gzip.avail_out = (uInt)size;
+        assert_int_equal(deflate(&flusher->gzip, Z_SYNC_FLUSH), Z_OK);
+        left = flusher->gzip.avail_out;
+    }
+    return size - left;
 }
 
 #endif

@@ -645,6 +645,27 @@ static void nonsense_of_a_server_goes_no_further(void **state)
     assert_near(use_of(DSN, llama).tokens_out, 4294967295.0);
 }
 
+/* Its tokens are estimated from its size. */
+static void a_body_in_an_unknown_coding_is_counted(void **state)
+{
+    struct speaker speaker;
+
+    (void)state;
+    begin_talk();
+    speaker = open_from(1, 1, 40000);
+    ask_for(&speaker, "", "m");
+    answer_with(&speaker, "", 90, 10);
+    ask_for(&speaker, "", "m");
+    say(&speaker, false, "HTTP/1.1 200 OK\r\nContent-Encoding: dcb\r\nContent-Length: 2\r\n\r\n{}",
+        TCP_ACK);
+    metering_finish(metering);
+    assert_int_equal(sink_coverage(&sunk).local_exchanges, 2);
+    assert_int_equal(sink_coverage(&sunk).local_unread, 1);
+    assert_int_equal(sink_coverage(&sunk).local_unstated, 1);
+    assert_int_equal(activity_of(llama).grade, GRADE_E);
+    assert_near(activity_of(llama).requests.central, 2);
+}
+
 static double input_of_large_request(bool with_gap)
 {
     struct speaker speaker;
@@ -1038,6 +1059,7 @@ int main(void)
         TEST(what_is_lost_is_a_request_and_said),
         TEST(errors_and_what_is_no_inference_are_bytes_alone),
         TEST(nonsense_of_a_server_goes_no_further),
+        TEST(a_body_in_an_unknown_coding_is_counted),
         TEST(a_request_with_a_gap_is_no_smaller),
         TEST(a_model_that_is_configured_has_its_own_service),
         TEST(models_in_a_cloud_take_no_local_energy),

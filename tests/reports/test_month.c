@@ -182,7 +182,7 @@ static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_
 }
 
 /* Without a local server. */
-#define COVERAGE_LINES (MONTH_COVERAGE_LINES - 7)
+#define COVERAGE_LINES (MONTH_COVERAGE_LINES - 8)
 
 static void cover(struct world *world, int64_t time_s, double seconds)
 {
@@ -764,14 +764,15 @@ static void coverage_says_what_was_not_seen_of_local_servers(void **state)
                                    .local_exchanges = 400,
                                    .local_unassigned = 20,
                                    .local_unstated = 40,
+                                   .local_unread = 5,
                                    .local_elsewhere = 4,
                                    .local_lost = 1,
                                    .local_refused = 3,
                                    .local_evicted = 2};
     static const char *const records[] = {"local_exchanges,1,400", "local_unassigned,1,20",
-                                          "local_unstated,1,40",   "local_elsewhere,1,4",
-                                          "local_lost,1,1",        "local_refused,1,3",
-                                          "local_evicted,1,2"};
+                                          "local_unstated,1,40",   "local_unread,1,5",
+                                          "local_elsewhere,1,4",   "local_lost,1,1",
+                                          "local_refused,1,3",     "local_evicted,1,2"};
     struct world *world = *state;
     struct month_report *report;
 
