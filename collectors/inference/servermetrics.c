@@ -48,6 +48,9 @@ static const struct server_counter counters[] = {
     /* Of each request under the places where they were, or under "total": never both. */
     {"sglang:cached_tokens_total", SERVER_SGLANG, SERVER_TOKENS_CACHED, 0, NULL, NULL},
     {"sglang:generation_tokens_total", SERVER_SGLANG, SERVER_TOKENS_OUT, 0, NULL, NULL},
+    /* Those that were aborted while they were computed are among them, with their tokens. So
+     * sglang:num_aborted_requests_total, which counts these and those that still waited, is not
+     * added: it would count the former twice. */
     {"sglang:num_requests_total", SERVER_SGLANG, SERVER_REQUESTS, 0, NULL, NULL},
 
     {"tgi_request_input_length_sum", SERVER_TGI, SERVER_TOKENS_IN, 0, NULL, NULL},

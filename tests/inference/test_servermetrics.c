@@ -221,6 +221,19 @@ static void cached_tokens_never_exceed_the_input(void **state)
     assert_taken(0, 0, 0, 0);
 }
 
+/* Of four, one was left while it was computed, and another while it waited: in num_requests are
+ * three, each with its tokens. */
+static void sglang_requests_that_were_aborted_count_once(void **state)
+{
+    (void)state;
+    start(SERVER_AUTO);
+    answer("sglang:num_requests_total 10\nsglang:num_aborted_requests_total 2\n"
+           "sglang:prompt_tokens_total 500\nsglang:generation_tokens_total 50\n");
+    answer("sglang:num_requests_total 13\nsglang:num_aborted_requests_total 4\n"
+           "sglang:prompt_tokens_total 560\nsglang:generation_tokens_total 75\n");
+    assert_taken(3, 60, 0, 25);
+}
+
 static void sglang_cached_tokens_are_of_all_places(void **state)
 {
     (void)state;
@@ -510,6 +523,7 @@ int main(void)
         cmocka_unit_test_teardown(engines_add_up_and_models_are_services, teardown),
         cmocka_unit_test_teardown(cached_tokens_are_of_the_best_counter_there_is, teardown),
         cmocka_unit_test_teardown(cached_tokens_never_exceed_the_input, teardown),
+        cmocka_unit_test_teardown(sglang_requests_that_were_aborted_count_once, teardown),
         cmocka_unit_test_teardown(sglang_cached_tokens_are_of_all_places, teardown),
         cmocka_unit_test_teardown(teams_are_directions_and_others_unassigned, teardown),
         cmocka_unit_test_teardown(a_label_of_a_team_means_nothing_elsewhere, teardown),
