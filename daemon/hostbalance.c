@@ -85,7 +85,7 @@ bool hostbalance_line(const struct hostbalance *balance, size_t number,
     for (size_t i = 0; i < count; i++)
         out->has_server |= services[i].has_server;
     for (size_t i = 0; i < LOCALHOST_COUNTS; i++)
-        out->counts[i] = localhost_count(services, count, i);
+        out->counts[i] = localhost_count(host, services, count, i);
     return true;
 }
 

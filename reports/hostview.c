@@ -223,12 +223,11 @@ bool hostview_balance(const struct host_view *view, size_t number, struct host_b
         return false;
     if (by_service)
         out->service = services->id;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         out->has_server |= services[i].has_server;
-        out->restarts += services[i].restarts;
-    }
+    out->restarts = localhost_restarts(host, services, count);
     for (size_t i = 0; i < LOCALHOST_COUNTS; i++)
-        out->counts[i] = localhost_count(services, count, i);
+        out->counts[i] = localhost_count(host, services, count, i);
     return true;
 }
 

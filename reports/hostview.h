@@ -59,7 +59,7 @@ const char *hostview_flag_name(unsigned bit);
 struct host_balance {
     const char *service; /* NULL: all of them together */
     bool has_server;
-    uint64_t restarts;
+    uint64_t restarts; /* of the servers of these, each once */
     struct localhost_count counts[LOCALHOST_COUNTS];
 };
 /* By services where these may be told, else the sum alone: call with NUMBER from 0 until false. */

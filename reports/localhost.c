@@ -191,17 +191,21 @@ static bool visit_unseen(void *context, const struct ledger_use_row *row)
     return true;
 }
 
-static void add_restarts(struct localhost *host, const struct config *config, uint16_t number,
-                         uint64_t restarts)
+/* The first server that is asked where server NUMBER is: to the ledger they are the same. */
+static unsigned server_of(const struct inference_config *inference, unsigned number)
 {
-    const struct service *found = catalogue_service(config->catalogue, number);
+    char name[SCRAPER_NAME_SIZE], other[SCRAPER_NAME_SIZE];
+    unsigned first = 0;
 
-    for (size_t i = 0; found && i < host->service_count; i++)
-        if (strcmp(host->services[i].id, found->id) == 0)
-            host->services[i].restarts += restarts;
+    scraper_name(inference->scrapes[number].url, name);
+    for (; first < number; first++) {
+        scraper_name(inference->scrapes[first].url, other);
+        if (strcmp(name, other) == 0)
+            break;
+    }
+    return first;
 }
 
-/* To the services of the server that has this name. */
 static bool visit_source(void *context, const struct ledger_source_day *row)
 {
     struct reading *reading = context;
@@ -213,13 +217,35 @@ static bool visit_source(void *context, const struct ledger_source_day *row)
         scraper_name(inference->scrapes[i].url, name);
         if (strcmp(name, row->source) != 0)
             continue;
-        add_restarts(reading->host, reading->whole, inference->servers[i].service, row->restarts);
-        for (unsigned j = 0; j < inference->model_count; j++)
-            if (inference->models[j].port == inference->servers[i].port)
-                add_restarts(reading->host, reading->whole, inference->models[j].service,
-                             row->restarts);
+        reading->host->restarts[i] += row->restarts;
+        break;
     }
     return true;
+}
+
+static void mark_server(struct localhost *host, const struct config *config, unsigned server,
+                        uint16_t number)
+{
+    const struct service *found = catalogue_service(config->catalogue, number);
+
+    for (size_t i = 0; found && i < host->service_count; i++)
+        if (strcmp(host->services[i].id, found->id) == 0)
+            host->services[i].servers |= UINT32_C(1) << server;
+}
+
+/* A server's services are its own and those of its models. */
+static void mark_servers(struct localhost *host, const struct config *config)
+{
+    const struct inference_config *inference = &config->inference;
+
+    for (unsigned i = 0; i < inference->server_count; i++) {
+        unsigned server = server_of(inference, i);
+
+        mark_server(host, config, server, inference->servers[i].service);
+        for (unsigned j = 0; j < inference->model_count; j++)
+            if (inference->models[j].port == inference->servers[i].port)
+                mark_server(host, config, server, inference->models[j].service);
+    }
 }
 
 static void mark_use_of_servers(struct localhost *host, const struct config *config)
@@ -249,6 +275,7 @@ static bool read_facts(struct ledger *ledger, struct reading *reading, int64_t f
         status =
             ledger_visit_source_days(ledger, (int32_t)(from / DAY_S),
                                      (int32_t)((until + DAY_S - 1) / DAY_S), visit_source, reading);
+    mark_servers(reading->host, reading->whole);
     mark_use_of_servers(reading->host, reading->whole);
     return status == LEDGER_OK && !reading->failed;
 }
@@ -432,19 +459,32 @@ static void add_count(const struct localhost_service *service, size_t quantity,
     out->is_compared &= service->has_server && !service->server_is_use && server[quantity] > 0;
 }
 
-struct localhost_count localhost_count(const struct localhost_service *services, size_t count,
+struct localhost_count localhost_count(const struct localhost *host,
+                                       const struct localhost_service *services, size_t count,
                                        size_t quantity)
 {
     struct localhost_count out = {.is_compared = count > 0};
-    uint64_t restarts = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         add_count(&services[i], quantity, &out);
-        restarts += services[i].restarts;
-    }
     if (out.is_compared)
-        out.verdict = balance_judge(out.wire, out.server, restarts);
+        out.verdict =
+            balance_judge(out.wire, out.server, localhost_restarts(host, services, count));
     return out;
+}
+
+uint64_t localhost_restarts(const struct localhost *host, const struct localhost_service *services,
+                            size_t count)
+{
+    uint64_t restarts = 0;
+    uint32_t servers = 0;
+
+    for (size_t i = 0; i < count; i++)
+        servers |= services[i].servers;
+    for (unsigned i = 0; i < INFERENCE_MAX_PORTS; i++)
+        if (servers >> i & 1)
+            restarts += host->restarts[i];
+    return restarts;
 }
 
 double localhost_count_percent(const struct localhost_count *count)

@@ -51,7 +51,7 @@ struct localhost_service {
     double server_tokens_cached;
     double server_tokens_out;
     bool server_is_use; /* the wire is not looked at (configured) */
-    uint64_t restarts;  /* of its servers, on the UTC days of the time */
+    uint32_t servers;   /* a bit for each of the host's that it is served by */
 };
 
 /* Wire and server side by side, of one quantity. */
@@ -90,6 +90,8 @@ struct localhost {
     double pending_j;  /* of later intervals: in nobody's figures yet */
     double measured_s; /* for which the host's energy is known */
     double weight;     /* of all directions */
+    /* Of each server that is asked, on the UTC days of the time. */
+    uint64_t restarts[INFERENCE_MAX_PORTS];
 };
 
 /* What the ledger has from FROM until UNTIL, within one month. *OUT is NULL when CONFIG has no
@@ -106,9 +108,13 @@ void localhost_free(struct localhost *host);
 bool localhost_is_local(const struct config *config, const char *service);
 bool localhost_is_common(const struct config *config, const char *service);
 
-/* Of SERVICES, one or several, summed up. */
-struct localhost_count localhost_count(const struct localhost_service *services, size_t count,
+/* Of SERVICES of HOST, one or several, summed up. */
+struct localhost_count localhost_count(const struct localhost *host,
+                                       const struct localhost_service *services, size_t count,
                                        size_t quantity);
+/* How often their servers began anew: one that serves several of them counts once. */
+uint64_t localhost_restarts(const struct localhost *host, const struct localhost_service *services,
+                            size_t count);
 const char *localhost_count_name(size_t quantity); /* "tokens_in" */
 /* wire less server, in percent of server; NaN when they are not compared. */
 double localhost_count_percent(const struct localhost_count *count);

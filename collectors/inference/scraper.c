@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/calendar.h"
 #include "daemon/log.h"
 #include "daemon/version.h"
 
@@ -28,6 +29,7 @@ struct target {
     size_t received; /* bytes of this answer */
     int64_t due_ns;
     int64_t answered_s; /* Unix time of the last answer; 0: none yet */
+    int64_t missed_s;   /* Unix time up to which what it missed is counted */
     unsigned delay_s;   /* until it is asked again after a failure; 0: it did answer */
     bool said;          /* the log tells of a problem */
     struct log_damper damper;
@@ -60,13 +62,25 @@ static void complain(struct target *target, const char *problem)
                  target->state.name, problem, silenced);
 }
 
+/* While it is away, by whole minutes, so that not every look at it is news; then to the second. A
+ * clock that is set back takes nothing away. */
+static void count_missed(struct target *target, int64_t unit_s)
+{
+    int64_t missed_s = target->scraper->wall_s - target->missed_s;
+
+    if (target->delay_s == 0 || missed_s < unit_s)
+        return;
+    missed_s -= missed_s % unit_s;
+    target->state.missed_s += (uint64_t)missed_s;
+    target->missed_s += missed_s;
+}
+
 /* A gap is said, since what was counted in it counts at its end. */
 static void note_return(struct target *target)
 {
     int64_t missed_s = target->scraper->wall_s - target->answered_s;
 
-    if (target->answered_s > 0 && target->delay_s > 0 && missed_s > 0)
-        target->state.missed_s += (uint64_t)missed_s;
+    count_missed(target, 1);
     if (target->said)
         log_line(LOG_PRIORITY_INFO,
                  "metrics of %s: answers again; what it counted in the %" PRId64
@@ -108,7 +122,7 @@ static void note_answer(struct target *target, enum servermetrics_result result)
                  target->state.name);
     }
     target->state.answers++;
-    target->answered_s = target->scraper->wall_s;
+    target->answered_s = target->missed_s = target->scraper->wall_s;
     target->delay_s = 0;
 }
 
@@ -237,9 +251,14 @@ void scraper_poll(struct scraper *scraper, int64_t wall_s, int64_t monotonic_ns,
 
     scraper->wall_s = wall_s;
     scraper->monotonic_ns = monotonic_ns;
-    for (size_t i = 0; i < scraper->count; i++)
-        if (!scraper->targets[i].is_asked && monotonic_ns >= scraper->targets[i].due_ns)
-            ask(&scraper->targets[i]);
+    for (size_t i = 0; i < scraper->count; i++) {
+        struct target *target = &scraper->targets[i];
+
+        if (target->missed_s == 0) /* from the first question on */
+            target->missed_s = wall_s;
+        if (!target->is_asked && monotonic_ns >= target->due_ns)
+            ask(target);
+    }
     clock_gettime(CLOCK_MONOTONIC, &now);
     until_ms = now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS + wait_ms;
     for (;;) {
@@ -253,6 +272,8 @@ void scraper_poll(struct scraper *scraper, int64_t wall_s, int64_t monotonic_ns,
         curl_multi_poll(scraper->transfers, NULL, 0, left_ms, NULL);
     }
     take_answers(scraper);
+    for (size_t i = 0; i < scraper->count; i++)
+        count_missed(&scraper->targets[i], INTERVAL_S);
 }
 
 size_t scraper_take(struct scraper *scraper, struct server_use *out, size_t size)

@@ -48,7 +48,7 @@ struct scraper_state {
     uint64_t answers;
     uint64_t failures;
     uint64_t restarts;         /* of the server */
-    uint64_t missed_s;         /* for which it did not answer, of times that are over */
+    uint64_t missed_s;         /* for which it did not answer; while it is away, by whole minutes */
     uint64_t unknown_teams;    /* samples of the last answer that are of no configured team */
     uint64_t unreadable_lines; /* of the last answer */
 };

@@ -187,6 +187,38 @@ static void what_was_counted_in_a_gap_is_not_lost(void **state)
     assert_int_equal(ask_after(10).missed_s, 20);
 }
 
+/* How long it was away, as a look at it tells SECONDS after the last one, by a clock that is SET_S
+ * ahead of what it was. */
+static uint64_t missed_after(unsigned seconds, int64_t set_s)
+{
+    monotonic_ns += seconds * 1000 * MS;
+    for (int i = 0; i < 20; i++) {
+        scraper_poll(scraper, START_S + monotonic_ns / (1000 * MS) + set_s, monotonic_ns, 5);
+        serve();
+    }
+    return state_now().missed_s;
+}
+
+/* By minutes, also of one that was away from the start; and no second of it twice, nor less of it
+ * when the clock is set back. */
+static void what_is_missed_is_counted_while_it_is_away(void **state)
+{
+    (void)state;
+    begin_on_loopback("");
+    server.answer = "";
+    assert_int_equal(missed_after(0, 0), 0);
+    assert_int_equal(missed_after(59, 0), 0);
+    assert_int_equal(missed_after(1, 0), 60);
+    assert_int_equal(missed_after(59, 0), 60);
+    assert_int_equal(missed_after(240, 0), 300);
+    assert_int_equal(missed_after(1, 0), 360);
+    assert_int_equal(missed_after(60, -3600), 360);
+    server.answer = PLAIN "vllm:generation_tokens_total 175\n";
+    assert_int_equal(missed_after(300, 0), 720);
+    assert_string_equal(state_now().problem, "");
+    assert_int_equal(missed_after(300, 0), 720);
+}
+
 static void a_restart_is_told(void **state)
 {
     (void)state;
@@ -332,6 +364,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_server_that_is_away_is_asked_less_and_less, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_was_counted_in_a_gap_is_not_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_missed_is_counted_while_it_is_away, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_restart_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_that_are_none_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_without_end_is_given_up, setup, teardown),

@@ -508,6 +508,50 @@ static void judges_wire_beside_server(void **state)
     month_free(report);
 }
 
+/* One server has two models, and two ports; another has one of the same services. */
+static void counts_a_new_start_once_for_each_server(void **state)
+{
+    static const struct ledger_source_day gaps[] = {
+        {HOST_NOON / 86400, "http://127.0.0.1:8000/m", 0, 1},
+        {HOST_NOON / 86400, "http://127.0.0.1:8002/m", 0, 2},
+        {HOST_NOON / 86400, "http://127.0.0.1:8009/m", 0, 5}, /* of an older configuration */
+    };
+    struct inference_config *inference = &host_config->inference;
+    uint16_t mistral = catalogue_find(host_config->catalogue, MISTRAL);
+    uint16_t qwen = catalogue_find(host_config->catalogue, QWEN);
+    const struct localhost_service *services[2];
+    const struct inference_server servers[] = {{8000, mistral, SERVICE_NONE, false},
+                                               {8001, mistral, SERVICE_NONE, false},
+                                               {8002, qwen, SERVICE_NONE, false}};
+    const struct inference_model models[] = {
+        {"a", 8000, qwen}, {"b", 8000, qwen}, {"c", 8001, mistral}};
+    struct month_report *report;
+
+    (void)state;
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    inference->server_count = 3;
+    inference->model_count = 3;
+    memcpy(inference->servers, servers, sizeof(servers));
+    memcpy(inference->models, models, sizeof(models));
+    snprintf(inference->scrapes[0].url, sizeof(inference->scrapes[0].url), "%s#x", gaps[0].source);
+    snprintf(inference->scrapes[1].url, sizeof(inference->scrapes[0].url), "%s#y", gaps[0].source);
+    snprintf(inference->scrapes[2].url, sizeof(inference->scrapes[0].url), "%s", gaps[1].source);
+    assert_ok(ledger_begin(host_ledger));
+    for (size_t i = 0; i < 3; i++)
+        assert_ok(ledger_add_source_day(host_ledger, &gaps[i]));
+    assert_ok(ledger_commit(host_ledger));
+    host_share(HOST_NOON + 180);
+    report = host_report();
+    services[0] = localhost_service(report->host, MISTRAL);
+    services[1] = localhost_service(report->host, QWEN);
+    assert_int_equal(localhost_restarts(report->host, services[0], 1), 1);
+    assert_int_equal(localhost_restarts(report->host, services[1], 1), 1 + 2);
+    assert_int_equal(
+        localhost_restarts(report->host, report->host->services, report->host->service_count),
+        1 + 2);
+    month_free(report);
+}
+
 int main(void)
 {
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
@@ -528,6 +572,7 @@ int main(void)
         HOST_TEST(says_so_on_page_one),
         HOST_TEST(adds_up_in_json),
         HOST_TEST(judges_wire_beside_server),
+        HOST_TEST(counts_a_new_start_once_for_each_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
