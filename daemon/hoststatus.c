@@ -97,6 +97,44 @@ static bool add_common(void *context, const struct ledger_row *row)
     return true;
 }
 
+static bool note_earlier(void *context, const struct ledger_device_row *row)
+{
+    bool *is_earlier = context;
+
+    (void)row;
+    *is_earlier = true;
+    return false; /* one is enough */
+}
+
+/* What is away leaves no rows. So all that is shared is time that could have been measured, since
+ * the first measurement; and the devices of host.conf are there whether they are or not. */
+static bool count_absence(struct hoststatus *status, struct ledger *ledger,
+                          const struct host_config *host)
+{
+    bool is_earlier = false;
+    int64_t shared_s =
+        status->shared_until_s < status->until_s ? status->shared_until_s : status->until_s;
+
+    if (ledger_visit_device_energy(ledger, 0, status->from_s, note_earlier, &is_earlier) !=
+        LEDGER_OK)
+        return false;
+    if (is_earlier)
+        status->first_s = status->from_s;
+    if (status->first_s == 0)
+        return true;
+    if (status->has_shared && shared_s > status->last_s)
+        status->last_s = shared_s;
+    if (status->last_s < status->first_s)
+        status->last_s = status->first_s;
+    for (size_t i = 0; i < host->device_count; i++) {
+        struct hoststatus_device *device = device_named(status, host->devices[i].name);
+
+        if (device && device->covered_ns == 0)
+            device->kind = strcmp(device->name, "host") == 0 ? POWER_DEVICE_HOST : POWER_DEVICE_GPU;
+    }
+    return true;
+}
+
 bool hoststatus_collect(struct hoststatus *out, struct ledger *ledger, const struct config *config,
                         int64_t from_s, int64_t until_s)
 {
@@ -107,6 +145,7 @@ bool hoststatus_collect(struct hoststatus *out, struct ledger *ledger, const str
     out->has_shared = shared == LEDGER_OK;
     return (shared == LEDGER_OK || shared == LEDGER_EMPTY) &&
            ledger_visit_device_energy(ledger, from_s, until_s, add_energy, out) == LEDGER_OK &&
+           count_absence(out, ledger, config->host) &&
            ledger_visit_local_use(ledger, from_s, until_s, add_wire, out) == LEDGER_OK &&
            ledger_visit_unseen_use(ledger, from_s, until_s, add_unseen, out) == LEDGER_OK &&
            ledger_visit_server_use(ledger, from_s, until_s, add_server, out) == LEDGER_OK &&
@@ -138,7 +177,7 @@ double hoststatus_covered_s(const struct hoststatus *status)
     for (size_t i = 0; i < status->count; i++) {
         const struct hoststatus_device *device = &status->devices[i];
 
-        if (device->kind == POWER_DEVICE_HOST)
+        if (device->kind == POWER_DEVICE_HOST && device->covered_ns > 0)
             return (double)device->covered_ns / NS_PER_S;
         if (device->kind == POWER_DEVICE_GPU && device->covered_ns > covered_ns)
             covered_ns = device->covered_ns;
@@ -250,8 +289,11 @@ static void print_device(const struct hoststatus *status, const struct hoststatu
     char label[POWER_NAME_SIZE + 2];
 
     snprintf(label, sizeof(label), "  %s", device->name);
-    fprintf(stream, LABEL "%.4g W, %.4g W at last", label, hoststatus_power_w(device),
-            device->last_w);
+    if (device->covered_ns > 0)
+        fprintf(stream, LABEL "%.4g W, %.4g W at last", label, hoststatus_power_w(device),
+                device->last_w);
+    else
+        fprintf(stream, LABEL "not measured", label);
     if (device->kind != POWER_DEVICE_SOURCE)
         print_idle(host, device->name, stream);
     print_flags(device->flags, stream);

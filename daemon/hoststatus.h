@@ -34,8 +34,9 @@ struct hoststatus_tokens {
 struct hoststatus {
     int64_t from_s;
     int64_t until_s;
-    int64_t first_s; /* first interval measured, and the end of the last; both 0 without any */
-    int64_t last_s;
+    int64_t first_s; /* first interval measured, or FROM_S if there is one before; 0 without any */
+    int64_t last_s;  /* up to where all that is measured is known */
+    /* That were measured, and those of host.conf, also while nothing measures them. */
     struct hoststatus_device devices[HOSTSTATUS_DEVICES];
     size_t count;
     double energy_j;                 /* shared so far, of what was measured */

@@ -196,6 +196,8 @@ static void put_devices(const struct hoststatus *status, const char *name, const
         return;
     put_head(stream, name, type, help);
     for (size_t i = 0; i < status->count; i++) {
+        if (value == power_of && status->devices[i].covered_ns == 0)
+            continue; /* it is not known to be 0 */
         fprintf(stream, "%s{", name);
         put_label(stream, "device", status->devices[i].name);
         fputc(',', stream);

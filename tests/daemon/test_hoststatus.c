@@ -125,7 +125,7 @@ static void sums_are_of_the_whole_host(void **state)
     (void)state;
     record_some();
     status = collected();
-    assert_int_equal(status.count, 6);
+    assert_int_equal(status.count, 6 + 1); /* gpu0 is in host.conf, and not measured */
     assert_near(hoststatus_total_w(&status), 200 + (100 * 60 + 250 * 30) / 90.0);
     assert_near(hoststatus_covered_s(&status), 90);
     assert_near(hoststatus_missing_s(&status), 30);
@@ -338,7 +338,7 @@ static void programs_get_the_same(void **state)
     object = json_loads(output, 0, NULL);
     host = json_object_get(object, "host");
     assert_string_equal(json_string_value(json_object_get(host, "name")), "ragarenn");
-    assert_int_equal(json_array_size(json_object_get(host, "devices")), 6);
+    assert_int_equal(json_array_size(json_object_get(host, "devices")), 6 + 1);
     assert_near(json_real_value(json_object_get(host, "difference_w")), 279);
     assert_near(json_real_value(json_object_get(host, "missing_s")), 30);
     assert_int_equal(json_integer_value(json_object_get(host, "shared_until_s")), HOUR);
@@ -375,6 +375,34 @@ static void what_was_missed_is_told(void **state)
     assert_says("\niagmeter_server_restarts_total{source=\"http://a/metrics\"} 2\n");
 }
 
+/* Meters that are away leave no trace in the ledger: that is why it is told, while it lasts. */
+static void what_is_away_is_missed_while_it_is(void **state)
+{
+    struct hoststatus status;
+
+    (void)state;
+    record("gpu1", POWER_DEVICE_GPU, HOUR - 30 * 3600, 100, 0, 1);
+    record("host", POWER_DEVICE_HOST, HOUR - 30 * 3600, 200, ENERGY_WALL, 1);
+    assert_int_equal(settlement_run(ledger, config, HOUR), LEDGER_OK);
+    status = collected();
+    assert_near(hoststatus_missing_s(&status), 86400); /* nothing was measured for a day */
+    record("gpu1", POWER_DEVICE_GPU, HOUR - 120, 100, 0, 1);
+    status = collected();
+    assert_int_equal(status.count, 3);
+    assert_near(hoststatus_missed_s(&status, &status.devices[0]), 86400 - 60);
+    assert_near(hoststatus_missed_s(&status, &status.devices[2]), 86400);
+    assert_int_equal(status.devices[2].kind, POWER_DEVICE_HOST);
+    assert_near(hoststatus_covered_s(&status), 60);
+    print_status(STATUS_TEXT);
+    assert_says("\n  host                   not measured; idle 180 W");
+    assert_says("missed for 86400 s\n");
+    write_metrics(HOUR + 59);
+    assert_says("\niagmeter_host_missed_seconds_total{device=\"host\",kind=\"host\"} 54000\n");
+    assert_says("\niagmeter_host_missed_seconds_total{device=\"gpu1\",kind=\"gpu\"} 53940\n");
+    assert_says("\niagmeter_host_power_watts{device=\"gpu1\",kind=\"gpu\"} 100\n");
+    assert_null(strstr(output, "iagmeter_host_power_watts{device=\"host\""));
+}
+
 /* Until the hour is over, nothing of it is told. */
 static void metrics_are_of_whole_hours(void **state)
 {
@@ -404,6 +432,7 @@ int main(void)
         TEST(programs_get_the_same),
         TEST(metrics_are_of_whole_hours),
         TEST(what_was_missed_is_told),
+        TEST(what_is_away_is_missed_while_it_is),
         TEST(wire_and_server_stand_side_by_side),
         TEST(of_few_devices_nothing_is_told),
         TEST(a_server_that_began_anew_is_told),
