@@ -230,10 +230,13 @@ static const struct {
     {NODE_ROOT, KEY_REMOTE_HOST, STRING_REMOTE_HOST},
 };
 
-static bool is_array(uint8_t node)
+/* A bit for each that is one. */
+#define ARRAYS (1U << NODE_ROOTS | 1U << NODE_CHOICES | 1U << NODE_TOOL_CALLS | 1U << NODE_PREFILL)
+_Static_assert(NODE_COUNT <= 32, "a bit for each node");
+
+static inline bool is_array(uint8_t node)
 {
-    return node == NODE_ROOTS || node == NODE_CHOICES || node == NODE_TOOL_CALLS ||
-           node == NODE_PREFILL;
+    return ARRAYS >> node & 1;
 }
 
 /* -- The same, to be looked up at once ----------------------------------------------------------
@@ -248,30 +251,50 @@ static struct meaning {
     uint8_t string; /* enum string_kind */
 } meanings[NODE_COUNT][KEY_COUNT + 1];
 
-/* Names by their length and the last bits of their first letter; those that share both. */
-#define LONGEST 32
-static uint8_t first_key[LONGEST][32];
-static uint8_t next_key[KEY_COUNT];
-/* The first eight bytes of a name, or all and zeros; the last eight. */
-static uint64_t key_begins[KEY_COUNT];
-static uint64_t key_ends[KEY_COUNT];
-static uint64_t begin_masks[8];
+/* Names by a hash of their first eight bytes, or all and zeros, and their length; those whose place
+ * is taken lie behind it. */
+#define NAME_SLOTS 256
+static struct known_name {
+    uint64_t begin;
+    uint64_t end;   /* the last eight bytes of one that is longer */
+    uint8_t length; /* 0: nothing is here */
+    uint8_t key;
+} known_names[NAME_SLOTS];
+static uint64_t begin_masks[9];
+
+static inline uint64_t word_at(const void *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+static inline size_t slot_of(uint64_t begin, size_t length)
+{
+    return (begin + length) * 0x9e3779b97f4a7c15ULL >> 56;
+}
+
+static void know_name(uint8_t key)
+{
+    struct known_name name = {.length = (uint8_t)strlen(key_names[key]), .key = key};
+    size_t slot;
+
+    memcpy(&name.begin, key_names[key], name.length < 8 ? name.length : 8);
+    if (name.length > 8)
+        name.end = word_at(key_names[key] + name.length - 8);
+    slot = slot_of(name.begin, name.length);
+    while (known_names[slot].length > 0)
+        slot = (slot + 1) % NAME_SLOTS;
+    known_names[slot] = name;
+}
 
 static void know_names(void)
 {
-    memset(first_key, NO_KEY, sizeof(first_key));
-    for (unsigned i = 0; i < KEY_COUNT; i++) {
-        size_t length = strlen(key_names[i]);
-        uint8_t *place = &first_key[length][key_names[i][0] & 31];
-
-        next_key[i] = *place;
-        *place = (uint8_t)i;
-        memcpy(&key_begins[i], key_names[i], length < 8 ? length : 8);
-        if (length >= 8)
-            memcpy(&key_ends[i], key_names[i] + length - 8, 8);
-    }
-    for (size_t length = 0; length < 8; length++)
+    for (size_t length = 0; length <= 8; length++)
         memset(&begin_masks[length], 0xff, length);
+    for (uint8_t key = 0; key < KEY_COUNT; key++)
+        know_name(key);
 }
 
 static void know_meanings(void)
@@ -296,31 +319,25 @@ static void know_meanings(void)
         meanings[strings[i].node][strings[i].key].string = strings[i].kind;
 }
 
-static inline uint64_t word_at(const void *bytes)
+/* Both are LENGTH bytes, of which the first eight are the same. */
+static inline bool same_rest(const struct known_name *known, const uint8_t *name, size_t length)
 {
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof(word));
-    return word;
+    return length <= 8 ||
+           (word_at(name + length - 8) == known->end &&
+            (length <= 16 || memcmp(key_names[known->key] + 8, name + 8, length - 16) == 0));
 }
 
-/* Behind NAME are four bytes more. */
-static inline bool same_name(uint8_t key, const uint8_t *name, size_t length)
-{
-    if (length < 4 || length > 16)
-        return memcmp(key_names[key], name, length) == 0;
-    if (length < 8)
-        return (word_at(name) & begin_masks[length]) == key_begins[key];
-    return word_at(name) == key_begins[key] && word_at(name + length - 8) == key_ends[key];
-}
-
+/* From NAME on eight bytes can be read. */
 static inline uint8_t find_name(const uint8_t *name, size_t length)
 {
-    uint8_t key = length < LONGEST ? first_key[length][*name & 31] : NO_KEY;
+    uint64_t begin = word_at(name) & begin_masks[length < 8 ? length : 8];
+    size_t slot = slot_of(begin, length);
 
-    while (key != NO_KEY && !same_name(key, name, length))
-        key = next_key[key];
-    return key;
+    for (; known_names[slot].length > 0; slot = (slot + 1) % NAME_SLOTS)
+        if (known_names[slot].begin == begin && known_names[slot].length == length &&
+            same_rest(&known_names[slot], name, length))
+            return known_names[slot].key;
+    return NO_KEY;
 }
 
 static uint8_t child_of(const struct usage_scan *scan, char bracket)
@@ -712,10 +729,18 @@ static inline const uint8_t *read_string(struct usage_scan *scan, const uint8_t 
 /* -- The usual documents: what is here whole of them, without passing through the states byte by
  * byte. Each of these leaves the state as it is where it stops, at any point. */
 
-/* A value that nobody asks for, up to what follows it. */
+/* Whether all eight bytes are digits, or something else that does not end a scalar either. */
+static inline bool are_digits(uint64_t word)
+{
+    return (word & 0xf0f0f0f0f0f0f0f0ULL) == 0x3030303030303030ULL;
+}
+
+/* A value that nobody asks for, up to what follows it: most often null, or a time of ten digits. */
 static inline const uint8_t *pass_scalar(struct usage_scan *scan, const uint8_t *at,
                                          const uint8_t *end)
 {
+    if (end - at > 8)
+        at += *at == 'n' ? 4 * (memcmp(at, "null", 4) == 0) : 8 * are_digits(word_at(at));
     while (at < end && !ends_scalar[*at])
         at++;
     scan->state = at < end ? AFTER_VALUE : SCALAR;
@@ -750,13 +775,21 @@ static inline const uint8_t *read_member(struct usage_scan *scan, const struct m
     scan->state = VALUE;
     if (*at == '{' && meaning->object != NODE_NONE && scan->depth < USAGE_DEPTH)
         push_node(scan, meaning->object, FIRST_KEY);
+    else if (*at == '{' || *at == '[')
+        open_bracket(scan, (char)*at);
     else if (!is_blank(*at))
         begin_value(scan, *at);
     if (scan->state == SCALAR)
         return read_scalar(scan, at + 1, end);
     if (scan->state == FIRST_ELEMENT && end - at > 1 && at[1] == '{')
-        begin_value(scan, *++at);
+        open_bracket(scan, (char)*++at);
     return at + 1;
+}
+
+/* Behind a value, where most do not put a space. */
+static inline bool is_next_name(const uint8_t *at, const uint8_t *end)
+{
+    return end - at > 2 && at[0] == ',' && at[1] == '"';
 }
 
 /* Behind a value, or the bracket of an object. Where another name begins, moves behind its quote
@@ -764,6 +797,10 @@ static inline const uint8_t *read_member(struct usage_scan *scan, const struct m
 static inline const uint8_t *find_next_name(struct usage_scan *scan, const uint8_t *at,
                                             const uint8_t *end)
 {
+    if (scan->state == AFTER_VALUE && is_next_name(at, end) && !is_array(scan->node)) {
+        scan->state = NAME;
+        return at + 2;
+    }
     while (scan->state == AFTER_VALUE && end - at > 2 && *at != ',') {
         if (*at != '}' && *at != ']')
             return at;
@@ -789,7 +826,7 @@ static const uint8_t *read_members(struct usage_scan *scan, const uint8_t *at, c
         const uint8_t *quote = eitherbyte_find(at, end, '"', '\\');
         const struct meaning *meaning;
 
-        if (end - quote < 4 || quote[0] != '"' || quote[1] != ':') {
+        if (end - quote < 4 || end - at < 8 || quote[0] != '"' || quote[1] != ':') {
             begin_name(scan, '"');
             break;
         }
@@ -799,8 +836,13 @@ static const uint8_t *read_members(struct usage_scan *scan, const uint8_t *at, c
         if (*at == '"' && meaning->string == STRING_OTHER) {
             quote = eitherbyte_find(at + 1, end, '"', '\\');
             if (quote < end && *quote == '"') { /* as most are */
+                at = quote + 1;
+                if (is_next_name(at, end)) {
+                    at += 2;
+                    continue;
+                }
                 scan->state = AFTER_VALUE;
-                at = find_next_name(scan, quote + 1, end);
+                at = find_next_name(scan, at, end);
                 continue;
             }
         }
@@ -914,10 +956,15 @@ static void cut_document(struct usage_scan *scan)
 
 /* -- Lines and events -------------------------------------------------------------------------- */
 
-/* Up to the next end of line. */
+/* Up to the next end of line. These are long enough for two calls of memchr() to be worth it. */
 static size_t line_run(const struct cursor *cursor)
 {
-    return (size_t)(eitherbyte_find_line_end(cursor->at, cursor->end) - cursor->at);
+    size_t left = cursor_left(cursor);
+    const uint8_t *lf = memchr(cursor->at, '\n', left);
+    size_t length = lf ? (size_t)(lf - cursor->at) : left;
+    const uint8_t *cr = memchr(cursor->at, '\r', length);
+
+    return cr ? (size_t)(cr - cursor->at) : length;
 }
 
 static void read_lines(struct usage_scan *scan, struct cursor *cursor)
@@ -941,6 +988,17 @@ static void end_event_line(struct usage_scan *scan)
         cut_document(scan);
     else if ((scan->line == LINE_DATA || scan->line == LINE_SPACE) && scan->state != VALUE)
         read_json(scan, (const uint8_t *)"\n", 1);
+    scan->line = LINE_START;
+    scan->field_length = 0;
+}
+
+/* Behind a document that is complete, the same at once as nearly everyone writes it. */
+static inline void pass_event_end(struct usage_scan *scan, struct cursor *cursor)
+{
+    if (scan->state != VALUE || cursor_left(cursor) < 2 || memcmp(cursor->at, "\n\n", 2) != 0)
+        return;
+    cursor->at += 2;
+    cut_document(scan);
     scan->line = LINE_START;
     scan->field_length = 0;
 }
@@ -990,6 +1048,8 @@ static void read_event_run(struct usage_scan *scan, struct cursor *cursor)
     if (scan->line == LINE_DATA)
         read_json(scan, cursor->at, length);
     cursor_skip(cursor, length);
+    if (scan->line == LINE_DATA)
+        pass_event_end(scan, cursor);
 }
 
 /* Lines end in CR, LF, or both. */
