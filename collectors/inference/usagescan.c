@@ -293,8 +293,8 @@ static void know_names(void)
 {
     for (size_t length = 0; length <= 8; length++)
         memset(&begin_masks[length], 0xff, length);
-    for (uint8_t key = 0; key < KEY_COUNT; key++)
-        know_name(key);
+    for (unsigned key = 0; key < KEY_COUNT; key++)
+        know_name((uint8_t)key);
 }
 
 static void know_meanings(void)
