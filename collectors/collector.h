@@ -148,6 +148,7 @@ struct coverage {
     uint64_t packets_fragmented;  /* pieces of IP packets that were not put together */
     uint64_t packets_other;       /* well formed, but of a kind that is not followed */
     uint64_t packets_duplicate;   /* copies, as mirror ports make them: counted once */
+    uint64_t packets_filtered;    /* of what is no service: counted in the kernel, not looked at */
     uint64_t flows;               /* TCP connections that began, and QUIC connections */
     uint64_t flows_evicted;   /* forgotten early, or packets refused, as the flow table was full */
     uint64_t flows_untracked; /* of a known service, but no full state was free */
@@ -181,7 +182,7 @@ struct coverage {
 #define COVERAGE_COUNTERS(X) \
     X(covered_ns) X(packets) X(bytes) X(packets_dropped) X(packets_undecodable) \
     X(packets_truncated) X(packets_corrupt) X(packets_fragmented) X(packets_other) \
-    X(packets_duplicate) X(flows) X(flows_evicted) X(flows_untracked) X(flows_one_way) \
+    X(packets_duplicate) X(packets_filtered) X(flows) X(flows_evicted) X(flows_untracked) X(flows_one_way) \
     X(flows_resolver) X(names_seen) X(names_quic) X(names_hinted) X(names_encrypted) \
     X(names_missing) X(dns_answers) X(dns_unasked) X(hints_displaced) X(bytes_lost) X(clock_steps) \
     X(local_exchanges) X(local_unassigned) X(local_unstated) X(local_elsewhere) X(local_unread) X(local_lost) \

@@ -68,6 +68,13 @@ static inline uint64_t finish(uint64_t v[4])
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+void keyedhash_start(const struct hash_key *key, uint64_t state[4])
+{
+    const uint64_t v[4] = START(key);
+
+    memcpy(state, v, sizeof(v));
+}
+
 uint64_t keyedhash(const struct hash_key *key, const void *bytes, size_t length)
 {
     uint64_t v[4] = START(key);

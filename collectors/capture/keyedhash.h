@@ -20,4 +20,7 @@ uint64_t keyedhash(const struct hash_key *key, const void *bytes, size_t length)
 /* The same of two words, which is what most packets need. */
 uint64_t keyedhash_pair(const struct hash_key *key, uint64_t first, uint64_t second);
 
+/* The state that both begin with, for who computes them elsewhere (kernelfilter.c). */
+void keyedhash_start(const struct hash_key *key, uint64_t state[4]);
+
 #endif

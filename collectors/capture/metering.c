@@ -3,13 +3,16 @@
 
 #include "collectors/capture/copies.h"
 #include "collectors/capture/decode.h"
+#include "collectors/capture/flowkey.h"
 #include "collectors/capture/flowtable.h"
 #include "collectors/capture/fragments.h"
 #include "collectors/capture/interval.h"
+#include "collectors/capture/kernelfilter.h"
 #include "collectors/capture/keyedhash.h"
 #include "collectors/capture/notes.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
+#include "collectors/capture/tunnels.h"
 #include "collectors/capture/usage.h"
 #include "collectors/inference/localmeter.h"
 
@@ -42,6 +45,9 @@
  * packet may have overtaken it. */
 #define UNOPENED_PACKETS 2
 #define INTERVAL_CELLS   4096
+/* How often the connections whose packets the kernel drops are asked after: far less than the time
+ * after which a silent one counts as gone (flowtable.c). */
+#define LIVENESS_S 10
 /* Frames prepared at a time. */
 #define BATCH 32
 /* Packets whose places in tables are asked for ahead of time; and whose flows are. */
@@ -64,9 +70,11 @@ struct metering {
     struct recognition *recognition;
     struct fragments *fragments;
     struct copies *copies;
-    struct notes *notes;      /* NULL unless inspecting */
-    struct localmeter *local; /* NULL: no server of our own */
-    unsigned shard;           /* of so many: */
+    struct notes *notes;         /* NULL unless inspecting */
+    struct localmeter *local;    /* NULL: no server of our own */
+    struct kernelfilter *filter; /* NULL: every packet is seen */
+    uint32_t visited_s;          /* when it was last asked which connections are alive */
+    unsigned shard;              /* of so many: */
     unsigned shards;
     uint64_t payload_bytes;
     uint64_t gone_flow_bytes;
@@ -238,6 +246,8 @@ void metering_set_rules(struct metering *metering, const struct catalogue *catal
 {
     usage_set_catalogue(metering->usage, catalogue);
     recognition_set_rules(metering->recognition, catalogue, directions);
+    if (metering->filter)
+        kernelfilter_clear(metering->filter);
 }
 
 static struct localmeter *make_local(const struct metering *metering,
@@ -248,6 +258,8 @@ static struct localmeter *make_local(const struct metering *metering,
 
 bool metering_set_local(struct metering *metering, const struct localmeter_setup *setup)
 {
+    if (metering->filter) /* what is a server's now may have been judged before */
+        kernelfilter_clear(metering->filter);
     if (metering->local && setup) {
         localmeter_set_rules(metering->local, setup);
         return true;
@@ -376,47 +388,80 @@ void metering_dropped(struct metering *metering, uint64_t packets)
     interval_coverage(metering->interval)->packets_dropped += packets;
 }
 
+/* -- What the kernel drops --------------------------------------------------------------------- */
+
+void metering_set_filter(struct metering *metering, struct kernelfilter *filter)
+{
+    metering->filter = filter;
+    kernelfilter_begin(filter, &metering->key);
+}
+
+static void note_life(struct flow *flow, uint32_t seen_s)
+{
+    if (flow->last_seen_s < seen_s)
+        flow->last_seen_s = seen_s;
+}
+
+static void visit_filtered(void *context, uint64_t key, uint32_t seen_s)
+{
+    struct metering *metering = context;
+    struct flow *flow = flowtable_find(metering->flows, key);
+
+    if (flow)
+        note_life(flow, seen_s);
+}
+
+void metering_take_filtered(struct metering *metering)
+{
+    struct coverage *coverage = interval_coverage(metering->interval);
+    struct kernelfilter_count count = kernelfilter_take_count(metering->filter);
+    int64_t now_ns = interval_flow_ns(metering->interval, interval_now_ns(metering->interval));
+    uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
+
+    coverage->packets += count.packets;
+    coverage->packets_filtered += count.packets;
+    coverage->bytes += count.bytes;
+    kernelfilter_set_time(metering->filter, now_s);
+    if (now_s - metering->visited_s < LIVENESS_S)
+        return;
+    kernelfilter_visit(metering->filter, metering->visited_s, visit_filtered, metering);
+    metering->visited_s = now_s;
+}
+
+/* Whether nothing that the flow may still carry is of any interest: it is judged, and both its ends
+ * were heard, or never will be. Requests in clear may turn to another host; datagrams on the ports
+ * of tunnels and of the DNS may be anything. */
+static bool is_settled(const struct flow *flow, const struct packet *packet)
+{
+    if (flow->stage != FLOW_IGNORED || flow->flags & FLOW_PLAIN ||
+        packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS)
+        return false;
+    if (flow->flags & FLOW_DATAGRAMS &&
+        (tunnels_may_be_on(packet->source_port) || tunnels_may_be_on(packet->destination_port)))
+        return false;
+    return !(flow->flags & FLOW_HELLO) || flow->flags & FLOW_ONE_WAY ||
+           (flow->payload_bytes[0] > 0 && flow->payload_bytes[1] > 0);
+}
+
+/* As the program in the kernel sees it. */
+static bool may_open(const struct packet *packet)
+{
+    if (packet->protocol == PROTOCOL_TCP)
+        return packet->tcp_flags & TCP_SYN;
+    return packet->captured_length > 0 && packet->payload[0] & 0x80; /* RFC 8999, 5.1 */
+}
+
+/* What may open a connection made the kernel take its verdict back: now it was seen. */
+static void filter_flow(struct metering *metering, const struct prepared *prepared,
+                        const struct flow *flow)
+{
+    if (may_open(&prepared->packet))
+        kernelfilter_forget(metering->filter, prepared->key);
+    else if (is_settled(flow, &prepared->packet))
+        kernelfilter_drop(metering->filter, prepared->key);
+}
+
 /* -- Which flow ------------------------------------------------------------------------------- */
-
-static uint64_t word_of(const uint8_t *bytes, size_t size)
-{
-    uint64_t word = 0;
-
-    memcpy(&word, bytes, size);
-    return word;
-}
-
-/* Whether the packet comes from the second endpoint in an order of our own, the same for both ways.
- */
-static unsigned side_of(const struct packet *packet)
-{
-    uint64_t source = word_of(packet->source.bytes, 4) << 16 | packet->source_port;
-    uint64_t destination = word_of(packet->destination.bytes, 4) << 16 | packet->destination_port;
-    int order = 0;
-
-    if (packet->source.family != 4)
-        order = memcmp(packet->source.bytes, packet->destination.bytes, 16);
-    return order != 0 ? order > 0 : source > destination;
-}
-
-/* The hash of the 5-tuple, the same for both ways. */
-static uint64_t flow_key(const struct metering *metering, const struct packet *packet,
-                         unsigned side)
-{
-    const struct address *first = side ? &packet->destination : &packet->source;
-    const struct address *second = side ? &packet->source : &packet->destination;
-    uint64_t tuple[5];
-    uint64_t ports = side ? (uint64_t)packet->destination_port << 16 | packet->source_port
-                          : (uint64_t)packet->source_port << 16 | packet->destination_port;
-
-    tuple[0] = ports | (uint64_t)packet->protocol << 32;
-    if (packet->source.family == 4)
-        return keyedhash_pair(&metering->key, tuple[0],
-                              word_of(first->bytes, 4) | word_of(second->bytes, 4) << 32);
-    memcpy(&tuple[1], first->bytes, 16);
-    memcpy(&tuple[3], second->bytes, 16);
-    return keyedhash(&metering->key, tuple, 40);
-}
 
 static bool is_opening(const struct packet *packet)
 {
@@ -462,6 +507,8 @@ static struct flow *find_flow(struct metering *metering, const struct prepared *
     uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
     struct flow *flow = flowtable_find_at(metering->flows, prepared->key, prepared->slot);
 
+    if (metering->filter && flow && flow->stage == FLOW_IGNORED)
+        note_life(flow, kernelfilter_seen_s(metering->filter, prepared->key));
     if (flow && reopens(flow, packet, now_s)) {
         forget_flow(metering, flow);
         begin_flow(metering, flow, packet);
@@ -575,13 +622,16 @@ static void note_opening(struct flow *flow, const struct packet *packet, unsigne
     flow->flags |= FLOW_BASE_KNOWN;
 }
 
-static bool is_near(const struct segment *segment)
+/* Of a flow whose packets the kernel drops nobody knows what was said last; it carries nothing that
+ * a forged close could hide. */
+static bool is_near(const struct metering *metering, const struct segment *segment)
 {
     const struct flow *flow = segment->flow;
     uint16_t seen = segment->side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST;
     uint32_t ahead = segment->packet->sequence - flow->next_sequence[segment->side];
 
-    return !(flow->flags & seen) || ahead + MAX_CLOSE_DISTANCE <= 2 * MAX_CLOSE_DISTANCE;
+    return (metering->filter && flow->stage == FLOW_IGNORED) || !(flow->flags & seen) ||
+           ahead + MAX_CLOSE_DISTANCE <= 2 * MAX_CLOSE_DISTANCE;
 }
 
 static void note_closing(struct metering *metering, const struct segment *segment)
@@ -645,8 +695,10 @@ static void handle_tcp(struct metering *metering, struct prepared *prepared, int
     } else {
         hear_silent_end(segment.flow, prepared->side);
     }
-    if (packet->tcp_flags & (TCP_FIN | TCP_RST) && is_near(&segment))
+    if (packet->tcp_flags & (TCP_FIN | TCP_RST) && is_near(metering, &segment))
         note_closing(metering, &segment);
+    if (metering->filter)
+        filter_flow(metering, prepared, segment.flow);
 }
 
 static void handle_udp(struct metering *metering, const struct prepared *prepared, int64_t now_ns)
@@ -661,10 +713,13 @@ static void handle_udp(struct metering *metering, const struct prepared *prepare
         return;
     }
     segment.flow = find_flow(metering, prepared, now_ns);
-    if (segment.flow)
-        handle_payload(metering, &segment);
-    else
+    if (!segment.flow) {
         interval_coverage(metering->interval)->packets_other++;
+        return;
+    }
+    handle_payload(metering, &segment);
+    if (metering->filter)
+        filter_flow(metering, prepared, segment.flow);
 }
 
 /* -- Packets ---------------------------------------------------------------------------------- */
@@ -716,8 +771,7 @@ static uint64_t fingerprint_of(const struct packet *packet)
 
 static void identify(const struct metering *metering, struct prepared *prepared)
 {
-    prepared->side = (uint8_t)side_of(&prepared->packet);
-    prepared->key = flow_key(metering, &prepared->packet, prepared->side);
+    prepared->key = flowkey_of(&metering->key, &prepared->packet, &prepared->side);
     prepared->slot = SIZE_MAX;
     prepared->fingerprint = fingerprint_of(&prepared->packet);
 }

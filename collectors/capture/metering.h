@@ -129,6 +129,13 @@ void metering_set_rules(struct metering *metering, const struct catalogue *catal
 struct localmeter_setup;
 bool metering_set_local(struct metering *metering, const struct localmeter_setup *setup);
 
+/* Before any frame, of an interface: FILTER, which outlives the metering, is told which connections
+ * need not be seen any more, and is asked about them by metering_take_filtered(): how many packets
+ * it dropped, and which connections are still alive. To be called every second or so. */
+struct kernelfilter;
+void metering_set_filter(struct metering *metering, struct kernelfilter *filter);
+void metering_take_filtered(struct metering *metering);
+
 /* Frames in the order of their capture. Many at a time are faster, and give the same. */
 void metering_frames(struct metering *metering, const struct captured_frame *frames, size_t count);
 

@@ -4,6 +4,7 @@
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/decode.h"
 #include "collectors/capture/gather.h"
+#include "collectors/capture/kernelfilter.h"
 #include "collectors/capture/readahead.h"
 #include "collectors/capture/sharedfile.h"
 
@@ -215,6 +216,18 @@ struct source *source_open_interface(const struct interface_config *interface,
 failed:
     source_close(source);
     return NULL;
+}
+
+bool source_filter(struct source *source, struct kernelfilter *filter, char *error,
+                   size_t error_size)
+{
+    bool is_ethernet = source->link_type == DLT_EN10MB;
+
+    if (is_ethernet && kernelfilter_attach(filter, pcap_fileno(source->pcap)))
+        return true;
+    snprintf(error, error_size, "%s",
+             is_ethernet ? strerror(errno) : "its frames are not those of Ethernet");
+    return false;
 }
 
 static bool open_descriptor(struct source *source, char *error, size_t error_size)

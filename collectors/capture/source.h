@@ -35,6 +35,12 @@ bool source_check_filter(const char *filter, char *error, size_t error_size);
 struct source *source_open_interface(const struct interface_config *interface,
                                      uint16_t fanout_group, char *error, size_t error_size);
 struct source *source_open_file(const char *path, char *error, size_t error_size);
+/* Has FILTER drop what it is told to of the interface's packets, in place of a filter that the
+ * interface may have. Returns false, and one sentence in ERROR, when it cannot: then all is as
+ * before. */
+struct kernelfilter;
+bool source_filter(struct source *source, struct kernelfilter *filter, char *error,
+                   size_t error_size);
 void source_close(struct source *source);
 
 /* Of a regular file that source_open_file() opened, in bytes; 0 of anything else. */

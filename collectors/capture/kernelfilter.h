@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_KERNELFILTER_H
+#define IAGMETER_KERNELFILTER_H
+
+#include "collectors/capture/keyedhash.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Packets of connections that are judged, and of no service, are of no more interest: a program in
+ * the kernel (eBPF, of type socket filter) counts them and keeps them from us. It drops nothing but
+ * TCP and UDP over IPv4 or IPv6 in Ethernet, tagged or not, of a connection that was named by
+ * kernelfilter_drop(). All that is unusual passes: IP options, extension headers, fragments,
+ * tunnels; so does what opens or closes a connection (SYN, FIN, RST, long headers of QUIC).
+ *
+ * A packet that may open another connection of the same addresses and ports takes the verdict back
+ * in the kernel, before anyone here can have seen it: until kernelfilter_forget() says that it was
+ * seen, kernelfilter_drop() does nothing for these.
+ *
+ * What was named is in a table in memory that is shared with the program: it is read and written
+ * without system calls, and a reader of it that is overtaken only lets packets pass. Made before
+ * fork() and before privileges are dropped (CAP_BPF is needed where unprivileged users may not load
+ * programs, as in Debian); one process at a time uses it. */
+
+struct kernelfilter;
+
+/* NULL when the kernel refuses, or memory is exhausted: then ERROR says why. */
+struct kernelfilter *kernelfilter_new(char *error, size_t error_size);
+void kernelfilter_free(struct kernelfilter *filter);
+
+/* What must stay open until kernelfilter_attach(); 10 or more. */
+int kernelfilter_descriptor(const struct kernelfilter *filter);
+
+/* From now on the program filters what SOCKET, of link type Ethernet, is given: in place of any
+ * other filter. Returns false with errno set when the kernel refuses. */
+bool kernelfilter_attach(struct kernelfilter *filter, int socket);
+
+/* Forgets all verdicts, and goes by connections' keys under KEY (flowkey.h) from now on. */
+void kernelfilter_begin(struct kernelfilter *filter, const struct hash_key *key);
+/* Forgets all verdicts. */
+void kernelfilter_clear(struct kernelfilter *filter);
+
+/* That it is NOW_S, in seconds of a clock of the caller's. */
+void kernelfilter_set_time(struct kernelfilter *filter, uint32_t now_s);
+
+/* Packets of the connection KEY are to be dropped, if there is a place for it: one that was used
+ * within the last few seconds is not taken from another connection. */
+void kernelfilter_drop(struct kernelfilter *filter, uint64_t key);
+/* They are to be seen again. */
+void kernelfilter_forget(struct kernelfilter *filter, uint64_t key);
+
+/* When a packet of the connection KEY was last dropped; 0: not that we know. */
+uint32_t kernelfilter_seen_s(const struct kernelfilter *filter, uint64_t key);
+/* Calls VISIT for each connection of which a packet was dropped at SINCE_S or later. */
+typedef void kernelfilter_visitor(void *context, uint64_t key, uint32_t seen_s);
+void kernelfilter_visit(const struct kernelfilter *filter, uint32_t since_s,
+                        kernelfilter_visitor *visit, void *context);
+
+/* What was dropped since the last call: packets, and their bytes on the wire. */
+struct kernelfilter_count {
+    uint64_t packets;
+    uint64_t bytes;
+};
+struct kernelfilter_count kernelfilter_take_count(struct kernelfilter *filter);
+
+#endif

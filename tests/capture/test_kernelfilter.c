@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/kernelfilter.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "collectors/capture/decode.h"
+#include "collectors/capture/flowkey.h"
+#include "tests/capture/scene.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The program of the kernel, on a socket of which we hold both ends. Where it cannot be loaded,
+ * these tests are skipped. */
+
+static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
+static struct kernelfilter *filter;
+static int ends[2]; /* what is sent to the first passes the program, or does not */
+static struct bytes frame;
+static struct bytes received;
+static bool is_refused;
+
+static int begin(void **state)
+{
+    char error[256];
+
+    scene_begin(state);
+    filter = kernelfilter_new(error, sizeof(error));
+    if (!filter) {
+        if (!is_refused)
+            fprintf(stderr, "skipped: needs a kernel that loads the filter: %s\n", error);
+        is_refused = true;
+        return 0;
+    }
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return -1;
+    kernelfilter_begin(filter, &key);
+    return kernelfilter_attach(filter, ends[1]) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    scene_end(state);
+    if (!filter)
+        return 0;
+    kernelfilter_free(filter);
+    filter = NULL;
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static void require_filter(void)
+{
+    if (!filter)
+        skip();
+}
+
+static bool passes_bytes(const uint8_t *bytes, size_t length)
+{
+    ssize_t got;
+
+    assert_int_equal(send(ends[0], bytes, length, 0), length);
+    got = recv(ends[1], received.at, sizeof(received.at), MSG_DONTWAIT);
+    if (got >= 0) { /* as it was */
+        assert_int_equal(got, length);
+        assert_memory_equal(received.at, bytes, length);
+    }
+    return got >= 0;
+}
+
+static bool passes(void)
+{
+    return passes_bytes(frame.at, frame.length);
+}
+
+static uint64_t key_of_frame(void)
+{
+    struct packet packet;
+    uint8_t side;
+    enum decode_result result =
+        decode_frame(DLT_EN10MB, frame.at, (uint32_t)frame.length, (uint32_t)frame.length, &packet);
+
+    assert_true(result == DECODE_TCP || result == DECODE_UDP);
+    return flowkey_of(&key, &packet, &side);
+}
+
+static uint64_t dropped(void)
+{
+    return kernelfilter_take_count(filter).packets;
+}
+
+/* -- Keys -------------------------------------------------------------------------------------- */
+
+struct ends_of {
+    struct address address[2];
+    uint16_t port[2];
+};
+
+/* The first of `carriers` are those that the program knows. */
+enum { KNOWN_CARRIERS = 3 };
+
+/* A bulk packet from end SENDER. */
+static void build(const struct ends_of *of, int sender, unsigned protocol, unsigned way)
+{
+    frame.length = 0;
+    put_u8(&frame, 0x40);
+    put_fill(&frame, 0xaa, 99);
+    if (protocol == PROTOCOL_TCP)
+        wrap_tcp(&frame, of->port[sender], of->port[!sender]);
+    else
+        wrap_udp(&frame, of->port[sender], of->port[!sender]);
+    wrap_ip(&frame, protocol, &of->address[sender], &of->address[!sender]);
+    carry(&frame, &carriers[way]);
+}
+
+/* Often alike in their first bytes, or altogether: all that orders them. */
+static struct address random_address(uint64_t *seed, uint8_t family)
+{
+    struct address address = {.family = family};
+    unsigned alike = random_below(seed, 4) * 4;
+
+    for (unsigned i = 0; i < (family == 4 ? 4U : 16U); i++)
+        address.bytes[i] = (uint8_t)(i < alike ? 0x20 : random_next(seed));
+    return address;
+}
+
+static struct ends_of random_ends(uint64_t *seed)
+{
+    uint8_t family = random_below(seed, 2) ? 4 : 6;
+    struct ends_of of = {
+        .address = {random_address(seed, family), random_address(seed, family)},
+        .port = {(uint16_t)(9000 + random_below(seed, 50000)), (uint16_t)random_next(seed)},
+    };
+
+    if (random_below(seed, 8) == 0)
+        of.address[1] = of.address[0];
+    if (of.port[1] < 9000) /* where a tunnel may be, or the DNS */
+        of.port[1] = 443;
+    return of;
+}
+
+static void the_kernel_computes_the_same_keys(void **state)
+{
+    uint64_t seed = 1;
+
+    (void)state;
+    require_filter();
+    for (int i = 0; i < 20000; i++) {
+        struct ends_of of = random_ends(&seed);
+        unsigned protocol = random_below(&seed, 2) ? PROTOCOL_TCP : PROTOCOL_UDP;
+        unsigned way = random_below(&seed, KNOWN_CARRIERS);
+        uint64_t connection;
+
+        build(&of, 0, protocol, way);
+        assert_true(passes());
+        connection = key_of_frame();
+        kernelfilter_drop(filter, connection);
+        assert_false(passes());
+        build(&of, 1, protocol, random_below(&seed, KNOWN_CARRIERS));
+        assert_false(passes());
+        of.port[0] ^= 1;
+        build(&of, 0, protocol, way);
+        assert_true(passes());
+        kernelfilter_forget(filter, connection);
+    }
+    assert_int_equal(dropped(), 40000);
+}
+
+static void another_key_means_other_connections(void **state)
+{
+    const struct hash_key other = {{1, 2}};
+    const struct ends_of of = {{address4(10, 1, 0, 1), address4(10, 1, 0, 2)}, {50000, 443}};
+
+    (void)state;
+    require_filter();
+    build(&of, 0, PROTOCOL_TCP, 0);
+    kernelfilter_drop(filter, key_of_frame());
+    assert_false(passes());
+    kernelfilter_begin(filter, &other);
+    assert_true(passes());
+    assert_int_equal(dropped(), 0);
+    kernelfilter_drop(filter, key_of_frame());
+    assert_true(passes());
+}
+
+/* -- What passes ------------------------------------------------------------------------------- */
+
+/* A connection of which all is dropped that may be. */
+static struct tcp_frame marked(uint8_t family)
+{
+    static const uint8_t payload[20] = {1};
+    struct tcp_frame parts = {
+        .link_type = DLT_EN10MB,
+        .source = family == 4 ? address4(10, 1, 0, 1) : address6(1),
+        .destination = family == 4 ? address4(203, 0, 113, 7) : address6(7),
+        .source_port = 50000,
+        .destination_port = 443,
+        .flags = TCP_ACK,
+        .tcp_options = 3,
+        .payload = payload,
+        .payload_length = sizeof(payload),
+    };
+
+    build_frame(&frame, &parts);
+    kernelfilter_drop(filter, key_of_frame());
+    assert_false(passes());
+    return parts;
+}
+
+#define ASSERT_PASSES(change)                                                                      \
+    do {                                                                                           \
+        struct tcp_frame parts = marked(family);                                                   \
+        change;                                                                                    \
+        build_frame(&frame, &parts);                                                               \
+        assert_true(passes());                                                                     \
+    } while (0)
+
+static void what_is_unusual_passes(void **state)
+{
+    (void)state;
+    require_filter();
+    for (uint8_t family = 4; family <= 6; family += 2) {
+        ASSERT_PASSES(parts.flags = TCP_FIN | TCP_ACK);
+        ASSERT_PASSES(parts.flags = TCP_RST);
+        ASSERT_PASSES(parts.zero_length = true);
+        if (family == 4) {
+            ASSERT_PASSES(parts.ip_options = 1);
+            ASSERT_PASSES(parts.fragment = 0x2000);
+            ASSERT_PASSES(parts.fragment = 100);
+        } else {
+            ASSERT_PASSES(parts.extensions = 1);
+        }
+    }
+}
+
+/* Sets byte AT of the marked connection's frame, which then passes. */
+static void spoil(uint8_t family, size_t at, uint8_t value)
+{
+    marked(family);
+    frame.at[at] = value;
+    if (!passes())
+        fail_msg("IPv%u, byte %zu", family, at);
+}
+
+static void what_contradicts_itself_passes(void **state)
+{
+    (void)state;
+    require_filter();
+    spoil(4, 12, 0x88); /* no IP */
+    spoil(4, 14, 0x46); /* header longer */
+    spoil(4, 14, 0x65);
+    spoil(4, 16, 1);    /* packet longer than the frame */
+    spoil(4, 17, 39);   /* and too short for TCP */
+    spoil(4, 17, 10);   /* even for IP */
+    spoil(4, 23, 47);   /* neither TCP nor UDP */
+    spoil(4, 23, 17);   /* UDP of another length */
+    spoil(4, 46, 0x40); /* TCP header too short */
+    spoil(4, 46, 0xf0); /* longer than the packet */
+    spoil(6, 14, 0x45);
+    spoil(6, 18, 1);
+    spoil(6, 19, 19);
+    spoil(6, 20, 44);
+    spoil(6, 66, 0x40);
+}
+
+/* Cut anywhere, nothing is dropped that does not hold all that it says. */
+static void what_is_cut_passes(void **state)
+{
+    (void)state;
+    require_filter();
+    for (uint8_t family = 4; family <= 6; family += 2) {
+        marked(family);
+        for (size_t length = 1; length < frame.length; length++)
+            assert_true(passes_bytes(frame.at, length));
+        put_fill(&frame, 0, 6); /* but a card may pad it */
+        assert_false(passes());
+    }
+}
+
+static void what_is_in_something_else_passes(void **state)
+{
+    const struct ends_of of4 = {{address4(10, 1, 0, 1), address4(10, 1, 0, 2)}, {50000, 443}};
+    const struct ends_of of6 = {{address6(1), address6(2)}, {50000, 443}};
+
+    (void)state;
+    require_filter();
+    for (unsigned way = 0; way < CARRIERS; way++) {
+        const struct ends_of *of = carriers[way].ipv6_only ? &of6 : &of4;
+
+        build(of, 0, PROTOCOL_TCP, way);
+        kernelfilter_drop(filter, key_of_frame());
+        if (passes() != (way >= KNOWN_CARRIERS))
+            fail_msg("%s", carriers[way].name);
+    }
+}
+
+/* -- What may open a connection ------------------------------------------------------------------
+ */
+
+static void a_new_connection_is_looked_at(void **state)
+{
+    struct tcp_frame parts;
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    parts = marked(4);
+    connection = key_of_frame();
+    parts.flags = TCP_SYN;
+    build_frame(&frame, &parts);
+    assert_true(passes());
+    parts.flags = TCP_ACK;
+    build_frame(&frame, &parts);
+    assert_true(passes()); /* at once, whoever has seen the SYN or not */
+    kernelfilter_drop(filter, connection);
+    assert_true(passes()); /* that was about the one before */
+    kernelfilter_forget(filter, connection);
+    assert_true(passes());
+    kernelfilter_drop(filter, connection);
+    assert_false(passes());
+    kernelfilter_clear(filter);
+    assert_true(passes());
+}
+
+static void put_first_byte(unsigned value)
+{
+    const struct ends_of of = {{address6(1), address6(2)}, {50000, 443}};
+
+    build(&of, 0, PROTOCOL_UDP, 0);
+    frame.at[14 + 40 + 8] = (uint8_t)value;
+}
+
+static void only_short_headers_of_quic_are_dropped(void **state)
+{
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    put_first_byte(0x40);
+    connection = key_of_frame();
+    for (unsigned value = 0; value < 256; value++) {
+        kernelfilter_forget(filter, connection);
+        kernelfilter_drop(filter, connection);
+        put_first_byte(value);
+        assert_int_equal(passes(), value < 0x40 || value > 0x7f);
+        put_first_byte(0x40);
+        assert_int_equal(passes(), value > 0x7f); /* a long one: another may have begun */
+    }
+}
+
+/* -- Counts and places ---------------------------------------------------------------------------
+ */
+
+static void what_is_dropped_is_counted(void **state)
+{
+    struct kernelfilter_count count;
+
+    (void)state;
+    require_filter();
+    marked(4);
+    count = kernelfilter_take_count(filter);
+    assert_int_equal(count.packets, 1);
+    assert_int_equal(count.bytes, frame.length);
+    for (int i = 0; i < 1000; i++)
+        assert_false(passes());
+    count = kernelfilter_take_count(filter);
+    assert_int_equal(count.packets, 1000);
+    assert_int_equal(count.bytes, 1000 * frame.length);
+    count = kernelfilter_take_count(filter);
+    assert_int_equal(count.packets + count.bytes, 0);
+}
+
+static uint64_t visited_key;
+static uint32_t visited_s;
+static unsigned visits;
+
+static void visit(void *context, uint64_t connection, uint32_t seen_s)
+{
+    assert_ptr_equal(context, &visits);
+    visited_key = connection;
+    visited_s = seen_s;
+    visits++;
+}
+
+static void who_asks_is_told_which_are_alive(void **state)
+{
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    kernelfilter_set_time(filter, 1000);
+    marked(4);
+    connection = key_of_frame();
+    kernelfilter_drop(filter, 12345); /* silent ever since */
+    kernelfilter_set_time(filter, 2000);
+    assert_int_equal(kernelfilter_seen_s(filter, connection), 1000);
+    assert_false(passes());
+    assert_int_equal(kernelfilter_seen_s(filter, connection), 2000);
+    assert_int_equal(kernelfilter_seen_s(filter, connection + 1), 0);
+    kernelfilter_visit(filter, 2000, visit, &visits);
+    assert_int_equal(visits, 1);
+    assert_int_equal(visited_key, connection);
+    assert_int_equal(visited_s, 2000);
+    kernelfilter_visit(filter, 1000, visit, &visits);
+    assert_int_equal(visits, 3);
+}
+
+/* Two connections whose place is the same one. */
+static void a_place_is_left_to_who_uses_it(void **state)
+{
+    uint64_t connection, other;
+
+    (void)state;
+    require_filter();
+    kernelfilter_set_time(filter, 1000);
+    marked(4);
+    connection = key_of_frame();
+    other = connection ^ UINT64_C(1) << 63;
+    kernelfilter_drop(filter, other);
+    assert_false(passes());
+    kernelfilter_set_time(filter, 1002);
+    kernelfilter_drop(filter, other);
+    assert_false(passes());
+    kernelfilter_forget(filter, other); /* not its own */
+    assert_false(passes());
+    kernelfilter_set_time(filter, 1005);
+    kernelfilter_drop(filter, other);
+    assert_true(passes());
+    kernelfilter_drop(filter, 0); /* no connection has it here */
+    assert_int_equal(kernelfilter_seen_s(filter, other), 1005);
+}
+
+/* -- With a metering ----------------------------------------------------------------------------
+ */
+
+/* Gives METERING what the kernel lets pass, as a ring would: some packets late. */
+static void show_filtered(struct metering *metering)
+{
+    for (size_t i = 0; i < film.count; i++) {
+        const struct shot *shot = &film.shots[i];
+        const struct captured_frame seen = {shot->time_ns, shot->bytes,     shot->captured,
+                                            shot->length,  shot->link_type, false};
+
+        if (passes_bytes(shot->bytes, shot->captured))
+            metering_frames(metering, &seen, 1);
+        else
+            metering_advance(metering, shot->time_ns);
+        metering_take_filtered(metering);
+    }
+}
+
+static void play_filtered(void)
+{
+    struct metering *metering = scene_metering(&scene_limits);
+
+    metering_set_filter(metering, filter);
+    show_filtered(metering);
+    scene_close(metering);
+}
+
+/* What was handed over is what it is without the filter, but for copies of what was dropped.
+ * Returns how many packets were. */
+static uint64_t assert_same_sums(void)
+{
+    struct activity whole[5][4];
+    struct coverage expected, got;
+    uint64_t filtered;
+
+    scene_play();
+    expected = sink_coverage(&sunk);
+    for (uint16_t direction = 0; direction < 5; direction++)
+        for (uint16_t service = 0; service < 4; service++)
+            whole[direction][service] = sum_of(direction, service);
+    play_filtered();
+    got = sink_coverage(&sunk);
+    filtered = got.packets_filtered;
+    got.packets_filtered = 0;
+    assert_memory_equal(&got, &expected, sizeof(got));
+    for (uint16_t direction = 0; direction < 5; direction++)
+        for (uint16_t service = 0; service < 4; service++) {
+            struct activity sum = sum_of(direction, service);
+
+            assert_memory_equal(&sum, &whole[direction][service], sizeof(sum));
+        }
+    return filtered;
+}
+
+static void download(struct talk *talk, size_t size)
+{
+    static struct bytes bytes;
+
+    bytes.length = 0;
+    put_fill(&bytes, 0x5a, size);
+    talk_say(&film, talk, FROM_SERVER, &bytes, 1400);
+}
+
+static void bulk_of_no_service_is_dropped(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct talk service = talk_of(2, 40001);
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &service);
+    talk_hello(&film, &service, "api.example", 0);
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    for (int i = 0; i < 10; i++) {
+        download(&talk, 50000);
+        talk_exchange(&film, &service, 2000, 20, 100, 50 * MILLI);
+    }
+    talk_close(&film, &talk);
+    talk_close(&film, &service);
+    assert_int_equal(assert_same_sums(),
+                     10 * 36); /* all but the first, which settled it; and the last one after FIN */
+}
+
+/* The ports of a connection that was dropped become those of one of a service. */
+static void a_service_on_the_same_ports_is_metered(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    for (int i = 0; i < 4; i++) {
+        talk_open(&film, &talk);
+        talk_hello(&film, &talk, i % 2 ? "api.example" : "www.other.example", 0);
+        download(&talk, 50000);
+        talk_exchange(&film, &talk, 2000, 20, 100, 50 * MILLI);
+        if (i == 0) /* without a close */
+            talk_close(&film, &talk);
+        talk.sequence[FROM_CLIENT] += 1U << 24;
+        talk.sequence[FROM_SERVER] += 1U << 24;
+        film.clock_ns += 10 * SECOND;
+    }
+    assert_true(assert_same_sums() > 100);
+    assert_true(sum_of(ONE, API).requests.central > 0);
+    assert_int_equal(sum_of(ONE, API).flows, 2);
+}
+
+static void quic_of_no_service_is_dropped(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct talk service = talk_of(2, 40001);
+
+    (void)state;
+    require_filter();
+    quic_hello(&talk, "www.other.example");
+    quic_hello(&service, "api.example");
+    quic_long(&talk, FROM_SERVER, 2, 1200);
+    quic_long(&service, FROM_SERVER, 2, 1200);
+    for (int i = 0; i < 10; i++) {
+        quic_exchange(&talk, 500, 30);
+        quic_exchange(&service, 500, 30);
+    }
+    assert_true(assert_same_sums() > 250);
+    /* Another one of the same ports, of a service. */
+    film.clock_ns += 200 * SECOND;
+    quic_hello(&talk, "api.example");
+    quic_long(&talk, FROM_SERVER, 2, 1200);
+    quic_exchange(&talk, 500, 30);
+    assert_true(assert_same_sums() > 250);
+    assert_int_equal(sum_of(ONE, API).flows, 2);
+}
+
+/* Without that, the ports of a download by QUIC that went on for hours would be taken for another
+ * connection's at the first long header. */
+static void what_is_dropped_keeps_its_connection_alive(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    quic_hello(&talk, "www.other.example");
+    quic_long(&talk, FROM_SERVER, 2, 1200);
+    for (int i = 0; i < 300; i++) {
+        quic_short(&talk, FROM_SERVER, 1000);
+        film.clock_ns += SECOND;
+    }
+    quic_long(&talk, FROM_CLIENT, 0, 1200);
+    assert_true(assert_same_sums() > 250);
+    assert_int_equal(sink_coverage(&sunk).flows, 1);
+}
+
+/* One whose other end is never heard is told, before its packets are dropped. */
+static void one_way_is_told(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    talk_flags(&film, &talk, FROM_CLIENT, TCP_SYN);
+    talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    for (int i = 0; i < 100; i++)
+        talk_record(&film, &talk, FROM_CLIENT, 500);
+    assert_true(assert_same_sums() > 50);
+    assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
+}
+
+/* Requests in clear may turn to a service at any time, and what is said to the DNS is read. */
+static void what_may_turn_to_a_service_is_seen(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    talk.server_port = 80;
+    talk_open(&film, &talk);
+    for (int i = 0; i < 20; i++) {
+        talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.other.example\r\n\r\n");
+        talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        download(&talk, 20000);
+        tell(address4(10, 1, 0, 1), "api.example", address4(203, 0, 113, 9));
+    }
+    assert_int_equal(assert_same_sums(), 0);
+    assert_int_equal(sink_coverage(&sunk).dns_answers, 20);
+}
+
+/* New rules: what was of no interest may be now, and is asked about again. */
+static void new_rules_take_verdicts_back(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct metering *metering;
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    download(&talk, 50000);
+    metering = scene_metering(&scene_limits);
+    metering_set_filter(metering, filter);
+    show_filtered(metering);
+    assert_false(
+        passes_bytes(film.shots[film.count - 1].bytes, film.shots[film.count - 1].captured));
+    metering_set_rules(metering, catalogue, directions);
+    assert_true(
+        passes_bytes(film.shots[film.count - 1].bytes, film.shots[film.count - 1].captured));
+    scene_close(metering);
+}
+
+#define FILTER_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FILTER_TEST(the_kernel_computes_the_same_keys),
+        FILTER_TEST(another_key_means_other_connections),
+        FILTER_TEST(what_is_unusual_passes),
+        FILTER_TEST(what_contradicts_itself_passes),
+        FILTER_TEST(what_is_cut_passes),
+        FILTER_TEST(what_is_in_something_else_passes),
+        FILTER_TEST(a_new_connection_is_looked_at),
+        FILTER_TEST(only_short_headers_of_quic_are_dropped),
+        FILTER_TEST(what_is_dropped_is_counted),
+        FILTER_TEST(who_asks_is_told_which_are_alive),
+        FILTER_TEST(a_place_is_left_to_who_uses_it),
+        FILTER_TEST(bulk_of_no_service_is_dropped),
+        FILTER_TEST(a_service_on_the_same_ports_is_metered),
+        FILTER_TEST(quic_of_no_service_is_dropped),
+        FILTER_TEST(what_is_dropped_keeps_its_connection_alive),
+        FILTER_TEST(one_way_is_told),
+        FILTER_TEST(what_may_turn_to_a_service_is_seen),
+        FILTER_TEST(new_rules_take_verdicts_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
