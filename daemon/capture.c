@@ -35,7 +35,8 @@ struct capture {
     const struct capture_setup *setup;
     struct source *source;
     struct metering *metering;
-    bool ahead; /* the source is read ahead by a thread */
+    bool ahead;    /* the source is read ahead by a thread */
+    bool filtered; /* the kernel drops what it is told to */
     /* Rules in use when they came by message; the first ones belong to the configuration. */
     struct rules current;
     struct rules coming;
@@ -322,6 +323,8 @@ static enum source_status work(struct capture *capture)
     bool more = take_batch(capture, &status);
 
     metering_dropped(capture->metering, source_take_dropped(capture->source));
+    if (capture->filtered)
+        metering_take_filtered(capture->metering);
     if (!more && status == SOURCE_OK)
         metering_advance(capture->metering, delivered_ns);
     flush_outbox(capture);
@@ -341,6 +344,8 @@ static int run_interface(struct capture *capture)
     }
     for (int i = 0; i < LAST_BATCHES && status == SOURCE_OK && take_batch(capture, &status);)
         i++;
+    if (capture->filtered)
+        metering_take_filtered(capture->metering);
     metering_finish(capture->metering);
     if (status == SOURCE_OK)
         return EXIT_SUCCESS;
@@ -367,6 +372,22 @@ static bool open_source(struct capture *capture)
     return capture->source != NULL;
 }
 
+/* What the kernel cannot drop is looked at, as without. */
+static void use_filter(struct capture *capture)
+{
+    char error[256];
+
+    if (!capture->setup->filter)
+        return;
+    capture->filtered =
+        source_filter(capture->source, capture->setup->filter, error, sizeof(error));
+    if (capture->filtered)
+        metering_set_filter(capture->metering, capture->setup->filter);
+    else
+        log_line(LOG_PRIORITY_INFO, "no kernel filter for %s: %s", capture->setup->interface->name,
+                 error);
+}
+
 static bool take_memory(struct capture *capture)
 {
     const struct config *config = capture->setup->config;
@@ -380,6 +401,7 @@ static bool take_memory(struct capture *capture)
         set_local(capture, &config->inference, config->catalogue, config->directions)) {
         metering_set_trust(capture->metering, &config->trust);
         metering_observe(capture->metering, take_exchange, capture);
+        use_filter(capture);
         if (capture->setup->shared)
             metering_take_shard(capture->metering, capture->setup->worker, capture->setup->workers);
         return true;

@@ -16,6 +16,7 @@ struct capture_setup {
     uint16_t fanout_group;                    /* by which the kernel knows those of an interface */
     struct source *shared;                    /* the file, if it has several workers; else NULL */
     struct recognition_memory *memory;        /* of all workers; NULL for one */
+    struct kernelfilter *filter;              /* of this one; NULL: none */
     bool ahead;                               /* a thread may read the file ahead */
     bool again;                               /* the last attempt failed too, and said why */
     int control;                              /* socket to the start-up process */

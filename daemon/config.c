@@ -20,6 +20,7 @@
 static const struct config defaults = {
     .state_directory = "/var/lib/iagmeter",
     .timezone = "Europe/Paris",
+    .kernel_filter = true,
     .services_path = "services.conf",
     .services_directory = "services.d",
     .directions_path = "directions.conf",
@@ -54,6 +55,7 @@ static const struct confread_key root_keys[] = {
     {"state_directory", CONFREAD_STRING, false, 0, 0, TEXT(state_directory), NULL},
     {"user", CONFREAD_STRING, false, 0, 0, TEXT(user), NULL},
     {"timezone", CONFREAD_STRING, false, 0, 0, TEXT(timezone), NULL},
+    {"kernel_filter", CONFREAD_BOOL, false, 0, 0, CONFIG(kernel_filter), 0, NULL},
     {"services", CONFREAD_STRING, false, 0, 0, TEXT(services_path), NULL},
     {"services_directory", CONFREAD_STRING, false, 0, 0, TEXT(services_directory), NULL},
     {"directions", CONFREAD_STRING, false, 0, 0, TEXT(directions_path), NULL},

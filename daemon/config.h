@@ -54,8 +54,9 @@ struct report_config {
 struct config {
     char path[PATH_MAX];
     char state_directory[PATH_MAX];
-    char user[40];     /* to become, when started as root; "" stays */
-    char timezone[64]; /* IANA name; months and days in reports are local to it */
+    char user[40];      /* to become, when started as root; "" stays */
+    bool kernel_filter; /* packets of no interest are dropped by a program in the kernel */
+    char timezone[64];  /* IANA name; months and days in reports are local to it */
     char services_path[PATH_MAX];
     char services_directory[PATH_MAX]; /* of more files like services.conf; may be absent */
     char directions_path[PATH_MAX];

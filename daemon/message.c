@@ -269,7 +269,8 @@ static bool check_coverage(const struct message *message)
            coverage->packets_truncated + coverage->packets_corrupt + coverage->packets_fragmented <=
                coverage->packets_undecodable &&
            coverage->packets_other <= coverage->packets &&
-           coverage->packets_duplicate <= coverage->packets &&
+           coverage->packets_filtered <= coverage->packets &&
+           coverage->packets_duplicate <= coverage->packets - coverage->packets_filtered &&
            coverage->names_quic <= coverage->names_seen;
 }
 

@@ -18,9 +18,9 @@
 #define PERCENT     100
 #define INTERVAL_NS (INTERVAL_S * UINT64_C(1000000000))
 
-/* All but covered_ns, which is told in seconds, and names_hinted and what is counted of local
- * servers: only services of the catalogue have hints, so that one more of these, as of those, is
- * somebody's use in that minute. */
+/* All but covered_ns, which is told in seconds, and names_hinted, packets_filtered and what is
+ * counted of local servers: only services of the catalogue have hints, so that one more of these,
+ * as of those, is somebody's use in that minute; and so may be, at night, what is not filtered. */
 static const struct counter {
     const char *name;
     size_t offset;

@@ -81,6 +81,22 @@ bool sandbox_own(const char *user, const char *directory, char *error, size_t er
     return owned;
 }
 
+bool sandbox_forgo_programs(char *error, size_t error_size)
+{
+    const cap_value_t loading = CAP_BPF;
+    cap_t capabilities = cap_get_proc();
+    bool done = capabilities &&
+                cap_set_flag(capabilities, CAP_EFFECTIVE, 1, &loading, CAP_CLEAR) == 0 &&
+                cap_set_flag(capabilities, CAP_PERMITTED, 1, &loading, CAP_CLEAR) == 0 &&
+                cap_set_flag(capabilities, CAP_INHERITABLE, 1, &loading, CAP_CLEAR) == 0 &&
+                cap_set_proc(capabilities) == 0;
+
+    if (!done)
+        snprintf(error, error_size, "cannot give up CAP_BPF: %s", strerror(errno));
+    cap_free(capabilities);
+    return done;
+}
+
 bool sandbox_drop_capabilities(char *error, size_t error_size)
 {
     const struct rlimit none = {0, 0};

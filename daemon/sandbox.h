@@ -15,6 +15,9 @@ bool sandbox_become(const char *user, bool keep_capture, char *error, size_t err
 /* Started as root with a USER to become: makes it the owner of DIRECTORY. */
 bool sandbox_own(const char *user, const char *directory, char *error, size_t error_size);
 
+/* Gives up CAP_BPF, with which programs are loaded into the kernel; root keeps its other rights. */
+bool sandbox_forgo_programs(char *error, size_t error_size);
+
 /* Gives up all capabilities, the right to gain any, and core files. */
 bool sandbox_drop_capabilities(char *error, size_t error_size);
 

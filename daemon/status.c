@@ -258,7 +258,9 @@ static void print_packets(const struct coverage *c, FILE *stream)
     print_count(stream, "packets seen", c->packets);
     print_part(stream, "  dropped by the kernel", c->packets_dropped,
                c->packets + c->packets_dropped);
-    print_part(stream, "  duplicates", c->packets_duplicate, c->packets);
+    print_part(stream, "  filtered by the kernel", c->packets_filtered, c->packets);
+    /* Of what it drops unseen, nobody knows what is a copy. */
+    print_part(stream, "  duplicates", c->packets_duplicate, c->packets - c->packets_filtered);
     print_part(stream, "  not followed", c->packets_other, c->packets);
     print_part(stream, "  undecodable", c->packets_undecodable, c->packets);
     print_part(stream, "    truncated", c->packets_truncated, c->packets);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/supervisor.h"
 
+#include "collectors/capture/kernelfilter.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/source.h"
 #include "daemon/capture.h"
@@ -43,7 +44,8 @@ struct child {
     const struct interface_config *interface; /* NULL when replaying */
     unsigned place;                           /* of the interface in the configuration */
     unsigned worker;
-    pid_t pid; /* 0: not running */
+    struct kernelfilter *filter; /* NULL: it sees all packets */
+    pid_t pid;                   /* 0: not running */
     int control;
     int data; /* the meter's end of the socket to it, until the meter has it */
     bool ready;
@@ -102,8 +104,8 @@ static bool make_sockets(int pair[2])
 }
 
 /* Puts a child's sockets where it looks for them and closes everything else it inherited, but for
- * FILE, -1 if there is none. */
-static void arrange_descriptors(int control, int data, int file)
+ * KEPT, -1 if there is none. */
+static void arrange_descriptors(int control, int data, int kept)
 {
     int control_copy = fcntl(control, F_DUPFD, 10);
     int data_copy = data >= 0 ? fcntl(data, F_DUPFD, 10) : -1;
@@ -114,9 +116,9 @@ static void arrange_descriptors(int control, int data, int file)
         dup2(data_copy, DATA_DESCRIPTOR);
         last = DATA_DESCRIPTOR;
     }
-    if (file > (int)last) {
-        close_range(last + 1, (unsigned)file - 1, 0);
-        last = (unsigned)file;
+    if (kept > (int)last) {
+        close_range(last + 1, (unsigned)kept - 1, 0);
+        last = (unsigned)kept;
     }
     close_range(last + 1, ~0U, 0);
 }
@@ -204,13 +206,19 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
                                   .fanout_group = shared ? fanout_group(child->place) : 0,
                                   .shared = supervisor->shared,
                                   .memory = supervisor->memories[child->place],
+                                  .filter = child->filter,
                                   .ahead = supervisor->file_ahead,
                                   .again = child->failing,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
 
-    arrange_descriptors(control, data,
-                        supervisor->shared ? source_file_descriptor(supervisor->shared) : -1);
+    int kept = -1;
+
+    if (supervisor->shared)
+        kept = source_file_descriptor(supervisor->shared);
+    else if (child->filter)
+        kept = kernelfilter_descriptor(child->filter);
+    arrange_descriptors(control, data, kept);
     exit(capture_run(&setup));
 }
 
@@ -493,9 +501,11 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
     if (memcmp(&fresh->limits, &current->limits, sizeof(fresh->limits)) != 0 ||
         !trust_is_same(&fresh->trust, &current->trust) || !same_interfaces(fresh, current) ||
         fresh->inference.max_connections != current->inference.max_connections ||
+        fresh->kernel_filter != current->kernel_filter ||
         strcmp(fresh->state_directory, current->state_directory) != 0)
-        log_line(LOG_PRIORITY_WARNING, "changes of interfaces, limits, trust and directories take "
-                                       "effect at the next restart only");
+        log_line(LOG_PRIORITY_WARNING, "changes of interfaces, kernel_filter, limits, trust and "
+                                       "directories take effect at the next restart only");
+    fresh->kernel_filter = current->kernel_filter;
     fresh->limits = current->limits;
     fresh->trust = current->trust;
     fresh->inference.max_connections = current->inference.max_connections;
@@ -816,7 +826,8 @@ static bool prepare_state(const struct config *config)
                  strerror(errno));
         return false;
     }
-    if ((made && !sandbox_own(config->user, config->state_directory, error, sizeof(error))) ||
+    if (!sandbox_forgo_programs(error, sizeof(error)) ||
+        (made && !sandbox_own(config->user, config->state_directory, error, sizeof(error))) ||
         !sandbox_become(config->user, true, error, sizeof(error))) {
         log_line(LOG_PRIORITY_ERROR, "%s", error);
         return false;
@@ -860,6 +871,30 @@ static bool list_captures(struct supervisor *supervisor)
             return false;
     }
     return supervisor->file_workers == 1 || make_memory(supervisor, 0);
+}
+
+/* While we may: the programs of the kernel that drop what is of no interest. Without them, all is
+ * looked at. */
+static void make_filters(struct supervisor *supervisor)
+{
+    char error[256];
+
+    if (supervisor->file || !supervisor->config->kernel_filter)
+        return;
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        struct child *child = &supervisor->captures[i];
+
+        if (child->interface->filter[0] != '\0') { /* a socket has one filter only */
+            log_line(LOG_PRIORITY_INFO, "no kernel filter for %s: it has a filter of its own",
+                     child->name);
+            continue;
+        }
+        child->filter = kernelfilter_new(error, sizeof(error));
+        if (!child->filter) {
+            log_line(LOG_PRIORITY_INFO, "no kernel filter: %s", error);
+            return;
+        }
+    }
 }
 
 /* Opens the file for all its workers; what it holds is for them to find out. */
@@ -974,7 +1009,12 @@ int supervisor_run(struct config *config, const char *file, unsigned workers)
     supervisor.meter.control = supervisor.meter.data = -1;
     supervisor.counters.name = "the counters process";
     supervisor.counters.control = supervisor.counters.data = -1;
-    if (!list_captures(&supervisor) || !block_signals(&supervisor) || !prepare_state(config)) {
+    if (!list_captures(&supervisor) || !block_signals(&supervisor)) {
+        supervisor.status = EXIT_TROUBLE;
+        goto out;
+    }
+    make_filters(&supervisor);
+    if (!prepare_state(config)) {
         supervisor.status = EXIT_TROUBLE;
         goto out;
     }
@@ -991,6 +1031,8 @@ int supervisor_run(struct config *config, const char *file, unsigned workers)
 out:
     if (supervisor.signals >= 0)
         close(supervisor.signals);
+    for (unsigned i = 0; i < supervisor.capture_count; i++)
+        kernelfilter_free(supervisor.captures[i].filter);
     for (unsigned i = 0; i < MAX_INTERFACES; i++)
         recognition_memory_free(supervisor.memories[i]);
     config_free(supervisor.config);

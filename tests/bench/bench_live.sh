@@ -1,9 +1,11 @@
 #!/bin/sh
 # bench_live.sh CAPTURE [ROUNDS]: a capture's packets on a virtual wire, at growing rates ($RATES,
 # packets a second; 0 is as fast as one core sends them), $SECONDS_EACH (4) seconds each. In turn tcpdump
-# writing to /dev/null and iagmeterd, both with their own defaults, listen at its other end. Prints a
-# table in Markdown: for each rate what was sent, what each of the two lost, and the processor time that
-# it took for each packet that it got. The wire is of two network namespaces, which lead nowhere.
+# writing to /dev/null, iagmeterd, and iagmeterd without its kernel filter, with their own defaults, listen
+# at its other end. Prints a table in Markdown: for each rate what was sent, what each of them lost, and
+# for each packet that it was given the processor time that it took, least and median, and the sender's,
+# which does on this wire what the receiving kernel has to do. The wire is of two network namespaces,
+# which lead nowhere.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 capture=$1
@@ -45,6 +47,8 @@ ip -n "$sending" link set "$wire" up
 ip -n "$listening" link set "$wire" up
 "$root/tests/system/bench/configuration.sh" "$directory"
 sed -i "s/^interfaces:.*/interfaces: ( { name = \"$wire\"; } );/" "$directory/iagmeter.conf"
+cp "$directory/iagmeter.conf" "$directory/unfiltered.conf"
+echo 'kernel_filter = false;' >>"$directory/unfiltered.conf"
 
 wait_for() { # PATTERN FILE
     tries=100
@@ -59,7 +63,7 @@ ran_ns() { # PID
     cut -d ' ' -f 1 "/proc/$1/schedstat"
 }
 
-# Sends at RATE, with PID capturing. Sets $sent, $reached and $took_ns.
+# Sends at RATE, with PID capturing. Sets $sent, $reached, $took_ns and $sending_ns.
 send() { # RATE PID
     before=$(ran_ns "$2")
     # shellcheck disable=SC2046
@@ -67,6 +71,7 @@ send() { # RATE PID
         "$seconds")
     sent=$3
     reached=$4
+    sending_ns=$5
     sleep 1 # what waits in a block of the ring is taken within a tenth of a second
     took_ns=$(($(ran_ns "$2") - before))
 }
@@ -89,11 +94,11 @@ run_tcpdump() { # RATE
     dropped=$(sed -n 's/^\([0-9]*\) packets dropped by kernel/\1/p' "$directory/log")
 }
 
-run_iagmeterd() { # RATE
+run_iagmeterd() { # RATE [CONFIGURATION]
     rm -rf "$directory/state"
     mkdir "$directory/state"
     : >"$directory/log"
-    ip netns exec "$listening" "$build/iagmeterd" -c "$directory/iagmeter.conf" 2>"$directory/log" &
+    ip netns exec "$listening" "$build/iagmeterd" -c "$directory/${2:-iagmeter}.conf" 2>"$directory/log" &
     listener=$!
     wait_for 'metering 1 interface' "$directory/log"
     capturing=
@@ -109,26 +114,31 @@ run_iagmeterd() { # RATE
     dropped=$2
 }
 
+run_unfiltered() { # RATE
+    run_iagmeterd "$1" unfiltered
+}
+
 for rate in $rates; do
     round=0
     while [ "$round" -lt "$rounds" ]; do
-        for way in tcpdump iagmeterd; do
+        for way in tcpdump iagmeterd unfiltered; do
             "run_$way" "$rate"
-            echo "$rate $way $sent $reached $captured $dropped $took_ns" >>"$directory/times"
+            echo "$rate $way $sent $reached $captured $dropped $took_ns $sending_ns" >>"$directory/times"
         done
         round=$((round + 1))
     done
 done
 
+# Times are of each packet that the listener got, a sender's of each that it sent.
 awk '
-    function median(way, rate,    n, i, j, kept, values) {
+    function ranked(kind, way, rate, part,    n, i, j, kept, values) {
         n = rounds[way, rate]
-        for (i = 1; i <= n; i++) values[i] = each_ns[way, rate, i]
+        for (i = 1; i <= n; i++) values[i] = each_ns[kind, way, rate, i]
         for (i = 2; i <= n; i++)
             for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
                 kept = values[j]; values[j] = values[j - 1]; values[j - 1] = kept
             }
-        return values[int((n + 1) / 2)]
+        return values[part == "least" ? 1 : int((n + 1) / 2)]
     }
     {
         n = ++rounds[$2, $1]
@@ -137,18 +147,26 @@ awk '
         total[$1]++
         sent[$2, $1] += $3
         lost[$2, $1] += $3 - $5
-        dropped[$2, $1] += $6
-        each_ns[$2, $1, n] = $7 / $5
+        each_ns["own", $2, $1, n] = $7 / $5
+        each_ns["sender", $2, $1, n] = $8 / $3
     }
     END {
-        print "| packets/s | sent to each | tcpdump: lost | iagmeterd: lost | tcpdump: ns/packet, median |" \
-            " iagmeterd | ratio |"
-        print "|--:|--:|--:|--:|--:|--:|--:|"
+        split("tcpdump iagmeterd unfiltered", ways, " ")
+        split("tcpdump,iagmeterd,without kernel filter", titles, ",")
+        print "| packets/s | listening | sent | lost | ns/packet: least | median | ratio of least | of medians |" \
+            " sender, ns/packet: least | median |"
+        print "|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"
         for (i = 1; i <= rates; i++) {
             rate = order[i]
-            printf "| %.0f%s | %d, %d | %d | %d | %.0f | %.0f | %.2f |\n", reached[rate] / total[rate],
-                rate ? "" : " (at most)", sent["tcpdump", rate], sent["iagmeterd", rate],
-                lost["tcpdump", rate], lost["iagmeterd", rate], median("tcpdump", rate),
-                median("iagmeterd", rate), median("iagmeterd", rate) / median("tcpdump", rate)
+            for (w = 1; w <= 3; w++) {
+                way = ways[w]
+                least = ranked("own", way, rate, "least")
+                median = ranked("own", way, rate, "median")
+                printf "| %.0f%s | %s | %d | %d | %.0f | %.0f | %.2f | %.2f | %.0f | %.0f |\n",
+                    reached[rate] / total[rate], rate ? "" : " (at most)", titles[w], sent[way, rate],
+                    lost[way, rate], least, median, least / ranked("own", "tcpdump", rate, "least"),
+                    median / ranked("own", "tcpdump", rate, "median"),
+                    ranked("sender", way, rate, "least"), ranked("sender", way, rate, "median")
+            }
         }
     }' "$directory/times"

@@ -620,6 +620,13 @@ static int none_can_be_gained(void)
     return nothing_is_left() == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 1;
 }
 
+static int everything_but_programs_is_left(void)
+{
+    if (has(CAP_EFFECTIVE, CAP_BPF) || has(CAP_PERMITTED, CAP_BPF))
+        return 1;
+    return has(CAP_EFFECTIVE, CAP_NET_RAW) && has(CAP_EFFECTIVE, CAP_SETUID) ? 0 : 2;
+}
+
 static void require_root(void)
 {
     if (geteuid() == 0)
@@ -635,6 +642,13 @@ static void root_becomes_another_user_and_keeps_the_right_to_capture_only(void *
     assert_works(become_nobody, nothing_is_left);
     assert_works(become_nobody_who_captures, capturing_is_left);
     assert_works(become_then_drop, none_can_be_gained);
+}
+
+static void the_right_to_load_programs_is_given_up_alone(void **state)
+{
+    (void)state;
+    require_root();
+    assert_works(sandbox_forgo_programs, everything_but_programs_is_left);
 }
 
 static int nothing_can_be_gained_by_anyone(void)
@@ -720,6 +734,7 @@ int main(void)
         TEST(the_counters_read_meters_and_nothing_else_happens),
         TEST(the_counters_do_not_reach_other_files),
         TEST(root_becomes_another_user_and_keeps_the_right_to_capture_only),
+        TEST(the_right_to_load_programs_is_given_up_alone),
         TEST(everybody_can_give_up_capabilities),
         TEST(without_a_user_or_without_root_nothing_changes),
         TEST(an_unknown_user_is_named),
