@@ -1,0 +1,145 @@
+#!/bin/sh
+# Sends the same packets over a virtual wire twice, and meters them with the kernel filter and without: the
+# sums in the ledger must be the same, and all packets be counted. Also on a VLAN, whose tag the kernel puts
+# beside the packet; with two workers; with a filter of the interface's own; and where no program may be
+# loaded, which is logged.
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=${IAGMETER_BUILD:-${BUILD:-$root/build}}
+prefix=${IAGMETER_NETNS_PREFIX:-iagm-filter-}
+sending=${prefix}send
+listening=${prefix}listen
+wire=wire0
+
+skip() {
+    echo "skipped: $1" >&2
+    exit 77
+}
+[ "$(id -u)" -eq 0 ] || skip "network namespaces need root"
+for program in ip sqlite3 node setpriv; do
+    command -v "$program" >/dev/null || skip "$program is not installed"
+done
+[ -x "$build/iagmeterd" ] || skip "$build/iagmeterd is not built"
+[ -x "$build/tests/bench/send" ] || skip "$build/tests/bench/send is not built"
+ip netns add "$sending" 2>/dev/null || skip "ip netns does not work here"
+
+directory=$(mktemp -d)
+daemon=
+finish() {
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    ip netns delete "$sending"
+    ip netns delete "$listening" 2>/dev/null || true
+    rm -rf "$directory"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+ip netns add "$listening"
+for name in "$sending" "$listening"; do
+    # Not a packet but those that are sent.
+    ip netns exec "$name" sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
+done
+ip link add "$wire" netns "$sending" type veth peer name "$wire" netns "$listening"
+ip -n "$sending" link set "$wire" up
+ip -n "$listening" link set "$wire" up
+
+# The demonstration, of which the catalogue does not know all.
+capture=$root/tests/fixtures/demo/demo.pcap
+node "$here/tagged.mjs" "$capture" "$directory/tagged.pcap"
+sed 's/openai\.com/openai.invalid/; s/chatgpt\.com/chatgpt.invalid/' "$root/conf/services.conf" \
+    >"$directory/services.conf"
+
+configure() { # NAME, INTERFACE's settings, more settings
+    mkdir "$directory/$1"
+    "$here/bench/configuration.sh" "$directory/$1"
+    sed -i "s|^services = .*|services = \"$directory/services.conf\";|
+        s|^interfaces:.*|interfaces: ( { name = \"$wire\"; $2 } ); $3|" "$directory/$1/iagmeter.conf"
+}
+
+start() { # NAME [COMMAND...]: begins metering; sets $started
+    name=$1
+    : >"$directory/$1/log"
+    shift
+    ip netns exec "$listening" "$@" "$build/iagmeterd" -c "$directory/$name/iagmeter.conf" \
+        2>"$directory/$name/log" &
+    started=$!
+    tries=200
+    until grep -q 'metering [12] interface' "$directory/$name/log"; do
+        kill -0 "$started" 2>/dev/null && [ "$tries" -gt 0 ] || { cat "$directory/$name/log" >&2; exit 1; }
+        tries=$((tries - 1))
+        sleep 0.1
+    done
+}
+
+stop() { # PID
+    kill -TERM "$1"
+    wait "$1" || { echo "iagmeterd ended with an error" >&2; exit 1; }
+}
+
+counted() { # NAME COLUMN
+    sqlite3 -readonly "$directory/$1/state/ledger.db" "SELECT sum($2) FROM coverage"
+}
+
+fail() {
+    echo "FAILED: $1" >&2
+    cat "$directory"/*/log >&2
+    exit 1
+}
+
+# Meters the packets of CAPTURE with the filter and without, side by side.
+compare() { # NAME CAPTURE SETTINGS
+    configure "$1" "$3" ''
+    configure "$1-all" "$3" 'kernel_filter = false;'
+    start "$1"
+    daemon=$started
+    if grep 'no kernel filter' "$directory/$1/log" >&2; then
+        skip 'the kernel loads no filter'
+    fi
+    start "$1-all"
+    other=$started
+    sent=$(ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$2" 2000 4 | cut -d ' ' -f 1)
+    sleep 1
+    stop "$daemon"
+    daemon=$other
+    stop "$daemon"
+    daemon=
+    for column in packets bytes flows names_seen packets_other packets_undecodable flows_one_way; do
+        [ "$(counted "$1" "$column")" = "$(counted "$1-all" "$column")" ] ||
+            fail "$1: $column: $(counted "$1" "$column"), without $(counted "$1-all" "$column")"
+    done
+    [ "$(counted "$1" packets)" = "$sent" ] || fail "$1: $(counted "$1" packets) of $sent packets"
+    [ "$(counted "$1-all" packets_filtered)" = 0 ] || fail "$1: filtered all the same"
+    [ "$(counted "$1" packets_filtered)" -gt 1000 ] ||
+        fail "$1: only $(counted "$1" packets_filtered) packets filtered"
+    "$here/bench/same.sh" "$directory/$1/state" "$directory/$1-all/state" || fail "$1: other sums"
+    [ "$(sqlite3 -readonly "$directory/$1/state/ledger.db" 'SELECT count(*) FROM activity')" -gt 0 ] ||
+        fail "$1: no use was found"
+    echo "$1: $(counted "$1" packets_filtered) of $sent packets dropped by the kernel, the same sums"
+}
+
+compare immediate "$capture" 'mode = "immediate";'
+compare tagged "$directory/tagged.pcap" 'mode = "immediate";'
+compare ring "$capture" ''
+compare workers "$capture" 'workers = 2;'
+
+"$build/iagmeter" status -c "$directory/immediate/iagmeter.conf" | grep -q '^  filtered by the kernel  *[1-9]' ||
+    fail 'status does not tell what was dropped'
+
+# Where it cannot be, that is said, and all is metered.
+configure own 'filter = "tcp or udp";' ''
+start own
+stop "$started"
+grep -q "no kernel filter for $wire: it has a filter of its own" "$directory/own/log" ||
+    fail 'a filter of the interface is not told'
+[ "$(cat /proc/sys/kernel/unprivileged_bpf_disabled)" != 0 ] || exit 0
+configure refused 'mode = "immediate";' ''
+start refused setpriv --bounding-set -bpf,-sys_admin
+daemon=$started
+ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$capture" 1000 1 >/dev/null
+stop "$daemon"
+daemon=
+grep -q 'no kernel filter: the kernel does not load it' "$directory/refused/log" ||
+    fail 'that it may not be loaded is not told'
+[ "$(counted refused packets)" -gt 900 ] || fail 'nothing is metered without the filter'
