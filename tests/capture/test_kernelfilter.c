@@ -189,6 +189,15 @@ static void another_key_means_other_connections(void **state)
     assert_true(passes());
 }
 
+/* A datagram of QUIC that begins with VALUE. */
+static void put_first_byte(unsigned value)
+{
+    const struct ends_of of = {{address6(1), address6(2)}, {50000, 443}};
+
+    build(&of, 0, PROTOCOL_UDP, 0);
+    frame.at[14 + 40 + 8] = (uint8_t)value;
+}
+
 /* -- What passes ------------------------------------------------------------------------------- */
 
 /* A connection of which all is dropped that may be. */
@@ -269,6 +278,19 @@ static void what_contradicts_itself_passes(void **state)
     spoil(6, 66, 0x40);
 }
 
+static void a_datagram_of_another_length_passes(void **state)
+{
+    (void)state;
+    require_filter();
+    put_first_byte(0x40);
+    kernelfilter_drop(filter, key_of_frame());
+    assert_false(passes());
+    frame.at[14 + 40 + 5]--;
+    assert_true(passes());
+    frame.at[14 + 40 + 4] = 0xff;
+    assert_true(passes());
+}
+
 /* Cut anywhere, nothing is dropped that does not hold all that it says. */
 static void what_is_cut_passes(void **state)
 {
@@ -326,14 +348,6 @@ static void a_new_connection_is_looked_at(void **state)
     assert_false(passes());
     kernelfilter_clear(filter);
     assert_true(passes());
-}
-
-static void put_first_byte(unsigned value)
-{
-    const struct ends_of of = {{address6(1), address6(2)}, {50000, 443}};
-
-    build(&of, 0, PROTOCOL_UDP, 0);
-    frame.at[14 + 40 + 8] = (uint8_t)value;
 }
 
 static void only_short_headers_of_quic_are_dropped(void **state)
@@ -455,9 +469,9 @@ static void show_filtered(struct metering *metering)
     }
 }
 
-static void play_filtered(void)
+static void play_filtered(const struct limits *limits)
 {
-    struct metering *metering = scene_metering(&scene_limits);
+    struct metering *metering = scene_metering(limits);
 
     metering_set_filter(metering, filter);
     show_filtered(metering);
@@ -466,18 +480,18 @@ static void play_filtered(void)
 
 /* What was handed over is what it is without the filter, but for copies of what was dropped.
  * Returns how many packets were. */
-static uint64_t assert_same_sums(void)
+static uint64_t assert_same_sums_within(const struct limits *limits)
 {
     struct activity whole[5][4];
     struct coverage expected, got;
     uint64_t filtered;
 
-    scene_play();
+    scene_play_within(limits);
     expected = sink_coverage(&sunk);
     for (uint16_t direction = 0; direction < 5; direction++)
         for (uint16_t service = 0; service < 4; service++)
             whole[direction][service] = sum_of(direction, service);
-    play_filtered();
+    play_filtered(limits);
     got = sink_coverage(&sunk);
     filtered = got.packets_filtered;
     got.packets_filtered = 0;
@@ -489,6 +503,11 @@ static uint64_t assert_same_sums(void)
             assert_memory_equal(&sum, &whole[direction][service], sizeof(sum));
         }
     return filtered;
+}
+
+static uint64_t assert_same_sums(void)
+{
+    return assert_same_sums_within(&scene_limits);
 }
 
 static void download(struct talk *talk, size_t size)
@@ -623,6 +642,108 @@ static void what_may_turn_to_a_service_is_seen(void **state)
     assert_int_equal(sink_coverage(&sunk).dns_answers, 20);
 }
 
+/* The same of one whose state another connection needed: it is not judged for good. */
+static void requests_that_were_given_up_are_seen(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    talk.server_port = 80;
+    talk_open(&film, &talk);
+    talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.other.example\r\n\r\n");
+    talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+    talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.");
+    for (unsigned i = 0; i < 40; i++) {
+        struct talk other = talk_of(2 + i, 40000);
+
+        other.server_port = 80;
+        talk_open(&film, &other);
+        talk_text(&film, &other, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.");
+    }
+    talk_text(&film, &talk, FROM_CLIENT, "other.example\r\n\r\n");
+    for (int i = 0; i < 4; i++) {
+        download(&talk, 20000);
+        talk_text(&film, &talk, FROM_CLIENT,
+                  "POST / HTTP/1.1\r\nHost: llm.intranet.example\r\n\r\n");
+        talk_exchange(&film, &talk, 2000, 20, 100, 50 * MILLI);
+    }
+    assert_int_equal(assert_same_sums(), 0);
+    assert_true(sum_of(ONE, LOCAL).requests.central > 0);
+}
+
+/* What begins like QUIC on the port of the DNS, or of a tunnel, may be anything next. */
+static void ports_of_other_things_are_seen(void **state)
+{
+    static const uint16_t ports[] = {53, 4789};
+
+    (void)state;
+    require_filter();
+    for (unsigned i = 0; i < 2; i++) {
+        struct talk talk = talk_of(1, 40000);
+
+        talk.server_port = ports[i];
+        quic_hello(&talk, "www.other.example");
+        quic_long(&talk, FROM_SERVER, 2, 1200);
+        for (int n = 0; n < 50; n++) {
+            quic_short(&talk, FROM_CLIENT, 1000);
+            quic_short(&talk, FROM_SERVER, 1000);
+        }
+    }
+    assert_int_equal(assert_same_sums(), 0);
+}
+
+/* However much was dropped since its end last said something: else the next one on the same ports
+ * would not be told from it. */
+static void a_close_is_believed(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct talk next;
+
+    (void)state;
+    require_filter();
+    next = talk;
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    for (int i = 0; i < 60; i++)
+        download(&talk, 60000);
+    talk_close(&film, &talk);
+    film.clock_ns += SECOND;
+    talk_open(&film, &next);
+    talk_hello(&film, &next, "api.example", 0);
+    talk_exchange(&film, &next, 2000, 20, 100, 50 * MILLI);
+    assert_true(assert_same_sums() > 2000);
+    assert_int_equal(sum_of(ONE, API).flows, 1);
+}
+
+/* When the table is full, connections that are silent go before one of which all is dropped. */
+static void what_is_dropped_keeps_its_place_in_the_table(void **state)
+{
+    const struct limits small = {16, 16, 64, 64, 64};
+    struct talk talk = talk_of(1, 40000);
+    static const uint8_t last[] = {1};
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    for (unsigned i = 0; i < 200; i++) { /* more than three hours */
+        struct talk other = talk_of(2, (uint16_t)(41000 + i));
+
+        for (int n = 0; n < 12; n++) {
+            download(&talk, 1000);
+            film.clock_ns += 5 * SECOND;
+        }
+        talk_open(&film, &other);
+        talk_hello(&film, &other, "www.other.example", 0);
+        download(&other, 1000);
+    }
+    talk_segment(&film, &talk, FROM_SERVER, talk.sequence[FROM_SERVER], TCP_FIN | TCP_ACK, last,
+                 sizeof(last));
+    assert_true(assert_same_sums_within(&small) > 2000);
+    assert_int_equal(sink_coverage(&sunk).flows, 201);
+}
+
 /* New rules: what was of no interest may be now, and is asked about again. */
 static void new_rules_take_verdicts_back(void **state)
 {
@@ -654,6 +775,7 @@ int main(void)
         FILTER_TEST(another_key_means_other_connections),
         FILTER_TEST(what_is_unusual_passes),
         FILTER_TEST(what_contradicts_itself_passes),
+        FILTER_TEST(a_datagram_of_another_length_passes),
         FILTER_TEST(what_is_cut_passes),
         FILTER_TEST(what_is_in_something_else_passes),
         FILTER_TEST(a_new_connection_is_looked_at),
@@ -667,6 +789,10 @@ int main(void)
         FILTER_TEST(what_is_dropped_keeps_its_connection_alive),
         FILTER_TEST(one_way_is_told),
         FILTER_TEST(what_may_turn_to_a_service_is_seen),
+        FILTER_TEST(requests_that_were_given_up_are_seen),
+        FILTER_TEST(ports_of_other_things_are_seen),
+        FILTER_TEST(a_close_is_believed),
+        FILTER_TEST(what_is_dropped_keeps_its_place_in_the_table),
         FILTER_TEST(new_rules_take_verdicts_back),
     };
 
