@@ -636,13 +636,6 @@ void kernelfilter_forget(struct kernelfilter *filter, uint64_t key)
         atomic_store_explicit(&place->key, 0, memory_order_release);
 }
 
-uint32_t kernelfilter_seen_s(const struct kernelfilter *filter, uint64_t key)
-{
-    const struct place *place = place_of(filter, key);
-
-    return is_of(place, key) ? atomic_load_explicit(&place->seen_s, memory_order_relaxed) : 0;
-}
-
 void kernelfilter_visit(const struct kernelfilter *filter, uint32_t since_s,
                         kernelfilter_visitor *visit, void *context)
 {

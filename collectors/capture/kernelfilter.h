@@ -50,8 +50,6 @@ void kernelfilter_drop(struct kernelfilter *filter, uint64_t key);
 /* They are to be seen again. */
 void kernelfilter_forget(struct kernelfilter *filter, uint64_t key);
 
-/* When a packet of the connection KEY was last dropped; 0: not that we know. */
-uint32_t kernelfilter_seen_s(const struct kernelfilter *filter, uint64_t key);
 /* Calls VISIT for each connection of which a packet was dropped at SINCE_S or later. */
 typedef void kernelfilter_visitor(void *context, uint64_t key, uint32_t seen_s);
 void kernelfilter_visit(const struct kernelfilter *filter, uint32_t since_s,

@@ -396,19 +396,13 @@ void metering_set_filter(struct metering *metering, struct kernelfilter *filter)
     kernelfilter_begin(filter, &metering->key);
 }
 
-static void note_life(struct flow *flow, uint32_t seen_s)
-{
-    if (flow->last_seen_s < seen_s)
-        flow->last_seen_s = seen_s;
-}
-
 static void visit_filtered(void *context, uint64_t key, uint32_t seen_s)
 {
     struct metering *metering = context;
     struct flow *flow = flowtable_find(metering->flows, key);
 
-    if (flow)
-        note_life(flow, seen_s);
+    if (flow && flow->last_seen_s < seen_s)
+        flow->last_seen_s = seen_s;
 }
 
 void metering_take_filtered(struct metering *metering)
@@ -507,8 +501,6 @@ static struct flow *find_flow(struct metering *metering, const struct prepared *
     uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
     struct flow *flow = flowtable_find_at(metering->flows, prepared->key, prepared->slot);
 
-    if (metering->filter && flow && flow->stage == FLOW_IGNORED)
-        note_life(flow, kernelfilter_seen_s(metering->filter, prepared->key));
     if (flow && reopens(flow, packet, now_s)) {
         forget_flow(metering, flow);
         begin_flow(metering, flow, packet);
