@@ -445,13 +445,15 @@ static bool may_open(const struct packet *packet)
     return packet->captured_length > 0 && packet->payload[0] & 0x80; /* RFC 8999, 5.1 */
 }
 
-/* What may open a connection made the kernel take its verdict back: now it was seen. */
+/* What may open a connection made the kernel take its verdict back: now it was seen. What closes
+ * one is its last. */
 static void filter_flow(struct metering *metering, const struct prepared *prepared,
                         const struct flow *flow)
 {
     if (may_open(&prepared->packet))
         kernelfilter_forget(metering->filter, prepared->key);
-    else if (is_settled(flow, &prepared->packet))
+    else if (!(prepared->packet.tcp_flags & (TCP_FIN | TCP_RST)) &&
+             is_settled(flow, &prepared->packet))
         kernelfilter_drop(metering->filter, prepared->key);
 }
 

@@ -31,4 +31,9 @@ printf '### Stages and memory\n\n'
 "$build/tests/bench/bench_stages" "$@"
 echo 'live ...' >&2
 printf '### Live\n\n'
-"$here/bench_live.sh" "$1" || [ $? -eq 77 ] # where there are no network namespaces
+if "$here/bench_live.sh" "$1"; then
+    printf '\nheavy.pcap:\n\n'
+    RATES='50000 100000' "$here/bench_live.sh" "$2"
+else
+    [ $? -eq 77 ] # where there are no network namespaces
+fi
