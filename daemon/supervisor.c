@@ -211,7 +211,6 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
                                   .again = child->failing,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
-
     int kept = -1;
 
     if (supervisor->shared)

@@ -388,6 +388,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_COVERED_TIME] = {{"Temps observé (s)", "Time observed (s)"}},
     [TEXT_PACKETS] = {{"Paquets reçus", "Packets received"}},
     [TEXT_PACKETS_DROPPED] = {{"Paquets perdus avant analyse", "Packets lost before analysis"}},
+    [TEXT_PACKETS_FILTERED] = {{"Paquets comptés par le noyau, non examinés",
+                                "Packets counted by the kernel, not looked at"}},
     [TEXT_PACKETS_DUPLICATE] = {{"Paquets reçus en double", "Packets received twice"}},
     [TEXT_PACKETS_UNDECODABLE] = {{"Paquets illisibles", "Packets that could not be decoded"}},
     [TEXT_PACKETS_TRUNCATED] = {{"Illisibles : en-tête coupé à la capture",
@@ -449,6 +451,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
                               "What the network showed to the measurement."}},
     [TEXT_PACKETS_DROPPED_EFFECT] = {{"L'usage qui s'y trouvait n'est pas compté.",
                                       "The use they held is not counted."}},
+    [TEXT_PACKETS_FILTERED_EFFECT] = {{"Suite de connexions reconnues comme sans rapport avec un "
+                                       "service suivi : aucun usage n'en dépend.",
+                                       "The rest of connections that were found to be of no "
+                                       "known service: no use depends on it."}},
     [TEXT_PACKETS_DUPLICATE_EFFECT] = {{"Copies dues au port miroir : comptées une seule fois.",
                                         "Copies that the mirror port made: counted once."}},
     [TEXT_PACKETS_UNDECODABLE_EFFECT] = {{"Non comptés ; les motifs suivent.",

@@ -107,6 +107,7 @@ static void an_almost_empty_file_has_sensible_defaults(void **state)
     assert_string_equal(config->report.directory, "/var/lib/iagmeter/reports");
     assert_string_equal(config->report.organisation, "");
     assert_string_equal(config->user, "");
+    assert_true(config->kernel_filter);
     assert_string_equal(config->timezone, "Europe/Paris");
     assert_int_equal(config->rrd_years, 5);
     assert_int_equal(config->report.threshold, 5);
@@ -128,7 +129,8 @@ static void an_almost_empty_file_has_sensible_defaults(void **state)
 static void every_key_is_read(void **state)
 {
     struct config *config = load_good(
-        "state_directory = \"state\"; user = \"me\"; timezone = \"UTC\"; rrd_years = 3;\n"
+        "state_directory = \"state\"; user = \"me\"; kernel_filter = false; timezone = \"UTC\"; "
+        "rrd_years = 3;\n"
         "services = \"services.conf\"; directions = \"./directions.conf\"; " FACTORS "\n"
         "limits = { max_flows = 2048; max_tracked_flows = 100; max_reassembly = 50;\n"
         "           max_devices = 1024; };\n"
@@ -143,6 +145,7 @@ static void every_key_is_read(void **state)
     assert_path(config->report.directory, "out");
     assert_path(config->directions_path, "./directions.conf");
     assert_string_equal(config->user, "me");
+    assert_false(config->kernel_filter);
     assert_string_equal(config->timezone, "UTC");
     assert_int_equal(config->rrd_years, 3);
     assert_int_equal(config->limits.max_flows, 2048);

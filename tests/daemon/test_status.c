@@ -92,6 +92,7 @@ static void record(int64_t interval, double requests)
                                 .packets_fragmented = 4,
                                 .packets_other = 50,
                                 .packets_duplicate = 60,
+                                .packets_filtered = 400,
                                 .flows = 200,
                                 .flows_evicted = 6,
                                 .flows_untracked = 7,
@@ -142,7 +143,8 @@ static void sums_are_of_the_last_day_and_name_nobody(void **state)
     assert_says("observed", "0.0 h");
     assert_says("packets seen", "2000");
     assert_says("  dropped by the kernel", "2 (0.10 %)");
-    assert_says("  duplicates", "120 (6.00 %)");
+    assert_says("  filtered by the kernel", "800 (40.00 %)");
+    assert_says("  duplicates", "120 (10.00 %)");
     assert_says("  not followed", "100 (5.00 %)");
     assert_says("  undecodable", "20 (1.00 %)");
     assert_says("    truncated", "4 (0.20 %)");
@@ -387,8 +389,8 @@ static void json_holds_the_same(void **state)
     COVERAGE_COUNTERS(SUM_UP)
 #undef SUM_UP
     assert_int_equal(sum - number_at(coverage, "covered_ns"),
-                     1000 + 1 + 10 + 2 + 3 + 4 + 50 + 60 + 200 + 6 + 7 + 22 + 9 + 70 + 30 + 40 + 5 +
-                         10 + 80 + 8 + 13 + 11 + 12);
+                     1000 + 1 + 10 + 2 + 3 + 4 + 50 + 60 + 400 + 200 + 6 + 7 + 22 + 9 + 70 + 30 +
+                         40 + 5 + 10 + 80 + 8 + 13 + 11 + 12);
     assert_int_equal(number_at(day, "flows"), 3);
     assert_true(json_is_true(json_object_get(day, "current")));
     assert_int_equal(number_at(day, "until_s"), NOW);

@@ -194,6 +194,7 @@ static void cover(struct world *world, int64_t time_s, double seconds)
                                       .packets_corrupt = 33,
                                       .packets_fragmented = 33, /* 11 without a reason */
                                       .packets_duplicate = 5,
+                                      .packets_filtered = 90,
                                       .flows = 400,
                                       .flows_one_way = 20,
                                       .flows_resolver = 2,
@@ -812,7 +813,8 @@ static void coverage_says_what_was_not_seen(void **state)
         {"covered_s", 60, 60 / (31 * 86400 + 3600.0)},
         {"packets", 990, -1},
         {"packets_dropped", 10, 0.01},
-        {"packets_duplicate", 5, 5 / 990.0},
+        {"packets_filtered", 90, 90 / 990.0},
+        {"packets_duplicate", 5, 5 / 900.0},
         {"packets_undecodable", 99, 0.1},
         {"packets_truncated", 22, 22 / 990.0},
         {"packets_corrupt", 33, 33 / 990.0},
