@@ -218,16 +218,22 @@ failed:
     return NULL;
 }
 
+/* Of what a socket on the loopback is given, libpcap leaves out each packet once: a program that
+ * counts would count it twice. */
 bool source_filter(struct source *source, struct kernelfilter *filter, char *error,
                    size_t error_size)
 {
-    bool is_ethernet = source->link_type == DLT_EN10MB;
+    const char *reason = NULL;
 
-    if (is_ethernet && kernelfilter_attach(filter, pcap_fileno(source->pcap)))
-        return true;
-    snprintf(error, error_size, "%s",
-             is_ethernet ? strerror(errno) : "its frames are not those of Ethernet");
-    return false;
+    if (source->link_type != DLT_EN10MB)
+        reason = "its frames are not those of Ethernet";
+    else if (strcmp(source->name, "lo") == 0)
+        reason = "each packet passes it twice";
+    else if (!kernelfilter_attach(filter, pcap_fileno(source->pcap)))
+        reason = strerror(errno);
+    if (reason)
+        snprintf(error, error_size, "%s", reason);
+    return !reason;
 }
 
 static bool open_descriptor(struct source *source, char *error, size_t error_size)

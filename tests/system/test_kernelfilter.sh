@@ -1,8 +1,8 @@
 #!/bin/sh
 # Sends the same packets over a virtual wire twice, and meters them with the kernel filter and without: the
 # sums in the ledger must be the same, and all packets be counted. Also on a VLAN, whose tag the kernel puts
-# beside the packet; with two workers; with a filter of the interface's own; and where no program may be
-# loaded, which is logged.
+# beside the packet; with two workers; by a capture process that was started again; with a filter of the
+# interface's own; and where no program may be loaded, which is logged.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -127,12 +127,40 @@ compare workers "$capture" 'workers = 2;'
 "$build/iagmeter" status -c "$directory/immediate/iagmeter.conf" | grep -q '^  filtered by the kernel  *[1-9]' ||
     fail 'status does not tell what was dropped'
 
+# A capture process that died has a successor, with another key, which uses the same program.
+configure again 'mode = "immediate";' ''
+start again
+daemon=$started
+for child in $(cat "/proc/$daemon/task/$daemon/children"); do
+    [ "$(cat "/proc/$child/comm")" != iagmeterd ] || kill -KILL "$child"
+done
+tries=100
+until grep -q "capture of $wire works again" "$directory/again/log"; do
+    [ "$tries" -gt 0 ] || fail 'the capture is not started again'
+    tries=$((tries - 1))
+    sleep 0.1
+done
+sent=$(ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$capture" 2000 4 | cut -d ' ' -f 1)
+sleep 1
+stop "$daemon"
+daemon=
+[ "$(counted again packets)" = "$sent" ] || fail "again: $(counted again packets) of $sent packets"
+[ "$(counted again packets_filtered)" -gt 1000 ] ||
+    fail "again: only $(counted again packets_filtered) packets filtered"
+
 # Where it cannot be, that is said, and all is metered.
 configure own 'filter = "tcp or udp";' ''
 start own
 stop "$started"
 grep -q "no kernel filter for $wire: it has a filter of its own" "$directory/own/log" ||
     fail 'a filter of the interface is not told'
+configure loopback '' ''
+sed -i "s/\"$wire\"/\"lo\"/" "$directory/loopback/iagmeter.conf"
+ip -n "$listening" link set lo up
+start loopback
+stop "$started"
+grep -q 'no kernel filter for lo: each packet passes it twice' "$directory/loopback/log" ||
+    fail 'that the loopback has none is not told'
 [ "$(cat /proc/sys/kernel/unprivileged_bpf_disabled)" != 0 ] || exit 0
 configure refused 'mode = "immediate";' ''
 start refused setpriv --bounding-set -bpf,-sys_admin
