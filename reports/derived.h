@@ -15,7 +15,8 @@
  * that `iagmeter explain` takes. Computed from what the report shows, and from nothing else. */
 
 /* "2026-10/@objective-spent/DRH/energy_kwh": the scope, id and indicator are those of the CSV, with
- * "." for an empty id. No direction's code begins with "@". */
+ * "." for an empty id, which may hold further "/" ("@variant/method-b/DRH/chatgpt-web/water_l"). No
+ * direction's code begins with "@". */
 #define DERIVED_MARK '@'
 void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, const char *scope,
                   const char *key, const char *indicator);
@@ -30,6 +31,7 @@ struct derived_term {
     struct triple value;
     char source[MONTH_FIGURE_SIZE]; /* what `iagmeter explain` takes; "": see the origin */
     enum text_id origin;
+    const struct provenance *provenance; /* of a factor; else NULL */
 };
 
 struct derived {
@@ -38,13 +40,19 @@ struct derived {
     char indicator[MONTH_ID_SIZE];
     const char *unit;
     struct triple value; /* as the report has it */
-    char *formula;       /* "{energy_kwh} · 1000 / {requests}", of "+ - · /", brackets and
-                            less(a, b): a - b, but not below 0;
-                            further(a, b): the lower low, the higher high, the central of a */
+    char *formula; /* "{energy_kwh} · 1000 / {requests}", of "+ - · /", brackets, sqrt(a) and
+                      less(a, b): a - b, but not below 0;
+                      further(a, b): the lower low, the higher high, the central of a;
+                      central(a): its central value at each end;
+                      around(a, b): the same central value with two independent errors,
+                      whose logarithms are added as squares */
     struct derived_term *terms;
     size_t term_count;
     struct triple recomputed; /* the formula, evaluated at each end */
     bool agrees;              /* to the last bit */
+    /* Of another method or convention: from activity to impact, with its own factors. */
+    struct explain_chain *chains;
+    size_t chain_count;
 };
 
 /* As explain_build(); freed with derived_free(). */

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/explain_json.h"
 #include "reports/html.h"
+#include "reports/impact_json.h"
 #include "reports/jsonvalues.h"
 
 #define SCHEMA "iagmeter-derived/1"
@@ -78,6 +80,30 @@ static enum text_id verdict(const struct derived *derived)
     return derived->agrees ? TEXT_DERIVED_AGREES : TEXT_DERIVED_DIFFERS;
 }
 
+/* The name of the figure, what stands behind a factor, or where a number is from. */
+static void put_origin(const struct derived_term *term, enum text_language language, FILE *stream)
+{
+    const struct provenance *provenance = term->provenance;
+
+    if (provenance)
+        fprintf(stream, "  [%s ; %s ; %s ; %s ; %c]\n", provenance->year,
+                explain_or_dash(provenance->scope), provenance->source,
+                explain_or_dash(provenance->licence), provenance->grade);
+    else
+        fprintf(stream, "  [%s]\n",
+                term->source[0] ? term->source : text_get(language, term->origin));
+}
+
+static void put_chains(const struct derived *derived, enum text_language language, FILE *stream)
+{
+    if (derived->chain_count > 0) {
+        fputc('\n', stream);
+        say(derived, language, TEXT_DERIVED_CHAINS, stream);
+    }
+    for (size_t i = 0; i < derived->chain_count; i++)
+        explain_put_chain(derived->report, &derived->chains[i], language, stream);
+}
+
 bool derived_write_text(const struct derived *derived, enum text_language language, FILE *stream)
 {
     say(derived, language, TEXT_DERIVED_TITLE, stream);
@@ -97,9 +123,7 @@ bool derived_write_text(const struct derived *derived, enum text_language langua
         fprintf(stream, "  %s = ", term->name);
         put_value(stream, term->value);
         put_unit(stream, term->unit);
-        fputs("  [", stream);
-        fputs(term->source[0] ? term->source : text_get(language, term->origin), stream);
-        fputs("]\n", stream);
+        put_origin(term, language, stream);
     }
     fputc('\n', stream);
     fprintf(stream, "%s ", text_get(language, TEXT_DERIVED_RECOMPUTED));
@@ -110,6 +134,7 @@ bool derived_write_text(const struct derived *derived, enum text_language langua
     put_unit(stream, derived->unit);
     fputc('\n', stream);
     say(derived, language, verdict(derived), stream);
+    put_chains(derived, language, stream);
     return fflush(stream) == 0 && !ferror(stream);
 }
 
@@ -150,6 +175,25 @@ static void write_formula(const struct html_page *page, const struct derived *de
     free(text);
 }
 
+static void origin_cell(const struct html_page *page, const struct derived_term *term)
+{
+    const struct provenance *provenance = term->provenance;
+    const char grade[] = {provenance ? provenance->grade : '\0', '\0'};
+
+    if (!provenance) {
+        html_text_cell(page,
+                       term->source[0] ? term->source : text_get(page->language, term->origin));
+        return;
+    }
+    fputs("<td>", page->stream);
+    text_say(page->stream, page->language, TEXT_EXPLAIN_ORIGIN,
+             TEXT_ARGUMENTS(provenance->source, provenance->year,
+                            explain_or_dash(provenance->scope),
+                            explain_or_dash(provenance->licence), grade),
+             true);
+    fputs("</td>", page->stream);
+}
+
 bool derived_write_html(const struct derived *derived, enum text_language language, FILE *stream)
 {
     const struct html_page page = html_page(stream, language, derived->report);
@@ -169,13 +213,17 @@ bool derived_write_html(const struct derived *derived, enum text_language langua
         html_row_heading(&page, term->name);
         value_cells(&page, term->value);
         html_text_cell(&page, term->unit);
-        html_text_cell(&page, term->source[0] ? term->source : text_get(language, term->origin));
+        origin_cell(&page, term);
         fputs("</tr>\n", stream);
     }
     result_row(&page, TEXT_DERIVED_RECOMPUTED, derived->recomputed, derived->unit);
     result_row(&page, TEXT_DERIVED_REPORTED, derived->value, derived->unit);
     html_close_table(&page);
     html_element(&page, "p", verdict(derived), NULL);
+    if (derived->chain_count > 0)
+        html_element(&page, "p", TEXT_DERIVED_CHAINS, NULL);
+    for (size_t i = 0; i < derived->chain_count; i++)
+        explain_html_chain(&page, &derived->chains[i]);
     html_close(&page);
     return fflush(stream) == 0 && !ferror(stream);
 }
@@ -184,23 +232,30 @@ bool derived_write_html(const struct derived *derived, enum text_language langua
 
 static json_t *json_term(const struct derived_term *term)
 {
-    return json_pack("{s:s, s:s, s:o, s:s?, s:s}", "name", term->name, "unit", term->unit, "value",
-                     jsonvalues_triple(term->value), "id", term->source[0] ? term->source : NULL,
-                     "origin", term->source[0] ? "figure" : text_get(LANGUAGE_EN, term->origin));
+    return json_pack(
+        "{s:s, s:s, s:o, s:s?, s:s, s:o*}", "name", term->name, "unit", term->unit, "value",
+        jsonvalues_triple(term->value), "id", term->source[0] ? term->source : NULL, "origin",
+        term->source[0]    ? "figure"
+        : term->provenance ? "factor"
+                           : text_get(LANGUAGE_EN, term->origin),
+        "provenance", term->provenance ? impact_json_provenance(term->provenance) : NULL);
 }
 
 bool derived_write_json(const struct derived *derived, FILE *stream)
 {
-    json_t *terms = json_array();
+    json_t *terms = json_array(), *chains = json_array();
     int failed = !terms;
     json_t *object;
     bool written;
 
     for (size_t i = 0; i < derived->term_count; i++)
         failed |= json_array_append_new(terms, json_term(&derived->terms[i]));
-    object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b}", "schema", SCHEMA, "id",
+    for (size_t i = 0; i < derived->chain_count; i++)
+        failed |=
+            json_array_append_new(chains, explain_json_chain(derived->report, &derived->chains[i]));
+    object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "schema", SCHEMA, "id",
                        derived->name, "unit", derived->unit, "formula", derived->formula, "terms",
-                       jsonvalues_finished(terms, failed), "recomputed",
+                       jsonvalues_finished(terms, failed), "chains", chains, "recomputed",
                        jsonvalues_triple(derived->recomputed), "reported",
                        jsonvalues_triple(derived->value), "agrees", derived->agrees);
     written = object && json_dumpf(object, stream,

@@ -6,25 +6,55 @@
 #include <string.h>
 
 #include "daemon/servicefactors.h"
+#include "reports/derived.h"
 
 /* ---- What is asked for ---- */
 
+#define PARTS 4
+
+/* What is taken apart, and in which argument its last two parts are. */
+struct name_parts {
+    const char *parts[PARTS];
+    size_t used;
+    char *last;
+    int arguments[PARTS];
+};
+
+/* The id of a figure that is computed from others may hold a "/": what was taken for the indicator
+ * is a part of it, when PART follows. */
+static bool lengthen_id(struct name_parts *name, int argument, char *part)
+{
+    if (name->parts[1][0] != DERIVED_MARK || name->arguments[2] != name->arguments[3])
+        return false;
+    name->last[-1] = '/';
+    name->parts[3] = name->last = part;
+    name->arguments[3] = argument;
+    return true;
+}
+
+static bool add_name_part(struct name_parts *name, int argument, char *part)
+{
+    if (name->used == PARTS)
+        return lengthen_id(name, argument, part);
+    name->arguments[name->used] = argument;
+    name->last = part;
+    name->parts[name->used++] = part;
+    return true;
+}
+
 bool explain_parse(char *const arguments[], int count, struct explain_query *query)
 {
-    const char *parts[4] = {NULL, MONTH_ALL, MONTH_ALL, NULL};
-    size_t used = 0;
+    struct name_parts name = {.parts = {NULL, MONTH_ALL, MONTH_ALL, NULL}};
 
     for (int i = 0; i < count; i++) {
         char *rest = arguments[i];
 
-        for (char *part; (part = strsep(&rest, "/"));) {
-            if (used == sizeof(parts) / sizeof(parts[0]))
+        for (char *part; (part = strsep(&rest, "/"));)
+            if (!add_name_part(&name, i, part))
                 return false;
-            parts[used++] = part;
-        }
     }
-    *query = (struct explain_query){parts[0], parts[1], parts[2], parts[3]};
-    return used > 0;
+    *query = (struct explain_query){name.parts[0], name.parts[1], name.parts[2], name.parts[3]};
+    return name.used > 0;
 }
 
 static bool is_all(const char *name)
@@ -282,8 +312,9 @@ static bool is_share(const struct month_report *report, const struct month_cell 
 static void add_to_chains(struct explanation *explanation, const struct month_cell *cell)
 {
     if (!has_chain(explanation, cell->service)) {
-        const struct mix_factors mix = mix_of(explanation->report, cell->service);
+        struct mix_factors mix = mix_of(explanation->report, cell->service);
 
+        variants_change_mix(explanation->report, explanation->variant, &mix);
         add_chains(explanation, cell->service, &mix);
     }
     for (size_t i = 0; i < explanation->chain_count; i++) {
@@ -321,6 +352,45 @@ static void compute_chains(struct explanation *explanation, const struct activit
         chain->key.common_host_s = common->host_s;
         explain_chain_compute(explanation->report->config->factors, chain);
     }
+}
+
+/* ---- By another method or convention ---- */
+
+/* Host NULL, or the electricity's other count of water. */
+static void change_local(const struct factors *factors, enum month_variant variant,
+                         struct local_factors *local)
+{
+    const struct zone_factors *zone =
+        local->host ? month_zone_variant(factors, local->zone->id) : NULL;
+
+    if (variant == VARIANT_WATER && zone)
+        local->zone = zone;
+}
+
+bool explain_variant_chains(const struct month_report *report, enum month_variant variant,
+                            const char *direction, const char *service,
+                            struct explain_chain **chains, size_t *count)
+{
+    struct explanation all = {.report = report, .scope = EXPLAIN_CELL, .variant = variant};
+    const struct factors *factors = report->config->factors;
+
+    snprintf(all.figure.direction, MONTH_ID_SIZE, "%s", direction);
+    snprintf(all.figure.service, MONTH_ID_SIZE, "%s", service);
+    if (!fill_chains(&all))
+        return false;
+    for (size_t i = 0; i < all.chain_count; i++) {
+        struct explain_chain *chain = &all.chains[i];
+
+        change_local(factors, variant, &chain->local);
+        if (chain->key.directions > 0 && chain->key.share > 0) {
+            chain->key.common_energy_j = chain->totals.activity.energy_j / chain->key.share;
+            chain->key.common_host_s = chain->totals.activity.host_s / chain->key.share;
+        }
+        explain_chain_compute(factors, chain);
+    }
+    *chains = all.chains;
+    *count = all.chain_count;
+    return true;
 }
 
 /* ---- From the ledger, minute by minute ---- */

@@ -33,7 +33,8 @@ struct explain_query {
 };
 
 /* Splits "2026-10/DRH/chatgpt-web/energy_kwh", from the month to any of the parts, in place, then
- * takes what follows as further parts. Returns false when there are too many or none. */
+ * takes what follows as further parts. The id of what derived.h explains may hold a "/". Returns
+ * false when there are too many or none. */
 bool explain_parse(char *const arguments[], int count, struct explain_query *query);
 
 /* ---- From activity to impact, for one service and one of the models that it runs ---- */
@@ -125,6 +126,7 @@ struct explain_set {
 struct explanation {
     const struct month_report *report;
     enum explain_scope scope;
+    enum month_variant variant; /* of the chains; VARIANT_REPORT: as the report has it */
     struct explain_part figure; /* the report's own sum; the ledger's too */
     int indicator;              /* enum month_indicator, -1: all */
     struct explain_part *parts; /* add up to the figure in this order, to the last bit; none for
@@ -165,6 +167,11 @@ enum explain_status explain_build(struct ledger *ledger, const struct month_repo
                                   const struct explain_query *query, struct explanation **out,
                                   char *error, size_t error_size);
 void explain_free(struct explanation *explanation);
+/* The chains of what is shown of DIRECTION and SERVICE (MONTH_ALL: all), computed as VARIANT: for
+ * derived.h. To be freed. Returns false when memory is exhausted. */
+bool explain_variant_chains(const struct month_report *report, enum month_variant variant,
+                            const char *direction, const char *service,
+                            struct explain_chain **chains, size_t *count);
 /* Whether a cell is part of what is explained, and told. */
 bool explain_includes(const struct explanation *explanation, const struct month_cell *cell);
 /* Fills the devices. Returns false when the ledger cannot be read or memory is exhausted. */
@@ -209,7 +216,7 @@ const char *explain_or_dash(const char *text);
  * point into WORDS. Returns false where there are none. */
 #define EXPLAIN_IMAGES_ARGUMENTS 10
 #define EXPLAIN_WORDS_SIZE       320
-bool explain_images_words(const struct explanation *explanation, const struct explain_chain *chain,
+bool explain_images_words(const struct config *config, const struct explain_chain *chain,
                           enum text_language language, enum text_id *id,
                           char words[EXPLAIN_IMAGES_ARGUMENTS][EXPLAIN_WORDS_SIZE],
                           const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1]);
@@ -232,5 +239,11 @@ bool explain_write_text(const struct explanation *explanation, enum text_languag
 bool explain_write_html(const struct explanation *explanation, enum text_language language,
                         FILE *stream);
 bool explain_write_json(const struct explanation *explanation, FILE *stream);
+
+/* One chain of them, for derived.h. */
+void explain_put_chain(const struct month_report *report, const struct explain_chain *chain,
+                       enum text_language language, FILE *stream);
+struct html_page;
+void explain_html_chain(const struct html_page *page, const struct explain_chain *chain);
 
 #endif

@@ -198,14 +198,13 @@ static void activity_rows(const struct html_page *page, const struct explain_cha
     }
 }
 
-static void write_images(const struct html_page *page, const struct explanation *explanation,
-                         const struct explain_chain *chain)
+static void write_images(const struct html_page *page, const struct explain_chain *chain)
 {
     char words[EXPLAIN_IMAGES_ARGUMENTS][EXPLAIN_WORDS_SIZE];
     const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1];
     enum text_id id;
 
-    if (explain_images_words(explanation, chain, page->language, &id, words, arguments))
+    if (explain_images_words(page->report->config, chain, page->language, &id, words, arguments))
         html_element(page, "p", id, arguments);
 }
 
@@ -402,13 +401,12 @@ static void write_quantities(const struct html_page *page, const struct explain_
     html_close_table(page);
 }
 
-static void write_chain(const struct html_page *page, const struct explanation *explanation,
-                        const struct explain_chain *chain)
+void explain_html_chain(const struct html_page *page, const struct explain_chain *chain)
 {
     write_assumptions(page, chain);
     if (chain->key.directions == 0)
         write_activity(page, chain);
-    write_images(page, explanation, chain);
+    write_images(page, chain);
     if (chain->symbol_count == 0)
         return;
     if (chain->local.host)
@@ -683,7 +681,7 @@ bool explain_write_html(const struct explanation *explanation, enum text_languag
     write_figure(&page, explanation);
     written = write_parts(&page, explanation);
     for (size_t i = 0; i < explanation->chain_count; i++)
-        write_chain(&page, explanation, &explanation->chains[i]);
+        explain_html_chain(&page, &explanation->chains[i]);
     write_devices(&page, explanation);
     write_recomputed(&page, explanation);
     written = write_margins(&page, explanation) && written;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "reports/explain.h"
+#include "reports/explain_json.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
 
+#include "reports/impact_json.h"
 #include "reports/jsonvalues.h"
 
 #define SCHEMA "iagmeter-explain/1"
@@ -98,10 +99,9 @@ static json_t *json_symbols(const struct explain_chain *chain, bool has_provenan
     return jsonvalues_finished(array, failed);
 }
 
-static json_t *json_activity(const struct explanation *explanation,
-                             const struct explain_chain *chain)
+static json_t *json_activity(const struct month_report *report, const struct explain_chain *chain)
 {
-    const struct factors *factors = explanation->report->config->factors;
+    const struct factors *factors = report->config->factors;
     json_t *object = json_object();
     const char grade = grade_letter((enum evidence_grade)chain->totals.activity.grade);
     int failed = !object;
@@ -110,6 +110,12 @@ static json_t *json_activity(const struct explanation *explanation,
         failed |= json_object_set_new(
             object, month_indicator_name((enum month_indicator)i),
             jsonvalues_triple(month_value(&chain->totals, (enum month_indicator)i)));
+    if (chain->totals.activity.images.high > 0)
+        failed |=
+            json_object_set_new(object, "images",
+                                jsonvalues_triple(chain->totals.activity.images)) |
+            json_object_set_new(object, "images_besides",
+                                impact_json_images(report->config, chain->service, &chain->totals));
     failed |= json_object_set_new(object, "tokens_out_random_sigma",
                                   json_real(month_random_sigma(&chain->totals, factors)));
     failed |= json_object_set_new(object, "grade", json_stringn(&grade, 1));
@@ -159,11 +165,11 @@ static json_t *json_measured(const struct explain_chain *chain)
                      json_impact(&chain->impact));
 }
 
-static json_t *json_chain(const struct explanation *explanation, const struct explain_chain *chain)
+json_t *explain_json_chain(const struct month_report *report, const struct explain_chain *chain)
 {
     const struct impact_factors *factors = &chain->factors;
-    json_t *object = json_pack("{s:s, s:o}", "service", chain->id, "activity",
-                               json_activity(explanation, chain));
+    json_t *object =
+        json_pack("{s:s, s:o}", "service", chain->id, "activity", json_activity(report, chain));
 
     if (object && chain->local.host)
         return jsonvalues_finished(object, json_object_update_new(object, json_measured(chain)));
@@ -188,7 +194,8 @@ static json_t *json_chains(const struct explanation *explanation)
     int failed = !array;
 
     for (size_t i = 0; i < explanation->chain_count; i++)
-        failed |= json_array_append_new(array, json_chain(explanation, &explanation->chains[i]));
+        failed |= json_array_append_new(
+            array, explain_json_chain(explanation->report, &explanation->chains[i]));
     return jsonvalues_finished(array, failed);
 }
 

@@ -21,7 +21,8 @@ static const enum month_indicator activities[] = {MONTH_REQUESTS, MONTH_TOKENS_I
 
 /* A text on its way to a terminal. */
 struct page {
-    const struct explanation *explanation;
+    const struct month_report *report;
+    const struct explanation *explanation; /* NULL: of a chain alone */
     enum text_language language;
     FILE *stream;
 };
@@ -257,8 +258,7 @@ static void put_factors(const struct page *page, const struct explain_chain *cha
 {
     const struct explain_symbol *end = chain->symbols + chain->symbol_count;
 
-    say(page, TEXT_EXPLAIN_FACTORS,
-        TEXT_ARGUMENTS(factors_vintage(page->explanation->report->config->factors)));
+    say(page, TEXT_EXPLAIN_FACTORS, TEXT_ARGUMENTS(factors_vintage(page->report->config->factors)));
     for (const struct explain_symbol *symbol = chain->symbols; symbol < end; symbol++) {
         const struct provenance *provenance = symbol->provenance;
 
@@ -275,7 +275,7 @@ static void put_factors(const struct page *page, const struct explain_chain *cha
 /* In percent: what single exchanges leave of their random error in the sum. */
 static void put_random(const struct page *page, const struct explain_chain *chain)
 {
-    const struct factors *factors = page->explanation->report->config->factors;
+    const struct factors *factors = page->report->config->factors;
     double sigma = month_random_sigma(&chain->totals, factors);
     char percent[TEXT_NUMBER_SIZE];
 
@@ -291,7 +291,7 @@ static void put_images(const struct page *page, const struct explain_chain *chai
     const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1];
     enum text_id id;
 
-    if (explain_images_words(page->explanation, chain, page->language, &id, words, arguments))
+    if (explain_images_words(page->report->config, chain, page->language, &id, words, arguments))
         say(page, id, arguments);
 }
 
@@ -379,6 +379,14 @@ static void put_chain(const struct page *page, const struct explain_chain *chain
         if (chain->symbols[i].formula)
             put_step(page, chain, &chain->symbols[i]);
     put_factors(page, chain);
+}
+
+void explain_put_chain(const struct month_report *report, const struct explain_chain *chain,
+                       enum text_language language, FILE *stream)
+{
+    const struct page page = {report, NULL, language, stream};
+
+    put_chain(&page, chain);
 }
 
 /* ---- Devices of a host of our own ---- */
@@ -553,7 +561,7 @@ static void put_sets(const struct page *page)
 bool explain_write_text(const struct explanation *explanation, enum text_language language,
                         FILE *stream)
 {
-    const struct page page = {explanation, language, stream};
+    const struct page page = {explanation->report, explanation, language, stream};
     bool written;
 
     put_title(&page);

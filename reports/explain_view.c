@@ -107,14 +107,14 @@ static void tell_medium(const struct units_impact *images, enum text_language la
     snprintf(words[9], sizeof(words[9]), "%s", images->factors.zone->id);
 }
 
-bool explain_images_words(const struct explanation *explanation, const struct explain_chain *chain,
+bool explain_images_words(const struct config *config, const struct explain_chain *chain,
                           enum text_language language, enum text_id *id,
                           char words[EXPLAIN_IMAGES_ARGUMENTS][EXPLAIN_WORDS_SIZE],
                           const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1])
 {
     struct units_impact images;
 
-    units_compute(explanation->report->config, chain->service, &chain->totals, &images);
+    units_compute(config, chain->service, &chain->totals, &images);
     put_band(words[0], language, chain->totals.activity.images);
     *id = images.medium ? TEXT_EXPLAIN_IMAGES : TEXT_EXPLAIN_IMAGES_UNKNOWN;
     if (images.medium)

@@ -8,6 +8,7 @@
 #include "reports/derived.h"
 
 #define J_PER_KWH        3.6e6
+#define HOUR_S           3600
 #define PERCENT          100
 #define PERCENT_DECIMALS 0
 
@@ -176,6 +177,28 @@ bool hostview_idle_words(const struct month_report *report, enum text_language l
     return true;
 }
 
+void hostview_idle_names(const struct month_report *report, month_name names[2])
+{
+    derived_name(names[0], report->month, "host", MONTH_ALL, "idle_share");
+    derived_name(names[1], report->month, "host-direction", MONTH_ALL, "total_kwh");
+}
+
+/* Where it may not be told, the argument is no figure. */
+void hostview_measured_name(const struct month_report *report, const struct month_row *row,
+                            month_name name)
+{
+    const struct month_table *services = &report->services;
+    bool is_service = row && row >= services->rows && row < services->rows + services->count;
+
+    name[0] = '\0';
+    if (!isnan(month_measured(report, row)))
+        derived_name(name, report->month,
+                     !row         ? "total"
+                     : is_service ? "service"
+                                  : "direction",
+                     row ? row->id : MONTH_ALL, "measured_share");
+}
+
 bool hostview_measured_words(const struct month_report *report, const struct month_row *row,
                              enum text_language language, enum text_id *id,
                              char argument[TEXT_NUMBER_SIZE])
@@ -207,6 +230,94 @@ const char *hostview_flag_name(unsigned bit)
                                                       "lower-bound", "ambiguous", "exceeded"};
 
     return names[bit];
+}
+
+/* ---- Quantities ---- */
+
+static const struct {
+    const char *name;
+    const char *unit;
+    const char *formula;
+} quantities[HOSTVIEW_QUANTITIES] = {
+    [HOSTVIEW_ENERGY_J] = {"energy_j", "J", NULL},
+    [HOSTVIEW_IDLE_J] = {"idle_j", "J", NULL},
+    [HOSTVIEW_MEASURED_S] = {"measured_s", "s", NULL},
+    [HOSTVIEW_LOWER_BOUND_S] = {"lower_bound_s", "s", NULL},
+    [HOSTVIEW_AMBIGUOUS_S] = {"ambiguous_s", "s", NULL},
+    [HOSTVIEW_EXCEEDED_S] = {"exceeded_s", "s", NULL},
+    [HOSTVIEW_ENERGY_KWH] = {"energy_kwh", "kWh", "{energy_j} / 3600000"},
+    [HOSTVIEW_IDLE_KWH] = {"idle_kwh", "kWh", "{idle_j} / 3600000"},
+    [HOSTVIEW_ABOVE_IDLE_KWH] = {"above_idle_kwh", "kWh", "({energy_j} - {idle_j}) / 3600000"},
+    [HOSTVIEW_MEASURED_H] = {"measured_h", "h", "{measured_s} / 3600"},
+    [HOSTVIEW_MEAN_W] = {"mean_w", "W", "{energy_j} / {measured_s}"},
+    [HOSTVIEW_LOWER_BOUND_H] = {"lower_bound_h", "h", "{lower_bound_s} / 3600"},
+    [HOSTVIEW_AMBIGUOUS_H] = {"ambiguous_h", "h", "{ambiguous_s} / 3600"},
+    [HOSTVIEW_EXCEEDED_H] = {"exceeded_h", "h", "{exceeded_s} / 3600"},
+};
+
+const char *hostview_quantity_name(enum hostview_quantity quantity)
+{
+    return quantities[quantity].name;
+}
+
+const char *hostview_quantity_unit(enum hostview_quantity quantity)
+{
+    return quantities[quantity].unit;
+}
+
+const char *hostview_quantity_formula(enum hostview_quantity quantity)
+{
+    return quantities[quantity].formula;
+}
+
+double hostview_device_value(const struct localhost_device *device, enum hostview_quantity quantity)
+{
+    bool is_source = device->kind == POWER_DEVICE_SOURCE;
+    const double values[HOSTVIEW_QUANTITIES] = {
+        [HOSTVIEW_ENERGY_J] = device->energy_j,
+        [HOSTVIEW_IDLE_J] = device->idle_j,
+        [HOSTVIEW_MEASURED_S] = device->covered_s,
+        [HOSTVIEW_LOWER_BOUND_S] = device->lower_bound_s,
+        [HOSTVIEW_AMBIGUOUS_S] = device->ambiguous_s,
+        [HOSTVIEW_EXCEEDED_S] = device->exceeded_s,
+        [HOSTVIEW_ENERGY_KWH] = device->energy_j / J_PER_KWH,
+        [HOSTVIEW_IDLE_KWH] = is_source ? NAN : device->idle_j / J_PER_KWH,
+        [HOSTVIEW_ABOVE_IDLE_KWH] =
+            is_source ? NAN : (device->energy_j - device->idle_j) / J_PER_KWH,
+        [HOSTVIEW_MEASURED_H] = device->covered_s / HOUR_S,
+        [HOSTVIEW_MEAN_W] = device->covered_s > 0 ? device->energy_j / device->covered_s : NAN,
+        [HOSTVIEW_LOWER_BOUND_H] = device->lower_bound_s / HOUR_S,
+        [HOSTVIEW_AMBIGUOUS_H] = device->ambiguous_s / HOUR_S,
+        [HOSTVIEW_EXCEEDED_H] = device->exceeded_s / HOUR_S,
+    };
+
+    return values[quantity];
+}
+
+bool hostview_sum(const struct host_view *view, size_t number, struct hostview_sum *out)
+{
+    const struct localhost *host = view->host;
+    const struct hostview_sum sums[] = {
+        {"energy_j", "J", host->energy_j, NULL},
+        {"idle_j", "J", host->idle_j, NULL},
+        {"measured_s", "s", host->measured_s, NULL},
+        {"pending_j", "J", host->pending_j, NULL},
+        {"unmeasured_s", "s", view->unmeasured_s, "less({month_s}, {measured_s})"},
+        {"idle_share", "1", view->idle_share, "{idle_j} / {energy_j}"},
+        {"pool_kwh_it", "kWh", view->pool_kwh, "less({energy_j} - {idle_j}, {active_j}) / 3600000"},
+        {"energy_kwh", "kWh", view->it_kwh, "{energy_j} / 3600000"},
+        {"idle_kwh", "kWh", host->idle_j / J_PER_KWH, "{idle_j} / 3600000"},
+        {"above_idle_kwh", "kWh", (host->energy_j - host->idle_j) / J_PER_KWH,
+         "({energy_j} - {idle_j}) / 3600000"},
+        {"pending_kwh", "kWh", host->pending_j / J_PER_KWH, "{pending_j} / 3600000"},
+        {"measured_h", "h", host->measured_s / HOUR_S, "{measured_s} / 3600"},
+        {"unmeasured_h", "h", view->unmeasured_s / HOUR_S, "{unmeasured_s} / 3600"},
+    };
+
+    if (number >= sizeof(sums) / sizeof(sums[0]))
+        return false;
+    *out = sums[number];
+    return true;
 }
 
 /* ---- What was captured, and what the server counted ---- */
@@ -277,13 +388,6 @@ bool hostview_factor(const struct month_report *report, size_t number, struct ho
 
 /* ---- For a terminal ---- */
 
-static void say(FILE *stream, enum text_language language, enum text_id id,
-                const char *const *arguments)
-{
-    text_say(stream, language, id, arguments, false);
-    fputc('\n', stream);
-}
-
 static void put_energy(char out[TEXT_NUMBER_SIZE], enum text_language language, double kwh)
 {
     text_number(out, TEXT_NUMBER_SIZE, language, kwh, text_decimals(kwh));
@@ -292,7 +396,8 @@ static void put_energy(char out[TEXT_NUMBER_SIZE], enum text_language language, 
 static void print_line(const struct host_view *view, const struct host_line *line,
                        enum text_language language, FILE *stream)
 {
-    char figure[MONTH_FIGURE_SIZE];
+    const char *key = line->row ? line->row->id : MONTH_OTHER;
+    month_name names[2] = {""};
     char active[TEXT_NUMBER_SIZE] = "–", common[TEXT_NUMBER_SIZE];
 
     if (line->has_use)
@@ -303,15 +408,17 @@ static void print_line(const struct host_view *view, const struct host_line *lin
                                       : text_get(language, TEXT_OTHER),
                             active, common),
              false);
-    derived_name(figure, view->report->month, "host-direction",
-                 line->row ? line->row->id : MONTH_OTHER, "common_kwh");
-    fprintf(stream, " [%s]\n", figure);
+    if (line->has_use)
+        derived_name(names[0], view->report->month, "host-direction", key, "active_kwh");
+    derived_name(names[1], view->report->month, "host-direction", key, "common_kwh");
+    month_print_names(stream, TEXT_ARGUMENTS(names[0], names[1]));
 }
 
 void hostview_print(const struct month_report *report, enum text_language language, FILE *stream)
 {
     struct host_view *view = hostview_new(report);
     char percent[TEXT_NUMBER_SIZE], energy[TEXT_NUMBER_SIZE], argument[TEXT_NUMBER_SIZE];
+    month_name names[2];
     enum text_id id;
 
     for (size_t i = 0; i <= report->directions.count; i++) {
@@ -321,10 +428,15 @@ void hostview_print(const struct month_report *report, enum text_language langua
         if (!hostview_measured_words(report, row, language, &id, argument))
             continue;
         fprintf(stream, "%s – ", row ? month_label(row, language) : text_get(language, TEXT_TOTAL));
-        say(stream, language, id, TEXT_ARGUMENTS(argument));
+        text_say(stream, language, id, TEXT_ARGUMENTS(argument), false);
+        hostview_measured_name(report, row, names[0]);
+        month_print_names(stream, TEXT_ARGUMENTS(names[0]));
     }
-    if (hostview_idle_words(report, language, percent, energy))
-        say(stream, language, TEXT_HOST_IDLE, TEXT_ARGUMENTS(percent, energy));
+    if (hostview_idle_words(report, language, percent, energy)) {
+        text_say(stream, language, TEXT_HOST_IDLE, TEXT_ARGUMENTS(percent, energy), false);
+        hostview_idle_names(report, names);
+        month_print_names(stream, TEXT_ARGUMENTS(names[0], names[1]));
+    }
     for (size_t i = 0; view && i < view->count; i++)
         print_line(view, &view->lines[i], language, stream);
     hostview_free(view);

@@ -43,6 +43,10 @@ void hostview_free(struct host_view *view);
  * nothing to say. */
 bool hostview_idle_words(const struct month_report *report, enum text_language language,
                          char percent[TEXT_NUMBER_SIZE], char energy[TEXT_NUMBER_SIZE]);
+/* The figures that these are, and the next. */
+void hostview_idle_names(const struct month_report *report, month_name names[2]);
+void hostview_measured_name(const struct month_report *report, const struct month_row *row,
+                            month_name name);
 /* "of which measured: 63 %", of ROW or, NULL, of the total, where it is a mixture; false when all
  * is of one kind. ARGUMENT is the percentage, or the threshold when *ID says that it is not told.
  */
@@ -54,6 +58,42 @@ bool hostview_measured_words(const struct month_report *report, const struct mon
 enum text_id hostview_flag_text(unsigned bit);
 const char *hostview_flag_name(unsigned bit);
 #define HOSTVIEW_FLAGS 6
+
+/* What is told of one device, for programs and, in other units, on the page. */
+enum hostview_quantity {
+    HOSTVIEW_ENERGY_J,
+    HOSTVIEW_IDLE_J,
+    HOSTVIEW_MEASURED_S,
+    HOSTVIEW_LOWER_BOUND_S, /* measured with such a flag */
+    HOSTVIEW_AMBIGUOUS_S,
+    HOSTVIEW_EXCEEDED_S,
+    HOSTVIEW_ENERGY_KWH,
+    HOSTVIEW_IDLE_KWH,
+    HOSTVIEW_ABOVE_IDLE_KWH,
+    HOSTVIEW_MEASURED_H,
+    HOSTVIEW_MEAN_W,
+    HOSTVIEW_LOWER_BOUND_H,
+    HOSTVIEW_AMBIGUOUS_H,
+    HOSTVIEW_EXCEEDED_H,
+    HOSTVIEW_QUANTITIES
+};
+const char *hostview_quantity_name(enum hostview_quantity quantity); /* "energy_j" */
+const char *hostview_quantity_unit(enum hostview_quantity quantity);
+/* Of the names of others; NULL: it is recorded. */
+const char *hostview_quantity_formula(enum hostview_quantity quantity);
+/* NAN where it has none. */
+double hostview_device_value(const struct localhost_device *device,
+                             enum hostview_quantity quantity);
+
+/* The sums of the host, by name: energy_j, idle_j, measured_s, pending_j, unmeasured_s,
+ * energy_kwh... Call with NUMBER from 0 until false. */
+struct hostview_sum {
+    const char *name;
+    const char *unit;
+    double value;
+    const char *formula; /* of the names of others, month_s and active_j; NULL: it is recorded */
+};
+bool hostview_sum(const struct host_view *view, size_t number, struct hostview_sum *out);
 
 /* The counts of one service of the host, or of all, which are captured and what the server says. */
 struct host_balance {

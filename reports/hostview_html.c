@@ -22,13 +22,23 @@ static void number_text(const struct html_page *page, char out[TEXT_NUMBER_SIZE]
     text_number(out, TEXT_NUMBER_SIZE, page->language, value, text_decimals(value));
 }
 
-static void value_cell(const struct html_page *page, double value)
+/* NAN: a dash. */
+static void figure_cell(const struct html_page *page, double value, const char *scope,
+                        const char *key, const char *indicator)
 {
-    char number[TEXT_NUMBER_SIZE] = "–";
+    char number[TEXT_NUMBER_SIZE];
 
-    if (!isnan(value))
-        number_text(page, number, value);
-    html_number_cell(page, number);
+    if (isnan(value)) {
+        html_number_cell(page, "–");
+        return;
+    }
+    number_text(page, number, value);
+    html_figure_cell(page, number, scope, key, indicator);
+}
+
+static void host_name(const struct html_page *page, month_name name, const char *indicator)
+{
+    derived_name(name, page->report->month, "host", MONTH_ALL, indicator);
 }
 
 /* ---- What was measured ---- */
@@ -43,34 +53,49 @@ static void write_lead(const struct html_page *page, const struct host_view *vie
                              view->pool_kwh,
                              view->host->measured_s / HOUR_S,
                              view->report->month_s / HOUR_S};
+    static const char *const indicators[] = {"energy_kwh",  "",           "pue", "idle_share",
+                                             "pool_kwh_it", "measured_h", ""};
     char numbers[sizeof(values) / sizeof(values[0])][TEXT_NUMBER_SIZE];
+    month_name names[sizeof(values) / sizeof(values[0])];
 
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         number_text(page, numbers[i], values[i]);
-    html_element(page, "p", TEXT_HOST_LEAD,
-                 TEXT_ARGUMENTS(config->name, numbers[0], numbers[1], numbers[2], numbers[3],
-                                numbers[4], numbers[5], numbers[6]));
+        host_name(page, names[i], indicators[i]);
+    }
+    derived_name(names[1], page->report->month, "host-direction", MONTH_ALL, "total_kwh");
+    derived_name(names[6], page->report->month, "coverage", MONTH_ALL, "month_h");
+    html_sentence(
+        page, "p", NULL, TEXT_HOST_LEAD,
+        TEXT_ARGUMENTS(config->name, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+                       numbers[5], numbers[6]),
+        TEXT_ARGUMENTS("", names[0], names[1], names[2], names[3], names[4], names[5], names[6]));
 }
 
 static void write_gaps(const struct html_page *page, const struct host_view *view)
 {
     char number[TEXT_NUMBER_SIZE];
+    month_name name;
 
     if (view->unmeasured_s > 0) {
         number_text(page, number, view->unmeasured_s / HOUR_S);
-        html_notice(page, TEXT_HOST_UNMEASURED, TEXT_ARGUMENTS(number));
+        host_name(page, name, "unmeasured_h");
+        html_sentence(page, "p", "notice", TEXT_HOST_UNMEASURED, TEXT_ARGUMENTS(number),
+                      TEXT_ARGUMENTS(name));
     }
     if (view->host->pending_j > 0) {
         number_text(page, number, view->host->pending_j / J_PER_KWH);
-        html_element(page, "p", TEXT_HOST_PENDING, TEXT_ARGUMENTS(number));
+        host_name(page, name, "pending_kwh");
+        html_sentence(page, "p", NULL, TEXT_HOST_PENDING, TEXT_ARGUMENTS(number),
+                      TEXT_ARGUMENTS(name));
     }
 }
 
 static void flag_cell(const struct html_page *page, const struct localhost_device *device)
 {
-    const double seconds[HOSTVIEW_FLAGS] = {
-        [3] = device->lower_bound_s, [4] = device->ambiguous_s, [5] = device->exceeded_s};
+    static const enum hostview_quantity quantities[HOSTVIEW_FLAGS] = {
+        [3] = HOSTVIEW_LOWER_BOUND_H, [4] = HOSTVIEW_AMBIGUOUS_H, [5] = HOSTVIEW_EXCEEDED_H};
     char hours[TEXT_NUMBER_SIZE];
+    month_name name;
     bool any = false;
 
     fputs("<td>", page->stream);
@@ -78,9 +103,11 @@ static void flag_cell(const struct html_page *page, const struct localhost_devic
         if (!(device->flags & 1u << bit))
             continue;
         fputs(any ? " ; " : "", page->stream);
-        number_text(page, hours, seconds[bit] / HOUR_S);
-        text_say(page->stream, page->language, hostview_flag_text(bit), TEXT_ARGUMENTS(hours),
-                 true);
+        number_text(page, hours, hostview_device_value(device, quantities[bit]));
+        derived_name(name, page->report->month, "host-device", device->name,
+                     hostview_quantity_name(quantities[bit]));
+        text_say_figures(page->stream, page->language, hostview_flag_text(bit),
+                         TEXT_ARGUMENTS(hours), TEXT_ARGUMENTS(name));
         any = true;
     }
     fputs(any ? "</td>" : "–</td>", page->stream);
@@ -88,15 +115,14 @@ static void flag_cell(const struct html_page *page, const struct localhost_devic
 
 static void device_row(const struct html_page *page, const struct localhost_device *device)
 {
-    bool is_source = device->kind == POWER_DEVICE_SOURCE;
-
     fputs("<tr>", page->stream);
     html_row_heading(page, device->name);
-    value_cell(page, device->energy_j / J_PER_KWH);
-    value_cell(page, is_source ? NAN : device->idle_j / J_PER_KWH);
-    value_cell(page, is_source ? NAN : (device->energy_j - device->idle_j) / J_PER_KWH);
-    value_cell(page, device->covered_s / HOUR_S);
-    value_cell(page, device->covered_s > 0 ? device->energy_j / device->covered_s : NAN);
+    for (int i = HOSTVIEW_ENERGY_KWH; i <= HOSTVIEW_MEAN_W; i++) {
+        enum hostview_quantity quantity = (enum hostview_quantity)i;
+
+        figure_cell(page, hostview_device_value(device, quantity), "host-device", device->name,
+                    hostview_quantity_name(quantity));
+    }
     flag_cell(page, device);
     fputs("</tr>\n", page->stream);
 }
@@ -119,10 +145,11 @@ static void devices_table(const struct html_page *page, const struct host_view *
     if (!sources) {
         fputs("<tr class=\"total\">", page->stream);
         html_row_heading_text(page, TEXT_TOTAL);
-        value_cell(page, view->it_kwh);
-        value_cell(page, view->host->idle_j / J_PER_KWH);
-        value_cell(page, (view->host->energy_j - view->host->idle_j) / J_PER_KWH);
-        value_cell(page, view->host->measured_s / HOUR_S);
+        figure_cell(page, view->it_kwh, "host", MONTH_ALL, "energy_kwh");
+        figure_cell(page, view->host->idle_j / J_PER_KWH, "host", MONTH_ALL, "idle_kwh");
+        figure_cell(page, (view->host->energy_j - view->host->idle_j) / J_PER_KWH, "host",
+                    MONTH_ALL, "above_idle_kwh");
+        figure_cell(page, view->host->measured_s / HOUR_S, "host", MONTH_ALL, "measured_h");
         fputs("<td></td><td></td></tr>\n", page->stream);
     }
     html_close_table(page);
@@ -180,14 +207,14 @@ static bool is_told(const struct host_line *line, size_t column)
 }
 
 static const char *const column_names[COLUMNS] = {
-    "active_kwh", "common_kwh", "", "kwh_by_usage", "kwh_by_entitlement", "kwh_by_hybrid"};
+    "active_kwh", "common_kwh", "total_kwh", "kwh_by_usage", "kwh_by_entitlement", "kwh_by_hybrid"};
 
 static void line_row(const struct html_page *page, const struct host_view *view, size_t number,
                      const struct text_band *bands)
 {
     bool is_total = number == view->count;
     const struct host_line *line = is_total ? &view->total : &view->lines[number];
-    char name[MONTH_FIGURE_SIZE];
+    const char *key = is_total ? MONTH_ALL : line->row ? line->row->id : MONTH_OTHER;
 
     fputs(is_total ? "<tr class=\"total\"><th scope=\"row\">" : "<tr><th scope=\"row\">",
           page->stream);
@@ -195,25 +222,17 @@ static void line_row(const struct html_page *page, const struct host_view *view,
                             : line->row ? month_label(line->row, page->language)
                                         : text_get(page->language, TEXT_OTHER));
     fputs("</th>", page->stream);
-    value_cell(page, line->has_use ? line->weight : NAN);
+    figure_cell(page, line->has_use ? line->weight : NAN, "host-direction", key, "weighted_tokens");
     for (size_t i = 0; i < COLUMNS; i++) {
         if (!has_column(view, i))
             continue;
-        fputs("<td class=\"n\"", page->stream);
-        if (i != 2 && is_told(line, i)) { /* the third is their sum */
-            derived_name(name, view->report->month, "host-direction",
-                         is_total    ? MONTH_ALL
-                         : line->row ? line->row->id
-                                     : MONTH_OTHER,
-                         column_names[i]);
-            html_explained(page, name);
+        if (!is_told(line, i)) {
+            html_number_cell(page, "–");
+            continue;
         }
-        fputc('>', page->stream);
-        if (is_told(line, i))
-            html_band(page, bands[i * (view->count + 1) + number], column_of(line, i),
-                      line_decimals(view));
-        else
-            fputs("–</td>", page->stream);
+        html_open_figure(page, "host-direction", key, column_names[i]);
+        html_band(page, bands[i * (view->count + 1) + number], column_of(line, i),
+                  line_decimals(view));
     }
     fputs("</tr>\n", page->stream);
 }
@@ -265,38 +284,50 @@ static bool write_lines(const struct html_page *page, const struct host_view *vi
 static void write_meter(const struct html_page *page, const struct host_view *view)
 {
     char attributed[TEXT_NUMBER_SIZE], measured[TEXT_NUMBER_SIZE];
+    month_name names[2];
 
     text_number(attributed, sizeof(attributed), page->language, view->total.energy_j, 0);
     text_number(measured, sizeof(measured), page->language, view->host->energy_j, 0);
-    html_element(page, "p", TEXT_HOST_METER, TEXT_ARGUMENTS(attributed, measured));
+    derived_name(names[0], page->report->month, "host-direction", MONTH_ALL, "energy_j");
+    host_name(page, names[1], "energy_j");
+    html_sentence(page, "p", NULL, TEXT_HOST_METER, TEXT_ARGUMENTS(attributed, measured),
+                  TEXT_ARGUMENTS(names[0], names[1]));
 }
 
 /* ---- Tokens ---- */
 
-static void count_cell(const struct html_page *page, double count)
+/* With so many DECIMALS; NAN: a dash. */
+static void count_cell(const struct html_page *page, const struct host_balance *balance,
+                       size_t quantity, const char *prefix, double count, unsigned decimals)
 {
-    char number[TEXT_NUMBER_SIZE] = "–";
+    char number[TEXT_NUMBER_SIZE], indicator[MONTH_ID_SIZE];
 
-    if (!isnan(count))
-        text_number(number, sizeof(number), page->language, count, 0);
-    html_number_cell(page, number);
+    if (isnan(count)) {
+        html_number_cell(page, "–");
+        return;
+    }
+    text_number(number, sizeof(number), page->language, count, decimals);
+    snprintf(indicator, sizeof(indicator), "%s_%s", prefix, localhost_count_name(quantity));
+    html_figure_cell(page, number, "host-tokens", balance->service, indicator);
 }
 
 static void balance_row(const struct html_page *page, const struct host_balance *balance,
                         size_t quantity)
 {
     const struct localhost_count *count = &balance->counts[quantity];
+    double percent = localhost_count_percent(count);
 
     fputs("<tr>", page->stream);
     html_row_heading(page,
                      balance->service ? balance->service : text_get(page->language, TEXT_TOTAL));
     html_text_cell(page, localhost_count_name(quantity));
-    count_cell(page, count->wire);
-    count_cell(page, balance->has_server ? count->server : NAN);
-    count_cell(page, count->is_compared ? count->wire - count->server : NAN);
-    value_cell(page, localhost_count_percent(count));
+    count_cell(page, balance, quantity, "captured", count->wire, 0);
+    count_cell(page, balance, quantity, "server", balance->has_server ? count->server : NAN, 0);
+    count_cell(page, balance, quantity, "difference",
+               count->is_compared ? count->wire - count->server : NAN, 0);
+    count_cell(page, balance, quantity, "difference_percent", percent, text_decimals(percent));
     html_text_cell(page, text_get(page->language, hostview_verdict_text(count->verdict)));
-    count_cell(page, balance->has_server ? count->unseen : NAN);
+    count_cell(page, balance, quantity, "unseen", balance->has_server ? count->unseen : NAN, 0);
     fputs("</tr>\n", page->stream);
 }
 
@@ -325,7 +356,9 @@ static void write_factors(const struct html_page *page, const struct month_repor
 {
     struct host_factor factor;
     char pue[TEXT_NUMBER_SIZE], wue[TEXT_NUMBER_SIZE];
+    month_name names[2];
 
+    fputs("<div class=\"sources\">\n", page->stream);
     html_open_table(page, TEXT_HOST_FACTORS, NULL);
     html_column_heading(page, TEXT_EXPLAIN_SYMBOL, NULL);
     html_column_heading(page, TEXT_MEANING, NULL);
@@ -345,9 +378,13 @@ static void write_factors(const struct html_page *page, const struct month_repor
         fputs("</tr>\n", page->stream);
     }
     html_close_table(page);
+    fputs("</div>\n", page->stream);
     text_factor(pue, sizeof(pue), page->language, report->host->config->pue.value);
     text_factor(wue, sizeof(wue), page->language, report->host->config->wue_l_per_kwh.value);
-    html_element(page, "p", TEXT_HOST_RGESN, TEXT_ARGUMENTS(pue, wue));
+    host_name(page, names[0], "pue");
+    host_name(page, names[1], "wue_l_per_kwh");
+    html_sentence(page, "p", NULL, TEXT_HOST_RGESN, TEXT_ARGUMENTS(pue, wue),
+                  TEXT_ARGUMENTS(names[0], names[1]));
 }
 
 void hostview_write_html(const struct month_report *report, const struct html_page *page)

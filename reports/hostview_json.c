@@ -6,6 +6,7 @@
 
 #include "reports/derived.h"
 #include "reports/hostview.h"
+#include "reports/impact_json.h"
 #include "reports/jsonvalues.h"
 
 static json_t *json_real_or_null(double value)
@@ -24,9 +25,23 @@ static json_t *json_flags(uint8_t flags)
     return jsonvalues_finished(array, failed);
 }
 
-static json_t *json_devices(const struct host_view *view)
+static json_t *json_device(const struct host_view *view, const struct localhost_device *device)
 {
     static const char *const kinds[] = {"gpu", "host", "source"};
+    json_t *object = json_pack("{s:s, s:s}", "name", device->name, "kind", kinds[device->kind]);
+    int failed = !object;
+
+    for (int i = HOSTVIEW_ENERGY_J; i <= HOSTVIEW_EXCEEDED_S; i++)
+        failed |= json_object_set_new(
+            object, hostview_quantity_name((enum hostview_quantity)i),
+            json_real(hostview_device_value(device, (enum hostview_quantity)i)));
+    failed |= json_object_set_new(object, "flags", json_flags(device->flags));
+    failed |= impact_json_name(object, "ids", view->report->month, "host-device", device->name, "");
+    return jsonvalues_finished(object, failed);
+}
+
+static json_t *json_devices(const struct host_view *view)
+{
     json_t *array;
     int failed;
 
@@ -34,16 +49,8 @@ static json_t *json_devices(const struct host_view *view)
         return json_null();
     array = json_array();
     failed = !array;
-    for (size_t i = 0; i < view->host->device_count; i++) {
-        const struct localhost_device *device = &view->host->devices[i];
-
-        failed |= json_array_append_new(
-            array, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "name", device->name,
-                             "kind", kinds[device->kind], "energy_j", device->energy_j, "idle_j",
-                             device->idle_j, "measured_s", device->covered_s, "lower_bound_s",
-                             device->lower_bound_s, "ambiguous_s", device->ambiguous_s,
-                             "exceeded_s", device->exceeded_s, "flags", json_flags(device->flags)));
-    }
+    for (size_t i = 0; i < view->host->device_count; i++)
+        failed |= json_array_append_new(array, json_device(view, &view->host->devices[i]));
     return jsonvalues_finished(array, failed);
 }
 
@@ -67,22 +74,9 @@ static json_t *json_ids(const struct host_view *view, const struct host_line *li
     return jsonvalues_finished(array, failed);
 }
 
-static json_t *json_names(const struct host_view *view, const struct host_line *line)
+static const char *key_of(const struct host_view *view, const struct host_line *line)
 {
-    static const char *const names[] = {"active_kwh", "common_kwh", "kwh_by_usage",
-                                        "kwh_by_entitlement", "kwh_by_hybrid"};
-    const char *key = line == &view->total ? MONTH_ALL : line->row ? line->row->id : MONTH_OTHER;
-    json_t *object = json_object();
-    int failed = !object;
-    char name[MONTH_FIGURE_SIZE];
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if ((i != 1 && !line->has_use) || (i > 1 && !view->host->has_key[i - 2]))
-            continue;
-        derived_name(name, view->report->month, "host-direction", key, names[i]);
-        failed |= json_object_set_new(object, names[i], json_string(name));
-    }
-    return jsonvalues_finished(object, failed);
+    return line == &view->total ? MONTH_ALL : line->row ? line->row->id : MONTH_OTHER;
 }
 
 static json_t *json_keys(const struct host_view *view, const struct host_line *line)
@@ -94,19 +88,23 @@ static json_t *json_keys(const struct host_view *view, const struct host_line *l
         if (view->host->has_key[key])
             failed |= json_object_set_new(object, sharing_key_name((enum sharing_key_kind)key),
                                           jsonvalues_triple(line->by_key_kwh[key]));
+    failed |= impact_json_name(object, "ids", view->report->month, "host-direction",
+                               key_of(view, line), "kwh_by_");
     return jsonvalues_finished(object, failed);
 }
 
+/* What it is the sum of is in "ids", the names of the line's own figures in "figures". */
 static json_t *json_line(const struct host_view *view, const struct host_line *line)
 {
     json_t *active = line->has_use ? jsonvalues_triple(line->active_kwh) : json_null();
+    json_t *object = json_pack(
+        "{s:s, s:o, s:o, s:o, s:f, s:o, s:o}", "direction", line->row ? line->row->id : MONTH_OTHER,
+        "weighted_tokens", json_real_or_null(line->has_use ? line->weight : NAN), "active_kwh",
+        active, "common_kwh", jsonvalues_triple(line->common_kwh), "energy_j", line->energy_j,
+        "energy_kwh_by_key", json_keys(view, line), "ids", json_ids(view, line));
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o, s:o}", "direction",
-                     line->row ? line->row->id : MONTH_OTHER, "weighted_tokens",
-                     json_real_or_null(line->has_use ? line->weight : NAN), "active_kwh", active,
-                     "common_kwh", jsonvalues_triple(line->common_kwh), "energy_j", line->energy_j,
-                     "energy_kwh_by_key", json_keys(view, line), "ids", json_ids(view, line),
-                     "figures", json_names(view, line));
+    return jsonvalues_finished(object, impact_json_name(object, "figures", view->report->month,
+                                                        "host-direction", key_of(view, line), ""));
 }
 
 static json_t *json_lines(const struct host_view *view)
@@ -134,8 +132,8 @@ static double unseen_of(const struct localhost_count *count)
     return count->unseen;
 }
 
-static json_t *json_counts(const struct host_balance *balance,
-                           double (*value)(const struct localhost_count *count))
+static json_t *json_counts(const struct host_view *view, const struct host_balance *balance,
+                           double (*value)(const struct localhost_count *count), const char *prefix)
 {
     json_t *object = json_object();
     int failed = !object;
@@ -143,6 +141,8 @@ static json_t *json_counts(const struct host_balance *balance,
     for (size_t i = 0; i < LOCALHOST_COUNTS; i++)
         failed |= json_object_set_new(object, localhost_count_name(i),
                                       json_real_or_null(value(&balance->counts[i])));
+    failed |= impact_json_name(object, "ids", view->report->month, "host-tokens", balance->service,
+                               prefix);
     return jsonvalues_finished(object, failed);
 }
 
@@ -158,6 +158,21 @@ static json_t *json_verdicts(const struct host_balance *balance)
     return jsonvalues_finished(object, failed);
 }
 
+static json_t *json_service(const struct host_view *view, const struct host_balance *balance)
+{
+    json_t *object = json_pack(
+        "{s:s?, s:o, s:o, s:o, s:o, s:o, s:I}", "service", balance->service, "captured",
+        json_counts(view, balance, wire_of, "captured_"), "server",
+        balance->has_server ? json_counts(view, balance, server_of, "server_") : json_null(),
+        "difference_percent",
+        json_counts(view, balance, localhost_count_percent, "difference_percent_"), "verdict",
+        json_verdicts(balance), "unseen", json_counts(view, balance, unseen_of, "unseen_"),
+        "restarts", (json_int_t)balance->restarts);
+
+    return jsonvalues_finished(object, impact_json_name(object, "ids", view->report->month,
+                                                        "host-tokens", balance->service, ""));
+}
+
 static json_t *json_balance(const struct host_view *view)
 {
     json_t *array = json_array();
@@ -165,14 +180,7 @@ static json_t *json_balance(const struct host_view *view)
     struct host_balance balance;
 
     for (size_t i = 0; hostview_balance(view, i, &balance); i++)
-        failed |= json_array_append_new(
-            array,
-            json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:I}", "service", balance.service,
-                      "captured", json_counts(&balance, wire_of), "server",
-                      balance.has_server ? json_counts(&balance, server_of) : json_null(),
-                      "difference_percent", json_counts(&balance, localhost_count_percent),
-                      "verdict", json_verdicts(&balance), "unseen",
-                      json_counts(&balance, unseen_of), "restarts", (json_int_t)balance.restarts));
+        failed |= json_array_append_new(array, json_service(view, &balance));
     return jsonvalues_finished(array, failed);
 }
 
@@ -210,6 +218,8 @@ json_t *hostview_json(const struct month_report *report)
         sharing_key_name((enum sharing_key_kind)view->host->period->key), "total",
         json_line(view, &view->total), "directions", json_lines(view), "devices",
         json_devices(view), "tokens", json_balance(view), "factors", json_factors(report));
+    object = jsonvalues_finished(
+        object, impact_json_name(object, "ids", report->month, "host", MONTH_ALL, ""));
     hostview_free(view);
     return object;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/derived.h"
+
 #define EXPONENT_BASE 10
 
 static const char style[] =
@@ -216,11 +218,47 @@ void html_provenance_headings(const struct html_page *page)
         html_column_heading(page, headings[i], NULL);
 }
 
+void html_sentence(const struct html_page *page, const char *tag, const char *class_name,
+                   enum text_id id, const char *const *arguments, const char *const *figures)
+{
+    fprintf(page->stream, "<%s", tag);
+    if (class_name)
+        fprintf(page->stream, " class=\"%s\"", class_name);
+    fputc('>', page->stream);
+    text_say_figures(page->stream, page->language, id, arguments, figures);
+    fprintf(page->stream, "</%s>\n", tag);
+}
+
+void html_named(const struct html_page *page, const char *figure)
+{
+    fputs(" title=\"iagmeter explain ", page->stream);
+    text_html(page->stream, figure);
+    fputc('"', page->stream);
+}
+
 void html_explained(const struct html_page *page, const char *figure)
 {
     fputs(" id=\"", page->stream);
     text_html(page->stream, figure);
-    fputs("\" title=\"iagmeter explain ", page->stream);
-    text_html(page->stream, figure);
     fputc('"', page->stream);
+    html_named(page, figure);
+}
+
+void html_open_figure(const struct html_page *page, const char *scope, const char *key,
+                      const char *indicator)
+{
+    char figure[MONTH_FIGURE_SIZE];
+
+    derived_name(figure, page->report->month, scope, key, indicator);
+    fputs("<td class=\"n\"", page->stream);
+    html_explained(page, figure);
+    fputc('>', page->stream);
+}
+
+void html_figure_cell(const struct html_page *page, const char *number, const char *scope,
+                      const char *key, const char *indicator)
+{
+    html_open_figure(page, scope, key, indicator);
+    text_html(page->stream, number);
+    fputs("</td>", page->stream);
 }

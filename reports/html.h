@@ -32,8 +32,15 @@ void html_element(const struct html_page *page, const char *tag, enum text_id id
 /* A paragraph that nobody should miss. */
 void html_notice(const struct html_page *page, enum text_id id, const char *const *arguments);
 
+/* <TAG CLASS>sentence</TAG>, with the names of those of its arguments that are figures, "" of
+ * others; CLASS NULL: none. */
+void html_sentence(const struct html_page *page, const char *tag, const char *class_name,
+                   enum text_id id, const char *const *arguments, const char *const *figures);
+
 /* Attributes of the element that is open: the figure's anchor, and how it is explained. */
 void html_explained(const struct html_page *page, const char *figure);
+/* Only how it is explained, of a figure that stands elsewhere, too. */
+void html_named(const struct html_page *page, const char *figure);
 
 /* ---- Tables: caption, column headings, body of rows ---- */
 
@@ -52,6 +59,11 @@ void html_row_heading(const struct html_page *page, const char *text);
 void html_row_heading_text(const struct html_page *page, enum text_id id);
 void html_text_cell(const struct html_page *page, const char *text);
 void html_number_cell(const struct html_page *page, const char *number);
+/* The beginning of such a cell, of the figure that derived_name() names. */
+void html_open_figure(const struct html_page *page, const char *scope, const char *key,
+                      const char *indicator);
+void html_figure_cell(const struct html_page *page, const char *number, const char *scope,
+                      const char *key, const char *indicator);
 /* Up to seven digits; NAN is a dash. */
 void html_factor(const struct html_page *page, double value);
 void html_factor_cell(const struct html_page *page, double value);

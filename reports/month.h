@@ -213,6 +213,8 @@ struct month_coverage_line {
     const char *unit;
     double value;
     double proportion; /* of what it is a part of; negative when it is no part */
+    const char *whole; /* what that is, in names of lines, for derived.h; NULL */
+    const char *sum;   /* what the value is computed from; NULL: it is recorded */
 };
 #define MONTH_COVERAGE_LINES 34
 /* Returns how many there are: the last ones, of local servers, only where there are any. They tell
@@ -224,12 +226,27 @@ size_t month_coverage_lines(const struct month_report *report,
 void month_coverage_words(const struct month_report *report, enum text_language language,
                           char covered[TEXT_NUMBER_SIZE], char length[TEXT_NUMBER_SIZE],
                           char percent[TEXT_NUMBER_SIZE]);
+/* The figures that these are, and those of month_restated_words(): each name is "" where it is
+ * none.
+ */
+typedef char month_name[MONTH_FIGURE_SIZE];
+#define MONTH_COVERAGE_ARGUMENTS 3
+void month_coverage_names(const struct month_report *report,
+                          month_name names[MONTH_COVERAGE_ARGUMENTS],
+                          const char *figures[MONTH_COVERAGE_ARGUMENTS + 1]);
 
 /* The ARGUMENTS of TEXT_RESTATED, which point into WORDS. Returns false without a statement. */
 #define MONTH_RESTATED_ARGUMENTS 9
 bool month_restated_words(const struct month_report *report, enum text_language language,
                           char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE],
                           const char *arguments[MONTH_RESTATED_ARGUMENTS + 1]);
+
+void month_restated_names(const struct month_report *report,
+                          month_name names[MONTH_RESTATED_ARGUMENTS],
+                          const char *figures[MONTH_RESTATED_ARGUMENTS + 1]);
+
+/* After a line for a terminal: " [NAME] [NAME]", of the figures that it tells, and its end. */
+void month_print_names(FILE *stream, const char *const *figures);
 
 /* The rows of one column rounded so that they add up to the total returned (text_round()); OUT
  * holds one band per row. */

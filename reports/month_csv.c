@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month.h"
 
+#include "reports/derived.h"
 #include "reports/hostview.h"
 #include "reports/progress.h"
 #include "reports/units.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Long form, RFC 4180 with plain line feeds: one record per month, scope, id and indicator. The
- * first line names the columns. */
+ * first line names the columns; the last one is what `iagmeter explain` takes. */
 
-#define COLUMNS "month,scope,id,label,indicator,unit,low,central,high,grade\n"
+#define COLUMNS "month,scope,id,label,indicator,unit,low,central,high,grade,figure\n"
 
-static void write_record(FILE *stream, const struct month_report *report, const char *scope,
-                         const char *id, const char *label, const char *indicator, const char *unit,
-                         struct triple value, char grade)
+/* FIGURE NULL: it is named by the scope. */
+static void write_named(FILE *stream, const struct month_report *report, const char *scope,
+                        const char *id, const char *label, const char *indicator, const char *unit,
+                        struct triple value, char grade, const char *figure)
 {
+    char name[MONTH_FIGURE_SIZE];
     const double ends[] = {value.low, value.central, value.high};
     char number[TEXT_NUMBER_SIZE];
 
@@ -28,7 +32,17 @@ static void write_record(FILE *stream, const struct month_report *report, const 
         text_exact(number, sizeof(number), ends[i]);
         fprintf(stream, ",%s", number);
     }
-    fprintf(stream, ",%c\n", grade);
+    derived_name(name, report->month, scope, id, indicator);
+    fprintf(stream, ",%c,", grade);
+    text_csv(stream, figure ? figure : name);
+    fputc('\n', stream);
+}
+
+static void write_record(FILE *stream, const struct month_report *report, const char *scope,
+                         const char *id, const char *label, const char *indicator, const char *unit,
+                         struct triple value, char grade)
+{
+    write_named(stream, report, scope, id, label, indicator, unit, value, grade, NULL);
 }
 
 /* ROW NULL: the total. */
@@ -37,13 +51,17 @@ static void write_totals(FILE *stream, const struct month_report *report, const 
 {
     const struct month_totals *totals = row ? &row->totals : &report->total;
     double measured = month_measured(report, row);
+    bool is_direction = strcmp(scope, "direction") == 0;
+    char figure[MONTH_FIGURE_SIZE];
     char grade = grade_letter((enum evidence_grade)totals->activity.grade);
 
     for (int i = 0; i < MONTH_INDICATORS; i++) {
         enum month_indicator indicator = (enum month_indicator)i;
 
-        write_record(stream, report, scope, id, label, month_indicator_name(indicator),
-                     month_indicator_unit(indicator), month_value(totals, indicator), grade);
+        month_figure(figure, report, is_direction ? id : MONTH_ALL,
+                     row && !is_direction ? id : MONTH_ALL, indicator);
+        write_named(stream, report, scope, id, label, month_indicator_name(indicator),
+                    month_indicator_unit(indicator), month_value(totals, indicator), grade, figure);
     }
     write_record(stream, report, scope, id, label, "tokens_out_random_sigma", "1",
                  triple_exact(month_random_sigma(totals, report->config->factors)), grade);

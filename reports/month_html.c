@@ -15,6 +15,7 @@
 #define SHARE_DECIMALS   1
 #define PERCENT_DECIMALS 2 /* of coverage */
 #define PERCENT_UNITS    100
+#define COUNT_OF(array)  (sizeof(array) / sizeof((array)[0]))
 
 static void sentence_cell(const struct html_page *page, enum text_id id)
 {
@@ -36,9 +37,7 @@ static void figure_attributes(const struct html_page *page, const char *directio
         text_html(page->stream, name);
         fputc('"', page->stream);
     }
-    fputs(" title=\"iagmeter explain ", page->stream);
-    text_html(page->stream, name);
-    fputc('"', page->stream);
+    html_named(page, name);
 }
 
 static const char *unit_of(enum month_indicator indicator)
@@ -70,43 +69,54 @@ static void write_period(const struct html_page *page)
 static void write_restatement(const struct html_page *page)
 {
     char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
-    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1];
+    month_name names[MONTH_RESTATED_ARGUMENTS];
+    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1], *figures[MONTH_RESTATED_ARGUMENTS + 1];
 
-    if (month_restated_words(page->report, page->language, words, arguments))
-        html_notice(page, TEXT_RESTATED, arguments);
+    if (!month_restated_words(page->report, page->language, words, arguments))
+        return;
+    month_restated_names(page->report, names, figures);
+    html_sentence(page, "p", "notice", TEXT_RESTATED, arguments, figures);
 }
 
 static void coverage_sentence(const struct html_page *page)
 {
     char covered[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
+    month_name names[MONTH_COVERAGE_ARGUMENTS];
+    const char *figures[MONTH_COVERAGE_ARGUMENTS + 1];
 
     if (!(page->report->covered_s > 0)) {
         html_notice(page, TEXT_COVERAGE_NONE, NULL);
         return;
     }
     month_coverage_words(page->report, page->language, covered, length, percent);
-    html_element(page, "p", TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent));
+    month_coverage_names(page->report, names, figures);
+    html_sentence(page, "p", NULL, TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent),
+                  figures);
 }
 
 /* Which part of the energy of ROW, NULL of the total, is measured; the rest is estimated. */
 static void measured_part(const struct html_page *page, const struct month_row *row)
 {
     char argument[TEXT_NUMBER_SIZE];
+    month_name name;
     enum text_id id;
 
     if (!hostview_measured_words(page->report, row, page->language, &id, argument))
         return;
-    fputs("<span class=\"band\">", page->stream);
-    text_say(page->stream, page->language, id, TEXT_ARGUMENTS(argument), true);
-    fputs("</span>", page->stream);
+    hostview_measured_name(page->report, row, name);
+    html_sentence(page, "span", "band", id, TEXT_ARGUMENTS(argument), TEXT_ARGUMENTS(name));
 }
 
 static void write_idle(const struct html_page *page)
 {
     char percent[TEXT_NUMBER_SIZE], energy[TEXT_NUMBER_SIZE];
+    month_name names[2];
 
-    if (hostview_idle_words(page->report, page->language, percent, energy))
-        html_notice(page, TEXT_HOST_IDLE, TEXT_ARGUMENTS(percent, energy));
+    if (!hostview_idle_words(page->report, page->language, percent, energy))
+        return;
+    hostview_idle_names(page->report, names);
+    html_sentence(page, "p", "notice", TEXT_HOST_IDLE, TEXT_ARGUMENTS(percent, energy),
+                  TEXT_ARGUMENTS(names[0], names[1]));
 }
 
 static void headline_row(const struct html_page *page, enum month_indicator indicator)
@@ -164,11 +174,13 @@ static void write_random(const struct html_page *page)
 {
     double sigma = month_random_sigma(&page->report->total, page->report->config->factors);
     char percent[TEXT_NUMBER_SIZE];
+    month_name name;
 
     if (sigma <= 0)
         return;
     factor_text(page, percent, PERCENT_UNITS * sigma);
-    html_element(page, "p", TEXT_RANDOM_NOTE, TEXT_ARGUMENTS(percent));
+    derived_name(name, page->report->month, "total", MONTH_ALL, "tokens_out_random_sigma");
+    html_sentence(page, "p", NULL, TEXT_RANDOM_NOTE, TEXT_ARGUMENTS(percent), TEXT_ARGUMENTS(name));
 }
 
 static void write_total(const struct html_page *page)
@@ -203,18 +215,13 @@ static void unit_row(const struct html_page *page, enum text_id name, const char
 {
     static const char *const names[] = {"energy_wh", "water_ml", "gwp_gco2e"};
     const double values[] = {unit.energy_wh, unit.water_ml, unit.gwp_g};
-    char number[TEXT_NUMBER_SIZE], figure[MONTH_FIGURE_SIZE];
+    char number[TEXT_NUMBER_SIZE];
 
     fputs("<tr>", page->stream);
     html_row_heading_text(page, name);
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         text_number(number, sizeof(number), page->language, values[i], text_decimals(values[i]));
-        derived_name(figure, page->report->month, scope, MONTH_ALL, names[i]);
-        fputs("<td class=\"n\"", page->stream);
-        html_explained(page, figure);
-        fputc('>', page->stream);
-        text_html(page->stream, number);
-        fputs("</td>", page->stream);
+        html_figure_cell(page, number, scope, MONTH_ALL, names[i]);
     }
     fputs("</tr>\n", page->stream);
 }
@@ -241,15 +248,10 @@ static void variant_cell(const struct html_page *page, enum month_variant varian
 {
     const struct month_totals totals = {.impact = page->report->variants.impacts[variant]};
     struct triple value = month_value(&totals, indicator);
-    char figure[MONTH_FIGURE_SIZE];
     unsigned decimals = text_decimals(value.central);
     struct text_band band = text_round(NULL, 0, value, decimals, NULL);
 
-    derived_name(figure, page->report->month, "variant", variants_name(variant),
-                 month_indicator_name(indicator));
-    fputs("<td class=\"n\"", page->stream);
-    html_explained(page, figure);
-    fputc('>', page->stream);
+    html_open_figure(page, "variant", variants_name(variant), month_indicator_name(indicator));
     html_band(page, band, value, decimals);
 }
 
@@ -258,6 +260,9 @@ static void write_hourly(const struct html_page *page)
 {
     const struct hourly_result *hourly = &page->report->hourly;
     const struct triple *direct = &hourly->sum.direct_kgco2;
+    static const char *const indicators[] = {
+        "direct_kgco2", "direct_kgco2", "direct_kgco2", "known_energy_kwh",
+        "known_share",  "hours",        "timing"};
     const double values[] = {direct->central,
                              direct->low,
                              direct->high,
@@ -265,24 +270,23 @@ static void write_hourly(const struct html_page *page)
                              PERCENT_UNITS * hourly->known_share,
                              (double)hourly->coverage.hours,
                              hourly->timing};
-    char figure[MONTH_FIGURE_SIZE];
-    char numbers[sizeof(values) / sizeof(values[0])][TEXT_NUMBER_SIZE];
+    month_name names[COUNT_OF(values)];
+    char numbers[COUNT_OF(values)][TEXT_NUMBER_SIZE];
+    const char *figures[COUNT_OF(values) + 1] = {NULL};
 
     html_element(page, "p", TEXT_YEARLY, NULL);
     if (!hourly->is_there)
         return;
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
         factor_text(page, numbers[i], values[i]);
+        derived_name(names[i], page->report->month, "french-hours", MONTH_ALL, indicators[i]);
+        figures[i] = names[i];
+    }
     text_number(numbers[5], sizeof(numbers[5]), page->language, values[5], 0);
-    derived_name(figure, page->report->month, "french-hours", MONTH_ALL, "direct_kgco2");
-    fputs("<p", page->stream);
-    html_explained(page, figure);
-    fputc('>', page->stream);
-    text_say(page->stream, page->language, TEXT_HOURLY,
-             TEXT_ARGUMENTS(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
-                            numbers[6]),
-             true);
-    fputs("</p>\n", page->stream);
+    html_sentence(page, "p", NULL, TEXT_HOURLY,
+                  TEXT_ARGUMENTS(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+                                 numbers[5], numbers[6]),
+                  figures);
 }
 
 static void write_variants(const struct html_page *page)
@@ -373,9 +377,16 @@ static void value_cells(const struct html_page *page, const struct month_table *
     }
 }
 
-static void share_cell(const struct html_page *page, int64_t share, bool positive)
+/* SCOPE: of the row's table; the total has a share in either. */
+static void share_cell(const struct html_page *page, const char *scope, const char *key,
+                       int64_t share, bool positive)
 {
-    fputs("<td class=\"n\">", page->stream);
+    month_name name;
+
+    derived_name(name, page->report->month, scope, key, "energy_share");
+    fputs("<td class=\"n\"", page->stream);
+    html_named(page, name);
+    fputc('>', page->stream);
     html_units(page, share, positive, SHARE_DECIMALS);
     fputs("</td>", page->stream);
 }
@@ -398,12 +409,15 @@ static void row_label(const struct html_page *page, const struct month_row *row)
 
 static void agent_cell(const struct html_page *page, const struct month_row *row)
 {
-    char number[TEXT_NUMBER_SIZE] = "–";
+    char number[TEXT_NUMBER_SIZE];
 
-    if (row->headcount > 0)
-        text_number(number, sizeof(number), page->language, row->gwp_per_agent_g,
-                    text_decimals(row->gwp_per_agent_g));
-    html_number_cell(page, number);
+    if (row->headcount == 0) {
+        html_number_cell(page, "–");
+        return;
+    }
+    text_number(number, sizeof(number), page->language, row->gwp_per_agent_g,
+                text_decimals(row->gwp_per_agent_g));
+    html_figure_cell(page, number, "direction", row->id, "gwp_gco2e_per_agent");
 }
 
 static void service_cells(const struct html_page *page, const struct month_row *row)
@@ -433,7 +447,7 @@ static void total_row(const struct html_page *page, const struct rounded *rounde
     for (size_t i = 0; i < empty_before; i++)
         fputs("<td></td>", page->stream);
     value_cells(page, NULL, NULL, rounded->totals, 1);
-    share_cell(page, any ? 1000 : 0, false);
+    share_cell(page, "total", MONTH_ALL, any ? 1000 : 0, false);
     for (size_t i = 0; i < empty_after; i++)
         fputs("<td></td>", page->stream);
     fputs("</tr>\n", page->stream);
@@ -476,7 +490,7 @@ static bool write_directions(const struct html_page *page)
             fputs("<tr>", page->stream);
             row_label(page, row);
             value_cells(page, table, row, &rounded.bands[i], table->count);
-            share_cell(page, rounded.shares[i], row->energy_share > 0);
+            share_cell(page, "direction", row->id, rounded.shares[i], row->energy_share > 0);
             agent_cell(page, row);
             fputs("</tr>\n", page->stream);
         }
@@ -511,7 +525,7 @@ static bool write_services(const struct html_page *page)
             row_label(page, row);
             service_cells(page, row);
             value_cells(page, table, row, &rounded.bands[i], table->count);
-            share_cell(page, rounded.shares[i], row->energy_share > 0);
+            share_cell(page, "service", row->id, rounded.shares[i], row->energy_share > 0);
             fputs("</tr>\n", page->stream);
         }
         total_row(page, &rounded, 3, 0);
@@ -523,32 +537,45 @@ static bool write_services(const struct html_page *page)
     return written;
 }
 
-/* A band without a name of its own: its service's row has it. */
-static void band_cell(const struct html_page *page, struct triple value)
+static void put_band(const struct html_page *page, struct triple value)
 {
     unsigned decimals = text_decimals(value.central);
     struct text_band band = text_round(NULL, 0, value, decimals, NULL);
 
-    fputs("<td class=\"n\">", page->stream);
     html_band(page, band, value, decimals);
+}
+
+static void unit_cell(const struct html_page *page, const struct month_row *row,
+                      enum month_indicator indicator)
+{
+    fputs("<td class=\"n\"", page->stream);
+    figure_attributes(page, MONTH_ALL, row->id, indicator, true);
+    fputc('>', page->stream);
+    put_band(page, month_value(&row->totals, indicator));
+}
+
+static void image_cell(const struct html_page *page, const struct month_row *row,
+                       struct triple value, enum month_indicator indicator)
+{
+    html_open_figure(page, "images", row->id, month_indicator_name(indicator));
+    put_band(page, value);
 }
 
 /* Of one service: what is no text, and what its images take. */
 static void media_row(const struct html_page *page, const struct month_row *row)
 {
-    const struct month_totals *totals = &row->totals;
     struct units_impact images;
 
-    units_compute(page->report->config, row->service, totals, &images);
+    units_compute(page->report->config, row->service, &row->totals, &images);
     fputs("<tr>", page->stream);
     html_row_heading(page, month_label(row, page->language));
-    band_cell(page, totals->activity.images);
-    band_cell(page, totals->activity.audio_s);
-    band_cell(page, totals->activity.uploads);
+    unit_cell(page, row, MONTH_IMAGES);
+    unit_cell(page, row, MONTH_AUDIO_S);
+    unit_cell(page, row, MONTH_UPLOADS);
     if (images.medium) {
         html_text_cell(page, images.medium->id);
-        band_cell(page, images.impact.energy_kwh);
-        band_cell(page, images.impact.gwp_use_kgco2e);
+        image_cell(page, row, images.impact.energy_kwh, MONTH_ENERGY);
+        image_cell(page, row, images.impact.gwp_use_kgco2e, MONTH_GWP_USE);
     } else {
         sentence_cell(page, TEXT_MEDIUM_UNKNOWN);
         html_text_cell(page, "–");
@@ -613,16 +640,17 @@ static void write_graph(const struct html_page *page, const char *svg, size_t sv
 }
 
 /* Negative: none. */
-static void proportion_cell(const struct html_page *page, double proportion)
+static void proportion_cell(const struct html_page *page, const struct month_coverage_line *line)
 {
-    double percent = 100 * proportion;
+    double percent = 100 * line->proportion;
 
-    if (proportion < 0) {
+    if (line->proportion < 0) {
         html_number_cell(page, "–");
         return;
     }
-    fputs("<td class=\"n\">", page->stream);
-    html_units(page, (int64_t)(percent * PERCENT_UNITS + 0.5), proportion > 0, PERCENT_DECIMALS);
+    html_open_figure(page, "coverage-proportion", MONTH_ALL, line->name);
+    html_units(page, (int64_t)(percent * PERCENT_UNITS + 0.5), line->proportion > 0,
+               PERCENT_DECIMALS);
     fputs("</td>", page->stream);
 }
 
@@ -645,8 +673,8 @@ static void write_coverage(const struct html_page *page)
         fputs("<tr>", page->stream);
         html_row_heading_text(page, lines[i].text);
         text_number(number, sizeof(number), page->language, lines[i].value, 0);
-        html_number_cell(page, number);
-        proportion_cell(page, lines[i].proportion);
+        html_figure_cell(page, number, "coverage", MONTH_ALL, lines[i].name);
+        proportion_cell(page, &lines[i]);
         sentence_cell(page,
                       (enum text_id)(lines[i].text + TEXT_COVERED_TIME_EFFECT - TEXT_COVERED_TIME));
         fputs("</tr>\n", page->stream);
@@ -673,6 +701,7 @@ static void write_grades(const struct html_page *page)
 static void write_shares(const struct html_page *page)
 {
     static const enum text_id names[] = {TEXT_MEASURED, TEXT_COUNTED, TEXT_ESTIMATED};
+    static const char *const indicators[] = {"measured", "counted", "estimated"};
     double measured = page->report->host ? month_measured(page->report, NULL) : 0;
     const double shares[] = {measured, 0, 1 - measured};
 
@@ -688,9 +717,12 @@ static void write_shares(const struct html_page *page)
 
         text_number(number, sizeof(number), page->language, PERCENT_UNITS * shares[i],
                     measured > 0 && measured < 1 ? SHARE_DECIMALS : 0);
-        if (!isnan(shares[i]))
-            snprintf(percent, sizeof(percent), "%s\u202f%%", number);
-        html_number_cell(page, percent);
+        if (isnan(shares[i])) {
+            html_number_cell(page, percent);
+            continue;
+        }
+        snprintf(percent, sizeof(percent), "%s\u202f%%", number);
+        html_figure_cell(page, percent, "shares", MONTH_ALL, indicators[i]);
     }
     fputs("</tr>\n", page->stream);
     html_close_table(page);

@@ -10,9 +10,9 @@
 #include "reports/coefficients.h"
 #include "reports/derived.h"
 #include "reports/hostview_json.h"
+#include "reports/impact_json.h"
 #include "reports/jsonvalues.h"
 #include "reports/progress_json.h"
-#include "reports/units.h"
 
 #define SCHEMA "iagmeter-month/1"
 
@@ -63,36 +63,24 @@ static json_t *json_total(const struct month_report *report)
 {
     json_t *object = json_object();
 
-    if (object && add_totals(object, report, MONTH_ALL, MONTH_ALL, NULL) == 0)
+    if (object && add_totals(object, report, MONTH_ALL, MONTH_ALL, NULL) == 0 &&
+        impact_json_name(object, "ids", report->month, "total", MONTH_ALL, "") == 0)
         return object;
     json_decref(object);
     return NULL;
 }
 
-static json_t *json_impacts(const struct month_totals *totals)
-{
-    json_t *object = json_object();
-    int failed = !object;
-
-    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++)
-        failed |=
-            json_object_set_new(object, month_indicator_name((enum month_indicator)i),
-                                jsonvalues_triple(month_value(totals, (enum month_indicator)i)));
-    return jsonvalues_finished(object, failed);
-}
-
-/* Of the images of a service, besides the totals; null where no figure is known. */
+/* Of the images of a service, besides the totals. */
 static json_t *json_images(const struct month_report *report, const struct month_row *row)
 {
-    struct units_impact images;
+    json_t *images = impact_json_images(report->config, row->service, &row->totals);
 
-    units_compute(report->config, row->service, &row->totals, &images);
-    if (!images.medium)
-        return json_null();
-    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "image_model", images.medium->id, "provider",
-                     images.factors.provider->id, "zone", images.factors.zone->id, "it_kwh_of_one",
-                     jsonvalues_triple(images.it_kwh), "impact",
-                     json_impacts(&(struct month_totals){.impact = images.impact}));
+    if (json_is_null(images))
+        return images;
+    return jsonvalues_finished(
+        images, impact_json_name(images, "ids", report->month, "images", row->id, "") |
+                    impact_json_name(json_object_get(images, "impact"), "ids", report->month,
+                                     "images", row->id, ""));
 }
 
 static json_t *json_row(const struct month_report *report, const struct month_table *table,
@@ -122,6 +110,8 @@ static json_t *json_row(const struct month_report *report, const struct month_ta
     failed |= json_object_set_new(object, "energy_share", json_real(row->energy_share));
     failed |= add_totals(object, report, is_direction ? row->id : MONTH_ALL,
                          is_direction ? MONTH_ALL : row->id, row);
+    failed |= impact_json_name(object, "ids", report->month, is_direction ? "direction" : "service",
+                               row->id, "");
     return jsonvalues_finished(object, failed);
 }
 
@@ -138,23 +128,19 @@ static json_t *json_table(const struct month_report *report, const struct month_
     return array;
 }
 
-static json_t *json_name(const struct month_report *report, const char *scope, const char *key,
-                         const char *indicator)
+/* OBJECT, with the figures in it named. */
+static json_t *named(json_t *object, const struct month_report *report, const char *scope)
 {
-    char name[MONTH_FIGURE_SIZE];
-
-    derived_name(name, report->month, scope, key, indicator);
-    return json_string(name);
+    return jsonvalues_finished(
+        object, impact_json_name(object, "ids", report->month, scope, MONTH_ALL, ""));
 }
 
 static json_t *json_unit(const struct month_report *report, const char *scope,
                          struct month_unit unit)
 {
-    return json_pack("{s:f, s:f, s:f, s:{s:o, s:o, s:o}}", "energy_wh", unit.energy_wh, "water_ml",
-                     unit.water_ml, "gwp_gco2e", unit.gwp_g, "ids", "energy_wh",
-                     json_name(report, scope, MONTH_ALL, "energy_wh"), "water_ml",
-                     json_name(report, scope, MONTH_ALL, "water_ml"), "gwp_gco2e",
-                     json_name(report, scope, MONTH_ALL, "gwp_gco2e"));
+    return named(json_pack("{s:f, s:f, s:f}", "energy_wh", unit.energy_wh, "water_ml",
+                           unit.water_ml, "gwp_gco2e", unit.gwp_g),
+                 report, scope);
 }
 
 static json_t *json_coverage(const struct month_report *report)
@@ -167,7 +153,7 @@ static json_t *json_coverage(const struct month_report *report)
     count = month_coverage_lines(report, lines);
     for (size_t i = 0; i < count; i++)
         failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].value));
-    return jsonvalues_finished(object, failed);
+    return named(jsonvalues_finished(object, failed), report, "coverage");
 }
 
 /* Of what is a part of something, and of which something there is any. */
@@ -182,14 +168,7 @@ static json_t *json_proportions(const struct month_report *report)
     for (size_t i = 0; i < count; i++)
         if (lines[i].proportion >= 0)
             failed |= json_object_set_new(object, lines[i].name, json_real(lines[i].proportion));
-    return jsonvalues_finished(object, failed);
-}
-
-static json_t *json_provenance(const struct provenance *provenance)
-{
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "unit", provenance->unit, "year",
-                     provenance->year, "scope", provenance->scope, "source", provenance->source,
-                     "licence", provenance->licence, "grade", json_stringn(&provenance->grade, 1));
+    return named(jsonvalues_finished(object, failed), report, "coverage-proportion");
 }
 
 static json_t *json_coefficient(const struct coefficient *coefficient)
@@ -209,9 +188,10 @@ static json_t *json_method_a(const struct factors *factors)
 
     for (size_t i = 0; coefficients_get(factors, COEFFICIENTS_A, i, &coefficient); i++)
         failed |= json_object_set_new(object, coefficient.name, json_coefficient(&coefficient));
-    failed |= json_object_set_new(object, "provenance", json_provenance(&method->provenance));
+    failed |=
+        json_object_set_new(object, "provenance", impact_json_provenance(&method->provenance));
     failed |= json_object_set_new(object, "embodied_provenance",
-                                  json_provenance(&method->embodied_provenance));
+                                  impact_json_provenance(&method->embodied_provenance));
     return jsonvalues_finished(object, failed);
 }
 
@@ -224,13 +204,14 @@ static json_t *json_method_b(const struct factors *factors)
 
     for (size_t i = 0; coefficients_get(factors, COEFFICIENTS_B, i, &coefficient); i++)
         failed |= json_object_set_new(object, coefficient.name, json_coefficient(&coefficient));
-    failed |= json_object_set_new(object, "provenance", json_provenance(&method->provenance)) |
-              json_object_set_new(object, "batch_provenance",
-                                  json_provenance(&method->batch_provenance)) |
-              json_object_set_new(object, "input_provenance",
-                                  json_provenance(&method->input_provenance)) |
-              json_object_set_new(object, "overhead_provenance",
-                                  json_provenance(&method->overhead_provenance));
+    failed |=
+        json_object_set_new(object, "provenance", impact_json_provenance(&method->provenance)) |
+        json_object_set_new(object, "batch_provenance",
+                            impact_json_provenance(&method->batch_provenance)) |
+        json_object_set_new(object, "input_provenance",
+                            impact_json_provenance(&method->input_provenance)) |
+        json_object_set_new(object, "overhead_provenance",
+                            impact_json_provenance(&method->overhead_provenance));
     return jsonvalues_finished(object, failed);
 }
 
@@ -241,7 +222,7 @@ static json_t *json_model(const struct model_factors *model)
                      "active_parameters_b", json_range(model->active_parameters_b),
                      "tokens_per_second", model->tokens_per_second, "time_to_first_token_s",
                      model->time_to_first_token_s, "provenance",
-                     json_provenance(&model->provenance));
+                     impact_json_provenance(&model->provenance));
 }
 
 static json_t *json_provider(const struct provider_factors *provider)
@@ -249,7 +230,7 @@ static json_t *json_provider(const struct provider_factors *provider)
     return json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", provider->id, "zone", provider->zone, "pue",
                      json_range(provider->pue), "wue_l_per_kwh",
                      json_range(provider->wue_l_per_kwh), "provenance",
-                     json_provenance(&provider->provenance));
+                     impact_json_provenance(&provider->provenance));
 }
 
 static json_t *json_zone(const struct zone_factors *zone)
@@ -257,9 +238,9 @@ static json_t *json_zone(const struct zone_factors *zone)
     return json_pack("{s:s, s:f, s:f, s:f, s:o, s:o, s:o}", "id", zone->id, "gwp_kgco2e_per_kwh",
                      zone->gwp_kgco2e_per_kwh, "adpe_kgsb_per_kwh", zone->adpe_kgsb_per_kwh,
                      "ewif_l_per_kwh", zone->ewif_l_per_kwh, "provenance",
-                     json_provenance(&zone->provenance), "adpe_provenance",
-                     json_provenance(&zone->adpe_provenance), "ewif_provenance",
-                     json_provenance(&zone->ewif_provenance));
+                     impact_json_provenance(&zone->provenance), "adpe_provenance",
+                     impact_json_provenance(&zone->adpe_provenance), "ewif_provenance",
+                     impact_json_provenance(&zone->ewif_provenance));
 }
 
 static json_t *json_source(const struct month_source *source)
@@ -345,12 +326,25 @@ static json_t *json_notes(const struct month_report *report)
     return jsonvalues_finished(array, failed);
 }
 
-static json_t *json_restatement(const struct month_restatement *restatement)
+static json_t *json_restated(const struct month_report *report, const char *scope,
+                             const struct month_totals *totals)
 {
+    json_t *object = impact_json(&totals->impact);
+    char number[TEXT_NUMBER_SIZE];
+
+    snprintf(number, sizeof(number), "%lld", (long long)report->restatement.number);
+    return jsonvalues_finished(object,
+                               impact_json_name(object, "ids", report->month, scope, number, ""));
+}
+
+static json_t *json_restatement(const struct month_report *report)
+{
+    const struct month_restatement *restatement = &report->restatement;
+
     return json_pack("{s:I, s:o, s:s, s:o, s:o}", "number", (json_int_t)restatement->number, "made",
                      jsonvalues_time(restatement->made_s), "vintage", restatement->vintage,
-                     "recorded", json_impacts(&restatement->recorded), "restated",
-                     json_impacts(&restatement->restated));
+                     "recorded", json_restated(report, "restated-from", &restatement->recorded),
+                     "restated", json_restated(report, "restated", &restatement->restated));
 }
 
 static const char *suppression_name(enum suppress_result result)
@@ -375,21 +369,12 @@ static json_t *json_head(const struct month_report *report)
                      suppression_name(report->suppressed));
 }
 
-static json_t *json_impact(const struct month_report *report, enum month_variant variant)
+static json_t *json_variant(const struct month_report *report, enum month_variant variant)
 {
-    const struct month_totals totals = {.impact = report->variants.impacts[variant]};
-    json_t *object = json_object();
-    int failed = !object;
+    json_t *object = impact_json(&report->variants.impacts[variant]);
 
-    for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++) {
-        const char *name = month_indicator_name((enum month_indicator)i);
-        json_t *figure = jsonvalues_triple(month_value(&totals, (enum month_indicator)i));
-
-        failed |= json_object_set_new(figure, "id",
-                                      json_name(report, "variant", variants_name(variant), name)) |
-                  json_object_set_new(object, name, figure);
-    }
-    return jsonvalues_finished(object, failed);
+    return jsonvalues_finished(object, impact_json_name(object, "ids", report->month, "variant",
+                                                        variants_name(variant), ""));
 }
 
 /* The same use by other methods and conventions; null when nothing of it is shown. */
@@ -406,7 +391,7 @@ static json_t *json_variants(const struct month_report *report)
     for (int i = 0; i < VARIANTS; i++)
         if (variants_is_shown(variants, (enum month_variant)i))
             failed |= json_object_set_new(object, variants_name((enum month_variant)i),
-                                          json_impact(report, (enum month_variant)i));
+                                          json_variant(report, (enum month_variant)i));
     return jsonvalues_finished(object, failed);
 }
 
@@ -418,20 +403,16 @@ static json_t *json_hourly(const struct month_report *report)
 
     if (!hourly->is_there)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o, s:o}}",
-                     "energy_kwh", jsonvalues_triple(hourly->sum.energy_kwh), "known_energy_kwh",
-                     jsonvalues_triple(hourly->sum.known_kwh), "direct_kgco2",
-                     jsonvalues_triple(hourly->sum.direct_kgco2), "known_share",
-                     hourly->known_share, "timing", hourly->timing, "mean_kgco2_per_kwh",
-                     coverage->mean_kgco2_per_kwh, "hours", (json_int_t)coverage->hours,
-                     "hours_real_time", (json_int_t)coverage->by_nature[GRID_REAL_TIME],
-                     "hours_consolidated", (json_int_t)coverage->by_nature[GRID_CONSOLIDATED],
-                     "hours_definitive", (json_int_t)coverage->by_nature[GRID_DEFINITIVE], "ids",
-                     "energy_kwh", json_name(report, "french-hours", MONTH_ALL, "energy_kwh"),
-                     "known_energy_kwh",
-                     json_name(report, "french-hours", MONTH_ALL, "known_energy_kwh"),
-                     "direct_kgco2", json_name(report, "french-hours", MONTH_ALL, "direct_kgco2"),
-                     "timing", json_name(report, "french-hours", MONTH_ALL, "timing"));
+    return named(json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "energy_kwh",
+                           jsonvalues_triple(hourly->sum.energy_kwh), "known_energy_kwh",
+                           jsonvalues_triple(hourly->sum.known_kwh), "direct_kgco2",
+                           jsonvalues_triple(hourly->sum.direct_kgco2), "known_share",
+                           hourly->known_share, "timing", hourly->timing, "mean_kgco2_per_kwh",
+                           coverage->mean_kgco2_per_kwh, "hours", (json_int_t)coverage->hours,
+                           "hours_real_time", (json_int_t)coverage->by_nature[GRID_REAL_TIME],
+                           "hours_consolidated", (json_int_t)coverage->by_nature[GRID_CONSOLIDATED],
+                           "hours_definitive", (json_int_t)coverage->by_nature[GRID_DEFINITIVE]),
+                 report, "french-hours");
 }
 
 static json_t *json_report(const struct month_report *report)
@@ -453,10 +434,11 @@ static json_t *json_report(const struct month_report *report)
         failed |= json_object_set_new(object, "variants", json_variants(report));
         failed |= json_object_set_new(object, "intensity", json_string("yearly"));
         failed |= json_object_set_new(object, "french_electricity_by_hour", json_hourly(report));
-        failed |=
-            json_object_set_new(object, "shares",
-                                json_pack("{s:o, s:f, s:o}", "measured", json_share(measured),
-                                          "counted", 0.0, "estimated", json_share(1 - measured)));
+        failed |= json_object_set_new(
+            object, "shares",
+            named(json_pack("{s:o, s:f, s:o}", "measured", json_share(measured), "counted", 0.0,
+                            "estimated", json_share(1 - measured)),
+                  report, "shares"));
         failed |= json_object_set_new(object, "host", hostview_json(report));
         failed |= json_object_set_new(object, "calibrations", calibrations_json(report, MONTH_ALL));
         if (report->config->factors)
@@ -465,8 +447,7 @@ static json_t *json_report(const struct month_report *report)
     if (report->progress)
         failed |= json_object_set_new(object, "objectives", progress_json(report->progress));
     if (report->restatement.number > 0)
-        failed |=
-            json_object_set_new(object, "restatement", json_restatement(&report->restatement));
+        failed |= json_object_set_new(object, "restatement", json_restatement(report));
     failed |= json_object_set_new(object, "coverage", json_coverage(report));
     failed |= json_object_set_new(object, "coverage_proportions", json_proportions(report));
     failed |= json_object_set_new(object, "vintages", json_vintages(report));

@@ -90,12 +90,41 @@ static const char *label_of(const struct month_report *report, enum text_languag
     return month_label(&table->rows[line - 1], language);
 }
 
+/* What explains the figures of a line, under a heading. */
+static void fill_name(const struct month_report *report, enum text_language language, size_t line,
+                      month_name out)
+{
+    const struct month_table *table = &report->directions;
+
+    if (line == 0)
+        snprintf(out, sizeof(month_name), "%s", text_get(language, TEXT_NAMES));
+    else
+        snprintf(out, sizeof(month_name), "%04d-%02d/%s/%s", report->month.year,
+                 report->month.month, line <= table->count ? table->rows[line - 1].id : MONTH_ALL,
+                 MONTH_ALL);
+}
+
+static size_t width_of_names(const struct month_report *report, enum text_language language)
+{
+    size_t width = 0;
+
+    for (size_t line = 0; line < report->directions.count + 2; line++) {
+        month_name name;
+
+        fill_name(report, language, line, name);
+        if (text_width(name) > width)
+            width = text_width(name);
+    }
+    return width;
+}
+
 static void put_rows(const struct month_report *report, enum text_language language, FILE *stream)
 {
     size_t lines = report->directions.count + 2;
     cell *cells = calloc(COLUMN_COUNT * lines, sizeof(*cells));
     struct text_band *bands = calloc(lines, sizeof(*bands));
-    size_t widths[COLUMN_COUNT];
+    size_t widths[COLUMN_COUNT], names_width = width_of_names(report, language);
+    month_name name;
 
     if (cells && bands) {
         for (size_t i = 0; i < COLUMN_COUNT; i++)
@@ -104,6 +133,8 @@ static void put_rows(const struct month_report *report, enum text_language langu
             put_label(stream, label_of(report, language, line));
             for (size_t i = 0; i < COLUMN_COUNT; i++)
                 put_cell(stream, cells[i * lines + line], widths[i]);
+            fill_name(report, language, line, name);
+            put_cell(stream, name, names_width);
             fputc('\n', stream);
         }
     }
@@ -122,19 +153,28 @@ static void put_coverage(const struct month_report *report, enum text_language l
                          FILE *stream)
 {
     char covered[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
+    month_name names[MONTH_COVERAGE_ARGUMENTS];
+    const char *figures[MONTH_COVERAGE_ARGUMENTS + 1];
 
     month_coverage_words(report, language, covered, length, percent);
-    say(stream, language, TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent));
+    text_say(stream, language, TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent),
+             false);
+    month_coverage_names(report, names, figures);
+    month_print_names(stream, figures);
 }
 
 static void put_restatement(const struct month_report *report, enum text_language language,
                             FILE *stream)
 {
     char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
-    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1];
+    month_name names[MONTH_RESTATED_ARGUMENTS];
+    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1], *figures[MONTH_RESTATED_ARGUMENTS + 1];
 
-    if (month_restated_words(report, language, words, arguments))
-        say(stream, language, TEXT_RESTATED, arguments);
+    if (!month_restated_words(report, language, words, arguments))
+        return;
+    text_say(stream, language, TEXT_RESTATED, arguments, false);
+    month_restated_names(report, names, figures);
+    month_print_names(stream, figures);
 }
 
 void month_print(const struct month_report *report, const char *language_name, FILE *stream)

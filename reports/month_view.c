@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/derived.h"
+
 /* What all the writers share: names, units, and the same rounding. */
 
 #define HOUR_S         3600
@@ -130,65 +132,70 @@ size_t month_coverage_lines(const struct month_report *report,
         c->packets_undecodable > explained ? c->packets_undecodable - explained : 0;
     const struct month_coverage_line filled[MONTH_COVERAGE_LINES] = {
         {"covered_s", TEXT_COVERED_TIME, "s", report->covered_s,
-         report->month_s > 0 ? report->covered_s / report->month_s : -1},
-        {"packets", TEXT_PACKETS, "1", (double)c->packets, -1},
+         report->month_s > 0 ? report->covered_s / report->month_s : -1, "{month_s}", NULL},
+        {"packets", TEXT_PACKETS, "1", (double)c->packets, -1, NULL, NULL},
         {"packets_dropped", TEXT_PACKETS_DROPPED, "1", (double)c->packets_dropped,
-         ratio(c->packets_dropped, c->packets + c->packets_dropped)},
+         ratio(c->packets_dropped, c->packets + c->packets_dropped),
+         "({packets} + {packets_dropped})", NULL},
         {"packets_filtered", TEXT_PACKETS_FILTERED, "1", (double)c->packets_filtered,
-         ratio(c->packets_filtered, c->packets)},
+         ratio(c->packets_filtered, c->packets), "{packets}", NULL},
         {"packets_duplicate", TEXT_PACKETS_DUPLICATE, "1", (double)c->packets_duplicate,
-         ratio(c->packets_duplicate, c->packets - c->packets_filtered)},
+         ratio(c->packets_duplicate, c->packets - c->packets_filtered),
+         "({packets} - {packets_filtered})", NULL},
         {"packets_undecodable", TEXT_PACKETS_UNDECODABLE, "1", (double)c->packets_undecodable,
-         ratio(c->packets_undecodable, c->packets)},
+         ratio(c->packets_undecodable, c->packets), "{packets}", NULL},
         {"packets_truncated", TEXT_PACKETS_TRUNCATED, "1", (double)c->packets_truncated,
-         ratio(c->packets_truncated, c->packets)},
+         ratio(c->packets_truncated, c->packets), "{packets}", NULL},
         {"packets_corrupt", TEXT_PACKETS_CORRUPT, "1", (double)c->packets_corrupt,
-         ratio(c->packets_corrupt, c->packets)},
+         ratio(c->packets_corrupt, c->packets), "{packets}", NULL},
         {"packets_fragmented", TEXT_PACKETS_FRAGMENTED, "1", (double)c->packets_fragmented,
-         ratio(c->packets_fragmented, c->packets)},
+         ratio(c->packets_fragmented, c->packets), "{packets}", NULL},
         {"packets_unspecified", TEXT_PACKETS_UNSPECIFIED, "1", (double)unspecified,
-         ratio(unspecified, c->packets)},
+         ratio(unspecified, c->packets), "{packets}",
+         "less({packets_undecodable}, {packets_truncated} + {packets_corrupt} + "
+         "{packets_fragmented})"},
         {"packets_other", TEXT_PACKETS_OTHER, "1", (double)c->packets_other,
-         ratio(c->packets_other, c->packets)},
-        {"flows", TEXT_FLOWS, "1", (double)c->flows, -1},
+         ratio(c->packets_other, c->packets), "{packets}", NULL},
+        {"flows", TEXT_FLOWS, "1", (double)c->flows, -1, NULL, NULL},
         {"flows_evicted", TEXT_FLOWS_EVICTED, "1", (double)c->flows_evicted,
-         ratio(c->flows_evicted, c->flows)},
+         ratio(c->flows_evicted, c->flows), "{flows}", NULL},
         {"flows_untracked", TEXT_FLOWS_UNTRACKED, "1", (double)c->flows_untracked,
-         ratio(c->flows_untracked, c->flows)},
-        {"flows_encrypted", TEXT_FLOWS_ENCRYPTED, "1", (double)encrypted, -1},
-        {"names_seen", TEXT_NAMES_SEEN, "1", (double)c->names_seen,
-         ratio(c->names_seen, encrypted)},
-        {"names_quic", TEXT_NAMES_QUIC, "1", (double)c->names_quic,
-         ratio(c->names_quic, encrypted)},
+         ratio(c->flows_untracked, c->flows), "{flows}", NULL},
+        {"flows_encrypted", TEXT_FLOWS_ENCRYPTED, "1", (double)encrypted, -1, NULL,
+         "{names_seen} + {names_hinted} + {names_encrypted} + {names_missing}"},
+        {"names_seen", TEXT_NAMES_SEEN, "1", (double)c->names_seen, ratio(c->names_seen, encrypted),
+         "{flows_encrypted}", NULL},
+        {"names_quic", TEXT_NAMES_QUIC, "1", (double)c->names_quic, ratio(c->names_quic, encrypted),
+         "{flows_encrypted}", NULL},
         {"names_hinted", TEXT_NAMES_HINTED, "1", (double)c->names_hinted,
-         ratio(c->names_hinted, encrypted)},
+         ratio(c->names_hinted, encrypted), "{flows_encrypted}", NULL},
         {"names_encrypted", TEXT_NAMES_ENCRYPTED, "1", (double)c->names_encrypted,
-         ratio(c->names_encrypted, encrypted)},
+         ratio(c->names_encrypted, encrypted), "{flows_encrypted}", NULL},
         {"names_missing", TEXT_NAMES_MISSING, "1", (double)c->names_missing,
-         ratio(c->names_missing, encrypted)},
+         ratio(c->names_missing, encrypted), "{flows_encrypted}", NULL},
         {"flows_one_way", TEXT_FLOWS_ONE_WAY, "1", (double)c->flows_one_way,
-         ratio(c->flows_one_way, attributed)},
+         ratio(c->flows_one_way, attributed), "({names_seen} + {names_hinted})", NULL},
         {"flows_resolver", TEXT_FLOWS_RESOLVER, "1", (double)c->flows_resolver,
-         ratio(c->flows_resolver, encrypted)},
-        {"dns_answers", TEXT_DNS_ANSWERS, "1", (double)c->dns_answers, -1},
+         ratio(c->flows_resolver, encrypted), "{flows_encrypted}", NULL},
+        {"dns_answers", TEXT_DNS_ANSWERS, "1", (double)c->dns_answers, -1, NULL, NULL},
         {"dns_unasked", TEXT_DNS_UNASKED, "1", (double)c->dns_unasked,
-         ratio(c->dns_unasked, c->dns_answers)},
-        {"hints_displaced", TEXT_HINTS_DISPLACED, "1", (double)c->hints_displaced, -1},
-        {"bytes_lost", TEXT_BYTES_LOST, "B", (double)c->bytes_lost, -1},
-        {"clock_steps", TEXT_CLOCK_STEPS, "1", (double)c->clock_steps, -1},
-        {"local_exchanges", TEXT_LOCAL_EXCHANGES, "1", (double)c->local_exchanges, -1},
+         ratio(c->dns_unasked, c->dns_answers), "{dns_answers}", NULL},
+        {"hints_displaced", TEXT_HINTS_DISPLACED, "1", (double)c->hints_displaced, -1, NULL, NULL},
+        {"bytes_lost", TEXT_BYTES_LOST, "B", (double)c->bytes_lost, -1, NULL, NULL},
+        {"clock_steps", TEXT_CLOCK_STEPS, "1", (double)c->clock_steps, -1, NULL, NULL},
+        {"local_exchanges", TEXT_LOCAL_EXCHANGES, "1", (double)c->local_exchanges, -1, NULL, NULL},
         {"local_unassigned", TEXT_LOCAL_UNASSIGNED, "1", (double)c->local_unassigned,
-         ratio(c->local_unassigned, c->local_exchanges)},
+         ratio(c->local_unassigned, c->local_exchanges), "{local_exchanges}", NULL},
         {"local_unstated", TEXT_LOCAL_UNSTATED, "1", (double)c->local_unstated,
-         ratio(c->local_unstated, c->local_exchanges)},
+         ratio(c->local_unstated, c->local_exchanges), "{local_exchanges}", NULL},
         {"local_unread", TEXT_LOCAL_UNREAD, "1", (double)c->local_unread,
-         ratio(c->local_unread, c->local_exchanges)},
+         ratio(c->local_unread, c->local_exchanges), "{local_exchanges}", NULL},
         {"local_elsewhere", TEXT_LOCAL_ELSEWHERE, "1", (double)c->local_elsewhere,
-         ratio(c->local_elsewhere, c->local_exchanges)},
+         ratio(c->local_elsewhere, c->local_exchanges), "{local_exchanges}", NULL},
         {"local_lost", TEXT_LOCAL_LOST, "1", (double)c->local_lost,
-         ratio(c->local_lost, c->local_exchanges)},
-        {"local_refused", TEXT_LOCAL_REFUSED, "1", (double)c->local_refused, -1},
-        {"local_evicted", TEXT_LOCAL_EVICTED, "1", (double)c->local_evicted, -1},
+         ratio(c->local_lost, c->local_exchanges), "{local_exchanges}", NULL},
+        {"local_refused", TEXT_LOCAL_REFUSED, "1", (double)c->local_refused, -1, NULL, NULL},
+        {"local_evicted", TEXT_LOCAL_EVICTED, "1", (double)c->local_evicted, -1, NULL, NULL},
     };
 
     memcpy(lines, filled, sizeof(filled));
@@ -212,24 +219,72 @@ void month_coverage_words(const struct month_report *report, enum text_language 
     text_number(percent, TEXT_NUMBER_SIZE, language, truncated(100 * share), 1);
 }
 
+static void point(const char **figures, month_name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        figures[i] = names[i];
+    figures[count] = NULL;
+}
+
+void month_coverage_names(const struct month_report *report,
+                          month_name names[MONTH_COVERAGE_ARGUMENTS],
+                          const char *figures[MONTH_COVERAGE_ARGUMENTS + 1])
+{
+    derived_name(names[0], report->month, "coverage", MONTH_ALL, "covered_h");
+    derived_name(names[1], report->month, "coverage", MONTH_ALL, "month_h");
+    derived_name(names[2], report->month, "coverage-proportion", MONTH_ALL, "covered_s");
+    point(figures, names, MONTH_COVERAGE_ARGUMENTS);
+}
+
+/* What the sentence on a restatement tells. */
+static const enum month_indicator restated_told[] = {MONTH_ENERGY, MONTH_WATER, MONTH_GWP};
+#define RESTATED_TOLD   (sizeof(restated_told) / sizeof(restated_told[0]))
+#define RESTATED_BEFORE 3 /* number, date and vintage */
+
+void month_restated_names(const struct month_report *report,
+                          month_name names[MONTH_RESTATED_ARGUMENTS],
+                          const char *figures[MONTH_RESTATED_ARGUMENTS + 1])
+{
+    char number[TEXT_NUMBER_SIZE];
+
+    snprintf(number, sizeof(number), "%lld", (long long)report->restatement.number);
+    for (size_t i = 0; i < RESTATED_BEFORE; i++)
+        names[i][0] = '\0';
+    for (size_t i = 0; i < RESTATED_TOLD; i++) {
+        const char *indicator = month_indicator_name(restated_told[i]);
+
+        derived_name(names[RESTATED_BEFORE + 2 * i], report->month, "restated", number, indicator);
+        derived_name(names[RESTATED_BEFORE + 2 * i + 1], report->month, "restated-from", number,
+                     indicator);
+    }
+    point(figures, names, MONTH_RESTATED_ARGUMENTS);
+}
+
+void month_print_names(FILE *stream, const char *const *figures)
+{
+    for (; *figures; figures++)
+        if ((*figures)[0])
+            fprintf(stream, " [%s]", *figures);
+    fputc('\n', stream);
+}
+
 bool month_restated_words(const struct month_report *report, enum text_language language,
                           char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE],
                           const char *arguments[MONTH_RESTATED_ARGUMENTS + 1])
 {
-    static const enum month_indicator indicators_told[] = {MONTH_ENERGY, MONTH_WATER, MONTH_GWP};
     const struct month_restatement *restatement = &report->restatement;
-    size_t used = 3;
+    size_t used = RESTATED_BEFORE;
 
     snprintf(words[0], TEXT_DATE_SIZE, "%lld", (long long)restatement->number);
     text_date(words[1], TEXT_DATE_SIZE, language, restatement->made_s, false);
     snprintf(words[2], TEXT_DATE_SIZE, "%.63s", restatement->vintage);
-    for (size_t i = 0; i < sizeof(indicators_told) / sizeof(indicators_told[0]); i++) {
-        unsigned decimals = month_decimals(report, indicators_told[i]);
+    for (size_t i = 0; i < RESTATED_TOLD; i++) {
+        unsigned decimals = month_decimals(report, restated_told[i]);
 
         text_number(words[used++], TEXT_DATE_SIZE, language,
-                    month_value(&restatement->restated, indicators_told[i]).central, decimals);
+                    month_value(&restatement->restated, restated_told[i]).central, decimals);
         text_number(words[used++], TEXT_DATE_SIZE, language,
-                    month_value(&restatement->recorded, indicators_told[i]).central, decimals);
+                    month_value(&restatement->recorded, restated_told[i]).central, decimals);
     }
     for (size_t i = 0; i < MONTH_RESTATED_ARGUMENTS; i++)
         arguments[i] = words[i];

@@ -118,6 +118,8 @@ unsigned progress_decimals(const struct progress_line *line);
 void progress_until_words(const struct progress *progress, enum text_language language,
                           char date[TEXT_DATE_SIZE], char elapsed[TEXT_NUMBER_SIZE],
                           char covered[TEXT_NUMBER_SIZE]);
+/* The figures that the percents are. */
+void progress_until_names(const struct progress *progress, month_name names[2]);
 enum text_id progress_finding(const struct progress_line *line);
 
 /* For a terminal: a heading, and a line for each; those to worry about begin with "WARNING". */

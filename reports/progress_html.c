@@ -69,11 +69,14 @@ void progress_write_html(const struct progress *progress, const struct html_page
                                             TEXT_PROJECTED, TEXT_FINDING,   TEXT_SOURCE};
     char year[TEXT_NUMBER_SIZE], date[TEXT_DATE_SIZE];
     char elapsed[TEXT_NUMBER_SIZE], covered[TEXT_NUMBER_SIZE];
+    month_name names[2];
 
     snprintf(year, sizeof(year), "%d", progress->year);
     html_element(page, "h2", TEXT_HEAD_OBJECTIVES, TEXT_ARGUMENTS(year));
     progress_until_words(progress, page->language, date, elapsed, covered);
-    html_element(page, "p", TEXT_OBJECTIVES_UNTIL, TEXT_ARGUMENTS(date, elapsed, covered));
+    progress_until_names(progress, names);
+    html_sentence(page, "p", NULL, TEXT_OBJECTIVES_UNTIL, TEXT_ARGUMENTS(date, elapsed, covered),
+                  TEXT_ARGUMENTS("", names[0], names[1]));
     html_open_table(page, TEXT_CAPTION_OBJECTIVES, NULL);
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
         html_column_heading(page, headings[i], NULL);

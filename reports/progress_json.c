@@ -1,21 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/progress_json.h"
 
+#include "reports/derived.h"
 #include "reports/jsonvalues.h"
 
+/* Every figure of a line has its own scope, under the name of its indicator. */
 static json_t *json_ids(const struct progress *progress, const struct progress_line *line)
 {
-    static const char *const names[] = {"budget", "path", "spent", "projected"};
-    const bool shown[] = {true, true, line->state > PROGRESS_NOT_SHOWN, line->has_projection};
+    const struct {
+        const char *name;
+        const char *scope;
+        bool is_shown;
+    } figures[] = {
+        {"budget", "objective-budget", true},
+        {"path", "objective-path", true},
+        {"warning_percent", "objective-warning", true},
+        {"months_not_shown", "objective-hidden-months", true},
+        {"spent", "objective-spent", line->state > PROGRESS_NOT_SHOWN},
+        {"projected", "objective-projected", line->has_projection},
+    };
     json_t *object = json_object();
     int failed = !object;
-    char figure[MONTH_FIGURE_SIZE], scope[sizeof("objective-projected")];
+    char name[MONTH_FIGURE_SIZE];
+
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        progress_figure(name, progress, line, figures[i].scope);
+        if (figures[i].is_shown)
+            failed |= json_object_set_new(object, figures[i].name, json_string(name));
+    }
+    return jsonvalues_finished(object, failed);
+}
+
+static json_t *json_year_ids(const struct progress *progress)
+{
+    static const char *const names[] = {"months", "elapsed_share", "covered_share"};
+    json_t *object = json_object();
+    int failed = !object;
+    char name[MONTH_FIGURE_SIZE];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(scope, sizeof(scope), "objective-%s", names[i]);
-        progress_figure(figure, progress, line, scope);
-        if (shown[i])
-            failed |= json_object_set_new(object, names[i], json_string(figure));
+        derived_name(name, progress->last, "objectives", MONTH_ALL, names[i]);
+        failed |= json_object_set_new(object, names[i], json_string(name));
     }
     return jsonvalues_finished(object, failed);
 }
@@ -49,8 +74,8 @@ json_t *progress_json(const struct progress *progress)
         json_decref(list);
         return NULL;
     }
-    return json_pack("{s:i, s:I, s:i, s:f, s:f, s:o}", "year", progress->year, "until_s",
+    return json_pack("{s:i, s:I, s:i, s:f, s:f, s:o, s:o}", "year", progress->year, "until_s",
                      (json_int_t)progress->until, "months", (int)progress->months, "elapsed_share",
-                     progress_elapsed(progress), "covered_share", progress_covered(progress),
-                     "list", list);
+                     progress_elapsed(progress), "covered_share", progress_covered(progress), "ids",
+                     json_year_ids(progress), "list", list);
 }

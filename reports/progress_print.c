@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "reports/derived.h"
+
 #define BAND_SIZE  (3 * TEXT_NUMBER_SIZE + 16)
 #define LABEL_SIZE 80
 
@@ -42,6 +44,12 @@ void progress_until_words(const struct progress *progress, enum text_language la
     text_date(date, TEXT_DATE_SIZE, language, progress->until - 1, false);
     put_percent(elapsed, language, progress_elapsed(progress));
     put_percent(covered, language, progress_covered(progress));
+}
+
+void progress_until_names(const struct progress *progress, month_name names[2])
+{
+    derived_name(names[0], progress->last, "objectives", MONTH_ALL, "elapsed_share");
+    derived_name(names[1], progress->last, "objectives", MONTH_ALL, "covered_share");
 }
 
 enum text_id progress_finding(const struct progress_line *line)
@@ -97,10 +105,26 @@ static void put_indicator(char out[LABEL_SIZE], enum text_language language,
         snprintf(out, LABEL_SIZE, "%s (%s)", name, unit);
 }
 
+/* In the order in which they are told. */
+static void put_names(const struct progress *progress, const struct progress_line *line,
+                      FILE *stream)
+{
+    month_name spent = "", budget, path = "", projected = "";
+
+    progress_figure(budget, progress, line, "objective-budget");
+    if (line->state > PROGRESS_NOT_SHOWN) {
+        progress_figure(spent, progress, line, "objective-spent");
+        progress_figure(path, progress, line, "objective-path");
+    }
+    if (line->has_projection)
+        progress_figure(projected, progress, line, "objective-projected");
+    month_print_names(stream, TEXT_ARGUMENTS(spent, budget, path, projected));
+}
+
 static void put_line(const struct progress *progress, const struct progress_line *line,
                      enum text_language language, FILE *stream)
 {
-    char indicator[LABEL_SIZE], budget[TEXT_NUMBER_SIZE], figure[MONTH_FIGURE_SIZE];
+    char indicator[LABEL_SIZE], budget[TEXT_NUMBER_SIZE];
 
     if (progress_is_warning(line)) {
         say(stream, language, TEXT_WARNING, NULL);
@@ -117,24 +141,22 @@ static void put_line(const struct progress *progress, const struct progress_line
         say(stream, language, TEXT_OBJECTIVE_BUDGET, TEXT_ARGUMENTS(budget));
     fputc(' ', stream);
     say(stream, language, progress_finding(line), NULL);
-    progress_figure(figure, progress, line,
-                    line->has_projection               ? "objective-projected"
-                    : line->state > PROGRESS_NOT_SHOWN ? "objective-spent"
-                                                       : "objective-budget");
-    fprintf(stream, " [%s]\n", figure);
+    put_names(progress, line, stream);
 }
 
 void progress_print(const struct progress *progress, enum text_language language, FILE *stream)
 {
     char date[TEXT_DATE_SIZE], elapsed[TEXT_NUMBER_SIZE], covered[TEXT_NUMBER_SIZE];
     char year[TEXT_NUMBER_SIZE];
+    month_name names[2];
 
     snprintf(year, sizeof(year), "%d", progress->year);
     say(stream, language, TEXT_HEAD_OBJECTIVES, TEXT_ARGUMENTS(year));
     fputc('\n', stream);
     progress_until_words(progress, language, date, elapsed, covered);
     say(stream, language, TEXT_OBJECTIVES_UNTIL, TEXT_ARGUMENTS(date, elapsed, covered));
-    fputc('\n', stream);
+    progress_until_names(progress, names);
+    month_print_names(stream, TEXT_ARGUMENTS(names[0], names[1]));
     for (size_t i = 0; i < progress->count; i++)
         put_line(progress, &progress->lines[i], language, stream);
 }

@@ -81,7 +81,9 @@ struct restate_view {
     struct restate_table services;
     unsigned threshold; /* of devices, as the configuration has it */
     unsigned months;
-    unsigned withheld_months; /* whose reports show no total: in nothing of the above */
+    unsigned withheld_months;           /* whose reports show no total: in nothing of the above */
+    const struct statement_row **shown; /* of the statement, in the order of the sums */
+    size_t shown_count;
 };
 
 /* What is left of single exchanges in LINE, as month_random_sigma() with FACTORS: the same on both

@@ -218,6 +218,7 @@ static bool show_row(struct restate_view *view, const struct statement_row *row)
     add_row(direction, row);
     add_row(service, row);
     add_row(&view->total, row);
+    view->shown[view->shown_count++] = row;
     return true;
 }
 
@@ -377,7 +378,8 @@ struct restate_view *restate_view_new(const struct statement *statement,
     view->threshold = config->report.threshold;
     view->factors = config->factors;
     view->total.has_random = true;
-    if (add_months(view, config)) {
+    view->shown = calloc(statement->row_count + 1, sizeof(*view->shown));
+    if (view->shown && add_months(view, config)) {
         forget_scatter(&view->folded_use);
         built = finish_table(view, &view->directions) && finish_table(view, &view->services);
     }
@@ -399,6 +401,7 @@ void restate_view_free(struct restate_view *view)
         return;
     free(view->directions.lines);
     free(view->services.lines);
+    free(view->shown);
     free(view);
 }
 

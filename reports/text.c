@@ -835,6 +835,44 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_DERIVED_HOST_ROWS] = {{"registre : toutes les lignes du serveur local, ce qui est "
                                  "regroupé compris",
                                  "ledger: all rows of the local host, what is folded included"}},
+    [TEXT_DERIVED_UNSCATTERED] = {{"registre : minutes enregistrées sans leur part aléatoire",
+                                   "ledger: minutes that were recorded without their random part"}},
+    [TEXT_DERIVED_NO_SCATTER] = {{"les jetons sont comptés, ou il n'y en a pas",
+                                  "tokens are counted, or there are none"}},
+    [TEXT_DERIVED_NO_ENERGY] = {{"registre : aucune énergie n'est estimée",
+                                 "ledger: no energy is estimated"}},
+    [TEXT_DERIVED_NO_HOST] = {{"aucun serveur local n'est configuré, ou rien n'en est enregistré",
+                               "no host of our own is configured, or nothing is recorded of it"}},
+    [TEXT_DERIVED_NOT_COUNTED] = {{"aucun service n'annonce son énergie",
+                                   "no service states its energy"}},
+    [TEXT_DERIVED_DIRECTIONS] = {{"effectif déclaré dans conf/directions.conf",
+                                  "headcount declared in conf/directions.conf"}},
+    [TEXT_DERIVED_CAPTURE] = {{"registre : ce que la capture a compté, toutes les minutes du mois",
+                               "ledger: what the capture counted, all minutes of the month"}},
+    [TEXT_DERIVED_HIDDEN_MONTHS] = {{"mois de l'année dont le rapport ne montre pas cette ligne",
+                                     "months of the year whose report does not show this line"}},
+    [TEXT_DERIVED_CHAIN] = {{"chaîne de ce numéro, plus bas", "chain of that number, below"}},
+    [TEXT_DERIVED_WIRE] = {{"registre : échanges captés avec le serveur local",
+                            "ledger: exchanges captured with the local server"}},
+    [TEXT_DERIVED_SERVER] = {{"registre : ce que le serveur local a compté lui-même",
+                              "ledger: what the local server counted itself"}},
+    [TEXT_DERIVED_WEIGHTS] = {{"registre : jetons du mois, pondérés selon host.conf",
+                               "ledger: tokens of the month, weighted as host.conf says"}},
+    [TEXT_DERIVED_NOT_TOLD] =
+        {{"0 : l'usage de cette ligne n'est pas montré, ou nul ; il est dans ce reste",
+          "0: the use of this line is not shown, or none; it is in this rest"}},
+    [TEXT_DERIVED_STATEMENT] = {{"révision conservée (statements.db)",
+                                 "kept statement (statements.db)"}},
+    [TEXT_DERIVED_KNOWN_HOURS] = {{"registre : minutes des heures dont l'intensité est connue",
+                                   "ledger: minutes of the hours whose intensity is held"}},
+    [TEXT_DERIVED_HOURS] =
+        {{"registre et grid/FRA.tsv : énergie de chaque minute × intensité de son heure",
+          "ledger and grid/FRA.tsv: energy of each minute × intensity of its hour"}},
+    [TEXT_DERIVED_CHAINS] = {{"De l'activité à l'impact, service par service, avec les facteurs de "
+                              "ce calcul-là (sommes du mois) :",
+                              "From activity to impact, service by service, with the factors of "
+                              "that computation (sums of the month):"}},
+    [TEXT_NAMES] = {{"iagmeter explain", "iagmeter explain"}},
     [TEXT_EXPLAIN_TITLE] = {{"D'où vient {0} : {1}, {2}", "Where {0} comes from: {1}, {2}"}},
     [TEXT_EXPLAIN_REPORTED] = {{"Ce que dit le rapport, valeurs complètes :",
                                 "What the report says, full values:"}},
@@ -1303,24 +1341,37 @@ static bool put_typography(FILE *stream, enum text_language language, const char
     return space != NULL;
 }
 
-static void put_argument(FILE *stream, const char *const *arguments, int number, bool html)
+static const char *item(const char *const *items, int number)
 {
-    for (int i = 0; arguments && arguments[i]; i++) {
-        if (i == number && html)
-            text_html(stream, arguments[i]);
-        else if (i == number)
-            fputs(arguments[i], stream);
-    }
+    for (int i = 0; items && items[i]; i++)
+        if (i == number)
+            return items[i];
+    return NULL;
 }
 
-void text_say(FILE *stream, enum text_language language, enum text_id id,
-              const char *const *arguments, bool html)
+static void put_argument(FILE *stream, const char *argument, const char *figure, bool html)
+{
+    if (figure && figure[0]) {
+        fputs("<span title=\"iagmeter explain ", stream);
+        text_html(stream, figure);
+        fputs("\">", stream);
+    }
+    if (argument && html)
+        text_html(stream, argument);
+    else if (argument)
+        fputs(argument, stream);
+    if (figure && figure[0])
+        fputs("</span>", stream);
+}
+
+static void say(FILE *stream, enum text_language language, enum text_id id,
+                const char *const *arguments, const char *const *figures, bool html)
 {
     const char *sentence = text_get(language, id);
 
     for (const char *at = sentence; *at; at++) {
         if (at[0] == '{' && is_digit(at[1]) && at[2] == '}') {
-            put_argument(stream, arguments, at[1] - '0', html);
+            put_argument(stream, item(arguments, at[1] - '0'), item(figures, at[1] - '0'), html);
             at += 2;
         } else if (!put_typography(stream, language, at, sentence)) {
             if (html)
@@ -1329,6 +1380,18 @@ void text_say(FILE *stream, enum text_language language, enum text_id id,
                 fputc(*at, stream);
         }
     }
+}
+
+void text_say(FILE *stream, enum text_language language, enum text_id id,
+              const char *const *arguments, bool html)
+{
+    say(stream, language, id, arguments, NULL, html);
+}
+
+void text_say_figures(FILE *stream, enum text_language language, enum text_id id,
+                      const char *const *arguments, const char *const *figures)
+{
+    say(stream, language, id, arguments, figures, true);
 }
 
 char *text_render(enum text_language language, enum text_id id, const char *const *arguments)

@@ -354,7 +354,25 @@ enum text_id {
     TEXT_DERIVED_METERS,
     TEXT_DERIVED_KEY,
     TEXT_DERIVED_HOST_ROWS,
-    TEXT_EXPLAIN_TITLE, /* {0} the figure's name, {1} what it is of, {2} month */
+    TEXT_DERIVED_UNSCATTERED,
+    TEXT_DERIVED_NO_SCATTER,
+    TEXT_DERIVED_NO_ENERGY,
+    TEXT_DERIVED_NO_HOST,
+    TEXT_DERIVED_NOT_COUNTED,
+    TEXT_DERIVED_DIRECTIONS,
+    TEXT_DERIVED_CAPTURE,
+    TEXT_DERIVED_HIDDEN_MONTHS,
+    TEXT_DERIVED_CHAIN,
+    TEXT_DERIVED_WIRE,
+    TEXT_DERIVED_SERVER,
+    TEXT_DERIVED_WEIGHTS,
+    TEXT_DERIVED_NOT_TOLD,
+    TEXT_DERIVED_STATEMENT,
+    TEXT_DERIVED_KNOWN_HOURS,
+    TEXT_DERIVED_HOURS,
+    TEXT_DERIVED_CHAINS, /* heads what follows */
+    TEXT_NAMES,          /* heads the column of figures' names */
+    TEXT_EXPLAIN_TITLE,  /* {0} the figure's name, {1} what it is of, {2} month */
     TEXT_EXPLAIN_REPORTED,
     TEXT_EXPLAIN_PARTS,
     TEXT_EXPLAIN_MINUTES,    /* {0} minutes */
@@ -518,6 +536,10 @@ const char *text_get(enum text_language language, enum text_id id);
  * gets its no-break spaces. HTML: everything, the arguments too, is escaped. */
 void text_say(FILE *stream, enum text_language language, enum text_id id,
               const char *const *arguments, bool html);
+/* The same in HTML, where the argument number i is the figure FIGURES[i], if that is not "", which
+ * is read by pointing at it. */
+void text_say_figures(FILE *stream, enum text_language language, enum text_id id,
+                      const char *const *arguments, const char *const *figures);
 /* The same as a string, to be freed; NULL when memory is exhausted. */
 char *text_render(enum text_language language, enum text_id id, const char *const *arguments);
 

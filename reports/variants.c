@@ -11,15 +11,14 @@
 /* Method A's centre of a month's sums is not quite the sum of the minutes' centres. */
 #define APART 0.01
 
-/* MIX as VARIANT has it. */
-static struct mix_factors changed(const struct month_report *report, const struct mix_factors *mix,
-                                  enum month_variant variant, bool *has_water)
+bool variants_change_mix(const struct month_report *report, enum month_variant variant,
+                         struct mix_factors *mix)
 {
     const struct factors *factors = report->config->factors;
-    struct mix_factors out = *mix;
+    bool has_water = false;
 
-    for (size_t i = 0; i < out.count; i++) {
-        struct impact_factors *part = &out.parts[i];
+    for (size_t i = 0; i < mix->count; i++) {
+        struct impact_factors *part = &mix->parts[i];
         const struct zone_factors *zone = month_zone_variant(factors, part->zone->id);
 
         if (variant == VARIANT_METHOD_A)
@@ -28,10 +27,10 @@ static struct mix_factors changed(const struct month_report *report, const struc
             part->method_b = factors_method_b(factors);
         if (variant == VARIANT_WATER && zone) {
             part->zone = zone;
-            *has_water = true;
+            has_water = true;
         }
     }
-    return out;
+    return has_water;
 }
 
 /* Only the water of it: the zone's other figures have no other count. */
@@ -48,10 +47,11 @@ static void add_cell(const struct month_report *report, const struct month_cell 
 
     out->is_there = true;
     for (int i = VARIANT_RECOMPUTED; i < VARIANTS; i++) {
-        struct mix_factors other = changed(report, mix, (enum month_variant)i, &out->has_water);
-        struct impact impact =
-            mix_impact(&other, activity->requests, activity->tokens_in, activity->tokens_out);
+        struct mix_factors other = *mix;
+        struct impact impact;
 
+        out->has_water |= variants_change_mix(report, (enum month_variant)i, &other);
+        impact = mix_impact(&other, activity->requests, activity->tokens_in, activity->tokens_out);
         if (i == VARIANT_WATER)
             impact = with_water_of(cell->totals.impact, &impact);
         out->impacts[i] = impact_add(out->impacts[i], impact);

@@ -38,6 +38,11 @@ struct month_cell;
 void variants_of_cell(const struct month_report *report, const struct month_cell *cell,
                       struct variants *out);
 
+/* MIX, which a service runs, as VARIANT has it. Returns whether there is another count of water. */
+struct mix_factors;
+bool variants_change_mix(const struct month_report *report, enum month_variant variant,
+                         struct mix_factors *mix);
+
 /* Whether a report prints it. */
 bool variants_is_shown(const struct variants *variants, enum month_variant variant);
 

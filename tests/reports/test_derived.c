@@ -120,8 +120,10 @@ static void every_named_figure_is_computed_again(void **state)
     assert_true(month_write_json(report, stream));
     fclose(stream);
     json = json_loads(text, 0, NULL);
-    /* Three of either functional unit, four of each objective. */
-    assert_int_equal(explain_all(report, json), 6 + 4 * 4);
+    /* Three of either functional unit, six of each objective, three of the year, three of the
+     * origin of the energy; of the total two, of five rows three each; coverage and its
+     * proportions. */
+    assert_int_equal(explain_all(report, json), 86);
     json_decref(json);
     free(text);
     month_free(report);

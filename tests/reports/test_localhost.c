@@ -12,6 +12,7 @@
 
 #include "reports/hostview.h"
 #include "tests/reports/hostworld.h"
+#include "tests/reports/unnamed.h"
 
 #define HALF_AND_HALF                                                                              \
     "sharing = ( { from = \"2026-01\"; key = \"hybrid\"; usage_share = 0.5; entitlement = (\n"     \
@@ -351,6 +352,7 @@ static char *written(const struct month_report *report, const char *format)
     else
         assert_true(month_write_html(report, format, NULL, 0, stream));
     fclose(stream);
+    unnamed(text);
     return text;
 }
 

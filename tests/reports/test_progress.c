@@ -535,11 +535,14 @@ static void prints_in_both_languages(void **state)
     assert_in_print(LANGUAGE_EN, "Objectives of 2026\nUp to 28 February 2026: 16.1 % of the year");
     assert_in_print(LANGUAGE_EN, "\nWARNING: The whole authority, Energy (kWh): 66 (33–132) of "
                                  "100; path 16. No projection yet. Above the path. "
-                                 "[2026-02/@objective-spent/./energy_kwh]\n");
+                                 "[2026-02/@objective-spent/./energy_kwh] "
+                                 "[2026-02/@objective-budget/./energy_kwh] "
+                                 "[2026-02/@objective-path/./energy_kwh]\n");
     assert_in_print(
         LANGUAGE_EN,
         "\nRessources & \"humaines\", Energy (kWh): 4 (2–8) of 100; path "
-        "16. No projection yet. On the path. [2026-02/@objective-spent/DRH/energy_kwh]\n");
+        "16. No projection yet. On the path. [2026-02/@objective-spent/DRH/energy_kwh] "
+        "[2026-02/@objective-budget/DRH/energy_kwh] [2026-02/@objective-path/DRH/energy_kwh]\n");
     assert_in_print(LANGUAGE_EN,
                     "\nCabinet, Requests: budget 1,000,000. Not shown: no month has "
                     "a row (few devices, or no use). [2026-02/@objective-budget/CAB/requests]\n");
@@ -555,7 +558,8 @@ static void prints_in_both_languages(void **state)
 static void the_report_has_a_section_of_objectives(void **state)
 {
     static const char row[] = "2026-01,objective-spent,DRH,\"Ressources & \"\"humaines\"\"\","
-                              "energy_kwh,kWh,1.5,3,6,C\n";
+                              "energy_kwh,kWh,1.5,3,6,C,"
+                              "2026-01/@objective-spent/DRH/energy_kwh\n";
     static const char *const wanted[] = {"<h2>Objectifs de l’année 2026</h2>", row,
                                          "\"state\": \"on-path\"", "\nObjectives of 2026\n"};
     struct month_report *report;

@@ -116,18 +116,13 @@ sqlite3 "$state/ledger.db" "PRAGMA foreign_keys = off; BEGIN;
 expect 0 "$build/iagmeter" report month "$last" --lang fr -c "$conf"
 grep -q "Serveur d.IA local" "$directory/out" || fail "the report has no local section"
 json=$(grep '\.json$' "$directory/out")
-# What the page computes of the host is named, and computed again to the last bit.
-json=$(grep '\.json$' "$directory/out")
-grep -o "\"$last/@[^\"]*\"" "$json" | tr -d '"' | sort -u >"$directory/names"
-grep -q "/@host-direction/" "$directory/names" || fail "no figure of the host has a name"
-for indicator in energy_j idle_j measured_s; do
-    echo "$last/@host/./$indicator" >>"$directory/names"
+# What the report says of the host, as all else, is named, and computed again to the last bit.
+cp "$directory/out" "$directory/printed"
+expect 0 node "$here/figures.mjs" "${json%.json}" "$directory/printed" "$build/iagmeter" "$conf"
+cat "$directory/out"
+for scope in host host-direction host-device host-tokens; do
+    grep -q "\"$last/@$scope/" "$json" || fail "no figure of scope $scope has a name"
 done
-while read -r name; do
-    expect 0 "$build/iagmeter" explain "$name" -c "$conf" --format json
-    grep -q '"agrees": true' "$directory/out" || fail "$name is not computed again"
-done <"$directory/names"
-echo "host: $(wc -l <"$directory/names") figures of the report are computed again"
 expect 0 "$build/iagmeter" explain "$last" DSN local-vllm -c "$conf"
 expect 0 "$build/iagmeter" explain "$last" DSN local-host --format json -c "$conf"
 expect 0 "$build/iagmeter" status -c "$conf"

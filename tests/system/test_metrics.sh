@@ -86,12 +86,12 @@ cmp "$kept" "$directory/kept" >&2 || fail "the file is not what it was"
 # What the report's CSV has, digit for digit.
 spent() { # SCOPE DIRECTION COLUMN (from the end)
     awk -F , -v scope="$1" -v id="$2" -v column="$3" \
-        '$2 == scope && $3 == id && $(NF - 5) == "energy_kwh" { print $(NF - column) }' "$csv"
+        '$2 == scope && $3 == id && $(NF - 6) == "energy_kwh" { print $(NF - column) }' "$csv"
 }
 in_metrics() { # NAME LABELS
     sed -n "s/^iagmeter_$1{year=\"$year\"$2} //p" "$directory/both"
 }
-for bound in low:3 central:2 high:1; do
+for bound in low:4 central:3 high:2; do
     total=$(in_metrics objective_used_energy_kwh ",direction=\".\",bound=\"${bound%:*}\"")
     [ -n "$total" ] && [ "$total" = "$(spent objective-spent '' "${bound#*:}")" ] &&
         [ "$total" = "$(spent total '' "${bound#*:}")" ] &&

@@ -63,8 +63,8 @@ grep -q 'révision n° 1 du .* facteurs du millésime 2027' "$directory/out" || 
 csv=$(grep '\.csv$' "$directory/out")
 restate 0 --show 1 --format tsv
 for scope in total direction service; do
-    awk -F , -v scope="$scope" '$2 == scope && $(NF - 5) == "energy_kwh" && $(NF - 2) > 0 {
-        print $3 "\t" $(NF - 2) }' "$csv" | sort >"$directory/reported"
+    awk -F , -v scope="$scope" '$2 == scope && $(NF - 6) == "energy_kwh" && $(NF - 3) > 0 {
+        print $3 "\t" $(NF - 3) }' "$csv" | sort >"$directory/reported"
     awk -F '\t' -v scope="$scope" '$4 == scope && $7 == "energy_kwh" { print $5 "\t" $10 }' \
         "$directory/out" | sort >"$directory/stated"
     [ -s "$directory/reported" ] || fail "the report has no rows of scope $scope"

@@ -1,0 +1,125 @@
+#!/bin/sh
+# Every figure of a month's report carries the name that `iagmeter explain` takes, and explain's sum is that figure:
+# the demonstration's month with images, objectives, a restatement and French electricity by the hour.
+# tests/system/test_host.sh does the same with a host of our own. SPDX-License-Identifier: GPL-3.0-or-later
+set -eu
+
+. "$(dirname "$0")/harness.sh"
+trap 'rm -rf "$directory"' EXIT
+trap 'exit 130' INT TERM
+command -v node >/dev/null || skip "node is not installed"
+
+configure "$directory"
+conf=$directory/iagmeter.conf
+state=$directory/state
+cat >"$directory/objectives.conf" <<'END'
+covered_percent = 1;
+objectives = ( { year = 2024; energy_kwh = 3.0; gwp_kgco2e = 0.5; source = "made up for a test"; },
+               { year = 2024; direction = "DSN"; requests = 20; water_l = 9.0; source = "made up for a test"; },
+               { year = 2024; direction = "DRH"; requests = 20; source = "made up for a test"; } );
+END
+echo 'objectives = "objectives.conf";' >>"$conf"
+sed 's|id = "chatgpt-web";|& image_model = "image/sd-3.5-large";|' "$root/conf/services.conf" >"$directory/services.conf"
+sed -i "s|^services = .*|services = \"$directory/services.conf\";|" "$conf"
+expect 0 "$build/iagmeterd" -c "$conf" -r "$demo"
+
+# To the night in which clocks went back, and for which the fixtures have intensities: the activity at 23:00 UTC; that of
+# a service which computes in France also an hour before, and in an hour that they do not have.
+last=2024-10
+day=$(query "$state" 'SELECT min(interval_start) / 86400 FROM activity')
+minute=$(query "$state" 'SELECT min(interval_start) FROM activity')
+night=$(TZ=UTC date -d '2024-10-26 23:00' +%s)
+sqlite3 "$state/ledger.db" "PRAGMA foreign_keys = off; BEGIN;
+    UPDATE activity SET interval_start = interval_start + $night - $minute;
+    UPDATE impact SET interval_start = interval_start + $night - $minute;
+    UPDATE coverage SET interval_start = interval_start + $night - $minute;
+    UPDATE impact_day SET day = day + $night / 86400 - $day;
+    UPDATE device_day SET day = day + $night / 86400 - $day;
+    CREATE TEMP VIEW french AS SELECT d.id AS direction, s.id AS service FROM direction d, service s
+        WHERE d.code = 'DSN' AND s.name = 'albert-api';
+    CREATE TEMP TABLE again AS SELECT * FROM activity WHERE (direction, service) IN (SELECT * FROM french);
+    CREATE TEMP TABLE impact_again AS SELECT * FROM impact WHERE (direction, service) IN (SELECT * FROM french);
+    UPDATE again SET interval_start = $night - 3600;
+    UPDATE impact_again SET interval_start = $night - 3600;
+    INSERT INTO activity SELECT * FROM again;
+    INSERT INTO impact SELECT * FROM impact_again;
+    UPDATE again SET interval_start = $night - 10800;
+    UPDATE impact_again SET interval_start = $night - 10800;
+    INSERT INTO activity SELECT * FROM again;
+    INSERT INTO impact SELECT * FROM impact_again;
+    UPDATE activity SET images_low = 1, images_central = 2, images_high = 4, audio_s_low = 3, audio_s_central = 5,
+        audio_s_high = 8, uploads_low = 1, uploads_central = 1, uploads_high = 2
+        WHERE service = (SELECT id FROM service WHERE name = 'chatgpt-web'); COMMIT;"
+expect 0 "$build/iagmeter" import eco2mix -c "$conf" "$root"/tests/fixtures/eco2mix/*
+cp -r "$root/conf/factors/2026" "$directory/2027"
+sed -i 's/^vintage = "2026"/vintage = "2027"/' "$directory/2027/vintage.conf"
+sed -i 's/\(id = "USA"; gwp_kgco2e_per_kwh = \)[0-9.]*/\10.42/' "$directory/2027/zones.conf"
+expect 0 "$build/iagmeter" restate "$last" --vintage "$directory/2027" -c "$conf"
+expect 0 "$build/iagmeter" report month "$last" -c "$conf" --output "$directory/report"
+cp "$directory/out" "$directory/printed"
+
+figures() { # STATUS all|names
+    expect "$1" node "$here/figures.mjs" "$directory/report/$last" "$directory/printed" "$build/iagmeter" "$conf" "$2"
+}
+figures 0 all
+cat "$directory/out"
+
+# Each way to print is looked at: without the name of a figure, it fails.
+damaged() { # FILE SED
+    cp "$1" "$directory/kept"
+    sed -i "$2" "$1"
+    ! cmp -s "$1" "$directory/kept" || fail "nothing of ${1##*/} was damaged"
+    figures 1 names
+    grep -q 'without a name' "$directory/err" || fail "a figure of ${1##*/} without a name is not noticed"
+    cp "$directory/kept" "$1"
+}
+figures 0 names
+damaged "$directory/report/$last.json" '/"packets_dropped": "/d'
+damaged "$directory/report/$last.csv" "s|,$last/@images/chatgpt-web/water_l\$|,|"
+damaged "$directory/report/$last.fr.html" "s| title=\"iagmeter explain $last/@direction/DSN/energy_share\"||"
+damaged "$directory/report/$last.fr.html" "s|<span title=\"iagmeter explain $last/@coverage/./covered_h\">|<span>|"
+damaged "$directory/printed" "s| \[$last/@coverage.*||"
+for scope in total direction service shares images per-request per-1000-tokens-out coverage coverage-proportion variant \
+    french-hours objectives objective-budget objective-spent objective-path objective-projected restated restated-from; do
+    grep -q "\"$last/@$scope/" "$directory/report/$last.json" || [ "$scope" = objective-projected ] ||
+        fail "no figure of scope $scope has a name"
+done
+
+# ---- French electricity, hour by hour: 55 and 71.5 g/kWh, and an hour that is not held ----
+
+field() { # FIGURE: its central value in the CSV
+    awk -F , -v figure="$1" '$NF == figure { print $(NF - 3) }' "$directory/report/$last.csv"
+}
+energy=$(query "$state" "SELECT printf('%.17g', energy_kwh_central) FROM impact i JOIN service s ON s.id = i.service
+    JOIN direction d ON d.id = i.direction WHERE s.name = 'albert-api' AND d.code = 'DSN' AND interval_start = $night")
+awk -v energy="$energy" -v known="$(field "$last/@french-hours/./known_energy_kwh")" \
+    -v all="$(field "$last/@french-hours/./energy_kwh")" -v direct="$(field "$last/@french-hours/./direct_kgco2")" '
+    function near(a, b) { return (a - b) ^ 2 < 1e-28 * b ^ 2 }
+    BEGIN { exit !(energy > 0 && near(all, 3 * energy) && near(known, 2 * energy) && near(direct, energy * 0.055 + energy * 0.0715)) }' ||
+    fail "the hours of France are not energy times intensity"
+expect 0 "$build/iagmeter" explain "$last/@french-hours/./direct_kgco2" -c "$conf" --lang en
+grep -qF "[$last/@french-hours/DSN/albert-api/direct_kgco2]" "$directory/out" || fail "the pair has no name"
+grep -q 'the same number' "$directory/out" || fail "the hours of France are not added up again"
+
+# ---- Another method: its own factors, of one pair, too ----
+
+for name in "$last/@variant/method-b/energy_kwh" "$last/@variant/method-b/DSN/chatgpt-web/energy_kwh"; do
+    expect 0 "$build/iagmeter" explain "$name" -c "$conf" --lang en
+    for word in joules_per_token batch_size pue host_share idle_share; do
+        grep -q "^  $word = " "$directory/out" || fail "$name does not tell $word"
+    done
+    grep -q 'joules_per_token = exp(' "$directory/out" || fail "$name has no formula of method B"
+done
+expect 0 "$build/iagmeter" explain "$last/@variant/water/DSN/albert-api/water_l" -c "$conf"
+grep -q '^  ewif_l_per_kwh = ' "$directory/out" || fail "the other count of water is not told"
+expect 2 "$build/iagmeter" explain "$last/@variant/method-b/DRH/chatgpt-web/energy_kwh" -c "$conf"
+sentence 'has no figure'
+
+# ---- A restatement: old beside new, and why ----
+
+expect 0 "$build/iagmeter" explain "$last/@restated/1/gwp_use_kgco2e" -c "$conf" --lang en
+grep -qF "[$last/@restated-from/1/gwp_use_kgco2e]" "$directory/out" || fail "what was recorded is not beside"
+grep -q '^  by_electricity = ' "$directory/out" || fail "the cause of the change is not told"
+expect 2 "$build/iagmeter" explain "$last/@restated/2/gwp_use_kgco2e" -c "$conf"
+sentence 'has no figure'
+echo "figures: passed"
