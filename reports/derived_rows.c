@@ -236,10 +236,12 @@ bool derived_find_shares(struct derived_builder *builder)
     const struct month_report *report = builder->report;
     double measured = report->host ? month_measured(report, NULL) : 0;
 
-    if (report->withheld || strcmp(builder->key, MONTH_ALL) != 0 || isnan(measured))
+    if (report->withheld || strcmp(builder->key, MONTH_ALL) != 0)
         return false;
     if (derived_is(builder, "counted"))
         return derived_as_given(builder, "1", triple_exact(0), TEXT_DERIVED_NOT_COUNTED);
+    if (isnan(measured))
+        return false;
     if (derived_is(builder, "measured"))
         return report->host ? set_quotient(builder, "1", measured, "{measured_kwh} / {energy_kwh}")
                             : derived_as_given(builder, "1", triple_exact(0), TEXT_DERIVED_NO_HOST);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/tsv.h"
+
 /* A statement for people, and as a table. */
 
 #define PERCENT         100
@@ -403,30 +405,6 @@ void restate_list_text(const struct statement *statement, enum text_language lan
 
 /* ---- Tables ---- */
 
-/* What would break a row of a table is not in a label of ours, but may be in the configuration's.
- */
-static void put_field(FILE *stream, const char *text)
-{
-    for (; *text; text++)
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, stream);
-    fputc('\t', stream);
-}
-
-static void put_exact(FILE *stream, double value)
-{
-    char number[TEXT_NUMBER_SIZE];
-
-    text_exact(number, sizeof(number), value);
-    fprintf(stream, "%s\t", number);
-}
-
-static void put_triple(FILE *stream, struct triple value)
-{
-    put_exact(stream, value.low);
-    put_exact(stream, value.central);
-    put_exact(stream, value.high);
-}
-
 static void put_row(const struct restate_view *view, const char *scope,
                     const struct restate_line *line, enum restate_indicator indicator, FILE *stream)
 {
@@ -436,15 +414,12 @@ static void put_row(const struct restate_view *view, const char *scope,
 
     fprintf(stream, "%lld\t%s\t%s\t%s\t", (long long)view->statement->number,
             view->statement->period, view->statement->vintage, scope);
-    put_field(stream, line->id);
-    put_field(stream, line->label);
+    tsv_field(stream, line->id);
+    tsv_field(stream, line->label);
     fprintf(stream, "%s\t%s\t", month_indicator_name(same), month_indicator_unit(same));
-    put_triple(stream, restate_value(&line->recorded, indicator));
-    put_triple(stream, restate_value(&line->restated, indicator));
-    if (isfinite(percent))
-        put_exact(stream, percent);
-    else
-        fputc('\t', stream);
+    tsv_triple(stream, restate_value(&line->recorded, indicator));
+    tsv_triple(stream, restate_value(&line->restated, indicator));
+    tsv_exact(stream, percent);
     fprintf(stream, "%d", restate_passes(view->statement, line, indicator));
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++) {
         text_exact(number, sizeof(number),

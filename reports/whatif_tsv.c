@@ -3,37 +3,14 @@
 
 #include <math.h>
 
+#include "reports/tsv.h"
+
 /* One line for each indicator of each sum, the first one names the columns. */
 
 static const char COLUMNS[] =
     "month\tdirection\tvintage\tscope\tid\tlabel\tindicator\tunit\trecomputed_low\t"
     "recomputed_central\trecomputed_high\tscenario_low\tscenario_central\tscenario_high\t"
     "difference_low\tdifference_central\tdifference_high\trelative\tverdict\n";
-
-/* A tab or a line feed of a label would be a column or a row. */
-static void put_field(FILE *stream, const char *text)
-{
-    for (; *text; text++)
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, stream);
-    fputc('\t', stream);
-}
-
-/* Nothing where there is none. */
-static void put_exact(FILE *stream, double value)
-{
-    char number[TEXT_NUMBER_SIZE] = "";
-
-    if (!isnan(value))
-        text_exact(number, sizeof(number), value);
-    fprintf(stream, "%s\t", number);
-}
-
-static void put_triple(FILE *stream, struct triple value)
-{
-    put_exact(stream, value.low);
-    put_exact(stream, value.central);
-    put_exact(stream, value.high);
-}
 
 /* Of activity there is no interval of the difference: both sides have the same error. */
 static struct triple change_of(const struct whatif_sum *sum, enum month_indicator indicator)
@@ -52,13 +29,13 @@ static void put_start(const struct whatif *whatif, const char *scope, const char
     const struct month_report *report = whatif->report;
 
     fprintf(stream, "%04d-%02d\t", report->month.year, report->month.month);
-    put_field(stream, whatif->direction ? whatif->direction->id : MONTH_ALL);
-    put_field(stream, factors_vintage(report->config->factors));
-    put_field(stream, scope);
-    put_field(stream, id);
-    put_field(stream, label);
-    put_field(stream, month_indicator_name(indicator));
-    put_field(stream, month_indicator_unit(indicator));
+    tsv_field(stream, whatif->direction ? whatif->direction->id : MONTH_ALL);
+    tsv_field(stream, factors_vintage(report->config->factors));
+    tsv_field(stream, scope);
+    tsv_field(stream, id);
+    tsv_field(stream, label);
+    tsv_field(stream, month_indicator_name(indicator));
+    tsv_field(stream, month_indicator_unit(indicator));
 }
 
 static void put_end(const struct whatif_sum *sum, enum month_indicator indicator, FILE *stream)
@@ -66,8 +43,8 @@ static void put_end(const struct whatif_sum *sum, enum month_indicator indicator
     const struct triple difference = change_of(sum, indicator);
     bool is_impact = !isnan(difference.low);
 
-    put_triple(stream, difference);
-    put_exact(stream, is_impact ? whatif_relative(sum, indicator) : NAN);
+    tsv_triple(stream, difference);
+    tsv_exact(stream, is_impact ? whatif_relative(sum, indicator) : NAN);
     fprintf(stream, "%s\n", is_impact ? whatif_verdict_name(whatif_verdict_of(difference)) : "");
 }
 
@@ -78,8 +55,8 @@ static void put_sum(const struct whatif *whatif, const char *scope, const char *
         enum month_indicator indicator = (enum month_indicator)i;
 
         put_start(whatif, scope, id, label, indicator, stream);
-        put_triple(stream, month_value(&sum->before, indicator));
-        put_triple(stream, month_value(&sum->after, indicator));
+        tsv_triple(stream, month_value(&sum->before, indicator));
+        tsv_triple(stream, month_value(&sum->after, indicator));
         put_end(sum, indicator, stream);
     }
 }
@@ -102,8 +79,8 @@ static void put_variant(const struct whatif *whatif, enum whatif_variant variant
 
     for (int i = MONTH_ENERGY; i <= MONTH_ADPE; i++) {
         put_start(whatif, "difference-if", id, "", (enum month_indicator)i, stream);
-        put_triple(stream, none);
-        put_triple(stream, none);
+        tsv_triple(stream, none);
+        tsv_triple(stream, none);
         put_end(sum, (enum month_indicator)i, stream);
     }
 }

@@ -175,6 +175,12 @@ static void formulas_are_evaluated(void **state)
                  {"({a}", NAN},
                  {"{a} {bc}", NAN},
                  {"less({a})", NAN},
+                 {"sqrt({bc} · {bc}) + 1", 5},
+                 {"central({a}) · {bc}", 8},
+                 {"central({a}", NAN},
+                 {"sqrt()", NAN},
+                 {"around({a}, {a})", 2},
+                 {"around({a})", NAN},
                  {"1e3 · {a}", 2000}};
     struct derived derived = {.terms = terms, .term_count = 2};
     char formula[40];
@@ -192,6 +198,13 @@ static void formulas_are_evaluated(void **state)
     snprintf(formula, sizeof(formula), "further({a}, {bc})");
     assert_true(derived_evaluate(&derived, 0) == 1);
     assert_true(derived_evaluate(&derived, 2) == 9);
+    snprintf(formula, sizeof(formula), "central({a}) + {bc}");
+    assert_true(derived_evaluate(&derived, 0) == 5);
+    assert_true(derived_evaluate(&derived, 2) == 7);
+    /* Twice a factor of two down, and of 4.5 up: sqrt(2) times as far. */
+    snprintf(formula, sizeof(formula), "around({a}, 1 · {a})");
+    assert_true(fabs(derived_evaluate(&derived, 0) - 2 / exp(sqrt(2) * log(2))) < 1e-15);
+    assert_true(fabs(derived_evaluate(&derived, 2) - 2 * exp(sqrt(2) * log(4.5))) < 1e-14);
 }
 
 /* What the report does not show has no answer, and neither has what is none. */
@@ -206,6 +219,24 @@ static void what_is_not_shown_is_refused(void **state)
                                         "2026-04/@per-request/./requests",
                                         "2026-04/@per-request",
                                         "2026-04/@",
+                                        "2026-04/@direction/CAB/energy_share",
+                                        "2026-04/@direction/CAB/headcount",
+                                        "2026-04/@direction/DRH/headcount", /* not stated */
+                                        "2026-04/@direction/./energy_share",
+                                        "2026-04/@service/nothing/energy_share",
+                                        "2026-04/@total/DRH/energy_share",
+                                        "2026-04/@total/./headcount",
+                                        "2026-04/@images/a/energy_kwh",
+                                        "2026-04/@coverage/./local_lost",
+                                        "2026-04/@coverage/DRH/packets",
+                                        "2026-04/@coverage-proportion/./packets",
+                                        "2026-04/@shares/./nothing",
+                                        "2026-04/@restated/1/energy_kwh",
+                                        "2026-04/@restated/x/energy_kwh",
+                                        "2026-04/@host-device/gpu0/energy_j",
+                                        "2026-04/@host-tokens/./restarts",
+                                        "2026-04/@objectives/./nothing",
+                                        "2026-04/@objective-warning/CAB/energy_kwh",
                                         "2026-04/@nothing/./energy_kwh"};
     struct progress *progress;
     struct month_report *report;

@@ -16,6 +16,7 @@
 #include "daemon/servicefactors.h"
 #include "reports/derived.h"
 #include "reports/symbols.h"
+#include "reports/units.h"
 #include "tests/reports/formula.h"
 
 #define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
@@ -308,10 +309,8 @@ static struct triple triple_of(json_t *object)
                            json_real_value(json_object_get(object, "high"))};
 }
 
-/* A figure that is computed from others, of pairs with factors. */
-static struct triple derived_again(const struct world *world, const char *name)
+static struct derived *derive(const struct world *world, const char *name)
 {
-    struct triple recomputed;
     char *copy = strdup(name);
     struct explain_query query;
     struct derived *derived;
@@ -321,9 +320,34 @@ static struct triple derived_again(const struct world *world, const char *name)
     assert_int_equal(derived_build(world->report, &query, &derived, error, sizeof(error)),
                      EXPLAIN_OK);
     assert_true(derived->agrees);
-    recomputed = derived->recomputed;
-    derived_free(derived);
     free(copy);
+    return derived;
+}
+
+/* In all formats, one after the other. To be freed. */
+static char *derived_text(const struct world *world, const char *name)
+{
+    struct derived *derived = derive(world, name);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    assert_true(derived_write_text(derived, LANGUAGE_EN, stream));
+    assert_true(derived_write_text(derived, LANGUAGE_FR, stream));
+    assert_true(derived_write_html(derived, LANGUAGE_FR, stream));
+    assert_true(derived_write_json(derived, stream));
+    fclose(stream);
+    derived_free(derived);
+    return text;
+}
+
+/* A figure that is computed from others, of pairs with factors. */
+static struct triple derived_again(const struct world *world, const char *name)
+{
+    struct derived *derived = derive(world, name);
+    struct triple recomputed = derived->recomputed;
+
+    derived_free(derived);
     return recomputed;
 }
 
@@ -874,6 +898,32 @@ static void a_margin_is_that_of_the_sums(void **state)
     explain_free(explanation);
 }
 
+static struct impact images_of(const struct month_report *report)
+{
+    struct units_impact images;
+
+    units_compute(report->config, report->services.rows[0].service,
+                  &report->services.rows[0].totals, &images);
+    return images.impact;
+}
+
+/* In JSON, too: how many, and what they take. */
+static void assert_images_besides(const struct explanation *explanation)
+{
+    char *text = written(explanation, JSON);
+    json_t *json = json_loads(text, 0, NULL);
+    json_t *activity =
+        json_object_get(json_array_get(json_object_get(json, "chains"), 0), "activity");
+    json_t *impact = json_object_get(json_object_get(activity, "images_besides"), "impact");
+
+    assert_true(json_real_value(json_object_get(json_object_get(activity, "images"), "high")) ==
+                40);
+    assert_same(triple_of(json_object_get(impact, "gwp_use_kgco2e")),
+                images_of(explanation->report).gwp_use_kgco2e);
+    json_decref(json);
+    free(text);
+}
+
 /* From their number to an impact that is in no total. */
 static void images_are_explained_besides(void **state)
 {
@@ -899,6 +949,14 @@ static void images_are_explained_besides(void **state)
     assert_true(contains(explanation, TEXT_EN, "(image/sd-3.5-large; 2026-02; ML.ENERGY v3"));
     assert_true(contains(explanation, HTML_FR, "Images, en plus du total"));
     assert_true(contains(explanation, JSON, "\"tokens_out_random_sigma\""));
+    assert_true(contains(explanation, JSON, "\"image_model\": \"image/sd-3.5-large\""));
+    assert_true(contains(explanation, JSON, "\"source\": \"ML.ENERGY v3"));
+    assert_images_besides(explanation);
+    assert_same(derived_again(world, "2026-10/@images/pictures/energy_kwh"),
+                images_of(world->report).energy_kwh);
+    assert_same(derived_again(world, "2026-10/@images/pictures/water_l"),
+                images_of(world->report).water_l);
+    derived_again(world, "2026-10/@images/pictures/it_kwh_of_one");
     assert_true(explanation->recomputed.energy_kwh.high == 0);
     explain_free(explanation);
 }
@@ -1121,6 +1179,81 @@ static void tells_nothing_of_small_cells(void **state)
     }
 }
 
+/* Of none of these has the report a figure, and the sentence is the same whether there was any use.
+ */
+static void figures_of_small_cells_are_refused_alike(void **state)
+{
+    static const char *const names[] = {
+        "@direction/CAB/energy_share",
+        "@direction/CAB/gwp_gco2e_per_agent",
+        "@direction/NOBODY/energy_share",
+        "@service/claude-web/tokens_out_random_sigma",
+        "@service/mistral-web/energy_share",
+        "@service/pictures/energy_share",
+        "@images/claude-web/energy_kwh",
+        "@variant/method-b/CAB/chatgpt-web/energy_kwh",
+        "@variant/method-b/CAB/claude-web/energy_kwh",
+        "@variant/method-b/DRH/claude-web/energy_kwh",
+        "@variant/method-b/CAB/./energy_kwh",
+        "@variant/method-b/./claude-web/energy_kwh",
+        "@variant/method-b/other/./energy_kwh",
+        "@variant/method-a/DSN/mistral-web/energy_kwh",
+        "@variant/report/DSN/mistral-web/energy_kwh",
+        "@french-hours/CAB/chatgpt-web/energy_kwh",
+        "@host-device/gpu0/energy_j",
+        "@host-tokens/claude-web/captured_requests",
+        "@restated/1/energy_kwh",
+    };
+    struct world *world = *state;
+
+    use_with_small_cells(world);
+    report_at(world, LATER);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char name[120], error[400];
+        char *argument = name;
+        struct explain_query query;
+        struct derived *derived;
+
+        snprintf(name, sizeof(name), "2026-10/%s", names[i]);
+        assert_true(explain_parse(&argument, 1, &query));
+        assert_int_equal(derived_build(world->report, &query, &derived, error, sizeof(error)),
+                         EXPLAIN_NOTHING);
+        assert_null(derived);
+        assert_true(strncmp(error, "the report of 2026-10 has no figure \"@", 38) == 0);
+    }
+}
+
+/* Nor do the figures that it has tell of them, with all their terms and chains. */
+static void figures_tell_nothing_of_small_cells(void **state)
+{
+    static const char *const names[] = {"@total/./tokens_out_random_sigma",
+                                        "@total/./energy_share",
+                                        "@direction/other/energy_share",
+                                        "@service/other/energy_share",
+                                        "@direction/DSN/energy_share",
+                                        "@per-request/./energy_wh",
+                                        "@variant/method-b/energy_kwh",
+                                        "@variant/method-b/DSN/./energy_kwh",
+                                        "@variant/method-a/./chatgpt-web/water_l"};
+    static const char *const hidden[] = {"CAB",     "Cabinet", "claude", "Claude",
+                                         "mistral", "Le Chat", "opus"};
+    struct world *world = *state;
+
+    use_with_small_cells(world);
+    report_at(world, LATER);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char name[120];
+        char *text;
+
+        snprintf(name, sizeof(name), "2026-10/%s", names[i]);
+        text = derived_text(world, name);
+        for (size_t j = 0; j < sizeof(hidden) / sizeof(hidden[0]); j++)
+            if (strstr(text, hidden[j]))
+                fail_msg("%s tells \"%s\"", name, hidden[j]);
+        free(text);
+    }
+}
+
 static void the_rest_is_one_sum(void **state)
 {
     struct world *world = *state;
@@ -1243,6 +1376,70 @@ static void refuses_unknown_names(void **state)
     refused(world, "2026-10/chatgpt-web/DRH", EXPLAIN_USAGE);
 }
 
+/* The id of what is computed from others goes on to the indicator. */
+static void parses_ids_with_a_stroke(void **state)
+{
+    char whole[] = "2026-10/@variant/method-b/DRH/chatgpt-web/water_l";
+    char month[] = "2026-10", scope[] = "@host-device", id[] = "rapl/package-0",
+         last[] = "energy_j";
+    char other[] = "2026-10/DRH/chatgpt-web/water_l/more";
+    char *arguments[] = {whole}, *apart[] = {month, scope, id, last}, *wrong[] = {other};
+    char *too_many[] = {month, scope, last, last, last};
+    struct explain_query query;
+
+    (void)state;
+    assert_true(explain_parse(arguments, 1, &query));
+    assert_string_equal(query.direction, "@variant");
+    assert_string_equal(query.service, "method-b/DRH/chatgpt-web");
+    assert_string_equal(query.indicator, "water_l");
+    assert_true(explain_parse(apart, 4, &query));
+    assert_string_equal(query.service, "rapl/package-0");
+    assert_string_equal(query.indicator, "energy_j");
+    assert_false(explain_parse(wrong, 1, &query));
+    assert_false(explain_parse(too_many, 5, &query));
+}
+
+/* With its own factors: of all, of one pair, and of a service or direction. */
+static void a_variant_has_chains_of_its_own(void **state)
+{
+    struct world *world = *state;
+    struct derived *derived;
+    char *text;
+
+    use_all(world);
+    report_at(world, LATER);
+    derived = derive(world, "2026-10/@variant/method-b/DRH/chatgpt-web/energy_kwh");
+    assert_int_equal(derived->chain_count, 1);
+    assert_non_null(derived->chains[0].factors.method_b);
+    assert_same(derived->chains[0].impact.energy_kwh, derived->value);
+    derived_free(derived);
+    derived = derive(world, "2026-10/@variant/method-a/DRH/mistral-web/gwp_use_kgco2e");
+    assert_null(derived->chains[0].factors.method_b); /* which the service has */
+    derived_free(derived);
+    /* Two models. */
+    derived = derive(world, "2026-10/@variant/method-b/DRH/claude-web/adpe_kgsb");
+    assert_int_equal(derived->chain_count, 2);
+    assert_int_equal(derived->term_count, 2);
+    assert_same(
+        triple_add(derived->chains[0].impact.adpe_kgsb, derived->chains[1].impact.adpe_kgsb),
+        derived->value);
+    derived_free(derived);
+    derived = derive(world, "2026-10/@variant/method-b/energy_kwh");
+    assert_int_equal(derived->term_count, (1 + DIRECTIONS) * (SERVICES - 1)); /* but pictures */
+    assert_string_equal(strrchr(derived->terms[0].source, '/'), "/energy_kwh");
+    assert_non_null(strstr(derived->terms[0].source, "2026-10/@variant/method-b/"));
+    derived_free(derived);
+    derived = derive(world, "2026-10/@variant/method-b/./claude-web/energy_kwh");
+    assert_int_equal(derived->term_count, 1 + DIRECTIONS);
+    derived_free(derived);
+    text = derived_text(world, "2026-10/@variant/method-b/DRH/chatgpt-web/water_l");
+    assert_non_null(strstr(text, "  joules_per_token = exp(intercept + "));
+    assert_non_null(strstr(text, "  host_share = "));
+    assert_non_null(strstr(text, "\"method\": \"B\""));
+    assert_non_null(strstr(text, "<code>host_share</code>"));
+    free(text);
+}
+
 static void parses_names(void **state)
 {
     char first[] = "2026-10/DRH", second[] = "chatgpt-web/water_l", third[] = "more";
@@ -1324,6 +1521,9 @@ int main(void)
         TEST(tells_a_model_that_came_or_went),
         TEST(notices_that_the_ledger_changed),
         TEST(tells_nothing_of_small_cells),
+        TEST(figures_of_small_cells_are_refused_alike),
+        TEST(figures_tell_nothing_of_small_cells),
+        TEST(a_variant_has_chains_of_its_own),
         TEST(the_rest_is_one_sum),
         TEST(small_cells_and_none_are_refused_alike),
         TEST(the_rest_is_not_computed_with_other_factors),
@@ -1331,6 +1531,7 @@ int main(void)
         TEST(what_is_withheld_stays_so),
         TEST(refuses_unknown_names),
         cmocka_unit_test(parses_names),
+        cmocka_unit_test(parses_ids_with_a_stroke),
         TEST(one_indicator_alone),
         TEST(a_running_month_is_provisional),
     };

@@ -854,7 +854,8 @@ static void coverage_says_what_was_not_seen(void **state)
     for (size_t i = 0; i < COVERAGE_LINES; i++) {
         char record[200];
 
-        snprintf(record, sizeof(record), "2026-10,coverage,,,%s,%s,%.0f,%.0f,%.0f,-,2026-10/@coverage/./%s\n",
+        snprintf(record, sizeof(record),
+                 "2026-10,coverage,,,%s,%s,%.0f,%.0f,%.0f,-,2026-10/@coverage/./%s\n",
                  EXPECTED[i].name,
                  i == 0                                        ? "s"
                  : strcmp(EXPECTED[i].name, "bytes_lost") == 0 ? "B"

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "daemon/servicefactors.h"
+#include "reports/derived.h"
 #include "tests/daemon/shipped.h"
 
 #define OCTOBER               INT64_C(1790805600)   /* 2026-10-01 00:00 Europe/Paris */
@@ -1201,7 +1202,74 @@ static void the_report_tells_of_it(void **state)
     assert_non_null(strstr(text, "This month was restated (statement 2 of "));
     assert_non_null(strstr(text, "\n2026-10,restated,2,2027,gwp_kgco2e,kgCO2e,"));
     assert_non_null(strstr(text, "\"restatement\": {"));
+    assert_non_null(strstr(text, "\"id\": \"2026-10/@restated-from/2/water_l\""));
+    assert_non_null(strstr(text, " [2026-10/@restated/2/energy_kwh] "));
     free(text);
+    month_free(report);
+}
+
+static struct derived *derive(const struct month_report *report, const char *name)
+{
+    char text[MONTH_FIGURE_SIZE], error[400];
+    char *argument = text;
+    struct explain_query query;
+    struct derived *derived;
+
+    snprintf(text, sizeof(text), "%s", name);
+    assert_true(explain_parse(&argument, 1, &query));
+    derived_build(report, &query, &derived, error, sizeof(error));
+    return derived;
+}
+
+/* What was recorded beside what it is now, pair by pair, and why; older statements, too. */
+static void a_statement_is_explained(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    struct statement *statement;
+    struct derived *derived, *before;
+    char error[400], name[MONTH_FIGURE_SIZE];
+
+    use_all(world, NOON);
+    report = report_of(world, "2026-10");
+    world->other = vintage("2027", ELECTRICITY);
+    for (int i = 0; i < 2; i++) {
+        statement = restate(world, "2026", i == 0 ? world->config->factors : world->other);
+        append(world, statement);
+        statement_free(statement);
+    }
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    for (int i = 0; i < RESTATE_INDICATORS; i++) {
+        enum restate_indicator indicator = (enum restate_indicator)i;
+        const char *same = month_indicator_name(restate_month_indicator(indicator));
+        struct triple value = restate_value(&report->restatement.restated.impact, indicator);
+        struct triple old = restate_value(&report->restatement.recorded.impact, indicator);
+
+        snprintf(name, sizeof(name), "2026-10/@restated/2/%s", same);
+        derived = derive(report, name);
+        assert_non_null(derived);
+        assert_true(derived->agrees);
+        assert_memory_equal(&derived->value, &value, sizeof(value));
+        snprintf(name, sizeof(name), "2026-10/@restated-from/2/%s", same);
+        before = derive(report, name);
+        assert_non_null(before);
+        assert_true(before->agrees);
+        assert_memory_equal(&before->value, &old, sizeof(old));
+        derived_free(before);
+        derived_free(derived);
+    }
+    derived = derive(report, "2026-10/@restated/2/gwp_use_kgco2e");
+    assert_string_equal(derived->terms[derived->term_count - 1].name, "by_electricity");
+    assert_string_equal(derived->terms[derived->term_count - 2].source,
+                        "2026-10/@restated-from/2/gwp_use_kgco2e");
+    derived_free(derived);
+    /* The same factors: nothing is the cause of anything. */
+    derived = derive(report, "2026-10/@restated/1/gwp_use_kgco2e");
+    assert_string_equal(derived->terms[derived->term_count - 1].name, "before");
+    derived_free(derived);
+    assert_null(derive(report, "2026-10/@restated/3/gwp_use_kgco2e"));
+    assert_null(derive(report, "2026-10/@restated/./gwp_use_kgco2e"));
+    assert_null(derive(report, "2026-10/@restated/2/requests"));
     month_free(report);
 }
 
@@ -1245,6 +1313,7 @@ int main(void)
         TEST(a_running_period_ends_now),
         TEST(a_statement_is_written),
         TEST(the_report_tells_of_it),
+        TEST(a_statement_is_explained),
         TEST(vintage_paths),
     };
 
