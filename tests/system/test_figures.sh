@@ -85,6 +85,17 @@ for scope in total direction service shares images per-request per-1000-tokens-o
         fail "no figure of scope $scope has a name"
 done
 
+# The terms have names, too, in all formats; what the report has not is refused.
+expect 0 "$build/iagmeter" explain "$last/@per-request/./energy_wh" -c "$conf"
+grep -qF "[$last/././energy_kwh]" "$directory/out" || fail "the terms have no names"
+expect 0 "$build/iagmeter" explain "$last/@variant/method-b/energy_kwh" -c "$conf" --format html
+xmllint --noout "$directory/out" || fail "not a page"
+expect 2 "$build/iagmeter" explain "$last/@per-request/./nothing" -c "$conf"
+sentence 'has no figure'
+for name in "$last/@per-request/./energy_wh" "$last/@variant/method-a/water_l" "$last/@direction/DSN/gwp_gco2e_per_agent"; do
+    grep -qF "id=\"$name\"" "$directory/report/$last.fr.html" || fail "$name is no anchor of the page"
+done
+
 # ---- French electricity, hour by hour: 55 and 71.5 g/kWh, and an hour that is not held ----
 
 field() { # FIGURE: its central value in the CSV
