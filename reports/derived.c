@@ -322,6 +322,35 @@ bool derived_compose(struct derived_builder *builder, const char *formula, deriv
     return true;
 }
 
+static bool copy_part(char out[MONTH_ID_SIZE], const char *text, size_t length)
+{
+    if (length == 0 || length >= MONTH_ID_SIZE)
+        return false;
+    memcpy(out, text, length);
+    out[length] = '\0';
+    return true;
+}
+
+/* No code of a direction, and no id of a service, holds a "/". */
+bool derived_split_pair(const char *key, struct derived_pair *pair)
+{
+    size_t length;
+
+    *pair = (struct derived_pair){MONTH_ALL, MONTH_ALL};
+    if (!*key)
+        return true;
+    key += *key == '/';
+    length = strcspn(key, "/");
+    return key[length] == '/' && copy_part(pair->direction, key, length) &&
+           copy_part(pair->service, key + length + 1, strlen(key + length + 1));
+}
+
+bool derived_is_pair(const struct derived_pair *asked, const char *direction, const char *service)
+{
+    return (strcmp(asked->direction, MONTH_ALL) == 0 || strcmp(asked->direction, direction) == 0) &&
+           (strcmp(asked->service, MONTH_ALL) == 0 || strcmp(asked->service, service) == 0);
+}
+
 /* ---- All of them ---- */
 
 static const struct {

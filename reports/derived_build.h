@@ -48,6 +48,16 @@ bool derived_as_given(struct derived_builder *builder, const char *unit, struct 
 typedef bool derived_lookup(struct derived_builder *builder, const char *name);
 bool derived_compose(struct derived_builder *builder, const char *formula, derived_lookup *lookup);
 
+/* "DRH/chatgpt-web", with "." for all, also after a "/"; "" is all of both. Returns false where KEY
+ * is something else. */
+struct derived_pair {
+    char direction[MONTH_ID_SIZE];
+    char service[MONTH_ID_SIZE];
+};
+bool derived_split_pair(const char *key, struct derived_pair *pair);
+/* Whether that pair is asked for. */
+bool derived_is_pair(const struct derived_pair *asked, const char *direction, const char *service);
+
 /* ---- The scopes ---- */
 
 bool derived_find_total(struct derived_builder *builder);

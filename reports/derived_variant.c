@@ -5,54 +5,34 @@
 
 /* ---- By other methods and conventions: sums over the pairs that are shown ---- */
 
-/* What is asked for: "method-b", or "method-b/DRH/chatgpt-web", with "." for all. */
-struct asked {
-    enum month_variant variant;
-    char direction[MONTH_ID_SIZE];
-    char service[MONTH_ID_SIZE];
-};
-
 static bool is_all(const char *name)
 {
     return strcmp(name, MONTH_ALL) == 0;
 }
 
-static bool copy_part(char out[MONTH_ID_SIZE], const char *text, size_t length)
-{
-    if (length == 0 || length >= MONTH_ID_SIZE)
-        return false;
-    memcpy(out, text, length);
-    out[length] = '\0';
-    return true;
-}
-
-/* No code of a direction, and no id of a service, holds a "/". */
-static bool split_pair(const char *pair, struct asked *asked)
-{
-    size_t direction = strcspn(pair, "/");
-
-    return pair[direction] == '/' && copy_part(asked->direction, pair, direction) &&
-           copy_part(asked->service, pair + direction + 1, strlen(pair + direction + 1));
-}
+/* What is asked for: "method-b", or "method-b/DRH/chatgpt-web", with "." for all. */
+struct asked {
+    enum month_variant variant;
+    struct derived_pair pair;
+};
 
 static bool find_asked(const struct derived_builder *builder, struct asked *asked)
 {
     size_t length = strcspn(builder->key, "/");
 
-    *asked = (struct asked){.variant = VARIANTS, .direction = MONTH_ALL, .service = MONTH_ALL};
+    *asked = (struct asked){.variant = VARIANTS};
     for (int i = 0; i < VARIANTS; i++)
         if (strlen(variants_name((enum month_variant)i)) == length &&
             strncmp(variants_name((enum month_variant)i), builder->key, length) == 0)
             asked->variant = (enum month_variant)i;
     return asked->variant != VARIANTS &&
            variants_is_shown(&builder->report->variants, asked->variant) &&
-           (!builder->key[length] || split_pair(builder->key + length + 1, asked));
+           derived_split_pair(builder->key + length, &asked->pair);
 }
 
 static bool is_asked(const struct asked *asked, const struct month_cell *cell)
 {
-    return (is_all(asked->direction) || strcmp(asked->direction, cell->direction) == 0) &&
-           (is_all(asked->service) || strcmp(asked->service, cell->service) == 0);
+    return derived_is_pair(&asked->pair, cell->direction, cell->service);
 }
 
 /* The other count of water has the other figures as they are. */
@@ -136,7 +116,7 @@ static bool sum_up(const struct derived_builder *builder, const struct asked *as
         if (!is_asked(asked, &report->cells[i]))
             continue;
         variants_of_cell(report, &report->cells[i], &all);
-        if (!is_all(asked->direction) && !is_all(asked->service))
+        if (!is_all(asked->pair.direction) && !is_all(asked->pair.service))
             *only = &report->cells[i];
     }
     *sum = (struct month_totals){.impact = all.impacts[asked->variant]};
@@ -155,9 +135,9 @@ bool derived_find_variant(struct derived_builder *builder)
         return false;
     derived_set_value(builder, month_indicator_unit(indicator), month_value(&sum, indicator));
     if (!is_as_recorded(asked.variant, indicator))
-        builder->failed |=
-            !explain_variant_chains(builder->report, asked.variant, asked.direction, asked.service,
-                                    &builder->out->chains, &builder->out->chain_count);
+        builder->failed |= !explain_variant_chains(
+            builder->report, asked.variant, asked.pair.direction, asked.pair.service,
+            &builder->out->chains, &builder->out->chain_count);
     if (indicator == MONTH_GWP)
         add_gases(builder, &sum);
     else if (only)
@@ -182,17 +162,17 @@ static struct triple member_of(const struct hourly_sum *sum, size_t member)
 static bool find_hours_of_pair(struct derived_builder *builder, size_t member, const char *unit)
 {
     const struct month_report *report = builder->report;
-    struct asked asked = {.variant = VARIANTS};
+    struct derived_pair pair;
 
-    if (!split_pair(builder->key, &asked))
+    if (!derived_split_pair(builder->key, &pair))
         return false;
     for (size_t i = 0; i < report->cell_count; i++) {
         const struct month_cell *cell = &report->cells[i];
         struct triple value = member_of(&cell->hourly, member);
         char source[MONTH_FIGURE_SIZE];
 
-        if (strcmp(cell->direction, asked.direction) != 0 ||
-            strcmp(cell->service, asked.service) != 0 || !(cell->hourly.energy_kwh.high > 0))
+        if (strcmp(cell->direction, pair.direction) != 0 ||
+            strcmp(cell->service, pair.service) != 0 || !(cell->hourly.energy_kwh.high > 0))
             continue;
         if (member != offsetof(struct hourly_sum, energy_kwh))
             return derived_as_given(builder, unit, value,

@@ -216,7 +216,7 @@ struct month_coverage_line {
     const char *whole; /* what that is, in names of lines, for derived.h; NULL */
     const char *sum;   /* what the value is computed from; NULL: it is recorded */
 };
-#define MONTH_COVERAGE_LINES 34
+#define MONTH_COVERAGE_LINES 35
 /* Returns how many there are: the last ones, of local servers, only where there are any. They tell
  * how many requests there were, and so are withheld where the total is. */
 size_t month_coverage_lines(const struct month_report *report,

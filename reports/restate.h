@@ -103,6 +103,8 @@ bool restate_passes(const struct statement *statement, const struct restate_line
 struct restate_view *restate_view_new(const struct statement *statement,
                                       const struct config *config);
 void restate_view_free(struct restate_view *view);
+/* Adds what ROW has, on both sides, and its causes. */
+void restate_add_row(struct restate_line *line, const struct statement_row *row);
 /* Whether a line of it passes the statement's threshold. */
 bool restate_view_passes(const struct restate_view *view);
 

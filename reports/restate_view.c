@@ -120,7 +120,7 @@ double restate_random_sigma(const struct restate_line *line, const struct factor
     return line->has_random ? month_random_sigma(&line->tokens, factors) : NAN;
 }
 
-static void add_row(struct restate_line *line, const struct statement_row *row)
+void restate_add_row(struct restate_line *line, const struct statement_row *row)
 {
     add_impacts(line, &row->recorded, &row->restated);
     add_use(line, &row->use);
@@ -215,9 +215,9 @@ static bool show_row(struct restate_view *view, const struct statement_row *row)
 
     if (!direction || !service)
         return false;
-    add_row(direction, row);
-    add_row(service, row);
-    add_row(&view->total, row);
+    restate_add_row(direction, row);
+    restate_add_row(service, row);
+    restate_add_row(&view->total, row);
     view->shown[view->shown_count++] = row;
     return true;
 }

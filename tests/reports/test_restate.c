@@ -1259,6 +1259,18 @@ static void a_statement_is_explained(void **state)
         derived_free(derived);
     }
     derived = derive(report, "2026-10/@restated/2/gwp_use_kgco2e");
+    before = derive(report, derived->terms[0].source); /* the first pair */
+    assert_non_null(before);
+    assert_memory_equal(&before->value, &derived->terms[0].value, sizeof(before->value));
+    assert_string_equal(before->terms[before->term_count - 1].name, "by_electricity");
+    derived_free(before);
+    snprintf(name, sizeof(name), "2026-10/@restated/2/%s/./energy_kwh",
+             report->directions.rows[0].id);
+    before = derive(report, name);
+    assert_non_null(before);
+    assert_true(before->agrees);
+    assert_non_null(strstr(before->terms[0].source, "2026-10/@restated/2/"));
+    derived_free(before);
     assert_string_equal(derived->terms[derived->term_count - 1].name, "by_electricity");
     assert_string_equal(derived->terms[derived->term_count - 2].source,
                         "2026-10/@restated-from/2/gwp_use_kgco2e");
@@ -1269,6 +1281,9 @@ static void a_statement_is_explained(void **state)
     derived_free(derived);
     assert_null(derive(report, "2026-10/@restated/3/gwp_use_kgco2e"));
     assert_null(derive(report, "2026-10/@restated/./gwp_use_kgco2e"));
+    assert_null(derive(report, "2026-10/@restated/2/nobody/./gwp_use_kgco2e"));
+    assert_null(derive(report, "2026-10/@restated/2/other/./gwp_use_kgco2e"));
+    assert_null(derive(report, "2026-10/@restated/2/more/gwp_use_kgco2e"));
     assert_null(derive(report, "2026-10/@restated/2/requests"));
     month_free(report);
 }

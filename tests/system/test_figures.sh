@@ -131,6 +131,10 @@ sentence 'has no figure'
 expect 0 "$build/iagmeter" explain "$last/@restated/1/gwp_use_kgco2e" -c "$conf" --lang en
 grep -qF "[$last/@restated-from/1/gwp_use_kgco2e]" "$directory/out" || fail "what was recorded is not beside"
 grep -q '^  by_electricity = ' "$directory/out" || fail "the cause of the change is not told"
+expect 0 "$build/iagmeter" explain "$last/@restated/1/DSN/chatgpt-web/gwp_use_kgco2e" -c "$conf"
+grep -q '^  by_electricity = ' "$directory/out" || fail "the cause of a pair's change is not told"
+expect 2 "$build/iagmeter" explain "$last/@restated/1/DRH/chatgpt-web/gwp_use_kgco2e" -c "$conf"
+sentence 'has no figure'
 expect 2 "$build/iagmeter" explain "$last/@restated/2/gwp_use_kgco2e" -c "$conf"
 sentence 'has no figure'
 echo "figures: passed"
