@@ -124,9 +124,20 @@ bool derived_find_host_device(struct derived_builder *builder)
 /* ---- Its tokens, captured and counted by the server ---- */
 
 struct tokens_figure {
-    double value;
-    enum text_id origin; /* TEXT_COUNT: it is computed from others */
+    double value; /* NAN: none */
+    bool is_computed;
+    enum text_id origin; /* of what is not */
 };
+
+static struct tokens_figure recorded(double value, enum text_id origin)
+{
+    return (struct tokens_figure){.value = value, .origin = origin};
+}
+
+static struct tokens_figure computed(double value)
+{
+    return (struct tokens_figure){.value = value, .is_computed = true};
+}
 
 /* The part of the name after PREFIX and "_", or NULL. */
 static const char *after(const char *name, const char *prefix)
@@ -136,35 +147,41 @@ static const char *after(const char *name, const char *prefix)
     return strncmp(name, prefix, length) == 0 && name[length] == '_' ? name + length + 1 : NULL;
 }
 
-static bool find_count(const struct host_balance *balance, const char *name,
-                       struct tokens_figure *out)
+/* Before "_" and the quantity. */
+static bool is_of(const char *name, const char *prefix, size_t quantity)
 {
-    for (size_t i = 0; i < LOCALHOST_COUNTS; i++) {
-        const struct localhost_count *count = &balance->counts[i];
-        const struct {
-            const char *prefix;
-            bool is_there;
-            struct tokens_figure figure;
-        } figures[] = {
-            {"captured", true, {count->wire, TEXT_DERIVED_WIRE}},
-            {"server", balance->has_server, {count->server, TEXT_DERIVED_SERVER}},
-            {"unseen", true, {count->unseen, TEXT_DERIVED_SERVER}},
-            {"difference", count->is_compared, {count->wire - count->server, TEXT_COUNT}},
-            {"difference_percent",
-             count->is_compared,
-             {localhost_count_percent(count), TEXT_COUNT}},
-        };
+    const char *rest = after(name, prefix);
 
-        for (size_t j = 0; j < sizeof(figures) / sizeof(figures[0]); j++) {
-            const char *quantity = after(name, figures[j].prefix);
+    return rest && strcmp(rest, localhost_count_name(quantity)) == 0;
+}
 
-            if (!quantity || strcmp(quantity, localhost_count_name(i)) != 0)
-                continue;
-            *out = figures[j].figure;
-            return figures[j].is_there;
-        }
-    }
-    return false;
+static struct tokens_figure count_of(const struct host_balance *balance, size_t quantity,
+                                     const char *name)
+{
+    const struct localhost_count *count = &balance->counts[quantity];
+
+    if (is_of(name, "captured", quantity))
+        return recorded(count->wire, TEXT_DERIVED_WIRE);
+    if (is_of(name, "server", quantity))
+        return recorded(balance->has_server ? count->server : NAN, TEXT_DERIVED_SERVER);
+    if (is_of(name, "unseen", quantity))
+        return recorded(count->unseen, TEXT_DERIVED_SERVER);
+    if (is_of(name, "difference", quantity))
+        return computed(count->is_compared ? count->wire - count->server : NAN);
+    if (is_of(name, "difference_percent", quantity))
+        return computed(localhost_count_percent(count));
+    return recorded(NAN, TEXT_DERIVED_SERVER);
+}
+
+static struct tokens_figure figure_of(const struct host_balance *balance, const char *name)
+{
+    struct tokens_figure figure = recorded(NAN, TEXT_DERIVED_SERVER);
+
+    if (strcmp(name, "restarts") == 0)
+        return recorded((double)balance->restarts, TEXT_DERIVED_SERVER);
+    for (size_t i = 0; i < LOCALHOST_COUNTS && isnan(figure.value); i++)
+        figure = count_of(balance, i, name);
+    return figure;
 }
 
 static bool find_tokens(const struct derived_builder *builder, const char *name,
@@ -172,16 +189,13 @@ static bool find_tokens(const struct derived_builder *builder, const char *name,
 {
     struct host_view *view = hostview_new(builder->report);
     struct host_balance balance;
-    bool found = false;
 
-    for (size_t i = 0; view && !found && hostview_balance(view, i, &balance); i++) {
-        if (strcmp(balance.service ? balance.service : MONTH_ALL, builder->key) != 0)
-            continue;
-        *out = (struct tokens_figure){(double)balance.restarts, TEXT_DERIVED_SERVER};
-        found = strcmp(name, "restarts") == 0 || find_count(&balance, name, out);
-    }
+    out->value = NAN;
+    for (size_t i = 0; view && hostview_balance(view, i, &balance); i++)
+        if (strcmp(balance.service ? balance.service : MONTH_ALL, builder->key) == 0)
+            *out = figure_of(&balance, name);
     hostview_free(view);
-    return found;
+    return !isnan(out->value);
 }
 
 static bool look_up_tokens(struct derived_builder *builder, const char *name)
@@ -196,22 +210,21 @@ static bool look_up_tokens(struct derived_builder *builder, const char *name)
 
 bool derived_find_host_tokens(struct derived_builder *builder)
 {
-    bool is_percent = after(builder->indicator, "difference_percent");
+    const char *percent = after(builder->indicator, "difference_percent");
+    const char *difference = after(builder->indicator, "difference");
     struct tokens_figure figure;
-    const char *quantity;
     char formula[200];
 
     if (!find_tokens(builder, builder->indicator, &figure))
         return false;
-    if (figure.origin != TEXT_COUNT)
+    if (!figure.is_computed)
         return derived_as_given(builder, "1", triple_exact(figure.value), figure.origin);
-    derived_set_value(builder, is_percent ? "%" : "1", triple_exact(figure.value));
-    quantity = after(builder->indicator, is_percent ? "difference_percent" : "difference");
-    if (is_percent)
+    derived_set_value(builder, percent ? "%" : "1", triple_exact(figure.value));
+    if (percent)
         snprintf(formula, sizeof(formula), "100 · ({captured_%s} - {server_%s}) / {server_%s}",
-                 quantity, quantity, quantity);
+                 percent, percent, percent);
     else
-        snprintf(formula, sizeof(formula), "{captured_%s} - {server_%s}", quantity, quantity);
+        snprintf(formula, sizeof(formula), "{captured_%s} - {server_%s}", difference, difference);
     return derived_compose(builder, formula, look_up_tokens);
 }
 

@@ -100,8 +100,12 @@ static void put_chains(const struct derived *derived, enum text_language languag
         fputc('\n', stream);
         say(derived, language, TEXT_DERIVED_CHAINS, stream);
     }
-    for (size_t i = 0; i < derived->chain_count; i++)
+    for (size_t i = 0; i < derived->chain_count; i++) {
+        fprintf(stream, "\n[chain_%zu]", i + 1);
         explain_put_chain(derived->report, &derived->chains[i], language, stream);
+    }
+    if (derived->chain_count > 0)
+        say(derived, language, TEXT_EXPLAIN_BAND, stream);
 }
 
 bool derived_write_text(const struct derived *derived, enum text_language language, FILE *stream)
@@ -222,8 +226,12 @@ bool derived_write_html(const struct derived *derived, enum text_language langua
     html_element(&page, "p", verdict(derived), NULL);
     if (derived->chain_count > 0)
         html_element(&page, "p", TEXT_DERIVED_CHAINS, NULL);
-    for (size_t i = 0; i < derived->chain_count; i++)
+    for (size_t i = 0; i < derived->chain_count; i++) {
+        fprintf(stream, "<p><code>chain_%zu</code></p>\n", i + 1);
         explain_html_chain(&page, &derived->chains[i]);
+    }
+    if (derived->chain_count > 0)
+        html_element(&page, "p", TEXT_EXPLAIN_BAND, NULL);
     html_close(&page);
     return fflush(stream) == 0 && !ferror(stream);
 }

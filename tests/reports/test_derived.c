@@ -130,6 +130,35 @@ static void every_named_figure_is_computed_again(void **state)
     progress_free(progress);
 }
 
+static void a_row_tells_its_shares(void **state)
+{
+    static const char *const names[] = {
+        "2026-04/@direction/DRH/gwp_gco2e_per_agent", "2026-04/@direction/DRH/headcount",
+        "2026-04/@direction/DRH/energy_share", "2026-04/@service/a/energy_share",
+        "2026-04/@total/./energy_share"};
+    const struct direction drh = {.code = "DRH", .label = "Ressources humaines", .headcount = 41};
+    struct progress *progress;
+    struct month_report *report;
+    struct derived *derived;
+
+    (void)state;
+    assert_true(directions_set(world.config->directions, DRH, &drh));
+    three_months();
+    report = report_with_progress("2026-04", &progress);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        derived = explain(report, names[i]);
+        assert_non_null(derived);
+        assert_true(derived->agrees);
+        derived_free(derived);
+    }
+    derived = explain(report, "2026-04/@direction/DRH/gwp_gco2e_per_agent");
+    assert_string_equal(derived->terms[0].source, "2026-04/DRH/./gwp_kgco2e");
+    assert_true(derived->value.central == derived->terms[0].value.central * 1000 / 41);
+    derived_free(derived);
+    month_free(report);
+    progress_free(progress);
+}
+
 static void a_projection_tells_its_months(void **state)
 {
     struct progress *progress;
@@ -289,11 +318,9 @@ static void writes_all_formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_named_figure_is_computed_again),
-        TEST(a_projection_tells_its_months),
-        TEST(formulas_are_evaluated),
-        TEST(what_is_not_shown_is_refused),
-        TEST(writes_all_formats),
+        TEST(every_named_figure_is_computed_again), TEST(a_row_tells_its_shares),
+        TEST(a_projection_tells_its_months),        TEST(formulas_are_evaluated),
+        TEST(what_is_not_shown_is_refused),         TEST(writes_all_formats),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,6 +289,9 @@ function endOf(named, stack) {
 const isLabel = (stack) => stack.some(({ element, kind }) => element === 'th' || (element === 'td' && kind !== 'n'));
 walkPage();
 
+const anchors = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+for (const id of anchors) if (anchors.indexOf(id) !== anchors.lastIndexOf(id)) fail(`HTML: two anchors ${id}`);
+
 // -- Text ------------------------------------------------------------------------------------------------
 
 const NO_FIGURES = [/^Empreinte de /, /^Mois en cours/, /^Rapport provisoire/, /^Moins de \d+ appareils/, /^Direction  /, /^Objectifs de l’année/, /^\//, /^Aucune ligne/];
