@@ -190,7 +190,7 @@ static bool find_tokens(const struct derived_builder *builder, const char *name,
     struct host_view *view = hostview_new(builder->report);
     struct host_balance balance;
 
-    out->value = NAN;
+    *out = recorded(NAN, TEXT_DERIVED_SERVER);
     for (size_t i = 0; view && hostview_balance(view, i, &balance); i++)
         if (strcmp(balance.service ? balance.service : MONTH_ALL, builder->key) == 0)
             *out = figure_of(&balance, name);
