@@ -428,6 +428,8 @@ enum explain_status derived_build(const struct month_report *report,
     }
     if (builder.failed || !builder.formula)
         snprintf(error, error_size, "out of memory");
+    else if (!found && builder.error[0])
+        snprintf(error, error_size, "%s", builder.error);
     else if (!found)
         snprintf(error, error_size, "the report of %04d-%02d has no figure \"%.60s/%.60s/%.60s\"",
                  report->month.year, report->month.month, query->direction, builder.key,

@@ -17,7 +17,8 @@ struct derived_builder {
     struct derived *out;
     const struct month_row *row; /* that the figure stands in; NULL: in none, or the total's */
     FILE *formula;
-    bool failed; /* memory */
+    bool failed;     /* memory */
+    char error[512]; /* why it cannot be told whether there is such a figure; "" */
 };
 
 void derived_set_value(struct derived_builder *builder, const char *unit, struct triple value);

@@ -153,7 +153,7 @@ static bool find_side(struct derived_builder *builder, bool is_restated)
 {
     const struct month_report *report = builder->report;
     int month = MONTHS_PER_YEAR * report->month.year + report->month.month - 1;
-    char *end, error[512];
+    char *end;
     long long number = strtoll(builder->key, &end, 10);
     struct part part = {.number = builder->key,
                         .length = (int)strcspn(builder->key, "/"),
@@ -164,8 +164,8 @@ static bool find_side(struct derived_builder *builder, bool is_restated)
 
     if (number > 0 && end == builder->key + part.length && !report->withheld &&
         derived_split_pair(end, &part.pair))
-        statement =
-            statements_load(report->config->state_directory, number, month, error, sizeof(error));
+        statement = statements_load(report->config->state_directory, number, month, builder->error,
+                                    sizeof(builder->error));
     if (statement && statement->row_count > 0)
         view = restate_view_new(statement, report->config);
     part.view = view;

@@ -1208,16 +1208,18 @@ static void the_report_tells_of_it(void **state)
     month_free(report);
 }
 
+static char derive_error[400]; /* of the last one */
+
 static struct derived *derive(const struct month_report *report, const char *name)
 {
-    char text[MONTH_FIGURE_SIZE], error[400];
+    char text[MONTH_FIGURE_SIZE];
     char *argument = text;
     struct explain_query query;
     struct derived *derived;
 
     snprintf(text, sizeof(text), "%s", name);
     assert_true(explain_parse(&argument, 1, &query));
-    derived_build(report, &query, &derived, error, sizeof(error));
+    derived_build(report, &query, &derived, derive_error, sizeof(derive_error));
     return derived;
 }
 
@@ -1285,6 +1287,10 @@ static void a_statement_is_explained(void **state)
     assert_null(derive(report, "2026-10/@restated/2/other/./gwp_use_kgco2e"));
     assert_null(derive(report, "2026-10/@restated/2/more/gwp_use_kgco2e"));
     assert_null(derive(report, "2026-10/@restated/2/requests"));
+    assert_non_null(strstr(derive_error, "has no figure"));
+    scratch_write("statements.db", "no database, but long enough to be taken for one at first\n");
+    assert_null(derive(report, "2026-10/@restated/2/gwp_use_kgco2e"));
+    assert_non_null(strstr(derive_error, "statements.db"));
     month_free(report);
 }
 
