@@ -436,6 +436,8 @@ static void a_scan_sees_all_of_a_range(void **state)
     assert_triple(seen.activity.requests, ACTIVITY.requests);
     assert_triple(seen.activity.tokens_in, ACTIVITY.tokens_in);
     assert_triple(seen.activity.tokens_out, ACTIVITY.tokens_out);
+    assert_true(seen.activity.has_variance);
+    assert_true(seen.activity.tokens_out_variance == ACTIVITY.tokens_out_variance);
     assert_true(seen.activity.energy_j == ACTIVITY.energy_j);
     assert_true(seen.activity.host_s == ACTIVITY.host_s);
     ledger_close(ledger);
