@@ -164,7 +164,7 @@ static const char *refuse_model(const struct factors *factors,
                       "is not in models.conf or media.conf for this provider");
     snprintf(error, ERROR_SIZE,
              "model \"%.40s\" is not in models.conf or media.conf for this provider; a class may "
-             "stand in: %.40s",
+             "stand in: %.32s",
              name, class->fallback);
     return error;
 }

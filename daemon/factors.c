@@ -540,7 +540,7 @@ static struct model_factors *find_named(const struct factors *factors, const cha
     return (struct model_factors *)find(&factors->models, &key, compare_models);
 }
 
-/* Whether MODEL is the first, in the order of models, of a circle of at most STEPS: that is said of
+/* Whether MODEL is the first, by name, of a circle of at most STEPS: that is said of
  * this one alone, not of each that is in the circle or leads there. */
 static bool begins_circle(const struct model_factors *model, size_t steps,
                           const struct factors *factors)
@@ -549,7 +549,7 @@ static bool begins_circle(const struct model_factors *model, size_t steps,
 
     for (; steps > 0; steps--) {
         next = find_named(factors, next->fallback);
-        if (!next || next <= model)
+        if (!next || compare_models(next, model) <= 0)
             return next == model;
     }
     return false;

@@ -32,8 +32,9 @@ const char *statement_cause_name(enum statement_cause cause);
 /* What single exchanges of a pair differ by: as struct month_totals has it. */
 #define STATEMENT_USE(X)                                                                           \
     X(requests)                                                                                    \
-    X(tokens_out_low) X(tokens_out_central) X(tokens_out_high) X(tokens_out_variance)              \
-        X(unscattered_requests) X(unscattered_tokens_out)
+    X(tokens_out_low)                                                                              \
+    X(tokens_out_central)                                                                          \
+    X(tokens_out_high) X(tokens_out_variance) X(unscattered_requests) X(unscattered_tokens_out)
 struct statement_use {
     bool is_known; /* false: stated by a program that did not keep it */
     double requests;

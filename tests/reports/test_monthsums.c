@@ -444,10 +444,12 @@ static void what_is_no_month_is_refused(void **state)
 /* It says nothing, and is replaced. */
 static void a_file_of_another_version_is_no_error(void **state)
 {
+    static const char future[] = "# iagmeter months/9 2.0: of the future\n1\t2\n";
+
     (void)state;
     three_months();
     assert_tells(AFTER, 3, NULL);
-    write_file("# iagmeter months/9 2.0: of the future\n1\t2\n", 45);
+    write_file(future, strlen(future));
     assert_tells(AFTER, 3, NULL);
     assert_tells(AFTER, 0, NULL);
 }
