@@ -228,7 +228,7 @@ static void write_restatement(FILE *stream, const struct month_report *report)
     }
 }
 
-/* The id is the service's; times are seconds since 1970 UTC. */
+/* The id is the service's; times are seconds since 1970 UTC, which are no figures to explain. */
 static void write_calibrations(FILE *stream, const struct month_report *report)
 {
     for (size_t i = 0; i < report->calibrations.count; i++) {
@@ -237,10 +237,10 @@ static void write_calibrations(FILE *stream, const struct month_report *report)
         char none = grade_letter(GRADE_NONE);
 
         snprintf(label, sizeof(label), "%s: %s", use->transport, use->source);
-        write_record(stream, report, "calibration", use->service, label, "from_s", "s",
-                     triple_exact((double)use->since_s), none);
-        write_record(stream, report, "calibration", use->service, label, "until_s", "s",
-                     triple_exact((double)use->until_s), none);
+        write_named(stream, report, "calibration", use->service, label, "from_s", "s",
+                    triple_exact((double)use->since_s), none, "");
+        write_named(stream, report, "calibration", use->service, label, "until_s", "s",
+                    triple_exact((double)use->until_s), none, "");
     }
 }
 

@@ -123,7 +123,7 @@ static void every_named_figure_is_computed_again(void **state)
     /* Three of either functional unit, six of each objective, three of the year, three of the
      * origin of the energy; of the total two, of five rows three each; coverage and its
      * proportions. */
-    assert_int_equal(explain_all(report, json), 86);
+    assert_int_equal(explain_all(report, json), 88);
     json_decref(json);
     free(text);
     month_free(report);
