@@ -67,6 +67,7 @@ struct supervisor {
     unsigned file_workers;
     bool file_ahead;       /* a thread may read it ahead */
     struct source *shared; /* the file, when it has several workers */
+    char no_filter[256];   /* why the kernel drops nothing; "" */
     /* Of interfaces with several workers; the first one: of such a file. */
     struct recognition_memory *memories[MAX_INTERFACES];
     bool stopping;
@@ -876,24 +877,31 @@ static bool list_captures(struct supervisor *supervisor)
  * looked at. */
 static void make_filters(struct supervisor *supervisor)
 {
-    char error[256];
-
     if (supervisor->file || !supervisor->config->kernel_filter)
         return;
     for (unsigned i = 0; i < supervisor->capture_count; i++) {
         struct child *child = &supervisor->captures[i];
 
-        if (child->interface->filter[0] != '\0') { /* a socket has one filter only */
-            log_line(LOG_PRIORITY_INFO, "no kernel filter for %s: it has a filter of its own",
-                     child->name);
+        if (child->interface->filter[0] != '\0') /* a socket has one filter only */
             continue;
-        }
-        child->filter = kernelfilter_new(error, sizeof(error));
-        if (!child->filter) {
-            log_line(LOG_PRIORITY_INFO, "no kernel filter: %s", error);
+        child->filter = kernelfilter_new(supervisor->no_filter, sizeof(supervisor->no_filter));
+        if (!child->filter)
             return;
-        }
     }
+}
+
+/* Once there is something to filter: who may not load it may not capture either, as a rule, and is
+ * told that. */
+static void tell_filters(const struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+
+    for (unsigned i = 0; config->kernel_filter && i < config->interface_count; i++)
+        if (config->interfaces[i].filter[0] != '\0')
+            log_line(LOG_PRIORITY_INFO, "no kernel filter for %s: it has a filter of its own",
+                     config->interfaces[i].name);
+    if (supervisor->no_filter[0] != '\0')
+        log_line(LOG_PRIORITY_INFO, "no kernel filter: %s", supervisor->no_filter);
 }
 
 /* Opens the file for all its workers; what it holds is for them to find out. */
@@ -980,11 +988,12 @@ static bool start_all(struct supervisor *supervisor)
         return false;
     sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", started,
                supervisor->file ? "file" : "interface(s)");
-    if (!supervisor->file)
-        log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", started,
-                 started < supervisor->capture_count
-                     ? "; trying the others again, with growing delay"
-                     : "");
+    if (supervisor->file)
+        return true;
+    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", started,
+             started < supervisor->capture_count ? "; trying the others again, with growing delay"
+                                                 : "");
+    tell_filters(supervisor);
     return true;
 }
 

@@ -94,11 +94,12 @@ compare() { # NAME CAPTURE SETTINGS
     configure "$1-all" "$3" 'kernel_filter = false;'
     start "$1"
     daemon=$started
-    if grep 'no kernel filter' "$directory/$1/log" >&2; then
-        skip 'the kernel loads no filter'
-    fi
     start "$1-all"
     other=$started
+    if grep 'no kernel filter' "$directory/$1/log" >&2; then
+        kill -TERM "$other"
+        skip 'the kernel loads no filter'
+    fi
     sent=$(ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$2" 2000 4 | cut -d ' ' -f 1)
     sleep 1
     stop "$daemon"
