@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID      0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT              7 /* of the tables; in user_version. 2 and 3: more columns of coverage */
+#define FORMAT              7    /* of the tables; in user_version. 2, 3, 7: more of coverage */
 #define FORMAT_OF_DAYS      4    /* the first with impact_day */
 #define FORMAT_OF_HOST      5    /* the first with measured energy */
 #define FORMAT_OF_GAPS      6    /* the first with what the wire did not show, and sources missed */

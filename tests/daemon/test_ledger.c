@@ -1870,7 +1870,46 @@ static void an_older_ledger_can_be_read_as_it_is(void **state)
     ledger_close(writer);
 }
 
-/* As the version before this one left it. */
+static void cover_filtered(struct ledger *ledger)
+{
+    const struct coverage coverage = {.packets = 10, .packets_filtered = 4};
+
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_coverage(ledger, T0, &coverage));
+    assert_done(ledger, ledger_commit(ledger));
+}
+
+static void assert_filtered(struct ledger *ledger, uint64_t packets, uint64_t filtered)
+{
+    struct ledger_coverage_row row = {0};
+
+    assert_done(ledger, ledger_visit_coverage(ledger, T0, T0 + 60, sum_coverage, &row));
+    assert_int_equal(row.coverage.packets, packets);
+    assert_int_equal(row.coverage.packets_filtered, filtered);
+}
+
+/* Before packets were dropped in the kernel, none was. */
+static void format_6_gets_filtered_packets(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+
+    (void)state;
+    cover_filtered(ledger);
+    ledger_close(ledger);
+    run_sql("ALTER TABLE coverage DROP COLUMN packets_filtered; PRAGMA user_version = 6");
+    ledger = open_or_fail(false);
+    assert_filtered(ledger, 10, 0);
+    ledger_close(ledger);
+    assert_int_equal(format_of_file(), 6);
+    ledger = open_or_fail(true);
+    assert_filtered(ledger, 10, 0);
+    assert_int_equal(format_of_file(), 7);
+    cover_filtered(ledger);
+    assert_filtered(ledger, 20, 4);
+    ledger_close(ledger);
+}
+
+/* As an older version left it. */
 static void fall_back_to_format_5(void)
 {
     static const char *const columns[] = {
@@ -2254,6 +2293,7 @@ int main(void)
         TEST(an_older_ledger_is_brought_to_this_format),
         TEST(an_older_ledger_can_be_read_as_it_is),
         TEST(format_4_is_brought_to_this_one),
+        TEST(format_6_gets_filtered_packets),
         TEST(format_5_gets_units_and_variances),
         TEST(a_ledger_without_gaps_is_brought_to_this_format),
         TEST(an_older_ledger_is_scanned_by_intervals),
