@@ -71,8 +71,9 @@ enum inflater_coding inflater_coding(const char *name, size_t length)
 static void *take_memory(void *opaque, size_t size)
 {
     struct inflater *inflater = opaque;
-    void *memory =
-        size <= MOST_MEMORY - inflater->taken ? arena_take(inflater->pool->arena, size) : NULL;
+    /* With what the arena adds to each piece it may be a little more already. */
+    size_t left = inflater->taken < MOST_MEMORY ? MOST_MEMORY - inflater->taken : 0;
+    void *memory = size <= left ? arena_take(inflater->pool->arena, size) : NULL;
 
     if (!memory)
         return NULL;
