@@ -100,7 +100,8 @@ struct power_source_state {
     char problem[200];          /* one sentence; "": it can be read */
     uint8_t counted;            /* 1: it is part of what the devices draw; 0: for comparison */
     /* Since it was told last: seconds for which it did not answer, by minutes while it is away, and
-     * how often it began to count anew. Of inference servers only: energy says it of a power source. */
+     * how often it began to count anew. Of inference servers only: energy says it of a power
+     * source. */
     uint32_t missed_s;
     uint32_t restarts;
 };
