@@ -20,7 +20,7 @@
 #define NS_PER_S          1e9
 /* Above these, nobody would believe it: a relative error, and a factor to either side. */
 #define MOST_ERROR  10.0
-#define MOST_SPREAD 100.0
+#define MOST_SPREAD 20.0
 
 struct point {
     double tokens;
@@ -348,7 +348,8 @@ static void judge(struct servicefit *fit, const char *what, size_t least)
                "a flat line: what is seen on the wire hardly follows the tokens (rank correlation "
                "%.2f, it takes %.2f): are the counts those of these %s, in their order?",
                fit->correlation, LEAST_CORRELATION, what);
-    else if (fit->median_error > MOST_ERROR || fit->sigma > MOST_ERROR ||
+    else if (fit->median_error > MOST_ERROR || fit->bias > MOST_ERROR ||
+             fit->sigma > ESTIMATOR_MAX_SIGMA ||
              fit->slope.low * MOST_SPREAD < fit->slope.central ||
              fit->slope.high > MOST_SPREAD * fit->slope.central)
         refuse(fit, "the counts scatter too much to be of use");

@@ -180,6 +180,21 @@ static void one_wrong_count_does_not_hide(void **state)
     }
 }
 
+/* Whose file nobody could use: it would be out of range. */
+static void what_scatters_beyond_use_is_refused(void **state)
+{
+    struct servicefit_sample samples[20];
+    uint64_t seed = 19;
+
+    (void)state;
+    draw(&methods[3], 0.3, &seed, samples, 20);
+    assert_string_equal(servicefit_fit(&methods[3], samples, 20, 20).refusal, "");
+    for (unsigned i = 0; i < 20; i++) /* in order, but far from proportion */
+        samples[i] = measured(METHOD_M4, 100 + 50 * i, 10 * exp(0.7 * i));
+    assert_non_null(
+        strstr(servicefit_fit(&methods[3], samples, 20, 20).refusal, "scatter too much"));
+}
+
 static void every_method_refuses_what_says_nothing(void **state)
 {
     (void)state;
@@ -515,6 +530,7 @@ int main(void)
         cmocka_unit_test(every_method_finds_what_is_true),
         cmocka_unit_test(scatter_and_error_of_the_fit_are_told_apart),
         cmocka_unit_test(one_wrong_count_does_not_hide),
+        cmocka_unit_test(what_scatters_beyond_use_is_refused),
         cmocka_unit_test(every_method_refuses_what_says_nothing),
         cmocka_unit_test(bands_hold_nine_of_ten),
         cmocka_unit_test(input_tokens_are_fitted_where_they_are_known),
