@@ -8,6 +8,7 @@ export IAGMETER_NETNS_PREFIX
 . "$(dirname "$0")/harness.sh"
 . "$root/tests/bench-tokens/lib.sh"
 live_temporary=$directory
+trap 'rm -rf "$directory"' EXIT
 run=$directory/run
 conf=$run/iagmeter.conf
 live_start "$directory/live"
@@ -33,7 +34,7 @@ session() {
         "$live/truth.jsonl" "$live/certificates/ca.pem" "$1" "$in_client" "$2" "$3"
 }
 calibrate() { # OUTPUT OPTIONS...
-    printf '"ip", "netns", "exec", "%s", "%s", "calibrate", "service", "openai-api", "-c", "%s", "--interface", "%s", "--client", "198.51.100.1", "--seconds", "120", "--output", "%s"' \
+    printf '"ip", "netns", "exec", "%s", "%s", "calibrate", "service", "openai-api", "-c", "%s", "--interface", "%s", "--client", "198.51.100.1", "--seconds", "200", "--output", "%s"' \
         "$bench_gateway" "$build/iagmeter" "$conf" "$bench_lan" "$1"
 }
 prompts() { # OVER TOKENS...
