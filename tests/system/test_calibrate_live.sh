@@ -54,7 +54,8 @@ operate() { # STATUS SESSION
 }
 
 live_servers node "$root/tests/system/calibrate/server.mjs" "$live/certificates" "$live/truth.jsonl"
-ip netns exec "$bench_gateway" "$build/iagmeterd" -c "$conf" 2>"$directory/daemon.log" &
+: >"$directory/daemon.log"
+ip netns exec "$bench_gateway" "$build/iagmeterd" -c "$conf" 2>>"$directory/daemon.log" &
 daemon=$!
 live_pids="$live_pids $daemon"
 wait_for 'metering 1 interface' "$directory/daemon.log"
