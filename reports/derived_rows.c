@@ -20,10 +20,7 @@ static const struct month_totals *totals_of(const struct derived_builder *builde
 
 static bool is_of_services(const struct derived_builder *builder)
 {
-    const struct month_table *services = &builder->report->services;
-
-    return builder->row && builder->row >= services->rows &&
-           builder->row < services->rows + services->count;
+    return month_is_service(builder->report, builder->row);
 }
 
 static const char *scope_of(const struct derived_builder *builder)

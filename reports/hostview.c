@@ -187,15 +187,12 @@ void hostview_idle_names(const struct month_report *report, month_name names[2])
 void hostview_measured_name(const struct month_report *report, const struct month_row *row,
                             month_name name)
 {
-    const struct month_table *services = &report->services;
-    bool is_service = row && row >= services->rows && row < services->rows + services->count;
-
     name[0] = '\0';
     if (!isnan(month_measured(report, row)))
         derived_name(name, report->month,
-                     !row         ? "total"
-                     : is_service ? "service"
-                                  : "direction",
+                     !row                            ? "total"
+                     : month_is_service(report, row) ? "service"
+                                                     : "direction",
                      row ? row->id : MONTH_ALL, "measured_share");
 }
 

@@ -196,6 +196,9 @@ void month_free(struct month_report *report);
  * estimated. NAN where there is no energy, or the part may not be told. */
 double month_measured(const struct month_report *report, const struct month_row *row);
 
+/* Whether ROW (NULL: the total) is one of the services; else of the directions. */
+bool month_is_service(const struct month_report *report, const struct month_row *row);
+
 /* What a row is called: "Autres", "Non affecté", or its label. */
 const char *month_label(const struct month_row *row, enum text_language language);
 

@@ -85,6 +85,14 @@ void month_figure(char out[MONTH_FIGURE_SIZE], const struct month_report *report
              direction, service, month_indicator_name(indicator));
 }
 
+bool month_is_service(const struct month_report *report, const struct month_row *row)
+{
+    for (size_t i = 0; i < report->services.count; i++)
+        if (row == &report->services.rows[i])
+            return true;
+    return false;
+}
+
 const char *month_label(const struct month_row *row, enum text_language language)
 {
     if (row->is_other)
