@@ -27,8 +27,8 @@ node "$bench/compare.mjs" "$demo/truth.tsv" "$directory/ledger.tsv" --requests
 "$bench/rrd.sh" "$directory/state"
 
 # The same to the bit, whether a thread reads ahead (as above, where there are processors enough) or not.
-records() { # all of the ledger but when the daemon started
-    sqlite3 "$1/ledger.db" .dump | grep -v "'started'"
+records() { # all of the ledger but when the daemon started, and what is drawn at random
+    sqlite3 "$1/ledger.db" .dump | grep -v -e "'started'" -e 'INSERT INTO day_revision'
 }
 cp -r "$directory/state" "$directory/ahead"
 rm -r "$directory/state"
