@@ -300,6 +300,16 @@ size_t quic_data_length(const uint8_t *datagram, size_t captured, size_t length)
     return at < captured && datagram[at] != 0 ? length - at : 0;
 }
 
+size_t quic_identifier_length(const uint8_t *datagram, size_t captured)
+{
+    struct cursor cursor = cursor_over(datagram, captured);
+    struct packet packet;
+
+    return read_invariants(&cursor, &packet) && packet.id_length <= QUICCRYPTO_MAX_ID
+               ? packet.id_length
+               : 0;
+}
+
 enum clienthello_result quic_parse_hello(const uint8_t *bytes, size_t length,
                                          struct clienthello *hello)
 {

@@ -38,6 +38,10 @@ bool quic_opens(const uint8_t *datagram, size_t captured, size_t length);
  * the handshake: they are application data, but for a short header and a tag. */
 size_t quic_data_length(const uint8_t *datagram, size_t captured, size_t length);
 
+/* Of a datagram that begins with a packet of the handshake: how long an identifier its receiver has
+ * chosen, which then stands in each datagram that it is sent. Else, and when it has none, 0. */
+size_t quic_identifier_length(const uint8_t *datagram, size_t captured);
+
 /* Reads a datagram of the client, in whatever order they come, and hands the pieces of its hello to
  * HANDLER, with their offset (see quicframes_handler); a piece of no bytes (BYTES is NULL) says
  * that the client begins anew, as after Retry or version negotiation: forget what came before.

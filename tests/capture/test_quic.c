@@ -860,6 +860,27 @@ static void data_follow_the_handshake(void **state)
     }
 }
 
+/* The destination of a packet with a long header is the identifier that its receiver has chosen. */
+static void the_identifier_stands_in_long_headers(void **state)
+{
+    (void)state;
+    for (uint8_t length = 0; length <= QUICCRYPTO_MAX_ID + 1; length++) {
+        datagram.length = 0;
+        put_u8(&datagram, 0xe0);
+        put_u32(&datagram, 1);
+        put_u8(&datagram, length);
+        put_fill(&datagram, 0x11, length);
+        put_u8(&datagram, 4);
+        put_fill(&datagram, 0x22, 4);
+        assert_int_equal(quic_identifier_length(datagram.at, datagram.length),
+                         length <= QUICCRYPTO_MAX_ID ? length : 0);
+        assert_int_equal(quic_identifier_length(datagram.at, datagram.length - 1), 0);
+    }
+    datagram.at[0] = 0x40;
+    assert_int_equal(quic_identifier_length(datagram.at, datagram.length), 0);
+    assert_int_equal(quic_identifier_length(datagram.at, 0), 0);
+}
+
 /* -- The corpus -------------------------------------------------------------------------------- */
 
 struct flow {
@@ -1099,6 +1120,7 @@ int main(void)
         cmocka_unit_test(the_fixed_bit_may_be_greased),
         cmocka_unit_test(only_initials_open_connections),
         cmocka_unit_test(data_follow_the_handshake),
+        cmocka_unit_test(the_identifier_stands_in_long_headers),
         cmocka_unit_test(cut_datagrams_give_the_name_once_the_hello_is_there),
         cmocka_unit_test(packets_end_within_their_datagram),
         cmocka_unit_test(cut_noise_is_not_taken_for_a_hello),
