@@ -49,7 +49,7 @@ const REQUESTS = {
 const SYSTEM = 'You are the assistant of a public administration. Be brief, factual and polite.';
 
 /* About how many bytes of the body are that part of the answer; a few events more or less do not matter. */
-const BYTES_PER_TOKEN = { 'openai-chat': 302, 'openai-responses': 260, 'anthropic-messages': 42, 'mistral-chat': 222, 'gemini-stream': 11 };
+const BYTES_PER_TOKEN = { 'openai-chat': 302, 'openai-responses': 260, 'anthropic-messages': 42, 'mistral-chat': 222, 'gemini-stream': 13 };
 
 async function ask(connection, session, exchange) {
     const [path, headers, body] = REQUESTS[session.interface]({ ...session, ...exchange });

@@ -65,7 +65,7 @@ export function makePlan({ seed, quick, h3 }) {
             if (transport === 'h3' && !h3) continue;
             if (quick && !['curl-h1', 'node-h2', 'node-h2-parallel'].includes(client)) continue;
             const chance = new Chance(`${seed} ${name} ${client}`);
-            const count = quick ? 1 : transport === 'h3' ? 6 : reuse ? 2 : 5;
+            const count = quick ? 1 : transport === 'h3' ? 6 : at_once ? 3 : reuse ? 2 : 5;
             for (let i = 0; i < count; i++) {
                 const exchanges = Array.from({ length: !reuse ? quick ? 2 : 1 : at_once ? 4 : quick ? 3 : 4 },
                     () => exchangeOf(chance, ++number, quick, transport));

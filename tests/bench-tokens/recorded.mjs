@@ -8,6 +8,7 @@ import { Capture, CLIENT, SERVER } from './capture.mjs';
 const [data, directory] = process.argv.slice(2);
 const START = Date.UTC(2026, 9, 5, 8) / 1000;
 const RECORD_OVERHEAD = 22; /* TLS 1.3: header, type and tag */
+const FRAME = 9;            /* of HTTP/2, its header */
 const MSS = 1374;           /* of the recordings of browsers */
 
 function read(name) {
@@ -78,7 +79,7 @@ function visibleTokens(answer) {
 }
 
 /* Of these, sizes are known, but not times: events at the pace of a common model, over HTTP/2 (9 B a frame). What
- * stands before the body is not known either: as much as the estimators' parameters assume. Tokens of reasoning
+ * stands before the body is not known either: as much as the estimators' parameters assume (of Gemini's short ones, 400 B). Tokens of reasoning
  * that were billed but never sent are not what is estimated. */
 function streams() {
     const capture = new Capture(`${directory}/streams.pcap`);
@@ -92,9 +93,10 @@ function streams() {
         const sizes = eventSizes(answer);
         const connection = capture.connection(begins, { name: answer.provider, from: '198.51.100.20', to: '203.0.113.20', port });
         connection.handshake(begins + 0.02, 3200);
-        connection.send(begins + 0.04, CLIENT, 600 + (Number(answer.request_body_bytes) || 300) + 9 + RECORD_OVERHEAD);
-        connection.send(begins + 0.5, SERVER, 900 + 9 + RECORD_OVERHEAD);
-        sizes.forEach((size, event) => connection.send(begins + 0.52 + 0.02 * event, SERVER, size + 9 + RECORD_OVERHEAD));
+        for (const side of [SERVER, CLIENT]) connection.send(begins + 0.03, side, FRAME + RECORD_OVERHEAD); // SETTINGS are acknowledged
+        connection.send(begins + 0.04, CLIENT, 600 + (Number(answer.request_body_bytes) || 300) + FRAME + RECORD_OVERHEAD);
+        connection.send(begins + 0.5, SERVER, (service === 'gemini-api' ? 400 : 900) + FRAME + RECORD_OVERHEAD);
+        sizes.forEach((size, event) => connection.send(begins + 0.52 + 0.02 * event, SERVER, size + FRAME + RECORD_OVERHEAD));
         connection.end(begins + 0.55 + 0.02 * sizes.length);
         rows.push([port, `${service} ${answer.api}`, 'h2', 1, answer.request_body_bytes ? answer.input_tokens : '', visible]);
     });
