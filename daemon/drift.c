@@ -31,7 +31,7 @@ bool drift_add(struct drift_window *window, const struct service_calibrated *cal
     double seconds = (double)shape->answer_ns / NS_PER_S;
     double records = shape->answer_records;
 
-    if (records <= 0 || !drift_is_streamed(&calibrated->estimator, shape))
+    if (records <= 0 || shape->requests > 1 || !drift_is_streamed(&calibrated->estimator, shape))
         return false;
     window->exchanges++;
     if (is_off(drift_record_bytes(shape), calibrated->record_bytes, SIZE_TOLERANCE) ||

@@ -5,6 +5,8 @@
 enum { REGIME_RECORDS_MIN = 32 };
 /* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
 enum { STREAMED_STEPS_MIN = 2 };
+/* No model writes so many tokens within the pause that makes a step. */
+enum { STEP_TOKENS_MAX = 12 };
 
 static double not_negative(double value)
 {
@@ -19,11 +21,20 @@ static struct triple per_unit(double bytes, struct triple overhead, struct tripl
                            not_negative(bytes - overhead.low) / divisor.low};
 }
 
+static double requests_of(const struct exchange_shape *shape)
+{
+    return shape->requests > 1 ? (double)shape->requests : 1;
+}
+
+/* Of all that were answered together. */
 static struct triple overhead_of(const struct estimator *estimator,
                                  const struct exchange_shape *shape)
 {
-    return shape->first_on_connection ? estimator->overhead_new_bytes
-                                      : estimator->overhead_reused_bytes;
+    struct triple first = shape->first_on_connection ? estimator->overhead_new_bytes
+                                                     : estimator->overhead_reused_bytes;
+
+    return triple_add(first,
+                      triple_scale(estimator->overhead_reused_bytes, requests_of(shape) - 1));
 }
 
 static struct triple streamed_tokens(const struct estimator *estimator,
@@ -62,20 +73,73 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
+/* Whether the server wrote it bit by bit. An event of one token that is as long as many of them
+ * holds something else: the call of a tool, which some send in one. */
+static bool is_in_steps(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double step = STEP_TOKENS_MAX * estimator->bytes_per_token.central;
+    double overhead = overhead_of(estimator, shape).central;
+
+    return shape->steps >= STREAMED_STEPS_MIN &&
+           (estimator->method != METHOD_M1 ||
+            (double)shape->answer_bytes <= overhead + step * (double)shape->steps);
+}
+
+/* Whether nothing shows that the answer was streamed. Datagrams are many, however it was sent. */
+static bool may_be_whole(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2 &&
+        estimator->method != METHOD_EVENTS)
+        return false;
+    return shape->answer_records <= estimator->whole_records_max * requests_of(shape) ||
+           (shape->http == EXCHANGE_HTTP_3 && estimator->whole_records_max > 0 &&
+            !is_in_steps(estimator, shape));
+}
+
+/* With M1, what a streamed answer lacks on a used connection, one that is sent whole lacks, too;
+ * but for HTTP/1.1, which sends all its headers again. */
+static struct triple whole_tokens(const struct estimator *estimator,
+                                  const struct exchange_shape *shape)
+{
+    struct triple overhead = estimator->whole_overhead_bytes;
+    double saved = 0;
+
+    if (estimator->method == METHOD_M1 && !shape->first_on_connection &&
+        shape->http != EXCHANGE_HTTP_1)
+        saved = not_negative(estimator->overhead_new_bytes.central -
+                             estimator->overhead_reused_bytes.central);
+    overhead =
+        (struct triple){not_negative(overhead.low - saved), not_negative(overhead.central - saved),
+                        not_negative(overhead.high - saved)};
+    return per_unit((double)shape->answer_bytes, triple_scale(overhead, requests_of(shape)),
+                    estimator->whole_bytes_per_token);
+}
+
+/* Of answers on one connection at once, some may have been sent whole: what is more than records of
+ * the usual size may be their text. */
+static double more_at_once(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double usual = (double)shape->answer_records * (double)shape->modal_bytes;
+    double overhead = overhead_of(estimator, shape).central;
+
+    if (estimator->method != METHOD_M1 || shape->requests <= 1 || shape->modal_lead == 0)
+        return 0;
+    return not_negative((double)shape->answer_bytes - usual - overhead) /
+           estimator->whole_bytes_per_token.central;
+}
+
 static struct triple visible_tokens(const struct estimator *estimator,
                                     const struct exchange_shape *shape)
 {
     struct triple streamed = streamed_tokens(estimator, shape);
     struct triple whole;
 
-    if ((estimator->method != METHOD_M1 && estimator->method != METHOD_M2 &&
-         estimator->method != METHOD_EVENTS) ||
-        shape->answer_records > estimator->whole_records_max)
+    streamed.high += more_at_once(estimator, shape);
+    if (!may_be_whole(estimator, shape))
         return streamed;
-    whole = per_unit((double)shape->answer_bytes, estimator->whole_overhead_bytes,
-                     estimator->whole_bytes_per_token);
+    whole = whole_tokens(estimator, shape);
     return (struct triple){smaller(streamed.low, whole.low),
-                           shape->steps >= STREAMED_STEPS_MIN ? streamed.central : whole.central,
+                           is_in_steps(estimator, shape) ? streamed.central : whole.central,
                            larger(streamed.high, whole.high)};
 }
 
@@ -190,9 +254,10 @@ static struct triple input_of(const struct estimator *estimator, const struct ex
         return triple_exact(0);
     /* The bytes of a file are no text. */
     if (estimator->input_method == INPUT_BODY && !carries_file(estimator, shape))
-        return per_unit((double)shape->request_bytes, estimator->input_overhead_bytes,
+        return per_unit((double)shape->request_bytes,
+                        triple_scale(estimator->input_overhead_bytes, requests_of(shape)),
                         estimator->input_bytes_per_token);
-    return estimator->input_prior_tokens;
+    return triple_scale(estimator->input_prior_tokens, requests_of(shape));
 }
 
 struct exchange_estimate estimator_apply(const struct estimator *estimator,
@@ -203,10 +268,34 @@ struct exchange_estimate estimator_apply(const struct estimator *estimator,
     struct exchange_estimate estimate = {.grade = adapted.grade};
     double error = estimator->count_error;
 
-    estimate.requests = (struct triple){1 - error, 1, 1 + error};
+    estimate.requests = triple_scale((struct triple){1 - error, 1, 1 + error}, requests_of(shape));
     estimate.tokens_out = visible_tokens(&adapted, &text);
-    estimate.tokens_out_variance = square(adapted.exchange_sigma * estimate.tokens_out.central);
+    /* Of each of those answered together its share, at random. */
+    estimate.tokens_out_variance =
+        square(adapted.exchange_sigma * estimate.tokens_out.central) / requests_of(shape);
     estimate.tokens_in = input_of(estimator, shape);
     add_units(estimator, shape, &estimate);
+    return estimate;
+}
+
+/* Each end with those that make it extreme. */
+static struct triple product(struct triple a, struct triple b)
+{
+    return (struct triple){a.low * b.low, a.central * b.central, a.high * b.high};
+}
+
+struct exchange_estimate estimator_apply_bytes(const struct estimator *estimator, uint64_t bytes)
+{
+    struct exchange_estimate estimate = {.grade = GRADE_NONE};
+    double one;
+
+    if (estimator->bytes_per_request.low <= 0)
+        return estimate;
+    estimate.grade = GRADE_E;
+    estimate.requests = per_unit((double)bytes, triple_exact(0), estimator->bytes_per_request);
+    estimate.tokens_out = product(estimate.requests, estimator->output_prior_tokens);
+    estimate.tokens_in = product(estimate.requests, estimator->input_prior_tokens);
+    one = square(estimator->exchange_sigma * estimator->output_prior_tokens.central);
+    estimate.tokens_out_variance = one * estimate.requests.central;
     return estimate;
 }

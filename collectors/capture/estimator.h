@@ -107,16 +107,27 @@ struct estimator {
     double text_record_max;  /* larger records are of pages and files, too */
     double quiet_s;          /* what a client sends within that of a step is beside the answer */
     double event_gap_s;      /* M3: records closer to the last one than that are of its event */
+    /* The next four are 0 where they are not used, as with bulk_bytes_per_s. */
+    double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
+                                * that is none, but says that there is none */
+    double at_once_gap_s;      /* HTTP/2 and HTTP/3: who asks again before the server was silent for
+                                * that long is answered together with what was asked before */
+    double http1_less_bytes;   /* M2: so much less than record_base_bytes over HTTP/1.1, */
+    double quic_more_bytes;    /* or more in a datagram of QUIC */
 
     struct triple record_base_bytes; /* M2: bytes of an event that are no token */
     double event_text_bytes;         /* M2: bytes of an event that are, usually */
     double record_max_bytes;         /* M2: larger records hold no such events */
-    double count_error;              /* relative error of the number of exchanges, 0.10 = 10 % */
+    /* M6, where only bytes are known: of the answers, for each request, and what those hold. 0:
+     * unknown */
+    struct triple bytes_per_request;
+    struct triple output_prior_tokens;
+    double count_error; /* relative error of the number of exchanges, 0.10 = 10 % */
 
     /* What is no text. Each is 0 where the estimator does not know it. */
     double upload_bytes_min;   /* a request of that size carries a file */
     struct triple image_bytes; /* of one; METHOD_NONE: the answer is images, if anything */
-    double bulk_record_min;    /* M1, M3 to M5: records of an image, which text does not fill */
+    double bulk_record_min;    /* all others: records of an image, which text does not fill */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
 
@@ -126,17 +137,22 @@ struct estimator {
     struct triple input_overhead_bytes;
 };
 
+/* Where nothing tells, HTTP/1.1. */
+enum exchange_http { EXCHANGE_HTTP_1, EXCHANGE_HTTP_2, EXCHANGE_HTTP_3 };
+
 /* What was seen of one exchange; sizes count TLS records without their 5-byte header. */
 struct exchange_shape {
-    uint64_t request_bytes;     /* application records, client to server */
-    uint64_t answer_bytes;      /* application records, server to client */
-    uint32_t answer_records;    /* or events */
-    uint64_t bulk_bytes;        /* of the answer's, those in records of at least bulk_record_min */
-    uint32_t bulk_records;      /* so many */
-    uint64_t answer_ns;         /* first to last answer record */
-    uint32_t steps;             /* records that the server sent by itself, after pauses */
-    uint32_t modal_bytes;       /* about the size of more than half of the answer's records; */
-    uint32_t modal_lead;        /* by how many those are more than the others, since they began */
+    uint32_t requests;       /* answered together, so that nobody can tell whose is what; 0 is 1 */
+    int http;                /* enum exchange_http */
+    uint64_t request_bytes;  /* application records, client to server */
+    uint64_t answer_bytes;   /* application records, server to client */
+    uint32_t answer_records; /* or events */
+    uint64_t bulk_bytes;     /* of the answer's, those in records of at least bulk_record_min */
+    uint32_t bulk_records;   /* so many */
+    uint64_t answer_ns;      /* first to last answer record */
+    uint32_t steps;          /* records that the server sent by itself, after pauses */
+    uint32_t modal_bytes;    /* about the size of more than half of the answer's records; */
+    uint32_t modal_lead;     /* by how many those are more than the others, since they began */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     bool first_on_connection;
 };
@@ -156,5 +172,9 @@ struct exchange_estimate {
  * ESTIMATOR_MAX_SIGMA times the central tokens. */
 struct exchange_estimate estimator_apply(const struct estimator *estimator,
                                          const struct exchange_shape *shape);
+
+/* M6, the last resort: what BYTES from the server most likely are, of exchanges that nobody saw. Of
+ * the lowest grade; nothing where the estimator does not know it. */
+struct exchange_estimate estimator_apply_bytes(const struct estimator *estimator, uint64_t bytes);
 
 #endif

@@ -38,6 +38,10 @@ static const struct confread_key estimator_keys[] = {
     {"text_record_max", CONFREAD_DOUBLE, false, 100, 16640, MEMBER(text_record_max), 0, NULL},
     {"quiet_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(quiet_s), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
+    {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
+    {"at_once_gap_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(at_once_gap_s), 0, NULL},
+    {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
+    {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
     {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
     {"exchange_sigma", CONFREAD_DOUBLE, false, 0.001, ESTIMATOR_MAX_SIGMA, MEMBER(exchange_sigma),
@@ -55,6 +59,8 @@ static const struct confread_key estimator_keys[] = {
     {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
     {"tokens_per_record", CONFREAD_TRIPLE, false, 0.001, 1e4, MEMBER(tokens_per_record), 0, NULL},
     {"tokens_per_second", CONFREAD_TRIPLE, false, 0.001, 1e5, MEMBER(tokens_per_second), 0, NULL},
+    {"bytes_per_request", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(bytes_per_request), 0, NULL},
+    {"output_prior_tokens", CONFREAD_TRIPLE, false, 0.1, 1e6, MEMBER(output_prior_tokens), 0, NULL},
     {"upload_bytes_min", CONFREAD_DOUBLE, false, 1e4, 1e9, MEMBER(upload_bytes_min), 0, NULL},
     {"image_bytes", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(image_bytes), 0, NULL},
     {"bulk_record_min", CONFREAD_DOUBLE, false, 1000, 16640, MEMBER(bulk_record_min), 0, NULL},
@@ -129,7 +135,7 @@ static bool check_images(const config_setting_t *group, const struct estimator *
     const config_setting_t *record = config_setting_get_member(group, "bulk_record_min");
     bool beside_text = image && estimator->method != METHOD_NONE;
 
-    if (image && (BIT(estimator->method) & (BIT(METHOD_M2) | BIT(METHOD_EVENTS)))) {
+    if (image && estimator->method == METHOD_EVENTS) {
         confread_error(image, diagnostics, "image_bytes is not used by %s",
                        method_names[estimator->method]);
         return false;
@@ -138,7 +144,7 @@ static bool check_images(const config_setting_t *group, const struct estimator *
         return true;
     if (record)
         confread_error(record, diagnostics,
-                       "bulk_record_min is used with image_bytes, by M1, M3, M4 and M5");
+                       "bulk_record_min is used with image_bytes, by M1 to M5");
     else
         confread_error(image, diagnostics,
                        "missing key \"bulk_record_min\", which image_bytes uses "
@@ -184,11 +190,19 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
                         struct diagnostics *diagnostics)
 {
     static const struct parameter_use shapes[] = {
-        {"answer_steps_min", SHAPED_METHODS}, {"bulk_bytes_per_s", SHAPED_METHODS},
-        {"event_gap_s", BIT(METHOD_M3)},      {"text_record_max", SHAPED_METHODS},
-        {"quiet_s", SHAPED_METHODS},          {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
+        {"answer_steps_min", SHAPED_METHODS},
+        {"bulk_bytes_per_s", SHAPED_METHODS},
+        {"event_gap_s", BIT(METHOD_M3)},
+        {"text_record_max", SHAPED_METHODS},
+        {"quiet_s", SHAPED_METHODS},
+        {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
+        {"refusal_record_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+        {"at_once_gap_s", SHAPED_METHODS | BIT(METHOD_M2)},
+        {"http1_less_bytes", BIT(METHOD_M2)},
+        {"quic_more_bytes", BIT(METHOD_M2)},
     };
     static const char *const with_bulk[] = {"event_gap_s", "quiet_s", "text_record_max"};
+    static const char *const without_bulk[] = {"refusal_record_max", "at_once_gap_s"};
     const config_setting_t *bulk = config_setting_get_member(group, "bulk_bytes_per_s");
     bool valid = true;
 
@@ -207,6 +221,20 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
         if (!setting || bulk)
             continue;
         confread_error(setting, diagnostics, "%s is used with bulk_bytes_per_s", with_bulk[i]);
+        valid = false;
+    }
+    for (size_t i = 0; i < COUNT_OF(without_bulk); i++) {
+        const config_setting_t *setting = config_setting_get_member(group, without_bulk[i]);
+
+        if (!setting || !bulk)
+            continue;
+        confread_error(setting, diagnostics, "%s is not used with bulk_bytes_per_s",
+                       without_bulk[i]);
+        valid = false;
+    }
+    if (estimator->at_once_gap_s > 0 && estimator->answer_s_min > 0) {
+        confread_error(config_setting_get_member(group, "at_once_gap_s"), diagnostics,
+                       "at_once_gap_s is used where answer_s_min is 0");
         valid = false;
     }
     if (bulk && config_setting_get_member(group, "bulk_record_min")) {
@@ -300,6 +328,31 @@ static bool read_regimes(const config_setting_t *group, const struct estimator_s
     return valid;
 }
 
+/* M6, beside any method that estimates what passes on a network: the two go together, with a prior
+ * of the input. */
+static bool check_bytes(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    static const char *const names[] = {"bytes_per_request", "output_prior_tokens"};
+    bool is_used = (BIT(estimator->method) & SHAPED_METHODS & ~BIT(METHOD_NONE)) != 0 ||
+                   estimator->method == METHOD_M2;
+    const config_setting_t *settings[COUNT_OF(names)];
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        settings[i] = config_setting_get_member(group, names[i]);
+        if (settings[i] && !is_used) {
+            confread_error(settings[i], diagnostics, "%s is not used by %s", names[i],
+                           method_names[estimator->method]);
+            return false;
+        }
+    }
+    if ((settings[0] != NULL) == (settings[1] != NULL))
+        return true;
+    confread_error(settings[0] ? settings[0] : settings[1], diagnostics,
+                   "bytes_per_request and output_prior_tokens are used together");
+    return false;
+}
+
 /* A grade says how well a token estimate is founded: there is one exactly when tokens are
  * estimated. */
 static bool check_grade(const config_setting_t *group, const struct estimator *estimator,
@@ -337,6 +390,7 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
                   input_names[draft.estimator.input_method], diagnostics);
     valid &= check_units(group, &draft.estimator, diagnostics);
     valid &= check_shape(group, &draft.estimator, diagnostics);
+    valid &= check_bytes(group, &draft.estimator, diagnostics);
     valid &= check_grade(group, &draft.estimator, diagnostics);
     valid &= read_regimes(group, set, &draft.estimator, diagnostics);
     if (strspn(draft.source, " \t\r\n") == strlen(draft.source)) {

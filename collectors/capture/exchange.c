@@ -18,14 +18,50 @@
 /* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
 #define MODAL_TOLERANCE 16
 
+/* TLS 1.3 adds the type and 16 bytes of tag (RFC 8446, 5.2); a frame of HTTP/2 has 9 bytes before
+ * its payload (RFC 9113, 4.1). Alone in a record, an empty one is an acknowledgement of SETTINGS,
+ * which each end must send (6.5.3), or the last DATA of an answer; with 4 bytes it is a
+ * WINDOW_UPDATE or a RST_STREAM. No client sends so little over HTTP/1.1. */
+#define RECORD_BYTES      17
+#define EMPTY_FRAME_BYTES 26
+#define SHORT_FRAME_BYTES 30
+/* A preface with SETTINGS (3.4) has 50, at least; a client's Finished (RFC 8446, 4.4.4) has 53 with
+ * SHA-256. No JSON that asks a model is so short. */
+#define FRAMES_BYTES_MAX 60
+#define FINISHED_BYTES   53
+/* What a client sends within that of its last record is of the same request, unless it is known to
+ * have been waiting (RFC 9113, 5.2: flow control). */
+#define REQUEST_PAUSE_NS (50 * SECOND_NS / 1000)
+/* A record that is as full has more of the same body after it, soon. */
+#define FULL_RECORD_BYTES 16000
+#define BODY_PAUSE_NS     (SECOND_NS)
+/* Who waited to be allowed to send more does so at once. */
+#define ALLOWED_MS 100
+/* Session tickets (RFC 8446, 4.6.1), and a server's SETTINGS: two of 250 to 330 B are usual. */
+#define TICKETS_BYTES_MAX 1000
+/* Until so much of a body was sent, nobody waits (RFC 9113, 6.9.2). */
+#define FLOW_WINDOW_BYTES 60000
+/* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
+#define WHOLE_STEPS_MAX 1
+
+/* Small enough for what a record of an image has, and large enough for 16 MB of them. */
+#define BULK_PART_BYTES      256
+#define LARGEST_RECORD_BYTES 16384
+
 /* STATE_OVERLAP: an answer is running, and the client says what may be the next request. */
 enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER, STATE_OVERLAP };
-enum { MAX_RECORDS = (1 << 22) - 1, MAX_SLOTS = (1 << 7) - 1 };
+enum { MAX_RECORDS = (1 << 19) - 1, MAX_SLOTS = (1 << 7) - 1 };
 _Static_assert(MAX_SLOTS >= ESTIMATOR_MAX_SLOTS, "more slots can be asked for than are counted");
 
 void exchange_start(struct exchange_tracker *tracker)
 {
     memset(tracker, 0, sizeof(*tracker));
+}
+
+void exchange_start_quic(struct exchange_tracker *tracker)
+{
+    exchange_start(tracker);
+    tracker->http = EXCHANGE_HTTP_3;
 }
 
 bool exchange_is_open(const struct exchange_tracker *tracker)
@@ -53,27 +89,15 @@ static uint32_t add(uint32_t sum, uint32_t more)
     return more < UINT32_MAX - sum ? sum + more : UINT32_MAX;
 }
 
+static uint16_t add_small(uint16_t sum, uint32_t more)
+{
+    return (uint16_t)(more < UINT16_MAX - (uint32_t)sum ? sum + more : UINT16_MAX);
+}
+
 static bool burst_is_request(const struct exchange_tracker *tracker,
                              const struct estimator *estimator)
 {
     return (double)tracker->request_bytes >= estimator->request_bytes_min;
-}
-
-static void forget_answer(struct exchange_tracker *tracker)
-{
-    tracker->answer_bytes = 0;
-    tracker->answer_records = 0;
-    tracker->excess_bytes = triple_exact(0); /* and with it all that other methods gather */
-    tracker->half_seconds = 0;
-}
-
-static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint32_t bytes)
-{
-    forget_answer(tracker);
-    tracker->request_bytes = bytes;
-    tracker->last_ns = now_ns;
-    tracker->first_reply_ns = INT64_MAX;
-    tracker->state = STATE_REQUEST;
 }
 
 static bool uses_slots(const struct estimator *estimator)
@@ -81,14 +105,52 @@ static bool uses_slots(const struct estimator *estimator)
     return estimator->method != METHOD_M2 && estimator->bulk_bytes_per_s > 0;
 }
 
+static void forget_answer(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    tracker->answer_bytes = 0;
+    tracker->answer_records = 0;
+    memset(tracker->excess_bytes, 0, sizeof(tracker->excess_bytes)); /* or what others gather */
+    tracker->steps = 0;
+    tracker->half_seconds = 0;
+    if (uses_slots(estimator)) {
+        tracker->slot_bytes = 0;
+        tracker->answer_ms = 0;
+    } else {
+        tracker->bulk_parts = 0;
+    }
+}
+
+static void add_request(struct exchange_tracker *tracker)
+{
+    tracker->requests = (uint8_t)(tracker->requests + (tracker->requests < UINT8_MAX));
+    tracker->running = (uint8_t)(tracker->running + (tracker->running < UINT8_MAX));
+}
+
+static void note_request(struct exchange_tracker *tracker, const struct estimator *estimator,
+                         uint32_t size)
+{
+    if (!uses_slots(estimator))
+        tracker->request_record = add_small(0, size);
+}
+
+static void begin_request(struct exchange_tracker *tracker, const struct estimator *estimator,
+                          int64_t now_ns, uint32_t bytes)
+{
+    forget_answer(tracker, estimator);
+    if (!uses_slots(estimator)) {
+        tracker->requests = 1;
+        tracker->running = 1;
+        tracker->request_record = add_small(0, bytes);
+    }
+    tracker->request_bytes = bytes;
+    tracker->last_ns = now_ns;
+    tracker->first_reply_ns = INT64_MAX;
+    tracker->state = STATE_REQUEST;
+}
+
 static double slot_bytes_max(const struct estimator *estimator)
 {
     return estimator->bulk_bytes_per_s / SLOTS_PER_S;
-}
-
-static uint16_t add_small(uint16_t sum, uint32_t more)
-{
-    return (uint16_t)(more < UINT16_MAX - (uint32_t)sum ? sum + more : UINT16_MAX);
 }
 
 static void add_records(struct exchange_tracker *tracker, uint32_t more)
@@ -119,11 +181,16 @@ static void close_slot(struct exchange_tracker *tracker, const struct estimator 
 static void add_sizes(const struct exchange_tracker *tracker, const struct estimator *estimator,
                       struct exchange_shape *shape)
 {
-    const struct triple *excess = &tracker->excess_bytes;
+    const float *excess = tracker->excess_bytes;
 
+    if (tracker->steps <= tracker->answer_records)
+        shape->steps = tracker->steps;
     if (estimator->method == METHOD_M2) {
-        if (excess->low <= excess->central && excess->central <= excess->high)
-            shape->excess_bytes = *excess;
+        shape->bulk_bytes = (uint64_t)tracker->bulk_parts * BULK_PART_BYTES;
+        shape->bulk_records = (uint32_t)(shape->bulk_bytes / LARGEST_RECORD_BYTES);
+        if (excess[0] <= excess[1] && excess[1] <= excess[2])
+            shape->excess_bytes =
+                (struct triple){(double)excess[0], (double)excess[1], (double)excess[2]};
         return;
     }
     if (!uses_slots(estimator) && tracker->bulk_bytes <= tracker->answer_bytes &&
@@ -131,8 +198,6 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
         shape->bulk_bytes = tracker->bulk_bytes;
         shape->bulk_records = tracker->bulk_records;
     }
-    if (tracker->steps <= tracker->answer_records)
-        shape->steps = tracker->steps;
     if (tracker->modal_lead <= tracker->answer_records) {
         shape->modal_bytes = tracker->modal_bytes;
         shape->modal_lead = tracker->modal_lead;
@@ -163,6 +228,19 @@ static bool is_answer(const struct exchange_tracker *tracker, const struct estim
             tracker->half_seconds >= estimator->answer_slots_min);
 }
 
+/* Whether the server said, at once and in few words, that it does not answer. Datagrams are cut
+ * anywhere, so that the last one's size says nothing. On a new connection, tickets may come first.
+ */
+static bool is_refusal(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    return estimator->refusal_record_max > 0 && !uses_slots(estimator) &&
+           tracker->http != EXCHANGE_HTTP_3 && tracker->requests <= 1 &&
+           tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
+           tracker->answer_records <= estimator->whole_records_max &&
+           tracker->last_record <= estimator->refusal_record_max &&
+           tracker->answer_bytes <= estimator->whole_overhead_bytes.high;
+}
+
 /* Whether what was gathered is an exchange; if so, gives its shape. Either way the tracker is idle.
  */
 static bool finish(struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -173,10 +251,16 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
     if (uses_slots(estimator))
         close_slot(tracker, estimator);
     answered = is_answer(tracker, estimator);
+    if (answered && is_refusal(tracker, estimator)) {
+        tracker->had_exchange = 1;
+        answered = false;
+    }
     tracker->state = STATE_IDLE;
     if (!answered)
         return false;
     *finished = (struct exchange_shape){
+        .requests = uses_slots(estimator) ? 1 : tracker->requests,
+        .http = tracker->http,
         .request_bytes = tracker->request_bytes,
         .answer_bytes = tracker->answer_bytes,
         .answer_records = tracker->answer_records,
@@ -193,10 +277,11 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
  * first and last event, the results of a tool that ran at the server. */
 static double excess_of(const struct estimator *estimator, double size, double base)
 {
-    double event = base + estimator->event_text_bytes;
-    double events = size < 2 * event ? 1 : floor(size / event);
+    double own = base - RECORD_BYTES; /* of an event that is joined to another */
+    double events = round((size - RECORD_BYTES) / (own + estimator->event_text_bytes));
+    double bases = RECORD_BYTES + (events > 1 ? events : 1) * own;
 
-    return size > estimator->record_max_bytes || size <= events * base ? 0 : size - events * base;
+    return size > estimator->record_max_bytes || size <= bases ? 0 : size - bases;
 }
 
 /* Half-second slots since the answer began. */
@@ -263,15 +348,44 @@ static void add_by_slots(struct exchange_tracker *tracker, const struct estimato
     tracker->last_ns = now_ns;
 }
 
+/* How much more stands before and after an event than over HTTP/2. */
+static double framing(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    switch (tracker->http) {
+    case EXCHANGE_HTTP_1:
+        return -estimator->http1_less_bytes;
+    case EXCHANGE_HTTP_3:
+        return estimator->quic_more_bytes;
+    default:
+        return 0;
+    }
+}
+
 static void add_excess(struct exchange_tracker *tracker, const struct estimator *estimator,
                        uint32_t size)
 {
-    struct triple *excess = &tracker->excess_bytes;
+    const struct triple *base = &estimator->record_base_bytes;
+    double more = framing(tracker, estimator);
 
-    /* The larger the base, the fewer bytes are tokens. */
-    excess->low += excess_of(estimator, size, estimator->record_base_bytes.high);
-    excess->central += excess_of(estimator, size, estimator->record_base_bytes.central);
-    excess->high += excess_of(estimator, size, estimator->record_base_bytes.low);
+    float bytes[] = {(float)excess_of(estimator, size, base->high + more),
+                     (float)excess_of(estimator, size, base->central + more),
+                     (float)excess_of(estimator, size, base->low + more)};
+
+    /* The larger the base, the fewer bytes are tokens, but that it may be taken twice. */
+    tracker->excess_bytes[0] += fminf(bytes[0], fminf(bytes[1], bytes[2]));
+    tracker->excess_bytes[1] += bytes[1];
+    tracker->excess_bytes[2] += fmaxf(bytes[0], fmaxf(bytes[1], bytes[2]));
+}
+
+static void add_bulk(struct exchange_tracker *tracker, const struct estimator *estimator,
+                     uint32_t size)
+{
+    if (estimator->method == METHOD_M2) {
+        tracker->bulk_parts = add_small(tracker->bulk_parts, size / BULK_PART_BYTES);
+    } else {
+        tracker->bulk_bytes = add(tracker->bulk_bytes, size);
+        tracker->bulk_records = add_small(tracker->bulk_records, 1);
+    }
 }
 
 static void add_answer(struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -283,16 +397,16 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
         tracker->half_seconds++;
     tracker->answer_bytes = add(tracker->answer_bytes, size);
     add_records(tracker, 1);
-    if (estimator->method == METHOD_M2) {
+    tracker->last_record = add_small(0, size);
+    tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns, size));
+    if (tracker->running == 0)
+        add_request(tracker); /* all had ended: one was sent together with another, and not seen */
+    if (estimator->method == METHOD_M2)
         add_excess(tracker, estimator, size);
-    } else {
-        tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns, size));
+    else
         vote(tracker, size);
-        if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min) {
-            tracker->bulk_bytes = add(tracker->bulk_bytes, size);
-            tracker->bulk_records = add_small(tracker->bulk_records, 1);
-        }
-    }
+    if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min)
+        add_bulk(tracker, estimator, size);
     tracker->last_ns = now_ns;
 }
 
@@ -306,9 +420,11 @@ static bool still_asking(const struct exchange_tracker *tracker, const struct es
            now_ns - tracker->first_reply_ns < to_ns(estimator->answer_s_min);
 }
 
-static void go_on_asking(struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
+static void go_on_asking(struct exchange_tracker *tracker, const struct estimator *estimator,
+                         int64_t now_ns, uint32_t size)
 {
-    forget_answer(tracker);
+    forget_answer(tracker, estimator);
+    note_request(tracker, estimator, size);
     tracker->request_bytes = add(tracker->request_bytes, size);
     tracker->last_ns = now_ns;
     tracker->state = STATE_REQUEST;
@@ -324,53 +440,198 @@ static bool is_beside(const struct exchange_tracker *tracker, const struct estim
                tracker->step_ms * (SECOND_NS / 1000) + to_ns(estimator->quiet_s);
 }
 
+static bool may_be_at_once(const struct exchange_tracker *tracker,
+                           const struct estimator *estimator)
+{
+    return estimator->at_once_gap_s > 0 && !uses_slots(estimator) &&
+           tracker->http != EXCHANGE_HTTP_1;
+}
+
+static bool was_waiting(const struct exchange_tracker *tracker, int64_t now_ns)
+{
+    return tracker->request_bytes >= FLOW_WINDOW_BYTES &&
+           (uint16_t)(to_ms(now_ns) - tracker->window_ms) < ALLOWED_MS;
+}
+
+/* Whether what the client says at NOW_NS, after its last word at LAST_NS, begins another request
+ * rather than that it goes on with one. */
+static bool asks_again(const struct exchange_tracker *tracker, int64_t now_ns, int64_t last_ns)
+{
+    bool is_full = tracker->request_record >= FULL_RECORD_BYTES;
+
+    return now_ns - last_ns >= (is_full ? BODY_PAUSE_NS : REQUEST_PAUSE_NS) &&
+           !was_waiting(tracker, now_ns);
+}
+
+/* What the server first says on a new connection, tickets and SETTINGS, may come between a
+ * request's headers and its body, or while it waits to send more (over QUIC, after ten datagrams,
+ * RFC 9002, 7.2): that is no answer. */
+static bool is_sending(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                       int64_t now_ns)
+{
+    bool is_new = !tracker->had_exchange;
+    bool is_cut = tracker->request_record >= FULL_RECORD_BYTES || was_waiting(tracker, now_ns) ||
+                  (is_new && tracker->http == EXCHANGE_HTTP_3);
+    int64_t pause_ns = now_ns - tracker->last_ns;
+
+    return is_answering(tracker) && !uses_slots(estimator) && tracker->requests == 1 &&
+           tracker->answer_bytes <= TICKETS_BYTES_MAX && tracker->steps == 0 &&
+           ((is_new && pause_ns < REQUEST_PAUSE_NS) || (is_cut && pause_ns < BODY_PAUSE_NS));
+}
+
+/* Before any is answered. */
+static void go_on_requesting(struct exchange_tracker *tracker, const struct estimator *estimator,
+                             int64_t now_ns, uint32_t size)
+{
+    if (may_be_at_once(tracker, estimator) && tracker->http == EXCHANGE_HTTP_2 &&
+        burst_is_request(tracker, estimator) && size >= estimator->request_bytes_min &&
+        asks_again(tracker, now_ns, tracker->last_ns)) {
+        add_request(tracker);
+    }
+    note_request(tracker, estimator, size);
+    tracker->request_bytes = add(tracker->request_bytes, size);
+    tracker->last_ns = now_ns;
+}
+
+/* Whether an answer goes on beside the client's next request: none was seen to end, and where ends
+ * cannot be seen, the server has spoken just now. */
+static bool goes_on(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                    int64_t now_ns)
+{
+    return may_be_at_once(tracker, estimator) && tracker->running > 0 &&
+           tracker->requests < UINT8_MAX &&
+           (tracker->tells_end || now_ns - tracker->last_ns < to_ns(estimator->at_once_gap_s));
+}
+
+/* More of a request that was joined to those before: its body after its headers, most likely. */
+static bool is_rest(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                    int64_t now_ns)
+{
+    return may_be_at_once(tracker, estimator) && tracker->state == STATE_OVERLAP &&
+           tracker->next_burst_bytes == 0 &&
+           !asks_again(tracker, now_ns, tracker->next_burst_last_ns);
+}
+
+/* What the client said is a request, beside one that is being answered. */
+static void join_request(struct exchange_tracker *tracker)
+{
+    add_request(tracker);
+    tracker->request_bytes = add(tracker->request_bytes, tracker->next_burst_bytes);
+    tracker->next_burst_bytes = 0;
+}
+
+/* The client speaks during an answer. */
+static bool overlap(struct exchange_tracker *tracker, const struct estimator *estimator,
+                    int64_t now_ns, uint32_t size, struct exchange_shape *finished)
+{
+    bool ended;
+
+    if (tracker->state == STATE_ANSWER ||
+        now_ns - tracker->next_burst_last_ns >= to_ns(estimator->burst_gap_s))
+        tracker->next_burst_bytes = 0;
+    if (is_rest(tracker, estimator, now_ns))
+        tracker->request_bytes = add(tracker->request_bytes, size);
+    else
+        tracker->next_burst_bytes = add(tracker->next_burst_bytes, size);
+    tracker->state = STATE_OVERLAP;
+    tracker->next_burst_last_ns = now_ns;
+    note_request(tracker, estimator, size);
+    if ((double)tracker->next_burst_bytes < estimator->request_bytes_min)
+        return false;
+    if (goes_on(tracker, estimator, now_ns)) {
+        join_request(tracker);
+        return false;
+    }
+    ended = finish(tracker, estimator, finished);
+    begin_request(tracker, estimator, now_ns, tracker->next_burst_bytes);
+    note_request(tracker, estimator, size);
+    return ended;
+}
+
 static bool client_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
-    int64_t burst_gap_ns = to_ns(estimator->burst_gap_s);
-    bool ended;
-
     if (tracker->state == STATE_REQUEST &&
-        (burst_is_request(tracker, estimator) || now_ns - tracker->last_ns < burst_gap_ns)) {
-        tracker->request_bytes = add(tracker->request_bytes, size);
-        tracker->last_ns = now_ns;
+        (burst_is_request(tracker, estimator) ||
+         now_ns - tracker->last_ns < to_ns(estimator->burst_gap_s))) {
+        go_on_requesting(tracker, estimator, now_ns, size);
         return false;
     }
-    if (still_asking(tracker, estimator, now_ns)) {
-        go_on_asking(tracker, now_ns, size);
+    if (still_asking(tracker, estimator, now_ns) || is_sending(tracker, estimator, now_ns)) {
+        go_on_asking(tracker, estimator, now_ns, size);
         return false;
     }
     if (!is_answering(tracker)) { /* what came before, if anything, was no request */
-        begin_request(tracker, now_ns, size);
+        begin_request(tracker, estimator, now_ns, size);
         return false;
     }
-    if (is_beside(tracker, estimator, now_ns))
-        size = 0;
-    if (tracker->state == STATE_ANSWER || now_ns - tracker->next_burst_last_ns >= burst_gap_ns)
-        tracker->next_burst_bytes = 0;
-    tracker->state = STATE_OVERLAP;
-    tracker->next_burst_bytes = add(tracker->next_burst_bytes, size);
-    tracker->next_burst_last_ns = now_ns;
-    if ((double)tracker->next_burst_bytes < estimator->request_bytes_min)
-        return false;
-    ended = finish(tracker, estimator, finished);
-    begin_request(tracker, now_ns, tracker->next_burst_bytes);
-    return ended;
+    return overlap(tracker, estimator, now_ns, is_beside(tracker, estimator, now_ns) ? 0 : size,
+                   finished);
+}
+
+/* Whether the last record, with which an answer ended beside others, refused it: hardly anything
+ * was written yet, or it is no event, as most records are (of M2 they differ too much to say so).
+ */
+static bool one_was_refused(const struct exchange_tracker *tracker,
+                            const struct estimator *estimator)
+{
+    bool nothing_yet = tracker->steps <= WHOLE_STEPS_MAX * tracker->requests &&
+                       tracker->answer_records <= estimator->whole_records_max * tracker->requests;
+    bool is_no_event = estimator->method == METHOD_M1 && tracker->modal_lead > 0 &&
+                       4 * tracker->last_record < 3 * tracker->modal_bytes;
+
+    return tracker->requests > 1 && tracker->last_record <= estimator->refusal_record_max &&
+           (nothing_yet || is_no_event);
+}
+
+/* On a new connection, an acknowledgement of SETTINGS may come after the tickets. */
+static bool may_have_ended(const struct exchange_tracker *tracker)
+{
+    return tracker->http == EXCHANGE_HTTP_2 && tracker->running > 0 &&
+           (tracker->steps > 0 || tracker->answer_bytes > TICKETS_BYTES_MAX ||
+            (tracker->had_exchange && tracker->answer_records > 0));
+}
+
+static void end_one(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    tracker->running--;
+    tracker->tells_end = 1;
+    if (one_was_refused(tracker, estimator))
+        tracker->requests--;
+}
+
+/* Frames of HTTP/2 that are no piece of an answer. */
+static void note_frame(struct exchange_tracker *tracker, const struct estimator *estimator,
+                       int64_t now_ns, uint32_t size)
+{
+    if (uses_slots(estimator))
+        return;
+    if (size >= SHORT_FRAME_BYTES)
+        tracker->window_ms = (uint16_t)to_ms(now_ns);
+    else if (size == EMPTY_FRAME_BYTES && may_have_ended(tracker))
+        end_one(tracker, estimator);
 }
 
 static void server_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size)
 {
-    if (size < estimator->answer_record_min)
+    if (size < estimator->answer_record_min) {
+        note_frame(tracker, estimator, now_ns, size);
         return;
+    }
     if (tracker->state == STATE_REQUEST) {
         /* Answers to the small calls that go before a prompt do not interrupt its burst. */
         if (!burst_is_request(tracker, estimator))
             return;
         tracker->state = STATE_ANSWER;
+        if (may_be_at_once(tracker, estimator)) { /* more of the request may follow */
+            tracker->state = STATE_OVERLAP;
+            tracker->next_burst_last_ns = tracker->last_ns;
+            tracker->next_burst_bytes = 0;
+        }
         tracker->answer_first_ns = now_ns;
         tracker->last_ns = now_ns; /* no pause of the server is what the client waited */
-        if (tracker->first_reply_ns == INT64_MAX)
+        if (tracker->state == STATE_ANSWER && tracker->first_reply_ns == INT64_MAX)
             tracker->first_reply_ns = now_ns;
     }
     if (!is_answering(tracker))
@@ -381,10 +642,19 @@ static void server_record(struct exchange_tracker *tracker, const struct estimat
         add_answer(tracker, estimator, now_ns, size);
 }
 
+static bool tells_http2(uint32_t size, bool from_client)
+{
+    if (!from_client)
+        return size == EMPTY_FRAME_BYTES;
+    return size >= EMPTY_FRAME_BYTES && size <= FRAMES_BYTES_MAX && size != FINISHED_BYTES;
+}
+
 bool exchange_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                      int64_t now_ns, bool from_client, uint32_t size,
                      struct exchange_shape *finished)
 {
+    if (tracker->http == EXCHANGE_HTTP_1 && tells_http2(size, from_client))
+        tracker->http = EXCHANGE_HTTP_2;
     if (!from_client) {
         server_record(tracker, estimator, now_ns, size);
         return false;

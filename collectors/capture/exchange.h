@@ -23,35 +23,57 @@ struct exchange_tracker {
         int64_t next_burst_last_ns; /* of the client, while an answer is running */
     };
     union {
-        struct triple excess_bytes; /* M2, as in struct exchange_shape */
-        struct {                    /* other methods */
-            union {
-                uint32_t bulk_bytes; /* as in struct exchange_shape: without bulk_bytes_per_s; */
-                uint32_t step_ms;    /* with it: the last step, from the answer's begin */
-            };
-            uint16_t bulk_records;
-            uint16_t steps; /* records that came after a pause, unasked */
+        float excess_bytes[3]; /* M2: as in struct exchange_shape, low to high */
+        struct {               /* other methods */
             uint16_t modal_bytes;
             uint16_t modal_lead;
-            /* The half-second that is running, where it may turn out to be of a file: */
-            uint16_t slot_records;
-            uint16_t slot_steps;
+            union {
+                struct { /* as in struct exchange_shape: without bulk_bytes_per_s; */
+                    uint32_t bulk_bytes;
+                    uint16_t bulk_records;
+                };
+                struct {              /* with it: */
+                    uint32_t step_ms; /* the last step, from the answer's begin */
+                    /* The half-second that is running, where it may turn out to be of a file: */
+                    uint16_t slot_records;
+                    uint16_t slot_steps;
+                };
+            };
+        };
+    };
+    uint16_t steps;     /* records that came after a pause, unasked */
+    uint16_t window_ms; /* HTTP/2: when the client was last allowed to send more; its low bits */
+    union {
+        struct { /* bulk_bytes_per_s */
             uint32_t slot_bytes;
             uint32_t answer_ms; /* from the answer's begin to the end of the last that was not */
+        };
+        struct {                     /* without it */
+            uint8_t requests;        /* that are answered together, */
+            uint8_t running;         /* of which so many were not seen to end */
+            uint16_t bulk_parts;     /* M2: bulk_bytes, in BULK_PART_BYTES */
+            uint16_t last_record;    /* its size, of the answer */
+            uint16_t request_record; /* the same of the client */
         };
     };
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t next_burst_bytes;
-    uint32_t answer_records : 22;
+    uint32_t answer_records : 19;
     uint32_t half_seconds : 7; /* of those, counted since the answer began, that hold some of it */
     uint32_t state : 2;
     uint32_t had_exchange : 1;
+    uint32_t http : 2;      /* enum exchange_http */
+    uint32_t tells_end : 1; /* the end of an answer has been seen, in a frame of its own */
 };
+_Static_assert(sizeof(struct exchange_tracker) == 64, "a followed connection has become larger");
 
 #define EXCHANGE_NO_DEADLINE INT64_MAX
 
 void exchange_start(struct exchange_tracker *tracker);
+
+/* The same of a connection of QUIC: "records" are datagrams, and HTTP/3 is spoken. */
+void exchange_start_quic(struct exchange_tracker *tracker);
 
 /* One application record of SIZE bytes. Returns true when it ended an exchange, whose shape is then
  * in *finished. */

@@ -557,7 +557,8 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
     flow->flags |= FLOW_ONE_WAY;
     interval_coverage(metering->interval)->flows_one_way++;
     if (flow->stage == FLOW_SERVICE)
-        usage_one_way(metering->usage, flow);
+        usage_one_way(metering->usage, flow,
+                      flow->payload_bytes[segment->side] - segment->new_bytes);
 }
 
 /* An end that says nothing is heard when it acknowledges what the other says. */

@@ -13,7 +13,13 @@
  */
 
 struct tracked {
-    struct record_stream streams[2]; /* client, server */
+    union {
+        struct record_stream streams[2]; /* client, server */
+        struct {                         /* QUIC */
+            uint16_t largest_bytes[2];   /* datagram of the client, of the server */
+            uint8_t identifier_bytes;    /* of the client */
+        } datagrams;
+    };
     struct exchange_tracker exchange;
     int64_t last_ns; /* of the last packet */
     uint64_t device; /* of a shared name: what its client will be counted as */

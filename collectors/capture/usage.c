@@ -80,6 +80,52 @@ static bool is_use(const struct flow *flow)
     return flow->role == ROLE_INFERENCE || (flow->role == ROLE_SHARED && flow->flags & FLOW_PROVEN);
 }
 
+/* -- Sums ---------------------------------------------------------------------------------------
+ */
+
+/* What only a DNS answer told may be another service on the same address: one grade lower. */
+static enum evidence_grade grade_of(const struct exchange_estimate *estimate,
+                                    const struct flow *flow)
+{
+    if (estimate->grade == GRADE_NONE || estimate->grade == GRADE_E || !(flow->flags & FLOW_HINTED))
+        return (enum evidence_grade)estimate->grade;
+    return (enum evidence_grade)(estimate->grade + 1);
+}
+
+static void add_estimate(const struct usage *usage, const struct flow *flow,
+                         const struct exchange_estimate *estimate)
+{
+    struct activity *cell = cell_of(usage, flow);
+
+    cell->requests = triple_add(cell->requests, estimate->requests);
+    cell->tokens_in = triple_add(cell->tokens_in, estimate->tokens_in);
+    cell->tokens_out = triple_add(cell->tokens_out, estimate->tokens_out);
+    cell->tokens_out_variance += estimate->tokens_out_variance;
+#define ADD_UNIT(name) cell->name = triple_add(cell->name, estimate->name);
+    ACTIVITY_UNITS(ADD_UNIT)
+#undef ADD_UNIT
+    cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(estimate, flow));
+}
+
+/* Of what the server of FLOW sent, no exchange will be found: only BYTES are known. What a shared
+ * name carries may be anything. */
+static void add_by_bytes(const struct usage *usage, const struct flow *flow, uint64_t bytes)
+{
+    struct exchange_estimate estimate;
+
+    if (flow->role != ROLE_INFERENCE)
+        return;
+    estimate = estimator_apply_bytes(estimator_of(usage, flow), bytes);
+    if (estimate.grade != GRADE_NONE)
+        add_estimate(usage, flow, &estimate);
+}
+
+/* Only what the server sends is captured. */
+static bool is_unasked(const struct flow *flow)
+{
+    return flow->flags & FLOW_ONE_WAY && flow->payload_bytes[flow_client_side(flow)] == 0;
+}
+
 /* -- Bytes and devices ------------------------------------------------------------------------ */
 
 static void add_bytes(const struct usage *usage, const struct flow *flow, enum flow_end end,
@@ -95,6 +141,8 @@ static void add_bytes(const struct usage *usage, const struct flow *flow, enum f
         cell->bytes_down += bytes;
     if (is_use(flow) && flow->flags & FLOW_ONE_WAY)
         cell->grade = GRADE_E;
+    if (end == END_SERVER && is_unasked(flow))
+        add_by_bytes(usage, flow, bytes);
 }
 
 /* Days told apart within a byte; 0 is left to mean none. */
@@ -137,21 +185,11 @@ static void prove(const struct usage *usage, struct flow *flow)
                   flow->direction, flow->service);
 }
 
-/* What only a DNS answer told may be another service on the same address: one grade lower. */
-static enum evidence_grade grade_of(const struct exchange_estimate *estimate,
-                                    const struct flow *flow)
-{
-    if (estimate->grade == GRADE_NONE || estimate->grade == GRADE_E || !(flow->flags & FLOW_HINTED))
-        return (enum evidence_grade)estimate->grade;
-    return (enum evidence_grade)(estimate->grade + 1);
-}
-
 static void count_exchange(const struct usage *usage, struct flow *flow,
                            const struct exchange_shape *shape)
 {
     const struct estimator *estimator = estimator_of(usage, flow);
     struct exchange_estimate estimate = estimator_apply(estimator, shape);
-    struct activity *cell;
 
     if (flow->role == ROLE_SHARED && !(flow->flags & FLOW_PROVEN))
         prove(usage, flow);
@@ -159,15 +197,7 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
         usage->observe(usage->context, flow,
                        tracking_get(usage->tracking, flow->state)->exchange.answer_first_ns, shape,
                        &estimate);
-    cell = cell_of(usage, flow);
-    cell->requests = triple_add(cell->requests, estimate.requests);
-    cell->tokens_in = triple_add(cell->tokens_in, estimate.tokens_in);
-    cell->tokens_out = triple_add(cell->tokens_out, estimate.tokens_out);
-    cell->tokens_out_variance += estimate.tokens_out_variance;
-#define ADD_UNIT(name) cell->name = triple_add(cell->name, estimate.name);
-    ACTIVITY_UNITS(ADD_UNIT)
-#undef ADD_UNIT
-    cell->grade = (uint8_t)grade_worst(cell->grade, grade_of(&estimate, flow));
+    add_estimate(usage, flow, &estimate);
 }
 
 /* Whether both keep the same of an exchange that is running (struct exchange_tracker). */
@@ -234,6 +264,8 @@ static void give_up_holes(const struct usage *usage, struct flow *flow, struct t
 {
     struct record_context context = {usage, flow, tracked, tracked->last_ns, false};
 
+    if (flow->flags & FLOW_DATAGRAMS)
+        return;
     for (int end = END_CLIENT; end <= END_SERVER; end++) {
         context.from_client = end == END_CLIENT;
         if (tracked->streams[end].started)
@@ -252,7 +284,10 @@ static bool take_state(const struct usage *usage, struct flow *flow, int64_t now
     flow->state = tracking_take(usage->tracking, index, now_ns + IDLE_NS);
     if (flow->state == TRACKED_NONE)
         return false;
-    exchange_start(&tracking_get(usage->tracking, flow->state)->exchange);
+    if (flow->flags & FLOW_DATAGRAMS)
+        exchange_start_quic(&tracking_get(usage->tracking, flow->state)->exchange);
+    else
+        exchange_start(&tracking_get(usage->tracking, flow->state)->exchange);
     tracking_get(usage->tracking, flow->state)->last_ns = now_ns;
     tracking_get(usage->tracking, flow->state)->device_day = NO_DAY;
     /* A shared name's device is kept in the state: the next packet enters it anew. */
@@ -335,8 +370,11 @@ static bool count_piece(const struct usage *usage, struct flow *flow,
         add_bytes(usage, flow, piece->end, piece->new_bytes);
     if (!is_followed(flow))
         return false;
-    if (flow->state == FLOW_NO_STATE && !take_state(usage, flow, piece->now_ns))
+    if (flow->state == FLOW_NO_STATE && !take_state(usage, flow, piece->now_ns)) {
+        if (piece->end == END_SERVER)
+            add_by_bytes(usage, flow, piece->new_bytes);
         return false;
+    }
     if (piece->end == END_CLIENT && piece->new_bytes > 0 && !(flow->flags & FLOW_FOR_OTHERS))
         see_device(usage, flow, piece->client);
     return true;
@@ -354,17 +392,50 @@ static void feed_records(struct record_context *context, const struct usage_piec
                         piece->bytes, piece->captured, piece->length, handle_record, context);
 }
 
-/* What of a piece of QUIC or HTTP in clear stands in for a record. */
-static uint32_t piece_size(const struct flow *flow, const struct usage_piece *piece)
+/* Every path takes datagrams of that size; larger ones are tried with a packet that carries no data
+ * (RFC 9000, 14.1 and 14.4). */
+enum { QUIC_BASE_BYTES = 1200 };
+
+/* A datagram larger than any before, and than every path takes, is most likely such a trial. Where
+ * it is none, little is lost: the next ones of that size are counted. */
+static bool is_path_probe(struct tracked *tracked, const struct usage_piece *piece)
 {
-    if (flow->flags & FLOW_DATAGRAMS)
-        return (uint32_t)quic_data_length(piece->bytes, piece->captured, piece->length);
-    return piece->new_bytes;
+    uint16_t *largest = &tracked->datagrams.largest_bytes[piece->end];
+
+    if (piece->length <= *largest)
+        return false;
+    *largest = (uint16_t)(piece->length < UINT16_MAX ? piece->length : UINT16_MAX);
+    return piece->length > QUIC_BASE_BYTES;
+}
+
+/* Data, with a short header but for the identifier that the client asks for: that is between 0 and
+ * 20 bytes in each datagram, and no service's doing. */
+static uint32_t datagram_size(struct tracked *tracked, const struct usage_piece *piece)
+{
+    size_t size = quic_data_length(piece->bytes, piece->captured, piece->length);
+    size_t identifier = quic_identifier_length(piece->bytes, piece->captured);
+
+    if (is_path_probe(tracked, piece))
+        return 0;
+    if (piece->end == END_CLIENT)
+        return (uint32_t)size;
+    if (identifier > 0)
+        tracked->datagrams.identifier_bytes = (uint8_t)identifier;
+    identifier = tracked->datagrams.identifier_bytes;
+    return (uint32_t)(size > identifier ? size - identifier : 0);
+}
+
+/* What of a piece of QUIC or HTTP in clear stands in for a record. */
+static uint32_t piece_size(const struct flow *flow, struct tracked *tracked,
+                           const struct usage_piece *piece)
+{
+    return flow->flags & FLOW_DATAGRAMS ? datagram_size(tracked, piece) : piece->new_bytes;
 }
 
 void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece *piece)
 {
     struct record_context context = {.usage = usage, .flow = flow, .now_ns = piece->now_ns};
+    uint32_t size;
 
     if (flow->stage != FLOW_SERVICE || flow->state == FLOW_NO_STATE)
         return;
@@ -372,8 +443,8 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
     context.from_client = piece->end == END_CLIENT;
     if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)))
         feed_records(&context, piece);
-    else if (piece_size(flow, piece) > 0)
-        handle_record(&context, RECORD_APPLICATION_DATA, piece_size(flow, piece));
+    else if ((size = piece_size(flow, context.tracked, piece)) > 0)
+        handle_record(&context, RECORD_APPLICATION_DATA, size);
     context.tracked->last_ns = piece->now_ns;
     tracking_schedule(usage->tracking, flow->state, due_ns(usage, flow, context.tracked));
 }
@@ -384,10 +455,12 @@ void usage_add(struct usage *usage, struct flow *flow, const struct usage_piece 
         usage_feed(usage, flow, piece);
 }
 
-void usage_one_way(struct usage *usage, struct flow *flow)
+void usage_one_way(struct usage *usage, struct flow *flow, uint64_t bytes)
 {
     if (is_use(flow))
         cell_of(usage, flow)->grade = GRADE_E;
+    if (is_unasked(flow))
+        add_by_bytes(usage, flow, bytes);
 }
 
 /* -- Time ------------------------------------------------------------------------------------- */

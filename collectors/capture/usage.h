@@ -68,8 +68,9 @@ void usage_add(struct usage *usage, struct flow *flow, const struct usage_piece 
 void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece *piece);
 
 /* Only one of the two ways is captured: exchanges that the flow carries are missed, and the sums
- * that it belongs to are no better than a guess. */
-void usage_one_way(struct usage *usage, struct flow *flow);
+ * that it belongs to are no better than a guess. Where it is what the server sends, this is made by
+ * the number of bytes, of the BYTES that were added before as of those that will be. */
+void usage_one_way(struct usage *usage, struct flow *flow, uint64_t bytes);
 
 /* The connection ends, and with it what is open. */
 void usage_end(struct usage *usage, struct flow *flow);

@@ -259,6 +259,88 @@ static void an_image_within_text_is_no_tokens(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
 }
 
+/* Nobody can tell whose bytes are whose: each has its overhead, its prompt, and its share of
+ * chance. */
+static void answers_at_once_have_one_sum(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+    struct exchange_estimate estimate;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.exchange_sigma = 0.5;
+    estimator.input_method = INPUT_BODY;
+    shape.requests = 4;
+    estimate = estimator_apply(&estimator, &shape);
+    assert_triple(estimate.requests, 3.6, 4, 4.4);
+    assert_triple(estimate.tokens_out, (12000 - 3000 - 3 * 400) / 400.0,
+                  (12000 - 2000 - 3 * 200) / 200.0, (12000 - 1000 - 3 * 100) / 100.0);
+    assert_true(estimate.tokens_out_variance == 23.5 * 23.5 / 4);
+    assert_triple(estimate.tokens_in, 0, 50, 900);
+    estimator.input_method = INPUT_PRIOR;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_in, 80, 400, 1200);
+    estimator.whole_records_max = 8; /* 30 records are fewer than 4 * 8 */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 19.5, 2000, 5000);
+}
+
+/* Records of 300 B would be 9000: the other 3000 may be the text of one that was sent whole. */
+static void one_of_those_at_once_may_be_whole(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    shape.modal_bytes = 300;
+    shape.modal_lead = 20;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    shape.requests = 2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 21.5, 49,
+                  109 + (12000 - 9000 - 2200) / 4.0);
+}
+
+/* On a used connection, headers and tickets are fewer. */
+static void a_whole_answer_lacks_what_was_sent_before(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_records_max = 100;
+    estimator.whole_overhead_bytes = (struct triple){2000, 3000, 4000};
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2250, 5000);
+    shape.first_on_connection = false; /* HTTP/1.1 sends all again */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 29, 2250, 5000);
+    shape.http = EXCHANGE_HTTP_2; /* 2000 - 200 less */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 29, 2700, 5900);
+    estimator.method = METHOD_M2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 14, 2250, 5000);
+}
+
+/* Datagrams are many, however an answer is sent: its steps tell. And an event of one token that is
+ * as long as many is none. */
+static void a_whole_answer_has_no_steps(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_records_max = 6;
+    shape.http = EXCHANGE_HTTP_3;
+    shape.steps = 1;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
+    shape.steps = 4; /* of 2500: 12.5 tokens each */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
+    shape.steps = 5;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    shape.http = EXCHANGE_HTTP_2;
+    shape.steps = 1;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+}
+
 static void what_is_smaller_than_its_overhead_is_nothing(void **state)
 {
     struct estimator estimator = simple;
@@ -270,6 +352,26 @@ static void what_is_smaller_than_its_overhead_is_nothing(void **state)
     estimator.method = METHOD_M1;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 0, 0, 5);
     assert_triple(estimator_apply(&estimator, &shape).tokens_in, 0, 0, 50);
+}
+
+/* M6 knows nothing but bytes. */
+static void bytes_alone_are_a_guess(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_estimate estimate;
+
+    (void)state;
+    estimator.exchange_sigma = 0.5;
+    assert_int_equal(estimator_apply_bytes(&estimator, 1000000).grade, GRADE_NONE);
+    assert_triple(estimator_apply_bytes(&estimator, 1000000).requests, 0, 0, 0);
+    estimator.bytes_per_request = (struct triple){50000, 100000, 200000};
+    estimator.output_prior_tokens = (struct triple){100, 300, 600};
+    estimate = estimator_apply_bytes(&estimator, 1000000);
+    assert_int_equal(estimate.grade, GRADE_E);
+    assert_triple(estimate.requests, 5, 10, 20);
+    assert_triple(estimate.tokens_out, 500, 3000, 12000);
+    assert_triple(estimate.tokens_in, 100, 1000, 6000);
+    assert_true(estimate.tokens_out_variance == 10 * 150.0 * 150.0);
 }
 
 static void assert_sane(struct triple value)
@@ -441,6 +543,11 @@ int main(void)
         cmocka_unit_test(a_large_request_carries_a_file),
         cmocka_unit_test(an_answer_without_text_is_images_or_sound),
         cmocka_unit_test(an_image_within_text_is_no_tokens),
+        cmocka_unit_test(bytes_alone_are_a_guess),
+        cmocka_unit_test(answers_at_once_have_one_sum),
+        cmocka_unit_test(one_of_those_at_once_may_be_whole),
+        cmocka_unit_test(a_whole_answer_lacks_what_was_sent_before),
+        cmocka_unit_test(a_whole_answer_has_no_steps),
         cmocka_unit_test(what_is_smaller_than_its_overhead_is_nothing),
         cmocka_unit_test(estimates_are_ordered_and_finite),
         cmocka_unit_test(recorded_answers_of_gpt_4o_are_estimated_well),

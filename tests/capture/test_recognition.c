@@ -1128,6 +1128,49 @@ static void a_capture_of_servers_alone_is_told(void **state)
     }
 }
 
+static void know_by_bytes(void)
+{
+    struct service service = *catalogue_service(catalogue, API);
+
+    service.estimator.bytes_per_request = (struct triple){1000, 2000, 4000};
+    service.estimator.output_prior_tokens = (struct triple){10, 30, 60};
+    assert_true(catalogue_set_service(catalogue, API, &service));
+}
+
+/* Nor are requests seen then: they are what so many bytes usually answer, each byte once, and none
+ * of a capture of both ways. */
+static void unseen_requests_are_made_by_bytes(void **state)
+{
+    (void)state;
+    know_by_bytes();
+    for (int unseen = 0; unseen < 2; unseen++) {
+        struct talk talk = talk_of(1, 50000);
+        double bytes;
+
+        film_clear(&film);
+        talk_open(&film, &talk);
+        say_hello(&talk, "api.example", false);
+        for (int i = 0; i < 10; i++)
+            use(&talk);
+        if (unseen) {
+            forget_end(&talk, FROM_CLIENT);
+            film.clock_ns = NOON * SECOND - SECOND;
+            tell(talk.client, "api.example", talk.server);
+            film_sort(&film);
+        }
+        scene_play();
+        if (!unseen) {
+            assert_triple(only_sum(ONE, API).requests, 10, 10, 10);
+            continue;
+        }
+        bytes = talk.said[FROM_SERVER];
+        assert_triple(only_sum(ONE, API).requests, bytes / 4000, bytes / 2000, bytes / 1000);
+        assert_triple(only_sum(ONE, API).tokens_out, bytes / 400, bytes * 30 / 2000,
+                      bytes * 60 / 1000);
+        assert_int_equal(only_sum(ONE, API).grade, GRADE_E);
+    }
+}
+
 /* A long answer to a silent client, and a long request before any answer, are no one-way capture:
  * acknowledgements are heard. */
 static void a_silent_end_is_heard_by_its_acknowledgements(void **state)
@@ -1595,6 +1638,46 @@ static void other_datagrams_of_the_same_make_are_no_copies(void **state)
     scene_play();
     assert_int_equal(coverage().packets_duplicate, 0);
     assert_int_equal(only_sum(ONE, API).bytes_down, 100000);
+}
+
+/* Datagrams by which either end tries how large ones the path takes, amid an answer, are neither
+ * the next request nor a part of it; the same sizes again are. */
+static void trials_of_the_path_are_no_use(void **state)
+{
+    for (size_t second = 0; second < 2; second++) {
+        struct talk talk = talk_of(1, 50000);
+
+        (void)state;
+        film_clear(&film);
+        quic_hello(&talk, "api.example");
+        quic_exchange(&talk, 500, 5);
+        quic_short(&talk, FROM_CLIENT, 1400);
+        quic_short(&talk, FROM_SERVER, 1450);
+        if (second) {
+            quic_short(&talk, FROM_CLIENT, 1400);
+            quic_short(&talk, FROM_SERVER, 1450);
+        }
+        film.clock_ns += 10 * SECOND;
+        scene_play();
+        assert_triple(only_sum(ONE, API).requests, 1 + (double)second, 1 + (double)second,
+                      1 + (double)second);
+        assert_triple(only_sum(ONE, API).tokens_out, (5000 + 1450 * (double)second) / 200,
+                      (5000 + 1450 * (double)second) / 100, (5000 + 1450 * (double)second) / 50);
+    }
+}
+
+/* How long an identifier the client asks to be sent is no matter of the service. */
+static void identifiers_of_the_client_are_no_answer(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    quic_hello(&talk, "api.example");
+    quic_long(&talk, FROM_SERVER, 2, 300); /* to one of 8 bytes */
+    quic_exchange(&talk, 500, 5);
+    film.clock_ns += 10 * SECOND;
+    scene_play();
+    assert_triple(only_sum(ONE, API).tokens_out, 5 * 992 / 200.0, 5 * 992 / 100.0, 5 * 992 / 50.0);
 }
 
 /* The same hello on the other side of an address translation or a proxy, right after. */
@@ -2207,6 +2290,7 @@ int main(void)
         TEST(only_an_outer_name_with_the_extension_hides),
         TEST(a_capture_of_clients_alone_is_told),
         TEST(a_capture_of_servers_alone_is_told),
+        TEST(unseen_requests_are_made_by_bytes),
         TEST(a_silent_end_is_heard_by_its_acknowledgements),
         TEST(a_late_hint_begins_to_watch),
         TEST(an_early_request_is_no_one_way_capture),
@@ -2225,6 +2309,8 @@ int main(void)
         TEST(encrypted_resolvers_are_counted_once),
         TEST(copies_of_packets_count_once),
         TEST(other_datagrams_of_the_same_make_are_no_copies),
+        TEST(trials_of_the_path_are_no_use),
+        TEST(identifiers_of_the_client_are_no_answer),
         TEST(copies_of_hellos_count_once),
         TEST(copies_of_quic_hellos_count_once),
         TEST(hellos_that_differ_are_no_copies),

@@ -259,6 +259,28 @@ static void bytes_count_where_no_state_is_free(void **state)
     assert_int_equal(devices_of(ONE, API), 5);
 }
 
+/* What was not looked at is made by the number of its bytes, where the estimator knows it. */
+static void use_without_a_state_is_made_by_bytes(void **state)
+{
+    const struct limits few = {4096, 1, 64, 4096, 1024};
+    struct service service = *catalogue_service(catalogue, API);
+    struct talk first = greet(1, 50000, "api.example");
+    struct talk second = greet(2, 50001, "api.example");
+    uint64_t unseen = second.said[FROM_SERVER];
+    double more;
+
+    (void)state;
+    service.estimator.bytes_per_request = (struct triple){1000, 1000, 1000};
+    service.estimator.output_prior_tokens = (struct triple){30, 30, 30};
+    assert_true(catalogue_set_service(catalogue, API, &service));
+    use(&first);
+    use(&second);
+    more = (double)(second.said[FROM_SERVER] - unseen) / 1000;
+    scene_play_within(&few);
+    assert_triple(only_sum(ONE, API).requests, 1 + more, 1 + more, 1 + more);
+    assert_int_equal(only_sum(ONE, API).grade, GRADE_E);
+}
+
 /* The same of a shared name: its device is known once it has a state. */
 static void a_shared_name_without_a_state_gets_one_later(void **state)
 {
@@ -315,6 +337,7 @@ int main(void)
         TEST(telemetry_is_counted_apart),
         TEST(one_hinted_exchange_lowers_the_grade_of_the_sum),
         TEST(bytes_count_where_no_state_is_free),
+        TEST(use_without_a_state_is_made_by_bytes),
         TEST(a_shared_name_without_a_state_gets_one_later),
         TEST(a_proven_name_stays_proven_over_a_silence),
     };

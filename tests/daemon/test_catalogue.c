@@ -482,6 +482,10 @@ static void a_visit_tells_hosts_then_ech_names(void **state)
     "request_bytes_min = 200.0; request_record_min = 100.0; burst_gap_s = 2.0; "                   \
     "answer_record_min = 35.0; answer_bytes_min = 200.0; answer_gap_s = 6.0; "                     \
     "answer_s_min = 0.0; answer_slots_min = 0.0; count_error = 0.1; "
+#define AFTER_2_S                                                                                  \
+    "request_bytes_min = 200.0; request_record_min = 100.0; burst_gap_s = 2.0; "                   \
+    "answer_record_min = 35.0; answer_bytes_min = 200.0; answer_gap_s = 6.0; "                     \
+    "answer_s_min = 2.0; answer_slots_min = 6.0; count_error = 0.1; "
 #define SHAPE GAPS "exchange_sigma = 0.5; "
 #define PRIOR "input = \"prior\"; input_prior_tokens = [ 20, 100, 300 ]; "
 #define E1                                                                                         \
@@ -734,6 +738,24 @@ static const struct {
     {M3_WITH("\nanswer_steps_min = 0;"), 5, "answer_steps_min is "},
     {ESTIMATOR(M1 PRIOR "bulk_bytes_per_s = 1e4;\nevent_gap_s = 0.005;"), 5,
      "event_gap_s is not used by M1"},
+    {M3_WITH("\nbytes_per_request = 1e5;"), 5,
+     "bytes_per_request and output_prior_tokens are used together"},
+    {M3_WITH("\noutput_prior_tokens = 300;"), 5,
+     "bytes_per_request and output_prior_tokens are used together"},
+    {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR
+         "\nbytes_per_request = 1e5; output_prior_tokens = 300;"),
+     5, "bytes_per_request is not used by none"},
+    {M3_WITH("\nrefusal_record_max = 300;"), 5, "refusal_record_max is not used by M3"},
+    {M3_WITH("\nhttp1_less_bytes = 7;"), 5, "http1_less_bytes is not used by M3"},
+    {M3_WITH("\nquic_more_bytes = 2;"), 5, "quic_more_bytes is not used by M3"},
+    {M3_WITH("bulk_bytes_per_s = 1e4;\nat_once_gap_s = 1;"), 5,
+     "at_once_gap_s is not used with bulk_bytes_per_s"},
+    {ESTIMATOR(M1 PRIOR "bulk_bytes_per_s = 1e4;\nrefusal_record_max = 300;"), 5,
+     "refusal_record_max is not used with bulk_bytes_per_s"},
+    {M3_WITH("\nat_once_gap_s = 0;"), 5, "at_once_gap_s is "},
+    {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; tokens_per_record "
+         "= 1; " AFTER_2_S PRIOR "\nat_once_gap_s = 1;"),
+     5, "at_once_gap_s is used where answer_s_min is 0"},
     {BAD(M2 "\nanswer_steps_min = 6;"), 5, "answer_steps_min is not used by M2"},
     {BAD(M2 "\nregimes = ();"), 5, "regimes is not used by M2"},
     {M3_WITH("\nregimes = 3;"), 5, "regimes must be a list"},

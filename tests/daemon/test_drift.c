@@ -55,6 +55,18 @@ static void the_modal_size_is_compared_where_it_is_known(void **state)
     assert_false(window.drifted);
 }
 
+/* Several at once have the records of each, at the rate of all. */
+static void answers_at_once_do_not_tell(void **state)
+{
+    const struct exchange_shape shape = {
+        .requests = 2, .answer_bytes = 900000, .answer_records = 100, .answer_ns = 2500000000};
+    struct drift_window window = {0, 0, false};
+
+    (void)state;
+    assert_false(drift_add(&window, &calibrated, &shape));
+    assert_int_equal(window.exchanges, 0);
+}
+
 /* Plain JSON beside streams: it has no records to compare. */
 static void answers_sent_whole_do_not_tell(void **state)
 {
@@ -88,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_exchanges_of_a_window_tell),
         cmocka_unit_test(the_modal_size_is_compared_where_it_is_known),
+        cmocka_unit_test(answers_at_once_do_not_tell),
         cmocka_unit_test(answers_sent_whole_do_not_tell),
         cmocka_unit_test(what_has_no_records_is_not_counted),
     };
