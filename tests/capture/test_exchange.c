@@ -1005,6 +1005,29 @@ static void tickets_between_headers_and_body_are_no_answer(void **state)
     }
 }
 
+/* Who waits for leave to go on, for as long as the way to the server is, asks nothing new; who was
+ * not waiting does. */
+static void an_upload_that_waits_is_one_request(void **state)
+{
+    (void)state;
+    for (int waits = 0; waits < 2; waits++) {
+        start(&program);
+        greet_http2(0);
+        for (int i = 0; i < 4; i++)
+            client(i * MS, 16401);
+        client(4 * MS, 500); /* the window is full */
+        if (waits)
+            server(200 * MS, 43);
+        client(202 * MS, 16401);
+        client(203 * MS, 400);
+        stream(1 * S, 20 * MS, 40, 300);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, waits ? 1 : 2);
+        assert_int_equal(shapes[0].request_bytes, 5 * 16401 + 900);
+    }
+}
+
 /* Over QUIC a file is sent in parts, as fast as it is acknowledged, from the first on. */
 static void an_upload_over_quic_is_one_request(void **state)
 {
@@ -1015,7 +1038,7 @@ static void an_upload_over_quic_is_one_request(void **state)
         for (int i = 0; i < 10; i++)
             client(round * 80 * MS, 1200);
         if (round == 0)
-            server(40 * MS, 306); /* the end of the handshake */
+            server(10 * MS, 306); /* the end of the handshake */
     }
     stream(1 * S, 20 * MS, 40, 300);
     close_at_end();
@@ -1205,6 +1228,7 @@ int main(void)
         cmocka_unit_test(one_of_those_at_once_may_be_refused),
         cmocka_unit_test(the_first_of_those_at_once_may_be_refused),
         cmocka_unit_test(tickets_between_headers_and_body_are_no_answer),
+        cmocka_unit_test(an_upload_that_waits_is_one_request),
         cmocka_unit_test(an_upload_over_quic_is_one_request),
         cmocka_unit_test(what_the_server_says_during_an_upload_is_no_answer),
         cmocka_unit_test(counts_stay_at_their_largest),
