@@ -1171,6 +1171,26 @@ static void unseen_requests_are_made_by_bytes(void **state)
     }
 }
 
+/* Of a connection whose client is heard, exchanges are found, though its server was silent for
+ * long. */
+static void what_is_asked_is_not_made_by_bytes(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    know_by_bytes();
+    say_hello(&talk, "api.example", false);
+    forget_end(&talk, FROM_SERVER);
+    for (int i = 0; i < 20; i++) {
+        talk_record(&film, &talk, FROM_CLIENT, 400);
+        film.clock_ns += SECOND;
+    }
+    use(&talk);
+    scene_play();
+    assert_int_equal(coverage().flows_one_way, 1);
+    assert_triple(only_sum(ONE, API).requests, 1, 1, 1);
+}
+
 /* A long answer to a silent client, and a long request before any answer, are no one-way capture:
  * acknowledgements are heard. */
 static void a_silent_end_is_heard_by_its_acknowledgements(void **state)
@@ -2291,6 +2311,7 @@ int main(void)
         TEST(a_capture_of_clients_alone_is_told),
         TEST(a_capture_of_servers_alone_is_told),
         TEST(unseen_requests_are_made_by_bytes),
+        TEST(what_is_asked_is_not_made_by_bytes),
         TEST(a_silent_end_is_heard_by_its_acknowledgements),
         TEST(a_late_hint_begins_to_watch),
         TEST(an_early_request_is_no_one_way_capture),
