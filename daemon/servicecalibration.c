@@ -252,7 +252,10 @@ static void put_in_force(const struct service_calibration *calibration, struct c
         estimator->input_bytes_per_token = parameters->input_bytes_per_token;
         estimator->input_overhead_bytes = parameters->input_overhead_bytes;
     }
-    estimator->regime_count = 0; /* what was fitted is one rule for all answers */
+    /* What was fitted is one rule for all answers, and for all that they hold. */
+    estimator->regime_count = 0;
+    estimator->overhead_bytes = triple_exact(0);
+    estimator->overhead_records = triple_exact(0);
     estimator->exchange_sigma = fmin(fmax(calibration->sigma, SIGMA_LEAST), ESTIMATOR_MAX_SIGMA);
     estimator->grade = calibration->grade;
     if (!catalogue_set_calibrated(catalogue, number, &calibrated))

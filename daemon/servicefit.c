@@ -456,6 +456,8 @@ struct estimator servicefit_apply(const struct estimator *estimator, const struc
         result.tokens_per_second = inverse(&fit->slope);
     else
         result.bytes_per_token = fit->slope;
+    result.overhead_bytes = triple_exact(0); /* the slope is of all that an answer holds */
+    result.overhead_records = triple_exact(0);
     if (fit->has_overhead) {
         result.overhead_new_bytes = fit->overhead_new;
         result.overhead_reused_bytes = fit->overhead_more;

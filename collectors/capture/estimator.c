@@ -37,6 +37,19 @@ static struct triple overhead_of(const struct estimator *estimator,
                       triple_scale(estimator->overhead_reused_bytes, requests_of(shape) - 1));
 }
 
+/* M3 */
+static struct triple records_times(const struct estimator *estimator,
+                                   const struct exchange_shape *shape)
+{
+    struct triple overhead = triple_scale(estimator->overhead_records, requests_of(shape));
+    struct triple per_record = estimator->tokens_per_record;
+    double records = (double)shape->answer_records;
+
+    return (struct triple){not_negative(records - overhead.high) * per_record.low,
+                           not_negative(records - overhead.central) * per_record.central,
+                           not_negative(records - overhead.low) * per_record.high};
+}
+
 static struct triple streamed_tokens(const struct estimator *estimator,
                                      const struct exchange_shape *shape)
 {
@@ -52,10 +65,12 @@ static struct triple streamed_tokens(const struct estimator *estimator,
             not_negative(shape->excess_bytes.central - overhead.central) / per_token.central,
             not_negative(shape->excess_bytes.high - overhead.low) / per_token.low};
     case METHOD_M3:
+        return records_times(estimator, shape);
     case METHOD_EVENTS:
         return triple_scale(estimator->tokens_per_record, (double)shape->answer_records);
     case METHOD_M4:
-        return per_unit((double)shape->answer_bytes, triple_exact(0), per_token);
+        return per_unit((double)shape->answer_bytes,
+                        triple_scale(estimator->overhead_bytes, requests_of(shape)), per_token);
     case METHOD_M5:
         return triple_scale(estimator->tokens_per_second, (double)shape->answer_ns / 1e9);
     default:

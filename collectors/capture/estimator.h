@@ -42,6 +42,8 @@ enum input_method {
  *   overhead_new_bytes    M1, M2: bytes of no token, first on a connection
  *   overhead_reused_bytes M1, M2: the same, later exchanges
  *   bytes_per_token       M1, M2, M4
+ *   overhead_bytes        M4: bytes of an answer that hold no token, however long it is
+ *   overhead_records      M3: records that do not
  *   tokens_per_record     M3, events
  *   tokens_per_second     M5
  *   whole_...             M1, M2, events: an answer of at most whole_records_max records was not
@@ -55,6 +57,8 @@ enum input_method {
     struct triple overhead_new_bytes;                                                              \
     struct triple overhead_reused_bytes;                                                           \
     struct triple bytes_per_token;                                                                 \
+    struct triple overhead_bytes;                                                                  \
+    struct triple overhead_records;                                                                \
     struct triple tokens_per_record;                                                               \
     struct triple tokens_per_second;                                                               \
     double whole_records_max;                                                                      \
@@ -91,7 +95,7 @@ struct estimator {
      * of at least request_record_min bytes (smaller ones are acknowledgements and keep-alives),
      * then an answer of at least answer_bytes_min lasting at least answer_s_min in at least
      * answer_slots_min half-second slots, that ends by a silence of answer_gap_s, the next burst,
-     * or the close. Short answers that are written bit by bit are found by answer_steps_min. */
+     * or the close. */
     double request_bytes_min;
     double request_record_min;
     double burst_gap_s;
@@ -100,14 +104,16 @@ struct estimator {
     double answer_gap_s;
     double answer_s_min;
     double answer_slots_min;
-    /* The next five are 0 where they are not used, as by M2 and events. */
-    double answer_steps_min; /* as good as seconds and slots: so many records that each come after a
-                              * pause, without the client having said anything since the last */
-    double bulk_bytes_per_s; /* a half-second with more than that is of a page or a file */
-    double text_record_max;  /* larger records are of pages and files, too */
-    double quiet_s;          /* what a client sends within that of a step is beside the answer */
-    double event_gap_s;      /* M3: records closer to the last one than that are of its event */
-    /* The next four are 0 where they are not used, as with bulk_bytes_per_s. */
+    /* Of web applications (webexchange.h), else 0. Their answers have at least answer_steps_min
+     * steps, in answer_s_min; answer_slots_min is not used. */
+    double reply_s; /* what a server sends within that of a call is the reply to it, and no step; */
+    double step_bytes_max; /* nor is a larger write */
+    double answer_steps_min;
+    double rest_s;            /* a longer pause is no part of the answer, and may end it */
+    double overlap_bytes_min; /* who sends so much without one asks beside an answer; or 0: none */
+    double overlap_quic_bytes_min; /* the same for QUIC, whose headers are larger */
+    double event_gap_s; /* M3: records closer to the last one than that are of its event */
+    /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
                                 * that is none, but says that there is none */
     double at_once_gap_s;      /* HTTP/2 and HTTP/3: who asks again before the server was silent for
@@ -142,6 +148,7 @@ enum exchange_http { EXCHANGE_HTTP_1, EXCHANGE_HTTP_2, EXCHANGE_HTTP_3 };
 
 /* What was seen of one exchange; sizes count TLS records without their 5-byte header. */
 struct exchange_shape {
+    int64_t answer_first_ns;
     uint32_t requests;       /* answered together, so that nobody can tell whose is what; 0 is 1 */
     int http;                /* enum exchange_http */
     uint64_t request_bytes;  /* application records, client to server */

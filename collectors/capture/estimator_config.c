@@ -33,10 +33,13 @@ static const struct confread_key estimator_keys[] = {
     {"answer_s_min", CONFREAD_DOUBLE, true, 0, 60, MEMBER(answer_s_min), 0, NULL},
     {"answer_slots_min", CONFREAD_DOUBLE, true, 0, ESTIMATOR_MAX_SLOTS, MEMBER(answer_slots_min), 0,
      NULL},
-    {"answer_steps_min", CONFREAD_DOUBLE, false, 1, 1000, MEMBER(answer_steps_min), 0, NULL},
-    {"bulk_bytes_per_s", CONFREAD_DOUBLE, false, 1000, 1e9, MEMBER(bulk_bytes_per_s), 0, NULL},
-    {"text_record_max", CONFREAD_DOUBLE, false, 100, 16640, MEMBER(text_record_max), 0, NULL},
-    {"quiet_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(quiet_s), 0, NULL},
+    {"reply_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(reply_s), 0, NULL},
+    {"step_bytes_max", CONFREAD_DOUBLE, false, 100, 65000, MEMBER(step_bytes_max), 0, NULL},
+    {"answer_steps_min", CONFREAD_DOUBLE, false, 2, 1000, MEMBER(answer_steps_min), 0, NULL},
+    {"rest_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(rest_s), 0, NULL},
+    {"overlap_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_bytes_min), 0, NULL},
+    {"overlap_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_quic_bytes_min), 0,
+     NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
     {"at_once_gap_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(at_once_gap_s), 0, NULL},
@@ -57,6 +60,8 @@ static const struct confread_key estimator_keys[] = {
     {"event_text_bytes", CONFREAD_DOUBLE, false, 1, 16384, MEMBER(event_text_bytes), 0, NULL},
     {"record_max_bytes", CONFREAD_DOUBLE, false, 1, 16640, MEMBER(record_max_bytes), 0, NULL},
     {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
+    {"overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_bytes), 0, NULL},
+    {"overhead_records", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(overhead_records), 0, NULL},
     {"tokens_per_record", CONFREAD_TRIPLE, false, 0.001, 1e4, MEMBER(tokens_per_record), 0, NULL},
     {"tokens_per_second", CONFREAD_TRIPLE, false, 0.001, 1e5, MEMBER(tokens_per_second), 0, NULL},
     {"bytes_per_request", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(bytes_per_request), 0, NULL},
@@ -185,25 +190,22 @@ static bool check_units(const config_setting_t *group, const struct estimator *e
 #define SHAPED_METHODS                                                                             \
     (BIT(METHOD_NONE) | BIT(METHOD_M1) | BIT(METHOD_M3) | BIT(METHOD_M4) | BIT(METHOD_M5))
 
-/* Finer shapes of an answer than seconds and slots. None need be used. */
+static const struct parameter_use shapes[] = {
+    {"reply_s", SHAPED_METHODS},
+    {"event_gap_s", BIT(METHOD_M3)},
+    {"overhead_bytes", BIT(METHOD_M4)},
+    {"overhead_records", BIT(METHOD_M3)},
+    {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
+    {"refusal_record_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"at_once_gap_s", SHAPED_METHODS | BIT(METHOD_M2)},
+    {"http1_less_bytes", BIT(METHOD_M2)},
+    {"quic_more_bytes", BIT(METHOD_M2)},
+};
+
+/* What may be told of some methods' answers, and need not. */
 static bool check_shape(const config_setting_t *group, const struct estimator *estimator,
                         struct diagnostics *diagnostics)
 {
-    static const struct parameter_use shapes[] = {
-        {"answer_steps_min", SHAPED_METHODS},
-        {"bulk_bytes_per_s", SHAPED_METHODS},
-        {"event_gap_s", BIT(METHOD_M3)},
-        {"text_record_max", SHAPED_METHODS},
-        {"quiet_s", SHAPED_METHODS},
-        {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
-        {"refusal_record_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
-        {"at_once_gap_s", SHAPED_METHODS | BIT(METHOD_M2)},
-        {"http1_less_bytes", BIT(METHOD_M2)},
-        {"quic_more_bytes", BIT(METHOD_M2)},
-    };
-    static const char *const with_bulk[] = {"event_gap_s", "quiet_s", "text_record_max"};
-    static const char *const without_bulk[] = {"refusal_record_max", "at_once_gap_s"};
-    const config_setting_t *bulk = config_setting_get_member(group, "bulk_bytes_per_s");
     bool valid = true;
 
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
@@ -215,30 +217,46 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
                        method_names[estimator->method]);
         valid = false;
     }
-    for (size_t i = 0; i < COUNT_OF(with_bulk); i++) {
-        const config_setting_t *setting = config_setting_get_member(group, with_bulk[i]);
-
-        if (!setting || bulk)
-            continue;
-        confread_error(setting, diagnostics, "%s is used with bulk_bytes_per_s", with_bulk[i]);
-        valid = false;
-    }
-    for (size_t i = 0; i < COUNT_OF(without_bulk); i++) {
-        const config_setting_t *setting = config_setting_get_member(group, without_bulk[i]);
-
-        if (!setting || !bulk)
-            continue;
-        confread_error(setting, diagnostics, "%s is not used with bulk_bytes_per_s",
-                       without_bulk[i]);
-        valid = false;
-    }
     if (estimator->at_once_gap_s > 0 && estimator->answer_s_min > 0) {
         confread_error(config_setting_get_member(group, "at_once_gap_s"), diagnostics,
                        "at_once_gap_s is used where answer_s_min is 0");
         valid = false;
     }
-    if (bulk && config_setting_get_member(group, "bulk_record_min")) {
-        confread_error(bulk, diagnostics, "bulk_bytes_per_s is not used with bulk_record_min");
+    return valid;
+}
+
+/* reply_s makes it an estimator of web applications. */
+static bool check_web(const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    static const struct {
+        const char *name;
+        bool required;
+    } parameters[] = {{"answer_steps_min", true},        {"rest_s", true},
+                      {"step_bytes_max", true},          {"overlap_bytes_min", false},
+                      {"overlap_quic_bytes_min", false}, {"event_gap_s", false}};
+    static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
+                                              "at_once_gap_s"};
+    const config_setting_t *web = config_setting_get_member(group, "reply_s");
+    bool valid = true;
+
+    for (size_t i = 0; i < COUNT_OF(parameters); i++) {
+        const config_setting_t *setting = config_setting_get_member(group, parameters[i].name);
+
+        if (setting && !web) {
+            confread_error(setting, diagnostics, "%s is used with reply_s", parameters[i].name);
+            valid = false;
+        } else if (web && !setting && parameters[i].required) {
+            confread_error(group, diagnostics, "missing key \"%s\", which reply_s uses",
+                           parameters[i].name);
+            valid = false;
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(of_programs); i++) {
+        const config_setting_t *setting = config_setting_get_member(group, of_programs[i]);
+
+        if (!setting || !web)
+            continue;
+        confread_error(setting, diagnostics, "%s is not used with reply_s", of_programs[i]);
         valid = false;
     }
     return valid;
@@ -390,6 +408,7 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
                   input_names[draft.estimator.input_method], diagnostics);
     valid &= check_units(group, &draft.estimator, diagnostics);
     valid &= check_shape(group, &draft.estimator, diagnostics);
+    valid &= check_web(group, diagnostics);
     valid &= check_bytes(group, &draft.estimator, diagnostics);
     valid &= check_grade(group, &draft.estimator, diagnostics);
     valid &= read_regimes(group, set, &draft.estimator, diagnostics);

@@ -100,24 +100,14 @@ static bool burst_is_request(const struct exchange_tracker *tracker,
     return (double)tracker->request_bytes >= estimator->request_bytes_min;
 }
 
-static bool uses_slots(const struct estimator *estimator)
-{
-    return estimator->method != METHOD_M2 && estimator->bulk_bytes_per_s > 0;
-}
-
-static void forget_answer(struct exchange_tracker *tracker, const struct estimator *estimator)
+static void forget_answer(struct exchange_tracker *tracker)
 {
     tracker->answer_bytes = 0;
     tracker->answer_records = 0;
     memset(tracker->excess_bytes, 0, sizeof(tracker->excess_bytes)); /* or what others gather */
     tracker->steps = 0;
     tracker->half_seconds = 0;
-    if (uses_slots(estimator)) {
-        tracker->slot_bytes = 0;
-        tracker->answer_ms = 0;
-    } else {
-        tracker->bulk_parts = 0;
-    }
+    tracker->bulk_parts = 0;
 }
 
 static void add_request(struct exchange_tracker *tracker)
@@ -126,31 +116,21 @@ static void add_request(struct exchange_tracker *tracker)
     tracker->running = (uint8_t)(tracker->running + (tracker->running < UINT8_MAX));
 }
 
-static void note_request(struct exchange_tracker *tracker, const struct estimator *estimator,
-                         uint32_t size)
+static void note_request(struct exchange_tracker *tracker, uint32_t size)
 {
-    if (!uses_slots(estimator))
-        tracker->request_record = add_small(0, size);
+    tracker->request_record = add_small(0, size);
 }
 
-static void begin_request(struct exchange_tracker *tracker, const struct estimator *estimator,
-                          int64_t now_ns, uint32_t bytes)
+static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint32_t bytes)
 {
-    forget_answer(tracker, estimator);
-    if (!uses_slots(estimator)) {
-        tracker->requests = 1;
-        tracker->running = 1;
-        tracker->request_record = add_small(0, bytes);
-    }
+    forget_answer(tracker);
+    tracker->requests = 1;
+    tracker->running = 1;
+    tracker->request_record = add_small(0, bytes);
     tracker->request_bytes = bytes;
     tracker->last_ns = now_ns;
     tracker->first_reply_ns = INT64_MAX;
     tracker->state = STATE_REQUEST;
-}
-
-static double slot_bytes_max(const struct estimator *estimator)
-{
-    return estimator->bulk_bytes_per_s / SLOTS_PER_S;
 }
 
 static void add_records(struct exchange_tracker *tracker, uint32_t more)
@@ -158,22 +138,6 @@ static void add_records(struct exchange_tracker *tracker, uint32_t more)
     uint32_t room = MAX_RECORDS - (uint32_t)tracker->answer_records;
 
     tracker->answer_records = (tracker->answer_records + (more < room ? more : room)) & MAX_RECORDS;
-}
-
-/* A half-second is over: what it held is the answer's, unless it was of a page or a file. */
-static void close_slot(struct exchange_tracker *tracker, const struct estimator *estimator)
-{
-    if (tracker->slot_records > 0 && (double)tracker->slot_bytes <= slot_bytes_max(estimator)) {
-        tracker->answer_bytes = add(tracker->answer_bytes, tracker->slot_bytes);
-        add_records(tracker, tracker->slot_records);
-        tracker->steps = add_small(tracker->steps, tracker->slot_steps);
-        if (tracker->half_seconds < MAX_SLOTS)
-            tracker->half_seconds++;
-        tracker->answer_ms = to_ms(tracker->last_ns - tracker->answer_first_ns);
-    }
-    tracker->slot_bytes = 0;
-    tracker->slot_records = 0;
-    tracker->slot_steps = 0;
 }
 
 /* New rules may have brought another method since the answer began: then what the old one gathered
@@ -193,7 +157,7 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
                 (struct triple){(double)excess[0], (double)excess[1], (double)excess[2]};
         return;
     }
-    if (!uses_slots(estimator) && tracker->bulk_bytes <= tracker->answer_bytes &&
+    if (tracker->bulk_bytes <= tracker->answer_bytes &&
         tracker->bulk_records <= tracker->answer_records) {
         shape->bulk_bytes = tracker->bulk_bytes;
         shape->bulk_records = tracker->bulk_records;
@@ -204,28 +168,13 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
     }
 }
 
-static bool has_steps(const struct exchange_tracker *tracker, const struct estimator *estimator)
-{
-    return estimator->method != METHOD_M2 && estimator->answer_steps_min > 0 &&
-           tracker->steps + tracker->slot_steps >= estimator->answer_steps_min;
-}
-
-static uint64_t duration_ns(const struct exchange_tracker *tracker,
-                            const struct estimator *estimator)
-{
-    if (uses_slots(estimator))
-        return (uint64_t)tracker->answer_ms * (SECOND_NS / 1000);
-    return (uint64_t)(tracker->last_ns - tracker->answer_first_ns);
-}
-
 /* Whether the server's part has the shape of an answer. */
 static bool is_answer(const struct exchange_tracker *tracker, const struct estimator *estimator)
 {
     if (!is_answering(tracker) || (double)tracker->answer_bytes < estimator->answer_bytes_min)
         return false;
-    return has_steps(tracker, estimator) ||
-           ((double)duration_ns(tracker, estimator) / 1e9 >= estimator->answer_s_min &&
-            tracker->half_seconds >= estimator->answer_slots_min);
+    return (double)(tracker->last_ns - tracker->answer_first_ns) / 1e9 >= estimator->answer_s_min &&
+           tracker->half_seconds >= estimator->answer_slots_min;
 }
 
 /* Whether the server said, at once and in few words, that it does not answer. Datagrams are cut
@@ -233,9 +182,8 @@ static bool is_answer(const struct exchange_tracker *tracker, const struct estim
  */
 static bool is_refusal(const struct exchange_tracker *tracker, const struct estimator *estimator)
 {
-    return estimator->refusal_record_max > 0 && !uses_slots(estimator) &&
-           tracker->http != EXCHANGE_HTTP_3 && tracker->requests <= 1 &&
-           tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
+    return estimator->refusal_record_max > 0 && tracker->http != EXCHANGE_HTTP_3 &&
+           tracker->requests <= 1 && tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
            tracker->answer_records <= estimator->whole_records_max &&
            tracker->last_record <= estimator->refusal_record_max &&
            tracker->answer_bytes <= estimator->whole_overhead_bytes.high;
@@ -248,8 +196,6 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
 {
     bool answered;
 
-    if (uses_slots(estimator))
-        close_slot(tracker, estimator);
     answered = is_answer(tracker, estimator);
     if (answered && is_refusal(tracker, estimator)) {
         tracker->had_exchange = 1;
@@ -259,12 +205,13 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
     if (!answered)
         return false;
     *finished = (struct exchange_shape){
-        .requests = uses_slots(estimator) ? 1 : tracker->requests,
+        .answer_first_ns = tracker->answer_first_ns,
+        .requests = tracker->requests,
         .http = tracker->http,
         .request_bytes = tracker->request_bytes,
         .answer_bytes = tracker->answer_bytes,
         .answer_records = tracker->answer_records,
-        .answer_ns = duration_ns(tracker, estimator),
+        .answer_ns = (uint64_t)(tracker->last_ns - tracker->answer_first_ns),
         .first_on_connection = !tracker->had_exchange,
     };
     add_sizes(tracker, estimator, finished);
@@ -307,7 +254,7 @@ static void vote(struct exchange_tracker *tracker, uint32_t size)
 
     if (tracker->modal_lead == 0) {
         /* One that wins only later may be of few records: then none is known. */
-        if (tracker->answer_records + tracker->slot_records > ESTIMATOR_VOTE_RECORDS)
+        if (tracker->answer_records > ESTIMATOR_VOTE_RECORDS)
             return;
         tracker->modal_bytes = (uint16_t)(size < UINT16_MAX ? size : UINT16_MAX);
         tracker->modal_lead = 1;
@@ -316,36 +263,6 @@ static void vote(struct exchange_tracker *tracker, uint32_t size)
     } else {
         tracker->modal_lead--;
     }
-}
-
-static void add_to_slot(struct exchange_tracker *tracker, const struct estimator *estimator,
-                        int64_t now_ns, uint32_t size)
-{
-    bool is_new_event = tracker->slot_records == 0 ||
-                        (double)(now_ns - tracker->last_ns) >= estimator->event_gap_s * 1e9;
-
-    if (estimator->text_record_max > 0 && size > estimator->text_record_max)
-        return; /* text that goes on beside it stays */
-    tracker->slot_bytes = add(tracker->slot_bytes, size);
-    if (is_step(tracker, now_ns, size)) {
-        tracker->slot_steps = add_small(tracker->slot_steps, 1);
-        tracker->step_ms = to_ms(now_ns - tracker->answer_first_ns);
-    }
-    tracker->slot_records = add_small(tracker->slot_records, is_new_event);
-    if (is_new_event)
-        vote(tracker, size);
-}
-
-/* Sorts out at each half-second's end what was no answer. */
-static void add_by_slots(struct exchange_tracker *tracker, const struct estimator *estimator,
-                         int64_t now_ns, uint32_t size)
-{
-    if (slot_of(tracker, now_ns) != slot_of(tracker, tracker->last_ns))
-        close_slot(tracker, estimator);
-    if (tracker->half_seconds == 0 && tracker->slot_records == 0)
-        tracker->answer_first_ns = now_ns;
-    add_to_slot(tracker, estimator, now_ns, size);
-    tracker->last_ns = now_ns;
 }
 
 /* How much more stands before and after an event than over HTTP/2. */
@@ -416,35 +333,23 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
 static bool still_asking(const struct exchange_tracker *tracker, const struct estimator *estimator,
                          int64_t now_ns)
 {
-    return tracker->state == STATE_ANSWER && !has_steps(tracker, estimator) &&
+    return tracker->state == STATE_ANSWER &&
            now_ns - tracker->first_reply_ns < to_ns(estimator->answer_s_min);
 }
 
-static void go_on_asking(struct exchange_tracker *tracker, const struct estimator *estimator,
-                         int64_t now_ns, uint32_t size)
+static void go_on_asking(struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
 {
-    forget_answer(tracker, estimator);
-    note_request(tracker, estimator, size);
+    forget_answer(tracker);
+    note_request(tracker, size);
     tracker->request_bytes = add(tracker->request_bytes, size);
     tracker->last_ns = now_ns;
     tracker->state = STATE_REQUEST;
 }
 
-/* Telemetry and the calls of other parts of the page, which go on while the answer is written: who
- * asks the next question has read this one. */
-static bool is_beside(const struct exchange_tracker *tracker, const struct estimator *estimator,
-                      int64_t now_ns)
-{
-    return uses_slots(estimator) && estimator->quiet_s > 0 && has_steps(tracker, estimator) &&
-           now_ns - tracker->answer_first_ns <
-               tracker->step_ms * (SECOND_NS / 1000) + to_ns(estimator->quiet_s);
-}
-
 static bool may_be_at_once(const struct exchange_tracker *tracker,
                            const struct estimator *estimator)
 {
-    return estimator->at_once_gap_s > 0 && !uses_slots(estimator) &&
-           tracker->http != EXCHANGE_HTTP_1;
+    return estimator->at_once_gap_s > 0 && tracker->http != EXCHANGE_HTTP_1;
 }
 
 static bool was_waiting(const struct exchange_tracker *tracker, int64_t now_ns)
@@ -466,15 +371,14 @@ static bool asks_again(const struct exchange_tracker *tracker, int64_t now_ns, i
 /* What the server first says on a new connection, tickets and SETTINGS, may come between a
  * request's headers and its body, or while it waits to send more (over QUIC, after ten datagrams,
  * RFC 9002, 7.2): that is no answer. */
-static bool is_sending(const struct exchange_tracker *tracker, const struct estimator *estimator,
-                       int64_t now_ns)
+static bool is_sending(const struct exchange_tracker *tracker, int64_t now_ns)
 {
     bool is_new = !tracker->had_exchange;
     bool is_cut = tracker->request_record >= FULL_RECORD_BYTES || was_waiting(tracker, now_ns) ||
                   (is_new && tracker->http == EXCHANGE_HTTP_3);
     int64_t pause_ns = now_ns - tracker->last_ns;
 
-    return is_answering(tracker) && !uses_slots(estimator) && tracker->requests == 1 &&
+    return is_answering(tracker) && tracker->requests == 1 &&
            tracker->answer_bytes <= TICKETS_BYTES_MAX && tracker->steps == 0 &&
            ((is_new && pause_ns < REQUEST_PAUSE_NS) || (is_cut && pause_ns < BODY_PAUSE_NS));
 }
@@ -488,7 +392,7 @@ static void go_on_requesting(struct exchange_tracker *tracker, const struct esti
         asks_again(tracker, now_ns, tracker->last_ns)) {
         add_request(tracker);
     }
-    note_request(tracker, estimator, size);
+    note_request(tracker, size);
     tracker->request_bytes = add(tracker->request_bytes, size);
     tracker->last_ns = now_ns;
 }
@@ -535,7 +439,7 @@ static bool overlap(struct exchange_tracker *tracker, const struct estimator *es
         tracker->next_burst_bytes = add(tracker->next_burst_bytes, size);
     tracker->state = STATE_OVERLAP;
     tracker->next_burst_last_ns = now_ns;
-    note_request(tracker, estimator, size);
+    note_request(tracker, size);
     if ((double)tracker->next_burst_bytes < estimator->request_bytes_min)
         return false;
     if (goes_on(tracker, estimator, now_ns)) {
@@ -543,8 +447,8 @@ static bool overlap(struct exchange_tracker *tracker, const struct estimator *es
         return false;
     }
     ended = finish(tracker, estimator, finished);
-    begin_request(tracker, estimator, now_ns, tracker->next_burst_bytes);
-    note_request(tracker, estimator, size);
+    begin_request(tracker, now_ns, tracker->next_burst_bytes);
+    note_request(tracker, size);
     return ended;
 }
 
@@ -557,16 +461,15 @@ static bool client_record(struct exchange_tracker *tracker, const struct estimat
         go_on_requesting(tracker, estimator, now_ns, size);
         return false;
     }
-    if (still_asking(tracker, estimator, now_ns) || is_sending(tracker, estimator, now_ns)) {
-        go_on_asking(tracker, estimator, now_ns, size);
+    if (still_asking(tracker, estimator, now_ns) || is_sending(tracker, now_ns)) {
+        go_on_asking(tracker, now_ns, size);
         return false;
     }
     if (!is_answering(tracker)) { /* what came before, if anything, was no request */
-        begin_request(tracker, estimator, now_ns, size);
+        begin_request(tracker, now_ns, size);
         return false;
     }
-    return overlap(tracker, estimator, now_ns, is_beside(tracker, estimator, now_ns) ? 0 : size,
-                   finished);
+    return overlap(tracker, estimator, now_ns, size, finished);
 }
 
 /* Whether the last record, with which an answer ended beside others, refused it: hardly anything
@@ -604,8 +507,6 @@ static void end_one(struct exchange_tracker *tracker, const struct estimator *es
 static void note_frame(struct exchange_tracker *tracker, const struct estimator *estimator,
                        int64_t now_ns, uint32_t size)
 {
-    if (uses_slots(estimator))
-        return;
     if (size >= SHORT_FRAME_BYTES)
         tracker->window_ms = (uint16_t)to_ms(now_ns);
     else if (size == EMPTY_FRAME_BYTES && may_have_ended(tracker))
@@ -636,10 +537,7 @@ static void server_record(struct exchange_tracker *tracker, const struct estimat
     }
     if (!is_answering(tracker))
         return;
-    if (uses_slots(estimator))
-        add_by_slots(tracker, estimator, now_ns, size);
-    else
-        add_answer(tracker, estimator, now_ns, size);
+    add_answer(tracker, estimator, now_ns, size);
 }
 
 static bool tells_http2(uint32_t size, bool from_client)

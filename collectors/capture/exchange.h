@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /* Cuts the records of one connection into exchanges: a burst from the client, then a streamed
- * answer. Knows sizes and times only. What makes an exchange is in the service's estimator.
+ * answer. Knows sizes and times only. What makes an exchange is in the service's estimator; those
+ * of web applications are for webexchange.h.
  *
  * Life cycle: exchange_start(), then exchange_record() for each application record in time order
  * and exchange_expire() when exchange_deadline() passes, then exchange_close(). */
@@ -27,35 +28,17 @@ struct exchange_tracker {
         struct {               /* other methods */
             uint16_t modal_bytes;
             uint16_t modal_lead;
-            union {
-                struct { /* as in struct exchange_shape: without bulk_bytes_per_s; */
-                    uint32_t bulk_bytes;
-                    uint16_t bulk_records;
-                };
-                struct {              /* with it: */
-                    uint32_t step_ms; /* the last step, from the answer's begin */
-                    /* The half-second that is running, where it may turn out to be of a file: */
-                    uint16_t slot_records;
-                    uint16_t slot_steps;
-                };
-            };
+            uint32_t bulk_bytes; /* as in struct exchange_shape */
+            uint16_t bulk_records;
         };
     };
-    uint16_t steps;     /* records that came after a pause, unasked */
-    uint16_t window_ms; /* HTTP/2: when the client was last allowed to send more; its low bits */
-    union {
-        struct { /* bulk_bytes_per_s */
-            uint32_t slot_bytes;
-            uint32_t answer_ms; /* from the answer's begin to the end of the last that was not */
-        };
-        struct {                     /* without it */
-            uint8_t requests;        /* that are answered together, */
-            uint8_t running;         /* of which so many were not seen to end */
-            uint16_t bulk_parts;     /* M2: bulk_bytes, in BULK_PART_BYTES */
-            uint16_t last_record;    /* its size, of the answer */
-            uint16_t request_record; /* the same of the client */
-        };
-    };
+    uint16_t steps;       /* records that came after a pause, unasked */
+    uint16_t window_ms;   /* HTTP/2: when the client was last allowed to send more; its low bits */
+    uint8_t requests;     /* that are answered together, */
+    uint8_t running;      /* of which so many were not seen to end */
+    uint16_t bulk_parts;  /* M2: bulk_bytes, in BULK_PART_BYTES */
+    uint16_t last_record; /* its size, of the answer */
+    uint16_t request_record; /* the same of the client */
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t next_burst_bytes;

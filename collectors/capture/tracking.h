@@ -4,6 +4,7 @@
 
 #include "collectors/capture/exchange.h"
 #include "collectors/capture/records.h"
+#include "collectors/capture/webexchange.h"
 #include "daemon/catalogue.h"
 
 #include <stdbool.h>
@@ -20,7 +21,10 @@ struct tracked {
             uint8_t identifier_bytes;    /* of the client */
         } datagrams;
     };
-    struct exchange_tracker exchange;
+    union { /* webexchange_applies() tells which */
+        struct exchange_tracker exchange;
+        struct webexchange web;
+    };
     int64_t last_ns; /* of the last packet */
     uint64_t device; /* of a shared name: what its client will be counted as */
     int32_t device_day;

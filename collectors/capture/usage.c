@@ -194,17 +194,63 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
     if (flow->role == ROLE_SHARED && !(flow->flags & FLOW_PROVEN))
         prove(usage, flow);
     if (usage->observe)
-        usage->observe(usage->context, flow,
-                       tracking_get(usage->tracking, flow->state)->exchange.answer_first_ns, shape,
-                       &estimate);
+        usage->observe(usage->context, flow, shape->answer_first_ns, shape, &estimate);
     add_estimate(usage, flow, &estimate);
 }
 
-/* Whether both keep the same of an exchange that is running (struct exchange_tracker). */
+/* -- Of programs, or of pages ----------------------------------------------------------------- */
+
+static bool is_open(const struct tracked *tracked, const struct estimator *estimator)
+{
+    return webexchange_applies(estimator) ? webexchange_is_open(&tracked->web)
+                                          : exchange_is_open(&tracked->exchange);
+}
+
+static int64_t deadline(const struct tracked *tracked, const struct estimator *estimator)
+{
+    return webexchange_applies(estimator) ? webexchange_deadline(&tracked->web, estimator)
+                                          : exchange_deadline(&tracked->exchange, estimator);
+}
+
+static bool add_record(struct tracked *tracked, const struct estimator *estimator, int64_t now_ns,
+                       bool from_client, uint32_t size, struct exchange_shape *finished)
+{
+    if (webexchange_applies(estimator))
+        return webexchange_record(&tracked->web, estimator, now_ns, from_client, size, finished);
+    return exchange_record(&tracked->exchange, estimator, now_ns, from_client, size, finished);
+}
+
+static bool expire_exchange(struct tracked *tracked, const struct estimator *estimator,
+                            struct exchange_shape *finished)
+{
+    return webexchange_applies(estimator)
+               ? webexchange_finish(&tracked->web, estimator, finished)
+               : exchange_expire(&tracked->exchange, estimator, finished);
+}
+
+static bool close_exchange(struct tracked *tracked, const struct estimator *estimator,
+                           struct exchange_shape *finished)
+{
+    return webexchange_applies(estimator) ? webexchange_finish(&tracked->web, estimator, finished)
+                                          : exchange_close(&tracked->exchange, estimator, finished);
+}
+
+static void start_exchange(struct tracked *tracked, const struct estimator *estimator,
+                           const struct flow *flow)
+{
+    if (webexchange_applies(estimator))
+        webexchange_start(&tracked->web, transport_of(flow) == TRANSPORT_QUIC);
+    else if (flow->flags & FLOW_DATAGRAMS)
+        exchange_start_quic(&tracked->exchange);
+    else
+        exchange_start(&tracked->exchange);
+}
+
+/* Whether both keep the same of an exchange that is running. */
 static bool gathers_alike(const struct estimator *a, const struct estimator *b)
 {
     return (a->method == METHOD_M2) == (b->method == METHOD_M2) &&
-           (a->bulk_bytes_per_s > 0) == (b->bulk_bytes_per_s > 0);
+           webexchange_applies(a) == webexchange_applies(b);
 }
 
 /* What is running by a rule that gathers something else than the new one ends by the old rule. */
@@ -214,11 +260,14 @@ static void end_by_old_rule(const struct usage *usage, uint32_t index,
     struct tracked *tracked = tracking_get(usage->tracking, index);
     struct flow *flow = flowtable_at(usage->flows, tracked->flow);
     const struct estimator *old = estimator_of(usage, flow);
+    const struct estimator *new = catalogue_estimator(catalogue, flow->service, transport_of(flow));
     struct exchange_shape finished;
 
-    if (!gathers_alike(old, catalogue_estimator(catalogue, flow->service, transport_of(flow))) &&
-        exchange_close(&tracked->exchange, old, &finished))
+    if (gathers_alike(old, new))
+        return;
+    if (close_exchange(tracked, old, &finished))
         count_exchange(usage, flow, &finished);
+    start_exchange(tracked, new, flow);
 }
 
 void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
@@ -232,8 +281,8 @@ void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
 static int64_t due_ns(const struct usage *usage, const struct flow *flow,
                       const struct tracked *tracked)
 {
-    if (exchange_is_open(&tracked->exchange))
-        return exchange_deadline(&tracked->exchange, estimator_of(usage, flow));
+    if (is_open(tracked, estimator_of(usage, flow)))
+        return deadline(tracked, estimator_of(usage, flow));
     return tracked->last_ns + IDLE_NS;
 }
 
@@ -254,8 +303,8 @@ static void handle_record(void *opaque, uint8_t type, uint32_t size)
 
     if (type != RECORD_APPLICATION_DATA && type != RECORD_UNKNOWN)
         return;
-    if (exchange_record(&context->tracked->exchange, estimator_of(context->usage, context->flow),
-                        context->now_ns, context->from_client, size, &finished))
+    if (add_record(context->tracked, estimator_of(context->usage, context->flow), context->now_ns,
+                   context->from_client, size, &finished))
         count_exchange(context->usage, context->flow, &finished);
 }
 
@@ -284,10 +333,7 @@ static bool take_state(const struct usage *usage, struct flow *flow, int64_t now
     flow->state = tracking_take(usage->tracking, index, now_ns + IDLE_NS);
     if (flow->state == TRACKED_NONE)
         return false;
-    if (flow->flags & FLOW_DATAGRAMS)
-        exchange_start_quic(&tracking_get(usage->tracking, flow->state)->exchange);
-    else
-        exchange_start(&tracking_get(usage->tracking, flow->state)->exchange);
+    start_exchange(tracking_get(usage->tracking, flow->state), estimator_of(usage, flow), flow);
     tracking_get(usage->tracking, flow->state)->last_ns = now_ns;
     tracking_get(usage->tracking, flow->state)->device_day = NO_DAY;
     /* A shared name's device is kept in the state: the next packet enters it anew. */
@@ -302,7 +348,7 @@ static void drop_state(const struct usage *usage, struct flow *flow)
     struct exchange_shape finished;
 
     give_up_holes(usage, flow, tracked);
-    if (exchange_close(&tracked->exchange, estimator_of(usage, flow), &finished))
+    if (close_exchange(tracked, estimator_of(usage, flow), &finished))
         count_exchange(usage, flow, &finished);
     tracking_release(usage->tracking, flow->state);
     flow->state = FLOW_NO_STATE;
@@ -473,7 +519,7 @@ static void expire(const struct usage *usage, uint32_t index, int64_t deadline_n
     struct exchange_shape finished;
 
     /* Records that wait may show that the answer goes on. */
-    if (due <= deadline_ns && exchange_is_open(&tracked->exchange)) {
+    if (due <= deadline_ns && is_open(tracked, estimator_of(usage, flow))) {
         give_up_holes(usage, flow, tracked);
         due = due_ns(usage, flow, tracked);
     }
@@ -481,11 +527,11 @@ static void expire(const struct usage *usage, uint32_t index, int64_t deadline_n
         tracking_postpone(usage->tracking, index, due);
         return;
     }
-    if (!exchange_is_open(&tracked->exchange)) {
+    if (!is_open(tracked, estimator_of(usage, flow))) {
         drop_state(usage, flow);
         return;
     }
-    if (exchange_expire(&tracked->exchange, estimator_of(usage, flow), &finished))
+    if (expire_exchange(tracked, estimator_of(usage, flow), &finished))
         count_exchange(usage, flow, &finished);
     tracking_postpone(usage->tracking, index, due_ns(usage, flow, tracked));
 }

@@ -44,6 +44,43 @@ static struct triple tokens_out(int method, const struct exchange_shape *shape)
     return estimator_apply(&estimator, shape).tokens_out;
 }
 
+/* What begins and ends an answer holds no token, each time. */
+static void what_surrounds_the_text_is_left_out(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.overhead_records = (struct triple){0, 3, 5};
+    estimator.overhead_bytes = (struct triple){0, 400, 1200};
+    estimator.method = METHOD_M3;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 12.5, 54, 90);
+    estimator.method = METHOD_M4;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 27, 58, 120);
+    shape.requests = 2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 24, 56, 120);
+    shape.answer_records = 4;
+    estimator.method = METHOD_M3;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 0, 0, 12);
+}
+
+static void answers_that_came_together_are_so_many(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+    struct exchange_estimate estimate;
+
+    (void)state;
+    estimator.method = METHOD_M4;
+    estimator.exchange_sigma = 0.5;
+    shape.requests = 3;
+    estimate = estimator_apply(&estimator, &shape);
+    assert_triple(estimate.requests, 2.7, 3, 3.3);
+    assert_triple(estimate.tokens_in, 60, 300, 900);
+    assert_triple(estimate.tokens_out, 30, 60, 120);
+    assert_near(estimate.tokens_out_variance, 3 * 10.0 * 10.0); /* three of 20, each by half */
+}
+
 /* Few records, but with pauses between them: written token by token. */
 static void a_short_stream_is_more_likely_than_a_whole_answer(void **state)
 {
@@ -533,6 +570,8 @@ static void recorded_answers_of_gpt_4o_are_estimated_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_surrounds_the_text_is_left_out),
+        cmocka_unit_test(answers_that_came_together_are_so_many),
         cmocka_unit_test(a_short_stream_is_more_likely_than_a_whole_answer),
         cmocka_unit_test(the_way_of_streaming_is_told_by_the_answer),
         cmocka_unit_test(each_method_has_its_formula),

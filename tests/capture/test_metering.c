@@ -864,7 +864,7 @@ static void a_reload_ends_what_other_rules_would_misread(void **state)
     talk_record(&film, &talk, FROM_SERVER, 500);
     service.estimator.method = METHOD_M5;
     service.estimator.tokens_per_second = triple_exact(1000);
-    service.estimator.bulk_bytes_per_s = 60000;
+    service.estimator.reply_s = 0.3;
     assert_true(catalogue_set_service(other, API, &service));
     show(metering, 0, before);
     metering_set_rules(metering, other, directions);
@@ -873,6 +873,37 @@ static void a_reload_ends_what_other_rules_would_misread(void **state)
     assert_triple(only_sum(FOUR, API).requests, 1, 1, 1);
     assert_triple(only_sum(FOUR, API).tokens_out, 50, 100, 200); /* by M1, as it was begun */
     catalogue_free(other);
+}
+
+/* Of web applications, the end of an answer may only be known by the next one's begin. */
+static void pages_are_told_by_their_answers(void **state)
+{
+    struct service service = *catalogue_service(catalogue, WEB);
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    service.estimator.answer_s_min = 0.2;
+    service.estimator.answer_slots_min = 0;
+    service.estimator.answer_steps_min = 3;
+    service.estimator.step_bytes_max = 4096;
+    service.estimator.reply_s = 0.3;
+    service.estimator.rest_s = 1.5;
+    assert_true(catalogue_set_service(catalogue, WEB, &service));
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "chat.web.example", 0);
+    for (int i = 0; i < 2; i++) {
+        film.clock_ns += 5 * SECOND;
+        talk_record(&film, &talk, FROM_CLIENT, 4000);
+        talk_record(&film, &talk, FROM_SERVER, 16000); /* the reply, at once */
+        film.clock_ns += SECOND;
+        for (int step = 0; step < 20; step++) {
+            film.clock_ns += SECOND / 10;
+            talk_record(&film, &talk, FROM_SERVER, 500);
+        }
+    }
+    play();
+    assert_triple(only_sum(FOUR, WEB).requests, 1.8, 2, 2.2);
+    assert_triple(only_sum(FOUR, WEB).tokens_out, 100, 200, 400);
 }
 
 /* -- Time ---------------------------------------------------------------------------------------
@@ -1502,6 +1533,7 @@ int main(void)
         TEST(silent_connections_give_their_state_back),
         TEST(a_reload_changes_nothing_for_what_is_judged),
         TEST(a_reload_ends_what_other_rules_would_misread),
+        TEST(pages_are_told_by_their_answers),
         TEST(what_is_counted_goes_to_its_minute),
         TEST(deadlines_belong_to_the_minute_they_fall_in),
         TEST(time_without_packets_is_covered),

@@ -607,6 +607,7 @@ static void a_file_is_read(void **state)
     "method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR            \
     "tokens_per_record = 1; "
 #define M3_WITH(body) "services = ();\nestimators = {\nx = { " M3 "\n" body "\n}; };\n"
+#define PAGE          "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; rest_s = 1;"
 #define M2_ONLY                                                                                    \
     "exchange_sigma = 0.5; " GAPS PRIOR M1 "record_base_bytes = 9; event_text_bytes = 9; "         \
     "record_max_bytes = 99; "
@@ -729,15 +730,27 @@ static const struct {
      "grade must be A to E"},
     {BAD("method = \"none\";\ngrade = \"A\"; source = \"s\"; " GAPS PRIOR), 5,
      "grade must be \"-\" for method none"},
-    {M3_WITH("\nquiet_s = 0.3;"), 5, "quiet_s is used with bulk_bytes_per_s"},
-    {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with bulk_bytes_per_s"},
-    {M3_WITH("\ntext_record_max = 1100;"), 5, "text_record_max is used with bulk_bytes_per_s"},
-    {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000;\nbulk_bytes_per_s = 1e4;"), 5,
-     "bulk_bytes_per_s is not used with bulk_record_min"},
-    {M3_WITH("\nbulk_bytes_per_s = 999;"), 5, "bulk_bytes_per_s is "},
-    {M3_WITH("\nanswer_steps_min = 0;"), 5, "answer_steps_min is "},
-    {ESTIMATOR(M1 PRIOR "bulk_bytes_per_s = 1e4;\nevent_gap_s = 0.005;"), 5,
-     "event_gap_s is not used by M1"},
+    {M3_WITH("\nrest_s = 1.5;"), 5, "rest_s is used with reply_s"},
+    {M3_WITH("\nstep_bytes_max = 4096;"), 5, "step_bytes_max is used with reply_s"},
+    {M3_WITH("\nanswer_steps_min = 3;"), 5, "answer_steps_min is used with reply_s"},
+    {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with reply_s"},
+    {M3_WITH("\noverlap_bytes_min = 9000;"), 5, "overlap_bytes_min is used with reply_s"},
+    {M3_WITH("\noverlap_quic_bytes_min = 9;"), 5, "overlap_quic_bytes_min is used with reply_s"},
+    {BAD(M3 "reply_s = 0.3; rest_s = 1; answer_steps_min = 3;"), 3,
+     "missing key \"step_bytes_max\", which reply_s uses"},
+    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3;"), 3,
+     "missing key \"rest_s\", which reply_s uses"},
+    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; rest_s = 1;"), 3,
+     "missing key \"answer_steps_min\", which reply_s uses"},
+    {M3_WITH("image_bytes = 1e5; " PAGE "\nbulk_record_min = 8000;"), 5,
+     "bulk_record_min is not used with reply_s"},
+    {M3_WITH(PAGE "\noverlap_bytes_min = 0;"), 5, "overlap_bytes_min is "},
+    {M3_WITH("\nreply_s = 0;"), 5, "reply_s is "},
+    {M3_WITH("\noverhead_records = [ 3, 2, 1 ];"), 5, "overhead_records"},
+    {M3_WITH("\noverhead_bytes = 3;"), 5, "overhead_bytes is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "\noverhead_records = 3;"), 5, "overhead_records is not used by M1"},
+    {ESTIMATOR(M1 PRIOR PAGE "\nevent_gap_s = 0.005;"), 5, "event_gap_s is not used by M1"},
+    {BAD(M2 "\n" PAGE), 5, "reply_s is not used by M2"},
     {M3_WITH("\nbytes_per_request = 1e5;"), 5,
      "bytes_per_request and output_prior_tokens are used together"},
     {M3_WITH("\noutput_prior_tokens = 300;"), 5,
@@ -748,15 +761,13 @@ static const struct {
     {M3_WITH("\nrefusal_record_max = 300;"), 5, "refusal_record_max is not used by M3"},
     {M3_WITH("\nhttp1_less_bytes = 7;"), 5, "http1_less_bytes is not used by M3"},
     {M3_WITH("\nquic_more_bytes = 2;"), 5, "quic_more_bytes is not used by M3"},
-    {M3_WITH("bulk_bytes_per_s = 1e4;\nat_once_gap_s = 1;"), 5,
-     "at_once_gap_s is not used with bulk_bytes_per_s"},
-    {ESTIMATOR(M1 PRIOR "bulk_bytes_per_s = 1e4;\nrefusal_record_max = 300;"), 5,
-     "refusal_record_max is not used with bulk_bytes_per_s"},
+    {M3_WITH(PAGE "\nat_once_gap_s = 1;"), 5, "at_once_gap_s is not used with reply_s"},
+    {ESTIMATOR(M1 PRIOR PAGE "\nrefusal_record_max = 300;"), 5,
+     "refusal_record_max is not used with reply_s"},
     {M3_WITH("\nat_once_gap_s = 0;"), 5, "at_once_gap_s is "},
     {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; tokens_per_record "
          "= 1; " AFTER_2_S PRIOR "\nat_once_gap_s = 1;"),
      5, "at_once_gap_s is used where answer_s_min is 0"},
-    {BAD(M2 "\nanswer_steps_min = 6;"), 5, "answer_steps_min is not used by M2"},
     {BAD(M2 "\nregimes = ();"), 5, "regimes is not used by M2"},
     {M3_WITH("\nregimes = 3;"), 5, "regimes must be a list"},
     {M3_WITH("regimes = (\n3 );"), 5, "a regime must be a group"},
@@ -834,6 +845,28 @@ static const struct {
     {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
      "missing key \"tokens_per_second\", which M5 uses"},
 };
+
+static void an_estimator_of_web_applications_is_read(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *catalogue =
+        load("services = ( { id = \"a\"; " PLAIN "estimator = \"x\"; " HOST(
+                 "a.com") " } );\nestimators = { x = { " M3 PAGE
+                          "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
+                          "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
+             NULL, diagnostics);
+    const struct estimator *estimator;
+
+    (void)state;
+    assert_no_complaint(diagnostics);
+    estimator = &catalogue_service(catalogue, 0)->estimator;
+    assert_true(estimator->reply_s == 0.3 && estimator->rest_s == 1);
+    assert_true(estimator->step_bytes_max == 4096 && estimator->answer_steps_min == 3);
+    assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
+    assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
+    catalogue_free(catalogue);
+    diagnostics_free(diagnostics);
+}
 
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
@@ -1142,6 +1175,8 @@ static void check_shared(void *context, const char *pattern, uint16_t number,
 
     if (role != ROLE_SHARED || strcmp(pattern, "turn.livekit.cloud") == 0)
         return;
+    if (service->estimator.reply_s > 0) /* steps are no call's reply */
+        return;
     if (service->estimator.answer_s_min < 2 || service->estimator.answer_slots_min < 6)
         fail_msg("%s: any answer is use by estimator %s", pattern, service->estimator.name);
 }
@@ -1296,6 +1331,7 @@ int main(void)
         cmocka_unit_test(roles_have_names),
         cmocka_unit_test(a_visit_tells_hosts_then_ech_names),
         cmocka_unit_test(a_file_is_read),
+        cmocka_unit_test(an_estimator_of_web_applications_is_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(every_estimator_parameter_has_a_range),
         cmocka_unit_test(a_broken_estimator_is_said_once),

@@ -87,11 +87,12 @@ static void make_rules(void)
     static const struct {
         const char *host;
         enum service_role role;
+        uint16_t service; /* 1: a web application */
     } hosts[] = {
-        {".openai.com", ROLE_INFERENCE}, {".chatgpt.com", ROLE_SHARED},
-        {".anthropic.com", ROLE_ASSETS}, {".claude.ai", ROLE_TELEMETRY},
-        {".mistral.ai", ROLE_INFERENCE}, {".gouv.fr", ROLE_INFERENCE},
-        {"api.example", ROLE_INFERENCE}, {"shared.example", ROLE_SHARED},
+        {".openai.com", ROLE_INFERENCE, 0}, {".chatgpt.com", ROLE_SHARED, 1},
+        {".anthropic.com", ROLE_ASSETS, 0}, {".claude.ai", ROLE_TELEMETRY, 0},
+        {".mistral.ai", ROLE_INFERENCE, 1}, {".gouv.fr", ROLE_INFERENCE, 0},
+        {"api.example", ROLE_INFERENCE, 0}, {"shared.example", ROLE_SHARED, 1},
     };
     struct service service = {
         .id = "any",
@@ -116,13 +117,36 @@ static void make_rules(void)
                       .input_method = INPUT_BODY,
                       .input_bytes_per_token = {2, 4, 6}},
     };
+    struct service page = {
+        .id = "page",
+        .estimator = {.method = METHOD_M3,
+                      .grade = GRADE_C,
+                      .request_bytes_min = 100,
+                      .request_record_min = 50,
+                      .burst_gap_s = 2,
+                      .answer_record_min = 35,
+                      .answer_bytes_min = 50,
+                      .answer_gap_s = 6,
+                      .answer_s_min = 0.01,
+                      .answer_steps_min = 2,
+                      .reply_s = 0.02,
+                      .step_bytes_max = 2000,
+                      .rest_s = 1,
+                      .overlap_bytes_min = 300,
+                      .overlap_quic_bytes_min = 400,
+                      .event_gap_s = 0.005,
+                      .tokens_per_record = {1, 2, 3},
+                      .overhead_records = {0, 1, 2},
+                      .input_prior_tokens = {1, 2, 3}},
+    };
 
     catalogue = catalogue_new();
     directions = directions_new();
-    if (!catalogue || !directions || !catalogue_set_service(catalogue, 0, &service))
+    if (!catalogue || !directions || !catalogue_set_service(catalogue, 0, &service) ||
+        !catalogue_set_service(catalogue, 1, &page))
         abort();
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
-        if (catalogue_add_host(catalogue, hosts[i].host, 0, hosts[i].role))
+        if (catalogue_add_host(catalogue, hosts[i].host, hosts[i].service, hosts[i].role))
             abort();
     if (catalogue_add_ech_name(catalogue, "ech.example") ||
         catalogue_add_resolver(catalogue, "doh.example"))

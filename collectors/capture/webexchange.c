@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/webexchange.h"
+
+#include <string.h>
+
+#define SECOND_NS 1000000000LL
+#define MS_NS     (SECOND_NS / 1000)
+#define US_NS     (MS_NS / 1000)
+/* Models write tens of tokens a second; what one write fills several records with follows within a
+ * millisecond. */
+#define PAUSE_NS (10 * MS_NS)
+/* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
+#define MODAL_TOLERANCE 16
+
+#define FULL_DATAGRAM_BYTES 1150
+
+enum { MAX_RECORDS = (1 << 18) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
+
+bool webexchange_applies(const struct estimator *estimator)
+{
+    return estimator->reply_s > 0;
+}
+
+void webexchange_start(struct webexchange *tracker, bool is_quic)
+{
+    memset(tracker, 0, sizeof(*tracker));
+    tracker->is_quic = is_quic;
+}
+
+static bool may_be_step(const struct webexchange *tracker)
+{
+    return tracker->write_is_open && !tracker->write_is_reply;
+}
+
+bool webexchange_is_open(const struct webexchange *tracker)
+{
+    return tracker->answering || may_be_step(tracker);
+}
+
+static int64_t to_ns(double seconds)
+{
+    return (int64_t)(seconds * (double)SECOND_NS);
+}
+
+static uint32_t to_ms(int64_t ns)
+{
+    return ns > 0 ? (uint32_t)(ns / MS_NS) : 0;
+}
+
+static uint32_t to_us(int64_t ns)
+{
+    return ns > 0 ? (uint32_t)(ns / US_NS) : 0;
+}
+
+static uint32_t add(uint32_t sum, uint32_t more)
+{
+    return more < UINT32_MAX - sum ? sum + more : UINT32_MAX;
+}
+
+static uint16_t add_small(uint16_t sum, uint32_t more)
+{
+    return (uint16_t)(more < UINT16_MAX - (uint32_t)sum ? sum + more : UINT16_MAX);
+}
+
+static void add_records(struct webexchange *tracker, uint32_t more)
+{
+    uint32_t room = MAX_RECORDS - (uint32_t)tracker->answer_records;
+
+    tracker->answer_records = (tracker->answer_records + (more < room ? more : room)) & MAX_RECORDS;
+}
+
+/* Majority vote (Boyer and Moore, 1981): of all records, the size of more than half survives. */
+static void vote(struct webexchange *tracker, uint32_t size)
+{
+    uint32_t modal = tracker->modal_bytes;
+    uint32_t difference = size > modal ? size - modal : modal - size;
+
+    if (tracker->modal_lead == 0) {
+        /* One that wins only later may be of few records: then none is known. */
+        if (tracker->answer_records > ESTIMATOR_VOTE_RECORDS)
+            return;
+        tracker->modal_bytes = add_small(0, size);
+        tracker->modal_lead = 1;
+    } else if (difference <= modal / MODAL_TOLERANCE) {
+        tracker->modal_lead = add_small(tracker->modal_lead, 1);
+    } else {
+        tracker->modal_lead--;
+    }
+}
+
+static int64_t write_first_ns(const struct webexchange *tracker)
+{
+    return tracker->last_ns - tracker->write_us * US_NS;
+}
+
+/* -- Answers ---------------------------------------------------------------------------------- */
+
+static bool has_request(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return (double)tracker->burst_bytes >= estimator->request_bytes_min;
+}
+
+static int64_t last_step_ns(const struct webexchange *tracker)
+{
+    return tracker->answer_first_ns + tracker->step_ms * MS_NS;
+}
+
+/* Whether what the client said since the last step was the next request. Nobody asks before an
+ * answer has ended, and models take a while to begin: what is sent while the server goes on is
+ * beside it. */
+static bool asks_again(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return has_request(tracker, estimator) &&
+           write_first_ns(tracker) - last_step_ns(tracker) >= to_ns(estimator->rest_s);
+}
+
+static bool is_beyond_reports(const struct webexchange *tracker, const struct estimator *estimator,
+                              uint32_t bytes)
+{
+    double least =
+        tracker->is_quic ? estimator->overlap_quic_bytes_min : estimator->overlap_bytes_min;
+
+    return least > 0 && (double)bytes >= least;
+}
+
+/* Unless it is more than a page reports: then somebody asks in another tab, on the same connection.
+ * Of a page that reports the end of an answer, the server does not go on. */
+static void look_beside(struct webexchange *tracker, const struct estimator *estimator)
+{
+    if (is_beyond_reports(tracker, estimator, tracker->burst_bytes))
+        tracker->beside_steps = 1;
+    else if (tracker->beside_steps > 0)
+        tracker->beside_steps = (tracker->beside_steps + 1) & 3;
+    if (tracker->beside_steps < BESIDE_STEPS)
+        return;
+    tracker->beside_steps = 0;
+    if (tracker->requests < MAX_REQUESTS)
+        tracker->requests = (tracker->requests + 1) & MAX_REQUESTS;
+}
+
+static bool is_answer(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return tracker->answering && tracker->steps >= estimator->answer_steps_min &&
+           tracker->active_ms / 1e3 >= estimator->answer_s_min &&
+           (double)tracker->answer_bytes >= estimator->answer_bytes_min;
+}
+
+static bool end_answer(struct webexchange *tracker, const struct estimator *estimator,
+                       struct exchange_shape *finished)
+{
+    bool answered = is_answer(tracker, estimator);
+
+    /* What was none leaves the request unanswered: models think, and servers say that they do. */
+    if (tracker->answering && !answered && tracker->burst_bytes < tracker->request_bytes)
+        tracker->burst_bytes = tracker->request_bytes;
+    tracker->answering = 0;
+    if (!answered)
+        return false;
+    *finished = (struct exchange_shape){
+        .answer_first_ns = tracker->answer_first_ns,
+        .requests = tracker->requests,
+        .request_bytes = tracker->request_bytes,
+        .answer_bytes = tracker->answer_bytes,
+        .answer_records = tracker->answer_records,
+        .answer_ns = (uint64_t)tracker->active_ms * MS_NS,
+        .steps = tracker->steps,
+        .modal_bytes = tracker->modal_bytes,
+        .modal_lead = tracker->modal_lead,
+        .first_on_connection = !tracker->had_exchange,
+    };
+    tracker->had_exchange = 1;
+    return true;
+}
+
+static void begin_answer(struct webexchange *tracker)
+{
+    tracker->answer_first_ns = write_first_ns(tracker);
+    tracker->request_bytes = tracker->burst_bytes;
+    tracker->burst_bytes = 0;
+    tracker->answer_bytes = 0;
+    tracker->answer_records = 0;
+    tracker->requests = tracker->groups > 1 ? tracker->groups : 1;
+    tracker->beside_steps = 0;
+    tracker->steps = 0;
+    tracker->step_ms = 0;
+    tracker->active_ms = 0;
+    tracker->modal_lead = 0;
+    tracker->answering = 1;
+}
+
+static void add_step(struct webexchange *tracker, const struct estimator *estimator)
+{
+    uint32_t since_ms = to_ms(write_first_ns(tracker) - last_step_ns(tracker));
+    uint32_t rest_ms = to_ms(to_ns(estimator->rest_s));
+
+    tracker->step_ms = to_ms(write_first_ns(tracker) - tracker->answer_first_ns);
+    if (since_ms >= rest_ms)
+        tracker->beside_steps = 0;
+    else
+        look_beside(tracker, estimator);
+    tracker->burst_bytes = 0;
+    tracker->groups = 0;
+    if (since_ms >= rest_ms)
+        return;
+    for (uint16_t i = 0; i < tracker->write_records; i++)
+        vote(tracker, tracker->write_bytes / tracker->write_records);
+    tracker->answer_bytes = add(tracker->answer_bytes, tracker->write_bytes);
+    add_records(tracker, tracker->write_records);
+    tracker->steps = add_small(tracker->steps, 1);
+    tracker->active_ms = add(tracker->active_ms, since_ms);
+}
+
+/* -- Writes ----------------------------------------------------------------------------------- */
+
+/* The write is over: it was a step, or none. */
+static bool close_write(struct webexchange *tracker, const struct estimator *estimator,
+                        struct exchange_shape *finished)
+{
+    bool is_large =
+        tracker->write_is_cut || (double)tracker->write_bytes > estimator->step_bytes_max;
+    bool ended = false;
+
+    if (!tracker->write_is_open)
+        return false;
+    tracker->write_is_open = 0;
+    if (is_large)
+        tracker->call_ns = tracker->last_ns;
+    if (is_large || tracker->write_is_reply)
+        return false;
+    if (tracker->answering && asks_again(tracker, estimator))
+        ended = end_answer(tracker, estimator, finished);
+    if (!tracker->answering && !has_request(tracker, estimator))
+        return ended;
+    if (!tracker->answering)
+        begin_answer(tracker);
+    add_step(tracker, estimator);
+    return ended;
+}
+
+static bool server_record(struct webexchange *tracker, const struct estimator *estimator,
+                          int64_t now_ns, uint32_t size, struct exchange_shape *finished)
+{
+    int64_t gap_ns = now_ns - tracker->last_ns;
+    bool ended = false;
+
+    if (gap_ns >= PAUSE_NS)
+        ended = close_write(tracker, estimator, finished);
+    if (!tracker->write_is_open) {
+        tracker->write_us = 0;
+        tracker->write_bytes = 0;
+        tracker->write_records = 0;
+        tracker->write_is_reply = now_ns - tracker->call_ns < to_ns(estimator->reply_s);
+        tracker->write_is_open = 1;
+    } else {
+        tracker->write_us = add(tracker->write_us, to_us(gap_ns));
+    }
+    if (tracker->write_records == 0 || (double)gap_ns >= estimator->event_gap_s * 1e9)
+        tracker->write_records = add_small(tracker->write_records, 1);
+    tracker->write_is_cut = tracker->is_quic && size >= FULL_DATAGRAM_BYTES;
+    tracker->write_bytes = add_small(tracker->write_bytes, size);
+    tracker->last_ns = now_ns;
+    return ended;
+}
+
+/* Counts the groups of calls that are larger than reports: before an answer to the first of them,
+ * the second is of another tab. */
+static void add_to_group(struct webexchange *tracker, const struct estimator *estimator,
+                         int64_t gap_ns, uint32_t size)
+{
+    bool was_request;
+
+    if (gap_ns >= to_ns(estimator->burst_gap_s))
+        tracker->groups = 0;
+    if (gap_ns >= to_ns(estimator->reply_s))
+        tracker->group_bytes = 0;
+    was_request = is_beyond_reports(tracker, estimator, tracker->group_bytes);
+    tracker->group_bytes = add_small(tracker->group_bytes, size);
+    if (!was_request && is_beyond_reports(tracker, estimator, tracker->group_bytes) &&
+        tracker->groups < MAX_GROUPS)
+        tracker->groups = (tracker->groups + 1) & MAX_GROUPS;
+}
+
+/* Adds to the burst, or begins the next one; what is too small for a request begins none in place
+ * of one that was not. */
+static bool client_record(struct webexchange *tracker, const struct estimator *estimator,
+                          int64_t now_ns, uint32_t size, struct exchange_shape *finished)
+{
+    bool ended = close_write(tracker, estimator, finished);
+
+    add_to_group(tracker, estimator, now_ns - tracker->call_ns, size);
+    if (now_ns - tracker->call_ns < to_ns(estimator->burst_gap_s))
+        tracker->burst_bytes = add(tracker->burst_bytes, size);
+    else if (!has_request(tracker, estimator) || (double)size >= estimator->request_bytes_min)
+        tracker->burst_bytes = size;
+    tracker->call_ns = now_ns;
+    return ended;
+}
+
+bool webexchange_record(struct webexchange *tracker, const struct estimator *estimator,
+                        int64_t now_ns, bool from_client, uint32_t size,
+                        struct exchange_shape *finished)
+{
+    if (from_client)
+        return size >= estimator->request_record_min &&
+               client_record(tracker, estimator, now_ns, size, finished);
+    return size >= estimator->answer_record_min &&
+           server_record(tracker, estimator, now_ns, size, finished);
+}
+
+/* -- Time ------------------------------------------------------------------------------------- */
+
+int64_t webexchange_deadline(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    int64_t since_ns = may_be_step(tracker) ? tracker->last_ns : last_step_ns(tracker);
+
+    return since_ns + to_ns(estimator->answer_gap_s);
+}
+
+bool webexchange_finish(struct webexchange *tracker, const struct estimator *estimator,
+                        struct exchange_shape *finished)
+{
+    struct exchange_shape none;
+
+    if (!close_write(tracker, estimator, finished))
+        return end_answer(tracker, estimator, finished);
+    end_answer(tracker, estimator, &none); /* of a single step, so it is none yet */
+    return true;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_WEBEXCHANGE_H
+#define IAGMETER_WEBEXCHANGE_H
+
+#include "collectors/capture/estimator.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The exchanges of web applications. Their pages call, poll and report all the time, so that the
+ * answer tells, not the request. What a server sends without a pause is a write; a step is a write
+ * that it makes by itself, so not soon after a call of the client, and that is small: a model makes
+ * its text step by step, replies are no steps, and of a page or a file writes are large.
+ *
+ * Knows sizes and times only. Life cycle: webexchange_start(), then webexchange_record() for each
+ * application record in time order and webexchange_finish() when webexchange_deadline() passes, or
+ * the connection ends. */
+
+/* One for each connection that is followed, so small. Counts that reach their largest value stay
+ * there. */
+struct webexchange {
+    int64_t last_ns; /* of the server's last record */
+    int64_t call_ns; /* of the client's, or the end of a write that was no step but large */
+    int64_t answer_first_ns;
+    uint32_t write_us;    /* how long the server's last write took */
+    uint32_t burst_bytes; /* of the client, since the server's last step */
+    uint32_t request_bytes;
+    uint32_t answer_bytes;
+    uint32_t step_ms;   /* from the answer's begin to its last step, */
+    uint32_t active_ms; /* without what was longer than a rest */
+    uint16_t write_bytes;
+    uint16_t write_records; /* or events */
+    uint16_t steps;
+    uint16_t modal_bytes;
+    uint16_t modal_lead;
+    uint16_t group_bytes; /* of the client's calls that followed each other at once */
+    uint32_t answer_records : 18;
+    uint32_t groups : 2;       /* of the burst, that are larger than reports */
+    uint32_t requests : 4;     /* that are answered together, */
+    uint32_t beside_steps : 2; /* and the steps since what may be one more */
+    uint32_t write_is_reply : 1;
+    uint32_t write_is_cut : 1; /* its last datagram is full, so that more will come */
+    uint32_t is_quic : 1;
+    uint32_t write_is_open : 1; /* not yet known to be a step, or none */
+    uint32_t answering : 1;
+    uint32_t had_exchange : 1;
+};
+_Static_assert(sizeof(struct webexchange) <= 64, "a followed connection has become larger");
+
+/* Whether ESTIMATOR is for web applications; no other function here takes another one. */
+bool webexchange_applies(const struct estimator *estimator);
+
+void webexchange_start(struct webexchange *tracker, bool is_quic);
+
+/* One application record of SIZE bytes. Returns true when it ended an exchange, whose shape is then
+ * in *finished. */
+bool webexchange_record(struct webexchange *tracker, const struct estimator *estimator,
+                        int64_t now_ns, bool from_client, uint32_t size,
+                        struct exchange_shape *finished);
+
+/* When webexchange_finish() has something to do, if no record comes before. */
+int64_t webexchange_deadline(const struct webexchange *tracker, const struct estimator *estimator);
+
+/* Returns true when there was an exchange, whose shape is then in *finished. */
+bool webexchange_finish(struct webexchange *tracker, const struct estimator *estimator,
+                        struct exchange_shape *finished);
+
+/* Whether something is being answered. */
+bool webexchange_is_open(const struct webexchange *tracker);
+
+#endif

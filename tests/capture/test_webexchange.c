@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/webexchange.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/capture/traffic.h"
+
+#define MS 1000000LL
+#define S  1000000000LL
+
+static const struct estimator page = {
+    .method = METHOD_M4,
+    .request_bytes_min = 3000,
+    .request_record_min = 100,
+    .burst_gap_s = 2,
+    .answer_record_min = 35,
+    .answer_bytes_min = 200,
+    .answer_gap_s = 30,
+    .answer_s_min = 0.2,
+    .answer_steps_min = 3,
+    .reply_s = 0.3,
+    .step_bytes_max = 4096,
+    .rest_s = 1.5,
+    .overlap_bytes_min = 8000,
+    .overlap_quic_bytes_min = 12000,
+};
+
+static const struct estimator *rule;
+static struct webexchange tracker;
+static struct exchange_shape shapes[16]; /* of the finished exchanges */
+static unsigned finished;
+
+static void start_over(const struct estimator *estimator, bool is_quic)
+{
+    rule = estimator;
+    finished = 0;
+    webexchange_start(&tracker, is_quic);
+}
+
+static void start(void)
+{
+    start_over(&page, false);
+}
+
+static void expire_before(int64_t now_ns)
+{
+    while (webexchange_is_open(&tracker) && webexchange_deadline(&tracker, rule) < now_ns)
+        finished += webexchange_finish(&tracker, rule, &shapes[finished]);
+}
+
+static void record(int64_t now_ns, bool from_client, uint32_t size)
+{
+    expire_before(now_ns);
+    finished += webexchange_record(&tracker, rule, now_ns, from_client, size, &shapes[finished]);
+}
+
+static void client(int64_t now_ns, uint32_t size)
+{
+    record(now_ns, true, size);
+}
+
+static void server(int64_t now_ns, uint32_t size)
+{
+    record(now_ns, false, size);
+}
+
+/* COUNT records, STEP_NS apart. Returns the time of the last one. */
+static int64_t stream(int64_t from_ns, int64_t step_ns, unsigned count, uint32_t size)
+{
+    for (unsigned i = 0; i < count; i++)
+        server(from_ns + i * step_ns, size);
+    return from_ns + (count - 1) * step_ns;
+}
+
+static void close_at_end(void)
+{
+    finished += webexchange_finish(&tracker, rule, &shapes[finished]);
+    assert_false(webexchange_is_open(&tracker));
+}
+
+static void only_reply_s_makes_an_estimator_of_pages(void **state)
+{
+    struct estimator other = page;
+
+    (void)state;
+    assert_true(webexchange_applies(&page));
+    other.reply_s = 0;
+    assert_false(webexchange_applies(&other));
+}
+
+static void a_question_and_its_answer(void **state)
+{
+    (void)state;
+    start();
+    assert_false(webexchange_is_open(&tracker));
+    client(0, 2000);
+    client(100 * MS, 2000);
+    assert_false(webexchange_is_open(&tracker));
+    stream(2 * S, 50 * MS, 41, 100);
+    assert_true(webexchange_is_open(&tracker));
+    assert_true(webexchange_deadline(&tracker, rule) == 34 * S);
+    expire_before(34 * S);
+    assert_int_equal(finished, 0);
+    expire_before(34 * S + 1);
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].answer_first_ns == 2 * S);
+    assert_int_equal(shapes[0].requests, 1);
+    assert_int_equal(shapes[0].request_bytes, 4000);
+    assert_int_equal(shapes[0].answer_bytes, 4100);
+    assert_int_equal(shapes[0].answer_records, 41);
+    assert_int_equal(shapes[0].answer_ns, 2 * S);
+    assert_int_equal(shapes[0].steps, 41);
+    assert_int_equal(shapes[0].modal_bytes, 100);
+    assert_true(shapes[0].first_on_connection);
+    client(40 * S, 4000);
+    stream(42 * S, 50 * MS, 10, 300);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[1].answer_records, 10);
+    assert_int_equal(shapes[1].steps, 10);
+    assert_int_equal(shapes[1].modal_bytes, 300);
+    assert_int_equal(shapes[1].modal_lead, 10);
+    assert_false(shapes[1].first_on_connection);
+}
+
+/* However small or short, three steps in 0.2 s are one: fewer, or at once, are what a page fetches
+ * late. */
+static void steps_make_the_answer(void **state)
+{
+    static const struct {
+        int64_t step_ns;
+        unsigned records;
+        unsigned answers;
+    } cases[] = {{100 * MS, 3, 1}, {99 * MS, 3, 0}, {200 * MS, 2, 0}, {9 * MS, 400, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start();
+        client(0, 4000);
+        stream(S, cases[i].step_ns, cases[i].records, 90);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+    }
+}
+
+static void small_records_are_neither_calls_nor_steps(void **state)
+{
+    (void)state;
+    start();
+    for (int i = 0; i < 100; i++) /* acknowledgements, and window updates */
+        client(i * MS, 99);
+    stream(S, 100 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(0, 4000);
+    stream(S, 100 * MS, 40, 34);
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(0, 4000);
+    for (int i = 0; i < 20; i++) {
+        server(S + i * 100 * MS, 100);
+        client(S + i * 100 * MS + 1, 99); /* no call: the next step is no reply */
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 20);
+}
+
+static void replies_to_calls_are_no_steps(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    for (int i = 0; i < 40; i++) { /* completions, while somebody types */
+        client(3 * S + i * 320 * MS, 120);
+        server(3 * S + i * 320 * MS + 299 * MS, 300);
+    }
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(0, 4000);
+    for (int i = 0; i < 40; i++) {
+        client(3 * S + i * 320 * MS, 120);
+        server(3 * S + i * 320 * MS + 300 * MS, 300); /* by then, it would have been there */
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+}
+
+/* A page or a file comes in large writes, whatever the size of its records; and what is left of it
+ * for later is not by itself. */
+static void pages_and_files_are_no_steps(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    for (int i = 0; i < 40; i++)
+        stream(S + i * 100 * MS, 2 * MS, 5, 1000);
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(0, 4000);
+    for (int i = 0; i < 40; i++) {
+        server(S + i * 250 * MS, 16401);
+        server(S + i * 250 * MS + 50 * MS, 700);
+    }
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 40, 100);
+    client(3 * S - 10 * MS, 500);
+    stream(3 * S, 2 * MS, 100, 16401); /* an image, while the text goes on */
+    stream(4 * S, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 80 * 100);
+    assert_int_equal(shapes[0].answer_records, 80);
+}
+
+/* A path of QUIC that is slow has the datagrams of a file come one by one. */
+static void full_datagrams_are_no_steps(void **state)
+{
+    (void)state;
+    for (int is_quic = 0; is_quic < 2; is_quic++) {
+        start_over(&page, is_quic);
+        client(0, 4000);
+        stream(S, 20 * MS, 200, 1150);
+        close_at_end();
+        assert_int_equal(finished, !is_quic);
+    }
+    start_over(&page, true);
+    client(0, 4000);
+    for (int i = 0; i < 20; i++) { /* text that is longer than a datagram */
+        server(S + i * 100 * MS, 1150);
+        server(S + i * 100 * MS + 1, 300);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 20 * 1450);
+}
+
+static void telemetry_cuts_nothing(void **state)
+{
+    int64_t now;
+
+    (void)state;
+    start();
+    client(0, 4000);
+    now = stream(S, 50 * MS, 40, 100);
+    client(now + 10 * MS, 5000); /* as much as a question */
+    server(now + 50 * MS, 60);   /* and its reply */
+    now = stream(now + 400 * MS, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 1);
+    assert_int_equal(shapes[0].answer_records, 80);
+}
+
+static void the_next_question_has_waited_for_the_answer(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        start();
+        client(0, 4000);
+        stream(S, 50 * MS, 41, 100); /* until 3 s */
+        client(3 * S + 500 * MS, 3000);
+        stream(4 * S + 500 * MS - 1 + i, 50 * MS, 40, 100);
+        close_at_end();
+        assert_int_equal(finished, 1 + i);
+    }
+    assert_int_equal(shapes[0].answer_records, 41);
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    client(4 * S, 3000);
+    server(5 * S, 100); /* it is only seen at the end that this was no part of the first */
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 41);
+}
+
+static void the_next_answer_is_of_the_next_question(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    client(3 * S + 500 * MS, 3000);
+    stream(4 * S + 500 * MS, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[1].request_bytes, 3000);
+    assert_int_equal(shapes[1].answer_records, 40);
+    assert_true(shapes[1].answer_first_ns == 4 * S + 500 * MS);
+}
+
+/* A model that thinks says so, and is silent, for longer than an answer rests. */
+static void a_pause_without_a_question_ends_nothing(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    client(4 * S, 2999); /* not enough for one */
+    stream(20 * S, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    /* The first step after it may be what a page fetched: it counts when more follow. */
+    assert_int_equal(shapes[0].answer_records, 81);
+    assert_int_equal(shapes[0].answer_ns, 4 * S);
+}
+
+/* Signs of life, between the question and an answer that is long in coming. */
+static void what_was_no_answer_leaves_the_question_open(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    server(S, 800);
+    server(2 * S, 800);
+    client(20 * S, 500); /* telemetry */
+    stream(100 * S, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].answer_first_ns == 100 * S);
+    assert_int_equal(shapes[0].request_bytes, 4000);
+    assert_int_equal(shapes[0].answer_records, 40);
+    start();
+    client(0, 4000);
+    client(10 * S, 500); /* this, too, takes no question's place */
+    stream(20 * S, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].request_bytes, 4000);
+}
+
+static void nothing_is_answered_that_was_not_asked(void **state)
+{
+    (void)state;
+    start();
+    stream(S, 50 * MS, 40, 100);
+    client(10 * S, 1500);
+    client(12 * S, 1500); /* a burst of its own, by a hair */
+    stream(13 * S, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(10 * S, 1500);
+    client(12 * S - 1, 1500);
+    stream(13 * S, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+}
+
+/* Polls that are answered late are steps, but far from each other. */
+static void steps_far_apart_are_no_answer(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, 1500 * MS, 100, 300);
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(0, 4000);
+    stream(S, 1499 * MS, 100, 300);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 100);
+}
+
+/* The question of another tab, while the server goes on; over QUIC, calls are larger. */
+static void who_asks_beside_is_answered_together(void **state)
+{
+    static const struct {
+        bool is_quic;
+        uint32_t bytes;
+        unsigned steps; /* after it */
+        unsigned requests;
+    } cases[] = {{false, 8000, 3, 2},
+                 {false, 7999, 3, 1},
+                 {false, 8000, 2, 1},
+                 {true, 11999, 40, 1},
+                 {true, 12000, 40, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&page, cases[i].is_quic);
+        client(0, 20000); /* however much was sent before an answer, it is one */
+        stream(S, 50 * MS, 41, 100);
+        client(3 * S + 1, cases[i].bytes);
+        stream(3 * S + 400 * MS, 50 * MS, cases[i].steps, 100);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, cases[i].requests);
+        assert_int_equal(shapes[0].answer_records, 41 + cases[i].steps);
+    }
+}
+
+static void who_asks_before_the_answer_too(void **state)
+{
+    static const struct {
+        int64_t gap_ns;
+        uint32_t bytes;
+        unsigned requests;
+    } cases[] = {{300 * MS, 8000, 2},
+                 {299 * MS, 8000, 1},
+                 {300 * MS, 7999, 1},
+                 {2 * S - 1, 8000, 2},
+                 {2 * S, 8000, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start();
+        client(0, 8000);
+        client(cases[i].gap_ns, cases[i].bytes);
+        stream(4 * S, 50 * MS, 40, 100);
+        client(7 * S, 9000); /* what was asked before is answered */
+        stream(9 * S, 50 * MS, 40, 100);
+        close_at_end();
+        assert_int_equal(finished, 2);
+        assert_int_equal(shapes[0].requests, cases[i].requests);
+        assert_int_equal(shapes[1].requests, 1);
+    }
+    start();
+    for (int i = 0; i < 10; i++)
+        client(i * 500 * MS, 9000);
+    stream(7 * S, 50 * MS, 40, 100);
+    close_at_end();
+    assert_int_equal(shapes[0].requests, 3); /* and that is all that is kept */
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    client(3 * S + 1, 8000); /* beside the first answer: it is counted there */
+    stream(3 * S + 300 * MS + 1, 20 * MS, 4, 100);
+    client(4 * S + 900 * MS, 8000);
+    stream(7 * S, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].requests, 2);
+    assert_int_equal(shapes[1].requests, 1);
+}
+
+/* A page that reports the end of an answer, and what it then fetches late. */
+static void the_report_of_an_end_is_no_question(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    client(3 * S + 100 * MS, 50000);
+    stream(4 * S, 50 * MS, 2, 100);
+    client(10 * S, 4000);
+    stream(12 * S, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].requests, 1);
+    assert_int_equal(shapes[1].requests, 1);
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    client(3 * S + 100 * MS, 50000);
+    stream(4 * S, 50 * MS, 2, 100);
+    stream(10 * S, 50 * MS, 2, 100); /* and later */
+    close_at_end();
+    assert_int_equal(shapes[0].requests, 1);
+}
+
+static void records_of_one_event_are_one(void **state)
+{
+    struct estimator of_events = page;
+
+    (void)state;
+    of_events.event_gap_s = 0.005;
+    start_over(&of_events, false);
+    client(0, 4000);
+    for (int i = 0; i < 20; i++)
+        stream(S + i * 100 * MS, i % 2 == 0 ? 5 * MS - 1 : 5 * MS, 3, 200);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 10 + 30);
+    assert_int_equal(shapes[0].answer_bytes, 60 * 200);
+    assert_int_equal(shapes[0].steps, 20);
+}
+
+static void counts_stay_at_their_largest(void **state)
+{
+    int64_t now;
+
+    (void)state;
+    start();
+    for (int i = 0; i < 3; i++)
+        client(i, 0x80000000U);
+    now = stream(S, 10 * MS, 1100000, 4000);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].request_bytes == UINT32_MAX);
+    assert_int_equal(shapes[0].answer_records, (1U << 18) - 1);
+    assert_true(shapes[0].answer_bytes == UINT32_MAX);
+    assert_int_equal(shapes[0].steps, UINT16_MAX);
+    start();
+    client(0, 4000);
+    now = stream(S, 50 * MS, 4, 100);
+    for (int i = 0; i < 20; i++) {
+        client(now + 1, 9000);
+        now = stream(now + 400 * MS, 50 * MS, 4, 100);
+    }
+    close_at_end();
+    assert_int_equal(shapes[0].requests, 15);
+}
+
+/* -- Recorded sessions ---------------------------------------------------------------------------
+ */
+
+#define FLOWS 4
+
+struct session {
+    const struct estimator *estimator;
+    struct webexchange trackers[FLOWS];
+    unsigned prompts;
+    double tokens;
+};
+
+static void count(struct session *session, bool ended, const struct exchange_shape *shape)
+{
+    if (!ended)
+        return;
+    session->prompts += shape->requests;
+    session->tokens += estimator_apply(session->estimator, shape).tokens_out.central;
+}
+
+/* One packet stands for a record. */
+static void replay(struct session *session, size_t flow, int64_t now_ns, bool up, uint32_t size)
+{
+    struct webexchange *one = &session->trackers[flow];
+    struct exchange_shape shape;
+
+    if (webexchange_is_open(one) && webexchange_deadline(one, session->estimator) < now_ns)
+        count(session, webexchange_finish(one, session->estimator, &shape), &shape);
+    count(session, webexchange_record(one, session->estimator, now_ns, up, size, &shape), &shape);
+}
+
+static void replay_capture(struct session *session, int capture)
+{
+    FILE *file = open_traffic("web_sessions_packets.csv");
+    struct exchange_shape shape;
+    char line[256];
+
+    while (fgets(line, sizeof(line), file)) {
+        char *at = line;
+        bool ours = (int)next_number(&at) == capture;
+        int64_t now_ns = (int64_t)(next_number(&at) * 1e9);
+        bool up = *at == 'u';
+        double flow;
+        double bytes;
+
+        at += strlen("u,tcp,");
+        flow = next_number(&at);
+        bytes = next_number(&at);
+        if (!ours || bytes <= 5)
+            continue;
+        assert_true(flow < FLOWS);
+        replay(session, (size_t)flow, now_ns, up, (uint32_t)bytes - 5);
+    }
+    for (int i = 0; i < FLOWS; i++)
+        count(session, webexchange_finish(&session->trackers[i], session->estimator, &shape),
+              &shape);
+    fclose(file);
+}
+
+/* Three prompts each, their files say. */
+static void recorded_sessions_are_counted(void **state)
+{
+    static const struct {
+        int capture;
+        const char *service;
+    } sessions[] = {{0, "chatgpt-web"}, {3, "claude-web"}, {7, "gemini-web"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
+        struct estimator estimator = shipped_estimator(sessions[i].service);
+        struct session session = {.estimator = &estimator};
+
+        replay_capture(&session, sessions[i].capture);
+        print_message("%s: %u prompts found of 3, %.0f tokens\n", sessions[i].service,
+                      session.prompts, session.tokens);
+        assert_int_equal(session.prompts, 3);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_reply_s_makes_an_estimator_of_pages),
+        cmocka_unit_test(a_question_and_its_answer),
+        cmocka_unit_test(steps_make_the_answer),
+        cmocka_unit_test(small_records_are_neither_calls_nor_steps),
+        cmocka_unit_test(replies_to_calls_are_no_steps),
+        cmocka_unit_test(pages_and_files_are_no_steps),
+        cmocka_unit_test(full_datagrams_are_no_steps),
+        cmocka_unit_test(telemetry_cuts_nothing),
+        cmocka_unit_test(the_next_question_has_waited_for_the_answer),
+        cmocka_unit_test(the_next_answer_is_of_the_next_question),
+        cmocka_unit_test(a_pause_without_a_question_ends_nothing),
+        cmocka_unit_test(what_was_no_answer_leaves_the_question_open),
+        cmocka_unit_test(nothing_is_answered_that_was_not_asked),
+        cmocka_unit_test(steps_far_apart_are_no_answer),
+        cmocka_unit_test(who_asks_beside_is_answered_together),
+        cmocka_unit_test(who_asks_before_the_answer_too),
+        cmocka_unit_test(the_report_of_an_end_is_no_question),
+        cmocka_unit_test(records_of_one_event_are_one),
+        cmocka_unit_test(counts_stay_at_their_largest),
+        cmocka_unit_test(recorded_sessions_are_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
