@@ -1,21 +1,26 @@
-/* web-evaluate.mjs PROGRAM CONFIGURATION DIRECTORY: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
- * DIRECTORY/truth.jsonl, as web.sh leaves them: two tables in Markdown, one row a service and transport. The second
- * says what became of what is hard: found of all, for exchanges; taken for an exchange of all, for what is none.
+/* web-evaluate.mjs PROGRAM CONFIGURATION DIRECTORY...: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
+ * DIRECTORY/truth.jsonl, as web.sh leaves them, of all together: two tables in Markdown, one row a service and
+ * transport. The second says what became of what is hard: found of all, for exchanges; taken for an exchange of all,
+ * for what is none.
  *
  * A found exchange is matched to the true one on its connection whose answer it began in, or whose calls that go before
- * the prompt (sentinel and the like) it took for the answer's begin. Beyond what judge.mjs does, a refused prompt that
- * is found is neither right nor wrong; and the bias is of all that was counted, also where there was no exchange: what
- * a month's sum would say.
+ * the prompt (sentinel and the like) it took for the answer's begin. One that was found to answer n requests together is
+ * matched to as many, of those that were asked until the next one was found, and judged by their sum. Beyond what
+ * judge.mjs does, a refused prompt that is found is neither right nor wrong; and the bias is of all that was counted,
+ * also where there was no exchange: what a month's sum would say. "Stated" is the number found, give or take
+ * count_error.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { judge as judgePairs, percent, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
-const [program, configuration, directory] = process.argv.slice(2);
+const [program, configuration, ...directories] = process.argv.slice(2);
 const SLACK_S = 0.3;  // of a busy machine
 const BEFORE_S = 2.0; // the calls before a prompt
 
 const band = (text) => text.split('/').map(Number);
+const central = (text) => band(text).at(text.includes('/') ? 1 : 0);
 const rate = (part, whole) => (whole > 0 ? (part / whole).toFixed(2) : '–');
 
 function foundIn(capture) {
@@ -23,7 +28,7 @@ function foundIn(capture) {
         { encoding: 'utf8', maxBuffer: 1 << 28 });
     return table(text).map((row) => ({
         time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport === 'quic' ? 'h3' : 'h2',
-        name: row.name, port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in),
+        name: row.name, port: Number(row.client_port), requests: Math.round(central(row.requests)), out: band(row.tokens_out), in: band(row.tokens_in),
     }));
 }
 
@@ -31,26 +36,43 @@ function foundIn(capture) {
 const onOne = (found, entry) => found.port === entry.client_port && found.name === entry.sni;
 const during = (found, entry) => entry.start - BEFORE_S - SLACK_S <= found.time && found.time <= entry.end + SLACK_S;
 
-const founds = foundIn(`${directory}/capture.pcap`);
-const log = readTruth(`${directory}/truth.jsonl`);
+/* Estimators of web applications are called like their services. */
+const services = readFileSync(readFileSync(configuration, 'utf8').match(/^services = "(.*)"/m)[1], 'utf8');
+const countError = (service) => Number(services.match(new RegExp(`^    ${service} = \\{[^]*?count_error = ([0-9.]+)`, 'm'))[1]);
+
 const rows = new Map();
 const rowOf = (service, transport) => {
     const key = `${service} | ${transport}`;
     if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], surplus: [] });
     return rows.get(key);
 };
-for (const entry of log.filter(({ event }) => event !== 'connection')) {
-    const row = rowOf(entry.service, entry.transport);
-    (entry.event === 'exchange' ? row.truths : row.others).push(entry);
+
+/* Of those asked until the next one was found, as many as were answered together. */
+function together(found, founds, entries) {
+    const next = Math.min(...founds.filter((other) => other.port === found.port && other.name === found.name && other.time > found.time).map(({ time }) => time));
+    return entries.filter((entry) => entry.event === 'exchange' && !entry.found && entry.end + SLACK_S >= found.time && entry.start < next)
+        .sort((a, b) => a.start - b.start).slice(0, found.requests);
 }
-for (const found of founds) {
+
+function match(found, founds, log) {
     const entries = log.filter((entry) => onOne(found, entry));
     const near = entries.filter((entry) => entry.event !== 'connection' && !entry.found && during(found, entry)).sort((a, b) => b.start - a.start);
     const row = rowOf(found.service, entries[0]?.transport ?? found.transport);
-    const truth = near.find(({ event }) => event === 'exchange') ?? near[0];
-    if (truth) truth.found = true;
-    if (truth?.event === 'exchange') row.pairs.push({ found, truth });
-    else if (truth?.event !== 'other') row.surplus.push(found);
+    const truths = found.requests > 1 ? together(found, founds, entries) : [near.find(({ event }) => event === 'exchange') ?? near[0]].filter(Boolean);
+    for (const truth of truths) truth.found = true;
+    found.surplus = found.requests - truths.length;
+    if (truths[0]?.event === 'exchange') row.pairs.push({ found, truths });
+    else if (truths[0]?.event !== 'other') row.surplus.push(found);
+}
+
+for (const directory of directories) {
+    const founds = foundIn(`${directory}/capture.pcap`);
+    const log = readTruth(`${directory}/truth.jsonl`);
+    for (const entry of log.filter(({ event }) => event !== 'connection')) {
+        const row = rowOf(entry.service, entry.transport);
+        (entry.event === 'exchange' ? row.truths : row.others).push(entry);
+    }
+    for (const found of founds) match(found, founds, log);
 }
 
 const header = (columns) => {
@@ -60,18 +82,21 @@ const header = (columns) => {
 
 /* Median error and share in the band of those matched, bias of everything. */
 function judge({ pairs, surplus, truths }, way) {
-    const [error, , inBand] = judgePairs(pairs.map(({ found, truth }) => ({ estimate: found[way], truth: truth[`tokens_${way}`] })));
+    const [error, , inBand] = judgePairs(pairs.map(({ found, truths: own }) => ({ estimate: found[way], truth: sum(own.map((truth) => truth[`tokens_${way}`])) })));
     const counted = sum([...pairs.map(({ found }) => found), ...surplus].map((found) => found[way][1]));
     const truth = sum(truths.map((entry) => entry[`tokens_${way}`]));
     return [error, truth > 0 ? percent(counted / truth - 1) : `${Math.round(counted)} for none`, inBand];
 }
 
 const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
-header(['service', 'transport', 'true', 'found', 'precision', 'recall', 'output: median error', 'bias of the sum', 'in the band',
+header(['service', 'transport', 'true', 'found', 'stated', 'precision', 'recall', 'output: median error', 'bias of the sum', 'in the band',
     'input: median error', 'bias of the sum', 'in the band']);
 for (const [key, row] of sorted) {
-    const found = row.pairs.length + row.surplus.length;
-    console.log(`| ${[key, row.truths.length, found, rate(row.pairs.length, found), rate(row.pairs.length, row.truths.length), ...judge(row, 'out'), ...judge(row, 'in')].join(' | ')} |`);
+    const right = sum(row.pairs.map(({ truths }) => truths.length));
+    const found = right + sum([...row.pairs.map(({ found: one }) => one), ...row.surplus].map(({ surplus }) => surplus));
+    const error = countError(key.replace(/ .*/, ''));
+    const stated = `${(found * (1 - error)).toFixed(1)} to ${(found * (1 + error)).toFixed(1)}`;
+    console.log(`| ${[key, row.truths.length, found, stated, rate(right, found), rate(right, row.truths.length), ...judge(row, 'out'), ...judge(row, 'in')].join(' | ')} |`);
 }
 
 const KINDS = {
@@ -87,9 +112,10 @@ const KINDS = {
 const KIND_COLUMNS = [...Object.keys(KINDS), 'nothing of these'];
 console.log();
 header(['service', 'transport', ...KIND_COLUMNS]);
-for (const [key, { truths, others, surplus }] of sorted) {
+for (const [key, { truths, others, pairs, surplus }] of sorted) {
     const entries = [...truths, ...others];
     const cells = Object.values(KINDS).map((is) => entries.filter(is)).map((some) => (some.length ? `${some.filter(({ found }) => found).length} of ${some.length}` : '–'));
-    const rest = surplus.filter((found) => !others.some((entry) => entry.found && onOne(found, entry) && during(found, entry))).length;
+    const unmatched = surplus.filter((found) => !others.some((entry) => entry.found && onOne(found, entry) && during(found, entry)));
+    const rest = sum([...pairs.map(({ found }) => found), ...unmatched].map((found) => found.surplus));
     console.log(`| ${[key, ...cells, rest].join(' | ')} |`);
 }
