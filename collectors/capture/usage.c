@@ -267,7 +267,8 @@ static void end_by_old_rule(const struct usage *usage, uint32_t index,
         return;
     if (close_exchange(tracked, old, &finished))
         count_exchange(usage, flow, &finished);
-    start_exchange(tracked, new, flow);
+    if (webexchange_applies(old) != webexchange_applies(new))
+        start_exchange(tracked, new, flow);
 }
 
 void usage_set_catalogue(struct usage *usage, const struct catalogue *catalogue)
