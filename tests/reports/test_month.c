@@ -1000,7 +1000,7 @@ static void calibrations_are_cited_in_every_form(void **state)
         [CSV] = {"2026-10,calibration,chatgpt-web,\"tcp: calibration of 2026-09-30, n = "
                  "20\",from_s,s,1791626400,1791626400,1791626400,-,\n",
                  "2026-10,calibration,chatgpt-web,\"tcp: calibration of 2026-09-30, n = "
-                 "20\",until_s,s,1792490400,1792490400,1792490400,-\n",
+                 "20\",until_s,s,1792490400,1792490400,1792490400,-,\n",
                  "2026-10,calibration,mistral-web,\"quic: calibration of 2026-09-01, n = "
                  "20\",from_s,s,1790805600,1790805600,1790805600,-,\n"},
         [JSON] = {"\"source\": \"calibration of 2026-09-30, n = 20\",\n      \"from\": "
