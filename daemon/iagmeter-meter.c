@@ -106,6 +106,35 @@ static void drop_worker(struct process *process, unsigned worker)
     meter_worker_gone(process->meter, worker);
 }
 
+/* Whether there may be more to read at once. */
+static bool read_worker(struct process *process, unsigned worker)
+{
+    bool is_counters = worker == METER_COUNTERS;
+    enum message_sender sender = is_counters ? SENDER_COUNTERS : SENDER_CAPTURE;
+    struct message message;
+
+    for (int i = 0; i < BATCH && !meter_is_full(process->meter); i++) {
+        switch (message_receive(process->workers[worker], sender, false, &message, NULL)) {
+        case MESSAGE_NONE_YET:
+            return false;
+        case MESSAGE_RECEIVED:
+            if (meter_take(process->meter, worker, &message))
+                break;
+            /* fall through */
+        case MESSAGE_REFUSED:
+            log_line(LOG_PRIORITY_ERROR,
+                     "%s sent an impossible message: it is no longer listened to",
+                     is_counters ? "the counters process" : "a capture process");
+            drop_worker(process, worker);
+            return false;
+        case MESSAGE_PEER_GONE:
+            drop_worker(process, worker);
+            return false;
+        }
+    }
+    return !meter_is_full(process->meter);
+}
+
 static void take_worker(struct process *process, unsigned worker, int descriptor)
 {
     process->workers[worker] = descriptor;
@@ -123,9 +152,12 @@ static void add_capture(struct process *process, int descriptor)
     close(descriptor);
 }
 
-/* There is one: a new one means that the old one died, which may not have been noticed yet. */
+/* There is one: a new one means that the old one ended, which may not have been noticed yet. What
+ * it said last, as at a reload, counts. */
 static void add_counters(struct process *process, int descriptor)
 {
+    while (process->workers[METER_COUNTERS] >= 0 && read_worker(process, METER_COUNTERS))
+        continue;
     if (process->workers[METER_COUNTERS] >= 0)
         drop_worker(process, METER_COUNTERS);
     take_worker(process, METER_COUNTERS, descriptor);
@@ -172,33 +204,6 @@ static void read_control(struct process *process)
             break;
         default:
             process->stopping = true;
-            return;
-        }
-    }
-}
-
-static void read_worker(struct process *process, unsigned worker)
-{
-    bool is_counters = worker == METER_COUNTERS;
-    enum message_sender sender = is_counters ? SENDER_COUNTERS : SENDER_CAPTURE;
-    struct message message;
-
-    for (int i = 0; i < BATCH && !meter_is_full(process->meter); i++) {
-        switch (message_receive(process->workers[worker], sender, false, &message, NULL)) {
-        case MESSAGE_NONE_YET:
-            return;
-        case MESSAGE_RECEIVED:
-            if (meter_take(process->meter, worker, &message))
-                break;
-            /* fall through */
-        case MESSAGE_REFUSED:
-            log_line(LOG_PRIORITY_ERROR,
-                     "%s sent an impossible message: it is no longer listened to",
-                     is_counters ? "the counters process" : "a capture process");
-            drop_worker(process, worker);
-            return;
-        case MESSAGE_PEER_GONE:
-            drop_worker(process, worker);
             return;
         }
     }
