@@ -14,7 +14,7 @@ conf=$run/iagmeter.conf
 live_start "$directory/live"
 configure "$run" "$bench_lan"
 # Over QUIC the end of an answer shows by a silence alone: a short one, for the test's sake.
-sed 's/answer_gap_s = 30.0/answer_gap_s = 3.0/' "$root/conf/services.conf" >"$run/services.conf"
+sed 's/answer_gap_s = 60.0/answer_gap_s = 3.0/' "$root/conf/services.conf" >"$run/services.conf"
 sed -i "s|^services = .*|services = \"services.conf\";|" "$conf"
 echo '203.0.113.200 api.openai.com' >"$live/hosts"
 
