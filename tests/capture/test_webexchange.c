@@ -402,6 +402,7 @@ static void who_asks_beside_is_answered_together(void **state)
         assert_int_equal(finished, 1);
         assert_int_equal(shapes[0].requests, cases[i].requests);
         assert_int_equal(shapes[0].answer_records, 41 + cases[i].steps);
+        assert_int_equal(shapes[0].http, cases[i].is_quic ? EXCHANGE_HTTP_3 : EXCHANGE_HTTP_1);
     }
 }
 
