@@ -863,8 +863,8 @@ static void overhear(struct metering *metering, struct prepared *prepared)
         handle_prepared(metering, prepared, true);
 }
 
-/* They are in the cache of whoever read them, which may be another processor's. A frame that another
- * worker meters has no bytes here. */
+/* They are in the cache of whoever read them, which may be another processor's. A frame that
+ * another worker meters has no bytes here. */
 static void prefetch_headers(const struct captured_frame *frame)
 {
     if (!frame->bytes)
