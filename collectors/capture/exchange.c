@@ -224,7 +224,7 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
  * first and last event, the results of a tool that ran at the server. */
 static double excess_of(const struct estimator *estimator, double size, double base)
 {
-    double own = base - RECORD_BYTES; /* of an event that is joined to another */
+    double own = fmax(base - RECORD_BYTES, 0); /* of an event that is joined to another */
     double events = round((size - RECORD_BYTES) / (own + estimator->event_text_bytes));
     double bases = RECORD_BYTES + (events > 1 ? events : 1) * own;
 

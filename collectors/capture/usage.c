@@ -92,6 +92,16 @@ static enum evidence_grade grade_of(const struct exchange_estimate *estimate,
     return (enum evidence_grade)(estimate->grade + 1);
 }
 
+/* Of a small part of a request, which only bytes can make, no more is stated than the widest
+ * exchange may differ: message_check() takes no more. */
+static double possible_variance(const struct activity *cell)
+{
+    double widest = ESTIMATOR_MAX_SIGMA * cell->tokens_out.central;
+
+    return cell->tokens_out_variance < widest * widest ? cell->tokens_out_variance
+                                                       : widest * widest;
+}
+
 static void add_estimate(const struct usage *usage, const struct flow *flow,
                          const struct exchange_estimate *estimate)
 {
@@ -101,6 +111,7 @@ static void add_estimate(const struct usage *usage, const struct flow *flow,
     cell->tokens_in = triple_add(cell->tokens_in, estimate->tokens_in);
     cell->tokens_out = triple_add(cell->tokens_out, estimate->tokens_out);
     cell->tokens_out_variance += estimate->tokens_out_variance;
+    cell->tokens_out_variance = possible_variance(cell);
 #define ADD_UNIT(name) cell->name = triple_add(cell->name, estimate->name);
     ACTIVITY_UNITS(ADD_UNIT)
 #undef ADD_UNIT

@@ -477,6 +477,23 @@ static void excess_is_summed_per_base(void **state)
     assert_true(shapes[0].excess_bytes.high == 6 * 60 + 6 * 150);
 }
 
+/* Nothing is less than what TLS adds: of joined events the rest has none. */
+static void a_base_below_that_of_tls_is_that(void **state)
+{
+    struct estimator small = events;
+
+    (void)state;
+    small.record_base_bytes = triple_exact(12);
+    small.event_text_bytes = 5; /* with the base, 17 */
+    start(&small);
+    client(0, 4000);
+    stream(S, 500 * MS, 6, 160);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].excess_bytes.low == 6 * (160 - 17));
+    assert_true(shapes[0].excess_bytes.high == 6 * (160 - 17));
+}
+
 /* Of one event, of two joined ones, which share what TLS adds, of three; and of what is no event:
  * the largest that may be one, and the smallest that is none. */
 static void joined_events_have_a_base_each_and_large_records_no_text(void **state)
@@ -985,6 +1002,7 @@ int main(void)
         cmocka_unit_test(a_large_burst_cuts_it),
         cmocka_unit_test(replies_to_first_calls_are_forgotten),
         cmocka_unit_test(excess_is_summed_per_base),
+        cmocka_unit_test(a_base_below_that_of_tls_is_that),
         cmocka_unit_test(joined_events_have_a_base_each_and_large_records_no_text),
         cmocka_unit_test(a_refusal_is_no_answer),
         cmocka_unit_test(tickets_may_come_before_a_refusal),

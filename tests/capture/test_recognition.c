@@ -1171,6 +1171,32 @@ static void unseen_requests_are_made_by_bytes(void **state)
     }
 }
 
+/* What is left of a request when a minute ends is told as the meter takes it. */
+static void a_part_of_a_request_scatters_within_reason(void **state)
+{
+    struct service service = *catalogue_service(catalogue, API);
+    struct talk talk = open_talk(1, 50000);
+    double widest;
+
+    (void)state;
+    service.estimator.bytes_per_request = triple_exact(1e7);
+    service.estimator.output_prior_tokens = triple_exact(300);
+    service.estimator.exchange_sigma = 0.5;
+    assert_true(catalogue_set_service(catalogue, API, &service));
+    say_hello(&talk, "api.example", false);
+    for (int i = 0; i < 10; i++)
+        use(&talk);
+    forget_end(&talk, FROM_CLIENT);
+    film.clock_ns = NOON * SECOND - SECOND;
+    tell(talk.client, "api.example", talk.server);
+    film_sort(&film);
+    scene_play();
+    widest = ESTIMATOR_MAX_SIGMA * only_sum(ONE, API).tokens_out.central;
+    assert_true(widest > 0);
+    assert_true(only_sum(ONE, API).tokens_out_variance <= 1.01 * widest * widest);
+    assert_true(only_sum(ONE, API).tokens_out_variance > 0);
+}
+
 /* Of a connection whose client is heard, exchanges are found, though its server was silent for
  * long. */
 static void what_is_asked_is_not_made_by_bytes(void **state)
@@ -2311,6 +2337,7 @@ int main(void)
         TEST(a_capture_of_clients_alone_is_told),
         TEST(a_capture_of_servers_alone_is_told),
         TEST(unseen_requests_are_made_by_bytes),
+        TEST(a_part_of_a_request_scatters_within_reason),
         TEST(what_is_asked_is_not_made_by_bytes),
         TEST(a_silent_end_is_heard_by_its_acknowledgements),
         TEST(a_late_hint_begins_to_watch),
