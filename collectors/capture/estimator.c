@@ -5,6 +5,9 @@
 enum { REGIME_RECORDS_MIN = 32 };
 /* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
 enum { STREAMED_STEPS_MIN = 2 };
+/* Datagrams of what is sent whole are full, but for the last: at least 1200 B with all headers
+ * (RFC 9000, 14). Events of a fast stream come without pauses, too, but are smaller. */
+enum { FULL_DATAGRAM_BYTES = 1000 };
 /* No model writes so many tokens within the pause that makes a step. */
 enum { STEP_TOKENS_MAX = 12 };
 
@@ -100,6 +103,12 @@ static bool is_in_steps(const struct estimator *estimator, const struct exchange
             (double)shape->answer_bytes <= overhead + step * (double)shape->steps);
 }
 
+static bool has_full_datagrams(const struct exchange_shape *shape)
+{
+    return shape->http == EXCHANGE_HTTP_3 &&
+           shape->answer_bytes >= (uint64_t)FULL_DATAGRAM_BYTES * shape->answer_records;
+}
+
 /* Whether nothing shows that the answer was streamed. Datagrams are many, however it was sent. */
 static bool may_be_whole(const struct estimator *estimator, const struct exchange_shape *shape)
 {
@@ -107,7 +116,7 @@ static bool may_be_whole(const struct estimator *estimator, const struct exchang
         estimator->method != METHOD_EVENTS)
         return false;
     return shape->answer_records <= estimator->whole_records_max * requests_of(shape) ||
-           (shape->http == EXCHANGE_HTTP_3 && estimator->whole_records_max > 0 &&
+           (has_full_datagrams(shape) && estimator->whole_records_max > 0 &&
             !is_in_steps(estimator, shape));
 }
 

@@ -367,7 +367,9 @@ static void a_whole_answer_has_no_steps(void **state)
     estimator.method = METHOD_M1;
     estimator.whole_records_max = 6;
     shape.http = EXCHANGE_HTTP_3;
-    shape.steps = 1;
+    shape.steps = 1; /* in datagrams of 400 B: a fast stream */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    shape.answer_records = 12;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
     shape.steps = 4; /* of 2500: 12.5 tokens each */
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
