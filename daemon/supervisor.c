@@ -67,7 +67,7 @@ struct supervisor {
     unsigned file_workers;
     bool file_ahead;       /* a thread may read it ahead */
     struct source *shared; /* the file, when it has several workers */
-    char no_filter[256];   /* why the kernel drops nothing; "" */
+    char no_filter[400];   /* why the kernel drops nothing; "" */
     /* Of interfaces with several workers; the first one: of such a file. */
     struct recognition_memory *memories[MAX_INTERFACES];
     bool stopping;
@@ -877,6 +877,8 @@ static bool list_captures(struct supervisor *supervisor)
  * looked at. */
 static void make_filters(struct supervisor *supervisor)
 {
+    char error[256];
+
     if (supervisor->file || !supervisor->config->kernel_filter)
         return;
     for (unsigned i = 0; i < supervisor->capture_count; i++) {
@@ -884,9 +886,12 @@ static void make_filters(struct supervisor *supervisor)
 
         if (child->interface->filter[0] != '\0') /* a socket has one filter only */
             continue;
-        child->filter = kernelfilter_new(supervisor->no_filter, sizeof(supervisor->no_filter));
-        if (!child->filter)
+        child->filter = kernelfilter_new(error, sizeof(error));
+        if (!child->filter) {
+            snprintf(supervisor->no_filter, sizeof(supervisor->no_filter),
+                     "no kernel filter for %s: %s", child->interface->name, error);
             return;
+        }
     }
 }
 
@@ -901,7 +906,7 @@ static void tell_filters(const struct supervisor *supervisor)
             log_line(LOG_PRIORITY_INFO, "no kernel filter for %s: it has a filter of its own",
                      config->interfaces[i].name);
     if (supervisor->no_filter[0] != '\0')
-        log_line(LOG_PRIORITY_INFO, "no kernel filter: %s", supervisor->no_filter);
+        log_line(LOG_PRIORITY_INFO, "%s", supervisor->no_filter);
 }
 
 /* Opens the file for all its workers; what it holds is for them to find out. */

@@ -618,14 +618,17 @@ static void note_opening(struct flow *flow, const struct packet *packet, unsigne
 }
 
 /* Of a flow whose packets the kernel drops nobody knows what was said last; it carries nothing that
- * a forged close could hide. */
+ * a forged close could hide. Clear text is not dropped, and may be recognised yet. */
 static bool is_near(const struct metering *metering, const struct segment *segment)
 {
     const struct flow *flow = segment->flow;
     uint16_t seen = segment->side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST;
     uint32_t ahead = segment->packet->sequence - flow->next_sequence[segment->side];
 
-    return (metering->filter && flow->stage == FLOW_IGNORED) || !(flow->flags & seen) ||
+    bool is_dropped =
+        metering->filter && flow->stage == FLOW_IGNORED && !(flow->flags & FLOW_PLAIN);
+
+    return is_dropped || !(flow->flags & seen) ||
            ahead + MAX_CLOSE_DISTANCE <= 2 * MAX_CLOSE_DISTANCE;
 }
 

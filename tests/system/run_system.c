@@ -17,7 +17,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +108,10 @@ static bool begin(struct script *script)
 static void await(struct script *scripts, size_t count)
 {
     int status = 0;
-    pid_t pid = wait(&status);
+    pid_t pid;
+    do
+        pid = wait(&status);
+    while (pid < 0 && errno == EINTR);
     for (size_t i = 0; i < count; i++) {
         if (pid > 0 && scripts[i].pid == pid) {
             scripts[i].pid = 0;
@@ -124,10 +129,7 @@ static void run_scripts(struct script *scripts, size_t count, bool alone, size_t
             continue;
         for (; running >= width; running--)
             await(scripts, count);
-        if (begin(&scripts[i]))
-            running++;
-        else
-            scripts[i].status = EXIT_FAILURE;
+        running += begin(&scripts[i]);
     }
     for (; running > 0; running--)
         await(scripts, count);
@@ -162,10 +164,12 @@ int main(void)
     for (size_t i = 0; i < count; i++) {
         all[i].path = scripts.gl_pathv[i];
         all[i].alone = runs_alone(all[i].path);
+        all[i].status = EXIT_FAILURE; /* until its own is known */
         tests[i].name = all[i].path;
         tests[i].test_func = tell_script;
         tests[i].initial_state = &all[i];
     }
+    signal(SIGCHLD, SIG_DFL); /* if it is ignored, nobody tells how a script ended */
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     run_scripts(all, count, false, processors > 0 ? 2 * (size_t)processors : 1);
     run_scripts(all, count, true, 1);

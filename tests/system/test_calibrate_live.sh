@@ -3,7 +3,7 @@
 # converges, the file is written, and a daemon that runs meanwhile takes it over on SIGHUP, from then on. Then over QUIC, and
 # both mixed. SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
-IAGMETER_NETNS_PREFIX=iagc-
+IAGMETER_NETNS_PREFIX=${IAGMETER_NETNS_PREFIX:-iagc-}
 export IAGMETER_NETNS_PREFIX
 . "$(dirname "$0")/harness.sh"
 . "$root/tests/bench-tokens/lib.sh"

@@ -2,6 +2,7 @@
 # Installs into a scratch directory: the right files with the right modes, a configuration that was
 # edited is left alone, and what is uninstalled is gone. Then the units, and what the programs load.
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Runs alone: `make install` builds again where flags come from the environment.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${IAGMETER_BUILD:-$PWD/build}

@@ -169,6 +169,6 @@ daemon=$started
 ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$capture" 1000 1 >/dev/null
 stop "$daemon"
 daemon=
-grep -q 'no kernel filter: the kernel does not load it' "$directory/refused/log" ||
+grep -q "no kernel filter for $wire: the kernel does not load it" "$directory/refused/log" ||
     fail 'that it may not be loaded is not told'
 [ "$(counted refused packets)" -gt 900 ] || fail 'nothing is metered without the filter'
