@@ -10,8 +10,8 @@
 #define USED      "calibration_used "
 #define DRIFT     "calibration_drift "
 #define TEXT_SIZE 200
-/* Those in force at a time, twice. More can be open only where old captures were replayed between;
- * they wait for the next change. */
+/* Those in force at a time, twice: more cannot be open unless the clock went back between; they
+ * wait for the next change. */
 #define MOST_OPEN ((size_t)2 * SERVICE_CALIBRATIONS)
 
 struct open_uses {
@@ -108,7 +108,7 @@ static bool is_in_force(const struct service_calibrations *calibrations,
     return false;
 }
 
-/* One that began later says nothing of an older capture that is replayed. */
+/* One that began later, as when the clock went back, says nothing of what is before it. */
 static bool is_open(const struct open_uses *open, const struct service_calibration *calibration,
                     int64_t since_s)
 {
@@ -118,17 +118,42 @@ static bool is_open(const struct open_uses *open, const struct service_calibrati
     return false;
 }
 
-static enum ledger_status begin_use(struct ledger *ledger,
-                                    const struct service_calibration *calibration, int64_t since_s)
+static struct calibrationuse use_of(const struct service_calibration *calibration, int64_t since_s,
+                                    int64_t until_s)
 {
-    struct calibrationuse use = {.since_s = since_s, .until_s = CALIBRATIONUSE_OPEN};
+    struct calibrationuse use = {.since_s = since_s, .until_s = until_s};
 
     snprintf(use.service, sizeof(use.service), "%s", calibration->service);
     snprintf(use.transport, sizeof(use.transport), "%s",
              service_transport_name((enum service_transport)calibration->transport));
     snprintf(use.date, sizeof(use.date), "%s", calibration->date);
     snprintf(use.source, sizeof(use.source), "%s", calibration->source);
+    return use;
+}
+
+static enum ledger_status begin_use(struct ledger *ledger,
+                                    const struct service_calibration *calibration, int64_t since_s)
+{
+    const struct calibrationuse use = use_of(calibration, since_s, CALIBRATIONUSE_OPEN);
+
     return write_use(ledger, &use);
+}
+
+/* Periods of one calibration that begin together are one fact, which only grows. */
+static enum ledger_status write_longer(struct ledger *ledger, const struct calibrationuse *use)
+{
+    char name[TEXT_SIZE], value[TEXT_SIZE];
+    struct calibrationuse known;
+    enum ledger_status status;
+
+    write_name(use, name);
+    status = ledger_fact(ledger, name, value, sizeof(value));
+    if (status != LEDGER_OK && status != LEDGER_EMPTY)
+        return status;
+    if (status == LEDGER_OK && calibrationuse_parse(name, value, &known) &&
+        (known.until_s >= use->until_s || strcmp(known.source, use->source) != 0))
+        return LEDGER_OK;
+    return write_use(ledger, use);
 }
 
 enum ledger_status calibrationuse_note(struct ledger *ledger,
@@ -151,6 +176,21 @@ enum ledger_status calibrationuse_note(struct ledger *ledger,
         if (calibrations->items[i].in_force && !is_open(open, &calibrations->items[i], since_s))
             status = begin_use(ledger, &calibrations->items[i], since_s);
     free(open);
+    return status;
+}
+
+enum ledger_status calibrationuse_note_replay(struct ledger *ledger,
+                                              const struct service_calibrations *calibrations,
+                                              int64_t since_s, int64_t until_s)
+{
+    enum ledger_status status = LEDGER_OK;
+
+    for (size_t i = 0; status == LEDGER_OK && i < calibrations->count; i++) {
+        const struct calibrationuse use = use_of(&calibrations->items[i], since_s, until_s);
+
+        if (calibrations->items[i].in_force)
+            status = write_longer(ledger, &use);
+    }
     return status;
 }
 

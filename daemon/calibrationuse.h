@@ -30,10 +30,17 @@ bool calibrationuse_is_fact(const char *name);
 bool calibrationuse_parse(const char *name, const char *value, struct calibrationuse *out);
 
 /* From the interval of SINCE_S on, those of CALIBRATIONS that are in force are in use, and no
- * others. Within a transaction. */
+ * others. Live use; within a transaction. */
 enum ledger_status calibrationuse_note(struct ledger *ledger,
                                        const struct service_calibrations *calibrations,
                                        int64_t since_s);
+
+/* Those of CALIBRATIONS that are in force were in use from the interval of SINCE_S until that of
+ * UNTIL_S, which a capture was replayed into: a period that is over, and that ends no other one.
+ * May be told again with a later UNTIL_S. Within a transaction. */
+enum ledger_status calibrationuse_note_replay(struct ledger *ledger,
+                                              const struct service_calibrations *calibrations,
+                                              int64_t since_s, int64_t until_s);
 
 /* Whether the answers had another shape than CALIBRATION saw, when last told: of each by its
  * service, transport and date. DRIFTED is false too when nothing was told, or it cannot be read. */

@@ -308,6 +308,8 @@ static bool open_stores(struct process *process)
     }
     meter_set_captures(process->meter,
                        process->replay ? process->replay : config_captures(process->config));
+    if (process->replay)
+        meter_set_replay(process->meter);
     record_start(process);
     if (roundrobin_catch_up(process->roundrobin, process->ledger,
                             meter_shown_until(process->ledger, process->config, wall_s(process))) >

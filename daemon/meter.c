@@ -91,6 +91,9 @@ struct meter {
     bool drift_changed;
     int64_t drift_at_s;      /* when to try to record it */
     bool calibrations_noted; /* which are in use, since the configuration was read */
+    bool is_replay;
+    int64_t replayed_since; /* of a replay: its intervals since the configuration was read */
+    int64_t replayed_until;
     struct factor_set factor_sets[MAX_FACTOR_SETS];
     size_t factor_set_count;
     struct entry *entries;
@@ -188,6 +191,8 @@ void meter_set_config(struct meter *meter, const struct config *config)
     memset(meter->drift, 0, sizeof(meter->drift));
     meter->drift_changed = false;
     meter->calibrations_noted = false;
+    meter->replayed_since = INT64_MAX;
+    meter->replayed_until = INT64_MIN;
     if (meter->entry_count == 0)
         meter->factor_set_count = 0;
     add_factor_set(meter, config);
@@ -460,6 +465,11 @@ void meter_set_captures(struct meter *meter, unsigned count)
     meter->captures = count > 0 ? count : 1;
 }
 
+void meter_set_replay(struct meter *meter)
+{
+    meter->is_replay = true;
+}
+
 void meter_worker_here(struct meter *meter, unsigned worker)
 {
     if (worker >= WORKERS)
@@ -620,22 +630,46 @@ static enum ledger_status write_entry(struct meter *meter, const struct entry *e
     }
 }
 
+/* Of the intervals that were closed and are to be written; false when there is none. */
+static bool closed_span(const struct meter *meter, int64_t *first, int64_t *last)
+{
+    *first = INT64_MAX;
+    *last = INT64_MIN;
+    for (size_t i = 0; i < meter->entry_count; i++) {
+        const struct entry *entry = &meter->entries[i];
+
+        if (!entry->complete || entry->type != MESSAGE_CLOSED)
+            continue;
+        if (entry->interval_start < *first)
+            *first = entry->interval_start;
+        if (entry->interval_start > *last)
+            *last = entry->interval_start;
+    }
+    return *first != INT64_MAX;
+}
+
+/* The period of the whole replay so far, at each transaction. */
+static enum ledger_status note_replay(struct meter *meter, int64_t first, int64_t last)
+{
+    if (first < meter->replayed_since)
+        meter->replayed_since = first;
+    if (last + INTERVAL_S > meter->replayed_until)
+        meter->replayed_until = last + INTERVAL_S;
+    return calibrationuse_note_replay(meter->ledger, meter->config->calibrations,
+                                      meter->replayed_since, meter->replayed_until);
+}
+
 /* With the first sums that come after the configuration was read: in use since their interval. */
 static enum ledger_status note_calibrations(struct meter *meter)
 {
-    const struct service_calibrations *calibrations = meter->config->calibrations;
     enum ledger_status status;
-    int64_t since_s = INT64_MAX;
+    int64_t first, last;
 
-    if (meter->calibrations_noted)
+    if (meter->calibrations_noted || !closed_span(meter, &first, &last))
         return LEDGER_OK;
-    for (size_t i = 0; i < meter->entry_count; i++)
-        if (meter->entries[i].complete && meter->entries[i].type == MESSAGE_CLOSED &&
-            meter->entries[i].interval_start < since_s)
-            since_s = meter->entries[i].interval_start;
-    if (since_s == INT64_MAX)
-        return LEDGER_OK;
-    status = calibrationuse_note(meter->ledger, calibrations, since_s);
+    if (meter->is_replay)
+        return note_replay(meter, first, last);
+    status = calibrationuse_note(meter->ledger, meter->config->calibrations, first);
     meter->calibrations_noted = status == LEDGER_OK;
     return status;
 }

@@ -28,6 +28,9 @@ void meter_free(struct meter *meter);
  * away then leaves a hole of its share. */
 void meter_set_captures(struct meter *meter, unsigned count);
 
+/* What it takes comes of a capture that is replayed; live until said. */
+void meter_set_replay(struct meter *meter);
+
 /* New factors and names; what is waiting keeps the impact of the old ones. */
 void meter_set_config(struct meter *meter, const struct config *config);
 

@@ -32,7 +32,7 @@ static bool is_same(const struct calibrationuse *a, const struct calibrationuse 
            strcmp(a->source, b->source) == 0;
 }
 
-/* Periods of one calibration that touch, as where an older capture was replayed, are one. */
+/* Periods of one calibration that touch, as where a capture was replayed, are one. */
 static bool extend(const struct calibrations *list, const struct calibrationuse *use)
 {
     for (size_t i = 0; i < list->count; i++) {

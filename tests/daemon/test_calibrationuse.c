@@ -41,16 +41,31 @@ static struct service_calibration calibration(const char *service, int transport
     return own;
 }
 
-/* Those of LIST are in force from the interval of SINCE_S on. */
-static void note(int64_t since_s, const struct service_calibration *list, size_t count)
+static const struct service_calibrations *listed(const struct service_calibration *list,
+                                                 size_t count)
 {
     static struct service_calibrations calibrations;
 
     calibrations.count = count;
     for (size_t i = 0; i < count; i++)
         calibrations.items[i] = list[i];
+    return &calibrations;
+}
+
+/* Those of LIST are in force from the interval of SINCE_S on. */
+static void note(int64_t since_s, const struct service_calibration *list, size_t count)
+{
     assert_int_equal(ledger_begin(ledger), LEDGER_OK);
-    assert_int_equal(calibrationuse_note(ledger, &calibrations, since_s), LEDGER_OK);
+    assert_int_equal(calibrationuse_note(ledger, listed(list, count), since_s), LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+}
+
+static void note_replay(int64_t since_s, int64_t until_s, const struct service_calibration *list,
+                        size_t count)
+{
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(calibrationuse_note_replay(ledger, listed(list, count), since_s, until_s),
+                     LEDGER_OK);
     assert_int_equal(ledger_commit(ledger), LEDGER_OK);
 }
 
@@ -151,8 +166,8 @@ static void services_and_transports_are_apart(void **state)
         3);
 }
 
-/* Captures of before are read into the same ledger. */
-static void an_older_replay_ends_nothing_of_later(void **state)
+/* A clock that went back ends nothing of what had begun later. */
+static void a_clock_that_goes_back_ends_nothing(void **state)
 {
     const struct service_calibration own = calibration("openai-api", TRANSPORT_TCP, "2026-09-01");
 
@@ -164,11 +179,45 @@ static void an_older_replay_ends_nothing_of_later(void **state)
             {"openai-api", "tcp", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
         },
         1);
-    note(T0 - 3600, &own, 1);
+}
+
+/* Captures of before are read into the same ledger: of these alone, a period that is over. */
+static void a_replay_is_a_period_that_is_over(void **state)
+{
+    const struct service_calibration own = calibration("openai-api", TRANSPORT_TCP, "2026-09-01");
+    struct service_calibration older = calibration("openai-api", TRANSPORT_TCP, "2026-08-01");
+
+    (void)state;
+    note(T0, &own, 1);
+    note_replay(T0 - 3600, T0 - 3000, &own, 1);
+    note_replay(T0 - 3600, T0 - 1800, &own, 1); /* it went on */
+    note_replay(T0 - 3600, T0 - 2400, &own, 1); /* once more, but less of it */
+    older.in_force = false;
+    note_replay(T0 - 3600, T0 - 2400, &older, 1);
     assert_periods(
         (const struct period[]){
             {"openai-api", "tcp", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
-            {"openai-api", "tcp", "2026-09-01", T0 - 3600, CALIBRATIONUSE_OPEN},
+            {"openai-api", "tcp", "2026-09-01", T0 - 3600, T0 - 1800},
+        },
+        2);
+}
+
+/* Within a period that goes on, also from its first interval on, and by another configuration. */
+static void a_replay_ends_no_other_period(void **state)
+{
+    const struct service_calibration own = calibration("openai-api", TRANSPORT_TCP, "2026-09-01");
+    const struct service_calibration other = calibration("openai-api", TRANSPORT_TCP, "2026-08-01");
+
+    (void)state;
+    note(T0, &own, 1);
+    note_replay(T0 + 60, T0 + 600, NULL, 0);
+    note_replay(T0 + 60, T0 + 600, &other, 1);
+    note_replay(T0, T0 + 600, &own, 1);
+    note(T0 + 1200, &own, 1); /* the daemon was started anew */
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", T0, CALIBRATIONUSE_OPEN},
+            {"openai-api", "tcp", "2026-08-01", T0 + 60, T0 + 600},
         },
         2);
 }
@@ -230,7 +279,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(uses_begin_and_end_with_the_configuration),
         TEST(services_and_transports_are_apart),
-        TEST(an_older_replay_ends_nothing_of_later),
+        TEST(a_clock_that_goes_back_ends_nothing),
+        TEST(a_replay_is_a_period_that_is_over),
+        TEST(a_replay_ends_no_other_period),
         TEST(other_facts_are_not_taken_for_these),
         TEST(drifts_of_one_day_are_all_kept),
     };

@@ -1139,6 +1139,33 @@ static void a_configuration_says_which_calibrations_are_in_use(void **state)
                         sizeof(struct triple));
 }
 
+/* Live use goes on; of the replay there is a period, from its first interval to its last. */
+static void a_replay_notes_its_own_period_alone(void **state)
+{
+    (void)state;
+    calibrate(1);
+    send_closed(0, T0 + 600);
+    commit();
+    assert_used("openai-api", T0 + 600, "- a test");
+    close_stores();
+    open_stores();
+    give_names();
+    meter_set_replay(meter);
+    send_closed(0, T0);
+    commit();
+    assert_used("openai-api", T0, "1790000100 a test");
+    send_closed(0, T0 + 60);
+    send_closed(0, T0 + 120);
+    commit();
+    assert_used("openai-api", T0, "1790000220 a test");
+    calibrate(0); /* and a replay of what came later, without it */
+    meter_set_config(meter, config);
+    send_closed(0, T0 + 900);
+    commit();
+    assert_used("openai-api", T0, "1790000220 a test");
+    assert_used("openai-api", T0 + 600, "- a test");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1172,6 +1199,7 @@ int main(void)
         TEST(what_is_read_is_told),
         TEST(a_drift_that_cannot_be_written_is_not_forgotten),
         TEST(a_configuration_says_which_calibrations_are_in_use),
+        TEST(a_replay_notes_its_own_period_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
