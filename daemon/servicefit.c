@@ -35,6 +35,8 @@ struct model {
     double more_by_first;
 };
 
+/* The overhead is as it was fitted, below 0 too, so that its error can be told where it is small.
+ */
 struct line {
     double slope;
     double overhead[2]; /* of later exchanges, of the first ones */
@@ -109,7 +111,7 @@ static void find_overhead(struct line *line, const struct point *points, size_t 
         if (i != without && points[i].is_first == is_first)
             rests[n++] = points[i].measured - line->slope * points[i].tokens;
     line->seen[is_first] = n > 0;
-    line->overhead[is_first] = n > 0 ? fmax(median(rests, n), 0) : 0;
+    line->overhead[is_first] = n > 0 ? median(rests, n) : 0;
 }
 
 static double ratio_of_sums(const struct point *points, size_t count, size_t without)
@@ -142,13 +144,19 @@ static struct line fit_line(const struct model *model, const struct point *point
     if (!line.seen[true])
         line.overhead[true] = line.overhead[false] + model->more_by_first;
     else if (!line.seen[false])
-        line.overhead[false] = fmax(line.overhead[true] - model->more_by_first, 0);
+        line.overhead[false] = line.overhead[true] - model->more_by_first;
     return line;
+}
+
+/* What is used: no overhead is below 0. */
+static double overhead_of(const struct line *line, bool is_first)
+{
+    return fmax(line->overhead[is_first], 0);
 }
 
 static double estimate(const struct line *line, const struct point *point)
 {
-    return fmax(point->measured - line->overhead[point->is_first], 0) / line->slope;
+    return fmax(point->measured - overhead_of(line, point->is_first), 0) / line->slope;
 }
 
 /* -- Errors ----------------------------------------------------------------------------------- */
@@ -256,9 +264,9 @@ static void set_bands(struct servicefit *fit, const struct line *line, const str
 
     fit->slope = (struct triple){line->slope * exp(-half), line->slope, line->slope * exp(half)};
     fit->overhead_new =
-        around(line->overhead[true], wide * jackknife(errors->overheads[true], fit->n));
+        around(overhead_of(line, true), wide * jackknife(errors->overheads[true], fit->n));
     fit->overhead_more =
-        around(line->overhead[false], wide * jackknife(errors->overheads[false], fit->n));
+        around(overhead_of(line, false), wide * jackknife(errors->overheads[false], fit->n));
 }
 
 /* Kendall's tau-b (Biometrika 33, 1945): ties count for neither side. */

@@ -308,6 +308,40 @@ static void bands_hold_nine_of_ten(void **state)
     }
 }
 
+/* An overhead that is small beside the scatter: what is fitted is 0 often, but its band says how
+ * little that is worth. */
+static void bands_hold_small_overheads(void **state)
+{
+    enum { SESSIONS = 400, TRUE_OVERHEAD = 100 };
+    static const double sigmas[] = {0.1, 0.15, 0.2};
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        const struct estimator *estimator = &methods[i / 3];
+        size_t least = servicefit_least(estimator->method);
+        struct servicefit_sample samples[20];
+        double inside = 0, zero = 0;
+        uint64_t seed = 23;
+
+        for (unsigned j = 0; j < SESSIONS; j++) {
+            struct servicefit fit;
+
+            draw(estimator, sigmas[i % 3], &seed, samples, least);
+            fit = servicefit_fit(estimator, samples, least, least);
+            assert_true(fit.overhead_new.low >= 0 && fit.overhead_more.low >= 0);
+            assert_true(fit.overhead_new.high > fit.overhead_new.low);
+            zero += fit.overhead_new.central <= 0;
+            inside +=
+                fit.overhead_new.low <= TRUE_OVERHEAD && TRUE_OVERHEAD <= fit.overhead_new.high;
+        }
+        print_message("M%zu, scatter %.2f: %.1f %% of overheads are inside, %.1f %% were fitted as "
+                      "0\n",
+                      i / 3 + 1, sigmas[i % 3], 100 * inside / SESSIONS, 100 * zero / SESSIONS);
+        assert_true(zero > 0.2 * SESSIONS); /* or the test proves nothing */
+        assert_true(inside > 0.9 * SESSIONS);
+    }
+}
+
 /* -- Input tokens ----------------------------------------------------------------------------- */
 
 static const struct estimator of_body = {.method = METHOD_M4,
@@ -533,6 +567,7 @@ int main(void)
         cmocka_unit_test(what_scatters_beyond_use_is_refused),
         cmocka_unit_test(every_method_refuses_what_says_nothing),
         cmocka_unit_test(bands_hold_nine_of_ten),
+        cmocka_unit_test(bands_hold_small_overheads),
         cmocka_unit_test(input_tokens_are_fitted_where_they_are_known),
         cmocka_unit_test(a_request_in_two_parts_does_not_widen_the_band),
         cmocka_unit_test(the_reason_is_told_why_input_tokens_are_not),
