@@ -34,6 +34,7 @@ struct session {
     struct calibrateservice_truth truth[SERVICEFIT_MOST];
     size_t truth_count;
     size_t count;  /* exchanges of the service */
+    size_t joint;  /* that several prompts share: left out */
     size_t others; /* of other services */
     size_t of_transport[TRANSPORT_COUNT];
     bool done;             /* the operator has no more */
@@ -220,6 +221,17 @@ static void print_exchange(const struct session *session, enum service_transport
               stderr);
 }
 
+/* Its sizes are of several answers, and nobody can tell which part is whose. It has no number. */
+static void leave_out(struct session *session, enum service_transport transport,
+                      const struct exchange_shape *shape)
+{
+    session->joint++;
+    fprintf(stderr,
+            "left out (%s): %u prompts were answered together, which no count of tokens can be "
+            "given for: send each after the last answer's end\n",
+            service_transport_name(transport), shape->requests);
+}
+
 static void take_exchange(void *context, uint16_t service, enum service_transport transport,
                           const struct exchange_shape *shape)
 {
@@ -232,6 +244,10 @@ static void take_exchange(void *context, uint16_t service, enum service_transpor
         return;
     if (service != session->number) {
         session->others++;
+        return;
+    }
+    if (shape->requests > 1) {
+        leave_out(session, transport, shape);
         return;
     }
     print_exchange(session, transport, shape);
@@ -383,7 +399,12 @@ static bool check_exchanges(const struct session *session)
 {
     const char *id = session->service->id;
 
-    if (session->count == 0 && session->others > 0)
+    if (session->count == 0 && session->joint > 0)
+        fprintf(stderr,
+                "iagmeter: no exchange of %s can be used: several prompts were answered together; "
+                "send each after the last answer's end\n",
+                id);
+    else if (session->count == 0 && session->others > 0)
         fprintf(stderr,
                 "iagmeter: no exchange of %s was seen, but %zu of other services: the wrong "
                 "service?\n",

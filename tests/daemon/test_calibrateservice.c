@@ -74,6 +74,26 @@ static void prompt_tcp(unsigned device, const char *host, unsigned tokens_out, u
     film.clock_ns += 5 * SECOND;
 }
 
+/* Two on a connection of HTTP/2, the second before the first is answered. */
+static void prompts_together(const char *host)
+{
+    struct talk talk = talk_of(1, port++);
+
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, host, 0);
+    talk_record(&film, &talk, FROM_CLIENT, 26); /* an empty frame: SETTINGS are acknowledged */
+    talk_record(&film, &talk, FROM_CLIENT, 1400);
+    film.clock_ns += 300 * MILLI;
+    talk_record(&film, &talk, FROM_CLIENT, 1400);
+    film.clock_ns += SECOND;
+    for (unsigned i = 0; i < 100; i++) {
+        film.clock_ns += 20 * MILLI;
+        talk_record(&film, &talk, FROM_SERVER, 250);
+    }
+    talk_close(&film, &talk);
+    film.clock_ns += 5 * SECOND;
+}
+
 static void prompt_quic(unsigned device, const char *host, unsigned tokens_out)
 {
     struct talk talk = talk_of(device, port++);
@@ -235,6 +255,31 @@ static void both_transports_together_are_refused(void **state)
     assert_non_null(strstr(text, "13 (quic): "));
     assert_int_equal(count_of(text, "not over the same transport as others"), 2);
     assert_int_equal(access(output, F_OK), -1);
+}
+
+/* They have no number, and no line in the table. */
+static void prompts_that_are_answered_together_are_left_out(void **state)
+{
+    struct calibrateservice_options options;
+    const char *text;
+
+    (void)state;
+    prompts_together(HOST);
+    add_truth(1, 100, 0);
+    assert_refused(SERVICE,
+                   "no exchange of openai-api can be used: several prompts were answered together");
+    table[0] = '\0';
+    session_tcp(12);
+    prompts_together(HOST);
+    options = options_of(SERVICE);
+    text = assert_run(&options, EXIT_SUCCESS, NULL);
+    assert_int_equal(count_of(text, "left out (tcp): 2 prompts were answered together"), 2);
+    assert_int_equal(count_of(text, " records, "), 12);
+    assert_written("\n    n = 12;");
+    assert_written("bytes_per_token = [ 250.000000, 250.000000, 250.000000 ];");
+    assert_int_equal(unlink(output), 0);
+    add_truth(13, 100, 0);
+    assert_refused(SERVICE, "the tokens of 13 exchanges, but 12 were seen");
 }
 
 /* -- What is refused -------------------------------------------------------------------------- */
@@ -427,6 +472,7 @@ int main(void)
         TEST(a_session_over_tcp_becomes_a_file),
         TEST(a_session_over_quic_is_of_quic),
         TEST(both_transports_together_are_refused),
+        TEST(prompts_that_are_answered_together_are_left_out),
         TEST(what_the_wire_does_not_show_is_refused),
         TEST(what_cannot_be_fitted_is_refused),
         TEST(wrong_options_are_refused),
