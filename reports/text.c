@@ -14,6 +14,7 @@
 #define MAX_DECIMALS          15
 #define SIGNIFICANT_DIGITS    3
 #define FACTOR_DIGITS         7
+#define UNITS_MAX             0x1p63 /* below, they fit into 64 bits */
 
 struct sentence {
     const char *words[LANGUAGE_COUNT]; /* French, English */
@@ -1445,7 +1446,12 @@ static double in_units(double value, unsigned decimals)
 void text_number(char *out, size_t size, enum text_language language, double value,
                  unsigned decimals)
 {
-    text_decimal(out, size, language, llround(in_units(value, decimals)), decimals);
+    double units = in_units(value, decimals);
+
+    if (fabs(units) < UNITS_MAX)
+        text_decimal(out, size, language, llround(units), decimals);
+    else
+        text_digits(out, size, language, value, FACTOR_DIGITS);
 }
 
 /* snprintf() follows the process's locale; a report does not. */

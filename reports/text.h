@@ -552,7 +552,7 @@ void text_csv(FILE *stream, const char *text);
 /* UNITS of 10^-decimals: (1234567, 2) is "12 345,67" in French, "12,345.67" in English. */
 void text_decimal(char *out, size_t size, enum text_language language, int64_t units,
                   unsigned decimals);
-/* VALUE rounded to that number of decimals. */
+/* VALUE rounded to that number of decimals; with an exponent where that has too many digits. */
 void text_number(char *out, size_t size, enum text_language language, double value,
                  unsigned decimals);
 /* Up to DIGITS significant digits. */

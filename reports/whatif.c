@@ -221,11 +221,24 @@ struct parts {
     size_t count;
 };
 
+/* The scatter of a SHARE of all REQUESTS, whose own is RANDOM_SIGMA: variances are of the sum, and
+ * so is the logarithm's taken from it, as a log-normal's. Dividing RANDOM_SIGMA itself by
+ * sqrt(SHARE) holds only while that is small: beyond, its exponential has no bounds. Less than one
+ * exchange scatters like one. */
+static double sigma_of_share(double random_sigma, double requests, double share)
+{
+    double least = requests > 1 ? 1 / requests : 1;
+
+    return sqrt(log1p(expm1(random_sigma * random_sigma) / fmax(share, least)));
+}
+
 /* SHARE of the activity: these EXCHANGES, which scatter more than all of them. */
 static void add_parts(struct parts *parts, const struct mix_factors *mix,
                       const struct activity *activity, double share, double random_sigma,
                       size_t exchanges)
 {
+    double sigma = sigma_of_share(random_sigma, activity->requests.central, share);
+
     for (size_t i = 0; i < mix->count; i++) {
         double part = share * mix->shares[i];
 
@@ -233,7 +246,7 @@ static void add_parts(struct parts *parts, const struct mix_factors *mix,
             (struct whatif_part){triple_scale(activity->requests, part),
                                  triple_scale(activity->tokens_in, part),
                                  triple_scale(activity->tokens_out, part),
-                                 random_sigma / sqrt(share),
+                                 sigma,
                                  (unsigned)exchanges,
                                  mix->parts[i]};
     }
@@ -491,7 +504,8 @@ static struct month_totals folded_common(const struct month_report *report)
 static double reach_of_exchanges(const struct month_totals *totals, const struct factors *factors,
                                  double share)
 {
-    return factors ? month_random_sigma(totals, factors) / sqrt(share) *
+    return factors ? sigma_of_share(month_random_sigma(totals, factors),
+                                    totals->activity.requests.central, share) *
                          factors_uncertainty(factors)->range_sigmas / 2
                    : 0;
 }

@@ -70,6 +70,25 @@ static void writes_numbers_as_each_language_does(void **state)
     assert_decimal(LANGUAGE_EN, INT64_MIN, 0, "-9,223,372,036,854,775,808");
 }
 
+static void writes_numbers_of_more_than_64_bits(void **state)
+{
+    static const struct {
+        double value;
+        const char *expected;
+    } numbers[] = {{1234.5, "1,234.50"},
+                   {-9.2e16, "-92,000,000,000,000,000.00"},
+                   {9.3e16, "9.3e+16"},
+                   {-1.5e300, "-1.5e+300"},
+                   {INFINITY, "inf"}};
+    char text[TEXT_NUMBER_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        text_number(text, sizeof(text), LANGUAGE_EN, numbers[i].value, 2);
+        assert_string_equal(text, numbers[i].expected);
+    }
+}
+
 static void writes_factors_and_exact_values(void **state)
 {
     char text[TEXT_NUMBER_SIZE];
@@ -244,6 +263,7 @@ int main(void)
         cmocka_unit_test(has_every_sentence_in_both_languages),
         cmocka_unit_test(uses_the_same_arguments_in_both_languages),
         cmocka_unit_test(writes_numbers_as_each_language_does),
+        cmocka_unit_test(writes_numbers_of_more_than_64_bits),
         cmocka_unit_test(writes_factors_and_exact_values),
         cmocka_unit_test(keeps_three_significant_digits),
         cmocka_unit_test(sets_the_spaces_of_french),

@@ -635,10 +635,11 @@ static void a_mix_by_date_is_that_of_the_month(void **state)
 
 /* ---- What single exchanges differ by ---- */
 
-/* At the end of a range, in logarithms, of a SHARE of exchanges. */
+/* At the end of a range, in logarithms, of a SHARE of exchanges: log-normal. */
 static double reach_of(const struct world *world, double sigma, double share)
 {
-    return sigma / sqrt(share) * factors_uncertainty(world->config->factors)->range_sigmas / 2;
+    return sqrt(log(1 + (exp(sigma * sigma) - 1) / share)) *
+           factors_uncertainty(world->config->factors)->range_sigmas / 2;
 }
 
 /* END of a band that is a factor exp(REACH) wider, both combined in logarithms. */
@@ -671,6 +672,61 @@ static void single_exchanges_count(void **state)
     assert_close(less.high, -0.2 * widened(band.central, band.low, reach));
     assert_close(month_random_sigma(&sum->before, world->config->factors), 0.05);
     assert_close(month_random_sigma(&sum->after, world->config->factors), 0.05 / sqrt(0.8));
+    whatif_free(whatif);
+}
+
+/* One exchange of 100, and less than one: the share may be as small as it likes, its band stays
+ * that of one exchange in proportion. */
+static void small_shares_stay_sane(void **state)
+{
+    static const struct {
+        const char *move;
+        const char *reduce;
+        double share;
+    } asked[] = {{"--move mistral-web=chatgpt-web:1%", "--reduce mistral-web:1%", 0.01},
+                 {"--move mistral-web=chatgpt-web:0.01%", "--reduce mistral-web:0.01%", 0.0001}};
+    struct world *world = *state;
+    double reach;
+
+    use_scattered(world, DRH, MISTRAL, 100, MANY, 3);
+    make_report(world);
+    reach = reach_of(world, 0.3, 0.01);
+    for (size_t i = 0; i < 2; i++) {
+        struct whatif *whatif = answer(world, asked[i].reduce);
+        struct triple band = month_value(&whatif->total.before, MONTH_ENERGY);
+        struct triple change = whatif_change_of(&whatif->total, MONTH_ENERGY);
+
+        assert_close(change.low, -asked[i].share * widened(band.central, band.high, reach));
+        assert_close(change.high, -asked[i].share * widened(band.central, band.low, reach));
+        whatif_free(whatif);
+        whatif = answer(world, asked[i].move);
+        change = whatif_change_of(&whatif->total, MONTH_ENERGY);
+        assert_true(-change.low < 100 * asked[i].share * band.high);
+        whatif_free(whatif);
+    }
+}
+
+/* What is folded, too: of five exchanges, less than one. */
+static void small_shares_of_what_is_folded_stay_sane(void **state)
+{
+    struct world *world = *state;
+    const struct month_row *other;
+    struct whatif *whatif;
+    struct triple energy;
+    double reach;
+
+    use(world, DRH, MISTRAL, 60, MANY);
+    use(world, DRH, CHATGPT, 2, FEW);
+    use(world, DSN, CHATGPT, 3, THRESHOLD - 1);
+    make_report(world);
+    assert_int_equal(world->report->suppressed, SUPPRESS_MERGED);
+    other = &world->report->directions.rows[world->report->directions.count - 1];
+    energy = month_value(&other->totals, MONTH_ENERGY);
+    reach = reach_of(world, month_random_sigma(&other->totals, world->config->factors), 0.2);
+    assert_true(reach > 0);
+    whatif = answer(world, "--reduce all:0.01%");
+    assert_close(whatif_change_of(&whatif->folded, MONTH_ENERGY).low,
+                 -0.0001 * widened(energy.central, energy.high, reach));
     whatif_free(whatif);
 }
 
@@ -1118,6 +1174,8 @@ int main(void)
         TEST(single_exchanges_count),
         TEST(single_exchanges_are_told),
         TEST(exchanges_of_pairs_are_independent),
+        TEST(small_shares_stay_sane),
+        TEST(small_shares_of_what_is_folded_stay_sane),
         TEST(the_same_exchanges_are_on_both_sides),
         TEST(what_is_folded_stays_as_it_was),
         TEST(one_direction_is_its_row_of_all),
