@@ -616,7 +616,7 @@ bool metrics_write_use(struct ledger *ledger, const struct config *config, int64
     for (int i = 0; progress->total_shown && i < MONTH_INDICATORS; i++)
         put_total(progress, (enum month_indicator)i, stream);
     put_objectives(progress, stream);
-    if (config->host && progress->total_shown)
+    if (config->host && progress->total_shown && !progress->host_hidden)
         put_host_tokens(progress, stream);
     progress_free(progress);
     return true;

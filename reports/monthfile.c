@@ -21,7 +21,7 @@
 #define MANY           100000     /* rows of a month */
 #define FIRST_WORDS    "# iagmeter months/"
 #define FIRST_LINE                                                                                 \
-    FIRST_WORDS "1 " IAGMETER_VERSION ": made of ledger.db, and made anew when it is deleted\n"
+    FIRST_WORDS "2 " IAGMETER_VERSION ": made of ledger.db, and made anew when it is deleted\n"
 #define SUM "# sha256 "
 
 /* ---- Totals, member by member ---- */
@@ -66,10 +66,10 @@ static void write_totals(const char *id, const struct month_totals *totals, FILE
 static void write_sums(const struct monthsums *sums, FILE *stream)
 {
     fprintf(stream,
-            "%d\t%d\t%s\t%d\t%d\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%zu\n",
-            sums->year, sums->month, sums->stamp, sums->withheld, sums->unused, sums->covered_s,
-            sums->month_s, sums->wire.in, sums->wire.out, sums->unseen.in, sums->unseen.out,
-            sums->server.in, sums->server.out, sums->count);
+            "%d\t%d\t%s\t%d\t%d\t%d\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%zu\n",
+            sums->year, sums->month, sums->stamp, sums->withheld, sums->unused, sums->host_hidden,
+            sums->covered_s, sums->month_s, sums->wire.in, sums->wire.out, sums->unseen.in,
+            sums->unseen.out, sums->server.in, sums->server.out, sums->count);
     write_totals(MONTH_ALL, &sums->total, stream);
     for (size_t i = 0; i < sums->count; i++)
         write_totals(sums->rows[i].id, &sums->rows[i].totals, stream);
@@ -250,13 +250,13 @@ static bool take_head(char *line, struct monthsums *sums)
     double *const figures[] = {&sums->covered_s, &sums->month_s,   &sums->wire.in,
                                &sums->wire.out,  &sums->unseen.in, &sums->unseen.out,
                                &sums->server.in, &sums->server.out};
-    uint64_t year = 0, month = 0, withheld = 0, unused = 0, count = 0;
+    uint64_t year = 0, month = 0, withheld = 0, unused = 0, host_hidden = 0, count = 0;
     const char *stamp;
     bool good = take_number(&line, INT_MAX, &year) && take_number(&line, 12, &month);
 
     stamp = cell(&line);
     good = good && strlen(stamp) == sizeof(sums->stamp) - 1 && take_number(&line, 1, &withheld) &&
-           take_number(&line, 1, &unused);
+           take_number(&line, 1, &unused) && take_number(&line, 1, &host_hidden);
     for (size_t i = 0; good && i < sizeof(figures) / sizeof(figures[0]); i++)
         good = take_real(&line, figures[i]);
     if (!good || !take_number(&line, MANY, &count) || line)
@@ -265,6 +265,7 @@ static bool take_head(char *line, struct monthsums *sums)
     sums->month = (int)month;
     sums->withheld = withheld;
     sums->unused = unused;
+    sums->host_hidden = host_hidden;
     sums->count = (size_t)count;
     snprintf(sums->stamp, sizeof(sums->stamp), "%s", stamp);
     return true;

@@ -23,9 +23,14 @@ struct monthsums_store {
 
 /* ---- From a report ---- */
 
-static void add_tokens(struct monthsums *sums, const struct localhost *host)
+/* Where the report tells no sum of the host, what its servers counted is not told either: it is the
+ * same use. */
+static void add_tokens(struct monthsums *sums, const struct month_report *report)
 {
-    for (size_t i = 0; host && i < host->service_count; i++) {
+    const struct localhost *host = report->host;
+
+    sums->host_hidden = host && !report->host_shown;
+    for (size_t i = 0; report->host_shown && i < host->service_count; i++) {
         const struct localhost_service *service = &host->services[i];
 
         sums->wire.in += service->tokens_in - service->unseen_tokens_in;
@@ -54,7 +59,7 @@ struct monthsums *monthsums_of_report(const struct month_report *report)
         return sums;
     sums->unused = table->count == 0 && report->suppressed == SUPPRESS_NONE;
     sums->total = report->total;
-    add_tokens(sums, report->host);
+    add_tokens(sums, report);
     sums->rows = calloc(table->count + 1, sizeof(*sums->rows));
     for (size_t i = 0; sums->rows && i < table->count; i++) {
         struct monthsums_row *row = &sums->rows[sums->count];

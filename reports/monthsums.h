@@ -35,7 +35,9 @@ struct monthsums {
     double covered_s;
     double month_s;
     struct month_totals total;
-    /* Of a host of our own, as struct hoststatus has it. */
+    /* Of a host of our own, as struct hoststatus has it; zeros where HOST_HIDDEN: there is
+     * something of it, which the report does not show. */
+    bool host_hidden;
     struct hoststatus_tokens wire;
     struct hoststatus_tokens unseen;
     struct hoststatus_tokens server;

@@ -222,6 +222,7 @@ static bool fill(struct progress *progress, const struct year *year)
             continue;
         progress->months++;
         progress->covered_s += year->months[i]->covered_s;
+        progress->host_hidden |= year->months[i]->host_hidden;
         add_tokens(&progress->wire, &year->months[i]->wire);
         add_tokens(&progress->unseen, &year->months[i]->unseen);
         add_tokens(&progress->server, &year->months[i]->server);

@@ -74,7 +74,10 @@ struct progress {
     double covered_s;          /* by the capture, of the time up to UNTIL */
     bool total_shown;          /* no month was withheld, and there is one */
     struct month_totals total; /* of the months, where it is shown */
-    /* Of a host of our own, where the total is shown: as struct hoststatus has it. */
+    /* Of a host of our own, where the total is shown: as struct hoststatus has it. Not to be told
+     * where HOST_HIDDEN: a month's report does not show the host, and those of the others would
+     * tell that its use is in none of them. */
+    bool host_hidden;
     struct hoststatus_tokens wire;
     struct hoststatus_tokens unseen;
     struct hoststatus_tokens server;

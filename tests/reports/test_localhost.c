@@ -10,7 +10,9 @@
 
 #include <jansson.h>
 
+#include "daemon/metrics.h"
 #include "reports/hostview.h"
+#include "reports/monthsums.h"
 #include "tests/reports/hostworld.h"
 #include "tests/reports/unnamed.h"
 
@@ -302,6 +304,49 @@ static void hides_all_that_few_devices_have_of_the_host(void **state)
     month_free(report);
 }
 
+static void assert_no_tokens(const struct hoststatus_tokens *tokens)
+{
+    assert_true(tokens->in == 0 && tokens->out == 0);
+}
+
+/* What is kept for the year, and what metrics tell, from the ledger and from what is kept. */
+static void assert_tokens_told(const struct month_report *report, bool told)
+{
+    struct monthsums *sums = monthsums_of_report(report);
+
+    assert_non_null(sums);
+    assert_int_equal(sums->host_hidden, !told);
+    if (!told) {
+        assert_no_tokens(&sums->wire);
+        assert_no_tokens(&sums->unseen);
+        assert_no_tokens(&sums->server);
+    } else
+        assert_near(sums->wire.out, 800);
+    monthsums_free(sums);
+    for (int i = 0; i < 2; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *stream = open_memstream(&text, &size);
+
+        assert_true(metrics_write_use(host_ledger, host_config, HOST_LATER, stream));
+        fclose(stream);
+        assert_non_null(strstr(text, "iagmeter_year_energy_kwh{"));
+        assert_int_equal(strstr(text, "iagmeter_year_host_tokens") != NULL, told);
+        free(text);
+    }
+}
+
+static void tells_the_tokens_of_a_year(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_month();
+    report = host_report();
+    assert_tokens_told(report, true);
+    month_free(report);
+}
+
 static void tells_no_sum_of_few_devices(void **state)
 {
     struct month_report *report;
@@ -317,6 +362,7 @@ static void tells_no_sum_of_few_devices(void **state)
     assert_true(isnan(month_measured(report, NULL)));
     assert_true(isnan(month_measured(report, host_row(&report->directions, MONTH_OTHER))));
     assert_null(host_cell(report, "DSN", COMMON));
+    assert_tokens_told(report, false);
     month_free(report);
 }
 
@@ -332,6 +378,7 @@ static void tells_no_sum_that_is_all_but_few_devices(void **state)
     assert_int_equal(report->suppressed, SUPPRESS_ALL);
     assert_int_equal(report->cell_count, 0);
     assert_true(isnan(month_measured(report, NULL)));
+    assert_tokens_told(report, false);
     month_free(report);
 }
 
@@ -569,6 +616,7 @@ int main(void)
         HOST_TEST(tells_measured_from_estimated),
         HOST_TEST(has_the_intensity_of_each_hour),
         HOST_TEST(hides_all_that_few_devices_have_of_the_host),
+        HOST_TEST(tells_the_tokens_of_a_year),
         HOST_TEST(tells_no_sum_of_few_devices),
         HOST_TEST(tells_no_sum_that_is_all_but_few_devices),
         HOST_TEST(says_so_on_page_one),

@@ -61,8 +61,8 @@ static void describe(const struct monthsums *sums, FILE *stream)
 {
     fprintf(stream, "%d-%d %d %d %d %a %a", sums->year, sums->month, sums->running, sums->withheld,
             sums->unused, sums->covered_s, sums->month_s);
-    fprintf(stream, " %a %a %a %a %a %a\n", sums->wire.in, sums->wire.out, sums->unseen.in,
-            sums->unseen.out, sums->server.in, sums->server.out);
+    fprintf(stream, " %d %a %a %a %a %a %a\n", sums->host_hidden, sums->wire.in, sums->wire.out,
+            sums->unseen.in, sums->unseen.out, sums->server.in, sums->server.out);
     describe_totals(&sums->total, stream);
     for (size_t i = 0; i < sums->count; i++) {
         fputs(sums->rows[i].id, stream);
@@ -386,7 +386,8 @@ static void it_holds_nothing_that_reports_hide(void **state)
     assert_int_equal(status.st_mode & 0777, 0640);
 }
 
-/* Whatever is cut off, and whichever byte is another: it is said once, and nothing wrong told. */
+/* Whatever is cut off behind the first line, and whichever byte is another: it is said once, and
+ * nothing wrong told. */
 static void a_damaged_file_is_made_anew(void **state)
 {
     char *whole, *broken;
@@ -400,7 +401,7 @@ static void a_damaged_file_is_made_anew(void **state)
     broken = malloc(size + 1);
     srand(7);
     for (int i = 0; i < 60; i++) {
-        size_t length = i % 3 == 0 ? (size_t)below((int)size) : size;
+        size_t length = i % 3 == 0 ? (size_t)(100 + below((int)size - 100)) : size;
 
         memcpy(broken, whole, size);
         if (i % 3 == 1)
