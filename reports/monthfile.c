@@ -21,7 +21,8 @@
 #define MANY           100000     /* rows of a month */
 #define FIRST_WORDS    "# iagmeter months/"
 #define FIRST_LINE                                                                                 \
-    FIRST_WORDS "2 " IAGMETER_VERSION ": made of ledger.db, and made anew when it is deleted\n"
+    FIRST_WORDS "2 rules " MONTHSUMS_RULES " " IAGMETER_VERSION                                    \
+                ": made of ledger.db, and made anew when it is deleted\n"
 #define SUM "# sha256 "
 
 /* ---- Totals, member by member ---- */

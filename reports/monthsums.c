@@ -2,6 +2,7 @@
 #include "reports/monthsums.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ struct monthsums_store {
     int64_t now_s;
     FILE *complaints;
     struct monthfile file;
-    bool is_new; /* something in FILE */
+    bool is_new; /* something in FILE, or no longer in it */
     unsigned months_read;
 };
 
@@ -42,6 +43,16 @@ static void add_tokens(struct monthsums *sums, const struct month_report *report
     }
 }
 
+/* Of ROW, or NULL, the total: which part is measured only where the report tells it. */
+static struct month_totals totals_of(const struct month_report *report, const struct month_row *row)
+{
+    struct month_totals totals = row ? row->totals : report->total;
+
+    if (isnan(month_measured(report, row)))
+        totals.measured_kwh = totals.activity.energy_j = totals.activity.host_s = 0;
+    return totals;
+}
+
 struct monthsums *monthsums_of_report(const struct month_report *report)
 {
     struct monthsums *sums = calloc(1, sizeof(*sums));
@@ -58,7 +69,7 @@ struct monthsums *monthsums_of_report(const struct month_report *report)
     if (report->withheld)
         return sums;
     sums->unused = table->count == 0 && report->suppressed == SUPPRESS_NONE;
-    sums->total = report->total;
+    sums->total = totals_of(report, NULL);
     add_tokens(sums, report);
     sums->rows = calloc(table->count + 1, sizeof(*sums->rows));
     for (size_t i = 0; sums->rows && i < table->count; i++) {
@@ -67,7 +78,7 @@ struct monthsums *monthsums_of_report(const struct month_report *report)
         if (table->rows[i].is_other)
             continue;
         memcpy(row->id, table->rows[i].id, sizeof(row->id));
-        row->totals = table->rows[i].totals;
+        row->totals = totals_of(report, &table->rows[i]);
         sums->count++;
     }
     if (sums->rows)
@@ -140,8 +151,10 @@ static bool write_origin(const struct monthsums_store *store, struct calendar_mo
 {
     struct revisions revisions = {.text = text};
 
-    fprintf(text, "iagmeter " IAGMETER_VERSION " %04d-%02d %" PRId64 " %" PRId64 "\n", month.year,
-            month.month, month.start, month.end);
+    fprintf(text,
+            "iagmeter " IAGMETER_VERSION " rules " MONTHSUMS_RULES " %04d-%02d %" PRId64 " %" PRId64
+            "\n",
+            month.year, month.month, month.start, month.end);
     write_configuration(store->config, month.start, text);
     return ledger_visit_revisions(store->ledger, (int32_t)(month.start / DAY_S),
                                   (int32_t)((month.end + DAY_S - 1) / DAY_S), write_revision,
@@ -271,10 +284,29 @@ unsigned monthsums_months_read(const struct monthsums_store *store)
     return store->months_read;
 }
 
+/* What has no stamp is not written. */
+static void drop_if_stale(struct monthsums_store *store, struct monthsums *sums)
+{
+    char text[2 * sizeof("-2147483648")], stamp[MONTHSUMS_STAMP_SIZE] = "";
+    struct calendar_month month;
+
+    if (sums->stamp[0] == '\0')
+        return;
+    snprintf(text, sizeof(text), "%04d-%02d", sums->year, sums->month);
+    if (calendar_parse_month(text, &month))
+        stamp_of(store, month, stamp);
+    if (strcmp(sums->stamp, stamp) == 0)
+        return;
+    sums->stamp[0] = '\0';
+    store->is_new = true;
+}
+
 void monthsums_close(struct monthsums_store *store)
 {
     if (!store)
         return;
+    for (size_t i = 0; i < store->file.count; i++)
+        drop_if_stale(store, store->file.items[i]);
     if (store->is_new)
         monthfile_save(store->config->state_directory, &store->file, store->complaints);
     monthfile_free(&store->file);

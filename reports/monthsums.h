@@ -20,6 +20,11 @@
 
 #define MONTHSUMS_STAMP_SIZE 65 /* SHA-256, in hexadecimal */
 
+/* What is kept was made by the rules of its day, and is not to be told by others: raise this number
+ * with every change of month.c, suppress.c or localhost.c that changes what is shown, or how it is
+ * added up. The version of the program changes too seldom for that. */
+#define MONTHSUMS_RULES "1"
+
 struct monthsums_row {
     char id[MONTH_ID_SIZE]; /* code of the direction */
     struct month_totals totals;
@@ -68,8 +73,9 @@ bool monthsums_get(struct monthsums_store *store, struct calendar_month month,
 /* How many months were read from the ledger, and not from the file. */
 unsigned monthsums_months_read(const struct monthsums_store *store);
 
-/* Keeps what is new. Where that is not permitted, nothing is said: the next one reads the ledger,
- * too. */
+/* Keeps what is new, and drops what is no longer right, asked about or not: a pair that was shown
+ * by a lower threshold does not stay in the file. Where that is not permitted, nothing is said: the
+ * next one reads the ledger, too. */
 void monthsums_close(struct monthsums_store *store);
 
 #endif

@@ -316,6 +316,9 @@ static void assert_tokens_told(const struct month_report *report, bool told)
 
     assert_non_null(sums);
     assert_int_equal(sums->host_hidden, !told);
+    assert_int_equal(sums->total.measured_kwh > 0, told);
+    assert_int_equal(sums->total.activity.energy_j > 0, told);
+    assert_int_equal(sums->total.activity.host_s > 0, told);
     if (!told) {
         assert_no_tokens(&sums->wire);
         assert_no_tokens(&sums->unseen);

@@ -442,6 +442,58 @@ static void what_is_no_month_is_refused(void **state)
     free(whole);
 }
 
+/* Signed, and of the same version of the program: other rules made it. */
+static void what_other_rules_made_is_read_again(void **state)
+{
+    static const char rules[] = " rules " MONTHSUMS_RULES " ";
+    char hash[MONTHSUMS_STAMP_SIZE];
+    char *whole, *found, *end;
+    size_t size;
+
+    (void)state;
+    three_months();
+    assert_tells(AFTER, 3, NULL);
+    whole = read_file(&size);
+    whole[size] = '\0';
+    found = strstr(whole, rules);
+    assert_non_null(found);
+    assert_true(found < strchr(whole, '\n'));
+    found[sizeof(" rules ") - 1]++;
+    end = strstr(whole, "# sha256 ");
+    monthfile_hash(whole, (size_t)(end - whole), hash);
+    memcpy(end + sizeof("# sha256 ") - 1, hash, strlen(hash));
+    write_file(whole, size);
+    free(whole);
+    assert_tells(AFTER, 3, NULL);
+    assert_tells(AFTER, 0, NULL);
+}
+
+/* Though nobody asks about its months. */
+static void what_is_stale_does_not_stay(void **state)
+{
+    struct monthsums_store *store;
+    size_t size;
+    char *text;
+
+    (void)state;
+    three_months();
+    world.config->report.threshold = 1;
+    assert_tells(AFTER, 3, NULL);
+    text = read_file(&size);
+    text[size] = '\0';
+    assert_non_null(strstr(text, "\nCAB\t"));
+    free(text);
+    world.config->report.threshold = 5;
+    store = monthsums_open(world.ledger, world.config, AFTER, stderr);
+    assert_non_null(store);
+    monthsums_close(store);
+    text = read_file(&size);
+    text[size] = '\0';
+    assert_null(strstr(text, "CAB"));
+    assert_null(strstr(text, "DRH"));
+    free(text);
+}
+
 /* It says nothing, and is replaced. */
 static void a_file_of_another_version_is_no_error(void **state)
 {
@@ -620,6 +672,8 @@ int main(void)
         TEST(it_holds_nothing_that_reports_hide),
         TEST(a_damaged_file_is_made_anew),
         TEST(what_is_no_month_is_refused),
+        TEST(what_other_rules_made_is_read_again),
+        TEST(what_is_stale_does_not_stay),
         TEST(a_file_of_another_version_is_no_error),
         TEST(who_cannot_write_it_reads_the_ledger),
         TEST(a_restored_ledger_is_read_again),
