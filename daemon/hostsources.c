@@ -20,8 +20,9 @@ struct hostsources {
     struct powerset_state states[POWERSET_MAX_STATES];
     size_t state_count;
     size_t state_next;
-    struct power_source_state told[POWERSET_MAX_STATES + SCRAPER_TARGETS];
+    struct power_source_state told[POWERSET_MAX_STATES]; /* of sources of power, by their names */
     size_t told_count;
+    struct power_source_state told_servers[SCRAPER_TARGETS]; /* as the scraper numbers them */
 };
 
 /* How long a tick may wait for answers of servers: they come from this machine. */
@@ -163,9 +164,12 @@ struct counters_sources hostsources_counters(struct hostsources *sources)
 
 /* -- How the sources fare --------------------------------------------------------------------- */
 
-/* Where it stands, or would; NULL when there is no room. */
+/* What was told of the one that the round is at; NULL when there is no room. Servers' sums are
+ * never mixed up, whatever they are called. */
 static struct power_source_state *told_of(struct hostsources *sources, const char *name)
 {
+    if (sources->state_next > sources->state_count)
+        return &sources->told_servers[sources->state_next - sources->state_count - 1];
     for (size_t i = 0; i < sources->told_count; i++)
         if (strcmp(sources->told[i].name, name) == 0)
             return &sources->told[i];
@@ -244,8 +248,10 @@ static void tell_growth(struct hostsources *sources, struct power_source_state *
 {
     const struct power_source_state *told = told_of(sources, state->name);
 
-    state->missed_s -= told->missed_s;
-    state->restarts -= told->restarts;
+    if (!told)
+        return;
+    state->missed_s -= told->missed_s < state->missed_s ? told->missed_s : state->missed_s;
+    state->restarts -= told->restarts < state->restarts ? told->restarts : state->restarts;
 }
 
 bool hostsources_next_state(struct hostsources *sources, struct power_source_state *state)

@@ -25,7 +25,8 @@ void hostsources_close(struct hostsources *sources);
 struct counters_sources hostsources_counters(struct hostsources *sources);
 
 /* What is not told yet of what each power source and server is, and whether it can be read: one at
- * a time; false: nothing more. Once it is, say so, or it comes again when all others have. */
+ * a time; false: nothing more. Once it is, say so before asking for the next, or it comes again
+ * when all others have. */
 bool hostsources_next_state(struct hostsources *sources, struct power_source_state *state);
 void hostsources_told(struct hostsources *sources, const struct power_source_state *state);
 

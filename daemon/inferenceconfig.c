@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collectors/inference/scraper.h"
 #include "daemon/confread.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -275,6 +276,26 @@ static bool serves(const struct inference_config *config, uint16_t port)
     return false;
 }
 
+/* The ledger knows servers by their names. Two of one name would be one there, and who is asked for
+ * two ports counts twice. */
+static void check_name(const struct inference_config *config, const char *url,
+                       const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    char name[SCRAPER_NAME_SIZE], other[SCRAPER_NAME_SIZE];
+
+    scraper_name(url, name);
+    for (unsigned i = 0; i < config->server_count && name[0] != '\0'; i++) {
+        scraper_name(config->scrapes[i].url, other);
+        if (strcmp(name, other) == 0)
+            confread_error(
+                config_setting_get_member(group, "metrics"), diagnostics,
+                "metrics: \"%s\" is asked for port %u already; URLs must differ in their "
+                "first %d characters, before any ? or # (with metrics_socket, in a host "
+                "of your choice)",
+                name, config->servers[i].port, SCRAPER_NAME_SIZE - 1);
+    }
+}
+
 static void read_server(struct inference_config *config, const config_setting_t *group,
                         struct diagnostics *diagnostics)
 {
@@ -298,6 +319,7 @@ static void read_server(struct inference_config *config, const config_setting_t 
     keep_place(&config->server_places[config->server_count], entry.service, group);
     keep_place(&config->remote_places[config->server_count], entry.remote, group);
     scrapeconfig_read(&entry.scrape, group, diagnostics);
+    check_name(config, entry.scrape.url, group, diagnostics);
     config->scrapes[config->server_count] = entry.scrape;
     config->server_count++;
     for (int i = 0; i < length_of(models); i++)

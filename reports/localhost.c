@@ -191,21 +191,6 @@ static bool visit_unseen(void *context, const struct ledger_use_row *row)
     return true;
 }
 
-/* The first server that is asked where server NUMBER is: to the ledger they are the same. */
-static unsigned server_of(const struct inference_config *inference, unsigned number)
-{
-    char name[SCRAPER_NAME_SIZE], other[SCRAPER_NAME_SIZE];
-    unsigned first = 0;
-
-    scraper_name(inference->scrapes[number].url, name);
-    for (; first < number; first++) {
-        scraper_name(inference->scrapes[first].url, other);
-        if (strcmp(name, other) == 0)
-            break;
-    }
-    return first;
-}
-
 static bool visit_source(void *context, const struct ledger_source_day *row)
 {
     struct reading *reading = context;
@@ -239,12 +224,10 @@ static void mark_servers(struct localhost *host, const struct config *config)
     const struct inference_config *inference = &config->inference;
 
     for (unsigned i = 0; i < inference->server_count; i++) {
-        unsigned server = server_of(inference, i);
-
-        mark_server(host, config, server, inference->servers[i].service);
+        mark_server(host, config, i, inference->servers[i].service);
         for (unsigned j = 0; j < inference->model_count; j++)
             if (inference->models[j].port == inference->servers[i].port)
-                mark_server(host, config, server, inference->models[j].service);
+                mark_server(host, config, i, inference->models[j].service);
     }
 }
 

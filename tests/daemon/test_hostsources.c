@@ -278,6 +278,41 @@ static void a_new_start_is_told_once(void **state)
     assert_false(hostsources_next_state(sources, &said));
 }
 
+/* The one began anew; the other, of the same name, is not there. */
+static void servers_of_one_name_are_not_mixed_up(void **state)
+{
+    struct inference_config *inference = &config->inference;
+    struct counters_sources given;
+    struct power_source_state said;
+    uint64_t restarts = 0, missed_s = 0;
+    char url[64];
+
+    (void)state;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/metrics", serve_on_loopback());
+    ask_a_server(url, "");
+    inference->server_count = 2;
+    inference->servers[1] = inference->servers[0];
+    inference->servers[1].port = 8001;
+    inference->scrapes[1] = inference->scrapes[0];
+    snprintf(inference->scrapes[1].socket_path, sizeof(inference->scrapes[1].socket_path),
+             "/nonexistent/socket");
+    open_sources();
+    hostsources_set_rules(sources, config->catalogue, config->directions);
+    given = hostsources_counters(sources);
+    for (unsigned i = 1; i <= 3; i++) {
+        server.answer = i == 1 ? PLAIN VLLM("a", 50) : i == 2 ? PLAIN VLLM("a", 20) : PLAIN;
+        await_answers(&given, i);
+        while (hostsources_next_state(sources, &said)) {
+            restarts += said.restarts;
+            missed_s += said.missed_s;
+            hostsources_told(sources, &said);
+        }
+    }
+    assert_int_equal(restarts, 1);
+    assert_true(missed_s < 3600);
+    assert_false(hostsources_next_state(sources, &said)); /* nothing is told over and over */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(services_have_the_numbers_of_who_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_does_not_answer_is_told_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_start_is_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(servers_of_one_name_are_not_mixed_up, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,13 +228,36 @@ static void what_is_wrong_with_servers_is_said_with_its_line(void **state)
                    "iagmeter.conf:4", "needs a host");
     assert_refused("servers = ( { port = 8000; service = \"local-vllm\";"
                    " metrics = \"http://127.0.0.1/\"; },\n{ port = 8001; service = "
-                   "\"local-vllm\"; metrics = \"http://127.0.0.1/\"; tokens = \"server\"; } );",
+                   "\"local-vllm\"; metrics = \"http://127.0.0.1/2\"; tokens = \"server\"; } );",
                    "iagmeter.conf:4", "tokens differs");
 }
 
+#define NAMED(port, url)                                                                           \
+    "{ port = " port "; service = \"local-vllm\"; metrics = \"http://" url "\"; }"
+#define LONG "a.example.org/of/a/path/that/is/longer/than/a/name/has/room/for"
+
+/* The ledger would take one for the other. */
+static void two_servers_of_one_name_are_refused(void **state)
+{
+    static const char *const pairs[][2] = {
+        {NAMED("8000", "a/m"), NAMED("8001", "a/m")},
+        {NAMED("8000", "a/m?x"), NAMED("8001", "a/m?y")},
+        {NAMED("8000", "a/m"), "{ port = 8001; service = \"local-vllm\"; metrics = \"http://a/m\"; "
+                               "metrics_socket = \"/run/b\"; }"},
+        {NAMED("8000", LONG "/a"), NAMED("8001", LONG "/b")},
+    };
+    char text[1000];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+        snprintf(text, sizeof(text), "servers = ( %s,\n%s );", pairs[i][0], pairs[i][1]);
+        assert_refused(text, "iagmeter.conf:4", "is asked for port 8000 already");
+    }
+}
+
 #define METRICS(port, dialect)                                                                     \
-    "{ port = " port                                                                               \
-    "; service = \"local-vllm\"; metrics = \"http://127.0.0.1/\"; dialect = \"" dialect "\"; }"
+    "{ port = " port "; service = \"local-vllm\"; metrics = \"http://127.0.0.1:" port              \
+    "/\"; dialect = \"" dialect "\"; }"
 
 /* Two that share the work are added up; a proxy and who is behind it would count twice. */
 static void a_proxy_beside_its_server_is_warned_of(void **state)
@@ -371,6 +394,7 @@ static void what_is_no_key_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(two_servers_of_one_name_are_refused, setup, teardown),
         TEST(without_the_group_there_is_no_server),
         TEST(all_of_it_is_read),
         TEST(what_is_wrong_is_said_with_its_line),

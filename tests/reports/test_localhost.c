@@ -565,6 +565,7 @@ static void counts_a_new_start_once_for_each_server(void **state)
 {
     static const struct ledger_source_day gaps[] = {
         {HOST_NOON / 86400, "http://127.0.0.1:8000/m", 0, 1},
+        {HOST_NOON / 86400, "http://127.0.0.1:8001/m", 0, 4},
         {HOST_NOON / 86400, "http://127.0.0.1:8002/m", 0, 2},
         {HOST_NOON / 86400, "http://127.0.0.1:8009/m", 0, 5}, /* of an older configuration */
     };
@@ -586,21 +587,21 @@ static void counts_a_new_start_once_for_each_server(void **state)
     memcpy(inference->servers, servers, sizeof(servers));
     memcpy(inference->models, models, sizeof(models));
     snprintf(inference->scrapes[0].url, sizeof(inference->scrapes[0].url), "%s#x", gaps[0].source);
-    snprintf(inference->scrapes[1].url, sizeof(inference->scrapes[0].url), "%s#y", gaps[0].source);
-    snprintf(inference->scrapes[2].url, sizeof(inference->scrapes[0].url), "%s", gaps[1].source);
+    snprintf(inference->scrapes[1].url, sizeof(inference->scrapes[0].url), "%s?y", gaps[1].source);
+    snprintf(inference->scrapes[2].url, sizeof(inference->scrapes[0].url), "%s", gaps[2].source);
     assert_ok(ledger_begin(host_ledger));
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         assert_ok(ledger_add_source_day(host_ledger, &gaps[i]));
     assert_ok(ledger_commit(host_ledger));
     host_share(HOST_NOON + 180);
     report = host_report();
     services[0] = localhost_service(report->host, MISTRAL);
     services[1] = localhost_service(report->host, QWEN);
-    assert_int_equal(localhost_restarts(report->host, services[0], 1), 1);
+    assert_int_equal(localhost_restarts(report->host, services[0], 1), 1 + 4);
     assert_int_equal(localhost_restarts(report->host, services[1], 1), 1 + 2);
     assert_int_equal(
         localhost_restarts(report->host, report->host->services, report->host->service_count),
-        1 + 2);
+        1 + 4 + 2);
     month_free(report);
 }
 
