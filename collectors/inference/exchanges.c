@@ -281,6 +281,13 @@ static void take_answer(void *context, unsigned status, enum http_content conten
     ask_model(exchanges, &exchanges->answer);
 }
 
+static bool wants_body(void *context, enum http_side side)
+{
+    struct exchanges *exchanges = context;
+
+    return (side == HTTP_CLIENT ? newest(exchanges) : oldest(exchanges))->endpoint != ENDPOINT_NONE;
+}
+
 static void take_body(void *context, enum http_side side, const uint8_t *bytes, size_t length)
 {
     struct exchanges *exchanges = context;
@@ -458,6 +465,7 @@ void exchanges_start(struct exchanges *exchanges, const struct inference_rules *
         .client = take_client,
         .headers = begin_request_body,
         .answer = take_answer,
+        .wants = wants_body,
         .body = take_body,
         .unread = take_unread,
         .gap = take_gap,

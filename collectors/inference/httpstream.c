@@ -845,6 +845,13 @@ static bool inflate_body(struct http_stream *stream, struct http_message *messag
     return message->inflater && inflater_add(message->inflater, bytes, length, forward, stream);
 }
 
+static bool is_wanted(const struct http_stream *stream, enum http_side side)
+{
+    const struct http_handler *handler = stream->handler;
+
+    return !handler->wants || handler->wants(handler->context, side);
+}
+
 static void deliver(struct http_stream *stream, enum http_side side, const uint8_t *bytes,
                     size_t length)
 {
@@ -857,6 +864,8 @@ static void deliver(struct http_stream *stream, enum http_side side, const uint8
         return;
     if (message->coding == INFLATER_IDENTITY) {
         forward(stream, bytes, length);
+    } else if (!is_wanted(stream, side)) {
+        message->flags |= FLAG_UNREADABLE;
     } else if (!inflate_body(stream, message, bytes, length, forward)) {
         release_inflater(message);
         message->flags |= FLAG_UNREADABLE;

@@ -55,6 +55,9 @@ struct http_handler {
     void (*headers)(void *context);
     /* A final status, for the oldest request without one. */
     void (*answer)(void *context, unsigned status, enum http_content content);
+    /* Whether anybody reads the body, before it is expanded; NULL: every one. Of what nobody reads
+     * neither body() nor unread() tells. */
+    bool (*wants)(void *context, enum http_side side);
     /* Expanded, if it is compressed. */
     void (*body)(void *context, enum http_side side, const uint8_t *bytes, size_t length);
     /* What follows of the body cannot be expanded: its coding is unknown, or one on top of another,

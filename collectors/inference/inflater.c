@@ -18,9 +18,12 @@
 #define OUTPUT_SIZE 4096
 /* inflateInit2(): the largest window, and gzip or zlib as the header says. */
 #define ANY_HEADER (MAX_WBITS + 32)
-/* Of deflate (https://zlib.net/zlib_tech.html). What is read is judged in steps of so many bytes,
- * so that it does not matter in which pieces they come. */
-#define MOST_EXPANSION 1032
+/* What a body may expand to: this much freely, then so many times its size, and so much in all.
+ * What is read is judged in steps of so many bytes, so that it does not matter in which pieces they
+ * come. */
+#define FREE_OUTPUT    (1U << 20)
+#define MOST_EXPANSION 100
+#define MOST_OUTPUT    (64U << 20)
 #define STEP           256
 
 enum state {
@@ -284,6 +287,13 @@ static void expand(struct inflater *inflater, struct input *input, uint64_t limi
     } while (inflater->state == RUNNING && produced == OUTPUT_SIZE);
 }
 
+static uint64_t output_limit(const struct inflater *inflater)
+{
+    uint64_t limit = FREE_OUTPUT + (inflater->bytes_in / STEP + 1) * STEP * MOST_EXPANSION;
+
+    return limit < MOST_OUTPUT ? limit : MOST_OUTPUT;
+}
+
 /* The first byte of a stream or frame alone: it tells its format, and zstd takes other ways, with
  * other limits, where it gets a frame at once. */
 static size_t next_length(const struct inflater *inflater, size_t length)
@@ -300,7 +310,7 @@ bool inflater_add(struct inflater *inflater, const uint8_t *bytes, size_t length
 {
     while (length > 0 && inflater->state <= RUNNING) {
         size_t next = next_length(inflater, length);
-        uint64_t limit = (inflater->bytes_in / STEP + 1) * STEP * MOST_EXPANSION;
+        uint64_t limit = output_limit(inflater);
         struct input input = {bytes, next};
 
         if (inflater->state == FRESH)

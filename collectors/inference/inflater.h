@@ -12,8 +12,8 @@
  *
  * One decoder takes at most 16 MiB of it. That is enough for every window of gzip; for those of br
  * up to 8 MiB, and for larger ones as long as the body is no longer than that; and for the 8 MiB to
- * which RFC 9659 limits zstd. A body that expands to more than 1032 times its size, which is as far
- * as deflate gets, says nothing that is worth the time: it is given up. */
+ * which RFC 9659 limits zstd. A body that expands to more than 1 MiB and 100 times its size, or to
+ * more than 64 MiB, is made to cost time: it is given up there. */
 
 enum inflater_coding {
     INFLATER_IDENTITY, /* nothing is to be expanded */

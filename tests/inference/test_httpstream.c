@@ -497,6 +497,29 @@ static void damage_is_said(void **state)
     }
 }
 
+static bool never(void *context, enum http_side side)
+{
+    (void)context;
+    (void)side;
+    return false;
+}
+
+static void what_nobody_reads_is_not_expanded(void **state)
+{
+    static struct http_handler idle;
+    uint8_t bytes[1000];
+    size_t length = compress_text("a body", "gzip", bytes, sizeof(bytes));
+
+    (void)state;
+    idle = handler;
+    idle.wants = never;
+    begin();
+    stream.handler = &idle;
+    client(GET);
+    answer_compressed("gzip", bytes, length);
+    assert_told("other /a;headers;sent =;200 O;done =;");
+}
+
 static void inflaters_are_given_back_and_may_run_out(void **state)
 {
     static struct http_stream other;
@@ -873,6 +896,7 @@ static void keys_leave_their_digest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_nobody_reads_is_not_expanded, setup, teardown),
         TEST(any_split_gives_the_same),
         TEST(the_end_of_a_long_path_is_told),
         TEST(an_answer_may_come_before_the_request_is_complete),

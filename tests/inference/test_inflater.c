@@ -201,33 +201,51 @@ static void count(void *context, const uint8_t *bytes, size_t length)
     counted += length;
 }
 
-#define BOMB_SIZE (64U << 20)
+#define BOMB_SIZE (80U << 20)
+#define FREE      (1U << 20)
 
-/* Of so many zeros. Returns the length. */
-static size_t make_bomb(const char *name, uint8_t *out, size_t size)
+static size_t deflate_bomb(const uint8_t *bytes, uint8_t *out, size_t size)
 {
-    uint8_t *zeros = calloc(1, BOMB_SIZE);
+    z_stream stream = {.next_in = (z_const Bytef *)bytes,
+                       .avail_in = BOMB_SIZE,
+                       .next_out = out,
+                       .avail_out = (uInt)size};
+
+    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return size - stream.avail_out;
+}
+
+/* Of so many zeros, but for one byte in EVERY; 0: all. Returns the length. */
+static size_t make_bomb(const char *name, size_t every, uint8_t *out, size_t size)
+{
+    uint8_t *bytes = calloc(1, BOMB_SIZE);
     size_t length = size;
 
-    assert_non_null(zeros);
+    assert_non_null(bytes);
+    for (size_t i = 0; every > 0 && i < BOMB_SIZE; i += every)
+        bytes[i] = (uint8_t)(i / every * 2654435761U >> 13);
     if (strcmp(name, "br") == 0)
         assert_true(
-            BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, BOMB_SIZE, zeros, &length, out));
+            BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, BOMB_SIZE, bytes, &length, out));
+    else if (strcmp(name, "zstd") == 0)
+        length = ZSTD_compress(out, size, bytes, BOMB_SIZE, 1);
     else
-        length = ZSTD_compress(out, size, zeros, BOMB_SIZE, 1);
-    free(zeros);
+        length = deflate_bomb(bytes, out, size);
+    free(bytes);
     return length;
 }
 
-/* As much as deflate could say, rounded up to 256 bytes of it; in whatever pieces it comes. */
+/* 1 MiB, and 100 times its size rounded up to 256 bytes; in whatever pieces it comes. */
 static void bombs_are_cut_off(void **state)
 {
-    static const char *const names[] = {"br", "zstd"};
+    static const char *const names[] = {"br", "zstd", "gzip"};
     static const size_t pieces[] = {1, 100, TEXT_SIZE};
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        size_t size = make_bomb(names[i], compressed, TEXT_SIZE);
+    for (size_t i = 0; i < 3; i++) {
+        size_t size = make_bomb(names[i], 0, compressed, TEXT_SIZE);
 
         for (size_t j = 0; j < 3; j++) {
             struct inflater *inflater = begin(names[i]);
@@ -237,13 +255,30 @@ static void bombs_are_cut_off(void **state)
                 inflater_add(inflater, compressed + at,
                              size - at < pieces[j] ? size - at : pieces[j], count, NULL);
             assert_false(inflater_add(inflater, compressed, 1, count, NULL));
-            assert_true(counted > 0);
-            assert_int_equal(counted % (256 * 1032), 0);
-            assert_true(counted <= (size + 255) / 256 * 256 * 1032);
+            assert_true(counted > FREE);
+            assert_int_equal((counted - FREE) % (256 * 100), 0);
+            assert_true(counted <= FREE + (size + 255) / 256 * 256 * 100);
             inflater_release(inflater);
             assert_int_equal(inflater_pool_taken(pool), 0);
         }
     }
+}
+
+static void no_body_expands_beyond_64_mib(void **state)
+{
+    uint8_t *bytes = malloc(BOMB_SIZE);
+    struct inflater *inflater = begin("gzip");
+    size_t size;
+
+    (void)state;
+    assert_non_null(bytes);
+    size = make_bomb("gzip", 64, bytes, BOMB_SIZE);
+    assert_true(size * 100 > BOMB_SIZE);
+    counted = 0;
+    assert_false(inflater_add(inflater, bytes, size, count, NULL));
+    assert_int_equal(counted, 64U << 20);
+    inflater_release(inflater);
+    free(bytes);
 }
 
 /* A text of LENGTH bytes, compressed in a window of 2 to the power of BITS. Returns the length of
@@ -353,6 +388,7 @@ static void a_full_pool_takes_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(no_body_expands_beyond_64_mib, setup, teardown),
         TEST(every_format_gives_the_same_in_any_pieces),
         TEST(frames_of_zstd_follow_each_other),
         TEST(codings_are_known_by_their_names),
