@@ -387,6 +387,24 @@ static void add_total(struct derived_builder *builder, enum month_indicator indi
                        source);
 }
 
+/* "{energy_kwh}", less what is folded where the figure is of the shown pairs alone. */
+static void add_unit_value(struct derived_builder *builder, enum month_indicator indicator)
+{
+    const struct month_row *other = month_other(builder->report);
+    char source[MONTH_FIGURE_SIZE], name[MONTH_ID_SIZE];
+
+    add_total(builder, indicator);
+    if (!builder->report->units_of_shown || !other) {
+        fprintf(builder->formula, "{%s}", month_indicator_name(indicator));
+        return;
+    }
+    snprintf(name, sizeof(name), "folded_%s", month_indicator_name(indicator));
+    month_figure(source, builder->report, MONTH_OTHER, MONTH_ALL, indicator);
+    derived_add_figure(builder, name, month_indicator_unit(indicator),
+                       triple_exact(month_value(&other->totals, indicator).central), source);
+    fprintf(builder->formula, "({%s} - {%s})", month_indicator_name(indicator), name);
+}
+
 /* Returns false where that is all, whether it is *FOUND or not. */
 static bool start_per_unit(struct derived_builder *builder, const struct month_unit *unit,
                            bool *found)
@@ -406,12 +424,14 @@ static bool start_per_unit(struct derived_builder *builder, const struct month_u
             continue;
         *found = true;
         if (!(unit->energy_wh > 0)) {
-            derived_as_given(builder, figures[i].unit, triple_exact(0), TEXT_DERIVED_NO_ENERGY);
+            derived_as_given(builder, figures[i].unit, triple_exact(0),
+                             builder->report->units_of_shown ? TEXT_DERIVED_NO_SHOWN_ENERGY
+                                                             : TEXT_DERIVED_NO_ENERGY);
             return false;
         }
         derived_set_value(builder, figures[i].unit, triple_exact(figures[i].value));
-        add_total(builder, figures[i].of);
-        fprintf(builder->formula, "{%s} · 1000 / ", month_indicator_name(figures[i].of));
+        add_unit_value(builder, figures[i].of);
+        fputs(" · 1000 / ", builder->formula);
     }
     return *found;
 }
@@ -422,9 +442,11 @@ bool derived_find_per_request(struct derived_builder *builder)
 
     if (!start_per_unit(builder, &builder->report->per_request, &found))
         return found;
-    add_total(builder, MONTH_REQUESTS);
-    add_total(builder, MONTH_REQUESTS_WITHOUT_IMPACT);
-    fputs("({requests} - {requests_without_impact})", builder->formula);
+    fputc('(', builder->formula);
+    add_unit_value(builder, MONTH_REQUESTS);
+    fputs(" - ", builder->formula);
+    add_unit_value(builder, MONTH_REQUESTS_WITHOUT_IMPACT);
+    fputc(')', builder->formula);
     return true;
 }
 
@@ -434,8 +456,9 @@ bool derived_find_per_tokens(struct derived_builder *builder)
 
     if (!start_per_unit(builder, &builder->report->per_1000_tokens, &found))
         return found;
-    derived_add_given(builder, "tokens_out_with_impact", "1",
-                      triple_exact(builder->report->tokens_with_impact), TEXT_DERIVED_TOKENS);
+    derived_add_given(
+        builder, "tokens_out_with_impact", "1", triple_exact(builder->report->tokens_with_impact),
+        builder->report->units_of_shown ? TEXT_DERIVED_SHOWN_TOKENS : TEXT_DERIVED_TOKENS);
     fputs("({tokens_out_with_impact} / 1000)", builder->formula);
     return true;
 }

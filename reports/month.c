@@ -35,6 +35,8 @@ struct pair {
     bool hidden;
     struct month_totals totals;
     double tokens_with_impact; /* visible output, central */
+    bool has_with_impact;      /* some use has an estimate */
+    bool has_without_impact;   /* some has none */
     bool is_french;
     struct hourly_sum hourly;
     enum suppress_kind kind;
@@ -274,8 +276,11 @@ static bool visit_activity(void *context, const struct ledger_row *row)
     if (row->has_impact && pair->is_french)
         hourly_add(builder->hourly, &pair->hourly, row->interval_start, row->impact.energy_kwh);
     month_add(&pair->totals, &totals);
-    if (is_active(&totals))
+    if (is_active(&totals)) {
+        pair->has_with_impact |= row->has_impact;
+        pair->has_without_impact |= !row->has_impact;
         builder->report->days[day - 1].active = true;
+    }
     return true;
 }
 
@@ -606,6 +611,28 @@ static bool choose_pairs(struct builder *builder)
     return chosen;
 }
 
+/* Whether enough devices are behind what, of the hidden pairs, has an impact estimate (WITH) or has
+ * none, or nothing is. Of a pair with both, nobody knows whose the part is. What is hidden of a
+ * host whose sums are told is no cover for the rest: see suppress.h. */
+static bool is_part_safe(const struct builder *builder, struct cells *cells, bool with)
+{
+    const struct month_report *report = builder->report;
+    bool any = false;
+
+    for (size_t i = 0; i < builder->pair_count; i++) {
+        const struct pair *pair = &builder->pairs[i];
+        bool counts = !with || pair->kind == SUPPRESS_REMOTE || !report->host_shown;
+        bool is_part =
+            pair->hidden && counts && (with ? pair->has_with_impact : pair->has_without_impact);
+
+        any |= is_part;
+        cells->devices[i] = pair->devices;
+        cells->chosen[i] = is_part && !(pair->has_with_impact && pair->has_without_impact);
+    }
+    return !any || suppress_distinct(cells->devices, cells->groups, builder->pair_count,
+                                     cells->chosen) >= report->config->report.threshold;
+}
+
 static bool suppress(struct builder *builder)
 {
     struct cells cells;
@@ -617,6 +644,8 @@ static bool suppress(struct builder *builder)
         count_devices(builder, &cells);
         count_days(builder, &cells);
         done = choose_pairs(builder);
+        builder->report->units_of_shown =
+            !is_part_safe(builder, &cells, true) || !is_part_safe(builder, &cells, false);
     }
     cells_free(&cells);
     return done;
@@ -726,6 +755,8 @@ static bool fill_tables(struct builder *builder)
             return false;
     }
     forget_details(&other.totals);
+    if (report->units_of_shown)
+        other.totals.requests_without_impact = triple_exact(0);
     describe_rows(report);
     if (!finish_table(&report->directions, last) || !finish_table(&report->services, last))
         return false;
@@ -751,29 +782,49 @@ static void fill_shares(struct month_table *table, const struct month_totals *to
     }
 }
 
-static struct month_unit per_unit(const struct month_totals *total, double units)
+const struct month_row *month_other(const struct month_report *report)
+{
+    const struct month_table *table = &report->directions;
+
+    return table->count > 0 && table->rows[table->count - 1].is_other
+               ? &table->rows[table->count - 1]
+               : NULL;
+}
+
+/* Of what figures per unit are of: all, or all that is shown. */
+static double unit_value(const struct month_report *report, enum month_indicator indicator)
+{
+    const struct month_row *other = month_other(report);
+    double total = month_value(&report->total, indicator).central;
+
+    if (!report->units_of_shown)
+        return total;
+    return other ? total - month_value(&other->totals, indicator).central : 0;
+}
+
+static struct month_unit per_unit(const struct month_report *report, double units)
 {
     if (!(units > 0))
         return (struct month_unit){0};
     return (struct month_unit){
-        .energy_wh = total->impact.energy_kwh.central * WH_PER_KWH / units,
-        .water_ml = total->impact.water_l.central * ML_PER_L / units,
-        .gwp_g = month_value(total, MONTH_GWP).central * G_PER_KG / units,
+        .energy_wh = unit_value(report, MONTH_ENERGY) * WH_PER_KWH / units,
+        .water_ml = unit_value(report, MONTH_WATER) * ML_PER_L / units,
+        .gwp_g = unit_value(report, MONTH_GWP) * G_PER_KG / units,
     };
 }
 
 static void fill_units(struct builder *builder)
 {
     struct month_report *report = builder->report;
-    const struct month_totals *total = &report->total;
     double tokens = 0;
 
     for (size_t i = 0; i < builder->pair_count; i++)
-        tokens += builder->pairs[i].tokens_with_impact;
-    report->per_request =
-        per_unit(total, total->activity.requests.central - total->requests_without_impact.central);
+        if (!report->units_of_shown || !builder->pairs[i].hidden)
+            tokens += builder->pairs[i].tokens_with_impact;
+    report->per_request = per_unit(report, unit_value(report, MONTH_REQUESTS) -
+                                               unit_value(report, MONTH_REQUESTS_WITHOUT_IMPACT));
     report->tokens_with_impact = tokens;
-    report->per_1000_tokens = per_unit(total, tokens / TOKENS_PER_UNIT);
+    report->per_1000_tokens = per_unit(report, tokens / TOKENS_PER_UNIT);
 }
 
 /* Water per kWh in France depends fourfold on the convention, so the other one is always shown

@@ -29,7 +29,8 @@
 struct month_totals {
     struct activity activity;
     struct impact impact;
-    struct triple requests_without_impact; /* of services whose impact is not estimated */
+    struct triple requests_without_impact; /* of services whose impact is not estimated; see
+                                              units_of_shown */
     double measured_kwh; /* of the central energy: measured at a host of our own, not estimated */
     /* Of what was recorded before the random part of the tokens was. */
     double unscattered_requests;
@@ -158,6 +159,9 @@ struct month_report {
     struct month_unit per_request;
     struct month_unit per_1000_tokens; /* visible output tokens */
     double tokens_with_impact;         /* central: of these, those whose impact is estimated */
+    bool units_of_shown;               /* Few devices are behind what, of the hidden pairs, has an
+                                          impact estimate, or behind what has none: requests without
+                                          impact, and all per unit, are of the shown pairs alone */
     struct variants variants;
     struct hourly_result hourly; /* of the pairs that are shown */
     struct month_table directions;
@@ -195,6 +199,9 @@ void month_free(struct month_report *report);
 /* Of the energy of a row, NULL of the total: what part is measured, from 0 to 1, the rest being
  * estimated. NAN where there is no energy, or the part may not be told. */
 double month_measured(const struct month_report *report, const struct month_row *row);
+
+/* The row of all that is hidden; NULL: nothing is, or everything. */
+const struct month_row *month_other(const struct month_report *report);
 
 /* Whether ROW (NULL: the total) is one of the services; else of the directions. */
 bool month_is_service(const struct month_report *report, const struct month_row *row);

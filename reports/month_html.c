@@ -230,6 +230,8 @@ static void write_units(const struct html_page *page)
 {
     html_element(page, "h2", TEXT_HEAD_UNITS, NULL);
     html_element(page, "p", TEXT_UNITS_LIST, NULL);
+    if (page->report->units_of_shown)
+        html_element(page, "p", TEXT_UNITS_OF_SHOWN, NULL);
     if (!(page->report->per_request.energy_wh > 0))
         return;
     html_open_table(page, TEXT_UNITS_NOTE, NULL);

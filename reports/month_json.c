@@ -423,6 +423,8 @@ static json_t *json_report(const struct month_report *report)
 
     if (!report->withheld) {
         failed |= json_object_set_new(object, "total", json_total(report));
+        failed |= json_object_set_new(object, "units_of_shown_only",
+                                      json_boolean(report->units_of_shown));
         failed |= json_object_set_new(object, "per_request",
                                       json_unit(report, "per-request", report->per_request));
         failed |=

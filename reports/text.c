@@ -335,6 +335,16 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_UNITS_NOTE] =
         {{"Valeurs centrales moyennes du mois, sur les requêtes dont l'impact est estimé.",
           "Mean central values of the month, over the requests whose impact is estimated."}},
+    [TEXT_UNITS_OF_SHOWN] =
+        {{"Sans ce qui est regroupé dans « Autres » : dire quelle part en est estimée "
+          "renseignerait sur "
+          "quelques appareils. Ces valeurs par unité et les requêtes sans estimation d'impact sont "
+          "celles des seuls usages montrés.",
+          "Without what is folded into “other”: which part of it has an estimate would tell on a "
+          "few "
+          "devices. These figures per unit, and requests without an impact estimate, are of the "
+          "use "
+          "that is shown alone."}},
     [TEXT_UNITS_LIST] =
         {{"Unités fonctionnelles : une inférence ; 1 000 jetons en sortie (un jeton fait environ "
           "quatre caractères) ; un agent pendant un mois, là où l'effectif est déclaré. L'heure "
@@ -824,6 +834,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_DERIVED_LEDGER] = {{"registre", "ledger"}},
     [TEXT_DERIVED_TOKENS] = {{"registre : jetons produits des minutes dont l'impact est estimé",
                               "ledger: output tokens of minutes whose impact is estimated"}},
+    [TEXT_DERIVED_SHOWN_TOKENS] =
+        {{"registre : jetons produits des minutes dont l'impact est estimé, sans ce qui est "
+          "regroupé",
+          "ledger: output tokens of minutes whose impact is estimated, without what is folded"}},
     [TEXT_DERIVED_GRID] = {{"moyenne des heures publiées par RTE (iagmeter import eco2mix)",
                             "mean of the hours that RTE published (iagmeter import eco2mix)"}},
     [TEXT_DERIVED_OBJECTIVES] = {{"conf/objectives.conf", "conf/objectives.conf"}},
@@ -842,6 +856,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
                                   "tokens are counted, or there are none"}},
     [TEXT_DERIVED_NO_ENERGY] = {{"registre : aucune énergie n'est estimée",
                                  "ledger: no energy is estimated"}},
+    [TEXT_DERIVED_NO_SHOWN_ENERGY] =
+        {{"registre : aucune énergie n'est estimée hors de ce qui est regroupé",
+          "ledger: no energy is estimated but of what is folded"}},
     [TEXT_DERIVED_NO_HOST] = {{"aucun serveur local n'est configuré, ou rien n'en est enregistré",
                                "no host of our own is configured, or nothing is recorded of it"}},
     [TEXT_DERIVED_NOT_COUNTED] = {{"aucun service n'annonce son énergie",

@@ -146,6 +146,7 @@ enum text_id {
     TEXT_YEARLY, /* which intensity the figures have */
     TEXT_HOURLY, /* {0} kg, {1} low, {2} high, {3} kWh, {4} % of energy, {5} hours, {6} timing */
     TEXT_UNITS_NOTE,
+    TEXT_UNITS_OF_SHOWN,
     TEXT_UNITS_LIST,
     TEXT_FUNCTIONAL_UNIT,
     TEXT_WITHOUT_IMPACT_NOTE,
@@ -347,6 +348,7 @@ enum text_id {
     TEXT_DERIVED_DIFFERS,
     TEXT_DERIVED_LEDGER, /* where a term is from that is no figure */
     TEXT_DERIVED_TOKENS,
+    TEXT_DERIVED_SHOWN_TOKENS,
     TEXT_DERIVED_GRID,
     TEXT_DERIVED_OBJECTIVES,
     TEXT_DERIVED_CALENDAR,
@@ -357,6 +359,7 @@ enum text_id {
     TEXT_DERIVED_UNSCATTERED,
     TEXT_DERIVED_NO_SCATTER,
     TEXT_DERIVED_NO_ENERGY,
+    TEXT_DERIVED_NO_SHOWN_ENERGY,
     TEXT_DERIVED_NO_HOST,
     TEXT_DERIVED_NOT_COUNTED,
     TEXT_DERIVED_DIRECTIONS,

@@ -105,6 +105,56 @@ static size_t explain_all(const struct month_report *report, json_t *json)
     return count;
 }
 
+static void use_without_impact(const char *service, uint32_t devices)
+{
+    const struct activity activity = {.requests = triple_exact(37),
+                                      .tokens_out = triple_exact(3700)};
+    int64_t direction_id, service_id, time_s = year_noon("2026-04", 8);
+
+    assert_int_equal(ledger_begin(world.ledger), LEDGER_OK);
+    assert_int_equal(ledger_direction(world.ledger, directions_get(world.config->directions, CAB),
+                                      &direction_id),
+                     LEDGER_OK);
+    assert_int_equal(ledger_service(world.ledger, service, service, &service_id), LEDGER_OK);
+    assert_int_equal(ledger_add_activity(world.ledger, time_s, direction_id, service_id,
+                                         world.factor_set, &activity, NULL),
+                     LEDGER_OK);
+    assert_int_equal(ledger_add_devices(world.ledger, direction_id, service_id,
+                                        (int32_t)(time_s / DAY_S), devices),
+                     LEDGER_OK);
+    assert_int_equal(ledger_commit(world.ledger), LEDGER_OK);
+}
+
+/* Figures per unit are of the shown pairs then, and tell so. */
+static void what_per_unit_is_without_what_is_folded(void **state)
+{
+    static const char *const names[] = {
+        "2026-04/@per-request/./energy_wh", "2026-04/@per-request/./gwp_gco2e",
+        "2026-04/@per-1000-tokens-out/./energy_wh", "2026-04/@per-1000-tokens-out/./water_ml"};
+    struct progress *progress;
+    struct month_report *report;
+
+    (void)state;
+    three_months();
+    use_without_impact("p", DEVICES_FEW);
+    year_use(&world, year_noon("2026-04", 8), UNASSIGNED, "a", 1.0 / 3, DEVICES_FEW);
+    year_use(&world, year_noon("2026-04", 8), DRH, "b", 1.0 / 7, DEVICES_FEW);
+    report = report_with_progress("2026-04", &progress);
+    assert_true(report->units_of_shown);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct derived *derived = explain(report, names[i]);
+
+        assert_non_null(derived);
+        assert_true(derived->agrees);
+        assert_non_null(strstr(derived->formula, "folded_"));
+        for (size_t j = 0; j < derived->term_count; j++)
+            assert_true(derived->terms[j].value.central != 3700);
+        derived_free(derived);
+    }
+    month_free(report);
+    progress_free(progress);
+}
+
 static void every_named_figure_is_computed_again(void **state)
 {
     struct progress *progress;
@@ -318,9 +368,13 @@ static void writes_all_formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_named_figure_is_computed_again), TEST(a_row_tells_its_shares),
-        TEST(a_projection_tells_its_months),        TEST(formulas_are_evaluated),
-        TEST(what_is_not_shown_is_refused),         TEST(writes_all_formats),
+        TEST(every_named_figure_is_computed_again),
+        TEST(a_row_tells_its_shares),
+        TEST(a_projection_tells_its_months),
+        TEST(formulas_are_evaluated),
+        TEST(what_per_unit_is_without_what_is_folded),
+        TEST(what_is_not_shown_is_refused),
+        TEST(writes_all_formats),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

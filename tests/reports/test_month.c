@@ -78,6 +78,7 @@ struct world {
     struct ledger *ledger;
     struct config *config;
     int64_t factor_set;
+    bool without_impact; /* as of services whose model is not known yet */
 };
 
 static void make_config(struct world *world)
@@ -174,7 +175,7 @@ static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_
         LEDGER_OK);
     assert_int_equal(ledger_add_activity(world->ledger, time_s, direction_id, service_id,
                                          world->factor_set, &activity,
-                                         factors.model ? &impact : NULL),
+                                         factors.model && !world->without_impact ? &impact : NULL),
                      LEDGER_OK);
     assert_int_equal(ledger_add_devices(world->ledger, direction_id, service_id,
                                         (int32_t)(time_s / DAY_S), devices),
@@ -467,6 +468,125 @@ static void folds_a_lone_device_on_another_service(void **state)
     assert_close(row->totals.requests_without_impact.central, 97);
     assert_nowhere(report, "\u202f37<");
     assert_nowhere(report, ",37,");
+    month_free(report);
+}
+
+/* Shown: 100 requests and 90 with an estimate, 60 without. */
+static void use_what_is_shown(struct world *world)
+{
+    use(world, FIRST_NOON, 1, 0, 100, 50);
+    use(world, FIRST_NOON, 2, 0, 90, 30);
+    use(world, FIRST_NOON, 2, 2, 60, 9);
+}
+
+static double shown_energy(const struct month_report *report)
+{
+    double sum_kwh = 0;
+
+    for (size_t i = 0; i < report->cell_count; i++)
+        sum_kwh += report->cells[i].totals.impact.energy_kwh.central;
+    return sum_kwh;
+}
+
+/* All hidden pairs have enough devices, those without an estimate only two: their requests are the
+ * total's less those of the others, and their tokens too. */
+static void tells_no_requests_without_impact_of_few_devices(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    const struct month_row *other;
+
+    use_what_is_shown(world);
+    use(world, FIRST_NOON, 3, 2, 37, 2);
+    for (uint16_t direction = 4; direction <= DIRECTIONS; direction++)
+        use(world, FIRST_NOON, direction, 0, 10, 1);
+    use(world, FIRST_NOON, 0, 0, 10, 1);
+    use(world, FIRST_NOON, 1, 3, 10, 1);
+    report = build(world);
+    assert_true(report->units_of_shown);
+    other = row_of(&report->directions, MONTH_OTHER);
+    assert_non_null(other);
+    assert_close(other->totals.activity.requests.central, 37 + 4 * 10);
+    assert_true(other->totals.requests_without_impact.high == 0);
+    assert_close(report->total.requests_without_impact.central, 60);
+    assert_close(report->tokens_with_impact, 190 * 300.7);
+    assert_close(report->per_request.energy_wh, shown_energy(report) * 1000 / 190);
+    assert_close(report->per_1000_tokens.energy_wh, shown_energy(report) * 1e6 / (190 * 300.7));
+    assert_nowhere(report, ",97,");
+    assert_nowhere(report, ",37,");
+    assert_nowhere(report, "\u202f97<");
+    assert_true(contains(report, HTML_FR, "celles des seuls usages montrés"));
+    assert_true(contains(report, JSON, "\"units_of_shown_only\": true"));
+    month_free(report);
+}
+
+/* As few with an estimate. */
+static void tells_no_requests_without_impact_of_all_but_few_devices(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use_what_is_shown(world);
+    use(world, FIRST_NOON, 3, 2, 37, 4);
+    use(world, FIRST_NOON, 4, 2, 10, 4);
+    use(world, FIRST_NOON, 5, 0, 10, 2);
+    report = build(world);
+    assert_true(report->units_of_shown);
+    assert_close(report->total.requests_without_impact.central, 60);
+    month_free(report);
+}
+
+static void tells_requests_without_impact_of_enough_devices(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use_what_is_shown(world);
+    use(world, FIRST_NOON, 3, 2, 37, 4);
+    use(world, FIRST_NOON, 4, 2, 10, 4);
+    use(world, FIRST_NOON, 5, 0, 10, 4);
+    use(world, FIRST_NOON, 0, 0, 10, 4);
+    report = build(world);
+    assert_false(report->units_of_shown);
+    assert_close(report->total.requests_without_impact.central, 60 + 47);
+    assert_close(report->tokens_with_impact, (190 + 20) * 300.7);
+    assert_close(report->per_request.energy_wh,
+                 report->total.impact.energy_kwh.central * 1000 / 210);
+    assert_false(contains(report, HTML_FR, "celles des seuls usages montrés"));
+    month_free(report);
+}
+
+/* Of a pair with both, nobody knows whose a part is. */
+static void a_pair_with_and_without_estimates_hides_neither(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use_what_is_shown(world);
+    use(world, FIRST_NOON, 3, 0, 37, 4);
+    use(world, FIRST_NOON, 4, 0, 37, 4);
+    world->without_impact = true;
+    use(world, FIRST_NOON + 60, 3, 0, 10, 0);
+    use(world, FIRST_NOON + 60, 4, 0, 10, 0);
+    report = build(world);
+    assert_true(report->units_of_shown);
+    month_free(report);
+}
+
+/* No pair is shown: then there is nothing per unit. */
+static void nothing_shown_has_no_figures_per_unit(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 4);
+    use(world, FIRST_NOON, 2, 2, 90, 3);
+    report = build(world);
+    assert_int_equal(report->suppressed, SUPPRESS_ALL);
+    assert_true(report->units_of_shown);
+    assert_true(report->total.requests_without_impact.high == 0);
+    assert_true(report->per_request.energy_wh == 0 && report->tokens_with_impact == 0);
+    assert_true(report->per_1000_tokens.energy_wh == 0);
     month_free(report);
 }
 
@@ -1578,6 +1698,11 @@ int main(void)
         TEST(tells_that_the_month_is_running),
         TEST(folds_small_directions_together),
         TEST(folds_a_lone_device_on_another_service),
+        TEST(tells_no_requests_without_impact_of_few_devices),
+        TEST(tells_no_requests_without_impact_of_all_but_few_devices),
+        TEST(tells_requests_without_impact_of_enough_devices),
+        TEST(a_pair_with_and_without_estimates_hides_neither),
+        TEST(nothing_shown_has_no_figures_per_unit),
         TEST(folds_a_lone_device_that_ratios_would_tell),
         TEST(shows_the_total_alone_when_nothing_hides_a_cell),
         TEST(withholds_everything_but_coverage),
