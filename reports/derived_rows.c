@@ -49,6 +49,16 @@ static void add_whole(struct derived_builder *builder)
                        triple_exact(builder->report->total.impact.energy_kwh.central), source);
 }
 
+/* Of hidden pairs the rule stands for what is recorded, so that it is not told (month.c). */
+static enum text_id unscattered_origin(const struct derived_builder *builder)
+{
+    return builder->report->suppressed == SUPPRESS_ALL || (builder->row && builder->row->is_other)
+               ? TEXT_DERIVED_FOLDED_SCATTER
+           : builder->report->suppressed == SUPPRESS_MERGED && !builder->row
+               ? TEXT_DERIVED_UNSCATTERED_OR_FOLDED
+               : TEXT_DERIVED_UNSCATTERED;
+}
+
 static bool look_up(struct derived_builder *builder, const char *name)
 {
     const struct month_totals *totals = totals_of(builder);
@@ -75,10 +85,10 @@ static bool look_up(struct derived_builder *builder, const char *name)
                           TEXT_DERIVED_LEDGER);
     else if (strcmp(name, "unscattered_requests") == 0)
         derived_add_given(builder, name, "1", triple_exact(totals->unscattered_requests),
-                          TEXT_DERIVED_UNSCATTERED);
+                          unscattered_origin(builder));
     else if (strcmp(name, "unscattered_tokens") == 0)
         derived_add_given(builder, name, "1", triple_exact(totals->unscattered_tokens_out),
-                          TEXT_DERIVED_UNSCATTERED);
+                          unscattered_origin(builder));
     else if (strcmp(name, "exchange_sigma") == 0 && uncertainty)
         derived_add_factor(builder, name, "1", triple_exact(uncertainty->exchange_sigma),
                            &uncertainty->provenance);

@@ -852,6 +852,16 @@ static const struct sentence sentences[TEXT_COUNT] = {
                                  "ledger: all rows of the local host, what is folded included"}},
     [TEXT_DERIVED_UNSCATTERED] = {{"registre : minutes enregistrées sans leur part aléatoire",
                                    "ledger: minutes that were recorded without their random part"}},
+    [TEXT_DERIVED_FOLDED_SCATTER] =
+        {{"registre : usages regroupés, dont la part aléatoire n'est pas dite ; la règle en tient "
+          "lieu",
+          "ledger: what is folded, whose random part is not told; the rule stands for it"}},
+    [TEXT_DERIVED_UNSCATTERED_OR_FOLDED] =
+        {{"registre : minutes enregistrées sans leur part aléatoire, et usages regroupés, dont "
+          "elle "
+          "n'est pas dite",
+          "ledger: minutes that were recorded without their random part, and what is folded, whose "
+          "random part is not told"}},
     [TEXT_DERIVED_NO_SCATTER] = {{"les jetons sont comptés, ou il n'y en a pas",
                                   "tokens are counted, or there are none"}},
     [TEXT_DERIVED_NO_ENERGY] = {{"registre : aucune énergie n'est estimée",

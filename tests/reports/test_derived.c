@@ -155,6 +155,45 @@ static void what_per_unit_is_without_what_is_folded(void **state)
     progress_free(progress);
 }
 
+static enum text_id origin_of(const struct month_report *report, const char *name)
+{
+    struct derived *derived = explain(report, name);
+    enum text_id origin = TEXT_COUNT;
+
+    assert_non_null(derived);
+    for (size_t i = 0; i < derived->term_count; i++)
+        if (strcmp(derived->terms[i].name, "unscattered_requests") == 0)
+            origin = derived->terms[i].origin;
+    derived_free(derived);
+    return origin;
+}
+
+/* The random part of what is folded may well be recorded. */
+static void what_is_folded_is_not_said_to_lack_its_random_part(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct progress *progress;
+    struct month_report *report;
+
+    (void)state;
+    world.config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
+    assert_non_null(world.config->factors);
+    diagnostics_free(diagnostics);
+    three_months();
+    year_use(&world, year_noon("2026-04", 8), UNASSIGNED, "a", 1.0 / 3, DEVICES_FEW);
+    year_use(&world, year_noon("2026-04", 8), CAB, "b", 1.0 / 7, DEVICES_FEW + 2);
+    report = report_with_progress("2026-04", &progress);
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    assert_int_equal(origin_of(report, "2026-04/@direction/other/tokens_out_random_sigma"),
+                     TEXT_DERIVED_FOLDED_SCATTER);
+    assert_int_equal(origin_of(report, "2026-04/@total/./tokens_out_random_sigma"),
+                     TEXT_DERIVED_UNSCATTERED_OR_FOLDED);
+    month_free(report);
+    progress_free(progress);
+    factors_free(world.config->factors);
+    world.config->factors = NULL;
+}
+
 static void every_named_figure_is_computed_again(void **state)
 {
     struct progress *progress;
@@ -373,6 +412,7 @@ int main(void)
         TEST(a_projection_tells_its_months),
         TEST(formulas_are_evaluated),
         TEST(what_per_unit_is_without_what_is_folded),
+        TEST(what_is_folded_is_not_said_to_lack_its_random_part),
         TEST(what_is_not_shown_is_refused),
         TEST(writes_all_formats),
     };
