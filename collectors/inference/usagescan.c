@@ -956,15 +956,25 @@ static void cut_document(struct usage_scan *scan)
 
 /* -- Lines and events -------------------------------------------------------------------------- */
 
-/* Up to the next end of line. These are long enough for two calls of memchr() to be worth it. */
+enum { LINE_PIECE = 512 };
+
+/* Up to the next end of line, most of which are LF and long enough for two calls of memchr() to be
+ * worth it. In pieces, so that who ends lines with CR has each looked at twice, and not all that is
+ * behind it. */
 static size_t line_run(const struct cursor *cursor)
 {
     size_t left = cursor_left(cursor);
-    const uint8_t *lf = memchr(cursor->at, '\n', left);
-    size_t length = lf ? (size_t)(lf - cursor->at) : left;
-    const uint8_t *cr = memchr(cursor->at, '\r', length);
 
-    return cr ? (size_t)(cr - cursor->at) : length;
+    for (size_t done = 0; done < left; done += LINE_PIECE) {
+        size_t length = left - done < LINE_PIECE ? left - done : LINE_PIECE;
+        const uint8_t *at = cursor->at + done;
+        const uint8_t *lf = memchr(at, '\n', length);
+        const uint8_t *cr = memchr(at, '\r', lf ? (size_t)(lf - at) : length);
+
+        if (cr || lf)
+            return (size_t)((cr ? cr : lf) - cursor->at);
+    }
+    return left;
 }
 
 static void read_lines(struct usage_scan *scan, struct cursor *cursor)
