@@ -31,7 +31,7 @@ static void add_tokens(struct monthsums *sums, const struct month_report *report
     const struct localhost *host = report->host;
 
     sums->host_hidden = host && !report->host_shown;
-    for (size_t i = 0; report->host_shown && i < host->service_count; i++) {
+    for (size_t i = 0; host && report->host_shown && i < host->service_count; i++) {
         const struct localhost_service *service = &host->services[i];
 
         sums->wire.in += service->tokens_in - service->unseen_tokens_in;
