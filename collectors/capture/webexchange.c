@@ -159,6 +159,7 @@ static bool end_answer(struct webexchange *tracker, const struct estimator *esti
     *finished = (struct exchange_shape){
         .answer_first_ns = tracker->answer_first_ns,
         .requests = tracker->requests,
+        .http = tracker->is_quic ? EXCHANGE_HTTP_3 : EXCHANGE_HTTP_1,
         .request_bytes = tracker->request_bytes,
         .answer_bytes = tracker->answer_bytes,
         .answer_records = tracker->answer_records,
