@@ -7,6 +7,7 @@
 # which does on this wire what the receiving kernel has to do. The wire is of two network namespaces,
 # which lead nowhere.
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2034,SC2154 # of wire.sh
 set -eu
 capture=$1
 rounds=${2:-3}
@@ -15,36 +16,21 @@ seconds=${SECONDS_EACH:-4}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=${IAGMETER_BUILD:-$root/build}
-prefix=${IAGMETER_NETNS_PREFIX:-iagm-bench-}
-sending=${prefix}send
-listening=${prefix}listen
-wire=wire0
-
-[ "$(id -u)" -eq 0 ] || { echo "skipped: network namespaces need root" >&2; exit 77; }
-for program in ip tcpdump sqlite3; do
-    command -v "$program" >/dev/null || { echo "skipped: $program is not installed" >&2; exit 77; }
-done
-ip netns add "$sending" 2>/dev/null || { echo "skipped: ip netns does not work here" >&2; exit 77; }
+wire_prefix=${IAGMETER_NETNS_PREFIX:-iagm-bench-}
+. "$here/wire.sh"
+wire_requires tcpdump sqlite3
 
 directory=$(mktemp -d)
 listener=
 finish() {
     [ -z "$listener" ] || kill "$listener" 2>/dev/null || true
-    ip netns delete "$sending"
-    ip netns delete "$listening" 2>/dev/null || true
+    wire_down
     rm -rf "$directory"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-ip netns add "$listening"
-for name in "$sending" "$listening"; do
-    # Not a packet but those that are sent.
-    ip netns exec "$name" sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
-done
-ip link add "$wire" netns "$sending" type veth peer name "$wire" netns "$listening"
-ip -n "$sending" link set "$wire" up
-ip -n "$listening" link set "$wire" up
+wire_up
 "$root/tests/system/bench/configuration.sh" "$directory"
 sed -i "s/^interfaces:.*/interfaces: ( { name = \"$wire\"; } );/" "$directory/iagmeter.conf"
 cp "$directory/iagmeter.conf" "$directory/unfiltered.conf"

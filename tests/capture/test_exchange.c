@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/capture/said.h"
+
 #define SECOND_NS INT64_C(1000000000)
 
 #define MS 1000000LL
@@ -42,8 +44,6 @@ static const struct estimator events = {
 
 static const struct estimator *rule;
 static struct exchange_tracker tracker;
-static struct exchange_shape shapes[16]; /* of the finished exchanges */
-static unsigned finished;
 
 static void start(const struct estimator *estimator)
 {
@@ -62,24 +62,6 @@ static void record(int64_t now_ns, bool from_client, uint32_t size)
 {
     expire_before(now_ns);
     finished += exchange_record(&tracker, rule, now_ns, from_client, size, &shapes[finished]);
-}
-
-static void client(int64_t now_ns, uint32_t size)
-{
-    record(now_ns, true, size);
-}
-
-static void server(int64_t now_ns, uint32_t size)
-{
-    record(now_ns, false, size);
-}
-
-/* COUNT records, STEP_NS apart. Returns the time of the last one. */
-static int64_t stream(int64_t from_ns, int64_t step_ns, unsigned count, uint32_t size)
-{
-    for (unsigned i = 0; i < count; i++)
-        server(from_ns + i * step_ns, size);
-    return from_ns + (count - 1) * step_ns;
 }
 
 static void close_at_end(void)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "tests/capture/said.h"
 #include "tests/capture/traffic.h"
 
 #define MS 1000000LL
@@ -32,8 +33,6 @@ static const struct estimator page = {
 
 static const struct estimator *rule;
 static struct webexchange tracker;
-static struct exchange_shape shapes[16]; /* of the finished exchanges */
-static unsigned finished;
 
 static void start_over(const struct estimator *estimator, bool is_quic)
 {
@@ -57,24 +56,6 @@ static void record(int64_t now_ns, bool from_client, uint32_t size)
 {
     expire_before(now_ns);
     finished += webexchange_record(&tracker, rule, now_ns, from_client, size, &shapes[finished]);
-}
-
-static void client(int64_t now_ns, uint32_t size)
-{
-    record(now_ns, true, size);
-}
-
-static void server(int64_t now_ns, uint32_t size)
-{
-    record(now_ns, false, size);
-}
-
-/* COUNT records, STEP_NS apart. Returns the time of the last one. */
-static int64_t stream(int64_t from_ns, int64_t step_ns, unsigned count, uint32_t size)
-{
-    for (unsigned i = 0; i < count; i++)
-        server(from_ns + i * step_ns, size);
-    return from_ns + (count - 1) * step_ns;
 }
 
 static void close_at_end(void)

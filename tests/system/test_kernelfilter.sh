@@ -8,42 +8,23 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=${IAGMETER_BUILD:-${BUILD:-$root/build}}
-prefix=${IAGMETER_NETNS_PREFIX:-iagm-filter-}
-sending=${prefix}send
-listening=${prefix}listen
-wire=wire0
-
-skip() {
-    echo "skipped: $1" >&2
-    exit 77
-}
-[ "$(id -u)" -eq 0 ] || skip "network namespaces need root"
-for program in ip sqlite3 node setpriv; do
-    command -v "$program" >/dev/null || skip "$program is not installed"
-done
+wire_prefix=${IAGMETER_NETNS_PREFIX:-iagm-filter-}
+. "$root/tests/bench/wire.sh"
+wire_requires sqlite3 node setpriv
 [ -x "$build/iagmeterd" ] || skip "$build/iagmeterd is not built"
 [ -x "$build/tests/bench/send" ] || skip "$build/tests/bench/send is not built"
-ip netns add "$sending" 2>/dev/null || skip "ip netns does not work here"
 
 directory=$(mktemp -d)
 daemon=
 finish() {
     [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    ip netns delete "$sending"
-    ip netns delete "$listening" 2>/dev/null || true
+    wire_down
     rm -rf "$directory"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-ip netns add "$listening"
-for name in "$sending" "$listening"; do
-    # Not a packet but those that are sent.
-    ip netns exec "$name" sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
-done
-ip link add "$wire" netns "$sending" type veth peer name "$wire" netns "$listening"
-ip -n "$sending" link set "$wire" up
-ip -n "$listening" link set "$wire" up
+wire_up
 
 # The demonstration, of which the catalogue does not know all.
 capture=$root/tests/fixtures/demo/demo.pcap
