@@ -675,18 +675,14 @@ static void what_may_turn_to_a_service_is_seen(void **state)
     assert_int_equal(sink_coverage(&sunk).dns_answers, 20);
 }
 
-/* The same of one whose state another connection needed: it is not judged for good. */
-static void requests_that_were_given_up_are_seen(void **state)
+/* A request in clear whose state other connections needed in the midst of it. */
+static void give_up_a_request(struct talk *talk)
 {
-    struct talk talk = talk_of(1, 40000);
-
-    (void)state;
-    require_filter();
-    talk.server_port = 80;
-    talk_open(&film, &talk);
-    talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.other.example\r\n\r\n");
-    talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
-    talk_text(&film, &talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.");
+    talk->server_port = 80;
+    talk_open(&film, talk);
+    talk_text(&film, talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.other.example\r\n\r\n");
+    talk_text(&film, talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+    talk_text(&film, talk, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.");
     for (unsigned i = 0; i < 40; i++) {
         struct talk other = talk_of(2 + i, 40000);
 
@@ -694,14 +690,45 @@ static void requests_that_were_given_up_are_seen(void **state)
         talk_open(&film, &other);
         talk_text(&film, &other, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.");
     }
-    talk_text(&film, &talk, FROM_CLIENT, "other.example\r\n\r\n");
-    for (int i = 0; i < 4; i++) {
-        download(&talk, 20000);
-        talk_text(&film, &talk, FROM_CLIENT,
-                  "POST / HTTP/1.1\r\nHost: llm.intranet.example\r\n\r\n");
-        talk_exchange(&film, &talk, 2000, 20, 100, 50 * MILLI);
-    }
+    talk_text(&film, talk, FROM_CLIENT, "other.example\r\n\r\n");
+}
+
+static void ask_ours(struct talk *talk)
+{
+    download(talk, 20000);
+    talk_text(&film, talk, FROM_CLIENT, "POST / HTTP/1.1\r\nHost: llm.intranet.example\r\n\r\n");
+    talk_exchange(&film, talk, 2000, 20, 100, 50 * MILLI);
+}
+
+/* It is not judged for good. */
+static void requests_that_were_given_up_are_seen(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    give_up_a_request(&talk);
+    for (int i = 0; i < 4; i++)
+        ask_ours(&talk);
     assert_int_equal(assert_same_sums(), 0);
+    assert_true(sum_of(ONE, LOCAL).requests.central > 0);
+}
+
+/* All of it is seen, so that a close far from what was said last is a forged one. */
+static void a_forged_close_of_clear_text_is_not_believed(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct talk forged;
+
+    (void)state;
+    require_filter();
+    give_up_a_request(&talk);
+    forged = talk;
+    forged.sequence[FROM_SERVER] += UINT32_C(1) << 24;
+    talk_flags(&film, &forged, FROM_SERVER, TCP_RST);
+    for (int i = 0; i < 4; i++)
+        ask_ours(&talk);
+    assert_same_sums();
     assert_true(sum_of(ONE, LOCAL).requests.central > 0);
 }
 
@@ -822,6 +849,7 @@ int main(void)
         FILTER_TEST(what_is_dropped_keeps_its_connection_alive),
         FILTER_TEST(one_way_is_told),
         FILTER_TEST(what_may_turn_to_a_service_is_seen),
+        FILTER_TEST(a_forged_close_of_clear_text_is_not_believed),
         FILTER_TEST(requests_that_were_given_up_are_seen),
         FILTER_TEST(ports_of_other_things_are_seen),
         FILTER_TEST(a_close_is_believed),
