@@ -528,8 +528,9 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Counted, but to no direction: complete the configuration."}},
     [TEXT_LOCAL_UNSTATED_EFFECT] = {{"Ces jetons sont estimés, avec leur fourchette.",
                                      "Those tokens are estimated, with their band."}},
-    [TEXT_LOCAL_UNREAD_EFFECT] = {{"Requêtes comptées ; jetons estimés d'après la taille.",
-                                   "Requests counted; tokens estimated from the size."}},
+    [TEXT_LOCAL_UNREAD_EFFECT] =
+        {{"Requêtes comptées ; jetons estimés d'après la taille compressée : trop bas (E).",
+          "Requests counted; tokens estimated from the compressed size: too low (E)."}},
     [TEXT_LOCAL_ELSEWHERE_EFFECT] =
         {{"Requêtes comptées ; leur énergie, dépensée ailleurs, n'est pas estimée.",
           "Requests counted; their energy, spent elsewhere, is not estimated."}},

@@ -79,12 +79,16 @@ static struct exchange_estimate tokens_of(const struct localmeter *meter,
     return tokens;
 }
 
-/* Tokens are no better founded than the worse of both ways. */
+/* Tokens are no better founded than the worse of both ways; what is estimated from the compressed
+ * size of what was not read is too low. */
 static enum evidence_grade grade_of(const struct localmeter *meter,
                                     const struct wire_exchange *found)
 {
     enum evidence_grade grade = (enum evidence_grade)found->exchange.grade;
 
+    if (found->exchange.unread &&
+        !(found->exchange.counts.input_known && tells_output(&found->exchange)))
+        return GRADE_E;
     return found->exchange.counts.input_known
                ? grade
                : grade_worst(grade, (enum evidence_grade)estimator_of(meter, found)->grade);

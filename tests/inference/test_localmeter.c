@@ -666,6 +666,27 @@ static void a_body_in_an_unknown_coding_is_counted(void **state)
     assert_near(activity_of(llama).requests.central, 2);
 }
 
+/* The answer tells its tokens, but the request, whose size is that of what it was compressed to. */
+static void an_unread_request_is_a_guess(void **state)
+{
+    struct speaker speaker;
+
+    (void)state;
+    begin_talk();
+    speaker = open_from(1, 1, 40000);
+    say(&speaker, true,
+        "POST /v1/chat/completions HTTP/1.1\r\nContent-Encoding: dcb\r\nContent-Length: "
+        "2\r\n\r\n{}",
+        TCP_ACK);
+    say(&speaker, false,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n",
+        TCP_ACK);
+    metering_finish(metering);
+    assert_int_equal(sink_coverage(&sunk).local_unread, 1);
+    assert_int_equal(activity_of(llama).grade, GRADE_E);
+}
+
 static double input_of_large_request(bool with_gap)
 {
     struct speaker speaker;
@@ -1060,6 +1081,7 @@ int main(void)
         TEST(errors_and_what_is_no_inference_are_bytes_alone),
         TEST(nonsense_of_a_server_goes_no_further),
         TEST(a_body_in_an_unknown_coding_is_counted),
+        TEST(an_unread_request_is_a_guess),
         TEST(a_request_with_a_gap_is_no_smaller),
         TEST(a_model_that_is_configured_has_its_own_service),
         TEST(models_in_a_cloud_take_no_local_energy),
