@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "collectors/inference/scraper.h"
+#include "collectors/inference/scrapername.h"
 #include "daemon/confread.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -281,18 +281,18 @@ static bool serves(const struct inference_config *config, uint16_t port)
 static void check_name(const struct inference_config *config, const char *url,
                        const config_setting_t *group, struct diagnostics *diagnostics)
 {
-    char name[SCRAPER_NAME_SIZE], other[SCRAPER_NAME_SIZE];
+    char name[SCRAPERNAME_SIZE], other[SCRAPERNAME_SIZE];
 
-    scraper_name(url, name);
+    scrapername_of(url, name);
     for (unsigned i = 0; i < config->server_count && name[0] != '\0'; i++) {
-        scraper_name(config->scrapes[i].url, other);
+        scrapername_of(config->scrapes[i].url, other);
         if (strcmp(name, other) == 0)
             confread_error(
                 config_setting_get_member(group, "metrics"), diagnostics,
                 "metrics: \"%s\" is asked for port %u already; URLs must differ in their "
                 "first %d characters, before any ? or # (with metrics_socket, in a host "
                 "of your choice)",
-                name, config->servers[i].port, SCRAPER_NAME_SIZE - 1);
+                name, config->servers[i].port, SCRAPERNAME_SIZE - 1);
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/inference/scraper.h"
+#include "collectors/inference/scrapername.h"
 #include "daemon/calendar.h"
 #include "daemon/settlement.h"
 
@@ -197,9 +197,9 @@ static bool visit_source(void *context, const struct ledger_source_day *row)
     const struct inference_config *inference = &reading->whole->inference;
 
     for (unsigned i = 0; i < inference->server_count; i++) {
-        char name[SCRAPER_NAME_SIZE];
+        char name[SCRAPERNAME_SIZE];
 
-        scraper_name(inference->scrapes[i].url, name);
+        scrapername_of(inference->scrapes[i].url, name);
         if (strcmp(name, row->source) != 0)
             continue;
         reading->host->restarts[i] += row->restarts;

@@ -300,12 +300,6 @@ bool scraper_state(const struct scraper *scraper, size_t index, struct scraper_s
     return true;
 }
 
-/* A query may hold a key. */
-void scraper_name(const char *url, char name[SCRAPER_NAME_SIZE])
-{
-    snprintf(name, SCRAPER_NAME_SIZE, "%.*s", (int)strcspn(url, "?#"), url);
-}
-
 /* Neither a proxy of the environment, nor another protocol or server that an answer points to. */
 static bool set_options(struct target *target)
 {
@@ -336,7 +330,7 @@ static bool add_target(struct scraper *scraper, const struct scraper_target *set
     target->setup = *setup;
     target->metrics = servermetrics_new(&setup->metrics);
     target->transfer = curl_easy_init();
-    scraper_name(setup->url, target->state.name);
+    scrapername_of(setup->url, target->state.name);
     return target->metrics && target->transfer && set_options(target);
 }
 

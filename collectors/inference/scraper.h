@@ -2,6 +2,7 @@
 #ifndef IAGMETER_SCRAPER_H
 #define IAGMETER_SCRAPER_H
 
+#include "collectors/inference/scrapername.h"
 #include "collectors/inference/servermetrics.h"
 
 #include <stdbool.h>
@@ -36,12 +37,8 @@ void scraper_poll(struct scraper *scraper, int64_t wall_s, int64_t monotonic_ns,
  * fills all of them. */
 size_t scraper_take(struct scraper *scraper, struct server_use *out, size_t size);
 
-#define SCRAPER_NAME_SIZE 64
-/* What a server is called in states: its URL, without what may be secret. */
-void scraper_name(const char *url, char name[SCRAPER_NAME_SIZE]);
-
 struct scraper_state {
-    char name[SCRAPER_NAME_SIZE];
+    char name[SCRAPERNAME_SIZE];
 
     const char *covers; /* whose counters, in a few words */
     char problem[200];  /* one sentence; "": it answers */
