@@ -93,7 +93,7 @@ JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # --- Targets -----------------------------------------------------------------------------------
 
-.PHONY: accuracy help all deps deps-all demo test check tests unit system coverage lint fuzz run-fuzzers \
+.PHONY: accuracy help all deps deps-all demo test check tests unit system coverage lint fuzz fuzz-long fuzzers run-fuzzers \
         bench bench-parts bench-local benches install uninstall clean FORCE
 
 help: ## list the targets
@@ -182,6 +182,14 @@ FUZZ_OPTIONS ?=
 fuzz: ## fuzz each decoder for FUZZ_SECONDS (20)
 	$(call need,$(BUILD_PACKAGES) $(FUZZ_PACKAGES))
 	$(again) BUILD=build-fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined run-fuzzers
+
+FUZZ_HOURS ?= 1
+fuzz-long: ## fuzz for FUZZ_HOURS (1) at the lowest priority, the least fuzzed decoders first; what was done is added to docs/fuzzing.tsv
+	$(call need,$(BUILD_PACKAGES) $(FUZZ_PACKAGES))
+	$(again) BUILD=build-fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
+	@tests/fuzz/long.sh build-fuzz docs/fuzzing.tsv $$(($(FUZZ_HOURS) * 3600)) $(FUZZ_TARGETS)
+
+fuzzers: $(FUZZERS)
 
 # New inputs go to build-fuzz/corpus; those in tests/fuzz/seeds are only read.
 run-fuzzers: $(FUZZERS:%=%.run)
