@@ -7,8 +7,8 @@
  * that could not be tested here.
  *
  * Most scripts spend their time waiting, so several run side by side, before cmocka tells of all.
- * One that has the line "# Runs alone" compares estimates of live traffic with what was true, which
- * others would disturb. */
+ * One that has a line "# Runs first" takes longest; one with "# Runs alone" would be disturbed by
+ * others, or would disturb them. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,19 +26,22 @@
 #include <string.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SCRIPTS    "tests/system/test_*.sh"
 #define EXIT_SKIP  77
 #define TIME_LIMIT "300" /* seconds: a script that hangs must not hang the suite */
-#define ALONE      "# Runs alone"
+
+enum turn { FIRST, BESIDE, ALONE, TURNS };
 
 struct script {
     const char *path;
     FILE *output;
     pid_t pid; /* 0: it does not run */
     int status;
-    bool alone;
+    enum turn turn;
+    time_t start_s, end_s;
 };
 
 /* Our continuous integration runs as root: there, that what needs a network namespace cannot run is
@@ -67,16 +70,21 @@ static void show(FILE *output, enum shown what)
     fflush(stdout);
 }
 
-static bool runs_alone(const char *path)
+static enum turn turn_of(const char *path)
 {
+    static const char *const lines[TURNS] = {[FIRST] = "# Runs first", [ALONE] = "# Runs alone"};
     char line[256];
-    bool alone = false;
+    enum turn turn = BESIDE;
     FILE *file = fopen(path, "r");
-    while (file && !alone && fgets(line, sizeof line, file))
-        alone = strncmp(line, ALONE, strlen(ALONE)) == 0;
+    while (file && turn == BESIDE && fgets(line, sizeof line, file)) {
+        for (enum turn i = FIRST; i < TURNS; i++) {
+            if (lines[i] && strncmp(line, lines[i], strlen(lines[i])) == 0)
+                turn = i;
+        }
+    }
     if (file)
         fclose(file);
-    return alone;
+    return turn;
 }
 
 /* In the child: does not return. */
@@ -97,6 +105,7 @@ static void become(const struct script *script)
 static bool begin(struct script *script)
 {
     script->output = tmpfile();
+    script->start_s = time(NULL);
     fflush(stdout);
     script->pid = script->output ? fork() : -1;
     if (script->pid == 0)
@@ -115,21 +124,24 @@ static void await(struct script *scripts, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (pid > 0 && scripts[i].pid == pid) {
             scripts[i].pid = 0;
+            scripts[i].end_s = time(NULL);
             scripts[i].status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
         }
     }
 }
 
-/* Runs those that are, or are not, to run ALONE: up to WIDTH at a time. */
-static void run_scripts(struct script *scripts, size_t count, bool alone, size_t width)
+/* Up to WIDTH at a time. */
+static void run_scripts(struct script *scripts, size_t count, size_t width)
 {
     size_t running = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (scripts[i].alone != alone)
-            continue;
-        for (; running >= width; running--)
-            await(scripts, count);
-        running += begin(&scripts[i]);
+    for (enum turn turn = FIRST; turn < TURNS; turn++) {
+        for (size_t i = 0; i < count; i++) {
+            if (scripts[i].turn != turn)
+                continue;
+            for (; running >= (turn == ALONE ? 1 : width); running--)
+                await(scripts, count);
+            running += begin(&scripts[i]);
+        }
     }
     for (; running > 0; running--)
         await(scripts, count);
@@ -142,6 +154,7 @@ static void tell_script(void **state)
     bool skipped = script->status == EXIT_SKIP && !skip_is_failure(script->path);
     show(script->output, skipped ? SHOW_LAST : script->status != 0 ? SHOW_ALL : SHOW_SKIPPED);
     fclose(script->output);
+    printf("    %ld s\n", (long)(script->end_s - script->start_s));
     if (skipped)
         skip();
     if (script->status != 0)
@@ -163,7 +176,7 @@ int main(void)
         return EXIT_FAILURE;
     for (size_t i = 0; i < count; i++) {
         all[i].path = scripts.gl_pathv[i];
-        all[i].alone = runs_alone(all[i].path);
+        all[i].turn = turn_of(all[i].path);
         all[i].status = EXIT_FAILURE; /* until its own is known */
         tests[i].name = all[i].path;
         tests[i].test_func = tell_script;
@@ -171,8 +184,7 @@ int main(void)
     }
     signal(SIGCHLD, SIG_DFL); /* if it is ignored, nobody tells how a script ended */
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    run_scripts(all, count, false, processors > 0 ? 2 * (size_t)processors : 1);
-    run_scripts(all, count, true, 1);
+    run_scripts(all, count, processors > 0 ? 2 * (size_t)processors : 1);
     int failed = _cmocka_run_group_tests("system", tests, count, NULL, NULL);
     free(all);
     free(tests);

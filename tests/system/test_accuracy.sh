@@ -2,7 +2,6 @@
 # A few exchanges with each API of the bench of tokens, live, over HTTP/1.1 and HTTP/2: the test fails when recall,
 # precision or the sum of per-token services are plainly broken. How good they are: docs/accuracy.md.
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs alone: what is estimated depends on the times of the traffic.
 set -eu
 . "$(dirname "$0")/harness.sh"
 trap 'rm -rf "$directory"' EXIT
