@@ -380,7 +380,7 @@ static void many_series_are_known_again(void **state)
         assert_int_equal(servermetrics_end(metrics, false, now_s),
                          round == 0 ? SERVERMETRICS_FIRST : SERVERMETRICS_COUNTED);
     }
-    assert_taken(0, 0, 0, 2 * users);
+    assert_taken(0, 0, 0, 2 * (uint64_t)users);
 }
 
 static void more_series_than_there_is_room_for_are_told(void **state)
