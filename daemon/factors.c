@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/factors.h"
 
+#include <ctype.h>
 #include <float.h>
 #include <limits.h>
 #include <search.h>
@@ -13,12 +14,16 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Bounds against slips of the keyboard, not knowledge. */
-#define ANY_MODEL   "*" /* any other one of its provider */
-#define LARGEST     1e12
-#define LARGEST_PUE 10
-#define LARGEST_GSD 100
-#define FIRST_YEAR  1900
-#define LAST_YEAR   2999
+#define ANY_MODEL    "*" /* any other one of its provider */
+#define LARGEST      1e12
+#define LARGEST_PUE  10
+#define LARGEST_GSD  100
+#define LARGEST_GWP  20   /* kgCO2e/kWh: below what any mix has in grams */
+#define LARGEST_ADPE 1e-5 /* kgSbeq/kWh: the same */
+#define LARGEST_EWIF 500  /* L/kWh: below what most have by MWh */
+#define LARGEST_WUE  100  /* L/kWh */
+#define FIRST_YEAR   1900
+#define LAST_YEAR    2999
 
 struct vintage {
     char vintage[20];
@@ -191,10 +196,76 @@ static bool check_year(const config_setting_t *group, const char *text,
     return count > 0;
 }
 
-/* Reads PARENT's group NAME into *out. COMPLETE: every field must be there (a file's default);
- * otherwise the group may be absent, or replace some fields only (an entry's own). */
-static bool read_provenance(const config_setting_t *parent, const char *name, bool complete,
-                            struct provenance *out, const struct reading *reading)
+/* What the unit of a group of figures must name, in each of a list: the figures are read in these,
+ * whatever is written beside them. Spellings are separated by '|', the first is ours. */
+typedef const char *const units[4];
+
+static units gwp_units = {"kgCO2e/kWh|kgCO2eq/kWh|kg CO2e/kWh|kg CO2 eq./kWh", NULL};
+static units adpe_units = {"kgSbeq/kWh|kgSb eq./kWh|kg Sb eq./kWh|kgSbe/kWh|kgSb/kWh", NULL};
+static units ewif_units = {"L/kWh|l/kWh", NULL};
+static units method_units = {"Wh", "s", "kW", NULL};
+static units embodied_units = {"kgCO2e|kgCO2eq|kg CO2e", "kgSb|kgSbeq|kgSbe|kg Sb", NULL};
+static units fit_units = {"J/token", "1e9", NULL};
+static units batch_units = {"requests", NULL};
+static units ratio_units = {"ratio|1|dimensionless", NULL};
+static units model_units = {"1e9", "token/s|tokens/s", "s", NULL};
+static units size_units = {"1e9", NULL};
+static units medium_units = {"Wh", NULL};
+
+static bool continues_unit(char byte)
+{
+    return isalnum((unsigned char)byte) || (byte && strchr("/*^%", byte)) || (byte & 0x80);
+}
+
+/* Whether TEXT has the LENGTH bytes of UNIT, and only as a word: "mL/kWh" has no "L/kWh", and "kWh
+ * per image, Wh per clip" is not in Wh. A letter alone is in other words, too. */
+static bool has_word(const char *text, const char *unit, size_t length)
+{
+    bool found = false;
+
+    for (const char *at = text; *at; at++) {
+        if (strncmp(at, unit, length) != 0)
+            continue;
+        if (!(at > text && continues_unit(at[-1])) && !continues_unit(at[length]))
+            found = true;
+        else if (length > 1)
+            return false;
+    }
+    return found;
+}
+
+static bool has_spelling(const char *text, const char *spellings)
+{
+    for (size_t length; *spellings; spellings += length + (spellings[length] == '|')) {
+        length = strcspn(spellings, "|");
+        if (has_word(text, spellings, length))
+            return true;
+    }
+    return false;
+}
+
+/* A factor in grams, or by MWh, is a factor of a thousand off, and looks like any other. */
+static bool check_unit(const config_setting_t *group, const char *text, units needed,
+                       const struct reading *reading)
+{
+    const config_setting_t *setting = config_setting_get_member(group, "unit");
+
+    for (size_t i = 0; setting && needed[i]; i++) {
+        if (has_spelling(text, needed[i]))
+            continue;
+        confread_error(setting, reading->diagnostics,
+                       "unit \"%s\" does not name %.*s, in which the figure is read", text,
+                       (int)strcspn(needed[i], "|"), needed[i]);
+        return false;
+    }
+    return true;
+}
+
+/* Reads PARENT's group NAME into *out. The unit must name NEEDED. COMPLETE: every field must be
+ * there (a file's default); otherwise the group may be absent, or replace some fields only (an
+ * entry's own). */
+static bool read_provenance(const config_setting_t *parent, const char *name, units needed,
+                            bool complete, struct provenance *out, const struct reading *reading)
 {
     const config_setting_t *group = config_setting_get_member(parent, name);
     struct confread_key keys[PROVENANCE_KEY_COUNT];
@@ -210,7 +281,8 @@ static bool read_provenance(const config_setting_t *parent, const char *name, bo
     *out = draft.provenance;
     if (draft.grade >= 0)
         out->grade = grade_names[draft.grade][0];
-    return check_year(group, draft.provenance.year, reading);
+    return check_unit(group, draft.provenance.unit, needed, reading) &&
+           check_year(group, draft.provenance.year, reading);
 }
 
 /* ---- Files ---- */
@@ -331,9 +403,9 @@ static bool read_method_a(const config_setting_t *group, struct reading *reading
     struct method_a *method = &reading->factors->method_a;
     bool valid = confread_group(group, keys, COUNT_OF(keys), method, reading->diagnostics);
 
-    valid &= read_provenance(group, "provenance", true, &method->provenance, reading);
-    valid &=
-        read_provenance(group, "embodied_provenance", true, &method->embodied_provenance, reading);
+    valid &= read_provenance(group, "provenance", method_units, true, &method->provenance, reading);
+    valid &= read_provenance(group, "embodied_provenance", embodied_units, true,
+                             &method->embodied_provenance, reading);
     return valid;
 }
 
@@ -360,11 +432,13 @@ static bool read_method_b(const config_setting_t *group, struct reading *reading
     struct method_b *method = &reading->factors->method_b;
     bool valid = confread_group(group, keys, COUNT_OF(keys), method, reading->diagnostics);
 
-    valid &= read_provenance(group, "provenance", true, &method->provenance, reading);
-    valid &= read_provenance(group, "batch_provenance", true, &method->batch_provenance, reading);
-    valid &= read_provenance(group, "input_provenance", true, &method->input_provenance, reading);
-    valid &=
-        read_provenance(group, "overhead_provenance", true, &method->overhead_provenance, reading);
+    valid &= read_provenance(group, "provenance", fit_units, true, &method->provenance, reading);
+    valid &= read_provenance(group, "batch_provenance", batch_units, true,
+                             &method->batch_provenance, reading);
+    valid &= read_provenance(group, "input_provenance", ratio_units, true,
+                             &method->input_provenance, reading);
+    valid &= read_provenance(group, "overhead_provenance", ratio_units, true,
+                             &method->overhead_provenance, reading);
     return valid;
 }
 
@@ -380,7 +454,9 @@ static bool read_uncertainty(const config_setting_t *group, struct reading *read
     struct uncertainty_factors *uncertainty = &reading->factors->uncertainty;
     bool valid = confread_group(group, keys, COUNT_OF(keys), uncertainty, reading->diagnostics);
 
-    return read_provenance(group, "provenance", true, &uncertainty->provenance, reading) && valid;
+    return read_provenance(group, "provenance", ratio_units, true, &uncertainty->provenance,
+                           reading) &&
+           valid;
 }
 
 static bool read_method(const config_setting_t *root, struct reading *reading)
@@ -430,9 +506,9 @@ static bool read_zone(const config_setting_t *entry, const void *defaults, struc
 {
     static const struct confread_key keys[] = {
         TEXT(struct zone_factors, id),
-        NUMBER(struct zone_factors, gwp_kgco2e_per_kwh, 0, LARGEST),
-        NUMBER(struct zone_factors, adpe_kgsb_per_kwh, 0, LARGEST),
-        NUMBER(struct zone_factors, ewif_l_per_kwh, 0, LARGEST),
+        NUMBER(struct zone_factors, gwp_kgco2e_per_kwh, 0, LARGEST_GWP),
+        NUMBER(struct zone_factors, adpe_kgsb_per_kwh, 0, LARGEST_ADPE),
+        NUMBER(struct zone_factors, ewif_l_per_kwh, 0, LARGEST_EWIF),
         OPTIONAL_GROUP("provenance"),
         OPTIONAL_GROUP("adpe_provenance"),
         OPTIONAL_GROUP("ewif_provenance"),
@@ -442,9 +518,11 @@ static bool read_zone(const config_setting_t *entry, const void *defaults, struc
     bool valid = read_keys(entry, keys, COUNT_OF(keys), &zone, diagnostics);
     const char *refusal = NULL;
 
-    valid &= read_provenance(entry, "provenance", false, &zone.provenance, reading);
-    valid &= read_provenance(entry, "adpe_provenance", false, &zone.adpe_provenance, reading);
-    valid &= read_provenance(entry, "ewif_provenance", false, &zone.ewif_provenance, reading);
+    valid &= read_provenance(entry, "provenance", gwp_units, false, &zone.provenance, reading);
+    valid &= read_provenance(entry, "adpe_provenance", adpe_units, false, &zone.adpe_provenance,
+                             reading);
+    valid &= read_provenance(entry, "ewif_provenance", ewif_units, false, &zone.ewif_provenance,
+                             reading);
     if (zone.id[0])
         refusal = insert(&reading->factors->zones, &zone, sizeof(zone), compare_zones);
     if (refusal)
@@ -462,9 +540,11 @@ static bool read_zones(const config_setting_t *root, struct reading *reading)
 
     if (!confread_group(root, keys, COUNT_OF(keys), reading, diagnostics))
         return false;
-    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
-    valid &= read_provenance(root, "adpe_provenance", true, &defaults.adpe_provenance, reading);
-    valid &= read_provenance(root, "ewif_provenance", true, &defaults.ewif_provenance, reading);
+    valid = read_provenance(root, "provenance", gwp_units, true, &defaults.provenance, reading);
+    valid &= read_provenance(root, "adpe_provenance", adpe_units, true, &defaults.adpe_provenance,
+                             reading);
+    valid &= read_provenance(root, "ewif_provenance", ewif_units, true, &defaults.ewif_provenance,
+                             reading);
     return read_entries(config_setting_get_member(root, "zones"), &defaults, read_zone, reading) &&
            valid;
 }
@@ -507,10 +587,12 @@ static bool read_model(const config_setting_t *entry, const void *defaults, stru
     struct diagnostics *diagnostics = reading->diagnostics;
     struct model_factors model = *(const struct model_factors *)defaults;
     bool valid = read_keys(entry, keys, COUNT_OF(keys), &model, diagnostics);
+    bool has_speed = model.tokens_per_second > 0 || model.time_to_first_token_s > 0;
     const char *refusal = NULL;
 
     valid &= check_sizes(entry, &model, diagnostics);
-    valid &= read_provenance(entry, "provenance", false, &model.provenance, reading);
+    valid &= read_provenance(entry, "provenance", has_speed ? model_units : size_units, false,
+                             &model.provenance, reading);
     if (strchr(model.provider, '/')) /* "provider/name" is split at the first */
         refusal = "the provider must not hold a '/'";
     else if (valid && (model.active_parameters_b.min > model.total_parameters_b.min ||
@@ -623,7 +705,7 @@ static bool read_models(const config_setting_t *root, struct reading *reading)
 
     if (!confread_group(root, keys, COUNT_OF(keys), reading, reading->diagnostics))
         return false;
-    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
+    valid = read_provenance(root, "provenance", model_units, true, &defaults.provenance, reading);
     list = config_setting_get_member(root, "models");
     valid &= read_entries(list, &defaults, read_model, reading);
     return copy_fallbacks(list, reading) && valid;
@@ -645,7 +727,7 @@ static bool read_medium(const config_setting_t *entry, const void *defaults,
     bool valid = read_keys(entry, keys, COUNT_OF(keys), &medium, reading->diagnostics);
     const char *refusal = NULL;
 
-    valid &= read_provenance(entry, "provenance", false, &medium.provenance, reading);
+    valid &= read_provenance(entry, "provenance", medium_units, false, &medium.provenance, reading);
     if (medium.id[0])
         refusal = insert(&reading->factors->media, &medium, sizeof(medium), compare_media);
     if (refusal)
@@ -661,7 +743,7 @@ static bool read_media(const config_setting_t *root, struct reading *reading)
 
     if (!confread_group(root, keys, COUNT_OF(keys), reading, reading->diagnostics))
         return false;
-    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
+    valid = read_provenance(root, "provenance", medium_units, true, &defaults.provenance, reading);
     return read_entries(config_setting_get_member(root, "media"), &defaults, read_medium,
                         reading) &&
            valid;
@@ -695,7 +777,7 @@ static bool read_provider(const config_setting_t *entry, const void *defaults,
         TEXT(struct provider_factors, zone),
         /* Asked for by check_provider(), which says why there is none to fall back on. */
         OPTIONAL_RANGE(struct provider_factors, pue, 1, LARGEST_PUE),
-        RANGE(struct provider_factors, wue_l_per_kwh, 0, LARGEST),
+        RANGE(struct provider_factors, wue_l_per_kwh, 0, LARGEST_WUE),
         OPTIONAL_GROUP("provenance"),
     };
     struct diagnostics *diagnostics = reading->diagnostics;
@@ -703,7 +785,7 @@ static bool read_provider(const config_setting_t *entry, const void *defaults,
     bool valid = read_keys(entry, keys, COUNT_OF(keys), &provider, diagnostics);
     const char *refusal = NULL;
 
-    valid &= read_provenance(entry, "provenance", false, &provider.provenance, reading);
+    valid &= read_provenance(entry, "provenance", ewif_units, false, &provider.provenance, reading);
     valid &= check_provider(entry, &provider, reading);
     if (provider.maker[0] && factors_maker(reading->factors, provider.maker))
         refusal = "another provider has that maker";
@@ -723,7 +805,7 @@ static bool read_providers(const config_setting_t *root, struct reading *reading
 
     if (!confread_group(root, keys, COUNT_OF(keys), reading, reading->diagnostics))
         return false;
-    valid = read_provenance(root, "provenance", true, &defaults.provenance, reading);
+    valid = read_provenance(root, "provenance", ewif_units, true, &defaults.provenance, reading);
     return read_entries(config_setting_get_member(root, "providers"), &defaults, read_provider,
                         reading) &&
            valid;

@@ -201,8 +201,8 @@ static void holds_every_golden_zone(void **state)
 
 /* ---- Bad files: a good vintage with one thing replaced ---- */
 
-#define PROVENANCE                                                                                 \
-    " = { unit = \"u\"; year = \"2026\"; scope = \"s\"; source = \"o\"; licence = \"l\"; "         \
+#define PROVENANCE(unit)                                                                           \
+    " = { unit = \"" unit "\"; year = \"2026\"; scope = \"s\"; source = \"o\"; licence = \"l\"; "  \
     "grade = \"B\"; };\n"
 
 static const struct {
@@ -212,72 +212,92 @@ static const struct {
     {"vintage.conf", "vintage = \"test\";\n"
                      "description = \"for tests\";\n"
                      "date = \"2026-01-01\";\n"},
-    {"method.conf", "method_a = {\n"
-                    "energy_alpha_wh = 1.0;\n"
-                    "energy_beta = -0.5;\n"
-                    "energy_gamma_wh = 1.0;\n"
-                    "latency_alpha_s = 1.0;\n"
-                    "latency_beta_s = 1.0;\n"
-                    "latency_gamma_s = 1.0;\n"
-                    "batch_size = 8;\n"
-                    "quantization_bits = 16;\n"
-                    "memory_overhead = 1.2;\n"
-                    "gpu_memory_gb = 80;\n"
-                    "server_gpus = 8;\n"
-                    "server_power_kw = 1.2;\n"
-                    "hardware_lifetime_s = 1000;\n"
-                    "server_gwp_kgco2e = 1;\n"
-                    "server_adpe_kgsb = 1;\n"
-                    "gpu_gwp_kgco2e = 1;\n"
-                    "gpu_adpe_kgsb = 1;\n"
-                    "provenance" PROVENANCE "embodied_provenance" PROVENANCE "};\n"
-                    "published_zones = \"THEIRS\";\n"
-                    "method_b = {\n"
-                    "intercept = -0.5;\n"
-                    "active_exponent = 0.25;\n"
-                    "total_exponent = 0.5;\n"
-                    "batch_exponent = -1.0;\n"
-                    "batch_curvature = 0.125;\n"
-                    "batch_size = [8, 32, 64];\n"
-                    "input_weight = [0.125, 0.25, 0.5];\n"
-                    "host_share = 0.5;\n"
-                    "idle_share = 0.25;\n"
-                    "provenance" PROVENANCE "batch_provenance" PROVENANCE
-                    "input_provenance" PROVENANCE "overhead_provenance" PROVENANCE "};\n"
-                    "uncertainty = {\n"
-                    "method_a_gsd = 2; method_b_gsd = 1.5;\n"
-                    "range_sigmas = 3.25;\n"
-                    "exchange_sigma = 0.5;\n"
-                    "provenance" PROVENANCE "};\n"},
-    {"models.conf", "provenance" PROVENANCE "models = (\n"
-                    "{ provider = \"p\"; name = \"a/b\"; total_parameters_b = [7, 70];\n"
-                    "  active_parameters_b = 7;\n"
-                    "  tokens_per_second = 10; },\n"
-                    "{ provider = \"p\"; name = \"c\"; total_parameters_b = 8.5;\n"
-                    "  active_parameters_b = 8.5;\n"
-                    "  provenance = { grade = \"E\"; }; }\n"
-                    ");\n"},
+    {"method.conf",
+     "method_a = {\n"
+     "energy_alpha_wh = 1.0;\n"
+     "energy_beta = -0.5;\n"
+     "energy_gamma_wh = 1.0;\n"
+     "latency_alpha_s = 1.0;\n"
+     "latency_beta_s = 1.0;\n"
+     "latency_gamma_s = 1.0;\n"
+     "batch_size = 8;\n"
+     "quantization_bits = 16;\n"
+     "memory_overhead = 1.2;\n"
+     "gpu_memory_gb = 80;\n"
+     "server_gpus = 8;\n"
+     "server_power_kw = 1.2;\n"
+     "hardware_lifetime_s = 1000;\n"
+     "server_gwp_kgco2e = 1;\n"
+     "server_adpe_kgsb = 1;\n"
+     "gpu_gwp_kgco2e = 1;\n"
+     "gpu_adpe_kgsb = 1;\n"
+     "provenance" PROVENANCE("Wh, s, kW") "embodied_provenance" PROVENANCE(
+         "kgCO2e, kgSb eq.") "};\n"
+                             "published_zones = \"THEIRS\";\n"
+                             "method_b = {\n"
+                             "intercept = -0.5;\n"
+                             "active_exponent = 0.25;\n"
+                             "total_exponent = 0.5;\n"
+                             "batch_exponent = -1.0;\n"
+                             "batch_curvature = 0.125;\n"
+                             "batch_size = [8, 32, 64];\n"
+                             "input_weight = [0.125, 0.25, 0.5];\n"
+                             "host_share = 0.5;\n"
+                             "idle_share = 0.25;\n"
+                             "provenance" PROVENANCE("J/token; 1e9") "batch_provenance" PROVENANCE("requests") "input_provenance" PROVENANCE(
+                                 "ratio") "overhead_provenance" PROVENANCE("ratio") "};\n"
+                                                                                    "uncertainty = "
+                                                                                    "{\n"
+                                                                                    "method_a_gsd "
+                                                                                    "= 2; "
+                                                                                    "method_b_gsd "
+                                                                                    "= 1.5;\n"
+                                                                                    "range_sigmas "
+                                                                                    "= 3.25;\n"
+                                                                                    "exchange_"
+                                                                                    "sigma = 0.5;\n"
+                                                                                    "provenanc"
+                                                                                    "e" PROVENANCE(
+                                                                                        "ratio") "}"
+                                                                                                 ";"
+                                                                                                 "\n"},
+    {"models.conf",
+     "provenance" PROVENANCE(
+         "1e9; token/s; s") "models = (\n"
+                            "{ provider = \"p\"; name = \"a/b\"; total_parameters_b = [7, 70];\n"
+                            "  active_parameters_b = 7;\n"
+                            "  tokens_per_second = 10; },\n"
+                            "{ provider = \"p\"; name = \"c\"; total_parameters_b = 8.5;\n"
+                            "  active_parameters_b = 8.5;\n"
+                            "  provenance = { grade = \"E\"; }; }\n"
+                            ");\n"},
     {"zones.conf",
-     "provenance" PROVENANCE "adpe_provenance" PROVENANCE "ewif_provenance" PROVENANCE "zones = (\n"
-     "{ id = \"FRA\"; gwp_kgco2e_per_kwh = 0.05;\n"
-     "  adpe_kgsb_per_kwh = 5e-8;\n"
-     "  ewif_l_per_kwh = 3.5; },\n"
-     "{ id = \"WOR\"; gwp_kgco2e_per_kwh = 0.5;\n"
-     "  adpe_kgsb_per_kwh = 5e-8; ewif_l_per_kwh = 4; }\n"
-     ");\n"},
-    {"providers.conf", "provenance" PROVENANCE "providers = (\n"
-                       "{ id = \"x\"; zone = \"FRA\";\n"
-                       "  pue = [1.1, 1.2];\n"
-                       "  wue_l_per_kwh = 0.5; },\n"
-                       "{ id = \"y\";\n"
-                       "  zone = \"WOR\";\n"
-                       "  pue = 1.5; wue_l_per_kwh = 0.5;\n"
-                       "  provenance = { scope = \"y's own\"; }; }\n"
-                       ");\n"},
-    {"media.conf", "provenance" PROVENANCE "media = (\n"
-                   "{ id = \"image/m\"; energy_wh = [1, 2, 3]; gpu_only = true; },\n"
-                   "{ id = \"image/n\"; energy_wh = 5; gpu_only = false; }\n"
-                   ");\n"},
+     "provenance" PROVENANCE("kgCO2e/kWh") "adpe_provenance" PROVENANCE(
+         "kgSbeq/kWh") "ewif_provenance" PROVENANCE("L/kWh") "zones = (\n"
+                                                             "{ id = \"FRA\"; gwp_kgco2e_per_kwh = "
+                                                             "0.05;\n"
+                                                             "  adpe_kgsb_per_kwh = 5e-8;\n"
+                                                             "  ewif_l_per_kwh = 3.5; },\n"
+                                                             "{ id = \"WOR\"; gwp_kgco2e_per_kwh = "
+                                                             "0.5;\n"
+                                                             "  adpe_kgsb_per_kwh = 5e-8; "
+                                                             "ewif_l_per_kwh = 4; }\n"
+                                                             ");\n"},
+    {"providers.conf",
+     "provenance" PROVENANCE("L/kWh") "providers = (\n"
+                                      "{ id = \"x\"; zone = \"FRA\";\n"
+                                      "  pue = [1.1, 1.2];\n"
+                                      "  wue_l_per_kwh = 0.5; },\n"
+                                      "{ id = \"y\";\n"
+                                      "  zone = \"WOR\";\n"
+                                      "  pue = 1.5; wue_l_per_kwh = 0.5;\n"
+                                      "  provenance = { scope = \"y's own\"; }; }\n"
+                                      ");\n"},
+    {"media.conf", "provenance" PROVENANCE(
+                       "Wh") "media = (\n"
+                             "{ id = \"image/m\"; energy_wh = [1, 2, 3]; gpu_only = true; },\n"
+                             "{ id = \"image/n\"; energy_wh = 5; gpu_only = false; }\n"
+                             ");\n"},
 };
 
 #define FILES (sizeof(good) / sizeof(good[0]))
@@ -368,14 +388,18 @@ static void follows_fallbacks(void **state)
     struct factors *factors;
     const struct model_factors *model;
 
-    load_changed(*state, "models.conf",
-                 "provenance" PROVENANCE "models = (\n"
-                 "{ provider = \"p\"; name = \"first\"; fallback = \"q/o/second\";\n"
-                 "  provenance = { grade = \"E\"; }; },\n"
-                 "{ provider = \"q\"; name = \"o/second\"; fallback = \"p/third\"; },\n"
-                 "{ provider = \"p\"; name = \"third\"; total_parameters_b = [7, 70];\n"
-                 "  active_parameters_b = 7; tokens_per_second = 10;\n"
-                 "  time_to_first_token_s = 0.5; } );\n");
+    load_changed(
+        *state, "models.conf",
+        "provenance" PROVENANCE(
+            "1e9; token/s; s") "models = (\n"
+                               "{ provider = \"p\"; name = \"first\"; fallback = \"q/o/second\";\n"
+                               "  provenance = { grade = \"E\"; }; },\n"
+                               "{ provider = \"q\"; name = \"o/second\"; fallback = \"p/third\"; "
+                               "},\n"
+                               "{ provider = \"p\"; name = \"third\"; total_parameters_b = [7, "
+                               "70];\n"
+                               "  active_parameters_b = 7; tokens_per_second = 10;\n"
+                               "  time_to_first_token_s = 0.5; } );\n");
     factors = load(*state);
     model = factors_model(factors, "p", "first");
     assert_string_equal(model->name, "first");
@@ -394,10 +418,12 @@ static void finds_providers_by_what_they_make(void **state)
     struct factors *factors;
 
     load_changed(*state, "providers.conf",
-                 "provenance" PROVENANCE "providers = (\n"
-                 "{ id = \"x\"; zone = \"FRA\"; pue = 1; wue_l_per_kwh = 0; },\n"
-                 "{ id = \"y\"; maker = \"y_ai\"; zone = \"FRA\"; pue = 1; wue_l_per_kwh = 0; }\n"
-                 ");\n");
+                 "provenance" PROVENANCE(
+                     "L/kWh") "providers = (\n"
+                              "{ id = \"x\"; zone = \"FRA\"; pue = 1; wue_l_per_kwh = 0; },\n"
+                              "{ id = \"y\"; maker = \"y_ai\"; zone = \"FRA\"; pue = 1; "
+                              "wue_l_per_kwh = 0; }\n"
+                              ");\n");
     factors = load(*state);
     assert_string_equal(factors_maker(factors, "y_ai")->id, "y");
     assert_string_equal(factors_maker(factors, "y")->id, "y");
@@ -461,8 +487,8 @@ static void tells_long_ids_apart(void **state)
     id[sizeof(id) - 1] = '\0';
     snprintf(longer, sizeof(longer), "%si", id);
     snprintf(text, sizeof(text),
-             "provenance" PROVENANCE
-             "providers = ( { id = \"%s\"; zone = \"WOR\"; pue = 1; wue_l_per_kwh = 0; } );\n",
+             "provenance" PROVENANCE("L/kWh") "providers = ( { id = \"%s\"; zone = \"WOR\"; pue = "
+                                              "1; wue_l_per_kwh = 0; } );\n",
              id);
     write_good(*state);
     write_file(*state, "providers.conf", text, strlen(text));
@@ -481,7 +507,7 @@ static const struct {
     const char *message;
 } bad[] = {
     /* Provenance */
-    {"zones.conf", " unit = \"u\";", "", "zones.conf:1: missing key \"unit\""},
+    {"zones.conf", " unit = \"kgCO2e/kWh\";", "", "zones.conf:1: missing key \"unit\""},
     {"zones.conf", " year = \"2026\";", "", "zones.conf:1: missing key \"year\""},
     {"zones.conf", " scope = \"s\";", "", "zones.conf:1: missing key \"scope\""},
     {"models.conf", " source = \"o\";", "", "models.conf:1: missing key \"source\""},
@@ -509,7 +535,43 @@ static const struct {
     {"vintage.conf", "2026-01-01", "01/01/2026", "vintage.conf:3: date must be YYYY-MM-DD"},
     {"vintage.conf", "2026-01-01", "2026-01-012", "vintage.conf:3: date must be YYYY-MM-DD"},
     {"method.conf", "batch_provenance", "#", "method.conf:23: missing key \"batch_provenance\""},
-    {"media.conf", " unit = \"u\";", "", "media.conf:1: missing key \"unit\""},
+    {"media.conf", " unit = \"Wh\";", "", "media.conf:1: missing key \"unit\""},
+    /* Units of another scale or dimension, also of one entry */
+    {"zones.conf", "kgCO2e/kWh", "gCO2e/kWh",
+     "zones.conf:1: unit \"gCO2e/kWh\" does not name kgCO2e/kWh, in which the figure is read"},
+    {"zones.conf", "kgCO2e/kWh", "kgCO2e/MWh",
+     "zones.conf:1: unit \"kgCO2e/MWh\" does not name kgCO2e/kWh, in which the figure is read"},
+    {"zones.conf", "kgSbeq/kWh", "gSbeq/kWh",
+     "zones.conf:2: unit \"gSbeq/kWh\" does not name kgSbeq/kWh, in which the figure is read"},
+    {"zones.conf", "L/kWh", "mL/kWh",
+     "zones.conf:3: unit \"mL/kWh\" does not name L/kWh, in which the figure is read"},
+    {"zones.conf", "  ewif_l_per_kwh = 3.5;",
+     "ewif_l_per_kwh = 3.5;\newif_provenance = { unit = \"L/MWh\"; };",
+     "zones.conf:8: unit \"L/MWh\" does not name L/kWh, in which the figure is read"},
+    {"models.conf", "1e9;", "1e6;",
+     "models.conf:1: unit \"1e6; token/s; s\" does not name 1e9, in which the figure is read"},
+    {"models.conf", "active_parameters_b = 8.5;\n  provenance = { grade = \"E\"; }",
+     "active_parameters_b = 8.5; tokens_per_second = 5;\n  provenance = { unit = \"1e9\"; }",
+     "models.conf:8: unit \"1e9\" does not name token/s, in which the figure is read"},
+    {"models.conf", "token/s; s", "token/s",
+     "models.conf:1: unit \"1e9; token/s\" does not name s, in which the figure is read"},
+    {"providers.conf", "L/kWh", "kWh",
+     "providers.conf:1: unit \"kWh\" does not name L/kWh, in which the figure is read"},
+    {"media.conf", "\"Wh\"", "\"kWh\"",
+     "media.conf:1: unit \"kWh\" does not name Wh, in which the figure is read"},
+    {"media.conf", "\"Wh\"", "\"Wh per image, kWh per clip\"",
+     "media.conf:1: unit \"Wh per image, kWh per clip\" does not name Wh, in which the figure is "
+     "read"},
+    {"method.conf", "J/token", "kJ/token",
+     "method.conf:33: unit \"kJ/token; 1e9\" does not name J/token, in which the figure is read"},
+    {"method.conf", "kgCO2e, kgSb eq.", "kgCO2e",
+     "method.conf:20: unit \"kgCO2e\" does not name kgSb, in which the figure is read"},
+    /* Figures in grams, or by MWh */
+    {"zones.conf", "= 0.05;", "= 46.1;",
+     "zones.conf:5: gwp_kgco2e_per_kwh is 46.1, outside 0 to 20"},
+    {"zones.conf", "= 5e-8;", "= 5e-5;",
+     "zones.conf:6: adpe_kgsb_per_kwh is 5e-05, outside 0 to 1e-05"},
+    {"zones.conf", "= 3.5;", "= 3500;", "zones.conf:7: ewif_l_per_kwh is 3500, outside 0 to 500"},
     /* PUE */
     {"providers.conf", "  pue = [1.1, 1.2];\n", "\n",
      "providers.conf:3: provider \"x\": missing key \"pue\": the data centre's PUE has no "
@@ -526,14 +588,14 @@ static const struct {
      "providers.conf:4: pue must hold 2 numbers"},
     /* Numbers that are none */
     {"zones.conf", "= 0.05;", "= -0.05;",
-     "zones.conf:5: gwp_kgco2e_per_kwh is -0.05, outside 0 to 1e+12"},
+     "zones.conf:5: gwp_kgco2e_per_kwh is -0.05, outside 0 to 20"},
     {"zones.conf", "= 5e-8;", "= -5e-8;",
-     "zones.conf:6: adpe_kgsb_per_kwh is -5e-08, outside 0 to 1e+12"},
+     "zones.conf:6: adpe_kgsb_per_kwh is -5e-08, outside 0 to 1e-05"},
     {"zones.conf", "= 3.5;", "= 1e999;", "zones.conf:7: ewif_l_per_kwh must be finite"},
     {"zones.conf", "= 3.5;", "= nan;", "zones.conf:7: syntax error"},
     {"zones.conf", "= 3.5;", "= \"3.5\";", "zones.conf:7: ewif_l_per_kwh must be a number"},
     {"providers.conf", "= 0.5; },", "= -0.5; },",
-     "providers.conf:5: wue_l_per_kwh is -0.5, outside 0 to 1e+12"},
+     "providers.conf:5: wue_l_per_kwh is -0.5, outside 0 to 100"},
     {"models.conf", "[7, 70]", "[-7, 70]",
      "models.conf:3: total_parameters_b is -7, outside 2.225073859e-308 to 1e+12"},
     {"models.conf", "active_parameters_b = 7;", "active_parameters_b = 0;",

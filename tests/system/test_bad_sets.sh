@@ -61,6 +61,10 @@ bad $factors/zones.conf '= 0.35895;' '= -0.35895;' 'gwp_kgco2e_per_kwh is -0.358
 bad $factors/zones.conf 'id = "AUS"' 'id = "ARG"' 'zone "ARG": duplicate'
 bad $factors/zones.conf 'unit = "kgCO2e/kWh";' '' 'missing key "unit"' -1
 bad $factors/zones.conf 'unit = "kgCO2e/kWh"' 'unit = ""' 'unit is empty'
+bad $factors/zones.conf 'unit = "kgCO2e/kWh"' 'unit = "gCO2e/kWh"' 'unit "gCO2e/kWh" does not name kgCO2e/kWh'
+bad $factors/zones.conf 'unit = "L/kWh"' 'unit = "L/MWh"' 'unit "L/MWh" does not name L/kWh'
+bad $factors/zones.conf '= 0.35895;' '= 358.95;' 'gwp_kgco2e_per_kwh is 358.95, outside 0 to 20'
+bad $factors/media.conf 'unit = "Wh per image' 'unit = "kWh per image' 'does not name Wh'
 bad $factors/zones.conf 'year = "2024"' 'year = "2199"' 'year 2199 is in the future'
 bad $factors/vintage.conf '^date = "[^"]*"' 'date = "2199-01-01"' 'date 2199-01-01 is in the future'
 bad $factors/vintage.conf '^date = "[^"]*"' 'date = "2026-02-30"' 'date must be'
