@@ -600,6 +600,8 @@ static void print_model(const struct page *page, const struct impact_factors *us
 
     print_factor(page, TEXT_CALCULATOR_METHOD, TEXT_ARGUMENTS(used->method_b ? "B" : "A"));
     print_origin(page, used->method_b ? &used->method_b->provenance : &used->method->provenance);
+    print_factor(page, TEXT_CALCULATOR_EMBODIED, NULL);
+    print_origin(page, &used->method->embodied_provenance);
     snprintf(name, sizeof(name), "%s/%s", model->provider, model->name);
     print_factor(page, TEXT_CALCULATOR_MODEL,
                  TEXT_ARGUMENTS(name, range_text(page, active.min, active.max).text,
@@ -627,6 +629,7 @@ static void print_factors(const struct page *page, const struct factors *factors
     const struct zone_factors *zone = calculation->factors.zone;
     struct range pue = provider->pue, wue = provider->wue_l_per_kwh;
     double gwp = zone->gwp_kgco2e_per_kwh, ewif = zone->ewif_l_per_kwh;
+    double adpe = zone->adpe_kgsb_per_kwh;
 
     say_line(page, TEXT_CALCULATOR_FACTORS, TEXT_ARGUMENTS(factors_vintage(factors)));
     if (calculation->factors.model)
@@ -640,6 +643,9 @@ static void print_factors(const struct page *page, const struct factors *factors
     print_factor(page, TEXT_CALCULATOR_GRID,
                  TEXT_ARGUMENTS(zone->id, range_text(page, gwp, gwp).text));
     print_origin(page, &zone->provenance);
+    print_factor(page, TEXT_CALCULATOR_METALS,
+                 TEXT_ARGUMENTS(zone->id, range_text(page, adpe, adpe).text));
+    print_origin(page, &zone->adpe_provenance);
     print_factor(page, TEXT_CALCULATOR_EWIF,
                  TEXT_ARGUMENTS(zone->id, range_text(page, ewif, ewif).text));
     print_origin(page, &zone->ewif_provenance);
@@ -934,6 +940,7 @@ struct batch {
     const struct factors *factors;
     FILE *in;
     const char *name;
+    const struct calculator_query *defaults;
     enum calculator_format format;
     FILE *out;
     FILE *complaints;
@@ -1050,7 +1057,9 @@ static bool read_header(struct batch *batch)
             seen[field] = true;
         }
     }
-    if (seen[CALCULATOR_PROVIDER] || seen[CALCULATOR_MODEL])
+    if (seen[CALCULATOR_PROVIDER] || seen[CALCULATOR_MODEL] ||
+        text_of(batch->defaults, CALCULATOR_PROVIDER)[0] ||
+        text_of(batch->defaults, CALCULATOR_MODEL)[0])
         return true;
     complain(batch, "neither a column \"provider\" nor \"model\": columns are separated by tabs");
     return false;
@@ -1063,9 +1072,8 @@ static const char *read_query(const struct batch *batch, char *line, struct calc
     char *fields[MAX_COLUMNS];
     size_t count = split(line, fields, MAX_COLUMNS);
 
-    *query = (struct calculator_query){{NULL}};
     for (size_t i = 0; i < count && i < batch->column_count; i++)
-        if (batch->columns[i] >= 0)
+        if (batch->columns[i] >= 0 && fields[i][0])
             query->fields[batch->columns[i]] = fields[i];
     if (count == batch->column_count)
         return NULL;
@@ -1075,7 +1083,7 @@ static const char *read_query(const struct batch *batch, char *line, struct calc
 
 static void take_row(struct batch *batch, char *line, bool is_sound)
 {
-    struct calculator_query query = {{NULL}};
+    struct calculator_query query = *batch->defaults;
     struct calculation calculation;
     char error[ERROR_SIZE];
     const char *wrong = "the line is too long, or holds a NUL";
@@ -1102,12 +1110,15 @@ static void take_row(struct batch *batch, char *line, bool is_sound)
 }
 
 struct calculator_batch calculator_run_batch(const struct factors *factors, FILE *in,
-                                             const char *name, enum calculator_format format,
-                                             FILE *out, FILE *complaints)
+                                             const char *name,
+                                             const struct calculator_query *defaults,
+                                             enum calculator_format format, FILE *out,
+                                             FILE *complaints)
 {
     struct batch batch = {.factors = factors,
                           .in = in,
                           .name = name,
+                          .defaults = defaults,
                           .format = format,
                           .out = out,
                           .complaints = complaints};

@@ -78,11 +78,14 @@ struct calculator_batch {
 };
 
 /* Reads a tab-separated table from IN, called NAME in messages, whose header names fields in any
- * order, and writes one row for each to OUT, in order, in constant memory. A bad row is told on
- * COMPLAINTS with its line, and in the column "error". Numbers have 17 significant digits. FORMAT
- * is CALCULATOR_TSV or CALCULATOR_JSON. */
+ * order, and writes one row for each to OUT, in order, in constant memory. Where a field is empty,
+ * or no column, that of DEFAULTS counts. A bad row is told on COMPLAINTS with its line, and in the
+ * column "error". Numbers have 17 significant digits. FORMAT is CALCULATOR_TSV or CALCULATOR_JSON.
+ */
 struct calculator_batch calculator_run_batch(const struct factors *factors, FILE *in,
-                                             const char *name, enum calculator_format format,
-                                             FILE *out, FILE *complaints);
+                                             const char *name,
+                                             const struct calculator_query *defaults,
+                                             enum calculator_format format, FILE *out,
+                                             FILE *complaints);
 
 #endif

@@ -998,9 +998,9 @@ static int calculate_table(const struct options *options, const struct factors *
         return EXIT_TROUBLE;
     }
     /* A table is no text for people. */
-    result =
-        calculator_run_batch(factors, in, is_input ? "standard input" : options->batch,
-                             format == CALCULATOR_TEXT ? CALCULATOR_TSV : format, stdout, stderr);
+    result = calculator_run_batch(
+        factors, in, is_input ? "standard input" : options->batch, &options->query,
+        format == CALCULATOR_TEXT ? CALCULATOR_TSV : format, stdout, stderr);
     if (!is_input)
         fclose(in);
     if (result.bad_rows > 0)

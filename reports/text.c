@@ -1169,6 +1169,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_CALCULATOR_PROVIDER] = {{"hébergeur {0} : PUE {1}, WUE {2} L/kWh",
                                    "provider {0}: PUE {1}, WUE {2} L/kWh"}},
     [TEXT_CALCULATOR_GRID] = {{"électricité {0} : {1} kgCO2e/kWh", "zone {0}: {1} kgCO2e/kWh"}},
+    [TEXT_CALCULATOR_METALS] = {{"électricité {0} : {1} kgSb/kWh", "zone {0}: {1} kgSb/kWh"}},
+    [TEXT_CALCULATOR_EMBODIED] = {{"fabrication des serveurs", "manufacture of the servers"}},
     [TEXT_CALCULATOR_EWIF] = {{"électricité {0} : EWIF {1} L/kWh", "zone {0}: EWIF {1} L/kWh"}},
     [TEXT_CALCULATOR_ORIGIN] = {{"{0} ; {1} ; qualité {2}", "{0}; {1}; grade {2}"}},
     [TEXT_WHATIF_TITLE] = {{"Et si ? {0}, {1}", "What if? {0}, {1}"}},

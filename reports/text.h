@@ -490,9 +490,11 @@ enum text_id {
     TEXT_CALCULATOR_GPU_ONLY,
     TEXT_CALCULATOR_PROVIDER, /* {0} name, {1} PUE, {2} WUE */
     TEXT_CALCULATOR_GRID,     /* {0} zone, {1} kgCO2e/kWh */
-    TEXT_CALCULATOR_EWIF,     /* {0} zone, {1} L/kWh */
-    TEXT_CALCULATOR_ORIGIN,   /* {0} source, {1} year, {2} grade */
-    TEXT_WHATIF_TITLE,        /* {0} month, {1} direction, or all */
+    TEXT_CALCULATOR_METALS,   /* {0} zone, {1} kgSb/kWh */
+    TEXT_CALCULATOR_EMBODIED,
+    TEXT_CALCULATOR_EWIF,   /* {0} zone, {1} L/kWh */
+    TEXT_CALCULATOR_ORIGIN, /* {0} source, {1} year, {2} grade */
+    TEXT_WHATIF_TITLE,      /* {0} month, {1} direction, or all */
     TEXT_WHATIF_RECORDED,
     TEXT_WHATIF_BEFORE,
     TEXT_WHATIF_AFTER,

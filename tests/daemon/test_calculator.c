@@ -109,6 +109,9 @@ struct run {
     char complaints[4000];
 };
 
+static const struct calculator_query nothing_given;
+static const struct calculator_query *defaults = &nothing_given;
+
 static void run_stream(struct run *run, FILE *in, enum calculator_format format)
 {
     FILE *out = tmpfile();
@@ -117,7 +120,7 @@ static void run_stream(struct run *run, FILE *in, enum calculator_format format)
     assert_true(in && out && complaints);
     rewind(in);
     run->complaints[0] = '\0';
-    run->result = calculator_run_batch(factors, in, "table", format, out, complaints);
+    run->result = calculator_run_batch(factors, in, "table", defaults, format, out, complaints);
     fclose(in);
     fclose(complaints);
     rewind(out);
@@ -538,6 +541,34 @@ static void takes_columns_in_any_order(void **state)
     fclose(run.out.stream);
 }
 
+/* What a row leaves open, or the table has no column for, is what was given beside it. */
+static void rows_have_defaults(void **state)
+{
+    static struct run run;
+
+    (void)state;
+    defaults = QUERY(GPT_4O, OF(ZONE, "FRA"), OF(TOKENS_OUT, "500"));
+    run_text(&run, "tokens_out\tzone\n"
+                   "250\tSWE\n"
+                   "\tSWE\n"
+                   "250\t\n");
+    defaults = &nothing_given;
+    assert_string_equal(run.complaints, "");
+    for (int row = 0; row < 3; row++) {
+        const char *tokens = row == 1 ? "500" : "250", *zone = row == 2 ? "FRA" : "SWE";
+
+        assert_true(table_next(&run.out));
+        assert_string_equal(text(&run.out, "model"), "gpt-4o");
+        assert_string_equal(text(&run.out, "tokens_out"), tokens);
+        assert_string_equal(text(&run.out, "zone"), zone);
+        assert_close(number(&run.out, "gwp_use_kgco2e_low"),
+                     compute(QUERY(GPT_4O, OF(TOKENS_OUT, tokens), OF(ZONE, zone)))
+                         .results[IMPACT_LOW]
+                         .gwp_use_kgco2e);
+    }
+    fclose(run.out.stream);
+}
+
 /* Bad rows are told by line and keep their place; the others are computed. */
 static void tells_bad_rows(void **state)
 {
@@ -784,6 +815,9 @@ static void tells_people_where_figures_come_from(void **state)
         "FRA, greenhouse gas",
         "grade E\n",
         "Ember",
+        "method A\n    EcoLogits main",
+        "manufacture of the servers\n    EcoLogits main",
+        "zone FRA-ECOLOGITS: 4.858e-08 kgSb/kWh\n    ADEME",
         "WUE 0.569 L/kWh",
         "44-132 active of 440",
         "What moves energy (kWh), the most first, all else at its centre:\n  error of the method ",
@@ -845,6 +879,7 @@ int main(void)
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(refuses_what_is_no_number),
         cmocka_unit_test(takes_columns_in_any_order),
+        cmocka_unit_test(rows_have_defaults),
         cmocka_unit_test(tells_bad_rows),
         cmocka_unit_test(leaves_out_what_is_not_known),
         cmocka_unit_test(refuses_bad_headers),

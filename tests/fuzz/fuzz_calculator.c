@@ -20,6 +20,7 @@ static struct factors *load(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const struct calculator_query nothing_given;
     static struct factors *factors;
     FILE *in, *out;
     struct calculator_batch result;
@@ -32,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     out = fopen("/dev/null", "w");
     if (!in || !out)
         abort();
-    result = calculator_run_batch(factors, in, "table",
+    result = calculator_run_batch(factors, in, "table", &nothing_given,
                                   data[0] % 2 ? CALCULATOR_JSON : CALCULATOR_TSV, out, out);
     if (result.bad_rows > result.rows)
         abort();
