@@ -530,15 +530,27 @@ static int explain_derived(const struct options *options, const struct explain_q
     return status;
 }
 
+/* Of a statement that may be of several months, "2026/@restated/1/./energy_kwh". */
+static int explain_restated(const struct options *options, const struct explain_query *query,
+                            const struct config *config, struct ledger *ledger)
+{
+    struct month_report period = {.config = config};
+
+    return explain_derived(options, query, ledger, &period);
+}
+
 static int explain_month(const struct options *options, const struct explain_query *query,
                          const struct config *config, struct ledger *ledger)
 {
     struct month_report *report;
     struct explanation *explanation = NULL;
     enum explain_status status;
+    struct calendar_month month;
     char error[512];
     int written;
 
+    if (derived_is_restated(query) && !find_month(query->month, time(NULL), &month))
+        return explain_restated(options, query, config, ledger);
     report = build_month(query->month, config, ledger, time(NULL), &written);
     if (!report)
         return written;

@@ -9,11 +9,25 @@
 
 #define ENDS 3
 
+void derived_name_of(char out[MONTH_FIGURE_SIZE], const char *period, const char *scope,
+                     const char *key, const char *indicator)
+{
+    snprintf(out, MONTH_FIGURE_SIZE, "%s/%c%s/%s/%s", period, DERIVED_MARK, scope,
+             key && key[0] ? key : MONTH_ALL, indicator);
+}
+
+static void month_text(char out[MONTH_ID_SIZE], struct calendar_month month)
+{
+    snprintf(out, MONTH_ID_SIZE, "%04d-%02d", month.year, month.month);
+}
+
 void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, const char *scope,
                   const char *key, const char *indicator)
 {
-    snprintf(out, MONTH_FIGURE_SIZE, "%04d-%02d/%c%s/%s/%s", month.year, month.month, DERIVED_MARK,
-             scope, key && key[0] ? key : MONTH_ALL, indicator);
+    char period[MONTH_ID_SIZE];
+
+    month_text(period, month);
+    derived_name_of(out, period, scope, key, indicator);
 }
 
 bool derived_is_asked(const struct explain_query *query)
@@ -21,11 +35,19 @@ bool derived_is_asked(const struct explain_query *query)
     return query->direction[0] == DERIVED_MARK;
 }
 
+static bool has_scope(const struct explain_query *query, const char *prefix)
+{
+    return strncmp(query->direction, prefix, strlen(prefix)) == 0;
+}
+
 bool derived_needs_progress(const struct explain_query *query)
 {
-    static const char scope[] = "@objective";
+    return has_scope(query, "@objective");
+}
 
-    return strncmp(query->direction, scope, sizeof(scope) - 1) == 0;
+bool derived_is_restated(const struct explain_query *query)
+{
+    return has_scope(query, "@restated");
 }
 
 /* ---- Evaluating ---- */
@@ -253,7 +275,7 @@ void derived_add_derived(struct derived_builder *builder, const char *name, cons
 {
     char source[MONTH_FIGURE_SIZE];
 
-    derived_name(source, builder->report->month, scope, builder->key, indicator);
+    derived_name_of(source, builder->period, scope, builder->key, indicator);
     derived_add_figure(builder, name, unit, value, source);
 }
 
@@ -381,6 +403,8 @@ static const struct {
     {"host-tokens", derived_find_host_tokens},
     {"restated", derived_find_restated},
     {"restated-from", derived_find_restated_from},
+    {"restated-change", derived_find_restated_change},
+    {"restated-by", derived_find_restated_by},
 };
 
 static bool find(struct derived_builder *builder, const char *scope)
@@ -415,13 +439,17 @@ enum explain_status derived_build(const struct month_report *report,
     bool found = false;
 
     *out = NULL;
+    if (report->month.year > 0)
+        month_text(builder.period, report->month);
+    else
+        snprintf(builder.period, sizeof(builder.period), "%s", query->month);
     builder.failed = !builder.out;
     if (builder.out)
         builder.formula = open_memstream(&builder.out->formula, &size);
     if (builder.formula) {
         builder.out->report = report;
-        derived_name(builder.out->name, report->month, query->direction + 1, builder.key,
-                     builder.indicator);
+        derived_name_of(builder.out->name, builder.period, query->direction + 1, builder.key,
+                        builder.indicator);
         snprintf(builder.out->indicator, MONTH_ID_SIZE, "%s", builder.indicator);
         found = find(&builder, query->direction + 1);
         builder.failed |= fclose(builder.formula) != 0;
@@ -431,9 +459,8 @@ enum explain_status derived_build(const struct month_report *report,
     else if (!found && builder.error[0])
         snprintf(error, error_size, "%s", builder.error);
     else if (!found)
-        snprintf(error, error_size, "the report of %04d-%02d has no figure \"%.60s/%.60s/%.60s\"",
-                 report->month.year, report->month.month, query->direction, builder.key,
-                 builder.indicator);
+        snprintf(error, error_size, "the report of %s has no figure \"%.60s/%.60s/%.60s\"",
+                 builder.period, query->direction, builder.key, builder.indicator);
     if (found && !builder.failed) {
         finish(builder.out);
         *out = builder.out;

@@ -20,8 +20,14 @@
 #define DERIVED_MARK '@'
 void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, const char *scope,
                   const char *key, const char *indicator);
+/* The same of "2026", "2026-01..2026-06": a statement's period (restate.h). */
+void derived_name_of(char out[MONTH_FIGURE_SIZE], const char *period, const char *scope,
+                     const char *key, const char *indicator);
 /* Whether QUERY names one of these. */
 bool derived_is_asked(const struct explain_query *query);
+/* Whether it is one of a statement, which may be of several months: then REPORT below has its
+ * config only, and no month. */
+bool derived_is_restated(const struct explain_query *query);
 /* Whether the report must have its progress to answer QUERY. */
 bool derived_needs_progress(const struct explain_query *query);
 

@@ -12,7 +12,8 @@
 
 struct derived_builder {
     const struct month_report *report;
-    const char *key; /* the id; "." for none */
+    char period[MONTH_ID_SIZE]; /* the report's month, or that of a statement */
+    const char *key;            /* the id; "." for none */
     const char *indicator;
     struct derived *out;
     const struct month_row *row; /* that the figure stands in; NULL: in none, or the total's */
@@ -48,6 +49,12 @@ bool derived_as_given(struct derived_builder *builder, const char *unit, struct 
  * false when LOOKUP knows none of that name. */
 typedef bool derived_lookup(struct derived_builder *builder, const char *name);
 bool derived_compose(struct derived_builder *builder, const char *formula, derived_lookup *lookup);
+
+/* What is left of single exchanges in TOTALS (month_random_sigma()). LOOKUP has "variance",
+ * "tokens_out", "unscattered_requests", "unscattered_tokens" and "exchange_sigma", where these are
+ * not there yet. */
+bool derived_set_sigma(struct derived_builder *builder, const struct month_totals *totals,
+                       derived_lookup *lookup);
 
 /* "DRH/chatgpt-web", with "." for all, also after a "/"; "" is all of both. Returns false where KEY
  * is something else. */
@@ -85,5 +92,7 @@ bool derived_find_host_device(struct derived_builder *builder);
 bool derived_find_host_tokens(struct derived_builder *builder);
 bool derived_find_restated(struct derived_builder *builder);
 bool derived_find_restated_from(struct derived_builder *builder);
+bool derived_find_restated_change(struct derived_builder *builder);
+bool derived_find_restated_by(struct derived_builder *builder);
 
 #endif

@@ -97,9 +97,9 @@ static bool look_up(struct derived_builder *builder, const char *name)
     return true;
 }
 
-static bool set_sigma(struct derived_builder *builder)
+bool derived_set_sigma(struct derived_builder *builder, const struct month_totals *totals,
+                       derived_lookup *lookup)
 {
-    const struct month_totals *totals = totals_of(builder);
     const struct factors *factors = builder->report->config->factors;
     double sigma = month_random_sigma(totals, factors);
 
@@ -113,7 +113,7 @@ static bool set_sigma(struct derived_builder *builder)
                                  "{exchange_sigma} / {unscattered_requests}) · "
                                  "{unscattered_tokens} · {unscattered_tokens}) / {tokens_out}"
                                : "sqrt({variance}) / {tokens_out}",
-                           look_up);
+                           lookup);
 }
 
 static bool is_of_row(const struct derived_builder *builder, const struct month_cell *cell)
@@ -195,7 +195,7 @@ static bool find_of_row(struct derived_builder *builder)
     double measured = month_measured(builder->report, row);
 
     if (derived_is(builder, "tokens_out_random_sigma"))
-        return set_sigma(builder);
+        return derived_set_sigma(builder, totals_of(builder), look_up);
     if (derived_is(builder, "measured_kwh"))
         return set_measured(builder);
     if (derived_is(builder, "measured_share"))

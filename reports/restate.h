@@ -90,6 +90,12 @@ struct restate_view {
  * sides. NAN when the statement does not have it. */
 double restate_random_sigma(const struct restate_line *line, const struct factors *factors);
 
+/* What `iagmeter explain` takes of LINE, one of VIEW's (derived.h): SCOPE "restated",
+ * "restated-from", "restated-change", or "restated-by" with a cause; CAUSE "" otherwise. INDICATOR
+ * "": up to it. */
+void restate_figure(char out[MONTH_FIGURE_SIZE], const struct restate_view *view, const char *scope,
+                    const char *cause, const struct restate_line *line, const char *indicator);
+
 /* The change of a central value by CAUSE in LINE. */
 double restate_cause(const struct restate_line *line, enum statement_cause cause,
                      enum restate_indicator indicator);

@@ -15,17 +15,36 @@ static json_t *json_digest(uint64_t digest)
     return json_sprintf("%016" PRIx64, digest);
 }
 
-static json_t *json_causes(const struct restate_line *line, enum restate_indicator indicator)
+/* VALUE with the name that `iagmeter explain` takes. */
+static json_t *json_band(const struct restate_view *view, const char *scope,
+                         const struct restate_line *line, struct triple value,
+                         const char *indicator)
 {
-    json_t *object = json_object();
-    int failed = !object;
+    json_t *object = jsonvalues_triple(value);
+    char name[MONTH_FIGURE_SIZE];
+
+    restate_figure(name, view, scope, "", line, indicator);
+    return jsonvalues_finished(object, json_object_set_new(object, "id", json_string(name)));
+}
+
+/* Names stand in "ids", under the names of the members, as in a month's report. */
+static json_t *json_causes(const struct restate_view *view, const struct restate_line *line,
+                           enum restate_indicator indicator)
+{
+    const char *same = month_indicator_name(restate_month_indicator(indicator));
+    json_t *object = json_object(), *ids = json_object();
+    char name[MONTH_FIGURE_SIZE];
+    int failed = !object || !ids;
 
     for (int i = 0; i < STATEMENT_CAUSES; i++) {
         enum statement_cause cause = (enum statement_cause)i;
 
         failed |= json_object_set_new(object, statement_cause_name(cause),
                                       json_real(restate_cause(line, cause, indicator)));
+        restate_figure(name, view, "restated-by", statement_cause_name(cause), line, same);
+        failed |= json_object_set_new(ids, statement_cause_name(cause), json_string(name));
     }
+    failed |= json_object_set_new(object, "ids", ids);
     return jsonvalues_finished(object, failed);
 }
 
@@ -33,16 +52,21 @@ static json_t *json_figure(const struct restate_view *view, const struct restate
                            enum restate_indicator indicator)
 {
     double percent = restate_change_percent(line, indicator);
-    json_t *object =
-        json_pack("{s:s, s:o, s:o, s:o, s:b}", "unit",
-                  month_indicator_unit(restate_month_indicator(indicator)), "recorded",
-                  jsonvalues_triple(restate_value(&line->recorded, indicator)), "restated",
-                  jsonvalues_triple(restate_value(&line->restated, indicator)), "change_percent",
-                  isfinite(percent) ? json_real(percent) : json_null(), "passes",
-                  restate_passes(view->statement, line, indicator));
+    const char *same = month_indicator_name(restate_month_indicator(indicator));
+    char name[MONTH_FIGURE_SIZE];
+    json_t *object;
 
-    return jsonvalues_finished(object,
-                               json_object_set_new(object, "causes", json_causes(line, indicator)));
+    restate_figure(name, view, "restated-change", "", line, same);
+    object = json_pack(
+        "{s:s, s:o, s:o, s:o, s:{s:s}, s:b}", "unit",
+        month_indicator_unit(restate_month_indicator(indicator)), "recorded",
+        json_band(view, "restated-from", line, restate_value(&line->recorded, indicator), same),
+        "restated",
+        json_band(view, "restated", line, restate_value(&line->restated, indicator), same),
+        "change_percent", isfinite(percent) ? json_real(percent) : json_null(), "ids",
+        "change_percent", name, "passes", restate_passes(view->statement, line, indicator));
+    return jsonvalues_finished(
+        object, json_object_set_new(object, "causes", json_causes(view, line, indicator)));
 }
 
 static json_t *json_line(const struct restate_view *view, const struct restate_line *line)
@@ -52,7 +76,13 @@ static json_t *json_line(const struct restate_view *view, const struct restate_l
                          : json_pack("{s:s, s:s, s:b}", "id", line->id, "label", line->label,
                                      "is_other", strcmp(line->id, MONTH_OTHER) == 0);
     double sigma = restate_random_sigma(line, view->factors);
+    char name[MONTH_FIGURE_SIZE];
     int failed = !object;
+
+    restate_figure(name, view, "restated", "", line, "tokens_out_random_sigma");
+    if (!isnan(sigma))
+        failed |=
+            json_object_set_new(object, "ids", json_pack("{s:s}", "tokens_out_random_sigma", name));
 
     failed |= json_object_set_new(object, "tokens_out_random_sigma",
                                   isnan(sigma) ? json_null() : json_real(sigma));

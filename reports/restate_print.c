@@ -10,7 +10,7 @@
 /* A statement for people, and as a table. */
 
 #define PERCENT         100
-#define CELL_SIZE       (3 * TEXT_NUMBER_SIZE + 16)
+#define CELL_SIZE       MONTH_FIGURE_SIZE /* the longest */
 #define GAP             "  "
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define MARK            " (!)"
@@ -46,7 +46,7 @@ static void fill_text(char *out, size_t size, const struct page *page, enum text
 /* ---- Columns ---- */
 
 /* The first is left-aligned. */
-#define COLUMNS_MAX 10
+#define COLUMNS_MAX 11
 
 struct sheet {
     char (*cells)[CELL_SIZE];
@@ -164,6 +164,16 @@ static void fill_heading(char *out, const struct page *page, enum restate_indica
              month_indicator_unit(same));
 }
 
+/* What explains the row that ends here. */
+static void fill_name(char *out, const struct page *page, const char *scope, const char *cause,
+                      const struct restate_line *line, const char *indicator)
+{
+    char name[MONTH_FIGURE_SIZE];
+
+    restate_figure(name, page->view, scope, cause, line, indicator);
+    snprintf(out, CELL_SIZE, "%s", name);
+}
+
 /* ---- The parts ---- */
 
 static void put_title(const struct page *page)
@@ -211,10 +221,11 @@ static bool put_total(const struct page *page)
     const struct restate_line *total = &page->view->total;
     struct sheet sheet;
 
-    sheet_new(&sheet, 4, COUNT_OF(shown) + 1);
+    sheet_new(&sheet, 5, COUNT_OF(shown) + 1);
     fill_text(next_cell(&sheet), CELL_SIZE, page, TEXT_TOTAL);
     for (int id = TEXT_RESTATE_RECORDED; id <= TEXT_RESTATE_CHANGE; id++)
         fill_text(next_cell(&sheet), CELL_SIZE, page, (enum text_id)id);
+    fill_text(next_cell(&sheet), CELL_SIZE, page, TEXT_NAMES);
     for (size_t i = 0; i < COUNT_OF(shown); i++) {
         unsigned decimals = decimals_of(page, shown[i]);
 
@@ -222,6 +233,8 @@ static bool put_total(const struct page *page)
         fill_band(next_cell(&sheet), page, restate_value(&total->recorded, shown[i]), decimals);
         fill_band(next_cell(&sheet), page, restate_value(&total->restated, shown[i]), decimals);
         fill_change(next_cell(&sheet), page, total, shown[i]);
+        fill_name(next_cell(&sheet), page, "restated", "", total,
+                  month_indicator_name(restate_month_indicator(shown[i])));
     }
     return sheet_put(&sheet, page->stream);
 }
@@ -253,6 +266,7 @@ static void put_causes_head(const struct page *page, struct sheet *sheet)
     for (size_t i = 0; i < COUNT_OF(explained); i++)
         snprintf(next_cell(sheet), CELL_SIZE, "%s",
                  month_indicator_unit(restate_month_indicator(explained[i])));
+    fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_NAMES);
 }
 
 static void put_step(const struct page *page, int64_t levels[][LEVELS], int step,
@@ -262,6 +276,8 @@ static void put_step(const struct page *page, int64_t levels[][LEVELS], int step
     for (size_t i = 0; i < COUNT_OF(explained); i++)
         fill_signed(next_cell(sheet), page, levels[i][step + 1] - levels[i][step],
                     decimals_of(page, explained[i]));
+    fill_name(next_cell(sheet), page, "restated-by",
+              statement_cause_name((enum statement_cause)step), &page->view->total, "");
 }
 
 /* Causes that change nothing are left out. */
@@ -273,7 +289,7 @@ static bool put_causes(const struct page *page)
 
     for (size_t i = 0; i < COUNT_OF(explained); i++)
         set_levels(page, explained[i], levels[i]);
-    sheet_new(&sheet, COUNT_OF(explained) + 1, LEVELS);
+    sheet_new(&sheet, COUNT_OF(explained) + 2, LEVELS);
     put_causes_head(page, &sheet);
     for (int step = 0; step + 1 < LEVELS; step++) {
         bool moves = false;
@@ -326,6 +342,7 @@ static void put_table_head(const struct page *page, enum text_id heading, struct
         fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_RESTATED);
         fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_RESTATE_CHANGE);
     }
+    fill_text(next_cell(sheet), CELL_SIZE, page, TEXT_NAMES);
 }
 
 static bool put_table(const struct page *page, enum text_id heading,
@@ -337,7 +354,7 @@ static bool put_table(const struct page *page, enum text_id heading,
 
     for (size_t i = 0; complete && i < 2 * COUNT_OF(marked); i++)
         complete = round_column(page, table, marked[i / 2], i % 2, &bands[i * table->count]);
-    sheet_new(&sheet, 3 * COUNT_OF(marked) + 1, table->count + 1);
+    sheet_new(&sheet, 3 * COUNT_OF(marked) + 2, table->count + 1);
     put_table_head(page, heading, &sheet);
     for (size_t line = 0; complete && line < table->count; line++) {
         snprintf(next_cell(&sheet), CELL_SIZE, "%.100s", label_of(page, &table->lines[line]));
@@ -347,6 +364,7 @@ static bool put_table(const struct page *page, enum text_id heading,
             if (i % 2)
                 fill_change(next_cell(&sheet), page, &table->lines[line], marked[i / 2]);
         }
+        fill_name(next_cell(&sheet), page, "restated", "", &table->lines[line], "");
     }
     free(bands);
     return sheet_put(&sheet, page->stream) && complete;
@@ -356,12 +374,15 @@ static bool put_table(const struct page *page, enum text_id heading,
 static void put_random(const struct page *page)
 {
     double sigma = restate_random_sigma(&page->view->total, page->view->factors);
-    char percent[TEXT_NUMBER_SIZE];
+    char percent[TEXT_NUMBER_SIZE], name[MONTH_FIGURE_SIZE];
 
     if (!(sigma > 0))
         return;
     text_factor(percent, sizeof(percent), page->language, PERCENT * sigma);
-    say(page, TEXT_RESTATE_RANDOM_NOTE, TEXT_ARGUMENTS(percent));
+    restate_figure(name, page->view, "restated", "", &page->view->total, "tokens_out_random_sigma");
+    text_say(page->stream, page->language, TEXT_RESTATE_RANDOM_NOTE, TEXT_ARGUMENTS(percent),
+             false);
+    fprintf(page->stream, " [%s]\n", name);
 }
 
 bool restate_write_text(const struct restate_view *view, enum text_language language, FILE *stream)
@@ -383,6 +404,7 @@ bool restate_write_text(const struct restate_view *view, enum text_language lang
         written &= put_table(&page, TEXT_DIRECTION, &view->directions);
         fputc('\n', stream);
         written &= put_table(&page, TEXT_SERVICE, &view->services);
+        say(&page, TEXT_RESTATE_NAMES, NULL);
         put_random(&page);
         if (view->has_folded)
             say(&page, TEXT_RESTATE_FOLDED_NOTE, TEXT_ARGUMENTS(threshold));
@@ -405,12 +427,15 @@ void restate_list_text(const struct statement *statement, enum text_language lan
 
 /* ---- Tables ---- */
 
+/* Each with a column of names. */
+static const char *const scopes[] = {"restated", "restated-from", "restated-change"};
+
 static void put_row(const struct restate_view *view, const char *scope,
                     const struct restate_line *line, enum restate_indicator indicator, FILE *stream)
 {
     enum month_indicator same = restate_month_indicator(indicator);
     double percent = restate_change_percent(line, indicator);
-    char number[TEXT_NUMBER_SIZE];
+    char number[TEXT_NUMBER_SIZE], name[MONTH_FIGURE_SIZE];
 
     fprintf(stream, "%lld\t%s\t%s\t%s\t", (long long)view->statement->number,
             view->statement->period, view->statement->vintage, scope);
@@ -425,6 +450,10 @@ static void put_row(const struct restate_view *view, const char *scope,
         text_exact(number, sizeof(number),
                    restate_cause(line, (enum statement_cause)cause, indicator));
         fprintf(stream, "\t%s", number);
+    }
+    for (size_t i = 0; i < COUNT_OF(scopes); i++) {
+        restate_figure(name, view, scopes[i], "", line, month_indicator_name(same));
+        fprintf(stream, "\t%s", name);
     }
     fputc('\n', stream);
 }
@@ -445,7 +474,7 @@ bool restate_write_tsv(const struct restate_view *view, FILE *stream)
           stream);
     for (int cause = 0; cause < STATEMENT_CAUSES; cause++)
         fprintf(stream, "\t%s", statement_cause_name((enum statement_cause)cause));
-    fputc('\n', stream);
+    fputs("\tfigure\tfigure_recorded\tfigure_change\n", stream);
     if (view->withheld_months < view->months) {
         put_lines(view, "total", &view->total, 1, stream);
         put_lines(view, "direction", view->directions.lines, view->directions.count, stream);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/derived.h"
 #include "reports/localhost.h"
 
 /* What of a statement may be shown: month by month, what that month's report shows. */
@@ -72,6 +73,27 @@ bool restate_passes(const struct statement *statement, const struct restate_line
     return (indicator == RESTATE_ENERGY || indicator == RESTATE_WATER ||
             indicator == RESTATE_GWP) &&
            fabs(restate_change_percent(line, indicator)) > statement->threshold_percent;
+}
+
+static bool is_in(const struct restate_table *table, const struct restate_line *line)
+{
+    return line >= table->lines && line < table->lines + table->count;
+}
+
+void restate_figure(char out[MONTH_FIGURE_SIZE], const struct restate_view *view, const char *scope,
+                    const char *cause, const struct restate_line *line, const char *indicator)
+{
+    const char *direction = is_in(&view->services, line) ? MONTH_ALL : line->id;
+    const char *service = is_in(&view->services, line) ? line->id : MONTH_ALL;
+    char key[3 * MONTH_ID_SIZE];
+    int length = snprintf(key, sizeof(key), "%s%s%lld", cause, cause[0] ? "/" : "",
+                          (long long)view->statement->number);
+
+    if (line != &view->total)
+        snprintf(key + length, sizeof(key) - (size_t)length, "/%s/%s", direction, service);
+    derived_name_of(out, view->statement->period, scope, key, indicator);
+    if (!indicator[0])
+        *strrchr(out, '/') = '\0';
 }
 
 /* ---- Sums ---- */

@@ -695,6 +695,17 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_RESTATE_ELECTRICITY] = {{"électricité (gaz, métaux)", "electricity (gases, metals)"}},
     [TEXT_RESTATE_WATER] = {{"eau de l'électricité", "water of the electricity"}},
     [TEXT_RESTATE_NOT_AT_HAND] = {{"anciens facteurs absents", "old factors not at hand"}},
+    [TEXT_RESTATE_NAMES] =
+        {{"« iagmeter explain NOM » explique le chiffre révisé ; où l'indicateur manque, l'ajouter "
+          ": "
+          "NOM/energy_kwh, NOM/water_l, NOM/gwp_kgco2e, NOM/adpe_kgsb. « @restated-from » à la "
+          "place de "
+          "« @restated » : l'enregistré ; « @restated-change » : l'écart en pour cent.",
+          "“iagmeter explain NAME” explains the restated figure; where the indicator is missing, "
+          "add it: "
+          "NAME/energy_kwh, NAME/water_l, NAME/gwp_kgco2e, NAME/adpe_kgsb. “@restated-from” "
+          "instead of "
+          "“@restated”: as recorded; “@restated-change”: the change in percent."}},
     [TEXT_RESTATE_RANDOM_NOTE] =
         {{"Ce qui distingue une réponse d'une autre est aléatoire : il en reste {0} % (écart-type) "
           "des jetons en sortie, les mêmes avant et après. Ni les fourchettes ni le changement "

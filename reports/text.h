@@ -300,6 +300,7 @@ enum text_id {
     TEXT_RESTATE_ELECTRICITY,
     TEXT_RESTATE_WATER,
     TEXT_RESTATE_NOT_AT_HAND,
+    TEXT_RESTATE_NAMES,
     TEXT_RESTATE_RANDOM_NOTE, /* {0} percent */
     TEXT_RESTATE_FOLDED_NOTE, /* {0} threshold */
     TEXT_RESTATE_PASSES,      /* {0} percent */

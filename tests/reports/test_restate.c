@@ -1102,7 +1102,7 @@ static void assert_table(const struct restate_view *view)
     unsigned fields = count_fields(text);
     size_t lines = 0;
 
-    assert_int_equal(fields, 16 + STATEMENT_CAUSES);
+    assert_int_equal(fields, 16 + STATEMENT_CAUSES + 3); /* three of names */
     for (const char *line = text; *line; line = strchr(line, '\n') + 1, lines++)
         assert_int_equal(count_fields(line), fields);
     assert_int_equal(lines,
@@ -1294,6 +1294,104 @@ static void a_statement_is_explained(void **state)
     month_free(report);
 }
 
+/* What explain has under NAME, of the period or of a month, is CENTRAL. */
+static void assert_named(const struct world *world, const char *name, double central)
+{
+    const struct month_report period = {.config = world->config};
+    struct derived *derived = derive(&period, name);
+
+    if (!derived)
+        fail_msg("%s: %s", name, derive_error);
+    assert_true(derived->agrees);
+    if (derived->value.central != central)
+        fail_msg("%s is %.17g, not %.17g", name, derived->value.central, central);
+    assert_string_equal(derived->name, name);
+    derived_free(derived);
+}
+
+/* Each number of OBJECT carries a name. Returns how many there are. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as our own JSON */
+static size_t assert_all_named(const struct world *world, json_t *object)
+{
+    json_t *ids = json_object_get(object, "ids"), *value;
+    size_t count = 0, index;
+    const char *key;
+
+    if (json_is_array(object)) {
+        json_array_foreach(object, index, value) count += assert_all_named(world, value);
+        return count;
+    }
+    if (json_object_get(object, "low")) {
+        assert_named(world, json_string_value(json_object_get(object, "id")),
+                     json_real_value(json_object_get(object, "central")));
+        return 1;
+    }
+    json_object_foreach(object, key, value)
+    {
+        if (json_is_real(value) && strcmp(key, "threshold_percent") != 0) {
+            if (!json_object_get(ids, key))
+                fail_msg("%s has no name", key);
+            assert_named(world, json_string_value(json_object_get(ids, key)),
+                         json_real_value(value));
+            count++;
+        } else if (value != ids) {
+            count += assert_all_named(world, value);
+        }
+    }
+    return count;
+}
+
+/* Of several months, one of which folds a direction: recorded, restated, changes and causes. */
+static void each_figure_of_a_statement_has_a_name(void **state)
+{
+    struct world *world = *state;
+    struct statement *statement;
+    struct restate_view *view;
+    struct derived *derived;
+    const struct month_report period = {.config = world->config};
+    json_t *object;
+    char *text;
+
+    use_all(world, NOON);
+    use(world, NOVEMBER + 60, DRH, CHATGPT, 5, 2 * MANY);
+    use(world, NOVEMBER + 60, DSN, MISTRAL, 5, 2 * MANY);
+    use(world, NOVEMBER + 60, CABINET, CLAUDE, 5, MANY);
+    use(world, NOVEMBER + 60, DSN, CLAUDE, 5, MANY);
+    world->config->report.threshold = MANY;
+    use(world, NOVEMBER + 60, CABINET, CHATGPT, 1, 1);
+    use(world, NOVEMBER + 60, DSN, CHATGPT, 1, MANY - 1);
+    world->other = vintage("2027", MODELS ";" ELECTRICITY ";" WATER);
+    statement = restate(world, "2026-10..2026-11", world->other);
+    append(world, statement);
+    view = restate_view_new(statement, world->config);
+    assert_true(view->has_folded);
+    text = written(view, JSON);
+    object = json_loads(text, 0, NULL);
+    assert_non_null(object);
+    /* Of each indicator two sides, the change and the causes; the random part */
+    assert_int_equal(assert_all_named(world, object),
+                     (RESTATE_INDICATORS * (3 + STATEMENT_CAUSES) + 1) *
+                         (1 + view->directions.count + view->services.count));
+    json_decref(object);
+    free(text);
+    derived = derive(&period, "2026-10..2026-11/@restated/1/DRH/chatgpt-web/water_l");
+    assert_non_null(derived);
+    assert_string_equal(derived->terms[0].source, "2026-10/@restated/1/DRH/chatgpt-web/water_l");
+    assert_string_equal(derived->terms[1].source, "2026-11/@restated/1/DRH/chatgpt-web/water_l");
+    derived_free(derived);
+    assert_contains(view, TEXT_EN, " 2026-10..2026-11/@restated/1/energy_kwh\n");
+    assert_contains(view, TEXT_EN, " 2026-10..2026-11/@restated/1/DRH/.\n");
+    assert_contains(view, TEXT_FR, " 2026-10..2026-11/@restated/1/./claude-web\n");
+    assert_contains(view, TEXT_FR, " 2026-10..2026-11/@restated-by/water/1\n");
+    assert_contains(view, TSV, "\t2026-10..2026-11/@restated-change/1/DRH/./water_l\n");
+    assert_null(derive(&period, "2026/@restated/1/water_l")); /* not its period */
+    assert_null(derive(&period, "2026-10..2026-11/@restated-by/nothing/1/water_l"));
+    assert_null(derive(&period, "2026-10..2026-11/@restated-by/water/water_l"));
+    assert_null(derive(&period, "2026-10..2026-11/@restated/1/NONE/./water_l"));
+    restate_view_free(view);
+    statement_free(statement);
+}
+
 static void vintage_paths(void **state)
 {
     struct world *world = *state;
@@ -1335,6 +1433,7 @@ int main(void)
         TEST(a_statement_is_written),
         TEST(the_report_tells_of_it),
         TEST(a_statement_is_explained),
+        TEST(each_figure_of_a_statement_has_a_name),
         TEST(vintage_paths),
     };
 

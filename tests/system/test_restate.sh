@@ -96,6 +96,24 @@ fi
 if grep -aE '198\.51\.100\.|203\.0\.113\.|2001:db8:' "$state/statements.db"; then
     fail "an address was recorded"
 fi
+# Each row ends with the name that explain takes, of the period as of the month; its figures are those of the table.
+expect 0 "$build/iagmeter" restate "${month%-*}" --vintage 2026 --lang en -c "$conf/iagmeter.conf"
+names=$(grep -oE "${month%-*}/@restated[^ ]*" "$directory/out")
+[ "$(echo "$names" | wc -l)" -gt 8 ] || fail "rows have no names"
+for name in $names; do
+    case $name in
+    *_kwh | *_l | *_kgco2e | *_kgsb | *_sigma*) name=${name%]} ;;
+    *) name=$name/water_l ;;
+    esac
+    expect 0 "$build/iagmeter" explain "$name" --lang en -c "$conf/iagmeter.conf"
+    grep -q 'the same number' "$directory/out" || fail "$name is another number"
+done
+restate 0 --show 1 --format tsv
+change=$(field direction DSN gwp_kgco2e change_percent)
+expect 0 "$build/iagmeter" explain "$(field direction DSN gwp_kgco2e figure_change)" --lang en -c "$conf/iagmeter.conf"
+grep -qF "recomputed: $change %" "$directory/out" || fail "the change is not explained"
+expect 2 "$build/iagmeter" explain "$month/@restated/1/DRH/./gwp_kgco2e" -c "$conf/iagmeter.conf"
+sentence 'has no figure'
 echo "restate: both are kept"
 
 # ---- What is refused: one line, and nothing is recorded ----
@@ -114,13 +132,13 @@ restate 2 2019 --vintage 2026
 sentence "no use is recorded in 2019"
 restate 2 2199-01 --vintage 2026
 sentence "2199-01" "future"
-restate 2 --show 3
-sentence 'no statement "3"'
+restate 2 --show 4
+sentence 'no statement "4"'
 restate 2 --show one
 restate 1 --list --show 1
 restate 1 "$month"
 restate 1 "$month" --vintage 2026 --format xml
 restate 0 --list
-[ "$(wc -l <"$directory/out")" -eq 2 ] || fail "something was recorded of what was refused"
+[ "$(wc -l <"$directory/out")" -eq 3 ] || fail "something was recorded of what was refused"
 expect 2 sh -c "'$build/iagmeter' restate --show 1 -c '$conf/iagmeter.conf' >/dev/full"
 echo "restate: passed"
