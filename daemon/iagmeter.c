@@ -539,6 +539,50 @@ static int explain_restated(const struct options *options, const struct explain_
     return explain_derived(options, query, ledger, &period);
 }
 
+/* NULL after diagnostics or one sentence. */
+static struct factors *load_vintage(const struct config *config, const char *name,
+                                    struct restate_query *query)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct factors *factors = NULL;
+    struct stat status;
+    char path[PATH_MAX];
+
+    if (!restate_vintage_path(config, name, path) || stat(path, &status) != 0)
+        fprintf(stderr, "iagmeter: no vintage \"%s\": %s: %s\n", name, path, strerror(errno));
+    else if (diagnostics)
+        factors = factors_load(path, diagnostics);
+    if (factors && factors_check_date(factors, query->now_s, diagnostics))
+        config_digest_factors(path, &query->factors_digest, diagnostics);
+    if (diagnostics && diagnostics_errors(diagnostics) > 0) {
+        factors_free(factors);
+        factors = NULL;
+    }
+    if (diagnostics)
+        diagnostics_print(diagnostics, stderr);
+    diagnostics_free(diagnostics);
+    query->factors = factors;
+    return factors;
+}
+
+/* Of the vintage that is named; needs no ledger. */
+static int explain_factor(const struct options *options, const struct explain_query *query,
+                          const struct config *config)
+{
+    struct restate_query vintage = {.now_s = time(NULL)};
+    struct config with = *config;
+    struct month_report report = {.config = &with};
+    int status = EXIT_CONFIGURATION;
+
+    if (!config->factors || strcmp(query->month, factors_vintage(config->factors)) != 0)
+        with.factors = load_vintage(config, query->month, &vintage);
+    if (with.factors)
+        status = explain_derived(options, query, NULL, &report);
+    if (with.factors != config->factors)
+        factors_free(with.factors);
+    return status;
+}
+
 static int explain_month(const struct options *options, const struct explain_query *query,
                          const struct config *config, struct ledger *ledger)
 {
@@ -590,6 +634,11 @@ static int command_explain(const struct options *options)
     config = load(options);
     if (!config)
         return EXIT_CONFIGURATION;
+    if (derived_is_factor(&query)) {
+        status = explain_factor(options, &query, config);
+        config_free(config);
+        return status;
+    }
     ledger = open_ledger(config);
     if (ledger)
         status = explain_month(options, &query, config, ledger);
@@ -1044,32 +1093,6 @@ static int command_impact(const struct options *options)
 }
 
 /* -- restate ---------------------------------------------------------------------------------- */
-
-/* NULL after diagnostics or one sentence. */
-static struct factors *load_vintage(const struct config *config, const char *name,
-                                    struct restate_query *query)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct factors *factors = NULL;
-    struct stat status;
-    char path[PATH_MAX];
-
-    if (!restate_vintage_path(config, name, path) || stat(path, &status) != 0)
-        fprintf(stderr, "iagmeter: no vintage \"%s\": %s: %s\n", name, path, strerror(errno));
-    else if (diagnostics)
-        factors = factors_load(path, diagnostics);
-    if (factors && factors_check_date(factors, query->now_s, diagnostics))
-        config_digest_factors(path, &query->factors_digest, diagnostics);
-    if (diagnostics && diagnostics_errors(diagnostics) > 0) {
-        factors_free(factors);
-        factors = NULL;
-    }
-    if (diagnostics)
-        diagnostics_print(diagnostics, stderr);
-    diagnostics_free(diagnostics);
-    query->factors = factors;
-    return factors;
-}
 
 /* Statement NUMBER as it may be shown. */
 static int write_statement(const struct config *config, const struct options *options,

@@ -45,6 +45,11 @@ bool derived_needs_progress(const struct explain_query *query)
     return has_scope(query, "@objective");
 }
 
+bool derived_is_factor(const struct explain_query *query)
+{
+    return strcmp(query->direction, "@factor") == 0;
+}
+
 bool derived_is_restated(const struct explain_query *query)
 {
     return has_scope(query, "@restated");
@@ -401,6 +406,7 @@ static const struct {
     {"host-direction", derived_find_host_line},
     {"host-device", derived_find_host_device},
     {"host-tokens", derived_find_host_tokens},
+    {"factor", derived_find_factor},
     {"restated", derived_find_restated},
     {"restated-from", derived_find_restated_from},
     {"restated-change", derived_find_restated_change},

@@ -25,6 +25,9 @@ void derived_name_of(char out[MONTH_FIGURE_SIZE], const char *period, const char
                      const char *key, const char *indicator);
 /* Whether QUERY names one of these. */
 bool derived_is_asked(const struct explain_query *query);
+/* Whether it is a factor, of the vintage that stands for the month; REPORT below has its config
+ * only. */
+bool derived_is_factor(const struct explain_query *query);
 /* Whether it is one of a statement, which may be of several months: then REPORT below has its
  * config only, and no month. */
 bool derived_is_restated(const struct explain_query *query);

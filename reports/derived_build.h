@@ -90,6 +90,7 @@ bool derived_find_host(struct derived_builder *builder);
 bool derived_find_host_line(struct derived_builder *builder);
 bool derived_find_host_device(struct derived_builder *builder);
 bool derived_find_host_tokens(struct derived_builder *builder);
+bool derived_find_factor(struct derived_builder *builder);
 bool derived_find_restated(struct derived_builder *builder);
 bool derived_find_restated_from(struct derived_builder *builder);
 bool derived_find_restated_change(struct derived_builder *builder);

@@ -35,39 +35,30 @@ static void put_number(FILE *stream, double value)
     fputs(text, stream);
 }
 
-static void put_range(FILE *stream, struct range range)
+/* Of a range, its ends; of a band, all three; 0 of a model stands for unknown. */
+static void put_value(FILE *stream, enum coefficient_group group,
+                      const struct coefficient *coefficient)
 {
-    put_number(stream, range.min);
-    if (range.min < range.max) {
-        fputs(" – ", stream);
-        put_number(stream, range.max);
-    }
-    fputs(" | ", stream);
-}
+    const struct triple *value = &coefficient->value;
+    const char *between = coefficient->is_band ? " / " : " – ";
 
-static void put_triple(FILE *stream, struct triple triple)
-{
-    put_number(stream, triple.low);
-    if (triple.low < triple.high) {
-        fputs(" / ", stream);
-        put_number(stream, triple.central);
-        fputs(" / ", stream);
-        put_number(stream, triple.high);
-    }
-    fputs(" | ", stream);
-}
-
-/* 0 stands for unknown. */
-static void put_optional(FILE *stream, double value)
-{
-    if (value > 0)
-        put_number(stream, value);
-    else
+    if (group == COEFFICIENTS_MODEL && !(value->high > 0))
         fputs("–", stream);
+    else
+        put_number(stream, value->low);
+    if (coefficient->is_band && value->low < value->high) {
+        fputs(between, stream);
+        put_number(stream, value->central);
+    }
+    if (value->low < value->high) {
+        fputs(between, stream);
+        put_number(stream, value->high);
+    }
     fputs(" | ", stream);
 }
 
-static void put_provenance(FILE *stream, const struct provenance *provenance)
+/* To the end of the row, with what `iagmeter explain` takes. */
+static void put_provenance(FILE *stream, const struct provenance *provenance, const char *name)
 {
     put_text(stream, provenance->year);
     fputs(" | ", stream);
@@ -76,87 +67,95 @@ static void put_provenance(FILE *stream, const struct provenance *provenance)
     put_text(stream, provenance->source);
     fputs(" | ", stream);
     put_text(stream, provenance->licence);
-    fprintf(stream, " | %c |\n", provenance->grade);
+    fprintf(stream, " | %c | `%s` |\n", provenance->grade, name);
 }
 
 /* COLUMNS: headings between bars, "facteur | valeur". */
 static void put_heading(FILE *stream, const char *title, const char *columns)
 {
-    fprintf(stream, "\n### %s\n\n| %s | année | périmètre | source | licence | note |\n|", title,
-            columns);
+    fprintf(
+        stream,
+        "\n### %s\n\n| %s | année | périmètre | source | licence | note | nom pour `explain` |\n|",
+        title, columns);
     for (const char *bar = columns; bar; bar = strchr(bar + 1, '|'))
         fputs("---|", stream);
-    fputs("---|---|---|---|---|\n", stream);
+    fputs("---|---|---|---|---|---|\n", stream);
 }
 
 /* ---- Tables ---- */
 
-static void write_coefficients(const struct factors *factors, enum coefficient_group group,
-                               const char *title, FILE *stream)
+struct table {
+    const struct factors *factors;
+    FILE *stream;
+};
+
+/* A row of its own for COEFFICIENT, after what stands for ENTRY. */
+static void write_coefficient(const struct table *table, enum coefficient_group group,
+                              const void *entry, const struct coefficient *coefficient)
+{
+    char name[MONTH_FIGURE_SIZE];
+
+    put_value(table->stream, group, coefficient);
+    fprintf(table->stream, "%s | ", strcmp(coefficient->unit, "1") == 0 ? "–" : coefficient->unit);
+    coefficients_name(name, table->factors, group, entry, coefficient->name);
+    put_provenance(table->stream, coefficient->provenance, name);
+}
+
+static void write_coefficients(const struct table *table, enum coefficient_group group,
+                               const char *title)
 {
     struct coefficient coefficient;
 
-    put_heading(stream, title, "coefficient | valeur | unité");
-    for (size_t i = 0; coefficients_get(factors, group, i, &coefficient); i++) {
-        fprintf(stream, "| `%s` | ", coefficient.name);
-        put_triple(stream, coefficient.value);
-        fprintf(stream, "%s | ", strcmp(coefficient.unit, "1") == 0 ? "–" : coefficient.unit);
-        put_provenance(stream, coefficient.provenance);
+    put_heading(table->stream, title, "coefficient | valeur | unité");
+    for (size_t i = 0; coefficients_get(table->factors, group, i, &coefficient); i++) {
+        fprintf(table->stream, "| `%s` | ", coefficient.name);
+        write_coefficient(table, group, NULL, &coefficient);
     }
 }
 
-static void write_model(FILE *stream, const void *entry)
+/* All figures of ENTRY in one row. In the name, a heading says what stands for "…". */
+static void write_values(const struct table *table, enum coefficient_group group, const void *entry)
 {
-    const struct model_factors *model = entry;
+    struct coefficient coefficient;
+    char name[MONTH_FIGURE_SIZE];
 
-    fprintf(stream, "| `%s/%s` | ", model->provider, model->name);
-    put_range(stream, model->total_parameters_b);
-    put_range(stream, model->active_parameters_b);
-    put_optional(stream, model->tokens_per_second);
-    put_optional(stream, model->time_to_first_token_s);
-    put_provenance(stream, &model->provenance);
+    coefficients_name(name, table->factors, group, entry, "…");
+    for (size_t i = 0; coefficients_of(group, entry, i, &coefficient); i++)
+        put_value(table->stream, group, &coefficient);
+    coefficients_of(group, entry, 0, &coefficient);
+    put_provenance(table->stream, coefficient.provenance, name);
 }
 
-static void write_provider(FILE *stream, const void *entry)
+static void write_model(const struct table *table, const struct model_factors *model)
 {
-    const struct provider_factors *provider = entry;
-
-    fprintf(stream, "| `%s` | %s | ", provider->id, provider->zone);
-    put_range(stream, provider->pue);
-    put_range(stream, provider->wue_l_per_kwh);
-    put_provenance(stream, &provider->provenance);
+    fprintf(table->stream, "| `%s/%s` | ", model->provider, model->name);
+    write_values(table, COEFFICIENTS_MODEL, model);
 }
 
-static void write_zone_row(void *context, const struct zone_factors *zone)
+static void write_provider(const struct table *table, const struct provider_factors *provider)
 {
-    const struct {
-        const char *name;
-        const char *unit;
-        double value;
-        const struct provenance *provenance;
-    } rows[] = {
-        {"gaz à effet de serre", "kgCO2e/kWh", zone->gwp_kgco2e_per_kwh, &zone->provenance},
-        {"ADPe", "kgSb/kWh", zone->adpe_kgsb_per_kwh, &zone->adpe_provenance},
-        {"eau (EWIF)", "L/kWh", zone->ewif_l_per_kwh, &zone->ewif_provenance},
-    };
-    FILE *stream = context;
+    fprintf(table->stream, "| `%s` | %s | ", provider->id, provider->zone);
+    write_values(table, COEFFICIENTS_PROVIDER, provider);
+}
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        fprintf(stream, "| `%s` | %s | ", zone->id, rows[i].name);
-        put_number(stream, rows[i].value);
-        fprintf(stream, " | %s | ", rows[i].unit);
-        put_provenance(stream, rows[i].provenance);
+static void write_zone(void *context, const struct zone_factors *zone)
+{
+    static const char *const names[] = {"gaz à effet de serre", "ADPe", "eau (EWIF)"};
+    const struct table *table = context;
+    struct coefficient coefficient;
+
+    for (size_t i = 0; coefficients_of(COEFFICIENTS_ZONE, zone, i, &coefficient); i++) {
+        fprintf(table->stream, "| `%s` | %s | ", zone->id, names[i]);
+        write_coefficient(table, COEFFICIENTS_ZONE, zone, &coefficient);
     }
 }
 
 static void write_medium(void *context, const struct medium_factors *medium)
 {
-    FILE *stream = context;
+    const struct table *table = context;
 
-    fprintf(stream, "| `%s` | ", medium->id);
-    put_triple(stream, medium->energy_wh);
-    fprintf(stream, "%s | ", medium->gpu_only ? "GPU" : "machine");
-    put_provenance(stream, &medium->provenance);
+    fprintf(table->stream, "| `%s` | %s | ", medium->id, medium->gpu_only ? "GPU" : "machine");
+    write_values(table, COEFFICIENTS_MEDIUM, medium);
 }
 
 /* ---- What the services use ---- */
@@ -249,30 +248,33 @@ static void write_mixes(const struct catalogue *catalogue, FILE *stream)
 bool factor_table_write(const struct config *config, FILE *stream)
 {
     struct all_used *all = calloc(1, sizeof(*all));
+    struct table table = {config->factors, stream};
 
     if (!all)
         return false;
     collect(config, all);
     fprintf(stream, "\nMillésime %s.\n", factors_vintage(config->factors));
-    write_coefficients(config->factors, COEFFICIENTS_A, "Méthode A", stream);
-    write_coefficients(config->factors, COEFFICIENTS_B, "Méthode B", stream);
-    write_coefficients(config->factors, COEFFICIENTS_UNCERTAINTY, "Incertitudes", stream);
-    put_heading(
-        stream, "Modèles supposés des services",
-        "modèle | paramètres (10⁹) | paramètres actifs (10⁹) | jetons/s | premier jeton (s)");
+    write_coefficients(&table, COEFFICIENTS_A, "Méthode A");
+    write_coefficients(&table, COEFFICIENTS_B, "Méthode B");
+    write_coefficients(&table, COEFFICIENTS_UNCERTAINTY, "Incertitudes");
+    put_heading(stream, "Modèles supposés des services",
+                "modèle | paramètres, 10⁹ (`total_parameters_b`) | actifs, 10⁹ "
+                "(`active_parameters_b`) | jetons/s "
+                "(`tokens_per_second`) | premier jeton, s (`time_to_first_token_s`)");
     for (size_t i = 0; i < all->models.count; i++)
-        write_model(stream, all->models.entries[i]);
+        write_model(&table, all->models.entries[i]);
     write_mixes(config->catalogue, stream);
-    put_heading(stream, "Hébergeurs", "hébergeur | zone | PUE | WUE (L/kWh)");
+    put_heading(stream, "Hébergeurs",
+                "hébergeur | zone | PUE (`pue`) | WUE, L/kWh (`wue_l_per_kwh`)");
     for (size_t i = 0; i < all->providers.count; i++)
-        write_provider(stream, all->providers.entries[i]);
+        write_provider(&table, all->providers.entries[i]);
     put_heading(stream, "Électricité", "zone | facteur | valeur | unité");
     for (size_t i = 0; i < all->zones.count; i++)
         factors_visit_variants(config->factors,
-                               ((const struct zone_factors *)all->zones.entries[i])->id,
-                               write_zone_row, stream);
-    put_heading(stream, "Images, vidéo et son", "support | énergie (Wh) | mesurée à");
-    factors_visit_media(config->factors, write_medium, stream);
+                               ((const struct zone_factors *)all->zones.entries[i])->id, write_zone,
+                               &table);
+    put_heading(stream, "Images, vidéo et son", "support | mesurée à | énergie, Wh (`energy_wh`)");
+    factors_visit_media(config->factors, write_medium, &table);
     free(all);
     return !ferror(stream);
 }

@@ -745,35 +745,41 @@ static void write_method(const struct html_page *page)
     write_grades(page);
 }
 
-static void range_cell(const struct html_page *page, struct range range)
+/* Of a range, its ends; of a band, all three; 0 stands for unknown. Under its name. */
+static void coefficient_cell(const struct html_page *page, enum coefficient_group group,
+                             const void *entry, const struct coefficient *coefficient)
 {
-    fputs("<td class=\"n\">", page->stream);
-    html_factor(page, range.min);
-    if (range.min < range.max) {
-        fputs("\u00a0–\u00a0", page->stream);
-        html_factor(page, range.max);
+    const struct triple *value = &coefficient->value;
+    char name[MONTH_FIGURE_SIZE];
+
+    if (group == COEFFICIENTS_MODEL && !(value->high > 0)) {
+        html_number_cell(page, text_get(page->language, TEXT_UNKNOWN));
+        return;
+    }
+    coefficients_name(name, page->report->config->factors, group, entry, coefficient->name);
+    fputs("<td class=\"n\"", page->stream);
+    html_named(page, name);
+    fputc('>', page->stream);
+    html_factor(page, value->low);
+    if (coefficient->is_band) {
+        fputs(" / ", page->stream);
+        html_factor(page, value->central);
+    }
+    if (coefficient->is_band || value->low < value->high) {
+        fputs(coefficient->is_band ? " / " : "\u00a0–\u00a0", page->stream);
+        html_factor(page, value->high);
     }
     fputs("</td>", page->stream);
 }
 
-/* 0 stands for unknown. */
-static void optional_cell(const struct html_page *page, double value)
+/* All that are stated of ENTRY. */
+static void coefficient_cells(const struct html_page *page, enum coefficient_group group,
+                              const void *entry)
 {
-    if (value > 0)
-        html_factor_cell(page, value);
-    else
-        html_number_cell(page, text_get(page->language, TEXT_UNKNOWN));
-}
+    struct coefficient coefficient;
 
-static void triple_cell(const struct html_page *page, struct triple value)
-{
-    fputs("<td class=\"n\">", page->stream);
-    html_factor(page, value.low);
-    fputs(" / ", page->stream);
-    html_factor(page, value.central);
-    fputs(" / ", page->stream);
-    html_factor(page, value.high);
-    fputs("</td>", page->stream);
+    for (size_t i = 0; coefficients_of(group, entry, i, &coefficient); i++)
+        coefficient_cell(page, group, entry, &coefficient);
 }
 
 static void write_method_factors(const struct html_page *page, enum coefficient_group group,
@@ -791,10 +797,7 @@ static void write_method_factors(const struct html_page *page, enum coefficient_
          i++) {
         fputs("<tr>", page->stream);
         html_row_heading(page, coefficient.name);
-        if (coefficient.is_band)
-            triple_cell(page, coefficient.value);
-        else
-            html_factor_cell(page, coefficient.value.central);
+        coefficient_cell(page, group, NULL, &coefficient);
         html_text_cell(page, strcmp(coefficient.unit, "1") == 0 ? "–" : coefficient.unit);
         html_provenance_cells(page, coefficient.provenance);
         fputs("</tr>\n", page->stream);
@@ -884,10 +887,7 @@ static void write_models(const struct html_page *page)
         fputc('/', page->stream);
         text_html(page->stream, model->name);
         fputs("</th>", page->stream);
-        range_cell(page, model->total_parameters_b);
-        range_cell(page, model->active_parameters_b);
-        optional_cell(page, model->tokens_per_second);
-        optional_cell(page, model->time_to_first_token_s);
+        coefficient_cells(page, COEFFICIENTS_MODEL, model);
         html_provenance_cells(page, &model->provenance);
         fputs("</tr>\n", page->stream);
     }
@@ -912,40 +912,39 @@ static void write_providers(const struct html_page *page)
         fputs("<tr>", page->stream);
         html_row_heading(page, provider->id);
         html_text_cell(page, provider->zone);
-        range_cell(page, provider->pue);
-        range_cell(page, provider->wue_l_per_kwh);
+        coefficient_cells(page, COEFFICIENTS_PROVIDER, provider);
         html_provenance_cells(page, &provider->provenance);
         fputs("</tr>\n", page->stream);
     }
     html_close_table(page);
 }
 
-static void zone_row(const struct html_page *page, const char *id, enum text_id name,
-                     const char *unit, double value, const struct provenance *provenance)
+static void zone_row(const struct html_page *page, const struct zone_factors *zone,
+                     enum text_id name, const struct coefficient *coefficient)
 {
     fputs("<tr>", page->stream);
-    html_row_heading(page, id);
+    html_row_heading(page, zone->id);
     fputs("<td>", page->stream);
     html_say(page, name);
     fputs("</td>", page->stream);
-    html_factor_cell(page, value);
-    html_text_cell(page, unit);
-    html_provenance_cells(page, provenance);
+    coefficient_cell(page, COEFFICIENTS_ZONE, zone, coefficient);
+    html_text_cell(page, coefficient->unit);
+    html_provenance_cells(page, coefficient->provenance);
     fputs("</tr>\n", page->stream);
 }
 
+/* Of a variant, what it counts otherwise: the last one. */
 static void zone_rows(const struct html_page *page, const struct month_source *source)
 {
-    const struct zone_factors *zone = source->factors.zone;
-    const struct zone_factors *variant = source->zone_variant;
+    static const enum text_id names[] = {TEXT_GWP, TEXT_ADPE, TEXT_WATER};
+    struct coefficient coefficient;
+    size_t last = 0;
 
-    zone_row(page, zone->id, TEXT_GWP, "kgCO2e/kWh", zone->gwp_kgco2e_per_kwh, &zone->provenance);
-    zone_row(page, zone->id, TEXT_ADPE, "kgSbeq/kWh", zone->adpe_kgsb_per_kwh,
-             &zone->adpe_provenance);
-    zone_row(page, zone->id, TEXT_WATER, "L/kWh", zone->ewif_l_per_kwh, &zone->ewif_provenance);
-    if (variant)
-        zone_row(page, variant->id, TEXT_WATER_VARIANT, "L/kWh", variant->ewif_l_per_kwh,
-                 &variant->ewif_provenance);
+    for (; coefficients_of(COEFFICIENTS_ZONE, source->factors.zone, last, &coefficient); last++)
+        zone_row(page, source->factors.zone, names[last], &coefficient);
+    if (source->zone_variant &&
+        coefficients_of(COEFFICIENTS_ZONE, source->zone_variant, last - 1, &coefficient))
+        zone_row(page, source->zone_variant, TEXT_WATER_VARIANT, &coefficient);
 }
 
 static void write_zones(const struct html_page *page)

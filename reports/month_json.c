@@ -171,76 +171,82 @@ static json_t *json_proportions(const struct month_report *report)
     return named(jsonvalues_finished(object, failed), report, "coverage-proportion");
 }
 
+/* As conf/ has it: a number, a range or a band. */
 static json_t *json_coefficient(const struct coefficient *coefficient)
 {
-    return coefficient->is_band
-               ? json_pack("{s:f, s:f, s:f}", "low", coefficient->value.low, "central",
-                           coefficient->value.central, "high", coefficient->value.high)
-               : json_real(coefficient->value.central);
+    const struct triple *value = &coefficient->value;
+
+    if (coefficient->is_band)
+        return jsonvalues_triple(*value);
+    return coefficient->is_range ? json_range((struct range){value->low, value->high})
+                                 : json_real(value->central);
+}
+
+/* All figures of ENTRY, or of a method, into OBJECT, and in "ids" the names that explain takes. */
+static json_t *json_coefficients(json_t *object, const struct factors *factors,
+                                 enum coefficient_group group, const void *entry)
+{
+    json_t *ids = json_object();
+    int failed = !object;
+    struct coefficient coefficient;
+    char name[MONTH_FIGURE_SIZE];
+
+    for (size_t i = 0; entry ? coefficients_of(group, entry, i, &coefficient)
+                             : coefficients_get(factors, group, i, &coefficient);
+         i++) {
+        coefficients_name(name, factors, group, entry, coefficient.name);
+        failed |= json_object_set_new(object, coefficient.name, json_coefficient(&coefficient)) |
+                  json_object_set_new(ids, coefficient.name, json_string(name));
+    }
+    return jsonvalues_finished(object, failed | json_object_set_new(object, "ids", ids));
 }
 
 static json_t *json_method_a(const struct factors *factors)
 {
     const struct method_a *method = factors_method_a(factors);
-    json_t *object = json_object();
-    int failed = !object;
-    struct coefficient coefficient;
 
-    for (size_t i = 0; coefficients_get(factors, COEFFICIENTS_A, i, &coefficient); i++)
-        failed |= json_object_set_new(object, coefficient.name, json_coefficient(&coefficient));
-    failed |=
-        json_object_set_new(object, "provenance", impact_json_provenance(&method->provenance));
-    failed |= json_object_set_new(object, "embodied_provenance",
-                                  impact_json_provenance(&method->embodied_provenance));
-    return jsonvalues_finished(object, failed);
+    return json_coefficients(
+        json_pack("{s:o, s:o}", "provenance", impact_json_provenance(&method->provenance),
+                  "embodied_provenance", impact_json_provenance(&method->embodied_provenance)),
+        factors, COEFFICIENTS_A, NULL);
 }
 
 static json_t *json_method_b(const struct factors *factors)
 {
     const struct method_b *method = factors_method_b(factors);
-    json_t *object = json_object();
-    int failed = !object;
-    struct coefficient coefficient;
 
-    for (size_t i = 0; coefficients_get(factors, COEFFICIENTS_B, i, &coefficient); i++)
-        failed |= json_object_set_new(object, coefficient.name, json_coefficient(&coefficient));
-    failed |=
-        json_object_set_new(object, "provenance", impact_json_provenance(&method->provenance)) |
-        json_object_set_new(object, "batch_provenance",
-                            impact_json_provenance(&method->batch_provenance)) |
-        json_object_set_new(object, "input_provenance",
-                            impact_json_provenance(&method->input_provenance)) |
-        json_object_set_new(object, "overhead_provenance",
-                            impact_json_provenance(&method->overhead_provenance));
-    return jsonvalues_finished(object, failed);
+    return json_coefficients(
+        json_pack("{s:o, s:o, s:o, s:o}", "provenance", impact_json_provenance(&method->provenance),
+                  "batch_provenance", impact_json_provenance(&method->batch_provenance),
+                  "input_provenance", impact_json_provenance(&method->input_provenance),
+                  "overhead_provenance", impact_json_provenance(&method->overhead_provenance)),
+        factors, COEFFICIENTS_B, NULL);
 }
 
-static json_t *json_model(const struct model_factors *model)
+static json_t *json_model(const struct factors *factors, const struct model_factors *model)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:f, s:f, s:o}", "provider", model->provider, "name",
-                     model->name, "total_parameters_b", json_range(model->total_parameters_b),
-                     "active_parameters_b", json_range(model->active_parameters_b),
-                     "tokens_per_second", model->tokens_per_second, "time_to_first_token_s",
-                     model->time_to_first_token_s, "provenance",
-                     impact_json_provenance(&model->provenance));
+    return json_coefficients(json_pack("{s:s, s:s, s:o}", "provider", model->provider, "name",
+                                       model->name, "provenance",
+                                       impact_json_provenance(&model->provenance)),
+                             factors, COEFFICIENTS_MODEL, model);
 }
 
-static json_t *json_provider(const struct provider_factors *provider)
+static json_t *json_provider(const struct factors *factors, const struct provider_factors *provider)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", provider->id, "zone", provider->zone, "pue",
-                     json_range(provider->pue), "wue_l_per_kwh",
-                     json_range(provider->wue_l_per_kwh), "provenance",
-                     impact_json_provenance(&provider->provenance));
+    return json_coefficients(json_pack("{s:s, s:s, s:o}", "id", provider->id, "zone",
+                                       provider->zone, "provenance",
+                                       impact_json_provenance(&provider->provenance)),
+                             factors, COEFFICIENTS_PROVIDER, provider);
 }
 
-static json_t *json_zone(const struct zone_factors *zone)
+static json_t *json_zone(const struct factors *factors, const struct zone_factors *zone)
 {
-    return json_pack("{s:s, s:f, s:f, s:f, s:o, s:o, s:o}", "id", zone->id, "gwp_kgco2e_per_kwh",
-                     zone->gwp_kgco2e_per_kwh, "adpe_kgsb_per_kwh", zone->adpe_kgsb_per_kwh,
-                     "ewif_l_per_kwh", zone->ewif_l_per_kwh, "provenance",
-                     impact_json_provenance(&zone->provenance), "adpe_provenance",
-                     impact_json_provenance(&zone->adpe_provenance), "ewif_provenance",
-                     impact_json_provenance(&zone->ewif_provenance));
+    return json_coefficients(json_pack("{s:s, s:o, s:o, s:o}", "id", zone->id, "provenance",
+                                       impact_json_provenance(&zone->provenance), "adpe_provenance",
+                                       impact_json_provenance(&zone->adpe_provenance),
+                                       "ewif_provenance",
+                                       impact_json_provenance(&zone->ewif_provenance)),
+                             factors, COEFFICIENTS_ZONE, zone);
 }
 
 static json_t *json_source(const struct month_source *source)
@@ -258,6 +264,7 @@ static json_t *json_source(const struct month_source *source)
 static json_t *json_factors(const struct month_report *report)
 {
     const struct month_factors *list = &report->factors;
+    const struct factors *factors = report->config->factors;
     json_t *services = json_array(), *models = json_array();
     json_t *providers = json_array(), *zones = json_array();
     bool uses_b = false;
@@ -269,21 +276,21 @@ static json_t *json_factors(const struct month_report *report)
         failed |= json_array_append_new(services, json_source(source));
         uses_b |= source->factors.method_b != NULL;
         if (source->first_model)
-            failed |= json_array_append_new(models, json_model(source->factors.model));
+            failed |= json_array_append_new(models, json_model(factors, source->factors.model));
         if (source->first_provider)
-            failed |= json_array_append_new(providers, json_provider(source->factors.provider));
+            failed |=
+                json_array_append_new(providers, json_provider(factors, source->factors.provider));
         if (source->first_zone)
-            failed |= json_array_append_new(zones, json_zone(source->factors.zone));
+            failed |= json_array_append_new(zones, json_zone(factors, source->factors.zone));
         if (source->first_zone && source->zone_variant)
-            failed |= json_array_append_new(zones, json_zone(source->zone_variant));
+            failed |= json_array_append_new(zones, json_zone(factors, source->zone_variant));
     }
     if (!failed)
         return json_pack("{s:s, s:b, s:o, s:o*, s:o, s:o, s:o, s:o}", "vintage",
-                         factors_vintage(report->config->factors), "whole_catalogue",
-                         list->whole_catalogue, "method_a", json_method_a(report->config->factors),
-                         "method_b", uses_b ? json_method_b(report->config->factors) : NULL,
-                         "services", services, "models", models, "providers", providers, "zones",
-                         zones);
+                         factors_vintage(factors), "whole_catalogue", list->whole_catalogue,
+                         "method_a", json_method_a(factors), "method_b",
+                         uses_b ? json_method_b(factors) : NULL, "services", services, "models",
+                         models, "providers", providers, "zones", zones);
     json_decref(services);
     json_decref(models);
     json_decref(providers);

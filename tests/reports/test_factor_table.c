@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "reports/coefficients.h"
 #include "tests/daemon/shipped.h"
 
 #define PAGE   IAGMETER_SOURCE_ROOT "/docs/methode.md"
@@ -71,10 +72,72 @@ static void lists_what_services_use(void **state)
     assert_int_equal(count(table, "| `FRA` | eau (EWIF) | 3.6737 | L/kWh |"), 1);
     assert_int_equal(count(table, "| `FRA-EDF` | eau (EWIF) | 0.83 | L/kWh |"), 1);
     assert_int_equal(count(table, "| `aws-eu-west-3` | FRA | 1.35 | 0.02 – 0.17 |"), 1);
-    assert_int_equal(count(table, "| `image/sd-3.5-medium` | 0.439 | GPU |"), 1);
-    assert_int_equal(count(table, "| `audio/whisper-large-v3` | 0.0866790655098633 | GPU |"), 1);
+    assert_int_equal(count(table, "| `image/sd-3.5-medium` | GPU | 0.439 |"), 1);
+    assert_int_equal(count(table, "| `audio/whisper-large-v3` | GPU | 0.0866790655098633 |"), 1);
     assert_int_equal(count(table, "`cohere/command-r`"), 0); /* no service is assumed to run it */
     free(table);
+}
+
+/* Of a row of several figures, each key that a heading has in brackets. */
+static size_t find_all(const struct factors *factors, const char *key, const char *row)
+{
+    static const char *const names[] = {"total_parameters_b",
+                                        "active_parameters_b",
+                                        "tokens_per_second",
+                                        "time_to_first_token_s",
+                                        "pue",
+                                        "wue_l_per_kwh",
+                                        "energy_wh"};
+    struct coefficient found;
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (coefficients_find(factors, key, names[i], &found)) {
+            assert_non_null(strstr(row, found.provenance->source));
+            count++;
+        }
+    return count;
+}
+
+/* Each row ends with what `iagmeter explain` takes, whose source is that of the row. */
+static void each_row_has_a_name(void **state)
+{
+    struct config *config = shipped_config(SHIPPED_FACTORS, NULL);
+    const char start[] = " | `2026/@factor/";
+    size_t size, rows = 0, single = 0;
+    char *table = table_of_shipped(&size);
+    char *rest = table;
+    struct coefficient found;
+
+    (void)state;
+    for (char *row; (row = strsep(&rest, "\n"));) {
+        char *key = strstr(row, start), *name;
+
+        if (!key)
+            continue;
+        key += strlen(start);
+        *strchr(key, '`') = '\0';
+        name = strrchr(key, '/');
+        *name++ = '\0';
+        if (strcmp(name, "…") == 0) {
+            assert_in_range(find_all(config->factors, key, row), 1, 4);
+        } else {
+            if (!coefficients_find(config->factors, key, name, &found))
+                fail_msg("no factor %s/%s", key, name);
+            assert_non_null(strstr(row, found.provenance->source));
+            single++;
+        }
+        rows++;
+    }
+    assert_true(rows > 150 && single > 80 && rows > single);
+    assert_false(coefficients_find(config->factors, "zone/FRA", "pue", &found));
+    assert_false(coefficients_find(config->factors, "zone/NONE", "ewif_l_per_kwh", &found));
+    assert_false(coefficients_find(config->factors, "zone", "ewif_l_per_kwh", &found));
+    assert_false(coefficients_find(config->factors, "method-a/x", "batch_size", &found));
+    assert_true(coefficients_find(config->factors, "provider/anthropic", "pue", &found));
+    assert_true(found.value.low == 1.09 && found.value.high == 1.14 && found.is_range);
+    free(table);
+    config_free(config);
 }
 
 int main(void)
@@ -83,6 +146,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_page_holds_the_factors_in_use, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(lists_what_services_use, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(each_row_has_a_name, scratch_setup, scratch_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,8 +155,22 @@ function check(where, name, value) {
 /* Settings and times, which nobody computes, and the tables of factors, of which each must state its source. */
 const SETTINGS = new Set(['.threshold', '.restatement.number', '.objectives.year', '.objectives.until_s']);
 
+/* A factor of a vintage has a name, too; a host's own (host.conf) has its source alone. */
+function checkNames(value, path) {
+    for (const [key, item] of Object.entries(value)) {
+        const ends = typeof item === 'number' ? band(item) : item;
+        if (typeof item !== 'number' && !(item && typeof item === 'object' && ('low' in item || 'min' in item))) continue;
+        found.json++;
+        if (!value.ids?.[key]) fail(`${path}.${key}: a factor without a name`);
+        const theirs = value.ids?.[key] && explained(value.ids[key]);
+        if (theirs && !(theirs.low === (ends.low ?? ends.min) && theirs.high === (ends.high ?? ends.max)))
+            fail(`${path}.${key}: ${JSON.stringify(item)}, but ${value.ids[key]} is ${JSON.stringify(theirs)}`);
+    }
+}
+
 function checkFactors(value, path) {
     if (typeof value !== 'object' || value === null) return;
+    if (/^\.factors\.(?:method_[ab]|(?:models|providers|zones)\.\d+)$/.test(path)) checkNames(value, path);
     const numbers = Object.values(value).some((item) => typeof item === 'number' || (item && typeof item === 'object' && ('low' in item || 'min' in item)));
     const sources = Object.entries(value).filter(([key]) => key.includes('provenance')).map(([, item]) => item);
     if (numbers && !('low' in value || 'min' in value) && !('source' in value) && !('mix_source' in value) &&
@@ -255,6 +269,11 @@ function walkPage() {
             const inside = (test) => stack.some(test);
             const named = stack.findLast((item) => item.name);
             const where = `HTML <${stack.at(-1).element}> "${words.trim()}"`;
+            if (inside(({ kind }) => kind === 'sources') && stack.at(-1).kind === 'n') {
+                found.html++;
+                if (named) explained(named.name);
+                else fail(`${where}: a factor without a name`);
+            }
             if (inside(({ element, kind }) => SKIPPED.test(element) || kind === 'sources' || kind === 'factors' || kind === 'organisation')) continue;
             if (named?.element === 'tr' && stack.at(-1).kind === 'n') {
                 found.html++;
