@@ -20,10 +20,18 @@ void assembly_start(struct assembly *assembly, uint32_t base)
 static void find_touched(const struct assembly *assembly, uint32_t start, uint32_t end,
                          unsigned *first, unsigned *last)
 {
-    *first = 0;
-    while (*first < assembly->range_count && assembly->ranges[*first].end < start)
-        (*first)++;
-    *last = *first;
+    unsigned low = 0;
+    unsigned high = assembly->range_count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+
+        if (assembly->ranges[middle].end < start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *first = *last = low;
     while (*last < assembly->range_count && assembly->ranges[*last].start <= end)
         (*last)++;
 }

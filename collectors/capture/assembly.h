@@ -9,8 +9,10 @@
 /* Puts pieces of a byte stream back in order, within a fixed window: the first bytes of a
  * connection (the ClientHello), and later the few segments that overtook a lost one. */
 
-#define ASSEMBLY_SIZE   16384
-#define ASSEMBLY_RANGES 16
+#define ASSEMBLY_SIZE 16384
+/* Of pieces in any order, at most a fourth or so begin a part of their own at a time: enough for a
+ * hello of 2000 bytes that comes byte by byte. */
+#define ASSEMBLY_RANGES 512
 
 struct assembly {
     uint32_t base; /* sequence number of the window's first byte */

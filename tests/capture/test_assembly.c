@@ -94,6 +94,28 @@ static void holes_are_limited(void **state)
     assert_int_equal(assembly_prefix(&assembly), 21);
 }
 
+/* The pieces of a post-quantum hello, in the order of a shuffled deck. */
+static void two_thousand_bytes_may_come_one_by_one(void **state)
+{
+    static uint8_t bytes[2000];
+    uint32_t order[sizeof(bytes)];
+    uint64_t seed = 8;
+
+    (void)state;
+    assembly_start(&assembly, 7);
+    for (uint32_t i = 0; i < sizeof(bytes); i++) {
+        uint32_t other = random_below(&seed, i + 1);
+
+        bytes[i] = (uint8_t)random_next(&seed);
+        order[i] = order[other];
+        order[other] = i;
+    }
+    for (uint32_t i = 0; i < sizeof(bytes); i++)
+        assert_true(add(7 + order[i], bytes + order[i], 1));
+    assert_int_equal(assembly_prefix(&assembly), sizeof(bytes));
+    assert_memory_equal(assembly.bytes, bytes, sizeof(bytes));
+}
+
 static bool present[ASSEMBLY_SIZE];
 static uint8_t expected[ASSEMBLY_SIZE];
 
@@ -248,6 +270,7 @@ int main(void)
         cmocka_unit_test(what_lies_before_the_window_is_ignored),
         cmocka_unit_test(what_lies_past_the_window_is_refused),
         cmocka_unit_test(holes_are_limited),
+        cmocka_unit_test(two_thousand_bytes_may_come_one_by_one),
         cmocka_unit_test(any_pieces_give_what_a_plain_model_gives),
         cmocka_unit_test(any_order_gives_the_same_name),
         cmocka_unit_test(a_pool_gives_each_one_once),
