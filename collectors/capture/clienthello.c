@@ -5,19 +5,47 @@
 
 #include <string.h>
 
-enum { RECORD_HANDSHAKE = 22, RECORD_HEADER = 5, MAX_RECORD = 16384 };
+enum { RECORD_CHANGE = 20, RECORD_HANDSHAKE = 22, RECORD_HEADER = 5, MAX_RECORD = 16384 };
 enum { HANDSHAKE_CLIENT_HELLO = 1, HANDSHAKE_HEADER = 4 };
 /* IANA, TLS ExtensionType Values. */
 enum { EXTENSION_SERVER_NAME = 0, EXTENSION_ALPN = 16, EXTENSION_ECH = 0xfe0d };
 
+/* Steps over records that may come before a hello and say nothing: empty ones, which OpenSSL takes
+ * up to 32 of, and the change_cipher_spec between two hellos (RFC 8446, D.4), where the capture
+ * began behind the first. What stands after them is there at least in part. */
+static void skip_silent_records(struct cursor *cursor)
+{
+    struct cursor rest = *cursor;
+
+    while (cursor_left(&rest) > RECORD_HEADER) {
+        uint8_t type = cursor_u8(&rest);
+        uint8_t major = cursor_u8(&rest);
+        uint16_t size;
+
+        cursor_skip(&rest, 1);
+        size = cursor_u16(&rest);
+        if (major != 3 ||
+            !((type == RECORD_HANDSHAKE && size == 0) || (type == RECORD_CHANGE && size == 1)))
+            return;
+        cursor_skip(&rest, size);
+        if (cursor_left(&rest) > 0)
+            *cursor = rest;
+    }
+}
+
 bool clienthello_starts(const uint8_t *bytes, size_t length)
 {
     struct cursor cursor = cursor_over(bytes, length);
-    uint8_t type = cursor_u8(&cursor);
-    uint8_t major = cursor_u8(&cursor);
-    uint8_t minor = cursor_u8(&cursor);
-    uint16_t size = cursor_u16(&cursor);
+    uint8_t type;
+    uint8_t major;
+    uint8_t minor;
+    uint16_t size;
 
+    skip_silent_records(&cursor);
+    type = cursor_u8(&cursor);
+    major = cursor_u8(&cursor);
+    minor = cursor_u8(&cursor);
+    size = cursor_u16(&cursor);
     /* RFC 8446, 5.1: legacy_record_version is 0x0301 or 0x0303, older clients say 0x0300. */
     if (cursor.failed || type != RECORD_HANDSHAKE || major != 3 || minor > 4 || size == 0 ||
         size > MAX_RECORD)
@@ -85,10 +113,11 @@ static enum clienthello_result parse_extensions(struct cursor extensions, struct
     return CLIENTHELLO_COMPLETE;
 }
 
-/* RFC 8446, 4.1.2; the body after the handshake header. */
-static enum clienthello_result parse_body(struct cursor body, struct clienthello *hello)
+/* RFC 8446, 4.1.2; the body after the handshake header, CUT when its end is missing. */
+static enum clienthello_result parse_body(struct cursor body, bool cut, struct clienthello *hello)
 {
     const uint8_t *random;
+    uint16_t length;
 
     cursor_skip(&body, 2); /* version */
     random = cursor_bytes(&body, sizeof(hello->random));
@@ -101,7 +130,10 @@ static enum clienthello_result parse_body(struct cursor body, struct clienthello
         return CLIENTHELLO_MALFORMED;
     if (cursor_left(&body) == 0) /* before TLS 1.2 there need be no extensions */
         return CLIENTHELLO_COMPLETE;
-    body = cursor_take(&body, cursor_u16(&body));
+    length = cursor_u16(&body);
+    if (cut && length > cursor_left(&body))
+        length = (uint16_t)cursor_left(&body);
+    body = cursor_take(&body, length);
     return body.failed ? CLIENTHELLO_MALFORMED : parse_extensions(body, hello);
 }
 
@@ -117,7 +149,7 @@ static bool gather_record(struct cursor *cursor, uint8_t *message, size_t *gathe
     size = cursor_u16(cursor);
     if (cursor->failed)
         return true;
-    if (type != RECORD_HANDSHAKE || major != 3 || size == 0 || size > MAX_RECORD)
+    if (type != RECORD_HANDSHAKE || major != 3 || size > MAX_RECORD)
         return false;
     if (size > cursor_left(cursor))
         size = cursor_left(cursor);
@@ -137,25 +169,48 @@ static size_t message_length(const uint8_t *message, size_t gathered)
     return cursor_u24(&cursor) + HANDSHAKE_HEADER;
 }
 
-enum clienthello_result clienthello_parse_message(const uint8_t *bytes, size_t length,
-                                                  struct clienthello *hello)
+/* What the first GATHERED bytes of a message tell when no more will come. */
+static enum clienthello_result parse_part(const uint8_t *message, size_t gathered,
+                                          struct clienthello *hello)
+{
+    if (gathered > HANDSHAKE_HEADER)
+        parse_body(cursor_over(message + HANDSHAKE_HEADER, gathered - HANDSHAKE_HEADER), true,
+                   hello);
+    if (hello->name_length > 0)
+        return CLIENTHELLO_COMPLETE;
+    memset(hello, 0, sizeof(*hello));
+    return CLIENTHELLO_INCOMPLETE;
+}
+
+/* Of a message of WANTED bytes, header included, the first GATHERED are there. */
+static enum clienthello_result parse_gathered(const uint8_t *message, size_t gathered,
+                                              size_t wanted, bool cut, struct clienthello *hello)
+{
+    if (wanted > CLIENTHELLO_LONGEST)
+        return CLIENTHELLO_MALFORMED;
+    if (gathered >= wanted)
+        return parse_body(cursor_over(message + HANDSHAKE_HEADER, wanted - HANDSHAKE_HEADER), false,
+                          hello);
+    return cut || wanted > CLIENTHELLO_MAX ? parse_part(message, gathered, hello)
+                                           : CLIENTHELLO_INCOMPLETE;
+}
+
+static enum clienthello_result parse_message(const uint8_t *bytes, size_t length, bool cut,
+                                             struct clienthello *hello)
 {
     size_t wanted = HANDSHAKE_HEADER;
 
     memset(hello, 0, sizeof(*hello));
     if (length > 0 && bytes[0] != HANDSHAKE_CLIENT_HELLO)
         return CLIENTHELLO_NONE;
-    if (length >= HANDSHAKE_HEADER)
-        wanted = message_length(bytes, length);
-    if (wanted > CLIENTHELLO_MAX)
-        return CLIENTHELLO_MALFORMED;
-    if (length < wanted)
+    if (length < HANDSHAKE_HEADER)
         return CLIENTHELLO_INCOMPLETE;
-    return parse_body(cursor_over(bytes + HANDSHAKE_HEADER, wanted - HANDSHAKE_HEADER), hello);
+    wanted = message_length(bytes, length);
+    return parse_gathered(bytes, length, wanted, cut, hello);
 }
 
-enum clienthello_result clienthello_parse(const uint8_t *bytes, size_t length,
-                                          struct clienthello *hello)
+static enum clienthello_result parse_records(const uint8_t *bytes, size_t length, bool cut,
+                                             struct clienthello *hello)
 {
     uint8_t message[CLIENTHELLO_MAX];
     size_t gathered = 0;
@@ -169,15 +224,38 @@ enum clienthello_result clienthello_parse(const uint8_t *bytes, size_t length,
         return bytes[0] == RECORD_HANDSHAKE ? CLIENTHELLO_INCOMPLETE : CLIENTHELLO_NONE;
     if (!clienthello_starts(bytes, length))
         return CLIENTHELLO_NONE;
-    while (gathered < wanted) {
-        if (cursor_left(&cursor) < RECORD_HEADER)
-            return CLIENTHELLO_INCOMPLETE;
+    skip_silent_records(&cursor);
+    while (gathered < wanted && gathered < CLIENTHELLO_MAX &&
+           cursor_left(&cursor) >= RECORD_HEADER) {
         if (!gather_record(&cursor, message, &gathered))
             return CLIENTHELLO_MALFORMED;
         if (gathered >= HANDSHAKE_HEADER)
             wanted = message_length(message, gathered);
-        if (wanted > CLIENTHELLO_MAX)
-            return CLIENTHELLO_MALFORMED;
     }
-    return parse_body(cursor_over(message + HANDSHAKE_HEADER, wanted - HANDSHAKE_HEADER), hello);
+    return gathered < HANDSHAKE_HEADER ? CLIENTHELLO_INCOMPLETE
+                                       : parse_gathered(message, gathered, wanted, cut, hello);
+}
+
+enum clienthello_result clienthello_parse_message(const uint8_t *bytes, size_t length,
+                                                  struct clienthello *hello)
+{
+    return parse_message(bytes, length, false, hello);
+}
+
+enum clienthello_result clienthello_parse_cut_message(const uint8_t *bytes, size_t length,
+                                                      struct clienthello *hello)
+{
+    return parse_message(bytes, length, true, hello);
+}
+
+enum clienthello_result clienthello_parse(const uint8_t *bytes, size_t length,
+                                          struct clienthello *hello)
+{
+    return parse_records(bytes, length, false, hello);
+}
+
+enum clienthello_result clienthello_parse_cut(const uint8_t *bytes, size_t length,
+                                              struct clienthello *hello)
+{
+    return parse_records(bytes, length, true, hello);
 }

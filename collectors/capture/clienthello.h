@@ -12,6 +12,9 @@
 /* Today's are up to 2.3 kB (post-quantum key shares); with a pre-shared key and padding a few more.
  */
 #define CLIENTHELLO_MAX 16384
+/* Servers take none that is longer (OpenSSL's limit, from what a ClientHello can hold). Of one
+ * longer than CLIENTHELLO_MAX the first bytes are looked at. */
+#define CLIENTHELLO_LONGEST 131396
 
 #define CLIENTHELLO_RANDOM_SIZE 32
 
@@ -44,6 +47,13 @@ enum clienthello_result clienthello_parse_message(const uint8_t *bytes, size_t l
 /* Takes NAME as the server name, unless it is empty, too long, or has a NUL inside: that is an
  * attempt to be read differently by different readers. */
 void clienthello_set_name(struct clienthello *hello, const uint8_t *name, size_t length);
+
+/* The same two, of a hello whose rest will never come: CLIENTHELLO_COMPLETE when its name is there,
+ * which may be all that is; else CLIENTHELLO_INCOMPLETE, or what it is. */
+enum clienthello_result clienthello_parse_cut(const uint8_t *bytes, size_t length,
+                                              struct clienthello *hello);
+enum clienthello_result clienthello_parse_cut_message(const uint8_t *bytes, size_t length,
+                                                      struct clienthello *hello);
 
 /* Cheap test of the first bytes of a segment: could a ClientHello start here? */
 bool clienthello_starts(const uint8_t *bytes, size_t length);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* RFC 8446, 5.1. */
-enum { RECORD_HANDSHAKE = 22 };
+enum { RECORD_CHANGE = 20, RECORD_HANDSHAKE = 22 };
 
 struct state {
     struct quic_connection quic;
@@ -108,10 +108,10 @@ struct quic_connection *naming_quic(struct naming *naming, uint32_t index)
 
 /* -- Looking ---------------------------------------------------------------------------------- */
 
-static enum finding_kind look_for_hello(const uint8_t *bytes, size_t length,
+static enum finding_kind look_for_hello(const uint8_t *bytes, size_t length, bool cut,
                                         struct clienthello *hello)
 {
-    switch (clienthello_parse(bytes, length, hello)) {
+    switch ((cut ? clienthello_parse_cut : clienthello_parse)(bytes, length, hello)) {
     case CLIENTHELLO_COMPLETE:
         return FINDING_HELLO;
     case CLIENTHELLO_INCOMPLETE:
@@ -123,12 +123,13 @@ static enum finding_kind look_for_hello(const uint8_t *bytes, size_t length,
     }
 }
 
-static enum finding_kind look_for_preamble(const uint8_t *bytes, size_t length,
+static enum finding_kind look_for_preamble(const uint8_t *bytes, size_t length, bool cut,
                                            struct finding *finding)
 {
     if (!preamble_starts(bytes, length))
         return FINDING_NONE;
-    finding->said = preamble_parse(bytes, length, &finding->as.preamble);
+    finding->said =
+        (cut ? preamble_parse_cut : preamble_parse)(bytes, length, &finding->as.preamble);
     switch (finding->said) {
     case PREAMBLE_INCOMPLETE:
         return FINDING_INCOMPLETE;
@@ -144,7 +145,7 @@ static enum finding_kind look_for_preamble(const uint8_t *bytes, size_t length,
     }
 }
 
-void naming_look(const uint8_t *bytes, size_t length, struct finding *finding)
+static void look(const uint8_t *bytes, size_t length, bool cut, struct finding *finding)
 {
     finding->length = 0;
     if (length == 0) {
@@ -152,8 +153,18 @@ void naming_look(const uint8_t *bytes, size_t length, struct finding *finding)
         return;
     }
     finding->kind = FINDING_NONE;
-    if (bytes[0] == RECORD_HANDSHAKE)
-        finding->kind = look_for_hello(bytes, length, &finding->as.hello);
+    if (bytes[0] == RECORD_HANDSHAKE || bytes[0] == RECORD_CHANGE)
+        finding->kind = look_for_hello(bytes, length, cut, &finding->as.hello);
     if (finding->kind == FINDING_NONE)
-        finding->kind = look_for_preamble(bytes, length, finding);
+        finding->kind = look_for_preamble(bytes, length, cut, finding);
+}
+
+void naming_look(const uint8_t *bytes, size_t length, struct finding *finding)
+{
+    look(bytes, length, false, finding);
+}
+
+void naming_look_cut(const uint8_t *bytes, size_t length, struct finding *finding)
+{
+    look(bytes, length, true, finding);
 }

@@ -34,6 +34,9 @@ struct finding {
 
 /* What stands at BYTES, sent by a TCP client. FINDING_INCOMPLETE when there are none. Pure. */
 void naming_look(const uint8_t *bytes, size_t length, struct finding *finding);
+/* The same when no more will come: a name that is there counts, though what it stands in ends
+ * early. */
+void naming_look_cut(const uint8_t *bytes, size_t length, struct finding *finding);
 
 struct naming;
 #define NAMING_NONE UINT32_MAX

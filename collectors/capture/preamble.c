@@ -350,7 +350,18 @@ static void name_host(const struct request *request, struct preamble *preamble)
     }
 }
 
-static enum preamble_kind parse_http(struct cursor *cursor, struct preamble *preamble)
+/* The end of the head is not there. */
+static enum preamble_kind end_early(const struct request *request, struct cursor *cursor,
+                                    struct preamble *preamble)
+{
+    name_host(request, preamble);
+    if (preamble->name_length == 0)
+        return PREAMBLE_INCOMPLETE;
+    cursor_skip(cursor, cursor_left(cursor));
+    return request->connect ? PREAMBLE_CONNECT : PREAMBLE_HTTP;
+}
+
+static enum preamble_kind parse_http(struct cursor *cursor, bool cut, struct preamble *preamble)
 {
     struct request request = {0};
     struct cursor line;
@@ -374,7 +385,7 @@ static enum preamble_kind parse_http(struct cursor *cursor, struct preamble *pre
         name_host(&request, preamble);
         return request.connect ? PREAMBLE_CONNECT : PREAMBLE_HTTP;
     }
-    return PREAMBLE_INCOMPLETE;
+    return cut ? end_early(&request, cursor, preamble) : PREAMBLE_INCOMPLETE;
 }
 
 /* -- SOCKS ------------------------------------------------------------------------------------ */
@@ -591,7 +602,7 @@ static void unmap(struct address *address)
     memset(address->bytes + 4, 0, 12);
 }
 
-static enum preamble_kind parse_any(struct cursor *cursor, struct preamble *preamble)
+static enum preamble_kind parse_any(struct cursor *cursor, bool cut, struct preamble *preamble)
 {
     if (cursor->at[0] == 4)
         return parse_socks4(cursor, preamble);
@@ -601,10 +612,11 @@ static enum preamble_kind parse_any(struct cursor *cursor, struct preamble *prea
         return parse_proxy_block(cursor, preamble);
     if (begins(cursor, proxy_line, sizeof(proxy_line)))
         return parse_proxy_line(cursor, preamble);
-    return parse_http(cursor, preamble);
+    return parse_http(cursor, cut, preamble);
 }
 
-enum preamble_kind preamble_parse(const uint8_t *bytes, size_t length, struct preamble *preamble)
+static enum preamble_kind parse(const uint8_t *bytes, size_t length, bool cut,
+                                struct preamble *preamble)
 {
     bool full = length >= PREAMBLE_MAX;
     struct cursor cursor = cursor_over(bytes, full ? PREAMBLE_MAX : length);
@@ -613,7 +625,7 @@ enum preamble_kind preamble_parse(const uint8_t *bytes, size_t length, struct pr
     memset(preamble, 0, sizeof(*preamble));
     if (length == 0)
         return PREAMBLE_INCOMPLETE;
-    kind = parse_any(&cursor, preamble);
+    kind = parse_any(&cursor, cut, preamble);
     if (kind == PREAMBLE_NONE || kind == PREAMBLE_INCOMPLETE || kind == PREAMBLE_MALFORMED) {
         memset(preamble, 0, sizeof(*preamble));
         return kind == PREAMBLE_INCOMPLETE && full ? PREAMBLE_MALFORMED : kind;
@@ -621,6 +633,17 @@ enum preamble_kind preamble_parse(const uint8_t *bytes, size_t length, struct pr
     unmap(&preamble->address);
     preamble->length = (uint32_t)(cursor.at - bytes);
     return kind;
+}
+
+enum preamble_kind preamble_parse(const uint8_t *bytes, size_t length, struct preamble *preamble)
+{
+    return parse(bytes, length, false, preamble);
+}
+
+enum preamble_kind preamble_parse_cut(const uint8_t *bytes, size_t length,
+                                      struct preamble *preamble)
+{
+    return parse(bytes, length, true, preamble);
 }
 
 bool preamble_starts(const uint8_t *bytes, size_t length)

@@ -49,6 +49,11 @@ struct preamble {
  * same whatever follows. But for the four kinds of preamble, *PREAMBLE is all zero. Pure. */
 enum preamble_kind preamble_parse(const uint8_t *bytes, size_t length, struct preamble *preamble);
 
+/* The same when no more will come. Of an HTTP request whose head ends early, the lines that are
+ * there count, if they tell a host: it is as long as what is there. */
+enum preamble_kind preamble_parse_cut(const uint8_t *bytes, size_t length,
+                                      struct preamble *preamble);
+
 /* Cheap test of the first bytes of a segment: could a preamble start here? */
 bool preamble_starts(const uint8_t *bytes, size_t length);
 

@@ -10,10 +10,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SECOND_NS 1000000000LL
 /* A ClientHello may follow some plain text: STARTTLS, a refused CONNECT. */
 #define MAX_PROBES 16
+/* After a CONNECT one does, be it behind what is left of a head: Kerberos tickets in them are up to
+ * 64 kB long (MaxTokenSize, in base64). */
+#define MAX_PROXIED_PROBES 64
 /* A server that sent so much has read the client's first bytes, be they captured or not: they are
  * fewer than this, and servers that speak first (SMTP, IMAP) say less. */
 #define ANSWERED_BYTES 4096
@@ -454,11 +458,6 @@ static void give_up(struct recognition *recognition, const struct segment *segme
     ignore(flow);
 }
 
-static void give_up_naming(struct recognition *recognition, const struct segment *segment)
-{
-    give_up(recognition, segment, hello_has_begun(recognition, segment->flow));
-}
-
 /* A state for FLOW, if need be that of another flow. */
 static void take(struct recognition *recognition, struct flow *flow, enum flow_stage stage)
 {
@@ -552,8 +551,19 @@ static void wait_for_more(struct recognition *recognition, const struct segment 
         return;
     }
     flow->stage = FLOW_NEW;
-    if (++flow->probes >= MAX_PROBES)
+    if (++flow->probes >= (flow->flags & FLOW_PROXIED ? MAX_PROXIED_PROBES : MAX_PROBES))
         ignore(flow);
+}
+
+/* How a request in clear is noted: in a tunnel, when it is for whom the proxy was told, as that. */
+static const char *transport_of_request(const struct recognition *recognition,
+                                        const struct flow *flow, const char *name)
+{
+    const struct flow_record *told =
+        notes_get(recognition->parts.notes, flowtable_index(recognition->parts.flows, flow));
+    bool is_tunnel = flow->flags & FLOW_PROXIED && told && strcasecmp(told->name, name) == 0;
+
+    return is_tunnel ? "connect" : "http";
 }
 
 /* The name is of the request alone: the next one may be for another host, or be a CONNECT. */
@@ -575,7 +585,8 @@ static void take_request(struct recognition *recognition, const struct segment *
         go_on(recognition, segment, look->bytes);
         return;
     }
-    note(recognition, segment, "http", said->name, "no");
+    note(recognition, segment, transport_of_request(recognition, flow, said->name), said->name,
+         "no");
     if (again)
         begin_other(flow);
     flow->flags |= FLOW_PLAIN;
@@ -646,11 +657,6 @@ static void await_rest(struct recognition *recognition, const struct segment *se
     const struct assembly *assembly = naming_bytes(recognition->naming, flow->state);
     uint32_t stepped = naming_stepped(recognition->naming, flow->state);
 
-    /* What the snap length cut off never comes. */
-    if (segment->packet->captured_length < segment->packet->payload_length) {
-        give_up_naming(recognition, segment);
-        return;
-    }
     if (assembly_end(assembly) > stepped || naming_client(recognition->naming, flow->state)->family)
         return;
     flow->client_base = assembly->base + stepped;
@@ -659,30 +665,73 @@ static void await_rest(struct recognition *recognition, const struct segment *se
     flow->stage = FLOW_NEW;
 }
 
+/* Acts on what the bytes that were gathered tell. Records are followed from what comes next when
+ * the hello is not WHOLE: they would wait for what is missing. */
+static void act_on_gathered(struct recognition *recognition, const struct segment *segment,
+                            const struct look *look, bool whole)
+{
+    struct flow *flow = segment->flow;
+    uint32_t state = flow->state;
+
+    flow->state = FLOW_NO_STATE; /* the bytes are still needed */
+    act_on(recognition, segment, look);
+    if (flow->stage == FLOW_SERVICE && (whole || flow->flags & FLOW_PLAIN))
+        feed_assembly(recognition, segment, naming_bytes(recognition->naming, state),
+                      naming_stepped(recognition->naming, state));
+    naming_release(recognition->naming, state);
+}
+
+/* What is missing will not come: the snap length cut it, or it was lost, or there is no room for
+ * it. The name may be in what is there. Returns false when it is not. */
+static bool make_do(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    struct look look = {.client = no_client};
+    uint32_t length;
+    const uint8_t *bytes;
+
+    if (flow->flags & (FLOW_PLAIN | FLOW_DATAGRAMS) || flow->stage != FLOW_NAMING ||
+        flow->state == FLOW_NO_STATE)
+        return false;
+    look.client = *naming_client(recognition->naming, flow->state);
+    bytes = naming_ahead(recognition->naming, flow->state, &length);
+    naming_look_cut(bytes, length, &look.finding);
+    if (look.finding.kind == FINDING_PROXY) {
+        take_proxy(recognition, segment, &look);
+        naming_step(recognition->naming, flow->state, length);
+    } else if (look.finding.kind != FINDING_HELLO && look.finding.kind != FINDING_HTTP) {
+        return false;
+    }
+    look.bytes = gathered_bytes(recognition, segment);
+    act_on_gathered(recognition, segment, &look, false);
+    return true;
+}
+
+static void give_up_naming(struct recognition *recognition, const struct segment *segment)
+{
+    if (!make_do(recognition, segment))
+        give_up(recognition, segment, hello_has_begun(recognition, segment->flow));
+}
+
 /* Looks at what was gathered so far. */
 static void look_at_gathered(struct recognition *recognition, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
-    uint32_t state = flow->state;
-    struct address *client = naming_client(recognition->naming, state);
+    struct address *client = naming_client(recognition->naming, flow->state);
     struct look look = {.client = *client};
     uint32_t length;
-    const uint8_t *bytes = naming_ahead(recognition->naming, state, &length);
+    const uint8_t *bytes = naming_ahead(recognition->naming, flow->state, &length);
 
     look_at(recognition, segment, bytes, length, &look);
     look.bytes = gathered_bytes(recognition, segment);
-    naming_step(recognition->naming, state, look.taken);
+    naming_step(recognition->naming, flow->state, look.taken);
     *client = look.client;
-    if (look.finding.kind == FINDING_INCOMPLETE) {
+    if (look.finding.kind != FINDING_INCOMPLETE)
+        act_on_gathered(recognition, segment, &look, true);
+    else if (segment->packet->captured_length < segment->packet->payload_length)
+        give_up_naming(recognition, segment); /* what the snap length cut off never comes */
+    else
         await_rest(recognition, segment);
-        return;
-    }
-    flow->state = FLOW_NO_STATE; /* the bytes are still needed */
-    act_on(recognition, segment, &look);
-    if (flow->stage == FLOW_SERVICE)
-        feed_assembly(recognition, segment, naming_bytes(recognition->naming, state),
-                      naming_stepped(recognition->naming, state));
-    naming_release(recognition->naming, state);
 }
 
 static void gather(struct recognition *recognition, const struct segment *segment)
@@ -771,7 +820,8 @@ static void consider_server(struct recognition *recognition, const struct segmen
     if (flow->payload_bytes[segment->side] < ANSWERED_BYTES)
         return;
     if (flow->stage == FLOW_NAMING) {
-        give_up(recognition, segment, true);
+        if (!make_do(recognition, segment))
+            give_up(recognition, segment, true);
     } else if (flow->payload_bytes[!segment->side] == 0 && server_port_of(segment) == PORT_HTTPS) {
         match = hint_for(recognition, client_of(segment), server_of(segment), segment->now_ns);
         if (match.service != SERVICE_NONE)
@@ -1055,7 +1105,20 @@ static void gather_crypto(void *context, uint32_t offset, const uint8_t *bytes, 
     }
 }
 
-/* Judges by what was gathered, if it is complete. */
+/* Of a datagram that the snap length cut, the rest will not come. */
+static enum clienthello_result read_hello(const struct segment *segment, const uint8_t *bytes,
+                                          size_t length, struct clienthello *hello)
+{
+    const struct packet *packet = segment->packet;
+    enum clienthello_result result = quic_parse_hello(bytes, length, hello);
+
+    if (result == CLIENTHELLO_INCOMPLETE && packet->captured_length < packet->payload_length &&
+        clienthello_parse_cut_message(bytes, length, hello) == CLIENTHELLO_COMPLETE)
+        return CLIENTHELLO_COMPLETE;
+    return result;
+}
+
+/* Judges by what was gathered, if it is enough. */
 static void look_at_crypto(struct recognition *recognition, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
@@ -1063,7 +1126,7 @@ static void look_at_crypto(struct recognition *recognition, const struct segment
     uint32_t length;
     const uint8_t *bytes = naming_ahead(recognition->initials, flow->state, &length);
 
-    switch (quic_parse_hello(bytes, length, &hello)) {
+    switch (read_hello(segment, bytes, length, &hello)) {
     case CLIENTHELLO_COMPLETE:
         release(recognition, flow);
         judge(recognition, segment, &hello, client_of(segment));

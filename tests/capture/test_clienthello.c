@@ -295,10 +295,11 @@ static void messages_that_contradict_themselves_are_malformed(void **state)
     wire.at[105] = 23; /* data within the hello */
     assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
     write_hello(&parts);
-    set_u16(&wire, 108, 0); /* an empty record */
+    set_u16(&wire, 108, 16385); /* longer than a record may be */
     assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
     write_hello(&parts);
-    wire.at[6] = 1; /* 64 kB */
+    wire.at[6] = 2; /* 128 kB and more */
+    set_u16(&wire, 7, CLIENTHELLO_LONGEST - 0x20000 - 3);
     assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
     wire.length = 0;
     put_client_hello(&wire, body.at, 0, 0);
@@ -321,7 +322,96 @@ static void the_largest_hello_fits(void **state)
     parts.padding++;
     parts.record_size = 16000;
     write_hello(&parts);
-    assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
+    assert_int_equal(parse(&wire), CLIENTHELLO_INCOMPLETE); /* the name is past what is looked at */
+    parts.name_comes_last = false;
+    write_hello(&parts);
+    wire.length = 1000;
+    assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "a.example");
+}
+
+static enum clienthello_result parse_cut(size_t length)
+{
+    uint8_t *copy = exact_copy(wire.at, length);
+    enum clienthello_result result = clienthello_parse_cut(copy, length, &hello);
+
+    free(copy);
+    return result;
+}
+
+static enum clienthello_result parse_cut_message(size_t length)
+{
+    uint8_t *copy = exact_copy(wire.at + 5, length);
+    enum clienthello_result result = clienthello_parse_cut_message(copy, length, &hello);
+
+    free(copy);
+    return result;
+}
+
+/* The name counts from its last byte on, and never half of it. */
+static void of_a_cut_hello_the_name_counts(void **state)
+{
+    struct hello_parts parts = {.name = "a.example", .alpn = "h2", .padding = 300};
+
+    (void)state;
+    for (int last = 0; last < 2; last++) {
+        size_t end;
+
+        parts.name_comes_last = last;
+        write_hello(&parts);
+        end = (size_t)((uint8_t *)memmem(wire.at, wire.length, "a.example", 9) - wire.at) + 9;
+        for (size_t length = 0; length < wire.length; length++) {
+            assert_int_equal(parse_cut(length),
+                             length < end ? CLIENTHELLO_INCOMPLETE : CLIENTHELLO_COMPLETE);
+            assert_string_equal(hello.name, length < end ? "" : "a.example");
+            if (length < 5)
+                continue;
+            assert_int_equal(parse_cut_message(length - 5),
+                             length < end ? CLIENTHELLO_INCOMPLETE : CLIENTHELLO_COMPLETE);
+            assert_string_equal(hello.name, length < end ? "" : "a.example");
+        }
+        assert_int_equal(parse_cut(wire.length), CLIENTHELLO_COMPLETE);
+        assert_string_equal(hello.alpn, "h2");
+    }
+    wire.at[5] = 2; /* a ServerHello */
+    assert_int_equal(parse_cut(wire.length), CLIENTHELLO_NONE);
+    assert_int_equal(parse_cut_message(wire.length - 5), CLIENTHELLO_NONE);
+    wire.at[0] = 'G';
+    assert_int_equal(parse_cut(3), CLIENTHELLO_NONE);
+}
+
+/* Empty records, and a change_cipher_spec between two hellos. */
+static void records_that_say_nothing_hide_no_hello(void **state)
+{
+    static struct bytes silent;
+    const struct hello_parts parts = {.name = "a.example"};
+
+    (void)state;
+    write_hello(&parts);
+    silent.length = 0;
+    put_record_header(&silent, 20, 1);
+    put_u8(&silent, 1);
+    assert_false(clienthello_starts(silent.at, silent.length));
+    assert_int_equal(parse(&silent), CLIENTHELLO_NONE);
+    put_record_header(&silent, 22, 0);
+    put_record_header(&silent, 22, 0);
+    put_bytes(&silent, wire.at, 40);
+    assert_true(clienthello_starts(silent.at, silent.length));
+    assert_int_equal(parse(&silent), CLIENTHELLO_INCOMPLETE);
+    put_bytes(&silent, wire.at + 40, wire.length - 40);
+    assert_int_equal(parse(&silent), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "a.example");
+    set_u16(&silent, 3, 2); /* no change_cipher_spec */
+    assert_int_equal(parse(&silent), CLIENTHELLO_NONE);
+
+    silent.length = 0;
+    put_record_header(&silent, 22, 50);
+    put_bytes(&silent, wire.at + 5, 50);
+    put_record_header(&silent, 22, 0);
+    put_record_header(&silent, 22, wire.length - 55);
+    put_bytes(&silent, wire.at + 55, wire.length - 55);
+    assert_int_equal(parse(&silent), CLIENTHELLO_COMPLETE);
+    assert_string_equal(hello.name, "a.example");
 }
 
 /* The message that the one record of WIRE holds. */
@@ -368,9 +458,12 @@ static void messages_have_the_limit_of_hellos_in_records(void **state)
     write_hello(&parts);
     assert_int_equal(parse_message(CLIENTHELLO_MAX), CLIENTHELLO_COMPLETE);
     assert_string_equal(hello.name, "a.example");
-    wire.at[8]++; /* one byte more */
+    wire.at[8]++; /* one byte more: what of it is within the limit may have the name */
+    assert_int_equal(parse_message(4), CLIENTHELLO_INCOMPLETE);
+    assert_int_equal(parse_message(CLIENTHELLO_MAX), CLIENTHELLO_COMPLETE);
+    wire.at[6] = 3; /* longer than any */
     assert_int_equal(parse_message(4), CLIENTHELLO_MALFORMED);
-    assert_int_equal(parse_message(CLIENTHELLO_MAX + 1), CLIENTHELLO_MALFORMED);
+    assert_int_equal(parse_message(CLIENTHELLO_MAX), CLIENTHELLO_MALFORMED);
 }
 
 static void damaged_hellos_never_lead_outside(void **state)
@@ -412,6 +505,8 @@ int main(void)
         cmocka_unit_test(a_later_lie_does_not_take_the_name_back),
         cmocka_unit_test(messages_that_contradict_themselves_are_malformed),
         cmocka_unit_test(the_largest_hello_fits),
+        cmocka_unit_test(of_a_cut_hello_the_name_counts),
+        cmocka_unit_test(records_that_say_nothing_hide_no_hello),
         cmocka_unit_test(messages_without_records_are_the_same),
         cmocka_unit_test(messages_have_the_limit_of_hellos_in_records),
         cmocka_unit_test(damaged_hellos_never_lead_outside),

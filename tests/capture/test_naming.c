@@ -89,6 +89,48 @@ static void other_bytes_are_none(void **state)
     assert_int_equal(look_at_text("PROXY TCP4 10.2.0.1 x 51000 443\r\n").kind, FINDING_NONE);
 }
 
+static struct finding look_cut(const void *bytes, size_t length)
+{
+    uint8_t *copy = exact_copy(bytes, length);
+    struct finding finding;
+
+    naming_look_cut(copy, length, &finding);
+    free(copy);
+    return finding;
+}
+
+static struct finding look_at_cut_text(const char *text)
+{
+    return look_cut(text, strlen(text));
+}
+
+/* Nothing more will come. */
+static void what_is_cut_may_have_its_name(void **state)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 100};
+    struct finding finding;
+
+    (void)state;
+    put_hello(&bytes, &parts);
+    finding = look_cut(bytes.at, bytes.length - 1);
+    assert_int_equal(finding.kind, FINDING_HELLO);
+    assert_string_equal(finding.as.hello.name, "api.example");
+    assert_int_equal(look_cut(bytes.at, 60).kind, FINDING_INCOMPLETE);
+
+    finding = look_at_cut_text("CONNECT api.example:443 HTTP/1.1\r\nProxy-Author");
+    assert_int_equal(finding.kind, FINDING_PROXY);
+    assert_int_equal(finding.said, PREAMBLE_CONNECT);
+    assert_int_equal(finding.length, 46);
+    assert_string_equal(finding.as.preamble.name, "api.example");
+    assert_int_equal(look_at_cut_text("CONNECT api.example:443 HTTP").kind, FINDING_INCOMPLETE);
+    assert_int_equal(look_at_cut_text("GET / HTTP/1.1\r\nHost: llm.example\r\nA").kind,
+                     FINDING_HTTP);
+    assert_int_equal(look_at_cut_text("GET / HTTP/1.1\r\nHost: llm.exam").kind, FINDING_INCOMPLETE);
+    assert_int_equal(look_at_cut_text("EHLO client.example\r\n").kind, FINDING_NONE);
+    assert_int_equal(look_at_cut_text("").kind, FINDING_INCOMPLETE);
+}
+
 /* -- States -------------------------------------------------------------------------------------
  */
 
@@ -188,6 +230,7 @@ int main(void)
         cmocka_unit_test(each_kind_is_found),
         cmocka_unit_test(what_may_become_a_name_waits),
         cmocka_unit_test(other_bytes_are_none),
+        cmocka_unit_test(what_is_cut_may_have_its_name),
         cmocka_unit_test(states_are_given_once),
         cmocka_unit_test(holders_give_up_in_turn),
         cmocka_unit_test(a_state_begins_empty),

@@ -287,6 +287,142 @@ static void the_hello_counts_for_more_than_the_proxy_was_told(void **state)
     assert_string_equal(names[0], "api.example");
 }
 
+/* Of a request in clear to whom the proxy was told, the tunnel is what is shown; to another, that
+ * one. */
+static void a_tunnel_may_carry_clear_text(void **state)
+{
+    static const char *const told[] = {"llm.intranet.example:80", "other.example:80"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char text[80];
+        struct talk talk;
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        snprintf(text, sizeof(text), "CONNECT %s HTTP/1.1\r\n\r\n", told[i]);
+        talk_text(&film, &talk, FROM_CLIENT, text);
+        talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        talk_text(&film, &talk, FROM_CLIENT,
+                  "GET / HTTP/1.1\r\nHost: LLM.intranet.example\r\n\r\n");
+        scene_inspect();
+        assert_int_equal(record_count, 1);
+        assert_string_equal(records[0].transport, i == 0 ? "connect" : "http");
+        assert_string_equal(names[0], "LLM.intranet.example");
+        assert_int_equal(records[0].service, LOCAL);
+    }
+}
+
+/* A ticket may be longer than what is put together; the ClientHello comes behind it. */
+static void a_head_may_be_longer_than_there_is_room(void **state)
+{
+    static const char start[] = "CONNECT api.example:443 HTTP/1.1\r\nProxy-Authorization: ";
+    static const uint32_t sizes[] = {8000, 17000, 60000};
+
+    (void)state;
+    for (int kind = 0; kind < 6; kind++) {
+        static struct bytes head;
+        struct talk talk;
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        head.length = 0;
+        put_bytes(&head, start, strlen(start));
+        put_fill(&head, 'A', sizes[kind / 2]);
+        put_bytes(&head, "\r\n\r\n", 4);
+        talk_say(&film, &talk, FROM_CLIENT, &head, 1400);
+        talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        say_hello(&talk, kind % 2 ? NULL : "api.example", false); /* NULL: the proxy was told it */
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
+/* -- What is not all there ----------------------------------------------------------------------
+ */
+
+/* The snap length left the name. */
+static void a_name_may_be_all_that_was_captured(void **state)
+{
+    struct talk talk;
+
+    (void)state;
+    for (int quic = 0; quic < 2; quic++) {
+        film_clear(&film);
+        film.snap_length = 300;
+        talk = talk_of(1, 50000);
+        if (quic) {
+            quic_hello(&talk, "api.example");
+        } else {
+            talk_open(&film, &talk);
+            talk_hello(&film, &talk, "api.example", 900);
+            use(&talk);
+        }
+        scene_inspect();
+        assert_triple(only_sum(ONE, API).requests, !quic, !quic, !quic);
+        assert_names(1, 0, 0, 0);
+        assert_int_equal(record_count, 1);
+        assert_string_equal(names[0], "api.example");
+    }
+}
+
+/* So it may be of a request to a proxy, and the hello behind it begins where it does. */
+static void a_cut_request_leads_to_the_hello(void **state)
+{
+    static const char start[] = "CONNECT api.example:443 HTTP/1.1\r\nProxy-Authorization: ";
+
+    (void)state;
+    for (int name_in_hello = 0; name_in_hello < 2; name_in_hello++) {
+        static struct bytes head;
+        struct talk talk;
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        head.length = 0;
+        put_bytes(&head, start, strlen(start));
+        put_fill(&head, 'A', 700);
+        put_bytes(&head, "\r\n\r\n", 4);
+        film.snap_length = 300;
+        talk_say(&film, &talk, FROM_CLIENT, &head, 1400);
+        film.snap_length = 0;
+        talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        say_hello(&talk, name_in_hello ? "api.example" : NULL, false);
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
+/* The capture lost the second half of a hello, which the server answers. */
+static void a_name_may_be_in_the_half_that_was_captured(void **state)
+{
+    (void)state;
+    for (unsigned last = 0; last < 2; last++) {
+        static struct bytes bytes;
+        const struct hello_parts parts = {
+            .name = "api.example", .padding = 1500, .name_comes_last = last};
+        struct talk talk;
+
+        film_clear(&film);
+        talk = open_talk(1, 50000);
+        make_hello(&bytes, &parts);
+        talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+        film.shots[film.count - 1].bytes[12] ^= 0xff; /* of another ethertype */
+        for (int i = 0; i < 4; i++)
+            talk_record(&film, &talk, FROM_SERVER, 1300);
+        use(&talk);
+        scene_play();
+        assert_names(!last, 0, 0, last);
+        if (last)
+            continue;
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+        assert_triple(only_sum(ONE, API).requests, 1, 1, 1);
+    }
+}
+
 static void socks_leads_to_the_hello(void **state)
 {
     static const uint8_t greeting[] = {5, 1, 0};
@@ -2300,6 +2436,11 @@ int main(void)
         TEST(a_client_that_is_refused_asks_again),
         TEST(a_proxy_is_told_what_the_hello_hides),
         TEST(the_hello_counts_for_more_than_the_proxy_was_told),
+        TEST(a_tunnel_may_carry_clear_text),
+        TEST(a_head_may_be_longer_than_there_is_room),
+        TEST(a_name_may_be_all_that_was_captured),
+        TEST(a_cut_request_leads_to_the_hello),
+        TEST(a_name_may_be_in_the_half_that_was_captured),
         TEST(socks_leads_to_the_hello),
         TEST(a_stranger_says_nothing_about_others),
         TEST(a_proxy_says_whose_connection_it_is),
