@@ -157,17 +157,22 @@ static void start(struct fragments *fragments, size_t index, uint64_t key, int64
     memset(packet->seen, 0, sizeof(packet->seen));
 }
 
-/* Every fragment but the last is of whole units; none goes beyond the last, or what a packet may
- * have. */
-static bool fits(const struct assembled *packet, const struct packet *fragment)
+/* Every fragment but the last is of whole units; none goes beyond what a packet may have. */
+static bool is_possible(const struct packet *fragment)
 {
     uint32_t length = fragment->payload_length;
-    uint32_t end = fragment->fragment.offset + length;
 
-    if (length == 0 || length > LARGEST || end > LARGEST)
-        return false;
+    return length > 0 && length <= LARGEST && fragment->fragment.offset + length <= LARGEST &&
+           (!fragment->fragment.more || length % UNIT == 0);
+}
+
+/* None goes beyond the last. */
+static bool fits(const struct assembled *packet, const struct packet *fragment)
+{
+    uint32_t end = fragment->fragment.offset + fragment->payload_length;
+
     if (fragment->fragment.more)
-        return length % UNIT == 0 && end < packet->length;
+        return end < packet->length;
     return end >= packet->end && (packet->length == NOT_KNOWN || packet->length == end);
 }
 
@@ -212,12 +217,13 @@ bool fragments_add(struct fragments *fragments, int64_t now_ns, const struct pac
     size_t index = choose(fragments, key, now_ns);
     struct place *place = &fragments->places[index];
     struct assembled *packet = &fragments->assembled[index];
+    bool possible = is_possible(fragment);
 
-    if (place->key != key || is_over(place, now_ns))
+    if (possible && (place->key != key || is_over(place, now_ns)))
         start(fragments, index, key, now_ns);
-    else if (place->whole)
+    else if (place->key == key && place->whole)
         return false;
-    if (!fits(packet, fragment)) {
+    if (!possible || !fits(packet, fragment)) {
         fragments->counts.refused++;
         return false;
     }

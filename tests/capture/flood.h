@@ -21,11 +21,17 @@ enum flood_kind {
                       */
     FLOOD_ANSWERS,   /* DNS answers, believed, half of them for names of known services */
     FLOOD_FRAGMENTS, /* the first fragment of an IPv4 packet, and nothing more */
+    FLOOD_SCATTERED, /* QUIC Initials of one connection id, full of CRYPTO frames of a byte */
+    FLOOD_RECORDS,   /* empty TLS records, then the beginning of a ClientHello */
+    FLOOD_HEADS,     /* a CONNECT whose head goes on */
+    FLOOD_BLOCKS,    /* a PROXY header that claims 16 kB */
+    FLOOD_MESSAGES,  /* the first bytes of a DNS answer of 64 kB over TCP */
     FLOOD_KINDS
 };
 
-static const char *const flood_names[FLOOD_KINDS] = {"none",          "openings",    "hellos",
-                                                     "QUIC Initials", "DNS answers", "fragments"};
+static const char *const flood_names[FLOOD_KINDS] = {
+    "none",       "openings",      "hellos",        "QUIC Initials", "DNS answers", "fragments",
+    "QUIC bytes", "empty records", "CONNECT heads", "PROXY blocks",  "DNS over TCP"};
 
 #define FLOOD_HOST      "api.mistral.ai" /* of conf/services.conf */
 #define FLOOD_TALKS     200U
@@ -123,6 +129,25 @@ static inline void make_initial(uint64_t *seed, uint8_t packet[INITIAL_SIZE])
     seal_initial(packet);
 }
 
+/* A CRYPTO frame of one byte at every other offset from START on: each opens a hole. All are of the
+ * same connection id. */
+static inline void make_scattered(unsigned start, uint8_t packet[INITIAL_SIZE])
+{
+    const unsigned rest = INITIAL_SIZE - 18;
+    const uint8_t header[INITIAL_HEADER] = {
+        0xc3, 0, 0, 0, 1, 8, [16] = (uint8_t)(0x40 | rest >> 8), [17] = (uint8_t)rest};
+    unsigned offset = start;
+
+    memset(packet, 0, INITIAL_SIZE);
+    memcpy(packet, header, sizeof(header));
+    for (unsigned at = INITIAL_HEADER; at + 5 <= INITIAL_SIZE - TAG_SIZE; at += 5, offset += 2) {
+        const uint8_t frame[5] = {6, (uint8_t)(0x40 | offset >> 8), (uint8_t)offset, 1, 0x33};
+
+        memcpy(packet + at, frame, sizeof(frame));
+    }
+    seal_initial(packet);
+}
+
 /* -- Frames -------------------------------------------------------------------------------------
  */
 
@@ -188,7 +213,7 @@ static inline void flood_initial(struct flood *flood)
     put_udp4(frame, &flood->seed, (uint16_t)number, 443, INITIAL_SIZE);
     start = frame->length;
     put_bytes(frame, flood->initials[number >> 16 & (SEALED_INITIALS - 1)], INITIAL_SIZE);
-    if (number >> 63)
+    if (number >> 63 && flood->kind == FLOOD_INITIALS)
         memcpy(frame->at + start + 6, &number, 8); /* another connection id: nothing decrypts */
 }
 
@@ -222,10 +247,41 @@ static inline void flood_answer(struct flood *flood)
     put_bytes(frame, address.bytes, 4);
 }
 
+/* A segment from the client's first byte on: HEAD, and then FILL. */
+static inline void flood_text(struct flood *flood, const void *head, size_t length, uint8_t fill)
+{
+    uint8_t payload[1400];
+
+    memset(payload, fill, sizeof(payload));
+    memcpy(payload, head, length);
+    flood_tcp(flood, TCP_SYN, 0, payload, sizeof(payload));
+}
+
+static inline void flood_records(struct flood *flood)
+{
+    uint8_t payload[500];
+
+    for (unsigned i = 0; i < sizeof(payload); i++)
+        payload[i] = (uint8_t[]){22, 3, 1, 0, 0}[i % 5];
+    memcpy(payload + 490, (uint8_t[]){22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3}, 10);
+    flood_tcp(flood, TCP_ACK, 0, payload, sizeof(payload));
+}
+
+static inline void flood_message(struct flood *flood)
+{
+    static const uint8_t start[] = {0xff, 0xff, 0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1};
+
+    flood_text(flood, start, sizeof(start), 0);
+    set_u16(&flood->frame, 14 + 20, 53);
+    flood->frame.at[14 + 20 + 13] = TCP_ACK;
+}
+
 /* Builds the next frame of the flood. */
 static inline void flood_next(struct flood *flood)
 {
     static const uint8_t hello[500] = {22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3};
+    static const char connect[] = "CONNECT a.example:443 HTTP/1.1\r\nX: ";
+    static const uint8_t block[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\x3e\x80";
 
     switch (flood->kind) {
     case FLOOD_OPENINGS:
@@ -235,13 +291,27 @@ static inline void flood_next(struct flood *flood)
         flood_tcp(flood, TCP_ACK, 0, hello, sizeof(hello));
         break;
     case FLOOD_INITIALS:
+    case FLOOD_SCATTERED:
         flood_initial(flood);
+        break;
+    case FLOOD_RECORDS:
+        flood_records(flood);
+        break;
+    case FLOOD_HEADS:
+        flood_text(flood, connect, strlen(connect), 'x');
+        break;
+    case FLOOD_BLOCKS:
+        flood_text(flood, block, sizeof(block) - 1, 1);
+        break;
+    case FLOOD_MESSAGES:
+        flood_message(flood);
         break;
     case FLOOD_ANSWERS:
         flood_answer(flood);
         break;
     default:
-        flood_tcp(flood, TCP_ACK, 0x2000, hello, sizeof(hello) - 12); /* more fragments */
+        /* More fragments follow: whole units of eight bytes, header included. */
+        flood_tcp(flood, TCP_ACK, 0x2000, hello, sizeof(hello) - 16);
         break;
     }
     if (flood->frame.length > FLOOD_FRAME)
@@ -252,8 +322,11 @@ static inline void flood_start(struct flood *flood, enum flood_kind kind)
 {
     flood->kind = kind;
     flood->seed = 20 + (uint64_t)kind;
-    for (int i = 0; i < SEALED_INITIALS; i++)
-        make_initial(&flood->seed, flood->initials[i]);
+    for (unsigned i = 0; i < SEALED_INITIALS; i++)
+        if (kind == FLOOD_SCATTERED)
+            make_scattered(1 + 2 * i, flood->initials[i]);
+        else
+            make_initial(&flood->seed, flood->initials[i]);
 }
 
 /* -- What goes on meanwhile ---------------------------------------------------------------------

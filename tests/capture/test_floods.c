@@ -76,6 +76,7 @@ static void play(enum flood_kind kind, struct coverage *coverage)
     assert_true(run.left <= SLACK);
     sink_clear(&run.log);
     assert_int_equal(coverage->packets, film.count + PACKETS);
+    assert_in_range(coverage->packets_undecodable + coverage->packets_other, 0, PACKETS);
     assert_in_range(flood_accounted(coverage), PACKETS, 3 * PACKETS + FLOOD_TALKS);
 }
 
@@ -128,6 +129,24 @@ static void fragments_cost_no_memory_and_no_known_flow(void **state)
     (void)state;
     play(FLOOD_FRAGMENTS, &coverage);
     assert_int_equal(coverage.names_seen, FLOOD_TALKS);
+    assert_in_range(coverage.packets_fragmented, PACKETS - limits.max_reassembly, PACKETS);
+}
+
+/* Each holds a place of its own, until another needs it. */
+static void what_never_ends_costs_no_memory_and_no_known_flow(void **state)
+{
+    static const enum flood_kind kinds[] = {FLOOD_SCATTERED, FLOOD_RECORDS, FLOOD_HEADS,
+                                            FLOOD_BLOCKS, FLOOD_MESSAGES};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct coverage coverage;
+
+        play(kinds[i], &coverage);
+        assert_int_equal(coverage.names_seen, FLOOD_TALKS);
+        assert_in_range(coverage.flows, PACKETS - 100, PACKETS + FLOOD_TALKS);
+        assert_in_range(coverage.flows_evicted, PACKETS - limits.max_flows, PACKETS);
+    }
 }
 
 int main(void)
@@ -139,6 +158,7 @@ int main(void)
         cmocka_unit_test(initials_cost_no_memory_and_no_known_flow),
         cmocka_unit_test(answers_cost_no_memory_and_no_known_flow),
         cmocka_unit_test(fragments_cost_no_memory_and_no_known_flow),
+        cmocka_unit_test(what_never_ends_costs_no_memory_and_no_known_flow),
     };
 
     return cmocka_run_group_tests_name("floods", tests, setup, teardown);

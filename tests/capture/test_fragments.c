@@ -332,6 +332,25 @@ static void a_cut_fragment_ends_what_is_captured(void **state)
     fragments_free(fragments);
 }
 
+/* It must not take the place of another packet: both would be counted as given up, more than there
+ * were. */
+static void what_is_refused_displaces_nobody(void **state)
+{
+    struct fragments *fragments = new_pool(16);
+    struct fragments_whole whole;
+
+    (void)state;
+    for (uint32_t i = 0; i < 16; i++)
+        add_piece(fragments, i, 0, 64, true);
+    for (uint32_t i = 100; i < 200; i++)
+        assert_false(add_piece(fragments, i, 0, 63, true)); /* no whole units */
+    assert_int_equal(fragments_counts(fragments)->refused, 100);
+    assert_int_equal(fragments_counts(fragments)->displaced, 0);
+    for (uint32_t i = 0; i < 16; i++)
+        assert_true(add(fragments, 0, piece(i, 64, 10, false), &whole));
+    fragments_free(fragments);
+}
+
 static void contradictions_are_refused(void **state)
 {
     struct fragments *fragments = new_pool(1);
@@ -544,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_flood_does_not_grow),
         cmocka_unit_test(a_packet_larger_than_the_window_keeps_its_length),
         cmocka_unit_test(a_cut_fragment_ends_what_is_captured),
+        cmocka_unit_test(what_is_refused_displaces_nobody),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(fragments_of_tunnels_lead_to_the_payload),
         cmocka_unit_test(fragments_may_be_nested),
