@@ -756,6 +756,19 @@ static void begin_gathering(struct recognition *recognition, const struct segmen
     gather(recognition, segment);
 }
 
+/* Of a connection that began before the capture, any bytes might be a request's: what has not all
+ * come yet is taken for one, and for the client's first, when it is a ClientHello or names a host
+ * already. */
+static bool begins_unmistakably(const struct packet *packet)
+{
+    struct finding finding;
+
+    if (clienthello_starts(packet->payload, packet->captured_length))
+        return true;
+    naming_look_cut(packet->payload, packet->captured_length, &finding);
+    return finding.kind == FINDING_PROXY || finding.kind == FINDING_HTTP;
+}
+
 /* A name may begin in this segment. */
 static void probe(struct recognition *recognition, const struct segment *segment)
 {
@@ -767,10 +780,7 @@ static void probe(struct recognition *recognition, const struct segment *segment
     look_at(recognition, segment, packet->payload, captured, &look);
     look.bytes = segment->new_bytes;
     if (look.finding.kind == FINDING_INCOMPLETE) {
-        /* Of a connection that began before the capture, any bytes might be a request's: only a
-         * ClientHello is taken for the client's first. */
-        if (captured == 0 ||
-            (!(flow->flags & FLOW_CLIENT_KNOWN) && !clienthello_starts(packet->payload, captured)))
+        if (captured == 0 || (!(flow->flags & FLOW_CLIENT_KNOWN) && !begins_unmistakably(packet)))
             return;
         flow_set_client(flow, segment->side);
         flow->client_base = packet->sequence + look.taken;

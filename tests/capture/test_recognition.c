@@ -340,6 +340,23 @@ static void a_head_may_be_longer_than_there_is_room(void **state)
     }
 }
 
+/* Nobody saw the opening: a request that names its host is one all the same, in pieces as well. */
+static void a_request_may_come_in_pieces_from_the_middle(void **state)
+{
+    (void)state;
+    for (uint32_t size = 30; size < 50; size += 10) { /* 30: not even its first line is whole */
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        say_text(&talk, "CONNECT api.example:443 HTTP/1.1\r\nUser-Agent: curl\r\n\r\n", size);
+        talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+        scene_inspect();
+        assert_int_equal(record_count, size == 40);
+        if (size == 40)
+            assert_string_equal(names[0], "api.example");
+    }
+}
+
 /* -- What is not all there ----------------------------------------------------------------------
  */
 
@@ -2438,6 +2455,7 @@ int main(void)
         TEST(the_hello_counts_for_more_than_the_proxy_was_told),
         TEST(a_tunnel_may_carry_clear_text),
         TEST(a_head_may_be_longer_than_there_is_room),
+        TEST(a_request_may_come_in_pieces_from_the_middle),
         TEST(a_name_may_be_all_that_was_captured),
         TEST(a_cut_request_leads_to_the_hello),
         TEST(a_name_may_be_in_the_half_that_was_captured),
