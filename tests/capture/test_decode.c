@@ -978,6 +978,25 @@ static void tunnels_of_corrupt_packets_stay_datagrams(void **state)
     check_stays_outer(50000, 4789, bytes.at + 28, bytes.length - 28);
 }
 
+/* A broker of mirrored packets appends to frames what only it understands. */
+static void tunnelled_frames_may_have_a_trailer(void **state)
+{
+    static const struct {
+        size_t trailer;
+        enum decode_result result;
+    } cases[] = {{0, DECODE_TCP}, {52, DECODE_TCP}, {64, DECODE_TCP}, {65, DECODE_UDP}};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        put_fill(&bytes, 0x5a, cases[i].trailer);
+        over_vxlan(&bytes);
+        assert_int_equal(decode_whole(DLT_RAW, &bytes, &packet), cases[i].result);
+    }
+}
+
 /* Where IP does not say its length, the carrier's counts, not the frame's. */
 static void the_length_of_a_carrier_is_kept(void **state)
 {
@@ -1689,6 +1708,7 @@ int main(void)
         cmocka_unit_test(tunnels_without_ip_stay_datagrams),
         cmocka_unit_test(headers_of_no_tunnel_stay_datagrams),
         cmocka_unit_test(tunnels_of_corrupt_packets_stay_datagrams),
+        cmocka_unit_test(tunnelled_frames_may_have_a_trailer),
         cmocka_unit_test(the_length_of_a_carrier_is_kept),
         cmocka_unit_test(labelled_packets_are_no_frames),
         cmocka_unit_test(a_false_tunnel_in_a_true_one_stays),
