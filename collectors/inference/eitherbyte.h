@@ -47,6 +47,28 @@ static inline const uint8_t *eitherbyte_find(const uint8_t *at, const uint8_t *e
     return at;
 }
 
+/* The first quote, backslash or control character of [AT, END), or END. */
+static inline const uint8_t *eitherbyte_find_string_end(const uint8_t *at, const uint8_t *end)
+{
+#ifdef __SSE2__
+    const __m128i last_control = _mm_set1_epi8(0x1f);
+
+    for (; end - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i special = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+                                       _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
+        int found = _mm_movemask_epi8(
+            _mm_or_si128(special, _mm_cmpeq_epi8(_mm_min_epu8(block, last_control), block)));
+
+        if (found)
+            return at + __builtin_ctz((unsigned)found);
+    }
+#endif
+    while (at < end && *at != '"' && *at != '\\' && *at >= ' ')
+        at++;
+    return at;
+}
+
 /* The first CR or LF of [AT, END), or END. Few other bytes of text are as low. */
 static inline const uint8_t *eitherbyte_find_line_end(const uint8_t *at, const uint8_t *end)
 {

@@ -279,6 +279,7 @@ static void take_answer(void *context, unsigned status, enum http_content conten
     exchanges->status = (uint16_t)status;
     usagescan_start(&exchanges->answer, (enum usage_framing)framings[content]);
     ask_model(exchanges, &exchanges->answer);
+    usagescan_remember_shapes(&exchanges->answer, exchanges->key);
 }
 
 static bool wants_body(void *context, enum http_side side)

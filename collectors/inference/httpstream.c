@@ -295,12 +295,14 @@ static void take_client(struct http_stream *stream, struct http_message *message
 /* -- Keys: they go through, and leave a digest ----------------------------------------------------
  */
 
+static bool is_key_header(uint8_t header)
+{
+    return header == HEADER_AUTHORIZATION || header == HEADER_API_KEY || header == HEADER_X_API_KEY;
+}
+
 static void begin_key(struct http_stream *stream, enum header header)
 {
-    bool wanted =
-        header == HEADER_AUTHORIZATION || header == HEADER_API_KEY || header == HEADER_X_API_KEY;
-
-    if (!wanted || !stream->secret || stream->key_state == KEY_DONE)
+    if (!is_key_header(header) || !stream->secret || stream->key_state == KEY_DONE)
         return;
     apikey_begin(&stream->key, stream->secret);
     stream->key_state = header == HEADER_AUTHORIZATION ? KEY_SCHEME : KEY_BEFORE;
@@ -540,36 +542,6 @@ static bool pass_name(struct http_stream *stream, enum http_side side, struct cu
     return true;
 }
 
-/* A value that nobody asks for, up to the end of its line. */
-static void pass_value(struct http_stream *stream, struct http_message *message,
-                       struct cursor *cursor)
-{
-    const uint8_t *end = eitherbyte_find_line_end(cursor->at, cursor->end);
-    size_t length = (size_t)(end - cursor->at);
-
-    if (memchr(cursor->at, '\0', length))
-        refuse(stream);
-    else
-        message->state = VALUE;
-    cursor_skip(cursor, length);
-}
-
-/* What heads consist of for the most part, not byte by byte. Returns false for anything else. */
-static bool pass_header(struct http_stream *stream, enum http_side side, struct cursor *cursor)
-{
-    struct http_message *message = &stream->sides[side];
-
-    if (message->cr)
-        return false;
-    if (message->state == NAME_START)
-        return pass_name(stream, side, cursor);
-    if ((message->state != VALUE && message->state != VALUE_START) ||
-        message->header != HEADER_OTHER || *cursor->at == '\r' || *cursor->at == '\n')
-        return false;
-    pass_value(stream, message, cursor);
-    return true;
-}
-
 static void read_name(struct http_stream *stream, struct http_message *message, enum http_side side,
                       uint8_t byte)
 {
@@ -594,8 +566,7 @@ static void read_name(struct http_stream *stream, struct http_message *message, 
 static void read_value(struct http_stream *stream, struct http_message *message,
                        enum http_side side, uint8_t byte)
 {
-    bool is_key = message->header == HEADER_AUTHORIZATION || message->header == HEADER_API_KEY ||
-                  message->header == HEADER_X_API_KEY;
+    bool is_key = is_key_header(message->header);
 
     if (message->state == VALUE_START && is_space((char)byte))
         return;
@@ -804,6 +775,125 @@ static void read_head(struct http_stream *stream, enum http_side side, uint8_t b
         read_value(stream, message, side, byte);
     else if (!read_first_line(stream, message, byte))
         refuse(stream);
+}
+
+/* -- What heads consist of for the most part, not byte by byte. Each of these leaves what is not
+ * here whole, or unusual, as it is. */
+
+/* A value up to the end of its line, which is here. */
+static void keep_value(struct http_message *message, const uint8_t *at, const uint8_t *end)
+{
+    bool as_it_is = message->header == HEADER_DIRECTION || message->header == HEADER_CLIENT;
+
+    while (at < end && is_space((char)*at))
+        at++;
+    for (; at < end; at++)
+        add_to_value(message, as_it_is ? (char)*at : lower((char)*at));
+}
+
+/* Of a value that nobody asks for, also a part. Of the others short ones, so that who sends a long
+ * one does not have it looked through for each of its bytes; a key has a way of its own. */
+static bool pass_value(struct http_stream *stream, struct http_message *message,
+                       struct cursor *cursor)
+{
+    bool is_other = message->header == HEADER_OTHER;
+    size_t most = is_other ? SIZE_MAX : HTTP_VALUE_SIZE;
+    const uint8_t *limit = cursor_left(cursor) < most ? cursor->end : cursor->at + most;
+    const uint8_t *end;
+
+    if (!is_other && (message->state == VALUE || is_key_header(message->header)))
+        return false;
+    end = eitherbyte_find_line_end(cursor->at, limit);
+    if (end == cursor->at || (!is_other && end == limit))
+        return false;
+    if (memchr(cursor->at, '\0', (size_t)(end - cursor->at))) {
+        refuse(stream);
+        return true;
+    }
+    if (!is_other)
+        keep_value(message, cursor->at, end);
+    message->state = VALUE;
+    cursor->at = end;
+    return true;
+}
+
+/* As much of a path as is here and there is room for. */
+static bool pass_target(struct http_message *message, struct cursor *cursor)
+{
+    size_t room = (size_t)(HTTP_VALUE_SIZE - message->value_length);
+    size_t left = cursor_left(cursor) < room ? cursor_left(cursor) : room;
+    size_t length = 0;
+
+    while (length < left && cursor->at[length] > ' ' && cursor->at[length] != '?')
+        length++;
+    if (length == 0)
+        return false;
+    memcpy(message->value + message->value_length, cursor->at, length);
+    message->value_length = (uint8_t)(message->value_length + length);
+    cursor_skip(cursor, length);
+    return true;
+}
+
+static bool begins_with(const struct cursor *cursor, const char *text, size_t length)
+{
+    return cursor_left(cursor) >= length && memcmp(cursor->at, text, length) == 0;
+}
+
+/* "HTTP/1.1 200 ". */
+static bool pass_status(const struct http_stream *stream, struct http_message *message,
+                        struct cursor *cursor)
+{
+    const uint8_t *at = cursor->at + sizeof(version_text);
+
+    if (stream->waiting == 0 || cursor_left(cursor) < sizeof("HTTP/1.1 200 ") - 1 ||
+        !begins_with(cursor, "HTTP/1.1 ", 9) || at[1] < '1' || at[1] > '9' || at[2] < '0' ||
+        at[2] > '9' || at[3] < '0' || at[3] > '9' || at[4] != ' ')
+        return false;
+    message->status = (uint16_t)((at[1] - '0') * 100 + (at[2] - '0') * 10 + (at[3] - '0'));
+    message->digits = 3;
+    message->state = REASON;
+    cursor_skip(cursor, sizeof("HTTP/1.1 200 ") - 1);
+    return true;
+}
+
+/* "POST /path HTTP/1.1", "HTTP/1.1 200 OK", in parts. */
+static bool pass_first_line(struct http_stream *stream, enum http_side side, struct cursor *cursor)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->state == TARGET)
+        return pass_target(message, cursor);
+    if (message->state == START && side == HTTP_SERVER)
+        return pass_status(stream, message, cursor);
+    if (message->state == START && begins_with(cursor, "POST ", 5)) {
+        message->flags |= FLAG_POST;
+        message->state = TARGET;
+        cursor_skip(cursor, 5);
+        return true;
+    }
+    if (message->state != VERSION || message->digits > 0 || !begins_with(cursor, "HTTP/1.1", 8))
+        return false;
+    message->digits = sizeof(version_text);
+    cursor_skip(cursor, 8);
+    return true;
+}
+
+static bool pass_head(struct http_stream *stream, enum http_side side, struct cursor *cursor)
+{
+    struct http_message *message = &stream->sides[side];
+
+    if (message->cr)
+        return false;
+    if (begins_with(cursor, "\r\n", 2)) {
+        cursor_skip(cursor, 2);
+        end_line(stream, side);
+        return true;
+    }
+    if (message->state == NAME_START)
+        return pass_name(stream, side, cursor);
+    if (message->state == VALUE || message->state == VALUE_START)
+        return pass_value(stream, message, cursor);
+    return message->state != NAME && pass_first_line(stream, side, cursor);
 }
 
 /* -- Bodies -------------------------------------------------------------------------------------
@@ -1046,7 +1136,7 @@ void httpstream_bytes(struct http_stream *stream, enum http_side side, const uin
         } else if (is_run(message->state)) {
             read_run(stream, side, &cursor);
         } else if (message->state < BODY) {
-            if (!pass_header(stream, side, &cursor))
+            if (!pass_head(stream, side, &cursor))
                 read_head(stream, side, cursor_u8(&cursor));
         } else if (!pass_chunk_framing(&stream->sides[side], &cursor)) {
             read_framing(stream, side, cursor_u8(&cursor));

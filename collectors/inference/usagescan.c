@@ -20,6 +20,7 @@ enum key {
     KEY_CHOICES,
     KEY_COMPLETION_TOKENS,
     KEY_CONTENT,
+    KEY_CREATED_AT,
     KEY_DELTA,
     KEY_DETAILS,
     KEY_EVAL_COUNT,
@@ -68,6 +69,7 @@ static const char *const key_names[KEY_COUNT] = {
     "choices",
     "completion_tokens",
     "content",
+    "created_at",
     "delta",
     "details",
     "eval_count",
@@ -197,7 +199,8 @@ static const struct {
 /* What strings hold, if they hold anything. */
 enum string_kind {
     STRING_OTHER,
-    STRING_TEXT, /* what was generated */
+    STRING_TEXT,   /* what was generated */
+    STRING_VARIES, /* of no interest, but another in each event of a stream */
     STRING_MODEL,
     STRING_REMOTE_HOST /* of Ollama: where it had the answer computed */
 };
@@ -206,7 +209,7 @@ static const struct {
     uint8_t node;
     uint8_t key;
     uint8_t kind;
-} strings[] = {
+} wanted_strings[] = {
     {NODE_ROOT, KEY_CONTENT, STRING_TEXT},  /* llama.cpp */
     {NODE_ROOT, KEY_RESPONSE, STRING_TEXT}, /* Ollama, generate */
     {NODE_ROOT, KEY_THINKING, STRING_TEXT},
@@ -228,6 +231,7 @@ static const struct {
     {NODE_MESSAGE, KEY_MODEL, STRING_MODEL},
     {NODE_RESPONSE, KEY_MODEL, STRING_MODEL},
     {NODE_ROOT, KEY_REMOTE_HOST, STRING_REMOTE_HOST},
+    {NODE_ROOT, KEY_CREATED_AT, STRING_VARIES}, /* Ollama */
 };
 
 /* A bit for each that is one. */
@@ -315,8 +319,8 @@ static void know_meanings(void)
     }
     for (size_t i = 0; i < COUNT_OF(wanted_numbers); i++)
         meanings[wanted_numbers[i].node][wanted_numbers[i].key].number = wanted_numbers[i].number;
-    for (size_t i = 0; i < COUNT_OF(strings); i++)
-        meanings[strings[i].node][strings[i].key].string = strings[i].kind;
+    for (size_t i = 0; i < COUNT_OF(wanted_strings); i++)
+        meanings[wanted_strings[i].node][wanted_strings[i].key].string = wanted_strings[i].kind;
 }
 
 /* Both are LENGTH bytes, of which the first eight are the same. */
@@ -370,6 +374,8 @@ static void take_number(struct usage_scan *scan, enum usage_number number, uint3
 {
     bool adds = scan->nodes[0] == NODE_ROOTS && scan->numbers_seen & 1U << number;
 
+    if (scan->strings && number != NUMBER_NONE && number != NUMBER_INDEX)
+        scan->strings->unsuitable = true;
     switch (number) {
     case NUMBER_OUTPUT:
         take_output(scan, USAGE_OBJECT, value);
@@ -512,6 +518,8 @@ static void open_bracket(struct usage_scan *scan, char bracket)
     if (node == NODE_PREFILL_TOKEN) {
         scan->numbers[NUMBER_PREFILL] = add_saturated(scan->numbers[NUMBER_PREFILL], 1);
         scan->numbers_seen |= 1U << NUMBER_PREFILL;
+        if (scan->strings)
+            scan->strings->unsuitable = true;
     }
 }
 
@@ -544,6 +552,7 @@ static void begin_special(struct usage_scan *scan, enum string_kind kind)
     if (kind != STRING_MODEL || !scan->models)
         return;
     modelname_start(&scan->model_name, scan->models);
+    scan->names_model = true;
     scan->state = MODEL;
 }
 
@@ -561,9 +570,9 @@ static inline void begin_string(struct usage_scan *scan)
 {
     uint8_t kind = meanings[scan->node][scan->key].string;
 
-    scan->reads_text = kind == STRING_TEXT;
+    scan->reads = kind;
     scan->state = STRING;
-    if (kind > STRING_TEXT)
+    if (kind > STRING_VARIES)
         begin_special(scan, (enum string_kind)kind);
 }
 
@@ -687,7 +696,7 @@ static void read_name_escape(struct usage_scan *scan, uint8_t byte)
 
 static void note_text(struct usage_scan *scan)
 {
-    scan->reads_text = false;
+    scan->reads = STRING_OTHER;
     for (unsigned i = 0; i < scan->depth; i++)
         if (scan->nodes[i] == NODE_CHOICE) {
             scan->choice_has_text = true;
@@ -721,9 +730,16 @@ static inline const uint8_t *pass_string(struct usage_scan *scan, const uint8_t 
 static inline const uint8_t *read_string(struct usage_scan *scan, const uint8_t *at,
                                          const uint8_t *end)
 {
-    if (scan->reads_text && at < end && *at != '"')
+    const uint8_t *start = at;
+    bool is_text = scan->reads == STRING_TEXT && at < end && *at != '"';
+    bool notes = scan->strings && (is_text || scan->reads == STRING_VARIES);
+
+    if (is_text)
         note_text(scan);
-    return pass_string(scan, at, end, AFTER_VALUE, STRING_ESCAPE);
+    at = pass_string(scan, at, end, AFTER_VALUE, STRING_ESCAPE);
+    if (notes && scan->state == AFTER_VALUE)
+        eventshape_note(scan->strings, start, at - 1, is_text);
+    return at;
 }
 
 /* -- The usual documents: what is here whole of them, without passing through the states byte by
@@ -763,7 +779,7 @@ static inline const uint8_t *read_member(struct usage_scan *scan, const struct m
                                          const uint8_t *at, const uint8_t *end)
 {
     if (*at == '"') {
-        scan->reads_text = false;
+        scan->reads = STRING_OTHER;
         scan->state = STRING;
         if (meaning->string != STRING_OTHER)
             begin_string(scan);
@@ -956,35 +972,70 @@ static void cut_document(struct usage_scan *scan)
 
 /* -- Lines and events -------------------------------------------------------------------------- */
 
-enum { LINE_PIECE = 512 };
-
-/* Up to the next end of line, most of which are LF and long enough for two calls of memchr() to be
- * worth it. In pieces, so that who ends lines with CR has each looked at twice, and not all that is
- * behind it. */
+/* Up to the next end of line. */
 static size_t line_run(const struct cursor *cursor)
 {
-    size_t left = cursor_left(cursor);
+    return (size_t)(eitherbyte_find_line_end(cursor->at, cursor->end) - cursor->at);
+}
 
-    for (size_t done = 0; done < left; done += LINE_PIECE) {
-        size_t length = left - done < LINE_PIECE ? left - done : LINE_PIECE;
-        const uint8_t *at = cursor->at + done;
-        const uint8_t *lf = memchr(at, '\n', length);
-        const uint8_t *cr = memchr(at, '\r', lf ? (size_t)(lf - at) : length);
+/* An event, or a line, that says again what the one before said, with other strings. */
+static bool pass_known(struct usage_scan *scan, struct cursor *cursor)
+{
+    bool has_text;
+    const uint8_t *end =
+        eventshape_match(&scan->shape, scan->shape_key, cursor->at, cursor->end, &has_text);
 
-        if (cr || lf)
-            return (size_t)((cr ? cr : lf) - cursor->at);
-    }
-    return left;
+    if (!end)
+        return false;
+    scan->events = add_saturated(scan->events, has_text);
+    if (scan->shape_names_model)
+        scan->model = scan->shape_model;
+    cursor->at = end;
+    return true;
+}
+
+/* Whether a document begins, whose shape may be known or learned. */
+static bool begins_document(const struct usage_scan *scan)
+{
+    return scan->shape_key && scan->state == VALUE && scan->depth == 0;
+}
+
+static void begin_learning(struct usage_scan *scan, struct event_strings *strings)
+{
+    *strings = (struct event_strings){.count = 0};
+    scan->strings = strings;
+    scan->names_model = false;
+}
+
+/* Of a document that was whole in [START, END). */
+static void learn_shape(struct usage_scan *scan, const uint8_t *start, const uint8_t *end)
+{
+    if (!eventshape_learn(&scan->shape, scan->shape_key, start, end, scan->strings))
+        return;
+    scan->shape_model = scan->model;
+    scan->shape_names_model = scan->names_model;
 }
 
 static void read_lines(struct usage_scan *scan, struct cursor *cursor)
 {
-    size_t length = line_run(cursor);
+    const uint8_t *start = cursor->at;
+    bool begins = begins_document(scan);
+    struct event_strings strings;
+    size_t length;
 
+    if (begins && pass_known(scan, cursor))
+        return;
+    if (begins)
+        begin_learning(scan, &strings);
+    length = line_run(cursor);
     read_json(scan, cursor->at, length);
     cursor_skip(cursor, length);
-    if (cursor_left(cursor) > 0 && cursor_u8(cursor) == '\n')
+    if (cursor_left(cursor) > 0 && cursor_u8(cursor) == '\n') {
+        if (begins && begins_document(scan)) /* again: this one is complete */
+            learn_shape(scan, start, cursor->at);
         cut_document(scan);
+    }
+    scan->strings = NULL;
 }
 
 enum line_state { LINE_START, LINE_FIELD, LINE_SPACE, LINE_DATA, LINE_OTHER };
@@ -1002,15 +1053,18 @@ static void end_event_line(struct usage_scan *scan)
     scan->field_length = 0;
 }
 
-/* Behind a document that is complete, the same at once as nearly everyone writes it. */
-static inline void pass_event_end(struct usage_scan *scan, struct cursor *cursor)
+/* Behind a document that is complete, the same at once as nearly everyone writes it. Returns false
+ * for any other. */
+static inline bool pass_event_end(struct usage_scan *scan, struct cursor *cursor)
 {
-    if (scan->state != VALUE || cursor_left(cursor) < 2 || memcmp(cursor->at, "\n\n", 2) != 0)
-        return;
+    if (scan->state != VALUE || scan->depth > 0 || cursor_left(cursor) < 2 ||
+        memcmp(cursor->at, "\n\n", 2) != 0)
+        return false;
     cursor->at += 2;
     cut_document(scan);
     scan->line = LINE_START;
     scan->field_length = 0;
+    return true;
 }
 
 /* The field of data as nearly everyone writes it. */
@@ -1043,8 +1097,8 @@ static void read_field(struct usage_scan *scan, uint8_t byte)
         scan->field_length++;
 }
 
-/* The rest of a line, or as much as is there. */
-static void read_event_run(struct usage_scan *scan, struct cursor *cursor)
+/* The rest of a line, or as much as is there. Returns whether it ended the event with it. */
+static bool read_event_run(struct usage_scan *scan, struct cursor *cursor)
 {
     size_t length = line_run(cursor);
 
@@ -1052,14 +1106,31 @@ static void read_event_run(struct usage_scan *scan, struct cursor *cursor)
         scan->line = LINE_DATA;
         if (*cursor->at == ' ') {
             cursor_skip(cursor, 1);
-            return;
+            return false;
         }
     }
     if (scan->line == LINE_DATA)
         read_json(scan, cursor->at, length);
     cursor_skip(cursor, length);
-    if (scan->line == LINE_DATA)
-        pass_event_end(scan, cursor);
+    return scan->line == LINE_DATA && pass_event_end(scan, cursor);
+}
+
+/* At the beginning of a document: one that is known, or may be learned. Returns false for what is
+ * no data. */
+static bool pass_event(struct usage_scan *scan, struct cursor *cursor)
+{
+    const uint8_t *start = cursor->at;
+    struct event_strings strings;
+
+    if (pass_known(scan, cursor))
+        return true;
+    if (!pass_data_field(scan, cursor))
+        return false;
+    begin_learning(scan, &strings);
+    if (read_event_run(scan, cursor))
+        learn_shape(scan, start, cursor->at);
+    scan->strings = NULL;
+    return true;
 }
 
 /* Lines end in CR, LF, or both. */
@@ -1075,6 +1146,8 @@ static void read_events(struct usage_scan *scan, struct cursor *cursor)
         return;
     }
     scan->after_cr = false;
+    if (scan->line == LINE_START && begins_document(scan) && pass_event(scan, cursor))
+        return;
     if (!pass_data_field(scan, cursor) && (scan->line == LINE_START || scan->line == LINE_FIELD))
         read_field(scan, cursor_u8(cursor));
     else
@@ -1104,9 +1177,15 @@ void usagescan_ask_model(struct usage_scan *scan, const struct model_table *mode
     scan->server_port = port;
 }
 
+void usagescan_remember_shapes(struct usage_scan *scan, const struct hash_key *key)
+{
+    scan->shape_key = key;
+}
+
 /* What is being read stands for no model of another table. */
 void usagescan_forget_models(struct usage_scan *scan)
 {
+    scan->shape.strings = 0;
     scan->model_name = (struct model_name){.escape = scan->model_name.escape};
 }
 

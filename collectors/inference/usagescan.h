@@ -2,6 +2,7 @@
 #ifndef IAGMETER_USAGESCAN_H
 #define IAGMETER_USAGESCAN_H
 
+#include "collectors/inference/eventshape.h"
 #include "collectors/inference/keyword.h"
 #include "collectors/inference/modelname.h"
 
@@ -85,6 +86,15 @@ struct usage_scan {
     bool has_remote_host; /* of Ollama: where it had the answer computed */
     struct model_found model;
 
+    /* What a stream repeats, and which model it names; `strings` are of the document that is being
+     * read, while all of it may be here. */
+    const struct hash_key *shape_key; /* NULL: each event is read */
+    struct event_shape shape;
+    struct event_strings *strings;
+    struct model_found shape_model;
+    bool shape_names_model;
+    bool names_model; /* the document that is being read */
+
     /* The document that is being read. */
     uint32_t document_output;
     uint32_t document_index;  /* of its last choice */
@@ -104,7 +114,7 @@ struct usage_scan {
     struct keyword word;
     struct model_name model_name;
     bool name_begins; /* none of it was read yet */
-    bool reads_text;  /* whether the string has any is asked */
+    uint8_t reads;    /* of a string: STRING_TEXT while none of it was read, STRING_VARIES */
     bool is_number;   /* the scalar is digits alone so far */
     bool is_true;
     uint8_t hex_left; /* of an escape in a name */
@@ -128,6 +138,10 @@ void usagescan_start_request(struct usage_scan *scan);
  * between two calls of the others, after usagescan_forget_models(). */
 void usagescan_ask_model(struct usage_scan *scan, const struct model_table *models, uint16_t port);
 void usagescan_forget_models(struct usage_scan *scan);
+
+/* After the start of an answer: remembers the shape of its events, as hashes under KEY, which must
+ * outlive it. The same is found without. */
+void usagescan_remember_shapes(struct usage_scan *scan, const struct hash_key *key);
 
 void usagescan_bytes(struct usage_scan *scan, const uint8_t *bytes, size_t length);
 /* Bytes are missing here. What follows is read again from the next event or line. */

@@ -14,6 +14,8 @@ static const struct inference_model models[] = {
 };
 static const struct model_table table = {models, sizeof(models) / sizeof(*models)};
 
+static const struct hash_key key = {{3, 4}};
+
 static void scan_in_pieces(struct usage_scan *scan, const uint8_t *data, size_t size,
                            unsigned choice, size_t piece)
 {
@@ -25,6 +27,8 @@ static void scan_in_pieces(struct usage_scan *scan, const uint8_t *data, size_t 
         usagescan_start(scan, (enum usage_framing)(choice & 3));
     if (choice & 16)
         usagescan_ask_model(scan, &table, 1);
+    if (piece > 1 && (choice & 3) != 3) /* byte by byte, no event is whole: each is read */
+        usagescan_remember_shapes(scan, &key);
     for (size_t at = 0; at < size;) {
         size_t end = at < gap && gap < size ? gap : size;
         size_t next = end - at < piece ? end - at : piece;

@@ -117,6 +117,11 @@ static const char *body(void)
         "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n",
         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":44}}\r\n\r\n",
         "{\"response\":\"a\"}\n{\"eval_count\":3,\"prompt_eval_count\":4}\n",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+        "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"b\"}}]}\n\n"
+        "data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\n\n",
+        "{\"created_at\":\"1\",\"response\":\"a\"}\n{\"created_at\":\"2\",\"response\":\"\"}\n"
+        "{\"created_at\":\"3\",\"response\":\"b\"}\n",
         "not JSON",
         "",
     };

@@ -15,6 +15,7 @@
 #include <string.h>
 
 static struct usage_scan scan;
+static const struct hash_key shape_key = {{5, 6}};
 
 static void feed(const char *body, size_t piece)
 {
@@ -33,6 +34,13 @@ static void feed(const char *body, size_t piece)
     }
 }
 
+static bool same_counts(const struct usage_counts *a, const struct usage_counts *b)
+{
+    return a->tokens_in == b->tokens_in && a->tokens_cached == b->tokens_cached &&
+           a->tokens_out == b->tokens_out && a->basis == b->basis &&
+           a->input_known == b->input_known && a->damaged == b->damaged;
+}
+
 /* The same however it is cut. */
 static struct usage_counts counts_of(enum usage_framing framing, const char *body)
 {
@@ -43,12 +51,13 @@ static struct usage_counts counts_of(enum usage_framing framing, const char *bod
     feed(body, 0);
     usagescan_end(&scan);
     counts = usagescan_counts(&scan);
-    for (size_t piece = 1; piece < 50 && piece < strlen(body); piece++) {
+    for (size_t piece = 0; piece < 50 && piece < strlen(body); piece++) {
         usagescan_start(&scan, framing);
+        usagescan_remember_shapes(&scan, &shape_key);
         feed(body, piece);
         usagescan_end(&scan);
         again = usagescan_counts(&scan);
-        assert_memory_equal(&again, &counts, sizeof(counts));
+        assert_true(same_counts(&again, &counts));
     }
     return counts;
 }
@@ -773,6 +782,39 @@ static void put_line_end(struct made *made)
     put_one_of(made, ends);
 }
 
+/* As most of a stream is. */
+static void put_repeatable(struct made *made)
+{
+    static const char *const begins[] = {
+        "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"",
+        "{\"model\":\"m\",\"choices\":[{\"delta\":{\"role\":\"x\",\"content\":\"",
+        "{\"model\":\"mistral\",\"created_at\":\"2026\",\"message\":{\"content\":\"",
+        "{\"choices\":[{\"delta\":{\"reasoning\":\"\"},\"text\":\"",
+    };
+    static const char *const ends[] = {"\"}}]}", "\"}}]}", "\"}}", "\"}]}"};
+    static const char *const texts[] = {"", "a", "\\\"", "\\\\", "\303\251\\n, and so on"};
+
+    put_one_of(made, begins);
+    put_one_of(made, texts);
+    put_one_of(made, ends);
+}
+
+/* What begins at START again, as a stream says it, or nearly so. */
+static void repeat(struct made *made, size_t start)
+{
+    size_t length = made->length - start;
+
+    while (once_in(made, 2) && made->length + length < MAX_MADE) {
+        uint8_t *copy = made->bytes + made->length;
+
+        memcpy(copy, made->bytes + start, length);
+        made->length += length;
+        if (once_in(made, 2) && length > 0)
+            copy[random_below(&made->seed, (uint32_t)length)] =
+                (uint8_t) "a\"\\\n{}:,1"[random_below(&made->seed, 9)];
+    }
+}
+
 static void put_events(struct made *made)
 {
     static const char *const fields[] = {"data: ",
@@ -791,11 +833,17 @@ static void put_events(struct made *made)
     if (once_in(made, 10))
         put(made, "\xef\xbb\xbf", 3 - random_below(&made->seed, 2));
     while (!once_in(made, 6)) {
+        size_t start = made->length;
+
         put_one_of(made, fields);
-        put_document(made);
+        if (once_in(made, 2))
+            put_repeatable(made);
+        else
+            put_document(made);
         put_line_end(made);
         if (!once_in(made, 6))
             put_line_end(made);
+        repeat(made, start);
     }
 }
 
@@ -806,8 +854,14 @@ static void make(struct made *made, unsigned framing)
         put_events(made);
     } else {
         do {
-            put_document(made);
+            size_t start = made->length;
+
+            if (framing == USAGE_LINES && once_in(made, 2))
+                put_repeatable(made);
+            else
+                put_document(made);
             put_line_end(made);
+            repeat(made, start);
         } while (!once_in(made, 3));
     }
     while (made->length > 0 && once_in(made, 3)) /* damaged */
@@ -816,7 +870,7 @@ static void make(struct made *made, unsigned framing)
                              : (uint8_t) "\"\\{}[],:\n\r"[random_below(&made->seed, 10)];
 }
 
-/* In pieces of PIECE bytes; of 1 to 40 when it is 0. With a gap of 0 bytes at GAP. */
+/* In pieces of PIECE bytes; of 1 to 40, or to 300, when it is 0. With a gap of 0 bytes at GAP. */
 static void scan_made(struct usage_scan *into, const struct made *made, unsigned framing,
                       size_t piece, size_t gap)
 {
@@ -828,9 +882,12 @@ static void scan_made(struct usage_scan *into, const struct made *made, unsigned
     else
         usagescan_start(into, (enum usage_framing)framing);
     usagescan_ask_model(into, &known, 1);
+    if (piece != 1 &&
+        framing <= USAGE_EVENTS) /* single bytes are never a whole event: all is read */
+        usagescan_remember_shapes(into, &shape_key);
     while (at < made->length) {
         size_t limit = at < gap && gap < made->length ? gap : made->length;
-        size_t next = piece > 0 ? piece : 1 + random_below(&seed, 40);
+        size_t next = piece > 0 ? piece : 1 + random_below(&seed, made->length % 2 ? 40 : 300);
         uint8_t *copy;
 
         next = limit - at < next ? limit - at : next;
@@ -849,10 +906,36 @@ static bool same_scans(const struct usage_scan *a, const struct usage_scan *b)
     struct usage_counts left = usagescan_counts(a);
     struct usage_counts right = usagescan_counts(b);
 
-    return memcmp(&left, &right, sizeof(left)) == 0 && a->streams == b->streams &&
+    return same_counts(&left, &right) && a->streams == b->streams &&
            a->choices_wanted == b->choices_wanted && a->events == b->events &&
            a->has_remote_host == b->has_remote_host && a->model.known == b->model.known &&
            a->model.elsewhere == b->model.elsewhere && a->model.service == b->model.service;
+}
+
+/* An event that says the same of the same is not read again, but means all that it says. */
+static void events_of_a_known_shape_say_what_they_say(void **state)
+{
+    static const char stream[] =
+        "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+        "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"b\"}}]}\n\n"
+        "data: {\"model\":\"x\",\"choices\":[{\"delta\":{\"content\":\"b\"}}],\"usage\":"
+        "{\"completion_tokens\":9}}\n\n"
+        "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"\"}}]}\n\n";
+
+    (void)state;
+    usagescan_start(&scan, USAGE_EVENTS);
+    usagescan_ask_model(&scan, &known, 1);
+    usagescan_remember_shapes(&scan, &shape_key);
+    feed(stream, 0);
+    assert_int_equal(scan.shape.strings, 1);
+    assert_int_equal(scan.events, 3);
+    assert_int_equal(scan.total_output + scan.outputs[0], 9);
+    assert_true(scan.model.known); /* the last one names it again */
+    /* Other models: the shape says nothing of them. */
+    usagescan_forget_models(&scan);
+    assert_int_equal(scan.shape.strings, 0);
+    feed(stream, 0);
+    assert_int_equal(scan.events, 6);
 }
 
 /* Byte by byte, each goes through the states on its own; in larger pieces, most is passed over at
@@ -864,6 +947,7 @@ static void byte_by_byte_is_the_same_as_at_once(void **state)
     static struct usage_scan other;
     unsigned counted[USAGE_OBJECT + 1] = {0};
     unsigned models = 0;
+    unsigned shapes = 0;
 
     (void)state;
     made.seed = 1;
@@ -878,6 +962,7 @@ static void byte_by_byte_is_the_same_as_at_once(void **state)
         for (unsigned cut = 0; cut < 4; cut++) {
             scan_made(&other, &made, framing, cut == 0 ? MAX_MADE : 0, gap);
             made.seed += cut;
+            shapes += other.shape.strings > 0;
             if (!same_scans(&single, &other))
                 fail_msg("seed %llu, framing %u: %.*s", (unsigned long long)before, framing,
                          (int)made.length, (const char *)made.bytes);
@@ -888,6 +973,7 @@ static void byte_by_byte_is_the_same_as_at_once(void **state)
     for (unsigned i = 0; i <= USAGE_OBJECT; i++)
         assert_true(counted[i] > 100); /* not all of it was refused at once */
     assert_true(models > 1000);
+    assert_true(shapes > 1000);
 }
 
 int main(void)
@@ -912,6 +998,7 @@ int main(void)
         cmocka_unit_test(a_damaged_line_ends_with_itself),
         cmocka_unit_test(behind_a_gap_the_next_event_is_read_again),
         cmocka_unit_test(a_request_says_whether_it_streams),
+        cmocka_unit_test(events_of_a_known_shape_say_what_they_say),
         cmocka_unit_test(byte_by_byte_is_the_same_as_at_once),
     };
 
