@@ -121,6 +121,25 @@ static bool is_ours(const struct redfish_client *client, const char *url)
     return strncmp(url, client->options.url, length) == 0 && url[length] == '/';
 }
 
+/* TO without user and password: libcurl puts those of the request there, if they go with it. False
+ * for what is no URL, or too long. */
+static bool without_login(const char *to, char url[URL_SIZE])
+{
+    CURLU *parts = curl_url();
+    char *text = NULL;
+    bool valid = parts && curl_url_set(parts, CURLUPART_URL, to, 0) == CURLUE_OK &&
+                 curl_url_set(parts, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
+                 curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
+                 curl_url_get(parts, CURLUPART_URL, &text, 0) == CURLUE_OK &&
+                 strlen(text) < URL_SIZE;
+
+    if (valid)
+        snprintf(url, URL_SIZE, "%s", text);
+    curl_free(text);
+    curl_url_cleanup(parts);
+    return valid;
+}
+
 /* A BMC may have moved a document, but not to another machine, which would get the password. */
 static bool follow(struct redfish_client *client, char url[URL_SIZE])
 {
@@ -128,11 +147,11 @@ static bool follow(struct redfish_client *client, char url[URL_SIZE])
 
     curl_easy_getinfo(client->curl, CURLINFO_REDIRECT_URL, &to);
     if (!to)
-        return false;
-    if (!is_ours(client, to) || strlen(to) >= URL_SIZE)
+        return redfishclient_fail(client, POWER_FAILED,
+                                  "it sends us on, and does not say where to");
+    if (!without_login(to, url) || !is_ours(client, url))
         return redfishclient_fail(client, POWER_FAILED,
                                   "it sends us elsewhere, which is not followed");
-    snprintf(url, URL_SIZE, "%s", to);
     return true;
 }
 
