@@ -3,6 +3,7 @@
 
 #include "daemon/calendar.h"
 #include "daemon/settlement.h"
+#include "daemon/sourcestates.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -106,8 +107,54 @@ static bool note_earlier(void *context, const struct ledger_device_row *row)
     return false; /* one is enough */
 }
 
+static bool is_power_source(const char *name)
+{
+    size_t length = strcspn(name, "/");
+
+    for (const char *const *source = powerconfig_sources; *source; source++)
+        if (strlen(*source) == length && strncmp(*source, name, length) == 0)
+            return true;
+    return false;
+}
+
+/* A meter that should count and was not measured; or a source of which no meter is known. */
+static void add_expected(void *context, const char *name, bool counted, const char *problem)
+{
+    struct hoststatus *status = context;
+    struct hoststatus_device *device;
+
+    if (!counted || problem[0] == '\0' || !is_power_source(name) ||
+        strcmp(problem, power_status_text(POWER_UNSUPPORTED)) == 0)
+        return;
+    device = device_named(status, name);
+    if (device && device->covered_ns == 0)
+        device->kind = POWER_DEVICE_SOURCE;
+}
+
+static bool note_seen(void *context, const struct ledger_device_row *row)
+{
+    struct hoststatus *status = context;
+
+    for (size_t i = 0; i < status->count; i++)
+        if (strcmp(status->devices[i].name, row->name) == 0)
+            status->devices[i].seen_s = row->interval_start + INTERVAL_S;
+    return true;
+}
+
+/* Since when those are away that were not measured. */
+static bool find_last_seen(struct hoststatus *status, struct ledger *ledger)
+{
+    bool away = false;
+
+    for (size_t i = 0; i < status->count; i++)
+        away |= status->devices[i].covered_ns == 0;
+    return !away || ledger_visit_last_energy(ledger, status->from_s - HOSTSTATUS_BEFORE_S,
+                                             status->from_s, note_seen, status) == LEDGER_OK;
+}
+
 /* What is away leaves no rows. So all that is shared is time that could have been measured, since
- * the first measurement; and the devices of host.conf are there whether they are or not. */
+ * the first measurement; and the devices of host.conf, and the meters that there should be, are
+ * there whether they are or not. */
 static bool count_absence(struct hoststatus *status, struct ledger *ledger,
                           const struct host_config *host)
 {
@@ -132,7 +179,7 @@ static bool count_absence(struct hoststatus *status, struct ledger *ledger,
         if (device && device->covered_ns == 0)
             device->kind = strcmp(device->name, "host") == 0 ? POWER_DEVICE_HOST : POWER_DEVICE_GPU;
     }
-    return true;
+    return sourcestates_visit(ledger, add_expected, status) && find_last_seen(status, ledger);
 }
 
 bool hoststatus_collect(struct hoststatus *out, struct ledger *ledger, const struct config *config,
@@ -283,6 +330,21 @@ static void print_missed(const struct hoststatus *status, const struct hoststatu
         fprintf(stream, "; began anew in %" PRIu32 " minutes", device->restarts);
 }
 
+static void print_away(const struct hoststatus_device *device, FILE *stream)
+{
+    time_t seconds = (time_t)device->seen_s;
+    struct tm local;
+    char when[40];
+
+    if (device->seen_s == 0) {
+        fputs("not measured, nor in the month before", stream);
+        return;
+    }
+    localtime_r(&seconds, &local);
+    strftime(when, sizeof(when), "%Y-%m-%d %H:%M %Z", &local);
+    fprintf(stream, "not measured: away since %s", when);
+}
+
 static void print_device(const struct hoststatus *status, const struct hoststatus_device *device,
                          const struct host_config *host, FILE *stream)
 {
@@ -293,7 +355,9 @@ static void print_device(const struct hoststatus *status, const struct hoststatu
         fprintf(stream, LABEL "%.4g W, %.4g W at last", label, hoststatus_power_w(device),
                 device->last_w);
     else
-        fprintf(stream, LABEL "not measured", label);
+        fprintf(stream, LABEL, label);
+    if (device->covered_ns == 0)
+        print_away(device, stream);
     if (device->kind != POWER_DEVICE_SOURCE)
         print_idle(host, device->name, stream);
     print_flags(device->flags, stream);
@@ -375,12 +439,13 @@ static json_t *json_device(const struct hoststatus *status, const struct hoststa
         device->kind == POWER_DEVICE_SOURCE ? NULL : hostconfig_device(host, device->name);
 
     return json_pack(
-        "{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:i, s:o, s:o}", "name", device->name,
+        "{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:i, s:o, s:o, s:o}", "name", device->name,
         "kind", kinds[device->kind], "energy_j", device->energy_j, "idle_j", device->idle_j,
         "covered_s", (double)device->covered_ns / NS_PER_S, "missed_s",
         hoststatus_missed_s(status, device), "restarts", (json_int_t)device->restarts, "power_w",
         hoststatus_power_w(device), "last_power_w", device->last_w, "flags", device->flags,
-        "idle_w", place ? json_real(place->idle_w) : json_null(), "idle_calibrated",
+        "away_since_s", device->seen_s > 0 ? json_integer(device->seen_s) : json_null(), "idle_w",
+        place ? json_real(place->idle_w) : json_null(), "idle_calibrated",
         place && place->calibration >= 0 ? json_string(host->calibrations[place->calibration].date)
                                          : json_null());
 }

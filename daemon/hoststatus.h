@@ -13,7 +13,9 @@
 /* What the ledger says of a host of our own over some time, for `iagmeter status` and `iagmeter
  * metrics`. Sums of the whole host only: nothing of a direction or a service. */
 
-#define HOSTSTATUS_DEVICES (4 * MAX_POWER_DEVICES)
+/* How long before a device that is away is looked for. */
+#define HOSTSTATUS_BEFORE_S (31 * 86400)
+#define HOSTSTATUS_DEVICES  (4 * MAX_POWER_DEVICES)
 
 struct hoststatus_device {
     char name[POWER_NAME_SIZE];
@@ -24,6 +26,7 @@ struct hoststatus_device {
     uint64_t covered_ns;
     double last_w;     /* mean of the last interval in which it was measured */
     uint32_t restarts; /* intervals in which its counter began anew */
+    int64_t seen_s;    /* when one that was not measured was last, in HOSTSTATUS_BEFORE_S; 0: not */
 };
 
 struct hoststatus_tokens {
@@ -36,7 +39,8 @@ struct hoststatus {
     int64_t until_s;
     int64_t first_s; /* first interval measured, or FROM_S if there is one before; 0 without any */
     int64_t last_s;  /* up to where all that is measured is known */
-    /* That were measured, and those of host.conf, also while nothing measures them. */
+    /* That were measured; and those of host.conf, and meters that should count, also while nothing
+     * measures them. */
     struct hoststatus_device devices[HOSTSTATUS_DEVICES];
     size_t count;
     double energy_j;                 /* shared so far, of what was measured */

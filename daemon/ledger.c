@@ -261,6 +261,7 @@ enum statement {
     VISIT_PAIR_ROWS,
     VISIT_COVERAGE,
     VISIT_DEVICE_ENERGY,
+    VISIT_LAST_ENERGY,
     VISIT_LOCAL_USE,
     VISIT_SERVER_USE,
     VISIT_UNSEEN_USE,
@@ -368,6 +369,10 @@ static const char *const SQL[STATEMENTS] = {
         "SELECT interval_start, name, kind, energy_j, idle_j, covered_ns, flags"
         " FROM device_energy e CROSS JOIN power_device d ON d.id = e.device"
         " WHERE interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start, device",
+    [VISIT_LAST_ENERGY] =
+        "SELECT max(interval_start), name, kind, sum(energy_j), sum(idle_j), sum(covered_ns), 0"
+        " FROM device_energy e CROSS JOIN power_device d ON d.id = e.device"
+        " WHERE interval_start >= ?1 AND interval_start < ?2 GROUP BY device ORDER BY device",
     [VISIT_LOCAL_USE] = SELECT_KEY NAME_USE ", weight FROM local_use" EACH_KEY,
     [VISIT_SERVER_USE] = SELECT_KEY NAME_SERVER " FROM server_use" EACH_KEY,
     [VISIT_UNSEEN_USE] = SELECT_KEY NAME_USE ", 0 FROM unseen_use" EACH_KEY,
@@ -1465,6 +1470,15 @@ enum ledger_status ledger_visit_device_energy(struct ledger *ledger, int64_t fro
     struct device_closure closure = {visitor, context};
 
     return visit(ledger, VISIT_DEVICE_ENERGY, &bounds, read_device, &closure);
+}
+
+enum ledger_status ledger_visit_last_energy(struct ledger *ledger, int64_t from, int64_t until,
+                                            ledger_device_visitor *visitor, void *context)
+{
+    struct bounds bounds = {from, until, NULL, NULL};
+    struct device_closure closure = {visitor, context};
+
+    return visit(ledger, VISIT_LAST_ENERGY, &bounds, read_device, &closure);
 }
 
 struct use_closure {

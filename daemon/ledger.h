@@ -145,6 +145,10 @@ typedef bool ledger_device_visitor(void *context, const struct ledger_device_row
 enum ledger_status ledger_visit_device_energy(struct ledger *ledger, int64_t from, int64_t until,
                                               ledger_device_visitor *visit, void *context);
 
+/* One row for each device that was measured then: its last interval there, and sums; no flags. */
+enum ledger_status ledger_visit_last_energy(struct ledger *ledger, int64_t from, int64_t until,
+                                            ledger_device_visitor *visit, void *context);
+
 /* By ascending interval, direction, service. */
 struct ledger_use_row {
     int64_t interval_start;

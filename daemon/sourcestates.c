@@ -145,6 +145,19 @@ static bool next_line(struct recorded *recorded, char *fields[FIELDS])
     return true;
 }
 
+bool sourcestates_visit(struct ledger *ledger, sourcestates_visitor *visit, void *context)
+{
+    char *text = malloc(TEXT_SIZE);
+    struct recorded recorded = {0, false, NULL};
+    enum ledger_status status = text ? read_text(ledger, text, &recorded) : LEDGER_RETRY;
+    char *fields[FIELDS];
+
+    while (status == LEDGER_OK && next_line(&recorded, fields))
+        visit(context, fields[0], fields[1][0] == '1', fields[3]);
+    free(text);
+    return status == LEDGER_OK || status == LEDGER_EMPTY;
+}
+
 /* ---- Out ---- */
 
 static void print_recorded(struct recorded *recorded, FILE *stream)

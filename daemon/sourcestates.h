@@ -48,6 +48,12 @@ void sourcestates_take(struct source_states *states, const struct power_source_s
 enum ledger_status sourcestates_record(struct source_states *states, struct ledger *ledger,
                                        int64_t now_s);
 
+/* Each source and server that was recorded last, with its problem ("": none). False when the ledger
+ * cannot be read. */
+typedef void sourcestates_visitor(void *context, const char *name, bool counted,
+                                  const char *problem);
+bool sourcestates_visit(struct ledger *ledger, sourcestates_visitor *visit, void *context);
+
 /* What was recorded last; without anything, nothing. JSON: null then. RUNNING: the daemon is; one
  * that was killed could not say that nothing is read any more. False when the ledger cannot be
  * read. */

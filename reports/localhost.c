@@ -11,6 +11,8 @@
 
 #define NS_PER_S 1e9
 #define DAY_S    86400
+/* How long before the month a device that is away in it may have been measured last. */
+#define ABSENT_S (31 * DAY_S)
 #define PERCENT  100
 
 /* ---- Facts ---- */
@@ -238,6 +240,23 @@ static void mark_use_of_servers(struct localhost *host, const struct config *con
             &config->inference, config->catalogue, host->services[i].id);
 }
 
+/* One that was measured before, and was away for all of the month. */
+static bool visit_earlier(void *context, const struct ledger_device_row *row)
+{
+    struct reading *reading = context;
+
+    reading->failed |= !device_of(reading->host, row);
+    return !reading->failed;
+}
+
+/* There are no rows of it, which no reader would notice. */
+static enum ledger_status add_absent(struct ledger *ledger, struct reading *reading, int64_t from)
+{
+    if (reading->host->device_count == 0)
+        return LEDGER_OK;
+    return ledger_visit_last_energy(ledger, from - ABSENT_S, from, visit_earlier, reading);
+}
+
 static bool read_facts(struct ledger *ledger, struct reading *reading, int64_t from, int64_t until)
 {
     enum ledger_status status = settlement_shared_until(ledger, &reading->shared_until);
@@ -248,6 +267,8 @@ static bool read_facts(struct ledger *ledger, struct reading *reading, int64_t f
         return false;
     status = ledger_visit_device_energy(ledger, from, until, visit_device, reading);
     end_interval(reading);
+    if (status == LEDGER_OK)
+        status = add_absent(ledger, reading, from);
     if (status == LEDGER_OK)
         status = ledger_visit_local_use(ledger, from, until, visit_use, reading);
     if (status == LEDGER_OK)

@@ -295,7 +295,7 @@ static void take_client(struct http_stream *stream, struct http_message *message
 /* -- Keys: they go through, and leave a digest ----------------------------------------------------
  */
 
-static bool is_key_header(uint8_t header)
+static bool is_key_header(unsigned header)
 {
     return header == HEADER_AUTHORIZATION || header == HEADER_API_KEY || header == HEADER_X_API_KEY;
 }

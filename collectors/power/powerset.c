@@ -656,6 +656,7 @@ static struct powerset_state describe_source(const struct origin *origin)
 {
     struct powerset_state state = {
         .covers = origin->entry->source->covers,
+        .counted = !origin->is_off,
         .status = origin->state ? POWER_OK : POWER_FAILED,
         .power_w = -1,
     };
@@ -664,6 +665,18 @@ static struct powerset_state describe_source(const struct origin *origin)
     snprintf(state.problem, sizeof(state.problem), "%s",
              origin->is_off ? "switched off in host.conf" : origin->problem);
     return state;
+}
+
+/* Somebody named it: it has options, or is in a list of meters of the whole that is not the usual
+ * one. */
+static bool is_configured(const struct powerset *set, size_t source)
+{
+    const struct power_source *descriptor = set->sources[source].entry->source;
+    const struct power_config *config = set->config;
+    bool usual = memcmp(config->wall, power_defaults.wall, sizeof(config->wall)) == 0;
+
+    return powerset_options(config, descriptor) ||
+           (!usual && is_listed(config->wall, config->wall_count, descriptor->name, NULL));
 }
 
 static bool has_meters(const struct powerset *set, size_t source)
@@ -681,8 +694,11 @@ size_t powerset_states(const struct powerset *set, struct powerset_state out[POW
     for (size_t i = 0; i < set->source_count && count < POWERSET_MAX_STATES; i++) {
         struct powerset_state state = describe_source(&set->sources[i]);
 
-        if (state.status != POWER_OK && !state.problem[0] && !has_meters(set, i))
-            continue;
+        if (state.status != POWER_OK && !state.problem[0] && !has_meters(set, i)) {
+            if (!is_configured(set, i))
+                continue;
+            snprintf(state.problem, sizeof(state.problem), "configured, but not on this machine");
+        }
         if (state.status != POWER_OK && !state.problem[0])
             snprintf(state.problem, sizeof(state.problem), "%s", power_status_text(POWER_GONE));
         out[count++] = state;

@@ -59,8 +59,8 @@ struct powerset_state {
     char problem[200]; /* one sentence; "": none */
 };
 
-/* Sources that this machine has nothing of are left out. Each is followed by its channels. Returns
- * how many are in OUT. */
+/* Sources that this machine has nothing of are left out, unless they are configured. Each is
+ * followed by its channels. Returns how many are in OUT. */
 #define POWERSET_MAX_STATES 256
 size_t powerset_states(const struct powerset *set, struct powerset_state out[POWERSET_MAX_STATES]);
 

@@ -11,6 +11,7 @@
 #include "daemon/calendar.h"
 #include "daemon/metrics.h"
 #include "daemon/settlement.h"
+#include "daemon/sourcestates.h"
 #include "daemon/status.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@
 static struct config *config;
 static struct ledger *ledger;
 static char *output;
+static struct source_states source_states;
 static int64_t dsn, qwen, unassigned;
 
 static int setup(void **state)
@@ -394,7 +396,8 @@ static void what_is_away_is_missed_while_it_is(void **state)
     assert_int_equal(status.devices[2].kind, POWER_DEVICE_HOST);
     assert_near(hoststatus_covered_s(&status), 60);
     print_status(STATUS_TEXT);
-    assert_says("\n  host                   not measured; idle 180 W");
+    assert_says("\n  host                   not measured: away since ");
+    assert_says("; idle 180 W");
     assert_says("missed for 86400 s\n");
     write_metrics(HOUR + 59);
     assert_says("\niagmeter_host_missed_seconds_total{device=\"host\",kind=\"host\"} 54000\n");
@@ -422,10 +425,66 @@ static void metrics_are_of_whole_hours(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void expect(const char *name, bool counted, const char *problem)
+{
+    struct power_source_state state = {.counted = counted};
+
+    snprintf(state.name, sizeof(state.name), "%s", name);
+    snprintf(state.problem, sizeof(state.problem), "%s", problem);
+    sourcestates_take(&source_states, &state);
+}
+
+static const struct hoststatus_device *device_of(const struct hoststatus *status, const char *name)
+{
+    for (size_t i = 0; i < status->count; i++)
+        if (strcmp(status->devices[i].name, name) == 0)
+            return &status->devices[i];
+    return NULL;
+}
+
+/* A meter that is away leaves no row that anybody could miss. */
+static void meters_that_are_away_for_the_whole_time_are_there(void **state)
+{
+    struct hoststatus status;
+
+    (void)state;
+    record("redfish/power", POWER_DEVICE_SOURCE, HOUR - 86400 - 3600, 300, ENERGY_WALL, 1);
+    record_some();
+    sourcestates_begin(&source_states);
+    expect("dcmi/wall", true, "");
+    expect("redfish", true, "");
+    expect("redfish/power", true, "cannot be read");
+    expect("redfish/energy", true, power_status_text(POWER_UNSUPPORTED));
+    expect("snmp", true, "configured, but not on this machine");
+    expect("rapl/core", false, "gone");
+    expect("hwmon", false, "switched off in host.conf");
+    expect("http://127.0.0.1:8000/metrics", true, "does not answer");
+    assert_int_equal(sourcestates_record(&source_states, ledger, HOUR), LEDGER_OK);
+    status = collected();
+    assert_int_equal(status.count, 6 + 1 + 2);
+    assert_non_null(device_of(&status, "redfish/power"));
+    assert_non_null(device_of(&status, "snmp"));
+    assert_int_equal(device_of(&status, "redfish/power")->kind, POWER_DEVICE_SOURCE);
+    assert_int_equal(device_of(&status, "redfish/power")->seen_s, HOUR - 86400 - 3600 + 60);
+    assert_int_equal(device_of(&status, "snmp")->seen_s, 0);
+    assert_int_equal(device_of(&status, "dcmi/wall")->seen_s, 0);
+    assert_near(hoststatus_missed_s(&status, device_of(&status, "redfish/power")), 86400);
+    print_status(STATUS_TEXT);
+    assert_says("  redfish/power          not measured: away since ");
+    assert_says("; missed for 86400 s\n");
+    assert_says(
+        "  snmp                   not measured, nor in the month before; missed for 86400 s\n");
+    free(output);
+    output = NULL;
+    print_status(STATUS_JSON);
+    assert_non_null(strstr(output, "\"away_since_s\": 1789912860"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sums_are_of_the_whole_host),
+        TEST(meters_that_are_away_for_the_whole_time_are_there),
         TEST(a_difference_is_of_two),
         TEST(status_tells_of_each_device),
         TEST(a_host_that_was_never_measured_says_so),

@@ -693,11 +693,21 @@ static void assert_says(const char *expected)
         fail_msg("\"%s\" is not in:\n%s", expected, text);
 }
 
+static void assert_says_not(const char *text)
+{
+    char described[4096];
+
+    describe(described, sizeof(described));
+    if (strstr(described, text))
+        fail_msg("\"%s\" is in:\n%s", text, described);
+}
+
 static void what_is_there_is_described(void **state)
 {
     (void)state;
     fakes[SNMP].problem = "pdu-a: no answer";
     with_rest(100);
+    fakes[CRAY].is_absent = true;
     add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 87)->status = POWER_DENIED;
     add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 166);
     start();
@@ -706,6 +716,7 @@ static void what_is_there_is_described(void **state)
     assert_says("redfish: a test\n  redfish/energy: the whole machine, 166.0 W\n");
     assert_says("snmp: a test: pdu-a: no answer\n");
     assert_says("host: a meter of the whole machine, less its GPUs\n");
+    assert_says_not("cray");
     fakes[REDFISH].channels[0].status = POWER_FAILED;
     pass(5);
     assert_says("redfish/energy: the whole machine: cannot be read\n");
@@ -713,6 +724,19 @@ static void what_is_there_is_described(void **state)
     fakes[RAPL].channels[0].status = POWER_OK;
     pass(MINUTE);
     assert_says("host: its parts, and 100 W for what has no meter\n");
+}
+
+static void a_source_that_is_configured_is_listed_also_where_it_is_not(void **state)
+{
+    (void)state;
+    memset(config.wall, 0, sizeof(config.wall));
+    strcpy(config.wall[0], "cray"); /* NOLINT */
+    config.wall_count = 1;
+    fakes[CRAY].is_absent = true;
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 87);
+    start();
+    pass(5);
+    assert_says("cray: a test: configured, but not on this machine\n");
 }
 
 static void start_on_tree(void)
@@ -815,6 +839,7 @@ int main(void)
         TEST(readings_between_seconds_add_up),
         TEST(places_for_devices_are_kept_for_gpus),
         TEST(what_is_there_is_described),
+        TEST(a_source_that_is_configured_is_listed_also_where_it_is_not),
         TEST(a_server_of_two_sockets),
         TEST(an_amd_machine_counts_its_sockets_once),
         TEST(a_grace_hopper_counts_its_module_once),
