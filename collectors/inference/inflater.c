@@ -27,7 +27,7 @@
 #define STEP           256
 
 enum state {
-    FRESH, /* before the stream, or before another frame */
+    FRESH, /* before the stream, or before another frame or member */
     RUNNING,
     ENDED,
     DAMAGED
@@ -37,6 +37,7 @@ struct inflater {
     struct inflater_pool *pool;
     enum inflater_coding coding;
     enum state state;
+    bool is_gzip;
     size_t taken;
     uint64_t bytes_in;
     uint64_t bytes_out;
@@ -168,14 +169,19 @@ struct input {
 /* gzip begins with 0x1f (RFC 1952, 2.3.1), which as a bare deflate stream would begin with a block
  * of the reserved type; the low half of a zlib header is 8 (RFC 1950, 2.2), which would be a stored
  * block with padding that is not zero (RFC 1951, 3.2.3 and 3.2.4). */
-static bool begin_deflate(struct inflater *inflater, uint8_t first)
+static enum state begin_deflate(struct inflater *inflater, uint8_t first)
 {
     bool has_header = first == 0x1f || (first & 15) == 8;
 
+    if (inflater->deflate
+            .state) /* a member of gzip ended (RFC 1952, 2.2); what is none is nothing */
+        return first == 0x1f && inflateReset(&inflater->deflate) == Z_OK ? RUNNING : ENDED;
+    inflater->is_gzip = first == 0x1f;
     inflater->deflate.zalloc = take_items;
     inflater->deflate.zfree = give_memory;
     inflater->deflate.opaque = inflater;
-    return inflateInit2(&inflater->deflate, has_header ? ANY_HEADER : -MAX_WBITS) == Z_OK;
+    return inflateInit2(&inflater->deflate, has_header ? ANY_HEADER : -MAX_WBITS) == Z_OK ? RUNNING
+                                                                                          : DAMAGED;
 }
 
 static enum state deflate_step(struct inflater *inflater, struct input *input, size_t *produced)
@@ -192,7 +198,7 @@ static enum state deflate_step(struct inflater *inflater, struct input *input, s
     *produced = OUTPUT_SIZE - stream->avail_out;
     stream->next_in = NULL;
     if (status == Z_STREAM_END)
-        return ENDED;
+        return inflater->is_gzip ? FRESH : ENDED;
     return status == Z_OK || status == Z_BUF_ERROR ? RUNNING : DAMAGED; /* no error: more input */
 }
 
@@ -242,15 +248,15 @@ static enum state zstd_step(struct inflater *inflater, struct input *input, size
     return status == 0 ? FRESH : RUNNING;
 }
 
-static bool begin(struct inflater *inflater, uint8_t first)
+static enum state begin(struct inflater *inflater, uint8_t first)
 {
     switch (inflater->coding) {
     case INFLATER_DEFLATE:
         return begin_deflate(inflater, first);
     case INFLATER_BROTLI:
-        return begin_brotli(inflater);
+        return begin_brotli(inflater) ? RUNNING : DAMAGED;
     default:
-        return begin_zstd(inflater, first);
+        return begin_zstd(inflater, first) ? RUNNING : DAMAGED;
     }
 }
 
@@ -314,7 +320,7 @@ bool inflater_add(struct inflater *inflater, const uint8_t *bytes, size_t length
         struct input input = {bytes, next};
 
         if (inflater->state == FRESH)
-            inflater->state = begin(inflater, bytes[0]) ? RUNNING : DAMAGED;
+            inflater->state = begin(inflater, bytes[0]);
         if (inflater->state == RUNNING)
             expand(inflater, &input, limit, handler, context);
         next -= input.length;

@@ -106,6 +106,26 @@ static void every_format_gives_the_same_in_any_pieces(void **state)
     }
 }
 
+/* RFC 1952, 2.2. */
+static void members_of_gzip_follow_each_other(void **state)
+{
+    static const size_t pieces[] = {1, 7, TEXT_SIZE};
+    size_t size = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        size += compress_text("a member. ", "gzip", compressed + size, TEXT_SIZE - size);
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+        struct inflater *inflater = begin("gzip");
+
+        assert_true(inflate_in_pieces(inflater, compressed, size, pieces[i]));
+        assert_int_equal(inflated_size, 30);
+        assert_memory_equal(inflated, "a member. a member. a member. ", 30);
+        assert_false(inflater_add(inflater, (const uint8_t *)"\x1f!", 2, take, NULL));
+        inflater_release(inflater);
+    }
+}
+
 /* RFC 8878, 3: and those that are to be skipped. But nothing else. */
 static void frames_of_zstd_follow_each_other(void **state)
 {
@@ -390,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_body_expands_beyond_64_mib, setup, teardown),
         TEST(every_format_gives_the_same_in_any_pieces),
+        TEST(members_of_gzip_follow_each_other),
         TEST(frames_of_zstd_follow_each_other),
         TEST(codings_are_known_by_their_names),
         TEST(damage_is_said_after_what_came_before_it),
