@@ -37,7 +37,7 @@ function promptOf(chance, language, characters) {
     return ask + text.repeat(2 + Math.ceil(characters / text.length)).slice(start, start + characters);
 }
 
-function exchangeOf(chance, number, quick, transport) {
+function exchangeOf(chance, number, { quick, faster = 1 }, transport) {
     const draw = chance.unit();
     const language = draw < 0.5 ? 'fr' : draw < 0.8 ? 'en' : draw < 0.92 ? 'code' : 'json';
     const size = chance.unit();
@@ -50,14 +50,15 @@ function exchangeOf(chance, number, quick, transport) {
         stream: !(odd < 0.10), tool: language === 'json',
         fail: transport !== 'h3' && odd >= 0.10 && odd < 0.16 ? [429, 500][chance.below(2)] : 0,     // once, then again
         abort: transport !== 'h3' && odd >= 0.16 && odd < 0.22 && tokens > 30 ? 0.2 + 0.6 * chance.unit() : 0, // after that part of the answer
-        rate: chance.between(50, 140),          // tokens/s
+        rate: faster * chance.between(50, 140), // tokens/s
         first: chance.between(200, 900),        // ms to the first token
         think: chance.between(200, quick ? 400 : 2500), // ms before the next prompt
     };
 }
 
-/* Sessions of each interface and client: device, start (s), exchanges. OPTIONS: seed, quick (a few exchanges), h3. */
-export function makePlan({ seed, quick, h3 }) {
+/* Sessions of each interface and client: device, start (s), exchanges. OPTIONS: seed, quick (a few exchanges), h3, faster
+ * (so many times the pace of usual models). */
+export function makePlan({ seed, quick, h3, faster }) {
     const sessions = [];
     let number = 0;
     for (const [name, face] of Object.entries(INTERFACES)) {
@@ -68,7 +69,7 @@ export function makePlan({ seed, quick, h3 }) {
             const count = quick ? 1 : transport === 'h3' ? 6 : at_once ? 3 : reuse ? 2 : 5;
             for (let i = 0; i < count; i++) {
                 const exchanges = Array.from({ length: !reuse ? quick ? 2 : 1 : at_once ? 4 : quick ? 3 : 4 },
-                    () => exchangeOf(chance, ++number, quick, transport));
+                    () => exchangeOf(chance, ++number, { quick, faster }, transport));
                 sessions.push({
                     interface: name, ...face, client, transport, at_once: Boolean(at_once),
                     device: 1 + chance.below(6), start: chance.unit() * (quick ? 1 : 12), exchanges,

@@ -25,6 +25,7 @@ export class Exchange {
         this.chance = new Chance(`${request.url} ${body}`);
         this.gone = false;   // the client has left
         this.over = false;   // all was sent
+        this.owed = 0;       // milliseconds
         this.entry = {
             event: 'other', service: host.service, sni: connection.sni, transport: connection.transport,
             client: connection.client, client_port: connection.client_port, connection: connection.number,
@@ -50,7 +51,11 @@ export class Exchange {
      * DATA frame of HTTP/2 or one chunk. False when nobody listens any more. Parts: several pieces that are written at once,
      * each in a TLS record of its own. */
     async send(wait, parts, tokens = 0) {
-        if (wait > 0 && !this.gone) await sleep(wait);
+        this.owed += wait; // timers know no less than a millisecond
+        if (this.owed >= 1 && !this.gone) {
+            await sleep(this.owed);
+            this.owed = 0;
+        }
         if (this.gone || this.response.destroyed) return false;
         const list = [parts].flat();
         if (this.request.httpVersionMajor === 1 && !this.response.hasHeader('content-length')) this.chunk(list);
