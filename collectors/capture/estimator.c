@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/estimator.h"
 
+#include <math.h>
+
 /* Fewer records tell no way of streaming: what surrounds the text weighs as much. */
 enum { REGIME_RECORDS_MIN = 32 };
 /* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
@@ -139,6 +141,29 @@ static struct triple whole_tokens(const struct estimator *estimator,
                     estimator->whole_bytes_per_token);
 }
 
+/* How many tokens may have been written since the request. */
+static double writable_tokens(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double seconds = (double)(shape->wait_ns + shape->answer_ns) / 1e9;
+
+    if (estimator->whole_tokens_per_second_max <= 0 || seconds <= 0)
+        return HUGE_VAL;
+    return estimator->whole_tokens_per_second_max * seconds * requests_of(shape);
+}
+
+/* Text that was sent whole beside streams. */
+static struct triple whole_at_once(const struct estimator *estimator,
+                                   const struct exchange_shape *shape)
+{
+    struct triple tokens;
+
+    if (estimator->whole_record_min <= 0)
+        return triple_exact(0);
+    tokens = per_unit((double)shape->whole_text_bytes, triple_exact(0),
+                      estimator->whole_bytes_per_token);
+    return tokens.central <= writable_tokens(estimator, shape) ? tokens : triple_exact(0);
+}
+
 /* Of answers on one connection at once, some may have been sent whole: what is more than records of
  * the usual size may be their text. */
 static double more_at_once(const struct estimator *estimator, const struct exchange_shape *shape)
@@ -156,15 +181,20 @@ static struct triple visible_tokens(const struct estimator *estimator,
                                     const struct exchange_shape *shape)
 {
     struct triple streamed = streamed_tokens(estimator, shape);
+    struct triple beside = whole_at_once(estimator, shape);
+    double most = writable_tokens(estimator, shape);
     struct triple whole;
+    bool is_whole;
 
-    streamed.high += more_at_once(estimator, shape);
     if (!may_be_whole(estimator, shape))
-        return streamed;
+        return (struct triple){
+            streamed.low, streamed.central + beside.central,
+            larger(streamed.high + more_at_once(estimator, shape), streamed.high + beside.high)};
     whole = whole_tokens(estimator, shape);
+    is_whole = !is_in_steps(estimator, shape) && whole.central <= most;
     return (struct triple){smaller(streamed.low, whole.low),
-                           is_in_steps(estimator, shape) ? streamed.central : whole.central,
-                           larger(streamed.high, whole.high)};
+                           is_whole ? whole.central : streamed.central,
+                           larger(streamed.high, smaller(whole.high, most))};
 }
 
 static double square(double value)

@@ -49,6 +49,12 @@ enum input_method {
  *   whole_...             M1, M2, events: an answer of at most whole_records_max records was not
  *                         streamed, or holds hardly a token: then its bytes are plain text. Both
  *                         readings are kept inside the band
+ *   whole_tokens_per_second_max
+ *                         M1, M2: no model writes faster. What would be is no answer that was sent
+ *                         whole; 0: not known
+ *   whole_record_...      M1, M2: of several answers at once over HTTP/2, a record of at least
+ *                         whole_record_min bytes right before the end of one is all of it, with
+ *                         so much around its text
  *   exchange_sigma        how far a single exchange's visible tokens lie from what the band says of
  *                         all of them: a standard deviation, in logarithms, at random */
 #define TOKEN_RULE_MEMBERS                                                                         \
@@ -64,6 +70,9 @@ enum input_method {
     double whole_records_max;                                                                      \
     struct triple whole_overhead_bytes;                                                            \
     struct triple whole_bytes_per_token;                                                           \
+    double whole_tokens_per_second_max;                                                            \
+    double whole_record_min;                                                                       \
+    double whole_record_overhead_bytes;                                                            \
     double exchange_sigma;
 
 struct token_rule {
@@ -115,7 +124,8 @@ struct estimator {
     double event_gap_s; /* M3: records closer to the last one than that are of its event */
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
-                                * that is none, but says that there is none */
+                                * that is none, but says that there is none; */
+    double refusal_s_max;      /* nor is one that came within that of its request */
     double at_once_gap_s;      /* HTTP/2 and HTTP/3: who asks again before the server was silent for
                                 * that long is answered together with what was asked before */
     double http1_less_bytes;   /* M2: so much less than record_base_bytes over HTTP/1.1, */
@@ -156,11 +166,13 @@ struct exchange_shape {
     uint32_t answer_records; /* or events */
     uint64_t bulk_bytes;     /* of the answer's, those in records of at least bulk_record_min */
     uint32_t bulk_records;   /* so many */
+    uint64_t wait_ns;        /* from the request to that; 0: not known */
     uint64_t answer_ns;      /* first to last answer record */
     uint32_t steps;          /* records that the server sent by itself, after pauses */
     uint32_t modal_bytes;    /* about the size of more than half of the answer's records; */
     uint32_t modal_lead;     /* by how many those are more than the others, since they began */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
+    uint64_t whole_text_bytes;  /* of several at once: in records that hold an answer sent whole */
     bool first_on_connection;
 };
 

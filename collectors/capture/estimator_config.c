@@ -42,6 +42,7 @@ static const struct confread_key estimator_keys[] = {
      NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
+    {"refusal_s_max", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(refusal_s_max), 0, NULL},
     {"at_once_gap_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(at_once_gap_s), 0, NULL},
     {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
     {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
@@ -56,6 +57,11 @@ static const struct confread_key estimator_keys[] = {
     {"whole_overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(whole_overhead_bytes), 0, NULL},
     {"whole_bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(whole_bytes_per_token), 0,
      NULL},
+    {"whole_tokens_per_second_max", CONFREAD_DOUBLE, false, 10, 1e6,
+     MEMBER(whole_tokens_per_second_max), 0, NULL},
+    {"whole_record_min", CONFREAD_DOUBLE, false, 100, 16384, MEMBER(whole_record_min), 0, NULL},
+    {"whole_record_overhead_bytes", CONFREAD_DOUBLE, false, 0, 16384,
+     MEMBER(whole_record_overhead_bytes), 0, NULL},
     {"record_base_bytes", CONFREAD_TRIPLE, false, 0, 16384, MEMBER(record_base_bytes), 0, NULL},
     {"event_text_bytes", CONFREAD_DOUBLE, false, 1, 16384, MEMBER(event_text_bytes), 0, NULL},
     {"record_max_bytes", CONFREAD_DOUBLE, false, 1, 16640, MEMBER(record_max_bytes), 0, NULL},
@@ -197,10 +203,40 @@ static const struct parameter_use shapes[] = {
     {"overhead_records", BIT(METHOD_M3)},
     {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
     {"refusal_record_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"refusal_s_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_tokens_per_second_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_record_min", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_record_overhead_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"at_once_gap_s", SHAPED_METHODS | BIT(METHOD_M2)},
     {"http1_less_bytes", BIT(METHOD_M2)},
     {"quic_more_bytes", BIT(METHOD_M2)},
 };
+
+/* Answers that were sent whole are told beside others, with what surrounds their text; with M2,
+ * what counts them would count images. */
+static bool check_whole(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    const config_setting_t *least = config_setting_get_member(group, "whole_record_min");
+    const config_setting_t *around =
+        config_setting_get_member(group, "whole_record_overhead_bytes");
+
+    if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2)
+        return true; /* neither may stand there */
+    if ((least != NULL) != (around != NULL)) {
+        confread_error(least ? least : around, diagnostics,
+                       "whole_record_min and whole_record_overhead_bytes are used together");
+        return false;
+    }
+    if (least && (estimator->at_once_gap_s <= 0 ||
+                  (estimator->method == METHOD_M2 && estimator->bulk_record_min > 0))) {
+        confread_error(least, diagnostics,
+                       "whole_record_min is used with at_once_gap_s, and with M2 without "
+                       "bulk_record_min");
+        return false;
+    }
+    return true;
+}
 
 /* What may be told of some methods' answers, and need not. */
 static bool check_shape(const config_setting_t *group, const struct estimator *estimator,
@@ -235,7 +271,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"step_bytes_max", true},          {"overlap_bytes_min", false},
                       {"overlap_quic_bytes_min", false}, {"event_gap_s", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
-                                              "at_once_gap_s"};
+                                              "refusal_s_max", "whole_record_min", "at_once_gap_s"};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;
 
@@ -408,6 +444,7 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
                   input_names[draft.estimator.input_method], diagnostics);
     valid &= check_units(group, &draft.estimator, diagnostics);
     valid &= check_shape(group, &draft.estimator, diagnostics);
+    valid &= check_whole(group, &draft.estimator, diagnostics);
     valid &= check_web(group, diagnostics);
     valid &= check_bytes(group, &draft.estimator, diagnostics);
     valid &= check_grade(group, &draft.estimator, diagnostics);

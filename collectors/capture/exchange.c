@@ -47,10 +47,16 @@
 /* Small enough for what a record of an image has, and large enough for 16 MB of them. */
 #define BULK_PART_BYTES      256
 #define LARGEST_RECORD_BYTES 16384
+/* Each answer at once may be one, and begins with one; one more is by chance. */
+#define LARGE_RECORDS_MAX 3
+/* Of text, for 4 MB of it. */
+#define WHOLE_PART_BYTES 64
+/* For two minutes. */
+#define WAIT_NS (4 * SECOND_NS / 1000)
 
 /* STATE_OVERLAP: an answer is running, and the client says what may be the next request. */
 enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER, STATE_OVERLAP };
-enum { MAX_RECORDS = (1 << 19) - 1, MAX_SLOTS = (1 << 7) - 1 };
+enum { MAX_RECORDS = (1 << 19) - 1, MAX_SLOTS = (1 << 7) - 1, MAX_WAITED = (1 << 15) - 1 };
 _Static_assert(MAX_SLOTS >= ESTIMATOR_MAX_SLOTS, "more slots can be asked for than are counted");
 
 void exchange_start(struct exchange_tracker *tracker)
@@ -118,7 +124,7 @@ static void add_request(struct exchange_tracker *tracker)
 
 static void note_request(struct exchange_tracker *tracker, uint32_t size)
 {
-    tracker->request_record = add_small(0, size);
+    tracker->request_full = size >= FULL_RECORD_BYTES;
 }
 
 static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint32_t bytes)
@@ -126,7 +132,7 @@ static void begin_request(struct exchange_tracker *tracker, int64_t now_ns, uint
     forget_answer(tracker);
     tracker->requests = 1;
     tracker->running = 1;
-    tracker->request_record = add_small(0, bytes);
+    note_request(tracker, bytes);
     tracker->request_bytes = bytes;
     tracker->last_ns = now_ns;
     tracker->first_reply_ns = INT64_MAX;
@@ -140,6 +146,34 @@ static void add_records(struct exchange_tracker *tracker, uint32_t more)
     tracker->answer_records = (tracker->answer_records + (more < room ? more : room)) & MAX_RECORDS;
 }
 
+/* How answers that were sent whole are told beside others: by one of the ways in which the service
+ * streams, if not by its own rule. NULL: they are not. */
+static const struct token_rule *whole_rule(const struct estimator *estimator)
+{
+    if (estimator->whole_record_min > 0)
+        return &estimator->rule;
+    for (size_t i = 0; i < estimator->regime_count; i++)
+        if (estimator->regimes[i].rule.whole_record_min > 0)
+            return &estimator->regimes[i].rule;
+    return NULL;
+}
+
+/* Where many records are as large, it is because events were joined in them. */
+static bool are_events(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    return estimator->method == METHOD_M1 &&
+           tracker->large_records > LARGE_RECORDS_MAX * tracker->requests;
+}
+
+static void take_whole(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                       struct exchange_shape *shape)
+{
+    uint64_t bytes = (uint64_t)tracker->whole_parts * WHOLE_PART_BYTES;
+
+    if (whole_rule(estimator) && bytes <= tracker->answer_bytes && !are_events(tracker, estimator))
+        shape->whole_text_bytes = bytes;
+}
+
 /* New rules may have brought another method since the answer began: then what the old one gathered
  * is of no use, and must not be more than there was. */
 static void add_sizes(const struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -149,8 +183,10 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
 
     if (tracker->steps <= tracker->answer_records)
         shape->steps = tracker->steps;
+    take_whole(tracker, estimator, shape);
     if (estimator->method == METHOD_M2) {
-        shape->bulk_bytes = (uint64_t)tracker->bulk_parts * BULK_PART_BYTES;
+        if (!whole_rule(estimator))
+            shape->bulk_bytes = (uint64_t)tracker->bulk_parts * BULK_PART_BYTES;
         shape->bulk_records = (uint32_t)(shape->bulk_bytes / LARGEST_RECORD_BYTES);
         if (excess[0] <= excess[1] && excess[1] <= excess[2])
             shape->excess_bytes =
@@ -177,16 +213,31 @@ static bool is_answer(const struct exchange_tracker *tracker, const struct estim
            tracker->half_seconds >= estimator->answer_slots_min;
 }
 
-/* Whether the server said, at once and in few words, that it does not answer. Datagrams are cut
+static int64_t waited_ns(const struct exchange_tracker *tracker)
+{
+    return (int64_t)tracker->waited * WAIT_NS;
+}
+
+static bool came_at_once(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    int64_t answer_ns = tracker->last_ns - tracker->answer_first_ns;
+
+    return waited_ns(tracker) + answer_ns < to_ns(estimator->refusal_s_max);
+}
+
+/* Whether the server said in few words that it does not answer: in less than a model's first word
+ * takes, or in a last record that holds hardly more than an error's name. Datagrams are cut
  * anywhere, so that the last one's size says nothing. On a new connection, tickets may come first.
  */
 static bool is_refusal(const struct exchange_tracker *tracker, const struct estimator *estimator)
 {
-    return estimator->refusal_record_max > 0 && tracker->http != EXCHANGE_HTTP_3 &&
-           tracker->requests <= 1 && tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
+    bool is_short =
+        tracker->http != EXCHANGE_HTTP_3 && tracker->last_record <= estimator->refusal_record_max;
+
+    return tracker->requests <= 1 && tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
            tracker->answer_records <= estimator->whole_records_max &&
-           tracker->last_record <= estimator->refusal_record_max &&
-           tracker->answer_bytes <= estimator->whole_overhead_bytes.high;
+           tracker->answer_bytes <= estimator->whole_overhead_bytes.high &&
+           (is_short || came_at_once(tracker, estimator));
 }
 
 /* Whether what was gathered is an exchange; if so, gives its shape. Either way the tracker is idle.
@@ -211,6 +262,7 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
         .request_bytes = tracker->request_bytes,
         .answer_bytes = tracker->answer_bytes,
         .answer_records = tracker->answer_records,
+        .wait_ns = (uint64_t)waited_ns(tracker),
         .answer_ns = (uint64_t)(tracker->last_ns - tracker->answer_first_ns),
         .first_on_connection = !tracker->had_exchange,
     };
@@ -305,6 +357,17 @@ static void add_bulk(struct exchange_tracker *tracker, const struct estimator *e
     }
 }
 
+static void note_large(struct exchange_tracker *tracker, const struct estimator *estimator,
+                       uint32_t size)
+{
+    const struct token_rule *rule;
+
+    if (tracker->requests <= 1 || estimator->method != METHOD_M1 ||
+        !(rule = whole_rule(estimator)) || size < rule->whole_record_min)
+        return;
+    tracker->large_records = add_small(tracker->large_records, 1);
+}
+
 static void add_answer(struct exchange_tracker *tracker, const struct estimator *estimator,
                        int64_t now_ns, uint32_t size)
 {
@@ -322,6 +385,7 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
         add_excess(tracker, estimator, size);
     else
         vote(tracker, size);
+    note_large(tracker, estimator, size);
     if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min)
         add_bulk(tracker, estimator, size);
     tracker->last_ns = now_ns;
@@ -362,10 +426,9 @@ static bool was_waiting(const struct exchange_tracker *tracker, int64_t now_ns)
  * rather than that it goes on with one. */
 static bool asks_again(const struct exchange_tracker *tracker, int64_t now_ns, int64_t last_ns)
 {
-    bool is_full = tracker->request_record >= FULL_RECORD_BYTES;
+    int64_t pause_ns = tracker->request_full ? BODY_PAUSE_NS : REQUEST_PAUSE_NS;
 
-    return now_ns - last_ns >= (is_full ? BODY_PAUSE_NS : REQUEST_PAUSE_NS) &&
-           !was_waiting(tracker, now_ns);
+    return now_ns - last_ns >= pause_ns && !was_waiting(tracker, now_ns);
 }
 
 /* What the server first says on a new connection, tickets and SETTINGS, may come between a
@@ -374,7 +437,7 @@ static bool asks_again(const struct exchange_tracker *tracker, int64_t now_ns, i
 static bool is_sending(const struct exchange_tracker *tracker, int64_t now_ns)
 {
     bool is_new = !tracker->had_exchange;
-    bool is_cut = tracker->request_record >= FULL_RECORD_BYTES || was_waiting(tracker, now_ns) ||
+    bool is_cut = tracker->request_full || was_waiting(tracker, now_ns) ||
                   (is_new && tracker->http == EXCHANGE_HTTP_3);
     int64_t pause_ns = now_ns - tracker->last_ns;
 
@@ -483,7 +546,7 @@ static bool one_was_refused(const struct exchange_tracker *tracker,
     bool is_no_event = estimator->method == METHOD_M1 && tracker->modal_lead > 0 &&
                        4 * tracker->last_record < 3 * tracker->modal_bytes;
 
-    return tracker->requests > 1 && tracker->last_record <= estimator->refusal_record_max &&
+    return tracker->last_record > 0 && tracker->last_record <= estimator->refusal_record_max &&
            (nothing_yet || is_no_event);
 }
 
@@ -495,12 +558,27 @@ static bool may_have_ended(const struct exchange_tracker *tracker)
             (tracker->had_exchange && tracker->answer_records > 0));
 }
 
+/* The last record, right before one of several answers ended, may hold all of it. */
+static void add_whole(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    const struct token_rule *rule = whole_rule(estimator);
+    double size = tracker->last_record;
+    double text = rule ? size - rule->whole_record_overhead_bytes : 0;
+
+    if (text > 0 && size >= rule->whole_record_min)
+        tracker->whole_parts = add_small(tracker->whole_parts, (uint32_t)text / WHOLE_PART_BYTES);
+}
+
 static void end_one(struct exchange_tracker *tracker, const struct estimator *estimator)
 {
     tracker->running--;
     tracker->tells_end = 1;
+    if (tracker->requests <= 1)
+        return;
+    add_whole(tracker, estimator);
     if (one_was_refused(tracker, estimator))
         tracker->requests--;
+    tracker->last_record = 0; /* says nothing of the next one's end */
 }
 
 /* Frames of HTTP/2 that are no piece of an answer. */
@@ -511,6 +589,14 @@ static void note_frame(struct exchange_tracker *tracker, const struct estimator 
         tracker->window_ms = (uint16_t)to_ms(now_ns);
     else if (size == EMPTY_FRAME_BYTES && may_have_ended(tracker))
         end_one(tracker, estimator);
+}
+
+static void note_wait(struct exchange_tracker *tracker, int64_t ns)
+{
+    int64_t parts = ns > 0 ? ns / WAIT_NS : 0;
+    uint32_t waited = (uint32_t)(parts < MAX_WAITED ? parts : MAX_WAITED);
+
+    tracker->waited = waited & MAX_WAITED;
 }
 
 static void server_record(struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -530,6 +616,7 @@ static void server_record(struct exchange_tracker *tracker, const struct estimat
             tracker->next_burst_last_ns = tracker->last_ns;
             tracker->next_burst_bytes = 0;
         }
+        note_wait(tracker, now_ns - tracker->last_ns);
         tracker->answer_first_ns = now_ns;
         tracker->last_ns = now_ns; /* no pause of the server is what the client waited */
         if (tracker->state == STATE_ANSWER && tracker->first_reply_ns == INT64_MAX)

@@ -30,15 +30,20 @@ struct exchange_tracker {
             uint16_t modal_lead;
             uint32_t bulk_bytes; /* as in struct exchange_shape */
             uint16_t bulk_records;
+            uint16_t large_records; /* of several at once: those of whole_record_min and more */
         };
     };
-    uint16_t steps;       /* records that came after a pause, unasked */
-    uint16_t window_ms;   /* HTTP/2: when the client was last allowed to send more; its low bits */
-    uint8_t requests;     /* that are answered together, */
-    uint8_t running;      /* of which so many were not seen to end */
-    uint16_t bulk_parts;  /* M2: bulk_bytes, in BULK_PART_BYTES */
-    uint16_t last_record; /* its size, of the answer */
-    uint16_t request_record; /* the same of the client */
+    uint16_t steps;     /* records that came after a pause, unasked */
+    uint16_t window_ms; /* HTTP/2: when the client was last allowed to send more; its low bits */
+    uint8_t requests;   /* that are answered together, */
+    uint8_t running;    /* of which so many were not seen to end */
+    union {
+        uint16_t bulk_parts;  /* M2: bulk_bytes, in BULK_PART_BYTES */
+        uint16_t whole_parts; /* where the estimator has whole_record_min: whole_text_bytes */
+    };
+    uint32_t last_record : 16; /* its size, of the answer */
+    uint32_t waited : 15;      /* for the answer, in WAIT_NS */
+    uint32_t request_full : 1; /* the client's last record was full */
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t next_burst_bytes;

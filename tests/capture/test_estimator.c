@@ -337,6 +337,89 @@ static void one_of_those_at_once_may_be_whole(void **state)
                   109 + (12000 - 9000 - 2200) / 4.0);
 }
 
+/* 2750 tokens are a second's work at least three times over: it is a stream whose events share
+ * records. The band holds what can be written in that time. */
+static void a_fast_stream_is_no_whole_answer(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.whole_records_max = 6;
+    estimator.whole_tokens_per_second_max = 1000;
+    shape.answer_records = 6;
+    for (int method = METHOD_M1; method <= METHOD_M2; method++) {
+        struct triple streamed = tokens_out(method, &shape);
+
+        estimator.method = method;
+        shape.answer_ns = 500000000;
+        shape.wait_ns = 2250000000; /* just possible */
+        assert_triple(estimator_apply(&estimator, &shape).tokens_out, streamed.low, 2750, 2750);
+        shape.wait_ns = 2249000000;
+        assert_triple(estimator_apply(&estimator, &shape).tokens_out, streamed.low,
+                      streamed.central, 2749);
+        shape.wait_ns = 9500000000;
+        assert_triple(estimator_apply(&estimator, &shape).tokens_out, streamed.low, 2750, 5750);
+        shape.wait_ns = 0;
+        shape.answer_ns = 1000000; /* one token: the stream's own band */
+        assert_triple(estimator_apply(&estimator, &shape).tokens_out, streamed.low,
+                      streamed.central, streamed.high);
+        shape.answer_ns = 0; /* no time is known */
+        assert_triple(estimator_apply(&estimator, &shape).tokens_out, streamed.low, 2750, 5750);
+    }
+}
+
+/* What a fast stream is, however many of its events share a record, the band holds it. */
+static void the_band_holds_streams_of_any_pace(void **state)
+{
+    struct estimator estimator = simple;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_records_max = 6;
+    estimator.whole_tokens_per_second_max = 1000;
+    for (double tokens = 20; tokens <= 2000; tokens *= 1.5) {
+        for (double per_second = 40; per_second <= 4000; per_second *= 1.5) {
+            for (uint32_t records = 1; records <= 12; records++) {
+                struct exchange_shape shape = {
+                    .answer_bytes = (uint64_t)(2000 + 200 * tokens),
+                    .answer_records = records,
+                    .wait_ns = 400000000,
+                    .answer_ns = (uint64_t)(tokens / per_second * 1e9),
+                    .first_on_connection = true,
+                };
+                struct triple band = estimator_apply(&estimator, &shape).tokens_out;
+
+                assert_true(band.low <= tokens && tokens <= band.high);
+                if (50 * tokens > 1000 * (0.4 + tokens / per_second))
+                    assert_near(band.central, (double)(shape.answer_bytes - 2000) / 200);
+            }
+        }
+    }
+}
+
+/* What the end of one told is text, if it can have been written; with M2, too. */
+static void what_was_sent_whole_beside_others_is_text(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_record_min = 1000;
+    estimator.whole_tokens_per_second_max = 200;
+    shape.whole_text_bytes = 3200;
+    shape.requests = 2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 21.5, 49 + 800, 109 + 1600);
+    estimator.method = METHOD_M2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 6.5, 34 + 800, 109 + 1600);
+    shape.answer_ns = 1000000000;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 6.5, 34, 109);
+    shape.answer_ns = 2500000000;
+    estimator.whole_record_min = 0; /* this way of streaming has no such ends */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 6.5, 34, 109);
+}
+
 /* On a used connection, headers and tickets are fewer. */
 static void a_whole_answer_lacks_what_was_sent_before(void **state)
 {
@@ -578,6 +661,9 @@ int main(void)
         cmocka_unit_test(the_way_of_streaming_is_told_by_the_answer),
         cmocka_unit_test(each_method_has_its_formula),
         cmocka_unit_test(few_records_are_read_both_ways),
+        cmocka_unit_test(a_fast_stream_is_no_whole_answer),
+        cmocka_unit_test(the_band_holds_streams_of_any_pace),
+        cmocka_unit_test(what_was_sent_whole_beside_others_is_text),
         cmocka_unit_test(a_request_is_one_give_or_take),
         cmocka_unit_test(input_is_a_prior_or_the_body),
         cmocka_unit_test(single_exchanges_scatter_around_the_centre),

@@ -604,6 +604,131 @@ static void a_short_answer_is_no_refusal(void **state)
     assert_int_equal(shapes[4].http, EXCHANGE_HTTP_3);
 }
 
+/* Headers and reason in one record, longer than a reason: told by its coming sooner than a model's
+ * first word; over QUIC, too. A pause, many bytes or a later end make it an answer. */
+static void a_refusal_comes_at_once(void **state)
+{
+    static const struct {
+        int64_t from_ns, to_ns;
+        uint32_t size; /* of two */
+        unsigned answers;
+    } cases[] = {
+        {20 * MS, 30 * MS, 700, 0},   {20 * MS, 147 * MS, 700, 0}, {20 * MS, 160 * MS, 700, 1},
+        {160 * MS, 160 * MS, 700, 1}, {20 * MS, 30 * MS, 1400, 0}, {20 * MS, 30 * MS, 1500, 1},
+    };
+    struct estimator swift = program;
+
+    (void)state;
+    swift.refusal_s_max = 0.15;
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        start(&swift);
+        if (i % 2)
+            exchange_start_quic(&tracker);
+        client(0, 800);
+        server(cases[i / 2].from_ns, cases[i / 2].size);
+        server(cases[i / 2].to_ns, cases[i / 2].size);
+        close_at_end();
+        assert_int_equal(finished, cases[i / 2].answers);
+    }
+}
+
+/* From the last word of the request, whatever the server said before that. */
+static void an_answer_tells_how_long_it_was_waited_for(void **state)
+{
+    (void)state;
+    start(&program);
+    client(0, 800);
+    client(300 * MS, 800);
+    server(700 * MS, 900);
+    server(900 * MS, 900);
+    client(10 * S, 800);
+    server(110 * S, 900);
+    client(200 * S, 800);
+    server(500 * S, 900);
+    close_at_end();
+    assert_int_equal(finished, 3);
+    assert_int_equal(shapes[0].wait_ns, 400 * MS);
+    assert_int_equal(shapes[0].answer_ns, 200 * MS);
+    assert_int_equal(shapes[1].wait_ns, 100 * S);
+    assert_int_equal(shapes[2].wait_ns, 32767 * 4 * MS); /* or more */
+}
+
+/* Two streams, and beside them one that was sent whole, LAST bytes before the frame that ends it;
+ * with it ends one that had said all before. */
+static void beside_a_whole_answer(const struct estimator *estimator, uint32_t last)
+{
+    start(estimator);
+    greet_http2(0);
+    for (int i = 0; i < 3; i++)
+        client(i * 300 * MS, 1400);
+    stream(S, 20 * MS, 50, 300);
+    server(2 * S, last);
+    server(2 * S, EMPTY_FRAME);
+    server(2 * S, EMPTY_FRAME);
+    stream(2 * S + 20 * MS, 20 * MS, 50, 300);
+}
+
+static void the_end_tells_what_was_sent_whole(void **state)
+{
+    struct estimator chat = program;
+    struct estimator either = program;
+
+    (void)state;
+    chat.whole_record_min = 1000;
+    chat.whole_record_overhead_bytes = 700;
+    either.regime_count = 1; /* one way of streaming may have such, the other not */
+    either.regimes[0].rule = chat.rule;
+    for (int i = 0; i < 4; i++) {
+        beside_a_whole_answer(i % 2 ? &either : &chat, i < 2 ? 3900 : 999);
+        server(3 * S + 20 * MS, EMPTY_FRAME);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, 3);
+        assert_int_equal(shapes[0].whole_text_bytes, i < 2 ? 3200 : 0);
+    }
+    beside_a_whole_answer(&program, 3900);
+    close_at_end();
+    assert_int_equal(shapes[0].whole_text_bytes, 0);
+}
+
+/* The same with M2; and of one alone nothing is told. */
+static void the_end_tells_of_batched_events_too(void **state)
+{
+    struct estimator batched = events;
+
+    (void)state;
+    batched.at_once_gap_s = 1;
+    batched.whole_record_min = 1000;
+    batched.whole_record_overhead_bytes = 700;
+    beside_a_whole_answer(&batched, 3900);
+    close_at_end();
+    assert_int_equal(shapes[0].whole_text_bytes, 3200);
+    assert_int_equal(shapes[0].bulk_bytes, 0);
+    start(&batched);
+    greet_http2(0);
+    client(0, 1400);
+    server(2 * S, 3900);
+    server(2 * S, EMPTY_FRAME);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].whole_text_bytes, 0);
+}
+
+/* More than three a request: the servers joined events, and so they are at ends. */
+static void large_records_throughout_are_events(void **state)
+{
+    struct estimator chat = program;
+
+    (void)state;
+    chat.whole_record_min = 1000;
+    for (unsigned large = 8; large <= 9; large++) {
+        beside_a_whole_answer(&chat, 3200);
+        stream(4 * S, 20 * MS, large, 1000);
+        close_at_end();
+        assert_int_equal(shapes[0].whole_text_bytes, large == 8 ? 3200 : 0);
+    }
+}
+
 /* A refusal on a new connection leaves nothing of the opening for the next answer. */
 static void after_a_refusal_a_connection_is_not_new(void **state)
 {
@@ -989,6 +1114,11 @@ int main(void)
         cmocka_unit_test(a_refusal_is_no_answer),
         cmocka_unit_test(tickets_may_come_before_a_refusal),
         cmocka_unit_test(a_short_answer_is_no_refusal),
+        cmocka_unit_test(a_refusal_comes_at_once),
+        cmocka_unit_test(an_answer_tells_how_long_it_was_waited_for),
+        cmocka_unit_test(the_end_tells_what_was_sent_whole),
+        cmocka_unit_test(the_end_tells_of_batched_events_too),
+        cmocka_unit_test(large_records_throughout_are_events),
         cmocka_unit_test(after_a_refusal_a_connection_is_not_new),
         cmocka_unit_test(http2_is_told_by_its_empty_frames),
         cmocka_unit_test(the_base_of_an_event_depends_on_http),
