@@ -540,32 +540,65 @@ static uint32_t progress(struct flow *flow, unsigned side, uint32_t sequence, ui
     return ahead > 0 && ahead - (int64_t)length <= MAX_SEQUENCE_JUMP ? (uint32_t)ahead : length;
 }
 
+/* Whether not even the opening of the end that SIDE talks to was seen, although a name was said. */
+static bool is_unopened(const struct flow *flow, unsigned side)
+{
+    uint16_t other_seen = side ? FLOW_SEEN_FIRST : FLOW_SEEN_SECOND;
+
+    return (flow->flags & (FLOW_HELLO | FLOW_DATAGRAMS | other_seen)) == FLOW_HELLO;
+}
+
 /* Once a flow was named, whether both its ends are heard. */
 static void watch_other_way(struct metering *metering, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
-    uint16_t other_seen = segment->side ? FLOW_SEEN_FIRST : FLOW_SEEN_SECOND;
-    unsigned limit = UNANSWERED_PACKETS;
+    bool unopened = is_unopened(flow, segment->side);
 
     if (!(flow->flags & (FLOW_HELLO | FLOW_HINTED)) || flow->flags & FLOW_ONE_WAY ||
         flow->payload_bytes[!segment->side] > 0)
         return;
-    if ((flow->flags & (FLOW_HELLO | FLOW_DATAGRAMS | other_seen)) == FLOW_HELLO)
-        limit = UNOPENED_PACKETS;
-    if (++flow->probes < limit)
+    if (++flow->probes < (unopened ? UNOPENED_PACKETS : UNANSWERED_PACKETS))
         return;
     flow->flags |= FLOW_ONE_WAY;
+    if (unopened)
+        flow->next_sequence[!segment->side] = segment->packet->acknowledgement;
     interval_coverage(metering->interval)->flows_one_way++;
     if (flow->stage == FLOW_SERVICE)
         usage_one_way(metering->usage, flow,
                       flow->payload_bytes[segment->side] - segment->new_bytes);
 }
 
-/* An end that says nothing is heard when it acknowledges what the other says. */
-static void hear_silent_end(struct flow *flow, unsigned side)
+/* An end that says nothing is heard when it acknowledges what the other says: so it is there. Or
+ * it acknowledges what nobody heard: so the other's way is not captured. */
+static void hear_silent_end(struct metering *metering, const struct segment *segment)
 {
-    if (flow->flags & (FLOW_HELLO | FLOW_HINTED) && flow->payload_bytes[side] == 0)
+    struct flow *flow = segment->flow;
+
+    if (flow->flags & (FLOW_HELLO | FLOW_HINTED) && flow->payload_bytes[segment->side] == 0)
         flow->probes = 0;
+    else if (is_unopened(flow, segment->side))
+        watch_other_way(metering, segment);
+}
+
+/* What a client acknowledges was sent, though only the client's way is captured: so much as this
+ * packet says more than those before. Where only its place is known, the next one tells. */
+static void hear_acknowledged(struct metering *metering, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    unsigned other = !segment->side;
+    uint16_t heard = FLOW_DATAGRAMS | (other ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST);
+    uint32_t before = flow->next_sequence[other];
+    uint32_t more = segment->packet->acknowledgement - before;
+    const struct usage_piece piece = {
+        .end = END_SERVER, .now_ns = segment->now_ns, .new_bytes = more, .unseen = true};
+
+    if (flow->stage != FLOW_SERVICE || flow->flags & heard || other == flow_client_side(flow) ||
+        !(segment->packet->tcp_flags & TCP_ACK) || more == 0 || more > MAX_SEQUENCE_JUMP)
+        return;
+    flow->next_sequence[other] += more;
+    flow->payload_bytes[other] += more;
+    metering->payload_bytes += more;
+    usage_add(metering->usage, flow, &piece);
 }
 
 static void handle_payload(struct metering *metering, const struct segment *segment)
@@ -686,12 +719,14 @@ static void handle_tcp(struct metering *metering, struct prepared *prepared, int
         note_opening(segment.flow, packet, prepared->side);
         packet->sequence++; /* data sent with it (RFC 7413) comes after the SYN's own number */
     }
+    if (segment.flow->flags & FLOW_ONE_WAY)
+        hear_acknowledged(metering, &segment);
     if (packet->payload_length > 0) {
         segment.new_bytes =
             progress(segment.flow, prepared->side, packet->sequence, packet->payload_length);
         handle_payload(metering, &segment);
     } else {
-        hear_silent_end(segment.flow, prepared->side);
+        hear_silent_end(metering, &segment);
     }
     if (packet->tcp_flags & (TCP_FIN | TCP_RST) && is_near(metering, &segment))
         note_closing(metering, &segment);

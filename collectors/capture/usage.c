@@ -483,10 +483,16 @@ static uint32_t datagram_size(struct tracked *tracked, const struct usage_piece 
     return (uint32_t)(size > identifier ? size - identifier : 0);
 }
 
-/* What of a piece of QUIC or HTTP in clear stands in for a record. */
+/* A record's header is none of its size (RFC 8446, 5.1). */
+enum { RECORD_HEADER_BYTES = 5 };
+
+/* What of a piece of QUIC or HTTP in clear, or of what was acknowledged, stands in for a record. Of
+ * records that are acknowledged together, all headers but one count. */
 static uint32_t piece_size(const struct flow *flow, struct tracked *tracked,
                            const struct usage_piece *piece)
 {
+    if (piece->unseen)
+        return piece->new_bytes > RECORD_HEADER_BYTES ? piece->new_bytes - RECORD_HEADER_BYTES : 0;
     return flow->flags & FLOW_DATAGRAMS ? datagram_size(tracked, piece) : piece->new_bytes;
 }
 
@@ -499,7 +505,7 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
         return;
     context.tracked = tracking_get(usage->tracking, flow->state);
     context.from_client = piece->end == END_CLIENT;
-    if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)))
+    if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)) && !piece->unseen)
         feed_records(&context, piece);
     else if ((size = piece_size(flow, context.tracked, piece)) > 0)
         handle_record(&context, RECORD_APPLICATION_DATA, size);

@@ -56,6 +56,8 @@ struct usage_piece {
     const uint8_t *bytes;
     uint32_t captured;
     uint32_t length;
+    bool unseen; /* only what the client sends is captured, and it says that so much came: when,
+                  * but not in which records */
 };
 
 /* Counts the piece, and looks for exchanges in it: in its TLS records, whatever the order of the
@@ -67,9 +69,9 @@ void usage_add(struct usage *usage, struct flow *flow, const struct usage_piece 
  * nothing when the flow is not followed. */
 void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece *piece);
 
-/* Only one of the two ways is captured: exchanges that the flow carries are missed, and the sums
- * that it belongs to are no better than a guess. Where it is what the server sends, this is made by
- * the number of bytes, of the BYTES that were added before as of those that will be. */
+/* Only one of the two ways is captured: the sums that it belongs to are no better than a guess.
+ * Where it is what the server sends, exchanges are missed, and this is made by the number of bytes,
+ * of the BYTES that were added before as of those that will be. */
 void usage_one_way(struct usage *usage, struct flow *flow, uint64_t bytes);
 
 /* The connection ends, and with it what is open. */

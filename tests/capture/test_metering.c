@@ -1465,8 +1465,8 @@ static void short_connections_of_one_way_are_told(void **state)
     assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
 }
 
-/* A mirror port that shows only what clients send: their exchanges cannot be found, and the sums
- * say so; a connection that is answered is none of these. */
+/* A mirror port that shows only what clients send, who are sent nothing: the sums say so; a
+ * connection that is answered is none of these. */
 static void one_way_is_told_and_graded(void **state)
 {
     struct talk talk = talk_of(1, 50000);

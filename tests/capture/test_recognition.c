@@ -1238,20 +1238,72 @@ static void forget_end(const struct talk *talk, int end)
             film.shots[i].bytes[12] ^= 0xff; /* of another ethertype */
 }
 
+/* A connection of which a capture of clients shows that it is one: HANDSHAKE bytes of the server
+ * are acknowledged before anything is asked. */
+static struct talk greet(uint16_t port, size_t handshake)
+{
+    struct talk talk = open_talk(1, port);
+
+    say_hello(&talk, "api.example", false);
+    talk_record(&film, &talk, FROM_SERVER, handshake);
+    talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    return talk;
+}
+
+/* A request, and an answer whose records are acknowledged one by one. */
+static void use_with_acknowledgements(struct talk *talk)
+{
+    talk_record(&film, talk, FROM_CLIENT, 400);
+    film.clock_ns += SECOND;
+    for (int i = 0; i < 20; i++) {
+        talk_record(&film, talk, FROM_SERVER, 1000);
+        film.clock_ns += 20 * MILLI;
+        talk_flags(&film, talk, FROM_CLIENT, TCP_ACK);
+    }
+    film.clock_ns += 10 * SECOND;
+}
+
+/* What the clients acknowledge was sent to them: when, and how much of it, tells of answers. */
 static void a_capture_of_clients_alone_is_told(void **state)
 {
-    struct talk talk = open_talk(1, 50000);
+    struct talk talk = greet(50000, 3000);
 
     (void)state;
-    say_hello(&talk, "api.example", false);
-    for (int i = 0; i < 20; i++)
-        use(&talk);
+    for (int i = 0; i < 5; i++)
+        use_with_acknowledgements(&talk);
     forget_end(&talk, FROM_SERVER);
     scene_play();
     assert_int_equal(coverage().flows_one_way, 1);
     assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
-    assert_int_equal(only_sum(ONE, API).bytes_down, 0);
-    assert_triple(only_sum(ONE, API).requests, 0, 0, 0);
+    assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER] - 3005);
+    assert_triple(only_sum(ONE, API).requests, 5, 5, 5);
+    assert_triple(only_sum(ONE, API).tokens_out, 500, 1000, 2000);
+    assert_int_equal(only_sum(ONE, API).grade, GRADE_E);
+}
+
+/* Not by what an old, a forged or no acknowledgement says, nor of a server that is heard. */
+static void only_new_acknowledgements_count(void **state)
+{
+    struct talk talk = greet(50000, 3000);
+    struct talk mute = greet(50001, 3000);
+    struct talk odd;
+
+    (void)state;
+    talk_record(&film, &mute, FROM_CLIENT, 64);
+    talk_flags(&film, &mute, FROM_CLIENT, 0); /* acknowledges nothing: its number is void */
+    use_with_acknowledgements(&talk);
+    odd = talk;
+    odd.sequence[FROM_SERVER] -= 500;
+    talk_flags(&film, &odd, FROM_CLIENT, TCP_ACK);
+    odd.sequence[FROM_SERVER] += 500 + (64U << 20) + 1;
+    talk_flags(&film, &odd, FROM_CLIENT, TCP_ACK);
+    forget_end(&talk, FROM_SERVER);
+    use_with_acknowledgements(&talk);
+    talk_flags(&film, &talk, FROM_SERVER, TCP_ACK); /* what the client says was counted */
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER] - 3005);
+    assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT] + mute.said[FROM_CLIENT]);
+    assert_triple(only_sum(ONE, API).requests, 2, 2, 2);
 }
 
 /* Then only the DNS can tell who talks to whom. */
@@ -2494,6 +2546,7 @@ int main(void)
         TEST(an_outer_name_hides_the_service_unless_a_hint_tells_it),
         TEST(only_an_outer_name_with_the_extension_hides),
         TEST(a_capture_of_clients_alone_is_told),
+        TEST(only_new_acknowledgements_count),
         TEST(a_capture_of_servers_alone_is_told),
         TEST(unseen_requests_are_made_by_bytes),
         TEST(a_part_of_a_request_scatters_within_reason),
