@@ -492,7 +492,7 @@ static uint32_t piece_size(const struct flow *flow, struct tracked *tracked,
                            const struct usage_piece *piece)
 {
     if (piece->unseen)
-        return piece->new_bytes > RECORD_HEADER_BYTES ? piece->new_bytes - RECORD_HEADER_BYTES : 0;
+        return piece->new_bytes > RECORD_HEADER_BYTES ? piece->new_bytes : 0;
     return flow->flags & FLOW_DATAGRAMS ? datagram_size(tracked, piece) : piece->new_bytes;
 }
 

@@ -1299,11 +1299,18 @@ static void only_new_acknowledgements_count(void **state)
     talk_flags(&film, &odd, FROM_CLIENT, TCP_ACK);
     forget_end(&talk, FROM_SERVER);
     use_with_acknowledgements(&talk);
-    talk_flags(&film, &talk, FROM_SERVER, TCP_ACK); /* what the client says was counted */
+    talk_record(&film, &talk, FROM_CLIENT, 400);
+    for (int i = 0; i < 3; i++) {
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+        if (i == 1) /* lost, and no less told by what follows */
+            film.shots[film.count - 1].bytes[12] ^= 0xff;
+        talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    }
     scene_play();
     assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER] - 3005);
     assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT] + mute.said[FROM_CLIENT]);
-    assert_triple(only_sum(ONE, API).requests, 2, 2, 2);
+    assert_triple(only_sum(ONE, API).requests, 3, 3, 3);
+    assert_near(only_sum(ONE, API).tokens_out.central, 200 + 200 + (1000 + 1005 + 1000) / 100.0);
 }
 
 /* Then only the DNS can tell who talks to whom. */
