@@ -13,6 +13,7 @@ import { readTruth } from './lib-truth.mjs';
 const require = process.argv.includes('--require');
 const [program, configuration, ...directories] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const SLACK_S = 0.3; // of a busy machine: the capture's clock is the kernel's, the servers' stands behind their queue
+const LATE_S = 3;    // of a very busy one, for what is left over
 const PROXY_S = 10;  // the servers of HTTP/3 stand behind a proxy, whose last words of the handshake begin the answer
 
 const band = (text) => text.split('/').map(Number);
@@ -28,14 +29,14 @@ function foundIn(directory) {
 }
 
 /* Behind a proxy, a server knows its client's port from the proxy; else from its socket. */
-const isOf = (found, truth) => found.service === truth.service && found.client === truth.client && found.port === truth.client_port
-    && truth.start - (truth.transport === 'h3' ? PROXY_S : SLACK_S) <= found.time && found.time <= truth.end + SLACK_S;
+const isOf = (found, truth, late) => found.service === truth.service && found.client === truth.client && found.port === truth.client_port
+    && truth.start - (truth.transport === 'h3' ? PROXY_S : SLACK_S) - late <= found.time && found.time <= truth.end + SLACK_S + late;
 const onOne = (a, b) => a.service === b.service && a.client === b.client && (a.port ?? a.client_port) === (b.port ?? b.client_port);
 
 /* Of those that were asked until the next one was found. */
-function truthsOf(found, founds, truths) {
+function truthsOf(found, founds, truths, late) {
     const open = truths.filter((truth) => !truth.matched);
-    if (found.requests <= 1) return open.filter((truth) => isOf(found, truth)).sort((a, b) => b.start - a.start).slice(0, 1);
+    if (found.requests <= 1) return open.filter((truth) => isOf(found, truth, late)).sort((a, b) => b.start - a.start).slice(0, 1);
     const next = Math.min(...founds.filter((other) => onOne(other, found) && other.time > found.time).map(({ time }) => time));
     return open.filter((truth) => onOne(truth, found) && truth.end + SLACK_S >= found.time && truth.start < next)
         .sort((a, b) => a.start - b.start).slice(0, found.requests);
@@ -43,11 +44,13 @@ function truthsOf(found, founds, truths) {
 
 function match(founds, truths) {
     const pairs = [];
-    for (const found of founds) {
-        const own = truthsOf(found, founds, truths);
-        found.surplus = found.requests - own.length;
-        for (const truth of own) truth.matched = found;
-        if (own.length) pairs.push({ found, truth: own[0], truths: own });
+    for (const late of [0, LATE_S]) {
+        for (const found of founds.filter(({ own }) => !own?.length)) {
+            found.own = truthsOf(found, founds, truths, late);
+            found.surplus = found.requests - found.own.length;
+            for (const truth of found.own) truth.matched = found;
+            if (found.own.length) pairs.push({ found, truth: found.own[0], truths: found.own });
+        }
     }
     return pairs;
 }

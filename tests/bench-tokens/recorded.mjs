@@ -71,11 +71,18 @@ function eventSizes(answer) {
     return [...other.slice(0, others / 2), ...Array(deltas).fill(Math.round(piece)), ...other.slice(others / 2)];
 }
 
-/* Reasoning was sent where its text is long enough for its tokens; a summary is not. */
+/* Reasoning was sent where its text is long enough for its tokens; a summary is not. Where even without it more tokens were
+ * billed than the text that was sent can hold, and what surrounds the call of a tool, others were hidden that nobody stated (of
+ * tools that ran at the server, most likely): then what was sent is so much as its text is. */
+const LEAST_BYTES = 1.5; // of text in a token, of code and JSON
+const MOST_AROUND = 40;  // tokens that are no text: names of tools, marks of the end
+const USUAL_BYTES = 4.3;
 function visibleTokens(answer) {
     const reasoning = Number(answer.reasoning_tokens_hidden || 0);
     const sent = Number(answer.thinking_bytes) >= 2 * reasoning;
-    return Number(answer.output_tokens_billed) - (sent ? 0 : reasoning);
+    const billed = Number(answer.output_tokens_billed) - (sent ? 0 : reasoning);
+    const text = ['text_bytes', 'tooljson_bytes', ...(sent ? ['thinking_bytes'] : [])].reduce((sum, name) => sum + Number(answer[name]), 0);
+    return billed > text / LEAST_BYTES + MOST_AROUND ? Math.round(text / USUAL_BYTES) : billed;
 }
 
 /* Of these, sizes are known, but not times: events at the pace of a common model, over HTTP/2 (9 B a frame). What
