@@ -52,9 +52,8 @@ enum input_method {
  *   whole_tokens_per_second_max
  *                         M1, M2: no model writes faster. What would be is no answer that was sent
  *                         whole; 0: not known
- *   whole_record_...      M1, M2: of several answers at once over HTTP/2, a record of at least
- *                         whole_record_min bytes right before the end of one is all of it, with
- *                         so much around its text
+ *   whole_record_...      M1, M2: of several answers at once, a record of at least
+ *                         whole_record_min bytes may be all of one, with so much around its text
  *   exchange_sigma        how far a single exchange's visible tokens lie from what the band says of
  *                         all of them: a standard deviation, in logarithms, at random */
 #define TOKEN_RULE_MEMBERS                                                                         \

@@ -47,8 +47,10 @@
 /* Small enough for what a record of an image has, and large enough for 16 MB of them. */
 #define BULK_PART_BYTES      256
 #define LARGEST_RECORD_BYTES 16384
-/* Each answer at once may be one, and begins with one; one more is by chance. */
-#define LARGE_RECORDS_MAX 3
+/* Where no end shows it, an answer that was sent whole is so much larger than what must be with
+ * one, and than events that share a record. */
+#define WHOLE_FACTOR 1.5
+#define WHOLE_MORE   3
 /* Of text, for 4 MB of it. */
 #define WHOLE_PART_BYTES 64
 /* For two minutes. */
@@ -114,6 +116,7 @@ static void forget_answer(struct exchange_tracker *tracker)
     tracker->steps = 0;
     tracker->half_seconds = 0;
     tracker->bulk_parts = 0;
+    tracker->last_record = 0;
 }
 
 static void add_request(struct exchange_tracker *tracker)
@@ -158,11 +161,48 @@ static const struct token_rule *whole_rule(const struct estimator *estimator)
     return NULL;
 }
 
-/* Where many records are as large, it is because events were joined in them. */
-static bool are_events(const struct exchange_tracker *tracker, const struct estimator *estimator)
+/* What of the last record is text, if it holds all of one of several answers, in WHOLE_PART_BYTES;
+ * 0 where it has less than FACTOR times the size of such. */
+static uint16_t text_of_last(const struct exchange_tracker *tracker,
+                             const struct estimator *estimator, double factor)
 {
-    return estimator->method == METHOD_M1 &&
-           tracker->large_records > LARGE_RECORDS_MAX * tracker->requests;
+    const struct token_rule *rule = whole_rule(estimator);
+    double size = tracker->last_record;
+    double text = rule ? size - rule->whole_record_overhead_bytes : 0;
+
+    return text > 0 && size >= factor * rule->whole_record_min ? (uint16_t)(text / WHOLE_PART_BYTES)
+                                                               : 0;
+}
+
+/* An end followed the last record: it holds no events, or it were not larger than those in which
+ * they are joined. */
+static void note_end(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    if (estimator->method != METHOD_M1 || tracker->last_record > tracker->joined_record)
+        tracker->whole_parts = add_small(tracker->whole_parts, text_of_last(tracker, estimator, 1));
+    tracker->last_record = 0; /* says nothing of the next one's end */
+}
+
+/* No end followed the last record in a record of its own. It may hold all of an answer none the
+ * less, if it is far larger than any before; M2 has no room to tell. If it is not, events were
+ * joined, and so they may have been in what was taken for an answer. */
+static void note_no_end(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    uint16_t parts;
+
+    if (tracker->requests <= 1)
+        return;
+    parts = text_of_last(tracker, estimator, WHOLE_FACTOR);
+    if (estimator->method != METHOD_M1) {
+        tracker->whole_parts = add_small(tracker->whole_parts, parts);
+        return;
+    }
+    if (tracker->last_record >= WHOLE_MORE * tracker->joined_record)
+        tracker->whole_parts = add_small(tracker->whole_parts, parts);
+    else
+        tracker->whole_parts -= parts < tracker->whole_parts ? parts : tracker->whole_parts;
+    if (tracker->last_record > tracker->joined_record)
+        tracker->joined_record = (uint16_t)tracker->last_record;
 }
 
 static void take_whole(const struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -170,7 +210,7 @@ static void take_whole(const struct exchange_tracker *tracker, const struct esti
 {
     uint64_t bytes = (uint64_t)tracker->whole_parts * WHOLE_PART_BYTES;
 
-    if (whole_rule(estimator) && bytes <= tracker->answer_bytes && !are_events(tracker, estimator))
+    if (whole_rule(estimator) && bytes <= tracker->answer_bytes)
         shape->whole_text_bytes = bytes;
 }
 
@@ -255,6 +295,7 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
     tracker->state = STATE_IDLE;
     if (!answered)
         return false;
+    note_no_end(tracker, estimator);
     *finished = (struct exchange_shape){
         .answer_first_ns = tracker->answer_first_ns,
         .requests = tracker->requests,
@@ -357,17 +398,6 @@ static void add_bulk(struct exchange_tracker *tracker, const struct estimator *e
     }
 }
 
-static void note_large(struct exchange_tracker *tracker, const struct estimator *estimator,
-                       uint32_t size)
-{
-    const struct token_rule *rule;
-
-    if (tracker->requests <= 1 || estimator->method != METHOD_M1 ||
-        !(rule = whole_rule(estimator)) || size < rule->whole_record_min)
-        return;
-    tracker->large_records = add_small(tracker->large_records, 1);
-}
-
 static void add_answer(struct exchange_tracker *tracker, const struct estimator *estimator,
                        int64_t now_ns, uint32_t size)
 {
@@ -377,6 +407,7 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
         tracker->half_seconds++;
     tracker->answer_bytes = add(tracker->answer_bytes, size);
     add_records(tracker, 1);
+    note_no_end(tracker, estimator);
     tracker->last_record = add_small(0, size);
     tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns, size));
     if (tracker->running == 0)
@@ -385,7 +416,6 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
         add_excess(tracker, estimator, size);
     else
         vote(tracker, size);
-    note_large(tracker, estimator, size);
     if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min)
         add_bulk(tracker, estimator, size);
     tracker->last_ns = now_ns;
@@ -558,27 +588,15 @@ static bool may_have_ended(const struct exchange_tracker *tracker)
             (tracker->had_exchange && tracker->answer_records > 0));
 }
 
-/* The last record, right before one of several answers ended, may hold all of it. */
-static void add_whole(struct exchange_tracker *tracker, const struct estimator *estimator)
-{
-    const struct token_rule *rule = whole_rule(estimator);
-    double size = tracker->last_record;
-    double text = rule ? size - rule->whole_record_overhead_bytes : 0;
-
-    if (text > 0 && size >= rule->whole_record_min)
-        tracker->whole_parts = add_small(tracker->whole_parts, (uint32_t)text / WHOLE_PART_BYTES);
-}
-
 static void end_one(struct exchange_tracker *tracker, const struct estimator *estimator)
 {
     tracker->running--;
     tracker->tells_end = 1;
     if (tracker->requests <= 1)
         return;
-    add_whole(tracker, estimator);
     if (one_was_refused(tracker, estimator))
         tracker->requests--;
-    tracker->last_record = 0; /* says nothing of the next one's end */
+    note_end(tracker, estimator);
 }
 
 /* Frames of HTTP/2 that are no piece of an answer. */

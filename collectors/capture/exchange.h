@@ -30,7 +30,7 @@ struct exchange_tracker {
             uint16_t modal_lead;
             uint32_t bulk_bytes; /* as in struct exchange_shape */
             uint16_t bulk_records;
-            uint16_t large_records; /* of several at once: those of whole_record_min and more */
+            uint16_t joined_record; /* the largest, of several at once, that no end followed */
         };
     };
     uint16_t steps;     /* records that came after a pause, unasked */

@@ -714,18 +714,92 @@ static void the_end_tells_of_batched_events_too(void **state)
     assert_int_equal(shapes[0].whole_text_bytes, 0);
 }
 
-/* More than three a request: the servers joined events, and so they are at ends. */
-static void large_records_throughout_are_events(void **state)
+/* Two answers, with records of SIZES among their events; 0: an end. Returns what was sent whole. */
+static uint64_t whole_among(const struct estimator *estimator, const uint32_t *sizes, size_t count)
+{
+    start(estimator);
+    greet_http2(0);
+    for (int i = 0; i < 2; i++)
+        client(i * 300 * MS, 1400);
+    stream(S, 20 * MS, 20, 320);
+    for (size_t i = 0; i < count; i++) {
+        if (sizes[i] > 0)
+            server((2 + (int64_t)i) * S, sizes[i]);
+        server((2 + (int64_t)i) * S + 20 * MS, sizes[i] > 0 ? 320 : EMPTY_FRAME);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    return shapes[0].whole_text_bytes;
+}
+
+/* Without an end of its own, an answer is told by its size; if records are as large again and
+ * again, events were joined in them, and so they are at ends. */
+static void an_answer_sent_whole_is_larger_than_joined_events(void **state)
+{
+    static const struct {
+        uint32_t sizes[4];
+        uint64_t text, batched;
+    } cases[] = {
+        {{3200}, 3200, 3200},
+        {{1599}, 1536, 1536}, /* less than 1600, in parts of 64 */
+        {{1471}, 0, 0},
+        {{600, 1799}, 0, 1792},
+        {{600, 1800}, 1792, 1792},
+        {{3200, 3200}, 0, 6400},
+        {{6400, 1600, 1600}, 3200, 9600},
+    };
+    struct estimator chat = program;
+    struct estimator batched = events;
+
+    (void)state;
+    chat.whole_record_min = 981;
+    batched.at_once_gap_s = 1;
+    batched.whole_record_min = 981;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(whole_among(&chat, cases[i].sizes, 4), cases[i].text);
+        assert_int_equal(whole_among(&batched, cases[i].sizes, 4), cases[i].batched);
+    }
+}
+
+/* Nor is what an answer before ended with. */
+static void what_was_before_is_no_whole_answer(void **state)
 {
     struct estimator chat = program;
 
     (void)state;
     chat.whole_record_min = 1000;
-    for (unsigned large = 8; large <= 9; large++) {
-        beside_a_whole_answer(&chat, 3200);
-        stream(4 * S, 20 * MS, large, 1000);
+    start(&chat);
+    greet_http2(0);
+    client(0, 1400);
+    server(S, 9000);
+    server(S, EMPTY_FRAME);
+    client(2 * S, 1400);
+    client(2 * S + 300 * MS, 1400);
+    stream(3 * S, 20 * MS, 50, 300);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[1].requests, 2);
+    assert_int_equal(shapes[1].whole_text_bytes, 0);
+}
+
+/* A last record that is no larger than those in which events are joined is one of them. */
+static void ends_with_joined_events_are_no_answer(void **state)
+{
+    struct estimator chat = program;
+
+    (void)state;
+    chat.whole_record_min = 1000;
+    for (uint32_t last = 1280; last <= 1281; last++) {
+        start(&chat);
+        greet_http2(0);
+        for (int i = 0; i < 2; i++)
+            client(i * 300 * MS, 1400);
+        server(S, 1280);
+        stream(S + 20 * MS, 20 * MS, 50, 300);
+        server(3 * S, last);
+        server(3 * S, EMPTY_FRAME);
         close_at_end();
-        assert_int_equal(shapes[0].whole_text_bytes, large == 8 ? 3200 : 0);
+        assert_int_equal(shapes[0].whole_text_bytes, last == 1281 ? 1280 : 0);
     }
 }
 
@@ -1118,7 +1192,9 @@ int main(void)
         cmocka_unit_test(an_answer_tells_how_long_it_was_waited_for),
         cmocka_unit_test(the_end_tells_what_was_sent_whole),
         cmocka_unit_test(the_end_tells_of_batched_events_too),
-        cmocka_unit_test(large_records_throughout_are_events),
+        cmocka_unit_test(an_answer_sent_whole_is_larger_than_joined_events),
+        cmocka_unit_test(what_was_before_is_no_whole_answer),
+        cmocka_unit_test(ends_with_joined_events_are_no_answer),
         cmocka_unit_test(after_a_refusal_a_connection_is_not_new),
         cmocka_unit_test(http2_is_told_by_its_empty_frames),
         cmocka_unit_test(the_base_of_an_event_depends_on_http),
