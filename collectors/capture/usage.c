@@ -486,13 +486,22 @@ static uint32_t datagram_size(struct tracked *tracked, const struct usage_piece 
 /* A record's header is none of its size (RFC 8446, 5.1). */
 enum { RECORD_HEADER_BYTES = 5 };
 
-/* What of a piece of QUIC or HTTP in clear, or of what was acknowledged, stands in for a record. Of
- * records that are acknowledged together, all headers but one count. */
-static uint32_t piece_size(const struct flow *flow, struct tracked *tracked,
-                           const struct usage_piece *piece)
+/* What was acknowledged stands in for a record; of records that are acknowledged together, all
+ * headers but one count. It tells of no frame by its size, so that none is as small as those. */
+static uint32_t unseen_size(const struct estimator *estimator, const struct usage_piece *piece)
+{
+    uint32_t size =
+        piece->new_bytes > RECORD_HEADER_BYTES ? piece->new_bytes - RECORD_HEADER_BYTES : 0;
+
+    return size >= estimator->answer_record_min ? size : 0;
+}
+
+/* What of a piece of QUIC or HTTP in clear stands in for a record. */
+static uint32_t piece_size(const struct usage *usage, const struct flow *flow,
+                           struct tracked *tracked, const struct usage_piece *piece)
 {
     if (piece->unseen)
-        return piece->new_bytes > RECORD_HEADER_BYTES ? piece->new_bytes : 0;
+        return unseen_size(estimator_of(usage, flow), piece);
     return flow->flags & FLOW_DATAGRAMS ? datagram_size(tracked, piece) : piece->new_bytes;
 }
 
@@ -507,7 +516,7 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
     context.from_client = piece->end == END_CLIENT;
     if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)) && !piece->unseen)
         feed_records(&context, piece);
-    else if ((size = piece_size(flow, context.tracked, piece)) > 0)
+    else if ((size = piece_size(usage, flow, context.tracked, piece)) > 0)
         handle_record(&context, RECORD_APPLICATION_DATA, size);
     context.tracked->last_ns = piece->now_ns;
     tracking_schedule(usage->tracking, flow->state, due_ns(usage, flow, context.tracked));

@@ -1281,6 +1281,34 @@ static void a_capture_of_clients_alone_is_told(void **state)
     assert_int_equal(only_sum(ONE, API).grade, GRADE_E);
 }
 
+/* The service is asked several things at once, on a connection of HTTP/2. */
+static void at_once(void)
+{
+    struct service service = *catalogue_service(catalogue, API);
+
+    service.estimator.at_once_gap_s = 1;
+    assert_true(catalogue_set_service(catalogue, API, &service));
+}
+
+/* Of how many records, nobody knows: 31 B are no frame of HTTP/2 that ends an answer. */
+static void acknowledged_bytes_are_no_frames(void **state)
+{
+    struct talk talk = greet(50000, 3000);
+
+    (void)state;
+    talk_record(&film, &talk, FROM_CLIENT, 400);
+    for (int i = 0; i < 20; i++) {
+        talk_record(&film, &talk, FROM_SERVER, i % 2 ? 26 : 1000);
+        film.clock_ns += 20 * MILLI;
+        talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    }
+    forget_end(&talk, FROM_SERVER);
+    at_once();
+    scene_play();
+    assert_triple(only_sum(ONE, API).requests, 1, 1, 1);
+    assert_near(only_sum(ONE, API).tokens_out.central, 10 * 1000 / 100.0);
+}
+
 /* Not by what an old, a forged or no acknowledgement says, nor of a server that is heard. */
 static void only_new_acknowledgements_count(void **state)
 {
@@ -2553,6 +2581,7 @@ int main(void)
         TEST(an_outer_name_hides_the_service_unless_a_hint_tells_it),
         TEST(only_an_outer_name_with_the_extension_hides),
         TEST(a_capture_of_clients_alone_is_told),
+        TEST(acknowledged_bytes_are_no_frames),
         TEST(only_new_acknowledgements_count),
         TEST(a_capture_of_servers_alone_is_told),
         TEST(unseen_requests_are_made_by_bytes),
