@@ -12,8 +12,14 @@
 /* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
 #define MODAL_TOLERANCE 16
 
+/* Every path of QUIC takes 1200 (RFC 9000, 14), with the header. */
 #define FULL_DATAGRAM_BYTES 1150
 
+/* Datagrams are counted in units of 8 bytes, and full where they are close to the largest. */
+enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
+/* As many writes may be replies as there were calls; of a page or a file, any number. */
+enum { ANY_REPLIES = UINT8_MAX };
+enum { MAX_WRITE_US = (1 << 24) - 1 };
 enum { MAX_RECORDS = (1 << 18) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
 
 bool webexchange_applies(const struct estimator *estimator)
@@ -189,18 +195,26 @@ static void begin_answer(struct webexchange *tracker)
     tracker->answering = 1;
 }
 
+/* The client has said what it wanted to, and the server goes on. */
+static void close_burst(struct webexchange *tracker, const struct estimator *estimator,
+                        bool is_beside)
+{
+    if (is_beside)
+        look_beside(tracker, estimator);
+    else
+        tracker->beside_steps = 0;
+    tracker->burst_bytes = 0;
+    tracker->groups = 0;
+}
+
 static void add_step(struct webexchange *tracker, const struct estimator *estimator)
 {
     uint32_t since_ms = to_ms(write_first_ns(tracker) - last_step_ns(tracker));
     uint32_t rest_ms = to_ms(to_ns(estimator->rest_s));
 
     tracker->step_ms = to_ms(write_first_ns(tracker) - tracker->answer_first_ns);
-    if (since_ms >= rest_ms)
-        tracker->beside_steps = 0;
-    else
-        look_beside(tracker, estimator);
-    tracker->burst_bytes = 0;
-    tracker->groups = 0;
+    if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s))
+        close_burst(tracker, estimator, since_ms < rest_ms);
     if (since_ms >= rest_ms)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)
@@ -224,8 +238,10 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
     if (!tracker->write_is_open)
         return false;
     tracker->write_is_open = 0;
-    if (is_large)
+    if (is_large) {
         tracker->call_ns = tracker->last_ns;
+        tracker->replies = ANY_REPLIES;
+    }
     if (is_large || tracker->write_is_reply)
         return false;
     if (tracker->answering && asks_again(tracker, estimator))
@@ -236,6 +252,37 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
         begin_answer(tracker);
     add_step(tracker, estimator);
     return ended;
+}
+
+/* Whether more must follow a server's datagram of that size: the first of an answer may be large,
+ * too, but only those of a page or a file are as large as the path takes. */
+static bool is_full(struct webexchange *tracker, uint32_t size)
+{
+    uint32_t units = size / DATAGRAM_UNIT_BYTES;
+
+    units = units < UINT8_MAX ? units : UINT8_MAX;
+    if (units > tracker->datagram_units)
+        tracker->datagram_units = (uint8_t)units;
+    return size >= FULL_DATAGRAM_BYTES && units + DATAGRAM_SLACK_UNITS >= tracker->datagram_units;
+}
+
+/* Whether a write that begins now is the reply to a call. While pages report in one tab, text goes
+ * on in another: when each call has its reply, what is more is not one. */
+static bool take_reply(struct webexchange *tracker, const struct estimator *estimator,
+                       int64_t now_ns)
+{
+    if (now_ns - tracker->call_ns >= to_ns(estimator->reply_s) || tracker->replies == 0)
+        return false;
+    if (tracker->replies < ANY_REPLIES)
+        tracker->replies--;
+    return true;
+}
+
+static void add_write_time(struct webexchange *tracker, int64_t gap_ns)
+{
+    uint32_t write_us = add(tracker->write_us, to_us(gap_ns));
+
+    tracker->write_us = write_us < MAX_WRITE_US ? write_us & MAX_WRITE_US : MAX_WRITE_US;
 }
 
 static bool server_record(struct webexchange *tracker, const struct estimator *estimator,
@@ -250,14 +297,15 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
         tracker->write_us = 0;
         tracker->write_bytes = 0;
         tracker->write_records = 0;
-        tracker->write_is_reply = now_ns - tracker->call_ns < to_ns(estimator->reply_s);
+        tracker->write_is_reply = take_reply(tracker, estimator, now_ns);
         tracker->write_is_open = 1;
     } else {
-        tracker->write_us = add(tracker->write_us, to_us(gap_ns));
+        add_write_time(tracker, gap_ns);
     }
     if (tracker->write_records == 0 || (double)gap_ns >= estimator->event_gap_s * 1e9)
-        tracker->write_records = add_small(tracker->write_records, 1);
-    tracker->write_is_cut = tracker->is_quic && size >= FULL_DATAGRAM_BYTES;
+        tracker->write_records =
+            (uint8_t)(tracker->write_records + (tracker->write_records < UINT8_MAX));
+    tracker->write_is_cut = tracker->is_quic && is_full(tracker, size);
     tracker->write_bytes = add_small(tracker->write_bytes, size);
     tracker->last_ns = now_ns;
     return ended;
@@ -281,6 +329,17 @@ static void add_to_group(struct webexchange *tracker, const struct estimator *es
         tracker->groups = (tracker->groups + 1) & MAX_GROUPS;
 }
 
+/* Of a call in several datagrams, the last is not full, but for the only one. */
+static void expect_reply(struct webexchange *tracker, const struct estimator *estimator,
+                         int64_t gap_ns, uint32_t size)
+{
+    if (gap_ns >= to_ns(estimator->reply_s) || tracker->replies == ANY_REPLIES)
+        tracker->replies = 0;
+    if (tracker->replies < ANY_REPLIES - 1 &&
+        (!tracker->is_quic || size < FULL_DATAGRAM_BYTES || tracker->replies == 0))
+        tracker->replies++;
+}
+
 /* Adds to the burst, or begins the next one; what is too small for a request begins none in place
  * of one that was not. */
 static bool client_record(struct webexchange *tracker, const struct estimator *estimator,
@@ -289,6 +348,7 @@ static bool client_record(struct webexchange *tracker, const struct estimator *e
     bool ended = close_write(tracker, estimator, finished);
 
     add_to_group(tracker, estimator, now_ns - tracker->call_ns, size);
+    expect_reply(tracker, estimator, now_ns - tracker->call_ns, size);
     if (now_ns - tracker->call_ns < to_ns(estimator->burst_gap_s))
         tracker->burst_bytes = add(tracker->burst_bytes, size);
     else if (!has_request(tracker, estimator) || (double)size >= estimator->request_bytes_min)

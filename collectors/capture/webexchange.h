@@ -9,8 +9,9 @@
 
 /* The exchanges of web applications. Their pages call, poll and report all the time, so that the
  * answer tells, not the request. What a server sends without a pause is a write; a step is a write
- * that it makes by itself, so not soon after a call of the client, and that is small: a model makes
- * its text step by step, replies are no steps, and of a page or a file writes are large.
+ * that it makes by itself, so not as the reply to a call of the client, and that is small: a model
+ * makes its text step by step, and of a page or a file writes are large. Soon after n calls, the
+ * first n writes are replies.
  *
  * Knows sizes and times only. Life cycle: webexchange_start(), then webexchange_record() for each
  * application record in time order and webexchange_finish() when webexchange_deadline() passes, or
@@ -22,14 +23,16 @@ struct webexchange {
     int64_t last_ns; /* of the server's last record */
     int64_t call_ns; /* of the client's, or the end of a write that was no step but large */
     int64_t answer_first_ns;
-    uint32_t write_us;    /* how long the server's last write took */
-    uint32_t burst_bytes; /* of the client, since the server's last step */
+    uint32_t write_us : 24;      /* how long the server's last write took */
+    uint32_t datagram_units : 8; /* QUIC: the server's largest datagram */
+    uint32_t burst_bytes;        /* of the client, since the server's last step */
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t step_ms;   /* from the answer's begin to its last step, */
     uint32_t active_ms; /* without what was longer than a rest */
     uint16_t write_bytes;
-    uint16_t write_records; /* or events */
+    uint8_t write_records; /* or events */
+    uint8_t replies;       /* that may still come to the client's calls */
     uint16_t steps;
     uint16_t modal_bytes;
     uint16_t modal_lead;

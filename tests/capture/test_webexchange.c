@@ -175,6 +175,54 @@ static void replies_to_calls_are_no_steps(void **state)
     assert_int_equal(finished, 1);
 }
 
+/* What the server writes beyond a reply to each call is the text of another tab, in its steps. */
+static void when_each_call_has_its_reply_the_rest_are_steps(void **state)
+{
+    static const struct {
+        bool is_quic;
+        unsigned calls; /* of three records, or of two full datagrams and one that is not */
+        unsigned records;
+    } cases[] = {{false, 0, 13}, {false, 1, 10}, {false, 2, 7}, {true, 1, 11}, {true, 2, 10}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&page, cases[i].is_quic);
+        client(0, 4000);
+        stream(S, 20 * MS, 3, 100);
+        for (unsigned j = 0; j < cases[i].calls; j++) {
+            client(S + 50 * MS, 1250);
+            client(S + 50 * MS, 1150);
+            client(S + 50 * MS, 1149);
+        }
+        stream(S + 60 * MS, 20 * MS, 10, 100);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].answer_records, cases[i].records);
+    }
+    start();
+    client(0, 4000);
+    for (int i = 0; i < 256; i++) /* a file is sent: however much, its replies are not */
+        client(1 + i, 16401);
+    stream(10 * MS, 10 * MS, 29, 100);
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start();
+    client(0, 4000);
+    server(10 * MS, 5000);
+    stream(30 * MS, 20 * MS, 8, 100); /* of a page there may be any number, */
+    client(200 * MS, 200);            /* until the next call, */
+    stream(220 * MS, 70 * MS, 5, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 4);
+    start();
+    client(0, 4000);
+    client(301 * MS, 200); /* what was not answered by now has no reply */
+    stream(310 * MS, 60 * MS, 10, 100);
+    close_at_end();
+    assert_int_equal(shapes[0].answer_records, 9);
+}
+
 /* A page or a file comes in large writes, whatever the size of its records; and what is left of it
  * for later is not by itself. */
 static void pages_and_files_are_no_steps(void **state)
@@ -226,6 +274,26 @@ static void full_datagrams_are_no_steps(void **state)
     close_at_end();
     assert_int_equal(finished, 1);
     assert_int_equal(shapes[0].answer_bytes, 20 * 1450);
+}
+
+/* Headers and the first words of an answer make a large one; the largest are of a page. */
+static void a_large_datagram_is_not_full_beside_larger_ones(void **state)
+{
+    static const struct {
+        uint32_t page_bytes;
+        unsigned answers;
+    } cases[] = {{1439, 1}, {1368, 1}, {1367, 0}, {1332, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&page, true);
+        server(0, cases[i].page_bytes);
+        client(S, 4000);
+        server(2 * S, 1332);
+        stream(2 * S + 20 * MS, 100 * MS, 3, 100);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+    }
 }
 
 static void telemetry_cuts_nothing(void **state)
@@ -385,6 +453,24 @@ static void who_asks_beside_is_answered_together(void **state)
         assert_int_equal(shapes[0].answer_records, 41 + cases[i].steps);
         assert_int_equal(shapes[0].http, cases[i].is_quic ? EXCHANGE_HTTP_3 : EXCHANGE_HTTP_1);
     }
+}
+
+/* The text of the first answer goes on while the second prompt is sent, call by call. */
+static void a_burst_goes_on_beside_steps(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    for (int i = 0; i < 4; i++) {
+        client(3 * S + i * 100 * MS + 1, 2000);
+        stream(3 * S + i * 100 * MS + 20 * MS, 20 * MS, 3, 100);
+    }
+    stream(3 * S + 700 * MS, 50 * MS, 3, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 2);
+    assert_int_equal(shapes[0].answer_records, 41 + 4 * 2 + 3);
 }
 
 static void who_asks_before_the_answer_too(void **state)
@@ -586,8 +672,10 @@ int main(void)
         cmocka_unit_test(steps_make_the_answer),
         cmocka_unit_test(small_records_are_neither_calls_nor_steps),
         cmocka_unit_test(replies_to_calls_are_no_steps),
+        cmocka_unit_test(when_each_call_has_its_reply_the_rest_are_steps),
         cmocka_unit_test(pages_and_files_are_no_steps),
         cmocka_unit_test(full_datagrams_are_no_steps),
+        cmocka_unit_test(a_large_datagram_is_not_full_beside_larger_ones),
         cmocka_unit_test(telemetry_cuts_nothing),
         cmocka_unit_test(the_next_question_has_waited_for_the_answer),
         cmocka_unit_test(the_next_answer_is_of_the_next_question),
@@ -596,6 +684,7 @@ int main(void)
         cmocka_unit_test(nothing_is_answered_that_was_not_asked),
         cmocka_unit_test(steps_far_apart_are_no_answer),
         cmocka_unit_test(who_asks_beside_is_answered_together),
+        cmocka_unit_test(a_burst_goes_on_beside_steps),
         cmocka_unit_test(who_asks_before_the_answer_too),
         cmocka_unit_test(the_report_of_an_end_is_no_question),
         cmocka_unit_test(records_of_one_event_are_one),
