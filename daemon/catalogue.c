@@ -572,7 +572,8 @@ void catalogue_visit_resolvers(const struct catalogue *catalogue, catalogue_visi
     visit_kinds(catalogue, KIND_RESOLVER, KIND_RESOLVER_SUFFIX, visit, context);
 }
 
-static const char *const role_names[] = {"inference", "assets", "telemetry", "login", "shared"};
+static const char *const role_names[] = {"inference", "assets", "telemetry",
+                                         "login",     "shared", "images"};
 
 const char *service_role_name(enum service_role role)
 {
@@ -646,6 +647,7 @@ static const struct confread_key host_keys[] = {
     {"telemetry", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"login", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"shared", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"images", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 
 static const struct confread_key main_keys[] = {

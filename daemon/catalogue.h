@@ -21,13 +21,16 @@
 #define SERVICE_NONE       UINT16_MAX
 
 /* ROLE_SHARED: a name that may carry inference of this service among other things that are no use
- * of AI. What comes under it is use only where the traffic has the shape of an exchange. */
+ * of AI. What comes under it is use only where the traffic has the shape of an exchange.
+ * ROLE_IMAGES: a name from which images are fetched that answers tell of; it is no use by itself.
+ */
 enum service_role {
     ROLE_INFERENCE,
     ROLE_ASSETS,
     ROLE_TELEMETRY,
     ROLE_LOGIN,
     ROLE_SHARED,
+    ROLE_IMAGES,
     ROLE_COUNT
 };
 enum service_hosting { HOSTING_SOVEREIGN, HOSTING_EU, HOSTING_OUTSIDE_EU };

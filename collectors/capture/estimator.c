@@ -271,6 +271,10 @@ static struct triple images_of(const struct estimator *estimator,
     struct triple size = estimator->image_bytes;
     double bytes = (double)shape->answer_bytes;
 
+    /* It may be what the model found, or somebody else's: at least none was made. */
+    if (shape->fetched_bytes > 0)
+        return (struct triple){0, larger(1, (double)shape->fetched_bytes / size.central),
+                               larger(1, (double)shape->fetched_bytes / size.low)};
     /* Beside text it may be data of another kind, too: at least none. */
     if (has_bulk(estimator, shape))
         return (struct triple){0, larger(1, (double)shape->bulk_bytes / size.central),

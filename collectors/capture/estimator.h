@@ -143,6 +143,8 @@ struct estimator {
     double upload_bytes_min;   /* a request of that size carries a file */
     struct triple image_bytes; /* of one; METHOD_NONE: the answer is images, if anything */
     double bulk_record_min;    /* all others: records of an image, which text does not fill */
+    double image_fetch_s; /* web applications: who fetches one within that of an answer's end has
+                           * had it made */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
 
@@ -158,6 +160,8 @@ enum exchange_http { EXCHANGE_HTTP_1, EXCHANGE_HTTP_2, EXCHANGE_HTTP_3 };
 /* What was seen of one exchange; sizes count TLS records without their 5-byte header. */
 struct exchange_shape {
     int64_t answer_first_ns;
+    int64_t answer_last_ns;  /* of web applications */
+    uint64_t fetched_bytes;  /* of images, from elsewhere */
     uint32_t requests;       /* answered together, so that nobody can tell whose is what; 0 is 1 */
     int http;                /* enum exchange_http */
     uint64_t request_bytes;  /* application records, client to server */

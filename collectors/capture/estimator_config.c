@@ -75,6 +75,7 @@ static const struct confread_key estimator_keys[] = {
     {"upload_bytes_min", CONFREAD_DOUBLE, false, 1e4, 1e9, MEMBER(upload_bytes_min), 0, NULL},
     {"image_bytes", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(image_bytes), 0, NULL},
     {"bulk_record_min", CONFREAD_DOUBLE, false, 1000, 16640, MEMBER(bulk_record_min), 0, NULL},
+    {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
     {"input", CONFREAD_ENUM, true, 0, 0, MEMBER(input_method), 0, input_names},
@@ -138,12 +139,14 @@ static bool check_use(const config_setting_t *group, const struct parameter_use 
     return valid;
 }
 
-/* Within text, an image is told by the size of its records. */
+/* Within text, an image is told by the size of its records; of web applications, by when it is
+ * fetched from elsewhere. */
 static bool check_images(const config_setting_t *group, const struct estimator *estimator,
                          struct diagnostics *diagnostics)
 {
     const config_setting_t *image = config_setting_get_member(group, "image_bytes");
-    const config_setting_t *record = config_setting_get_member(group, "bulk_record_min");
+    const char *needed = estimator->reply_s > 0 ? "image_fetch_s" : "bulk_record_min";
+    const config_setting_t *record = config_setting_get_member(group, needed);
     bool beside_text = image && estimator->method != METHOD_NONE;
 
     if (image && estimator->method == METHOD_EVENTS) {
@@ -154,13 +157,10 @@ static bool check_images(const config_setting_t *group, const struct estimator *
     if (beside_text == (record != NULL))
         return true;
     if (record)
-        confread_error(record, diagnostics,
-                       "bulk_record_min is used with image_bytes, by M1 to M5");
+        confread_error(record, diagnostics, "%s is used with image_bytes, by M1 to M5", needed);
     else
-        confread_error(image, diagnostics,
-                       "missing key \"bulk_record_min\", which image_bytes uses "
-                       "with %s",
-                       method_names[estimator->method]);
+        confread_error(image, diagnostics, "missing key \"%s\", which image_bytes uses with %s",
+                       needed, method_names[estimator->method]);
     return false;
 }
 
@@ -269,7 +269,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         bool required;
     } parameters[] = {{"answer_steps_min", true},        {"rest_s", true},
                       {"step_bytes_max", true},          {"overlap_bytes_min", false},
-                      {"overlap_quic_bytes_min", false}, {"event_gap_s", false}};
+                      {"overlap_quic_bytes_min", false}, {"event_gap_s", false},
+                      {"image_fetch_s", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
                                               "refusal_s_max", "whole_record_min", "at_once_gap_s"};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");

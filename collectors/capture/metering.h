@@ -105,8 +105,8 @@ void metering_take_shard(struct metering *metering, unsigned shard, unsigned cou
 void metering_set_trust(struct metering *metering, const struct trust_policy *policy);
 /* Before any frame, where the sink has flow(): ESTIMATED is told of each exchange that was
  * estimated, when it is over. RECORD is that of its flow, but with the time at which the answer
- * began, and bytes of the exchange's records (without their headers), requests and tokens of this
- * exchange alone. CONTEXT is the sink's. */
+ * began, and bytes of the exchange's records (without their headers), requests, tokens and units of
+ * this exchange alone. CONTEXT is the sink's. */
 typedef void metering_estimated(void *context, const struct flow_record *record);
 void metering_show_exchanges(struct metering *metering, metering_estimated *estimated);
 void metering_free(struct metering *metering);

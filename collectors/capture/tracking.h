@@ -26,7 +26,7 @@ struct tracked {
         struct webexchange web;
     };
     int64_t last_ns; /* of the last packet */
-    uint64_t device; /* of a shared name: what its client will be counted as */
+    uint64_t device; /* what its client is counted as, or, of a shared name, will be */
     int32_t device_day;
     uint32_t flow; /* index in the flow table */
 };

@@ -3,6 +3,7 @@
 
 #include "collectors/capture/assembly.h"
 #include "collectors/capture/devices.h"
+#include "collectors/capture/fetches.h"
 #include "collectors/capture/quic.h"
 #include "collectors/capture/tracking.h"
 
@@ -17,6 +18,7 @@
 struct usage {
     struct tracking *tracking;
     struct assembly_pool *assemblies; /* records that overtook others */
+    struct fetches *fetches;          /* of images */
     struct interval *interval;
     struct flow_table *flows;
     const struct catalogue *catalogue;
@@ -37,7 +39,8 @@ struct usage *usage_new(const struct limits *limits, struct interval *interval,
     usage->context = context;
     usage->tracking = tracking_new(limits->max_tracked_flows);
     usage->assemblies = assembly_pool_new((limits->max_reassembly + 1) / 2);
-    if (!usage->tracking || !usage->assemblies) {
+    usage->fetches = fetches_new();
+    if (!usage->tracking || !usage->assemblies || !usage->fetches) {
         usage_free(usage);
         return NULL;
     }
@@ -50,6 +53,7 @@ void usage_free(struct usage *usage)
         return;
     tracking_free(usage->tracking);
     assembly_pool_free(usage->assemblies);
+    fetches_free(usage->fetches);
     free(usage);
 }
 
@@ -174,12 +178,42 @@ static void see_device(const struct usage *usage, struct flow *flow, const struc
         return;
     flow->device_day = short_day(day);
     identity = devices_identify(devices, day, client, flow->direction, flow->service);
-    if (is_use(flow)) {
+    if (is_use(flow))
         devices_enter(devices, day, identity, flow->direction, flow->service);
-    } else if (flow->state != FLOW_NO_STATE) {
+    if (flow->state != FLOW_NO_STATE) {
         tracking_get(usage->tracking, flow->state)->device = identity;
         tracking_get(usage->tracking, flow->state)->device_day = day;
     }
+}
+
+/* A piece of what is fetched from where images of answers are. */
+static void see_fetch(const struct usage *usage, const struct flow *flow,
+                      const struct usage_piece *piece)
+{
+    const struct estimator *estimator = estimator_of(usage, flow);
+    int32_t day = interval_day(usage->interval);
+    bool from_client = piece->end == END_CLIENT;
+
+    if (estimator->image_fetch_s <= 0 || piece->new_bytes == 0 || flow->flags & FLOW_FOR_OTHERS ||
+        (from_client && piece->new_bytes < estimator->request_record_min))
+        return;
+    fetches_add(usage->fetches,
+                devices_identify(interval_devices(usage->interval), day, piece->client,
+                                 flow->direction, flow->service),
+                piece->now_ns, from_client, piece->new_bytes);
+}
+
+/* Of images that the client of FLOW fetched from elsewhere when this answer had ended. */
+static uint64_t fetched_bytes(const struct usage *usage, const struct flow *flow,
+                              const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    const struct tracked *tracked = tracking_get(usage->tracking, flow->state);
+
+    if (estimator->image_fetch_s <= 0 || tracked->device_day != interval_day(usage->interval))
+        return 0;
+    return fetches_take(usage->fetches, tracked->device, shape->answer_last_ns,
+                        shape->answer_last_ns + (int64_t)(estimator->image_fetch_s * SECOND_NS),
+                        estimator->image_bytes.low);
 }
 
 /* -- Exchanges -------------------------------------------------------------------------------- */
@@ -200,8 +234,11 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
                            const struct exchange_shape *shape)
 {
     const struct estimator *estimator = estimator_of(usage, flow);
-    struct exchange_estimate estimate = estimator_apply(estimator, shape);
+    struct exchange_shape whole = *shape;
+    struct exchange_estimate estimate;
 
+    whole.fetched_bytes = fetched_bytes(usage, flow, estimator, shape);
+    estimate = estimator_apply(estimator, &whole);
     if (flow->role == ROLE_SHARED && !(flow->flags & FLOW_PROVEN))
         prove(usage, flow);
     if (usage->observe)
@@ -348,9 +385,7 @@ static bool take_state(const struct usage *usage, struct flow *flow, int64_t now
     start_exchange(tracking_get(usage->tracking, flow->state), estimator_of(usage, flow), flow);
     tracking_get(usage->tracking, flow->state)->last_ns = now_ns;
     tracking_get(usage->tracking, flow->state)->device_day = NO_DAY;
-    /* A shared name's device is kept in the state: the next packet enters it anew. */
-    if (flow->role == ROLE_SHARED)
-        flow->device_day = 0;
+    flow->device_day = 0; /* the device is kept in the state: the next packet enters it anew */
     return true;
 }
 
@@ -426,6 +461,8 @@ static bool count_piece(const struct usage *usage, struct flow *flow,
 {
     if (piece->new_bytes > 0)
         add_bytes(usage, flow, piece->end, piece->new_bytes);
+    if (flow->role == ROLE_IMAGES)
+        see_fetch(usage, flow, piece);
     if (!is_followed(flow))
         return false;
     if (flow->state == FLOW_NO_STATE && !take_state(usage, flow, piece->now_ns)) {

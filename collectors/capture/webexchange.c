@@ -164,6 +164,7 @@ static bool end_answer(struct webexchange *tracker, const struct estimator *esti
         return false;
     *finished = (struct exchange_shape){
         .answer_first_ns = tracker->answer_first_ns,
+        .answer_last_ns = last_step_ns(tracker),
         .requests = tracker->requests,
         .http = tracker->is_quic ? EXCHANGE_HTTP_3 : EXCHANGE_HTTP_1,
         .request_bytes = tracker->request_bytes,

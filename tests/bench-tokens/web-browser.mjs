@@ -9,14 +9,14 @@ import { people } from './web-plan.mjs';
 const [directory, seed, seconds, count, spki, ...places] = process.argv.slice(2);
 const GRACE_S = 75; /* after which a page that has not finished is an error */
 const NAMES = {
-    'chatgpt-web': ['chatgpt.com', 'ab.chatgpt.com', 'ws.chatgpt.com'], 'claude-web': ['claude.ai'],
-    'gemini-web': ['gemini.google.com'], 'copilot-web': ['copilot.microsoft.com'],
+    'chatgpt-web': ['chatgpt.com', 'ab.chatgpt.com', 'ws.chatgpt.com', 'files.oaiusercontent.com'], 'claude-web': ['claude.ai'],
+    'gemini-web': ['gemini.google.com', 'lh3.googleusercontent.com'], 'copilot-web': ['copilot.microsoft.com'],
 };
 
 function launch(transport, where) {
     const rules = where.flatMap(([app, address]) => NAMES[app].map((name) => `MAP ${name} ${address}`));
     const quic = transport === 'h3'
-        ? ['--enable-quic', `--origin-to-force-quic-on=${where.map(([app]) => `${NAMES[app][0]}:443`).join(',')}`] : ['--disable-quic'];
+        ? ['--enable-quic', `--origin-to-force-quic-on=${where.flatMap(([app]) => NAMES[app].filter((name) => !/^(ab|ws)[.]/.test(name)).map((name) => `${name}:443`)).join(',')}`] : ['--disable-quic'];
     return spawn('chromium', [
         '--headless=new', '--no-sandbox', '--remote-debugging-pipe', `--user-data-dir=${directory}/profile-${transport}`, '--no-first-run',
         '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-default-apps', '--disable-extensions',

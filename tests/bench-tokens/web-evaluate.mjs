@@ -1,7 +1,7 @@
 /* web-evaluate.mjs PROGRAM CONFIGURATION DIRECTORY...: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
  * DIRECTORY/truth.jsonl, as web.sh leaves them, of all together: two tables in Markdown, one row a service and
  * transport. The second says what became of what is hard: found of all, for exchanges; taken for an exchange of all,
- * for what is none.
+ * for what is none, and how many images were made, and counted.
  *
  * A found exchange is matched to the true one on its connection whose answer it began in, or whose calls that go before
  * the prompt (sentinel and the like) it took for the answer's begin. One that was found to answer n requests together is
@@ -29,6 +29,7 @@ function foundIn(capture) {
     return table(text).map((row) => ({
         time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport === 'quic' ? 'h3' : 'h2',
         name: row.name, port: Number(row.client_port), requests: Math.round(central(row.requests)), out: band(row.tokens_out), in: band(row.tokens_in),
+        images: band(row.units.match(/images=([^,]*)/)?.[1] ?? '0/0/0'),
     }));
 }
 
@@ -43,7 +44,7 @@ const countError = (service) => Number(services.match(new RegExp(`^    ${service
 const rows = new Map();
 const rowOf = (service, transport) => {
     const key = `${service} | ${transport}`;
-    if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], surplus: [] });
+    if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], surplus: [], images: [0, 0, 0] });
     return rows.get(key);
 };
 
@@ -58,6 +59,7 @@ function match(found, founds, log) {
     const entries = log.filter((entry) => onOne(found, entry));
     const near = entries.filter((entry) => entry.event !== 'connection' && !entry.found && during(found, entry)).sort((a, b) => b.start - a.start);
     const row = rowOf(found.service, entries[0]?.transport ?? found.transport);
+    row.images = row.images.map((bound, i) => bound + found.images[i]);
     const truths = found.requests > 1 ? together(found, founds, entries) : [near.find(({ event }) => event === 'exchange') ?? near[0]].filter(Boolean);
     for (const truth of truths) truth.found = true;
     found.surplus = found.requests - truths.length;
@@ -67,7 +69,7 @@ function match(found, founds, log) {
 
 for (const directory of directories) {
     const founds = foundIn(`${directory}/capture.pcap`);
-    const log = readTruth(`${directory}/truth.jsonl`);
+    const log = readTruth(`${directory}/truth.jsonl`).filter(({ event }) => event !== 'person');
     for (const entry of log.filter(({ event }) => event !== 'connection')) {
         const row = rowOf(entry.service, entry.transport);
         (entry.event === 'exchange' ? row.truths : row.others).push(entry);
@@ -109,13 +111,17 @@ const KINDS = {
     'file sent': (entry) => entry.event === 'transfer' && entry.modality === 'upload',
     sound: (entry) => entry.event === 'transfer' && entry.modality === 'audio',
 };
-const KIND_COLUMNS = [...Object.keys(KINDS), 'nothing of these'];
+const KIND_COLUMNS = [...Object.keys(KINDS), 'nothing of these', 'images', 'from elsewhere', 'stated'];
+/* The page's own host sends the others. */
+const PAGES = ['chatgpt.com', 'claude.ai', 'gemini.google.com', 'copilot.microsoft.com'];
 console.log();
 header(['service', 'transport', ...KIND_COLUMNS]);
-for (const [key, { truths, others, pairs, surplus }] of sorted) {
+for (const [key, { truths, others, pairs, surplus, images }] of sorted) {
     const entries = [...truths, ...others];
     const cells = Object.values(KINDS).map((is) => entries.filter(is)).map((some) => (some.length ? `${some.filter(({ found }) => found).length} of ${some.length}` : '–'));
     const unmatched = surplus.filter((found) => !others.some((entry) => entry.found && onOne(found, entry) && during(found, entry)));
     const rest = sum([...pairs.map(({ found }) => found), ...unmatched].map((found) => found.surplus));
-    console.log(`| ${[key, ...cells, rest].join(' | ')} |`);
+    const made = others.filter(KINDS['image fetched']);
+    const elsewhere = made.filter(({ sni }) => !PAGES.includes(sni));
+    console.log(`| ${[key, ...cells, rest, made.length, elsewhere.length, images.map((bound) => Math.round(bound)).join(' / ')].join(' | ')} |`);
 }

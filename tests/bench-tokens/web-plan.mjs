@@ -77,7 +77,10 @@ const idle = (chance, app, seconds, more) => ({ app, seed: chance.below(2 ** 31)
 export function people(seed, app, transport, count, seconds) {
     const chance = new Chance(`${seed} ${app} ${transport}`);
     const more = { ...(transport === 'h3' ? { light: app === 'gemini-web' } : { sockets: true }) };
-    const make = (person, number) => ({ person: `${app} ${transport} ${person}`, start: chance.between(0, STARTS_MS), plan: number });
+    const make = (number, plan) => {
+        const person = `${app} ${transport} ${number}`;
+        return { person, start: chance.between(0, STARTS_MS), plan: { ...plan, person } };
+    };
     const tabs = [];
     for (let person = 0; person < count; person++)
         for (let number = person === 0 ? 2 : 1; number > 0; number--) tabs.push(make(person, tab(chance, app, seconds, more)));

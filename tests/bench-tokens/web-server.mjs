@@ -1,7 +1,7 @@
 /* The web applications: web-server.mjs CERTIFICATES TRUTH ADDRESS... Over TLS on port 443 of each ADDRESS (HTTP/2,
  * HTTP/1.1 for WebSocket), and in clear on 127.0.0.1:8080 for the proxy that speaks HTTP/3. TRUTH has the format of
- * lib-truth.mjs; event "transfer" is a file, a picture or sound (modality, bytes_in, bytes_out). Of connections,
- * only WebSockets stand in it; pages, polls and beacons do not.
+ * lib-truth.mjs; event "transfer" is a file, a picture or sound (modality, bytes_in, bytes_out); "person" says whose a
+ * connection is. Of others, only WebSockets stand in it; pages, polls and beacons do not.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -23,6 +23,8 @@ const HOSTS = {
     'chatgpt.com': { service: 'chatgpt-web', prompt: '/backend-api/f/conversation', stream: chatgpt, tokenizer: 'o200k' },
     'ws.chatgpt.com': { service: 'chatgpt-web', certificate: 'chatgpt.com' },
     'ab.chatgpt.com': { service: 'chatgpt-web', certificate: 'chatgpt.com' },
+    'files.oaiusercontent.com': { service: 'chatgpt-web' },
+    'lh3.googleusercontent.com': { service: 'gemini-web' },
     'claude.ai': { service: 'claude-web', prompt: '/api/completion', stream: claude, tokenizer: 'claude', encoding: 'gzip' },
     'gemini.google.com': { service: 'gemini-web', prompt: '/_/BardChatUi/data/StreamGenerate', stream: gemini, tokenizer: 'gemini', encoding: 'gzip' },
     'copilot.microsoft.com': { service: 'copilot-web', stream: copilot, tokenizer: 'o200k' },
@@ -53,7 +55,7 @@ function exchange(place, fields) {
 const furniture = (chance, type) => ({
     'content-type': type, date: new Date().toUTCString(), server: 'cloudflare', 'cf-ray': `${chance.hex(16)}-CDG`,
     'strict-transport-security': 'max-age=31536000; includeSubDomains; preload', 'x-content-type-options': 'nosniff',
-    'x-request-id': chance.uuid(), 'cf-cache-status': 'DYNAMIC',
+    'x-request-id': chance.uuid(), 'cf-cache-status': 'DYNAMIC', 'access-control-allow-origin': '*',
 });
 
 /* Writes a stream until it ends or nobody listens. */
@@ -138,6 +140,15 @@ function html(response, chance, bytes) {
     response.end(`<!doctype html><title>loading</title><link rel=icon href=data:,><script src=/assets/chat.js defer></script><!-- ${noise(bytes)} -->`);
 }
 
+const known = new Set();
+/* Once for each connection. */
+function tellPerson({ sni, client, client_port, transport }, person) {
+    const connection = `${transport} ${sni} ${client_port}`;
+    if (!person || known.has(connection)) return;
+    known.add(connection);
+    log.write({ event: 'person', person, sni, client, client_port, transport });
+}
+
 async function handle(request, response) {
     const parts = [];
     for await (const part of request) parts.push(part);
@@ -145,6 +156,7 @@ async function handle(request, response) {
     const place = origin(request);
     const url = new URL(request.url, 'https://bench');
     const host = HOSTS[place.sni];
+    tellPerson(place, url.searchParams.get('person'));
     if (!host) throw new Error(`no ${place.sni} here`);
     if (url.pathname === '/assets/chat.js') {
         response.writeHead(200, { 'content-type': 'text/javascript', 'cache-control': 'max-age=3600' });

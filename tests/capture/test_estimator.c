@@ -296,6 +296,27 @@ static void an_image_within_text_is_no_tokens(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
 }
 
+/* Beside its text, which stays as it is. */
+static void an_image_may_be_fetched_from_elsewhere(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+    struct exchange_estimate with;
+    struct exchange_estimate without;
+
+    (void)state;
+    estimator.method = METHOD_M4;
+    estimator.image_bytes = (struct triple){2000, 4000, 24000};
+    without = estimator_apply(&estimator, &shape);
+    assert_triple(without.images, 0, 0, 0);
+    shape.fetched_bytes = 12000;
+    with = estimator_apply(&estimator, &shape);
+    assert_triple(with.images, 0, 3, 6);
+    assert_memory_equal(&with.tokens_out, &without.tokens_out, sizeof(with.tokens_out));
+    shape.fetched_bytes = 2000;
+    assert_triple(estimator_apply(&estimator, &shape).images, 0, 1, 1);
+}
+
 /* Nobody can tell whose bytes are whose: each has its overhead, its prompt, and its share of
  * chance. */
 static void answers_at_once_have_one_sum(void **state)
@@ -550,6 +571,7 @@ static void estimates_are_ordered_and_finite(void **state)
             .answer_bytes = bytes,
             .answer_records = (uint32_t)random_next(&seed) >> random_below(&seed, 32),
             .bulk_bytes = random_next(&seed) >> random_below(&seed, 64),
+            .fetched_bytes = random_next(&seed) >> random_below(&seed, 64),
             .bulk_records = (uint32_t)random_next(&seed) >> random_below(&seed, 32),
             .answer_ns = random_next(&seed) >> random_below(&seed, 64),
             .excess_bytes = random_triple(&seed, 0, (double)bytes),
@@ -670,6 +692,7 @@ int main(void)
         cmocka_unit_test(a_large_request_carries_a_file),
         cmocka_unit_test(an_answer_without_text_is_images_or_sound),
         cmocka_unit_test(an_image_within_text_is_no_tokens),
+        cmocka_unit_test(an_image_may_be_fetched_from_elsewhere),
         cmocka_unit_test(bytes_alone_are_a_guess),
         cmocka_unit_test(answers_at_once_have_one_sum),
         cmocka_unit_test(one_of_those_at_once_may_be_whole),

@@ -477,6 +477,50 @@ static void a_file_is_an_upload(void **state)
     assert_near(sum.tokens_out_variance, 2 * 15 * 15);
 }
 
+static struct flow_record exchanges[4];
+static size_t exchange_count;
+
+static void keep_exchange(void *context, const struct flow_record *record)
+{
+    (void)context;
+    assert_true(exchange_count < 4);
+    exchanges[exchange_count++] = *record;
+}
+
+static void keep_no_flow(void *context, const struct flow_record *record)
+{
+    (void)context;
+    (void)record;
+}
+
+/* Shown one by one, each has its own sums, and not those of its connection so far. */
+static void each_exchange_is_shown_by_itself(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    struct metering_sink sink = sink_into(&sunk);
+    struct metering *metering;
+
+    (void)state;
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    for (int i = 0; i < 3; i++)
+        talk_exchange(&film, &talk, i == 1 ? 400 : 9000, 10, 300, 100 * MILLI);
+    talk_close(&film, &talk);
+    sink.flow = keep_no_flow;
+    exchange_count = 0;
+    metering = metering_new(&roomy, catalogue, directions, &sink);
+    assert_non_null(metering);
+    metering_show_exchanges(metering, keep_exchange);
+    show(metering, 0, film.count);
+    end(metering);
+    assert_int_equal(exchange_count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_triple(exchanges[i].requests, 1, 1, 1);
+        assert_triple(exchanges[i].uploads, i != 1, i != 1, i != 1);
+        assert_int_equal(exchanges[i].bytes_down, 3000);
+    }
+}
+
 static void a_server_may_be_overtaken_by_itself(void **state)
 {
     static struct bytes bytes;
@@ -1521,6 +1565,7 @@ int main(void)
         TEST(a_hole_does_not_hold_back_an_answer),
         TEST(cut_frames_are_metered_by_their_headers),
         TEST(a_file_is_an_upload),
+        TEST(each_exchange_is_shown_by_itself),
         TEST(a_server_may_be_overtaken_by_itself),
         TEST(a_hello_that_is_cut_before_its_name_has_none),
         TEST(a_hello_in_any_order_is_the_same),

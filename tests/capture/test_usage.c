@@ -324,6 +324,108 @@ static void a_proven_name_stays_proven_over_a_silence(void **state)
     assert_int_equal(devices_of(ONE, SHARED), 1);
 }
 
+/* -- Images that answers tell of ----------------------------------------------------------------
+ */
+
+enum { PICTURES = 40 };
+
+static void serve_pictures(double image_fetch_s)
+{
+    struct estimator estimator = {
+        .method = METHOD_M4,
+        .grade = GRADE_C,
+        .request_bytes_min = 3000,
+        .request_record_min = 100,
+        .burst_gap_s = 2,
+        .answer_record_min = 35,
+        .answer_bytes_min = 200,
+        .answer_gap_s = 30,
+        .answer_steps_min = 3,
+        .reply_s = 0.3,
+        .step_bytes_max = 4096,
+        .rest_s = 1.5,
+        .bytes_per_token = {50, 100, 200},
+        .image_bytes = {20000, 40000, 80000},
+        .image_fetch_s = image_fetch_s,
+    };
+
+    scene_service(PICTURES, "pictures", "chat.example", &estimator, ROLE_INFERENCE);
+    assert_null(catalogue_add_host(catalogue, "images.example", PICTURES, ROLE_IMAGES));
+    assert_null(catalogue_add_host(catalogue, "pages.example", PICTURES, ROLE_ASSETS));
+}
+
+static void fetch(struct talk *talk, size_t bytes)
+{
+    talk_record(&film, talk, FROM_CLIENT, 500);
+    film.clock_ns += 50 * MILLI;
+    for (int i = 0; i < 20; i++) /* no requests: acknowledgements */
+        talk_record(&film, talk, FROM_CLIENT, 50);
+    for (size_t left = bytes; left > 0; left -= left < 16000 ? left : 16000)
+        talk_record(&film, talk, FROM_SERVER, left < 16000 ? left : 16000);
+}
+
+/* Asks, is answered within 2 s, and fetches BYTES from NAME, DELAY_S later, as DEVICE. */
+static struct activity ask_and_fetch(unsigned device, const char *name, size_t bytes,
+                                     int64_t delay_s)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct talk images = greet(device, 50001, name);
+
+    fetch(&images, 100000); /* of an older answer, for the page */
+    film.clock_ns += 10 * SECOND;
+    talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+    film.clock_ns += delay_s * SECOND;
+    fetch(&images, bytes);
+    film.clock_ns += 40 * SECOND;
+    use(&chat);
+    scene_play();
+    return only_sum(ONE, PICTURES);
+}
+
+static void an_image_is_fetched_after_the_answer_that_tells_of_it(void **state)
+{
+    struct activity sum;
+
+    (void)state;
+    serve_pictures(10);
+    sum = ask_and_fetch(1, "images.example", 80000 - 5 * 5, 9); /* and headers of records */
+    assert_triple(sum.images, 0, 2, 4);
+    assert_triple(sum.requests, 1, 1, 1);
+    assert_triple(sum.tokens_out, 10.5, 21, 42);
+    assert_true(sum.bytes_other > 180000);
+    assert_int_equal(sum.flows, 1);
+    assert_int_equal(devices_of(ONE, PICTURES), 1);
+}
+
+static void other_fetches_are_no_images_of_an_answer(void **state)
+{
+    static const struct {
+        unsigned device;
+        const char *name;
+        size_t bytes;
+        int64_t delay_s;
+        double image_fetch_s;
+    } cases[] = {
+        {1, "images.example", 80000, 11, 10}, {2, "images.example", 80000, 9, 10},
+        {1, "pages.example", 80000, 9, 10},   {1, "images.example", 15000, 9, 10},
+        {1, "images.example", 80000, 9, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct activity sum;
+
+        if (i > 0) {
+            scene_end(state);
+            scene_begin(state);
+        }
+        serve_pictures(cases[i].image_fetch_s);
+        sum = ask_and_fetch(cases[i].device, cases[i].name, cases[i].bytes, cases[i].delay_s);
+        assert_triple(sum.images, 0, 0, 0);
+        assert_triple(sum.requests, 1, 1, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +442,8 @@ int main(void)
         TEST(use_without_a_state_is_made_by_bytes),
         TEST(a_shared_name_without_a_state_gets_one_later),
         TEST(a_proven_name_stays_proven_over_a_silence),
+        TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
+        TEST(other_fetches_are_no_images_of_an_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,7 @@ static void a_question_and_its_answer(void **state)
     expire_before(34 * S + 1);
     assert_int_equal(finished, 1);
     assert_true(shapes[0].answer_first_ns == 2 * S);
+    assert_true(shapes[0].answer_last_ns == 4 * S);
     assert_int_equal(shapes[0].requests, 1);
     assert_int_equal(shapes[0].request_bytes, 4000);
     assert_int_equal(shapes[0].answer_bytes, 4100);

@@ -445,6 +445,7 @@ static void roles_have_names(void **state)
     assert_string_equal(service_role_name(ROLE_TELEMETRY), "telemetry");
     assert_string_equal(service_role_name(ROLE_LOGIN), "login");
     assert_string_equal(service_role_name(ROLE_SHARED), "shared");
+    assert_string_equal(service_role_name(ROLE_IMAGES), "images");
     assert_string_equal(service_role_name(ROLE_COUNT), "unknown");
 }
 
@@ -533,7 +534,7 @@ static void a_file_is_read(void **state)
         "image_model = \"image/x\";\n"
         "hosts = { inference = [ \".a.example.com\" ]; assets = [ \"b.example.com\" ];\n"
         "telemetry = [ \"c.example.com\" ]; login = [ \"d.example.com\" ];\n"
-        "shared = [ \"e.example.com\" ]; }; },\n"
+        "shared = [ \"e.example.com\" ]; images = [ \"i.example.com\" ]; }; },\n"
         "{ id = \"l\"; " PLAIN " estimator = \"e0\"; local = true; approved = true; },\n"
         "{ id = \"u\"; " PLAIN " estimator = \"e0\"; reviewed = false; " HOST("u.com") "} );",
         NULL, diagnostics);
@@ -584,6 +585,7 @@ static void a_file_is_read(void **state)
     assert_int_equal(catalogue_match(catalogue, "c.example.com", 13).role, ROLE_TELEMETRY);
     assert_int_equal(catalogue_match(catalogue, "d.example.com", 13).role, ROLE_LOGIN);
     assert_int_equal(catalogue_match(catalogue, "e.example.com", 13).role, ROLE_SHARED);
+    assert_int_equal(catalogue_match(catalogue, "i.example.com", 13).role, ROLE_IMAGES);
     assert_true(catalogue_is_ech_name(catalogue, "ech.example.com", 15));
     assert_true(is_resolver(catalogue, "dns.example.com"));
     assert_true(is_resolver(catalogue, "x.doh.example.com"));
@@ -742,8 +744,14 @@ static const struct {
      "missing key \"rest_s\", which reply_s uses"},
     {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; rest_s = 1;"), 3,
      "missing key \"answer_steps_min\", which reply_s uses"},
-    {M3_WITH("image_bytes = 1e5; " PAGE "\nbulk_record_min = 8000;"), 5,
+    {M3_WITH("image_bytes = 1e5; image_fetch_s = 10; " PAGE "\nbulk_record_min = 8000;"), 5,
      "bulk_record_min is not used with reply_s"},
+    {M3_WITH(PAGE "\nimage_bytes = 1e5;"), 5,
+     "missing key \"image_fetch_s\", which image_bytes uses with M3"},
+    {M3_WITH(PAGE "\nimage_fetch_s = 10;"), 5, "image_fetch_s is used with image_bytes"},
+    {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000; \nimage_fetch_s = 10;"), 5,
+     "image_fetch_s is used with reply_s"},
+    {M3_WITH(PAGE "image_bytes = 1e5; \nimage_fetch_s = 61;"), 5, "image_fetch_s is 61"},
     {M3_WITH(PAGE "\noverlap_bytes_min = 0;"), 5, "overlap_bytes_min is "},
     {M3_WITH("\nreply_s = 0;"), 5, "reply_s is "},
     {M3_WITH("\noverhead_records = [ 3, 2, 1 ];"), 5, "overhead_records"},
@@ -870,6 +878,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
         load("services = ( { id = \"a\"; " PLAIN "estimator = \"x\"; " HOST(
                  "a.com") " } );\nestimators = { x = { " M3 PAGE
                           "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
+                          "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
              NULL, diagnostics);
     const struct estimator *estimator;
@@ -880,6 +889,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->reply_s == 0.3 && estimator->rest_s == 1);
     assert_true(estimator->step_bytes_max == 4096 && estimator->answer_steps_min == 3);
     assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
+    assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);

@@ -23,10 +23,10 @@ const letters = (length) => {
 const uuid = () => [8, 4, 4, 4, 12].map((length) => letters(length).toLowerCase()).join('-');
 
 async function call(path, { up = 0, down = 0, wait = 0, method = up ? 'POST' : 'GET', host = '' } = {}) {
-    const query = `${path.includes('?') ? '&' : '?'}bytes=${down}${wait ? `&wait=${wait}` : ''}`;
+    const query = `${path.includes('?') ? '&' : '?'}bytes=${down}${wait ? `&wait=${wait}` : ''}&person=${encodeURIComponent(plan.person)}`;
     try {
         const response = await fetch(`${host}${path}${query}`, {
-            method, body: up ? letters(up) : undefined, ...(host ? { mode: 'no-cors' } : {}),
+            method, body: up ? letters(up) : undefined, credentials: host ? 'omit' : 'same-origin',
         });
         await response.arrayBuffer();
     } catch { /* leaving the page ends what is under way */ }
@@ -39,6 +39,15 @@ async function assets(prefix, bytes) {
     const weights = Array.from({ length: count }, () => 0.2 + unit());
     const sum = weights.reduce((a, b) => a + b, 0);
     await calls(count, (i) => call(`${prefix}/${i}.js?asset=${plan.app}`, { down: Math.round((bytes * weights[i]) / sum) }));
+}
+
+/* Of images some come from where the page does, some from a host of their own. */
+const elsewhere = (host) => (unit() < 0.5 ? host : '');
+
+/* Profile pictures and small views of images of before, and now and then one of them as it is. */
+async function icons(host, count) {
+    await calls(count, (i) => call(`/icon/${i}`, { down: between(2000, 18000), host }));
+    if (unit() < 0.3) await call('/before', { down: between(2e5, 1.5e6), host });
 }
 
 /* Reads the answer to the end, or stops it after STOP ms. */
@@ -105,7 +114,8 @@ const chatgpt = {
             call('/backend-api/conversations?offset=0', { down: between(8000, 15000) })]);
     },
     upload: (bytes) => call('/backend-api/files?modality=upload', { up: bytes }),
-    image: (bytes) => call('/backend-api/estuary/content?modality=image', { down: bytes }),
+    image: (bytes) => call('/backend-api/estuary/content?modality=image', { down: bytes, host: elsewhere('https://files.oaiusercontent.com') }),
+    old: () => icons('https://files.oaiusercontent.com', between(0, 8)),
     dictate: (bytes) => call('/backend-api/transcribe?modality=audio', { up: bytes }),
     listen: (bytes) => call('/backend-api/synthesize?modality=audio&paced=1', { down: bytes }),
     every: [9000, 20000],
@@ -168,7 +178,8 @@ const gemini = {
     keepAlive: () => call('/_/BardChatUi/poll', { up: plan.light ? between(1250, 1400) : between(3050, 3200), down: between(300, 600), wait: between(20, 3000) }),
     idle() { return this.keepAlive(); },
     upload: (bytes) => call('/upload?modality=upload', { up: bytes }),
-    image: (bytes) => call('/gg/image?modality=image', { down: bytes }),
+    image: (bytes) => call('/gg/image?modality=image', { down: bytes, host: 'https://lh3.googleusercontent.com' }),
+    old: () => icons('https://lh3.googleusercontent.com', between(1, 3)),
     every: [9000, 11000],
 };
 
@@ -212,7 +223,7 @@ async function type(text) {
 }
 
 const steps = {
-    load: () => app.load(),
+    load: () => Promise.all([app.load(), app.old?.()]),
     wait: (step) => sleep(step.ms),
     async prompt(step) {
         if (!step.again) await type(step.text);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_FETCHES_H
+#define IAGMETER_FETCHES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What devices fetched lately from hosts that images of answers come from: a model's image is told
+ * by when it is fetched, and by its size beside the icons of pages. A device is its hash of the day
+ * (devices.h), and no address. The table never grows; the oldest fetches go. */
+
+struct fetches;
+
+/* NULL when memory is exhausted. */
+struct fetches *fetches_new(void);
+void fetches_free(struct fetches *fetches);
+
+/* DEVICE said BYTES to such a host (at least a request), or was sent them. In time order. */
+void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
+                 uint32_t bytes);
+
+/* The bytes of images, of IMAGE_BYTES_MIN or more each, that DEVICE began to fetch between FROM_NS
+ * and UNTIL_NS; 0 when there are none. They are forgotten. */
+uint64_t fetches_take(struct fetches *fetches, uint64_t device, int64_t from_ns, int64_t until_ns,
+                      double image_bytes_min);
+
+#endif

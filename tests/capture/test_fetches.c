@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/fetches.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define S      1000000000LL
+#define IMAGE  1e5
+#define DEVICE 0x1234567890abcdefU
+
+static struct fetches *fetches;
+
+static int begin(void **state)
+{
+    (void)state;
+    fetches = fetches_new();
+    return fetches ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    fetches_free(fetches);
+    return 0;
+}
+
+/* REQUESTS at once, then BYTES of the server. */
+static void fetch(uint64_t device, int64_t now_ns, unsigned requests, uint32_t bytes)
+{
+    for (unsigned i = 0; i < requests; i++)
+        fetches_add(fetches, device, now_ns, true, 500);
+    for (uint32_t left = bytes; left > 0; left -= left < 1400 ? left : 1400)
+        fetches_add(fetches, device, now_ns, false, left < 1400 ? left : 1400);
+}
+
+static uint64_t take(uint64_t device, int64_t from_ns, int64_t until_ns)
+{
+    return fetches_take(fetches, device, from_ns, until_ns, IMAGE);
+}
+
+static void an_image_is_taken_once_and_in_its_time(void **state)
+{
+    (void)state;
+    fetch(DEVICE, 10 * S, 1, 1500000);
+    assert_int_equal(take(DEVICE, 10 * S + 1, 20 * S), 0);
+    assert_int_equal(take(DEVICE, 5 * S, 10 * S - 1), 0);
+    assert_int_equal(take(DEVICE + 1024, 0, 20 * S), 0); /* in the same bucket */
+    assert_int_equal(take(DEVICE, 10 * S, 10 * S), 1500000);
+    assert_int_equal(take(DEVICE, 10 * S, 10 * S), 0);
+}
+
+static void icons_are_no_images(void **state)
+{
+    static const struct {
+        unsigned requests;
+        uint32_t bytes;
+        uint64_t taken;
+    } cases[] = {
+        {1, 99999, 0},  {1, 100000, 100000}, {4, 100000, 100000},
+        {5, 100000, 0}, {20, 499999, 0},     {20, 500000, 500000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fetch(DEVICE, (int64_t)i * 10 * S, cases[i].requests, cases[i].bytes);
+        assert_int_equal(take(DEVICE, 0, 100 * S), cases[i].taken);
+    }
+}
+
+static void a_silence_ends_a_fetch(void **state)
+{
+    (void)state;
+    fetch(DEVICE, 10 * S, 1, 60000);
+    fetch(DEVICE, 12 * S - 1, 1, 60000);
+    assert_int_equal(take(DEVICE, 0, 100 * S), 120000);
+    fetch(DEVICE, 20 * S, 1, 60000);
+    fetch(DEVICE, 22 * S, 1, 60000);
+    assert_int_equal(take(DEVICE, 0, 100 * S), 0);
+    fetch(DEVICE, 30 * S, 1, 200000); /* two of one answer */
+    fetch(DEVICE, 33 * S, 1, 300000);
+    assert_int_equal(take(DEVICE, 0, 100 * S), 500000);
+}
+
+/* What was asked before the capture began. */
+static void an_unasked_fetch_is_one(void **state)
+{
+    (void)state;
+    fetch(DEVICE, 10 * S, 0, 100000);
+    assert_int_equal(take(DEVICE, 0, 100 * S), 100000);
+}
+
+/* A bucket holds four fetches. */
+static void the_oldest_fetch_goes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++)
+        fetch(DEVICE + i * 1024, 10 * S + i, 1, 100000);
+    assert_int_equal(take(DEVICE, 0, 100 * S), 0);
+    for (unsigned i = 1; i < 5; i++)
+        assert_int_equal(take(DEVICE + i * 1024, 0, 100 * S), 100000);
+    fetch(0, 10 * S, 1, 100000); /* a device may be known by any number */
+    assert_int_equal(take(0, 0, 100 * S), 100000);
+}
+
+static void bytes_stay_at_their_largest(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        fetches_add(fetches, DEVICE, S, false, 0x80000000U);
+    assert_int_equal(take(DEVICE, 0, 100 * S), UINT32_MAX);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_image_is_taken_once_and_in_its_time),
+        TEST(icons_are_no_images),
+        TEST(a_silence_ends_a_fetch),
+        TEST(an_unasked_fetch_is_one),
+        TEST(the_oldest_fetch_goes),
+        TEST(bytes_stay_at_their_largest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
