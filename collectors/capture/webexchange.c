@@ -19,6 +19,8 @@
 enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
+/* Models that think say so at once, and then are silent. */
+enum { SIGN_OF_LIFE_MS = 200 };
 enum { MAX_WRITE_US = (1 << 24) - 1 };
 enum { MAX_RECORDS = (1 << 18) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
 
@@ -111,15 +113,6 @@ static int64_t last_step_ns(const struct webexchange *tracker)
     return tracker->answer_first_ns + tracker->step_ms * MS_NS;
 }
 
-/* Whether what the client said since the last step was the next request. Nobody asks before an
- * answer has ended, and models take a while to begin: what is sent while the server goes on is
- * beside it. */
-static bool asks_again(const struct webexchange *tracker, const struct estimator *estimator)
-{
-    return has_request(tracker, estimator) &&
-           write_first_ns(tracker) - last_step_ns(tracker) >= to_ns(estimator->rest_s);
-}
-
 static bool is_beyond_reports(const struct webexchange *tracker, const struct estimator *estimator,
                               uint32_t bytes)
 {
@@ -127,6 +120,31 @@ static bool is_beyond_reports(const struct webexchange *tracker, const struct es
         tracker->is_quic ? estimator->overlap_quic_bytes_min : estimator->overlap_bytes_min;
 
     return least > 0 && (double)bytes >= least;
+}
+
+static bool is_answer(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return tracker->answering && tracker->steps >= estimator->answer_steps_min &&
+           tracker->active_ms / 1e3 >= estimator->answer_s_min &&
+           (double)tracker->answer_bytes >= estimator->answer_bytes_min;
+}
+
+/* Whether what has the shape of an answer may be no more than that the model thinks. */
+static bool may_be_sign_of_life(const struct webexchange *tracker,
+                                const struct estimator *estimator)
+{
+    return is_answer(tracker, estimator) && tracker->active_ms < SIGN_OF_LIFE_MS;
+}
+
+/* Whether what the client said since the last step was the next request. Nobody asks before an
+ * answer has ended, and models take a while to begin: what is sent while the server goes on is
+ * beside it. While it thinks, pages report. */
+static bool asks_again(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return has_request(tracker, estimator) &&
+           write_first_ns(tracker) - last_step_ns(tracker) >= to_ns(estimator->rest_s) &&
+           (!may_be_sign_of_life(tracker, estimator) ||
+            is_beyond_reports(tracker, estimator, tracker->burst_bytes));
 }
 
 /* Unless it is more than a page reports: then somebody asks in another tab, on the same connection.
@@ -142,13 +160,6 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
     tracker->beside_steps = 0;
     if (tracker->requests < MAX_REQUESTS)
         tracker->requests = (tracker->requests + 1) & MAX_REQUESTS;
-}
-
-static bool is_answer(const struct webexchange *tracker, const struct estimator *estimator)
-{
-    return tracker->answering && tracker->steps >= estimator->answer_steps_min &&
-           tracker->active_ms / 1e3 >= estimator->answer_s_min &&
-           (double)tracker->answer_bytes >= estimator->answer_bytes_min;
 }
 
 static bool end_answer(struct webexchange *tracker, const struct estimator *estimator,

@@ -82,6 +82,17 @@ const header = (columns) => {
     console.log(`|${columns.map((_, i) => (i < 2 ? '---' : '--:')).join('|')}|`);
 };
 
+/* The bias of everything, if each half of the matched ones, every other in time, had been the prompts of a calibration
+ * (the ratio of their sums, as of M3 to M5) for the rest. */
+function calibrated({ pairs, surplus, truths }) {
+    const halves = [0, 1].map((half) => [...pairs].sort((a, b) => a.found.time - b.found.time).filter((_, i) => i % 2 === half));
+    const counted = (half) => sum(half.map(({ found }) => found.out[1]));
+    const ratio = (half) => sum(half.map(({ truths: own }) => sum(own.map(({ tokens_out }) => tokens_out)))) / counted(half);
+    const truth = sum(truths.map(({ tokens_out }) => tokens_out));
+    const rest = sum(surplus.map(({ out }) => out[1])) * ratio(pairs);
+    return percent((counted(halves[0]) * ratio(halves[1]) + counted(halves[1]) * ratio(halves[0]) + rest) / truth - 1);
+}
+
 /* Median error and share in the band of those matched, bias of everything. */
 function judge({ pairs, surplus, truths }, way) {
     const [error, , inBand] = judgePairs(pairs.map(({ found, truths: own }) => ({ estimate: found[way], truth: sum(own.map((truth) => truth[`tokens_${way}`])) })));
@@ -91,14 +102,16 @@ function judge({ pairs, surplus, truths }, way) {
 }
 
 const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
-header(['service', 'transport', 'true', 'found', 'stated', 'precision', 'recall', 'output: median error', 'bias of the sum', 'in the band',
+header(['service', 'transport', 'true', 'found', 'stated', 'precision', 'recall', 'output: median error', 'bias of the sum', 'calibrated', 'in the band',
     'input: median error', 'bias of the sum', 'in the band']);
 for (const [key, row] of sorted) {
     const right = sum(row.pairs.map(({ truths }) => truths.length));
     const found = right + sum([...row.pairs.map(({ found: one }) => one), ...row.surplus].map(({ surplus }) => surplus));
     const error = countError(key.replace(/ .*/, ''));
     const stated = `${(found * (1 - error)).toFixed(1)} to ${(found * (1 + error)).toFixed(1)}`;
-    console.log(`| ${[key, row.truths.length, found, stated, rate(right, found), rate(right, row.truths.length), ...judge(row, 'out'), ...judge(row, 'in')].join(' | ')} |`);
+    const [median, bias, inBand] = judge(row, 'out');
+    const output = [median, bias, row.pairs.length > 1 ? calibrated(row) : '–', inBand];
+    console.log(`| ${[key, row.truths.length, found, stated, rate(right, found), rate(right, row.truths.length), ...output, ...judge(row, 'in')].join(' | ')} |`);
 }
 
 const KINDS = {

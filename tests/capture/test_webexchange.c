@@ -368,6 +368,36 @@ static void a_pause_without_a_question_ends_nothing(void **state)
     assert_int_equal(shapes[0].answer_ns, 4 * S);
 }
 
+/* A model that thinks says so in three steps at once; whoever asks again sends more than a page
+ * reports meanwhile. */
+static void a_sign_of_life_is_not_yet_the_answer(void **state)
+{
+    static const struct {
+        int64_t step_ns; /* of the first three */
+        uint32_t bytes;
+        unsigned answers;
+    } cases[] = {{30 * MS, 7999, 1}, {30 * MS, 8000, 2}, {100 * MS, 7999, 2}, {24 * MS, 7999, 1}};
+    struct estimator quick = page;
+
+    (void)state;
+    quick.answer_s_min = 0.05;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&quick, false);
+        client(0, 4000);
+        stream(S, cases[i].step_ns, 3, 100);
+        client(3 * S, cases[i].bytes);
+        stream(9 * S, 50 * MS, 41, 100);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+        assert_int_equal(shapes[finished - 1].answer_records, i == 0 ? 3 + 40 : 41);
+    }
+    start_over(&quick, false);
+    client(0, 4000);
+    stream(S, 30 * MS, 3, 100); /* and if nothing follows, that was it */
+    close_at_end();
+    assert_int_equal(finished, 1);
+}
+
 /* Signs of life, between the question and an answer that is long in coming. */
 static void what_was_no_answer_leaves_the_question_open(void **state)
 {
@@ -681,6 +711,7 @@ int main(void)
         cmocka_unit_test(the_next_question_has_waited_for_the_answer),
         cmocka_unit_test(the_next_answer_is_of_the_next_question),
         cmocka_unit_test(a_pause_without_a_question_ends_nothing),
+        cmocka_unit_test(a_sign_of_life_is_not_yet_the_answer),
         cmocka_unit_test(what_was_no_answer_leaves_the_question_open),
         cmocka_unit_test(nothing_is_answered_that_was_not_asked),
         cmocka_unit_test(steps_far_apart_are_no_answer),
