@@ -16,7 +16,7 @@
 
 #define MONTHS   12
 #define STEPS    60 /* of each random ledger */
-#define LEDGERS  6
+#define LEDGERS  3
 #define MINUTE_S 60
 #define UTC_DAY  INT64_C(86400)
 
@@ -400,7 +400,7 @@ static void a_damaged_file_is_made_anew(void **state)
     whole = read_file(&size);
     broken = malloc(size + 1);
     srand(7);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 30; i++) {
         size_t length = i % 3 == 0 ? (size_t)(100 + below((int)size - 100)) : size;
 
         memcpy(broken, whole, size);
