@@ -2,11 +2,13 @@
 #include "daemon/factors.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <float.h>
 #include <limits.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "daemon/calendar.h"
@@ -817,10 +819,16 @@ struct factors *factors_load(const char *directory, struct diagnostics *diagnost
 {
     struct factors *factors = calloc(1, sizeof(*factors));
     struct reading reading = {factors, diagnostics};
+    struct stat status;
     bool valid;
 
     if (!factors) {
         diagnostics_error(diagnostics, directory, 0, "out of memory");
+        return NULL;
+    }
+    if (stat(directory, &status) != 0) { /* one line, not one for each file in it */
+        diagnostics_error(diagnostics, directory, 0, "cannot read: %s", strerror(errno));
+        factors_free(factors);
         return NULL;
     }
     valid = read_file(directory, "vintage.conf", read_vintage, &reading);

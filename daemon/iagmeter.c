@@ -1389,7 +1389,8 @@ static const struct command {
      "text|html|json]",
      "where a figure of the monthly report comes from, recomputed: also as one name, "
      "YYYY-MM/DIRECTION/SERVICE/INDICATOR, or YYYY-MM/@SCOPE/ID/INDICATOR of what is computed from "
-     "others",
+     "others;\n      PERIOD/@restated/NUMBER/... of a statement, VINTAGE/@factor/KIND/ID/KEY of a "
+     "factor",
      command_explain},
     {"what-if", 1, 2,
      "YYYY-MM|current|previous [DIRECTION] [--move SERVICE=TARGET|local:N%] [--model "

@@ -452,7 +452,7 @@ enum explain_status derived_build(const struct month_report *report,
     builder.failed = !builder.out;
     if (builder.out)
         builder.formula = open_memstream(&builder.out->formula, &size);
-    if (builder.formula) {
+    if (builder.out && builder.formula) {
         builder.out->report = report;
         derived_name_of(builder.out->name, builder.period, query->direction + 1, builder.key,
                         builder.indicator);

@@ -144,7 +144,9 @@ static void write_zone(void *context, const struct zone_factors *zone)
     const struct table *table = context;
     struct coefficient coefficient;
 
-    for (size_t i = 0; coefficients_of(COEFFICIENTS_ZONE, zone, i, &coefficient); i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) &&
+                       coefficients_of(COEFFICIENTS_ZONE, zone, i, &coefficient);
+         i++) {
         fprintf(table->stream, "| `%s` | %s | ", zone->id, names[i]);
         write_coefficient(table, COEFFICIENTS_ZONE, zone, &coefficient);
     }

@@ -937,13 +937,14 @@ static void zone_row(const struct html_page *page, const struct zone_factors *zo
 static void zone_rows(const struct html_page *page, const struct month_source *source)
 {
     static const enum text_id names[] = {TEXT_GWP, TEXT_ADPE, TEXT_WATER};
+    const size_t last = sizeof(names) / sizeof(names[0]) - 1;
     struct coefficient coefficient;
-    size_t last = 0;
 
-    for (; coefficients_of(COEFFICIENTS_ZONE, source->factors.zone, last, &coefficient); last++)
-        zone_row(page, source->factors.zone, names[last], &coefficient);
+    for (size_t i = 0; i <= last; i++)
+        if (coefficients_of(COEFFICIENTS_ZONE, source->factors.zone, i, &coefficient))
+            zone_row(page, source->factors.zone, names[i], &coefficient);
     if (source->zone_variant &&
-        coefficients_of(COEFFICIENTS_ZONE, source->zone_variant, last - 1, &coefficient))
+        coefficients_of(COEFFICIENTS_ZONE, source->zone_variant, last, &coefficient))
         zone_row(page, source->zone_variant, TEXT_WATER_VARIANT, &coefficient);
 }
 

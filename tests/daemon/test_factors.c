@@ -706,6 +706,18 @@ static void refuses_bad_files_by_line(void **state)
     }
 }
 
+static void a_missing_vintage_is_one_error(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    assert_null(factors_load("/nowhere/2027", diagnostics));
+    assert_int_equal(diagnostics_errors(diagnostics), 1);
+    assert_string_equal(diagnostics_text(diagnostics, 0),
+                        "/nowhere/2027: cannot read: No such file or directory");
+    diagnostics_free(diagnostics);
+}
+
 /* One run shows every error, and none that only follows from another. */
 static void reports_all_errors_at_once(void **state)
 {
@@ -737,6 +749,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tells_long_ids_apart, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(refuses_bad_files_by_line, make_directory,
                                         remove_directory),
+        cmocka_unit_test(a_missing_vintage_is_one_error),
         cmocka_unit_test_setup_teardown(reports_all_errors_at_once, make_directory,
                                         remove_directory),
     };

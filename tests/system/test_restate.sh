@@ -84,6 +84,17 @@ restate 0 --list --format tsv
     fail "not both are listed"
 restate 0 --show 1 --lang en
 cp "$directory/out" "$directory/first"
+# A factor of either vintage, by the name that reports and tables have.
+for vintage in 2026:0.3835 2027:0.4199; do
+    expect 0 "$build/iagmeter" explain "${vintage%:*}/@factor/zone/USA/gwp_kgco2e_per_kwh" -c "$conf/iagmeter.conf" --format json
+    grep -q "\"central\": ${vintage#*:}" "$directory/out" ||
+        fail "$vintage is not explained"
+    grep -q '"source": "Ember' "$directory/out" || fail "the factor has no source"
+done
+expect 1 "$build/iagmeter" explain "2031/@factor/zone/USA/gwp_kgco2e_per_kwh" -c "$conf/iagmeter.conf"
+sentence 'no vintage "2031"'
+expect 2 "$build/iagmeter" explain "2026/@factor/zone/ATL/gwp_kgco2e_per_kwh" -c "$conf/iagmeter.conf"
+sentence 'has no figure'
 rm -r "$new" # which --show needs no more
 restate 0 --show 1 --lang en
 cmp -s "$directory/out" "$directory/first" || fail "statement 1 is not what it was"
