@@ -58,13 +58,14 @@ static json_t *json_figure(const struct restate_view *view, const struct restate
 
     restate_figure(name, view, "restated-change", "", line, same);
     object = json_pack(
-        "{s:s, s:o, s:o, s:o, s:{s:s}, s:b}", "unit",
+        "{s:s, s:o, s:o, s:o, s:{s:s*}, s:b}", "unit",
         month_indicator_unit(restate_month_indicator(indicator)), "recorded",
         json_band(view, "restated-from", line, restate_value(&line->recorded, indicator), same),
         "restated",
         json_band(view, "restated", line, restate_value(&line->restated, indicator), same),
         "change_percent", isfinite(percent) ? json_real(percent) : json_null(), "ids",
-        "change_percent", name, "passes", restate_passes(view->statement, line, indicator));
+        "change_percent", isfinite(percent) ? name : NULL, "passes",
+        restate_passes(view->statement, line, indicator));
     return jsonvalues_finished(
         object, json_object_set_new(object, "causes", json_causes(view, line, indicator)));
 }
@@ -83,7 +84,6 @@ static json_t *json_line(const struct restate_view *view, const struct restate_l
     if (!isnan(sigma))
         failed |=
             json_object_set_new(object, "ids", json_pack("{s:s}", "tokens_out_random_sigma", name));
-
     failed |= json_object_set_new(object, "tokens_out_random_sigma",
                                   isnan(sigma) ? json_null() : json_real(sigma));
     for (int i = 0; i < RESTATE_INDICATORS; i++) {

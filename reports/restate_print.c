@@ -427,7 +427,7 @@ void restate_list_text(const struct statement *statement, enum text_language lan
 
 /* ---- Tables ---- */
 
-/* Each with a column of names. */
+/* Each with a column of names; what was nothing has no change in percent. */
 static const char *const scopes[] = {"restated", "restated-from", "restated-change"};
 
 static void put_row(const struct restate_view *view, const char *scope,
@@ -453,7 +453,7 @@ static void put_row(const struct restate_view *view, const char *scope,
     }
     for (size_t i = 0; i < COUNT_OF(scopes); i++) {
         restate_figure(name, view, scopes[i], "", line, month_indicator_name(same));
-        fprintf(stream, "\t%s", name);
+        fprintf(stream, "\t%s", isinf(percent) && i + 1 == COUNT_OF(scopes) ? "" : name);
     }
     fputc('\n', stream);
 }
