@@ -255,7 +255,8 @@ const SKIPPED = /^(?:head|style|svg|code|title|h1|h2|h3|caption|footer)$/;
 function walkPage() {
     const stack = [];
     let rowEnd = 0;
-    for (const [, tag, text] of page.matchAll(/<([^>]+)>|([^<]+)/g)) {
+    const annex = page.lastIndexOf('<div class="sources">'); /* of a vintage; before it, host.conf's, which state their source */
+    for (const { index, 1: tag, 2: text } of page.matchAll(/<([^>]+)>|([^<]+)/g)) {
         if (tag?.startsWith('/')) {
             stack.pop();
         } else if (tag && !/^[!?]|\/$/.test(tag)) {
@@ -269,7 +270,7 @@ function walkPage() {
             const inside = (test) => stack.some(test);
             const named = stack.findLast((item) => item.name);
             const where = `HTML <${stack.at(-1).element}> "${words.trim()}"`;
-            if (inside(({ kind }) => kind === 'sources') && stack.at(-1).kind === 'n') {
+            if (annex > 0 && index > annex && inside(({ kind }) => kind === 'sources') && stack.at(-1).kind === 'n') {
                 found.html++;
                 if (named) explained(named.name);
                 else fail(`${where}: a factor without a name`);
