@@ -198,7 +198,8 @@ function walk(value, path) {
         }
     }
 }
-walk(JSON.parse(readFileSync(`${prefix}.json`, 'utf8')), '');
+const report = JSON.parse(readFileSync(`${prefix}.json`, 'utf8'));
+walk(report, '');
 
 // -- CSV -------------------------------------------------------------------------------------------------
 
@@ -255,7 +256,8 @@ const SKIPPED = /^(?:head|style|svg|code|title|h1|h2|h3|caption|footer)$/;
 function walkPage() {
     const stack = [];
     let rowEnd = 0;
-    const annex = page.lastIndexOf('<div class="sources">'); /* of a vintage; before it, host.conf's, which state their source */
+    const annex = page.indexOf('<h2>Facteurs utilisés et sources'); /* of a vintage; before it, host.conf's, which state their source */
+    if (annex < 0 && report.factors) fail('HTML: no annex of factors');
     for (const { index, 1: tag, 2: text } of page.matchAll(/<([^>]+)>|([^<]+)/g)) {
         if (tag?.startsWith('/')) {
             stack.pop();
@@ -270,7 +272,7 @@ function walkPage() {
             const inside = (test) => stack.some(test);
             const named = stack.findLast((item) => item.name);
             const where = `HTML <${stack.at(-1).element}> "${words.trim()}"`;
-            if (annex > 0 && index > annex && inside(({ kind }) => kind === 'sources') && stack.at(-1).kind === 'n') {
+            if (annex >= 0 && index > annex && inside(({ kind }) => kind === 'sources') && stack.at(-1).kind === 'n') {
                 found.html++;
                 if (named) explained(named.name);
                 else fail(`${where}: a factor without a name`);
