@@ -1,7 +1,7 @@
 /* local.mjs expected CAPTURE: what truth.jsonl has of a recording, as "DIRECTION REQUESTS IN OUT".
  * local.mjs serve PORT FILE: an OpenAI-compatible server that says in FILE how many tokens it stated, as
- * "MODEL IN OUT", one line a request. local.mjs ask PORT COUNT [ADDRESS [MODEL]]: asks it so often, streamed every second
- * time, and in turn in clear, gzip and br. SPDX-License-Identifier: GPL-3.0-or-later */
+ * "MODEL IN OUT", one line a request. local.mjs ask PORT COUNT [ADDRESS [MODEL [CODING]]]: asks it so often, streamed every second
+ * time, and in turn in clear, gzip and br, or always in CODING, and says how often it was answered so. SPDX-License-Identifier: GPL-3.0-or-later */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { createBrotliCompress, createGzip, constants } from 'node:zlib';
@@ -64,14 +64,17 @@ const one = (port, address, model, stream, coding) => new Promise((done, failed)
         headers: { 'Content-Type': 'application/json', Authorization: 'Bearer sk-dir-DRH-0002',
             'Accept-Encoding': coding } }, (incoming) => {
         incoming.resume();
-        incoming.on('end', done);
+        incoming.on('end', () => done(incoming.headers['content-encoding']));
     });
     asking.on('error', failed);
     asking.end(JSON.stringify({ model, stream, messages: [{ role: 'user', content: 'y' }] }));
 });
 
-async function ask(port, count, address = '127.0.1.5', model = 'qwen3-8b') {
-    for (let i = 0; i < Number(count); i++) await one(port, address, model, i % 2 === 1, ['identity', 'gzip', 'br'][i % 3]);
+async function ask(port, count, address = '127.0.1.5', model = 'qwen3-8b', coding = undefined) {
+    let coded = 0;
+    for (let i = 0; i < Number(count); i++)
+        coded += await one(port, address, model, i % 2 === 1, coding ?? ['identity', 'gzip', 'br'][i % 3]) === coding;
+    if (coding) console.log(coded);
 }
 
 await { expected, serve, ask }[action](...rest);
