@@ -120,8 +120,7 @@ static const char *body(void)
         "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
         "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"b\"}}]}\n\n"
         "data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\n\n",
-        "{\"created_at\":\"1\",\"response\":\"a\"}\n{\"created_at\":\"2\",\"response\":\"\"}\n"
-        "{\"created_at\":\"3\",\"response\":\"b\"}\n",
+        "{\"created_at\":\"1\",\"response\":\"a\"}\n{\"created_at\":\"2\",\"response\":\"\"}\n",
         "not JSON",
         "",
     };
