@@ -605,11 +605,34 @@ static void counts_a_new_start_once_for_each_server(void **state)
     month_free(report);
 }
 
+/* What was measured before and not at all in the month leaves no row in it. */
+static void a_meter_that_was_away_all_month_is_listed(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_measure_device(HOST_OCTOBER - 3 * INT64_C(86400), "redfish/power", POWER_DEVICE_SOURCE,
+                        6000, 0, 0);
+    host_measure_device(HOST_OCTOBER - 40 * INT64_C(86400), "dcmi/wall", POWER_DEVICE_SOURCE, 6000,
+                        0, 0);
+    host_month();
+    report = host_report();
+    assert_int_equal(report->host->device_count, 5);
+    assert_string_equal(report->host->devices[4].name, "redfish/power");
+    assert_int_equal(report->host->devices[4].kind, POWER_DEVICE_SOURCE);
+    assert_near(report->host->devices[4].covered_s, 0);
+    assert_near(report->host->energy_j, HOST_ENERGY_J);
+    assert_says(report, "en", ">redfish/power</th>");
+    assert_says(report, "json", "\"redfish/power\"");
+    month_free(report);
+}
+
 int main(void)
 {
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
     const struct CMUnitTest tests[] = {
         HOST_TEST(reads_what_was_measured),
+        HOST_TEST(a_meter_that_was_away_all_month_is_listed),
         HOST_TEST(keeps_apart_what_is_not_shared_yet),
         HOST_TEST(is_nothing_without_a_host),
         HOST_TEST(follows_a_direction_to_devices),
