@@ -221,6 +221,75 @@ static enum decode_result decode_token_ring(struct frame *frame, struct packet *
     return layers_skip_to(frame, routing, tunnels_llc);
 }
 
+static enum decode_result decode_fibre_channel(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return layers_skip_to(frame, 16, tunnels_llc); /* two addresses, RFC 4338, 3 */
+}
+
+static enum decode_result decode_sunatm(struct frame *frame, struct packet *packet)
+{
+    enum { LLC = 2 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 4); /* flags and kind, path, channel */
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    return (header[0] & 0x0f) == LLC ? layers_follow(frame, tunnels_llc) : DECODE_OTHER;
+}
+
+static enum decode_result decode_firewire(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 18);
+
+    (void)packet;
+    return header ? layers_follow_type(frame, cursor_load_u16(header + 16)) : layers_short(frame);
+}
+
+/* The global routing header, then RFC 4391, 6. */
+static enum decode_result decode_infiniband(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 44);
+
+    (void)packet;
+    return header ? layers_follow_type(frame, cursor_load_u16(header + 40)) : layers_short(frame);
+}
+
+/* Endace's record (ERF types reference guide): a time of eight bytes, type, lengths; headers of
+ * eight bytes, each of which says whether one more follows; before Ethernet two bytes of padding.
+ */
+static enum decode_result decode_erf(struct frame *frame, struct packet *packet)
+{
+    enum { EXTENDED = 0x80, MOST_EXTENSIONS = 16 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 16);
+    uint8_t more;
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    more = header[8];
+    for (unsigned i = 0; i < MOST_EXTENSIONS && more & EXTENDED; i++) {
+        more = cursor_u8(&frame->cursor);
+        cursor_skip(&frame->cursor, 7);
+    }
+    if (frame->cursor.failed)
+        return layers_short(frame);
+    switch (header[8] & (EXTENDED - 1)) {
+    case 1: /* HDLC */
+        return layers_follow(frame, decode_hdlc);
+    case 2: /* Ethernet, and with a colour, a stream or a hash in place of the counter of losses */
+    case 11:
+    case 16:
+    case 20:
+        return layers_skip_to(frame, 2, layers_ethernet);
+    case 22: /* IPv4 */
+    case 23: /* IPv6 */
+        return layers_follow(frame, layers_ip);
+    default:
+        return DECODE_OTHER;
+    }
+}
+
 /* Juniper's header: "MGC", flags, and extensions that the flags announce. */
 static enum decode_result follow_juniper(struct frame *frame, layer *next)
 {
@@ -444,7 +513,13 @@ static const struct link_type {
     {DLT_PKTAP, decode_pktap},
     {DLT_NFLOG, decode_nflog},
     {DLT_PFLOG, decode_pflog},
+    {DLT_IP_OVER_FC, decode_fibre_channel},
+    {DLT_SUNATM, decode_sunatm},
+    {DLT_APPLE_IP_OVER_IEEE1394, decode_firewire},
+    {DLT_IPOIB, decode_infiniband},
+    {DLT_ERF, decode_erf},
     {DLT_JUNIPER_ETHER, decode_juniper_ethernet},
+    {DLT_JUNIPER_PPPOE, decode_juniper_ethernet},
     {DLT_JUNIPER_PPP, decode_juniper_ppp},
     {DLT_JUNIPER_CHDLC, decode_juniper_hdlc},
 };

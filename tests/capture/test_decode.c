@@ -1299,6 +1299,59 @@ static void put_juniper_hdlc(struct bytes *bytes)
     WRAP(bytes, 'M', 'G', 'C', 0x01);
 }
 
+static void put_fibre_channel(struct bytes *bytes)
+{
+    wrap_snap(bytes);
+    WRAP(bytes, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 2, 2, 2, 2, 2, 2);
+}
+
+static void put_sunatm(struct bytes *bytes)
+{
+    wrap_snap(bytes);
+    WRAP(bytes, 0x82, 0, 0, 32);
+}
+
+static void put_firewire(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, HIGH(type), LOW(type));
+}
+
+static void put_infiniband(struct bytes *bytes)
+{
+    static const uint8_t route[40];
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, HIGH(type), LOW(type), 0, 0);
+    wrap(bytes, route, sizeof(route));
+}
+
+static void put_erf_ethernet(struct bytes *bytes)
+{
+    in_ethernet(bytes);
+    WRAP(bytes, 1, 2, 3, 4, 5, 6, 7, 8, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0);
+}
+
+/* Two headers more, the first of which says so. */
+static void put_erf_ip(struct bytes *bytes)
+{
+    WRAP(bytes, 1, 2, 3, 4, 5, 6, 7, 8, 0x80 | 22, 4, 0, 0, 0, 0, 0, 0, 0x83, 0, 0, 0, 0, 0, 0, 0,
+         4, 0, 0, 0, 0, 0, 0, 0);
+}
+
+static void put_erf_hdlc(struct bytes *bytes)
+{
+    put_hdlc(bytes);
+    WRAP(bytes, 1, 2, 3, 4, 5, 6, 7, 8, 1, 4, 0, 0, 0, 0, 0, 0);
+}
+
+static void put_juniper_pppoe(struct bytes *bytes)
+{
+    in_pppoe(bytes);
+    WRAP(bytes, 'M', 'G', 'C', 0x00);
+}
+
 static void put_cooked_llc(struct bytes *bytes)
 {
     wrap_snap(bytes);
@@ -1346,7 +1399,15 @@ static const struct link {
     {DLT_NFLOG, put_nflog},
     {DLT_PFLOG, put_pflog},
     {DLT_ENC, put_enc},
+    {DLT_IP_OVER_FC, put_fibre_channel},
+    {DLT_SUNATM, put_sunatm},
+    {DLT_APPLE_IP_OVER_IEEE1394, put_firewire},
+    {DLT_IPOIB, put_infiniband},
+    {DLT_ERF, put_erf_ethernet},
+    {DLT_ERF, put_erf_ip},
+    {DLT_ERF, put_erf_hdlc},
     {DLT_JUNIPER_ETHER, put_juniper_ethernet},
+    {DLT_JUNIPER_PPPOE, put_juniper_pppoe},
     {DLT_JUNIPER_PPP, put_juniper_ppp},
     {DLT_JUNIPER_CHDLC, put_juniper_hdlc},
     {DLT_LINUX_SLL, put_cooked_llc},
