@@ -268,20 +268,23 @@ static void the_window_is_given_up_when_it_is_full(void **state)
     assert_int_equal(seen_count, count);
 }
 
+/* Records of a byte: with their headers, more than there may be holes go into a window. */
 static void too_many_holes_are_given_up(void **state)
 {
     const uint32_t count = 2 * (ASSEMBLY_RANGES + 4);
 
     (void)state;
     start(0);
-    fill_hundreds(count);
+    for (uint32_t i = 0; i < count; i++)
+        put_record(&wire, 1);
+    assert_true(wire.length < ASSEMBLY_SIZE);
     for (uint32_t i = 0; i < count; i += 2)
-        feed(0, i * 105, 105);
+        feed(0, i * 6, 6);
     finish();
     assert_int_equal(seen_count, count - 1);
-    assert_int_equal(lost, (count / 2 - 1) * 105);
+    assert_int_equal(lost, (count / 2 - 1) * 6);
     for (uint32_t i = 0; i < seen_count; i++)
-        assert_seen(i, i % 2 ? RECORD_UNKNOWN : 23, i % 2 ? 105 : 100);
+        assert_seen(i, i % 2 ? RECORD_UNKNOWN : 23, i % 2 ? 6 : 1);
 }
 
 static void without_an_assembly_holes_are_stepped_over_at_once(void **state)

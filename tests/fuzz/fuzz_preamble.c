@@ -38,8 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0 && kind != PREAMBLE_NONE && !preamble_starts(data, size))
         abort();
     for (size_t length = 0; length < size; length += 1 + size / 256) {
-        enum preamble_kind part_kind = preamble_parse(data, length, &part);
+        enum preamble_kind part_kind = preamble_parse_cut(data, length, &part);
 
+        check(part_kind, &part, length);
+        part_kind = preamble_parse(data, length, &part);
         if (part_kind == PREAMBLE_INCOMPLETE && (!is_preamble(kind) || length < preamble.length))
             continue;
         if (part_kind != kind || memcmp(&part, &preamble, sizeof(part)) != 0)
