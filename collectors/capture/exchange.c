@@ -168,14 +168,16 @@ static uint16_t text_of_last(const struct exchange_tracker *tracker,
 {
     const struct token_rule *rule = whole_rule(estimator);
     double size = tracker->last_record;
-    double text = rule ? size - rule->whole_record_overhead_bytes : 0;
+    double text;
 
-    return text > 0 && size >= factor * rule->whole_record_min ? (uint16_t)(text / WHOLE_PART_BYTES)
-                                                               : 0;
+    if (!rule || size < factor * rule->whole_record_min)
+        return 0;
+    text = size - rule->whole_record_overhead_bytes;
+    return text > 0 ? (uint16_t)(text / WHOLE_PART_BYTES) : 0;
 }
 
-/* An end followed the last record: it holds no events, or it were not larger than those in which
- * they are joined. */
+/* An end followed the last record: it holds an answer, if it is larger than those in which events
+ * are joined. */
 static void note_end(struct exchange_tracker *tracker, const struct estimator *estimator)
 {
     if (estimator->method != METHOD_M1 || tracker->last_record > tracker->joined_record)
