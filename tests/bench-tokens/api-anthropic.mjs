@@ -47,8 +47,8 @@ export async function messages(exchange, plan, pieces) {
 }
 
 export async function refuse(exchange, status) {
-    exchange.head(status, { ...headers(exchange.chance, 'application/json'), 'retry-after': 1, 'x-should-retry': 'true' });
-    await exchange.send(120, JSON.stringify({ type: 'error', error: status === 429
+    await exchange.refuse(status, { ...headers(exchange.chance, 'application/json'), 'retry-after': 1, 'x-should-retry': 'true' },
+        JSON.stringify({ type: 'error', error: status === 429
         ? { type: 'rate_limit_error', message: 'This request would exceed the rate limit for your organization. Please reduce the prompt length or the maximum tokens requested.' }
         : { type: 'api_error', message: 'Internal server error' }, request_id: `req_011${exchange.chance.letters(21)}` }));
 }

@@ -41,8 +41,8 @@ export async function stream(exchange, plan, pieces) {
 }
 
 export async function refuse(exchange, status) {
-    exchange.head(status, headers(exchange.chance, 'application/json; charset=UTF-8'));
-    await exchange.send(120, JSON.stringify({ error: { code: status, message: status === 429 ? 'Resource has been exhausted (e.g. check quota).'
+    await exchange.refuse(status, headers(exchange.chance, 'application/json; charset=UTF-8'),
+        JSON.stringify({ error: { code: status, message: status === 429 ? 'Resource has been exhausted (e.g. check quota).'
         : 'An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting',
     status: status === 429 ? 'RESOURCE_EXHAUSTED' : 'INTERNAL' } }, null, 2));
 }

@@ -43,7 +43,7 @@ export async function chat(exchange, plan, pieces) {
 }
 
 export async function refuse(exchange, status) {
-    exchange.head(status, headers(exchange.chance, 'application/json'));
-    await exchange.send(120, JSON.stringify({ object: 'error', message: status === 429 ? 'Requests rate limit exceeded' : 'Service unavailable.',
+    await exchange.refuse(status, headers(exchange.chance, 'application/json'),
+        JSON.stringify({ object: 'error', message: status === 429 ? 'Requests rate limit exceeded' : 'Service unavailable.',
         type: status === 429 ? 'rate_limited' : 'internal_server_error', param: null, code: status === 429 ? '1300' : '3000' }));
 }

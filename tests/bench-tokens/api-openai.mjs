@@ -116,8 +116,8 @@ export async function responses(exchange, plan, pieces) {
 }
 
 export async function refuse(exchange, status) {
-    exchange.head(status, { ...headers(exchange.chance, 'application/json'), 'retry-after': 1 });
-    await exchange.send(120, JSON.stringify({ error: status === 429
+    await exchange.refuse(status, { ...headers(exchange.chance, 'application/json'), 'retry-after': 1 },
+        JSON.stringify({ error: status === 429
         ? { message: 'Rate limit reached for the model in organization org-bench on tokens per min (TPM): Limit 30000, Used 29800. Please try again in 1s.', type: 'tokens', param: null, code: 'rate_limit_exceeded' }
         : { message: 'The server had an error while processing your request. Sorry about that!', type: 'server_error', param: null, code: null } }, null, 4));
 }

@@ -64,6 +64,20 @@ export class Exchange {
         return true;
     }
 
+    /* A rate limiter says so at once, headers and body in one write; what fails later was on its way. */
+    async refuse(status, headers, body) {
+        if (status !== 429) {
+            this.head(status, headers);
+            await this.send(120, body);
+            return;
+        }
+        this.entry.status = status;
+        await sleep(20);
+        if (this.gone) return;
+        this.response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+        this.response.end(body);
+    }
+
     /* As the fronts of the recordings do (openai_api_gpt4o_packets.csv): the length of a chunk is a TLS record
      * of its own (27 bytes: 22 of TLS and "25e\r\n"), and so is the end of the answer. */
     chunk(list) {
