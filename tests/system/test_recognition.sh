@@ -429,8 +429,19 @@ named() { # STATE: what flows of named services carried upwards, in directions t
 }
 [ "$(named "$directory/one-way/state")" = "$(named "$state")" ] ||
     fail "upwards alone: other bytes than when both ways are seen"
-[ "$(query "$directory/one-way/state" 'SELECT sum(bytes_down + requests_high) FROM activity')" = 0.0 ] ||
-    fail "upwards alone: something came down"
+# What came down is what clients acknowledge, over TCP: not the servers' first words, and no more than there was.
+down() { # STATE WHAT
+    query "$1" "SELECT CAST(sum($2) AS INTEGER) FROM activity"
+}
+unseen=$(down "$directory/one-way/state" bytes_down)
+[ "$unseen" -gt 0 ] && [ "$unseen" -lt "$(down "$state" bytes_down)" ] ||
+    fail "upwards alone: $unseen B came down of $(down "$state" bytes_down)"
+found=$(down "$directory/one-way/state" requests_central)
+[ "$found" -gt 0 ] && [ "$found" -le "$(down "$state" requests_central)" ] ||
+    fail "upwards alone: $found requests of $(down "$state" requests_central)"
+[ "$(query "$directory/one-way/state" "SELECT count(*) FROM activity WHERE bytes_down > 0 AND grade < 5")" = 0 ] ||
+    fail "upwards alone: a grade better than E"
+echo "upwards alone: $unseen B of $(down "$state" bytes_down), $found requests of $(down "$state" requests_central)"
 at_least_one() { # NAME
     [ "$(sed -n "s/^ *\"$1\": \([0-9]*\),*$/\1/p" "$directory/coverage")" -ge 1 ] || fail "no $1"
 }
