@@ -230,7 +230,7 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     if (since_ms >= rest_ms)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)
-        vote(tracker, tracker->write_bytes / tracker->write_records);
+        vote(tracker, (uint32_t)tracker->write_bytes / tracker->write_records);
     tracker->answer_bytes = add(tracker->answer_bytes, tracker->write_bytes);
     add_records(tracker, tracker->write_records);
     tracker->steps = add_small(tracker->steps, 1);
