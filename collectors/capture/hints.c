@@ -43,12 +43,23 @@ struct hint {
     uint16_t service;
 };
 
+/* Of most addresses nothing was ever entered: a bit for each bucket says so, all of them in the
+ * fastest cache, where the bucket itself would have to be waited for. */
+#define BITS 64
+
 struct hint_table {
     struct hash_key key;
     struct entry *entries;
+    _Atomic uint64_t *used; /* after these; bits are never cleared */
     size_t count;
     uint64_t displaced;
 };
+
+static size_t memory_size(const struct hint_table *hints)
+{
+    return hints->count * sizeof(*hints->entries) +
+           (hints->count / BUCKET_ENTRIES + BITS - 1) / BITS * sizeof(*hints->used);
+}
 
 struct hint_table *hints_new(size_t count)
 {
@@ -59,10 +70,12 @@ struct hint_table *hints_new(size_t count)
         return NULL;
     for (hints->count = BUCKET_ENTRIES; hints->count < count;)
         hints->count *= 2;
-    entries = mmap(NULL, hints->count * sizeof(*hints->entries), PROT_READ | PROT_WRITE,
-                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (entries != MAP_FAILED)
+    entries =
+        mmap(NULL, memory_size(hints), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (entries != MAP_FAILED) {
         hints->entries = entries;
+        hints->used = (void *)(hints->entries + hints->count);
+    }
     if (!hints->entries || !keyedhash_draw(&hints->key)) {
         hints_free(hints);
         return NULL;
@@ -75,7 +88,7 @@ void hints_free(struct hint_table *hints)
     if (!hints)
         return;
     if (hints->entries)
-        munmap(hints->entries, hints->count * sizeof(*hints->entries));
+        munmap(hints->entries, memory_size(hints));
     explicit_bzero(hints, sizeof(*hints));
     free(hints);
 }
@@ -112,9 +125,27 @@ static uint64_t hash_of(const struct hint_table *hints, const struct address *cl
     return keyedhash(&hints->key, both, sizeof(both));
 }
 
+static size_t bucket_number(const struct hint_table *hints, uint64_t hash)
+{
+    return (hash & (hints->count - 1)) / BUCKET_ENTRIES;
+}
+
 static struct entry *bucket_of(const struct hint_table *hints, uint64_t hash)
 {
-    return &hints->entries[hash & (hints->count - 1) & ~(uint64_t)(BUCKET_ENTRIES - 1)];
+    return &hints->entries[bucket_number(hints, hash) * BUCKET_ENTRIES];
+}
+
+static bool is_used(const struct hint_table *hints, size_t bucket)
+{
+    return atomic_load_explicit(&hints->used[bucket / BITS], memory_order_relaxed) >>
+               bucket % BITS &
+           1;
+}
+
+static void set_used(struct hint_table *hints, size_t bucket)
+{
+    if (!is_used(hints, bucket))
+        atomic_fetch_or(&hints->used[bucket / BITS], UINT64_C(1) << bucket % BITS);
 }
 
 /* Returns whether ENTRY is of the addresses of HASH, and what it says. */
@@ -173,6 +204,7 @@ void hints_add(struct hint_table *hints, const struct address *client, const str
     struct hint hint = {now_s, life_s(ttl_s), role, service};
 
     write_entry(entry_to_write(hints, hash, now_s), hash, hint);
+    set_used(hints, bucket_number(hints, hash));
 }
 
 /* The living entry of HASH, or NULL. */
@@ -181,6 +213,8 @@ static struct entry *find_entry(const struct hint_table *hints, uint64_t hash, u
 {
     struct entry *bucket = bucket_of(hints, hash);
 
+    if (!is_used(hints, bucket_number(hints, hash)))
+        return NULL;
     for (int i = 0; i < BUCKET_ENTRIES; i++)
         if (read_entry(&bucket[i], hash, hint) && is_alive(*hint, now_s))
             return &bucket[i];
