@@ -226,6 +226,11 @@ size_t flowtable_index(const struct flow_table *table, const struct flow *flow)
     return (size_t)(flow - table->flows);
 }
 
+uint64_t flowtable_key(const struct flow_table *table, const struct flow *flow)
+{
+    return table->keys[flowtable_index(table, flow)];
+}
+
 size_t flowtable_capacity(const struct flow_table *table)
 {
     return table->bucket_count * BUCKET_SLOTS;

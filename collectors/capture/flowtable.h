@@ -94,6 +94,7 @@ struct flow *flowtable_insert(struct flow_table *table, uint64_t key, uint32_t n
 
 /* A slot's place, for tables beside this one: 0 <= index < flowtable_capacity(). */
 size_t flowtable_index(const struct flow_table *table, const struct flow *flow);
+uint64_t flowtable_key(const struct flow_table *table, const struct flow *flow);
 size_t flowtable_capacity(const struct flow_table *table);
 /* The flow at INDEX, or NULL when the slot is free. */
 struct flow *flowtable_at(struct flow_table *table, size_t index);

@@ -19,6 +19,8 @@
 
 /* Places for connections: 2 MiB. One that finds its place taken is looked at as before. */
 #define PLACES (UINT32_C(1) << 17)
+/* And for ends that were heard to acknowledge: 512 KiB. One takes the place of another. */
+#define HEARD (UINT32_C(1) << 15)
 /* A place whose connection was silent for so long may be another's. */
 #define IDLE_S 2
 /* Counters of as many processors; others share them. */
@@ -26,10 +28,29 @@
 /* Where a process keeps no descriptors of its own. */
 #define FIRST_DESCRIPTOR 10
 
-enum verdict {
-    VERDICT_NONE,
-    VERDICT_DROP,
-    VERDICT_OPENED /* set by the program: something may have begun anew */
+/* What a packet is. SIDE: that it comes from the second endpoint (flowkey.h). */
+enum {
+    PACKET_ANY = 1,
+    PACKET_SYN = 2,
+    PACKET_ODD = 4,      /* UDP, and of QUIC neither a long header nor a short one */
+    PACKET_STARTS = 8,   /* UDP: may be the first that is seen of a connection of QUIC */
+    PACKET_NO_DATA = 16, /* TCP: an acknowledgement alone */
+    PACKET_SIDE = 32,
+    PACKET_LONG = 128 /* UDP: a long header of QUIC (RFC 8999, 5.1) */
+};
+/* These take a verdict back: something may have begun anew. */
+#define PACKET_OPENS (PACKET_SYN | PACKET_STARTS)
+
+/* Of a place: which packets pass, being any of these; and what no packet is. Above these bits, how
+ * many that take the verdict back went by and were not seen yet: until then, all pass. */
+enum {
+    VERDICT_IS_OTHER = 256,
+    VERDICT_PASSES = 512, /* what carries nothing, too */
+    VERDICT_OPENED = 1 << 16,
+    VERDICT_NONE = PACKET_ANY,
+    VERDICT_DROP = PACKET_SYN | PACKET_LONG | PACKET_STARTS | PACKET_ODD,
+    VERDICT_DROP_OTHER = PACKET_STARTS | VERDICT_IS_OTHER,
+    VERDICT_PASS = PACKET_ANY | VERDICT_PASSES
 };
 
 struct place {
@@ -43,7 +64,8 @@ _Static_assert(sizeof(struct place) == 16, "the program multiplies by it");
 struct counter {
     _Atomic uint64_t packets;
     _Atomic uint64_t bytes;
-    uint64_t unused[6];
+    _Atomic uint64_t others;
+    uint64_t unused[5];
 };
 _Static_assert(sizeof(struct counter) == 64, "the program multiplies by it");
 
@@ -51,9 +73,11 @@ _Static_assert(sizeof(struct counter) == 64, "the program multiplies by it");
 struct shared {
     uint64_t hash_start[4]; /* keyedhash_start() */
     _Atomic uint32_t now_s;
-    uint32_t unused[7];
+    _Atomic uint32_t drops_no_data;
+    uint32_t unused[6];
     struct counter counters[PROCESSORS];
     struct place places[PLACES];
+    struct place heard[HEARD]; /* without a verdict */
 };
 
 struct kernelfilter {
@@ -77,20 +101,26 @@ enum label {
     IP_VERSION_6,
     TRANSPORT,
     UDP,
+    LONG,
+    STARTS,
     PORTS,
     ORDER_6,
     IN_ORDER_4,
     SWAP_6,
     IN_ORDER_6,
     FIND,
+    OPEN,
+    UNNAMED,
+    HEAR,
     COUNT,
+    COUNTED,
     LABELS
 };
 
-/* The program is always the same one, of 711 instructions. */
+/* The program is always the same one, of 764 instructions. */
 struct assembler {
-    struct bpf_insn code[768];
-    uint8_t labels[768]; /* where each jump leads */
+    struct bpf_insn code[832];
+    uint8_t labels[832]; /* where each jump leads */
     unsigned places[LABELS];
     unsigned count;
     int map;
@@ -129,8 +159,10 @@ static void resolve(struct assembler *a)
 #define SET(to, value)        emit(a, BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value)
 #define ADD(to, from)         emit(a, BPF_ALU64 | BPF_ADD | BPF_X, to, from, 0, 0)
 #define ADD_K(to, value)      emit(a, BPF_ALU64 | BPF_ADD | BPF_K, to, 0, 0, value)
+#define AND(to, from)         emit(a, BPF_ALU64 | BPF_AND | BPF_X, to, from, 0, 0)
 #define AND_K(to, value)      emit(a, BPF_ALU64 | BPF_AND | BPF_K, to, 0, 0, value)
 #define OR(to, from)          emit(a, BPF_ALU64 | BPF_OR | BPF_X, to, from, 0, 0)
+#define OR_K(to, value)       emit(a, BPF_ALU64 | BPF_OR | BPF_K, to, 0, 0, value)
 #define XOR(to, from)         emit(a, BPF_ALU64 | BPF_XOR | BPF_X, to, from, 0, 0)
 #define XOR_K(to, value)      emit(a, BPF_ALU64 | BPF_XOR | BPF_K, to, 0, 0, value)
 #define LEFT(to, bits)        emit(a, BPF_ALU64 | BPF_LSH | BPF_K, to, 0, 0, bits)
@@ -141,6 +173,8 @@ static void resolve(struct assembler *a)
 #define LOAD_32(to, at, off)  emit(a, BPF_LDX | BPF_MEM | BPF_W, to, at, off, 0)
 #define LOAD_64(to, at, off)  emit(a, BPF_LDX | BPF_MEM | BPF_DW, to, at, off, 0)
 #define STORE_32(at, off, of) emit(a, BPF_STX | BPF_MEM | BPF_W, at, of, off, 0)
+#define COUNT_32(at, off, of) emit(a, BPF_STX | BPF_ATOMIC | BPF_W, at, of, off, BPF_ADD)
+#define STORE_64(at, off, of) emit(a, BPF_STX | BPF_MEM | BPF_DW, at, of, off, 0)
 #define COUNT_64(at, off, of) emit(a, BPF_STX | BPF_ATOMIC | BPF_DW, at, of, off, BPF_ADD)
 #define CALL(function)        emit(a, BPF_JMP | BPF_CALL, 0, 0, 0, function)
 #define EXIT()                emit(a, BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
@@ -236,7 +270,48 @@ static void read_ip(struct assembler *a)
     ADD_K(R7, BEYOND);
 }
 
-/* Leaves the ports in R1 and R2, and in R8 whether the packet may open a connection. */
+/* How versions of QUIC begin that the recognition knows (quiccrypto.c, gquic.c), and 0, which is
+ * none. Those that are reserved are 0x?a?a?a?a. */
+static const uint16_t versions[] = {0x0000, 0x5130, 0x5430, 0x6b33, 0x709a, 0xface, 0xff00};
+enum { VERSIONS = sizeof(versions) / sizeof(versions[0]) };
+#define RESERVED_BITS    0x0f0f
+#define RESERVED_VERSION 0x0a0a
+/* A client's first datagram of another version is no smaller (RFC 9000, 14.1), and has this bit. */
+enum { SMALLEST_FIRST = 1200, FIXED_BIT = 0x40 };
+/* Google's, until Q043: a connection id and a version, and none of the other bits that matter here
+ * (that of a short header was for multipath, which nobody used). */
+enum { GOOGLE_BITS = 0xcb, GOOGLE_STARTS = 0x09 };
+
+/* Of a datagram at R7, of R2 bytes, whose first is in R3: whether quic_starts() may say that it
+ * starts a connection; at least whenever it does. As starts(). */
+static void read_quic(struct assembler *a)
+{
+    SET(R8, PACKET_ANY);
+    IF_K(JSET, R3, 0x80, LONG);
+    IF_K(JSET, R3, FIXED_BIT, PORTS); /* a short header (RFC 9000, 17.3.1) */
+    OR_K(R8, PACKET_ODD);
+    AND_K(R3, GOOGLE_BITS);
+    IF_K(JEQ, R3, GOOGLE_STARTS, STARTS);
+    GO(PORTS);
+
+    LABEL(LONG);
+    OR_K(R8, PACKET_LONG);
+    LOAD_8(R4, R7, 9);
+    LEFT(R4, 8);
+    LOAD_8(R5, R7, 10);
+    OR(R4, R5);
+    for (size_t i = 0; i < VERSIONS; i++)
+        IF_K(JEQ, R4, versions[i], STARTS);
+    AND_K(R4, RESERVED_BITS);
+    IF_K(JEQ, R4, RESERVED_VERSION, STARTS);
+    IF_K(JLT, R2, 8 + SMALLEST_FIRST, PORTS);
+    AND_K(R3, FIXED_BIT);
+    IF_K(JEQ, R3, 0, PORTS);
+    LABEL(STARTS);
+    OR_K(R8, PACKET_STARTS);
+}
+
+/* Leaves the ports in R1 and R2, and in R8 what the packet is. */
 static void read_transport(struct assembler *a)
 {
     LABEL(TRANSPORT);
@@ -253,7 +328,11 @@ static void read_transport(struct assembler *a)
     IF(JGT, R3, R2, PASS);
     LOAD_8(R8, R7, 13);
     IF_K(JSET, R8, TCP_FIN | TCP_RST, PASS);
-    AND_K(R8, TCP_SYN);
+    AND_K(R8, TCP_SYN); /* PACKET_SYN */
+    OR_K(R8, PACKET_ANY);
+    IF(JNE, R3, R2, PORTS);
+    IF_K(JSET, R8, TCP_SYN, PORTS);
+    OR_K(R8, PACKET_NO_DATA);
     GO(PORTS);
 
     LABEL(UDP);
@@ -261,11 +340,7 @@ static void read_transport(struct assembler *a)
     FROM_NET(R3, 16);
     IF(JNE, R3, R2, PASS);
     LOAD_8(R3, R7, 8);
-    MOVE(R8, R3);
-    AND_K(R8, 0x80); /* a long header of QUIC (RFC 8999, 5.1) */
-    IF_K(JNE, R8, 0, PORTS);
-    AND_K(R3, 0x40); /* a short one (RFC 9000, 17.3.1); of Google's QUIC it is anything */
-    IF_K(JEQ, R3, 0, PASS);
+    read_quic(a);
 
     LABEL(PORTS);
     LOAD_16(R1, R7, 0);
@@ -350,6 +425,7 @@ static void hash_ipv4(struct assembler *a)
     LEFT(R4, 16);
     OR(R4, R2);
     IF(JLE, R3, R4, IN_ORDER_4);
+    OR_K(R8, PACKET_SIDE);
     MOVE(R5, R3);
     MOVE(R3, R4);
     MOVE(R4, R5);
@@ -393,6 +469,7 @@ static void hash_ipv6(struct assembler *a)
     compare_addresses(a, 8);
     IF(JLE, R1, R2, IN_ORDER_6);
     LABEL(SWAP_6);
+    OR_K(R8, PACKET_SIDE);
     MOVE(R3, R4);
     MOVE(R4, R5);
     MOVE(R5, R3);
@@ -413,24 +490,48 @@ static void hash_ipv6(struct assembler *a)
     finish_hash(a, 40);
 }
 
-/* Looks for the key in R0. */
+/* Of the key in R0, leaves in R1 what TABLE, of COUNT places, has for it. */
+#define POINT_TO_PLACE(table, count)                                                               \
+    (POINT(R1, table), MOVE(R2, R0), AND_K(R2, (count)-1), LEFT(R2, 4), ADD(R1, R2))
+
+/* Looks for the key in R0. Leaves the verdict in R7. */
 static void find(struct assembler *a)
 {
     LABEL(FIND);
     IF_K(JEQ, R0, 0, PASS);
-    POINT(R1, places);
-    MOVE(R2, R0);
-    AND_K(R2, PLACES - 1);
-    LEFT(R2, 4);
-    ADD(R1, R2);
+    POINT_TO_PLACE(places, PLACES);
     LOAD_64(R3, R1, offsetof(struct place, key));
-    IF(JNE, R3, R0, PASS);
-    LOAD_32(R3, R1, offsetof(struct place, verdict));
-    IF_K(JNE, R3, VERDICT_DROP, PASS);
-    IF_K(JEQ, R8, 0, COUNT);
+    IF(JNE, R3, R0, UNNAMED);
+    LOAD_32(R7, R1, offsetof(struct place, verdict));
+    IF_K(JSET, R8, PACKET_OPENS, OPEN);
+    IF_K(JSET, R7, VERDICT_PASSES, PASS);
+    IF_K(JGE, R7, VERDICT_OPENED, UNNAMED);
+    MOVE(R3, R7);
+    AND(R3, R8);
+    IF_K(JEQ, R3, 0, COUNT);
+    GO(UNNAMED);
+    LABEL(OPEN);
     SET(R2, VERDICT_OPENED);
-    STORE_32(R1, offsetof(struct place, verdict), R2);
+    COUNT_32(R1, offsetof(struct place, verdict), R2);
     GO(PASS);
+}
+
+/* An acknowledgement alone, of whatever connection: that its end was heard is all that is kept. */
+static void drop_without_data(struct assembler *a)
+{
+    LABEL(UNNAMED);
+    IF_K(JSET, R8, PACKET_NO_DATA, HEAR);
+    GO(PASS);
+    LABEL(HEAR);
+    POINT(R1, drops_no_data);
+    LOAD_32(R1, R1, 0);
+    IF_K(JEQ, R1, 0, PASS);
+    SET(R7, 0);
+    MOVE(R3, R0);
+    AND_K(R8, PACKET_SIDE);
+    ADD(R0, R8);
+    POINT_TO_PLACE(heard, HEARD);
+    STORE_64(R1, offsetof(struct place, key), R3);
 }
 
 /* The place is R1. A tag beside the packet counts as if it were in it. */
@@ -447,6 +548,10 @@ static void count_and_drop(struct assembler *a)
     ADD(R1, R0);
     SET(R2, 1);
     COUNT_64(R1, offsetof(struct counter, packets), R2);
+    AND_K(R7, VERDICT_IS_OTHER);
+    IF_K(JEQ, R7, 0, COUNTED);
+    COUNT_64(R1, offsetof(struct counter, others), R2);
+    LABEL(COUNTED);
     LOAD_32(R2, R6, offsetof(struct __sk_buff, len));
     LOAD_32(R3, R6, offsetof(struct __sk_buff, vlan_present));
     LEFT(R3, 2);
@@ -470,6 +575,7 @@ static void assemble(struct assembler *a)
     LABEL(ORDER_6);
     hash_ipv6(a);
     find(a);
+    drop_without_data(a);
     count_and_drop(a);
     LABEL(PASS);
     SET(R0, -1); /* all bytes of it */
@@ -566,15 +672,21 @@ int kernelfilter_descriptor(const struct kernelfilter *filter)
     return filter->program;
 }
 
-void kernelfilter_clear(struct kernelfilter *filter)
+static void free_places(struct place *places, size_t count)
 {
-    for (size_t i = 0; i < PLACES; i++)
-        atomic_store_explicit(&filter->shared->places[i].key, 0, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++)
+        atomic_store_explicit(&places[i].key, 0, memory_order_relaxed);
+}
+
+static void forget_all(struct kernelfilter *filter)
+{
+    free_places(filter->shared->places, PLACES);
+    free_places(filter->shared->heard, HEARD);
 }
 
 bool kernelfilter_attach(struct kernelfilter *filter, int socket)
 {
-    kernelfilter_clear(filter); /* of another process before this one, under its key */
+    forget_all(filter); /* of another process before this one, under its key */
     return setsockopt(socket, SOL_SOCKET, SO_ATTACH_BPF, &filter->program,
                       sizeof(filter->program)) == 0;
 }
@@ -583,7 +695,7 @@ bool kernelfilter_attach(struct kernelfilter *filter, int socket)
 
 void kernelfilter_begin(struct kernelfilter *filter, const struct hash_key *key)
 {
-    kernelfilter_clear(filter);
+    forget_all(filter);
     keyedhash_start(key, filter->shared->hash_start);
     kernelfilter_take_count(filter);
 }
@@ -603,50 +715,152 @@ static bool is_of(const struct place *place, uint64_t key)
     return atomic_load_explicit(&place->key, memory_order_relaxed) == key;
 }
 
+static uint32_t verdict_of(const struct place *place)
+{
+    return atomic_load_explicit(&place->verdict, memory_order_relaxed);
+}
+
 /* Whether the place may be taken from the connection that has it. */
 static bool is_idle(const struct kernelfilter *filter, const struct place *place)
 {
     uint32_t now_s = atomic_load_explicit(&filter->shared->now_s, memory_order_relaxed);
     uint32_t seen_s = atomic_load_explicit(&place->seen_s, memory_order_relaxed);
 
-    return is_of(place, 0) || now_s - seen_s > IDLE_S;
+    return is_of(place, 0) || verdict_of(place) == VERDICT_NONE || now_s - seen_s > IDLE_S;
 }
 
-/* Without a lock: the program reads the key first, then the verdict. Whatever it finds of a place
- * that changes hands, both connections are ones that it may drop. */
-void kernelfilter_drop(struct kernelfilter *filter, uint64_t key)
+static void note_seen(const struct kernelfilter *filter, struct place *place)
 {
-    struct place *place = place_of(filter, key);
-
-    if (is_of(place, key) || !is_idle(filter, place))
-        return;
-    atomic_store_explicit(&place->verdict, VERDICT_NONE, memory_order_release);
     atomic_store_explicit(&place->seen_s,
                           atomic_load_explicit(&filter->shared->now_s, memory_order_relaxed),
                           memory_order_release);
-    atomic_store_explicit(&place->key, key, memory_order_release);
-    atomic_store_explicit(&place->verdict, VERDICT_DROP, memory_order_release);
 }
 
-void kernelfilter_forget(struct kernelfilter *filter, uint64_t key)
+/* Unless the program was faster. */
+static bool change(struct place *place, uint32_t from, uint32_t to)
+{
+    return atomic_compare_exchange_strong(&place->verdict, &from, to);
+}
+
+/* What was opened stays so until it was seen. */
+void kernelfilter_clear(struct kernelfilter *filter)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        change(&filter->shared->places[i], VERDICT_DROP, VERDICT_NONE);
+        change(&filter->shared->places[i], VERDICT_DROP_OTHER, VERDICT_NONE);
+    }
+}
+
+/* Without a lock: the program reads the key first, then the verdict. Whatever it finds of a place
+ * that changes hands, both connections are ones that it may drop, or were silent for IDLE_S. */
+static void name(struct kernelfilter *filter, uint64_t key, uint32_t verdict)
 {
     struct place *place = place_of(filter, key);
 
+    if (!is_of(place, key)) {
+        if (!is_idle(filter, place))
+            return;
+        atomic_store_explicit(&place->verdict, VERDICT_NONE, memory_order_release);
+        note_seen(filter, place);
+        atomic_store_explicit(&place->key, key, memory_order_release);
+    }
+    if (verdict_of(place) == VERDICT_NONE)
+        change(place, VERDICT_NONE, verdict);
+}
+
+void kernelfilter_prefetch(const struct kernelfilter *filter, uint64_t key)
+{
+    __builtin_prefetch(place_of(filter, key), 1);
+}
+
+void kernelfilter_drop(struct kernelfilter *filter, uint64_t key)
+{
+    name(filter, key, VERDICT_DROP);
+}
+
+void kernelfilter_drop_other(struct kernelfilter *filter, uint64_t key)
+{
+    name(filter, key, VERDICT_DROP_OTHER);
+}
+
+void kernelfilter_keep_acknowledgements(struct kernelfilter *filter, uint64_t key)
+{
+    struct place *place = place_of(filter, key);
+
+    name(filter, key, VERDICT_PASS);
     if (is_of(place, key))
-        atomic_store_explicit(&place->key, 0, memory_order_release);
+        note_seen(filter, place);
+}
+
+void kernelfilter_drop_acknowledgements(struct kernelfilter *filter, bool drop)
+{
+    atomic_store_explicit(&filter->shared->drops_no_data, drop, memory_order_relaxed);
+}
+
+bool kernelfilter_take_heard(struct kernelfilter *filter, uint64_t key, unsigned side)
+{
+    uint64_t end = key + (side ? PACKET_SIDE : 0);
+    struct place *place = &filter->shared->heard[end & (HEARD - 1)];
+    bool heard = key != 0 && is_of(place, key);
+
+    if (heard)
+        atomic_store_explicit(&place->key, 0, memory_order_relaxed);
+    return heard;
+}
+
+/* As the program sees it. */
+static bool starts(const struct packet *packet)
+{
+    const uint8_t *bytes = packet->payload;
+    unsigned version;
+
+    if (packet->payload_length < BEYOND_SIZE - 8 || packet->captured_length < 3)
+        return false;
+    version = (unsigned)bytes[1] << 8 | bytes[2];
+    if (!(bytes[0] & 0x80))
+        return (bytes[0] & GOOGLE_BITS) == GOOGLE_STARTS;
+    for (size_t i = 0; i < VERSIONS; i++)
+        if (version == versions[i])
+            return true;
+    return (version & RESERVED_BITS) == RESERVED_VERSION ||
+           (packet->payload_length >= SMALLEST_FIRST && bytes[0] & FIXED_BIT);
+}
+
+bool kernelfilter_opens(const struct packet *packet)
+{
+    return packet->protocol == PROTOCOL_TCP ? packet->tcp_flags & TCP_SYN : starts(packet);
+}
+
+void kernelfilter_saw_opening(struct kernelfilter *filter, uint64_t key)
+{
+    struct place *place = place_of(filter, key);
+    uint32_t before = verdict_of(place);
+    uint32_t after;
+
+    if (!is_of(place, key))
+        return;
+    do
+        after = before < 2 * VERDICT_OPENED ? VERDICT_NONE : before - VERDICT_OPENED;
+    while (!atomic_compare_exchange_weak(&place->verdict, &before, after));
+}
+
+static void visit_places(const struct place *places, size_t count, uint32_t since_s,
+                         kernelfilter_visitor *visit, void *context)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t key = atomic_load_explicit(&places[i].key, memory_order_relaxed);
+        uint32_t seen_s = atomic_load_explicit(&places[i].seen_s, memory_order_relaxed);
+
+        if (key != 0 && seen_s >= since_s)
+            visit(context, key, seen_s);
+    }
 }
 
 void kernelfilter_visit(const struct kernelfilter *filter, uint32_t since_s,
                         kernelfilter_visitor *visit, void *context)
 {
-    for (size_t i = 0; i < PLACES; i++) {
-        const struct place *place = &filter->shared->places[i];
-        uint64_t key = atomic_load_explicit(&place->key, memory_order_relaxed);
-        uint32_t seen_s = atomic_load_explicit(&place->seen_s, memory_order_relaxed);
-
-        if (key != 0 && seen_s >= since_s)
-            visit(context, key, seen_s);
-    }
+    visit_places(filter->shared->places, PLACES, since_s, visit, context);
+    visit_places(filter->shared->heard, HEARD, since_s, visit, context);
 }
 
 struct kernelfilter_count kernelfilter_take_count(struct kernelfilter *filter)
@@ -659,7 +873,9 @@ struct kernelfilter_count kernelfilter_take_count(struct kernelfilter *filter)
 
         now.packets += atomic_load_explicit(&counter->packets, memory_order_relaxed);
         now.bytes += atomic_load_explicit(&counter->bytes, memory_order_relaxed);
+        now.others += atomic_load_explicit(&counter->others, memory_order_relaxed);
     }
     filter->taken = now;
-    return (struct kernelfilter_count){now.packets - before.packets, now.bytes - before.bytes};
+    return (struct kernelfilter_count){now.packets - before.packets, now.bytes - before.bytes,
+                                       now.others - before.others};
 }

@@ -261,8 +261,10 @@ static struct localmeter *make_local(const struct metering *metering,
 
 bool metering_set_local(struct metering *metering, const struct localmeter_setup *setup)
 {
-    if (metering->filter) /* what is a server's now may have been judged before */
+    if (metering->filter) { /* what is a server's now may have been judged before */
+        kernelfilter_drop_acknowledgements(metering->filter, !setup);
         kernelfilter_clear(metering->filter);
+    }
     if (metering->local && setup) {
         localmeter_set_rules(metering->local, setup);
         return true;
@@ -397,6 +399,8 @@ void metering_set_filter(struct metering *metering, struct kernelfilter *filter)
 {
     metering->filter = filter;
     kernelfilter_begin(filter, &metering->key);
+    /* What they acknowledge tells what of an exchange with a server of ours was not captured. */
+    kernelfilter_drop_acknowledgements(filter, !metering->local);
 }
 
 static void visit_filtered(void *context, uint64_t key, uint32_t seen_s)
@@ -418,6 +422,7 @@ void metering_take_filtered(struct metering *metering)
     coverage->packets += count.packets;
     coverage->packets_filtered += count.packets;
     coverage->bytes += count.bytes;
+    coverage->packets_other += count.others;
     kernelfilter_set_time(metering->filter, now_s);
     if (now_s - metering->visited_s < LIVENESS_S)
         return;
@@ -434,30 +439,42 @@ static bool is_settled(const struct flow *flow, const struct packet *packet)
         packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS)
         return false;
     if (flow->flags & FLOW_DATAGRAMS &&
-        (tunnels_may_be_on(packet->source_port) || tunnels_may_be_on(packet->destination_port)))
+        tunnels_on_port(packet->source_port, packet->destination_port))
         return false;
     return !(flow->flags & FLOW_HELLO) || flow->flags & FLOW_ONE_WAY ||
            (flow->payload_bytes[0] > 0 && flow->payload_bytes[1] > 0);
 }
 
-/* As the program in the kernel sees it. */
-static bool may_open(const struct packet *packet)
+/* Whether not even the opening of the end that SIDE talks to was seen, although a name was said. */
+static bool is_unopened(const struct flow *flow, unsigned side)
 {
-    if (packet->protocol == PROTOCOL_TCP)
-        return packet->tcp_flags & TCP_SYN;
-    return packet->captured_length > 0 && packet->payload[0] & 0x80; /* RFC 8999, 5.1 */
+    uint16_t other_seen = side ? FLOW_SEEN_FIRST : FLOW_SEEN_SECOND;
+
+    return (flow->flags & (FLOW_HELLO | FLOW_DATAGRAMS | other_seen)) == FLOW_HELLO;
 }
 
-/* What may open a connection made the kernel take its verdict back: now it was seen. What closes
- * one is its last. */
+/* What closes a connection is its last packet. Where only a client is captured, what it
+ * acknowledges is all there is. */
 static void filter_flow(struct metering *metering, const struct prepared *prepared,
                         const struct flow *flow)
 {
-    if (may_open(&prepared->packet))
-        kernelfilter_forget(metering->filter, prepared->key);
-    else if (!(prepared->packet.tcp_flags & (TCP_FIN | TCP_RST)) &&
-             is_settled(flow, &prepared->packet))
+    if (prepared->packet.tcp_flags & (TCP_FIN | TCP_RST))
+        return;
+    if (is_settled(flow, &prepared->packet))
         kernelfilter_drop(metering->filter, prepared->key);
+    else if (flow->stage != FLOW_IGNORED && is_unopened(flow, prepared->side))
+        kernelfilter_keep_acknowledgements(metering->filter, prepared->key);
+}
+
+/* A datagram of no connection that we know. To the port of HTTPS it may be amid one, which an
+ * answer of the DNS tells later. */
+static void filter_other(struct metering *metering, const struct prepared *prepared)
+{
+    const struct packet *packet = &prepared->packet;
+
+    if (!recognition_may_hint(packet) && packet->destination_port != PORT_DNS &&
+        !tunnels_on_port(packet->source_port, packet->destination_port))
+        kernelfilter_drop_other(metering->filter, prepared->key);
 }
 
 /* -- Which flow ------------------------------------------------------------------------------- */
@@ -543,12 +560,15 @@ static uint32_t progress(struct flow *flow, unsigned side, uint32_t sequence, ui
     return ahead > 0 && ahead - (int64_t)length <= MAX_SEQUENCE_JUMP ? (uint32_t)ahead : length;
 }
 
-/* Whether not even the opening of the end that SIDE talks to was seen, although a name was said. */
-static bool is_unopened(const struct flow *flow, unsigned side)
+/* An end that says nothing is heard when it acknowledges what the other says. Returns whether that
+ * is so. */
+static bool hear_silent_end(struct flow *flow, unsigned side)
 {
-    uint16_t other_seen = side ? FLOW_SEEN_FIRST : FLOW_SEEN_SECOND;
+    bool is_silent = flow->flags & (FLOW_HELLO | FLOW_HINTED) && flow->payload_bytes[side] == 0;
 
-    return (flow->flags & (FLOW_HELLO | FLOW_DATAGRAMS | other_seen)) == FLOW_HELLO;
+    if (is_silent)
+        flow->probes = 0;
+    return is_silent;
 }
 
 /* Once a flow was named, whether both its ends are heard. */
@@ -560,6 +580,10 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
     if (!(flow->flags & (FLOW_HELLO | FLOW_HINTED)) || flow->flags & FLOW_ONE_WAY ||
         flow->payload_bytes[!segment->side] > 0)
         return;
+    if (metering->filter &&
+        kernelfilter_take_heard(metering->filter, flowtable_key(metering->flows, flow),
+                                !segment->side))
+        hear_silent_end(flow, !segment->side);
     if (++flow->probes < (unopened ? UNOPENED_PACKETS : UNANSWERED_PACKETS))
         return;
     flow->flags |= FLOW_ONE_WAY;
@@ -571,15 +595,11 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
                       flow->payload_bytes[segment->side] - segment->new_bytes);
 }
 
-/* An end that says nothing is heard when it acknowledges what the other says: so it is there. Or
- * it acknowledges what nobody heard: so the other's way is not captured. */
-static void hear_silent_end(struct metering *metering, const struct segment *segment)
+/* An acknowledgement alone: its end is there. Or it acknowledges what nobody heard: so the other's
+ * way is not captured. */
+static void handle_acknowledgement(struct metering *metering, const struct segment *segment)
 {
-    struct flow *flow = segment->flow;
-
-    if (flow->flags & (FLOW_HELLO | FLOW_HINTED) && flow->payload_bytes[segment->side] == 0)
-        flow->probes = 0;
-    else if (is_unopened(flow, segment->side))
+    if (!hear_silent_end(segment->flow, segment->side) && is_unopened(segment->flow, segment->side))
         watch_other_way(metering, segment);
 }
 
@@ -729,7 +749,7 @@ static void handle_tcp(struct metering *metering, struct prepared *prepared, int
             progress(segment.flow, prepared->side, packet->sequence, packet->payload_length);
         handle_payload(metering, &segment);
     } else {
-        hear_silent_end(metering, &segment);
+        handle_acknowledgement(metering, &segment);
     }
     if (packet->tcp_flags & (TCP_FIN | TCP_RST) && is_near(metering, &segment))
         note_closing(metering, &segment);
@@ -751,6 +771,8 @@ static void handle_udp(struct metering *metering, const struct prepared *prepare
     segment.flow = find_flow(metering, prepared, now_ns);
     if (!segment.flow) {
         interval_coverage(metering->interval)->packets_other++;
+        if (metering->filter)
+            filter_other(metering, prepared);
         return;
     }
     handle_payload(metering, &segment);
@@ -871,6 +893,8 @@ static void handle_prepared(struct metering *metering, struct prepared *prepared
 
     if (prepared->result == DECODE_FRAGMENT)
         put_together(metering, prepared, overheard, now_ns);
+    if (metering->filter && has_flow(prepared) && kernelfilter_opens(&prepared->packet))
+        kernelfilter_saw_opening(metering->filter, prepared->key);
     switch (prepared->result) {
     case DECODE_TCP:
     case DECODE_UDP:
@@ -937,6 +961,8 @@ static void prefetch_tables(const struct metering *metering, const struct prepar
         return;
     flowtable_prefetch(metering->flows, prepared->key);
     copies_prefetch(metering->copies, prepared->fingerprint);
+    if (metering->filter)
+        kernelfilter_prefetch(metering->filter, prepared->key);
 }
 
 static void take_one(struct metering *metering, struct prepared *prepared)

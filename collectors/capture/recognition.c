@@ -1100,6 +1100,11 @@ bool recognition_begins(const struct recognition *recognition, const struct pack
     return false;
 }
 
+bool recognition_may_hint(const struct packet *packet)
+{
+    return packet->destination_port == PORT_HTTPS || packet->source_port == PORT_HTTPS;
+}
+
 bool recognition_opens(const struct packet *packet)
 {
     return quic_opens(packet->payload, packet->captured_length, packet->payload_length);

@@ -69,6 +69,8 @@ bool recognition_turn(struct recognition *recognition, const struct segment *seg
 /* UDP: whether the datagram may begin a flow worth a slot. */
 bool recognition_begins(const struct recognition *recognition, const struct packet *packet,
                         int64_t now_ns);
+/* UDP: whether it may do so because of what the DNS told. */
+bool recognition_may_hint(const struct packet *packet);
 /* UDP: whether the datagram looks like the first of a client's connection, and not like one amid a
  * connection. */
 bool recognition_opens(const struct packet *packet);

@@ -217,4 +217,14 @@ static inline void talk_exchange(struct film *film, struct talk *talk, size_t re
     }
 }
 
+/* Takes what END says out of the film. */
+static inline void talk_hide(struct film *film, const struct talk *talk, int end)
+{
+    const uint8_t *address = end == FROM_CLIENT ? talk->client.bytes : talk->server.bytes;
+
+    for (size_t i = 0; i < film->count; i++)
+        if (memcmp(film->shots[i].bytes + 14 + 12, address, 4) == 0)
+            film->shots[i].bytes[12] ^= 0xff; /* of another ethertype */
+}
+
 #endif

@@ -10,6 +10,8 @@
 
 #include "collectors/capture/decode.h"
 #include "collectors/capture/flowkey.h"
+#include "collectors/capture/quic.h"
+#include "collectors/inference/localmeter.h"
 #include "tests/capture/scene.h"
 
 #include <linux/bpf.h>
@@ -195,7 +197,7 @@ static void the_kernel_computes_the_same_keys(void **state)
         of.port[0] ^= 1;
         build(&of, 0, protocol, way);
         assert_true(passes());
-        kernelfilter_forget(filter, connection);
+        kernelfilter_saw_opening(filter, connection);
     }
     assert_int_equal(dropped(), 40000);
 }
@@ -370,12 +372,42 @@ static void a_new_connection_is_looked_at(void **state)
     assert_true(passes()); /* at once, whoever has seen the SYN or not */
     kernelfilter_drop(filter, connection);
     assert_true(passes()); /* that was about the one before */
-    kernelfilter_forget(filter, connection);
+    kernelfilter_saw_opening(filter, connection);
     assert_true(passes());
     kernelfilter_drop(filter, connection);
     assert_false(passes());
     kernelfilter_clear(filter);
     assert_true(passes());
+}
+
+/* One that was seen says nothing of the next, which is still on its way. */
+static void each_opening_is_waited_for(void **state)
+{
+    struct tcp_frame parts;
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    for (int openings = 1; openings < 5; openings++) {
+        parts = marked(openings % 2 ? 4 : 6);
+        connection = key_of_frame();
+        parts.flags = TCP_SYN;
+        build_frame(&frame, &parts);
+        for (int i = 0; i < openings; i++)
+            assert_true(passes());
+        parts.flags = TCP_ACK;
+        build_frame(&frame, &parts);
+        for (int i = 0; i < openings; i++) {
+            kernelfilter_drop(filter, connection);
+            assert_true(passes());
+            kernelfilter_saw_opening(filter, connection);
+        }
+        assert_true(passes());
+        kernelfilter_drop(filter, connection);
+        assert_false(passes());
+        kernelfilter_saw_opening(filter, connection); /* of before it was named */
+        assert_true(passes());
+    }
 }
 
 static void only_short_headers_of_quic_are_dropped(void **state)
@@ -387,13 +419,244 @@ static void only_short_headers_of_quic_are_dropped(void **state)
     put_first_byte(0x40);
     connection = key_of_frame();
     for (unsigned value = 0; value < 256; value++) {
-        kernelfilter_forget(filter, connection);
+        kernelfilter_saw_opening(filter, connection);
         kernelfilter_drop(filter, connection);
         put_first_byte(value);
         assert_int_equal(passes(), value < 0x40 || value > 0x7f);
         put_first_byte(0x40);
-        assert_int_equal(passes(), value > 0x7f); /* a long one: another may have begun */
+        /* A long one, or Google's: another may have begun. */
+        assert_int_equal(passes(), value > 0x7f || (value & 0xcb) == 0x09);
     }
+}
+
+/* Asked again, until what was opened was seen; and whatever new rules come meanwhile. */
+static void new_rules_forget_no_opening(void **state)
+{
+    struct tcp_frame parts;
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    parts = marked(4);
+    connection = key_of_frame();
+    for (int opened = 0; opened < 3; opened++) {
+        kernelfilter_clear(filter);
+        assert_true(passes());
+        if (opened == 1) { /* amid dropping; the last time, after it was cleared */
+            kernelfilter_drop(filter, connection);
+            assert_false(passes());
+        }
+        if (opened > 0) {
+            parts.flags = TCP_SYN;
+            build_frame(&frame, &parts);
+            assert_true(passes());
+            kernelfilter_clear(filter);
+            parts.flags = TCP_ACK;
+            build_frame(&frame, &parts);
+        }
+        kernelfilter_drop(filter, connection);
+        assert_int_equal(passes(), opened > 0);
+        kernelfilter_saw_opening(filter, connection);
+        kernelfilter_drop(filter, connection);
+        assert_false(passes());
+    }
+}
+
+/* -- Acknowledgements, and datagrams of nothing known -------------------------------------------
+ */
+
+/* What was heard of that END of the frame's connection. */
+static bool takes_heard(bool of_sender)
+{
+    struct packet packet;
+    uint8_t side;
+    uint64_t connection;
+
+    decode_frame(DLT_EN10MB, frame.at, (uint32_t)frame.length, (uint32_t)frame.length, &packet);
+    connection = flowkey_of(&key, &packet, &side);
+    return kernelfilter_take_heard(filter, connection, of_sender ? side : !side);
+}
+
+static void acknowledgements_alone_are_dropped(void **state)
+{
+    static const uint8_t payload[1] = {1};
+    struct tcp_frame parts = {.link_type = DLT_EN10MB, .source_port = 443, .flags = TCP_ACK};
+    uint64_t seed = 1;
+
+    (void)state;
+    require_filter();
+    for (int i = 0; i < 2000; i++) {
+        struct ends_of of = random_ends(&seed);
+
+        parts.source = of.address[0];
+        parts.destination = of.address[1];
+        parts.source_port = of.port[0];
+        parts.destination_port = of.port[1];
+        parts.tcp_options = random_below(&seed, 4);
+        parts.flags = TCP_ACK | (random_below(&seed, 2) ? 0x08 : 0); /* PSH says nothing */
+        parts.payload_length = 0;
+        build_frame(&frame, &parts);
+        kernelfilter_drop_acknowledgements(filter, false);
+        assert_true(passes());
+        kernelfilter_drop_acknowledgements(filter, true);
+        assert_false(passes());
+        assert_false(takes_heard(false));
+        assert_true(takes_heard(true));
+        assert_false(takes_heard(true));
+        parts.payload = payload;
+        parts.payload_length = 1;
+        build_frame(&frame, &parts);
+        assert_true(passes());
+    }
+    assert_int_equal(dropped(), 2000);
+}
+
+static void what_acknowledges_and_more_passes(void **state)
+{
+    static const uint8_t more[] = {TCP_SYN, TCP_FIN, TCP_RST};
+    struct tcp_frame parts;
+
+    (void)state;
+    require_filter();
+    kernelfilter_drop_acknowledgements(filter, true);
+    parts = marked(4);
+    kernelfilter_saw_opening(filter, key_of_frame());
+    parts.payload_length = 0;
+    for (size_t i = 0; i < sizeof(more); i++) {
+        parts.flags = more[i] | TCP_ACK;
+        build_frame(&frame, &parts);
+        assert_true(passes());
+    }
+    parts.flags = TCP_ACK;
+    parts.ip_options = 1;
+    build_frame(&frame, &parts);
+    assert_true(passes());
+}
+
+/* After a SYN, too, and where the connection's packets are dropped anyway, which are told from
+ * them. */
+static void acknowledgements_of_named_connections_are_dropped(void **state)
+{
+    struct tcp_frame parts;
+
+    (void)state;
+    require_filter();
+    kernelfilter_drop_acknowledgements(filter, true);
+    parts = marked(6);
+    parts.payload_length = 0;
+    build_frame(&frame, &parts);
+    assert_false(passes());
+    assert_false(takes_heard(true));
+    parts.flags = TCP_SYN;
+    build_frame(&frame, &parts);
+    assert_true(passes());
+    parts.flags = TCP_ACK;
+    build_frame(&frame, &parts);
+    assert_false(passes());
+    assert_true(takes_heard(true));
+}
+
+/* A datagram of DATAGRAM, between ports of nothing known. */
+static void put_other(const struct bytes *datagram, uint8_t family)
+{
+    const struct ends_of of = {{family == 4 ? address4(10, 1, 0, 1) : address6(1),
+                                family == 4 ? address4(10, 1, 0, 2) : address6(2)},
+                               {50000, 3478}};
+
+    frame.length = 0;
+    put_bytes(&frame, datagram->at, datagram->length);
+    wrap_udp(&frame, of.port[0], of.port[1]);
+    wrap_ip(&frame, PROTOCOL_UDP, &of.address[0], &of.address[1]);
+    wrap_ethernet_ip(&frame);
+}
+
+/* Names a datagram that is no QUIC, of the same ends. Returns the key. */
+static uint64_t name_other(uint8_t family)
+{
+    static struct bytes datagram;
+    uint64_t connection;
+
+    datagram.length = 0;
+    put_fill(&datagram, 0x20, 40);
+    put_other(&datagram, family);
+    connection = key_of_frame();
+    kernelfilter_saw_opening(filter, connection);
+    kernelfilter_drop_other(filter, connection);
+    assert_false(passes());
+    return connection;
+}
+
+/* Something like a header of QUIC, or of Google's. */
+static void put_like_quic(struct bytes *datagram, uint64_t *seed)
+{
+    static const uint32_t known[] = {0,          1,          0x6b3343cf, 0x709a50c4, 0xff000016,
+                                     0xff000022, 0xfaceb001, 0xfaceb0ff, 0x51303238, 0x51303433,
+                                     0x51303434, 0x51303436, 0x51303530, 0x54303530, 0x54303531,
+                                     0x1a2a3a4a, 0xfafafafa, 0x12345678};
+    uint32_t version = known[random_below(seed, sizeof(known) / sizeof(known[0]))];
+    size_t size = random_below(seed, 3) ? 60 + random_below(seed, 100) : 1200;
+    unsigned first = random_below(seed, 256);
+
+    datagram->length = 0;
+    put_u8(datagram, random_below(seed, 3) ? first : 0x09 | (first & 0x34));
+    if (!(datagram->at[0] & 0x80))
+        put_fill(datagram, 0x77, 8);
+    put_u32(datagram, random_below(seed, 8) ? version : (uint32_t)random_next(seed));
+    put_u8(datagram, random_below(seed, 21));
+    while (datagram->length < size)
+        put_u8(datagram, random_below(seed, 4) ? 0 : random_next(seed) & 0xff);
+}
+
+/* Whatever the recognition would take for a beginning. */
+static void what_may_start_a_connection_passes(void **state)
+{
+    static struct bytes datagram;
+    struct packet packet;
+    unsigned starts = 0, others = 0;
+    uint64_t seed = 3;
+
+    (void)state;
+    require_filter();
+    for (int i = 0; i < 20000; i++) {
+        uint8_t family = random_below(&seed, 2) ? 4 : 6;
+        bool has_passed;
+
+        name_other(family);
+        put_like_quic(&datagram, &seed);
+        put_other(&datagram, family);
+        has_passed = passes();
+        others += !has_passed;
+        decode_frame(DLT_EN10MB, frame.at, (uint32_t)frame.length, (uint32_t)frame.length, &packet);
+        assert_int_equal(kernelfilter_opens(&packet), has_passed);
+        if (!quic_starts(datagram.at, datagram.length, datagram.length))
+            continue;
+        if ((datagram.at[0] & 0xc0) == 0x40) /* Google's for multipath, which nobody used */
+            continue;
+        starts++;
+        assert_true(has_passed);
+        datagram.at[0] = 0x20; /* what follows it passes, too */
+        put_other(&datagram, family);
+        assert_true(passes());
+    }
+    assert_true(starts > 3000);
+    assert_true(others > 3000);
+}
+
+static void other_datagrams_are_counted_as_such(void **state)
+{
+    struct kernelfilter_count count;
+
+    (void)state;
+    require_filter();
+    name_other(4);
+    name_other(6);
+    put_first_byte(0x40);
+    kernelfilter_drop(filter, key_of_frame());
+    assert_false(passes());
+    count = kernelfilter_take_count(filter);
+    assert_int_equal(count.packets, 3);
+    assert_int_equal(count.others, 2);
+    assert_int_equal(kernelfilter_take_count(filter).others, 0);
 }
 
 /* -- Counts and places ---------------------------------------------------------------------------
@@ -469,7 +732,7 @@ static void a_place_is_left_to_who_uses_it(void **state)
     kernelfilter_set_time(filter, 1002);
     kernelfilter_drop(filter, other);
     assert_false(passes());
-    kernelfilter_forget(filter, other); /* not its own */
+    kernelfilter_saw_opening(filter, other); /* not its own */
     assert_false(passes());
     kernelfilter_set_time(filter, 1005);
     kernelfilter_drop(filter, other);
@@ -569,8 +832,9 @@ static void bulk_of_no_service_is_dropped(void **state)
     }
     talk_close(&film, &talk);
     talk_close(&film, &service);
-    assert_int_equal(assert_same_sums(),
-                     10 * 36); /* all but the first, which settled it; and the last one after FIN */
+    /* All but the first, which settled it, and the last one after FIN; and that one's, and both
+     * openings', acknowledgements. */
+    assert_int_equal(assert_same_sums(), 10 * 36 + 3);
 }
 
 /* The ports of a connection that was dropped become those of one of a service. */
@@ -656,6 +920,126 @@ static void one_way_is_told(void **state)
     assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
 }
 
+/* A download that began before the capture, of which its client says nothing but that it came. */
+static void who_only_acknowledges_is_heard(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    tell(talk.client, "api.example", talk.server);
+    for (int i = 0; i < 100; i++) {
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+        if (i % 4 == 0)
+            talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    }
+    assert_int_equal(assert_same_sums(), 25);
+    assert_int_equal(sink_coverage(&sunk).flows_one_way, 0);
+    assert_int_equal(sum_of(ONE, API).flows, 1);
+    film_rewind(&film);
+    tell(talk.client, "api.example", talk.server);
+    for (int i = 0; i < 100; i++)
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+    assert_same_sums();
+    assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
+}
+
+/* Where only a client of a service is captured, what it acknowledges is all that there is of the
+ * answers: that alone is not dropped, however long it goes on. */
+static void who_is_heard_alone_is_seen_to_acknowledge(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    for (int i = 0; i < 100; i++) {
+        if (i % 20 == 0) {
+            film.clock_ns += 30 * SECOND;
+            talk_record(&film, &talk, FROM_CLIENT, 400);
+            film.clock_ns += SECOND;
+        }
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+        film.clock_ns += 20 * MILLI;
+        talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    }
+    talk_hide(&film, &talk, FROM_SERVER);
+    assert_int_equal(assert_same_sums(), 1); /* that of the opening */
+    assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
+    assert_true(sum_of(ONE, API).bytes_down > 99000);
+}
+
+/* When the table is full, connections that are silent go before one whose ends still say that they
+ * are there, be it without a name yet. */
+static void who_only_acknowledges_is_alive(void **state)
+{
+    const struct limits small = {16, 16, 64, 64, 64};
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &talk);
+    for (unsigned i = 0; i < 200; i++) {
+        struct talk other = talk_of(2, (uint16_t)(41000 + i));
+
+        talk_flags(&film, &talk, i % 2 ? FROM_CLIENT : FROM_SERVER, TCP_ACK);
+        film.clock_ns += 30 * SECOND;
+        talk_flags(&film, &other, FROM_CLIENT, TCP_SYN);
+    }
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_exchange(&film, &talk, 2000, 20, 100, 50 * MILLI);
+    assert_int_equal(assert_same_sums_within(&small), 201);
+    assert_int_equal(sink_coverage(&sunk).flows, 201);
+    assert_int_equal(sum_of(ONE, API).flows, 1);
+}
+
+/* Calls, tunnels of others, the time: first bytes of all kinds. And what begins between the same
+ * ports, which is of a service. */
+static void other_datagrams_are_dropped(void **state)
+{
+    static const uint16_t ports[] = {123, 3478, 4500, 50004};
+    static struct bytes datagram;
+
+    (void)state;
+    require_filter();
+    for (unsigned i = 0; i < 4; i++) {
+        struct talk talk = talk_of(i + 1, 40000);
+
+        talk.server_port = ports[i];
+        for (unsigned n = 0; n < 300; n++) {
+            datagram.length = 0;
+            put_u8(&datagram, n);
+            put_u8(&datagram, 0x60 + i); /* as of RTP */
+            put_u32(&datagram, n * 0x01000193);
+            put_fill(&datagram, 0x33, 100);
+            put_u32(&datagram, n); /* copies are told by their ends */
+            talk_datagram(&talk, n % 2 ? FROM_CLIENT : FROM_SERVER, &datagram);
+        }
+        quic_hello(&talk, "api.example");
+        quic_long(&talk, FROM_SERVER, 2, 1200);
+        quic_exchange(&talk, 500, 30);
+    }
+    assert_true(assert_same_sums() > 1000);
+    assert_int_equal(sink_coverage(&sunk).packets_other, 1200);
+    assert_int_equal(sum_of(ONE, API).flows, 4);
+}
+
+/* Where QUIC is at home, the DNS may tell later what it is. */
+static void an_answer_tells_what_datagrams_are(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    for (int i = 0; i < 100; i++)
+        quic_short(&talk, i % 2 ? FROM_CLIENT : FROM_SERVER, 1000);
+    tell(talk.client, "api.example", talk.server);
+    quic_exchange(&talk, 500, 30);
+    assert_int_equal(assert_same_sums(), 0);
+    assert_int_equal(sum_of(ONE, API).flows, 1);
+}
+
 /* Requests in clear may turn to a service at any time, and what is said to the DNS is read. */
 static void what_may_turn_to_a_service_is_seen(void **state)
 {
@@ -671,7 +1055,7 @@ static void what_may_turn_to_a_service_is_seen(void **state)
         download(&talk, 20000);
         tell(address4(10, 1, 0, 1), "api.example", address4(203, 0, 113, 9));
     }
-    assert_int_equal(assert_same_sums(), 0);
+    assert_int_equal(assert_same_sums(), 1); /* the opening's acknowledgement */
     assert_int_equal(sink_coverage(&sunk).dns_answers, 20);
 }
 
@@ -710,7 +1094,7 @@ static void requests_that_were_given_up_are_seen(void **state)
     give_up_a_request(&talk);
     for (int i = 0; i < 4; i++)
         ask_ours(&talk);
-    assert_int_equal(assert_same_sums(), 0);
+    assert_int_equal(assert_same_sums(), 41); /* the openings' acknowledgements */
     assert_true(sum_of(ONE, LOCAL).requests.central > 0);
 }
 
@@ -748,6 +1132,18 @@ static void ports_of_other_things_are_seen(void **state)
         for (int n = 0; n < 50; n++) {
             quic_short(&talk, FROM_CLIENT, 1000);
             quic_short(&talk, FROM_SERVER, 1000);
+        }
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct talk talk = talk_of(2, 40000);
+        static struct bytes datagram;
+
+        talk.server_port = ports[i];
+        datagram.length = 0;
+        put_fill(&datagram, 0x20, 100);
+        for (int n = 0; n < 50; n++) {
+            talk_datagram(&talk, FROM_CLIENT, &datagram);
+            datagram.at[99]++;
         }
     }
     assert_int_equal(assert_same_sums(), 0);
@@ -804,6 +1200,41 @@ static void what_is_dropped_keeps_its_place_in_the_table(void **state)
     assert_int_equal(sink_coverage(&sunk).flows, 201);
 }
 
+/* What is acknowledged to a server of ours tells what of an exchange was not captured. */
+static void acknowledgements_to_servers_of_ours_are_seen(void **state)
+{
+    static const uint16_t ports[] = {8080};
+    const struct inference_server servers[] = {{8080, LOCAL, SERVICE_NONE, false}};
+    const struct inference_rules rules = {
+        .directions = directions,
+        .order = {DIRECTION_BY_ADDRESS},
+        .order_count = 1,
+        .users_order = {DIRECTION_BY_ADDRESS},
+        .users_count = 1,
+        .servers = servers,
+        .server_count = 1,
+    };
+    const struct localmeter_setup setup = {&rules, catalogue, ports, 1, 16};
+    struct tcp_frame parts;
+    struct metering *metering;
+
+    (void)state;
+    require_filter();
+    parts = marked(4);
+    parts.payload_length = 0;
+    parts.source_port = 40001;
+    build_frame(&frame, &parts);
+    metering = scene_metering(&scene_limits);
+    assert_true(metering_set_local(metering, &setup));
+    metering_set_filter(metering, filter);
+    assert_true(passes());
+    assert_true(metering_set_local(metering, NULL));
+    assert_false(passes());
+    assert_true(metering_set_local(metering, &setup));
+    assert_true(passes());
+    scene_close(metering);
+}
+
 /* New rules: what was of no interest may be now, and is asked about again. */
 static void new_rules_take_verdicts_back(void **state)
 {
@@ -839,7 +1270,14 @@ int main(void)
         FILTER_TEST(what_is_cut_passes),
         FILTER_TEST(what_is_in_something_else_passes),
         FILTER_TEST(a_new_connection_is_looked_at),
+        FILTER_TEST(each_opening_is_waited_for),
         FILTER_TEST(only_short_headers_of_quic_are_dropped),
+        FILTER_TEST(new_rules_forget_no_opening),
+        FILTER_TEST(acknowledgements_alone_are_dropped),
+        FILTER_TEST(what_acknowledges_and_more_passes),
+        FILTER_TEST(acknowledgements_of_named_connections_are_dropped),
+        FILTER_TEST(what_may_start_a_connection_passes),
+        FILTER_TEST(other_datagrams_are_counted_as_such),
         FILTER_TEST(what_is_dropped_is_counted),
         FILTER_TEST(who_asks_is_told_which_are_alive),
         FILTER_TEST(a_place_is_left_to_who_uses_it),
@@ -848,12 +1286,18 @@ int main(void)
         FILTER_TEST(quic_of_no_service_is_dropped),
         FILTER_TEST(what_is_dropped_keeps_its_connection_alive),
         FILTER_TEST(one_way_is_told),
+        FILTER_TEST(who_only_acknowledges_is_heard),
+        FILTER_TEST(who_is_heard_alone_is_seen_to_acknowledge),
+        FILTER_TEST(who_only_acknowledges_is_alive),
+        FILTER_TEST(other_datagrams_are_dropped),
+        FILTER_TEST(an_answer_tells_what_datagrams_are),
         FILTER_TEST(what_may_turn_to_a_service_is_seen),
         FILTER_TEST(a_forged_close_of_clear_text_is_not_believed),
         FILTER_TEST(requests_that_were_given_up_are_seen),
         FILTER_TEST(ports_of_other_things_are_seen),
         FILTER_TEST(a_close_is_believed),
         FILTER_TEST(what_is_dropped_keeps_its_place_in_the_table),
+        FILTER_TEST(acknowledgements_to_servers_of_ours_are_seen),
         FILTER_TEST(new_rules_take_verdicts_back),
     };
 

@@ -1228,16 +1228,6 @@ static void only_an_outer_name_with_the_extension_hides(void **state)
 /* -- One way only -------------------------------------------------------------------------------
  */
 
-/* Takes what END says out of the film. */
-static void forget_end(const struct talk *talk, int end)
-{
-    const uint8_t *address = end == FROM_CLIENT ? talk->client.bytes : talk->server.bytes;
-
-    for (size_t i = 0; i < film.count; i++)
-        if (memcmp(film.shots[i].bytes + 14 + 12, address, 4) == 0)
-            film.shots[i].bytes[12] ^= 0xff; /* of another ethertype */
-}
-
 /* A connection of which a capture of clients shows that it is one: HANDSHAKE bytes of the server
  * are acknowledged before anything is asked. */
 static struct talk greet(uint16_t port, size_t handshake)
@@ -1271,7 +1261,7 @@ static void a_capture_of_clients_alone_is_told(void **state)
     (void)state;
     for (int i = 0; i < 5; i++)
         use_with_acknowledgements(&talk);
-    forget_end(&talk, FROM_SERVER);
+    talk_hide(&film, &talk, FROM_SERVER);
     scene_play();
     assert_int_equal(coverage().flows_one_way, 1);
     assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
@@ -1302,7 +1292,7 @@ static void acknowledged_bytes_are_no_frames(void **state)
         film.clock_ns += 20 * MILLI;
         talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
     }
-    forget_end(&talk, FROM_SERVER);
+    talk_hide(&film, &talk, FROM_SERVER);
     at_once();
     scene_play();
     assert_triple(only_sum(ONE, API).requests, 1, 1, 1);
@@ -1325,7 +1315,7 @@ static void only_new_acknowledgements_count(void **state)
     talk_flags(&film, &odd, FROM_CLIENT, TCP_ACK);
     odd.sequence[FROM_SERVER] += 500 + (64U << 20) + 1;
     talk_flags(&film, &odd, FROM_CLIENT, TCP_ACK);
-    forget_end(&talk, FROM_SERVER);
+    talk_hide(&film, &talk, FROM_SERVER);
     use_with_acknowledgements(&talk);
     talk_record(&film, &talk, FROM_CLIENT, 400);
     for (int i = 0; i < 3; i++) {
@@ -1353,7 +1343,7 @@ static void a_capture_of_servers_alone_is_told(void **state)
         say_hello(&talk, "api.example", false);
         for (int i = 0; i < 10; i++)
             use(&talk);
-        forget_end(&talk, FROM_CLIENT);
+        talk_hide(&film, &talk, FROM_CLIENT);
         film.clock_ns = NOON * SECOND - SECOND;
         if (hinted)
             tell(talk.client, "api.example", talk.server);
@@ -1393,7 +1383,7 @@ static void unseen_requests_are_made_by_bytes(void **state)
         for (int i = 0; i < 10; i++)
             use(&talk);
         if (unseen) {
-            forget_end(&talk, FROM_CLIENT);
+            talk_hide(&film, &talk, FROM_CLIENT);
             film.clock_ns = NOON * SECOND - SECOND;
             tell(talk.client, "api.example", talk.server);
             film_sort(&film);
@@ -1426,7 +1416,7 @@ static void a_part_of_a_request_scatters_within_reason(void **state)
     say_hello(&talk, "api.example", false);
     for (int i = 0; i < 10; i++)
         use(&talk);
-    forget_end(&talk, FROM_CLIENT);
+    talk_hide(&film, &talk, FROM_CLIENT);
     film.clock_ns = NOON * SECOND - SECOND;
     tell(talk.client, "api.example", talk.server);
     film_sort(&film);
@@ -1446,7 +1436,7 @@ static void what_is_asked_is_not_made_by_bytes(void **state)
     (void)state;
     know_by_bytes();
     say_hello(&talk, "api.example", false);
-    forget_end(&talk, FROM_SERVER);
+    talk_hide(&film, &talk, FROM_SERVER);
     for (int i = 0; i < 20; i++) {
         talk_record(&film, &talk, FROM_CLIENT, 400);
         film.clock_ns += SECOND;

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Sends the same packets over a virtual wire twice, and meters them with the kernel filter and without: the
-# sums in the ledger must be the same, and all packets be counted. Also on a VLAN, whose tag the kernel puts
-# beside the packet; with two workers; by a capture process that was started again; with a filter of the
-# interface's own; and where no program may be loaded, which is logged.
+# sums in the ledger must be the same, and all packets be counted. Also with requests in clear, scans and
+# datagrams of other kinds between the others; on a VLAN, whose tag the kernel puts beside the packet; with
+# two workers; by a capture process that was started again; with a filter of the interface's own; and where
+# no program may be loaded, which is logged.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,6 +30,7 @@ wire_up
 # The demonstration, of which the catalogue does not know all.
 capture=$root/tests/fixtures/demo/demo.pcap
 node "$here/tagged.mjs" "$capture" "$directory/tagged.pcap"
+node "$here/others.mjs" "$capture" "$directory/others.pcap" api.mistral.ai
 sed 's/openai\.com/openai.invalid/; s/chatgpt\.com/chatgpt.invalid/' "$root/conf/services.conf" \
     >"$directory/services.conf"
 
@@ -102,6 +104,8 @@ compare() { # NAME CAPTURE SETTINGS
 }
 
 compare immediate "$capture" 'mode = "immediate";'
+compare others "$directory/others.pcap" 'mode = "immediate";'
+compare others-ring "$directory/others.pcap" ''
 compare tagged "$directory/tagged.pcap" 'mode = "immediate";'
 compare ring "$capture" ''
 compare workers "$capture" 'workers = 2;'
