@@ -149,7 +149,7 @@ struct coverage {
     uint64_t packets_fragmented;  /* pieces of IP packets that were not put together */
     uint64_t packets_other;       /* well formed, but of a kind that is not followed */
     uint64_t packets_duplicate;   /* copies, as mirror ports make them: counted once */
-    uint64_t packets_filtered;    /* of what is no service: counted in the kernel, not looked at */
+    uint64_t packets_filtered;    /* that tell of no use: counted in the kernel, not looked at */
     uint64_t flows;               /* TCP connections that began, and QUIC connections */
     uint64_t flows_evicted;   /* forgotten early, or packets refused, as the flow table was full */
     uint64_t flows_untracked; /* of a known service, but no full state was free */

@@ -462,10 +462,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
                               "What the network showed to the measurement."}},
     [TEXT_PACKETS_DROPPED_EFFECT] = {{"L'usage qui s'y trouvait n'est pas compté.",
                                       "The use they held is not counted."}},
-    [TEXT_PACKETS_FILTERED_EFFECT] = {{"Suite de connexions reconnues comme sans rapport avec un "
-                                       "service suivi : aucun usage n'en dépend.",
-                                       "The rest of connections that were found to be of no "
-                                       "known service: no use depends on it."}},
+    [TEXT_PACKETS_FILTERED_EFFECT] = {{"Suite de connexions sans rapport avec un service suivi, "
+                                       "accusés de réception sans contenu, autres datagrammes : "
+                                       "aucun usage n'en dépend.",
+                                       "The rest of connections of no known service, "
+                                       "acknowledgements without content, other datagrams: no use "
+                                       "depends on them."}},
     [TEXT_PACKETS_DUPLICATE_EFFECT] = {{"Copies dues au port miroir : comptées une seule fois.",
                                         "Copies that the mirror port made: counted once."}},
     [TEXT_PACKETS_UNDECODABLE_EFFECT] = {{"Non comptés ; les motifs suivent.",

@@ -117,7 +117,7 @@ enum label {
     LABELS
 };
 
-/* The program is always the same one, of 764 instructions. */
+/* The program is always the same one, of 762 instructions. */
 struct assembler {
     struct bpf_insn code[832];
     uint8_t labels[832]; /* where each jump leads */

@@ -24,6 +24,7 @@ enum { SALT_SIZE = 20, MAX_NUMBER_SIZE = 4, MAX_PACKET = 65535 };
 
 #define RESERVED 0x0a0a0a0a /* the pattern 0x?a?a?a?a of RFC 9000, 15 */
 
+/* What begins otherwise than the versions here so far is to be added to kernelfilter.c, too. */
 static const struct quiccrypto_scheme schemes[] = {
     {0x00000001, 0x00000001, SALT_V1, false, false, false},      /* RFC 9001, 5.2 */
     {0x6b3343cf, 0x6b3343cf, SALT_V2, true, false, false},       /* RFC 9369, 3.3.1 */
