@@ -25,7 +25,7 @@ struct webexchange {
     int64_t answer_first_ns;
     uint32_t write_us : 24;      /* how long the server's last write took */
     uint32_t datagram_units : 8; /* QUIC: the server's largest datagram */
-    uint32_t burst_bytes;        /* of the client, since the server's last step */
+    uint32_t burst_bytes;        /* of the client, since the server last went on by itself */
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t step_ms;   /* from the answer's begin to its last step, */
