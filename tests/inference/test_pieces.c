@@ -18,7 +18,7 @@
 #include "tests/capture/frames.h"
 #include "tests/inference/talk.h"
 
-#define CONVERSATIONS 12000
+#define CONVERSATIONS 6000
 #define MAX_TURNS     32
 #define MAX_TURN      4096
 
@@ -296,9 +296,9 @@ static void byte_by_byte_is_the_same_as_at_once(void **state)
         }
     }
     /* Not all of it was refused at once. */
-    assert_true(answered > 1000);
-    assert_true(lost > 500);
-    assert_true(by_header > 500);
+    assert_true(answered > 500);
+    assert_true(lost > 250);
+    assert_true(by_header > 250);
 }
 
 int main(void)

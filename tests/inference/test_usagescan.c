@@ -539,7 +539,7 @@ static void a_request_says_whether_it_streams(void **state)
  */
 
 #define MAX_MADE   4096
-#define MADE       12000
+#define MADE       6000
 #define MADE_DEPTH 12
 
 static const struct inference_model known_models[] = {
