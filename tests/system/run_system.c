@@ -31,7 +31,7 @@
 
 #define SCRIPTS    "tests/system/test_*.sh"
 #define EXIT_SKIP  77
-#define TIME_LIMIT "300" /* seconds: a script that hangs must not hang the suite */
+#define TIME_LIMIT "600" /* seconds: a script that hangs must not hang the suite */
 
 enum turn { FIRST, BESIDE, ALONE, TURNS };
 
