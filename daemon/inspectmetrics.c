@@ -24,6 +24,7 @@ struct reading {
     size_t count;
     bool seen[SERVER_QUANTITIES][RANKS];
     bool out_of_memory;
+    bool impossible; /* a counter */
 };
 
 /* -- Input ------------------------------------------------------------------------------------ */
@@ -63,6 +64,7 @@ static void take_sample(void *context, const struct prometheus_sample *sample)
 
     if (!counter)
         return;
+    reading->impossible |= !servermetrics_is_possible(sample->value);
     row =
         find_row(reading, servermetrics_model(sample), has_teams ? servermetrics_team(sample) : "");
     if (!row)
@@ -175,6 +177,11 @@ static int show(struct reading *reading, const struct prometheus_counts *counts,
                 counts->malformed + counts->overlong);
     if (reading->out_of_memory) {
         fputs("iagmeter: out of memory\n", stderr);
+        return EXIT_TROUBLE;
+    }
+    if (reading->impossible) {
+        fprintf(stderr, "iagmeter: %s: the daemon takes nothing of such an answer\n",
+                servermetrics_problem(SERVERMETRICS_ABSURD));
         return EXIT_TROUBLE;
     }
     if (reading->count == 0) {

@@ -230,7 +230,7 @@ static void take_sample(void *context, const struct prometheus_sample *sample)
         metrics->starts_s = sample->value;
     if (!counter)
         return;
-    metrics->absurd = metrics->absurd || !(sample->value >= 0 && sample->value <= MOST_COUNTED);
+    metrics->absurd = metrics->absurd || !servermetrics_is_possible(sample->value);
     series = find_series(metrics, sample);
     metrics->full = metrics->full || !series;
     if (!series)
@@ -374,6 +374,11 @@ enum servermetrics_result servermetrics_end(struct servermetrics *metrics, bool 
     metrics->answered_s = now_s;
     metrics->started_s = metrics->starts_s;
     return found ? result : SERVERMETRICS_NOTHING;
+}
+
+bool servermetrics_is_possible(double counted)
+{
+    return counted >= 0 && counted <= MOST_COUNTED;
 }
 
 const char *servermetrics_problem(enum servermetrics_result result)

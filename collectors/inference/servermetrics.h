@@ -85,6 +85,9 @@ enum servermetrics_result {
     SERVERMETRICS_FULL        /* or that has more counters than there is room for */
 };
 
+/* Whether a counter can say so. Otherwise nothing of the answer is taken. */
+bool servermetrics_is_possible(double counted);
+
 /* One sentence about what is wrong; NULL: nothing is. */
 const char *servermetrics_problem(enum servermetrics_result result);
 

@@ -111,6 +111,26 @@ static void names_do_not_drive_a_terminal(void **state)
     assert_non_null(strstr(shown, "\na\\x09b\\x1b[2J\\x0a\\xc3\\xa9\t-\t-\t5\t-\t-\n"));
 }
 
+/* As the daemon would judge it. */
+static void what_cannot_be_is_not_shown_as_if_it_were(void **state)
+{
+    static const char *const values[] = {"-5", "NaN", "+Inf", "1e300"};
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "vllm:prompt_tokens_total{model_name=\"m\"} %s\n"
+                 "vllm:generation_tokens_total{model_name=\"m\"} 1\n",
+                 values[i]);
+        assert_string_equal(run_text(text),
+                            "iagmeter: a counter is negative, too large, or no number: the daemon "
+                            "takes nothing of such an answer\n");
+        assert_int_equal(status, 2);
+        assert_string_equal(shown, "");
+    }
+}
+
 static void what_holds_no_counter_is_told(void **state)
 {
     (void)state;
@@ -141,6 +161,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_told_is_not_0, setup, teardown),
         cmocka_unit_test_setup_teardown(teams_are_shown_and_users_are_not, setup, teardown),
         cmocka_unit_test_setup_teardown(names_do_not_drive_a_terminal, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_is_not_shown_as_if_it_were, setup, teardown),
         cmocka_unit_test_setup_teardown(what_holds_no_counter_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cut_line_is_left_out, setup, teardown),
     };
