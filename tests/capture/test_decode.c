@@ -1352,6 +1352,25 @@ static void put_juniper_pppoe(struct bytes *bytes)
     WRAP(bytes, 'M', 'G', 'C', 0x00);
 }
 
+/* The access point of IP itself, without an EtherType. */
+static void put_llc_of_ip(struct bytes *bytes)
+{
+    WRAP(bytes, 6, 6, 3);
+}
+
+static void put_ppp_of_labels(struct bytes *bytes)
+{
+    wrap_labels(bytes);
+    WRAP(bytes, 0x02, 0x81);
+}
+
+static void put_nsh_of_labels(struct bytes *bytes)
+{
+    wrap_labels(bytes);
+    WRAP(bytes, 0x0f, 0xc2, 2, 5, 0, 0, 1, 255);
+    wrap_ethernet(bytes, 0x894f);
+}
+
 static void put_cooked_llc(struct bytes *bytes)
 {
     wrap_snap(bytes);
@@ -1383,6 +1402,9 @@ static const struct link {
     {DLT_FRELAY, put_bridged_frame_relay},
     {DLT_MPLS, wrap_labels},
     {DLT_ATM_RFC1483, wrap_snap},
+    {DLT_ATM_RFC1483, put_llc_of_ip},
+    {DLT_PPP, put_ppp_of_labels},
+    {DLT_EN10MB, put_nsh_of_labels},
     {DLT_FDDI, put_fddi},
     {DLT_IEEE802, put_token_ring},
     {DLT_IEEE802_11, wrap_80211},
