@@ -3,6 +3,7 @@
 #define IAGMETER_TESTS_SCRATCH_H
 
 #include "daemon/diagnostics.h"
+#include "tests/scratchbase.h"
 
 #include <ftw.h>
 #include <limits.h>
@@ -20,7 +21,8 @@ static char scratch_directory[64];
 static inline int scratch_setup(void **state)
 {
     (void)state;
-    strcpy(scratch_directory, "/tmp/iagmeter-test-XXXXXX");
+    snprintf(scratch_directory, sizeof(scratch_directory), "%s/iagmeter-test-XXXXXX",
+             scratch_base());
     return mkdtemp(scratch_directory) ? 0 : -1;
 }
 

@@ -18,6 +18,7 @@
 #include "reports/symbols.h"
 #include "reports/units.h"
 #include "tests/reports/formula.h"
+#include "tests/scratchbase.h"
 
 #define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
 #define NOON      (OCTOBER + 12 * 3600) /* of the same date in UTC */
@@ -107,7 +108,8 @@ static int set_up(void **state)
     struct world *world = calloc(1, sizeof(*world));
     char error[200] = "";
 
-    snprintf(world->directory, sizeof(world->directory), "/tmp/iagmeter-explain-XXXXXX");
+    snprintf(world->directory, sizeof(world->directory), "%s/iagmeter-explain-XXXXXX",
+             scratch_base());
     assert_non_null(mkdtemp(world->directory));
     assert_true(calendar_set_zone("Europe/Paris"));
     make_config(world);

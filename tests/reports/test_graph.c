@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/graph.h"
+#include "tests/scratchbase.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +38,8 @@ static int set_up(void **state)
 
     assert_non_null(world);
     /* A colon, which librrd's arguments give a meaning to. */
-    snprintf(world->directory, sizeof(world->directory), "/tmp/iagmeter:graph-XXXXXX");
+    snprintf(world->directory, sizeof(world->directory), "%s/iagmeter:graph-XXXXXX",
+             scratch_base());
     assert_non_null(mkdtemp(world->directory));
     assert_true(calendar_set_zone("Europe/Paris"));
     world->config = calloc(1, sizeof(*world->config));

@@ -19,6 +19,7 @@
 
 #include "reports/units.h"
 #include "tests/reports/unnamed.h"
+#include "tests/scratchbase.h"
 
 #define OCTOBER    1790805600            /* 2026-10-01 00:00 Europe/Paris */
 #define FIRST_NOON (OCTOBER + 12 * 3600) /* of the same date in UTC */
@@ -109,7 +110,8 @@ static int set_up(void **state)
     struct world *world = calloc(1, sizeof(*world));
     char error[200] = "";
 
-    snprintf(world->directory, sizeof(world->directory), "/tmp/iagmeter-month-XXXXXX");
+    snprintf(world->directory, sizeof(world->directory), "%s/iagmeter-month-XXXXXX",
+             scratch_base());
     assert_non_null(mkdtemp(world->directory));
     assert_true(calendar_set_zone("Europe/Paris"));
     make_config(world);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/whatif.h"
+#include "tests/scratchbase.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -83,7 +84,8 @@ static int set_up(void **state)
     struct world *world = calloc(1, sizeof(*world));
     char error[200] = "";
 
-    snprintf(world->directory, sizeof(world->directory), "/tmp/iagmeter-whatif-XXXXXX");
+    snprintf(world->directory, sizeof(world->directory), "%s/iagmeter-whatif-XXXXXX",
+             scratch_base());
     assert_non_null(mkdtemp(world->directory));
     assert_true(calendar_set_zone("Europe/Paris"));
     make_config(world);
