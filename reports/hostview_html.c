@@ -43,6 +43,7 @@ static void host_name(const struct html_page *page, month_name name, const char 
 
 /* ---- What was measured ---- */
 
+/* Of what was measured; of nothing, no share is idle, and write_gaps() says that it was nothing. */
 static void write_lead(const struct html_page *page, const struct host_view *view)
 {
     const struct host_config *config = view->host->config;
@@ -58,6 +59,8 @@ static void write_lead(const struct html_page *page, const struct host_view *vie
     char numbers[sizeof(values) / sizeof(values[0])][TEXT_NUMBER_SIZE];
     month_name names[sizeof(values) / sizeof(values[0])];
 
+    if (isnan(view->idle_share))
+        return;
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         number_text(page, numbers[i], values[i]);
         host_name(page, names[i], indicators[i]);

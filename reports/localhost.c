@@ -252,8 +252,6 @@ static bool visit_earlier(void *context, const struct ledger_device_row *row)
 /* There are no rows of it, which no reader would notice. */
 static enum ledger_status add_absent(struct ledger *ledger, struct reading *reading, int64_t from)
 {
-    if (reading->host->device_count == 0)
-        return LEDGER_OK;
     return ledger_visit_last_energy(ledger, from - ABSENT_S, from, visit_earlier, reading);
 }
 

@@ -627,12 +627,38 @@ static void a_meter_that_was_away_all_month_is_listed(void **state)
     month_free(report);
 }
 
+/* Also where no other was there: the month whose energy is not known at all. */
+static void meters_that_were_all_away_are_listed(void **state)
+{
+    struct month_report *report;
+    char *english;
+
+    (void)state;
+    host_measure_device(HOST_OCTOBER - 3 * INT64_C(86400), "redfish/power", POWER_DEVICE_SOURCE,
+                        6000, 0, 0);
+    host_measure_device(HOST_OCTOBER - 3 * INT64_C(86400), "rapl/package-0", POWER_DEVICE_HOST,
+                        5000, 0, 0);
+    host_use(HOST_NOON, "DSN", MISTRAL, 400, HOST_MANY);
+    report = host_report();
+    assert_non_null(report->host);
+    assert_int_equal(report->host->device_count, 2);
+    assert_near(report->host->measured_s, 0);
+    assert_says(report, "en", ">redfish/power</th>");
+    assert_says(report, "json", "\"rapl/package-0\"");
+    assert_says(report, "en", "During 745 hours nothing was measured");
+    english = written(report, "en");
+    assert_null(strstr(english, "nan%"));
+    free(english);
+    month_free(report);
+}
+
 int main(void)
 {
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
     const struct CMUnitTest tests[] = {
         HOST_TEST(reads_what_was_measured),
         HOST_TEST(a_meter_that_was_away_all_month_is_listed),
+        HOST_TEST(meters_that_were_all_away_are_listed),
         HOST_TEST(keeps_apart_what_is_not_shared_yet),
         HOST_TEST(is_nothing_without_a_host),
         HOST_TEST(follows_a_direction_to_devices),
