@@ -539,16 +539,25 @@ static int explain_restated(const struct options *options, const struct explain_
     return explain_derived(options, query, ledger, &period);
 }
 
+/* Any vintage has this file, and a directory of something else, or of vintages, has not. */
+static bool is_vintage(const char *path)
+{
+    char file[PATH_MAX];
+    struct stat status;
+
+    return snprintf(file, sizeof(file), "%s/vintage.conf", path) < (int)sizeof(file) &&
+           stat(file, &status) == 0;
+}
+
 /* NULL after diagnostics or one sentence. */
 static struct factors *load_vintage(const struct config *config, const char *name,
                                     struct restate_query *query)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct factors *factors = NULL;
-    struct stat status;
     char path[PATH_MAX];
 
-    if (!restate_vintage_path(config, name, path) || stat(path, &status) != 0)
+    if (!restate_vintage_path(config, name, path) || !is_vintage(path))
         fprintf(stderr, "iagmeter: no vintage \"%s\": %s: %s\n", name, path, strerror(errno));
     else if (diagnostics)
         factors = factors_load(path, diagnostics);

@@ -93,6 +93,12 @@ for vintage in 2026:0.3835 2027:0.4199; do
 done
 expect 1 "$build/iagmeter" explain "2031/@factor/zone/USA/gwp_kgco2e_per_kwh" -c "$conf/iagmeter.conf"
 sentence 'no vintage "2031"'
+for vintage in "" .. .; do # directories, but of vintages
+    expect 1 "$build/iagmeter" explain "$vintage/@factor/zone/USA/gwp_kgco2e_per_kwh" -c "$conf/iagmeter.conf"
+    sentence "no vintage \"$vintage\""
+    restate 1 "$month" --vintage "$vintage"
+    sentence "no vintage \"$vintage\""
+done
 expect 2 "$build/iagmeter" explain "2026/@factor/zone/ATL/gwp_kgco2e_per_kwh" -c "$conf/iagmeter.conf"
 sentence 'has no figure'
 rm -r "$new" # which --show needs no more
