@@ -613,7 +613,12 @@ static void hear_acknowledged(struct metering *metering, const struct segment *s
     uint32_t before = flow->next_sequence[other];
     uint32_t more = segment->packet->acknowledgement - before;
     const struct usage_piece piece = {
-        .end = END_SERVER, .now_ns = segment->now_ns, .new_bytes = more, .unseen = true};
+        .client = &segment->packet->source,
+        .end = END_SERVER,
+        .now_ns = segment->now_ns,
+        .new_bytes = more,
+        .unseen = true,
+    };
 
     if (flow->stage != FLOW_SERVICE || flow->flags & heard || other == flow_client_side(flow) ||
         !(segment->packet->tcp_flags & TCP_ACK) || more == 0 || more > MAX_SEQUENCE_JUMP)

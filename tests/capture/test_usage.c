@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -426,6 +427,33 @@ static void other_fetches_are_no_images_of_an_answer(void **state)
     }
 }
 
+/* Of a capture of clients alone, what they acknowledge was fetched, too. */
+static void an_image_may_be_fetched_unseen(void **state)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct talk images = greet(1, 50001, "images.example");
+
+    (void)state;
+    serve_pictures(10);
+    for (int i = 0; i < 2; i++)
+        talk_flags(&film, &images, FROM_CLIENT, TCP_ACK);
+    film.clock_ns += 10 * SECOND;
+    talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+    talk_record(&film, &images, FROM_CLIENT, 500);
+    for (int i = 0; i < 10; i++) {
+        talk_record(&film, &images, FROM_SERVER, 8000 - 5); /* and a header */
+        talk_flags(&film, &images, FROM_CLIENT, TCP_ACK);
+    }
+    film.clock_ns += 40 * SECOND;
+    use(&chat);
+    for (size_t i = 0; i < film.count; i++) /* the server of images, by its port */
+        if (memcmp(film.shots[i].bytes + 14 + 12, images.server.bytes, 4) == 0 &&
+            film.shots[i].bytes[14 + 20 + 3] == (50001 & 0xff))
+            film.shots[i].bytes[12] ^= 0xff;
+    scene_play();
+    assert_triple(only_sum(ONE, PICTURES).images, 0, 2, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +472,7 @@ int main(void)
         TEST(a_proven_name_stays_proven_over_a_silence),
         TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
         TEST(other_fetches_are_no_images_of_an_answer),
+        TEST(an_image_may_be_fetched_unseen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
