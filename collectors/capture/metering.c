@@ -604,12 +604,12 @@ static void handle_acknowledgement(struct metering *metering, const struct segme
 }
 
 /* What a client acknowledges was sent, though only the client's way is captured: so much as this
- * packet says more than those before. Where only its place is known, the next one tells. */
+ * packet says more than those before. Where only its place is known, the next one tells; amid a
+ * connection that only the DNS names, not even that is. */
 static void hear_acknowledged(struct metering *metering, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
     unsigned other = !segment->side;
-    uint16_t heard = FLOW_DATAGRAMS | (other ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST);
     uint32_t before = flow->next_sequence[other];
     uint32_t more = segment->packet->acknowledgement - before;
     const struct usage_piece piece = {
@@ -620,8 +620,9 @@ static void hear_acknowledged(struct metering *metering, const struct segment *s
         .unseen = true,
     };
 
-    if (flow->stage != FLOW_SERVICE || flow->flags & heard || other == flow_client_side(flow) ||
-        !(segment->packet->tcp_flags & TCP_ACK) || more == 0 || more > MAX_SEQUENCE_JUMP)
+    if (flow->stage != FLOW_SERVICE || !is_unopened(flow, segment->side) ||
+        other == flow_client_side(flow) || !(segment->packet->tcp_flags & TCP_ACK) || more == 0 ||
+        more > MAX_SEQUENCE_JUMP)
         return;
     flow->next_sequence[other] += more;
     flow->payload_bytes[other] += more;

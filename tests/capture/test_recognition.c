@@ -1331,6 +1331,24 @@ static void only_new_acknowledgements_count(void **state)
     assert_near(only_sum(ONE, API).tokens_out.central, 200 + 200 + (1000 + 1005 + 1000) / 100.0);
 }
 
+/* Amid a connection, whose server only the DNS tells, nobody knows from where on it counts. */
+static void what_was_acknowledged_before_the_capture_is_not_counted(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    tell(talk.client, "api.example", talk.server);
+    talk.sequence[FROM_SERVER] = 50U << 20;
+    for (int i = 0; i < 40; i++) {
+        talk_record(&film, &talk, FROM_CLIENT, 400);
+        film.clock_ns += 20 * MILLI;
+    }
+    scene_play();
+    assert_int_equal(coverage().flows_one_way, 1);
+    assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
+    assert_int_equal(only_sum(ONE, API).bytes_down, 0);
+}
+
 /* Then only the DNS can tell who talks to whom. */
 static void a_capture_of_servers_alone_is_told(void **state)
 {
@@ -2573,6 +2591,7 @@ int main(void)
         TEST(a_capture_of_clients_alone_is_told),
         TEST(acknowledged_bytes_are_no_frames),
         TEST(only_new_acknowledgements_count),
+        TEST(what_was_acknowledged_before_the_capture_is_not_counted),
         TEST(a_capture_of_servers_alone_is_told),
         TEST(unseen_requests_are_made_by_bytes),
         TEST(a_part_of_a_request_scatters_within_reason),
