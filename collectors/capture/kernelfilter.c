@@ -766,6 +766,8 @@ static void name(struct kernelfilter *filter, uint64_t key, uint32_t verdict)
     }
     if (verdict_of(place) == VERDICT_NONE)
         change(place, VERDICT_NONE, verdict);
+    else if (verdict_of(place) == VERDICT_PASS)
+        change(place, VERDICT_PASS, verdict);
 }
 
 void kernelfilter_prefetch(const struct kernelfilter *filter, uint64_t key)

@@ -454,7 +454,7 @@ static bool is_unopened(const struct flow *flow, unsigned side)
 }
 
 /* What closes a connection is its last packet. Where only a client is captured, what it
- * acknowledges is all there is. */
+ * acknowledges is all there is, and tells that this is so. */
 static void filter_flow(struct metering *metering, const struct prepared *prepared,
                         const struct flow *flow)
 {
@@ -462,7 +462,7 @@ static void filter_flow(struct metering *metering, const struct prepared *prepar
         return;
     if (is_settled(flow, &prepared->packet))
         kernelfilter_drop(metering->filter, prepared->key);
-    else if (flow->stage != FLOW_IGNORED && is_unopened(flow, prepared->side))
+    else if (is_unopened(flow, prepared->side))
         kernelfilter_keep_acknowledgements(metering->filter, prepared->key);
 }
 

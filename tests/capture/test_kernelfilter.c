@@ -970,6 +970,25 @@ static void who_is_heard_alone_is_seen_to_acknowledge(void **state)
     assert_true(sum_of(ONE, API).bytes_down > 99000);
 }
 
+/* Nor, until it is told that it is heard alone, where it says nothing more than a name that is of
+ * no service. Then all of it is dropped. */
+static void who_only_says_a_name_is_told_to_be_heard_alone(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    for (int i = 0; i < 10; i++) {
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+        talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+    }
+    talk_hide(&film, &talk, FROM_SERVER);
+    assert_int_equal(assert_same_sums(), 1 + 8); /* that of the opening; two tell */
+    assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
+}
+
 /* When the table is full, connections that are silent go before one whose ends still say that they
  * are there, be it without a name yet. */
 static void who_only_acknowledges_is_alive(void **state)
@@ -1288,6 +1307,7 @@ int main(void)
         FILTER_TEST(one_way_is_told),
         FILTER_TEST(who_only_acknowledges_is_heard),
         FILTER_TEST(who_is_heard_alone_is_seen_to_acknowledge),
+        FILTER_TEST(who_only_says_a_name_is_told_to_be_heard_alone),
         FILTER_TEST(who_only_acknowledges_is_alive),
         FILTER_TEST(other_datagrams_are_dropped),
         FILTER_TEST(an_answer_tells_what_datagrams_are),
