@@ -729,6 +729,13 @@ static bool is_idle(const struct kernelfilter *filter, const struct place *place
     return is_of(place, 0) || verdict_of(place) == VERDICT_NONE || now_s - seen_s > IDLE_S;
 }
 
+/* Packets that are not dropped only cost time; answers whose acknowledgements are dropped are not
+ * seen. */
+static bool comes_first(uint32_t verdict, const struct place *place)
+{
+    return verdict == VERDICT_PASS && !(verdict_of(place) & VERDICT_PASSES);
+}
+
 static void note_seen(const struct kernelfilter *filter, struct place *place)
 {
     atomic_store_explicit(&place->seen_s,
@@ -758,7 +765,7 @@ static void name(struct kernelfilter *filter, uint64_t key, uint32_t verdict)
     struct place *place = place_of(filter, key);
 
     if (!is_of(place, key)) {
-        if (!is_idle(filter, place))
+        if (!is_idle(filter, place) && !comes_first(verdict, place))
             return;
         atomic_store_explicit(&place->verdict, VERDICT_NONE, memory_order_release);
         note_seen(filter, place);

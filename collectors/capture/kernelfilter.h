@@ -56,8 +56,9 @@ void kernelfilter_drop(struct kernelfilter *filter, uint64_t key);
 /* The same for datagrams that are of no connection that we know: all are, but those with which a
  * connection of QUIC may begin. They count as others, too. */
 void kernelfilter_drop_other(struct kernelfilter *filter, uint64_t key);
-/* Acknowledgements that carry nothing are to be seen, of the connection KEY. To be said again while
- * that is so, since the place may be taken by another. */
+/* Acknowledgements that carry nothing are to be seen, of the connection KEY, which takes its place
+ * from one that is dropped. To be said again while that is so, since the place may be taken by
+ * another when it was not said for a few seconds. */
 void kernelfilter_keep_acknowledgements(struct kernelfilter *filter, uint64_t key);
 /* Whether PACKET is one that may open a connection: a SYN, or a datagram with which one of QUIC may
  * begin. To be told of each, with its connection's key, before what follows it is looked at: what

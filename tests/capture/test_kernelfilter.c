@@ -746,6 +746,34 @@ static void a_place_is_left_to_who_uses_it(void **state)
     assert_int_equal(visits, 2);
 }
 
+/* Of two such, the one whose acknowledgements tell of answers has it, however busy the other is;
+ * and of two whose do, the first. */
+static void who_acknowledges_comes_before_who_is_dropped(void **state)
+{
+    struct tcp_frame parts;
+    uint64_t connection, other;
+
+    (void)state;
+    require_filter();
+    kernelfilter_drop_acknowledgements(filter, true);
+    kernelfilter_set_time(filter, 1000);
+    parts = marked(4);
+    parts.payload_length = 0;
+    build_frame(&frame, &parts);
+    connection = key_of_frame();
+    other = connection ^ UINT64_C(1) << 63;
+    kernelfilter_saw_opening(filter, connection); /* forget it */
+    kernelfilter_drop(filter, other);
+    kernelfilter_keep_acknowledgements(filter, connection);
+    assert_true(passes());
+    kernelfilter_drop(filter, other);
+    kernelfilter_keep_acknowledgements(filter, other);
+    assert_true(passes());
+    kernelfilter_set_time(filter, 1005);
+    kernelfilter_keep_acknowledgements(filter, other);
+    assert_false(passes());
+}
+
 /* -- With a metering ----------------------------------------------------------------------------
  */
 
@@ -1300,6 +1328,7 @@ int main(void)
         FILTER_TEST(what_is_dropped_is_counted),
         FILTER_TEST(who_asks_is_told_which_are_alive),
         FILTER_TEST(a_place_is_left_to_who_uses_it),
+        FILTER_TEST(who_acknowledges_comes_before_who_is_dropped),
         FILTER_TEST(bulk_of_no_service_is_dropped),
         FILTER_TEST(a_service_on_the_same_ports_is_metered),
         FILTER_TEST(quic_of_no_service_is_dropped),
