@@ -551,8 +551,10 @@ static uint32_t progress(struct flow *flow, unsigned side, uint32_t sequence, ui
 
     if (!(flow->flags & seen)) {
         flow->flags |= seen;
-        flow->next_sequence[side] = sequence + length;
-        return length;
+        if (flow->payload_bytes[side] == 0) { /* else what was acknowledged came before */
+            flow->next_sequence[side] = sequence + length;
+            return length;
+        }
     }
     if (ahead <= 0 && (uint32_t) - (int64_t)ahead <= MAX_SEQUENCE_JUMP)
         return 0;
@@ -663,10 +665,9 @@ static void note_opening(struct flow *flow, const struct packet *packet, unsigne
 {
     uint16_t seen = side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST;
 
-    if (!(flow->flags & seen)) {
+    if (!(flow->flags & seen) && flow->payload_bytes[side] == 0)
         flow->next_sequence[side] = packet->sequence + 1;
-        flow->flags |= seen;
-    }
+    flow->flags |= seen;
     if (flow->flags & FLOW_CLIENT_KNOWN)
         return;
     if (packet->tcp_flags & TCP_ACK) { /* the opening is lost, or late */

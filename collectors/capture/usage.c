@@ -480,8 +480,11 @@ static void feed_records(struct record_context *context, const struct usage_piec
     const struct usage *usage = context->usage;
     struct tracked *tracked = context->tracked;
 
-    if (!tracked->streams[piece->end].started)
+    if (!tracked->streams[piece->end].started) {
+        if (piece->new_bytes == 0) /* sent again, or acknowledged before it came */
+            return;
         records_start(&tracked->streams[piece->end], piece->sequence);
+    }
     interval_coverage(usage->interval)->bytes_lost +=
         records_segment(&tracked->streams[piece->end], usage->assemblies, piece->sequence,
                         piece->bytes, piece->captured, piece->length, handle_record, context);

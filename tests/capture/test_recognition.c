@@ -1349,6 +1349,26 @@ static void what_was_acknowledged_before_the_capture_is_not_counted(void **state
     assert_int_equal(only_sum(ONE, API).bytes_down, 0);
 }
 
+/* What comes from another mirror port may come later than what acknowledges it. */
+static void what_was_acknowledged_and_comes_later_counts_once(void **state)
+{
+    struct talk talk = greet(50000, 3000);
+
+    (void)state;
+    use_with_acknowledgements(&talk);
+    use_with_acknowledgements(&talk);
+    for (size_t i = 0; i < film.count; i++)
+        if (memcmp(film.shots[i].bytes + 14 + 12, talk.server.bytes, 4) == 0)
+            film.shots[i].time_ns += 1300 * MILLI;
+    film_sort(&film);
+    scene_play();
+    assert_int_equal(coverage().flows_one_way, 1);
+    assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
+    assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER] - 3005);
+    assert_triple(only_sum(ONE, API).requests, 2, 2, 2);
+    assert_near(only_sum(ONE, API).tokens_out.central, 400);
+}
+
 /* Then only the DNS can tell who talks to whom. */
 static void a_capture_of_servers_alone_is_told(void **state)
 {
@@ -2592,6 +2612,7 @@ int main(void)
         TEST(acknowledged_bytes_are_no_frames),
         TEST(only_new_acknowledgements_count),
         TEST(what_was_acknowledged_before_the_capture_is_not_counted),
+        TEST(what_was_acknowledged_and_comes_later_counts_once),
         TEST(a_capture_of_servers_alone_is_told),
         TEST(unseen_requests_are_made_by_bytes),
         TEST(a_part_of_a_request_scatters_within_reason),
