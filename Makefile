@@ -166,7 +166,7 @@ lint: ## formatting, clang-tidy, cppcheck, shellcheck, and our own rules
 	  -I. $(filter %.c,$(PRODUCTION))
 	@if command -v shellcheck >/dev/null; then echo 'lint: shellcheck'; \
 	  shellcheck --severity=warning .ci/run .ci/require \
-	  $(wildcard tests/system/*.sh tests/system/*/*.sh tests/bench/*.sh); fi
+	  $(wildcard tests/system/*.sh tests/system/*/*.sh tests/bench/*.sh tests/fuzz/*.sh); fi
 	@echo 'lint: nothing found'
 
 # One target a file, so that they run side by side. Every header must compile alone. ANALYZER_NODES:
