@@ -269,14 +269,15 @@ static bool came_at_once(const struct exchange_tracker *tracker, const struct es
 
 /* Whether the server said in few words that it does not answer: in less than a model's first word
  * takes, or in a last record that holds hardly more than an error's name. Datagrams are cut
- * anywhere, so that the last one's size says nothing. On a new connection, tickets may come first.
- */
+ * anywhere, so that the last one's size says nothing. On a new connection, tickets may come first,
+ * and beside others, an answer. */
 static bool is_refusal(const struct exchange_tracker *tracker, const struct estimator *estimator)
 {
     bool is_short =
         tracker->http != EXCHANGE_HTTP_3 && tracker->last_record <= estimator->refusal_record_max;
 
-    return tracker->requests <= 1 && tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
+    return tracker->requests <= 1 && tracker->whole_parts == 0 &&
+           tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
            tracker->answer_records <= estimator->whole_records_max &&
            tracker->answer_bytes <= estimator->whole_overhead_bytes.high &&
            (is_short || came_at_once(tracker, estimator));

@@ -691,6 +691,27 @@ static void the_end_tells_what_was_sent_whole(void **state)
     assert_int_equal(shapes[0].whole_text_bytes, 0);
 }
 
+/* Of two at once, the second is refused: the first was answered, in few words. */
+static void a_refusal_hides_no_answer_beside_it(void **state)
+{
+    struct estimator chat = program;
+
+    (void)state;
+    chat.whole_record_min = 1000;
+    chat.whole_record_overhead_bytes = 700;
+    start(&chat);
+    greet_http2(0);
+    client(0, 1400);
+    client(300 * MS, 1400);
+    server(2 * S, 2000);
+    server(2 * S, EMPTY_FRAME);
+    server(3 * S, 250);
+    server(3 * S, EMPTY_FRAME);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 1);
+}
+
 /* The same with M2; and of one alone nothing is told. */
 static void the_end_tells_of_batched_events_too(void **state)
 {
@@ -1191,6 +1212,7 @@ int main(void)
         cmocka_unit_test(a_refusal_comes_at_once),
         cmocka_unit_test(an_answer_tells_how_long_it_was_waited_for),
         cmocka_unit_test(the_end_tells_what_was_sent_whole),
+        cmocka_unit_test(a_refusal_hides_no_answer_beside_it),
         cmocka_unit_test(the_end_tells_of_batched_events_too),
         cmocka_unit_test(an_answer_sent_whole_is_larger_than_joined_events),
         cmocka_unit_test(what_was_before_is_no_whole_answer),
