@@ -681,7 +681,8 @@ static void note_opening(struct flow *flow, const struct packet *packet, unsigne
 }
 
 /* Of a flow whose packets the kernel drops nobody knows what was said last; it carries nothing that
- * a forged close could hide. Clear text is not dropped, and may be recognised yet. */
+ * a forged close could hide. Clear text is not dropped, and may be recognised yet. Where an end is
+ * not captured, what was acknowledged tells where it is. */
 static bool is_near(const struct metering *metering, const struct segment *segment)
 {
     const struct flow *flow = segment->flow;
@@ -691,7 +692,7 @@ static bool is_near(const struct metering *metering, const struct segment *segme
     bool is_dropped =
         metering->filter && flow->stage == FLOW_IGNORED && !(flow->flags & FLOW_PLAIN);
 
-    return is_dropped || !(flow->flags & seen) ||
+    return is_dropped || (!(flow->flags & seen) && flow->payload_bytes[segment->side] == 0) ||
            ahead + MAX_CLOSE_DISTANCE <= 2 * MAX_CLOSE_DISTANCE;
 }
 

@@ -1349,6 +1349,27 @@ static void what_was_acknowledged_before_the_capture_is_not_counted(void **state
     assert_int_equal(only_sum(ONE, API).bytes_down, 0);
 }
 
+/* Nobody closes a connection for a server that is not captured, far from what its client
+ * acknowledged. */
+static void a_forged_close_of_an_unseen_end_is_not_believed(void **state)
+{
+    struct talk talk = greet(50000, 3000);
+    struct talk forged;
+
+    (void)state;
+    use_with_acknowledgements(&talk);
+    forged = talk;
+    use_with_acknowledgements(&talk);
+    talk_hide(&film, &talk, FROM_SERVER);
+    film.clock_ns -= 10 * SECOND + 500 * MILLI; /* amid the second */
+    forged.sequence[FROM_SERVER] += UINT32_C(1) << 24;
+    talk_flags(&film, &forged, FROM_SERVER, TCP_RST);
+    film_sort(&film);
+    scene_play();
+    assert_triple(only_sum(ONE, API).requests, 2, 2, 2);
+    assert_near(only_sum(ONE, API).tokens_out.central, 400);
+}
+
 /* What comes from another mirror port may come later than what acknowledges it. */
 static void what_was_acknowledged_and_comes_later_counts_once(void **state)
 {
@@ -2611,6 +2632,7 @@ int main(void)
         TEST(a_capture_of_clients_alone_is_told),
         TEST(acknowledged_bytes_are_no_frames),
         TEST(only_new_acknowledgements_count),
+        TEST(a_forged_close_of_an_unseen_end_is_not_believed),
         TEST(what_was_acknowledged_before_the_capture_is_not_counted),
         TEST(what_was_acknowledged_and_comes_later_counts_once),
         TEST(a_capture_of_servers_alone_is_told),
