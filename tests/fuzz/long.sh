@@ -19,19 +19,20 @@ commit=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
 # One turn of TARGET, at idle priority: what other programs want, they get.
 turn()
 {
-    local target=$1 dir=$build/long/$1 seeds status=0 TIMEFORMAT='%U %S'
+    local target=$1 dir=$build/long/$1 seeds TIMEFORMAT='%U %S'
     mkdir -p "$dir" "$build/corpus/$target"
     seeds=$root/tests/fuzz/seeds/${target#fuzz_}
     { time chrt -i 0 "$build/tests/fuzz/$target" -max_total_time="$turn" -timeout=20 \
         -print_final_stats=1 -artifact_prefix="$dir/" "$build/corpus/$target" "$seeds" \
-        >"$dir/log" 2>&1; } 2>"$dir/time" || status=1
-    local time executions features
+        >"$dir/log" 2>&1; } 2>"$dir/time" || true
+    local time executions features findings
     time=$(awk '{ printf "%.0f", $1 + $2 }' "$dir/time")
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/log")
     features=$(sed -n 's/.* ft: \([0-9]*\) .*/\1/p' "$dir/log" | tail -n 1)
+    findings=$(find "$dir" -name '*-*' | wc -l) # crash-..., timeout-..., oom-..., leak-...
     printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%d)" "$commit" "$target" "$time" \
-        "${executions:-0}" "${features:-0}" "$status" >>"$record"
-    [ "$status" -eq 0 ] || { tail -n 40 "$dir/log" >&2; return 1; }
+        "${executions:-0}" "${features:-0}" "$findings" >>"$record"
+    [ "$findings" -eq 0 ] || { tail -n 40 "$dir/log" >&2; return 1; }
 }
 
 # The N targets of the least recorded processor time.
