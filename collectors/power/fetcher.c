@@ -68,11 +68,18 @@ static void note_outcome(struct fetcher *fetcher, const struct fetched *results,
     }
 }
 
+/* That a counter began anew is told, however late somebody reads: what came next would look as if
+ * it went on. */
+static bool must_be_told(const struct handed_over *over)
+{
+    return over->fresh && over->result.status == POWER_GONE;
+}
+
 static void hand_over(struct fetcher *fetcher, const struct fetched *results, int64_t now_ns)
 {
     pthread_mutex_lock(&fetcher->mutex);
     for (size_t i = 0; i < fetcher->task.channel_count; i++)
-        if (results[i].status != POWER_NOT_YET)
+        if (results[i].status != POWER_NOT_YET && !must_be_told(&fetcher->channels[i]))
             fetcher->channels[i] = (struct handed_over){results[i], now_ns, true};
     pthread_mutex_unlock(&fetcher->mutex);
 }

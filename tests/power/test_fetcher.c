@@ -137,6 +137,30 @@ static void reading_does_not_wait_for_a_fetch(void **state)
     overhear_stop();
 }
 
+static void fetch_again(enum power_status status)
+{
+    unsigned begun = atomic_load(&scripted.begun);
+
+    atomic_store(&scripted.status, status);
+    sem_post(&scripted.go);
+    await_begun(begun + 1); /* so this one was handed over */
+}
+
+static void a_counter_that_began_anew_is_told_however_late(void **state)
+{
+    (void)state;
+    start(&scripted, 1, &fetcher);
+    await_begun(1);
+    fetch_again(POWER_OK);
+    fetch_again(POWER_GONE);
+    fetch_again(POWER_OK);
+    assert_int_equal(fetcher_read(fetcher, 0, &reading), POWER_GONE);
+    assert_int_equal(fetcher_read(fetcher, 0, &reading), POWER_NOT_YET);
+    fetch_again(POWER_OK);
+    assert_int_equal(fetcher_read(fetcher, 0, &reading), POWER_OK);
+    overhear_stop();
+}
+
 /* Were it waited for, this would take an hour. */
 static void stopping_ends_a_wait_and_a_fetch(void **state)
 {
@@ -215,9 +239,13 @@ static void after_failures_it_asks_more_rarely(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_came_is_handed_over_once),    TEST(reading_does_not_wait_for_a_fetch),
-        TEST(stopping_ends_a_wait_and_a_fetch), TEST(failures_are_handed_over_and_said_once),
-        TEST(the_end_of_a_failure_is_said),     TEST(after_failures_it_asks_more_rarely),
+        TEST(what_came_is_handed_over_once),
+        TEST(reading_does_not_wait_for_a_fetch),
+        TEST(stopping_ends_a_wait_and_a_fetch),
+        TEST(failures_are_handed_over_and_said_once),
+        TEST(the_end_of_a_failure_is_said),
+        TEST(after_failures_it_asks_more_rarely),
+        TEST(a_counter_that_began_anew_is_told_however_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
