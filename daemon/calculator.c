@@ -251,6 +251,25 @@ static const char *find_factors(const struct factors *factors, const struct calc
     return wrong;
 }
 
+const char *calculator_check(const struct factors *factors, const struct calculator_query *query,
+                             char error[ERROR_SIZE])
+{
+    const char *provider = text_of(query, CALCULATOR_PROVIDER);
+    struct calculation unused = {.units = 1};
+    bool is_second;
+    const char *wrong = read_numbers(query, &unused, error);
+
+    if (!wrong)
+        wrong = read_choice(query, CALCULATOR_METHOD, "A", "B", &is_second, error);
+    if (!wrong)
+        wrong = read_choice(query, CALCULATOR_MIX, "published", "headline", &is_second, error);
+    if (!wrong && provider[0])
+        wrong = find_provider(factors, query, &unused, error);
+    if (!wrong && text_of(query, CALCULATOR_ZONE)[0])
+        wrong = find_zone(factors, query, true, &unused, error);
+    return wrong;
+}
+
 /* ---- Computing ---- */
 
 static double triple_end(struct triple triple, enum impact_end end)

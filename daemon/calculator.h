@@ -59,6 +59,10 @@ struct calculation {
 /* Returns NULL, or what is wrong with the query, in ERROR. */
 const char *calculator_compute(const struct factors *factors, const struct calculator_query *query,
                                struct calculation *out, char error[160]);
+/* The same of what the query holds, be it all that is needed or not: of options that rows of a
+ * table complete. */
+const char *calculator_check(const struct factors *factors, const struct calculator_query *query,
+                             char error[160]);
 
 enum calculator_format { CALCULATOR_TEXT, CALCULATOR_JSON, CALCULATOR_TSV };
 

@@ -1060,9 +1060,16 @@ static int calculate_table(const struct options *options, const struct factors *
                            enum calculator_format format)
 {
     bool is_input = strcmp(options->batch, "-") == 0;
-    FILE *in = is_input ? stdin : fopen(options->batch, "re");
+    char error[160];
+    const char *wrong = calculator_check(factors, &options->query, error);
     struct calculator_batch result;
+    FILE *in;
 
+    if (wrong) {
+        fprintf(stderr, "iagmeter: %s\n", wrong);
+        return EXIT_CONFIGURATION;
+    }
+    in = is_input ? stdin : fopen(options->batch, "re");
     if (!in) {
         fprintf(stderr, "iagmeter: %s: %s\n", options->batch, strerror(errno));
         return EXIT_TROUBLE;

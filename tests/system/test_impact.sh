@@ -61,6 +61,14 @@ ask 2 --batch "$directory/uses.tsv"
 told "$directory/uses.tsv:4: " ATL
 [ "$(wc -l <"$directory/out")" -eq 4 ] || fail "a bad row has no place in the answer"
 head -n 3 "$directory/out" | cmp -s - "$directory/answers" || fail "a bad row changed the others"
+# An option that no row can have is its own mistake, in one line.
+for option in "--zone ATL" "--method Q" "--provider nobody" "--latency soon"; do
+    # shellcheck disable=SC2086 # two words
+    ask 1 --batch "$directory/uses.tsv" $option
+    told "${option#* }"
+    [ "$(wc -l <"$directory/err")" -eq 1 ] || fail "$option is told more than once"
+    [ ! -s "$directory/out" ] || fail "$option has answers"
+done
 ask 2 --batch "$directory/absent.tsv"
 expect 2 sh -c "'$build/iagmeter' impact --factors '$conf/factors/2026' --batch '$directory/uses.tsv' >/dev/full"
 echo "impact: a table"
