@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "tests/power/asked.h"
+#include "tests/power/bmc.h"
 
 #define FIXTURES IAGMETER_SOURCE_ROOT "/tests/fixtures/counters/text/"
 
@@ -23,85 +23,12 @@
 
 enum { ENERGY_CHANNEL, POWER_CHANNEL };
 
-static struct helper bmc;
-static struct redfish_options options;
-static bool testable;
-
-/* One key and certificate for all tests: it takes a while. */
-static char keys[] = "/tmp/iagmeter-bmc-XXXXXX";
-
-static int make_keys(void **state)
-{
-    char command[600];
-
-    (void)state;
-    testable = helper_exists("node") && helper_exists("openssl");
-    if (!testable)
-        return 0;
-    if (!mkdtemp(keys))
-        return -1;
-    snprintf(command, sizeof(command),
-             "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-             "-keyout key -out certificate -days 3650 -subj /CN=127.0.0.1 "
-             "-addext subjectAltName=IP:127.0.0.1 2>log && "
-             "{ printf sha256//; openssl x509 -in certificate -noout -pubkey | "
-             "openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | "
-             "openssl base64; } >pin",
-             keys);
-    return system(command) == 0 ? 0 : -1;
-}
-
-static int remove_keys(void **state)
-{
-    (void)state;
-    return testable ? nftw(keys, scratch_remove, 8, FTW_DEPTH | FTW_PHYS) : 0;
-}
-
-static void serve(const char *script)
-{
-    scratch_write("next", script);
-    /* At once: the service may be reading. */
-    {
-        char from[PATH_MAX];
-        char to[PATH_MAX];
-
-        scratch_path(from, "next");
-        scratch_path(to, "script");
-        assert_int_equal(rename(from, to), 0);
-    }
-}
-
 static void serve_documents(const char *documents)
 {
     char script[8192];
 
     snprintf(script, sizeof(script), "{\"documents\":{%s}}", documents);
     serve(script);
-}
-
-static void start_bmc(void)
-{
-    char key[PATH_MAX];
-    char certificate[PATH_MAX];
-    char script[PATH_MAX];
-    char requests[PATH_MAX];
-    char log[PATH_MAX];
-    char port[16];
-    const char *const arguments[] = {
-        "node", IAGMETER_SOURCE_ROOT "/tests/power/bmc.mjs", key, certificate, script, requests,
-        NULL};
-
-    snprintf(key, sizeof(key), "%s/key", keys);
-    snprintf(certificate, sizeof(certificate), "%s/certificate", keys);
-    scratch_path(script, "script");
-    scratch_path(requests, "requests");
-    scratch_path(log, "log");
-    bmc = helper_start(arguments, log);
-    helper_line(&bmc, port, sizeof(port));
-    options = (struct redfish_options){
-        .verify = true, .login = REDFISH_SESSION, .every_ms = 5, .timeout_ms = 20000};
-    snprintf(options.url, sizeof(options.url), "https://127.0.0.1:%s", port);
-    snprintf(options.ca_file, sizeof(options.ca_file), "%s", certificate);
 }
 
 static void use_password(const char *user, const char *password)
@@ -120,7 +47,7 @@ static int setup(void **state)
     if (setup_source(state) != 0)
         return -1;
     if (testable)
-        start_bmc();
+        start_bmc(5);
     overhear_start();
     return 0;
 }
@@ -152,11 +79,6 @@ static void assert_watts(double watts)
         assert_int_equal(await(POWER_CHANNEL), POWER_OK);
     while (last_reading.value != (uint64_t)(watts * 1000));
 }
-
-#define NEEDS_BMC                                                                                  \
-    (void)state;                                                                                   \
-    if (!testable)                                                                                 \
-    skip()
 
 static void power_is_found_from_the_root(void **state)
 {

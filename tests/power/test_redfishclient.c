@@ -16,57 +16,10 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include "tests/power/asked.h"
+#include "tests/power/bmc.h"
 
-static struct helper bmc;
-static struct redfish_options options;
 static struct redfish_client *client;
 static atomic_bool stop;
-static bool testable;
-static char keys[] = "/tmp/iagmeter-client-XXXXXX";
-
-static int make_keys(void **state)
-{
-    char command[500];
-
-    (void)state;
-    testable = helper_exists("node") && helper_exists("openssl");
-    if (!testable)
-        return 0;
-    if (!mkdtemp(keys))
-        return -1;
-    snprintf(command, sizeof(command),
-             "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-             "-keyout key -out certificate -days 3650 -subj /CN=127.0.0.1 "
-             "-addext subjectAltName=IP:127.0.0.1 2>log",
-             keys);
-    return system(command) == 0 ? 0 : -1;
-}
-
-static int remove_keys(void **state)
-{
-    (void)state;
-    return testable ? nftw(keys, scratch_remove, 8, FTW_DEPTH | FTW_PHYS) : 0;
-}
-
-static void start_bmc(void)
-{
-    char paths[5][PATH_MAX];
-    char port[16];
-    const char *const arguments[] = {
-        "node", IAGMETER_SOURCE_ROOT "/tests/power/bmc.mjs", paths[0], paths[1], paths[2], paths[3],
-        NULL};
-
-    snprintf(paths[0], PATH_MAX, "%s/key", keys);
-    snprintf(paths[1], PATH_MAX, "%s/certificate", keys);
-    scratch_path(paths[2], "script");
-    scratch_path(paths[3], "requests");
-    scratch_path(paths[4], "log");
-    bmc = helper_start(arguments, paths[4]);
-    helper_line(&bmc, port, sizeof(port));
-    snprintf(options.url, sizeof(options.url), "https://127.0.0.1:%s", port);
-    snprintf(options.ca_file, sizeof(options.ca_file), "%s", paths[1]);
-}
 
 static int setup(void **state)
 {
@@ -76,7 +29,7 @@ static int setup(void **state)
         .verify = true, .login = REDFISH_SESSION, .every_ms = 1000, .timeout_ms = 20000};
     atomic_store(&stop, false);
     if (testable)
-        start_bmc();
+        start_bmc(1000);
     return 0;
 }
 
@@ -86,16 +39,6 @@ static int teardown(void **state)
     client = NULL;
     helper_stop(&bmc);
     return scratch_teardown(state);
-}
-
-#define NEEDS_BMC                                                                                  \
-    (void)state;                                                                                   \
-    if (!testable)                                                                                 \
-    skip()
-
-static void serve(const char *script)
-{
-    replace_file("script", script);
 }
 
 static void start(const char *user, const char *password)
