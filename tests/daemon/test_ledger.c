@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "tests/daemon/scratchsql.h"
 #include "tests/daemon/shipped.h"
 
 #define T0      INT64_C(1790000040) /* a multiple of 60 */
@@ -1032,15 +1033,7 @@ static void assert_content(const char *name, const char *content, size_t size)
 
 static void run_sql(const char *sql)
 {
-    char path[PATH_MAX];
-    char *error = NULL;
-    sqlite3 *database;
-
-    scratch_path(path, "ledger.db");
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    if (sqlite3_exec(database, sql, NULL, NULL, &error) != SQLITE_OK)
-        fail_msg("%s", error);
-    sqlite3_close(database);
+    assert_int_equal(scratch_sql("ledger.db", sql), SQLITE_OK);
 }
 
 static void other_files_are_refused_and_left_alone(void **state)

@@ -16,10 +16,10 @@
 
 #include <math.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 
 #include "tests/daemon/overhear.h"
+#include "tests/daemon/scratchsql.h"
 #include "tests/daemon/shipped.h"
 
 #define T0  INT64_C(1790000040) /* a multiple of 60 */
@@ -684,14 +684,8 @@ static void attempts_grow_rarer_and_can_be_hurried(void **state)
 
 static void a_ledger_that_is_broken_is_the_end(void **state)
 {
-    char path[PATH_MAX];
-    sqlite3 *database;
-
     (void)state;
-    scratch_path(path, "state/ledger.db");
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(database, "DROP TABLE coverage", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(database);
+    assert_int_equal(scratch_sql("state/ledger.db", "DROP TABLE coverage"), SQLITE_OK);
     take(0, activity(1, service("openai-api"), T0, 1));
     send_closed(0, T0);
     assert_int_equal(meter_commit(meter, INT64_MAX, clock_s), LEDGER_FATAL);

@@ -12,14 +12,13 @@
 
 #include "daemon/calibrationuse.h"
 #include "daemon/version.h"
+#include "tests/daemon/scratchsql.h"
 #include "tests/reports/year.h"
-
-#include <sqlite3.h>
 
 #define MAX_SERIES 400
 #define TEXT_SIZE  400
 
-static struct year_world world;
+static struct world world;
 static char *output;
 
 static int setup(void **state)
@@ -37,7 +36,7 @@ static int teardown(void **state)
     free(output);
     output = NULL;
     free(world.config->calibrations);
-    year_teardown(&world);
+    world_close(&world);
     return 0;
 }
 
@@ -473,19 +472,13 @@ static void calibrations_are_told_with_their_drift(void **state)
 
 static void a_ledger_that_cannot_be_read_is_said(void **state)
 {
-    char path[PATH_MAX];
-    sqlite3 *database;
-
     (void)state;
     ordinary_month("2026-01");
-    scratch_path(path, "ledger.db");
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(database, "DROP TABLE impact", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(scratch_sql("ledger.db", "DROP TABLE impact"), SQLITE_OK);
     assert_false(write_at(NOW));
     assert_non_null(strstr(ledger_error(world.ledger), "ledger.db"));
-    assert_int_equal(sqlite3_exec(database, "DROP TABLE coverage", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(scratch_sql("ledger.db", "DROP TABLE coverage"), SQLITE_OK);
     assert_false(write_at(NOW));
-    sqlite3_close(database);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

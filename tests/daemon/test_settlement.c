@@ -21,6 +21,7 @@
 
 #include "tests/daemon/hosted.h"
 #include "tests/daemon/overhear.h"
+#include "tests/daemon/scratchsql.h"
 
 #define T0        INT64_C(1790000040) /* a multiple of 60 */
 #define MINUTE_NS UINT64_C(60000000000)
@@ -869,17 +870,6 @@ static void a_busy_ledger_is_tried_again(void **state)
     assert_close(sums_of(0, INT64_MAX, NULL, NULL).energy_j, 345 * 60);
 }
 
-static void run_sql(const char *sql)
-{
-    char path[PATH_MAX];
-    sqlite3 *database;
-
-    scratch_path(path, "state/ledger.db");
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(database);
-}
-
 /* Neither is there without the other, whichever of them fails. */
 static void shares_and_how_far_they_go_are_one_transaction(void **state)
 {
@@ -893,19 +883,20 @@ static void shares_and_how_far_they_go_are_one_transaction(void **state)
     send_metered(T0);
     send_closed(T0, 40);
     commit_at(T0 + 61); /* recorded, not shared */
-    run_sql("DELETE FROM fact WHERE name = 'shared_until'");
+    assert_int_equal(scratch_sql("state/ledger.db", "DELETE FROM fact WHERE name = 'shared_until'"),
+                     SQLITE_OK);
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
         char sql[200];
 
         snprintf(sql, sizeof(sql),
                  "CREATE TRIGGER refuse BEFORE %s BEGIN SELECT RAISE(ABORT, 'refused'); END",
                  failures[i]);
-        run_sql(sql);
+        assert_int_equal(scratch_sql("state/ledger.db", sql), SQLITE_OK);
         assert_int_not_equal(settlement_run(ledger, config, T0 + 60), LEDGER_OK);
         assert_nothing_shared();
         assert_int_equal(shared_until(), -1);
         assert_true(weight_of("DSN") == 0);
-        run_sql("DROP TRIGGER refuse");
+        assert_int_equal(scratch_sql("state/ledger.db", "DROP TRIGGER refuse"), SQLITE_OK);
     }
     assert_int_equal(settlement_run(ledger, config, T0 + 60), LEDGER_OK);
     assert_close(sums_of(0, INT64_MAX, NULL, NULL).energy_j, 345 * 60);

@@ -10,10 +10,10 @@
 
 #include "daemon/calendar.h"
 #include "tests/daemon/overhear.h"
+#include "tests/daemon/scratchsql.h"
 #include "tests/daemon/shipped.h"
 
 #include <jansson.h>
-#include <sqlite3.h>
 
 #define NOW INT64_C(1790000040) /* 2026-09-21 16:14 in Paris; a multiple of 60 */
 
@@ -472,15 +472,9 @@ static void a_year_that_just_began_has_its_objectives_without_figures(void **sta
 
 static void a_ledger_that_cannot_be_read_is_said(void **state)
 {
-    char path[PATH_MAX];
-    sqlite3 *database;
-
     (void)state;
     record(NOW - 60, 2);
-    scratch_path(path, "state/ledger.db");
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(database, "DROP TABLE impact", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(database);
+    assert_int_equal(scratch_sql("state/ledger.db", "DROP TABLE impact"), SQLITE_OK);
     assert_false(print(false));
     assert_false(print_as(STATUS_JSON, false));
     assert_non_null(strstr(ledger_error(ledger), "ledger.db"));

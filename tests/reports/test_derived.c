@@ -14,7 +14,7 @@
 
 /* Each figure that a report names is computed again from its terms, to the last bit. */
 
-static struct year_world world;
+static struct world world;
 
 static int set_up(void **state)
 {
@@ -26,7 +26,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    year_teardown(&world);
+    world_close(&world);
     return 0;
 }
 
@@ -109,20 +109,11 @@ static void use_without_impact(const char *service, uint32_t devices)
 {
     const struct activity activity = {.requests = triple_exact(37),
                                       .tokens_out = triple_exact(3700)};
-    int64_t direction_id, service_id, time_s = year_noon("2026-04", 8);
+    const struct world_pair pair = {year_noon("2026-04", 8),
+                                    directions_get(world.config->directions, CAB), service, service,
+                                    devices};
 
-    assert_int_equal(ledger_begin(world.ledger), LEDGER_OK);
-    assert_int_equal(ledger_direction(world.ledger, directions_get(world.config->directions, CAB),
-                                      &direction_id),
-                     LEDGER_OK);
-    assert_int_equal(ledger_service(world.ledger, service, service, &service_id), LEDGER_OK);
-    assert_int_equal(ledger_add_activity(world.ledger, time_s, direction_id, service_id,
-                                         world.factor_set, &activity, NULL),
-                     LEDGER_OK);
-    assert_int_equal(ledger_add_devices(world.ledger, direction_id, service_id,
-                                        (int32_t)(time_s / DAY_S), devices),
-                     LEDGER_OK);
-    assert_int_equal(ledger_commit(world.ledger), LEDGER_OK);
+    world_record(&world, &pair, &activity, NULL);
 }
 
 /* Figures per unit are of the shown pairs then, and tell so. */

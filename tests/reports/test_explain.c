@@ -13,20 +13,17 @@
 
 #include <cmocka.h>
 
-#include "daemon/servicefactors.h"
 #include "reports/derived.h"
 #include "reports/symbols.h"
 #include "reports/units.h"
 #include "tests/reports/formula.h"
-#include "tests/scratchbase.h"
+#include "tests/reports/world.h"
 
-#define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
-#define NOON      (OCTOBER + 12 * 3600) /* of the same date in UTC */
-#define DAY_S     86400
-#define LATER     (OCTOBER + 90 * (int64_t)DAY_S)
-#define THRESHOLD 5
-#define DIGEST    7
-#define MANY      20 /* devices */
+#define OCTOBER 1790805600            /* 2026-10-01 00:00 Europe/Paris */
+#define NOON    (OCTOBER + 12 * 3600) /* of the same date in UTC */
+#define LATER   (OCTOBER + 90 * (int64_t)DAY_S)
+#define DIGEST  7
+#define MANY    20 /* devices */
 
 enum { DRH = 1, DSN, CABINET, DIRECTIONS = CABINET };
 enum { CHATGPT, MISTRAL, PICTURES, CLAUDE, SERVICES };
@@ -67,73 +64,21 @@ static const struct mix claude_mix = {
     .grade = 'D',
 };
 
-/* A ledger in a directory of its own, and a configuration made by hand. */
-struct world {
-    char directory[64];
-    struct ledger *ledger;
-    struct config *config;
-    int64_t factor_set;
-    struct month_report *report;
-};
-
-static void make_config(struct world *world)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct config *config = calloc(1, sizeof(*config));
-
-    assert_non_null(config);
-    config->report.threshold = THRESHOLD;
-    config->digest = DIGEST;
-    config->directions = directions_new();
-    for (uint16_t i = 0; i < DIRECTIONS; i++)
-        assert_true(directions_set(config->directions, (uint16_t)(i + 1), &directions[i]));
-    config->catalogue = catalogue_new();
-    for (uint16_t i = 0; i < SERVICES; i++)
-        assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
-    assert_true(catalogue_set_mixes(config->catalogue, CLAUDE, &claude_mix, 1));
-    config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
-    assert_non_null(config->factors);
-    diagnostics_free(diagnostics);
-    world->config = config;
-}
-
-static void record_with(struct world *world, const char *vintage, uint64_t digest)
-{
-    assert_int_equal(ledger_factor_set(world->ledger, vintage, digest, &world->factor_set),
-                     LEDGER_OK);
-}
-
 static int set_up(void **state)
 {
-    struct world *world = calloc(1, sizeof(*world));
-    char error[200] = "";
+    static struct world world;
 
-    snprintf(world->directory, sizeof(world->directory), "%s/iagmeter-explain-XXXXXX",
-             scratch_base());
-    assert_non_null(mkdtemp(world->directory));
-    assert_true(calendar_set_zone("Europe/Paris"));
-    make_config(world);
-    world->ledger = ledger_open(world->directory, true, error, sizeof(error));
-    assert_string_equal(error, "");
-    record_with(world, factors_vintage(world->config->factors), DIGEST);
-    *state = world;
+    world_open(&world, directions, DIRECTIONS, services, SERVICES);
+    assert_true(catalogue_set_mixes(world.config->catalogue, CLAUDE, &claude_mix, 1));
+    world.config->digest = DIGEST;
+    world_record_with(&world, "2026", DIGEST);
+    *state = &world;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct world *world = *state;
-    char command[100];
-
-    month_free(world->report);
-    ledger_close(world->ledger);
-    directions_free(world->config->directions);
-    catalogue_free(world->config->catalogue);
-    factors_free(world->config->factors);
-    free(world->config);
-    snprintf(command, sizeof(command), "rm -r '%s'", world->directory);
-    assert_int_equal(system(command), 0);
-    free(world);
+    world_close(*state);
     return 0;
 }
 
@@ -151,32 +96,13 @@ static void use_times(struct world *world, int64_t time_s, uint16_t direction, u
         .images = {0, requests, 2 * requests},
         .uploads = {requests * 0.9, requests, requests * 1.1},
     };
-    struct service_factors factors;
-    const struct mix_factors *mix;
+    const struct world_pair pair = world_pair(world, time_s, direction, service, devices);
     struct impact impact;
-    int64_t direction_id, service_id;
+    bool known = world_impact(world, world->config->factors, service, time_s, &activity, &impact);
 
-    assert_null(service_factors_resolve(world->config->factors, world->config->catalogue, service,
-                                        &factors));
-    mix = service_factors_at(&factors, time_s);
-    impact = mix_impact(mix, activity.requests, activity.tokens_in, activity.tokens_out);
-    impact.energy_kwh = triple_scale(impact.energy_kwh, factor);
-    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
-    assert_int_equal(ledger_direction(world->ledger,
-                                      directions_get(world->config->directions, direction),
-                                      &direction_id),
-                     LEDGER_OK);
-    assert_int_equal(
-        ledger_service(world->ledger, services[service].id, services[service].label, &service_id),
-        LEDGER_OK);
-    assert_int_equal(ledger_add_activity(world->ledger, time_s, direction_id, service_id,
-                                         world->factor_set, &activity, mix ? &impact : NULL),
-                     LEDGER_OK);
-    service_factors_free(&factors);
-    assert_int_equal(ledger_add_devices(world->ledger, direction_id, service_id,
-                                        (int32_t)(time_s / DAY_S), devices),
-                     LEDGER_OK);
-    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+    if (known)
+        impact.energy_kwh = triple_scale(impact.energy_kwh, factor);
+    world_record(world, &pair, &activity, known ? &impact : NULL);
 }
 
 static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_t service,
@@ -197,13 +123,7 @@ static void use_all(struct world *world)
 
 static void report_at(struct world *world, int64_t now)
 {
-    struct calendar_month month;
-    char error[200] = "";
-
-    assert_true(calendar_parse_month("2026-10", &month));
-    month_free(world->report);
-    world->report = month_build(world->ledger, world->config, month, now, error, sizeof(error));
-    assert_string_equal(error, "");
+    world_report(world, "2026-10", now);
 }
 
 /* Of the report as it is; NAME as on a command line. */
@@ -530,12 +450,6 @@ static void a_service_without_model_has_requests_only(void **state)
 
 /* ---- Formulas: their texts, evaluated ---- */
 
-static void assert_close(double a, double b)
-{
-    if (!(fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b))))
-        fail_msg("%.17g is not %.17g", a, b);
-}
-
 /* What is printed is what is computed. */
 static void formulas_say_what_is_computed(void **state)
 {
@@ -811,7 +725,7 @@ static void the_page_needs_nothing_else(void **state)
 
     use_all(world);
     report_at(world, LATER);
-    snprintf(path, sizeof(path), "%s/page.html", world->directory);
+    snprintf(path, sizeof(path), "%s/page.html", scratch_directory);
     snprintf(command, sizeof(command), "xmllint --nonet --noout '%s'", path);
     for (size_t i = 0; i < 2 * sizeof(names) / sizeof(names[0]); i++) {
         struct explanation *explanation = explain(world, names[i / 2]);
@@ -1053,7 +967,7 @@ static void tells_another_vintage(void **state)
 
     use(world, NOON, DRH, CHATGPT, 10, MANY);
     use(world, NOON, DSN, CHATGPT, 10, MANY);
-    record_with(world, "2025-draft", DIGEST + 1);
+    world_record_with(world, "2025-draft", DIGEST + 1);
     use_times(world, NOON + 60, DRH, CHATGPT, 10, MANY, 2);
     report_at(world, LATER);
     explanation = explain(world, "2026-10/DRH/chatgpt-web");
@@ -1083,7 +997,7 @@ static void tells_other_files(void **state)
     struct world *world = *state;
     struct explanation *explanation;
 
-    record_with(world, factors_vintage(world->config->factors), DIGEST + 1);
+    world_record_with(world, factors_vintage(world->config->factors), DIGEST + 1);
     use(world, NOON, DRH, CHATGPT, 10, MANY);
     use_times(world, NOON, DRH, CLAUDE, 10, MANY, 1.001);
     report_at(world, LATER);

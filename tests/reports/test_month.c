@@ -5,7 +5,6 @@
 #include <math.h>
 #include <regex.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,15 +17,14 @@
 #include <cmocka.h>
 
 #include "reports/units.h"
+#include "tests/daemon/scratchsql.h"
 #include "tests/reports/unnamed.h"
-#include "tests/scratchbase.h"
+#include "tests/reports/world.h"
 
 #define OCTOBER    1790805600            /* 2026-10-01 00:00 Europe/Paris */
 #define FIRST_NOON (OCTOBER + 12 * 3600) /* of the same date in UTC */
 #define OCTOBER_S  (31 * 86400 + 3600)
-#define DAY_S      86400
 #define LATER      (OCTOBER + 90 * (int64_t)DAY_S)
-#define THRESHOLD  5
 #define SERVICES   4
 
 static const struct direction directions[] = {
@@ -73,70 +71,24 @@ static const struct service services[SERVICES] = {
      .estimator = {.name = "m4", .grade = GRADE_C}},
 };
 
-/* A ledger in a directory of its own, and a configuration made by hand. */
-struct world {
-    char directory[64];
-    struct ledger *ledger;
-    struct config *config;
-    int64_t factor_set;
-    bool without_impact; /* as of services whose model is not known yet */
-};
-
-static void make_config(struct world *world)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct config *config = calloc(1, sizeof(*config));
-
-    assert_non_null(config);
-    config->report.threshold = THRESHOLD;
-    snprintf(config->report.organisation, sizeof(config->report.organisation),
-             "Ville & <métropole>");
-    snprintf(config->timezone, sizeof(config->timezone), "Europe/Paris");
-    snprintf(config->state_directory, sizeof(config->state_directory), "%s", world->directory);
-    config->directions = directions_new();
-    for (uint16_t i = 0; i < DIRECTIONS; i++)
-        assert_true(directions_set(config->directions, (uint16_t)(i + 1), &directions[i]));
-    config->catalogue = catalogue_new();
-    for (uint16_t i = 0; i < SERVICES; i++)
-        assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
-    config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
-    assert_non_null(config->factors);
-    diagnostics_free(diagnostics);
-    world->config = config;
-}
+/* As of services whose model is not known yet. */
+static bool without_impact;
 
 static int set_up(void **state)
 {
-    struct world *world = calloc(1, sizeof(*world));
-    char error[200] = "";
+    static struct world world;
 
-    snprintf(world->directory, sizeof(world->directory), "%s/iagmeter-month-XXXXXX",
-             scratch_base());
-    assert_non_null(mkdtemp(world->directory));
-    assert_true(calendar_set_zone("Europe/Paris"));
-    make_config(world);
-    world->ledger = ledger_open(world->directory, true, error, sizeof(error));
-    assert_string_equal(error, "");
-    assert_int_equal(ledger_factor_set(world->ledger, factors_vintage(world->config->factors), 1,
-                                       &world->factor_set),
-                     LEDGER_OK);
-    *state = world;
+    world_open(&world, directions, DIRECTIONS, services, SERVICES);
+    snprintf(world.config->report.organisation, sizeof(world.config->report.organisation),
+             "Ville & <métropole>");
+    without_impact = false;
+    *state = &world;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct world *world = *state;
-    char command[100];
-
-    ledger_close(world->ledger);
-    directions_free(world->config->directions);
-    catalogue_free(world->config->catalogue);
-    factors_free(world->config->factors);
-    free(world->config);
-    snprintf(command, sizeof(command), "rm -r '%s'", world->directory);
-    assert_int_equal(system(command), 0);
-    free(world);
+    world_close(*state);
     return 0;
 }
 
@@ -160,29 +112,12 @@ static struct activity activity_of(uint16_t service, double requests)
 static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_t service,
                 double requests, uint32_t devices)
 {
-    struct activity activity = activity_of(service, requests);
-    struct impact_factors factors = {0};
+    const struct activity activity = activity_of(service, requests);
+    const struct world_pair pair = world_pair(world, time_s, direction, service, devices);
     struct impact impact;
-    int64_t direction_id, service_id;
+    bool known = world_impact(world, world->config->factors, service, time_s, &activity, &impact);
 
-    assert_null(impact_resolve(world->config->factors, &services[service], &factors));
-    impact = impact_compute(&factors, activity.requests, activity.tokens_in, activity.tokens_out);
-    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
-    assert_int_equal(ledger_direction(world->ledger,
-                                      directions_get(world->config->directions, direction),
-                                      &direction_id),
-                     LEDGER_OK);
-    assert_int_equal(
-        ledger_service(world->ledger, services[service].id, services[service].label, &service_id),
-        LEDGER_OK);
-    assert_int_equal(ledger_add_activity(world->ledger, time_s, direction_id, service_id,
-                                         world->factor_set, &activity,
-                                         factors.model && !world->without_impact ? &impact : NULL),
-                     LEDGER_OK);
-    assert_int_equal(ledger_add_devices(world->ledger, direction_id, service_id,
-                                        (int32_t)(time_s / DAY_S), devices),
-                     LEDGER_OK);
-    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+    world_record(world, &pair, &activity, known && !without_impact ? &impact : NULL);
 }
 
 /* Without a local server. */
@@ -293,11 +228,6 @@ static void use_all(struct world *world)
             use(world, FIRST_NOON + 3600 * direction, direction, service,
                 1.0 / 3 + 17 * direction + service, 20);
     cover(world, OCTOBER + 600, 60);
-}
-
-static void assert_close(double a, double b)
-{
-    assert_true(fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b)));
 }
 
 static void assert_adds_up(const struct month_report *report, const struct month_table *table)
@@ -567,7 +497,7 @@ static void a_pair_with_and_without_estimates_hides_neither(void **state)
     use_what_is_shown(world);
     use(world, FIRST_NOON, 3, 0, 37, 4);
     use(world, FIRST_NOON, 4, 0, 37, 4);
-    world->without_impact = true;
+    without_impact = true;
     use(world, FIRST_NOON + 60, 3, 0, 10, 0);
     use(world, FIRST_NOON + 60, 4, 0, 10, 0);
     report = build(world);
@@ -809,8 +739,8 @@ static void assert_safe(struct world *world, const struct month_report *report,
     for (int i = 0; i < (DIRECTIONS + 1) * SERVICES; i++) {
         uint32_t devices = expected->devices[i / SERVICES][i % SERVICES];
 
-        small += devices > 0 && devices < THRESHOLD;
-        if (devices >= THRESHOLD)
+        small += devices > 0 && devices < WORLD_THRESHOLD;
+        if (devices >= WORLD_THRESHOLD)
             large |= UINT32_C(1) << i;
     }
     assert_close(report->total.activity.requests.central, expected->total);
@@ -828,12 +758,12 @@ static void assert_safe(struct world *world, const struct month_report *report,
             uint32_t most = 0;
 
             for (int service = 0; service < SERVICES; service++)
-                if (expected->devices[direction][service] < THRESHOLD &&
+                if (expected->devices[direction][service] < WORLD_THRESHOLD &&
                     expected->devices[direction][service] > most)
                     most = expected->devices[direction][service];
             devices += most;
         }
-        assert_true(small == 0 || (small > 1 && devices >= THRESHOLD));
+        assert_true(small == 0 || (small > 1 && devices >= WORLD_THRESHOLD));
         return;
     }
     assert_true(small > 0);
@@ -1162,14 +1092,13 @@ static void calibrations_are_cited_in_every_form(void **state)
     month_free(report);
 }
 
-static void assert_well_formed(struct world *world, const struct month_report *report,
-                               enum format format)
+static void assert_well_formed(const struct month_report *report, enum format format)
 {
     char path[100], command[300];
     char *text = written(report, format);
     FILE *stream;
 
-    snprintf(path, sizeof(path), "%s/report.html", world->directory);
+    snprintf(path, sizeof(path), "%s/report.html", scratch_directory);
     stream = fopen(path, "we");
     assert_non_null(stream);
     fputs(text, stream);
@@ -1192,13 +1121,13 @@ static void writes_well_formed_html(void **state)
     cover(world, OCTOBER, 60);
     report = build(world);
     assert_true(report->withheld);
-    assert_well_formed(world, report, HTML_FR);
+    assert_well_formed(report, HTML_FR);
     month_free(report);
     use_all(world);
     use(world, FIRST_NOON + DAY_S, 3, 0, 1, 2);
     report = build(world);
-    assert_well_formed(world, report, HTML_FR);
-    assert_well_formed(world, report, HTML_EN);
+    assert_well_formed(report, HTML_FR);
+    assert_well_formed(report, HTML_EN);
     month_free(report);
 }
 
@@ -1312,14 +1241,15 @@ static void aligns_the_terminal_table(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
-/* What one pair would make with METHOD (NULL: A), run by PROVIDER. */
+/* What one pair would make with METHOD (NULL: A). */
 static struct impact otherwise(const struct world *world, uint16_t service, double requests,
                                const struct method_b *method)
 {
     struct activity activity = activity_of(service, requests);
     struct impact_factors factors;
 
-    assert_null(impact_resolve(world->config->factors, &services[service], &factors));
+    assert_null(impact_resolve(world->config->factors,
+                               catalogue_service(world->config->catalogue, service), &factors));
     factors.method_b = method;
     return impact_compute(&factors, activity.requests, activity.tokens_in, activity.tokens_out);
 }
@@ -1334,17 +1264,10 @@ static void assert_same_band(struct triple a, struct triple b)
 }
 
 /* As version 0.1 recorded: without the random part. */
-static void forget_variances(struct world *world)
+static void forget_variances(void)
 {
-    char path[100];
-    sqlite3 *database;
-
-    snprintf(path, sizeof(path), "%s/ledger.db", world->directory);
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(database, "UPDATE activity SET tokens_out_variance = NULL", NULL, NULL, NULL),
-        SQLITE_OK);
-    sqlite3_close(database);
+    assert_int_equal(scratch_sql("ledger.db", "UPDATE activity SET tokens_out_variance = NULL"),
+                     SQLITE_OK);
 }
 
 static double sigma_of(struct world *world)
@@ -1386,7 +1309,7 @@ static void an_older_month_takes_the_random_part_of_the_factors(void **state)
     double new_part = sqrt(60 * 90000), old_part = 0.5 * 40 * 300.7 / sqrt(40);
 
     use(world, FIRST_NOON, 1, 0, 40, 20);
-    forget_variances(world);
+    forget_variances();
     assert_true(fabs(sigma_of(world) - 0.5 / sqrt(40)) < 1e-12);
     use(world, FIRST_NOON + 600, 1, 0, 60, 20);
     assert_true(fabs(sigma_of(world) - hypot(new_part, old_part) / 30070) < 1e-12);
@@ -1476,7 +1399,7 @@ static void images_of_few_devices_are_folded(void **state)
 
     use(world, FIRST_NOON, 1, 0, 100, 20);
     use(world, FIRST_NOON, 2, 0, 100, 20);
-    use(world, FIRST_NOON, 1, 2, 17, THRESHOLD - 1);
+    use(world, FIRST_NOON, 1, 2, 17, WORLD_THRESHOLD - 1);
     report = build(world);
     assert_int_equal(report->suppressed, SUPPRESS_MERGED);
     other = &report->directions.rows[report->directions.count - 1];
@@ -1598,7 +1521,7 @@ static void what_is_folded_is_computed_one_way_only(void **state)
 }
 
 /* Intensities of the first 24 hours of the month but one: 20 g, and 80 g from noon on. */
-static void hold_intensities(const struct world *world)
+static void hold_intensities(void)
 {
     const struct grid_source source = {
         "made.xls", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 1};
@@ -1614,9 +1537,9 @@ static void hold_intensities(const struct world *world)
             half_hours[count++] = (struct grid_half_hour){OCTOBER + i * HALF_HOUR_S,
                                                           i < 24 ? 20 : 80, GRID_CONSOLIDATED, 0};
     assert_true(grid_merge(grid, half_hours, count, &source, &changes, stderr));
-    snprintf(path, sizeof(path), "%s/grid", world->directory);
+    snprintf(path, sizeof(path), "%s/grid", scratch_directory);
     assert_int_equal(mkdir(path, 0700), 0);
-    grid_path(world->directory, path, sizeof(path));
+    grid_path(scratch_directory, path, sizeof(path));
     stream = fopen(path, "we");
     assert_non_null(stream);
     assert_true(grid_write(grid, stream));
@@ -1633,7 +1556,7 @@ static void french_electricity_is_told_hour_by_hour(void **state)
     const struct hourly_result *hourly;
     double a, b, c;
 
-    hold_intensities(world);
+    hold_intensities();
     snprintf(service.provider, sizeof(service.provider), "france-hosting");
     assert_true(catalogue_set_service(world->config->catalogue, 0, &service));
     use(world, OCTOBER, 1, 0, 300, 20);                /* 20 g */
@@ -1672,7 +1595,7 @@ static void without_intensities_there_is_the_year(void **state)
     assert_true(contains(report, JSON, "\"french_electricity_by_hour\": null"));
     assert_false(contains(report, CSV, "french-hours"));
     month_free(report);
-    hold_intensities(world);
+    hold_intensities();
     report = build(world);
     assert_false(report->hourly.is_there);
     month_free(report);

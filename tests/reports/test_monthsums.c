@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "reports/monthfile.h"
+#include "tests/daemon/scratchsql.h"
 #include "tests/reports/hostworld.h"
 #include "tests/reports/year.h"
 
@@ -20,7 +21,7 @@
 #define MINUTE_S 60
 #define UTC_DAY  INT64_C(86400)
 
-static struct year_world world;
+static struct world world;
 
 static int setup(void **state)
 {
@@ -33,7 +34,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    year_teardown(&world);
+    world_close(&world);
     return 0;
 }
 
@@ -567,14 +568,6 @@ static void a_restored_ledger_is_read_again(void **state)
     assert_tells(AFTER, 0, NULL);
 }
 
-static void run_sql(const char *sql)
-{
-    char command[1000];
-
-    snprintf(command, sizeof(command), "sqlite3 '%s/ledger.db' \"%s\"", scratch_directory, sql);
-    assert_int_equal(system(command), 0);
-}
-
 /* Whose days cannot be told apart, as long as no daemon has opened it. */
 static void of_an_older_ledger_nothing_is_kept(void **state)
 {
@@ -584,7 +577,8 @@ static void of_an_older_ledger_nothing_is_kept(void **state)
     three_months();
     assert_tells(AFTER, 3, NULL);
     ledger_close(world.ledger);
-    run_sql("DROP TABLE day_revision; PRAGMA user_version = 6");
+    assert_int_equal(scratch_sql("ledger.db", "DROP TABLE day_revision; PRAGMA user_version = 6"),
+                     SQLITE_OK);
     world.ledger = ledger_open(scratch_directory, false, error, sizeof(error));
     assert_string_equal(error, "");
     assert_tells(AFTER, 3, NULL);

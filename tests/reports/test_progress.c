@@ -14,7 +14,7 @@
 
 #define ENOUGH 600 /* minutes: more than a hundredth of a month */
 
-static struct year_world world;
+static struct world world;
 static struct progress *progress;
 
 static int setup(void **state)
@@ -29,7 +29,7 @@ static int teardown(void **state)
     (void)state;
     progress_free(progress);
     progress = NULL;
-    year_teardown(&world);
+    world_close(&world);
     return 0;
 }
 

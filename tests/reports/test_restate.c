@@ -4,7 +4,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,16 +13,14 @@
 
 #include <cmocka.h>
 
-#include "daemon/servicefactors.h"
 #include "reports/derived.h"
-#include "tests/daemon/shipped.h"
+#include "tests/daemon/scratchsql.h"
+#include "tests/reports/world.h"
 
 #define OCTOBER               INT64_C(1790805600)   /* 2026-10-01 00:00 Europe/Paris */
 #define NOON                  (OCTOBER + 12 * 3600) /* of the same date in UTC */
 #define NOVEMBER              INT64_C(1793487600)
-#define DAY_S                 86400
 #define LATER                 (OCTOBER + 200 * (int64_t)DAY_S)
-#define THRESHOLD             5
 #define DIGEST                7
 #define MANY                  20 /* devices */
 #define TOLERANCE             1e-12
@@ -64,23 +61,8 @@ static const struct mix MIX = {
     .grade = 'E',
 };
 
-struct world {
-    struct ledger *ledger;
-    struct config *config;
-    struct factors *other; /* a vintage in which each group of figures is another */
-    int64_t factor_set;
-};
-
-static struct factors *load_factors(const char *path)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct factors *factors = factors_load(path, diagnostics);
-
-    assert_no_complaint(diagnostics);
-    assert_non_null(factors);
-    diagnostics_free(diagnostics);
-    return factors;
-}
+/* A vintage in which each group of figures is another. */
+static struct factors *newer;
 
 /* The shipped vintage under another name, beside it, with EDITS (of sed -E) made to all files. */
 static void make_vintage(const char *name, const char *edits)
@@ -103,7 +85,7 @@ static struct factors *vintage(const char *name, const char *edits)
     make_vintage(name, edits);
     snprintf(relative, sizeof(relative), "factors/%s", name);
     scratch_path(path, relative);
-    return load_factors(path);
+    return world_factors(path);
 }
 
 #define MODELS       "s/(active_parameters_b = )\\[44\\.0, 132\\.0\\]/\\1[55.0, 140.0]/"
@@ -112,73 +94,25 @@ static struct factors *vintage(const char *name, const char *edits)
 #define ELECTRICITY  "s/(gwp_kgco2e_per_kwh = 0\\.)/\\19/; s/(adpe_kgsb_per_kwh = )/\\11/"
 #define WATER        "s/(ewif_l_per_kwh = )/\\11/"
 
-static void make_config(struct world *world)
-{
-    struct config *config = calloc(1, sizeof(*config));
-
-    assert_non_null(config);
-    config->report.threshold = THRESHOLD;
-    config->report.restatement_percent = 5;
-    config->digest = DIGEST;
-    snprintf(config->timezone, sizeof(config->timezone), "Europe/Paris");
-    snprintf(config->state_directory, sizeof(config->state_directory), "%s", scratch_directory);
-    scratch_path(config->factors_path, "factors/2026");
-    config->directions = directions_new();
-    for (uint16_t i = 0; i < DIRECTIONS; i++)
-        assert_true(directions_set(config->directions, (uint16_t)(i + 1), &directions[i]));
-    config->catalogue = catalogue_new();
-    for (uint16_t i = 0; i < SERVICES; i++)
-        assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
-    config->factors = load_factors(SHIPPED_FACTORS);
-    world->config = config;
-}
-
-static void record_with(struct world *world, const char *name, uint64_t digest)
-{
-    assert_int_equal(ledger_factor_set(world->ledger, name, digest, &world->factor_set), LEDGER_OK);
-}
-
 static int set_up(void **state)
 {
-    struct world *world = calloc(1, sizeof(*world));
-    char error[200] = "";
+    static struct world world;
 
-    if (scratch_setup(state) != 0 || !world)
-        return -1;
-    assert_true(calendar_set_zone("Europe/Paris"));
-    make_config(world);
-    world->ledger = ledger_open(scratch_directory, true, error, sizeof(error));
-    assert_string_equal(error, "");
-    record_with(world, "2026", DIGEST);
-    *state = world;
+    world_open(&world, directions, DIRECTIONS, services, SERVICES);
+    world.config->report.restatement_percent = 5;
+    world.config->digest = DIGEST;
+    scratch_path(world.config->factors_path, "factors/2026");
+    world_record_with(&world, "2026", DIGEST);
+    *state = &world;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct world *world = *state;
-
-    ledger_close(world->ledger);
-    directions_free(world->config->directions);
-    catalogue_free(world->config->catalogue);
-    factors_free(world->config->factors);
-    factors_free(world->other);
-    free(world->config);
-    free(world);
-    return scratch_teardown(state);
-}
-
-static int run_sql(const char *name, const char *sql)
-{
-    char path[PATH_MAX];
-    sqlite3 *database;
-    int code;
-
-    scratch_path(path, name);
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    code = sqlite3_exec(database, sql, NULL, NULL, NULL);
-    sqlite3_close(database);
-    return code;
+    factors_free(newer);
+    newer = NULL;
+    world_close(*state);
+    return 0;
 }
 
 /* ---- Use ---- */
@@ -197,13 +131,9 @@ static struct activity activity_of(double requests)
 static struct impact impact_with(const struct world *world, const struct factors *factors,
                                  uint16_t service, int64_t time_s, const struct activity *activity)
 {
-    struct service_factors resolved;
     struct impact impact;
 
-    assert_null(service_factors_resolve(factors, world->config->catalogue, service, &resolved));
-    impact = mix_impact(service_factors_at(&resolved, time_s), activity->requests,
-                        activity->tokens_in, activity->tokens_out);
-    service_factors_free(&resolved);
+    world_impact(world, factors, service, time_s, activity, &impact);
     return impact;
 }
 
@@ -213,26 +143,13 @@ static void use_times(struct world *world, int64_t time_s, uint16_t direction, u
                       double requests, uint32_t devices, double factor)
 {
     const struct activity activity = activity_of(requests);
-    struct impact impact = impact_with(world, world->config->factors, service, time_s, &activity);
-    int64_t direction_id, service_id;
+    const struct world_pair pair = world_pair(world, time_s, direction, service, devices);
+    struct impact impact;
+    bool known = world_impact(world, world->config->factors, service, time_s, &activity, &impact);
 
-    impact.energy_kwh = triple_scale(impact.energy_kwh, factor);
-    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
-    assert_int_equal(ledger_direction(world->ledger,
-                                      directions_get(world->config->directions, direction),
-                                      &direction_id),
-                     LEDGER_OK);
-    assert_int_equal(
-        ledger_service(world->ledger, services[service].id, services[service].label, &service_id),
-        LEDGER_OK);
-    assert_int_equal(ledger_add_activity(world->ledger, time_s, direction_id, service_id,
-                                         world->factor_set, &activity,
-                                         service == PICTURES || factor == 0 ? NULL : &impact),
-                     LEDGER_OK);
-    assert_int_equal(ledger_add_devices(world->ledger, direction_id, service_id,
-                                        (int32_t)(time_s / DAY_S), devices),
-                     LEDGER_OK);
-    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+    if (known)
+        impact.energy_kwh = triple_scale(impact.energy_kwh, factor);
+    world_record(world, &pair, &activity, known && factor != 0 ? &impact : NULL);
 }
 
 static void use(struct world *world, int64_t time_s, uint16_t direction, uint16_t service,
@@ -402,9 +319,9 @@ static void another_vintage_is_computed_row_by_row(void **state)
     struct world *world = *state;
     struct statement *statement;
 
-    world->other = vintage("2027", MODELS ";" METHOD ";" DATA_CENTRES ";" ELECTRICITY ";" WATER);
+    newer = vintage("2027", MODELS ";" METHOD ";" DATA_CENTRES ";" ELECTRICITY ";" WATER);
     use_all(world, NOON);
-    statement = restate(world, "2026", world->other);
+    statement = restate(world, "2026", newer);
     assert_string_equal(statement->vintage, "2027");
     for (uint16_t direction = 1; direction <= DIRECTIONS; direction++)
         for (uint16_t service = 0; service < SERVICES; service++) {
@@ -418,8 +335,8 @@ static void another_vintage_is_computed_row_by_row(void **state)
 
                 recorded = impact_add(
                     recorded, impact_with(world, world->config->factors, service, NOON, &activity));
-                restated = impact_add(restated,
-                                      impact_with(world, world->other, service, NOON, &activity));
+                restated =
+                    impact_add(restated, impact_with(world, newer, service, NOON, &activity));
             }
             assert_same(&row->recorded, &recorded);
             assert_same(&row->restated, &restated);
@@ -477,11 +394,11 @@ static void causes_follow_their_order(void **state)
     struct factors *method = vintage("method", MODELS ";" METHOD);
     struct statement *one, *two, *all;
 
-    world->other = vintage("2027", MODELS ";" METHOD ";" DATA_CENTRES ";" ELECTRICITY ";" WATER);
+    newer = vintage("2027", MODELS ";" METHOD ";" DATA_CENTRES ";" ELECTRICITY ";" WATER);
     use_all(world, NOON);
     one = restate(world, "2026-10", models);
     two = restate(world, "2026-10", method);
-    all = restate(world, "2026-10", world->other);
+    all = restate(world, "2026-10", newer);
     for (int quantity = 0; quantity < RATES_QUANTITIES; quantity++) {
         double first[RATES_QUANTITIES], second[RATES_QUANTITIES];
 
@@ -524,13 +441,13 @@ static void what_is_not_at_hand_is_one_cause(void **state)
     struct world *world = *state;
     struct statement *statement;
 
-    record_with(world, "1999", 1);
+    world_record_with(world, "1999", 1);
     use_all(world, NOON);
-    record_with(world, "2026", DIGEST);
+    world_record_with(world, "2026", DIGEST);
     use_all(world, NOON + DAY_S); /* of the same month: not told apart */
     use_all(world, NOVEMBER + DAY_S);
-    world->other = vintage("2027", ELECTRICITY);
-    statement = restate(world, "2026-10..2026-11", world->other);
+    newer = vintage("2027", ELECTRICITY);
+    statement = restate(world, "2026-10..2026-11", newer);
     assert_adds_up(statement);
     for (size_t i = 0; i < statement->row_count; i++)
         assert_only(&statement->rows[i], statement->rows[i].month == MONTH_OF(2026, 10)
@@ -553,7 +470,7 @@ static void vintages_beside_are_at_hand(void **state)
     struct factors *shipped = world->config->factors;
 
     world->config->factors = vintage("2025", WATER);
-    record_with(world, "2025", 3);
+    world_record_with(world, "2025", 3);
     use_all(world, NOON);
     factors_free(world->config->factors);
     world->config->factors = shipped;
@@ -574,8 +491,8 @@ static void a_service_without_a_model_keeps_its_figures(void **state)
     use_all(world, NOON);
     without.model[0] = '\0';
     assert_true(catalogue_set_service(world->config->catalogue, CLAUDE, &without));
-    world->other = vintage("2027", MODELS ";" ELECTRICITY);
-    statement = restate(world, "2026-10", world->other);
+    newer = vintage("2027", MODELS ";" ELECTRICITY);
+    statement = restate(world, "2026-10", newer);
     row = row_of(statement, MONTH_OF(2026, 10), "DRH", "claude-web");
     assert_true(row->recorded.energy_kwh.central > 0);
     assert_same(&row->restated, &row->recorded);
@@ -596,10 +513,10 @@ static void mixes_change_with_the_month(void **state)
     assert_true(catalogue_set_mixes(world->config->catalogue, CHATGPT, &mix, 1));
     use(world, NOVEMBER - 60, DRH, CHATGPT, 5, MANY);
     use(world, NOVEMBER, DRH, CHATGPT, 5, MANY);
-    world->other = vintage("2027", MODELS ";" METHOD ";" DATA_CENTRES ";" ELECTRICITY ";" WATER);
-    statement = restate(world, "2026-10..2026-11", world->other);
-    before = impact_with(world, world->other, CHATGPT, NOVEMBER - 60, &activity);
-    after = impact_with(world, world->other, CHATGPT, NOVEMBER, &activity);
+    newer = vintage("2027", MODELS ";" METHOD ";" DATA_CENTRES ";" ELECTRICITY ";" WATER);
+    statement = restate(world, "2026-10..2026-11", newer);
+    before = impact_with(world, newer, CHATGPT, NOVEMBER - 60, &activity);
+    after = impact_with(world, newer, CHATGPT, NOVEMBER, &activity);
     assert_true(before.energy_kwh.central > 1.1 * after.energy_kwh.central);
     assert_same(&row_of(statement, MONTH_OF(2026, 10), "DRH", "chatgpt-web")->restated, &before);
     assert_same(&row_of(statement, MONTH_OF(2026, 11), "DRH", "chatgpt-web")->restated, &after);
@@ -670,7 +587,7 @@ static void a_view_shows_what_the_report_shows(void **state)
             scratch_setup(NULL);
             snprintf(world->config->state_directory, PATH_MAX, "%s", scratch_directory);
             world->ledger = ledger_open(scratch_directory, true, (char[200]){0}, 200);
-            record_with(world, "2026", DIGEST);
+            world_record_with(world, "2026", DIGEST);
         }
         for (int i = 0; i < 12; i++)
             use(world, days[lrand48() % 7] + 60 * (lrand48() % 9),
@@ -678,8 +595,8 @@ static void a_view_shows_what_the_report_shows(void **state)
                 1 + 9 * drand48(), (uint32_t)(lrand48() % 9));
         use(world, NOON, DSN, CHATGPT, 3, MANY);
         if (round % 2 == 1) /* as if recorded before that was */
-            run_sql("ledger.db",
-                    "UPDATE activity SET tokens_out_variance = NULL WHERE service = 1");
+            scratch_sql("ledger.db",
+                        "UPDATE activity SET tokens_out_variance = NULL WHERE service = 1");
         statement = restate(world, "2026-10", world->config->factors);
         view = restate_view_new(statement, world->config);
         report = report_of(world, "2026-10");
@@ -707,7 +624,7 @@ static void withheld_months_are_left_out(void **state)
     struct statement *statement;
     struct restate_view *view;
 
-    use(world, NOON, DRH, CHATGPT, 5, THRESHOLD - 1);
+    use(world, NOON, DRH, CHATGPT, 5, WORLD_THRESHOLD - 1);
     use(world, NOVEMBER + DAY_S, DRH, CHATGPT, 5, MANY);
     statement = restate(world, "2026-10..2026-11", world->config->factors);
     view = restate_view_new(statement, world->config);
@@ -745,8 +662,8 @@ static void what_is_folded_stays_as_recorded(void **state)
     assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
     world->config->report.threshold = MANY + 1;
     use(world, NOON, DSN, CHATGPT, 1, 2 * MANY);
-    world->other = vintage("2027", ELECTRICITY);
-    statement = restate(world, "2026-10", world->other);
+    newer = vintage("2027", ELECTRICITY);
+    statement = restate(world, "2026-10", newer);
     view = restate_view_new(statement, world->config);
     assert_true(view->has_folded);
     other = line_of(&view->directions, MONTH_OTHER);
@@ -772,9 +689,8 @@ static void a_figure_passes_beyond_the_threshold(void **state)
     struct restate_view *view;
 
     use_all(world, NOON);
-    world->other =
-        vintage("2027", "s/(id = \"USA\"; gwp_kgco2e_per_kwh = 0\\.)38/\\141/"); /* +7.8 % */
-    statement = restate(world, "2026-10", world->other);
+    newer = vintage("2027", "s/(id = \"USA\"; gwp_kgco2e_per_kwh = 0\\.)38/\\141/"); /* +7.8 % */
+    statement = restate(world, "2026-10", newer);
     view = restate_view_new(statement, world->config);
     assert_true(restate_view_passes(view));
     assert_true(restate_passes(statement, line_of(&view->services, "chatgpt-web"), RESTATE_GWP));
@@ -843,8 +759,8 @@ static void statements_come_back_exactly(void **state)
     assert_null(load(world, 1, -1));
     use_all(world, NOON);
     use_all(world, NOVEMBER + DAY_S);
-    world->other = vintage("2027", MODELS ";" ELECTRICITY);
-    first = restate(world, "2026-10..2026-11", world->other);
+    newer = vintage("2027", MODELS ";" ELECTRICITY);
+    first = restate(world, "2026-10..2026-11", newer);
     second = restate(world, "2026-11", world->config->factors);
     first->passes = true;
     append(world, first);
@@ -898,7 +814,7 @@ static void statements_of_an_older_format_stay(void **state)
     use_all(world, NOON);
     statement = restate(world, "2026-10", world->config->factors);
     append(world, statement);
-    assert_int_equal(run_sql("statements.db", to_format_1), SQLITE_OK);
+    assert_int_equal(scratch_sql("statements.db", to_format_1), SQLITE_OK);
     for (int i = 0; i < 2; i++) {
         loaded = load(world, 1, -1);
         assert_int_equal(loaded->row_count, statement->row_count);
@@ -934,7 +850,7 @@ static void statements_are_never_changed(void **state)
     statement = restate(world, "2026-10", world->config->factors);
     append(world, statement);
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-        assert_int_equal(run_sql("statements.db", changes[i]), SQLITE_CONSTRAINT);
+        assert_int_equal(scratch_sql("statements.db", changes[i]), SQLITE_CONSTRAINT);
     scratch_path(path, "statements.db");
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0640);
@@ -973,7 +889,7 @@ static void foreign_files_are_refused(void **state)
     use_all(world, NOON);
     statement = restate(world, "2026-10", world->config->factors);
     append(world, statement);
-    assert_int_equal(run_sql("statements.db", "PRAGMA user_version = 3"), SQLITE_OK);
+    assert_int_equal(scratch_sql("statements.db", "PRAGMA user_version = 3"), SQLITE_OK);
     assert_false(statements_append(scratch_directory, statement, error, sizeof(error)));
     assert_non_null(strstr(error, "newer version"));
     assert_null(statements_load(scratch_directory, 1, -1, error, sizeof(error)));
@@ -1001,8 +917,8 @@ static void the_ledger_is_untouched(void **state)
     before = read_whole(path, &size_before);
     world->ledger = ledger_open(scratch_directory, false, error, sizeof(error));
     assert_non_null(world->ledger);
-    world->other = vintage("2027", MODELS ";" ELECTRICITY);
-    statement = restate(world, "2026", world->other);
+    newer = vintage("2027", MODELS ";" ELECTRICITY);
+    statement = restate(world, "2026", newer);
     append(world, statement);
     statement_free(statement);
     ledger_close(world->ledger);
@@ -1138,8 +1054,8 @@ static void a_statement_is_written(void **state)
 
     use_all(world, NOON);
     use(world, NOON, CABINET, CLAUDE, 1, 1);
-    world->other = vintage("2027", MODELS ";" ELECTRICITY ";" WATER);
-    statement = restate(world, "2026-10", world->other);
+    newer = vintage("2027", MODELS ";" ELECTRICITY ";" WATER);
+    statement = restate(world, "2026-10", newer);
     append(world, statement);
     view = restate_view_new(statement, world->config);
     assert_contains(view, TEXT_FR,
@@ -1181,9 +1097,9 @@ static void the_report_tells_of_it(void **state)
     report = report_of(world, "2026-10");
     assert_true(restate_add_to_month(report, error, sizeof(error)));
     assert_int_equal(report->restatement.number, 0);
-    world->other = vintage("2027", ELECTRICITY);
+    newer = vintage("2027", ELECTRICITY);
     for (int i = 0; i < 2; i++) {
-        statement = restate(world, "2026", i == 0 ? world->config->factors : world->other);
+        statement = restate(world, "2026", i == 0 ? world->config->factors : newer);
         append(world, statement);
         statement_free(statement);
     }
@@ -1234,9 +1150,9 @@ static void a_statement_is_explained(void **state)
 
     use_all(world, NOON);
     report = report_of(world, "2026-10");
-    world->other = vintage("2027", ELECTRICITY);
+    newer = vintage("2027", ELECTRICITY);
     for (int i = 0; i < 2; i++) {
-        statement = restate(world, "2026", i == 0 ? world->config->factors : world->other);
+        statement = restate(world, "2026", i == 0 ? world->config->factors : newer);
         append(world, statement);
         statement_free(statement);
     }
@@ -1360,8 +1276,8 @@ static void each_figure_of_a_statement_has_a_name(void **state)
     world->config->report.threshold = MANY;
     use(world, NOVEMBER + 60, CABINET, CHATGPT, 1, 1);
     use(world, NOVEMBER + 60, DSN, CHATGPT, 1, MANY - 1);
-    world->other = vintage("2027", MODELS ";" ELECTRICITY ";" WATER);
-    statement = restate(world, "2026-10..2026-11", world->other);
+    newer = vintage("2027", MODELS ";" ELECTRICITY ";" WATER);
+    statement = restate(world, "2026-10..2026-11", newer);
     append(world, statement);
     view = restate_view_new(statement, world->config);
     assert_true(view->has_folded);

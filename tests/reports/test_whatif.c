@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/whatif.h"
-#include "tests/scratchbase.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -14,11 +13,11 @@
 
 #include <cmocka.h>
 
+#include "tests/reports/world.h"
+
 #define OCTOBER   1790805600            /* 2026-10-01 00:00 Europe/Paris */
 #define NOON      (OCTOBER + 12 * 3600) /* of the same date in UTC */
-#define DAY_S     86400
 #define LATER     (OCTOBER + 90 * (int64_t)DAY_S)
-#define THRESHOLD 5
 #define MANY      20 /* devices */
 #define FEW       2
 #define TOLERANCE 1e-12
@@ -51,67 +50,18 @@ static const struct service services[SERVICES] = {
 
 #define SMALL "huggingface_hub/meta-llama/Meta-Llama-3.1-8B-Instruct"
 
-/* A ledger in a directory of its own, and a configuration made by hand. */
-struct world {
-    char directory[64];
-    struct ledger *ledger;
-    struct config *config;
-    int64_t factor_set;
-    struct month_report *report;
-};
-
-static void make_config(struct world *world)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct config *config = calloc(1, sizeof(*config));
-
-    assert_non_null(config);
-    config->report.threshold = THRESHOLD;
-    config->directions = directions_new();
-    for (uint16_t i = 0; i < DIRECTIONS; i++)
-        assert_true(directions_set(config->directions, (uint16_t)(i + 1), &directions[i]));
-    config->catalogue = catalogue_new();
-    for (uint16_t i = 0; i < SERVICES; i++)
-        assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
-    config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
-    assert_non_null(config->factors);
-    diagnostics_free(diagnostics);
-    world->config = config;
-}
-
 static int set_up(void **state)
 {
-    struct world *world = calloc(1, sizeof(*world));
-    char error[200] = "";
+    static struct world world;
 
-    snprintf(world->directory, sizeof(world->directory), "%s/iagmeter-whatif-XXXXXX",
-             scratch_base());
-    assert_non_null(mkdtemp(world->directory));
-    assert_true(calendar_set_zone("Europe/Paris"));
-    make_config(world);
-    world->ledger = ledger_open(world->directory, true, error, sizeof(error));
-    assert_string_equal(error, "");
-    assert_int_equal(ledger_factor_set(world->ledger, factors_vintage(world->config->factors), 0,
-                                       &world->factor_set),
-                     LEDGER_OK);
-    *state = world;
+    world_open(&world, directions, DIRECTIONS, services, SERVICES);
+    *state = &world;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct world *world = *state;
-    char command[100];
-
-    month_free(world->report);
-    ledger_close(world->ledger);
-    directions_free(world->config->directions);
-    catalogue_free(world->config->catalogue);
-    factors_free(world->config->factors);
-    free(world->config);
-    snprintf(command, sizeof(command), "rm -r '%s'", world->directory);
-    assert_int_equal(system(command), 0);
-    free(world);
+    world_close(*state);
     return 0;
 }
 
@@ -128,31 +78,11 @@ static void use_scattered(struct world *world, uint16_t direction, uint16_t serv
         .tokens_out_variance = requests * (300 * exchange_sigma) * (300 * exchange_sigma),
         .images = {0, requests, 2 * requests},
     };
-    struct service_factors all;
-    const struct mix_factors *mix;
+    const struct world_pair pair = world_pair(world, NOON, direction, service, devices);
     struct impact impact;
-    int64_t direction_id, service_id;
+    bool known = world_impact(world, world->config->factors, service, NOON, &activity, &impact);
 
-    assert_null(
-        service_factors_resolve(world->config->factors, world->config->catalogue, service, &all));
-    mix = service_factors_at(&all, NOON);
-    impact = mix_impact(mix, activity.requests, activity.tokens_in, activity.tokens_out);
-    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
-    assert_int_equal(ledger_direction(world->ledger,
-                                      directions_get(world->config->directions, direction),
-                                      &direction_id),
-                     LEDGER_OK);
-    assert_int_equal(
-        ledger_service(world->ledger, services[service].id, services[service].label, &service_id),
-        LEDGER_OK);
-    assert_int_equal(ledger_add_activity(world->ledger, NOON, direction_id, service_id,
-                                         world->factor_set, &activity, mix ? &impact : NULL),
-                     LEDGER_OK);
-    assert_int_equal(
-        ledger_add_devices(world->ledger, direction_id, service_id, NOON / DAY_S, devices),
-        LEDGER_OK);
-    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
-    service_factors_free(&all);
+    world_record(world, &pair, &activity, known ? &impact : NULL);
 }
 
 static void use(struct world *world, uint16_t direction, uint16_t service, double requests,
@@ -163,13 +93,7 @@ static void use(struct world *world, uint16_t direction, uint16_t service, doubl
 
 static void make_report(struct world *world)
 {
-    struct calendar_month month;
-    char error[200] = "";
-
-    assert_true(calendar_parse_month("2026-10", &month));
-    month_free(world->report);
-    world->report = month_build(world->ledger, world->config, month, LATER, error, sizeof(error));
-    assert_string_equal(error, "");
+    world_report(world, "2026-10", LATER);
 }
 
 /* All pairs but those with Claude, which is not used. */
@@ -190,7 +114,7 @@ static void use_some(struct world *world)
     use(world, DSN, CHATGPT, 7, FEW);
     use(world, DSN, CLAUDE, 9, FEW);
     use(world, DRH, CLAUDE, 11, FEW);
-    use(world, 0, CHATGPT, 13, THRESHOLD);
+    use(world, 0, CHATGPT, 13, WORLD_THRESHOLD);
     make_report(world);
 }
 
@@ -235,12 +159,6 @@ static struct whatif *answer_of(struct world *world, const char *direction, cons
 static struct whatif *answer(struct world *world, const char *words)
 {
     return answer_of(world, NULL, words);
-}
-
-static void assert_close(double actual, double expected)
-{
-    if (!(fabs(actual - expected) <= TOLERANCE * fmax(fabs(actual), fabs(expected))))
-        fail_msg("%.17g is not %.17g", actual, expected);
 }
 
 static void assert_same_triple(struct triple actual, struct triple expected)
@@ -719,7 +637,7 @@ static void small_shares_of_what_is_folded_stay_sane(void **state)
 
     use(world, DRH, MISTRAL, 60, MANY);
     use(world, DRH, CHATGPT, 2, FEW);
-    use(world, DSN, CHATGPT, 3, THRESHOLD - 1);
+    use(world, DSN, CHATGPT, 3, WORLD_THRESHOLD - 1);
     make_report(world);
     assert_int_equal(world->report->suppressed, SUPPRESS_MERGED);
     other = &world->report->directions.rows[world->report->directions.count - 1];
