@@ -9,6 +9,18 @@
 #define DEMO_CAPTURE    IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
 #define DEMO_TRUTH      IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/truth.tsv"
 
+/* Of the directory PATH. */
+static inline struct factors *factors_without_complaint(const char *path)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct factors *factors = factors_load(path, diagnostics);
+
+    assert_no_complaint(diagnostics);
+    assert_non_null(factors);
+    diagnostics_free(diagnostics);
+    return factors;
+}
+
 /* The services and directions that we ship, in a scratch configuration with small limits; its state
  * lies in "state" beside it. FACTORS is a directory. Include after cmocka.h. */
 static inline struct config *shipped_config(const char *factors, const struct config *previous)

@@ -12,21 +12,16 @@
 
 #include <math.h>
 
+#include "tests/close.h"
 #include "tests/daemon/hosted.h"
 
 #define YEAR_S (365.0 * 86400)
 
-static void assert_near(double value, double expected)
-{
-    if (!(fabs(value - expected) <= 1e-12 * fabs(expected)))
-        fail_msg("%.17g is not %.17g", value, expected);
-}
-
 static void assert_band(struct triple band, double central, double accuracy)
 {
-    assert_near(band.central, central);
-    assert_near(band.low, central * (1 - accuracy));
-    assert_near(band.high, central * (1 + accuracy));
+    assert_close(band.central, central);
+    assert_close(band.low, central * (1 - accuracy));
+    assert_close(band.high, central * (1 + accuracy));
 }
 
 /* A kWh of the machines. The central figures of the worked case are test_sharing.c's. */

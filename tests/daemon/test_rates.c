@@ -15,16 +15,6 @@
 #define ROWS      20000
 #define TOLERANCE 1e-12
 
-static struct factors *shipped_factors(void)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct factors *factors = factors_load(SHIPPED_FACTORS, diagnostics);
-
-    assert_no_complaint(diagnostics);
-    diagnostics_free(diagnostics);
-    return factors;
-}
-
 static struct impact_factors resolve(const struct factors *factors, const char *provider,
                                      const char *model, enum service_method method)
 {
@@ -93,7 +83,7 @@ static const struct {
 
 static void test_any_activity(void **state)
 {
-    struct factors *factors = shipped_factors();
+    struct factors *factors = factors_without_complaint(SHIPPED_FACTORS);
 
     (void)state;
     srand48(1);
@@ -113,7 +103,7 @@ static void test_nothing(void **state)
 {
     static const struct triple none = {0, 0, 0}, perhaps = {0, 0, 3}, some = {0, 2, 3};
     const struct triple levels[] = {none, perhaps, some, triple_exact(2)};
-    struct factors *factors = shipped_factors();
+    struct factors *factors = factors_without_complaint(SHIPPED_FACTORS);
     struct impact_factors without = {0};
     struct rates rates = rates_of(&without);
 
@@ -132,7 +122,7 @@ static void test_nothing(void **state)
 
 static void test_same_central(void **state)
 {
-    struct factors *factors = shipped_factors();
+    struct factors *factors = factors_without_complaint(SHIPPED_FACTORS);
     struct impact_factors a = resolve(factors, "openai", "openai/gpt-4o", SERVICE_METHOD_A);
     struct impact_factors b = resolve(factors, "openai", "openai/gpt-4o", SERVICE_METHOD_B);
     struct rates first = rates_of(&a), second = rates_of(&a);

@@ -19,6 +19,7 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
+#include "tests/close.h"
 #include "tests/daemon/hosted.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/scratchsql.h"
@@ -26,16 +27,7 @@
 #define T0        INT64_C(1790000040) /* a multiple of 60 */
 #define MINUTE_NS UINT64_C(60000000000)
 #define KILLS     25
-#define TOLERANCE 1e-12
 #define J_PER_KWH 3.6e6
-
-/* cmocka compares as float, too coarse here. */
-#define assert_close(value, expected)                                                              \
-    do {                                                                                           \
-        double got = (value), want = (expected);                                                   \
-        if (!(fabs(got - want) <= TOLERANCE * fabs(want)))                                         \
-            fail_msg("%s is %.17g, not %.17g", #value, got, want);                                 \
-    } while (0)
 
 static struct config *config;
 static struct ledger *ledger;

@@ -9,19 +9,11 @@
 #include <cmocka.h>
 
 #include "daemon/localimpact.h"
+#include "tests/close.h"
 #include "tests/daemon/attribution.h"
 
-#define TOLERANCE 1e-12
 #define J_PER_KWH 3.6e6
 #define STEP_NS   UINT64_C(60000000000)
-
-/* cmocka compares as float, too coarse here. */
-#define assert_close(value, expected)                                                              \
-    do {                                                                                           \
-        double got = (value), want = (expected);                                                   \
-        if (!(fabs(got - want) <= TOLERANCE * fabs(want)))                                         \
-            fail_msg("%s is %.17g, not %.17g", #value, got, want);                                 \
-    } while (0)
 
 /* ---- The worked case ---- */
 

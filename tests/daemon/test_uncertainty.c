@@ -10,15 +10,9 @@
 
 #include <math.h>
 
-#define TOLERANCE 1e-12
-#define Z90       1.2815515655446004 /* of tables of the normal distribution */
+#include "tests/close.h"
 
-#define assert_close(value, expected)                                                              \
-    do {                                                                                           \
-        double got = (value), want = (expected);                                                   \
-        if (!(fabs(got - want) <= TOLERANCE * fabs(want)))                                         \
-            fail_msg("%s is %.17g, not %.17g", #value, got, want);                                 \
-    } while (0)
+#define Z90 1.2815515655446004 /* of tables of the normal distribution */
 
 static void knows_the_normal_distribution(void **state)
 {
@@ -26,7 +20,7 @@ static void knows_the_normal_distribution(void **state)
     assert_close(uncertainty_quantile(0.9), Z90);
     assert_close(uncertainty_quantile(0.95), 1.6448536269514722);
     assert_close(uncertainty_quantile(0.975), 1.9599639845400545);
-    assert_true(fabs(uncertainty_quantile(0.5)) < TOLERANCE);
+    assert_true(fabs(uncertainty_quantile(0.5)) < CLOSE);
 }
 
 /* A range that is four standard deviations wide: half of each side's logarithm is one. */

@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/close.h"
+
 #define SECOND INT64_C(1000000000)
 #define START  INT64_C(1795435200) /* of a minute, and of a day */
 #define CELLS  4096
@@ -48,12 +50,6 @@ static int teardown(void **state)
 static struct local_use use_of(uint16_t direction, uint16_t service)
 {
     return (struct local_use){direction, service, 1, 700, 200, 333};
-}
-
-static void assert_close(double value, double expected)
-{
-    if (fabs(value - expected) > 1e-12 * fabs(expected))
-        fail_msg("%.17g is not %.17g", value, expected);
 }
 
 static void assert_piece(size_t i, int64_t start_s, double share)

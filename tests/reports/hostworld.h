@@ -6,9 +6,8 @@
 #include "daemon/servicefactors.h"
 #include "daemon/settlement.h"
 #include "reports/month.h"
+#include "tests/close.h"
 #include "tests/daemon/hosted.h"
-
-#include <math.h>
 
 /* A host with two GPUs and its ledger, for tests of what reports tell of it: three minutes that are
  * computed by hand. Idle power is 95, 70 and 180 W: 5700, 4200 and 10800 J in a minute. Include
@@ -42,14 +41,6 @@
 static struct config *host_config;
 static struct ledger *host_ledger;
 static int64_t host_factor_set;
-
-/* cmocka compares as float, too coarse here. */
-#define assert_near(value, expected)                                                               \
-    do {                                                                                           \
-        double got = (value), want = (expected);                                                   \
-        if (!(fabs(got - want) <= 1e-12 * fabs(want)))                                             \
-            fail_msg("%s is %.17g, not %.17g", #value, got, want);                                 \
-    } while (0)
 
 #define assert_ok(call) assert_int_equal((call), LEDGER_OK)
 

@@ -162,14 +162,11 @@ static enum text_id origin_of(const struct month_report *report, const char *nam
 /* The random part of what is folded may well be recorded. */
 static void what_is_folded_is_not_said_to_lack_its_random_part(void **state)
 {
-    struct diagnostics *diagnostics = diagnostics_new();
     struct progress *progress;
     struct month_report *report;
 
     (void)state;
-    world.config->factors = factors_load(IAGMETER_SOURCE_ROOT "/conf/factors/2026", diagnostics);
-    assert_non_null(world.config->factors);
-    diagnostics_free(diagnostics);
+    world.config->factors = factors_without_complaint(SHIPPED_FACTORS);
     three_months();
     year_use(&world, year_noon("2026-04", 8), UNASSIGNED, "a", 1.0 / 3, DEVICES_FEW);
     year_use(&world, year_noon("2026-04", 8), CAB, "b", 1.0 / 7, DEVICES_FEW + 2);

@@ -68,12 +68,12 @@ static void assert_recomputed(const struct explanation *explanation)
 
     assert_true(explanation->agrees);
     assert_true(explanation->recomputed_is_shown);
-    assert_near(explanation->recomputed.energy_kwh.low, figure->energy_kwh.low);
-    assert_near(explanation->recomputed.energy_kwh.central, figure->energy_kwh.central);
-    assert_near(explanation->recomputed.energy_kwh.high, figure->energy_kwh.high);
-    assert_near(explanation->recomputed.water_l.central, figure->water_l.central);
-    assert_near(explanation->recomputed.gwp_embodied_kgco2e.central,
-                figure->gwp_embodied_kgco2e.central);
+    assert_close(explanation->recomputed.energy_kwh.low, figure->energy_kwh.low);
+    assert_close(explanation->recomputed.energy_kwh.central, figure->energy_kwh.central);
+    assert_close(explanation->recomputed.energy_kwh.high, figure->energy_kwh.high);
+    assert_close(explanation->recomputed.water_l.central, figure->water_l.central);
+    assert_close(explanation->recomputed.gwp_embodied_kgco2e.central,
+                 figure->gwp_embodied_kgco2e.central);
 }
 
 static void follows_use_to_joules(void **state)
@@ -88,15 +88,15 @@ static void follows_use_to_joules(void **state)
     assert_recomputed(explanation);
     assert_int_equal(explanation->minutes, 1);
     assert_int_equal(explanation->chain_count, 1);
-    assert_near(value_of(chain, "energy_j"), HOST_DSN_J);
-    assert_near(value_of(chain, "energy_kwh"), HOST_DSN_J / HOST_J_PER_KWH * HOST_PUE);
-    assert_near(chain->impact.energy_kwh.central,
-                explanation->figure.totals.impact.energy_kwh.central);
+    assert_close(value_of(chain, "energy_j"), HOST_DSN_J);
+    assert_close(value_of(chain, "energy_kwh"), HOST_DSN_J / HOST_J_PER_KWH * HOST_PUE);
+    assert_close(chain->impact.energy_kwh.central,
+                 explanation->figure.totals.impact.energy_kwh.central);
     assert_int_equal(explanation->device_count, 4);
-    assert_near(explanation->devices[0].share_j, 3000);
-    assert_near(explanation->devices[2].share_j, 1500);
-    assert_near(explanation->replayed_j, HOST_DSN_J);
-    assert_near(explanation->used_j, HOST_DSN_J);
+    assert_close(explanation->devices[0].share_j, 3000);
+    assert_close(explanation->devices[2].share_j, 1500);
+    assert_close(explanation->replayed_j, HOST_DSN_J);
+    assert_close(explanation->used_j, HOST_DSN_J);
     explain_free(explanation);
 }
 
@@ -111,14 +111,14 @@ static void follows_the_key(void **state)
     chain = &explanation->chains[0];
     assert_recomputed(explanation);
     assert_int_equal(explanation->minutes, 3);
-    assert_near(value_of(chain, "common_energy_j"), HOST_COMMON_J);
-    assert_near(value_of(chain, "weight"), 300);
-    assert_near(value_of(chain, "weights"), 800);
-    assert_near(value_of(chain, "share"), 3.0 / 8);
-    assert_near(value_of(chain, "energy_j"), HOST_COMMON_J * 3 / 8);
-    assert_near(value_of(chain, "host_s"), HOST_MINUTES_S * 3 / 8);
-    assert_near(chain->impact.gwp_embodied_kgco2e.central,
-                explanation->figure.totals.impact.gwp_embodied_kgco2e.central);
+    assert_close(value_of(chain, "common_energy_j"), HOST_COMMON_J);
+    assert_close(value_of(chain, "weight"), 300);
+    assert_close(value_of(chain, "weights"), 800);
+    assert_close(value_of(chain, "share"), 3.0 / 8);
+    assert_close(value_of(chain, "energy_j"), HOST_COMMON_J * 3 / 8);
+    assert_close(value_of(chain, "host_s"), HOST_MINUTES_S * 3 / 8);
+    assert_close(chain->impact.gwp_embodied_kgco2e.central,
+                 explanation->figure.totals.impact.gwp_embodied_kgco2e.central);
     explain_free(explanation);
 }
 
@@ -133,7 +133,7 @@ static void check_formulas(const struct explain_chain *chain, unsigned *steps)
                     fail_msg("no words for \"%s\"", symbol->name);
             if (!symbol->formula)
                 continue;
-            assert_near(evaluated(chain, symbol->formula, end), symbol->values[end]);
+            assert_close(evaluated(chain, symbol->formula, end), symbol->values[end]);
             ++*steps;
         }
 }
@@ -206,8 +206,8 @@ static void tells_another_host_conf(void **state)
     explanation = explain("2026-10/DSN/" COMMON);
     assert_false(explanation->agrees);
     assert_int_equal(explanation->reasons, EXPLAIN_OTHER_FILES);
-    assert_near(explanation->recomputed.energy_kwh.central,
-                explanation->figure.totals.impact.energy_kwh.central / HOST_PUE * 1.5);
+    assert_close(explanation->recomputed.energy_kwh.central,
+                 explanation->figure.totals.impact.energy_kwh.central / HOST_PUE * 1.5);
     explain_free(explanation);
 }
 
@@ -238,11 +238,11 @@ static void the_key_is_a_bar(void **state)
     bar = bar_of(&margins[0], SENSITIVITY_KEY);
     assert_non_null(bar);
     /* 0.375 by use, 0.6 by entitlement, half of each in force. */
-    assert_near(bar->low, base * 0.375 / 0.4875);
-    assert_near(bar->high, base * 0.6 / 0.4875);
+    assert_close(bar->low, base * 0.375 / 0.4875);
+    assert_close(bar->high, base * 0.6 / 0.4875);
     bar = bar_of(&margins[0], SENSITIVITY_ENERGY);
-    assert_near(bar->low, 0.98 * base);
-    assert_near(bar->high, 1.02 * base);
+    assert_close(bar->low, 0.98 * base);
+    assert_close(bar->high, 1.02 * base);
     /* A choice is no error. */
     assert_true(margins[0].likely.p10 > 0.97 * base && margins[0].likely.p90 < 1.03 * base);
     explain_free(explanation);
@@ -322,7 +322,7 @@ static void says_so_in_all_formats(void **state)
     assert_non_null(object);
     json_array_foreach(json_object_get(object, "devices"), i, device) sum_j +=
         json_number_value(json_object_get(device, "share_j"));
-    assert_near(sum_j, HOST_DSN_J);
+    assert_close(sum_j, HOST_DSN_J);
     json_decref(object);
     explain_free(explanation);
 }

@@ -35,9 +35,9 @@ static void assert_cell(const struct month_report *report, const char *direction
 
     if (!cell)
         fail_msg("no cell of %s and %s", direction, service);
-    assert_near(cell->totals.activity.energy_j, joules);
-    assert_near(cell->totals.impact.energy_kwh.central, kwh(joules));
-    assert_near(cell->totals.measured_kwh, kwh(joules));
+    assert_close(cell->totals.activity.energy_j, joules);
+    assert_close(cell->totals.impact.energy_kwh.central, kwh(joules));
+    assert_close(cell->totals.measured_kwh, kwh(joules));
 }
 
 /* ---- Facts ---- */
@@ -50,17 +50,17 @@ static void reads_what_was_measured(void **state)
     host_month();
     assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
     assert_non_null(host);
-    assert_near(host->energy_j, HOST_ENERGY_J);
-    assert_near(host->idle_j, HOST_IDLE_J);
+    assert_close(host->energy_j, HOST_ENERGY_J);
+    assert_close(host->idle_j, HOST_IDLE_J);
     assert_true(host->pending_j == 0);
-    assert_near(host->measured_s, HOST_MINUTES_S);
+    assert_close(host->measured_s, HOST_MINUTES_S);
     assert_int_equal(host->device_count, 4);
     assert_string_equal(host->devices[3].name, "rapl/package-0");
-    assert_near(host->devices[3].energy_j, 15000); /* and in no total */
-    assert_near(host->devices[0].energy_j, 9700 + 5700 + 6700);
-    assert_near(host->weight, 800);
-    assert_near(localhost_share(host, "DSN"), 3.0 / 8);
-    assert_near(localhost_share(host, "VOIRIE"), 4.0 / 8);
+    assert_close(host->devices[3].energy_j, 15000); /* and in no total */
+    assert_close(host->devices[0].energy_j, 9700 + 5700 + 6700);
+    assert_close(host->weight, 800);
+    assert_close(localhost_share(host, "DSN"), 3.0 / 8);
+    assert_close(localhost_share(host, "VOIRIE"), 4.0 / 8);
     assert_true(localhost_share(host, "CULTURE") == 0);
     localhost_free(host);
 }
@@ -73,9 +73,9 @@ static void keeps_apart_what_is_not_shared_yet(void **state)
     host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
     host_share(HOST_NOON + 120);
     assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
-    assert_near(host->pending_j, 6700 + 4200 + 10800);
-    assert_near(host->energy_j, HOST_ENERGY_J - host->pending_j);
-    assert_near(host->measured_s, 120);
+    assert_close(host->pending_j, 6700 + 4200 + 10800);
+    assert_close(host->energy_j, HOST_ENERGY_J - host->pending_j);
+    assert_close(host->measured_s, 120);
     localhost_free(host);
 }
 
@@ -110,13 +110,13 @@ static void follows_a_direction_to_devices(void **state)
     assert_true(localhost_read(host_ledger, host_config, HOST_OCTOBER, HOST_LATER, &host));
     assert_true(
         localhost_replay(host_ledger, host, HOST_OCTOBER, HOST_LATER, is_of_dsn, NULL, parts));
-    assert_near(parts[0].active_j, 5000);
-    assert_near(parts[0].used_j, 4000);
-    assert_near(parts[0].share_j, 3000);
-    assert_near(parts[1].used_j, 4000);
+    assert_close(parts[0].active_j, 5000);
+    assert_close(parts[0].used_j, 4000);
+    assert_close(parts[0].share_j, 3000);
+    assert_close(parts[1].used_j, 4000);
     assert_true(parts[1].share_j == 0);
-    assert_near(parts[2].used_j, 3000);
-    assert_near(parts[2].share_j, 1500);
+    assert_close(parts[2].used_j, 3000);
+    assert_close(parts[2].share_j, 1500);
     assert_true(parts[3].share_j == 0 && parts[3].used_j == 0);
     localhost_free(host);
 }
@@ -141,12 +141,12 @@ static void gives_each_direction_its_part(void **state)
     assert_null(host_row(&report->directions, "unassigned"));
     for (size_t i = 0; i < report->directions.count; i++)
         sum_j += report->directions.rows[i].totals.activity.energy_j;
-    assert_near(sum_j, HOST_ENERGY_J);
-    assert_near(report->total.activity.energy_j, report->host->energy_j); /* the meter's */
-    assert_near(report->total.impact.energy_kwh.central, kwh(HOST_ENERGY_J));
-    assert_near(report->total.impact.gwp_embodied_kgco2e.central,
-                HOST_MINUTES_S / (5 * 365.0 * 86400) * (1700 + 2 * 164));
-    assert_near(month_measured(report, NULL), 1);
+    assert_close(sum_j, HOST_ENERGY_J);
+    assert_close(report->total.activity.energy_j, report->host->energy_j); /* the meter's */
+    assert_close(report->total.impact.energy_kwh.central, kwh(HOST_ENERGY_J));
+    assert_close(report->total.impact.gwp_embodied_kgco2e.central,
+                 HOST_MINUTES_S / (5 * 365.0 * 86400) * (1700 + 2 * 164));
+    assert_close(month_measured(report, NULL), 1);
     month_free(report);
 }
 
@@ -161,7 +161,7 @@ static void shares_by_the_key_of_the_month(void **state)
     /* CULTURE has a right to it, but no use: not told apart from few devices. */
     assert_null(host_cell(report, "CULTURE", COMMON));
     assert_int_equal(report->suppressed, SUPPRESS_MERGED);
-    assert_near(report->total.activity.energy_j, HOST_ENERGY_J);
+    assert_close(report->total.activity.energy_j, HOST_ENERGY_J);
     assert_cell(report, "DSN", COMMON, HOST_COMMON_J * (0.5 * 3 / 8 + 0.5 * 0.6));
     assert_true(report->host_shown);
     month_free(report);
@@ -185,8 +185,8 @@ static void shows_what_is_declared(void **state)
     assert_true(view->host->has_key[SHARING_USAGE] && view->host->has_key[SHARING_ENTITLEMENT]);
     for (size_t i = 0; i < view->count; i++)
         if (view->lines[i].row && strcmp(view->lines[i].row->id, "VOIRIE") == 0)
-            assert_near(view->lines[i].by_key_kwh[SHARING_USAGE].central,
-                        kwh(HOST_VOIRIE_J + HOST_COMMON_J / 2));
+            assert_close(view->lines[i].by_key_kwh[SHARING_USAGE].central,
+                         kwh(HOST_VOIRIE_J + HOST_COMMON_J / 2));
     hostview_free(view);
     month_free(report);
 }
@@ -202,7 +202,7 @@ static void leaves_to_nobody_what_nobody_used(void **state)
     report = host_report();
     assert_cell(report, "unassigned", COMMON, 20700);
     assert_true(report->host_shown);
-    assert_near(report->host->idle_j, report->host->energy_j);
+    assert_close(report->host->idle_j, report->host->energy_j);
     month_free(report);
 }
 
@@ -218,16 +218,16 @@ static void tells_measured_from_estimated(void **state)
     report = host_report();
     estimated = host_cell(report, "DSN", REMOTE)->totals.impact.energy_kwh.central;
     row = host_row(&report->directions, "DSN");
-    assert_near(month_measured(report, row),
-                kwh(HOST_DSN_J + HOST_COMMON_J * 3 / 8) /
-                    (kwh(HOST_DSN_J + HOST_COMMON_J * 3 / 8) + estimated));
-    assert_near(month_measured(report, host_row(&report->directions, "VOIRIE")), 1);
-    assert_near(month_measured(report, NULL),
-                kwh(HOST_ENERGY_J) / (kwh(HOST_ENERGY_J) + estimated));
+    assert_close(month_measured(report, row),
+                 kwh(HOST_DSN_J + HOST_COMMON_J * 3 / 8) /
+                     (kwh(HOST_DSN_J + HOST_COMMON_J * 3 / 8) + estimated));
+    assert_close(month_measured(report, host_row(&report->directions, "VOIRIE")), 1);
+    assert_close(month_measured(report, NULL),
+                 kwh(HOST_ENERGY_J) / (kwh(HOST_ENERGY_J) + estimated));
     assert_true(month_measured(report, host_row(&report->services, REMOTE)) == 0);
     /* Other methods change nothing of what is measured. */
-    assert_near(report->variants.impacts[VARIANT_REPORT].energy_kwh.central,
-                report->total.impact.energy_kwh.central);
+    assert_close(report->variants.impacts[VARIANT_REPORT].energy_kwh.central,
+                 report->total.impact.energy_kwh.central);
     assert_true(report->variants.impacts[VARIANT_METHOD_B].energy_kwh.central > kwh(HOST_ENERGY_J));
     month_free(report);
 }
@@ -266,9 +266,9 @@ static void has_the_intensity_of_each_hour(void **state)
     host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_MANY); /* not in France */
     report = host_report();
     assert_true(report->hourly.is_there);
-    assert_near(report->hourly.sum.energy_kwh.central, kwh(HOST_ENERGY_J + 20700));
-    assert_near(report->hourly.sum.known_kwh.central, kwh(HOST_ENERGY_J));
-    assert_near(report->hourly.sum.direct_kgco2.central, 0.020 * kwh(HOST_ENERGY_J));
+    assert_close(report->hourly.sum.energy_kwh.central, kwh(HOST_ENERGY_J + 20700));
+    assert_close(report->hourly.sum.known_kwh.central, kwh(HOST_ENERGY_J));
+    assert_close(report->hourly.sum.direct_kgco2.central, 0.020 * kwh(HOST_ENERGY_J));
     month_free(report);
 }
 
@@ -294,12 +294,12 @@ static void hides_all_that_few_devices_have_of_the_host(void **state)
     other = host_row(&report->directions, MONTH_OTHER);
     assert_non_null(other);
     /* 2500 J of gpu1's minute are CULTURE's. */
-    assert_near(other->totals.activity.energy_j,
-                HOST_RH_J + 2500 + HOST_COMMON_J * (100.0 + 400) / 1200);
+    assert_close(other->totals.activity.energy_j,
+                 HOST_RH_J + 2500 + HOST_COMMON_J * (100.0 + 400) / 1200);
     assert_false(report->host_parts_shown); /* gpu0 would tell RH's use, by subtraction */
     view = hostview_new(report);
-    assert_near(view->total.energy_j, view->host->energy_j);
-    assert_near(view->lines[view->count - 1].energy_j, other->totals.activity.energy_j);
+    assert_close(view->total.energy_j, view->host->energy_j);
+    assert_close(view->lines[view->count - 1].energy_j, other->totals.activity.energy_j);
     hostview_free(view);
     month_free(report);
 }
@@ -324,7 +324,7 @@ static void assert_tokens_told(const struct month_report *report, bool told)
         assert_no_tokens(&sums->unseen);
         assert_no_tokens(&sums->server);
     } else
-        assert_near(sums->wire.out, 800);
+        assert_close(sums->wire.out, 800);
     monthsums_free(sums);
     for (int i = 0; i < 2; i++) {
         char *text = NULL;
@@ -462,12 +462,12 @@ static void adds_up_in_json(void **state)
         json_object_get(host, "devices"), i,
         line) if (strcmp(json_string_value(json_object_get(line, "kind")), "source") != 0)
         devices_j += json_number_value(json_object_get(line, "energy_j"));
-    assert_near(sum_j, HOST_ENERGY_J);
-    assert_near(devices_j, HOST_ENERGY_J);
-    assert_near(json_number_value(json_object_get(host, "idle_share")),
-                HOST_IDLE_J / HOST_ENERGY_J);
-    assert_near(json_number_value(json_object_get(json_object_get(object, "shares"), "measured")),
-                1);
+    assert_close(sum_j, HOST_ENERGY_J);
+    assert_close(devices_j, HOST_ENERGY_J);
+    assert_close(json_number_value(json_object_get(host, "idle_share")),
+                 HOST_IDLE_J / HOST_ENERGY_J);
+    assert_close(json_number_value(json_object_get(json_object_get(object, "shares"), "measured")),
+                 1);
     json_decref(object);
     month_free(report);
 }
@@ -516,8 +516,8 @@ static const json_t *balance_of(const json_t *report, const char *service)
 
 static void assert_balance(const json_t *balance, const char *which, double expected)
 {
-    assert_near(json_number_value(json_object_get(json_object_get(balance, which), "tokens_out")),
-                expected);
+    assert_close(json_number_value(json_object_get(json_object_get(balance, which), "tokens_out")),
+                 expected);
 }
 
 static void judges_wire_beside_server(void **state)
@@ -620,8 +620,8 @@ static void a_meter_that_was_away_all_month_is_listed(void **state)
     assert_int_equal(report->host->device_count, 5);
     assert_string_equal(report->host->devices[4].name, "redfish/power");
     assert_int_equal(report->host->devices[4].kind, POWER_DEVICE_SOURCE);
-    assert_near(report->host->devices[4].covered_s, 0);
-    assert_near(report->host->energy_j, HOST_ENERGY_J);
+    assert_close(report->host->devices[4].covered_s, 0);
+    assert_close(report->host->energy_j, HOST_ENERGY_J);
     assert_says(report, "en", ">redfish/power</th>");
     assert_says(report, "json", "\"redfish/power\"");
     month_free(report);
@@ -642,7 +642,7 @@ static void meters_that_were_all_away_are_listed(void **state)
     report = host_report();
     assert_non_null(report->host);
     assert_int_equal(report->host->device_count, 2);
-    assert_near(report->host->measured_s, 0);
+    assert_close(report->host->measured_s, 0);
     assert_says(report, "en", ">redfish/power</th>");
     assert_says(report, "json", "\"rapl/package-0\"");
     assert_says(report, "en", "During 745 hours nothing was measured");

@@ -85,7 +85,7 @@ static struct factors *vintage(const char *name, const char *edits)
     make_vintage(name, edits);
     snprintf(relative, sizeof(relative), "factors/%s", name);
     scratch_path(path, relative);
-    return world_factors(path);
+    return factors_without_complaint(path);
 }
 
 #define MODELS       "s/(active_parameters_b = )\\[44\\.0, 132\\.0\\]/\\1[55.0, 140.0]/"

@@ -65,12 +65,12 @@ static void measures_joules_per_token(void **state)
     make_month();
     measured = whatif_measured_new(report, MISTRAL);
     assert_non_null(measured);
-    assert_near(measured->joules_per_token, 15);
-    assert_near(measured->input_weight, 0.2);
+    assert_close(measured->joules_per_token, 15);
+    assert_close(measured->input_weight, 0.2);
     assert_true(whatif_is_measured(&measured->mix.parts[0]));
     impact = mix_impact(&measured->mix, triple_exact(3), triple_exact(1000), triple_exact(400));
-    assert_near(impact.energy_kwh.central, 15 * 600 / HOST_J_PER_KWH * HOST_PUE);
-    assert_near(impact.energy_kwh.high, impact.energy_kwh.central * 1.02);
+    assert_close(impact.energy_kwh.central, 15 * 600 / HOST_J_PER_KWH * HOST_PUE);
+    assert_close(impact.energy_kwh.high, impact.energy_kwh.central * 1.02);
     assert_true(impact.gwp_embodied_kgco2e.high == 0);
     free(measured);
     assert_null(whatif_measured_new(report, COMMON));
@@ -103,15 +103,15 @@ static void moves_to_what_was_measured(void **state)
     row = row_of(whatif->services, whatif->service_count, REMOTE);
     half = row->sum.before.impact.energy_kwh.central / 2;
     /* Half of 3000 tokens put out and of 1000 put in. */
-    assert_near(row->sum.after.impact.energy_kwh.central,
-                half + 15 * (1500 + 0.2 * 500) / HOST_J_PER_KWH * HOST_PUE);
-    assert_near(whatif_change_of(&row->sum, MONTH_ENERGY).central,
-                15 * (1500 + 0.2 * 500) / HOST_J_PER_KWH * HOST_PUE - half);
+    assert_close(row->sum.after.impact.energy_kwh.central,
+                 half + 15 * (1500 + 0.2 * 500) / HOST_J_PER_KWH * HOST_PUE);
+    assert_close(whatif_change_of(&row->sum, MONTH_ENERGY).central,
+                 15 * (1500 + 0.2 * 500) / HOST_J_PER_KWH * HOST_PUE - half);
     row = row_of(whatif->services, whatif->service_count, COMMON);
-    assert_near(row->sum.after.impact.energy_kwh.central,
-                HOST_COMMON_J / HOST_J_PER_KWH * HOST_PUE);
-    assert_near(whatif->total.before.impact.energy_kwh.central,
-                report->total.impact.energy_kwh.central);
+    assert_close(row->sum.after.impact.energy_kwh.central,
+                 HOST_COMMON_J / HOST_J_PER_KWH * HOST_PUE);
+    assert_close(whatif->total.before.impact.energy_kwh.central,
+                 report->total.impact.energy_kwh.central);
     text = written(whatif);
     assert_non_null(strstr(text, "its own measurements of the month for " MISTRAL ", 15 J"));
     assert_non_null(strstr(text, "\"measured_joules_per_token_out\": 15."));
@@ -169,11 +169,11 @@ static void moves_away_from_it(void **state)
     make_month();
     whatif = build(&change, 1);
     row = row_of(whatif->services, whatif->service_count, MISTRAL);
-    assert_near(row->sum.before.impact.energy_kwh.central, 6000 / HOST_J_PER_KWH * HOST_PUE);
+    assert_close(row->sum.before.impact.energy_kwh.central, 6000 / HOST_J_PER_KWH * HOST_PUE);
     assert_true(row->sum.after.impact.energy_kwh.central > 0);
-    assert_near(whatif_change_of(&row->sum, MONTH_ENERGY).central,
-                row->sum.after.impact.energy_kwh.central -
-                    row->sum.before.impact.energy_kwh.central);
+    assert_close(whatif_change_of(&row->sum, MONTH_ENERGY).central,
+                 row->sum.after.impact.energy_kwh.central -
+                     row->sum.before.impact.energy_kwh.central);
     whatif_free(whatif);
 }
 
@@ -185,7 +185,7 @@ static void idle_stays_where_less_is_asked(void **state)
     (void)state;
     make_month();
     whatif = build(&change, 1);
-    assert_near(
+    assert_close(
         whatif->total.after.impact.energy_kwh.central,
         (report->total.impact.energy_kwh.central + HOST_COMMON_J / HOST_J_PER_KWH * HOST_PUE) / 2);
     whatif_free(whatif);
@@ -204,7 +204,7 @@ static void idle_stays_in_what_is_folded(void **state)
     assert_int_equal(report->suppressed, SUPPRESS_MERGED);
     assert_true(report->host_shown);
     whatif = build(&change, 1);
-    assert_near(
+    assert_close(
         whatif->total.after.impact.energy_kwh.central,
         (report->total.impact.energy_kwh.central + HOST_COMMON_J / HOST_J_PER_KWH * HOST_PUE) / 2);
     whatif_free(whatif);

@@ -4,9 +4,8 @@
 
 #include "daemon/servicefactors.h"
 #include "reports/month.h"
+#include "tests/close.h"
 #include "tests/daemon/shipped.h"
-
-#include <math.h>
 
 /* A made-up authority for tests of reports: its ledger, in the scratch directory, and a
  * configuration made by hand with the factors that we ship. Include after cmocka.h. */
@@ -29,24 +28,6 @@ struct world_pair {
     const char *label;
     uint32_t devices;
 };
-
-/* cmocka compares as float, too coarse here. */
-static inline void assert_close(double actual, double expected)
-{
-    if (!(fabs(actual - expected) <= 1e-12 * fmax(fabs(actual), fabs(expected))))
-        fail_msg("%.17g is not %.17g", actual, expected);
-}
-
-static inline struct factors *world_factors(const char *path)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct factors *factors = factors_load(path, diagnostics);
-
-    assert_no_complaint(diagnostics);
-    assert_non_null(factors);
-    diagnostics_free(diagnostics);
-    return factors;
-}
 
 static inline void world_record_with(struct world *world, const char *vintage, uint64_t digest)
 {
@@ -75,7 +56,7 @@ static inline void world_open(struct world *world, const struct direction *direc
         assert_true(directions_set(config->directions, (uint16_t)(i + 1), &directions[i]));
     if (service_count > 0) {
         config->catalogue = catalogue_new();
-        config->factors = world_factors(SHIPPED_FACTORS);
+        config->factors = factors_without_complaint(SHIPPED_FACTORS);
     }
     for (uint16_t i = 0; i < service_count; i++)
         assert_true(catalogue_set_service(config->catalogue, i, &services[i]));
