@@ -40,13 +40,20 @@ static bool is_zone_file(const char *path)
     return found;
 }
 
-bool calendar_set_zone(const char *zone)
+bool calendar_has_zone(const char *zone)
 {
     char path[PATH_MAX];
 
-    if (!is_zone_name(zone) ||
-        snprintf(path, sizeof(path), "%s/%s", ZONE_DIRECTORY, zone) >= (int)sizeof(path) ||
-        !is_zone_file(path) || setenv("TZ", zone, 1) != 0)
+    if (strcmp(zone, "UTC") == 0) /* needs no file */
+        return true;
+    return is_zone_name(zone) &&
+           snprintf(path, sizeof(path), "%s/%s", ZONE_DIRECTORY, zone) < (int)sizeof(path) &&
+           is_zone_file(path);
+}
+
+bool calendar_set_zone(const char *zone)
+{
+    if (!calendar_has_zone(zone) || setenv("TZ", zone, 1) != 0)
         return false;
     tzset();
     return true;

@@ -17,6 +17,12 @@ struct calendar_month {
     int64_t end;
 };
 
+/* Where zones are, and what Debian calls the package. */
+#define CALENDAR_ZONES "/usr/share/zoneinfo (Debian package tzdata)"
+
+/* Whether ZONE is a known IANA name. Leaves the process's own as it is. */
+bool calendar_has_zone(const char *zone);
+
 /* Sets the process's time zone. Returns false when ZONE is not a known IANA name. */
 bool calendar_set_zone(const char *zone);
 

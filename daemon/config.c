@@ -9,13 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/calendar.h"
 #include "daemon/confread.h"
 #include "daemon/impact.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGEST_START    0xcbf29ce484222325ULL /* FNV-1a */
 #define DAY_S           86400
-#define ZONE_DIRECTORY  "/usr/share/zoneinfo/"
 
 static const struct config defaults = {
     .state_directory = "/var/lib/iagmeter",
@@ -208,30 +208,6 @@ static void read_interfaces(struct config *config, const config_setting_t *list,
     }
 }
 
-/* Looks at the zone's file instead of setting the process's time zone: a configuration that is
- * refused at reload must leave the old one as it was. */
-static bool zone_exists(const char *zone)
-{
-    char path[sizeof(ZONE_DIRECTORY) + sizeof(defaults.timezone)];
-    char magic[4] = "";
-    FILE *stream;
-    bool found;
-
-    if (strcmp(zone, "UTC") == 0)
-        return true;
-    if (zone[0] == '\0' || zone[0] == '/' || strstr(zone, ".."))
-        return false;
-    snprintf(path, sizeof(path), ZONE_DIRECTORY "%s", zone);
-    stream = fopen(path, "re");
-    if (!stream)
-        return false;
-    /* RFC 8536, 3.1; also tells a zone from a directory such as "Europe". */
-    found = fread(magic, 1, sizeof(magic), stream) == sizeof(magic) &&
-            memcmp(magic, "TZif", sizeof(magic)) == 0;
-    fclose(stream);
-    return found;
-}
-
 /* Makes PATH[PATH_MAX] absolute, relative to the directory of iagmeter.conf. */
 static void resolve(const struct config *config, char *path, struct diagnostics *diagnostics)
 {
@@ -283,10 +259,10 @@ static void read_root(struct config *config, const config_setting_t *root,
     read_interfaces(config, config_setting_get_member(root, "interfaces"), diagnostics);
     servicecalibration_read(config->calibrations, config_setting_get_member(root, "calibrations"),
                             config->path, time(NULL) / DAY_S, diagnostics);
-    if (!zone_exists(config->timezone))
+    /* Not set: a configuration that is refused at reload must leave the old one as it was. */
+    if (!calendar_has_zone(config->timezone))
         confread_error(place_of(root, "timezone"), diagnostics,
-                       "timezone \"%s\" is not in " ZONE_DIRECTORY " (Debian package tzdata)",
-                       config->timezone);
+                       "timezone \"%s\" is not in " CALENDAR_ZONES, config->timezone);
 }
 
 /* A slip in a model's name must not become another size unsaid. */

@@ -6,15 +6,14 @@
  * in which every group of factors is another, so that each step is computed. Prints processor time
  * of one core, and what ten years would take. */
 
-#include "daemon/calendar.h"
 #include "daemon/servicefactors.h"
 #include "reports/restate.h"
+#include "tests/bench/ledgers.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DIRECTIONS    30
 #define SERVICES      15
@@ -23,7 +22,6 @@
 #define DEFAULT_HOURS 2190
 #define TEN_YEARS     87660               /* hours */
 #define START         INT64_C(1483225200) /* 2017-01-01 00:00 Europe/Paris */
-#define NS_PER_S      1e9
 
 struct bench {
     struct config *config;
@@ -35,31 +33,6 @@ struct bench {
     struct service_factors factors[SERVICES];
 };
 
-static void die(const char *why)
-{
-    fprintf(stderr, "bench_restate: %s\n", why);
-    exit(EXIT_FAILURE);
-}
-
-static double cpu_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / NS_PER_S;
-}
-
-static void load(struct bench *bench)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-
-    bench->config = config_load(IAGMETER_SOURCE_ROOT "/conf/iagmeter.conf", NULL, diagnostics);
-    diagnostics_print(diagnostics, stderr);
-    diagnostics_free(diagnostics);
-    if (!bench->config || !calendar_set_zone("Europe/Paris"))
-        die("the shipped configuration cannot be read");
-}
-
 static void name_all(struct bench *bench)
 {
     const struct catalogue *catalogue = bench->config->catalogue;
@@ -67,12 +40,7 @@ static void name_all(struct bench *bench)
 
     ledger_factor_set(bench->ledger, factors_vintage(bench->config->factors), bench->config->digest,
                       &bench->set);
-    for (int i = 0; i < DIRECTIONS; i++) {
-        struct direction direction = {.label = "Direction"};
-
-        snprintf(direction.code, sizeof(direction.code), "D%02d", i);
-        ledger_direction(bench->ledger, &direction, &bench->directions[i]);
-    }
+    name_directions(bench->ledger, bench->directions, DIRECTIONS);
     for (uint16_t i = 0; i < catalogue_count(catalogue) && found < SERVICES; i++) {
         const struct service *service = catalogue_service(catalogue, i);
 
@@ -83,11 +51,6 @@ static void name_all(struct bench *bench)
     }
     if (found < SERVICES)
         die("the catalogue has too few services with a model");
-}
-
-static double around(double value)
-{
-    return value * (0.5 + drand48());
 }
 
 static void add_row(struct bench *bench, int64_t time_s, int direction, int service)
@@ -110,11 +73,7 @@ static void add_row(struct bench *bench, int64_t time_s, int direction, int serv
 
 static void fill(struct bench *bench, int64_t hours)
 {
-    char error[400];
-
-    bench->ledger = ledger_open(bench->directory, true, error, sizeof(error));
-    if (!bench->ledger)
-        die(error);
+    bench->ledger = open_ledger(bench->directory, true);
     name_all(bench);
     for (int64_t hour = 0; hour < hours; hour++) {
         if (hour % 24 == 0 && ledger_begin(bench->ledger) != LEDGER_OK)
@@ -158,24 +117,22 @@ static void restate(const struct bench *bench, struct factors *factors, int64_t 
                                         .factors = factors,
                                         .now_s = START + INT64_C(100000) * HOUR_S};
     char error[400] = "";
-    struct ledger *ledger = ledger_open(bench->directory, false, error, sizeof(error));
+    struct ledger *ledger = open_ledger(bench->directory, false);
     struct statement *statement = NULL;
     struct restate_view *view;
     double start, computed, stored, seen;
 
-    if (!ledger)
-        die(error);
-    start = cpu_s();
+    start = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     if (restate_compute(ledger, bench->config, &query, &statement, error, sizeof(error)) !=
         RESTATE_OK)
         die(error);
-    computed = cpu_s() - start;
+    computed = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start;
     view = restate_view_new(statement, bench->config);
     statement->passes = view && restate_view_passes(view);
-    seen = cpu_s() - start;
+    seen = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start;
     if (!statements_append(bench->directory, statement, error, sizeof(error)))
         die(error);
-    stored = cpu_s() - start;
+    stored = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start;
     printf(
         "%lld rows restated in %.2f s of processor time (%.0f rows/s): computed %.2f, shown %.2f,"
         " kept %.2f\n",
@@ -192,22 +149,22 @@ int main(int argc, char **argv)
     int64_t hours = argc > 1 ? strtol(argv[1], NULL, 10) : DEFAULT_HOURS;
     struct bench bench = {.set = 0};
     struct factors *factors;
-    char command[400];
-    double start = cpu_s();
+    double start = clock_s(CLOCK_PROCESS_CPUTIME_ID);
 
     snprintf(bench.directory, sizeof(bench.directory), "%.200s/iagmeter-restate-XXXXXX",
              argc > 2 ? argv[2] : "/tmp");
     if (hours < 1 || hours > TEN_YEARS || !mkdtemp(bench.directory))
         die("usage: bench_restate [HOURS, 1 to 87660 [DIRECTORY]]");
-    load(&bench);
+    bench.config = shipped();
     fill(&bench, hours);
-    printf("%lld hours of %d pairs written in %.1f s\n", (long long)hours, PAIRS, cpu_s() - start);
+    printf("%lld hours of %d pairs written in %.1f s\n", (long long)hours, PAIRS,
+           clock_s(CLOCK_PROCESS_CPUTIME_ID) - start);
     factors = other_vintage(&bench);
     restate(&bench, factors, hours * PAIRS);
     factors_free(factors);
     for (int i = 0; i < SERVICES; i++)
         service_factors_free(&bench.factors[i]);
     config_free(bench.config);
-    snprintf(command, sizeof(command), "rm -r '%s'", bench.directory);
-    return system(command) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    remove_all(bench.directory);
+    return EXIT_SUCCESS;
 }

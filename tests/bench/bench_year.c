@@ -6,12 +6,11 @@
  * progress_build(), which `iagmeter status` calls: with nothing kept of the months, with all of
  * them kept, and after a late row in one. */
 
-#include "daemon/calendar.h"
 #include "reports/progress.h"
+#include "tests/bench/ledgers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define DIRECTIONS 20
 #define SERVICES   2
@@ -19,7 +18,6 @@
 #define FIRST_HOUR 8
 #define LAST_HOUR  18
 #define STEP_S     600
-#define NS_PER_S   1e9
 
 struct bench {
     struct config *config;
@@ -30,54 +28,20 @@ struct bench {
     long rows;
 };
 
-static void die(const char *why)
-{
-    fprintf(stderr, "bench_year: %s\n", why);
-    exit(EXIT_FAILURE);
-}
-
-static double wall_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / NS_PER_S;
-}
-
 static void configure(struct bench *bench, const char *directory)
 {
-    struct diagnostics *diagnostics = diagnostics_new();
-
-    bench->config = config_load(IAGMETER_SOURCE_ROOT "/conf/iagmeter.conf", NULL, diagnostics);
-    diagnostics_print(diagnostics, stderr);
-    diagnostics_free(diagnostics);
-    if (!bench->config || !calendar_set_zone("Europe/Paris"))
-        die("the shipped configuration cannot be read");
+    bench->config = shipped();
     snprintf(bench->config->state_directory, sizeof(bench->config->state_directory), "%s",
              directory);
 }
 
-static void open_ledger(struct bench *bench)
+static void name_all(struct bench *bench)
 {
-    char error[400];
-
-    bench->ledger = ledger_open(bench->config->state_directory, true, error, sizeof(error));
-    if (!bench->ledger)
-        die(error);
+    bench->ledger = open_ledger(bench->config->state_directory, true);
     ledger_factor_set(bench->ledger, "2026", 1, &bench->set);
-    for (int i = 0; i < DIRECTIONS; i++) {
-        struct direction direction = {.label = "Direction"};
-
-        snprintf(direction.code, sizeof(direction.code), "D%02d", i);
-        ledger_direction(bench->ledger, &direction, &bench->directions[i]);
-    }
+    name_directions(bench->ledger, bench->directions, DIRECTIONS);
     ledger_service(bench->ledger, "chatgpt-web", "a", &bench->services[0]);
     ledger_service(bench->ledger, "claude-web", "b", &bench->services[1]);
-}
-
-static double around(double value)
-{
-    return value * (0.5 + drand48());
 }
 
 static struct triple band(double value)
@@ -134,14 +98,14 @@ static void add_day(struct bench *bench, int64_t day)
 static void measure(const struct bench *bench, struct calendar_month last, const char *what)
 {
     char error[400];
-    double start = wall_s();
+    double start = clock_s(CLOCK_MONOTONIC);
     struct progress *progress =
         progress_build(bench->ledger, bench->config, last, last.end + 7200, error, sizeof(error));
 
     if (!progress)
         die(error);
     printf("%-28s %9.2f ms, %2u of %u months read from the ledger\n", what,
-           (wall_s() - start) * 1000, progress->months_read, progress->months);
+           (clock_s(CLOCK_MONOTONIC) - start) * 1000, progress->months_read, progress->months);
     progress_free(progress);
 }
 
@@ -149,7 +113,7 @@ int main(int argc, char **argv)
 {
     struct bench bench = {.rows = 0};
     struct calendar_month last;
-    char directory[300], command[400];
+    char directory[300];
     int64_t first, until;
     double start;
 
@@ -161,12 +125,12 @@ int main(int argc, char **argv)
     calendar_parse_month("2026-11", &last);
     calendar_parse_day("2026-01-01", &first);
     calendar_parse_day("2026-12-01", &until);
-    open_ledger(&bench);
-    start = wall_s();
+    name_all(&bench);
+    start = clock_s(CLOCK_MONOTONIC);
     for (int64_t day = first; day < until; day++)
         if ((day + 3) % 7 < 5) /* 1970-01-01 was a Thursday */
             add_day(&bench, day);
-    printf("%ld rows written in %.1f s\n", bench.rows, wall_s() - start);
+    printf("%ld rows written in %.1f s\n", bench.rows, clock_s(CLOCK_MONOTONIC) - start);
     measure(&bench, last, "nothing kept");
     measure(&bench, last, "all months kept");
     ledger_begin(bench.ledger);
@@ -175,6 +139,6 @@ int main(int argc, char **argv)
     measure(&bench, last, "a late row in one month");
     ledger_close(bench.ledger);
     config_free(bench.config);
-    snprintf(command, sizeof(command), "rm -r '%s'", directory);
-    return system(command) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    remove_all(directory);
+    return EXIT_SUCCESS;
 }
