@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_OUTFILE_H
+#define IAGMETER_OUTFILE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* Files that a command writes for others to read. */
+
+/* Returns false on failure, with errno. */
+typedef bool outfile_writer(const void *context, FILE *stream);
+
+/* A new file at PATH, in the place of what is there: beside its final name first, so that a reader
+ * never sees half a file, and a full disk leaves the old one. Returns false after one sentence to
+ * standard error. */
+bool outfile_write(const char *path, outfile_writer *write, const void *context);
+
+/* That is there, or is made with MODE. Returns false after one sentence to standard error. */
+bool outfile_directory(const char *path, mode_t mode);
+
+#endif
