@@ -195,12 +195,14 @@ fuzz-long: ## fuzz for FUZZ_HOURS (1) at the lowest priority, the least fuzzed d
 
 fuzzers: $(FUZZERS)
 
-# New inputs go to build-fuzz/corpus; those in tests/fuzz/seeds are only read.
+# New inputs go to build-fuzz/corpus; those in tests/fuzz/seeds are only read. A format of words has
+# them in tests/fuzz/dictionaries.
 run-fuzzers: $(FUZZERS:%=%.run)
 $(FUZZERS:%=%.run): %.run: %
 	@name=$(notdir $*); mkdir -p $(BUILD)/corpus/$$name; \
 	seeds=$$(ls -d tests/fuzz/seeds/$$name tests/fuzz/seeds/$${name#fuzz_} 2>/dev/null); \
-	$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 $(FUZZ_OPTIONS) -artifact_prefix=$(BUILD)/$$name- \
+	words=$$(ls tests/fuzz/dictionaries/$${name#fuzz_}.dict 2>/dev/null); \
+	$* $${words:+-dict=$$words} -max_total_time=$(FUZZ_SECONDS) -timeout=10 $(FUZZ_OPTIONS) -artifact_prefix=$(BUILD)/$$name- \
 	  $(BUILD)/corpus/$$name $$seeds >$*.log 2>&1 || { tail -n 60 $*.log; exit 1; }; \
 	echo "$$name: $$(tail -n 1 $*.log)"
 

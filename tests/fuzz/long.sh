@@ -19,10 +19,12 @@ commit=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
 # One turn of TARGET, at idle priority: what other programs want, they get.
 turn()
 {
-    local target=$1 dir=$build/long/$1 seeds TIMEFORMAT='%U %S'
+    local target=$1 dir=$build/long/$1 seeds words=() TIMEFORMAT='%U %S'
     mkdir -p "$dir" "$build/corpus/$target"
     seeds=$root/tests/fuzz/seeds/${target#fuzz_}
-    { time chrt -i 0 "$build/tests/fuzz/$target" -max_total_time="$turn" -timeout=20 \
+    [ ! -e "$root/tests/fuzz/dictionaries/${target#fuzz_}.dict" ] ||
+        words=("-dict=$root/tests/fuzz/dictionaries/${target#fuzz_}.dict")
+    { time chrt -i 0 "$build/tests/fuzz/$target" "${words[@]}" -max_total_time="$turn" -timeout=20 \
         -print_final_stats=1 -artifact_prefix="$dir/" "$build/corpus/$target" "$seeds" \
         >"$dir/log" 2>&1; } 2>"$dir/time" || true
     local time executions features findings
