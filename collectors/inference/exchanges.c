@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+/* And its length. */
+#define TEXT(literal) literal, sizeof(literal) - 1
 
 /* -- What is asked for ----------------------------------------------------------------------------
  */
@@ -30,16 +32,25 @@ static const char *const endpoint_paths[ENDPOINT_COUNT] = {
  * them. Longer ones first where one ends in another. */
 static const struct {
     const char *end;
+    size_t length;
     uint8_t endpoint;
 } endpoint_ends[] = {
-    {"/chat/completions", ENDPOINT_CHAT},  {"/v1/completions", ENDPOINT_COMPLETIONS},
-    {"/completions", ENDPOINT_COMPLETION}, {"/completion", ENDPOINT_COMPLETION},
-    {"/responses", ENDPOINT_RESPONSES},    {"/v1/messages", ENDPOINT_MESSAGES},
-    {"/api/chat", ENDPOINT_OLLAMA_CHAT},   {"/api/generate", ENDPOINT_OLLAMA_GENERATE},
-    {"/infill", ENDPOINT_INFILL},          {"/embeddings", ENDPOINT_EMBEDDINGS},
-    {"/embedding", ENDPOINT_EMBEDDINGS},   {"/api/embed", ENDPOINT_EMBED},
-    {"/generate", ENDPOINT_GENERATE},      {"/generate_stream", ENDPOINT_GENERATE_STREAM},
-    {"/rerank", ENDPOINT_RERANK},          {"/reranking", ENDPOINT_RERANK},
+    {TEXT("/chat/completions"), ENDPOINT_CHAT},
+    {TEXT("/v1/completions"), ENDPOINT_COMPLETIONS},
+    {TEXT("/completions"), ENDPOINT_COMPLETION},
+    {TEXT("/completion"), ENDPOINT_COMPLETION},
+    {TEXT("/responses"), ENDPOINT_RESPONSES},
+    {TEXT("/v1/messages"), ENDPOINT_MESSAGES},
+    {TEXT("/api/chat"), ENDPOINT_OLLAMA_CHAT},
+    {TEXT("/api/generate"), ENDPOINT_OLLAMA_GENERATE},
+    {TEXT("/infill"), ENDPOINT_INFILL},
+    {TEXT("/embeddings"), ENDPOINT_EMBEDDINGS},
+    {TEXT("/embedding"), ENDPOINT_EMBEDDINGS},
+    {TEXT("/api/embed"), ENDPOINT_EMBED},
+    {TEXT("/generate"), ENDPOINT_GENERATE},
+    {TEXT("/generate_stream"), ENDPOINT_GENERATE_STREAM},
+    {TEXT("/rerank"), ENDPOINT_RERANK},
+    {TEXT("/reranking"), ENDPOINT_RERANK},
 };
 
 const char *inference_endpoint_path(enum inference_endpoint endpoint)
@@ -57,7 +68,7 @@ const char *direction_source_name(enum direction_source source)
 static enum inference_endpoint endpoint_of(const char *path, size_t length)
 {
     for (size_t i = 0; i < COUNT_OF(endpoint_ends); i++) {
-        size_t end = strlen(endpoint_ends[i].end);
+        size_t end = endpoint_ends[i].length;
 
         if (end <= length && memcmp(path + length - end, endpoint_ends[i].end, end) == 0)
             return endpoint_ends[i].endpoint;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+/* And its length. */
+#define TEXT(literal) literal, sizeof(literal) - 1
 
 enum state {
     START, /* before a request or status line; empty lines are skipped (RFC 9112, 2.2) */
@@ -75,6 +77,12 @@ static const char version_text[] = "HTTP/1.";
 /* -- Out of step, and the end -------------------------------------------------------------------
  */
 
+static void drop_key(struct http_stream *stream)
+{
+    apikey_wipe(&stream->key);
+    stream->key_state = KEY_NONE;
+}
+
 static void release_inflater(struct http_message *message)
 {
     if (message->inflater)
@@ -88,10 +96,8 @@ static void reset_message(struct http_stream *stream, enum http_side side)
 
     release_inflater(message);
     explicit_bzero(message, sizeof(*message));
-    if (side == HTTP_CLIENT) {
-        apikey_wipe(&stream->key);
-        stream->key_state = KEY_NONE;
-    }
+    if (side == HTTP_CLIENT && stream->key_state != KEY_NONE)
+        drop_key(stream);
 }
 
 static void end_request(struct http_stream *stream, enum http_end end)
@@ -144,7 +150,8 @@ static void refuse(struct http_stream *stream)
 
 static void forget_value(struct http_message *message)
 {
-    explicit_bzero(message->value, message->value_length);
+    if (message->value_length > 0)
+        explicit_bzero(message->value, message->value_length);
     message->value_length = 0;
     message->flags &= (uint8_t)~FLAG_LONG;
 }
@@ -212,15 +219,16 @@ static enum http_content content_of(struct http_message *message)
 {
     static const struct {
         const char *type;
+        size_t length;
         enum http_content content;
     } types[] = {
-        {"application/json", HTTP_CONTENT_JSON},
-        {"text/json", HTTP_CONTENT_JSON},
-        {"application/problem+json", HTTP_CONTENT_JSON},
-        {"application/x-ndjson", HTTP_CONTENT_LINES},
-        {"application/ndjson", HTTP_CONTENT_LINES},
-        {"application/jsonl", HTTP_CONTENT_LINES},
-        {"text/event-stream", HTTP_CONTENT_EVENTS},
+        {TEXT("application/json"), HTTP_CONTENT_JSON},
+        {TEXT("text/json"), HTTP_CONTENT_JSON},
+        {TEXT("application/problem+json"), HTTP_CONTENT_JSON},
+        {TEXT("application/x-ndjson"), HTTP_CONTENT_LINES},
+        {TEXT("application/ndjson"), HTTP_CONTENT_LINES},
+        {TEXT("application/jsonl"), HTTP_CONTENT_LINES},
+        {TEXT("text/event-stream"), HTTP_CONTENT_EVENTS},
     };
     size_t end = 0;
 
@@ -228,7 +236,7 @@ static enum http_content content_of(struct http_message *message)
            !is_space(message->value[end]))
         end++;
     for (size_t i = 0; i < COUNT_OF(types); i++)
-        if (strlen(types[i].type) == end && memcmp(types[i].type, message->value, end) == 0)
+        if (types[i].length == end && memcmp(types[i].type, message->value, end) == 0)
             return types[i].content;
     return HTTP_CONTENT_OTHER;
 }
@@ -308,12 +316,6 @@ static void begin_key(struct http_stream *stream, enum header header)
     stream->key_state = header == HEADER_AUTHORIZATION ? KEY_SCHEME : KEY_BEFORE;
 }
 
-static void drop_key(struct http_stream *stream)
-{
-    apikey_wipe(&stream->key);
-    stream->key_state = KEY_NONE;
-}
-
 static void read_key(struct http_stream *stream, struct http_message *message, char byte)
 {
     switch (stream->key_state) {
@@ -359,12 +361,17 @@ static void end_key(struct http_stream *stream)
 /* -- Heads --------------------------------------------------------------------------------------
  */
 
-/* RFC 9110, 5.6.2: a bit for each byte of ASCII. */
+/* What a name consists of (RFC 9110, 5.6.2), in lower case; 0 for any other byte. */
+static const char token_letters[UINT8_MAX + 1] =
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0!\0#$%&'\0\0*+\0-.\0"
+    "0123456789\0\0\0\0\0\0"
+    "\0abcdefghijklmnopqrstuvwxyz\0\0\0^_"
+    "`abcdefghijklmnopqrstuvwxyz\0|\0~";
+
 static bool is_token(uint8_t byte)
 {
-    static const uint64_t bits[2] = {0x03ff6cfa00000000ULL, 0x57ffffffc7fffffeULL};
-
-    return byte < 0x80 && bits[byte >> 6] >> (byte & 63) & 1;
+    return token_letters[byte] != '\0';
 }
 
 /* RFC 9112, 6.3. */
@@ -456,33 +463,52 @@ static void end_head(struct http_stream *stream, enum http_side side)
         end_answer_head(stream);
 }
 
+/* Returns false for what would leave it open where the message ends. */
+static bool take_header(struct http_stream *stream, struct http_message *message)
+{
+    switch (message->header) {
+    case HEADER_CONTENT_LENGTH:
+        return take_length(message);
+    case HEADER_TRANSFER_ENCODING:
+        return take_transfer_coding(message);
+    case HEADER_CONTENT_ENCODING:
+        take_content_coding(message);
+        break;
+    case HEADER_CONTENT_TYPE:
+        message->content = (uint8_t)content_of(message);
+        break;
+    case HEADER_CONNECTION:
+        message->flags |= value_lists(message, "close") ? FLAG_CLOSE : 0;
+        break;
+    case HEADER_EXPECT:
+        message->flags |= value_is(message, "100-continue") ? FLAG_EXPECT : 0;
+        break;
+    case HEADER_DIRECTION:
+        take_direction(stream, message);
+        break;
+    case HEADER_CLIENT:
+        take_client(stream, message);
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
 static void end_header(struct http_stream *stream, enum http_side side)
 {
     struct http_message *message = &stream->sides[side];
-    bool valid = true;
+    bool valid;
 
+    message->state = NAME_START;
+    if (message->header == HEADER_OTHER)
+        return;
     while (message->value_length > 0 && is_space(message->value[message->value_length - 1]))
         message->value_length--;
-    if (message->header == HEADER_CONTENT_LENGTH)
-        valid = take_length(message);
-    else if (message->header == HEADER_TRANSFER_ENCODING)
-        valid = take_transfer_coding(message);
-    else if (message->header == HEADER_CONTENT_ENCODING)
-        take_content_coding(message);
-    else if (message->header == HEADER_CONTENT_TYPE)
-        message->content = (uint8_t)content_of(message);
-    else if (message->header == HEADER_CONNECTION && value_lists(message, "close"))
-        message->flags |= FLAG_CLOSE;
-    else if (message->header == HEADER_EXPECT && value_is(message, "100-continue"))
-        message->flags |= FLAG_EXPECT;
-    else if (message->header == HEADER_DIRECTION)
-        take_direction(stream, message);
-    else if (message->header == HEADER_CLIENT)
-        take_client(stream, message);
+    valid = take_header(stream, message);
     if (side == HTTP_CLIENT)
         end_key(stream);
     forget_value(message);
-    message->state = NAME_START;
     if (!valid)
         refuse(stream);
 }
@@ -512,32 +538,56 @@ static void end_name(struct http_stream *stream, struct http_message *message, e
     message->state = VALUE_START;
 }
 
-static bool same_name(const char *known, const uint8_t *name, size_t length)
+/* NAME is in lower case. No two that are looked for are of the same length. */
+static uint8_t find_name(const char *name, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (known[i] != lower((char)name[i])) /* also where KNOWN ends */
-            return false;
-    return known[length] == '\0';
+#define NAMED(text, header)                                                                        \
+    case sizeof(text) - 1:                                                                         \
+        return memcmp(name, text, sizeof(text) - 1) == 0 ? (header) : KEYWORD_NONE
+
+    switch (length) {
+        NAMED("api-key", HEADER_API_KEY);
+        NAMED("authorization", HEADER_AUTHORIZATION);
+        NAMED("connection", HEADER_CONNECTION);
+        NAMED("content-encoding", HEADER_CONTENT_ENCODING);
+        NAMED("content-length", HEADER_CONTENT_LENGTH);
+        NAMED("content-type", HEADER_CONTENT_TYPE);
+        NAMED("expect", HEADER_EXPECT);
+        NAMED("transfer-encoding", HEADER_TRANSFER_ENCODING);
+        NAMED("x-api-key", HEADER_X_API_KEY);
+    default:
+        return KEYWORD_NONE;
+    }
+}
+
+/* Whether it is the configured one, if any. */
+static bool same_name(const char *known, const char *name)
+{
+    return *known == *name && strcmp(known, name) == 0;
+}
+
+/* The length of the name at AT, of at most SIZE - 1 bytes, which becomes NAME, in lower case and
+ * with a zero behind it; SIZE when it is longer, or not here whole. */
+static size_t copy_name(char *name, size_t size, const uint8_t *at, const uint8_t *end)
+{
+    size_t most = (size_t)(end - at) < size ? (size_t)(end - at) : size;
+    size_t length = eitherbyte_copy_word(name, size, at, end);
+
+    while (length < most && (name[length] = token_letters[at[length]]) != '\0')
+        length++;
+    return length < most ? length : size;
 }
 
 /* At the beginning of a line: a name that is here whole, with its colon. */
 static bool pass_name(struct http_stream *stream, enum http_side side, struct cursor *cursor)
 {
-    const uint8_t *at = cursor->at;
-    uint8_t found = 0;
-    size_t length;
+    char name[64];
+    size_t length = copy_name(name, sizeof(name), cursor->at, cursor->end);
 
-    while (at < cursor->end && is_token(*at))
-        at++;
-    length = (size_t)(at - cursor->at);
-    if (at == cursor->end || *at != ':' || length == 0)
+    if (length == sizeof(name) || cursor->at[length] != ':' || length == 0)
         return false;
-    while (found < COUNT_OF(header_names) && !same_name(header_names[found], cursor->at, length))
-        found++;
-    end_name(stream, &stream->sides[side], side,
-             found < COUNT_OF(header_names) ? found : KEYWORD_NONE,
-             same_name(stream->direction_header, cursor->at, length),
-             same_name(stream->client_header, cursor->at, length));
+    end_name(stream, &stream->sides[side], side, find_name(name, length),
+             same_name(stream->direction_header, name), same_name(stream->client_header, name));
     cursor_skip(cursor, length + 1);
     return true;
 }
@@ -780,21 +830,21 @@ static void read_head(struct http_stream *stream, enum http_side side, uint8_t b
 /* -- What heads consist of for the most part, not byte by byte. Each of these leaves what is not
  * here whole, or unusual, as it is. */
 
-/* A value up to the end of its line, which is here. */
+/* A value up to the end of its line, which is here, and none longer than there is room for. */
 static void keep_value(struct http_message *message, const uint8_t *at, const uint8_t *end)
 {
     bool as_it_is = message->header == HEADER_DIRECTION || message->header == HEADER_CLIENT;
 
     while (at < end && is_space((char)*at))
         at++;
-    for (; at < end; at++)
-        add_to_value(message, as_it_is ? (char)*at : lower((char)*at));
+    message->value_length = (uint8_t)(end - at);
+    for (unsigned i = 0; i < message->value_length; i++)
+        message->value[i] = as_it_is ? (char)at[i] : lower((char)at[i]);
 }
 
 /* Of a value that nobody asks for, also a part. Of the others short ones, so that who sends a long
  * one does not have it looked through for each of its bytes; a key has a way of its own. */
-static bool pass_value(struct http_stream *stream, struct http_message *message,
-                       struct cursor *cursor)
+static bool pass_value(struct http_message *message, struct cursor *cursor)
 {
     bool is_other = message->header == HEADER_OTHER;
     size_t most = is_other ? SIZE_MAX : HTTP_VALUE_SIZE;
@@ -803,13 +853,9 @@ static bool pass_value(struct http_stream *stream, struct http_message *message,
 
     if (!is_other && (message->state == VALUE || is_key_header(message->header)))
         return false;
-    end = eitherbyte_find_line_end(cursor->at, limit);
+    end = eitherbyte_find_value_end(cursor->at, limit);
     if (end == cursor->at || (!is_other && end == limit))
         return false;
-    if (memchr(cursor->at, '\0', (size_t)(end - cursor->at))) {
-        refuse(stream);
-        return true;
-    }
     if (!is_other)
         keep_value(message, cursor->at, end);
     message->state = VALUE;
@@ -892,7 +938,7 @@ static bool pass_head(struct http_stream *stream, enum http_side side, struct cu
     if (message->state == NAME_START)
         return pass_name(stream, side, cursor);
     if (message->state == VALUE || message->state == VALUE_START)
-        return pass_value(stream, message, cursor);
+        return pass_value(message, cursor);
     return message->state != NAME && pass_first_line(stream, side, cursor);
 }
 

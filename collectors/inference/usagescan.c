@@ -712,18 +712,11 @@ static inline const uint8_t *pass_string(struct usage_scan *scan, const uint8_t 
                                          const uint8_t *end, uint8_t end_state,
                                          uint8_t escape_state)
 {
-    while ((at = eitherbyte_find(at, end, '"', '\\')) < end) {
-        if (*at == '"') {
-            scan->state = end_state;
-            return at + 1;
-        }
-        if (end - at == 1) {
-            scan->state = escape_state;
-            return end;
-        }
-        at += 2;
-    }
-    return end;
+    at = eitherbyte_find_quote(at, end);
+    if (at == end)
+        return end;
+    scan->state = *at == '"' ? end_state : escape_state;
+    return at + 1;
 }
 
 /* In a string. */

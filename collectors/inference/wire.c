@@ -5,6 +5,7 @@
 #include "collectors/capture/keyedhash.h"
 #include "collectors/inference/segments.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ struct connection {
     struct address addresses[2];
     uint16_t ports[2];
     uint16_t server_port;
-    struct exchanges exchanges;
+    struct exchanges exchanges; /* last */
 };
 
 struct wire {
@@ -272,7 +273,8 @@ static void forget(struct wire *wire, struct connection *connection)
         place = &wire->connections[*place].next;
     *place = connection->next;
     unlink_age(wire, connection);
-    explicit_bzero(connection, sizeof(*connection));
+    /* Exchanges wipe themselves, and those that were not begun are zero. */
+    explicit_bzero(connection, offsetof(struct connection, exchanges));
     connection->next = wire->free_list;
     wire->free_list = index;
 }
@@ -311,9 +313,17 @@ static struct connection *begin(struct wire *wire, uint64_t key)
 
 static unsigned side_of(const struct packet *packet)
 {
-    int order = memcmp(packet->source.bytes, packet->destination.bytes,
-                       packet->source.family == 4 ? 4 : 16);
+    uint32_t source;
+    uint32_t destination;
+    int order;
 
+    memcpy(&source, packet->source.bytes, sizeof(source));
+    memcpy(&destination, packet->destination.bytes, sizeof(destination));
+    if (source != destination)
+        return source > destination;
+    order = packet->source.family == 4
+                ? 0
+                : memcmp(packet->source.bytes, packet->destination.bytes, 16);
     return order != 0 ? order > 0 : packet->source_port > packet->destination_port;
 }
 
