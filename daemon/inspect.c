@@ -201,7 +201,8 @@ static void print_address(const struct address *address, uint16_t port, FILE *st
 static void print_grounds(const struct line *line, FILE *stream)
 {
     static const char *const bases[] = {"unknown", "events", "timings", "usage", "usage"};
-    static const char *const outcomes[] = {"", "/aborted", "/error", "/unanswered", "/lost"};
+    static const char *const outcomes[] = {"",      "/aborted", "/error", "/unanswered",
+                                           "/lost", "/refused"};
     const struct inference_exchange *exchange = &line->exchange;
     bool served = line->is_local && inference_exchange_counts(exchange);
 
@@ -300,6 +301,13 @@ static void warn_of_local(const struct coverage *coverage)
                 "iagmeter: of %" PRIu64 " exchanges with local servers the capture lacks a part: "
                 "dropped packets, or a snap length that cuts them\n",
                 coverage->local_lost);
+    if (coverage->local_refused > 0)
+        fprintf(stderr,
+                "iagmeter: of %" PRIu64 " connections with local servers nothing counts from "
+                "where two programs could read differently what was said (two lengths, a length "
+                "and chunks, lines or chunks that are not as HTTP/1.1 has them), or another "
+                "protocol began\n",
+                coverage->local_refused);
     if (coverage->local_evicted > 0)
         fprintf(stderr,
                 "iagmeter: %" PRIu64 " connections to local servers had to make room: "

@@ -350,6 +350,8 @@ static enum inference_outcome outcome_of(const struct exchanges *exchanges, enum
         return OUTCOME_ERROR;
     if (end == HTTP_LOST)
         return OUTCOME_LOST;
+    if (end == HTTP_REFUSED)
+        return OUTCOME_REFUSED;
     if (end == HTTP_COMPLETE)
         return OUTCOME_ANSWERED;
     if (exchanges->status == 0 && (exchanges->server_left_first || !exchanges->client_left))

@@ -45,6 +45,7 @@ enum inference_outcome {
     OUTCOME_ERROR,      /* a status that is no success */
     OUTCOME_UNANSWERED, /* the server closed first, as it may do with an idle connection */
     OUTCOME_LOST,       /* the capture does not tell where it ends */
+    OUTCOME_REFUSED,    /* what was said does not: two programs could read it differently */
 };
 
 /* How the direction was found, and by what users are told apart. */

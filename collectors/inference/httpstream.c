@@ -142,7 +142,7 @@ static void refuse(struct http_stream *stream)
         return;
     }
     stream->refused = true;
-    end_all(stream, HTTP_LOST);
+    end_all(stream, HTTP_REFUSED);
 }
 
 /* -- Values -------------------------------------------------------------------------------------

@@ -37,8 +37,9 @@ enum http_content {
 
 enum http_end {
     HTTP_COMPLETE,
-    HTTP_CUT,  /* the connection ended first */
-    HTTP_LOST, /* bytes that tell where it ends were not captured, or were refused */
+    HTTP_CUT,     /* the connection ended first */
+    HTTP_LOST,    /* bytes that tell where it ends were not captured */
+    HTTP_REFUSED, /* two readers could understand differently where it ends, or what it is */
 };
 
 struct http_handler {

@@ -221,6 +221,43 @@ static void what_the_configuration_lacks_is_said(void **state)
     assert_string_equal(overhear_stop(), "");
 }
 
+/* A copy of a capture, with the first FROM in it replaced by TO of the same length. */
+static void copy_with(const char *capture, char copy[PATH_MAX], const char *from, const char *to)
+{
+    static char bytes[1 << 16];
+    FILE *file = fopen(capture, "rb");
+    size_t length;
+    char *at;
+
+    assert_non_null(file);
+    length = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    at = memmem(bytes, length, from, strlen(from));
+    assert_non_null(at);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(at, to, strlen(to));
+    scratch_path(copy, "changed.pcap");
+    file = fopen(copy, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* It is all in the capture: that is not said to lack anything. */
+static void what_can_be_read_in_two_ways_is_said_to_be(void **state)
+{
+    char capture[PATH_MAX];
+
+    (void)state;
+    copy_with(LOCAL "01_nonstream_close.pcap", capture, "Content-Type: application/json",
+              "Content-Length: 00000000000257");
+    overhear_start();
+    assert_int_equal(inspect(capture, false, false), EXIT_SUCCESS);
+    assert_one_line(overhear_stop(), "of 1 connections", "two lengths");
+    assert_int_equal(count_lines(12, "unknown/refused"), 1);
+    assert_int_equal(count_lines(9, "-"), 1);
+}
+
 /* What is not known is shown as such, not as 0. */
 static void what_the_wire_does_not_tell_is_a_dash(void **state)
 {
@@ -411,6 +448,7 @@ int main(void)
         TEST(addresses_are_shown_on_demand_only),
         TEST(exchanges_with_a_local_server_have_a_line_each),
         TEST(what_the_configuration_lacks_is_said),
+        TEST(what_can_be_read_in_two_ways_is_said_to_be),
         TEST(what_the_wire_does_not_tell_is_a_dash),
         TEST(local_exchanges_have_the_service_that_is_configured),
         TEST(nothing_of_what_was_said_is_shown),

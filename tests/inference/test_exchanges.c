@@ -238,6 +238,24 @@ static void a_client_that_left_is_told_from_a_server_that_did(void **state)
     assert_last(OUTCOME_ABORTED, GRADE_E);
 }
 
+/* The capture lacks nothing of it. */
+static void what_can_be_read_in_two_ways_is_refused(void **state)
+{
+    (void)state;
+    client_says(&talk, "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 2\r\n"
+                       "Content-Length: 3\r\n");
+    assert_last(OUTCOME_REFUSED, GRADE_E);
+
+    talk_connect(&talk, 0);
+    client_asks(&talk, "");
+    server_says(&talk, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n");
+    assert_last(OUTCOME_REFUSED, GRADE_E);
+    assert_int_equal(talk.count, 2); /* and no more of it */
+    server_answers(&talk, JSON, TALK_USAGE(1, 2));
+    assert_int_equal(talk.count, 2);
+}
+
 static void what_was_not_captured_is_lost_and_said(void **state)
 {
     (void)state;
@@ -701,6 +719,7 @@ int main(void)
         TEST(an_answer_that_is_cut_off_counts_as_far_as_the_client_had_it),
         TEST(an_answer_that_is_completed_after_all_counts_whole),
         TEST(a_client_that_left_is_told_from_a_server_that_did),
+        TEST(what_can_be_read_in_two_ways_is_refused),
         TEST(what_was_not_captured_is_lost_and_said),
         TEST(requests_in_a_row_keep_their_own),
         TEST(a_stream_that_was_asked_for_is_known_before_its_answer),

@@ -90,13 +90,13 @@ static void on_gap(void *context, enum http_side side)
 static void on_request_end(void *context, enum http_end end)
 {
     (void)context;
-    tell("sent %c;", "=/?"[end]);
+    tell("sent %c;", "=/?!"[end]);
 }
 
 static void on_answer_end(void *context, enum http_end end)
 {
     (void)context;
-    tell("done %c;", "=/?"[end]);
+    tell("done %c;", "=/?!"[end]);
 }
 
 static const struct http_handler handler = {
@@ -325,7 +325,7 @@ static void another_protocol_is_not_followed(void **state)
     client("GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
     server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x05hello");
     client("POST /v1/chat/completions HTTP/1.1\r\n\r\n");
-    assert_told("other /ws;headers;sent =;101 O;done ?;");
+    assert_told("other /ws;headers;sent =;101 O;done !;");
     assert_true(httpstream_refused(&stream));
     begin();
     client("CONNECT h:443 HTTP/1.1\r\n\r\n");
@@ -663,7 +663,7 @@ static void assert_chunks_refused(const char *chunks)
     client(chunks);
     if (!httpstream_refused(&stream))
         fail_msg("not refused: %s", chunks);
-    assert_non_null(strstr(told, "sent ?;done ?;"));
+    assert_non_null(strstr(told, "sent !;done !;"));
 }
 
 static void ambiguous_chunks_are_refused(void **state)
@@ -711,7 +711,7 @@ static void ambiguous_answers_are_refused(void **state)
         client(GET);
         server(answers[i]);
         assert_true(httpstream_refused(&stream));
-        assert_told("other /a;headers;sent =;done ?;");
+        assert_told("other /a;headers;sent =;done !;");
     }
 }
 
