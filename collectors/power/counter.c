@@ -2,10 +2,28 @@
 #include "collectors/power/counter.h"
 
 #define SECOND_NS 1e9
+/* So many times what can be drawn at most is not drawn by any mistake about that. */
+#define BEYOND 10
 
 static double seconds(const struct counter_piece *piece)
 {
     return (double)(piece->until_ns - piece->from_ns) / SECOND_NS;
+}
+
+static uint64_t wrapped(const struct counter *counter, const struct power_channel *channel,
+                        uint64_t value)
+{
+    return channel->range - counter->value + value;
+}
+
+/* Whether a fall to VALUE may be a wrap: not of a counter whose range is not known, or beyond it,
+ * nor where far more would have been drawn meanwhile than can be. */
+static bool can_wrap(const struct counter *counter, const struct power_channel *channel,
+                     uint64_t value, const struct counter_piece *piece)
+{
+    return counter->value <= channel->range && /* which is 0 where it never wraps */
+           (channel->most_w <= 0 || (double)wrapped(counter, channel, value) * channel->unit <=
+                                        BEYOND * channel->most_w * seconds(piece));
 }
 
 static void add_energy(const struct counter *counter, const struct power_channel *channel,
@@ -16,8 +34,8 @@ static void add_energy(const struct counter *counter, const struct power_channel
 
     if (value >= counter->value) {
         delta = value - counter->value;
-    } else if (counter->value <= channel->range) { /* which is 0 where it never wraps */
-        delta = channel->range - counter->value + value;
+    } else if (can_wrap(counter, channel, value, piece)) {
+        delta = wrapped(counter, channel, value);
     } else {
         delta = value;
         piece->covered_ns = 0;

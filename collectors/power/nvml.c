@@ -125,14 +125,16 @@ static bool check(const struct nvml *nvml, int result, const char *what, char *e
     return false;
 }
 
-/* Some boards have no counter of energy (before Volta): power then, to be integrated. */
+/* Some boards have no counter of energy (before Volta), or one that stands at zero: power then, to
+ * be integrated. */
 static uint8_t quantity_of(const struct nvml *nvml, nvml_device device)
 {
-    unsigned long long energy_mj;
-    unsigned power_mw;
+    unsigned long long energy_mj = 0;
+    unsigned power_mw = 0;
+    int result = nvml->library.energy(device, &energy_mj);
 
-    return nvml->library.energy(device, &energy_mj) == NVML_NOT_SUPPORTED &&
-                   nvml->library.power(device, &power_mw) == NVML_SUCCESS
+    return (result == NVML_NOT_SUPPORTED || (result == NVML_SUCCESS && energy_mj == 0)) &&
+                   nvml->library.power(device, &power_mw) == NVML_SUCCESS && power_mw > 0
                ? POWER_QUANTITY_POWER
                : POWER_QUANTITY_ENERGY;
 }
@@ -248,6 +250,7 @@ static enum power_status status_of(int result)
     }
 }
 
+/* Zero is no reading: nothing that runs draws nothing. */
 static enum power_status read_board(void *state, size_t channel, struct power_reading *reading)
 {
     const struct nvml *nvml = state;
@@ -261,7 +264,7 @@ static enum power_status read_board(void *state, size_t channel, struct power_re
     else
         result = nvml->library.power(board->device, &power_mw);
     *reading = (struct power_reading){energy_mj + power_mw, nvml->now_ns(nvml->context)};
-    return status_of(result);
+    return result == NVML_SUCCESS && reading->value == 0 ? POWER_UNSUPPORTED : status_of(result);
 }
 
 const struct power_source power_nvml = {

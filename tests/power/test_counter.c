@@ -154,6 +154,32 @@ static void a_reading_beyond_the_range_does_not_wrap(void **state)
     assert_int_equal(piece.flags, ENERGY_LOWER_BOUND);
 }
 
+/* A socket that would have drawn 62 kJ in a second: its counter began anew, as after a suspend. */
+static void a_fall_that_no_wrap_explains_is_a_new_beginning(void **state)
+{
+    (void)state;
+    channel.range = UINT64_C(262143328850);
+    channel.unit = 1e-6;
+    channel.most_w = 1000;
+    add(UINT64_C(200000000000), 0);
+    assert_true(add(90000000, 1));
+    assert_joules(90);
+    assert_int_equal(piece.flags, ENERGY_LOWER_BOUND);
+    assert_int_equal(piece.covered_ns, 0);
+    assert_true(add(190000000, 2));
+    assert_joules(100);
+    assert_int_equal(piece.flags, 0);
+
+    add(UINT64_C(262143000000), 3);
+    assert_true(add(9000000000, 4)); /* just under 10 kW */
+    assert_joules(9000.32885);
+    assert_int_equal(piece.flags, 0);
+    add(UINT64_C(200000000000), 5);
+    assert_true(add(90000000, 70)); /* in as much time as it takes */
+    assert_joules(62233.32885);
+    assert_int_equal(piece.flags, 0);
+}
+
 /* AMD's 65.5 kJ at 300 W: 218 s. */
 static void a_gap_that_can_hide_a_wrap_is_flagged(void **state)
 {
@@ -245,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup(a_counter_of_32_bits_wraps, setup),
         cmocka_unit_test_setup(a_fall_without_a_range_is_a_new_beginning, setup),
         cmocka_unit_test_setup(a_reading_beyond_the_range_does_not_wrap, setup),
+        cmocka_unit_test_setup(a_fall_that_no_wrap_explains_is_a_new_beginning, setup),
+        cmocka_unit_test_setup(a_fall_that_no_wrap_explains_is_a_new_beginning, setup),
         cmocka_unit_test_setup(a_gap_that_can_hide_a_wrap_is_flagged, setup),
         cmocka_unit_test_setup(samples_of_power_are_joined_by_lines, setup),
         cmocka_unit_test_setup(a_gap_between_samples_is_not_bridged, setup),

@@ -220,6 +220,24 @@ static void a_board_without_either_is_shown_as_unsupported(void **state)
     assert_status(0, POWER_UNSUPPORTED);
 }
 
+/* All zero means that it is not supported, of the counter as of the power. */
+static void a_counter_at_zero_is_none(void **state)
+{
+    (void)state;
+    load_text("0 0 0 25000\n0 1 0 0\n0 2 7 25000\n5 1 12000 0\n5 2 0 25000\n");
+    open_source(&power_nvml, &options);
+    assert_int_equal(channel_count, 3);
+    assert_int_equal(channels[0].quantity, POWER_QUANTITY_POWER);
+    assert_int_equal(channels[1].quantity, POWER_QUANTITY_ENERGY);
+    assert_int_equal(channels[2].quantity, POWER_QUANTITY_ENERGY);
+    assert_value(0, 25);
+    assert_status(1, POWER_UNSUPPORTED);
+    assert_value(2, 0.007);
+    at(5);
+    assert_value(1, 12); /* once it counts */
+    assert_status(2, POWER_UNSUPPORTED);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup_source, unload)
 
 int main(void)
@@ -237,6 +255,7 @@ int main(void)
         TEST(a_divided_board_is_one_and_told),
         TEST(errors_are_told_apart),
         TEST(a_board_without_either_is_shown_as_unsupported),
+        TEST(a_counter_at_zero_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
