@@ -24,6 +24,9 @@
 #define LONGEST_OPEN_NS (300 * SECOND_NS)
 #define LONGEST_READ_NS (60 * SECOND_NS)
 
+/* A counter of energy that does not move for longer says nothing. */
+#define STANDSTILL_NS (60 * SECOND_NS)
+
 /* Samples of power that are further apart are not joined: what was between is not covered. */
 #define SHORTEST_BRIDGE_NS (10 * SECOND_NS)
 #define BRIDGE_PERIODS     4
@@ -49,6 +52,7 @@ struct meter {
     bool again; /* a GPU that another source tells of */
     struct power_channel channel;
     struct counter counter;
+    int64_t moved_ns; /* when it was read first with what it says now */
     enum power_status status;
     enum power_status said; /* in the log */
     unsigned failures;      /* in a row */
@@ -332,6 +336,18 @@ static int64_t period_ns(const struct powerset *set, const struct meter *meter)
     return (every_ms > set->config->interval_ms ? every_ms : set->config->interval_ms) * MS_NS;
 }
 
+/* Then nothing is measured, and once the counter moves again, it is from here on. */
+static bool stands_still(struct meter *meter, const struct power_reading *reading)
+{
+    if (!meter->counter.started || meter->counter.value != reading->value)
+        meter->moved_ns = reading->at_ns;
+    if (meter->channel.quantity != POWER_QUANTITY_ENERGY ||
+        reading->at_ns - meter->moved_ns <= STANDSTILL_NS)
+        return false;
+    meter->counter.at_ns = reading->at_ns;
+    return true;
+}
+
 static void take_reading(const struct powerset *set, struct meter *meter,
                          const struct power_reading *reading)
 {
@@ -361,7 +377,10 @@ static void take_failure(struct powerset *set, struct meter *meter, enum power_s
 {
     int64_t delay_ns = FIRST_DELAY_NS << (meter->failures < 8 ? meter->failures : 8);
 
-    meter->failures++;
+    if (status == POWER_STILL) /* it can be read */
+        delay_ns = period_ns(set, meter);
+    else
+        meter->failures++;
     meter->status = status;
     meter->power_w = -1;
     meter->due_ns = now_ns + shorter(delay_ns, LONGEST_READ_NS);
@@ -377,6 +396,8 @@ static void read_meter(struct powerset *set, struct meter *meter)
     enum power_status status = origin->entry->source->read(origin->state, meter->number, &reading);
     int64_t now_ns = now_of(set);
 
+    if (status == POWER_OK && stands_still(meter, &reading))
+        status = POWER_STILL;
     switch (status) {
     case POWER_OK:
         meter->failures = 0;

@@ -457,6 +457,32 @@ static void a_counter_bridges_what_it_was_not_asked(void **state)
     assert_drawn("host", 60 * 700, 60, ENERGY_WALL);
 }
 
+/* Nothing that runs draws nothing for longer than a minute: that is not measured as 0 J. */
+static void a_counter_that_stands_still_measures_nothing(void **state)
+{
+    struct powerset_state states[POWERSET_MAX_STATES];
+
+    (void)state;
+    with_rest(100);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    pass(10);
+    fakes[RAPL].channels[0].power_w = 0;
+    pass(60);
+    take();
+    assert_drawn("host", 10 * 80 + 70 * 100, 70, ENERGY_REST);
+    pass(120);
+    take();
+    assert_drawn("host", 0, 0, 0);
+    assert_int_equal(powerset_states(set, states), 2);
+    assert_int_equal(states[1].status, POWER_STILL);
+    assert_string_equal(states[1].problem, "its counter stands still");
+    fakes[RAPL].channels[0].power_w = 80;
+    pass(60);
+    take();
+    assert_drawn("host", 60 * 180, 60, ENERGY_REST);
+}
+
 /* The driver is loaded again: its counters begin anew, and the meter of the whole has the rest. */
 static void a_driver_is_loaded_again(void **state)
 {
@@ -828,6 +854,7 @@ int main(void)
         TEST(without_the_whole_its_parts_stand_in_with_a_rest),
         TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
         TEST(a_counter_bridges_what_it_was_not_asked),
+        TEST(a_counter_that_stands_still_measures_nothing),
         TEST(a_driver_is_loaded_again),
         TEST(all_gpus_come_back_together),
         TEST(memory_without_a_counter_is_not_missed),
