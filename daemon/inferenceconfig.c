@@ -151,6 +151,9 @@ static void check_header(char header[INFERENCE_HEADER_SIZE], const config_settin
         }
     for (char *at = header; *at; at++)
         *at = (char)tolower((unsigned char)*at);
+    if (httpstream_reads(header))
+        confread_error(own ? own : group, diagnostics, "%s: \"%s\" has a meaning of its own", key,
+                       header);
 }
 
 static void check_headers(struct inference_config *config, const config_setting_t *group,

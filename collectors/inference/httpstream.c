@@ -1131,6 +1131,11 @@ static void read_framing(struct http_stream *stream, enum http_side side, uint8_
 /* -- What is called from outside ------------------------------------------------------------------
  */
 
+bool httpstream_reads(const char *name)
+{
+    return find_name(name, strlen(name)) != KEYWORD_NONE;
+}
+
 void httpstream_start(struct http_stream *stream, const struct http_handler *handler,
                       struct inflater_pool *inflaters, const struct apikey_secret *secret,
                       const char *direction_header)

@@ -220,6 +220,9 @@ static void what_is_wrong_with_servers_is_said_with_its_line(void **state)
     assert_refused("users_by = [ \"cookie\" ];", "iagmeter.conf:3", "users_by");
     assert_refused("\nclient_header = \"X-Direction\";", "iagmeter.conf:4", "tells the direction");
     assert_refused("client_header = \"X Y\";", "iagmeter.conf:3", "X Y");
+    /* What tells where messages end, or holds a key, is read as that. */
+    assert_refused("header = \"Content-Length\";", "iagmeter.conf:3", "content-length");
+    assert_refused("client_header = \"X-API-Key\";", "iagmeter.conf:3", "meaning of its own");
     assert_refused("secret = \"secret\"; keys = (\n{ direction = \"DRH\"; hash = \"" HASH
                    "\"; users = 1; } );",
                    "iagmeter.conf:4", "users");
