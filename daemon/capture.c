@@ -22,7 +22,7 @@
 /* What may still wait in the kernel at the end: more than any ring holds would be a flood. */
 #define LAST_BATCHES 256
 /* Time passes for the meter only once every packet of it has surely been delivered: the kernel
- * holds packets back for a tenth of a second at most. */
+ * holds packets back for SOURCE_HELD_MS at most. */
 #define DELIVERY_LAG_NS SECOND_NS
 #define POLL_MS         250
 #define ALIVE_NS        (5 * SECOND_NS)
@@ -332,6 +332,22 @@ static enum source_status work(struct capture *capture)
     return status;
 }
 
+/* What waits in the kernel when the end comes, and what it holds back, too. */
+static enum source_status take_last(struct capture *capture)
+{
+    struct pollfd held = {.fd = source_descriptor(capture->source), .events = POLLIN};
+    enum source_status status = SOURCE_OK;
+    int batches = 0;
+
+    while (batches < LAST_BATCHES && take_batch(capture, &status))
+        batches++;
+    if (status == SOURCE_OK)
+        poll(&held, 1, SOURCE_HELD_MS);
+    while (batches < LAST_BATCHES && status == SOURCE_OK && take_batch(capture, &status))
+        batches++;
+    return status;
+}
+
 static int run_interface(struct capture *capture)
 {
     enum source_status status = SOURCE_OK;
@@ -342,8 +358,8 @@ static int run_interface(struct capture *capture)
         read_control(capture);
         status = work(capture);
     }
-    for (int i = 0; i < LAST_BATCHES && status == SOURCE_OK && take_batch(capture, &status);)
-        i++;
+    if (status == SOURCE_OK)
+        status = take_last(capture);
     if (capture->filtered)
         metering_take_filtered(capture->metering);
     metering_finish(capture->metering);

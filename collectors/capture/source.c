@@ -6,6 +6,7 @@
 #include "collectors/capture/gather.h"
 #include "collectors/capture/kernelfilter.h"
 #include "collectors/capture/readahead.h"
+#include "collectors/capture/ring.h"
 #include "collectors/capture/sharedfile.h"
 
 #include <errno.h>
@@ -19,12 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In ring mode the kernel hands over a block when it is full, or after this long. */
-#define RING_TIMEOUT_MS 100
-#define ERROR_SIZE      (PCAP_ERRBUF_SIZE + 256)
+#define ERROR_SIZE (PCAP_ERRBUF_SIZE + 256)
 struct source {
     char *name;
-    pcap_t *pcap;             /* NULL: it is a file */
+    struct ring *ring;        /* of an interface whose packets need nothing of libpcap's */
+    pcap_t *pcap;             /* of another interface */
     struct capturefile *file; /* NULL: it is an interface, or a shared file */
     struct readahead *ahead;  /* of the file; NULL: it is read when its packets are asked for */
     struct sharedfile *shared;
@@ -36,8 +36,8 @@ struct source {
     int64_t shared_ns;       /* since when the interface's packets are shared; 0: they are not */
     uint64_t packets;
     char error[ERROR_SIZE];
-    struct gather *gathered;                    /* the interface's packets */
-    struct captured_frame frames[SOURCE_BATCH]; /* of the file */
+    struct gather *gathered;                    /* of libpcap's packets */
+    struct captured_frame frames[SOURCE_BATCH]; /* of the file, or of the ring */
 };
 
 static struct source *source_new(const char *name)
@@ -58,6 +58,7 @@ void source_close(struct source *source)
 {
     if (!source)
         return;
+    ring_close(source->ring);
     if (source->pcap)
         pcap_close(source->pcap);
     readahead_free(source->ahead);
@@ -97,7 +98,7 @@ static bool activate(struct source *source, const struct interface_config *inter
 
     pcap_set_snaplen(pcap, (int)interface->snap_length);
     pcap_set_promisc(pcap, interface->promiscuous);
-    pcap_set_timeout(pcap, RING_TIMEOUT_MS);
+    pcap_set_timeout(pcap, SOURCE_HELD_MS);
     pcap_set_immediate_mode(pcap, interface->mode == CAPTURE_IMMEDIATE);
     pcap_set_buffer_size(pcap, (int)(interface->buffer_mib << 20));
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
@@ -169,7 +170,7 @@ static bool join_group(struct source *source, uint16_t group, char *error, size_
 
     if (group == 0)
         return true;
-    if (setsockopt(pcap_fileno(source->pcap), SOL_PACKET, PACKET_FANOUT, &request,
+    if (setsockopt(source_descriptor(source), SOL_PACKET, PACKET_FANOUT, &request,
                    sizeof(request)) != 0) {
         snprintf(error, error_size, "interface %s: its packets cannot be shared by workers: %s",
                  source->name, strerror(errno));
@@ -180,40 +181,68 @@ static bool join_group(struct source *source, uint16_t group, char *error, size_
     return true;
 }
 
+static bool open_pcap(struct source *source, const struct interface_config *interface, char *error,
+                      size_t error_size)
+{
+    char pcap_error[PCAP_ERRBUF_SIZE] = "";
+
+    source->gathered = gather_new();
+    if (!source->gathered) {
+        snprintf(error, error_size, "out of memory");
+        return false;
+    }
+    source->pcap = pcap_create(interface->name, pcap_error);
+    if (!source->pcap) {
+        snprintf(error, error_size, "interface %s: %s", interface->name, pcap_error);
+        return false;
+    }
+    if (!activate(source, interface, error, error_size) ||
+        !set_filter(source, interface, error, error_size))
+        return false;
+    source->link_type = pcap_datalink(source->pcap);
+    if (!check_link_type(source, source->link_type, error, error_size))
+        return false;
+    if (pcap_setnonblock(source->pcap, 1, pcap_error) == 0)
+        return true;
+    snprintf(error, error_size, "interface %s: %s", interface->name, pcap_error);
+    return false;
+}
+
+static bool is_loopback(const struct source *source)
+{
+    return strcmp(source->name, "lo") == 0;
+}
+
+/* libpcap found out what the interface is; what it does for others is not needed here. */
+static bool take_ring(struct source *source, const struct interface_config *interface, char *error,
+                      size_t error_size)
+{
+    char reason[256];
+
+    if (interface->mode != CAPTURE_RING || interface->filter[0] != '\0' ||
+        source->link_type != DLT_EN10MB || is_loopback(source))
+        return true;
+    pcap_close(source->pcap);
+    source->pcap = NULL;
+    source->ring = ring_open(interface, SOURCE_HELD_MS, reason, sizeof(reason));
+    if (!source->ring)
+        snprintf(error, error_size, "interface %s: %s", interface->name, reason);
+    return source->ring != NULL;
+}
+
 struct source *source_open_interface(const struct interface_config *interface,
                                      uint16_t fanout_group, char *error, size_t error_size)
 {
-    char pcap_error[PCAP_ERRBUF_SIZE] = "";
     struct source *source = source_new(interface->name);
 
     if (!source) {
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    source->gathered = gather_new();
-    if (!source->gathered) {
-        snprintf(error, error_size, "out of memory");
-        goto failed;
-    }
-    source->pcap = pcap_create(interface->name, pcap_error);
-    if (!source->pcap) {
-        snprintf(error, error_size, "interface %s: %s", interface->name, pcap_error);
-        goto failed;
-    }
-    if (!activate(source, interface, error, error_size) ||
-        !set_filter(source, interface, error, error_size))
-        goto failed;
-    source->link_type = pcap_datalink(source->pcap);
-    if (!check_link_type(source, source->link_type, error, error_size) ||
-        !join_group(source, fanout_group, error, error_size))
-        goto failed;
-    if (pcap_setnonblock(source->pcap, 1, pcap_error) != 0) {
-        snprintf(error, error_size, "interface %s: %s", interface->name, pcap_error);
-        goto failed;
-    }
-    return source;
-
-failed:
+    if (open_pcap(source, interface, error, error_size) &&
+        take_ring(source, interface, error, error_size) &&
+        join_group(source, fanout_group, error, error_size))
+        return source;
     source_close(source);
     return NULL;
 }
@@ -227,9 +256,9 @@ bool source_filter(struct source *source, struct kernelfilter *filter, char *err
 
     if (source->link_type != DLT_EN10MB)
         reason = "its frames are not those of Ethernet";
-    else if (strcmp(source->name, "lo") == 0)
+    else if (is_loopback(source))
         reason = "each packet passes it twice";
-    else if (!kernelfilter_attach(filter, pcap_fileno(source->pcap)))
+    else if (!kernelfilter_attach(filter, source_descriptor(source)))
         reason = strerror(errno);
     if (reason)
         snprintf(error, error_size, "%s", reason);
@@ -343,6 +372,8 @@ int source_file_descriptor(const struct source *source)
 
 int source_descriptor(const struct source *source)
 {
+    if (source->ring)
+        return ring_descriptor(source->ring);
     return source->pcap ? pcap_get_selectable_fd(source->pcap) : -1;
 }
 
@@ -361,6 +392,38 @@ static void handle_packet(u_char *user, const struct pcap_pkthdr *header, const 
         return;
     gather_add(source->gathered, &frame);
     source->packets++;
+}
+
+/* The first of FRAMES that are the interface's, being shared with others from some time on. */
+static size_t leave_out(const struct source *source, size_t count)
+{
+    size_t first = 0;
+
+    while (first < count && source->frames[first].time_ns < source->shared_ns)
+        first++;
+    return first;
+}
+
+static enum source_status read_ring(struct source *source, size_t limit, source_handler *handler,
+                                    void *context)
+{
+    size_t count = 1;
+
+    for (size_t given = 0; given < limit && count > 0; given += count) {
+        size_t most = limit - given < SOURCE_BATCH ? limit - given : SOURCE_BATCH;
+        size_t first;
+
+        if (!ring_read(source->ring, source->frames, most, &count)) {
+            snprintf(source->error, sizeof(source->error), "interface %s: %s", source->name,
+                     strerror(errno));
+            return SOURCE_VANISHED;
+        }
+        first = leave_out(source, count);
+        source->packets += count - first;
+        if (first < count)
+            handler(context, source->frames + first, count - first);
+    }
+    return SOURCE_OK;
 }
 
 static enum source_status read_interface(struct source *source, int limit, source_handler *handler,
@@ -468,6 +531,8 @@ enum source_status source_read(struct source *source, int limit, source_handler 
         return read_file(source, (size_t)limit, handler, context);
     if (source->shared)
         return read_shared(source, (size_t)limit, handler, context);
+    if (source->ring)
+        return read_ring(source, (size_t)limit, handler, context);
     return read_interface(source, limit, handler, context);
 }
 
@@ -476,6 +541,8 @@ uint64_t source_take_dropped(struct source *source)
     struct pcap_stat statistics;
     uint32_t dropped;
 
+    if (source->ring)
+        return ring_take_dropped(source->ring);
     if (!source->pcap || pcap_stats(source->pcap, &statistics) != 0)
         return 0;
     dropped = statistics.ps_drop - source->kernel_dropped;
