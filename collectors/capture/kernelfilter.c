@@ -84,6 +84,8 @@ struct kernelfilter {
     struct shared *shared;
     int program;
     struct kernelfilter_count taken;
+    kernelfilter_visitor *displaced; /* NULL: nobody asks */
+    void *displaced_context;
 };
 
 /* -- An assembler -------------------------------------------------------------------------------
@@ -736,11 +738,19 @@ static bool comes_first(uint32_t verdict, const struct place *place)
     return verdict == VERDICT_PASS && !(verdict_of(place) & VERDICT_PASSES);
 }
 
-static void note_seen(const struct kernelfilter *filter, struct place *place)
+static void note_seen(const struct kernelfilter *filter, struct place *place, uint32_t ago_s)
 {
-    atomic_store_explicit(&place->seen_s,
-                          atomic_load_explicit(&filter->shared->now_s, memory_order_relaxed),
-                          memory_order_release);
+    uint32_t now_s = atomic_load_explicit(&filter->shared->now_s, memory_order_relaxed);
+
+    atomic_store_explicit(&place->seen_s, now_s - ago_s, memory_order_release);
+}
+
+static void tell_displaced(const struct kernelfilter *filter, const struct place *place)
+{
+    if (filter->displaced && !is_of(place, 0))
+        filter->displaced(filter->displaced_context,
+                          atomic_load_explicit(&place->key, memory_order_relaxed),
+                          atomic_load_explicit(&place->seen_s, memory_order_relaxed));
 }
 
 /* Unless the program was faster. */
@@ -767,8 +777,9 @@ static void name(struct kernelfilter *filter, uint64_t key, uint32_t verdict)
     if (!is_of(place, key)) {
         if (!is_idle(filter, place) && !comes_first(verdict, place))
             return;
+        tell_displaced(filter, place);
         atomic_store_explicit(&place->verdict, VERDICT_NONE, memory_order_release);
-        note_seen(filter, place);
+        note_seen(filter, place, verdict == VERDICT_DROP_OTHER ? IDLE_S + 1 : 0);
         atomic_store_explicit(&place->key, key, memory_order_release);
     }
     if (verdict_of(place) == VERDICT_NONE)
@@ -798,7 +809,7 @@ void kernelfilter_keep_acknowledgements(struct kernelfilter *filter, uint64_t ke
 
     name(filter, key, VERDICT_PASS);
     if (is_of(place, key))
-        note_seen(filter, place);
+        note_seen(filter, place, 0);
 }
 
 void kernelfilter_drop_acknowledgements(struct kernelfilter *filter, bool drop)
@@ -870,6 +881,12 @@ void kernelfilter_visit(const struct kernelfilter *filter, uint32_t since_s,
 {
     visit_places(filter->shared->places, PLACES, since_s, visit, context);
     visit_places(filter->shared->heard, HEARD, since_s, visit, context);
+}
+
+void kernelfilter_observe(struct kernelfilter *filter, kernelfilter_visitor *visit, void *context)
+{
+    filter->displaced = visit;
+    filter->displaced_context = context;
 }
 
 struct kernelfilter_count kernelfilter_take_count(struct kernelfilter *filter)

@@ -54,7 +54,8 @@ void kernelfilter_prefetch(const struct kernelfilter *filter, uint64_t key);
  * within the last few seconds is not taken from another connection. */
 void kernelfilter_drop(struct kernelfilter *filter, uint64_t key);
 /* The same for datagrams that are of no connection that we know: all are, but those with which a
- * connection of QUIC may begin. They count as others, too. */
+ * connection of QUIC may begin. They count as others, too. The place is held only once one was
+ * dropped, or a flood of single datagrams would hold all. */
 void kernelfilter_drop_other(struct kernelfilter *filter, uint64_t key);
 /* Acknowledgements that carry nothing are to be seen, of the connection KEY, which takes its place
  * from one that is dropped. To be said again while that is so, since the place may be taken by
@@ -76,6 +77,8 @@ bool kernelfilter_take_heard(struct kernelfilter *filter, uint64_t key, unsigned
 typedef void kernelfilter_visitor(void *context, uint64_t key, uint32_t seen_s);
 void kernelfilter_visit(const struct kernelfilter *filter, uint32_t since_s,
                         kernelfilter_visitor *visit, void *context);
+/* Calls VISIT, too, for each connection that loses its place to another, from now on. */
+void kernelfilter_observe(struct kernelfilter *filter, kernelfilter_visitor *visit, void *context);
 
 /* What was dropped since the last call: packets, and their bytes on the wire. */
 struct kernelfilter_count {

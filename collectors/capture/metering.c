@@ -38,6 +38,10 @@
 /* QUIC has no close to be seen. After so long (RFC 4787, 4.3) the same ports may be another
  * connection's. */
 #define DATAGRAMS_IDLE_S 120
+/* Or another one's of the same client, where both ends had been heard: who opens has no keys of
+ * that phase any more once the other answered (RFC 9001, 4.9.1), and repeats it sooner before. With
+ * the kernel's filter, LIVENESS_S of it may not have been silent. */
+#define DATAGRAMS_OPENED_IDLE_S 20
 /* Packets of one end, once the connection has a name, that the other never answered. More than what
  * may be sent before an answer, as 0-RTT data are: ten packets (RFC 9002, 7.2), and some again. */
 #define UNANSWERED_PACKETS 16
@@ -395,14 +399,6 @@ void metering_dropped(struct metering *metering, uint64_t packets)
 
 /* -- What the kernel drops --------------------------------------------------------------------- */
 
-void metering_set_filter(struct metering *metering, struct kernelfilter *filter)
-{
-    metering->filter = filter;
-    kernelfilter_begin(filter, &metering->key);
-    /* What they acknowledge tells what of an exchange with a server of ours was not captured. */
-    kernelfilter_drop_acknowledgements(filter, !metering->local);
-}
-
 static void visit_filtered(void *context, uint64_t key, uint32_t seen_s)
 {
     struct metering *metering = context;
@@ -410,6 +406,15 @@ static void visit_filtered(void *context, uint64_t key, uint32_t seen_s)
 
     if (flow && flow->last_seen_s < seen_s)
         flow->last_seen_s = seen_s;
+}
+
+void metering_set_filter(struct metering *metering, struct kernelfilter *filter)
+{
+    metering->filter = filter;
+    kernelfilter_begin(filter, &metering->key);
+    kernelfilter_observe(filter, visit_filtered, metering);
+    /* What they acknowledge tells what of an exchange with a server of ours was not captured. */
+    kernelfilter_drop_acknowledgements(filter, !metering->local);
 }
 
 void metering_take_filtered(struct metering *metering)
@@ -484,11 +489,23 @@ static bool is_opening(const struct packet *packet)
     return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* A connection that reuses the ports of one that we know. */
-static bool reopens(const struct flow *flow, const struct packet *packet, uint32_t now_s)
+static uint32_t idle_limit_s(const struct flow *flow, const struct prepared *prepared)
 {
+    bool answered = flow->payload_bytes[0] > 0 && flow->payload_bytes[1] > 0;
+
+    return answered && flow->flags & FLOW_CLIENT_KNOWN && prepared->side == flow_client_side(flow)
+               ? DATAGRAMS_OPENED_IDLE_S
+               : DATAGRAMS_IDLE_S;
+}
+
+/* A connection that reuses the ports of one that we know. */
+static bool reopens(const struct flow *flow, const struct prepared *prepared, uint32_t now_s)
+{
+    const struct packet *packet = &prepared->packet;
+
     if (flow->flags & FLOW_DATAGRAMS)
-        return flow->stage != FLOW_NEW && now_s > flow->last_seen_s + DATAGRAMS_IDLE_S &&
+        return flow->stage != FLOW_NEW &&
+               now_s > flow->last_seen_s + idle_limit_s(flow, prepared) &&
                recognition_opens(packet);
     if (!is_opening(packet))
         return false;
@@ -523,7 +540,7 @@ static struct flow *find_flow(struct metering *metering, const struct prepared *
     uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
     struct flow *flow = flowtable_find_at(metering->flows, prepared->key, prepared->slot);
 
-    if (flow && reopens(flow, packet, now_s)) {
+    if (flow && reopens(flow, prepared, now_s)) {
         forget_flow(metering, flow);
         begin_flow(metering, flow, packet);
     } else if (!flow) {

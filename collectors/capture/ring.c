@@ -192,7 +192,7 @@ static void fill(const struct ring *ring, struct tpacket3_hdr *header, struct ca
 /* An interface that is down comes up again; one that was removed does not. */
 static bool is_there(const struct ring *ring)
 {
-    struct sockaddr_ll address;
+    struct sockaddr_ll address = {0};
     socklen_t size = sizeof(address);
     int problem = 0;
     socklen_t problem_size = sizeof(problem);

@@ -746,6 +746,52 @@ static void a_place_is_left_to_who_uses_it(void **state)
     assert_int_equal(visits, 2);
 }
 
+/* Who loses it is told, once, with when it was last dropped from. */
+static void who_loses_its_place_is_told(void **state)
+{
+    uint64_t connection;
+
+    (void)state;
+    require_filter();
+    visits = 0;
+    kernelfilter_observe(filter, visit, &visits);
+    kernelfilter_set_time(filter, 1000);
+    marked(4);
+    connection = key_of_frame();
+    kernelfilter_set_time(filter, 1005);
+    assert_false(passes());
+    kernelfilter_set_time(filter, 1010);
+    kernelfilter_drop(filter, connection ^ UINT64_C(1) << 63);
+    assert_int_equal(visits, 1);
+    assert_int_equal(visited_key, connection);
+    assert_int_equal(visited_s, 1005);
+    kernelfilter_drop(filter, connection ^ UINT64_C(1) << 63);
+    assert_int_equal(visits, 1);
+}
+
+/* A datagram that nothing follows: or a flood of such would hold all places. */
+static void a_single_datagram_holds_no_place(void **state)
+{
+    uint64_t connection, other;
+
+    (void)state;
+    require_filter();
+    kernelfilter_set_time(filter, 1000);
+    marked(4);
+    connection = key_of_frame();
+    other = connection ^ UINT64_C(1) << 63;
+    kernelfilter_saw_opening(filter, connection); /* forget it */
+    kernelfilter_drop_other(filter, other);
+    kernelfilter_drop(filter, connection);
+    assert_false(passes());
+    kernelfilter_drop_other(filter, other);
+    assert_false(passes());
+
+    connection = name_other(4); /* of which one was dropped */
+    kernelfilter_drop(filter, connection ^ UINT64_C(1) << 63);
+    assert_false(passes());
+}
+
 /* Of two such, the one whose acknowledgements tell of answers has it, however busy the other is;
  * and of two whose do, the first. */
 static void who_acknowledges_comes_before_who_is_dropped(void **state)
@@ -930,6 +976,38 @@ static void what_is_dropped_keeps_its_connection_alive(void **state)
     quic_long(&talk, FROM_CLIENT, 0, 1200);
     assert_true(assert_same_sums() > 250);
     assert_int_equal(sink_coverage(&sunk).flows, 1);
+}
+
+/* The place is taken from it before anyone asks which connections are alive. */
+static void who_lost_its_place_was_alive_until_then(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct talk other = talk_of(2, 40001);
+    struct metering *metering;
+
+    (void)state;
+    require_filter();
+    metering = scene_metering(&scene_limits);
+    metering_set_filter(metering, filter);
+    quic_hello(&talk, "www.other.example");
+    quic_long(&talk, FROM_SERVER, 2, 1200);
+    for (int i = 0; i < 13; i++) {
+        quic_short(&talk, FROM_SERVER, 1000);
+        film.clock_ns += SECOND;
+    }
+    film.clock_ns += 4 * SECOND;
+    talk_flags(&film, &other, FROM_CLIENT, TCP_SYN);
+    show_filtered(metering);
+    visits = 0;
+    kernelfilter_visit(filter, 0, visit, &visits);
+    assert_int_equal(visits, 1);
+    kernelfilter_drop(filter, visited_key ^ UINT64_C(1) << 63);
+    film.count = 0;
+    film.clock_ns += 13 * SECOND;
+    quic_long(&talk, FROM_CLIENT, 0, 1200);
+    show_filtered(metering);
+    scene_close(metering);
+    assert_int_equal(sink_coverage(&sunk).flows, 2);
 }
 
 /* One whose other end is never heard is told, before its packets are dropped. */
@@ -1328,11 +1406,14 @@ int main(void)
         FILTER_TEST(what_is_dropped_is_counted),
         FILTER_TEST(who_asks_is_told_which_are_alive),
         FILTER_TEST(a_place_is_left_to_who_uses_it),
+        FILTER_TEST(who_loses_its_place_is_told),
+        FILTER_TEST(a_single_datagram_holds_no_place),
         FILTER_TEST(who_acknowledges_comes_before_who_is_dropped),
         FILTER_TEST(bulk_of_no_service_is_dropped),
         FILTER_TEST(a_service_on_the_same_ports_is_metered),
         FILTER_TEST(quic_of_no_service_is_dropped),
         FILTER_TEST(what_is_dropped_keeps_its_connection_alive),
+        FILTER_TEST(who_lost_its_place_was_alive_until_then),
         FILTER_TEST(one_way_is_told),
         FILTER_TEST(who_only_acknowledges_is_heard),
         FILTER_TEST(who_is_heard_alone_is_seen_to_acknowledge),

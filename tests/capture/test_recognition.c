@@ -1549,6 +1549,38 @@ static void a_late_hint_begins_to_watch(void **state)
     assert_int_equal(coverage().flows_one_way, 0);
 }
 
+/* A client may use its port again: for another connection, once the first was silent for a while,
+ * and both its ends had been heard. What a server repeats to a client that went away begins none.
+ */
+static void quic_on_the_same_ports_may_be_another_connection(void **state)
+{
+    static const struct {
+        bool answered;
+        int silent_s;
+        unsigned flows;
+    } cases[] = {{true, 15, 1}, {true, 25, 2}, {false, 25, 1}, {false, 110, 1}, {false, 125, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct talk talk = talk_of(1, (uint16_t)(50000 + i));
+
+        quic_hello(&talk, "www.other.example");
+        if (cases[i].answered) {
+            quic_long(&talk, FROM_SERVER, 2, 1200);
+            film.clock_ns += 25 * SECOND;
+            quic_long(&talk, FROM_SERVER, 0, 1200);
+        }
+        film.clock_ns += cases[i].silent_s * SECOND;
+        quic_hello(&talk, "api.example");
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_int_equal(coverage().flows, cases[i].flows);
+        assert_int_equal(cases[i].flows == 2, only_sum(ONE, API).flows == 1);
+        scene_end(state);
+        scene_begin(state);
+    }
+}
+
 /* Data that QUIC sends before the first answer (0-RTT): no more than its first window, of ten
  * datagrams (RFC 9002, 7.2). */
 static void an_early_request_is_no_one_way_capture(void **state)
@@ -2641,6 +2673,7 @@ int main(void)
         TEST(what_is_asked_is_not_made_by_bytes),
         TEST(a_silent_end_is_heard_by_its_acknowledgements),
         TEST(a_late_hint_begins_to_watch),
+        TEST(quic_on_the_same_ports_may_be_another_connection),
         TEST(an_early_request_is_no_one_way_capture),
         TEST(quic_is_named_and_metered),
         TEST(a_handshake_of_quic_is_no_exchange),
