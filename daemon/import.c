@@ -30,6 +30,7 @@ struct import {
     struct catalogue *found;
     const struct catalogue *known;
     struct counts counts[CATEGORY_COUNT];
+    bool read[CATEGORY_COUNT];
     time_t newest; /* modification time of the lists, in seconds of Unix time */
     FILE *complaints;
     unsigned long complaint_count;
@@ -174,10 +175,9 @@ static bool read_lines(struct import *import, struct line *line, FILE *stream)
     return feof(stream) != 0;
 }
 
-/* Reads DIRECTORY/SUBDIRECTORY/NAME, which may be absent: *READ says. Returns false when it is
- * there and cannot be read. */
+/* Reads DIRECTORY/NAME, which may be absent. Returns false when it is there and cannot be read. */
 static bool read_list(struct import *import, const char *directory, enum category category,
-                      const char *name, bool *read)
+                      const char *name)
 {
     char path[PATH_MAX];
     struct line line = {.path = path, .category = category, .is_url = strcmp(name, "urls") == 0};
@@ -196,32 +196,47 @@ static bool read_list(struct import *import, const char *directory, enum categor
         import->newest = status.st_mtime;
     if (stream)
         fclose(stream);
-    *read = true;
+    import->read[category] = true;
     return done;
 }
 
-static bool read_category(struct import *import, const char *directory, enum category category,
-                          bool *read)
+/* A list without any name was cut off, or is another file: what an earlier import took of it is not
+ * given up for that. */
+static bool has_something(struct import *import, const char *directory, enum category category)
 {
-    return read_list(import, directory, category, "domains", read) &&
-           read_list(import, directory, category, "urls", read);
+    const struct counts *counts = &import->counts[category];
+
+    if (!import->read[category] || counts->lines > counts->wrong)
+        return true;
+    fprintf(import->complaints,
+            "%s: no line of the category %s holds a name: nothing is imported\n", directory,
+            category_names[category]);
+    return false;
+}
+
+static bool read_category(struct import *import, const char *directory, enum category category)
+{
+    return read_list(import, directory, category, "domains") &&
+           read_list(import, directory, category, "urls");
 }
 
 /* Reads both categories below DIRECTORY, or DIRECTORY itself when it has the name of one. */
-static bool read_directory(struct import *import, const char *directory, bool *read)
+static bool read_directory(struct import *import, const char *directory)
 {
     char path[PATH_MAX];
     char *name = realpath(directory, path);
 
     name = name ? strrchr(path, '/') + 1 : path;
-    for (int category = 0; category < CATEGORY_COUNT; category++) {
+    for (enum category category = 0; category < CATEGORY_COUNT; category++) {
         char below[PATH_MAX];
 
         snprintf(below, sizeof(below), "%s/%s", directory, category_names[category]);
-        if (!read_category(import, below, (enum category)category, read))
+        if (!read_category(import, below, category))
             return false;
         if (strcmp(name, category_names[category]) == 0 &&
-            !read_category(import, directory, (enum category)category, read))
+            !read_category(import, directory, category))
+            return false;
+        if (!has_something(import, directory, category))
             return false;
     }
     return true;
@@ -231,7 +246,7 @@ struct import *import_ut1(const char *directory, const struct catalogue *known, 
 {
     static const struct service service = {.id = "ut1-ai", .review = UNREVIEWED};
     struct import *import = calloc(1, sizeof(*import));
-    bool read = false;
+    bool whole;
 
     if (import)
         import->found = catalogue_new();
@@ -241,17 +256,17 @@ struct import *import_ut1(const char *directory, const struct catalogue *known, 
     }
     import->known = known;
     import->complaints = complaints;
-    if (!read_directory(import, directory, &read))
-        goto failed;
-    if (!read) {
-        fprintf(complaints, "%s: holds no ai/domains and no doh/domains, and is no such category\n",
-                directory);
-        goto failed;
-    }
+    whole = read_directory(import, directory);
     if (import->complaint_count > MAX_COMPLAINTS)
         fprintf(complaints, "and %lu more lines skipped\n",
                 import->complaint_count - MAX_COMPLAINTS);
-    return import;
+    if (!whole)
+        goto failed;
+    if (import->read[CATEGORY_AI] || import->read[CATEGORY_DOH])
+        return import;
+    fprintf(complaints,
+            "%s: holds no ai/domains and no doh/domains, and is no such category (unpacked)\n",
+            directory);
 failed:
     import_free(import);
     return NULL;
@@ -387,7 +402,10 @@ void import_print(const struct import *import, FILE *stream)
     for (int i = 0; i < CATEGORY_COUNT; i++) {
         const struct counts *counts = &import->counts[i];
 
-        if (counts->lines > 0)
+        if (!import->read[i])
+            fprintf(stream, "%s: there is no such category: the file has none of it\n",
+                    category_names[i]);
+        else
             fprintf(stream,
                     "%s: %lu names, of which %lu imported, %lu known already, %lu repeated, %lu "
                     "addresses, %lu pages of a host, %lu wrong\n",

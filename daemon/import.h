@@ -16,15 +16,15 @@ struct import;
  * files "domains" and "urls", one name or URL a line, a domain standing for all below it. DIRECTORY
  * holds the categories' directories, or is one of them. Names that KNOWN has are left out,
  * addresses and repeated lines too; lines that hold no name are complained about with file and
- * line, and skipped. Returns NULL after a complaint when there is nothing to read, or not all of it
- * can be. Freed with import_free(). */
+ * line, and skipped. Returns NULL after a complaint when there is nothing to read, not all of it
+ * can be, or a category that is there has no name at all. Freed with import_free(). */
 struct import *import_ut1(const char *directory, const struct catalogue *known, FILE *complaints);
 void import_free(struct import *import);
 
 /* Writes the file. Returns false with errno set. */
 bool import_write(const struct import *import, FILE *stream);
 
-/* One line for each category read: how many names, and what became of them. */
+/* One line for each category: how many names, and what became of them, or that there is none. */
 void import_print(const struct import *import, FILE *stream);
 
 #endif

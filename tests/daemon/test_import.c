@@ -242,13 +242,31 @@ static void a_wrong_file_is_not_said_line_by_line(void **state)
     for (unsigned i = 0; i < 300; i++)
         fputs("lengthy", stream);
     assert_int_equal(fclose(stream), 0);
-    assert_true(run("."));
+    assert_false(run("."));
     for (const char *c = complaints; *c; c++)
         lines += *c == '\n';
-    assert_int_equal(lines, 21);
+    assert_int_equal(lines, 22);
     assert_non_null(strstr(complaints, "and 4982 more lines skipped\n"));
+    assert_non_null(strstr(complaints, "no line of the category ai holds a name"));
+}
+
+/* One that was cut off does not replace what was imported before; one that is absent is told. */
+static void a_category_without_a_name_is_not_imported(void **state)
+{
+    (void)state;
+    scratch_mkdir("ai");
+    scratch_mkdir("doh");
+    write_list("ai/domains", "# nothing follows\n", 1767225600);
+    write_list("doh/domains", "dns.new.example\n", 1767225600);
+    assert_false(run("."));
+    assert_non_null(strstr(complaints, "no line of the category ai holds a name"));
+    assert_true(run("doh"));
+    assert_non_null(strstr(printed, "ai: there is no such category: the file has none of it\n"));
+    assert_non_null(strstr(text, "dns.new.example"));
+    write_list("ai/domains", "198.51.100.1\n", 1767225600); /* something is there */
+    assert_true(run("."));
+    assert_null(strstr(printed, "no such category"));
     assert_null(strstr(text, "services ="));
-    assert_null(strstr(text, "resolvers ="));
 }
 
 /* Loads the shipped configuration with what was imported beside it. */
@@ -369,6 +387,7 @@ int main(void)
         TEST(a_category_may_be_named_itself),
         TEST(what_cannot_be_read_is_an_error),
         TEST(a_wrong_file_is_not_said_line_by_line),
+        TEST(a_category_without_a_name_is_not_imported),
         TEST(the_daemon_reads_what_was_written),
         TEST(the_real_list_is_imported),
     };
