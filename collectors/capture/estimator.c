@@ -10,8 +10,11 @@ enum { STREAMED_STEPS_MIN = 2 };
 /* Datagrams of what is sent whole are full, but for the last: at least 1200 B with all headers
  * (RFC 9000, 14). Events of a fast stream come without pauses, too, but are smaller. */
 enum { FULL_DATAGRAM_BYTES = 1000 };
-/* No model writes so many tokens within the pause that makes a step. */
-enum { STEP_TOKENS_MAX = 12 };
+/* Events that are joined in a record, at most, though it was waited for. */
+#define APART_EVENTS 2
+/* Others, of what is sent whole: two of the handshake, after which a request may be answered on a
+ * new connection, that of the headers, and the last. */
+enum { OTHER_DATAGRAMS = 4 };
 
 static double not_negative(double value)
 {
@@ -93,22 +96,26 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-/* Whether the server wrote it bit by bit. An event of one token that is as long as many of them
- * holds something else: the call of a tool, which some send in one. */
-static bool is_in_steps(const struct estimator *estimator, const struct exchange_shape *shape)
-{
-    double step = STEP_TOKENS_MAX * estimator->bytes_per_token.central;
-    double overhead = overhead_of(estimator, shape).central;
-
-    return shape->steps >= STREAMED_STEPS_MIN &&
-           (estimator->method != METHOD_M1 ||
-            (double)shape->answer_bytes <= overhead + step * (double)shape->steps);
-}
-
 static bool has_full_datagrams(const struct exchange_shape *shape)
 {
-    return shape->http == EXCHANGE_HTTP_3 &&
-           shape->answer_bytes >= (uint64_t)FULL_DATAGRAM_BYTES * shape->answer_records;
+    return shape->http == EXCHANGE_HTTP_3 && shape->answer_records > OTHER_DATAGRAMS &&
+           shape->answer_bytes >=
+               (uint64_t)FULL_DATAGRAM_BYTES * (shape->answer_records - OTHER_DATAGRAMS);
+}
+
+/* Whether the server wrote it bit by bit. An event of one token that is as long as many of them
+ * holds something else: the call of a tool, which some send in one. Of full datagrams, what is
+ * written bit by bit has about one in each step. */
+static bool is_in_steps(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double step = estimator->step_tokens_max * estimator->bytes_per_token.central;
+    double overhead = overhead_of(estimator, shape).central;
+
+    if (shape->steps < STREAMED_STEPS_MIN ||
+        (has_full_datagrams(shape) && 2 * shape->steps < shape->answer_records))
+        return false;
+    return estimator->method != METHOD_M1 || estimator->step_tokens_max <= 0 ||
+           (double)shape->answer_bytes <= overhead + step * (double)shape->steps;
 }
 
 /* Whether nothing shows that the answer was streamed. Datagrams are many, however it was sent. */
@@ -116,6 +123,8 @@ static bool may_be_whole(const struct estimator *estimator, const struct exchang
 {
     if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2 &&
         estimator->method != METHOD_EVENTS)
+        return false;
+    if (shape->ends_in_event)
         return false;
     return shape->answer_records <= estimator->whole_records_max * requests_of(shape) ||
            (has_full_datagrams(shape) && estimator->whole_records_max > 0 &&
@@ -164,6 +173,31 @@ static struct triple whole_at_once(const struct estimator *estimator,
     return tokens.central <= writable_tokens(estimator, shape) ? tokens : triple_exact(0);
 }
 
+/* The last record of a single answer is as large as many events, and was waited for: it holds text
+ * that was written meanwhile, all of an answer or the call of a tool. */
+static bool has_text_apart(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double least = estimator->whole_record_overhead_bytes;
+
+    if (estimator->method == METHOD_M1)
+        least = larger(least, APART_EVENTS * estimator->bytes_per_token.high);
+    return requests_of(shape) <= 1 && estimator->whole_record_overhead_bytes > 0 &&
+           (double)shape->apart_bytes > least && shape->apart_bytes <= shape->answer_bytes;
+}
+
+/* What comes of that, and of what was streamed before. */
+static struct triple tokens_with_apart(const struct estimator *estimator,
+                                       const struct exchange_shape *shape)
+{
+    struct exchange_shape before = *shape;
+
+    before.answer_bytes -= shape->apart_bytes;
+    return triple_add(streamed_tokens(estimator, &before),
+                      per_unit((double)shape->apart_bytes,
+                               triple_exact(estimator->whole_record_overhead_bytes),
+                               estimator->whole_bytes_per_token));
+}
+
 /* Of answers on one connection at once, some may have been sent whole: what is more than records of
  * the usual size may be their text. */
 static double more_at_once(const struct estimator *estimator, const struct exchange_shape *shape)
@@ -177,8 +211,8 @@ static double more_at_once(const struct estimator *estimator, const struct excha
            estimator->whole_bytes_per_token.central;
 }
 
-static struct triple visible_tokens(const struct estimator *estimator,
-                                    const struct exchange_shape *shape)
+static struct triple tokens_by_records(const struct estimator *estimator,
+                                       const struct exchange_shape *shape)
 {
     struct triple streamed = streamed_tokens(estimator, shape);
     struct triple beside = whole_at_once(estimator, shape);
@@ -195,6 +229,21 @@ static struct triple visible_tokens(const struct estimator *estimator,
     return (struct triple){smaller(streamed.low, whole.low),
                            is_whole ? whole.central : streamed.central,
                            larger(streamed.high, smaller(whole.high, most))};
+}
+
+static struct triple visible_tokens(const struct estimator *estimator,
+                                    const struct exchange_shape *shape)
+{
+    struct triple tokens = tokens_by_records(estimator, shape);
+    struct triple apart;
+
+    if (!has_text_apart(estimator, shape))
+        return tokens;
+    apart = tokens_with_apart(estimator, shape);
+    if (apart.central > writable_tokens(estimator, shape))
+        return tokens;
+    return (struct triple){smaller(tokens.low, apart.low), apart.central,
+                           larger(tokens.high, apart.high)};
 }
 
 static double square(double value)

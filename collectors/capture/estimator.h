@@ -16,7 +16,7 @@
 #define ESTIMATOR_MAX_SLOTS 120
 #define ESTIMATOR_MAX_SIGMA 2.0
 /* What a service is seen to stream in; more ways than that nobody has told apart. */
-#define ESTIMATOR_MAX_REGIMES 3
+#define ESTIMATOR_MAX_REGIMES 4
 /* Within so many records of an answer, those of the modal size have begun. */
 #define ESTIMATOR_VOTE_RECORDS 16
 
@@ -52,8 +52,11 @@ enum input_method {
  *   whole_tokens_per_second_max
  *                         M1, M2: no model writes faster. What would be is no answer that was sent
  *                         whole; 0: not known
- *   whole_record_...      M1, M2: of several answers at once, a record of at least
- *                         whole_record_min bytes may be all of one, with so much around its text
+ *   step_tokens_max       M1: no model writes more within the pause that makes a step: what has
+ * more in each was not written bit by bit whole_record_...      M1, M2: of several answers at once,
+ * a record of at least whole_record_min bytes right before an end may be all of one, with so much
+ * around its text whole_alone_...       where no end shows it, one of at least whole_alone_factor
+ * times that size, and whole_alone_more times those in which events are joined; 0: none
  *   exchange_sigma        how far a single exchange's visible tokens lie from what the band says of
  *                         all of them: a standard deviation, in logarithms, at random */
 #define TOKEN_RULE_MEMBERS                                                                         \
@@ -70,8 +73,11 @@ enum input_method {
     struct triple whole_overhead_bytes;                                                            \
     struct triple whole_bytes_per_token;                                                           \
     double whole_tokens_per_second_max;                                                            \
+    double step_tokens_max;                                                                        \
     double whole_record_min;                                                                       \
     double whole_record_overhead_bytes;                                                            \
+    double whole_alone_factor;                                                                     \
+    double whole_alone_more;                                                                       \
     double exchange_sigma;
 
 struct token_rule {
@@ -125,14 +131,19 @@ struct estimator {
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
                                 * that is none, but says that there is none; */
     double refusal_s_max;      /* nor is one that came within that of its request */
-    double at_once_gap_s;      /* HTTP/2 and HTTP/3: who asks again before the server was silent for
-                                * that long is answered together with what was asked before */
-    double http1_less_bytes;   /* M2: so much less than record_base_bytes over HTTP/1.1, */
-    double quic_more_bytes;    /* or more in a datagram of QUIC */
+    double whole_pause_s; /* M1, M2: what is written at last, after that, may be text sent whole */
+    double at_once_gap_s; /* HTTP/2 and HTTP/3: who asks again before the server was silent for
+                           * that long is answered together with what was asked before */
+    double http1_less_bytes; /* M2: so much less than record_base_bytes over HTTP/1.1, */
+    double quic_more_bytes;  /* or more in a datagram of QUIC */
 
     struct triple record_base_bytes; /* M2: bytes of an event that are no token */
     double event_text_bytes;         /* M2: bytes of an event that are, usually */
     double record_max_bytes;         /* M2: larger records hold no such events */
+    /* M2: what an event holds of a signature of thoughts, at least, and of the call of a tool that
+     * stands beside one; 0: the service sends none */
+    double signature_bytes_min;
+    double signature_call_bytes;
     /* M6, where only bytes are known: of the answers, for each request, and what those hold. 0:
      * unknown */
     struct triple bytes_per_request;
@@ -176,6 +187,8 @@ struct exchange_shape {
     uint32_t modal_lead;     /* by how many those are more than the others, since they began */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     uint64_t whole_text_bytes;  /* of several at once: in records that hold an answer sent whole */
+    uint32_t apart_bytes; /* of a single answer: its last record, if it was waited for; or 0 */
+    bool ends_in_event;   /* M2: the last record is an event without text: it was streamed */
     bool first_on_connection;
 };
 

@@ -43,6 +43,7 @@ static const struct confread_key estimator_keys[] = {
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
     {"refusal_s_max", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(refusal_s_max), 0, NULL},
+    {"whole_pause_s", CONFREAD_DOUBLE, false, 0.01, 60, MEMBER(whole_pause_s), 0, NULL},
     {"at_once_gap_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(at_once_gap_s), 0, NULL},
     {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
     {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
@@ -59,12 +60,19 @@ static const struct confread_key estimator_keys[] = {
      NULL},
     {"whole_tokens_per_second_max", CONFREAD_DOUBLE, false, 10, 1e6,
      MEMBER(whole_tokens_per_second_max), 0, NULL},
+    {"step_tokens_max", CONFREAD_DOUBLE, false, 1, 1000, MEMBER(step_tokens_max), 0, NULL},
     {"whole_record_min", CONFREAD_DOUBLE, false, 100, 16384, MEMBER(whole_record_min), 0, NULL},
     {"whole_record_overhead_bytes", CONFREAD_DOUBLE, false, 0, 16384,
      MEMBER(whole_record_overhead_bytes), 0, NULL},
+    {"whole_alone_factor", CONFREAD_DOUBLE, false, 1, 100, MEMBER(whole_alone_factor), 0, NULL},
+    {"whole_alone_more", CONFREAD_DOUBLE, false, 1, 100, MEMBER(whole_alone_more), 0, NULL},
     {"record_base_bytes", CONFREAD_TRIPLE, false, 0, 16384, MEMBER(record_base_bytes), 0, NULL},
     {"event_text_bytes", CONFREAD_DOUBLE, false, 1, 16384, MEMBER(event_text_bytes), 0, NULL},
     {"record_max_bytes", CONFREAD_DOUBLE, false, 1, 16640, MEMBER(record_max_bytes), 0, NULL},
+    {"signature_bytes_min", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(signature_bytes_min), 0,
+     NULL},
+    {"signature_call_bytes", CONFREAD_DOUBLE, false, 0, 16384, MEMBER(signature_call_bytes), 0,
+     NULL},
     {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
     {"overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_bytes), 0, NULL},
     {"overhead_records", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(overhead_records), 0, NULL},
@@ -205,37 +213,76 @@ static const struct parameter_use shapes[] = {
     {"refusal_record_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"refusal_s_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_tokens_per_second_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"step_tokens_max", BIT(METHOD_M1)},
     {"whole_record_min", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_record_overhead_bytes", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_pause_s", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_alone_factor", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"whole_alone_more", BIT(METHOD_M1)},
+    {"signature_bytes_min", BIT(METHOD_M2)},
+    {"signature_call_bytes", BIT(METHOD_M2)},
     {"at_once_gap_s", SHAPED_METHODS | BIT(METHOD_M2)},
     {"http1_less_bytes", BIT(METHOD_M2)},
     {"quic_more_bytes", BIT(METHOD_M2)},
 };
+
+struct together {
+    const char *one;
+    const char *other; /* used with that */
+    bool needed;       /* and that with it */
+};
+
+static bool check_together(const config_setting_t *group, const struct together *pairs,
+                           size_t count, struct diagnostics *diagnostics)
+{
+    bool valid = true;
+
+    for (size_t i = 0; i < count; i++) {
+        const config_setting_t *one = config_setting_get_member(group, pairs[i].one);
+        const config_setting_t *other = config_setting_get_member(group, pairs[i].other);
+
+        if (one && !other) {
+            confread_error(one, diagnostics, "%s is used with %s", pairs[i].one, pairs[i].other);
+            valid = false;
+        } else if (other && !one && pairs[i].needed) {
+            confread_error(other, diagnostics, "%s is used with %s", pairs[i].other, pairs[i].one);
+            valid = false;
+        }
+    }
+    return valid;
+}
 
 /* Answers that were sent whole are told beside others, with what surrounds their text; with M2,
  * what counts them would count images. */
 static bool check_whole(const config_setting_t *group, const struct estimator *estimator,
                         struct diagnostics *diagnostics)
 {
+    static const struct together pairs[] = {
+        {"whole_record_min", "whole_record_overhead_bytes", true},
+        {"whole_record_min", "at_once_gap_s", false},
+        {"whole_alone_factor", "whole_record_min", false},
+        {"whole_alone_more", "whole_alone_factor", false},
+        {"signature_bytes_min", "signature_call_bytes", true}, /* of M2 alone */
+    };
     const config_setting_t *least = config_setting_get_member(group, "whole_record_min");
-    const config_setting_t *around =
-        config_setting_get_member(group, "whole_record_overhead_bytes");
+    bool valid;
 
     if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2)
-        return true; /* neither may stand there */
-    if ((least != NULL) != (around != NULL)) {
-        confread_error(least ? least : around, diagnostics,
-                       "whole_record_min and whole_record_overhead_bytes are used together");
-        return false;
-    }
-    if (least && (estimator->at_once_gap_s <= 0 ||
-                  (estimator->method == METHOD_M2 && estimator->bulk_record_min > 0))) {
+        return true; /* none may stand there */
+    valid = check_together(group, pairs, COUNT_OF(pairs) - (estimator->method != METHOD_M2),
+                           diagnostics);
+    if (least && estimator->method == METHOD_M2 && estimator->bulk_record_min > 0) {
         confread_error(least, diagnostics,
-                       "whole_record_min is used with at_once_gap_s, and with M2 without "
-                       "bulk_record_min");
+                       "whole_record_min is not used with bulk_record_min by M2");
         return false;
     }
-    return true;
+    if (estimator->method == METHOD_M1 && estimator->whole_alone_factor > 0 &&
+        estimator->whole_alone_more <= 0) {
+        confread_error(config_setting_get_member(group, "whole_alone_factor"), diagnostics,
+                       "whole_alone_factor is used with whole_alone_more by M1");
+        return false;
+    }
+    return valid;
 }
 
 /* What may be told of some methods' answers, and need not. */
@@ -272,7 +319,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"overlap_quic_bytes_min", false}, {"event_gap_s", false},
                       {"image_fetch_s", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
-                                              "refusal_s_max", "whole_record_min", "at_once_gap_s"};
+                                              "refusal_s_max",   "whole_record_min",
+                                              "whole_pause_s",   "at_once_gap_s"};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;
 

@@ -47,10 +47,10 @@
 /* Small enough for what a record of an image has, and large enough for 16 MB of them. */
 #define BULK_PART_BYTES      256
 #define LARGEST_RECORD_BYTES 16384
-/* Where no end shows it, an answer that was sent whole is so much larger than what must be with
- * one, and than events that share a record. */
-#define WHOLE_FACTOR 1.5
-#define WHOLE_MORE   3
+/* Of an answer that is the call of a tool: headers, the call, and a last event; before them, on a
+ * new connection, tickets. */
+#define CALL_RECORDS   3
+#define TICKET_RECORDS 2
 /* Of text, for 4 MB of it. */
 #define WHOLE_PART_BYTES 64
 /* For two minutes. */
@@ -58,7 +58,7 @@
 
 /* STATE_OVERLAP: an answer is running, and the client says what may be the next request. */
 enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER, STATE_OVERLAP };
-enum { MAX_RECORDS = (1 << 19) - 1, MAX_SLOTS = (1 << 7) - 1, MAX_WAITED = (1 << 15) - 1 };
+enum { MAX_RECORDS = (1 << 18) - 1, MAX_SLOTS = (1 << 7) - 1, MAX_WAITED = (1 << 15) - 1 };
 _Static_assert(MAX_SLOTS >= ESTIMATOR_MAX_SLOTS, "more slots can be asked for than are counted");
 
 void exchange_start(struct exchange_tracker *tracker)
@@ -149,62 +149,101 @@ static void add_records(struct exchange_tracker *tracker, uint32_t more)
     tracker->answer_records = (tracker->answer_records + (more < room ? more : room)) & MAX_RECORDS;
 }
 
-/* How answers that were sent whole are told beside others: by one of the ways in which the service
- * streams, if not by its own rule. NULL: they are not. */
-static const struct token_rule *whole_rule(const struct estimator *estimator)
+/* Whether most records so far are as large as that way of streaming has them. */
+static bool may_be_of(const struct exchange_tracker *tracker, const struct estimator_regime *regime)
 {
+    return tracker->modal_lead > 0 && tracker->modal_bytes >= regime->record_bytes_min &&
+           tracker->modal_bytes <= regime->record_bytes_max;
+}
+
+/* How answers that were sent whole are told beside others: by the service's own rule, else by that
+ * of the way in which it seems to stream, else by the first that has one. NULL: they are not. */
+static const struct token_rule *whole_rule(const struct exchange_tracker *tracker,
+                                           const struct estimator *estimator)
+{
+    const struct token_rule *first = NULL;
+
     if (estimator->whole_record_min > 0)
         return &estimator->rule;
-    for (size_t i = 0; i < estimator->regime_count; i++)
-        if (estimator->regimes[i].rule.whole_record_min > 0)
-            return &estimator->regimes[i].rule;
-    return NULL;
+    for (size_t i = 0; i < estimator->regime_count; i++) {
+        const struct estimator_regime *regime = &estimator->regimes[i];
+
+        if (regime->rule.whole_record_min <= 0)
+            continue;
+        if (estimator->method == METHOD_M1 && may_be_of(tracker, regime))
+            return &regime->rule;
+        if (!first)
+            first = &regime->rule;
+    }
+    return first;
 }
 
 /* What of the last record is text, if it holds all of one of several answers, in WHOLE_PART_BYTES;
  * 0 where it has less than FACTOR times the size of such. */
-static uint16_t text_of_last(const struct exchange_tracker *tracker,
-                             const struct estimator *estimator, double factor)
+static uint16_t text_of_last(const struct exchange_tracker *tracker, const struct token_rule *whole,
+                             double factor)
 {
-    const struct token_rule *rule = whole_rule(estimator);
     double size = tracker->last_record;
-    double text;
+    double text = size - whole->whole_record_overhead_bytes;
 
-    if (!rule || size < factor * rule->whole_record_min)
+    if (factor <= 0 || size < factor * whole->whole_record_min || text <= 0)
         return 0;
-    text = size - rule->whole_record_overhead_bytes;
-    return text > 0 ? (uint16_t)(text / WHOLE_PART_BYTES) : 0;
+    return (uint16_t)(text / WHOLE_PART_BYTES);
 }
 
-/* An end followed the last record: it holds an answer, if it is larger than those in which events
- * are joined. */
+/* Whether the last record is that of events: no larger than others in which these are joined, or,
+ * where the last events of a stream repeat its text, one that follows another of about that size.
+ * With M2 there is no room to tell. */
+static bool may_be_events(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                          const struct token_rule *whole)
+{
+    double more = whole->whole_alone_factor > 0 ? 0 : whole->whole_record_overhead_bytes;
+
+    return estimator->method == METHOD_M1 &&
+           tracker->last_record <= (double)tracker->joined_record + more;
+}
+
+/* An end followed the last record: it holds an answer, if not events. */
 static void note_end(struct exchange_tracker *tracker, const struct estimator *estimator)
 {
-    if (estimator->method != METHOD_M1 || tracker->last_record > tracker->joined_record)
-        tracker->whole_parts = add_small(tracker->whole_parts, text_of_last(tracker, estimator, 1));
+    const struct token_rule *whole = whole_rule(tracker, estimator);
+
+    if (whole && !may_be_events(tracker, estimator, whole))
+        tracker->whole_parts = add_small(tracker->whole_parts, text_of_last(tracker, whole, 1));
+    if (whole && whole->whole_alone_factor <= 0 && estimator->method == METHOD_M1)
+        tracker->joined_record = 0;
     tracker->last_record = 0; /* says nothing of the next one's end */
 }
 
+static void note_joined(struct exchange_tracker *tracker)
+{
+    if (tracker->last_record > tracker->joined_record)
+        tracker->joined_record = (uint16_t)tracker->last_record;
+}
+
 /* No end followed the last record in a record of its own. It may hold all of an answer none the
- * less, if it is far larger than any before; M2 has no room to tell. If it is not, events were
- * joined, and so they may have been in what was taken for an answer. */
+ * less, if it is far larger than any before. If it is not, events were joined, and so they may have
+ * been in what was taken for an answer. */
 static void note_no_end(struct exchange_tracker *tracker, const struct estimator *estimator)
 {
+    const struct token_rule *whole;
     uint16_t parts;
 
     if (tracker->requests <= 1)
         return;
-    parts = text_of_last(tracker, estimator, WHOLE_FACTOR);
+    whole = whole_rule(tracker, estimator);
+    if (!whole)
+        return;
+    parts = text_of_last(tracker, whole, whole->whole_alone_factor);
     if (estimator->method != METHOD_M1) {
         tracker->whole_parts = add_small(tracker->whole_parts, parts);
         return;
     }
-    if (tracker->last_record >= WHOLE_MORE * tracker->joined_record)
+    if (tracker->last_record >= whole->whole_alone_more * tracker->joined_record)
         tracker->whole_parts = add_small(tracker->whole_parts, parts);
     else
         tracker->whole_parts -= parts < tracker->whole_parts ? parts : tracker->whole_parts;
-    if (tracker->last_record > tracker->joined_record)
-        tracker->joined_record = (uint16_t)tracker->last_record;
+    note_joined(tracker);
 }
 
 static void take_whole(const struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -212,8 +251,93 @@ static void take_whole(const struct exchange_tracker *tracker, const struct esti
 {
     uint64_t bytes = (uint64_t)tracker->whole_parts * WHOLE_PART_BYTES;
 
-    if (whole_rule(estimator) && bytes <= tracker->answer_bytes)
+    if (tracker->requests <= 1) {
+        if (estimator->whole_pause_s > 0 && tracker->apart && tracker->http != EXCHANGE_HTTP_3)
+            shape->apart_bytes = tracker->last_record;
+        return;
+    }
+    if (whole_rule(tracker, estimator) && bytes <= tracker->answer_bytes)
         shape->whole_text_bytes = bytes;
+}
+
+/* What a record of SIZE bytes holds beyond the BASE of each of its events. Servers and proxies join
+ * events that come close to each other; a record that is larger than those holds none: headers, the
+ * first and last event, the results of a tool that ran at the server. */
+static double excess_of(const struct estimator *estimator, double size, double base)
+{
+    double own = fmax(base - RECORD_BYTES, 0); /* of an event that is joined to another */
+    double events = round((size - RECORD_BYTES) / (own + estimator->event_text_bytes));
+    double bases = RECORD_BYTES + (events > 1 ? events : 1) * own;
+
+    return size > estimator->record_max_bytes || size <= bases ? 0 : size - bases;
+}
+
+/* How much more stands before and after an event than over HTTP/2. */
+static double framing(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    switch (tracker->http) {
+    case EXCHANGE_HTTP_1:
+        return -estimator->http1_less_bytes;
+    case EXCHANGE_HTTP_3:
+        return estimator->quic_more_bytes;
+    default:
+        return 0;
+    }
+}
+
+/* The same of each base. The larger the base, the fewer bytes are tokens, but that it may be taken
+ * twice. */
+static struct triple excesses_of(const struct exchange_tracker *tracker,
+                                 const struct estimator *estimator, uint32_t size)
+{
+    const struct triple *base = &estimator->record_base_bytes;
+    double more = framing(tracker, estimator);
+    double least = excess_of(estimator, size, base->high + more);
+    double central = excess_of(estimator, size, base->central + more);
+    double most = excess_of(estimator, size, base->low + more);
+
+    return (struct triple){fmin(least, fmin(central, most)), central,
+                           fmax(least, fmax(central, most))};
+}
+
+static struct triple around(struct triple band, double central)
+{
+    return (struct triple){fmin(band.low, central), central, fmax(band.high, central)};
+}
+
+/* Of an answer of few records: one that is too large to hold events, beside headers and tickets. */
+static bool holds_large_event(const struct exchange_tracker *tracker,
+                              const struct estimator *estimator)
+{
+    return (double)(tracker->answer_bytes - tracker->last_record) >
+           estimator->record_max_bytes + estimator->record_base_bytes.high + TICKETS_BYTES_MAX;
+}
+
+/* Models that think send a signature of their thoughts, in base64: beside the call of a tool, or in
+ * an event of its own, which is the last one of a text. It is no text, but may be: that is the high
+ * end. */
+static void leave_signature_out(const struct exchange_tracker *tracker,
+                                const struct estimator *estimator, struct exchange_shape *shape)
+{
+    double base = estimator->record_base_bytes.central + framing(tracker, estimator);
+    double beyond = (double)tracker->last_record - base;
+    double before =
+        shape->excess_bytes.central - excesses_of(tracker, estimator, tracker->last_record).central;
+    uint32_t tickets = tracker->had_exchange ? 0 : TICKET_RECORDS;
+    uint32_t records = tracker->answer_records;
+
+    if (tracker->requests > 1 || records < CALL_RECORDS || tracker->http == EXCHANGE_HTTP_3)
+        return;
+    if (beyond >= estimator->signature_bytes_min && 2 * before < beyond * (records - 1) &&
+        (tracker->steps > WHOLE_STEPS_MAX || records >= CALL_RECORDS + tickets)) {
+        shape->ends_in_event = true;
+        shape->excess_bytes = around(shape->excess_bytes, fmax(before, 0));
+    } else if (fabs(beyond) <= estimator->event_text_bytes / 2 &&
+               records <= CALL_RECORDS + tickets) {
+        shape->ends_in_event = true;
+        if (before >= estimator->signature_bytes_min || holds_large_event(tracker, estimator))
+            shape->excess_bytes = around(shape->excess_bytes, estimator->signature_call_bytes);
+    }
 }
 
 /* New rules may have brought another method since the answer began: then what the old one gathered
@@ -227,12 +351,14 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
         shape->steps = tracker->steps;
     take_whole(tracker, estimator, shape);
     if (estimator->method == METHOD_M2) {
-        if (!whole_rule(estimator))
+        if (!whole_rule(tracker, estimator))
             shape->bulk_bytes = (uint64_t)tracker->bulk_parts * BULK_PART_BYTES;
         shape->bulk_records = (uint32_t)(shape->bulk_bytes / LARGEST_RECORD_BYTES);
         if (excess[0] <= excess[1] && excess[1] <= excess[2])
             shape->excess_bytes =
                 (struct triple){(double)excess[0], (double)excess[1], (double)excess[2]};
+        if (estimator->signature_bytes_min > 0)
+            leave_signature_out(tracker, estimator, shape);
         return;
     }
     if (tracker->bulk_bytes <= tracker->answer_bytes &&
@@ -315,18 +441,6 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
     return true;
 }
 
-/* What a record of SIZE bytes holds beyond the BASE of each of its events. Servers and proxies join
- * events that come close to each other; a record that is larger than those holds none: headers, the
- * first and last event, the results of a tool that ran at the server. */
-static double excess_of(const struct estimator *estimator, double size, double base)
-{
-    double own = fmax(base - RECORD_BYTES, 0); /* of an event that is joined to another */
-    double events = round((size - RECORD_BYTES) / (own + estimator->event_text_bytes));
-    double bases = RECORD_BYTES + (events > 1 ? events : 1) * own;
-
-    return size > estimator->record_max_bytes || size <= bases ? 0 : size - bases;
-}
-
 /* Half-second slots since the answer began. */
 static int64_t slot_of(const struct exchange_tracker *tracker, int64_t time_ns)
 {
@@ -361,33 +475,14 @@ static void vote(struct exchange_tracker *tracker, uint32_t size)
     }
 }
 
-/* How much more stands before and after an event than over HTTP/2. */
-static double framing(const struct exchange_tracker *tracker, const struct estimator *estimator)
-{
-    switch (tracker->http) {
-    case EXCHANGE_HTTP_1:
-        return -estimator->http1_less_bytes;
-    case EXCHANGE_HTTP_3:
-        return estimator->quic_more_bytes;
-    default:
-        return 0;
-    }
-}
-
 static void add_excess(struct exchange_tracker *tracker, const struct estimator *estimator,
                        uint32_t size)
 {
-    const struct triple *base = &estimator->record_base_bytes;
-    double more = framing(tracker, estimator);
+    struct triple excess = excesses_of(tracker, estimator, size);
 
-    float bytes[] = {(float)excess_of(estimator, size, base->high + more),
-                     (float)excess_of(estimator, size, base->central + more),
-                     (float)excess_of(estimator, size, base->low + more)};
-
-    /* The larger the base, the fewer bytes are tokens, but that it may be taken twice. */
-    tracker->excess_bytes[0] += fminf(bytes[0], fminf(bytes[1], bytes[2]));
-    tracker->excess_bytes[1] += bytes[1];
-    tracker->excess_bytes[2] += fmaxf(bytes[0], fmaxf(bytes[1], bytes[2]));
+    tracker->excess_bytes[0] += (float)excess.low;
+    tracker->excess_bytes[1] += (float)excess.central;
+    tracker->excess_bytes[2] += (float)excess.high;
 }
 
 static void add_bulk(struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -401,6 +496,14 @@ static void add_bulk(struct exchange_tracker *tracker, const struct estimator *e
     }
 }
 
+/* Whether a record that comes now, and no first one, was waited for. */
+static bool is_apart(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                     int64_t now_ns)
+{
+    return tracker->answer_records > 1 &&
+           now_ns - tracker->last_ns >= to_ns(estimator->whole_pause_s);
+}
+
 static void add_answer(struct exchange_tracker *tracker, const struct estimator *estimator,
                        int64_t now_ns, uint32_t size)
 {
@@ -411,6 +514,7 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     tracker->answer_bytes = add(tracker->answer_bytes, size);
     add_records(tracker, 1);
     note_no_end(tracker, estimator);
+    tracker->apart = is_apart(tracker, estimator, now_ns);
     tracker->last_record = add_small(0, size);
     tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns, size));
     if (tracker->running == 0)

@@ -47,7 +47,8 @@ struct exchange_tracker {
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t next_burst_bytes;
-    uint32_t answer_records : 19;
+    uint32_t answer_records : 18;
+    uint32_t apart : 1;        /* the last record, from what was said before */
     uint32_t half_seconds : 7; /* of those, counted since the answer began, that hold some of it */
     uint32_t state : 2;
     uint32_t had_exchange : 1;

@@ -460,8 +460,7 @@ static void a_whole_answer_lacks_what_was_sent_before(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 14, 2250, 5000);
 }
 
-/* Datagrams are many, however an answer is sent: its steps tell. And an event of one token that is
- * as long as many is none. */
+/* Datagrams are many, however an answer is sent: its steps tell. */
 static void a_whole_answer_has_no_steps(void **state)
 {
     struct estimator estimator = simple;
@@ -473,15 +472,76 @@ static void a_whole_answer_has_no_steps(void **state)
     shape.http = EXCHANGE_HTTP_3;
     shape.steps = 1; /* in datagrams of 400 B: a fast stream */
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
-    shape.answer_records = 12;
+    shape.answer_records = 17; /* but for four, of 923 */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    shape.answer_records = 16; /* of 1000 */
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
-    shape.steps = 4; /* of 2500: 12.5 tokens each */
+    shape.steps = 7;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
-    shape.steps = 5;
+    shape.steps = 8; /* each of one or two datagrams */
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
     shape.http = EXCHANGE_HTTP_2;
     shape.steps = 1;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+}
+
+/* An event of one token that is as long as many is none. */
+static void no_step_has_many_tokens(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_records_max = 30;
+    shape.steps = 4; /* of 2500: 12.5 tokens each */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 5750);
+    estimator.step_tokens_max = 12;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
+    shape.steps = 5;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 5750);
+}
+
+/* What was waited for at the end, and is larger than two events, was written meanwhile. */
+static void what_was_waited_for_is_text(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_record_overhead_bytes = 700;
+    shape.apart_bytes = 800; /* as two events of the longest tokens */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    shape.apart_bytes = 1500;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 42.5 + 200, 95 + 400);
+    estimator.whole_tokens_per_second_max = 90; /* 225 in all */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    estimator.whole_tokens_per_second_max = 100;
+    shape.requests = 2; /* of several, others tell */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 21.5, 49, 109);
+    shape.requests = 1;
+    estimator.method = METHOD_M2;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35 + 200, 110 + 400);
+    shape.apart_bytes = 700;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
+    shape.apart_bytes = 1500;
+    estimator.whole_record_overhead_bytes = 0; /* not known */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
+}
+
+/* Of few records, too, where the last is an event. */
+static void what_ends_in_an_event_was_streamed(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M2;
+    estimator.whole_records_max = 30;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 2750, 5750);
+    shape.ends_in_event = true;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
 }
 
 static void what_is_smaller_than_its_overhead_is_nothing(void **state)
@@ -698,6 +758,9 @@ int main(void)
         cmocka_unit_test(one_of_those_at_once_may_be_whole),
         cmocka_unit_test(a_whole_answer_lacks_what_was_sent_before),
         cmocka_unit_test(a_whole_answer_has_no_steps),
+        cmocka_unit_test(no_step_has_many_tokens),
+        cmocka_unit_test(what_was_waited_for_is_text),
+        cmocka_unit_test(what_ends_in_an_event_was_streamed),
         cmocka_unit_test(what_is_smaller_than_its_overhead_is_nothing),
         cmocka_unit_test(estimates_are_ordered_and_finite),
         cmocka_unit_test(recorded_answers_of_gpt_4o_are_estimated_well),

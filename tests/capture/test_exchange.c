@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/exchange.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -675,6 +676,8 @@ static void the_end_tells_what_was_sent_whole(void **state)
 
     (void)state;
     chat.whole_record_min = 1000;
+    chat.whole_alone_factor = 1.5;
+    chat.whole_alone_more = 3;
     chat.whole_record_overhead_bytes = 700;
     either.regime_count = 1; /* one way of streaming may have such, the other not */
     either.regimes[0].rule = chat.rule;
@@ -698,6 +701,8 @@ static void a_refusal_hides_no_answer_beside_it(void **state)
 
     (void)state;
     chat.whole_record_min = 1000;
+    chat.whole_alone_factor = 1.5;
+    chat.whole_alone_more = 3;
     chat.whole_record_overhead_bytes = 700;
     start(&chat);
     greet_http2(0);
@@ -774,8 +779,11 @@ static void an_answer_sent_whole_is_larger_than_joined_events(void **state)
 
     (void)state;
     chat.whole_record_min = 981;
+    chat.whole_alone_factor = 1.5;
+    chat.whole_alone_more = 3;
     batched.at_once_gap_s = 1;
     batched.whole_record_min = 981;
+    batched.whole_alone_factor = 1.5;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(whole_among(&chat, cases[i].sizes, 4), cases[i].text);
         assert_int_equal(whole_among(&batched, cases[i].sizes, 4), cases[i].batched);
@@ -789,6 +797,8 @@ static void what_was_before_is_no_whole_answer(void **state)
 
     (void)state;
     chat.whole_record_min = 1000;
+    chat.whole_alone_factor = 1.5;
+    chat.whole_alone_more = 3;
     start(&chat);
     greet_http2(0);
     client(0, 1400);
@@ -810,6 +820,8 @@ static void ends_with_joined_events_are_no_answer(void **state)
 
     (void)state;
     chat.whole_record_min = 1000;
+    chat.whole_alone_factor = 1.5;
+    chat.whole_alone_more = 3;
     for (uint32_t last = 1280; last <= 1281; last++) {
         start(&chat);
         greet_http2(0);
@@ -821,6 +833,152 @@ static void ends_with_joined_events_are_no_answer(void **state)
         server(3 * S, EMPTY_FRAME);
         close_at_end();
         assert_int_equal(shapes[0].whole_text_bytes, last == 1281 ? 1280 : 0);
+    }
+}
+
+/* Where the last events of a stream repeat its text, the end of a whole answer follows none of
+ * about its size; and only ends tell. */
+static void a_repeated_text_is_no_answer(void **state)
+{
+    static const struct {
+        uint32_t before, last;
+        uint64_t text;
+    } cases[] = {{300, 4000, 4000 - 1920},
+                 {2080, 4000, 0},
+                 {2079, 4000, 4000 - 1920},
+                 {9000, 10000, 0},
+                 {300, 1999, 0}};
+    struct estimator responses = program;
+
+    (void)state;
+    responses.whole_record_min = 2000;
+    responses.whole_record_overhead_bytes = 1920;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start(&responses);
+        greet_http2(0);
+        for (int j = 0; j < 3; j++)
+            client(j * 300 * MS, 1400);
+        server(S, 8000); /* of another answer, which ends; and one that has no end */
+        server(S, EMPTY_FRAME);
+        stream(S + 20 * MS, 20 * MS, 50, 300);
+        server(3 * S, cases[i].before);
+        server(3 * S + 50 * MS, cases[i].last);
+        server(3 * S + 50 * MS, EMPTY_FRAME);
+        stream(3 * S + 70 * MS, 20 * MS, 50, 300);
+        close_at_end();
+        assert_int_equal(shapes[0].whole_text_bytes, 8000 - 1920 + cases[i].text / 64 * 64);
+    }
+}
+
+/* Which way of streaming tells, most records say. */
+static void whole_answers_are_told_as_most_records_stream(void **state)
+{
+    struct estimator either = program;
+
+    (void)state;
+    either.regime_count = 2;
+    either.regimes[0] = (struct estimator_regime){.record_bytes_min = 350, .record_bytes_max = 400};
+    either.regimes[0].rule.whole_record_min = 1000;
+    either.regimes[0].rule.whole_record_overhead_bytes = 640;
+    either.regimes[1] = (struct estimator_regime){.record_bytes_min = 300, .record_bytes_max = 300};
+    either.regimes[1].rule.whole_record_min = 2000;
+    either.regimes[1].rule.whole_record_overhead_bytes = 1920;
+    for (uint32_t last = 3840; last <= 3841; last++) {
+        beside_a_whole_answer(&either, 3840);
+        close_at_end();
+        assert_int_equal(shapes[0].whole_text_bytes, 1920);
+        either.regimes[1].record_bytes_min = 301; /* neither: the first */
+        beside_a_whole_answer(&either, 3840);
+        close_at_end();
+        assert_int_equal(shapes[0].whole_text_bytes, 3200);
+        either.regimes[1].record_bytes_min = 300;
+    }
+}
+
+/* Of a single answer, after a pause; not the first record, which the client waits for anyway. */
+static void what_was_waited_for_at_last_is_told(void **state)
+{
+    struct estimator chat = program;
+
+    (void)state;
+    chat.whole_pause_s = 0.25;
+    for (int i = 0; i < 4; i++) {
+        start(&chat);
+        if (i == 3)
+            exchange_start_quic(&tracker);
+        client(0, 1400);
+        if (i != 2)
+            server(S, 900);
+        server(S + 250 * MS - (i == 1), 2000);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].apart_bytes, i == 0 ? 2000 : 0);
+    }
+}
+
+static const struct estimator signing = {
+    COMMON,
+    .request_bytes_min = 200,
+    .method = METHOD_M2,
+    .record_base_bytes = {300, 370, 420},
+    .event_text_bytes = 150,
+    .record_max_bytes = 1300,
+    .signature_bytes_min = 300,
+    .signature_call_bytes = 100,
+};
+
+/* An answer of SIZES, 100 ms apart, the first after a second; on a used connection. */
+static struct exchange_shape signed_answer(const struct estimator *estimator, const uint32_t *sizes)
+{
+    start(estimator);
+    client(0, 1400);
+    stream(S, 100 * MS, 10, 370);
+    client(10 * S, 1400);
+    for (size_t i = 0; i < 8 && sizes[i] > 0; i++)
+        server(11 * S + (int64_t)i * 100 * MS, sizes[i]);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    return shapes[1];
+}
+
+/* The last record of a text that is larger than a signature must be, and than twice the others; or
+ * the call of a tool, after which an event ends the answer that holds nothing. */
+static void a_signature_of_thoughts_is_no_text(void **state)
+{
+    static const struct {
+        uint32_t sizes[8];
+        double excess;
+        bool ends_in_event;
+    } cases[] = {
+        {{300, 500, 400, 300 + 370}, 130 + 30, true},
+        {{300, 500, 400, 299 + 370}, 130 + 30 + 299, false},
+        {{300, 500, 500, 500, 5000}, 3 * 130, true},
+        {{300, 369 + 150, 369 + 150, 300 + 370}, 149 + 149, true},
+        {{520, 520, 520, 520, 300 + 369}, 4 * 150 + 299, false},
+        {{300, 680}, 680 - 370, false}, /* headers, and an answer that was sent whole */
+        {{300, 372 + 300, 372}, 100, true},
+        {{300, 372 + 290, 372}, 292 + 2, true},
+        {{300, 372 + 300, 446}, 302 + 76, false}, /* which holds some text */
+        {{300, 372 + 300, 445}, 100, true},
+        {{300, 372 + 300, 295}, 100, true},
+        {{300, 372 + 300, 294}, 302, false},
+        {{300, 1300 + 420 + 1000 - 299, 372}, 100, true}, /* too large an event */
+        {{300, 1300 + 420 + 1000 - 300, 372}, 2, true},
+        {{300, 372 + 300, 372, 372}, 302 + 2 + 2, false},
+    };
+    struct estimator none = signing;
+
+    (void)state;
+    none.signature_bytes_min = 0;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct exchange_shape shape = signed_answer(&signing, cases[i].sizes);
+        struct exchange_shape all = signed_answer(&none, cases[i].sizes);
+
+        assert_int_equal(shape.ends_in_event, cases[i].ends_in_event);
+        assert_true(fabs(shape.excess_bytes.central - cases[i].excess) < 0.01);
+        assert_true(shape.excess_bytes.low <= shape.excess_bytes.central);
+        assert_true(shape.excess_bytes.high >= all.excess_bytes.high);
+        assert_false(all.ends_in_event);
     }
 }
 
@@ -1174,10 +1332,10 @@ static void counts_stay_at_their_largest(void **state)
 
     start(&api);
     client(0, 300);
-    stream(S, 1000, 1 << 19, 40);
+    stream(S, 1000, 1 << 18, 40);
     close_at_end();
-    assert_int_equal(shapes[0].answer_records, (1 << 19) - 1);
-    assert_int_equal(shapes[0].answer_bytes, 40U << 19);
+    assert_int_equal(shapes[0].answer_records, (1 << 18) - 1);
+    assert_int_equal(shapes[0].answer_bytes, 40U << 18);
 }
 
 int main(void)
@@ -1217,6 +1375,10 @@ int main(void)
         cmocka_unit_test(an_answer_sent_whole_is_larger_than_joined_events),
         cmocka_unit_test(what_was_before_is_no_whole_answer),
         cmocka_unit_test(ends_with_joined_events_are_no_answer),
+        cmocka_unit_test(a_repeated_text_is_no_answer),
+        cmocka_unit_test(whole_answers_are_told_as_most_records_stream),
+        cmocka_unit_test(what_was_waited_for_at_last_is_told),
+        cmocka_unit_test(a_signature_of_thoughts_is_no_text),
         cmocka_unit_test(after_a_refusal_a_connection_is_not_new),
         cmocka_unit_test(http2_is_told_by_its_empty_frames),
         cmocka_unit_test(the_base_of_an_event_depends_on_http),
