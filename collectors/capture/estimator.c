@@ -5,7 +5,8 @@
 
 /* Fewer records tell no way of streaming: what surrounds the text weighs as much. */
 enum { REGIME_RECORDS_MIN = 32 };
-/* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
+/* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. Over
+ * QUIC, the end of a connection's opening comes before that. */
 enum { STREAMED_STEPS_MIN = 2 };
 /* Datagrams of what is sent whole are full, but for the last: at least 1200 B with all headers
  * (RFC 9000, 14). Events of a fast stream come without pauses, too, but are smaller. */
@@ -110,9 +111,11 @@ static bool is_in_steps(const struct estimator *estimator, const struct exchange
 {
     double step = estimator->step_tokens_max * estimator->bytes_per_token.central;
     double overhead = overhead_of(estimator, shape).central;
+    uint32_t opening = shape->first_on_connection && shape->http == EXCHANGE_HTTP_3 ? 1 : 0;
 
-    if (shape->steps < STREAMED_STEPS_MIN ||
-        (has_full_datagrams(shape) && 2 * shape->steps < shape->answer_records))
+    if (shape->steps < STREAMED_STEPS_MIN + opening ||
+        (has_full_datagrams(shape) && 2 * shape->steps < shape->answer_records &&
+         (estimator->method == METHOD_M1 || shape->steps <= STREAMED_STEPS_MIN + 1)))
         return false;
     return estimator->method != METHOD_M1 || estimator->step_tokens_max <= 0 ||
            (double)shape->answer_bytes <= overhead + step * (double)shape->steps;
@@ -177,12 +180,11 @@ static struct triple whole_at_once(const struct estimator *estimator,
  * that was written meanwhile, all of an answer or the call of a tool. */
 static bool has_text_apart(const struct estimator *estimator, const struct exchange_shape *shape)
 {
-    double least = estimator->whole_record_overhead_bytes;
+    double events = APART_EVENTS * estimator->bytes_per_token.high;
+    double least = estimator->method == METHOD_M1 ? events : 0;
 
-    if (estimator->method == METHOD_M1)
-        least = larger(least, APART_EVENTS * estimator->bytes_per_token.high);
-    return requests_of(shape) <= 1 && estimator->whole_record_overhead_bytes > 0 &&
-           (double)shape->apart_bytes > least && shape->apart_bytes <= shape->answer_bytes;
+    return requests_of(shape) <= 1 && (double)shape->apart_bytes > least &&
+           shape->apart_bytes <= shape->answer_bytes;
 }
 
 /* What comes of that, and of what was streamed before. */
@@ -225,7 +227,8 @@ static struct triple tokens_by_records(const struct estimator *estimator,
             streamed.low, streamed.central + beside.central,
             larger(streamed.high + more_at_once(estimator, shape), streamed.high + beside.high)};
     whole = whole_tokens(estimator, shape);
-    is_whole = !is_in_steps(estimator, shape) && whole.central <= most;
+    is_whole = whole.central <= most &&
+               (has_text_apart(estimator, shape) || !is_in_steps(estimator, shape));
     return (struct triple){smaller(streamed.low, whole.low),
                            is_whole ? whole.central : streamed.central,
                            larger(streamed.high, smaller(whole.high, most))};
@@ -237,7 +240,8 @@ static struct triple visible_tokens(const struct estimator *estimator,
     struct triple tokens = tokens_by_records(estimator, shape);
     struct triple apart;
 
-    if (!has_text_apart(estimator, shape))
+    if (!has_text_apart(estimator, shape) || estimator->whole_record_overhead_bytes <= 0 ||
+        (double)shape->apart_bytes <= estimator->whole_record_overhead_bytes)
         return tokens;
     apart = tokens_with_apart(estimator, shape);
     if (apart.central > writable_tokens(estimator, shape))

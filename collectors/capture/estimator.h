@@ -139,7 +139,11 @@ struct estimator {
 
     struct triple record_base_bytes; /* M2: bytes of an event that are no token */
     double event_text_bytes;         /* M2: bytes of an event that are, usually */
-    double record_max_bytes;         /* M2: larger records hold no such events */
+    /* M2: of so many records, the smallest event exceeds the base that all of them have by that (or
+     * falls below it); 0: that is not known */
+    double smallest_records_min;
+    double smallest_event_bytes;
+    double record_max_bytes; /* M2: larger records hold no such events */
     /* M2: what an event holds of a signature of thoughts, at least, and of the call of a tool that
      * stands beside one; 0: the service sends none */
     double signature_bytes_min;

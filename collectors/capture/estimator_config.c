@@ -68,6 +68,10 @@ static const struct confread_key estimator_keys[] = {
     {"whole_alone_more", CONFREAD_DOUBLE, false, 1, 100, MEMBER(whole_alone_more), 0, NULL},
     {"record_base_bytes", CONFREAD_TRIPLE, false, 0, 16384, MEMBER(record_base_bytes), 0, NULL},
     {"event_text_bytes", CONFREAD_DOUBLE, false, 1, 16384, MEMBER(event_text_bytes), 0, NULL},
+    {"smallest_records_min", CONFREAD_DOUBLE, false, 3, 10000, MEMBER(smallest_records_min), 0,
+     NULL},
+    {"smallest_event_bytes", CONFREAD_DOUBLE, false, -100, 1000, MEMBER(smallest_event_bytes), 0,
+     NULL},
     {"record_max_bytes", CONFREAD_DOUBLE, false, 1, 16640, MEMBER(record_max_bytes), 0, NULL},
     {"signature_bytes_min", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(signature_bytes_min), 0,
      NULL},
@@ -219,6 +223,8 @@ static const struct parameter_use shapes[] = {
     {"whole_pause_s", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_alone_factor", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_alone_more", BIT(METHOD_M1)},
+    {"smallest_records_min", BIT(METHOD_M2)},
+    {"smallest_event_bytes", BIT(METHOD_M2)},
     {"signature_bytes_min", BIT(METHOD_M2)},
     {"signature_call_bytes", BIT(METHOD_M2)},
     {"at_once_gap_s", SHAPED_METHODS | BIT(METHOD_M2)},
@@ -262,14 +268,16 @@ static bool check_whole(const config_setting_t *group, const struct estimator *e
         {"whole_record_min", "at_once_gap_s", false},
         {"whole_alone_factor", "whole_record_min", false},
         {"whole_alone_more", "whole_alone_factor", false},
-        {"signature_bytes_min", "signature_call_bytes", true}, /* of M2 alone */
+        {"smallest_records_min", "smallest_event_bytes", true}, /* of M2 alone, as these: */
+        {"signature_bytes_min", "signature_call_bytes", true},
     };
     const config_setting_t *least = config_setting_get_member(group, "whole_record_min");
     bool valid;
 
     if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2)
         return true; /* none may stand there */
-    valid = check_together(group, pairs, COUNT_OF(pairs) - (estimator->method != METHOD_M2),
+    valid = check_together(group, pairs,
+                           estimator->method == METHOD_M2 ? COUNT_OF(pairs) : COUNT_OF(pairs) - 2,
                            diagnostics);
     if (least && estimator->method == METHOD_M2 && estimator->bulk_record_min > 0) {
         confread_error(least, diagnostics,

@@ -47,6 +47,12 @@
 /* Small enough for what a record of an image has, and large enough for 16 MB of them. */
 #define BULK_PART_BYTES      256
 #define LARGEST_RECORD_BYTES 16384
+/* Small enough for what the padding of events differs by, and large enough for what their base
+ * does. */
+#define SMALLEST_PART_BYTES 2
+#define SMALLEST_NONE       255
+/* Headers, and what ends an answer. */
+#define OTHER_RECORDS 2
 /* Of an answer that is the call of a tool: headers, the call, and a last event; before them, on a
  * new connection, tickets. */
 #define CALL_RECORDS   3
@@ -58,6 +64,7 @@
 
 /* STATE_OVERLAP: an answer is running, and the client says what may be the next request. */
 enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER, STATE_OVERLAP };
+enum { MAX_BURST = (1 << 24) - 1 };
 enum { MAX_RECORDS = (1 << 18) - 1, MAX_SLOTS = (1 << 7) - 1, MAX_WAITED = (1 << 15) - 1 };
 _Static_assert(MAX_SLOTS >= ESTIMATOR_MAX_SLOTS, "more slots can be asked for than are counted");
 
@@ -97,6 +104,11 @@ static uint32_t add(uint32_t sum, uint32_t more)
     return more < UINT32_MAX - sum ? sum + more : UINT32_MAX;
 }
 
+static uint32_t add_burst(uint32_t sum, uint32_t more)
+{
+    return more < MAX_BURST - sum ? sum + more : MAX_BURST;
+}
+
 static uint16_t add_small(uint16_t sum, uint32_t more)
 {
     return (uint16_t)(more < UINT16_MAX - (uint32_t)sum ? sum + more : UINT16_MAX);
@@ -117,6 +129,7 @@ static void forget_answer(struct exchange_tracker *tracker)
     tracker->half_seconds = 0;
     tracker->bulk_parts = 0;
     tracker->last_record = 0;
+    tracker->smallest = SMALLEST_NONE;
 }
 
 static void add_request(struct exchange_tracker *tracker)
@@ -305,6 +318,25 @@ static struct triple around(struct triple band, double central)
     return (struct triple){fmin(band.low, central), central, fmax(band.high, central)};
 }
 
+/* What events have around their text is not the same of all models and kinds of answers, but of one
+ * answer it is: the smallest of many events tells, if these differ. Datagrams are cut anywhere. */
+static void correct_base(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                         struct exchange_shape *shape)
+{
+    const struct triple *base = &estimator->record_base_bytes;
+    double records = (double)tracker->answer_records;
+    double events = fmax(1, records - OTHER_RECORDS);
+    double smallest = base->low + (double)(tracker->smallest * SMALLEST_PART_BYTES);
+    double mean = base->central + shape->excess_bytes.central / events;
+    double own = fmax(base->low, fmin(base->high, smallest - estimator->smallest_event_bytes));
+
+    if (estimator->smallest_records_min <= 0 || records < estimator->smallest_records_min ||
+        tracker->requests > 1 || tracker->http == EXCHANGE_HTTP_3 ||
+        tracker->smallest == SMALLEST_NONE || mean - smallest < estimator->event_text_bytes / 2)
+        return;
+    shape->excess_bytes = around(shape->excess_bytes, fmax(0, (mean - own) * events));
+}
+
 /* Of an answer of few records: one that is too large to hold events, beside headers and tickets. */
 static bool holds_large_event(const struct exchange_tracker *tracker,
                               const struct estimator *estimator)
@@ -357,6 +389,7 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
         if (excess[0] <= excess[1] && excess[1] <= excess[2])
             shape->excess_bytes =
                 (struct triple){(double)excess[0], (double)excess[1], (double)excess[2]};
+        correct_base(tracker, estimator, shape);
         if (estimator->signature_bytes_min > 0)
             leave_signature_out(tracker, estimator, shape);
         return;
@@ -475,11 +508,23 @@ static void vote(struct exchange_tracker *tracker, uint32_t size)
     }
 }
 
+/* Not the first record, which holds headers. */
+static void note_smallest(struct exchange_tracker *tracker, const struct estimator *estimator,
+                          uint32_t size)
+{
+    double beyond = (double)size - estimator->record_base_bytes.low - framing(tracker, estimator);
+
+    if (tracker->answer_records > 1 && beyond >= 0 &&
+        beyond < (double)(tracker->smallest * SMALLEST_PART_BYTES))
+        tracker->smallest = (uint32_t)(beyond / SMALLEST_PART_BYTES) & SMALLEST_NONE;
+}
+
 static void add_excess(struct exchange_tracker *tracker, const struct estimator *estimator,
                        uint32_t size)
 {
     struct triple excess = excesses_of(tracker, estimator, size);
 
+    note_smallest(tracker, estimator, size);
     tracker->excess_bytes[0] += (float)excess.low;
     tracker->excess_bytes[1] += (float)excess.central;
     tracker->excess_bytes[2] += (float)excess.high;
@@ -636,7 +681,7 @@ static bool overlap(struct exchange_tracker *tracker, const struct estimator *es
     if (is_rest(tracker, estimator, now_ns))
         tracker->request_bytes = add(tracker->request_bytes, size);
     else
-        tracker->next_burst_bytes = add(tracker->next_burst_bytes, size);
+        tracker->next_burst_bytes = add_burst(tracker->next_burst_bytes, size) & MAX_BURST;
     tracker->state = STATE_OVERLAP;
     tracker->next_burst_last_ns = now_ns;
     note_request(tracker, size);

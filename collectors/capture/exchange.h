@@ -46,7 +46,8 @@ struct exchange_tracker {
     uint32_t request_full : 1; /* the client's last record was full */
     uint32_t request_bytes;
     uint32_t answer_bytes;
-    uint32_t next_burst_bytes;
+    uint32_t next_burst_bytes : 24;
+    uint32_t smallest : 8; /* M2: event, in SMALLEST_PART_BYTES above the least base; or none */
     uint32_t answer_records : 18;
     uint32_t apart : 1;        /* the last record, from what was said before */
     uint32_t half_seconds : 7; /* of those, counted since the answer began, that hold some of it */

@@ -131,7 +131,7 @@ export function ngtcp2({ host }) {
             const file = `${tmpdir()}/bench-${process.pid}-${host}-${++calls}-${Math.floor(performance.now())}`;
             writeFileSync(file, body);
             try {
-                await run('gtlsclient', ['-q', '--exit-on-all-streams-close', '--no-quic-dump', '--no-http-dump', '-m', 'POST', '-d', file,
+                await run('gtlsclient', ['-q', '--timeout=120s', '--exit-on-all-streams-close', '--no-quic-dump', '--no-http-dump', '-m', 'POST', '-d', file,
                     host, '443', `https://${host}${path}`], '', 0, 'ignore');
             } finally { rmSync(file); }
             return 200;

@@ -982,6 +982,41 @@ static void a_signature_of_thoughts_is_no_text(void **state)
     }
 }
 
+/* Events with SMALLEST among others of 180 B; headers and tickets tell nothing. */
+static double excess_with(const struct estimator *estimator, uint32_t smallest, int count)
+{
+    start(estimator);
+    client(0, 1400);
+    server(S, 141);
+    server(S, 139);
+    for (int i = 0; i < count; i++)
+        server(S + (i + 1) * 20 * MS, i == 3 ? smallest : 180);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_true(shapes[0].excess_bytes.low <= shapes[0].excess_bytes.central);
+    assert_true(shapes[0].excess_bytes.central <= shapes[0].excess_bytes.high);
+    return shapes[0].excess_bytes.central;
+}
+
+/* Of many that differ, as much as the smallest one says, within the band. */
+static void the_smallest_event_tells_the_base(void **state)
+{
+    struct estimator padded = events;
+
+    (void)state;
+    padded.record_base_bytes = (struct triple){140, 148, 160};
+    padded.smallest_records_min = 16;
+    padded.smallest_event_bytes = -4;
+    assert_true(fabs(excess_with(&padded, 144, 20) - 19 * 32) < 0.01);     /* 148, as they say */
+    assert_true(fabs(excess_with(&padded, 142, 20) - 19 * (32 + 2)) < 20); /* 146 */
+    assert_true(fabs(excess_with(&padded, 150, 20) - (19 * 32 + 2 - 20 * 6)) < 0.01);
+    assert_true(fabs(excess_with(&padded, 160, 20) - (19 * 32 + 12 - 20 * 12)) < 0.01); /* 160 */
+    assert_true(fabs(excess_with(&padded, 175, 20) - (19 * 32 + 27)) < 0.01); /* they are alike */
+    assert_true(fabs(excess_with(&padded, 160, 13) - (12 * 32 + 12)) < 0.01); /* too few */
+    padded.smallest_records_min = 0;
+    assert_true(fabs(excess_with(&padded, 160, 20) - (19 * 32 + 12)) < 0.01);
+}
+
 /* A refusal on a new connection leaves nothing of the opening for the next answer. */
 static void after_a_refusal_a_connection_is_not_new(void **state)
 {
@@ -1379,6 +1414,7 @@ int main(void)
         cmocka_unit_test(whole_answers_are_told_as_most_records_stream),
         cmocka_unit_test(what_was_waited_for_at_last_is_told),
         cmocka_unit_test(a_signature_of_thoughts_is_no_text),
+        cmocka_unit_test(the_smallest_event_tells_the_base),
         cmocka_unit_test(after_a_refusal_a_connection_is_not_new),
         cmocka_unit_test(http2_is_told_by_its_empty_frames),
         cmocka_unit_test(the_base_of_an_event_depends_on_http),

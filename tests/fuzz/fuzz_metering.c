@@ -111,6 +111,8 @@ static void make_rules(void)
                       .whole_record_overhead_bytes = 50,
                       .whole_alone_factor = 1.5,
                       .whole_pause_s = 0.25,
+                      .smallest_records_min = 3,
+                      .smallest_event_bytes = 2,
                       .signature_bytes_min = 50,
                       .signature_call_bytes = 20,
                       .at_once_gap_s = 1,
