@@ -170,12 +170,22 @@ static void print_service(const struct config *config, const struct line *line, 
         fprintf(stream, "/%s", service_role_name((enum service_role)record->role));
 }
 
+/* Of a connection of which nothing came back, nobody knows what was answered: over TCP, clients
+ * acknowledge what was; over QUIC, that cannot be read. */
+static bool is_unheard(const struct line *line)
+{
+    return !line->is_local && line->record.service != SERVICE_NONE && line->record.bytes_up > 0 &&
+           line->record.bytes_down == 0;
+}
+
 /* What is not known is not 0. */
 static bool tokens_known(const struct line *line, bool in)
 {
     const struct inference_exchange *exchange = &line->exchange;
 
-    if (!line->is_local || !inference_exchange_counts(exchange))
+    if (!line->is_local)
+        return !is_unheard(line);
+    if (!inference_exchange_counts(exchange))
         return true;
     return in ? exchange->counts.input_known : exchange->counts.basis != USAGE_NOTHING;
 }
@@ -246,8 +256,11 @@ static void print_line(const struct inspection *inspection, const struct line *l
     print_service(inspection->config, line, stream);
     fprintf(stream, "\t%s",
             directions_get(inspection->config->directions, record->direction)->code);
-    fprintf(stream, "\t%" PRIu64 "\t%" PRIu64 "\t%.0f", record->bytes_up, record->bytes_down,
-            record->requests.central);
+    fprintf(stream, "\t%" PRIu64 "\t%" PRIu64, record->bytes_up, record->bytes_down);
+    if (is_unheard(line))
+        fputs("\t-", stream);
+    else
+        fprintf(stream, "\t%.0f", record->requests.central);
     print_triple(&record->tokens_in, tokens_known(line, true), stream);
     print_triple(&record->tokens_out, tokens_known(line, false), stream);
     if (inspection->options->addresses) {

@@ -45,9 +45,11 @@
 /* Packets of one end, once the connection has a name, that the other never answered. More than what
  * may be sent before an answer, as 0-RTT data are: ten packets (RFC 9002, 7.2), and some again. */
 #define UNANSWERED_PACKETS 16
-/* Of TCP, when not even the other end's opening was seen: nobody says a name before that. One
- * packet may have overtaken it. */
+/* Of TCP, when not even the other end's opening was seen: nobody says a name before that. Of QUIC,
+ * of packets that need keys which the other end sends first. One packet may have overtaken it. */
 #define UNOPENED_PACKETS 2
+#define QUIC_LONG_HEADER 0x80 /* RFC 9000, 17.2 */
+#define PAST_OPENING     (UNANSWERED_PACKETS - 1)
 #define INTERVAL_CELLS   4096
 /* How often the connections whose packets the kernel drops are asked after: far less than the time
  * after which a silent one counts as gone (flowtable.c). */
@@ -590,6 +592,27 @@ static bool hear_silent_end(struct flow *flow, unsigned side)
     return is_silent;
 }
 
+/* A packet of QUIC with a short header: its keys come with the server's answer to the first ones
+ * (RFC 9001, 4.1.1). */
+static bool is_past_opening(const struct segment *segment)
+{
+    return segment->flow->flags & FLOW_DATAGRAMS && segment->packet->captured_length > 0 &&
+           !(segment->packet->payload[0] & QUIC_LONG_HEADER);
+}
+
+/* Whether this packet shows that the other end is not captured. Of QUIC, the first with a short
+ * header makes as many of those that were counted as the second may follow. */
+static bool is_unanswered(const struct segment *segment, bool unopened)
+{
+    struct flow *flow = segment->flow;
+
+    if (is_past_opening(segment) && flow->probes < PAST_OPENING) {
+        flow->probes = PAST_OPENING;
+        return false;
+    }
+    return ++flow->probes >= (unopened ? UNOPENED_PACKETS : UNANSWERED_PACKETS);
+}
+
 /* Once a flow was named, whether both its ends are heard. */
 static void watch_other_way(struct metering *metering, const struct segment *segment)
 {
@@ -603,7 +626,7 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
         kernelfilter_take_heard(metering->filter, flowtable_key(metering->flows, flow),
                                 !segment->side))
         hear_silent_end(flow, !segment->side);
-    if (++flow->probes < (unopened ? UNOPENED_PACKETS : UNANSWERED_PACKETS))
+    if (!is_unanswered(segment, unopened))
         return;
     flow->flags |= FLOW_ONE_WAY;
     if (unopened)

@@ -1597,6 +1597,25 @@ static void an_early_request_is_no_one_way_capture(void **state)
     assert_int_equal(only_sum(ONE, API).flows, 1);
 }
 
+/* Who has the keys for a short header has heard the server; so this capture has not, however few
+ * packets there are. What was answered cannot be known. */
+static void quic_of_clients_alone_is_told(void **state)
+{
+    (void)state;
+    for (int packets = 1; packets <= 2; packets++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_rewind(&film);
+        quic_hello(&talk, "api.example");
+        for (int i = 0; i < packets; i++)
+            quic_short(&talk, FROM_CLIENT, 400);
+        scene_play();
+        assert_int_equal(coverage().flows_one_way, packets - 1);
+        assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
+        assert_true(only_sum(ONE, API).requests.high == 0);
+    }
+}
+
 /* -- QUIC ---------------------------------------------------------------------------------------
  */
 
@@ -2675,6 +2694,7 @@ int main(void)
         TEST(a_late_hint_begins_to_watch),
         TEST(quic_on_the_same_ports_may_be_another_connection),
         TEST(an_early_request_is_no_one_way_capture),
+        TEST(quic_of_clients_alone_is_told),
         TEST(quic_is_named_and_metered),
         TEST(a_handshake_of_quic_is_no_exchange),
         TEST(a_hello_may_take_two_datagrams),
