@@ -139,8 +139,8 @@ struct estimator {
 
     struct triple record_base_bytes; /* M2: bytes of an event that are no token */
     double event_text_bytes;         /* M2: bytes of an event that are, usually */
-    /* M2: of so many records, the smallest event exceeds the base that all of them have by that (or
-     * falls below it); 0: that is not known */
+    /* M2: of so many records, one has hardly any text; if the smallest exceeds the base by that,
+     * all have the high one; 0: that is not known */
     double smallest_records_min;
     double smallest_event_bytes;
     double record_max_bytes; /* M2: larger records hold no such events */

@@ -70,7 +70,7 @@ static const struct confread_key estimator_keys[] = {
     {"event_text_bytes", CONFREAD_DOUBLE, false, 1, 16384, MEMBER(event_text_bytes), 0, NULL},
     {"smallest_records_min", CONFREAD_DOUBLE, false, 3, 10000, MEMBER(smallest_records_min), 0,
      NULL},
-    {"smallest_event_bytes", CONFREAD_DOUBLE, false, -100, 1000, MEMBER(smallest_event_bytes), 0,
+    {"smallest_event_bytes", CONFREAD_DOUBLE, false, 0, 1000, MEMBER(smallest_event_bytes), 0,
      NULL},
     {"record_max_bytes", CONFREAD_DOUBLE, false, 1, 16640, MEMBER(record_max_bytes), 0, NULL},
     {"signature_bytes_min", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(signature_bytes_min), 0,

@@ -318,23 +318,23 @@ static struct triple around(struct triple band, double central)
     return (struct triple){fmin(band.low, central), central, fmax(band.high, central)};
 }
 
-/* What events have around their text is not the same of all models and kinds of answers, but of one
- * answer it is: the smallest of many events tells, if these differ. Datagrams are cut anywhere. */
+/* Some answers have more around the text of each event: then even the smallest of many exceeds what
+ * the others have, if events differ at all. Datagrams are cut anywhere. */
 static void correct_base(const struct exchange_tracker *tracker, const struct estimator *estimator,
                          struct exchange_shape *shape)
 {
     const struct triple *base = &estimator->record_base_bytes;
-    double records = (double)tracker->answer_records;
-    double events = fmax(1, records - OTHER_RECORDS);
+    double events = fmax(1, (double)tracker->answer_records - OTHER_RECORDS);
     double smallest = base->low + (double)(tracker->smallest * SMALLEST_PART_BYTES);
     double mean = base->central + shape->excess_bytes.central / events;
-    double own = fmax(base->low, fmin(base->high, smallest - estimator->smallest_event_bytes));
 
-    if (estimator->smallest_records_min <= 0 || records < estimator->smallest_records_min ||
-        tracker->requests > 1 || tracker->http == EXCHANGE_HTTP_3 ||
-        tracker->smallest == SMALLEST_NONE || mean - smallest < estimator->event_text_bytes / 2)
+    if (estimator->smallest_records_min <= 0 || tracker->requests > 1 ||
+        tracker->answer_records < estimator->smallest_records_min ||
+        tracker->http == EXCHANGE_HTTP_3 || tracker->smallest == SMALLEST_NONE ||
+        smallest - base->central < estimator->smallest_event_bytes ||
+        mean - smallest < estimator->event_text_bytes / 2)
         return;
-    shape->excess_bytes = around(shape->excess_bytes, fmax(0, (mean - own) * events));
+    shape->excess_bytes = around(shape->excess_bytes, fmax(0, (mean - base->high) * events));
 }
 
 /* Of an answer of few records: one that is too large to hold events, beside headers and tickets. */

@@ -796,7 +796,7 @@ static const struct {
      "smallest_records_min is not used by M1"},
     {BAD(M2 "\nsmallest_records_min = 16;"), 5,
      "smallest_records_min is used with smallest_event_bytes"},
-    {BAD(M2 "smallest_records_min = 16;\nsmallest_event_bytes = -101;"), 5,
+    {BAD(M2 "smallest_records_min = 16;\nsmallest_event_bytes = -1;"), 5,
      "smallest_event_bytes is "},
     {ESTIMATOR(M1 PRIOR "\nsignature_bytes_min = 300;"), 5,
      "signature_bytes_min is not used by M1"},
