@@ -294,6 +294,21 @@ static struct estimator estimator_for(const struct estimator *estimator,
     return adapted;
 }
 
+/* Each of several answers at once may be streamed in a way of its own: then the band is wide enough
+ * for both. */
+static struct triple tokens_of(const struct estimator *estimator, const struct estimator *adapted,
+                               const struct exchange_shape *shape)
+{
+    struct triple tokens = visible_tokens(adapted, shape);
+    struct triple any;
+
+    if (estimator->regime_count == 0 || shape->requests <= 1)
+        return tokens;
+    any = visible_tokens(estimator, shape);
+    return (struct triple){smaller(tokens.low, any.low), tokens.central,
+                           larger(tokens.high, any.high)};
+}
+
 /* Data of an image, or as much, and no text, within an answer. */
 static bool has_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
 {
@@ -351,7 +366,11 @@ static bool carries_file(const struct estimator *estimator, const struct exchang
 static void add_units(const struct estimator *estimator, const struct exchange_shape *shape,
                       struct exchange_estimate *estimate)
 {
-    if (carries_file(estimator, shape))
+    double error = estimator->count_error;
+
+    if (shape->files > 0)
+        estimate->uploads = triple_scale((struct triple){1 - error, 1, 1 + error}, shape->files);
+    else if (estimator->reply_s <= 0 && carries_file(estimator, shape))
         estimate->uploads = estimate->requests;
     estimate->images = images_of(estimator, shape, estimate->requests);
     if (estimator->method == METHOD_NONE && estimator->audio_bytes_per_s.low > 0)
@@ -380,7 +399,7 @@ struct exchange_estimate estimator_apply(const struct estimator *estimator,
     double error = estimator->count_error;
 
     estimate.requests = triple_scale((struct triple){1 - error, 1, 1 + error}, requests_of(shape));
-    estimate.tokens_out = visible_tokens(&adapted, &text);
+    estimate.tokens_out = tokens_of(estimator, &adapted, &text);
     /* Of each of those answered together its share, at random. */
     estimate.tokens_out_variance =
         square(adapted.exchange_sigma * estimate.tokens_out.central) / requests_of(shape);

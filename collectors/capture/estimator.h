@@ -123,9 +123,12 @@ struct estimator {
     double reply_s; /* what a server sends within that of a call is the reply to it, and no step; */
     double step_bytes_max; /* nor is a larger write */
     double answer_steps_min;
+    double sign_of_life_s;    /* what is shorter may be no more than that the model thinks */
     double rest_s;            /* a longer pause is no part of the answer, and may end it */
     double overlap_bytes_min; /* who sends so much without one asks beside an answer; or 0: none */
     double overlap_quic_bytes_min; /* the same for QUIC, whose headers are larger */
+    bool prompt_loads_page;        /* a prompt, too, has a reply that is larger than a step */
+    double end_record_max;         /* HTTP/2: answers end with no record larger than that; or 0 */
     double event_gap_s; /* M3: records closer to the last one than that are of its event */
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
@@ -159,7 +162,8 @@ struct estimator {
     struct triple image_bytes; /* of one; METHOD_NONE: the answer is images, if anything */
     double bulk_record_min;    /* all others: records of an image, which text does not fill */
     double image_fetch_s; /* web applications: who fetches one within that of an answer's end has
-                           * had it made */
+                           * had it made; */
+    double image_fetch_share; /* things that are fetched at once have such a share of one each */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
 
@@ -178,6 +182,7 @@ struct exchange_shape {
     int64_t answer_last_ns;  /* of web applications */
     uint64_t fetched_bytes;  /* of images, from elsewhere */
     uint32_t requests;       /* answered together, so that nobody can tell whose is what; 0 is 1 */
+    uint32_t files;          /* of web applications: that were sent before */
     int http;                /* enum exchange_http */
     uint64_t request_bytes;  /* application records, client to server */
     uint64_t answer_bytes;   /* application records, server to client */

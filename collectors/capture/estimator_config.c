@@ -36,10 +36,13 @@ static const struct confread_key estimator_keys[] = {
     {"reply_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(reply_s), 0, NULL},
     {"step_bytes_max", CONFREAD_DOUBLE, false, 100, 65000, MEMBER(step_bytes_max), 0, NULL},
     {"answer_steps_min", CONFREAD_DOUBLE, false, 2, 1000, MEMBER(answer_steps_min), 0, NULL},
+    {"sign_of_life_s", CONFREAD_DOUBLE, false, 0, 60, MEMBER(sign_of_life_s), 0, NULL},
     {"rest_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(rest_s), 0, NULL},
     {"overlap_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_bytes_min), 0, NULL},
     {"overlap_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_quic_bytes_min), 0,
      NULL},
+    {"prompt_loads_page", CONFREAD_BOOL, false, 0, 0, MEMBER(prompt_loads_page), 0, NULL},
+    {"end_record_max", CONFREAD_DOUBLE, false, 26, 16384, MEMBER(end_record_max), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
     {"refusal_s_max", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(refusal_s_max), 0, NULL},
@@ -88,6 +91,7 @@ static const struct confread_key estimator_keys[] = {
     {"image_bytes", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(image_bytes), 0, NULL},
     {"bulk_record_min", CONFREAD_DOUBLE, false, 1000, 16640, MEMBER(bulk_record_min), 0, NULL},
     {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
+    {"image_fetch_share", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(image_fetch_share), 0, NULL},
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
     {"input", CONFREAD_ENUM, true, 0, 0, MEMBER(input_method), 0, input_names},
@@ -159,8 +163,15 @@ static bool check_images(const config_setting_t *group, const struct estimator *
     const config_setting_t *image = config_setting_get_member(group, "image_bytes");
     const char *needed = estimator->reply_s > 0 ? "image_fetch_s" : "bulk_record_min";
     const config_setting_t *record = config_setting_get_member(group, needed);
+    const config_setting_t *fetch = config_setting_get_member(group, "image_fetch_s");
+    const config_setting_t *share = config_setting_get_member(group, "image_fetch_share");
     bool beside_text = image && estimator->method != METHOD_NONE;
 
+    if (estimator->reply_s > 0 && (fetch != NULL) != (share != NULL)) {
+        confread_error(fetch ? fetch : share, diagnostics,
+                       "image_fetch_s and image_fetch_share are used together");
+        return false;
+    }
     if (image && estimator->method == METHOD_EVENTS) {
         confread_error(image, diagnostics, "image_bytes is not used by %s",
                        method_names[estimator->method]);
@@ -322,10 +333,12 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
     static const struct {
         const char *name;
         bool required;
-    } parameters[] = {{"answer_steps_min", true},        {"rest_s", true},
-                      {"step_bytes_max", true},          {"overlap_bytes_min", false},
-                      {"overlap_quic_bytes_min", false}, {"event_gap_s", false},
-                      {"image_fetch_s", false}};
+    } parameters[] = {{"answer_steps_min", true},   {"rest_s", true},
+                      {"sign_of_life_s", true},     {"step_bytes_max", true},
+                      {"overlap_bytes_min", false}, {"overlap_quic_bytes_min", false},
+                      {"event_gap_s", false},       {"end_record_max", false},
+                      {"prompt_loads_page", false}, {"image_fetch_s", false},
+                      {"image_fetch_share", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
                                               "refusal_s_max",   "whole_record_min",
                                               "whole_pause_s",   "at_once_gap_s"};

@@ -6,9 +6,6 @@
 
 /* What comes after a longer silence is another fetch. */
 #define PAUSE_NS 2000000000LL
-/* A fetch of several things at once is of images where they have that share of one each: icons and
- * profile pictures have less (E). */
-#define SHARE_OF_IMAGE 0.25
 
 enum { BUCKETS = 1024, PLACES = 4 };
 
@@ -65,21 +62,22 @@ void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool 
         fetch->bytes = bytes < UINT32_MAX - fetch->bytes ? fetch->bytes + bytes : UINT32_MAX;
 }
 
-static bool has_images(const struct fetch *fetch, double image_bytes_min)
+/* Of several things at once, icons and profile pictures have less than such a share of an image. */
+static bool has_images(const struct fetch *fetch, double image_bytes_min, double share_min)
 {
     return (double)fetch->bytes >= image_bytes_min &&
-           (double)fetch->bytes >= SHARE_OF_IMAGE * image_bytes_min * fetch->requests;
+           (double)fetch->bytes >= share_min * image_bytes_min * fetch->requests;
 }
 
 uint64_t fetches_take(struct fetches *fetches, uint64_t device, int64_t from_ns, int64_t until_ns,
-                      double image_bytes_min)
+                      double image_bytes_min, double share_min)
 {
     struct fetch *bucket = bucket_of(fetches, device);
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < PLACES; i++) {
         if (bucket[i].device != device || bucket[i].first_ns < from_ns ||
-            bucket[i].first_ns > until_ns || !has_images(&bucket[i], image_bytes_min))
+            bucket[i].first_ns > until_ns || !has_images(&bucket[i], image_bytes_min, share_min))
             continue;
         bytes += bucket[i].bytes;
         bucket[i] = (struct fetch){0};

@@ -19,9 +19,10 @@ void fetches_free(struct fetches *fetches);
 void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
                  uint32_t bytes);
 
-/* The bytes of images, of IMAGE_BYTES_MIN or more each, that DEVICE began to fetch between FROM_NS
- * and UNTIL_NS; 0 when there are none. They are forgotten. */
+/* The bytes of images that DEVICE began to fetch between FROM_NS and UNTIL_NS; 0 when there are
+ * none. They are forgotten. What is fetched at once is images where it is IMAGE_BYTES_MIN or more,
+ * and SHARE_MIN of that for each thing. */
 uint64_t fetches_take(struct fetches *fetches, uint64_t device, int64_t from_ns, int64_t until_ns,
-                      double image_bytes_min);
+                      double image_bytes_min, double share_min);
 
 #endif

@@ -213,7 +213,7 @@ static uint64_t fetched_bytes(const struct usage *usage, const struct flow *flow
         return 0;
     return fetches_take(usage->fetches, tracked->device, shape->answer_last_ns,
                         shape->answer_last_ns + (int64_t)(estimator->image_fetch_s * SECOND_NS),
-                        estimator->image_bytes.low);
+                        estimator->image_bytes.low, estimator->image_fetch_share);
 }
 
 /* -- Exchanges -------------------------------------------------------------------------------- */

@@ -19,10 +19,14 @@
 enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
-/* Models that think say so at once, and then are silent. */
-enum { SIGN_OF_LIFE_MS = 200 };
-enum { MAX_WRITE_US = (1 << 24) - 1 };
+enum { MAX_WRITE_US = (1 << 23) - 1 };
 enum { MAX_RECORDS = (1 << 18) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
+enum { MAX_STEP_MS = (1 << 27) - 1, MAX_ACTIVE_MS = (1 << 26) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_FILES = 3 };
+
+/* HTTP/2 over TLS 1.3: a frame of 9 bytes that holds nothing (RFC 9113, 6.1), in a record of its
+ * own with the type and a tag of 16 (RFC 8446, 5.2), ends a stream. */
+enum { END_BYTES = 9 + 17 };
 
 bool webexchange_applies(const struct estimator *estimator)
 {
@@ -53,6 +57,11 @@ static int64_t to_ns(double seconds)
 static uint32_t to_ms(int64_t ns)
 {
     return ns > 0 ? (uint32_t)(ns / MS_NS) : 0;
+}
+
+static uint32_t at_most(uint32_t value, uint32_t most)
+{
+    return value < most ? value : most;
 }
 
 static uint32_t to_us(int64_t ns)
@@ -122,6 +131,12 @@ static bool is_beyond_reports(const struct webexchange *tracker, const struct es
     return least > 0 && (double)bytes >= least;
 }
 
+static bool has_file(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return estimator->upload_bytes_min > 0 &&
+           (double)tracker->burst_bytes >= estimator->upload_bytes_min;
+}
+
 static bool is_answer(const struct webexchange *tracker, const struct estimator *estimator)
 {
     return tracker->answering && tracker->steps >= estimator->answer_steps_min &&
@@ -129,11 +144,12 @@ static bool is_answer(const struct webexchange *tracker, const struct estimator 
            (double)tracker->answer_bytes >= estimator->answer_bytes_min;
 }
 
-/* Whether what has the shape of an answer may be no more than that the model thinks. */
+/* Whether what has the shape of an answer may be no more than that the model thinks: those that do
+ * say so at once, and then are silent. */
 static bool may_be_sign_of_life(const struct webexchange *tracker,
                                 const struct estimator *estimator)
 {
-    return is_answer(tracker, estimator) && tracker->active_ms < SIGN_OF_LIFE_MS;
+    return is_answer(tracker, estimator) && tracker->active_ms / 1e3 < estimator->sign_of_life_s;
 }
 
 /* Whether what the client said since the last step was the next request. Nobody asks before an
@@ -148,10 +164,12 @@ static bool asks_again(const struct webexchange *tracker, const struct estimator
 }
 
 /* Unless it is more than a page reports: then somebody asks in another tab, on the same connection.
- * Of a page that reports the end of an answer, the server does not go on. */
+ * Of a page that reports the end of an answer, the server does not go on. Who loads a page, or a
+ * conversation again, or sends a file, asks later, if at all. */
 static void look_beside(struct webexchange *tracker, const struct estimator *estimator)
 {
-    if (is_beyond_reports(tracker, estimator, tracker->burst_bytes))
+    if (!tracker->burst_is_page && !has_file(tracker, estimator) &&
+        is_beyond_reports(tracker, estimator, tracker->burst_bytes))
         tracker->beside_steps = 1;
     else if (tracker->beside_steps > 0)
         tracker->beside_steps = (tracker->beside_steps + 1) & 3;
@@ -162,21 +180,33 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
         tracker->requests = (tracker->requests + 1) & MAX_REQUESTS;
 }
 
+/* Where ends of answers show, each has one, but for what still goes on. Else what was asked beside
+ * it counts. */
+static uint32_t requests_of(const struct webexchange *tracker)
+{
+    uint32_t goes_on = tracker->steps_on >= BESIDE_STEPS ? 1 : 0;
+
+    return tracker->ends > 0 ? (uint32_t)tracker->ends + goes_on : tracker->requests;
+}
+
 static bool end_answer(struct webexchange *tracker, const struct estimator *estimator,
                        struct exchange_shape *finished)
 {
     bool answered = is_answer(tracker, estimator);
 
     /* What was none leaves the request unanswered: models think, and servers say that they do. */
-    if (tracker->answering && !answered && tracker->burst_bytes < tracker->request_bytes)
+    if (tracker->answering && !answered && tracker->burst_bytes < tracker->request_bytes) {
         tracker->burst_bytes = tracker->request_bytes;
+        tracker->in_file = has_file(tracker, estimator);
+    }
     tracker->answering = 0;
     if (!answered)
         return false;
     *finished = (struct exchange_shape){
         .answer_first_ns = tracker->answer_first_ns,
         .answer_last_ns = last_step_ns(tracker),
-        .requests = tracker->requests,
+        .requests = requests_of(tracker),
+        .files = tracker->files,
         .http = tracker->is_quic ? EXCHANGE_HTTP_3 : EXCHANGE_HTTP_1,
         .request_bytes = tracker->request_bytes,
         .answer_bytes = tracker->answer_bytes,
@@ -188,18 +218,29 @@ static bool end_answer(struct webexchange *tracker, const struct estimator *esti
         .first_on_connection = !tracker->had_exchange,
     };
     tracker->had_exchange = 1;
+    tracker->files = 0;
     return true;
 }
 
-static void begin_answer(struct webexchange *tracker)
+/* How many ask before the first of them is answered: a file is none of the calls. */
+static uint32_t asked_at_once(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    uint32_t prompts = (uint32_t)tracker->groups - (has_file(tracker, estimator) ? 1 : 0);
+
+    return tracker->groups > 1 && prompts > 1 ? prompts : 1;
+}
+
+static void begin_answer(struct webexchange *tracker, const struct estimator *estimator)
 {
     tracker->answer_first_ns = write_first_ns(tracker);
+    tracker->requests = asked_at_once(tracker, estimator) & MAX_REQUESTS;
     tracker->request_bytes = tracker->burst_bytes;
     tracker->burst_bytes = 0;
     tracker->answer_bytes = 0;
     tracker->answer_records = 0;
-    tracker->requests = tracker->groups > 1 ? tracker->groups : 1;
     tracker->beside_steps = 0;
+    tracker->ends = 0;
+    tracker->steps_on = 0;
     tracker->steps = 0;
     tracker->step_ms = 0;
     tracker->active_ms = 0;
@@ -216,7 +257,18 @@ static void close_burst(struct webexchange *tracker, const struct estimator *est
     else
         tracker->beside_steps = 0;
     tracker->burst_bytes = 0;
+    tracker->burst_is_page = 0;
     tracker->groups = 0;
+}
+
+/* Of an answer, if it had steps. */
+static void add_end(struct webexchange *tracker)
+{
+    if (tracker->steps_on < BESIDE_STEPS)
+        return;
+    if (tracker->ends < MAX_ENDS)
+        tracker->ends = (tracker->ends + 1) & MAX_ENDS;
+    tracker->steps_on = 0;
 }
 
 static void add_step(struct webexchange *tracker, const struct estimator *estimator)
@@ -224,7 +276,9 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     uint32_t since_ms = to_ms(write_first_ns(tracker) - last_step_ns(tracker));
     uint32_t rest_ms = to_ms(to_ns(estimator->rest_s));
 
-    tracker->step_ms = to_ms(write_first_ns(tracker) - tracker->answer_first_ns);
+    tracker->step_ms =
+        at_most(to_ms(write_first_ns(tracker) - tracker->answer_first_ns), MAX_STEP_MS) &
+        MAX_STEP_MS;
     if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s))
         close_burst(tracker, estimator, since_ms < rest_ms);
     if (since_ms >= rest_ms)
@@ -234,7 +288,9 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     tracker->answer_bytes = add(tracker->answer_bytes, tracker->write_bytes);
     add_records(tracker, tracker->write_records);
     tracker->steps = add_small(tracker->steps, 1);
-    tracker->active_ms = add(tracker->active_ms, since_ms);
+    if (tracker->steps_on < BESIDE_STEPS)
+        tracker->steps_on = (tracker->steps_on + 1) & 3;
+    tracker->active_ms = at_most(tracker->active_ms + since_ms, MAX_ACTIVE_MS) & MAX_ACTIVE_MS;
 }
 
 /* -- Writes ----------------------------------------------------------------------------------- */
@@ -253,16 +309,22 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
     if (is_large) {
         tracker->call_ns = tracker->last_ns;
         tracker->replies = ANY_REPLIES;
+        tracker->burst_is_page = !estimator->prompt_loads_page;
     }
-    if (is_large || tracker->write_is_reply)
+    if (is_large || tracker->write_is_reply) {
+        if (tracker->answering && tracker->write_has_end)
+            add_end(tracker);
         return false;
+    }
     if (tracker->answering && asks_again(tracker, estimator))
         ended = end_answer(tracker, estimator, finished);
     if (!tracker->answering && !has_request(tracker, estimator))
         return ended;
     if (!tracker->answering)
-        begin_answer(tracker);
+        begin_answer(tracker, estimator);
     add_step(tracker, estimator);
+    if (tracker->write_has_end)
+        add_end(tracker);
     return ended;
 }
 
@@ -309,6 +371,8 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
         tracker->write_us = 0;
         tracker->write_bytes = 0;
         tracker->write_records = 0;
+        tracker->write_has_end = 0;
+        tracker->write_is_big = 0;
         tracker->write_is_reply = take_reply(tracker, estimator, now_ns);
         tracker->write_is_open = 1;
     } else {
@@ -318,9 +382,25 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
         tracker->write_records =
             (uint8_t)(tracker->write_records + (tracker->write_records < UINT8_MAX));
     tracker->write_is_cut = tracker->is_quic && is_full(tracker, size);
+    if ((double)size > estimator->end_record_max)
+        tracker->write_is_big = 1;
     tracker->write_bytes = add_small(tracker->write_bytes, size);
     tracker->last_ns = now_ns;
     return ended;
+}
+
+/* The end of a stream, in a write or by itself. Replies begin with headers, which are larger than
+ * what answers of such a service end with. */
+static void note_end(struct webexchange *tracker, const struct estimator *estimator, int64_t now_ns)
+{
+    bool goes_on = tracker->write_is_open && now_ns - tracker->last_ns < PAUSE_NS;
+
+    if (estimator->end_record_max <= 0 || tracker->is_quic)
+        return;
+    if (goes_on && !tracker->write_is_big)
+        tracker->write_has_end = 1;
+    if (!goes_on && tracker->answering && now_ns - tracker->call_ns >= to_ns(estimator->reply_s))
+        add_end(tracker);
 }
 
 /* Counts the groups of calls that are larger than reports: before an answer to the first of them,
@@ -354,6 +434,23 @@ static void expect_reply(struct webexchange *tracker, const struct estimator *es
 
 /* Adds to the burst, or begins the next one; what is too small for a request begins none in place
  * of one that was not. */
+static void add_to_burst(struct webexchange *tracker, const struct estimator *estimator,
+                         int64_t gap_ns, uint32_t size)
+{
+    bool goes_on = gap_ns < to_ns(estimator->burst_gap_s);
+
+    if (!goes_on && has_request(tracker, estimator) && (double)size < estimator->request_bytes_min)
+        return;
+    if (!goes_on)
+        tracker->in_file = 0;
+    tracker->burst_bytes = goes_on ? add(tracker->burst_bytes, size) : size;
+    if (tracker->in_file || !has_file(tracker, estimator))
+        return;
+    tracker->in_file = 1;
+    if (tracker->files < MAX_FILES)
+        tracker->files = (tracker->files + 1) & MAX_FILES;
+}
+
 static bool client_record(struct webexchange *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
@@ -361,10 +458,7 @@ static bool client_record(struct webexchange *tracker, const struct estimator *e
 
     add_to_group(tracker, estimator, now_ns - tracker->call_ns, size);
     expect_reply(tracker, estimator, now_ns - tracker->call_ns, size);
-    if (now_ns - tracker->call_ns < to_ns(estimator->burst_gap_s))
-        tracker->burst_bytes = add(tracker->burst_bytes, size);
-    else if (!has_request(tracker, estimator) || (double)size >= estimator->request_bytes_min)
-        tracker->burst_bytes = size;
+    add_to_burst(tracker, estimator, now_ns - tracker->call_ns, size);
     tracker->call_ns = now_ns;
     return ended;
 }
@@ -376,6 +470,8 @@ bool webexchange_record(struct webexchange *tracker, const struct estimator *est
     if (from_client)
         return size >= estimator->request_record_min &&
                client_record(tracker, estimator, now_ns, size, finished);
+    if (size == END_BYTES)
+        note_end(tracker, estimator, now_ns);
     return size >= estimator->answer_record_min &&
            server_record(tracker, estimator, now_ns, size, finished);
 }

@@ -21,6 +21,7 @@ const BEFORE_S = 2.0; // the calls before a prompt
 
 const band = (text) => text.split('/').map(Number);
 const central = (text) => band(text).at(text.includes('/') ? 1 : 0);
+const unitsOf = ({ units }, name) => band(units.match(new RegExp(`${name}=([^,]*)`))?.[1] ?? '0/0/0');
 const rate = (part, whole) => (whole > 0 ? (part / whole).toFixed(2) : '–');
 
 function foundIn(capture) {
@@ -29,7 +30,7 @@ function foundIn(capture) {
     return table(text).map((row) => ({
         time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport === 'quic' ? 'h3' : 'h2',
         name: row.name, port: Number(row.client_port), requests: Math.round(central(row.requests)), out: band(row.tokens_out), in: band(row.tokens_in),
-        images: band(row.units.match(/images=([^,]*)/)?.[1] ?? '0/0/0'),
+        images: unitsOf(row, 'images'), uploads: unitsOf(row, 'uploads'),
     }));
 }
 
@@ -44,26 +45,30 @@ const countError = (service) => Number(services.match(new RegExp(`^    ${service
 const rows = new Map();
 const rowOf = (service, transport) => {
     const key = `${service} | ${transport}`;
-    if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], surplus: [], images: [0, 0, 0] });
+    if (!rows.has(key)) rows.set(key, { truths: [], others: [], pairs: [], surplus: [], images: [0, 0, 0], uploads: [0, 0, 0] });
     return rows.get(key);
 };
 
 /* Of those asked until the next one was found, as many as were answered together. */
 function together(found, founds, entries) {
     const next = Math.min(...founds.filter((other) => other.port === found.port && other.name === found.name && other.time > found.time).map(({ time }) => time));
-    return entries.filter((entry) => entry.event === 'exchange' && !entry.found && entry.end + SLACK_S >= found.time && entry.start < next)
-        .sort((a, b) => a.start - b.start).slice(0, found.requests);
+    const asked = entries.filter((entry) => !entry.found && entry.end + SLACK_S >= found.time && entry.start < next).sort((a, b) => a.start - b.start);
+    const of = (event) => asked.filter((entry) => entry.event === event);
+    return [...of('exchange'), ...of('other')].slice(0, found.requests);
 }
 
 function match(found, founds, log) {
     const entries = log.filter((entry) => onOne(found, entry));
     const near = entries.filter((entry) => entry.event !== 'connection' && !entry.found && during(found, entry)).sort((a, b) => b.start - a.start);
     const row = rowOf(found.service, entries[0]?.transport ?? found.transport);
-    row.images = row.images.map((bound, i) => bound + found.images[i]);
-    const truths = found.requests > 1 ? together(found, founds, entries) : [near.find(({ event }) => event === 'exchange') ?? near[0]].filter(Boolean);
+    for (const unit of ['images', 'uploads']) row[unit] = row[unit].map((bound, i) => bound + found[unit][i]);
+    const asked = ({ event, start }) => event === 'exchange' && start - SLACK_S <= found.time;
+    const one = near.find(asked) ?? near.find(({ event }) => event === 'exchange') ?? near[0];
+    const truths = found.requests > 1 ? together(found, founds, entries) : [one].filter(Boolean);
     for (const truth of truths) truth.found = true;
     found.surplus = found.requests - truths.length;
-    if (truths[0]?.event === 'exchange') row.pairs.push({ found, truths });
+    const answered = truths.filter(({ event }) => event === 'exchange');
+    if (answered.length > 0) row.pairs.push({ found, truths: answered });
     else if (truths[0]?.event !== 'other') row.surplus.push(found);
 }
 
@@ -124,17 +129,19 @@ const KINDS = {
     'file sent': (entry) => entry.event === 'transfer' && entry.modality === 'upload',
     sound: (entry) => entry.event === 'transfer' && entry.modality === 'audio',
 };
-const KIND_COLUMNS = [...Object.keys(KINDS), 'nothing of these', 'images', 'from elsewhere', 'stated'];
+const KIND_COLUMNS = [...Object.keys(KINDS), 'nothing of these', 'images', 'from elsewhere', 'stated', 'files', 'stated'];
 /* The page's own host sends the others. */
 const PAGES = ['chatgpt.com', 'claude.ai', 'gemini.google.com', 'copilot.microsoft.com'];
 console.log();
 header(['service', 'transport', ...KIND_COLUMNS]);
-for (const [key, { truths, others, pairs, surplus, images }] of sorted) {
+const counted = (unit) => unit.map((bound) => Math.round(bound)).join(' / ');
+for (const [key, { truths, others, pairs, surplus, images, uploads }] of sorted) {
     const entries = [...truths, ...others];
     const cells = Object.values(KINDS).map((is) => entries.filter(is)).map((some) => (some.length ? `${some.filter(({ found }) => found).length} of ${some.length}` : '–'));
     const unmatched = surplus.filter((found) => !others.some((entry) => entry.found && onOne(found, entry) && during(found, entry)));
     const rest = sum([...pairs.map(({ found }) => found), ...unmatched].map((found) => found.surplus));
     const made = others.filter(KINDS['image fetched']);
+    const sent = others.filter(KINDS['file sent']);
     const elsewhere = made.filter(({ sni }) => !PAGES.includes(sni));
-    console.log(`| ${[key, ...cells, rest, made.length, elsewhere.length, images.map((bound) => Math.round(bound)).join(' / ')].join(' | ')} |`);
+    console.log(`| ${[key, ...cells, rest, made.length, elsewhere.length, counted(images), sent.length, counted(uploads)].join(' | ')} |`);
 }

@@ -5,7 +5,7 @@ import { Chance, TEXTS } from './lib-text.mjs';
 
 const ABORT_MS = [1500, 5000];
 /* Tokens per second, as web-streams.mjs sends them: to know when a tab has had its time. */
-const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 75, 'copilot-web': 64 };
+const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 65, 'copilot-web': 64 };
 const IMAGING_S = 12;
 /* Browsers need a second of a processor for each tab: together, pages would take 20 s to load, not 1 or 2. */
 const STARTS_MS = 24000;

@@ -79,29 +79,27 @@ export async function* claude(chance, pieces) {
     yield { wait: 1, data: await gzip.end(), tokens: 0 };
 }
 
-/* Gemini: each event holds all the text until then, and marks on its parts. In the recording events grew from 160 B
- * to 600 B within twelve seconds, 8 a second ("slow"), then to 1.8 kB at once: from there on, the event before is out
- * of the compressor's window of 32 kB. In another answer 28 records a second of 330 B came in pairs ("fast"). */
+/* Gemini: each event holds all the text until then, and marks on its parts. In the recorded session two answers grew
+ * from 160 B to 600 B an event within 14 s, 7 to 8 events a second ("slow"), then to 1.7 kB at once: from there on, the
+ * event before is out of the compressor's window. The other ("fast") came to the same size, and the same leap, only
+ * after some 520 events instead of 90 and 104, at 14 to 36 a second; after it, its events grew by 1.3 B each, the others'
+ * by 6.8 and 7.5. So a fast event holds about a fifth of the text of a slow one. */
 export async function* gemini(chance, pieces, { regime = 'slow' } = {}) {
     const gzip = compressor(constants.Z_SYNC_FLUSH);
     const ids = [`c_${chance.hex(16)}`, `r_${chance.hex(16)}`, `rc_${chance.hex(16)}`];
     const slow = regime === 'slow';
     const chunk = (count) => {
         const marks = '[null,null,null,null,0,0,[1,null,1]],'.repeat(count);
-        const fresh = chance.letters((slow ? 60 : 420) + count / 3);
+        const fresh = chance.letters((slow ? 60 : 230) + count / 3);
         const inner = JSON.stringify([null, ids.slice(0, 2), null, null, [[ids[2], [pieces.slice(0, count).join('')], marks, fresh]]]);
         const line = `${JSON.stringify([['wrb.fr', null, inner]])}\n`;
         return gzip.add(`${line.length + 1}\n${line}`);
     };
     yield { wait: chance.between(800, 2200), data: await gzip.add(")]}'\n\n"), tokens: 0 };
     for (let i = 0; i < pieces.length;) {
-        const size = Math.min(pieces.length - i, chance.between(3, slow ? 19 : 9));
+        const size = Math.min(pieces.length - i, slow ? chance.between(3, 19) : chance.between(1, 3));
         i += size;
-        const data = await chunk(i);
-        const wait = slow ? around(chance, 60, 190) : around(chance, 20, 120);
-        const half = slow ? data.length : data.length >> 1;
-        yield { wait, data: data.subarray(0, half), tokens: size };
-        if (!slow) yield { wait: 0, data: data.subarray(half), tokens: 0 };
+        yield { wait: slow ? around(chance, 60, 190) : around(chance, 8, 76), data: await chunk(i), tokens: size };
     }
     const last = JSON.stringify([['di', chance.between(900, 9000)], ['af.httprm', chance.below(9000), `${chance.below(2 ** 31)}`, 30]]);
     yield { wait: 30, data: await gzip.add(`${last.length}\n${last}\n`), tokens: 0 };

@@ -144,6 +144,8 @@ static void the_way_of_streaming_is_told_by_the_answer(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 120, 240);
     shape.answer_records = 33;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 100, 100, 100);
+    shape.requests = 2; /* one of them may be streamed in another way */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 100, 240);
 }
 
 static void each_method_has_its_formula(void **state)
@@ -244,6 +246,23 @@ static void a_large_request_carries_a_file(void **state)
     assert_triple(estimate.tokens_out, 30, 60, 120);
     assert_triple(estimate.images, 0, 0, 0);
     assert_triple(estimate.audio_s, 0, 0, 0);
+}
+
+/* Of web applications, which send them before the prompt. */
+static void files_are_counted_as_such(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M4;
+    estimator.reply_s = 0.3;
+    estimator.upload_bytes_min = 2600;
+    shape.requests = 3;
+    assert_triple(estimator_apply(&estimator, &shape).uploads, 0, 0, 0);
+    shape.files = 2;
+    assert_triple(estimator_apply(&estimator, &shape).uploads, 1.8, 2, 2.2);
+    assert_triple(estimator_apply(&estimator, &shape).requests, 2.7, 3, 3.3);
 }
 
 /* An answer that is smaller than any tells where they are. */
@@ -630,6 +649,7 @@ static void estimates_are_ordered_and_finite(void **state)
             .request_bytes = random_next(&seed) >> random_below(&seed, 64),
             .answer_bytes = bytes,
             .answer_records = (uint32_t)random_next(&seed) >> random_below(&seed, 32),
+            .files = (uint32_t)random_below(&seed, 4),
             .bulk_bytes = random_next(&seed) >> random_below(&seed, 64),
             .fetched_bytes = random_next(&seed) >> random_below(&seed, 64),
             .bulk_records = (uint32_t)random_next(&seed) >> random_below(&seed, 32),
@@ -750,6 +770,7 @@ int main(void)
         cmocka_unit_test(input_is_a_prior_or_the_body),
         cmocka_unit_test(single_exchanges_scatter_around_the_centre),
         cmocka_unit_test(a_large_request_carries_a_file),
+        cmocka_unit_test(files_are_counted_as_such),
         cmocka_unit_test(an_answer_without_text_is_images_or_sound),
         cmocka_unit_test(an_image_within_text_is_no_tokens),
         cmocka_unit_test(an_image_may_be_fetched_from_elsewhere),

@@ -28,6 +28,8 @@ static int end(void **state)
     return 0;
 }
 
+static double share = 0.25; /* of an image, for each thing */
+
 /* REQUESTS at once, then BYTES of the server. */
 static void fetch(uint64_t device, int64_t now_ns, unsigned requests, uint32_t bytes)
 {
@@ -39,7 +41,7 @@ static void fetch(uint64_t device, int64_t now_ns, unsigned requests, uint32_t b
 
 static uint64_t take(uint64_t device, int64_t from_ns, int64_t until_ns)
 {
-    return fetches_take(fetches, device, from_ns, until_ns, IMAGE);
+    return fetches_take(fetches, device, from_ns, until_ns, IMAGE, share);
 }
 
 static void an_image_is_taken_once_and_in_its_time(void **state)
@@ -69,6 +71,10 @@ static void icons_are_no_images(void **state)
         fetch(DEVICE, (int64_t)i * 10 * S, cases[i].requests, cases[i].bytes);
         assert_int_equal(take(DEVICE, 0, 100 * S), cases[i].taken);
     }
+    share = 0.2;
+    fetch(DEVICE, 200 * S, 5, 100000);
+    assert_int_equal(take(DEVICE, 200 * S, 300 * S), 100000);
+    share = 0.25;
 }
 
 static void a_silence_ends_a_fetch(void **state)

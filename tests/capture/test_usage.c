@@ -348,6 +348,7 @@ static void serve_pictures(double image_fetch_s)
         .bytes_per_token = {50, 100, 200},
         .image_bytes = {20000, 40000, 80000},
         .image_fetch_s = image_fetch_s,
+        .image_fetch_share = 0.25,
     };
 
     scene_service(PICTURES, "pictures", "chat.example", &estimator, ROLE_INFERENCE);

@@ -26,6 +26,7 @@ static const struct estimator page = {
     .answer_steps_min = 3,
     .reply_s = 0.3,
     .step_bytes_max = 4096,
+    .sign_of_life_s = 0.2,
     .rest_s = 1.5,
     .overlap_bytes_min = 8000,
     .overlap_quic_bytes_min = 12000,
@@ -573,6 +574,206 @@ static void the_report_of_an_end_is_no_question(void **state)
     assert_int_equal(shapes[0].requests, 1);
 }
 
+/* What a page, or a conversation, is loaded again for; where prompts, too, have large replies, that
+ * tells nothing. */
+static void who_loads_a_page_beside_asks_nothing(void **state)
+{
+    static const struct {
+        uint32_t reply;
+        bool prompt_loads_page;
+        unsigned requests;
+    } cases[] = {{4097, false, 1}, {4096, false, 2}, {4097, true, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct estimator other = page;
+
+        other.prompt_loads_page = cases[i].prompt_loads_page;
+        start_over(&other, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 41, 100);
+        client(3 * S + 1, 9000);
+        server(3 * S + 20 * MS, cases[i].reply);
+        stream(3 * S + 400 * MS, 50 * MS, 9, 100);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, cases[i].requests);
+    }
+}
+
+static const uint32_t FILE_BYTES = 100000;
+
+static struct estimator page_with_files(void)
+{
+    struct estimator other = page;
+
+    other.upload_bytes_min = FILE_BYTES;
+    return other;
+}
+
+static void files_are_counted_once_each(void **state)
+{
+    struct estimator other = page_with_files();
+
+    (void)state;
+    start_over(&other, false);
+    client(0, FILE_BYTES - 1);
+    server(500 * MS, 43); /* window updates, no answer */
+    client(600 * MS, 40000);
+    client(700 * MS, FILE_BYTES);
+    client(5 * S, 200); /* the first call of the prompt */
+    client(5 * S + 2 * MS, 4000);
+    stream(7 * S, 50 * MS, 41, 100);
+    client(12 * S, FILE_BYTES);
+    client(16 * S, 4000);
+    stream(18 * S, 50 * MS, 41, 100);
+    client(24 * S, 4000);
+    stream(26 * S, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(finished, 3);
+    assert_int_equal(shapes[0].files + shapes[1].files, 2);
+    assert_int_equal(shapes[2].files, 0);
+    start_over(&other, false);
+    for (int i = 0; i < 5; i++)
+        client(i * 3 * S, FILE_BYTES);
+    client(16 * S, 4000);
+    stream(18 * S, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(shapes[0].files, 3); /* and that is all that is kept */
+    start();
+    client(0, FILE_BYTES);
+    stream(S, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(shapes[0].files, 0); /* of a service that does not know them */
+}
+
+static void a_file_is_no_prompt(void **state)
+{
+    struct estimator other = page_with_files();
+
+    (void)state;
+    start_over(&other, false);
+    client(0, FILE_BYTES); /* before the answer, */
+    client(500 * MS, 8000);
+    stream(2 * S, 50 * MS, 41, 100);
+    client(4 * S + 1, FILE_BYTES); /* and beside it */
+    stream(4 * S + 400 * MS, 50 * MS, 9, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 1);
+    assert_int_equal(shapes[0].files, 2);
+}
+
+/* -- Ends of answers --------------------------------------------------------------------------- */
+
+static struct estimator page_with_ends(void)
+{
+    struct estimator other = page;
+
+    other.end_record_max = 100;
+    return other;
+}
+
+/* Two tabs: what is asked in the second is smaller than what pages report. Its answer ends first.
+ */
+static void two_answers(bool is_quic, uint32_t last_bytes)
+{
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 90);
+    client(3 * S + 1, 3500);
+    stream(3 * S + 400 * MS, 50 * MS, 41, 90);
+    server(6 * S, last_bytes);
+    server(6 * S + MS, 26);
+    client(6 * S + 5 * MS, 500);
+    stream(6 * S + 400 * MS, 50 * MS, 41, 90);
+    server(9 * S, 90);
+    server(9 * S + MS, 26);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].http, is_quic ? EXCHANGE_HTTP_3 : EXCHANGE_HTTP_1);
+}
+
+static void each_answer_has_an_end(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    start_over(&other, false);
+    two_answers(false, 100);
+    assert_int_equal(shapes[0].requests, 2);
+    start_over(&other, false);
+    two_answers(false, 101); /* as large as a reply: its end is none of an answer */
+    assert_int_equal(shapes[0].requests, 1);
+    start_over(&other, true);
+    two_answers(true, 100); /* no record of QUIC is an end */
+    assert_int_equal(shapes[0].requests, 1);
+    start();
+    two_answers(false, 100); /* of a service whose ends are not known */
+    assert_int_equal(shapes[0].requests, 1);
+}
+
+static void without_an_end_of_its_own_a_report_was_no_question(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    for (int with_end = 0; with_end < 2; with_end++) {
+        start_over(&other, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 41, 90);
+        client(3 * S + 1, 9000);
+        stream(3 * S + 400 * MS, 50 * MS, 41, 90);
+        if (with_end)
+            server(5 * S + 401 * MS, 26);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, with_end ? 1 : 2);
+    }
+}
+
+/* The last frames of an answer may be too small for a step, and come after a pause. */
+static void an_end_may_come_by_itself(void **state)
+{
+    static const struct {
+        int64_t call_ns;
+        unsigned requests;
+    } cases[] = {{3 * S, 2}, {3 * S + 200 * MS, 1}};
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&other, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 40, 90);
+        client(cases[i].call_ns, 200);
+        server(3 * S + 450 * MS, 26); /* of the reply, if it comes soon */
+        stream(3 * S + 900 * MS, 50 * MS, 3, 90);
+        server(4 * S + 1 * MS, 26);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, cases[i].requests);
+    }
+}
+
+/* Late replies, each one more end, are no answers. */
+static void what_ends_without_steps_is_no_answer(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    start_over(&other, false);
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 90);
+    server(3 * S + MS, 26);
+    for (int i = 1; i < 5; i++) {
+        server(3 * S + i * 400 * MS, 90);
+        server(3 * S + i * 400 * MS + MS, 26);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 2); /* three of these may be one */
+}
+
 static void records_of_one_event_are_one(void **state)
 {
     struct estimator of_events = page;
@@ -719,6 +920,13 @@ int main(void)
         cmocka_unit_test(a_burst_goes_on_beside_steps),
         cmocka_unit_test(who_asks_before_the_answer_too),
         cmocka_unit_test(the_report_of_an_end_is_no_question),
+        cmocka_unit_test(who_loads_a_page_beside_asks_nothing),
+        cmocka_unit_test(files_are_counted_once_each),
+        cmocka_unit_test(a_file_is_no_prompt),
+        cmocka_unit_test(each_answer_has_an_end),
+        cmocka_unit_test(without_an_end_of_its_own_a_report_was_no_question),
+        cmocka_unit_test(an_end_may_come_by_itself),
+        cmocka_unit_test(what_ends_without_steps_is_no_answer),
         cmocka_unit_test(records_of_one_event_are_one),
         cmocka_unit_test(counts_stay_at_their_largest),
         cmocka_unit_test(recorded_sessions_are_counted),

@@ -609,7 +609,9 @@ static void a_file_is_read(void **state)
     "method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR            \
     "tokens_per_record = 1; "
 #define M3_WITH(body) "services = ();\nestimators = {\nx = { " M3 "\n" body "\n}; };\n"
-#define PAGE          "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; rest_s = 1;"
+#define PAGE                                                                                       \
+    "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; rest_s = 1; sign_of_life_s = "    \
+    "0.2;"
 #define M2_ONLY                                                                                    \
     "exchange_sigma = 0.5; " GAPS PRIOR M1 "record_base_bytes = 9; event_text_bytes = 9; "         \
     "record_max_bytes = 99; "
@@ -738,17 +740,35 @@ static const struct {
     {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with reply_s"},
     {M3_WITH("\noverlap_bytes_min = 9000;"), 5, "overlap_bytes_min is used with reply_s"},
     {M3_WITH("\noverlap_quic_bytes_min = 9;"), 5, "overlap_quic_bytes_min is used with reply_s"},
-    {BAD(M3 "reply_s = 0.3; rest_s = 1; answer_steps_min = 3;"), 3,
+    {BAD(M3 "reply_s = 0.3; rest_s = 1; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
      "missing key \"step_bytes_max\", which reply_s uses"},
-    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3;"), 3,
+    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
      "missing key \"rest_s\", which reply_s uses"},
-    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; rest_s = 1;"), 3,
+    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; rest_s = 1; sign_of_life_s = 0;"), 3,
      "missing key \"answer_steps_min\", which reply_s uses"},
-    {M3_WITH("image_bytes = 1e5; image_fetch_s = 10; " PAGE "\nbulk_record_min = 8000;"), 5,
-     "bulk_record_min is not used with reply_s"},
+    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; rest_s = 1; answer_steps_min = 3;"), 3,
+     "missing key \"sign_of_life_s\", which reply_s uses"},
+    {M3_WITH("\nsign_of_life_s = 0.2;"), 5, "sign_of_life_s is used with reply_s"},
+    {M3_WITH("reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; rest_s = 1;\n"
+             "sign_of_life_s = 61;"),
+     5, "sign_of_life_s is 61"},
+    {M3_WITH("\nend_record_max = 100;"), 5, "end_record_max is used with reply_s"},
+    {M3_WITH(PAGE "\nend_record_max = 25;"), 5, "end_record_max is 25"},
+    {M3_WITH("\nprompt_loads_page = true;"), 5, "prompt_loads_page is used with reply_s"},
+    {M3_WITH(PAGE "\nprompt_loads_page = 1;"), 5, "prompt_loads_page"},
+    {M3_WITH("image_bytes = 1e5; image_fetch_s = 10; image_fetch_share = 0.2; " PAGE
+             "\nbulk_record_min = 8000;"),
+     5, "bulk_record_min is not used with reply_s"},
     {M3_WITH(PAGE "\nimage_bytes = 1e5;"), 5,
      "missing key \"image_fetch_s\", which image_bytes uses with M3"},
-    {M3_WITH(PAGE "\nimage_fetch_s = 10;"), 5, "image_fetch_s is used with image_bytes"},
+    {M3_WITH(PAGE "image_fetch_share = 0.2;\nimage_fetch_s = 10;"), 5,
+     "image_fetch_s is used with image_bytes"},
+    {M3_WITH(PAGE "image_bytes = 1e5;\nimage_fetch_s = 10;"), 5,
+     "image_fetch_s and image_fetch_share are used together"},
+    {M3_WITH(PAGE "\nimage_fetch_share = 0.2;"), 5,
+     "image_fetch_s and image_fetch_share are used together"},
+    {M3_WITH(PAGE "image_bytes = 1e5; image_fetch_s = 10; \nimage_fetch_share = 2;"), 5,
+     "image_fetch_share is 2"},
     {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000; \nimage_fetch_s = 10;"), 5,
      "image_fetch_s is used with reply_s"},
     {M3_WITH(PAGE "image_bytes = 1e5; \nimage_fetch_s = 61;"), 5, "image_fetch_s is 61"},
@@ -908,6 +928,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
                  "a.com") " } );\nestimators = { x = { " M3 PAGE
                           "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
+                          "image_fetch_share = 0.3; end_record_max = 90; prompt_loads_page = true; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
              NULL, diagnostics);
     const struct estimator *estimator;
@@ -919,6 +940,8 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->step_bytes_max == 4096 && estimator->answer_steps_min == 3);
     assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
+    assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
+    assert_true(estimator->end_record_max == 90 && estimator->prompt_loads_page);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);
