@@ -1002,7 +1002,7 @@ static void who_lost_its_place_was_alive_until_then(void **state)
     kernelfilter_visit(filter, 0, visit, &visits);
     assert_int_equal(visits, 1);
     kernelfilter_drop(filter, visited_key ^ UINT64_C(1) << 63);
-    film.count = 0;
+    film_rewind(&film);
     film.clock_ns += 13 * SECOND;
     quic_long(&talk, FROM_CLIENT, 0, 1200);
     show_filtered(metering);
