@@ -53,6 +53,13 @@ bool clienthello_starts(const uint8_t *bytes, size_t length)
     return cursor_left(&cursor) == 0 || cursor_u8(&cursor) == HANDSHAKE_CLIENT_HELLO;
 }
 
+bool clienthello_may_start(const uint8_t *bytes, size_t length)
+{
+    if (length < RECORD_HEADER)
+        return length > 0 && bytes[0] == RECORD_HANDSHAKE;
+    return clienthello_starts(bytes, length);
+}
+
 void clienthello_set_name(struct clienthello *hello, const uint8_t *name, size_t length)
 {
     if (length == 0 || length >= sizeof(hello->name) || memchr(name, 0, length))
@@ -220,10 +227,10 @@ static enum clienthello_result parse_records(const uint8_t *bytes, size_t length
     memset(hello, 0, sizeof(*hello));
     if (length == 0)
         return CLIENTHELLO_INCOMPLETE;
-    if (length < RECORD_HEADER)
-        return bytes[0] == RECORD_HANDSHAKE ? CLIENTHELLO_INCOMPLETE : CLIENTHELLO_NONE;
-    if (!clienthello_starts(bytes, length))
+    if (!clienthello_may_start(bytes, length))
         return CLIENTHELLO_NONE;
+    if (length < RECORD_HEADER)
+        return CLIENTHELLO_INCOMPLETE;
     skip_silent_records(&cursor);
     while (gathered < wanted && gathered < CLIENTHELLO_MAX &&
            cursor_left(&cursor) >= RECORD_HEADER) {

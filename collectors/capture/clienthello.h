@@ -57,5 +57,7 @@ enum clienthello_result clienthello_parse_cut_message(const uint8_t *bytes, size
 
 /* Cheap test of the first bytes of a segment: could a ClientHello start here? */
 bool clienthello_starts(const uint8_t *bytes, size_t length);
+/* The same of a segment that may be too short to tell. */
+bool clienthello_may_start(const uint8_t *bytes, size_t length);
 
 #endif

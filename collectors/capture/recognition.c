@@ -713,8 +713,8 @@ static void give_up_naming(struct recognition *recognition, const struct segment
         give_up(recognition, segment, hello_has_begun(recognition, segment->flow));
 }
 
-/* Looks at what was gathered so far. */
-static void look_at_gathered(struct recognition *recognition, const struct segment *segment)
+/* Looks at what was gathered so far. Returns whether nothing begins like that. */
+static bool look_at_gathered(struct recognition *recognition, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
     struct address *client = naming_client(recognition->naming, flow->state);
@@ -732,18 +732,25 @@ static void look_at_gathered(struct recognition *recognition, const struct segme
         give_up_naming(recognition, segment); /* what the snap length cut off never comes */
     else
         await_rest(recognition, segment);
+    return look.finding.kind == FINDING_NONE;
 }
 
+static void probe(struct recognition *recognition, const struct segment *segment);
+
+/* The end of some plain text, in a segment of its own, may look like the beginning of something:
+ * until what really begins, in this segment, tells. */
 static void gather(struct recognition *recognition, const struct segment *segment)
 {
     const struct packet *packet = segment->packet;
+    struct assembly *assembly = naming_bytes(recognition->naming, segment->flow->state);
+    uint32_t base = assembly->base;
 
-    if (assembly_add(naming_bytes(recognition->naming, segment->flow->state), packet->sequence,
-                     packet->payload, packet->captured_length)) {
-        look_at_gathered(recognition, segment);
-        return;
-    }
-    give_up_naming(recognition, segment);
+    if (!assembly_add(assembly, packet->sequence, packet->payload, packet->captured_length))
+        give_up_naming(recognition, segment);
+    else if (look_at_gathered(recognition, segment) && segment->flow->stage == FLOW_NEW &&
+             packet->sequence != base &&
+             clienthello_may_start(packet->payload, packet->captured_length))
+        probe(recognition, segment);
 }
 
 /* Something begins at sequence number BASE, or would, had its first segment not been overtaken. */
@@ -757,13 +764,14 @@ static void begin_gathering(struct recognition *recognition, const struct segmen
 }
 
 /* Of a connection that began before the capture, any bytes might be a request's: what has not all
- * come yet is taken for one, and for the client's first, when it is a ClientHello or names a host
+ * come yet is taken for one, and for the client's first, when it is a ClientHello, be it the first
+ * byte of one (a server's follows another one's, so there is no name to be missed), or names a host
  * already. */
 static bool begins_unmistakably(const struct packet *packet)
 {
     struct finding finding;
 
-    if (clienthello_starts(packet->payload, packet->captured_length))
+    if (clienthello_may_start(packet->payload, packet->captured_length))
         return true;
     naming_look_cut(packet->payload, packet->captured_length, &finding);
     return finding.kind == FINDING_PROXY || finding.kind == FINDING_HTTP;

@@ -1549,6 +1549,46 @@ static void a_late_hint_begins_to_watch(void **state)
     assert_int_equal(coverage().flows_one_way, 0);
 }
 
+/* The opening was not captured: the first byte alone shows what begins. */
+static void a_hello_in_single_bytes_needs_no_opening(void **state)
+{
+    static struct bytes hello;
+    const struct hello_parts parts = {.name = "api.example"};
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    make_hello(&hello, &parts);
+    talk_say(&film, &talk, FROM_CLIENT, &hello, 1);
+    use(&talk);
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).flows, 1);
+    assert_names(1, 0, 0, 0);
+}
+
+/* Of plain text in pieces, the last could be the beginning of a request: until the hello comes. */
+static void a_hello_may_follow_plain_text_in_pieces(void **state)
+{
+    static const uint32_t sizes[] = {1, 3, 17, 1400};
+    static struct bytes hello;
+    const struct hello_parts parts = {.name = "api.example"};
+
+    (void)state;
+    make_hello(&hello, &parts);
+    for (uint16_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct talk talk = talk_of(1, 50000 + i);
+
+        talk_open(&film, &talk);
+        talk_text(&film, &talk, FROM_CLIENT, "\x30\x1d 1.3.6.1.4.1");
+        talk_text(&film, &talk, FROM_CLIENT, "GE466.20037");
+        talk_text(&film, &talk, FROM_SERVER, "yes");
+        talk_say(&film, &talk, FROM_CLIENT, &hello, sizes[i]);
+        use(&talk);
+    }
+    scene_play();
+    assert_int_equal(only_sum(ONE, API).flows, 4);
+    assert_names(4, 0, 0, 0);
+}
+
 /* A client may use its port again: for another connection, once the first was silent for a while,
  * and both its ends had been heard. What a server repeats to a client that went away begins none.
  */
@@ -2692,6 +2732,8 @@ int main(void)
         TEST(what_is_asked_is_not_made_by_bytes),
         TEST(a_silent_end_is_heard_by_its_acknowledgements),
         TEST(a_late_hint_begins_to_watch),
+        TEST(a_hello_in_single_bytes_needs_no_opening),
+        TEST(a_hello_may_follow_plain_text_in_pieces),
         TEST(quic_on_the_same_ports_may_be_another_connection),
         TEST(an_early_request_is_no_one_way_capture),
         TEST(quic_of_clients_alone_is_told),
