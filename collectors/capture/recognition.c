@@ -735,22 +735,21 @@ static bool look_at_gathered(struct recognition *recognition, const struct segme
     return look.finding.kind == FINDING_NONE;
 }
 
-static void probe(struct recognition *recognition, const struct segment *segment);
-
 /* The end of some plain text, in a segment of its own, may look like the beginning of something:
- * until what really begins, in this segment, tells. */
-static void gather(struct recognition *recognition, const struct segment *segment)
+ * until what really begins, in this segment, tells. Returns whether that is to be probed. */
+static bool gather(struct recognition *recognition, const struct segment *segment)
 {
     const struct packet *packet = segment->packet;
     struct assembly *assembly = naming_bytes(recognition->naming, segment->flow->state);
     uint32_t base = assembly->base;
 
-    if (!assembly_add(assembly, packet->sequence, packet->payload, packet->captured_length))
+    if (!assembly_add(assembly, packet->sequence, packet->payload, packet->captured_length)) {
         give_up_naming(recognition, segment);
-    else if (look_at_gathered(recognition, segment) && segment->flow->stage == FLOW_NEW &&
-             packet->sequence != base &&
-             clienthello_may_start(packet->payload, packet->captured_length))
-        probe(recognition, segment);
+        return false;
+    }
+    return look_at_gathered(recognition, segment) && segment->flow->stage == FLOW_NEW &&
+           packet->sequence != base &&
+           clienthello_may_start(packet->payload, packet->captured_length);
 }
 
 /* Something begins at sequence number BASE, or would, had its first segment not been overtaken. */
@@ -1087,7 +1086,8 @@ void recognition_segment(struct recognition *recognition, const struct segment *
     } else if (!from_client(segment)) {
         consider_server(recognition, segment);
     } else if (flow->stage == FLOW_NAMING) {
-        gather(recognition, segment);
+        if (gather(recognition, segment))
+            probe(recognition, segment);
     } else {
         consider_client(recognition, segment);
     }
