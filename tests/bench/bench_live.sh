@@ -58,7 +58,7 @@ send() { # RATE PID
     sent=$3
     reached=$4
     sending_ns=$5
-    sleep 1 # what waits in a block of the ring is taken within a tenth of a second
+    sleep 1 # what waits in a block of the ring is taken within four tenths of a second
     took_ns=$(($(ran_ns "$2") - before))
 }
 
