@@ -174,7 +174,8 @@ struct coverage {
     uint64_t local_elsewhere; /* of those: computed by another, and there is no service for that */
     uint64_t local_unread;    /* of those: compressed in a way that is not read */
     uint64_t local_lost;      /* exchanges whose end the capture does not tell */
-    uint64_t local_refused;   /* connections that two programs could read differently */
+    uint64_t local_refused;   /* connections that two programs could read differently, or that are
+                               * not HTTP/1 */
     uint64_t local_evicted;   /* connections forgotten early, as their table was full */
 };
 

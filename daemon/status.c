@@ -21,7 +21,7 @@
 /* An interval that is written at once is at most this old when the next one comes, a retry or two
  * included. */
 #define CURRENT_S  300
-#define MAX_ADVICE 15
+#define MAX_ADVICE 16
 
 /* From which shares on something should be done. */
 /* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
@@ -43,6 +43,8 @@
 #define UNREAD_ALARM 0.01
 /* As of packets: an exchange is some hundred. */
 #define LOST_ALARM 0.01
+/* Scans alone cause some of these, too. */
+#define REFUSED_ALARM 0.01
 /* What is forgotten first is finished or has no name; scans alone cause some. */
 #define EVICTED_ALARM 0.01
 
@@ -151,6 +153,9 @@ static void advise(struct status *status, bool believes_unasked)
         {exceeds(c->local_lost, c->local_exchanges, LOST_ALARM),
          "Parts of exchanges with a local server were not captured: raise buffer_mib and "
          "snap_length of the interface."},
+        {exceeds(c->local_refused, c->local_exchanges + c->local_refused, REFUSED_ALARM),
+         "Connections to the port of a local server are no HTTP/1.1 in clear that can be followed "
+         "(TLS, HTTP/2): name the port behind the proxy, or count by the server (tokens)."},
         {c->local_evicted > 0,
          "Connections to a local server were forgotten for lack of room: raise max_connections in "
          "inference."},
@@ -304,7 +309,7 @@ static void print_exchanges(const struct coverage *c, FILE *stream)
     print_part(stream, "  body not readable", c->local_unread, c->local_exchanges);
     print_part(stream, "  computed elsewhere", c->local_elsewhere, c->local_exchanges);
     print_part(stream, "  end not captured", c->local_lost, c->local_exchanges);
-    print_count(stream, "refused as ambiguous", c->local_refused);
+    print_count(stream, "ambiguous, or not HTTP/1", c->local_refused);
     print_count(stream, "no room to follow", c->local_evicted);
 }
 

@@ -452,8 +452,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_LOCAL_ELSEWHERE] = {{"calculés ailleurs, sans service déclaré pour cela",
                                "computed elsewhere, without a service declared for that"}},
     [TEXT_LOCAL_LOST] = {{"dont la fin n'a pas été vue", "of which the end was not seen"}},
-    [TEXT_LOCAL_REFUSED] = {{"Connexions à un serveur local, ambiguës",
-                             "Ambiguous connections to a local server"}},
+    [TEXT_LOCAL_REFUSED] = {{"Connexions à un serveur local, ambiguës ou sans HTTP/1 en clair",
+                             "Connections to a local server, ambiguous or no HTTP/1 in clear"}},
     [TEXT_LOCAL_EVICTED] = {{"Connexions à un serveur local, oubliées faute de place",
                              "Connections to a local server forgotten for lack of room"}},
     [TEXT_COVERED_TIME_EFFECT] = {{"Rien n'est estimé pour le reste de la période.",
@@ -538,9 +538,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "Requests counted; their energy, spent elsewhere, is not estimated."}},
     [TEXT_LOCAL_LOST_EFFECT] = {{"Jetons estimés : une partie de l'échange n'a pas été vue.",
                                  "Tokens estimated: part of the exchange was not seen."}},
-    [TEXT_LOCAL_REFUSED_EFFECT] =
-        {{"Deux programmes pourraient les lire différemment : leur suite n'est pas comptée.",
-          "Two programs could read them differently: the rest of them is not counted."}},
+    [TEXT_LOCAL_REFUSED_EFFECT] = {{"Deux programmes pourraient les lire différemment, ou rien n'y "
+                                    "est lisible (TLS, HTTP/2) : "
+                                    "leur suite n'est pas comptée.",
+                                    "Two programs could read them differently, or nothing can be "
+                                    "read there (TLS, HTTP/2): the "
+                                    "rest of them is not counted."}},
     [TEXT_LOCAL_EVICTED_EFFECT] = {{"La suite de ces connexions n'est pas comptée.",
                                     "The rest of those connections is not counted."}},
     [TEXT_METHOD_TOKENS] =

@@ -164,16 +164,16 @@ static inline const uint8_t *eitherbyte_find_value_end(const uint8_t *at, const 
             }
         }
 #endif
-        while (at<end && * at> '\r')
+        while (at != end && *at > '\r')
             at++;
         if (at == end || *at == '\r' || *at == '\n' || *at == '\0')
             return at;
     }
 }
 
-/* Copies the letters, digits and dashes at AT, in lower case, to TO of SIZE, which is a multiple of
- * 16, as long as as many as that are left, before the first other byte. Returns how many; what is
- * behind them in TO is anything. */
+/* Copies the letters, digits and dashes at AT to TO, in lower case, up to the first other byte: 16
+ * at a time, while so many are left and there is room. SIZE is a multiple of 16. Returns how many
+ * there are; behind them anything is in TO. */
 static inline size_t eitherbyte_copy_word(char *to, size_t size, const uint8_t *at,
                                           const uint8_t *end)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-/* And its length. */
+/* A text, and its length. */
 #define TEXT(literal) literal, sizeof(literal) - 1
 
 /* -- What is asked for ----------------------------------------------------------------------------

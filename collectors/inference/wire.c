@@ -190,6 +190,14 @@ static void link_oldest(struct wire *wire, struct connection *connection)
     wire->oldest = index;
 }
 
+static bool is_port(const struct wire *wire, uint16_t port)
+{
+    for (unsigned i = 0; i < wire->port_count; i++)
+        if (wire->ports[i] == port)
+            return true;
+    return false;
+}
+
 /* -- Connections ----------------------------------------------------------------------------------
  */
 
@@ -236,7 +244,8 @@ static void receive(struct connection *connection, unsigned side, const uint8_t 
                     side == connection->client ? HTTP_CLIENT : HTTP_SERVER, bytes, length);
     if (connection->ignored || !httpstream_refused(&connection->exchanges.http))
         return;
-    wire->counts.refused += connection->spoke_http;
+    /* Where any port is looked at, most speak something else. */
+    wire->counts.refused += connection->spoke_http || is_port(wire, connection->server_port);
     connection->ignored = true;
     unlink_age(wire, connection);
     link_oldest(wire, connection);
@@ -346,14 +355,6 @@ static uint64_t key_of(const struct wire *wire, const struct packet *packet, uns
     memcpy(tuple + 16, second->bytes, 16);
     memcpy(tuple + 32, &ports, sizeof(ports));
     return keyedhash(&wire->key, tuple, sizeof(tuple));
-}
-
-static bool is_port(const struct wire *wire, uint16_t port)
-{
-    for (unsigned i = 0; i < wire->port_count; i++)
-        if (wire->ports[i] == port)
-            return true;
-    return false;
 }
 
 bool wire_wants(const struct wire *wire, const struct packet *packet)

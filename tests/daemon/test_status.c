@@ -283,7 +283,7 @@ static void exchanges_with_local_servers_are_counted_where_there_are_any(void **
     assert_says("  body not readable", "7 (3.50 %)");
     assert_says("  computed elsewhere", "4 (2.00 %)");
     assert_says("  end not captured", "2 (1.00 %)");
-    assert_says("refused as ambiguous", "5");
+    assert_says("ambiguous, or not HTTP/1", "5");
     assert_says("no room to follow", "6");
 }
 
@@ -344,6 +344,7 @@ static void what_is_alarming_comes_with_advice(void **state)
         {{.local_unread = 1}, "gzip, br or zstd"},
         {{.local_elsewhere = 1}, "remote"},
         {{.local_lost = 1}, "exchanges with a local server were not captured"},
+        {{.local_refused = 10}, "no HTTP/1.1 in clear"},
         {{.local_evicted = 1}, "max_connections"},
     };
     struct coverage without_dns = GOOD;

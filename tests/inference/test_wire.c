@@ -617,6 +617,25 @@ static void a_full_table_makes_room_and_says_so(void **state)
     assert_int_equal(found[0].wire.exchange.outcome, OUTCOME_UNANSWERED);
 }
 
+/* A server that is asked in TLS, or in HTTP/2, would else seem to be asked nothing. */
+static void another_protocol_on_the_port_of_a_server_is_told(void **state)
+{
+    static const uint16_t ports[] = {8080};
+
+    (void)state;
+    load("01_nonstream_close.pcap");
+    begin(ports, 1);
+    flood(1000, 3, "\x16\x03\x01 no HTTP", TCP_SYN);
+    flood(2000, 2, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", TCP_SYN);
+    end();
+    assert_int_equal(found_count, 0);
+    assert_int_equal(counts.refused, 5);
+    begin(NULL, 0); /* but not where every port is looked at */
+    flood(1000, 3, "\x16\x03\x01 no HTTP", TCP_SYN);
+    end();
+    assert_int_equal(counts.refused, 0);
+}
+
 static void what_ends_from_afar_ends_nothing(void **state)
 {
     static const uint8_t flags[] = {TCP_RST, TCP_FIN | TCP_ACK};
@@ -659,6 +678,7 @@ int main(void)
         TEST(only_the_ports_of_the_servers_are_followed),
         TEST(addresses_are_kept_on_demand_only),
         TEST(a_full_table_makes_room_and_says_so),
+        TEST(another_protocol_on_the_port_of_a_server_is_told),
         TEST(what_ends_from_afar_ends_nothing),
     };
 
