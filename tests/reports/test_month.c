@@ -852,8 +852,8 @@ static void coverage_says_what_was_not_seen_of_local_servers(void **state)
                          "<td class=\"n\">40</td><td class=\"n\">10.00</td><td>Those tokens are "
                          "estimated, with their band.</td>"));
     assert_true(contains(report, HTML_FR,
-                         "<th scope=\"row\">Connexions à un serveur local, ambiguës</th>"
-                         "<td class=\"n\">3</td>"));
+                         "<th scope=\"row\">Connexions à un serveur local, ambiguës ou sans "
+                         "HTTP/1 en clair</th><td class=\"n\">3</td>"));
     month_free(report);
 }
 
