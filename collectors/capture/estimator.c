@@ -181,9 +181,9 @@ static struct triple whole_at_once(const struct estimator *estimator,
 static bool has_text_apart(const struct estimator *estimator, const struct exchange_shape *shape)
 {
     double events = APART_EVENTS * estimator->bytes_per_token.high;
-    double least = estimator->method == METHOD_M1 ? events : 0;
+    double least = estimator->method == METHOD_M1 ? events : estimator->whole_record_overhead_bytes;
 
-    return requests_of(shape) <= 1 && (double)shape->apart_bytes > least &&
+    return requests_of(shape) <= 1 && least > 0 && (double)shape->apart_bytes > least &&
            shape->apart_bytes <= shape->answer_bytes;
 }
 

@@ -228,12 +228,6 @@ static void note_end(struct exchange_tracker *tracker, const struct estimator *e
     tracker->last_record = 0; /* says nothing of the next one's end */
 }
 
-static void note_joined(struct exchange_tracker *tracker)
-{
-    if (tracker->last_record > tracker->joined_record)
-        tracker->joined_record = (uint16_t)tracker->last_record;
-}
-
 /* No end followed the last record in a record of its own. It may hold all of an answer none the
  * less, if it is far larger than any before. If it is not, events were joined, and so they may have
  * been in what was taken for an answer. */
@@ -256,7 +250,8 @@ static void note_no_end(struct exchange_tracker *tracker, const struct estimator
         tracker->whole_parts = add_small(tracker->whole_parts, parts);
     else
         tracker->whole_parts -= parts < tracker->whole_parts ? parts : tracker->whole_parts;
-    note_joined(tracker);
+    if (tracker->last_record > tracker->joined_record)
+        tracker->joined_record = (uint16_t)tracker->last_record;
 }
 
 static void take_whole(const struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -264,7 +259,7 @@ static void take_whole(const struct exchange_tracker *tracker, const struct esti
 {
     uint64_t bytes = (uint64_t)tracker->whole_parts * WHOLE_PART_BYTES;
 
-    if (tracker->requests <= 1) {
+    if (tracker->requests <= 1 && tracker->whole_parts == 0) {
         if (estimator->whole_pause_s > 0 && tracker->apart && tracker->http != EXCHANGE_HTTP_3)
             shape->apart_bytes = tracker->last_record;
         return;

@@ -544,6 +544,11 @@ static void what_was_waited_for_is_text(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35 + 200, 110 + 400);
     shape.apart_bytes = 700;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
+    shape.steps = 2; /* few records are no answer sent whole because of that */
+    estimator.whole_records_max = 30;
+    estimator.whole_tokens_per_second_max = 0;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 5750);
+    estimator.whole_records_max = 0;
     shape.apart_bytes = 1500;
     estimator.whole_record_overhead_bytes = 0; /* not known */
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);

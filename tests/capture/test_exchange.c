@@ -715,6 +715,7 @@ static void a_refusal_hides_no_answer_beside_it(void **state)
     close_at_end();
     assert_int_equal(finished, 1);
     assert_int_equal(shapes[0].requests, 1);
+    assert_int_equal(shapes[0].whole_text_bytes, 1280);
 }
 
 /* The same with M2; and of one alone nothing is told. */
