@@ -536,12 +536,11 @@ static void add_bulk(struct exchange_tracker *tracker, const struct estimator *e
     }
 }
 
-/* Whether a record that comes now, and no first one, was waited for. */
+/* Whether a record that comes now was waited for; the first one never is. */
 static bool is_apart(const struct exchange_tracker *tracker, const struct estimator *estimator,
                      int64_t now_ns)
 {
-    return tracker->answer_records > 1 &&
-           now_ns - tracker->last_ns >= to_ns(estimator->whole_pause_s);
+    return now_ns - tracker->last_ns >= to_ns(estimator->whole_pause_s);
 }
 
 static void add_answer(struct exchange_tracker *tracker, const struct estimator *estimator,

@@ -499,6 +499,18 @@ static void a_whole_answer_has_no_steps(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
     shape.steps = 8; /* each of one or two datagrams */
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    estimator.method = METHOD_M2; /* of larger events */
+    shape.steps = 3;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 2750, 5750);
+    shape.steps = 4;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
+    estimator.method = METHOD_M1;
+    shape.answer_records = 4;
+    shape.steps = 2; /* one of them ends the opening of a connection */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
+    shape.first_on_connection = false;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 29, 59, 6000);
+    shape = answer;
     shape.http = EXCHANGE_HTTP_2;
     shape.steps = 1;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
@@ -519,6 +531,8 @@ static void no_step_has_many_tokens(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
     shape.steps = 5;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 5750);
+    shape.apart_bytes = 801; /* but it was waited for */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 2750, 5750);
 }
 
 /* What was waited for at the end, and is larger than two events, was written meanwhile. */

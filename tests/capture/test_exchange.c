@@ -956,6 +956,7 @@ static void a_signature_of_thoughts_is_no_text(void **state)
         {{300, 500, 500, 500, 5000}, 3 * 130, true},
         {{300, 369 + 150, 369 + 150, 300 + 370}, 149 + 149, true},
         {{520, 520, 520, 520, 300 + 369}, 4 * 150 + 299, false},
+        {{520, 520, 520, 520, 520, 670}, 5 * 150 + 300, false}, /* no more than twice as much */
         {{300, 680}, 680 - 370, false}, /* headers, and an answer that was sent whole */
         {{300, 372 + 300, 372}, 100, true},
         {{300, 372 + 290, 372}, 292 + 2, true},
