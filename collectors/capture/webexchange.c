@@ -195,10 +195,8 @@ static bool end_answer(struct webexchange *tracker, const struct estimator *esti
     bool answered = is_answer(tracker, estimator);
 
     /* What was none leaves the request unanswered: models think, and servers say that they do. */
-    if (tracker->answering && !answered && tracker->burst_bytes < tracker->request_bytes) {
+    if (tracker->answering && !answered && tracker->burst_bytes < tracker->request_bytes)
         tracker->burst_bytes = tracker->request_bytes;
-        tracker->in_file = has_file(tracker, estimator);
-    }
     tracker->answering = 0;
     if (!answered)
         return false;
@@ -310,12 +308,11 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
         tracker->call_ns = tracker->last_ns;
         tracker->replies = ANY_REPLIES;
         tracker->burst_is_page = !estimator->prompt_loads_page;
+        if (!estimator->prompt_loads_page)
+            tracker->groups = 0;
     }
-    if (is_large || tracker->write_is_reply) {
-        if (tracker->answering && tracker->write_has_end)
-            add_end(tracker);
+    if (is_large || tracker->write_is_reply)
         return false;
-    }
     if (tracker->answering && asks_again(tracker, estimator))
         ended = end_answer(tracker, estimator, finished);
     if (!tracker->answering && !has_request(tracker, estimator))

@@ -599,6 +599,16 @@ static void who_loads_a_page_beside_asks_nothing(void **state)
         assert_int_equal(finished, 1);
         assert_int_equal(shapes[0].requests, cases[i].requests);
     }
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 100);
+    client(3 * S + 1, 9000);
+    server(3 * S + 20 * MS, 5000);
+    stream(3 * S + 400 * MS, 50 * MS, 9, 100);
+    client(4 * S, 9000); /* and then a question */
+    stream(4 * S + 400 * MS, 50 * MS, 9, 100);
+    close_at_end();
+    assert_int_equal(shapes[0].requests, 2);
 }
 
 static const uint32_t FILE_BYTES = 100000;
@@ -664,6 +674,25 @@ static void a_file_is_no_prompt(void **state)
     assert_int_equal(shapes[0].files, 2);
 }
 
+/* Calls of a page that is loaded come before the prompt, in a group of their own. */
+static void what_a_page_is_loaded_for_was_not_asked(void **state)
+{
+    (void)state;
+    for (int loads_page = 0; loads_page < 2; loads_page++) {
+        struct estimator other = page;
+
+        other.prompt_loads_page = loads_page;
+        start_over(&other, false);
+        client(0, 9000);
+        server(100 * MS, 5000);
+        client(900 * MS, 9000);
+        stream(2 * S, 50 * MS, 41, 100);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, loads_page ? 2 : 1);
+    }
+}
+
 /* -- Ends of answers --------------------------------------------------------------------------- */
 
 static struct estimator page_with_ends(void)
@@ -710,6 +739,24 @@ static void each_answer_has_an_end(void **state)
     start();
     two_answers(false, 100); /* of a service whose ends are not known */
     assert_int_equal(shapes[0].requests, 1);
+}
+
+/* Of each answer those of its own count. */
+static void an_end_is_of_one_answer(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    start_over(&other, false);
+    for (int i = 0; i < 2; i++) {
+        client(i * 10 * S, 4000);
+        stream((i * 10 + 1) * S, 50 * MS, 41, 90);
+        server((i * 10 + 3) * S + MS, 26);
+    }
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].requests, 1);
+    assert_int_equal(shapes[1].requests, 1);
 }
 
 static void without_an_end_of_its_own_a_report_was_no_question(void **state)
@@ -921,9 +968,11 @@ int main(void)
         cmocka_unit_test(who_asks_before_the_answer_too),
         cmocka_unit_test(the_report_of_an_end_is_no_question),
         cmocka_unit_test(who_loads_a_page_beside_asks_nothing),
+        cmocka_unit_test(what_a_page_is_loaded_for_was_not_asked),
         cmocka_unit_test(files_are_counted_once_each),
         cmocka_unit_test(a_file_is_no_prompt),
         cmocka_unit_test(each_answer_has_an_end),
+        cmocka_unit_test(an_end_is_of_one_answer),
         cmocka_unit_test(without_an_end_of_its_own_a_report_was_no_question),
         cmocka_unit_test(an_end_may_come_by_itself),
         cmocka_unit_test(what_ends_without_steps_is_no_answer),
