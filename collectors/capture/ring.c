@@ -189,7 +189,8 @@ static void fill(const struct ring *ring, struct tpacket3_hdr *header, struct ca
         frame->length = frame->captured;
 }
 
-/* An interface that is down comes up again; one that was removed does not. */
+/* An interface that is down comes up again; one that was removed does not. Each goes down first: if
+ * that was seen alone, no second error tells of its removal. */
 static bool is_there(const struct ring *ring)
 {
     struct sockaddr_ll address = {0};
@@ -197,14 +198,12 @@ static bool is_there(const struct ring *ring)
     int problem = 0;
     socklen_t problem_size = sizeof(problem);
 
-    if (getsockopt(ring->socket, SOL_SOCKET, SO_ERROR, &problem, &problem_size) != 0)
+    if (getsockopt(ring->socket, SOL_SOCKET, SO_ERROR, &problem, &problem_size) != 0 ||
+        getsockname(ring->socket, (struct sockaddr *)&address, &size) != 0)
         return false;
-    if (problem == 0)
+    if (address.sll_ifindex > 0 && (problem == 0 || problem == ENETDOWN))
         return true;
-    if (problem == ENETDOWN && getsockname(ring->socket, (struct sockaddr *)&address, &size) == 0 &&
-        address.sll_ifindex > 0)
-        return true;
-    errno = problem == ENETDOWN ? ENODEV : problem;
+    errno = address.sll_ifindex > 0 ? problem : ENODEV;
     return false;
 }
 
