@@ -21,6 +21,8 @@
 #define BATCH 4096
 /* What may still wait in the kernel at the end: more than any ring holds would be a flood. */
 #define LAST_BATCHES 256
+/* The kernel's timer may be an eighth late (kernel/time/timer.c of Linux). */
+#define LONGEST_HELD_MS (SOURCE_HELD_MS + SOURCE_HELD_MS / 8)
 /* Time passes for the meter only once every packet of it has surely been delivered: the kernel
  * holds packets back for SOURCE_HELD_MS at most. */
 #define DELIVERY_LAG_NS SECOND_NS
@@ -342,7 +344,7 @@ static enum source_status take_last(struct capture *capture)
     while (batches < LAST_BATCHES && take_batch(capture, &status))
         batches++;
     if (status == SOURCE_OK)
-        poll(&held, 1, SOURCE_HELD_MS);
+        poll(&held, 1, LONGEST_HELD_MS);
     while (batches < LAST_BATCHES && status == SOURCE_OK && take_batch(capture, &status))
         batches++;
     return status;

@@ -7,6 +7,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <pcap/dlt.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +30,7 @@
 struct ring {
     int socket;
     uint32_t snap_length;
+    unsigned held_ms;
     uint8_t *memory;
     size_t block_size;
     size_t block_count;
@@ -91,6 +93,7 @@ struct ring *ring_open(const struct interface_config *interface, unsigned held_m
 
     if (ring) {
         ring->snap_length = interface->snap_length;
+        ring->held_ms = held_ms;
         /* Of no protocol until it is bound: or it would be given other interfaces' packets. */
         ring->socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
         if (ring->socket >= 0 && map(ring, (size_t)interface->buffer_mib << 20, held_ms) &&
@@ -216,11 +219,28 @@ static struct tpacket3_hdr *pass(struct tpacket3_hdr *header)
     return (struct tpacket3_hdr *)(void *)(at + header->tp_next_offset);
 }
 
+/* What an interface that is gone had carried may still be held back, some longer than asked for. */
+static bool wait_for_last(struct ring *ring)
+{
+    struct pollfd last = {.fd = ring->socket, .events = POLLIN};
+    int problem = errno;
+    bool taken;
+
+    poll(&last, 1, (int)(2 * ring->held_ms));
+    taken = take_block(ring);
+    errno = problem;
+    return taken;
+}
+
 bool ring_read(struct ring *ring, struct captured_frame *frames, size_t most, size_t *count)
 {
     *count = 0;
-    if (!take_block(ring))
-        return is_there(ring);
+    if (!take_block(ring)) {
+        if (is_there(ring))
+            return true;
+        if (!wait_for_last(ring))
+            return false;
+    }
     while (*count < most && ring->left > 0) {
         fill(ring, ring->next, &frames[(*count)++]);
         ring->next = pass(ring->next);

@@ -35,6 +35,7 @@ static struct interface_config interface = {
     .name = "wire0", .snap_length = 65535, .buffer_mib = 1, .promiscuous = true};
 static int tap = -1;
 static int control = -1;
+static unsigned held_ms = HELD_MS;
 static struct ring *ring;
 static uint8_t frame[65536];
 
@@ -64,7 +65,7 @@ static void begin(uint32_t snap_length, bool promiscuous)
         skip();
     interface.snap_length = snap_length;
     interface.promiscuous = promiscuous;
-    ring = ring_open(&interface, HELD_MS, error, sizeof(error));
+    ring = ring_open(&interface, held_ms, error, sizeof(error));
     if (!ring)
         fail_msg("%s", error);
 }
@@ -271,25 +272,13 @@ static void an_interface_that_is_down_comes_up_again(void **state)
     assert_frame(&got, 200, 200);
 }
 
-/* What it carried before is given first. The last test: it ends the interface. */
-static void an_interface_that_was_removed_is_gone(void **state)
+static void await_end(void)
 {
+    struct pollfd readable = {.fd = ring_descriptor(ring), .events = POLLIN};
     struct captured_frame got;
-    struct pollfd readable;
     size_t count = 0;
     bool there = true;
-    char error[256];
 
-    (void)state;
-    begin(65535, true);
-    make(9, 200, 0x88b5);
-    send_frame(200);
-    readable = (struct pollfd){.fd = ring_descriptor(ring), .events = POLLIN};
-    assert_int_equal(receive(&got, 1), 1);
-    assert_frame(&got, 200, 200);
-    assert_true(set_flags(0)); /* as every one is, before it is removed: that may be seen alone */
-    assert_true(ring_read(ring, &got, 1, &count));
-    close(tap);
     for (int i = 0; i < ATTEMPTS && there; i++) {
         poll(&readable, 1, HELD_MS);
         there = ring_read(ring, &got, 1, &count);
@@ -297,8 +286,42 @@ static void an_interface_that_was_removed_is_gone(void **state)
     assert_false(there);
     assert_int_equal(errno, ENODEV);
     assert_int_equal(count, 0);
+}
+
+/* What it carried before is given first, though it is held back. */
+static void an_interface_that_was_removed_is_gone(void **state)
+{
+    struct captured_frame got;
+    char error[256];
+
+    (void)state;
+    held_ms = 500;
+    begin(65535, true);
+    held_ms = HELD_MS;
+    make(9, 200, 0x88b5);
+    send_frame(200);
+    close(tap);
+    assert_int_equal(receive(&got, 1), 1);
+    assert_frame(&got, 200, 200);
+    await_end();
     assert_null(ring_open(&interface, HELD_MS, error, sizeof(error)));
     assert_non_null(strstr(error, "No such device"));
+    assert_true(make_interface());
+}
+
+/* As every one is, before it is removed: that may be seen alone. The last test: it ends the
+ * interface. */
+static void an_interface_that_was_down_and_removed_is_gone(void **state)
+{
+    struct captured_frame got;
+    size_t count;
+
+    (void)state;
+    begin(65535, true);
+    assert_true(set_flags(0));
+    assert_true(ring_read(ring, &got, 1, &count));
+    close(tap);
+    await_end();
 }
 
 int main(void)
@@ -311,6 +334,7 @@ int main(void)
         cmocka_unit_test_teardown(what_finds_no_room_is_counted, end),
         cmocka_unit_test_teardown(an_interface_that_is_down_comes_up_again, end),
         cmocka_unit_test_teardown(an_interface_that_was_removed_is_gone, end),
+        cmocka_unit_test_teardown(an_interface_that_was_down_and_removed_is_gone, end),
     };
 
     if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
