@@ -59,6 +59,17 @@ static struct triple records_times(const struct estimator *estimator,
                            not_negative(records - overhead.low) * per_record.high};
 }
 
+/* M5. How long several were written at once, nobody can tell: the high end is all the time. */
+static struct triple tokens_in_time(const struct estimator *estimator,
+                                    const struct exchange_shape *shape)
+{
+    struct triple tokens =
+        triple_scale(estimator->tokens_per_second, (double)shape->answer_ns / 1e9);
+
+    tokens.high *= requests_of(shape);
+    return tokens;
+}
+
 static struct triple streamed_tokens(const struct estimator *estimator,
                                      const struct exchange_shape *shape)
 {
@@ -81,7 +92,7 @@ static struct triple streamed_tokens(const struct estimator *estimator,
         return per_unit((double)shape->answer_bytes,
                         triple_scale(estimator->overhead_bytes, requests_of(shape)), per_token);
     case METHOD_M5:
-        return triple_scale(estimator->tokens_per_second, (double)shape->answer_ns / 1e9);
+        return tokens_in_time(estimator, shape);
     default:
         return triple_exact(0);
     }
@@ -234,13 +245,22 @@ static struct triple tokens_by_records(const struct estimator *estimator,
                            larger(streamed.high, smaller(whole.high, most))};
 }
 
+/* Streams whose last events repeat the text, in large records, are those that have no
+ * whole_alone_factor: there, a pause before the end says nothing. */
+static bool repeats_text(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return estimator->method == METHOD_M1 && estimator->whole_record_min > 0 &&
+           estimator->whole_alone_factor <= 0 && !may_be_whole(estimator, shape);
+}
+
 static struct triple visible_tokens(const struct estimator *estimator,
                                     const struct exchange_shape *shape)
 {
     struct triple tokens = tokens_by_records(estimator, shape);
     struct triple apart;
 
-    if (!has_text_apart(estimator, shape) || estimator->whole_record_overhead_bytes <= 0 ||
+    if (!has_text_apart(estimator, shape) || repeats_text(estimator, shape) ||
+        estimator->whole_record_overhead_bytes <= 0 ||
         (double)shape->apart_bytes <= estimator->whole_record_overhead_bytes)
         return tokens;
     apart = tokens_with_apart(estimator, shape);
@@ -264,11 +284,13 @@ static double modal_share(const struct exchange_shape *shape)
     return (since + (double)shape->modal_lead) / (2 * (double)shape->answer_records);
 }
 
+/* Of several answers at once, each sends between its share of the records and all of them. */
 static bool regime_fits(const struct estimator_regime *regime, const struct exchange_shape *shape)
 {
     double records_per_s = (double)shape->answer_records / ((double)shape->answer_ns / 1e9);
 
-    if (records_per_s < regime->records_per_s_min || records_per_s > regime->records_per_s_max)
+    if (records_per_s / requests_of(shape) < regime->records_per_s_min ||
+        records_per_s > regime->records_per_s_max)
         return false;
     return regime->record_share_min <= 0 ||
            (shape->modal_lead > 0 && modal_share(shape) >= regime->record_share_min &&
@@ -328,6 +350,10 @@ static struct exchange_shape text_of(const struct estimator *estimator,
         shape->bulk_bytes < text.answer_bytes ? shape->bulk_bytes : text.answer_bytes;
     text.answer_records -=
         shape->bulk_records < text.answer_records ? shape->bulk_records : text.answer_records;
+    if (shape->apart_bytes >= estimator->bulk_record_min)
+        text.apart_bytes = 0;
+    if (text.whole_text_bytes > text.answer_bytes)
+        text.whole_text_bytes = text.answer_bytes;
     return text;
 }
 

@@ -145,7 +145,36 @@ static void the_way_of_streaming_is_told_by_the_answer(void **state)
     shape.answer_records = 33;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 100, 100, 100);
     shape.requests = 2; /* one of them may be streamed in another way */
-    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 100, 240);
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 100, 480);
+}
+
+/* Two slow ones at once have the records of a fast one. */
+static void the_pace_of_several_at_once_is_not_that_of_one(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = {.answer_records = 100,
+                                   .answer_ns = 6250000000}; /* 16 a second */
+
+    (void)state;
+    estimator.method = METHOD_M5;
+    estimator.regime_count = 2;
+    estimator.regimes[0] = (struct estimator_regime){
+        .records_per_s_min = 1,
+        .records_per_s_max = 12,
+        .rule = {.method = METHOD_M3, .tokens_per_record = {5, 10, 16}},
+    };
+    estimator.regimes[1] = (struct estimator_regime){
+        .records_per_s_min = 14,
+        .records_per_s_max = 1000,
+        .rule = {.method = METHOD_M3, .tokens_per_record = {1, 1, 2}},
+    };
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 100, 100, 200);
+    shape.requests = 2; /* of 8, or of 16, or of both: the time tells how many at most */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 62.5, 125, 500);
+    shape.answer_ns = 2500000000; /* of 40 together */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 25, 100, 200);
+    shape.answer_ns = 10000000000; /* of 10 */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 100, 1000, 1600);
 }
 
 static void each_method_has_its_formula(void **state)
@@ -568,6 +597,50 @@ static void what_was_waited_for_is_text(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
 }
 
+/* Where streams end in records that repeat their text, these may be late as well. */
+static void what_repeats_the_text_is_none(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_record_min = 1000;
+    estimator.whole_record_overhead_bytes = 700;
+    shape.apart_bytes = 1500;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    estimator.whole_alone_factor = 1.5;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 42.5 + 200, 95 + 400);
+    estimator.whole_alone_factor = 0;
+    estimator.whole_records_max = 30; /* no stream, most likely */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 42.5 + 200, 5750);
+}
+
+/* An image's last piece may be late, or right before an end, and is no text. */
+static void what_is_of_an_image_is_no_text(void **state)
+{
+    struct estimator estimator = simple;
+    struct exchange_shape shape = answer;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_record_overhead_bytes = 700;
+    estimator.image_bytes = (struct triple){1e5, 1e6, 1e7};
+    estimator.bulk_record_min = 8000;
+    shape.answer_bytes += 150000;
+    shape.bulk_bytes = 150000;
+    shape.bulk_records = 10;
+    shape.apart_bytes = 7999;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 10.005 + 1824.75,
+                  30.01 + 3649.5);
+    shape.apart_bytes = 8000;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
+    estimator.whole_record_min = 1000;
+    shape.requests = 2;
+    shape.whole_text_bytes = 15000; /* no more than is left */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 21.5, 49 + 3000, 109 + 6000);
+}
+
 /* Of few records, too, where the last is an event. */
 static void what_ends_in_an_event_was_streamed(void **state)
 {
@@ -783,6 +856,9 @@ int main(void)
         cmocka_unit_test(each_method_has_its_formula),
         cmocka_unit_test(few_records_are_read_both_ways),
         cmocka_unit_test(a_fast_stream_is_no_whole_answer),
+        cmocka_unit_test(the_pace_of_several_at_once_is_not_that_of_one),
+        cmocka_unit_test(what_repeats_the_text_is_none),
+        cmocka_unit_test(what_is_of_an_image_is_no_text),
         cmocka_unit_test(the_band_holds_streams_of_any_pace),
         cmocka_unit_test(what_was_sent_whole_beside_others_is_text),
         cmocka_unit_test(a_request_is_one_give_or_take),
