@@ -24,10 +24,8 @@
 #define LONGEST_OPEN_NS (300 * SECOND_NS)
 #define LONGEST_READ_NS (60 * SECOND_NS)
 
-/* A counter of energy that does not move for longer says nothing. Of a whole machine, or an outlet
- * of it, it may count in steps of 1 Wh (pdu.c, redfish.c): at 5 W it moves every 12 minutes. */
-#define STANDSTILL_NS      (60 * SECOND_NS)
-#define WALL_STANDSTILL_NS (3600 * SECOND_NS)
+/* A counter of energy that does not move for longer says nothing. */
+#define STANDSTILL_NS (60 * SECOND_NS)
 
 /* Samples of power that are further apart are not joined: what was between is not covered. */
 #define SHORTEST_BRIDGE_NS (10 * SECOND_NS)
@@ -341,12 +339,10 @@ static int64_t period_ns(const struct powerset *set, const struct meter *meter)
 /* Then nothing is measured, and once the counter moves again, it is from here on. */
 static bool stands_still(struct meter *meter, const struct power_reading *reading)
 {
-    bool is_wall = meter->channel.part == POWER_PART_WALL;
-
     if (!meter->counter.started || meter->counter.value != reading->value)
         meter->moved_ns = reading->at_ns;
     if (meter->channel.quantity != POWER_QUANTITY_ENERGY ||
-        reading->at_ns - meter->moved_ns <= (is_wall ? WALL_STANDSTILL_NS : STANDSTILL_NS))
+        reading->at_ns - meter->moved_ns <= STANDSTILL_NS)
         return false;
     meter->counter.at_ns = reading->at_ns;
     return true;
