@@ -240,7 +240,9 @@ static void what_finds_no_room_is_counted(void **state)
     uint64_t seen = 0, dropped;
 
     (void)state;
+    held_ms = 5000; /* no block is handed over before it is full, however slowly frames are sent */
     begin(65535, true);
+    held_ms = HELD_MS;
     make(3, 1500, 0x88b5);
     for (int i = 0; i < 2000; i++)
         send_frame(1500);
