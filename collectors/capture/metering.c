@@ -593,10 +593,12 @@ static bool hear_silent_end(struct flow *flow, unsigned side)
 }
 
 /* A packet of QUIC with a short header: its keys come with the server's answer to the first ones
- * (RFC 9001, 4.1.1). */
+ * (RFC 9001, 4.1.1). Of a connection that began before the capture, that answer did, too. */
 static bool is_past_opening(const struct segment *segment)
 {
-    return segment->flow->flags & FLOW_DATAGRAMS && segment->packet->captured_length > 0 &&
+    const uint16_t seen = FLOW_DATAGRAMS | FLOW_HELLO;
+
+    return (segment->flow->flags & seen) == seen && segment->packet->captured_length > 0 &&
            !(segment->packet->payload[0] & QUIC_LONG_HEADER);
 }
 

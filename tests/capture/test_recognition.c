@@ -1656,6 +1656,24 @@ static void quic_of_clients_alone_is_told(void **state)
     }
 }
 
+/* Seen from its middle, what one end has to say may be many packets, before the other answers. */
+static void quic_of_both_ends_is_none_of_clients_alone(void **state)
+{
+    (void)state;
+    for (int first = FROM_CLIENT; first <= FROM_SERVER; first++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        tell(talk.client, "api.example", talk.server);
+        for (int i = 0; i < 10; i++)
+            quic_short(&talk, first, 1200);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_int_equal(coverage().flows_one_way, 0);
+        assert_names(0, 1, 0, 0);
+    }
+}
+
 /* -- QUIC ---------------------------------------------------------------------------------------
  */
 
@@ -2737,6 +2755,7 @@ int main(void)
         TEST(quic_on_the_same_ports_may_be_another_connection),
         TEST(an_early_request_is_no_one_way_capture),
         TEST(quic_of_clients_alone_is_told),
+        TEST(quic_of_both_ends_is_none_of_clients_alone),
         TEST(quic_is_named_and_metered),
         TEST(a_handshake_of_quic_is_no_exchange),
         TEST(a_hello_may_take_two_datagrams),
