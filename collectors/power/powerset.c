@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/power/powerset.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +25,11 @@
 #define LONGEST_OPEN_NS (300 * SECOND_NS)
 #define LONGEST_READ_NS (60 * SECOND_NS)
 
-/* A counter of energy that does not move for longer says nothing. */
-#define STANDSTILL_NS (60 * SECOND_NS)
+/* A counter of energy that does not move for longer says nothing; one of large steps (1 Wh: pdu.c,
+ * redfish.c), for longer than a step takes of the least that what has a meter draws. */
+#define STANDSTILL_NS  (60 * SECOND_NS)
+#define LARGEST_STEP_J 3600.0
+#define LEAST_W        4.0
 
 /* Samples of power that are further apart are not joined: what was between is not covered. */
 #define SHORTEST_BRIDGE_NS (10 * SECOND_NS)
@@ -53,6 +57,7 @@ struct meter {
     struct power_channel channel;
     struct counter counter;
     int64_t moved_ns; /* when it was read first with what it says now */
+    double step_j;    /* the smallest by which it moved; 0: it did not yet */
     enum power_status status;
     enum power_status said; /* in the log */
     unsigned failures;      /* in a row */
@@ -336,13 +341,26 @@ static int64_t period_ns(const struct powerset *set, const struct meter *meter)
     return (every_ms > set->config->interval_ms ? every_ms : set->config->interval_ms) * MS_NS;
 }
 
+static void note_move(struct meter *meter, const struct power_reading *reading)
+{
+    double step_j = (double)(reading->value - meter->counter.value) * meter->channel.unit;
+
+    if (meter->counter.started && reading->value > meter->counter.value &&
+        (meter->step_j <= 0 || step_j < meter->step_j))
+        meter->step_j = step_j;
+    meter->moved_ns = reading->at_ns;
+}
+
 /* Then nothing is measured, and once the counter moves again, it is from here on. */
 static bool stands_still(struct meter *meter, const struct power_reading *reading)
 {
+    int64_t step_ns;
+
     if (!meter->counter.started || meter->counter.value != reading->value)
-        meter->moved_ns = reading->at_ns;
+        note_move(meter, reading);
+    step_ns = (int64_t)(fmin(meter->step_j, LARGEST_STEP_J) / LEAST_W) * SECOND_NS;
     if (meter->channel.quantity != POWER_QUANTITY_ENERGY ||
-        reading->at_ns - meter->moved_ns <= STANDSTILL_NS)
+        reading->at_ns - meter->moved_ns <= (step_ns > STANDSTILL_NS ? step_ns : STANDSTILL_NS))
         return false;
     meter->counter.at_ns = reading->at_ns;
     return true;

@@ -272,7 +272,6 @@ int main(void)
         cmocka_unit_test_setup(a_fall_without_a_range_is_a_new_beginning, setup),
         cmocka_unit_test_setup(a_reading_beyond_the_range_does_not_wrap, setup),
         cmocka_unit_test_setup(a_fall_that_no_wrap_explains_is_a_new_beginning, setup),
-        cmocka_unit_test_setup(a_fall_that_no_wrap_explains_is_a_new_beginning, setup),
         cmocka_unit_test_setup(a_gap_that_can_hide_a_wrap_is_flagged, setup),
         cmocka_unit_test_setup(samples_of_power_are_joined_by_lines, setup),
         cmocka_unit_test_setup(a_gap_between_samples_is_not_bridged, setup),

@@ -483,6 +483,32 @@ static void a_counter_that_stands_still_measures_nothing(void **state)
     assert_drawn("host", 60 * 180, 60, ENERGY_REST);
 }
 
+/* An outlet at 5 W, whose counter has steps of 1 Wh: it moves every 12 minutes, and nothing of its
+ * time is missed, nor counted by others, too. For more than 15 minutes it would be. */
+static void a_counter_of_large_steps_moves_rarely(void **state)
+{
+    struct powerset_state states[POWERSET_MAX_STATES];
+    double energy_j = 0;
+
+    (void)state;
+    with_rest(100);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(SNMP, "pdu1:7", POWER_PART_WALL, 0, 0);
+    start();
+    for (int minute = 0; minute < 51; minute++) {
+        fakes[SNMP].channels[0].energy_j += minute <= 36 && minute % 12 == 0 ? 3600 : 0;
+        pass(MINUTE);
+        take();
+        energy_j += energy_of("host")->energy_j;
+        assert_int_equal(energy_of("host")->flags, ENERGY_WALL);
+        assert_int_equal(energy_of("host")->covered_ns, MINUTE * SECOND_NS);
+    }
+    assert_float_equal(energy_j, 4 * 3600, 1e-6);
+    pass(MINUTE);
+    assert_int_equal(powerset_states(set, states), 4);
+    assert_int_equal(states[3].status, POWER_STILL);
+}
+
 /* The driver is loaded again: its counters begin anew, and the meter of the whole has the rest. */
 static void a_driver_is_loaded_again(void **state)
 {
@@ -855,6 +881,7 @@ int main(void)
         TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
         TEST(a_counter_bridges_what_it_was_not_asked),
         TEST(a_counter_that_stands_still_measures_nothing),
+        TEST(a_counter_of_large_steps_moves_rarely),
         TEST(a_driver_is_loaded_again),
         TEST(all_gpus_come_back_together),
         TEST(memory_without_a_counter_is_not_missed),
