@@ -341,6 +341,7 @@ static int64_t period_ns(const struct powerset *set, const struct meter *meter)
     return (every_ms > set->config->interval_ms ? every_ms : set->config->interval_ms) * MS_NS;
 }
 
+/* What it counted of a time in which it stood still may be counted by others: it begins anew. */
 static void note_move(struct meter *meter, const struct power_reading *reading)
 {
     double step_j = (double)(reading->value - meter->counter.value) * meter->channel.unit;
@@ -348,6 +349,8 @@ static void note_move(struct meter *meter, const struct power_reading *reading)
     if (meter->counter.started && reading->value > meter->counter.value &&
         (meter->step_j <= 0 || step_j < meter->step_j))
         meter->step_j = step_j;
+    if (meter->status == POWER_STILL)
+        meter->counter.started = false;
     meter->moved_ns = reading->at_ns;
 }
 
