@@ -220,12 +220,11 @@ static bool end_answer(struct webexchange *tracker, const struct estimator *esti
     return true;
 }
 
-/* How many ask before the first of them is answered: a file is none of the calls. */
+/* How many ask before the first of them is answered. Beside files, of which a prompt may have any
+ * number, nobody can tell. */
 static uint32_t asked_at_once(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    uint32_t prompts = (uint32_t)tracker->groups - (has_file(tracker, estimator) ? 1 : 0);
-
-    return tracker->groups > 1 && prompts > 1 ? prompts : 1;
+    return tracker->groups > 1 && !has_file(tracker, estimator) ? tracker->groups : 1;
 }
 
 static void begin_answer(struct webexchange *tracker, const struct estimator *estimator)

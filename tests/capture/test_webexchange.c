@@ -672,6 +672,13 @@ static void a_file_is_no_prompt(void **state)
     assert_int_equal(finished, 1);
     assert_int_equal(shapes[0].requests, 1);
     assert_int_equal(shapes[0].files, 2);
+    start_over(&other, false);
+    for (int i = 0; i < 3; i++) /* nor are several, of one prompt */
+        client(i * 500 * MS, FILE_BYTES);
+    client(1500 * MS, 8000);
+    stream(3 * S, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(shapes[0].requests, 1);
 }
 
 /* Calls of a page that is loaded come before the prompt, in a group of their own. */
