@@ -984,20 +984,68 @@ static void a_signature_of_thoughts_is_no_text(void **state)
     }
 }
 
+/* What would be one, if the answer was not sent whole after tickets, nor in datagrams, nor another
+ * was asked for beside it. */
+static void what_may_be_something_else_is_no_signature(void **state)
+{
+    static const struct {
+        int64_t pause_ns;
+        bool is_quic;
+        bool beside;
+        bool is_signed;
+    } cases[] = {{100 * MS, false, false, true},
+                 {1 * MS, false, false, false},
+                 {100 * MS, true, false, false},
+                 {100 * MS, false, true, false}};
+    struct estimator several = signing;
+
+    (void)state;
+    several.at_once_gap_s = 1;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start(&several);
+        if (cases[i].is_quic)
+            exchange_start_quic(&tracker);
+        client(0, 40); /* a frame of HTTP/2 */
+        client(0, 1400);
+        server(S, 300);
+        if (cases[i].beside)
+            client(S + 60 * MS, 1400);
+        server(S + cases[i].pause_ns, 500);
+        server(S + 2 * cases[i].pause_ns, 400);
+        server(S + 3 * cases[i].pause_ns, 670);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, cases[i].beside ? 2 : 1);
+        assert_int_equal(shapes[0].ends_in_event, cases[i].is_signed);
+    }
+}
+
 /* Events with SMALLEST among others of 180 B; headers and tickets tell nothing. */
-static double excess_with(const struct estimator *estimator, uint32_t smallest, int count)
+static double excess_over(const struct estimator *estimator, int http, unsigned requests,
+                          uint32_t smallest, int count)
 {
     start(estimator);
-    client(0, 1400);
+    if (http == EXCHANGE_HTTP_3)
+        exchange_start_quic(&tracker);
+    if (http == EXCHANGE_HTTP_2)
+        client(0, 40);
+    for (unsigned i = 0; i < requests; i++)
+        client(i * 100 * MS, 1400);
     server(S, 141);
-    server(S, 139);
+    server(S, 130);
     for (int i = 0; i < count; i++)
         server(S + (i + 1) * 20 * MS, i == 3 ? smallest : 180);
     close_at_end();
     assert_int_equal(finished, 1);
     assert_true(shapes[0].excess_bytes.low <= shapes[0].excess_bytes.central);
     assert_true(shapes[0].excess_bytes.central <= shapes[0].excess_bytes.high);
+    assert_int_equal(shapes[0].requests, requests);
     return shapes[0].excess_bytes.central;
+}
+
+static double excess_with(const struct estimator *estimator, uint32_t smallest, int count)
+{
+    return excess_over(estimator, EXCHANGE_HTTP_1, 1, smallest, count);
 }
 
 /* Of many that differ, they all have more where even the smallest has. */
@@ -1015,6 +1063,27 @@ static void the_smallest_event_tells_the_base(void **state)
     assert_true(fabs(excess_with(&padded, 152, 13) - (12 * 32 + 4)) < 0.01);  /* too few */
     padded.smallest_records_min = 0;
     assert_true(fabs(excess_with(&padded, 152, 20) - (19 * 32 + 4)) < 0.01);
+}
+
+/* Over HTTP/1.1 all have less around them. Of several answers each may have its own base, and
+ * datagrams are cut anywhere. */
+static void the_smallest_event_is_of_one_answer_over_tcp(void **state)
+{
+    struct estimator padded = events;
+
+    (void)state;
+    padded.record_base_bytes = (struct triple){140, 148, 160};
+    padded.smallest_records_min = 16;
+    padded.smallest_event_bytes = 4;
+    padded.at_once_gap_s = 1;
+    padded.http1_less_bytes = 3;
+    for (uint32_t smallest = 147; smallest <= 149; smallest += 2)
+        assert_true(fabs(excess_over(&padded, EXCHANGE_HTTP_1, 1, smallest, 20) -
+                         (19 * 35 + smallest - 145 - (smallest < 149 ? 0 : 20 * 12))) < 0.01);
+    assert_true(fabs(excess_over(&padded, EXCHANGE_HTTP_2, 1, 152, 20) - (19 * 32 + 4 - 20 * 12)) <
+                0.01);
+    assert_true(fabs(excess_over(&padded, EXCHANGE_HTTP_2, 2, 152, 20) - (19 * 32 + 4)) < 0.01);
+    assert_true(fabs(excess_over(&padded, EXCHANGE_HTTP_3, 1, 152, 20) - (19 * 32 + 4)) < 0.01);
 }
 
 /* A refusal on a new connection leaves nothing of the opening for the next answer. */
@@ -1414,7 +1483,9 @@ int main(void)
         cmocka_unit_test(whole_answers_are_told_as_most_records_stream),
         cmocka_unit_test(what_was_waited_for_at_last_is_told),
         cmocka_unit_test(a_signature_of_thoughts_is_no_text),
+        cmocka_unit_test(what_may_be_something_else_is_no_signature),
         cmocka_unit_test(the_smallest_event_tells_the_base),
+        cmocka_unit_test(the_smallest_event_is_of_one_answer_over_tcp),
         cmocka_unit_test(after_a_refusal_a_connection_is_not_new),
         cmocka_unit_test(http2_is_told_by_its_empty_frames),
         cmocka_unit_test(the_base_of_an_event_depends_on_http),

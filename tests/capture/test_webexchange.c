@@ -766,6 +766,24 @@ static void an_end_is_of_one_answer(void **state)
     assert_int_equal(shapes[1].requests, 1);
 }
 
+/* Three steps may be one. */
+static void what_goes_on_after_an_end_is_one_more(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    for (unsigned steps = 2; steps <= 3; steps++) {
+        start_over(&other, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 41, 90);
+        server(3 * S + MS, 26);
+        stream(3 * S + 400 * MS, 50 * MS, steps, 90);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, steps == 3 ? 2 : 1);
+    }
+}
+
 static void without_an_end_of_its_own_a_report_was_no_question(void **state)
 {
     struct estimator other = page_with_ends();
@@ -774,6 +792,7 @@ static void without_an_end_of_its_own_a_report_was_no_question(void **state)
     for (int with_end = 0; with_end < 2; with_end++) {
         start_over(&other, false);
         client(0, 4000);
+        server(S - 50 * MS, 500); /* its headers, but not its end, are as large as a reply */
         stream(S, 50 * MS, 41, 90);
         client(3 * S + 1, 9000);
         stream(3 * S + 400 * MS, 50 * MS, 41, 90);
@@ -980,6 +999,7 @@ int main(void)
         cmocka_unit_test(a_file_is_no_prompt),
         cmocka_unit_test(each_answer_has_an_end),
         cmocka_unit_test(an_end_is_of_one_answer),
+        cmocka_unit_test(what_goes_on_after_an_end_is_one_more),
         cmocka_unit_test(without_an_end_of_its_own_a_report_was_no_question),
         cmocka_unit_test(an_end_may_come_by_itself),
         cmocka_unit_test(what_ends_without_steps_is_no_answer),
