@@ -284,9 +284,8 @@ static double modal_share(const struct exchange_shape *shape)
     return (since + (double)shape->modal_lead) / (2 * (double)shape->answer_records);
 }
 
-/* Of several answers at once, the pace is that of all: who asks beside an answer mostly waits until
- * it has nearly ended. Two slow ones may so pass for a fast one: tokens_of() has the band for it.
- */
+/* Of several answers at once, the pace is that of all, since nobody can tell how long they went on
+ * together. Two slow ones may so pass for a fast one: tokens_of() has the band for it. */
 static bool regime_fits(const struct estimator_regime *regime, const struct exchange_shape *shape)
 {
     double records_per_s = (double)shape->answer_records / ((double)shape->answer_ns / 1e9);
