@@ -33,7 +33,7 @@ struct source {
     int descriptor;          /* of either file */
     int link_type;           /* of the interface */
     uint32_t kernel_dropped; /* as last read; 32 bits, wraps */
-    int64_t shared_ns;       /* since when the interface's packets are shared; 0: they are not */
+    int64_t shared_ns; /* since when the interface's packets are shared; 0: all that come count */
     uint64_t packets;
     char error[ERROR_SIZE];
     struct gather *gathered;                    /* of libpcap's packets */
@@ -377,6 +377,16 @@ int source_descriptor(const struct source *source)
     return source->pcap ? pcap_get_selectable_fd(source->pcap) : -1;
 }
 
+/* Each worker is given what comes before all of them are there: only what is shared counts. Once
+ * that begins, a clock that is set back changes nothing. */
+static bool is_before_sharing(struct source *source, int64_t time_ns)
+{
+    if (time_ns < source->shared_ns)
+        return true;
+    source->shared_ns = 0;
+    return false;
+}
+
 static void handle_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
     struct source *source = (struct source *)(void *)user;
@@ -388,18 +398,18 @@ static void handle_packet(u_char *user, const struct pcap_pkthdr *header, const 
         .link_type = source->link_type,
     };
 
-    if (frame.time_ns < source->shared_ns)
+    if (is_before_sharing(source, frame.time_ns))
         return;
     gather_add(source->gathered, &frame);
     source->packets++;
 }
 
 /* The first of FRAMES that are the interface's, being shared with others from some time on. */
-static size_t leave_out(const struct source *source, size_t count)
+static size_t leave_out(struct source *source, size_t count)
 {
     size_t first = 0;
 
-    while (first < count && source->frames[first].time_ns < source->shared_ns)
+    while (first < count && is_before_sharing(source, source->frames[first].time_ns))
         first++;
     return first;
 }
