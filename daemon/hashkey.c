@@ -76,7 +76,9 @@ int hashkey_run(const struct inference_config *config, FILE *in, FILE *out)
     if (!read_line(in, key))
         key[0] = '\0';
     length = strcspn(key, "\r\n");
-    if (!is_key(key, length)) {
+    if (length == sizeof(key) - 1) { /* the rest of it was not read */
+        fprintf(stderr, "iagmeter: hash-key: a key of %zu characters or more\n", length);
+    } else if (!is_key(key, length)) {
         fputs("iagmeter: hash-key: standard input holds no key: one line, without spaces and "
               "without \"Bearer\"\n",
               stderr);
