@@ -8,7 +8,7 @@
 
 #include "daemon/calendar.h"
 
-struct config *command_load(const struct options *options)
+struct config *command_load(const struct command_options *options)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct config *config = NULL;
@@ -37,7 +37,7 @@ struct ledger *command_open_ledger(const struct config *config)
     return ledger;
 }
 
-int command_with_ledger(const struct options *options, command_task *task)
+int command_with_ledger(const struct command_options *options, command_task *task)
 {
     struct config *config = command_load(options);
     struct ledger *ledger;

@@ -18,7 +18,7 @@
 #define COMMAND_CHANGES 64
 
 /* What the command line says. */
-struct options {
+struct command_options {
     char config_path[PATH_MAX];
     char output[PATH_MAX];
     const char *language;
@@ -43,35 +43,35 @@ struct options {
     char **arguments;
 };
 
-int command_inspect(const struct options *options);
-int command_power(const struct options *options);
-int command_calibrate(const struct options *options);
-int command_hash_key(const struct options *options);
-int command_report(const struct options *options);
-int command_explain(const struct options *options);
-int command_what_if(const struct options *options);
-int command_import(const struct options *options);
-int command_factors(const struct options *options);
-int command_impact(const struct options *options);
-int command_restate(const struct options *options);
-int command_rebuild(const struct options *options);
-int command_status(const struct options *options);
-int command_metrics(const struct options *options);
+int command_inspect(const struct command_options *options);
+int command_power(const struct command_options *options);
+int command_calibrate(const struct command_options *options);
+int command_hash_key(const struct command_options *options);
+int command_report(const struct command_options *options);
+int command_explain(const struct command_options *options);
+int command_what_if(const struct command_options *options);
+int command_import(const struct command_options *options);
+int command_factors(const struct command_options *options);
+int command_impact(const struct command_options *options);
+int command_restate(const struct command_options *options);
+int command_rebuild(const struct command_options *options);
+int command_status(const struct command_options *options);
+int command_metrics(const struct command_options *options);
 
 /* What they share. */
 
 /* The configuration, and its time zone set. NULL after diagnostics. Freed by the caller. */
-struct config *command_load(const struct options *options);
+struct config *command_load(const struct command_options *options);
 
 /* To be read. NULL after one sentence. Closed by the caller. */
 struct ledger *command_open_ledger(const struct config *config);
 
 /* What a sub-command does with a ledger, which it reads. Returns the exit status. */
-typedef int command_task(const struct options *options, const struct config *config,
+typedef int command_task(const struct command_options *options, const struct config *config,
                          struct ledger *ledger);
 
 /* TASK with the configuration and its ledger. */
-int command_with_ledger(const struct options *options, command_task *task);
+int command_with_ledger(const struct command_options *options, command_task *task);
 
 /* Text, json or tsv. Returns false after one sentence. */
 bool command_format(const char *name, enum calculator_format *format);

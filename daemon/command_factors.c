@@ -13,7 +13,7 @@
 
 /* The vintage that the command line names; or the configuration's, all of which is checked: nothing
  * is computed from a bad set. NULL after diagnostics. */
-static struct factors *load_factors(const struct options *options, const char *directory,
+static struct factors *load_factors(const struct command_options *options, const char *directory,
                                     struct diagnostics *diagnostics)
 {
     struct config *config;
@@ -35,7 +35,7 @@ static struct factors *load_factors(const struct options *options, const char *d
     return factors;
 }
 
-static int check_factors(const struct options *options, const char *directory)
+static int check_factors(const struct command_options *options, const char *directory)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct factors *factors;
@@ -59,7 +59,7 @@ static int check_factors(const struct options *options, const char *directory)
     return status;
 }
 
-static int write_factor_table(const struct options *options)
+static int write_factor_table(const struct command_options *options)
 {
     struct config *config = command_load(options);
     int status = EXIT_TROUBLE;
@@ -72,7 +72,7 @@ static int write_factor_table(const struct options *options)
     return status;
 }
 
-int command_factors(const struct options *options)
+int command_factors(const struct command_options *options)
 {
     const char *action = options->argument_count > 0 ? options->arguments[0] : "";
 
@@ -86,7 +86,7 @@ int command_factors(const struct options *options)
 
 /* -- impact ----------------------------------------------------------------------------------- */
 
-static int calculate(const struct options *options, const struct factors *factors,
+static int calculate(const struct command_options *options, const struct factors *factors,
                      enum calculator_format format)
 {
     struct calculation calculation;
@@ -105,7 +105,7 @@ static int calculate(const struct options *options, const struct factors *factor
     return EXIT_TROUBLE;
 }
 
-static int calculate_table(const struct options *options, const struct factors *factors,
+static int calculate_table(const struct command_options *options, const struct factors *factors,
                            enum calculator_format format)
 {
     bool is_input = strcmp(options->batch, "-") == 0;
@@ -134,7 +134,7 @@ static int calculate_table(const struct options *options, const struct factors *
     return result.failed || result.bad_rows > 0 ? EXIT_TROUBLE : EXIT_SUCCESS;
 }
 
-int command_impact(const struct options *options)
+int command_impact(const struct command_options *options)
 {
     struct diagnostics *diagnostics;
     struct factors *factors;
@@ -160,7 +160,7 @@ int command_impact(const struct options *options)
 /* -- restate ---------------------------------------------------------------------------------- */
 
 /* Statement NUMBER as it may be shown. */
-static int write_statement(const struct config *config, const struct options *options,
+static int write_statement(const struct config *config, const struct command_options *options,
                            const struct statement *statement, enum calculator_format format)
 {
     struct restate_view *view = restate_view_new(statement, config);
@@ -197,7 +197,7 @@ static bool record_statement(const struct config *config, struct statement *stat
     return recorded;
 }
 
-static int restate_period(const struct options *options, const struct config *config,
+static int restate_period(const struct command_options *options, const struct config *config,
                           struct ledger *ledger, enum calculator_format format)
 {
     struct restate_query query = {.period = options->arguments[0], .now_s = time(NULL)};
@@ -223,7 +223,7 @@ static int restate_period(const struct options *options, const struct config *co
     return status;
 }
 
-static int show_statement(const struct options *options, const struct config *config,
+static int show_statement(const struct command_options *options, const struct config *config,
                           enum calculator_format format)
 {
     char error[PATH_MAX + 200] = "";
@@ -263,7 +263,7 @@ static bool list_statement(void *context, const struct statement *statement)
     return true;
 }
 
-static int list_statements(const struct options *options, const struct config *config,
+static int list_statements(const struct command_options *options, const struct config *config,
                            enum calculator_format format)
 {
     struct listing listing = {format, text_language(options->language)};
@@ -277,7 +277,7 @@ static int list_statements(const struct options *options, const struct config *c
     return EXIT_TROUBLE;
 }
 
-int command_restate(const struct options *options)
+int command_restate(const struct command_options *options)
 {
     bool makes = options->argument_count == 1 && options->vintage;
     enum calculator_format format;

@@ -61,7 +61,7 @@ static bool write_list(const char *output, const struct import *import)
     return true;
 }
 
-static int import_names(const struct options *options, const struct config *config,
+static int import_names(const struct command_options *options, const struct config *config,
                         struct diagnostics *diagnostics)
 {
     char usual[PATH_MAX + 16];
@@ -177,7 +177,8 @@ static bool put_grid(const struct grid *grid, const char *path, const char *outp
     return true;
 }
 
-static int import_grid(const struct options *options, const char *directory, const char *path)
+static int import_grid(const struct command_options *options, const char *directory,
+                       const char *path)
 {
     FILE *messages = strcmp(options->output, "-") == 0 ? stderr : stdout;
     struct grid *grid;
@@ -206,7 +207,7 @@ static int show_grid(const char *path)
     return EXIT_SUCCESS;
 }
 
-static int import_eco2mix(const struct options *options, const struct config *config)
+static int import_eco2mix(const struct command_options *options, const struct config *config)
 {
     char directory[PATH_MAX + 16];
     char path[PATH_MAX + 16];
@@ -217,7 +218,7 @@ static int import_eco2mix(const struct options *options, const struct config *co
     return options->argument_count > 1 ? import_grid(options, directory, path) : show_grid(path);
 }
 
-static int import_from(const struct options *options, const struct config *config,
+static int import_from(const struct command_options *options, const struct config *config,
                        struct diagnostics *diagnostics)
 {
     if (strcmp(options->arguments[0], "eco2mix") == 0)
@@ -225,7 +226,7 @@ static int import_from(const struct options *options, const struct config *confi
     return import_names(options, config, diagnostics);
 }
 
-int command_import(const struct options *options)
+int command_import(const struct command_options *options)
 {
     bool is_ut1 = strcmp(options->arguments[0], "ut1") == 0;
     struct diagnostics *diagnostics;

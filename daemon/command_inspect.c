@@ -33,7 +33,7 @@ static size_t find_teams(const struct config *config, struct server_team *teams)
     return count;
 }
 
-static int inspect_metrics(const struct options *options, const struct config *config)
+static int inspect_metrics(const struct command_options *options, const struct config *config)
 {
     static struct server_team teams[INFERENCE_MAX_PORTS * MAX_SCRAPE_TEAMS];
     struct inspectmetrics_options inspect = {
@@ -56,7 +56,7 @@ static int inspect_metrics(const struct options *options, const struct config *c
     return inspectmetrics_run(options->arguments[0], &inspect, stdout);
 }
 
-int command_inspect(const struct options *options)
+int command_inspect(const struct command_options *options)
 {
     struct config *config = command_load(options);
     int status;
@@ -74,7 +74,7 @@ int command_inspect(const struct options *options)
 
 #define POWER_S 5
 
-int command_power(const struct options *options)
+int command_power(const struct command_options *options)
 {
     char seconds[16];
     char *const arguments[] = {
@@ -91,7 +91,7 @@ int command_power(const struct options *options)
 
 #define CALIBRATE_S 1800
 
-static int calibrate(const struct options *options, const struct config *config,
+static int calibrate(const struct command_options *options, const struct config *config,
                      struct ledger *ledger)
 {
     const char *what = options->arguments[0];
@@ -113,7 +113,7 @@ static int calibrate(const struct options *options, const struct config *config,
 }
 
 /* Needs no ledger. */
-static int calibrate_service(const struct options *options)
+static int calibrate_service(const struct command_options *options)
 {
     struct config *config;
     struct calibrateservice_options query = options->session;
@@ -135,7 +135,7 @@ static int calibrate_service(const struct options *options)
     return status;
 }
 
-int command_calibrate(const struct options *options)
+int command_calibrate(const struct command_options *options)
 {
     if (strcmp(options->arguments[0], "service") == 0)
         return calibrate_service(options);
@@ -150,7 +150,7 @@ int command_calibrate(const struct options *options)
 
 /* -- hash-key --------------------------------------------------------------------------------- */
 
-int command_hash_key(const struct options *options)
+int command_hash_key(const struct command_options *options)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct config *config = NULL;

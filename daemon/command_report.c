@@ -122,7 +122,7 @@ static struct month_report *build_month(const char *text, const struct config *c
     return report;
 }
 
-static int report_month(const struct options *options, const struct config *config,
+static int report_month(const struct command_options *options, const struct config *config,
                         struct ledger *ledger)
 {
     struct output output = {.language = options->language};
@@ -161,7 +161,7 @@ static int report_month(const struct options *options, const struct config *conf
     return status;
 }
 
-int command_report(const struct options *options)
+int command_report(const struct command_options *options)
 {
     if (strcmp(options->arguments[0], "month") != 0) {
         fprintf(stderr, "iagmeter: no report \"%s\": month is the only one\n",
@@ -173,7 +173,8 @@ int command_report(const struct options *options)
 
 /* -- explain ---------------------------------------------------------------------------------- */
 
-static int write_explanation(const struct options *options, const struct explanation *explanation)
+static int write_explanation(const struct command_options *options,
+                             const struct explanation *explanation)
 {
     enum text_language language = text_language(options->language);
     bool written = strcmp(options->format, "json") == 0 ? explain_write_json(explanation, stdout)
@@ -186,7 +187,7 @@ static int write_explanation(const struct options *options, const struct explana
     return written ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
 
-static int write_derived(const struct options *options, const struct derived *derived)
+static int write_derived(const struct command_options *options, const struct derived *derived)
 {
     enum text_language language = text_language(options->language);
     bool written = strcmp(options->format, "json") == 0 ? derived_write_json(derived, stdout)
@@ -200,7 +201,7 @@ static int write_derived(const struct options *options, const struct derived *de
 }
 
 /* A figure that is computed from others. */
-static int explain_derived(const struct options *options, const struct explain_query *query,
+static int explain_derived(const struct command_options *options, const struct explain_query *query,
                            struct ledger *ledger, struct month_report *report)
 {
     struct progress *progress = NULL;
@@ -223,8 +224,9 @@ static int explain_derived(const struct options *options, const struct explain_q
 }
 
 /* Of a statement that may be of several months, "2026/@restated/1/./energy_kwh". */
-static int explain_restated(const struct options *options, const struct explain_query *query,
-                            const struct config *config, struct ledger *ledger)
+static int explain_restated(const struct command_options *options,
+                            const struct explain_query *query, const struct config *config,
+                            struct ledger *ledger)
 {
     struct month_report period = {.config = config};
 
@@ -232,7 +234,7 @@ static int explain_restated(const struct options *options, const struct explain_
 }
 
 /* Of the vintage that is named; needs no ledger. */
-static int explain_factor(const struct options *options, const struct explain_query *query,
+static int explain_factor(const struct command_options *options, const struct explain_query *query,
                           const struct config *config)
 {
     struct restate_query vintage = {.now_s = time(NULL)};
@@ -249,7 +251,7 @@ static int explain_factor(const struct options *options, const struct explain_qu
     return status;
 }
 
-static int explain_month(const struct options *options, const struct explain_query *query,
+static int explain_month(const struct command_options *options, const struct explain_query *query,
                          const struct config *config, struct ledger *ledger)
 {
     struct month_report *report;
@@ -281,7 +283,7 @@ static int explain_month(const struct options *options, const struct explain_que
     return written;
 }
 
-int command_explain(const struct options *options)
+int command_explain(const struct command_options *options)
 {
     struct explain_query query;
     struct config *config;
@@ -315,7 +317,7 @@ int command_explain(const struct options *options)
 
 /* -- what-if ---------------------------------------------------------------------------------- */
 
-static int write_whatif(const struct options *options, const struct whatif *whatif)
+static int write_whatif(const struct command_options *options, const struct whatif *whatif)
 {
     bool written = strcmp(options->format, "json") == 0 ? whatif_write_json(whatif, stdout)
                    : strcmp(options->format, "tsv") == 0
@@ -327,7 +329,7 @@ static int write_whatif(const struct options *options, const struct whatif *what
     return written ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
 
-static int compare_month(const struct options *options, const struct config *config,
+static int compare_month(const struct command_options *options, const struct config *config,
                          struct ledger *ledger)
 {
     const struct whatif_query query = {options->argument_count > 1 ? options->arguments[1] : NULL,
@@ -353,7 +355,7 @@ static int compare_month(const struct options *options, const struct config *con
     return written;
 }
 
-int command_what_if(const struct options *options)
+int command_what_if(const struct command_options *options)
 {
     enum calculator_format format;
 

@@ -14,7 +14,7 @@
 /* -- rebuild ---------------------------------------------------------------------------------- */
 
 /* Takes the writer's lock: a daemon that updates the same files must not run. */
-int command_rebuild(const struct options *options)
+int command_rebuild(const struct command_options *options)
 {
     struct config *config = command_load(options);
     struct ledger *ledger;
@@ -50,7 +50,7 @@ out:
 
 /* -- status ----------------------------------------------------------------------------------- */
 
-static int show_status(const struct options *options, const struct config *config,
+static int show_status(const struct command_options *options, const struct config *config,
                        struct ledger *ledger)
 {
     enum status_format format = strcmp(options->format, "json") == 0 ? STATUS_JSON : STATUS_TEXT;
@@ -62,7 +62,7 @@ static int show_status(const struct options *options, const struct config *confi
     return EXIT_TROUBLE;
 }
 
-int command_status(const struct options *options)
+int command_status(const struct command_options *options)
 {
     if (strcmp(options->format, "json") != 0 && strcmp(options->format, "text") != 0) {
         fprintf(stderr, "iagmeter: format \"%s\": text or json\n", options->format);
@@ -108,7 +108,7 @@ static bool render_metrics(const char *part, const struct config *config, struct
     return fclose(stream) == 0 && written;
 }
 
-int command_metrics(const struct options *options)
+int command_metrics(const struct command_options *options)
 {
     const char *part = options->argument_count > 0 ? options->arguments[0] : NULL;
     struct config *config;

@@ -17,7 +17,7 @@ static const struct command {
     int arguments_most;
     const char *arguments;
     const char *purpose;
-    int (*run)(const struct options *options);
+    int (*run)(const struct command_options *options);
 } commands[] = {
     {"inspect", 1, 1,
      "CAPTURE [--all] [--addresses] [--exchanges] | --metrics FILE|- [--dialect NAME]",
@@ -146,7 +146,7 @@ static int kind_of(int option)
 }
 
 /* Returns false for what is no such option, or one too many. */
-static bool take_word(struct options *options, int option, const char *word)
+static bool take_word(struct command_options *options, int option, const char *word)
 {
     int kind = kind_of(option);
 
@@ -210,7 +210,7 @@ static bool parse_seconds(const char *text, unsigned *seconds)
     return end != text && *end == '\0' && number >= 1 && number <= 7UL * 24 * 3600;
 }
 
-static bool parse(int argc, char **argv, struct options *options)
+static bool parse(int argc, char **argv, struct command_options *options)
 {
     int option;
 
@@ -299,7 +299,7 @@ static bool parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.language = "fr", .format = "text", .root = ""};
+    struct command_options options = {.language = "fr", .format = "text", .root = ""};
     const struct command *command;
 
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
