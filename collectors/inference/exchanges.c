@@ -466,31 +466,31 @@ static void end_answer(void *context, enum http_end end)
 /* -- What is called from outside ------------------------------------------------------------------
  */
 
+static const struct http_handler http_handler = {
+    .request = take_request,
+    .direction = take_direction,
+    .api_key = take_key,
+    .client = take_client,
+    .headers = begin_request_body,
+    .answer = take_answer,
+    .wants = wants_body,
+    .body = take_body,
+    .unread = take_unread,
+    .gap = take_gap,
+    .request_end = end_request,
+    .answer_end = end_answer,
+};
+
 void exchanges_start(struct exchanges *exchanges, const struct inference_rules *rules,
                      struct inflater_pool *inflaters, uint16_t client_direction,
                      exchange_handler *emit, void *context)
 {
     memset(exchanges, 0, sizeof(*exchanges));
-    exchanges->handler = (struct http_handler){
-        .context = exchanges,
-        .request = take_request,
-        .direction = take_direction,
-        .api_key = take_key,
-        .client = take_client,
-        .headers = begin_request_body,
-        .answer = take_answer,
-        .wants = wants_body,
-        .body = take_body,
-        .unread = take_unread,
-        .gap = take_gap,
-        .request_end = end_request,
-        .answer_end = end_answer,
-    };
     exchanges->rules = rules;
     exchanges->by_address = client_direction;
     exchanges->emit = emit;
     exchanges->context = context;
-    httpstream_start(&exchanges->http, &exchanges->handler, inflaters, rules->secret,
+    httpstream_start(&exchanges->http, &http_handler, exchanges, inflaters, rules->secret,
                      rules->header);
     exchanges->http.client_header = rules->client_header;
 }

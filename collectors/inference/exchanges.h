@@ -133,17 +133,16 @@ struct pending_request {
     uint16_t by_key;
     uint16_t key_users;
     uint8_t endpoint;
-    bool header_given;
-    bool key_given;
-    bool client_given;
-    bool streams;
-    bool has_gap; /* in its body */
-    bool unread;
+    bool header_given : 1;
+    bool key_given : 1;
+    bool client_given : 1;
+    bool streams : 1;
+    bool has_gap : 1; /* in its body */
+    bool unread : 1;
     struct model_found model;
 };
 
 struct exchanges {
-    struct http_handler handler;
     struct http_stream http;
     struct usage_scan request;    /* of the newest request */
     struct usage_scan answer;     /* to the oldest */

@@ -103,7 +103,7 @@ static void reset_message(struct http_stream *stream, enum http_side side)
 static void end_request(struct http_stream *stream, enum http_end end)
 {
     if (stream->sending)
-        stream->handler->request_end(stream->handler->context, end);
+        stream->handler->request_end(stream->context, end);
     stream->sending = false;
     stream->expecting = false;
 }
@@ -116,7 +116,7 @@ static void end_answer(struct http_stream *stream, enum http_end end)
     stream->answering = false;
     if (stream->waiting == 0) /* what the client still sends of it is of no interest */
         end_request(stream, end == HTTP_COMPLETE ? HTTP_CUT : end);
-    stream->handler->answer_end(stream->handler->context, end);
+    stream->handler->answer_end(stream->context, end);
 }
 
 static void end_all(struct http_stream *stream, enum http_end end)
@@ -290,13 +290,13 @@ static void take_direction(struct http_stream *stream, struct http_message *mess
     const struct http_handler *handler = stream->handler;
 
     /* A value that did not fit is none that is configured. */
-    handler->direction(handler->context, message->value,
+    handler->direction(stream->context, message->value,
                        message->flags & FLAG_LONG ? 0 : message->value_length);
 }
 
 static void take_client(struct http_stream *stream, struct http_message *message)
 {
-    stream->handler->client(stream->handler->context, message->value,
+    stream->handler->client(stream->context, message->value,
                             message->flags & FLAG_LONG ? 0 : message->value_length);
 }
 
@@ -351,7 +351,7 @@ static void end_key(struct http_stream *stream)
 
     if (stream->key_state == KEY_READING || stream->key_state == KEY_AFTER) {
         apikey_end(&stream->key, stream->secret, digest);
-        stream->handler->api_key(stream->handler->context, digest);
+        stream->handler->api_key(stream->context, digest);
         stream->key_state = KEY_DONE;
     } else if (stream->key_state != KEY_NONE && stream->key_state != KEY_DONE) {
         drop_key(stream);
@@ -415,7 +415,7 @@ static void end_request_head(struct http_stream *stream)
 
     stream->expecting = message->flags & FLAG_EXPECT;
     stream->key_state = KEY_NONE;
-    stream->handler->headers(stream->handler->context);
+    stream->handler->headers(stream->context);
     begin_body(stream, HTTP_CLIENT, false);
 }
 
@@ -444,7 +444,7 @@ static void end_answer_head(struct http_stream *stream)
     }
     stream->answering = true;
     answer_early(stream);
-    handler->answer(handler->context, message->status, message->content);
+    handler->answer(stream->context, message->status, message->content);
     if (message->status == 101) {
         refuse(stream); /* another protocol from here on */
         return;
@@ -579,17 +579,16 @@ static size_t copy_name(char *name, size_t size, const uint8_t *at, const uint8_
 }
 
 /* At the beginning of a line: a name that is here whole, with its colon. */
-static bool pass_name(struct http_stream *stream, enum http_side side, struct cursor *cursor)
+static void pass_name(struct http_stream *stream, enum http_side side, struct cursor *cursor)
 {
     char name[64];
     size_t length = copy_name(name, sizeof(name), cursor->at, cursor->end);
 
     if (length == sizeof(name) || cursor->at[length] != ':' || length == 0)
-        return false;
+        return;
     end_name(stream, &stream->sides[side], side, find_name(name, length),
              same_name(stream->direction_header, name), same_name(stream->client_header, name));
     cursor_skip(cursor, length + 1);
-    return true;
 }
 
 static void read_name(struct http_stream *stream, struct http_message *message, enum http_side side,
@@ -652,7 +651,7 @@ static void end_request_line(struct http_stream *stream)
     stream->heads |= (uint32_t)(message->flags & FLAG_HEAD ? 1 : 0) << stream->waiting;
     stream->waiting++;
     stream->sending = true;
-    handler->request(handler->context, message->flags & FLAG_POST,
+    handler->request(stream->context, message->flags & FLAG_POST,
                      message->value + message->value_length - length, length);
 }
 
@@ -844,7 +843,7 @@ static void keep_value(struct http_message *message, const uint8_t *at, const ui
 
 /* Of a value that nobody asks for, also a part. Of the others short ones, so that who sends a long
  * one does not have it looked through for each of its bytes; a key has a way of its own. */
-static bool pass_value(struct http_message *message, struct cursor *cursor)
+static void pass_value(struct http_message *message, struct cursor *cursor)
 {
     bool is_other = message->header == HEADER_OTHER;
     size_t most = is_other ? SIZE_MAX : HTTP_VALUE_SIZE;
@@ -852,32 +851,14 @@ static bool pass_value(struct http_message *message, struct cursor *cursor)
     const uint8_t *end;
 
     if (!is_other && (message->state == VALUE || is_key_header(message->header)))
-        return false;
+        return;
     end = eitherbyte_find_value_end(cursor->at, limit);
     if (end == cursor->at || (!is_other && end == limit))
-        return false;
+        return;
     if (!is_other)
         keep_value(message, cursor->at, end);
     message->state = VALUE;
     cursor->at = end;
-    return true;
-}
-
-/* As much of a path as is here and there is room for. */
-static bool pass_target(struct http_message *message, struct cursor *cursor)
-{
-    size_t room = (size_t)(HTTP_VALUE_SIZE - message->value_length);
-    size_t left = cursor_left(cursor) < room ? cursor_left(cursor) : room;
-    size_t length = 0;
-
-    while (length < left && cursor->at[length] > ' ' && cursor->at[length] != '?')
-        length++;
-    if (length == 0)
-        return false;
-    memcpy(message->value + message->value_length, cursor->at, length);
-    message->value_length = (uint8_t)(message->value_length + length);
-    cursor_skip(cursor, length);
-    return true;
 }
 
 static bool begins_with(const struct cursor *cursor, const char *text, size_t length)
@@ -885,61 +866,87 @@ static bool begins_with(const struct cursor *cursor, const char *text, size_t le
     return cursor_left(cursor) >= length && memcmp(cursor->at, text, length) == 0;
 }
 
-/* "HTTP/1.1 200 ". */
-static bool pass_status(const struct http_stream *stream, struct http_message *message,
-                        struct cursor *cursor)
+/* As much of a path as is here and there is room for, and the space behind it. */
+static void pass_target(struct http_message *message, struct cursor *cursor)
 {
-    const uint8_t *at = cursor->at + sizeof(version_text);
+    size_t room = (size_t)(HTTP_VALUE_SIZE - message->value_length);
+    size_t left = cursor_left(cursor) < room ? cursor_left(cursor) : room;
+    size_t length = 0;
 
-    if (stream->waiting == 0 || cursor_left(cursor) < sizeof("HTTP/1.1 200 ") - 1 ||
-        !begins_with(cursor, "HTTP/1.1 ", 9) || at[1] < '1' || at[1] > '9' || at[2] < '0' ||
-        at[2] > '9' || at[3] < '0' || at[3] > '9' || at[4] != ' ')
-        return false;
-    message->status = (uint16_t)((at[1] - '0') * 100 + (at[2] - '0') * 10 + (at[3] - '0'));
-    message->digits = 3;
-    message->state = REASON;
-    cursor_skip(cursor, sizeof("HTTP/1.1 200 ") - 1);
-    return true;
+    while (length < left && cursor->at[length] > ' ' && cursor->at[length] != '?')
+        length++;
+    memcpy(message->value + message->value_length, cursor->at, length);
+    message->value_length = (uint8_t)(message->value_length + length);
+    cursor_skip(cursor, length);
+    if (begins_with(cursor, " ", 1)) {
+        cursor_skip(cursor, 1);
+        message->state = VERSION;
+    }
 }
 
-/* "POST /path HTTP/1.1", "HTTP/1.1 200 OK", in parts. */
-static bool pass_first_line(struct http_stream *stream, enum http_side side, struct cursor *cursor)
+/* "POST /path HTTP/1.1". */
+static void pass_request_line(struct http_message *message, struct cursor *cursor)
 {
-    struct http_message *message = &stream->sides[side];
-
-    if (message->state == TARGET)
-        return pass_target(message, cursor);
-    if (message->state == START && side == HTTP_SERVER)
-        return pass_status(stream, message, cursor);
     if (message->state == START && begins_with(cursor, "POST ", 5)) {
         message->flags |= FLAG_POST;
         message->state = TARGET;
         cursor_skip(cursor, 5);
-        return true;
     }
-    if (message->state != VERSION || message->digits > 0 || !begins_with(cursor, "HTTP/1.1", 8))
-        return false;
-    message->digits = sizeof(version_text);
-    cursor_skip(cursor, 8);
-    return true;
+    if (message->state == TARGET)
+        pass_target(message, cursor);
+    if (message->state == VERSION && message->digits == 0 && begins_with(cursor, "HTTP/1.1", 8)) {
+        message->digits = sizeof(version_text);
+        cursor_skip(cursor, 8);
+    }
 }
 
+/* "HTTP/1.1 200 ". */
+static bool is_status(const struct cursor *cursor)
+{
+    const uint8_t *at = cursor->at;
+
+    return cursor_left(cursor) >= sizeof("HTTP/1.1 200 ") - 1 &&
+           begins_with(cursor, "HTTP/1.1 ", 9) && at[9] >= '1' && at[9] <= '9' && at[10] >= '0' &&
+           at[10] <= '9' && at[11] >= '0' && at[11] <= '9' && at[12] == ' ';
+}
+
+/* "HTTP/1.1 200 OK", to an answer that is waited for. */
+static void pass_status_line(const struct http_stream *stream, struct http_message *message,
+                             struct cursor *cursor)
+{
+    const uint8_t *at = cursor->at;
+
+    if (message->state == START && stream->waiting > 0 && is_status(cursor)) {
+        message->status = (uint16_t)((at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0'));
+        message->digits = 3;
+        message->state = REASON;
+        cursor_skip(cursor, sizeof("HTTP/1.1 200 ") - 1);
+    }
+    if (message->state == REASON)
+        cursor->at = eitherbyte_find_value_end(cursor->at, cursor->end);
+}
+
+/* A line or less, up to its end. Returns false when nothing was read. */
 static bool pass_head(struct http_stream *stream, enum http_side side, struct cursor *cursor)
 {
     struct http_message *message = &stream->sides[side];
+    const uint8_t *start = cursor->at;
 
     if (message->cr)
         return false;
+    if (message->state == NAME_START)
+        pass_name(stream, side, cursor);
+    if (message->state == VALUE_START || message->state == VALUE)
+        pass_value(message, cursor);
+    else if (side == HTTP_CLIENT)
+        pass_request_line(message, cursor);
+    else
+        pass_status_line(stream, message, cursor);
     if (begins_with(cursor, "\r\n", 2)) {
         cursor_skip(cursor, 2);
         end_line(stream, side);
-        return true;
     }
-    if (message->state == NAME_START)
-        return pass_name(stream, side, cursor);
-    if (message->state == VALUE || message->state == VALUE_START)
-        return pass_value(message, cursor);
-    return message->state != NAME && pass_first_line(stream, side, cursor);
+    return cursor->at > start;
 }
 
 /* -- Bodies -------------------------------------------------------------------------------------
@@ -949,14 +956,14 @@ static void forward_request(void *context, const uint8_t *bytes, size_t length)
 {
     const struct http_stream *stream = context;
 
-    stream->handler->body(stream->handler->context, HTTP_CLIENT, bytes, length);
+    stream->handler->body(stream->context, HTTP_CLIENT, bytes, length);
 }
 
 static void forward_answer(void *context, const uint8_t *bytes, size_t length)
 {
     const struct http_stream *stream = context;
 
-    stream->handler->body(stream->handler->context, HTTP_SERVER, bytes, length);
+    stream->handler->body(stream->context, HTTP_SERVER, bytes, length);
 }
 
 /* Part of the body will not be seen. Nothing that is compressed can be read behind it. */
@@ -969,7 +976,7 @@ static void note_gap(struct http_stream *stream, enum http_side side)
         message->flags |= FLAG_UNREADABLE;
     }
     if (side == HTTP_SERVER || stream->sending)
-        stream->handler->gap(stream->handler->context, side);
+        stream->handler->gap(stream->context, side);
 }
 
 /* Returns false for what cannot be decoded. */
@@ -985,7 +992,7 @@ static bool is_wanted(const struct http_stream *stream, enum http_side side)
 {
     const struct http_handler *handler = stream->handler;
 
-    return !handler->wants || handler->wants(handler->context, side);
+    return !handler->wants || handler->wants(stream->context, side);
 }
 
 static void deliver(struct http_stream *stream, enum http_side side, const uint8_t *bytes,
@@ -1005,7 +1012,7 @@ static void deliver(struct http_stream *stream, enum http_side side, const uint8
     } else if (!inflate_body(stream, message, bytes, length, forward)) {
         release_inflater(message);
         message->flags |= FLAG_UNREADABLE;
-        stream->handler->unread(stream->handler->context, side);
+        stream->handler->unread(stream->context, side);
     }
 }
 
@@ -1136,12 +1143,13 @@ bool httpstream_reads(const char *name)
     return find_name(name, strlen(name)) != KEYWORD_NONE;
 }
 
-void httpstream_start(struct http_stream *stream, const struct http_handler *handler,
+void httpstream_start(struct http_stream *stream, const struct http_handler *handler, void *context,
                       struct inflater_pool *inflaters, const struct apikey_secret *secret,
                       const char *direction_header)
 {
     memset(stream, 0, sizeof(*stream));
     stream->handler = handler;
+    stream->context = context;
     stream->inflaters = inflaters;
     stream->secret = secret;
     stream->direction_header = direction_header;

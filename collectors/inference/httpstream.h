@@ -42,8 +42,8 @@ enum http_end {
     HTTP_REFUSED, /* two readers could understand differently where it ends, or what it is */
 };
 
+/* Each is called with the context that the stream was started with. */
 struct http_handler {
-    void *context;
     /* A request line was read: whether its method is POST, and the last bytes of its path, without
      * the query. */
     void (*request)(void *context, bool post, const char *path_end, size_t length);
@@ -92,6 +92,7 @@ struct http_message {
 
 struct http_stream {
     const struct http_handler *handler;
+    void *context;
     struct inflater_pool *inflaters;
     const struct apikey_secret *secret; /* NULL: keys are not looked at */
     const char *direction_header;       /* lower case; "": none */
@@ -114,7 +115,7 @@ struct http_stream {
 bool httpstream_reads(const char *name);
 
 /* SECRET, DIRECTION_HEADER, HANDLER and the pool must outlive the stream. */
-void httpstream_start(struct http_stream *stream, const struct http_handler *handler,
+void httpstream_start(struct http_stream *stream, const struct http_handler *handler, void *context,
                       struct inflater_pool *inflaters, const struct apikey_secret *secret,
                       const char *direction_header);
 

@@ -114,7 +114,7 @@ static const struct http_handler handler = {
 
 static void begin(void)
 {
-    httpstream_start(&stream, &handler, inflaters, &secret, "x-direction");
+    httpstream_start(&stream, &handler, NULL, inflaters, &secret, "x-direction");
     told_length = 0;
     told[0] = '\0';
 }
@@ -531,7 +531,7 @@ static void inflaters_are_given_back_and_may_run_out(void **state)
     (void)state;
     inflater_pool_free(inflaters);
     inflaters = inflater_pool_new(20 << 10); /* for one */
-    httpstream_start(&other, &handler, inflaters, NULL, "");
+    httpstream_start(&other, &handler, NULL, inflaters, NULL, "");
     httpstream_bytes(&other, HTTP_CLIENT, (const uint8_t *)GET, strlen(GET));
     httpstream_bytes(&other, HTTP_SERVER, (const uint8_t *)head, strlen(head));
     httpstream_bytes(&other, HTTP_SERVER, bytes, length - 4);
@@ -608,6 +608,7 @@ static void ambiguous_requests_are_refused(void **state)
     assert_refused("POST /v1/x HTTP/1.2\r\n\r\n");
     assert_refused("POST /v1/x HTTP/1.10\r\n\r\n");
     assert_refused("POST /v1/x http/1.1\r\n\r\n");
+    assert_refused("POST /v1/x HTTP/1.1HTTP/1.1\r\n\r\n");
     assert_refused("PO(ST /v1/x HTTP/1.1\r\n\r\n");
     assert_refused("\x16\x03\x01\x02\x00\x01");
     assert_refused("SSH-2.0-OpenSSH\r\n");
@@ -702,6 +703,8 @@ static void ambiguous_answers_are_refused(void **state)
         "HTTP/1.1 099 OK\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",
         "HTTP/1.1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 O\rK\r\n\r\n",
         "what?",
     };
 
@@ -713,6 +716,10 @@ static void ambiguous_answers_are_refused(void **state)
         assert_true(httpstream_refused(&stream));
         assert_told("other /a;headers;sent =;done !;");
     }
+    begin();
+    client(GET);
+    say_bytes(HTTP_SERVER, "HTTP/1.1 200 O\0K", 16);
+    assert_true(httpstream_refused(&stream));
 }
 
 static void more_requests_than_fit_are_refused(void **state)

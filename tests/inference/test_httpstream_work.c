@@ -119,7 +119,7 @@ static void heads_are_looked_at_a_few_times(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(heads); i++) {
-        httpstream_start(&stream, &handler, NULL, NULL, "x-direction");
+        httpstream_start(&stream, &handler, NULL, NULL, NULL, "x-direction");
         say(&stream, HTTP_CLIENT, heads[i].begins, heads[i].again);
         httpstream_finish(&stream);
     }
@@ -135,7 +135,7 @@ static void answers_are_looked_at_a_few_times(void **state)
     for (size_t i = 0; i < COUNT_OF(again); i++) {
         static const char request[] = "GET / HTTP/1.1\r\n\r\n";
 
-        httpstream_start(&stream, &handler, NULL, NULL, "x-direction");
+        httpstream_start(&stream, &handler, NULL, NULL, NULL, "x-direction");
         httpstream_bytes(&stream, HTTP_CLIENT, (const uint8_t *)request, sizeof(request) - 1);
         say(&stream, HTTP_SERVER, i < 2 ? "HTTP/1.1 200 " : "HTTP/1.1 200 OK\r\n", again[i]);
         httpstream_finish(&stream);
