@@ -212,7 +212,7 @@ static void print_grounds(const struct line *line, FILE *stream)
 {
     static const char *const bases[] = {"unknown", "events", "timings", "usage", "usage"};
     static const char *const outcomes[] = {"",      "/aborted", "/error", "/unanswered",
-                                           "/lost", "/refused"};
+                                           "/lost", "/refused", "/idle"};
     const struct inference_exchange *exchange = &line->exchange;
     bool served = line->is_local && inference_exchange_counts(exchange);
 

@@ -26,6 +26,9 @@ static const char *const endpoint_paths[ENDPOINT_COUNT] = {
     [ENDPOINT_EMBEDDINGS] = "/v1/embeddings",
     [ENDPOINT_EMBED] = "/api/embed",
     [ENDPOINT_RERANK] = "/v1/rerank",
+    [ENDPOINT_SCORE] = "/v1/score",
+    [ENDPOINT_POOLING] = "/pooling",
+    [ENDPOINT_CLASSIFY] = "/classify",
 };
 
 /* Ends of paths: what stands before them differs between servers, and with what is in front of
@@ -51,6 +54,9 @@ static const struct {
     {TEXT("/generate_stream"), ENDPOINT_GENERATE_STREAM},
     {TEXT("/rerank"), ENDPOINT_RERANK},
     {TEXT("/reranking"), ENDPOINT_RERANK},
+    {TEXT("/score"), ENDPOINT_SCORE},
+    {TEXT("/pooling"), ENDPOINT_POOLING},
+    {TEXT("/classify"), ENDPOINT_CLASSIFY},
 };
 
 const char *inference_endpoint_path(enum inference_endpoint endpoint)
@@ -353,7 +359,7 @@ static enum inference_outcome outcome_of(const struct exchanges *exchanges, enum
     if (end == HTTP_REFUSED)
         return OUTCOME_REFUSED;
     if (end == HTTP_COMPLETE)
-        return OUTCOME_ANSWERED;
+        return exchanges->answer.idle ? OUTCOME_IDLE : OUTCOME_ANSWERED;
     if (exchanges->status == 0 && (exchanges->server_left_first || !exchanges->client_left))
         return OUTCOME_UNANSWERED;
     return OUTCOME_ABORTED;
@@ -407,8 +413,7 @@ static void find_service(const struct exchanges *exchanges, const struct pending
 
 bool inference_endpoint_generates(enum inference_endpoint endpoint)
 {
-    return endpoint != ENDPOINT_EMBEDDINGS && endpoint != ENDPOINT_EMBED &&
-           endpoint != ENDPOINT_RERANK;
+    return endpoint < ENDPOINT_EMBEDDINGS;
 }
 
 static void count_tokens(struct exchanges *exchanges, struct inference_exchange *exchange)

@@ -31,6 +31,9 @@ enum inference_endpoint {
     ENDPOINT_EMBEDDINGS,
     ENDPOINT_EMBED, /* of Ollama */
     ENDPOINT_RERANK,
+    ENDPOINT_SCORE, /* of vLLM, as the two below */
+    ENDPOINT_POOLING,
+    ENDPOINT_CLASSIFY,
     ENDPOINT_COUNT
 };
 
@@ -46,6 +49,7 @@ enum inference_outcome {
     OUTCOME_UNANSWERED, /* the server closed first, as it may do with an idle connection */
     OUTCOME_LOST,       /* the capture does not tell where it ends */
     OUTCOME_REFUSED,    /* what was said does not: two programs could read it differently */
+    OUTCOME_IDLE,       /* of Ollama: it loaded or unloaded a model, and was asked for no more */
 };
 
 /* How the direction was found, and by what users are told apart. */
@@ -119,7 +123,7 @@ struct inference_exchange {
 static inline bool inference_exchange_counts(const struct inference_exchange *exchange)
 {
     return exchange->endpoint != ENDPOINT_NONE && exchange->outcome != OUTCOME_ERROR &&
-           exchange->outcome != OUTCOME_UNANSWERED;
+           exchange->outcome != OUTCOME_UNANSWERED && exchange->outcome != OUTCOME_IDLE;
 }
 
 typedef void exchange_handler(void *context, const struct inference_exchange *exchange);

@@ -23,6 +23,7 @@ enum key {
     KEY_CREATED_AT,
     KEY_DELTA,
     KEY_DETAILS,
+    KEY_DONE_REASON,
     KEY_EVAL_COUNT,
     KEY_FUNCTION,
     KEY_GENERATED_TOKENS,
@@ -55,6 +56,7 @@ enum key {
     KEY_TOKENS_EVALUATED,
     KEY_TOKENS_PREDICTED,
     KEY_TOOL_CALLS,
+    KEY_TOTAL_TOKENS,
     KEY_USAGE,
     KEY_COUNT,
     NO_KEY = KEY_COUNT /* an element of an array, or a name that nobody asks for */
@@ -72,6 +74,7 @@ static const char *const key_names[KEY_COUNT] = {
     "created_at",
     "delta",
     "details",
+    "done_reason",
     "eval_count",
     "function",
     "generated_tokens",
@@ -104,6 +107,7 @@ static const char *const key_names[KEY_COUNT] = {
     "tokens_evaluated",
     "tokens_predicted",
     "tool_calls",
+    "total_tokens",
     "usage",
 };
 
@@ -180,6 +184,7 @@ static const struct {
     {NODE_USAGE, KEY_COMPLETION_TOKENS, NUMBER_OUTPUT},
     {NODE_USAGE, KEY_INPUT_TOKENS, NUMBER_INPUT},
     {NODE_USAGE, KEY_OUTPUT_TOKENS, NUMBER_OUTPUT},
+    {NODE_USAGE, KEY_TOTAL_TOKENS, NUMBER_TOTAL},
     {NODE_USAGE, KEY_CACHE_READ, NUMBER_CACHE_READ},
     {NODE_USAGE, KEY_CACHE_CREATION, NUMBER_CACHE_CREATION},
     {NODE_FIRST_USAGE, KEY_INPUT_TOKENS, NUMBER_INPUT},
@@ -202,7 +207,8 @@ enum string_kind {
     STRING_TEXT,   /* what was generated */
     STRING_VARIES, /* of no interest, but another in each event of a stream */
     STRING_MODEL,
-    STRING_REMOTE_HOST /* of Ollama: where it had the answer computed */
+    STRING_REMOTE_HOST, /* of Ollama: where it had the answer computed */
+    STRING_DONE_REASON  /* of Ollama */
 };
 
 static const struct {
@@ -231,6 +237,7 @@ static const struct {
     {NODE_MESSAGE, KEY_MODEL, STRING_MODEL},
     {NODE_RESPONSE, KEY_MODEL, STRING_MODEL},
     {NODE_ROOT, KEY_REMOTE_HOST, STRING_REMOTE_HOST},
+    {NODE_ROOT, KEY_DONE_REASON, STRING_DONE_REASON},
     {NODE_ROOT, KEY_CREATED_AT, STRING_VARIES}, /* Ollama */
 };
 
@@ -466,6 +473,7 @@ enum json_state {
     STRING,
     STRING_ESCAPE,
     MODEL,
+    DONE_REASON,
     SCALAR,
     SKIP,
     SKIP_STRING,
@@ -544,11 +552,18 @@ static void close_bracket(struct usage_scan *scan, char bracket)
         reset_json(scan);
 }
 
+/* Why Ollama is done with a request without a prompt (docs/api.md, "Load a model"). */
+static const char *const idle_reasons[] = {"load", "unload"};
+
 /* A string that is more than text. */
 static void begin_special(struct usage_scan *scan, enum string_kind kind)
 {
     if (kind == STRING_REMOTE_HOST)
         scan->has_remote_host = true;
+    if (kind == STRING_DONE_REASON) {
+        keyword_start(&scan->word, COUNT_OF(idle_reasons));
+        scan->state = DONE_REASON;
+    }
     if (kind != STRING_MODEL || !scan->models)
         return;
     modelname_start(&scan->model_name, scan->models);
@@ -776,8 +791,9 @@ static inline const uint8_t *read_member(struct usage_scan *scan, const struct m
         scan->state = STRING;
         if (meaning->string != STRING_OTHER)
             begin_string(scan);
-        return scan->state == STRING ? read_string(scan, at + 1, end)
-                                     : pass_model(scan, at + 1, end);
+        return scan->state == STRING  ? read_string(scan, at + 1, end)
+               : scan->state == MODEL ? pass_model(scan, at + 1, end)
+                                      : at + 1;
     }
     if (begins_scalar[*at] && meaning->number == NUMBER_NONE)
         return pass_scalar(scan, at, end);
@@ -869,6 +885,20 @@ static void read_model(struct usage_scan *scan, uint8_t byte)
     scan->state = AFTER_VALUE;
 }
 
+/* Neither of those that are looked for has anything to escape. */
+static void read_done_reason(struct usage_scan *scan, uint8_t byte)
+{
+    if (byte == '"') {
+        scan->idle = keyword_find(&scan->word, idle_reasons) != KEYWORD_NONE;
+        scan->state = AFTER_VALUE;
+    } else if (byte == '\\') {
+        scan->reads = STRING_OTHER;
+        scan->state = STRING_ESCAPE;
+    } else {
+        keyword_add(&scan->word, idle_reasons, byte);
+    }
+}
+
 static const uint8_t *skip_value(struct usage_scan *scan, const uint8_t *at, const uint8_t *end)
 {
     while (scan->state == SKIP && (at = eitherbyte_find_structure(at, end)) < end) {
@@ -946,6 +976,9 @@ static void read_json(struct usage_scan *scan, const uint8_t *at, size_t length)
             break;
         case MODEL:
             read_model(scan, *at++);
+            break;
+        case DONE_REASON:
+            read_done_reason(scan, *at++);
             break;
         case SCALAR:
             at = read_scalar(scan, at, end);
@@ -1243,6 +1276,8 @@ static void count_input(const struct usage_scan *scan, struct usage_counts *coun
         counts->tokens_in = number(scan, NUMBER_PREFILL);
     } else if (seen(scan, NUMBER_TIMED_PROMPT)) {
         counts->tokens_in = number(scan, NUMBER_TIMED_PROMPT) + number(scan, NUMBER_TIMED_CACHE);
+    } else if (seen(scan, NUMBER_TOTAL) && scan->basis == USAGE_NOTHING) {
+        counts->tokens_in = number(scan, NUMBER_TOTAL); /* of ranks: nothing is generated */
     } else {
         counts->input_known = false;
         counts->tokens_cached = 0;

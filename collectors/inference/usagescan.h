@@ -54,6 +54,7 @@ enum usage_number {
     NUMBER_TIMED_CACHE,
     NUMBER_TIMED_PROMPT,
     NUMBER_PREFILL, /* TGI: tokens of the prompt that are listed */
+    NUMBER_TOTAL,
     NUMBER_COUNT,
     /* Not kept so: */
     NUMBER_OUTPUT,
@@ -84,6 +85,7 @@ struct usage_scan {
     const struct model_table *models; /* NULL: nobody asks */
     uint16_t server_port;
     bool has_remote_host; /* of Ollama: where it had the answer computed */
+    bool idle;            /* of Ollama: a model was loaded or unloaded, and nothing computed */
     struct model_found model;
 
     /* What a stream repeats, and which model it names; `strings` are of the document that is being

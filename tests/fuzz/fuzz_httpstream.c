@@ -22,7 +22,7 @@ static void keep(void *context, const struct inference_exchange *exchange)
     struct found *found = context;
 
     if (exchange->end_ns < exchange->start_ns || exchange->grade > GRADE_E ||
-        exchange->endpoint >= ENDPOINT_COUNT || exchange->outcome > OUTCOME_REFUSED)
+        exchange->endpoint >= ENDPOINT_COUNT || exchange->outcome > OUTCOME_IDLE)
         abort();
     if (!inference_exchange_counts(exchange) && exchange->grade != GRADE_NONE)
         abort();

@@ -22,7 +22,7 @@ static void keep(void *context, const struct wire_exchange *found)
     (void)context;
     if ((exchange->service > 6 && exchange->service != SERVICE_NONE) || exchange->service == 0)
         abort();
-    if (exchange->endpoint >= ENDPOINT_COUNT || exchange->outcome > OUTCOME_REFUSED ||
+    if (exchange->endpoint >= ENDPOINT_COUNT || exchange->outcome > OUTCOME_IDLE ||
         exchange->source >= SOURCE_COUNT || found->client.family != 0 || found->client_port != 0)
         abort();
     exchanges++;

@@ -66,6 +66,9 @@ static void endpoints_are_known_by_the_end_of_their_path(void **state)
         {"/v1/embeddings", "/v1/embeddings"},
         {"/api/embed", "/api/embed"},
         {"/v1/rerank", "/v1/rerank"},
+        {"/score", "/v1/score"},
+        {"/pooling", "/pooling"},
+        {"/classify", "/classify"},
         {"/v1/chat/completions/input_tokens", "-"},
         {"/v1/messages/count_tokens", "-"},
         {"/tokenize", "-"},
@@ -142,6 +145,22 @@ static void what_the_server_says_is_grade_a(void **state)
     server_answers(&talk, JSON, "{\"usage\":{\"prompt_tokens\":8,\"total_tokens\":8}}");
     assert_last(OUTCOME_ANSWERED, GRADE_A);
     assert_tokens(&talk, 8, 0);
+    post("/v1/score");
+    server_answers(&talk, JSON, "{\"usage\":{\"total_tokens\":9}}");
+    assert_last(OUTCOME_ANSWERED, GRADE_A);
+    assert_tokens(&talk, 9, 0);
+}
+
+static void who_only_has_a_model_loaded_asks_for_nothing(void **state)
+{
+    (void)state;
+    post("/api/generate");
+    server_answers(&talk, JSON, "{\"response\":\"\",\"done\":true,\"done_reason\":\"load\"}");
+    assert_last(OUTCOME_IDLE, GRADE_NONE);
+    assert_false(inference_exchange_counts(last(&talk)));
+    post("/api/generate");
+    server_answers(&talk, JSON, "{\"done_reason\":\"stop\",\"eval_count\":1}");
+    assert_last(OUTCOME_ANSWERED, GRADE_A);
 }
 
 /* Neither br nor zstd is read: it was a request, and how much it took is not known. */
@@ -714,6 +733,7 @@ int main(void)
         TEST(endpoints_are_known_by_the_end_of_their_path),
         TEST(an_exchange_lasts_from_the_first_byte_to_the_last),
         TEST(what_the_server_says_is_grade_a),
+        TEST(who_only_has_a_model_loaded_asks_for_nothing),
         TEST(what_is_in_a_coding_that_is_not_read_is_unknown),
         TEST(errors_are_no_use),
         TEST(an_answer_that_is_cut_off_counts_as_far_as_the_client_had_it),

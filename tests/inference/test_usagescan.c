@@ -284,6 +284,47 @@ static void ollama(void **state)
     check(USAGE_JSON, "{\"embeddings\":[[0.1]],\"prompt_eval_count\":4}", USAGE_NOTHING, 4, 0, 0);
 }
 
+/* https://github.com/ollama/ollama/blob/main/docs/api.md, "Load a model" */
+static void ollama_says_when_it_computes_nothing(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool idle;
+    } answers[] = {
+        {"{\"model\":\"m\",\"response\":\"\",\"done\":true,\"done_reason\":\"load\"}", true},
+        {"{\"message\":{\"content\":\"\"},\"done_reason\": \"unload\",\"done\":true}", true},
+        {"{\"done_reason\":\"stop\",\"eval_count\":15}", false},
+        {"{\"done_reason\":\"length\"}", false},
+        {"{\"done_reason\":\"loa\"}", false},
+        {"{\"done_reason\":\"loads\"}", false},
+        {"{\"done_reason\":\"\"}", false},
+        {"{\"done_reason\":\"l\\\"oad\"}", false},
+        {"{\"done_reason\":\"load", false},
+        {"{\"message\":{\"done_reason\":\"load\"}}", false},
+        {"{\"response\":\"load\"}", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+        for (size_t piece = 0; piece < 3; piece++) {
+            usagescan_start(&scan, USAGE_JSON);
+            feed(answers[i].answer, piece);
+            assert_int_equal(scan.idle, answers[i].idle);
+        }
+}
+
+/* vLLM, entrypoints/openai/protocol.py, RerankUsage: a total, and nothing else. */
+static void of_what_generates_nothing_the_total_is_the_input(void **state)
+{
+    (void)state;
+    check(USAGE_JSON, "{\"usage\":{\"total_tokens\":56},\"results\":[]}", USAGE_NOTHING, 56, 0, 0);
+    check(USAGE_JSON, "{\"usage\":{\"prompt_tokens\":50,\"total_tokens\":56}}", USAGE_NOTHING, 50,
+          0, 0);
+    check(USAGE_JSON, "{\"usage\":{\"completion_tokens\":6,\"total_tokens\":56}}", USAGE_OBJECT, 0,
+          0, 6);
+    assert_false(usagescan_counts(&scan).input_known);
+}
+
 /* https://huggingface.github.io/text-generation-inference/#/Text%20Generation%20Inference/generate
  */
 static void tgi(void **state)
@@ -988,6 +1029,8 @@ int main(void)
         cmocka_unit_test(llama_cpp_natively),
         cmocka_unit_test(timings_stand_in_for_usage),
         cmocka_unit_test(ollama),
+        cmocka_unit_test(ollama_says_when_it_computes_nothing),
+        cmocka_unit_test(of_what_generates_nothing_the_total_is_the_input),
         cmocka_unit_test(tgi),
         cmocka_unit_test(sglang_natively),
         cmocka_unit_test(text_that_quotes_a_usage_never_counts),
