@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -194,4 +195,37 @@ void fetcher_stop(struct fetcher *fetcher)
     pthread_mutex_unlock(&fetcher->mutex);
     pthread_join(fetcher->thread, NULL);
     release(fetcher);
+}
+
+void *fetcher_open_source(const struct fetched_kind *kind, const struct power_setup *setup,
+                          char *error, size_t error_size)
+{
+    struct fetched_source *source = setup->options ? calloc(1, kind->state_size) : NULL;
+    struct fetcher_task task = {
+        .fetch = kind->fetch,
+        .context = source,
+        .now_ns = setup->now_ns,
+        .clock = setup->context,
+    };
+
+    error[0] = '\0';
+    if (!setup->options)
+        return NULL;
+    snprintf(error, error_size, "out of memory");
+    if (!source)
+        return NULL;
+    if (kind->prepare(source, setup, &task, error, error_size) &&
+        (source->fetcher = fetcher_start(&task)) != NULL) {
+        error[0] = '\0';
+        return source;
+    }
+    kind->close(source);
+    return NULL;
+}
+
+enum power_status fetcher_read_source(void *state, size_t channel, struct power_reading *reading)
+{
+    const struct fetched_source *source = state;
+
+    return fetcher_read(source->fetcher, channel, reading);
 }

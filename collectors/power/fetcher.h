@@ -42,4 +42,27 @@ enum power_status fetcher_read(struct fetcher *fetcher, size_t channel,
 /* Waits for the fetch under way, if there is one. FETCHER may be NULL. */
 void fetcher_stop(struct fetcher *fetcher);
 
+/* -- What sources whose readings are fetched have in common --------------------------------------
+ */
+
+/* Their state begins with this. */
+struct fetched_source {
+    struct fetcher *fetcher;
+};
+
+struct fetched_kind {
+    size_t state_size;
+    /* STATE is zero. Fills TASK's name, every_ms and channel_count; false with ERROR. */
+    bool (*prepare)(void *state, const struct power_setup *setup, struct fetcher_task *task,
+                    char *error, size_t error_size);
+    void (*fetch)(void *context, const atomic_bool *stop, struct fetched *results, char *why,
+                  size_t why_size);
+    void (*close)(void *state); /* also of one that was not prepared whole */
+};
+
+/* As `open` and `read` of struct power_source. */
+void *fetcher_open_source(const struct fetched_kind *kind, const struct power_setup *setup,
+                          char *error, size_t error_size);
+enum power_status fetcher_read_source(void *state, size_t channel, struct power_reading *reading);
+
 #endif

@@ -14,12 +14,12 @@
 enum { PASSWORD_SIZE = 21 }; /* IPMI 2.0, 22.30: at most 20 bytes */
 
 struct ipmi {
+    struct fetched_source source;
     struct ipmi_options options;
     char device[2 * PATH_MAX];
     char password[PASSWORD_SIZE];
     char name[300];
     ipmi_ctx_t connection; /* the fetcher's thread's; NULL: none is open */
-    struct fetcher *fetcher;
 };
 
 static unsigned workaround_flags(unsigned workarounds)
@@ -120,17 +120,22 @@ static void close_ipmi(void *state)
 {
     struct ipmi *ipmi = state;
 
-    fetcher_stop(ipmi->fetcher);
+    fetcher_stop(ipmi->source.fetcher);
     disconnect(ipmi);
     explicit_bzero(ipmi, sizeof(*ipmi));
     free(ipmi);
 }
 
-static bool prepare(struct ipmi *ipmi, const struct power_setup *setup, char *error,
-                    size_t error_size)
+static bool prepare(void *state, const struct power_setup *setup, struct fetcher_task *task,
+                    char *error, size_t error_size)
 {
+    struct ipmi *ipmi = state;
     const struct ipmi_options *options = &ipmi->options;
 
+    ipmi->options = *(const struct ipmi_options *)setup->options;
+    task->name = ipmi->name;
+    task->every_ms = options->every_ms;
+    task->channel_count = 1;
     snprintf(ipmi->device, sizeof(ipmi->device), "%s%s", setup->root, options->device);
     snprintf(ipmi->name, sizeof(ipmi->name), "ipmi %.290s",
              options->host[0] ? options->host : options->device);
@@ -145,30 +150,14 @@ static bool prepare(struct ipmi *ipmi, const struct power_setup *setup, char *er
 
 static void *open_ipmi(const struct power_setup *setup, char *error, size_t error_size)
 {
-    struct ipmi *ipmi = setup->options ? calloc(1, sizeof(*ipmi)) : NULL;
-    struct fetcher_task task = {
-        .channel_count = 1,
+    static const struct fetched_kind kind = {
+        .state_size = sizeof(struct ipmi),
+        .prepare = prepare,
         .fetch = fetch,
-        .context = ipmi,
-        .now_ns = setup->now_ns,
-        .clock = setup->context,
+        .close = close_ipmi,
     };
 
-    error[0] = '\0';
-    if (!setup->options)
-        return NULL;
-    snprintf(error, error_size, "out of memory");
-    if (!ipmi)
-        return NULL;
-    ipmi->options = *(const struct ipmi_options *)setup->options;
-    task.name = ipmi->name;
-    task.every_ms = ipmi->options.every_ms;
-    if (prepare(ipmi, setup, error, error_size) && (ipmi->fetcher = fetcher_start(&task)) != NULL) {
-        error[0] = '\0';
-        return ipmi;
-    }
-    close_ipmi(ipmi);
-    return NULL;
+    return fetcher_open_source(&kind, setup, error, error_size);
 }
 
 static size_t list_channels(void *state, struct power_channel out[POWER_MAX_CHANNELS])
@@ -185,18 +174,11 @@ static size_t list_channels(void *state, struct power_channel out[POWER_MAX_CHAN
     return 1;
 }
 
-static enum power_status read_power(void *state, size_t channel, struct power_reading *reading)
-{
-    const struct ipmi *ipmi = state;
-
-    return fetcher_read(ipmi->fetcher, channel, reading);
-}
-
 const struct power_source power_ipmi = {
     .name = "ipmi",
     .covers = "the whole machine, as its BMC measures it (DCMI)",
     .open = open_ipmi,
     .channels = list_channels,
-    .read = read_power,
+    .read = fetcher_read_source,
     .close = close_ipmi,
 };

@@ -23,9 +23,9 @@ enum { MOST_CHASSIS = 32 };
 enum channel { CHANNEL_ENERGY, CHANNEL_POWER, CHANNEL_COUNT };
 
 struct redfish {
+    struct fetched_source source;
     struct redfish_options options;
     char name[600];
-    struct fetcher *fetcher;
     /* The fetcher's thread's. */
     struct redfish_client *client;
     char environment[REDFISH_PATH_SIZE]; /* what to ask for; both "": not found yet */
@@ -212,16 +212,22 @@ static void close_redfish(void *state)
 {
     struct redfish *redfish = state;
 
-    fetcher_stop(redfish->fetcher);
+    fetcher_stop(redfish->source.fetcher);
     redfishclient_free(redfish->client);
     free(redfish);
 }
 
-static bool prepare(struct redfish *redfish, char *error, size_t error_size)
+static bool prepare(void *state, const struct power_setup *setup, struct fetcher_task *task,
+                    char *error, size_t error_size)
 {
+    struct redfish *redfish = state;
     const struct redfish_options *options = &redfish->options;
     char password[REDFISH_PASSWORD_SIZE] = "";
 
+    redfish->options = *(const struct redfish_options *)setup->options;
+    task->name = redfish->name;
+    task->every_ms = options->every_ms;
+    task->channel_count = CHANNEL_COUNT;
     snprintf(redfish->name, sizeof(redfish->name), "redfish %s", options->url);
     if (options->user[0] &&
         !secretfile_read(options->password_file, password, sizeof(password), error, error_size))
@@ -233,30 +239,14 @@ static bool prepare(struct redfish *redfish, char *error, size_t error_size)
 
 static void *open_redfish(const struct power_setup *setup, char *error, size_t error_size)
 {
-    struct redfish *redfish = setup->options ? calloc(1, sizeof(*redfish)) : NULL;
-    struct fetcher_task task = {
-        .channel_count = CHANNEL_COUNT,
+    static const struct fetched_kind kind = {
+        .state_size = sizeof(struct redfish),
+        .prepare = prepare,
         .fetch = fetch,
-        .context = redfish,
-        .now_ns = setup->now_ns,
-        .clock = setup->context,
+        .close = close_redfish,
     };
 
-    error[0] = '\0';
-    if (!setup->options)
-        return NULL;
-    snprintf(error, error_size, "out of memory");
-    if (!redfish)
-        return NULL;
-    redfish->options = *(const struct redfish_options *)setup->options;
-    task.name = redfish->name;
-    task.every_ms = redfish->options.every_ms;
-    if (prepare(redfish, error, error_size) && (redfish->fetcher = fetcher_start(&task)) != NULL) {
-        error[0] = '\0';
-        return redfish;
-    }
-    close_redfish(redfish);
-    return NULL;
+    return fetcher_open_source(&kind, setup, error, error_size);
 }
 
 static size_t list_channels(void *state, struct power_channel out[POWER_MAX_CHANNELS])
@@ -280,19 +270,11 @@ static size_t list_channels(void *state, struct power_channel out[POWER_MAX_CHAN
     return CHANNEL_COUNT;
 }
 
-static enum power_status read_chassis_channel(void *state, size_t channel,
-                                              struct power_reading *reading)
-{
-    const struct redfish *redfish = state;
-
-    return fetcher_read(redfish->fetcher, channel, reading);
-}
-
 const struct power_source power_redfish = {
     .name = "redfish",
     .covers = "the whole machine, as its BMC measures it (Redfish)",
     .open = open_redfish,
     .channels = list_channels,
-    .read = read_chassis_channel,
+    .read = fetcher_read_source,
     .close = close_redfish,
 };

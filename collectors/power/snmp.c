@@ -26,9 +26,9 @@ struct peer {
 };
 
 struct snmp {
+    struct fetched_source source;
     struct snmp_options options;
     struct peer peers[SNMP_MAX_UNITS];
-    struct fetcher *fetcher;
 };
 
 /* Net-SNMP reads files of its own for whatever runs in it, and keeps a state: not here. */
@@ -271,7 +271,7 @@ static void close_snmp_source(void *state)
 {
     struct snmp *snmp = state;
 
-    fetcher_stop(snmp->fetcher);
+    fetcher_stop(snmp->source.fetcher);
     for (size_t i = 0; i < SNMP_MAX_UNITS; i++)
         close_session(&snmp->peers[i]);
     explicit_bzero(snmp, sizeof(*snmp));
@@ -288,9 +288,18 @@ static bool prepare_peer(struct peer *peer, char *error, size_t error_size)
                                                       sizeof(peer->privacy), error, error_size));
 }
 
-static bool prepare(struct snmp *snmp, char *error, size_t error_size)
+static bool prepare(void *state, const struct power_setup *setup, struct fetcher_task *task,
+                    char *error, size_t error_size)
 {
+    static pthread_once_t started = PTHREAD_ONCE_INIT;
+    struct snmp *snmp = state;
+
+    pthread_once(&started, start_library);
+    snmp->options = *(const struct snmp_options *)setup->options;
+    task->name = "snmp";
+    task->every_ms = snmp->options.every_ms;
     for (size_t i = 0; i < snmp->options.unit_count; i++) {
+        task->channel_count += snmp->options.units[i].point_count;
         snmp->peers[i].unit = &snmp->options.units[i];
         if (!prepare_peer(&snmp->peers[i], error, error_size))
             return false;
@@ -324,40 +333,14 @@ static size_t list_channels(void *state, struct power_channel out[POWER_MAX_CHAN
 
 static void *open_snmp(const struct power_setup *setup, char *error, size_t error_size)
 {
-    static pthread_once_t started = PTHREAD_ONCE_INIT;
-    struct snmp *snmp = setup->options ? calloc(1, sizeof(*snmp)) : NULL;
-    struct fetcher_task task = {
-        .name = "snmp",
+    static const struct fetched_kind kind = {
+        .state_size = sizeof(struct snmp),
+        .prepare = prepare,
         .fetch = fetch,
-        .context = snmp,
-        .now_ns = setup->now_ns,
-        .clock = setup->context,
+        .close = close_snmp_source,
     };
 
-    error[0] = '\0';
-    if (!setup->options)
-        return NULL;
-    snprintf(error, error_size, "out of memory");
-    if (!snmp)
-        return NULL;
-    pthread_once(&started, start_library);
-    snmp->options = *(const struct snmp_options *)setup->options;
-    task.every_ms = snmp->options.every_ms;
-    for (size_t i = 0; i < snmp->options.unit_count; i++)
-        task.channel_count += snmp->options.units[i].point_count;
-    if (prepare(snmp, error, error_size) && (snmp->fetcher = fetcher_start(&task)) != NULL) {
-        error[0] = '\0';
-        return snmp;
-    }
-    close_snmp_source(snmp);
-    return NULL;
-}
-
-static enum power_status read_point(void *state, size_t channel, struct power_reading *reading)
-{
-    const struct snmp *snmp = state;
-
-    return fetcher_read(snmp->fetcher, channel, reading);
+    return fetcher_open_source(&kind, setup, error, error_size);
 }
 
 const struct power_source power_snmp = {
@@ -365,6 +348,6 @@ const struct power_source power_snmp = {
     .covers = "what outlets of power distribution units give to this machine",
     .open = open_snmp,
     .channels = list_channels,
-    .read = read_point,
+    .read = fetcher_read_source,
     .close = close_snmp_source,
 };

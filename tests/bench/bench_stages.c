@@ -178,39 +178,9 @@ static const struct stage {
 
 /* -- Running them ------------------------------------------------------------------------------ */
 
-static void take_activity(void *context, int64_t interval_start, const struct activity *activity)
-{
-    (void)context;
-    (void)interval_start;
-    (void)activity;
-}
-
-static void take_devices(void *context, const struct device_count *devices)
-{
-    (void)context;
-    (void)devices;
-}
-
-static void take_use(void *context, int64_t interval_start, const struct local_use *use)
-{
-    (void)context;
-    (void)interval_start;
-    (void)use;
-}
-
-static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage,
-                        uint32_t open_s)
-{
-    (void)open_s;
-    (void)context;
-    (void)interval_start;
-    (void)coverage;
-}
-
 static struct metering *new_metering(const struct limits *limits, const struct catalogue *catalogue)
 {
-    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed,
-                                 NULL, take_use,      NULL};
+    const struct metering_sink sink = metering_ignore(NULL);
     struct metering *metering = metering_new(limits, catalogue, config->directions, &sink);
 
     if (!metering)

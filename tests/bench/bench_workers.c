@@ -40,35 +40,6 @@ static void meter(void *context, const struct captured_frame *frames, size_t cou
     metering_frames(context, frames, count);
 }
 
-static void take_activity(void *context, int64_t interval_start, const struct activity *activity)
-{
-    (void)context;
-    (void)interval_start;
-    (void)activity;
-}
-
-static void take_devices(void *context, const struct device_count *devices)
-{
-    (void)context;
-    (void)devices;
-}
-
-static void take_use(void *context, int64_t interval_start, const struct local_use *use)
-{
-    (void)context;
-    (void)interval_start;
-    (void)use;
-}
-
-static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage,
-                        uint32_t open_s)
-{
-    (void)open_s;
-    (void)context;
-    (void)interval_start;
-    (void)coverage;
-}
-
 static _Noreturn void fail(const char *reason)
 {
     fprintf(stderr, "%s\n", reason);
@@ -89,8 +60,7 @@ static _Noreturn void work(const struct config *config, const char *path, struct
                            struct recognition_memory *memory, unsigned worker, unsigned workers,
                            int ready, int go, int cost)
 {
-    const struct metering_sink sink = {NULL, take_activity, take_devices, take_closed,
-                                       NULL, take_use,      NULL};
+    const struct metering_sink sink = metering_ignore(NULL);
     struct metering *metering =
         metering_new_worker(&config->limits, config->catalogue, config->directions, &sink, memory);
     struct source *source = shared;

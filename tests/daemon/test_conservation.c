@@ -85,13 +85,6 @@ static void take_devices(void *context, const struct device_count *count)
     assert_true(meter_take(world.meter, 0, &message));
 }
 
-static void take_use(void *context, int64_t interval_start, const struct local_use *use)
-{
-    (void)context;
-    (void)interval_start;
-    (void)use;
-}
-
 static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage,
                         uint32_t open_s)
 {
@@ -126,10 +119,12 @@ static void give_names(void)
 
 static void start_daemon(void)
 {
-    struct metering_sink sink = {NULL, take_activity, take_devices, take_closed,
-                                 NULL, take_use,      NULL};
+    struct metering_sink sink = metering_ignore(NULL);
     char error[512];
 
+    sink.activity = take_activity;
+    sink.devices = take_devices;
+    sink.closed = take_closed;
     world.ledger = ledger_open(world.config->state_directory, true, error, sizeof(error));
     assert_non_null(world.ledger);
     world.roundrobin = roundrobin_new(world.config->state_directory, 1);

@@ -54,13 +54,6 @@ static void take_devices(void *context, const struct device_count *count)
     check(&message);
 }
 
-static void take_use(void *context, int64_t interval_start, const struct local_use *use)
-{
-    (void)context;
-    (void)interval_start;
-    (void)use;
-}
-
 static void take_closed(void *context, int64_t interval_start, const struct coverage *coverage,
                         uint32_t open_s)
 {
@@ -462,13 +455,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct limits limits = {16, 2, 2, 16, 16};
     static const struct trust_policy any = {.answers = TRUST_ANY_ANSWERS};
     unsigned closed = 0;
-    struct metering_sink sink = {
-        &closed,  take_activity, take_devices, take_closed, size & 1 ? take_flow : NULL,
-        take_use, NULL};
+    struct metering_sink sink = metering_ignore(&closed);
     struct cursor cursor = cursor_over(data, size);
     int64_t now_ns = 1795435200LL * 1000000000;
     struct metering *metering;
 
+    sink.activity = take_activity;
+    sink.devices = take_devices;
+    sink.closed = take_closed;
+    if (size & 1)
+        sink.flow = take_flow;
     if (!catalogue) {
         make_rules();
         make_messages();
