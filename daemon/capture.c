@@ -373,6 +373,17 @@ static int run_interface(struct capture *capture)
 
 /* -- Life ------------------------------------------------------------------------------------- */
 
+static void tell_buffer(const struct capture *capture)
+{
+    const struct interface_config *interface = capture->setup->interface;
+    size_t bytes = source_buffer_bytes(capture->source);
+
+    if (bytes > 0 && bytes >> 20 < interface->buffer_mib)
+        log_line(LOG_PRIORITY_WARNING,
+                 "interface %s: the kernel has memory for a buffer of %zu MiB, not of %u",
+                 interface->name, bytes >> 20, interface->buffer_mib);
+}
+
 static bool open_source(struct capture *capture)
 {
     char error[512];
@@ -387,6 +398,8 @@ static bool open_source(struct capture *capture)
                                                 capture->setup->fanout_group, error, sizeof(error));
     if (!capture->source && !capture->setup->again)
         log_line(LOG_PRIORITY_ERROR, "%s", error);
+    if (capture->source)
+        tell_buffer(capture);
     return capture->source != NULL;
 }
 

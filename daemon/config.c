@@ -105,7 +105,7 @@ static const struct confread_key interface_keys[] = {
     {"promiscuous", CONFREAD_BOOL, false, 0, 0, INTERFACE(promiscuous), 0, NULL},
     {"mode", CONFREAD_ENUM, false, 0, 0, INTERFACE(mode), 0, mode_names},
     {"snap_length", CONFREAD_UINT, false, 256, 262144, INTERFACE(snap_length), 0, NULL},
-    {"buffer_mib", CONFREAD_UINT, false, 1, 4096, INTERFACE(buffer_mib), 0, NULL},
+    {"buffer_mib", CONFREAD_UINT, false, 1, 2047, INTERFACE(buffer_mib), 0, NULL},
     {"workers", CONFREAD_UINT, false, 1, MAX_WORKERS, INTERFACE(workers), 0, NULL},
 };
 

@@ -19,7 +19,9 @@
 #define BLOCKS         16
 #define SMALLEST_BLOCK (1U << 18)
 #define LARGEST_BLOCK  (1U << 21)
-#define TAG_SIZE       4
+/* Where there is no memory for a ring, there may be for half of it: down to that many bytes. */
+#define SMALLEST_RING (4 * (size_t)SMALLEST_BLOCK)
+#define TAG_SIZE      4
 /* Where the next packet is, a packet's header tells: to follow that is to wait for memory, packet
  * after packet. What lies so far ahead is asked for, as a copy of all would; of large packets no
  * more than so much. */
@@ -86,6 +88,29 @@ static bool listen_to(const struct ring *ring, const struct interface_config *in
                                                  &everything, sizeof(everything)) == 0;
 }
 
+/* Of no protocol until it is bound: or it would be given other interfaces' packets. */
+static bool open_socket(struct ring *ring)
+{
+    ring->socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    return ring->socket >= 0;
+}
+
+/* What the kernel already gave to a ring that could not be mapped goes with its socket. */
+static bool open_with(struct ring *ring, size_t size, unsigned held_ms)
+{
+    while (open_socket(ring) && !map(ring, size, held_ms)) {
+        int problem = errno;
+
+        close(ring->socket);
+        ring->socket = -1;
+        errno = problem;
+        if (problem != ENOMEM || size / 2 < SMALLEST_RING)
+            return false;
+        size /= 2;
+    }
+    return ring->socket >= 0;
+}
+
 struct ring *ring_open(const struct interface_config *interface, unsigned held_ms, char *error,
                        size_t error_size)
 {
@@ -94,9 +119,7 @@ struct ring *ring_open(const struct interface_config *interface, unsigned held_m
     if (ring) {
         ring->snap_length = interface->snap_length;
         ring->held_ms = held_ms;
-        /* Of no protocol until it is bound: or it would be given other interfaces' packets. */
-        ring->socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-        if (ring->socket >= 0 && map(ring, (size_t)interface->buffer_mib << 20, held_ms) &&
+        if (open_with(ring, (size_t)interface->buffer_mib << 20, held_ms) &&
             listen_to(ring, interface))
             return ring;
     }
@@ -110,10 +133,15 @@ void ring_close(struct ring *ring)
     if (!ring)
         return;
     if (ring->memory)
-        munmap(ring->memory, ring->block_size * ring->block_count);
+        munmap(ring->memory, ring_bytes(ring));
     if (ring->socket >= 0)
         close(ring->socket);
     free(ring);
+}
+
+size_t ring_bytes(const struct ring *ring)
+{
+    return ring->block_size * ring->block_count;
 }
 
 int ring_descriptor(const struct ring *ring)

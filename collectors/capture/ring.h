@@ -19,11 +19,15 @@
 struct ring;
 
 /* INTERFACE's name, snap length, promiscuous mode and buffer count. A packet waits for its block to
- * be full for HELD_MS at most. NULL, with the reason in ERROR, when the kernel refuses, or memory
- * is exhausted. CAP_NET_RAW is needed. */
+ * be full for HELD_MS at most. Where there is no memory for such a buffer, it is half as large, or
+ * a quarter, down to 1 MiB. NULL, with the reason in ERROR, when the kernel refuses, or memory is
+ * exhausted. CAP_NET_RAW is needed. */
 struct ring *ring_open(const struct interface_config *interface, unsigned held_ms, char *error,
                        size_t error_size);
 void ring_close(struct ring *ring);
+
+/* How large the buffer is: a block's size more than asked for at most, or less (see above). */
+size_t ring_bytes(const struct ring *ring);
 
 /* The socket: readable when ring_read() may give something, or the interface is gone. */
 int ring_descriptor(const struct ring *ring);

@@ -377,6 +377,11 @@ int source_descriptor(const struct source *source)
     return source->pcap ? pcap_get_selectable_fd(source->pcap) : -1;
 }
 
+size_t source_buffer_bytes(const struct source *source)
+{
+    return source->ring ? ring_bytes(source->ring) : 0;
+}
+
 /* Each worker is given what comes before all of them are there: only what is shared counts. Once
  * that begins, a clock that is set back changes nothing. */
 static bool is_before_sharing(struct source *source, int64_t time_ns)

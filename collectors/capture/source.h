@@ -62,6 +62,9 @@ void source_join(struct source *source, unsigned worker);
 /* What must stay open in all of them. */
 int source_file_descriptor(const struct source *source);
 
+/* What the kernel keeps packets of an interface in; 0 where libpcap does it, or of a file. */
+size_t source_buffer_bytes(const struct source *source);
+
 /* How long the kernel may hold back a packet of an interface, for others to come with it. */
 enum { SOURCE_HELD_MS = 400 };
 

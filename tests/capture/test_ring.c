@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -146,6 +147,7 @@ static void frames_come_in_order_and_as_they_were(void **state)
 
     (void)state;
     begin(65535, true);
+    assert_int_equal(ring_bytes(ring), 1 << 20);
     while (sent < 20000 || seen + dropped < sent) {
         struct captured_frame frames[64];
         size_t count;
@@ -291,6 +293,55 @@ static void await_end(void)
 }
 
 /* What it carried before is given first, though it is held back. */
+static rlim_t mapped_bytes(void)
+{
+    FILE *stream = fopen("/proc/self/statm", "re");
+    unsigned long pages = 0;
+
+    assert_non_null(stream);
+    assert_int_equal(fscanf(stream, "%lu", &pages), 1);
+    fclose(stream);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Opens a ring where no more than MORE_MIB can be mapped. */
+static struct ring *open_in_less(unsigned buffer_mib, unsigned more_mib, char *error, size_t size)
+{
+    struct rlimit before, less;
+    struct ring *opened;
+
+    interface.buffer_mib = buffer_mib;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    less = before;
+    less.rlim_cur = mapped_bytes() + ((rlim_t)more_mib << 20);
+    assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
+    opened = ring_open(&interface, held_ms, error, size);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    interface.buffer_mib = 1;
+    return opened;
+}
+
+static void with_less_memory_the_ring_is_smaller(void **state)
+{
+    struct captured_frame got;
+    char error[256] = "";
+
+    (void)state;
+    if (tap < 0)
+        skip();
+    ring = open_in_less(64, 20, error, sizeof(error));
+    assert_string_equal(error, "");
+    assert_int_equal(ring_bytes(ring), 16 << 20);
+    make(3, 100, 0x88b5);
+    send_frame(100);
+    assert_int_equal(receive(&got, 1), 1);
+    assert_frame(&got, 100, 100);
+    ring_close(ring);
+    ring = open_in_less(64, 0, error, sizeof(error));
+    assert_null(ring);
+    assert_string_equal(error, "Cannot allocate memory");
+}
+
 static void an_interface_that_was_removed_is_gone(void **state)
 {
     struct captured_frame got;
@@ -335,6 +386,7 @@ int main(void)
         cmocka_unit_test_teardown(a_tag_counts_as_a_part_of_its_frame, end),
         cmocka_unit_test_teardown(what_finds_no_room_is_counted, end),
         cmocka_unit_test_teardown(an_interface_that_is_down_comes_up_again, end),
+        cmocka_unit_test_teardown(with_less_memory_the_ring_is_smaller, end),
         cmocka_unit_test_teardown(an_interface_that_was_removed_is_gone, end),
         cmocka_unit_test_teardown(an_interface_that_was_down_and_removed_is_gone, end),
     };

@@ -242,6 +242,8 @@ static const struct {
     {FACTORS "\ninterfaces = ( { name = \"eth0\";\nsnap_length = 255; } );\n", 3,
      "snap_length is 255"},
     {FACTORS "\ninterfaces = ( { name = \"eth0\";\nbuffer_mib = 0; } );\n", 3, "buffer_mib is 0"},
+    {FACTORS "\ninterfaces = ( { name = \"eth0\";\nbuffer_mib = 2048; } );\n", 3,
+     "buffer_mib is 2048"},
     {FACTORS "\ninterfaces = ( { name = \"eth0\";\npromiscuous = 1; } );\n", 3,
      "promiscuous must be true or false"},
     {FACTORS "\nservices = \n;\n", 3, "syntax error"},
