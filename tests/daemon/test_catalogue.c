@@ -1341,6 +1341,30 @@ static void the_sample_tells_web_from_api(void **state)
         {"asia-east1-aiplatform.googleapis.com", "vertex-ai"},
         {"bedrock-runtime.eu-west-3.amazonaws.com", "bedrock-eu-west-3"},
         {"bedrock-runtime.ap-south-1.amazonaws.com", "bedrock"},
+        {"bedrock-runtime-fips.us-east-1.amazonaws.com", "bedrock-us-east-1"},
+        {"bedrock-runtime-fips.ca-central-1.amazonaws.com", "bedrock"},
+        {"bedrock-runtime.eu-west-3.api.aws", "bedrock-eu-west-3"},
+        {"bedrock-mantle.eu-central-1.api.aws", "bedrock-eu-central-1"},
+        {"bedrock-mantle.us-east-2.api.aws", "bedrock"},
+        {"aiplatform.eu.rep.googleapis.com", "vertex-ai-eu"},
+        {"aiplatform.us.rep.googleapis.com", "vertex-ai"},
+        {"eu-west-1.api.x.ai", "xai-api"},
+        {"models.github.ai", "github-models"},
+        {"agentn.api5.cursor.sh", "cursor"},
+        {"api.fireworks.ai", "fireworks-api"},
+        {"api.cerebras.ai", "cerebras-api"},
+        {"eu-de.ml.cloud.ibm.com", "watsonx-eu-de"},
+        {"us-south.ml.cloud.ibm.com", "watsonx"},
+        {"inference.generativeai.eu-frankfurt-1.oci.oraclecloud.com",
+         "oci-generative-ai-eu-frankfurt-1"},
+        {"inference.generativeai.uk-london-1.oci.oraclecloud.com", "oci-generative-ai"},
+        {"llm-x.eu-central-1.maas.aliyuncs.com", "alibaba-model-studio"},
+        {"cn-hongkong.dashscope.aliyuncs.com", "alibaba-model-studio"},
+        {"api.moonshot.ai", "moonshot-api"},
+        {"openai.inference.de-txl.ionos.com", "ionos-ai"},
+        {"api.tokenfactory.nebius.com", "nebius"},
+        {"api.scaleway.ai", "scaleway-ai"},
+        {"oai.endpoints.kepler.ai.cloud.ovh.net", "ovh-ai"},
         {"q.eu-central-1.amazonaws.com", "amazon-q-eu-central-1"},
         {"eu.api.openai.com", "openai-api-eu"},
         {"api.us.mistral.ai", "mistral-api-us"},
@@ -1365,6 +1389,7 @@ static void the_sample_tells_web_from_api(void **state)
     assert_int_equal(match(catalogue, "www.google.com"), SERVICE_NONE);
     assert_int_equal(match(catalogue, "outlook.office.com"), SERVICE_NONE);
     assert_int_equal(match(catalogue, "s3.eu-west-3.amazonaws.com"), SERVICE_NONE);
+    assert_int_equal(match(catalogue, "s3.eu-west-3.api.aws"), SERVICE_NONE);
     catalogue_free(catalogue);
 }
 
