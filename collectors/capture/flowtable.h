@@ -45,7 +45,8 @@ struct flow {
     uint64_t payload_bytes[2]; /* from the first and from the second endpoint */
     int64_t first_ns;
     uint32_t next_sequence[2];
-    uint32_t client_base; /* sequence number of the byte at which a name may begin */
+    uint32_t client_base; /* sequence number of the byte at which a name may begin; of QUIC, what
+                           * the connection was opened with (recognition_opening()) */
     uint32_t last_seen_s;
     uint32_t state;
     uint16_t direction;

@@ -42,6 +42,8 @@
  * that phase any more once the other answered (RFC 9001, 4.9.1), and repeats it sooner before. With
  * the kernel's filter, LIVENESS_S of it may not have been silent. */
 #define DATAGRAMS_OPENED_IDLE_S 20
+/* A server's first datagram that asks to be acknowledged is no smaller (RFC 9000, 14.1). */
+#define ANSWERED_BYTES 1200
 /* Packets of one end, once the connection has a name, that the other never answered. More than what
  * may be sent before an answer, as 0-RTT data are: ten packets (RFC 9002, 7.2), and some again. */
 #define UNANSWERED_PACKETS 16
@@ -500,15 +502,35 @@ static uint32_t idle_limit_s(const struct flow *flow, const struct prepared *pre
                : DATAGRAMS_IDLE_S;
 }
 
+/* Whether a client of QUIC opens another connection while we know the one before. Until the server
+ * said so much, what begins anew is the same one's: Retry and version negotiation are shorter.
+ * After that its ids are the server's, and the keys come from none of them (RFC 9001, 5.2). */
+static bool opens_another(struct metering *metering, struct flow *flow,
+                          const struct prepared *prepared)
+{
+    uint32_t opening;
+
+    if (!(flow->flags & FLOW_CLIENT_KNOWN) || prepared->side != flow_client_side(flow))
+        return false;
+    opening = recognition_opening(&prepared->packet);
+    if (opening == 0 || opening == flow->client_base)
+        return false;
+    if (flow->payload_bytes[!prepared->side] >= ANSWERED_BYTES)
+        return recognition_is_first(metering->recognition, &prepared->packet);
+    flow->client_base = opening;
+    return false;
+}
+
 /* A connection that reuses the ports of one that we know. */
-static bool reopens(const struct flow *flow, const struct prepared *prepared, uint32_t now_s)
+static bool reopens(struct metering *metering, struct flow *flow, const struct prepared *prepared,
+                    uint32_t now_s)
 {
     const struct packet *packet = &prepared->packet;
 
     if (flow->flags & FLOW_DATAGRAMS)
-        return flow->stage != FLOW_NEW &&
-               now_s > flow->last_seen_s + idle_limit_s(flow, prepared) &&
-               recognition_opens(packet);
+        return flow->stage != FLOW_NEW && (now_s > flow->last_seen_s + idle_limit_s(flow, prepared)
+                                               ? recognition_opens(packet)
+                                               : opens_another(metering, flow, prepared));
     if (!is_opening(packet))
         return false;
     return flow->stage == FLOW_FINISHED || !(flow->flags & FLOW_CLIENT_KNOWN) ||
@@ -521,7 +543,10 @@ static void begin_flow(struct metering *metering, struct flow *flow, const struc
     flow->first_ns = interval_now_ns(metering->interval);
     flow->service = SERVICE_NONE;
     flow->state = FLOW_NO_STATE;
-    flow->flags = packet->protocol == PROTOCOL_UDP ? FLOW_DATAGRAMS : 0;
+    if (packet->protocol == PROTOCOL_UDP) {
+        flow->flags = FLOW_DATAGRAMS;
+        flow->client_base = recognition_opening(packet);
+    }
     interval_coverage(metering->interval)->flows++;
 }
 
@@ -542,7 +567,7 @@ static struct flow *find_flow(struct metering *metering, const struct prepared *
     uint32_t now_s = (uint32_t)(now_ns / SECOND_NS);
     struct flow *flow = flowtable_find_at(metering->flows, prepared->key, prepared->slot);
 
-    if (flow && reopens(flow, prepared, now_s)) {
+    if (flow && reopens(metering, flow, prepared, now_s)) {
         forget_flow(metering, flow);
         begin_flow(metering, flow, packet);
     } else if (!flow) {

@@ -273,15 +273,43 @@ bool quic_starts(const uint8_t *datagram, size_t captured, size_t length)
             packet.id_length >= SHORTEST_FIRST_ID);
 }
 
-bool quic_opens(const uint8_t *datagram, size_t captured, size_t length)
+const uint8_t *quic_opening_id(const uint8_t *datagram, size_t captured, size_t length,
+                               size_t *id_length)
 {
     struct packet packet;
 
-    if (gquic_client_version(datagram, captured) != 0)
-        return true;
-    return length >= SMALLEST_FIRST_DATAGRAM && captured > 0 && datagram[0] & LONG_HEADER &&
-           read_packet(datagram, captured, length, &packet) && packet.version != 0 &&
-           packet.type == INITIAL;
+    if (length < SMALLEST_FIRST_DATAGRAM || captured == 0 || !(datagram[0] & LONG_HEADER) ||
+        gquic_client_version(datagram, captured) != 0 ||
+        !read_packet(datagram, captured, length, &packet) || packet.version == 0 ||
+        packet.type != INITIAL)
+        return NULL;
+    *id_length = packet.id_length;
+    return packet.id;
+}
+
+bool quic_opens(const uint8_t *datagram, size_t captured, size_t length)
+{
+    size_t id_length;
+
+    return gquic_client_version(datagram, captured) != 0 ||
+           quic_opening_id(datagram, captured, length, &id_length);
+}
+
+static void drop_piece(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
+{
+    (void)context;
+    (void)offset;
+    (void)bytes;
+    (void)length;
+}
+
+bool quic_is_first(struct quiccrypto *crypto, const uint8_t *datagram, size_t captured,
+                   size_t length)
+{
+    struct quic_connection none = {0};
+
+    return quic_read_client(crypto, &none, datagram, captured, length, drop_piece, NULL) ==
+           QUIC_CRYPTO;
 }
 
 /* RFC 9000, 12.2: the packet with a short header, if there is one, is the last. A zero begins none:

@@ -34,6 +34,16 @@ bool quic_starts(const uint8_t *datagram, size_t captured, size_t length);
  */
 bool quic_opens(const uint8_t *datagram, size_t captured, size_t length);
 
+/* The destination id of what opens a connection, of ID_LENGTH bytes: whoever opens another from the
+ * same ports draws another one. NULL of all else, and of Google's versions. */
+const uint8_t *quic_opening_id(const uint8_t *datagram, size_t captured, size_t length,
+                               size_t *id_length);
+
+/* Whether the keys of what opens a connection come from its own id: so it is the client's first, or
+ * the first after Retry, and none that answers the server. */
+bool quic_is_first(struct quiccrypto *crypto, const uint8_t *datagram, size_t captured,
+                   size_t length);
+
 /* How many bytes of a datagram, of either end of a connection that was named, follow the packets of
  * the handshake: they are application data, but for a short header and a tag. */
 size_t quic_data_length(const uint8_t *datagram, size_t captured, size_t length);

@@ -1118,6 +1118,22 @@ bool recognition_opens(const struct packet *packet)
     return quic_opens(packet->payload, packet->captured_length, packet->payload_length);
 }
 
+uint32_t recognition_opening(const struct packet *packet)
+{
+    static const struct hash_key no_key;
+    size_t length;
+    const uint8_t *id =
+        quic_opening_id(packet->payload, packet->captured_length, packet->payload_length, &length);
+
+    return id ? (uint32_t)keyedhash(&no_key, id, length) | 1 : 0;
+}
+
+bool recognition_is_first(const struct recognition *recognition, const struct packet *packet)
+{
+    return quic_is_first(recognition->crypto, packet->payload, packet->captured_length,
+                         packet->payload_length);
+}
+
 static void gather_crypto(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
 {
     if (bytes) {

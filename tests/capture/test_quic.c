@@ -824,6 +824,33 @@ static void only_initials_open_connections(void **state)
     assert_true(quic_opens(datagram.at, datagram.length, datagram.length));
 }
 
+/* The id that a client draws gives the keys; the one that the server chooses does not. */
+static void the_first_of_a_connection_has_its_own_keys(void **state)
+{
+    struct packet_parts parts = version_1();
+    size_t id_length = 0;
+
+    (void)state;
+    make_message(0);
+    make_initial(&parts, 0, message.length);
+    put_fill(&datagram, 0, 1200 - datagram.length);
+    assert_ptr_equal(quic_opening_id(datagram.at, datagram.length, datagram.length, &id_length),
+                     datagram.at + 6);
+    assert_int_equal(id_length, 8);
+    assert_true(quic_is_first(crypto, datagram.at, datagram.length, datagram.length));
+    parts.key_id = ids + 8;
+    parts.key_id_length = 8;
+    make_initial(&parts, 0, message.length);
+    put_fill(&datagram, 0, 1200 - datagram.length);
+    assert_non_null(quic_opening_id(datagram.at, datagram.length, datagram.length, &id_length));
+    assert_false(quic_is_first(crypto, datagram.at, datagram.length, datagram.length));
+    assert_null(quic_opening_id(datagram.at, datagram.length, 1199, &id_length));
+    message.length = 0;
+    put_chlo(&message, 100, "api.example", NULL, NULL, 0);
+    put_q043(&message, "Q043");
+    assert_null(quic_opening_id(datagram.at, datagram.length, datagram.length, &id_length));
+}
+
 static void put_long(unsigned type, size_t size)
 {
     put_u8(&datagram, 0xc0 | type << 4);
@@ -1119,6 +1146,7 @@ int main(void)
         cmocka_unit_test(unknown_versions_start_with_large_datagrams),
         cmocka_unit_test(the_fixed_bit_may_be_greased),
         cmocka_unit_test(only_initials_open_connections),
+        cmocka_unit_test(the_first_of_a_connection_has_its_own_keys),
         cmocka_unit_test(data_follow_the_handshake),
         cmocka_unit_test(the_identifier_stands_in_long_headers),
         cmocka_unit_test(cut_datagrams_give_the_name_once_the_hello_is_there),
