@@ -107,6 +107,22 @@ size_t assembly_end(const struct assembly *assembly)
     return assembly->range_count ? assembly->ranges[assembly->range_count - 1].end : 0;
 }
 
+void assembly_take_out(struct assembly *assembly, size_t kept)
+{
+    size_t prefix = assembly_prefix(assembly);
+    size_t end = assembly_end(assembly);
+    size_t count = prefix - kept;
+
+    memmove(assembly->bytes + kept, assembly->bytes + prefix, end - prefix);
+    memset(assembly->bytes + end - count, 0, count);
+    assembly->base += (uint32_t)count;
+    assembly->ranges[0].end = (uint16_t)kept;
+    for (unsigned i = 1; i < assembly->range_count; i++) {
+        assembly->ranges[i].start = (uint16_t)(assembly->ranges[i].start - count);
+        assembly->ranges[i].end = (uint16_t)(assembly->ranges[i].end - count);
+    }
+}
+
 void assembly_wipe(struct assembly *assembly)
 {
     memset(assembly->bytes, 0, assembly_end(assembly));

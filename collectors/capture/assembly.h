@@ -36,6 +36,9 @@ bool assembly_add(struct assembly *assembly, uint32_t sequence, const uint8_t *b
 size_t assembly_prefix(const struct assembly *assembly);
 /* The same, up to the furthest byte that is there: more where holes are left. */
 size_t assembly_end(const struct assembly *assembly);
+/* Takes out what stands between the first KEPT bytes and the first hole, as if nobody had sent it:
+ * there is room for as much that comes later. */
+void assembly_take_out(struct assembly *assembly, size_t kept);
 /* Forgets what was added: names and addresses must not outlast the connection that they are of. */
 void assembly_wipe(struct assembly *assembly);
 

@@ -243,6 +243,138 @@ static enum clienthello_result parse_records(const uint8_t *bytes, size_t length
                                        : parse_gathered(message, gathered, wanted, cut, hello);
 }
 
+/* -- Shortening -------------------------------------------------------------------------------- */
+
+/* What is kept of a message: what is fixed in it, the extensions that tell something, and the
+ * beginning of one that goes on. */
+enum { FIXED_SIZE = HANDSHAKE_HEADER + 2 + CLIENTHELLO_RANDOM_SIZE, LENGTHS_SIZE = 1 + 2 + 1 + 2 };
+enum { EXTENSION_HEADER = 4, LARGEST_KEPT = 512 };
+
+struct kept {
+    uint8_t bytes[FIXED_SIZE + LENGTHS_SIZE + LARGEST_KEPT + EXTENSION_HEADER];
+    size_t length;
+};
+
+static void store_u16(uint8_t *bytes, size_t value)
+{
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
+}
+
+static void put_record_header(uint8_t *bytes, size_t size)
+{
+    bytes[0] = RECORD_HANDSHAKE;
+    bytes[1] = 3;
+    bytes[2] = 1;
+    store_u16(bytes + 3, size);
+}
+
+/* Returns false when there is no room. */
+static bool keep(struct kept *kept, const uint8_t *bytes, size_t length)
+{
+    if (length > sizeof(kept->bytes) - kept->length)
+        return false;
+    memcpy(kept->bytes + kept->length, bytes, length);
+    kept->length += length;
+    return true;
+}
+
+static bool keep_header(struct kept *kept, uint16_t type, size_t length)
+{
+    uint8_t header[EXTENSION_HEADER];
+
+    store_u16(header, type);
+    store_u16(header + 2, length);
+    return keep(kept, header, sizeof(header));
+}
+
+/* Extensions that tell something by more than that they are there. */
+static bool tells(uint16_t type)
+{
+    return type == EXTENSION_SERVER_NAME || type == EXTENSION_ALPN;
+}
+
+/* Of an extension that goes on, what is here is left out of it. */
+static bool keep_extensions(struct cursor *rest, struct kept *kept)
+{
+    while (cursor_left(rest) >= EXTENSION_HEADER) {
+        const uint8_t *header = cursor_bytes(rest, EXTENSION_HEADER);
+        uint16_t type = cursor_load_u16(header);
+        size_t length = cursor_load_u16(header + 2);
+        size_t here = length < cursor_left(rest) ? length : cursor_left(rest);
+
+        cursor_skip(rest, here);
+        if (tells(type) ? !keep(kept, header, EXTENSION_HEADER + here)
+                        : (type == EXTENSION_ECH || here < length) &&
+                              !keep_header(kept, type, length - here))
+            return false;
+    }
+    return keep(kept, rest->at, cursor_left(rest));
+}
+
+/* Of a message of WANTED bytes, of which the first GATHERED are there. Returns false when it has to
+ * stay. */
+static bool shorten_message(const uint8_t *message, size_t gathered, size_t wanted,
+                            struct kept *kept)
+{
+    static const uint8_t no_lengths[LENGTHS_SIZE];
+    struct cursor rest = cursor_over(message, gathered);
+    size_t extensions_size;
+    size_t here;
+
+    cursor_skip(&rest, FIXED_SIZE);
+    cursor_skip(&rest, cursor_u8(&rest));  /* session id */
+    cursor_skip(&rest, cursor_u16(&rest)); /* cipher suites */
+    cursor_skip(&rest, cursor_u8(&rest));  /* compression methods */
+    extensions_size = cursor_u16(&rest);
+    here = cursor_left(&rest);
+    if (rest.failed || here > extensions_size || !keep(kept, message, FIXED_SIZE) ||
+        !keep(kept, no_lengths, LENGTHS_SIZE) || !keep_extensions(&rest, kept))
+        return false;
+    extensions_size -= here - (kept->length - FIXED_SIZE - LENGTHS_SIZE);
+    wanted -= gathered - kept->length + HANDSHAKE_HEADER;
+    kept->bytes[1] = (uint8_t)(wanted >> 16);
+    store_u16(kept->bytes + 2, wanted);
+    store_u16(kept->bytes + FIXED_SIZE + LENGTHS_SIZE - 2, extensions_size);
+    return true;
+}
+
+size_t clienthello_shorten(uint8_t *bytes, size_t length)
+{
+    uint8_t message[CLIENTHELLO_MAX];
+    struct cursor cursor = cursor_over(bytes, length);
+    size_t gathered = 0;
+    size_t open = 0; /* what is missing of the last record */
+    struct kept kept = {.length = 0};
+    size_t wanted;
+    size_t shorter;
+
+    if (length > CLIENTHELLO_MAX || !clienthello_starts(bytes, length))
+        return length;
+    skip_silent_records(&cursor);
+    while (open == 0 && cursor_left(&cursor) >= RECORD_HEADER) {
+        open = gathered + cursor_load_u16(cursor.at + 3);
+        if (!gather_record(&cursor, message, &gathered))
+            return length;
+        open -= gathered;
+    }
+    wanted = gathered < HANDSHAKE_HEADER ? 0 : message_length(message, gathered);
+    if (gathered >= wanted || !shorten_message(message, gathered, wanted, &kept))
+        return length;
+    shorter = RECORD_HEADER + kept.length + (open ? RECORD_HEADER : cursor_left(&cursor));
+    if (shorter >= length)
+        return length;
+    put_record_header(bytes, kept.length);
+    memcpy(bytes + RECORD_HEADER, kept.bytes, kept.length);
+    if (open)
+        put_record_header(bytes + RECORD_HEADER + kept.length, open);
+    else
+        memmove(bytes + RECORD_HEADER + kept.length, cursor.at, cursor_left(&cursor));
+    return shorter;
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
 enum clienthello_result clienthello_parse_message(const uint8_t *bytes, size_t length,
                                                   struct clienthello *hello)
 {

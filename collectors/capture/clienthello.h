@@ -13,7 +13,7 @@
  */
 #define CLIENTHELLO_MAX 16384
 /* Servers take none that is longer (OpenSSL's limit, from what a ClientHello can hold). Of one
- * longer than CLIENTHELLO_MAX the first bytes are looked at. */
+ * longer than CLIENTHELLO_MAX the first bytes are looked at; see clienthello_shorten(). */
 #define CLIENTHELLO_LONGEST 131396
 
 #define CLIENTHELLO_RANDOM_SIZE 32
@@ -54,6 +54,11 @@ enum clienthello_result clienthello_parse_cut(const uint8_t *bytes, size_t lengt
                                               struct clienthello *hello);
 enum clienthello_result clienthello_parse_cut_message(const uint8_t *bytes, size_t length,
                                                       struct clienthello *hello);
+
+/* Takes out of a hello in records, of which the first LENGTH bytes are there, what tells nothing:
+ * the bytes that follow may follow still, and it tells the same. Returns how many bytes it has now,
+ * LENGTH when nothing can be taken out. */
+size_t clienthello_shorten(uint8_t *bytes, size_t length);
 
 /* Cheap test of the first bytes of a segment: could a ClientHello start here? */
 bool clienthello_starts(const uint8_t *bytes, size_t length);

@@ -96,6 +96,19 @@ const uint8_t *naming_ahead(struct naming *naming, uint32_t index, uint32_t *len
     return assembly->bytes + stepped;
 }
 
+bool naming_make_room(struct naming *naming, uint32_t index)
+{
+    struct assembly *assembly = naming_bytes(naming, index);
+    uint32_t stepped = naming->states[index].stepped;
+    size_t length = assembly_prefix(assembly) - stepped;
+    size_t shorter = clienthello_shorten(assembly->bytes + stepped, length);
+
+    if (shorter == length)
+        return false;
+    assembly_take_out(assembly, stepped + shorter);
+    return true;
+}
+
 struct address *naming_client(struct naming *naming, uint32_t index)
 {
     return &naming->states[index].client;

@@ -743,10 +743,11 @@ static bool gather(struct recognition *recognition, const struct segment *segmen
     struct assembly *assembly = naming_bytes(recognition->naming, segment->flow->state);
     uint32_t base = assembly->base;
 
-    if (!assembly_add(assembly, packet->sequence, packet->payload, packet->captured_length)) {
-        give_up_naming(recognition, segment);
-        return false;
-    }
+    while (!assembly_add(assembly, packet->sequence, packet->payload, packet->captured_length))
+        if (!naming_make_room(recognition->naming, segment->flow->state)) {
+            give_up_naming(recognition, segment);
+            return false;
+        }
     return look_at_gathered(recognition, segment) && segment->flow->stage == FLOW_NEW &&
            packet->sequence != base &&
            clienthello_may_start(packet->payload, packet->captured_length);

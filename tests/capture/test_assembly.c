@@ -224,6 +224,30 @@ static void any_order_gives_the_same_name(void **state)
     }
 }
 
+static void what_is_taken_out_makes_room(void **state)
+{
+    static uint8_t bytes[ASSEMBLY_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 7 % 251 + 1);
+    assembly_start(&assembly, 1000);
+    assert_true(assembly_add(&assembly, 1000, bytes, 9000));
+    assert_true(assembly_add(&assembly, 1000 + 9500, bytes + 9500, 100));
+    assert_false(assembly_add(&assembly, 1000 + 16000, bytes, 500));
+    assembly_take_out(&assembly, 10);
+    assert_int_equal(assembly_prefix(&assembly), 10);
+    assert_int_equal(assembly_end(&assembly), 16384 - 8990);
+    assert_memory_equal(assembly.bytes, bytes, 10);
+    assert_memory_equal(assembly.bytes + 510, bytes + 9500, 100);
+    assert_memory_equal(assembly.bytes + 7010, bytes, 384);
+    assert_int_equal(assembly.bytes[16384 - 8990], 0); /* nothing is left of it */
+    assert_int_equal(assembly.bytes[ASSEMBLY_SIZE - 1], 0);
+    assert_true(assembly_add(&assembly, 1000 + 16000, bytes, 500));
+    assert_true(assembly_add(&assembly, 1000 + 9000, bytes + 9000, 500));
+    assert_int_equal(assembly_prefix(&assembly), 610);
+}
+
 static void a_pool_gives_each_one_once(void **state)
 {
     struct assembly_pool *pool = assembly_pool_new(3);
@@ -273,6 +297,7 @@ int main(void)
         cmocka_unit_test(two_thousand_bytes_may_come_one_by_one),
         cmocka_unit_test(any_pieces_give_what_a_plain_model_gives),
         cmocka_unit_test(any_order_gives_the_same_name),
+        cmocka_unit_test(what_is_taken_out_makes_room),
         cmocka_unit_test(a_pool_gives_each_one_once),
         cmocka_unit_test(nothing_is_left_of_what_was_given_back),
     };

@@ -306,6 +306,59 @@ static void messages_that_contradict_themselves_are_malformed(void **state)
     assert_int_equal(parse(&wire), CLIENTHELLO_MALFORMED);
 }
 
+/* Wherever a hello is shortened, and however often, it tells the same. */
+static void a_shortened_hello_tells_the_same(void **state)
+{
+    static const struct hello_parts rows[] = {
+        {.name = "a.example", .alpn = "h2", .ech = true, .padding = 3000},
+        {.name = "a.example", .alpn = "h2", .ech = true, .padding = 3000, .name_comes_last = true},
+        {.name = "a.example", .padding = 1500, .record_size = 1, .name_comes_last = true},
+        {.name = "a.example", .ech = true, .padding = 900, .record_size = 7},
+        {.alpn = "h2", .ech = true, .padding = 900, .record_size = 400},
+    };
+    static uint8_t bytes[CLIENTHELLO_MAX];
+    struct clienthello whole;
+    size_t length;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        write_hello(&rows[i]);
+        assert_int_equal(parse(&wire), CLIENTHELLO_COMPLETE);
+        whole = hello;
+        for (size_t step = 1; step < wire.length; step = step * 5 / 4 + 1) {
+            size_t most = 0;
+
+            length = 0;
+            for (size_t at = 0; at < wire.length; at += step) {
+                size_t more = wire.length - at < step ? wire.length - at : step;
+
+                memcpy(bytes + length, wire.at + at, more);
+                length = clienthello_shorten(bytes, length + more);
+                assert_true(length <= at + more);
+                most = length > most ? length : most;
+            }
+            assert_int_equal(clienthello_parse(bytes, length, &hello), CLIENTHELLO_COMPLETE);
+            assert_memory_equal(&hello, &whole, sizeof(hello));
+            assert_true(most < 600 + step);
+        }
+    }
+}
+
+static void what_is_no_part_of_a_hello_is_not_shortened(void **state)
+{
+    struct hello_parts parts = {.name = "a.example", .padding = 3000};
+
+    (void)state;
+    write_hello(&parts);
+    assert_int_equal(clienthello_shorten(wire.at, wire.length), wire.length); /* it is whole */
+    assert_int_equal(clienthello_shorten(wire.at, 40), 40);
+    assert_int_equal(clienthello_shorten(wire.at, 0), 0);
+    set_u16(&wire, 5 + 4 + EXTENSIONS_AT, 10); /* less than there is */
+    assert_int_equal(clienthello_shorten(wire.at, 2000), 2000);
+    wire.at[0] = 23;
+    assert_int_equal(clienthello_shorten(wire.at, 2000), 2000);
+}
+
 static void the_largest_hello_fits(void **state)
 {
     struct hello_parts parts = {.name = "a.example", .name_comes_last = true};
@@ -504,6 +557,8 @@ int main(void)
         cmocka_unit_test(lengths_that_lie_give_no_name),
         cmocka_unit_test(a_later_lie_does_not_take_the_name_back),
         cmocka_unit_test(messages_that_contradict_themselves_are_malformed),
+        cmocka_unit_test(a_shortened_hello_tells_the_same),
+        cmocka_unit_test(what_is_no_part_of_a_hello_is_not_shortened),
         cmocka_unit_test(the_largest_hello_fits),
         cmocka_unit_test(of_a_cut_hello_the_name_counts),
         cmocka_unit_test(records_that_say_nothing_hide_no_hello),

@@ -1565,6 +1565,44 @@ static void a_hello_in_single_bytes_needs_no_opening(void **state)
     assert_names(1, 0, 0, 0);
 }
 
+/* However long a hello is, and wherever its name: key shares of experiments are of 21 kB. In single
+ * bytes of records, or with segments that overtake others, too. */
+static void a_hello_may_be_longer_than_there_is_room(void **state)
+{
+    static const struct {
+        size_t padding;
+        size_t record_size;
+        uint32_t segment;
+        bool behind_proxy;
+        bool name_comes_last;
+    } rows[] = {
+        {20000, 16384, 1400, false, true},  {60000, 16384, 1400, true, true},
+        {60000, 16384, 60000, false, true}, {5000, 1, 1400, false, true},
+        {5000, 1, 1400, false, false},      {60000, 500, 17, false, true},
+    };
+    static struct bytes hello;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct hello_parts parts = {.name = "api.example",
+                                          .padding = rows[i].padding,
+                                          .record_size = rows[i].record_size,
+                                          .name_comes_last = rows[i].name_comes_last};
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        make_hello(&hello, &parts);
+        talk_open(&film, &talk);
+        if (rows[i].behind_proxy)
+            talk_text(&film, &talk, FROM_CLIENT, "PROXY TCP4 10.1.0.1 203.0.113.9 51000 443\r\n");
+        talk_say(&film, &talk, FROM_CLIENT, &hello, rows[i].segment);
+        use(&talk);
+        scene_play();
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
 /* Of plain text in pieces, the last could be the beginning of a request: until the hello comes. */
 static void a_hello_may_follow_plain_text_in_pieces(void **state)
 {
@@ -2741,6 +2779,7 @@ int main(void)
         TEST(the_hello_counts_for_more_than_the_proxy_was_told),
         TEST(a_tunnel_may_carry_clear_text),
         TEST(a_head_may_be_longer_than_there_is_room),
+        TEST(a_hello_may_be_longer_than_there_is_room),
         TEST(a_request_may_come_in_pieces_from_the_middle),
         TEST(a_name_may_be_all_that_was_captured),
         TEST(a_cut_request_leads_to_the_hello),

@@ -23,8 +23,26 @@ static void check_part(enum clienthello_result result, const struct clienthello 
         abort();
 }
 
+/* What the first LENGTH bytes are shortened to, and the rest, tell the same. */
+static void check_shortened(uint8_t *bytes, const uint8_t *data, size_t length, size_t size,
+                            const struct clienthello *whole)
+{
+    struct clienthello hello;
+    size_t shorter;
+
+    memcpy(bytes, data, length);
+    shorter = clienthello_shorten(bytes, length);
+    if (shorter > length)
+        abort();
+    memcpy(bytes + shorter, data + length, size - length);
+    if (clienthello_parse(bytes, shorter + size - length, &hello) != CLIENTHELLO_COMPLETE ||
+        memcmp(&hello, whole, sizeof(hello)) != 0)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static uint8_t shortened[CLIENTHELLO_MAX];
     struct clienthello hello;
     struct clienthello part;
     enum clienthello_result result = clienthello_parse(data, size, &hello);
@@ -41,6 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         check_part(result, &part, &hello);
         check_part(clienthello_parse_cut(data, length, &part), &part, &hello);
+        if (size <= sizeof(shortened))
+            check_shortened(shortened, data, length, size, &hello);
     }
     return 0;
 }
