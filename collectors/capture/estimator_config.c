@@ -295,6 +295,13 @@ static bool check_whole(const config_setting_t *group, const struct estimator *e
                        "whole_record_min is not used with bulk_record_min by M2");
         return false;
     }
+    /* What a pause goes before is text beyond that size; M1 has that of its events. */
+    if (estimator->method == METHOD_M2 && estimator->whole_pause_s > 0 &&
+        estimator->whole_record_overhead_bytes <= 0) {
+        confread_error(config_setting_get_member(group, "whole_pause_s"), diagnostics,
+                       "whole_pause_s is used with whole_record_overhead_bytes by M2");
+        return false;
+    }
     if (estimator->method == METHOD_M1 && estimator->whole_alone_factor > 0 &&
         estimator->whole_alone_more <= 0) {
         confread_error(config_setting_get_member(group, "whole_alone_factor"), diagnostics,

@@ -812,6 +812,11 @@ static const struct {
     {M3_WITH("\nwhole_pause_s = 0.25;"), 5, "whole_pause_s is not used by M3"},
     {ESTIMATOR(M1 PRIOR PAGE "\nwhole_pause_s = 0.25;"), 5,
      "whole_pause_s is not used with reply_s"},
+    {BAD(M2 "\nwhole_pause_s = 0.25;"), 5,
+     "whole_pause_s is used with whole_record_overhead_bytes by M2"},
+    {BAD(M2 "at_once_gap_s = 1; whole_record_overhead_bytes = 0; whole_record_min = 1000;"
+            "\nwhole_pause_s = 0.25;"),
+     5, "whole_pause_s is used with whole_record_overhead_bytes by M2"},
     {ESTIMATOR(M1 PRIOR "\nsmallest_records_min = 16;"), 5,
      "smallest_records_min is not used by M1"},
     {BAD(M2 "\nsmallest_records_min = 16;"), 5,
