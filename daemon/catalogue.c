@@ -653,6 +653,7 @@ static const struct confread_key host_keys[] = {
 static const struct confread_key main_keys[] = {
     {"services", CONFREAD_LIST, true, 0, 0, 0, 0, NULL},
     {"estimators", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL},
+    {"exchanges", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL},
     {"ech_public_names", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"resolvers", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
@@ -952,7 +953,8 @@ static void read_main(struct loader *loader, const config_setting_t *root)
     if (!confread_group(root, main_keys, COUNT_OF(main_keys), &unused, loader->diagnostics))
         return;
     loader->estimators_setting = config_setting_get_member(root, "estimators");
-    estimator_config_read(loader->estimators_setting, &loader->estimators, loader->diagnostics);
+    estimator_config_read(loader->estimators_setting, config_setting_get_member(root, "exchanges"),
+                          &loader->estimators, loader->diagnostics);
     read_lists(loader, root);
 }
 

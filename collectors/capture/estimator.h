@@ -94,8 +94,19 @@ struct estimator_regime {
     struct token_rule rule; /* then this holds */
 };
 
+/* Of all programs' connections: what cuts them into exchanges (exchange.h). */
+struct exchange_cut {
+    double
+        request_pause_s;  /* what a client sends within that of its last word is of one request, */
+    double body_pause_s;  /* also after a full record; */
+    double answer_wait_s; /* and it is forgotten without an answer in that */
+    double step_pause_s;  /* what a server writes after that is another write */
+    double opening_bytes_max; /* what it says first on a connection, and is no answer */
+};
+
 struct estimator {
     char name[ESTIMATOR_NAME_SIZE];
+    struct exchange_cut cut;
     union { /* where no regime fits: its band spans them all */
         struct token_rule rule;
         struct {

@@ -101,6 +101,16 @@ static const struct confread_key estimator_keys[] = {
     {"input_overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(input_overhead_bytes), 0, NULL},
 };
 
+#define CUT(name) offsetof(struct exchange_cut, name)
+
+static const struct confread_key cut_keys[] = {
+    {"request_pause_s", CONFREAD_DOUBLE, true, 0.001, 60, CUT(request_pause_s), 0, NULL},
+    {"body_pause_s", CONFREAD_DOUBLE, true, 0.001, 60, CUT(body_pause_s), 0, NULL},
+    {"answer_wait_s", CONFREAD_DOUBLE, true, 1, 86400, CUT(answer_wait_s), 0, NULL},
+    {"step_pause_s", CONFREAD_DOUBLE, true, 0.001, 1, CUT(step_pause_s), 0, NULL},
+    {"opening_bytes_max", CONFREAD_DOUBLE, true, 0, 65000, CUT(opening_bytes_max), 0, NULL},
+};
+
 #define BIT(value) (1U << (value))
 
 /* Which choices use a parameter. These must state it; all others must not, lest somebody tune a
@@ -535,21 +545,22 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
     return valid;
 }
 
-bool estimator_config_read(const config_setting_t *group, struct estimator_set *set,
-                           struct diagnostics *diagnostics)
+bool estimator_config_read(const config_setting_t *estimators, const config_setting_t *exchanges,
+                           struct estimator_set *set, struct diagnostics *diagnostics)
 {
-    bool valid = true;
+    struct exchange_cut cut = {0};
+    bool valid = confread_group(exchanges, cut_keys, COUNT_OF(cut_keys), &cut, diagnostics);
 
     set->count = 0;
-    for (int i = 0; i < config_setting_length(group); i++) {
-        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+    for (int i = 0; i < config_setting_length(estimators); i++) {
+        const config_setting_t *setting = config_setting_get_elem(estimators, (unsigned)i);
 
         if (set->count == MAX_ESTIMATORS) {
             confread_error(setting, diagnostics, "more than %d estimators", MAX_ESTIMATORS);
             return false;
         }
         if (read_estimator(setting, set, &set->items[set->count], diagnostics))
-            set->count++;
+            set->items[set->count++].cut = cut;
         else
             valid = false;
     }

@@ -7,12 +7,6 @@
 #define SECOND_NS   1000000000LL
 #define SLOTS_PER_S 2
 #define SLOT_NS     (SECOND_NS / SLOTS_PER_S)
-/* Longest silence between a request and its answer: reasoning models think for minutes, and proxies
- * give up after ten. */
-#define REQUEST_PATIENCE_NS (600 * SECOND_NS)
-/* Models write tens of tokens a second; what one write fills several records with follows within a
- * millisecond. */
-#define STEP_PAUSE_NS (10 * SECOND_NS / 1000)
 /* Larger records are of what was there before, and waits for nothing but the network. */
 #define STEP_BYTES_MAX 4096
 /* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
@@ -29,16 +23,10 @@
  * SHA-256. No JSON that asks a model is so short. */
 #define FRAMES_BYTES_MAX 60
 #define FINISHED_BYTES   53
-/* What a client sends within that of its last record is of the same request, unless it is known to
- * have been waiting (RFC 9113, 5.2: flow control). */
-#define REQUEST_PAUSE_NS (50 * SECOND_NS / 1000)
 /* A record that is as full has more of the same body after it, soon. */
 #define FULL_RECORD_BYTES 16000
-#define BODY_PAUSE_NS     (SECOND_NS)
 /* Who waited to be allowed to send more does so at once. */
 #define ALLOWED_MS 100
-/* Session tickets (RFC 8446, 4.6.1), and a server's SETTINGS: two of 250 to 330 B are usual. */
-#define TICKETS_BYTES_MAX 1000
 /* Until so much of a body was sent, nobody waits (RFC 9113, 6.9.2). */
 #define FLOW_WINDOW_BYTES 60000
 /* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
@@ -337,7 +325,8 @@ static bool holds_large_event(const struct exchange_tracker *tracker,
                               const struct estimator *estimator)
 {
     return (double)(tracker->answer_bytes - tracker->last_record) >
-           estimator->record_max_bytes + estimator->record_base_bytes.high + TICKETS_BYTES_MAX;
+           estimator->record_max_bytes + estimator->record_base_bytes.high +
+               estimator->cut.opening_bytes_max;
 }
 
 /* Models that think send a signature of their thoughts, in base64: beside the call of a tool, or in
@@ -477,11 +466,13 @@ static int64_t slot_of(const struct exchange_tracker *tracker, int64_t time_ns)
 
 /* Whether the server went on by itself, after a pause: as it does where it writes what a model
  * makes, and where it answers calls or sends a file it does not. */
-static bool is_step(const struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
+static bool is_step(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                    int64_t now_ns, uint32_t size)
 {
     bool asked = tracker->state == STATE_OVERLAP && tracker->next_burst_last_ns >= tracker->last_ns;
 
-    return !asked && size <= STEP_BYTES_MAX && now_ns - tracker->last_ns >= STEP_PAUSE_NS;
+    return !asked && size <= STEP_BYTES_MAX &&
+           now_ns - tracker->last_ns >= to_ns(estimator->cut.step_pause_s);
 }
 
 /* Majority vote (Boyer and Moore, 1981): of all records, the size of more than half survives. */
@@ -555,7 +546,7 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     note_no_end(tracker, estimator);
     tracker->apart = is_apart(tracker, estimator, now_ns);
     tracker->last_record = add_small(0, size);
-    tracker->steps = add_small(tracker->steps, is_step(tracker, now_ns, size));
+    tracker->steps = add_small(tracker->steps, is_step(tracker, estimator, now_ns, size));
     if (tracker->running == 0)
         add_request(tracker); /* all had ended: one was sent together with another, and not seen */
     if (estimator->method == METHOD_M2)
@@ -600,17 +591,19 @@ static bool was_waiting(const struct exchange_tracker *tracker, int64_t now_ns)
 
 /* Whether what the client says at NOW_NS, after its last word at LAST_NS, begins another request
  * rather than that it goes on with one. */
-static bool asks_again(const struct exchange_tracker *tracker, int64_t now_ns, int64_t last_ns)
+static bool asks_again(const struct exchange_tracker *tracker, const struct exchange_cut *cut,
+                       int64_t now_ns, int64_t last_ns)
 {
-    int64_t pause_ns = tracker->request_full ? BODY_PAUSE_NS : REQUEST_PAUSE_NS;
+    double pause_s = tracker->request_full ? cut->body_pause_s : cut->request_pause_s;
 
-    return now_ns - last_ns >= pause_ns && !was_waiting(tracker, now_ns);
+    return now_ns - last_ns >= to_ns(pause_s) && !was_waiting(tracker, now_ns);
 }
 
 /* What the server first says on a new connection, tickets and SETTINGS, may come between a
  * request's headers and its body, or while it waits to send more (over QUIC, after ten datagrams,
  * RFC 9002, 7.2): that is no answer. */
-static bool is_sending(const struct exchange_tracker *tracker, int64_t now_ns)
+static bool is_sending(const struct exchange_tracker *tracker, const struct exchange_cut *cut,
+                       int64_t now_ns)
 {
     bool is_new = !tracker->had_exchange;
     bool is_cut = tracker->request_full || was_waiting(tracker, now_ns) ||
@@ -618,8 +611,9 @@ static bool is_sending(const struct exchange_tracker *tracker, int64_t now_ns)
     int64_t pause_ns = now_ns - tracker->last_ns;
 
     return is_answering(tracker) && tracker->requests == 1 &&
-           tracker->answer_bytes <= TICKETS_BYTES_MAX && tracker->steps == 0 &&
-           ((is_new && pause_ns < REQUEST_PAUSE_NS) || (is_cut && pause_ns < BODY_PAUSE_NS));
+           tracker->answer_bytes <= cut->opening_bytes_max && tracker->steps == 0 &&
+           ((is_new && pause_ns < to_ns(cut->request_pause_s)) ||
+            (is_cut && pause_ns < to_ns(cut->body_pause_s)));
 }
 
 /* Before any is answered. */
@@ -628,7 +622,7 @@ static void go_on_requesting(struct exchange_tracker *tracker, const struct esti
 {
     if (may_be_at_once(tracker, estimator) && tracker->http == EXCHANGE_HTTP_2 &&
         burst_is_request(tracker, estimator) && size >= estimator->request_bytes_min &&
-        asks_again(tracker, now_ns, tracker->last_ns)) {
+        asks_again(tracker, &estimator->cut, now_ns, tracker->last_ns)) {
         add_request(tracker);
     }
     note_request(tracker, size);
@@ -652,7 +646,7 @@ static bool is_rest(const struct exchange_tracker *tracker, const struct estimat
 {
     return may_be_at_once(tracker, estimator) && tracker->state == STATE_OVERLAP &&
            tracker->next_burst_bytes == 0 &&
-           !asks_again(tracker, now_ns, tracker->next_burst_last_ns);
+           !asks_again(tracker, &estimator->cut, now_ns, tracker->next_burst_last_ns);
 }
 
 /* What the client said is a request, beside one that is being answered. */
@@ -700,7 +694,7 @@ static bool client_record(struct exchange_tracker *tracker, const struct estimat
         go_on_requesting(tracker, estimator, now_ns, size);
         return false;
     }
-    if (still_asking(tracker, estimator, now_ns) || is_sending(tracker, now_ns)) {
+    if (still_asking(tracker, estimator, now_ns) || is_sending(tracker, &estimator->cut, now_ns)) {
         go_on_asking(tracker, now_ns, size);
         return false;
     }
@@ -727,10 +721,11 @@ static bool one_was_refused(const struct exchange_tracker *tracker,
 }
 
 /* On a new connection, an acknowledgement of SETTINGS may come after the tickets. */
-static bool may_have_ended(const struct exchange_tracker *tracker)
+static bool may_have_ended(const struct exchange_tracker *tracker,
+                           const struct estimator *estimator)
 {
     return tracker->http == EXCHANGE_HTTP_2 && tracker->running > 0 &&
-           (tracker->steps > 0 || tracker->answer_bytes > TICKETS_BYTES_MAX ||
+           (tracker->steps > 0 || tracker->answer_bytes > estimator->cut.opening_bytes_max ||
             (tracker->had_exchange && tracker->answer_records > 0));
 }
 
@@ -751,7 +746,7 @@ static void note_frame(struct exchange_tracker *tracker, const struct estimator 
 {
     if (size >= SHORT_FRAME_BYTES)
         tracker->window_ms = (uint16_t)to_ms(now_ns);
-    else if (size == EMPTY_FRAME_BYTES && may_have_ended(tracker))
+    else if (size == EMPTY_FRAME_BYTES && may_have_ended(tracker, estimator))
         end_one(tracker, estimator);
 }
 
@@ -818,7 +813,7 @@ int64_t exchange_deadline(const struct exchange_tracker *tracker, const struct e
     switch (tracker->state) {
     case STATE_REQUEST:
         if (burst_is_request(tracker, estimator))
-            return tracker->last_ns + REQUEST_PATIENCE_NS;
+            return tracker->last_ns + to_ns(estimator->cut.answer_wait_s);
         return tracker->last_ns + to_ns(estimator->burst_gap_s);
     case STATE_ANSWER:
     case STATE_OVERLAP:

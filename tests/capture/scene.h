@@ -3,6 +3,7 @@
 #define IAGMETER_TESTS_SCENE_H
 
 #include "collectors/capture/metering.h"
+#include "tests/capture/cut.h"
 #include "tests/capture/dnswire.h"
 #include "tests/capture/film.h"
 #include "tests/capture/near.h"
@@ -56,6 +57,7 @@ static inline void scene_catalogue(void)
         .answer_record_min = 35,
         .answer_bytes_min = 200,
         .answer_gap_s = 6,
+        .cut = SHIPPED_CUT,
         .bytes_per_token = {50, 100, 200},
         .exchange_sigma = 0.5,
         .input_method = INPUT_BODY,

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/capture/cut.h"
 #include "tests/capture/said.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -19,7 +20,7 @@
 /* What they have in common; the rest of what makes an exchange follows. */
 #define COMMON                                                                                     \
     .request_record_min = 100, .burst_gap_s = 2, .answer_record_min = 35, .answer_bytes_min = 200, \
-    .answer_gap_s = 6
+    .answer_gap_s = 6, .cut = SHIPPED_CUT
 
 static const struct estimator api = {COMMON, .request_bytes_min = 200};
 
@@ -520,6 +521,7 @@ static const struct estimator program = {
     .answer_record_min = 45,
     .answer_bytes_min = 200,
     .answer_gap_s = 30,
+    .cut = SHIPPED_CUT,
     .at_once_gap_s = 1,
     .refusal_record_max = 300,
     .method = METHOD_M1,
@@ -871,6 +873,30 @@ static void a_repeated_text_is_no_answer(void **state)
     }
 }
 
+/* What a stream repeated before its end says nothing of the next end. */
+static void a_repeated_text_is_that_of_one_end(void **state)
+{
+    struct estimator responses = program;
+
+    (void)state;
+    responses.whole_record_min = 2000;
+    responses.whole_record_overhead_bytes = 1920;
+    start(&responses);
+    greet_http2(0);
+    for (int i = 0; i < 3; i++)
+        client(i * 300 * MS, 1400);
+    stream(S, 20 * MS, 50, 300);
+    server(2 * S + 20 * MS, 7900);
+    server(2 * S + 40 * MS, 8000);
+    server(2 * S + 40 * MS, EMPTY_FRAME);
+    stream(3 * S, 20 * MS, 50, 300);
+    server(4 * S, 3840);
+    server(4 * S, EMPTY_FRAME);
+    stream(4 * S + 20 * MS, 20 * MS, 50, 300);
+    close_at_end();
+    assert_int_equal(shapes[0].whole_text_bytes, 3840 - 1920);
+}
+
 /* Which way of streaming tells, most records say. */
 static void whole_answers_are_told_as_most_records_stream(void **state)
 {
@@ -982,6 +1008,18 @@ static void a_signature_of_thoughts_is_no_text(void **state)
         assert_true(shape.excess_bytes.high >= all.excess_bytes.high);
         assert_false(all.ends_in_event);
     }
+}
+
+/* Over HTTP/1.1 less stands around each event, and around a signature. */
+static void a_signature_has_what_surrounds_events(void **state)
+{
+    struct estimator less = signing;
+    const uint32_t largest[] = {300, 493, 393, 300 + 363, 0}, smaller[] = {300, 493, 393, 662, 0};
+
+    (void)state;
+    less.http1_less_bytes = 7;
+    assert_true(signed_answer(&less, largest).ends_in_event);
+    assert_false(signed_answer(&less, smaller).ends_in_event);
 }
 
 /* What would be one, if the answer was not sent whole after tickets, nor in datagrams, nor another
@@ -1411,6 +1449,100 @@ static void what_the_server_says_during_an_upload_is_no_answer(void **state)
     }
 }
 
+/* Which of two values of each cuts otherwise. */
+static void what_cuts_exchanges_is_that_of_the_rules(void **state)
+{
+    (void)state;
+    for (int patient = 0; patient < 2; patient++) {
+        struct estimator own = program;
+
+        own.cut.answer_wait_s = patient ? 20 : 9;
+        start(&own);
+        client(0, 400);
+        server(10 * S, 500);
+        close_at_end();
+        assert_int_equal(finished, patient);
+
+        own = program;
+        own.cut.step_pause_s = patient ? 0.03 : 0.02;
+        start(&own);
+        client(0, 400);
+        stream(1 * S, 25 * MS, 10, 300);
+        close_at_end();
+        assert_int_equal(shapes[0].steps, patient ? 0 : 9);
+
+        own = program;
+        own.cut.request_pause_s = patient ? 0.5 : 0.2;
+        start(&own);
+        greet_http2(0);
+        client(0, 1400);
+        client(300 * MS, 1400);
+        stream(2 * S, 20 * MS, 50, 300);
+        close_at_end();
+        assert_int_equal(shapes[0].requests, patient ? 1 : 2);
+
+        own = program;
+        own.cut.body_pause_s = patient ? 3 : 1;
+        start(&own);
+        greet_http2(0);
+        client(0, 16401);
+        client(2 * S, 16401);
+        stream(6 * S, 20 * MS, 50, 300);
+        close_at_end();
+        assert_int_equal(shapes[0].requests, patient ? 1 : 2);
+
+        own = program; /* the same, where the server spoke meanwhile */
+        own.cut.request_pause_s = patient ? 0.3 : 0.2;
+        start(&own);
+        client(0, 420);
+        server(1 * MS, 282);
+        server(1 * MS, 282);
+        client(250 * MS, 3900);
+        stream(1 * S, 20 * MS, 40, 400);
+        close_at_end();
+        assert_int_equal(shapes[0].request_bytes, patient ? 4320 : 3900);
+
+        own = program;
+        own.cut.body_pause_s = patient ? 3 : 2;
+        start(&own);
+        client(0, 16401);
+        server(1 * MS, 282);
+        server(1 * MS, 282);
+        client(2500 * MS, 3900);
+        stream(5 * S, 20 * MS, 40, 400);
+        close_at_end();
+        assert_int_equal(shapes[0].request_bytes, patient ? 20301 : 3900);
+
+        own = program;
+        own.cut.opening_bytes_max = patient ? 564 : 563;
+        start(&own);
+        client(0, 420);
+        server(1 * MS, 282);
+        server(1 * MS, 282);
+        client(20 * MS, 3900);
+        stream(1 * S, 20 * MS, 40, 400);
+        close_at_end();
+        assert_int_equal(shapes[0].request_bytes, patient ? 4320 : 3900);
+
+        own = program; /* no end of an answer, but what acknowledges SETTINGS */
+        own.cut.opening_bytes_max = patient ? 600 : 599;
+        start(&own);
+        greet_http2(0);
+        client(0, 1400);
+        server(1 * S, 600);
+        server(1 * S, EMPTY_FRAME);
+        client(1 * S + 100 * MS, 1400);
+        stream(2 * S, 20 * MS, 40, 400);
+        close_at_end();
+        assert_int_equal(shapes[0].requests, patient ? 2 : 1);
+
+        own = signing; /* and what else there may be beside an event that is too large */
+        own.cut.opening_bytes_max = patient ? 1000 : 999;
+        assert_true(signed_answer(&own, (const uint32_t[]){300, 1300 + 420 + 1000 - 300, 372, 0})
+                        .excess_bytes.central == (patient ? 2 : 100));
+    }
+}
+
 static void counts_stay_at_their_largest(void **state)
 {
     struct estimator patient = web;
@@ -1480,9 +1612,11 @@ int main(void)
         cmocka_unit_test(what_was_before_is_no_whole_answer),
         cmocka_unit_test(ends_with_joined_events_are_no_answer),
         cmocka_unit_test(a_repeated_text_is_no_answer),
+        cmocka_unit_test(a_repeated_text_is_that_of_one_end),
         cmocka_unit_test(whole_answers_are_told_as_most_records_stream),
         cmocka_unit_test(what_was_waited_for_at_last_is_told),
         cmocka_unit_test(a_signature_of_thoughts_is_no_text),
+        cmocka_unit_test(a_signature_has_what_surrounds_events),
         cmocka_unit_test(what_may_be_something_else_is_no_signature),
         cmocka_unit_test(the_smallest_event_tells_the_base),
         cmocka_unit_test(the_smallest_event_is_of_one_answer_over_tcp),
@@ -1500,6 +1634,7 @@ int main(void)
         cmocka_unit_test(an_upload_that_waits_is_one_request),
         cmocka_unit_test(an_upload_over_quic_is_one_request),
         cmocka_unit_test(what_the_server_says_during_an_upload_is_no_answer),
+        cmocka_unit_test(what_cuts_exchanges_is_that_of_the_rules),
         cmocka_unit_test(counts_stay_at_their_largest),
     };
 

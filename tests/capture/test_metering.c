@@ -11,6 +11,7 @@
 #include <malloc.h>
 #include <time.h>
 
+#include "tests/capture/cut.h"
 #include "tests/capture/film.h"
 #include "tests/capture/near.h"
 #include "tests/capture/sink.h"
@@ -50,6 +51,7 @@ static struct catalogue *make_catalogue(const char *api_host)
         .answer_record_min = 35,
         .answer_bytes_min = 200,
         .answer_gap_s = 6,
+        .cut = SHIPPED_CUT,
         .bytes_per_token = {50, 100, 200},
         .exchange_sigma = 0.5,
         .upload_bytes_min = 9000,

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "tests/capture/cut.h"
 #include "tests/daemon/scratch.h"
 
 #define ENDPOINTS IAGMETER_SOURCE_ROOT "/../shared/data/endpoints.tsv"
@@ -501,12 +502,31 @@ static void a_visit_tells_hosts_then_ech_names(void **state)
     "]; "
 #define HOST(name) "hosts = { inference = [ \"" name "\" ]; }; "
 
+static struct catalogue *load_as_it_is(const char *text, const struct catalogue *previous,
+                                       struct diagnostics *diagnostics)
+{
+    char path[PATH_MAX];
+
+    scratch_write("services.conf", text);
+    scratch_path(path, "services.conf");
+    return catalogue_load(path, previous, diagnostics);
+}
+
+/* With what cuts exchanges, in the line after. */
+static void write_with_exchanges(const char *text)
+{
+    char all[16384];
+
+    assert_true(snprintf(all, sizeof(all), "%s" SHIPPED_EXCHANGES, text) < (int)sizeof(all));
+    scratch_write("services.conf", all);
+}
+
 static struct catalogue *load(const char *text, const struct catalogue *previous,
                               struct diagnostics *diagnostics)
 {
     char path[PATH_MAX];
 
-    scratch_write("services.conf", text);
+    write_with_exchanges(text);
     scratch_path(path, "services.conf");
     return catalogue_load(path, previous, diagnostics);
 }
@@ -994,6 +1014,59 @@ static void every_estimator_parameter_has_a_range(void **state)
     }
 }
 
+static void what_cuts_exchanges_is_read(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *catalogue =
+        load_as_it_is(ESTIMATORS "services = ( { id = \"a\"; " PLAIN "estimator = \"e1\"; " HOST(
+                          "a.com") "} );\n"
+                                   "exchanges = { request_pause_s = 0.02; body_pause_s = 2; "
+                                   "answer_wait_s = 300;\n"
+                                   "step_pause_s = 0.015; opening_bytes_max = 1500; };\n",
+                      NULL, diagnostics);
+    const struct exchange_cut *cut;
+
+    (void)state;
+    assert_no_complaint(diagnostics);
+    cut = &catalogue_service(catalogue, 0)->estimator.cut;
+    assert_true(cut->request_pause_s == 0.02 && cut->body_pause_s == 2);
+    assert_true(cut->answer_wait_s == 300 && cut->step_pause_s == 0.015);
+    assert_true(cut->opening_bytes_max == 1500);
+    catalogue_free(catalogue);
+    diagnostics_free(diagnostics);
+}
+
+/* It must be stated, all of it, and within what it can be. */
+static void what_cuts_exchanges_is_checked(void **state)
+{
+    static const char *const names[] = {"request_pause_s", "body_pause_s", "answer_wait_s",
+                                        "step_pause_s", "opening_bytes_max"};
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    assert_null(load_as_it_is("services = ();\nestimators = {};\n", NULL, diagnostics));
+    assert_complaint(diagnostics, "services.conf", 1, "missing key \"exchanges\"");
+    diagnostics_free(diagnostics);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[] = "services = ();\nestimators = {};\n" SHIPPED_EXCHANGES;
+        char fragment[64];
+        char *name = strstr(text, names[i]);
+
+        diagnostics = diagnostics_new();
+        memcpy(strchr(name, '='), "=-9", 3); /* "= 2.0" becomes "=-9.0" */
+        snprintf(fragment, sizeof(fragment), "%s is -", names[i]);
+        assert_null(load_as_it_is(text, NULL, diagnostics));
+        assert_complaint(diagnostics, "services.conf", 3, fragment);
+        diagnostics_free(diagnostics);
+        diagnostics = diagnostics_new();
+        *name = 'x';
+        assert_null(load_as_it_is(text, NULL, diagnostics));
+        snprintf(fragment, sizeof(fragment), "missing key \"%s\"", names[i]);
+        assert_complaint(diagnostics, "services.conf", 3, fragment);
+        diagnostics_free(diagnostics);
+    }
+}
+
 /* A broken estimator is one error, not one more for each service that uses it. */
 static void a_broken_estimator_is_said_once(void **state)
 {
@@ -1091,7 +1164,7 @@ static struct catalogue *load_two(const char *first, const char *second, catalog
     char more_path[PATH_MAX];
     char *paths[] = {main_path, more_path};
 
-    scratch_write("services.conf", first);
+    write_with_exchanges(first);
     scratch_write("more.conf", second);
     scratch_path(main_path, "services.conf");
     scratch_path(more_path, "more.conf");
@@ -1443,6 +1516,8 @@ int main(void)
         cmocka_unit_test(an_estimator_of_web_applications_is_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(every_estimator_parameter_has_a_range),
+        cmocka_unit_test(what_cuts_exchanges_is_read),
+        cmocka_unit_test(what_cuts_exchanges_is_checked),
         cmocka_unit_test(a_broken_estimator_is_said_once),
         cmocka_unit_test(numbers_survive_a_reload),
         cmocka_unit_test(a_region_is_a_service_elsewhere),

@@ -11,6 +11,7 @@
 
 #include "daemon/calendar.h"
 #include "daemon/servicefactors.h"
+#include "tests/capture/cut.h"
 #include "tests/daemon/shipped.h"
 
 #define MODELS(...) "models = ( " __VA_ARGS__ " );"
@@ -25,6 +26,7 @@ static struct config *load(const char *model, const char *mix, struct diagnostic
 
     snprintf(
         text, sizeof(text),
+        SHIPPED_EXCHANGES
         "estimators = { e = { method = \"M4\"; grade = \"B\"; source = \"x\";\n"
         "  request_bytes_min = 1; request_record_min = 1; burst_gap_s = 2;\n"
         "  answer_record_min = 1; answer_bytes_min = 1; answer_gap_s = 5; answer_s_min = 0;\n"

@@ -3,6 +3,7 @@
 #include "collectors/capture/decode.h"
 #include "collectors/capture/metering.h"
 #include "daemon/message.h"
+#include "tests/capture/cut.h"
 #include "tests/capture/dnswire.h"
 #include "tests/capture/quicpackets.h"
 #include "tests/capture/tunnels.h"
@@ -97,6 +98,7 @@ static void make_rules(void)
                       .answer_record_min = 35,
                       .answer_bytes_min = 50,
                       .answer_gap_s = 6,
+                      .cut = SHIPPED_CUT,
                       .refusal_record_max = 100,
                       .refusal_s_max = 0.1,
                       .whole_tokens_per_second_max = 100,
@@ -136,6 +138,7 @@ static void make_rules(void)
                       .answer_record_min = 35,
                       .answer_bytes_min = 50,
                       .answer_gap_s = 6,
+                      .cut = SHIPPED_CUT,
                       .answer_s_min = 0.01,
                       .answer_steps_min = 2,
                       .reply_s = 0.02,
