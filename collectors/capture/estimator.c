@@ -146,7 +146,8 @@ static bool may_be_whole(const struct estimator *estimator, const struct exchang
 }
 
 /* With M1, what a streamed answer lacks on a used connection, one that is sent whole lacks, too;
- * but for HTTP/1.1, which sends all its headers again. */
+ * but for HTTP/1.1, which sends all its headers again. An answer holds a text, so that what
+ * surrounds it is less than all: of one that is small, the middle of what there may be. */
 static struct triple whole_tokens(const struct estimator *estimator,
                                   const struct exchange_shape *shape)
 {
@@ -160,8 +161,9 @@ static struct triple whole_tokens(const struct estimator *estimator,
     overhead =
         (struct triple){not_negative(overhead.low - saved), not_negative(overhead.central - saved),
                         not_negative(overhead.high - saved)};
-    return per_unit((double)shape->answer_bytes, triple_scale(overhead, requests_of(shape)),
-                    estimator->whole_bytes_per_token);
+    overhead = triple_scale(overhead, requests_of(shape));
+    overhead.central = smaller(overhead.central, (overhead.low + (double)shape->answer_bytes) / 2);
+    return per_unit((double)shape->answer_bytes, overhead, estimator->whole_bytes_per_token);
 }
 
 /* How many tokens may have been written since the request. */

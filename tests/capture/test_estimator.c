@@ -207,6 +207,35 @@ static void few_records_are_read_both_ways(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 5, 10, 20);
 }
 
+/* What surrounds the text of an answer that was sent whole is less than all of it. */
+static void a_short_answer_that_was_sent_whole_holds_something(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        uint32_t requests;
+        double tokens; /* between none, and none around them */
+    } cases[] = {{500, 1, 0},    {501, 1, 0.125}, {1000, 1, 62.5}, {1499, 1, 124.875},
+                 {1500, 1, 125}, {1600, 1, 150},  {400, 1, 0},     {2998, 2, 249.75},
+                 {3200, 2, 300}, {0, 1, 0}};
+    struct estimator estimator = simple;
+
+    (void)state;
+    estimator.method = METHOD_M1;
+    estimator.whole_records_max = 6;
+    estimator.overhead_new_bytes = (struct triple){4000, 4000, 4000}; /* not a token in a stream */
+    estimator.overhead_reused_bytes = estimator.overhead_new_bytes;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct exchange_shape shape = {.answer_bytes = cases[i].bytes,
+                                       .answer_records = 3,
+                                       .requests = cases[i].requests,
+                                       .first_on_connection = true};
+        struct triple tokens = estimator_apply(&estimator, &shape).tokens_out;
+
+        assert_near(tokens.central, cases[i].tokens);
+        assert_true(tokens.low <= tokens.central && tokens.central <= tokens.high);
+    }
+}
+
 static void a_request_is_one_give_or_take(void **state)
 {
     struct estimator estimator = simple;
@@ -854,6 +883,7 @@ int main(void)
         cmocka_unit_test(what_is_of_an_image_is_no_text),
         cmocka_unit_test(the_band_holds_streams_of_any_pace),
         cmocka_unit_test(what_was_sent_whole_beside_others_is_text),
+        cmocka_unit_test(a_short_answer_that_was_sent_whole_holds_something),
         cmocka_unit_test(a_request_is_one_give_or_take),
         cmocka_unit_test(input_is_a_prior_or_the_body),
         cmocka_unit_test(single_exchanges_scatter_around_the_centre),

@@ -991,7 +991,11 @@ static void a_signature_of_thoughts_is_no_text(void **state)
         {{300, 372 + 300, 295}, 100, true},
         {{300, 372 + 300, 294}, 302, false},
         {{300, 1300 + 420 + 1000 - 299, 372}, 100, true}, /* too large an event */
-        {{300, 1300 + 420 + 1000 - 300, 372}, 2, true},
+        {{300, 1300 + 420 + 1000 - 300, 372}, 2, false},  /* or no event, but text sent whole */
+        {{300, 300, 1586}, 0, false},
+        {{300, 371, 1586}, 1, true},
+        {{300, 371, 372}, 1 + 2, true},
+        {{300, 370, 372}, 0 + 2, false},
         {{300, 372 + 300, 372, 372}, 302 + 2 + 2, false},
     };
     struct estimator none = signing;
