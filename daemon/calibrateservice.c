@@ -174,10 +174,9 @@ static bool ask(struct session *session, struct calibrateservice_truth *truth)
 
 /* -- Exchanges -------------------------------------------------------------------------------- */
 
-static void print_fit(const struct session *session, const struct servicefit *fit, FILE *stream)
+static void print_fit(const struct servicefit *fit, FILE *stream)
 {
-    int method = session->service->estimator.method;
-    const char *unit = method == METHOD_M3 ? "records" : method == METHOD_M5 ? "s" : "B";
+    const char *unit = fit->method == METHOD_M3 ? "records" : fit->method == METHOD_M5 ? "s" : "B";
 
     if (fit->n < SERVICEFIT_MINIMUM)
         return;
@@ -190,6 +189,10 @@ static void print_fit(const struct session *session, const struct servicefit *fi
     if (fit->has_overhead)
         fprintf(stream, ", overhead %.0f B (new connection), %.0f B (later)",
                 fit->overhead_new.central, fit->overhead_more.central);
+    if (fit->regime[0] != '\0')
+        fprintf(stream, ", streamed as %s", fit->regime);
+    if (fit->other_ways > 0)
+        fprintf(stream, " (%zu streamed in another way: left out)", fit->other_ways);
     fprintf(stream, "; left out one by one: median error %.1f %%, bias of the sum %+.1f %%\n",
             100 * fit->median_error, 100 * fit->bias);
     if (fit->input.n >= SERVICEFIT_MINIMUM && fit->input.refusal[0] == '\0')
@@ -262,7 +265,7 @@ static void take_exchange(void *context, uint16_t service, enum service_transpor
     session->samples[number] =
         (struct servicefit_sample){*shape, truth.tokens_out, truth.tokens_in};
     fit = fit_session(session);
-    print_fit(session, &fit, stderr);
+    print_fit(&fit, stderr);
 }
 
 /* -- Packets ---------------------------------------------------------------------------------- */

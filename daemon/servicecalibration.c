@@ -16,7 +16,8 @@
 #define SIGMA_LEAST 0.001
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define VERSION         1
+#define VERSION         2
+#define VERSION_OF_ALL  1 /* knew no ways of streaming */
 #define DAY_S           86400
 
 struct draft {
@@ -47,6 +48,7 @@ static const struct confread_key keys[] = {
     {"service", CONFREAD_STRING, true, 0, 0, TEXT(service), NULL},
     {"transport", CONFREAD_ENUM, true, 0, 0, DRAFT(transport), 0, transport_names},
     {"method", CONFREAD_ENUM, true, 0, 0, DRAFT(method), 0, method_names},
+    {"regime", CONFREAD_STRING, false, 0, 0, TEXT(regime), NULL},
     {"grade", CONFREAD_ENUM, true, 0, 0, DRAFT(grade), 0, grade_names},
     {"source", CONFREAD_STRING, true, 0, 0, TEXT(source), NULL},
     {"n", CONFREAD_UINT, true, SERVICEFIT_MINIMUM, 100000, MEMBER(n), 0, NULL},
@@ -125,10 +127,13 @@ static void check_draft(const config_setting_t *group, const struct draft *draft
     const config_setting_t *date = config_setting_get_member(group, "date");
     int64_t day;
 
-    if (draft->version != VERSION)
+    if (draft->version != VERSION && draft->version != VERSION_OF_ALL)
         confread_error(config_setting_get_member(group, "version"), diagnostics,
-                       "version %u of a calibration is not known, only %d", draft->version,
-                       VERSION);
+                       "version %u of a calibration is not known, only %d and %d", draft->version,
+                       VERSION_OF_ALL, VERSION);
+    if (draft->version == VERSION_OF_ALL && calibration->regime[0] != '\0')
+        confread_error(config_setting_get_member(group, "regime"), diagnostics,
+                       "version %d of a calibration has no regime", VERSION_OF_ALL);
     if (!calendar_parse_day(calibration->date, &day))
         confread_error(date, diagnostics, "date must be YYYY-MM-DD");
     else if (day > today)
@@ -149,6 +154,7 @@ static void read_group(struct service_calibrations *out, const config_setting_t 
     if (!confread_group(group, keys, COUNT_OF(keys), &draft, diagnostics))
         return;
     draft.calibration.transport = draft.transport;
+    draft.calibration.is_of_all = draft.version == VERSION_OF_ALL;
     draft.calibration.method = draft.method + METHOD_M1;
     draft.calibration.grade = draft.grade + GRADE_B;
     draft.calibration.line = config_setting_source_line(group);
@@ -226,6 +232,64 @@ static bool is_newest(const struct service_calibrations *calibrations, size_t nu
     return newest;
 }
 
+/* What was fitted is of all that an answer holds. */
+static void replace_rule(const struct service_calibration *calibration, struct token_rule *rule)
+{
+    const struct estimator *parameters = &calibration->parameters;
+
+    if (calibration->method == METHOD_M3)
+        rule->tokens_per_record = parameters->tokens_per_record;
+    else if (calibration->method == METHOD_M5)
+        rule->tokens_per_second = parameters->tokens_per_second;
+    else
+        rule->bytes_per_token = parameters->bytes_per_token;
+    if (calibration->method == METHOD_M1 || calibration->method == METHOD_M2) {
+        rule->overhead_new_bytes = parameters->overhead_new_bytes;
+        rule->overhead_reused_bytes = parameters->overhead_reused_bytes;
+    }
+    rule->overhead_bytes = triple_exact(0);
+    rule->overhead_records = triple_exact(0);
+    rule->exchange_sigma = fmin(fmax(calibration->sigma, SIGMA_LEAST), ESTIMATOR_MAX_SIGMA);
+    rule->grade = calibration->grade;
+}
+
+/* The centre of FITTED, with ends that hold those of both. */
+static struct triple recentred(struct triple shipped, struct triple fitted)
+{
+    return (struct triple){fmin(shipped.low, fitted.low), fitted.central,
+                           fmax(shipped.high, fitted.high)};
+}
+
+/* Answers that tell no way may be of the one that was fitted, or of any other. */
+static void recentre_rule(const struct service_calibration *calibration, struct token_rule *rule)
+{
+    struct token_rule fitted = *rule;
+
+    replace_rule(calibration, &fitted);
+    rule->tokens_per_record = recentred(rule->tokens_per_record, fitted.tokens_per_record);
+    rule->tokens_per_second = recentred(rule->tokens_per_second, fitted.tokens_per_second);
+    rule->bytes_per_token = recentred(rule->bytes_per_token, fitted.bytes_per_token);
+    rule->overhead_new_bytes = recentred(rule->overhead_new_bytes, fitted.overhead_new_bytes);
+    rule->overhead_reused_bytes =
+        recentred(rule->overhead_reused_bytes, fitted.overhead_reused_bytes);
+    rule->overhead_bytes = recentred(rule->overhead_bytes, fitted.overhead_bytes);
+    rule->overhead_records = recentred(rule->overhead_records, fitted.overhead_records);
+}
+
+static void calibrate_rules(const struct service_calibration *calibration,
+                            struct estimator *estimator)
+{
+    if (calibration->is_of_all)
+        estimator->regime_count = 0;
+    for (size_t i = 0; i < estimator->regime_count; i++)
+        if (strcmp(estimator->regimes[i].name, calibration->regime) == 0)
+            replace_rule(calibration, &estimator->regimes[i].rule);
+    if (calibration->regime[0] == '\0')
+        replace_rule(calibration, &estimator->rule);
+    else if (calibration->method == estimator->method)
+        recentre_rule(calibration, &estimator->rule);
+}
+
 static void put_in_force(const struct service_calibration *calibration, struct catalogue *catalogue,
                          uint16_t number, struct diagnostics *diagnostics)
 {
@@ -238,28 +302,25 @@ static void put_in_force(const struct service_calibration *calibration, struct c
     };
     struct estimator *estimator = &calibrated.estimator;
 
-    if (calibration->method == METHOD_M3)
-        estimator->tokens_per_record = parameters->tokens_per_record;
-    else if (calibration->method == METHOD_M5)
-        estimator->tokens_per_second = parameters->tokens_per_second;
-    else
-        estimator->bytes_per_token = parameters->bytes_per_token;
-    if (calibration->method == METHOD_M1 || calibration->method == METHOD_M2) {
-        estimator->overhead_new_bytes = parameters->overhead_new_bytes;
-        estimator->overhead_reused_bytes = parameters->overhead_reused_bytes;
-    }
+    calibrate_rules(calibration, estimator);
     if (calibration->input_n > 0) {
         estimator->input_bytes_per_token = parameters->input_bytes_per_token;
         estimator->input_overhead_bytes = parameters->input_overhead_bytes;
     }
-    /* What was fitted is one rule for all answers, and for all that they hold. */
-    estimator->regime_count = 0;
-    estimator->overhead_bytes = triple_exact(0);
-    estimator->overhead_records = triple_exact(0);
-    estimator->exchange_sigma = fmin(fmax(calibration->sigma, SIGMA_LEAST), ESTIMATOR_MAX_SIGMA);
-    estimator->grade = calibration->grade;
     if (!catalogue_set_calibrated(catalogue, number, &calibrated))
         diagnostics_error(diagnostics, calibration->path, calibration->line, "out of memory");
+}
+
+/* The rule that it replaces; NULL: there is no such way of streaming. */
+static const struct token_rule *calibrated_rule(const struct service_calibration *calibration,
+                                                const struct estimator *estimator)
+{
+    if (calibration->regime[0] == '\0')
+        return &estimator->rule;
+    for (size_t i = 0; i < estimator->regime_count; i++)
+        if (strcmp(estimator->regimes[i].name, calibration->regime) == 0)
+            return &estimator->regimes[i].rule;
+    return NULL;
 }
 
 void servicecalibration_resolve(struct service_calibrations *calibrations,
@@ -269,6 +330,7 @@ void servicecalibration_resolve(struct service_calibrations *calibrations,
         struct service_calibration *own = &calibrations->items[i];
         uint16_t number = catalogue_find(catalogue, own->service);
         const struct estimator *estimator;
+        const struct token_rule *rule;
 
         if (number == SERVICE_NONE) {
             diagnostics_error(diagnostics, own->path, own->line,
@@ -276,12 +338,19 @@ void servicecalibration_resolve(struct service_calibrations *calibrations,
             continue;
         }
         estimator = &catalogue_service(catalogue, number)->estimator;
+        rule = calibrated_rule(own, estimator);
         own->in_force = is_newest(calibrations, i, diagnostics);
-        if (own->in_force && estimator->method != own->method)
+        if (own->in_force && !rule)
+            diagnostics_error(diagnostics, own->path, own->line,
+                              "service %s is estimated by \"%s\", which has no regime \"%s\": "
+                              "calibrate it anew",
+                              own->service, estimator->name, own->regime);
+        else if (own->in_force && rule->method != own->method)
             diagnostics_error(diagnostics, own->path, own->line,
                               "service %s is estimated by \"%s\", whose method is not %s: "
                               "calibrate it anew",
-                              own->service, estimator->name, method_names[own->method - METHOD_M1]);
+                              own->service, own->regime[0] ? own->regime : estimator->name,
+                              method_names[own->method - METHOD_M1]);
         else if (own->in_force && own->input_n > 0 && estimator->input_method != INPUT_BODY)
             diagnostics_error(diagnostics, own->path, own->line,
                               "service %s is estimated by \"%s\", which takes a prior for input "
@@ -330,11 +399,28 @@ static void write_parameters(const struct estimator *fitted, bool has_overhead, 
 
 /* B: the counts are somebody's, and the prompts an operator's. What was fitted to few, or scatters
  * so that a single answer may be half or twice as long, is no better than C or D. */
-static char grade_of(const struct servicefit *fit, int method)
+static char grade_of(const struct servicefit *fit)
 {
     if (fit->median_error > 0.5)
         return 'D';
-    return fit->n < servicefit_least(method) || fit->median_error > 0.25 ? 'C' : 'B';
+    return fit->n < servicefit_least(fit->method) || fit->median_error > 0.25 ? 'C' : 'B';
+}
+
+/* Of a service that streams in several ways, the one that was fitted, or that it was none. */
+static void write_way(const struct estimator *estimator, const struct servicefit *fit, FILE *stream)
+{
+    if (fit->regime[0] != '\0')
+        fprintf(stream,
+                "    # the way of streaming that most answers had; of the others, services.conf "
+                "holds\n"
+                "    regime = \"%s\";\n",
+                fit->regime);
+    else if (estimator->regime_count > 0)
+        fputs("    # no way of streaming (regime) was told: of those that are, services.conf "
+              "holds\n",
+              stream);
+    if (fit->other_ways > 0)
+        fprintf(stream, "    # answers of other ways, left out: %zu\n", fit->other_ways);
 }
 
 bool servicecalibration_write(const char *service, enum service_transport transport,
@@ -355,10 +441,11 @@ bool servicecalibration_write(const char *service, enum service_transport transp
         "one.\n"
         "calibration = {\n    version = %d;\n    kind = \"service\";\n    date = \"%s\";\n"
         "    service = \"%s\";\n    transport = \"%s\";\n    method = \"%s\";\n"
-        "    grade = \"%c\";\n    source = \"calibration of %s, n = %zu\";\n    n = %zu;\n",
+        "    grade = \"%c\";\n    source = \"calibration of %s%s%s, n = %zu\";\n    n = %zu;\n",
         IAGMETER_VERSION, VERSION, date, service, transport_names[transport],
-        method_names[estimator->method - METHOD_M1], grade_of(fit, estimator->method), date, fit->n,
-        fit->n);
+        method_names[fit->method - METHOD_M1], grade_of(fit), date, fit->regime[0] ? ", " : "",
+        fit->regime, fit->n, fit->n);
+    write_way(estimator, fit, stream);
     write_parameters(&fitted, fit->has_overhead, stream);
     fprintf(stream,
             "    # of one exchange as the others estimate it, and of their sum\n"
@@ -390,10 +477,11 @@ void servicecalibration_print(const struct service_calibrations *calibrations, i
         first = false;
         calendar_parse_day(own->date, &day);
         fprintf(stream,
-                "%-24s %s, of %s (%lld days ago), n = %u, median error %.1f %%, bias %+.1f %%, "
-                "input tokens %s, grade %c\n",
-                own->service, transport_names[own->transport], own->date,
-                (long long)(now_s / DAY_S - day), own->n, 100 * own->median_error, 100 * own->bias,
+                "%-24s %s%s%s, of %s (%lld days ago), n = %u, median error %.1f %%, bias %+.1f "
+                "%%, input tokens %s, grade %c\n",
+                own->service, transport_names[own->transport], own->regime[0] ? ", as " : "",
+                own->regime, own->date, (long long)(now_s / DAY_S - day), own->n,
+                100 * own->median_error, 100 * own->bias,
                 own->input_n > 0 ? "fitted" : "not fitted",
                 grade_letter((enum evidence_grade)own->grade));
     }
@@ -403,9 +491,10 @@ struct json_t *servicecalibration_json(const struct service_calibration *calibra
 {
     char grade[] = {grade_letter((enum evidence_grade)calibration->grade), '\0'};
 
-    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:I, s:s}", "service",
+    return json_pack("{s:s, s:s, s:s?, s:s, s:I, s:f, s:f, s:f, s:I, s:s}", "service",
                      calibration->service, "transport", transport_names[calibration->transport],
-                     "date", calibration->date, "n", (json_int_t)calibration->n, "median_error",
+                     "regime", calibration->regime[0] ? calibration->regime : NULL, "date",
+                     calibration->date, "n", (json_int_t)calibration->n, "median_error",
                      calibration->median_error, "bias", calibration->bias, "sigma",
                      calibration->sigma, "input_n", (json_int_t)calibration->input_n, "grade",
                      grade);

@@ -13,7 +13,12 @@
 
 /* The files that `iagmeter calibrate service` writes and iagmeter.conf lists: what a service's
  * estimator is on one transport from their date on. They hold sums of the whole session, and
- * nothing of who took part. */
+ * nothing of who took part.
+ *
+ * Of a service that streams in several ways (regimes), a file replaces the rule of the one that it
+ * saw, or, if none was told, that of the answers which tell none; the others stay. Where it has the
+ * method of these answers, it also is their centre, within a band that still holds the shipped one.
+ * Files of version 1 hold one rule for all answers. */
 
 #define SERVICE_CALIBRATIONS 64
 
@@ -21,9 +26,11 @@ struct service_calibration {
     char path[PATH_MAX];
     unsigned line; /* of the group in it */
     char service[SERVICE_ID_SIZE];
-    int transport; /* enum service_transport */
-    int method;    /* enum estimator_method */
-    int grade;     /* enum evidence_grade */
+    char regime[ESTIMATOR_NAME_SIZE]; /* "": no way of streaming was told */
+    bool is_of_all;                   /* of answers, in whatever way */
+    int transport;                    /* enum service_transport */
+    int method;                       /* enum estimator_method */
+    int grade;                        /* enum evidence_grade */
     char date[sizeof("2026-12-31")];
     char source[120];
     unsigned n;

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MOST_PAIRS (SERVICEFIT_MOST * (SERVICEFIT_MOST - 1) / 2)
 /* Of ten truths, nine lie in the band: one in twenty on either side. */
@@ -289,6 +290,65 @@ static double correlation(const struct point *points, size_t count)
 
 /* -- The fit ---------------------------------------------------------------------------------- */
 
+/* Samples of the way of that name; NULL: that tell none. */
+static size_t count_way(const struct estimator *estimator, const struct servicefit_sample *samples,
+                        size_t count, const char *name)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct estimator_regime *regime = estimator_regime_of(estimator, &samples[i].shape);
+
+        found += name ? regime && strcmp(regime->name, name) == 0 : !regime;
+    }
+    return found;
+}
+
+/* The way of streaming that is fitted; NULL: none is told, or by too few. */
+static const struct estimator_regime *choose_way(const struct estimator *estimator,
+                                                 const struct servicefit_sample *samples,
+                                                 size_t count)
+{
+    const struct estimator_regime *way = NULL;
+    size_t most = SERVICEFIT_MINIMUM - 1;
+
+    for (size_t i = 0; i < estimator->regime_count; i++) {
+        size_t own = count_way(estimator, samples, count, estimator->regimes[i].name);
+
+        if (own > most) {
+            way = &estimator->regimes[i];
+            most = own;
+        }
+    }
+    if (way && way->rule.method != estimator->method &&
+        most < count_way(estimator, samples, count, NULL))
+        return NULL;
+    return way;
+}
+
+static bool is_of_way(const struct estimator *estimator, const struct estimator_regime *way,
+                      const struct exchange_shape *shape)
+{
+    const struct estimator_regime *regime = estimator_regime_of(estimator, shape);
+
+    if (!regime)
+        return !way || way->rule.method == estimator->method;
+    return way && strcmp(regime->name, way->name) == 0;
+}
+
+/* Copies those to OUT[COUNT], and returns their number. */
+static size_t take_way(const struct estimator *estimator, const struct estimator_regime *way,
+                       const struct servicefit_sample *samples, size_t count,
+                       struct servicefit_sample *out)
+{
+    size_t taken = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (is_of_way(estimator, way, &samples[i].shape))
+            out[taken++] = samples[i];
+    return taken;
+}
+
 /* What the method does not estimate from tokens by token is left out, as the estimator does. */
 static size_t take_points(const struct estimator *estimator,
                           const struct servicefit_sample *samples, size_t count,
@@ -425,26 +485,50 @@ static struct servicefit_input fit_input(const struct estimator *estimator,
     return input;
 }
 
+/* Of COUNT samples of one way, by its rule. */
+static void fit_answers(struct servicefit *fit, const struct estimator *estimator,
+                        const struct servicefit_sample *samples, size_t count, size_t least)
+{
+    const struct model model = {has_overhead(estimator->method),
+                                estimator->overhead_new_bytes.central -
+                                    estimator->overhead_reused_bytes.central};
+    struct point points[SERVICEFIT_MOST] = {{0, 0, false}};
+
+    fit->method = estimator->method;
+    fit->has_overhead = model.has_overhead;
+    fit->n = take_points(estimator, samples, count, points);
+    fit->left_out = count - fit->n;
+    describe(fit, estimator, samples, count);
+    fit_points(fit, &model, points, false);
+    judge(fit, "answers", least);
+}
+
 struct servicefit servicefit_fit(const struct estimator *estimator,
                                  const struct servicefit_sample *samples, size_t count,
                                  size_t least)
 {
-    struct servicefit fit = {.has_overhead = has_overhead(estimator->method)};
-    const struct model model = {fit.has_overhead, estimator->overhead_new_bytes.central -
-                                                      estimator->overhead_reused_bytes.central};
-    struct point points[SERVICEFIT_MOST] = {{0, 0, false}};
+    const struct estimator_regime *way;
+    struct servicefit_sample own[SERVICEFIT_MOST];
+    struct estimator adapted = *estimator;
+    struct servicefit fit = {.method = estimator->method};
+    size_t taken;
 
+    if (count > SERVICEFIT_MOST)
+        count = SERVICEFIT_MOST;
     if (least < SERVICEFIT_MINIMUM)
         least = SERVICEFIT_MINIMUM;
     if (estimator->method < METHOD_M1 || estimator->method > METHOD_M5) {
         refuse(&fit, "its estimator \"%s\" has nothing to calibrate", estimator->name);
         return fit;
     }
-    fit.n = take_points(estimator, samples, count, points);
-    fit.left_out = count - fit.n;
-    describe(&fit, estimator, samples, count);
-    fit_points(&fit, &model, points, false);
-    judge(&fit, "answers", least);
+    way = choose_way(estimator, samples, count);
+    if (way) {
+        adapted.rule = way->rule;
+        snprintf(fit.regime, sizeof(fit.regime), "%s", way->name);
+    }
+    taken = take_way(estimator, way, samples, count, own);
+    fit.other_ways = count - taken;
+    fit_answers(&fit, &adapted, own, taken, least);
     fit.input = fit_input(estimator, samples, count, least);
     return fit;
 }
@@ -458,9 +542,12 @@ struct estimator servicefit_apply(const struct estimator *estimator, const struc
 {
     struct estimator result = *estimator;
 
-    if (estimator->method == METHOD_M3)
+    for (size_t i = 0; i < estimator->regime_count; i++)
+        if (strcmp(estimator->regimes[i].name, fit->regime) == 0)
+            result.rule = estimator->regimes[i].rule;
+    if (fit->method == METHOD_M3)
         result.tokens_per_record = inverse(&fit->slope);
-    else if (estimator->method == METHOD_M5)
+    else if (fit->method == METHOD_M5)
         result.tokens_per_second = inverse(&fit->slope);
     else
         result.bytes_per_token = fit->slope;

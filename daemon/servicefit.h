@@ -21,7 +21,11 @@
  * over many exchanges has all of the first, and hardly any of the second. */
 
 #define SERVICEFIT_MOST 200
-/* Fewer exchanges than these are refused, unless the caller asks for less. */
+/* Of a service that streams in several ways (regimes), one is fitted: that of most answers, which
+ * is told by three of them at least. Answers that tell no way are fitted with it, if its method is
+ * the service's own; those of other ways never are.
+ *
+ * Fewer exchanges than these are refused, unless the caller asks for less. */
 #define SERVICEFIT_LEAST_M1 10
 #define SERVICEFIT_LEAST    20
 #define SERVICEFIT_MINIMUM  3
@@ -45,7 +49,10 @@ struct servicefit_input {
 
 struct servicefit {
     size_t n;
-    size_t left_out;             /* answers that were not streamed, which M1 and M2 do not fit */
+    char regime[ESTIMATOR_NAME_SIZE]; /* the way of streaming; "": none is told */
+    int method;                       /* enum estimator_method, of that way */
+    size_t left_out;             /* answers that were not streamed, which M1 and M2 do not fit; */
+    size_t other_ways;           /* and those of another way */
     struct triple slope;         /* measured by token: bytes, records or seconds */
     bool has_overhead;           /* M1 and M2: */
     struct triple overhead_new;  /* of the first exchange on a connection */
@@ -74,7 +81,7 @@ struct servicefit servicefit_fit(const struct estimator *estimator,
                                  const struct servicefit_sample *samples, size_t count,
                                  size_t least);
 
-/* The estimator with the parameters that were fitted. */
+/* The estimator with the rule of the way that was fitted, and its parameters. */
 struct estimator servicefit_apply(const struct estimator *estimator, const struct servicefit *fit);
 
 #endif

@@ -300,21 +300,27 @@ static bool regime_fits(const struct estimator_regime *regime, const struct exch
             shape->modal_bytes <= regime->record_bytes_max);
 }
 
-/* The estimator with the rule of the way in which this answer was streamed. Of one that was sent
- * whole, or at once, no way is known. */
+/* Of an answer that was sent whole, or at once, no way is known. */
+const struct estimator_regime *estimator_regime_of(const struct estimator *estimator,
+                                                   const struct exchange_shape *shape)
+{
+    if (shape->answer_records <= REGIME_RECORDS_MIN || shape->answer_ns == 0)
+        return NULL;
+    for (size_t i = 0; i < estimator->regime_count; i++)
+        if (regime_fits(&estimator->regimes[i], shape))
+            return &estimator->regimes[i];
+    return NULL;
+}
+
+/* The estimator with the rule of the way in which this answer was streamed. */
 static struct estimator estimator_for(const struct estimator *estimator,
                                       const struct exchange_shape *shape)
 {
+    const struct estimator_regime *regime = estimator_regime_of(estimator, shape);
     struct estimator adapted = *estimator;
 
-    if (shape->answer_records <= REGIME_RECORDS_MIN || shape->answer_ns == 0)
-        return adapted;
-    for (size_t i = 0; i < estimator->regime_count; i++) {
-        if (!regime_fits(&estimator->regimes[i], shape))
-            continue;
-        adapted.rule = estimator->regimes[i].rule;
-        break;
-    }
+    if (regime)
+        adapted.rule = regime->rule;
     return adapted;
 }
 

@@ -86,7 +86,8 @@ struct token_rule {
 
 /* One of the ways in which a service streams, told by the shape of the answer. */
 struct estimator_regime {
-    double record_bytes_min; /* of the modal record; */
+    char name[ESTIMATOR_NAME_SIZE]; /* of the estimator whose rule it was; several may have one */
+    double record_bytes_min;        /* of the modal record; */
     double record_bytes_max;
     double record_share_min; /* at least so many of an answer's records have its size; */
     double records_per_s_min;
@@ -222,6 +223,10 @@ struct exchange_estimate {
     struct triple audio_s;
     struct triple uploads;
 };
+
+/* The way of streaming that SHAPE shows, or NULL: none is known. */
+const struct estimator_regime *estimator_regime_of(const struct estimator *estimator,
+                                                   const struct exchange_shape *shape);
 
 /* Pure; never negative, never NaN, low <= central <= high; the standard deviation is at most
  * ESTIMATOR_MAX_SIGMA times the central tokens. */

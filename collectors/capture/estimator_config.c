@@ -448,6 +448,7 @@ static bool read_regime(const config_setting_t *group, const struct estimator_se
         .records_per_s_max = draft.records_per_s.max,
         .rule = of->rule,
     };
+    snprintf(out->name, sizeof(out->name), "%s", of->name);
     return true;
 }
 

@@ -25,6 +25,7 @@ static struct config *config;
 static char capture[PATH_MAX], truth[PATH_MAX], output[PATH_MAX];
 static char table[4096]; /* of true tokens */
 static uint16_t port;
+static unsigned event_bytes;
 
 static int setup(void **state)
 {
@@ -37,6 +38,7 @@ static int setup(void **state)
     film_start(&film);
     table[0] = '\0';
     port = 40000;
+    event_bytes = 250;
     return 0;
 }
 
@@ -56,7 +58,8 @@ static void add_truth(unsigned number, unsigned tokens_out, unsigned tokens_in)
     snprintf(table + used, sizeof(table) - used, "%u\t%u\t%u\n", number, tokens_out, tokens_in);
 }
 
-/* One prompt, on a connection of its own: 250 B for each token of the answer, 5 B of the prompt. */
+/* One prompt, on a connection of its own: event_bytes for each token of the answer, 5 B of the
+ * prompt. */
 static void prompt_tcp(unsigned device, const char *host, unsigned tokens_out, unsigned tokens_in)
 {
     struct talk talk = talk_of(device, port++);
@@ -68,7 +71,7 @@ static void prompt_tcp(unsigned device, const char *host, unsigned tokens_out, u
     talk_record(&film, &talk, FROM_SERVER, 1500);
     for (unsigned i = 0; i < tokens_out; i++) {
         film.clock_ns += 20 * MILLI;
-        talk_record(&film, &talk, FROM_SERVER, 250);
+        talk_record(&film, &talk, FROM_SERVER, event_bytes);
     }
     talk_close(&film, &talk);
     film.clock_ns += 5 * SECOND;
@@ -221,7 +224,32 @@ static void a_session_over_tcp_becomes_a_file(void **state)
     assert_written("input_overhead_bytes = [ 800.000000, 800.000000, 800.000000 ];");
     assert_written("date = \"2026-11-23\";");
     assert_written("grade = \"B\";");
+    assert_written("# no way of streaming (regime) was told");
     assert_run(&options, EXIT_TROUBLE, "calibration.conf: "); /* it is never overwritten */
+}
+
+/* One answer of another interface is not fitted, and the operator hears of it. */
+static void the_way_of_streaming_is_said(void **state)
+{
+    struct calibrateservice_options options;
+    const char *text;
+
+    (void)state;
+    event_bytes = 330;
+    session_tcp(12);
+    event_bytes = 285;
+    prompt_tcp(1, HOST, 300, 10);
+    add_truth(13, 600, 10);
+    options = options_of(SERVICE);
+    text = assert_run(&options, EXIT_SUCCESS, NULL);
+    assert_int_equal(count_of(text, ", streamed as openai-chat;"), 10); /* from the third on */
+    assert_int_equal(
+        count_of(text, ", streamed as openai-chat (1 streamed in another way: left out);"), 1);
+    assert_written("version = 2;");
+    assert_written("regime = \"openai-chat\";");
+    assert_written("# answers of other ways, left out: 1\n");
+    assert_written("source = \"calibration of 2026-11-23, openai-chat, n = 12\";");
+    assert_written("bytes_per_token = [ 330.000000, 330.000000, 330.000000 ];");
 }
 
 static void a_session_over_quic_is_of_quic(void **state)
@@ -470,6 +498,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_session_over_tcp_becomes_a_file),
+        TEST(the_way_of_streaming_is_said),
         TEST(a_session_over_quic_is_of_quic),
         TEST(both_transports_together_are_refused),
         TEST(prompts_that_are_answered_together_are_left_out),

@@ -160,7 +160,7 @@ wrong '/bytes_per_token/d' 'missing key "bytes_per_token", which M1 uses'
 wrong 's/    n = 12;/    n = 12; tokens_per_second = 40.0;/' 'tokens_per_second is not used by M1'
 wrong 's/    n = 12;/    n = 12; input_n = 12;/' 'missing key "input_bytes_per_token", which goes with "input_n"'
 wrong 's/kind = "service"/kind = "idle"/' 'kind'
-wrong 's/version = 1/version = 7/' 'version 7'
+wrong 's/version = 2/version = 7/' 'version 7'
 wrong 's/date = "[0-9-]*"/date = "2026-02-30"/' 'YYYY-MM-DD'
 sed "s|^calibrations.*|calibrations = [ \"$file\", \"$directory/typed.conf\" ];|" "$conf" >"$directory/run/wrong.conf"
 expect 1 "$build/iagmeterd" -c "$directory/run/wrong.conf" -t
