@@ -19,6 +19,7 @@ enum {
     ETHERTYPE_8021AD = 0x88a8,
     ETHERTYPE_8021AH = 0x88e7,
     ETHERTYPE_CISCO_METADATA = 0x8909,
+    ETHERTYPE_MACSEC = 0x88e5,
     ETHERTYPE_VN_TAG = 0x8926,
     ETHERTYPE_HSR = 0x892f,
     ETHERTYPE_8021BR = 0x893f,
@@ -351,6 +352,8 @@ static layer *step_for_type(uint16_t type)
         return tunnels_i_tag;
     case ETHERTYPE_8021BR:
         return tunnels_e_tag;
+    case ETHERTYPE_MACSEC:
+        return tunnels_macsec;
     case ETHERTYPE_VN_TAG:
         return tunnels_vn_tag;
     case ETHERTYPE_CISCO_METADATA:

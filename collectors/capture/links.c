@@ -353,29 +353,33 @@ static enum decode_result decode_aggregate(struct frame *frame)
 }
 
 /* IEEE 802.11, 9.2.3 and 9.3.2. Some drivers pad the header to words of four bytes. */
-static enum decode_result decode_80211(struct frame *frame, bool padded)
+static enum decode_result decode_80211(struct frame *frame, bool padded, bool swapped)
 {
     const uint8_t *control = cursor_bytes(&frame->cursor, 2);
+    uint8_t type;
+    uint8_t flags;
     const uint8_t *rest;
     size_t more = 0;
     bool aggregate = false;
 
     if (!control)
         return layers_short(frame);
-    if ((control[0] & WLAN_TYPE) != WLAN_DATA || control[0] & WLAN_NO_DATA ||
-        control[1] & (WLAN_PROTECTED | WLAN_MORE_FRAGMENTS))
+    type = control[swapped];
+    flags = control[!swapped];
+    if ((type & WLAN_TYPE) != WLAN_DATA || type & WLAN_NO_DATA ||
+        flags & (WLAN_PROTECTED | WLAN_MORE_FRAGMENTS))
         return DECODE_OTHER;
     rest = cursor_bytes(&frame->cursor, 22);
     if (!rest)
         return layers_short(frame);
     if (rest[20] & 0x0f) /* a later fragment */
         return DECODE_OTHER;
-    if ((control[1] & WLAN_TO_AND_FROM_DS) == WLAN_TO_AND_FROM_DS)
+    if ((flags & WLAN_TO_AND_FROM_DS) == WLAN_TO_AND_FROM_DS)
         more = 6;
     cursor_skip(&frame->cursor, more);
-    if (control[0] & WLAN_QOS) {
+    if (type & WLAN_QOS) {
         aggregate = cursor_u16(&frame->cursor) & 0x8000;
-        cursor_skip(&frame->cursor, control[1] & WLAN_ORDER ? 4 : 0);
+        cursor_skip(&frame->cursor, flags & WLAN_ORDER ? 4 : 0);
         more += 2;
     }
     cursor_skip(&frame->cursor, padded ? more % 4 : 0);
@@ -387,13 +391,19 @@ static enum decode_result decode_80211(struct frame *frame, bool padded)
 enum decode_result links_80211(struct frame *frame, struct packet *packet)
 {
     (void)packet;
-    return decode_80211(frame, false);
+    return decode_80211(frame, false, false);
+}
+
+enum decode_result links_swapped_80211(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return decode_80211(frame, false, true);
 }
 
 static enum decode_result decode_padded_80211(struct frame *frame, struct packet *packet)
 {
     (void)packet;
-    return decode_80211(frame, true);
+    return decode_80211(frame, true, false);
 }
 
 /* https://www.radiotap.org: fields stand in the order of the bits that announce them; of these only

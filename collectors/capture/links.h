@@ -9,7 +9,8 @@
 /* The first step for a link type (DLT_ or LINKTYPE_), or NULL when it is not supported. */
 layer *links_find(int link_type);
 
-layer links_80211;       /* IEEE 802.11; also in GRE */
-layer links_frame_relay; /* Q.922 with RFC 2427; also in GRE */
+layer links_80211;         /* IEEE 802.11; also in GRE and CAPWAP */
+layer links_swapped_80211; /* the bytes of its frame control in the other order, as in CAPWAP */
+layer links_frame_relay;   /* Q.922 with RFC 2427; also in GRE */
 
 #endif

@@ -47,6 +47,19 @@ enum decode_result tunnels_hsr(struct frame *frame, struct packet *packet)
     return skip_to_type(frame, 6);
 }
 
+/* IEEE 802.1AE, 9.3: flags, two lengths, and, if a flag says so, the channel's identifier. What is
+ * encrypted, or changed otherwise, cannot be followed. */
+enum decode_result tunnels_macsec(struct frame *frame, struct packet *packet)
+{
+    enum { VERSION = 0x80, HAS_CHANNEL = 0x20, ENCRYPTED_OR_CHANGED = 0x0c };
+    uint8_t flags = cursor_u8(&frame->cursor);
+
+    (void)packet;
+    if (flags & (VERSION | ENCRYPTED_OR_CHANGED))
+        return DECODE_OTHER;
+    return skip_to_type(frame, flags & HAS_CHANNEL ? 15 : 7);
+}
+
 /* The service instance, then the customer's frame. */
 enum decode_result tunnels_i_tag(struct frame *frame, struct packet *packet)
 {
@@ -531,6 +544,51 @@ static enum decode_result decode_ayiya(struct frame *frame, struct packet *packe
     return frame->cursor.failed ? DECODE_CORRUPT : follow_ipv6(frame);
 }
 
+/* Between access points and their controller: RFC 5415, 4.3. Frames of 802.11 have the bytes of
+ * their control in either order. Fragments are not put together. */
+static enum decode_result decode_capwap(struct frame *frame, struct packet *packet)
+{
+    enum { NATIVE = 0x100, FRAGMENT = 0x80, KEEP_ALIVE = 0x08, WLAN = 1 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+    uint32_t length;
+    uint16_t bits;
+
+    (void)packet;
+    if (!header || header[0] != 0)
+        return DECODE_CORRUPT;
+    length = (header[1] >> 3) * 4U;
+    bits = cursor_load_u16(header + 2);
+    if (length < 8 || bits & (FRAGMENT | KEEP_ALIVE))
+        return DECODE_CORRUPT;
+    cursor_skip(&frame->cursor, length - 8);
+    if (frame->cursor.failed || cursor_left(&frame->cursor) == 0)
+        return DECODE_CORRUPT;
+    if (!(bits & NATIVE))
+        return layers_follow(frame, layers_ethernet);
+    if ((bits >> 9 & 31) != WLAN)
+        return DECODE_CORRUPT;
+    return layers_follow(frame,
+                         (*frame->cursor.at & 0x0f) == 0x08 ? links_80211 : links_swapped_80211);
+}
+
+/* How some routers send what they were told to mirror (TaZmen Sniffer Protocol): version, type (a
+ * packet that was received or sent), what it is, and tags until the last one, of which those that
+ * pad have no length. */
+static enum decode_result decode_tzsp(struct frame *frame, struct packet *packet)
+{
+    enum { SENT = 1, ETHERNET = 1, TAG_PADDING = 0, TAG_END = 1 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 4);
+    uint8_t tag;
+
+    (void)packet;
+    if (!header || header[0] != 1 || header[1] > SENT || cursor_load_u16(header + 2) != ETHERNET)
+        return DECODE_CORRUPT;
+    while ((tag = cursor_u8(&frame->cursor)) != TAG_END && !frame->cursor.failed)
+        if (tag != TAG_PADDING)
+            cursor_skip(&frame->cursor, cursor_u8(&frame->cursor));
+    return frame->cursor.failed ? DECODE_CORRUPT : layers_follow(frame, layers_ethernet);
+}
+
 static layer *step_for_port(uint16_t port)
 {
     switch (port) {
@@ -551,10 +609,14 @@ static layer *step_for_port(uint16_t port)
         return decode_vxlan_gpe;
     case 5072:
         return decode_ayiya;
+    case 5247:
+        return decode_capwap;
     case 6081:
         return decode_geneve;
     case 6635: /* RFC 7510 */
         return tunnels_mpls;
+    case TUNNELS_TZSP:
+        return decode_tzsp;
     default:
         return NULL;
     }

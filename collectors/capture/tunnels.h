@@ -12,6 +12,7 @@ layer tunnels_vn_tag;   /* Cisco, 0x8926 */
 layer tunnels_e_tag;    /* IEEE 802.1BR */
 layer tunnels_i_tag;    /* IEEE 802.1ah, provider backbone bridges */
 layer tunnels_cmd;      /* Cisco MetaData, TrustSec */
+layer tunnels_macsec;   /* IEEE 802.1AE, where it protects and does not encrypt */
 layer tunnels_hsr;      /* IEC 62439-3 */
 layer tunnels_nsh;      /* RFC 8300 */
 layer tunnels_llc;      /* IEEE 802.2, SNAP */
@@ -23,10 +24,12 @@ layer tunnels_ppp;      /* RFC 1661, with address and control or without */
 layer tunnels_gre;     /* RFC 2784, 2890; PPTP (RFC 2637), ERSPAN, WCCP, EoIP, Aruba */
 layer tunnels_etherip; /* RFC 3378 */
 
+#define TUNNELS_TZSP 37008
+
 /* Whether a tunnel is worth looking for: most ports are outside this range. */
 static inline bool tunnels_may_be_on(uint16_t port)
 {
-    return port >= 1701 && port <= 8472;
+    return (port >= 1701 && port <= 8472) || port == TUNNELS_TZSP;
 }
 
 /* The step for the tunnel that a UDP port announces, or NULL. Such a step returns DECODE_CORRUPT

@@ -874,8 +874,8 @@ static void check_stays_outer(unsigned source, unsigned destination, const void 
     assert_int_equal(packet.vlan, VLAN_NONE);
 }
 
-static const uint16_t tunnel_ports[] = {1701, 2152, 3386, 3544, 4754, 4789,
-                                        4790, 5072, 6081, 6635, 8472};
+static const uint16_t tunnel_ports[] = {1701, 2152, 3386, 3544, 4754, 4789, 4790,
+                                        5072, 5247, 6081, 6635, 8472, 37008};
 #define TUNNEL_PORTS (sizeof(tunnel_ports) / sizeof(tunnel_ports[0]))
 
 /* A client may have drawn any port: QUIC and DNS from there must be seen as what they are. */
@@ -950,6 +950,15 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_l2tp, 1, 3},         /* version 3 */
         {over_full_l2tp, 2, 0x40}, /* longer than the datagram */
         {over_gre_in_udp, 1, 2},   /* version 2 */
+        {over_capwap, 0, 1},       /* encrypted */
+        {over_capwap, 1, 0x08},    /* a header of four bytes */
+        {over_capwap, 3, 0x80},    /* a fragment */
+        {over_capwap, 3, 0x08},    /* keeps alive */
+        {over_capwap_80211, 2, 5}, /* no frame of 802.11 */
+        {over_tzsp, 0, 2},         /* version 2 */
+        {over_tzsp, 1, 4},         /* keeps alive */
+        {over_tzsp, 3, 18},        /* no Ethernet */
+        {over_tzsp, 9, 0},         /* tags that do not end */
         {over_ayiya, 2, 0x12},     /* echo request */
         {over_ayiya, 3, 59},       /* nothing follows */
         {over_teredo, 1, 2},       /* neither IPv6 nor authentication */
@@ -1012,6 +1021,22 @@ static void the_length_of_a_carrier_is_kept(void **state)
         put_fill(&bytes, 0x16, 9);
         assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
         assert_true(is_inner(&packet, 6));
+    }
+}
+
+/* IEEE 802.1AE: what is encrypted may look like anything. */
+static void what_macsec_encrypts_is_other(void **state)
+{
+    static const uint8_t flags[] = {0x0c, 0x08, 0x04, 0x80};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(flags); i++) {
+        build_inner(&bytes, 6, 6);
+        in_macsec(&bytes);
+        bytes.at[14] |= flags[i];
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
     }
 }
 
@@ -1793,6 +1818,7 @@ int main(void)
         cmocka_unit_test(tunnels_of_corrupt_packets_stay_datagrams),
         cmocka_unit_test(tunnelled_frames_may_have_a_trailer),
         cmocka_unit_test(the_length_of_a_carrier_is_kept),
+        cmocka_unit_test(what_macsec_encrypts_is_other),
         cmocka_unit_test(labelled_packets_are_no_frames),
         cmocka_unit_test(a_false_tunnel_in_a_true_one_stays),
         cmocka_unit_test(what_a_tunnel_carries_may_be_other),

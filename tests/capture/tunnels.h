@@ -275,6 +275,22 @@ static inline void in_hsr(struct bytes *bytes)
     wrap_ethernet(bytes, 0x892f);
 }
 
+static inline void in_macsec(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0x00, 0, 0, 0, 0, 9, HIGH(type), LOW(type));
+    wrap_ethernet(bytes, 0x88e5);
+}
+
+static inline void in_macsec_with_channel(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0x20, 0, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, HIGH(type), LOW(type));
+    wrap_ethernet(bytes, 0x88e5);
+}
+
 static inline void wrap_nsh(struct bytes *bytes)
 {
     WRAP(bytes, 0, 0x06, 1, 3, 0, 0, 1, 255, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4);
@@ -527,6 +543,37 @@ static inline void over_mpls_in_udp(struct bytes *bytes)
     wrap_outer_udp(bytes, 50000, 6635);
 }
 
+static inline void over_capwap(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0, 0x10, 0x42, 0, 0, 0, 0, 0);
+    wrap_outer_udp(bytes, 50000, 5247);
+}
+
+/* With the radio's address, and as some access points send it: the frame control swapped. */
+static inline void over_capwap_80211(struct bytes *bytes)
+{
+    wrap_80211(bytes);
+    bytes->at[0] = 0x01;
+    bytes->at[1] = 0x88;
+    WRAP(bytes, 0, 0x20, 0x43, 0x10, 0, 0, 0, 0, 6, 1, 2, 3, 4, 5, 6, 0);
+    wrap_outer_udp(bytes, 5247, 50000);
+}
+
+static inline void over_capwap_80211_in_order(struct bytes *bytes)
+{
+    wrap_80211(bytes);
+    WRAP(bytes, 0, 0x10, 0x43, 0, 0, 0, 0, 0);
+    wrap_outer_udp(bytes, 50000, 5247);
+}
+
+static inline void over_tzsp(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 1, 0, 0, 1, 0, 10, 1, 0x80, 0, 1);
+    wrap_outer_udp(bytes, 50000, 37008);
+}
+
 /* These two carry IPv6 only. */
 static inline void over_teredo(struct bytes *bytes)
 {
@@ -577,6 +624,8 @@ static const struct carrier {
     {"802.1ah", in_pbb, CARRIER_LINK, false, 100},
     {"Cisco MetaData", in_cisco_metadata, CARRIER_LINK, false, 0},
     {"HSR", in_hsr, CARRIER_LINK, false, 0},
+    {"MACsec", in_macsec, CARRIER_LINK, false, 0},
+    {"MACsec, channel", in_macsec_with_channel, CARRIER_LINK, false, 0},
     {"NSH", in_nsh, CARRIER_LINK, false, 0},
     {"IP in IP", over_ip, CARRIER_IP, false, 0},
     {"EtherIP", over_etherip, CARRIER_IP, false, 0},
@@ -609,11 +658,15 @@ static const struct carrier {
     {"L2TP with every field", over_full_l2tp, CARRIER_UDP, false, 0},
     {"GRE in UDP", over_gre_in_udp, CARRIER_UDP, false, 0},
     {"MPLS in UDP", over_mpls_in_udp, CARRIER_UDP, false, 0},
+    {"CAPWAP", over_capwap, CARRIER_UDP, false, 0},
+    {"CAPWAP, 802.11", over_capwap_80211, CARRIER_UDP, false, 0},
+    {"CAPWAP, 802.11 in order", over_capwap_80211_in_order, CARRIER_UDP, false, 0},
+    {"TZSP", over_tzsp, CARRIER_UDP, false, 0},
     {"Teredo", over_teredo, CARRIER_UDP, true, 0},
     {"AYIYA", over_ayiya, CARRIER_UDP, true, 0},
 };
 #define CARRIERS      (sizeof(carriers) / sizeof(carriers[0]))
-#define FIRST_OVER_IP 18 /* those of CARRIER_LINK come first */
+#define FIRST_OVER_IP 20 /* those of CARRIER_LINK come first */
 
 /* Carries the IP packet in BYTES in an Ethernet frame. */
 static inline void carry(struct bytes *bytes, const struct carrier *carrier)
