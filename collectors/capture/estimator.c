@@ -190,11 +190,13 @@ static struct triple whole_at_once(const struct estimator *estimator,
 }
 
 /* The last record of a single answer is as large as many events, and was waited for: it holds text
- * that was written meanwhile, all of an answer or the call of a tool. */
+ * that was written meanwhile, all of an answer or the call of a tool. What may be events with M2 is
+ * counted with these. */
 static bool has_text_apart(const struct estimator *estimator, const struct exchange_shape *shape)
 {
-    double events = APART_EVENTS * estimator->bytes_per_token.high;
-    double least = estimator->method == METHOD_M1 ? events : estimator->whole_record_overhead_bytes;
+    double least = estimator->method == METHOD_M1 ? APART_EVENTS * estimator->bytes_per_token.high
+                                                  : larger(estimator->whole_record_overhead_bytes,
+                                                           estimator->record_max_bytes);
 
     return requests_of(shape) <= 1 && least > 0 && (double)shape->apart_bytes > least &&
            shape->apart_bytes <= shape->answer_bytes;

@@ -607,6 +607,11 @@ static void what_was_waited_for_is_text(void **state)
     shape.requests = 1;
     estimator.method = METHOD_M2;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35 + 200, 110 + 400);
+    estimator.record_max_bytes = 1500; /* events, which are counted with the others */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
+    shape.apart_bytes = 1501;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35 + 200.25, 110 + 400.5);
+    estimator.record_max_bytes = 600;
     shape.apart_bytes = 700;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 7.5, 35, 110);
     shape.steps = 2; /* few records are no answer sent whole because of that */
