@@ -1,6 +1,7 @@
 /* judge.mjs PROGRAM CONFIGURATION DIRECTORY...: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
  * DIRECTORY/truth.jsonl, as a table in Markdown, one row a service (and interface) and transport. With --require,
- * the exit status is 1 when recall or the bias of the sum of all rows of per-token services is plainly broken.
+ * the exit status is 1 when recall or the bias of the sum of all rows of per-token services is plainly broken. With
+ * --kind=whole, only of answers that were sent whole (or --kind=stream), where they were not answered with others, and of all of them.
  *
  * A found exchange is matched to a true one of the same service, client and port whose answer it began in: first to the one
  * that started last before it. Each is matched once; what is left over was not found, or found too much. One that
@@ -11,6 +12,8 @@ import { judge, percent, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const require = process.argv.includes('--require');
+const kind = process.argv.find((word) => word.startsWith('--kind='))?.slice('--kind='.length);
+const isShown = (truth) => !kind || (truth.kind === kind && !truth.at_once);
 const [program, configuration, ...directories] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const SLACK_S = 0.3; // of a busy machine: the capture's clock is the kernel's, the servers' stands behind their queue
 const LATE_S = 3;    // of a very busy one, for what is left over
@@ -63,14 +66,16 @@ const rowOf = (name, transport) => {
     return rows.get(key);
 };
 
+const rowsOf = (truth) => [rowOf(nameOf(truth), truth.transport), ...(kind ? [rowOf('together', 'all')] : [])];
+
 for (const directory of directories) {
     const founds = foundIn(directory);
     const log = readTruth(`${directory}/truth.jsonl`);
     const truths = log.filter(({ event }) => event === 'exchange');
     const pairs = match(founds, truths);
-    for (const truth of truths) rowOf(nameOf(truth), truth.transport).truths.push(truth);
-    for (const pair of pairs) rowOf(nameOf(pair.truth), pair.truth.transport).pairs.push(pair);
-    for (const found of founds.filter(({ surplus }) => surplus)) { // to the row of what was going on there
+    for (const truth of truths.filter(isShown)) rowsOf(truth).forEach((row) => row.truths.push(truth));
+    for (const pair of pairs.filter(({ truths: own }) => own.every(isShown))) rowsOf(pair.truth).forEach((row) => row.pairs.push(pair));
+    for (const found of founds.filter(({ surplus }) => surplus && !kind)) { // to the row of what was going on there
         const near = log.find((entry) => entry.dialect && entry.client === found.client && entry.client_port === found.port
             && entry.service === found.service);
         rowOf(near ? nameOf(near) : found.service, near?.transport ?? found.transport).surplus += found.surplus;
