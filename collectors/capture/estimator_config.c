@@ -106,8 +106,10 @@ static const struct confread_key estimator_keys[] = {
 static const struct confread_key cut_keys[] = {
     {"request_pause_s", CONFREAD_DOUBLE, true, 0.001, 60, CUT(request_pause_s), 0, NULL},
     {"body_pause_s", CONFREAD_DOUBLE, true, 0.001, 60, CUT(body_pause_s), 0, NULL},
+    {"allowed_pause_s", CONFREAD_DOUBLE, true, 0.001, 60, CUT(allowed_pause_s), 0, NULL},
     {"answer_wait_s", CONFREAD_DOUBLE, true, 1, 86400, CUT(answer_wait_s), 0, NULL},
     {"step_pause_s", CONFREAD_DOUBLE, true, 0.001, 1, CUT(step_pause_s), 0, NULL},
+    {"step_bytes_max", CONFREAD_DOUBLE, true, 100, 65000, CUT(step_bytes_max), 0, NULL},
     {"opening_bytes_max", CONFREAD_DOUBLE, true, 0, 65000, CUT(opening_bytes_max), 0, NULL},
 };
 

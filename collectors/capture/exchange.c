@@ -7,8 +7,6 @@
 #define SECOND_NS   1000000000LL
 #define SLOTS_PER_S 2
 #define SLOT_NS     (SECOND_NS / SLOTS_PER_S)
-/* Larger records are of what was there before, and waits for nothing but the network. */
-#define STEP_BYTES_MAX 4096
 /* Sizes that differ by less than one in so many are one: padding is not the same on each event. */
 #define MODAL_TOLERANCE 16
 
@@ -25,8 +23,6 @@
 #define FINISHED_BYTES   53
 /* A record that is as full has more of the same body after it, soon. */
 #define FULL_RECORD_BYTES 16000
-/* Who waited to be allowed to send more does so at once. */
-#define ALLOWED_MS 100
 /* Until so much of a body was sent, nobody waits (RFC 9113, 6.9.2). */
 #define FLOW_WINDOW_BYTES 60000
 /* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
@@ -473,7 +469,7 @@ static bool is_step(const struct exchange_tracker *tracker, const struct estimat
 {
     bool asked = tracker->state == STATE_OVERLAP && tracker->next_burst_last_ns >= tracker->last_ns;
 
-    return !asked && size <= STEP_BYTES_MAX &&
+    return !asked && size <= estimator->cut.step_bytes_max &&
            now_ns - tracker->last_ns >= to_ns(estimator->cut.step_pause_s);
 }
 
@@ -585,10 +581,12 @@ static bool may_be_at_once(const struct exchange_tracker *tracker,
     return estimator->at_once_gap_s > 0 && tracker->http != EXCHANGE_HTTP_1;
 }
 
-static bool was_waiting(const struct exchange_tracker *tracker, int64_t now_ns)
+static bool was_waiting(const struct exchange_tracker *tracker, const struct exchange_cut *cut,
+                        int64_t now_ns)
 {
-    return tracker->request_bytes >= FLOW_WINDOW_BYTES &&
-           (uint16_t)(to_ms(now_ns) - tracker->window_ms) < ALLOWED_MS;
+    uint16_t since_ms = (uint16_t)(to_ms(now_ns) - tracker->window_ms);
+
+    return tracker->request_bytes >= FLOW_WINDOW_BYTES && since_ms < 1e3 * cut->allowed_pause_s;
 }
 
 /* Whether what the client says at NOW_NS, after its last word at LAST_NS, begins another request
@@ -598,7 +596,7 @@ static bool asks_again(const struct exchange_tracker *tracker, const struct exch
 {
     double pause_s = tracker->request_full ? cut->body_pause_s : cut->request_pause_s;
 
-    return now_ns - last_ns >= to_ns(pause_s) && !was_waiting(tracker, now_ns);
+    return now_ns - last_ns >= to_ns(pause_s) && !was_waiting(tracker, cut, now_ns);
 }
 
 /* What the server first says on a new connection, tickets and SETTINGS, may come between a
@@ -608,7 +606,7 @@ static bool is_sending(const struct exchange_tracker *tracker, const struct exch
                        int64_t now_ns)
 {
     bool is_new = !tracker->had_exchange;
-    bool is_cut = tracker->request_full || was_waiting(tracker, now_ns) ||
+    bool is_cut = tracker->request_full || was_waiting(tracker, cut, now_ns) ||
                   (is_new && tracker->http == EXCHANGE_HTTP_3);
     int64_t pause_ns = now_ns - tracker->last_ns;
 

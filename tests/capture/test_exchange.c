@@ -1476,6 +1476,27 @@ static void what_cuts_exchanges_is_that_of_the_rules(void **state)
         assert_int_equal(shapes[0].steps, patient ? 0 : 9);
 
         own = program;
+        own.cut.step_bytes_max = patient ? 300 : 299;
+        start(&own);
+        client(0, 400);
+        stream(1 * S, 25 * MS, 10, 300);
+        close_at_end();
+        assert_int_equal(shapes[0].steps, patient ? 9 : 0);
+
+        own = program;
+        own.cut.allowed_pause_s = patient ? 0.3 : 0.2;
+        start(&own);
+        greet_http2(0);
+        for (int i = 0; i < 4; i++)
+            client(i * MS, 16401);
+        client(4 * MS, 500);
+        server(200 * MS, 43);
+        client(450 * MS, 16401);
+        stream(2 * S, 20 * MS, 40, 300);
+        close_at_end();
+        assert_int_equal(shapes[0].requests, patient ? 1 : 2);
+
+        own = program;
         own.cut.request_pause_s = patient ? 0.5 : 0.2;
         start(&own);
         greet_http2(0);

@@ -1017,13 +1017,13 @@ static void every_estimator_parameter_has_a_range(void **state)
 static void what_cuts_exchanges_is_read(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
-    struct catalogue *catalogue =
-        load_as_it_is(ESTIMATORS "services = ( { id = \"a\"; " PLAIN "estimator = \"e1\"; " HOST(
-                          "a.com") "} );\n"
-                                   "exchanges = { request_pause_s = 0.02; body_pause_s = 2; "
-                                   "answer_wait_s = 300;\n"
-                                   "step_pause_s = 0.015; opening_bytes_max = 1500; };\n",
-                      NULL, diagnostics);
+    struct catalogue *catalogue = load_as_it_is(
+        ESTIMATORS "services = ( { id = \"a\"; " PLAIN "estimator = \"e1\"; " HOST(
+            "a.com") "} );\n"
+                     "exchanges = { request_pause_s = 0.02; body_pause_s = 2; "
+                     "answer_wait_s = 300; allowed_pause_s = 0.2; step_bytes_max = 5000;\n"
+                     "step_pause_s = 0.015; opening_bytes_max = 1500; };\n",
+        NULL, diagnostics);
     const struct exchange_cut *cut;
 
     (void)state;
@@ -1031,7 +1031,8 @@ static void what_cuts_exchanges_is_read(void **state)
     cut = &catalogue_service(catalogue, 0)->estimator.cut;
     assert_true(cut->request_pause_s == 0.02 && cut->body_pause_s == 2);
     assert_true(cut->answer_wait_s == 300 && cut->step_pause_s == 0.015);
-    assert_true(cut->opening_bytes_max == 1500);
+    assert_true(cut->opening_bytes_max == 1500 && cut->allowed_pause_s == 0.2);
+    assert_true(cut->step_bytes_max == 5000);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);
 }
@@ -1039,8 +1040,9 @@ static void what_cuts_exchanges_is_read(void **state)
 /* It must be stated, all of it, and within what it can be. */
 static void what_cuts_exchanges_is_checked(void **state)
 {
-    static const char *const names[] = {"request_pause_s", "body_pause_s", "answer_wait_s",
-                                        "step_pause_s", "opening_bytes_max"};
+    static const char *const names[] = {"request_pause_s",  "body_pause_s",   "answer_wait_s",
+                                        "allowed_pause_s",  "step_bytes_max", "step_pause_s",
+                                        "opening_bytes_max"};
     struct diagnostics *diagnostics = diagnostics_new();
 
     (void)state;
