@@ -312,30 +312,56 @@ static bool keep_extensions(struct cursor *rest, struct kept *kept)
     return keep(kept, rest->at, cursor_left(rest));
 }
 
+/* An empty session id, and of the cipher suites those that are still to come. */
+static bool keep_suites(struct cursor *rest, struct kept *kept)
+{
+    uint8_t lengths[1 + 2] = {0};
+    size_t size;
+    size_t here;
+
+    cursor_skip(rest, cursor_u8(rest)); /* session id */
+    size = cursor_u16(rest);
+    here = size < cursor_left(rest) ? size : cursor_left(rest);
+    cursor_skip(rest, here);
+    store_u16(lengths + 1, size - here);
+    return !rest->failed && keep(kept, lengths, sizeof(lengths));
+}
+
+/* Compression methods, of which none is kept, and extensions, unless they have not begun. */
+static bool keep_rest(struct cursor rest, struct kept *kept)
+{
+    struct cursor whole = rest;
+    size_t size_at = kept->length + 1;
+    size_t size;
+    size_t left_out;
+
+    cursor_skip(&rest, cursor_u8(&rest)); /* compression methods */
+    size = cursor_u16(&rest);
+    if (rest.failed)
+        return keep(kept, whole.at, cursor_left(&whole));
+    left_out = cursor_left(&rest);
+    if (left_out > size || !keep(kept, (const uint8_t[1 + 2]){0}, 1 + 2) ||
+        !keep_extensions(&rest, kept))
+        return false;
+    left_out -= kept->length - size_at - 2;
+    store_u16(kept->bytes + size_at, size - left_out);
+    return true;
+}
+
 /* Of a message of WANTED bytes, of which the first GATHERED are there. Returns false when it has to
  * stay. */
 static bool shorten_message(const uint8_t *message, size_t gathered, size_t wanted,
                             struct kept *kept)
 {
-    static const uint8_t no_lengths[LENGTHS_SIZE];
     struct cursor rest = cursor_over(message, gathered);
-    size_t extensions_size;
-    size_t here;
 
     cursor_skip(&rest, FIXED_SIZE);
-    cursor_skip(&rest, cursor_u8(&rest));  /* session id */
-    cursor_skip(&rest, cursor_u16(&rest)); /* cipher suites */
-    cursor_skip(&rest, cursor_u8(&rest));  /* compression methods */
-    extensions_size = cursor_u16(&rest);
-    here = cursor_left(&rest);
-    if (rest.failed || here > extensions_size || !keep(kept, message, FIXED_SIZE) ||
-        !keep(kept, no_lengths, LENGTHS_SIZE) || !keep_extensions(&rest, kept))
+    if (rest.failed || !keep(kept, message, FIXED_SIZE) || !keep_suites(&rest, kept) ||
+        !keep_rest(rest, kept))
         return false;
-    extensions_size -= here - (kept->length - FIXED_SIZE - LENGTHS_SIZE);
     wanted -= gathered - kept->length + HANDSHAKE_HEADER;
     kept->bytes[1] = (uint8_t)(wanted >> 16);
     store_u16(kept->bytes + 2, wanted);
-    store_u16(kept->bytes + FIXED_SIZE + LENGTHS_SIZE - 2, extensions_size);
     return true;
 }
 

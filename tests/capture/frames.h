@@ -230,6 +230,7 @@ struct hello_parts {
     size_t padding;       /* bytes of an extension before the name, such as a key share */
     size_t record_size;   /* largest record; 0: one holds it all */
     bool name_comes_last; /* after the padding */
+    size_t more_suites;   /* bytes of cipher suites, beside the usual ones */
 };
 
 static inline void put_name_extension(struct bytes *bytes, const char *name, size_t length)
@@ -315,6 +316,10 @@ static inline void put_hello(struct bytes *bytes, const struct hello_parts *part
 
     body.length = 0;
     put_hello_start(&body);
+    body.length -= 2; /* compression methods */
+    set_u16(&body, body.length - 6 - 2, 6 + parts->more_suites);
+    put_fill(&body, 0x13, parts->more_suites);
+    put_u16(&body, 0x0100);
     start = body.length;
     put_u16(&body, 0);
     put_extensions(&body, parts);

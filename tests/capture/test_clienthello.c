@@ -315,6 +315,7 @@ static void a_shortened_hello_tells_the_same(void **state)
         {.name = "a.example", .padding = 1500, .record_size = 1, .name_comes_last = true},
         {.name = "a.example", .ech = true, .padding = 900, .record_size = 7},
         {.alpn = "h2", .ech = true, .padding = 900, .record_size = 400},
+        {.name = "a.example", .more_suites = 3000, .record_size = 700, .padding = 200},
     };
     static uint8_t bytes[CLIENTHELLO_MAX];
     struct clienthello whole;

@@ -1575,10 +1575,12 @@ static void a_hello_may_be_longer_than_there_is_room(void **state)
         uint32_t segment;
         bool behind_proxy;
         bool name_comes_last;
+        size_t more_suites;
     } rows[] = {
-        {20000, 16384, 1400, false, true},  {60000, 16384, 1400, true, true},
-        {60000, 16384, 60000, false, true}, {5000, 1, 1400, false, true},
-        {5000, 1, 1400, false, false},      {60000, 500, 17, false, true},
+        {20000, 16384, 1400, false, true, 0},  {60000, 16384, 1400, true, true, 0},
+        {60000, 16384, 60000, false, true, 0}, {5000, 1, 1400, false, true, 0},
+        {5000, 1, 1400, false, false, 0},      {60000, 500, 17, false, true, 0},
+        {0, 16384, 1400, false, false, 40000},
     };
     static struct bytes hello;
 
@@ -1587,7 +1589,8 @@ static void a_hello_may_be_longer_than_there_is_room(void **state)
         const struct hello_parts parts = {.name = "api.example",
                                           .padding = rows[i].padding,
                                           .record_size = rows[i].record_size,
-                                          .name_comes_last = rows[i].name_comes_last};
+                                          .name_comes_last = rows[i].name_comes_last,
+                                          .more_suites = rows[i].more_suites};
         struct talk talk = talk_of(1, 50000);
 
         film_clear(&film);
