@@ -543,10 +543,7 @@ static void begin_flow(struct metering *metering, struct flow *flow, const struc
     flow->first_ns = interval_now_ns(metering->interval);
     flow->service = SERVICE_NONE;
     flow->state = FLOW_NO_STATE;
-    if (packet->protocol == PROTOCOL_UDP) {
-        flow->flags = FLOW_DATAGRAMS;
-        flow->client_base = recognition_opening(packet);
-    }
+    flow->flags = packet->protocol == PROTOCOL_UDP ? FLOW_DATAGRAMS : 0;
     interval_coverage(metering->interval)->flows++;
 }
 

@@ -1192,6 +1192,8 @@ static void read_initial(struct recognition *recognition, const struct segment *
     if (quic_read_client(recognition->crypto, naming_quic(recognition->initials, flow->state),
                          packet->payload, packet->captured_length, packet->payload_length,
                          gather_crypto, assembly) == QUIC_CRYPTO) {
+        if (!(flow->flags & FLOW_CLIENT_KNOWN))
+            flow->client_base = recognition_opening(packet);
         flow_set_client(flow, segment->side);
         look_at_crypto(recognition, segment);
     } else if (assembly->range_count == 0) { /* nothing worth keeping a state for */
