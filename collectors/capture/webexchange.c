@@ -152,14 +152,22 @@ static bool may_be_sign_of_life(const struct webexchange *tracker,
     return is_answer(tracker, estimator) && tracker->active_ms / 1e3 < estimator->sign_of_life_s;
 }
 
+/* Where ends of answers show: whether that of this one is yet to come. One that a person stopped
+ * never has it. */
+static bool is_without_end(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return estimator->end_record_max > 0 && !tracker->is_quic &&
+           (tracker->ends == 0 || tracker->steps_on >= BESIDE_STEPS);
+}
+
 /* Whether what the client said since the last step was the next request. Nobody asks before an
  * answer has ended, and models take a while to begin: what is sent while the server goes on is
- * beside it. While it thinks, pages report. */
+ * beside it. While it thinks, and while it calls a tool, pages report. */
 static bool asks_again(const struct webexchange *tracker, const struct estimator *estimator)
 {
     return has_request(tracker, estimator) &&
            write_first_ns(tracker) - last_step_ns(tracker) >= to_ns(estimator->rest_s) &&
-           (!may_be_sign_of_life(tracker, estimator) ||
+           ((!may_be_sign_of_life(tracker, estimator) && !is_without_end(tracker, estimator)) ||
             is_beyond_reports(tracker, estimator, tracker->burst_bytes));
 }
 
@@ -310,8 +318,13 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
         if (!estimator->prompt_loads_page)
             tracker->groups = 0;
     }
-    if (is_large || tracker->write_is_reply)
+    if (is_large)
         return false;
+    if (tracker->write_is_reply) {
+        if (tracker->write_has_end)
+            add_end(tracker);
+        return false;
+    }
     if (tracker->answering && asks_again(tracker, estimator))
         ended = end_answer(tracker, estimator, finished);
     if (!tracker->answering && !has_request(tracker, estimator))

@@ -784,6 +784,64 @@ static void what_goes_on_after_an_end_is_one_more(void **state)
     }
 }
 
+/* While a model calls a tool, pages report; who asks again after an answer that was stopped sends
+ * more. */
+static void what_has_not_ended_is_not_asked_again_by_a_report(void **state)
+{
+    static const struct {
+        int64_t end_ns;
+        uint32_t bytes;
+        bool is_quic;
+        unsigned answers;
+    } cases[] = {
+        {0, 7999, false, 1}, {0, 8000, false, 2}, {3 * S + MS, 7999, false, 2}, {0, 7999, true, 2}};
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&other, cases[i].is_quic);
+        client(0, 4000);
+        stream(S, 50 * MS, 41, 90);
+        if (cases[i].end_ns > 0)
+            server(cases[i].end_ns, 26);
+        client(4 * S, cases[i].bytes);
+        stream(5 * S, 50 * MS, 41, 90);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+    }
+    start_over(&other, false);
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 90);
+    server(3 * S + MS, 26);
+    stream(3 * S + 400 * MS, 50 * MS, 3, 90); /* of another tab, and not at its end */
+    client(4 * S, 4000);
+    stream(6 * S, 50 * MS, 41, 90);
+    close_at_end();
+    assert_int_equal(finished, 1);
+}
+
+/* What begins with a reply to a call of another tab may end with the last words of an answer. */
+static void an_end_may_come_beside_a_reply(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    for (uint32_t reply_bytes = 100; reply_bytes <= 101; reply_bytes++) {
+        start_over(&other, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 40, 90);
+        client(3 * S, 200);
+        server(3 * S + 20 * MS, reply_bytes);
+        server(3 * S + 21 * MS, 90);
+        server(3 * S + 22 * MS, 26);
+        stream(4 * S, 50 * MS, 41, 90);
+        server(6 * S + MS, 26);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, reply_bytes == 100 ? 2 : 1);
+    }
+}
+
 static void without_an_end_of_its_own_a_report_was_no_question(void **state)
 {
     struct estimator other = page_with_ends();
@@ -1000,6 +1058,8 @@ int main(void)
         cmocka_unit_test(each_answer_has_an_end),
         cmocka_unit_test(an_end_is_of_one_answer),
         cmocka_unit_test(what_goes_on_after_an_end_is_one_more),
+        cmocka_unit_test(what_has_not_ended_is_not_asked_again_by_a_report),
+        cmocka_unit_test(an_end_may_come_beside_a_reply),
         cmocka_unit_test(without_an_end_of_its_own_a_report_was_no_question),
         cmocka_unit_test(an_end_may_come_by_itself),
         cmocka_unit_test(what_ends_without_steps_is_no_answer),
