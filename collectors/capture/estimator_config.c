@@ -41,7 +41,6 @@ static const struct confread_key estimator_keys[] = {
     {"overlap_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_bytes_min), 0, NULL},
     {"overlap_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_quic_bytes_min), 0,
      NULL},
-    {"prompt_loads_page", CONFREAD_BOOL, false, 0, 0, MEMBER(prompt_loads_page), 0, NULL},
     {"end_record_max", CONFREAD_DOUBLE, false, 26, 16384, MEMBER(end_record_max), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
@@ -356,8 +355,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"sign_of_life_s", true},     {"step_bytes_max", true},
                       {"overlap_bytes_min", false}, {"overlap_quic_bytes_min", false},
                       {"event_gap_s", false},       {"end_record_max", false},
-                      {"prompt_loads_page", false}, {"image_fetch_s", false},
-                      {"image_fetch_share", false}};
+                      {"image_fetch_s", false},     {"image_fetch_share", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
                                               "refusal_s_max",   "whole_record_min",
                                               "whole_pause_s",   "at_once_gap_s"};

@@ -152,11 +152,11 @@ static bool may_be_sign_of_life(const struct webexchange *tracker,
     return is_answer(tracker, estimator) && tracker->active_ms / 1e3 < estimator->sign_of_life_s;
 }
 
-/* Where ends of answers show: whether that of this one is yet to come. One that a person stopped
- * never has it. */
+/* Where ends of answers show: whether it is an answer whose end is yet to come. One that a person
+ * stopped never has it. */
 static bool is_without_end(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    return estimator->end_record_max > 0 && !tracker->is_quic &&
+    return estimator->end_record_max > 0 && !tracker->is_quic && is_answer(tracker, estimator) &&
            (tracker->ends == 0 || tracker->steps_on >= BESIDE_STEPS);
 }
 
@@ -314,9 +314,8 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
     if (is_large) {
         tracker->call_ns = tracker->last_ns;
         tracker->replies = ANY_REPLIES;
-        tracker->burst_is_page = !estimator->prompt_loads_page;
-        if (!estimator->prompt_loads_page)
-            tracker->groups = 0;
+        tracker->burst_is_page = 1;
+        tracker->groups = 0;
     }
     if (is_large)
         return false;

@@ -774,8 +774,6 @@ static const struct {
      5, "sign_of_life_s is 61"},
     {M3_WITH("\nend_record_max = 100;"), 5, "end_record_max is used with reply_s"},
     {M3_WITH(PAGE "\nend_record_max = 25;"), 5, "end_record_max is 25"},
-    {M3_WITH("\nprompt_loads_page = true;"), 5, "prompt_loads_page is used with reply_s"},
-    {M3_WITH(PAGE "\nprompt_loads_page = 1;"), 5, "prompt_loads_page"},
     {M3_WITH("image_bytes = 1e5; image_fetch_s = 10; image_fetch_share = 0.2; " PAGE
              "\nbulk_record_min = 8000;"),
      5, "bulk_record_min is not used with reply_s"},
@@ -953,7 +951,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
                  "a.com") " } );\nestimators = { x = { " M3 PAGE
                           "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
-                          "image_fetch_share = 0.3; end_record_max = 90; prompt_loads_page = true; "
+                          "image_fetch_share = 0.3; end_record_max = 90; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
              NULL, diagnostics);
     const struct estimator *estimator;
@@ -966,7 +964,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
-    assert_true(estimator->end_record_max == 90 && estimator->prompt_loads_page);
+    assert_true(estimator->end_record_max == 90);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);

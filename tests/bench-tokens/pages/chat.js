@@ -50,8 +50,8 @@ async function icons(host, count) {
     if (unit() < 0.3) await call('/before', { down: between(2e5, 1.5e6), host });
 }
 
-/* Reads the answer to the end, or stops it after STOP ms. */
-async function post(path, body, stop) {
+/* Reads the answer to the end, or stops it after STOP ms; calls BEGUN once it has begun. */
+async function post(path, body, stop, begun = () => {}) {
     const controller = new AbortController();
     if (stop) setTimeout(() => controller.abort(), stop);
     try {
@@ -59,6 +59,8 @@ async function post(path, body, stop) {
             method: 'POST', signal: controller.signal, body: JSON.stringify(body), headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
         });
         const reader = response.body.getReader();
+        await reader.read();
+        begun();
         while (!(await reader.read()).done);
     } catch { /* stopped */ }
 }
@@ -87,31 +89,37 @@ const chatgpt = {
             call('/v1/initialize', { up: 1900, down: 38000, host: 'https://ab.chatgpt.com' }),
         ]);
         await calls(4, () => this.beacon(900, 4000));
+        await this.sentinel();
     },
+    /* For the next prompt: 20 to 25 kB down, recorded at the end of each answer. */
+    sentinel: () => call('/backend-api/sentinel/chat-requirements', { up: between(6500, 6900), down: between(20000, 25000), wait: between(20, 100) }),
     key: (typed) => (typed % 3 ? undefined : call('/backend-api/conversation/autocompletions', { up: between(300, 700), down: between(120, 900) })),
     async idle() {
         if (unit() < 0.5) await call('/backend-api/conversations?offset=0', { down: between(8000, 15000) });
         else await this.beacon(1200, 4000);
         if (unit() < 0.3) await call('/v1/rgstr', { up: between(900, 3000), host: 'https://ab.chatgpt.com' });
     },
+    /* As in the recorded session, of three prompts: 20.5 kB, 7.5 to 8.2 kB with the prompt 0.3 to 0.6 s later, and 14.6 kB when its
+     * answer begins; 8.7 to 8.9 kB now and then beside it; 51 kB within 0.1 s of its end, and 0.4 to 0.9 s later 14.5 kB, with two
+     * large replies, then 47 to 50 kB. */
     async before() {
-        calls(between(4, 8), () => this.beacon(2500, 4800));
-        await call('/backend-api/sentinel/chat-requirements', { up: 3900, down: 23000, wait: between(60, 400) });
-        await sleep(between(100, 700)); /* proof of work */
-        calls(between(3, 7), () => this.beacon(2500, 4800));
+        calls(4, () => this.beacon(4600, 5100));
+        await sleep(between(250, 650));
+        call('/backend-api/conversation/prepare', { up: between(300, 400), down: 60 });
     },
     async prompt(step) {
-        setTimeout(() => calls(between(3, 6), () => this.beacon(3000, 4600)), between(2000, 2800));
         const work = post('/backend-api/f/conversation', {
             action: 'next', prompt: step.text, bench: step.bench, parent_message_id: uuid(), model: 'auto', timezone: 'Europe/Paris',
-            conversation_mode: { kind: 'primary_assistant' }, sentinel: letters(between(3900, 4300)),
-        }, step.stop);
-        await during(work, 15000, 30000, () => calls(2, () => this.beacon(2800, 4200)));
+            conversation_mode: { kind: 'primary_assistant' }, sentinel: letters(between(5700, 6200)),
+        }, step.stop, () => calls(3, () => this.beacon(4500, 4800)));
+        await during(work, 20000, 50000, () => calls(2, () => this.beacon(2900, 4200)));
     },
     async after() {
-        await Promise.all([calls(between(2, 5), () => this.beacon(2500, 4800)),
-            call('/backend-api/lat/r', { up: 420, down: 30 }), call('/backend-api/conversation/stream_status', { down: 60 }),
-            call('/backend-api/conversations?offset=0', { down: between(8000, 15000) })]);
+        calls(10, () => this.beacon(4700, 5200));
+        await call('/backend-api/conversation/stream_status', { down: 60, wait: between(350, 850) });
+        await calls(2, () => this.sentinel());
+        await calls(9, () => this.beacon(4900, 5300));
+        await call('/backend-api/conversations?offset=0', { down: between(18000, 22000) });
     },
     upload: (bytes) => call('/backend-api/files?modality=upload', { up: bytes }),
     image: (bytes) => call('/backend-api/estuary/content?modality=image', { down: bytes, host: elsewhere('https://files.oaiusercontent.com') }),
