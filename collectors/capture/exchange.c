@@ -327,7 +327,8 @@ static bool holds_large_event(const struct exchange_tracker *tracker,
 
 /* Models that think send a signature of their thoughts, in base64: beside the call of a tool, or in
  * an event of its own, which is the last one of a text. It is no text, but may be: that is the high
- * end. Where no event was seen before it, the answer may have been sent whole. */
+ * end. Where no event was seen before it, the answer may have been sent whole; sums of floats are
+ * not exact, so that such an event is a byte beyond its base, at least. */
 static void leave_signature_out(const struct exchange_tracker *tracker,
                                 const struct estimator *estimator, struct exchange_shape *shape)
 {
@@ -337,17 +338,18 @@ static void leave_signature_out(const struct exchange_tracker *tracker,
         shape->excess_bytes.central - excesses_of(tracker, estimator, tracker->last_record).central;
     uint32_t tickets = tracker->had_exchange ? 0 : TICKET_RECORDS;
     uint32_t records = tracker->answer_records;
+    bool has_event = before >= 1;
 
     if (tracker->requests > 1 || records < CALL_RECORDS || tracker->http == EXCHANGE_HTTP_3)
         return;
-    if (beyond >= estimator->signature_bytes_min && before > 0 &&
+    if (beyond >= estimator->signature_bytes_min && has_event &&
         2 * before < beyond * (records - 1) &&
         (tracker->steps > WHOLE_STEPS_MAX || records >= CALL_RECORDS + tickets)) {
         shape->ends_in_event = true;
         shape->excess_bytes = around(shape->excess_bytes, before);
     } else if (fabs(beyond) <= estimator->event_text_bytes / 2 &&
                records <= CALL_RECORDS + tickets &&
-               (before > 0 || holds_large_event(tracker, estimator))) {
+               (has_event || holds_large_event(tracker, estimator))) {
         shape->ends_in_event = true;
         if (before >= estimator->signature_bytes_min || holds_large_event(tracker, estimator))
             shape->excess_bytes = around(shape->excess_bytes, estimator->signature_call_bytes);

@@ -1014,6 +1014,18 @@ static void a_signature_of_thoughts_is_no_text(void **state)
     }
 }
 
+/* What floats cannot hold of a base that is no whole number is no event. */
+static void a_part_of_a_byte_is_no_event(void **state)
+{
+    struct estimator parts = signing;
+    const uint32_t whole[] = {300, 300, 700, 0}, call[] = {300, 300, 372, 0};
+
+    (void)state;
+    parts.record_base_bytes = (struct triple){300.3, 370.3, 420.3};
+    assert_false(signed_answer(&parts, whole).ends_in_event);
+    assert_false(signed_answer(&parts, call).ends_in_event);
+}
+
 /* Over HTTP/1.1 less stands around each event, and around a signature. */
 static void a_signature_has_what_surrounds_events(void **state)
 {
@@ -1641,6 +1653,7 @@ int main(void)
         cmocka_unit_test(whole_answers_are_told_as_most_records_stream),
         cmocka_unit_test(what_was_waited_for_at_last_is_told),
         cmocka_unit_test(a_signature_of_thoughts_is_no_text),
+        cmocka_unit_test(a_part_of_a_byte_is_no_event),
         cmocka_unit_test(a_signature_has_what_surrounds_events),
         cmocka_unit_test(what_may_be_something_else_is_no_signature),
         cmocka_unit_test(the_smallest_event_tells_the_base),
