@@ -1276,7 +1276,7 @@ static void count_input(const struct usage_scan *scan, struct usage_counts *coun
         counts->tokens_in = number(scan, NUMBER_PREFILL);
     } else if (seen(scan, NUMBER_TIMED_PROMPT)) {
         counts->tokens_in = number(scan, NUMBER_TIMED_PROMPT) + number(scan, NUMBER_TIMED_CACHE);
-    } else if (seen(scan, NUMBER_TOTAL) && scan->basis == USAGE_NOTHING) {
+    } else if (seen(scan, NUMBER_TOTAL) && scan->basis == USAGE_NOTHING && scan->events == 0) {
         counts->tokens_in = number(scan, NUMBER_TOTAL); /* of ranks: nothing is generated */
     } else {
         counts->input_known = false;

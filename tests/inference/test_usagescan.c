@@ -323,6 +323,16 @@ static void of_what_generates_nothing_the_total_is_the_input(void **state)
     check(USAGE_JSON, "{\"usage\":{\"completion_tokens\":6,\"total_tokens\":56}}", USAGE_OBJECT, 0,
           0, 6);
     assert_false(usagescan_counts(&scan).input_known);
+    check(
+        USAGE_JSON,
+        "{\"usage\":{\"total_tokens\":56},\"results\":[{\"index\":0,\"document\":{\"text\":\"a\"},"
+        "\"relevance_score\":0.9}]}",
+        USAGE_NOTHING, 56, 0, 0);
+    check(USAGE_EVENTS,
+          "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+          "data: {\"choices\":[],\"usage\":{\"total_tokens\":56}}\n\n",
+          USAGE_COUNTED, 0, 0, 1);
+    assert_false(usagescan_counts(&scan).input_known);
 }
 
 /* https://huggingface.github.io/text-generation-inference/#/Text%20Generation%20Inference/generate
