@@ -72,7 +72,8 @@ fail() {
 }
 
 # Meters the packets of CAPTURE with the filter and without, side by side.
-compare() { # NAME CAPTURE SETTINGS [PACKETS_PER_S SECONDS]
+meter() { # NAME CAPTURE SETTINGS PACKETS_PER_S SECONDS: sets $sent
+    rm -rf "${directory:?}/$1" "$directory/$1-all"
     configure "$1" "$3" ''
     configure "$1-all" "$3" 'kernel_filter = false;'
     start "$1"
@@ -83,12 +84,23 @@ compare() { # NAME CAPTURE SETTINGS [PACKETS_PER_S SECONDS]
         kill -TERM "$other"
         skip 'the kernel loads no filter'
     fi
-    sent=$(ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$2" "${4-2000}" "${5-4}" | cut -d ' ' -f 1)
+    sent=$(ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$2" "$4" "$5" | cut -d ' ' -f 1)
     sleep 1
     stop "$daemon"
     daemon=$other
     stop "$daemon"
     daemon=
+}
+
+# What a busy machine had no time to read is not the filter's doing: then once more.
+compare() { # NAME CAPTURE SETTINGS [PACKETS_PER_S SECONDS]
+    attempts=3
+    while meter "$1" "$2" "$3" "${4-2000}" "${5-4}"; do
+        lost=$(($(counted "$1" packets_dropped) + $(counted "$1-all" packets_dropped)))
+        attempts=$((attempts - 1))
+        [ "$lost" -gt 0 ] && [ "$attempts" -gt 0 ] || break
+        echo "$1: $lost packets were lost, again"
+    done
     for column in packets bytes flows names_seen packets_other packets_undecodable flows_one_way; do
         [ "$(counted "$1" "$column")" = "$(counted "$1-all" "$column")" ] ||
             fail "$1: $column: $(counted "$1" "$column"), without $(counted "$1-all" "$column")"
