@@ -304,7 +304,8 @@ static size_t count_way(const struct estimator *estimator, const struct servicef
     return found;
 }
 
-/* The way of streaming that is fitted; NULL: none is told, or by too few. */
+/* The way of streaming that is fitted; NULL: none is told, or by too few. What tells none may be of
+ * any: where it is more, it would decide. */
 static const struct estimator_regime *choose_way(const struct estimator *estimator,
                                                  const struct servicefit_sample *samples,
                                                  size_t count)
@@ -320,10 +321,7 @@ static const struct estimator_regime *choose_way(const struct estimator *estimat
             most = own;
         }
     }
-    if (way && way->rule.method != estimator->method &&
-        most < count_way(estimator, samples, count, NULL))
-        return NULL;
-    return way;
+    return most < count_way(estimator, samples, count, NULL) ? NULL : way;
 }
 
 static bool is_of_way(const struct estimator *estimator, const struct estimator_regime *way,
