@@ -311,6 +311,7 @@ static void ollama_says_when_it_computes_nothing(void **state)
             feed(answers[i].answer, piece);
             assert_int_equal(scan.idle, answers[i].idle);
         }
+    check(USAGE_JSON, "{\"done_reason\":\"l\\\"oad\",\"eval_count\":3}", USAGE_NATIVE, 0, 0, 3);
 }
 
 /* vLLM, entrypoints/openai/protocol.py, RerankUsage: a total, and nothing else. */
