@@ -45,8 +45,9 @@ static const struct estimator *estimator_of(const struct config *config, const c
                       : &catalogue_service(config->catalogue, number)->estimator;
 }
 
-/* The configuration with calibration.conf; NULL, with FRAGMENT of a complaint, if it is refused. */
-static struct config *with_calibration(const char *fragment)
+/* The configuration with FILES, calibration.conf among them; NULL, with FRAGMENT of a complaint, if
+ * it is refused. */
+static struct config *with_calibrations(const char *files, const char *fragment)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct config *config;
@@ -56,7 +57,7 @@ static struct config *with_calibration(const char *fragment)
 
     scratch_path(path, "iagmeter.conf");
     text = read_whole(path, &size);
-    assert_true(asprintf(&all, "%s\ncalibrations = [ \"calibration.conf\" ];\n", text) > 0);
+    assert_true(asprintf(&all, "%s\ncalibrations = [ %s ];\n", text, files) > 0);
     scratch_write("calibrated.conf", all);
     scratch_path(path, "calibrated.conf");
     config = config_load(path, NULL, diagnostics);
@@ -71,6 +72,11 @@ static struct config *with_calibration(const char *fragment)
     free(all);
     free(text);
     return config;
+}
+
+static struct config *with_calibration(const char *fragment)
+{
+    return with_calibrations("\"calibration.conf\"", fragment);
 }
 
 /* COUNT answers, of 400 tokens and more each: RECORDS per token, of BYTES, so many a second. */
@@ -315,13 +321,15 @@ static void status_says_which_way(void **state)
     config_free(config);
 }
 
-#define GEMINI                                                                                     \
-    "kind = \"service\"; date = \"2026-11-01\"; service = \"gemini-web\"; transport = \"tcp\"; "   \
-    "method = \"M3\"; grade = \"B\"; source = \"s\"; n = 20; median_error = 0.1; bias = 0.0; "     \
-    "sigma = 0.2; tokens_least = 50.0; tokens_most = 900.0; record_bytes = 400.0; "                \
-    "records_per_s = 8.0; tokens_per_record = [ 8, 9, 10 ]; "
+#define CALIBRATION(version, day, service, method, more)                                           \
+    "# a file\n\ncalibration = { version = " version "; kind = \"service\"; date = "               \
+    "\"" day "\"; service = \"" service "\"; transport = \"tcp\"; method = \"" method              \
+    "\"; grade = \"B\"; source = \"s\"; n = 20; median_error = 0.1; bias = 0.0; sigma = 0.2; "     \
+    "tokens_least = 50.0; tokens_most = 900.0; record_bytes = 400.0; records_per_s = 8.0; " more   \
+    " };\n"
 #define FILE_OF(version, more)                                                                     \
-    "# a file\n\ncalibration = { version = " version "; " GEMINI more " };\n"
+    CALIBRATION(version, "2026-11-01", "gemini-web", "M3",                                         \
+                "tokens_per_record = [ 8, 9, 10 ]; " more)
 
 /* What was written before ways of streaming were told: one rule for all answers, as it was. */
 static void an_older_file_is_of_all_answers(void **state)
@@ -344,6 +352,62 @@ static void an_older_file_is_of_all_answers(void **state)
     config_free(config);
 }
 
+/* Of what tells no way, the band holds both, but how single answers scatter is as shipped. */
+static void the_band_holds_what_was_fitted(void **state)
+{
+    const struct estimator *before, *after;
+    struct config *config;
+
+    (void)state;
+    scratch_write(
+        "calibration.conf",
+        CALIBRATION("2", "2026-11-01", "gemini-web", "M3",
+                    "tokens_per_record = [ 0.5, 30.0, 40.0 ]; regime = \"gemini-web-slow\";"));
+    config = with_calibration(NULL);
+    before = estimator_of(shipped, "gemini-web");
+    after = estimator_of(config, "gemini-web");
+    assert_true(after->tokens_per_record.low == 0.5 && after->tokens_per_record.central == 30);
+    assert_true(after->tokens_per_record.high == 40);
+    assert_true(after->exchange_sigma == before->exchange_sigma);
+    assert_true(after->regimes[0].rule.exchange_sigma == 0.2);
+    config_free(config);
+}
+
+/* Of all that an answer holds: nothing is left out before. */
+static void what_was_fitted_is_of_whole_answers(void **state)
+{
+    const struct estimator *after;
+    struct config *config;
+
+    (void)state;
+    assert_true(estimator_of(shipped, "claude-web")->overhead_bytes.central > 0);
+    scratch_write("calibration.conf", CALIBRATION("2", "2026-11-01", "claude-web", "M4",
+                                                  "bytes_per_token = [ 10, 20, 30 ];"));
+    config = with_calibration(NULL);
+    after = estimator_of(config, "claude-web");
+    assert_true(after->bytes_per_token.central == 20 && after->overhead_bytes.high == 0);
+    assert_true(after->exchange_sigma == 0.2);
+    config_free(config);
+}
+
+/* A request tells no way: all are fitted. What drift is compared with is of the way alone. */
+static void requests_are_fitted_of_all_ways(void **state)
+{
+    struct servicefit_sample samples[16];
+    struct servicefit fit;
+
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        samples[i] = answer_of(i, 1, i < 10 ? 330 : 285, i < 10 ? 50 : 70);
+        samples[i].tokens_in = 100 + 10 * i;
+        samples[i].shape.request_bytes = 600 + 5 * (100 + 10 * i);
+    }
+    calibrate("openai-api", samples, 16, &fit);
+    assert_int_equal(fit.n, 10);
+    assert_int_equal(fit.input.n, 16);
+    assert_true(fit.record_bytes == 330 && fabs(fit.records_per_s - 50) < 0.1);
+}
+
 static void a_way_that_is_not_known_is_refused(void **state)
 {
     (void)state;
@@ -351,6 +415,9 @@ static void a_way_that_is_not_known_is_refused(void **state)
     config_free(with_calibration(NULL));
     scratch_write("calibration.conf", FILE_OF("2", "regime = \"gemini-web-new\";"));
     with_calibration("which has no regime \"gemini-web-new\": calibrate it anew");
+    scratch_write("newer.conf", CALIBRATION("2", "2026-11-02", "gemini-web", "M3",
+                                            "tokens_per_record = [ 8, 9, 10 ];"));
+    config_free(with_calibrations("\"calibration.conf\", \"newer.conf\"", NULL)); /* not in use */
     scratch_write("calibration.conf", FILE_OF("1", "regime = \"gemini-web-slow\";"));
     with_calibration("version 1 of a calibration has no regime");
     scratch_write("calibration.conf", FILE_OF("3", ""));
@@ -364,7 +431,9 @@ int main(void)
         TEST(the_way_that_was_seen_is_replaced),  TEST(the_way_is_that_of_most),
         TEST(what_tells_no_way_decides_none),     TEST(other_interfaces_are_told_as_before),
         TEST(a_way_may_have_a_method_of_its_own), TEST(status_says_which_way),
-        TEST(an_older_file_is_of_all_answers),    TEST(a_way_that_is_not_known_is_refused),
+        TEST(the_band_holds_what_was_fitted),     TEST(what_was_fitted_is_of_whole_answers),
+        TEST(requests_are_fitted_of_all_ways),    TEST(an_older_file_is_of_all_answers),
+        TEST(a_way_that_is_not_known_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
