@@ -22,6 +22,8 @@
 /* Above these, nobody would believe it: a relative error, and a factor to either side. */
 #define MOST_ERROR  10.0
 #define MOST_SPREAD 20.0
+/* Ways of streaming that have more tokens than that factor in the same measure are not the same. */
+#define MOST_UNLIKE 2.0
 
 struct point {
     double tokens;
@@ -304,8 +306,46 @@ static size_t count_way(const struct estimator *estimator, const struct servicef
     return found;
 }
 
-/* The way of streaming that is fitted; NULL: none is told, or by too few. What tells none may be of
- * any: where it is more, it would decide. */
+static bool is_streamed(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return !has_overhead(estimator->method) || shape->answer_records > estimator->whole_records_max;
+}
+
+/* By how much the rule of WAY is off, by the median of those that tell that way, or of those that
+ * tell none. */
+static double median_factor(const struct estimator *estimator, const struct estimator_regime *way,
+                            const struct servicefit_sample *samples, size_t count, bool tells)
+{
+    struct estimator ruled = *estimator;
+    double factors[SERVICEFIT_MOST];
+    size_t n = 0;
+
+    ruled.rule = way->rule;
+    ruled.regime_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct servicefit_sample *sample = &samples[i];
+        const struct estimator_regime *regime = estimator_regime_of(estimator, &sample->shape);
+        bool is_of = tells ? regime && strcmp(regime->name, way->name) == 0 : !regime;
+
+        if (is_of && sample->tokens_out > 0 && is_streamed(&ruled, &sample->shape))
+            factors[n++] =
+                estimator_apply(&ruled, &sample->shape).tokens_out.central / sample->tokens_out;
+    }
+    return n > 0 ? median(factors, n) : 1;
+}
+
+/* Whether what tells no way is most likely of this one: as far as the rest of it says so. */
+static bool is_alike(const struct estimator *estimator, const struct estimator_regime *way,
+                     const struct servicefit_sample *samples, size_t count)
+{
+    double of_way = median_factor(estimator, way, samples, count, true);
+    double of_none = median_factor(estimator, way, samples, count, false);
+
+    return way->rule.method == estimator->method && of_none <= MOST_UNLIKE * of_way &&
+           of_way <= MOST_UNLIKE * of_none;
+}
+
+/* The way of streaming that is fitted; NULL: none is told, or by too few. */
 static const struct estimator_regime *choose_way(const struct estimator *estimator,
                                                  const struct servicefit_sample *samples,
                                                  size_t count)
@@ -321,17 +361,10 @@ static const struct estimator_regime *choose_way(const struct estimator *estimat
             most = own;
         }
     }
-    return most < count_way(estimator, samples, count, NULL) ? NULL : way;
-}
-
-static bool is_of_way(const struct estimator *estimator, const struct estimator_regime *way,
-                      const struct exchange_shape *shape)
-{
-    const struct estimator_regime *regime = estimator_regime_of(estimator, shape);
-
-    if (!regime)
-        return !way || way->rule.method == estimator->method;
-    return way && strcmp(regime->name, way->name) == 0;
+    if (way && most < count_way(estimator, samples, count, NULL) &&
+        !is_alike(estimator, way, samples, count))
+        return NULL;
+    return way;
 }
 
 /* Copies those to OUT[COUNT], and returns their number. */
@@ -339,11 +372,15 @@ static size_t take_way(const struct estimator *estimator, const struct estimator
                        const struct servicefit_sample *samples, size_t count,
                        struct servicefit_sample *out)
 {
+    bool takes_none = !way || is_alike(estimator, way, samples, count);
     size_t taken = 0;
 
-    for (size_t i = 0; i < count; i++)
-        if (is_of_way(estimator, way, &samples[i].shape))
+    for (size_t i = 0; i < count; i++) {
+        const struct estimator_regime *regime = estimator_regime_of(estimator, &samples[i].shape);
+
+        if (regime ? way && strcmp(regime->name, way->name) == 0 : takes_none)
             out[taken++] = samples[i];
+    }
     return taken;
 }
 
@@ -357,8 +394,7 @@ static size_t take_points(const struct estimator *estimator,
     for (size_t i = 0; i < count && taken < SERVICEFIT_MOST; i++) {
         const struct exchange_shape *shape = &samples[i].shape;
 
-        if (!(samples[i].tokens_out > 0) || (has_overhead(estimator->method) &&
-                                             shape->answer_records <= estimator->whole_records_max))
+        if (!(samples[i].tokens_out > 0) || !is_streamed(estimator, shape))
             continue;
         points[taken++] = (struct point){samples[i].tokens_out, measure(estimator->method, shape),
                                          shape->first_on_connection};

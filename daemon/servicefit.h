@@ -22,8 +22,9 @@
 
 #define SERVICEFIT_MOST 200
 /* Of a service that streams in several ways (regimes), one is fitted: that of most answers, which
- * is told by three of them at least, and by no fewer than tell none. Answers that tell no way are
- * fitted with it, if its method is the service's own; those of other ways never are.
+ * is told by three of them at least. Answers that tell no way are fitted with it, if its method is
+ * the service's own and they have about as many tokens in the same measure; else whichever are more
+ * are fitted alone. Those of other ways never are.
  *
  * Fewer exchanges than these are refused, unless the caller asks for less. */
 #define SERVICEFIT_LEAST_M1 10
