@@ -1844,6 +1844,31 @@ static void a_hello_may_take_two_datagrams(void **state)
     }
 }
 
+/* The server acknowledged the first half of the hello: the second is said to the id that it chose.
+ * The first, that comes late once more, opens no other connection. */
+static void half_a_hello_may_be_for_the_id_that_the_server_chose(void **state)
+{
+    static const uint8_t chosen[] = "\1\2\3\4\5\6\7\10";
+    static struct bytes message;
+    struct talk talk = talk_of(1, 50000);
+    struct packet_parts first = quic_parts();
+    struct packet_parts second = first;
+
+    (void)state;
+    second.key_id = first.id;
+    second.key_id_length = first.id_length;
+    second.id = chosen;
+    second.number++;
+    quic_message(&message, "api.example", false, 1500);
+    quic_initial(&talk, &first, &message, 0, 1000);
+    quic_long(&talk, FROM_SERVER, 0, 1200);
+    quic_initial(&talk, &second, &message, 1000, message.length);
+    quic_initial(&talk, &first, &message, 0, 1000);
+    quic_exchange(&talk, 400, 3);
+    scene_play();
+    quic_is_used(&talk);
+}
+
 /* Retry (RFC 9000, 17.2.5) and version negotiation, after the first half of the hello. */
 static void a_client_may_have_to_begin_anew(void **state)
 {
@@ -2852,6 +2877,7 @@ int main(void)
         TEST(quic_is_named_and_metered),
         TEST(a_handshake_of_quic_is_no_exchange),
         TEST(a_hello_may_take_two_datagrams),
+        TEST(half_a_hello_may_be_for_the_id_that_the_server_chose),
         TEST(a_client_may_have_to_begin_anew),
         TEST(a_silent_quic_connection_goes_on),
         TEST(ports_of_quic_are_used_again),
