@@ -321,7 +321,6 @@ static double median_factor(const struct estimator *estimator, const struct esti
     size_t n = 0;
 
     ruled.rule = way->rule;
-    ruled.regime_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct servicefit_sample *sample = &samples[i];
         const struct estimator_regime *regime = estimator_regime_of(estimator, &sample->shape);

@@ -190,30 +190,39 @@ static void the_way_is_that_of_most(void **state)
     }
 }
 
-/* Short answers of another way do not become those of the one that a few long ones tell. */
-static void what_is_unlike_a_way_is_none_of_it(void **state)
+/* Short answers of another way do not become those of the one that a few long ones tell: of what
+ * has SHORT_TOKENS a record, and LONG_TOKENS. */
+static void check_unlike(double short_tokens, double long_tokens, double long_per_s,
+                         const char *long_way)
 {
     const struct estimator *estimator = estimator_of(shipped, "gemini-web");
     struct servicefit_sample samples[22];
 
-    (void)state;
     for (unsigned i = 0; i < 22; i++) {
-        samples[i] = answer_of(i, 1 / 2.1, 400, 20);
+        samples[i] = answer_of(i, 1 / short_tokens, 400, 20);
         samples[i].shape.answer_records = 10 + i;
-        samples[i].tokens_out = 2.1 * (10 + i);
+        samples[i].tokens_out = short_tokens * (10 + i);
     }
-    for (unsigned slow = 1; slow < 22; slow++) {
-        bool is_most = slow >= 22 - slow;
+    for (unsigned told = 1; told < 22; told++) {
+        bool is_most = told >= 22 - told;
         struct servicefit fit;
 
-        samples[slow - 1] = answer_of(slow, 1 / 9.0, 400, 8);
+        samples[told - 1] = answer_of(told, 1 / long_tokens, 400, long_per_s);
         fit = servicefit_fit(estimator, samples, 22, 3);
-        assert_string_equal(fit.regime, is_most ? "gemini-web-slow" : "");
-        assert_int_equal(fit.n, is_most ? slow : 22 - slow);
+        assert_string_equal(fit.regime, is_most ? long_way : "");
+        assert_int_equal(fit.n, is_most ? told : 22 - told);
         assert_int_equal(fit.other_ways, 22 - fit.n);
         if (fit.n >= 3)
-            assert_true(fabs(fit.slope.central * (is_most ? 9.0 : 2.1) - 1) < 0.02);
+            assert_true(fabs(fit.slope.central * (is_most ? long_tokens : short_tokens) - 1) <
+                        0.02);
     }
+}
+
+static void what_is_unlike_a_way_is_none_of_it(void **state)
+{
+    (void)state;
+    check_unlike(2.1, 9, 8, "gemini-web-slow");
+    check_unlike(9, 2.1, 20, "gemini-web-fast");
 }
 
 /* Chat completions: Responses stay, and so does what tells answers that were sent whole. */
@@ -294,6 +303,12 @@ static void a_way_may_have_a_method_of_its_own(void **state)
     assert_true(fabs(after->tokens_per_second.central - 60) < 0.1);
     assert_true(after->tokens_per_second.high < before->tokens_per_second.high);
     config_free(config);
+
+    for (unsigned i = 20; i < 40; i++) /* of as many records a token, but of no pace that tells */
+        samples[i] = answer_of(i - 20, 0.8, 270, 15);
+    calibrate("chatgpt-web", samples, 40, &fit);
+    assert_string_equal(fit.regime, "chatgpt-web-single");
+    assert_int_equal(fit.n, 20);
 }
 
 static void status_says_which_way(void **state)
