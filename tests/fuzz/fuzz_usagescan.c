@@ -51,7 +51,7 @@ static void compare(const struct usage_scan *a, const struct usage_scan *b)
         cut.input_known != whole.input_known || cut.damaged != whole.damaged)
         abort();
     if (a->streams != b->streams || a->choices_wanted != b->choices_wanted ||
-        a->events != b->events || a->has_remote_host != b->has_remote_host ||
+        a->events != b->events || a->has_remote_host != b->has_remote_host || a->idle != b->idle ||
         a->model.known != b->model.known || a->model.elsewhere != b->model.elsewhere ||
         a->model.service != b->model.service)
         abort();
