@@ -563,6 +563,8 @@ static void begin_special(struct usage_scan *scan, enum string_kind kind)
     if (kind == STRING_DONE_REASON) {
         keyword_start(&scan->word, COUNT_OF(idle_reasons));
         scan->state = DONE_REASON;
+        if (scan->strings) /* the last one counts */
+            scan->strings->unsuitable = true;
     }
     if (kind != STRING_MODEL || !scan->models)
         return;

@@ -312,6 +312,14 @@ static void ollama_says_when_it_computes_nothing(void **state)
             assert_int_equal(scan.idle, answers[i].idle);
         }
     check(USAGE_JSON, "{\"done_reason\":\"l\\\"oad\",\"eval_count\":3}", USAGE_NATIVE, 0, 0, 3);
+    usagescan_start(&scan, USAGE_LINES);
+    usagescan_remember_shapes(&scan, &(struct hash_key){{3, 4}});
+    for (unsigned i = 0; i < 5; i++) { /* also after it was known */
+        feed("{\"response\":\"a\",\"done_reason\":\"stop\"}\n", 0);
+        assert_false(scan.idle);
+        feed("{\"done_reason\":\"load\"}\n", 0);
+        assert_true(scan.idle);
+    }
 }
 
 /* vLLM, entrypoints/openai/protocol.py, RerankUsage: a total, and nothing else. */
