@@ -13,13 +13,13 @@
 
 #define SERVICES                                                                                   \
     SHIPPED_EXCHANGES                                                                              \
-        "estimators = { e = { method = \"M4\"; grade = \"B\"; source = \"s\"; "                    \
-        "request_bytes_min = 200; request_record_min = 100; burst_gap_s = 2; answer_record_min = " \
-        "35; "                                                                                     \
-        "answer_bytes_min = 200; answer_gap_s = 6; answer_s_min = 0; answer_slots_min = 0; "       \
-        "count_error = 0.1; exchange_sigma = 0.5; bytes_per_token = 2; input = \"prior\"; "        \
-        "input_prior_tokens = 100; }; };\n"                                                        \
-        "services = (\n"
+    "estimators = { e = { method = \"M4\"; grade = \"B\"; source = \"s\"; "                        \
+    "request_bytes_min = 200; request_record_min = 100; burst_gap_s = 2; answer_record_min = "     \
+    "35; "                                                                                         \
+    "answer_bytes_min = 200; answer_gap_s = 6; answer_s_min = 0; answer_slots_min = 0; "           \
+    "count_error = 0.1; exchange_sigma = 0.5; bytes_per_token = 2; input = \"prior\"; "            \
+    "input_prior_tokens = 100; }; };\n"                                                            \
+    "services = (\n"
 #define SERVICE(id, provider, model)                                                               \
     "{ id = \"" id "\"; label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\"; "     \
     "modality = [ \"text\" ]; estimator = \"e\"; provider = \"" provider "\"; model = \"" model    \
