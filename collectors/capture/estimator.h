@@ -97,13 +97,15 @@ struct estimator_regime {
 
 /* Of all programs' connections: what cuts them into exchanges (exchange.h). */
 struct exchange_cut {
-    double
-        request_pause_s; /* what a client sends within that of its last word is of one request, */
-    double body_pause_s; /* also after a full record, */
-    double allowed_pause_s;   /* or of the server's leave to go on; */
-    double answer_wait_s;     /* and it is forgotten without an answer in that */
-    double step_pause_s;      /* what a server writes after that is another write, */
-    double step_bytes_max;    /* and a step if it is no larger */
+    /* What a client sends within that of its last word is of one request; also after a full record,
+     * or after the server's leave to go on. */
+    double request_pause_s;
+    double body_pause_s;
+    double allowed_pause_s;
+    double answer_wait_s; /* it is forgotten without an answer in that */
+    /* What a server writes after that is another write, and a step if it is no larger. */
+    double step_pause_s;
+    double step_bytes_max;
     double opening_bytes_max; /* what it says first on a connection, and is no answer */
 };
 

@@ -1465,119 +1465,149 @@ static void what_the_server_says_during_an_upload_is_no_answer(void **state)
     }
 }
 
-/* Which of two values of each cuts otherwise. */
+/* -- What cuts exchanges is a matter of the rules: what is played to RULES, and what is found -----
+ */
+
+static unsigned play_late_answer(const struct estimator *rules)
+{
+    start(rules);
+    client(0, 400);
+    server(10 * S, 500);
+    close_at_end();
+    return finished;
+}
+
+static unsigned play_pauses(const struct estimator *rules)
+{
+    start(rules);
+    client(0, 400);
+    stream(1 * S, 25 * MS, 10, 300);
+    close_at_end();
+    return shapes[0].steps;
+}
+
+static unsigned play_leave_to_go_on(const struct estimator *rules)
+{
+    start(rules);
+    greet_http2(0);
+    for (int i = 0; i < 4; i++)
+        client(i * MS, 16401);
+    client(4 * MS, 500);
+    server(200 * MS, 43);
+    client(450 * MS, 16401);
+    stream(2 * S, 20 * MS, 40, 300);
+    close_at_end();
+    return shapes[0].requests;
+}
+
+static unsigned play_two_requests(const struct estimator *rules)
+{
+    start(rules);
+    greet_http2(0);
+    client(0, 1400);
+    client(300 * MS, 1400);
+    stream(2 * S, 20 * MS, 50, 300);
+    close_at_end();
+    return shapes[0].requests;
+}
+
+static unsigned play_two_bodies(const struct estimator *rules)
+{
+    start(rules);
+    greet_http2(0);
+    client(0, 16401);
+    client(2 * S, 16401);
+    stream(6 * S, 20 * MS, 50, 300);
+    close_at_end();
+    return shapes[0].requests;
+}
+
+/* The client goes on at THEN, after the server's tickets at 1 ms. */
+static unsigned play_tickets(const struct estimator *rules, uint32_t size, int64_t then)
+{
+    start(rules);
+    client(0, size);
+    server(1 * MS, 282);
+    server(1 * MS, 282);
+    client(then, 3900);
+    stream(5 * S, 20 * MS, 40, 400);
+    close_at_end();
+    return (unsigned)shapes[0].request_bytes;
+}
+
+static unsigned play_tickets_in_headers(const struct estimator *rules)
+{
+    return play_tickets(rules, 420, 250 * MS);
+}
+
+static unsigned play_tickets_in_body(const struct estimator *rules)
+{
+    return play_tickets(rules, 16401, 2500 * MS);
+}
+
+static unsigned play_tickets_at_once(const struct estimator *rules)
+{
+    return play_tickets(rules, 420, 20 * MS);
+}
+
+/* What may end an answer, or acknowledge SETTINGS. */
+static unsigned play_empty_frame(const struct estimator *rules)
+{
+    start(rules);
+    greet_http2(0);
+    client(0, 1400);
+    server(1 * S, 600);
+    server(1 * S, EMPTY_FRAME);
+    client(1 * S + 100 * MS, 1400);
+    stream(2 * S, 20 * MS, 40, 400);
+    close_at_end();
+    return shapes[0].requests;
+}
+
+/* What there may be beside an event that is too large. */
+static unsigned play_signature(const struct estimator *rules)
+{
+    return (unsigned)signed_answer(rules, (const uint32_t[]){300, 1300 + 420 + 1000 - 300, 372, 0})
+        .excess_bytes.central;
+}
+
+/* At the limit and on either side of it: the larger of two values cuts otherwise. */
 static void what_cuts_exchanges_is_that_of_the_rules(void **state)
 {
+#define KEY(name) offsetof(struct exchange_cut, name)
+    const struct {
+        const struct estimator *rules;
+        size_t key;
+        double smaller;
+        double larger;
+        unsigned (*play)(const struct estimator *rules);
+        unsigned with_smaller;
+        unsigned with_larger;
+    } cases[] = {
+        {&program, KEY(answer_wait_s), 9, 20, play_late_answer, 0, 1},
+        {&program, KEY(step_pause_s), 0.025, 0.026, play_pauses, 9, 0},
+        {&program, KEY(step_bytes_max), 299, 300, play_pauses, 0, 9},
+        {&program, KEY(allowed_pause_s), 0.25, 0.251, play_leave_to_go_on, 2, 1},
+        {&program, KEY(request_pause_s), 0.3, 0.301, play_two_requests, 2, 1},
+        {&program, KEY(body_pause_s), 2, 2.001, play_two_bodies, 2, 1},
+        {&program, KEY(request_pause_s), 0.249, 0.25, play_tickets_in_headers, 3900, 4320},
+        {&program, KEY(body_pause_s), 2.499, 2.5, play_tickets_in_body, 3900, 20301},
+        {&program, KEY(opening_bytes_max), 563, 564, play_tickets_at_once, 3900, 4320},
+        {&program, KEY(opening_bytes_max), 599, 600, play_empty_frame, 1, 2},
+        {&signing, KEY(opening_bytes_max), 999, 1000, play_signature, 100, 2},
+    };
+
     (void)state;
-    for (int patient = 0; patient < 2; patient++) {
-        struct estimator own = program;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct estimator own = *cases[i].rules;
+        double *value = (double *)((char *)&own.cut + cases[i].key);
 
-        own.cut.answer_wait_s = patient ? 20 : 9;
-        start(&own);
-        client(0, 400);
-        server(10 * S, 500);
-        close_at_end();
-        assert_int_equal(finished, patient);
-
-        own = program;
-        own.cut.step_pause_s = patient ? 0.03 : 0.02;
-        start(&own);
-        client(0, 400);
-        stream(1 * S, 25 * MS, 10, 300);
-        close_at_end();
-        assert_int_equal(shapes[0].steps, patient ? 0 : 9);
-
-        own = program;
-        own.cut.step_bytes_max = patient ? 300 : 299;
-        start(&own);
-        client(0, 400);
-        stream(1 * S, 25 * MS, 10, 300);
-        close_at_end();
-        assert_int_equal(shapes[0].steps, patient ? 9 : 0);
-
-        own = program;
-        own.cut.allowed_pause_s = patient ? 0.3 : 0.2;
-        start(&own);
-        greet_http2(0);
-        for (int i = 0; i < 4; i++)
-            client(i * MS, 16401);
-        client(4 * MS, 500);
-        server(200 * MS, 43);
-        client(450 * MS, 16401);
-        stream(2 * S, 20 * MS, 40, 300);
-        close_at_end();
-        assert_int_equal(shapes[0].requests, patient ? 1 : 2);
-
-        own = program;
-        own.cut.request_pause_s = patient ? 0.5 : 0.2;
-        start(&own);
-        greet_http2(0);
-        client(0, 1400);
-        client(300 * MS, 1400);
-        stream(2 * S, 20 * MS, 50, 300);
-        close_at_end();
-        assert_int_equal(shapes[0].requests, patient ? 1 : 2);
-
-        own = program;
-        own.cut.body_pause_s = patient ? 3 : 1;
-        start(&own);
-        greet_http2(0);
-        client(0, 16401);
-        client(2 * S, 16401);
-        stream(6 * S, 20 * MS, 50, 300);
-        close_at_end();
-        assert_int_equal(shapes[0].requests, patient ? 1 : 2);
-
-        own = program; /* the same, where the server spoke meanwhile */
-        own.cut.request_pause_s = patient ? 0.3 : 0.2;
-        start(&own);
-        client(0, 420);
-        server(1 * MS, 282);
-        server(1 * MS, 282);
-        client(250 * MS, 3900);
-        stream(1 * S, 20 * MS, 40, 400);
-        close_at_end();
-        assert_int_equal(shapes[0].request_bytes, patient ? 4320 : 3900);
-
-        own = program;
-        own.cut.body_pause_s = patient ? 3 : 2;
-        start(&own);
-        client(0, 16401);
-        server(1 * MS, 282);
-        server(1 * MS, 282);
-        client(2500 * MS, 3900);
-        stream(5 * S, 20 * MS, 40, 400);
-        close_at_end();
-        assert_int_equal(shapes[0].request_bytes, patient ? 20301 : 3900);
-
-        own = program;
-        own.cut.opening_bytes_max = patient ? 564 : 563;
-        start(&own);
-        client(0, 420);
-        server(1 * MS, 282);
-        server(1 * MS, 282);
-        client(20 * MS, 3900);
-        stream(1 * S, 20 * MS, 40, 400);
-        close_at_end();
-        assert_int_equal(shapes[0].request_bytes, patient ? 4320 : 3900);
-
-        own = program; /* no end of an answer, but what acknowledges SETTINGS */
-        own.cut.opening_bytes_max = patient ? 600 : 599;
-        start(&own);
-        greet_http2(0);
-        client(0, 1400);
-        server(1 * S, 600);
-        server(1 * S, EMPTY_FRAME);
-        client(1 * S + 100 * MS, 1400);
-        stream(2 * S, 20 * MS, 40, 400);
-        close_at_end();
-        assert_int_equal(shapes[0].requests, patient ? 2 : 1);
-
-        own = signing; /* and what else there may be beside an event that is too large */
-        own.cut.opening_bytes_max = patient ? 1000 : 999;
-        assert_true(signed_answer(&own, (const uint32_t[]){300, 1300 + 420 + 1000 - 300, 372, 0})
-                        .excess_bytes.central == (patient ? 2 : 100));
+        *value = cases[i].smaller;
+        assert_int_equal(cases[i].play(&own), cases[i].with_smaller);
+        *value = cases[i].larger;
+        assert_int_equal(cases[i].play(&own), cases[i].with_larger);
     }
+#undef KEY
 }
 
 static void counts_stay_at_their_largest(void **state)
