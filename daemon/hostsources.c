@@ -12,6 +12,7 @@
 
 struct hostsources {
     const struct config *config;
+    int64_t moved_ns;        /* hostsources_now_ns() */
     struct powerset *power;  /* NULL: no host is configured */
     struct scraper *scraper; /* NULL: no server is asked; */
     size_t target_count;
@@ -28,13 +29,24 @@ struct hostsources {
 /* How long a tick may wait for answers of servers: they come from this machine. */
 #define ANSWER_WAIT_MS 20
 
-static int64_t monotonic_ns(void *context)
+#define SECOND_NS INT64_C(1000000000)
+
+static int64_t read_clock(clockid_t clock)
 {
     struct timespec now;
 
-    (void)context;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    clock_gettime(clock, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+int64_t hostsources_now_ns(const struct hostsources *sources)
+{
+    return read_clock(CLOCK_MONOTONIC) + sources->moved_ns;
+}
+
+static int64_t moved_now_ns(void *context)
+{
+    return hostsources_now_ns(context);
 }
 
 /* -- What it needs ---------------------------------------------------------------------------- */
@@ -92,11 +104,12 @@ bool hostsources_network(const struct config *config)
 struct hostsources *hostsources_open(const struct config *config)
 {
     struct hostsources *sources = calloc(1, sizeof(*sources));
-    struct power_setup setup = {.root = "", .now_ns = monotonic_ns};
+    struct power_setup setup = {.root = "", .now_ns = moved_now_ns, .context = sources};
 
     if (!sources)
         return NULL;
     sources->config = config;
+    sources->moved_ns = (read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC)) % SECOND_NS;
     if (config->host) {
         setup.root = config->host->power.root;
         sources->power = powerset_open(&config->host->power, &setup);
@@ -125,7 +138,8 @@ static void sample(void *context)
     if (sources->power)
         powerset_sample(sources->power);
     if (sources->scraper)
-        scraper_poll(sources->scraper, (int64_t)time(NULL), monotonic_ns(NULL), ANSWER_WAIT_MS);
+        scraper_poll(sources->scraper, (int64_t)time(NULL), hostsources_now_ns(sources),
+                     ANSWER_WAIT_MS);
 }
 
 static bool complete(void *context, int64_t until_ns)

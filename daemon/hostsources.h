@@ -22,6 +22,11 @@ bool hostsources_network(const struct config *config);
 struct hostsources *hostsources_open(const struct config *config);
 void hostsources_close(struct hostsources *sources);
 
+/* CLOCK_MONOTONIC, moved by less than a second so that its seconds begin with those of the wall
+ * clock: a minute is then sixty whole seconds of the meters, and what they say is not counted to
+ * the one before or after. After the wall clock was set, as good as the nearest second. */
+int64_t hostsources_now_ns(const struct hostsources *sources);
+
 struct counters_sources hostsources_counters(struct hostsources *sources);
 
 /* What is not told yet of what each power source and server is, and whether it can be read: one at

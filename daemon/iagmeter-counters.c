@@ -181,14 +181,16 @@ static int run(struct process *process)
         int64_t monotonic_ns = now_ns(CLOCK_MONOTONIC);
         int64_t next_ns = monotonic_ns + process->sample_ns;
 
-        counters_tick(process->counters, now_ns(CLOCK_REALTIME), monotonic_ns);
+        counters_tick(process->counters, now_ns(CLOCK_REALTIME),
+                      hostsources_now_ns(process->sources));
         flush(process);
         tell_states(process, monotonic_ns);
         say_alive(process, monotonic_ns);
         poll(&descriptor, 1, wait_ms(process, next_ns));
         read_control(process);
     }
-    counters_finish(process->counters, now_ns(CLOCK_REALTIME), now_ns(CLOCK_MONOTONIC));
+    counters_finish(process->counters, now_ns(CLOCK_REALTIME),
+                    hostsources_now_ns(process->sources));
     drain(process);
     return process->meter_gone ? EXIT_TROUBLE : EXIT_SUCCESS;
 }

@@ -611,15 +611,22 @@ static void add_up(const struct powerset *set, int64_t until_s, struct device_en
     sums[set->host].flags = host.flags;
 }
 
+/* The nearest: the end of a minute is one that is read off two clocks, one after the other. */
+static int64_t whole_s(int64_t until_ns)
+{
+    return (until_ns + SECOND_NS / 2) / SECOND_NS;
+}
+
 bool powerset_complete(const struct powerset *set, int64_t until_ns)
 {
+    int64_t known_ns = whole_s(until_ns) * SECOND_NS;
     int64_t silent_since_ns = now_of(set) - POWERSET_PATIENCE_NS;
 
     for (size_t i = 0; i < set->meter_count; i++) {
         const struct meter *meter = &set->meters[i];
 
         if (meter->counter.started && !meter->is_off && meter->present &&
-            meter->counter.at_ns < until_ns && meter->counter.at_ns >= silent_since_ns)
+            meter->counter.at_ns < known_ns && meter->counter.at_ns >= silent_since_ns)
             return false;
     }
     return true;
@@ -629,7 +636,7 @@ size_t powerset_take(struct powerset *set, int64_t until_ns,
                      struct device_energy out[MAX_POWER_DEVICES])
 {
     struct device_energy sums[MAX_POWER_DEVICES] = {{0}};
-    int64_t until_s = until_ns / SECOND_NS;
+    int64_t until_s = whole_s(until_ns);
     size_t count = 0;
 
     if (until_s > set->taken_s) {

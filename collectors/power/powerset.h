@@ -33,16 +33,17 @@ void powerset_sample(struct powerset *set);
  * source comes up. Returns how many. */
 size_t powerset_devices(const struct powerset *set, struct power_device out[MAX_POWER_DEVICES]);
 
-/* Whether all that was drawn until UNTIL_NS (CLOCK_MONOTONIC, not in the future) is known: slow
- * meters tell afterwards. A meter that has been silent for POWERSET_PATIENCE_NS is not waited for,
- * so it becomes true sooner or later, if the set is sampled. */
+/* Whether all that was drawn until UNTIL_NS (of the clock that it was opened with, not in the
+ * future) is known: slow meters tell afterwards. A meter that has been silent for
+ * POWERSET_PATIENCE_NS is not waited for, so it becomes true sooner or later, if the set is
+ * sampled. */
 #define POWERSET_PATIENCE_NS (120 * INT64_C(1000000000))
 bool powerset_complete(const struct powerset *set, int64_t until_ns);
 
-/* What each device drew from the last UNTIL_NS (or the opening) to this one, each taken down to a
- * whole second. What comes to be known later of that time is lost, and was never covered: ask
- * powerset_complete() first. Devices that nothing is known of are left out; returns how many are
- * in. To be called at least every POWERSET_HISTORY_S, older seconds are lost. */
+/* What each device drew from the last UNTIL_NS (or the opening) to this one, each taken to the
+ * nearest whole second. What comes to be known later of that time is lost, and was never covered:
+ * ask powerset_complete() first. Devices that nothing is known of are left out; returns how many
+ * are in. To be called at least every POWERSET_HISTORY_S, older seconds are lost. */
 #define POWERSET_HISTORY_S 1024
 size_t powerset_take(struct powerset *set, int64_t until_ns,
                      struct device_energy out[MAX_POWER_DEVICES]);

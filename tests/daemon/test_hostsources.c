@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tests/daemon/hosted.h"
 #include "tests/inference/metricsserver.h"
@@ -313,6 +314,29 @@ static void servers_of_one_name_are_not_mixed_up(void **state)
     assert_false(hostsources_next_state(sources, &said)); /* nothing is told over and over */
 }
 
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Several tries: the machine may be busy between one clock and the other. */
+static void its_seconds_begin_with_those_of_the_wall_clock(void **state)
+{
+    int64_t apart_ns = INT64_MAX;
+
+    (void)state;
+    for (int i = 0; i < 10 && apart_ns > 1000000; i++) {
+        open_sources();
+        apart_ns = llabs(hostsources_now_ns(sources) % 1000000000 - wall_ns() % 1000000000);
+        hostsources_close(sources);
+    }
+    sources = NULL;
+    assert_true(apart_ns <= 1000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +348,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(services_have_the_numbers_of_who_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_does_not_answer_is_told_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_start_is_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(its_seconds_begin_with_those_of_the_wall_clock, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(servers_of_one_name_are_not_mixed_up, setup, teardown),
     };
 

@@ -709,6 +709,23 @@ static void readings_between_seconds_add_up(void **state)
     assert_near(total_j, 600 * 300);
 }
 
+/* The end of a minute is computed from two clocks that are read one after the other. */
+static void an_interval_ends_at_the_nearest_second(void **state)
+{
+    (void)state;
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(MINUTE);
+    assert_true(powerset_complete(set, tree_clock_ns - 1000));
+    take_until(tree_clock_ns - 1000);
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    pass(MINUTE);
+    take_until(tree_clock_ns + 1000);
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+    assert_true(powerset_complete(set, tree_clock_ns + SECOND_NS / 2 - 1));
+    assert_false(powerset_complete(set, tree_clock_ns + SECOND_NS / 2));
+}
+
 static void places_for_devices_are_kept_for_gpus(void **state)
 {
     (void)state;
@@ -893,6 +910,7 @@ int main(void)
         TEST(a_slow_meter_is_waited_for),
         TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
         TEST(readings_between_seconds_add_up),
+        TEST(an_interval_ends_at_the_nearest_second),
         TEST(places_for_devices_are_kept_for_gpus),
         TEST(what_is_there_is_described),
         TEST(a_source_that_is_configured_is_listed_also_where_it_is_not),
