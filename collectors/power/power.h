@@ -36,7 +36,7 @@ enum power_quantity {
 
 struct power_channel {
     char name[POWER_NAME_SIZE]; /* within the source, lasting: "package-0", a GPU's UUID */
-    uint32_t every_ms;          /* it changes no more often; 0: unknown */
+    uint32_t every_ms;          /* it is worth reading no more often; 0: always */
     uint8_t part;               /* enum power_part */
     uint8_t quantity;           /* enum power_quantity */
     uint16_t place;             /* number of the GPU, socket or feed, from 0 */

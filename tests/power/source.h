@@ -18,11 +18,12 @@ static struct power_channel channels[POWER_MAX_CHANNELS];
 static size_t channel_count;
 static struct power_reading last_reading;
 static _Atomic int64_t clock_ns;
+static _Atomic int64_t clock_step_ns; /* at each look at it */
 
 static inline int64_t read_clock(void *context)
 {
     (void)context;
-    return atomic_load(&clock_ns);
+    return atomic_fetch_add(&clock_ns, clock_step_ns);
 }
 
 static inline int setup_source(void **state)
@@ -30,6 +31,7 @@ static inline int setup_source(void **state)
     source = NULL;
     source_state = NULL;
     atomic_store(&clock_ns, 0);
+    atomic_store(&clock_step_ns, 0);
     return scratch_setup(state);
 }
 

@@ -238,6 +238,26 @@ static void a_counter_at_zero_is_none(void **state)
     assert_status(2, POWER_UNSUPPORTED);
 }
 
+/* Boards without a counter are integrated, and so read as often as ever. */
+static void counters_that_take_long_are_read_rarely(void **state)
+{
+    static const struct {
+        int64_t takes_us;
+        uint32_t every_ms;
+    } cases[] = {{0, 100}, {500, 100}, {505, 101}, {4000, 800}, {32000, 6400}, {90000, 10000}};
+
+    (void)state;
+    load_text("0 0 1000 100\n0 1 ERR_NOT_SUPPORTED 25000\n0 2 2000 100\n");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        clock_step_ns = cases[i].takes_us * 1000;
+        open_source(&power_nvml, &options);
+        assert_int_equal(channels[0].every_ms, cases[i].every_ms);
+        assert_int_equal(channels[1].every_ms, 100);
+        assert_int_equal(channels[2].every_ms, cases[i].every_ms);
+        close_source();
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup_source, unload)
 
 int main(void)
@@ -256,6 +276,7 @@ int main(void)
         TEST(errors_are_told_apart),
         TEST(a_board_without_either_is_shown_as_unsupported),
         TEST(a_counter_at_zero_is_none),
+        TEST(counters_that_take_long_are_read_rarely),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
