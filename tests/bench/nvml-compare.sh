@@ -52,12 +52,12 @@ measure() {
             counter = $2 + 0
             said = n[$1] ? sum[$1] / n[$1] : 0
             own = counter ? sprintf("%.2f", counter) : "none"
-            printf "| %s | %s | %s | %s | %s | %.1f | %d |\n", phase, $1, own, shown($3 + 0), shown(said), $4, $5
+            printf "| %s | %s | %s | %s | %s | %.1f | %d | %d |\n", phase, $1, own, shown($3 + 0), shown(said), $4, $5, $6
         }' "$directory/smi" "$directory/ours"
 }
 
-echo "| state | GPU | energy counter, W | power integrated, W | nvidia-smi ($field), W | seconds | samples |"
-echo "|---|---|---|---|---|---|---|"
+echo "| state | GPU | energy counter, W | power integrated, W | nvidia-smi ($field), W | seconds | samples | new values |"
+echo "|---|---|---|---|---|---|---|---|"
 measure idle
 [ -n "${LOAD:-}" ] || exit 0
 sh -c "exec $LOAD" >"$directory/load" 2>&1 &

@@ -3,7 +3,8 @@
 /* nvml_sample SECONDS INTERVAL_MS [LIBRARY]: reads NVIDIA's GPUs for so long, so often, as the
  * power source does, and beside it the power that the same library gives. Prints a line for each
  * board: its number, mean power by the counter of energy in W ("-": it has none), mean power by
- * integrating what the library gives, seconds, samples. For nvml-compare.sh. */
+ * integrating what the library gives, seconds, samples, and how many of these said something new.
+ * For nvml-compare.sh. */
 
 #include "collectors/power/nvml.h"
 
@@ -21,6 +22,7 @@ struct board {
     int64_t first_ns;
     int64_t last_ns;
     unsigned samples;
+    unsigned changes; /* of what the source says */
 };
 
 static struct board boards[POWER_MAX_CHANNELS];
@@ -75,6 +77,7 @@ static void sample(void *state, size_t channel)
         board->joules +=
             (watts + board->watts) / 2 * (double)(reading.at_ns - board->last_ns) / 1e9;
     }
+    board->changes += (double)reading.value * channels[channel].unit != board->last;
     board->last = (double)reading.value * channels[channel].unit;
     board->last_ns = reading.at_ns;
     board->watts = watts;
@@ -91,7 +94,8 @@ static void print(size_t channel)
         printf("%.3f\t", (board->last - board->first) / seconds);
     else
         printf("-\t");
-    printf("%.3f\t%.3f\t%u\n", board->joules / seconds, seconds, board->samples);
+    printf("%.3f\t%.3f\t%u\t%u\n", board->joules / seconds, seconds, board->samples,
+           board->changes);
 }
 
 int main(int argc, char **argv)
