@@ -21,11 +21,11 @@ struct open_uses {
 
 /* -- Facts ------------------------------------------------------------------------------------ */
 
-/* "calibration_used SERVICE TRANSPORT DATE SINCE". */
+/* "calibration_used SERVICE TRANSPORT DATE SINCE", and the way of streaming where one was told. */
 static void write_name(const struct calibrationuse *use, char out[TEXT_SIZE])
 {
-    snprintf(out, TEXT_SIZE, USED "%s %s %s %" PRId64, use->service, use->transport, use->date,
-             use->since_s);
+    snprintf(out, TEXT_SIZE, USED "%s %s %s %" PRId64 "%s%s", use->service, use->transport,
+             use->date, use->since_s, use->regime[0] ? " " : "", use->regime);
 }
 
 /* "UNTIL SOURCE"; while it is in use, "- SOURCE". */
@@ -56,9 +56,10 @@ bool calibrationuse_parse(const char *name, const char *value, struct calibratio
     char since[24], until[24];
     int source = 0;
 
+    out->regime[0] = '\0';
     if (strncmp(name, USED, strlen(USED)) != 0 ||
-        sscanf(name + strlen(USED), "%39s %7s %10s %23s", out->service, out->transport, out->date,
-               since) != 4 ||
+        sscanf(name + strlen(USED), "%39s %7s %10s %23s %39s", out->service, out->transport,
+               out->date, since, out->regime) < 4 ||
         !parse_number(since, &out->since_s) || sscanf(value, "%23s %n", until, &source) != 1 ||
         value[source] == '\0')
         return false;
@@ -90,9 +91,11 @@ static bool collect_open(void *context, const char *name, const char *value)
     return open->count < MOST_OPEN;
 }
 
+/* Facts of before 2026-11-28 tell no way: the source does. */
 static bool is_of(const struct calibrationuse *use, const struct service_calibration *calibration)
 {
     return strcmp(use->service, calibration->service) == 0 &&
+           (use->regime[0] == '\0' || strcmp(use->regime, calibration->regime) == 0) &&
            strcmp(use->transport,
                   service_transport_name((enum service_transport)calibration->transport)) == 0 &&
            strcmp(use->date, calibration->date) == 0 &&
@@ -126,6 +129,7 @@ static struct calibrationuse use_of(const struct service_calibration *calibratio
     snprintf(use.service, sizeof(use.service), "%s", calibration->service);
     snprintf(use.transport, sizeof(use.transport), "%s",
              service_transport_name((enum service_transport)calibration->transport));
+    snprintf(use.regime, sizeof(use.regime), "%s", calibration->regime);
     snprintf(use.date, sizeof(use.date), "%s", calibration->date);
     snprintf(use.source, sizeof(use.source), "%s", calibration->source);
     return use;
@@ -198,9 +202,9 @@ enum ledger_status calibrationuse_note_replay(struct ledger *ledger,
 
 static void write_drift_name(const struct service_calibration *calibration, char out[TEXT_SIZE])
 {
-    snprintf(out, TEXT_SIZE, DRIFT "%s %s %s", calibration->service,
+    snprintf(out, TEXT_SIZE, DRIFT "%s %s %s%s%s", calibration->service,
              service_transport_name((enum service_transport)calibration->transport),
-             calibration->date);
+             calibration->date, calibration->regime[0] ? " " : "", calibration->regime);
 }
 
 enum ledger_status calibrationuse_note_drift(struct ledger *ledger,

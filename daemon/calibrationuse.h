@@ -17,6 +17,7 @@
 struct calibrationuse {
     char service[SERVICE_ID_SIZE];
     char transport[8];
+    char regime[ESTIMATOR_NAME_SIZE]; /* the way of streaming, as in servicecalibration.h */
     char date[sizeof("2026-12-31")];
     int64_t since_s; /* of the first interval in which it was in use; */
     int64_t until_s; /* of the first one in which it no longer was; CALIBRATIONUSE_OPEN: it is */
@@ -43,7 +44,8 @@ enum ledger_status calibrationuse_note_replay(struct ledger *ledger,
                                               int64_t since_s, int64_t until_s);
 
 /* Whether the answers had another shape than CALIBRATION saw, when last told: of each by its
- * service, transport and date. DRIFTED is false too when nothing was told, or it cannot be read. */
+ * service, transport, way of streaming and date. DRIFTED is false too when nothing was told, or it
+ * cannot be read. */
 enum ledger_status calibrationuse_note_drift(struct ledger *ledger,
                                              const struct service_calibration *calibration,
                                              bool drifted);

@@ -42,7 +42,7 @@ struct capture {
     /* Rules in use when they came by message; the first ones belong to the configuration. */
     struct rules current;
     struct rules coming;
-    struct drift_window drift[MAX_SERVICES][TRANSPORT_COUNT]; /* of those that were calibrated */
+    struct drift_window drift[MAX_SERVICES][TRANSPORT_COUNT][ESTIMATOR_WAYS]; /* calibrated ones */
     struct message *outbox;
     size_t outbox_first;
     size_t outbox_count;
@@ -167,7 +167,41 @@ static void post_closed(void *context, int64_t interval_start, const struct cove
     post(context, &message);
 }
 
+static void log_drift(const struct service *service, enum service_transport transport,
+                      const char *way, bool drifted)
+{
+    log_line(drifted ? LOG_PRIORITY_WARNING : LOG_PRIORITY_INFO,
+             "service %s, %s%s%s: its answers %s the shape that its calibration saw%s", service->id,
+             service_transport_name(transport), way ? ", as " : "", way ? way : "",
+             drifted ? "no longer have" : "have again", drifted ? ": calibrate it anew" : "");
+}
+
 /* The log hears of it when it begins and when it ends, the meter after each window. */
+static void add_to_window(struct capture *capture, uint16_t service,
+                          const struct service_calibrated *calibrated, size_t way,
+                          const struct exchange_shape *shape)
+{
+    const struct catalogue *catalogue =
+        capture->current.catalogue ? capture->current.catalogue : capture->setup->config->catalogue;
+    struct drift_window *window = &capture->drift[service][calibrated->transport][way];
+    bool before = window->drifted;
+    struct message message;
+
+    if (!drift_add(window, calibrated, way, shape))
+        return;
+    if (window->drifted != before)
+        log_drift(catalogue_service(catalogue, service),
+                  (enum service_transport)calibrated->transport,
+                  way == ESTIMATOR_NO_WAY ? NULL : calibrated->estimator.regimes[way].name,
+                  window->drifted);
+    message_start(&message, MESSAGE_DRIFT);
+    message.number = service;
+    message.body.drift.transport = calibrated->transport;
+    message.body.drift.way = (uint8_t)way;
+    message.body.drift.drifted = window->drifted;
+    post(capture, &message);
+}
+
 static void take_exchange(void *context, uint16_t service, enum service_transport transport,
                           const struct exchange_shape *shape)
 {
@@ -176,23 +210,10 @@ static void take_exchange(void *context, uint16_t service, enum service_transpor
         capture->current.catalogue ? capture->current.catalogue : capture->setup->config->catalogue;
     const struct service_calibrated *calibrated =
         catalogue_calibrated(catalogue, service, transport);
-    struct drift_window *window = &capture->drift[service][transport];
-    bool before = window->drifted;
-    struct message message;
 
-    if (!calibrated || !drift_add(window, calibrated, shape))
-        return;
-    if (window->drifted != before)
-        log_line(window->drifted ? LOG_PRIORITY_WARNING : LOG_PRIORITY_INFO,
-                 "service %s, %s: its answers %s the shape that its calibration saw%s",
-                 catalogue_service(catalogue, service)->id, service_transport_name(transport),
-                 window->drifted ? "no longer have" : "have again",
-                 window->drifted ? ": calibrate it anew" : "");
-    message_start(&message, MESSAGE_DRIFT);
-    message.number = service;
-    message.body.drift.transport = (uint8_t)transport;
-    message.body.drift.drifted = window->drifted;
-    post(capture, &message);
+    for (size_t way = 0; calibrated && way < ESTIMATOR_WAYS; way++)
+        if (calibrated->ways[way].record_bytes > 0)
+            add_to_window(capture, service, calibrated, way, shape);
 }
 
 /* -- Control ---------------------------------------------------------------------------------- */

@@ -69,12 +69,17 @@ struct service {
 /* Answers differ in their records by what carries them: each transport is calibrated by itself. */
 enum service_transport { TRANSPORT_TCP, TRANSPORT_QUIC, TRANSPORT_COUNT };
 
-/* What a calibration makes of a service's estimator on one transport, and the answers that it saw
+/* The records that answers had when they were calibrated. */
+struct calibrated_way {
+    double record_bytes; /* 0: answers streamed so were not */
+    double records_per_s;
+};
+
+/* What calibrations make of a service's estimator on one transport, and the answers that they saw
  * (servicecalibration.h). */
 struct service_calibrated {
     uint8_t transport; /* enum service_transport */
-    double record_bytes;
-    double records_per_s;
+    struct calibrated_way ways[ESTIMATOR_WAYS];
     struct estimator estimator;
 };
 

@@ -25,21 +25,32 @@ bool drift_is_streamed(const struct estimator *estimator, const struct exchange_
            shape->answer_records > estimator->whole_records_max;
 }
 
-bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated,
-               const struct exchange_shape *shape)
+static bool has_changed(const struct calibrated_way *way, const struct exchange_shape *shape)
 {
     double seconds = (double)shape->answer_ns / NS_PER_S;
-    double records = shape->answer_records;
 
-    if (records <= 0 || shape->requests > 1 || !drift_is_streamed(&calibrated->estimator, shape))
-        return false;
-    window->exchanges++;
-    if (is_off(drift_record_bytes(shape), calibrated->record_bytes, SIZE_TOLERANCE) ||
-        (seconds > 0 && is_off(records / seconds, calibrated->records_per_s, RATE_TOLERANCE)))
-        window->off++;
-    if (window->exchanges < DRIFT_WINDOW)
-        return false;
-    window->drifted = 2 * window->off > window->exchanges;
-    window->exchanges = window->off = 0;
+    return is_off(drift_record_bytes(shape), way->record_bytes, SIZE_TOLERANCE) ||
+           (seconds > 0 &&
+            is_off(shape->answer_records / seconds, way->records_per_s, RATE_TOLERANCE));
+}
+
+static bool is_complete(struct drift_window *window, bool drifted)
+{
+    *window = (struct drift_window){0, 0, 0, drifted};
     return true;
+}
+
+bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated, size_t way,
+               const struct exchange_shape *shape)
+{
+    if (shape->answer_records == 0 || shape->requests > 1 ||
+        !drift_is_streamed(&calibrated->estimator, shape))
+        return false;
+    if (estimator_way_of(&calibrated->estimator, shape) != way)
+        return ++window->others == DRIFT_UNSEEN && is_complete(window, true);
+    window->others = 0;
+    window->exchanges++;
+    window->off += has_changed(&calibrated->ways[way], shape);
+    return window->exchanges == DRIFT_WINDOW &&
+           is_complete(window, 2 * window->off > window->exchanges);
 }

@@ -59,7 +59,7 @@ static bool check_calibrated(const struct message *message)
 static bool check_drift(const struct message *message)
 {
     return message->number < MAX_SERVICES && message->body.drift.transport < TRANSPORT_COUNT &&
-           message->body.drift.drifted <= 1;
+           message->body.drift.way < ESTIMATOR_WAYS && message->body.drift.drifted <= 1;
 }
 
 static bool check_host(const struct message *message)

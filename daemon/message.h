@@ -91,6 +91,7 @@ struct message {
         struct inference_key inference_key;
         struct {
             uint8_t transport; /* enum service_transport */
+            uint8_t way;       /* below ESTIMATOR_WAYS */
             uint8_t drifted;
         } drift;
         struct activity activity;

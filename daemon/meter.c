@@ -87,7 +87,7 @@ struct meter {
     struct roundrobin *roundrobin;
     struct named_service services[MAX_SERVICES];
     struct named_direction directions[MAX_DIRECTIONS];
-    uint8_t drift[MAX_SERVICES][TRANSPORT_COUNT]; /* enum drift_state */
+    uint8_t drift[MAX_SERVICES][TRANSPORT_COUNT][ESTIMATOR_WAYS]; /* enum drift_state */
     bool drift_changed;
     int64_t drift_at_s;      /* when to try to record it */
     bool calibrations_noted; /* which are in use, since the configuration was read */
@@ -426,7 +426,7 @@ static bool take_drift(struct meter *meter, const struct message *message)
 
     if (!meter->services[message->number].known)
         return false;
-    own = &meter->drift[message->number][message->body.drift.transport];
+    own = &meter->drift[message->number][message->body.drift.transport][message->body.drift.way];
     state = message->body.drift.drifted ? DRIFT_YES : DRIFT_NO;
     meter->drift_changed |= *own != state;
     *own = state;
@@ -773,6 +773,19 @@ static enum ledger_status record_sources(struct meter *meter, int64_t now_s, int
     return status == LEDGER_FATAL ? status : LEDGER_OK;
 }
 
+static enum drift_state drift_of(const struct meter *meter,
+                                 const struct service_calibration *calibration)
+{
+    uint16_t number = catalogue_find(meter->config->catalogue, calibration->service);
+    size_t way;
+
+    if (number == SERVICE_NONE || !calibration->in_force)
+        return DRIFT_UNKNOWN;
+    way = servicecalibration_way(calibration,
+                                 &catalogue_service(meter->config->catalogue, number)->estimator);
+    return meter->drift[number][calibration->transport][way];
+}
+
 /* Of the calibrations in force: all of them or none. */
 static enum ledger_status write_drift(struct meter *meter)
 {
@@ -781,11 +794,9 @@ static enum ledger_status write_drift(struct meter *meter)
 
     for (size_t i = 0; i < calibrations->count && status == LEDGER_OK; i++) {
         const struct service_calibration *own = &calibrations->items[i];
-        uint16_t number = catalogue_find(meter->config->catalogue, own->service);
-        enum drift_state drift =
-            number == SERVICE_NONE ? DRIFT_UNKNOWN : meter->drift[number][own->transport];
+        enum drift_state drift = drift_of(meter, own);
 
-        if (own->in_force && drift != DRIFT_UNKNOWN)
+        if (drift != DRIFT_UNKNOWN)
             status = calibrationuse_note_drift(meter->ledger, own, drift == DRIFT_YES);
     }
     return status == LEDGER_OK ? ledger_commit(meter->ledger) : status;

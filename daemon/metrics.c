@@ -384,6 +384,10 @@ static void put_calibrations(struct ledger *ledger, const struct service_calibra
         fputc(',', stream);
         put_label(stream, "transport",
                   service_transport_name((enum service_transport)own->transport));
+        if (own->regime[0] != '\0') {
+            fputc(',', stream);
+            put_label(stream, "regime", own->regime);
+        }
         fputc('}', stream);
         put_value(stream, value(ledger, own));
     }

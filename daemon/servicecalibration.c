@@ -204,12 +204,14 @@ void servicecalibration_read(struct service_calibrations *out, const config_sett
 
 /* -- Use -------------------------------------------------------------------------------------- */
 
+/* Of the same answers, so that one takes the place of the other. */
 static bool is_same(const struct service_calibration *a, const struct service_calibration *b)
 {
-    return a->transport == b->transport && strcmp(a->service, b->service) == 0;
+    return a->transport == b->transport && strcmp(a->service, b->service) == 0 &&
+           (a->is_of_all || b->is_of_all || strcmp(a->regime, b->regime) == 0);
 }
 
-/* Whether no other one of its service and transport is newer. */
+/* Whether there is no newer one of the same answers. */
 static bool is_newest(const struct service_calibrations *calibrations, size_t number,
                       struct diagnostics *diagnostics)
 {
@@ -290,22 +292,35 @@ static void calibrate_rules(const struct service_calibration *calibration,
         recentre_rule(calibration, &estimator->rule);
 }
 
-static void put_in_force(const struct service_calibration *calibration, struct catalogue *catalogue,
-                         uint16_t number, struct diagnostics *diagnostics)
+size_t servicecalibration_way(const struct service_calibration *calibration,
+                              const struct estimator *estimator)
 {
-    const struct estimator *parameters = &calibration->parameters;
-    struct service_calibrated calibrated = {
-        .transport = (uint8_t)calibration->transport,
-        .record_bytes = calibration->record_bytes,
-        .records_per_s = calibration->records_per_s,
-        .estimator = catalogue_service(catalogue, number)->estimator,
-    };
+    for (size_t i = 0; calibration->regime[0] != '\0' && i < estimator->regime_count; i++)
+        if (strcmp(estimator->regimes[i].name, calibration->regime) == 0)
+            return i;
+    return ESTIMATOR_NO_WAY;
+}
+
+/* On top of those that were put in force before it. */
+static void put_in_force(const struct service_calibration *calibration, bool with_input,
+                         struct catalogue *catalogue, struct diagnostics *diagnostics)
+{
+    uint16_t number = catalogue_find(catalogue, calibration->service);
+    const struct service_calibrated *before =
+        catalogue_calibrated(catalogue, number, (enum service_transport)calibration->transport);
+    struct service_calibrated calibrated = {.transport = (uint8_t)calibration->transport};
     struct estimator *estimator = &calibrated.estimator;
 
+    if (before)
+        calibrated = *before;
+    else
+        *estimator = catalogue_service(catalogue, number)->estimator;
     calibrate_rules(calibration, estimator);
-    if (calibration->input_n > 0) {
-        estimator->input_bytes_per_token = parameters->input_bytes_per_token;
-        estimator->input_overhead_bytes = parameters->input_overhead_bytes;
+    calibrated.ways[servicecalibration_way(calibration, estimator)] =
+        (struct calibrated_way){calibration->record_bytes, calibration->records_per_s};
+    if (with_input) {
+        estimator->input_bytes_per_token = calibration->parameters.input_bytes_per_token;
+        estimator->input_overhead_bytes = calibration->parameters.input_overhead_bytes;
     }
     if (!catalogue_set_calibrated(catalogue, number, &calibrated))
         diagnostics_error(diagnostics, calibration->path, calibration->line, "out of memory");
@@ -315,50 +330,89 @@ static void put_in_force(const struct service_calibration *calibration, struct c
 static const struct token_rule *calibrated_rule(const struct service_calibration *calibration,
                                                 const struct estimator *estimator)
 {
-    if (calibration->regime[0] == '\0')
-        return &estimator->rule;
-    for (size_t i = 0; i < estimator->regime_count; i++)
-        if (strcmp(estimator->regimes[i].name, calibration->regime) == 0)
-            return &estimator->regimes[i].rule;
-    return NULL;
+    size_t way = servicecalibration_way(calibration, estimator);
+
+    if (way < ESTIMATOR_NO_WAY)
+        return &estimator->regimes[way].rule;
+    return calibration->regime[0] == '\0' ? &estimator->rule : NULL;
+}
+
+/* Whether it is of what its service is estimated by now. */
+static bool fits(const struct service_calibration *own, const struct estimator *estimator,
+                 struct diagnostics *diagnostics)
+{
+    const struct token_rule *rule = calibrated_rule(own, estimator);
+
+    if (!rule)
+        diagnostics_error(diagnostics, own->path, own->line,
+                          "service %s is estimated by \"%s\", which has no regime \"%s\": "
+                          "calibrate it anew",
+                          own->service, estimator->name, own->regime);
+    else if (rule->method != own->method)
+        diagnostics_error(diagnostics, own->path, own->line,
+                          "service %s is estimated by \"%s\", whose method is not %s: "
+                          "calibrate it anew",
+                          own->service, own->regime[0] ? own->regime : estimator->name,
+                          method_names[own->method - METHOD_M1]);
+    else if (own->input_n > 0 && estimator->input_method != INPUT_BODY)
+        diagnostics_error(diagnostics, own->path, own->line,
+                          "service %s is estimated by \"%s\", which takes a prior for input "
+                          "tokens: calibrate it anew",
+                          own->service, estimator->name);
+    else
+        return true;
+    return false;
+}
+
+/* By date: of what several say the newest counts. Those of answers that tell no way last, since
+ * the others say what these are only where nothing better is known. */
+static int compare_order(const void *a, const void *b)
+{
+    const struct service_calibration *const *one = a, *const *other = b;
+    int order = ((*one)->regime[0] == '\0') - ((*other)->regime[0] == '\0');
+
+    if (order == 0)
+        order = strcmp((*one)->date, (*other)->date);
+    return order != 0 ? order : (*one > *other) - (*one < *other);
+}
+
+/* Requests have no way of streaming: of those that were fitted to their sizes, the newest counts.
+ */
+static bool tells_input(const struct service_calibration *const *in_force, size_t count,
+                        const struct service_calibration *own)
+{
+    for (size_t i = 0; i < count; i++)
+        if (in_force[i]->input_n > 0 && in_force[i]->transport == own->transport &&
+            strcmp(in_force[i]->service, own->service) == 0 &&
+            strcmp(in_force[i]->date, own->date) > 0)
+            return false;
+    return own->input_n > 0;
 }
 
 void servicecalibration_resolve(struct service_calibrations *calibrations,
                                 struct catalogue *catalogue, struct diagnostics *diagnostics)
 {
+    const struct service_calibration *in_force[SERVICE_CALIBRATIONS];
+    size_t count = 0;
+
     for (size_t i = 0; catalogue && i < calibrations->count; i++) {
         struct service_calibration *own = &calibrations->items[i];
         uint16_t number = catalogue_find(catalogue, own->service);
-        const struct estimator *estimator;
-        const struct token_rule *rule;
 
         if (number == SERVICE_NONE) {
             diagnostics_error(diagnostics, own->path, own->line,
                               "there is no service \"%s\" in services.conf", own->service);
             continue;
         }
-        estimator = &catalogue_service(catalogue, number)->estimator;
-        rule = calibrated_rule(own, estimator);
         own->in_force = is_newest(calibrations, i, diagnostics);
-        if (own->in_force && !rule)
-            diagnostics_error(diagnostics, own->path, own->line,
-                              "service %s is estimated by \"%s\", which has no regime \"%s\": "
-                              "calibrate it anew",
-                              own->service, estimator->name, own->regime);
-        else if (own->in_force && rule->method != own->method)
-            diagnostics_error(diagnostics, own->path, own->line,
-                              "service %s is estimated by \"%s\", whose method is not %s: "
-                              "calibrate it anew",
-                              own->service, own->regime[0] ? own->regime : estimator->name,
-                              method_names[own->method - METHOD_M1]);
-        else if (own->in_force && own->input_n > 0 && estimator->input_method != INPUT_BODY)
-            diagnostics_error(diagnostics, own->path, own->line,
-                              "service %s is estimated by \"%s\", which takes a prior for input "
-                              "tokens: calibrate it anew",
-                              own->service, estimator->name);
-        else if (own->in_force)
-            put_in_force(own, catalogue, number, diagnostics);
+        if (own->in_force &&
+            fits(own, &catalogue_service(catalogue, number)->estimator, diagnostics))
+            in_force[count++] = own;
     }
+    qsort(in_force, count, sizeof(*in_force), compare_order);
+    for (size_t i = 0; i < count; i++)
+        put_in_force(in_force[i], tells_input(in_force, count, in_force[i]), catalogue,
+                     diagnostics);
 }
 
 /* -- Writing ---------------------------------------------------------------------------------- */

@@ -18,7 +18,8 @@
  * Of a service that streams in several ways (regimes), a file replaces the rule of the one that it
  * saw, or, if none was told, that of the answers which tell none; the others stay. Where it has the
  * method of these answers, it also is their centre, within a band that still holds the shipped one.
- * Files of version 1 hold one rule for all answers. */
+ * The newest of each way are in force together; where several are the centre, the newest of them.
+ * Files of version 1 hold one rule for all answers, and are in force alone. */
 
 #define SERVICE_CALIBRATIONS 64
 
@@ -45,7 +46,7 @@ struct service_calibration {
     double input_median_error;
     double input_bias;
     struct estimator parameters; /* those that the method uses, and of the input if fitted */
-    bool in_force;               /* the newest of its service and transport */
+    bool in_force;               /* the newest of its service, transport and way of streaming */
 };
 
 struct service_calibrations {
@@ -63,6 +64,11 @@ void servicecalibration_read(struct service_calibrations *out,
 /* Checks them against the services, and puts the newest ones in force in CATALOGUE. */
 void servicecalibration_resolve(struct service_calibrations *calibrations,
                                 struct catalogue *catalogue, struct diagnostics *diagnostics);
+
+/* The number of the way of streaming that it is of, among those of its service's ESTIMATOR as
+ * shipped; ESTIMATOR_NO_WAY also if it is of all. */
+size_t servicecalibration_way(const struct service_calibration *calibration,
+                              const struct estimator *estimator);
 
 /* Writes the file of a fit that holds. Returns false when STREAM fails. */
 bool servicecalibration_write(const char *service, enum service_transport transport,

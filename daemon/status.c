@@ -359,9 +359,10 @@ static void print_drift(const struct status *status, struct ledger *ledger, FILE
 
         if (own->in_force && calibrationuse_has_drifted(ledger, own))
             fprintf(stream,
-                    "The answers of %s (%s) no longer have the shape that its calibration saw: "
+                    "The answers of %s (%s%s%s) no longer have the shape that its calibration saw: "
                     "calibrate it anew.\n",
-                    own->service, service_transport_name((enum service_transport)own->transport));
+                    own->service, service_transport_name((enum service_transport)own->transport),
+                    own->regime[0] ? ", as " : "", own->regime);
     }
 }
 

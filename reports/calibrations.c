@@ -29,7 +29,7 @@ static bool is_shown(const struct month_report *report, const char *service)
 static bool is_same(const struct calibrationuse *a, const struct calibrationuse *b)
 {
     return strcmp(a->service, b->service) == 0 && strcmp(a->transport, b->transport) == 0 &&
-           strcmp(a->source, b->source) == 0;
+           strcmp(a->regime, b->regime) == 0 && strcmp(a->source, b->source) == 0;
 }
 
 /* Periods of one calibration that touch, as where a capture was replayed, are one. */

@@ -2,6 +2,7 @@
 #include "collectors/capture/estimator.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Fewer records tell no way of streaming: what surrounds the text weighs as much. */
 enum { REGIME_RECORDS_MIN = 32 };
@@ -312,6 +313,16 @@ const struct estimator_regime *estimator_regime_of(const struct estimator *estim
         if (regime_fits(&estimator->regimes[i], shape))
             return &estimator->regimes[i];
     return NULL;
+}
+
+size_t estimator_way_of(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    const struct estimator_regime *regime = estimator_regime_of(estimator, shape);
+
+    for (size_t i = 0; regime && i < estimator->regime_count; i++)
+        if (strcmp(estimator->regimes[i].name, regime->name) == 0)
+            return i;
+    return ESTIMATOR_NO_WAY;
 }
 
 /* The estimator with the rule of the way in which this answer was streamed. */

@@ -17,6 +17,9 @@
 #define ESTIMATOR_MAX_SIGMA 2.0
 /* What a service is seen to stream in; more ways than that nobody has told apart. */
 #define ESTIMATOR_MAX_REGIMES 4
+/* Ways of streaming by their numbers: regimes, and that of answers that tell none. */
+#define ESTIMATOR_NO_WAY ESTIMATOR_MAX_REGIMES
+#define ESTIMATOR_WAYS   (ESTIMATOR_MAX_REGIMES + 1)
 /* Within so many records of an answer, those of the modal size have begun. */
 #define ESTIMATOR_VOTE_RECORDS 16
 
@@ -230,6 +233,8 @@ struct exchange_estimate {
 /* The way of streaming that SHAPE shows, or NULL: none is known. */
 const struct estimator_regime *estimator_regime_of(const struct estimator *estimator,
                                                    const struct exchange_shape *shape);
+/* Its number, that of the first regime of its name; ESTIMATOR_NO_WAY: none is known. */
+size_t estimator_way_of(const struct estimator *estimator, const struct exchange_shape *shape);
 
 /* Pure; never negative, never NaN, low <= central <= high; the standard deviation is at most
  * ESTIMATOR_MAX_SIGMA times the central tokens. */

@@ -166,6 +166,69 @@ static void services_and_transports_are_apart(void **state)
         3);
 }
 
+static struct service_calibration in_way(const char *regime)
+{
+    struct service_calibration own = calibration("openai-api", TRANSPORT_TCP, "2026-09-01");
+
+    snprintf(own.regime, sizeof(own.regime), "%s", regime);
+    return own;
+}
+
+static void assert_fact(const char *name, const char *expected)
+{
+    char value[100] = "nothing";
+
+    ledger_fact(ledger, name, value, sizeof(value));
+    assert_string_equal(value, expected);
+}
+
+/* Of one day and one source, as its author may have written it. */
+static void ways_of_streaming_are_apart(void **state)
+{
+    const struct service_calibration all[] = {in_way("chat"), in_way("responses"), in_way("")};
+
+    (void)state;
+    note(1790000040, all, 3);
+    note(1790000100, all, 3);
+    note(1790000160, all + 1, 2);
+    assert_fact("calibration_used openai-api tcp 2026-09-01 1790000040 chat",
+                "1790000160 calibration of 2026-09-01, n = 12");
+    assert_fact("calibration_used openai-api tcp 2026-09-01 1790000040 responses",
+                "- calibration of 2026-09-01, n = 12");
+    assert_fact("calibration_used openai-api tcp 2026-09-01 1790000040",
+                "- calibration of 2026-09-01, n = 12");
+    assert_int_equal(calibrationuse_note_drift(ledger, &all[0], true), LEDGER_OK);
+    assert_true(calibrationuse_has_drifted(ledger, &all[0]));
+    assert_false(calibrationuse_has_drifted(ledger, &all[1]));
+    assert_false(calibrationuse_has_drifted(ledger, &all[2]));
+}
+
+/* It told no way, and goes on. */
+static void a_use_of_before_goes_on(void **state)
+{
+    const struct service_calibration own = in_way("chat");
+
+    (void)state;
+    assert_int_equal(ledger_begin(ledger), LEDGER_OK);
+    assert_int_equal(ledger_set_fact(ledger,
+                                     "calibration_used openai-api tcp 2026-09-01 1790000040",
+                                     "- calibration of 2026-09-01, n = 12"),
+                     LEDGER_OK);
+    assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+    note(1790000100, &own, 1);
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", 1790000040, CALIBRATIONUSE_OPEN},
+        },
+        1);
+    note(1790000160, NULL, 0);
+    assert_periods(
+        (const struct period[]){
+            {"openai-api", "tcp", "2026-09-01", 1790000040, 1790000160},
+        },
+        1);
+}
+
 /* A clock that went back ends nothing of what had begun later. */
 static void a_clock_that_goes_back_ends_nothing(void **state)
 {
@@ -242,6 +305,10 @@ static void other_facts_are_not_taken_for_these(void **state)
                                      "1790000100 a source", &use));
     assert_int_equal(use.until_s, 1790000100);
     assert_string_equal(use.source, "a source");
+    assert_string_equal(use.regime, "");
+    assert_true(calibrationuse_parse("calibration_used openai-api tcp 2026-09-01 1790000040 chat",
+                                     "- a source", &use));
+    assert_string_equal(use.regime, "chat");
     assert_true(calibrationuse_is_fact("calibration_used openai-api tcp 2026-09-01 1790000040"));
     assert_true(calibrationuse_is_fact("calibration_drift openai-api tcp 2026-09-01"));
     assert_false(calibrationuse_is_fact("version"));
@@ -279,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(uses_begin_and_end_with_the_configuration),
         TEST(services_and_transports_are_apart),
+        TEST(ways_of_streaming_are_apart),
+        TEST(a_use_of_before_goes_on),
         TEST(a_clock_that_goes_back_ends_nothing),
         TEST(a_replay_is_a_period_that_is_over),
         TEST(a_replay_ends_no_other_period),

@@ -264,6 +264,7 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_CALIBRATED, m.number = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_DRIFT, m.number = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_DRIFT, m.body.drift.transport = TRANSPORT_COUNT);
+    IMPOSSIBLE(MESSAGE_DRIFT, m.body.drift.way = ESTIMATOR_WAYS);
     IMPOSSIBLE(MESSAGE_DRIFT, m.body.drift.drifted = 2);
     IMPOSSIBLE(MESSAGE_CALIBRATED, m.body.calibrated.transport = TRANSPORT_COUNT);
     IMPOSSIBLE(MESSAGE_HOST, m.number = MAX_SERVICES);

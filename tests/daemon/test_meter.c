@@ -1046,15 +1046,43 @@ static void calibrate(size_t count)
     }
 }
 
-static void send_drift(const char *id, bool drifted)
+static void send_drift_of(const char *id, size_t way, bool drifted)
 {
     struct message message;
 
     message_start(&message, MESSAGE_DRIFT);
     message.number = service(id);
     message.body.drift.transport = TRANSPORT_TCP;
+    message.body.drift.way = (uint8_t)way;
     message.body.drift.drifted = drifted;
     take(0, message);
+}
+
+static void send_drift(const char *id, bool drifted)
+{
+    send_drift_of(id, ESTIMATOR_NO_WAY, drifted);
+}
+
+static void the_drift_of_a_way_is_that_of_its_calibration(void **state)
+{
+    struct service_calibration *own = config->calibrations->items;
+    const struct estimator *estimator;
+
+    (void)state;
+    calibrate(2);
+    own[1] = own[0];
+    estimator = &catalogue_service(config->catalogue, service("openai-api"))->estimator;
+    assert_true(estimator->regime_count > 0);
+    snprintf(own[1].regime, sizeof(own[1].regime), "%s", estimator->regimes[0].name);
+    send_drift_of("openai-api", 0, true);
+    commit();
+    assert_false(calibrationuse_has_drifted(ledger, &own[0]));
+    assert_true(calibrationuse_has_drifted(ledger, &own[1]));
+    send_drift_of("openai-api", 0, false);
+    send_drift("openai-api", true);
+    commit();
+    assert_true(calibrationuse_has_drifted(ledger, &own[0]));
+    assert_false(calibrationuse_has_drifted(ledger, &own[1]));
 }
 
 /* All of it in one transaction, or none; and again when it could not be written. */
@@ -1192,6 +1220,7 @@ int main(void)
         TEST(the_last_finished_interval_is_known),
         TEST(what_is_read_is_told),
         TEST(a_drift_that_cannot_be_written_is_not_forgotten),
+        TEST(the_drift_of_a_way_is_that_of_its_calibration),
         TEST(a_configuration_says_which_calibrations_are_in_use),
         TEST(a_replay_notes_its_own_period_alone),
     };

@@ -455,8 +455,13 @@ static void calibrations_are_told_with_their_drift(void **state)
                   {.service = "mistral-api",
                    .transport = TRANSPORT_QUIC,
                    .date = "1970-01-03",
+                   .in_force = true},
+                  {.service = "openai-api",
+                   .transport = TRANSPORT_TCP,
+                   .regime = "chat",
+                   .date = "2026-01-02",
                    .in_force = true}},
-        .count = 3,
+        .count = 4,
     };
     assert_int_equal(calibrationuse_note_drift(world.ledger, &calibrations->items[0], true),
                      LEDGER_OK);
@@ -464,6 +469,8 @@ static void calibrations_are_told_with_their_drift(void **state)
     assert_right();
     assert_line("iagmeter_calibration_drifted{service=\"openai-api\",transport=\"tcp\"} 1");
     assert_line("iagmeter_calibration_drifted{service=\"mistral-api\",transport=\"quic\"} 0");
+    assert_line("iagmeter_calibration_drifted{service=\"openai-api\",transport=\"tcp\","
+                "regime=\"chat\"} 0");
     assert_line("iagmeter_calibration_timestamp_seconds{service=\"openai-api\",transport=\"tcp\"} "
                 "1767312000");
     assert_line("iagmeter_calibration_timestamp_seconds{service=\"mistral-api\","

@@ -421,6 +421,85 @@ static void requests_are_fitted_of_all_ways(void **state)
     assert_true(fit.record_bytes == 330 && fabs(fit.records_per_s - 50) < 0.1);
 }
 
+#define IN_WAY(day, way, tokens)                                                                   \
+    CALIBRATION("2", day, "gemini-web", "M3",                                                      \
+                "tokens_per_record = [ 1, " tokens ", 20 ]; regime = \"gemini-web-" way "\";")
+
+/* The newest of each, in whatever order they are listed. */
+static void check_together(const char *files, double base)
+{
+    struct config *config = with_calibrations(files, NULL);
+    const struct service_calibrated *calibrated = catalogue_calibrated(
+        config->catalogue, catalogue_find(config->catalogue, "gemini-web"), TRANSPORT_TCP);
+    const struct estimator *after = &calibrated->estimator;
+
+    assert_string_equal(after->regimes[0].name, "gemini-web-slow");
+    assert_true(after->regimes[0].rule.tokens_per_record.central == 9);
+    assert_true(after->regimes[1].rule.tokens_per_record.central == 2);
+    assert_true(after->tokens_per_record.central == base);
+    assert_true(calibrated->ways[0].record_bytes == 400 && calibrated->ways[0].records_per_s == 8);
+    assert_true(calibrated->ways[1].record_bytes == 400);
+    assert_int_equal(calibrated->ways[ESTIMATOR_NO_WAY].record_bytes > 0, base == 4);
+    for (size_t i = 0; i < config->calibrations->count; i++)
+        assert_int_equal(config->calibrations->items[i].in_force,
+                         strcmp(config->calibrations->items[i].date, "2026-10-01") != 0);
+    config_free(config);
+}
+
+static void ways_are_in_force_together(void **state)
+{
+    (void)state;
+    scratch_write("calibration.conf", IN_WAY("2026-11-01", "slow", "9"));
+    scratch_write("fast.conf", IN_WAY("2026-11-02", "fast", "2"));
+    scratch_write("older.conf", IN_WAY("2026-10-01", "slow", "5"));
+    scratch_write("none.conf", CALIBRATION("2", "2026-10-15", "gemini-web", "M3",
+                                           "tokens_per_record = [ 3, 4, 5 ];"));
+    check_together("\"calibration.conf\", \"fast.conf\", \"older.conf\"", 2);
+    check_together("\"older.conf\", \"fast.conf\", \"calibration.conf\"", 2);
+    check_together("\"none.conf\", \"fast.conf\", \"calibration.conf\"", 4);
+    check_together("\"fast.conf\", \"calibration.conf\", \"none.conf\"", 4);
+    scratch_write("calibration.conf", IN_WAY("2026-11-02", "fast", "9"));
+    with_calibrations("\"fast.conf\", \"calibration.conf\"", "a second calibration of 2026-11-02");
+    scratch_write("calibration.conf", FILE_OF("1", ""));
+    scratch_write("fast.conf", IN_WAY("2026-10-31", "fast", "2"));
+    config_free(with_calibrations("\"fast.conf\", \"calibration.conf\"", NULL));
+}
+
+#define WITH_INPUT(day, way, tokens)                                                               \
+    CALIBRATION("2", day, "openai-api", "M1",                                                      \
+                "bytes_per_token = [ 200, 300, 400 ]; overhead_new_bytes = [ 0, 0, 0 ]; "          \
+                "overhead_reused_bytes = [ 0, 0, 0 ]; input_bytes_per_token = [ 1, " tokens        \
+                ", 9 ]; input_overhead_bytes = [ 0, 0, 0 ]; input_n = 20; "                        \
+                "input_median_error = 0.1; input_bias = 0.0; " way)
+
+/* The name of a way may stand twice: its answers are of one way all the same. */
+static void check_input(const char *first, const char *second)
+{
+    struct exchange_shape shape = answer_of(1, 1, 330, 50).shape;
+    const struct service_calibrated *calibrated;
+    struct config *config;
+
+    scratch_write("calibration.conf", first);
+    scratch_write("other.conf", second);
+    config = with_calibrations("\"calibration.conf\", \"other.conf\"", NULL);
+    calibrated = catalogue_calibrated(
+        config->catalogue, catalogue_find(config->catalogue, "openai-api"), TRANSPORT_TCP);
+    assert_true(calibrated->estimator.input_bytes_per_token.central == 5);
+    assert_int_equal(estimator_way_of(&calibrated->estimator, &shape), 0);
+    shape.modal_lead = 0;
+    assert_int_equal(estimator_way_of(&calibrated->estimator, &shape), ESTIMATOR_NO_WAY);
+    config_free(config);
+}
+
+static void of_input_the_newest_counts(void **state)
+{
+    (void)state;
+    check_input(WITH_INPUT("2026-11-01", "", "4"),
+                WITH_INPUT("2026-11-02", "regime = \"openai-chat\";", "5"));
+    check_input(WITH_INPUT("2026-11-02", "", "5"),
+                WITH_INPUT("2026-11-01", "regime = \"openai-chat\";", "4"));
+}
+
 static void a_way_that_is_not_known_is_refused(void **state)
 {
     (void)state;
@@ -428,7 +507,7 @@ static void a_way_that_is_not_known_is_refused(void **state)
     config_free(with_calibration(NULL));
     scratch_write("calibration.conf", FILE_OF("2", "regime = \"gemini-web-new\";"));
     with_calibration("which has no regime \"gemini-web-new\": calibrate it anew");
-    scratch_write("newer.conf", CALIBRATION("2", "2026-11-02", "gemini-web", "M3",
+    scratch_write("newer.conf", CALIBRATION("1", "2026-11-02", "gemini-web", "M3",
                                             "tokens_per_record = [ 8, 9, 10 ];"));
     config_free(with_calibrations("\"calibration.conf\", \"newer.conf\"", NULL)); /* not in use */
     scratch_write("calibration.conf", FILE_OF("1", "regime = \"gemini-web-slow\";"));
@@ -446,6 +525,7 @@ int main(void)
         TEST(a_way_may_have_a_method_of_its_own), TEST(status_says_which_way),
         TEST(the_band_holds_what_was_fitted),     TEST(what_was_fitted_is_of_whole_answers),
         TEST(requests_are_fitted_of_all_ways),    TEST(an_older_file_is_of_all_answers),
+        TEST(ways_are_in_force_together),         TEST(of_input_the_newest_counts),
         TEST(a_way_that_is_not_known_is_refused),
     };
 

@@ -107,6 +107,21 @@ static void periods_that_touch_are_one(void **state)
     assert_text(MONTH_ALL, "openai-api (tcp): n = 12 (from 2026-10-01 01:00)");
 }
 
+/* Both at a time, also where whoever wrote the files did not say which is of which. */
+static void ways_of_streaming_are_not_one(void **state)
+{
+    (void)state;
+    assert_int_equal(ledger_set_fact(ledger,
+                                     "calibration_used openai-api tcp 2026-09-01 1790805600 chat",
+                                     "- n = 12"),
+                     LEDGER_OK);
+    assert_int_equal(
+        ledger_set_fact(ledger, "calibration_used openai-api tcp 2026-09-01 1790805600 responses",
+                        "- n = 12"),
+        LEDGER_OK);
+    assert_text(MONTH_ALL, "openai-api (tcp): n = 12; openai-api (tcp): n = 12");
+}
+
 static void what_the_report_does_not_show_is_not_cited(void **state)
 {
     (void)state;
@@ -153,6 +168,7 @@ int main(void)
         TEST(the_part_of_the_month_is_told),
         TEST(one_service_can_be_asked_for),
         TEST(periods_that_touch_are_one),
+        TEST(ways_of_streaming_are_not_one),
         TEST(what_the_report_does_not_show_is_not_cited),
         TEST(json_has_the_same),
     };

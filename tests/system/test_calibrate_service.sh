@@ -113,8 +113,8 @@ for form in html json; do
     grep -q 'calibration of [0-9-]*, n = 12' "$directory/out" || fail "explain does not cite it in $form"
 done
 
-# The service changes: events of 700 bytes instead of 250, in more exchanges than a window has.
-sed 's/i <= 13/i <= 60/; s/SERVER, 255/SERVER, 705/; s/40 \* i;/40;/' "$directory/make.mjs" >"$directory/drifted.mjs"
+# The service changes: events of 450 bytes instead of 250, of no other way of streaming, in more exchanges than a window has.
+sed 's/i <= 13/i <= 60/; s/SERVER, 255/SERVER, 455/; s/40 \* i;/40;/' "$directory/make.mjs" >"$directory/drifted.mjs"
 node "$directory/drifted.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/drifted.pcap"
 ! grep -q 'no longer' "$directory/out" || fail "status warns too early"
 expect 0 "$build/iagmeterd" -c "$conf" -r "$directory/drifted.pcap" -w 1
