@@ -10,7 +10,9 @@
  * On a machine that does something else besides, the wall time says little. And processors that
  * share a core, or a cache, or memory, are each slower when the others are busy, whoever keeps them
  * so. The ratio of processor times is therefore between the busiest worker that shares and one of
- * several that do not: what the sharing costs, and nothing else. */
+ * several that do not: what the sharing costs, and nothing else. And beside the ratio of wall times
+ * stands what no sharing can exceed on this machine: how much more gets done in a second by several
+ * that have nothing in common. */
 
 #include "collectors/capture/metering.h"
 #include "collectors/capture/recognition.h"
@@ -158,11 +160,13 @@ static void print_spread(const char *name, double *values, unsigned rounds, cons
 enum value {
     ONE_WALL,
     ONE_CPU,
+    APART_WALL,
     APART_CPU,
     MANY_WALL,
     MANY_CPU,
     BUSIEST_CPU,
     RATIO_WALL,
+    RATIO_MOST,
     RATIO_CPU,
     VALUES
 };
@@ -178,25 +182,31 @@ static void run(const struct config *config, const char *path, unsigned rounds, 
 
         values[ONE_WALL][i] = one.wall_s;
         values[ONE_CPU][i] = one.all_s;
+        values[APART_WALL][i] = apart.wall_s;
         values[APART_CPU][i] = apart.all_s / workers;
         values[MANY_WALL][i] = many.wall_s;
         values[MANY_CPU][i] = many.all_s;
         values[BUSIEST_CPU][i] = many.busiest_s;
         values[RATIO_WALL][i] = one.wall_s / many.wall_s;
+        values[RATIO_MOST][i] = workers * one.wall_s / apart.wall_s;
         values[RATIO_CPU][i] = apart.all_s / workers / many.busiest_s;
     }
     printf("%-36s %8s %8s %8s\n", "", "minimum", "median", "maximum");
     print_spread("one worker", values[ONE_WALL], rounds, "s wall");
     print_spread("", values[ONE_CPU], rounds, "s processor");
-    print_spread("several that share nothing", values[APART_CPU], rounds, "s processor, each");
+    print_spread("several that share nothing", values[APART_WALL], rounds, "s wall");
+    print_spread("", values[APART_CPU], rounds, "s processor, each");
     print_spread("several workers", values[MANY_WALL], rounds, "s wall");
     print_spread("", values[MANY_CPU], rounds, "s processor, all together");
     print_spread("", values[BUSIEST_CPU], rounds, "s processor, the busiest");
     printf("%-36s %8.3f\n", "ratio of the minima, wall",
            values[ONE_WALL][0] / values[MANY_WALL][0]);
+    printf("%-36s %8.3f\n", "  the most there can be",
+           workers * values[ONE_WALL][0] / values[APART_WALL][0]);
     printf("%-36s %8.3f\n", "ratio of the minima, processor",
            values[APART_CPU][0] / values[BUSIEST_CPU][0]);
     print_spread("ratio of a round, wall", values[RATIO_WALL], rounds, "");
+    print_spread("  the most there can be", values[RATIO_MOST], rounds, "");
     print_spread("ratio of a round, processor", values[RATIO_CPU], rounds, "");
 }
 
