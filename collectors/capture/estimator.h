@@ -182,6 +182,9 @@ struct estimator {
     double image_fetch_s; /* web applications: who fetches one within that of an answer's end has
                            * had it made; */
     double image_fetch_share; /* things that are fetched at once have such a share of one each */
+    double file_bytes_min; /* web applications: who sends so much to where images come from sends a
+                            * file; 0: none is known; */
+    double file_wait_s;    /* that counts with an answer that begins within so much */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
 

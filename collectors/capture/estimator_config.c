@@ -91,6 +91,8 @@ static const struct confread_key estimator_keys[] = {
     {"bulk_record_min", CONFREAD_DOUBLE, false, 1000, 16640, MEMBER(bulk_record_min), 0, NULL},
     {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
     {"image_fetch_share", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(image_fetch_share), 0, NULL},
+    {"file_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(file_bytes_min), 0, NULL},
+    {"file_wait_s", CONFREAD_DOUBLE, false, 1, 3600, MEMBER(file_wait_s), 0, NULL},
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
     {"input", CONFREAD_ENUM, true, 0, 0, MEMBER(input_method), 0, input_names},
@@ -166,6 +168,19 @@ static bool check_use(const config_setting_t *group, const struct parameter_use 
     return valid;
 }
 
+/* Both are there, or none. */
+static bool check_pair(const config_setting_t *group, const char *one, const char *other,
+                       struct diagnostics *diagnostics)
+{
+    const config_setting_t *first = config_setting_get_member(group, one);
+    const config_setting_t *second = config_setting_get_member(group, other);
+
+    if ((first != NULL) == (second != NULL))
+        return true;
+    confread_error(first ? first : second, diagnostics, "%s and %s are used together", one, other);
+    return false;
+}
+
 /* Within text, an image is told by the size of its records; of web applications, by when it is
  * fetched from elsewhere. */
 static bool check_images(const config_setting_t *group, const struct estimator *estimator,
@@ -174,15 +189,11 @@ static bool check_images(const config_setting_t *group, const struct estimator *
     const config_setting_t *image = config_setting_get_member(group, "image_bytes");
     const char *needed = estimator->reply_s > 0 ? "image_fetch_s" : "bulk_record_min";
     const config_setting_t *record = config_setting_get_member(group, needed);
-    const config_setting_t *fetch = config_setting_get_member(group, "image_fetch_s");
-    const config_setting_t *share = config_setting_get_member(group, "image_fetch_share");
     bool beside_text = image && estimator->method != METHOD_NONE;
 
-    if (estimator->reply_s > 0 && (fetch != NULL) != (share != NULL)) {
-        confread_error(fetch ? fetch : share, diagnostics,
-                       "image_fetch_s and image_fetch_share are used together");
+    if (estimator->reply_s > 0 &&
+        !check_pair(group, "image_fetch_s", "image_fetch_share", diagnostics))
         return false;
-    }
     if (image && estimator->method == METHOD_EVENTS) {
         confread_error(image, diagnostics, "image_bytes is not used by %s",
                        method_names[estimator->method]);
@@ -355,12 +366,13 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"sign_of_life_s", true},     {"step_bytes_max", true},
                       {"overlap_bytes_min", false}, {"overlap_quic_bytes_min", false},
                       {"event_gap_s", false},       {"end_record_max", false},
-                      {"image_fetch_s", false},     {"image_fetch_share", false}};
+                      {"image_fetch_s", false},     {"image_fetch_share", false},
+                      {"file_bytes_min", false},    {"file_wait_s", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
                                               "refusal_s_max",   "whole_record_min",
                                               "whole_pause_s",   "at_once_gap_s"};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
-    bool valid = true;
+    bool valid = !web || check_pair(group, "file_bytes_min", "file_wait_s", diagnostics);
 
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {
         const config_setting_t *setting = config_setting_get_member(group, parameters[i].name);

@@ -6,6 +6,9 @@
 
 /* What comes after a longer silence is another fetch. */
 #define PAUSE_NS 2000000000LL
+/* A reply has the headers of HTTP; without it, a server acknowledges and makes room for more, in
+ * some tens of bytes. */
+#define REPLY_BYTES_MIN 200
 
 enum { BUCKETS = 1024, PLACES = 4 };
 
@@ -16,6 +19,9 @@ struct fetches {
         int64_t last_ns;
         uint32_t bytes; /* of the server; stays at its largest value */
         uint32_t requests;
+        uint32_t said;   /* of the device, since the last reply */
+        uint32_t files;  /* that it sent, */
+        int64_t file_ns; /* and when the last of them was under way */
     } buckets[BUCKETS][PLACES];
 };
 
@@ -34,6 +40,11 @@ static struct fetch *bucket_of(struct fetches *fetches, uint64_t device)
     return fetches->buckets[device % BUCKETS];
 }
 
+static bool is_before(const struct fetch *one, const struct fetch *other)
+{
+    return (one->files > 0) == (other->files > 0) ? one->last_ns < other->last_ns : one->files == 0;
+}
+
 /* The fetch that goes on, or a new one in place of the oldest. */
 static struct fetch *fetch_of(struct fetches *fetches, uint64_t device, int64_t now_ns)
 {
@@ -43,15 +54,37 @@ static struct fetch *fetch_of(struct fetches *fetches, uint64_t device, int64_t 
     for (size_t i = 0; i < PLACES; i++) {
         if (bucket[i].device == device && now_ns - bucket[i].last_ns < PAUSE_NS)
             return &bucket[i];
-        if (bucket[i].last_ns < oldest->last_ns)
+        if (is_before(&bucket[i], oldest))
             oldest = &bucket[i];
     }
     *oldest = (struct fetch){.device = device, .first_ns = now_ns, .last_ns = now_ns};
     return oldest;
 }
 
+static uint32_t add(uint32_t sum, uint32_t more)
+{
+    return more < UINT32_MAX - sum ? sum + more : UINT32_MAX;
+}
+
+/* A file counts once, as soon as it is large enough. */
+static void look_for_file(struct fetch *fetch, int64_t now_ns, bool from_client, uint32_t bytes,
+                          double file_bytes_min)
+{
+    bool was_file = (double)fetch->said >= file_bytes_min;
+
+    if (!from_client && bytes >= REPLY_BYTES_MIN)
+        fetch->said = 0;
+    if (!from_client)
+        return;
+    fetch->said = add(fetch->said, bytes);
+    if ((double)fetch->said < file_bytes_min)
+        return;
+    fetch->files += !was_file;
+    fetch->file_ns = now_ns;
+}
+
 void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
-                 uint32_t bytes)
+                 uint32_t bytes, double file_bytes_min)
 {
     struct fetch *fetch = fetch_of(fetches, device, now_ns);
 
@@ -59,7 +92,9 @@ void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool 
     if (from_client || fetch->requests == 0)
         fetch->requests += fetch->requests < UINT32_MAX;
     if (!from_client)
-        fetch->bytes = bytes < UINT32_MAX - fetch->bytes ? fetch->bytes + bytes : UINT32_MAX;
+        fetch->bytes = add(fetch->bytes, bytes);
+    if (file_bytes_min > 0)
+        look_for_file(fetch, now_ns, from_client, bytes, file_bytes_min);
 }
 
 /* Of several things at once, icons and profile pictures have less than such a share of an image. */
@@ -80,7 +115,25 @@ uint64_t fetches_take(struct fetches *fetches, uint64_t device, int64_t from_ns,
             bucket[i].first_ns > until_ns || !has_images(&bucket[i], image_bytes_min, share_min))
             continue;
         bytes += bucket[i].bytes;
-        bucket[i] = (struct fetch){0};
+        bucket[i].bytes = bucket[i].requests = 0;
+        if (bucket[i].files == 0)
+            bucket[i] = (struct fetch){0};
     }
     return bytes;
+}
+
+uint32_t fetches_take_files(struct fetches *fetches, uint64_t device, int64_t from_ns,
+                            int64_t until_ns)
+{
+    struct fetch *bucket = bucket_of(fetches, device);
+    uint32_t files = 0;
+
+    for (size_t i = 0; i < PLACES; i++) {
+        if (bucket[i].device != device || bucket[i].files == 0 || bucket[i].file_ns < from_ns ||
+            bucket[i].file_ns > until_ns)
+            continue;
+        files = add(files, bucket[i].files);
+        bucket[i].files = 0;
+    }
+    return files;
 }

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /* What devices fetched lately from hosts that images of answers come from: a model's image is told
- * by when it is fetched, and by its size beside the icons of pages. A device is its hash of the day
- * (devices.h), and no address. The table never grows; the oldest fetches go. */
+ * by when it is fetched, and by its size beside the icons of pages. Files for prompts are sent to
+ * the same hosts. A device is its hash of the day (devices.h), and no address. The table never
+ * grows; the oldest go, fetches before files. */
 
 struct fetches;
 
@@ -15,14 +16,19 @@ struct fetches;
 struct fetches *fetches_new(void);
 void fetches_free(struct fetches *fetches);
 
-/* DEVICE said BYTES to such a host (at least a request), or was sent them. In time order. */
+/* DEVICE said BYTES to such a host (at least a request), or was sent them. In time order. What it
+ * says until the host replies is a file if it is FILE_BYTES_MIN or more; 0: never. */
 void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
-                 uint32_t bytes);
+                 uint32_t bytes, double file_bytes_min);
 
 /* The bytes of images that DEVICE began to fetch between FROM_NS and UNTIL_NS; 0 when there are
  * none. They are forgotten. What is fetched at once is images where it is IMAGE_BYTES_MIN or more,
  * and SHARE_MIN of that for each thing. */
 uint64_t fetches_take(struct fetches *fetches, uint64_t device, int64_t from_ns, int64_t until_ns,
                       double image_bytes_min, double share_min);
+
+/* How many files DEVICE sent, the last of them between FROM_NS and UNTIL_NS. They are forgotten. */
+uint32_t fetches_take_files(struct fetches *fetches, uint64_t device, int64_t from_ns,
+                            int64_t until_ns);
 
 #endif

@@ -194,13 +194,14 @@ static void see_fetch(const struct usage *usage, const struct flow *flow,
     int32_t day = interval_day(usage->interval);
     bool from_client = piece->end == END_CLIENT;
 
-    if (estimator->image_fetch_s <= 0 || piece->new_bytes == 0 || flow->flags & FLOW_FOR_OTHERS ||
+    if ((estimator->image_fetch_s <= 0 && estimator->file_bytes_min <= 0) ||
+        piece->new_bytes == 0 || flow->flags & FLOW_FOR_OTHERS ||
         (from_client && piece->new_bytes < estimator->request_record_min))
         return;
     fetches_add(usage->fetches,
                 devices_identify(interval_devices(usage->interval), day, piece->client,
                                  flow->direction, flow->service),
-                piece->now_ns, from_client, piece->new_bytes);
+                piece->now_ns, from_client, piece->new_bytes, estimator->file_bytes_min);
 }
 
 /* Of images that the client of FLOW fetched from elsewhere when this answer had ended. */
@@ -214,6 +215,21 @@ static uint64_t fetched_bytes(const struct usage *usage, const struct flow *flow
     return fetches_take(usage->fetches, tracked->device, shape->answer_last_ns,
                         shape->answer_last_ns + (int64_t)(estimator->image_fetch_s * SECOND_NS),
                         estimator->image_bytes.low, estimator->image_fetch_share);
+}
+
+/* Of files that the client of FLOW sent elsewhere before this answer, which belong to its prompt.
+ */
+static uint32_t sent_files(const struct usage *usage, const struct flow *flow,
+                           const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    const struct tracked *tracked = tracking_get(usage->tracking, flow->state);
+
+    if (estimator->file_bytes_min <= 0 || tracked->device_day != interval_day(usage->interval))
+        return 0;
+    return fetches_take_files(usage->fetches, tracked->device,
+                              shape->answer_first_ns -
+                                  (int64_t)(estimator->file_wait_s * SECOND_NS),
+                              shape->answer_first_ns);
 }
 
 /* -- Exchanges -------------------------------------------------------------------------------- */
@@ -238,6 +254,7 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
     struct exchange_estimate estimate;
 
     whole.fetched_bytes = fetched_bytes(usage, flow, estimator, shape);
+    whole.files += sent_files(usage, flow, estimator, shape);
     estimate = estimator_apply(estimator, &whole);
     if (flow->role == ROLE_SHARED && !(flow->flags & FLOW_PROVEN))
         prove(usage, flow);

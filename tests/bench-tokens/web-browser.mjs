@@ -9,7 +9,8 @@ import { people } from './web-plan.mjs';
 const [directory, seed, seconds, count, spki, ...places] = process.argv.slice(2);
 const GRACE_S = 75; /* after which a page that has not finished is an error */
 const NAMES = {
-    'chatgpt-web': ['chatgpt.com', 'ab.chatgpt.com', 'ws.chatgpt.com', 'files.oaiusercontent.com'], 'claude-web': ['claude.ai'],
+    'chatgpt-web': ['chatgpt.com', 'ab.chatgpt.com', 'ws.chatgpt.com', 'files.oaiusercontent.com', 'sdmntprwestus.oaiusercontent.com'],
+    'claude-web': ['claude.ai'],
     'gemini-web': ['gemini.google.com', 'lh3.googleusercontent.com'], 'copilot-web': ['copilot.microsoft.com'],
 };
 

@@ -24,6 +24,7 @@ const HOSTS = {
     'ws.chatgpt.com': { service: 'chatgpt-web', certificate: 'chatgpt.com' },
     'ab.chatgpt.com': { service: 'chatgpt-web', certificate: 'chatgpt.com' },
     'files.oaiusercontent.com': { service: 'chatgpt-web' },
+    'sdmntprwestus.oaiusercontent.com': { service: 'chatgpt-web' },
     'lh3.googleusercontent.com': { service: 'gemini-web' },
     'claude.ai': { service: 'claude-web', prompt: '/api/completion', stream: claude, tokenizer: 'claude', encoding: 'gzip' },
     'gemini.google.com': { service: 'gemini-web', prompt: '/_/BardChatUi/data/StreamGenerate', stream: gemini, tokenizer: 'gemini', encoding: 'gzip' },

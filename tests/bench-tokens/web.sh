@@ -15,13 +15,15 @@ directory=$(cd "$1" && pwd)
 temporary=$(mktemp -d) # profiles of the browsers
 trap 'rm -rf "$temporary"' EXIT
 live_temporary=$temporary
-live_start "$directory" gemini.google.com copilot.microsoft.com files.oaiusercontent.com lh3.googleusercontent.com
+live_start "$directory" gemini.google.com copilot.microsoft.com files.oaiusercontent.com lh3.googleusercontent.com \
+    sdmntprwestus.oaiusercontent.com
 # One for each application and transport. Those from 220 on belong to the proxy that speaks QUIC.
 for host in 210 211 212 213 220 221 222; do
     ip -n "$bench_server" address add "203.0.113.$host/24" dev wan
 done
 spki=
-for name in chatgpt.com claude.ai gemini.google.com copilot.microsoft.com files.oaiusercontent.com lh3.googleusercontent.com; do
+for name in chatgpt.com claude.ai gemini.google.com copilot.microsoft.com files.oaiusercontent.com lh3.googleusercontent.com \
+    sdmntprwestus.oaiusercontent.com; do
     digest=$(openssl x509 -in "$live/certificates/$name.pem" -noout -pubkey |
         openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64)
     spki=$spki${spki:+,}$digest
@@ -29,7 +31,8 @@ done
 live_servers node "$live_here/web-server.mjs" "$live/certificates" "$live/truth.jsonl" \
     203.0.113.210 203.0.113.211 203.0.113.212 203.0.113.213
 live_servers "$live_here/web-proxy.sh" "$live/certificates" "$temporary" \
-    chatgpt.com=203.0.113.220 files.oaiusercontent.com=203.0.113.220 claude.ai=203.0.113.221 \
+    chatgpt.com=203.0.113.220 files.oaiusercontent.com=203.0.113.220 sdmntprwestus.oaiusercontent.com=203.0.113.220 \
+    claude.ai=203.0.113.221 \
     gemini.google.com=203.0.113.222 lh3.googleusercontent.com=203.0.113.222
 live_capture
 live_client env HOME="$temporary" node "$live_here/web-browser.mjs" "$temporary" "${BENCH_SEED:-2026}" \

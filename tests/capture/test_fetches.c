@@ -34,9 +34,9 @@ static double share = 0.25; /* of an image, for each thing */
 static void fetch(uint64_t device, int64_t now_ns, unsigned requests, uint32_t bytes)
 {
     for (unsigned i = 0; i < requests; i++)
-        fetches_add(fetches, device, now_ns, true, 500);
+        fetches_add(fetches, device, now_ns, true, 500, 0);
     for (uint32_t left = bytes; left > 0; left -= left < 1400 ? left : 1400)
-        fetches_add(fetches, device, now_ns, false, left < 1400 ? left : 1400);
+        fetches_add(fetches, device, now_ns, false, left < 1400 ? left : 1400, 0);
 }
 
 static uint64_t take(uint64_t device, int64_t from_ns, int64_t until_ns)
@@ -116,8 +116,99 @@ static void bytes_stay_at_their_largest(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++)
-        fetches_add(fetches, DEVICE, S, false, 0x80000000U);
+        fetches_add(fetches, DEVICE, S, false, 0x80000000U, 0);
     assert_int_equal(take(DEVICE, 0, 100 * S), UINT32_MAX);
+}
+
+/* -- Files ------------------------------------------------------------------------------------ */
+
+#define FILE_BYTES 20000
+
+/* BYTES in segments, of which the server acknowledges some with ACKNOWLEDGED bytes. */
+static void send(uint64_t device, int64_t now_ns, uint32_t bytes, uint32_t acknowledged)
+{
+    for (uint32_t left = bytes; left > 0; left -= left < 1400 ? left : 1400) {
+        fetches_add(fetches, device, now_ns, true, left < 1400 ? left : 1400, FILE_BYTES);
+        if (acknowledged > 0)
+            fetches_add(fetches, device, now_ns, false, acknowledged, FILE_BYTES);
+    }
+}
+
+static void reply(uint64_t device, int64_t now_ns)
+{
+    fetches_add(fetches, device, now_ns, false, 300, FILE_BYTES);
+}
+
+static void a_file_counts_once_it_is_large_enough(void **state)
+{
+    static const struct {
+        uint32_t bytes, acknowledged, files;
+    } cases[] = {{19999, 0, 0},    {20000, 0, 1},   {3000000, 0, 1},
+                 {3000000, 50, 1}, {60000, 199, 1}, {60000, 200, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        send(DEVICE, (int64_t)i * 10 * S, cases[i].bytes, cases[i].acknowledged);
+        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 100 * S), cases[i].files);
+        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 100 * S), 0);
+    }
+}
+
+/* Each has its reply; and what comes after a silence is another one. */
+static void files_are_told_apart(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        send(DEVICE, 10 * S, 50000, 0);
+        reply(DEVICE, 10 * S);
+    }
+    send(DEVICE, 13 * S, 19000, 0);
+    send(DEVICE, 16 * S, 19000, 0); /* not one of 38 kB */
+    send(DEVICE + 1024, 16 * S, 50000, 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 10 * S + 1, 100 * S), 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 10 * S - 1), 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 10 * S, 10 * S), 3);
+    assert_int_equal(fetches_take_files(fetches, DEVICE + 1024, 0, 100 * S), 1);
+}
+
+/* Its time is that of its last segment. */
+static void a_file_may_take_long(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        send(DEVICE, (10 + i) * S, 5000, 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 29 * S - 1), 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 29 * S, 29 * S), 1);
+}
+
+static void fetches_go_before_files(void **state)
+{
+    (void)state;
+    send(DEVICE, 10 * S, 50000, 0);
+    for (int i = 0; i < 20; i++)
+        fetch(DEVICE, (20 + 3 * i) * S, 1, 100000);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 100 * S), 1);
+    for (int i = 0; i < 5; i++)
+        send(DEVICE + (uint64_t)i * 1024, 100 * S + i, 50000, 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 200 * S), 0); /* the oldest of five */
+    assert_int_equal(fetches_take_files(fetches, DEVICE + 1024, 0, 200 * S), 1);
+}
+
+/* Taken by themselves, in any order. */
+static void images_and_files_are_apart(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        send(DEVICE, (10 + 10 * i) * S, 50000, 0);
+        reply(DEVICE, (10 + 10 * i) * S);
+        fetch(DEVICE, (10 + 10 * i) * S, 1, 1000000);
+        if (i == 0)
+            assert_true(take(DEVICE, 0, 100 * S) > 0);
+        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 100 * S), 1);
+        if (i == 1)
+            assert_true(take(DEVICE, 0, 100 * S) > 0);
+        assert_int_equal(take(DEVICE, 0, 100 * S), 0);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -131,6 +222,11 @@ int main(void)
         TEST(an_unasked_fetch_is_one),
         TEST(the_oldest_fetch_goes),
         TEST(bytes_stay_at_their_largest),
+        TEST(a_file_counts_once_it_is_large_enough),
+        TEST(files_are_told_apart),
+        TEST(a_file_may_take_long),
+        TEST(fetches_go_before_files),
+        TEST(images_and_files_are_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

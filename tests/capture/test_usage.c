@@ -330,7 +330,7 @@ static void a_proven_name_stays_proven_over_a_silence(void **state)
 
 enum { PICTURES = 40 };
 
-static void serve_pictures(double image_fetch_s)
+static void serve_pictures_and_files(double image_fetch_s, double file_wait_s)
 {
     struct estimator estimator = {
         .method = METHOD_M4,
@@ -349,11 +349,18 @@ static void serve_pictures(double image_fetch_s)
         .image_bytes = {20000, 40000, 80000},
         .image_fetch_s = image_fetch_s,
         .image_fetch_share = 0.25,
+        .file_bytes_min = file_wait_s > 0 ? 20000 : 0,
+        .file_wait_s = file_wait_s,
     };
 
     scene_service(PICTURES, "pictures", "chat.example", &estimator, ROLE_INFERENCE);
     assert_null(catalogue_add_host(catalogue, "images.example", PICTURES, ROLE_IMAGES));
     assert_null(catalogue_add_host(catalogue, "pages.example", PICTURES, ROLE_ASSETS));
+}
+
+static void serve_pictures(double image_fetch_s)
+{
+    serve_pictures_and_files(image_fetch_s, 0);
 }
 
 static void fetch(struct talk *talk, size_t bytes)
@@ -455,6 +462,63 @@ static void an_image_may_be_fetched_unseen(void **state)
     assert_triple(only_sum(ONE, PICTURES).images, 0, 2, 4);
 }
 
+/* -- Files that are sent elsewhere --------------------------------------------------------------
+ */
+
+/* Sends FILES to NAME as DEVICE, asks WAIT_S later, and once more. */
+static struct activity send_and_ask(unsigned device, const char *name, unsigned files,
+                                    int64_t wait_s)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct talk store = greet(device, 50001, name);
+
+    for (unsigned i = 0; i < files; i++) {
+        for (int j = 0; j < 3; j++) {
+            talk_record(&film, &store, FROM_CLIENT, 16000);
+            talk_record(&film, &store, FROM_SERVER, 60);
+        }
+        talk_record(&film, &store, FROM_SERVER, 400);
+    }
+    film.clock_ns += wait_s * SECOND;
+    talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+    film.clock_ns += 5 * SECOND;
+    talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+    film.clock_ns += 40 * SECOND;
+    use(&chat);
+    scene_play();
+    return only_sum(ONE, PICTURES);
+}
+
+static void files_count_with_the_next_answer(void **state)
+{
+    static const struct {
+        unsigned device;
+        const char *name;
+        unsigned files;
+        int64_t wait_s;
+        double file_wait_s;
+        double uploads;
+    } cases[] = {
+        {1, "images.example", 1, 1, 600, 1},   {1, "images.example", 3, 500, 600, 3},
+        {1, "images.example", 3, 610, 600, 0}, {2, "images.example", 1, 1, 600, 0},
+        {1, "pages.example", 1, 1, 600, 0},    {1, "images.example", 1, 1, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct activity sum;
+
+        if (i > 0) {
+            scene_end(state);
+            scene_begin(state);
+        }
+        serve_pictures_and_files(10, cases[i].file_wait_s);
+        sum = send_and_ask(cases[i].device, cases[i].name, cases[i].files, cases[i].wait_s);
+        assert_triple(sum.uploads, cases[i].uploads, cases[i].uploads, cases[i].uploads);
+        assert_triple(sum.requests, 2, 2, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +538,7 @@ int main(void)
         TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
         TEST(other_fetches_are_no_images_of_an_answer),
         TEST(an_image_may_be_fetched_unseen),
+        TEST(files_count_with_the_next_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,7 +121,12 @@ const chatgpt = {
         await calls(9, () => this.beacon(4900, 5300));
         await call('/backend-api/conversations?offset=0', { down: between(18000, 22000) });
     },
-    upload: (bytes) => call('/backend-api/files?modality=upload', { up: bytes }),
+    /* The address to send it to, the file itself, and what became of it (as analysed in 2025-11: see services.conf). */
+    async upload(bytes) {
+        await call('/backend-api/files', { up: between(150, 300), down: between(500, 900) });
+        await call('/files/raw?modality=upload', { up: bytes, host: 'https://sdmntprwestus.oaiusercontent.com' });
+        await call('/backend-api/files/process_upload_stream', { up: between(150, 300), down: between(400, 900) });
+    },
     image: (bytes) => call('/backend-api/estuary/content?modality=image', { down: bytes, host: elsewhere('https://files.oaiusercontent.com') }),
     old: () => icons('https://files.oaiusercontent.com', between(0, 8)),
     dictate: (bytes) => call('/backend-api/transcribe?modality=audio', { up: bytes }),
