@@ -9,6 +9,9 @@
 /* A reply has the headers of HTTP; without it, a server acknowledges and makes room for more, in
  * some tens of bytes. */
 #define REPLY_BYTES_MIN 200
+/* Who sends a file does not pause for that long because of what the server says meanwhile (session
+ * tickets of TLS); who sends the next one asks first where to. */
+#define NEXT_NS 50000000LL
 
 enum { BUCKETS = 1024, PLACES = 4 };
 
@@ -19,7 +22,9 @@ struct fetches {
         int64_t last_ns;
         uint32_t bytes; /* of the server; stays at its largest value */
         uint32_t requests;
-        uint32_t said;   /* of the device, since the last reply */
+        uint32_t said; /* of the device, since the last reply */
+        bool replied;  /* perhaps, since it said something */
+        int64_t said_ns;
         uint32_t files;  /* that it sent, */
         int64_t file_ns; /* and when the last of them was under way */
     } buckets[BUCKETS][PLACES];
@@ -70,12 +75,17 @@ static uint32_t add(uint32_t sum, uint32_t more)
 static void look_for_file(struct fetch *fetch, int64_t now_ns, bool from_client, uint32_t bytes,
                           double file_bytes_min)
 {
-    bool was_file = (double)fetch->said >= file_bytes_min;
+    bool was_file;
 
-    if (!from_client && bytes >= REPLY_BYTES_MIN)
-        fetch->said = 0;
-    if (!from_client)
+    if (!from_client) {
+        fetch->replied |= bytes >= REPLY_BYTES_MIN;
         return;
+    }
+    if (fetch->replied && now_ns - fetch->said_ns >= NEXT_NS)
+        fetch->said = 0;
+    fetch->replied = false;
+    fetch->said_ns = now_ns;
+    was_file = (double)fetch->said >= file_bytes_min;
     fetch->said = add(fetch->said, bytes);
     if ((double)fetch->said < file_bytes_min)
         return;

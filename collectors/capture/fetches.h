@@ -17,7 +17,7 @@ struct fetches *fetches_new(void);
 void fetches_free(struct fetches *fetches);
 
 /* DEVICE said BYTES to such a host (at least a request), or was sent them. In time order. What it
- * says until the host replies is a file if it is FILE_BYTES_MIN or more; 0: never. */
+ * says until the host replies and it pauses is a file if it is FILE_BYTES_MIN or more; 0: never. */
 void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
                  uint32_t bytes, double file_bytes_min);
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #define S      1000000000LL
+#define MS     1000000LL
 #define IMAGE  1e5
 #define DEVICE 0x1234567890abcdefU
 
@@ -124,10 +125,12 @@ static void bytes_stay_at_their_largest(void **state)
 
 #define FILE_BYTES 20000
 
-/* BYTES in segments, of which the server acknowledges some with ACKNOWLEDGED bytes. */
+static int64_t pace_ns; /* between two segments */
+
+/* BYTES in segments, each of which the server answers with ACKNOWLEDGED bytes. */
 static void send(uint64_t device, int64_t now_ns, uint32_t bytes, uint32_t acknowledged)
 {
-    for (uint32_t left = bytes; left > 0; left -= left < 1400 ? left : 1400) {
+    for (uint32_t left = bytes; left > 0; left -= left < 1400 ? left : 1400, now_ns += pace_ns) {
         fetches_add(fetches, device, now_ns, true, left < 1400 ? left : 1400, FILE_BYTES);
         if (acknowledged > 0)
             fetches_add(fetches, device, now_ns, false, acknowledged, FILE_BYTES);
@@ -143,14 +146,21 @@ static void a_file_counts_once_it_is_large_enough(void **state)
 {
     static const struct {
         uint32_t bytes, acknowledged, files;
-    } cases[] = {{19999, 0, 0},    {20000, 0, 1},   {3000000, 0, 1},
-                 {3000000, 50, 1}, {60000, 199, 1}, {60000, 200, 0}};
+        int64_t pace_ns;
+    } cases[] = {{19999, 0, 0, 0},
+                 {20000, 0, 1, 0},
+                 {3000000, 0, 1, 0},
+                 {300000, 199, 1, 60 * MS},
+                 {300000, 2000, 1, 50 * MS - 1}, /* tickets of TLS */
+                 {60000, 200, 0, 50 * MS}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        send(DEVICE, (int64_t)i * 10 * S, cases[i].bytes, cases[i].acknowledged);
-        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 100 * S), cases[i].files);
-        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 100 * S), 0);
+        pace_ns = cases[i].pace_ns;
+        send(DEVICE, (int64_t)i * 100 * S, cases[i].bytes, cases[i].acknowledged);
+        pace_ns = 0;
+        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 1000 * S), cases[i].files);
+        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 1000 * S), 0);
     }
 }
 
@@ -159,15 +169,15 @@ static void files_are_told_apart(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
-        send(DEVICE, 10 * S, 50000, 0);
-        reply(DEVICE, 10 * S);
+        send(DEVICE, 10 * S + i * 50 * MS, 50000, 0);
+        reply(DEVICE, 10 * S + i * 50 * MS);
     }
     send(DEVICE, 13 * S, 19000, 0);
     send(DEVICE, 16 * S, 19000, 0); /* not one of 38 kB */
     send(DEVICE + 1024, 16 * S, 50000, 0);
-    assert_int_equal(fetches_take_files(fetches, DEVICE, 10 * S + 1, 100 * S), 0);
-    assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 10 * S - 1), 0);
-    assert_int_equal(fetches_take_files(fetches, DEVICE, 10 * S, 10 * S), 3);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 10 * S + 101 * MS, 100 * S), 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 10 * S + 99 * MS), 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 10 * S, 10 * S + 100 * MS), 3);
     assert_int_equal(fetches_take_files(fetches, DEVICE + 1024, 0, 100 * S), 1);
 }
 

@@ -478,6 +478,7 @@ static struct activity send_and_ask(unsigned device, const char *name, unsigned 
             talk_record(&film, &store, FROM_SERVER, 60);
         }
         talk_record(&film, &store, FROM_SERVER, 400);
+        film.clock_ns += 100 * MILLI;
     }
     film.clock_ns += wait_s * SECOND;
     talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
