@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-#include "tests/capture/cut.h"
-#include "tests/daemon/scratch.h"
+#include "tests/daemon/servicesfile.h"
 
 #define ENDPOINTS IAGMETER_SOURCE_ROOT "/../shared/data/endpoints.tsv"
 
@@ -480,77 +479,16 @@ static void a_visit_tells_hosts_then_ech_names(void **state)
 
 /* ---- services.conf ---- */
 
-#define GAPS                                                                                       \
-    "request_bytes_min = 200.0; request_record_min = 100.0; burst_gap_s = 2.0; "                   \
-    "answer_record_min = 35.0; answer_bytes_min = 200.0; answer_gap_s = 6.0; "                     \
-    "answer_s_min = 0.0; answer_slots_min = 0.0; count_error = 0.1; "
-#define AFTER_2_S                                                                                  \
-    "request_bytes_min = 200.0; request_record_min = 100.0; burst_gap_s = 2.0; "                   \
-    "answer_record_min = 35.0; answer_bytes_min = 200.0; answer_gap_s = 6.0; "                     \
-    "answer_s_min = 2.0; answer_slots_min = 6.0; count_error = 0.1; "
-#define SHAPE GAPS "exchange_sigma = 0.5; "
-#define PRIOR "input = \"prior\"; input_prior_tokens = [ 20, 100, 300 ]; "
-#define E1                                                                                         \
-    "e1 = { method = \"M4\"; grade = \"B\"; source = \"s\"; " SHAPE                                \
-    "bytes_per_token = [ 1, 2, 3 ]; " PRIOR "};"
-#define E0                                                                                         \
-    "e0 = { method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS                               \
-    "input = \"prior\"; input_prior_tokens = 0; };"
-#define ESTIMATORS "estimators = { " E1 " " E0 " };\n"
-#define PLAIN                                                                                      \
-    "label = \"L\"; operator = \"O\"; country = \"FR\"; hosting = \"eu\"; modality = [ \"text\" "  \
-    "]; "
-#define HOST(name) "hosts = { inference = [ \"" name "\" ]; }; "
-
-static struct catalogue *load_as_it_is(const char *text, const struct catalogue *previous,
-                                       struct diagnostics *diagnostics)
-{
-    char path[PATH_MAX];
-
-    scratch_write("services.conf", text);
-    scratch_path(path, "services.conf");
-    return catalogue_load(path, previous, diagnostics);
-}
-
-/* With what cuts exchanges, in the line after. */
-static void write_with_exchanges(const char *text)
-{
-    char all[16384];
-
-    assert_true(snprintf(all, sizeof(all), "%s" SHIPPED_EXCHANGES, text) < (int)sizeof(all));
-    scratch_write("services.conf", all);
-}
-
-static struct catalogue *load(const char *text, const struct catalogue *previous,
-                              struct diagnostics *diagnostics)
-{
-    char path[PATH_MAX];
-
-    write_with_exchanges(text);
-    scratch_path(path, "services.conf");
-    return catalogue_load(path, previous, diagnostics);
-}
-
 static void a_file_is_read(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct catalogue *catalogue = load(
         "ech_public_names = [ \"ech.example.com\" ];\n"
-        "resolvers = [ \"dns.example.com\", \".doh.example.com\" ];\n"
-        "estimators = { " E0
-        "full = { method = \"M1\"; grade = \"C\"; source = \"paper\"; request_bytes_min = 1.0;\n"
-        "request_record_min = 2; burst_gap_s = 3; answer_record_min = 10; answer_bytes_min = 4;\n"
-        "answer_gap_s = 5; answer_s_min = 6; answer_slots_min = 7; count_error = 0.25;\n"
-        "exchange_sigma = 0.125; upload_bytes_min = 20000; input_prior_tokens = 3;\n"
-        "overhead_new_bytes = [ 10, 20, 30 ]; overhead_reused_bytes = [ 1, 2, 3 ];\n"
-        "whole_records_max = 6; whole_overhead_bytes = [ 4, 5, 6 ];\n"
-        "whole_bytes_per_token = [ 1.5, 4.5, 5.5 ];\n"
-        "bytes_per_token = [ 300, 310, 320 ]; input = \"body\";\n"
-        "input_bytes_per_token = [ 2.5, 4.5, 10.5 ]; input_overhead_bytes = 100; }; };\n"
+        "resolvers = [ \"dns.example.com\", \".doh.example.com\" ];\n" ESTIMATORS
         "services = ( { id = \"a-1\"; label = \"A one\"; operator = \"Op\"; country = \"FR\";\n"
         "hosting = \"outside-eu\"; approved = false; modality = [ \"text\", \"code\", \"video\" "
         "];\n"
-        "provider = \"p\"; model = \"m/x/y\"; method = \"B\"; estimator = \"full\";\n"
+        "provider = \"p\"; model = \"m/x/y\"; method = \"B\"; estimator = \"e1\";\n"
         "image_model = \"image/x\";\n"
         "hosts = { inference = [ \".a.example.com\" ]; assets = [ \"b.example.com\" ];\n"
         "telemetry = [ \"c.example.com\" ]; login = [ \"d.example.com\" ];\n"
@@ -575,30 +513,8 @@ static void a_file_is_read(void **state)
     assert_string_equal(service->model, "m/x/y");
     assert_int_equal(service->method, SERVICE_METHOD_B);
     assert_int_equal(catalogue_service(catalogue, 1)->method, SERVICE_METHOD_A);
-    assert_string_equal(service->estimator.name, "full");
-    assert_int_equal(service->estimator.method, METHOD_M1);
-    assert_int_equal(service->estimator.grade, GRADE_C);
-    assert_true(service->estimator.request_bytes_min == 1);
-    assert_true(service->estimator.request_record_min == 2);
-    assert_true(service->estimator.burst_gap_s == 3);
-    assert_true(service->estimator.answer_record_min == 10);
-    assert_true(service->estimator.answer_bytes_min == 4);
-    assert_true(service->estimator.answer_gap_s == 5);
-    assert_true(service->estimator.answer_s_min == 6);
-    assert_true(service->estimator.answer_slots_min == 7);
-    assert_true(service->estimator.count_error == 0.25);
-    assert_true(service->estimator.exchange_sigma == 0.125);
-    assert_true(service->estimator.upload_bytes_min == 20000);
+    assert_string_equal(service->estimator.name, "e1");
     assert_string_equal(service->image_model, "image/x");
-    assert_true(service->estimator.overhead_new_bytes.central == 20);
-    assert_true(service->estimator.overhead_reused_bytes.high == 3);
-    assert_true(service->estimator.whole_records_max == 6);
-    assert_true(service->estimator.whole_overhead_bytes.high == 6);
-    assert_true(service->estimator.whole_bytes_per_token.central == 4.5);
-    assert_true(service->estimator.bytes_per_token.low == 300);
-    assert_int_equal(service->estimator.input_method, INPUT_BODY);
-    assert_true(service->estimator.input_bytes_per_token.high == 10.5);
-    assert_true(service->estimator.input_overhead_bytes.low == 100);
     assert_int_equal(catalogue_service(catalogue, 1)->approval, APPROVAL_YES);
     assert_int_equal(catalogue_match(catalogue, "x.a.example.com", 15).role, ROLE_INFERENCE);
     assert_int_equal(catalogue_match(catalogue, "b.example.com", 13).role, ROLE_ASSETS);
@@ -618,36 +534,8 @@ static void a_file_is_read(void **state)
 
 #define SERVICE(body) ESTIMATORS "services = (\n{\n" body "\n} );\n"
 #define GOOD          "id = \"a\"; " PLAIN "estimator = \"e1\"; "
-#define ESTIMATOR(body)                                                                            \
-    "services = ();\nestimators = {\nx = { method = \"M1\"; grade = \"B\"; source = \"s\"; " SHAPE \
-    "\n" body "\n}; };\n"
-#define WHOLE     "whole_records_max = 1; whole_overhead_bytes = 1; whole_bytes_per_token = 1; "
-#define OVERHEAD  "overhead_new_bytes = 1; overhead_reused_bytes = 1; " WHOLE
-#define M1        OVERHEAD "bytes_per_token = 2; "
-#define BAD(body) "services = ();\nestimators = {\nx = {\n" body "\n}; };\n"
-#define M3                                                                                         \
-    "method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR            \
-    "tokens_per_record = 1; "
-#define M3_WITH(body) "services = ();\nestimators = {\nx = { " M3 "\n" body "\n}; };\n"
-#define PAGE                                                                                       \
-    "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; rest_s = 1; sign_of_life_s = "    \
-    "0.2;"
-#define M2_ONLY                                                                                    \
-    "exchange_sigma = 0.5; " GAPS PRIOR M1 "record_base_bytes = 9; event_text_bytes = 9; "         \
-    "record_max_bytes = 99; "
-#define M2 "method = \"M2\"; grade = \"B\"; source = \"s\"; " M2_ONLY
-#define Y4                                                                                         \
-    "y = { method = \"M4\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
-    "bytes_per_token = 2; }; "
-#define FITS "{ estimator = \"y\"; records_per_s = 3; }"
-#define AFTER_M4(body)                                                                             \
-    "services = ();\nestimators = { " Y4 "\nx = { " M3 "\nregimes = (\n" body " ); }; };\n"
 
-static const struct {
-    const char *text;
-    unsigned line;
-    const char *fragment;
-} broken[] = {
+static const struct broken broken[] = {
     /* the file */
     {ESTIMATORS, 1, "missing key \"services\""},
     {"services = ();\n", 1, "missing key \"estimators\""},
@@ -739,332 +627,12 @@ static const struct {
      6, "service a-r is defined twice, first at "},
     {SERVICE(GOOD HOST("a.com") "regions = (\n{ id = \"r\"; label = \"L\"; " HOST("a.com") " } );"),
      5, "service a-r: duplicate host \"a.com\", first at "},
-    /* an estimator */
-    {"services = ();\nestimators = {\nx = 3; };\n", 3, "x must be a group"},
-    {BAD("grade = \"B\"; source = \"s\"; " SHAPE M1 PRIOR), 3, "missing key \"method\""},
-    {BAD("method = \"M1\"; source = \"s\"; " SHAPE M1 PRIOR), 3, "missing key \"grade\""},
-    {BAD("method = \"M1\"; grade = \"B\"; " SHAPE M1 PRIOR), 3, "missing key \"source\""},
-    {BAD("method = \"M1\"; grade = \"B\";\nsource = \" \"; " SHAPE M1 PRIOR), 5,
-     "source must say where"},
-    {BAD("method = \"M9\"; grade = \"B\"; source = \"s\"; " SHAPE M1 PRIOR), 4,
-     "method must be one of: none, M1, M2, M3, M4, M5"},
-    {BAD("method = \"M1\";\ngrade = \"F\"; source = \"s\"; " SHAPE M1 PRIOR), 5,
-     "grade must be one of"},
-    {BAD("method = \"M1\";\ngrade = \"-\"; source = \"s\"; " SHAPE M1 PRIOR), 5,
-     "grade must be A to E"},
-    {BAD("method = \"none\";\ngrade = \"A\"; source = \"s\"; " GAPS PRIOR), 5,
-     "grade must be \"-\" for method none"},
-    {M3_WITH("\nrest_s = 1.5;"), 5, "rest_s is used with reply_s"},
-    {M3_WITH("\nstep_bytes_max = 4096;"), 5, "step_bytes_max is used with reply_s"},
-    {M3_WITH("\nanswer_steps_min = 3;"), 5, "answer_steps_min is used with reply_s"},
-    {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with reply_s"},
-    {M3_WITH("\noverlap_bytes_min = 9000;"), 5, "overlap_bytes_min is used with reply_s"},
-    {M3_WITH("\noverlap_quic_bytes_min = 9;"), 5, "overlap_quic_bytes_min is used with reply_s"},
-    {BAD(M3 "reply_s = 0.3; rest_s = 1; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
-     "missing key \"step_bytes_max\", which reply_s uses"},
-    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
-     "missing key \"rest_s\", which reply_s uses"},
-    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; rest_s = 1; sign_of_life_s = 0;"), 3,
-     "missing key \"answer_steps_min\", which reply_s uses"},
-    {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; rest_s = 1; answer_steps_min = 3;"), 3,
-     "missing key \"sign_of_life_s\", which reply_s uses"},
-    {M3_WITH("\nsign_of_life_s = 0.2;"), 5, "sign_of_life_s is used with reply_s"},
-    {M3_WITH("reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; rest_s = 1;\n"
-             "sign_of_life_s = 61;"),
-     5, "sign_of_life_s is 61"},
-    {M3_WITH("\nend_record_max = 100;"), 5, "end_record_max is used with reply_s"},
-    {M3_WITH(PAGE "\nend_record_max = 25;"), 5, "end_record_max is 25"},
-    {M3_WITH("image_bytes = 1e5; image_fetch_s = 10; image_fetch_share = 0.2; " PAGE
-             "\nbulk_record_min = 8000;"),
-     5, "bulk_record_min is not used with reply_s"},
-    {M3_WITH(PAGE "\nimage_bytes = 1e5;"), 5,
-     "missing key \"image_fetch_s\", which image_bytes uses with M3"},
-    {M3_WITH(PAGE "image_fetch_share = 0.2;\nimage_fetch_s = 10;"), 5,
-     "image_fetch_s is used with image_bytes"},
-    {M3_WITH(PAGE "image_bytes = 1e5;\nimage_fetch_s = 10;"), 5,
-     "image_fetch_s and image_fetch_share are used together"},
-    {M3_WITH(PAGE "\nimage_fetch_share = 0.2;"), 5,
-     "image_fetch_s and image_fetch_share are used together"},
-    {M3_WITH(PAGE "image_bytes = 1e5; image_fetch_s = 10; \nimage_fetch_share = 2;"), 5,
-     "image_fetch_share is 2"},
-    {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000; \nimage_fetch_s = 10;"), 5,
-     "image_fetch_s is used with reply_s"},
-    {M3_WITH(PAGE "image_bytes = 1e5; \nimage_fetch_s = 61;"), 5, "image_fetch_s is 61"},
-    {M3_WITH(PAGE "\noverlap_bytes_min = 0;"), 5, "overlap_bytes_min is "},
-    {M3_WITH("\nreply_s = 0;"), 5, "reply_s is "},
-    {M3_WITH("\noverhead_records = [ 3, 2, 1 ];"), 5, "overhead_records"},
-    {M3_WITH("\noverhead_bytes = 3;"), 5, "overhead_bytes is not used by M3"},
-    {ESTIMATOR(M1 PRIOR "\noverhead_records = 3;"), 5, "overhead_records is not used by M1"},
-    {ESTIMATOR(M1 PRIOR PAGE "\nevent_gap_s = 0.005;"), 5, "event_gap_s is not used by M1"},
-    {BAD(M2 "\n" PAGE), 5, "reply_s is not used by M2"},
-    {M3_WITH("\nbytes_per_request = 1e5;"), 5,
-     "bytes_per_request and output_prior_tokens are used together"},
-    {M3_WITH("\noutput_prior_tokens = 300;"), 5,
-     "bytes_per_request and output_prior_tokens are used together"},
-    {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR
-         "\nbytes_per_request = 1e5; output_prior_tokens = 300;"),
-     5, "bytes_per_request is not used by none"},
-    {M3_WITH("\nrefusal_record_max = 300;"), 5, "refusal_record_max is not used by M3"},
-    {M3_WITH("\nrefusal_s_max = 0.1;"), 5, "refusal_s_max is not used by M3"},
-    {M3_WITH("\nwhole_tokens_per_second_max = 1000;"), 5,
-     "whole_tokens_per_second_max is not used by M3"},
-    {M3_WITH("\nwhole_record_min = 1000;"), 5, "whole_record_min is not used by M3"},
-    {M3_WITH("\nwhole_record_overhead_bytes = 700;"), 5,
-     "whole_record_overhead_bytes is not used by M3"},
-    {ESTIMATOR(M1 PRIOR "at_once_gap_s = 1;\nwhole_record_min = 1000;"), 5,
-     "whole_record_min is used with whole_record_overhead_bytes"},
-    {ESTIMATOR(M1 PRIOR "at_once_gap_s = 1;\nwhole_record_overhead_bytes = 700;"), 5,
-     "whole_record_overhead_bytes is used with whole_record_min"},
-    {ESTIMATOR(M1 PRIOR "whole_alone_more = 3;\nwhole_alone_factor = 1.5;"), 5,
-     "whole_alone_factor is used with whole_record_min"},
-    {ESTIMATOR(M1 PRIOR "\nwhole_alone_more = 3;"), 5,
-     "whole_alone_more is used with whole_alone_factor"},
-    {ESTIMATOR(M1 PRIOR "at_once_gap_s = 1; whole_record_overhead_bytes = 700; whole_record_min = "
-                        "1000;\nwhole_alone_factor = 1.5;"),
-     5, "whole_alone_factor is used with whole_alone_more by M1"},
-    {ESTIMATOR(M1 PRIOR "\nwhole_alone_factor = 0.5;"), 5, "whole_alone_factor is "},
-    {ESTIMATOR(M1 PRIOR "\nwhole_alone_more = 101;"), 5, "whole_alone_more is "},
-    {ESTIMATOR(M1 PRIOR "\nstep_tokens_max = 0.5;"), 5, "step_tokens_max is "},
-    {M3_WITH("\nstep_tokens_max = 12;"), 5, "step_tokens_max is not used by M3"},
-    {ESTIMATOR(M1 PRIOR "\nwhole_pause_s = 61;"), 5, "whole_pause_s is "},
-    {M3_WITH("\nwhole_pause_s = 0.25;"), 5, "whole_pause_s is not used by M3"},
-    {ESTIMATOR(M1 PRIOR PAGE "\nwhole_pause_s = 0.25;"), 5,
-     "whole_pause_s is not used with reply_s"},
-    {BAD(M2 "\nwhole_pause_s = 0.25;"), 5,
-     "whole_pause_s is used with whole_record_overhead_bytes by M2"},
-    {BAD(M2 "at_once_gap_s = 1; whole_record_overhead_bytes = 0; whole_record_min = 1000;"
-            "\nwhole_pause_s = 0.25;"),
-     5, "whole_pause_s is used with whole_record_overhead_bytes by M2"},
-    {ESTIMATOR(M1 PRIOR "\nsmallest_records_min = 16;"), 5,
-     "smallest_records_min is not used by M1"},
-    {BAD(M2 "\nsmallest_records_min = 16;"), 5,
-     "smallest_records_min is used with smallest_event_bytes"},
-    {BAD(M2 "smallest_records_min = 16;\nsmallest_event_bytes = -1;"), 5,
-     "smallest_event_bytes is "},
-    {ESTIMATOR(M1 PRIOR "\nsignature_bytes_min = 300;"), 5,
-     "signature_bytes_min is not used by M1"},
-    {BAD(M2 "\nsignature_bytes_min = 300;"), 5,
-     "signature_bytes_min is used with signature_call_bytes"},
-    {BAD(M2 "\nsignature_call_bytes = 100;"), 5,
-     "signature_call_bytes is used with signature_bytes_min"},
-    {BAD(M2 "signature_call_bytes = 100;\nsignature_bytes_min = 20;"), 5,
-     "signature_bytes_min is "},
-    {ESTIMATOR(M1 PRIOR "whole_record_overhead_bytes = 700;\nwhole_record_min = 1000;"), 5,
-     "whole_record_min is used with at_once_gap_s"},
-    {BAD(M2 "at_once_gap_s = 1; image_bytes = 1e5; bulk_record_min = 8000; "
-            "whole_record_overhead_bytes = 700;\nwhole_record_min = 1000;"),
-     5, "whole_record_min is not used with bulk_record_min by M2"},
-    {ESTIMATOR(M1 PRIOR PAGE "\nrefusal_s_max = 0.1;"), 5,
-     "refusal_s_max is not used with reply_s"},
-    {M3_WITH("\nhttp1_less_bytes = 7;"), 5, "http1_less_bytes is not used by M3"},
-    {M3_WITH("\nquic_more_bytes = 2;"), 5, "quic_more_bytes is not used by M3"},
-    {M3_WITH(PAGE "\nat_once_gap_s = 1;"), 5, "at_once_gap_s is not used with reply_s"},
-    {ESTIMATOR(M1 PRIOR PAGE "\nrefusal_record_max = 300;"), 5,
-     "refusal_record_max is not used with reply_s"},
-    {M3_WITH("\nat_once_gap_s = 0;"), 5, "at_once_gap_s is "},
-    {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; tokens_per_record "
-         "= 1; " AFTER_2_S PRIOR "\nat_once_gap_s = 1;"),
-     5, "at_once_gap_s is used where answer_s_min is 0"},
-    {BAD(M2 "\nregimes = ();"), 5, "regimes is not used by M2"},
-    {M3_WITH("\nregimes = 3;"), 5, "regimes must be a list"},
-    {M3_WITH("regimes = (\n3 );"), 5, "a regime must be a group"},
-    {M3_WITH("regimes = (\n{ records_per_s = 3; } );"), 5, "missing key \"estimator\""},
-    {M3_WITH("regimes = (\n{ estimator = \"x\"; records_per_s = 3; } );"), 5,
-     "regime \"x\": there is no such estimator before this one"},
-    {AFTER_M4("{ estimator = \"y\"; }"), 5, "a regime is told by record_bytes or records_per_s"},
-    {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; }"), 5, "are used together"},
-    {AFTER_M4("{ estimator = \"y\"; records_per_s = 3; record_share_min = 0.6; }"), 5,
-     "are used together"},
-    {AFTER_M4("{ estimator = \"y\"; records_per_s = [ 3, 2 ]; }"), 5, "records_per_s"},
-    {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; record_share_min = 0.4; }"), 5,
-     "record_share_min is "},
-    {AFTER_M4(FITS ", " FITS ", " FITS ", " FITS ", " FITS), 4, "more than 4 regimes"},
-    {"services = ();\nestimators = { " Y4
-     "z = { method = \"M2\"; grade = \"B\"; source = \"s\"; " M2_ONLY " };\nx = { " M3
-     "regimes = (\n{ estimator = \"z\"; records_per_s = 3; } ); }; };\n",
-     4, "the estimator of a regime is of M1, M3, M4 or M5"},
-    {"services = ();\nestimators = { " Y4 "z = { " M3 "regimes = ( " FITS " ); };\nx = { " M3
-     "regimes = (\n{ estimator = \"z\"; records_per_s = 3; } ); }; };\n",
-     4, "the estimator of a regime has no regimes itself"},
-    {ESTIMATOR(M1), 3, "missing key \"input\""},
-    {ESTIMATOR(OVERHEAD PRIOR), 3, "missing key \"bytes_per_token\", which M1 uses"},
-    {ESTIMATOR(WHOLE "overhead_new_bytes = 1; bytes_per_token = 1; " PRIOR), 3,
-     "missing key \"overhead_reused_bytes\", which M1 uses"},
-    {BAD("method = \"M4\"; grade = \"B\"; source = \"s\"; " GAPS "bytes_per_token = 2; " PRIOR), 3,
-     "missing key \"exchange_sigma\", which M4 uses"},
-    {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR "\nexchange_sigma = 0.5;"),
-     5, "exchange_sigma is not used by none"},
-    {ESTIMATOR(M1 PRIOR "\nimage_bytes = 100000;"), 5,
-     "missing key \"bulk_record_min\", which image_bytes uses with M1"},
-    {ESTIMATOR(M1 PRIOR "\nbulk_record_min = 8000;"), 5,
-     "bulk_record_min is used with image_bytes"},
-    {ESTIMATOR(M1 PRIOR "image_bytes = 100000;\nbulk_record_min = 20000;"), 5, "bulk_record_min"},
-    {ESTIMATOR(M1 PRIOR "\nimages_per_request = 1;"), 5, "images_per_request is not used by M1"},
-    {ESTIMATOR(M1 PRIOR "\naudio_bytes_per_s = 16000;"), 5, "audio_bytes_per_s is not used by M1"},
-    {ESTIMATOR(M1 PRIOR "\nupload_bytes_min = 100;"), 5, "upload_bytes_min"},
-    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1; input_bytes_per_token = 4; "
-                  "upload_bytes_min = 1e6;"),
-     3, "missing key \"input_prior_tokens\", which upload_bytes_min uses"},
-    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1; input_bytes_per_token = 4;\n"
-                  "input_prior_tokens = 3;"),
-     5, "input_prior_tokens is not used by body without upload_bytes_min"},
-    {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR "\nimage_bytes = 12;"), 5,
-     "image_bytes"},
-    {ESTIMATOR(M1 PRIOR "\nexchange_sigma = 3;"), 5, "duplicate setting name"},
-    {ESTIMATOR(M1 PRIOR "\ntokens_per_second = 3;"), 5, "tokens_per_second is not used by M1"},
-    {ESTIMATOR(M1 "input = \"prior\";"), 3, "missing key \"input_prior_tokens\", which prior uses"},
-    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1;"), 3,
-     "missing key \"input_bytes_per_token\", which body uses"},
-    {ESTIMATOR(M1 PRIOR "\ninput_overhead_bytes = 3;"), 5,
-     "input_overhead_bytes is not used by prior"},
-    {ESTIMATOR(OVERHEAD "\nbytes_per_token = [ 0, 1, 2 ]; " PRIOR), 5,
-     "bytes_per_token is 0, outside 0.1"},
-    {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1;\n"
-                  "input_bytes_per_token = [ 0, 1, 2 ];"),
-     5, "input_bytes_per_token is 0, outside"},
-    {ESTIMATOR(WHOLE "overhead_new_bytes = [ -1, 0, 1 ]; overhead_reused_bytes = 1; "
-                     "bytes_per_token = 1; " PRIOR),
-     4, "overhead_new_bytes is -1, outside"},
-    {ESTIMATOR(M1 PRIOR "\ncount_error = 0.5;"), 5, "duplicate setting name"},
-    {ESTIMATOR("overhead_new_bytes = 1; overhead_reused_bytes = 1; bytes_per_token = 1; "
-               "whole_records_max = 1; whole_overhead_bytes = 1; " PRIOR),
-     3, "missing key \"whole_bytes_per_token\", which M1 uses"},
-    {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
-     "missing key \"tokens_per_record\", which M3 uses"},
-    {BAD("method = \"M2\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR OVERHEAD
-         "bytes_per_token = 3; event_text_bytes = 1; record_max_bytes = 1;"),
-     3, "missing key \"record_base_bytes\", which M2 uses"},
-    {BAD("method = \"M2\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR OVERHEAD
-         "bytes_per_token = 3; record_base_bytes = 1; event_text_bytes = 1;"),
-     3, "missing key \"record_max_bytes\", which M2 uses"},
-    {BAD("method = \"M4\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
-     "missing key \"bytes_per_token\", which M4 uses"},
-    {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR), 3,
-     "missing key \"tokens_per_second\", which M5 uses"},
 };
-
-static void an_estimator_of_web_applications_is_read(void **state)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct catalogue *catalogue =
-        load("services = ( { id = \"a\"; " PLAIN "estimator = \"x\"; " HOST(
-                 "a.com") " } );\nestimators = { x = { " M3 PAGE
-                          "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
-                          "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
-                          "image_fetch_share = 0.3; end_record_max = 90; "
-                          "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
-             NULL, diagnostics);
-    const struct estimator *estimator;
-
-    (void)state;
-    assert_no_complaint(diagnostics);
-    estimator = &catalogue_service(catalogue, 0)->estimator;
-    assert_true(estimator->reply_s == 0.3 && estimator->rest_s == 1);
-    assert_true(estimator->step_bytes_max == 4096 && estimator->answer_steps_min == 3);
-    assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
-    assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
-    assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
-    assert_true(estimator->end_record_max == 90);
-    assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
-    catalogue_free(catalogue);
-    diagnostics_free(diagnostics);
-}
 
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-        struct diagnostics *diagnostics = diagnostics_new();
-
-        assert_null(load(broken[i].text, NULL, diagnostics));
-        assert_complaint(diagnostics, "services.conf", broken[i].line, broken[i].fragment);
-        if (diagnostics_errors(diagnostics) != 1) {
-            diagnostics_print(diagnostics, stderr);
-            fail_msg("row %zu has %zu errors", i, diagnostics_errors(diagnostics));
-        }
-        diagnostics_free(diagnostics);
-    }
-}
-
-/* Every number of an estimator has a range: each is set to a value outside it. */
-static void every_estimator_parameter_has_a_range(void **state)
-{
-    static const char *const names[] = {
-        "request_bytes_min", "request_record_min", "burst_gap_s",  "answer_record_min",
-        "answer_bytes_min",  "answer_gap_s",       "answer_s_min", "answer_slots_min",
-        "count_error",       "exchange_sigma",
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct diagnostics *diagnostics = diagnostics_new();
-        char text[2048] = "services = ();\nestimators = { " E1 " };\n";
-        char fragment[64];
-        char *value = strstr(strstr(text, names[i]), "= ");
-
-        memcpy(value, "=-", 2); /* "= 2.0" becomes "=-2.0"; 0.0 needs another digit */
-        if (value[2] == '0' && value[4] == '0')
-            value[2] = '9';
-        snprintf(fragment, sizeof(fragment), "%s is -", names[i]);
-        assert_null(load(text, NULL, diagnostics));
-        assert_complaint(diagnostics, "services.conf", 2, fragment);
-        diagnostics_free(diagnostics);
-    }
-}
-
-static void what_cuts_exchanges_is_read(void **state)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct catalogue *catalogue = load_as_it_is(
-        ESTIMATORS "services = ( { id = \"a\"; " PLAIN "estimator = \"e1\"; " HOST(
-            "a.com") "} );\n"
-                     "exchanges = { request_pause_s = 0.02; body_pause_s = 2; "
-                     "answer_wait_s = 300; allowed_pause_s = 0.2; step_bytes_max = 5000;\n"
-                     "step_pause_s = 0.015; opening_bytes_max = 1500; };\n",
-        NULL, diagnostics);
-    const struct exchange_cut *cut;
-
-    (void)state;
-    assert_no_complaint(diagnostics);
-    cut = &catalogue_service(catalogue, 0)->estimator.cut;
-    assert_true(cut->request_pause_s == 0.02 && cut->body_pause_s == 2);
-    assert_true(cut->answer_wait_s == 300 && cut->step_pause_s == 0.015);
-    assert_true(cut->opening_bytes_max == 1500 && cut->allowed_pause_s == 0.2);
-    assert_true(cut->step_bytes_max == 5000);
-    catalogue_free(catalogue);
-    diagnostics_free(diagnostics);
-}
-
-/* It must be stated, all of it, and within what it can be. */
-static void what_cuts_exchanges_is_checked(void **state)
-{
-    static const char *const names[] = {"request_pause_s",  "body_pause_s",   "answer_wait_s",
-                                        "allowed_pause_s",  "step_bytes_max", "step_pause_s",
-                                        "opening_bytes_max"};
-    struct diagnostics *diagnostics = diagnostics_new();
-
-    (void)state;
-    assert_null(load_as_it_is("services = ();\nestimators = {};\n", NULL, diagnostics));
-    assert_complaint(diagnostics, "services.conf", 1, "missing key \"exchanges\"");
-    diagnostics_free(diagnostics);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char text[] = "services = ();\nestimators = {};\n" SHIPPED_EXCHANGES;
-        char fragment[64];
-        char *name = strstr(text, names[i]);
-
-        diagnostics = diagnostics_new();
-        memcpy(strchr(name, '='), "=-9", 3); /* "= 2.0" becomes "=-9.0" */
-        snprintf(fragment, sizeof(fragment), "%s is -", names[i]);
-        assert_null(load_as_it_is(text, NULL, diagnostics));
-        assert_complaint(diagnostics, "services.conf", 3, fragment);
-        diagnostics_free(diagnostics);
-        diagnostics = diagnostics_new();
-        *name = 'x';
-        assert_null(load_as_it_is(text, NULL, diagnostics));
-        snprintf(fragment, sizeof(fragment), "missing key \"%s\"", names[i]);
-        assert_complaint(diagnostics, "services.conf", 3, fragment);
-        diagnostics_free(diagnostics);
-    }
+    assert_broken(broken, sizeof(broken) / sizeof(broken[0]));
 }
 
 /* A broken estimator is one error, not one more for each service that uses it. */
@@ -1515,11 +1083,7 @@ int main(void)
         cmocka_unit_test(roles_have_names),
         cmocka_unit_test(a_visit_tells_hosts_then_ech_names),
         cmocka_unit_test(a_file_is_read),
-        cmocka_unit_test(an_estimator_of_web_applications_is_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
-        cmocka_unit_test(every_estimator_parameter_has_a_range),
-        cmocka_unit_test(what_cuts_exchanges_is_read),
-        cmocka_unit_test(what_cuts_exchanges_is_checked),
         cmocka_unit_test(a_broken_estimator_is_said_once),
         cmocka_unit_test(numbers_survive_a_reload),
         cmocka_unit_test(a_region_is_a_service_elsewhere),
