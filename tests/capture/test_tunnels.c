@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/tunnels.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "collectors/capture/cursor.h"
+#include "tests/capture/decoding.h"
+
+static void the_outermost_vlan_is_told(void **state)
+{
+    struct tcp_frame frame = sample(DLT_EN10MB, 4);
+
+    (void)state;
+    frame.vlan = 110;
+    check_decodes(&frame, 110);
+    frame.outer_vlan = 4094;
+    check_decodes(&frame, 4094);
+    frame = sample(DLT_LINUX_SLL, 6);
+    frame.vlan = 7;
+    check_decodes(&frame, 7);
+}
+
+/* IEEE 802.1Q, 9.6: id 0 says that the tag carries a priority only. */
+static void a_priority_tag_is_no_vlan(void **state)
+{
+    static struct bytes bytes;
+    struct tcp_frame frame = sample(DLT_EN10MB, 4);
+    struct packet packet;
+
+    (void)state;
+    frame.vlan = 110;
+    build_frame(&bytes, &frame);
+    set_u16(&bytes, 14, 0xe000);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    assert_int_equal(packet.vlan, VLAN_NONE);
+    frame.outer_vlan = 5;
+    build_frame(&bytes, &frame);
+    set_u16(&bytes, 14, 0xe000);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    assert_int_equal(packet.vlan, 110);
+}
+
+/* Runs CHECK on an inner packet of each family and protocol. */
+static void for_each_carried(const struct carrier *carrier,
+                             void (*check)(const struct carrier *carrier, int family,
+                                           unsigned protocol))
+{
+    for (int family = carrier->ipv6_only ? 6 : 4; family <= 6; family += 2)
+        for (unsigned protocol = 6; protocol <= 17; protocol += 11)
+            check(carrier, family, protocol);
+}
+
+static void check_carried(const struct carrier *carrier, int family, unsigned protocol)
+{
+    static struct bytes bytes;
+    struct packet packet;
+    enum decode_result result;
+
+    build_inner(&bytes, family, protocol);
+    carry(&bytes, carrier);
+    put_fill(&bytes, 0x16, 7); /* padding */
+    result = decode_whole(DLT_EN10MB, &bytes, &packet);
+    if (result != (protocol == 6 ? DECODE_TCP : DECODE_UDP) || !is_inner(&packet, family) ||
+        packet.captured_length != sizeof(text) ||
+        packet.vlan != (carrier->vlan ? carrier->vlan : VLAN_NONE))
+        fail_msg("%s, IPv%d, protocol %u: result %d", carrier->name, family, protocol, result);
+}
+
+static void every_carrier_leads_to_the_payload(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CARRIERS; i++)
+        for_each_carried(&carriers[i], check_carried);
+}
+
+/* Below, whatever is cut off, there is either no result, or the payload as far as it goes; or,
+ * where the port alone told of a tunnel, the outer datagram. */
+static void check_carried_cut(const struct carrier *carrier, int family, unsigned protocol)
+{
+    static struct bytes bytes;
+    uint32_t length;
+
+    build_inner(&bytes, family, protocol);
+    carry(&bytes, carrier);
+    length = (uint32_t)bytes.length;
+    for (uint32_t cut = 0; cut < length; cut++) {
+        uint8_t *copy = exact_copy(bytes.at, cut);
+        struct packet packet;
+        enum decode_result result = decode_frame(DLT_EN10MB, copy, cut, length, &packet);
+        bool sound;
+
+        if (cut >= length - sizeof(text))
+            sound = result == (protocol == 6 ? DECODE_TCP : DECODE_UDP) &&
+                    is_inner(&packet, family) &&
+                    packet.payload + packet.captured_length == copy + cut;
+        else
+            sound = result == DECODE_TRUNCATED ||
+                    (result == DECODE_UDP && carrier->kind == CARRIER_UDP &&
+                     is_outer(&packet, copy, cut));
+        if (!sound)
+            fail_msg("%s, IPv%d, protocol %u, cut to %u of %u: result %d", carrier->name, family,
+                     protocol, cut, length, result);
+        free(copy);
+    }
+}
+
+static void carried_packets_may_be_cut_anywhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CARRIERS; i++)
+        for_each_carried(&carriers[i], check_carried_cut);
+}
+
+/* The same, but the file says that nothing was cut. The IP header may then be longer than what
+ * there is, and the payload as well; a guessed tunnel is no longer believed. */
+static void check_carried_short(const struct carrier *carrier, int family, unsigned protocol)
+{
+    static struct bytes bytes;
+
+    build_inner(&bytes, family, protocol);
+    carry(&bytes, carrier);
+    for (uint32_t cut = 0; cut < bytes.length; cut++) {
+        uint8_t *copy = exact_copy(bytes.at, cut);
+        struct packet packet;
+        enum decode_result result = decode_frame(DLT_EN10MB, copy, cut, cut, &packet);
+
+        if (result == DECODE_TCP || result == DECODE_UDP) {
+            assert_true(packet.payload + packet.payload_length <= copy + cut);
+            assert_int_equal(packet.captured_length, packet.payload_length);
+        } else {
+            assert_true(result == DECODE_CORRUPT || result == DECODE_OTHER);
+        }
+        free(copy);
+    }
+}
+
+static void carried_packets_may_be_short(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CARRIERS; i++)
+        for_each_carried(&carriers[i], check_carried_short);
+}
+
+static void the_first_tag_that_is_met_counts(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_inner(&bytes, 4, 6);
+    wrap_tagged(&bytes, 300);
+    wrap_ethernet(&bytes, 0x8100);
+    WRAP(&bytes, 0, 0, 0x65, 0x58);
+    wrap_outer_ip(&bytes, 47);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    assert_int_equal(packet.vlan, 300);
+    memmove(bytes.at + 16, bytes.at + 12, bytes.length - 12);
+    bytes.length += 4;
+    memcpy(bytes.at + 12, (const uint8_t[]){0x81, 0, 0, 200}, 4);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    assert_int_equal(packet.vlan, 200);
+}
+
+/* -- What looks like a tunnel and is none ------------------------------------------------------ */
+
+/* The datagram of LENGTH bytes between two ports, as the outer packet that it must stay. */
+static void check_stays_outer(unsigned source, unsigned destination, const void *payload,
+                              size_t length)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    bytes.length = 0;
+    put_bytes(&bytes, payload, length);
+    wrap_outer_udp(&bytes, source, destination);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+    assert_true(is_outer(&packet, bytes.at, (uint32_t)bytes.length));
+    assert_int_equal(packet.source_port, source);
+    assert_int_equal(packet.destination_port, destination);
+    assert_int_equal(packet.payload_length, length);
+    assert_int_equal(packet.vlan, VLAN_NONE);
+}
+
+static const uint16_t tunnel_ports[] = {1701, 2152, 3386, 3544, 4754, 4789, 4790,
+                                        5072, 5247, 6081, 6635, 8472, 37008};
+#define TUNNEL_PORTS (sizeof(tunnel_ports) / sizeof(tunnel_ports[0]))
+
+/* A client may have drawn any port: QUIC and DNS from there must be seen as what they are. */
+static void other_protocols_on_the_ports_of_tunnels_stay(void **state)
+{
+    static const uint8_t dns[] = {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0,   0, 0, 0, 3, 'w',
+                                  'w',  'w',  0, 0, 1, 0, 1, 2, 'a', 0, 0, 0, 0, 0};
+    uint8_t quic[1200];
+    uint64_t seed = 7;
+
+    (void)state;
+    for (size_t i = 0; i < TUNNEL_PORTS; i++) {
+        check_stays_outer(443, tunnel_ports[i], dns, sizeof(dns));
+        check_stays_outer(tunnel_ports[i], 53, dns, sizeof(dns));
+        check_stays_outer(443, tunnel_ports[i], dns, 0);
+        for (int round = 0; round < 2000; round++) {
+            for (size_t j = 0; j < sizeof(quic); j++)
+                quic[j] = (uint8_t)random_next(&seed);
+            quic[0] = 0x40 | (quic[0] & 0x3f); /* a short header: RFC 9000, 17.3 */
+            check_stays_outer(443, tunnel_ports[i], quic, sizeof(quic));
+            check_stays_outer(tunnel_ports[i], 443, quic, sizeof(quic));
+        }
+    }
+}
+
+/* A tunnel's header is right, but what it carries is not IP, or not whole. */
+static void tunnels_without_ip_stay_datagrams(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    for (size_t i = 0; i < CARRIERS; i++) {
+        size_t header;
+        struct bytes *whole = &bytes;
+
+        if (carriers[i].kind != CARRIER_UDP)
+            continue;
+        build_inner(whole, 6, 6);
+        header = whole->length;
+        carriers[i].wrap(whole);
+        header = whole->length - header;
+        /* Version 5 is none that a host sends. */
+        whole->at[header] = 0x50;
+        check_stays_outer(1701, 1701, whole->at + 28, whole->length - 28);
+        for (size_t j = 0; j < TUNNEL_PORTS; j++)
+            check_stays_outer(50000, tunnel_ports[j], whole->at + 28, whole->length - 28);
+    }
+}
+
+/* The header of a tunnel with one byte that makes it another, or nothing. */
+static void headers_of_no_tunnel_stay_datagrams(void **state)
+{
+    static const struct {
+        void (*wrap)(struct bytes *bytes);
+        size_t place;
+        uint8_t value;
+    } changes[] = {
+        {over_vxlan, 0, 0x00},     /* no instance */
+        {over_vxlan_gpe, 0, 0x04}, /* no instance */
+        {over_vxlan_gpe, 3, 9},    /* unknown protocol */
+        {over_geneve, 0, 0x43},    /* version 1 */
+        {over_geneve, 1, 0x41},    /* reserved bits */
+        {over_geneve, 7, 1},       /* reserved byte */
+        {over_gtp, 0, 0x50},       /* version 2 */
+        {over_gtp, 0, 0x20},       /* GTP' */
+        {over_gtp, 1, 1},          /* echo request */
+        {over_gtp, 2, 0x40},       /* longer than the datagram */
+        {over_gtp0, 0, 0x3e},      /* version 1 */
+        {over_gtp0, 1, 2},         /* echo response */
+        {over_l2tp, 0, 0x80},      /* control message */
+        {over_l2tp, 0, 0x10},      /* reserved bit */
+        {over_l2tp, 1, 3},         /* version 3 */
+        {over_full_l2tp, 2, 0x40}, /* longer than the datagram */
+        {over_gre_in_udp, 1, 2},   /* version 2 */
+        {over_capwap, 0, 1},       /* encrypted */
+        {over_capwap, 1, 0x08},    /* a header of four bytes */
+        {over_capwap, 3, 0x80},    /* a fragment */
+        {over_capwap, 3, 0x08},    /* keeps alive */
+        {over_capwap_80211, 2, 5}, /* no frame of 802.11 */
+        {over_tzsp, 0, 2},         /* version 2 */
+        {over_tzsp, 1, 4},         /* keeps alive */
+        {over_tzsp, 3, 18},        /* no Ethernet */
+        {over_tzsp, 9, 0},         /* tags that do not end */
+        {over_ayiya, 2, 0x12},     /* echo request */
+        {over_ayiya, 3, 59},       /* nothing follows */
+        {over_teredo, 1, 2},       /* neither IPv6 nor authentication */
+    };
+    static struct bytes bytes;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        changes[i].wrap(&bytes);
+        bytes.at[28 + changes[i].place] = changes[i].value;
+        check_stays_outer(cursor_load_u16(bytes.at + 20), cursor_load_u16(bytes.at + 22),
+                          bytes.at + 28, bytes.length - 28);
+    }
+}
+
+/* IP is right, what it carries is not: it may have been chance. */
+static void tunnels_of_corrupt_packets_stay_datagrams(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    build_inner(&bytes, 6, 6);
+    bytes.at[40 + 12] = 0x10; /* a TCP header of 4 bytes */
+    over_vxlan(&bytes);
+    check_stays_outer(50000, 4789, bytes.at + 28, bytes.length - 28);
+}
+
+/* Where IP does not say its length, the carrier's counts, not the frame's. */
+static void the_length_of_a_carrier_is_kept(void **state)
+{
+    static void (*const with_length[])(struct bytes * bytes) = {in_snap, in_tagged_snap, in_pppoe};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(with_length) / sizeof(with_length[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        set_u16(&bytes, 4, 0);
+        with_length[i](&bytes);
+        put_fill(&bytes, 0x16, 9);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+        assert_true(is_inner(&packet, 6));
+    }
+}
+
+/* IEEE 802.1AE: what is encrypted may look like anything. */
+static void what_macsec_encrypts_is_other(void **state)
+{
+    static const uint8_t flags[] = {0x0c, 0x08, 0x04, 0x80};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(flags); i++) {
+        build_inner(&bytes, 6, 6);
+        in_macsec(&bytes);
+        bytes.at[14] |= flags[i];
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+    }
+}
+
+/* The bytes of an address that stand where a frame has its EtherType. */
+static void labelled_packets_are_no_frames(void **state)
+{
+    struct address source = address4(8, 0, 1, 2);
+    struct address destination = address4(192, 0, 2, 1);
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    bytes.length = 0;
+    wrap_udp(&bytes, 1, 2);
+    wrap_ip(&bytes, 17, &source, &destination);
+    in_mpls(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+    assert_memory_equal(&packet.source, &source, sizeof(source));
+}
+
+/* The innermost tunnel that makes sense counts, however deep. */
+static void a_false_tunnel_in_a_true_one_stays(void **state)
+{
+    static struct bytes bytes;
+    struct tcp_frame frame = sample(DLT_EN10MB, 4);
+    struct packet packet;
+
+    (void)state;
+    bytes.length = 0;
+    put_bytes(&bytes, text, sizeof(text));
+    wrap_udp(&bytes, 51000, 6081);
+    wrap_ip(&bytes, 17, &frame.source, &frame.destination);
+    over_vxlan(&bytes);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+    assert_memory_equal(&packet.source, &frame.source, sizeof(frame.source));
+    assert_int_equal(packet.destination_port, 6081);
+    assert_memory_equal(packet.payload, text, sizeof(text));
+}
+
+static void what_a_tunnel_carries_may_be_other(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < CARRIERS; i++) {
+        build_inner(&bytes, 6, 17);
+        bytes.at[6] = 58; /* ICMP */
+        carry(&bytes, &carriers[i]);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+    }
+}
+
+static void fragments_in_tunnels_are_told(void **state)
+{
+    static struct bytes bytes;
+    struct tcp_frame frame = sample(DLT_EN10MB, 6);
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < CARRIERS; i++) {
+        bytes.length = 0;
+        put_bytes(&bytes, text, sizeof(text));
+        WRAP(&bytes, 17, 0, 0, 0x11, 9, 8, 7, 6);
+        wrap_ip(&bytes, 44, &frame.source, &frame.destination);
+        carry(&bytes, &carriers[i]);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_FRAGMENT);
+        assert_memory_equal(&packet.source, &frame.source, sizeof(frame.source));
+        assert_int_equal(packet.fragment.offset, 0x10);
+        assert_int_equal(packet.fragment.identification, 0x09080706);
+        assert_int_equal(packet.payload_length, sizeof(text));
+        assert_memory_equal(packet.payload, text, sizeof(text));
+    }
+}
+
+/* PPTP acknowledges with a header alone; Cisco's keepalive has protocol 0 (and so is no LLC). */
+static void gre_may_carry_nothing(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    bytes.length = 0;
+    WRAP(&bytes, 0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 1, 0, 0, 0, 1);
+    wrap_outer_ip(&bytes, 47);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+    bytes.length = 0;
+    WRAP(&bytes, 0, 0, 0, 0);
+    wrap_outer_ip(&bytes, 47);
+    over_gre(&bytes);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+}
+
+static void damaged_carriers_never_lead_outside(void **state)
+{
+    static struct bytes bytes;
+    uint64_t seed = 2;
+
+    (void)state;
+    for (int round = 0; round < 100000; round++) {
+        const struct carrier *carrier = &carriers[random_below(&seed, CARRIERS)];
+
+        build_inner(&bytes, 6, random_below(&seed, 2) ? 6 : 17);
+        if (carrier->kind != CARRIER_LINK)
+            carriers[FIRST_OVER_IP + random_below(&seed, CARRIERS - FIRST_OVER_IP)].wrap(&bytes);
+        carry(&bytes, carrier);
+        for (uint32_t i = random_below(&seed, 6); i > 0; i--)
+            bytes.at[random_below(&seed, (uint32_t)bytes.length)] = (uint8_t)random_next(&seed);
+        check_invariants(DLT_EN10MB, &bytes,
+                         random_below(&seed, 3) ? (uint32_t)bytes.length
+                                                : random_below(&seed, (uint32_t)bytes.length));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_outermost_vlan_is_told),
+        cmocka_unit_test(a_priority_tag_is_no_vlan),
+        cmocka_unit_test(every_carrier_leads_to_the_payload),
+        cmocka_unit_test(carried_packets_may_be_cut_anywhere),
+        cmocka_unit_test(carried_packets_may_be_short),
+        cmocka_unit_test(the_first_tag_that_is_met_counts),
+        cmocka_unit_test(other_protocols_on_the_ports_of_tunnels_stay),
+        cmocka_unit_test(tunnels_without_ip_stay_datagrams),
+        cmocka_unit_test(headers_of_no_tunnel_stay_datagrams),
+        cmocka_unit_test(tunnels_of_corrupt_packets_stay_datagrams),
+        cmocka_unit_test(the_length_of_a_carrier_is_kept),
+        cmocka_unit_test(what_macsec_encrypts_is_other),
+        cmocka_unit_test(labelled_packets_are_no_frames),
+        cmocka_unit_test(a_false_tunnel_in_a_true_one_stays),
+        cmocka_unit_test(what_a_tunnel_carries_may_be_other),
+        cmocka_unit_test(fragments_in_tunnels_are_told),
+        cmocka_unit_test(gre_may_carry_nothing),
+        cmocka_unit_test(damaged_carriers_never_lead_outside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
