@@ -21,6 +21,24 @@ static struct catalogue *load_as_it_is(const char *text, const struct catalogue 
     return catalogue_load(path, previous, diagnostics);
 }
 
+/* Reads the two groups of the file that was written. */
+static bool read_written(struct estimator_set *set)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char path[PATH_MAX];
+    config_t config;
+    bool is_read;
+
+    scratch_path(path, "services.conf");
+    is_read = confread_file(&config, path, diagnostics) &&
+              estimator_config_read(config_lookup(&config, "estimators"),
+                                    config_lookup(&config, "exchanges"), set, diagnostics);
+    assert_int_equal(diagnostics_errors(diagnostics) == 0, is_read);
+    config_destroy(&config);
+    diagnostics_free(diagnostics);
+    return is_read;
+}
+
 static void an_estimator_is_read(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -125,8 +143,39 @@ static void an_estimator_of_web_applications_is_read(void **state)
     diagnostics_free(diagnostics);
 }
 
+static void regimes_are_read(void **state)
+{
+    static struct estimator_set set;
+    const struct estimator *estimator;
+    const struct estimator_regime *regime;
+
+    (void)state;
+    write_with_exchanges(AFTER_M4("{ estimator = \"y\"; record_bytes = [ 30, 40 ]; "
+                                  "record_share_min = 0.6; records_per_s = [ 3, 9 ]; }, "
+                                  "{ estimator = \"y\"; record_bytes = 50; "
+                                  "record_share_min = 0.7; }"));
+    assert_true(read_written(&set));
+    estimator = estimator_config_find(&set, "x");
+    assert_int_equal(estimator->method, METHOD_M3);
+    assert_int_equal(estimator->regime_count, 2);
+    regime = &estimator->regimes[0];
+    assert_string_equal(regime->name, "y");
+    assert_true(regime->record_bytes_min == 30 && regime->record_bytes_max == 40);
+    assert_true(regime->record_share_min == 0.6);
+    assert_true(regime->records_per_s_min == 3 && regime->records_per_s_max == 9);
+    assert_int_equal(regime->rule.method, METHOD_M4);
+    assert_true(regime->rule.bytes_per_token.central == 2);
+    regime = &estimator->regimes[1];
+    assert_true(regime->record_bytes_min == 50 && regime->record_bytes_max == 50);
+    assert_true(regime->record_share_min == 0.7);
+    assert_true(regime->records_per_s_min == 0 && regime->records_per_s_max >= 1e6);
+    assert_null(estimator_config_find(&set, "z"));
+}
+
 static const struct broken broken[] = {
     {"services = ();\nestimators = {\nx = 3; };\n", 3, "x must be a group"},
+    {"services = ();\nestimators = {\nx234567890123456789012345678901234567890 = { }; };\n", 3,
+     "name of estimator is longer than 39 characters"},
     {BAD("grade = \"B\"; source = \"s\"; " SHAPE M1 PRIOR), 3, "missing key \"method\""},
     {BAD("method = \"M1\"; source = \"s\"; " SHAPE M1 PRIOR), 3, "missing key \"grade\""},
     {BAD("method = \"M1\"; grade = \"B\"; " SHAPE M1 PRIOR), 3, "missing key \"source\""},
@@ -176,9 +225,10 @@ static const struct broken broken[] = {
     {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000; \nimage_fetch_s = 10;"), 5,
      "image_fetch_s is used with reply_s"},
     {M3_WITH(PAGE "image_bytes = 1e5; \nimage_fetch_s = 61;"), 5, "image_fetch_s is 61"},
-    {M3_WITH(PAGE "\noverlap_bytes_min = 0;"), 5, "overlap_bytes_min is "},
-    {M3_WITH("\nreply_s = 0;"), 5, "reply_s is "},
-    {M3_WITH("\noverhead_records = [ 3, 2, 1 ];"), 5, "overhead_records"},
+    {M3_WITH(PAGE "\noverlap_bytes_min = 0;"), 5, "overlap_bytes_min is 0, outside "},
+    {M3_WITH("\nreply_s = 0;"), 5, "reply_s is 0, outside "},
+    {M3_WITH("\noverhead_records = [ 3, 2, 1 ];"), 5,
+     "overhead_records must be in ascending order"},
     {M3_WITH("\noverhead_bytes = 3;"), 5, "overhead_bytes is not used by M3"},
     {ESTIMATOR(M1 PRIOR "\noverhead_records = 3;"), 5, "overhead_records is not used by M1"},
     {ESTIMATOR(M1 PRIOR PAGE "\nevent_gap_s = 0.005;"), 5, "event_gap_s is not used by M1"},
@@ -208,11 +258,13 @@ static const struct broken broken[] = {
     {ESTIMATOR(M1 PRIOR "at_once_gap_s = 1; whole_record_overhead_bytes = 700; whole_record_min = "
                         "1000;\nwhole_alone_factor = 1.5;"),
      5, "whole_alone_factor is used with whole_alone_more by M1"},
-    {ESTIMATOR(M1 PRIOR "\nwhole_alone_factor = 0.5;"), 5, "whole_alone_factor is "},
-    {ESTIMATOR(M1 PRIOR "\nwhole_alone_more = 101;"), 5, "whole_alone_more is "},
-    {ESTIMATOR(M1 PRIOR "\nstep_tokens_max = 0.5;"), 5, "step_tokens_max is "},
+    {ESTIMATOR(M1 PRIOR "\nwhole_alone_factor = 0.5;"), 5, "whole_alone_factor is 0.5, outside "},
+    {ESTIMATOR(M1 PRIOR "\nwhole_alone_more = 101;"), 5, "whole_alone_more is 101, outside "},
+    {M3_WITH("\nwhole_alone_factor = 1.5;"), 5, "whole_alone_factor is not used by M3"},
+    {M3_WITH("\nwhole_alone_more = 3;"), 5, "whole_alone_more is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "\nstep_tokens_max = 0.5;"), 5, "step_tokens_max is 0.5, outside "},
     {M3_WITH("\nstep_tokens_max = 12;"), 5, "step_tokens_max is not used by M3"},
-    {ESTIMATOR(M1 PRIOR "\nwhole_pause_s = 61;"), 5, "whole_pause_s is "},
+    {ESTIMATOR(M1 PRIOR "\nwhole_pause_s = 61;"), 5, "whole_pause_s is 61, outside "},
     {M3_WITH("\nwhole_pause_s = 0.25;"), 5, "whole_pause_s is not used by M3"},
     {ESTIMATOR(M1 PRIOR PAGE "\nwhole_pause_s = 0.25;"), 5,
      "whole_pause_s is not used with reply_s"},
@@ -223,18 +275,22 @@ static const struct broken broken[] = {
      5, "whole_pause_s is used with whole_record_overhead_bytes by M2"},
     {ESTIMATOR(M1 PRIOR "\nsmallest_records_min = 16;"), 5,
      "smallest_records_min is not used by M1"},
+    {ESTIMATOR(M1 PRIOR "\nsmallest_event_bytes = 9;"), 5,
+     "smallest_event_bytes is not used by M1"},
     {BAD(M2 "\nsmallest_records_min = 16;"), 5,
      "smallest_records_min is used with smallest_event_bytes"},
     {BAD(M2 "smallest_records_min = 16;\nsmallest_event_bytes = -1;"), 5,
-     "smallest_event_bytes is "},
+     "smallest_event_bytes is -1, outside "},
     {ESTIMATOR(M1 PRIOR "\nsignature_bytes_min = 300;"), 5,
      "signature_bytes_min is not used by M1"},
+    {ESTIMATOR(M1 PRIOR "\nsignature_call_bytes = 100;"), 5,
+     "signature_call_bytes is not used by M1"},
     {BAD(M2 "\nsignature_bytes_min = 300;"), 5,
      "signature_bytes_min is used with signature_call_bytes"},
     {BAD(M2 "\nsignature_call_bytes = 100;"), 5,
      "signature_call_bytes is used with signature_bytes_min"},
     {BAD(M2 "signature_call_bytes = 100;\nsignature_bytes_min = 20;"), 5,
-     "signature_bytes_min is "},
+     "signature_bytes_min is 20, outside "},
     {ESTIMATOR(M1 PRIOR "whole_record_overhead_bytes = 700;\nwhole_record_min = 1000;"), 5,
      "whole_record_min is used with at_once_gap_s"},
     {BAD(M2 "at_once_gap_s = 1; image_bytes = 1e5; bulk_record_min = 8000; "
@@ -247,7 +303,7 @@ static const struct broken broken[] = {
     {M3_WITH(PAGE "\nat_once_gap_s = 1;"), 5, "at_once_gap_s is not used with reply_s"},
     {ESTIMATOR(M1 PRIOR PAGE "\nrefusal_record_max = 300;"), 5,
      "refusal_record_max is not used with reply_s"},
-    {M3_WITH("\nat_once_gap_s = 0;"), 5, "at_once_gap_s is "},
+    {M3_WITH("\nat_once_gap_s = 0;"), 5, "at_once_gap_s is 0, outside "},
     {BAD("method = \"M3\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; tokens_per_record "
          "= 1; " AFTER_2_S PRIOR "\nat_once_gap_s = 1;"),
      5, "at_once_gap_s is used where answer_s_min is 0"},
@@ -261,9 +317,10 @@ static const struct broken broken[] = {
     {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; }"), 5, "are used together"},
     {AFTER_M4("{ estimator = \"y\"; records_per_s = 3; record_share_min = 0.6; }"), 5,
      "are used together"},
-    {AFTER_M4("{ estimator = \"y\"; records_per_s = [ 3, 2 ]; }"), 5, "records_per_s"},
+    {AFTER_M4("{ estimator = \"y\"; records_per_s = [ 3, 2 ]; }"), 5,
+     "records_per_s must be in ascending order"},
     {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; record_share_min = 0.4; }"), 5,
-     "record_share_min is "},
+     "record_share_min is 0.4, outside "},
     {AFTER_M4(FITS ", " FITS ", " FITS ", " FITS ", " FITS), 4, "more than 4 regimes"},
     {"services = ();\nestimators = { " Y4
      "z = { method = \"M2\"; grade = \"B\"; source = \"s\"; " M2_ONLY " };\nx = { " M3
@@ -282,12 +339,17 @@ static const struct broken broken[] = {
      5, "exchange_sigma is not used by none"},
     {ESTIMATOR(M1 PRIOR "\nimage_bytes = 100000;"), 5,
      "missing key \"bulk_record_min\", which image_bytes uses with M1"},
+    {BAD("method = \"events\"; grade = \"B\"; source = \"s\"; " SHAPE PRIOR
+         "tokens_per_record = 1; whole_overhead_bytes = 1; whole_bytes_per_token = 1; "
+         "bulk_record_min = 8000;\nimage_bytes = 1e5;"),
+     5, "image_bytes is not used by events"},
     {ESTIMATOR(M1 PRIOR "\nbulk_record_min = 8000;"), 5,
      "bulk_record_min is used with image_bytes"},
-    {ESTIMATOR(M1 PRIOR "image_bytes = 100000;\nbulk_record_min = 20000;"), 5, "bulk_record_min"},
+    {ESTIMATOR(M1 PRIOR "image_bytes = 100000;\nbulk_record_min = 20000;"), 5,
+     "bulk_record_min is 20000, outside "},
     {ESTIMATOR(M1 PRIOR "\nimages_per_request = 1;"), 5, "images_per_request is not used by M1"},
     {ESTIMATOR(M1 PRIOR "\naudio_bytes_per_s = 16000;"), 5, "audio_bytes_per_s is not used by M1"},
-    {ESTIMATOR(M1 PRIOR "\nupload_bytes_min = 100;"), 5, "upload_bytes_min"},
+    {ESTIMATOR(M1 PRIOR "\nupload_bytes_min = 100;"), 5, "upload_bytes_min is 100, outside "},
     {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1; input_bytes_per_token = 4; "
                   "upload_bytes_min = 1e6;"),
      3, "missing key \"input_prior_tokens\", which upload_bytes_min uses"},
@@ -295,7 +357,7 @@ static const struct broken broken[] = {
                   "input_prior_tokens = 3;"),
      5, "input_prior_tokens is not used by body without upload_bytes_min"},
     {BAD("method = \"none\"; grade = \"-\"; source = \"s\"; " GAPS PRIOR "\nimage_bytes = 12;"), 5,
-     "image_bytes"},
+     "image_bytes is 12, outside "},
     {ESTIMATOR(M1 PRIOR "\nexchange_sigma = 3;"), 5, "duplicate setting name"},
     {ESTIMATOR(M1 PRIOR "\ntokens_per_second = 3;"), 5, "tokens_per_second is not used by M1"},
     {ESTIMATOR(M1 "input = \"prior\";"), 3, "missing key \"input_prior_tokens\", which prior uses"},
@@ -333,6 +395,55 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 {
     (void)state;
     assert_broken(broken, sizeof(broken) / sizeof(broken[0]));
+}
+
+static void what_is_wrong_is_returned_too(void **state)
+{
+    static struct estimator_set set;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        write_with_exchanges(broken[i].text);
+        if (read_written(&set))
+            fail_msg("row %zu is read", i);
+    }
+    scratch_write("services.conf", ESTIMATORS "exchanges = { };\n");
+    assert_false(read_written(&set));
+    write_with_exchanges(ESTIMATORS);
+    assert_true(read_written(&set));
+}
+
+static void write_estimators(unsigned count)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    fputs("services = (); " SHIPPED_EXCHANGES "estimators = {\n", stream);
+    for (unsigned i = 0; i < count; i++)
+        fprintf(stream, "e%u%s\n", i, &E0[2]);
+    fputs("};\n", stream);
+    fclose(stream);
+    scratch_write("services.conf", text);
+    free(text);
+}
+
+static void estimators_are_bounded(void **state)
+{
+    static struct estimator_set set;
+    struct diagnostics *diagnostics = diagnostics_new();
+    char path[PATH_MAX];
+
+    (void)state;
+    write_estimators(MAX_ESTIMATORS);
+    assert_true(read_written(&set));
+    assert_int_equal(set.count, MAX_ESTIMATORS);
+    write_estimators(MAX_ESTIMATORS + 1);
+    assert_false(read_written(&set));
+    scratch_path(path, "services.conf");
+    assert_null(catalogue_load(path, NULL, diagnostics));
+    assert_complaint(diagnostics, "services.conf", MAX_ESTIMATORS + 2, "more than 64 estimators");
+    diagnostics_free(diagnostics);
 }
 
 /* Every number of an estimator has a range: each is set to a value outside it. */
@@ -421,7 +532,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_estimator_is_read),
         cmocka_unit_test(an_estimator_of_web_applications_is_read),
+        cmocka_unit_test(regimes_are_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+        cmocka_unit_test(what_is_wrong_is_returned_too),
+        cmocka_unit_test(estimators_are_bounded),
         cmocka_unit_test(every_estimator_parameter_has_a_range),
         cmocka_unit_test(what_cuts_exchanges_is_read),
         cmocka_unit_test(what_cuts_exchanges_is_checked),

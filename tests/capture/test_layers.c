@@ -27,6 +27,25 @@ static void options_and_extension_headers_are_stepped_over(void **state)
     }
 }
 
+/* RFC 8200, 4; RFC 6275, 7401, 5533. */
+static void every_extension_header_is_known(void **state)
+{
+    static const uint8_t headers[] = {0, 43, 60, 135, 139, 140};
+    static struct bytes bytes;
+    struct tcp_frame frame = sample(DLT_EN10MB, 6);
+    struct packet packet;
+
+    (void)state;
+    frame.extensions = 2;
+    for (size_t i = 0; i < sizeof(headers); i++) {
+        build_frame(&bytes, &frame);
+        bytes.at[14 + 6] = headers[i];
+        bytes.at[14 + 40] = headers[i];
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+        assert_sample(&frame, &packet);
+    }
+}
+
 /* RFC 4302: the length of an authentication header counts words of four bytes. */
 static void an_authentication_header_is_stepped_over(void **state)
 {
@@ -330,7 +349,27 @@ static void raw_packets_of_no_ip_version_are_corrupt(void **state)
 
     (void)state;
     assert_int_equal(decode_frame(DLT_RAW, bytes, 60, 60, &packet), DECODE_CORRUPT);
+    assert_int_equal(decode_frame(DLT_RAW, bytes, 20, 60, &packet), DECODE_CORRUPT);
     assert_int_equal(decode_frame(DLT_RAW, bytes, 0, 60, &packet), DECODE_TRUNCATED);
+}
+
+/* IEEE 802.3, 3.2.6: up to 1500 the type is a length, and LLC follows; from 1536 on, a type. */
+static void a_type_up_to_1500_is_a_length(void **state)
+{
+    static const struct {
+        unsigned type;
+        enum decode_result result;
+    } cases[] = {{1500, DECODE_UDP}, {1501, DECODE_OTHER}, {1535, DECODE_OTHER}};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        build_inner(&bytes, 4, 17);
+        wrap_snap(&bytes);
+        wrap_ethernet(&bytes, cases[i].type);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), cases[i].result);
+    }
 }
 
 /* -- UDP --------------------------------------------------------------------------------------- */
@@ -532,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_and_extension_headers_are_stepped_over),
+        cmocka_unit_test(every_extension_header_is_known),
         cmocka_unit_test(an_authentication_header_is_stepped_over),
         cmocka_unit_test(extension_headers_that_never_end_are_corrupt),
         cmocka_unit_test(segmentation_offload_leaves_no_length),
@@ -546,6 +586,7 @@ int main(void)
         cmocka_unit_test(headers_that_contradict_themselves_are_corrupt),
         cmocka_unit_test(a_length_beyond_the_frame_is_not_believed),
         cmocka_unit_test(raw_packets_of_no_ip_version_are_corrupt),
+        cmocka_unit_test(a_type_up_to_1500_is_a_length),
         cmocka_unit_test(datagrams_are_decoded),
         cmocka_unit_test(the_length_of_a_datagram_is_the_lesser),
         cmocka_unit_test(checksum_and_identification_tell_copies),
