@@ -15,21 +15,6 @@
 #include <pcap/pcap.h>
 #include <stdio.h>
 
-static void every_link_type_is_decoded(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < LINK_TYPES; i++) {
-        struct tcp_frame four = sample(link_types[i], 4);
-        struct tcp_frame six = sample(link_types[i], 6);
-
-        assert_true(decode_supports(link_types[i]));
-        check_decodes(&four, VLAN_NONE);
-        check_decodes(&six, VLAN_NONE);
-    }
-    assert_true(decode_supports(DLT_IPV4));
-    assert_true(decode_supports(DLT_IPV6));
-}
-
 static void other_link_types_are_refused(void **state)
 {
     struct packet packet;
@@ -279,7 +264,6 @@ static void tshark_finds_the_same_connections(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_link_type_is_decoded),
         cmocka_unit_test(other_link_types_are_refused),
         cmocka_unit_test(carriers_may_be_nested),
         cmocka_unit_test(nesting_is_bounded),

@@ -10,6 +10,21 @@
 
 #include "tests/capture/decoding.h"
 
+static void every_link_type_is_decoded(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LINK_TYPES; i++) {
+        struct tcp_frame four = sample(link_types[i], 4);
+        struct tcp_frame six = sample(link_types[i], 6);
+
+        assert_true(decode_supports(link_types[i]));
+        check_decodes(&four, VLAN_NONE);
+        check_decodes(&six, VLAN_NONE);
+    }
+    assert_true(decode_supports(DLT_IPV4));
+    assert_true(decode_supports(DLT_IPV6));
+}
+
 /* A link type, and what stands before an IPv4 and an IPv6 packet. */
 static void put_nothing(struct bytes *bytes)
 {
@@ -53,6 +68,12 @@ static void put_hdlc(struct bytes *bytes)
     WRAP(bytes, 0x0f, 0, HIGH(type), LOW(type));
 }
 
+static void put_multicast_hdlc(struct bytes *bytes)
+{
+    put_hdlc(bytes);
+    bytes->at[0] = 0x8f;
+}
+
 static void put_direction_and_hdlc(struct bytes *bytes)
 {
     put_hdlc(bytes);
@@ -87,6 +108,14 @@ static void put_token_ring(struct bytes *bytes)
 {
     wrap_snap(bytes);
     WRAP(bytes, 0x10, 0x40, 1, 1, 1, 1, 1, 1, 0x82, 2, 2, 2, 2, 2, 6, 0, 1, 2, 3, 4);
+}
+
+/* Through as many bridges as eight words of routing have room for. */
+static void put_long_token_ring(struct bytes *bytes)
+{
+    wrap_snap(bytes);
+    WRAP(bytes, 0x10, 0x40, 1, 1, 1, 1, 1, 1, 0x82, 2, 2, 2, 2, 2, 18, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+         10, 11, 12, 13, 14, 15, 16);
 }
 
 static void put_four_addresses(struct bytes *bytes)
@@ -290,6 +319,7 @@ static const struct link {
     {DLT_PPP, wrap_ppp},
     {DLT_PPP, put_short_ppp},
     {DLT_PPP, put_hdlc},
+    {DLT_PPP, put_multicast_hdlc},
     {DLT_PPP_SERIAL, put_address_and_control},
     {DLT_PPP_SERIAL, put_hdlc},
     {DLT_PPP_ETHER, put_pppoe},
@@ -307,6 +337,7 @@ static const struct link {
     {DLT_EN10MB, put_nsh_of_labels},
     {DLT_FDDI, put_fddi},
     {DLT_IEEE802, put_token_ring},
+    {DLT_IEEE802, put_long_token_ring},
     {DLT_IEEE802_11, wrap_80211},
     {DLT_IEEE802_11, put_four_addresses},
     {DLT_IEEE802_11, put_high_throughput},
@@ -373,6 +404,49 @@ static void every_kind_of_link_is_decoded(void **state)
     }
 }
 
+/* Where IP does not say its length, the link's counts, not the frame's. */
+static void the_length_of_a_link_is_kept(void **state)
+{
+    static const struct link with_length[] = {{DLT_NFLOG, put_nflog},
+                                              {DLT_IEEE802_11, put_aggregate}};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(with_length) / sizeof(with_length[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        set_u16(&bytes, 4, 0);
+        with_length[i].put(&bytes);
+        put_fill(&bytes, 0x16, 9);
+        assert_int_equal(decode_whole(with_length[i].link_type, &bytes, &packet), DECODE_TCP);
+        assert_true(is_inner(&packet, 6));
+    }
+}
+
+/* What Linux gives for frames without an EtherType. */
+static void cooked_frames_without_a_type_are_other(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_inner(&bytes, 4, 17);
+    WRAP(&bytes, 0, 0, 0, 1, 0, 6, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1);
+    assert_int_equal(decode_whole(DLT_LINUX_SLL, &bytes, &packet), DECODE_OTHER);
+}
+
+static void a_header_of_juniper_begins_with_its_name(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_inner(&bytes, 4, 17);
+    put_juniper_ethernet(&bytes);
+    bytes.at[2] = 'D';
+    assert_int_equal(decode_whole(DLT_JUNIPER_ETHER, &bytes, &packet), DECODE_CORRUPT);
+}
+
 /* Frames of 802.11 that carry nothing that can be read. */
 static void wireless_frames_without_data_are_other(void **state)
 {
@@ -421,7 +495,11 @@ static void damaged_links_never_lead_outside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_link_type_is_decoded),
         cmocka_unit_test(every_kind_of_link_is_decoded),
+        cmocka_unit_test(the_length_of_a_link_is_kept),
+        cmocka_unit_test(cooked_frames_without_a_type_are_other),
+        cmocka_unit_test(a_header_of_juniper_begins_with_its_name),
         cmocka_unit_test(wireless_frames_without_data_are_other),
         cmocka_unit_test(damaged_links_never_lead_outside),
     };
