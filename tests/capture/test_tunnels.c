@@ -255,6 +255,7 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_geneve, 7, 1},       /* reserved byte */
         {over_gtp, 0, 0x50},       /* version 2 */
         {over_gtp, 0, 0x20},       /* GTP' */
+        {over_gtp, 0, 0x38},       /* reserved bit */
         {over_gtp, 1, 1},          /* echo request */
         {over_gtp, 2, 0x40},       /* longer than the datagram */
         {over_gtp0, 0, 0x3e},      /* version 1 */
@@ -263,6 +264,7 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_l2tp, 0, 0x10},      /* reserved bit */
         {over_l2tp, 1, 3},         /* version 3 */
         {over_full_l2tp, 2, 0x40}, /* longer than the datagram */
+        {over_full_l2tp, 3, 3},    /* shorter than its header */
         {over_gre_in_udp, 1, 2},   /* version 2 */
         {over_capwap, 0, 1},       /* encrypted */
         {over_capwap, 1, 0x08},    /* a header of four bytes */
@@ -301,10 +303,133 @@ static void tunnels_of_corrupt_packets_stay_datagrams(void **state)
     check_stays_outer(50000, 4789, bytes.at + 28, bytes.length - 28);
 }
 
+/* Headers whose length is right, and not the usual one. */
+static void metadata_of_no_length(struct bytes *bytes)
+{
+    in_cisco_metadata(bytes);
+    bytes->at[14 + 1] = 0;
+}
+
+static void metadata_of_two_words(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 1, 2, 0, 1, 0, 42, 0, 1, 0, 43, 0, 1, 0, 44, HIGH(type), LOW(type));
+    wrap_ethernet(bytes, 0x8909);
+}
+
+static void ayiya_without_signature(struct bytes *bytes)
+{
+    WRAP(bytes, 0x01, 0x02, 0x11, 41, 1, 2, 3, 4, 7); /* identity: 2^0 bytes */
+    wrap_outer_udp(bytes, 50000, 5072);
+    wrap_ethernet_ip(bytes);
+}
+
+static void headers_may_have_other_lengths(void **state)
+{
+    static void (*const headers[])(struct bytes * bytes) = {
+        metadata_of_no_length, metadata_of_two_words, ayiya_without_signature};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        headers[i](&bytes);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+        assert_true(is_inner(&packet, 6));
+    }
+}
+
+/* An associated channel (RFC 4385, 5), though what follows could be a frame. */
+static void in_associated_channel(struct bytes *bytes)
+{
+    in_vn_tag(bytes);
+    bytes->at[0] = 0x12;
+    in_mpls(bytes);
+}
+
+/* Below IP. That the last byte was not captured changes nothing. */
+static void headers_that_lead_nowhere_are_told(void **state)
+{
+    static const struct {
+        void (*wrap)(struct bytes *bytes);
+        size_t place;
+        uint8_t value;
+        enum decode_result result;
+    } changes[] = {
+        {in_snap, 0, 0x42, DECODE_OTHER}, /* spanning tree */
+        {in_snap, 1, 0x42, DECODE_OTHER},
+        {in_snap, 2, 0x07, DECODE_OTHER},    /* numbered */
+        {in_snap, 5, 0x0c, DECODE_OTHER},    /* of Cisco */
+        {in_pppoe, 0, 0x21, DECODE_CORRUPT}, /* version 2 */
+        {in_pppoe, 1, 0x09, DECODE_OTHER},   /* discovery */
+        {in_nsh, 1, 0x01, DECODE_CORRUPT},   /* shorter than its header */
+        {in_nsh, 3, 0x09, DECODE_OTHER},     /* unknown protocol */
+        {in_associated_channel, 3, 64, DECODE_OTHER},
+    };
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        uint32_t length;
+
+        build_inner(&bytes, 6, 6);
+        changes[i].wrap(&bytes);
+        bytes.at[14 + changes[i].place] = changes[i].value;
+        length = (uint32_t)bytes.length;
+        if (decode_frame(DLT_EN10MB, bytes.at, length - 1, length, &packet) != changes[i].result)
+            fail_msg("row %zu", i);
+    }
+}
+
+/* EtherTypes stand behind 00-00-00 and 00-00-F8; a length does not. */
+static void snap_names_a_type(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+    size_t length;
+
+    (void)state;
+    build_inner(&bytes, 6, 6);
+    in_snap(&bytes);
+    bytes.at[14 + 5] = 0xf8;
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    build_inner(&bytes, 6, 6);
+    wrap_snap(&bytes);
+    length = bytes.length;
+    WRAP(&bytes, 0xaa, 0xaa, 3, 0, 0, 0, HIGH(length), LOW(length));
+    wrap_ethernet(&bytes, (unsigned)bytes.length);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+}
+
+/* With more in the datagram than what they say that they carry. */
+static void over_padded_gtp(struct bytes *bytes)
+{
+    WRAP(bytes, 0x30, 0xff, HIGH(bytes->length), LOW(bytes->length), 0, 0, 0, 1);
+    put_fill(bytes, 0x16, 9);
+    wrap_outer_udp(bytes, 2152, 2152);
+    wrap_ethernet_ip(bytes);
+}
+
+static void over_padded_l2tp(struct bytes *bytes)
+{
+    size_t length;
+
+    wrap_ppp(bytes);
+    length = bytes->length + 8;
+    WRAP(bytes, 0x40, 2, HIGH(length), LOW(length), 0, 1, 0, 2);
+    put_fill(bytes, 0x16, 9);
+    wrap_outer_udp(bytes, 50000, 1701);
+    wrap_ethernet_ip(bytes);
+}
+
 /* Where IP does not say its length, the carrier's counts, not the frame's. */
 static void the_length_of_a_carrier_is_kept(void **state)
 {
-    static void (*const with_length[])(struct bytes * bytes) = {in_snap, in_tagged_snap, in_pppoe};
+    static void (*const with_length[])(struct bytes * bytes) = {in_snap, in_tagged_snap, in_pppoe,
+                                                                over_padded_gtp, over_padded_l2tp};
     static struct bytes bytes;
     struct packet packet;
 
@@ -344,12 +469,16 @@ static void labelled_packets_are_no_frames(void **state)
     struct packet packet;
 
     (void)state;
-    bytes.length = 0;
-    wrap_udp(&bytes, 1, 2);
-    wrap_ip(&bytes, 17, &source, &destination);
-    in_mpls(&bytes);
-    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
-    assert_memory_equal(&packet.source, &source, sizeof(source));
+    for (int has_length = 0; has_length <= 1; has_length++) {
+        bytes.length = 0;
+        wrap_udp(&bytes, 1, 2);
+        wrap_ip(&bytes, 17, &source, &destination);
+        if (!has_length)
+            set_u16(&bytes, 2, 0);
+        in_mpls(&bytes);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+        assert_memory_equal(&packet.source, &source, sizeof(source));
+    }
 }
 
 /* The innermost tunnel that makes sense counts, however deep. */
@@ -462,6 +591,9 @@ int main(void)
         cmocka_unit_test(tunnels_without_ip_stay_datagrams),
         cmocka_unit_test(headers_of_no_tunnel_stay_datagrams),
         cmocka_unit_test(tunnels_of_corrupt_packets_stay_datagrams),
+        cmocka_unit_test(headers_may_have_other_lengths),
+        cmocka_unit_test(headers_that_lead_nowhere_are_told),
+        cmocka_unit_test(snap_names_a_type),
         cmocka_unit_test(the_length_of_a_carrier_is_kept),
         cmocka_unit_test(what_macsec_encrypts_is_other),
         cmocka_unit_test(labelled_packets_are_no_frames),
