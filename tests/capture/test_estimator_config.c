@@ -125,6 +125,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
                           "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "image_fetch_share = 0.3; end_record_max = 90; "
+                          "file_bytes_min = 5000; file_wait_s = 60; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
              NULL, diagnostics);
     const struct estimator *estimator;
@@ -137,6 +138,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
+    assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
     assert_true(estimator->end_record_max == 90);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
     catalogue_free(catalogue);
@@ -222,6 +224,12 @@ static const struct broken broken[] = {
      "image_fetch_s and image_fetch_share are used together"},
     {M3_WITH(PAGE "image_bytes = 1e5; image_fetch_s = 10; \nimage_fetch_share = 2;"), 5,
      "image_fetch_share is 2"},
+    {M3_WITH(PAGE "\nfile_bytes_min = 2e4;"), 5,
+     "file_bytes_min and file_wait_s are used together"},
+    {M3_WITH(PAGE "\nfile_wait_s = 60;"), 5, "file_bytes_min and file_wait_s are used together"},
+    {M3_WITH(PAGE "file_wait_s = 60;\nfile_bytes_min = 999;"), 5, "file_bytes_min is 999"},
+    {M3_WITH(PAGE "file_bytes_min = 2e4;\nfile_wait_s = 0.5;"), 5, "file_wait_s is 0.5"},
+    {M3_WITH("\nfile_bytes_min = 2e4;"), 5, "file_bytes_min is used with reply_s"},
     {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000; \nimage_fetch_s = 10;"), 5,
      "image_fetch_s is used with reply_s"},
     {M3_WITH(PAGE "image_bytes = 1e5; \nimage_fetch_s = 61;"), 5, "image_fetch_s is 61"},
