@@ -43,10 +43,15 @@ static bool is_complete(struct drift_window *window, bool drifted)
 bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated, size_t way,
                const struct exchange_shape *shape)
 {
+    size_t own;
+
     if (shape->answer_records == 0 || shape->requests > 1 ||
         !drift_is_streamed(&calibrated->estimator, shape))
         return false;
-    if (estimator_way_of(&calibrated->estimator, shape) != way)
+    own = estimator_way_of(&calibrated->estimator, shape);
+    if (own != way && own == ESTIMATOR_NO_WAY && !estimator_tells_way(shape))
+        return false;
+    if (own != way)
         return ++window->others == DRIFT_UNSEEN && is_complete(window, true);
     window->others = 0;
     window->exchanges++;

@@ -16,7 +16,7 @@
 struct drift_window {
     uint32_t exchanges;
     uint32_t off;
-    uint32_t others; /* streamed in other ways, since the last that was in this one */
+    uint32_t others; /* in other ways, since the last that was in this one */
     bool drifted;    /* what the last complete window said */
 };
 
@@ -30,7 +30,7 @@ bool drift_is_streamed(const struct estimator *estimator, const struct exchange_
 /* Counts an exchange that was streamed, for the window of WAY, which was calibrated. Returns true
  * when it is complete: `drifted` then says whether most of its exchanges were off. A way that no
  * answer has for DRIFT_UNSEEN of them is off too: its records may have changed so that they
- * are taken for those of another. */
+ * are taken for those of another. Answers too short to tell their way say nothing of one. */
 bool drift_add(struct drift_window *window, const struct service_calibrated *calibrated, size_t way,
                const struct exchange_shape *shape);
 

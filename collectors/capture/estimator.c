@@ -303,11 +303,16 @@ static bool regime_fits(const struct estimator_regime *regime, const struct exch
             shape->modal_bytes <= regime->record_bytes_max);
 }
 
-/* Of an answer that was sent whole, or at once, no way is known. */
+/* Not one that was sent whole, or at once. */
+bool estimator_tells_way(const struct exchange_shape *shape)
+{
+    return shape->answer_records > REGIME_RECORDS_MIN && shape->answer_ns > 0;
+}
+
 const struct estimator_regime *estimator_regime_of(const struct estimator *estimator,
                                                    const struct exchange_shape *shape)
 {
-    if (shape->answer_records <= REGIME_RECORDS_MIN || shape->answer_ns == 0)
+    if (!estimator_tells_way(shape))
         return NULL;
     for (size_t i = 0; i < estimator->regime_count; i++)
         if (regime_fits(&estimator->regimes[i], shape))

@@ -233,6 +233,8 @@ struct exchange_estimate {
     struct triple uploads;
 };
 
+/* Whether an answer is long enough to show its way of streaming, if it has one. */
+bool estimator_tells_way(const struct exchange_shape *shape);
 /* The way of streaming that SHAPE shows, or NULL: none is known. */
 const struct estimator_regime *estimator_regime_of(const struct estimator *estimator,
                                                    const struct exchange_shape *shape);

@@ -111,6 +111,24 @@ static struct exchange_shape answer_of(uint64_t bytes, uint64_t per_s)
                                    .answer_ns = UINT64_C(100000000000) / per_s};
 }
 
+/* What has 32 records may be of any way. */
+static void short_answers_are_of_no_other_way(void **state)
+{
+    struct exchange_shape brief = answer_of(300, 20);
+    struct drift_window window = {0, 0, 0, false};
+
+    (void)state;
+    brief.answer_records = 32;
+    for (unsigned i = 0; i < 2 * DRIFT_UNSEEN; i++) {
+        assert_false(drift_add(&window, &of_ways, 0, &brief));
+        assert_int_equal(window.others, 0);
+    }
+    brief.answer_records = 33;
+    brief.answer_ns = 33 * UINT64_C(1000000000); /* one a second: of no way, or of the other */
+    drift_add(&window, &of_ways, 0, &brief);
+    assert_int_equal(window.others, 1);
+}
+
 /* COUNT of them. Returns whether a window was complete. */
 static bool add_all(struct drift_window *window, unsigned count, uint64_t bytes, uint64_t per_s)
 {
@@ -167,6 +185,7 @@ int main(void)
         cmocka_unit_test(what_has_no_records_is_not_counted),
         cmocka_unit_test(only_answers_of_the_way_are_compared),
         cmocka_unit_test(a_way_that_is_not_seen_any_more_tells),
+        cmocka_unit_test(short_answers_are_of_no_other_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
