@@ -146,8 +146,10 @@ struct estimator {
     double rest_s;            /* a longer pause is no part of the answer, and may end it */
     double overlap_bytes_min; /* who sends so much without one asks beside an answer; or 0: none */
     double overlap_quic_bytes_min; /* the same for QUIC, whose headers are larger */
-    double end_record_max;         /* HTTP/2: answers end with no record larger than that; or 0 */
-    double event_gap_s; /* M3: records closer to the last one than that are of its event */
+    double end_report_bytes_min; /* who sends so much beside one reports the end of another; or 0 */
+    double end_report_quic_bytes_min;
+    double end_record_max; /* HTTP/2: answers end with no record larger than that; or 0 */
+    double event_gap_s;    /* M3: records closer to the last one than that are of its event */
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
                                 * that is none, but says that there is none; */

@@ -41,6 +41,9 @@ static const struct confread_key estimator_keys[] = {
     {"overlap_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_bytes_min), 0, NULL},
     {"overlap_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_quic_bytes_min), 0,
      NULL},
+    {"end_report_bytes_min", CONFREAD_DOUBLE, false, 1, 1e6, MEMBER(end_report_bytes_min), 0, NULL},
+    {"end_report_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 1e6, MEMBER(end_report_quic_bytes_min),
+     0, NULL},
     {"end_record_max", CONFREAD_DOUBLE, false, 26, 16384, MEMBER(end_record_max), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
@@ -356,23 +359,43 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
     return valid;
 }
 
+/* An end that is reported is not looked for where it shows; nor where nothing tells who asks beside
+ * an answer. */
+static bool check_end_reports(const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    const config_setting_t *report = config_setting_get_member(group, "end_report_bytes_min");
+    const char *refusal = NULL;
+
+    if (!check_pair(group, "end_report_bytes_min", "end_report_quic_bytes_min", diagnostics))
+        return false;
+    if (report && config_setting_get_member(group, "end_record_max"))
+        refusal = "end_report_bytes_min is not used with end_record_max";
+    else if (report && !config_setting_get_member(group, "overlap_bytes_min"))
+        refusal = "end_report_bytes_min is used with overlap_bytes_min";
+    if (refusal)
+        confread_error(report, diagnostics, "%s", refusal);
+    return !refusal;
+}
+
 /* reply_s makes it an estimator of web applications. */
 static bool check_web(const config_setting_t *group, struct diagnostics *diagnostics)
 {
     static const struct {
         const char *name;
         bool required;
-    } parameters[] = {{"answer_steps_min", true},   {"rest_s", true},
-                      {"sign_of_life_s", true},     {"step_bytes_max", true},
-                      {"overlap_bytes_min", false}, {"overlap_quic_bytes_min", false},
-                      {"event_gap_s", false},       {"end_record_max", false},
-                      {"image_fetch_s", false},     {"image_fetch_share", false},
-                      {"file_bytes_min", false},    {"file_wait_s", false}};
+    } parameters[] = {{"answer_steps_min", true},      {"rest_s", true},
+                      {"sign_of_life_s", true},        {"step_bytes_max", true},
+                      {"overlap_bytes_min", false},    {"overlap_quic_bytes_min", false},
+                      {"event_gap_s", false},          {"end_record_max", false},
+                      {"image_fetch_s", false},        {"image_fetch_share", false},
+                      {"file_bytes_min", false},       {"file_wait_s", false},
+                      {"end_report_bytes_min", false}, {"end_report_quic_bytes_min", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
                                               "refusal_s_max",   "whole_record_min",
                                               "whole_pause_s",   "at_once_gap_s"};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
-    bool valid = !web || check_pair(group, "file_bytes_min", "file_wait_s", diagnostics);
+    bool valid = !web || (check_pair(group, "file_bytes_min", "file_wait_s", diagnostics) &
+                          check_end_reports(group, diagnostics));
 
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {
         const config_setting_t *setting = config_setting_get_member(group, parameters[i].name);

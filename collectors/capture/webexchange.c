@@ -20,7 +20,7 @@ enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
 enum { MAX_WRITE_US = (1 << 23) - 1 };
-enum { MAX_RECORDS = (1 << 18) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
+enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
 enum { MAX_STEP_MS = (1 << 27) - 1, MAX_ACTIVE_MS = (1 << 26) - 1, MAX_ENDS = (1 << 4) - 1 };
 enum { MAX_FILES = 3 };
 
@@ -131,6 +131,15 @@ static bool is_beyond_reports(const struct webexchange *tracker, const struct es
     return least > 0 && (double)bytes >= least;
 }
 
+/* Of an answer, as pages do that tell so much then. */
+static bool is_end_report(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    double least =
+        tracker->is_quic ? estimator->end_report_quic_bytes_min : estimator->end_report_bytes_min;
+
+    return least > 0 && (double)tracker->burst_bytes >= least;
+}
+
 static bool has_file(const struct webexchange *tracker, const struct estimator *estimator)
 {
     return estimator->upload_bytes_min > 0 &&
@@ -172,29 +181,38 @@ static bool asks_again(const struct webexchange *tracker, const struct estimator
 }
 
 /* Unless it is more than a page reports: then somebody asks in another tab, on the same connection.
- * Of a page that reports the end of an answer, the server does not go on. Who loads a page, or a
- * conversation again, or sends a file, asks later, if at all. */
+ * Of a page that reports the end of an answer, the server does not go on, unless with another one
+ * that was asked beside it. Who loads a page, or a conversation again, or sends a file, asks later,
+ * if at all. */
 static void look_beside(struct webexchange *tracker, const struct estimator *estimator)
 {
     if (!tracker->burst_is_page && !has_file(tracker, estimator) &&
-        is_beyond_reports(tracker, estimator, tracker->burst_bytes))
+        is_beyond_reports(tracker, estimator, tracker->burst_bytes)) {
         tracker->beside_steps = 1;
-    else if (tracker->beside_steps > 0)
+        tracker->beside_is_end = is_end_report(tracker, estimator) ? 1 : 0;
+    } else if (tracker->beside_steps > 0) {
         tracker->beside_steps = (tracker->beside_steps + 1) & 3;
+    }
     if (tracker->beside_steps < BESIDE_STEPS)
         return;
     tracker->beside_steps = 0;
-    if (tracker->requests < MAX_REQUESTS)
+    if (tracker->beside_is_end && tracker->ends < MAX_ENDS)
+        tracker->ends = (tracker->ends + 1) & MAX_ENDS;
+    else if (!tracker->beside_is_end && tracker->requests < MAX_REQUESTS)
         tracker->requests = (tracker->requests + 1) & MAX_REQUESTS;
 }
 
 /* Where ends of answers show, each has one, but for what still goes on. Else what was asked beside
- * it counts. */
-static uint32_t requests_of(const struct webexchange *tracker)
+ * it counts, or how often one ended while another went on: it is the same, and of each some may not
+ * be seen. */
+static uint32_t requests_of(const struct webexchange *tracker, const struct estimator *estimator)
 {
     uint32_t goes_on = tracker->steps_on >= BESIDE_STEPS ? 1 : 0;
+    uint32_t ended = tracker->ends;
 
-    return tracker->ends > 0 ? (uint32_t)tracker->ends + goes_on : tracker->requests;
+    if (estimator->end_record_max > 0 && ended > 0)
+        return ended + goes_on;
+    return tracker->requests > ended + 1 ? tracker->requests : ended + 1;
 }
 
 static bool end_answer(struct webexchange *tracker, const struct estimator *estimator,
@@ -211,7 +229,7 @@ static bool end_answer(struct webexchange *tracker, const struct estimator *esti
     *finished = (struct exchange_shape){
         .answer_first_ns = tracker->answer_first_ns,
         .answer_last_ns = last_step_ns(tracker),
-        .requests = requests_of(tracker),
+        .requests = requests_of(tracker, estimator),
         .files = tracker->files,
         .http = tracker->is_quic ? EXCHANGE_HTTP_3 : EXCHANGE_HTTP_1,
         .request_bytes = tracker->request_bytes,

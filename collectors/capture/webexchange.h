@@ -30,7 +30,7 @@ struct webexchange {
     uint32_t request_bytes;
     uint32_t answer_bytes;
     uint32_t step_ms : 27;   /* from the answer's begin to its last step */
-    uint32_t ends : 4;       /* HTTP/2: ends of answers since then */
+    uint32_t ends : 4;       /* of answers since then: HTTP/2, or those that pages report */
     uint32_t in_file : 1;    /* so that it is counted once */
     uint32_t active_ms : 26; /* as step_ms, without what was longer than a rest */
     uint32_t steps_on : 2;   /* since the last of these ends */
@@ -44,10 +44,11 @@ struct webexchange {
     uint16_t modal_bytes;
     uint16_t modal_lead;
     uint16_t group_bytes; /* of the client's calls that followed each other at once */
-    uint32_t answer_records : 18;
-    uint32_t groups : 2;       /* of the burst, that are larger than reports */
-    uint32_t requests : 4;     /* that are answered together, */
-    uint32_t beside_steps : 2; /* and the steps since what may be one more */
+    uint32_t answer_records : 17;
+    uint32_t groups : 2;        /* of the burst, that are larger than reports */
+    uint32_t requests : 4;      /* that are answered together, */
+    uint32_t beside_steps : 2;  /* and the steps since what may be one more, */
+    uint32_t beside_is_end : 1; /* or the report of an end */
     uint32_t write_is_reply : 1;
     uint32_t write_is_cut : 1; /* its last datagram is full, so that more will come */
     uint32_t is_quic : 1;

@@ -174,6 +174,8 @@ static void regimes_are_read(void **state)
     assert_null(estimator_config_find(&set, "z"));
 }
 
+#define END_REPORTS "\nend_report_bytes_min = 4e4; end_report_quic_bytes_min = 5e4;"
+
 static const struct broken broken[] = {
     {"services = ();\nestimators = {\nx = 3; };\n", 3, "x must be a group"},
     {"services = ();\nestimators = {\nx234567890123456789012345678901234567890 = { }; };\n", 3,
@@ -230,6 +232,15 @@ static const struct broken broken[] = {
     {M3_WITH(PAGE "file_wait_s = 60;\nfile_bytes_min = 999;"), 5, "file_bytes_min is 999"},
     {M3_WITH(PAGE "file_bytes_min = 2e4;\nfile_wait_s = 0.5;"), 5, "file_wait_s is 0.5"},
     {M3_WITH("\nfile_bytes_min = 2e4;"), 5, "file_bytes_min is used with reply_s"},
+    {M3_WITH(PAGE "overlap_bytes_min = 9000;\nend_report_bytes_min = 4e4;"), 5,
+     "end_report_bytes_min and end_report_quic_bytes_min are used together"},
+    {M3_WITH(PAGE END_REPORTS), 5, "end_report_bytes_min is used with overlap_bytes_min"},
+    {M3_WITH(PAGE "overlap_bytes_min = 9000; end_record_max = 90;" END_REPORTS), 5,
+     "end_report_bytes_min is not used with end_record_max"},
+    {M3_WITH(PAGE "overlap_bytes_min = 9000; end_report_bytes_min = 4e4;\n"
+                  "end_report_quic_bytes_min = 0;"),
+     5, "end_report_quic_bytes_min is 0"},
+    {M3_WITH("\nend_report_bytes_min = 4e4;"), 5, "end_report_bytes_min is used with reply_s"},
     {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000; \nimage_fetch_s = 10;"), 5,
      "image_fetch_s is used with reply_s"},
     {M3_WITH(PAGE "image_bytes = 1e5; \nimage_fetch_s = 61;"), 5, "image_fetch_s is 61"},

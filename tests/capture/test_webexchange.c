@@ -575,6 +575,69 @@ static void the_report_of_an_end_is_no_question(void **state)
 }
 
 /* What a page, or a conversation, is loaded again for. */
+/* Pages that tell much when an answer has ended: what goes on then is another one. That it was
+ * asked may have been seen too, or not. */
+static void an_end_beside_an_answer_tells_of_two(void **state)
+{
+    static const struct {
+        bool is_quic;
+        uint32_t asked, ended;
+        unsigned steps; /* after it */
+        unsigned requests;
+    } cases[] = {{false, 0, 40000, 3, 2},    {false, 8000, 40000, 3, 2}, {false, 8000, 0, 3, 2},
+                 {false, 8000, 39999, 3, 3}, {false, 0, 40000, 2, 1},    {true, 12000, 49999, 3, 3},
+                 {true, 12000, 50000, 3, 2}, {true, 0, 50000, 3, 2}};
+    struct estimator told = page;
+
+    (void)state;
+    told.end_report_bytes_min = 40000;
+    told.end_report_quic_bytes_min = 50000;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&told, cases[i].is_quic);
+        client(0, 20000);
+        stream(S, 50 * MS, 41, 100);
+        if (cases[i].asked > 0)
+            client(3 * S + 1, cases[i].asked);
+        stream(3 * S + 400 * MS, 50 * MS, 41, 100);
+        if (cases[i].ended > 0)
+            client(5 * S + 500 * MS, cases[i].ended);
+        stream(5 * S + 900 * MS, 50 * MS, cases[i].steps, 100);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, cases[i].requests);
+    }
+}
+
+/* Of each answer by itself. */
+static void ends_of_before_do_not_count(void **state)
+{
+    struct estimator told = page;
+
+    (void)state;
+    told.end_report_bytes_min = told.end_report_quic_bytes_min = 40000;
+    start_over(&told, false);
+    for (int64_t i = 0; i < 2; i++) {
+        client(40 * i * S, 20000);
+        stream((40 * i + 1) * S, 50 * MS, 41, 100);
+        if (i == 0)
+            client(3 * S + 1, 40000);
+        stream((40 * i + 3) * S + 400 * MS, 50 * MS, 10, 100);
+    }
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].requests, 2);
+    assert_int_equal(shapes[1].requests, 1);
+    start_over(&told, false);
+    client(0, 20000);
+    stream(S, 50 * MS, 41, 100);
+    for (int64_t i = 0; i < 20; i++) {
+        client((3 + i) * S + 1, 40000);
+        stream((3 + i) * S + 400 * MS, 50 * MS, 12, 100);
+    }
+    close_at_end();
+    assert_int_equal(shapes[0].requests, 16); /* it stays there */
+}
+
 static void who_loads_a_page_beside_asks_nothing(void **state)
 {
     static const struct {
@@ -931,7 +994,7 @@ static void counts_stay_at_their_largest(void **state)
     close_at_end();
     assert_int_equal(finished, 1);
     assert_true(shapes[0].request_bytes == UINT32_MAX);
-    assert_int_equal(shapes[0].answer_records, (1U << 18) - 1);
+    assert_int_equal(shapes[0].answer_records, (1U << 17) - 1);
     assert_true(shapes[0].answer_bytes == UINT32_MAX);
     assert_int_equal(shapes[0].steps, UINT16_MAX);
     start();
@@ -1048,6 +1111,8 @@ int main(void)
         cmocka_unit_test(a_burst_goes_on_beside_steps),
         cmocka_unit_test(who_asks_before_the_answer_too),
         cmocka_unit_test(the_report_of_an_end_is_no_question),
+        cmocka_unit_test(an_end_beside_an_answer_tells_of_two),
+        cmocka_unit_test(ends_of_before_do_not_count),
         cmocka_unit_test(who_loads_a_page_beside_asks_nothing),
         cmocka_unit_test(what_a_page_is_loaded_for_was_not_asked),
         cmocka_unit_test(files_are_counted_once_each),
