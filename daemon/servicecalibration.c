@@ -211,6 +211,17 @@ static bool is_same(const struct service_calibration *a, const struct service_ca
            (a->is_of_all || b->is_of_all || strcmp(a->regime, b->regime) == 0);
 }
 
+/* One of all answers takes the place of others only while none is newer. */
+static bool takes_place(const struct service_calibrations *calibrations,
+                        const struct service_calibration *own)
+{
+    for (size_t i = 0; own->is_of_all && i < calibrations->count; i++)
+        if (is_same(own, &calibrations->items[i]) &&
+            strcmp(calibrations->items[i].date, own->date) > 0)
+            return false;
+    return true;
+}
+
 /* Whether there is no newer one of the same answers. */
 static bool is_newest(const struct service_calibrations *calibrations, size_t number,
                       struct diagnostics *diagnostics)
@@ -229,7 +240,7 @@ static bool is_newest(const struct service_calibrations *calibrations, size_t nu
                               "service %s, %s: a second calibration of %s, the first is %s",
                               own->service, transport_names[own->transport], own->date,
                               other->path);
-        newest = newest && order <= 0;
+        newest = newest && (order <= 0 || !takes_place(calibrations, other));
     }
     return newest;
 }

@@ -465,6 +465,23 @@ static void ways_are_in_force_together(void **state)
     config_free(with_calibrations("\"fast.conf\", \"calibration.conf\"", NULL));
 }
 
+/* A file of all answers that is itself outdated takes the place of none. */
+static void what_is_not_in_force_replaces_nothing(void **state)
+{
+    struct config *config;
+
+    (void)state;
+    scratch_write("older.conf", IN_WAY("2026-10-31", "slow", "9"));
+    scratch_write("calibration.conf", FILE_OF("1", ""));
+    scratch_write("fast.conf", IN_WAY("2026-11-02", "fast", "2"));
+    config = with_calibrations("\"older.conf\", \"calibration.conf\", \"fast.conf\"", NULL);
+    assert_true(config->calibrations->items[0].in_force);
+    assert_false(config->calibrations->items[1].in_force);
+    assert_true(config->calibrations->items[2].in_force);
+    assert_true(estimator_of(config, "gemini-web")->regimes[0].rule.tokens_per_record.central == 9);
+    config_free(config);
+}
+
 #define WITH_INPUT(day, way, tokens)                                                               \
     CALIBRATION("2", day, "openai-api", "M1",                                                      \
                 "bytes_per_token = [ 200, 300, 400 ]; overhead_new_bytes = [ 0, 0, 0 ]; "          \
@@ -526,7 +543,7 @@ int main(void)
         TEST(the_band_holds_what_was_fitted),     TEST(what_was_fitted_is_of_whole_answers),
         TEST(requests_are_fitted_of_all_ways),    TEST(an_older_file_is_of_all_answers),
         TEST(ways_are_in_force_together),         TEST(of_input_the_newest_counts),
-        TEST(a_way_that_is_not_known_is_refused),
+        TEST(a_way_that_is_not_known_is_refused), TEST(what_is_not_in_force_replaces_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
