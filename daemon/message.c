@@ -33,6 +33,16 @@ static bool check_nothing(const struct message *message)
     return message->number <= 1;
 }
 
+/* What the capture processes walk through. */
+static bool check_estimator(const struct estimator *estimator)
+{
+    for (size_t i = 0; i < ESTIMATOR_MAX_REGIMES; i++)
+        if (!terminated(estimator->regimes[i].name, sizeof(estimator->regimes[i].name)))
+            return false;
+    return estimator->regime_count <= ESTIMATOR_MAX_REGIMES &&
+           terminated(estimator->name, sizeof(estimator->name));
+}
+
 static bool check_service(const struct message *message)
 {
     const struct service *service = &message->body.service;
@@ -44,8 +54,7 @@ static bool check_service(const struct message *message)
            terminated(service->provider, sizeof(service->provider)) &&
            terminated(service->model, sizeof(service->model)) &&
            terminated(service->image_model, sizeof(service->image_model)) &&
-           terminated(service->estimator.name, sizeof(service->estimator.name)) &&
-           (service->local == 0 || service->local == 1);
+           check_estimator(&service->estimator) && (service->local == 0 || service->local == 1);
 }
 
 static bool check_calibrated(const struct message *message)
@@ -53,7 +62,7 @@ static bool check_calibrated(const struct message *message)
     const struct service_calibrated *calibrated = &message->body.calibrated;
 
     return message->number < MAX_SERVICES && calibrated->transport < TRANSPORT_COUNT &&
-           terminated(calibrated->estimator.name, sizeof(calibrated->estimator.name));
+           check_estimator(&calibrated->estimator);
 }
 
 static bool check_drift(const struct message *message)

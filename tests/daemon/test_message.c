@@ -246,6 +246,8 @@ static void strings_without_an_end_are_refused(void **state)
     FILLED(MESSAGE_SERVICE, service.model);
     FILLED(MESSAGE_SERVICE, service.estimator.name);
     FILLED(MESSAGE_CALIBRATED, calibrated.estimator.name);
+    FILLED(MESSAGE_SERVICE, service.estimator.regimes[ESTIMATOR_MAX_REGIMES - 1].name);
+    FILLED(MESSAGE_CALIBRATED, calibrated.estimator.regimes[0].name);
     FILLED(MESSAGE_HOST, host.pattern);
     FILLED(MESSAGE_RESOLVER, host.pattern);
     FILLED(MESSAGE_INFERENCE, inference.header);
@@ -261,7 +263,10 @@ static void numbers_out_of_range_are_refused(void **state)
     (void)state;
     IMPOSSIBLE(MESSAGE_SERVICE, m.number = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_SERVICE, m.number = UINT32_MAX);
+    IMPOSSIBLE(MESSAGE_SERVICE, m.body.service.estimator.regime_count = ESTIMATOR_MAX_REGIMES + 1);
     IMPOSSIBLE(MESSAGE_CALIBRATED, m.number = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_CALIBRATED,
+               m.body.calibrated.estimator.regime_count = ESTIMATOR_MAX_REGIMES + 1);
     IMPOSSIBLE(MESSAGE_DRIFT, m.number = MAX_SERVICES);
     IMPOSSIBLE(MESSAGE_DRIFT, m.body.drift.transport = TRANSPORT_COUNT);
     IMPOSSIBLE(MESSAGE_DRIFT, m.body.drift.way = ESTIMATOR_WAYS);
