@@ -617,19 +617,36 @@ static int64_t whole_s(int64_t until_ns)
     return (until_ns + SECOND_NS / 2) / SECOND_NS;
 }
 
+/* Whether it will tell more of the time until KNOWN_NS. */
+static bool is_behind(const struct powerset *set, const struct meter *meter, int64_t known_ns)
+{
+    return meter->counter.started && !meter->is_off && meter->present &&
+           meter->counter.at_ns < known_ns &&
+           meter->counter.at_ns >= now_of(set) - POWERSET_PATIENCE_NS;
+}
+
 bool powerset_complete(const struct powerset *set, int64_t until_ns)
 {
     int64_t known_ns = whole_s(until_ns) * SECOND_NS;
-    int64_t silent_since_ns = now_of(set) - POWERSET_PATIENCE_NS;
 
-    for (size_t i = 0; i < set->meter_count; i++) {
-        const struct meter *meter = &set->meters[i];
-
-        if (meter->counter.started && !meter->is_off && meter->present &&
-            meter->counter.at_ns < known_ns && meter->counter.at_ns >= silent_since_ns)
+    for (size_t i = 0; i < set->meter_count; i++)
+        if (is_behind(set, &set->meters[i], known_ns))
             return false;
-    }
     return true;
+}
+
+/* Those that are read rarely, where nobody waits for them. */
+static void read_late_ones(struct powerset *set, int64_t known_ns)
+{
+    for (size_t i = 0; i < set->meter_count; i++) {
+        struct meter *meter = &set->meters[i];
+
+        if (is_behind(set, meter, known_ns) && meter->status == POWER_OK &&
+            set->sources[meter->source].state) {
+            meter->due_ns = now_of(set);
+            read_meter(set, meter);
+        }
+    }
 }
 
 size_t powerset_take(struct powerset *set, int64_t until_ns,
@@ -640,6 +657,7 @@ size_t powerset_take(struct powerset *set, int64_t until_ns,
     size_t count = 0;
 
     if (until_s > set->taken_s) {
+        read_late_ones(set, until_s * SECOND_NS);
         add_up(set, until_s, sums);
         for (size_t i = 0; i < set->meter_count; i++)
             timeline_forget(set->meters[i].timeline, until_s);

@@ -42,8 +42,9 @@ bool powerset_complete(const struct powerset *set, int64_t until_ns);
 
 /* What each device drew from the last UNTIL_NS (or the opening) to this one, each taken to the
  * nearest whole second. What comes to be known later of that time is lost, and was never covered:
- * ask powerset_complete() first. Devices that nothing is known of are left out; returns how many
- * are in. To be called at least every POWERSET_HISTORY_S, older seconds are lost. */
+ * ask powerset_complete() first. Meters that are behind all the same are read once more. Devices
+ * that nothing is known of are left out; returns how many are in. To be called at least every
+ * POWERSET_HISTORY_S, older seconds are lost. */
 #define POWERSET_HISTORY_S 1024
 size_t powerset_take(struct powerset *set, int64_t until_ns,
                      struct device_energy out[MAX_POWER_DEVICES]);

@@ -709,6 +709,26 @@ static void readings_between_seconds_add_up(void **state)
     assert_near(total_j, 600 * 300);
 }
 
+/* As at the end of the daemon, which waits for none. */
+static void what_is_read_rarely_is_read_before_it_is_lost(void **state)
+{
+    struct fake_channel *gpu = add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+
+    (void)state;
+    gpu->channel.every_ms = 10000;
+    start();
+    pass(9);
+    take();
+    pass(65);
+    assert_false(powerset_complete(set, tree_clock_ns));
+    take();
+    assert_drawn("gpu0", 65 * 300, 65, 0);
+    pass(65);
+    gpu->status = POWER_FAILED;
+    take();
+    assert_drawn("gpu0", 60 * 300, 60, 0);
+}
+
 /* The end of a minute is computed from two clocks that are read one after the other. */
 static void an_interval_ends_at_the_nearest_second(void **state)
 {
@@ -910,6 +930,7 @@ int main(void)
         TEST(a_slow_meter_is_waited_for),
         TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
         TEST(readings_between_seconds_add_up),
+        TEST(what_is_read_rarely_is_read_before_it_is_lost),
         TEST(an_interval_ends_at_the_nearest_second),
         TEST(places_for_devices_are_kept_for_gpus),
         TEST(what_is_there_is_described),
