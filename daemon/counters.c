@@ -17,7 +17,7 @@
 
 struct ended {
     int64_t interval_start;
-    int64_t until_ns; /* CLOCK_MONOTONIC */
+    int64_t until_ns; /* of the clock that ticks are told by */
 };
 
 struct counters {

@@ -16,7 +16,7 @@ struct counters_sources {
     void *context;
     /* Reads what is due. */
     void (*sample)(void *context);
-    /* Whether all that was drawn until UNTIL_NS (CLOCK_MONOTONIC) is known: some meters tell
+    /* Whether all that was drawn until UNTIL_NS (as MONOTONIC_NS below) is known: some meters tell
      * afterwards. Becomes true sooner or later. */
     bool (*complete)(void *context, int64_t until_ns);
     /* The devices that have a number, which stays theirs; more may come. */

@@ -475,14 +475,13 @@ static char grade_of(const struct servicefit *fit)
 static void write_way(const struct estimator *estimator, const struct servicefit *fit, FILE *stream)
 {
     if (fit->regime[0] != '\0')
-        fprintf(stream,
-                "    # the way of streaming that most answers had; of the others, services.conf "
-                "holds\n"
-                "    regime = \"%s\";\n",
-                fit->regime);
+        fprintf(
+            stream,
+            "    # the way of streaming that most answers had, and the only one that this is of\n"
+            "    regime = \"%s\";\n",
+            fit->regime);
     else if (estimator->regime_count > 0)
-        fputs("    # no way of streaming (regime) was told: of those that are, services.conf "
-              "holds\n",
+        fputs("    # no way of streaming (regime) was told: this is of such answers alone\n",
               stream);
     if (fit->other_ways > 0)
         fprintf(stream, "    # answers of other ways, left out: %zu\n", fit->other_ways);
