@@ -301,14 +301,14 @@ static void other_facts_are_not_taken_for_these(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         if (calibrationuse_parse(wrong[i][0], wrong[i][1], &use))
             fail_msg("taken: %s: %s", wrong[i][0], wrong[i][1]);
+    assert_true(calibrationuse_parse("calibration_used openai-api tcp 2026-09-01 1790000040 chat",
+                                     "- a source", &use));
+    assert_string_equal(use.regime, "chat");
     assert_true(calibrationuse_parse("calibration_used openai-api tcp 2026-09-01 1790000040",
                                      "1790000100 a source", &use));
     assert_int_equal(use.until_s, 1790000100);
     assert_string_equal(use.source, "a source");
-    assert_string_equal(use.regime, "");
-    assert_true(calibrationuse_parse("calibration_used openai-api tcp 2026-09-01 1790000040 chat",
-                                     "- a source", &use));
-    assert_string_equal(use.regime, "chat");
+    assert_string_equal(use.regime, ""); /* nothing of the one before */
     assert_true(calibrationuse_is_fact("calibration_used openai-api tcp 2026-09-01 1790000040"));
     assert_true(calibrationuse_is_fact("calibration_drift openai-api tcp 2026-09-01"));
     assert_false(calibrationuse_is_fact("version"));

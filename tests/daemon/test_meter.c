@@ -1085,6 +1085,26 @@ static void the_drift_of_a_way_is_that_of_its_calibration(void **state)
     assert_false(calibrationuse_has_drifted(ledger, &own[1]));
 }
 
+/* What was said of others says nothing of these; nor is anything said of what is not in force. */
+static void new_calibrations_have_not_drifted(void **state)
+{
+    struct service_calibration *own = config->calibrations->items;
+
+    (void)state;
+    calibrate(2);
+    send_drift("openai-api", true);
+    commit();
+    assert_true(calibrationuse_has_drifted(ledger, &own[0]));
+    calibrate(2);
+    snprintf(own[0].date, sizeof(own[0].date), "2026-09-20");
+    meter_set_config(meter, config);
+    own[1].in_force = false;
+    send_drift("mistral-api", true);
+    commit();
+    assert_false(calibrationuse_has_drifted(ledger, &own[0]));
+    assert_false(calibrationuse_has_drifted(ledger, &own[1]));
+}
+
 /* All of it in one transaction, or none; and again when it could not be written. */
 static void a_drift_that_cannot_be_written_is_not_forgotten(void **state)
 {
@@ -1221,6 +1241,7 @@ int main(void)
         TEST(what_is_read_is_told),
         TEST(a_drift_that_cannot_be_written_is_not_forgotten),
         TEST(the_drift_of_a_way_is_that_of_its_calibration),
+        TEST(new_calibrations_have_not_drifted),
         TEST(a_configuration_says_which_calibrations_are_in_use),
         TEST(a_replay_notes_its_own_period_alone),
     };

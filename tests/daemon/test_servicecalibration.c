@@ -482,12 +482,14 @@ static void what_is_not_in_force_replaces_nothing(void **state)
     config_free(config);
 }
 
-#define WITH_INPUT(day, way, tokens)                                                               \
-    CALIBRATION("2", day, "openai-api", "M1",                                                      \
+#define OF_M1(day, service, more)                                                                  \
+    CALIBRATION("2", day, service, "M1",                                                           \
                 "bytes_per_token = [ 200, 300, 400 ]; overhead_new_bytes = [ 0, 0, 0 ]; "          \
-                "overhead_reused_bytes = [ 0, 0, 0 ]; input_bytes_per_token = [ 1, " tokens        \
-                ", 9 ]; input_overhead_bytes = [ 0, 0, 0 ]; input_n = 20; "                        \
-                "input_median_error = 0.1; input_bias = 0.0; " way)
+                "overhead_reused_bytes = [ 0, 0, 0 ]; " more)
+#define INPUT(tokens)                                                                              \
+    "input_bytes_per_token = [ 1, " tokens ", 9 ]; input_overhead_bytes = [ 0, 0, 0 ]; "           \
+    "input_n = 20; input_median_error = 0.1; input_bias = 0.0; "
+#define WITH_INPUT(day, way, tokens) OF_M1(day, "openai-api", INPUT(tokens) way)
 
 /* The name of a way may stand twice: its answers are of one way all the same. */
 static void check_input(const char *first, const char *second)
@@ -517,6 +519,17 @@ static void of_input_the_newest_counts(void **state)
                 WITH_INPUT("2026-11-01", "regime = \"openai-chat\";", "4"));
 }
 
+/* Nor does one of another service. */
+static void what_says_nothing_of_input_changes_none(void **state)
+{
+    (void)state;
+    check_input(WITH_INPUT("2026-11-01", "", "5"),
+                OF_M1("2026-11-02", "openai-api", "regime = \"openai-chat\";"));
+    check_input(OF_M1("2026-11-02", "openai-api", ""),
+                WITH_INPUT("2026-11-01", "regime = \"openai-chat\";", "5"));
+    check_input(WITH_INPUT("2026-11-01", "", "5"), OF_M1("2026-11-02", "mistral-api", INPUT("4")));
+}
+
 static void a_way_that_is_not_known_is_refused(void **state)
 {
     (void)state;
@@ -537,13 +550,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(the_way_that_was_seen_is_replaced),  TEST(the_way_is_that_of_most),
-        TEST(what_is_unlike_a_way_is_none_of_it), TEST(other_interfaces_are_told_as_before),
-        TEST(a_way_may_have_a_method_of_its_own), TEST(status_says_which_way),
-        TEST(the_band_holds_what_was_fitted),     TEST(what_was_fitted_is_of_whole_answers),
-        TEST(requests_are_fitted_of_all_ways),    TEST(an_older_file_is_of_all_answers),
-        TEST(ways_are_in_force_together),         TEST(of_input_the_newest_counts),
-        TEST(a_way_that_is_not_known_is_refused), TEST(what_is_not_in_force_replaces_nothing),
+        TEST(the_way_that_was_seen_is_replaced),
+        TEST(the_way_is_that_of_most),
+        TEST(what_is_unlike_a_way_is_none_of_it),
+        TEST(other_interfaces_are_told_as_before),
+        TEST(a_way_may_have_a_method_of_its_own),
+        TEST(status_says_which_way),
+        TEST(the_band_holds_what_was_fitted),
+        TEST(what_was_fitted_is_of_whole_answers),
+        TEST(requests_are_fitted_of_all_ways),
+        TEST(an_older_file_is_of_all_answers),
+        TEST(ways_are_in_force_together),
+        TEST(of_input_the_newest_counts),
+        TEST(a_way_that_is_not_known_is_refused),
+        TEST(what_is_not_in_force_replaces_nothing),
+        TEST(what_says_nothing_of_input_changes_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
