@@ -181,3 +181,22 @@ wrong_estimator '0,/exchange_sigma = 0.02/s//exchange_sigma = 5.0/' 'exchange_si
 wrong_estimator '0,/bytes_per_token = \[ 305, 324, 340 \]/s//bytes_per_token = [ 340, 324, 305 ]/' 'bytes_per_token'
 wrong_estimator '0,/input_bytes_per_token = \[ 2.15, 4.3, 10.75 \]/s//input_bytes_per_token = [ 0.0, 4.3, 10.75 ]/' 'input_bytes_per_token'
 wrong_estimator '0,/method = "M1"/s//method = "M9"/' 'method'
+
+# Of two ways of streaming, both are in force, and each drifts by itself: here the rate of one falls to a fifth.
+configure "$directory/ways"
+ways=$directory/ways/iagmeter.conf
+sed 's/SERVER, 255/SERVER, 335/' "$directory/make.mjs" >"$directory/chat.mjs"
+node "$directory/chat.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/chat.pcap"
+expect 0 calibrate openai-api --read "$directory/chat.pcap" --client $client --truth "$directory/truth.tsv" --output "$directory/chat.conf"
+grep -qF 'regime = "openai-chat"' "$directory/chat.conf" || fail "the way is not told"
+printf 'calibrations = [ "%s", "%s" ];\n' "$directory/chat.conf" "$file" >>"$ways"
+sed 's/i <= 13/i <= 60/; s/40 \* i;/40;/; s/0.02 \* token/0.1 * token/; s/0.6 + 0.8 \* i/9/' "$directory/chat.mjs" >"$directory/slow.mjs"
+node "$directory/slow.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/slow.pcap"
+expect 0 "$build/iagmeterd" -c "$ways" -r "$directory/slow.pcap" -w 1
+grep -q 'openai-api, tcp, as openai-chat: its answers no longer have the shape' "$directory/err" || fail "the log does not tell the way"
+expect 0 "$build/iagmeter" status -c "$ways"
+grep -q 'The answers of openai-api (tcp, as openai-chat) no longer have' "$directory/out" || fail "status does not tell the way"
+! grep -q 'The answers of openai-api (tcp) no longer have' "$directory/out" || fail "status warns of another way"
+expect 0 "$build/iagmeter" metrics capture -c "$ways"
+grep -q '^iagmeter_calibration_drifted{service="openai-api",transport="tcp",regime="openai-chat"} 1$' "$directory/out" || fail "metrics do not tell the way"
+grep -q '^iagmeter_calibration_drifted{service="openai-api",transport="tcp"} 0$' "$directory/out" || fail "metrics warn of another way"
