@@ -194,15 +194,20 @@ static bool find_boards(struct nvml *nvml, char *error, size_t error_size)
     return nvml->board_count > 0;
 }
 
+/* Of the boards that answer: another may be silent for long, and be left out later. */
 static int64_t time_of_reading_ns(const struct nvml *nvml)
 {
-    int64_t begun_ns = nvml->now_ns(nvml->context);
-    unsigned long long energy_mj;
+    int64_t taken_ns = 0;
 
-    for (size_t i = 0; i < nvml->board_count; i++)
-        if (nvml->boards[i].channel.quantity == POWER_QUANTITY_ENERGY)
-            nvml->library.energy(nvml->boards[i].device, &energy_mj);
-    return nvml->now_ns(nvml->context) - begun_ns;
+    for (size_t i = 0; i < nvml->board_count; i++) {
+        int64_t begun_ns = nvml->now_ns(nvml->context);
+        unsigned long long energy_mj;
+
+        if (nvml->boards[i].channel.quantity == POWER_QUANTITY_ENERGY &&
+            nvml->library.energy(nvml->boards[i].device, &energy_mj) == NVML_SUCCESS)
+            taken_ns += nvml->now_ns(nvml->context) - begun_ns;
+    }
+    return taken_ns;
 }
 
 /* The driver asks a board's own processor for the counter, and keeps ours busy until it answers: 4
