@@ -403,7 +403,7 @@ static bool tells_input(const struct service_calibration *const *in_force, size_
 void servicecalibration_resolve(struct service_calibrations *calibrations,
                                 struct catalogue *catalogue, struct diagnostics *diagnostics)
 {
-    const struct service_calibration *in_force[SERVICE_CALIBRATIONS];
+    const struct service_calibration *in_force[SERVICE_CALIBRATIONS] = {NULL};
     size_t count = 0;
 
     for (size_t i = 0; catalogue && i < calibrations->count; i++) {
