@@ -394,9 +394,12 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                                               "refusal_s_max",   "whole_record_min",
                                               "whole_pause_s",   "at_once_gap_s"};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
-    bool valid = !web || (check_pair(group, "file_bytes_min", "file_wait_s", diagnostics) &
-                          check_end_reports(group, diagnostics));
+    bool valid = true;
 
+    if (web) {
+        valid = check_pair(group, "file_bytes_min", "file_wait_s", diagnostics);
+        valid &= check_end_reports(group, diagnostics);
+    }
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {
         const config_setting_t *setting = config_setting_get_member(group, parameters[i].name);
 
