@@ -3,8 +3,8 @@
 # computes, behind nginx, three departments that use it for SECONDS (default 240), and before that a minute and a half
 # without work. Prints what NVIDIA's counter says of each whole minute beside what the ledger has, whose the joules are,
 # and what reading the counter takes. Needs root, nvidia-smi, python3 with torch and pynvml, nginx, node.
-# $NVML is another library than the driver's, $IAGMETER_USER whom the daemon becomes, $KEEP a directory for the records. Not part of the tests: no machine
-# that runs those has a GPU. SPDX-License-Identifier: GPL-3.0-or-later
+# $NVML is another library than the driver's, $IAGMETER_USER whom the daemon becomes, $KEEP a directory for the records.
+# Not part of the tests: no machine that runs those has a GPU. SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 . "$(dirname "$0")/harness.sh"
 local=$here/local
