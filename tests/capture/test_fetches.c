@@ -191,6 +191,17 @@ static void a_file_may_take_long(void **state)
     assert_int_equal(fetches_take_files(fetches, DEVICE, 29 * S, 29 * S), 1);
 }
 
+/* Tickets come at the begin; later pauses are the network's. */
+static void only_what_follows_a_reply_is_another_file(void **state)
+{
+    (void)state;
+    send(DEVICE, 10 * S, 30000, 0);
+    reply(DEVICE, 10 * S);
+    send(DEVICE, 10 * S + MS, 30000, 0);
+    send(DEVICE, 10 * S + 100 * MS, 30000, 0);
+    assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 100 * S), 1);
+}
+
 static void fetches_go_before_files(void **state)
 {
     (void)state;
@@ -235,6 +246,7 @@ int main(void)
         TEST(a_file_counts_once_it_is_large_enough),
         TEST(files_are_told_apart),
         TEST(a_file_may_take_long),
+        TEST(only_what_follows_a_reply_is_another_file),
         TEST(fetches_go_before_files),
         TEST(images_and_files_are_apart),
     };

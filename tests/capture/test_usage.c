@@ -330,6 +330,15 @@ static void a_proven_name_stays_proven_over_a_silence(void **state)
 
 enum { PICTURES = 40 };
 
+/* Each case but the first, for which it was set up, has a scene of its own. */
+static void begin_case(void **state, size_t number)
+{
+    if (number == 0)
+        return;
+    scene_end(state);
+    scene_begin(state);
+}
+
 static void serve_pictures_and_files(double image_fetch_s, double file_wait_s)
 {
     struct estimator estimator = {
@@ -424,10 +433,7 @@ static void other_fetches_are_no_images_of_an_answer(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct activity sum;
 
-        if (i > 0) {
-            scene_end(state);
-            scene_begin(state);
-        }
+        begin_case(state, i);
         serve_pictures(cases[i].image_fetch_s);
         sum = ask_and_fetch(cases[i].device, cases[i].name, cases[i].bytes, cases[i].delay_s);
         assert_triple(sum.images, 0, 0, 0);
@@ -509,10 +515,7 @@ static void files_count_with_the_next_answer(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct activity sum;
 
-        if (i > 0) {
-            scene_end(state);
-            scene_begin(state);
-        }
+        begin_case(state, i);
         serve_pictures_and_files(10, cases[i].file_wait_s);
         sum = send_and_ask(cases[i].device, cases[i].name, cases[i].files, cases[i].wait_s);
         assert_triple(sum.uploads, cases[i].uploads, cases[i].uploads, cases[i].uploads);

@@ -50,9 +50,9 @@ inference: {
     servers = ( { port = 8000; service = "local-vllm"; metrics = "http://127.0.0.1:8000/metrics"; dialect = "vllm"; interval = 1; } );
 };
 END
-# What is idle is what the GPU draws now, with the model loaded.
 power=
 [ -z "${NVML:-}" ] || power="power = { nvml = { library = \"$NVML\"; }; };"
+# What is idle is what the GPU draws now, with the model loaded.
 idle_w=$(nvidia-smi -i 0 --query-gpu=power.draw --format=csv,noheader,nounits)
 cat >"$directory/run/host.conf" <<END
 host: {
