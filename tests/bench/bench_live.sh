@@ -2,7 +2,8 @@
 # bench_live.sh CAPTURE [ROUNDS]: a capture's packets on a virtual wire, at growing rates ($RATES,
 # packets a second; 0 is as fast as one core sends them), $SECONDS_EACH (4) seconds each. In turn tcpdump
 # writing to /dev/null, iagmeterd, and iagmeterd without its kernel filter, with their own defaults, listen
-# at its other end. Prints a table in Markdown: for each rate what was sent, what each of them lost, and
+# at its other end. They are measured after $WARM_SECONDS (1) of the same traffic: each meets its memory for
+# the first time only once, however long it runs (WARM_SECONDS=0 counts that, too). Prints a table in Markdown: for each rate what was sent, what each of them lost, and
 # for each packet that it was given the processor time that it took, least and median, and the sender's,
 # which does on this wire what the receiving kernel has to do. The wire is of two network namespaces,
 # which lead nowhere.
@@ -13,6 +14,7 @@ capture=$1
 rounds=${2:-3}
 rates=${RATES:-25000 100000 200000 0}
 seconds=${SECONDS_EACH:-4}
+warm_seconds=${WARM_SECONDS:-1}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=${IAGMETER_BUILD:-$root/build}
@@ -49,17 +51,22 @@ ran_ns() { # PID
     cut -d ' ' -f 1 "/proc/$1/schedstat"
 }
 
-# Sends at RATE, with PID capturing. Sets $sent, $reached, $took_ns and $sending_ns.
+put_on_wire() { # RATE SECONDS AFTER
+    ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$capture" "$@"
+    sleep 1 # what waits in a block of the ring is taken within four tenths of a second
+}
+
+# Sends at RATE, with PID capturing. Sets $warmed, and of what was sent after it $sent, $reached,
+# $took_ns and $sending_ns.
 send() { # RATE PID
+    warmed=$(put_on_wire "$1" "$warm_seconds" 0 | cut -d ' ' -f 1)
     before=$(ran_ns "$2")
     # shellcheck disable=SC2046
-    set -- "$1" "$2" $(ip netns exec "$sending" "$build/tests/bench/send" "$wire" "$capture" "$1" \
-        "$seconds")
-    sent=$3
-    reached=$4
-    sending_ns=$5
-    sleep 1 # what waits in a block of the ring is taken within four tenths of a second
-    took_ns=$(($(ran_ns "$2") - before))
+    set -- "$2" $(put_on_wire "$1" "$seconds" "$warmed")
+    sent=$2
+    reached=$3
+    sending_ns=$4
+    took_ns=$(($(ran_ns "$1") - before))
 }
 
 stop() {
@@ -109,7 +116,8 @@ for rate in $rates; do
     while [ "$round" -lt "$rounds" ]; do
         for way in tcpdump iagmeterd unfiltered; do
             "run_$way" "$rate"
-            echo "$rate $way $sent $reached $captured $dropped $took_ns $sending_ns" >>"$directory/times"
+            echo "$rate $way $sent $reached $((captured - warmed)) $dropped $took_ns $sending_ns" \
+                >>"$directory/times"
         done
         round=$((round + 1))
     done

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* send INTERFACE CAPTURE PACKETS_PER_S SECONDS: puts the packets of a capture on a wire, as evenly
- * as it can, from the beginning again when it is at its end. A rate of 0 is as fast as possible.
- * Prints the number of packets that were sent, how many that was a second, and the processor time
- * that it took, in nanoseconds: on a virtual wire that of the receiving kernel, too. */
+/* send INTERFACE CAPTURE PACKETS_PER_S SECONDS [AFTER]: puts the packets of a capture on a wire, as
+ * evenly as it can, from the beginning again when it is at its end. A rate of 0 is as fast as
+ * possible. The first AFTER packets are passed over: they were sent before. Prints the number of
+ * packets that were sent, how many that was a second, and the processor time that it took, in
+ * nanoseconds: on a virtual wire that of the receiving kernel, too. */
 
 #include "collectors/capture/source.h"
 
@@ -24,7 +25,8 @@
 struct sender {
     int socket;
     uint64_t sent;
-    double rate; /* packets a second; 0: no limit */
+    uint64_t passed_over; /* that are still to be */
+    double rate;          /* packets a second; 0: no limit */
     int64_t start_ns;
     int64_t end_ns;
 };
@@ -71,11 +73,20 @@ static void send_burst(struct sender *sender, const struct captured_frame *frame
     sender->sent += count;
 }
 
+static size_t pass_over(struct sender *sender, size_t count)
+{
+    size_t some = count < sender->passed_over ? count : (size_t)sender->passed_over;
+
+    sender->passed_over -= some;
+    return some;
+}
+
 static void send_frames(void *context, const struct captured_frame *frames, size_t count)
 {
     struct sender *sender = context;
+    size_t first = pass_over(sender, count);
 
-    for (size_t done = 0; done < count && now_ns() < sender->end_ns; done += BURST) {
+    for (size_t done = first; done < count && now_ns() < sender->end_ns; done += BURST) {
         if (sender->rate > 0)
             wait_until(sender->start_ns +
                        (int64_t)((double)sender->sent / sender->rate * (double)SECOND_NS));
@@ -118,12 +129,13 @@ int main(int argc, char **argv)
 {
     struct sender sender = {0};
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: send INTERFACE CAPTURE PACKETS_PER_S SECONDS\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: send INTERFACE CAPTURE PACKETS_PER_S SECONDS [AFTER]\n");
         return EXIT_FAILURE;
     }
     sender.socket = open_socket(argv[1]);
     sender.rate = strtod(argv[3], NULL);
+    sender.passed_over = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
     sender.start_ns = now_ns();
     sender.end_ns = sender.start_ns + (int64_t)(strtod(argv[4], NULL) * (double)SECOND_NS);
     while (now_ns() < sender.end_ns)
