@@ -17,7 +17,10 @@ static void usage(FILE *stream)
     fputs(
         "usage: iagmeterd [-c FILE] [-r CAPTURE [-w COUNT] | -t]\n"
         "  -c FILE     configuration (default: the installed one)\n"
-        "  -r CAPTURE  meter a pcap or pcapng file on its own clock, and end; - is standard input\n"
+        "  -r CAPTURE  meter a pcap or pcapng file on its own clock, and end; - is standard "
+        "input.\n"
+        "              Of a capture in several files: mergecap -w - FILE... | iagmeterd -r -\n"
+        "              (one by one, what crosses from a file to the next is cut in two)\n"
         "  -w COUNT    let COUNT processes share the packets of CAPTURE; 1: one thread does all\n"
         "              (default: one process; where there are two processors, a thread of its own\n"
         "              reads a file ahead: the results are those of -w 1, to the bit)\n"
@@ -99,6 +102,20 @@ static bool parse_workers(const char *text, unsigned *workers)
     return end != text && *end == '\0' && count >= 1 && count <= MAX_WORKERS;
 }
 
+/* One is read: of two, the use of the other would be lost without a word. */
+static bool set_capture(const char **capture, const char *path)
+{
+    if (*capture) {
+        fprintf(stderr,
+                "iagmeterd: -r %s: -r %s was given before, and one capture is read: of several, "
+                "`mergecap -w - FILE... | iagmeterd -r -`\n",
+                path, *capture);
+        return false;
+    }
+    *capture = path;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     char path[PATH_MAX] = "";
@@ -116,7 +133,8 @@ int main(int argc, char **argv)
             snprintf(path, sizeof(path), "%s", optarg);
             break;
         case 'r':
-            capture = optarg;
+            if (!set_capture(&capture, optarg))
+                return EXIT_CONFIGURATION;
             break;
         case 'w':
             if (!parse_workers(optarg, &workers)) {

@@ -231,6 +231,9 @@ usage "$daemon" -x
 usage "$daemon" extra
 usage "$daemon" -t -r "$demo"
 usage "$daemon" -r
+# Only one would be read, and the use in the other lost without a word.
+expect 1 "$daemon" -c "$base/iagmeter.conf" -r "$demo" -r "$directory/second.pcap"
+sentence "$demo" "$directory/second.pcap" mergecap
 expect 1 "$tool" report year "$month" -c "$base/iagmeter.conf"
 sentence year
 for text in 2026-13 2026-00 2026 26-10 2026-1x '' '2026-10 ' next; do
