@@ -80,7 +80,6 @@ struct capturefile {
     char error[192];
 
     /* Of pcap. */
-    uint32_t snap_length;
     uint32_t record_header;
     int64_t fraction_ns;
     enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
@@ -237,9 +236,9 @@ static enum step pcap_record(struct capturefile *file, struct cursor *left,
         return STEP_MORE;
     *left = cursor;
     frame->time_ns = seconds * SECOND_NS + fraction * file->fraction_ns;
-    /* libpcap cuts what some systems captured beyond the snap length, and so do we. */
-    frame->captured = captured < file->snap_length ? captured : file->snap_length;
-    frame->length = length > frame->captured ? length : frame->captured;
+    /* Also what is beyond the snap length of the file, which some systems exceed. */
+    frame->captured = captured;
+    frame->length = length > captured ? length : captured;
     frame->link_type = file->link_type;
     frame->overheard = false;
     return STEP_FRAME;
@@ -260,33 +259,22 @@ static bool set_version(struct capturefile *file, uint16_t major, uint16_t minor
     return true;
 }
 
-static void set_snap_length(struct capturefile *file, uint32_t snap_length, bool kuznetzov)
-{
-    if (snap_length == 0 || snap_length > MAX_PACKET)
-        snap_length = MAX_PACKET;
-    /* A cooked capture of that libpcap put an Ethernet header before what it had cut. */
-    if (kuznetzov && file->link_type == DLT_EN10MB)
-        snap_length += 14;
-    file->snap_length = snap_length;
-}
-
 static enum step begin_pcap(struct capturefile *file, uint32_t magic)
 {
     struct cursor cursor = unread(file);
     uint16_t major;
     uint16_t minor;
-    uint32_t snap_length;
 
     cursor_skip(&cursor, 4);
     major = number16(file, &cursor);
     minor = number16(file, &cursor);
-    cursor_skip(&cursor, 8); /* time zone and accuracy, which nobody ever filled in */
-    snap_length = number32(file, &cursor);
+    /* Time zone and accuracy, which nobody ever filled in; the snap length, which not all keep to.
+     */
+    cursor_skip(&cursor, 12);
     /* The upper bits tell of the frame check sequence. */
     file->link_type = link_type_of(number32(file, &cursor) & 0x03ffffff);
     if (!set_version(file, major, minor))
         return damaged(file, "pcap version %u.%u is not known", major, minor);
-    set_snap_length(file, snap_length, magic == PCAP_KUZNETZOV);
     file->record_header = magic == PCAP_KUZNETZOV ? KUZNETZOV_RECORD_HEADER : PCAP_RECORD_HEADER;
     file->fraction_ns = magic == PCAP_NANOSECONDS ? 1 : 1000;
     file->start += PCAP_FILE_HEADER;

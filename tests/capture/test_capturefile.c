@@ -103,7 +103,6 @@ static void put_pcap_packet(const struct pcap_kind *kind, int link_type, uint32_
     uint32_t fraction = random_below(&seed, kind->magic == NANOSECONDS ? 1000000000 : 1000000);
     bool old = kind->major == 543 || kind->minor < 3 ||
                (kind->minor == 3 && captured < length && random_below(&seed, 2));
-    uint64_t most = kind->snap_length + (kind->magic == KUZNETZOV ? 14ULL : 0);
     size_t place;
 
     put_number(seconds, 4);
@@ -114,8 +113,6 @@ static void put_pcap_packet(const struct pcap_kind *kind, int link_type, uint32_
         put_random(8);
     place = file.length;
     put_random(captured);
-    if (kind->snap_length > 0 && captured > most)
-        captured = (uint32_t)most;
     expect(seconds * SECOND_NS + fraction * (kind->magic == NANOSECONDS ? 1 : 1000), link_type,
            captured, length, place);
 }
@@ -388,6 +385,7 @@ static bool assert_next_of(pcap_t *pcap, const struct captured_frame *frame)
 {
     struct pcap_pkthdr *header;
     const u_char *bytes;
+    uint32_t most = (uint32_t)pcap_snapshot(pcap); /* libpcap cuts there, we do not */
 
     if (pcap_next_ex(pcap, &header, &bytes) != 1) {
         if (!strstr(pcap_geterr(pcap), "of the first interface"))
@@ -395,8 +393,8 @@ static bool assert_next_of(pcap_t *pcap, const struct captured_frame *frame)
         return false;
     }
     assert_int_equal(frame->time_ns, header->ts.tv_sec * SECOND_NS + header->ts.tv_usec);
-    assert_int_equal(frame->captured, header->caplen);
-    assert_int_equal(frame->length, header->len > header->caplen ? header->len : header->caplen);
+    assert_int_equal(frame->captured < most ? frame->captured : most, header->caplen);
+    assert_int_equal(frame->length, header->len > frame->captured ? header->len : frame->captured);
     assert_int_equal(frame->link_type, pcap_datalink(pcap));
     assert_memory_equal(frame->bytes, bytes, header->caplen);
     return true;
