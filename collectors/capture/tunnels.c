@@ -202,6 +202,18 @@ enum decode_result tunnels_mpls(struct frame *frame, struct packet *packet)
 
 /* -- PPP --------------------------------------------------------------------------------------- */
 
+/* A packet that several links might have shared, where it is whole: first fragment and last one at
+ * once, with a number of 24 bits, as if none was agreed (RFC 1990, 3). */
+static enum decode_result decode_multilink(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 4);
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    return header[0] == 0xc0 ? layers_follow(frame, tunnels_ppp) : DECODE_OTHER;
+}
+
 enum decode_result tunnels_ppp(struct frame *frame, struct packet *packet)
 {
     struct cursor *cursor = &frame->cursor;
@@ -219,6 +231,8 @@ enum decode_result tunnels_ppp(struct frame *frame, struct packet *packet)
     case 0x0021: /* IPv4 */
     case 0x0057: /* IPv6 */
         return layers_follow(frame, layers_ip);
+    case 0x003d:
+        return layers_follow(frame, decode_multilink);
     case 0x0281:
     case 0x0283:
         return layers_follow(frame, tunnels_mpls);

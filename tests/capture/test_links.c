@@ -43,6 +43,12 @@ static void put_short_ppp(struct bytes *bytes)
     WRAP(bytes, bytes->at[0] >> 4 == 4 ? 0x21 : 0x57);
 }
 
+static void put_multilink(struct bytes *bytes)
+{
+    put_short_ppp(bytes);
+    WRAP(bytes, 0xff, 3, 0, 0x3d, 0xc0, 0, 0, 1);
+}
+
 static void put_direction_and_ppp(struct bytes *bytes)
 {
     put_address_and_control(bytes);
@@ -318,6 +324,7 @@ static const struct link {
     {DLT_PPP, put_address_and_control},
     {DLT_PPP, wrap_ppp},
     {DLT_PPP, put_short_ppp},
+    {DLT_PPP, put_multilink},
     {DLT_PPP, put_hdlc},
     {DLT_PPP, put_multicast_hdlc},
     {DLT_PPP_SERIAL, put_address_and_control},

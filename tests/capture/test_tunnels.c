@@ -360,12 +360,13 @@ static void headers_that_lead_nowhere_are_told(void **state)
     } changes[] = {
         {in_snap, 0, 0x42, DECODE_OTHER}, /* spanning tree */
         {in_snap, 1, 0x42, DECODE_OTHER},
-        {in_snap, 2, 0x07, DECODE_OTHER},    /* numbered */
-        {in_snap, 5, 0x0c, DECODE_OTHER},    /* of Cisco */
-        {in_pppoe, 0, 0x21, DECODE_CORRUPT}, /* version 2 */
-        {in_pppoe, 1, 0x09, DECODE_OTHER},   /* discovery */
-        {in_nsh, 1, 0x01, DECODE_CORRUPT},   /* shorter than its header */
-        {in_nsh, 3, 0x09, DECODE_OTHER},     /* unknown protocol */
+        {in_snap, 2, 0x07, DECODE_OTHER},      /* numbered */
+        {in_snap, 5, 0x0c, DECODE_OTHER},      /* of Cisco */
+        {in_pppoe, 0, 0x21, DECODE_CORRUPT},   /* version 2 */
+        {in_pppoe, 1, 0x09, DECODE_OTHER},     /* discovery */
+        {in_multilink, 8, 0x80, DECODE_OTHER}, /* the first fragment alone */
+        {in_nsh, 1, 0x01, DECODE_CORRUPT},     /* shorter than its header */
+        {in_nsh, 3, 0x09, DECODE_OTHER},       /* unknown protocol */
         {in_associated_channel, 3, 64, DECODE_OTHER},
     };
     static struct bytes bytes;

@@ -196,6 +196,14 @@ static inline void in_pppoe(struct bytes *bytes)
     wrap_ethernet(bytes, 0x8864);
 }
 
+static inline void in_multilink(struct bytes *bytes)
+{
+    wrap_ppp(bytes);
+    WRAP(bytes, 0, 0x3d, 0xc0, 0, 0, 1);
+    WRAP(bytes, 0x11, 0, 0, 7, HIGH(bytes->length), LOW(bytes->length));
+    wrap_ethernet(bytes, 0x8864);
+}
+
 static inline void wrap_labels(struct bytes *bytes)
 {
     WRAP(bytes, 0, 1, 0, 64, 0, 2, 0, 64, 0, 3, 1, 64);
@@ -614,6 +622,7 @@ static const struct carrier {
     {"SNAP", in_snap, CARRIER_LINK, false, 0},
     {"802.1Q and SNAP", in_tagged_snap, CARRIER_LINK, false, 100},
     {"PPPoE", in_pppoe, CARRIER_LINK, false, 0},
+    {"PPPoE, multilink", in_multilink, CARRIER_LINK, false, 0},
     {"MPLS", in_mpls, CARRIER_LINK, false, 0},
     {"MPLS multicast", in_mpls_multicast, CARRIER_LINK, false, 0},
     {"pseudowire", in_pseudowire, CARRIER_LINK, false, 0},
