@@ -1117,6 +1117,41 @@ static void all_answers_are_believed_when_told_so(void **state)
     assert_unasked(1, 1);
 }
 
+/* mDNS (RFC 6762) has the messages of the DNS and no resolver that anyone trusts: whoever is on the
+ * link answers, even where all answers of the DNS are believed. */
+static void what_a_link_tells_itself_is_no_hint(void **state)
+{
+    const struct trust_policy any = {.answers = TRUST_ANY_ANSWERS};
+
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        struct talk talk = talk_of(1, 50000);
+        struct talk told = resolver_talk(talk.client);
+        struct metering *metering;
+
+        film_clear(&film);
+        if (way < 2)
+            told.server_port = 5353;
+        if (way == 1) {
+            told.client = address4(224, 0, 0, 251);
+            told.client_port = 5353;
+        }
+        if (way < 2)
+            ask(&told, "api.example", 4);
+        answer(&told, "api.example", talk.server);
+        use(&talk);
+        metering = scene_metering(&scene_limits);
+        metering_set_trust(metering, &any);
+        scene_show(metering, 0, film.count, 1);
+        scene_close(metering);
+        if (way == 2)
+            assert_hinted(&talk); /* the same from port 53 */
+        else
+            assert_nothing_counted();
+        assert_int_equal(coverage().dns_answers, way == 2);
+    }
+}
+
 /* Between clients and resolvers, a kernel may give the ways to different processes. */
 static void another_worker_may_have_seen_the_question(void **state)
 {
@@ -2849,6 +2884,7 @@ int main(void)
         TEST(a_forged_answer_asks_nothing),
         TEST(what_nobody_asked_for_hides_nothing),
         TEST(all_answers_are_believed_when_told_so),
+        TEST(what_a_link_tells_itself_is_no_hint),
         TEST(another_worker_may_have_seen_the_question),
         TEST(an_answer_over_tcp_follows_a_question),
         TEST(the_last_lookup_decides),
