@@ -21,13 +21,16 @@
 /* An interval that is written at once is at most this old when the next one comes, a retry or two
  * included. */
 #define CURRENT_S  300
-#define MAX_ADVICE 16
+#define MAX_ADVICE 17
 
 /* From which shares on something should be done. */
 /* An answer is some hundred packets: at one in a thousand, every tenth answer has a hole. */
 #define DROPPED_ALARM 0.001
 /* A few connections end before their answer comes; of a mirror that lacks one way, nearly all. */
 #define ONE_WAY_ALARM 0.1
+/* Of a mirror that lacks the clients' way no ClientHello is read, and few of its connections are
+ * known to be of TLS; so many without a single name are no quiet day. */
+#define NAMELESS_FLOWS 100
 /* Beside some hundred connections to sites, a browser that hides its questions keeps about one to
  * its resolver: at this share of all, every fifth browser does. */
 #define RESOLVER_ALARM (1.0 / 500)
@@ -122,6 +125,9 @@ static void advise(struct status *status, bool believes_unasked)
         {exceeds(c->flows_one_way, c->names_seen + c->names_hinted, ONE_WAY_ALARM),
          "Many connections were seen one way only: mirror both ways of the link, or their use "
          "cannot be estimated."},
+        {c->names_seen == 0 && c->flows >= NAMELESS_FLOWS && c->local_exchanges == 0,
+         "Connections were seen, and no name in any: mirror what clients send, too, or another "
+         "link than this one."},
         {exceeds(c->flows_resolver, encrypted_flows(c), RESOLVER_ALARM),
          "Many clients ask their resolver over encrypted DNS (DoH, DoT): where the server's name "
          "is hidden too, their use is not counted."},

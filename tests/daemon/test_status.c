@@ -356,6 +356,11 @@ static void what_is_alarming_comes_with_advice(void **state)
     }
     without_dns.dns_answers = 0;
     assert_advice(without_dns, "port 53");
+    assert_advice((struct coverage){.flows = 99}, NULL);
+    assert_advice((struct coverage){.flows = 1}, "mirror what clients send");
+    assert_advice((struct coverage){.flows = 100, .local_exchanges = 1}, NULL); /* its loopback */
+    teardown(NULL);
+    setup(NULL);
     assert_advice((struct coverage){.packets = 1, .names_seen = 1}, NULL); /* nothing to hint */
     config->trust.answers = TRUST_ANY_ANSWERS;
     assert_advice((struct coverage){.dns_answers = 9, .dns_unasked = 9}, NULL);
