@@ -190,7 +190,8 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
         is_beyond_reports(tracker, estimator, tracker->burst_bytes)) {
         tracker->beside_steps = 1;
         tracker->beside_is_end = is_end_report(tracker, estimator) ? 1 : 0;
-    } else if (tracker->beside_steps > 0) {
+    } else if (tracker->beside_steps > 0 &&
+               (double)tracker->write_bytes >= estimator->overlap_step_bytes_min) {
         tracker->beside_steps = (tracker->beside_steps + 1) & 3;
     }
     if (tracker->beside_steps < BESIDE_STEPS)

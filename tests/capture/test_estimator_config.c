@@ -112,6 +112,11 @@ static void an_estimator_is_read(void **state)
 #define Y4                                                                                         \
     "y = { method = \"M4\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
     "bytes_per_token = 2; }; "
+#define M5_OF(before, name)                                                                        \
+    "services = ();\nestimators = { " before                                                       \
+    "x = { method = \"M5\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
+    "tokens_per_second = 2; regimes_are_all = true;\nregimes = (\n{ estimator = \"" name           \
+    "\"; records_per_s = 3; } ); }; };\n"
 #define FITS "{ estimator = \"y\"; records_per_s = 3; }"
 #define AFTER_M4(body)                                                                             \
     "services = ();\nestimators = { " Y4 "\nx = { " M3 "\nregimes = (\n" body " ); }; };\n"
@@ -123,6 +128,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
         load("services = ( { id = \"a\"; " PLAIN "estimator = \"x\"; " HOST(
                  "a.com") " } );\nestimators = { x = { " M3 PAGE
                           "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
+                          "overlap_step_bytes_min = 250; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "image_fetch_share = 0.3; end_record_max = 90; "
                           "file_bytes_min = 5000; file_wait_s = 60; "
@@ -136,6 +142,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->reply_s == 0.3 && estimator->rest_s == 1);
     assert_true(estimator->step_bytes_max == 4096 && estimator->answer_steps_min == 3);
     assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
+    assert_true(estimator->overlap_step_bytes_min == 250);
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
     assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
@@ -171,7 +178,11 @@ static void regimes_are_read(void **state)
     assert_true(regime->record_bytes_min == 50 && regime->record_bytes_max == 50);
     assert_true(regime->record_share_min == 0.7);
     assert_true(regime->records_per_s_min == 0 && regime->records_per_s_max >= 1e6);
+    assert_false(estimator->regimes_are_all);
     assert_null(estimator_config_find(&set, "z"));
+    write_with_exchanges(M5_OF("y = { " M3 " };", "y"));
+    assert_true(read_written(&set));
+    assert_true(estimator_config_find(&set, "x")->regimes_are_all);
 }
 
 #define END_REPORTS "\nend_report_bytes_min = 4e4; end_report_quic_bytes_min = 5e4;"
@@ -199,6 +210,9 @@ static const struct broken broken[] = {
     {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with reply_s"},
     {M3_WITH("\noverlap_bytes_min = 9000;"), 5, "overlap_bytes_min is used with reply_s"},
     {M3_WITH("\noverlap_quic_bytes_min = 9;"), 5, "overlap_quic_bytes_min is used with reply_s"},
+    {M3_WITH("\noverlap_step_bytes_min = 9;"), 5, "overlap_step_bytes_min is used with reply_s"},
+    {M3_WITH(PAGE "\noverlap_step_bytes_min = 9;"), 5,
+     "overlap_step_bytes_min is used with overlap_bytes_min"},
     {BAD(M3 "reply_s = 0.3; rest_s = 1; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
      "missing key \"step_bytes_max\", which reply_s uses"},
     {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
@@ -340,6 +354,11 @@ static const struct broken broken[] = {
      "records_per_s must be in ascending order"},
     {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; record_share_min = 0.4; }"), 5,
      "record_share_min is 0.4, outside "},
+    {M5_OF(Y4, "y"), 4, "regime \"y\": a regime is of M3 where regimes_are_all"},
+    {M3_WITH("\nregimes_are_all = true;"), 5, "regimes_are_all is not used by M3"},
+    {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; tokens_per_second "
+         "= 1; " GAPS PRIOR "\nregimes_are_all = true;"),
+     5, "regimes_are_all is used with regimes"},
     {AFTER_M4(FITS ", " FITS ", " FITS ", " FITS ", " FITS), 4, "more than 4 regimes"},
     {"services = ();\nestimators = { " Y4
      "z = { method = \"M2\"; grade = \"B\"; source = \"s\"; " M2_ONLY " };\nx = { " M3
