@@ -240,11 +240,11 @@ static struct triple tokens_with_apart(const struct estimator *estimator,
 }
 
 /* Of answers on one connection at once, some may have been sent whole: what is more than records of
- * the usual size may be their text. */
+ * the usual size may be their text: for the high end, so the least around them is taken. */
 static double more_at_once(const struct estimator *estimator, const struct exchange_shape *shape)
 {
     double usual = (double)shape->answer_records * (double)shape->modal_bytes;
-    double overhead = overhead_of(estimator, shape).central;
+    double overhead = overhead_of(estimator, shape).low;
 
     if (estimator->method != METHOD_M1 || shape->requests <= 1 || shape->modal_lead == 0)
         return 0;

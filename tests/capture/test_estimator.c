@@ -462,7 +462,7 @@ static void one_of_those_at_once_may_be_whole(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 22.5, 50, 110);
     shape.requests = 2;
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 21.5, 49,
-                  109 + (12000 - 9000 - 2200) / 4.0);
+                  109 + (12000 - 9000 - 1100) / 4.0);
 }
 
 /* 2750 tokens are a second's work at least three times over: it is a stream whose events share
