@@ -188,7 +188,9 @@ struct estimator {
     double image_fetch_share; /* things that are fetched at once have such a share of one each */
     double file_bytes_min; /* web applications: who sends so much to where images come from sends a
                             * file; 0: none is known; */
-    double file_wait_s;    /* that counts with an answer that begins within so much */
+    double file_reply_bytes_min;      /* a segment of so much is a reply: who pauses after it for */
+    double file_pause_s;              /* that long begins another file, if anything; */
+    double file_wait_s;               /* one counts with an answer that begins within so much */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
 

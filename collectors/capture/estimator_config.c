@@ -98,6 +98,9 @@ static const struct confread_key estimator_keys[] = {
     {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
     {"image_fetch_share", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(image_fetch_share), 0, NULL},
     {"file_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(file_bytes_min), 0, NULL},
+    {"file_reply_bytes_min", CONFREAD_DOUBLE, false, 50, 1400, MEMBER(file_reply_bytes_min), 0,
+     NULL},
+    {"file_pause_s", CONFREAD_DOUBLE, false, 0.001, 2, MEMBER(file_pause_s), 0, NULL},
     {"file_wait_s", CONFREAD_DOUBLE, false, 1, 3600, MEMBER(file_wait_s), 0, NULL},
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
@@ -363,6 +366,13 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
     return valid;
 }
 
+static bool check_files(const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    return check_pair(group, "file_bytes_min", "file_reply_bytes_min", diagnostics) &&
+           check_pair(group, "file_bytes_min", "file_pause_s", diagnostics) &&
+           check_pair(group, "file_bytes_min", "file_wait_s", diagnostics);
+}
+
 /* An end that is reported is not looked for where it shows; nor where nothing tells who asks beside
  * an answer. */
 static bool check_end_reports(const config_setting_t *group, struct diagnostics *diagnostics)
@@ -399,6 +409,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"image_fetch_s", false},
                       {"image_fetch_share", false},
                       {"file_bytes_min", false},
+                      {"file_reply_bytes_min", false},
+                      {"file_pause_s", false},
                       {"file_wait_s", false},
                       {"end_report_bytes_min", false},
                       {"end_report_quic_bytes_min", false}};
@@ -411,7 +423,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
     bool valid = true;
 
     if (web) {
-        valid = check_pair(group, "file_bytes_min", "file_wait_s", diagnostics);
+        valid = check_files(group, diagnostics);
         valid &= check_together(group, &of_overlap, 1, diagnostics);
         valid &= check_end_reports(group, diagnostics);
     }

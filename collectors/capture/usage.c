@@ -201,7 +201,7 @@ static void see_fetch(const struct usage *usage, const struct flow *flow,
     fetches_add(usage->fetches,
                 devices_identify(interval_devices(usage->interval), day, piece->client,
                                  flow->direction, flow->service),
-                piece->now_ns, from_client, piece->new_bytes, estimator->file_bytes_min);
+                piece->now_ns, from_client, piece->new_bytes, estimator);
 }
 
 /* Of images that the client of FLOW fetched from elsewhere when this answer had ended. */

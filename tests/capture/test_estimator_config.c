@@ -131,7 +131,8 @@ static void an_estimator_of_web_applications_is_read(void **state)
                           "overlap_step_bytes_min = 250; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "image_fetch_share = 0.3; end_record_max = 90; "
-                          "file_bytes_min = 5000; file_wait_s = 60; "
+                          "file_bytes_min = 5000; file_reply_bytes_min = 90; "
+                          "file_pause_s = 0.1; file_wait_s = 60; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
              NULL, diagnostics);
     const struct estimator *estimator;
@@ -146,6 +147,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
     assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
+    assert_true(estimator->file_reply_bytes_min == 90 && estimator->file_pause_s == 0.1);
     assert_true(estimator->end_record_max == 90);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
     catalogue_free(catalogue);
@@ -185,6 +187,10 @@ static void regimes_are_read(void **state)
     assert_true(estimator_config_find(&set, "x")->regimes_are_all);
 }
 
+#define FILE_BYTES  "file_bytes_min = 2e4; "
+#define FILE_REPLY  "file_reply_bytes_min = 200; "
+#define FILE_PAUSE  "file_pause_s = 0.05; "
+#define FILE_WAIT   "file_wait_s = 60; "
 #define END_REPORTS "\nend_report_bytes_min = 4e4; end_report_quic_bytes_min = 5e4;"
 
 static const struct broken broken[] = {
@@ -241,11 +247,25 @@ static const struct broken broken[] = {
     {M3_WITH(PAGE "image_bytes = 1e5; image_fetch_s = 10; \nimage_fetch_share = 2;"), 5,
      "image_fetch_share is 2"},
     {M3_WITH(PAGE "\nfile_bytes_min = 2e4;"), 5,
+     "file_bytes_min and file_reply_bytes_min are used together"},
+    {M3_WITH(PAGE FILE_REPLY FILE_WAIT "\nfile_bytes_min = 2e4;"), 5,
+     "file_bytes_min and file_pause_s are used together"},
+    {M3_WITH(PAGE FILE_REPLY FILE_PAUSE "\nfile_bytes_min = 2e4;"), 5,
      "file_bytes_min and file_wait_s are used together"},
-    {M3_WITH(PAGE "\nfile_wait_s = 60;"), 5, "file_bytes_min and file_wait_s are used together"},
-    {M3_WITH(PAGE "file_wait_s = 60;\nfile_bytes_min = 999;"), 5, "file_bytes_min is 999"},
-    {M3_WITH(PAGE "file_bytes_min = 2e4;\nfile_wait_s = 0.5;"), 5, "file_wait_s is 0.5"},
-    {M3_WITH("\nfile_bytes_min = 2e4;"), 5, "file_bytes_min is used with reply_s"},
+    {M3_WITH(PAGE "\n" FILE_REPLY), 5, "file_bytes_min and file_reply_bytes_min are used together"},
+    {M3_WITH(PAGE "\n" FILE_PAUSE), 5, "file_bytes_min and file_pause_s are used together"},
+    {M3_WITH(PAGE "\n" FILE_WAIT), 5, "file_bytes_min and file_wait_s are used together"},
+    {M3_WITH(PAGE FILE_REPLY FILE_PAUSE FILE_WAIT "\nfile_bytes_min = 999;"), 5,
+     "file_bytes_min is 999"},
+    {M3_WITH(PAGE FILE_BYTES FILE_PAUSE FILE_WAIT "\nfile_reply_bytes_min = 49;"), 5,
+     "file_reply_bytes_min is 49"},
+    {M3_WITH(PAGE FILE_BYTES FILE_REPLY FILE_WAIT "\nfile_pause_s = 2.1;"), 5,
+     "file_pause_s is 2.1"},
+    {M3_WITH(PAGE FILE_BYTES FILE_REPLY FILE_PAUSE "\nfile_wait_s = 0.5;"), 5,
+     "file_wait_s is 0.5"},
+    {M3_WITH("\n" FILE_BYTES), 5, "file_bytes_min is used with reply_s"},
+    {M3_WITH("\n" FILE_REPLY), 5, "file_reply_bytes_min is used with reply_s"},
+    {M3_WITH("\n" FILE_PAUSE), 5, "file_pause_s is used with reply_s"},
     {M3_WITH(PAGE "overlap_bytes_min = 9000;\nend_report_bytes_min = 4e4;"), 5,
      "end_report_bytes_min and end_report_quic_bytes_min are used together"},
     {M3_WITH(PAGE END_REPORTS), 5, "end_report_bytes_min is used with overlap_bytes_min"},

@@ -359,6 +359,8 @@ static void serve_pictures_and_files(double image_fetch_s, double file_wait_s)
         .image_fetch_s = image_fetch_s,
         .image_fetch_share = 0.25,
         .file_bytes_min = file_wait_s > 0 ? 20000 : 0,
+        .file_reply_bytes_min = 200,
+        .file_pause_s = 0.05,
         .file_wait_s = file_wait_s,
     };
 
