@@ -1085,6 +1085,20 @@ static void the_drift_of_a_way_is_that_of_its_calibration(void **state)
     assert_false(calibrationuse_has_drifted(ledger, &own[1]));
 }
 
+/* Several windows may be complete before it is recorded. */
+static void a_drift_that_is_said_again_is_still_recorded(void **state)
+{
+    (void)state;
+    calibrate(2);
+    send_drift("openai-api", true);
+    send_drift("openai-api", true);
+    assert_true(meter_is_waiting(meter));
+    commit();
+    assert_true(calibrationuse_has_drifted(ledger, &config->calibrations->items[0]));
+    send_drift("openai-api", true);
+    assert_false(meter_is_waiting(meter));
+}
+
 /* What was said of others says nothing of these; nor is anything said of what is not in force. */
 static void new_calibrations_have_not_drifted(void **state)
 {
@@ -1241,6 +1255,7 @@ int main(void)
         TEST(what_is_read_is_told),
         TEST(a_drift_that_cannot_be_written_is_not_forgotten),
         TEST(the_drift_of_a_way_is_that_of_its_calibration),
+        TEST(a_drift_that_is_said_again_is_still_recorded),
         TEST(new_calibrations_have_not_drifted),
         TEST(a_configuration_says_which_calibrations_are_in_use),
         TEST(a_replay_notes_its_own_period_alone),
