@@ -26,12 +26,12 @@ static inline struct factors *factors_without_complaint(const char *path)
 static inline struct catalogue *shipped_catalogue(void)
 {
     struct diagnostics *diagnostics = diagnostics_new();
-    struct catalogue *catalogue = catalogue_load(SHIPPED_SERVICES, NULL, diagnostics);
+    struct catalogue *loaded = catalogue_load(SHIPPED_SERVICES, NULL, diagnostics);
 
     assert_no_complaint(diagnostics);
-    assert_non_null(catalogue);
+    assert_non_null(loaded);
     diagnostics_free(diagnostics);
-    return catalogue;
+    return loaded;
 }
 
 /* The services and directions that we ship, in a scratch configuration with small limits; its state
