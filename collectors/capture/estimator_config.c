@@ -366,11 +366,21 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
     return valid;
 }
 
+/* They wait for their prompt, wherever they were sent. */
 static bool check_files(const config_setting_t *group, struct diagnostics *diagnostics)
 {
+    const config_setting_t *wait = config_setting_get_member(group, "file_wait_s");
+    bool are_elsewhere = config_setting_get_member(group, "file_bytes_min") != NULL;
+    bool are_here = config_setting_get_member(group, "upload_bytes_min") != NULL;
+
+    if (wait && !are_elsewhere && !are_here) {
+        confread_error(wait, diagnostics,
+                       "file_wait_s is used with file_bytes_min or upload_bytes_min");
+        return false;
+    }
     return check_pair(group, "file_bytes_min", "file_reply_bytes_min", diagnostics) &&
            check_pair(group, "file_bytes_min", "file_pause_s", diagnostics) &&
-           check_pair(group, "file_bytes_min", "file_wait_s", diagnostics);
+           (!are_elsewhere || check_pair(group, "file_bytes_min", "file_wait_s", diagnostics));
 }
 
 /* An end that is reported is not looked for where it shows; nor where nothing tells who asks beside

@@ -104,6 +104,14 @@ void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool 
         look_for_file(fetch, now_ns, from_client, bytes, estimator);
 }
 
+void fetches_add_files(struct fetches *fetches, uint64_t device, int64_t now_ns, uint32_t files)
+{
+    struct fetch *fetch = fetch_of(fetches, device, now_ns);
+
+    fetch->last_ns = fetch->file_ns = now_ns;
+    fetch->files = add(fetch->files, files);
+}
+
 /* Of several things at once, icons and profile pictures have less than such a share of an image. */
 static bool has_images(const struct fetch *fetch, double image_bytes_min, double share_min)
 {

@@ -23,6 +23,9 @@ void fetches_free(struct fetches *fetches);
 void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
                  uint32_t bytes, const struct estimator *estimator);
 
+/* DEVICE sent FILES elsewhere, which were told there. */
+void fetches_add_files(struct fetches *fetches, uint64_t device, int64_t now_ns, uint32_t files);
+
 /* The bytes of images that DEVICE began to fetch between FROM_NS and UNTIL_NS; 0 when there are
  * none. They are forgotten. What is fetched at once is images where it is IMAGE_BYTES_MIN or more,
  * and SHARE_MIN of that for each thing. */

@@ -503,6 +503,14 @@ bool webexchange_record(struct webexchange *tracker, const struct estimator *est
            server_record(tracker, estimator, now_ns, size, finished);
 }
 
+uint32_t webexchange_take_files(struct webexchange *tracker)
+{
+    uint32_t files = tracker->files;
+
+    tracker->files = 0;
+    return files;
+}
+
 /* -- Time ------------------------------------------------------------------------------------- */
 
 int64_t webexchange_deadline(const struct webexchange *tracker, const struct estimator *estimator)

@@ -112,6 +112,7 @@ static void an_estimator_is_read(void **state)
 #define Y4                                                                                         \
     "y = { method = \"M4\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
     "bytes_per_token = 2; }; "
+#define FILE_WAIT "file_wait_s = 60; "
 #define M5_OF(before, name)                                                                        \
     "services = ();\nestimators = { " before                                                       \
     "x = { method = \"M5\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
@@ -154,6 +155,16 @@ static void an_estimator_of_web_applications_is_read(void **state)
     diagnostics_free(diagnostics);
 }
 
+static void files_of_the_page_may_wait_alone(void **state)
+{
+    static struct estimator_set set;
+
+    (void)state;
+    write_with_exchanges(M3_WITH(PAGE "upload_bytes_min = 1e5; " FILE_WAIT));
+    assert_true(read_written(&set));
+    assert_true(estimator_config_find(&set, "x")->file_wait_s == 60);
+}
+
 static void regimes_are_read(void **state)
 {
     static struct estimator_set set;
@@ -190,7 +201,6 @@ static void regimes_are_read(void **state)
 #define FILE_BYTES  "file_bytes_min = 2e4; "
 #define FILE_REPLY  "file_reply_bytes_min = 200; "
 #define FILE_PAUSE  "file_pause_s = 0.05; "
-#define FILE_WAIT   "file_wait_s = 60; "
 #define END_REPORTS "\nend_report_bytes_min = 4e4; end_report_quic_bytes_min = 5e4;"
 
 static const struct broken broken[] = {
@@ -254,7 +264,8 @@ static const struct broken broken[] = {
      "file_bytes_min and file_wait_s are used together"},
     {M3_WITH(PAGE "\n" FILE_REPLY), 5, "file_bytes_min and file_reply_bytes_min are used together"},
     {M3_WITH(PAGE "\n" FILE_PAUSE), 5, "file_bytes_min and file_pause_s are used together"},
-    {M3_WITH(PAGE "\n" FILE_WAIT), 5, "file_bytes_min and file_wait_s are used together"},
+    {M3_WITH(PAGE "\n" FILE_WAIT), 5,
+     "file_wait_s is used with file_bytes_min or upload_bytes_min"},
     {M3_WITH(PAGE FILE_REPLY FILE_PAUSE FILE_WAIT "\nfile_bytes_min = 999;"), 5,
      "file_bytes_min is 999"},
     {M3_WITH(PAGE FILE_BYTES FILE_PAUSE FILE_WAIT "\nfile_reply_bytes_min = 49;"), 5,
@@ -590,6 +601,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_estimator_is_read),
         cmocka_unit_test(an_estimator_of_web_applications_is_read),
+        cmocka_unit_test(files_of_the_page_may_wait_alone),
         cmocka_unit_test(regimes_are_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(what_is_wrong_is_returned_too),
