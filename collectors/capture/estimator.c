@@ -60,6 +60,37 @@ static struct triple records_times(const struct estimator *estimator,
                            not_negative(records - overhead.low) * per_record.high};
 }
 
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* Where all ways are known, an answer holds no more than its records do in the densest, and may
+ * hold no more than in the sparsest: seconds in which an image is made have few records, and those
+ * in which nothing is written no token. */
+static struct triple within_regimes(const struct estimator *estimator,
+                                    const struct exchange_shape *shape, struct triple tokens)
+{
+    struct triple most = triple_exact(0);
+    struct estimator way = *estimator;
+
+    for (size_t i = 0; i < estimator->regime_count; i++) {
+        struct triple held;
+
+        way.rule = estimator->regimes[i].rule;
+        held = records_times(&way, shape);
+        tokens.low = smaller(tokens.low, held.low);
+        most = (struct triple){0, larger(most.central, held.central), larger(most.high, held.high)};
+    }
+    return (struct triple){tokens.low, smaller(tokens.central, most.central),
+                           smaller(tokens.high, most.high)};
+}
+
 /* M5. How long several were written at once, nobody can tell: the high end is all the time. */
 static struct triple tokens_in_time(const struct estimator *estimator,
                                     const struct exchange_shape *shape)
@@ -68,7 +99,9 @@ static struct triple tokens_in_time(const struct estimator *estimator,
         triple_scale(estimator->tokens_per_second, (double)shape->answer_ns / 1e9);
 
     tokens.high *= requests_of(shape);
-    return tokens;
+    if (!estimator->regimes_are_all || estimator->regime_count == 0)
+        return tokens;
+    return within_regimes(estimator, shape, tokens);
 }
 
 static struct triple streamed_tokens(const struct estimator *estimator,
@@ -97,16 +130,6 @@ static struct triple streamed_tokens(const struct estimator *estimator,
     default:
         return triple_exact(0);
     }
-}
-
-static double smaller(double a, double b)
-{
-    return a < b ? a : b;
-}
-
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
 }
 
 static bool has_full_datagrams(const struct exchange_shape *shape)
@@ -217,11 +240,11 @@ static struct triple tokens_with_apart(const struct estimator *estimator,
 }
 
 /* Of answers on one connection at once, some may have been sent whole: what is more than records of
- * the usual size may be their text. */
+ * the usual size may be their text: for the high end, so the least around them is taken. */
 static double more_at_once(const struct estimator *estimator, const struct exchange_shape *shape)
 {
     double usual = (double)shape->answer_records * (double)shape->modal_bytes;
-    double overhead = overhead_of(estimator, shape).central;
+    double overhead = overhead_of(estimator, shape).low;
 
     if (estimator->method != METHOD_M1 || shape->requests <= 1 || shape->modal_lead == 0)
         return 0;

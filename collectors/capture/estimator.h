@@ -123,6 +123,7 @@ struct estimator {
     };
     size_t regime_count;
     struct estimator_regime regimes[ESTIMATOR_MAX_REGIMES]; /* the first that fits */
+    bool regimes_are_all; /* of M5, and they of M3: no other way is known */
 
     /* What makes an exchange: a burst of at least request_bytes_min sent by the client in records
      * of at least request_record_min bytes (smaller ones are acknowledgements and keep-alives),
@@ -146,6 +147,7 @@ struct estimator {
     double rest_s;            /* a longer pause is no part of the answer, and may end it */
     double overlap_bytes_min; /* who sends so much without one asks beside an answer; or 0: none */
     double overlap_quic_bytes_min; /* the same for QUIC, whose headers are larger */
+    double overlap_step_bytes_min; /* writes of an answer that goes on beside it have as much */
     double end_report_bytes_min; /* who sends so much beside one reports the end of another; or 0 */
     double end_report_quic_bytes_min;
     double end_record_max; /* HTTP/2: answers end with no record larger than that; or 0 */
@@ -186,7 +188,9 @@ struct estimator {
     double image_fetch_share; /* things that are fetched at once have such a share of one each */
     double file_bytes_min; /* web applications: who sends so much to where images come from sends a
                             * file; 0: none is known; */
-    double file_wait_s;    /* that counts with an answer that begins within so much */
+    double file_reply_bytes_min;      /* a segment of so much is a reply: who pauses after it for */
+    double file_pause_s;              /* that long begins another file, if anything; */
+    double file_wait_s;               /* one counts with an answer that begins within so much */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
 

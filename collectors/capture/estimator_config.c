@@ -41,6 +41,8 @@ static const struct confread_key estimator_keys[] = {
     {"overlap_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_bytes_min), 0, NULL},
     {"overlap_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_quic_bytes_min), 0,
      NULL},
+    {"overlap_step_bytes_min", CONFREAD_DOUBLE, false, 1, 65000, MEMBER(overlap_step_bytes_min), 0,
+     NULL},
     {"end_report_bytes_min", CONFREAD_DOUBLE, false, 1, 1e6, MEMBER(end_report_bytes_min), 0, NULL},
     {"end_report_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 1e6, MEMBER(end_report_quic_bytes_min),
      0, NULL},
@@ -53,6 +55,7 @@ static const struct confread_key estimator_keys[] = {
     {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
     {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
     {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"regimes_are_all", CONFREAD_BOOL, false, 0, 0, MEMBER(regimes_are_all), 0, NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
     {"exchange_sigma", CONFREAD_DOUBLE, false, 0.001, ESTIMATOR_MAX_SIGMA, MEMBER(exchange_sigma),
      0, NULL},
@@ -95,6 +98,9 @@ static const struct confread_key estimator_keys[] = {
     {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
     {"image_fetch_share", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(image_fetch_share), 0, NULL},
     {"file_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(file_bytes_min), 0, NULL},
+    {"file_reply_bytes_min", CONFREAD_DOUBLE, false, 50, 1400, MEMBER(file_reply_bytes_min), 0,
+     NULL},
+    {"file_pause_s", CONFREAD_DOUBLE, false, 0.001, 2, MEMBER(file_pause_s), 0, NULL},
     {"file_wait_s", CONFREAD_DOUBLE, false, 1, 3600, MEMBER(file_wait_s), 0, NULL},
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
@@ -250,6 +256,7 @@ static const struct parameter_use shapes[] = {
     {"overhead_bytes", BIT(METHOD_M4)},
     {"overhead_records", BIT(METHOD_M3)},
     {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
+    {"regimes_are_all", BIT(METHOD_M5)},
     {"refusal_record_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"refusal_s_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_tokens_per_second_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
@@ -359,6 +366,23 @@ static bool check_shape(const config_setting_t *group, const struct estimator *e
     return valid;
 }
 
+/* They wait for their prompt, wherever they were sent. */
+static bool check_files(const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    const config_setting_t *wait = config_setting_get_member(group, "file_wait_s");
+    bool are_elsewhere = config_setting_get_member(group, "file_bytes_min") != NULL;
+    bool are_here = config_setting_get_member(group, "upload_bytes_min") != NULL;
+
+    if (wait && !are_elsewhere && !are_here) {
+        confread_error(wait, diagnostics,
+                       "file_wait_s is used with file_bytes_min or upload_bytes_min");
+        return false;
+    }
+    return check_pair(group, "file_bytes_min", "file_reply_bytes_min", diagnostics) &&
+           check_pair(group, "file_bytes_min", "file_pause_s", diagnostics) &&
+           (!are_elsewhere || check_pair(group, "file_bytes_min", "file_wait_s", diagnostics));
+}
+
 /* An end that is reported is not looked for where it shows; nor where nothing tells who asks beside
  * an answer. */
 static bool check_end_reports(const config_setting_t *group, struct diagnostics *diagnostics)
@@ -383,21 +407,34 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
     static const struct {
         const char *name;
         bool required;
-    } parameters[] = {{"answer_steps_min", true},      {"rest_s", true},
-                      {"sign_of_life_s", true},        {"step_bytes_max", true},
-                      {"overlap_bytes_min", false},    {"overlap_quic_bytes_min", false},
-                      {"event_gap_s", false},          {"end_record_max", false},
-                      {"image_fetch_s", false},        {"image_fetch_share", false},
-                      {"file_bytes_min", false},       {"file_wait_s", false},
-                      {"end_report_bytes_min", false}, {"end_report_quic_bytes_min", false}};
+    } parameters[] = {{"answer_steps_min", true},
+                      {"rest_s", true},
+                      {"sign_of_life_s", true},
+                      {"step_bytes_max", true},
+                      {"overlap_bytes_min", false},
+                      {"overlap_quic_bytes_min", false},
+                      {"event_gap_s", false},
+                      {"end_record_max", false},
+                      {"overlap_step_bytes_min", false},
+                      {"image_fetch_s", false},
+                      {"image_fetch_share", false},
+                      {"file_bytes_min", false},
+                      {"file_reply_bytes_min", false},
+                      {"file_pause_s", false},
+                      {"file_wait_s", false},
+                      {"end_report_bytes_min", false},
+                      {"end_report_quic_bytes_min", false}};
     static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
                                               "refusal_s_max",   "whole_record_min",
                                               "whole_pause_s",   "at_once_gap_s"};
+    static const struct together of_overlap = {"overlap_step_bytes_min", "overlap_bytes_min",
+                                               false};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;
 
     if (web) {
-        valid = check_pair(group, "file_bytes_min", "file_wait_s", diagnostics);
+        valid = check_files(group, diagnostics);
+        valid &= check_together(group, &of_overlap, 1, diagnostics);
         valid &= check_end_reports(group, diagnostics);
     }
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {
@@ -442,7 +479,8 @@ static const struct confread_key regime_keys[] = {
 };
 
 /* A regime takes the rule of an estimator that stands before: so there are no circles. */
-static const char *regime_refusal(const config_setting_t *group, const struct estimator *of)
+static const char *regime_refusal(const config_setting_t *group, const struct estimator *of,
+                                  const struct estimator *estimator)
 {
     bool by_size = config_setting_get_member(group, "record_bytes") != NULL;
 
@@ -456,11 +494,14 @@ static const char *regime_refusal(const config_setting_t *group, const struct es
         return "record_bytes and record_share_min are used together";
     if (!by_size && !config_setting_get_member(group, "records_per_s"))
         return "a regime is told by record_bytes or records_per_s";
+    if (estimator->regimes_are_all && of->method != METHOD_M3)
+        return "a regime is of M3 where regimes_are_all";
     return NULL;
 }
 
 static bool read_regime(const config_setting_t *group, const struct estimator_set *set,
-                        struct estimator_regime *out, struct diagnostics *diagnostics)
+                        const struct estimator *estimator, struct estimator_regime *out,
+                        struct diagnostics *diagnostics)
 {
     struct regime_draft draft = {.records_per_s = {0, 1e9}};
     const struct estimator *of;
@@ -473,7 +514,7 @@ static bool read_regime(const config_setting_t *group, const struct estimator_se
     if (!confread_group(group, regime_keys, COUNT_OF(regime_keys), &draft, diagnostics))
         return false;
     of = estimator_config_find(set, draft.estimator);
-    refusal = regime_refusal(group, of);
+    refusal = regime_refusal(group, of, estimator);
     if (refusal) {
         confread_error(group, diagnostics, "regime \"%s\": %s", draft.estimator, refusal);
         return false;
@@ -502,9 +543,14 @@ static bool read_regimes(const config_setting_t *group, const struct estimator_s
         return false;
     }
     for (int i = 0; i < count; i++)
-        valid &= read_regime(config_setting_get_elem(list, (unsigned)i), set,
+        valid &= read_regime(config_setting_get_elem(list, (unsigned)i), set, estimator,
                              &estimator->regimes[i], diagnostics);
     estimator->regime_count = (size_t)count;
+    if (estimator->regimes_are_all && estimator->method == METHOD_M5 && count == 0) {
+        confread_error(config_setting_get_member(group, "regimes_are_all"), diagnostics,
+                       "regimes_are_all is used with regimes");
+        return false;
+    }
     return valid;
 }
 

@@ -4,14 +4,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "collectors/capture/estimator.h"
+
 /* What comes after a longer silence is another fetch. */
 #define PAUSE_NS 2000000000LL
-/* A reply has the headers of HTTP; without it, a server acknowledges and makes room for more, in
- * some tens of bytes. */
-#define REPLY_BYTES_MIN 200
-/* Who sends a file does not pause for that long because of what the server says meanwhile (session
- * tickets of TLS); who sends the next one asks first where to. */
-#define NEXT_NS 50000000LL
+#define NS_PER_S 1e9
 
 enum { BUCKETS = 1024, PLACES = 4 };
 
@@ -73,28 +70,28 @@ static uint32_t add(uint32_t sum, uint32_t more)
 
 /* A file counts once, as soon as it is large enough. */
 static void look_for_file(struct fetch *fetch, int64_t now_ns, bool from_client, uint32_t bytes,
-                          double file_bytes_min)
+                          const struct estimator *estimator)
 {
     bool was_file;
 
     if (!from_client) {
-        fetch->replied |= bytes >= REPLY_BYTES_MIN;
+        fetch->replied |= bytes >= estimator->file_reply_bytes_min;
         return;
     }
-    if (fetch->replied && now_ns - fetch->said_ns >= NEXT_NS)
+    if (fetch->replied && (double)(now_ns - fetch->said_ns) >= estimator->file_pause_s * NS_PER_S)
         fetch->said = 0;
     fetch->replied = false;
     fetch->said_ns = now_ns;
-    was_file = (double)fetch->said >= file_bytes_min;
+    was_file = fetch->said >= estimator->file_bytes_min;
     fetch->said = add(fetch->said, bytes);
-    if ((double)fetch->said < file_bytes_min)
+    if (fetch->said < estimator->file_bytes_min)
         return;
     fetch->files += !was_file;
     fetch->file_ns = now_ns;
 }
 
 void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
-                 uint32_t bytes, double file_bytes_min)
+                 uint32_t bytes, const struct estimator *estimator)
 {
     struct fetch *fetch = fetch_of(fetches, device, now_ns);
 
@@ -103,8 +100,16 @@ void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool 
         fetch->requests += fetch->requests < UINT32_MAX;
     if (!from_client)
         fetch->bytes = add(fetch->bytes, bytes);
-    if (file_bytes_min > 0)
-        look_for_file(fetch, now_ns, from_client, bytes, file_bytes_min);
+    if (estimator->file_bytes_min > 0)
+        look_for_file(fetch, now_ns, from_client, bytes, estimator);
+}
+
+void fetches_add_files(struct fetches *fetches, uint64_t device, int64_t now_ns, uint32_t files)
+{
+    struct fetch *fetch = fetch_of(fetches, device, now_ns);
+
+    fetch->last_ns = fetch->file_ns = now_ns;
+    fetch->files = add(fetch->files, files);
 }
 
 /* Of several things at once, icons and profile pictures have less than such a share of an image. */

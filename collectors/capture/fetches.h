@@ -11,15 +11,20 @@
  * grows; the oldest go, fetches before files. */
 
 struct fetches;
+struct estimator;
 
 /* NULL when memory is exhausted. */
 struct fetches *fetches_new(void);
 void fetches_free(struct fetches *fetches);
 
 /* DEVICE said BYTES to such a host (at least a request), or was sent them. In time order. What it
- * says until the host replies and it pauses is a file if it is FILE_BYTES_MIN or more; 0: never. */
+ * says until the host replies and it pauses is a file if it is large enough; ESTIMATOR says what
+ * each of these is, or that no file is known. */
 void fetches_add(struct fetches *fetches, uint64_t device, int64_t now_ns, bool from_client,
-                 uint32_t bytes, double file_bytes_min);
+                 uint32_t bytes, const struct estimator *estimator);
+
+/* DEVICE sent FILES elsewhere, which were told there. */
+void fetches_add_files(struct fetches *fetches, uint64_t device, int64_t now_ns, uint32_t files);
 
 /* The bytes of images that DEVICE began to fetch between FROM_NS and UNTIL_NS; 0 when there are
  * none. They are forgotten. What is fetched at once is images where it is IMAGE_BYTES_MIN or more,

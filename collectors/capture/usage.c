@@ -201,7 +201,7 @@ static void see_fetch(const struct usage *usage, const struct flow *flow,
     fetches_add(usage->fetches,
                 devices_identify(interval_devices(usage->interval), day, piece->client,
                                  flow->direction, flow->service),
-                piece->now_ns, from_client, piece->new_bytes, estimator->file_bytes_min);
+                piece->now_ns, from_client, piece->new_bytes, estimator);
 }
 
 /* Of images that the client of FLOW fetched from elsewhere when this answer had ended. */
@@ -217,14 +217,14 @@ static uint64_t fetched_bytes(const struct usage *usage, const struct flow *flow
                         estimator->image_bytes.low, estimator->image_fetch_share);
 }
 
-/* Of files that the client of FLOW sent elsewhere before this answer, which belong to its prompt.
- */
+/* Of files that the client of FLOW sent before this answer, on whatever connection: they belong to
+ * its prompt. */
 static uint32_t sent_files(const struct usage *usage, const struct flow *flow,
                            const struct estimator *estimator, const struct exchange_shape *shape)
 {
     const struct tracked *tracked = tracking_get(usage->tracking, flow->state);
 
-    if (estimator->file_bytes_min <= 0 || tracked->device_day != interval_day(usage->interval))
+    if (estimator->file_wait_s <= 0 || tracked->device_day != interval_day(usage->interval))
         return 0;
     return fetches_take_files(usage->fetches, tracked->device,
                               shape->answer_first_ns -
@@ -360,18 +360,34 @@ struct record_context {
     bool from_client;
 };
 
+/* Prompts may go over another connection than files. */
+static void keep_files(const struct usage *usage, const struct estimator *estimator,
+                       struct tracked *tracked, int64_t now_ns)
+{
+    uint32_t files;
+
+    if (!webexchange_applies(estimator) || estimator->file_wait_s <= 0 ||
+        tracked->device_day != interval_day(usage->interval))
+        return;
+    files = webexchange_take_files(&tracked->web);
+    if (files > 0)
+        fetches_add_files(usage->fetches, tracked->device, now_ns, files);
+}
+
 /* Only application data makes exchanges: handshakes and alerts are not use. Bytes that the capture
  * missed most likely were application data too. */
 static void handle_record(void *opaque, uint8_t type, uint32_t size)
 {
     struct record_context *context = opaque;
+    const struct estimator *estimator = estimator_of(context->usage, context->flow);
     struct exchange_shape finished;
 
     if (type != RECORD_APPLICATION_DATA && type != RECORD_UNKNOWN)
         return;
-    if (add_record(context->tracked, estimator_of(context->usage, context->flow), context->now_ns,
-                   context->from_client, size, &finished))
+    if (add_record(context->tracked, estimator, context->now_ns, context->from_client, size,
+                   &finished))
         count_exchange(context->usage, context->flow, &finished);
+    keep_files(context->usage, estimator, context->tracked, context->now_ns);
 }
 
 /* What has not come by now will not: hands over the records that wait for it. */

@@ -190,7 +190,8 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
         is_beyond_reports(tracker, estimator, tracker->burst_bytes)) {
         tracker->beside_steps = 1;
         tracker->beside_is_end = is_end_report(tracker, estimator) ? 1 : 0;
-    } else if (tracker->beside_steps > 0) {
+    } else if (tracker->beside_steps > 0 &&
+               (double)tracker->write_bytes >= estimator->overlap_step_bytes_min) {
         tracker->beside_steps = (tracker->beside_steps + 1) & 3;
     }
     if (tracker->beside_steps < BESIDE_STEPS)
@@ -500,6 +501,14 @@ bool webexchange_record(struct webexchange *tracker, const struct estimator *est
         note_end(tracker, estimator, now_ns);
     return size >= estimator->answer_record_min &&
            server_record(tracker, estimator, now_ns, size, finished);
+}
+
+uint32_t webexchange_take_files(struct webexchange *tracker)
+{
+    uint32_t files = tracker->files;
+
+    tracker->files = 0;
+    return files;
 }
 
 /* -- Time ------------------------------------------------------------------------------------- */

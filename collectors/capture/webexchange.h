@@ -76,6 +76,9 @@ int64_t webexchange_deadline(const struct webexchange *tracker, const struct est
 bool webexchange_finish(struct webexchange *tracker, const struct estimator *estimator,
                         struct exchange_shape *finished);
 
+/* How many files the client sent since the last answer, or the last call. */
+uint32_t webexchange_take_files(struct webexchange *tracker);
+
 /* Whether something is being answered. */
 bool webexchange_is_open(const struct webexchange *tracker);
 

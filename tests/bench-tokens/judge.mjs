@@ -1,5 +1,6 @@
 /* judge.mjs PROGRAM CONFIGURATION DIRECTORY...: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
- * DIRECTORY/truth.jsonl, as a table in Markdown, one row a service (and interface) and transport. With --require,
+ * DIRECTORY/truth.jsonl, as a table in Markdown, one row a service (and interface) and transport, and one of all transports
+ * ("all"; with those of several prompts at once). With --require,
  * the exit status is 1 when recall or the bias of the sum of all rows of per-token services is plainly broken. With
  * --kind=whole, only of answers that were sent whole (or --kind=stream), where they were not answered with others, and of all of them.
  *
@@ -8,7 +9,7 @@
  * was found to answer n requests together is matched to as many, in the order of their start, and judged by their sum.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
-import { judge, percent, sum, table } from './lib-judge.mjs';
+import { calibrated, judge, percent, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const require = process.argv.includes('--require');
@@ -66,7 +67,8 @@ const rowOf = (name, transport) => {
     return rows.get(key);
 };
 
-const rowsOf = (truth) => [rowOf(nameOf(truth), truth.transport), ...(kind ? [rowOf('together', 'all')] : [])];
+/* Its own row, and that of all of its interface. */
+const rowsOf = (truth) => [rowOf(nameOf(truth), truth.transport), rowOf(kind ? 'together' : truth.dialect ?? truth.service, 'all')];
 
 for (const directory of directories) {
     const founds = foundIn(directory);
@@ -78,7 +80,7 @@ for (const directory of directories) {
     for (const found of founds.filter(({ surplus }) => surplus && !kind)) { // to the row of what was going on there
         const near = log.find((entry) => entry.dialect && entry.client === found.client && entry.client_port === found.port
             && entry.service === found.service);
-        rowOf(near ? nameOf(near) : found.service, near?.transport ?? found.transport).surplus += found.surplus;
+        for (const row of rowsOf(near ?? found)) row.surplus += found.surplus;
     }
 }
 
@@ -87,22 +89,22 @@ const of = (pairs, way) => pairs.map(({ found, truths: own }) => ({ estimate: fo
 /* The bias is that of all of the row: of what was missed, and of what was found too much by matching. */
 const total = (row, way) => sum(row.pairs.map(({ found }) => found[way][1])) / sum(row.truths.map((truth) => truth[`tokens_${way}`])) - 1;
 
-console.log('| interface | transport | true | found | precision | recall | output: median error | bias of the sum | in the band | input: median error | bias of the sum | in the band |');
-console.log('|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|');
+console.log('| interface | transport | true | found | precision | recall | output: median error | bias of the sum | calibrated | in the band | input: median error | bias of the sum | in the band |');
+console.log('|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|');
 for (const row of [...rows.values()].sort((a, b) => (`${a.name} ${a.transport}` < `${b.name} ${b.transport}` ? -1 : 1))) {
     const matched = sum(row.pairs.map(({ truths }) => truths.length));
     const found = matched + row.surplus;
     const [outMedian, , outIn] = judge(of(row.pairs, 'out'));
     const [inMedian, , inIn] = judge(of(row.pairs, 'in'));
     console.log(`| ${[row.name, row.transport, row.truths.length, found, ratio(matched, found), ratio(matched, row.truths.length),
-        outMedian, row.truths.length ? percent(total(row, 'out')) : '–', outIn,
+        outMedian, row.truths.length ? percent(total(row, 'out')) : '–', calibrated(row.pairs, sum(row.truths.map((truth) => truth.tokens_out))), outIn,
         inMedian, row.truths.length ? percent(total(row, 'in')) : '–', inIn].join(' | ')} |`);
 }
 
 /* Generous: what a broken program fails, not what a good one must reach. */
 const LIMITS = { recall: 0.8, precision: 0.8, bias: 0.35, perToken: ['openai-chat', 'mistral-chat'] };
 if (require) {
-    const plain = [...rows.values()].filter(({ name }) => !name.includes('at once'));
+    const plain = [...rows.values()].filter(({ name, transport }) => transport !== 'all' && !name.includes('at once'));
     const pairs = plain.flatMap((row) => row.pairs);
     const truths = plain.flatMap((row) => row.truths);
     const matched = sum(pairs.map(({ truths: own }) => own.length));

@@ -19,6 +19,17 @@ export const sum = (values) => values.reduce((a, b) => a + b, 0);
 export const percent = (value) => `${value > 0 ? '+' : ''}${(100 * value).toFixed(0)} %`;
 const share = (value) => `${(100 * value).toFixed(0)} %`;
 
+/* The bias of the sum against TRUTH, if each half of the matched ones, every other in time, had been the prompts of a calibration
+ * (the ratio of their sums) for the other half; EXTRA is what was counted where nothing was matched. */
+export function calibrated(pairs, truth, extra = 0) {
+    const inTime = [...pairs].sort((a, b) => a.found.time - b.found.time);
+    const halves = [0, 1].map((half) => inTime.filter((_, i) => i % 2 === half));
+    const counted = (half) => sum(half.map(({ found }) => found.out[1]));
+    const ratio = (half) => sum(half.map(({ truths }) => sum(truths.map(({ tokens_out }) => tokens_out)))) / counted(half);
+    if (pairs.length < 2) return '–';
+    return percent((counted(halves[0]) * ratio(halves[1]) + counted(halves[1]) * ratio(halves[0]) + extra * ratio(pairs)) / truth - 1);
+}
+
 /* Median error, bias of the sum, share in the band. Estimates are low/central/high, truths numbers; those that are not known
  * are left out. */
 export function judge(pairs) {

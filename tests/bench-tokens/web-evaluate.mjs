@@ -12,7 +12,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { judge as judgePairs, percent, sum, table } from './lib-judge.mjs';
+import { calibrated, judge as judgePairs, percent, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const [program, configuration, ...directories] = process.argv.slice(2);
@@ -87,17 +87,6 @@ const header = (columns) => {
     console.log(`|${columns.map((_, i) => (i < 2 ? '---' : '--:')).join('|')}|`);
 };
 
-/* The bias of everything, if each half of the matched ones, every other in time, had been the prompts of a calibration
- * (the ratio of their sums, as of M3 to M5) for the rest. */
-function calibrated({ pairs, surplus, truths }) {
-    const halves = [0, 1].map((half) => [...pairs].sort((a, b) => a.found.time - b.found.time).filter((_, i) => i % 2 === half));
-    const counted = (half) => sum(half.map(({ found }) => found.out[1]));
-    const ratio = (half) => sum(half.map(({ truths: own }) => sum(own.map(({ tokens_out }) => tokens_out)))) / counted(half);
-    const truth = sum(truths.map(({ tokens_out }) => tokens_out));
-    const rest = sum(surplus.map(({ out }) => out[1])) * ratio(pairs);
-    return percent((counted(halves[0]) * ratio(halves[1]) + counted(halves[1]) * ratio(halves[0]) + rest) / truth - 1);
-}
-
 /* Median error and share in the band of those matched, bias of everything. */
 function judge({ pairs, surplus, truths }, way) {
     const [error, , inBand] = judgePairs(pairs.map(({ found, truths: own }) => ({ estimate: found[way], truth: sum(own.map((truth) => truth[`tokens_${way}`])) })));
@@ -115,7 +104,7 @@ for (const [key, row] of sorted) {
     const error = countError(key.replace(/ .*/, ''));
     const stated = `${(found * (1 - error)).toFixed(1)} to ${(found * (1 + error)).toFixed(1)}`;
     const [median, bias, inBand] = judge(row, 'out');
-    const output = [median, bias, row.pairs.length > 1 ? calibrated(row) : '–', inBand];
+    const output = [median, bias, calibrated(row.pairs, sum(row.truths.map(({ tokens_out }) => tokens_out)), sum(row.surplus.map(({ out }) => out[1]))), inBand];
     console.log(`| ${[key, row.truths.length, found, stated, rate(right, found), rate(right, row.truths.length), ...output, ...judge(row, 'in')].join(' | ')} |`);
 }
 

@@ -112,6 +112,12 @@ static void an_estimator_is_read(void **state)
 #define Y4                                                                                         \
     "y = { method = \"M4\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
     "bytes_per_token = 2; }; "
+#define FILE_WAIT "file_wait_s = 60; "
+#define M5_OF(before, name)                                                                        \
+    "services = ();\nestimators = { " before                                                       \
+    "x = { method = \"M5\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
+    "tokens_per_second = 2; regimes_are_all = true;\nregimes = (\n{ estimator = \"" name           \
+    "\"; records_per_s = 3; } ); }; };\n"
 #define FITS "{ estimator = \"y\"; records_per_s = 3; }"
 #define AFTER_M4(body)                                                                             \
     "services = ();\nestimators = { " Y4 "\nx = { " M3 "\nregimes = (\n" body " ); }; };\n"
@@ -123,9 +129,11 @@ static void an_estimator_of_web_applications_is_read(void **state)
         load("services = ( { id = \"a\"; " PLAIN "estimator = \"x\"; " HOST(
                  "a.com") " } );\nestimators = { x = { " M3 PAGE
                           "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
+                          "overlap_step_bytes_min = 250; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "image_fetch_share = 0.3; end_record_max = 90; "
-                          "file_bytes_min = 5000; file_wait_s = 60; "
+                          "file_bytes_min = 5000; file_reply_bytes_min = 90; "
+                          "file_pause_s = 0.1; file_wait_s = 60; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
              NULL, diagnostics);
     const struct estimator *estimator;
@@ -136,13 +144,25 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->reply_s == 0.3 && estimator->rest_s == 1);
     assert_true(estimator->step_bytes_max == 4096 && estimator->answer_steps_min == 3);
     assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
+    assert_true(estimator->overlap_step_bytes_min == 250);
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
     assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
+    assert_true(estimator->file_reply_bytes_min == 90 && estimator->file_pause_s == 0.1);
     assert_true(estimator->end_record_max == 90);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);
+}
+
+static void files_of_the_page_may_wait_alone(void **state)
+{
+    static struct estimator_set set;
+
+    (void)state;
+    write_with_exchanges(M3_WITH(PAGE "upload_bytes_min = 1e5; " FILE_WAIT));
+    assert_true(read_written(&set));
+    assert_true(estimator_config_find(&set, "x")->file_wait_s == 60);
 }
 
 static void regimes_are_read(void **state)
@@ -171,9 +191,16 @@ static void regimes_are_read(void **state)
     assert_true(regime->record_bytes_min == 50 && regime->record_bytes_max == 50);
     assert_true(regime->record_share_min == 0.7);
     assert_true(regime->records_per_s_min == 0 && regime->records_per_s_max >= 1e6);
+    assert_false(estimator->regimes_are_all);
     assert_null(estimator_config_find(&set, "z"));
+    write_with_exchanges(M5_OF("y = { " M3 " };", "y"));
+    assert_true(read_written(&set));
+    assert_true(estimator_config_find(&set, "x")->regimes_are_all);
 }
 
+#define FILE_BYTES  "file_bytes_min = 2e4; "
+#define FILE_REPLY  "file_reply_bytes_min = 200; "
+#define FILE_PAUSE  "file_pause_s = 0.05; "
 #define END_REPORTS "\nend_report_bytes_min = 4e4; end_report_quic_bytes_min = 5e4;"
 
 static const struct broken broken[] = {
@@ -199,6 +226,9 @@ static const struct broken broken[] = {
     {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with reply_s"},
     {M3_WITH("\noverlap_bytes_min = 9000;"), 5, "overlap_bytes_min is used with reply_s"},
     {M3_WITH("\noverlap_quic_bytes_min = 9;"), 5, "overlap_quic_bytes_min is used with reply_s"},
+    {M3_WITH("\noverlap_step_bytes_min = 9;"), 5, "overlap_step_bytes_min is used with reply_s"},
+    {M3_WITH(PAGE "\noverlap_step_bytes_min = 9;"), 5,
+     "overlap_step_bytes_min is used with overlap_bytes_min"},
     {BAD(M3 "reply_s = 0.3; rest_s = 1; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
      "missing key \"step_bytes_max\", which reply_s uses"},
     {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
@@ -227,11 +257,26 @@ static const struct broken broken[] = {
     {M3_WITH(PAGE "image_bytes = 1e5; image_fetch_s = 10; \nimage_fetch_share = 2;"), 5,
      "image_fetch_share is 2"},
     {M3_WITH(PAGE "\nfile_bytes_min = 2e4;"), 5,
+     "file_bytes_min and file_reply_bytes_min are used together"},
+    {M3_WITH(PAGE FILE_REPLY FILE_WAIT "\nfile_bytes_min = 2e4;"), 5,
+     "file_bytes_min and file_pause_s are used together"},
+    {M3_WITH(PAGE FILE_REPLY FILE_PAUSE "\nfile_bytes_min = 2e4;"), 5,
      "file_bytes_min and file_wait_s are used together"},
-    {M3_WITH(PAGE "\nfile_wait_s = 60;"), 5, "file_bytes_min and file_wait_s are used together"},
-    {M3_WITH(PAGE "file_wait_s = 60;\nfile_bytes_min = 999;"), 5, "file_bytes_min is 999"},
-    {M3_WITH(PAGE "file_bytes_min = 2e4;\nfile_wait_s = 0.5;"), 5, "file_wait_s is 0.5"},
-    {M3_WITH("\nfile_bytes_min = 2e4;"), 5, "file_bytes_min is used with reply_s"},
+    {M3_WITH(PAGE "\n" FILE_REPLY), 5, "file_bytes_min and file_reply_bytes_min are used together"},
+    {M3_WITH(PAGE "\n" FILE_PAUSE), 5, "file_bytes_min and file_pause_s are used together"},
+    {M3_WITH(PAGE "\n" FILE_WAIT), 5,
+     "file_wait_s is used with file_bytes_min or upload_bytes_min"},
+    {M3_WITH(PAGE FILE_REPLY FILE_PAUSE FILE_WAIT "\nfile_bytes_min = 999;"), 5,
+     "file_bytes_min is 999"},
+    {M3_WITH(PAGE FILE_BYTES FILE_PAUSE FILE_WAIT "\nfile_reply_bytes_min = 49;"), 5,
+     "file_reply_bytes_min is 49"},
+    {M3_WITH(PAGE FILE_BYTES FILE_REPLY FILE_WAIT "\nfile_pause_s = 2.1;"), 5,
+     "file_pause_s is 2.1"},
+    {M3_WITH(PAGE FILE_BYTES FILE_REPLY FILE_PAUSE "\nfile_wait_s = 0.5;"), 5,
+     "file_wait_s is 0.5"},
+    {M3_WITH("\n" FILE_BYTES), 5, "file_bytes_min is used with reply_s"},
+    {M3_WITH("\n" FILE_REPLY), 5, "file_reply_bytes_min is used with reply_s"},
+    {M3_WITH("\n" FILE_PAUSE), 5, "file_pause_s is used with reply_s"},
     {M3_WITH(PAGE "overlap_bytes_min = 9000;\nend_report_bytes_min = 4e4;"), 5,
      "end_report_bytes_min and end_report_quic_bytes_min are used together"},
     {M3_WITH(PAGE END_REPORTS), 5, "end_report_bytes_min is used with overlap_bytes_min"},
@@ -340,6 +385,11 @@ static const struct broken broken[] = {
      "records_per_s must be in ascending order"},
     {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; record_share_min = 0.4; }"), 5,
      "record_share_min is 0.4, outside "},
+    {M5_OF(Y4, "y"), 4, "regime \"y\": a regime is of M3 where regimes_are_all"},
+    {M3_WITH("\nregimes_are_all = true;"), 5, "regimes_are_all is not used by M3"},
+    {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; tokens_per_second "
+         "= 1; " GAPS PRIOR "\nregimes_are_all = true;"),
+     5, "regimes_are_all is used with regimes"},
     {AFTER_M4(FITS ", " FITS ", " FITS ", " FITS ", " FITS), 4, "more than 4 regimes"},
     {"services = ();\nestimators = { " Y4
      "z = { method = \"M2\"; grade = \"B\"; source = \"s\"; " M2_ONLY " };\nx = { " M3
@@ -551,6 +601,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_estimator_is_read),
         cmocka_unit_test(an_estimator_of_web_applications_is_read),
+        cmocka_unit_test(files_of_the_page_may_wait_alone),
         cmocka_unit_test(regimes_are_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(what_is_wrong_is_returned_too),

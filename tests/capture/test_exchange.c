@@ -1392,6 +1392,26 @@ static void tickets_between_headers_and_body_are_no_answer(void **state)
     }
 }
 
+/* Tickets come at once: what the server writes after a pause is an answer, however short, and what
+ * the client says then is the next request. */
+static void what_comes_in_steps_is_no_opening(void **state)
+{
+    (void)state;
+    for (int64_t pause_ns = 9 * MS; pause_ns <= 10 * MS; pause_ns += MS) {
+        bool is_step = pause_ns >= 10 * MS;
+
+        start(&api);
+        client(0, 420);
+        server(1 * MS, 282);
+        server(1 * MS + pause_ns, 282);
+        client(30 * MS, 3900);
+        stream(1 * S, 20 * MS, 40, 400);
+        close_at_end();
+        assert_int_equal(finished, is_step ? 2 : 1);
+        assert_int_equal(shapes[0].request_bytes, is_step ? 420 : 4320);
+    }
+}
+
 /* Who waits for leave to go on, for as long as the way to the server is, asks nothing new; who was
  * not waiting does. */
 static void an_upload_that_waits_is_one_request(void **state)
@@ -1699,6 +1719,7 @@ int main(void)
         cmocka_unit_test(one_of_those_at_once_may_be_refused),
         cmocka_unit_test(the_first_of_those_at_once_may_be_refused),
         cmocka_unit_test(tickets_between_headers_and_body_are_no_answer),
+        cmocka_unit_test(what_comes_in_steps_is_no_opening),
         cmocka_unit_test(an_upload_that_waits_is_one_request),
         cmocka_unit_test(an_upload_over_quic_is_one_request),
         cmocka_unit_test(what_the_server_says_during_an_upload_is_no_answer),

@@ -8,10 +8,14 @@
 
 #include <cmocka.h>
 
+#include "collectors/capture/estimator.h"
+
 #define S      1000000000LL
 #define MS     1000000LL
 #define IMAGE  1e5
 #define DEVICE 0x1234567890abcdefU
+
+static const struct estimator no_files;
 
 static struct fetches *fetches;
 
@@ -35,9 +39,9 @@ static double share = 0.25; /* of an image, for each thing */
 static void fetch(uint64_t device, int64_t now_ns, unsigned requests, uint32_t bytes)
 {
     for (unsigned i = 0; i < requests; i++)
-        fetches_add(fetches, device, now_ns, true, 500, 0);
+        fetches_add(fetches, device, now_ns, true, 500, &no_files);
     for (uint32_t left = bytes; left > 0; left -= left < 1400 ? left : 1400)
-        fetches_add(fetches, device, now_ns, false, left < 1400 ? left : 1400, 0);
+        fetches_add(fetches, device, now_ns, false, left < 1400 ? left : 1400, &no_files);
 }
 
 static uint64_t take(uint64_t device, int64_t from_ns, int64_t until_ns)
@@ -117,29 +121,30 @@ static void bytes_stay_at_their_largest(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++)
-        fetches_add(fetches, DEVICE, S, false, 0x80000000U, 0);
+        fetches_add(fetches, DEVICE, S, false, 0x80000000U, &no_files);
     assert_int_equal(take(DEVICE, 0, 100 * S), UINT32_MAX);
 }
 
 /* -- Files ------------------------------------------------------------------------------------ */
 
-#define FILE_BYTES 20000
-
-static int64_t pace_ns; /* between two segments */
+static const struct estimator usual = {
+    .file_bytes_min = 20000, .file_reply_bytes_min = 200, .file_pause_s = 0.05};
+static const struct estimator *files = &usual; /* what tells them */
+static int64_t pace_ns;                        /* between two segments */
 
 /* BYTES in segments, each of which the server answers with ACKNOWLEDGED bytes. */
 static void send(uint64_t device, int64_t now_ns, uint32_t bytes, uint32_t acknowledged)
 {
     for (uint32_t left = bytes; left > 0; left -= left < 1400 ? left : 1400, now_ns += pace_ns) {
-        fetches_add(fetches, device, now_ns, true, left < 1400 ? left : 1400, FILE_BYTES);
+        fetches_add(fetches, device, now_ns, true, left < 1400 ? left : 1400, files);
         if (acknowledged > 0)
-            fetches_add(fetches, device, now_ns, false, acknowledged, FILE_BYTES);
+            fetches_add(fetches, device, now_ns, false, acknowledged, files);
     }
 }
 
 static void reply(uint64_t device, int64_t now_ns)
 {
-    fetches_add(fetches, device, now_ns, false, 300, FILE_BYTES);
+    fetches_add(fetches, device, now_ns, false, 300, files);
 }
 
 static void a_file_counts_once_it_is_large_enough(void **state)
@@ -162,6 +167,33 @@ static void a_file_counts_once_it_is_large_enough(void **state)
         assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 1000 * S), cases[i].files);
         assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 1000 * S), 0);
     }
+}
+
+/* Three times 10 kB, 30 ms apart, each acknowledged with 150 B. */
+static void its_size_a_reply_and_a_pause_are_of_the_estimator(void **state)
+{
+    static const struct {
+        struct estimator estimator;
+        uint32_t files;
+    } cases[] = {
+        {{.file_bytes_min = 20000, .file_reply_bytes_min = 200, .file_pause_s = 0.05}, 1},
+        {{.file_bytes_min = 20000, .file_reply_bytes_min = 200, .file_pause_s = 0.03}, 1},
+        {{.file_bytes_min = 20000, .file_reply_bytes_min = 150, .file_pause_s = 0.05}, 1},
+        {{.file_bytes_min = 20000, .file_reply_bytes_min = 150, .file_pause_s = 0.03}, 0},
+        {{.file_bytes_min = 10000, .file_reply_bytes_min = 150, .file_pause_s = 0.03}, 3},
+        {{.file_bytes_min = 30001, .file_reply_bytes_min = 200, .file_pause_s = 0.05}, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t start_ns = (int64_t)i * 100 * S;
+
+        files = &cases[i].estimator;
+        for (int part = 0; part < 3; part++)
+            send(DEVICE, start_ns + part * 30 * MS, 10000, 150);
+        assert_int_equal(fetches_take_files(fetches, DEVICE, 0, 1000 * S), cases[i].files);
+    }
+    files = &usual;
 }
 
 /* Each has its reply; and what comes after a silence is another one. */
@@ -244,6 +276,7 @@ int main(void)
         TEST(the_oldest_fetch_goes),
         TEST(bytes_stay_at_their_largest),
         TEST(a_file_counts_once_it_is_large_enough),
+        TEST(its_size_a_reply_and_a_pause_are_of_the_estimator),
         TEST(files_are_told_apart),
         TEST(a_file_may_take_long),
         TEST(only_what_follows_a_reply_is_another_file),

@@ -15,12 +15,11 @@
 #include <cmocka.h>
 
 #include <ftw.h>
-#include <pcap/pcap.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "collectors/capture/source.h"
-#include "tests/capture/film.h"
+#include "tests/capture/filmfile.h"
 #include "tests/capture/same.h"
 
 #define WATCHED_NS (300 * SECOND)
@@ -498,25 +497,6 @@ static void frames_shown_twice_count_once(void **state)
 /* -- Two files -----------------------------------------------------------------------------------
  */
 
-static void write_film(const char *path, size_t from, size_t to)
-{
-    pcap_t *pcap = pcap_open_dead_with_tstamp_precision(film.shots[0].link_type, 262144,
-                                                        PCAP_TSTAMP_PRECISION_NANO);
-    pcap_dumper_t *dumper = pcap_dump_open(pcap, path);
-
-    assert_non_null(dumper);
-    for (const struct shot *shot = film.shots + from; shot < film.shots + to; shot++) {
-        struct pcap_pkthdr header = {
-            {(time_t)(shot->time_ns / SECOND), (suseconds_t)(shot->time_ns % SECOND)},
-            shot->captured,
-            shot->length};
-
-        pcap_dump((u_char *)dumper, &header, shot->bytes);
-    }
-    pcap_dump_close(dumper);
-    pcap_close(pcap);
-}
-
 static void meter_frames(void *context, const struct captured_frame *frames, size_t count)
 {
     metering_frames(context, frames, count);
@@ -542,9 +522,9 @@ static void a_capture_in_two_files_gives_the_same(void **state)
         struct outcome outcome;
         struct metering *metering = begin(&outcome);
 
-        write_film(path, 0, cut);
+        film_write(&film, path, 0, cut);
         assert_true(read_capture(path, meter_frames, metering));
-        write_film(path, cut, film.count);
+        film_write(&film, path, cut, film.count);
         assert_true(read_capture(path, meter_frames, metering));
         end(metering, &outcome);
         assert_true(same_log(&whole.log, &outcome.log));

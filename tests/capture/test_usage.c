@@ -339,7 +339,9 @@ static void begin_case(void **state, size_t number)
     scene_begin(state);
 }
 
-static void serve_pictures_and_files(double image_fetch_s, double file_wait_s)
+/* Of ELSEWHERE: files to the host with the role images are told, too; of HERE: to the page's own.
+ */
+static void serve_files(double image_fetch_s, double file_wait_s, bool elsewhere, bool here)
 {
     struct estimator estimator = {
         .method = METHOD_M4,
@@ -358,13 +360,21 @@ static void serve_pictures_and_files(double image_fetch_s, double file_wait_s)
         .image_bytes = {20000, 40000, 80000},
         .image_fetch_s = image_fetch_s,
         .image_fetch_share = 0.25,
-        .file_bytes_min = file_wait_s > 0 ? 20000 : 0,
+        .upload_bytes_min = here ? 40000 : 0,
+        .file_bytes_min = elsewhere ? 20000 : 0,
+        .file_reply_bytes_min = 200,
+        .file_pause_s = 0.05,
         .file_wait_s = file_wait_s,
     };
 
     scene_service(PICTURES, "pictures", "chat.example", &estimator, ROLE_INFERENCE);
     assert_null(catalogue_add_host(catalogue, "images.example", PICTURES, ROLE_IMAGES));
     assert_null(catalogue_add_host(catalogue, "pages.example", PICTURES, ROLE_ASSETS));
+}
+
+static void serve_pictures_and_files(double image_fetch_s, double file_wait_s)
+{
+    serve_files(image_fetch_s, file_wait_s, file_wait_s > 0, false);
 }
 
 static void serve_pictures(double image_fetch_s)
@@ -523,6 +533,35 @@ static void files_count_with_the_next_answer(void **state)
     }
 }
 
+/* The connection over which they go has no prompt. */
+static void files_on_the_page_count_with_the_next_answer(void **state)
+{
+    static const struct {
+        unsigned device;
+        const char *name;
+        unsigned files;
+        int64_t wait_s;
+        double file_wait_s;
+        bool elsewhere;
+        double uploads;
+    } cases[] = {
+        {1, "chat.example", 1, 5, 600, false, 1},   {1, "chat.example", 1, 590, 600, true, 1},
+        {1, "chat.example", 1, 610, 600, false, 0}, {2, "chat.example", 1, 5, 600, false, 0},
+        {1, "chat.example", 1, 5, 0, false, 0},     {1, "images.example", 1, 5, 600, false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct activity sum;
+
+        begin_case(state, i);
+        serve_files(10, cases[i].file_wait_s, cases[i].elsewhere, true);
+        sum = send_and_ask(cases[i].device, cases[i].name, cases[i].files, cases[i].wait_s);
+        assert_triple(sum.uploads, cases[i].uploads, cases[i].uploads, cases[i].uploads);
+        assert_triple(sum.requests, 2, 2, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +582,7 @@ int main(void)
         TEST(other_fetches_are_no_images_of_an_answer),
         TEST(an_image_may_be_fetched_unseen),
         TEST(files_count_with_the_next_answer),
+        TEST(files_on_the_page_count_with_the_next_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

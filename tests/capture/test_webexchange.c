@@ -487,6 +487,29 @@ static void who_asks_beside_is_answered_together(void **state)
     }
 }
 
+/* Small replies that come late are no answer that goes on. */
+static void what_goes_on_beside_is_as_large_as_the_answer(void **state)
+{
+    static const struct {
+        uint32_t bytes;
+        unsigned small, requests;
+    } cases[] = {{250, 0, 2}, {249, 0, 1}, {250, 1, 2}, {250, 20, 2}};
+    struct estimator stepped = page;
+
+    (void)state;
+    stepped.overlap_step_bytes_min = 250;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&stepped, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 41, 300);
+        client(3 * S + 1, 8000);
+        stream(3 * S + 400 * MS, 50 * MS, 1 + cases[i].small, 100);
+        stream(4 * S + 500 * MS, 50 * MS, 2, cases[i].bytes);
+        close_at_end();
+        assert_int_equal(shapes[0].requests, cases[i].requests);
+    }
+}
+
 /* The text of the first answer goes on while the second prompt is sent, call by call. */
 static void a_burst_goes_on_beside_steps(void **state)
 {
@@ -574,7 +597,6 @@ static void the_report_of_an_end_is_no_question(void **state)
     assert_int_equal(shapes[0].requests, 1);
 }
 
-/* What a page, or a conversation, is loaded again for. */
 /* Pages that tell much when an answer has ended: what goes on then is another one. That it was
  * asked may have been seen too, or not. */
 static void an_end_beside_an_answer_tells_of_two(void **state)
@@ -638,6 +660,7 @@ static void ends_of_before_do_not_count(void **state)
     assert_int_equal(shapes[0].requests, 16); /* it stays there */
 }
 
+/* What a page, or a conversation, is loaded again for. */
 static void who_loads_a_page_beside_asks_nothing(void **state)
 {
     static const struct {
@@ -1108,6 +1131,7 @@ int main(void)
         cmocka_unit_test(nothing_is_answered_that_was_not_asked),
         cmocka_unit_test(steps_far_apart_are_no_answer),
         cmocka_unit_test(who_asks_beside_is_answered_together),
+        cmocka_unit_test(what_goes_on_beside_is_as_large_as_the_answer),
         cmocka_unit_test(a_burst_goes_on_beside_steps),
         cmocka_unit_test(who_asks_before_the_answer_too),
         cmocka_unit_test(the_report_of_an_end_is_no_question),

@@ -59,8 +59,7 @@ static inline struct config *hosted_try(const char *host, const struct config *p
              "state_directory = \"state\"; timezone = \"Europe/Paris\"; rrd_years = 1;\n"
              "services = \"%s\"; services_directory = \"services.d\";\n"
              "directions = \"directions.conf\"; factors = \"%s\";\n%s\n",
-             IAGMETER_SOURCE_ROOT "/conf/services.conf", SHIPPED_FACTORS,
-             host ? "host = \"host.conf\";" : "");
+             SHIPPED_SERVICES, SHIPPED_FACTORS, host ? "host = \"host.conf\";" : "");
     scratch_path(path, "services.d");
     mkdir(path, 0700); /* it may be there */
     scratch_write("services.d/local.conf", hosted_services);

@@ -5,9 +5,10 @@
 #include "daemon/config.h"
 #include "tests/daemon/scratch.h"
 
-#define SHIPPED_FACTORS IAGMETER_SOURCE_ROOT "/conf/factors/2026"
-#define DEMO_CAPTURE    IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
-#define DEMO_TRUTH      IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/truth.tsv"
+#define SHIPPED_SERVICES IAGMETER_SOURCE_ROOT "/conf/services.conf"
+#define SHIPPED_FACTORS  IAGMETER_SOURCE_ROOT "/conf/factors/2026"
+#define DEMO_CAPTURE     IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
+#define DEMO_TRUTH       IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/truth.tsv"
 
 /* Of the directory PATH. */
 static inline struct factors *factors_without_complaint(const char *path)
@@ -19,6 +20,18 @@ static inline struct factors *factors_without_complaint(const char *path)
     assert_non_null(factors);
     diagnostics_free(diagnostics);
     return factors;
+}
+
+/* The services that we ship. */
+static inline struct catalogue *shipped_catalogue(void)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct catalogue *loaded = catalogue_load(SHIPPED_SERVICES, NULL, diagnostics);
+
+    assert_no_complaint(diagnostics);
+    assert_non_null(loaded);
+    diagnostics_free(diagnostics);
+    return loaded;
 }
 
 /* The services and directions that we ship, in a scratch configuration with small limits; its state
@@ -35,8 +48,7 @@ static inline struct config *shipped_config(const char *factors, const struct co
              "limits = { max_flows = 4096; max_tracked_flows = 512; max_reassembly = 64;\n"
              "           max_devices = 1024; };\n"
              "services = \"%s\"; directions = \"%s\"; factors = \"%s\";\n",
-             IAGMETER_SOURCE_ROOT "/conf/services.conf",
-             IAGMETER_SOURCE_ROOT "/conf/directions.conf", factors);
+             SHIPPED_SERVICES, IAGMETER_SOURCE_ROOT "/conf/directions.conf", factors);
     scratch_write("iagmeter.conf", text);
     scratch_path(path, "iagmeter.conf");
     config = config_load(path, previous, diagnostics);

@@ -11,6 +11,7 @@
 #include "daemon/log.h"
 #include "daemon/message.h"
 #include "daemon/rules.h"
+#include "tests/capture/filmfile.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/shipped.h"
 
@@ -127,6 +128,7 @@ struct sums {
     struct activity activity;
     struct coverage coverage;
     unsigned devices;
+    unsigned drifts; /* windows that were complete */
     unsigned intervals;
     uint32_t last_type;
 };
@@ -151,6 +153,8 @@ static struct sums receive_all(void)
             sums.activity.tokens_out = triple_add(sums.activity.tokens_out, activity->tokens_out);
         } else if (message.type == MESSAGE_DEVICES) {
             sums.devices++;
+        } else if (message.type == MESSAGE_DRIFT) {
+            sums.drifts++;
         } else {
             assert_int_equal(message.type, MESSAGE_CLOSED);
             assert_int_equal(message.interval_start % 60, 0);
@@ -262,34 +266,51 @@ static void it_ends_when_the_meter_is_gone(void **state)
     assert_int_equal(end(), EXIT_TROUBLE);
 }
 
+/* Starts a child that waits with room for all of the rules in its socket, since nobody reads them
+ * yet. */
+static bool hold_with_room(const char *file)
+{
+    const int space = 8 << 20;
+
+    hold();
+    start(file, NULL, false);
+    if (setsockopt(control, SOL_SOCKET, SO_SNDBUFFORCE, &space, sizeof(space)) == 0)
+        return true;
+    let_go();
+    end();
+    print_message("SKIPPED: only root may make a socket that large\n");
+    return false;
+}
+
+static struct sums let_go_and_receive_all(void)
+{
+    struct sums sums;
+
+    let_go();
+    await_ready();
+    sums = receive_all();
+    assert_int_equal(end(), EXIT_SUCCESS);
+    return sums;
+}
+
 /* Rules that know no host come while the file is read: what was judged keeps its judgement, the
  * rest is of no known service. */
 static void new_rules_are_used_from_then_on(void **state)
 {
     struct catalogue *nothing = catalogue_new();
-    const int space = 8 << 20;
     struct sums sums;
 
     (void)state;
     for (uint16_t i = 0; i < catalogue_count(config->catalogue); i++)
         assert_true(catalogue_set_service(nothing, i, catalogue_service(config->catalogue, i)));
-    hold();
-    start(DEMO_CAPTURE, NULL, false);
-    /* All of the rules must fit in the socket, since nobody reads them yet. */
-    if (setsockopt(control, SOL_SOCKET, SO_SNDBUFFORCE, &space, sizeof(space)) != 0) {
-        let_go();
-        end();
+    if (!hold_with_room(DEMO_CAPTURE)) {
         catalogue_free(nothing);
-        print_message("SKIPPED: only root may make a socket that large\n");
         skip();
     }
     assert_true(rules_send(control, nothing, config->directions, &config->inference));
-    let_go();
-    await_ready();
-    sums = receive_all();
+    sums = let_go_and_receive_all();
     assert_true(sums.activity.flows > 0);
     assert_true(sums.activity.flows < (unsigned)demo_truth(2));
-    assert_int_equal(end(), EXIT_SUCCESS);
     catalogue_free(nothing);
 }
 
@@ -310,7 +331,6 @@ static struct service_calibrated worthless(const struct estimator *estimator)
 static struct sums read_demo(bool calibrate)
 {
     struct config *fresh = shipped_config(SHIPPED_FACTORS, NULL);
-    const int space = 8 << 20;
     struct sums sums;
 
     for (uint16_t i = 0; i < catalogue_count(fresh->catalogue); i++) {
@@ -319,21 +339,13 @@ static struct sums read_demo(bool calibrate)
 
         assert_true(catalogue_set_calibrated(fresh->catalogue, i, &calibrated));
     }
-    hold();
-    start(DEMO_CAPTURE, NULL, false);
-    if (setsockopt(control, SOL_SOCKET, SO_SNDBUFFORCE, &space, sizeof(space)) != 0) {
-        let_go();
-        end();
+    if (!hold_with_room(DEMO_CAPTURE)) {
         config_free(fresh);
-        print_message("SKIPPED: only root may make a socket that large\n");
         skip();
     }
     if (calibrate)
         assert_true(rules_send(control, fresh->catalogue, fresh->directions, &fresh->inference));
-    let_go();
-    await_ready();
-    sums = receive_all();
-    assert_int_equal(end(), EXIT_SUCCESS);
+    sums = let_go_and_receive_all();
     config_free(fresh);
     return sums;
 }
@@ -353,6 +365,53 @@ static void new_calibrations_are_used_from_then_on(void **state)
     assert_int_equal(mixed.activity.requests.central, shipped.activity.requests.central);
     assert_int_equal(mixed.activity.flows, shipped.activity.flows);
     assert_int_equal(mixed.activity.bytes_down, shipped.activity.bytes_down);
+}
+
+/* Exchanges, each of so many packets that about half are in the first batch, after which new rules
+ * are looked for. */
+static void write_exchanges(const char *path, unsigned count)
+{
+    struct film film;
+    struct talk talk = talk_of(1, 50000);
+
+    film_start(&film);
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.mistral.ai", 0);
+    for (unsigned i = 0; i < count; i++) {
+        talk_exchange(&film, &talk, 1000, 8192 / count, 400, 20 * MILLI);
+        film.clock_ns += 10 * SECOND;
+    }
+    talk_close(&film, &talk);
+    film_write(&film, path, 0, film.count);
+    film_clear(&film);
+}
+
+/* A window takes 50 exchanges: of 60 there is one, unless new rules come meanwhile, with which all
+ * begin anew. */
+static void windows_of_drift_begin_anew_with_new_rules(void **state)
+{
+    uint16_t number = catalogue_find(config->catalogue, "mistral-api");
+    struct service_calibrated calibrated =
+        worthless(&catalogue_service(config->catalogue, number)->estimator);
+    char path[PATH_MAX];
+
+    (void)state;
+    calibrated.ways[ESTIMATOR_NO_WAY] = (struct calibrated_way){400, 50};
+    assert_true(catalogue_set_calibrated(config->catalogue, number, &calibrated));
+    scratch_path(path, "exchanges.pcap");
+    write_exchanges(path, 60);
+    for (int again = 0; again < 2; again++) {
+        struct sums sums;
+
+        if (!hold_with_room(path))
+            skip();
+        if (again)
+            assert_true(
+                rules_send(control, config->catalogue, config->directions, &config->inference));
+        sums = let_go_and_receive_all();
+        assert_int_equal(sums.activity.requests.central, 60);
+        assert_int_equal(sums.drifts, again ? 0 : 1);
+    }
 }
 
 static void half_of_new_rules_change_nothing(void **state)
@@ -487,6 +546,7 @@ int main(void)
         TEST(it_ends_when_the_meter_is_gone),
         TEST(new_rules_are_used_from_then_on),
         TEST(new_calibrations_are_used_from_then_on),
+        TEST(windows_of_drift_begin_anew_with_new_rules),
         TEST(half_of_new_rules_change_nothing),
         TEST(a_source_that_cannot_be_opened_is_said),
         TEST(a_damaged_file_gives_what_came_before_and_trouble),

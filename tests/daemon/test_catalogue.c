@@ -8,9 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/daemon/matching.h"
 #include "tests/daemon/servicesfile.h"
-
-#define ENDPOINTS IAGMETER_SOURCE_ROOT "/../shared/data/endpoints.tsv"
 
 static struct catalogue *services(uint16_t count)
 {
@@ -23,11 +22,6 @@ static struct catalogue *services(uint16_t count)
         assert_true(catalogue_set_service(catalogue, i, &service));
     }
     return catalogue;
-}
-
-static uint16_t match(const struct catalogue *catalogue, const char *name)
-{
-    return catalogue_match(catalogue, name, strlen(name)).service;
 }
 
 static void an_empty_catalogue_matches_nothing(void **state)
@@ -277,11 +271,6 @@ static void ech_names_are_no_hosts(void **state)
     assert_null(catalogue_add_host(catalogue, "b.example.com", 0, 0));
     assert_false(catalogue_is_ech_name(catalogue, "b.example.com", 13));
     catalogue_free(catalogue);
-}
-
-static bool is_resolver(const struct catalogue *catalogue, const char *name)
-{
-    return catalogue_is_resolver(catalogue, name, strlen(name));
 }
 
 static void resolvers_are_names_and_suffixes(void **state)
@@ -850,217 +839,6 @@ static void a_broken_first_file_is_said_once(void **state)
     diagnostics_free(diagnostics);
 }
 
-static struct catalogue *load_sample(void)
-{
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct catalogue *catalogue =
-        catalogue_load(IAGMETER_SOURCE_ROOT "/conf/services.conf", NULL, diagnostics);
-
-    assert_no_complaint(diagnostics);
-    assert_non_null(catalogue);
-    diagnostics_free(diagnostics);
-    return catalogue;
-}
-
-static void the_sample_estimates_text_and_states_no_approval(void **state)
-{
-    static const char *const servers[] = {"local-ollama", "local-vllm", "local-llama"};
-    struct catalogue *catalogue = load_sample();
-
-    (void)state;
-    for (uint16_t i = 0; i < catalogue_count(catalogue); i++) {
-        const struct service *service = catalogue_service(catalogue, i);
-        unsigned written = MODALITY_TEXT | MODALITY_CODE;
-        size_t mixes;
-
-        (void)catalogue_mixes(catalogue, i, &mixes);
-        assert_int_equal(service->approval, APPROVAL_UNSET);
-        if (!(service->modalities & written))
-            assert_int_equal(service->estimator.method, METHOD_NONE);
-        if (service->estimator.method != METHOD_NONE && !service->local) /* that is measured */
-            assert_true(service->model[0] != '\0' || mixes > 0);
-    }
-    assert_true(catalogue_is_ech_name(catalogue, "cloudflare-ech.com", 18));
-    for (size_t i = 0; i < 3; i++) {
-        uint16_t number = catalogue_find(catalogue, servers[i]);
-
-        assert_true(number != SERVICE_NONE);
-        assert_true(catalogue_service(catalogue, number)->local);
-        assert_int_equal(catalogue_service(catalogue, number)->estimator.method, METHOD_EVENTS);
-    }
-    catalogue_free(catalogue);
-}
-
-/* Where a name is shared, an estimator that takes any call of a program for an exchange would make
- * it use after all. Calls by LiveKit are the exception: their shape is that of a call. */
-static void check_shared(void *context, const char *pattern, uint16_t number,
-                         enum service_role role)
-{
-    const struct service *service = catalogue_service(context, number);
-
-    if (role != ROLE_SHARED || strcmp(pattern, "turn.livekit.cloud") == 0)
-        return;
-    if (service->estimator.reply_s > 0) /* steps are no call's reply */
-        return;
-    if (service->estimator.answer_s_min < 2 || service->estimator.answer_slots_min < 6)
-        fail_msg("%s: any answer is use by estimator %s", pattern, service->estimator.name);
-}
-
-static void shared_names_of_the_sample_need_a_streamed_answer(void **state)
-{
-    struct catalogue *catalogue = load_sample();
-
-    (void)state;
-    assert_int_equal(catalogue_match(catalogue, "substrate.office.com", 20).role, ROLE_SHARED);
-    assert_int_equal(catalogue_match(catalogue, "chatgpt.com", 11).role, ROLE_INFERENCE);
-    catalogue_visit_hosts(catalogue, check_shared, catalogue);
-    catalogue_free(catalogue);
-}
-
-static void the_sample_knows_common_resolvers(void **state)
-{
-    static const char *const known[] = {
-        "dns.google",    "cloudflare-dns.com",    "mozilla.cloudflare-dns.com",
-        "dns.quad9.net", "a1b2c3.dns.nextdns.io", "mask.icloud.com",
-        "ns0.fdn.fr"};
-    static const char *const other[] = {"www.google.com", "cloudflare.com", "chatgpt.com",
-                                        "icloud.com",     "www.fdn.fr",     "xfinity.com"};
-    struct catalogue *catalogue = load_sample();
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        assert_true(is_resolver(catalogue, known[i]));
-    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
-        assert_false(is_resolver(catalogue, other[i]));
-    catalogue_free(catalogue);
-}
-
-/* Names that endpoints.tsv lists as inference are shared where its notes tell of more than AI. */
-static bool has_role(struct catalogue_match found, const char *role)
-{
-    return strcmp(service_role_name((enum service_role)found.role), role) == 0 ||
-           (found.role == ROLE_SHARED && strcmp(role, "inference") == 0);
-}
-
-/* Checks one row of endpoints.tsv. Returns whether it names a host. */
-static bool check_endpoint(const struct catalogue *catalogue, char *line)
-{
-    char *save = NULL;
-    char *pattern = strtok_r(line, "\t", &save);
-    char *role = strtok_r(NULL, "\t", &save); /* the service: free text */
-    struct catalogue_match found;
-    char host[HOST_PATTERN_SIZE];
-    size_t length = 0;
-
-    role = strtok_r(NULL, "\t", &save);
-    if (pattern[0] == '#' || strcmp(pattern, "hostname-or-suffix") == 0 || strchr(pattern, ':'))
-        return false; /* a port on any host is no pattern of ours */
-    for (const char *p = pattern + (pattern[0] == '.'); *p; p++)
-        host[length++] = *p == '*' ? 'z' : *p;
-    found = catalogue_match(catalogue, host, length);
-    if (found.service == SERVICE_NONE || !has_role(found, role))
-        fail_msg("%s should be %s", pattern, role);
-    if (pattern[0] == '.') {
-        memmove(host + 7, host, length);
-        memcpy(host, "qx7-zz.", 7); /* a name below, too */
-        found = catalogue_match(catalogue, host, length + 7);
-        assert_true(has_role(found, role));
-        assert_int_not_equal(found.service, SERVICE_NONE);
-    }
-    return true;
-}
-
-static void the_sample_tells_web_from_api(void **state)
-{
-    static const struct {
-        const char *name;
-        const char *service;
-    } expected[] = {
-        {"chatgpt.com", "chatgpt-web"},
-        {"sora.chatgpt.com", "sora"},
-        {"api.openai.com", "openai-api"},
-        {"my-resource.openai.azure.com", "azure-openai"},
-        {"claude.ai", "claude-web"},
-        {"api.anthropic.com", "anthropic-api"},
-        {"gemini.google.com", "gemini-web"},
-        {"europe-west9-aiplatform.googleapis.com", "vertex-ai-europe-west9"},
-        {"asia-east1-aiplatform.googleapis.com", "vertex-ai"},
-        {"bedrock-runtime.eu-west-3.amazonaws.com", "bedrock-eu-west-3"},
-        {"bedrock-runtime.ap-south-1.amazonaws.com", "bedrock"},
-        {"bedrock-runtime-fips.us-east-1.amazonaws.com", "bedrock-us-east-1"},
-        {"bedrock-runtime-fips.ca-central-1.amazonaws.com", "bedrock"},
-        {"bedrock-runtime.eu-west-3.api.aws", "bedrock-eu-west-3"},
-        {"bedrock-mantle.eu-central-1.api.aws", "bedrock-eu-central-1"},
-        {"bedrock-mantle.us-east-2.api.aws", "bedrock"},
-        {"bedrock-runtime.eusc-de-east-1.amazonaws.eu", "bedrock-eusc-de-east-1"},
-        {"aiplatform.eu.rep.googleapis.com", "vertex-ai-eu"},
-        {"aiplatform.us.rep.googleapis.com", "vertex-ai"},
-        {"eu-west-1.api.x.ai", "xai-api"},
-        {"models.github.ai", "github-models"},
-        {"agentn.api5.cursor.sh", "cursor"},
-        {"us-eu.gcpp.cursor.sh", "cursor"},
-        {"api.fireworks.ai", "fireworks-api"},
-        {"api.cerebras.ai", "cerebras-api"},
-        {"eu-de.ml.cloud.ibm.com", "watsonx-eu-de"},
-        {"us-south.ml.cloud.ibm.com", "watsonx"},
-        {"inference.generativeai.eu-frankfurt-1.oci.oraclecloud.com",
-         "oci-generative-ai-eu-frankfurt-1"},
-        {"inference.generativeai.uk-london-1.oci.oraclecloud.com", "oci-generative-ai"},
-        {"llm-x.eu-central-1.maas.aliyuncs.com", "alibaba-model-studio"},
-        {"cn-hongkong.dashscope.aliyuncs.com", "alibaba-model-studio"},
-        {"api.moonshot.ai", "moonshot-api"},
-        {"openai.inference.de-txl.ionos.com", "ionos-ai"},
-        {"api.tokenfactory.nebius.com", "nebius"},
-        {"api.scaleway.ai", "scaleway-ai"},
-        {"oai.endpoints.kepler.ai.cloud.ovh.net", "ovh-ai"},
-        {"q.eu-central-1.amazonaws.com", "amazon-q-eu-central-1"},
-        {"eu.api.openai.com", "openai-api-eu"},
-        {"api.us.mistral.ai", "mistral-api-us"},
-        {"x.francecentral.models.ai.azure.com", "azure-ai-francecentral"},
-        {"x.eastus.models.ai.azure.com", "azure-ai"},
-        {"swedencentral.api.cognitive.microsoft.com", "azure-cognitive-swedencentral"},
-        {"chat.mistral.ai", "mistral-web"},
-        {"api.eu.mistral.ai", "mistral-api"},
-        {"proxy.individual.githubcopilot.com", "github-copilot"},
-        {"albert.api.etalab.gouv.fr", "albert-api"},
-        {"ragarenn.eskemm-numerique.fr", "ragarenn"},
-    };
-    struct catalogue *catalogue = load_sample();
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        uint16_t number = match(catalogue, expected[i].name);
-
-        assert_int_not_equal(number, SERVICE_NONE);
-        assert_string_equal(catalogue_service(catalogue, number)->id, expected[i].service);
-    }
-    assert_int_equal(match(catalogue, "www.google.com"), SERVICE_NONE);
-    assert_int_equal(match(catalogue, "outlook.office.com"), SERVICE_NONE);
-    assert_int_equal(match(catalogue, "s3.eu-west-3.amazonaws.com"), SERVICE_NONE);
-    assert_int_equal(match(catalogue, "s3.eu-west-3.api.aws"), SERVICE_NONE);
-    catalogue_free(catalogue);
-}
-
-static void the_sample_knows_every_endpoint(void **state)
-{
-    struct catalogue *catalogue;
-    FILE *stream = fopen(ENDPOINTS, "re");
-    char line[4096];
-    unsigned rows = 0;
-
-    (void)state;
-    if (!stream) {
-        print_message("SKIPPED: %s is not here\n", ENDPOINTS);
-        skip();
-    }
-    catalogue = load_sample();
-    while (fgets(line, sizeof(line), stream))
-        rows += check_endpoint(catalogue, line);
-    fclose(stream);
-    assert_in_range(rows, 190, 250);
-    catalogue_free(catalogue);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1091,11 +869,6 @@ int main(void)
         cmocka_unit_test(what_stands_twice_is_said_with_both_places),
         cmocka_unit_test(further_files_have_no_estimators),
         cmocka_unit_test(a_broken_first_file_is_said_once),
-        cmocka_unit_test(the_sample_estimates_text_and_states_no_approval),
-        cmocka_unit_test(shared_names_of_the_sample_need_a_streamed_answer),
-        cmocka_unit_test(the_sample_knows_common_resolvers),
-        cmocka_unit_test(the_sample_tells_web_from_api),
-        cmocka_unit_test(the_sample_knows_every_endpoint),
     };
 
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

@@ -274,14 +274,11 @@ static struct config *load_with_import(const char *directory)
 {
     size_t size;
     char path[PATH_MAX];
-    struct diagnostics *diagnostics = diagnostics_new();
-    struct catalogue *shipped =
-        catalogue_load(IAGMETER_SOURCE_ROOT "/conf/services.conf", NULL, diagnostics);
+    struct catalogue *shipped = shipped_catalogue();
     FILE *stream = open_memstream(&complaints, &size);
     struct import *import;
     FILE *file;
 
-    diagnostics_free(diagnostics);
     import = import_ut1(directory, shipped, stream);
     fclose(stream);
     assert_non_null(import);
@@ -333,7 +330,6 @@ static void link_list(const char *list, const char *name)
 /* None of the real list takes a name from a reviewed service, and all that is new is known. */
 static void the_real_list_is_imported(void **state)
 {
-    struct diagnostics *diagnostics = diagnostics_new();
     struct catalogue *shipped;
     struct config *config;
     char line[300];
@@ -343,7 +339,6 @@ static void the_real_list_is_imported(void **state)
     (void)state;
     if (access(LISTS "/ut1_ai_domains", R_OK) != 0) {
         print_message("SKIPPED: %s is not here\n", LISTS);
-        diagnostics_free(diagnostics);
         skip();
     }
     scratch_mkdir("ai");
@@ -353,7 +348,7 @@ static void the_real_list_is_imported(void **state)
     link_list("ut1_doh_domains", "doh/domains");
     config = load_with_import(scratch_directory);
     assert_string_equal(complaints, "");
-    shipped = catalogue_load(IAGMETER_SOURCE_ROOT "/conf/services.conf", NULL, diagnostics);
+    shipped = shipped_catalogue();
     for (int list = 0; list < 2; list++) {
         stream = fopen(list ? LISTS "/ut1_doh_domains" : LISTS "/ut1_ai_domains", "re");
         while (fgets(line, sizeof(line), stream)) {
@@ -374,7 +369,6 @@ static void the_real_list_is_imported(void **state)
     assert_in_range(lines, 3000, 4000);
     catalogue_free(shipped);
     config_free(config);
-    diagnostics_free(diagnostics);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

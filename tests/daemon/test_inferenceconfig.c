@@ -49,7 +49,7 @@ static void load(const char *group)
     snprintf(text, sizeof(text),
              "services = \"%s\"; directions = \"directions.conf\"; factors = \"%s\";\n"
              "inference = {\n%s\n};\n",
-             IAGMETER_SOURCE_ROOT "/conf/services.conf", SHIPPED_FACTORS, group);
+             SHIPPED_SERVICES, SHIPPED_FACTORS, group);
     scratch_write("iagmeter.conf", text);
     scratch_path(path, "iagmeter.conf");
     config_free(config);

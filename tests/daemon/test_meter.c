@@ -18,18 +18,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "tests/daemon/meterworld.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/daemon/shipped.h"
 
-#define T0  INT64_C(1790000040) /* a multiple of 60 */
 #define DAY 20717
-
-static struct config *config;
-static struct ledger *ledger;
-static struct roundrobin *roundrobin;
-static struct meter *meter;
-static int64_t clock_s; /* monotonic */
 
 /* -- Setting up ------------------------------------------------------------------------------- */
 
@@ -63,77 +57,15 @@ static void copy_factors(const char *directory, const char *file, const char *fr
     }
 }
 
-static void open_stores(void)
-{
-    char error[2 * PATH_MAX];
-
-    ledger = ledger_open(config->state_directory, true, error, sizeof(error));
-    if (!ledger)
-        fail_msg("%s", error);
-    roundrobin = roundrobin_new(config->state_directory, config->rrd_years);
-    assert_non_null(roundrobin);
-    meter = meter_new(config, ledger, roundrobin);
-    assert_non_null(meter);
-}
-
-static void close_stores(void)
-{
-    meter_free(meter);
-    roundrobin_free(roundrobin);
-    ledger_close(ledger);
-    meter = NULL;
-    roundrobin = NULL;
-    ledger = NULL;
-}
-
-static void give_names(void)
-{
-    struct message message;
-
-    for (uint16_t i = 0; i < catalogue_count(config->catalogue); i++) {
-        message_start(&message, MESSAGE_SERVICE);
-        message.number = i;
-        message.body.service = *catalogue_service(config->catalogue, i);
-        assert_true(meter_take(meter, 0, &message));
-    }
-    for (uint16_t i = 0; i < directions_count(config->directions); i++) {
-        message_start(&message, MESSAGE_DIRECTION);
-        message.number = i;
-        message.body.direction = *directions_get(config->directions, i);
-        assert_true(meter_take(meter, 0, &message));
-    }
-    message_start(&message, MESSAGE_RULES_END);
-    assert_true(meter_take(meter, 0, &message));
-}
-
 static int setup(void **state)
 {
-    if (scratch_setup(state) != 0)
+    if (world_setup(state) != 0)
         return -1;
     signal(SIGXFSZ, SIG_IGN);
-    log_open("test");
-    calendar_set_zone("Europe/Paris");
-    scratch_mkdir("state");
-    clock_s = 1000;
     config = shipped_config(SHIPPED_FACTORS, NULL);
     open_stores();
     give_names();
     return 0;
-}
-
-static int teardown(void **state)
-{
-    close_stores();
-    config_free(config);
-    return scratch_teardown(state);
-}
-
-static uint16_t service(const char *id)
-{
-    uint16_t number = catalogue_find(config->catalogue, id);
-
-    assert_int_not_equal(number, SERVICE_NONE);
-    return number;
 }
 
 static struct message activity(uint16_t direction, uint16_t service_id, int64_t interval, double k)
@@ -155,11 +87,6 @@ static struct message activity(uint16_t direction, uint16_t service_id, int64_t 
     return message;
 }
 
-static void take(unsigned worker, struct message message)
-{
-    assert_true(meter_take(meter, worker, &message));
-}
-
 static void send_closed(unsigned worker, int64_t interval)
 {
     struct message message;
@@ -169,12 +96,6 @@ static void send_closed(unsigned worker, int64_t interval)
     message.body.coverage.covered_ns = UINT64_C(60000000000);
     message.body.coverage.packets = 10;
     take(worker, message);
-}
-
-static void commit_at(int64_t now_s)
-{
-    if (meter_commit(meter, now_s, clock_s) != LEDGER_OK)
-        fail_msg("%s", ledger_error(ledger));
 }
 
 static void commit(void)
@@ -281,7 +202,7 @@ static double shown(const char *direction, const char *id, const char *source, i
 
 static void activity_is_recorded_with_its_impact(void **state)
 {
-    struct message sent = activity(1, service("openai-api"), T0, 3);
+    struct message sent = activity(1, service_number("openai-api"), T0, 3);
     struct impact expected = impact_of(config, &sent);
     struct sums sums;
 
@@ -356,7 +277,7 @@ static void without_a_number_of_captures_there_is_one(void **state)
 static void no_capture_process_can_end_the_meter_by_its_sums(void **state)
 {
     struct message closed;
-    struct message sums = activity(1, service("openai-api"), T0, 3);
+    struct message sums = activity(1, service_number("openai-api"), T0, 3);
 
     (void)state;
     message_start(&closed, MESSAGE_CLOSED);
@@ -381,7 +302,7 @@ static void no_capture_process_can_end_the_meter_by_its_sums(void **state)
 /* An interval is computed with what the service ran then, whenever it comes in. */
 static void each_interval_has_the_models_of_its_month(void **state)
 {
-    uint16_t id = service("chatgpt-web");
+    uint16_t id = service_number("chatgpt-web");
     const struct service *chatgpt = catalogue_service(config->catalogue, id);
     int64_t august, day;
     struct message before, after;
@@ -420,7 +341,7 @@ static void a_service_without_a_model_has_activity_but_no_impact(void **state)
     message_start(&named, MESSAGE_SERVICE);
     named.number = 900;
     snprintf(named.body.service.id, sizeof(named.body.service.id), "new-thing");
-    take(0, named);
+    assert_true(meter_take(meter, 0, &named));
     take(0, activity(0, 900, T0, 1));
     send_closed(0, T0);
     commit();
@@ -451,14 +372,14 @@ static void devices_are_the_most_of_the_day(void **state)
     const char *code = directions_get(config->directions, 2)->code;
 
     (void)state;
-    send_devices(0, 2, service("claude-web"), 4);
+    send_devices(0, 2, service_number("claude-web"), 4);
     send_closed(0, T0);
     commit();
     assert_int_equal(devices_of(code, "claude-web"), 4);
-    send_devices(0, 2, service("claude-web"), 9);
+    send_devices(0, 2, service_number("claude-web"), 9);
     send_closed(0, T0 + 60);
     commit();
-    send_devices(0, 2, service("claude-web"), 1); /* after a restart */
+    send_devices(0, 2, service_number("claude-web"), 1); /* after a restart */
     send_closed(0, T0 + 120);
     commit();
     assert_int_equal(devices_of(code, "claude-web"), 9);
@@ -468,7 +389,7 @@ static void devices_of_captures_are_the_most_of_one(void **state)
 {
     (void)state;
     for (unsigned worker = 0; worker < 2; worker++) {
-        send_devices(worker, 2, service("claude-web"), 4 + worker);
+        send_devices(worker, 2, service_number("claude-web"), 4 + worker);
         send_closed(worker, T0);
     }
     commit();
@@ -477,12 +398,12 @@ static void devices_of_captures_are_the_most_of_one(void **state)
 
 static void messages_that_make_no_sense_here_are_refused(void **state)
 {
-    struct message message = activity(1, service("openai-api"), T0, 1);
+    struct message message = activity(1, service_number("openai-api"), T0, 1);
 
     (void)state;
     message.interval_start = T0 + 1;
     assert_false(meter_take(meter, 0, &message));
-    message = activity(200, service("openai-api"), T0, 1); /* has no name */
+    message = activity(200, service_number("openai-api"), T0, 1); /* has no name */
     assert_false(meter_take(meter, 0, &message));
     message = activity(1, 901, T0, 1);
     assert_false(meter_take(meter, 0, &message));
@@ -491,7 +412,7 @@ static void messages_that_make_no_sense_here_are_refused(void **state)
     assert_false(meter_take(meter, 0, &message));
     message_start(&message, MESSAGE_HOST);
     assert_false(meter_take(meter, 0, &message));
-    message = activity(1, service("openai-api"), T0, 1);
+    message = activity(1, service_number("openai-api"), T0, 1);
     assert_false(meter_take(meter, 64, &message));
     meter_worker_gone(meter, 64);
     send_closed(0, T0);
@@ -504,7 +425,7 @@ static void messages_that_make_no_sense_here_are_refused(void **state)
 static void parts_of_one_interval_are_added(void **state)
 {
     const char *code = directions_get(config->directions, 1)->code;
-    struct message sent = activity(1, service("openai-api"), T0, 1);
+    struct message sent = activity(1, service_number("openai-api"), T0, 1);
     struct impact expected = impact_of(config, &sent);
 
     (void)state;
@@ -536,14 +457,14 @@ static void what_a_dead_process_had_not_closed_is_forgotten(void **state)
     const char *code = directions_get(config->directions, 1)->code;
 
     (void)state;
-    take(0, activity(1, service("openai-api"), T0, 1));
-    take(1, activity(1, service("openai-api"), T0, 2));
+    take(0, activity(1, service_number("openai-api"), T0, 1));
+    take(1, activity(1, service_number("openai-api"), T0, 2));
     send_closed(1, T0);
-    take(1, activity(1, service("openai-api"), T0 + 60, 100));
-    send_devices(1, 1, service("openai-api"), 77);
+    take(1, activity(1, service_number("openai-api"), T0 + 60, 100));
+    send_devices(1, 1, service_number("openai-api"), 77);
     meter_worker_gone(meter, 1);
     send_closed(0, T0);
-    take(0, activity(1, service("openai-api"), T0 + 60, 4));
+    take(0, activity(1, service_number("openai-api"), T0 + 60, 4));
     send_closed(0, T0 + 60);
     commit();
     assert_close(sums_of(T0, T0 + 60, NULL, NULL).activity.requests.central, 3);
@@ -553,7 +474,7 @@ static void what_a_dead_process_had_not_closed_is_forgotten(void **state)
     assert_false(meter_is_waiting(meter));
     assert_close(shown(code, "openai-api", "requests_central", T0, T0 + 120), 7);
     /* Another process under its number starts afresh. */
-    take(1, activity(1, service("openai-api"), T0 + 120, 8));
+    take(1, activity(1, service_number("openai-api"), T0 + 120, 8));
     send_closed(1, T0 + 120);
     send_closed(0, T0 + 120);
     commit();
@@ -566,13 +487,13 @@ static void the_running_interval_is_shown_when_it_is_over(void **state)
     const char *code = directions_get(config->directions, 1)->code;
 
     (void)state;
-    take(0, activity(1, service("openai-api"), T0, 1));
+    take(0, activity(1, service_number("openai-api"), T0, 1));
     send_closed(0, T0); /* the process was stopped in the middle of the minute */
     meter_worker_gone(meter, 0);
     commit_at(T0 + 30);
     assert_false(meter_has_unwritten(meter));
     assert_true(meter_is_waiting(meter));
-    take(0, activity(1, service("openai-api"), T0, 2)); /* and started again */
+    take(0, activity(1, service_number("openai-api"), T0, 2)); /* and started again */
     send_closed(0, T0);
     commit_at(T0 + 59);
     assert_true(meter_is_waiting(meter));
@@ -595,7 +516,7 @@ static void limit_files(rlim_t size)
 static void a_ledger_that_cannot_be_written_loses_nothing(void **state)
 {
     const char *code = directions_get(config->directions, 1)->code;
-    uint16_t number = service("openai-api");
+    uint16_t number = service_number("openai-api");
     const char *text;
 
     (void)state;
@@ -631,8 +552,8 @@ static void a_ledger_that_cannot_be_written_loses_nothing(void **state)
 static void numbers_given_in_a_failed_transaction_are_void(void **state)
 {
     (void)state;
-    take(0, activity(1, service("openai-api"), T0, 1));
-    take(0, activity(2, service("mistral-api"), T0, 2));
+    take(0, activity(1, service_number("openai-api"), T0, 1));
+    take(0, activity(2, service_number("mistral-api"), T0, 2));
     send_closed(0, T0);
     overhear_start();
     limit_files(0);
@@ -663,7 +584,7 @@ static void attempts_grow_rarer_and_can_be_hurried(void **state)
     int64_t delay_s = 1;
 
     (void)state;
-    take(0, activity(1, service("openai-api"), T0, 1));
+    take(0, activity(1, service_number("openai-api"), T0, 1));
     send_closed(0, T0);
     overhear_start();
     limit_files(0);
@@ -686,7 +607,7 @@ static void a_ledger_that_is_broken_is_the_end(void **state)
 {
     (void)state;
     assert_int_equal(scratch_sql("state/ledger.db", "DROP TABLE coverage"), SQLITE_OK);
-    take(0, activity(1, service("openai-api"), T0, 1));
+    take(0, activity(1, service_number("openai-api"), T0, 1));
     send_closed(0, T0);
     assert_int_equal(meter_commit(meter, INT64_MAX, clock_s), LEDGER_FATAL);
     assert_non_null(strstr(ledger_error(ledger), "ledger.db"));
@@ -705,7 +626,7 @@ static void files_of_graphs_that_cannot_be_written_are_said_once(void **state)
     scratch_write("state/rrd", "not a directory");
     overhear_start();
     for (int64_t i = 0; i < 5; i++) {
-        take(0, activity(1, service("openai-api"), T0 + 60 * i, 1));
+        take(0, activity(1, service_number("openai-api"), T0 + 60 * i, 1));
         send_closed(0, T0 + 60 * i);
         clock_s += 60;
         commit();
@@ -727,7 +648,7 @@ static void files_of_graphs_that_cannot_be_written_are_said_once(void **state)
 /* A large authority's sums wait, for hours: the meter stops taking them in time, and goes on. */
 static void more_is_not_taken_than_can_be_held(void **state)
 {
-    uint16_t number = service("openai-api");
+    uint16_t number = service_number("openai-api");
     int64_t taken = 0;
 
     (void)state;
@@ -760,7 +681,7 @@ static void more_is_not_taken_than_can_be_held(void **state)
  */
 static void one_long_interval_is_taken_to_its_end(void **state)
 {
-    struct message message = activity(1, service("openai-api"), T0, 1);
+    struct message message = activity(1, service_number("openai-api"), T0, 1);
     double taken = 0;
 
     (void)state;
@@ -769,7 +690,7 @@ static void one_long_interval_is_taken_to_its_end(void **state)
     assert_true(taken > 10000);
     /* Nothing more fits: that process is given up, and the others go on. */
     meter_worker_gone(meter, 0);
-    take(1, activity(1, service("openai-api"), T0, 2));
+    take(1, activity(1, service_number("openai-api"), T0, 2));
     send_closed(1, T0);
     assert_false(meter_is_full(meter));
     commit();
@@ -797,7 +718,7 @@ static bool count_factor_set(void *context, const char *vintage, uint64_t digest
 
 static void new_factors_are_for_later_intervals(void **state)
 {
-    struct message sent = activity(1, service("openai-api"), T0, 3);
+    struct message sent = activity(1, service_number("openai-api"), T0, 3);
     struct impact before = impact_of(config, &sent);
     struct impact after;
     struct sums sums;
@@ -847,7 +768,7 @@ static void new_factors_are_for_later_intervals(void **state)
 
 static void an_interval_in_which_the_factors_changed_has_both(void **state)
 {
-    struct message sent = activity(1, service("openai-api"), T0, 3);
+    struct message sent = activity(1, service_number("openai-api"), T0, 3);
     struct impact expected = impact_of(config, &sent);
     char path[PATH_MAX];
 
@@ -871,7 +792,7 @@ static void any_number_of_changes_while_sums_wait_is_survived(void **state)
 {
     (void)state;
     for (int64_t i = 0; i < 40; i++) {
-        take(0, activity(1, service("openai-api"), T0 + 60 * i, 1));
+        take(0, activity(1, service_number("openai-api"), T0 + 60 * i, 1));
         send_closed(0, T0 + 60 * i);
         change_to(shipped_config(SHIPPED_FACTORS, config));
         give_names();
@@ -914,7 +835,7 @@ static void send_one(struct sent_sums *sums, const char *code, int64_t interval)
 
     while (strcmp(directions_get(config->directions, direction)->code, code) != 0)
         direction++;
-    message = activity(direction, service("openai-api"), interval, k);
+    message = activity(direction, service_number("openai-api"), interval, k);
     take(0, message);
     sums->requests += (long double)message.body.activity.requests.central;
     sums->tokens_out += (long double)message.body.activity.tokens_out.central;
@@ -992,7 +913,7 @@ static void the_last_finished_interval_is_known(void **state)
 {
     (void)state;
     assert_int_equal(meter_shown_until(ledger, config, T0 + 30), T0);
-    take(0, activity(1, service("openai-api"), T0, 1));
+    take(0, activity(1, service_number("openai-api"), T0, 1));
     send_closed(0, T0);
     commit_at(T0 + 30);
     assert_int_equal(meter_shown_until(ledger, config, T0 + 30), T0);
@@ -1051,7 +972,7 @@ static void send_drift_of(const char *id, size_t way, bool drifted)
     struct message message;
 
     message_start(&message, MESSAGE_DRIFT);
-    message.number = service(id);
+    message.number = service_number(id);
     message.body.drift.transport = TRANSPORT_TCP;
     message.body.drift.way = (uint8_t)way;
     message.body.drift.drifted = drifted;
@@ -1071,7 +992,7 @@ static void the_drift_of_a_way_is_that_of_its_calibration(void **state)
     (void)state;
     calibrate(2);
     own[1] = own[0];
-    estimator = &catalogue_service(config->catalogue, service("openai-api"))->estimator;
+    estimator = &catalogue_service(config->catalogue, service_number("openai-api"))->estimator;
     assert_true(estimator->regime_count > 0);
     snprintf(own[1].regime, sizeof(own[1].regime), "%s", estimator->regimes[0].name);
     send_drift_of("openai-api", 0, true);
@@ -1083,6 +1004,20 @@ static void the_drift_of_a_way_is_that_of_its_calibration(void **state)
     commit();
     assert_true(calibrationuse_has_drifted(ledger, &own[0]));
     assert_false(calibrationuse_has_drifted(ledger, &own[1]));
+}
+
+/* Several windows may be complete before it is recorded. */
+static void a_drift_that_is_said_again_is_still_recorded(void **state)
+{
+    (void)state;
+    calibrate(2);
+    send_drift("openai-api", true);
+    send_drift("openai-api", true);
+    assert_true(meter_is_waiting(meter));
+    commit();
+    assert_true(calibrationuse_has_drifted(ledger, &config->calibrations->items[0]));
+    send_drift("openai-api", true);
+    assert_false(meter_is_waiting(meter));
 }
 
 /* What was said of others says nothing of these; nor is anything said of what is not in force. */
@@ -1146,7 +1081,7 @@ static void assert_used(const char *id, int64_t since_s, const char *expected)
  * had to be tried twice. What was recorded before stays as it is. */
 static void a_configuration_says_which_calibrations_are_in_use(void **state)
 {
-    uint16_t number = service("openai-api");
+    uint16_t number = service_number("openai-api");
     struct sums before, after;
 
     (void)state;
@@ -1208,7 +1143,7 @@ static void a_replay_notes_its_own_period_alone(void **state)
     assert_used("openai-api", T0 + 600, "- a test");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 int main(void)
 {
@@ -1241,6 +1176,7 @@ int main(void)
         TEST(what_is_read_is_told),
         TEST(a_drift_that_cannot_be_written_is_not_forgotten),
         TEST(the_drift_of_a_way_is_that_of_its_calibration),
+        TEST(a_drift_that_is_said_again_is_still_recorded),
         TEST(new_calibrations_have_not_drifted),
         TEST(a_configuration_says_which_calibrations_are_in_use),
         TEST(a_replay_notes_its_own_period_alone),

@@ -465,6 +465,16 @@ static void ways_are_in_force_together(void **state)
     config_free(with_calibrations("\"fast.conf\", \"calibration.conf\"", NULL));
 }
 
+/* What answers that tell no way are is said by the newest; of one day, by the last in the list. */
+static void of_one_day_the_last_counts(void **state)
+{
+    (void)state;
+    scratch_write("calibration.conf", IN_WAY("2026-11-02", "slow", "9"));
+    scratch_write("fast.conf", IN_WAY("2026-11-02", "fast", "2"));
+    check_together("\"calibration.conf\", \"fast.conf\"", 2);
+    check_together("\"fast.conf\", \"calibration.conf\"", 9);
+}
+
 /* A file of all answers that is itself outdated takes the place of none. */
 static void what_is_not_in_force_replaces_nothing(void **state)
 {
@@ -561,6 +571,7 @@ int main(void)
         TEST(requests_are_fitted_of_all_ways),
         TEST(an_older_file_is_of_all_answers),
         TEST(ways_are_in_force_together),
+        TEST(of_one_day_the_last_counts),
         TEST(of_input_the_newest_counts),
         TEST(a_way_that_is_not_known_is_refused),
         TEST(what_is_not_in_force_replaces_nothing),

@@ -21,39 +21,15 @@
 
 #include "tests/close.h"
 #include "tests/daemon/hosted.h"
+#include "tests/daemon/meterworld.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/scratchsql.h"
 
-#define T0        INT64_C(1790000040) /* a multiple of 60 */
 #define MINUTE_NS UINT64_C(60000000000)
 #define KILLS     25
 #define J_PER_KWH 3.6e6
 
-static struct config *config;
-static struct ledger *ledger;
-static struct roundrobin *roundrobin;
-static struct meter *meter;
-static int64_t clock_s; /* monotonic */
-
 /* -- Setting up ------------------------------------------------------------------------------- */
-
-static void give_names(void)
-{
-    struct message message;
-
-    for (uint16_t i = 0; i < catalogue_count(config->catalogue); i++) {
-        message_start(&message, MESSAGE_SERVICE);
-        message.number = i;
-        message.body.service = *catalogue_service(config->catalogue, i);
-        assert_true(meter_take(meter, 0, &message));
-    }
-    for (uint16_t i = 0; i < directions_count(config->directions); i++) {
-        message_start(&message, MESSAGE_DIRECTION);
-        message.number = i;
-        message.body.direction = *directions_get(config->directions, i);
-        assert_true(meter_take(meter, 0, &message));
-    }
-}
 
 enum device { GPU0, GPU1, HOST, RAPL, DEVICES };
 
@@ -77,68 +53,24 @@ static void name_devices(void)
     }
 }
 
-static void open_stores(void)
+static void open_with_devices(void)
 {
-    char error[2 * PATH_MAX];
-
-    ledger = ledger_open(config->state_directory, true, error, sizeof(error));
-    if (!ledger)
-        fail_msg("%s", error);
-    roundrobin = roundrobin_new(config->state_directory, config->rrd_years);
-    assert_non_null(roundrobin);
-    meter = meter_new(config, ledger, roundrobin);
-    assert_non_null(meter);
+    open_stores();
     meter_worker_here(meter, 0);
     give_names();
     name_devices();
 }
 
-static void close_stores(void)
-{
-    meter_free(meter);
-    roundrobin_free(roundrobin);
-    ledger_close(ledger);
-    meter = NULL;
-    roundrobin = NULL;
-    ledger = NULL;
-}
-
 static int setup(void **state)
 {
-    if (scratch_setup(state) != 0)
+    if (world_setup(state) != 0)
         return -1;
-    log_open("test");
-    calendar_set_zone("Europe/Paris");
-    scratch_mkdir("state");
-    clock_s = 1000;
     config = hosted_config(hosted_host, NULL);
-    open_stores();
+    open_with_devices();
     return 0;
 }
 
-static int teardown(void **state)
-{
-    close_stores();
-    config_free(config);
-    return scratch_teardown(state);
-}
-
 /* -- Messages --------------------------------------------------------------------------------- */
-
-static uint16_t service_number(const char *id)
-{
-    uint16_t number = catalogue_find(config->catalogue, id);
-
-    assert_int_not_equal(number, SERVICE_NONE);
-    return number;
-}
-
-static void take(unsigned worker, struct message message)
-{
-    assert_true(
-        message_check(&message, worker == METER_COUNTERS ? SENDER_COUNTERS : SENDER_CAPTURE));
-    assert_true(meter_take(meter, worker, &message));
-}
 
 static void send_use(uint16_t direction, const char *service, int64_t interval,
                      const struct attribution_use *use)
@@ -206,12 +138,6 @@ static void send_closed(int64_t interval, uint32_t open_s)
     message.interval_start = interval;
     message.body.coverage.covered_ns = MINUTE_NS;
     take(0, message);
-}
-
-static void commit_at(int64_t now_s)
-{
-    if (meter_commit(meter, now_s, clock_s) != LEDGER_OK)
-        fail_msg("%s", ledger_error(ledger));
 }
 
 /* A minute of both cards and the host, without any request. */
@@ -433,7 +359,7 @@ static void a_restart_between_any_two_steps_changes_nothing(void **state)
         assert_int_equal(shared_until(), i == 0 ? -1 : T0 + 60 * (int64_t)(i + (i % 3 != 0)));
         assert_all_is_shared();
         close_stores();
-        open_stores();
+        open_with_devices();
     }
     send_closed(T0 + 60 * ATTRIBUTION_INTERVALS, 0);
     send_metered(T0 + 60 * ATTRIBUTION_INTERVALS);
@@ -446,7 +372,7 @@ static void work_until_killed(const struct attribution_case *given)
 {
     int64_t first, last = T0;
 
-    open_stores();
+    open_with_devices();
     ledger_span(ledger, &first, &last);
     for (size_t i = 0;; i++) {
         last += 60;
@@ -481,11 +407,11 @@ static void a_kill_at_any_instant_shares_nothing_twice(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_all_is_shared();
-        open_stores();
+        open_with_devices();
         rows = sums_of(0, INT64_MAX, NULL, NULL).rows;
         close_stores();
     }
-    open_stores();
+    open_with_devices();
     print_message("%d kills, %zu rows shared\n", kills, rows);
     assert_days_agree();
 }
@@ -895,7 +821,7 @@ static void shares_and_how_far_they_go_are_one_transaction(void **state)
     assert_true(weight_of("DSN") == 10);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 /* -- What servers counted themselves ---------------------------------------------------------- */
 
@@ -1008,7 +934,7 @@ static void what_only_the_server_counted_is_unassigned_after_a_quarter_of_an_hou
         recorded = recorded_of("unassigned", "qwen3-8b");
         assert_true(recorded.use.requests == (minute < 15 ? 0 : 2));
         close_stores();
-        open_stores();
+        open_with_devices();
     }
     assert_true(recorded.use.tokens_in == 100 && recorded.use.tokens_out == 25);
     unseen = unseen_of("unassigned");

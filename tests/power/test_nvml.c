@@ -260,6 +260,48 @@ static void counters_that_take_long_are_read_rarely(void **state)
     }
 }
 
+struct uneven_clock {
+    const int64_t *takes_us; /* of each reading of the only board */
+    unsigned looks;          /* two a reading */
+    int64_t now_ns;
+};
+
+static int64_t read_uneven_clock(void *context)
+{
+    struct uneven_clock *uneven = context;
+
+    if (uneven->looks % 2 == 1)
+        uneven->now_ns += uneven->takes_us[uneven->looks / 2] * 1000;
+    uneven->looks++;
+    return uneven->now_ns;
+}
+
+/* Whichever it is; there is no fourth. */
+static void the_quickest_of_three_readings_says_how_rarely(void **state)
+{
+    static const int64_t takes_us[][4] = {
+        {4000, 90000, 8000, 1}, {90000, 4000, 8000, 1}, {90000, 8000, 4000, 1}};
+
+    (void)state;
+    load_text("0 0 1000 100\n");
+    for (size_t i = 0; i < sizeof(takes_us) / sizeof(*takes_us); i++) {
+        struct uneven_clock uneven = {.takes_us = takes_us[i]};
+        const struct power_setup own = {.root = scratch_directory,
+                                        .options = &options,
+                                        .now_ns = read_uneven_clock,
+                                        .context = &uneven};
+        char error[400];
+
+        source = &power_nvml;
+        source_state = source->open(&own, error, sizeof(error));
+        assert_non_null(source_state);
+        assert_int_equal(uneven.looks, 6);
+        assert_int_equal(source->channels(source_state, channels), 1);
+        assert_int_equal(channels[0].every_ms, 800);
+        close_source();
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup_source, unload)
 
 int main(void)
@@ -279,6 +321,7 @@ int main(void)
         TEST(a_board_without_either_is_shown_as_unsupported),
         TEST(a_counter_at_zero_is_none),
         TEST(counters_that_take_long_are_read_rarely),
+        TEST(the_quickest_of_three_readings_says_how_rarely),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_TESTS_MATCHING_H
+#define IAGMETER_TESTS_MATCHING_H
+
+#include "daemon/catalogue.h"
+
+#include <string.h>
+
+/* What a catalogue says of a name in letters. */
+
+/* The number of its service, or SERVICE_NONE. */
+static inline uint16_t match(const struct catalogue *catalogue, const char *name)
+{
+    return catalogue_match(catalogue, name, strlen(name)).service;
+}
+
+static inline bool is_resolver(const struct catalogue *catalogue, const char *name)
+{
+    return catalogue_is_resolver(catalogue, name, strlen(name));
+}
+
+#endif
