@@ -9,6 +9,7 @@ resolveNames();
 const CONNECT = {
     'curl-h1': (place) => curl({ ...place, version: '--http1.1' }), 'curl-h2': (place) => curl({ ...place, version: '--http2' }),
     'node-h1': nodeH1, 'fetch-h1': nodeFetch, 'node-h2': nodeH2, 'node-h2-parallel': nodeH2, 'ngtcp2-h3': ngtcp2,
+    'ngtcp2-h3-parallel': ngtcp2,
 };
 
 const SEARCH = {
@@ -62,11 +63,20 @@ async function ask(connection, session, exchange) {
     throw new Error(`${session.interface} ${session.client} ${exchange.id}: refused three times`);
 }
 
+/* All at once, with the prompt of the first. */
+async function askAll(connection, session) {
+    const requests = session.exchanges.map((exchange) => REQUESTS[session.interface]({ ...session, ...exchange }));
+    const paths = requests.map(([path], i) => `${path}${path.includes('?') ? '&' : '?'}bench=${session.exchanges[i].id}`);
+    await connection.postAll(paths, JSON.stringify(requests[0][2]));
+}
+
 async function play(session) {
     await sleep(1000 * session.start);
     const place = { host: session.host, from: `198.51.100.${session.device}`, ca };
     const connection = CONNECT[session.client](place);
-    if (session.at_once)
+    if (session.at_once && connection.postAll)
+        await askAll(connection, session);
+    else if (session.at_once)
         await Promise.all(session.exchanges.map((exchange, i) => sleep(300 * i).then(() => ask(connection, session, exchange))));
     else for (const exchange of session.exchanges) {
         await ask(connection, session, exchange);

@@ -19,7 +19,8 @@ const ANSWERS = {
 const planned = new Map(makePlan(JSON.parse(options)).flatMap((session) =>
     session.exchanges.map((exchange) => [exchange.id, { ...session, ...exchange, refused: 0 }])));
 
-const idOf = (body) => body.user ?? body.metadata?.user_id ?? body.labels?.user;
+/* Of prompts that one client sends at once with one body, the address has the number. */
+const idOf = (exchange, body) => new URL(exchange.path, 'https://host').searchParams.get('bench') ?? body.user ?? body.metadata?.user_id ?? body.labels?.user;
 const textOf = (body) => [body.instructions, body.system, ...(body.messages ?? [{ content: body.input }]).map(({ content }) => content),
     ...(body.contents ?? []).map(({ parts }) => parts[0].text)].filter(Boolean).join('\n');
 
@@ -30,7 +31,7 @@ async function handle(exchange) {
         return;
     }
     const body = exchange.json();
-    const plan = planned.get(idOf(body));
+    const plan = planned.get(idOf(exchange, body));
     const [write, refuse] = ANSWERS[plan.interface];
     exchange.entry.dialect = plan.interface;
     exchange.entry.id = plan.id;

@@ -1,6 +1,6 @@
 /* judge.mjs PROGRAM CONFIGURATION DIRECTORY...: what PROGRAM (iagmeter) finds in DIRECTORY/capture.pcap beside
  * DIRECTORY/truth.jsonl, as a table in Markdown, one row a service (and interface) and transport, and one of all transports
- * ("all"; with those of several prompts at once). With --require,
+ * ("all"; with those of several prompts at once, but for those in one instant). With --require,
  * the exit status is 1 when recall or the bias of the sum of all rows of per-token services is plainly broken. With
  * --kind=whole, only of answers that were sent whole (or --kind=stream), where they were not answered with others, and of all of them.
  *
@@ -59,7 +59,9 @@ function match(founds, truths) {
     return pairs;
 }
 
-const nameOf = (truth) => `${truth.dialect ?? truth.service}${truth.at_once ? ', several at once' : ''}`;
+/* The client of HTTP/3 sends them all in one flight, so that nothing tells how many they are. */
+const inOneInstant = (truth) => truth.at_once && truth.transport === 'h3';
+const nameOf = (truth) => `${truth.dialect ?? truth.service}${inOneInstant(truth) ? ', in one instant' : truth.at_once ? ', several at once' : ''}`;
 const rows = new Map();
 const rowOf = (name, transport) => {
     const key = `${name}\t${transport}`;
@@ -68,7 +70,8 @@ const rowOf = (name, transport) => {
 };
 
 /* Its own row, and that of all of its interface. */
-const rowsOf = (truth) => [rowOf(nameOf(truth), truth.transport), rowOf(kind ? 'together' : truth.dialect ?? truth.service, 'all')];
+const rowsOf = (truth) => [rowOf(nameOf(truth), truth.transport),
+    ...(inOneInstant(truth) ? [] : [rowOf(kind ? 'together' : truth.dialect ?? truth.service, 'all')])];
 
 for (const directory of directories) {
     const founds = foundIn(directory);
@@ -104,7 +107,7 @@ for (const row of [...rows.values()].sort((a, b) => (`${a.name} ${a.transport}` 
 /* Generous: what a broken program fails, not what a good one must reach. */
 const LIMITS = { recall: 0.8, precision: 0.8, bias: 0.35, perToken: ['openai-chat', 'mistral-chat'] };
 if (require) {
-    const plain = [...rows.values()].filter(({ name, transport }) => transport !== 'all' && !name.includes('at once'));
+    const plain = [...rows.values()].filter(({ name, transport }) => transport !== 'all' && !name.includes('at once') && !name.includes('instant'));
     const pairs = plain.flatMap((row) => row.pairs);
     const truths = plain.flatMap((row) => row.truths);
     const matched = sum(pairs.map(({ truths: own }) => own.length));
