@@ -2175,6 +2175,71 @@ static void encrypted_resolvers_are_counted_once(void **state)
     assert_names(5, 0, 0, 0);
 }
 
+/* What is sent to it first, over TLS or QUIC. */
+static void ask_resolver(struct talk *talk, bool quic, const char *name, bool broken)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = name, .ech = name && strcmp(name, ECH_HOST) == 0};
+
+    if (quic) {
+        quic_hello(talk, name);
+        return;
+    }
+    make_hello(&bytes, &parts);
+    if (broken)
+        bytes.at[6] = 3; /* longer than any hello */
+    talk_open(&film, talk);
+    talk_say(&film, talk, FROM_CLIENT, &bytes, 1400);
+}
+
+/* RFC 6066, 3: https://203.0.113.53/dns-query shows no name. Whether one was read, and whether a
+ * resolver was asked, are two questions. */
+static void resolvers_are_known_by_their_address(void **state)
+{
+    static const struct {
+        const char *name;
+        uint16_t port;
+        bool quic;
+        bool broken;
+        bool elsewhere;
+        unsigned resolvers;
+        unsigned fates[4];
+    } cases[] = {
+        {NULL, 443, false, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 443, true, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 443, false, true, false, 1, {0, 0, 0, 1}},
+        {NULL, 853, false, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 853, true, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 853, false, true, true, 1, {0, 0, 0, 1}},
+        {ECH_HOST, 443, false, false, false, 1, {0, 0, 1, 0}},
+        {RESOLVER_HOST, 443, false, false, false, 1, {1, 0, 0, 0}},
+        /* Another service of that address or port, or no such address. */
+        {"www.example", 443, false, false, false, 0, {1, 0, 0, 0}},
+        {NULL, 8443, false, false, false, 0, {0, 0, 0, 1}},
+        {NULL, 443, false, false, true, 0, {0, 0, 0, 1}},
+        {NULL, 443, true, false, true, 0, {0, 0, 0, 1}},
+        {NULL, 443, false, true, true, 0, {0, 0, 0, 1}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        struct talk talk = talk_of(1, 50000);
+        const unsigned *fates = cases[i / 2].fates;
+        unsigned last = cases[i / 2].elsewhere ? 54 : 53;
+
+        film_clear(&film);
+        talk.server = i % 2 ? address6(last == 53 ? 0x5353 : 0x5354) : address4(203, 0, 113, last);
+        if (i % 2)
+            talk.client = address6(1);
+        talk.server_port = cases[i / 2].port;
+        ask_resolver(&talk, cases[i / 2].quic, cases[i / 2].name, cases[i / 2].broken);
+        scene_play();
+        assert_int_equal(coverage().flows_resolver, cases[i / 2].resolvers);
+        assert_names(fates[0], fates[1], fates[2], fates[3]);
+        assert_nothing_counted();
+    }
+}
+
 /* -- Copies -------------------------------------------------------------------------------------
  */
 
@@ -2925,6 +2990,7 @@ int main(void)
         TEST(answers_over_tcp_may_be_overtaken),
         TEST(only_servers_answer),
         TEST(encrypted_resolvers_are_counted_once),
+        TEST(resolvers_are_known_by_their_address),
         TEST(copies_of_packets_count_once),
         TEST(other_datagrams_of_the_same_make_are_no_copies),
         TEST(trials_of_the_path_are_no_use),
