@@ -126,6 +126,38 @@ static void an_opening_may_carry_the_hello(void **state)
     assert_int_equal(coverage().flows, 1);
 }
 
+/* The alert that ended the session before, or a heartbeat (RFC 6520), in the hello's segment or in
+ * one before; of a hello in two segments, the second may come first. */
+static void a_hello_may_follow_an_alert_or_a_heartbeat(void **state)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 1500};
+
+    (void)state;
+    for (unsigned how = 0; how < 12; how++) {
+        struct talk talk = talk_of(1, 50000);
+        unsigned size = how & 1 ? 19 : 2;
+        uint32_t cuts[2] = {how < 8 ? size + 5 : 1000, 0};
+
+        film_clear(&film);
+        if (how & 2)
+            talk_open(&film, &talk);
+        bytes.length = 0;
+        put_record_header(&bytes, how & 1 ? 24 : 21, size);
+        put_fill(&bytes, 1, size);
+        put_hello(&bytes, &parts);
+        cuts[1] = (uint32_t)bytes.length;
+        if (how < 4)
+            talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+        else
+            say_overtaken(&talk, &bytes, cuts, 2, how < 8 || !(how & 2) ? 2 : 0);
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
 /* A server that takes no data with an opening makes the client send them again. */
 static void fast_open_may_be_refused(void **state)
 {
@@ -2909,6 +2941,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_opening_may_carry_the_hello),
+        TEST(a_hello_may_follow_an_alert_or_a_heartbeat),
         TEST(fast_open_may_be_refused),
         TEST(an_opening_may_be_overtaken_by_its_answer),
         TEST(a_hello_may_be_overtaken_anywhere),
