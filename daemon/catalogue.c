@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/catalogue.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "collectors/capture/estimator_config.h"
 #include "daemon/confread.h"
+#include "daemon/directions.h"
 
 #define MAX_NAME      253 /* RFC 1035, 2.3.4, without the trailing dot */
 #define MAX_LABEL     63
@@ -21,12 +23,13 @@ enum pattern_kind {
     KIND_WILDCARD,
     KIND_ECH,
     KIND_RESOLVER,
-    KIND_RESOLVER_SUFFIX
+    KIND_RESOLVER_SUFFIX,
+    KIND_RESOLVER_ADDRESS
 };
-enum list { LIST_HOSTS, LIST_ECH, LIST_RESOLVERS };
+enum list { LIST_HOSTS, LIST_ECH, LIST_RESOLVERS, LIST_RESOLVER_ADDRESSES };
 
 struct pattern {
-    char *text; /* lower case, with the leading dot of a suffix */
+    char *text; /* lower case, with the leading dot of a suffix; or an address */
     uint64_t hash;
     uint16_t length;
     uint16_t number;
@@ -329,6 +332,29 @@ static const char *parse_pattern(const char *text, enum pattern_kind *kind, char
     return NULL;
 }
 
+/* Writes ADDRESS, as it is written in one way only, to OUT[MAX_NAME + 1]. Returns false when it is
+ * of no family. */
+static bool write_address(const struct address *address, char *out, size_t *length)
+{
+    if ((address->family != 4 && address->family != 6) ||
+        !inet_ntop(address->family == 6 ? AF_INET6 : AF_INET, address->bytes, out, MAX_NAME + 1))
+        return false;
+    *length = strlen(out);
+    return true;
+}
+
+static const char *parse_address(const char *text, char *out, size_t *length)
+{
+    struct address address;
+    unsigned bits;
+
+    if (strchr(text, '/'))
+        return "address of a whole network";
+    if (directions_parse_prefix(text, &address, &bits) || !write_address(&address, out, length))
+        return "not an address";
+    return NULL;
+}
+
 /* The same for an entry of LIST. */
 static const char *parse_entry(enum list list, const char *text, enum pattern_kind *kind,
                                char *name, size_t *length)
@@ -338,6 +364,10 @@ static const char *parse_entry(enum list list, const char *text, enum pattern_ki
     if (list == LIST_ECH) {
         *kind = KIND_ECH;
         return normalise(text, strlen(text), false, name, length);
+    }
+    if (list == LIST_RESOLVER_ADDRESSES) {
+        *kind = KIND_RESOLVER_ADDRESS;
+        return parse_address(text, name, length);
     }
     problem = parse_pattern(text, kind, name, length);
     if (problem || list == LIST_HOSTS)
@@ -358,7 +388,7 @@ static const char *add_pattern(struct catalogue *catalogue, enum pattern_kind ki
     char *text;
 
     if (find_pattern(catalogue, kind, name, length, hash))
-        return "duplicate host";
+        return kind == KIND_RESOLVER_ADDRESS ? "duplicate address" : "duplicate host";
     if (index == MAX_PATTERNS)
         return "too many hosts";
     if (!reserve(catalogue) || asprintf(&text, "%s%s", is_suffix(kind) ? "." : "", name) < 0)
@@ -413,6 +443,11 @@ const char *catalogue_add_resolver(struct catalogue *catalogue, const char *patt
     return add_entry(catalogue, LIST_RESOLVERS, pattern, SERVICE_NONE, ROLE_INFERENCE);
 }
 
+const char *catalogue_add_resolver_address(struct catalogue *catalogue, const char *text)
+{
+    return add_entry(catalogue, LIST_RESOLVER_ADDRESSES, text, SERVICE_NONE, ROLE_INFERENCE);
+}
+
 bool catalogue_is_ech_name(const struct catalogue *catalogue, const char *name, size_t length)
 {
     char lower[MAX_NAME + 1];
@@ -435,6 +470,15 @@ bool catalogue_is_resolver(const struct catalogue *catalogue, const char *name, 
             return true;
     }
     return find_pattern(catalogue, KIND_RESOLVER, lower, length, hash) != NULL;
+}
+
+bool catalogue_is_resolver_address(const struct catalogue *catalogue, const struct address *address)
+{
+    char text[MAX_NAME + 1];
+    size_t length;
+
+    return write_address(address, text, &length) &&
+           find_pattern(catalogue, KIND_RESOLVER_ADDRESS, text, length, hash_name(text, length));
 }
 
 /* Falling back to the last '*' only is enough: what a '*' may hold ends at the next dot, so its
@@ -572,6 +616,12 @@ void catalogue_visit_resolvers(const struct catalogue *catalogue, catalogue_visi
     visit_kinds(catalogue, KIND_RESOLVER, KIND_RESOLVER_SUFFIX, visit, context);
 }
 
+void catalogue_visit_resolver_addresses(const struct catalogue *catalogue, catalogue_visitor *visit,
+                                        void *context)
+{
+    visit_kinds(catalogue, KIND_RESOLVER_ADDRESS, KIND_RESOLVER_ADDRESS, visit, context);
+}
+
 static const char *const role_names[] = {"inference", "assets", "telemetry",
                                          "login",     "shared", "images"};
 
@@ -656,12 +706,14 @@ static const struct confread_key main_keys[] = {
     {"exchanges", CONFREAD_GROUP, true, 0, 0, 0, 0, NULL},
     {"ech_public_names", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"resolvers", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"resolver_addresses", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 
 static const struct confread_key further_keys[] = {
     {"services", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"ech_public_names", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"resolvers", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"resolver_addresses", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
 
 static const struct {
@@ -808,7 +860,8 @@ static void add_entries(struct loader *loader, const config_setting_t *entries, 
         const char *text = config_setting_get_string(setting);
         const config_setting_t *first = text ? find_place(loader, list, text) : NULL;
         uint32_t index = loader->catalogue->pattern_count;
-        const char *problem = "host must be a string";
+        const char *problem =
+            list == LIST_RESOLVER_ADDRESSES ? "address must be a string" : "host must be a string";
         char place[PATH_MAX];
 
         if (text)
@@ -944,6 +997,8 @@ static void read_lists(struct loader *loader, const config_setting_t *root)
                 "ech_public_names", SERVICE_NONE, ROLE_INFERENCE);
     add_entries(loader, config_setting_get_member(root, "resolvers"), LIST_RESOLVERS, "resolvers",
                 SERVICE_NONE, ROLE_INFERENCE);
+    add_entries(loader, config_setting_get_member(root, "resolver_addresses"),
+                LIST_RESOLVER_ADDRESSES, "resolver_addresses", SERVICE_NONE, ROLE_INFERENCE);
 }
 
 static void read_main(struct loader *loader, const config_setting_t *root)

@@ -89,6 +89,7 @@ struct catalogue_match {
 };
 
 struct catalogue;
+struct address; /* daemon/directions.h */
 
 /* An empty catalogue, or NULL when memory is exhausted. */
 struct catalogue *catalogue_new(void);
@@ -107,8 +108,8 @@ typedef void catalogue_check(void *context, const struct config_setting_t *place
                              struct diagnostics *diagnostics);
 
 /* The same from several files (COUNT, at least one): the first is services.conf, the others add
- * services, ECH names and resolvers to it, and use its estimators. What stands twice, in one file
- * or in two, is an error that names both places. CHECK may be NULL. */
+ * services, ECH names, resolvers and their addresses to it, and use its estimators. What stands
+ * twice, in one file or in two, is an error that names both places. CHECK may be NULL. */
 struct catalogue *catalogue_load_files(char *const paths[], size_t count,
                                        const struct catalogue *previous, catalogue_check *check,
                                        void *context, struct diagnostics *diagnostics);
@@ -146,6 +147,12 @@ bool catalogue_is_ech_name(const struct catalogue *catalogue, const char *name, 
 const char *catalogue_add_resolver(struct catalogue *catalogue, const char *pattern);
 bool catalogue_is_resolver(const struct catalogue *catalogue, const char *name, size_t length);
 
+/* Adds the address (TEXT, of IPv4 or IPv6, without a prefix length) at which such a resolver is
+ * asked without its name. Same return, such as "duplicate address". */
+const char *catalogue_add_resolver_address(struct catalogue *catalogue, const char *text);
+bool catalogue_is_resolver_address(const struct catalogue *catalogue,
+                                   const struct address *address);
+
 /* Finds the most specific pattern: exact before wildcard and suffix, then the longest; but any
  * pattern of a reviewed service before one of an unreviewed service. NAME need not be
  * NUL-terminated; a trailing dot is ignored. */
@@ -179,6 +186,9 @@ void catalogue_visit_hosts(const struct catalogue *catalogue, catalogue_visitor 
 /* The same for each resolver (number SERVICE_NONE). */
 void catalogue_visit_resolvers(const struct catalogue *catalogue, catalogue_visitor *visit,
                                void *context);
+/* The same for the address of each, as text that catalogue_add_resolver_address() takes. */
+void catalogue_visit_resolver_addresses(const struct catalogue *catalogue, catalogue_visitor *visit,
+                                        void *context);
 
 /* "inference", "assets", "telemetry", "login", "shared". */
 const char *service_role_name(enum service_role role);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/import.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+#include "daemon/directions.h"
 
 #define MAX_COMPLAINTS 20 /* a wrong file is one mistake, not thousands */
 
@@ -18,15 +19,17 @@ static const char *const category_names[] = {"ai", "doh"};
 struct counts {
     unsigned long lines; /* that hold something */
     unsigned long taken;
+    unsigned long taken_addresses; /* those of them that are no names */
     unsigned long known;
     unsigned long repeated;
-    unsigned long addresses;
+    unsigned long addresses; /* left out */
     unsigned long pages;
     unsigned long wrong;
 };
 
 struct import {
-    /* What was taken, as the daemon will see it: hosts of service 0, and resolvers. */
+    /* What was taken, as the daemon will see it: hosts of service 0, and resolvers by name and by
+     * address. */
     struct catalogue *found;
     const struct catalogue *known;
     struct counts counts[CATEGORY_COUNT];
@@ -87,11 +90,11 @@ static char *host_of_url(char *url, bool *is_page)
     return host;
 }
 
-static bool is_address(const char *text)
+static bool read_address(const char *text, struct address *address)
 {
-    unsigned char address[sizeof(struct in6_addr)];
+    unsigned length;
 
-    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+    return !strchr(text, '/') && !directions_parse_prefix(text, address, &length);
 }
 
 static bool has_name(const struct catalogue *catalogue, enum category category, const char *name)
@@ -116,22 +119,53 @@ static const char *add(struct import *import, const struct line *line, const cha
     return catalogue_add_host(import->found, pattern, 0, ROLE_SHARED);
 }
 
+/* PROBLEM is why the catalogue refused the line, NULL when it did not. */
+static void account_for(struct import *import, const struct line *line, const char *problem)
+{
+    struct counts *counts = &import->counts[line->category];
+
+    if (!problem)
+        counts->taken++;
+    else if (strncmp(problem, "duplicate ", strlen("duplicate ")) == 0)
+        counts->repeated++;
+    else
+        complain(import, line, problem);
+}
+
+/* Resolvers are asked by their bare addresses, too; of a site nobody knows what else is there. */
+static void take_address(struct import *import, const struct line *line, const char *text,
+                         const struct address *address)
+{
+    struct counts *counts = &import->counts[line->category];
+    const char *problem;
+
+    if (line->category != CATEGORY_DOH) {
+        counts->addresses++;
+    } else if (catalogue_is_resolver_address(import->known, address)) {
+        counts->known++;
+    } else {
+        problem = catalogue_add_resolver_address(import->found, text);
+        counts->taken_addresses += !problem;
+        account_for(import, line, problem);
+    }
+}
+
 /* A page of a site (google.com/ai) says nothing of what else its host carries, and of a connection
  * only the host is seen: it is left out. */
 static void take_line(struct import *import, const struct line *line)
 {
     struct counts *counts = &import->counts[line->category];
+    struct address address;
     bool is_page = false;
     const char *name = line->is_url ? host_of_url(line->text, &is_page) : line->text;
-    const char *problem;
 
     counts->lines++;
     if (is_page && name[0] != '\0') {
         counts->pages++;
         return;
     }
-    if (is_address(name)) {
-        counts->addresses++;
+    if (read_address(name, &address)) {
+        take_address(import, line, name, &address);
         return;
     }
     if (has_name(import->known, line->category, name)) {
@@ -143,13 +177,7 @@ static void take_line(struct import *import, const struct line *line)
         counts->repeated++;
         return;
     }
-    problem = add(import, line, name);
-    if (!problem)
-        counts->taken++;
-    else if (strcmp(problem, "duplicate host") == 0)
-        counts->repeated++;
-    else
-        complain(import, line, problem);
+    account_for(import, line, add(import, line, name));
 }
 
 static bool read_lines(struct import *import, struct line *line, FILE *stream)
@@ -308,11 +336,12 @@ static int by_name(const void *a, const void *b)
 
 typedef void visitor(const struct catalogue *, catalogue_visitor *, void *context);
 
-/* One name a line; nothing in a host name needs quoting. Returns false when memory is exhausted. */
-static bool write_names(const struct import *import, enum category category, visitor *visit,
+/* One name a line of COUNT; nothing in a host name or address needs quoting. Returns false when
+ * memory is exhausted. */
+static bool write_names(const struct import *import, size_t count, visitor *visit,
                         const char *indent, FILE *stream)
 {
-    struct names names = {.items = calloc(import->counts[category].taken, sizeof(char *))};
+    struct names names = {.items = calloc(count, sizeof(char *))};
 
     if (!names.items)
         return false;
@@ -345,9 +374,9 @@ static void write_heading(const struct import *import, FILE *stream)
         "# doh, as of %s (time stamp of the newest file).\n"
         "# Licence: CC BY-SA 4.0, https://creativecommons.org/licenses/by-sa/4.0/ - also of this "
         "file.\n"
-        "# Changed: names that the catalogue knows, addresses, pages (URLs with a path) and lines "
-        "without a\n"
-        "# name are left out.\n",
+        "# Changed: what the catalogue knows, addresses of no resolver, pages (URLs with a path) "
+        "and lines\n"
+        "# without a name are left out.\n",
         date);
     for (int i = 0; i < CATEGORY_COUNT; i++)
         if (import->counts[i].lines > 0)
@@ -377,23 +406,39 @@ static bool write_service(const struct import *import, FILE *stream)
         "        hosts = {\n"
         "            shared = [\n",
         stream);
-    written = write_names(import, CATEGORY_AI, catalogue_visit_hosts, "                ", stream);
+    written = write_names(import, import->counts[CATEGORY_AI].taken, catalogue_visit_hosts,
+                          "                ", stream);
     fputs("            ];\n        };\n    }\n);\n", stream);
+    return written;
+}
+
+/* A list of resolvers, or of their addresses, unless it is empty. */
+static bool write_list(const struct import *import, const char *name, size_t count, visitor *visit,
+                       FILE *stream)
+{
+    bool written;
+
+    if (count == 0)
+        return true;
+    fprintf(stream, "\n%s = [\n", name);
+    written = write_names(import, count, visit, "    ", stream);
+    fputs("];\n", stream);
     return written;
 }
 
 bool import_write(const struct import *import, FILE *stream)
 {
+    const struct counts *doh = &import->counts[CATEGORY_DOH];
     bool written = true;
 
     write_heading(import, stream);
     if (import->counts[CATEGORY_AI].taken > 0)
         written = write_service(import, stream);
-    if (written && import->counts[CATEGORY_DOH].taken > 0) {
-        fputs("\nresolvers = [\n", stream);
-        written = write_names(import, CATEGORY_DOH, catalogue_visit_resolvers, "    ", stream);
-        fputs("];\n", stream);
-    }
+    written = written &&
+              write_list(import, "resolvers", doh->taken - doh->taken_addresses,
+                         catalogue_visit_resolvers, stream) &&
+              write_list(import, "resolver_addresses", doh->taken_addresses,
+                         catalogue_visit_resolver_addresses, stream);
     return written && fflush(stream) == 0 && !ferror(stream);
 }
 
@@ -408,7 +453,7 @@ void import_print(const struct import *import, FILE *stream)
         else
             fprintf(stream,
                     "%s: %lu names, of which %lu imported, %lu known already, %lu repeated, %lu "
-                    "addresses, %lu pages of a host, %lu wrong\n",
+                    "addresses of no resolver, %lu pages of a host, %lu wrong\n",
                     category_names[i], counts->lines, counts->taken, counts->known,
                     counts->repeated, counts->addresses, counts->pages, counts->wrong);
     }

@@ -15,9 +15,10 @@ struct import;
 /* Reads the categories "ai" and "doh" of the UT1 blacklists (Université Toulouse Capitole): plain
  * files "domains" and "urls", one name or URL a line, a domain standing for all below it. DIRECTORY
  * holds the categories' directories, or is one of them. Names that KNOWN has are left out,
- * addresses and repeated lines too; lines that hold no name are complained about with file and
- * line, and skipped. Returns NULL after a complaint when there is nothing to read, not all of it
- * can be, or a category that is there has no name at all. Freed with import_free(). */
+ * repeated lines and addresses too, but for those of resolvers; lines that hold no name are
+ * complained about with file and line, and skipped. Returns NULL after a complaint when there is
+ * nothing to read, not all of it can be, or a category that is there has no name at all. Freed with
+ * import_free(). */
 struct import *import_ut1(const char *directory, const struct catalogue *known, FILE *complaints);
 void import_free(struct import *import);
 

@@ -293,6 +293,7 @@ static const struct {
     [MESSAGE_PREFIX] = {SENDER_SUPERVISOR, check_prefix},
     [MESSAGE_VLAN] = {SENDER_SUPERVISOR, check_vlan},
     [MESSAGE_RESOLVER] = {SENDER_SUPERVISOR, check_resolver},
+    [MESSAGE_RESOLVER_ADDRESS] = {SENDER_SUPERVISOR, check_resolver},
     [MESSAGE_INFERENCE] = {SENDER_SUPERVISOR, check_inference},
     [MESSAGE_INFERENCE_SERVER] = {SENDER_SUPERVISOR, check_inference_server},
     [MESSAGE_INFERENCE_MODEL] = {SENDER_SUPERVISOR, check_inference_model},

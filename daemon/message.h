@@ -22,7 +22,8 @@ enum message_type {
     MESSAGE_DIRECTION,
     MESSAGE_PREFIX,
     MESSAGE_VLAN,
-    MESSAGE_RESOLVER, /* a name alone, in host.pattern */
+    MESSAGE_RESOLVER,         /* a name alone, in host.pattern */
+    MESSAGE_RESOLVER_ADDRESS, /* an address, there as text */
     /* the same, to capture alone, which tells who asked a server of our own for what: */
     MESSAGE_INFERENCE,
     MESSAGE_INFERENCE_SERVER,

@@ -22,17 +22,30 @@ static void send_host(void *context, const char *pattern, uint16_t number, enum 
     transmission->sent = transmission->sent && message_send(transmission->socket, &message);
 }
 
+static void send_pattern(struct transmission *transmission, enum message_type type,
+                         const char *pattern)
+{
+    struct message message;
+
+    message_start(&message, type);
+    snprintf(message.body.host.pattern, sizeof(message.body.host.pattern), "%s", pattern);
+    transmission->sent = transmission->sent && message_send(transmission->socket, &message);
+}
+
 static void send_resolver(void *context, const char *pattern, uint16_t number,
                           enum service_role role)
 {
-    struct transmission *transmission = context;
-    struct message message;
-
     (void)number;
     (void)role;
-    message_start(&message, MESSAGE_RESOLVER);
-    snprintf(message.body.host.pattern, sizeof(message.body.host.pattern), "%s", pattern);
-    transmission->sent = transmission->sent && message_send(transmission->socket, &message);
+    send_pattern(context, MESSAGE_RESOLVER, pattern);
+}
+
+static void send_resolver_address(void *context, const char *pattern, uint16_t number,
+                                  enum service_role role)
+{
+    (void)number;
+    (void)role;
+    send_pattern(context, MESSAGE_RESOLVER_ADDRESS, pattern);
 }
 
 static void send_place(void *context, const struct address *network, unsigned length,
@@ -170,6 +183,7 @@ bool rules_send(int socket, const struct catalogue *catalogue, const struct dire
         return false;
     catalogue_visit_hosts(catalogue, send_host, &transmission);
     catalogue_visit_resolvers(catalogue, send_resolver, &transmission);
+    catalogue_visit_resolver_addresses(catalogue, send_resolver_address, &transmission);
     directions_visit(directions, send_place, &transmission);
     return transmission.sent && send_inference(socket, inference) && send_end(socket);
 }
@@ -231,6 +245,8 @@ static bool add(struct rules *rules, const struct message *message)
                                    (enum service_role)message->body.host.role);
     case MESSAGE_RESOLVER:
         return !catalogue_add_resolver(rules->catalogue, message->body.host.pattern);
+    case MESSAGE_RESOLVER_ADDRESS:
+        return !catalogue_add_resolver_address(rules->catalogue, message->body.host.pattern);
     case MESSAGE_DIRECTION:
         return directions_set(rules->directions, number, &message->body.direction);
     case MESSAGE_PREFIX:

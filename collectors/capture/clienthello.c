@@ -5,14 +5,34 @@
 
 #include <string.h>
 
-enum { RECORD_CHANGE = 20, RECORD_HANDSHAKE = 22, RECORD_HEADER = 5, MAX_RECORD = 16384 };
+/* IANA, TLS ContentType. */
+enum { RECORD_CHANGE = 20, RECORD_ALERT, RECORD_HANDSHAKE, RECORD_DATA, RECORD_HEARTBEAT };
+enum { RECORD_HEADER = 5, MAX_RECORD = 16384 };
 enum { HANDSHAKE_CLIENT_HELLO = 1, HANDSHAKE_HEADER = 4 };
 /* IANA, TLS ExtensionType Values. */
 enum { EXTENSION_SERVER_NAME = 0, EXTENSION_ALPN = 16, EXTENSION_ECH = 0xfe0d };
 
-/* Steps over records that may come before a hello and say nothing: empty ones, which OpenSSL takes
- * up to 32 of, and the change_cipher_spec between two hellos (RFC 8446, D.4), where the capture
- * began behind the first. What stands after them is there at least in part. */
+/* Records that may come before a hello and say nothing: empty ones, which OpenSSL takes up to 32
+ * of, and the change_cipher_spec between two hellos (RFC 8446, D.4), where the capture began behind
+ * the first; an alert (6) of a session that ended, and a heartbeat (RFC 6520, 4: with its padding
+ * no shorter). */
+static bool is_silent(uint8_t type, uint16_t size)
+{
+    switch (type) {
+    case RECORD_HANDSHAKE:
+        return size == 0;
+    case RECORD_CHANGE:
+        return size == 1;
+    case RECORD_ALERT:
+        return size == 2;
+    case RECORD_HEARTBEAT:
+        return size >= 1 + 2 + 16 && size <= MAX_RECORD;
+    default:
+        return false;
+    }
+}
+
+/* Steps over such records. What stands after them is there at least in part. */
 static void skip_silent_records(struct cursor *cursor)
 {
     struct cursor rest = *cursor;
@@ -24,8 +44,7 @@ static void skip_silent_records(struct cursor *cursor)
 
         cursor_skip(&rest, 1);
         size = cursor_u16(&rest);
-        if (major != 3 ||
-            !((type == RECORD_HANDSHAKE && size == 0) || (type == RECORD_CHANGE && size == 1)))
+        if (major != 3 || !is_silent(type, size))
             return;
         cursor_skip(&rest, size);
         if (cursor_left(&rest) > 0)

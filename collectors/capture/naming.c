@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RFC 8446, 5.1. */
-enum { RECORD_CHANGE = 20, RECORD_HANDSHAKE = 22 };
+/* IANA, TLS ContentType. */
+enum { RECORD_CHANGE = 20, RECORD_ALERT, RECORD_HANDSHAKE, RECORD_DATA, RECORD_HEARTBEAT };
 
 struct state {
     struct quic_connection quic;
@@ -158,6 +158,12 @@ static enum finding_kind look_for_preamble(const uint8_t *bytes, size_t length, 
     }
 }
 
+/* Whether a hello may stand in the record or behind it. */
+static bool may_lead_to_hello(uint8_t type)
+{
+    return type >= RECORD_CHANGE && type <= RECORD_HEARTBEAT && type != RECORD_DATA;
+}
+
 static void look(const uint8_t *bytes, size_t length, bool cut, struct finding *finding)
 {
     finding->length = 0;
@@ -166,7 +172,7 @@ static void look(const uint8_t *bytes, size_t length, bool cut, struct finding *
         return;
     }
     finding->kind = FINDING_NONE;
-    if (bytes[0] == RECORD_HANDSHAKE || bytes[0] == RECORD_CHANGE)
+    if (may_lead_to_hello(bytes[0]))
         finding->kind = look_for_hello(bytes, length, cut, &finding->as.hello);
     if (finding->kind == FINDING_NONE)
         finding->kind = look_for_preamble(bytes, length, cut, finding);

@@ -284,6 +284,19 @@ static const char *ech_of(const struct clienthello *hello, bool hidden)
     return hello->has_ech ? "grease" : "no";
 }
 
+/* By the port, the name, or else the address: that is no server name (RFC 6066, 3), so whoever is
+ * told to ask https://1.1.1.1/dns-query shows none. NAME is of LENGTH 0 when none can be read. */
+static bool asks_resolver(const struct recognition *recognition, const struct segment *segment,
+                          const char *name, size_t length)
+{
+    if (server_port_of(segment) == PORT_DNS_OVER_TLS)
+        return true;
+    if (length > 0)
+        return catalogue_is_resolver(recognition->catalogue, name, length);
+    return server_port_of(segment) == PORT_HTTPS &&
+           catalogue_is_resolver_address(recognition->catalogue, server_of(segment));
+}
+
 static struct catalogue_match match_name(const struct recognition *recognition,
                                          const struct segment *segment,
                                          const struct clienthello *hello)
@@ -292,9 +305,6 @@ static struct catalogue_match match_name(const struct recognition *recognition,
 
     coverage->names_seen++;
     coverage->names_quic += segment->flow->flags & FLOW_DATAGRAMS ? 1 : 0;
-    if (server_port_of(segment) != PORT_DNS_OVER_TLS)
-        coverage->flows_resolver +=
-            catalogue_is_resolver(recognition->catalogue, hello->name, hello->name_length);
     return catalogue_match(recognition->catalogue, hello->name, hello->name_length);
 }
 
@@ -358,8 +368,8 @@ static void judge(struct recognition *recognition, const struct segment *segment
     }
     flow->flags |= FLOW_HELLO;
     flow->probes = 0;
-    if (server_port_of(segment) == PORT_DNS_OVER_TLS)
-        coverage_of(recognition)->flows_resolver++;
+    coverage_of(recognition)->flows_resolver +=
+        asks_resolver(recognition, segment, hello->name, readable ? hello->name_length : 0);
     settle(recognition, segment,
            readable ? match_name(recognition, segment, hello)
                     : match_hidden(recognition, segment, hidden),
@@ -454,7 +464,10 @@ static void give_up(struct recognition *recognition, const struct segment *segme
         settle(recognition, segment, match, client_of(segment), segment->new_bytes);
         return;
     }
-    coverage_of(recognition)->names_missing += missing;
+    if (missing) {
+        coverage_of(recognition)->names_missing++;
+        coverage_of(recognition)->flows_resolver += asks_resolver(recognition, segment, "", 0);
+    }
     ignore(flow);
 }
 

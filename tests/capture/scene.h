@@ -24,6 +24,8 @@ enum { UNASSIGNED, ONE, TWO, SIX, TAGGED };
 #define TELEMETRY_HOST "t.web.example"
 #define ECH_HOST       "ech.example"
 #define RESOLVER_HOST  "doh.example"
+#define RESOLVER_AT4   "203.0.113.53"
+#define RESOLVER_AT6   "2001:db8::5353"
 
 static struct catalogue *catalogue;
 static struct directions *directions;
@@ -77,6 +79,8 @@ static inline void scene_catalogue(void)
     assert_null(catalogue_add_host(catalogue, TELEMETRY_HOST, WEB, ROLE_TELEMETRY));
     assert_null(catalogue_add_ech_name(catalogue, ECH_HOST));
     assert_null(catalogue_add_resolver(catalogue, RESOLVER_HOST));
+    assert_null(catalogue_add_resolver_address(catalogue, RESOLVER_AT4));
+    assert_null(catalogue_add_resolver_address(catalogue, RESOLVER_AT6));
 }
 
 static inline void scene_direction(uint16_t number, const char *prefix)

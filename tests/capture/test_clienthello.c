@@ -434,6 +434,35 @@ static void of_a_cut_hello_the_name_counts(void **state)
     assert_int_equal(parse_cut(3), CLIENTHELLO_NONE);
 }
 
+/* An alert, and a heartbeat, each in a size that it has, and in the next that it has not. */
+static void alerts_and_heartbeats_hide_no_hello(void **state)
+{
+    static const struct {
+        unsigned type;
+        size_t size;
+        bool passes;
+    } rows[] = {{21, 2, true},   {21, 1, false},    {21, 26, false},    {24, 19, true},
+                {24, 18, false}, {24, 16384, true}, {24, 16385, false}, {23, 2, false},
+                {23, 32, false}, {25, 2, false},    {20, 1, true}};
+    static struct bytes silent;
+    const struct hello_parts parts = {.name = "a.example"};
+
+    (void)state;
+    write_hello(&parts);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum clienthello_result result = rows[i].passes ? CLIENTHELLO_COMPLETE : CLIENTHELLO_NONE;
+
+        silent.length = 0;
+        put_record_header(&silent, rows[i].type, rows[i].size);
+        put_fill(&silent, 1, rows[i].size);
+        assert_int_equal(parse(&silent), CLIENTHELLO_NONE);
+        put_bytes(&silent, wire.at, wire.length);
+        assert_int_equal(clienthello_starts(silent.at, silent.length), rows[i].passes);
+        assert_int_equal(parse(&silent), result);
+        assert_string_equal(hello.name, rows[i].passes ? "a.example" : "");
+    }
+}
+
 /* Empty records, and a change_cipher_spec between two hellos. */
 static void records_that_say_nothing_hide_no_hello(void **state)
 {
@@ -563,6 +592,7 @@ int main(void)
         cmocka_unit_test(the_largest_hello_fits),
         cmocka_unit_test(of_a_cut_hello_the_name_counts),
         cmocka_unit_test(records_that_say_nothing_hide_no_hello),
+        cmocka_unit_test(alerts_and_heartbeats_hide_no_hello),
         cmocka_unit_test(messages_without_records_are_the_same),
         cmocka_unit_test(messages_have_the_limit_of_hellos_in_records),
         cmocka_unit_test(damaged_hellos_never_lead_outside),

@@ -42,6 +42,14 @@ static void each_kind_is_found(void **state)
     bytes.at[5 + 4 + 2 + 32] = 0xff; /* the session's length */
     assert_int_equal(look(bytes.at, bytes.length).kind, FINDING_BROKEN);
 
+    bytes.length = 0;
+    put_record_header(&bytes, 21, 2); /* an alert */
+    put_u16(&bytes, 0x0100);
+    put_hello(&bytes, &parts);
+    assert_int_equal(look(bytes.at, bytes.length).kind, FINDING_HELLO);
+    bytes.at[0] = 23;
+    assert_int_equal(look(bytes.at, bytes.length).kind, FINDING_NONE);
+
     finding = look_at_text("CONNECT api.example:443 HTTP/1.1\r\n\r\n\x16\3\1");
     assert_int_equal(finding.kind, FINDING_PROXY);
     assert_int_equal(finding.said, PREAMBLE_CONNECT);

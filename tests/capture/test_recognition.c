@@ -126,6 +126,38 @@ static void an_opening_may_carry_the_hello(void **state)
     assert_int_equal(coverage().flows, 1);
 }
 
+/* The alert that ended the session before, or a heartbeat (RFC 6520), in the hello's segment or in
+ * one before; of a hello in two segments, the second may come first. */
+static void a_hello_may_follow_an_alert_or_a_heartbeat(void **state)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 1500};
+
+    (void)state;
+    for (unsigned how = 0; how < 12; how++) {
+        struct talk talk = talk_of(1, 50000);
+        unsigned size = how & 1 ? 19 : 2;
+        uint32_t cuts[2] = {how < 8 ? size + 5 : 1000, 0};
+
+        film_clear(&film);
+        if (how & 2)
+            talk_open(&film, &talk);
+        bytes.length = 0;
+        put_record_header(&bytes, how & 1 ? 24 : 21, size);
+        put_fill(&bytes, 1, size);
+        put_hello(&bytes, &parts);
+        cuts[1] = (uint32_t)bytes.length;
+        if (how < 4)
+            talk_say(&film, &talk, FROM_CLIENT, &bytes, 1400);
+        else
+            say_overtaken(&talk, &bytes, cuts, 2, how < 8 || !(how & 2) ? 2 : 0);
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
 /* A server that takes no data with an opening makes the client send them again. */
 static void fast_open_may_be_refused(void **state)
 {
@@ -2175,6 +2207,71 @@ static void encrypted_resolvers_are_counted_once(void **state)
     assert_names(5, 0, 0, 0);
 }
 
+/* What is sent to it first, over TLS or QUIC. */
+static void ask_resolver(struct talk *talk, bool quic, const char *name, bool broken)
+{
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = name, .ech = name && strcmp(name, ECH_HOST) == 0};
+
+    if (quic) {
+        quic_hello(talk, name);
+        return;
+    }
+    make_hello(&bytes, &parts);
+    if (broken)
+        bytes.at[6] = 3; /* longer than any hello */
+    talk_open(&film, talk);
+    talk_say(&film, talk, FROM_CLIENT, &bytes, 1400);
+}
+
+/* RFC 6066, 3: https://203.0.113.53/dns-query shows no name. Whether one was read, and whether a
+ * resolver was asked, are two questions. */
+static void resolvers_are_known_by_their_address(void **state)
+{
+    static const struct {
+        const char *name;
+        uint16_t port;
+        bool quic;
+        bool broken;
+        bool elsewhere;
+        unsigned resolvers;
+        unsigned fates[4];
+    } cases[] = {
+        {NULL, 443, false, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 443, true, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 443, false, true, false, 1, {0, 0, 0, 1}},
+        {NULL, 853, false, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 853, true, false, false, 1, {0, 0, 0, 1}},
+        {NULL, 853, false, true, true, 1, {0, 0, 0, 1}},
+        {ECH_HOST, 443, false, false, false, 1, {0, 0, 1, 0}},
+        {RESOLVER_HOST, 443, false, false, false, 1, {1, 0, 0, 0}},
+        /* Another service of that address or port, or no such address. */
+        {"www.example", 443, false, false, false, 0, {1, 0, 0, 0}},
+        {NULL, 8443, false, false, false, 0, {0, 0, 0, 1}},
+        {NULL, 443, false, false, true, 0, {0, 0, 0, 1}},
+        {NULL, 443, true, false, true, 0, {0, 0, 0, 1}},
+        {NULL, 443, false, true, true, 0, {0, 0, 0, 1}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        struct talk talk = talk_of(1, 50000);
+        const unsigned *fates = cases[i / 2].fates;
+        unsigned last = cases[i / 2].elsewhere ? 54 : 53;
+
+        film_clear(&film);
+        talk.server = i % 2 ? address6(last == 53 ? 0x5353 : 0x5354) : address4(203, 0, 113, last);
+        if (i % 2)
+            talk.client = address6(1);
+        talk.server_port = cases[i / 2].port;
+        ask_resolver(&talk, cases[i / 2].quic, cases[i / 2].name, cases[i / 2].broken);
+        scene_play();
+        assert_int_equal(coverage().flows_resolver, cases[i / 2].resolvers);
+        assert_names(fates[0], fates[1], fates[2], fates[3]);
+        assert_nothing_counted();
+    }
+}
+
 /* -- Copies -------------------------------------------------------------------------------------
  */
 
@@ -2844,6 +2941,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_opening_may_carry_the_hello),
+        TEST(a_hello_may_follow_an_alert_or_a_heartbeat),
         TEST(fast_open_may_be_refused),
         TEST(an_opening_may_be_overtaken_by_its_answer),
         TEST(a_hello_may_be_overtaken_anywhere),
@@ -2925,6 +3023,7 @@ int main(void)
         TEST(answers_over_tcp_may_be_overtaken),
         TEST(only_servers_answer),
         TEST(encrypted_resolvers_are_counted_once),
+        TEST(resolvers_are_known_by_their_address),
         TEST(copies_of_packets_count_once),
         TEST(other_datagrams_of_the_same_make_are_no_copies),
         TEST(trials_of_the_path_are_no_use),

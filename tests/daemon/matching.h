@@ -3,6 +3,7 @@
 #define IAGMETER_TESTS_MATCHING_H
 
 #include "daemon/catalogue.h"
+#include "daemon/directions.h"
 
 #include <string.h>
 
@@ -12,6 +13,15 @@
 static inline uint16_t match(const struct catalogue *catalogue, const char *name)
 {
     return catalogue_match(catalogue, name, strlen(name)).service;
+}
+
+static inline bool is_resolver_address(const struct catalogue *catalogue, const char *text)
+{
+    struct address address;
+    unsigned length;
+
+    return !directions_parse_prefix(text, &address, &length) &&
+           catalogue_is_resolver_address(catalogue, &address);
 }
 
 static inline bool is_resolver(const struct catalogue *catalogue, const char *name)

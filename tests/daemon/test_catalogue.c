@@ -325,6 +325,55 @@ static void bad_resolvers_are_refused(void **state)
     catalogue_free(catalogue);
 }
 
+static void resolvers_have_addresses(void **state)
+{
+    struct catalogue *catalogue = services(1);
+    struct address none = {.family = 0};
+
+    (void)state;
+    assert_false(is_resolver_address(catalogue, "192.0.2.53"));
+    assert_null(catalogue_add_resolver_address(catalogue, "192.0.2.53"));
+    assert_null(catalogue_add_resolver_address(catalogue, "2001:DB8:0:0::0053"));
+    assert_null(catalogue_add_resolver_address(catalogue, "::"));
+    assert_true(is_resolver_address(catalogue, "192.0.2.53"));
+    assert_true(is_resolver_address(catalogue, "2001:db8::53"));
+    assert_false(is_resolver_address(catalogue, "192.0.2.5"));
+    assert_false(is_resolver_address(catalogue, "192.0.2.54"));
+    assert_false(is_resolver_address(catalogue, "2001:db8::54"));
+    assert_false(is_resolver_address(catalogue, "c000:235::")); /* the bytes of the first */
+    assert_false(catalogue_is_resolver_address(catalogue, &none));
+    /* No name is one, and none is made a host. */
+    assert_false(is_resolver(catalogue, "192.0.2.53"));
+    assert_null(catalogue_add_resolver(catalogue, "192.0.2.54"));
+    assert_false(is_resolver_address(catalogue, "192.0.2.54"));
+    assert_int_equal(match(catalogue, "192.0.2.53"), SERVICE_NONE);
+    catalogue_free(catalogue);
+}
+
+static void bad_addresses_are_refused(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "192.0.2",
+                                      "192.0.2.256",
+                                      "192.0.2.53 ",
+                                      "::g",
+                                      "[2001:db8::53]",
+                                      "192.0.2.53:53",
+                                      "dns.google",
+                                      "fe80::1%eth0"};
+    struct catalogue *catalogue = services(1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_string_equal(catalogue_add_resolver_address(catalogue, bad[i]), "not an address");
+    assert_string_equal(catalogue_add_resolver_address(catalogue, "192.0.2.0/24"),
+                        "address of a whole network");
+    assert_null(catalogue_add_resolver_address(catalogue, "2001:db8::53"));
+    assert_string_equal(catalogue_add_resolver_address(catalogue, "2001:DB8:0::53"),
+                        "duplicate address");
+    catalogue_free(catalogue);
+}
+
 /* The first two services are reviewed, the third is not. */
 static void what_is_reviewed_comes_first(void **state)
 {
@@ -456,12 +505,16 @@ static void a_visit_tells_hosts_then_ech_names(void **state)
     assert_null(catalogue_add_host(catalogue, ".A.com", 1, ROLE_ASSETS));
     assert_null(catalogue_add_host(catalogue, "*.b.com", 0, ROLE_SHARED));
     assert_null(catalogue_add_resolver(catalogue, "doh.com"));
+    assert_null(catalogue_add_resolver_address(catalogue, "2001:DB8:0::53"));
     catalogue_visit_hosts(catalogue, describe, stream);
     fputs("--\n", stream);
     catalogue_visit_resolvers(catalogue, describe, stream);
+    fputs("--\n", stream);
+    catalogue_visit_resolver_addresses(catalogue, describe, stream);
     fclose(stream);
     assert_string_equal(text, ".a.com 1 assets\n*.b.com 0 shared\nech.com 65535 inference\n--\n"
-                              ".dns.com 65535 inference\ndoh.com 65535 inference\n");
+                              ".dns.com 65535 inference\ndoh.com 65535 inference\n--\n"
+                              "2001:db8::53 65535 inference\n");
     free(text);
     catalogue_free(catalogue);
 }
@@ -473,7 +526,8 @@ static void a_file_is_read(void **state)
     struct diagnostics *diagnostics = diagnostics_new();
     struct catalogue *catalogue = load(
         "ech_public_names = [ \"ech.example.com\" ];\n"
-        "resolvers = [ \"dns.example.com\", \".doh.example.com\" ];\n" ESTIMATORS
+        "resolvers = [ \"dns.example.com\", \".doh.example.com\" ];\n"
+        "resolver_addresses = [ \"192.0.2.53\", \"2001:db8::53\" ];\n" ESTIMATORS
         "services = ( { id = \"a-1\"; label = \"A one\"; operator = \"Op\"; country = \"FR\";\n"
         "hosting = \"outside-eu\"; approved = false; modality = [ \"text\", \"code\", \"video\" "
         "];\n"
@@ -514,6 +568,8 @@ static void a_file_is_read(void **state)
     assert_true(catalogue_is_ech_name(catalogue, "ech.example.com", 15));
     assert_true(is_resolver(catalogue, "dns.example.com"));
     assert_true(is_resolver(catalogue, "x.doh.example.com"));
+    assert_true(is_resolver_address(catalogue, "192.0.2.53"));
+    assert_true(is_resolver_address(catalogue, "2001:db8::53"));
     assert_int_equal(catalogue_service(catalogue, 0)->review, REVIEWED);
     assert_int_equal(catalogue_service(catalogue, 1)->review, REVIEWED);
     assert_int_equal(catalogue_service(catalogue, 2)->review, UNREVIEWED);
@@ -592,6 +648,16 @@ static const struct broken broken[] = {
     {ESTIMATORS "services = ();\nresolvers = [\n3 ];\n", 4, "resolvers: host must be a string"},
     {ESTIMATORS "services = ();\nresolvers = [ \"dns.google\",\n\"Dns.google\" ];\n", 4,
      "resolvers: duplicate host \"Dns.google\", first at "},
+    {ESTIMATORS "services = ();\nresolver_addresses = \"192.0.2.53\";\n", 3,
+     "resolver_addresses must be a list"},
+    {ESTIMATORS "services = ();\nresolver_addresses = [ \"192.0.2.53\",\n\"192.0.2.0/24\" ];\n", 4,
+     "resolver_addresses: address of a whole network \"192.0.2.0/24\""},
+    {ESTIMATORS "services = ();\nresolver_addresses = [ \"::1\",\n\n\"dns.google\" ];\n", 5,
+     "resolver_addresses: not an address \"dns.google\""},
+    {ESTIMATORS "services = ();\nresolver_addresses = [\n3 ];\n", 4,
+     "resolver_addresses: address must be a string"},
+    {ESTIMATORS "services = ();\nresolver_addresses = [ \"2001:db8::1\",\n\"2001:DB8:0::1\" ];\n",
+     4, "resolver_addresses: duplicate address \"2001:DB8:0::1\", first at "},
     /* regions */
     {SERVICE(GOOD HOST("a.com") "regions = {};"), 4, "regions must be a list"},
     {SERVICE(GOOD HOST("a.com") "regions = (\n3 );"), 5, "must be a group"},
@@ -749,7 +815,8 @@ static void further_files_add_to_the_first(void **state)
         "services = ( { id = \"b\"; " PLAIN
         "estimator = \"e0\"; " HOST("b.com") "regions = ( { id = \"r\"; label = \"R\"; " HOST(
             "r.com") " } ); } );\n"
-                     "ech_public_names = [ \"ech.com\" ]; resolvers = [ \"dns.google\" ];",
+                     "ech_public_names = [ \"ech.com\" ]; resolvers = [ \"dns.google\" ];\n"
+                     "resolver_addresses = [ \"192.0.2.53\" ];",
         count_service, &count, diagnostics);
 
     (void)state;
@@ -762,6 +829,7 @@ static void further_files_add_to_the_first(void **state)
     assert_string_equal(catalogue_service(catalogue, 1)->estimator.name, "e0");
     assert_true(catalogue_is_ech_name(catalogue, "ech.com", 7));
     assert_true(is_resolver(catalogue, "dns.google"));
+    assert_true(is_resolver_address(catalogue, "192.0.2.53"));
     catalogue_free(catalogue);
     catalogue = load_two(ESTIMATORS "services = ( { " GOOD HOST("a.com") "} );", "", NULL, NULL,
                          diagnostics);
@@ -776,7 +844,8 @@ static void what_stands_twice_is_said_with_both_places(void **state)
     static const char first[] =
         ESTIMATORS "services = (\n{ " GOOD HOST("a.com") "} );\n"
                                                          "ech_public_names = [ \"ech.com\" ];\n"
-                                                         "resolvers = [ \"dns.google\" ];\n";
+                                                         "resolvers = [ \"dns.google\" ];\n"
+                                                         "resolver_addresses = [ \"::1\" ];\n";
     static const struct {
         const char *second;
         unsigned line;
@@ -792,6 +861,8 @@ static void what_stands_twice_is_said_with_both_places(void **state)
         {"\nech_public_names = [ \"ECH.com\" ];", 2, 4,
          "ech_public_names: duplicate host \"ECH.com\""},
         {"\n\nresolvers = [ \"dns.google\" ];", 3, 5, "resolvers: duplicate host \"dns.google\""},
+        {"\nresolver_addresses = [\n\"0::1\" ];", 3, 6,
+         "resolver_addresses: duplicate address \"0::1\""},
     };
 
     (void)state;
@@ -854,6 +925,8 @@ int main(void)
         cmocka_unit_test(ech_names_are_no_hosts),
         cmocka_unit_test(resolvers_are_names_and_suffixes),
         cmocka_unit_test(bad_resolvers_are_refused),
+        cmocka_unit_test(resolvers_have_addresses),
+        cmocka_unit_test(bad_addresses_are_refused),
         cmocka_unit_test(what_is_reviewed_comes_first),
         cmocka_unit_test(thousands_of_patterns_are_all_found),
         cmocka_unit_test(wildcards_are_bounded),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "tests/daemon/matching.h"
 #include "tests/daemon/shipped.h"
 
 #include <fcntl.h>
@@ -36,6 +37,7 @@ static int setup(void **state)
     assert_null(catalogue_add_host(known, "*.star.example.org", 0, ROLE_ASSETS));
     assert_null(catalogue_add_host(known, "listed.example", 1, ROLE_SHARED));
     assert_null(catalogue_add_resolver(known, ".dns.example"));
+    assert_null(catalogue_add_resolver_address(known, "2001:db8::53"));
     return 0;
 }
 
@@ -145,6 +147,10 @@ static void write_fixture(void)
                "a.dns.example\n"
                "Resolver.Example\n"
                "192.0.2.53\n"
+               "2001:DB8:0::53\n" /* known */
+               "2001:db8::54\n"
+               "192.0.2.53\n"   /* a second time */
+               "192.0.2.0/24\n" /* no address of one resolver */
                "chat.example\n" /* a host of a service may be a resolver */
                "org\n",
                1767139200);
@@ -162,10 +168,10 @@ static void a_list_becomes_the_golden_file(void **state)
     assert_string_equal(text, golden);
     free(golden);
     assert_string_equal(
-        printed, "ai: 32 names, of which 9 imported, 6 known already, 2 repeated, 4 addresses, "
-                 "4 pages of a host, 7 wrong\n"
-                 "doh: 6 names, of which 2 imported, 2 known already, 0 repeated, 1 addresses, "
-                 "0 pages of a host, 1 wrong\n");
+        printed, "ai: 32 names, of which 9 imported, 6 known already, 2 repeated, 4 addresses "
+                 "of no resolver, 4 pages of a host, 7 wrong\n"
+                 "doh: 10 names, of which 4 imported, 3 known already, 1 repeated, 0 addresses of "
+                 "no resolver, 0 pages of a host, 2 wrong\n");
     expect_complaint("./ai/domains", 14, "invalid character in host");
     expect_complaint("./ai/domains", 17, "invalid character in host");
     expect_complaint("./ai/domains", 18, "host covers a whole top-level domain");
@@ -173,7 +179,8 @@ static void a_list_becomes_the_golden_file(void **state)
     expect_complaint("./ai/domains", 20, "empty label in host");
     expect_complaint("./ai/urls", 6, "invalid character in host");
     expect_complaint("./ai/urls", 8, "empty host");
-    expect_complaint("./doh/domains", 6, "host covers a whole top-level domain");
+    expect_complaint("./doh/domains", 8, "invalid character in host");
+    expect_complaint("./doh/domains", 10, "host covers a whole top-level domain");
 }
 
 /* Which order the lines have must not matter: the file would change with each download. */
@@ -212,6 +219,21 @@ static void a_category_may_be_named_itself(void **state)
     /* Any other category is no list of AI, however much its file looks like one. */
     assert_false(run("adult"));
     assert_non_null(strstr(complaints, "adult: holds no ai/domains"));
+}
+
+/* An empty list would be none of libconfig's arrays of strings. */
+static void resolvers_may_be_named_by_their_addresses_alone(void **state)
+{
+    (void)state;
+    scratch_mkdir("doh");
+    write_list("doh/domains", "192.0.2.53\n", 1);
+    write_list("doh/urls", "https://[2001:db8::54]:8443/\n192.0.2.53\n", 1);
+    assert_true(run("doh"));
+    assert_null(strstr(text, "resolvers ="));
+    assert_non_null(
+        strstr(text, "\nresolver_addresses = [\n    \"192.0.2.53\",\n    \"2001:db8::54\"\n];\n"));
+    assert_non_null(
+        strstr(printed, "doh: 3 names, of which 2 imported, 0 known already, 1 repeated"));
 }
 
 static void what_cannot_be_read_is_an_error(void **state)
@@ -314,6 +336,8 @@ static void the_daemon_reads_what_was_written(void **state)
     assert_int_equal(catalogue_match(config->catalogue, "www.search.example", 18).service,
                      SERVICE_NONE);
     assert_true(catalogue_is_resolver(config->catalogue, "x.resolver.example", 18));
+    assert_true(is_resolver_address(config->catalogue, "192.0.2.53"));
+    assert_true(is_resolver_address(config->catalogue, "2001:db8::54"));
     config_free(config);
 }
 
@@ -361,8 +385,11 @@ static void the_real_list_is_imported(void **state)
                 assert_memory_equal(&before, &after, sizeof(before));
             else if (!list)
                 assert_int_equal(after.role, ROLE_SHARED);
+            line[length] = '\0';
             if (list && strspn(line, "0123456789.") != length)
                 assert_true(catalogue_is_resolver(config->catalogue, line, length));
+            else if (list)
+                assert_true(is_resolver_address(config->catalogue, line));
         }
         fclose(stream);
     }
@@ -379,6 +406,7 @@ int main(void)
         TEST(a_list_becomes_the_golden_file),
         TEST(the_order_of_lines_does_not_matter),
         TEST(a_category_may_be_named_itself),
+        TEST(resolvers_may_be_named_by_their_addresses_alone),
         TEST(what_cannot_be_read_is_an_error),
         TEST(a_wrong_file_is_not_said_line_by_line),
         TEST(a_category_without_a_name_is_not_imported),

@@ -53,6 +53,7 @@ static const struct {
     {MESSAGE_PREFIX, SENDER_SUPERVISOR},
     {MESSAGE_VLAN, SENDER_SUPERVISOR},
     {MESSAGE_RESOLVER, SENDER_SUPERVISOR},
+    {MESSAGE_RESOLVER_ADDRESS, SENDER_SUPERVISOR},
     {MESSAGE_INFERENCE, SENDER_SUPERVISOR},
     {MESSAGE_INFERENCE_SERVER, SENDER_SUPERVISOR},
     {MESSAGE_INFERENCE_MODEL, SENDER_SUPERVISOR},
@@ -102,6 +103,7 @@ static struct message example(enum message_type type)
         break;
     case MESSAGE_HOST:
     case MESSAGE_RESOLVER:
+    case MESSAGE_RESOLVER_ADDRESS:
         strcpy(message.body.host.pattern, "api.example.com");
         break;
     case MESSAGE_DIRECTION:
@@ -250,6 +252,7 @@ static void strings_without_an_end_are_refused(void **state)
     FILLED(MESSAGE_CALIBRATED, calibrated.estimator.regimes[0].name);
     FILLED(MESSAGE_HOST, host.pattern);
     FILLED(MESSAGE_RESOLVER, host.pattern);
+    FILLED(MESSAGE_RESOLVER_ADDRESS, host.pattern);
     FILLED(MESSAGE_INFERENCE, inference.header);
     FILLED(MESSAGE_INFERENCE, inference.client_header);
     FILLED(MESSAGE_INFERENCE_MODEL, inference_model.name);

@@ -201,6 +201,34 @@ static void every_resolver_is_known_again(void **state)
     assert_false(catalogue_is_resolver(rules.catalogue, "chatgpt.com", 11));
 }
 
+static void probe_address(void *context, const char *pattern, uint16_t number,
+                          enum service_role role)
+{
+    unsigned *count = context;
+    struct address address;
+    unsigned length;
+
+    (void)role;
+    ++*count;
+    assert_int_equal(number, SERVICE_NONE);
+    assert_null(directions_parse_prefix(pattern, &address, &length));
+    assert_true(catalogue_is_resolver_address(catalogue, &address));
+    assert_true(catalogue_is_resolver_address(rules.catalogue, &address));
+}
+
+static void every_address_of_a_resolver_is_known_again(void **state)
+{
+    unsigned before = 0;
+    unsigned after = 0;
+
+    (void)state;
+    rebuild();
+    catalogue_visit_resolver_addresses(catalogue, probe_address, &before);
+    catalogue_visit_resolver_addresses(rules.catalogue, probe_address, &after);
+    assert_true(before > 40);
+    assert_int_equal(after, before);
+}
+
 /* As after an import: unreviewed services and lists of thousands. */
 static void thousands_of_unreviewed_names_arrive(void **state)
 {
@@ -488,6 +516,10 @@ static void a_broken_sequence_replaces_nothing(void **state)
     assert_breaks(&service, &bad); /* no name */
     strcpy(bad.body.host.pattern, "*.dns.example");
     assert_breaks(&service, &bad);
+    bad = bare(MESSAGE_RESOLVER_ADDRESS);
+    assert_breaks(&service, &bad);
+    strcpy(bad.body.host.pattern, "192.0.2.0/24");
+    assert_breaks(&service, &bad);
     bad = bare(MESSAGE_ACTIVITY);
     assert_breaks(&service, &bad);
     bad = bare(MESSAGE_STOP);
@@ -501,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_host_of_the_shipped_catalogue_is_recognised_again),
         TEST(every_resolver_is_known_again),
+        TEST(every_address_of_a_resolver_is_known_again),
         TEST(thousands_of_unreviewed_names_arrive),
         TEST(every_service_is_the_same_to_the_bit),
         TEST(every_network_belongs_to_its_direction_again),

@@ -77,6 +77,11 @@ static void common_resolvers_are_known(void **state)
         "ns0.fdn.fr"};
     static const char *const other[] = {"www.google.com", "cloudflare.com", "chatgpt.com",
                                         "icloud.com",     "www.fdn.fr",     "xfinity.com"};
+    static const char *const at[] = {"1.1.1.1",        "1.0.0.3",      "2606:4700:4700::1111",
+                                     "8.8.4.4",        "9.9.9.9",      "2620:fe::fe",
+                                     "208.67.220.220", "94.140.14.14", "2001:910:800::12"};
+    static const char *const elsewhere[] = {"1.1.1.4", "8.8.8.9", "2606:4700:4700::1",
+                                            "104.16.132.229"};
     struct catalogue *catalogue = shipped_catalogue();
 
     (void)state;
@@ -84,6 +89,10 @@ static void common_resolvers_are_known(void **state)
         assert_true(is_resolver(catalogue, known[i]));
     for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
         assert_false(is_resolver(catalogue, other[i]));
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+        assert_true(is_resolver_address(catalogue, at[i]));
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+        assert_false(is_resolver_address(catalogue, elsewhere[i]));
     catalogue_free(catalogue);
 }
 

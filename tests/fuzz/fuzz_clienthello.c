@@ -10,7 +10,7 @@
 /* Records that say nothing come first: a part may hold no more than these. */
 static bool begins_silently(const uint8_t *data, size_t size)
 {
-    return size >= 5 && (data[0] == 20 || (data[3] == 0 && data[4] == 0));
+    return size >= 5 && (data[0] != 22 || (data[3] == 0 && data[4] == 0));
 }
 
 static void check_part(enum clienthello_result result, const struct clienthello *part,

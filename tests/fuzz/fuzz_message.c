@@ -29,6 +29,7 @@ static void check_use(const struct message *message)
         break;
     case MESSAGE_HOST:
     case MESSAGE_RESOLVER:
+    case MESSAGE_RESOLVER_ADDRESS:
         check_text(message->body.host.pattern, sizeof(message->body.host.pattern));
         break;
     case MESSAGE_DIRECTION:

@@ -164,7 +164,8 @@ static void make_rules(void)
         if (catalogue_add_host(catalogue, hosts[i].host, hosts[i].service, hosts[i].role))
             abort();
     if (catalogue_add_ech_name(catalogue, "ech.example") ||
-        catalogue_add_resolver(catalogue, "doh.example"))
+        catalogue_add_resolver(catalogue, "doh.example") ||
+        catalogue_add_resolver_address(catalogue, "203.0.113.7"))
         abort();
 }
 

@@ -49,7 +49,7 @@ awk -F '\t' -v OFS='\t' '
     file == 1 { named[$1, flow]; next }
     FNR > 1 && $8 == "CONNECT" && $9 ~ /^[^\/:]+:[0-9]+$/ && !(($1, flow) in named) {
         sub(/:[0-9]+$/, "", $9)
-        print $1, tolower($9), flow }' "$corpus/sni.tsv" "$corpus/http.tsv" >>"$directory/theirs"
+        print $1, $9, flow }' "$corpus/sni.tsv" "$corpus/http.tsv" >>"$directory/theirs"
 
 # -- Both, and the differences that are known -----------------------------------------------------
 

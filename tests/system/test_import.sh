@@ -13,7 +13,7 @@ lists=$directory/lists
 mkdir -p "$lists/ai" "$lists/doh"
 printf 'new-ai.example\nchatgpt.com\nno name\n198.51.100.1\n' >"$lists/ai/domains"
 printf 'big.example/ai\nsmall.example\n' >"$lists/ai/urls"
-printf 'doh.new-ai.example\ndns.google\n' >"$lists/doh/domains"
+printf 'doh.new-ai.example\ndns.google\n198.51.100.53\n9.9.9.9\n' >"$lists/doh/domains"
 file=$conf/services.d/ut1.conf
 tool="$build/iagmeter import -c $conf/iagmeter.conf"
 
@@ -37,6 +37,8 @@ grep -qF big.example "$file" && fail "the host of a page is in $file"
 grep -q '^ai: .* 1 pages of a host' "$directory/out" || fail "the page left out is not counted"
 grep -q chatgpt "$file" && fail "a name that the catalogue has is in $file"
 grep -qF dns.google "$file" && fail "a resolver that the catalogue has is in $file"
+grep -qF '"198.51.100.53"' "$file" || fail "the address of a resolver is not in $file"
+grep -qF 9.9.9.9 "$file" && fail "an address that the catalogue has is in $file"
 expect 0 "$build/iagmeterd" -t -c "$conf/iagmeter.conf"
 cp "$file" "$directory/first"
 import 0 ut1 "$lists"
