@@ -289,6 +289,8 @@ static void recentre_rule(const struct service_calibration *calibration, struct 
     rule->overhead_records = recentred(rule->overhead_records, fitted.overhead_records);
 }
 
+/* What was fitted to answers that tell no way is of just these: what the ways that are shipped
+ * would hold is no bound to it any more. */
 static void calibrate_rules(const struct service_calibration *calibration,
                             struct estimator *estimator)
 {
@@ -297,10 +299,12 @@ static void calibrate_rules(const struct service_calibration *calibration,
     for (size_t i = 0; i < estimator->regime_count; i++)
         if (strcmp(estimator->regimes[i].name, calibration->regime) == 0)
             replace_rule(calibration, &estimator->regimes[i].rule);
-    if (calibration->regime[0] == '\0')
+    if (calibration->regime[0] == '\0') {
         replace_rule(calibration, &estimator->rule);
-    else if (calibration->method == estimator->method)
+        estimator->regimes_are_all = false;
+    } else if (calibration->method == estimator->method) {
         recentre_rule(calibration, &estimator->rule);
+    }
 }
 
 size_t servicecalibration_way(const struct service_calibration *calibration,

@@ -56,10 +56,13 @@ enum input_method {
  *                         M1, M2: no model writes faster. What would be is no answer that was sent
  *                         whole; 0: not known
  *   step_tokens_max       M1: no model writes more within the pause that makes a step: what has
- * more in each was not written bit by bit whole_record_...      M1, M2: of several answers at once,
- * a record of at least whole_record_min bytes right before an end may be all of one, with so much
- * around its text whole_alone_...       where no end shows it, one of at least whole_alone_factor
- * times that size, and whole_alone_more times those in which events are joined; 0: none
+ *                         more in each was not written bit by bit
+ *   whole_record_...      M1, M2: of several answers at once, a record of at least
+ *                         whole_record_min bytes right before an end may be all of one, with so
+ *                         much around its text
+ *   whole_alone_...       where no end shows it, one of at least whole_alone_factor times that
+ *                         size, and whole_alone_more times those in which events are joined; 0:
+ *                         none
  *   exchange_sigma        how far a single exchange's visible tokens lie from what the band says of
  *                         all of them: a standard deviation, in logarithms, at random */
 #define TOKEN_RULE_MEMBERS                                                                         \

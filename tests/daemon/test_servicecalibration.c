@@ -302,6 +302,7 @@ static void a_way_may_have_a_method_of_its_own(void **state)
         assert_same_rule(&before->regimes[i].rule, &after->regimes[i].rule);
     assert_true(fabs(after->tokens_per_second.central - 60) < 0.1);
     assert_true(after->tokens_per_second.high < before->tokens_per_second.high);
+    assert_true(fabs(central(after, &samples[21].shape) / samples[21].tokens_out - 1) < 0.02);
     config_free(config);
 
     for (unsigned i = 20; i < 40; i++) /* of as many records a token, but of no pace that tells */

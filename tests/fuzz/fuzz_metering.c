@@ -75,6 +75,8 @@ static void take_flow(void *context, const struct flow_record *record)
         abort();
 }
 
+#define IMAGES "images.example"
+
 /* The names of the demonstration, which the seeds are from, and those of what is built here. */
 static void make_rules(void)
 {
@@ -87,6 +89,7 @@ static void make_rules(void)
         {".anthropic.com", ROLE_ASSETS, 0}, {".claude.ai", ROLE_TELEMETRY, 0},
         {".mistral.ai", ROLE_INFERENCE, 1}, {".gouv.fr", ROLE_INFERENCE, 0},
         {"api.example", ROLE_INFERENCE, 0}, {"shared.example", ROLE_SHARED, 1},
+        {IMAGES, ROLE_IMAGES, 1},
     };
     struct service service = {
         .id = "any",
@@ -130,7 +133,7 @@ static void make_rules(void)
     };
     struct service page = {
         .id = "page",
-        .estimator = {.method = METHOD_M3,
+        .estimator = {.method = METHOD_M5,
                       .grade = GRADE_C,
                       .request_bytes_min = 100,
                       .request_record_min = 50,
@@ -146,12 +149,27 @@ static void make_rules(void)
                       .rest_s = 1,
                       .overlap_bytes_min = 300,
                       .overlap_quic_bytes_min = 400,
+                      .overlap_step_bytes_min = 50,
                       .end_record_max = 100,
                       .sign_of_life_s = 0.05,
                       .upload_bytes_min = 1500,
+                      .image_bytes = {1000, 2000, 3000},
+                      .image_fetch_s = 1,
+                      .image_fetch_share = 0.25,
+                      .file_bytes_min = 1000,
+                      .file_reply_bytes_min = 100,
+                      .file_pause_s = 0.05,
+                      .file_wait_s = 60,
                       .event_gap_s = 0.005,
-                      .tokens_per_record = {1, 2, 3},
-                      .overhead_records = {0, 1, 2},
+                      .tokens_per_second = {10, 20, 30},
+                      .regimes_are_all = true,
+                      .regime_count = 1,
+                      .regimes = {{.records_per_s_max = 20,
+                                   .rule = {.method = METHOD_M3,
+                                            .grade = GRADE_C,
+                                            .tokens_per_record = {1, 2, 3},
+                                            .overhead_records = {0, 1, 2},
+                                            .exchange_sigma = 0.5}}},
                       .input_prior_tokens = {1, 2, 3}},
     };
 
@@ -257,6 +275,16 @@ static void make_answers(void)
             keep_message(stream.at, stream.length);
         }
     }
+}
+
+/* The last of them, so that the seeds mean what they meant. */
+static void make_images(void)
+{
+    const struct hello_parts hello = {.name = IMAGES};
+    static struct bytes bytes;
+
+    put_hello(&bytes, &hello);
+    keep_message(bytes.at, bytes.length);
 }
 
 /* For four names: a hello in one datagram, its two halves, and the first half once more after a
@@ -473,6 +501,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_rules();
         make_messages();
         make_answers();
+        make_images();
         make_initials();
     }
     start_talks();
