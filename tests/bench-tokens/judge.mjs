@@ -9,7 +9,7 @@
  * was found to answer n requests together is matched to as many, in the order of their start, and judged by their sum.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
-import { calibrated, judge, percent, sum, table } from './lib-judge.mjs';
+import { judge, percent, scaled, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const require = process.argv.includes('--require');
@@ -92,7 +92,7 @@ const of = (pairs, way) => pairs.map(({ found, truths: own }) => ({ estimate: fo
 /* The bias is that of all of the row: of what was missed, and of what was found too much by matching. */
 const total = (row, way) => sum(row.pairs.map(({ found }) => found[way][1])) / sum(row.truths.map((truth) => truth[`tokens_${way}`])) - 1;
 
-console.log('| interface | transport | true | found | precision | recall | output: median error | bias of the sum | calibrated | in the band | input: median error | bias of the sum | in the band |');
+console.log('| interface | transport | true | found | precision | recall | output: median error | bias of the sum | scaled | in the band | input: median error | bias of the sum | in the band |');
 console.log('|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|');
 for (const row of [...rows.values()].sort((a, b) => (`${a.name} ${a.transport}` < `${b.name} ${b.transport}` ? -1 : 1))) {
     const matched = sum(row.pairs.map(({ truths }) => truths.length));
@@ -100,7 +100,7 @@ for (const row of [...rows.values()].sort((a, b) => (`${a.name} ${a.transport}` 
     const [outMedian, , outIn] = judge(of(row.pairs, 'out'));
     const [inMedian, , inIn] = judge(of(row.pairs, 'in'));
     console.log(`| ${[row.name, row.transport, row.truths.length, found, ratio(matched, found), ratio(matched, row.truths.length),
-        outMedian, row.truths.length ? percent(total(row, 'out')) : '–', calibrated(row.pairs, sum(row.truths.map((truth) => truth.tokens_out))), outIn,
+        outMedian, row.truths.length ? percent(total(row, 'out')) : '–', scaled(row.pairs, sum(row.truths.map((truth) => truth.tokens_out))), outIn,
         inMedian, row.truths.length ? percent(total(row, 'in')) : '–', inIn].join(' | ')} |`);
 }
 

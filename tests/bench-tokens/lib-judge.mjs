@@ -19,9 +19,10 @@ export const sum = (values) => values.reduce((a, b) => a + b, 0);
 export const percent = (value) => `${value > 0 ? '+' : ''}${(100 * value).toFixed(0)} %`;
 const share = (value) => `${(100 * value).toFixed(0)} %`;
 
-/* The bias of the sum against TRUTH, if each half of the matched ones, every other in time, had been the prompts of a calibration
- * (the ratio of their sums) for the other half; EXTRA is what was counted where nothing was matched. */
-export function calibrated(pairs, truth, extra = 0) {
+/* The bias of the sum against TRUTH, if each half of the matched ones, every other in time, were scaled by the ratio of the sums
+ * of the other half: how far the halves agree, which is what a calibration could reach (calibrated.mjs makes real ones).
+ * EXTRA is what was counted where nothing was matched. */
+export function scaled(pairs, truth, extra = 0) {
     const inTime = [...pairs].sort((a, b) => a.found.time - b.found.time);
     const halves = [0, 1].map((half) => inTime.filter((_, i) => i % 2 === half));
     const counted = (half) => sum(half.map(({ found }) => found.out[1]));

@@ -12,7 +12,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { calibrated, judge as judgePairs, percent, sum, table } from './lib-judge.mjs';
+import { judge as judgePairs, percent, scaled, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const [program, configuration, ...directories] = process.argv.slice(2);
@@ -96,7 +96,7 @@ function judge({ pairs, surplus, truths }, way) {
 }
 
 const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
-header(['service', 'transport', 'true', 'found', 'stated', 'precision', 'recall', 'output: median error', 'bias of the sum', 'calibrated', 'in the band',
+header(['service', 'transport', 'true', 'found', 'stated', 'precision', 'recall', 'output: median error', 'bias of the sum', 'scaled', 'in the band',
     'input: median error', 'bias of the sum', 'in the band']);
 for (const [key, row] of sorted) {
     const right = sum(row.pairs.map(({ truths }) => truths.length));
@@ -104,7 +104,7 @@ for (const [key, row] of sorted) {
     const error = countError(key.replace(/ .*/, ''));
     const stated = `${(found * (1 - error)).toFixed(1)} to ${(found * (1 + error)).toFixed(1)}`;
     const [median, bias, inBand] = judge(row, 'out');
-    const output = [median, bias, calibrated(row.pairs, sum(row.truths.map(({ tokens_out }) => tokens_out)), sum(row.surplus.map(({ out }) => out[1]))), inBand];
+    const output = [median, bias, scaled(row.pairs, sum(row.truths.map(({ tokens_out }) => tokens_out)), sum(row.surplus.map(({ out }) => out[1]))), inBand];
     console.log(`| ${[key, row.truths.length, found, stated, rate(right, found), rate(right, row.truths.length), ...output, ...judge(row, 'in')].join(' | ')} |`);
 }
 
