@@ -153,7 +153,7 @@ struct coverage {
     uint64_t flows;               /* TCP connections that began, and QUIC connections */
     uint64_t flows_evicted;   /* forgotten early, or packets refused, as the flow table was full */
     uint64_t flows_untracked; /* of a known service, but no full state was free */
-    uint64_t flows_one_way;   /* named, but only one of the two ways was captured */
+    uint64_t flows_one_way;   /* of TLS and QUIC, but only one of the two ways was captured */
     uint64_t
         flows_resolver;    /* to DNS resolvers over TLS, HTTPS or QUIC: their answers are hidden */
     uint64_t names_seen;   /* TLS and QUIC connections whose server name was read */

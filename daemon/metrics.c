@@ -39,7 +39,7 @@ static const struct counter {
     {COUNTER(flows), "Connections that began, to any service."},
     {COUNTER(flows_evicted), "Connections forgotten early, as the flow table was full."},
     {COUNTER(flows_untracked), "Connections to known services not followed for lack of room."},
-    {COUNTER(flows_one_way), "Named connections of which one way only was captured."},
+    {COUNTER(flows_one_way), "TLS and QUIC connections of which one way only was captured."},
     {COUNTER(flows_resolver), "Connections to DNS resolvers over TLS, HTTPS or QUIC."},
     {COUNTER(names_seen), "TLS and QUIC connections whose server name was read."},
     {COUNTER(names_quic), "QUIC connections whose server name was read."},

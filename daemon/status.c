@@ -28,8 +28,8 @@
 #define DROPPED_ALARM 0.001
 /* A few connections end before their answer comes; of a mirror that lacks one way, nearly all. */
 #define ONE_WAY_ALARM 0.1
-/* Of a mirror that lacks the clients' way no ClientHello is read, and few of its connections are
- * known to be of TLS; so many without a single name are no quiet day. */
+/* Of a mirror that lacks the clients' way no ClientHello is read, and of one that is at the wrong
+ * place perhaps nothing of TLS; so many without a single name are no quiet day. */
 #define NAMELESS_FLOWS 100
 /* Beside some hundred connections to sites, a browser that hides its questions keeps about one to
  * its resolver: at this share of all, every fifth browser does. */
@@ -122,7 +122,7 @@ static void advise(struct status *status, bool believes_unasked)
         {c->packets_truncated > 0,
          "Packets were cut within their headers: raise snap_length of the interface (65535 by "
          "default)."},
-        {exceeds(c->flows_one_way, c->names_seen + c->names_hinted, ONE_WAY_ALARM),
+        {exceeds(c->flows_one_way, encrypted_flows(c), ONE_WAY_ALARM),
          "Many connections were seen one way only: mirror both ways of the link, or their use "
          "cannot be estimated."},
         {c->names_seen == 0 && c->flows >= NAMELESS_FLOWS && c->local_exchanges == 0,
@@ -292,8 +292,8 @@ static void print_connections(const struct coverage *c, FILE *stream)
     print_part(stream, "  hinted by DNS", c->names_hinted, all);
     print_part(stream, "  ECH without a hint", c->names_encrypted, all);
     print_part(stream, "  unnamed", c->names_missing, all);
+    print_part(stream, "  one way only", c->flows_one_way, all);
     print_part(stream, "  to hidden resolvers", c->flows_resolver, all);
-    print_part(stream, "named, one way only", c->flows_one_way, c->names_seen + c->names_hinted);
     print_count(stream, "DNS answers in clear", c->dns_answers);
     print_part(stream, "  question not seen", c->dns_unasked, c->dns_answers);
     print_count(stream, "hints forgotten early", c->hints_displaced);

@@ -132,8 +132,7 @@ size_t month_coverage_lines(const struct month_report *report,
                             struct month_coverage_line lines[MONTH_COVERAGE_LINES])
 {
     const struct coverage *c = &report->coverage;
-    uint64_t attributed = c->names_seen + c->names_hinted;
-    uint64_t encrypted = attributed + c->names_encrypted + c->names_missing;
+    uint64_t encrypted = c->names_seen + c->names_hinted + c->names_encrypted + c->names_missing;
     /* An older version did not record the reasons. */
     uint64_t explained = c->packets_truncated + c->packets_corrupt + c->packets_fragmented;
     uint64_t unspecified =
@@ -182,7 +181,7 @@ size_t month_coverage_lines(const struct month_report *report,
         {"names_missing", TEXT_NAMES_MISSING, "1", (double)c->names_missing,
          ratio(c->names_missing, encrypted), "{flows_encrypted}", NULL},
         {"flows_one_way", TEXT_FLOWS_ONE_WAY, "1", (double)c->flows_one_way,
-         ratio(c->flows_one_way, attributed), "({names_seen} + {names_hinted})", NULL},
+         ratio(c->flows_one_way, encrypted), "{flows_encrypted}", NULL},
         {"flows_resolver", TEXT_FLOWS_RESOLVER, "1", (double)c->flows_resolver,
          ratio(c->flows_resolver, encrypted), "{flows_encrypted}", NULL},
         {"dns_answers", TEXT_DNS_ANSWERS, "1", (double)c->dns_answers, -1, NULL, NULL},

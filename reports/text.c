@@ -384,13 +384,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "related to a duration."}},
     [TEXT_COVERAGE_NOTE] =
         {{"Un nom est celui du serveur, lu à l'ouverture d'une connexion chiffrée. Proportions : "
-          "des paquets reçus, des connexions, des connexions chiffrées ; pour celles vues dans un "
-          "seul sens, des connexions attribuées. Ce qu'une version plus ancienne ne distinguait "
-          "pas compte pour zéro pendant qu'elle mesurait.",
+          "des paquets reçus, des connexions, des connexions chiffrées. Ce qu'une version "
+          "plus ancienne ne distinguait pas compte pour zéro pendant qu'elle mesurait.",
           "A name is that of the server, read when an encrypted connection opens. Proportions: of "
-          "packets received, of connections, of encrypted connections; for those seen one way "
-          "only, of attributed connections. What an older version did not tell apart counts as "
-          "zero for the time it measured."}},
+          "packets received, of connections, of encrypted connections. What an older version "
+          "did not tell apart counts as zero for the time it measured."}},
     [TEXT_QUANTITY] = {{"Grandeur", "Quantity"}},
     [TEXT_VALUE] = {{"Valeur", "Value"}},
     [TEXT_MEANING] = {{"Signification", "Meaning"}},
@@ -429,8 +427,8 @@ static const struct sentence sentences[TEXT_COUNT] = {
                                "Connections whose name is encrypted (ECH), without a DNS hint"}},
     [TEXT_NAMES_MISSING] = {{"Connexions chiffrées sans nom lisible ni indice DNS",
                              "Encrypted connections without a readable name or a DNS hint"}},
-    [TEXT_FLOWS_ONE_WAY] = {{"Connexions attribuées, vues dans un seul sens",
-                             "Attributed connections seen one way only"}},
+    [TEXT_FLOWS_ONE_WAY] = {{"Connexions chiffrées, vues dans un seul sens",
+                             "Encrypted connections seen one way only"}},
     [TEXT_FLOWS_RESOLVER] = {{"Connexions à un résolveur DNS chiffré (DoH, DoT, DoQ)",
                               "Connections to an encrypted DNS resolver (DoH, DoT, DoQ)"}},
     [TEXT_DNS_ANSWERS] = {{"Réponses DNS lues en clair", "DNS answers read in clear"}},

@@ -54,10 +54,25 @@ struct flow {
     uint16_t flags;
     uint8_t role;
     uint8_t stage;
-    uint8_t probes;     /* client packets looked at in search of a name; with FLOW_PLAIN, 1 when the
-                         * server answered since the client's last */
-    uint8_t device_day; /* on which the client was last counted as a device; 0: not yet */
+    uint8_t probes; /* client packets looked at in search of a name; with FLOW_PLAIN, 1 when the
+                     * server answered since the client's last */
+    union {
+        uint8_t device_day; /* on which the client was last counted as a device; 0: not yet */
+        uint8_t glimpses;   /* until it is judged, and was no request in clear: what was seen of TLS
+                             * whose ClientHello was not */
+    };
 };
+
+enum {
+    GLIMPSE_RECORDS = 1,   /* records that come after a ClientHello */
+    GLIMPSE_SILENT_END = 2 /* and acknowledgements of the end that says nothing */
+};
+
+/* 0 of a flow that is judged. */
+static inline unsigned flow_glimpses(const struct flow *flow)
+{
+    return flow->stage > FLOW_NAMING || flow->flags & FLOW_PLAIN ? 0 : flow->glimpses;
+}
 
 /* Which endpoint of the canonical order is the client. */
 static inline unsigned flow_client_side(const struct flow *flow)

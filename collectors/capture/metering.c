@@ -128,6 +128,30 @@ static void observe_exchange(void *context, const struct flow *flow, int64_t ans
                         flow->flags & FLOW_DATAGRAMS ? TRANSPORT_QUIC : TRANSPORT_TCP, shape);
 }
 
+/* Whether of a connection that nothing names one end alone was captured. Fewer packets tell that
+ * where it is a server that answered an opening which nobody saw. */
+static bool is_alone(const struct metering *metering, const struct flow *flow)
+{
+    const uint16_t answered = FLOW_CLIENT_KNOWN | FLOW_BASE_KNOWN;
+    unsigned side = flow->payload_bytes[1] > 0;
+    uint16_t other_seen = side ? FLOW_SEEN_FIRST : FLOW_SEEN_SECOND;
+    bool unopened = (flow->flags & answered) == answered && side != flow_client_side(flow);
+
+    return flow->payload_bytes[!side] == 0 && !(flow->flags & other_seen) &&
+           !(flow_glimpses(flow) & GLIMPSE_SILENT_END) &&
+           flow->probes >= (unopened ? UNOPENED_PACKETS : UNANSWERED_PACKETS) &&
+           !(metering->filter &&
+             kernelfilter_take_heard(metering->filter, flowtable_key(metering->flows, flow),
+                                     !side));
+}
+
+static void count_if_alone(void *context, const struct flow *flow)
+{
+    struct metering *metering = context;
+
+    interval_coverage(metering->interval)->flows_one_way += is_alone(metering, flow);
+}
+
 static bool take_memory(struct metering *metering, const struct limits *limits,
                         struct recognition_memory *memory)
 {
@@ -146,7 +170,7 @@ static bool take_memory(struct metering *metering, const struct limits *limits,
     if (!metering->usage)
         return false;
     parts = (struct recognition_parts){metering->flows, metering->interval, metering->usage,
-                                       metering->notes};
+                                       metering->notes, count_if_alone,     metering};
     metering->recognition = recognition_new(limits, &parts, memory);
     return metering->recognition != NULL;
 }
@@ -665,6 +689,8 @@ static void watch_other_way(struct metering *metering, const struct segment *seg
  * way is not captured. */
 static void handle_acknowledgement(struct metering *metering, const struct segment *segment)
 {
+    if (flow_glimpses(segment->flow) && segment->flow->payload_bytes[segment->side] == 0)
+        segment->flow->glimpses |= GLIMPSE_SILENT_END;
     if (!hear_silent_end(segment->flow, segment->side) && is_unopened(segment->flow, segment->side))
         watch_other_way(metering, segment);
 }
@@ -760,6 +786,16 @@ static bool is_near(const struct metering *metering, const struct segment *segme
            ahead + MAX_CLOSE_DISTANCE <= 2 * MAX_CLOSE_DISTANCE;
 }
 
+/* Where one way alone is captured of TLS without a name, nobody but its end closes. */
+static bool closes_alone(const struct segment *segment)
+{
+    const struct flow *flow = segment->flow;
+    uint16_t other_seen = segment->side ? FLOW_SEEN_FIRST : FLOW_SEEN_SECOND;
+
+    return flow_glimpses(flow) == GLIMPSE_RECORDS && segment->packet->tcp_flags & TCP_FIN &&
+           flow->payload_bytes[!segment->side] == 0 && !(flow->flags & other_seen);
+}
+
 static void note_closing(struct metering *metering, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
@@ -768,7 +804,8 @@ static void note_closing(struct metering *metering, const struct segment *segmen
     if (segment->packet->tcp_flags & TCP_FIN)
         flow->flags |= segment->side ? FLOW_FIN_SECOND : FLOW_FIN_FIRST;
     if (flow->stage != FLOW_FINISHED &&
-        ((flow->flags & both) == both || segment->packet->tcp_flags & TCP_RST))
+        ((flow->flags & both) == both || segment->packet->tcp_flags & TCP_RST ||
+         closes_alone(segment)))
         finish_flow(metering, flow);
 }
 

@@ -7,6 +7,7 @@
 #include "collectors/capture/keyedhash.h"
 #include "collectors/capture/naming.h"
 #include "collectors/capture/pending.h"
+#include "collectors/capture/records.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,8 @@ static void note(const struct recognition *recognition, const struct segment *se
 
 static void ignore(struct flow *flow)
 {
+    if (flow_glimpses(flow))
+        flow->glimpses = 0;
     flow->stage = FLOW_IGNORED;
     flow->state = FLOW_NO_STATE;
 }
@@ -390,7 +393,8 @@ static void release(struct recognition *recognition, struct flow *flow)
     flow->state = FLOW_NO_STATE;
 }
 
-/* Whether a ClientHello was on its way: every long header of QUIC says so. */
+/* Whether a ClientHello was on its way: every long header of QUIC says so, and what comes after one
+ * in TLS. */
 static bool hello_has_begun(const struct recognition *recognition, const struct flow *flow)
 {
     const uint8_t *bytes;
@@ -398,16 +402,25 @@ static bool hello_has_begun(const struct recognition *recognition, const struct 
 
     if (flow->flags & FLOW_DATAGRAMS)
         return flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING;
+    if (flow_glimpses(flow))
+        return true;
     if (flow->stage != FLOW_NAMING || flow->state == FLOW_NO_STATE)
         return false;
     bytes = naming_ahead(recognition->naming, flow->state, &length);
     return clienthello_starts(bytes, length);
 }
 
+/* A connection of TLS or QUIC stays without a name. */
+static void lose(const struct recognition *recognition, const struct flow *flow)
+{
+    coverage_of(recognition)->names_missing++;
+    recognition->parts.lost(recognition->parts.lost_context, flow);
+}
+
 void recognition_end(struct recognition *recognition, struct flow *flow)
 {
     if (hello_has_begun(recognition, flow))
-        coverage_of(recognition)->names_missing++;
+        lose(recognition, flow);
     release(recognition, flow);
     ignore(flow);
 }
@@ -465,7 +478,7 @@ static void give_up(struct recognition *recognition, const struct segment *segme
         return;
     }
     if (missing) {
-        coverage_of(recognition)->names_missing++;
+        lose(recognition, flow);
         coverage_of(recognition)->flows_resolver += asks_resolver(recognition, segment, "", 0);
     }
     ignore(flow);
@@ -565,7 +578,7 @@ static void wait_for_more(struct recognition *recognition, const struct segment 
     }
     flow->stage = FLOW_NEW;
     if (++flow->probes >= (flow->flags & FLOW_PROXIED ? MAX_PROXIED_PROBES : MAX_PROBES))
-        ignore(flow);
+        recognition_end(recognition, flow);
 }
 
 /* How a request in clear is noted: in a tunnel, when it is for whom the proxy was told, as that. */
@@ -602,6 +615,8 @@ static void take_request(struct recognition *recognition, const struct segment *
          "no");
     if (again)
         begin_other(flow);
+    else
+        flow->glimpses = 0;
     flow->flags |= FLOW_PLAIN;
     flow->probes = 0;
     settle(recognition, segment, match, asking(segment, look), look->bytes);
@@ -842,22 +857,30 @@ static bool hint_midway(struct recognition *recognition, const struct segment *s
     return false;
 }
 
+/* Of the client nothing was captured: the DNS may tell the name, or nothing will. */
+static void consider_server_alone(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+
+    if (flow->payload_bytes[segment->side] >= ANSWERED_BYTES &&
+        server_port_of(segment) == PORT_HTTPS &&
+        hint_for(recognition, client_of(segment), server_of(segment), segment->now_ns).service !=
+            SERVICE_NONE)
+        give_up(recognition, segment, false);
+    else if (flow_glimpses(flow) && segment->new_bytes > 0 && ++flow->probes >= MAX_PROBES)
+        give_up(recognition, segment, true);
+}
+
 /* A server that answers at length has read what we have not. */
 static void consider_server(struct recognition *recognition, const struct segment *segment)
 {
     struct flow *flow = segment->flow;
-    struct catalogue_match match;
 
-    if (flow->payload_bytes[segment->side] < ANSWERED_BYTES)
-        return;
-    if (flow->stage == FLOW_NAMING) {
-        if (!make_do(recognition, segment))
-            give_up(recognition, segment, true);
-    } else if (flow->payload_bytes[!segment->side] == 0 && server_port_of(segment) == PORT_HTTPS) {
-        match = hint_for(recognition, client_of(segment), server_of(segment), segment->now_ns);
-        if (match.service != SERVICE_NONE)
-            give_up(recognition, segment, false);
-    }
+    if (flow->stage == FLOW_NEW && flow->payload_bytes[!segment->side] == 0)
+        consider_server_alone(recognition, segment);
+    else if (flow->stage == FLOW_NAMING && flow->payload_bytes[segment->side] >= ANSWERED_BYTES &&
+             !make_do(recognition, segment))
+        give_up(recognition, segment, true);
 }
 
 static void consider_client(struct recognition *recognition, const struct segment *segment)
@@ -1084,6 +1107,29 @@ static bool is_dns(const struct segment *segment)
     return segment->packet->source_port == PORT_DNS;
 }
 
+/* Whether the segment may be the first that is seen of its end, though not the first that was sent.
+ * What a client says first tells by itself what it is. */
+static bool is_amid(const struct segment *segment)
+{
+    const struct flow *flow = segment->flow;
+
+    if (!(flow->flags & FLOW_CLIENT_KNOWN))
+        return true;
+    if (!from_client(segment))
+        return flow->payload_bytes[!segment->side] == 0;
+    return flow->flags & FLOW_BASE_KNOWN && segment->packet->sequence != flow->client_base;
+}
+
+/* TLS may be known by what comes after the ClientHello, where that was not captured. */
+static void glimpse(const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+
+    if (!(flow->flags & FLOW_PLAIN) && flow->glimpses == 0 && is_amid(segment) &&
+        records_go_on(segment->packet->payload, segment->packet->captured_length))
+        flow->glimpses = GLIMPSE_RECORDS;
+}
+
 /* -- Entrances --------------------------------------------------------------------------------- */
 
 void recognition_segment(struct recognition *recognition, const struct segment *segment)
@@ -1093,7 +1139,10 @@ void recognition_segment(struct recognition *recognition, const struct segment *
     if (flow->stage == FLOW_ANSWERS || is_dns(segment)) {
         if (segment->packet->source_port == PORT_DNS)
             gather_answers(recognition, segment);
-    } else if (!(flow->flags & FLOW_CLIENT_KNOWN)) {
+        return;
+    }
+    glimpse(segment);
+    if (!(flow->flags & FLOW_CLIENT_KNOWN)) {
         probe(recognition, segment);
         if (flow->stage == FLOW_NEW)
             hint_midway(recognition, segment);

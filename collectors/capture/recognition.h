@@ -17,12 +17,17 @@
 
 struct recognition;
 
+/* Told of a connection of TLS or QUIC that is given up without a name, before it is judged. */
+typedef void recognition_loser(void *context, const struct flow *flow);
+
 /* What it works on. All outlive it; NOTES may be NULL. */
 struct recognition_parts {
     struct flow_table *flows;
     struct interval *interval;
     struct usage *usage;
     struct notes *notes;
+    recognition_loser *lost;
+    void *lost_context;
 };
 
 /* What was lately seen of names: DNS questions, answers and ClientHellos, as hashes. Several

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/records.h"
 
+#include "collectors/capture/cursor.h"
+
 #include <string.h>
 
 /* RFC 8446, 5.1. */
 enum { HEADER_SIZE = 5 };
 
 enum { RECORD_FIRST_TYPE = 20, RECORD_LAST_TYPE = 24 };
+enum { RECORD_CHANGE = 20, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
+/* RFC 8446, 4. */
+enum { HANDSHAKE_SERVER_HELLO = 2 };
 /* RFC 8446, 5.2: 2^14 + 256; TLS 1.2 allows 2^14 + 2048 (RFC 5246, 6.2.3). */
 enum { MAX_RECORD_SIZE = 16384 + 2048 };
 /* The largest index of an assembly: a configuration allows fewer. */
@@ -29,6 +34,25 @@ static bool header_plausible(const uint8_t *header)
 {
     return header[0] >= RECORD_FIRST_TYPE && header[0] <= RECORD_LAST_TYPE && header[1] == 3 &&
            header[2] <= 4 && header_size(header) <= MAX_RECORD_SIZE;
+}
+
+bool records_go_on(const uint8_t *bytes, size_t captured)
+{
+    struct cursor cursor = cursor_over(bytes, captured);
+    const uint8_t *header = cursor_bytes(&cursor, HEADER_SIZE);
+
+    if (!header || !header_plausible(header) || header[2] == 0) /* SSL 3.0: RFC 7568 */
+        return false;
+    switch (header[0]) {
+    case RECORD_CHANGE: /* RFC 5246, 7.1: one byte, 1 */
+        return header_size(header) == 1 && cursor_u8(&cursor) == 1;
+    case RECORD_ALERT: /* RFC 8446, 6: two bytes, or more when they are encrypted */
+        return header_size(header) >= 2;
+    case RECORD_HANDSHAKE:
+        return cursor_u8(&cursor) == HANDSHAKE_SERVER_HELLO;
+    default:
+        return header[0] == RECORD_APPLICATION_DATA && header_size(header) > 0;
+    }
 }
 
 /* Out of step, a segment that starts like a record most likely does: streams of small records start

@@ -5,6 +5,7 @@
 #include "collectors/capture/assembly.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Follows the TLS records of one direction of a connection: their types and sizes, nothing of their
@@ -26,6 +27,11 @@ struct record_stream {
 };
 
 enum { RECORD_APPLICATION_DATA = 23, RECORD_UNKNOWN = 0 };
+
+/* Whether CAPTURED bytes begin with a record that comes after a ClientHello, of either end: a
+ * ServerHello, the change of ciphers, an alert, or application data. Of random bytes one in four
+ * millions do. */
+bool records_go_on(const uint8_t *bytes, size_t captured);
 
 /* SIZE is that of the record without its header. TYPE is the ContentType of RFC 8446, 5.1, or
  * RECORD_UNKNOWN for bytes that the capture did not show. */

@@ -1050,6 +1050,26 @@ static void who_only_acknowledges_is_heard(void **state)
     assert_int_equal(sink_coverage(&sunk).flows_one_way, 1);
 }
 
+/* The same of a connection that nothing names, before all of it is dropped. */
+static void who_only_acknowledges_amid_tls_is_heard(void **state)
+{
+    (void)state;
+    require_filter();
+    for (int heard = 0; heard < 2; heard++) {
+        struct talk talk = talk_of(1, 40000);
+
+        film_rewind(&film);
+        for (int i = 0; i < 100; i++) {
+            talk_record(&film, &talk, FROM_SERVER, 1000);
+            if (heard && i % 4 == 0)
+                talk_flags(&film, &talk, FROM_CLIENT, TCP_ACK);
+        }
+        assert_int_equal(assert_same_sums(), 100 - 16 + (heard ? 25 : 0));
+        assert_int_equal(sink_coverage(&sunk).names_missing, 1);
+        assert_int_equal(sink_coverage(&sunk).flows_one_way, !heard);
+    }
+}
+
 /* Where only a client of a service is captured, what it acknowledges is all that there is of the
  * answers: that alone is not dropped, however long it goes on. */
 static void who_is_heard_alone_is_seen_to_acknowledge(void **state)
@@ -1415,6 +1435,7 @@ int main(void)
         FILTER_TEST(what_is_dropped_keeps_its_connection_alive),
         FILTER_TEST(who_lost_its_place_was_alive_until_then),
         FILTER_TEST(one_way_is_told),
+        FILTER_TEST(who_only_acknowledges_amid_tls_is_heard),
         FILTER_TEST(who_only_acknowledges_is_heard),
         FILTER_TEST(who_is_heard_alone_is_seen_to_acknowledge),
         FILTER_TEST(who_only_says_a_name_is_told_to_be_heard_alone),

@@ -1036,7 +1036,7 @@ static void a_hint_is_for_one_client_one_server_and_one_port(void **state)
         use(&talk);
         scene_play();
         assert_nothing_counted();
-        assert_names(0, 0, 0, 0);
+        assert_names(0, 0, 0, 1);
         assert_int_equal(coverage().dns_answers, what == 3 ? 2 : 1);
     }
 }
@@ -1475,12 +1475,166 @@ static void a_capture_of_servers_alone_is_told(void **state)
             tell(talk.client, "api.example", talk.server);
         film_sort(&film);
         scene_play();
-        assert_int_equal(coverage().flows_one_way, hinted);
-        assert_names(0, (uint64_t)hinted, 0, 0);
+        assert_int_equal(coverage().flows_one_way, 1);
+        assert_names(0, (uint64_t)hinted, 0, (uint64_t)!hinted);
         if (!hinted)
             assert_nothing_counted();
         else
             assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER]);
+    }
+}
+
+/* The records of TLS tell that there is a connection that nothing names, whichever end is heard
+ * first, however long it goes on. */
+static void tls_seen_from_its_middle_has_no_name(void **state)
+{
+    (void)state;
+    for (int first = FROM_CLIENT; first <= FROM_SERVER; first++)
+        for (int exchanges = 1; exchanges < 20; exchanges += 9) {
+            struct talk talk = talk_of(1, 50000);
+
+            film_clear(&film);
+            if (first == FROM_SERVER)
+                talk_record(&film, &talk, FROM_SERVER, 50);
+            for (int i = 0; i < exchanges; i++)
+                use(&talk);
+            tell(talk.client, "api.example", talk.server); /* too late */
+            scene_play();
+            assert_nothing_counted();
+            assert_names(0, 0, 0, 1);
+            assert_int_equal(coverage().flows_one_way, 0);
+        }
+}
+
+/* However late: while nobody knows better, it waits for a name, and is counted in one way. */
+static void what_waits_for_its_name_is_counted_once(void **state)
+{
+    static const int AFTER[] = {1, 10, 14, 17, 30};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(AFTER) / sizeof(AFTER[0]); i++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        for (int said = 0; said < 40; said++) {
+            if (said == AFTER[i])
+                tell(talk.client, "api.example", talk.server);
+            talk_record(&film, &talk, said % 2 ? FROM_SERVER : FROM_CLIENT, 300);
+        }
+        scene_play();
+        assert_names(0, AFTER[i] < 16, 0, AFTER[i] >= 16);
+        assert_int_equal(coverage().flows, 1);
+    }
+}
+
+/* A server's records that overtake the ClientHello take no name from it. */
+static void a_hello_may_be_overtaken_by_its_answer(void **state)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+    say_hello(&talk, "api.example", false);
+    use(&talk);
+    scene_play();
+    assert_names(1, 0, 0, 0);
+    assert_int_equal(coverage().flows_one_way, 0);
+    assert_int_equal(only_sum(ONE, API).flows, 1);
+    assert_int_equal(devices_of(ONE, API), 1);
+}
+
+/* Its ClientHello alone was lost. */
+static void a_lost_hello_is_missing(void **state)
+{
+    for (int packets = 2; packets < 30; packets += 20) {
+        struct talk talk = open_talk(1, 50000);
+
+        (void)state;
+        say_hello(&talk, "api.example", false);
+        film.shots[film.count - 1].bytes[12] ^= 0xff;
+        for (int i = 0; i < packets; i++)
+            talk_record(&film, &talk, FROM_SERVER, 100);
+        talk_record(&film, &talk, FROM_CLIENT, 100);
+        scene_play();
+        assert_names(0, 0, 0, 1);
+        assert_int_equal(coverage().flows_one_way, 0);
+        film_clear(&film);
+    }
+}
+
+/* What is said amid a connection, of which nobody knows what it is. */
+static void what_is_not_tls_has_no_name_to_miss(void **state)
+{
+    static const uint8_t almost[] = {23, 3, 3, 0, 0, 22, 3, 3, 0, 90, 4};
+    struct talk text = talk_of(1, 50000);
+    struct talk binary = talk_of(1, 50001);
+    struct talk asks = talk_of(1, 50002);
+    struct talk mail = talk_of(1, 50003);
+
+    (void)state;
+    mail.server_port = 25;
+    talk_open(&film, &mail);
+    talk_text(&film, &mail, FROM_SERVER, "220 mail.example ESMTP\r\n");
+    talk_text(&film, &mail, FROM_CLIENT, "EHLO client.example\r\n");
+    talk_text(&film, &asks, FROM_CLIENT, "GET / HTTP/1.1\r\nHost: www.other.example\r\n\r\n");
+    for (int i = 0; i < 40; i++) {
+        talk_text(&film, &text, i % 2, "250 OK\r\n");
+        talk_segment(&film, &binary, i % 2, binary.sequence[i % 2], TCP_ACK,
+                     almost + (i % 4 < 2 ? 0 : 5), i % 4 < 2 ? 5 : 6);
+        binary.sequence[i % 2] += i % 4 < 2 ? 5 : 6;
+        talk_record(&film, &asks, FROM_SERVER, 300); /* in an answer that is anything */
+        talk_record(&film, &mail, i % 2, 300);       /* after what the client said before */
+    }
+    scene_play();
+    assert_names(0, 0, 0, 0);
+    assert_int_equal(coverage().flows, 4);
+    assert_int_equal(coverage().flows_one_way, 0);
+}
+
+/* Amid a connection, so many packets of one end, that the other would have acknowledged some: which
+ * it may do without a word. */
+static void one_way_is_told_from_the_middle(void **state)
+{
+    (void)state;
+    for (int end = FROM_CLIENT; end <= FROM_SERVER; end++)
+        for (int packets = 15; packets <= 40; packets += packets == 15 ? 1 : 24)
+            for (int heard = 0; heard < 2; heard++) {
+                struct talk talk = talk_of(1, 50000);
+
+                film_clear(&film);
+                for (int i = 0; i < packets; i++) {
+                    talk_record(&film, &talk, end, 1000);
+                    if (heard && i == 7)
+                        talk_flags(&film, &talk, !end, TCP_ACK);
+                }
+                scene_play();
+                assert_names(0, 0, 0, 1);
+                assert_int_equal(coverage().flows_one_way, packets > 15 && !heard);
+            }
+}
+
+/* Of a server whose answer to an opening is there, but no opening: few packets, and its own close.
+ */
+static void short_answers_of_servers_alone_are_told(void **state)
+{
+    for (int packets = 1; packets < 4; packets++) {
+        struct talk talk = open_talk(1, 50000);
+
+        (void)state;
+        say_hello(&talk, "api.example", false);
+        for (int i = 0; i < packets; i++)
+            talk_record(&film, &talk, FROM_SERVER, 100);
+        talk_close(&film, &talk);
+        talk_hide(&film, &talk, FROM_CLIENT);
+        film.clock_ns += 200 * SECOND;
+        tell(talk.client, "www.example", talk.server);
+        scene_play();
+        assert_names(0, 0, 0, 1);
+        assert_int_equal(coverage().flows_one_way, packets > 1);
+        /* When it closed, and not when all ended. */
+        assert_int_equal(sink_at(&sunk, SINK_CLOSED, 0)->body.coverage.names_missing, 1);
+        film_clear(&film);
     }
 }
 
@@ -2055,6 +2209,26 @@ static void quic_that_cannot_be_read_has_no_name(void **state)
     assert_nothing_counted();
     assert_names(0, 0, 0, 1);
     assert_int_equal(coverage().flows, 1);
+}
+
+/* Of servers alone, there is no name; whether they are alone, so many datagrams tell. */
+static void quic_of_servers_alone_is_told(void **state)
+{
+    (void)state;
+    for (int heard = 0; heard < 2; heard++)
+        for (int packets = 15; packets <= 16; packets++) {
+            struct talk talk = talk_of(1, 50000);
+
+            film_clear(&film);
+            for (int i = 0; i < packets; i++) {
+                quic_long(&talk, FROM_SERVER, i ? 2 : 0, 1200);
+                if (heard && i == 7)
+                    quic_long(&talk, FROM_CLIENT, 2, 1200);
+            }
+            scene_play();
+            assert_names(0, 0, 0, 1);
+            assert_int_equal(coverage().flows_one_way, packets == 16 && !heard);
+        }
 }
 
 /* -- DNS over TCP -------------------------------------------------------------------------------
@@ -2997,6 +3171,13 @@ int main(void)
         TEST(what_was_acknowledged_before_the_capture_is_not_counted),
         TEST(what_was_acknowledged_and_comes_later_counts_once),
         TEST(a_capture_of_servers_alone_is_told),
+        TEST(tls_seen_from_its_middle_has_no_name),
+        TEST(what_waits_for_its_name_is_counted_once),
+        TEST(a_hello_may_be_overtaken_by_its_answer),
+        TEST(a_lost_hello_is_missing),
+        TEST(what_is_not_tls_has_no_name_to_miss),
+        TEST(one_way_is_told_from_the_middle),
+        TEST(short_answers_of_servers_alone_are_told),
         TEST(unseen_requests_are_made_by_bytes),
         TEST(a_part_of_a_request_scatters_within_reason),
         TEST(what_is_asked_is_not_made_by_bytes),
@@ -3019,6 +3200,7 @@ int main(void)
         TEST(the_dns_names_quic_seen_from_its_middle),
         TEST(other_datagrams_are_other),
         TEST(quic_that_cannot_be_read_has_no_name),
+        TEST(quic_of_servers_alone_is_told),
         TEST(answers_over_tcp_come_in_pieces),
         TEST(answers_over_tcp_may_be_overtaken),
         TEST(only_servers_answer),

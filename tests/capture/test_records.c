@@ -440,10 +440,42 @@ static void anything_leaves_the_pool_whole(void **state)
     }
 }
 
+/* What comes after a ClientHello, and what does not, or is cut too short to tell. */
+static void records_that_go_on_are_told(void **state)
+{
+    static const struct {
+        uint8_t bytes[6];
+        size_t length;
+        bool goes_on;
+    } CASES[] = {
+        {{23, 3, 3, 0, 1}, 5, true},      {{23, 3, 3, 0, 0}, 5, false},
+        {{23, 3, 3, 0x48, 0}, 5, true},   {{23, 3, 3, 0x48, 1}, 5, false},
+        {{23, 3, 0, 0, 1}, 5, false},     {{23, 3, 1, 0, 1}, 5, true},
+        {{23, 3, 4, 0, 1}, 5, true},      {{23, 3, 5, 0, 1}, 5, false},
+        {{23, 2, 3, 0, 1}, 5, false},     {{23, 3, 3, 0, 1}, 4, false},
+        {{22, 3, 3, 0, 90, 2}, 6, true},  {{22, 3, 3, 0, 90, 1}, 6, false},
+        {{22, 3, 3, 0, 90, 2}, 5, false}, {{20, 3, 3, 0, 1, 1}, 6, true},
+        {{20, 3, 3, 0, 1, 2}, 6, false},  {{20, 3, 3, 0, 2, 1}, 6, false},
+        {{20, 3, 3, 0, 1, 1}, 5, false},  {{21, 3, 3, 0, 2}, 5, true},
+        {{21, 3, 3, 0, 1}, 5, false},     {{24, 3, 3, 0, 20}, 5, false},
+        {{25, 3, 3, 0, 20}, 5, false},    {{0}, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        uint8_t *copy = exact_copy(CASES[i].bytes, CASES[i].length);
+
+        if (records_go_on(copy, CASES[i].length) != CASES[i].goes_on)
+            fail_msg("case %zu", i);
+        free(copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_and_sizes_are_told),
+        cmocka_unit_test(records_that_go_on_are_told),
         cmocka_unit_test(any_order_gives_the_same_records),
         cmocka_unit_test(what_is_known_is_not_read_again),
         cmocka_unit_test(a_hole_within_a_record_costs_nothing_else),

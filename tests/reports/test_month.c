@@ -885,7 +885,7 @@ static void coverage_says_what_was_not_seen(void **state)
         {"names_hinted", 20, 0.2},
         {"names_encrypted", 5, 0.05},
         {"names_missing", 15, 0.15},
-        {"flows_one_way", 20, 0.25},
+        {"flows_one_way", 20, 0.2},
         {"flows_resolver", 2, 0.02},
         {"dns_answers", 7, -1},
         {"dns_unasked", 1, 1 / 7.0},

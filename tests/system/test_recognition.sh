@@ -394,7 +394,8 @@ all_is_told() { # WHERE
     # Four of DIGICOM; of DRH, the connection from before, and the one from the other port.
     coverage_is "$1" names_hinted 6
     coverage_is "$1" names_encrypted 1
-    coverage_is "$1" names_missing 2
+    # Of somebody of whom the DNS told nothing, or two things, and that one's connection from before.
+    coverage_is "$1" names_missing 3
     coverage_is "$1" flows_resolver 2
     coverage_is "$1" dns_answers "$asked"
     for name in flows_one_way flows_evicted flows_untracked packets_dropped packets_undecodable \
