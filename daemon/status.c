@@ -125,9 +125,10 @@ static void advise(struct status *status, bool believes_unasked)
         {exceeds(c->flows_one_way, encrypted_flows(c), ONE_WAY_ALARM),
          "Many connections were seen one way only: mirror both ways of the link, or their use "
          "cannot be estimated."},
-        {c->names_seen == 0 && c->flows >= NAMELESS_FLOWS && c->local_exchanges == 0,
-         "Connections were seen, and no name in any: mirror what clients send, too, or another "
-         "link than this one."},
+        {c->names_seen + c->names_hinted == 0 && c->flows >= NAMELESS_FLOWS &&
+             c->local_exchanges == 0,
+         "Connections were seen, and no name of TLS or QUIC in any: mirror what clients send, too, "
+         "or another link than this one."},
         {exceeds(c->flows_resolver, encrypted_flows(c), RESOLVER_ALARM),
          "Many clients ask their resolver over encrypted DNS (DoH, DoT): where the server's name "
          "is hidden too, their use is not counted."},

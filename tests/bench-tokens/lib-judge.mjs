@@ -27,7 +27,7 @@ export function scaled(pairs, truth, extra = 0) {
     const halves = [0, 1].map((half) => inTime.filter((_, i) => i % 2 === half));
     const counted = (half) => sum(half.map(({ found }) => found.out[1]));
     const ratio = (half) => sum(half.map(({ truths }) => sum(truths.map(({ tokens_out }) => tokens_out)))) / counted(half);
-    if (pairs.length < 2) return '–';
+    if (halves.some((half) => counted(half) === 0)) return '–';
     return percent((counted(halves[0]) * ratio(halves[1]) + counted(halves[1]) * ratio(halves[0]) + extra * ratio(pairs)) / truth - 1);
 }
 

@@ -359,6 +359,7 @@ static void what_is_alarming_comes_with_advice(void **state)
     assert_advice((struct coverage){.flows = 99}, NULL);
     assert_advice((struct coverage){.flows = 1}, "mirror what clients send");
     assert_advice((struct coverage){.flows = 100, .local_exchanges = 1}, NULL); /* its loopback */
+    assert_advice((struct coverage){.flows = 100, .names_hinted = 1}, NULL);
     teardown(NULL);
     setup(NULL);
     assert_advice((struct coverage){.packets = 1, .names_seen = 1}, NULL); /* nothing to hint */
