@@ -1129,22 +1129,27 @@ static void what_nobody_asked_for_hides_nothing(void **state)
     assert_unasked(1, 2);
 }
 
+static void play_believing_all(void)
+{
+    const struct trust_policy any = {.answers = TRUST_ANY_ANSWERS};
+    struct metering *metering = scene_metering(&scene_limits);
+
+    metering_set_trust(metering, &any);
+    scene_show(metering, 0, film.count, 1);
+    scene_close(metering);
+}
+
 /* Of a mirror that shows answers only, all have to be believed: it is for the configuration to say.
  */
 static void all_answers_are_believed_when_told_so(void **state)
 {
-    const struct trust_policy any = {.answers = TRUST_ANY_ANSWERS};
     struct talk talk = talk_of(1, 50000);
     struct talk told = resolver_talk(talk.client);
-    struct metering *metering;
 
     (void)state;
     answer(&told, "api.example", talk.server);
     use(&talk);
-    metering = scene_metering(&scene_limits);
-    metering_set_trust(metering, &any);
-    scene_show(metering, 0, film.count, 1);
-    scene_close(metering);
+    play_believing_all();
     assert_hinted(&talk);
     assert_unasked(1, 1);
 }
@@ -1153,13 +1158,10 @@ static void all_answers_are_believed_when_told_so(void **state)
  * link answers, even where all answers of the DNS are believed. */
 static void what_a_link_tells_itself_is_no_hint(void **state)
 {
-    const struct trust_policy any = {.answers = TRUST_ANY_ANSWERS};
-
     (void)state;
     for (int way = 0; way < 3; way++) {
         struct talk talk = talk_of(1, 50000);
         struct talk told = resolver_talk(talk.client);
-        struct metering *metering;
 
         film_clear(&film);
         if (way < 2)
@@ -1172,10 +1174,7 @@ static void what_a_link_tells_itself_is_no_hint(void **state)
             ask(&told, "api.example", 4);
         answer(&told, "api.example", talk.server);
         use(&talk);
-        metering = scene_metering(&scene_limits);
-        metering_set_trust(metering, &any);
-        scene_show(metering, 0, film.count, 1);
-        scene_close(metering);
+        play_believing_all();
         if (way == 2)
             assert_hinted(&talk); /* the same from port 53 */
         else

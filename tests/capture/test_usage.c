@@ -372,14 +372,9 @@ static void serve_files(double image_fetch_s, double file_wait_s, bool elsewhere
     assert_null(catalogue_add_host(catalogue, "pages.example", PICTURES, ROLE_ASSETS));
 }
 
-static void serve_pictures_and_files(double image_fetch_s, double file_wait_s)
-{
-    serve_files(image_fetch_s, file_wait_s, file_wait_s > 0, false);
-}
-
 static void serve_pictures(double image_fetch_s)
 {
-    serve_pictures_and_files(image_fetch_s, 0);
+    serve_files(image_fetch_s, 0, false, false);
 }
 
 static void fetch(struct talk *talk, size_t bytes)
@@ -506,60 +501,57 @@ static struct activity send_and_ask(unsigned device, const char *name, unsigned 
     return only_sum(ONE, PICTURES);
 }
 
-static void files_count_with_the_next_answer(void **state)
-{
-    static const struct {
-        unsigned device;
-        const char *name;
-        unsigned files;
-        int64_t wait_s;
-        double file_wait_s;
-        double uploads;
-    } cases[] = {
-        {1, "images.example", 1, 1, 600, 1},   {1, "images.example", 3, 500, 600, 3},
-        {1, "images.example", 3, 610, 600, 0}, {2, "images.example", 1, 1, 600, 0},
-        {1, "pages.example", 1, 1, 600, 0},    {1, "images.example", 1, 1, 0, 0},
-    };
+struct files_case {
+    unsigned device;
+    const char *name;
+    unsigned files;
+    int64_t wait_s;
+    double file_wait_s;
+    bool elsewhere, here; /* as of serve_files() */
+    double uploads;
+};
 
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+static void assert_uploads(void **state, const struct files_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct files_case *one = &cases[i];
         struct activity sum;
 
         begin_case(state, i);
-        serve_pictures_and_files(10, cases[i].file_wait_s);
-        sum = send_and_ask(cases[i].device, cases[i].name, cases[i].files, cases[i].wait_s);
-        assert_triple(sum.uploads, cases[i].uploads, cases[i].uploads, cases[i].uploads);
+        serve_files(10, one->file_wait_s, one->elsewhere, one->here);
+        sum = send_and_ask(one->device, one->name, one->files, one->wait_s);
+        assert_triple(sum.uploads, one->uploads, one->uploads, one->uploads);
         assert_triple(sum.requests, 2, 2, 2);
     }
+}
+
+static void files_count_with_the_next_answer(void **state)
+{
+    static const struct files_case cases[] = {
+        {1, "images.example", 1, 1, 600, true, false, 1},
+        {1, "images.example", 3, 500, 600, true, false, 3},
+        {1, "images.example", 3, 610, 600, true, false, 0},
+        {2, "images.example", 1, 1, 600, true, false, 0},
+        {1, "pages.example", 1, 1, 600, true, false, 0},
+        {1, "images.example", 1, 1, 0, false, false, 0},
+    };
+
+    assert_uploads(state, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 /* The connection over which they go has no prompt. */
 static void files_on_the_page_count_with_the_next_answer(void **state)
 {
-    static const struct {
-        unsigned device;
-        const char *name;
-        unsigned files;
-        int64_t wait_s;
-        double file_wait_s;
-        bool elsewhere;
-        double uploads;
-    } cases[] = {
-        {1, "chat.example", 1, 5, 600, false, 1},   {1, "chat.example", 1, 590, 600, true, 1},
-        {1, "chat.example", 1, 610, 600, false, 0}, {2, "chat.example", 1, 5, 600, false, 0},
-        {1, "chat.example", 1, 5, 0, false, 0},     {1, "images.example", 1, 5, 600, false, 0},
+    static const struct files_case cases[] = {
+        {1, "chat.example", 1, 5, 600, false, true, 1},
+        {1, "chat.example", 1, 590, 600, true, true, 1},
+        {1, "chat.example", 1, 610, 600, false, true, 0},
+        {2, "chat.example", 1, 5, 600, false, true, 0},
+        {1, "chat.example", 1, 5, 0, false, true, 0},
+        {1, "images.example", 1, 5, 600, false, true, 0},
     };
 
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct activity sum;
-
-        begin_case(state, i);
-        serve_files(10, cases[i].file_wait_s, cases[i].elsewhere, true);
-        sum = send_and_ask(cases[i].device, cases[i].name, cases[i].files, cases[i].wait_s);
-        assert_triple(sum.uploads, cases[i].uploads, cases[i].uploads, cases[i].uploads);
-        assert_triple(sum.requests, 2, 2, 2);
-    }
+    assert_uploads(state, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 int main(void)
