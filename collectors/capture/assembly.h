@@ -15,7 +15,8 @@
 #define ASSEMBLY_RANGES 512
 
 struct assembly {
-    uint32_t base; /* sequence number of the window's first byte */
+    int64_t since_ns; /* for whoever uses it: nothing here depends on it */
+    uint32_t base;    /* sequence number of the window's first byte */
     uint16_t range_count;
     struct {
         uint16_t start;

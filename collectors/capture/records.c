@@ -14,6 +14,10 @@ enum { RECORD_CHANGE = 20, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
 enum { HANDSHAKE_SERVER_HELLO = 2 };
 /* RFC 8446, 5.2: 2^14 + 256; TLS 1.2 allows 2^14 + 2048 (RFC 5246, 6.2.3). */
 enum { MAX_RECORD_SIZE = 16384 + 2048 };
+/* What was lost on its way comes again within a round trip of when what follows came, or after the
+ * timer of its sender, which is 200 ms at least where most run (Linux, TCP_RTO_MIN; RFC 6298, 2.4
+ * asks for a second). Then what waits for it is late by as much. */
+#define PATIENCE_NS 250000000LL
 /* The largest index of an assembly: a configuration allows fewer. */
 enum { MAX_WAITING = (1 << 24) - 1 };
 
@@ -214,12 +218,13 @@ static uint32_t give_up_hole(struct record_stream *stream, struct assembly_pool 
 /* Keeps a segment that overtook its predecessor. Returns false when it cannot wait: no assembly is
  * free, it lies too far ahead, or the snap length cut it, so that its missing end would look like a
  * hole that may still fill. */
-static bool hold_early(struct record_stream *stream, struct assembly_pool *pool, uint32_t sequence,
-                       const uint8_t *bytes, uint32_t captured, uint32_t length)
+static bool hold_early(struct record_stream *stream, struct assembly_pool *pool,
+                       const struct record_segment *segment)
 {
+    struct assembly *waiting;
     uint32_t index;
 
-    if (captured < length)
+    if (segment->captured < segment->length)
         return false;
     if (!stream->is_waiting) {
         index = assembly_pool_take(pool);
@@ -227,9 +232,12 @@ static bool hold_early(struct record_stream *stream, struct assembly_pool *pool,
             return false;
         stream->waiting = index & MAX_WAITING;
         stream->is_waiting = 1;
-        assembly_start(assembly_pool_get(pool, index), stream->expected);
+        waiting = assembly_pool_get(pool, index);
+        assembly_start(waiting, stream->expected);
+        waiting->since_ns = segment->now_ns;
     }
-    return assembly_add(assembly_pool_get(pool, stream->waiting), sequence, bytes, length);
+    return assembly_add(assembly_pool_get(pool, stream->waiting), segment->sequence, segment->bytes,
+                        segment->length);
 }
 
 /* Gives up what is missing before SEQUENCE. Returns the bytes given up as lost. */
@@ -249,28 +257,36 @@ static uint32_t step_over_hole(struct record_stream *stream, struct assembly_poo
     return lost + gap;
 }
 
+/* Whether what others wait for will most likely not come. */
+static bool has_waited_long(const struct record_stream *stream, struct assembly_pool *pool,
+                            int64_t now_ns)
+{
+    return stream->is_waiting &&
+           now_ns - assembly_pool_get(pool, stream->waiting)->since_ns > PATIENCE_NS;
+}
+
 uint32_t records_segment(struct record_stream *stream, struct assembly_pool *pool,
-                         uint32_t sequence, const uint8_t *bytes, uint32_t captured,
-                         uint32_t length, record_handler *handler, void *context)
+                         const struct record_segment *segment, record_handler *handler,
+                         void *context)
 {
     uint32_t lost = 0;
     uint32_t known;
 
-    if ((int32_t)(sequence - stream->expected) > 0) {
-        if (hold_early(stream, pool, sequence, bytes, captured, length))
-            return 0;
-        lost = step_over_hole(stream, pool, sequence, handler, context);
+    if (has_waited_long(stream, pool, segment->now_ns))
+        lost = give_up_hole(stream, pool, handler, context);
+    if ((int32_t)(segment->sequence - stream->expected) > 0) {
+        if (hold_early(stream, pool, segment))
+            return lost;
+        lost += step_over_hole(stream, pool, segment->sequence, handler, context);
     }
-    known = stream->expected - sequence; /* bytes seen before */
-    if (known >= length)
+    known = stream->expected - segment->sequence; /* bytes seen before */
+    if (known >= segment->length)
         return lost;
-    if (known >= captured) {
-        captured = 0;
-    } else {
-        bytes += known;
-        captured -= known;
-    }
-    lost += take_in_order(stream, bytes, captured, length - known, handler, context);
+    if (known >= segment->captured)
+        lost += take_in_order(stream, NULL, 0, segment->length - known, handler, context);
+    else
+        lost += take_in_order(stream, segment->bytes + known, segment->captured - known,
+                              segment->length - known, handler, context);
     drain_waiting(stream, pool, handler, context);
     return lost;
 }

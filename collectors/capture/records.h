@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 /* Follows the TLS records of one direction of a connection: their types and sizes, nothing of their
- * contents. Bytes arrive in any order; segments that overtook a lost one wait in an assembly. What
- * never arrives is stepped over, and counted as one record of unknown make-up. */
+ * contents. Bytes arrive in any order; segments that overtook another wait for it in an assembly,
+ * but not for long: most of what a capture lacks was never lost on the way, and does not come again.
+ * What is given up is stepped over, and counted as one record of unknown make-up. */
 
 struct record_stream {
     uint32_t expected; /* sequence number of the next byte in order */
@@ -39,11 +40,20 @@ typedef void record_handler(void *context, uint8_t type, uint32_t size);
 
 void records_start(struct record_stream *stream, uint32_t sequence);
 
-/* One segment: CAPTURED of its LENGTH bytes are at BYTES. Calls HANDLER for each record whose
- * header becomes known. Returns the number of bytes given up as lost. */
+/* A piece of the stream: CAPTURED of its LENGTH bytes are at BYTES. */
+struct record_segment {
+    int64_t now_ns;
+    uint32_t sequence;
+    uint32_t captured;
+    uint32_t length;
+    const uint8_t *bytes;
+};
+
+/* Calls HANDLER for each record whose header becomes known. Returns the number of bytes given up as
+ * lost. */
 uint32_t records_segment(struct record_stream *stream, struct assembly_pool *pool,
-                         uint32_t sequence, const uint8_t *bytes, uint32_t captured,
-                         uint32_t length, record_handler *handler, void *context);
+                         const struct record_segment *segment, record_handler *handler,
+                         void *context);
 
 /* Gives the waiting assembly back, handing over what it holds. Returns the bytes given up as lost.
  */

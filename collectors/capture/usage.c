@@ -512,6 +512,13 @@ static void feed_records(struct record_context *context, const struct usage_piec
 {
     const struct usage *usage = context->usage;
     struct tracked *tracked = context->tracked;
+    const struct record_segment segment = {
+        .now_ns = piece->now_ns,
+        .sequence = piece->sequence,
+        .captured = piece->captured,
+        .length = piece->length,
+        .bytes = piece->bytes,
+    };
 
     if (!tracked->streams[piece->end].started) {
         if (piece->new_bytes == 0) /* sent again, or acknowledged before it came */
@@ -519,8 +526,8 @@ static void feed_records(struct record_context *context, const struct usage_piec
         records_start(&tracked->streams[piece->end], piece->sequence);
     }
     interval_coverage(usage->interval)->bytes_lost +=
-        records_segment(&tracked->streams[piece->end], usage->assemblies, piece->sequence,
-                        piece->bytes, piece->captured, piece->length, handle_record, context);
+        records_segment(&tracked->streams[piece->end], usage->assemblies, &segment, handle_record,
+                        context);
 }
 
 /* Every path takes datagrams of that size; larger ones are tried with a packet that carries no data
