@@ -733,6 +733,8 @@ static void handle_payload(struct metering *metering, const struct segment *segm
         .now_ns = segment->now_ns,
         .new_bytes = segment->new_bytes,
         .sequence = packet->sequence,
+        .acknowledgement = packet->acknowledgement,
+        .acknowledges = packet->tcp_flags & TCP_ACK,
         .bytes = packet->payload,
         .captured = packet->captured_length,
         .length = packet->payload_length,

@@ -164,10 +164,12 @@ static uint32_t take_in_order(struct record_stream *stream, const uint8_t *bytes
     return 0;
 }
 
-/* Hands over what the waiting assembly now holds in order; gives it back when nothing is left. */
-static void drain_waiting(struct record_stream *stream, struct assembly_pool *pool,
+/* Hands over what the waiting assembly now holds in order; gives it back when nothing is left. The
+ * next hole is waited for from NOW_NS on. */
+static void drain_waiting(struct record_stream *stream, struct assembly_pool *pool, int64_t now_ns,
                           record_handler *handler, void *context)
 {
+    uint32_t before = stream->expected;
     struct assembly *waiting;
 
     if (!stream->is_waiting)
@@ -179,8 +181,11 @@ static void drain_waiting(struct record_stream *stream, struct assembly_pool *po
 
         if (ready <= done)
             continue;
-        if (waiting->ranges[i].start > done)
+        if (waiting->ranges[i].start > done) {
+            if (stream->expected != before)
+                waiting->since_ns = now_ns;
             return;
+        }
         take_in_order(stream, waiting->bytes + done, ready - done, ready - done, handler, context);
     }
     assembly_pool_release(pool, stream->waiting);
@@ -287,7 +292,29 @@ uint32_t records_segment(struct record_stream *stream, struct assembly_pool *poo
     else
         lost += take_in_order(stream, segment->bytes + known, segment->captured - known,
                               segment->length - known, handler, context);
-    drain_waiting(stream, pool, handler, context);
+    drain_waiting(stream, pool, segment->now_ns, handler, context);
+    return lost;
+}
+
+/* What is out of step is not kept for a record that shows the next step: that one may come late. */
+static void tell_lost(struct record_stream *stream, record_handler *handler, void *context)
+{
+    if (stream->in_step || stream->lost == 0)
+        return;
+    handler(context, RECORD_UNKNOWN, stream->lost);
+    stream->lost = 0;
+}
+
+uint32_t records_acknowledged(struct record_stream *stream, struct assembly_pool *pool,
+                              uint32_t acknowledged, record_handler *handler, void *context)
+{
+    uint32_t lost;
+
+    /* The end of a stream takes a number, too (RFC 9293, 3.4). */
+    if ((int32_t)(acknowledged - stream->expected) <= 1)
+        return 0;
+    lost = step_over_hole(stream, pool, acknowledged, handler, context);
+    tell_lost(stream, handler, context);
     return lost;
 }
 
@@ -298,9 +325,6 @@ uint32_t records_finish(struct record_stream *stream, struct assembly_pool *pool
 
     if (stream->is_waiting)
         lost = give_up_hole(stream, pool, handler, context);
-    if (stream->in_step || stream->lost == 0)
-        return lost;
-    handler(context, RECORD_UNKNOWN, stream->lost);
-    stream->lost = 0;
+    tell_lost(stream, handler, context);
     return lost;
 }

@@ -10,8 +10,8 @@
 
 /* Follows the TLS records of one direction of a connection: their types and sizes, nothing of their
  * contents. Bytes arrive in any order; segments that overtook another wait for it in an assembly,
- * but not for long: most of what a capture lacks was never lost on the way, and does not come again.
- * What is given up is stepped over, and counted as one record of unknown make-up. */
+ * but not for long: most of what a capture lacks was never lost on the way, and does not come
+ * again. What is given up is stepped over, and counted as one record of unknown make-up. */
 
 struct record_stream {
     uint32_t expected; /* sequence number of the next byte in order */
@@ -54,6 +54,11 @@ struct record_segment {
 uint32_t records_segment(struct record_stream *stream, struct assembly_pool *pool,
                          const struct record_segment *segment, record_handler *handler,
                          void *context);
+
+/* The other end has ACKNOWLEDGED everything before that sequence number: what of it is not there
+ * was not captured, and is handed over at once. Returns the bytes given up as lost. */
+uint32_t records_acknowledged(struct record_stream *stream, struct assembly_pool *pool,
+                              uint32_t acknowledged, record_handler *handler, void *context);
 
 /* Gives the waiting assembly back, handing over what it holds. Returns the bytes given up as lost.
  */

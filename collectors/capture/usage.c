@@ -12,6 +12,8 @@
 #define SECOND_NS 1000000000LL
 /* A followed connection without packets gives its state back, and may take one again later. */
 #define IDLE_NS (900 * SECOND_NS)
+/* What a forged acknowledgement may claim at most. */
+#define MAX_UNSEEN_REQUEST (1U << 20)
 /* Of a device that is not known. */
 #define NO_DAY INT32_MIN
 
@@ -374,6 +376,19 @@ static void keep_files(const struct usage *usage, const struct estimator *estima
         fetches_add_files(usage->fetches, tracked->device, now_ns, files);
 }
 
+/* A record's header is none of its size (RFC 8446, 5.1). */
+enum { RECORD_HEADER_BYTES = 5 };
+
+/* BYTES that were not captured, or whose records were not, stand in for one record: all headers but
+ * one count. It tells of no frame by its size, so that none is as small as those; 0: none. */
+static uint32_t unseen_size(const struct estimator *estimator, uint32_t bytes, bool from_client)
+{
+    uint32_t size = bytes > RECORD_HEADER_BYTES ? bytes - RECORD_HEADER_BYTES : 0;
+    double least = from_client ? estimator->request_record_min : estimator->answer_record_min;
+
+    return size >= least ? size : 0;
+}
+
 /* Only application data makes exchanges: handshakes and alerts are not use. Bytes that the capture
  * missed most likely were application data too. */
 static void handle_record(void *opaque, uint8_t type, uint32_t size)
@@ -382,10 +397,12 @@ static void handle_record(void *opaque, uint8_t type, uint32_t size)
     const struct estimator *estimator = estimator_of(context->usage, context->flow);
     struct exchange_shape finished;
 
-    if (type != RECORD_APPLICATION_DATA && type != RECORD_UNKNOWN)
+    if (type == RECORD_UNKNOWN)
+        size = unseen_size(estimator, size, context->from_client);
+    else if (type != RECORD_APPLICATION_DATA)
         return;
-    if (add_record(context->tracked, estimator, context->now_ns, context->from_client, size,
-                   &finished))
+    if (size > 0 && add_record(context->tracked, estimator, context->now_ns, context->from_client,
+                               size, &finished))
         count_exchange(context->usage, context->flow, &finished);
     keep_files(context->usage, estimator, context->tracked, context->now_ns);
 }
@@ -508,6 +525,23 @@ static bool count_piece(const struct usage *usage, struct flow *flow,
     return true;
 }
 
+/* A request that the capture lacks: the answer to it acknowledges it. An acknowledgement alone is
+ * not asked, since the kernel may have dropped it; nor is a client's, which may come long after
+ * what it acknowledges. */
+static void see_unseen_request(const struct record_context *context,
+                               const struct usage_piece *piece)
+{
+    const struct usage *usage = context->usage;
+    struct record_stream *stream = &context->tracked->streams[END_CLIENT];
+    struct record_context of_client = *context;
+
+    of_client.from_client = true;
+    if (piece->end == END_SERVER && piece->acknowledges && stream->started &&
+        piece->acknowledgement - stream->expected <= MAX_UNSEEN_REQUEST)
+        interval_coverage(usage->interval)->bytes_lost += records_acknowledged(
+            stream, usage->assemblies, piece->acknowledgement, handle_record, &of_client);
+}
+
 static void feed_records(struct record_context *context, const struct usage_piece *piece)
 {
     const struct usage *usage = context->usage;
@@ -520,14 +554,14 @@ static void feed_records(struct record_context *context, const struct usage_piec
         .bytes = piece->bytes,
     };
 
+    see_unseen_request(context, piece);
     if (!tracked->streams[piece->end].started) {
         if (piece->new_bytes == 0) /* sent again, or acknowledged before it came */
             return;
         records_start(&tracked->streams[piece->end], piece->sequence);
     }
-    interval_coverage(usage->interval)->bytes_lost +=
-        records_segment(&tracked->streams[piece->end], usage->assemblies, &segment, handle_record,
-                        context);
+    interval_coverage(usage->interval)->bytes_lost += records_segment(
+        &tracked->streams[piece->end], usage->assemblies, &segment, handle_record, context);
 }
 
 /* Every path takes datagrams of that size; larger ones are tried with a packet that carries no data
@@ -563,25 +597,12 @@ static uint32_t datagram_size(struct tracked *tracked, const struct usage_piece 
     return (uint32_t)(size > identifier ? size - identifier : 0);
 }
 
-/* A record's header is none of its size (RFC 8446, 5.1). */
-enum { RECORD_HEADER_BYTES = 5 };
-
-/* What was acknowledged stands in for a record; of records that are acknowledged together, all
- * headers but one count. It tells of no frame by its size, so that none is as small as those. */
-static uint32_t unseen_size(const struct estimator *estimator, const struct usage_piece *piece)
-{
-    uint32_t size =
-        piece->new_bytes > RECORD_HEADER_BYTES ? piece->new_bytes - RECORD_HEADER_BYTES : 0;
-
-    return size >= estimator->answer_record_min ? size : 0;
-}
-
 /* What of a piece of QUIC or HTTP in clear stands in for a record. */
 static uint32_t piece_size(const struct usage *usage, const struct flow *flow,
                            struct tracked *tracked, const struct usage_piece *piece)
 {
     if (piece->unseen)
-        return unseen_size(estimator_of(usage, flow), piece);
+        return unseen_size(estimator_of(usage, flow), piece->new_bytes, false);
     return flow->flags & FLOW_DATAGRAMS ? datagram_size(tracked, piece) : piece->new_bytes;
 }
 

@@ -52,7 +52,9 @@ struct usage_piece {
     enum flow_end end;
     int64_t now_ns;
     uint32_t new_bytes;
-    uint32_t sequence; /* TCP only */
+    uint32_t sequence; /* TCP only; so is what of the other end's it acknowledges, if it does */
+    uint32_t acknowledgement;
+    bool acknowledges;
     const uint8_t *bytes;
     uint32_t captured;
     uint32_t length;

@@ -22,6 +22,7 @@ static uint64_t lost;
 static struct assembly_pool *pool;
 static struct record_stream stream;
 static struct bytes wire;
+static int64_t now_ns;
 
 static int setup(void **state)
 {
@@ -51,14 +52,22 @@ static void start(uint32_t sequence)
     seen_count = 0;
     lost = 0;
     wire.length = 0;
+    now_ns = -1000;
 }
 
 /* CAPTURED of the LENGTH bytes at OFFSET of the wire, which began with sequence number BASE. */
 static void feed_cut(uint32_t base, uint32_t offset, uint32_t length, uint32_t captured)
 {
     uint8_t *copy = exact_copy(wire.at + offset, captured);
+    const struct record_segment segment = {
+        .now_ns = now_ns,
+        .sequence = base + offset,
+        .captured = captured,
+        .length = length,
+        .bytes = copy,
+    };
 
-    lost += records_segment(&stream, pool, base + offset, copy, captured, length, see, NULL);
+    lost += records_segment(&stream, pool, &segment, see, NULL);
     free(copy);
 }
 
@@ -266,6 +275,88 @@ static void the_window_is_given_up_when_it_is_full(void **state)
     finish();
     assert_int_equal(lost, 105);
     assert_int_equal(seen_count, count);
+}
+
+/* What the capture lacks was mostly not lost on its way, and does not come again: what is behind it
+ * waits as long as a retransmission takes, and is told with the next segment. */
+static void what_waits_is_told_after_a_quarter_of_a_second(void **state)
+{
+    static const struct {
+        int64_t wait_ms;
+        size_t told;
+    } cases[] = {{0, 1}, {250, 1}, {251, 5}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start(1000);
+        fill_hundreds(6);
+        feed(1000, 0, 105);
+        feed(1000, 2 * 105, 105);
+        now_ns += cases[i].wait_ms * 500000;
+        feed(1000, 3 * 105, 105);
+        now_ns += cases[i].wait_ms * 500000;
+        feed(1000, 4 * 105, 105);
+        assert_int_equal(seen_count, cases[i].told);
+        feed(1000, 105, 105); /* it does come, at last */
+        assert_int_equal(seen_count, 5);
+        assert_seen(1, cases[i].told > 1 ? RECORD_UNKNOWN : RECORD_APPLICATION_DATA,
+                    cases[i].told > 1 ? 105 : 100);
+        finish();
+        assert_int_equal(lost, cases[i].told > 1 ? 105 : 0);
+    }
+}
+
+/* A later hole has its own time, whether it was there with the one before or not. */
+static void each_hole_is_waited_for(void **state)
+{
+    (void)state;
+    for (int together = 0; together < 2; together++) {
+        start(0);
+        fill_hundreds(8);
+        feed(0, 105, 105);
+        if (together)
+            feed(0, 3 * 105, 105);
+        now_ns += 200000000;
+        feed(0, 0, 105);
+        assert_int_equal(seen_count, 2);
+        if (!together)
+            feed(0, 3 * 105, 105);
+        now_ns += 200000000;
+        feed(0, 4 * 105, 105);
+        assert_int_equal(seen_count, 2);
+        now_ns += 50000000;
+        feed(0, 2 * 105, 105);
+        finish();
+        assert_int_equal(seen_count, 5);
+        assert_int_equal(lost, 0);
+    }
+}
+
+/* What the other end has is not waited for; nor is it told twice if it comes. */
+static void what_is_acknowledged_was_sent(void **state)
+{
+    (void)state;
+    start(0xffffffb0);
+    fill_hundreds(5);
+    feed(0xffffffb0, 0, 105);
+    lost += records_acknowledged(&stream, pool, 0xffffffb0 + 105, see, NULL);
+    assert_int_equal(seen_count, 1);
+    lost += records_acknowledged(&stream, pool, 0xffffffb0 + 210, see, NULL);
+    assert_seen(1, RECORD_UNKNOWN, 105);
+    lost += records_acknowledged(&stream, pool, 0xffffffb0 + 205, see, NULL); /* of before */
+    lost += records_acknowledged(&stream, pool, 0xffffffb0 + 211, see, NULL); /* a FIN */
+    feed(0xffffffb0, 105, 105);
+    assert_int_equal(seen_count, 2);
+    feed(0xffffffb0, 2 * 105, 105);
+    assert_seen(2, 23, 100);
+    feed(0xffffffb0, 4 * 105, 105);
+    assert_int_equal(seen_count, 3);
+    lost += records_acknowledged(&stream, pool, 0xffffffb0 + 525, see, NULL);
+    assert_seen(3, RECORD_UNKNOWN, 105);
+    assert_seen(4, 23, 100);
+    finish();
+    assert_int_equal(seen_count, 5);
+    assert_int_equal(lost, 210);
 }
 
 /* Records of a byte: with their headers, more than there may be holes go into a window. */
@@ -481,6 +572,9 @@ int main(void)
         cmocka_unit_test(a_hole_within_a_record_costs_nothing_else),
         cmocka_unit_test(lost_records_become_one_of_unknown_make_up),
         cmocka_unit_test(the_window_is_given_up_when_it_is_full),
+        cmocka_unit_test(what_waits_is_told_after_a_quarter_of_a_second),
+        cmocka_unit_test(each_hole_is_waited_for),
+        cmocka_unit_test(what_is_acknowledged_was_sent),
         cmocka_unit_test(too_many_holes_are_given_up),
         cmocka_unit_test(without_an_assembly_holes_are_stepped_over_at_once),
         cmocka_unit_test(what_waited_is_not_read_again),

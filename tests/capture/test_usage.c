@@ -23,6 +23,15 @@ static struct talk greet(unsigned device, uint16_t port, const char *name)
     return talk;
 }
 
+/* Each case but the first, for which it was set up, has a scene of its own. */
+static void begin_case(void **state, size_t number)
+{
+    if (number == 0)
+        return;
+    scene_end(state);
+    scene_begin(state);
+}
+
 static void use(struct talk *talk)
 {
     talk_exchange(&film, talk, 400, 3, 1000, SECOND);
@@ -325,19 +334,97 @@ static void a_proven_name_stays_proven_over_a_silence(void **state)
     assert_int_equal(devices_of(ONE, SHARED), 1);
 }
 
+/* -- What the capture lacks ---------------------------------------------------------------------
+ */
+
+static struct shot take_last_shot(void)
+{
+    return film.shots[--film.count];
+}
+
+static void lose_last_shot(void)
+{
+    free(take_last_shot().bytes);
+}
+
+/* A request in one packet, which was not captured: the answer acknowledges it. Where the mirror
+ * brings it after the answer's first packet, it is not counted twice. */
+static void a_request_that_is_not_captured_is_one(void **state)
+{
+    enum { LOST, LATE };
+
+    (void)state;
+    for (int what = LOST; what <= LATE; what++) {
+        struct talk talk;
+        struct shot request;
+        struct activity sum;
+
+        begin_case(state, (size_t)what);
+        talk = greet(1, 50000, "api.example");
+        use(&talk);
+        talk_record(&film, &talk, FROM_CLIENT, 400);
+        request = take_last_shot();
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+        if (what == LATE)
+            film.shots[film.count++] = request;
+        else
+            free(request.bytes);
+        film.clock_ns += SECOND;
+        talk_record(&film, &talk, FROM_SERVER, 1000);
+        film.clock_ns += 10 * SECOND;
+        use(&talk);
+        scene_play();
+        sum = only_sum(ONE, API);
+        assert_triple(sum.requests, 3, 3, 3);
+        assert_triple(sum.tokens_in, 120, 120, 120);
+        assert_triple(sum.tokens_out, 8000 / 200.0, 80, 160);
+        assert_int_equal(sink_coverage(&sunk).bytes_lost, 405);
+    }
+}
+
+/* Nobody sends so much that was not seen: such an acknowledgement is forged. */
+static void a_forged_acknowledgement_is_no_request(void **state)
+{
+    struct talk talk = greet(1, 50000, "api.example");
+
+    (void)state;
+    use(&talk);
+    talk.sequence[FROM_CLIENT] += 2U << 20;
+    talk_record(&film, &talk, FROM_SERVER, 1000);
+    scene_play();
+    assert_triple(only_sum(ONE, API).requests, 1, 1, 1);
+    assert_int_equal(sink_coverage(&sunk).bytes_lost, 0);
+}
+
+/* With its header, a record of 21 bytes is as large as an empty frame of HTTP/2, which ends an
+ * answer there: of HTTP/1.1, that it is lost must not make the next record another answer's. */
+static void a_lost_record_is_no_frame(void **state)
+{
+    struct service service = *catalogue_service(catalogue, API);
+    struct talk talk = greet(1, 50000, "api.example");
+    struct activity sum;
+
+    (void)state;
+    service.estimator.at_once_gap_s = 1;
+    assert_true(catalogue_set_service(catalogue, API, &service));
+    talk_record(&film, &talk, FROM_CLIENT, 400);
+    for (int i = 0; i < 40; i++) {
+        film.clock_ns += 100 * MILLI;
+        talk_record(&film, &talk, FROM_SERVER, 295);
+        talk_record(&film, &talk, FROM_SERVER, 21);
+        if (i % 10 == 9)
+            lose_last_shot();
+    }
+    scene_play();
+    sum = only_sum(ONE, API);
+    assert_triple(sum.requests, 1, 1, 1);
+    assert_triple(sum.tokens_out, 59, 118, 236);
+}
+
 /* -- Images that answers tell of ----------------------------------------------------------------
  */
 
 enum { PICTURES = 40 };
-
-/* Each case but the first, for which it was set up, has a scene of its own. */
-static void begin_case(void **state, size_t number)
-{
-    if (number == 0)
-        return;
-    scene_end(state);
-    scene_begin(state);
-}
 
 /* Of ELSEWHERE: files to the host with the role images are told, too; of HERE: to the page's own.
  */
@@ -570,6 +657,9 @@ int main(void)
         TEST(use_without_a_state_is_made_by_bytes),
         TEST(a_shared_name_without_a_state_gets_one_later),
         TEST(a_proven_name_stays_proven_over_a_silence),
+        TEST(a_request_that_is_not_captured_is_one),
+        TEST(a_forged_acknowledgement_is_no_request),
+        TEST(a_lost_record_is_no_frame),
         TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
         TEST(other_fetches_are_no_images_of_an_answer),
         TEST(an_image_may_be_fetched_unseen),
