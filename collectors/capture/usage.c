@@ -401,8 +401,8 @@ static void handle_record(void *opaque, uint8_t type, uint32_t size)
         size = unseen_size(estimator, size, context->from_client);
     else if (type != RECORD_APPLICATION_DATA)
         return;
-    if (size > 0 && add_record(context->tracked, estimator, context->now_ns, context->from_client,
-                               size, &finished))
+    if (add_record(context->tracked, estimator, context->now_ns, context->from_client, size,
+                   &finished))
         count_exchange(context->usage, context->flow, &finished);
     keep_files(context->usage, estimator, context->tracked, context->now_ns);
 }

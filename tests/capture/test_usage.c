@@ -396,6 +396,26 @@ static void a_forged_acknowledgement_is_no_request(void **state)
     assert_int_equal(sink_coverage(&sunk).bytes_lost, 0);
 }
 
+/* Without the flag, the number says nothing (RFC 9293, 3.1). */
+static void what_is_no_acknowledgement_is_not_read_as_one(void **state)
+{
+    static struct bytes bytes;
+    struct talk talk = talk_of(1, 50000);
+
+    (void)state;
+    talk.sequence[FROM_CLIENT] = 0U - 5000; /* so that 0 lies ahead */
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    assert_true(talk.sequence[FROM_CLIENT] > 0U - 5000);
+    bytes.length = 0;
+    put_record(&bytes, 1000);
+    talk_segment(&film, &talk, FROM_SERVER, talk.sequence[FROM_SERVER], 0, bytes.at,
+                 (uint32_t)bytes.length);
+    scene_play();
+    assert_triple(only_sum(ONE, API).requests, 0, 0, 0);
+    assert_int_equal(sink_coverage(&sunk).bytes_lost, 0);
+}
+
 /* With its header, a record of 21 bytes is as large as an empty frame of HTTP/2, which ends an
  * answer there: of HTTP/1.1, that it is lost must not make the next record another answer's. */
 static void a_lost_record_is_no_frame(void **state)
@@ -659,6 +679,7 @@ int main(void)
         TEST(a_proven_name_stays_proven_over_a_silence),
         TEST(a_request_that_is_not_captured_is_one),
         TEST(a_forged_acknowledgement_is_no_request),
+        TEST(what_is_no_acknowledgement_is_not_read_as_one),
         TEST(a_lost_record_is_no_frame),
         TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
         TEST(other_fetches_are_no_images_of_an_answer),
