@@ -56,8 +56,9 @@ enum clienthello_result clienthello_parse_cut_message(const uint8_t *bytes, size
                                                       struct clienthello *hello);
 
 /* Takes out of a hello in records, of which the first LENGTH bytes are there, what tells nothing:
- * the bytes that follow may follow still, and it tells the same. Returns how many bytes it has now,
- * LENGTH when nothing can be taken out. */
+ * the bytes that follow may follow still, and it tells the same. One that was longer than
+ * CLIENTHELLO_MAX may no longer be, and then is read when all of it is there. Returns how many
+ * bytes it has now, LENGTH when nothing can be taken out. */
 size_t clienthello_shorten(uint8_t *bytes, size_t length);
 
 /* Cheap test of the first bytes of a segment: could a ClientHello start here? */
