@@ -3,6 +3,8 @@
 # the gateway sees in a capture. To be sourced; then
 #     live_start; live_servers node servers.mjs "$live/certificates" "$live/truth.jsonl"; live_capture
 #     live_client COMMAND...; live_stop
+# With BENCH_DELAY_MS the servers are so far from the gateway, one way, and BENCH_LOSS percent of packets are lost there,
+# for both ends: they send them again (tests/bench/delay.c; make benches). It
 # leaves $live/capture.pcap and $live/truth.jsonl. Ends the script with status 77 where there can be no namespaces.
 # SPDX-License-Identifier: GPL-3.0-or-later
 
@@ -22,10 +24,13 @@ live_start() {
     shift
     bench_requirements
     command -v tcpdump >/dev/null || skip "tcpdump is not installed"
+    live_delay=${IAGMETER_BUILD:-$root/build}/tests/bench/delay
+    [ -z "${BENCH_DELAY_MS:-}" ] || [ -x "$live_delay" ] || skip "$live_delay is not built"
     mkdir -p "$live/certificates"
     trap 'live_cleanup' EXIT
     trap 'exit 130' INT TERM
     "$bench/up.sh" >"$live/up.out"
+    [ -z "${BENCH_DELAY_MS:-}" ] || live_in "$bench_way" way "$live_delay" near far "$BENCH_DELAY_MS" "${BENCH_LOSS:-0}"
     "$bench/certificates.sh" "$live/certificates" "$@"
     : >"$live/truth.jsonl"
 }
@@ -39,15 +44,22 @@ live_cleanup() {
 
 # live_servers COMMAND...: runs until live_stop in the servers' namespace; returns when it has printed "listening".
 live_servers() {
-    live_output=$live/servers.$(printf '%s' "$live_pids" | wc -w).out
+    live_in "$bench_server" "servers.$(printf '%s' "$live_pids" | wc -w)" "$@"
+}
+
+# live_in NAMESPACE OUTPUT COMMAND...: the same.
+live_in() {
+    live_namespace=$1
+    live_output=$live/$2.out
+    shift 2
     : >"$live_output"
-    ip netns exec "$bench_server" "$@" >"$live_output" 2>&1 &
+    ip netns exec "$live_namespace" "$@" >"$live_output" 2>&1 &
     live_pids="$live_pids $!"
     live_tries=100
     until grep -q listening "$live_output"; do
         live_tries=$((live_tries - 1))
         if [ "$live_tries" -eq 0 ] || ! kill -0 "$!" 2>/dev/null; then
-            echo "the servers did not start: $*" >&2
+            echo "did not start: $*" >&2
             cat "$live_output" >&2
             exit 1
         fi

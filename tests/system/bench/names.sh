@@ -5,6 +5,7 @@ bench_prefix=${IAGMETER_NETNS_PREFIX:-iagm-}
 bench_client=${bench_prefix}client
 bench_gateway=${bench_prefix}gateway
 bench_server=${bench_prefix}server
+bench_way=${bench_prefix}way # between the latter two, if BENCH_DELAY_MS says how long it is
 # Interface names are local to a namespace, so they need no prefix.
 bench_lan=lan # of the gateway, towards the clients: what a meter watches
 bench_wan=wan # of the gateway, towards the services

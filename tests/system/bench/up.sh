@@ -1,6 +1,8 @@
 #!/bin/sh
 # Builds the bench: client -- gateway -- server, three network namespaces joined by veth pairs.
 # Nothing leads out of them. Run down.sh afterwards; running up.sh again starts afresh.
+# With BENCH_DELAY_MS there is a fourth one before the server, whose two ends, near and far, are for
+# tests/bench/delay.c to join.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,17 +24,31 @@ done
 # Fixed hardware addresses: a recording must say nothing of the machine that made it.
 ip link add "$bench_lan" netns "$bench_gateway" address 02:00:00:00:00:01 \
     type veth peer name lan netns "$bench_client" address 02:00:00:00:00:02
-ip link add "$bench_wan" netns "$bench_gateway" address 02:00:00:00:00:03 \
-    type veth peer name wan netns "$bench_server" address 02:00:00:00:00:04
+ends="$bench_client lan;$bench_gateway $bench_lan;$bench_gateway $bench_wan;$bench_server wan"
+if [ -z "${BENCH_DELAY_MS:-}" ]; then
+    ip link add "$bench_wan" netns "$bench_gateway" address 02:00:00:00:00:03 \
+        type veth peer name wan netns "$bench_server" address 02:00:00:00:00:04
+else
+    ip netns add "$bench_way"
+    # No address of its own, else it would take part.
+    ip netns exec "$bench_way" sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
+    ip link add "$bench_wan" netns "$bench_gateway" address 02:00:00:00:00:03 \
+        type veth peer name near netns "$bench_way"
+    ip link add far netns "$bench_way" type veth peer name wan netns "$bench_server" address 02:00:00:00:00:04
+    ends="$ends;$bench_way near;$bench_way far"
+fi
 
 in_gateway sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-for end in "$bench_client lan" "$bench_gateway $bench_lan" "$bench_gateway $bench_wan" "$bench_server wan"; do
+IFS=';'
+for end in $ends; do
+    IFS=' '
     # shellcheck disable=SC2086
     set -- $end
     # Without segmentation offload the capture holds packets as a wire would, not 64 kB ones.
     ip -n "$1" link set "$2" gso_max_segs 1 gso_max_size 1514
     ip -n "$1" link set "$2" up
 done
+unset IFS
 
 in_gateway ip address add 198.51.100.254/24 dev "$bench_lan"
 in_gateway ip address add 203.0.113.254/24 dev "$bench_wan"
