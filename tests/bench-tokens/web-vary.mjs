@@ -3,6 +3,8 @@
  *     time=F       everything, people and answers, takes F times as long
  *     delay=S      the way to the servers is S seconds longer, there and back: what they send comes so much later
  *     jitter=S     what a server sends comes up to S seconds later, in its order within a connection
+ *     mixed=S      the capture has each packet up to S seconds later, each by itself: in another order, as where a mirror port
+ *                  takes the two ways from two queues
  *     late=P       P of 100 packets of the servers were lost on their way and come again 80 ms later; what follows is not held
  *                  back (a receiver holds it back, a capture sees it)
  *     lost=P       the capture lacks P percent of all packets
@@ -101,6 +103,7 @@ const WAYS = {
     },
     delay: (all, seconds) => delayed(all, seconds),
     jitter,
+    mixed: (all, seconds) => all.map((packet) => ({ ...packet, time: packet.time + seconds * chance.unit() })),
     late: (all, percent) => delayed(all, RESENT_S, percent / 100),
     lost: (all, percent) => all.filter(() => chance.unit() >= percent / 100),
     joined,
