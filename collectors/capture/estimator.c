@@ -289,13 +289,14 @@ static double modal_share(const struct exchange_shape *shape)
     return (since + (double)shape->modal_lead) / (2 * (double)shape->answer_records);
 }
 
-/* Whether BYTES would be more text than a model writes in the time since the request. */
+/* Whether BYTES would be more text than a model writes in the time since the request. What is
+ * acknowledged at once are many events, too. */
 static bool is_too_fast(const struct estimator *estimator, const struct exchange_shape *shape,
                         double bytes)
 {
     double seconds = (double)(shape->wait_ns + shape->answer_ns) / 1e9;
 
-    return estimator->data_tokens_per_second_min > 0 && seconds > 0 &&
+    return estimator->data_tokens_per_second_min > 0 && seconds > 0 && !shape->is_acknowledged &&
            bytes / estimator->whole_bytes_per_token.central >
                estimator->data_tokens_per_second_min * seconds * requests_of(shape);
 }

@@ -239,6 +239,7 @@ struct exchange_shape {
     uint32_t apart_bytes; /* of a single answer: its last record, if it was waited for; or 0 */
     bool ends_in_event;   /* M2: the last record is an event without text: it was streamed */
     bool first_on_connection;
+    bool is_acknowledged; /* only the client was seen: records are what it acknowledged at once */
 };
 
 struct exchange_estimate {
