@@ -135,15 +135,18 @@ static struct triple streamed_tokens(const struct estimator *estimator,
     }
 }
 
-static bool fills_records(const struct exchange_shape *shape, double bytes)
+/* Whether BYTES of an answer fill its records, but for those that have others, with MEAN and more
+ * in each. */
+static bool fills_records(const struct exchange_shape *shape, double bytes, double mean)
 {
     return shape->answer_records > OTHER_DATAGRAMS &&
-           (double)shape->answer_bytes >= bytes * (shape->answer_records - OTHER_DATAGRAMS);
+           bytes >= mean * (shape->answer_records - OTHER_DATAGRAMS);
 }
 
 static bool has_full_datagrams(const struct exchange_shape *shape)
 {
-    return shape->http == EXCHANGE_HTTP_3 && fills_records(shape, FULL_DATAGRAM_BYTES);
+    return shape->http == EXCHANGE_HTTP_3 &&
+           fills_records(shape, (double)shape->answer_bytes, FULL_DATAGRAM_BYTES);
 }
 
 /* Whether the server wrote it bit by bit. An event of one token that is as long as many of them
@@ -319,7 +322,7 @@ static bool may_be_data(const struct estimator *estimator, const struct exchange
         return false;
     return is_too_fast(estimator, shape, bytes) && !is_of_events(shape) &&
            (shape->answer_records <= estimator->whole_records_max * requests_of(shape) ||
-            fills_records(shape, FULL_DATAGRAM_BYTES));
+            fills_records(shape, bytes, FULL_DATAGRAM_BYTES));
 }
 
 /* It was made at once: of data in pieces, others are larger than what is written in steps. */
@@ -335,7 +338,8 @@ static bool is_sound(const struct estimator *estimator, const struct exchange_sh
     double seconds = (double)shape->half_seconds / 2;
 
     return estimator->audio_record_min > 0 && requests_of(shape) <= 1 &&
-           may_be_data(estimator, shape) && fills_records(shape, estimator->audio_record_min) &&
+           may_be_data(estimator, shape) &&
+           fills_records(shape, (double)shape->answer_bytes, estimator->audio_record_min) &&
            shape->half_seconds >= SOUND_HALF_SECONDS_MIN &&
            (double)shape->answer_bytes <= estimator->audio_bytes_per_s_max * seconds;
 }

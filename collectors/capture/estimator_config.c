@@ -238,7 +238,7 @@ static bool check_data(const config_setting_t *group, const struct estimator *es
     const config_setting_t *maybe = config_setting_get_member(group, "upload_or_text_bytes_min");
     bool valid = check_pair(group, "data_bytes_min", "data_tokens_per_second_min", diagnostics) &&
                  check_pair(group, of_sound[0], of_sound[1], diagnostics) &&
-                 (estimator->method == METHOD_NONE ||
+                 (estimator->method != METHOD_M1 ||
                   check_pair(group, "audio_bytes_per_s", of_sound[0], diagnostics));
 
     if (valid && estimator->audio_record_min > 0 && estimator->data_bytes_min <= 0) {

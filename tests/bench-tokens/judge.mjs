@@ -19,6 +19,7 @@ const kind = process.argv.find((word) => word.startsWith('--kind='))?.slice('--k
 const isShown = (truth) => isText(truth) && (!kind || (truth.kind === kind && !truth.at_once));
 const [program, configuration, ...directories] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const SLACK_S = 0.3; // of a busy machine: the capture's clock is the kernel's, the servers' stands behind their queue
+const AT_ONCE_S = 0.1;
 const LATE_S = 3;    // of a very busy one, for what is left over
 const PROXY_S = 10;  // the servers of HTTP/3 stand behind a proxy, whose last words of the handshake begin the answer
 
@@ -42,7 +43,8 @@ const onOne = (a, b) => a.service === b.service && a.client === b.client && (a.p
 /* Of those that were asked until the next one was found. */
 function truthsOf(found, founds, truths, late) {
     const open = truths.filter((truth) => !truth.matched);
-    if (found.requests <= 1) return open.filter((truth) => isOf(found, truth, late)).sort((a, b) => b.start - a.start).slice(0, 1);
+    const after = (truth) => truth.start - AT_ONCE_S > found.time; // another's answer, rather, that began just before
+    if (found.requests <= 1) return open.filter((truth) => isOf(found, truth, late)).sort((a, b) => after(a) - after(b) || b.start - a.start).slice(0, 1);
     const next = Math.min(...founds.filter((other) => onOne(other, found) && other.time > found.time).map(({ time }) => time));
     return open.filter((truth) => onOne(truth, found) && truth.end + SLACK_S >= found.time && truth.start < next)
         .sort((a, b) => a.start - b.start).slice(0, found.requests);
