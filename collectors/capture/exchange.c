@@ -821,18 +821,20 @@ static void server_record(struct exchange_tracker *tracker, const struct estimat
         add_answer(tracker, estimator, now_ns, size);
 }
 
-static bool tells_http2(uint32_t size, bool from_client)
+/* Not what is left of a body after full records, which may be as short. */
+static bool tells_http2(const struct exchange_tracker *tracker, uint32_t size, bool from_client)
 {
     if (!from_client)
-        return size == EMPTY_FRAME_BYTES;
-    return size >= EMPTY_FRAME_BYTES && size <= FRAMES_BYTES_MAX && size != FINISHED_BYTES;
+        return size == EMPTY_FRAME_BYTES && tracker->last_record < FULL_RECORD_BYTES;
+    return !tracker->request_full && size >= EMPTY_FRAME_BYTES && size <= FRAMES_BYTES_MAX &&
+           size != FINISHED_BYTES;
 }
 
 bool exchange_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                      int64_t now_ns, bool from_client, uint32_t size,
                      struct exchange_shape *finished)
 {
-    if (tracker->http == EXCHANGE_HTTP_1 && tells_http2(size, from_client))
+    if (tracker->http == EXCHANGE_HTTP_1 && tells_http2(tracker, size, from_client))
         tracker->http = EXCHANGE_HTTP_2;
     if (!from_client) {
         server_record(tracker, estimator, now_ns, size);

@@ -702,6 +702,26 @@ static void frames_of_the_connection_are_no_call(void **state)
     }
 }
 
+/* What is left of a body may be as short as a frame: then it is HTTP/1.1 still, where the next
+ * request ends the answer. */
+static void the_rest_of_a_body_is_no_frame(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        start(&program);
+        client(0, 800);
+        client(1 * MS, i ? 800 : 16401);
+        client(1 * MS, 27);
+        server(S, 16401);
+        server(S, i ? 300 : EMPTY_FRAME);
+        client(S + 200 * MS, 800);
+        stream(2 * S, 20 * MS, 20, 320);
+        close_at_end();
+        assert_int_equal(finished, i ? 1 : 2); /* of HTTP/2, both together */
+        assert_int_equal(shapes[0].http, i ? EXCHANGE_HTTP_2 : EXCHANGE_HTTP_1);
+    }
+}
+
 /* An answer's half-seconds are those in which some of it came. */
 static void half_seconds_are_told(void **state)
 {
@@ -1802,6 +1822,7 @@ int main(void)
         cmocka_unit_test(data_that_were_silent_have_ended),
         cmocka_unit_test(a_small_call_is_no_part_of_an_answer),
         cmocka_unit_test(frames_of_the_connection_are_no_call),
+        cmocka_unit_test(the_rest_of_a_body_is_no_frame),
         cmocka_unit_test(half_seconds_are_told),
         cmocka_unit_test(a_refusal_comes_at_once),
         cmocka_unit_test(an_answer_tells_how_long_it_was_waited_for),
