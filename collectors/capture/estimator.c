@@ -18,8 +18,12 @@ enum { FULL_DATAGRAM_BYTES = 1000 };
 /* Others, of what is sent whole: two of the handshake, after which a request may be answered on a
  * new connection, that of the headers, and the last. */
 enum { OTHER_DATAGRAMS = 4 };
+/* Of data that begin in small records, full ones are at least a fourth. */
+enum { BULK_SHARE = 4 };
 /* What comes in fewer may come at once, the end of one and the beginning of the next. */
 enum { SOUND_HALF_SECONDS_MIN = 3 };
+/* More events are not joined in each record, in the mean, at any pace. */
+enum { JOINED_BYTES_MAX = 2000 };
 
 static double not_negative(double value)
 {
@@ -311,6 +315,24 @@ static bool is_of_events(const struct exchange_shape *shape)
            2 * modal_share(shape) > 1;
 }
 
+/* All records but those that have others fill a segment each: some fronts begin so what is sent
+ * whole. Of events that are joined, as many as leave at once, fewer have one size. */
+static bool is_of_segments(const struct exchange_shape *shape)
+{
+    return shape->modal_bytes >= FULL_DATAGRAM_BYTES &&
+           shape->answer_records <= shape->modal_lead + 2 * OTHER_DATAGRAMS;
+}
+
+/* Whether the answer may be a fast stream, in whose records events are joined: as many as leave at
+ * once. Datagrams hold no more than others. */
+static bool may_be_joined(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return estimator->method == METHOD_M1 && shape->http != EXCHANGE_HTTP_3 &&
+           shape->answer_records > estimator->whole_records_max * requests_of(shape) &&
+           !is_of_segments(shape) &&
+           !fills_records(shape, (double)shape->answer_bytes, JOINED_BYTES_MAX);
+}
+
 /* Whether the answer is too much and too fast for a text that was sent whole, and has too large
  * records for one that was streamed. */
 static bool may_be_data(const struct estimator *estimator, const struct exchange_shape *shape)
@@ -325,10 +347,12 @@ static bool may_be_data(const struct estimator *estimator, const struct exchange
             fills_records(shape, bytes, FULL_DATAGRAM_BYTES));
 }
 
-/* It was made at once: of data in pieces, others are larger than what is written in steps. */
+/* It was made at once: pieces of data, where there are any, are larger than what is written in
+ * steps. */
 static bool is_data(const struct estimator *estimator, const struct exchange_shape *shape)
 {
-    return may_be_data(estimator, shape) && !is_in_steps(estimator, shape);
+    return may_be_data(estimator, shape) && !is_in_steps(estimator, shape) &&
+           !may_be_joined(estimator, shape);
 }
 
 /* Sound leaves as it is made, or played: large records over seconds. Those of an image, or of a
@@ -438,6 +462,14 @@ static struct estimator estimator_for(const struct estimator *estimator,
     return adapted;
 }
 
+/* Much of the answer is in full records, and too fast to be written: no text that a stream repeats
+ * at its end. */
+static bool has_fast_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return BULK_SHARE * shape->bulk_bytes > shape->answer_bytes &&
+           is_too_fast(estimator, shape, (double)shape->bulk_bytes);
+}
+
 /* Data of an image, or as much, or too much to be written in that time, and no text, within an
  * answer. */
 static bool has_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
@@ -446,8 +478,7 @@ static bool has_bulk(const struct estimator *estimator, const struct exchange_sh
         return false;
     return (estimator->image_bytes.low > 0 &&
             (double)shape->bulk_bytes >= estimator->image_bytes.low) ||
-           ((requests_of(shape) > 1 || !is_of_events(shape)) &&
-            is_too_fast(estimator, shape, (double)shape->bulk_bytes));
+           has_fast_bulk(estimator, shape);
 }
 
 /* What is left of the answer for text. */
@@ -490,7 +521,7 @@ static bool is_all_data(const struct estimator *adapted, const struct exchange_s
                         const struct exchange_shape *text)
 {
     return is_sound(adapted, shape) ||
-           (is_too_fast(adapted, shape, (double)shape->bulk_bytes) && !is_in_steps(adapted, text));
+           (has_fast_bulk(adapted, shape) && !is_in_steps(adapted, text));
 }
 
 /* Bytes of an answer that are no text. */

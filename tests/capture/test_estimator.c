@@ -759,19 +759,22 @@ static void large_records_are_no_stream(void **state)
     (void)state;
     shape.answer_records = 40;
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 15, 35, 80);
-    shape.answer_bytes = 37000;
-    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 360);
     shape.answer_bytes = 36999;
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 84.9975, 174.995, 359.99);
-    shape.answer_bytes = 37000;
+    shape.answer_bytes = 37000; /* or a fast stream, whose events are joined */
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 175, 360);
+    shape.modal_bytes = 1000; /* all but four have one size */
+    shape.modal_lead = 31;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 175, 360);
+    shape.modal_lead = 32;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 360);
     shape.modal_bytes = 999;
-    shape.modal_lead = 17; /* 20.5 of 40 */
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 85, 175, 360);
-    shape.modal_lead = 16;
-    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 360);
-    shape.modal_lead = 17;
-    shape.modal_bytes = 1000;
-    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 360);
+    shape.modal_lead = 0;
+    shape.answer_bytes = 71999;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 349.995, 709.99);
+    shape.answer_bytes = 72000;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 710);
 }
 
 /* What is left beside full records is no text either, if nothing of it came in steps. */
@@ -787,6 +790,13 @@ static void what_surrounds_data_is_no_text(void **state)
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 850);
     shape.steps = 3;
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 1, 850);
+    shape.steps = 0;
+    shape.answer_records = 100; /* a fourth of it: a stream may repeat its text at its end */
+    shape.bulk_records = 1;
+    shape.bulk_bytes = 8750;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 80, 165, 340);
+    shape.bulk_bytes = 8751;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 252.49);
 }
 
 static void an_image_takes_its_time(void **state)
@@ -804,7 +814,8 @@ static void an_image_takes_its_time(void **state)
     shape.wait_ns = 2500000000;
     assert_triple(estimator_apply(&data_known, &shape).images, 0, 3, 6);
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 3000);
-    shape.bulk_bytes = 0; /* in datagrams */
+    shape.bulk_bytes = 0;
+    shape.http = EXCHANGE_HTTP_3; /* in datagrams */
     shape.answer_records = 120;
     assert_triple(estimator_apply(&data_known, &shape).images, 0, 3, 6);
 }
