@@ -463,10 +463,11 @@ static struct estimator estimator_for(const struct estimator *estimator,
 }
 
 /* Much of the answer is in full records, and too fast to be written: no text that a stream repeats
- * at its end. */
+ * at its end, and no events that the network held back. */
 static bool has_fast_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
 {
-    return BULK_SHARE * shape->bulk_bytes > shape->answer_bytes &&
+    return (requests_of(shape) > 1 || !is_of_events(shape)) &&
+           BULK_SHARE * shape->bulk_bytes > shape->answer_bytes &&
            is_too_fast(estimator, shape, (double)shape->bulk_bytes);
 }
 

@@ -797,6 +797,11 @@ static void what_surrounds_data_is_no_text(void **state)
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 80, 165, 340);
     shape.bulk_bytes = 8751;
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 252.49);
+    shape.modal_bytes = 300; /* 51 of 100: events, some of which came late together */
+    shape.modal_lead = 18;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 80, 165, 340);
+    shape.modal_lead = 16;
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 252.49);
 }
 
 static void an_image_takes_its_time(void **state)
