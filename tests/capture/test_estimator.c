@@ -841,7 +841,12 @@ static void large_records_over_seconds_are_sound(void **state)
     estimate = estimator_apply(&data_known, &shape);
     assert_triple(estimate.audio_s, 0, 20, 80);
     assert_triple(estimate.tokens_out, 0, 0, 790);
+    shape.bulk_bytes = 80000; /* though as large as images */
+    shape.bulk_records = 9;
+    estimate = estimator_apply(&data_known, &shape);
+    assert_triple(estimate.audio_s, 0, 20, 80);
     assert_triple(estimate.images, 0, 0, 0);
+    shape.bulk_bytes = 0;
     shape.half_seconds = 3; /* 53 kB/s */
     assert_triple(estimator_apply(&data_known, &shape).audio_s, 0, 0, 0);
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 390, 790);
