@@ -229,33 +229,45 @@ static bool check_images(const config_setting_t *group, const struct estimator *
     return false;
 }
 
-/* Beside text, sound and data are told by what text would be: all of these keys are needed. */
+/* Says REFUSAL of SETTING, unless IS_VALID or it is not there. */
+static bool check_setting(const config_setting_t *setting, bool is_valid, const char *refusal,
+                          struct diagnostics *diagnostics)
+{
+    if (!setting || is_valid)
+        return true;
+    confread_error(setting, diagnostics, "%s", refusal);
+    return false;
+}
+
+/* Beside text, sound is data of a kind. */
+static bool check_sound(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    if (!check_pair(group, "audio_record_min", "audio_bytes_per_s_max", diagnostics))
+        return false;
+    if (estimator->method == METHOD_M1 &&
+        !check_pair(group, "audio_bytes_per_s", "audio_record_min", diagnostics))
+        return false;
+    return check_setting(config_setting_get_member(group, "audio_record_min"),
+                         estimator->data_bytes_min > 0,
+                         "audio_record_min is used with data_bytes_min", diagnostics);
+}
+
+/* Data are told by what text would be, and what may be a file by its size. */
 static bool check_data(const config_setting_t *group, const struct estimator *estimator,
                        struct diagnostics *diagnostics)
 {
-    static const char *const of_sound[] = {"audio_record_min", "audio_bytes_per_s_max"};
-    const config_setting_t *image_s = config_setting_get_member(group, "image_s_min");
-    const config_setting_t *maybe = config_setting_get_member(group, "upload_or_text_bytes_min");
     bool valid = check_pair(group, "data_bytes_min", "data_tokens_per_second_min", diagnostics) &&
-                 check_pair(group, of_sound[0], of_sound[1], diagnostics) &&
-                 (estimator->method != METHOD_M1 ||
-                  check_pair(group, "audio_bytes_per_s", of_sound[0], diagnostics));
+                 check_sound(group, estimator, diagnostics);
 
-    if (valid && estimator->audio_record_min > 0 && estimator->data_bytes_min <= 0) {
-        confread_error(config_setting_get_member(group, of_sound[0]), diagnostics,
-                       "%s is used with data_bytes_min", of_sound[0]);
-        valid = false;
-    }
-    if (image_s && estimator->bulk_record_min <= 0) {
-        confread_error(image_s, diagnostics, "image_s_min is used with bulk_record_min");
-        valid = false;
-    }
-    if (maybe && (estimator->input_method != INPUT_BODY ||
-                  estimator->upload_bytes_min <= estimator->upload_or_text_bytes_min)) {
-        confread_error(maybe, diagnostics,
-                       "upload_or_text_bytes_min is used by body, with a larger upload_bytes_min");
-        valid = false;
-    }
+    valid &= check_setting(config_setting_get_member(group, "image_s_min"),
+                           estimator->bulk_record_min > 0,
+                           "image_s_min is used with bulk_record_min", diagnostics);
+    valid &= check_setting(
+        config_setting_get_member(group, "upload_or_text_bytes_min"),
+        estimator->input_method == INPUT_BODY &&
+            estimator->upload_bytes_min > estimator->upload_or_text_bytes_min,
+        "upload_or_text_bytes_min is used by body, with a larger upload_bytes_min", diagnostics);
     return valid;
 }
 
