@@ -10,13 +10,20 @@ enum { REGIME_RECORDS_MIN = 32 };
  * QUIC, the end of a connection's opening comes before that. */
 enum { STREAMED_STEPS_MIN = 2 };
 /* Datagrams of what is sent whole are full, but for the last: at least 1200 B with all headers
- * (RFC 9000, 14). Events of a fast stream come without pauses, too, but are smaller. */
+ * (RFC 9000, 14), and so are records that some fronts make of it at first, for a segment each.
+ * Events of a fast stream come without pauses, too, but are smaller. */
 enum { FULL_DATAGRAM_BYTES = 1000 };
 /* Events that are joined in a record, at most, though it was waited for. */
 #define APART_EVENTS 2
 /* Others, of what is sent whole: two of the handshake, after which a request may be answered on a
  * new connection, that of the headers, and the last. */
 enum { OTHER_DATAGRAMS = 4 };
+/* Of data that begin in small records, full ones are at least a fourth. */
+enum { BULK_SHARE = 4 };
+/* What comes in fewer may come at once, the end of one and the beginning of the next. */
+enum { SOUND_HALF_SECONDS_MIN = 3 };
+/* More events are not joined in each record, in the mean, at any pace. */
+enum { JOINED_BYTES_MAX = 2000 };
 
 static double not_negative(double value)
 {
@@ -132,11 +139,18 @@ static struct triple streamed_tokens(const struct estimator *estimator,
     }
 }
 
+/* Whether BYTES of an answer fill its records, but for those that have others, with MEAN and more
+ * in each. */
+static bool fills_records(const struct exchange_shape *shape, double bytes, double mean)
+{
+    return shape->answer_records > OTHER_DATAGRAMS &&
+           bytes >= mean * (shape->answer_records - OTHER_DATAGRAMS);
+}
+
 static bool has_full_datagrams(const struct exchange_shape *shape)
 {
-    return shape->http == EXCHANGE_HTTP_3 && shape->answer_records > OTHER_DATAGRAMS &&
-           shape->answer_bytes >=
-               (uint64_t)FULL_DATAGRAM_BYTES * (shape->answer_records - OTHER_DATAGRAMS);
+    return shape->http == EXCHANGE_HTTP_3 &&
+           fills_records(shape, (double)shape->answer_bytes, FULL_DATAGRAM_BYTES);
 }
 
 /* Whether the server wrote it bit by bit. An event of one token that is as long as many of them
@@ -273,6 +287,87 @@ static struct triple tokens_by_records(const struct estimator *estimator,
                            larger(streamed.high, smaller(whole.high, most))};
 }
 
+/* How many of the answer's records are of the modal size, at least: since these began, they exceed
+ * the others by the lead, and before that there were few. */
+static double modal_share(const struct exchange_shape *shape)
+{
+    double since = (double)shape->answer_records - ESTIMATOR_VOTE_RECORDS;
+
+    return (since + (double)shape->modal_lead) / (2 * (double)shape->answer_records);
+}
+
+/* Whether BYTES would be more text than a model writes in the time since the request. What is
+ * acknowledged at once are many events, too. */
+static bool is_too_fast(const struct estimator *estimator, const struct exchange_shape *shape,
+                        double bytes)
+{
+    double seconds = (double)(shape->wait_ns + shape->answer_ns) / 1e9;
+
+    return estimator->data_tokens_per_second_min > 0 && seconds > 0 && !shape->is_acknowledged &&
+           bytes / estimator->whole_bytes_per_token.central >
+               estimator->data_tokens_per_second_min * seconds * requests_of(shape);
+}
+
+/* Most records are of one size, and no larger than events: a stream, however fast. */
+static bool is_of_events(const struct exchange_shape *shape)
+{
+    return shape->modal_lead > 0 && shape->modal_bytes < FULL_DATAGRAM_BYTES &&
+           2 * modal_share(shape) > 1;
+}
+
+/* All records but those that have others fill a segment each: some fronts begin so what is sent
+ * whole. Of events that are joined, as many as leave at once, fewer have one size. */
+static bool is_of_segments(const struct exchange_shape *shape)
+{
+    return shape->modal_bytes >= FULL_DATAGRAM_BYTES &&
+           shape->answer_records <= shape->modal_lead + 2 * OTHER_DATAGRAMS;
+}
+
+/* Whether the answer may be a fast stream, in whose records events are joined: as many as leave at
+ * once. Datagrams hold no more than others. */
+static bool may_be_joined(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return estimator->method == METHOD_M1 && shape->http != EXCHANGE_HTTP_3 &&
+           shape->answer_records > estimator->whole_records_max * requests_of(shape) &&
+           !is_of_segments(shape) &&
+           !fills_records(shape, (double)shape->answer_bytes, JOINED_BYTES_MAX);
+}
+
+/* Whether the answer is too much and too fast for a text that was sent whole, and has too large
+ * records for one that was streamed. */
+static bool may_be_data(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double bytes = (double)shape->answer_bytes - estimator->whole_overhead_bytes.central;
+
+    if (estimator->data_bytes_min <= 0 || shape->ends_in_event ||
+        (double)shape->answer_bytes < estimator->data_bytes_min)
+        return false;
+    return is_too_fast(estimator, shape, bytes) && !is_of_events(shape) &&
+           (shape->answer_records <= estimator->whole_records_max * requests_of(shape) ||
+            fills_records(shape, bytes, FULL_DATAGRAM_BYTES));
+}
+
+/* It was made at once: pieces of data, where there are any, are larger than what is written in
+ * steps. */
+static bool is_data(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return may_be_data(estimator, shape) && !is_in_steps(estimator, shape) &&
+           !may_be_joined(estimator, shape);
+}
+
+/* Sound leaves as it is made, or played: large records over seconds. Those of an image, or of a
+ * list, come as fast as the network takes them. */
+static bool is_sound(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double seconds = (double)shape->half_seconds / 2;
+
+    return estimator->audio_record_min > 0 && requests_of(shape) <= 1 &&
+           may_be_data(estimator, shape) &&
+           fills_records(shape, (double)shape->answer_bytes, estimator->audio_record_min) &&
+           shape->half_seconds >= SOUND_HALF_SECONDS_MIN &&
+           (double)shape->answer_bytes <= estimator->audio_bytes_per_s_max * seconds;
+}
+
 /* Streams whose last events repeat the text, in large records, are those that have no
  * whole_alone_factor: there, a pause before the end says nothing. */
 static bool repeats_text(const struct estimator *estimator, const struct exchange_shape *shape)
@@ -281,12 +376,23 @@ static bool repeats_text(const struct estimator *estimator, const struct exchang
            estimator->whole_alone_factor <= 0 && !may_be_whole(estimator, shape);
 }
 
+/* Data hold no token, most likely, and no more than can have been written. */
+static struct triple tokens_of_data(const struct estimator *estimator,
+                                    const struct exchange_shape *shape, struct triple tokens)
+{
+    return (struct triple){0, 0, smaller(tokens.high, writable_tokens(estimator, shape))};
+}
+
 static struct triple visible_tokens(const struct estimator *estimator,
                                     const struct exchange_shape *shape)
 {
     struct triple tokens = tokens_by_records(estimator, shape);
     struct triple apart;
 
+    if (is_data(estimator, shape))
+        return tokens_of_data(estimator, shape, tokens);
+    if (may_be_data(estimator, shape))
+        tokens.low = 0;
     if (!has_text_apart(estimator, shape) || repeats_text(estimator, shape) ||
         estimator->whole_record_overhead_bytes <= 0 ||
         (double)shape->apart_bytes <= estimator->whole_record_overhead_bytes)
@@ -301,15 +407,6 @@ static struct triple visible_tokens(const struct estimator *estimator,
 static double square(double value)
 {
     return value * value;
-}
-
-/* How many of the answer's records are of the modal size, at least: since these began, they exceed
- * the others by the lead, and before that there were few. */
-static double modal_share(const struct exchange_shape *shape)
-{
-    double since = (double)shape->answer_records - ESTIMATOR_VOTE_RECORDS;
-
-    return (since + (double)shape->modal_lead) / (2 * (double)shape->answer_records);
 }
 
 /* Of several answers at once, the pace is that of all, since nobody can tell how long they went on
@@ -365,26 +462,24 @@ static struct estimator estimator_for(const struct estimator *estimator,
     return adapted;
 }
 
-/* Each of several answers at once may be streamed in a way of its own: then the band is wide enough
- * for both. */
-static struct triple tokens_of(const struct estimator *estimator, const struct estimator *adapted,
-                               const struct exchange_shape *shape)
+/* Much of the answer is in full records, and too fast to be written: no text that a stream repeats
+ * at its end, and no events that the network held back. */
+static bool has_fast_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
 {
-    struct triple tokens = visible_tokens(adapted, shape);
-    struct triple any;
-
-    if (estimator->regime_count == 0 || shape->requests <= 1)
-        return tokens;
-    any = visible_tokens(estimator, shape);
-    return (struct triple){smaller(tokens.low, any.low), tokens.central,
-                           larger(tokens.high, any.high)};
+    return (requests_of(shape) > 1 || !is_of_events(shape)) &&
+           BULK_SHARE * shape->bulk_bytes > shape->answer_bytes &&
+           is_too_fast(estimator, shape, (double)shape->bulk_bytes);
 }
 
-/* Data of an image, or as much, and no text, within an answer. */
+/* Data of an image, or as much, or too much to be written in that time, and no text, within an
+ * answer. */
 static bool has_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
 {
-    return estimator->method != METHOD_NONE && estimator->image_bytes.low > 0 &&
-           (double)shape->bulk_bytes >= estimator->image_bytes.low;
+    if (estimator->method == METHOD_NONE)
+        return false;
+    return (estimator->image_bytes.low > 0 &&
+            (double)shape->bulk_bytes >= estimator->image_bytes.low) ||
+           has_fast_bulk(estimator, shape);
 }
 
 /* What is left of the answer for text. */
@@ -406,6 +501,54 @@ static struct exchange_shape text_of(const struct estimator *estimator,
     return text;
 }
 
+/* Each of several answers at once may be streamed in a way of its own: then the band is wide enough
+ * for both. */
+static struct triple tokens_of(const struct estimator *estimator, const struct estimator *adapted,
+                               const struct exchange_shape *shape)
+{
+    struct triple tokens = visible_tokens(adapted, shape);
+    struct triple any;
+
+    if (estimator->regime_count == 0 || shape->requests <= 1)
+        return tokens;
+    any = visible_tokens(estimator, shape);
+    return (struct triple){smaller(tokens.low, any.low), tokens.central,
+                           larger(tokens.high, any.high)};
+}
+
+/* Whether no more is left of the answer for a text than what surrounds data: nothing of TEXT, which
+ * is what they leave, was written bit by bit. */
+static bool is_all_data(const struct estimator *adapted, const struct exchange_shape *shape,
+                        const struct exchange_shape *text)
+{
+    return is_sound(adapted, shape) ||
+           (has_fast_bulk(adapted, shape) && !is_in_steps(adapted, text));
+}
+
+/* Bytes of an answer that are no text. */
+static double data_bytes(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double bytes = has_bulk(estimator, shape) ? (double)shape->bulk_bytes : 0;
+
+    if (is_data(estimator, shape))
+        bytes = (double)shape->answer_bytes;
+    return bytes;
+}
+
+/* They may be data of another kind, too: at least none; what comes at once, and sound, is. */
+static struct triple images_beside_text(const struct estimator *estimator,
+                                        const struct exchange_shape *shape)
+{
+    double seconds = (double)(shape->wait_ns + shape->answer_ns) / 1e9;
+    double bytes = data_bytes(estimator, shape);
+
+    if (estimator->image_bytes.low <= 0 || bytes < estimator->image_bytes.low ||
+        seconds < estimator->image_s_min || is_sound(estimator, shape))
+        return triple_exact(0);
+    return (struct triple){0, larger(1, bytes / estimator->image_bytes.central),
+                           bytes / estimator->image_bytes.low};
+}
+
 /* An answer that is too small for an image tells where the image is, not more: it is fetched from
  * elsewhere, and how many a request makes is a prior. */
 static struct triple images_of(const struct estimator *estimator,
@@ -418,12 +561,8 @@ static struct triple images_of(const struct estimator *estimator,
     if (shape->fetched_bytes > 0)
         return (struct triple){0, larger(1, (double)shape->fetched_bytes / size.central),
                                larger(1, (double)shape->fetched_bytes / size.low)};
-    /* Beside text it may be data of another kind, too: at least none. */
-    if (has_bulk(estimator, shape))
-        return (struct triple){0, larger(1, (double)shape->bulk_bytes / size.central),
-                               (double)shape->bulk_bytes / size.low};
     if (estimator->method != METHOD_NONE)
-        return triple_exact(0);
+        return images_beside_text(estimator, shape);
     if (size.low > 0 && bytes >= size.low)
         return (struct triple){larger(1, bytes / size.high), larger(1, bytes / size.central),
                                bytes / size.low};
@@ -438,6 +577,12 @@ static bool carries_file(const struct estimator *estimator, const struct exchang
            (double)shape->request_bytes >= estimator->upload_bytes_min;
 }
 
+static bool may_carry_file(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return estimator->upload_or_text_bytes_min > 0 &&
+           (double)shape->request_bytes >= estimator->upload_or_text_bytes_min;
+}
+
 static void add_units(const struct estimator *estimator, const struct exchange_shape *shape,
                       struct exchange_estimate *estimate)
 {
@@ -447,22 +592,33 @@ static void add_units(const struct estimator *estimator, const struct exchange_s
         estimate->uploads = triple_scale((struct triple){1 - error, 1, 1 + error}, shape->files);
     else if (estimator->reply_s <= 0 && carries_file(estimator, shape))
         estimate->uploads = estimate->requests;
+    else if (may_carry_file(estimator, shape))
+        estimate->uploads = (struct triple){0, 0, estimate->requests.high};
     estimate->images = images_of(estimator, shape, estimate->requests);
-    if (estimator->method == METHOD_NONE && estimator->audio_bytes_per_s.low > 0)
+    if (estimator->audio_bytes_per_s.low > 0 &&
+        (estimator->method == METHOD_NONE || is_sound(estimator, shape)))
         estimate->audio_s =
             per_unit((double)shape->answer_bytes, triple_exact(0), estimator->audio_bytes_per_s);
+    if (estimator->method != METHOD_NONE)
+        estimate->audio_s.low = 0; /* it may be data of another kind */
 }
 
 static struct triple input_of(const struct estimator *estimator, const struct exchange_shape *shape)
 {
+    struct triple prior = triple_scale(estimator->input_prior_tokens, requests_of(shape));
+    struct triple body;
+
     if (estimator->method == METHOD_NONE)
         return triple_exact(0);
     /* The bytes of a file are no text. */
-    if (estimator->input_method == INPUT_BODY && !carries_file(estimator, shape))
-        return per_unit((double)shape->request_bytes,
-                        triple_scale(estimator->input_overhead_bytes, requests_of(shape)),
-                        estimator->input_bytes_per_token);
-    return triple_scale(estimator->input_prior_tokens, requests_of(shape));
+    if (estimator->input_method != INPUT_BODY || carries_file(estimator, shape))
+        return prior;
+    body = per_unit((double)shape->request_bytes,
+                    triple_scale(estimator->input_overhead_bytes, requests_of(shape)),
+                    estimator->input_bytes_per_token);
+    if (may_carry_file(estimator, shape))
+        body.low = smaller(body.low, prior.low);
+    return body;
 }
 
 struct exchange_estimate estimator_apply(const struct estimator *estimator,
@@ -475,6 +631,8 @@ struct exchange_estimate estimator_apply(const struct estimator *estimator,
 
     estimate.requests = triple_scale((struct triple){1 - error, 1, 1 + error}, requests_of(shape));
     estimate.tokens_out = tokens_of(estimator, &adapted, &text);
+    if (is_all_data(&adapted, shape, &text))
+        estimate.tokens_out = tokens_of_data(&adapted, shape, estimate.tokens_out);
     /* Of each of those answered together its share, at random. */
     estimate.tokens_out_variance =
         square(adapted.exchange_sigma * estimate.tokens_out.central) / requests_of(shape);

@@ -186,6 +186,11 @@ struct estimator {
     double upload_bytes_min;   /* a request of that size carries a file */
     struct triple image_bytes; /* of one; METHOD_NONE: the answer is images, if anything */
     double bulk_record_min;    /* all others: records of an image, which text does not fill */
+    double image_s_min;        /* programs: no model makes one sooner after the request */
+    /* M1, M2 of programs: an answer of so many bytes that would have been written faster than that,
+     * were it text, and fills its records, is data (lists of embeddings); 0: none is known */
+    double data_bytes_min;
+    double data_tokens_per_second_min;
     double image_fetch_s; /* web applications: who fetches one within that of an answer's end has
                            * had it made; */
     double image_fetch_share; /* things that are fetched at once have such a share of one each */
@@ -196,6 +201,10 @@ struct estimator {
     double file_wait_s;               /* one counts with an answer that begins within so much */
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
+    double audio_record_min;          /* M1: such an answer is, if its records have so much in the
+                                       * mean, over seconds, */
+    double audio_bytes_per_s_max;     /* and not more in each */
+    double upload_or_text_bytes_min;  /* a request of that size may carry a file */
 
     int input_method;                 /* enum input_method */
     struct triple input_prior_tokens; /* also of a request that carries a file */
@@ -221,6 +230,7 @@ struct exchange_shape {
     uint32_t bulk_records;   /* so many */
     uint64_t wait_ns;        /* from the request to that; 0: not known */
     uint64_t answer_ns;      /* first to last answer record */
+    uint32_t half_seconds;   /* of those since its first record, that hold some of the answer */
     uint32_t steps;          /* records that the server sent by itself, after pauses */
     uint32_t modal_bytes;    /* about the size of more than half of the answer's records; */
     uint32_t modal_lead;     /* by how many those are more than the others, since they began */
@@ -229,6 +239,7 @@ struct exchange_shape {
     uint32_t apart_bytes; /* of a single answer: its last record, if it was waited for; or 0 */
     bool ends_in_event;   /* M2: the last record is an event without text: it was streamed */
     bool first_on_connection;
+    bool is_acknowledged; /* only the client was seen: records are what it acknowledged at once */
 };
 
 struct exchange_estimate {

@@ -95,6 +95,10 @@ static const struct confread_key estimator_keys[] = {
     {"upload_bytes_min", CONFREAD_DOUBLE, false, 1e4, 1e9, MEMBER(upload_bytes_min), 0, NULL},
     {"image_bytes", CONFREAD_TRIPLE, false, 1e3, 1e9, MEMBER(image_bytes), 0, NULL},
     {"bulk_record_min", CONFREAD_DOUBLE, false, 1000, 16640, MEMBER(bulk_record_min), 0, NULL},
+    {"image_s_min", CONFREAD_DOUBLE, false, 0.01, 60, MEMBER(image_s_min), 0, NULL},
+    {"data_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e6, MEMBER(data_bytes_min), 0, NULL},
+    {"data_tokens_per_second_min", CONFREAD_DOUBLE, false, 10, 1e6,
+     MEMBER(data_tokens_per_second_min), 0, NULL},
     {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
     {"image_fetch_share", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(image_fetch_share), 0, NULL},
     {"file_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(file_bytes_min), 0, NULL},
@@ -104,6 +108,11 @@ static const struct confread_key estimator_keys[] = {
     {"file_wait_s", CONFREAD_DOUBLE, false, 1, 3600, MEMBER(file_wait_s), 0, NULL},
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
+    {"audio_record_min", CONFREAD_DOUBLE, false, 1000, 16384, MEMBER(audio_record_min), 0, NULL},
+    {"audio_bytes_per_s_max", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(audio_bytes_per_s_max), 0,
+     NULL},
+    {"upload_or_text_bytes_min", CONFREAD_DOUBLE, false, 1e4, 1e9, MEMBER(upload_or_text_bytes_min),
+     0, NULL},
     {"input", CONFREAD_ENUM, true, 0, 0, MEMBER(input_method), 0, input_names},
     {"input_prior_tokens", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(input_prior_tokens), 0, NULL},
     {"input_bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(input_bytes_per_token), 0,
@@ -190,8 +199,8 @@ static bool check_pair(const config_setting_t *group, const char *one, const cha
     return false;
 }
 
-/* Within text, an image is told by the size of its records; of web applications, by when it is
- * fetched from elsewhere. */
+/* Within text, an image is told by the size of its records, which other data have, too; of web
+ * applications, by when it is fetched from elsewhere. */
 static bool check_images(const config_setting_t *group, const struct estimator *estimator,
                          struct diagnostics *diagnostics)
 {
@@ -208,6 +217,8 @@ static bool check_images(const config_setting_t *group, const struct estimator *
                        method_names[estimator->method]);
         return false;
     }
+    if (record && estimator->reply_s <= 0 && estimator->data_bytes_min > 0)
+        return true;
     if (beside_text == (record != NULL))
         return true;
     if (record)
@@ -216,6 +227,48 @@ static bool check_images(const config_setting_t *group, const struct estimator *
         confread_error(image, diagnostics, "missing key \"%s\", which image_bytes uses with %s",
                        needed, method_names[estimator->method]);
     return false;
+}
+
+/* Says REFUSAL of SETTING, unless IS_VALID or it is not there. */
+static bool check_setting(const config_setting_t *setting, bool is_valid, const char *refusal,
+                          struct diagnostics *diagnostics)
+{
+    if (!setting || is_valid)
+        return true;
+    confread_error(setting, diagnostics, "%s", refusal);
+    return false;
+}
+
+/* Beside text, sound is data of a kind. */
+static bool check_sound(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    if (!check_pair(group, "audio_record_min", "audio_bytes_per_s_max", diagnostics))
+        return false;
+    if (estimator->method == METHOD_M1 &&
+        !check_pair(group, "audio_bytes_per_s", "audio_record_min", diagnostics))
+        return false;
+    return check_setting(config_setting_get_member(group, "audio_record_min"),
+                         estimator->data_bytes_min > 0,
+                         "audio_record_min is used with data_bytes_min", diagnostics);
+}
+
+/* Data are told by what text would be, and what may be a file by its size. */
+static bool check_data(const config_setting_t *group, const struct estimator *estimator,
+                       struct diagnostics *diagnostics)
+{
+    bool valid = check_pair(group, "data_bytes_min", "data_tokens_per_second_min", diagnostics) &&
+                 check_sound(group, estimator, diagnostics);
+
+    valid &= check_setting(config_setting_get_member(group, "image_s_min"),
+                           estimator->bulk_record_min > 0,
+                           "image_s_min is used with bulk_record_min", diagnostics);
+    valid &= check_setting(
+        config_setting_get_member(group, "upload_or_text_bytes_min"),
+        estimator->input_method == INPUT_BODY &&
+            estimator->upload_bytes_min > estimator->upload_or_text_bytes_min,
+        "upload_or_text_bytes_min is used by body, with a larger upload_bytes_min", diagnostics);
+    return valid;
 }
 
 /* What an answer is all of, where it is no text; and what is taken for the input tokens of a
@@ -238,13 +291,15 @@ static bool check_units(const config_setting_t *group, const struct estimator *e
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
         const config_setting_t *setting = config_setting_get_member(group, answers[i]);
 
-        if (!setting || estimator->method == METHOD_NONE)
+        if (!setting || estimator->method == METHOD_NONE ||
+            (i == 1 && estimator->method == METHOD_M1))
             continue;
         confread_error(setting, diagnostics, "%s is not used by %s", answers[i],
                        method_names[estimator->method]);
         valid = false;
     }
-    return check_images(group, estimator, diagnostics) && valid;
+    return check_images(group, estimator, diagnostics) &&
+           check_data(group, estimator, diagnostics) && valid;
 }
 
 #define SHAPED_METHODS                                                                             \
@@ -273,6 +328,10 @@ static const struct parameter_use shapes[] = {
     {"at_once_gap_s", SHAPED_METHODS | BIT(METHOD_M2)},
     {"http1_less_bytes", BIT(METHOD_M2)},
     {"quic_more_bytes", BIT(METHOD_M2)},
+    {"data_bytes_min", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"data_tokens_per_second_min", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"audio_record_min", BIT(METHOD_M1)},
+    {"audio_bytes_per_s_max", BIT(METHOD_M1)},
 };
 
 struct together {
@@ -424,9 +483,9 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"file_wait_s", false},
                       {"end_report_bytes_min", false},
                       {"end_report_quic_bytes_min", false}};
-    static const char *const of_programs[] = {"bulk_record_min", "refusal_record_max",
-                                              "refusal_s_max",   "whole_record_min",
-                                              "whole_pause_s",   "at_once_gap_s"};
+    static const char *const of_programs[] = {
+        "bulk_record_min", "refusal_record_max", "refusal_s_max",  "whole_record_min",
+        "whole_pause_s",   "at_once_gap_s",      "data_bytes_min", "upload_or_text_bytes_min"};
     static const struct together of_overlap = {"overlap_step_bytes_min", "overlap_bytes_min",
                                                false};
     const config_setting_t *web = config_setting_get_member(group, "reply_s");

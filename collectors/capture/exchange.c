@@ -21,6 +21,12 @@
  * SHA-256. No JSON that asks a model is so short. */
 #define FRAMES_BYTES_MAX 60
 #define FINISHED_BYTES   53
+/* Two WINDOW_UPDATE in one record; the headers of a call that were sent before (RFC 7541) have
+ * more.
+ */
+#define TWO_FRAMES_BYTES 43
+/* What comes before the reason of a refusal: headers, and tickets. */
+#define REFUSAL_HEAD_BYTES 2900
 /* A record that is as full has more of the same body after it, soon. */
 #define FULL_RECORD_BYTES 16000
 /* Until so much of a body was sent, nobody waits (RFC 9113, 6.9.2). */
@@ -416,8 +422,9 @@ static bool came_at_once(const struct exchange_tracker *tracker, const struct es
  * and beside others, an answer. */
 static bool is_refusal(const struct exchange_tracker *tracker, const struct estimator *estimator)
 {
-    bool is_short =
-        tracker->http != EXCHANGE_HTTP_3 && tracker->last_record <= estimator->refusal_record_max;
+    bool is_short = tracker->http != EXCHANGE_HTTP_3 &&
+                    tracker->last_record <= estimator->refusal_record_max &&
+                    tracker->answer_bytes - tracker->last_record <= REFUSAL_HEAD_BYTES;
 
     return tracker->requests <= 1 && tracker->whole_parts == 0 &&
            tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
@@ -451,6 +458,7 @@ static bool finish(struct exchange_tracker *tracker, const struct estimator *est
         .answer_records = tracker->answer_records,
         .wait_ns = (uint64_t)waited_ns(tracker),
         .answer_ns = (uint64_t)(tracker->last_ns - tracker->answer_first_ns),
+        .half_seconds = tracker->half_seconds,
         .first_on_connection = !tracker->had_exchange,
     };
     add_sizes(tracker, estimator, finished);
@@ -632,14 +640,24 @@ static void go_on_requesting(struct exchange_tracker *tracker, const struct esti
     tracker->last_ns = now_ns;
 }
 
+/* Whether the answer has records that no text fills. */
+static bool has_bulk(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    if (estimator->bulk_record_min <= 0)
+        return false;
+    return estimator->method == METHOD_M2 ? tracker->bulk_parts > 0 : tracker->bulk_records > 0;
+}
+
 /* Whether an answer goes on beside the client's next request: none was seen to end, and where ends
- * cannot be seen, the server has spoken just now. */
+ * cannot be seen, the server has spoken just now. Of data, which nobody thinks about on the way,
+ * the end may share a record with the last of them. */
 static bool goes_on(const struct exchange_tracker *tracker, const struct estimator *estimator,
                     int64_t now_ns)
 {
     return may_be_at_once(tracker, estimator) && tracker->running > 0 &&
            tracker->requests < UINT8_MAX &&
-           (tracker->tells_end || now_ns - tracker->last_ns < to_ns(estimator->at_once_gap_s));
+           ((tracker->tells_end && !has_bulk(tracker, estimator)) ||
+            now_ns - tracker->last_ns < to_ns(estimator->at_once_gap_s));
 }
 
 /* More of a request that was joined to those before: its body after its headers, most likely. */
@@ -760,6 +778,22 @@ static void note_wait(struct exchange_tracker *tracker, int64_t ns)
     tracker->waited = waited & MAX_WAITED;
 }
 
+/* Whether all answers were seen to end, on a connection that others may follow on. */
+static bool has_ended(const struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    return may_be_at_once(tracker, estimator) && is_answering(tracker) && tracker->tells_end &&
+           tracker->running == 0;
+}
+
+/* Whether what the server says now is the answer to a call that is too small for a request, as
+ * those for a list of models are over HTTP/2, and no part of the answer before. */
+static bool answers_small_call(const struct exchange_tracker *tracker,
+                               const struct estimator *estimator)
+{
+    return has_ended(tracker, estimator) && tracker->state == STATE_OVERLAP &&
+           tracker->next_burst_bytes > 0 && tracker->next_burst_last_ns > tracker->last_ns;
+}
+
 static void server_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size)
 {
@@ -783,29 +817,31 @@ static void server_record(struct exchange_tracker *tracker, const struct estimat
         if (tracker->state == STATE_ANSWER && tracker->first_reply_ns == INT64_MAX)
             tracker->first_reply_ns = now_ns;
     }
-    if (!is_answering(tracker))
-        return;
-    add_answer(tracker, estimator, now_ns, size);
+    if (is_answering(tracker) && !answers_small_call(tracker, estimator))
+        add_answer(tracker, estimator, now_ns, size);
 }
 
-static bool tells_http2(uint32_t size, bool from_client)
+/* Not what is left of a body after full records, which may be as short. */
+static bool tells_http2(const struct exchange_tracker *tracker, uint32_t size, bool from_client)
 {
     if (!from_client)
-        return size == EMPTY_FRAME_BYTES;
-    return size >= EMPTY_FRAME_BYTES && size <= FRAMES_BYTES_MAX && size != FINISHED_BYTES;
+        return size == EMPTY_FRAME_BYTES && tracker->last_record < FULL_RECORD_BYTES;
+    return !tracker->request_full && size >= EMPTY_FRAME_BYTES && size <= FRAMES_BYTES_MAX &&
+           size != FINISHED_BYTES;
 }
 
 bool exchange_record(struct exchange_tracker *tracker, const struct estimator *estimator,
                      int64_t now_ns, bool from_client, uint32_t size,
                      struct exchange_shape *finished)
 {
-    if (tracker->http == EXCHANGE_HTTP_1 && tells_http2(size, from_client))
+    if (tracker->http == EXCHANGE_HTTP_1 && tells_http2(tracker, size, from_client))
         tracker->http = EXCHANGE_HTTP_2;
     if (!from_client) {
         server_record(tracker, estimator, now_ns, size);
         return false;
     }
-    if (size < estimator->request_record_min)
+    if (size < estimator->request_record_min &&
+        (size <= TWO_FRAMES_BYTES || !has_ended(tracker, estimator)))
         return false;
     return client_record(tracker, estimator, now_ns, size, finished);
 }

@@ -257,6 +257,7 @@ static void count_exchange(const struct usage *usage, struct flow *flow,
 
     whole.fetched_bytes = fetched_bytes(usage, flow, estimator, shape);
     whole.files += sent_files(usage, flow, estimator, shape);
+    whole.is_acknowledged = (flow->flags & FLOW_ONE_WAY) != 0;
     estimate = estimator_apply(estimator, &whole);
     if (flow->role == ROLE_SHARED && !(flow->flags & FLOW_PROVEN))
         prove(usage, flow);

@@ -1,7 +1,7 @@
 /* api-clients.mjs CA PLAN: plays the plan. SPDX-License-Identifier: GPL-3.0-or-later */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { curl, ngtcp2, nodeFetch, nodeH1, nodeH2, resolveNames } from './lib-client.mjs';
-import { makePlan } from './lib-plan.mjs';
+import { mediaRequest, planAll } from './lib-media.mjs';
 
 const [ca, options] = process.argv.slice(2);
 resolveNames();
@@ -52,15 +52,27 @@ const SYSTEM = 'You are the assistant of a public administration. Be brief, fact
 /* About how many bytes of the body are that part of the answer; a few events more or less do not matter. */
 const BYTES_PER_TOKEN = { 'openai-chat': 302, 'openai-responses': 260, 'anthropic-messages': 42, 'mistral-chat': 222, 'gemini-stream': 13 };
 
+/* What is no text, on the connection of any: with the headers of its host's library. */
+const LIBRARIES = { 'openai-api': 'openai-chat', 'anthropic-api': 'anthropic-messages', 'mistral-api': 'mistral-chat', 'gemini-api': 'gemini-stream' };
+
+async function askForMedia(connection, exchange) {
+    const { 'content-type': _, ...headers } = REQUESTS[LIBRARIES[exchange.service]]({ ...exchange, prompt: '', model: '' })[1];
+    const [path, own, body] = mediaRequest(exchange, headers);
+    const status = await (exchange.get ? connection.get(path, own) : connection.post(path, own, body, 0));
+    if (status >= 400) throw new Error(`${exchange.kind} ${exchange.id}: status ${status}`);
+}
+
 async function ask(connection, session, exchange) {
-    const [path, headers, body] = REQUESTS[session.interface]({ ...session, ...exchange });
-    const abort = exchange.abort && exchange.stream ? Math.ceil(exchange.abort * exchange.tokens * BYTES_PER_TOKEN[session.interface]) : 0;
+    if (exchange.kind) return void await askForMedia(connection, exchange);
+    const name = exchange.interface ?? session.interface;
+    const [path, headers, body] = REQUESTS[name]({ ...session, ...exchange });
+    const abort = exchange.abort && exchange.stream ? Math.ceil(exchange.abort * exchange.tokens * BYTES_PER_TOKEN[name]) : 0;
     for (let tries = 0; tries < 3; tries++) {
         const status = await connection.post(path, headers, JSON.stringify(body), abort);
         if (status < 400) return;
         await sleep(600 + 400 * tries); // as libraries do: again, after a while
     }
-    throw new Error(`${session.interface} ${session.client} ${exchange.id}: refused three times`);
+    throw new Error(`${name} ${session.client} ${exchange.id}: refused three times`);
 }
 
 /* All at once, with the prompt of the first. */
@@ -80,10 +92,12 @@ async function play(session) {
         await Promise.all(session.exchanges.map((exchange, i) => sleep(300 * i).then(() => ask(connection, session, exchange))));
     else for (const exchange of session.exchanges) {
         await ask(connection, session, exchange);
+        const alive = exchange.ping && connection.ping ? setInterval(connection.ping, exchange.ping) : null;
         await sleep(exchange.think);
+        clearInterval(alive);
     }
     await connection.close();
 }
 
-await Promise.all(makePlan(JSON.parse(options)).map(play));
+await Promise.all(planAll(JSON.parse(options)).map(play));
 process.exit(0);

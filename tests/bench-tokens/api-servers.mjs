@@ -1,10 +1,12 @@
 /* api-servers.mjs CERTIFICATES LOG PLAN: the APIs, on the addresses of the bench; PLAN: JSON, the options of
- * makePlan(). SPDX-License-Identifier: GPL-3.0-or-later */
+ * planAll(). SPDX-License-Identifier: GPL-3.0-or-later */
 import * as anthropic from './api-anthropic.mjs';
 import * as gemini from './api-gemini.mjs';
+import { MEDIA } from './api-media.mjs';
 import * as mistral from './api-mistral.mjs';
 import * as openai from './api-openai.mjs';
-import { INTERFACES, makePlan } from './lib-plan.mjs';
+import { planAll } from './lib-media.mjs';
+import { INTERFACES } from './lib-plan.mjs';
 import { frontHeaders, startServers } from './lib-server.mjs';
 import { answer, Chance, countTokens } from './lib-text.mjs';
 
@@ -16,7 +18,7 @@ const ANSWERS = {
     'gemini-stream': [gemini.stream, gemini.refuse],
 };
 
-const planned = new Map(makePlan(JSON.parse(options)).flatMap((session) =>
+const planned = new Map(planAll(JSON.parse(options)).flatMap((session) =>
     session.exchanges.map((exchange) => [exchange.id, { ...session, ...exchange, refused: 0 }])));
 
 /* Of prompts that one client sends at once with one body, the address has the number. */
@@ -24,7 +26,17 @@ const idOf = (exchange, body) => new URL(exchange.path, 'https://host').searchPa
 const textOf = (body) => [body.instructions, body.system, ...(body.messages ?? [{ content: body.input }]).map(({ content }) => content),
     ...(body.contents ?? []).map(({ parts }) => parts[0].text)].filter(Boolean).join('\n');
 
+/* True where the address names what is no text. */
+async function handleMedia(exchange) {
+    const plan = planned.get(new URL(exchange.path, 'https://host').searchParams.get('bench'));
+    if (!plan?.kind) return false;
+    Object.assign(exchange.entry, { dialect: plan.kind, id: plan.id });
+    await MEDIA[plan.kind](exchange, plan);
+    return true;
+}
+
 async function handle(exchange) {
+    if (await handleMedia(exchange)) return;
     if (exchange.method !== 'POST') { // a list of models, as libraries ask for it
         exchange.head(200, frontHeaders(exchange.chance, 'application/json'));
         await exchange.send(20, JSON.stringify({ object: 'list', data: exchange.chance.letters(4000) }));

@@ -6,17 +6,20 @@
  *
  * A found exchange is matched to a true one of the same service, client and port whose answer it began in: first to the one
  * that started last before it. Each is matched once; what is left over was not found, or found too much. One that
- * was found to answer n requests together is matched to as many, in the order of their start, and judged by their sum.
+ * was found to answer n requests together is matched to as many, in the order of their start, and judged by their sum. What is no text has
+ * a table of its own (judge-media.mjs).
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
+import { isJudged, isText, judgeMedia, unitsOf } from './judge-media.mjs';
 import { judge, percent, scaled, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const require = process.argv.includes('--require');
 const kind = process.argv.find((word) => word.startsWith('--kind='))?.slice('--kind='.length);
-const isShown = (truth) => !kind || (truth.kind === kind && !truth.at_once);
+const isShown = (truth) => isText(truth) && (!kind || (truth.kind === kind && !truth.at_once));
 const [program, configuration, ...directories] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const SLACK_S = 0.3; // of a busy machine: the capture's clock is the kernel's, the servers' stands behind their queue
+const AT_ONCE_S = 0.1;
 const LATE_S = 3;    // of a very busy one, for what is left over
 const PROXY_S = 10;  // the servers of HTTP/3 stand behind a proxy, whose last words of the handshake begin the answer
 
@@ -28,7 +31,7 @@ function foundIn(directory) {
         { encoding: 'utf8', maxBuffer: 1 << 28 });
     return table(text).map((row) => ({
         time: Number(row.time), requests: Math.round(central(row.requests)), service: row.service.replace(/\/.*/, ''), transport: row.transport, client: row.client,
-        port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in),
+        port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in), units: unitsOf(row.units),
     }));
 }
 
@@ -40,7 +43,8 @@ const onOne = (a, b) => a.service === b.service && a.client === b.client && (a.p
 /* Of those that were asked until the next one was found. */
 function truthsOf(found, founds, truths, late) {
     const open = truths.filter((truth) => !truth.matched);
-    if (found.requests <= 1) return open.filter((truth) => isOf(found, truth, late)).sort((a, b) => b.start - a.start).slice(0, 1);
+    const after = (truth) => truth.start - AT_ONCE_S > found.time; // another's answer, rather, that began just before
+    if (found.requests <= 1) return open.filter((truth) => isOf(found, truth, late)).sort((a, b) => after(a) - after(b) || b.start - a.start).slice(0, 1);
     const next = Math.min(...founds.filter((other) => onOne(other, found) && other.time > found.time).map(({ time }) => time));
     return open.filter((truth) => onOne(truth, found) && truth.end + SLACK_S >= found.time && truth.start < next)
         .sort((a, b) => a.start - b.start).slice(0, found.requests);
@@ -73,11 +77,14 @@ const rowOf = (name, transport) => {
 const rowsOf = (truth) => [rowOf(nameOf(truth), truth.transport),
     ...(inOneInstant(truth) ? [] : [rowOf(kind ? 'together' : truth.dialect ?? truth.service, 'all')])];
 
+const media = { truths: [], pairs: [] };
 for (const directory of directories) {
     const founds = foundIn(directory);
     const log = readTruth(`${directory}/truth.jsonl`);
-    const truths = log.filter(({ event }) => event === 'exchange');
+    const truths = log.filter(isJudged);
     const pairs = match(founds, truths);
+    media.truths.push(...truths.filter((truth) => !isText(truth)));
+    media.pairs.push(...pairs.filter(({ truth }) => !isText(truth)));
     for (const truth of truths.filter(isShown)) rowsOf(truth).forEach((row) => row.truths.push(truth));
     for (const pair of pairs.filter(({ truths: own }) => own.every(isShown))) rowsOf(pair.truth).forEach((row) => row.pairs.push(pair));
     for (const found of founds.filter(({ surplus }) => surplus && !kind)) { // to the row of what was going on there
@@ -104,6 +111,8 @@ for (const row of [...rows.values()].sort((a, b) => (`${a.name} ${a.transport}` 
         inMedian, row.truths.length ? percent(total(row, 'in')) : '–', inIn].join(' | ')} |`);
 }
 
+const mediaProblems = kind ? [] : judgeMedia(media.truths, media.pairs);
+
 /* Generous: what a broken program fails, not what a good one must reach. */
 const LIMITS = { recall: 0.8, precision: 0.8, bias: 0.35, perToken: ['openai-chat', 'mistral-chat'] };
 if (require) {
@@ -117,7 +126,7 @@ if (require) {
     const problems = [[truths.length < 10, `only ${truths.length} exchanges took place`],
         [matched / truths.length < LIMITS.recall, `${matched} of ${truths.length} exchanges were found`],
         [matched / found < LIMITS.precision, `${found} exchanges were found where ${matched} were true`],
-        [!(Math.abs(bias) < LIMITS.bias), `output tokens of per-token services: ${percent(bias)}`]].filter(([bad]) => bad);
-    for (const [, text] of problems) console.error(`FAILED: ${text}`);
+        [!(Math.abs(bias) < LIMITS.bias), `output tokens of per-token services: ${percent(bias)}`]].filter(([bad]) => bad).map(([, text]) => text).concat(mediaProblems);
+    for (const text of problems) console.error(`FAILED: ${text}`);
     process.exit(problems.length ? 1 : 0);
 }

@@ -38,7 +38,7 @@ function drain(stream, abort, leave, status) {
 
 /* A connection of HTTP/1.1 that is kept. post(path, headers, body, abort) resolves with the status. */
 export function nodeH1({ host, from, ca }) {
-    const agent = new https.Agent({ keepAlive: true, maxSockets: 1, ca: readFileSync(ca) });
+    const agent = new https.Agent({ keepAlive: true, keepAliveMsecs: 1000, maxSockets: 1, ca: readFileSync(ca) });
     const call = (method, path, headers, body, abort) => new Promise((done, fail) => {
         const request = https.request({ host, servername: host, port: 443, path, method, headers, agent, localAddress: from, ca: readFileSync(ca) });
         request.setNoDelay(true);
@@ -91,6 +91,7 @@ export function nodeH2({ host, from, ca }) {
     return {
         post: (path, headers, body, abort) => call('POST', path, { ...headers, 'content-length': Buffer.byteLength(body) }, body, abort),
         get: (path, headers) => call('GET', path, headers),
+        ping: () => session.ping(() => {}),
         close: () => new Promise((done) => session.close(done)),
     };
 }

@@ -38,7 +38,7 @@ function promptOf(chance, language, characters) {
     return ask + text.repeat(2 + Math.ceil(characters / text.length)).slice(start, start + characters);
 }
 
-function exchangeOf(chance, number, { quick, faster = 1 }, transport) {
+export function exchangeOf(chance, number, { quick, faster = 1 }, transport) {
     const draw = chance.unit();
     const language = draw < 0.5 ? 'fr' : draw < 0.8 ? 'en' : draw < 0.92 ? 'code' : 'json';
     const size = chance.unit();

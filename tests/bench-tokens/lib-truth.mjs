@@ -4,8 +4,9 @@
  * event "exchange":   service, sni, dialect (of the interface), transport (h1, h2, h3), client, client_port (where they are
  *                     known), connection (a number), start (the request is complete), end, tokens_in, tokens_out (those that were
  *                     sent), kind ("stream" or "whole"), modality ("text", "image"...), aborted (by the client),
- *                     status (of HTTP); what a server adds stands beside
- * event "other":      the same for what is no use of a model: pages, lists, refusals; no tokens
+ *                     status (of HTTP); what a server adds stands beside: images, audio_s (seconds of sound), inputs (of embeddings),
+ *                     uploads and upload_bytes
+ * event "other":      the same for what is no use of a model: pages, lists ("models"), files, refusals; no tokens
  * event "connection": client, client_port, server, sni, alpn, opened, closed, bytes_up, bytes_down (TCP payload)
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';

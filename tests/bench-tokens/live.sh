@@ -1,9 +1,10 @@
 #!/bin/sh
-# live.sh DIRECTORY [quick]: plays the bench of the APIs (lib-plan.mjs) live, in network namespaces, and leaves what a
-# gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl. BENCH_SEED: what its chance comes from;
+# live.sh DIRECTORY [quick|media]: plays the bench of the APIs (lib-plan.mjs) live, in network namespaces, and leaves what a
+# gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl. quick: a few exchanges; media: what is no text
+# (lib-media.mjs) instead, in a run of its own, since megabytes would delay the others' prompts. BENCH_SEED: what its chance comes from;
 # BENCH_FASTER: so many times the pace of usual models. SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
-[ $# -ge 1 ] || { echo "usage: live.sh DIRECTORY [quick]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: live.sh DIRECTORY [quick|media]" >&2; exit 2; }
 . "$(dirname "$0")/lib.sh"
 h3=false
 if [ "${2:-}" != quick ] && command -v caddy >/dev/null && command -v gtlsclient >/dev/null; then
@@ -11,7 +12,7 @@ if [ "${2:-}" != quick ] && command -v caddy >/dev/null && command -v gtlsclient
 else
     [ "${2:-}" = quick ] || echo "HTTP/3: skipped, caddy or ngtcp2-client is not installed" >&2
 fi
-plan="{\"seed\": \"${BENCH_SEED:-2026}\", \"quick\": $([ "${2:-}" = quick ] && echo true || echo false), \"h3\": $h3, \"faster\": ${BENCH_FASTER:-1}}"
+plan="{\"seed\": \"${BENCH_SEED:-2026}\", \"mode\": \"${2:-}\", \"h3\": $h3, \"faster\": ${BENCH_FASTER:-1}}"
 live_start "$1" generativelanguage.googleapis.com
 live_servers node "$live_here/api-servers.mjs" "$live/certificates" "$live/truth.jsonl" "$plan"
 [ $h3 = false ] || live_servers "$live_here/http3.sh" "$live/certificates" api.openai.com api.anthropic.com api.mistral.ai \

@@ -607,6 +607,134 @@ static void a_short_answer_is_no_refusal(void **state)
     assert_int_equal(shapes[4].http, EXCHANGE_HTTP_3);
 }
 
+/* Where whole answers may have more around their text, as signatures: what precedes the last record
+ * is headers, and no more. */
+static void a_list_that_ends_in_few_bytes_is_no_refusal(void **state)
+{
+    struct estimator wide = program;
+
+    (void)state;
+    wide.whole_overhead_bytes.high = 6500;
+    for (unsigned more = 0; more < 2; more++) {
+        start(&wide);
+        client(0, 800);
+        server(400 * MS, 1500);
+        server(400 * MS, 1400 + more);
+        server(400 * MS, 68);
+        close_at_end();
+        assert_int_equal(finished, more);
+    }
+}
+
+/* Data may end in a record that holds the frame of the end, too; who then asks again after a while
+ * asks alone. A text that is thought about goes on. */
+static void data_that_were_silent_have_ended(void **state)
+{
+    struct estimator bulky = program;
+    struct estimator batched = events;
+
+    (void)state;
+    bulky.bulk_record_min = 8000;
+    batched.bulk_record_min = 8000;
+    batched.at_once_gap_s = 1;
+    for (int i = 0; i < 6; i++) {
+        start(i % 2 ? &batched : &bulky);
+        greet_http2(0);
+        client(0, 800);
+        stream(S, 20 * MS, 20, 320);
+        server(2 * S, EMPTY_FRAME); /* ends are told */
+        client(3 * S, 800);
+        server(4 * S, i < 4 ? 16401 : 7000);
+        client(4 * S + (i < 2 ? 1000 : 999) * MS, 800);
+        stream(7 * S, 20 * MS, 20, 320);
+        close_at_end();
+        assert_int_equal(finished, i < 2 ? 3 : 2);
+        assert_int_equal(shapes[1].requests, i < 2 ? 1 : 2);
+    }
+}
+
+/* The same headers again, which HTTP/2 names by their number, without a body; or with a longer
+ * address: a list, and no part of the answer before. */
+static void a_small_call_is_no_part_of_an_answer(void **state)
+{
+    static const uint32_t calls[] = {44, 58, 150};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        start(&program);
+        greet_http2(0);
+        client(0, 800);
+        stream(S, 20 * MS, 20, 320);
+        server(2 * S, EMPTY_FRAME);
+        client(3 * S, calls[i]);
+        stream(3 * S + 100 * MS, 0, 3, 4000);
+        server(3 * S + 100 * MS, EMPTY_FRAME);
+        client(8 * S, 800);
+        stream(9 * S, 20 * MS, 20, 320);
+        close_at_end();
+        assert_int_equal(finished, 2);
+        assert_int_equal(shapes[0].requests, 1);
+        assert_int_equal(shapes[0].answer_records, 20);
+        assert_int_equal(shapes[1].requests, 1);
+        assert_int_equal(shapes[1].request_bytes, 800);
+    }
+}
+
+/* Nor is it what makes room for more, or asks whether the other is there, while an answer may come
+ * that was asked for together with one that ended. */
+static void frames_of_the_connection_are_no_call(void **state)
+{
+    static const uint32_t frames[] = {30, 34, 43};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        start(&program);
+        greet_http2(0);
+        client(0, 1600);
+        stream(S, 20 * MS, 20, 320);
+        server(2 * S, EMPTY_FRAME);
+        client(2 * S, frames[i]);
+        stream(3 * S, 20 * MS, 20, 320);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, 2);
+        assert_int_equal(shapes[0].answer_records, 40);
+    }
+}
+
+/* What is left of a body may be as short as a frame: then it is HTTP/1.1 still, where the next
+ * request ends the answer. */
+static void the_rest_of_a_body_is_no_frame(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        start(&program);
+        client(0, 800);
+        client(1 * MS, i ? 800 : 16401);
+        client(1 * MS, 27);
+        server(S, 16401);
+        server(S, i ? 300 : EMPTY_FRAME);
+        client(S + 200 * MS, 800);
+        stream(2 * S, 20 * MS, 20, 320);
+        close_at_end();
+        assert_int_equal(finished, i ? 1 : 2); /* of HTTP/2, both together */
+        assert_int_equal(shapes[0].http, i ? EXCHANGE_HTTP_2 : EXCHANGE_HTTP_1);
+    }
+}
+
+/* An answer's half-seconds are those in which some of it came. */
+static void half_seconds_are_told(void **state)
+{
+    (void)state;
+    start(&program);
+    client(0, 800);
+    stream(S, 100 * MS, 10, 4000);
+    stream(4 * S, 100 * MS, 3, 4000);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].half_seconds, 3);
+}
+
 /* Headers and reason in one record, longer than a reason: told by its coming sooner than a model's
  * first word; over QUIC, too. A pause, many bytes or a later end make it an answer. */
 static void a_refusal_comes_at_once(void **state)
@@ -1690,6 +1818,12 @@ int main(void)
         cmocka_unit_test(a_refusal_is_no_answer),
         cmocka_unit_test(tickets_may_come_before_a_refusal),
         cmocka_unit_test(a_short_answer_is_no_refusal),
+        cmocka_unit_test(a_list_that_ends_in_few_bytes_is_no_refusal),
+        cmocka_unit_test(data_that_were_silent_have_ended),
+        cmocka_unit_test(a_small_call_is_no_part_of_an_answer),
+        cmocka_unit_test(frames_of_the_connection_are_no_call),
+        cmocka_unit_test(the_rest_of_a_body_is_no_frame),
+        cmocka_unit_test(half_seconds_are_told),
         cmocka_unit_test(a_refusal_comes_at_once),
         cmocka_unit_test(an_answer_tells_how_long_it_was_waited_for),
         cmocka_unit_test(the_end_tells_what_was_sent_whole),
