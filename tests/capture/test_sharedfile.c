@@ -155,7 +155,7 @@ static enum sharedfile_status read_shared(unsigned workers)
     unsigned ended = 0; /* bits */
 
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, workers);
+    file = sharedfile_new(&descriptor, 1, workers);
     assert_non_null(file);
     while (ended != (1U << workers) - 1) {
         unsigned worker = random_below(&seed, workers);
@@ -299,7 +299,7 @@ static void assert_unreadable(const void *bytes, size_t length, const char *reas
     open_memory();
     put(bytes, length);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, 2);
+    file = sharedfile_new(&descriptor, 1, 2);
     assert_non_null(file);
     for (unsigned worker = 0; worker < 2; worker++) {
         enum sharedfile_status status;
@@ -333,7 +333,7 @@ static void an_unknown_link_type_is_told_to_all(void **state)
     open_memory();
     put_words(header, 6);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, 2);
+    file = sharedfile_new(&descriptor, 1, 2);
     assert_non_null(file);
     assert_int_equal(sharedfile_link_type(file), -1);
     while (sharedfile_read(file, 0, &frames, &count) == SHAREDFILE_OK)
@@ -355,7 +355,7 @@ static void who_left_is_not_waited_for(void **state)
     shoot_talks(&seed, 2000);
     develop();
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, 2);
+    file = sharedfile_new(&descriptor, 1, 2);
     assert_non_null(file);
     while ((status = sharedfile_read(file, 0, &frames, &count)) == SHAREDFILE_OK)
         ;
@@ -428,7 +428,7 @@ static void assert_tales(const struct tale *tales, unsigned workers)
 
 static void work_in_threads(unsigned workers)
 {
-    struct sharedfile *file = sharedfile_new(descriptor, workers);
+    struct sharedfile *file = sharedfile_new(&descriptor, 1, workers);
     struct tale tales[MOST] = {0};
     pthread_t threads[MOST];
 
@@ -459,7 +459,7 @@ static void work_in_processes(unsigned workers)
 {
     struct tale *tales = mmap(NULL, MOST * sizeof(*tales), PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct sharedfile *file = sharedfile_new(descriptor, workers);
+    struct sharedfile *file = sharedfile_new(&descriptor, 1, workers);
     pid_t processes[MOST];
     int status;
 
@@ -588,7 +588,7 @@ static struct outcome meter(unsigned workers)
     unsigned ended = 0;
 
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, workers);
+    file = sharedfile_new(&descriptor, 1, workers);
     assert_true(file && memory);
     for (unsigned i = 0; i < workers; i++) {
         struct metering_sink sink = sink_into(&outcome.logs[i]);

@@ -446,11 +446,14 @@ static void count_own(void *context, const struct captured_frame *frames, size_t
  * one to come to the end before the other begins. */
 static enum source_status read_as_both(unsigned *own, char *reason)
 {
-    struct source *source = source_share_file(path, 2, error, sizeof(error));
+    const char *const paths[] = {path};
+    struct source *source = source_share_files(paths, 1, 2, error, sizeof(error));
     enum source_status status = SOURCE_OK;
+    unsigned count;
 
     assert_non_null(source);
-    assert_true(source_file_descriptor(source) > STDERR_FILENO);
+    assert_true(source_file_descriptors(source, &count)[0] > STDERR_FILENO);
+    assert_int_equal(count, 1);
     assert_int_equal(source_descriptor(source), -1);
     assert_int_equal(source_take_dropped(source), 0);
     *own = 0;
@@ -490,10 +493,11 @@ static void a_shared_file_that_is_no_capture_is_said_when_it_is_read(void **stat
 {
     char reason[256];
     unsigned own;
+    const char *const paths[] = {path};
 
     (void)state;
     scratch_path(path, "missing");
-    assert_null(source_share_file(path, 2, error, sizeof(error)));
+    assert_null(source_share_files(paths, 1, 2, error, sizeof(error)));
     assert_non_null(strstr(error, "No such file"));
     scratch_write("text", "this is not a capture, and long enough to be looked at");
     scratch_path(path, "text");
