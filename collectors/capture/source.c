@@ -571,11 +571,12 @@ bool source_warning(const struct source *source, char *warning, size_t warning_s
 
     if (overlap.count > 1)
         snprintf(more, sizeof(more), " (and %u more as this)", overlap.count - 1);
-    snprintf(warning, warning_size,
-             "%s begins %.1f s before %s ends%s: its packets came too late to be metered in order, "
-             "as after `mergecap -w - FILE... | iagmeterd -r -`",
-             source->names[overlap.after], (double)overlap.overlap_ns / 1e9,
-             source->names[overlap.before], more);
+    snprintf(
+        warning, warning_size,
+        "%s begins %.1f s before %s ends%s: packets of the same time were not metered in their "
+        "order, as after `mergecap -w - FILE... | iagmeterd -r -`",
+        source->names[overlap.after], (double)overlap.overlap_ns / 1e9,
+        source->names[overlap.before], more);
     return overlap.count > 0;
 }
 

@@ -426,9 +426,9 @@ static void assert_tales(const struct tale *tales, unsigned workers)
     assert_int_equal(sum, 0);
 }
 
-static void work_in_threads(unsigned workers)
+static void work_in_threads(const int *descriptors, unsigned count, unsigned workers)
 {
-    struct sharedfile *file = sharedfile_new(&descriptor, 1, workers);
+    struct sharedfile *file = sharedfile_new(descriptors, count, workers);
     struct tale tales[MOST] = {0};
     pthread_t threads[MOST];
 
@@ -450,7 +450,30 @@ static void threads_share_a_file(void **state)
     for (unsigned workers = 1; workers <= MOST; workers++) {
         develop();
         assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-        work_in_threads(workers);
+        work_in_threads(&descriptor, 1, workers);
+    }
+}
+
+/* Cut anywhere, and given in another order. */
+static void threads_share_several_files(void **state)
+{
+    int descriptors[3];
+
+    (void)state;
+    shoot_talks(&seed, 2000);
+    for (unsigned workers = 1; workers <= MOST; workers++) {
+        size_t first = random_below(&seed, (uint32_t)film.count);
+        size_t second = first + random_below(&seed, (uint32_t)(film.count - first));
+        const size_t cuts[] = {0, first, second, film.count};
+
+        for (unsigned i = 0; i < 3; i++) {
+            develop_part(cuts[i], cuts[i + 1]);
+            descriptors[(i + workers) % 3] = descriptor;
+            descriptor = -1;
+        }
+        work_in_threads(descriptors, 3, workers);
+        for (unsigned i = 0; i < 3; i++)
+            close(descriptors[i]);
     }
 }
 
@@ -940,6 +963,7 @@ int main(void)
         TEST(an_unknown_link_type_is_told_to_all),
         TEST(who_left_is_not_waited_for),
         TEST(threads_share_a_file),
+        TEST(threads_share_several_files),
         TEST(processes_share_a_file),
         TEST(processes_share_a_pipe),
         TEST(sums_of_workers_are_those_of_one),
