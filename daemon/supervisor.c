@@ -1025,16 +1025,11 @@ static bool has_processors(void)
 
 static void name_capture(struct supervisor *supervisor)
 {
-    char *name = supervisor->capture_name;
-    size_t size = sizeof(supervisor->capture_name);
-
     if (supervisor->file_count == 0)
         return;
-    if (supervisor->file_count == 1)
-        snprintf(name, size, "%s", supervisor->files[0]);
-    else
-        snprintf(name, size, "%s and %u more", supervisor->files[0], supervisor->file_count - 1);
-    supervisor->file = name;
+    source_name_files(supervisor->files, supervisor->file_count, supervisor->capture_name,
+                      sizeof(supervisor->capture_name));
+    supervisor->file = supervisor->capture_name;
 }
 
 int supervisor_run(struct config *config, const char *const *files, unsigned file_count,

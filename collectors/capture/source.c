@@ -396,6 +396,14 @@ struct source *source_open_file(const char *path, char *error, size_t error_size
     return source_open_files(&path, 1, error, error_size);
 }
 
+void source_name_files(const char *const *paths, unsigned count, char *name, size_t name_size)
+{
+    if (count == 1)
+        snprintf(name, name_size, "%s", paths[0]);
+    else
+        snprintf(name, name_size, "%s and %u more", paths[0], count - 1);
+}
+
 bool source_read_ahead(struct source *source, const struct metering *metering)
 {
     source->ahead = readahead_new(source->file, metering);

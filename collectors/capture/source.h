@@ -41,6 +41,8 @@ struct source *source_open_interface(const struct interface_config *interface,
 struct source *source_open_file(const char *path, char *error, size_t error_size);
 struct source *source_open_files(const char *const *paths, unsigned count, char *error,
                                  size_t error_size);
+/* What messages call such a capture: its first file, and how many more there are. */
+void source_name_files(const char *const *paths, unsigned count, char *name, size_t name_size);
 /* Has FILTER drop what it is told to of the interface's packets, in place of a filter that the
  * interface may have. Returns false, and one sentence in ERROR, when it cannot: then all is as
  * before. */

@@ -244,6 +244,16 @@ for workers in 1 2; do
     expect 2 "$daemon" -c "$base/iagmeter.conf" -w "$workers" -r "$demo" -
     sentence 'standard input can only be read alone'
 done
+head -c 24 "$demo" >"$directory/second.pcap"
+expect 2 "$daemon" -c "$base/iagmeter.conf" -r "$directory/second.pcap" "$directory/second.pcap"
+sentence "$directory/second.pcap and 1 more: the capture holds no packet"
+rm "$directory/second.pcap"
+expect 1 "$tool" inspect -c "$base/iagmeter.conf" --metrics "$demo" "$demo"
+sentence "$demo is a second one"
+# What two files have in common would be counted twice in any order: it is told.
+head -c 1000000 "$demo" >"$directory/second.pcap"
+expect 2 "$daemon" -c "$base/iagmeter.conf" -w 2 -r "$demo" "$directory/second.pcap"
+grep -q "warning: .* begins .* s before .* ends: .*mergecap" "$directory/err" || fail 'no warning of an overlap'
 rm "$directory/second.pcap"
 # shellcheck disable=SC2046
 expect 1 "$daemon" -c "$base/iagmeter.conf" -r $(yes "$demo" | head -n 1025)

@@ -59,6 +59,8 @@ for seed in 1 2 3; do
     [ ! -s "$directory/warnings" ] || { cat "$directory/warnings" >&2; exit 1; }
     rm -r "$directory/state"
     mkdir "$directory/state"
+    "$build/iagmeter" inspect -c "$conf" --all "$demo/demo.pcap" >"$directory/inspected"
+    "$build/iagmeter" inspect -c "$conf" --all "$directory"/cap*.pcap* | cmp "$directory/inspected" -
     timeout 60 "$build/iagmeterd" -c "$conf" -w 2 -r "$directory"/cap*.pcap*
     "$bench/ledger.sh" "$directory/state" >"$directory/shared.tsv"
     cmp "$directory/ledger.tsv" "$directory/shared.tsv"
