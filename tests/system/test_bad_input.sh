@@ -252,7 +252,8 @@ expect 1 "$tool" inspect -c "$base/iagmeter.conf" --metrics "$demo" "$demo"
 sentence "$demo is a second one"
 # What two files have in common would be counted twice in any order: it is told.
 head -c 1000000 "$demo" >"$directory/second.pcap"
-expect 2 "$daemon" -c "$base/iagmeter.conf" -w 2 -r "$demo" "$directory/second.pcap"
+configure "$directory/overlap"
+expect 2 "$daemon" -c "$directory/overlap/iagmeter.conf" -w 2 -r "$demo" "$directory/second.pcap"
 grep -q "warning: .* begins .* s before .* ends: .*mergecap" "$directory/err" || fail 'no warning of an overlap'
 rm "$directory/second.pcap"
 # shellcheck disable=SC2046
