@@ -295,6 +295,15 @@ static void take_packets(void *context, const struct captured_frame *frames, siz
     metering_frames(capture->metering, frames, count);
 }
 
+/* For all workers. */
+static void tell_warning(const struct capture *capture)
+{
+    char warning[1024];
+
+    if (capture->setup->worker == 0 && source_warning(capture->source, warning, sizeof(warning)))
+        log_line(LOG_PRIORITY_WARNING, "%s", warning);
+}
+
 static int run_file(struct capture *capture)
 {
     enum source_status status = SOURCE_OK;
@@ -307,6 +316,8 @@ static int run_file(struct capture *capture)
         say_alive(capture);
     }
     metering_finish(capture->metering);
+    if (status != SOURCE_OK)
+        tell_warning(capture);
     /* SOURCE_OK: asked to stop. */
     if (status == SOURCE_OK || (status == SOURCE_END && source_packets(capture->source) > 0))
         return EXIT_SUCCESS;
@@ -413,7 +424,8 @@ static bool open_source(struct capture *capture)
         capture->source = capture->setup->shared;
         source_join(capture->source, capture->setup->worker);
     } else if (capture->setup->file)
-        capture->source = source_open_file(capture->setup->file, error, sizeof(error));
+        capture->source = source_open_files(capture->setup->files, capture->setup->file_count,
+                                            error, sizeof(error));
     else
         capture->source = source_open_interface(capture->setup->interface,
                                                 capture->setup->fanout_group, error, sizeof(error));

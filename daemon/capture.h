@@ -10,17 +10,19 @@
 struct capture_setup {
     const struct config *config;
     const struct interface_config *interface; /* NULL when replaying */
-    const char *file;                         /* NULL when live */
-    unsigned worker;                          /* number of this one, */
-    unsigned workers;                         /* of so many that share the interface or file */
-    uint16_t fanout_group;                    /* by which the kernel knows those of an interface */
-    struct source *shared;                    /* the file, if it has several workers; else NULL */
-    struct recognition_memory *memory;        /* of all workers; NULL for one */
-    struct kernelfilter *filter;              /* of this one; NULL: none */
-    bool ahead;                               /* a thread may read the file ahead */
-    bool again;                               /* the last attempt failed too, and said why */
-    int control;                              /* socket to the start-up process */
-    int data;                                 /* socket to the meter */
+    const char *file;                         /* what messages call the capture; NULL when live */
+    const char *const *files;                 /* it is in so many: */
+    unsigned file_count;
+    unsigned worker;                   /* number of this one, */
+    unsigned workers;                  /* of so many that share the interface or file */
+    uint16_t fanout_group;             /* by which the kernel knows those of an interface */
+    struct source *shared;             /* the files, if they have several workers; else NULL */
+    struct recognition_memory *memory; /* of all workers; NULL for one */
+    struct kernelfilter *filter;       /* of this one; NULL: none */
+    bool ahead;                        /* a thread may read the file ahead */
+    bool again;                        /* the last attempt failed too, and said why */
+    int control;                       /* socket to the start-up process */
+    int data;                          /* socket to the meter */
 };
 
 /* Exit statuses, of this process and of the daemon. */

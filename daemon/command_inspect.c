@@ -44,6 +44,11 @@ static int inspect_metrics(const struct command_options *options, const struct c
     };
     int dialect = 0;
 
+    if (options->argument_count > 1) {
+        fprintf(stderr, "iagmeter: --metrics reads one answer, and %s is a second one\n",
+                options->arguments[1]);
+        return EXIT_CONFIGURATION;
+    }
     while (options->dialect && dialect < SERVER_DIALECTS &&
            strcmp(options->dialect, server_dialect_names[dialect]) != 0)
         dialect++;
@@ -65,7 +70,8 @@ int command_inspect(const struct command_options *options)
         return EXIT_CONFIGURATION;
     status = options->metrics
                  ? inspect_metrics(options, config)
-                 : inspect_run(config, options->arguments[0], &options->inspect, stdout);
+                 : inspect_run(config, (const char *const *)options->arguments,
+                               (unsigned)options->argument_count, &options->inspect, stdout);
     config_free(config);
     return status;
 }

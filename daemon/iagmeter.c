@@ -19,9 +19,10 @@ static const struct command {
     const char *purpose;
     int (*run)(const struct command_options *options);
 } commands[] = {
-    {"inspect", 1, 1,
-     "CAPTURE [--all] [--addresses] [--exchanges] | --metrics FILE|- [--dialect NAME]",
-     "what the daemon sees in a capture, flow by flow or (--exchanges) answer by answer, and each "
+    {"inspect", 1, INT_MAX,
+     "CAPTURE... [--all] [--addresses] [--exchanges] | --metrics FILE|- [--dialect NAME]",
+     "what the daemon sees in a capture (of one file or several), flow by flow or (--exchanges) "
+     "answer by answer, and each "
      "exchange\n      with a local inference server; or in what such a server's /metrics answered: "
      "by model and team. Nothing is "
      "recorded",

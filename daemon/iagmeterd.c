@@ -12,15 +12,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The files of one capture. */
+struct captures {
+    const char *paths[SOURCE_FILES];
+    unsigned count;
+};
+
 static void usage(FILE *stream)
 {
     fputs(
-        "usage: iagmeterd [-c FILE] [-r CAPTURE [-w COUNT] | -t]\n"
+        "usage: iagmeterd [-c FILE] [-r CAPTURE... [-w COUNT] | -t]\n"
         "  -c FILE     configuration (default: the installed one)\n"
         "  -r CAPTURE  meter a pcap or pcapng file on its own clock, and end; - is standard "
         "input.\n"
-        "              Of a capture in several files: mergecap -w - FILE... | iagmeterd -r -\n"
-        "              (one by one, what crosses from a file to the next is cut in two)\n"
+        "              Several files (-r a.pcap -r b.pcap, or -r cap*.pcap) are one capture, as\n"
+        "              of tcpdump -C or a ring of dumpcap: metered in the order of their first\n"
+        "              packets. Of files that overlap in time:\n"
+        "              mergecap -w - FILE... | iagmeterd -r -\n"
         "  -w COUNT    let COUNT processes share the packets of CAPTURE; 1: one thread does all\n"
         "              (default: one process; where there are two processors, a thread of its own\n"
         "              reads a file ahead: the results are those of -w 1, to the bit)\n"
@@ -82,15 +90,15 @@ static int check(const struct config *config)
     return EXIT_SUCCESS;
 }
 
-static int start(struct config *config, const char *capture, unsigned workers)
+static int start(struct config *config, const struct captures *captures, unsigned workers)
 {
-    if (!capture && config->interface_count == 0 && !config->host) {
+    if (captures->count == 0 && config->interface_count == 0 && !config->host) {
         fprintf(stderr, "%s: neither an interface nor a host is configured: nothing to meter\n",
                 config->path);
         config_free(config);
         return EXIT_CONFIGURATION;
     }
-    return supervisor_run(config, capture, workers);
+    return supervisor_run(config, captures->paths, captures->count, workers);
 }
 
 static bool parse_workers(const char *text, unsigned *workers)
@@ -102,24 +110,32 @@ static bool parse_workers(const char *text, unsigned *workers)
     return end != text && *end == '\0' && count >= 1 && count <= MAX_WORKERS;
 }
 
-/* One is read: of two, the use of the other would be lost without a word. */
-static bool set_capture(const char **capture, const char *path)
+static bool add_capture(struct captures *captures, const char *path)
 {
-    if (*capture) {
+    if (captures->count == SOURCE_FILES) {
         fprintf(stderr,
-                "iagmeterd: -r %s: -r %s was given before, and one capture is read: of several, "
+                "iagmeterd: -r %s: at most %d files are one capture: of more, "
                 "`mergecap -w - FILE... | iagmeterd -r -`\n",
-                path, *capture);
+                path, SOURCE_FILES);
         return false;
     }
-    *capture = path;
+    captures->paths[captures->count++] = path;
+    return true;
+}
+
+/* What follows without an option is files for -r: of `-r cap*.pcap`, the shell makes several. */
+static bool add_others(struct captures *captures, char *const *paths)
+{
+    for (; *paths; paths++)
+        if (!add_capture(captures, *paths))
+            return false;
     return true;
 }
 
 int main(int argc, char **argv)
 {
     char path[PATH_MAX] = "";
-    const char *capture = NULL;
+    struct captures captures = {0};
     unsigned workers = 0; /* not said */
     bool check_only = false;
     struct config *config;
@@ -133,7 +149,7 @@ int main(int argc, char **argv)
             snprintf(path, sizeof(path), "%s", optarg);
             break;
         case 'r':
-            if (!set_capture(&capture, optarg))
+            if (!add_capture(&captures, optarg))
                 return EXIT_CONFIGURATION;
             break;
         case 'w':
@@ -157,10 +173,12 @@ int main(int argc, char **argv)
             return EXIT_CONFIGURATION;
         }
     }
-    if (optind != argc || (check_only && capture) || (workers > 0 && !capture)) {
+    if (captures.count > 0 ? check_only : workers > 0 || optind != argc) {
         usage(stderr);
         return EXIT_CONFIGURATION;
     }
+    if (!add_others(&captures, argv + optind))
+        return EXIT_CONFIGURATION;
     config = load(path);
     if (!config)
         return EXIT_CONFIGURATION;
@@ -174,5 +192,5 @@ int main(int argc, char **argv)
         config_free(config);
         return status;
     }
-    return start(config, capture, workers);
+    return start(config, &captures, workers);
 }

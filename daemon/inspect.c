@@ -328,19 +328,22 @@ static void warn_of_local(const struct coverage *coverage)
                 coverage->local_evicted);
 }
 
-static int read_capture(struct inspection *inspection, struct source *source, const char *capture)
+static int read_capture(struct inspection *inspection, struct source *source, const char *name)
 {
     enum source_status status;
+    char warning[1024];
 
     do
         status = source_read(source, BATCH, take_packets, inspection);
     while (status == SOURCE_OK);
     metering_finish(inspection->metering);
     warn_of_local(&inspection->coverage);
+    if (source_warning(source, warning, sizeof(warning)))
+        fprintf(stderr, "iagmeter: %s\n", warning);
     if (status == SOURCE_BROKEN)
         fprintf(stderr, "iagmeter: %s\n", source_error(source));
     else if (source_packets(source) == 0)
-        fprintf(stderr, "iagmeter: %s: the capture holds no packet\n", capture);
+        fprintf(stderr, "iagmeter: %s: the capture holds no packet\n", name);
     else if (inspection->out_of_memory)
         fprintf(stderr, "iagmeter: out of memory: some flows are missing\n");
     else
@@ -368,14 +371,15 @@ static bool take_memory(struct inspection *inspection, const struct inference_ru
     return inspection->metering && metering_set_local(inspection->metering, &setup);
 }
 
-int inspect_run(const struct config *config, const char *capture,
+int inspect_run(const struct config *config, const char *const *captures, unsigned count,
                 const struct inspect_options *options, FILE *stream)
 {
     struct inspection inspection = {.config = config, .options = options};
     const struct inference_rules rules =
         inferenceconfig_rules(&config->inference, config->directions);
     char error[512];
-    struct source *source = source_open_file(capture, error, sizeof(error));
+    char name[PATH_MAX + 32];
+    struct source *source = source_open_files(captures, count, error, sizeof(error));
     int status = EXIT_TROUBLE;
 
     if (!source) {
@@ -389,7 +393,8 @@ int inspect_run(const struct config *config, const char *capture,
     metering_set_trust(inspection.metering, &config->trust);
     if (options->exchanges)
         metering_show_exchanges(inspection.metering, keep_estimated);
-    status = read_capture(&inspection, source, capture);
+    source_name_files(captures, count, name, sizeof(name));
+    status = read_capture(&inspection, source, name);
     print_lines(&inspection, stream);
     if (fflush(stream) != 0 || ferror(stream)) {
         fprintf(stderr, "iagmeter: the output could not be written\n");

@@ -16,11 +16,11 @@ struct inspect_options {
     bool exchanges; /* one line per estimated exchange instead of one per flow */
 };
 
-/* Writes a header and one line per flow to STREAM, by time of the first packet, or of the answer of
- * an estimated exchange, whose bytes are those of its TLS records without their headers. Returns
- * the exit status, after one sentence on standard error when the capture cannot be read or is
- * damaged. */
-int inspect_run(const struct config *config, const char *capture,
+/* Of the capture in COUNT files at CAPTURES, writes a header and one line per flow to STREAM, by
+ * time of the first packet, or of the answer of an estimated exchange, whose bytes are those of its
+ * TLS records without their headers. Returns the exit status, after one sentence on standard error
+ * when the capture cannot be read or is damaged. */
+int inspect_run(const struct config *config, const char *const *captures, unsigned count,
                 const struct inspect_options *options, FILE *stream);
 
 #endif

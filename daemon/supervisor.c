@@ -58,7 +58,10 @@ struct child {
 
 struct supervisor {
     struct config *config;
-    const char *file;
+    const char *const *files; /* a capture to replay */
+    unsigned file_count;
+    char capture_name[PATH_MAX + 32]; /* what messages call it */
+    const char *file;                 /* the same; NULL when live */
     int signals;
     struct child meter;
     struct child counters; /* pid 0 where there is nothing to count */
@@ -66,7 +69,7 @@ struct supervisor {
     unsigned capture_count;
     unsigned file_workers;
     bool file_ahead;       /* a thread may read it ahead */
-    struct source *shared; /* the file, when it has several workers */
+    struct source *shared; /* the files, when they have several workers */
     char no_filter[400];   /* why the kernel drops nothing; "" */
     /* Of interfaces with several workers; the first one: of such a file. */
     struct recognition_memory *memories[MAX_INTERFACES];
@@ -104,24 +107,31 @@ static bool make_sockets(int pair[2])
     return false;
 }
 
+static void close_between(int low, int high)
+{
+    if (high > low + 1)
+        close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+}
+
 /* Puts a child's sockets where it looks for them and closes everything else it inherited, but for
- * KEPT, -1 if there is none. */
-static void arrange_descriptors(int control, int data, int kept)
+ * COUNT ones that are KEPT, the lowest first. */
+static void arrange_descriptors(int control, int data, const int *kept, unsigned count)
 {
     int control_copy = fcntl(control, F_DUPFD, 10);
     int data_copy = data >= 0 ? fcntl(data, F_DUPFD, 10) : -1;
-    unsigned last = CONTROL_DESCRIPTOR;
+    int last = CONTROL_DESCRIPTOR;
 
     dup2(control_copy, CONTROL_DESCRIPTOR);
     if (data_copy >= 0) {
         dup2(data_copy, DATA_DESCRIPTOR);
         last = DATA_DESCRIPTOR;
     }
-    if (kept > (int)last) {
-        close_range(last + 1, (unsigned)kept - 1, 0);
-        last = (unsigned)kept;
+    for (unsigned i = 0; i < count; i++) {
+        close_between(last, kept[i]);
+        if (kept[i] > last)
+            last = kept[i];
     }
-    close_range(last + 1, ~0U, 0);
+    close_range((unsigned)last + 1, ~0U, 0);
 }
 
 /* Takes the place of this process, which has arranged its descriptors. */
@@ -148,7 +158,7 @@ static void become_meter(const struct supervisor *supervisor, int control)
         workers,          NULL};
 
     snprintf(workers, sizeof(workers), "%u", supervisor->file_workers);
-    arrange_descriptors(control, -1, -1);
+    arrange_descriptors(control, -1, NULL, 0);
     become_program(arguments);
 }
 
@@ -156,7 +166,7 @@ static void become_counters(const struct supervisor *supervisor, int control, in
 {
     char *const arguments[] = {"iagmeter-counters", "-c", supervisor->config->path, NULL};
 
-    arrange_descriptors(control, data, -1);
+    arrange_descriptors(control, data, NULL, 0);
     become_program(arguments);
 }
 
@@ -201,6 +211,8 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
     struct capture_setup setup = {.config = supervisor->config,
                                   .interface = child->interface,
                                   .file = supervisor->file,
+                                  .files = supervisor->files,
+                                  .file_count = supervisor->file_count,
                                   .worker = child->worker,
                                   .workers = child->interface ? child->interface->workers
                                                               : supervisor->file_workers,
@@ -212,13 +224,13 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
                                   .again = child->failing,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
-    int kept = -1;
+    int filter = child->filter ? kernelfilter_descriptor(child->filter) : -1;
+    unsigned kept_count = child->filter ? 1 : 0;
+    const int *kept = &filter;
 
     if (supervisor->shared)
-        kept = source_file_descriptor(supervisor->shared);
-    else if (child->filter)
-        kept = kernelfilter_descriptor(child->filter);
-    arrange_descriptors(control, data, kept);
+        kept = source_file_descriptors(supervisor->shared, &kept_count);
+    arrange_descriptors(control, data, kept, kept_count);
     exit(capture_run(&setup));
 }
 
@@ -909,15 +921,15 @@ static void tell_filters(const struct supervisor *supervisor)
         log_line(LOG_PRIORITY_INFO, "%s", supervisor->no_filter);
 }
 
-/* Opens the file for all its workers; what it holds is for them to find out. */
+/* Opens the files for all workers; what they hold is for them to find out. */
 static bool share_file(struct supervisor *supervisor)
 {
     char error[512];
 
     if (supervisor->file_workers == 1)
         return true;
-    supervisor->shared =
-        source_share_file(supervisor->file, supervisor->file_workers, error, sizeof(error));
+    supervisor->shared = source_share_files(supervisor->files, supervisor->file_count,
+                                            supervisor->file_workers, error, sizeof(error));
     if (!supervisor->shared)
         log_line(LOG_PRIORITY_ERROR, "%s", error);
     return supervisor->shared != NULL;
@@ -991,10 +1003,11 @@ static bool start_all(struct supervisor *supervisor)
     started = await_captures(supervisor);
     if (started == 0 && !(supervisor->capture_count == 0 && wants_counters(supervisor)))
         return false;
-    sd_notifyf(0, "READY=1\nSTATUS=metering %u %s", started,
-               supervisor->file ? "file" : "interface(s)");
-    if (supervisor->file)
+    if (supervisor->file) {
+        sd_notifyf(0, "READY=1\nSTATUS=metering %s", supervisor->file);
         return true;
+    }
+    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", started);
     log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", started,
              started < supervisor->capture_count ? "; trying the others again, with growing delay"
                                                  : "");
@@ -1010,14 +1023,26 @@ static bool has_processors(void)
     return sched_getaffinity(0, sizeof(processors), &processors) == 0 && CPU_COUNT(&processors) > 1;
 }
 
-int supervisor_run(struct config *config, const char *file, unsigned workers)
+static void name_capture(struct supervisor *supervisor)
+{
+    if (supervisor->file_count == 0)
+        return;
+    source_name_files(supervisor->files, supervisor->file_count, supervisor->capture_name,
+                      sizeof(supervisor->capture_name));
+    supervisor->file = supervisor->capture_name;
+}
+
+int supervisor_run(struct config *config, const char *const *files, unsigned file_count,
+                   unsigned workers)
 {
     struct supervisor supervisor = {.config = config,
-                                    .file = file,
+                                    .files = files,
+                                    .file_count = file_count,
                                     .file_workers = workers > 0 ? workers : 1,
                                     .file_ahead = workers == 0 && has_processors(),
                                     .signals = -1};
 
+    name_capture(&supervisor);
     supervisor.meter.name = "the meter";
     supervisor.meter.control = supervisor.meter.data = -1;
     supervisor.counters.name = "the counters process";

@@ -8,8 +8,9 @@
  * one or more per interface (or for a file), watches over them, hands them new rules on SIGHUP, and
  * ends them in order. It sees neither packets nor sums. */
 
-/* Takes over CONFIG. FILE is a capture to replay, by WORKERS processes; 0: by one, which may have a
- * thread read ahead. NULL to capture live. Returns the exit status. */
-int supervisor_run(struct config *config, const char *file, unsigned workers);
+/* Takes over CONFIG. The FILE_COUNT FILES are one capture to replay, by WORKERS processes; 0: by
+ * one, which may have a thread read ahead. None to capture live. Returns the exit status. */
+int supervisor_run(struct config *config, const char *const *files, unsigned file_count,
+                   unsigned workers);
 
 #endif

@@ -59,6 +59,17 @@ struct bytestream *bytestream_new(int descriptor, size_t read_size)
     return stream;
 }
 
+/* The inflater has nothing that is not in the memory for it. */
+void bytestream_restart(struct bytestream *stream, int descriptor)
+{
+    stream->descriptor = descriptor;
+    stream->format = UNKNOWN;
+    stream->between_members = false;
+    stream->inflater = (z_stream){0};
+    stream->inflater_memory_taken = 0;
+    stream->error[0] = '\0';
+}
+
 void bytestream_free(struct bytestream *stream)
 {
     if (stream)

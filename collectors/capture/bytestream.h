@@ -17,6 +17,9 @@ struct bytestream;
 struct bytestream *bytestream_new(int descriptor, size_t read_size);
 void bytestream_free(struct bytestream *stream);
 
+/* From now on reads DESCRIPTOR, from where that stands: nothing of what came before is left. */
+void bytestream_restart(struct bytestream *stream, int descriptor);
+
 /* Puts up to SIZE bytes, at least 2, at INTO, waiting for the first. Returns how many, 0 at the
  * end, -1 when it cannot go on. All that a damaged file holds before the damage comes first. */
 ssize_t bytestream_read(struct bytestream *stream, uint8_t *into, size_t size);

@@ -5,6 +5,7 @@
 #include "collectors/capture/cursor.h"
 #include "collectors/capture/decode.h"
 
+#include <errno.h>
 #include <pcap/dlt.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define PCAP_MICROSECONDS       0xa1b2c3d4U
 #define PCAP_NANOSECONDS        0xa1b23c4dU
@@ -44,6 +46,10 @@ enum { OPTION_END = 0, OPTION_CLOCK_RESOLUTION = 9, OPTION_CLOCK_OFFSET = 14 };
 /* capturefile_read() comes back after so many reads even when it met no packet: its caller has
  * others to listen to. */
 #define MAX_FILLS 64
+/* What is read at a time to look for the first packet of a file. */
+#define LOOK_SIZE (16U << 10)
+/* Several processors give the packets of one interface in an order that is not quite theirs. */
+#define OVERLAP_NS SECOND_NS
 
 /* An interface of a pcapng section. */
 struct interface {
@@ -64,6 +70,15 @@ enum step {
     STEP_DAMAGED
 };
 
+/* One of the files of a capture. */
+struct member {
+    int descriptor;
+    unsigned number;
+    int64_t begin_ns; /* NO_PACKET, or DAMAGED_FIRST */
+};
+#define NO_PACKET     INT64_MIN
+#define DAMAGED_FIRST INT64_MAX
+
 struct capturefile {
     struct bytestream *stream;
     /* What was read and not yet handed over is from `start` to `end`. */
@@ -77,6 +92,7 @@ struct capturefile {
     bool little_endian;
     bool is_pcapng;
     int link_type;
+    uint64_t packets; /* given of the file */
     char error[192];
 
     /* Of pcap. */
@@ -87,6 +103,17 @@ struct capturefile {
     /* Of pcapng. */
     uint32_t interface_count;
     struct interface interfaces[MAX_INTERFACES];
+
+    /* Of several files, in order once they have begun. */
+    unsigned count;
+    unsigned place;  /* of the one that is read */
+    int64_t last_ns; /* latest time of those that were, */
+    unsigned latest; /* in the one at this place */
+    struct capturefile_overlap overlap;
+    bool undecodable; /* one of them is; this one, with this link type: */
+    unsigned undecodable_number;
+    int undecodable_link_type;
+    struct member members[CAPTUREFILE_MOST];
 };
 
 /* -- Bytes ------------------------------------------------------------------------------------ */
@@ -157,8 +184,8 @@ static bool make_room(struct capturefile *file)
     return true;
 }
 
-/* Reads once. */
-enum capturefile_status capturefile_fill(struct capturefile *file)
+/* Reads once, to the end of the file. */
+static enum capturefile_status fill(struct capturefile *file)
 {
     ssize_t count;
 
@@ -183,7 +210,7 @@ static enum capturefile_status gather(struct capturefile *file, size_t count)
     enum capturefile_status status = CAPTUREFILE_OK;
 
     while (file->end - file->start < count && status == CAPTUREFILE_OK)
-        status = capturefile_fill(file);
+        status = fill(file);
     return status;
 }
 
@@ -511,24 +538,28 @@ static enum step begin(struct capturefile *file)
     return damaged(file, "it is neither pcap nor pcapng");
 }
 
-struct capturefile *capturefile_new(int descriptor, size_t read_size)
+struct capturefile *capturefile_new(const int *descriptors, unsigned count, size_t read_size)
 {
     struct capturefile *file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE,
                                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (file == MAP_FAILED)
         return NULL;
-    file->stream = bytestream_new(descriptor, read_size);
+    file->stream = bytestream_new(descriptors[0], read_size);
     if (!file->stream) {
         capturefile_close(file);
         return NULL;
     }
     file->room = read_size > PCAP_FILE_HEADER ? read_size : PCAP_FILE_HEADER;
     file->link_type = NO_LINK_TYPE;
+    file->count = count;
+    for (unsigned i = 0; i < count; i++)
+        file->members[i] = (struct member){descriptors[i], i, NO_PACKET};
     return file;
 }
 
-bool capturefile_begin(struct capturefile *file, char *error, size_t error_size)
+/* Before the first packet is read. */
+static bool begin_one(struct capturefile *file, char *error, size_t error_size)
 {
     /* A section header is no shorter. */
     enum capturefile_status status = gather(file, PCAP_FILE_HEADER);
@@ -542,10 +573,187 @@ bool capturefile_begin(struct capturefile *file, char *error, size_t error_size)
     return false;
 }
 
+static int find_link_type(struct capturefile *file)
+{
+    enum step step = STEP_OTHER;
+
+    while (file->is_pcapng && !decode_supports(file->link_type) && step == STEP_OTHER) {
+        struct cursor left = unread(file);
+        struct cursor ahead = left;
+        struct captured_frame none;
+
+        if (is_packet(number32(file, &ahead)))
+            break;
+        step = pcapng_block(file, &left, &none);
+        set_unread(file, &left);
+        /* Damage and end are met again by capturefile_read(). */
+        if (step == STEP_MORE && fill(file) == CAPTUREFILE_OK)
+            step = STEP_OTHER;
+    }
+    return file->link_type;
+}
+
+/* -- Several files ---------------------------------------------------------------------------- */
+
+/* Forgets the file that was read, and goes to the beginning of the one at PLACE. */
+static bool enter(struct capturefile *file, unsigned place)
+{
+    const struct member *member = &file->members[place];
+
+    file->place = place;
+    file->start = file->end = 0;
+    file->offset = file->packets = 0;
+    file->little_endian = file->is_pcapng = false;
+    file->link_type = NO_LINK_TYPE;
+    file->interface_count = 0;
+    bytestream_restart(file->stream, member->descriptor);
+    if (lseek(member->descriptor, 0, SEEK_SET) == 0)
+        return true;
+    damaged(file, "%s", errno == ESPIPE ? "a pipe can only be read alone" : strerror(errno));
+    return false;
+}
+
+static int64_t find_first_time(struct capturefile *file)
+{
+    enum capturefile_status status = CAPTUREFILE_OK;
+    struct captured_frame frame;
+    size_t count = 0;
+
+    while (status == CAPTUREFILE_OK) {
+        status = capturefile_take(file, &frame, 1, &count);
+        if (count > 0)
+            return frame.time_ns;
+        if (status == CAPTUREFILE_OK)
+            status = fill(file);
+    }
+    return status == CAPTUREFILE_END ? NO_PACKET : DAMAGED_FIRST;
+}
+
+static bool look_at(struct capturefile *file, unsigned place, char *error, size_t error_size)
+{
+    int link_type;
+
+    if (!enter(file, place)) {
+        snprintf(error, error_size, "%s", file->error);
+        return false;
+    }
+    if (!begin_one(file, error, error_size))
+        return false;
+    link_type = find_link_type(file);
+    if (link_type != NO_LINK_TYPE && !decode_supports(link_type) && !file->undecodable) {
+        file->undecodable = true;
+        file->undecodable_number = place;
+        file->undecodable_link_type = link_type;
+    }
+    file->members[place].begin_ns = find_first_time(file);
+    return true;
+}
+
+/* Those that begin at the same time stay as they were. Their number is small, and they are in order
+ * already, or nearly. */
+static void sort_members(struct capturefile *file)
+{
+    for (unsigned i = 1; i < file->count; i++) {
+        struct member member = file->members[i];
+        unsigned place = i;
+
+        for (; place > 0 && file->members[place - 1].begin_ns > member.begin_ns; place--)
+            file->members[place] = file->members[place - 1];
+        file->members[place] = member;
+    }
+}
+
+static bool look_at_all(struct capturefile *file, char *error, size_t error_size)
+{
+    size_t room = file->room;
+    bool readable = true;
+
+    if (file->room > LOOK_SIZE)
+        file->room = LOOK_SIZE;
+    for (unsigned i = 0; i < file->count && readable; i++)
+        readable = look_at(file, i, error, error_size);
+    file->room = room;
+    if (!readable) {
+        file->undecodable = false;
+        return false;
+    }
+    sort_members(file);
+    file->last_ns = NO_PACKET;
+    if (enter(file, 0))
+        return true;
+    snprintf(error, error_size, "%s", file->error);
+    return false;
+}
+
+static void note_overlap(struct capturefile *file)
+{
+    const struct member *member = &file->members[file->place];
+    int64_t begin_ns = member->begin_ns;
+
+    if (begin_ns == NO_PACKET || begin_ns == DAMAGED_FIRST || file->last_ns == NO_PACKET ||
+        file->last_ns - begin_ns <= OVERLAP_NS || file->overlap.count++ > 0)
+        return;
+    file->overlap.before = file->members[file->latest].number;
+    file->overlap.after = member->number;
+    file->overlap.overlap_ns = file->last_ns - begin_ns;
+}
+
+/* What was looked at may have changed since. */
+static enum capturefile_status begin_next(struct capturefile *file)
+{
+    char reason[sizeof(file->error)];
+    bool begun = enter(file, file->place + 1);
+
+    note_overlap(file);
+    if (!begun)
+        return CAPTUREFILE_BROKEN;
+    if (begin_one(file, reason, sizeof(reason)))
+        return CAPTUREFILE_OK;
+    damaged(file, "%s", reason);
+    return CAPTUREFILE_BROKEN;
+}
+
+enum capturefile_status capturefile_fill(struct capturefile *file)
+{
+    enum capturefile_status status = fill(file);
+
+    while (status == CAPTUREFILE_END && capturefile_left(file) > 0)
+        status = begin_next(file);
+    return status;
+}
+
+unsigned capturefile_number(const struct capturefile *file)
+{
+    return file->undecodable ? file->undecodable_number : file->members[file->place].number;
+}
+
+uint64_t capturefile_packets(const struct capturefile *file)
+{
+    return file->packets;
+}
+
+unsigned capturefile_left(const struct capturefile *file)
+{
+    return file->count - file->place - 1;
+}
+
+struct capturefile_overlap capturefile_overlap(const struct capturefile *file)
+{
+    return file->overlap;
+}
+
+/* -- Life ------------------------------------------------------------------------------------- */
+
+bool capturefile_begin(struct capturefile *file, char *error, size_t error_size)
+{
+    return (file->count == 1 || look_at_all(file, error, error_size)) &&
+           begin_one(file, error, error_size);
+}
+
 struct capturefile *capturefile_open(int descriptor, size_t read_size, char *error,
                                      size_t error_size)
 {
-    struct capturefile *file = capturefile_new(descriptor, read_size);
+    struct capturefile *file = capturefile_new(&descriptor, 1, read_size);
 
     if (!file)
         snprintf(error, error_size, "out of memory");
@@ -567,22 +775,7 @@ void capturefile_close(struct capturefile *file)
 
 int capturefile_link_type(struct capturefile *file)
 {
-    enum step step = STEP_OTHER;
-
-    while (file->is_pcapng && !decode_supports(file->link_type) && step == STEP_OTHER) {
-        struct cursor left = unread(file);
-        struct cursor ahead = left;
-        struct captured_frame none;
-
-        if (is_packet(number32(file, &ahead)))
-            break;
-        step = pcapng_block(file, &left, &none);
-        set_unread(file, &left);
-        /* Damage and end are met again by capturefile_read(). */
-        if (step == STEP_MORE && capturefile_fill(file) == CAPTUREFILE_OK)
-            step = STEP_OTHER;
-    }
-    return file->link_type;
+    return file->undecodable ? file->undecodable_link_type : find_link_type(file);
 }
 
 size_t capturefile_lend(struct capturefile *file, uint8_t *buffer, size_t size)
@@ -615,6 +808,11 @@ enum capturefile_status capturefile_take(struct capturefile *file, struct captur
         taken += step == STEP_FRAME;
     }
     set_unread(file, &left);
+    file->packets += taken;
+    if (taken > 0 && frames[taken - 1].time_ns > file->last_ns) {
+        file->last_ns = frames[taken - 1].time_ns;
+        file->latest = file->place;
+    }
     *count = taken;
     return taken == 0 && step == STEP_DAMAGED ? CAPTUREFILE_BROKEN : CAPTUREFILE_OK;
 }

@@ -15,9 +15,12 @@
  * libpcap refuses a pcapng file whose interfaces differ in link type or snap length, and takes
  * longer over a packet than metering may.
  *
+ * A capture may be in several files, as the ones that tcpdump -C or a ring of dumpcap leaves: they
+ * are read one after the other, each with a format of its own, as if they were one.
+ *
  * Life cycle: capturefile_open(), capturefile_link_type() or not, capturefile_read() while it
  * returns CAPTUREFILE_OK, capturefile_close(). After capturefile_open(), the only system calls are
- * read(2) and those of malloc(). */
+ * read(2), of several files lseek(2), and those of malloc(). */
 
 struct capturefile;
 
@@ -26,6 +29,9 @@ enum capturefile_status {
     CAPTUREFILE_END,
     CAPTUREFILE_BROKEN /* damaged: what came before was given */
 };
+
+/* Of one capture. */
+enum { CAPTUREFILE_MOST = 1024 };
 
 /* So many bytes are read at a time that a packet is still in the second level cache when it is
  * looked at: with 2 MiB and more, reading takes a third longer (measured with a cache of 2 MiB). */
@@ -38,7 +44,9 @@ struct capturefile *capturefile_open(int descriptor, size_t read_size, char *err
 void capturefile_close(struct capturefile *file);
 
 /* The link type (DLT_) of the file. In pcapng, where each interface has its own: one that can be
- * decoded if any is declared before the first packet, else the first one, -1 if none is. */
+ * decoded if any is declared before the first packet, else the first one, -1 if none is. Of several
+ * files: one that cannot be decoded, if a file has such a one; capturefile_number() is then that
+ * file, and nothing may be read. */
 int capturefile_link_type(struct capturefile *file);
 
 /* Gives 1 to LIMIT frames, whose bytes stay until the next call. CAPTUREFILE_OK with none means
@@ -51,9 +59,13 @@ enum capturefile_status capturefile_read(struct capturefile *file, struct captur
  * What a file knows is in memory that processes forked after capturefile_new() share; its bytes
  * are where the caller says. One process at a time may call any of these. */
 
-/* Reads nothing yet. NULL when memory is exhausted. */
-struct capturefile *capturefile_new(int descriptor, size_t read_size);
-/* The rest of capturefile_open(). */
+/* A capture in COUNT files, 1 to CAPTUREFILE_MOST, which are known by their numbers in DESCRIPTORS.
+ * Several are read from their beginning, and none may be a pipe. Reads nothing yet. NULL when
+ * memory is exhausted. */
+struct capturefile *capturefile_new(const int *descriptors, unsigned count, size_t read_size);
+/* The rest of capturefile_open(). Looks at the first packet of each of several files, in whose
+ * order they are read; those without any packet come first, those that are damaged before it last.
+ * When it fails, capturefile_number() tells at which file. */
 bool capturefile_begin(struct capturefile *file, char *error, size_t error_size);
 
 /* No record is larger, and a buffer of this size has room for any and for a read. */
@@ -75,5 +87,21 @@ enum capturefile_status capturefile_fill(struct capturefile *file);
  * file. */
 const char *capturefile_error(const struct capturefile *file);
 uint64_t capturefile_offset(const struct capturefile *file);
+
+/* Of several files: the one that is read, how many of its packets were given, and how many files
+ * are to come after it. */
+unsigned capturefile_number(const struct capturefile *file);
+uint64_t capturefile_packets(const struct capturefile *file);
+unsigned capturefile_left(const struct capturefile *file);
+
+/* A file that began more than a second before the packets of those before it ended: it is not in
+ * order with them, whatever the order of the files. */
+struct capturefile_overlap {
+    unsigned count; /* of such files so far; what follows is of the first one */
+    unsigned before;
+    unsigned after;
+    int64_t overlap_ns;
+};
+struct capturefile_overlap capturefile_overlap(const struct capturefile *file);
 
 #endif

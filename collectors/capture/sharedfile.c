@@ -98,7 +98,7 @@ static void divide_memory(struct sharedfile *file, size_t part_size)
     }
 }
 
-struct sharedfile *sharedfile_new(int descriptor, unsigned workers)
+struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsigned workers)
 {
     struct sharedfile *file = map(sizeof(*file));
     size_t part_size =
@@ -111,7 +111,7 @@ struct sharedfile *sharedfile_new(int descriptor, unsigned workers)
     file->tell_time_ns = INT64_MIN; /* at once */
     file->memory_size = workers * PARTS * part_size;
     file->memory = map(file->memory_size);
-    file->file = capturefile_new(descriptor, CAPTUREFILE_READ_SIZE);
+    file->file = capturefile_new(descriptors, count, CAPTUREFILE_READ_SIZE);
     if (!file->memory || !file->file) {
         sharedfile_free(file);
         return NULL;
@@ -375,12 +375,12 @@ const char *sharedfile_error(const struct sharedfile *file)
     return file->begun ? capturefile_error(file->file) : file->error;
 }
 
-uint64_t sharedfile_offset(const struct sharedfile *file)
-{
-    return capturefile_offset(file->file);
-}
-
 int sharedfile_link_type(const struct sharedfile *file)
 {
     return file->link_type;
+}
+
+const struct capturefile *sharedfile_capture(const struct sharedfile *file)
+{
+    return file->file;
 }

@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A capture file whose packets several processes share by client (shard.h). They read it in turn:
- * whoever has least to do reads the next part of it into memory that all share, and sorts its
- * packets; then each takes its own from there, in the order of the file. So reading, too, is done
- * by several, and a worker whose clients are busier than others' reads less.
+struct capturefile;
+
+/* A capture file, or a capture in several, whose packets several processes share by client
+ * (shard.h). They read it in turn: whoever has least to do reads the next part of it into memory
+ * that all share, and sorts its packets; then each takes its own from there, in the order of the
+ * file. So reading, too, is done by several, and a worker whose clients are busier than others'
+ * reads less.
  *
  * Each worker sees the time as if it had all packets, in overheard frames without bytes (frame.h);
  * and each is given all fragments, of which all workers but the first only overhear.
@@ -18,7 +21,7 @@
  * Life cycle: sharedfile_new() before fork(); then in each process any number of sharedfile_read(),
  * one sharedfile_leave(), and sharedfile_free(). When a process dies before it left, the others
  * find SHAREDFILE_LATER for ever: whoever sees it die must end them. The system calls are those of
- * capturefile_read(), futex(2) and madvise(2). */
+ * capturefile_begin(), of capturefile_read(), futex(2) and madvise(2). */
 
 struct sharedfile;
 
@@ -32,9 +35,9 @@ enum sharedfile_status {
     SHAREDFILE_UNREADABLE /* no capture that can be read */
 };
 
-/* For WORKERS processes, at most SHAREDFILE_WORKERS. DESCRIPTOR, which stays the caller's, is read
- * from where it stands, by whichever process. NULL when memory is exhausted. */
-struct sharedfile *sharedfile_new(int descriptor, unsigned workers);
+/* For WORKERS processes, at most SHAREDFILE_WORKERS. The COUNT DESCRIPTORS, as of
+ * capturefile_new(), are read by whichever process. NULL when memory is exhausted. */
+struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsigned workers);
 void sharedfile_free(struct sharedfile *file);
 
 /* The next frames of WORKER. They stay until its next call. */
@@ -44,12 +47,12 @@ enum sharedfile_status sharedfile_read(struct sharedfile *file, unsigned worker,
 /* WORKER will read no more: nobody waits for it. */
 void sharedfile_leave(struct sharedfile *file, unsigned worker);
 
-/* After SHAREDFILE_END, _BROKEN or _UNREADABLE: packets of the whole file; why; where what could
- * not be read begins; and the link type as capturefile_link_type(), which cannot be decoded or is
- * -1 when it is the reason. */
+/* After SHAREDFILE_END, _BROKEN or _UNREADABLE: packets of the whole capture; why; the link type as
+ * capturefile_link_type(), which cannot be decoded or is -1 when it is the reason; and what is
+ * read, to ask where in it. */
 uint64_t sharedfile_packets(const struct sharedfile *file);
 const char *sharedfile_error(const struct sharedfile *file);
-uint64_t sharedfile_offset(const struct sharedfile *file);
 int sharedfile_link_type(const struct sharedfile *file);
+const struct capturefile *sharedfile_capture(const struct sharedfile *file);
 
 #endif

@@ -15,14 +15,19 @@
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ERROR_SIZE (PCAP_ERRBUF_SIZE + 256)
+
+_Static_assert((int)SOURCE_FILES <= (int)CAPTUREFILE_MOST, "all that may be opened can be read");
+
 struct source {
-    char *name;
+    char **names; /* of the files, or of the interface */
+    unsigned name_count;
     struct ring *ring;        /* of an interface whose packets need nothing of libpcap's */
     pcap_t *pcap;             /* of another interface */
     struct capturefile *file; /* NULL: it is an interface, or a shared file */
@@ -30,7 +35,7 @@ struct source {
     struct sharedfile *shared;
     bool joined; /* the shared file, as this worker */
     unsigned worker;
-    int descriptor;          /* of either file */
+    int *descriptors;        /* of the files of either kind */
     int link_type;           /* of the interface */
     uint32_t kernel_dropped; /* as last read; 32 bits, wraps */
     int64_t shared_ns; /* since when the interface's packets are shared; 0: all that come count */
@@ -40,17 +45,25 @@ struct source {
     struct captured_frame frames[SOURCE_BATCH]; /* of the file, or of the ring */
 };
 
-static struct source *source_new(const char *name)
+static struct source *source_new(const char *const *names, unsigned count)
 {
     struct source *source = calloc(1, sizeof(*source));
+    bool complete;
 
     if (!source)
         return NULL;
-    source->descriptor = -1;
-    source->name = strdup(name);
-    if (source->name)
+    source->names = calloc(count, sizeof(*source->names));
+    source->descriptors = calloc(count, sizeof(*source->descriptors));
+    complete = source->names && source->descriptors;
+    for (unsigned i = 0; i < count && complete; i++) {
+        source->descriptors[i] = -1;
+        source->names[i] = strdup(names[i]);
+        source->name_count++;
+        complete = source->names[i] != NULL;
+    }
+    if (complete)
         return source;
-    free(source);
+    source_close(source);
     return NULL;
 }
 
@@ -67,9 +80,13 @@ void source_close(struct source *source)
     if (source->joined)
         sharedfile_leave(source->shared, source->worker);
     sharedfile_free(source->shared);
-    if (source->descriptor > STDIN_FILENO)
-        close(source->descriptor);
-    free(source->name);
+    for (unsigned i = 0; i < source->name_count; i++) {
+        if (source->descriptors[i] > STDIN_FILENO)
+            close(source->descriptors[i]);
+        free(source->names[i]);
+    }
+    free(source->descriptors);
+    free(source->names);
     free(source);
 }
 
@@ -146,15 +163,14 @@ bool source_check_filter(const char *filter, char *error, size_t error_size)
     return valid;
 }
 
-static bool check_link_type(const struct source *source, int link_type, char *error,
-                            size_t error_size)
+static bool check_link_type(const char *of, int link_type, char *error, size_t error_size)
 {
     const char *name;
 
     if (decode_supports(link_type))
         return true;
     name = pcap_datalink_val_to_name(link_type);
-    snprintf(error, error_size, "%s: link type %s (%d) is not supported", source->name,
+    snprintf(error, error_size, "%s: link type %s (%d) is not supported", of,
              name ? name : "unknown", link_type);
     return false;
 }
@@ -173,7 +189,7 @@ static bool join_group(struct source *source, uint16_t group, char *error, size_
     if (setsockopt(source_descriptor(source), SOL_PACKET, PACKET_FANOUT, &request,
                    sizeof(request)) != 0) {
         snprintf(error, error_size, "interface %s: its packets cannot be shared by workers: %s",
-                 source->name, strerror(errno));
+                 source->names[0], strerror(errno));
         return false;
     }
     clock_gettime(CLOCK_REALTIME, &now);
@@ -200,7 +216,7 @@ static bool open_pcap(struct source *source, const struct interface_config *inte
         !set_filter(source, interface, error, error_size))
         return false;
     source->link_type = pcap_datalink(source->pcap);
-    if (!check_link_type(source, source->link_type, error, error_size))
+    if (!check_link_type(interface->name, source->link_type, error, error_size))
         return false;
     if (pcap_setnonblock(source->pcap, 1, pcap_error) == 0)
         return true;
@@ -210,7 +226,7 @@ static bool open_pcap(struct source *source, const struct interface_config *inte
 
 static bool is_loopback(const struct source *source)
 {
-    return strcmp(source->name, "lo") == 0;
+    return strcmp(source->names[0], "lo") == 0;
 }
 
 /* libpcap found out what the interface is; what it does for others is not needed here. */
@@ -233,7 +249,8 @@ static bool take_ring(struct source *source, const struct interface_config *inte
 struct source *source_open_interface(const struct interface_config *interface,
                                      uint16_t fanout_group, char *error, size_t error_size)
 {
-    struct source *source = source_new(interface->name);
+    const char *const name = interface->name;
+    struct source *source = source_new(&name, 1);
 
     if (!source) {
         snprintf(error, error_size, "out of memory");
@@ -265,50 +282,126 @@ bool source_filter(struct source *source, struct kernelfilter *filter, char *err
     return !reason;
 }
 
-static bool open_descriptor(struct source *source, char *error, size_t error_size)
+/* As many as the system lets us have, if there are to be COUNT: a few are open already. */
+static void allow_descriptors(unsigned count)
 {
-    if (strcmp(source->name, "-") == 0)
-        source->descriptor = STDIN_FILENO;
+    const rlim_t wanted = count + 64;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool explain_open(const struct source *source, const char *name, char *error,
+                         size_t error_size)
+{
+    if (errno == EMFILE)
+        snprintf(error, error_size, "%s: %s: %u are to be read (the limit is that of `ulimit -n`)",
+                 name, strerror(errno), source->name_count);
     else
-        source->descriptor = open(source->name, O_RDONLY | O_CLOEXEC);
-    if (source->descriptor < 0) {
-        snprintf(error, error_size, "%s: %s", source->name, strerror(errno));
+        snprintf(error, error_size, "%s: %s", name, strerror(errno));
+    return false;
+}
+
+static bool open_descriptor(struct source *source, unsigned number, char *error, size_t error_size)
+{
+    const char *name = source->names[number];
+    bool standard = strcmp(name, "-") == 0;
+    int descriptor;
+
+    if (standard && source->name_count > 1) {
+        snprintf(error, error_size,
+                 "-: standard input can only be read alone, without other files");
         return false;
     }
-    posix_fadvise(source->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL); /* of a pipe: refused */
+    descriptor = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return explain_open(source, name, error, error_size);
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL); /* of a pipe: refused */
+    source->descriptors[number] = descriptor;
     return true;
 }
 
-static bool open_file(struct source *source, char *error, size_t error_size)
+/* COUNT files without their contents. */
+static struct source *open_descriptors(const char *const *paths, unsigned count, char *error,
+                                       size_t error_size)
 {
-    char reason[256];
-    int link_type;
+    struct source *source;
+    bool open = true;
 
-    if (!open_descriptor(source, error, error_size))
-        return false;
-    source->file =
-        capturefile_open(source->descriptor, CAPTUREFILE_READ_SIZE, reason, sizeof(reason));
-    if (!source->file) {
-        snprintf(error, error_size, "%s: %s", source->name, reason);
-        return false;
+    if (count > SOURCE_FILES) {
+        snprintf(error, error_size, "%u capture files, of which at most %d can be read as one",
+                 count, SOURCE_FILES);
+        return NULL;
     }
-    /* Without any interface there is no packet that could not be decoded. */
-    link_type = capturefile_link_type(source->file);
-    return link_type < 0 || check_link_type(source, link_type, error, error_size);
-}
-
-struct source *source_open_file(const char *path, char *error, size_t error_size)
-{
-    struct source *source = source_new(path);
-
+    source = source_new(paths, count);
     if (!source) {
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    if (open_file(source, error, error_size))
+    allow_descriptors(count);
+    for (unsigned i = 0; i < count && open; i++)
+        open = open_descriptor(source, i, error, error_size);
+    if (open)
         return source;
     source_close(source);
     return NULL;
+}
+
+static const struct capturefile *capture_of(const struct source *source)
+{
+    return source->shared ? sharedfile_capture(source->shared) : source->file;
+}
+
+/* Of the file that is read. */
+static const char *file_name(const struct source *source)
+{
+    return source->names[capturefile_number(capture_of(source))];
+}
+
+static bool begin_file(struct source *source, char *error, size_t error_size)
+{
+    char reason[256];
+    int link_type;
+
+    source->file = capturefile_new(source->descriptors, source->name_count, CAPTUREFILE_READ_SIZE);
+    if (!source->file) {
+        snprintf(error, error_size, "out of memory");
+        return false;
+    }
+    if (!capturefile_begin(source->file, reason, sizeof(reason))) {
+        snprintf(error, error_size, "%s: %s", file_name(source), reason);
+        return false;
+    }
+    /* Without any interface there is no packet that could not be decoded. */
+    link_type = capturefile_link_type(source->file);
+    return link_type < 0 || check_link_type(file_name(source), link_type, error, error_size);
+}
+
+struct source *source_open_files(const char *const *paths, unsigned count, char *error,
+                                 size_t error_size)
+{
+    struct source *source = open_descriptors(paths, count, error, error_size);
+
+    if (!source || begin_file(source, error, error_size))
+        return source;
+    source_close(source);
+    return NULL;
+}
+
+struct source *source_open_file(const char *path, char *error, size_t error_size)
+{
+    return source_open_files(&path, 1, error, error_size);
+}
+
+void source_name_files(const char *const *paths, unsigned count, char *name, size_t name_size)
+{
+    if (count == 1)
+        snprintf(name, name_size, "%s", paths[0]);
+    else
+        snprintf(name, name_size, "%s and %u more", paths[0], count - 1);
 }
 
 bool source_read_ahead(struct source *source, const struct metering *metering)
@@ -320,37 +413,43 @@ bool source_read_ahead(struct source *source, const struct metering *metering)
 off_t source_file_size(const struct source *source)
 {
     struct stat status;
+    off_t size = 0;
 
-    if (!source->file || fstat(source->descriptor, &status) != 0 || !S_ISREG(status.st_mode))
-        return 0;
-    return status.st_size;
+    for (unsigned i = 0; source->file && i < source->name_count; i++)
+        if (fstat(source->descriptors[i], &status) == 0 && S_ISREG(status.st_mode))
+            size += status.st_size;
+    return size;
 }
 
 /* Descriptors below 10 are for what a process gives a place of its own, as its sockets: a file that
- * had one would be closed there. */
-static bool move_descriptor(struct source *source, char *error, size_t error_size)
+ * had one would be closed there. Each is higher than the one before it. */
+static bool move_descriptors(struct source *source, char *error, size_t error_size)
 {
-    int low = source->descriptor;
+    int lowest = 10;
 
-    if (low == STDIN_FILENO)
-        return true;
-    source->descriptor = fcntl(low, F_DUPFD_CLOEXEC, 10);
-    if (source->descriptor < 0)
-        snprintf(error, error_size, "%s: %s", source->name, strerror(errno));
-    close(low);
-    return source->descriptor >= 0;
+    for (unsigned i = 0; i < source->name_count; i++) {
+        int low = source->descriptors[i];
+
+        if (low == STDIN_FILENO)
+            continue;
+        source->descriptors[i] = fcntl(low, F_DUPFD_CLOEXEC, lowest);
+        if (source->descriptors[i] < 0)
+            explain_open(source, source->names[i], error, error_size);
+        close(low);
+        if (source->descriptors[i] < 0)
+            return false;
+        lowest = source->descriptors[i] + 1;
+    }
+    return true;
 }
 
-struct source *source_share_file(const char *path, unsigned workers, char *error, size_t error_size)
+struct source *source_share_files(const char *const *paths, unsigned count, unsigned workers,
+                                  char *error, size_t error_size)
 {
-    struct source *source = source_new(path);
+    struct source *source = open_descriptors(paths, count, error, error_size);
 
-    if (!source) {
-        snprintf(error, error_size, "out of memory");
-        return NULL;
-    }
-    if (open_descriptor(source, error, error_size) && move_descriptor(source, error, error_size)) {
-        source->shared = sharedfile_new(source->descriptor, workers);
+    if (source && move_descriptors(source, error, error_size)) {
+        source->shared = sharedfile_new(source->descriptors, count, workers);
         if (source->shared)
             return source;
         snprintf(error, error_size, "out of memory");
@@ -365,9 +464,10 @@ void source_join(struct source *source, unsigned worker)
     source->joined = true;
 }
 
-int source_file_descriptor(const struct source *source)
+const int *source_file_descriptors(const struct source *source, unsigned *count)
 {
-    return source->descriptor;
+    *count = source->name_count;
+    return source->descriptors;
 }
 
 int source_descriptor(const struct source *source)
@@ -429,7 +529,7 @@ static enum source_status read_ring(struct source *source, size_t limit, source_
         size_t first;
 
         if (!ring_read(source->ring, source->frames, most, &count)) {
-            snprintf(source->error, sizeof(source->error), "interface %s: %s", source->name,
+            snprintf(source->error, sizeof(source->error), "interface %s: %s", source->names[0],
                      strerror(errno));
             return SOURCE_VANISHED;
         }
@@ -451,17 +551,41 @@ static enum source_status read_interface(struct source *source, int limit, sourc
     gather_end(source->gathered);
     if (read >= 0)
         return SOURCE_OK;
-    snprintf(source->error, sizeof(source->error), "interface %s: %s", source->name,
+    snprintf(source->error, sizeof(source->error), "interface %s: %s", source->names[0],
              pcap_geterr(source->pcap));
     return SOURCE_VANISHED;
 }
 
-static enum source_status explain_damage(struct source *source, uint64_t offset, const char *reason)
+static enum source_status explain_damage(struct source *source, const char *reason)
 {
+    const struct capturefile *file = capture_of(source);
+    unsigned left = capturefile_left(file);
+    char unread[64] = "";
+
+    if (left > 0)
+        snprintf(unread, sizeof(unread), ", and %u file%s after it %s not", left,
+                 left > 1 ? "s" : "", left > 1 ? "were" : "was");
     snprintf(source->error, sizeof(source->error),
-             "%s: damaged after packet %llu, at byte %llu: %s; what came before was read",
-             source->name, (unsigned long long)source->packets, (unsigned long long)offset, reason);
+             "%s: damaged after packet %llu, at byte %llu: %s; what came before was read%s",
+             file_name(source), (unsigned long long)capturefile_packets(file),
+             (unsigned long long)capturefile_offset(file), reason, unread);
     return SOURCE_BROKEN;
+}
+
+bool source_warning(const struct source *source, char *warning, size_t warning_size)
+{
+    const struct capturefile_overlap overlap = capturefile_overlap(capture_of(source));
+    char more[32] = "";
+
+    if (overlap.count > 1)
+        snprintf(more, sizeof(more), " (and %u more as this)", overlap.count - 1);
+    snprintf(
+        warning, warning_size,
+        "%s begins %.1f s before %s ends%s: packets of the same time were not metered in their "
+        "order, as after `mergecap -w - FILE... | iagmeterd -r -`",
+        source->names[overlap.after], (double)overlap.overlap_ns / 1e9,
+        source->names[overlap.before], more);
+    return overlap.count > 0;
 }
 
 static enum source_status status_of_file(struct source *source, enum capturefile_status status)
@@ -470,8 +594,7 @@ static enum source_status status_of_file(struct source *source, enum capturefile
         return SOURCE_OK;
     if (status == CAPTUREFILE_END)
         return SOURCE_END;
-    return explain_damage(source, capturefile_offset(source->file),
-                          capturefile_error(source->file));
+    return explain_damage(source, capturefile_error(source->file));
 }
 
 static enum source_status read_file(struct source *source, size_t limit, source_handler *handler,
@@ -510,10 +633,10 @@ static enum source_status explain_end(struct source *source, enum sharedfile_sta
     if (status == SHAREDFILE_END)
         return SOURCE_END;
     if (status == SHAREDFILE_BROKEN)
-        return explain_damage(source, sharedfile_offset(source->shared),
-                              sharedfile_error(source->shared));
-    if (link_type < 0 || check_link_type(source, link_type, source->error, sizeof(source->error)))
-        snprintf(source->error, sizeof(source->error), "%s: %s", source->name,
+        return explain_damage(source, sharedfile_error(source->shared));
+    if (link_type < 0 ||
+        check_link_type(file_name(source), link_type, source->error, sizeof(source->error)))
+        snprintf(source->error, sizeof(source->error), "%s: %s", file_name(source),
                  sharedfile_error(source->shared));
     return SOURCE_BROKEN;
 }

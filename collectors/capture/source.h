@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Where packets come from: a network interface, or a capture file. */
+/* Where packets come from: a network interface, or a capture in one file or several. */
 
 struct source;
 
@@ -26,15 +26,23 @@ typedef void source_handler(void *context, const struct captured_frame *frames, 
 
 enum { SOURCE_BATCH = 256 };
 
+/* Of one capture. */
+enum { SOURCE_FILES = 1024 };
+
 /* Whether FILTER is one that libpcap understands; if not, ERROR says why. */
 bool source_check_filter(const char *filter, char *error, size_t error_size);
 
 /* Return NULL and one sentence in ERROR. Those who open an interface with the same FANOUT_GROUP,
- * not 0, share its packets: both ways of a flow always go to the same one of them (packet(7)). The
- * file may be "-" for standard input. */
+ * not 0, share its packets: both ways of a flow always go to the same one of them (packet(7)). One
+ * file may be "-" for standard input. Several, at most SOURCE_FILES, are read as one capture, by
+ * the time of their first packets (capturefile.h). */
 struct source *source_open_interface(const struct interface_config *interface,
                                      uint16_t fanout_group, char *error, size_t error_size);
 struct source *source_open_file(const char *path, char *error, size_t error_size);
+struct source *source_open_files(const char *const *paths, unsigned count, char *error,
+                                 size_t error_size);
+/* What messages call such a capture: its first file, and how many more there are. */
+void source_name_files(const char *const *paths, unsigned count, char *name, size_t name_size);
 /* Has FILTER drop what it is told to of the interface's packets, in place of a filter that the
  * interface may have. Returns false, and one sentence in ERROR, when it cannot: then all is as
  * before. */
@@ -43,7 +51,7 @@ bool source_filter(struct source *source, struct kernelfilter *filter, char *err
                    size_t error_size);
 void source_close(struct source *source);
 
-/* Of a regular file that source_open_file() opened, in bytes; 0 of anything else. */
+/* Of regular files that source_open_files() opened, in bytes; 0 of anything else. */
 off_t source_file_size(const struct source *source);
 
 /* Lets a thread read the file ahead (readahead.h), from now on for source_meter() alone. False when
@@ -53,14 +61,14 @@ bool source_read_ahead(struct source *source, const struct metering *metering);
 /* Meters some packets, as source_read() with metering_frames() would. */
 enum source_status source_meter(struct source *source, struct metering *metering);
 
-/* A file for WORKERS processes (sharedfile.h), at most 16, made before fork(). Of its contents
- * nothing is read yet: each process calls source_join() with its own number, from 0, reads, and
- * closes it. Each is given packets of its own, and what it should overhear. */
-struct source *source_share_file(const char *path, unsigned workers, char *error,
-                                 size_t error_size);
+/* A capture in COUNT files for WORKERS processes (sharedfile.h), at most 16, made before fork(). Of
+ * its contents nothing is read yet: each process calls source_join() with its own number, from 0,
+ * reads, and closes it. Each is given packets of its own, and what it should overhear. */
+struct source *source_share_files(const char *const *paths, unsigned count, unsigned workers,
+                                  char *error, size_t error_size);
 void source_join(struct source *source, unsigned worker);
-/* What must stay open in all of them. */
-int source_file_descriptor(const struct source *source);
+/* What must stay open in all of them: COUNT descriptors, the lowest first. */
+const int *source_file_descriptors(const struct source *source, unsigned *count);
 
 /* What the kernel keeps packets of an interface in; 0 where libpcap does it, or of a file. */
 size_t source_buffer_bytes(const struct source *source);
@@ -83,5 +91,8 @@ uint64_t source_take_dropped(struct source *source);
 uint64_t source_packets(const struct source *source);
 /* After SOURCE_BROKEN or SOURCE_VANISHED: one sentence. */
 const char *source_error(const struct source *source);
+/* After SOURCE_END or SOURCE_BROKEN: whether files overlap in time, and one sentence that says
+ * which, for whoever chose them. */
+bool source_warning(const struct source *source, char *warning, size_t warning_size);
 
 #endif

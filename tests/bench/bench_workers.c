@@ -102,7 +102,7 @@ static struct cost measure(const struct config *config, const char *path, unsign
     char byte;
 
     if (sharing) {
-        shared = source_share_file(path, workers, error, sizeof(error));
+        shared = source_share_files(&path, 1, workers, error, sizeof(error));
         memory = recognition_memory_new(&config->limits);
         if (!shared || !memory)
             fail(error);

@@ -55,13 +55,19 @@ static inline void put_block(uint32_t type, const void *body, uint32_t length)
     put_words(&whole, 1);
 }
 
-/* Writes the film as pcap. */
-static inline void develop(void)
+/* Writes the shots from number FROM to before TO as pcap. */
+static inline void develop_part(size_t from, size_t to)
 {
     open_memory();
     put_pcap_header();
-    for (size_t i = 0; i < film.count; i++)
+    for (size_t i = from; i < to; i++)
         put_record_of(&film.shots[i]);
+}
+
+/* Writes the film as pcap. */
+static inline void develop(void)
+{
+    develop_part(0, film.count);
 }
 
 /* The same as pcapng; with a block of BLANK bytes, which is no packet, after the first packet. */

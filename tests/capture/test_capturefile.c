@@ -19,6 +19,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "collectors/capture/cursor.h"
+#include "collectors/capture/decode.h"
+
 #define SECOND_NS    1000000000LL
 #define MICROSECONDS 0xa1b2c3d4U
 #define NANOSECONDS  0xa1b23c4dU
@@ -1314,6 +1317,468 @@ static void nothing_is_waited_for_that_is_not_needed(void **state)
     assert_int_equal(capturefile_read(opened, &frame, 1, &count), CAPTUREFILE_END);
 }
 
+/* -- Several files ------------------------------------------------------------------------------
+ *
+ * Packet NUMBER is of that second, was longer than what was captured, and begins with its number.
+ */
+
+static int members[CAPTUREFILE_MOST];
+static unsigned member_count;
+static unsigned argument_of[CAPTUREFILE_MOST]; /* where a file is among the descriptors */
+
+static void clear_members(void)
+{
+    while (member_count > 0)
+        close(members[--member_count]);
+}
+
+static int close_members(void **state)
+{
+    clear_members();
+    return close_left_open(state);
+}
+
+static void add_member(const void *bytes, size_t size)
+{
+    members[member_count++] = memory_file(bytes, size);
+}
+
+static uint32_t length_of(uint32_t number)
+{
+    return 5000 + number;
+}
+
+static void put_numbered(uint32_t number, uint32_t captured)
+{
+    put_u32(&file, number);
+    put_random(captured - 4);
+}
+
+static void put_numbered_pcap(uint32_t first, uint32_t end, uint32_t link_type)
+{
+    static const struct pcap_kind kinds[] = {{MICROSECONDS, 2, 4, 65535, 0},
+                                             {NANOSECONDS, 2, 4, 65535, 0},
+                                             {KUZNETZOV, 2, 4, 65535, 0},
+                                             {MICROSECONDS, 2, 2, 65535, 0},
+                                             {NANOSECONDS, 543, 0, 65535, 0}};
+    struct pcap_kind kind = kinds[random_below(&seed, 5)];
+    bool old = kind.major == 543 || kind.minor < 3;
+
+    kind.link_type = link_type;
+    put_pcap_header(&kind);
+    for (uint32_t i = first; i < end; i++) {
+        uint32_t captured = 4 + random_length();
+
+        put_number(i, 4);
+        put_number(0, 4);
+        put_number(old ? length_of(i) : captured, 4);
+        put_number(old ? captured : length_of(i), 4);
+        if (kind.magic == KUZNETZOV)
+            put_random(8);
+        put_numbered(i, captured);
+    }
+}
+
+/* Sometimes the packets are not of the first interface. */
+static void put_numbered_pcapng(uint32_t first, uint32_t end, uint32_t link_type)
+{
+    const struct clock clock = {random_below(&seed, 2) ? 9 : 128 | 20, 0};
+    uint32_t others = random_below(&seed, 3);
+
+    put_section();
+    for (uint32_t i = 0; i < others; i++)
+        put_interface(147, 0, (struct clock){6, 1000});
+    put_interface((uint16_t)link_type, 0, clock);
+    for (uint32_t i = first; i < end; i++) {
+        uint64_t ticks = i * ticks_per_s(clock);
+        uint32_t captured = 4 + random_length();
+        size_t start = begin_block(ENHANCED);
+
+        put_number(others, 4);
+        put_number(ticks >> 32, 4);
+        put_number(ticks & UINT32_MAX, 4);
+        put_number(captured, 4);
+        put_number(length_of(i), 4);
+        put_numbered(i, captured);
+        end_block(start);
+        if (random_below(&seed, 4) == 0)
+            put_unknown_block();
+    }
+}
+
+/* Packets FIRST to before END in a format drawn at random. */
+static void make_member(uint32_t first, uint32_t end, uint32_t link_type)
+{
+    begin_file(random_below(&seed, 2));
+    if (random_below(&seed, 2))
+        put_numbered_pcap(first, end, link_type);
+    else
+        put_numbered_pcapng(first, end, link_type);
+}
+
+static void add_made(void)
+{
+    if (random_below(&seed, 3)) {
+        add_member(file.at, file.length);
+        return;
+    }
+    compressed_size = 0;
+    compress_more(file.at, file.length);
+    add_member(compressed, compressed_size);
+}
+
+static void shuffle_members(void)
+{
+    for (unsigned i = 0; i < member_count; i++)
+        argument_of[i] = i;
+    for (unsigned i = member_count; i > 1; i--) {
+        unsigned other = random_below(&seed, i);
+        int member = members[i - 1];
+
+        members[i - 1] = members[other];
+        members[other] = member;
+        for (unsigned j = 0; j < member_count; j++)
+            if (argument_of[j] == i - 1 || argument_of[j] == other)
+                argument_of[j] = argument_of[j] == other ? i - 1 : other;
+    }
+}
+
+static bool try_members(size_t read_size)
+{
+    opened = capturefile_new(members, member_count, read_size);
+    assert_non_null(opened);
+    return capturefile_begin(opened, error, sizeof(error));
+}
+
+static void open_members(void)
+{
+    if (!try_members(random_below(&seed, 2) ? CAPTUREFILE_READ_SIZE : 1 + random_below(&seed, 999)))
+        fail_msg("file %u: %s", capturefile_number(opened), error);
+}
+
+/* Reads on, from packet NEXT; returns the number of the one that did not come. */
+static uint32_t read_numbered(uint32_t next, const int *link_types, enum capturefile_status *status)
+{
+    struct captured_frame frames[16];
+    size_t count;
+
+    while ((*status = capturefile_read(opened, frames, 1 + random_below(&seed, 16), &count)) ==
+           CAPTUREFILE_OK)
+        for (size_t i = 0; i < count; i++, next++) {
+            struct cursor cursor = cursor_over(frames[i].bytes, frames[i].captured);
+
+            assert_int_equal(cursor_u32(&cursor), next);
+            assert_int_equal(frames[i].time_ns, next * SECOND_NS);
+            assert_int_equal(frames[i].length, length_of(next));
+            assert_int_equal(frames[i].link_type, link_types[next]);
+        }
+    assert_int_equal(count, 0);
+    return next;
+}
+
+static const uint32_t some_types[] = {1, 101, 113, 0};
+static const int some_dlts[] = {DLT_EN10MB, DLT_RAW, DLT_LINUX_SLL, DLT_NULL};
+
+/* COUNT files between which PACKETS are divided, some of them without any; then in any order. */
+static void make_members(unsigned count, uint32_t packets, int *link_types)
+{
+    uint32_t first = 0;
+
+    clear_members();
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t end = i == count - 1 ? packets : first + random_below(&seed, packets - first);
+        unsigned type = random_below(&seed, 4);
+
+        for (uint32_t j = first; j < end; j++)
+            link_types[j] = some_dlts[type];
+        make_member(first, end, some_types[type]);
+        add_made();
+        first = end;
+    }
+    shuffle_members();
+}
+
+static void several_files_are_read_as_one(void **state)
+{
+    int link_types[60];
+
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        enum capturefile_status status;
+
+        make_members(2 + round % 4, 60, link_types);
+        open_members();
+        assert_true(decode_supports(capturefile_link_type(opened)) ||
+                    capturefile_link_type(opened) < 0);
+        assert_int_equal(read_numbered(0, link_types, &status), 60);
+        assert_int_equal(status, CAPTUREFILE_END);
+        assert_int_equal(capturefile_left(opened), 0);
+        assert_int_equal(capturefile_overlap(opened).count, 0);
+        close_opened();
+    }
+}
+
+/* Two readers in turn, each with memory of its own (readahead.h, sharedfile.h). */
+static void lent_memory_is_read_into_from_file_to_file(void **state)
+{
+    uint8_t *memory[2] = {malloc(CAPTUREFILE_BUFFER_SIZE), malloc(CAPTUREFILE_BUFFER_SIZE)};
+    int link_types[60];
+
+    (void)state;
+    for (unsigned round = 0; round < 20; round++) {
+        enum capturefile_status status = CAPTUREFILE_OK;
+        struct captured_frame frames[8];
+        uint32_t next = 0;
+        size_t count;
+
+        make_members(3, 60, link_types);
+        opened = capturefile_new(members, member_count, 1 + random_below(&seed, 999));
+        capturefile_lend(opened, memory[1], CAPTUREFILE_BUFFER_SIZE);
+        assert_true(capturefile_begin(opened, error, sizeof(error)));
+        for (unsigned part = 0; status == CAPTUREFILE_OK; part++) {
+            capturefile_lend(opened, memory[part % 2], CAPTUREFILE_BUFFER_SIZE);
+            status = capturefile_take(opened, frames, 8, &count);
+            for (size_t i = 0; i < count; i++)
+                assert_int_equal(frames[i].time_ns, next++ * SECOND_NS);
+            if (count == 0)
+                status = capturefile_fill(opened);
+        }
+        assert_int_equal(status, CAPTUREFILE_END);
+        assert_int_equal(next, 60);
+        close_opened();
+    }
+    free(memory[0]);
+    free(memory[1]);
+}
+
+static void make_three(const int *link_type)
+{
+    clear_members();
+    for (uint32_t i = 0; i < 3; i++) {
+        begin_file(i == 1);
+        if (i == 1)
+            put_numbered_pcapng(10, 20, (uint32_t)*link_type);
+        else
+            put_numbered_pcap(10 * i, 10 * i + 10, (uint32_t)*link_type);
+        add_member(file.at, file.length);
+    }
+}
+
+/* How many packets the file at MEMBER gives alone. */
+static uint32_t read_alone(int member, enum capturefile_status *status)
+{
+    struct captured_frame frames[64];
+    uint32_t packets = 0;
+    size_t count;
+
+    assert_int_equal(lseek(member, 0, SEEK_SET), 0);
+    opened = capturefile_open(member, 4096, error, sizeof(error));
+    assert_non_null(opened);
+    while ((*status = capturefile_read(opened, frames, 64, &count)) == CAPTUREFILE_OK)
+        packets += (uint32_t)count;
+    close_opened();
+    return packets;
+}
+
+/* Cut anywhere, it gives what it gives alone; those before it are read, and no one after. */
+static void a_damaged_file_ends_the_reading(void **state)
+{
+    int link_types[30];
+    unsigned ended = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++)
+        link_types[i] = DLT_EN10MB;
+    for (off_t cut = 1; cut < 200; cut++) {
+        enum capturefile_status status;
+        uint32_t alone;
+        off_t size;
+
+        make_three(link_types);
+        size = lseek(members[1], 0, SEEK_END) - cut;
+        assert_int_equal(ftruncate(members[1], size), 0);
+        alone = read_alone(members[1], &status);
+        if (status == CAPTUREFILE_END) /* cut between two packets, which nobody can see */
+            continue;
+        shuffle_members();
+        open_members();
+        assert_int_equal(read_numbered(0, link_types, &status), 10 + alone);
+        assert_int_equal(status, CAPTUREFILE_BROKEN);
+        assert_int_equal(capturefile_number(opened), argument_of[1]);
+        assert_int_equal(capturefile_packets(opened), alone);
+        assert_int_equal(capturefile_left(opened), 1);
+        assert_true(capturefile_offset(opened) <= (uint64_t)size);
+        assert_string_equal(capturefile_error(opened), "the file is cut short");
+        close_opened();
+        ended++;
+    }
+    assert_true(ended > 150);
+}
+
+static void files_without_packets_say_nothing(void **state)
+{
+    int link_types[20];
+    enum capturefile_status status;
+
+    (void)state;
+    for (unsigned round = 0; round < 30; round++) {
+        clear_members();
+        for (unsigned i = 0; i < 5; i++) {
+            make_member(i == 2 ? 20 : 0, i == 2 ? 20 + 20 * (round % 2) : 0, some_types[round % 4]);
+            add_made();
+        }
+        shuffle_members();
+        open_members();
+        for (unsigned i = 0; i < 20; i++)
+            link_types[i] = some_dlts[round % 4];
+        assert_int_equal(read_numbered(20, link_types - 20, &status), 20 + 20 * (round % 2));
+        assert_int_equal(status, CAPTUREFILE_END);
+        close_opened();
+    }
+}
+
+/* Nobody knows where it belongs: it may be the last one, whose writer was interrupted. */
+static void a_file_damaged_before_its_first_packet_comes_last(void **state)
+{
+    int link_types[30];
+    enum capturefile_status status;
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++)
+        link_types[i] = DLT_EN10MB;
+    make_three(link_types);
+    assert_int_equal(ftruncate(members[0], 30), 0);
+    open_members();
+    assert_int_equal(read_numbered(10, link_types, &status), 30);
+    assert_int_equal(status, CAPTUREFILE_BROKEN);
+    assert_int_equal(capturefile_number(opened), 0);
+    assert_int_equal(capturefile_packets(opened), 0);
+    assert_int_equal(capturefile_left(opened), 0);
+}
+
+static void assert_member_refused(const char *reason)
+{
+    unsigned bad = 0;
+
+    shuffle_members();
+    bad = argument_of[1];
+    assert_false(try_members(4096));
+    if (!strstr(error, reason))
+        fail_msg("\"%s\" says nothing about \"%s\"", error, reason);
+    assert_int_equal(capturefile_number(opened), bad);
+    close_opened();
+}
+
+static void one_of_several_that_cannot_be_read_is_told(void **state)
+{
+    const int link_type = 1;
+    const int undecodable = 147;
+    int ends[2];
+
+    (void)state;
+    make_three(&link_type);
+    assert_int_equal(ftruncate(members[1], 0), 0);
+    assert_member_refused("the file is empty");
+    make_three(&link_type);
+    assert_int_equal(pwrite(members[1], "text", 4, 0), 4);
+    assert_member_refused("neither pcap nor pcapng");
+    make_three(&link_type);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(dup2(ends[0], members[1]), members[1]);
+    assert_member_refused("a pipe can only be read alone");
+    for (unsigned i = 0; i < 20; i++) {
+        make_three(&link_type);
+        begin_file(false);
+        if (i % 2)
+            put_numbered_pcap(10, 20, (uint32_t)undecodable);
+        else
+            put_numbered_pcapng(10, 20, (uint32_t)undecodable);
+        close(members[1]);
+        members[1] = memory_file(file.at, file.length);
+        /* One that cannot be read at all is the reason, also after it. */
+        if (i >= 10) {
+            assert_int_equal(ftruncate(members[2], 0), 0);
+            assert_false(try_members(4096));
+            assert_int_equal(capturefile_number(opened), 2);
+        } else {
+            shuffle_members();
+            assert_true(try_members(4096));
+            assert_int_equal(capturefile_link_type(opened), undecodable);
+            assert_int_equal(capturefile_number(opened), argument_of[1]);
+        }
+        close_opened();
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void a_file_that_changed_since_it_was_looked_at_is_damage(void **state)
+{
+    int link_types[30];
+    enum capturefile_status status;
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++)
+        link_types[i] = DLT_EN10MB;
+    make_three(link_types);
+    open_members();
+    assert_int_equal(ftruncate(members[1], 0), 0);
+    assert_int_equal(read_numbered(0, link_types, &status), 10);
+    assert_int_equal(status, CAPTUREFILE_BROKEN);
+    assert_int_equal(capturefile_number(opened), 1);
+    assert_string_equal(capturefile_error(opened), "the file is empty");
+}
+
+/* Of whole seconds: one is tolerated, two are not. */
+static void files_that_overlap_are_told(void **state)
+{
+    struct captured_frame frame;
+    size_t count;
+
+    (void)state;
+    for (uint32_t overlap = 0; overlap < 5; overlap++) {
+        clear_members();
+        make_member(0, 3, 1);
+        add_made();
+        make_member(10, 30, 1);
+        add_made();
+        make_member(15, 17, 1); /* in the one before it, which it does not end */
+        add_made();
+        make_member(29 - overlap, 40, 1);
+        add_made();
+        make_member(50, 60, 1);
+        add_made();
+        shuffle_members();
+        open_members();
+        while (capturefile_read(opened, &frame, 1, &count) == CAPTUREFILE_OK)
+            ;
+        assert_int_equal(capturefile_overlap(opened).count, overlap < 2 ? 1 : 2);
+        assert_int_equal(capturefile_overlap(opened).before, argument_of[1]);
+        assert_int_equal(capturefile_overlap(opened).after, argument_of[2]);
+        assert_int_equal(capturefile_overlap(opened).overlap_ns, 14 * SECOND_NS);
+        close_opened();
+    }
+}
+
+static void as_many_files_are_read_as_there_may_be(void **state)
+{
+    struct captured_frame frames[64];
+    size_t packets = 0;
+    size_t count;
+
+    (void)state;
+    make_member(0, 3, 1);
+    descriptor = memory_file(file.at, file.length);
+    for (unsigned i = 0; i < CAPTUREFILE_MOST; i++)
+        members[i] = descriptor;
+    opened = capturefile_new(members, CAPTUREFILE_MOST, CAPTUREFILE_READ_SIZE);
+    assert_true(capturefile_begin(opened, error, sizeof(error)));
+    while (capturefile_read(opened, frames, 64, &count) == CAPTUREFILE_OK)
+        packets += count;
+    assert_int_equal(packets, 3 * CAPTUREFILE_MOST);
+    assert_int_equal(capturefile_left(opened), 0);
+}
+
 /* -- Real captures -------------------------------------------------------------------------------
  */
 
@@ -1379,7 +1844,8 @@ static void real_captures_are_read_as_libpcap_reads_them(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, close_left_open)
+#define TEST(name)  cmocka_unit_test_teardown(name, close_left_open)
+#define FILES(name) cmocka_unit_test_teardown(name, close_members)
     const struct CMUnitTest tests[] = {
         TEST(pcap_is_read_in_all_its_variants),
         TEST(link_types_are_those_of_libpcap),
@@ -1405,6 +1871,15 @@ int main(void)
         TEST(damaged_gzip_is_read_as_far_as_it_goes),
         TEST(a_pipe_is_read_like_a_file),
         TEST(nothing_is_waited_for_that_is_not_needed),
+        FILES(several_files_are_read_as_one),
+        FILES(lent_memory_is_read_into_from_file_to_file),
+        FILES(a_damaged_file_ends_the_reading),
+        FILES(files_without_packets_say_nothing),
+        FILES(a_file_damaged_before_its_first_packet_comes_last),
+        FILES(one_of_several_that_cannot_be_read_is_told),
+        FILES(a_file_that_changed_since_it_was_looked_at_is_damage),
+        FILES(files_that_overlap_are_told),
+        FILES(as_many_files_are_read_as_there_may_be),
         TEST(real_captures_are_read_as_libpcap_reads_them),
     };
 

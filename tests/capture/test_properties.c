@@ -502,6 +502,49 @@ static void meter_frames(void *context, const struct captured_frame *frames, siz
     metering_frames(context, frames, count);
 }
 
+/* As one capture, given to the daemon in the wrong order: cut after any two packets. */
+static void a_capture_in_three_files_gives_the_same(void **state)
+{
+    char directory[] = "/tmp/iagmeter-properties-XXXXXX";
+    char paths[3][64];
+    const char *files[3] = {paths[2], paths[0], paths[1]};
+    struct outcome whole;
+    uint64_t seed = 36;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    film_clear(&film);
+    assert_true(read_capture(DEMO, take_frames, &film));
+    whole = play_whole();
+    for (int round = 0; round < 20; round++) {
+        size_t first = random_below(&seed, (uint32_t)film.count);
+        size_t second = first + random_below(&seed, (uint32_t)(film.count - first));
+        const size_t cuts[] = {0, first, second, film.count};
+        struct outcome outcome;
+        struct metering *metering = begin(&outcome);
+        struct source *source;
+        char error[512];
+
+        for (unsigned i = 0; i < 3; i++) {
+            snprintf(paths[i], sizeof(paths[i]), "%s/%u.pcap", directory, i);
+            film_write(&film, paths[i], cuts[i], cuts[i + 1]);
+        }
+        source = source_open_files(files, 3, error, sizeof(error));
+        assert_non_null(source);
+        while (source_read(source, 4096, meter_frames, metering) == SOURCE_OK)
+            ;
+        source_close(source);
+        end(metering, &outcome);
+        assert_true(same_log(&whole.log, &outcome.log));
+        assert_true(same_flows(&whole, &outcome));
+        forget(&outcome);
+    }
+    forget(&whole);
+    for (unsigned i = 0; i < 3; i++)
+        unlink(paths[i]);
+    rmdir(directory);
+}
+
 /* As a daemon that reads one file after another. */
 static void a_capture_in_two_files_gives_the_same(void **state)
 {
@@ -544,6 +587,7 @@ int main(void)
         cmocka_unit_test(a_hello_in_records_of_any_size_gives_its_name),
         cmocka_unit_test(a_capture_cut_anywhere_gives_the_same),
         cmocka_unit_test(a_capture_in_two_files_gives_the_same),
+        cmocka_unit_test(a_capture_in_three_files_gives_the_same),
         cmocka_unit_test(time_between_packets_changes_nothing),
         cmocka_unit_test(frames_shown_twice_count_once),
     };

@@ -155,7 +155,7 @@ static enum sharedfile_status read_shared(unsigned workers)
     unsigned ended = 0; /* bits */
 
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, workers);
+    file = sharedfile_new(&descriptor, 1, workers);
     assert_non_null(file);
     while (ended != (1U << workers) - 1) {
         unsigned worker = random_below(&seed, workers);
@@ -299,7 +299,7 @@ static void assert_unreadable(const void *bytes, size_t length, const char *reas
     open_memory();
     put(bytes, length);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, 2);
+    file = sharedfile_new(&descriptor, 1, 2);
     assert_non_null(file);
     for (unsigned worker = 0; worker < 2; worker++) {
         enum sharedfile_status status;
@@ -333,7 +333,7 @@ static void an_unknown_link_type_is_told_to_all(void **state)
     open_memory();
     put_words(header, 6);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, 2);
+    file = sharedfile_new(&descriptor, 1, 2);
     assert_non_null(file);
     assert_int_equal(sharedfile_link_type(file), -1);
     while (sharedfile_read(file, 0, &frames, &count) == SHAREDFILE_OK)
@@ -355,7 +355,7 @@ static void who_left_is_not_waited_for(void **state)
     shoot_talks(&seed, 2000);
     develop();
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, 2);
+    file = sharedfile_new(&descriptor, 1, 2);
     assert_non_null(file);
     while ((status = sharedfile_read(file, 0, &frames, &count)) == SHAREDFILE_OK)
         ;
@@ -426,9 +426,9 @@ static void assert_tales(const struct tale *tales, unsigned workers)
     assert_int_equal(sum, 0);
 }
 
-static void work_in_threads(unsigned workers)
+static void work_in_threads(const int *descriptors, unsigned count, unsigned workers)
 {
-    struct sharedfile *file = sharedfile_new(descriptor, workers);
+    struct sharedfile *file = sharedfile_new(descriptors, count, workers);
     struct tale tales[MOST] = {0};
     pthread_t threads[MOST];
 
@@ -450,7 +450,30 @@ static void threads_share_a_file(void **state)
     for (unsigned workers = 1; workers <= MOST; workers++) {
         develop();
         assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-        work_in_threads(workers);
+        work_in_threads(&descriptor, 1, workers);
+    }
+}
+
+/* Cut anywhere, and given in another order. */
+static void threads_share_several_files(void **state)
+{
+    int descriptors[3];
+
+    (void)state;
+    shoot_talks(&seed, 2000);
+    for (unsigned workers = 1; workers <= MOST; workers++) {
+        size_t first = random_below(&seed, (uint32_t)film.count);
+        size_t second = first + random_below(&seed, (uint32_t)(film.count - first));
+        const size_t cuts[] = {0, first, second, film.count};
+
+        for (unsigned i = 0; i < 3; i++) {
+            develop_part(cuts[i], cuts[i + 1]);
+            descriptors[(i + workers) % 3] = descriptor;
+            descriptor = -1;
+        }
+        work_in_threads(descriptors, 3, workers);
+        for (unsigned i = 0; i < 3; i++)
+            close(descriptors[i]);
     }
 }
 
@@ -459,7 +482,7 @@ static void work_in_processes(unsigned workers)
 {
     struct tale *tales = mmap(NULL, MOST * sizeof(*tales), PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct sharedfile *file = sharedfile_new(descriptor, workers);
+    struct sharedfile *file = sharedfile_new(&descriptor, 1, workers);
     pid_t processes[MOST];
     int status;
 
@@ -588,7 +611,7 @@ static struct outcome meter(unsigned workers)
     unsigned ended = 0;
 
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(descriptor, workers);
+    file = sharedfile_new(&descriptor, 1, workers);
     assert_true(file && memory);
     for (unsigned i = 0; i < workers; i++) {
         struct metering_sink sink = sink_into(&outcome.logs[i]);
@@ -940,6 +963,7 @@ int main(void)
         TEST(an_unknown_link_type_is_told_to_all),
         TEST(who_left_is_not_waited_for),
         TEST(threads_share_a_file),
+        TEST(threads_share_several_files),
         TEST(processes_share_a_file),
         TEST(processes_share_a_pipe),
         TEST(sums_of_workers_are_those_of_one),

@@ -12,6 +12,8 @@
 #include "tests/daemon/scratch.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 static struct bytes file;
 static char path[PATH_MAX];
@@ -446,11 +448,14 @@ static void count_own(void *context, const struct captured_frame *frames, size_t
  * one to come to the end before the other begins. */
 static enum source_status read_as_both(unsigned *own, char *reason)
 {
-    struct source *source = source_share_file(path, 2, error, sizeof(error));
+    const char *const paths[] = {path};
+    struct source *source = source_share_files(paths, 1, 2, error, sizeof(error));
     enum source_status status = SOURCE_OK;
+    unsigned count;
 
     assert_non_null(source);
-    assert_true(source_file_descriptor(source) > STDERR_FILENO);
+    assert_true(source_file_descriptors(source, &count)[0] > STDERR_FILENO);
+    assert_int_equal(count, 1);
     assert_int_equal(source_descriptor(source), -1);
     assert_int_equal(source_take_dropped(source), 0);
     *own = 0;
@@ -490,10 +495,11 @@ static void a_shared_file_that_is_no_capture_is_said_when_it_is_read(void **stat
 {
     char reason[256];
     unsigned own;
+    const char *const paths[] = {path};
 
     (void)state;
     scratch_path(path, "missing");
-    assert_null(source_share_file(path, 2, error, sizeof(error)));
+    assert_null(source_share_files(paths, 1, 2, error, sizeof(error)));
     assert_non_null(strstr(error, "No such file"));
     scratch_write("text", "this is not a capture, and long enough to be looked at");
     scratch_path(path, "text");
@@ -505,6 +511,238 @@ static void a_shared_file_that_is_no_capture_is_said_when_it_is_read(void **stat
     assert_int_equal(read_as_both(&own, reason), SOURCE_BROKEN);
     assert_non_null(strstr(reason, "link type unknown (147) is not supported"));
     assert_int_equal(own, 0);
+}
+
+/* -- Several files ----------------------------------------------------------------------------- */
+
+enum { MANY = 3 };
+static char several_names[MANY][32] = {"cap10", "cap2", "cap"};
+static char several_paths[MANY][PATH_MAX];
+static const char *several[MANY];
+
+/* Ten packets each, at most ten seconds apart: those of "cap" come first, those of "cap10" last,
+ * which is not the order of the names. */
+static void write_several(void)
+{
+    for (unsigned i = 0; i < MANY; i++) {
+        FILE *stream;
+
+        begin_pcap(i == 1 ? NANOSECONDS : MICROSECONDS, i == 1 ? 101 : 1);
+        for (uint32_t j = 0; j < 10; j++)
+            put_packet(100 * (MANY - i) + j, 0, 60, 60, (uint8_t)(MANY - i));
+        scratch_path(several_paths[i], several_names[i]);
+        several[i] = several_paths[i];
+        stream = fopen(several[i], "we");
+        assert_non_null(stream);
+        assert_int_equal(fwrite(file.at, 1, file.length, stream), file.length);
+        assert_int_equal(fclose(stream), 0);
+    }
+}
+
+static struct source *open_several(void)
+{
+    struct source *source = source_open_files(several, MANY, error, sizeof(error));
+
+    if (!source)
+        fail_msg("%s", error);
+    seen_count = 0;
+    return source;
+}
+
+static void several_files_are_one_capture(void **state)
+{
+    struct source *source;
+    char warning[2 * PATH_MAX];
+
+    (void)state;
+    write_several();
+    source = open_several();
+    assert_int_equal(source_file_size(source), MANY * (24 + 10 * 76));
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(seen_count, 30);
+    assert_int_equal(source_packets(source), 30);
+    for (unsigned i = 0; i < 30; i++) {
+        assert_int_equal(seen[i].first, 1 + i / 10);
+        assert_int_equal(seen[i].time_ns, (100LL * (1 + i / 10) + i % 10) * 1000000000);
+        assert_int_equal(seen[i].link_type, i / 10 == 1 ? DLT_RAW : DLT_EN10MB);
+    }
+    assert_false(source_warning(source, warning, sizeof(warning)));
+    source_close(source);
+}
+
+static void the_damaged_one_of_several_files_is_named(void **state)
+{
+    struct source *source;
+
+    (void)state;
+    write_several();
+    assert_int_equal(truncate(several[1], 24 + 76 * 4 + 70), 0);
+    source = open_several();
+    assert_int_equal(read_all(source), SOURCE_BROKEN);
+    assert_int_equal(seen_count, 14);
+    assert_non_null(strstr(source_error(source), "/cap2: damaged after packet 4, at byte 328: "));
+    assert_non_null(strstr(source_error(source), "was read, and 1 file after it was not"));
+    source_close(source);
+    write_several();
+    assert_int_equal(truncate(several[2], 24 + 76 * 4), 0);
+    assert_int_equal(truncate(several[0], 90), 0); /* before its first packet: it comes last */
+    source = open_several();
+    assert_int_equal(read_all(source), SOURCE_BROKEN);
+    assert_int_equal(seen_count, 14);
+    assert_non_null(strstr(source_error(source), "/cap10: damaged after packet 0, at byte 24: "));
+    assert_null(strstr(source_error(source), "after it"));
+    source_close(source);
+}
+
+static void assert_several_refused(const char *name, const char *fragment)
+{
+    assert_null(source_open_files(several, MANY, error, sizeof(error)));
+    if (!strstr(error, fragment) || !strstr(error, name))
+        fail_msg("\"%s\" says nothing about \"%s\" and \"%s\"", error, name, fragment);
+}
+
+static void what_is_wrong_with_one_of_several_files_is_said(void **state)
+{
+    const char *too_many[SOURCE_FILES + 1];
+
+    (void)state;
+    write_several();
+    assert_int_equal(truncate(several[2], 0), 0);
+    assert_several_refused("/cap: ", "the file is empty");
+    assert_int_equal(unlink(several[2]), 0);
+    assert_several_refused("/cap: ", "No such file");
+    write_several();
+    scratch_write("cap2", "this is not a capture, and long enough to be looked at");
+    assert_several_refused("/cap2: ", "not a capture");
+    begin_pcap(MICROSECONDS, 147); /* DLT_USER0 */
+    write_file();
+    write_several();
+    several[1] = path;
+    begin_pcap(MICROSECONDS, 147);
+    write_file();
+    assert_several_refused(path, "link type unknown (147) is not supported");
+    several[1] = "-";
+    assert_several_refused("-: ", "can only be read alone");
+    for (unsigned i = 0; i <= SOURCE_FILES; i++)
+        too_many[i] = several[0];
+    assert_null(source_open_files(too_many, SOURCE_FILES + 1, error, sizeof(error)));
+    assert_non_null(strstr(error, "1025 capture files, of which at most 1024"));
+}
+
+/* In a child, whose limits are its own. */
+static void so_many_files_that_they_cannot_be_open_are_said(void **state)
+{
+    const char *many[100];
+    pid_t child;
+    int status;
+
+    (void)state;
+    write_several();
+    for (unsigned i = 0; i < 100; i++)
+        many[i] = several[0];
+    child = fork();
+    if (child == 0) {
+        struct rlimit limit = {20, 20};
+        struct rlimit lower = {20, 4096};
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < 200)
+            _exit(2);
+        lower.rlim_max = limit.rlim_max;
+        /* What may be raised is raised. */
+        if (setrlimit(RLIMIT_NOFILE, &lower) != 0 ||
+            !source_open_files(many, 50, error, sizeof(error)))
+            _exit(3);
+        limit.rlim_cur = limit.rlim_max = 80; /* 50 of them are open */
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+            source_open_files(many, 100, error, sizeof(error)))
+            _exit(4);
+        _exit(strstr(error, "Too many open files: 100 are to be read") ? 0 : 5);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void files_that_overlap_are_named(void **state)
+{
+    struct source *source;
+    char warning[2 * PATH_MAX];
+
+    (void)state;
+    write_several();
+    several[1] = several[0];
+    source = open_several();
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_int_equal(seen_count, 30); /* nothing is left out */
+    assert_true(source_warning(source, warning, sizeof(warning)));
+    assert_non_null(strstr(warning, "/cap10 begins 9.0 s before "));
+    assert_non_null(strstr(warning, "/cap10 ends: "));
+    assert_non_null(strstr(warning, "mergecap"));
+    source_close(source);
+    several[2] = several[0];
+    source = open_several();
+    assert_int_equal(read_all(source), SOURCE_END);
+    assert_true(source_warning(source, warning, sizeof(warning)));
+    assert_non_null(strstr(warning, "ends (and 1 more as this): "));
+    source_close(source);
+}
+
+/* So that all others can be closed from one to the next. */
+static void descriptors_of_shared_files_are_in_order(void **state)
+{
+    const char *many[40];
+    const int *descriptors;
+    struct source *source;
+    unsigned count;
+
+    (void)state;
+    write_several();
+    for (unsigned i = 0; i < 40; i++)
+        many[i] = several[0];
+    source = source_share_files(many, 40, 2, error, sizeof(error));
+    assert_non_null(source);
+    descriptors = source_file_descriptors(source, &count);
+    assert_int_equal(count, 40);
+    for (unsigned i = 0; i < count; i++)
+        assert_true(descriptors[i] >= (i > 0 ? descriptors[i - 1] + 1 : 10));
+    source_close(source);
+}
+
+static void workers_share_the_packets_of_several_files(void **state)
+{
+    struct source *source;
+    enum source_status status;
+    unsigned own = 0;
+
+    (void)state;
+    write_several();
+    for (int damaged = 0; damaged < 2; damaged++) {
+        if (damaged)
+            assert_int_equal(truncate(several[1], 24 + 76 * 4 + 70), 0);
+        source = source_share_files(several, MANY, 2, error, sizeof(error));
+        assert_non_null(source);
+        own = 0;
+        for (unsigned worker = 0; worker < 2; worker++) {
+            source_join(source, worker);
+            do
+                status = source_read(source, 4096, count_own, &own);
+            while (status == SOURCE_OK);
+            assert_int_equal(status, damaged ? SOURCE_BROKEN : SOURCE_END);
+        }
+        assert_int_equal(own, damaged ? 14 : 30);
+        assert_int_equal(source_packets(source), own);
+        if (damaged)
+            assert_non_null(strstr(source_error(source), "/cap2: damaged after packet 4, at byte "
+                                                         "328: "));
+        source_close(source);
+    }
+    assert_int_equal(truncate(several[1], 0), 0);
+    source = source_share_files(several, MANY, 2, error, sizeof(error));
+    assert_non_null(source);
+    source_join(source, 0);
+    assert_int_equal(source_read(source, 4096, count_own, &own), SOURCE_BROKEN);
+    assert_non_null(strstr(source_error(source), "/cap2: the file is empty"));
+    source_join(source, 1);
+    source_close(source);
 }
 
 static void an_interface_that_is_not_there_is_said(void **state)
@@ -535,6 +773,13 @@ int main(void)
         cmocka_unit_test(a_header_alone_is_a_capture_of_nothing),
         cmocka_unit_test(workers_share_the_packets_of_a_file),
         cmocka_unit_test(a_shared_file_that_is_no_capture_is_said_when_it_is_read),
+        cmocka_unit_test(several_files_are_one_capture),
+        cmocka_unit_test(the_damaged_one_of_several_files_is_named),
+        cmocka_unit_test(what_is_wrong_with_one_of_several_files_is_said),
+        cmocka_unit_test(so_many_files_that_they_cannot_be_open_are_said),
+        cmocka_unit_test(files_that_overlap_are_named),
+        cmocka_unit_test(descriptors_of_shared_files_are_in_order),
+        cmocka_unit_test(workers_share_the_packets_of_several_files),
         cmocka_unit_test(an_interface_that_is_not_there_is_said),
     };
 

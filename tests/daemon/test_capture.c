@@ -81,6 +81,8 @@ static void start(const char *file, const struct interface_config *interface, bo
         struct capture_setup capture = {.config = config,
                                         .interface = interface,
                                         .file = file,
+                                        .files = &file,
+                                        .file_count = 1,
                                         .again = again,
                                         .control = control_pair[1],
                                         .data = data_pair[1]};

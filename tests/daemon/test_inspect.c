@@ -55,7 +55,7 @@ static int inspect(const char *capture, bool all, bool addresses)
     free(output);
     stream = open_memstream(&output, &size);
     assert_non_null(stream);
-    status = inspect_run(config, capture, &options, stream);
+    status = inspect_run(config, &capture, 1, &options, stream);
     assert_int_equal(fclose(stream), 0);
     line_count = 0;
     for (char *at = output; *at; line_count++) {
@@ -437,6 +437,7 @@ static void a_damaged_capture_is_shown_as_far_as_it_goes(void **state)
 static void output_that_cannot_be_written_is_said(void **state)
 {
     struct inspect_options options = {true, true, false};
+    const char *const demo = DEMO_CAPTURE;
     FILE *full = fopen("/dev/full", "we");
     const char *text;
     int status;
@@ -444,7 +445,7 @@ static void output_that_cannot_be_written_is_said(void **state)
     (void)state;
     assert_non_null(full);
     overhear_start();
-    status = inspect_run(config, DEMO_CAPTURE, &options, full);
+    status = inspect_run(config, &demo, 1, &options, full);
     text = overhear_stop();
     fclose(full);
     assert_int_equal(status, EXIT_TROUBLE);

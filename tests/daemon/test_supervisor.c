@@ -90,7 +90,7 @@ static int supervise_workers(const char *file, unsigned workers)
     overhear_start();
     child = fork();
     if (child == 0)
-        _exit(supervisor_run(config, file, workers));
+        _exit(supervisor_run(config, &file, file ? 1 : 0, workers));
     assert_int_equal(waitpid(child, &status, 0), child);
     logged = overhear_stop();
     if (!WIFEXITED(status))

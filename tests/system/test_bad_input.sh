@@ -231,9 +231,34 @@ usage "$daemon" -x
 usage "$daemon" extra
 usage "$daemon" -t -r "$demo"
 usage "$daemon" -r
-# Only one would be read, and the use in the other lost without a word.
-expect 1 "$daemon" -c "$base/iagmeter.conf" -r "$demo" -r "$directory/second.pcap"
-sentence "$demo" "$directory/second.pcap" mergecap
+usage "$daemon" -t "$demo"
+usage "$daemon" -t -r "$demo" "$demo"
+usage "$daemon" -w 2 "$demo"
+# Several are one capture: all of it, or none.
+: >"$directory/second.pcap"
+for workers in 1 2; do
+    expect 2 "$daemon" -c "$base/iagmeter.conf" -w "$workers" -r "$demo" -r "$directory/second.pcap"
+    sentence "$directory/second.pcap: the file is empty"
+    expect 2 "$daemon" -c "$base/iagmeter.conf" -w "$workers" -r "$demo" "$directory/third.pcap"
+    sentence "$directory/third.pcap: No such file"
+    expect 2 "$daemon" -c "$base/iagmeter.conf" -w "$workers" -r "$demo" -
+    sentence 'standard input can only be read alone'
+done
+head -c 24 "$demo" >"$directory/second.pcap"
+expect 2 "$daemon" -c "$base/iagmeter.conf" -r "$directory/second.pcap" "$directory/second.pcap"
+sentence "$directory/second.pcap and 1 more: the capture holds no packet"
+rm "$directory/second.pcap"
+expect 1 "$tool" inspect -c "$base/iagmeter.conf" --metrics "$demo" "$demo"
+sentence "$demo is a second one"
+# What two files have in common would be counted twice in any order: it is told.
+head -c 1000000 "$demo" >"$directory/second.pcap"
+configure "$directory/overlap"
+expect 2 "$daemon" -c "$directory/overlap/iagmeter.conf" -w 2 -r "$demo" "$directory/second.pcap"
+grep -q "warning: .* begins .* s before .* ends: .*mergecap" "$directory/err" || fail 'no warning of an overlap'
+rm "$directory/second.pcap"
+# shellcheck disable=SC2046
+expect 1 "$daemon" -c "$base/iagmeter.conf" -r $(yes "$demo" | head -n 1025)
+sentence 'at most 1024 files' mergecap
 expect 1 "$tool" report year "$month" -c "$base/iagmeter.conf"
 sentence year
 for text in 2026-13 2026-00 2026 26-10 2026-1x '' '2026-10 ' next; do

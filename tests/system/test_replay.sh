@@ -45,6 +45,43 @@ mkdir "$directory/state"
 timeout 60 "$build/iagmeterd" -c "$conf" -r "$demo/demo.pcap" -w 3
 "$bench/ledger.sh" "$directory/state" >"$directory/shared.tsv"
 cmp "$directory/ledger.tsv" "$directory/shared.tsv"
+
+# And when it is cut in three anywhere, and the parts, in three formats, are not given in order.
+for seed in 1 2 3; do
+    SEED=$seed node "$here/cut.mjs" "$demo/demo.pcap" "$directory/cap.pcap" "$directory/cap2.pcapng" \
+        "$directory/cap10.pcapng.gz"
+    rm -r "$directory/state"
+    mkdir "$directory/state"
+    "$build/iagmeterd" -c "$conf" -r "$directory/cap10.pcapng.gz" -r "$directory/cap.pcap" "$directory/cap2.pcapng" \
+        2>"$directory/warnings"
+    records "$directory/state" >"$directory/cut.sql"
+    cmp "$directory/ahead.sql" "$directory/cut.sql"
+    [ ! -s "$directory/warnings" ] || { cat "$directory/warnings" >&2; exit 1; }
+    rm -r "$directory/state"
+    mkdir "$directory/state"
+    "$build/iagmeter" inspect -c "$conf" --all "$demo/demo.pcap" >"$directory/inspected"
+    "$build/iagmeter" inspect -c "$conf" --all "$directory"/cap*.pcap* | cmp "$directory/inspected" -
+    timeout 60 "$build/iagmeterd" -c "$conf" -w 2 -r "$directory"/cap*.pcap*
+    "$bench/ledger.sh" "$directory/state" >"$directory/shared.tsv"
+    cmp "$directory/ledger.tsv" "$directory/shared.tsv"
+done
+
+# A damaged part ends it: it is named, and what was not read is told.
+SEED=4 node "$here/cut.mjs" "$demo/demo.pcap" "$directory/cap.pcap" "$directory/cap2.pcap" "$directory/cap10.pcap"
+truncate -s -7 "$directory/cap2.pcap"
+for workers in '' '-w 1' '-w 2'; do
+    rm -r "$directory/state"
+    mkdir "$directory/state"
+    status=0
+    # shellcheck disable=SC2086
+    timeout 60 "$build/iagmeterd" -c "$conf" $workers -r "$directory/cap10.pcap" "$directory/cap2.pcap" \
+        "$directory/cap.pcap" 2>"$directory/refusal" || status=$?
+    [ "$status" -eq 2 ] && [ "$(wc -l <"$directory/refusal")" -eq 1 ] || exit 1
+    grep -q '/cap2.pcap: damaged after packet .* 1 file after it was not$' "$directory/refusal"
+    "$bench/ledger.sh" "$directory/state" >"$directory/damaged.tsv"
+    [ "$(wc -l <"$directory/damaged.tsv")" -gt 1 ] || exit 1
+done
+
 rm -r "$directory/state"
 cp -r "$directory/ahead" "$directory/state"
 
