@@ -333,7 +333,11 @@ static bool may_be_joined(const struct estimator *estimator, const struct exchan
            !fills_records(shape, (double)shape->answer_bytes, JOINED_BYTES_MAX);
 }
 
-/* Whether the answer is too much and too fast for a text that was sent whole, and has too large
+/* Of answers that as text would have been too fast: may_be_data() holds of each, and makes the low
+ * end none; is_data() of those that are no fast stream either, so that the central number is none,
+ * too; is_all_data() of the rest, once data in full records were taken out of them.
+ *
+ * Whether the answer is too much and too fast for a text that was sent whole, and has too large
  * records for one that was streamed. */
 static bool may_be_data(const struct estimator *estimator, const struct exchange_shape *shape)
 {

@@ -250,7 +250,10 @@ static bool check_sound(const config_setting_t *group, const struct estimator *e
         return false;
     return check_setting(config_setting_get_member(group, "audio_record_min"),
                          estimator->data_bytes_min > 0,
-                         "audio_record_min is used with data_bytes_min", diagnostics);
+                         "audio_record_min is used with data_bytes_min", diagnostics) &&
+           check_setting(config_setting_get_member(group, "audio_bytes_per_s_max"),
+                         estimator->audio_bytes_per_s_max >= estimator->audio_bytes_per_s.high,
+                         "audio_bytes_per_s_max is less than audio_bytes_per_s", diagnostics);
 }
 
 /* Data are told by what text would be, and what may be a file by its size. */
@@ -261,8 +264,8 @@ static bool check_data(const config_setting_t *group, const struct estimator *es
                  check_sound(group, estimator, diagnostics);
 
     valid &= check_setting(config_setting_get_member(group, "image_s_min"),
-                           estimator->bulk_record_min > 0,
-                           "image_s_min is used with bulk_record_min", diagnostics);
+                           estimator->bulk_record_min > 0 && estimator->image_bytes.low > 0,
+                           "image_s_min is used with image_bytes and bulk_record_min", diagnostics);
     valid &= check_setting(
         config_setting_get_member(group, "upload_or_text_bytes_min"),
         estimator->input_method == INPUT_BODY &&

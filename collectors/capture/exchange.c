@@ -17,14 +17,11 @@
 #define RECORD_BYTES      17
 #define EMPTY_FRAME_BYTES 26
 #define SHORT_FRAME_BYTES 30
-/* A preface with SETTINGS (3.4) has 50, at least; a client's Finished (RFC 8446, 4.4.4) has 53 with
- * SHA-256. No JSON that asks a model is so short. */
+/* Three WINDOW_UPDATE in a record have 56, one with a PING 47; a preface with SETTINGS (3.4) has
+ * 50, at least; a client's Finished (RFC 8446, 4.4.4) has 53 with SHA-256. No JSON that asks a
+ * model is so short. */
 #define FRAMES_BYTES_MAX 60
 #define FINISHED_BYTES   53
-/* Two WINDOW_UPDATE in one record; the headers of a call that were sent before (RFC 7541) have
- * more.
- */
-#define TWO_FRAMES_BYTES 43
 /* What comes before the reason of a refusal: headers, and tickets. */
 #define REFUSAL_HEAD_BYTES 2900
 /* A record that is as full has more of the same body after it, soon. */
@@ -841,9 +838,15 @@ bool exchange_record(struct exchange_tracker *tracker, const struct estimator *e
         return false;
     }
     if (size < estimator->request_record_min &&
-        (size <= TWO_FRAMES_BYTES || !has_ended(tracker, estimator)))
+        (size <= FRAMES_BYTES_MAX || !has_ended(tracker, estimator)))
         return false;
     return client_record(tracker, estimator, now_ns, size, finished);
+}
+
+void exchange_asked_since(struct exchange_tracker *tracker, int64_t since_ns)
+{
+    if (tracker->state == STATE_REQUEST && since_ns < tracker->last_ns)
+        tracker->last_ns = since_ns;
 }
 
 int64_t exchange_deadline(const struct exchange_tracker *tracker, const struct estimator *estimator)

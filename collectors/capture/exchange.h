@@ -71,6 +71,10 @@ bool exchange_record(struct exchange_tracker *tracker, const struct estimator *e
                      int64_t now_ns, bool from_client, uint32_t size,
                      struct exchange_shape *finished);
 
+/* The last part of the request was not seen: it may have been sent as early as SINCE_NS. Nothing
+ * where no request is running that waits for its answer. */
+void exchange_asked_since(struct exchange_tracker *tracker, int64_t since_ns);
+
 /* When exchange_expire() has something to do, if no record comes before. */
 int64_t exchange_deadline(const struct exchange_tracker *tracker,
                           const struct estimator *estimator);

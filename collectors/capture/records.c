@@ -164,12 +164,11 @@ static uint32_t take_in_order(struct record_stream *stream, const uint8_t *bytes
     return 0;
 }
 
-/* Hands over what the waiting assembly now holds in order; gives it back when nothing is left. The
- * next hole is waited for from NOW_NS on. */
+/* After something came in order: hands over what the waiting assembly now holds in order, and gives
+ * it back when nothing is left. What is left of the hole is waited for from NOW_NS on. */
 static void drain_waiting(struct record_stream *stream, struct assembly_pool *pool, int64_t now_ns,
                           record_handler *handler, void *context)
 {
-    uint32_t before = stream->expected;
     struct assembly *waiting;
 
     if (!stream->is_waiting)
@@ -182,8 +181,7 @@ static void drain_waiting(struct record_stream *stream, struct assembly_pool *po
         if (ready <= done)
             continue;
         if (waiting->ranges[i].start > done) {
-            if (stream->expected != before)
-                waiting->since_ns = now_ns;
+            waiting->since_ns = now_ns;
             return;
         }
         take_in_order(stream, waiting->bytes + done, ready - done, ready - done, handler, context);
@@ -277,7 +275,8 @@ uint32_t records_segment(struct record_stream *stream, struct assembly_pool *poo
     uint32_t lost = 0;
     uint32_t known;
 
-    if (has_waited_long(stream, pool, segment->now_ns))
+    if ((int32_t)(segment->sequence - stream->expected) > 0 &&
+        has_waited_long(stream, pool, segment->now_ns))
         lost = give_up_hole(stream, pool, handler, context);
     if ((int32_t)(segment->sequence - stream->expected) > 0) {
         if (hold_early(stream, pool, segment))
@@ -308,12 +307,13 @@ static void tell_lost(struct record_stream *stream, record_handler *handler, voi
 uint32_t records_acknowledged(struct record_stream *stream, struct assembly_pool *pool,
                               uint32_t acknowledged, record_handler *handler, void *context)
 {
-    uint32_t lost;
+    int32_t unseen = (int32_t)(acknowledged - stream->expected);
+    uint32_t lost = 0;
 
-    /* The end of a stream takes a number, too (RFC 9293, 3.4). */
-    if ((int32_t)(acknowledged - stream->expected) <= 1)
+    if (unseen < 0)
         return 0;
-    lost = step_over_hole(stream, pool, acknowledged, handler, context);
+    if (unseen > 1) /* the end of a stream takes a number, too (RFC 9293, 3.4) */
+        lost = step_over_hole(stream, pool, acknowledged, handler, context);
     tell_lost(stream, handler, context);
     return lost;
 }

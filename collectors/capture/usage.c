@@ -12,8 +12,12 @@
 #define SECOND_NS 1000000000LL
 /* A followed connection without packets gives its state back, and may take one again later. */
 #define IDLE_NS (900 * SECOND_NS)
-/* What a forged acknowledgement may claim at most. */
-#define MAX_UNSEEN_REQUEST (1U << 20)
+/* What a forged or damaged acknowledgement may claim at most, and how far its segment may be from
+ * where its end is. */
+#define MAX_UNSEEN_REQUEST (64U << 10)
+/* What a mirror brings so late was overtaken by its answer; a client that speaks later says
+ * something new. */
+#define OVERTAKEN_NS (SECOND_NS / 4)
 /* Of a device that is not known. */
 #define NO_DAY INT32_MIN
 
@@ -526,21 +530,49 @@ static bool count_piece(const struct usage *usage, struct flow *flow,
     return true;
 }
 
-/* A request that the capture lacks: the answer to it acknowledges it. An acknowledgement alone is
- * not asked, since the kernel may have dropped it; nor is a client's, which may come long after
- * what it acknowledges. */
+/* Whether a piece of the server's is new, and where it should be: any other may be forged. */
+static bool is_believed(const struct tracked *tracked, const struct usage_piece *piece)
+{
+    const struct record_stream *own = &tracked->streams[END_SERVER];
+    uint32_t ahead = piece->sequence - own->expected;
+
+    return piece->new_bytes > 0 && piece->acknowledges &&
+           (!own->started || ahead + MAX_UNSEEN_REQUEST <= 2 * MAX_UNSEEN_REQUEST);
+}
+
+/* A request that the capture lacks: the answer to it acknowledges it. When it was sent is not
+ * known: after what was seen last. An acknowledgement alone is not asked, since the kernel may have
+ * dropped it; nor is a client's, which may come long after what it acknowledges. */
 static void see_unseen_request(const struct record_context *context,
                                const struct usage_piece *piece)
 {
     const struct usage *usage = context->usage;
-    struct record_stream *stream = &context->tracked->streams[END_CLIENT];
+    struct tracked *tracked = context->tracked;
+    struct record_stream *stream = &tracked->streams[END_CLIENT];
     struct record_context of_client = *context;
+    uint32_t lost;
 
+    if (!stream->started || piece->acknowledgement - stream->expected > MAX_UNSEEN_REQUEST ||
+        !is_believed(tracked, piece))
+        return;
     of_client.from_client = true;
-    if (piece->end == END_SERVER && piece->acknowledges && stream->started &&
-        piece->acknowledgement - stream->expected <= MAX_UNSEEN_REQUEST)
-        interval_coverage(usage->interval)->bytes_lost += records_acknowledged(
-            stream, usage->assemblies, piece->acknowledgement, handle_record, &of_client);
+    lost = records_acknowledged(stream, usage->assemblies, piece->acknowledgement, handle_record,
+                                &of_client);
+    interval_coverage(usage->interval)->bytes_lost += lost;
+    if (lost > 0 && !webexchange_applies(estimator_of(usage, context->flow)))
+        exchange_asked_since(&tracked->exchange, tracked->last_ns);
+}
+
+/* What was acknowledged before the client said it was not: an acknowledgement was believed that is
+ * none. */
+static void see_false_acknowledgement(const struct record_context *context,
+                                      const struct usage_piece *piece)
+{
+    struct record_stream *stream = &context->tracked->streams[END_CLIENT];
+
+    if (piece->new_bytes > 0 && (int32_t)(piece->sequence + piece->length - stream->expected) < 0 &&
+        piece->now_ns - context->tracked->last_ns > OVERTAKEN_NS && !stream->is_waiting)
+        records_start(stream, piece->sequence);
 }
 
 static void feed_records(struct record_context *context, const struct usage_piece *piece)
@@ -555,7 +587,10 @@ static void feed_records(struct record_context *context, const struct usage_piec
         .bytes = piece->bytes,
     };
 
-    see_unseen_request(context, piece);
+    if (piece->end == END_SERVER)
+        see_unseen_request(context, piece);
+    else
+        see_false_acknowledgement(context, piece);
     if (!tracked->streams[piece->end].started) {
         if (piece->new_bytes == 0) /* sent again, or acknowledged before it came */
             return;

@@ -41,6 +41,8 @@ export function judgeMedia(truths, pairs) {
     console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|');
     for (const row of [...rows].sort(([a], [b]) => (a < b ? -1 : 1))) console.log(`| ${rowOf(row).join(' | ')} |`);
     const silent = pairs.filter(({ truth }) => ['embeddings', 'image', 'speech'].includes(truth.modality));
+    const all = truths.filter(({ modality }) => ['embeddings', 'image', 'speech'].includes(modality));
+    if (2 * silent.length < all.length) return [`of ${all.length} answers that are no text ${silent.length} were found`];
     const tokens = sum(silent.map(({ found, truth }) => Math.max(0, found.out[1] - truth.tokens_out)));
     return tokens > 100 * silent.length ? [`${Math.round(tokens)} tokens of what is no text`] : [];
 }

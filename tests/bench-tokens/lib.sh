@@ -98,6 +98,18 @@ live_stop() {
     # shellcheck disable=SC2086
     kill $live_pids 2>/dev/null || true
     live_pids=
+    if [ -n "${BENCH_DELAY_MS:-}" ]; then
+        live_tries=20
+        until grep -q 'no room$' "$live/way.out" || [ "$live_tries" -eq 0 ]; do
+            live_tries=$((live_tries - 1))
+            sleep 0.1
+        done
+        grep -q ', 0 found no room$' "$live/way.out" || {
+            echo "the way was too narrow" >&2
+            cat "$live/way.out" >&2
+            exit 1
+        }
+    fi
     "$bench/down.sh"
     # Of the servers: "listening", and what went wrong.
     sed '/listening/d; /"level":"\(info\|warn\)"/d' "$live"/servers.*.out >&2

@@ -4,7 +4,13 @@
 # (lib-media.mjs) instead, in a run of its own, since megabytes would delay the others' prompts. BENCH_SEED: what its chance comes from;
 # BENCH_FASTER: so many times the pace of usual models. SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
-[ $# -ge 1 ] || { echo "usage: live.sh DIRECTORY [quick|media]" >&2; exit 2; }
+case "$#:${2:-}" in
+1: | 2:quick | 2:media) ;;
+*)
+    echo "usage: live.sh DIRECTORY [quick|media]" >&2
+    exit 2
+    ;;
+esac
 . "$(dirname "$0")/lib.sh"
 h3=false
 if [ "${2:-}" != quick ] && command -v caddy >/dev/null && command -v gtlsclient >/dev/null; then

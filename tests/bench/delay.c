@@ -170,6 +170,22 @@ static bool read_number(const char *text, double most, double *value)
     return end != text && *end == '\0' && errno == 0 && *value >= 0 && *value <= most;
 }
 
+static void pass_frames(struct way ways[2], int64_t delay_ns, double loss, struct counts *counts)
+{
+    while (!stopped) {
+        int64_t due_ns = INT64_MAX;
+
+        for (int i = 0; i < 2; i++) {
+            int64_t next_ns;
+
+            take(&ways[i], delay_ns, loss, counts);
+            next_ns = give(&ways[i], counts);
+            due_ns = next_ns < due_ns ? next_ns : due_ns;
+        }
+        wait_until(ways, due_ns);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = stop};
@@ -195,22 +211,11 @@ int main(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     printf("listening\n");
     fflush(stdout);
-    while (!stopped) {
-        int64_t due_ns = INT64_MAX;
-
-        for (int i = 0; i < 2; i++) {
-            int64_t next_ns;
-
-            take(&ways[i], (int64_t)(milliseconds * 1e6), loss, &counts);
-            next_ns = give(&ways[i], &counts);
-            due_ns = next_ns < due_ns ? next_ns : due_ns;
-        }
-        wait_until(ways, due_ns);
-    }
+    pass_frames(ways, (int64_t)(milliseconds * 1e6), loss, &counts);
     printf("%llu passed, %llu lost, %llu found no room\n", (unsigned long long)counts.passed,
            (unsigned long long)counts.lost, (unsigned long long)counts.no_room);
-    for (int i = 0; i < 2; i++)
-        free(ways[i].frames);
+    free(ways[0].frames);
+    free(ways[1].frames);
     close(one);
     close(other);
     return 0;

@@ -425,13 +425,18 @@ static const struct broken broken[] = {
     {ESTIMATOR(M1 PRIOR "audio_bytes_per_s = 16000; audio_bytes_per_s_max = 1e5;\n"
                         "audio_record_min = 2000;"),
      5, "audio_record_min is used with data_bytes_min"},
+    {ESTIMATOR(M1 PRIOR "data_bytes_min = 5000; data_tokens_per_second_min = 600; "
+                        "audio_bytes_per_s = 16000; audio_record_min = 2000;\n"
+                        "audio_bytes_per_s_max = 15000;"),
+     5, "audio_bytes_per_s_max is less than audio_bytes_per_s"},
     {ESTIMATOR(M1 PRIOR "\ndata_bytes_min = 5000;"), 5,
      "data_bytes_min and data_tokens_per_second_min are used together"},
     {ESTIMATOR(M1 PRIOR "data_tokens_per_second_min = 600;\ndata_bytes_min = 999;"), 5,
      "data_bytes_min is 999, outside "},
     {ESTIMATOR(M1 PRIOR PAGE "data_tokens_per_second_min = 600;\ndata_bytes_min = 5000;"), 5,
      "data_bytes_min is not used with reply_s"},
-    {ESTIMATOR(M1 PRIOR "\nimage_s_min = 3;"), 5, "image_s_min is used with bulk_record_min"},
+    {ESTIMATOR(M1 PRIOR "\nimage_s_min = 3;"), 5,
+     "image_s_min is used with image_bytes and bulk_record_min"},
     {ESTIMATOR(M1 PRIOR "\nupload_or_text_bytes_min = 1e5;"), 5,
      "upload_or_text_bytes_min is used by body, with a larger upload_bytes_min"},
     {ESTIMATOR(M1 "input = \"body\"; input_overhead_bytes = 1; input_bytes_per_token = 4; "

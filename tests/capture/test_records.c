@@ -332,6 +332,48 @@ static void each_hole_is_waited_for(void **state)
     }
 }
 
+/* The segment that fills a hole fills it however late it comes, and a hole that is being filled is
+ * waited for. */
+static void what_comes_late_is_not_lost(void **state)
+{
+    (void)state;
+    start(0);
+    fill_hundreds(8);
+    feed(0, 105, 105);
+    now_ns += 300000000;
+    feed(0, 0, 105);
+    assert_int_equal(seen_count, 2);
+    feed(0, 7 * 105, 105);
+    for (uint32_t i = 2; i < 7; i++) {
+        now_ns += 80000000;
+        feed(0, i * 105, 105);
+    }
+    finish();
+    assert_int_equal(seen_count, 8);
+    assert_int_equal(lost, 0);
+}
+
+/* What was given up behind a hole is told, too, when all is acknowledged. */
+static void what_is_out_of_step_is_told_by_its_acknowledgement(void **state)
+{
+    (void)state;
+    for (uint32_t fin = 0; fin < 2; fin++) {
+        start(0);
+        put_record(&wire, 1000);
+        put_record(&wire, 1000);
+        feed(0, 0, 900);
+        feed(0, 1100, 500); /* a header is missing */
+        now_ns += 300000000;
+        feed(0, 1600, 410);
+        assert_int_equal(seen_count, 1);
+        records_acknowledged(&stream, pool, 2010 + fin, see, NULL);
+        assert_int_equal(seen_count, 2);
+        assert_seen(1, RECORD_UNKNOWN, 1005); /* of the second record all */
+        finish();
+        assert_int_equal(seen_count, 2);
+    }
+}
+
 /* What the other end has is not waited for; nor is it told twice if it comes. */
 static void what_is_acknowledged_was_sent(void **state)
 {
@@ -574,6 +616,8 @@ int main(void)
         cmocka_unit_test(the_window_is_given_up_when_it_is_full),
         cmocka_unit_test(what_waits_is_told_after_a_quarter_of_a_second),
         cmocka_unit_test(each_hole_is_waited_for),
+        cmocka_unit_test(what_comes_late_is_not_lost),
+        cmocka_unit_test(what_is_out_of_step_is_told_by_its_acknowledgement),
         cmocka_unit_test(what_is_acknowledged_was_sent),
         cmocka_unit_test(too_many_holes_are_given_up),
         cmocka_unit_test(without_an_assembly_holes_are_stepped_over_at_once),

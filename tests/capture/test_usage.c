@@ -382,18 +382,109 @@ static void a_request_that_is_not_captured_is_one(void **state)
     }
 }
 
-/* Nobody sends so much that was not seen: such an acknowledgement is forged. */
-static void a_forged_acknowledgement_is_no_request(void **state)
+/* The same of one in two packets, the first of which ends before what was acknowledged. */
+static void a_request_that_comes_after_its_answer_is_one(void **state)
 {
     struct talk talk = greet(1, 50000, "api.example");
+    struct shot request[2];
+    struct activity sum;
 
     (void)state;
     use(&talk);
-    talk.sequence[FROM_CLIENT] += 2U << 20;
+    for (int i = 0; i < 2; i++) {
+        talk_record(&film, &talk, FROM_CLIENT, 400);
+        request[i] = take_last_shot();
+    }
+    talk_record(&film, &talk, FROM_SERVER, 1000);
+    for (int i = 0; i < 2; i++)
+        film.shots[film.count++] = request[i];
+    film.clock_ns += SECOND;
     talk_record(&film, &talk, FROM_SERVER, 1000);
     scene_play();
-    assert_triple(only_sum(ONE, API).requests, 1, 1, 1);
-    assert_int_equal(sink_coverage(&sunk).bytes_lost, 0);
+    sum = only_sum(ONE, API);
+    assert_near(sum.requests.central, 2);
+    assert_near(sum.tokens_in.central, 40 + 805 / 10.0);
+}
+
+/* Nobody sends so much that was not seen; nor does a segment tell anything that was seen before, or
+ * is far from where its end is. Where one is believed, it silences nobody. */
+static void a_forged_acknowledgement_is_no_request(void **state)
+{
+    static const struct {
+        uint32_t claim;
+        uint32_t back;  /* of the server's place, */
+        uint32_t ahead; /* which then hides what it says itself */
+        double requests;
+        double tokens_in;
+    } cases[] = {
+        {65U << 10, 0, 0, 6, 240},
+        {5000, 1005, 0, 6, 240},
+        {5000, 0, 100000, 1, 40},
+        {5000, 0, 0, 7, 240 + 4995 / 10.0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct talk talk;
+        struct talk forged;
+        struct activity sum;
+
+        begin_case(state, i);
+        talk = greet(1, 50000, "api.example");
+        use(&talk);
+        forged = talk;
+        forged.sequence[FROM_CLIENT] += cases[i].claim;
+        forged.sequence[FROM_SERVER] += cases[i].ahead - cases[i].back;
+        talk_record(&film, &forged, FROM_SERVER, 1000);
+        film.clock_ns += 10 * SECOND;
+        for (int more = 0; more < 5; more++)
+            use(&talk);
+        scene_play();
+        sum = only_sum(ONE, API);
+        assert_near(sum.requests.central, cases[i].requests);
+        assert_near(sum.tokens_in.central, cases[i].tokens_in);
+    }
+}
+
+/* When it was asked for is not known: at the time of its answer nobody could have written so much,
+ * and what nobody can have written is no text. */
+static void an_answer_to_what_was_not_captured_is_text(void **state)
+{
+    enum { NOTHING_LOST, ALL_LOST, END_LOST };
+    double tokens[3];
+
+    (void)state;
+    for (int what = NOTHING_LOST; what <= END_LOST; what++) {
+        struct service service;
+        struct talk talk;
+
+        begin_case(state, (size_t)what);
+        service = *catalogue_service(catalogue, API);
+        service.estimator.whole_records_max = 6;
+        service.estimator.whole_overhead_bytes = (struct triple){1000, 1500, 2000};
+        service.estimator.whole_bytes_per_token = (struct triple){2, 4, 6};
+        service.estimator.whole_tokens_per_second_max = 1000;
+        service.estimator.data_bytes_min = 5000;
+        service.estimator.data_tokens_per_second_min = 600;
+        assert_true(catalogue_set_service(catalogue, API, &service));
+        talk = greet(1, 50000, "api.example");
+        use(&talk);
+        if (what == END_LOST)
+            talk_record(&film, &talk, FROM_CLIENT, 400);
+        talk_record(&film, &talk, FROM_CLIENT, 400);
+        if (what != NOTHING_LOST)
+            lose_last_shot();
+        film.clock_ns += 10 * SECOND;
+        talk_record(&film, &talk, FROM_SERVER, 700);
+        talk_record(&film, &talk, FROM_SERVER, 7000);
+        film.clock_ns += 10 * SECOND;
+        scene_play();
+        assert_near(only_sum(ONE, API).requests.central, 2);
+        tokens[what] = only_sum(ONE, API).tokens_out.central;
+    }
+    assert_true(tokens[NOTHING_LOST] > 1000);
+    assert_near(tokens[ALL_LOST], tokens[NOTHING_LOST]);
+    assert_near(tokens[END_LOST], tokens[NOTHING_LOST]);
 }
 
 /* Without the flag, the number says nothing (RFC 9293, 3.1). */
@@ -678,7 +769,9 @@ int main(void)
         TEST(a_shared_name_without_a_state_gets_one_later),
         TEST(a_proven_name_stays_proven_over_a_silence),
         TEST(a_request_that_is_not_captured_is_one),
+        TEST(a_request_that_comes_after_its_answer_is_one),
         TEST(a_forged_acknowledgement_is_no_request),
+        TEST(an_answer_to_what_was_not_captured_is_text),
         TEST(what_is_no_acknowledgement_is_not_read_as_one),
         TEST(a_lost_record_is_no_frame),
         TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
