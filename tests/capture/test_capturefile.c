@@ -1637,6 +1637,14 @@ static void files_without_packets_say_nothing(void **state)
     }
 }
 
+/* Three whose packets are all of one link type. */
+static void make_three_alike(int link_types[30])
+{
+    for (unsigned i = 0; i < 30; i++)
+        link_types[i] = DLT_EN10MB;
+    make_three(link_types);
+}
+
 /* Nobody knows where it belongs: it may be the last one, whose writer was interrupted. */
 static void a_file_damaged_before_its_first_packet_comes_last(void **state)
 {
@@ -1644,9 +1652,7 @@ static void a_file_damaged_before_its_first_packet_comes_last(void **state)
     enum capturefile_status status;
 
     (void)state;
-    for (unsigned i = 0; i < 30; i++)
-        link_types[i] = DLT_EN10MB;
-    make_three(link_types);
+    make_three_alike(link_types);
     assert_int_equal(ftruncate(members[0], 30), 0);
     open_members();
     assert_int_equal(read_numbered(10, link_types, &status), 30);
@@ -1718,9 +1724,7 @@ static void a_file_that_changed_since_it_was_looked_at_is_damage(void **state)
     enum capturefile_status status;
 
     (void)state;
-    for (unsigned i = 0; i < 30; i++)
-        link_types[i] = DLT_EN10MB;
-    make_three(link_types);
+    make_three_alike(link_types);
     open_members();
     assert_int_equal(ftruncate(members[1], 0), 0);
     assert_int_equal(read_numbered(0, link_types, &status), 10);
