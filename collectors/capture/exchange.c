@@ -22,7 +22,8 @@
  * model is so short. */
 #define FRAMES_BYTES_MAX 60
 #define FINISHED_BYTES   53
-/* What comes before the reason of a refusal: headers, and tickets. */
+/* What comes before the reason of a refusal: headers, and tickets; as much as surrounds a whole
+ * answer at most (services.conf, whole_overhead_bytes). */
 #define REFUSAL_HEAD_BYTES 2900
 /* A record that is as full has more of the same body after it, soon. */
 #define FULL_RECORD_BYTES 16000
