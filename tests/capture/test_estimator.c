@@ -763,11 +763,13 @@ static void large_records_are_no_stream(void **state)
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 84.9975, 174.995, 359.99);
     shape.answer_bytes = 37000; /* or a fast stream, whose events are joined */
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 175, 360);
-    shape.modal_bytes = 1000; /* all but four have one size */
+    shape.modal_bytes = 1300; /* all but four have one size, that of a segment */
     shape.modal_lead = 31;
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 175, 360);
     shape.modal_lead = 32;
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 0, 360);
+    shape.modal_bytes = 1299; /* that of two events, with their padding */
+    assert_triple(estimator_apply(&data_known, &shape).tokens_out, 0, 175, 360);
     shape.modal_bytes = 999;
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 85, 175, 360);
     shape.modal_lead = 0;
