@@ -10,7 +10,7 @@ async function handle(exchange) {
     const body = exchange.json();
     const text = body.messages.map(({ content }) => content).join('\n');
     const plan = {
-        stream: true, model: body.model, rate: 400, first: 100, tokens: body.max_completion_tokens, tokens_in: countTokens(text, 'o200k', 'fr'),
+        stream: true, model: body.model, rate: 90, first: 100, tokens: body.max_completion_tokens, tokens_in: countTokens(text, 'o200k', 'fr'),
     };
     exchange.use({ kind: 'stream', tokens_in: plan.tokens_in });
     await openai.chat(exchange, plan, answer(new Chance(text), plan.tokens, 'o200k', 'fr'));
