@@ -94,6 +94,17 @@ static void send_frames(void *context, const struct captured_frame *frames, size
     }
 }
 
+/* While a socket wants times, the kernel stamps each packet once, where it comes in, and every capture of it
+ * reads that stamp (net_timestamp_check() in net/core/dev.c, tpacket_get_timestamp() in
+ * net/packet/af_packet.c). Else each capture stamps it at its own turn: two of them disagree by
+ * milliseconds where something else takes the processor between them. */
+static int stamp_once(int descriptor)
+{
+    int yes = 1;
+
+    return setsockopt(descriptor, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes));
+}
+
 static int open_socket(const char *interface)
 {
     struct sockaddr_ll address = {.sll_family = AF_PACKET,
@@ -103,7 +114,8 @@ static int open_socket(const char *interface)
     int yes = 1;
 
     if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        setsockopt(descriptor, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof(yes)) != 0) {
+        setsockopt(descriptor, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof(yes)) != 0 ||
+        stamp_once(descriptor) != 0) {
         perror(interface);
         exit(EXIT_FAILURE);
     }
