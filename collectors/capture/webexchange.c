@@ -553,6 +553,8 @@ bool webexchange_finish(struct webexchange *tracker, const struct estimator *est
 
     if (!close_write(tracker, estimator, finished))
         return end_answer(tracker, estimator, finished);
-    end_answer(tracker, estimator, &none); /* of a single step, so it is none yet */
+    /* The next one, of that write alone, is none yet, unless it holds many events. */
+    if (!is_answer(tracker, estimator))
+        end_answer(tracker, estimator, &none);
     return true;
 }

@@ -74,7 +74,8 @@ bool webexchange_record(struct webexchange *tracker, const struct estimator *est
 /* When webexchange_finish() has something to do, if no record comes before. */
 int64_t webexchange_deadline(const struct webexchange *tracker, const struct estimator *estimator);
 
-/* Returns true when there was an exchange, whose shape is then in *finished. */
+/* Returns true when there was an exchange, whose shape is then in *finished. Then its last write
+ * may be another one: the next call tells. */
 bool webexchange_finish(struct webexchange *tracker, const struct estimator *estimator,
                         struct exchange_shape *finished);
 
