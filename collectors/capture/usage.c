@@ -2,6 +2,7 @@
 #include "collectors/capture/usage.h"
 
 #include "collectors/capture/assembly.h"
+#include "collectors/capture/claim.h"
 #include "collectors/capture/devices.h"
 #include "collectors/capture/fetches.h"
 #include "collectors/capture/quic.h"
@@ -575,6 +576,25 @@ static void see_false_acknowledgement(const struct record_context *context,
         records_start(stream, piece->sequence);
 }
 
+/* Hands over what waits of a stream; where it goes on, the next segment tells. */
+static void leave_records(struct record_context *context, enum flow_end end)
+{
+    struct record_stream *stream = &context->tracked->streams[end];
+
+    if (stream->started)
+        interval_coverage(context->usage->interval)->bytes_lost +=
+            records_finish(stream, context->usage->assemblies, handle_record, context);
+    stream->started = 0;
+}
+
+/* Whether what comes next is no part of the stream that was followed: its end used the same ports
+ * anew, or what was followed was forged. */
+static bool is_elsewhere(const struct record_stream *stream, const struct usage_piece *piece)
+{
+    return stream->started && piece->new_bytes > 0 &&
+           piece->sequence - stream->expected + CLAIM_LARGEST_JUMP > 2 * CLAIM_LARGEST_JUMP;
+}
+
 static void feed_records(struct record_context *context, const struct usage_piece *piece)
 {
     const struct usage *usage = context->usage;
@@ -591,6 +611,8 @@ static void feed_records(struct record_context *context, const struct usage_piec
         see_unseen_request(context, piece);
     else
         see_false_acknowledgement(context, piece);
+    if (is_elsewhere(&tracked->streams[piece->end], piece))
+        leave_records(context, piece->end);
     if (!tracked->streams[piece->end].started) {
         if (piece->new_bytes == 0) /* sent again, or acknowledged before it came */
             return;
@@ -633,12 +655,22 @@ static uint32_t datagram_size(struct tracked *tracked, const struct usage_piece 
     return (uint32_t)(size > identifier ? size - identifier : 0);
 }
 
+/* Records that were followed until then go on after what was not captured. */
+static void see_unseen(struct record_context *context, const struct usage_piece *piece)
+{
+    if (context->flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN) ||
+        !context->tracked->streams[piece->end].started)
+        return;
+    leave_records(context, piece->end);
+    interval_coverage(context->usage->interval)->bytes_lost += piece->new_bytes;
+}
+
 /* What of a piece of QUIC or HTTP in clear stands in for a record. */
 static uint32_t piece_size(const struct usage *usage, const struct flow *flow,
                            struct tracked *tracked, const struct usage_piece *piece)
 {
     if (piece->unseen)
-        return unseen_size(estimator_of(usage, flow), piece->new_bytes, false);
+        return unseen_size(estimator_of(usage, flow), piece->new_bytes, piece->end == END_CLIENT);
     return flow->flags & FLOW_DATAGRAMS ? datagram_size(tracked, piece) : piece->new_bytes;
 }
 
@@ -651,6 +683,8 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
         return;
     context.tracked = tracking_get(usage->tracking, flow->state);
     context.from_client = piece->end == END_CLIENT;
+    if (piece->unseen)
+        see_unseen(&context, piece);
     if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)) && !piece->unseen)
         feed_records(&context, piece);
     else if ((size = piece_size(usage, flow, context.tracked, piece)) > 0)

@@ -469,10 +469,13 @@ static void take_payload(struct wire *wire, struct connection *connection,
     struct end *other = &connection->ends[!side];
     uint32_t sequence = packet->sequence + is_opening(packet); /* RFC 7413 */
 
-    if (!join(wire, connection, packet, side))
+    if (!join(wire, connection, packet, side) ||
+        !segments_believe(&end->segments, sequence, packet->payload_length))
         return;
-    /* Who answers has heard what came before. */
-    if (other->started && packet->tcp_flags & TCP_ACK)
+    /* Who answers has heard what came before. A forged segment that says so is not where its end
+     * is, or it says nothing new. */
+    if (other->started && packet->tcp_flags & TCP_ACK &&
+        segments_are_new(&end->segments, sequence, packet->payload_length))
         segments_acknowledge(&other->segments, wire->windows,
                              other->fin_seen && packet->acknowledgement == other->fin + 1
                                  ? other->fin
