@@ -670,7 +670,7 @@ static uint32_t piece_size(const struct usage *usage, const struct flow *flow,
                            struct tracked *tracked, const struct usage_piece *piece)
 {
     if (piece->unseen)
-        return unseen_size(estimator_of(usage, flow), piece->new_bytes, piece->end == END_CLIENT);
+        return unseen_size(estimator_of(usage, flow), piece->new_bytes, false);
     return flow->flags & FLOW_DATAGRAMS ? datagram_size(tracked, piece) : piece->new_bytes;
 }
 
