@@ -718,6 +718,7 @@ static void add_acknowledged(struct metering *metering, const struct segment *se
         .end = by_client ? END_CLIENT : END_SERVER,
         .now_ns = segment->now_ns,
         .new_bytes = more,
+        .sequence = packet->acknowledgement,
         .unseen = true,
     };
 

@@ -595,6 +595,19 @@ static bool is_elsewhere(const struct record_stream *stream, const struct usage_
            piece->sequence - stream->expected + CLAIM_LARGEST_JUMP > 2 * CLAIM_LARGEST_JUMP;
 }
 
+/* What was not captured of a stream that is followed: where it ends is known. */
+static void step_over_unseen(struct record_context *context, const struct usage_piece *piece)
+{
+    interval_coverage(context->usage->interval)->bytes_lost +=
+        records_acknowledged(&context->tracked->streams[piece->end], context->usage->assemblies,
+                             piece->sequence, handle_record, context);
+}
+
+static bool has_records(const struct flow *flow)
+{
+    return !(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN));
+}
+
 static void feed_records(struct record_context *context, const struct usage_piece *piece)
 {
     const struct usage *usage = context->usage;
@@ -655,16 +668,6 @@ static uint32_t datagram_size(struct tracked *tracked, const struct usage_piece 
     return (uint32_t)(size > identifier ? size - identifier : 0);
 }
 
-/* Records that were followed until then go on after what was not captured. */
-static void see_unseen(struct record_context *context, const struct usage_piece *piece)
-{
-    if (context->flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN) ||
-        !context->tracked->streams[piece->end].started)
-        return;
-    leave_records(context, piece->end);
-    interval_coverage(context->usage->interval)->bytes_lost += piece->new_bytes;
-}
-
 /* What of a piece of QUIC or HTTP in clear stands in for a record. */
 static uint32_t piece_size(const struct usage *usage, const struct flow *flow,
                            struct tracked *tracked, const struct usage_piece *piece)
@@ -683,9 +686,9 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
         return;
     context.tracked = tracking_get(usage->tracking, flow->state);
     context.from_client = piece->end == END_CLIENT;
-    if (piece->unseen)
-        see_unseen(&context, piece);
-    if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)) && !piece->unseen)
+    if (has_records(flow) && piece->unseen && context.tracked->streams[piece->end].started)
+        step_over_unseen(&context, piece);
+    else if (has_records(flow) && !piece->unseen)
         feed_records(&context, piece);
     else if ((size = piece_size(usage, flow, context.tracked, piece)) > 0)
         handle_record(&context, RECORD_APPLICATION_DATA, size);
