@@ -15,8 +15,8 @@
  *
  * A claim is a byte, so that it fits where connections have one to spare: one in 255 forged
  * segments that follow another passes for going on. What nobody can tell from the truth: two that
- * go on one from another; and one within SURE_BYTES, which who does not see the numbers hits with
- * one in 65,536 packets, and which hides as many bytes at most. Old ones say nothing new. */
+ * go on one from another; and one within CLAIM_SURE_BYTES, which who does not see the numbers hits
+ * with one in 65,536 packets, and which hides as many bytes at most. Old ones say nothing new. */
 
 /* Ahead of what is known, what is believed at once: of a lossy capture, most of what is missing. No
  * smaller than the largest segment that a network card puts together, 64 KiB. */
