@@ -61,6 +61,7 @@ struct flow {
         uint8_t glimpses;   /* until it is judged, and was no request in clear: what was seen of TLS
                              * whose ClientHello was not */
     };
+    uint8_t claims[2]; /* of either endpoint, to be far from next_sequence (claim.h); 0: none */
 };
 
 enum {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/metering.h"
 
+#include "collectors/capture/claim.h"
 #include "collectors/capture/copies.h"
 #include "collectors/capture/decode.h"
 #include "collectors/capture/flowkey.h"
@@ -20,9 +21,6 @@
 #include <string.h>
 
 #define SECOND_NS 1000000000LL
-/* A larger jump of sequence numbers is no lost data but another connection or a forged segment; the
- * largest window that TCP can offer is 1 GiB (RFC 7323, 2.3), those in use are far smaller. */
-#define MAX_SEQUENCE_JUMP (64U << 20)
 /* A close counts only near what its end last said, or whoever guesses the ports could end what we
  * follow, as RFC 5961, 3, says of connections themselves. They ask for the very number; what may be
  * lost or on its way makes it less certain here. */
@@ -621,10 +619,22 @@ static uint32_t progress(struct flow *flow, unsigned side, uint32_t sequence, ui
             return length;
         }
     }
-    if (ahead <= 0 && (uint32_t) - (int64_t)ahead <= MAX_SEQUENCE_JUMP)
+    if (ahead <= 0 && (uint32_t) - (int64_t)ahead <= CLAIM_LARGEST_JUMP)
         return 0;
     flow->next_sequence[side] = sequence + length;
-    return ahead > 0 && ahead - (int64_t)length <= MAX_SEQUENCE_JUMP ? (uint32_t)ahead : length;
+    return ahead > 0 && ahead - (int64_t)length <= CLAIM_LARGEST_JUMP ? (uint32_t)ahead : length;
+}
+
+/* Whether a segment is where its end is. Any other says nothing to anybody: it could hide what its
+ * end says next, make up what the capture lacks, or end the search for a name. */
+static bool is_in_place(struct flow *flow, unsigned side, const struct packet *packet)
+{
+    uint16_t seen = side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST;
+
+    if (!(flow->flags & seen) && flow->payload_bytes[side] == 0)
+        return true; /* where that is, this tells */
+    return claim_believe(&flow->claims[side], flow->next_sequence[side], packet->sequence,
+                         packet->payload_length);
 }
 
 /* An end that says nothing is heard when it acknowledges what the other says. Returns whether that
@@ -695,31 +705,60 @@ static void handle_acknowledgement(struct metering *metering, const struct segme
         watch_other_way(metering, segment);
 }
 
+/* MORE bytes of the other end were sent than are known: it was not seen in which segments. */
+static void add_acknowledged(struct metering *metering, const struct segment *segment,
+                             uint32_t more)
+{
+    const struct packet *packet = segment->packet;
+    struct flow *flow = segment->flow;
+    unsigned other = !segment->side;
+    bool by_client = other == flow_client_side(flow);
+    const struct usage_piece piece = {
+        .client = by_client ? &packet->destination : &packet->source,
+        .end = by_client ? END_CLIENT : END_SERVER,
+        .now_ns = segment->now_ns,
+        .new_bytes = more,
+        .sequence = packet->acknowledgement,
+        .unseen = true,
+    };
+
+    flow->next_sequence[other] += more;
+    flow->payload_bytes[other] += more;
+    metering->payload_bytes += more;
+    if (flow->stage == FLOW_SERVICE)
+        usage_add(metering->usage, flow, &piece);
+}
+
 /* What a client acknowledges was sent, though only the client's way is captured: so much as this
  * packet says more than those before. Where only its place is known, the next one tells; amid a
  * connection that only the DNS names, not even that is. */
 static void hear_acknowledged(struct metering *metering, const struct segment *segment)
 {
-    struct flow *flow = segment->flow;
+    const struct flow *flow = segment->flow;
     unsigned other = !segment->side;
-    uint32_t before = flow->next_sequence[other];
-    uint32_t more = segment->packet->acknowledgement - before;
-    const struct usage_piece piece = {
-        .client = &segment->packet->source,
-        .end = END_SERVER,
-        .now_ns = segment->now_ns,
-        .new_bytes = more,
-        .unseen = true,
-    };
+    uint32_t more = segment->packet->acknowledgement - flow->next_sequence[other];
 
     if (flow->stage != FLOW_SERVICE || !is_unopened(flow, segment->side) ||
         other == flow_client_side(flow) || !(segment->packet->tcp_flags & TCP_ACK) || more == 0 ||
-        more > MAX_SEQUENCE_JUMP)
+        more > CLAIM_LARGEST_JUMP)
         return;
-    flow->next_sequence[other] += more;
-    flow->payload_bytes[other] += more;
-    metering->payload_bytes += more;
-    usage_add(metering->usage, flow, &piece);
+    add_acknowledged(metering, segment, more);
+}
+
+/* The other end's last segment was far from those before it, and not believed. Yet it arrived. */
+static void hear_claimed(struct metering *metering, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    unsigned other = !segment->side;
+    uint32_t acknowledged = segment->packet->acknowledgement;
+    uint32_t more = acknowledged - flow->next_sequence[other];
+
+    if (flow->claims[other] == 0 || !(segment->packet->tcp_flags & TCP_ACK) ||
+        flow->claims[other] != claim_of(acknowledged) || more <= CLAIM_SURE_BYTES ||
+        more > CLAIM_LARGEST_JUMP)
+        return;
+    flow->claims[other] = 0;
+    add_acknowledged(metering, segment, more);
 }
 
 static void handle_payload(struct metering *metering, const struct segment *segment)
@@ -853,6 +892,9 @@ static void handle_tcp(struct metering *metering, struct prepared *prepared, int
         note_opening(segment.flow, packet, prepared->side);
         packet->sequence++; /* data sent with it (RFC 7413) comes after the SYN's own number */
     }
+    if (packet->payload_length > 0 && !is_in_place(segment.flow, prepared->side, packet))
+        return;
+    hear_claimed(metering, &segment);
     if (segment.flow->flags & FLOW_ONE_WAY)
         hear_acknowledged(metering, &segment);
     if (packet->payload_length > 0) {

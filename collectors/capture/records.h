@@ -11,7 +11,9 @@
 /* Follows the TLS records of one direction of a connection: their types and sizes, nothing of their
  * contents. Bytes arrive in any order; segments that overtook another wait for it in an assembly,
  * but not for long: most of what a capture lacks was never lost on the way, and does not come
- * again. What is given up is stepped over, and counted as one record of unknown make-up. */
+ * again. What is given up is stepped over, and counted as one record of unknown make-up. Sequence
+ * numbers are believed here: what is far from its end, and may be forged, does not get here until
+ * it shows that it is true (claim.h, is_in_place() in metering.c). */
 
 struct record_stream {
     uint32_t expected; /* sequence number of the next byte in order */

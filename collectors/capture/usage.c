@@ -2,6 +2,7 @@
 #include "collectors/capture/usage.h"
 
 #include "collectors/capture/assembly.h"
+#include "collectors/capture/claim.h"
 #include "collectors/capture/devices.h"
 #include "collectors/capture/fetches.h"
 #include "collectors/capture/quic.h"
@@ -575,6 +576,38 @@ static void see_false_acknowledgement(const struct record_context *context,
         records_start(stream, piece->sequence);
 }
 
+/* Hands over what waits of a stream; where it goes on, the next segment tells. */
+static void leave_records(struct record_context *context, enum flow_end end)
+{
+    struct record_stream *stream = &context->tracked->streams[end];
+
+    if (stream->started)
+        interval_coverage(context->usage->interval)->bytes_lost +=
+            records_finish(stream, context->usage->assemblies, handle_record, context);
+    stream->started = 0;
+}
+
+/* Whether what comes next is no part of the stream that was followed: its end used the same ports
+ * anew, or what was followed was forged. */
+static bool is_elsewhere(const struct record_stream *stream, const struct usage_piece *piece)
+{
+    return stream->started && piece->new_bytes > 0 &&
+           piece->sequence - stream->expected + CLAIM_LARGEST_JUMP > 2 * CLAIM_LARGEST_JUMP;
+}
+
+/* What was not captured of a stream that is followed: where it ends is known. */
+static void step_over_unseen(struct record_context *context, const struct usage_piece *piece)
+{
+    interval_coverage(context->usage->interval)->bytes_lost +=
+        records_acknowledged(&context->tracked->streams[piece->end], context->usage->assemblies,
+                             piece->sequence, handle_record, context);
+}
+
+static bool has_records(const struct flow *flow)
+{
+    return !(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN));
+}
+
 static void feed_records(struct record_context *context, const struct usage_piece *piece)
 {
     const struct usage *usage = context->usage;
@@ -591,6 +624,8 @@ static void feed_records(struct record_context *context, const struct usage_piec
         see_unseen_request(context, piece);
     else
         see_false_acknowledgement(context, piece);
+    if (is_elsewhere(&tracked->streams[piece->end], piece))
+        leave_records(context, piece->end);
     if (!tracked->streams[piece->end].started) {
         if (piece->new_bytes == 0) /* sent again, or acknowledged before it came */
             return;
@@ -651,7 +686,9 @@ void usage_feed(struct usage *usage, struct flow *flow, const struct usage_piece
         return;
     context.tracked = tracking_get(usage->tracking, flow->state);
     context.from_client = piece->end == END_CLIENT;
-    if (!(flow->flags & (FLOW_DATAGRAMS | FLOW_PLAIN)) && !piece->unseen)
+    if (has_records(flow) && piece->unseen && context.tracked->streams[piece->end].started)
+        step_over_unseen(&context, piece);
+    else if (has_records(flow) && !piece->unseen)
         feed_records(&context, piece);
     else if ((size = piece_size(usage, flow, context.tracked, piece)) > 0)
         handle_record(&context, RECORD_APPLICATION_DATA, size);

@@ -58,8 +58,8 @@ struct usage_piece {
     const uint8_t *bytes;
     uint32_t captured;
     uint32_t length;
-    bool unseen; /* only what the client sends is captured, and it says that so much came: when,
-                  * but not in which records */
+    bool unseen; /* the other end says that so much came before SEQUENCE, of what was not captured:
+                  * when, but not in which records */
 };
 
 /* Counts the piece, and looks for exchanges in it: in its TLS records, whatever the order of the

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/inference/segments.h"
 
+#include "collectors/capture/claim.h"
+
 #include <stddef.h>
 
-/* The largest window that TCP can offer is 1 GiB (RFC 7323, 2.3), those in use are far smaller:
- * what lies further away is another connection's, or forged. */
-#define MAX_SEQUENCE_JUMP (64 << 20)
+/* What lies further away is another connection's, or forged. */
+#define MAX_SEQUENCE_JUMP ((int32_t)CLAIM_LARGEST_JUMP)
 
 void segments_start(struct segment_stream *stream, uint32_t sequence)
 {
     stream->expected = sequence;
     stream->waiting = ASSEMBLY_NONE;
+    stream->claim = 0;
 }
 
 static int32_t ahead_of(const struct segment_stream *stream, uint32_t sequence)
@@ -83,6 +85,16 @@ static bool hold(struct segment_stream *stream, struct assembly_pool *pool, uint
         assembly_start(assembly_pool_get(pool, stream->waiting), stream->expected);
     }
     return assembly_add(assembly_pool_get(pool, stream->waiting), sequence, bytes, length);
+}
+
+bool segments_believe(struct segment_stream *stream, uint32_t sequence, uint32_t length)
+{
+    return claim_believe(&stream->claim, stream->expected, sequence, length);
+}
+
+bool segments_are_new(const struct segment_stream *stream, uint32_t sequence, uint32_t length)
+{
+    return ahead_of(stream, sequence + length) > 0;
 }
 
 void segments_add(struct segment_stream *stream, struct assembly_pool *pool, uint32_t sequence,

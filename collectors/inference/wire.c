@@ -462,7 +462,8 @@ static bool join(struct wire *wire, struct connection *connection, const struct 
     return true;
 }
 
-static void take_payload(struct wire *wire, struct connection *connection,
+/* Returns false when the segment is not where its end is: it says nothing to anybody. */
+static bool take_payload(struct wire *wire, struct connection *connection,
                          const struct packet *packet, unsigned side)
 {
     struct end *end = &connection->ends[side];
@@ -470,9 +471,13 @@ static void take_payload(struct wire *wire, struct connection *connection,
     uint32_t sequence = packet->sequence + is_opening(packet); /* RFC 7413 */
 
     if (!join(wire, connection, packet, side))
-        return;
-    /* Who answers has heard what came before. */
-    if (other->started && packet->tcp_flags & TCP_ACK)
+        return true;
+    if (!segments_believe(&end->segments, sequence, packet->payload_length))
+        return false;
+    /* Who answers has heard what came before. A forged segment that says so is not where its end
+     * is, or it says nothing new. */
+    if (other->started && packet->tcp_flags & TCP_ACK &&
+        segments_are_new(&end->segments, sequence, packet->payload_length))
         segments_acknowledge(&other->segments, wire->windows,
                              other->fin_seen && packet->acknowledgement == other->fin + 1
                                  ? other->fin
@@ -480,6 +485,7 @@ static void take_payload(struct wire *wire, struct connection *connection,
                              receiver(!side), connection);
     segments_add(&end->segments, wire->windows, sequence, packet->payload, packet->captured_length,
                  packet->payload_length, receiver(side), connection);
+    return true;
 }
 
 static void close_end(struct connection *connection, unsigned side)
@@ -529,8 +535,8 @@ static void take_packet(struct wire *wire, struct connection *connection,
 
     if (is_opening(packet))
         take_opening(wire, connection, packet, side);
-    if (packet->payload_length > 0)
-        take_payload(wire, connection, packet, side);
+    if (packet->payload_length > 0 && !take_payload(wire, connection, packet, side))
+        return;
     if (!connection->client_known) {
         unlink_age(wire, connection);
         link_oldest(wire, connection);

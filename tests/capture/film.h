@@ -217,6 +217,27 @@ static inline void talk_exchange(struct film *film, struct talk *talk, size_t re
     }
 }
 
+/* Puts a segment that END never said before shot AT. */
+static inline void film_forge(struct film *film, const struct talk *talk, int end,
+                              uint32_t sequence, const struct bytes *bytes, size_t at)
+{
+    struct shot forged;
+
+    talk_segment(film, talk, end, sequence, TCP_ACK, bytes->at, (uint32_t)bytes->length);
+    forged = film->shots[film->count - 1];
+    memmove(&film->shots[at + 1], &film->shots[at], (film->count - 1 - at) * sizeof(forged));
+    film->shots[at] = forged;
+    film->shots[at].time_ns = at + 1 < film->count ? film->shots[at + 1].time_ns : film->clock_ns;
+}
+
+/* Takes a shot out. */
+static inline void film_cut(struct film *film, size_t at)
+{
+    free(film->shots[at].bytes);
+    film->count--;
+    memmove(&film->shots[at], &film->shots[at + 1], (film->count - at) * sizeof(*film->shots));
+}
+
 /* Takes what END says out of the film. */
 static inline void talk_hide(struct film *film, const struct talk *talk, int end)
 {

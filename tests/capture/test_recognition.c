@@ -3110,6 +3110,122 @@ static void nothing_personal_leaves(void **state)
     assert_address_kept_back(&hidden);
 }
 
+/* -- What is far from where its end was ---------------------------------------------------------
+ */
+
+/* The connection in which segments are forged: its opening is the first that is seen. */
+static struct talk say_in_parts(void)
+{
+    struct talk talk = open_talk(1, 50000);
+    static struct bytes bytes;
+    const struct hello_parts parts = {.name = "api.example", .padding = 3500};
+
+    make_hello(&bytes, &parts);
+    talk_say(&film, &talk, FROM_CLIENT, &bytes, 900);
+    use(&talk);
+    return talk;
+}
+
+static struct talk say_overtaken_parts(void)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    say_overtaken_hello(&talk);
+    use(&talk);
+    return talk;
+}
+
+static struct talk say_to_a_proxy(void)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    talk_text(&film, &talk, FROM_CLIENT, "CONNECT api.example:443 HTTP/1.1\r\n");
+    talk_text(&film, &talk, FROM_CLIENT, "X: y\r\n\r\n");
+    talk_text(&film, &talk, FROM_SERVER, "HTTP/1.1 200 OK\r\n\r\n");
+    talk_hello(&film, &talk, "api.example", 1500);
+    use(&talk);
+    return talk;
+}
+
+static struct talk say_in_clear(void)
+{
+    struct talk talk = open_talk(1, 50000);
+
+    for (int i = 0; i < 3; i++)
+        request(&talk, "/", i == 1 ? "www.example" : "llm.intranet.example", 300);
+    return talk;
+}
+
+static struct talk say_by_dns(void)
+{
+    static struct bytes bytes;
+    struct talk talk = talk_of(1, 50000);
+    struct talk dns = open_dns(&talk);
+
+    make_answers(&bytes, &talk, 3);
+    talk_say(&film, &dns, FROM_SERVER, &bytes, 60);
+    use(&talk);
+    return dns;
+}
+
+static void assert_same_sum(const struct activity *sum, const struct activity *plain)
+{
+    assert_int_equal(sum->flows, plain->flows);
+    assert_int_equal(sum->bytes_up, plain->bytes_up);
+    assert_int_equal(sum->bytes_down, plain->bytes_down);
+    assert_int_equal(sum->bytes_other, plain->bytes_other);
+    assert_near(sum->requests.central, plain->requests.central);
+    assert_near(sum->tokens_in.central, plain->tokens_in.central);
+    assert_near(sum->tokens_out.central, plain->tokens_out.central);
+}
+
+/* Whatever says what a connection is: at every moment, of either end. */
+static void a_forged_segment_hides_no_name(void **state)
+{
+    enum { OPENING = 3 };
+    struct talk (*const films[])(void) = {say_in_parts, say_overtaken_parts, say_to_a_proxy,
+                                          say_in_clear, say_by_dns};
+    static const uint32_t far_away[] = {100000, 60U << 20, 1U << 30, 3U << 30};
+    static struct bytes bytes[3];
+    struct talk talk;
+
+    (void)state;
+    put_record(&bytes[0], 5000);
+    put_fill(&bytes[1], 'x', 1400);
+    put_bytes(&bytes[2], "GET http://www.elsewhere.example/ HTTP/1.1\r\n\r\n", 47);
+    for (size_t i = 0; i < 5 * 4 * 3; i++) {
+        struct activity plain[2];
+        struct coverage all;
+
+        film_clear(&film);
+        talk = films[i % 5]();
+        scene_play();
+        plain[0] = sum_of(ONE, API);
+        plain[1] = sum_of(ONE, LOCAL);
+        all = coverage();
+        assert_true(plain[i % 5 == 3].requests.central > 0);
+        for (size_t at = OPENING; at <= film.count; at++)
+            for (int end = FROM_CLIENT; end <= FROM_SERVER; end++) {
+                struct activity sums[2];
+
+                film_forge(&film, &talk, end, talk.sequence[end] + far_away[i / 5 % 4],
+                           &bytes[i / 20], at);
+                scene_play();
+                film_cut(&film, at);
+                sums[0] = sum_of(ONE, API);
+                sums[1] = sum_of(ONE, LOCAL);
+                for (int which = 0; which < 2; which++)
+                    assert_same_sum(&sums[which], &plain[which]);
+                assert_names(all.names_seen, all.names_hinted, all.names_encrypted,
+                             all.names_missing);
+                assert_int_equal(coverage().flows, all.flows);
+                assert_int_equal(coverage().flows_one_way, all.flows_one_way);
+                assert_int_equal(coverage().bytes_lost, all.bytes_lost);
+                assert_int_equal(coverage().dns_answers, all.dns_answers);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -3167,6 +3283,7 @@ int main(void)
         TEST(acknowledged_bytes_are_no_frames),
         TEST(only_new_acknowledgements_count),
         TEST(a_forged_close_of_an_unseen_end_is_not_believed),
+        TEST(a_forged_segment_hides_no_name),
         TEST(what_was_acknowledged_before_the_capture_is_not_counted),
         TEST(what_was_acknowledged_and_comes_later_counts_once),
         TEST(a_capture_of_servers_alone_is_told),

@@ -413,13 +413,12 @@ static void a_forged_acknowledgement_is_no_request(void **state)
     static const struct {
         uint32_t claim;
         uint32_t back;  /* of the server's place, */
-        uint32_t ahead; /* which then hides what it says itself */
+        uint32_t ahead; /* which, where it is not far, hides what it says itself */
         double requests;
         double tokens_in;
     } cases[] = {
-        {65U << 10, 0, 0, 6, 240},
-        {5000, 1005, 0, 6, 240},
-        {5000, 0, 100000, 1, 40},
+        {65U << 10, 0, 0, 6, 240},          {5000, 1005, 0, 6, 240},
+        {5000, 0, 100000, 6, 240},          {5000, 0, 64U << 10, 2, 40 + 4995 / 10.0},
         {5000, 0, 0, 7, 240 + 4995 / 10.0},
     };
 
@@ -443,6 +442,143 @@ static void a_forged_acknowledgement_is_no_request(void **state)
         sum = only_sum(ONE, API);
         assert_near(sum.requests.central, cases[i].requests);
         assert_near(sum.tokens_in.central, cases[i].tokens_in);
+    }
+}
+
+/* -- What is far from where its end was ---------------------------------------------------------
+ */
+
+static const uint32_t far_away[] = {(64U << 10) + 1, 100000,          1U << 20,
+                                    60U << 20,       (64U << 20) + 7, 1U << 30,
+                                    1U << 31,        3U << 30,        0U - (65U << 20)};
+enum { FAR_AWAY = sizeof(far_away) / sizeof(*far_away) };
+
+static struct bytes *a_record(size_t size)
+{
+    static struct bytes bytes;
+
+    bytes.length = 0;
+    put_record(&bytes, size);
+    return &bytes;
+}
+
+/* At every moment, of either end, once or twice the same. */
+static void a_forged_segment_hides_nothing(void **state)
+{
+    struct talk talk = greet(1, 50000, "api.example");
+    const struct talk begun = talk;
+    const size_t opened = film.count;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        use(&talk);
+    for (size_t i = 0; i < 2 * FAR_AWAY; i++)
+        for (size_t at = opened; at <= film.count; at++)
+            for (int end = FROM_CLIENT; end <= FROM_SERVER; end++) {
+                const uint32_t sequence = begun.sequence[end] + talk.said[end] + far_away[i / 2];
+                struct activity sum;
+
+                for (size_t more = 0; more <= i % 2; more++)
+                    film_forge(&film, &begun, end, sequence, a_record(1000), at);
+                scene_play();
+                sum = only_sum(ONE, API);
+                assert_triple(sum.requests, 2, 2, 2);
+                assert_triple(sum.tokens_in, 80, 80, 80);
+                assert_triple(sum.tokens_out, 6000 / 200.0, 60, 120);
+                assert_bytes(&sum, talk.said[FROM_CLIENT], talk.said[FROM_SERVER], 0);
+                assert_int_equal(sink_coverage(&sunk).bytes_lost, 0);
+                for (size_t more = 0; more <= i % 2; more++)
+                    film_cut(&film, at);
+            }
+}
+
+/* The capture stopped for a while: what an end says next goes on from its first segment. Of what it
+ * did not show, up to 64 MiB count. */
+static void what_goes_on_far_away_is_believed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * FAR_AWAY; i++) {
+        const int end = i % 2 ? FROM_CLIENT : FROM_SERVER;
+        const uint32_t missing = far_away[i / 2];
+        const bool counts = missing <= 64U << 20;
+        struct talk talk;
+        struct activity sum;
+        uint64_t bytes[2];
+
+        begin_case(state, i);
+        talk = greet(1, 50000, "api.example");
+        use(&talk);
+        talk.sequence[end] += missing;
+        talk_record(&film, &talk, end, 1000);
+        talk_record(&film, &talk, end, 1000);
+        film.clock_ns += 20 * SECOND;
+        for (int more = 0; more < 5; more++)
+            use(&talk);
+        scene_play();
+        sum = only_sum(ONE, API);
+        assert_triple(sum.requests, 6, 6, 6);
+        bytes[FROM_CLIENT] = talk.said[FROM_CLIENT];
+        bytes[FROM_SERVER] = talk.said[FROM_SERVER];
+        if (counts)
+            bytes[end] += missing;
+        else
+            bytes[end] -= 1005;
+        assert_bytes(&sum, bytes[FROM_CLIENT], bytes[FROM_SERVER], 0);
+        assert_int_equal(sink_coverage(&sunk).bytes_lost, counts ? missing + 1005 : 0);
+    }
+}
+
+/* A request in one segment, after so much that the capture lacks: its answer acknowledges it. */
+static void what_is_far_away_and_acknowledged_is_believed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct talk talk;
+        struct activity sum;
+
+        begin_case(state, i);
+        talk = greet(1, 50000, "api.example");
+        use(&talk);
+        talk.sequence[FROM_CLIENT] += 100000;
+        if (i == 1) { /* of what lies further away, nobody says that it came */
+            talk_record(&film, &talk, FROM_CLIENT, 400);
+            talk.sequence[FROM_CLIENT] -= 100405;
+        }
+        use(&talk);
+        use(&talk);
+        scene_play();
+        sum = only_sum(ONE, API);
+        assert_triple(sum.requests, 3, 3, 3);
+        assert_near(sum.tokens_in.central, i == 1 ? 120 : 80 + 10040);
+        assert_bytes(&sum, i == 1 ? talk.said[FROM_CLIENT] - 405 : talk.said[FROM_CLIENT] + 100000,
+                     talk.said[FROM_SERVER], 0);
+        assert_int_equal(sink_coverage(&sunk).bytes_lost, i == 1 ? 0 : 100405);
+    }
+}
+
+/* Two of them, one after the other: what the end says itself is believed again when it goes on. */
+static void forged_segments_that_go_on_hide_little(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const int end = i % 2 ? FROM_CLIENT : FROM_SERVER;
+        struct talk talk;
+        struct talk forged;
+
+        begin_case(state, i);
+        talk = greet(1, 50000, "api.example");
+        use(&talk);
+        forged = talk;
+        forged.sequence[end] += i < 2 ? 1U << 30 : 3U << 30;
+        for (int more = 0; more < 2; more++)
+            talk_record(&film, &forged, end, 1000);
+        film.clock_ns += 20 * SECOND;
+        for (int more = 0; more < 6; more++)
+            use(&talk);
+        scene_play();
+        assert_in_range((uint64_t)(only_sum(ONE, API).requests.central + 0.5), 6, 8);
+        assert_true(only_sum(ONE, API).bytes_down < 2 * said(&talk));
+        assert_int_equal(sink_coverage(&sunk).bytes_lost, 0);
     }
 }
 
@@ -792,6 +928,10 @@ int main(void)
         TEST(a_request_that_is_not_captured_is_one),
         TEST(a_request_that_comes_after_its_answer_is_one),
         TEST(a_forged_acknowledgement_is_no_request),
+        TEST(a_forged_segment_hides_nothing),
+        TEST(what_goes_on_far_away_is_believed),
+        TEST(what_is_far_away_and_acknowledged_is_believed),
+        TEST(forged_segments_that_go_on_hide_little),
         TEST(an_answer_to_what_was_not_captured_is_text),
         TEST(what_is_no_acknowledgement_is_not_read_as_one),
         TEST(a_lost_record_is_no_frame),

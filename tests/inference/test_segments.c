@@ -150,6 +150,30 @@ static void without_a_window_nothing_waits(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* One that is far away, and the next. */
+static void what_is_far_away_is_believed_when_it_goes_on(void **state)
+{
+    static const uint32_t far_away[] = {65537, 1U << 20, 1U << 30, 3U << 30, 0U - (65U << 20)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(far_away) / sizeof(*far_away); i++) {
+        const uint32_t there = BASE + far_away[i];
+
+        segments_start(&stream, BASE);
+        assert_true(segments_believe(&stream, BASE + 65536, 10));
+        assert_true(segments_believe(&stream, BASE - (64U << 20), 10));
+        assert_false(segments_believe(&stream, there, 10));
+        assert_false(segments_believe(&stream, there, 10));  /* again, it does not go on */
+        assert_true(segments_believe(&stream, BASE - 5, 5)); /* a late copy tells nothing */
+        assert_true(segments_believe(&stream, there + 10, 10));
+        assert_false(segments_believe(&stream, there + 10, 10));
+        assert_true(segments_believe(&stream, BASE, 10)); /* it goes on where it was */
+        assert_false(segments_believe(&stream, there + 20, 10));
+        assert_true(segments_are_new(&stream, BASE - 5, 6));
+        assert_false(segments_are_new(&stream, BASE - 5, 5));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +183,7 @@ int main(void)
         TEST(what_was_cut_is_a_gap),
         TEST(holes_are_given_up_at_the_end_or_without_room),
         TEST(what_is_out_of_reach_is_another_s),
+        TEST(what_is_far_away_is_believed_when_it_goes_on),
         TEST(without_a_window_nothing_waits),
     };
 

@@ -504,6 +504,39 @@ static void connections_may_have_begun_before_and_end_after(void **state)
     }
 }
 
+/* Of either end, far ahead, before each segment: once or twice; and one that says nothing new but
+ * an acknowledgement of what was not sent. Nobody would know where a connection is of which the
+ * opening was not seen. */
+static void a_forged_segment_hides_nothing(void **state)
+{
+    static const uint32_t far_away[] = {(64U << 10) + 1, 1U << 20, 60U << 20, 1U << 30, 3U << 30};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(captures) / sizeof(*captures); i++) {
+        if (strncmp(captures[i].name, "25", 2) == 0)
+            continue;
+        load(captures[i].name);
+        for (size_t j = 0; j < 2 * sizeof(far_away) / sizeof(*far_away); j++) {
+            begin(NULL, 0);
+            for (size_t k = 0; k < packet_count; k++) {
+                struct recorded forged = packets[k];
+
+                forged.packet.sequence += far_away[j / 2];
+                forged.packet.acknowledgement += 5000;
+                for (size_t more = 0; more <= j % 2 && forged.packet.payload_length > 0; more++)
+                    pass(&forged);
+                pass(&packets[k]);
+                forged.packet.sequence = packets[k].packet.sequence; /* a late copy, it seems */
+                forged.packet.tcp_flags &= TCP_ACK;
+                if (forged.packet.payload_length > 0)
+                    pass(&forged);
+            }
+            end();
+            assert_truth(captures[i].name, captures[i].exact);
+        }
+    }
+}
+
 /* Each data segment in its turn is not captured. What remains is never wrong, only less. */
 static void a_lost_segment_makes_nothing_up(void **state)
 {
@@ -674,6 +707,7 @@ int main(void)
         TEST(segments_may_be_cut_anywhere),
         TEST(segments_may_come_twice_or_overtake_each_other),
         TEST(connections_may_have_begun_before_and_end_after),
+        TEST(a_forged_segment_hides_nothing),
         TEST(a_lost_segment_makes_nothing_up),
         TEST(only_the_ports_of_the_servers_are_followed),
         TEST(addresses_are_kept_on_demand_only),
