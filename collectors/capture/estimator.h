@@ -144,7 +144,9 @@ struct estimator {
     /* Of web applications (webexchange.h), else 0. Their answers have at least answer_steps_min
      * steps, in answer_s_min; answer_slots_min is not used. */
     double reply_s; /* what a server sends within that of a call is the reply to it, and no step; */
-    double step_bytes_max; /* nor is a larger write */
+    double step_bytes_max;     /* nor is a larger write, */
+    double stream_records_min; /* but for one of so many records; or 0: none */
+    double stream_record_max;  /* with so many bytes in the mean */
     double answer_steps_min;
     double sign_of_life_s;    /* what is shorter may be no more than that the model thinks */
     double rest_s;            /* a longer pause is no part of the answer, and may end it */

@@ -44,6 +44,8 @@ static const struct confread_key estimator_keys[] = {
      NULL},
     {"reply_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(reply_s), 0, NULL},
     {"step_bytes_max", CONFREAD_DOUBLE, false, 100, 65000, MEMBER(step_bytes_max), 0, NULL},
+    {"stream_records_min", CONFREAD_DOUBLE, false, 2, 100, MEMBER(stream_records_min), 0, NULL},
+    {"stream_record_max", CONFREAD_DOUBLE, false, 50, 650, MEMBER(stream_record_max), 0, NULL},
     {"answer_steps_min", CONFREAD_DOUBLE, false, 2, 1000, MEMBER(answer_steps_min), 0, NULL},
     {"sign_of_life_s", CONFREAD_DOUBLE, false, 0, 60, MEMBER(sign_of_life_s), 0, NULL},
     {"rest_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(rest_s), 0, NULL},
@@ -514,6 +516,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"rest_s", true},
                       {"sign_of_life_s", true},
                       {"step_bytes_max", true},
+                      {"stream_records_min", false},
+                      {"stream_record_max", false},
                       {"overlap_bytes_min", false},
                       {"overlap_quic_bytes_min", false},
                       {"event_gap_s", false},
@@ -530,14 +534,16 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
     static const char *const of_programs[] = {
         "bulk_record_min", "refusal_record_max", "refusal_s_max",  "whole_record_min",
         "whole_pause_s",   "at_once_gap_s",      "data_bytes_min", "upload_or_text_bytes_min"};
-    static const struct together of_overlap = {"overlap_step_bytes_min", "overlap_bytes_min",
-                                               false};
+    static const struct together pairs[] = {
+        {"overlap_step_bytes_min", "overlap_bytes_min", false},
+        {"stream_records_min", "stream_record_max", true},
+    };
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;
 
     if (web) {
         valid = check_files(group, diagnostics);
-        valid &= check_together(group, &of_overlap, 1, diagnostics);
+        valid &= check_together(group, pairs, COUNT_OF(pairs), diagnostics);
         valid &= check_end_reports(group, diagnostics);
     }
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {

@@ -337,7 +337,7 @@ static void end_by_old_rule(const struct usage *usage, uint32_t index,
 
     if (gathers_alike(old, new))
         return;
-    if (close_exchange(tracked, old, &finished))
+    while (close_exchange(tracked, old, &finished))
         count_exchange(usage, flow, &finished);
     if (webexchange_applies(old) != webexchange_applies(new))
         start_exchange(tracked, new, flow);
@@ -450,7 +450,7 @@ static void drop_state(const struct usage *usage, struct flow *flow)
     struct exchange_shape finished;
 
     give_up_holes(usage, flow, tracked);
-    if (close_exchange(tracked, estimator_of(usage, flow), &finished))
+    while (close_exchange(tracked, estimator_of(usage, flow), &finished))
         count_exchange(usage, flow, &finished);
     tracking_release(usage->tracking, flow->state);
     flow->state = FLOW_NO_STATE;

@@ -21,8 +21,11 @@ enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
 enum { ANY_REPLIES = UINT8_MAX };
 enum { MAX_WRITE_US = (1 << 23) - 1 };
 enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
-enum { MAX_STEP_MS = (1 << 27) - 1, MAX_ACTIVE_MS = (1 << 26) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_STEP_MS = (1 << 26) - 1, MAX_ACTIVE_MS = (1 << 26) - 1, MAX_ENDS = (1 << 4) - 1 };
 enum { MAX_FILES = 3 };
+/* Of a write of events, as many count by themselves: so that neither they nor their bytes (of
+ * stream_record_max in the mean, so 65000 at most) reach the largest number that is counted. */
+enum { STREAM_PART_RECORDS = 100 };
 
 /* HTTP/2 over TLS 1.3: a frame of 9 bytes that holds nothing (RFC 9113, 6.1), in a record of its
  * own with the type and a tag of 16 (RFC 8446, 5.2), ends a stream. */
@@ -148,8 +151,9 @@ static bool has_file(const struct webexchange *tracker, const struct estimator *
 
 static bool is_answer(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    return tracker->answering && tracker->steps >= estimator->answer_steps_min &&
-           tracker->active_ms / 1e3 >= estimator->answer_s_min &&
+    return tracker->answering &&
+           (tracker->streamed || (tracker->steps >= estimator->answer_steps_min &&
+                                  tracker->active_ms / 1e3 >= estimator->answer_s_min)) &&
            (double)tracker->answer_bytes >= estimator->answer_bytes_min;
 }
 
@@ -158,7 +162,8 @@ static bool is_answer(const struct webexchange *tracker, const struct estimator 
 static bool may_be_sign_of_life(const struct webexchange *tracker,
                                 const struct estimator *estimator)
 {
-    return is_answer(tracker, estimator) && tracker->active_ms / 1e3 < estimator->sign_of_life_s;
+    return is_answer(tracker, estimator) && !tracker->streamed &&
+           tracker->active_ms / 1e3 < estimator->sign_of_life_s;
 }
 
 /* Where ends of answers show: whether it is an answer whose end is yet to come. One that a person
@@ -268,6 +273,7 @@ static void begin_answer(struct webexchange *tracker, const struct estimator *es
     tracker->steps = 0;
     tracker->step_ms = 0;
     tracker->active_ms = 0;
+    tracker->streamed = 0;
     tracker->modal_lead = 0;
     tracker->answering = 1;
 }
@@ -319,12 +325,24 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
 
 /* -- Writes ----------------------------------------------------------------------------------- */
 
+/* Whether the write is of events, as a model makes them that writes faster than pauses show: many
+ * records, and small ones. Those of a page or a file are full, and replies are few. */
+static bool is_of_events(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    double records = tracker->write_records;
+
+    return estimator->stream_records_min > 0 && !tracker->write_is_reply &&
+           records >= estimator->stream_records_min && tracker->write_bytes < UINT16_MAX &&
+           (double)tracker->write_bytes <= records * estimator->stream_record_max;
+}
+
 /* The write is over: it was a step, or none. */
 static bool close_write(struct webexchange *tracker, const struct estimator *estimator,
                         struct exchange_shape *finished)
 {
-    bool is_large =
-        tracker->write_is_cut || (double)tracker->write_bytes > estimator->step_bytes_max;
+    bool of_events = is_of_events(tracker, estimator);
+    bool is_large = !of_events && (tracker->write_is_cut ||
+                                   (double)tracker->write_bytes > estimator->step_bytes_max);
     bool ended = false;
 
     if (!tracker->write_is_open)
@@ -350,6 +368,8 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
     if (!tracker->answering)
         begin_answer(tracker, estimator);
     add_step(tracker, estimator);
+    if (of_events)
+        tracker->streamed = 1;
     if (tracker->write_has_end)
         add_end(tracker);
     return ended;
@@ -386,25 +406,31 @@ static void add_write_time(struct webexchange *tracker, int64_t gap_ns)
     tracker->write_us = write_us < MAX_WRITE_US ? write_us & MAX_WRITE_US : MAX_WRITE_US;
 }
 
+static void begin_write(struct webexchange *tracker, const struct estimator *estimator,
+                        int64_t now_ns)
+{
+    tracker->write_us = 0;
+    tracker->write_bytes = 0;
+    tracker->write_records = 0;
+    tracker->write_has_end = 0;
+    tracker->write_is_big = 0;
+    tracker->write_is_reply = take_reply(tracker, estimator, now_ns);
+    tracker->write_is_open = 1;
+}
+
 static bool server_record(struct webexchange *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
     int64_t gap_ns = now_ns - tracker->last_ns;
     bool ended = false;
 
-    if (gap_ns >= PAUSE_NS)
+    if (gap_ns >= PAUSE_NS ||
+        (tracker->write_records >= STREAM_PART_RECORDS && is_of_events(tracker, estimator)))
         ended = close_write(tracker, estimator, finished);
-    if (!tracker->write_is_open) {
-        tracker->write_us = 0;
-        tracker->write_bytes = 0;
-        tracker->write_records = 0;
-        tracker->write_has_end = 0;
-        tracker->write_is_big = 0;
-        tracker->write_is_reply = take_reply(tracker, estimator, now_ns);
-        tracker->write_is_open = 1;
-    } else {
+    if (tracker->write_is_open)
         add_write_time(tracker, gap_ns);
-    }
+    else
+        begin_write(tracker, estimator, now_ns);
     if (tracker->write_records == 0 || (double)gap_ns >= estimator->event_gap_s * 1e9)
         tracker->write_records =
             (uint8_t)(tracker->write_records + (tracker->write_records < UINT8_MAX));
@@ -527,6 +553,8 @@ bool webexchange_finish(struct webexchange *tracker, const struct estimator *est
 
     if (!close_write(tracker, estimator, finished))
         return end_answer(tracker, estimator, finished);
-    end_answer(tracker, estimator, &none); /* of a single step, so it is none yet */
+    /* The next one, of that write alone, is none yet, unless it holds many events. */
+    if (!is_answer(tracker, estimator))
+        end_answer(tracker, estimator, &none);
     return true;
 }

@@ -10,7 +10,8 @@
 /* The exchanges of web applications. Their pages call, poll and report all the time, so that the
  * answer tells, not the request. What a server sends without a pause is a write; a step is a write
  * that it makes by itself, so not as the reply to a call of the client, and that is small: a model
- * makes its text step by step, and of a page or a file writes are large. Soon after n calls, the
+ * makes its text step by step, and of a page or a file writes are large. One that does so faster
+ * than pauses show fills a write with many records, as small as its events. Soon after n calls, the
  * first n writes are replies.
  *
  * Knows sizes and times only. Life cycle: webexchange_start(), then webexchange_record() for each
@@ -29,7 +30,8 @@ struct webexchange {
     uint32_t burst_bytes;        /* of the client, since the server last went on by itself */
     uint32_t request_bytes;
     uint32_t answer_bytes;
-    uint32_t step_ms : 27;   /* from the answer's begin to its last step */
+    uint32_t step_ms : 26;   /* from the answer's begin to its last step */
+    uint32_t streamed : 1;   /* one of its steps is a write of many events */
     uint32_t ends : 4;       /* of answers since then: HTTP/2, or those that pages report */
     uint32_t in_file : 1;    /* so that it is counted once */
     uint32_t active_ms : 26; /* as step_ms, without what was longer than a rest */
@@ -72,7 +74,8 @@ bool webexchange_record(struct webexchange *tracker, const struct estimator *est
 /* When webexchange_finish() has something to do, if no record comes before. */
 int64_t webexchange_deadline(const struct webexchange *tracker, const struct estimator *estimator);
 
-/* Returns true when there was an exchange, whose shape is then in *finished. */
+/* Returns true when there was an exchange, whose shape is then in *finished. Then its last write
+ * may be another one: the next call tells. */
 bool webexchange_finish(struct webexchange *tracker, const struct estimator *estimator,
                         struct exchange_shape *finished);
 

@@ -21,12 +21,13 @@ export const TEXTS = {
 
 /* Characters per token. o200k and Mistral: French prose measured on five texts, English legal prose with o200k; the
  * middle of what recorded streams of the services show elsewhere (api_streams.csv: text bytes over billed tokens).
- * Gemini's, and code, are assumed (grade E). */
+ * Gemini's, DeepSeek's, and code, are assumed (grade E). */
 const TOKENIZERS = {
     o200k: { fr: 4.5, en: 4.8, code: 3.6, json: 3.6 },
     claude: { fr: 3.4, en: 3.7, code: 3.0, json: 3.0 },
     mistral: { fr: 3.5, en: 3.9, code: 3.0, json: 3.0 },
     gemini: { fr: 4.1, en: 4.3, code: 3.3, json: 3.3 },
+    deepseek: { fr: 3.8, en: 4.5, code: 3.5, json: 3.5 },
 };
 
 const hash = (word) => new Chance(word.trim().toLowerCase());

@@ -12,6 +12,7 @@ const NAMES = {
     'chatgpt-web': ['chatgpt.com', 'ab.chatgpt.com', 'ws.chatgpt.com', 'files.oaiusercontent.com', 'sdmntprwestus.oaiusercontent.com'],
     'claude-web': ['claude.ai'],
     'gemini-web': ['gemini.google.com', 'lh3.googleusercontent.com'], 'copilot-web': ['copilot.microsoft.com'],
+    'mistral-web': ['chat.mistral.ai'], 'deepseek-web': ['chat.deepseek.com'],
 };
 
 function launch(transport, where) {

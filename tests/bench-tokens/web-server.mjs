@@ -3,14 +3,14 @@
  * lib-truth.mjs; event "transfer" is a file, a picture or sound (modality, bytes_in, bytes_out); "person" says whose a
  * connection is. Of others, only WebSockets stand in it; pages, polls and beacons do not.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { answer, Chance, countTokens, statistics } from './lib-text.mjs';
 import { now, TruthLog } from './lib-truth.mjs';
-import { chatgpt, claude, copilot, gemini, imaging, speech } from './web-streams.mjs';
+import { chatgpt, claude, copilot, deepseek, gemini, imaging, lechat, speech } from './web-streams.mjs';
 import { accept } from './web-socket.mjs';
 
 const [certificates, truth, ...addresses] = process.argv.slice(2);
@@ -29,9 +29,11 @@ const HOSTS = {
     'claude.ai': { service: 'claude-web', prompt: '/api/completion', stream: claude, tokenizer: 'claude', encoding: 'gzip' },
     'gemini.google.com': { service: 'gemini-web', prompt: '/_/BardChatUi/data/StreamGenerate', stream: gemini, tokenizer: 'gemini', encoding: 'gzip' },
     'copilot.microsoft.com': { service: 'copilot-web', stream: copilot, tokenizer: 'o200k' },
+    'chat.mistral.ai': { service: 'mistral-web', prompt: '/api/chat', stream: lechat, tokenizer: 'mistral' },
+    'chat.deepseek.com': { service: 'deepseek-web', prompt: '/api/v0/chat/completion', stream: deepseek, tokenizer: 'deepseek' },
 };
 
-const contexts = new Map(Object.entries(HOSTS).map(([name, { certificate = name }]) => [name, createSecureContext({
+const contexts = new Map(Object.entries(HOSTS).filter(([name, { certificate = name }]) => existsSync(`${certificates}/${certificate}.pem`)).map(([name, { certificate = name }]) => [name, createSecureContext({
     cert: readFileSync(`${certificates}/${certificate}.pem`), key: readFileSync(`${certificates}/${certificate}.key`),
 })]));
 /* Who asks: of the proxy's requests, what it says of its own clients (as in lib-server.mjs). */

@@ -120,6 +120,49 @@ export async function* copilot(chance, pieces) {
     yield { wait: 5, data: frame({ event: 'done', messageId }), tokens: 0 };
 }
 
+/* Le Chat: a line for each change of the message, in clear, which tells its identifier and where the text goes, 171 B
+ * without it. The format and how much text is in a line are those of two recorded answers that are public (2025-11 and
+ * 2026-01; sizes only were taken): 55 letters in ten lines ("plain"), 55 in seven of a "flash" answer, whose reasoning
+ * before it, with its times in each line, had 121 letters in five, written within 20 ms. Rates of plain ones are a guess. */
+export async function* lechat(chance, pieces, { regime = 'plain' } = {}) {
+    const messageId = chance.uuid();
+    const contextId = chance.uuid();
+    const line = (patches, id = messageId) => `15:${JSON.stringify({ json: { type: 'message', messageId: id, messageVersion: 0, patches } })}\n`;
+    const set = (path, value, id) => line([{ op: 'replace', path, value }], id);
+    const flash = regime === 'flash';
+    const thinks = flash && chance.unit() < 0.5 ? Math.floor(pieces.length * chance.unit() * 0.6) : 0;
+    const context = () => ({ type: 'reasoning', contextId, startTime: Date.now(), endTime: Date.now() });
+    const append = (part, value, more = []) => line([{ op: 'append', path: `/contentChunks/${part}/text`, value }, ...more]);
+    const text = (some, thinking) => append(thinking || thinks === 0 ? 0 : 1, some.join(''),
+        thinking ? [{ op: 'replace', path: '/contentChunks/0/_context', value: context() }] : []);
+    yield { wait: chance.between(300, 1900), data: '16:{"json":{"disclaimers":[]}}\n', tokens: 0 };
+    yield { wait: 3, data: set('/', { role: 'assistant', content: '', createdAt: new Date().toISOString(), fields: chance.letters(520) }), tokens: 0 };
+    yield { wait: 1, data: set('/references', []), tokens: 0 };
+    yield { wait: 3, data: set('/contentChunks', [{ type: 'text', text: '', _context: null }]), tokens: 0 };
+    yield { wait: 4, data: set('/moderationCategory', 'safe', chance.uuid()), tokens: 0 };
+    for (let i = 0; i < pieces.length;) {
+        const thinking = i < thinks;
+        const some = pieces.slice(i, Math.min(i + (flash ? chance.between(1, thinking ? 10 : 4) : chance.between(1, 2)), thinking ? thinks : pieces.length));
+        yield { wait: flash ? chance.between(0, 5) : around(chance, 8, 48), data: text(some, thinking), tokens: some.length };
+        i += some.length;
+    }
+    yield { wait: 20, data: `${set('/generationStatus', 'success')}8:null\n`, tokens: 0 };
+}
+
+/* DeepSeek's chat: server-sent events of 16 B and one token each, but for the first and last, as in public recordings
+ * (2025-11 to 2026-08; sizes only were taken), one of which tells its times: 95 events in 2.9 s. */
+export async function* deepseek(chance, pieces) {
+    const named = (name, data) => `event: ${name}\n${event(data)}`;
+    const session = () => named('update_session', { updated_at: Date.now() / 1000 });
+    yield { wait: chance.between(300, 1800), data: named('ready', { request_message_id: 1, response_message_id: 2 }) + session(), tokens: 0 };
+    yield { wait: 3, data: event({ v: { response: { message_id: 2, parent_id: 1, role: 'ASSISTANT', fields: chance.letters(360), fragments: [] } } }), tokens: 0 };
+    for (let i = 0; i < pieces.length; i++)
+        yield { wait: around(chance, 6, 54), data: event(i === 0 ? { v: pieces[i], p: 'response/fragments/-1/content', o: 'APPEND' } : { v: pieces[i] }), tokens: 1 };
+    yield { wait: 20, data: event({ v: [{ v: 'FINISHED', p: 'status' }, { v: chance.below(4000), p: 'accumulated_token_usage' }], p: 'response', o: 'BATCH' }), tokens: 0 };
+    yield { wait: 5, data: named('finish', {}) + session(), tokens: 0 };
+    yield { wait: chance.between(200, 900), data: named('title', { content: chance.letters(32) }) + named('close', { click_behavior: 'none', auto_resume: false }), tokens: 0 };
+}
+
 /* While an image is made: a few words of progress. */
 export async function* imaging(chance, service) {
     yield* { 'chatgpt-web': chatgpt, 'gemini-web': gemini, 'copilot-web': copilot }[service](chance, []);

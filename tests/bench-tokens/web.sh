@@ -1,10 +1,15 @@
 #!/bin/sh
-# web.sh DIRECTORY: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
-# WebSocket and HTTP/3. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
+# web.sh DIRECTORY [usual|more]: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
+# WebSocket and HTTP/3: ChatGPT, claude.ai, Gemini and Copilot, or Le Chat and DeepSeek. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
 # BENCH_SEED, BENCH_WEB_SECONDS and BENCH_WEB_PEOPLE (per application and transport) make the scenario.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
-[ $# -eq 1 ] || { echo "usage: web.sh DIRECTORY" >&2; exit 2; }
+applications=${2:-usual}
+case $#$applications in 1usual | 2usual | 2more) ;; *)
+    echo "usage: web.sh DIRECTORY [usual|more]" >&2
+    exit 2
+    ;;
+esac
 IAGMETER_NETNS_PREFIX=${IAGMETER_NETNS_PREFIX:-iagt-}web- # beside the bench of the APIs
 . "$(dirname "$0")/lib.sh"
 for program in chromium caddy; do
@@ -15,28 +20,40 @@ directory=$(cd "$1" && pwd)
 temporary=$(mktemp -d) # profiles of the browsers
 trap 'rm -rf "$temporary"' EXIT
 live_temporary=$temporary
-live_start "$directory" gemini.google.com copilot.microsoft.com files.oaiusercontent.com lh3.googleusercontent.com \
-    sdmntprwestus.oaiusercontent.com
-# One for each application and transport. Those from 220 on belong to the proxy that speaks QUIC.
-for host in 210 211 212 213 220 221 222; do
-    ip -n "$bench_server" address add "203.0.113.$host/24" dev wan
+# The first addresses are of applications over HTTP/2, those from 220 on belong to the proxy that speaks QUIC.
+if [ "$applications" = usual ]; then
+    names="gemini.google.com copilot.microsoft.com files.oaiusercontent.com lh3.googleusercontent.com
+        sdmntprwestus.oaiusercontent.com"
+    known="chatgpt.com claude.ai"
+    addresses="203.0.113.210 203.0.113.211 203.0.113.212 203.0.113.213"
+    quic="chatgpt.com=203.0.113.220 files.oaiusercontent.com=203.0.113.220 sdmntprwestus.oaiusercontent.com=203.0.113.220
+        claude.ai=203.0.113.221 gemini.google.com=203.0.113.222 lh3.googleusercontent.com=203.0.113.222"
+    places="h2:chatgpt-web=203.0.113.210 h2:claude-web=203.0.113.211 h2:gemini-web=203.0.113.212 h2:copilot-web=203.0.113.213
+        h3:chatgpt-web=203.0.113.220 h3:claude-web=203.0.113.221 h3:gemini-web=203.0.113.222"
+else
+    names="chat.deepseek.com"
+    known="chat.mistral.ai"
+    addresses="203.0.113.214 203.0.113.215"
+    quic="chat.mistral.ai=203.0.113.224 chat.deepseek.com=203.0.113.225"
+    places="h2:mistral-web=203.0.113.214 h2:deepseek-web=203.0.113.215 h3:mistral-web=203.0.113.224 h3:deepseek-web=203.0.113.225"
+fi
+# shellcheck disable=SC2086
+live_start "$directory" $names
+for address in $addresses $(printf '%s\n' $quic | sed 's/.*=//' | sort -u); do
+    ip -n "$bench_server" address add "$address/24" dev wan
 done
 spki=
-for name in chatgpt.com claude.ai gemini.google.com copilot.microsoft.com files.oaiusercontent.com lh3.googleusercontent.com \
-    sdmntprwestus.oaiusercontent.com; do
+for name in $known $names; do
     digest=$(openssl x509 -in "$live/certificates/$name.pem" -noout -pubkey |
         openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64)
     spki=$spki${spki:+,}$digest
 done
-live_servers node "$live_here/web-server.mjs" "$live/certificates" "$live/truth.jsonl" \
-    203.0.113.210 203.0.113.211 203.0.113.212 203.0.113.213
-live_servers "$live_here/web-proxy.sh" "$live/certificates" "$temporary" \
-    chatgpt.com=203.0.113.220 files.oaiusercontent.com=203.0.113.220 sdmntprwestus.oaiusercontent.com=203.0.113.220 \
-    claude.ai=203.0.113.221 \
-    gemini.google.com=203.0.113.222 lh3.googleusercontent.com=203.0.113.222
+# shellcheck disable=SC2086
+live_servers node "$live_here/web-server.mjs" "$live/certificates" "$live/truth.jsonl" $addresses
+# shellcheck disable=SC2086
+live_servers "$live_here/web-proxy.sh" "$live/certificates" "$temporary" $quic
 live_capture
+# shellcheck disable=SC2086
 live_client env HOME="$temporary" node "$live_here/web-browser.mjs" "$temporary" "${BENCH_SEED:-2026}" \
-    "${BENCH_WEB_SECONDS:-70}" "${BENCH_WEB_PEOPLE:-3}" "$spki" \
-    h2:chatgpt-web=203.0.113.210 h2:claude-web=203.0.113.211 h2:gemini-web=203.0.113.212 h2:copilot-web=203.0.113.213 \
-    h3:chatgpt-web=203.0.113.220 h3:claude-web=203.0.113.221 h3:gemini-web=203.0.113.222
+    "${BENCH_WEB_SECONDS:-70}" "${BENCH_WEB_PEOPLE:-3}" "$spki" $places
 live_stop

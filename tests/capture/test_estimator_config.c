@@ -132,6 +132,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
                  "a.com") " } );\nestimators = { x = { " M3 PAGE
                           "overlap_bytes_min = 9000; overlap_quic_bytes_min = 12000; "
                           "overlap_step_bytes_min = 250; "
+                          "stream_records_min = 12; stream_record_max = 600; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "image_fetch_share = 0.3; end_record_max = 90; "
                           "file_bytes_min = 5000; file_reply_bytes_min = 90; "
@@ -147,6 +148,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->step_bytes_max == 4096 && estimator->answer_steps_min == 3);
     assert_true(estimator->overlap_bytes_min == 9000 && estimator->overlap_quic_bytes_min == 12000);
     assert_true(estimator->overlap_step_bytes_min == 250);
+    assert_true(estimator->stream_records_min == 12 && estimator->stream_record_max == 600);
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
     assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
@@ -258,6 +260,16 @@ static const struct broken broken[] = {
     {M3_WITH("\noverlap_step_bytes_min = 9;"), 5, "overlap_step_bytes_min is used with reply_s"},
     {M3_WITH(PAGE "\noverlap_step_bytes_min = 9;"), 5,
      "overlap_step_bytes_min is used with overlap_bytes_min"},
+    {M3_WITH("\nstream_records_min = 12;"), 5, "stream_records_min is used with reply_s"},
+    {M3_WITH("\nstream_record_max = 600;"), 5, "stream_record_max is used with reply_s"},
+    {M3_WITH(PAGE "\nstream_records_min = 12;"), 5,
+     "stream_records_min is used with stream_record_max"},
+    {M3_WITH(PAGE "\nstream_record_max = 600;"), 5,
+     "stream_record_max is used with stream_records_min"},
+    {M3_WITH(PAGE "stream_record_max = 600;\nstream_records_min = 101;"), 5,
+     "stream_records_min is 101"},
+    {M3_WITH(PAGE "stream_records_min = 12;\nstream_record_max = 651;"), 5,
+     "stream_record_max is 651"},
     {BAD(M3 "reply_s = 0.3; rest_s = 1; answer_steps_min = 3; sign_of_life_s = 0;"), 3,
      "missing key \"step_bytes_max\", which reply_s uses"},
     {BAD(M3 "reply_s = 0.3; step_bytes_max = 4096; answer_steps_min = 3; sign_of_life_s = 0;"), 3,

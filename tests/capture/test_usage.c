@@ -563,6 +563,8 @@ static void serve_files(double image_fetch_s, double file_wait_s, bool elsewhere
         .file_reply_bytes_min = 200,
         .file_pause_s = 0.05,
         .file_wait_s = file_wait_s,
+        .stream_records_min = 12,
+        .stream_record_max = 600,
     };
 
     scene_service(PICTURES, "pictures", "chat.example", &estimator, ROLE_INFERENCE);
@@ -601,6 +603,25 @@ static struct activity ask_and_fetch(unsigned device, const char *name, size_t b
     use(&chat);
     scene_play();
     return only_sum(ONE, PICTURES);
+}
+
+/* The second answer is known to be one when the connection ends, and so is it that the first one
+ * has ended. */
+static void two_answers_may_end_with_their_connection(void **state)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct activity sum;
+
+    (void)state;
+    serve_pictures(10);
+    talk_exchange(&film, &chat, 4000, 21, 100, MILLI);
+    film.clock_ns += 3 * SECOND;
+    talk_exchange(&film, &chat, 4000, 42, 100, MILLI);
+    talk_close(&film, &chat);
+    scene_play();
+    sum = only_sum(ONE, PICTURES);
+    assert_triple(sum.requests, 2, 2, 2);
+    assert_triple(sum.tokens_out, 31.5, 63, 126);
 }
 
 static void an_image_is_fetched_after_the_answer_that_tells_of_it(void **state)
@@ -774,6 +795,7 @@ int main(void)
         TEST(an_answer_to_what_was_not_captured_is_text),
         TEST(what_is_no_acknowledgement_is_not_read_as_one),
         TEST(a_lost_record_is_no_frame),
+        TEST(two_answers_may_end_with_their_connection),
         TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
         TEST(other_fetches_are_no_images_of_an_answer),
         TEST(an_image_may_be_fetched_unseen),

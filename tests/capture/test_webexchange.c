@@ -61,7 +61,8 @@ static void record(int64_t now_ns, bool from_client, uint32_t size)
 
 static void close_at_end(void)
 {
-    finished += webexchange_finish(&tracker, rule, &shapes[finished]);
+    while (webexchange_finish(&tracker, rule, &shapes[finished]))
+        finished++;
     assert_false(webexchange_is_open(&tracker));
 }
 
@@ -129,6 +130,91 @@ static void steps_make_the_answer(void **state)
         close_at_end();
         assert_int_equal(finished, cases[i].answers);
     }
+}
+
+static struct estimator fast_page(void)
+{
+    struct estimator fast = page;
+
+    fast.stream_records_min = 12;
+    fast.stream_record_max = 600;
+    return fast;
+}
+
+/* Of a model that writes faster than pauses show, a write has many records, as small as events;
+ * those of a page or a file are full, and replies few. */
+static void many_small_records_at_once_are_an_answer(void **state)
+{
+    static const struct {
+        unsigned records;
+        uint32_t size;
+        bool is_quic;
+        unsigned answers;
+    } cases[] = {{12, 100, false, 1},  {11, 100, false, 0},  {12, 600, false, 1},
+                 {12, 601, false, 0},  {400, 200, false, 1}, {400, 600, false, 1},
+                 {400, 601, false, 0}, {60, 1400, false, 0}, {400, 1400, false, 0},
+                 {400, 200, true, 1},  {400, 1300, true, 0}};
+    struct estimator fast = fast_page();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&fast, cases[i].is_quic);
+        client(0, 4000);
+        stream(S, MS, cases[i].records, cases[i].size);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+        if (!finished)
+            continue;
+        assert_int_equal(shapes[0].answer_records, cases[i].records);
+        assert_int_equal(shapes[0].answer_bytes, cases[i].records * cases[i].size);
+        assert_int_equal(shapes[0].modal_bytes, cases[i].size);
+        assert_int_equal(shapes[0].requests, 1);
+    }
+}
+
+/* Without the rule, and of what was asked for just before, they are none. */
+static void many_records_may_be_replies(void **state)
+{
+    struct estimator fast = fast_page();
+
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 0);
+    start_over(&fast, false);
+    client(0, 4000);
+    client(S, 200);
+    stream(S + 299 * MS, MS, 40, 100);
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* It is no sign of life: who sends less than a page may report has asked again. */
+static void a_fast_answer_has_ended(void **state)
+{
+    struct estimator fast = fast_page();
+
+    (void)state;
+    start_over(&fast, false);
+    client(0, 4000);
+    stream(S, MS, 150, 200);
+    client(4 * S, 4000);
+    stream(5 * S, MS, 30, 250);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].answer_bytes, 150 * 200);
+    assert_int_equal(shapes[1].answer_bytes, 30 * 250);
+    assert_int_equal(shapes[1].request_bytes, 4000);
+    /* the next one is slow, and judged as such */
+    start_over(&fast, false);
+    client(0, 4000);
+    stream(S, MS, 150, 200);
+    client(4 * S, 4000);
+    stream(5 * S, 100 * MS, 2, 250);
+    close_at_end();
+    assert_int_equal(finished, 1);
 }
 
 static void small_records_are_neither_calls_nor_steps(void **state)
@@ -1116,6 +1202,9 @@ int main(void)
         cmocka_unit_test(only_reply_s_makes_an_estimator_of_pages),
         cmocka_unit_test(a_question_and_its_answer),
         cmocka_unit_test(steps_make_the_answer),
+        cmocka_unit_test(many_small_records_at_once_are_an_answer),
+        cmocka_unit_test(many_records_may_be_replies),
+        cmocka_unit_test(a_fast_answer_has_ended),
         cmocka_unit_test(small_records_are_neither_calls_nor_steps),
         cmocka_unit_test(replies_to_calls_are_no_steps),
         cmocka_unit_test(when_each_call_has_its_reply_the_rest_are_steps),

@@ -51,12 +51,12 @@ async function icons(host, count) {
 }
 
 /* Reads the answer to the end, or stops it after STOP ms; calls BEGUN once it has begun. */
-async function post(path, body, stop, begun = () => {}) {
+async function post(path, body, stop, begun = () => {}, headers = {}) {
     const controller = new AbortController();
     if (stop) setTimeout(() => controller.abort(), stop);
     try {
         const response = await fetch(path, {
-            method: 'POST', signal: controller.signal, body: JSON.stringify(body), headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+            method: 'POST', signal: controller.signal, body: JSON.stringify(body), headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
         });
         const reader = response.body.getReader();
         await reader.read();
@@ -223,7 +223,63 @@ const copilot = {
     every: [10000, 25000],
 };
 
-const app = { 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
+/* Le Chat. What a prompt calls, and how much it says, are of one recorded session that is public (2026-01): the first makes the
+ * conversation, with its text (650 B of JSON), and its answer is asked for in 312 B; later ones say both in one. Reports of 3.3 kB were
+ * recorded of the provider's console; whether each page makes them is not known: every other one does here. */
+const mistral = {
+    report: () => (plan.seed % 2 ? call('/api/event', { up: between(3200, 3500), down: 40 }) : undefined),
+    async load() {
+        await Promise.all([assets('/_next/static', between(1.5e6, 3e6)), call('/api/trpc/user.session?batch=1', { down: between(4000, 9000) }),
+            call('/api/trpc/chat.list?batch=1', { down: between(5000, 20000) })]);
+        await this.report();
+    },
+    idle: () => call('/api/trpc/chat.list?batch=1', { down: between(5000, 20000) }),
+    async before(step) {
+        this.report();
+        if (this.chat) return;
+        await call('/api/trpc/message.newChat?batch=1', { up: 560 + step.text.length, down: between(1400, 1800), wait: between(100, 250) });
+    },
+    async prompt(step) {
+        const more = this.chat ? { messageId: uuid(), features: letters(90), integrations: [], libraries: [] } : {};
+        this.chat ??= uuid();
+        await post('/api/chat', {
+            chatId: this.chat, mode: 'start', disabledFeatures: [], clientPromptData: { currentDate: '2026-01-12', userTimezone: 'T+01:00 (Europe/Paris)' },
+            stableAnonymousIdentifier: letters(6), flags: letters(60), prompt: step.text, bench: step.bench, ...more,
+        }, step.stop);
+    },
+    async after() {
+        this.report();
+        await call('/api/trpc/chat.title?batch=1', { up: 150, down: between(250, 400), wait: between(100, 900) });
+    },
+    upload: (bytes) => call('/api/trpc/file.upload?modality=upload', { up: bytes }),
+    every: [20000, 45000],
+};
+
+/* DeepSeek: before each prompt a proof of work, which the browser answers in a header. Sizes after public clients (D). */
+const deepseek = {
+    async load() {
+        await Promise.all([assets('/static', between(1e6, 2e6)), call('/api/v0/users/current', { down: 1500 }),
+            call('/api/v0/chat_session/fetch_page', { down: between(3000, 15000) })]);
+    },
+    idle: () => call('/api/v0/client/settings', { down: between(500, 2500) }),
+    async before() {
+        if (!this.session) await call('/api/v0/chat_session/create', { up: 21, down: 420, wait: between(50, 200) });
+        this.session ??= uuid();
+        await call('/api/v0/chat/create_pow_challenge', { up: 43, down: 520, wait: between(40, 150) });
+        await sleep(between(40, 400));
+    },
+    async prompt(step) {
+        await post('/api/v0/chat/completion', {
+            chat_session_id: this.session, parent_message_id: null, prompt: step.text, bench: step.bench, ref_file_ids: [], thinking_enabled: false,
+            search_enabled: false, client_stream_id: letters(25),
+        }, step.stop, () => {}, { 'x-ds-pow-response': letters(380) });
+    },
+    after: () => (unit() < 0.5 ? call('/api/v0/chat_session/fetch_page', { down: between(3000, 15000) }) : undefined),
+    upload: (bytes) => call('/api/v0/file/upload_file?modality=upload', { up: bytes }),
+    every: [30000, 60000],
+};
+
+const app = { 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
 
 /* A few words by hand, the rest is pasted. */
 async function type(text) {
@@ -240,7 +296,7 @@ const steps = {
     wait: (step) => sleep(step.ms),
     async prompt(step) {
         if (!step.again) await type(step.text);
-        await app.before();
+        await app.before(step);
         await app.prompt(step);
         if (step.image) await app.image(step.image);
         await app.after();

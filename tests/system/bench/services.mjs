@@ -4,7 +4,7 @@
  * The plaintext of the APIs is public, so their events are theirs, field by field. The plaintext of
  * the web applications is not: only the sizes and the rhythm of their records were recorded, and each
  * function says what it imitates. SPDX-License-Identifier: GPL-3.0-or-later */
-import { createGzip, createBrotliCompress, constants } from 'node:zlib';
+import { createGzip, constants } from 'node:zlib';
 
 const now = () => Math.floor(Date.now() / 1000);
 const event = (data) => `data: ${JSON.stringify(data)}\n\n`;
@@ -129,16 +129,21 @@ function claudeWebStream(chance, pieces, body) {
     return compressed(createGzip(), constants.Z_SYNC_FLUSH, texts());
 }
 
-/* Le Chat: its stream was never recorded; numbered patches, compressed, are a guess. */
-function mistralWebStream(chance, pieces) {
-    async function* texts() {
-        yield [chance.between(300, 700), `15:${JSON.stringify({ type: 'message', messageId: chance.uuid() })}\n`];
-        for (let i = 0; i < pieces.length; i += 3) {
-            const patches = [{ op: 'append', path: '/contentChunks/0/text', value: pieces.slice(i, i + 3).join('') }];
-            yield [chance.between(40, 70), `15:${JSON.stringify({ json: { type: 'message-patch', patches } })}\n`];
-        }
+/* Le Chat: a line for each change of the message, in clear, as in two recordings that are public (2025-11, 2026-01); one or
+ * two tokens in each. The rhythm is a guess. */
+async function* mistralWebStream(chance, pieces) {
+    const messageId = chance.uuid();
+    const line = (patch) => `15:${JSON.stringify({ json: { type: 'message', messageId, messageVersion: 0, patches: [patch] } })}\n`;
+    const set = (path, value) => line({ op: 'replace', path, value });
+    yield [chance.between(300, 700), '16:{"json":{"disclaimers":[]}}\n'];
+    yield [3, set('/', { role: 'assistant', content: '', createdAt: new Date().toISOString(), fields: chance.letters(520) })];
+    yield [3, set('/contentChunks', [{ type: 'text', text: '', _context: null }])];
+    for (let i = 0; i < pieces.length;) {
+        const some = pieces.slice(i, i + chance.between(1, 2));
+        yield [chance.between(12, 40), line({ op: 'append', path: '/contentChunks/0/text', value: some.join('') })];
+        i += some.length;
     }
-    return compressed(createBrotliCompress(), constants.BROTLI_OPERATION_FLUSH, texts());
+    yield [20, `${set('/generationStatus', 'success')}8:null\n`];
 }
 
 /* ChatGPT web: 3 to 8 records a second, of 268 to 324 bytes by steps of 8 in the recording. What is
@@ -181,7 +186,7 @@ export const services = {
     'api.anthropic.com': { id: 'anthropic-api', path: '/v1/messages', stream: anthropicStream },
     'albert.api.etalab.gouv.fr': { id: 'albert-api', path: completions, stream: albertStream },
     'claude.ai': { id: 'claude-web', path: '/api/completion', stream: claudeWebStream, encoding: 'gzip' },
-    'chat.mistral.ai': { id: 'mistral-web', path: '/api/chat', stream: mistralWebStream, encoding: 'br' },
+    'chat.mistral.ai': { id: 'mistral-web', path: '/api/chat', stream: mistralWebStream },
     'chatgpt.com': { id: 'chatgpt-web', path: '/backend-api/f/conversation', stream: chatgptWebStream },
     // Same certificate and address as chatgpt.com, and no inference: to be told apart by its name.
     'ab.chatgpt.com': { certificate: 'chatgpt.com' },
