@@ -19,10 +19,11 @@ static const char *const category_names[] = {"ai", "doh"};
 struct counts {
     unsigned long lines; /* that hold something */
     unsigned long taken;
-    unsigned long taken_addresses; /* those of them that are no names */
+    unsigned long addresses;       /* of the lines, those that hold no name; */
+    unsigned long taken_addresses; /* so many of them were taken */
     unsigned long known;
     unsigned long repeated;
-    unsigned long addresses; /* left out */
+    unsigned long other_addresses; /* of no resolver: left out */
     unsigned long pages;
     unsigned long wrong;
 };
@@ -139,8 +140,9 @@ static void take_address(struct import *import, const struct line *line, const c
     struct counts *counts = &import->counts[line->category];
     const char *problem;
 
+    counts->addresses++;
     if (line->category != CATEGORY_DOH) {
-        counts->addresses++;
+        counts->other_addresses++;
     } else if (catalogue_is_resolver_address(import->known, address)) {
         counts->known++;
     } else {
@@ -378,10 +380,14 @@ static void write_heading(const struct import *import, FILE *stream)
         "and lines\n"
         "# without a name are left out.\n",
         date);
-    for (int i = 0; i < CATEGORY_COUNT; i++)
-        if (import->counts[i].lines > 0)
-            fprintf(stream, "# %s: %lu of %lu names.\n", category_names[i], import->counts[i].taken,
-                    import->counts[i].lines);
+    for (int i = 0; i < CATEGORY_COUNT; i++) {
+        const struct counts *counts = &import->counts[i];
+
+        if (counts->lines > 0)
+            fprintf(stream, "# %s: %lu of %lu names, %lu of %lu addresses.\n", category_names[i],
+                    counts->taken - counts->taken_addresses, counts->lines - counts->addresses,
+                    counts->taken_addresses, counts->addresses);
+    }
 }
 
 /* The country and the hosting of many operators are unknown: ZZ is for users to assign
@@ -452,9 +458,11 @@ void import_print(const struct import *import, FILE *stream)
                     category_names[i]);
         else
             fprintf(stream,
-                    "%s: %lu names, of which %lu imported, %lu known already, %lu repeated, %lu "
-                    "addresses of no resolver, %lu pages of a host, %lu wrong\n",
-                    category_names[i], counts->lines, counts->taken, counts->known,
-                    counts->repeated, counts->addresses, counts->pages, counts->wrong);
+                    "%s: %lu names and %lu addresses, of which %lu and %lu imported, %lu known "
+                    "already, %lu repeated, %lu addresses of no resolver, %lu pages of a host, %lu "
+                    "wrong\n",
+                    category_names[i], counts->lines - counts->addresses, counts->addresses,
+                    counts->taken - counts->taken_addresses, counts->taken_addresses, counts->known,
+                    counts->repeated, counts->other_addresses, counts->pages, counts->wrong);
     }
 }

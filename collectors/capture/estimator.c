@@ -13,22 +13,11 @@ enum { STREAMED_STEPS_MIN = 2 };
  * (RFC 9000, 14), and so are records that some fronts make of it at first, for a segment each.
  * Events of a fast stream come without pauses, too, but are smaller. */
 enum { FULL_DATAGRAM_BYTES = 1000 };
-/* Records for a segment each: 1369 B in the published patch of a front (dyn_rec_size_lo), 1400 or
- * so with others; two events joined, with padding, are smaller. */
-enum { SEGMENT_BYTES_MIN = 1300 };
 /* Events that are joined in a record, at most, though it was waited for. */
 #define APART_EVENTS 2
 /* Others, of what is sent whole: two of the handshake, after which a request may be answered on a
  * new connection, that of the headers, and the last. */
 enum { OTHER_DATAGRAMS = 4 };
-/* Of data that begin in small records, full ones are at least a fourth (E, our bench). */
-enum { BULK_SHARE = 4 };
-/* What comes in fewer may come at once, the end of one and the beginning of the next: then it is no
- * sound. */
-enum { SOUND_HALF_SECONDS_MIN = 3 };
-/* More events are not joined in each record, in the mean, at any pace (E, our bench at 20 times the
- * usual one). */
-enum { JOINED_BYTES_MAX = 2000 };
 
 static double not_negative(double value)
 {
@@ -322,9 +311,9 @@ static bool is_of_events(const struct exchange_shape *shape)
 
 /* All records but those that have others fill a segment each: some fronts begin so what is sent
  * whole. Of events that are joined, as many as leave at once, fewer have one size. */
-static bool is_of_segments(const struct exchange_shape *shape)
+static bool is_of_segments(const struct estimator *estimator, const struct exchange_shape *shape)
 {
-    return shape->modal_bytes >= SEGMENT_BYTES_MIN &&
+    return shape->modal_bytes >= estimator->segment_record_min &&
            shape->answer_records <= shape->modal_lead + 2 * OTHER_DATAGRAMS;
 }
 
@@ -334,8 +323,8 @@ static bool may_be_joined(const struct estimator *estimator, const struct exchan
 {
     return estimator->method == METHOD_M1 && shape->http != EXCHANGE_HTTP_3 &&
            shape->answer_records > estimator->whole_records_max * requests_of(shape) &&
-           !is_of_segments(shape) &&
-           !fills_records(shape, (double)shape->answer_bytes, JOINED_BYTES_MAX);
+           !is_of_segments(estimator, shape) &&
+           !fills_records(shape, (double)shape->answer_bytes, estimator->joined_record_max);
 }
 
 /* Of answers that as text would have been too fast: may_be_data() holds of each, and makes the low
@@ -373,7 +362,7 @@ static bool is_sound(const struct estimator *estimator, const struct exchange_sh
     return estimator->audio_record_min > 0 && requests_of(shape) <= 1 &&
            may_be_data(estimator, shape) &&
            fills_records(shape, (double)shape->answer_bytes, estimator->audio_record_min) &&
-           shape->half_seconds >= SOUND_HALF_SECONDS_MIN &&
+           shape->half_seconds >= estimator->audio_slots_min &&
            (double)shape->answer_bytes <= estimator->audio_bytes_per_s_max * seconds;
 }
 
@@ -476,7 +465,7 @@ static struct estimator estimator_for(const struct estimator *estimator,
 static bool has_fast_bulk(const struct estimator *estimator, const struct exchange_shape *shape)
 {
     return (requests_of(shape) > 1 || !is_of_events(shape)) &&
-           BULK_SHARE * shape->bulk_bytes > shape->answer_bytes &&
+           (double)shape->bulk_bytes > estimator->bulk_share_min * (double)shape->answer_bytes &&
            is_too_fast(estimator, shape, (double)shape->bulk_bytes);
 }
 

@@ -160,7 +160,8 @@ struct estimator {
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
                                 * that is none, but says that there is none; */
-    double refusal_s_max;      /* nor is one that came within that of its request */
+    double refusal_head_bytes_max; /* if no more came before that record; */
+    double refusal_s_max;          /* nor is one that came within that of its request */
     double whole_pause_s; /* M1, M2: what is written at last, after that, may be text sent whole */
     double at_once_gap_s; /* HTTP/2 and HTTP/3: who asks again before the server was silent for
                            * that long is answered together with what was asked before */
@@ -193,6 +194,11 @@ struct estimator {
      * were it text, and fills its records, is data (lists of embeddings); 0: none is known */
     double data_bytes_min;
     double data_tokens_per_second_min;
+    double segment_record_min; /* M1: records of one size, which have so much, fill a segment each:
+                                * no events; */
+    double joined_record_max;  /* nor are those that have more in the mean */
+    double bulk_share_min;     /* of data in an answer that is not all of them, records of at least
+                                * bulk_record_min are more than that */
     double image_fetch_s; /* web applications: who fetches one within that of an answer's end has
                            * had it made; */
     double image_fetch_share; /* things that are fetched at once have such a share of one each */
@@ -204,8 +210,9 @@ struct estimator {
     struct triple images_per_request; /* METHOD_NONE: prior, for an answer that holds none */
     struct triple audio_bytes_per_s;  /* METHOD_NONE: the answer is sound */
     double audio_record_min;          /* M1: such an answer is, if its records have so much in the
-                                       * mean, over seconds, */
-    double audio_bytes_per_s_max;     /* and not more in each */
+                                       * mean, */
+    double audio_slots_min;           /* in so many half-seconds, */
+    double audio_bytes_per_s_max;     /* and not more in a second */
     double upload_or_text_bytes_min;  /* a request of that size may carry a file */
 
     int input_method;                 /* enum input_method */

@@ -16,6 +16,15 @@ static const char *const method_names[] = {"none", "M1", "M2", "M3", "M4", "M5",
 static const char *const grade_names[] = {"-", "A", "B", "C", "D", "E", NULL};
 static const char *const input_names[] = {"prior", "body", NULL};
 
+/* Of those that do not state them, as the sample configuration says. */
+static const struct estimator_draft defaults = {
+    .estimator = {.refusal_head_bytes_max = 2900,
+                  .segment_record_min = 1300,
+                  .joined_record_max = 2000,
+                  .bulk_share_min = 0.25,
+                  .audio_slots_min = 3},
+};
+
 #define MEMBER(name) offsetof(struct estimator_draft, estimator.name)
 
 /* A largest value is there to catch a wrong unit, not to be reached. */
@@ -51,6 +60,8 @@ static const struct confread_key estimator_keys[] = {
     {"end_record_max", CONFREAD_DOUBLE, false, 26, 16384, MEMBER(end_record_max), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
+    {"refusal_head_bytes_max", CONFREAD_DOUBLE, false, 0, 65000, MEMBER(refusal_head_bytes_max), 0,
+     NULL},
     {"refusal_s_max", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(refusal_s_max), 0, NULL},
     {"whole_pause_s", CONFREAD_DOUBLE, false, 0.01, 60, MEMBER(whole_pause_s), 0, NULL},
     {"at_once_gap_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(at_once_gap_s), 0, NULL},
@@ -101,6 +112,9 @@ static const struct confread_key estimator_keys[] = {
     {"data_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e6, MEMBER(data_bytes_min), 0, NULL},
     {"data_tokens_per_second_min", CONFREAD_DOUBLE, false, 10, 1e6,
      MEMBER(data_tokens_per_second_min), 0, NULL},
+    {"segment_record_min", CONFREAD_DOUBLE, false, 100, 16384, MEMBER(segment_record_min), 0, NULL},
+    {"joined_record_max", CONFREAD_DOUBLE, false, 100, 16384, MEMBER(joined_record_max), 0, NULL},
+    {"bulk_share_min", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(bulk_share_min), 0, NULL},
     {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
     {"image_fetch_share", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(image_fetch_share), 0, NULL},
     {"file_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(file_bytes_min), 0, NULL},
@@ -111,6 +125,8 @@ static const struct confread_key estimator_keys[] = {
     {"images_per_request", CONFREAD_TRIPLE, false, 0, 100, MEMBER(images_per_request), 0, NULL},
     {"audio_bytes_per_s", CONFREAD_TRIPLE, false, 100, 1e6, MEMBER(audio_bytes_per_s), 0, NULL},
     {"audio_record_min", CONFREAD_DOUBLE, false, 1000, 16384, MEMBER(audio_record_min), 0, NULL},
+    {"audio_slots_min", CONFREAD_DOUBLE, false, 1, ESTIMATOR_MAX_SLOTS, MEMBER(audio_slots_min), 0,
+     NULL},
     {"audio_bytes_per_s_max", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(audio_bytes_per_s_max), 0,
      NULL},
     {"upload_or_text_bytes_min", CONFREAD_DOUBLE, false, 1e4, 1e9, MEMBER(upload_or_text_bytes_min),
@@ -318,6 +334,7 @@ static const struct parameter_use shapes[] = {
     {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},
     {"regimes_are_all", BIT(METHOD_M5)},
     {"refusal_record_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"refusal_head_bytes_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"refusal_s_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_tokens_per_second_max", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"step_tokens_max", BIT(METHOD_M1)},
@@ -335,7 +352,11 @@ static const struct parameter_use shapes[] = {
     {"quic_more_bytes", BIT(METHOD_M2)},
     {"data_bytes_min", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"data_tokens_per_second_min", BIT(METHOD_M1) | BIT(METHOD_M2)},
+    {"segment_record_min", BIT(METHOD_M1)},
+    {"joined_record_max", BIT(METHOD_M1)},
+    {"bulk_share_min", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"audio_record_min", BIT(METHOD_M1)},
+    {"audio_slots_min", BIT(METHOD_M1)},
     {"audio_bytes_per_s_max", BIT(METHOD_M1)},
 };
 
@@ -405,6 +426,26 @@ static bool check_whole(const config_setting_t *group, const struct estimator *e
         return false;
     }
     return valid;
+}
+
+/* Numbers of rules that are not used without others; the last ones are of M1 alone. */
+static bool check_rules(const config_setting_t *group, const struct estimator *estimator,
+                        struct diagnostics *diagnostics)
+{
+    static const struct together pairs[] = {
+        {"refusal_head_bytes_max", "refusal_record_max", false},
+        {"bulk_share_min", "data_bytes_min", false},
+        {"bulk_share_min", "bulk_record_min", false},
+        {"segment_record_min", "data_bytes_min", false},
+        {"joined_record_max", "data_bytes_min", false},
+        {"audio_slots_min", "audio_record_min", false},
+    };
+    size_t of_m1 = 3;
+
+    if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2)
+        return true; /* none may stand there */
+    return check_together(
+        group, pairs, COUNT_OF(pairs) - (estimator->method == METHOD_M1 ? 0 : of_m1), diagnostics);
 }
 
 /* What may be told of some methods' answers, and need not. */
@@ -665,7 +706,7 @@ static bool check_grade(const config_setting_t *group, const struct estimator *e
 static bool read_estimator(const config_setting_t *group, const struct estimator_set *set,
                            struct estimator *out, struct diagnostics *diagnostics)
 {
-    struct estimator_draft draft = {0};
+    struct estimator_draft draft = defaults;
     const char *name = config_setting_name(group);
     bool valid;
 
@@ -685,6 +726,7 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
     valid &= check_units(group, &draft.estimator, diagnostics);
     valid &= check_shape(group, &draft.estimator, diagnostics);
     valid &= check_whole(group, &draft.estimator, diagnostics);
+    valid &= check_rules(group, &draft.estimator, diagnostics);
     valid &= check_web(group, diagnostics);
     valid &= check_bytes(group, &draft.estimator, diagnostics);
     valid &= check_grade(group, &draft.estimator, diagnostics);

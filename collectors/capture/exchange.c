@@ -22,9 +22,6 @@
  * model is so short. */
 #define FRAMES_BYTES_MAX 60
 #define FINISHED_BYTES   53
-/* What comes before the reason of a refusal: headers, and tickets; as much as surrounds a whole
- * answer at most (services.conf, whole_overhead_bytes). */
-#define REFUSAL_HEAD_BYTES 2900
 /* A record that is as full has more of the same body after it, soon. */
 #define FULL_RECORD_BYTES 16000
 /* Until so much of a body was sent, nobody waits (RFC 9113, 6.9.2). */
@@ -420,9 +417,9 @@ static bool came_at_once(const struct exchange_tracker *tracker, const struct es
  * and beside others, an answer. */
 static bool is_refusal(const struct exchange_tracker *tracker, const struct estimator *estimator)
 {
-    bool is_short = tracker->http != EXCHANGE_HTTP_3 &&
-                    tracker->last_record <= estimator->refusal_record_max &&
-                    tracker->answer_bytes - tracker->last_record <= REFUSAL_HEAD_BYTES;
+    bool is_short =
+        tracker->http != EXCHANGE_HTTP_3 && tracker->last_record <= estimator->refusal_record_max &&
+        tracker->answer_bytes - tracker->last_record <= estimator->refusal_head_bytes_max;
 
     return tracker->requests <= 1 && tracker->whole_parts == 0 &&
            tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&

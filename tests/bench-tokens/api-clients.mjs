@@ -42,6 +42,10 @@ const REQUESTS = {
         { ...JSON_BODY, 'user-agent': 'mistral-client-python/1.9.3', authorization: `Bearer ${key('', 32)}` },
         { model: plan.model, messages: [{ role: 'system', content: SYSTEM }, { role: 'user', content: plan.prompt }], stream: plan.stream,
             metadata: { user_id: plan.id }, ...(plan.tool ? { tools: [{ type: 'function', function: SEARCH }] } : {}) }],
+    'compatible-chat': (plan) => ['/v1/chat/completions',
+        { ...JSON_BODY, 'user-agent': 'OpenAI/Python 1.99.9', authorization: `Bearer ${key('tgp_v1_', 43)}`, ...STAINLESS },
+        { messages: [{ role: 'system', content: SYSTEM }, { role: 'user', content: plan.prompt }], model: plan.model, stream: plan.stream, user: plan.id,
+            ...(plan.tool ? { tools: [{ type: 'function', function: SEARCH }] } : {}) }],
     'gemini-stream': (plan) => [`/v1beta/models/${plan.model}:${plan.stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
         { ...JSON_BODY, 'user-agent': 'google-genai-sdk/1.31.0 gl-python/3.11.2', 'x-goog-api-client': 'google-genai-sdk/1.31.0 gl-python/3.11.2', 'x-goog-api-key': key('AIza', 35) },
         { contents: [{ parts: [{ text: plan.prompt }], role: 'user' }], systemInstruction: { parts: [{ text: SYSTEM }], role: 'user' },
@@ -50,10 +54,11 @@ const REQUESTS = {
 const SYSTEM = 'You are the assistant of a public administration. Be brief, factual and polite.';
 
 /* About how many bytes of the body are that part of the answer; a few events more or less do not matter. */
-const BYTES_PER_TOKEN = { 'openai-chat': 302, 'openai-responses': 260, 'anthropic-messages': 42, 'mistral-chat': 222, 'gemini-stream': 13 };
+const BYTES_PER_TOKEN = { 'openai-chat': 302, 'openai-responses': 260, 'anthropic-messages': 42, 'mistral-chat': 222, 'gemini-stream': 13, 'compatible-chat': 300 };
 
 /* What is no text, on the connection of any: with the headers of its host's library. */
-const LIBRARIES = { 'openai-api': 'openai-chat', 'anthropic-api': 'anthropic-messages', 'mistral-api': 'mistral-chat', 'gemini-api': 'gemini-stream' };
+const LIBRARIES = { 'openai-api': 'openai-chat', 'anthropic-api': 'anthropic-messages', 'mistral-api': 'mistral-chat', 'gemini-api': 'gemini-stream',
+    'together-api': 'compatible-chat' };
 
 async function askForMedia(connection, exchange) {
     const { 'content-type': _, ...headers } = REQUESTS[LIBRARIES[exchange.service]]({ ...exchange, prompt: '', model: '' })[1];

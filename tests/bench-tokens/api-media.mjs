@@ -54,6 +54,12 @@ function mistralEmbeddings({ inputs, id }) {
     return `{"id":"${id}","object":"list","data":[${data.join(',')}],"model":"mistral-embed","usage":{"prompt_tokens":8,"total_tokens":8,"completion_tokens":0}}`;
 }
 
+function compatibleEmbeddings({ inputs }) {
+    const pool = vectors('compatible', 1024, (values) => values.map(single).join(','));
+    const data = inputs.map((_, i) => `{"object":"embedding","index":${i},"embedding":[${pool[i % VECTORS]}]}`);
+    return `{"object":"list","data":[${data.join(',')}],"model":"BAAI/bge-large-en-v1.5"}`;
+}
+
 function geminiEmbeddings({ inputs, small }) {
     const count = small ? 768 : 3072;
     const pool = vectors(`gemini ${count}`, count, lines(8));
@@ -71,6 +77,12 @@ async function openaiImage(exchange, plan) {
         created: Math.floor(Date.now() / 1000), background: 'opaque', data: plan.sizes.map((size, i) => ({ b64_json: base64(`${plan.id} ${i}`, size) })),
         output_format: 'png', quality: 'high', size: '1024x1024', usage: { input_tokens: 50, input_tokens_details: { image_tokens: 0, text_tokens: 50 }, output_tokens: 4160, total_tokens: 4210 },
     }, null, 2));
+}
+
+async function compatibleImage(exchange, plan) {
+    exchange.use({ kind: 'whole', modality: 'image', images: plan.sizes.length });
+    await sendWhole(exchange, plan, frontHeaders(exchange.chance, 'application/json'), JSON.stringify({ id: exchange.chance.letters(24), object: 'list',
+        model: 'black-forest-labs/FLUX.1-schnell', data: plan.sizes.map((size, index) => ({ index, b64_json: base64(`${plan.id} ${index}`, size), timings: { inference: plan.first / 1000 } })) }));
 }
 
 /* One image, of which it sends two drafts before. */
@@ -138,6 +150,16 @@ async function file(exchange, plan) {
         purpose: 'user_data', filename: 'rapport.pdf', bytes: plan.upload, created_at: Math.floor(Date.now() / 1000), expires_at: null, status: 'processed', status_details: null }, null, 2));
 }
 
+/* With types, prices and lengths of contexts. */
+async function compatibleModels(exchange, plan) {
+    Object.assign(exchange.entry, { modality: 'models' });
+    const chance = new Chance(plan.kind);
+    const list = Array.from({ length: chance.between(150, 220) }, () => ({ id: `${chance.letters(chance.between(4, 12))}/${chance.letters(chance.between(8, 30))}`, object: 'model', created: 0,
+        type: 'chat', running: false, display_name: chance.letters(24), organization: chance.letters(8), link: 'https://huggingface.co/', license: 'other', context_length: 131_072,
+        config: { chat_template: null, stop: [], bos_token: null, eos_token: null }, pricing: { hourly: 0, input: 0.88, output: 0.88, base: 0, finetune: 0 } }));
+    await sendWhole(exchange, plan, frontHeaders(exchange.chance, 'application/json'), JSON.stringify(list));
+}
+
 async function models(exchange, plan) {
     Object.assign(exchange.entry, { modality: 'models' });
     const chance = new Chance(plan.kind);
@@ -150,4 +172,6 @@ export const MEDIA = {
     'openai-transcription': transcription, 'openai-file': file, 'openai-models': models,
     'mistral-embeddings': embeddings(mistralEmbeddings), 'mistral-ocr': ocr, 'mistral-models': models,
     'gemini-embeddings': embeddings(geminiEmbeddings), 'gemini-image': geminiImage, 'gemini-models': models, 'anthropic-models': models,
+    'compatible-embeddings': embeddings(compatibleEmbeddings), 'compatible-image': compatibleImage, 'compatible-speech': speech,
+    'compatible-transcription': transcription, 'compatible-models': compatibleModels,
 };

@@ -1,6 +1,7 @@
 /* api-servers.mjs CERTIFICATES LOG PLAN: the APIs, on the addresses of the bench; PLAN: JSON, the options of
  * planAll(). SPDX-License-Identifier: GPL-3.0-or-later */
 import * as anthropic from './api-anthropic.mjs';
+import * as compatible from './api-compatible.mjs';
 import * as gemini from './api-gemini.mjs';
 import { MEDIA } from './api-media.mjs';
 import * as mistral from './api-mistral.mjs';
@@ -15,7 +16,7 @@ const [certificates, log, options] = process.argv.slice(2);
 const ANSWERS = {
     'openai-chat': [openai.chat, openai.refuse], 'openai-responses': [openai.responses, openai.refuse],
     'anthropic-messages': [anthropic.messages, anthropic.refuse], 'mistral-chat': [mistral.chat, mistral.refuse],
-    'gemini-stream': [gemini.stream, gemini.refuse],
+    'gemini-stream': [gemini.stream, gemini.refuse], 'compatible-chat': [compatible.chat, compatible.refuse],
 };
 
 const planned = new Map(planAll(JSON.parse(options)).flatMap((session) =>
@@ -60,6 +61,6 @@ async function handle(exchange) {
 }
 
 const hosts = Object.fromEntries(Object.values(INTERFACES).map(({ host, service }) => [host, { service, handle }]));
-await startServers({ certificates, log, hosts, addresses: ['203.0.113.130', '203.0.113.140', '203.0.113.150', '203.0.113.160'], clear: 8080 });
+await startServers({ certificates, log, hosts, addresses: ['203.0.113.130', '203.0.113.140', '203.0.113.150', '203.0.113.160', '203.0.113.151'], clear: 8080 });
 process.on('SIGTERM', () => process.exit(0));
 console.log('listening');

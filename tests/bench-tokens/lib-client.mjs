@@ -11,7 +11,7 @@ import tls from 'node:tls';
 /* Where the namespace of the servers has which name. */
 export const ADDRESSES = {
     'api.openai.com': '203.0.113.130', 'api.mistral.ai': '203.0.113.140', 'api.anthropic.com': '203.0.113.150',
-    'generativelanguage.googleapis.com': '203.0.113.160',
+    'generativelanguage.googleapis.com': '203.0.113.160', 'api.together.xyz': '203.0.113.151',
 };
 
 /* There is no resolver: for fetch(), which takes no table. */

@@ -9,6 +9,7 @@ const openai = { ...INTERFACES['openai-chat'] };
 const mistral = { ...INTERFACES['mistral-chat'] };
 const gemini = { ...INTERFACES['gemini-stream'] };
 const anthropic = { ...INTERFACES['anthropic-messages'] };
+const compatible = { ...INTERFACES['compatible-chat'] };
 
 /* Kind: where it is asked for, method and path, and what it is a use of ("" where of no model). */
 export const KINDS = {
@@ -26,6 +27,11 @@ export const KINDS = {
     'gemini-image': { ...gemini, path: '/v1beta/models/gemini-2.5-flash-image:', modality: 'image' },
     'gemini-models': { ...gemini, path: '/v1beta/models', get: true, modality: 'models' },
     'anthropic-models': { ...anthropic, path: '/v1/models', get: true, modality: 'models' },
+    'compatible-embeddings': { ...compatible, path: '/v1/embeddings', modality: 'embeddings' },
+    'compatible-image': { ...compatible, path: '/v1/images/generations', modality: 'image' },
+    'compatible-speech': { ...compatible, path: '/v1/audio/speech', modality: 'speech' },
+    'compatible-transcription': { ...compatible, path: '/v1/audio/transcriptions', modality: 'transcription' },
+    'compatible-models': { ...compatible, path: '/v1/models', get: true, modality: 'models' },
 };
 
 /* COUNT bytes that no one compresses, always the same for the same SEED. */
@@ -82,8 +88,9 @@ const MIXES = {
     openai: { embeddings: 9, image: 3, 'image-partial': 1, speech: 3, transcription: 2, file: 1, models: 2, chat: 4 },
     mistral: { embeddings: 6, ocr: 2, models: 1, chat: 2 },
     gemini: { embeddings: 6, image: 3, models: 1, chat: 2 },
+    compatible: { embeddings: 6, image: 2, speech: 2, transcription: 1, models: 1, chat: 5 }, // planned last, so that the others stay as they were
 };
-const CHATS = { openai: ['openai-chat', 'openai-responses'], mistral: ['mistral-chat'], gemini: ['gemini-stream'] };
+const CHATS = { compatible: ['compatible-chat'], openai: ['openai-chat', 'openai-responses'], mistral: ['mistral-chat'], gemini: ['gemini-stream'] };
 
 function drawKind(chance, host) {
     const entries = Object.entries(MIXES[host]);
@@ -113,14 +120,15 @@ function makeMediaPlan(options) {
         session('curl-h1', 'h1', () => ['gemini-embeddings']);
         return sessions;
     }
-    for (const host of Object.keys(MIXES)) {
+    const sessionsOf = (host) => {
         for (const [client, transport] of [['curl-h1', 'h1'], ['curl-h2', 'h2']])
             for (const kind of Object.keys(MIXES[host]).filter((name) => name !== 'chat'))
                 for (let i = 0; i < ({ embeddings: 3, image: 2, speech: 3 }[kind] ?? 1); i++) session(client, transport, () => [`${host}-${kind}`]);
         for (const [client, transport] of [['node-h1', 'h1'], ['node-h2', 'h2']])
             for (let i = 0; i < (host === 'openai' ? 4 : 2); i++)
                 session(client, transport, (chance) => Array.from({ length: 6 }, () => drawKind(chance, host)));
-    }
+    };
+    ['openai', 'mistral', 'gemini'].forEach(sessionsOf);
     for (const client of ['node-h1', 'node-h2']) { // open for half a minute
         for (const name of ['openai-chat', 'anthropic-messages'])
             session(client, client.slice(-2), () => [name, name, name], { think: 12_000, ping: 2500 });
@@ -128,6 +136,7 @@ function makeMediaPlan(options) {
     }
     for (const kind of h3 ? ['openai-embeddings', 'mistral-embeddings', 'gemini-embeddings', 'gemini-image'] : [])
         for (let i = 0; i < 3; i++) session('ngtcp2-h3', 'h3', () => [kind]);
+    sessionsOf('compatible');
     return sessions;
 }
 
@@ -144,6 +153,9 @@ const BODIES = {
     'openai-image': ({ prompt, sizes }) => ({ prompt, model: 'gpt-image-1', n: sizes.length, size: '1024x1024' }),
     'openai-image-partial': ({ prompt }) => ({ prompt, model: 'gpt-image-1', stream: true, partial_images: 2, size: '1024x1024' }),
     'openai-speech': ({ input, format }) => ({ input, model: 'gpt-4o-mini-tts', voice: 'coral', response_format: format }),
+    'compatible-embeddings': ({ inputs }) => ({ input: inputs, model: 'BAAI/bge-large-en-v1.5' }),
+    'compatible-image': ({ prompt, sizes }) => ({ prompt, model: 'black-forest-labs/FLUX.1-schnell', n: sizes.length, width: 1024, height: 1024, response_format: 'base64' }),
+    'compatible-speech': ({ input, format }) => ({ input, model: 'cartesia/sonic', voice: 'french narrator lady', response_format: format }),
     'mistral-embeddings': ({ inputs }) => ({ input: inputs, model: 'mistral-embed' }),
     'gemini-embeddings': ({ inputs, small }) => ({ requests: inputs.map((text) => ({ model: 'models/gemini-embedding-001', content: { parts: [{ text }], role: 'user' },
         ...(small ? { outputDimensionality: 768 } : {}) })) }),
@@ -164,7 +176,7 @@ export function mediaRequest(plan, headers) {
     const path = `${plan.path}${verb}bench=${plan.id}`;
     if (plan.get) return [path, { ...headers, accept: 'application/json' }];
     if (plan.modality === 'transcription' || plan.modality === 'file') {
-        const [type, body] = multipart(plan.modality === 'file' ? { purpose: 'user_data' } : { model: 'gpt-4o-transcribe' },
+        const [type, body] = multipart(plan.modality === 'file' ? { purpose: 'user_data' } : { model: plan.kind === 'compatible-transcription' ? 'openai/whisper-large-v3' : 'gpt-4o-transcribe' },
             plan.modality === 'file' ? 'rapport.pdf' : 'reunion.mp3', file);
         return [path, { ...headers, accept: 'application/json', 'content-type': type }, body];
     }

@@ -3,13 +3,14 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { Chance, TEXTS } from './lib-text.mjs';
 
-/* Interface: host, path, tokenizer, model. */
+/* Interface: host, path, tokenizer, model. media: of the bench of what is no text alone. */
 export const INTERFACES = {
     'openai-chat': { service: 'openai-api', host: 'api.openai.com', tokenizer: 'o200k', model: 'gpt-4o-2024-08-06' },
     'openai-responses': { service: 'openai-api', host: 'api.openai.com', tokenizer: 'o200k', model: 'gpt-4.1-2025-04-14' },
     'anthropic-messages': { service: 'anthropic-api', host: 'api.anthropic.com', tokenizer: 'claude', model: 'claude-sonnet-4-5-20250929' },
     'mistral-chat': { service: 'mistral-api', host: 'api.mistral.ai', tokenizer: 'mistral', model: 'mistral-small-latest' },
     'gemini-stream': { service: 'gemini-api', host: 'generativelanguage.googleapis.com', tokenizer: 'gemini', model: 'gemini-2.5-flash' },
+    'compatible-chat': { service: 'together-api', host: 'api.together.xyz', tokenizer: 'o200k', model: 'meta-llama/Llama-3.3-70B-Instruct-Turbo', media: true },
 };
 
 /* How a client speaks. reuse: exchanges of a session share a connection; at_once: they overlap on it. */
@@ -62,7 +63,7 @@ export function exchangeOf(chance, number, { quick, faster = 1 }, transport) {
 export function makePlan({ seed, quick, h3, faster }) {
     const sessions = [];
     let number = 0;
-    const interfaces = Object.entries(INTERFACES);
+    const interfaces = Object.entries(INTERFACES).filter(([, { media }]) => !media);
     for (const [name, face, planned] of [...interfaces.map((one) => [...one, false]), ...interfaces.map((one) => [...one, true])]) {
         for (const [client, { reuse, at_once, transport }] of Object.entries(CLIENTS).filter(([, { late }]) => Boolean(late) === planned)) {
             if (transport === 'h3' && !h3) continue;

@@ -19,7 +19,7 @@ else
     [ "${2:-}" = quick ] || echo "HTTP/3: skipped, caddy or ngtcp2-client is not installed" >&2
 fi
 plan="{\"seed\": \"${BENCH_SEED:-2026}\", \"mode\": \"${2:-}\", \"h3\": $h3, \"faster\": ${BENCH_FASTER:-1}}"
-live_start "$1" generativelanguage.googleapis.com
+live_start "$1" generativelanguage.googleapis.com api.together.xyz
 live_servers node "$live_here/api-servers.mjs" "$live/certificates" "$live/truth.jsonl" "$plan"
 [ $h3 = false ] || live_servers "$live_here/http3.sh" "$live/certificates" api.openai.com api.anthropic.com api.mistral.ai \
     generativelanguage.googleapis.com

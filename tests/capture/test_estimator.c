@@ -717,11 +717,15 @@ static const struct estimator data_known = {
     .whole_tokens_per_second_max = 1000,
     .data_bytes_min = 5000,
     .data_tokens_per_second_min = 500,
+    .segment_record_min = 1300,
+    .joined_record_max = 2000,
+    .bulk_share_min = 0.25,
     .image_bytes = {20000, 40000, 80000},
     .image_s_min = 3,
     .bulk_record_min = 8000,
     .audio_bytes_per_s = {1000, 4000, 12000},
     .audio_record_min = 2000,
+    .audio_slots_min = 3,
     .audio_bytes_per_s_max = 50000,
 };
 
@@ -865,6 +869,45 @@ static void large_records_over_seconds_are_sound(void **state)
     assert_triple(estimator_apply(&data_known, &shape).audio_s, 0, 0, 0);
 }
 
+/* Services differ, and their fronts change. */
+static void what_tells_data_is_as_stated(void **state)
+{
+    struct estimator other = data_known;
+    struct exchange_shape shape = list;
+
+    (void)state;
+    other.segment_record_min = 1200;
+    other.joined_record_max = 1500;
+    other.bulk_share_min = 0.5;
+    other.audio_slots_min = 5;
+    shape.answer_records = 40;
+    shape.answer_bytes = 40000;
+    shape.modal_lead = 32;
+    shape.modal_bytes = 1199;
+    assert_triple(estimator_apply(&other, &shape).tokens_out, 0, 190, 390);
+    shape.modal_bytes = 1200;
+    assert_triple(estimator_apply(&other, &shape).tokens_out, 0, 0, 390);
+    shape.modal_lead = 0;
+    shape.answer_bytes = 53999;
+    assert_triple(estimator_apply(&other, &shape).tokens_out, 0, 259.995, 529.99);
+    shape.answer_bytes = 54000;
+    assert_triple(estimator_apply(&other, &shape).tokens_out, 0, 0, 530);
+    shape.answer_bytes = 35000;
+    shape.bulk_bytes = 17500;
+    assert_triple(estimator_apply(&other, &shape).tokens_out, 80, 165, 340);
+    shape.bulk_bytes = 17501;
+    assert_triple(estimator_apply(&other, &shape).tokens_out, 0, 0, 164.99);
+    shape = list;
+    shape.answer_bytes = 80000;
+    shape.answer_records = 44;
+    shape.answer_ns = 10000000000;
+    shape.steps = 40;
+    shape.half_seconds = 4;
+    assert_triple(estimator_apply(&other, &shape).audio_s, 0, 0, 0);
+    shape.half_seconds = 5;
+    assert_triple(estimator_apply(&other, &shape).audio_s, 0, 20, 80);
+}
+
 static void a_large_request_may_be_a_file(void **state)
 {
     struct estimator estimator = simple;
@@ -971,7 +1014,11 @@ static struct estimator random_estimator(uint64_t *seed)
         .audio_bytes_per_s = random_triple(seed, 100, 1e6),
         .data_bytes_min = (double)random_below(seed, 10000),
         .data_tokens_per_second_min = (double)random_below(seed, 1000),
+        .segment_record_min = (double)random_below(seed, 2000),
+        .joined_record_max = (double)random_below(seed, 4000),
+        .bulk_share_min = (double)random_below(seed, 1000) / 1000,
         .audio_record_min = (double)random_below(seed, 4000),
+        .audio_slots_min = (double)random_below(seed, 8),
         .audio_bytes_per_s_max = (double)random_below(seed, 1000000),
         .upload_or_text_bytes_min = (double)random_below(seed, 50000),
         .input_prior_tokens = random_triple(seed, 0, 1e6),
@@ -1139,6 +1186,7 @@ int main(void)
         cmocka_unit_test(what_surrounds_data_is_no_text),
         cmocka_unit_test(an_image_takes_its_time),
         cmocka_unit_test(large_records_over_seconds_are_sound),
+        cmocka_unit_test(what_tells_data_is_as_stated),
         cmocka_unit_test(a_large_request_may_be_a_file),
         cmocka_unit_test(what_ends_in_an_event_was_streamed),
         cmocka_unit_test(what_is_smaller_than_its_overhead_is_nothing),

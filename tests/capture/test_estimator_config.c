@@ -112,6 +112,8 @@ static void an_estimator_is_read(void **state)
 #define Y4                                                                                         \
     "y = { method = \"M4\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; " GAPS PRIOR      \
     "bytes_per_token = 2; }; "
+#define DATA      "data_bytes_min = 5000; data_tokens_per_second_min = 600; "
+#define SOUND     "audio_bytes_per_s = 16000; audio_record_min = 2000; audio_bytes_per_s_max = 1e5; "
 #define FILE_WAIT "file_wait_s = 60; "
 #define M5_OF(before, name)                                                                        \
     "services = ();\nestimators = { " before                                                       \
@@ -198,6 +200,33 @@ static void regimes_are_read(void **state)
     write_with_exchanges(M5_OF("y = { " M3 " };", "y"));
     assert_true(read_written(&set));
     assert_true(estimator_config_find(&set, "x")->regimes_are_all);
+}
+
+/* Those that nobody states are as the sample configuration says. */
+static void numbers_of_rules_are_read(void **state)
+{
+    static const char *const texts[] = {
+        ESTIMATOR(M1 PRIOR DATA SOUND "refusal_record_max = 300; bulk_record_min = 8000;"),
+        ESTIMATOR(M1 PRIOR DATA SOUND "refusal_record_max = 300; bulk_record_min = 8000;"
+                                      "refusal_head_bytes_max = 2000; segment_record_min = 1200; "
+                                      "joined_record_max = 1900; bulk_share_min = 0.5; "
+                                      "audio_slots_min = 4;")};
+    static struct estimator_set set;
+    const struct estimator *estimator;
+
+    (void)state;
+    write_with_exchanges(texts[0]);
+    assert_true(read_written(&set));
+    estimator = estimator_config_find(&set, "x");
+    assert_true(estimator->refusal_head_bytes_max == 2900 && estimator->segment_record_min == 1300);
+    assert_true(estimator->joined_record_max == 2000 && estimator->bulk_share_min == 0.25);
+    assert_true(estimator->audio_slots_min == 3);
+    write_with_exchanges(texts[1]);
+    assert_true(read_written(&set));
+    estimator = estimator_config_find(&set, "x");
+    assert_true(estimator->refusal_head_bytes_max == 2000 && estimator->segment_record_min == 1200);
+    assert_true(estimator->joined_record_max == 1900 && estimator->bulk_share_min == 0.5);
+    assert_true(estimator->audio_slots_min == 4);
 }
 
 #define FILE_BYTES  "file_bytes_min = 2e4; "
@@ -318,6 +347,34 @@ static const struct broken broken[] = {
      5, "bytes_per_request is not used by none"},
     {M3_WITH("\nrefusal_record_max = 300;"), 5, "refusal_record_max is not used by M3"},
     {M3_WITH("\nrefusal_s_max = 0.1;"), 5, "refusal_s_max is not used by M3"},
+    {M3_WITH("\nrefusal_head_bytes_max = 2900;"), 5, "refusal_head_bytes_max is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "\nrefusal_head_bytes_max = 2900;"), 5,
+     "refusal_head_bytes_max is used with refusal_record_max"},
+    {ESTIMATOR(M1 PRIOR "refusal_record_max = 300;\nrefusal_head_bytes_max = 65001;"), 5,
+     "refusal_head_bytes_max is 65001, outside "},
+    {M3_WITH("\nsegment_record_min = 1300;"), 5, "segment_record_min is not used by M3"},
+    {BAD(M2 "\nsegment_record_min = 1300;"), 5, "segment_record_min is not used by M2"},
+    {ESTIMATOR(M1 PRIOR "\nsegment_record_min = 1300;"), 5,
+     "segment_record_min is used with data_bytes_min"},
+    {ESTIMATOR(M1 PRIOR DATA "\nsegment_record_min = 99;"), 5,
+     "segment_record_min is 99, outside "},
+    {M3_WITH("\njoined_record_max = 2000;"), 5, "joined_record_max is not used by M3"},
+    {BAD(M2 "\njoined_record_max = 2000;"), 5, "joined_record_max is not used by M2"},
+    {ESTIMATOR(M1 PRIOR "\njoined_record_max = 2000;"), 5,
+     "joined_record_max is used with data_bytes_min"},
+    {ESTIMATOR(M1 PRIOR DATA "\njoined_record_max = 16385;"), 5,
+     "joined_record_max is 16385, outside "},
+    {M3_WITH("\nbulk_share_min = 0.25;"), 5, "bulk_share_min is not used by M3"},
+    {BAD(M2 DATA "\nbulk_share_min = 0.25;"), 5, "bulk_share_min is used with bulk_record_min"},
+    {ESTIMATOR(M1 PRIOR "image_bytes = 1e5; bulk_record_min = 8000;\nbulk_share_min = 0.25;"), 5,
+     "bulk_share_min is used with data_bytes_min"},
+    {ESTIMATOR(M1 PRIOR DATA "bulk_record_min = 8000;\nbulk_share_min = 1.5;"), 5,
+     "bulk_share_min is 1.5, outside "},
+    {M3_WITH("\naudio_slots_min = 3;"), 5, "audio_slots_min is not used by M3"},
+    {ESTIMATOR(M1 PRIOR DATA "\naudio_slots_min = 3;"), 5,
+     "audio_slots_min is used with audio_record_min"},
+    {ESTIMATOR(M1 PRIOR DATA SOUND "\naudio_slots_min = 121;"), 5,
+     "audio_slots_min is 121, outside "},
     {M3_WITH("\nwhole_tokens_per_second_max = 1000;"), 5,
      "whole_tokens_per_second_max is not used by M3"},
     {M3_WITH("\nwhole_record_min = 1000;"), 5, "whole_record_min is not used by M3"},
@@ -640,6 +697,7 @@ int main(void)
         cmocka_unit_test(an_estimator_of_web_applications_is_read),
         cmocka_unit_test(files_of_the_page_may_wait_alone),
         cmocka_unit_test(regimes_are_read),
+        cmocka_unit_test(numbers_of_rules_are_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(what_is_wrong_is_returned_too),
         cmocka_unit_test(estimators_are_bounded),

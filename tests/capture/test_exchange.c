@@ -524,6 +524,7 @@ static const struct estimator program = {
     .cut = SHIPPED_CUT,
     .at_once_gap_s = 1,
     .refusal_record_max = 300,
+    .refusal_head_bytes_max = 2900,
     .method = METHOD_M1,
     .whole_records_max = 6,
     .whole_overhead_bytes = {1000, 2000, 2900},
@@ -615,15 +616,17 @@ static void a_list_that_ends_in_few_bytes_is_no_refusal(void **state)
 
     (void)state;
     wide.whole_overhead_bytes.high = 6500;
-    for (unsigned more = 0; more < 2; more++) {
-        start(&wide);
-        client(0, 800);
-        server(400 * MS, 1500);
-        server(400 * MS, 1400 + more);
-        server(400 * MS, 68);
-        close_at_end();
-        assert_int_equal(finished, more);
-    }
+    for (unsigned head = 2900; head <= 3000; head += 100)
+        for (unsigned more = 0; more < 2; more++) {
+            wide.refusal_head_bytes_max = head;
+            start(&wide);
+            client(0, 800);
+            server(400 * MS, 1500);
+            server(400 * MS, head - 1500 + more);
+            server(400 * MS, 68);
+            close_at_end();
+            assert_int_equal(finished, more);
+        }
 }
 
 /* Data may end in a record that holds the frame of the end, too; who then asks again after a while

@@ -304,8 +304,8 @@ static rlim_t mapped_bytes(void)
     return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Opens a ring where no more than MORE_MIB can be mapped. */
-static struct ring *open_in_less(unsigned buffer_mib, unsigned more_mib, char *error, size_t size)
+/* Opens a ring where no more than MORE_KIB can be mapped. */
+static struct ring *open_in_less(unsigned buffer_mib, unsigned more_kib, char *error, size_t size)
 {
     struct rlimit before, less;
     struct ring *opened;
@@ -313,7 +313,7 @@ static struct ring *open_in_less(unsigned buffer_mib, unsigned more_mib, char *e
     interface.buffer_mib = buffer_mib;
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
     less = before;
-    less.rlim_cur = mapped_bytes() + ((rlim_t)more_mib << 20);
+    less.rlim_cur = mapped_bytes() + ((rlim_t)more_kib << 10);
     assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
     opened = ring_open(&interface, held_ms, error, size);
     assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
@@ -331,7 +331,7 @@ static void with_less_memory_the_ring_is_smaller(void **state)
     close(next);
     if (tap < 0)
         skip();
-    ring = open_in_less(64, 20, error, sizeof(error));
+    ring = open_in_less(64, 20 << 10, error, sizeof(error));
     assert_string_equal(error, "");
     assert_int_equal(ring_descriptor(ring), next); /* those that were given up are closed */
     assert_int_equal(ring_bytes(ring), 16 << 20);
@@ -341,6 +341,23 @@ static void with_less_memory_the_ring_is_smaller(void **state)
     assert_frame(&got, 100, 100);
     ring_close(ring);
     ring = open_in_less(64, 0, error, sizeof(error));
+    assert_null(ring);
+    assert_string_equal(error, "Cannot allocate memory");
+}
+
+/* Less than 1 MiB would hold no burst. */
+static void a_ring_is_no_smaller_than_a_mebibyte(void **state)
+{
+    char error[256] = "";
+
+    (void)state;
+    if (tap < 0)
+        skip();
+    ring = open_in_less(64, 1536, error, sizeof(error));
+    assert_string_equal(error, "");
+    assert_int_equal(ring_bytes(ring), 1 << 20);
+    ring_close(ring);
+    ring = open_in_less(64, 768, error, sizeof(error));
     assert_null(ring);
     assert_string_equal(error, "Cannot allocate memory");
 }
@@ -390,6 +407,7 @@ int main(void)
         cmocka_unit_test_teardown(what_finds_no_room_is_counted, end),
         cmocka_unit_test_teardown(an_interface_that_is_down_comes_up_again, end),
         cmocka_unit_test_teardown(with_less_memory_the_ring_is_smaller, end),
+        cmocka_unit_test_teardown(a_ring_is_no_smaller_than_a_mebibyte, end),
         cmocka_unit_test_teardown(an_interface_that_was_removed_is_gone, end),
         cmocka_unit_test_teardown(an_interface_that_was_down_and_removed_is_gone, end),
     };

@@ -337,6 +337,27 @@ static void its_seconds_begin_with_those_of_the_wall_clock(void **state)
     assert_true(apart_ns <= 1000000);
 }
 
+/* Those who read meters stamp by the same clock: what is read right after a second has begun is of
+ * that second, and completes the one before. By another clock it would be of the one before, as the
+ * two are apart by a part of a second that chance drew when the machine started. */
+static void its_readings_are_of_its_seconds(void **state)
+{
+    const struct timespec pause = {0, 1000000};
+    struct counters_sources given;
+    int64_t second_ns;
+
+    (void)state;
+    tree_copy("rapl_intel_2s_server");
+    open_sources();
+    given = hostsources_counters(sources);
+    second_ns = hostsources_now_ns(sources) / 1000000000 * 1000000000 + 1000000000;
+    while (hostsources_now_ns(sources) < second_ns)
+        nanosleep(&pause, NULL);
+    given.sample(given.context);
+    assert_true(given.complete(given.context, second_ns));
+    assert_false(given.complete(given.context, second_ns + 60 * INT64_C(1000000000)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_start_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(its_seconds_begin_with_those_of_the_wall_clock, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(its_readings_are_of_its_seconds, setup, teardown),
         cmocka_unit_test_setup_teardown(servers_of_one_name_are_not_mixed_up, setup, teardown),
     };
 

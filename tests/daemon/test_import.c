@@ -168,10 +168,10 @@ static void a_list_becomes_the_golden_file(void **state)
     assert_string_equal(text, golden);
     free(golden);
     assert_string_equal(
-        printed, "ai: 32 names, of which 9 imported, 6 known already, 2 repeated, 4 addresses "
-                 "of no resolver, 4 pages of a host, 7 wrong\n"
-                 "doh: 10 names, of which 4 imported, 3 known already, 1 repeated, 0 addresses of "
-                 "no resolver, 0 pages of a host, 2 wrong\n");
+        printed, "ai: 28 names and 4 addresses, of which 9 and 0 imported, 6 known already, 2 "
+                 "repeated, 4 addresses of no resolver, 4 pages of a host, 7 wrong\n"
+                 "doh: 6 names and 4 addresses, of which 2 and 2 imported, 3 known already, 1 "
+                 "repeated, 0 addresses of no resolver, 0 pages of a host, 2 wrong\n");
     expect_complaint("./ai/domains", 14, "invalid character in host");
     expect_complaint("./ai/domains", 17, "invalid character in host");
     expect_complaint("./ai/domains", 18, "host covers a whole top-level domain");
@@ -232,8 +232,10 @@ static void resolvers_may_be_named_by_their_addresses_alone(void **state)
     assert_null(strstr(text, "resolvers ="));
     assert_non_null(
         strstr(text, "\nresolver_addresses = [\n    \"192.0.2.53\",\n    \"2001:db8::54\"\n];\n"));
-    assert_non_null(
-        strstr(printed, "doh: 3 names, of which 2 imported, 0 known already, 1 repeated"));
+    assert_non_null(strstr(printed,
+                           "doh: 0 names and 3 addresses, of which 0 and 2 imported, 0 known "
+                           "already, 1 repeated"));
+    assert_non_null(strstr(text, "\n# doh: 0 of 0 names, 2 of 3 addresses.\n"));
 }
 
 static void what_cannot_be_read_is_an_error(void **state)

@@ -103,6 +103,7 @@ static void make_rules(void)
                       .answer_gap_s = 6,
                       .cut = SHIPPED_CUT,
                       .refusal_record_max = 100,
+                      .refusal_head_bytes_max = 200,
                       .refusal_s_max = 0.1,
                       .whole_tokens_per_second_max = 100,
                       .whole_record_min = 200,
