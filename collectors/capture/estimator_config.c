@@ -329,6 +329,8 @@ static bool check_units(const config_setting_t *group, const struct estimator *e
 static const struct parameter_use shapes[] = {
     {"reply_s", SHAPED_METHODS},
     {"event_gap_s", BIT(METHOD_M3)},
+    {"stream_records_min", SHAPED_METHODS & ~BIT(METHOD_M5)}, /* which reads the time alone */
+    {"stream_record_max", SHAPED_METHODS & ~BIT(METHOD_M5)},
     {"overhead_bytes", BIT(METHOD_M4)},
     {"overhead_records", BIT(METHOD_M3)},
     {"regimes", SHAPED_METHODS & ~BIT(METHOD_NONE)},

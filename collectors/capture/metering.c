@@ -745,6 +745,16 @@ static void hear_acknowledged(struct metering *metering, const struct segment *s
     add_acknowledged(metering, segment, more);
 }
 
+/* Whether a packet stands about where its end is: what it acknowledges may be true. */
+static bool is_in_step(const struct segment *segment)
+{
+    const struct flow *flow = segment->flow;
+    uint32_t ahead = segment->packet->sequence - flow->next_sequence[segment->side];
+
+    return flow->payload_bytes[segment->side] > 0 &&
+           ahead + CLAIM_SURE_BYTES <= 2 * CLAIM_SURE_BYTES;
+}
+
 /* The other end's last segment was far from those before it, and not believed. Yet it arrived. */
 static void hear_claimed(struct metering *metering, const struct segment *segment)
 {
@@ -755,7 +765,7 @@ static void hear_claimed(struct metering *metering, const struct segment *segmen
 
     if (flow->claims[other] == 0 || !(segment->packet->tcp_flags & TCP_ACK) ||
         flow->claims[other] != claim_of(acknowledged) || more <= CLAIM_SURE_BYTES ||
-        more > CLAIM_LARGEST_JUMP)
+        more > CLAIM_LARGEST_JUMP || !is_in_step(segment))
         return;
     flow->claims[other] = 0;
     add_acknowledged(metering, segment, more);
@@ -878,6 +888,23 @@ static bool take_local(struct metering *metering, const struct prepared *prepare
     return is_own;
 }
 
+/* What stands where its end is, or was believed to. */
+static void take_segment(struct metering *metering, struct segment *segment)
+{
+    const struct packet *packet = segment->packet;
+
+    hear_claimed(metering, segment);
+    if (segment->flow->flags & FLOW_ONE_WAY)
+        hear_acknowledged(metering, segment);
+    if (packet->payload_length == 0) {
+        handle_acknowledgement(metering, segment);
+        return;
+    }
+    segment->new_bytes =
+        progress(segment->flow, segment->side, packet->sequence, packet->payload_length);
+    handle_payload(metering, segment);
+}
+
 static void handle_tcp(struct metering *metering, struct prepared *prepared, int64_t now_ns)
 {
     struct packet *packet = &prepared->packet;
@@ -892,18 +919,8 @@ static void handle_tcp(struct metering *metering, struct prepared *prepared, int
         note_opening(segment.flow, packet, prepared->side);
         packet->sequence++; /* data sent with it (RFC 7413) comes after the SYN's own number */
     }
-    if (packet->payload_length > 0 && !is_in_place(segment.flow, prepared->side, packet))
-        return;
-    hear_claimed(metering, &segment);
-    if (segment.flow->flags & FLOW_ONE_WAY)
-        hear_acknowledged(metering, &segment);
-    if (packet->payload_length > 0) {
-        segment.new_bytes =
-            progress(segment.flow, prepared->side, packet->sequence, packet->payload_length);
-        handle_payload(metering, &segment);
-    } else {
-        handle_acknowledgement(metering, &segment);
-    }
+    if (packet->payload_length == 0 || is_in_place(segment.flow, prepared->side, packet))
+        take_segment(metering, &segment);
     if (packet->tcp_flags & (TCP_FIN | TCP_RST) && is_near(metering, &segment))
         note_closing(metering, &segment);
     if (metering->filter)

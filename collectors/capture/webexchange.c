@@ -19,13 +19,15 @@
 enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
-enum { MAX_WRITE_US = (1 << 23) - 1 };
+enum { MAX_WRITE_US = (1 << 22) - 1 };
 enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
 enum { MAX_STEP_MS = (1 << 26) - 1, MAX_ACTIVE_MS = (1 << 26) - 1, MAX_ENDS = (1 << 4) - 1 };
 enum { MAX_FILES = 3 };
 /* Of a write of events, as many count by themselves: so that neither they nor their bytes (of
  * stream_record_max in the mean, so 65000 at most) reach the largest number that is counted. */
 enum { STREAM_PART_RECORDS = 100 };
+/* Of a reply that is small: headers, and a body. */
+enum { REPLY_RECORDS = 2 };
 
 /* HTTP/2 over TLS 1.3: a frame of 9 bytes that holds nothing (RFC 9113, 6.1), in a record of its
  * own with the type and a tag of 16 (RFC 8446, 5.2), ends a stream. */
@@ -301,39 +303,58 @@ static void add_end(struct webexchange *tracker)
     tracker->steps_on = 0;
 }
 
-static void add_step(struct webexchange *tracker, const struct estimator *estimator)
+/* A pause that is longer than a rest is no part of the answer, and what came after it no step; but
+ * of a write of events: a model may think, or call a tool, before it writes them all. */
+static void add_step(struct webexchange *tracker, const struct estimator *estimator, bool of_events)
 {
     uint32_t since_ms = to_ms(write_first_ns(tracker) - last_step_ns(tracker));
-    uint32_t rest_ms = to_ms(to_ns(estimator->rest_s));
+    bool has_rested = since_ms >= to_ms(to_ns(estimator->rest_s));
 
     tracker->step_ms =
         at_most(to_ms(write_first_ns(tracker) - tracker->answer_first_ns), MAX_STEP_MS) &
         MAX_STEP_MS;
     if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s))
-        close_burst(tracker, estimator, since_ms < rest_ms);
-    if (since_ms >= rest_ms)
+        close_burst(tracker, estimator, !has_rested);
+    if (has_rested && !of_events)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)
         vote(tracker, (uint32_t)tracker->write_bytes / tracker->write_records);
     tracker->answer_bytes = add(tracker->answer_bytes, tracker->write_bytes);
     add_records(tracker, tracker->write_records);
     tracker->steps = add_small(tracker->steps, 1);
-    if (tracker->steps_on < BESIDE_STEPS)
+    if (of_events)
+        tracker->streamed = 1;
+    if (of_events)
+        tracker->steps_on = BESIDE_STEPS;
+    else if (tracker->steps_on < BESIDE_STEPS)
         tracker->steps_on = (tracker->steps_on + 1) & 3;
-    tracker->active_ms = at_most(tracker->active_ms + since_ms, MAX_ACTIVE_MS) & MAX_ACTIVE_MS;
+    if (!has_rested)
+        tracker->active_ms = at_most(tracker->active_ms + since_ms, MAX_ACTIVE_MS) & MAX_ACTIVE_MS;
 }
 
 /* -- Writes ----------------------------------------------------------------------------------- */
 
 /* Whether the write is of events, as a model makes them that writes faster than pauses show: many
- * records, and small ones. Those of a page or a file are full, and replies are few. */
+ * records, and small ones. Those of a page or a file are full, and replies to the last calls have
+ * no more than two each. */
 static bool is_of_events(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    double records = tracker->write_records;
+    int replies = REPLY_RECORDS * (tracker->replies + (int)tracker->write_is_reply);
+    int records = tracker->write_records;
+    bool is_many = records >= estimator->stream_records_min && records > replies;
 
-    return estimator->stream_records_min > 0 && !tracker->write_is_reply &&
-           records >= estimator->stream_records_min && tracker->write_bytes < UINT16_MAX &&
-           (double)tracker->write_bytes <= records * estimator->stream_record_max;
+    return estimator->stream_records_min > 0 && tracker->write_bytes < UINT16_MAX &&
+           (tracker->write_goes_on || is_many) &&
+           tracker->write_bytes <= records * estimator->stream_record_max;
+}
+
+/* Nor is it a step: a page, or a file. */
+static void pass_large(struct webexchange *tracker)
+{
+    tracker->call_ns = tracker->last_ns;
+    tracker->replies = ANY_REPLIES;
+    tracker->burst_is_page = 1;
+    tracker->groups = 0;
 }
 
 /* The write is over: it was a step, or none. */
@@ -341,22 +362,17 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
                         struct exchange_shape *finished)
 {
     bool of_events = is_of_events(tracker, estimator);
-    bool is_large = !of_events && (tracker->write_is_cut ||
-                                   (double)tracker->write_bytes > estimator->step_bytes_max);
     bool ended = false;
 
     if (!tracker->write_is_open)
         return false;
     tracker->write_is_open = 0;
-    if (is_large) {
-        tracker->call_ns = tracker->last_ns;
-        tracker->replies = ANY_REPLIES;
-        tracker->burst_is_page = 1;
-        tracker->groups = 0;
-    }
-    if (is_large)
+    if (!of_events &&
+        (tracker->write_is_cut || (double)tracker->write_bytes > estimator->step_bytes_max)) {
+        pass_large(tracker);
         return false;
-    if (tracker->write_is_reply) {
+    }
+    if (tracker->write_is_reply && !of_events) {
         if (tracker->write_has_end)
             add_end(tracker);
         return false;
@@ -367,9 +383,7 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
         return ended;
     if (!tracker->answering)
         begin_answer(tracker, estimator);
-    add_step(tracker, estimator);
-    if (of_events)
-        tracker->streamed = 1;
+    add_step(tracker, estimator, of_events);
     if (tracker->write_has_end)
         add_end(tracker);
     return ended;
@@ -406,15 +420,17 @@ static void add_write_time(struct webexchange *tracker, int64_t gap_ns)
     tracker->write_us = write_us < MAX_WRITE_US ? write_us & MAX_WRITE_US : MAX_WRITE_US;
 }
 
+/* A write begins; GOES_ON: after as many events as count by themselves. */
 static void begin_write(struct webexchange *tracker, const struct estimator *estimator,
-                        int64_t now_ns)
+                        int64_t now_ns, bool goes_on)
 {
     tracker->write_us = 0;
     tracker->write_bytes = 0;
     tracker->write_records = 0;
     tracker->write_has_end = 0;
     tracker->write_is_big = 0;
-    tracker->write_is_reply = take_reply(tracker, estimator, now_ns);
+    tracker->write_goes_on = goes_on;
+    tracker->write_is_reply = !goes_on && take_reply(tracker, estimator, now_ns);
     tracker->write_is_open = 1;
 }
 
@@ -422,15 +438,17 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
     int64_t gap_ns = now_ns - tracker->last_ns;
+    bool goes_on = gap_ns < PAUSE_NS && tracker->write_is_open &&
+                   tracker->write_records >= STREAM_PART_RECORDS &&
+                   is_of_events(tracker, estimator);
     bool ended = false;
 
-    if (gap_ns >= PAUSE_NS ||
-        (tracker->write_records >= STREAM_PART_RECORDS && is_of_events(tracker, estimator)))
+    if (gap_ns >= PAUSE_NS || goes_on)
         ended = close_write(tracker, estimator, finished);
     if (tracker->write_is_open)
         add_write_time(tracker, gap_ns);
     else
-        begin_write(tracker, estimator, now_ns);
+        begin_write(tracker, estimator, now_ns, goes_on);
     if (tracker->write_records == 0 || (double)gap_ns >= estimator->event_gap_s * 1e9)
         tracker->write_records =
             (uint8_t)(tracker->write_records + (tracker->write_records < UINT8_MAX));
@@ -450,7 +468,7 @@ static void note_end(struct webexchange *tracker, const struct estimator *estima
 
     if (estimator->end_record_max <= 0 || tracker->is_quic)
         return;
-    if (goes_on && !tracker->write_is_big)
+    if (goes_on && (!tracker->write_is_big || is_of_events(tracker, estimator)))
         tracker->write_has_end = 1;
     if (!goes_on && tracker->answering && now_ns - tracker->call_ns >= to_ns(estimator->reply_s))
         add_end(tracker);

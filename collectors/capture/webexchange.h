@@ -11,8 +11,8 @@
  * answer tells, not the request. What a server sends without a pause is a write; a step is a write
  * that it makes by itself, so not as the reply to a call of the client, and that is small: a model
  * makes its text step by step, and of a page or a file writes are large. One that does so faster
- * than pauses show fills a write with many records, as small as its events. Soon after n calls, the
- * first n writes are replies.
+ * than pauses show fills a write with many records, as small as its events, and more than calls
+ * have replies. Soon after n calls, the first n writes are replies.
  *
  * Knows sizes and times only. Life cycle: webexchange_start(), then webexchange_record() for each
  * application record in time order and webexchange_finish() when webexchange_deadline() passes, or
@@ -24,7 +24,8 @@ struct webexchange {
     int64_t last_ns; /* of the server's last record */
     int64_t call_ns; /* of the client's, or the end of a write that was no step but large */
     int64_t answer_first_ns;
-    uint32_t write_us : 23;      /* how long the server's last write took */
+    uint32_t write_us : 22;      /* how long the server's last write took */
+    uint32_t write_goes_on : 1;  /* from one of many events, which counts by itself */
     uint32_t burst_is_page : 1;  /* what the client said last had a reply that was large */
     uint32_t datagram_units : 8; /* QUIC: the server's largest datagram */
     uint32_t burst_bytes;        /* of the client, since the server last went on by itself */

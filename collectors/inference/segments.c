@@ -94,7 +94,9 @@ bool segments_believe(struct segment_stream *stream, uint32_t sequence, uint32_t
 
 bool segments_are_new(const struct segment_stream *stream, uint32_t sequence, uint32_t length)
 {
-    return ahead_of(stream, sequence + length) > 0;
+    int32_t ahead = ahead_of(stream, sequence + length);
+
+    return ahead > 0 && ahead <= MAX_SEQUENCE_JUMP; /* else it is not added, either */
 }
 
 void segments_add(struct segment_stream *stream, struct assembly_pool *pool, uint32_t sequence,

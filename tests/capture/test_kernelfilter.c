@@ -1317,6 +1317,33 @@ static void a_close_is_believed(void **state)
     assert_int_equal(sum_of(ONE, API).flows, 1);
 }
 
+/* Also where the last segment ends what it carries itself. */
+static void a_close_with_the_last_data_is_believed(void **state)
+{
+    static const uint8_t last[100] = {23, 3, 3, 0, 95};
+    struct talk talk = talk_of(1, 40000);
+    struct talk next;
+
+    (void)state;
+    require_filter();
+    next = talk;
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    for (int i = 0; i < 60; i++)
+        download(&talk, 60000);
+    talk_segment(&film, &talk, FROM_SERVER, talk.sequence[FROM_SERVER], TCP_FIN | TCP_ACK, last,
+                 sizeof(last));
+    talk.sequence[FROM_SERVER] += sizeof(last) + 1;
+    talk_segment(&film, &talk, FROM_CLIENT, talk.sequence[FROM_CLIENT], TCP_FIN | TCP_ACK, last,
+                 sizeof(last));
+    film.clock_ns += SECOND;
+    talk_open(&film, &next);
+    talk_hello(&film, &next, "api.example", 0);
+    talk_exchange(&film, &next, 2000, 20, 100, 50 * MILLI);
+    assert_true(assert_same_sums() > 2000);
+    assert_int_equal(sum_of(ONE, API).flows, 1);
+}
+
 /* When the table is full, connections that are silent go before one of which all is dropped. */
 static void what_is_dropped_keeps_its_place_in_the_table(void **state)
 {
@@ -1447,6 +1474,7 @@ int main(void)
         FILTER_TEST(requests_that_were_given_up_are_seen),
         FILTER_TEST(ports_of_other_things_are_seen),
         FILTER_TEST(a_close_is_believed),
+        FILTER_TEST(a_close_with_the_last_data_is_believed),
         FILTER_TEST(what_is_dropped_keeps_its_place_in_the_table),
         FILTER_TEST(acknowledgements_to_servers_of_ours_are_seen),
         FILTER_TEST(new_rules_take_verdicts_back),

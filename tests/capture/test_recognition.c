@@ -3192,7 +3192,7 @@ static void a_forged_segment_hides_no_name(void **state)
     (void)state;
     put_record(&bytes[0], 5000);
     put_fill(&bytes[1], 'x', 1400);
-    put_bytes(&bytes[2], "GET http://www.elsewhere.example/ HTTP/1.1\r\n\r\n", 47);
+    put_bytes(&bytes[2], "GET http://www.elsewhere.example/ HTTP/1.1\r\n\r\n", 46);
     for (size_t i = 0; i < 5 * 4 * 3; i++) {
         struct activity plain[2];
         struct coverage all;

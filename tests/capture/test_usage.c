@@ -556,6 +556,33 @@ static void what_is_far_away_and_acknowledged_is_believed(void **state)
     }
 }
 
+/* Who forges a segment, and its acknowledgement by the other end, has to know where both ends are.
+ */
+static void a_forged_acknowledgement_makes_no_claim_true(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FAR_AWAY; i++) {
+        struct talk talk;
+        struct talk forged;
+        struct activity sum;
+
+        begin_case(state, i);
+        talk = greet(1, 50000, "api.example");
+        use(&talk);
+        forged = talk;
+        forged.sequence[FROM_CLIENT] += 50U << 20;
+        talk_record(&film, &forged, FROM_CLIENT, 1000);
+        forged.sequence[FROM_SERVER] += far_away[i];
+        talk_flags(&film, &forged, FROM_SERVER, TCP_ACK);
+        use(&talk);
+        scene_play();
+        sum = only_sum(ONE, API);
+        assert_triple(sum.requests, 2, 2, 2);
+        assert_triple(sum.tokens_in, 80, 80, 80);
+        assert_bytes(&sum, talk.said[FROM_CLIENT], talk.said[FROM_SERVER], 0);
+    }
+}
+
 /* Two of them, one after the other: what the end says itself is believed again when it goes on. */
 static void forged_segments_that_go_on_hide_little(void **state)
 {
@@ -931,6 +958,7 @@ int main(void)
         TEST(a_forged_segment_hides_nothing),
         TEST(what_goes_on_far_away_is_believed),
         TEST(what_is_far_away_and_acknowledged_is_believed),
+        TEST(a_forged_acknowledgement_makes_no_claim_true),
         TEST(forged_segments_that_go_on_hide_little),
         TEST(an_answer_to_what_was_not_captured_is_text),
         TEST(what_is_no_acknowledgement_is_not_read_as_one),

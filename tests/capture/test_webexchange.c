@@ -172,9 +172,15 @@ static void many_small_records_at_once_are_an_answer(void **state)
     }
 }
 
-/* Without the rule, and of what was asked for just before, they are none. */
+/* Without the rule they are none; and no more than what was asked for just before has in replies,
+ * two records each. */
 static void many_records_may_be_replies(void **state)
 {
+    static const struct {
+        int calls;
+        int64_t wait_ns;
+        unsigned answers;
+    } cases[] = {{19, 100 * MS, 1}, {20, 100 * MS, 0}, {19, 400 * MS, 1}, {20, 400 * MS, 0}};
     struct estimator fast = fast_page();
 
     (void)state;
@@ -183,12 +189,68 @@ static void many_records_may_be_replies(void **state)
     stream(S, MS, 40, 100);
     close_at_end();
     assert_int_equal(finished, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&fast, false);
+        client(0, 4000);
+        for (int call = 0; call < cases[i].calls; call++)
+            client(S + call, 200);
+        stream(S + cases[i].wait_ns, MS, 39, 100);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+    }
+}
+
+/* A model may think before it writes, or call a tool amid its answer; and a page may report. */
+static void a_fast_answer_may_pause(void **state)
+{
+    struct estimator fast = fast_page();
+
+    (void)state;
     start_over(&fast, false);
     client(0, 4000);
-    client(S, 200);
-    stream(S + 299 * MS, MS, 40, 100);
+    stream(S, MS, 1, 300);
+    stream(2600 * MS, MS, 60, 200);
+    stream(6 * S, MS, 60, 200);
+    client(6060 * MS, 200);
+    stream(6100 * MS, MS, 60, 200);
     close_at_end();
-    assert_int_equal(finished, 0);
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 300 + 3 * 60 * 200);
+    assert_int_equal(shapes[0].answer_records, 1 + 3 * 60);
+    assert_int_equal(shapes[0].answer_ns, 100 * MS);
+    /* a slow one after such a pause is none */
+    start_over(&fast, false);
+    client(0, 4000);
+    stream(S, MS, 60, 200);
+    stream(3 * S, MS, 1, 200);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 60 * 200);
+}
+
+/* Wherever a write of events is cut into parts, nothing of it is lost; but what is no event after
+ * them. */
+static void events_are_counted_in_parts(void **state)
+{
+    struct estimator fast = fast_page();
+
+    (void)state;
+    for (int is_quic = 0; is_quic < 2; is_quic++)
+        for (unsigned records = 99; records < 215; records++) {
+            start_over(&fast, is_quic);
+            client(0, 4000);
+            stream(S, MS, records, 550);
+            close_at_end();
+            assert_int_equal(finished, 1);
+            assert_int_equal(shapes[0].answer_bytes, records * 550);
+            assert_int_equal(shapes[0].answer_records, records);
+        }
+    start_over(&fast, false);
+    client(0, 4000);
+    stream(S, MS, 100, 550);
+    stream(S + 100 * MS, MS, 20, 1400);
+    close_at_end();
+    assert_int_equal(shapes[0].answer_bytes, 100 * 550);
 }
 
 /* It is no sign of life: who sends less than a page may report has asked again. */
@@ -197,16 +259,21 @@ static void a_fast_answer_has_ended(void **state)
     struct estimator fast = fast_page();
 
     (void)state;
+    fast.end_record_max = 240; /* its end shows, also after records that are larger */
     start_over(&fast, false);
     client(0, 4000);
     stream(S, MS, 150, 200);
+    stream(S + 150 * MS, MS, 20, 300);
+    server(S + 170 * MS, 26);
     client(4 * S, 4000);
     stream(5 * S, MS, 30, 250);
     close_at_end();
     assert_int_equal(finished, 2);
-    assert_int_equal(shapes[0].answer_bytes, 150 * 200);
+    assert_int_equal(shapes[0].answer_bytes, 150 * 200 + 20 * 300);
+    assert_int_equal(shapes[0].requests, 1);
     assert_int_equal(shapes[1].answer_bytes, 30 * 250);
     assert_int_equal(shapes[1].request_bytes, 4000);
+    fast.end_record_max = 0;
     /* the next one is slow, and judged as such */
     start_over(&fast, false);
     client(0, 4000);
@@ -1204,6 +1271,8 @@ int main(void)
         cmocka_unit_test(steps_make_the_answer),
         cmocka_unit_test(many_small_records_at_once_are_an_answer),
         cmocka_unit_test(many_records_may_be_replies),
+        cmocka_unit_test(a_fast_answer_may_pause),
+        cmocka_unit_test(events_are_counted_in_parts),
         cmocka_unit_test(a_fast_answer_has_ended),
         cmocka_unit_test(small_records_are_neither_calls_nor_steps),
         cmocka_unit_test(replies_to_calls_are_no_steps),

@@ -537,6 +537,36 @@ static void a_forged_segment_hides_nothing(void **state)
     }
 }
 
+/* Two that go on one from another are believed to be where they say; but where that is too far to
+ * be of this connection, what they acknowledge is nothing either. */
+static void forged_segments_far_away_acknowledge_nothing(void **state)
+{
+    static const uint32_t far_away[] = {(64U << 20) + 4096, 1U << 30, 3U << 30};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(captures) / sizeof(*captures); i++) {
+        if (strncmp(captures[i].name, "25", 2) == 0)
+            continue;
+        load(captures[i].name);
+        for (size_t j = 0; j < sizeof(far_away) / sizeof(*far_away); j++) {
+            begin(NULL, 0);
+            for (size_t k = 0; k < packet_count; k++) {
+                struct recorded forged = packets[k];
+
+                forged.packet.sequence += far_away[j];
+                forged.packet.acknowledgement += 1U << 20;
+                for (size_t more = 0; more < 2 && forged.packet.payload_length > 0; more++) {
+                    pass(&forged);
+                    forged.packet.sequence += forged.packet.payload_length;
+                }
+                pass(&packets[k]);
+            }
+            end();
+            assert_truth(captures[i].name, captures[i].exact);
+        }
+    }
+}
+
 /* Each data segment in its turn is not captured. What remains is never wrong, only less. */
 static void a_lost_segment_makes_nothing_up(void **state)
 {
@@ -708,6 +738,7 @@ int main(void)
         TEST(segments_may_come_twice_or_overtake_each_other),
         TEST(connections_may_have_begun_before_and_end_after),
         TEST(a_forged_segment_hides_nothing),
+        TEST(forged_segments_far_away_acknowledge_nothing),
         TEST(a_lost_segment_makes_nothing_up),
         TEST(only_the_ports_of_the_servers_are_followed),
         TEST(addresses_are_kept_on_demand_only),

@@ -244,7 +244,7 @@ const mistral = {
         this.chat ??= uuid();
         await post('/api/chat', {
             chatId: this.chat, mode: 'start', disabledFeatures: [], clientPromptData: { currentDate: '2026-01-12', userTimezone: 'T+01:00 (Europe/Paris)' },
-            stableAnonymousIdentifier: letters(6), flags: letters(60), prompt: step.text, bench: step.bench, ...more,
+            stableAnonymousIdentifier: letters(6), prompt: step.text, bench: step.bench, ...more,
         }, step.stop);
     },
     async after() {
