@@ -94,9 +94,9 @@ static void send_frames(void *context, const struct captured_frame *frames, size
     }
 }
 
-/* While a socket wants times, the kernel stamps each packet once, where it comes in, and every capture of it
- * reads that stamp (net_timestamp_check() in net/core/dev.c, tpacket_get_timestamp() in
- * net/packet/af_packet.c). Else each capture stamps it at its own turn: two of them disagree by
+/* While a socket wants times, the kernel stamps each packet once, where it comes in, and every
+ * capture of it reads that stamp (net_timestamp_check() in net/core/dev.c, tpacket_get_timestamp()
+ * in net/packet/af_packet.c). Else each capture stamps it at its own turn: two of them disagree by
  * milliseconds where something else takes the processor between them. */
 static int stamp_once(int descriptor)
 {
