@@ -322,12 +322,12 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     tracker->answer_bytes = add(tracker->answer_bytes, tracker->write_bytes);
     add_records(tracker, tracker->write_records);
     tracker->steps = add_small(tracker->steps, 1);
-    if (of_events)
+    if (of_events) {
         tracker->streamed = 1;
-    if (of_events)
         tracker->steps_on = BESIDE_STEPS;
-    else if (tracker->steps_on < BESIDE_STEPS)
+    } else if (tracker->steps_on < BESIDE_STEPS) {
         tracker->steps_on = (tracker->steps_on + 1) & 3;
+    }
     if (!has_rested)
         tracker->active_ms = at_most(tracker->active_ms + since_ms, MAX_ACTIVE_MS) & MAX_ACTIVE_MS;
 }

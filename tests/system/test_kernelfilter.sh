@@ -71,11 +71,19 @@ fail() {
     exit 1
 }
 
+# What is still being answered when a daemon ends counts in the interval of that minute, and the two do not end
+# at the same instant.
+within_a_minute() { # SECONDS: waits, if they would not all be of one
+    second=$(date +%S)
+    [ $((${second#0} + $1)) -lt 60 ] || sleep $((60 - ${second#0}))
+}
+
 # Meters the packets of CAPTURE with the filter and without, side by side.
 meter() { # NAME CAPTURE SETTINGS PACKETS_PER_S SECONDS: sets $sent
     rm -rf "${directory:?}/$1" "$directory/$1-all"
     configure "$1" "$3" ''
     configure "$1-all" "$3" 'kernel_filter = false;'
+    within_a_minute $(($5 + 6))
     start "$1"
     daemon=$started
     start "$1-all"
