@@ -127,15 +127,18 @@ static struct outcome meter_alone(void)
     return outcome;
 }
 
-static struct outcome meter_ahead(void)
+static struct outcome meter_ahead(bool mapped)
 {
     struct outcome outcome = {.status = CAPTUREFILE_OK};
     struct metering *metering = new_metering(&outcome);
     struct capturefile *file = open_capture();
-    struct readahead *ahead = readahead_new(file, metering);
+    struct readahead *ahead;
     struct prepared *prepared;
     size_t count;
 
+    if (mapped)
+        capturefile_map(file);
+    ahead = readahead_new(file, metering);
     assert_non_null(ahead);
     while (outcome.status == CAPTUREFILE_OK) {
         outcome.status = readahead_next(ahead, &prepared, &count);
@@ -150,21 +153,28 @@ static struct outcome meter_ahead(void)
     return outcome;
 }
 
-/* Returns how both ended. */
+static void assert_same_outcome(struct outcome *ahead, const struct outcome *alone)
+{
+    assert_int_equal(ahead->status, alone->status);
+    assert_int_equal(ahead->packets, alone->packets);
+    assert_int_equal(ahead->offset, alone->offset);
+    assert_string_equal(ahead->error, alone->error);
+    assert_int_equal(ahead->log.count, alone->log.count);
+    assert_memory_equal(ahead->log.entries, alone->log.entries,
+                        alone->log.count * sizeof(*alone->log.entries));
+    sink_clear(&ahead->log);
+}
+
+/* Returns how all ended. */
 static enum capturefile_status assert_same(void)
 {
     struct outcome alone = meter_alone();
-    struct outcome ahead = meter_ahead();
+    struct outcome ahead = meter_ahead(false);
+    struct outcome mapped = meter_ahead(true);
 
-    assert_int_equal(ahead.status, alone.status);
-    assert_int_equal(ahead.packets, alone.packets);
-    assert_int_equal(ahead.offset, alone.offset);
-    assert_string_equal(ahead.error, alone.error);
-    assert_int_equal(ahead.log.count, alone.log.count);
-    assert_memory_equal(ahead.log.entries, alone.log.entries,
-                        alone.log.count * sizeof(*alone.log.entries));
+    assert_same_outcome(&ahead, &alone);
+    assert_same_outcome(&mapped, &alone);
     sink_clear(&alone.log);
-    sink_clear(&ahead.log);
     return alone.status;
 }
 
