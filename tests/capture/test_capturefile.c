@@ -1913,7 +1913,8 @@ static void a_mapped_file_that_is_cut_is_damaged_from_there(void **state)
         size_t more;
 
         map_packets(60);
-        assert_int_equal(capturefile_read(opened, frames, 5, &given), CAPTUREFILE_OK);
+        assert_int_equal(capturefile_read(opened, frames, 2, &given), CAPTUREFILE_OK);
+        assert_int_equal(given, 2); /* more were there already */
         assert_int_equal(ftruncate(descriptor, (off_t)length), 0);
         assert_int_equal(capturefile_read(opened, frames, 5, &more), CAPTUREFILE_BROKEN);
         assert_int_equal(more, 0);
@@ -1951,17 +1952,24 @@ static void a_mapped_file_may_begin_anywhere(void **state)
 
 static void what_cannot_be_mapped_is_read(void **state)
 {
+    struct capturefile *second;
+    int descriptors[2];
+
     (void)state;
     map_packets(3);
-    {
-        int other = memory_file(file.at, file.length);
-        struct capturefile *second = capturefile_open(other, 4096, error, sizeof(error));
-
-        capturefile_map(second); /* one at a time */
-        assert_true(capturefile_kept(second) == UINT64_MAX);
-        capturefile_close(second);
-        close(other);
-    }
+    descriptors[0] = memory_file(file.at, file.length);
+    descriptors[1] = memory_file(file.at, file.length);
+    second = capturefile_open(descriptors[0], 4096, error, sizeof(error));
+    capturefile_map(second); /* one at a time */
+    assert_true(capturefile_kept(second) == UINT64_MAX);
+    capturefile_close(second);
+    close_opened();
+    opened = capturefile_new(descriptors, 2, 4096);
+    assert_true(capturefile_begin(opened, error, sizeof(error)));
+    capturefile_map(opened); /* several files */
+    assert_true(capturefile_kept(opened) == UINT64_MAX);
+    close(descriptors[0]);
+    close(descriptors[1]);
 }
 
 int main(void)

@@ -93,9 +93,27 @@ static void what_is_done_with_is_given_back(void **state)
     }
     assert_false(is_there(3000000));
     assert_true(is_there(SIZE - 1));
-    filemap_release(map, 1000); /* again */
-    filemap_release(map, SIZE_MAX);
     assert_false(filemap_is_lost(map));
+}
+
+/* Whoever has got it since. */
+static void what_was_given_back_is_left_alone(void **state)
+{
+    uint8_t *others;
+
+    (void)state;
+    open_map();
+    filemap_release(map, 3U << 20);
+    others = mmap(filemap_bytes(map), (size_t)page, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    assert_ptr_equal(others, filemap_bytes(map));
+    others[0] = 7;
+    filemap_release(map, 1000);
+    filemap_release(map, SIZE_MAX);
+    filemap_free(map);
+    map = NULL;
+    assert_int_equal(others[0], 7);
+    munmap(others, (size_t)page);
 }
 
 static void what_cannot_be_mapped_is_told(void **state)
@@ -212,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_file_is_in_memory),
         TEST(what_is_done_with_is_given_back),
+        TEST(what_was_given_back_is_left_alone),
         TEST(what_cannot_be_mapped_is_told),
         TEST(pages_of_a_file_that_is_cut_are_zeros),
         TEST(a_cut_is_told_without_a_look),
