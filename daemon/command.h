@@ -21,6 +21,7 @@
 struct command_options {
     char config_path[PATH_MAX];
     char output[PATH_MAX];
+    bool help; /* what the command takes is asked for, and nothing else */
     const char *language;
     const char *format;
     struct inspect_options inspect;
