@@ -137,7 +137,7 @@ while read -r file name; do
     cut -d ' ' -f 1 "$directory/items" >"$directory/page"
     same "keys of $file, $name, in iagmeter.conf(5)"
     while read -r key required least most; do
-        item=$(grep "^$key " "$directory/items")
+        item=$(grep "^$key " "$directory/items") || fail "iagmeter.conf(5) says nothing of $key"
         case $item in
             "$key Required."*) [ "$required" = true ] || fail "$key is not required" ;;
             *) [ "$required" = false ] || fail "iagmeter.conf(5) does not say that $key is required" ;;
