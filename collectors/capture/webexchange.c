@@ -19,9 +19,10 @@
 enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
-enum { MAX_WRITE_US = (1 << 22) - 1 };
+enum { MAX_WRITE_US = (1 << 21) - 1 };
 enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
-enum { MAX_STEP_MS = (1 << 26) - 1, MAX_ACTIVE_MS = (1 << 26) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_STEP_MS = (1 << 24) - 1, MAX_ACTIVE_MS = (1 << 24) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_BEGINS = (1 << 3) - 1 };
 enum { MAX_FILES = 3 };
 /* Of a write of events, as many count by themselves: so that neither they nor their bytes (of
  * stream_record_max in the mean, so 65000 at most) reach the largest number that is counted. */
@@ -213,7 +214,8 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
 /* Where ends of answers show, each has one, but for what still goes on. Else what was asked beside
  * it counts, or how often one ended while another went on: it is the same, and of each some may not
  * be seen. */
-static uint32_t requests_of(const struct webexchange *tracker, const struct estimator *estimator)
+static uint32_t asked_and_ended(const struct webexchange *tracker,
+                                const struct estimator *estimator)
 {
     uint32_t goes_on = tracker->steps_on >= BESIDE_STEPS ? 1 : 0;
     uint32_t ended = tracker->ends;
@@ -221,6 +223,14 @@ static uint32_t requests_of(const struct webexchange *tracker, const struct esti
     if (estimator->end_record_max > 0 && ended > 0)
         return ended + goes_on;
     return tracker->requests > ended + 1 ? tracker->requests : ended + 1;
+}
+
+/* Nor may each begin be seen. */
+static uint32_t requests_of(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    uint32_t requests = asked_and_ended(tracker, estimator);
+
+    return tracker->begins > requests ? tracker->begins : requests;
 }
 
 static bool end_answer(struct webexchange *tracker, const struct estimator *estimator,
@@ -271,6 +281,8 @@ static void begin_answer(struct webexchange *tracker, const struct estimator *es
     tracker->answer_records = 0;
     tracker->beside_steps = 0;
     tracker->ends = 0;
+    tracker->begins = 0;
+    tracker->asked = 0;
     tracker->steps_on = 0;
     tracker->steps = 0;
     tracker->step_ms = 0;
@@ -288,6 +300,8 @@ static void close_burst(struct webexchange *tracker, const struct estimator *est
         look_beside(tracker, estimator);
     else
         tracker->beside_steps = 0;
+    if (has_request(tracker, estimator))
+        tracker->asked = 1;
     tracker->burst_bytes = 0;
     tracker->burst_is_page = 0;
     tracker->groups = 0;
@@ -303,6 +317,18 @@ static void add_end(struct webexchange *tracker)
     tracker->steps_on = 0;
 }
 
+/* An answer begins with what its text does not have: headers, and what the service says of it. The
+ * step is no reply to what was asked within reply_s; but something must have been asked since the
+ * last one began: a large event may come amid an answer, too, as what was found in a search. */
+static void look_for_begin(struct webexchange *tracker)
+{
+    if (!tracker->write_begins || (tracker->begins > 0 && !tracker->asked))
+        return;
+    tracker->asked = 0;
+    if (tracker->begins < MAX_BEGINS)
+        tracker->begins = (tracker->begins + 1) & MAX_BEGINS;
+}
+
 /* A pause that is longer than a rest is no part of the answer, and what came after it no step; but
  * of a write of events: a model may think, or call a tool, before it writes them all. */
 static void add_step(struct webexchange *tracker, const struct estimator *estimator, bool of_events)
@@ -313,8 +339,10 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     tracker->step_ms =
         at_most(to_ms(write_first_ns(tracker) - tracker->answer_first_ns), MAX_STEP_MS) &
         MAX_STEP_MS;
-    if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s))
+    if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s)) {
         close_burst(tracker, estimator, !has_rested);
+        look_for_begin(tracker);
+    }
     if (has_rested && !of_events)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)
@@ -429,9 +457,17 @@ static void begin_write(struct webexchange *tracker, const struct estimator *est
     tracker->write_records = 0;
     tracker->write_has_end = 0;
     tracker->write_is_big = 0;
+    tracker->write_begins = 0;
     tracker->write_goes_on = goes_on;
     tracker->write_is_reply = !goes_on && take_reply(tracker, estimator, now_ns);
     tracker->write_is_open = 1;
+}
+
+/* Whether an answer's begin has a record of that size. */
+static bool is_of_begin(const struct estimator *estimator, uint32_t size)
+{
+    return estimator->begin_record_min > 0 && (double)size >= estimator->begin_record_min &&
+           (double)size <= estimator->begin_record_max;
 }
 
 static bool server_record(struct webexchange *tracker, const struct estimator *estimator,
@@ -455,6 +491,8 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     tracker->write_is_cut = tracker->is_quic && is_full(tracker, size);
     if ((double)size > estimator->end_record_max)
         tracker->write_is_big = 1;
+    if (is_of_begin(estimator, size))
+        tracker->write_begins = 1;
     tracker->write_bytes = add_small(tracker->write_bytes, size);
     tracker->last_ns = now_ns;
     return ended;

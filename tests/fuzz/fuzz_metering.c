@@ -152,6 +152,8 @@ static void make_rules(void)
                       .overlap_quic_bytes_min = 400,
                       .overlap_step_bytes_min = 50,
                       .end_record_max = 100,
+                      .begin_record_min = 300,
+                      .begin_record_max = 900,
                       .sign_of_life_s = 0.05,
                       .upload_bytes_min = 1500,
                       .image_bytes = {1000, 2000, 3000},
