@@ -152,11 +152,17 @@ static bool has_file(const struct webexchange *tracker, const struct estimator *
            (double)tracker->burst_bytes >= estimator->upload_bytes_min;
 }
 
+/* Whether there is enough of it: what shows that an answer begins may have an end, and no text. */
+static bool has_substance(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return tracker->streamed || (tracker->begins > 0 && tracker->steps > 1) ||
+           (tracker->steps >= estimator->answer_steps_min &&
+            tracker->active_ms / 1e3 >= estimator->answer_s_min);
+}
+
 static bool is_answer(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    return tracker->answering &&
-           (tracker->streamed || (tracker->steps >= estimator->answer_steps_min &&
-                                  tracker->active_ms / 1e3 >= estimator->answer_s_min)) &&
+    return tracker->answering && has_substance(tracker, estimator) &&
            (double)tracker->answer_bytes >= estimator->answer_bytes_min;
 }
 
@@ -317,12 +323,13 @@ static void add_end(struct webexchange *tracker)
     tracker->steps_on = 0;
 }
 
-/* An answer begins with what its text does not have: headers, and what the service says of it. The
- * step is no reply to what was asked within reply_s; but something must have been asked since the
- * last one began: a large event may come amid an answer, too, as what was found in a search. */
-static void look_for_begin(struct webexchange *tracker)
+/* An answer begins with an event that tells of it, and is larger than pieces of text. So may be a
+ * reply: these come sooner, also over a long way. And something must have been asked since the last
+ * one began: what was found in a search is a large event amid an answer. */
+static void look_for_begin(struct webexchange *tracker, const struct estimator *estimator)
 {
-    if (!tracker->write_begins || (tracker->begins > 0 && !tracker->asked))
+    if (!tracker->write_begins || (tracker->begins > 0 && !tracker->asked) ||
+        write_first_ns(tracker) - tracker->call_ns < to_ns(estimator->begin_s))
         return;
     tracker->asked = 0;
     if (tracker->begins < MAX_BEGINS)
@@ -339,10 +346,9 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     tracker->step_ms =
         at_most(to_ms(write_first_ns(tracker) - tracker->answer_first_ns), MAX_STEP_MS) &
         MAX_STEP_MS;
-    if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s)) {
+    if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s))
         close_burst(tracker, estimator, !has_rested);
-        look_for_begin(tracker);
-    }
+    look_for_begin(tracker, estimator);
     if (has_rested && !of_events)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)

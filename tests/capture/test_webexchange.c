@@ -937,6 +937,7 @@ static struct estimator page_with_begins(void)
 
     other.begin_record_min = 600;
     other.begin_record_max = 1100;
+    other.begin_s = 0.5;
     return other;
 }
 
@@ -978,17 +979,18 @@ static void what_begins_beside_an_answer_is_one_more(void **state)
     assert_int_equal(shapes[0].requests, 1);
 }
 
-/* What comes soon after a call may be the reply to it; and too small a call asks for no answer. */
+/* What comes soon after a call may be the reply to it, that took its time; and too small a call
+ * asks for no answer. */
 static void what_a_report_is_answered_with_is_no_begin(void **state)
 {
     struct estimator other = page_with_begins();
 
     (void)state;
     start_over(&other, false);
-    two_tabs(3000, 299 * MS, 700);
+    two_tabs(3000, 499 * MS, 700);
     assert_int_equal(shapes[0].requests, 1);
     start_over(&other, false);
-    two_tabs(3000, 300 * MS, 700);
+    two_tabs(3000, 500 * MS, 700);
     assert_int_equal(shapes[0].requests, 2);
     start_over(&other, false);
     two_tabs(2999, 700 * MS, 700);
@@ -1077,6 +1079,28 @@ static void begins_count_beside_ends_and_requests(void **state)
     start_over(&other, true);
     two_tabs(13000, 700 * MS, 100); /* asked beside, and its begin was not seen */
     assert_int_equal(shapes[0].requests, 2);
+}
+
+/* It has a begin and an end, and no text between them. */
+static void an_answer_may_be_empty(void **state)
+{
+    static const struct {
+        uint32_t begin;
+        int64_t begin_ns;
+        unsigned more;
+        unsigned answers;
+    } cases[] = {{700, S, 1, 1}, {599, S, 1, 0}, {700, S, 0, 0}, {700, 499 * MS, 1, 0}};
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&other, false);
+        client(0, 4000);
+        server(cases[i].begin_ns, cases[i].begin);
+        stream(cases[i].begin_ns + 20 * MS, 20 * MS, cases[i].more, 100);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+    }
 }
 
 static void begins_of_before_do_not_count(void **state)
@@ -1482,6 +1506,7 @@ int main(void)
         cmocka_unit_test(fast_and_late_answers_begin_too),
         cmocka_unit_test(begins_count_beside_ends_and_requests),
         cmocka_unit_test(begins_of_before_do_not_count),
+        cmocka_unit_test(an_answer_may_be_empty),
         cmocka_unit_test(each_answer_has_an_end),
         cmocka_unit_test(an_end_is_of_one_answer),
         cmocka_unit_test(what_goes_on_after_an_end_is_one_more),

@@ -154,6 +154,7 @@ static void make_rules(void)
                       .end_record_max = 100,
                       .begin_record_min = 300,
                       .begin_record_max = 900,
+                      .begin_s = 0.03,
                       .sign_of_life_s = 0.05,
                       .upload_bytes_min = 1500,
                       .image_bytes = {1000, 2000, 3000},
