@@ -436,11 +436,16 @@ static bool is_full(struct webexchange *tracker, uint32_t size)
 }
 
 /* Whether a write that begins now is the reply to a call. While pages report in one tab, text goes
- * on in another: when each call has its reply, what is more is not one. */
+ * on in another: when each call has its reply, what is more is not one. Replies to calls may be
+ * late; what follows a page or a file is not. */
 static bool take_reply(struct webexchange *tracker, const struct estimator *estimator,
                        int64_t now_ns)
 {
-    if (now_ns - tracker->call_ns >= to_ns(estimator->reply_s) || tracker->replies == 0)
+    bool is_late = now_ns - tracker->call_ns >= to_ns(estimator->reply_s);
+
+    if (is_late && tracker->replies == ANY_REPLIES)
+        tracker->replies = 0;
+    if (is_late || tracker->replies == 0)
         return false;
     if (tracker->replies < ANY_REPLIES)
         tracker->replies--;

@@ -200,6 +200,22 @@ static void many_records_may_be_replies(void **state)
     }
 }
 
+/* What follows a page at once is of it, and what comes later an answer. */
+static void a_fast_answer_may_follow_a_page(void **state)
+{
+    struct estimator fast = fast_page();
+
+    (void)state;
+    for (unsigned later = 0; later < 2; later++) {
+        start_over(&fast, false);
+        client(0, 4000);
+        stream(S, 0, 3, 16000);
+        stream(S + (299 + later) * MS, MS, 30, 200);
+        close_at_end();
+        assert_int_equal(finished, later);
+    }
+}
+
 /* A model may think before it writes, or call a tool amid its answer; and a page may report. */
 static void a_fast_answer_may_pause(void **state)
 {
@@ -1472,6 +1488,7 @@ int main(void)
         cmocka_unit_test(steps_make_the_answer),
         cmocka_unit_test(many_small_records_at_once_are_an_answer),
         cmocka_unit_test(many_records_may_be_replies),
+        cmocka_unit_test(a_fast_answer_may_follow_a_page),
         cmocka_unit_test(a_fast_answer_may_pause),
         cmocka_unit_test(events_are_counted_in_parts),
         cmocka_unit_test(a_fast_answer_has_ended),
