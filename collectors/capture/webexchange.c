@@ -288,7 +288,6 @@ static void begin_answer(struct webexchange *tracker, const struct estimator *es
     tracker->beside_steps = 0;
     tracker->ends = 0;
     tracker->begins = 0;
-    tracker->asked = 0;
     tracker->steps_on = 0;
     tracker->steps = 0;
     tracker->step_ms = 0;
@@ -477,7 +476,7 @@ static void begin_write(struct webexchange *tracker, const struct estimator *est
 /* Whether an answer's begin has a record of that size. */
 static bool is_of_begin(const struct estimator *estimator, uint32_t size)
 {
-    return estimator->begin_record_min > 0 && (double)size >= estimator->begin_record_min &&
+    return (double)size >= estimator->begin_record_min &&
            (double)size <= estimator->begin_record_max;
 }
 

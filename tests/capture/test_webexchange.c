@@ -1125,14 +1125,20 @@ static void begins_of_before_do_not_count(void **state)
 
     (void)state;
     start_over(&other, false);
-    for (int i = 0; i < 2; i++) {
-        client(i * 10 * S, 4000);
-        server((i * 10 + 1) * S, 700);
-        stream((i * 10 + 1) * S + 50 * MS, 50 * MS, 41, 90);
-    }
+    client(0, 4000);
+    server(S, 700);
+    stream(S + 50 * MS, 50 * MS, 40, 100);
+    client(3 * S, 3000);
+    server(4 * S, 700); /* beside it */
+    stream(4 * S + 50 * MS, 50 * MS, 40, 100);
+    client(6 * S, 3000); /* a report */
+    stream(6 * S + 400 * MS, 50 * MS, 2, 100);
+    client(10 * S, 4000);
+    server(11 * S, 700);
+    stream(11 * S + 50 * MS, 50 * MS, 41, 100);
     close_at_end();
     assert_int_equal(finished, 2);
-    assert_int_equal(shapes[0].requests, 1);
+    assert_int_equal(shapes[0].requests, 2);
     assert_int_equal(shapes[1].requests, 1);
 }
 
