@@ -800,10 +800,33 @@ struct capturefile_overlap capturefile_overlap(const struct capturefile *file)
 
 /* -- Life ------------------------------------------------------------------------------------- */
 
+/* From reading to the map, at the same place; unless what was read is not what the file holds. */
+static void go_to_map(struct capturefile *file)
+{
+    off_t position = file->map ? lseek(file->members[0].descriptor, 0, SEEK_CUR) : -1;
+    size_t left = file->end - file->start;
+
+    if (position < (off_t)left || !bytestream_is_plain(file->stream) ||
+        filemap_size(file->map) < (size_t)position)
+        return;
+    file->own_buffer = file->buffer;
+    file->own_capacity = file->capacity;
+    file->buffer = filemap_bytes(file->map);
+    file->offset += file->start - ((size_t)position - left);
+    file->start = (size_t)position - left;
+    file->end = (size_t)position;
+    file->confirmed_start = file->start;
+    file->confirmed_packets = file->packets;
+    file->is_mapped = true;
+}
+
 bool capturefile_begin(struct capturefile *file, char *error, size_t error_size)
 {
-    return (file->count == 1 || look_at_all(file, error, error_size)) &&
-           begin_one(file, error, error_size);
+    if ((file->count > 1 && !look_at_all(file, error, error_size)) ||
+        !begin_one(file, error, error_size))
+        return false;
+    go_to_map(file);
+    return true;
 }
 
 struct capturefile *capturefile_open(int descriptor, size_t read_size, char *error,
@@ -837,24 +860,10 @@ int capturefile_link_type(struct capturefile *file)
 
 void capturefile_map(struct capturefile *file)
 {
-    off_t position = lseek(file->members[0].descriptor, 0, SEEK_CUR);
-    size_t left = file->end - file->start;
-
-    if (file->map || file->count > 1 || position < (off_t)left ||
-        !bytestream_is_plain(file->stream))
+    if (file->map || file->count > 1)
         return;
     file->map = filemap_new(file->members[0].descriptor);
-    if (!file->map || filemap_size(file->map) < (size_t)position)
-        return;
-    file->own_buffer = file->buffer;
-    file->own_capacity = file->capacity;
-    file->buffer = filemap_bytes(file->map);
-    file->offset += file->start - ((size_t)position - left);
-    file->start = (size_t)position - left;
-    file->end = (size_t)position;
-    file->confirmed_start = file->start;
-    file->confirmed_packets = file->packets;
-    file->is_mapped = true;
+    go_to_map(file);
 }
 
 bool capturefile_confirm(struct capturefile *file)

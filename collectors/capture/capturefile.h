@@ -49,12 +49,13 @@ void capturefile_close(struct capturefile *file);
  * file, and nothing may be read. */
 int capturefile_link_type(struct capturefile *file);
 
-/* From now on the file is looked at in the kernel's memory instead of read, which saves copying it,
- * if it is a regular file, not compressed, and the only one, and no other process reads it in turn.
- * Else nothing changes. */
+/* From now on, or from capturefile_begin() on, the file is looked at in the kernel's memory instead
+ * of read, which saves copying it, if it is a regular file, not compressed, and the only one. Else
+ * nothing changes. Where processes read it in turn, before they are forked. */
 void capturefile_map(struct capturefile *file);
-/* What is mapped stays until told that what lies before a place is done with; capturefile_kept()
- * is the place from where frames will be given next, UINT64_MAX if those are not mapped. */
+/* What is mapped stays, for this process, until told that what lies before a place is done with;
+ * capturefile_kept() is the place from where frames will be given next, UINT64_MAX if those are not
+ * mapped. */
 uint64_t capturefile_kept(const struct capturefile *file);
 void capturefile_release(struct capturefile *file, uint64_t before);
 /* Of a mapped file, after capturefile_take() and before its frames are used: false when the file

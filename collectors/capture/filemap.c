@@ -21,8 +21,8 @@ struct filemap {
     int descriptor;
     uint8_t *bytes;
     size_t size;
-    size_t wanted;   /* asked for so far */
-    size_t released; /* given back so far: whole steps */
+    size_t wanted;           /* asked for so far */
+    _Atomic size_t released; /* given back so far: whole steps */
     struct sigaction previous;
 };
 
@@ -126,6 +126,8 @@ bool filemap_is_lost(const struct filemap *map)
 /* An older kernel refuses, and where nothing can be read the fault tells, if it is looked at. */
 void filemap_want(struct filemap *map, size_t until)
 {
+    if (map->wanted < map->released)
+        map->wanted = map->released;
     while (map->wanted < until && map->wanted < map->size) {
         size_t left = map->size - map->wanted;
         size_t step = left < STEP ? left : STEP;
@@ -138,9 +140,11 @@ void filemap_want(struct filemap *map, size_t until)
 void filemap_release(struct filemap *map, size_t until)
 {
     size_t whole = (until < map->size ? until : map->size) / STEP * STEP;
+    size_t released = map->released;
 
-    if (whole <= map->released)
-        return;
-    munmap(map->bytes + map->released, whole - map->released);
-    map->released = whole;
+    do {
+        if (whole <= released)
+            return;
+    } while (!atomic_compare_exchange_weak(&map->released, &released, whole));
+    munmap(map->bytes + released, whole - released);
 }

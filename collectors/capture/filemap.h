@@ -14,8 +14,9 @@
  * becomes one of zeros, and filemap_is_lost() tells: what was looked at since the last time that it
  * said no is worth nothing.
  *
- * One at a time in a process. After filemap_new(), the only system calls are madvise(2), munmap(2),
- * fstat(2), and, where a page is lost, mmap(2). */
+ * One at a time in a process; those forked after filemap_new() have it at the same place, and each
+ * asks for and gives back its own memory. After filemap_new(), the only system calls are
+ * madvise(2), munmap(2), fstat(2), and, where a page is lost, mmap(2). */
 
 struct filemap;
 
@@ -31,7 +32,8 @@ size_t filemap_size(const struct filemap *map);
 
 /* Asks for what lies before UNTIL, which then costs no fault page by page. */
 void filemap_want(struct filemap *map, size_t until);
-/* What lies before UNTIL is not looked at again: its memory is given back. */
+/* What lies before UNTIL is not looked at again: its memory is given back. Any thread may call it.
+ */
 void filemap_release(struct filemap *map, size_t until);
 
 /* Whether something of the file was taken away since it was mapped. */

@@ -35,6 +35,7 @@
 
 struct part {
     uint64_t number; /* in the file, from 1; 0: none yet */
+    uint64_t from;   /* of a mapped file: where it begins */
     size_t counts[SHAREDFILE_WORKERS];
     struct captured_frame *frames[SHAREDFILE_WORKERS];
     uint8_t *bytes;
@@ -68,7 +69,8 @@ struct sharedfile {
 
     _Alignas(LINE) _Atomic uint32_t reading; /* somebody is */
     _Alignas(LINE) _Atomic uint64_t read;    /* parts */
-    _Atomic uint32_t status;                 /* not SHAREDFILE_OK: nothing follows those parts */
+    _Atomic uint64_t kept_from; /* of a mapped file: no part that is kept begins before */
+    _Atomic uint32_t status;    /* not SHAREDFILE_OK: nothing follows those parts */
     _Alignas(LINE) _Atomic uint32_t changes; /* of any of these; a futex */
     _Atomic uint32_t waiting;
     struct worker worker[SHAREDFILE_WORKERS];
@@ -116,6 +118,7 @@ struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsign
         sharedfile_free(file);
         return NULL;
     }
+    capturefile_map(file->file);
     divide_memory(file, part_size);
     return file;
 }
@@ -252,6 +255,12 @@ static size_t sort(struct sharedfile *file, struct part *part, enum capturefile_
     return sorted;
 }
 
+static void forget_frames(const struct sharedfile *file, struct part *part)
+{
+    for (unsigned i = 0; i < file->workers; i++)
+        part->counts[i] = 0;
+}
+
 /* Reads, unless enough was read already, and sorts. */
 static enum sharedfile_status fill_part(struct sharedfile *file, struct part *part)
 {
@@ -265,6 +274,11 @@ static enum sharedfile_status fill_part(struct sharedfile *file, struct part *pa
         if (status == CAPTUREFILE_OK)
             sorted = sort(file, part, &status);
     }
+    if (!capturefile_confirm(file->file)) {
+        forget_frames(file, part);
+        sorted = 0;
+        status = CAPTUREFILE_BROKEN;
+    }
     file->packets += sorted;
     if (status == CAPTUREFILE_OK)
         return SHAREDFILE_OK;
@@ -275,10 +289,24 @@ static enum sharedfile_status fill_part(struct sharedfile *file, struct part *pa
 
 static void clear_part(const struct sharedfile *file, struct part *part)
 {
-    for (unsigned i = 0; i < file->workers; i++)
-        part->counts[i] = 0;
+    forget_frames(file, part);
     if (part->large)
         madvise(part->bytes, CAPTUREFILE_BUFFER_SIZE, MADV_REMOVE);
+}
+
+/* Only whoever reads may ask: nobody else fills a part again. */
+static uint64_t find_kept(struct sharedfile *file)
+{
+    uint64_t taken = atomic_load(&file->read);
+
+    for (unsigned i = 0; i < file->workers; i++) {
+        uint64_t other = atomic_load(&file->worker[i].taken);
+
+        taken = other < taken ? other : taken;
+    }
+    if (taken < file->read)
+        return (*order_of(file, taken))->from;
+    return file->begun ? capturefile_kept(file->file) : 0;
 }
 
 static void read_part(struct sharedfile *file, struct part *part)
@@ -286,11 +314,13 @@ static void read_part(struct sharedfile *file, struct part *part)
     enum sharedfile_status status = SHAREDFILE_OK;
     uint64_t before = atomic_load(&file->read);
 
+    atomic_store(&file->kept_from, find_kept(file));
     clear_part(file, part);
     part->large =
         capturefile_lend(file->file, part->bytes, CAPTUREFILE_BUFFER_SIZE) > CAPTUREFILE_READ_SIZE;
     if (!file->begun)
         status = begin(file);
+    part->from = capturefile_kept(file->file);
     if (status == SHAREDFILE_OK)
         status = fill_part(file, part);
     part->number = before + 1;
@@ -354,6 +384,7 @@ enum sharedfile_status sharedfile_read(struct sharedfile *file, unsigned worker,
     }
     own->busy = true;
     part = *order_of(file, own->taken);
+    capturefile_release(file->file, atomic_load(&file->kept_from));
     *frames = part->frames[worker];
     *count = part->counts[worker];
     return SHAREDFILE_OK;

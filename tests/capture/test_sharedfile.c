@@ -287,6 +287,34 @@ static void what_comes_before_damage_is_given(void **state)
     }
 }
 
+/* Whatever was read of what is zeros now. */
+static void what_is_cut_meanwhile_is_damage(void **state)
+{
+    struct sharedfile *file;
+    const struct captured_frame *frames;
+    enum sharedfile_status status;
+    size_t count;
+    off_t length;
+
+    (void)state;
+    shoot_talks(&seed, 2000);
+    develop();
+    length = lseek(descriptor, 0, SEEK_END);
+    assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
+    file = sharedfile_new(&descriptor, 1, 1);
+    assert_non_null(file);
+    assert_int_equal(sharedfile_read(file, 0, &frames, &count), SHAREDFILE_OK);
+    assert_int_equal(ftruncate(descriptor, length / 2 / 4096 * 4096 + 1000), 0);
+    do
+        for (size_t i = 0; i < count; i++)
+            assert_true(frames[i].time_ns > 0);
+    while ((status = sharedfile_read(file, 0, &frames, &count)) == SHAREDFILE_OK);
+    assert_int_equal(status, SHAREDFILE_BROKEN);
+    assert_non_null(strstr(sharedfile_error(file), "cut short while it was read"));
+    assert_true(sharedfile_packets(file) < film.count / 2 + 4096);
+    sharedfile_free(file);
+}
+
 /* -- How a file begins and ends -----------------------------------------------------------------
  */
 
@@ -959,6 +987,7 @@ int main(void)
         TEST(clocks_may_jump_and_packets_be_late),
         TEST(long_blocks_are_stepped_over),
         TEST(what_comes_before_damage_is_given),
+        TEST(what_is_cut_meanwhile_is_damage),
         TEST(what_is_no_capture_is_told_to_all),
         TEST(an_unknown_link_type_is_told_to_all),
         TEST(who_left_is_not_waited_for),
