@@ -84,7 +84,7 @@ async function infer(request, response, raw, place) {
     const host = HOSTS[place.sni];
     const { prompt, bench } = JSON.parse(raw);
     const chance = new Chance(`${bench.seed}`);
-    const work = exchange(place, { tokens_in: promptTokens(host, prompt, bench), modality: bench.modality ?? 'text', regime: bench.regime });
+    const work = exchange(place, { tokens_in: promptTokens(host, prompt, bench), modality: bench.modality ?? 'text', regime: bench.regime, packed: bench.packed });
     let gone = false;
     response.on('close', () => { gone = true; });
     if (bench.fail > 0) {
