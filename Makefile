@@ -35,6 +35,7 @@ sbindir       ?= $(prefix)/sbin
 bindir        ?= $(prefix)/bin
 libexecdir    ?= $(prefix)/libexec
 docdir        ?= $(prefix)/share/doc/iagmeter
+mandir        ?= $(prefix)/share/man
 # Debian 12 reads units from /lib, which is /usr/lib; with another prefix, systemd reads
 # PREFIX/lib for /usr and /usr/local only.
 unitdir       ?= $(prefix)/lib/systemd/system
@@ -76,7 +77,7 @@ BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libcon
 RUN_PACKAGES      := fonts-dejavu-core tzdata
 TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 rrdtool procps \
                      libxml2-utils ca-certificates dnsmasq-base ngtcp2-client ngtcp2-server \
-                     snmpd openipmi nginx-light
+                     snmpd openipmi nginx-light mandoc
 LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
 FUZZ_PACKAGES     := clang libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr
@@ -100,7 +101,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 	@echo 'DEPS=skip installs no package; V=1 shows commands; BUILD=dir CC=clang SANITIZE=address,undefined'
 	@echo 'install: DESTDIR prefix sysconfdir localstatedir sbindir bindir libexecdir docdir' \
-	      'unitdir sysusersdir tmpfilesdir'
+	      'mandir unitdir sysusersdir tmpfilesdir'
 
 all: $(PROGRAMS:%=$(BUILD)/%) ## build the programs (the default)
 
@@ -284,23 +285,27 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
 
 CONF_FILES := $(shell find conf -type f 2>/dev/null)
 DOC_FILES  := $(wildcard README.md LICENSE docs/*.md)
+MAN_PAGES  := $(wildcard man/*.[158])
 UNITS      := $(wildcard systemd/*.service systemd/*.timer)
 # For an inference host of our own: examples, since they give rights.
 HOST_FILES := systemd/host.conf systemd/90-iagmeter-host.rules
 
-# In the tree the units name Debian's paths, so that they can be checked and read as they are.
+# In the tree units and manual pages name Debian's paths, so that they can be checked and read as they
+# are.
 relocate = sed -e 's|/usr/sbin/iagmeterd|$(sbindir)/iagmeterd|g' \
                -e 's|/usr/bin/iagmeter|$(bindir)/iagmeter|g' \
+               -e 's|/usr/share/doc/iagmeter|$(docdir)|g' -e 's|/usr/lib/systemd/system|$(unitdir)|g' \
                -e 's|/etc/iagmeter|$(confdir)|g' -e 's|/var/lib/iagmeter|$(statedir)|g'
 
 install: all ## install under DESTDIR; a configuration file that differs is left alone
 	install -d $(addprefix $(DESTDIR),$(sbindir) $(bindir) $(libexecdir)/iagmeter $(unitdir) \
-	  $(sysusersdir) $(tmpfilesdir) $(docdir))
+	  $(sysusersdir) $(tmpfilesdir) $(docdir) $(addprefix $(mandir)/man,1 5 8))
 	install -m 755 $(BUILD)/iagmeterd $(DESTDIR)$(sbindir)/iagmeterd
 	install -m 755 $(BUILD)/iagmeter $(DESTDIR)$(bindir)/iagmeter
 	install -m 755 $(BUILD)/iagmeter-meter $(BUILD)/iagmeter-counters $(DESTDIR)$(libexecdir)/iagmeter
 	@set -e; put() { $(relocate) "$$1" >"$$2"; chmod 644 "$$2"; }; \
 	for unit in $(UNITS); do put $$unit $(DESTDIR)$(unitdir)/$${unit##*/}; done; \
+	for page in $(MAN_PAGES); do put $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done; \
 	put systemd/sysusers.d/iagmeter.conf $(DESTDIR)$(sysusersdir)/iagmeter.conf; \
 	put systemd/tmpfiles.d/iagmeter.conf $(DESTDIR)$(tmpfilesdir)/iagmeter.conf
 	$(if $(DOC_FILES),install -m 644 $(DOC_FILES) $(DESTDIR)$(docdir))
@@ -316,6 +321,7 @@ install: all ## install under DESTDIR; a configuration file that differs is left
 uninstall: ## remove what install put there; edited configuration and the ledger stay
 	rm -f $(DESTDIR)$(sbindir)/iagmeterd $(DESTDIR)$(bindir)/iagmeter \
 	  $(UNITS:systemd/%=$(DESTDIR)$(unitdir)/%) \
+	  $(foreach page,$(MAN_PAGES),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
 	  $(DESTDIR)$(sysusersdir)/iagmeter.conf $(DESTDIR)$(tmpfilesdir)/iagmeter.conf
 	rm -rf $(DESTDIR)$(libexecdir)/iagmeter $(DESTDIR)$(docdir)
 	@for file in $(CONF_FILES:conf/%=%); do \

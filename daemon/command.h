@@ -25,6 +25,7 @@ struct command_options {
     const char *format;
     struct inspect_options inspect;
     bool metrics;        /* are to be inspected instead of a capture */
+    bool help;           /* what the command takes is asked for, and nothing else */
     const char *dialect; /* they are in; NULL: it is found out */
     struct calculator_query query;
     bool sensitivity;

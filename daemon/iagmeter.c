@@ -11,110 +11,119 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How a month is named. */
+#define MONTH "YYYY-MM|current|previous"
+
 static const struct command {
     const char *name;
     int arguments_least;
     int arguments_most;
-    const char *arguments;
-    const char *purpose;
+    const char *forms;   /* of the command line, one a line; one that begins with a blank goes on */
+    const char *purpose; /* in one line of 80 columns, with the name */
     int (*run)(const struct command_options *options);
 } commands[] = {
-    {"inspect", 1, INT_MAX,
-     "CAPTURE... [--all] [--addresses] [--exchanges] | --metrics FILE|- [--dialect NAME]",
-     "what the daemon sees in a capture (of one file or several), flow by flow or (--exchanges) "
-     "answer by answer, and each "
-     "exchange\n      with a local inference server; or in what such a server's /metrics answered: "
-     "by model and team. Nothing is "
-     "recorded",
-     command_inspect},
-    {"report", 2, 2, "month YYYY-MM|current|previous [--lang fr|en] [--output DIRECTORY]",
-     "write the monthly footprint (HTML, CSV, JSON) and print its totals", command_report},
+    {"status", 0, 0, "[--format text|json]",
+     "what the daemon did, what it did not see, and the objectives", command_status},
+    {"report", 2, 2, "month " MONTH "\n  [--lang fr|en] [--output DIRECTORY]",
+     "write a month's footprint: HTML, CSV, JSON", command_report},
     {"explain", 1, 4,
-     "YYYY-MM|current|previous [DIRECTION|.|other] [SERVICE|.] [INDICATOR] [--lang fr|en] "
-     "[--format "
-     "text|html|json]",
-     "where a figure of the monthly report comes from, recomputed: also as one name, "
-     "YYYY-MM/DIRECTION/SERVICE/INDICATOR, or YYYY-MM/@SCOPE/ID/INDICATOR of what is computed from "
-     "others;\n      PERIOD/@restated/NUMBER/... of a statement, VINTAGE/@factor/KIND/ID/KEY of a "
-     "factor",
-     command_explain},
+     MONTH " [DIRECTION|.|other] [SERVICE|.]\n"
+           "  [INDICATOR] [--lang fr|en] [--format text|html|json]\n"
+           "MONTH/DIRECTION/SERVICE/INDICATOR ...\n"
+           "MONTH/@SCOPE/ID/INDICATOR ...\n"
+           "PERIOD/@restated/NUMBER/DIRECTION/SERVICE/INDICATOR ...\n"
+           "VINTAGE/@factor/KIND/ID/KEY ...",
+     "where a figure of the report comes from, recomputed", command_explain},
     {"what-if", 1, 2,
-     "YYYY-MM|current|previous [DIRECTION] [--move SERVICE=TARGET|local:N%] [--model "
-     "[SERVICE=]PROVIDER/NAME] [--provider SERVICE=ID] [--zone SERVICE=ID] [--method SERVICE=A|B] "
-     "[--reduce SERVICE|all:N%] [--shorter SERVICE|all:N%] [--lang fr|en] [--format text|json|tsv]",
-     "the month beside a scenario: a part of a service's requests done elsewhere or by another "
-     "model,\n"
-     "      fewer of them, shorter answers; each option as often as needed",
-     command_what_if},
-    {"import", 1, INT_MAX, "ut1 DIRECTORY | eco2mix [FILE...] [--output FILE|-]",
-     "ut1: names of the UT1 blacklists (categories ai and doh) for the catalogue, not reviewed; "
-     "written to\n"
-     "      services.d/ut1.conf. eco2mix: intensities of the French grid from RTE's files, kept in "
-     "the state\n"
-     "      directory; without files, what is held",
-     command_import},
-    {"factors", 1, 2, "check [DIRECTORY] | table",
-     "check a vintage of factors (default: the configuration's): all errors with file and line; or "
-     "list those in use, in French",
-     command_factors},
-    {"impact", 0, 0,
-     "--provider ID --model NAME --tokens-out N [--tokens-in N] [--zone ID] [--latency S] "
-     "[--method A|B] [--mix published|headline] [--units N] [--it-kwh N] [--sensitivity] [--batch "
-     "FILE|-] "
-     "[--format text|json|tsv] [--lang fr|en] [--factors DIRECTORY]",
-     "what one use of a model costs: energy, greenhouse gases, metals, water; --batch: the same "
-     "for "
-     "each row of a table whose header names provider, model, tokens_out, zone, latency_s...",
-     command_impact},
+     MONTH " [DIRECTION]\n"
+           "  [--move SERVICE=TARGET:SHARE%] [--model [SERVICE=]PROVIDER/NAME]\n"
+           "  [--provider SERVICE=ID] [--zone SERVICE=ID] [--method SERVICE=A|B]\n"
+           "  [--reduce SERVICE|all:SHARE%] [--shorter SERVICE|all:SHARE%]\n"
+           "  [--lang fr|en] [--format text|json|tsv]",
+     "a month beside a scenario", command_what_if},
     {"restate", 0, 1,
-     "PERIOD --vintage NAME|DIRECTORY | --list | --show NUMBER [--lang fr|en] [--format "
-     "text|json|tsv]",
-     "compute 2026, 2026-10 or 2026-01..2026-06 again with the factors of another vintage: old "
-     "beside new,\n"
-     "      with the causes; kept as a numbered statement, the ledger is not touched. List "
-     "statements, or show one",
-     command_restate},
-    {"hash-key", 0, 0, "",
-     "what stands for the key of an API in the configuration; the key is read from standard input",
+     "PERIOD --vintage NAME|DIRECTORY\n"
+     "  [--lang fr|en] [--format text|json|tsv]\n"
+     "--list | --show NUMBER\n"
+     "  [--lang fr|en] [--format text|json|tsv]",
+     "a period again, with the factors of another vintage", command_restate},
+    {"impact", 0, 0,
+     "--provider ID --model NAME --tokens-out N [--tokens-in N]\n"
+     "  [--zone ID] [--latency S] [--method A|B] [--mix published|headline]\n"
+     "  [--units N] [--it-kwh N] [--sensitivity] [--factors DIRECTORY]\n"
+     "  [--lang fr|en] [--format text|json|tsv]\n"
+     "--batch FILE|- ...",
+     "what one use of a model costs", command_impact},
+    {"factors", 1, 2, "check [DIRECTORY]\ntable",
+     "check a vintage of factors, or list those in use", command_factors},
+    {"metrics", 0, 1, "[capture|use] [--output FILE]", "the same as status, for Prometheus",
+     command_metrics},
+    {"inspect", 1, INT_MAX,
+     "CAPTURE... [--all] [--addresses] [--exchanges]\n--metrics FILE|- [--dialect NAME]",
+     "what the daemon sees in a capture, recording nothing", command_inspect},
+    {"import", 1, INT_MAX, "ut1 DIRECTORY [--output FILE|-]\neco2mix [FILE...] [--output FILE|-]",
+     "names of the UT1 blacklists; intensities of the French grid", command_import},
+    {"hash-key", 0, 0, "", "the hash of an API key that is read from standard input",
      command_hash_key},
-    {"power", 0, 0, "[--seconds N] [--root DIRECTORY]",
-     "which meters of power this machine has, what they say, and what comes of it for its devices; "
-     "needs no ledger",
+    {"power", 0, 0, "[--seconds N] [--root DIRECTORY]", "which meters of power this machine has",
      command_power},
     {"calibrate", 1, 2,
-     "idle [FROM..UNTIL] [--seconds N] [--assume-idle] [--output FILE|-] | weights [PERIOD] "
-     "[--output FILE|-] | service NAME [--client ADDRESS] --interface NAME|--read FILE [--truth "
-     "FILE] "
-     "[--least N] [--output FILE|-]",
-     "what the host draws while nobody asks for anything (default: for half an hour from now on), "
-     "or what\n"
-     "      its tokens weigh, from what the daemon recorded: a new file for host.conf, with its "
-     "errors; or how\n"
-     "      the tokens of a service follow what is seen of it, from prompts of one client: a file "
-     "for iagmeter.conf",
-     command_calibrate},
-    {"rebuild", 0, 0, "", "recreate every RRD from the ledger (the daemon must be stopped)",
-     command_rebuild},
-    {"status", 0, 0, "[--format text|json]",
-     "what the daemon has been doing, what it did not see, and what to do about that; the "
-     "objectives of the year",
-     command_status},
-    {"metrics", 0, 1, "[capture|use] [--output FILE]",
-     "for Prometheus, as text: the state of the daemon and the capture, the use and the objectives "
-     "of the months that are over",
-     command_metrics},
+     "idle [FROM..UNTIL] [--seconds N] [--assume-idle]\n"
+     "  [--output FILE|-]\n"
+     "weights [PERIOD] [--output FILE|-]\n"
+     "service NAME --interface NAME --client ADDRESS\n"
+     "  [--seconds N] [--truth FILE] [--least N] [--output FILE|-]\n"
+     "service NAME --read FILE [--client ADDRESS] ...",
+     "measure a host at rest, its tokens' weights, or a service", command_calibrate},
+    {"rebuild", 0, 0, "", "make the round-robin databases anew from the ledger", command_rebuild},
 };
 
 static void usage(FILE *stream)
 {
-    fputs("usage: iagmeter COMMAND [-c FILE] ...\n", stream);
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        fprintf(stream, "  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
-                commands[i].purpose);
-    fputs("-c FILE: configuration (default: the installed one). Exit status: 0 done, 1 wrong usage "
-          "or\n"
-          "configuration, 2 something else failed.\n",
+    fputs("usage: iagmeter COMMAND [OPTION...] [ARGUMENT...]\n"
+          "       iagmeter COMMAND --help\n"
+          "\n"
+          "Commands:\n",
           stream);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].purpose);
+    fputs("\nOptions of every command:\n"
+          "  -c, --config FILE  configuration (default: the installed one)\n"
+          "  -o FILE            the same as --output FILE\n"
+          "  -h, --help         the usage of the command alone\n"
+          "Without a command:\n"
+          "  -V, --version      print the version\n"
+          "\n"
+          "Exit status: 0 done, 1 wrong usage or configuration, 2 something else failed.\n"
+          "What each does, and each option: man iagmeter\n",
+          stream);
+}
+
+static void print_forms(const struct command *command, FILE *stream)
+{
+    const char *line = command->forms;
+    const char *before = "usage: ";
+
+    for (;;) {
+        int length = (int)strcspn(line, "\n");
+
+        if (line[0] == ' ')
+            fprintf(stream, "         %.*s\n", length, line);
+        else
+            fprintf(stream, "%siagmeter %s%s%.*s\n", before, command->name, length ? " " : "",
+                    length, line);
+        before = "       ";
+        if (line[length] == '\0')
+            return;
+        line += length + 1;
+    }
+}
+
+static void usage_of(const struct command *command, FILE *stream)
+{
+    print_forms(command, stream);
+    fprintf(stream, "\n%s: %s\n-c FILE: configuration. Each option: man iagmeter\n", command->name,
+            command->purpose);
 }
 
 static const struct command *find_command(const char *name)
@@ -168,6 +177,7 @@ static const struct option long_options[] = {
     {"lang", required_argument, NULL, 'l'},
     {"output", required_argument, NULL, 'o'},
     {"config", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},
     {"format", required_argument, NULL, 'f'},
     {"factors", required_argument, NULL, 'F'},
     {"batch", required_argument, NULL, 'b'},
@@ -215,7 +225,7 @@ static bool parse(int argc, char **argv, struct command_options *options)
 {
     int option;
 
-    while ((option = getopt_long(argc, argv, "c:o:", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:o:h", long_options, NULL)) != -1) {
         switch (option) {
         case 'a':
             options->inspect.all = true;
@@ -237,6 +247,9 @@ static bool parse(int argc, char **argv, struct command_options *options)
             break;
         case 'c':
             snprintf(options->config_path, sizeof(options->config_path), "%s", optarg);
+            break;
+        case 'h':
+            options->help = true;
             break;
         case 'F':
             options->factors = optarg;
@@ -302,6 +315,7 @@ int main(int argc, char **argv)
 {
     struct command_options options = {.language = "fr", .format = "text", .root = ""};
     const struct command *command;
+    bool parsed;
 
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         puts("iagmeter " IAGMETER_VERSION);
@@ -313,10 +327,18 @@ int main(int argc, char **argv)
     }
     command = argc >= 2 ? find_command(argv[1]) : NULL;
     config_default_path(options.config_path, sizeof(options.config_path));
-    if (!command || !parse(argc - 1, argv + 1, &options) ||
-        options.argument_count < command->arguments_least ||
-        options.argument_count > command->arguments_most) {
+    if (!command) {
         usage(stderr);
+        return EXIT_CONFIGURATION;
+    }
+    parsed = parse(argc - 1, argv + 1, &options);
+    if (parsed && options.help) {
+        usage_of(command, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (!parsed || options.argument_count < command->arguments_least ||
+        options.argument_count > command->arguments_most) {
+        usage_of(command, stderr);
         return EXIT_CONFIGURATION;
     }
     if (strcmp(options.language, "fr") != 0 && strcmp(options.language, "en") != 0) {

@@ -8,9 +8,9 @@
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* The files of one capture. */
 struct captures {
@@ -20,24 +20,19 @@ struct captures {
 
 static void usage(FILE *stream)
 {
-    fputs(
-        "usage: iagmeterd [-c FILE] [-r CAPTURE... [-w COUNT] | -t]\n"
-        "  -c FILE     configuration (default: the installed one)\n"
-        "  -r CAPTURE  meter a pcap or pcapng file on its own clock, and end; - is standard "
-        "input.\n"
-        "              Several files (-r a.pcap -r b.pcap, or -r cap*.pcap) are one capture, as\n"
-        "              of tcpdump -C or a ring of dumpcap: metered in the order of their first\n"
-        "              packets. Of files that overlap in time:\n"
-        "              mergecap -w - FILE... | iagmeterd -r -\n"
-        "  -w COUNT    let COUNT processes share the packets of CAPTURE; 1: one thread does all\n"
-        "              (default: one process; where there are two processors, a thread of its own\n"
-        "              reads a file ahead: the results are those of -w 1, to the bit)\n"
-        "  -t          check the configuration, and end\n"
-        "  -V          print the version\n"
-        "Without -r or -t: capture on the configured interfaces until SIGTERM; SIGHUP reads the\n"
-        "catalogue, directions and factors again. Exit status: 0 done, 1 wrong usage or\n"
-        "configuration, 2 something else failed (interface, capture file, permission, storage).\n",
-        stream);
+    fputs("usage: iagmeterd [-c FILE] [-r CAPTURE... [-w COUNT] | -t]\n"
+          "  -c FILE        configuration (default: the installed one)\n"
+          "  -r CAPTURE     meter a pcap or pcapng file on its own clock, and end; - is\n"
+          "                 standard input. Several files (-r a.pcap -r b.pcap, or\n"
+          "                 -r cap*.pcap) are one capture, by their first packets' times\n"
+          "  -w COUNT       let COUNT processes share the packets of CAPTURE; 1: one thread\n"
+          "  -t             check the configuration, and end\n"
+          "  -h, --help     print this\n"
+          "  -V, --version  print the version\n"
+          "Without -r or -t: capture on the configured interfaces until SIGTERM; SIGHUP\n"
+          "reads the configuration again. Exit status: 0 done, 1 wrong usage or\n"
+          "configuration, 2 something else failed. More: man iagmeterd\n",
+          stream);
 }
 
 static struct config *load(const char *path)
@@ -132,6 +127,12 @@ static bool add_others(struct captures *captures, char *const *paths)
     return true;
 }
 
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
 int main(int argc, char **argv)
 {
     char path[PATH_MAX] = "";
@@ -143,7 +144,7 @@ int main(int argc, char **argv)
 
     log_open("iagmeterd");
     config_default_path(path, sizeof(path));
-    while ((option = getopt(argc, argv, "c:r:w:tVh")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:r:w:tVh", long_options, NULL)) != -1) {
         switch (option) {
         case 'c':
             snprintf(path, sizeof(path), "%s", optarg);

@@ -2,7 +2,6 @@
 #include "collectors/capture/bytestream.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -74,6 +73,11 @@ void bytestream_free(struct bytestream *stream)
 {
     if (stream)
         munmap(stream, sizeof(*stream));
+}
+
+bool bytestream_is_plain(const struct bytestream *stream)
+{
+    return stream->format == PLAIN;
 }
 
 const char *bytestream_error(const struct bytestream *stream)

@@ -2,6 +2,7 @@
 #ifndef IAGMETER_BYTESTREAM_H
 #define IAGMETER_BYTESTREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,6 +24,9 @@ void bytestream_restart(struct bytestream *stream, int descriptor);
 /* Puts up to SIZE bytes, at least 2, at INTO, waiting for the first. Returns how many, 0 at the
  * end, -1 when it cannot go on. All that a damaged file holds before the damage comes first. */
 ssize_t bytestream_read(struct bytestream *stream, uint8_t *into, size_t size);
+
+/* Whether what was read so far is what the file holds, not expanded. */
+bool bytestream_is_plain(const struct bytestream *stream);
 
 /* After -1: why. */
 const char *bytestream_error(const struct bytestream *stream);

@@ -20,7 +20,7 @@
  *
  * Life cycle: capturefile_open(), capturefile_link_type() or not, capturefile_read() while it
  * returns CAPTUREFILE_OK, capturefile_close(). After capturefile_open(), the only system calls are
- * read(2), of several files lseek(2), and those of malloc(). */
+ * read(2), lseek(2), those of malloc(), and, of a file that is mapped, those of filemap.h. */
 
 struct capturefile;
 
@@ -48,6 +48,19 @@ void capturefile_close(struct capturefile *file);
  * files: one that cannot be decoded, if a file has such a one; capturefile_number() is then that
  * file, and nothing may be read. */
 int capturefile_link_type(struct capturefile *file);
+
+/* From now on the file is looked at in the kernel's memory instead of read, which saves copying it,
+ * if it is a regular file, not compressed, and the only one, and no other process reads it in turn.
+ * Else nothing changes. */
+void capturefile_map(struct capturefile *file);
+/* What is mapped stays until told that what lies before a place is done with; capturefile_kept()
+ * is the place from where frames will be given next, UINT64_MAX if those are not mapped. */
+uint64_t capturefile_kept(const struct capturefile *file);
+void capturefile_release(struct capturefile *file, uint64_t before);
+/* Of a mapped file, after capturefile_take() and before its frames are used: false when the file
+ * was cut short meanwhile. Then all that was taken since the last time is worth nothing, and the
+ * file is damaged where that begins. */
+bool capturefile_confirm(struct capturefile *file);
 
 /* Gives 1 to LIMIT frames, whose bytes stay until the next call. CAPTUREFILE_OK with none means
  * that there is no end yet, only much in the file that is no packet. */

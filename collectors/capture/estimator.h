@@ -155,8 +155,11 @@ struct estimator {
     double overlap_step_bytes_min; /* writes of an answer that goes on beside it have as much */
     double end_report_bytes_min; /* who sends so much beside one reports the end of another; or 0 */
     double end_report_quic_bytes_min;
-    double end_record_max; /* HTTP/2: answers end with no record larger than that; or 0 */
-    double event_gap_s;    /* M3: records closer to the last one than that are of its event */
+    double end_record_max;   /* HTTP/2: answers end with no record larger than that; or 0 */
+    double begin_record_min; /* a record of such a size is of an answer's begin; or 0: none is, */
+    double begin_record_max;
+    double begin_s;     /* nor one that comes sooner after a call */
+    double event_gap_s; /* M3: records closer to the last one than that are of its event */
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
                                 * that is none, but says that there is none; */

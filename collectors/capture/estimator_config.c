@@ -8,6 +8,7 @@
 
 struct estimator_draft {
     struct estimator estimator;
+    struct range begin_record_bytes;
     char source[SOURCE_SIZE]; /* required, so that nobody adds a number without saying from where */
 };
 
@@ -58,6 +59,9 @@ static const struct confread_key estimator_keys[] = {
     {"end_report_quic_bytes_min", CONFREAD_DOUBLE, false, 1, 1e6, MEMBER(end_report_quic_bytes_min),
      0, NULL},
     {"end_record_max", CONFREAD_DOUBLE, false, 26, 16384, MEMBER(end_record_max), 0, NULL},
+    {"begin_record_bytes", CONFREAD_RANGE, false, 35, 16384,
+     offsetof(struct estimator_draft, begin_record_bytes), 0, NULL},
+    {"begin_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(begin_s), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
     {"refusal_head_bytes_max", CONFREAD_DOUBLE, false, 0, 65000, MEMBER(refusal_head_bytes_max), 0,
@@ -524,6 +528,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"overlap_quic_bytes_min", false},
                       {"event_gap_s", false},
                       {"end_record_max", false},
+                      {"begin_record_bytes", false},
+                      {"begin_s", false},
                       {"overlap_step_bytes_min", false},
                       {"image_fetch_s", false},
                       {"image_fetch_share", false},
@@ -539,6 +545,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
     static const struct together pairs[] = {
         {"overlap_step_bytes_min", "overlap_bytes_min", false},
         {"stream_records_min", "stream_record_max", true},
+        {"begin_record_bytes", "begin_s", true},
     };
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;
@@ -720,6 +727,8 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
     snprintf(draft.estimator.name, sizeof(draft.estimator.name), "%s", name);
     if (!confread_group(group, estimator_keys, COUNT_OF(estimator_keys), &draft, diagnostics))
         return false;
+    draft.estimator.begin_record_min = draft.begin_record_bytes.min;
+    draft.estimator.begin_record_max = draft.begin_record_bytes.max;
     valid = check_use(group, method_parameters, COUNT_OF(method_parameters), draft.estimator.method,
                       method_names[draft.estimator.method], diagnostics);
     valid &=

@@ -15,8 +15,9 @@ _Static_assert(sizeof(struct prepared) == 128, "two lines of the cache");
 #define PARTS_TO_RESUME 4
 /* Packets of a part. One of packets so small that there are more ends early. */
 #define PART_PACKETS 4096
-/* Frames prepared at a time. */
-#define BATCH 128
+/* Frames prepared at a time: so few that the beginnings of a mapped file's packets, which were just
+ * asked for, are still in the first level cache. */
+#define BATCH 32
 /* Reads without finding a packet, before the other thread gets its turn: enough for the largest
  * record. */
 #define MAX_FILLS (CAPTUREFILE_LARGEST_RECORD / CAPTUREFILE_READ_SIZE + 1)
@@ -25,6 +26,7 @@ struct part {
     uint8_t *bytes;
     struct prepared *prepared;
     size_t count;
+    uint64_t from; /* of a mapped file: where it begins */
     enum capturefile_status status;
     bool large; /* more of its memory was used than others need: it is not kept, and no other filled
                    beside it */
@@ -82,6 +84,9 @@ static void begin_part(struct readahead *readahead, struct part *part)
         madvise(last->bytes, CAPTUREFILE_BUFFER_SIZE, MADV_DONTNEED);
     last->large = false;
     part->large = left > CAPTUREFILE_READ_SIZE;
+    part->from = capturefile_kept(readahead->file);
+    /* All before this one were taken, and the next one is the oldest that was not. */
+    capturefile_release(readahead->file, readahead->parts[(readahead->read + 1) % PARTS].from);
     part->count = 0;
     part->status = CAPTUREFILE_OK;
     prepare(readahead, part);
@@ -96,6 +101,10 @@ static void fill(struct readahead *readahead, struct part *part)
         part->large |= fills > 0;
         part->status = capturefile_fill(readahead->file);
         prepare(readahead, part);
+    }
+    if (!capturefile_confirm(readahead->file)) {
+        part->count = 0;
+        part->status = CAPTUREFILE_BROKEN;
     }
 }
 

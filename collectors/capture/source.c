@@ -377,6 +377,7 @@ static bool begin_file(struct source *source, char *error, size_t error_size)
     }
     /* Without any interface there is no packet that could not be decoded. */
     link_type = capturefile_link_type(source->file);
+    capturefile_map(source->file);
     return link_type < 0 || check_link_type(file_name(source), link_type, error, error_size);
 }
 

@@ -19,9 +19,10 @@
 enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
-enum { MAX_WRITE_US = (1 << 22) - 1 };
+enum { MAX_WRITE_US = (1 << 21) - 1 };
 enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
-enum { MAX_STEP_MS = (1 << 26) - 1, MAX_ACTIVE_MS = (1 << 26) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_STEP_MS = (1 << 24) - 1, MAX_ACTIVE_MS = (1 << 24) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_BEGINS = (1 << 3) - 1 };
 enum { MAX_FILES = 3 };
 /* Of a write of events, as many count by themselves: so that neither they nor their bytes (of
  * stream_record_max in the mean, so 65000 at most) reach the largest number that is counted. */
@@ -151,11 +152,17 @@ static bool has_file(const struct webexchange *tracker, const struct estimator *
            (double)tracker->burst_bytes >= estimator->upload_bytes_min;
 }
 
+/* Whether there is enough of it: what shows that an answer begins may have an end, and no text. */
+static bool has_substance(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return tracker->streamed || (tracker->begins > 0 && tracker->steps > 1) ||
+           (tracker->steps >= estimator->answer_steps_min &&
+            tracker->active_ms / 1e3 >= estimator->answer_s_min);
+}
+
 static bool is_answer(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    return tracker->answering &&
-           (tracker->streamed || (tracker->steps >= estimator->answer_steps_min &&
-                                  tracker->active_ms / 1e3 >= estimator->answer_s_min)) &&
+    return tracker->answering && has_substance(tracker, estimator) &&
            (double)tracker->answer_bytes >= estimator->answer_bytes_min;
 }
 
@@ -213,7 +220,8 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
 /* Where ends of answers show, each has one, but for what still goes on. Else what was asked beside
  * it counts, or how often one ended while another went on: it is the same, and of each some may not
  * be seen. */
-static uint32_t requests_of(const struct webexchange *tracker, const struct estimator *estimator)
+static uint32_t asked_and_ended(const struct webexchange *tracker,
+                                const struct estimator *estimator)
 {
     uint32_t goes_on = tracker->steps_on >= BESIDE_STEPS ? 1 : 0;
     uint32_t ended = tracker->ends;
@@ -221,6 +229,14 @@ static uint32_t requests_of(const struct webexchange *tracker, const struct esti
     if (estimator->end_record_max > 0 && ended > 0)
         return ended + goes_on;
     return tracker->requests > ended + 1 ? tracker->requests : ended + 1;
+}
+
+/* Nor may each begin be seen. */
+static uint32_t requests_of(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    uint32_t requests = asked_and_ended(tracker, estimator);
+
+    return tracker->begins > requests ? tracker->begins : requests;
 }
 
 static bool end_answer(struct webexchange *tracker, const struct estimator *estimator,
@@ -271,6 +287,7 @@ static void begin_answer(struct webexchange *tracker, const struct estimator *es
     tracker->answer_records = 0;
     tracker->beside_steps = 0;
     tracker->ends = 0;
+    tracker->begins = 0;
     tracker->steps_on = 0;
     tracker->steps = 0;
     tracker->step_ms = 0;
@@ -288,6 +305,8 @@ static void close_burst(struct webexchange *tracker, const struct estimator *est
         look_beside(tracker, estimator);
     else
         tracker->beside_steps = 0;
+    if (has_request(tracker, estimator))
+        tracker->asked = 1;
     tracker->burst_bytes = 0;
     tracker->burst_is_page = 0;
     tracker->groups = 0;
@@ -303,6 +322,19 @@ static void add_end(struct webexchange *tracker)
     tracker->steps_on = 0;
 }
 
+/* An answer begins with an event that tells of it, and is larger than pieces of text. So may be a
+ * reply: these come sooner, also over a long way. And something must have been asked since the last
+ * one began: what was found in a search is a large event amid an answer. */
+static void look_for_begin(struct webexchange *tracker, const struct estimator *estimator)
+{
+    if (!tracker->write_begins || (tracker->begins > 0 && !tracker->asked) ||
+        write_first_ns(tracker) - tracker->call_ns < to_ns(estimator->begin_s))
+        return;
+    tracker->asked = 0;
+    if (tracker->begins < MAX_BEGINS)
+        tracker->begins = (tracker->begins + 1) & MAX_BEGINS;
+}
+
 /* A pause that is longer than a rest is no part of the answer, and what came after it no step; but
  * of a write of events: a model may think, or call a tool, before it writes them all. */
 static void add_step(struct webexchange *tracker, const struct estimator *estimator, bool of_events)
@@ -315,6 +347,7 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
         MAX_STEP_MS;
     if (write_first_ns(tracker) - tracker->call_ns >= to_ns(estimator->reply_s))
         close_burst(tracker, estimator, !has_rested);
+    look_for_begin(tracker, estimator);
     if (has_rested && !of_events)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)
@@ -402,11 +435,16 @@ static bool is_full(struct webexchange *tracker, uint32_t size)
 }
 
 /* Whether a write that begins now is the reply to a call. While pages report in one tab, text goes
- * on in another: when each call has its reply, what is more is not one. */
+ * on in another: when each call has its reply, what is more is not one. Replies to calls may be
+ * late; what follows a page or a file is not. */
 static bool take_reply(struct webexchange *tracker, const struct estimator *estimator,
                        int64_t now_ns)
 {
-    if (now_ns - tracker->call_ns >= to_ns(estimator->reply_s) || tracker->replies == 0)
+    bool is_late = now_ns - tracker->call_ns >= to_ns(estimator->reply_s);
+
+    if (is_late && tracker->replies == ANY_REPLIES)
+        tracker->replies = 0;
+    if (is_late || tracker->replies == 0)
         return false;
     if (tracker->replies < ANY_REPLIES)
         tracker->replies--;
@@ -429,9 +467,17 @@ static void begin_write(struct webexchange *tracker, const struct estimator *est
     tracker->write_records = 0;
     tracker->write_has_end = 0;
     tracker->write_is_big = 0;
+    tracker->write_begins = 0;
     tracker->write_goes_on = goes_on;
     tracker->write_is_reply = !goes_on && take_reply(tracker, estimator, now_ns);
     tracker->write_is_open = 1;
+}
+
+/* Whether an answer's begin has a record of that size. */
+static bool is_of_begin(const struct estimator *estimator, uint32_t size)
+{
+    return (double)size >= estimator->begin_record_min &&
+           (double)size <= estimator->begin_record_max;
 }
 
 static bool server_record(struct webexchange *tracker, const struct estimator *estimator,
@@ -455,6 +501,8 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     tracker->write_is_cut = tracker->is_quic && is_full(tracker, size);
     if ((double)size > estimator->end_record_max)
         tracker->write_is_big = 1;
+    if (is_of_begin(estimator, size))
+        tracker->write_begins = 1;
     tracker->write_bytes = add_small(tracker->write_bytes, size);
     tracker->last_ns = now_ns;
     return ended;

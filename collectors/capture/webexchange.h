@@ -24,22 +24,25 @@ struct webexchange {
     int64_t last_ns; /* of the server's last record */
     int64_t call_ns; /* of the client's, or the end of a write that was no step but large */
     int64_t answer_first_ns;
-    uint32_t write_us : 22;      /* how long the server's last write took */
+    uint32_t write_us : 21;      /* how long the server's last write took */
     uint32_t write_goes_on : 1;  /* from one of many events, which counts by itself */
     uint32_t burst_is_page : 1;  /* what the client said last had a reply that was large */
     uint32_t datagram_units : 8; /* QUIC: the server's largest datagram */
+    uint32_t asked : 1;          /* since an answer last began: its request, or a report */
     uint32_t burst_bytes;        /* of the client, since the server last went on by itself */
     uint32_t request_bytes;
     uint32_t answer_bytes;
-    uint32_t step_ms : 26;   /* from the answer's begin to its last step */
+    uint32_t step_ms : 24;   /* from the answer's begin to its last step */
     uint32_t streamed : 1;   /* one of its steps is a write of many events */
     uint32_t ends : 4;       /* of answers since then: HTTP/2, or those that pages report */
-    uint32_t in_file : 1;    /* so that it is counted once */
-    uint32_t active_ms : 26; /* as step_ms, without what was longer than a rest */
+    uint32_t begins : 3;     /* of answers, with its own, that their records show */
+    uint32_t active_ms : 24; /* as step_ms, without what was longer than a rest */
     uint32_t steps_on : 2;   /* since the last of these ends */
-    uint32_t files : 2;      /* that the client sent since the last answer */
+    uint32_t files : 2;      /* that the client sent since the last answer, */
+    uint32_t in_file : 1;    /* so that each is counted once */
     uint32_t write_has_end : 1;
-    uint32_t write_is_big : 1; /* holds a record that is larger than those at answers' ends */
+    uint32_t write_is_big : 1; /* holds a record that is larger than those at answers' ends, */
+    uint32_t write_begins : 1; /* or one as at their begins */
     uint16_t write_bytes;
     uint8_t write_records; /* or events */
     uint8_t replies;       /* that may still come to the client's calls */

@@ -8,6 +8,8 @@
 
 #include "daemon/catalogue.h"
 
+#include "tests/bench/rounds.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +19,9 @@
 #define PASSES   20000
 #define IMPORTED 4000 /* names under services, and as many resolvers */
 
-static double now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void print(const char *what, double *samples)
 {
-    qsort(samples, ROUNDS, sizeof(*samples), ascending);
+    rounds_sort(samples, ROUNDS);
     printf("  %-34s %6.0f %6.0f %6.0f\n", what, samples[0], samples[ROUNDS / 2],
            samples[ROUNDS - 1]);
 }
@@ -43,11 +29,11 @@ static void print(const char *what, double *samples)
 static struct catalogue *load(double *load_ms)
 {
     struct diagnostics *diagnostics = diagnostics_new();
-    double start = now_ns();
+    double start = processor_s() * NS_PER_S;
     struct catalogue *catalogue =
         catalogue_load(IAGMETER_SOURCE_ROOT "/conf/services.conf", NULL, diagnostics);
 
-    *load_ms = (now_ns() - start) / 1e6;
+    *load_ms = (processor_s() * NS_PER_S - start) / 1e6;
     diagnostics_print(diagnostics, stderr);
     diagnostics_free(diagnostics);
     if (!catalogue)
@@ -81,21 +67,21 @@ static void measure(const struct catalogue *catalogue, const char *const names[]
     char title[64];
 
     for (unsigned round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+        double start = processor_s() * NS_PER_S;
 
         for (size_t i = 0; i < PASSES; i++) {
             const char *name = names[i % count];
 
             found += catalogue_match(catalogue, name, strlen(name)).service != SERVICE_NONE;
         }
-        match[round] = (now_ns() - start) / PASSES;
-        start = now_ns();
+        match[round] = (processor_s() * NS_PER_S - start) / PASSES;
+        start = processor_s() * NS_PER_S;
         for (size_t i = 0; i < PASSES; i++) {
             const char *name = names[i % count];
 
             found += catalogue_is_resolver(catalogue, name, strlen(name));
         }
-        resolver[round] = (now_ns() - start) / PASSES;
+        resolver[round] = (processor_s() * NS_PER_S - start) / PASSES;
     }
     snprintf(title, sizeof(title), "%s: match", what);
     print(title, match);

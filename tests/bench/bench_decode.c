@@ -6,6 +6,7 @@
 
 #include "collectors/capture/decode.h"
 
+#include "tests/bench/rounds.h"
 #include "tests/capture/tunnels.h"
 
 #include <stdio.h>
@@ -17,22 +18,6 @@
 static struct bytes frame;
 static uint64_t sum; /* so that nothing is optimised away */
 
-static double now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void measure(const char *name)
 {
     double each_ns[ROUNDS];
@@ -40,16 +25,16 @@ static void measure(const char *name)
     int result = 0;
 
     for (int round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+        double start = processor_s() * NS_PER_S;
 
         for (int i = 0; i < PASSES; i++) {
             result = (int)decode_frame(DLT_EN10MB, frame.at, (uint32_t)frame.length,
                                        (uint32_t)frame.length, &packet);
             sum += packet.destination_port;
         }
-        each_ns[round] = (now_ns() - start) / PASSES;
+        each_ns[round] = (processor_s() * NS_PER_S - start) / PASSES;
     }
-    qsort(each_ns, ROUNDS, sizeof(*each_ns), compare);
+    rounds_sort(each_ns, ROUNDS);
     printf("%-28s %8.2f %8.2f ns/frame (result %d)\n", name, each_ns[0], each_ns[ROUNDS / 2],
            result);
 }

@@ -7,6 +7,7 @@
 #include "collectors/capture/dns.h"
 #include "collectors/capture/hints.h"
 
+#include "tests/bench/rounds.h"
 #include "tests/capture/dnswire.h"
 
 #include <stdio.h>
@@ -18,22 +19,6 @@
 static struct dns_message message;
 static struct dns_answer answer;
 static struct hint_table *hints;
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
 
 /* -- Messages ---------------------------------------------------------------------------------- */
 
@@ -116,21 +101,21 @@ static void write_many_pointers(size_t limit)
 
 static double time_parse(unsigned count)
 {
-    double start = now_s();
+    double start = processor_s();
 
     for (unsigned i = 0; i < count; i++)
         dns_parse(message.wire.at, message.wire.length, &answer);
-    return now_s() - start;
+    return processor_s() - start;
 }
 
 static double time_identify(unsigned count)
 {
     struct dns_identity identity;
-    double start = now_s();
+    double start = processor_s();
 
     for (unsigned i = 0; i < count; i++)
         dns_identify(message.wire.at, message.wire.length, &identity);
-    return now_s() - start;
+    return processor_s() - start;
 }
 
 /* -- Hints ------------------------------------------------------------------------------------- */
@@ -138,20 +123,20 @@ static double time_identify(unsigned count)
 static double time_add(unsigned count)
 {
     struct address client = address4(10, 0, 0, 1);
-    double start = now_s();
+    double start = processor_s();
 
     for (unsigned i = 0; i < count; i++) {
         struct address server = address4(198, i >> 16 & 0xff, i >> 8 & 0xff, i & 0xff);
 
         hints_add(hints, &client, &server, 1, 0, 1000, 300);
     }
-    return now_s() - start;
+    return processor_s() - start;
 }
 
 static double time_find(unsigned count)
 {
     struct address client = address4(10, 0, 0, 1);
-    double start = now_s();
+    double start = processor_s();
     uint16_t service;
     uint8_t role;
 
@@ -160,7 +145,7 @@ static double time_find(unsigned count)
 
         hints_find(hints, &client, &server, 1000, &service, &role);
     }
-    return now_s() - start;
+    return processor_s() - start;
 }
 
 /* -- Table ------------------------------------------------------------------------------------- */
@@ -171,7 +156,7 @@ static void measure(const char *name, double (*time_it)(unsigned count), unsigne
 
     for (int i = 0; i < ROUNDS; i++)
         each_ns[i] = 1e9 * time_it(count) / count;
-    qsort(each_ns, ROUNDS, sizeof(*each_ns), compare);
+    rounds_sort(each_ns, ROUNDS);
     printf("%-32s %8.0f %8.0f %8.0f ns  %9.0f/s\n", name, each_ns[0], each_ns[ROUNDS / 2],
            each_ns[ROUNDS - 1], 1e9 / each_ns[ROUNDS / 2]);
 }

@@ -10,6 +10,7 @@
 
 #include "collectors/inference/wire.h"
 #include "tests/bench/mix.h"
+#include "tests/bench/rounds.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -458,22 +459,6 @@ static void keep(void *context, const struct wire_exchange *exchange)
     found_out += exchange->exchange.counts.tokens_out;
 }
 
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void make(void (*kind)(void))
 {
     capture_length = 0;
@@ -551,16 +536,16 @@ static void read_tokens(const struct inference_rules *rules)
 /* Seconds that the three took, in one round. */
 static void run_round(const struct inference_rules *rules, double seconds[3])
 {
-    double start_s = now_s();
+    double start_s = processor_s();
 
     if (only_read() == 1) /* it is used */
         abort();
-    seconds[0] = now_s() - start_s;
+    seconds[0] = processor_s() - start_s;
     if (only_decode() != payload_length)
         abort();
-    seconds[1] = now_s() - start_s - seconds[0];
+    seconds[1] = processor_s() - start_s - seconds[0];
     read_tokens(rules);
-    seconds[2] = now_s() - start_s - seconds[1] - seconds[0];
+    seconds[2] = processor_s() - start_s - seconds[1] - seconds[0];
 }
 
 static bool measure(const char *name, void (*kind)(void), const struct inference_rules *rules,
@@ -580,7 +565,7 @@ static bool measure(const char *name, void (*kind)(void), const struct inference
             seconds[i][round] = taken[i];
     }
     for (unsigned i = 0; i < 3; i++)
-        qsort(seconds[i], rounds, sizeof(double), compare);
+        rounds_sort(seconds[i], rounds);
     parser_s = seconds[2][0] - seconds[1][0];
     printf("| %s | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | **%.2f** | %.0f | %.0f |\n", name,
            (double)payload_length / (double)record_count, gigabytes / seconds[0][0],

@@ -8,6 +8,8 @@
 
 #include "collectors/power/powerset.h"
 
+#include "tests/bench/rounds.h"
+
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -27,14 +29,6 @@ static int64_t stepped(void *context)
 {
     (void)context;
     return clock_ns;
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void put(const char *name, const char *text)
@@ -111,7 +105,7 @@ static void measure(const char *what, const char *root)
     struct power_setup setup = {root, NULL, stepped, NULL};
     struct device_energy drawn[MAX_POWER_DEVICES];
     struct powerset *set = powerset_open(&power_defaults, &setup);
-    double start_s = now_s();
+    double start_s = processor_s();
     double passed_s;
 
     if (!set)
@@ -122,7 +116,7 @@ static void measure(const char *what, const char *root)
         if (i % 60 == 0)
             powerset_take(set, clock_ns, drawn);
     }
-    passed_s = now_s() - start_s;
+    passed_s = processor_s() - start_s;
     printf("%-22s %3u meters  %7.1f us a second  %.4f %% of a core (goal: below 0.5)\n", what,
            readable(set), passed_s / SECONDS * 1e6, passed_s / SECONDS * 100);
     powerset_close(set);

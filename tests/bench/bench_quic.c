@@ -6,6 +6,7 @@
 
 #include "collectors/capture/assembly.h"
 #include "collectors/capture/quic.h"
+#include "tests/bench/rounds.h"
 #include "tests/capture/quicpackets.h"
 
 #include <stdio.h>
@@ -24,14 +25,6 @@ static void collect(void *context, uint32_t offset, const uint8_t *bytes, size_t
 {
     if (bytes)
         assembly_add(context, offset, bytes, (uint32_t)length);
-}
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 static void make_datagrams(void)
@@ -102,25 +95,17 @@ static void ask_all(void)
         sink += quic_starts(initials[i].at, initials[i].length, initials[i].length);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void measure(const char *what, void (*run)(void))
 {
     double ns[ROUNDS];
 
     for (int i = 0; i < ROUNDS; i++) {
-        double start = now_ns();
+        double start = processor_s() * NS_PER_S;
 
         run();
-        ns[i] = (now_ns() - start) / DATAGRAMS;
+        ns[i] = (processor_s() * NS_PER_S - start) / DATAGRAMS;
     }
-    qsort(ns, ROUNDS, sizeof(*ns), compare);
+    rounds_sort(ns, ROUNDS);
     printf("%-36s %8.0f %8.0f %8.0f ns %12.0f /s\n", what, ns[0], ns[ROUNDS / 2], ns[ROUNDS - 1],
            1e9 / ns[ROUNDS / 2]);
 }

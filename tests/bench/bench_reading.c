@@ -8,6 +8,7 @@
 
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/source.h"
+#include "tests/bench/rounds.h"
 #include "tests/capture/frames.h"
 
 #include <fcntl.h>
@@ -157,21 +158,13 @@ static void make_capture(const char *path)
     pcap_close(pcap);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void print_spread(const char *name, const char *unit, const double *values, double scale)
 {
     double sorted[ROUNDS];
 
     for (size_t i = 0; i < ROUNDS; i++)
         sorted[i] = values[i] * scale;
-    qsort(sorted, ROUNDS, sizeof(*sorted), compare);
+    rounds_sort(sorted, ROUNDS);
     printf("%-26s %8.2f %8.2f %8.2f %s\n", name, sorted[0], sorted[ROUNDS / 2], sorted[ROUNDS - 1],
            unit);
 }

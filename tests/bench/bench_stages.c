@@ -14,6 +14,7 @@
 #include "collectors/capture/metering.h"
 #include "collectors/capture/source.h"
 #include "daemon/config.h"
+#include "tests/bench/rounds.h"
 #include "tests/capture/process.h"
 
 #include <malloc.h>
@@ -222,17 +223,9 @@ static double time_stage(const char *path, size_t stage)
     return start_s;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static double median(double values[ROUNDS])
 {
-    qsort(values, ROUNDS, sizeof(*values), compare);
+    rounds_sort(values, ROUNDS);
     return values[ROUNDS / 2];
 }
 

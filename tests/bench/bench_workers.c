@@ -19,6 +19,8 @@
 #include "collectors/capture/source.h"
 #include "daemon/config.h"
 
+#include "tests/bench/rounds.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,14 +50,6 @@ static _Noreturn void fail(const char *reason)
     exit(EXIT_FAILURE);
 }
 
-static double now_s(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* One of WORKERS: says by READY that its memory is there, waits for GO to close, and says by COST
  * how much processor time it took. */
 static _Noreturn void work(const struct config *config, const char *path, struct source *shared,
@@ -80,11 +74,11 @@ static _Noreturn void work(const struct config *config, const char *path, struct
         metering_take_shard(metering, worker, workers);
     if (write(ready, "", 1) != 1 || read(go, &none, 1) != 0)
         exit(EXIT_FAILURE);
-    start_s = now_s(CLOCK_PROCESS_CPUTIME_ID);
+    start_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     while (source_read(source, BATCH, meter, metering) == SOURCE_OK)
         ;
     metering_finish(metering);
-    start_s = now_s(CLOCK_PROCESS_CPUTIME_ID) - start_s;
+    start_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start_s;
     source_close(source);
     exit(write(cost, &start_s, sizeof(start_s)) == sizeof(start_s) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -120,7 +114,7 @@ static struct cost measure(const struct config *config, const char *path, unsign
     for (unsigned i = 0; i < workers; i++)
         if (read(ready[0], &byte, 1) != 1)
             exit(EXIT_FAILURE);
-    cost.wall_s = now_s(CLOCK_MONOTONIC);
+    cost.wall_s = clock_s(CLOCK_MONOTONIC);
     close(go[1]);
     for (unsigned i = 0; i < workers; i++) {
         double own_s;
@@ -130,7 +124,7 @@ static struct cost measure(const struct config *config, const char *path, unsign
         cost.all_s += own_s;
         cost.busiest_s = own_s > cost.busiest_s ? own_s : cost.busiest_s;
     }
-    cost.wall_s = now_s(CLOCK_MONOTONIC) - cost.wall_s;
+    cost.wall_s = clock_s(CLOCK_MONOTONIC) - cost.wall_s;
     while (wait(NULL) > 0)
         ;
     close(ready[0]);
@@ -141,17 +135,9 @@ static struct cost measure(const struct config *config, const char *path, unsign
     return cost;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void print_spread(const char *name, double *values, unsigned rounds, const char *unit)
 {
-    qsort(values, rounds, sizeof(*values), compare);
+    rounds_sort(values, rounds);
     printf("%-36s %8.3f %8.3f %8.3f %s\n", name, values[0], values[rounds / 2], values[rounds - 1],
            unit);
 }

@@ -6,6 +6,8 @@
 #include "daemon/config.h"
 #include "daemon/ledger.h"
 
+#include "tests/bench/rounds.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,20 +15,10 @@
 
 /* What benchmarks that make a ledger share. */
 
-#define NS_PER_S 1e9
-
 static inline _Noreturn void die(const char *why)
 {
     fprintf(stderr, "%s: %s\n", program_invocation_short_name, why);
     exit(EXIT_FAILURE);
-}
-
-static inline double clock_s(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / NS_PER_S;
 }
 
 /* The shipped configuration. */

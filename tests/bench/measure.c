@@ -5,6 +5,8 @@
  * and system time in seconds, packets (0 for a program), and of each process the largest resident
  * size in kB and the time in seconds that it ran, "name:size:time". */
 
+#include "tests/bench/rounds.h"
+
 #include <dirent.h>
 #include <pcap/pcap.h>
 #include <signal.h>
@@ -32,14 +34,6 @@ struct process {
 static struct process processes[MAX_PROCESSES];
 static size_t process_count;
 
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static double seconds(const struct timeval *time)
 {
     return (double)time->tv_sec + (double)time->tv_usec / 1e6;
@@ -59,7 +53,7 @@ static void print(double wall_s, const struct rusage *usage, uint64_t packets)
 static int count(const char *path, bool buffered)
 {
     char error[PCAP_ERRBUF_SIZE] = "";
-    double start_s = now_s();
+    double start_s = clock_s(CLOCK_MONOTONIC);
     FILE *stream = fopen(path, "re");
     char *buffer = buffered ? malloc(BUFFER) : NULL;
     pcap_t *pcap = NULL;
@@ -81,7 +75,7 @@ static int count(const char *path, bool buffered)
     pcap_close(pcap);
     free(buffer);
     getrusage(RUSAGE_SELF, &usage);
-    print(now_s() - start_s, &usage, packets);
+    print(clock_s(CLOCK_MONOTONIC) - start_s, &usage, packets);
     return EXIT_SUCCESS;
 }
 
@@ -178,7 +172,7 @@ static void look_below(long pid, unsigned depth)
 static int run(char **arguments)
 {
     const struct timespec pause = {0, LOOK_NS};
-    double start_s = now_s();
+    double start_s = clock_s(CLOCK_MONOTONIC);
     struct rusage usage;
     sigset_t child_ends;
     int status = 0;
@@ -202,7 +196,7 @@ static int run(char **arguments)
         fprintf(stderr, "%s failed\n", arguments[0]);
         return EXIT_FAILURE;
     }
-    print(now_s() - start_s, &usage, 0);
+    print(clock_s(CLOCK_MONOTONIC) - start_s, &usage, 0);
     return EXIT_SUCCESS;
 }
 

@@ -308,10 +308,14 @@ static int memory_file(const void *bytes, size_t size)
     return memory;
 }
 
+static bool is_mapped; /* what can be */
+
 static bool try_open(const void *bytes, size_t size, size_t read_size)
 {
     descriptor = memory_file(bytes, size);
     opened = capturefile_open(descriptor, read_size, error, sizeof(error));
+    if (opened && is_mapped)
+        capturefile_map(opened);
     return opened != NULL;
 }
 
@@ -1823,6 +1827,8 @@ static int compare_real(const char *path, const struct stat *status, int type, s
         opened = capturefile_open(descriptor, sizes[i], error, sizeof(error));
         if (!opened)
             fail_msg("%s: %s", path, error);
+        if (is_mapped)
+            capturefile_map(opened);
         real_packets += read_beside(pcap, name);
         close_opened();
         pcap_close(pcap);
@@ -1844,6 +1850,126 @@ static void real_captures_are_read_as_libpcap_reads_them(void **state)
             print_message("skipped: there is no %s\n", directories[i]);
     print_message("%u captures, %zu packets\n", real_files, real_packets / 2);
     assert_true(real_files > 0);
+}
+
+/* -- Mapped ------------------------------------------------------------------------------------ */
+
+static int map_what_can_be(void **state)
+{
+    (void)state;
+    is_mapped = true;
+    return 0;
+}
+
+static const struct pcap_kind usual = {MICROSECONDS, 2, 4, 65535, 1};
+
+/* PACKETS of 1000 bytes each, mapped. */
+static void map_packets(unsigned packets)
+{
+    begin_file(false);
+    put_pcap_header(&usual);
+    for (unsigned i = 0; i < packets; i++)
+        put_pcap_packet(&usual, 1, 1000, 1000);
+    open_bytes(file.at, file.length, 4096);
+    capturefile_map(opened);
+    assert_true(capturefile_kept(opened) != UINT64_MAX);
+}
+
+static void append(const void *bytes, size_t size)
+{
+    assert_int_equal(pwrite(descriptor, bytes, size, lseek(descriptor, 0, SEEK_END)), size);
+}
+
+/* As tcpdump writes it while it is read, in the middle of a packet. */
+static void a_mapped_file_may_grow(void **state)
+{
+    enum capturefile_status status;
+    size_t length;
+
+    (void)state;
+    for (size_t cut = 0; cut <= 3000; cut += 250) {
+        begin_file(false);
+        put_pcap_header(&usual);
+        for (unsigned i = 0; i < 60; i++)
+            put_pcap_packet(&usual, 1, 1000, 1000);
+        length = file.length - cut;
+        open_bytes(file.at, length, 4096);
+        capturefile_map(opened);
+        append(file.at + length, cut);
+        assert_int_equal(lseek(descriptor, 4096, SEEK_SET), 4096); /* as after the first read */
+        assert_int_equal(read_expected(&status), 60);
+        assert_int_equal(status, CAPTUREFILE_END);
+        close_opened();
+    }
+}
+
+/* In a page or at its end, before or after what was given. None of the zeros is a packet. */
+static void a_mapped_file_that_is_cut_is_damaged_from_there(void **state)
+{
+    (void)state;
+    for (size_t length = 0; length < 60000; length += length % 4096 == 0 ? 1500 : 2596) {
+        struct captured_frame frames[5];
+        size_t given;
+        size_t more;
+
+        map_packets(60);
+        assert_int_equal(capturefile_read(opened, frames, 2, &given), CAPTUREFILE_OK);
+        assert_int_equal(given, 2); /* more were there already */
+        assert_int_equal(ftruncate(descriptor, (off_t)length), 0);
+        assert_int_equal(capturefile_read(opened, frames, 5, &more), CAPTUREFILE_BROKEN);
+        assert_int_equal(more, 0);
+        assert_non_null(strstr(capturefile_error(opened), "cut short while it was read"));
+        assert_int_equal(capturefile_offset(opened), expected[given - 1].end);
+        assert_int_equal(capturefile_packets(opened), given);
+        assert_int_equal(capturefile_read(opened, frames, 5, &more), CAPTUREFILE_BROKEN);
+        close_opened();
+    }
+}
+
+/* `iagmeterd -r - <FILE` of which something was read already. */
+static void a_mapped_file_may_begin_anywhere(void **state)
+{
+    static uint8_t junk[5000];
+    enum capturefile_status status;
+
+    (void)state;
+    begin_file(false);
+    put_pcap_header(&usual);
+    for (unsigned i = 0; i < 60; i++)
+        put_pcap_packet(&usual, 1, 1000, 1000);
+    put_number(0, 3);
+    descriptor = memory_file(junk, sizeof(junk));
+    append(file.at, file.length);
+    assert_int_equal(lseek(descriptor, sizeof(junk), SEEK_SET), sizeof(junk));
+    opened = capturefile_open(descriptor, 4096, error, sizeof(error));
+    assert_non_null(opened);
+    capturefile_map(opened);
+    assert_true(capturefile_kept(opened) > sizeof(junk) && capturefile_kept(opened) != UINT64_MAX);
+    assert_int_equal(read_expected(&status), 60);
+    assert_int_equal(status, CAPTUREFILE_BROKEN);
+    assert_int_equal(capturefile_offset(opened), file.length - 3);
+}
+
+static void what_cannot_be_mapped_is_read(void **state)
+{
+    struct capturefile *second;
+    int descriptors[2];
+
+    (void)state;
+    map_packets(3);
+    descriptors[0] = memory_file(file.at, file.length);
+    descriptors[1] = memory_file(file.at, file.length);
+    second = capturefile_open(descriptors[0], 4096, error, sizeof(error));
+    capturefile_map(second); /* one at a time */
+    assert_true(capturefile_kept(second) == UINT64_MAX);
+    capturefile_close(second);
+    close_opened();
+    opened = capturefile_new(descriptors, 2, 4096);
+    assert_true(capturefile_begin(opened, error, sizeof(error)));
+    capturefile_map(opened); /* several files */
+    assert_true(capturefile_kept(opened) == UINT64_MAX);
+    close(descriptors[0]);
+    close(descriptors[1]);
 }
 
 int main(void)
@@ -1885,7 +2011,12 @@ int main(void)
         FILES(files_that_overlap_are_told),
         FILES(as_many_files_are_read_as_there_may_be),
         TEST(real_captures_are_read_as_libpcap_reads_them),
+        TEST(a_mapped_file_may_grow),
+        TEST(a_mapped_file_that_is_cut_is_damaged_from_there),
+        TEST(a_mapped_file_may_begin_anywhere),
+        TEST(what_cannot_be_mapped_is_read),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("read", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("mapped", tests, map_what_can_be, NULL);
 }

@@ -135,6 +135,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
                           "stream_records_min = 12; stream_record_max = 600; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "image_fetch_share = 0.3; end_record_max = 90; "
+                          "begin_record_bytes = [ 600, 1200 ]; begin_s = 0.5; "
                           "file_bytes_min = 5000; file_reply_bytes_min = 90; "
                           "file_pause_s = 0.1; file_wait_s = 60; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
@@ -154,6 +155,8 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
     assert_true(estimator->file_reply_bytes_min == 90 && estimator->file_pause_s == 0.1);
     assert_true(estimator->end_record_max == 90);
+    assert_true(estimator->begin_record_min == 600 && estimator->begin_record_max == 1200);
+    assert_true(estimator->begin_s == 0.5);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);
@@ -284,6 +287,15 @@ static const struct broken broken[] = {
      5, "sign_of_life_s is 61"},
     {M3_WITH("\nend_record_max = 100;"), 5, "end_record_max is used with reply_s"},
     {M3_WITH(PAGE "\nend_record_max = 25;"), 5, "end_record_max is 25"},
+    {M3_WITH("\nbegin_record_bytes = 600;"), 5, "begin_record_bytes is used with reply_s"},
+    {M3_WITH(PAGE "\nbegin_record_bytes = [ 34, 600 ];"), 5, "begin_record_bytes is 34"},
+    {M3_WITH(PAGE "\nbegin_record_bytes = [ 600, 16385 ];"), 5, "begin_record_bytes is 16385"},
+    {M3_WITH(PAGE "\nbegin_record_bytes = [ 600, 599 ];"), 5,
+     "begin_record_bytes must be in ascending order"},
+    {M3_WITH("\nbegin_s = 0.5;"), 5, "begin_s is used with reply_s"},
+    {M3_WITH(PAGE "\nbegin_s = 0.5;"), 5, "begin_s is used with begin_record_bytes"},
+    {M3_WITH(PAGE "\nbegin_record_bytes = 600;"), 5, "begin_record_bytes is used with begin_s"},
+    {M3_WITH(PAGE "begin_record_bytes = 600;\nbegin_s = 61;"), 5, "begin_s is 61"},
     {M3_WITH("image_bytes = 1e5; image_fetch_s = 10; image_fetch_share = 0.2; " PAGE
              "\nbulk_record_min = 8000;"),
      5, "bulk_record_min is not used with reply_s"},

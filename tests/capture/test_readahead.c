@@ -127,15 +127,18 @@ static struct outcome meter_alone(void)
     return outcome;
 }
 
-static struct outcome meter_ahead(void)
+static struct outcome meter_ahead(bool mapped)
 {
     struct outcome outcome = {.status = CAPTUREFILE_OK};
     struct metering *metering = new_metering(&outcome);
     struct capturefile *file = open_capture();
-    struct readahead *ahead = readahead_new(file, metering);
+    struct readahead *ahead;
     struct prepared *prepared;
     size_t count;
 
+    if (mapped)
+        capturefile_map(file);
+    ahead = readahead_new(file, metering);
     assert_non_null(ahead);
     while (outcome.status == CAPTUREFILE_OK) {
         outcome.status = readahead_next(ahead, &prepared, &count);
@@ -150,21 +153,28 @@ static struct outcome meter_ahead(void)
     return outcome;
 }
 
-/* Returns how both ended. */
+static void assert_same_outcome(struct outcome *ahead, const struct outcome *alone)
+{
+    assert_int_equal(ahead->status, alone->status);
+    assert_int_equal(ahead->packets, alone->packets);
+    assert_int_equal(ahead->offset, alone->offset);
+    assert_string_equal(ahead->error, alone->error);
+    assert_int_equal(ahead->log.count, alone->log.count);
+    assert_memory_equal(ahead->log.entries, alone->log.entries,
+                        alone->log.count * sizeof(*alone->log.entries));
+    sink_clear(&ahead->log);
+}
+
+/* Returns how all ended. */
 static enum capturefile_status assert_same(void)
 {
     struct outcome alone = meter_alone();
-    struct outcome ahead = meter_ahead();
+    struct outcome ahead = meter_ahead(false);
+    struct outcome mapped = meter_ahead(true);
 
-    assert_int_equal(ahead.status, alone.status);
-    assert_int_equal(ahead.packets, alone.packets);
-    assert_int_equal(ahead.offset, alone.offset);
-    assert_string_equal(ahead.error, alone.error);
-    assert_int_equal(ahead.log.count, alone.log.count);
-    assert_memory_equal(ahead.log.entries, alone.log.entries,
-                        alone.log.count * sizeof(*alone.log.entries));
+    assert_same_outcome(&ahead, &alone);
+    assert_same_outcome(&mapped, &alone);
     sink_clear(&alone.log);
-    sink_clear(&ahead.log);
     return alone.status;
 }
 
@@ -275,6 +285,43 @@ static void reading_ahead_can_be_given_up(void **state)
     }
 }
 
+/* Also where what is missing reads as zeros, to the end of a page. */
+static void a_mapped_file_that_is_cut_is_damaged(void **state)
+{
+    struct outcome outcome = {.status = CAPTUREFILE_OK};
+    struct metering *metering = new_metering(&outcome);
+    struct readahead *ahead;
+    struct prepared *prepared;
+    struct capturefile *file;
+    size_t count;
+    off_t length;
+
+    (void)state;
+    shoot_talks(&seed, 6000);
+    develop();
+    length = lseek(descriptor, 0, SEEK_END);
+    file = open_capture();
+    capturefile_map(file);
+    ahead = readahead_new(file, metering);
+    assert_non_null(ahead);
+    assert_int_equal(readahead_next(ahead, &prepared, &count), CAPTUREFILE_OK);
+    assert_int_equal(ftruncate(descriptor, length * 3 / 4 / 4096 * 4096 + 1000), 0);
+    while (outcome.status == CAPTUREFILE_OK) {
+        for (size_t i = 0; i < count; i++)
+            assert_true(prepared[i].time_ns > 0);
+        metering_take(metering, prepared, count);
+        outcome.status = readahead_next(ahead, &prepared, &count);
+    }
+    assert_int_equal(outcome.status, CAPTUREFILE_BROKEN);
+    assert_int_equal(count, 0);
+    assert_non_null(strstr(capturefile_error(file), "cut short while it was read"));
+    metering_finish(metering);
+    readahead_free(ahead);
+    metering_free(metering);
+    capturefile_close(file);
+    sink_clear(&outcome.log);
+}
+
 static unsigned visited;
 static unsigned compared;
 
@@ -322,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damage_is_found_where_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_compressed_capture_gives_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(reading_ahead_can_be_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mapped_file_that_is_cut_is_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(recorded_captures_give_the_same, setup, teardown),
     };
 

@@ -200,6 +200,22 @@ static void many_records_may_be_replies(void **state)
     }
 }
 
+/* What follows a page at once is of it, and what comes later an answer. */
+static void a_fast_answer_may_follow_a_page(void **state)
+{
+    struct estimator fast = fast_page();
+
+    (void)state;
+    for (unsigned later = 0; later < 2; later++) {
+        start_over(&fast, false);
+        client(0, 4000);
+        stream(S, 0, 3, 16000);
+        stream(S + (299 + later) * MS, MS, 30, 200);
+        close_at_end();
+        assert_int_equal(finished, later);
+    }
+}
+
 /* A model may think before it writes, or call a tool amid its answer; and a page may report. */
 static void a_fast_answer_may_pause(void **state)
 {
@@ -929,6 +945,203 @@ static void what_a_page_is_loaded_for_was_not_asked(void **state)
     assert_int_equal(shapes[0].requests, 1);
 }
 
+/* -- Begins of answers ------------------------------------------------------------------------- */
+
+static struct estimator page_with_begins(void)
+{
+    struct estimator other = page;
+
+    other.begin_record_min = 600;
+    other.begin_record_max = 1100;
+    other.begin_s = 0.5;
+    return other;
+}
+
+/* An answer, then ASKED bytes of the client beside it, WAIT_NS after which one begins that has a
+ * record of BEGIN bytes. */
+static void two_tabs(uint32_t asked, int64_t wait_ns, uint32_t begin)
+{
+    int64_t now = 3 * S + 50 * MS;
+
+    client(0, 4000);
+    server(S, 700);
+    stream(S + 50 * MS, 50 * MS, 40, 100);
+    client(now, asked);
+    stream(now + 20 * MS, 20 * MS, 3, 100); /* one of which counts as the reply */
+    server(now + wait_ns, begin);
+    stream(now + wait_ns + 20 * MS, 20 * MS, 80, 100);
+    close_at_end();
+    assert_int_equal(finished, 1);
+}
+
+/* However small its request, and on whatever transport. */
+static void what_begins_beside_an_answer_is_one_more(void **state)
+{
+    static const struct {
+        uint32_t begin;
+        unsigned requests;
+    } cases[] = {{599, 1}, {600, 2}, {1100, 2}, {1101, 1}};
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (int is_quic = 0; is_quic < 2; is_quic++) {
+            start_over(&other, is_quic);
+            two_tabs(3000, 700 * MS, cases[i].begin);
+            assert_int_equal(shapes[0].requests, cases[i].requests);
+        }
+    start(); /* of a service of which nobody knows how answers begin */
+    two_tabs(3000, 700 * MS, 700);
+    assert_int_equal(shapes[0].requests, 1);
+}
+
+/* What comes soon after a call may be the reply to it, that took its time; and too small a call
+ * asks for no answer. */
+static void what_a_report_is_answered_with_is_no_begin(void **state)
+{
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    start_over(&other, false);
+    two_tabs(3000, 499 * MS, 700);
+    assert_int_equal(shapes[0].requests, 1);
+    start_over(&other, false);
+    two_tabs(3000, 500 * MS, 700);
+    assert_int_equal(shapes[0].requests, 2);
+    start_over(&other, false);
+    two_tabs(2999, 700 * MS, 700);
+    assert_int_equal(shapes[0].requests, 1);
+    start_over(&other, false);
+    client(0, 4000);
+    server(S, 700);
+    for (int i = 0; i < 20; i++) { /* reports */
+        stream(S + i * 500 * MS + 20 * MS, 20 * MS, 18, 100);
+        client(S + i * 500 * MS + 370 * MS, 3500);
+        server(S + i * 500 * MS + 420 * MS, 700);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 1);
+}
+
+/* As what a search found. After a request, one is taken for a begin, and no more. */
+static void a_large_event_amid_an_answer_is_no_begin(void **state)
+{
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    for (unsigned asked = 0; asked < 2; asked++) {
+        start_over(&other, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 10, 700);
+        if (asked)
+            client(S + 460 * MS, 3000);
+        stream(S + 500 * MS, 50 * MS, 20, 700);
+        close_at_end();
+        assert_int_equal(shapes[0].requests, 1 + asked);
+    }
+}
+
+/* It may begin in a write of many events, or after a rest that was not long enough to end the
+ * other. */
+static void fast_and_late_answers_begin_too(void **state)
+{
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    other.stream_records_min = 12;
+    other.stream_record_max = 600;
+    for (int64_t rest_ns = 0; rest_ns < 3 * S; rest_ns += 2 * S) {
+        start_over(&other, false);
+        other.end_record_max = 100; /* without an end, what is less than 8000 is a report */
+        client(0, 4000);
+        server(S, 700);
+        stream(S + 50 * MS, 50 * MS, 40, 200);
+        client(3 * S + 1, 3000);
+        server(3 * S + 700 * MS + rest_ns, 700);
+        stream(3 * S + 701 * MS + rest_ns, MS, 30, 200);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, 2);
+    }
+}
+
+/* Of two numbers, the larger. */
+static void begins_count_beside_ends_and_requests(void **state)
+{
+    static const struct {
+        unsigned ends;
+        unsigned requests;
+    } cases[] = {{0, 2}, {1, 2}, {2, 3}};
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    other.end_record_max = 100;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&other, false);
+        client(0, 4000);
+        server(S, 700);
+        stream(S + 50 * MS, 50 * MS, 40, 90);
+        client(3 * S, 3000);
+        server(3 * S + 700 * MS, 700);
+        for (unsigned end = 0; end < cases[i].ends; end++) {
+            stream(4 * S + end * S, 50 * MS, 10, 90);
+            server(4 * S + end * S + 451 * MS, 26);
+        }
+        stream(7 * S, 50 * MS, 10, 90);
+        close_at_end();
+        assert_int_equal(shapes[0].requests, cases[i].requests);
+    }
+    start_over(&other, true);
+    two_tabs(13000, 700 * MS, 100); /* asked beside, and its begin was not seen */
+    assert_int_equal(shapes[0].requests, 2);
+}
+
+/* It has a begin and an end, and no text between them. */
+static void an_answer_may_be_empty(void **state)
+{
+    static const struct {
+        uint32_t begin;
+        int64_t begin_ns;
+        unsigned more;
+        unsigned answers;
+    } cases[] = {{700, S, 1, 1}, {599, S, 1, 0}, {700, S, 0, 0}, {700, 499 * MS, 1, 0}};
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&other, false);
+        client(0, 4000);
+        server(cases[i].begin_ns, cases[i].begin);
+        stream(cases[i].begin_ns + 20 * MS, 20 * MS, cases[i].more, 100);
+        close_at_end();
+        assert_int_equal(finished, cases[i].answers);
+    }
+}
+
+static void begins_of_before_do_not_count(void **state)
+{
+    struct estimator other = page_with_begins();
+
+    (void)state;
+    start_over(&other, false);
+    client(0, 4000);
+    server(S, 700);
+    stream(S + 50 * MS, 50 * MS, 40, 100);
+    client(3 * S, 3000);
+    server(4 * S, 700); /* beside it */
+    stream(4 * S + 50 * MS, 50 * MS, 40, 100);
+    client(6 * S, 3000); /* a report */
+    stream(6 * S + 400 * MS, 50 * MS, 2, 100);
+    client(10 * S, 4000);
+    server(11 * S, 700);
+    stream(11 * S + 50 * MS, 50 * MS, 41, 100);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].requests, 2);
+    assert_int_equal(shapes[1].requests, 1);
+}
+
 /* -- Ends of answers --------------------------------------------------------------------------- */
 
 static struct estimator page_with_ends(void)
@@ -1160,6 +1373,7 @@ static void records_of_one_event_are_one(void **state)
 
 static void counts_stay_at_their_largest(void **state)
 {
+    struct estimator with_begins = page_with_begins();
     int64_t now;
 
     (void)state;
@@ -1182,6 +1396,15 @@ static void counts_stay_at_their_largest(void **state)
     }
     close_at_end();
     assert_int_equal(shapes[0].requests, 15);
+    start_over(&with_begins, false);
+    client(0, 4000);
+    now = stream(S, 50 * MS, 4, 700);
+    for (int i = 0; i < 20; i++) {
+        client(now + 1, 3000);
+        now = stream(now + 400 * MS, 50 * MS, 4, 700);
+    }
+    close_at_end();
+    assert_int_equal(shapes[0].requests, 7);
 }
 
 /* -- Recorded sessions ---------------------------------------------------------------------------
@@ -1271,6 +1494,7 @@ int main(void)
         cmocka_unit_test(steps_make_the_answer),
         cmocka_unit_test(many_small_records_at_once_are_an_answer),
         cmocka_unit_test(many_records_may_be_replies),
+        cmocka_unit_test(a_fast_answer_may_follow_a_page),
         cmocka_unit_test(a_fast_answer_may_pause),
         cmocka_unit_test(events_are_counted_in_parts),
         cmocka_unit_test(a_fast_answer_has_ended),
@@ -1299,6 +1523,13 @@ int main(void)
         cmocka_unit_test(what_a_page_is_loaded_for_was_not_asked),
         cmocka_unit_test(files_are_counted_once_each),
         cmocka_unit_test(a_file_is_no_prompt),
+        cmocka_unit_test(what_begins_beside_an_answer_is_one_more),
+        cmocka_unit_test(what_a_report_is_answered_with_is_no_begin),
+        cmocka_unit_test(a_large_event_amid_an_answer_is_no_begin),
+        cmocka_unit_test(fast_and_late_answers_begin_too),
+        cmocka_unit_test(begins_count_beside_ends_and_requests),
+        cmocka_unit_test(begins_of_before_do_not_count),
+        cmocka_unit_test(an_answer_may_be_empty),
         cmocka_unit_test(each_answer_has_an_end),
         cmocka_unit_test(an_end_is_of_one_answer),
         cmocka_unit_test(what_goes_on_after_an_end_is_one_more),

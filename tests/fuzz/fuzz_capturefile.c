@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 /* The input is a capture file, after one byte that says how it is read. Whatever it is, it is read
- * twice, in pieces of different size, to the same frames, every byte of which is there.
+ * three times, in pieces of different size and mapped, to the same frames, every byte of which is
+ * there.
  *
  * Or it is two of them, with NEXT between: as one capture, they are read to the frames of the one
  * after those of the other. */
@@ -85,6 +86,8 @@ static void read_on(struct reading *reading, struct capturefile *file, size_t li
     reading->number = capturefile_number(file);
 }
 
+static bool is_mapped;
+
 /* With all that came before in SUM. */
 static struct reading read_files(const int *files, unsigned count, size_t read_size, size_t limit,
                                  bool ask_link_type, uint64_t sum)
@@ -101,6 +104,8 @@ static struct reading read_files(const int *files, unsigned count, size_t read_s
 
         reading.decodable = link_type < 0 || decode_supports(link_type);
     }
+    if (reading.begun && is_mapped)
+        capturefile_map(file);
     if (reading.begun && (reading.decodable || count == 1))
         read_on(&reading, file, limit);
     capturefile_close(file);
@@ -142,10 +147,15 @@ static void read_one(uint8_t how)
     const struct reading one = read_files(memories, 1, 4096, 256, false, SUM_BEGIN);
     const struct reading other =
         read_files(memories, 1, 1 + how % 64U, 1 + how / 64U, true, SUM_BEGIN);
+    struct reading mapped;
 
-    if (one.begun != other.begun)
+    is_mapped = true;
+    mapped = read_files(memories, 1, 1 + how % 64U, 1 + how / 64U, true, SUM_BEGIN);
+    is_mapped = false;
+    if (one.begun != other.begun || one.begun != mapped.begun)
         abort();
     expect_same(&one, &other);
+    expect_same(&one, &mapped);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

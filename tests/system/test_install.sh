@@ -50,6 +50,9 @@ has 644 /usr/lib/systemd/system/iagmeter-metrics@use.timer
 has 644 /usr/lib/sysusers.d/iagmeter.conf
 has 644 /usr/lib/tmpfiles.d/iagmeter.conf
 has 644 /usr/share/doc/iagmeter/LICENSE
+has 644 /usr/share/man/man1/iagmeter.1
+has 644 /usr/share/man/man5/iagmeter.conf.5
+has 644 /usr/share/man/man8/iagmeterd.8
 while read -r file; do
     has 644 "/etc/iagmeter/${file#conf/}"
 done < <(find conf -type f)
@@ -72,6 +75,9 @@ make --silent uninstall DESTDIR="$root"
 make --silent --dry-run install DESTDIR="$root" prefix=/opt/iagmeter >"$scratch/log"
 grep -q 's|/usr/sbin/iagmeterd|/opt/iagmeter/sbin/iagmeterd|' "$scratch/log" ||
     fail "prefix does not reach the units"
+grep -q 's|/usr/share/doc/iagmeter|/opt/iagmeter/share/doc/iagmeter|' "$scratch/log" ||
+    fail "prefix does not reach the manual pages"
+grep -q '/opt/iagmeter/share/man' "$scratch/log" || fail "prefix does not move the manual pages"
 
 # The daemon parses hostile bytes: no more libraries than it needs. (--as-needed sees to it.)
 ldd "$build/iagmeterd" >"$scratch/libraries"

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef IAGMETER_FILEMAP_H
+#define IAGMETER_FILEMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A file in memory as the kernel has it, instead of a copy: of a capture only the beginnings of
+ * packets are looked at, and most of what read(2) would copy is not.
+ *
+ * Whoever cuts a mapped file short takes its pages away: the rest of the last one is zeros then,
+ * and to look at others is a signal, SIGBUS, as it is where the disk fails. Here such a page
+ * becomes one of zeros, and filemap_is_lost() tells: what was looked at since the last time that it
+ * said no is worth nothing.
+ *
+ * One at a time in a process. After filemap_new(), the only system calls are madvise(2), munmap(2),
+ * fstat(2), and, where a page is lost, mmap(2). */
+
+struct filemap;
+
+/* Maps all of DESCRIPTOR, which stays the caller's and open. NULL when it is no regular
+ * file, is empty, there is no memory for it, or another file is mapped. */
+struct filemap *filemap_new(int descriptor);
+void filemap_free(struct filemap *map);
+
+/* What is there, from the beginning of the file; not to be written to. */
+uint8_t *filemap_bytes(const struct filemap *map);
+/* Of the file when it was mapped, in bytes. */
+size_t filemap_size(const struct filemap *map);
+
+/* Asks for what lies before UNTIL, which then costs no fault page by page. */
+void filemap_want(struct filemap *map, size_t until);
+/* What lies before UNTIL is not looked at again: its memory is given back. */
+void filemap_release(struct filemap *map, size_t until);
+
+/* Whether something of the file was taken away since it was mapped. */
+bool filemap_is_lost(const struct filemap *map);
+
+#endif
