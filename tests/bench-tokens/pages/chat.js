@@ -279,7 +279,58 @@ const deepseek = {
     every: [30000, 60000],
 };
 
-const app = { 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
+/* Perplexity. What a prompt calls is of a description of one recorded session (2026-09), its 2 kB of JSON too; how much the other calls say is a
+ * guess. Files go to another host (S3), which is not here. */
+const perplexity = {
+    headers: () => ({ 'x-request-id': uuid(), 'x-perplexity-request-reason': 'ask-query-state-provider', traceparent: letters(55), tracestate: 'dd=s:1;o:rum', 'x-trace': letters(60) }),
+    event: () => call('/rest/event/analytics', { up: between(400, 1500), down: 20 }),
+    async load() {
+        await Promise.all([assets('/_spa/assets', between(1.5e6, 3.5e6)), call('/api/auth/session', { down: 900 }), call('/rest/models/config', { down: 24000 }),
+            call('/rest/perplexity_ask/graphql', { up: 420, down: between(6000, 22000) }), call('/rest/rate-limit/status', { down: 900 })]);
+        await this.event();
+    },
+    idle: () => (unit() < 0.5 ? perplexity.event() : call('/rest/rate-limit/status', { down: 900 })),
+    key: (typed) => (typed === 1 ? call('/rest/autosuggest/list-autosuggest', { up: 110, down: between(300, 1200) }) : undefined),
+    before: () => { perplexity.event(); },
+    async prompt(step) {
+        await post('/rest/sse/perplexity_ask', {
+            params: { frontend_uuid: uuid(), read_write_token: uuid(), last_backend_uuid: uuid(), fields: letters(between(1500, 1700)) }, query_str: step.text, prompt: step.text, bench: step.bench,
+        }, step.stop, () => {}, this.headers());
+    },
+    async after() {
+        call('/rest/thread/mark_viewed', { up: 60, down: 40 });
+        await Promise.all([this.event(), call('/rest/thread/entry-metadata', { down: between(1500, 20000), wait: between(50, 400) }), call('/rest/sse/related-queries', { down: 60, wait: between(100, 900) })]);
+        await call('/rest/perplexity_ask/graphql', { up: 420, down: between(6000, 22000) });
+    },
+    upload: () => call('/rest/uploads/batch_create_upload_urls', { up: 220, down: 1900 }),
+    every: [15000, 40000],
+};
+
+/* Grok. A prompt has the 770 B of JSON that one recording has (2026-03); how much the other calls say is a guess. */
+const grok = {
+    report: () => call('/monitoring', { up: between(500, 2500), down: 20 }),
+    limits: () => call('/rest/rate-limits', { up: 50, down: 160 }),
+    async load() {
+        await Promise.all([assets('/_next/static', between(2e6, 4e6)), call('/rest/app-chat/conversations', { down: between(4000, 20000) }),
+            call('/rest/user-settings', { down: 2500 }), this.limits()]);
+        await this.report();
+    },
+    idle: () => (unit() < 0.6 ? grok.report() : grok.limits()),
+    before() { if (unit() < 0.5) this.report(); },
+    async prompt(step) {
+        await during(post('/rest/app-chat/conversations/new', { message: step.text, prompt: step.text, bench: step.bench, fields: letters(680) }, step.stop, () => {},
+            { 'x-statsig-id': letters(94), 'x-xai-request-id': uuid(), 'sentry-trace': letters(51), baggage: letters(60) }), 9000, 25000, () => this.report());
+    },
+    async after() {
+        await this.limits();
+        await calls(2, () => this.report());
+        await call('/rest/app-chat/conversations', { down: between(4000, 20000) });
+    },
+    upload: (bytes) => call('/rest/app-chat/upload-file?modality=upload', { up: bytes }),
+    every: [12000, 30000],
+};
+
+const app = { 'perplexity-web': perplexity, 'grok-web': grok, 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
 
 /* A few words by hand, the rest is pasted. */
 async function type(text) {
