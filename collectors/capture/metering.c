@@ -26,8 +26,6 @@
  * follow, as RFC 5961, 3, says of connections themselves. They ask for the very number; what may be
  * lost or on its way makes it less certain here. */
 #define MAX_CLOSE_DISTANCE (1U << 20)
-/* What is said with a SYN (RFC 7413) is not longer. */
-#define MAX_EARLY_BYTES 65536
 /* A mirror port shows a copy at once, a router between its two sides within some milliseconds. No
  * retransmission comes so soon with the same identification and checksum (RFC 6298, 2.4: 1 s; Linux
  * 200 ms). */
@@ -810,9 +808,7 @@ static void handle_payload(struct metering *metering, const struct segment *segm
 
 static bool is_placed(const struct flow *flow, unsigned side)
 {
-    uint16_t seen = side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST;
-
-    return flow->flags & seen || flow->payload_bytes[side] > 0;
+    return flow->flags & (side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST);
 }
 
 /* The sequence number of the first byte of a placed end: what was lost counts as said. (But for
@@ -834,8 +830,7 @@ static bool opens(const struct flow *flow, unsigned side, const struct packet *p
     if (packet->tcp_flags & TCP_ACK)
         return packet->acknowledgement - first_of(flow, !side) <= flow->payload_bytes[!side];
     /* The answer overtook it. */
-    return flow->flags & FLOW_BASE_KNOWN && flow_client_side(flow) == side &&
-           flow->client_base - first <= MAX_EARLY_BYTES;
+    return flow_client_side(flow) == side && flow->client_base == first;
 }
 
 static void note_opening(struct flow *flow, const struct packet *packet, unsigned side)

@@ -443,9 +443,8 @@ static bool opens(const struct connection *connection, const struct packet *pack
 
     if (end->started)
         return packet->sequence + 1 == end->first;
-    return !other->started ||
-           (packet->tcp_flags & TCP_ACK &&
-            packet->acknowledgement - other->first <= other->segments.expected - other->first);
+    return packet->tcp_flags & TCP_ACK &&
+           packet->acknowledgement - other->first <= other->segments.expected - other->first;
 }
 
 static void take_opening(struct wire *wire, struct connection *connection,

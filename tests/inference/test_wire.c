@@ -585,7 +585,8 @@ static void a_forged_opening_hides_nothing(void **state)
 
                 forged.packet.tcp_flags = flags[j % 2];
                 forged.packet.sequence += away[j / 2];
-                forged.packet.acknowledgement += 5000;
+                if (j % 2) /* else it acknowledges nothing, whatever is there */
+                    forged.packet.acknowledgement += 5000;
                 if (!(packets[k].packet.tcp_flags & TCP_SYN) ||
                     packets[k].packet.tcp_flags & TCP_ACK)
                     pass(&forged);
@@ -639,6 +640,11 @@ static void pass_again(enum again how, uint32_t away, bool closes)
         }
         if (at == 1 && early)
             recorded.packet.acknowledgement += packets[request].packet.payload_length;
+        if (early && at > request && recorded.packet.payload_length > 1) { /* in two, overtaken */
+            pass_piece(&recorded, recorded.packet.payload_length / 2,
+                       recorded.packet.payload_length);
+            pass_piece(&recorded, 0, recorded.packet.payload_length / 2);
+        }
         pass(&recorded);
         if (how == AGAIN_REPEATED && at == 0)
             pass(&recorded);
@@ -646,6 +652,12 @@ static void pass_again(enum again how, uint32_t away, bool closes)
             forged = recorded;
             forged.packet.sequence += j << 24;
             forged.packet.acknowledgement += j << 27;
+            pass(&forged);
+        }
+        if (how == AGAIN_FORGED && at == request) {
+            forged = packets[1]; /* what was acknowledged opens no more */
+            forged.packet.sequence += 5000;
+            forged.packet.acknowledgement += away;
             pass(&forged);
         }
         for (size_t j = 0; j < 2 && how == AGAIN_LATE && at == request; j++) {
