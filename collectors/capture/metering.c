@@ -829,8 +829,7 @@ static bool opens(const struct flow *flow, unsigned side, const struct packet *p
         return true;
     if (packet->tcp_flags & TCP_ACK)
         return packet->acknowledgement - first_of(flow, !side) <= flow->payload_bytes[!side];
-    /* The answer overtook it. */
-    return flow_client_side(flow) == side && flow->client_base == first;
+    return flow->client_base == first; /* the answer overtook it */
 }
 
 static void note_opening(struct flow *flow, const struct packet *packet, unsigned side)

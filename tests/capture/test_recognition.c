@@ -179,19 +179,25 @@ static void fast_open_may_be_refused(void **state)
 }
 
 /* Two interfaces, read one after the other, show the answer to an opening before it. */
+/* And by a forged one, too. */
 static void an_opening_may_be_overtaken_by_its_answer(void **state)
 {
-    struct talk talk = talk_of(1, 50000);
-
     (void)state;
-    talk_open(&film, &talk);
-    film.shots[0].time_ns = film.shots[1].time_ns + 1;
-    film_sort(&film);
-    say_overtaken_hello(&talk);
-    use(&talk);
-    scene_play();
-    assert_used(ONE, API, &talk);
-    assert_int_equal(coverage().flows, 1);
+    for (int forged = 0; forged < 2; forged++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        talk_open(&film, &talk);
+        film.shots[0].time_ns = film.shots[1].time_ns + 1;
+        film_sort(&film);
+        if (forged)
+            film_forge_as(&film, &talk, FROM_CLIENT, TCP_SYN, 1U << 30, NULL, 1);
+        say_overtaken_hello(&talk);
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_int_equal(coverage().flows, 1);
+    }
 }
 
 static void a_hello_may_be_overtaken_anywhere(void **state)
