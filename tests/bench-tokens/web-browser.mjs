@@ -13,6 +13,7 @@ const NAMES = {
     'claude-web': ['claude.ai'],
     'gemini-web': ['gemini.google.com', 'lh3.googleusercontent.com'], 'copilot-web': ['copilot.microsoft.com'],
     'mistral-web': ['chat.mistral.ai'], 'deepseek-web': ['chat.deepseek.com'],
+    'perplexity-web': ['www.perplexity.ai'], 'grok-web': ['grok.com'],
 };
 
 function launch(transport, where) {

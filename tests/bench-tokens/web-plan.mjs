@@ -5,7 +5,8 @@ import { Chance, TEXTS } from './lib-text.mjs';
 
 const ABORT_MS = [1500, 5000];
 /* Tokens per second, as web-streams.mjs sends them: to know when a tab has had its time. */
-const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 65, 'copilot-web': 64, 'mistral-web': 50, 'deepseek-web': 33 };
+const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 65, 'copilot-web': 64, 'mistral-web': 50, 'deepseek-web': 33,
+    'perplexity-web': 70, 'grok-web': 48 };
 const IMAGING_S = 12;
 /* Browsers need a second of a processor for each tab: together, pages would take 20 s to load, not 1 or 2. */
 const STARTS_MS = 24000;
@@ -32,6 +33,7 @@ function prompt(chance, app, more = {}) {
     const bench = { seed: `${app} ${chance.hex(8)}`, tokens: answerTokens(chance), language };
     if (app === 'chatgpt-web') bench.regime = chance.unit() < 0.6 ? 'single' : 'batched';
     if (app === 'mistral-web') bench.regime = chance.unit() < 0.65 ? 'plain' : 'flash';
+    if (app === 'perplexity-web') Object.assign(bench, { regime: chance.unit() < 0.7 ? 'fast' : 'thinking', packed: chance.unit() < 0.5 });
     if (app === 'gemini-web') bench.regime = chance.unit() < 0.7 ? 'slow' : 'fast';
     return { do: 'prompt', text: question(chance, language), bench, ...more };
 }
@@ -41,7 +43,7 @@ function episode(chance, app) {
     const draw = chance.unit();
     const step = prompt(chance, app);
     const seconds = 6.5 + step.bench.tokens / RATES[app];
-    const has = { image: !/claude|mistral|deepseek/.test(app), audio: app === 'chatgpt-web' };
+    const has = { image: /chatgpt|gemini|copilot/.test(app), audio: app === 'chatgpt-web' };
     if (draw < 0.07) {
         step.bench.fail = chance.below(2) ? 429 : 500;
         return [[step], 4];

@@ -4,6 +4,7 @@
  * sizes and rhythm follow the recordings (shared/data/traffic/web_sessions_*), and each function says which
  * part. docs/accuracy.md compares what comes out with them. SPDX-License-Identifier: GPL-3.0-or-later */
 import { constants, createGzip } from 'node:zlib';
+import { TEXTS } from './lib-text.mjs';
 
 const PER_SECOND = 1000;
 const event = (data) => `data: ${JSON.stringify(data)}\n\n`;
@@ -161,6 +162,75 @@ export async function* deepseek(chance, pieces) {
     yield { wait: 20, data: event({ v: [{ v: 'FINISHED', p: 'status' }, { v: chance.below(4000), p: 'accumulated_token_usage' }], p: 'response', o: 'BATCH' }), tokens: 0 };
     yield { wait: 5, data: named('finish', {}) + session(), tokens: 0 };
     yield { wait: chance.between(200, 900), data: named('title', { content: chance.letters(32) }) + named('close', { click_behavior: 'none', auto_resume: false }), tokens: 0 };
+}
+
+/* Perplexity: each event repeats the question and what it is about, 1.3 kB, around a piece of the answer; a thinking model's says it twice.
+ * Where a source is cited, the list of sources is made anew. Sizes, pieces and pauses are of public recordings (2026-09; only
+ * sizes and times were taken): "fast" 50 letters a piece, "thinking" 12 to 48. When pieces come is a guess, and whether they are compressed
+ * is not known: half of them are (packed). */
+const PIECE_LETTERS = { fast: [46, 56], thinking: [12, 48] };
+export async function* perplexity(chance, pieces, { regime = 'fast', packed = false } = {}) {
+    const gzip = packed ? compressor(constants.Z_SYNC_FLUSH) : { add: (text) => text, end: () => '' };
+    const about = { ids: Array.from({ length: 7 }, () => chance.uuid()), query_str: chance.letters(chance.between(40, 160)), fields: chance.letters(690) };
+    const of = (blocks, more = {}) => gzip.add(`event: message\r\ndata: ${JSON.stringify({ ...about, blocks, status: 'PENDING', ...more })}\r\n\r\n`);
+    const patch = (field, path, value) => ({ intended_usage: field, diff_block: { field: `${field}_block`, patches: [{ op: 'add', path, value }] } });
+    const excerpt = () => {
+        const start = chance.below(TEXTS.en.length - 400);
+        return TEXTS.en.slice(start, start + 400);
+    };
+    /* Of sources: addresses, and what they say. */
+    const found = (length) => Array.from({ length: Math.ceil(length / 470) }, () => ({ url: `https://${chance.letters(40)}`, snippet: excerpt() }));
+    const paths = regime === 'fast' ? [['workflow', '/steps/1/items/0/payload/text_payload/chunks/']] : [['ask_text_0', '/chunks/'], ['ask_text', '/chunks/']];
+    const text = (n, value) => paths.map(([field, path]) => patch(field, path + n, value));
+    yield { wait: chance.between(500, 2500), data: await of([{ intended_usage: 'answer_tabs', fields: about.fields.slice(0, 260) }]), tokens: 0 };
+    yield { wait: chance.between(100, 900), data: await of([patch('workflow', '/steps/0', found(500))]), tokens: 0 };
+    for (let words = chance.between(2, 6); words > 0; words--) yield { wait: around(chance, 20, 80), data: await of([patch('workflow', '/title', chance.letters(8 * words))]), tokens: 0 };
+    yield { wait: chance.between(400, 1500), data: await of([patch('workflow', '/items', found(7000)), patch('web_results', '', found(12000)), patch('sources', '', found(22000))]), tokens: 0 };
+    yield { wait: chance.between(300, 1400), data: await of([patch('workflow', '/steps/1', [chance.letters(120)])]), tokens: 0 };
+    for (let i = 0, n = 0; i < pieces.length; n++) {
+        const least = chance.between(...PIECE_LETTERS[regime]);
+        const start = i;
+        let value = '';
+        while (i < pieces.length && value.length < least) value += pieces[i++];
+        const cites = chance.unit() < 0.09 ? [patch('web_results', '', found(chance.between(2000, 9000))), patch('sources', '', found(chance.between(3000, 16000)))] : [];
+        yield { wait: around(chance, 30, 230), data: await of([...text(n, value), ...cites]), tokens: i - start };
+    }
+    yield { wait: 40, data: await of([patch('workflow', '/status', 'completed')]), tokens: 0 };
+    yield { wait: chance.between(200, 500), data: await of([{ text: pieces.join('') }, patch('web_results', '', found(46000))], { status: 'COMPLETED' }), tokens: 0 };
+    yield { wait: 1, data: await gzip.add('event: end_of_stream\r\ndata: {}\r\n\r\n'), tokens: 0 };
+    const last = await gzip.end();
+    if (last.length > 0) yield { wait: 1, data: last, tokens: 0 };
+}
+
+/* Grok: frames of a WebSocket, each with a piece of the text, most likely a token, and 351 B around it, as in public recordings (2026-08 and
+ * 2026-10; only sizes were taken): one of them has 205 chunks, and 13 other events. In clear; when they come is a guess, and so is what is
+ * searched before, in each third answer. */
+export function grokFrame(chance, session) {
+    const group = chance.hex(32);
+    let count = 0;
+    return (type, fields) => JSON.stringify({ session_id: session, event: { type, event_id: `evt_${group}_${++count}`, ...fields } });
+}
+export async function* grok(chance, pieces, frame) {
+    const id = chance.uuid();
+    const chunk = (fields, step = 0) => frame('response.chunk', { response_id: id, item_id: id, chunk: { metadata: { step_id: step, phase_index: 2 }, ...fields } });
+    const text = (value, channel, step) => chunk({ text: { text: value, channel: `CHANNEL_ASSISTANT_${channel}` } }, step);
+    yield { wait: chance.between(80, 400), data: frame('response.created', { response: { id, status: 'in_progress', output_modalities: ['text'], x_grok: { created_at: Date.now(), model: 'fast' } } }), tokens: 0 };
+    for (const type of ['response.output_item.added', 'response.content_part.added']) yield { wait: 3, data: frame(type, { response_id: id, item_id: id, part: { type: 'text' } }), tokens: 0 };
+    yield { wait: 3, data: chunk({ ui_layout: { reasoning_ui_layout: 'UNIFIED' } }), tokens: 0 };
+    yield { wait: 3, data: text('Thinking about your request', 'NOTETAKER_HEADER'), tokens: 0 };
+    let step = 0;
+    for (let searches = chance.unit() < 0.33 ? chance.between(1, 4) : 0; searches > 0; searches--) {
+        yield { wait: chance.between(300, 1500), data: chunk({ tool_usage_card: { tool_usage_card_id: chance.uuid(), web_search: { args: { query: chance.letters(40) } } } }, ++step), tokens: 0 };
+        yield { wait: chance.between(400, 1500), data: chunk({ tool_result: { tool_call_id: chance.uuid(), web_search: TEXTS.en.slice(0, chance.between(2000, 9000)) } }, step), tokens: 0 };
+        yield { wait: 5, data: text(chance.letters(36), 'NOTETAKER_HEADER', step), tokens: 0 };
+    }
+    for (const kind of ['KIND_THINKING_START', 'KIND_RESPONSE_START']) yield { wait: chance.between(50, 600), data: chunk({ phase_marker: { kind, phase_index: 1 } }, step), tokens: 0 };
+    for (const token of pieces) yield { wait: around(chance, 5, 37), data: text(token, 'RESPONSE', step), tokens: 1 };
+    yield { wait: 10, data: frame('response.output_text.done', { response_id: id, item_id: id, text: pieces.join('') }), tokens: 0 };
+    for (const type of ['response.content_part.done', 'response.output_item.done']) yield { wait: 3, data: frame(type, { response_id: id, item_id: id, part: { type: 'text' } }), tokens: 0 };
+    yield { wait: 5, data: frame('response.done', { response: { id, status: 'completed', output_modalities: ['text'] } }), tokens: 0 };
+    yield { wait: chance.between(100, 800), data: chunk({ follow_up_suggestions: { suggestions: Array.from({ length: 2 }, () => ({ properties: { message_type: 'TEXT' }, label: chance.letters(40) })) } }, step), tokens: 0 };
+    yield { wait: chance.between(50, 300), data: frame('response.persisted', { response: { id } }), tokens: 0 };
 }
 
 /* While an image is made: a few words of progress. */

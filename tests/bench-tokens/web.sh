@@ -1,12 +1,12 @@
 #!/bin/sh
-# web.sh DIRECTORY [usual|more]: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
-# WebSocket and HTTP/3: ChatGPT, claude.ai, Gemini and Copilot, or Le Chat and DeepSeek. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
+# web.sh DIRECTORY [usual|more|others]: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
+# WebSocket and HTTP/3: ChatGPT, claude.ai, Gemini and Copilot; Le Chat and DeepSeek; or Perplexity and Grok. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
 # BENCH_SEED, BENCH_WEB_SECONDS and BENCH_WEB_PEOPLE (per application and transport) make the scenario.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 applications=${2:-usual}
-case $#$applications in 1usual | 2usual | 2more) ;; *)
-    echo "usage: web.sh DIRECTORY [usual|more]" >&2
+case $#$applications in 1usual | 2usual | 2more | 2others) ;; *)
+    echo "usage: web.sh DIRECTORY [usual|more|others]" >&2
     exit 2
     ;;
 esac
@@ -30,12 +30,18 @@ if [ "$applications" = usual ]; then
         claude.ai=203.0.113.221 gemini.google.com=203.0.113.222 lh3.googleusercontent.com=203.0.113.222"
     places="h2:chatgpt-web=203.0.113.210 h2:claude-web=203.0.113.211 h2:gemini-web=203.0.113.212 h2:copilot-web=203.0.113.213
         h3:chatgpt-web=203.0.113.220 h3:claude-web=203.0.113.221 h3:gemini-web=203.0.113.222"
-else
+elif [ "$applications" = more ]; then
     names="chat.deepseek.com"
     known="chat.mistral.ai"
     addresses="203.0.113.214 203.0.113.215"
     quic="chat.mistral.ai=203.0.113.224 chat.deepseek.com=203.0.113.225"
     places="h2:mistral-web=203.0.113.214 h2:deepseek-web=203.0.113.215 h3:mistral-web=203.0.113.224 h3:deepseek-web=203.0.113.225"
+else
+    names="www.perplexity.ai grok.com"
+    known=
+    addresses="203.0.113.216 203.0.113.217"
+    quic="www.perplexity.ai=203.0.113.226"
+    places="h2:perplexity-web=203.0.113.216 h2:grok-web=203.0.113.217 h3:perplexity-web=203.0.113.226"
 fi
 # shellcheck disable=SC2086
 live_start "$directory" $names

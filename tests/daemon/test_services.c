@@ -202,6 +202,94 @@ static void web_is_told_from_api(void **state)
     catalogue_free(catalogue);
 }
 
+static struct exchange_estimate estimate_of(const struct catalogue *catalogue, const char *name,
+                                            const struct exchange_shape *shape)
+{
+    uint16_t number = match(catalogue, name);
+
+    assert_int_not_equal(number, SERVICE_NONE);
+    return estimator_apply(&catalogue_service(catalogue, number)->estimator, shape);
+}
+
+/* Groq, DeepSeek and xAI answer over the interfaces of others, some of whose answers are no text.
+ */
+static void what_these_send_may_be_no_text(void **state)
+{
+    static const char *const names[] = {"api.groq.com", "api.deepseek.com", "api.x.ai"};
+    static const struct exchange_shape list = {
+        .request_bytes = 900, .answer_bytes = 30000, .answer_records = 8, .wait_ns = 200000000};
+    static const struct exchange_shape speech = {.request_bytes = 900,
+                                                 .answer_bytes = 400000,
+                                                 .answer_records = 60,
+                                                 .wait_ns = 400000000,
+                                                 .answer_ns = 2000000000,
+                                                 .half_seconds = 4,
+                                                 .steps = 20};
+    static const struct exchange_shape chat = {.request_bytes = 900,
+                                               .answer_bytes = 90000,
+                                               .answer_records = 306,
+                                               .wait_ns = 300000000,
+                                               .answer_ns = 1000000000,
+                                               .half_seconds = 3,
+                                               .steps = 90,
+                                               .modal_bytes = 290,
+                                               .modal_lead = 280};
+    struct exchange_shape file = chat;
+    struct catalogue *catalogue = shipped_catalogue();
+
+    (void)state;
+    file.request_bytes = 400000;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_true(estimate_of(catalogue, names[i], &list).tokens_out.central <= 0);
+        assert_true(estimate_of(catalogue, names[i], &speech).tokens_out.central <= 0);
+        assert_true(estimate_of(catalogue, names[i], &speech).audio_s.central >= 4);
+        assert_true(estimate_of(catalogue, names[i], &chat).tokens_out.low > 150);
+        assert_true(estimate_of(catalogue, names[i], &chat).uploads.high <= 0);
+        assert_true(estimate_of(catalogue, names[i], &file).uploads.high >= 1);
+    }
+    catalogue_free(catalogue);
+}
+
+static void images_of_xai_are_counted(void **state)
+{
+    static const struct exchange_shape image = {.request_bytes = 700,
+                                                .answer_bytes = 1810000,
+                                                .answer_records = 112,
+                                                .bulk_bytes = 1800000,
+                                                .bulk_records = 110,
+                                                .wait_ns = 5000000000,
+                                                .answer_ns = 300000000};
+    struct catalogue *catalogue = shipped_catalogue();
+
+    (void)state;
+    assert_true(estimate_of(catalogue, "api.x.ai", &image).images.central >= 1);
+    assert_true(estimate_of(catalogue, "api.x.ai", &image).tokens_out.central <= 0);
+    assert_true(estimate_of(catalogue, "api.groq.com", &image).images.high <= 0);
+    catalogue_free(catalogue);
+}
+
+/* As many events as the public recordings of which the formats were taken: 83 pieces of 4150
+ * letters and ten events more; 31 lines of a token and 15 more. What they weigh is no matter. */
+static void events_of_web_chats_are_counted(void **state)
+{
+    struct exchange_shape shape = {.answer_records = 93, .answer_ns = 12000000000, .steps = 93};
+    struct catalogue *catalogue = shipped_catalogue();
+    struct exchange_estimate estimate;
+
+    (void)state;
+    for (shape.answer_bytes = 9000; shape.answer_bytes < 300000; shape.answer_bytes *= 8) {
+        estimate = estimate_of(catalogue, "www.perplexity.ai", &shape);
+        assert_true(estimate.tokens_out.central > 4150 / 5.3);
+        assert_true(estimate.tokens_out.central < 4150 / 3.3);
+        assert_int_equal(estimate.grade, GRADE_D);
+    }
+    shape.answer_records = 46;
+    estimate = estimate_of(catalogue, "grok.com", &shape);
+    assert_true(estimate.tokens_out.central > 28 && estimate.tokens_out.central < 37);
+    assert_true(estimate.tokens_out.low <= 31 && estimate.tokens_out.high >= 62);
+    catalogue_free(catalogue);
+}
+
 static void every_endpoint_is_known(void **state)
 {
     struct catalogue *catalogue;
@@ -229,6 +317,9 @@ int main(void)
         cmocka_unit_test(shared_names_need_a_streamed_answer),
         cmocka_unit_test(common_resolvers_are_known),
         cmocka_unit_test(web_is_told_from_api),
+        cmocka_unit_test(what_these_send_may_be_no_text),
+        cmocka_unit_test(images_of_xai_are_counted),
+        cmocka_unit_test(events_of_web_chats_are_counted),
         cmocka_unit_test(every_endpoint_is_known),
     };
 

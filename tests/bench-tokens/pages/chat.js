@@ -279,7 +279,75 @@ const deepseek = {
     every: [30000, 60000],
 };
 
-const app = { 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
+/* Perplexity. What a prompt calls is of a description of one recorded session (2026-09), its 2 kB of JSON too; how much the other calls say is a
+ * guess. Files go to another host (S3), which is not here. */
+const perplexity = {
+    headers: () => ({ 'x-request-id': uuid(), 'x-perplexity-request-reason': 'ask-query-state-provider', traceparent: letters(55), tracestate: 'dd=s:1;o:rum', 'x-trace': letters(60) }),
+    event: () => call('/rest/event/analytics', { up: between(400, 1500), down: 20 }),
+    async load() {
+        await Promise.all([assets('/_spa/assets', between(1.5e6, 3.5e6)), call('/api/auth/session', { down: 900 }), call('/rest/models/config', { down: 24000 }),
+            call('/rest/perplexity_ask/graphql', { up: 420, down: between(6000, 22000) }), call('/rest/rate-limit/status', { down: 900 })]);
+        await this.event();
+    },
+    idle: () => (unit() < 0.5 ? perplexity.event() : call('/rest/rate-limit/status', { down: 900 })),
+    key: (typed) => (typed === 1 ? call('/rest/autosuggest/list-autosuggest', { up: 110, down: between(300, 1200) }) : undefined),
+    before: () => { perplexity.event(); },
+    async prompt(step) {
+        await post('/rest/sse/perplexity_ask', {
+            params: { frontend_uuid: uuid(), read_write_token: uuid(), last_backend_uuid: uuid(), fields: letters(between(1500, 1700)) }, query_str: step.text, prompt: step.text, bench: step.bench,
+        }, step.stop, () => {}, this.headers());
+    },
+    async after() {
+        call('/rest/thread/mark_viewed', { up: 60, down: 40 });
+        await Promise.all([this.event(), call('/rest/thread/entry-metadata', { down: between(1500, 20000), wait: between(50, 400) }), call('/rest/sse/related-queries', { down: 60, wait: between(100, 900) })]);
+        await call('/rest/perplexity_ask/graphql', { up: 420, down: between(6000, 22000) });
+    },
+    upload: () => call('/rest/uploads/batch_create_upload_urls', { up: 220, down: 1900 }),
+    every: [15000, 40000],
+};
+
+/* Grok. What it says over its socket is of public recordings (2026-08 to 2026-10), a token of 14 kB that fends off programs among it, and a
+ * ping every 3 s; the calls of the page are those of one of them, how much they say is a guess. */
+const grok = {
+    start() {
+        this.socket = new WebSocket(`wss://${location.host}/ws/mgw/?uid=${uuid()}`);
+        this.opened = new Promise((done) => { this.socket.onopen = done; });
+        this.socket.onmessage = ({ data }) => { if (/"type":"(conversation.queue.updated|response.done)"/.test(data) && (data.includes('queue') || data.includes('failed'))) this.done?.(); };
+        this.session = uuid();
+        setInterval(() => this.say('ping'), 3000);
+    },
+    say(type, fields = {}, more = {}) {
+        if (this.socket.readyState === 1) this.socket.send(JSON.stringify({ session_id: this.session, event: { type, event_id: `evt_${Date.now()}`, ...fields }, ...more }));
+    },
+    report: () => call('/_data/v1/a/t/', { up: between(600, 2500), down: 20 }),
+    metric: () => call('/api/log_metric', { up: between(90, 300), down: 20 }),
+    async load() {
+        await Promise.all([assets('/_next/static', between(2e6, 4e6)), call('/rest/app-chat/conversations?pageSize=60', { down: between(4000, 20000) }),
+            call('/rest/modes', { up: 15, down: 1200 }), call('/rest/skills', { up: 15, down: 2500 }), call('/rest/rate-limits', { up: 22, down: 160 })]);
+        await this.report();
+        await this.opened;
+    },
+    idle: () => (unit() < 0.5 ? grok.report() : grok.metric()),
+    key: (typed) => (typed % 6 === 1 ? call('/rest/suggestions/stream', { up: between(120, 600), down: between(300, 1500), wait: between(50, 300) }) : undefined),
+    before() { if (!this.asked) this.say('session.create', { session: { model: 'auto', x_grok: { fields: letters(560) } } }); },
+    async prompt(step) {
+        this.asked = true;
+        const answered = new Promise((done) => { this.done = done; });
+        this.say('conversation.item.create', { item: { type: 'message', role: 'user', x_grok: { client_message_id: uuid(), input_chunks: [{ text: { text: step.text } }] } } });
+        this.say('response.create', { castle_request_token: letters(14167) }, { bench: step.bench });
+        if (step.stop) setTimeout(() => this.say('response.cancel'), step.stop);
+        await during(answered, 5000, 15000, () => this.metric());
+    },
+    async after() {
+        await call('/rest/rate-limits', { up: 22, down: 160 });
+        await this.report();
+        await call('/rest/app-chat/conversations?pageSize=60', { down: between(4000, 20000) });
+    },
+    upload: (bytes) => call('/http/upload-file-v2/direct?modality=upload', { up: bytes }),
+    every: [6000, 20000],
+};
+
+const app = { 'perplexity-web': perplexity, 'grok-web': grok, 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
 
 /* A few words by hand, the rest is pasted. */
 async function type(text) {
