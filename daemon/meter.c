@@ -20,6 +20,7 @@
 #define MAX_FACTOR_SETS 16
 #define MAX_UNSHOWN     256
 #define LONGEST_DELAY_S 60
+#define REPLAY_SHOWN_S  1 /* how often a replay brings the RRDs up to date */
 #define WORKERS         (MAX_CAPTURES + 1)
 /* Names of devices since the start: of cards that come and go, and those of the counters after a
  * restart. */
@@ -92,6 +93,8 @@ struct meter {
     int64_t drift_at_s;      /* when to try to record it */
     bool calibrations_noted; /* which are in use, since the configuration was read */
     bool is_replay;
+    int64_t show_at_s; /* of a replay: when the RRDs are brought up to date next, INT64_MAX: not
+                          said yet */
     int64_t replayed_since; /* of a replay: its intervals since the configuration was read */
     int64_t replayed_until;
     struct factor_set factor_sets[MAX_FACTOR_SETS];
@@ -192,6 +195,7 @@ void meter_set_config(struct meter *meter, const struct config *config)
     meter->drift_changed = false;
     meter->calibrations_noted = false;
     meter->replayed_since = INT64_MAX;
+    meter->show_at_s = INT64_MAX;
     meter->replayed_until = INT64_MIN;
     if (meter->entry_count == 0)
         meter->factor_set_count = 0;
@@ -519,6 +523,7 @@ bool meter_is_full(const struct meter *meter)
 void meter_hurry(struct meter *meter)
 {
     meter->retry_at_s = 0;
+    meter->show_at_s = INT64_MIN;
 }
 
 bool meter_has_unwritten(const struct meter *meter)
@@ -908,6 +913,28 @@ static int64_t last_shared(const struct meter *meter)
     return meter->shared_until == INT64_MIN ? INT64_MIN : meter->shared_until - INTERVAL_S;
 }
 
+/* Of a capture that is replayed, intervals end by the dozen in a second, and each would have all
+ * files opened: in vain, since what they hold is that of the last one. */
+static bool is_to_show(struct meter *meter, int64_t monotonic_s)
+{
+    if (meter->is_replay && meter->show_at_s == INT64_MAX)
+        meter->show_at_s = monotonic_s + REPLAY_SHOWN_S;
+    if (meter->is_replay && monotonic_s < meter->show_at_s)
+        return false;
+    meter->show_at_s = INT64_MAX;
+    return true;
+}
+
+/* Returns how many files failed. */
+static unsigned show_first(struct meter *meter, size_t count)
+{
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; i + 1 < count; i++)
+        roundrobin_note(meter->roundrobin, meter->ledger, meter->unshown[i]);
+    return roundrobin_update(meter->roundrobin, meter->ledger, meter->unshown[count - 1]);
+}
+
 static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic_s)
 {
     /* An RRD row can be written once. */
@@ -929,7 +956,8 @@ static void show_intervals(struct meter *meter, int64_t now_s, int64_t monotonic
     }
     while (shown < meter->unshown_count && meter->unshown[shown] <= limit &&
            meter->unshown[shown] <= now_s - INTERVAL_S)
-        failed += roundrobin_update(meter->roundrobin, meter->ledger, meter->unshown[shown++]);
+        shown++;
+    failed += show_first(meter, shown);
     memmove(meter->unshown, meter->unshown + shown,
             (meter->unshown_count - shown) * sizeof(meter->unshown[0]));
     meter->unshown_count -= shown;
@@ -950,7 +978,7 @@ enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t mono
         status = record_drift(meter, monotonic_s);
     if (status == LEDGER_OK)
         status = share_energy(meter, now_s, monotonic_s);
-    if (status == LEDGER_OK)
+    if (status == LEDGER_OK && is_to_show(meter, monotonic_s))
         show_intervals(meter, now_s, monotonic_s);
     return status;
 }

@@ -821,6 +821,13 @@ unsigned roundrobin_catch_up(struct roundrobin *roundrobin, struct ledger *ledge
     return failed;
 }
 
+void roundrobin_note(struct roundrobin *roundrobin, struct ledger *ledger, int64_t interval_start)
+{
+    roundrobin->error[0] = '\0';
+    if (interval_start >= EARLIEST_S && !roundrobin->unread)
+        roundrobin->unread = !mark_interval(roundrobin, ledger, interval_start);
+}
+
 unsigned roundrobin_update(struct roundrobin *roundrobin, struct ledger *ledger,
                            int64_t interval_start)
 {
@@ -829,8 +836,7 @@ unsigned roundrobin_update(struct roundrobin *roundrobin, struct ledger *ledger,
         return 0;
     if (roundrobin->unread)
         return roundrobin_catch_up(roundrobin, ledger, interval_start + INTERVAL_S);
-    roundrobin->error[0] = '\0';
-    roundrobin->unread = !mark_interval(roundrobin, ledger, interval_start);
+    roundrobin_note(roundrobin, ledger, interval_start);
     if (roundrobin->unread || (!roundrobin->marked && !make_workshop(roundrobin)) ||
         !set_marker(roundrobin))
         return count_dirty(roundrobin);

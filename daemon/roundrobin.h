@@ -32,6 +32,8 @@ unsigned roundrobin_catch_up(struct roundrobin *roundrobin, struct ledger *ledge
  * rebuilt, so call it once for an interval, when all of it is in the ledger. */
 unsigned roundrobin_update(struct roundrobin *roundrobin, struct ledger *ledger,
                            int64_t interval_start);
+/* The same for an interval that a later one's roundrobin_update() is to append, too. */
+void roundrobin_note(struct roundrobin *roundrobin, struct ledger *ledger, int64_t interval_start);
 
 /* Recreates every file from the ledger: beside the old one, then renamed over it. */
 unsigned roundrobin_rebuild(struct roundrobin *roundrobin, struct ledger *ledger, int64_t until,

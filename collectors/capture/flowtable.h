@@ -53,7 +53,8 @@ struct flow {
     uint16_t service;
     uint16_t flags;
     uint8_t role;
-    uint8_t stage;
+    uint8_t stage : 6;
+    uint8_t reopening : 2; /* bit I: endpoint I sent a SYN that is not believed yet (openings.h) */
     uint8_t probes; /* client packets looked at in search of a name; with FLOW_PLAIN, 1 when the
                      * server answered since the client's last */
     union {
@@ -85,6 +86,18 @@ static inline void flow_set_client(struct flow *flow, unsigned side)
 {
     flow->flags = (uint16_t)(flow->flags & ~FLOW_CLIENT_SECOND);
     flow->flags = (uint16_t)(flow->flags | FLOW_CLIENT_KNOWN | (side ? FLOW_CLIENT_SECOND : 0));
+}
+
+static inline bool flow_is_reopening(const struct flow *flow, unsigned side)
+{
+    return flow->reopening >> side & 1;
+}
+
+static inline void flow_set_reopening(struct flow *flow, unsigned side, bool is_reopening)
+{
+    unsigned others = flow->reopening & ~(1U << side);
+
+    flow->reopening = (others | (unsigned)is_reopening << side) & 3;
 }
 
 struct flow_table;

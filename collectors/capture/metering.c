@@ -11,6 +11,7 @@
 #include "collectors/capture/kernelfilter.h"
 #include "collectors/capture/keyedhash.h"
 #include "collectors/capture/notes.h"
+#include "collectors/capture/openings.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
 #include "collectors/capture/tunnels.h"
@@ -25,9 +26,6 @@
  * follow, as RFC 5961, 3, says of connections themselves. They ask for the very number; what may be
  * lost or on its way makes it less certain here. */
 #define MAX_CLOSE_DISTANCE (1U << 20)
-/* A SYN within so many bytes before the place where a name may begin is a late copy of the one that
- * opened the connection: what a client says to proxies is not longer. */
-#define MAX_PREAMBLES 65536
 /* A mirror port shows a copy at once, a router between its two sides within some milliseconds. No
  * retransmission comes so soon with the same identification and checksum (RFC 6298, 2.4: 1 s; Linux
  * 200 ms). */
@@ -76,6 +74,7 @@ struct metering {
     struct recognition *recognition;
     struct fragments *fragments;
     struct copies *copies;
+    struct openings *openings;
     struct notes *notes;         /* NULL unless inspecting */
     struct localmeter *local;    /* NULL: no server of our own */
     struct kernelfilter *filter; /* NULL: every packet is seen */
@@ -159,7 +158,9 @@ static bool take_memory(struct metering *metering, const struct limits *limits,
     metering->interval = interval_new(&metering->sink, INTERVAL_CELLS, limits->max_devices);
     metering->fragments = fragments_new((limits->max_reassembly + 15) / 16);
     metering->copies = copies_new(COPY_PLACES, COPY_NS);
-    if (!metering->flows || !metering->interval || !metering->fragments || !metering->copies)
+    metering->openings = openings_new();
+    if (!metering->flows || !metering->interval || !metering->fragments || !metering->copies ||
+        !metering->openings)
         return false;
     if (metering->sink.flow && !(metering->notes = notes_new(flowtable_capacity(metering->flows))))
         return false;
@@ -267,6 +268,7 @@ void metering_free(struct metering *metering)
     recognition_free(metering->recognition);
     usage_free(metering->usage);
     notes_free(metering->notes);
+    openings_free(metering->openings);
     copies_free(metering->copies);
     fragments_free(metering->fragments);
     interval_free(metering->interval);
@@ -461,12 +463,13 @@ void metering_take_filtered(struct metering *metering)
     metering->visited_s = now_s;
 }
 
-/* Whether nothing that the flow may still carry is of any interest: it is judged, and both its ends
- * were heard, or never will be. Requests in clear may turn to another host; datagrams on the ports
- * of tunnels and of the DNS may be anything. */
+/* Whether nothing that the flow may still carry is of any interest: it is judged, both its ends
+ * were heard, or never will be, and no other one may have begun between the same ports. Requests in
+ * clear may turn to another host; datagrams on the ports of tunnels and of the DNS may be anything.
+ */
 static bool is_settled(const struct flow *flow, const struct packet *packet)
 {
-    if (flow->stage != FLOW_IGNORED || flow->flags & FLOW_PLAIN ||
+    if (flow->stage != FLOW_IGNORED || flow->flags & FLOW_PLAIN || flow->reopening ||
         packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS)
         return false;
     if (flow->flags & FLOW_DATAGRAMS &&
@@ -543,7 +546,8 @@ static bool opens_another(struct metering *metering, struct flow *flow,
     return false;
 }
 
-/* A connection that reuses the ports of one that we know. */
+/* A connection that reuses the ports of one that we know: of TCP, of one that is over; where it is
+ * not, an opening is a claim. */
 static bool reopens(struct metering *metering, struct flow *flow, const struct prepared *prepared,
                     uint32_t now_s)
 {
@@ -553,10 +557,7 @@ static bool reopens(struct metering *metering, struct flow *flow, const struct p
         return flow->stage != FLOW_NEW && (now_s > flow->last_seen_s + idle_limit_s(flow, prepared)
                                                ? recognition_opens(packet)
                                                : opens_another(metering, flow, prepared));
-    if (!is_opening(packet))
-        return false;
-    return flow->stage == FLOW_FINISHED || !(flow->flags & FLOW_CLIENT_KNOWN) ||
-           flow->client_base - (packet->sequence + 1) > MAX_PREAMBLES;
+    return flow->stage == FLOW_FINISHED && is_opening(packet);
 }
 
 static void begin_flow(struct metering *metering, struct flow *flow, const struct packet *packet)
@@ -802,6 +803,35 @@ static void handle_payload(struct metering *metering, const struct segment *segm
         recognition_segment(metering->recognition, segment);
 }
 
+/* -- Openings -----------------------------------------------------------------------------------
+ */
+
+static bool is_placed(const struct flow *flow, unsigned side)
+{
+    return flow->flags & (side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST);
+}
+
+/* The sequence number of the first byte of a placed end: what was lost counts as said. (But for
+ * jumps of more than CLAIM_LARGEST_JUMP: a copy of a SYN does not come as late as that.) */
+static uint32_t first_of(const struct flow *flow, unsigned side)
+{
+    return flow->next_sequence[side] - (uint32_t)flow->payload_bytes[side];
+}
+
+/* Whether a SYN is the opening of this very flow, of either end: the first, late, or a copy. */
+static bool opens(const struct flow *flow, unsigned side, const struct packet *packet)
+{
+    uint32_t first = packet->sequence + 1;
+
+    if (is_placed(flow, side))
+        return first == first_of(flow, side);
+    if (!is_placed(flow, !side))
+        return true;
+    if (packet->tcp_flags & TCP_ACK)
+        return packet->acknowledgement - first_of(flow, !side) <= flow->payload_bytes[!side];
+    return flow->client_base == first; /* the answer overtook it */
+}
+
 static void note_opening(struct flow *flow, const struct packet *packet, unsigned side)
 {
     uint16_t seen = side ? FLOW_SEEN_SECOND : FLOW_SEEN_FIRST;
@@ -902,7 +932,51 @@ static void take_segment(struct metering *metering, struct segment *segment)
     }
     segment->new_bytes =
         progress(segment->flow, segment->side, packet->sequence, packet->payload_length);
+    if (segment->flow->reopening && segment->new_bytes > 0) /* it goes on where it was */
+        flow_set_reopening(segment->flow, segment->side, false);
     handle_payload(metering, segment);
+}
+
+/* Whether the packet shows that an opening was meant: then that is taken now, in place of FLOW. */
+static bool reopen(struct metering *metering, const struct prepared *prepared, struct flow *flow,
+                   int64_t now_ns)
+{
+    bool is_answer = prepared->packet.tcp_flags & TCP_SYN;
+    struct packet syn;
+    struct segment segment = {&syn, flow, is_answer ? !prepared->side : prepared->side, 0, now_ns};
+    struct opening *opening = openings_confirm(metering->openings, prepared->key, prepared->side,
+                                               &prepared->packet, &syn);
+
+    if (!opening)
+        return false;
+    forget_flow(metering, flow);
+    begin_flow(metering, flow, &syn);
+    flow->last_seen_s = (uint32_t)(now_ns / SECOND_NS);
+    note_opening(flow, &syn, segment.side);
+    syn.sequence++;
+    take_segment(metering, &segment);
+    openings_forget(opening);
+    return true;
+}
+
+/* Returns whether a SYN is one of the flow that the packet belongs to, which may be another one
+ * now. Any other says nothing: an opening is a claim, an answer is to nobody's. */
+static bool take_opening(struct metering *metering, const struct prepared *prepared,
+                         struct flow *flow, int64_t now_ns)
+{
+    const struct packet *packet = &prepared->packet;
+
+    if (!opens(flow, prepared->side, packet)) {
+        if (is_opening(packet)) {
+            openings_claim(metering->openings, prepared->key, prepared->side, packet);
+            flow_set_reopening(flow, prepared->side, true);
+            return false;
+        }
+        if (!reopen(metering, prepared, flow, now_ns))
+            return false;
+    }
+    note_opening(flow, packet, prepared->side);
+    return true;
 }
 
 static void handle_tcp(struct metering *metering, struct prepared *prepared, int64_t now_ns)
@@ -916,8 +990,11 @@ static void handle_tcp(struct metering *metering, struct prepared *prepared, int
     if (!segment.flow)
         return;
     if (packet->tcp_flags & TCP_SYN) {
-        note_opening(segment.flow, packet, prepared->side);
+        if (!take_opening(metering, prepared, segment.flow, now_ns))
+            return;
         packet->sequence++; /* data sent with it (RFC 7413) comes after the SYN's own number */
+    } else if (flow_is_reopening(segment.flow, prepared->side)) {
+        reopen(metering, prepared, segment.flow, now_ns);
     }
     if (packet->payload_length == 0 || is_in_place(segment.flow, prepared->side, packet))
         take_segment(metering, &segment);

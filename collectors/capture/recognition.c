@@ -497,7 +497,7 @@ static void take(struct recognition *recognition, struct flow *flow, enum flow_s
         recognition_end(recognition, flowtable_at(flows, holder));
         flow->state = naming_take(pool, own, &holder);
     }
-    flow->stage = (uint8_t)stage;
+    flow->stage = stage & 0x3f;
 }
 
 /* -- TLS, proxies, plain requests -------------------------------------------------------------- */

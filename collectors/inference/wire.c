@@ -3,6 +3,7 @@
 
 #include "collectors/capture/cursor.h"
 #include "collectors/capture/keyedhash.h"
+#include "collectors/capture/openings.h"
 #include "collectors/inference/segments.h"
 
 #include <stddef.h>
@@ -22,10 +23,12 @@
 struct end {
     struct segment_stream segments;
     uint64_t bytes;
-    uint32_t fin; /* sequence number of the first byte that will not be sent */
+    uint32_t first; /* sequence number of its first byte */
+    uint32_t fin;   /* sequence number of the first byte that will not be sent */
     bool started;
     bool fin_seen;
     bool closed;
+    bool reopening; /* a SYN of it is not believed yet (openings.h) */
 };
 
 struct connection {
@@ -58,6 +61,7 @@ struct wire {
     struct hash_key key;
     struct assembly_pool *windows;
     struct inflater_pool *inflaters;
+    struct openings *openings;
     struct connection *connections;
     uint32_t *buckets;
     uint32_t bucket_mask;
@@ -87,9 +91,11 @@ static bool take_memory(struct wire *wire)
     wire->bucket_mask = buckets - 1;
     wire->windows = assembly_pool_new(pool_size(count, CONNECTIONS_PER_WINDOW));
     wire->inflaters = inflater_pool_new(INFLATER_MEMORY);
+    wire->openings = openings_new();
     wire->connections = calloc(count, sizeof(*wire->connections));
     wire->buckets = malloc(buckets * sizeof(*wire->buckets));
-    if (!wire->windows || !wire->inflaters || !wire->connections || !wire->buckets)
+    if (!wire->windows || !wire->inflaters || !wire->openings || !wire->connections ||
+        !wire->buckets)
         return false;
     memset(wire->buckets, 0xff, buckets * sizeof(*wire->buckets)); /* NONE */
     for (uint32_t i = 0; i < count; i++)
@@ -138,6 +144,7 @@ void wire_free(struct wire *wire)
         return;
     assembly_pool_free(wire->windows);
     inflater_pool_free(wire->inflaters);
+    openings_free(wire->openings);
     free(wire->connections);
     free(wire->buckets);
     explicit_bzero(&wire->secret, sizeof(wire->secret));
@@ -418,6 +425,7 @@ static void learn_client(struct wire *wire, struct connection *connection,
 static void start_end(struct connection *connection, unsigned side, uint32_t sequence)
 {
     connection->ends[side].started = true;
+    connection->ends[side].first = sequence;
     segments_start(&connection->ends[side].segments, sequence);
 }
 
@@ -426,13 +434,17 @@ static bool is_opening(const struct packet *packet)
     return (packet->tcp_flags & TCP_SYN) != 0;
 }
 
-/* A connection that reuses the ports of one that we know. */
-static bool reopens(const struct connection *connection, const struct packet *packet, unsigned side)
+/* Whether a SYN is the opening of this very connection, of either end: the first, late, or a copy.
+ * A client's that its answer overtook is another's until it goes on. */
+static bool opens(const struct connection *connection, const struct packet *packet, unsigned side)
 {
     const struct end *end = &connection->ends[side];
+    const struct end *other = &connection->ends[!side];
 
-    return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && end->started &&
-           (end->bytes > 0 || end->segments.expected != packet->sequence + 1);
+    if (end->started)
+        return packet->sequence + 1 == end->first;
+    return packet->tcp_flags & TCP_ACK &&
+           packet->acknowledgement - other->first <= other->segments.expected - other->first;
 }
 
 static void take_opening(struct wire *wire, struct connection *connection,
@@ -550,6 +562,45 @@ static void take_packet(struct wire *wire, struct connection *connection,
         forget(wire, connection);
 }
 
+/* Whether the packet shows that an opening was meant: then that is taken now, in place of the
+ * connection. */
+static bool reopen(struct wire *wire, int64_t time_ns, struct connection **connection,
+                   const struct packet *packet, unsigned side)
+{
+    uint64_t key = (*connection)->key;
+    struct packet syn;
+    struct opening *opening = openings_confirm(wire->openings, key, side, packet, &syn);
+
+    if (!opening)
+        return false;
+    forget(wire, *connection);
+    *connection = begin(wire, key);
+    (*connection)->now_ns = time_ns;
+    take_packet(wire, *connection, &syn, is_opening(packet) ? !side : side);
+    openings_forget(opening);
+    return true;
+}
+
+/* Returns false when the packet is a SYN that says nothing yet, or nothing at all. */
+static bool take_claims(struct wire *wire, int64_t time_ns, struct connection **connection,
+                        const struct packet *packet, unsigned side)
+{
+    struct end *end = &(*connection)->ends[side];
+
+    if (!is_opening(packet)) {
+        if (end->reopening)
+            reopen(wire, time_ns, connection, packet, side);
+        return true;
+    }
+    if (opens(*connection, packet, side))
+        return true;
+    if (packet->tcp_flags & TCP_ACK)
+        return reopen(wire, time_ns, connection, packet, side);
+    openings_claim(wire->openings, (*connection)->key, side, packet);
+    end->reopening = true;
+    return false;
+}
+
 void wire_packet(struct wire *wire, int64_t time_ns, const struct packet *packet)
 {
     struct connection *connection;
@@ -563,10 +614,8 @@ void wire_packet(struct wire *wire, int64_t time_ns, const struct packet *packet
     side = side_of(packet);
     key = key_of(wire, packet, side);
     connection = find(wire, key);
-    if (connection && reopens(connection, packet, side)) {
-        forget(wire, connection);
-        connection = NULL;
-    }
+    if (connection && !take_claims(wire, time_ns, &connection, packet, side))
+        return;
     if (!connection) {
         if (packet->payload_length == 0 && !is_opening(packet))
             return; /* the last acknowledgements of something that is over */

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { answer, Chance, countTokens, statistics } from './lib-text.mjs';
 import { now, TruthLog } from './lib-truth.mjs';
-import { chatgpt, claude, copilot, deepseek, gemini, grok, imaging, lechat, perplexity, speech } from './web-streams.mjs';
+import { chatgpt, claude, copilot, deepseek, gemini, grok, grokFrame, imaging, lechat, perplexity, speech } from './web-streams.mjs';
 import { accept } from './web-socket.mjs';
 
 const [certificates, truth, ...addresses] = process.argv.slice(2);
@@ -32,7 +32,7 @@ const HOSTS = {
     'chat.mistral.ai': { service: 'mistral-web', prompt: '/api/chat', stream: lechat, tokenizer: 'mistral' },
     'chat.deepseek.com': { service: 'deepseek-web', prompt: '/api/v0/chat/completion', stream: deepseek, tokenizer: 'deepseek' },
     'www.perplexity.ai': { service: 'perplexity-web', prompt: '/rest/sse/perplexity_ask', stream: perplexity, tokenizer: 'o200k' },
-    'grok.com': { service: 'grok-web', prompt: '/rest/app-chat/conversations/new', stream: grok, tokenizer: 'o200k', encoding: 'gzip' },
+    'grok.com': { service: 'grok-web', tokenizer: 'o200k' },
 };
 
 const contexts = new Map(Object.entries(HOSTS).filter(([name, { certificate = name }]) => existsSync(`${certificates}/${certificate}.pem`)).map(([name, { certificate = name }]) => [name, createSecureContext({
@@ -217,12 +217,45 @@ function converse(place, socket) {
     };
 }
 
+/* grok.com: as an interface for speech; what is said goes over one socket, in each tab. */
+function gateway(place, socket) {
+    const host = HOSTS[place.sni];
+    let [prompt, stopped] = ['', false];
+    return async (text) => {
+        const { session_id: session, event, bench } = JSON.parse(text);
+        const chance = new Chance(`${bench?.seed ?? session} ${event.type}`);
+        const frame = grokFrame(chance, session);
+        if (event.type === 'ping') socket.send(frame('pong', {}));
+        if (event.type === 'response.cancel') stopped = true;
+        if (event.type === 'session.create') {
+            socket.send(frame('session.created', { session: { id: session, fields: chance.letters(400) } }));
+            socket.send(frame('conversation.attached', { conversation: { id: session, object: 'realtime.conversation' }, mode: 'new' }));
+        }
+        if (event.type === 'conversation.item.create') {
+            prompt = event.item.x_grok.input_chunks[0].text.text;
+            socket.send(frame('conversation.item.added', { item: { ...event.item, id: chance.uuid() } }));
+        }
+        if (event.type !== 'response.create') return;
+        stopped = false;
+        const work = exchange(place, { tokens_in: promptTokens(host, prompt, bench) });
+        if (bench.fail > 0) {
+            await sleep(chance.between(80, 600));
+            Object.assign(work.entry, { event: 'other', status: bench.fail });
+            socket.send(frame('response.done', { response: { status: 'failed', status_details: { reason: 'stream_error' } } }));
+            return work.end();
+        }
+        await play(grok(chance, pieces(chance, host, bench), frame), work, (data) => socket.send(data), () => stopped || !socket.open());
+        socket.send(frame('conversation.queue.updated', {}));
+    };
+}
+
+const SOCKETS = { 'copilot.microsoft.com': converse, 'grok.com': gateway };
 function upgrade(request, tls, head) {
     const place = { ...origin(request), transport: 'ws' };
     log.write({ event: 'connection', opened: now(), service: HOSTS[place.sni].service, ...place });
     let receive = () => {};
     const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {} });
-    if (place.sni === 'copilot.microsoft.com') receive = converse(place, socket);
+    if (place.sni in SOCKETS) receive = SOCKETS[place.sni](place, socket);
     else murmur(socket);
 }
 

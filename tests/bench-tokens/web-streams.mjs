@@ -202,31 +202,35 @@ export async function* perplexity(chance, pieces, { regime = 'fast', packed = fa
     if (last.length > 0) yield { wait: 1, data: last, tokens: 0 };
 }
 
-/* Grok: a line a token, with 148 B around it, compressed, as in public recordings (2025-09 to 2026-03; only sizes were taken). One of them
- * tells that 31 came within 1.2 s of the question. What is searched before, in each third answer, and told in large lines, is a guess. */
-export async function* grok(chance, pieces) {
-    const gzip = compressor(constants.Z_SYNC_FLUSH);
-    const ids = { isThinking: false, isSoftStop: false, responseId: chance.uuid() };
-    const isFirst = chance.unit() < 0.5; /* of its conversation */
-    const line = (fields) => gzip.add(`${JSON.stringify({ result: isFirst ? { response: { ...fields, ...ids } } : { ...fields, ...ids } })}\n`);
-    const message = (text) => ({ responseId: chance.uuid(), message: text, sender: 'human', createTime: new Date().toISOString(), fields: TEXTS.json.slice(0, 620) });
-    if (isFirst) yield { wait: chance.between(80, 300), data: await gzip.add(`${JSON.stringify({ result: { conversation: { conversationId: chance.uuid(), fields: TEXTS.json.slice(0, 190) } } })}\n`), tokens: 0 };
-    yield { wait: chance.between(20, 90), data: await line({ userResponse: message(chance.letters(80)) }), tokens: 0 };
-    for (const layout of ['SPLIT', 'FUNCTION_CALL']) yield { wait: chance.between(5, 200), data: await line({ uiLayout: { reasoningUiLayout: layout, effort: 'LOW', rolloutIds: [] } }), tokens: 0 };
-    yield { wait: 5, data: await line({ llmInfo: { modelHash: chance.letters(44) } }), tokens: 0 };
-    for (let searches = chance.unit() < 0.33 ? chance.between(1, 3) : 0; searches > 0; searches--) {
-        yield { wait: chance.between(300, 1500), data: await line({ token: chance.letters(240), messageTag: 'tool_usage_card', toolUsageCardId: chance.uuid() }), tokens: 0 };
-        yield { wait: chance.between(400, 1500), data: await line({ webSearchResults: TEXTS.en.slice(0, chance.between(3000, 9000)) + chance.letters(600) }), tokens: 0 };
+/* Grok: frames of a WebSocket, each with a piece of the text, most likely a token, and 351 B around it, as in public recordings (2026-08 and
+ * 2026-10; only sizes were taken): one of them has 205 chunks, and 13 other events. In clear; when they come is a guess, and so is what is
+ * searched before, in each third answer. */
+export function grokFrame(chance, session) {
+    const group = chance.hex(32);
+    let count = 0;
+    return (type, fields) => JSON.stringify({ session_id: session, event: { type, event_id: `evt_${group}_${++count}`, ...fields } });
+}
+export async function* grok(chance, pieces, frame) {
+    const id = chance.uuid();
+    const chunk = (fields, step = 0) => frame('response.chunk', { response_id: id, item_id: id, chunk: { metadata: { step_id: step, phase_index: 2 }, ...fields } });
+    const text = (value, channel, step) => chunk({ text: { text: value, channel: `CHANNEL_ASSISTANT_${channel}` } }, step);
+    yield { wait: chance.between(80, 400), data: frame('response.created', { response: { id, status: 'in_progress', output_modalities: ['text'], x_grok: { created_at: Date.now(), model: 'fast' } } }), tokens: 0 };
+    for (const type of ['response.output_item.added', 'response.content_part.added']) yield { wait: 3, data: frame(type, { response_id: id, item_id: id, part: { type: 'text' } }), tokens: 0 };
+    yield { wait: 3, data: chunk({ ui_layout: { reasoning_ui_layout: 'UNIFIED' } }), tokens: 0 };
+    yield { wait: 3, data: text('Thinking about your request', 'NOTETAKER_HEADER'), tokens: 0 };
+    let step = 0;
+    for (let searches = chance.unit() < 0.33 ? chance.between(1, 4) : 0; searches > 0; searches--) {
+        yield { wait: chance.between(300, 1500), data: chunk({ tool_usage_card: { tool_usage_card_id: chance.uuid(), web_search: { args: { query: chance.letters(40) } } } }, ++step), tokens: 0 };
+        yield { wait: chance.between(400, 1500), data: chunk({ tool_result: { tool_call_id: chance.uuid(), web_search: TEXTS.en.slice(0, chance.between(2000, 9000)) } }, step), tokens: 0 };
+        yield { wait: 5, data: text(chance.letters(36), 'NOTETAKER_HEADER', step), tokens: 0 };
     }
-    let wait = chance.between(200, 1200);
-    for (const token of pieces) {
-        yield { wait, data: await line({ token, messageTag: 'final' }), tokens: 1 };
-        wait = around(chance, 5, 37);
-    }
-    yield { wait: 10, data: await line({ token: '', isSoftStop: true }), tokens: 0 };
-    yield { wait: chance.between(20, 120), data: await line({ modelResponse: message(pieces.join('')) }), tokens: 0 };
-    if (isFirst) yield { wait: chance.between(50, 600), data: await gzip.add(`${JSON.stringify({ result: { title: { newTitle: chance.letters(30) } } })}\n`), tokens: 0 };
-    yield { wait: 1, data: await gzip.end(), tokens: 0 };
+    for (const kind of ['KIND_THINKING_START', 'KIND_RESPONSE_START']) yield { wait: chance.between(50, 600), data: chunk({ phase_marker: { kind, phase_index: 1 } }, step), tokens: 0 };
+    for (const token of pieces) yield { wait: around(chance, 5, 37), data: text(token, 'RESPONSE', step), tokens: 1 };
+    yield { wait: 10, data: frame('response.output_text.done', { response_id: id, item_id: id, text: pieces.join('') }), tokens: 0 };
+    for (const type of ['response.content_part.done', 'response.output_item.done']) yield { wait: 3, data: frame(type, { response_id: id, item_id: id, part: { type: 'text' } }), tokens: 0 };
+    yield { wait: 5, data: frame('response.done', { response: { id, status: 'completed', output_modalities: ['text'] } }), tokens: 0 };
+    yield { wait: chance.between(100, 800), data: chunk({ follow_up_suggestions: { suggestions: Array.from({ length: 2 }, () => ({ properties: { message_type: 'TEXT' }, label: chance.letters(40) })) } }, step), tokens: 0 };
+    yield { wait: chance.between(50, 300), data: frame('response.persisted', { response: { id } }), tokens: 0 };
 }
 
 /* While an image is made: a few words of progress. */

@@ -40,8 +40,8 @@ else
     names="www.perplexity.ai grok.com"
     known=
     addresses="203.0.113.216 203.0.113.217"
-    quic="www.perplexity.ai=203.0.113.226 grok.com=203.0.113.227"
-    places="h2:perplexity-web=203.0.113.216 h2:grok-web=203.0.113.217 h3:perplexity-web=203.0.113.226 h3:grok-web=203.0.113.227"
+    quic="www.perplexity.ai=203.0.113.226"
+    places="h2:perplexity-web=203.0.113.216 h2:grok-web=203.0.113.217 h3:perplexity-web=203.0.113.226"
 fi
 # shellcheck disable=SC2086
 live_start "$directory" $names

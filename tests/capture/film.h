@@ -217,17 +217,24 @@ static inline void talk_exchange(struct film *film, struct talk *talk, size_t re
     }
 }
 
-/* Puts a segment that END never said before shot AT. */
-static inline void film_forge(struct film *film, const struct talk *talk, int end,
-                              uint32_t sequence, const struct bytes *bytes, size_t at)
+/* Puts a segment that END never said before shot AT. BYTES may be NULL. */
+static inline void film_forge_as(struct film *film, const struct talk *talk, int end, uint8_t flags,
+                                 uint32_t sequence, const struct bytes *bytes, size_t at)
 {
     struct shot forged;
 
-    talk_segment(film, talk, end, sequence, TCP_ACK, bytes->at, (uint32_t)bytes->length);
+    talk_segment(film, talk, end, sequence, flags, bytes ? bytes->at : NULL,
+                 bytes ? (uint32_t)bytes->length : 0);
     forged = film->shots[film->count - 1];
     memmove(&film->shots[at + 1], &film->shots[at], (film->count - 1 - at) * sizeof(forged));
     film->shots[at] = forged;
     film->shots[at].time_ns = at + 1 < film->count ? film->shots[at + 1].time_ns : film->clock_ns;
+}
+
+static inline void film_forge(struct film *film, const struct talk *talk, int end,
+                              uint32_t sequence, const struct bytes *bytes, size_t at)
+{
+    film_forge_as(film, talk, end, TCP_ACK, sequence, bytes, at);
 }
 
 /* Takes a shot out. */

@@ -1261,6 +1261,56 @@ static void a_forged_close_of_clear_text_is_not_believed(void **state)
     assert_true(sum_of(ONE, LOCAL).requests.central > 0);
 }
 
+/* What the client says next voids it, and is dropped again. */
+static void a_forged_opening_ends_no_dropping(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    uint64_t without = 0;
+
+    (void)state;
+    require_filter();
+    for (int forged = 0; forged < 2; forged++) {
+        film_clear(&film);
+        talk = talk_of(1, 40000);
+        talk_open(&film, &talk);
+        talk_hello(&film, &talk, "www.other.example", 0);
+        download(&talk, 20000);
+        if (forged)
+            talk_segment(&film, &talk, FROM_CLIENT, 1U << 30, TCP_SYN, NULL, 0);
+        talk_record(&film, &talk, FROM_CLIENT, 400);
+        download(&talk, 50000);
+        if (!forged)
+            without = assert_same_sums();
+    }
+    assert_in_range(assert_same_sums(), without - 2, without);
+    assert_true(without > 40);
+    assert_int_equal(sink_coverage(&sunk).flows, 1);
+}
+
+/* Nobody saw it answered; and the old connection's server had not heard of it yet. */
+static void a_service_whose_opening_is_a_claim_is_metered(void **state)
+{
+    struct talk talk = talk_of(1, 40000);
+    struct talk old;
+
+    (void)state;
+    require_filter();
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "www.other.example", 0);
+    download(&talk, 20000);
+    old = talk;
+    talk.sequence[FROM_CLIENT] += 1U << 24;
+    talk.sequence[FROM_SERVER] += 1U << 24;
+    talk_flags(&film, &talk, FROM_CLIENT, TCP_SYN);
+    download(&old, 10000);
+    talk.sequence[FROM_SERVER]++;
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_exchange(&film, &talk, 2000, 20, 100, 50 * MILLI);
+    assert_true(assert_same_sums() > 10);
+    assert_triple(sum_of(ONE, API).requests, 1, 1, 1);
+    assert_int_equal(sink_coverage(&sunk).flows, 2);
+}
+
 /* What begins like QUIC on the port of the DNS, or of a tunnel, may be anything next. */
 static void ports_of_other_things_are_seen(void **state)
 {
@@ -1469,6 +1519,8 @@ int main(void)
         FILTER_TEST(an_answer_tells_what_datagrams_are),
         FILTER_TEST(what_may_turn_to_a_service_is_seen),
         FILTER_TEST(a_forged_close_of_clear_text_is_not_believed),
+        FILTER_TEST(a_forged_opening_ends_no_dropping),
+        FILTER_TEST(a_service_whose_opening_is_a_claim_is_metered),
         FILTER_TEST(requests_that_were_given_up_are_seen),
         FILTER_TEST(ports_of_other_things_are_seen),
         FILTER_TEST(a_close_is_believed),

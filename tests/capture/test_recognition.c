@@ -179,19 +179,25 @@ static void fast_open_may_be_refused(void **state)
 }
 
 /* Two interfaces, read one after the other, show the answer to an opening before it. */
+/* And by a forged one, too. */
 static void an_opening_may_be_overtaken_by_its_answer(void **state)
 {
-    struct talk talk = talk_of(1, 50000);
-
     (void)state;
-    talk_open(&film, &talk);
-    film.shots[0].time_ns = film.shots[1].time_ns + 1;
-    film_sort(&film);
-    say_overtaken_hello(&talk);
-    use(&talk);
-    scene_play();
-    assert_used(ONE, API, &talk);
-    assert_int_equal(coverage().flows, 1);
+    for (int forged = 0; forged < 2; forged++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        talk_open(&film, &talk);
+        film.shots[0].time_ns = film.shots[1].time_ns + 1;
+        film_sort(&film);
+        if (forged)
+            film_forge_as(&film, &talk, FROM_CLIENT, TCP_SYN, 1U << 30, NULL, 1);
+        say_overtaken_hello(&talk);
+        use(&talk);
+        scene_play();
+        assert_used(ONE, API, &talk);
+        assert_int_equal(coverage().flows, 1);
+    }
 }
 
 static void a_hello_may_be_overtaken_anywhere(void **state)
@@ -3179,50 +3185,116 @@ static void assert_same_sum(const struct activity *sum, const struct activity *p
     assert_near(sum->tokens_out.central, plain->tokens_out.central);
 }
 
+static struct talk (*const told_films[])(void) = {say_in_parts, say_overtaken_parts, say_to_a_proxy,
+                                                  say_in_clear, say_by_dns};
+enum { TOLD_FILMS = 5 };
+
+struct told {
+    struct activity sums[2];
+    struct coverage coverage;
+};
+
+static struct told play_told(void)
+{
+    scene_play();
+    return (struct told){{sum_of(ONE, API), sum_of(ONE, LOCAL)}, coverage()};
+}
+
+/* A segment of FLAGS and BYTES, so far from where END ends, before shot AT. */
+static void assert_hides_nothing(const struct talk *talk, int end, uint8_t flags, uint32_t away,
+                                 const struct bytes *bytes, size_t at, const struct told *plain)
+{
+    struct told told;
+
+    film_forge_as(&film, talk, end, flags, talk->sequence[end] + away, bytes, at);
+    told = play_told();
+    film_cut(&film, at);
+    for (int which = 0; which < 2; which++)
+        assert_same_sum(&told.sums[which], &plain->sums[which]);
+    assert_names(plain->coverage.names_seen, plain->coverage.names_hinted,
+                 plain->coverage.names_encrypted, plain->coverage.names_missing);
+    assert_int_equal(told.coverage.flows, plain->coverage.flows);
+    assert_int_equal(told.coverage.flows_one_way, plain->coverage.flows_one_way);
+    assert_int_equal(told.coverage.bytes_lost, plain->coverage.bytes_lost);
+    assert_int_equal(told.coverage.dns_answers, plain->coverage.dns_answers);
+}
+
 /* Whatever says what a connection is: at every moment, of either end. */
 static void a_forged_segment_hides_no_name(void **state)
 {
     enum { OPENING = 3 };
-    struct talk (*const films[])(void) = {say_in_parts, say_overtaken_parts, say_to_a_proxy,
-                                          say_in_clear, say_by_dns};
     static const uint32_t far_away[] = {100000, 60U << 20, 1U << 30, 3U << 30};
     static struct bytes bytes[3];
-    struct talk talk;
 
     (void)state;
     put_record(&bytes[0], 5000);
     put_fill(&bytes[1], 'x', 1400);
-    put_bytes(&bytes[2], "GET http://www.elsewhere.example/ HTTP/1.1\r\n\r\n", 46);
-    for (size_t i = 0; i < 5 * 4 * 3; i++) {
-        struct activity plain[2];
-        struct coverage all;
+    put_bytes(&bytes[2], "GET http://www.elsewhere.example/ HTTP/1.1\r\n\r\n", 47);
+    for (size_t i = 0; i < TOLD_FILMS * 4 * 3; i++) {
+        struct talk talk;
+        struct told plain;
 
         film_clear(&film);
-        talk = films[i % 5]();
-        scene_play();
-        plain[0] = sum_of(ONE, API);
-        plain[1] = sum_of(ONE, LOCAL);
-        all = coverage();
-        assert_true(plain[i % 5 == 3].requests.central > 0);
+        talk = told_films[i % TOLD_FILMS]();
+        plain = play_told();
+        assert_true(plain.sums[i % TOLD_FILMS == 3].requests.central > 0);
         for (size_t at = OPENING; at <= film.count; at++)
-            for (int end = FROM_CLIENT; end <= FROM_SERVER; end++) {
-                struct activity sums[2];
+            for (int end = FROM_CLIENT; end <= FROM_SERVER; end++)
+                assert_hides_nothing(&talk, end, TCP_ACK, far_away[i / TOLD_FILMS % 4],
+                                     &bytes[i / TOLD_FILMS / 4], at, &plain);
+    }
+}
 
-                film_forge(&film, &talk, end, talk.sequence[end] + far_away[i / 5 % 4],
-                           &bytes[i / 20], at);
-                scene_play();
-                film_cut(&film, at);
-                sums[0] = sum_of(ONE, API);
-                sums[1] = sum_of(ONE, LOCAL);
-                for (int which = 0; which < 2; which++)
-                    assert_same_sum(&sums[which], &plain[which]);
-                assert_names(all.names_seen, all.names_hinted, all.names_encrypted,
-                             all.names_missing);
-                assert_int_equal(coverage().flows, all.flows);
-                assert_int_equal(coverage().flows_one_way, all.flows_one_way);
-                assert_int_equal(coverage().bytes_lost, all.bytes_lost);
-                assert_int_equal(coverage().dns_answers, all.dns_answers);
-            }
+/* Nor does a SYN, as soon as the client's own was seen: near or far, with data (RFC 7413) or
+ * without. */
+static void a_forged_opening_hides_no_name(void **state)
+{
+    static const uint32_t away[] = {0U - 10000, 0, 10, 100000, 1U << 30, 3U << 30};
+    static const uint8_t flags[] = {TCP_SYN, TCP_SYN | TCP_ACK, TCP_SYN | TCP_FIN,
+                                    TCP_SYN | TCP_RST | TCP_ACK};
+    static struct bytes bytes;
+
+    (void)state;
+    put_record(&bytes, 1000);
+    for (size_t i = 0; i < TOLD_FILMS * 6 * 4; i++) {
+        struct talk talk;
+        struct told plain;
+
+        film_clear(&film);
+        talk = told_films[i % TOLD_FILMS]();
+        plain = play_told();
+        for (size_t at = 1; at <= film.count; at++)
+            for (int end = FROM_CLIENT; end <= FROM_SERVER; end++)
+                assert_hides_nothing(&talk, end, flags[i / TOLD_FILMS / 6],
+                                     away[i / TOLD_FILMS % 6], at % 2 ? &bytes : NULL, at, &plain);
+    }
+}
+
+/* Before the client's own, it begins a flow, which the client's takes the place of. */
+static void a_forged_opening_comes_first_in_vain(void **state)
+{
+    static const uint32_t away[] = {0U - 10000, 10, 100000, 3U << 30};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * 2 * 2; i++) {
+        struct talk talk;
+        struct activity plain;
+        struct activity sum;
+
+        film_clear(&film);
+        talk = say_in_parts();
+        if (i % 2)
+            talk_hide(&film, &talk, FROM_SERVER);
+        scene_play();
+        plain = sum_of(ONE, API);
+        assert_int_equal(plain.flows, 1);
+        film_forge_as(&film, &talk, i / 2 % 2 ? FROM_SERVER : FROM_CLIENT, TCP_SYN,
+                      talk.sequence[FROM_CLIENT] + away[i / 4], NULL, 0);
+        scene_play();
+        sum = sum_of(ONE, API);
+        assert_same_sum(&sum, &plain);
+        assert_names(1, 0, 0, 0);
+        assert_int_equal(coverage().flows, 2);
     }
 }
 
@@ -3284,6 +3356,8 @@ int main(void)
         TEST(only_new_acknowledgements_count),
         TEST(a_forged_close_of_an_unseen_end_is_not_believed),
         TEST(a_forged_segment_hides_no_name),
+        TEST(a_forged_opening_hides_no_name),
+        TEST(a_forged_opening_comes_first_in_vain),
         TEST(what_was_acknowledged_before_the_capture_is_not_counted),
         TEST(what_was_acknowledged_and_comes_later_counts_once),
         TEST(a_capture_of_servers_alone_is_told),

@@ -1143,6 +1143,42 @@ static void a_replay_notes_its_own_period_alone(void **state)
     assert_used("openai-api", T0 + 600, "- a test");
 }
 
+static void take_replayed(int64_t minute)
+{
+    take(0, activity(1, service_number("openai-api"), T0 + 60 * minute, 1));
+    send_closed(0, T0 + 60 * minute);
+    commit();
+}
+
+/* What it wrote in between would be written again. At the end nothing is waited for. */
+static void a_replay_is_shown_once_a_second(void **state)
+{
+    const char *code = directions_get(config->directions, 1)->code;
+    char path[PATH_MAX];
+
+    (void)state;
+    scratch_path(path, "state/rrd/coverage.rrd");
+    meter_set_replay(meter);
+    take(0, activity(1, service_number("mistral-api"), T0, 3)); /* and not again */
+    for (int64_t i = 0; i < 5; i++)
+        take_replayed(i);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_true(meter_is_waiting(meter));
+    assert_false(meter_has_unwritten(meter));
+    clock_s++;
+    commit();
+    assert_close(shown(code, "openai-api", "requests_central", T0, T0 + 300), 5);
+    assert_close(shown(code, "mistral-api", "requests_central", T0, T0 + 300), 3);
+    assert_false(meter_is_waiting(meter));
+    take_replayed(5);
+    take_replayed(6);
+    assert_close(shown(code, "openai-api", "requests_central", T0, T0 + 420), 5);
+    meter_hurry(meter);
+    commit();
+    assert_close(shown(code, "openai-api", "requests_central", T0, T0 + 420), 7);
+    assert_false(meter_is_waiting(meter));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 int main(void)
@@ -1160,6 +1196,7 @@ int main(void)
         TEST(messages_that_make_no_sense_here_are_refused),
         TEST(parts_of_one_interval_are_added),
         TEST(what_a_dead_process_had_not_closed_is_forgotten),
+        TEST(a_replay_is_shown_once_a_second),
         TEST(the_running_interval_is_shown_when_it_is_over),
         TEST(a_ledger_that_cannot_be_written_loses_nothing),
         TEST(numbers_given_in_a_failed_transaction_are_void),

@@ -567,6 +567,132 @@ static void forged_segments_far_away_acknowledge_nothing(void **state)
     }
 }
 
+/* Of either end, before each packet but a connection's first: a SYN, or one that acknowledges. */
+static void a_forged_opening_hides_nothing(void **state)
+{
+    static const uint32_t away[] = {0U - 10000, 12, 1U << 20, 1U << 30, 3U << 30};
+    static const uint8_t flags[] = {TCP_SYN, TCP_SYN | TCP_ACK};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(captures) / sizeof(*captures); i++) {
+        if (strncmp(captures[i].name, "25", 2) == 0)
+            continue;
+        load(captures[i].name);
+        for (size_t j = 0; j < 2 * sizeof(away) / sizeof(*away); j++) {
+            begin(NULL, 0);
+            for (size_t k = 0; k < packet_count; k++) {
+                struct recorded forged = packets[k];
+
+                forged.packet.tcp_flags = flags[j % 2];
+                forged.packet.sequence += away[j / 2];
+                if (j % 2) /* else it acknowledges nothing, whatever is there */
+                    forged.packet.acknowledgement += 5000;
+                if (!(packets[k].packet.tcp_flags & TCP_SYN) ||
+                    packets[k].packet.tcp_flags & TCP_ACK)
+                    pass(&forged);
+                pass(&packets[k]);
+                pass(&forged);
+            }
+            end();
+            assert_truth(captures[i].name, captures[i].exact);
+            assert_int_equal(counts.lost, 0);
+        }
+    }
+}
+
+/* -- Ports that are used again ------------------------------------------------------------------
+ */
+
+enum again {
+    AGAIN_PLAIN,
+    AGAIN_REPEATED,       /* the SYN comes twice */
+    AGAIN_UNANSWERED,     /* the other's is not captured */
+    AGAIN_ANSWERED_FIRST, /* the other's is captured first */
+    AGAIN_LATE,           /* both come again later */
+    AGAIN_FORGED,
+    AGAIN_EARLY, /* the request comes with the SYN (RFC 7413) */
+    AGAIN_COUNT
+};
+
+/* All of the recording but what closes its connection, its numbers so far AWAY. */
+static void pass_again(enum again how, uint32_t away, bool closes)
+{
+    bool early = how == AGAIN_EARLY;
+    size_t request = 2;
+
+    while (packets[request].packet.payload_length == 0)
+        request++;
+    for (size_t i = 0; i < packet_count; i++) {
+        size_t at = how == AGAIN_ANSWERED_FIRST && i < 2 ? 1 - i : i;
+        struct recorded recorded = packets[at];
+        struct recorded forged;
+
+        recorded.packet.sequence += away;
+        recorded.packet.acknowledgement += away;
+        if (!closes)
+            recorded.packet.tcp_flags &= (uint8_t) ~(TCP_FIN | TCP_RST);
+        if ((at == 1 && how == AGAIN_UNANSWERED) || (at == request && early))
+            continue;
+        if (at == 0 && early) {
+            recorded.packet.payload = packets[request].packet.payload;
+            recorded.packet.captured_length = packets[request].packet.captured_length;
+            recorded.packet.payload_length = packets[request].packet.payload_length;
+        }
+        if (at == 1 && early)
+            recorded.packet.acknowledgement += packets[request].packet.payload_length;
+        if (early && at > request && recorded.packet.payload_length > 1) { /* in two, overtaken */
+            pass_piece(&recorded, recorded.packet.payload_length / 2,
+                       recorded.packet.payload_length);
+            pass_piece(&recorded, 0, recorded.packet.payload_length / 2);
+        }
+        pass(&recorded);
+        if (how == AGAIN_REPEATED && at == 0)
+            pass(&recorded);
+        for (uint32_t j = 1; j < 4 && how == AGAIN_FORGED && at < 2; j++) {
+            forged = recorded;
+            forged.packet.sequence += j << 24;
+            forged.packet.acknowledgement += j << 27;
+            pass(&forged);
+        }
+        if (how == AGAIN_FORGED && at == request) {
+            forged = packets[1]; /* what was acknowledged opens no more */
+            forged.packet.sequence += 5000;
+            forged.packet.acknowledgement += away;
+            pass(&forged);
+        }
+        for (size_t j = 0; j < 2 && how == AGAIN_LATE && at == request; j++) {
+            forged = packets[j];
+            forged.packet.sequence += away;
+            forged.packet.acknowledgement += away;
+            pass(&forged);
+        }
+    }
+}
+
+/* Without a close, a second connection on the same ports, of whatever numbers, counts as the first
+ * does; so it does after a close. */
+static void ports_may_be_used_again(void **state)
+{
+    static const uint32_t away[] = {1U << 30, 3U << 30, 100000, 7, 0U - 7, 0U - 5000};
+
+    (void)state;
+    load("01_nonstream_close.pcap");
+    assert_int_equal(packets[0].packet.tcp_flags, TCP_SYN);
+    assert_int_equal(packets[1].packet.tcp_flags, TCP_SYN | TCP_ACK);
+    for (size_t i = 0; i < 6 * 2; i++)
+        for (unsigned how = 0; how < AGAIN_COUNT; how++) {
+            begin(NULL, 0);
+            pass_again(AGAIN_PLAIN, 0, i % 2);
+            pass_again(how, away[i / 2], true);
+            end();
+            assert_int_equal(counts.exchanges, 2);
+            assert_int_equal(counts.lost, 0);
+            assert_int_equal(counts.bytes_lost, 0);
+            assert_int_equal(compare("01_nonstream_close.pcap"), 1);
+            assert_int_equal(compare("01_nonstream_close.pcap"), 1);
+        }
+}
+
 /* Each data segment in its turn is not captured. What remains is never wrong, only less. */
 static void a_lost_segment_makes_nothing_up(void **state)
 {
@@ -739,6 +865,8 @@ int main(void)
         TEST(connections_may_have_begun_before_and_end_after),
         TEST(a_forged_segment_hides_nothing),
         TEST(forged_segments_far_away_acknowledge_nothing),
+        TEST(a_forged_opening_hides_nothing),
+        TEST(ports_may_be_used_again),
         TEST(a_lost_segment_makes_nothing_up),
         TEST(only_the_ports_of_the_servers_are_followed),
         TEST(addresses_are_kept_on_demand_only),

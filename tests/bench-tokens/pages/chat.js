@@ -306,28 +306,45 @@ const perplexity = {
     every: [15000, 40000],
 };
 
-/* Grok. A prompt has the 770 B of JSON that one recording has (2026-03); how much the other calls say is a guess. */
+/* Grok. What it says over its socket is of public recordings (2026-08 to 2026-10), a token of 14 kB that fends off programs among it, and a
+ * ping every 3 s; the calls of the page are those of one of them, how much they say is a guess. */
 const grok = {
-    report: () => call('/monitoring', { up: between(500, 2500), down: 20 }),
-    limits: () => call('/rest/rate-limits', { up: 50, down: 160 }),
-    async load() {
-        await Promise.all([assets('/_next/static', between(2e6, 4e6)), call('/rest/app-chat/conversations', { down: between(4000, 20000) }),
-            call('/rest/user-settings', { down: 2500 }), this.limits()]);
-        await this.report();
+    start() {
+        this.socket = new WebSocket(`wss://${location.host}/ws/mgw/?uid=${uuid()}`);
+        this.opened = new Promise((done) => { this.socket.onopen = done; });
+        this.socket.onmessage = ({ data }) => { if (/"type":"(conversation.queue.updated|response.done)"/.test(data) && (data.includes('queue') || data.includes('failed'))) this.done?.(); };
+        this.session = uuid();
+        setInterval(() => this.say('ping'), 3000);
     },
-    idle: () => (unit() < 0.6 ? grok.report() : grok.limits()),
-    before() { if (unit() < 0.5) this.report(); },
+    say(type, fields = {}, more = {}) {
+        if (this.socket.readyState === 1) this.socket.send(JSON.stringify({ session_id: this.session, event: { type, event_id: `evt_${Date.now()}`, ...fields }, ...more }));
+    },
+    report: () => call('/_data/v1/a/t/', { up: between(600, 2500), down: 20 }),
+    metric: () => call('/api/log_metric', { up: between(90, 300), down: 20 }),
+    async load() {
+        await Promise.all([assets('/_next/static', between(2e6, 4e6)), call('/rest/app-chat/conversations?pageSize=60', { down: between(4000, 20000) }),
+            call('/rest/modes', { up: 15, down: 1200 }), call('/rest/skills', { up: 15, down: 2500 }), call('/rest/rate-limits', { up: 22, down: 160 })]);
+        await this.report();
+        await this.opened;
+    },
+    idle: () => (unit() < 0.5 ? grok.report() : grok.metric()),
+    key: (typed) => (typed % 6 === 1 ? call('/rest/suggestions/stream', { up: between(120, 600), down: between(300, 1500), wait: between(50, 300) }) : undefined),
+    before() { if (!this.asked) this.say('session.create', { session: { model: 'auto', x_grok: { fields: letters(560) } } }); },
     async prompt(step) {
-        await during(post('/rest/app-chat/conversations/new', { message: step.text, prompt: step.text, bench: step.bench, fields: letters(680) }, step.stop, () => {},
-            { 'x-statsig-id': letters(94), 'x-xai-request-id': uuid(), 'sentry-trace': letters(51), baggage: letters(60) }), 9000, 25000, () => this.report());
+        this.asked = true;
+        const answered = new Promise((done) => { this.done = done; });
+        this.say('conversation.item.create', { item: { type: 'message', role: 'user', x_grok: { client_message_id: uuid(), input_chunks: [{ text: { text: step.text } }] } } });
+        this.say('response.create', { castle_request_token: letters(14167) }, { bench: step.bench });
+        if (step.stop) setTimeout(() => this.say('response.cancel'), step.stop);
+        await during(answered, 5000, 15000, () => this.metric());
     },
     async after() {
-        await this.limits();
-        await calls(2, () => this.report());
-        await call('/rest/app-chat/conversations', { down: between(4000, 20000) });
+        await call('/rest/rate-limits', { up: 22, down: 160 });
+        await this.report();
+        await call('/rest/app-chat/conversations?pageSize=60', { down: between(4000, 20000) });
     },
-    upload: (bytes) => call('/rest/app-chat/upload-file?modality=upload', { up: bytes }),
-    every: [12000, 30000],
+    upload: (bytes) => call('/http/upload-file-v2/direct?modality=upload', { up: bytes }),
+    every: [6000, 20000],
 };
 
 const app = { 'perplexity-web': perplexity, 'grok-web': grok, 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "collectors/capture/openings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SETS 64
+#define WAYS 8
+/* The largest segment of TCP over IPv4 in Ethernet. */
+#define MAX_EARLY_BYTES 1460
+
+struct opening {
+    uint64_t key;
+    uint32_t first;  /* sequence number of the first byte that is said */
+    uint32_t length; /* of what was said with the SYN; of that, are here: */
+    uint16_t captured;
+    uint8_t side;
+    bool is_claimed;
+    uint8_t bytes[MAX_EARLY_BYTES];
+};
+
+struct openings {
+    struct opening sets[SETS][WAYS];
+    uint8_t turns[SETS]; /* whose place the next claim takes */
+};
+
+struct openings *openings_new(void)
+{
+    return calloc(1, sizeof(struct openings));
+}
+
+void openings_free(struct openings *openings)
+{
+    if (openings)
+        explicit_bzero(openings, sizeof(*openings));
+    free(openings);
+}
+
+/* Whether the opening goes on at NUMBER: of what was said with it, the other end took all, or
+ * nothing (RFC 7413). */
+static bool goes_on(const struct opening *opening, uint64_t key, unsigned side, uint32_t number)
+{
+    return opening->is_claimed && opening->key == key && opening->side == side &&
+           (number == opening->first || number == opening->first + opening->length);
+}
+
+static struct opening *find(struct openings *openings, uint64_t key, unsigned side, uint32_t number)
+{
+    struct opening *set = openings->sets[key % SETS];
+
+    for (unsigned i = 0; i < WAYS; i++)
+        if (goes_on(&set[i], key, side, number))
+            return &set[i];
+    return NULL;
+}
+
+static struct opening *oldest(struct openings *openings, uint64_t key)
+{
+    return &openings->sets[key % SETS][openings->turns[key % SETS]++ % WAYS];
+}
+
+void openings_claim(struct openings *openings, uint64_t key, unsigned side,
+                    const struct packet *syn)
+{
+    struct opening *opening = find(openings, key, side, syn->sequence + 1);
+    uint32_t captured =
+        syn->captured_length < MAX_EARLY_BYTES ? syn->captured_length : MAX_EARLY_BYTES;
+
+    /* When nothing is answered, it is repeated with nothing in it (RFC 7413). */
+    if (opening && opening->length >= syn->payload_length)
+        return;
+    if (!opening)
+        opening = oldest(openings, key);
+    opening->key = key;
+    opening->first = syn->sequence + 1;
+    opening->length = syn->payload_length;
+    opening->captured = (uint16_t)captured;
+    opening->side = (uint8_t)side;
+    opening->is_claimed = true;
+    if (captured > 0)
+        memcpy(opening->bytes, syn->payload, captured);
+}
+
+static void turn_round(struct packet *packet)
+{
+    const struct packet other = *packet;
+
+    packet->source = other.destination;
+    packet->destination = other.source;
+    packet->source_port = other.destination_port;
+    packet->destination_port = other.source_port;
+}
+
+struct opening *openings_confirm(struct openings *openings, uint64_t key, unsigned side,
+                                 const struct packet *packet, struct packet *syn)
+{
+    bool is_answer = packet->tcp_flags & TCP_SYN;
+    struct opening *opening = is_answer ? find(openings, key, !side, packet->acknowledgement)
+                                        : find(openings, key, side, packet->sequence);
+
+    if (!opening)
+        return NULL;
+    *syn = *packet;
+    if (is_answer)
+        turn_round(syn);
+    syn->tcp_flags = TCP_SYN;
+    syn->sequence = opening->first - 1;
+    syn->acknowledgement = 0;
+    syn->payload = opening->bytes;
+    syn->captured_length = opening->captured;
+    syn->payload_length = opening->length;
+    return opening;
+}
+
+void openings_forget(struct opening *opening)
+{
+    explicit_bzero(opening, sizeof(*opening));
+}
