@@ -44,6 +44,7 @@ enum { OPTION_END = 0, OPTION_CLOCK_RESOLUTION = 9, OPTION_CLOCK_OFFSET = 14 };
 #define BINARY_FLAG    0x80
 #define SECOND_NS      1000000000LL
 #define NO_LINK_TYPE   (-1)
+#define CUT_SHORT      "it was cut short while it was read, or the disk failed"
 /* capturefile_read() comes back after so many reads even when it met no packet: its caller has
  * others to listen to. */
 #define MAX_FILLS 64
@@ -104,6 +105,7 @@ struct capturefile {
     /* Of a file that is mapped: until its end is reached, `buffer` is all of it. */
     struct filemap *map;
     bool is_mapped;
+    bool was_mapped;     /* and still is, or its end was reached */
     uint8_t *own_buffer; /* for what follows that end, */
     size_t own_capacity;
     size_t confirmed_start; /* as they were when it was last there to its end */
@@ -817,7 +819,7 @@ static void go_to_map(struct capturefile *file)
     file->end = (size_t)position;
     file->confirmed_start = file->start;
     file->confirmed_packets = file->packets;
-    file->is_mapped = true;
+    file->is_mapped = file->was_mapped = true;
 }
 
 bool capturefile_begin(struct capturefile *file, char *error, size_t error_size)
@@ -877,7 +879,15 @@ bool capturefile_confirm(struct capturefile *file)
     }
     file->start = file->confirmed_start;
     file->packets = file->confirmed_packets;
-    damaged(file, "it was cut short while it was read, or the disk failed");
+    damaged(file, CUT_SHORT);
+    return false;
+}
+
+bool capturefile_stayed(struct capturefile *file)
+{
+    if (!file->was_mapped || !filemap_is_lost(file->map))
+        return true;
+    damaged(file, CUT_SHORT);
     return false;
 }
 

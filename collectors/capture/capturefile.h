@@ -62,6 +62,9 @@ void capturefile_release(struct capturefile *file, uint64_t before);
  * was cut short meanwhile. Then all that was taken since the last time is worth nothing, and the
  * file is damaged where that begins. */
 bool capturefile_confirm(struct capturefile *file);
+/* After its end, when all frames were used: false when the file, having been mapped, was cut short
+ * before. Then of the last ones, which had been confirmed, the bytes may have been zeros. */
+bool capturefile_stayed(struct capturefile *file);
 
 /* Gives 1 to LIMIT frames, whose bytes stay until the next call. CAPTUREFILE_OK with none means
  * that there is no end yet, only much in the file that is no packet. */

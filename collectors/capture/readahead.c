@@ -264,6 +264,9 @@ enum capturefile_status readahead_next(struct readahead *readahead, struct prepa
         pthread_cond_wait(&readahead->changed, &readahead->lock);
     part = &readahead->parts[readahead->taken % PARTS];
     pthread_mutex_unlock(&readahead->lock);
+    /* The thread has ended then, or is about to, and what it read was metered. */
+    if (part->status == CAPTUREFILE_END && !capturefile_stayed(readahead->file))
+        part->status = CAPTUREFILE_BROKEN;
     *prepared = part->prepared;
     *count = part->count;
     return part->status;

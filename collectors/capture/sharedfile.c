@@ -49,6 +49,13 @@ struct worker {
     struct part parts[PARTS];
 };
 
+/* What time it is. */
+struct clock {
+    bool begun;
+    int64_t now_ns;  /* as a meter of all packets would have it */
+    int64_t tell_ns; /* when all workers are told it next */
+};
+
 /* In shared memory, as all that it points to. Padding is what keeps workers out of each other's
  * lines. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct sharedfile {
@@ -59,9 +66,7 @@ struct sharedfile {
 
     /* Of whoever reads. */
     bool begun;
-    bool clock_begun;
-    int64_t clock_ns;     /* as a meter of all packets would have it */
-    int64_t tell_time_ns; /* when all workers are told it next */
+    struct clock clock;
     uint64_t packets;
     int link_type;
     char error[256];
@@ -110,7 +115,7 @@ struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsign
         return NULL;
     file->workers = workers;
     file->link_type = -1;
-    file->tell_time_ns = INT64_MIN; /* at once */
+    file->clock.tell_ns = INT64_MIN; /* at once */
     file->memory_size = workers * PARTS * part_size;
     file->memory = map(file->memory_size);
     file->file = capturefile_new(descriptors, count, CAPTUREFILE_READ_SIZE);
@@ -177,7 +182,7 @@ static void give_others(const struct sharedfile *file, struct part *part, unsign
     overheard.overheard = true;
     for (unsigned i = 0; i < file->workers; i++)
         if (i != shard)
-            give(part, i, &overheard, file->clock_ns);
+            give(part, i, &overheard, file->clock.now_ns);
 }
 
 /* Tells all workers but one what time it is. */
@@ -186,22 +191,22 @@ static void tell_time(struct sharedfile *file, struct part *part, unsigned shard
     const struct captured_frame time = {.link_type = DLT_EN10MB};
 
     give_others(file, part, shard, &time);
-    file->tell_time_ns = file->clock_ns + TIME_NS;
+    file->clock.tell_ns = file->clock.now_ns + TIME_NS;
 }
 
 /* The clock as it is when a packet of SHARD has come. What other packets did to it, all workers
  * learn before it jumps, and now and then. */
 static void move_clock(struct sharedfile *file, struct part *part, unsigned shard, int64_t time_ns)
 {
-    bool jumps = !file->clock_begun || metering_jumps(file->clock_ns, time_ns);
+    bool jumps = !file->clock.begun || metering_jumps(file->clock.now_ns, time_ns);
 
-    if (file->clock_begun && (jumps || time_ns > file->tell_time_ns))
+    if (file->clock.begun && (jumps || time_ns > file->clock.tell_ns))
         tell_time(file, part, SHARD_UNKNOWN);
-    if (jumps || time_ns > file->clock_ns)
-        file->clock_ns = time_ns;
+    if (jumps || time_ns > file->clock.now_ns)
+        file->clock.now_ns = time_ns;
     if (jumps)
         tell_time(file, part, shard);
-    file->clock_begun = true;
+    file->clock.begun = true;
 }
 
 static inline void place(struct sharedfile *file, struct part *part,
@@ -210,11 +215,11 @@ static inline void place(struct sharedfile *file, struct part *part,
     unsigned shard = shard_of_frame(frame, file->workers);
     unsigned owner = shard == SHARD_UNKNOWN ? 0 : shard;
 
-    if (frame->time_ns >= file->clock_ns && frame->time_ns <= file->tell_time_ns)
-        file->clock_ns = frame->time_ns;
+    if (frame->time_ns >= file->clock.now_ns && frame->time_ns <= file->clock.tell_ns)
+        file->clock.now_ns = frame->time_ns;
     else
         move_clock(file, part, owner, frame->time_ns);
-    give(part, owner, frame, file->clock_ns);
+    give(part, owner, frame, file->clock.now_ns);
     if (shard == SHARD_UNKNOWN)
         give_others(file, part, owner, frame);
 }
@@ -261,9 +266,11 @@ static void forget_frames(const struct sharedfile *file, struct part *part)
         part->counts[i] = 0;
 }
 
-/* Reads, unless enough was read already, and sorts. */
+/* Reads, unless enough was read already, and sorts. What is worth nothing tells no time either:
+ * zeros would be packets of 1970. */
 static enum sharedfile_status fill_part(struct sharedfile *file, struct part *part)
 {
+    const struct clock before = file->clock;
     enum capturefile_status status = CAPTUREFILE_OK;
     size_t sorted = sort(file, part, &status);
 
@@ -276,13 +283,14 @@ static enum sharedfile_status fill_part(struct sharedfile *file, struct part *pa
     }
     if (!capturefile_confirm(file->file)) {
         forget_frames(file, part);
+        file->clock = before;
         sorted = 0;
         status = CAPTUREFILE_BROKEN;
     }
     file->packets += sorted;
     if (status == CAPTUREFILE_OK)
         return SHAREDFILE_OK;
-    if (file->clock_begun)
+    if (file->clock.begun)
         tell_time(file, part, SHARD_UNKNOWN);
     return status == CAPTUREFILE_END ? SHAREDFILE_END : SHAREDFILE_BROKEN;
 }

@@ -476,7 +476,7 @@ static void begin_write(struct webexchange *tracker, const struct estimator *est
 /* Whether an answer's begin has a record of that size. */
 static bool is_of_begin(const struct estimator *estimator, uint32_t size)
 {
-    return (double)size >= estimator->begin_record_min &&
+    return estimator->begin_record_min > 0 && (double)size >= estimator->begin_record_min &&
            (double)size <= estimator->begin_record_max;
 }
 

@@ -322,6 +322,39 @@ static void a_mapped_file_that_is_cut_is_damaged(void **state)
     sink_clear(&outcome.log);
 }
 
+/* Too late for the thread, which has read it all by then, but not for the metering. */
+static void a_mapped_file_that_is_cut_at_last_is_damaged(void **state)
+{
+    struct outcome outcome = {.status = CAPTUREFILE_OK};
+    struct metering *metering = new_metering(&outcome);
+    struct readahead *ahead;
+    struct prepared *prepared;
+    struct capturefile *file;
+    size_t count;
+
+    (void)state;
+    shoot_talks(&seed, 100);
+    develop();
+    file = open_capture();
+    capturefile_map(file);
+    ahead = readahead_new(file, metering);
+    assert_non_null(ahead);
+    assert_int_equal(readahead_next(ahead, &prepared, &count), CAPTUREFILE_OK);
+    usleep(200000);
+    assert_int_equal(ftruncate(descriptor, 1000), 0);
+    while (outcome.status == CAPTUREFILE_OK) {
+        metering_take(metering, prepared, count);
+        outcome.status = readahead_next(ahead, &prepared, &count);
+    }
+    assert_int_equal(outcome.status, CAPTUREFILE_BROKEN);
+    assert_non_null(strstr(capturefile_error(file), "cut short while it was read"));
+    metering_finish(metering);
+    readahead_free(ahead);
+    metering_free(metering);
+    capturefile_close(file);
+    sink_clear(&outcome.log);
+}
+
 static unsigned visited;
 static unsigned compared;
 
@@ -370,6 +403,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_compressed_capture_gives_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(reading_ahead_can_be_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mapped_file_that_is_cut_is_damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mapped_file_that_is_cut_at_last_is_damaged, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(recorded_captures_give_the_same, setup, teardown),
     };
 

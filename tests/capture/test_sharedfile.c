@@ -287,34 +287,47 @@ static void what_comes_before_damage_is_given(void **state)
     }
 }
 
-/* Whatever was read of what is zeros now. */
-static void what_is_cut_meanwhile_is_damage(void **state)
+/* The file is cut to SIZE after its first part was taken. */
+static void assert_cut_is_damage(off_t size)
 {
     struct sharedfile *file;
     const struct captured_frame *frames;
     enum sharedfile_status status;
+    int64_t latest_ns = 0;
     uint64_t given = 0;
     size_t count;
-    off_t length;
 
-    (void)state;
-    shoot_talks(&seed, 2000);
-    develop();
-    length = lseek(descriptor, 0, SEEK_END);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
     file = sharedfile_new(&descriptor, 1, 1);
     assert_non_null(file);
     assert_int_equal(sharedfile_read(file, 0, &frames, &count), SHAREDFILE_OK);
-    assert_int_equal(ftruncate(descriptor, length / 2 / 4096 * 4096 + 1000), 0);
+    assert_int_equal(ftruncate(descriptor, size), 0);
     do
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            if (frames[i].overheard) /* the time alone, which is that of the last packet */
+                assert_int_equal(frames[i].time_ns, latest_ns);
+            latest_ns = frames[i].time_ns;
             given += !frames[i].overheard;
+        }
     while ((status = sharedfile_read(file, 0, &frames, &count)) == SHAREDFILE_OK);
     assert_int_equal(status, SHAREDFILE_BROKEN);
     assert_non_null(strstr(sharedfile_error(file), "cut short while it was read"));
     assert_int_equal(sharedfile_packets(file), given);
     assert_true(given > 0 && given < film.count / 2 + 4096);
     sharedfile_free(file);
+}
+
+/* Far ahead, and amid what is read next. What was read of the latter tells no time, either. */
+static void what_is_cut_meanwhile_is_damage(void **state)
+{
+    off_t length;
+
+    (void)state;
+    shoot_talks(&seed, 2000);
+    develop();
+    length = lseek(descriptor, 0, SEEK_END);
+    assert_cut_is_damage(length / 2 / 4096 * 4096 + 1000);
+    assert_cut_is_damage(CAPTUREFILE_READ_SIZE * 5 / 4 + 1000);
 }
 
 /* -- How a file begins and ends -----------------------------------------------------------------

@@ -1117,6 +1117,14 @@ static void an_answer_may_be_empty(void **state)
         close_at_end();
         assert_int_equal(finished, cases[i].answers);
     }
+    other = page; /* of which nobody knows how answers begin: not with a record of nothing */
+    other.answer_record_min = 0;
+    start_over(&other, false);
+    client(0, 4000);
+    server(S, 0);
+    server(S + 20 * MS, 300);
+    close_at_end();
+    assert_int_equal(finished, 0);
 }
 
 static void begins_of_before_do_not_count(void **state)
