@@ -236,14 +236,17 @@ static bool make_workshop(struct roundrobin *roundrobin)
     return true;
 }
 
-static void synchronise(const char *path)
+/* Returns false when what is there may not be on the disk. */
+static bool synchronise(const char *path)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool done;
 
     if (file < 0)
-        return;
-    fsync(file);
+        return errno == ENOENT;
+    done = fsync(file) == 0;
     close(file);
+    return done;
 }
 
 static bool set_marker(struct roundrobin *roundrobin)
@@ -267,24 +270,27 @@ static bool set_marker(struct roundrobin *roundrobin)
 
 /* What fsync() does first, for files whose turn comes later: so that they do not wait one for
  * another, but for the disk once. */
-static void begin_to_synchronise(const char *path)
+static bool begin_to_synchronise(const char *path)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
 
     if (file < 0)
-        return;
-    sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE);
+        return errno == ENOENT;
+    sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE); /* where it fails, fsync() does it all */
     close(file);
+    return true;
 }
 
-static void for_each_path(const struct roundrobin *roundrobin, void (*function)(const char *path))
+static bool for_each_path(const struct roundrobin *roundrobin, bool (*function)(const char *path))
 {
     char path[PATH_SIZE];
+    bool done = true;
 
     for (size_t i = 0; i < roundrobin->file_count; i++) {
         path_of(roundrobin, &roundrobin->files[i], path);
-        function(path);
+        done = function(path) && done;
     }
+    return done;
 }
 
 static void clear_marker(struct roundrobin *roundrobin)
@@ -294,7 +300,8 @@ static void clear_marker(struct roundrobin *roundrobin)
     if (!roundrobin->marked || roundrobin->suspicious)
         return;
     for_each_path(roundrobin, begin_to_synchronise);
-    for_each_path(roundrobin, synchronise);
+    if (!for_each_path(roundrobin, synchronise))
+        return; /* the marker stays: the next one trusts no file */
     path_in(roundrobin, ".open", path);
     unlink(path);
 }

@@ -820,6 +820,29 @@ static void after_a_crash_no_file_is_trusted(void **state)
     assert_int_equal(inode("DRH/chat.rrd"), before);
 }
 
+/* A disk that fails at the end is the same as a crash: here something that cannot be put on one. */
+static void what_is_not_on_the_disk_is_not_trusted(void **state)
+{
+    char path[PATH_MAX];
+    char marker[PATH_MAX];
+
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        show(T0 + 60 * i);
+    rrd_path(path, "DRH/chat.rrd");
+    rrd_path(marker, ".open");
+    assert_int_equal(access(marker, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    restart();
+    assert_int_equal(access(marker, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_caught_up(T0 + 1800);
+    assert_same(T0, T0 + 1800);
+    restart();
+    assert_int_not_equal(access(marker, F_OK), 0);
+}
+
 static double seconds(void)
 {
     struct timespec now;
@@ -884,6 +907,7 @@ int main(void)
         TEST(full_disks_are_caught_up_with),
         TEST(kills_leave_exact_files),
         TEST(after_a_crash_no_file_is_trusted),
+        TEST(what_is_not_on_the_disk_is_not_trusted),
         TEST(how_long_it_takes),
     };
 
