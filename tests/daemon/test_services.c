@@ -213,6 +213,8 @@ static void roles_of_names_are_told_apart(void **state)
     } expected[] = {
         {"assistant.numerique.gouv.fr", "albert-chat", ROLE_INFERENCE},
         {"llm.ilaas.fr", "ilaas", ROLE_INFERENCE},
+        {"transcripts.numerique.gouv.fr", "transcripts", ROLE_INFERENCE},
+        {"composer.opera-api.com", "opera-aria", ROLE_INFERENCE},
         {"api.ai.cloud-temple.com", "cloud-temple-llmaas", ROLE_INFERENCE},
         {"mammouth.ai", "mammouth", ROLE_INFERENCE},
         {"api.mammouth.ai", "mammouth-api", ROLE_INFERENCE},
@@ -266,6 +268,7 @@ static void roles_of_names_are_told_apart(void **state)
         "www.speechmatics.com",
         "docs.kiro.dev",
         "docs.klingai.com",
+        "docs.numerique.gouv.fr",
         "x.ai",
         "www.numerique.gouv.fr",
         "myarena.ai",
