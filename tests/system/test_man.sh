@@ -103,52 +103,77 @@ cp "$directory/offered" "$directory/page"
 same "options that any help of iagmeter offers"
 
 # ---- Keys
-# table FILE NAME: of each key its name, whether it is required, least and most.
-table() {
-    awk -v name="$2" '
-        $0 ~ "confread_key " name "\\[\\] = \\{" { on = 1; next }
-        on && /^};/ { exit }
-        on && /SCRAPE_KEYS\(/ {
-            while ((getline line < "daemon/scrapeconfig.h") > 0)
-                if (line ~ /#define SCRAPE_KEYS\(/ || more) { print line; more = line ~ /\\$/ }
-        }
-        on' "$1" | tr '\n' ' ' |
-        grep -oE '\{"[a-z0-9_]+", CONFREAD_[A-Z]+, (true|false), [^,]+, [^,]+,' |
-        sed 's/^{"\([a-z0-9_]*\)", [A-Z_]*, \([a-z]*\), \([^,]*\), \([^,]*\),$/\1 \2 \3 \4/'
+# What the preprocessor leaves of a source, as keys.awk tells it.
+flags=$(pkg-config --cflags libconfig jansson libcurl netsnmp)
+told() {
+    # shellcheck disable=SC2086
+    ${CC:-cc} -E -std=c11 -D_GNU_SOURCE -I. $flags "$1" | awk -v source="$1" -f "$here/keys.awk"
 }
 
-# items FILE NAME: what the page has of it, an item a line, with its text.
-items() {
-    awk -v mark="keys: $1 $2" '
-        /^\.\\" keys: / { on = substr($0, 5) == mark; next }
-        on && /^\.It Ic / { if (text) print text; text = $3 }
-        on && /^\.El/ { if (text) print text; exit }
-        on && !/^\.It/ && text { text = text " " $0 }' man/iagmeter.conf.5
+# What the code asks for beside its tables: keys that are required, ranges of the figures of host.conf, values of enums
+# that another file has.
+more() {
+    grep -oE 'missing key \\"[a-z_]+\\":' "$1" | sed 's/.*\\"\(.*\)\\":/elsewhere	\1/' || true
+    sed -n 's/.* read_quantity(group, "\([a-z_]*\)", "[^"]*", \([0-9.]*\), \([0-9.]*\), .*/range	read_host	\1	\2	\3/p' "$1"
+    sed -n 's/^key	.*	?//p' "$part" | while read -r array; do
+        values=$(find daemon collectors -name '*.c' -exec sed -n "/ $array\[.*= {/,/};/p" '{}' + | grep -oE '"[^"]+"')
+        echo "names	$array	$(echo "$values" | tr -d '"' | tr '\n' ' ')"
+    done
 }
 
-for file in daemon/config.c daemon/inferenceconfig.c daemon/scrapeconfig.c daemon/directions.c daemon/objectives.c; do
-    sed -n "s|.*confread_key \([a-z_]*\)\[\] = {.*|$file \1|p" "$file"
-done >"$directory/tables"
-[ "$(wc -l <"$directory/tables")" -ge 14 ] || fail "tables of keys were not found"
-while read -r file name; do
-    table "$file" "$name" >"$directory/keys"
-    items "$file" "$name" >"$directory/items"
-    cut -d ' ' -f 1 "$directory/keys" >"$directory/program"
-    cut -d ' ' -f 1 "$directory/items" >"$directory/page"
-    same "keys of $file, $name, in iagmeter.conf(5)"
-    while read -r key required least most; do
-        item=$(grep "^$key " "$directory/items") || fail "iagmeter.conf(5) says nothing of $key"
-        case $item in
-            "$key Required."*) [ "$required" = true ] || fail "$key is not required" ;;
-            *) [ "$required" = false ] || fail "iagmeter.conf(5) does not say that $key is required" ;;
+# said TABLE WORDS NAMES <ROWS: of each key and its bits in C, a sentence with those of NAMES that they are.
+said() {
+    while IFS='	' read -r key bits; do
+        mask=$(($(echo "$bits" | sed 's/< </<</g; s/1U/1/g')))
+        list='' number=0
+        for name in $3; do
+            [ $((mask >> number & 1)) -eq 0 ] || list="$list${list:+, }$name"
+            number=$((number + 1))
+        done
+        echo "said	$1	$key	$2 $list."
+    done
+}
+
+# sentences TABLE: by which methods, and with which other keys, those of estimators are used.
+sentences() {
+    number=0
+    for name in $(sed -n '/^enum estimator_method {/,/^};/p' collectors/capture/estimator.h | grep -oE '\bMETHOD_[A-Z0-9]+'); do
+        eval "$name=$number"
+        number=$((number + 1))
+    done
+    # shellcheck disable=SC2034
+    INPUT_PRIOR=0 INPUT_BODY=1
+    methods=$(sed -n 's/^row	method_names	//p' "$directory/estimators")
+    sed -n 's/^row	method_parameters	//p; s/^row	uses	//p' "$part" | said "$1" 'Required by' "$methods"
+    sed -n 's/^row	shapes	//p' "$part" | said "$1" 'Used by' "$methods"
+    sed -n 's/^row	input_parameters	//p' "$part" | said "$1" 'Required by' 'prior body'
+    sed -n "s/^row	parameters	\(.*\)	1\$/said	$1	\1	Required with reply_s/p
+        s/^row	parameters	\(.*\)	0\$/said	$1	\1	Only with reply_s/p" "$part"
+    sed -n 's/^row	of_programs	//p' "$part" | tr ' ' '\n' | sed "s/.*/said	$1	&	Not with reply_s/"
+    sed -n "s/^row	pairs	\(.*\)	\(.*\)	./beside	$1	\1	\2/p; s/^row	pairs	\(.*\)	\(.*\)	1/beside	$1	\2	\1/p" "$part"
+}
+
+told collectors/capture/estimator_config.c >"$directory/estimators"
+find daemon collectors -name '*.c' -exec grep -lE 'struct confread_key [a-z_]+\[\] = ' '{}' + | sort >"$directory/files"
+[ "$(wc -l <"$directory/files")" -ge 13 ] || fail "sources with tables of keys were not found"
+while read -r file; do
+    told "$file" >"$part"
+    grep -q '^key' "$part" || fail "keys.awk finds no key in $file"
+    {
+        cat "$part"
+        more "$file"
+        case $file in
+            collectors/capture/estimator_config.c) sentences estimator_keys ;;
+            daemon/servicecalibration.c) sentences keys ;;
         esac
-        case $least$most in
-            00 | *[!0-9]*) ;;
-            *) echo "$item" | grep -qE "[ (]$least to $most([ ,.;:)]|\$)" ||
-                fail "$key: $least to $most is not in iagmeter.conf(5)" ;;
-        esac
-    done <"$directory/keys"
-done <"$directory/tables"
+    } | sed "s|^|$file	|"
+done <"$directory/files" >"$directory/keys"
+for word in key default elsewhere range names said beside; do
+    cut -f 2 "$directory/keys" | grep -qx "$word" || fail "the sources tell nothing of the kind \"$word\""
+done
+awk -f "$here/items.awk" man/* >"$directory/items"
+awk -f "$here/compare.awk" "$directory/keys" "$directory/items" >"$directory/out"
+[ ! -s "$directory/out" ] || fail "what the pages and the sources say of keys differs"
 
 # The sample shows defaults.
 sed -n 's/^ *\([a-z_]*\) = \([0-9][0-9]*\);$/\1 \2/p' conf/iagmeter.conf >"$directory/defaults"
