@@ -1,8 +1,11 @@
 # Compares what keys.awk says of the sources (the first file, each line after the name of the source) with what
 # items.awk says of the pages (the second one), and prints what differs, a line each. Lines of the test's own, in the
-# first file, too: SOURCE "elsewhere" KEY, a key that is required by the code, not by its table; SOURCE "range" TABLE KEY
-# LEAST MOST, the same of a range; SOURCE "said" TABLE KEY WORDS, a sentence that the item must have, and no other one of
-# that table that begins so; SOURCE "beside" TABLE KEY OTHER, which it must name; SOURCE "names" ARRAY VALUES.
+# first file, too, begin with SOURCE and
+#   elsewhere KEY                  a key that is required by the code, not by its table
+#   range TABLE KEY LEAST MOST     the same of a range
+#   said TABLE KEY WORDS           a sentence that the item must have, and no other one of that table that begins so
+#   beside TABLE KEY OTHER         which it must name
+#   names ARRAY VALUES             of an enum, in another file
 # SPDX-License-Identifier: GPL-3.0-or-later
 BEGIN { FS = OFS = "\t" }
 
@@ -37,7 +40,8 @@ function has_range(text, least, most,    word, count, i, from, excluded) {
         from = bare(word[i - 1 - excluded])
         if (from !~ /^-?[0-9]/ || bare(word[i + 1]) !~ /^-?[0-9]/) continue
         if (bare(word[i + 1]) + 0 != most + 0) continue
-        if (least + 0 > 0 && least + 0 < 1e-300 ? excluded && from + 0 == 0 : !excluded && from + 0 == least + 0) return 1
+        if (excluded != (least + 0 > 0 && least + 0 < 1e-300)) continue
+        if (excluded ? from + 0 == 0 : from + 0 == least + 0) return 1
     }
     return 0
 }
@@ -75,8 +79,10 @@ function check_type(where, type, text, page) {
     if (type == "CONFREAD_TRIPLE" && text !~ /[Bb]and/ || type == "CONFREAD_RANGE" && text !~ /[Rr]ange/ ||
         type == "CONFREAD_GROUP" && text !~ /[Gg]roup/ || type == "CONFREAD_LIST" && text !~ /[Ll]ist|[Aa]rray/ ||
         type == "CONFREAD_BOOL" && text !~ /true|false/ ||
+        type ~ /UINT|DOUBLE/ && text ~ /[.:] ([Bb]ands?|[Rr]ange)[ ,]/ ||
+        type == "CONFREAD_DOUBLE" && text ~ /[Ww]hole number/ ||
         type == "CONFREAD_UINT" && text !~ /[Ww]hole/ && page !~ /iagmeter\.conf\.5$/)
-        complain(where ": its type, " type ", is not told")
+        complain(where ": its type, " type ", is not told, or another one")
 }
 
 # Where a structure with defaults is named.
@@ -86,8 +92,9 @@ function check_default(where, file, variable, key, type, text,    known, told) {
     if (type == "CONFREAD_BOOL" && known == 1) known = "true"
     if (type == "CONFREAD_BOOL" && known == 0) known = "false"
     if (match(text, /Default: [^ ]+ /)) told = bare(substr(text, RSTART + 9, RLENGTH - 10))
-    if (known != "" && told != known && !index(text, " " known " (default)")) complain(where ": the default, " known ", is not told")
-    if (known == "" && told ~ /^[0-9]/ && told != 0) complain(where ": the default " told " is none")
+    if (known != "" && told != known && !index(text, " " known " (default)"))
+        complain(where ": the default, " known ", is not told")
+    if (known == "" && told ~ /^[0-9]/) complain(where ": the default " told " is none")
 }
 
 function check_sentences(where, of, text,    i) {

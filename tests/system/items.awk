@@ -6,10 +6,11 @@
 BEGIN { OFS = "\t" }
 
 function end_item(    i) {
-    for (i = 1; i <= keys; i++) print FILENAME, file, table, defaults, key[i], text
+    for (i = 1; i <= keys; i++) print page, file, table, defaults, key[i], text
     keys = 0
 }
 
+FNR == 1 { end_item(); page = FILENAME; on = 0 }
 /^\.\\" keys: / { file = $3; table = $4; defaults = NF > 4 ? $5 : "-"; depth = 0; on = 1; next }
 /^\.\\"/ { next }
 !on { next }

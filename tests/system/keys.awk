@@ -46,6 +46,12 @@ function plain(field) {
     return field ~ /^".*"$/ ? substr(field, 2, length(field) - 2) : field
 }
 
+# WORD, behind what the last field has.
+function add(word,    had) {
+    had = entry[entries, fields[entries]]
+    entry[entries, fields[entries]] = had (had == "" ? "" : " ") word
+}
+
 # Of an initialiser that begins behind token AT, the entries: entry[i, j], of fields[i]; texts alone are one of one
 # field. Returns where it ends.
 function read(at,    depth, round, i) {
@@ -58,26 +64,26 @@ function read(at,    depth, round, i) {
         if (depth == 1 && i == "{") { fields[++entries] = 1; entry[entries, 1] = "" }
         else if (depth == 1 && i ~ /^"/) { fields[++entries] = 1; entry[entries, 1] = i }
         else if (depth == 2 && i == "," && !round) entry[entries, ++fields[entries]] = ""
-        else if (depth >= 2) entry[entries, fields[entries]] = entry[entries, fields[entries]] (entry[entries, fields[entries]] == "" ? "" : " ") i
+        else if (depth >= 2) add(i)
         if (i == "{") depth++
     }
     return at
 }
 
 # The fields of entry I, by their order in struct confread_key or by their names.
-function print_key(table, i,    j, field, names) {
-    split("", names)
+function print_key(table, i,    j, field, word, names) {
     split("name type required min max offset size names", field, " ")
     key["required"] = key["min"] = key["max"] = 0
     key["names"] = "NULL"
     for (j = 1; j <= fields[i]; j++)
         if (entry[i, j] ~ /^\.[a-z]+ = /) {
-            split(entry[i, j], names, " ")
-            key[substr(names[1], 2)] = substr(entry[i, j], length(names[1]) + 4)
+            split(entry[i, j], word, " ")
+            key[substr(word[1], 2)] = substr(entry[i, j], length(word[1]) + 4)
         } else if (entry[i, j] != "") key[field[j]] = entry[i, j]
     j = value(key["required"])
+    names = key["names"] !~ /^[a-z_]+$/ ? "-" : key["names"] in list ? list[key["names"]] : "?" key["names"]
     print "key", table, plain(key["name"]), key["type"], j == 1 || j == "true" ? "true" : "false", value(key["min"]),
-        value(key["max"]), key["names"] !~ /^[a-z_]+$/ ? "-" : key["names"] in list ? list[key["names"]] : "?" key["names"]
+        value(key["max"]), names
 }
 
 function print_rows(table,    i, j, line) {
@@ -97,7 +103,8 @@ function keep_list(name,    i) {
 
 function print_defaults(variable, from, to) {
     for (; from < to; from++)
-        if (token[from] ~ /^\.[a-z]/ && token[from + 1] == "=" && (token[from + 2] ~ /^"/ || value(token[from + 2]) ~ /^[0-9]/))
+        if (token[from] ~ /^\.[a-z]/ && token[from + 1] == "=" &&
+            (token[from + 2] ~ /^"/ || value(token[from + 2]) ~ /^[0-9]/))
             print "default", variable, substr(token[from], 2), plain(value(token[from + 2]))
 }
 

@@ -174,6 +174,14 @@ done
 awk -f "$here/items.awk" man/* >"$directory/items"
 awk -f "$here/compare.awk" "$directory/keys" "$directory/items" >"$directory/out"
 [ ! -s "$directory/out" ] || fail "what the pages and the sources say of keys differs"
+# And it would be told, were one there: of a key that is new, one that is gone, and a range.
+sed 's/	rest_s	/	new_s	/; s/	rrd_years	CONFREAD_UINT	false	1	50	/	rrd_years	CONFREAD_UINT	false	1	51	/' \
+    "$directory/keys" >"$directory/other"
+awk -f "$here/compare.awk" "$directory/other" "$directory/items" >"$directory/told"
+for complaint in '^man/iagmeter-services.conf.5, rest_s .*: there is no such key' '^new_s .*: no page tells of it' \
+    '^man/iagmeter.conf.5, rrd_years .*: 1 to 51 is not told'; do
+    grep -q "$complaint" "$directory/told" || fail "compare.awk does not see what differs"
+done
 
 # The sample shows defaults.
 sed -n 's/^ *\([a-z_]*\) = \([0-9][0-9]*\);$/\1 \2/p' conf/iagmeter.conf >"$directory/defaults"
