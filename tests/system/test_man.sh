@@ -1,6 +1,7 @@
 #!/bin/sh
 # The manual pages say what the programs take, no more and no less: commands and options beside --help, keys, their
-# ranges and defaults beside the tables of the parser and the sample. And each command has a help of its own.
+# types, ranges and defaults beside the tables of the parsers and the sample; and what is an example is no error. And
+# each command has a help of its own.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 
@@ -190,6 +191,32 @@ while read -r key value; do
     grep -A 12 "^\.It Ic $key\$" man/iagmeter.conf.5 | sed '2,${/^\.It/,$d}' |
         grep -q "^Default: $value\.\$" || fail "$key: the default, $value, is not in iagmeter.conf(5)"
 done <"$directory/defaults"
+
+# ---- Examples
+# example PAGE: what stands there as an example, as it is printed.
+example() {
+    section "$1" Sh EXAMPLES | sed -n '/^\.Bd/,/^\.Ed/p' | sed "/^\./d; s/\\\\('e/e/g"
+}
+
+cp -r conf "$directory/etc"
+mkdir "$directory/etc/services.d"
+example iagmeter-services.conf.5 >"$directory/etc/services.d/own.conf"
+example iagmeter-host.conf.5 >"$directory/etc/host.conf"
+{
+    example iagmeter-factors.5
+    echo ,
+} >"$directory/provider"
+sed -i "/^providers = (/r $directory/provider" "$directory/etc/factors/2026/providers.conf"
+example iagmeter.conf.5 >"$directory/etc/iagmeter.conf"
+echo 'host = "host.conf";' >>"$directory/etc/iagmeter.conf"
+expect 0 "$build/iagmeterd" -c "$directory/etc/iagmeter.conf" -t
+for file in services.d/own.conf host.conf factors/2026/providers.conf; do # each was read
+    cp "$directory/etc/$file" "$directory/whole"
+    echo '}' >>"$directory/etc/$file"
+    expect 1 "$build/iagmeterd" -c "$directory/etc/iagmeter.conf" -t
+    grep -qF "$file" "$directory/err" || fail "$file is not checked"
+    cp "$directory/whole" "$directory/etc/$file"
+done
 
 # ---- The pages themselves
 for document in $(cat man/* | grep -oE '[a-z-]+\.md' | sort -u); do
