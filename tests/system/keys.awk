@@ -71,7 +71,7 @@ function read(at,    depth, round, i) {
 }
 
 # The fields of entry I, by their order in struct confread_key or by their names.
-function print_key(table, i,    j, field, word, names) {
+function print_key(table, i,    j, field, word, names, required) {
     split("name type required min max offset size names", field, " ")
     key["required"] = key["min"] = key["max"] = 0
     key["names"] = "NULL"
@@ -80,10 +80,9 @@ function print_key(table, i,    j, field, word, names) {
             split(entry[i, j], word, " ")
             key[substr(word[1], 2)] = substr(entry[i, j], length(word[1]) + 4)
         } else if (entry[i, j] != "") key[field[j]] = entry[i, j]
-    j = value(key["required"])
+    required = value(key["required"]) ~ /^(1|true)$/ ? "true" : "false"
     names = key["names"] !~ /^[a-z_]+$/ ? "-" : key["names"] in list ? list[key["names"]] : "?" key["names"]
-    print "key", table, plain(key["name"]), key["type"], j == 1 || j == "true" ? "true" : "false", value(key["min"]),
-        value(key["max"]), names
+    print "key", table, plain(key["name"]), key["type"], required, value(key["min"]), value(key["max"]), names
 }
 
 function print_rows(table,    i, j, line) {
