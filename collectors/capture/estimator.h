@@ -160,6 +160,7 @@ struct estimator {
     double begin_record_max;
     double begin_s;     /* nor one that comes sooner after a call */
     double event_gap_s; /* M3: records closer to the last one than that are of its event */
+    bool one_at_a_time; /* whoever asks says nothing until the answer has ended */
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
                                 * that is none, but says that there is none; */

@@ -72,6 +72,7 @@ static const struct confread_key estimator_keys[] = {
     {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
     {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
     {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"one_at_a_time", CONFREAD_BOOL, false, 0, 0, MEMBER(one_at_a_time), 0, NULL},
     {"regimes_are_all", CONFREAD_BOOL, false, 0, 0, MEMBER(regimes_are_all), 0, NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
     {"exchange_sigma", CONFREAD_DOUBLE, false, 0.001, ESTIMATOR_MAX_SIGMA, MEMBER(exchange_sigma),
@@ -512,33 +513,39 @@ static bool check_end_reports(const config_setting_t *group, struct diagnostics 
     return !refusal;
 }
 
+/* Who says nothing meanwhile asks nothing beside an answer, either. */
+static bool check_one_at_a_time(const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    const config_setting_t *alone = config_setting_get_member(group, "one_at_a_time");
+    static const char *const beside[] = {"overlap_bytes_min", "begin_record_bytes"};
+    bool valid = true;
+
+    for (size_t i = 0; alone && config_setting_get_bool(alone) && i < COUNT_OF(beside); i++) {
+        if (!config_setting_get_member(group, beside[i]))
+            continue;
+        confread_error(alone, diagnostics, "one_at_a_time is not used with %s", beside[i]);
+        valid = false;
+    }
+    return valid;
+}
+
 /* reply_s makes it an estimator of web applications. */
 static bool check_web(const config_setting_t *group, struct diagnostics *diagnostics)
 {
     static const struct {
         const char *name;
         bool required;
-    } parameters[] = {{"answer_steps_min", true},
-                      {"rest_s", true},
-                      {"sign_of_life_s", true},
-                      {"step_bytes_max", true},
-                      {"stream_records_min", false},
-                      {"stream_record_max", false},
-                      {"overlap_bytes_min", false},
-                      {"overlap_quic_bytes_min", false},
-                      {"event_gap_s", false},
-                      {"end_record_max", false},
-                      {"begin_record_bytes", false},
-                      {"begin_s", false},
-                      {"overlap_step_bytes_min", false},
-                      {"image_fetch_s", false},
-                      {"image_fetch_share", false},
-                      {"file_bytes_min", false},
-                      {"file_reply_bytes_min", false},
-                      {"file_pause_s", false},
-                      {"file_wait_s", false},
-                      {"end_report_bytes_min", false},
-                      {"end_report_quic_bytes_min", false}};
+    } parameters[] = {{"answer_steps_min", true},      {"rest_s", true},
+                      {"sign_of_life_s", true},        {"step_bytes_max", true},
+                      {"stream_records_min", false},   {"stream_record_max", false},
+                      {"overlap_bytes_min", false},    {"overlap_quic_bytes_min", false},
+                      {"event_gap_s", false},          {"end_record_max", false},
+                      {"begin_record_bytes", false},   {"begin_s", false},
+                      {"one_at_a_time", false},        {"overlap_step_bytes_min", false},
+                      {"image_fetch_s", false},        {"image_fetch_share", false},
+                      {"file_bytes_min", false},       {"file_reply_bytes_min", false},
+                      {"file_pause_s", false},         {"file_wait_s", false},
+                      {"end_report_bytes_min", false}, {"end_report_quic_bytes_min", false}};
     static const char *const of_programs[] = {
         "bulk_record_min", "refusal_record_max", "refusal_s_max",  "whole_record_min",
         "whole_pause_s",   "at_once_gap_s",      "data_bytes_min", "upload_or_text_bytes_min"};
@@ -554,6 +561,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         valid = check_files(group, diagnostics);
         valid &= check_together(group, pairs, COUNT_OF(pairs), diagnostics);
         valid &= check_end_reports(group, diagnostics);
+        valid &= check_one_at_a_time(group, diagnostics);
     }
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {
         const config_setting_t *setting = config_setting_get_member(group, parameters[i].name);

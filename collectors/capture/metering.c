@@ -106,6 +106,7 @@ static void report_exchange(const struct metering *metering, const struct flow *
     record.requests = estimate->requests;
     record.tokens_in = estimate->tokens_in;
     record.tokens_out = estimate->tokens_out;
+    record.tokens_out_variance = estimate->tokens_out_variance;
 #define TAKE_UNIT(name) record.name = estimate->name;
     ACTIVITY_UNITS(TAKE_UNIT)
 #undef TAKE_UNIT

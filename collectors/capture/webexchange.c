@@ -390,6 +390,15 @@ static void pass_large(struct webexchange *tracker)
     tracker->groups = 0;
 }
 
+/* Whether the write, of no events, is too large for a step. Where nothing else can be meant, an
+ * answer may grow: each message of some repeats all of its text. */
+static bool is_too_large(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    if (estimator->one_at_a_time && is_answer(tracker, estimator))
+        return false;
+    return tracker->write_is_cut || (double)tracker->write_bytes > estimator->step_bytes_max;
+}
+
 /* The write is over: it was a step, or none. */
 static bool close_write(struct webexchange *tracker, const struct estimator *estimator,
                         struct exchange_shape *finished)
@@ -400,8 +409,7 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
     if (!tracker->write_is_open)
         return false;
     tracker->write_is_open = 0;
-    if (!of_events &&
-        (tracker->write_is_cut || (double)tracker->write_bytes > estimator->step_bytes_max)) {
+    if (!of_events && is_too_large(tracker, estimator)) {
         pass_large(tracker);
         return false;
     }
@@ -570,10 +578,23 @@ static void add_to_burst(struct webexchange *tracker, const struct estimator *es
         tracker->files = (tracker->files + 1) & MAX_FILES;
 }
 
+/* Of a connection over which one thing is asked at a time, what is said next ends the answer: so
+ * the replies to several calls do not add up to one. */
+static bool end_by_call(struct webexchange *tracker, const struct estimator *estimator,
+                        struct exchange_shape *finished)
+{
+    struct exchange_shape none;
+    bool ended = close_write(tracker, estimator, finished);
+
+    if (!estimator->one_at_a_time || !tracker->answering)
+        return ended;
+    return end_answer(tracker, estimator, ended ? &none : finished) || ended;
+}
+
 static bool client_record(struct webexchange *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
-    bool ended = close_write(tracker, estimator, finished);
+    bool ended = end_by_call(tracker, estimator, finished);
 
     add_to_group(tracker, estimator, now_ns - tracker->call_ns, size);
     expect_reply(tracker, estimator, now_ns - tracker->call_ns, size);

@@ -158,6 +158,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->begin_record_min == 600 && estimator->begin_record_max == 1200);
     assert_true(estimator->begin_s == 0.5);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
+    assert_false(estimator->one_at_a_time);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);
 }
@@ -258,6 +259,11 @@ static const struct broken broken[] = {
     {M3_WITH("\nstep_bytes_max = 4096;"), 5, "step_bytes_max is used with reply_s"},
     {M3_WITH("\nanswer_steps_min = 3;"), 5, "answer_steps_min is used with reply_s"},
     {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with reply_s"},
+    {M3_WITH("\none_at_a_time = true;"), 5, "one_at_a_time is used with reply_s"},
+    {M3_WITH(PAGE "\none_at_a_time = true; overlap_bytes_min = 9; overlap_quic_bytes_min = 9;"), 5,
+     "one_at_a_time is not used with overlap_bytes_min"},
+    {M3_WITH(PAGE "\none_at_a_time = true; begin_record_bytes = [ 600, 900 ]; begin_s = 1;"), 5,
+     "one_at_a_time is not used with begin_record_bytes"},
     {M3_WITH("\noverlap_bytes_min = 9000;"), 5, "overlap_bytes_min is used with reply_s"},
     {M3_WITH("\noverlap_quic_bytes_min = 9;"), 5, "overlap_quic_bytes_min is used with reply_s"},
     {M3_WITH("\noverlap_step_bytes_min = 9;"), 5, "overlap_step_bytes_min is used with reply_s"},

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "tests/capture/said.h"
 #include "tests/capture/traffic.h"
 
@@ -1474,6 +1476,150 @@ static void replay_capture(struct session *session, int capture)
     fclose(file);
 }
 
+/* Steps between which nothing was said make an answer, and no others; what is said after it is the
+ * next one's. */
+static void who_asks_one_thing_at_a_time_ends_the_answer(void **state)
+{
+    struct estimator alone = page;
+
+    (void)state;
+    alone.one_at_a_time = true;
+    for (int calls = 0; calls < 2; calls++) {
+        start_over(calls ? &alone : &page, false);
+        client(0, 4000);
+        for (int i = 0; i < 12; i++) {
+            server(S + i * 200 * MS, 300);
+            if (i % 3 == 1)
+                client(S + i * 200 * MS + 50 * MS, 150);
+        }
+        close_at_end();
+        assert_int_equal(finished, !calls);
+    }
+    start_over(&alone, false);
+    client(0, 4000);
+    stream(S, 200 * MS, 6, 300);
+    client(3 * S, 900);
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 6);
+    client(4 * S, 4000);
+    stream(6 * S, 200 * MS, 4, 300);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[1].answer_records, 4);
+}
+
+/* The first steps of an answer are small; then they may be of any size. A file begins large. */
+static void an_answer_that_is_alone_may_grow(void **state)
+{
+    struct estimator alone = page;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        alone.one_at_a_time = i;
+        start_over(&alone, false);
+        client(0, 4000);
+        stream(S, 100 * MS, 4, 300);
+        stream(2 * S, 100 * MS, 6, 9000);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].answer_records, alone.one_at_a_time ? 10 : 4);
+    }
+    start_over(&alone, false);
+    client(0, 4000);
+    stream(S, 100 * MS, 6, 9000);
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* One recorded answer of Microsoft 365 Copilot, of 22 letters, as a public analysis of it lists its
+ * messages and their times (2026-08): a socket for one prompt, opened when somebody began to type;
+ * a ping, the prompt, signs of work, then all so far and what is new in turn, and what follows an
+ * answer. Sizes are made after the fields that it lists. */
+static void a_recorded_answer_of_copilot_365_is_found(void **state)
+{
+    static const struct {
+        int ms;
+        uint32_t size;
+    } messages[] = {
+        {3260, 520}, {3310, 230},  {3860, 1010}, {3890, 190},  {3900, 960},
+        {3950, 200}, {3950, 980},  {3960, 210},  {3970, 1020}, {4110, 990},
+        {4112, 200}, {5260, 2050}, {5270, 450},  {5900, 4300}, {5901, 56},
+    };
+    struct estimator estimator = shipped_estimator("copilot-m365");
+    struct exchange_estimate estimate;
+
+    (void)state;
+    start_over(&estimator, false);
+    client(0, 7100);
+    server(300 * MS, 560);
+    client(310 * MS, 61);
+    server(340 * MS, 29);
+    client(341 * MS, 41);
+    client(2950 * MS, 3950);
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+        server(messages[i].ms * MS, messages[i].size);
+    client(6 * S, 900);
+    for (int i = 1; i < 4; i++) { /* idle, until the page is left */
+        server(i * 15 * S + 6 * S, 35);
+        client(i * 15 * S + 6 * S + MS, 41);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 1);
+    estimate = estimator_apply(&estimator, &shapes[0]);
+    assert_true(estimate.tokens_out.low <= 15 && estimate.tokens_out.high >= 15);
+}
+
+/* Its text makes them ever larger: of each, the last as large as two records. */
+static void messages_of_copilot_365_count_whatever_their_size(void **state)
+{
+    enum { MESSAGES = 300 };
+    struct estimator estimator = shipped_estimator("copilot-m365");
+    struct exchange_estimate estimate;
+
+    (void)state;
+    start_over(&estimator, false);
+    client(0, 4200);
+    server(400 * MS, 520);
+    for (int i = 0; i < MESSAGES; i++) {
+        uint32_t size = 900 + 80 * (uint32_t)i;
+        uint32_t first = size < 16401 ? size : 16401;
+
+        server(2 * S + i * 50 * MS, first);
+        if (first < size)
+            server(2 * S + i * 50 * MS + MS / 10, size - first);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, MESSAGES);
+    estimate = estimator_apply(&estimator, &shapes[0]);
+    assert_true(fabs(estimate.tokens_out.central - 3 * (MESSAGES - 8)) < 0.5);
+}
+
+/* On the same host: calls of the same size, with replies that come in up to four pieces, and large
+ * ones. */
+static void calls_to_the_host_of_copilot_365_are_no_prompts(void **state)
+{
+    struct estimator estimator = shipped_estimator("copilot-m365");
+    int64_t now_ns = 0;
+
+    (void)state;
+    start_over(&estimator, false);
+    for (int call = 0; call < 400; call++) {
+        client(now_ns, 2500 + 37 * (uint32_t)(call % 60));
+        now_ns += (30 + 13 * (call % 50)) * MS;
+        for (int piece = 0; piece <= call % 4; piece++) {
+            server(now_ns, 300 + 997 * (uint32_t)(call % 16));
+            now_ns += (40 + 7 * (call % 60)) * MS;
+        }
+        if (call % 9 == 0)
+            now_ns = stream(now_ns, MS / 10, 40, 16401);
+        now_ns += (100 + 531 * (call % 23)) * MS;
+    }
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
 /* Three prompts each, their files say. */
 static void recorded_sessions_are_counted(void **state)
 {
@@ -1548,6 +1694,11 @@ int main(void)
         cmocka_unit_test(what_ends_without_steps_is_no_answer),
         cmocka_unit_test(records_of_one_event_are_one),
         cmocka_unit_test(counts_stay_at_their_largest),
+        cmocka_unit_test(who_asks_one_thing_at_a_time_ends_the_answer),
+        cmocka_unit_test(an_answer_that_is_alone_may_grow),
+        cmocka_unit_test(a_recorded_answer_of_copilot_365_is_found),
+        cmocka_unit_test(messages_of_copilot_365_count_whatever_their_size),
+        cmocka_unit_test(calls_to_the_host_of_copilot_365_are_no_prompts),
         cmocka_unit_test(recorded_sessions_are_counted),
     };
 

@@ -64,6 +64,8 @@ static void shared_names_need_a_streamed_answer(void **state)
 
     (void)state;
     assert_int_equal(catalogue_match(catalogue, "substrate.office.com", 20).role, ROLE_SHARED);
+    assert_int_equal(catalogue_match(catalogue, "substrate.svc.cloud.microsoft", 29).role,
+                     ROLE_SHARED);
     assert_int_equal(catalogue_match(catalogue, "chatgpt.com", 11).role, ROLE_INFERENCE);
     catalogue_visit_hosts(catalogue, check_shared, catalogue);
     catalogue_free(catalogue);
