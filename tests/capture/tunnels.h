@@ -575,6 +575,37 @@ static inline void over_capwap_80211_in_order(struct bytes *bytes)
     wrap_outer_udp(bytes, 50000, 5247);
 }
 
+/* UDP-Lite, whose checksum covers its header and that of CAPWAP. */
+static inline void over_capwap_lite(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0, 0x10, 0x42, 0, 0, 0, 0, 0);
+    wrap_udp(bytes, 5247, 5247);
+    set_u16(bytes, 4, 16);
+    wrap_outer_ip(bytes, 136);
+}
+
+/* Of the frame in WHOLE, of 802.11 if NATIVE, the piece of SIZE bytes, or what is left, from AT on:
+ * both are multiples of eight. Behind the first, headers tell the radio's address, too. Returns
+ * whether more follows. */
+static inline bool put_capwap_piece(struct bytes *bytes, const struct bytes *whole, bool native,
+                                    size_t at, size_t size, unsigned identification)
+{
+    size_t left = whole->length - at;
+    bool more = left > size;
+
+    bytes->length = 0;
+    put_bytes(bytes, whole->at + at, more ? size : left);
+    if (at > 0)
+        WRAP(bytes, 6, 1, 2, 3, 4, 5, 6, 0);
+    WRAP(bytes, 0, at > 0 ? 0x20 : 0x10, native ? 0x43 : 0x42,
+         (more ? 0x80 : 0xc0) | (at > 0 ? 0x10 : 0), HIGH(identification), LOW(identification),
+         HIGH(at), LOW(at));
+    wrap_outer_udp(bytes, 50000, 5247);
+    wrap_ethernet_ip(bytes);
+    return more;
+}
+
 static inline void over_tzsp(struct bytes *bytes)
 {
     wrap_ethernet_ip(bytes);
@@ -670,6 +701,7 @@ static const struct carrier {
     {"CAPWAP", over_capwap, CARRIER_UDP, false, 0},
     {"CAPWAP, 802.11", over_capwap_80211, CARRIER_UDP, false, 0},
     {"CAPWAP, 802.11 in order", over_capwap_80211_in_order, CARRIER_UDP, false, 0},
+    {"CAPWAP over UDP-Lite", over_capwap_lite, CARRIER_UDP, false, 0},
     {"TZSP", over_tzsp, CARRIER_UDP, false, 0},
     {"Teredo", over_teredo, CARRIER_UDP, true, 0},
     {"AYIYA", over_ayiya, CARRIER_UDP, true, 0},
