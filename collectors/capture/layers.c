@@ -8,6 +8,8 @@
 
 enum {
     ETHERTYPE_IPV4 = 0x0800,
+    ETHERTYPE_TRILL = 0x22f3,
+    ETHERTYPE_BATMAN = 0x4305,
     ETHERTYPE_ETHERNET = 0x6558, /* transparent Ethernet bridging, in GRE and GENEVE */
     ETHERTYPE_FRAME_RELAY = 0x6559,
     ETHERTYPE_8021Q = 0x8100,
@@ -22,6 +24,7 @@ enum {
     ETHERTYPE_MACSEC = 0x88e5,
     ETHERTYPE_VN_TAG = 0x8926,
     ETHERTYPE_HSR = 0x892f,
+    ETHERTYPE_FGL = 0x893b,
     ETHERTYPE_8021BR = 0x893f,
     ETHERTYPE_NSH = 0x894f,
     ETHERTYPE_QINQ_FIRST = 0x9100, /* before IEEE 802.1ad, still sent by old switches */
@@ -375,6 +378,12 @@ static layer *step_for_type(uint16_t type)
         return tunnels_cmd;
     case ETHERTYPE_HSR:
         return tunnels_hsr;
+    case ETHERTYPE_TRILL:
+        return tunnels_trill;
+    case ETHERTYPE_FGL:
+        return tunnels_fgl;
+    case ETHERTYPE_BATMAN:
+        return tunnels_batman;
     case ETHERTYPE_NSH:
         return tunnels_nsh;
     default:

@@ -47,6 +47,41 @@ enum decode_result tunnels_hsr(struct frame *frame, struct packet *packet)
     return skip_to_type(frame, 6);
 }
 
+/* RFC 6325, 3.2: version, length of options in words of four bytes, hops; two nicknames. */
+enum decode_result tunnels_trill(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 6);
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    if (header[0] >> 6 != 0)
+        return DECODE_OTHER;
+    return layers_skip_to(frame, (cursor_load_u16(header) >> 6 & 31U) * 4, layers_ethernet);
+}
+
+/* One of two halves, like a tag of a VLAN; its number is none. */
+enum decode_result tunnels_fgl(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return skip_to_type(frame, 4);
+}
+
+/* Linux, include/uapi/linux/batadv_packet.h: packets to one host, without the address of who sent
+ * them or with it, hold its frame. */
+enum decode_result tunnels_batman(struct frame *frame, struct packet *packet)
+{
+    enum { UNICAST = 0x40, UNICAST_FROM = 0x42, VERSION = 15 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 10);
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    if (header[1] != VERSION || (header[0] != UNICAST && header[0] != UNICAST_FROM))
+        return DECODE_OTHER;
+    return layers_skip_to(frame, header[0] == UNICAST ? 0 : 8, layers_ethernet);
+}
+
 /* IEEE 802.1AE, 9.3: flags, two lengths, and, if a flag says so, the channel's identifier. What is
  * encrypted, or changed otherwise, cannot be followed. */
 enum decode_result tunnels_macsec(struct frame *frame, struct packet *packet)
@@ -202,16 +237,38 @@ enum decode_result tunnels_mpls(struct frame *frame, struct packet *packet)
 
 /* -- PPP --------------------------------------------------------------------------------------- */
 
+enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
+
+/* Whether an IP packet stands behind COUNT bytes and its protocol of one byte or two. */
+static bool is_ppp_of_ip(const struct frame *frame, size_t count)
+{
+    struct frame inner = *frame;
+    uint8_t protocol;
+
+    cursor_skip(&inner.cursor, count);
+    protocol = cursor_u8(&inner.cursor);
+    if (protocol == 0)
+        protocol = cursor_u8(&inner.cursor);
+    return cursor_left(&inner.cursor) > 0 && looks_like_ip(&inner) &&
+           protocol == (*inner.cursor.at >> 4 == 6 ? PPP_IPV6 : PPP_IPV4);
+}
+
 /* A packet that several links might have shared, where it is whole: first fragment and last one at
- * once, with a number of 24 bits, as if none was agreed (RFC 1990, 3). */
+ * once. Its number has 24 bits, and before it are six that are zero, or 12, if that was agreed (RFC
+ * 1990, 3): where these begin like zeros, what follows tells. */
 static enum decode_result decode_multilink(struct frame *frame, struct packet *packet)
 {
-    const uint8_t *header = cursor_bytes(&frame->cursor, 4);
+    enum { FLAGS = 0xf0, FIRST_AND_LAST = 0xc0 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 2);
 
     (void)packet;
     if (!header)
         return layers_short(frame);
-    return header[0] == 0xc0 ? layers_follow(frame, tunnels_ppp) : DECODE_OTHER;
+    if ((header[0] & FLAGS) != FIRST_AND_LAST)
+        return DECODE_OTHER;
+    if (header[0] != FIRST_AND_LAST || (is_ppp_of_ip(frame, 0) && !is_ppp_of_ip(frame, 2)))
+        return layers_follow(frame, tunnels_ppp);
+    return layers_skip_to(frame, 2, tunnels_ppp);
 }
 
 enum decode_result tunnels_ppp(struct frame *frame, struct packet *packet)
@@ -228,8 +285,8 @@ enum decode_result tunnels_ppp(struct frame *frame, struct packet *packet)
     if (cursor->failed)
         return layers_short(frame);
     switch (protocol) {
-    case 0x0021: /* IPv4 */
-    case 0x0057: /* IPv6 */
+    case PPP_IPV4:
+    case PPP_IPV6:
         return layers_follow(frame, layers_ip);
     case 0x003d:
         return layers_follow(frame, decode_multilink);
@@ -446,6 +503,26 @@ static enum decode_result decode_geneve(struct frame *frame, struct packet *pack
     if (frame->cursor.failed)
         return layers_short(frame);
     return layers_follow_type(frame, cursor_load_u16(header + 2));
+}
+
+/* draft-ietf-intarea-gue-09, 3: version 0 with neither flags nor options, as Linux sends it, and IP
+ * or GRE. (Version 1 is an IP packet alone, as which too many datagrams would pass.) */
+static enum decode_result decode_gue(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 4);
+
+    (void)packet;
+    if (!header || header[0] != 0 || cursor_load_u16(header + 2) != 0)
+        return DECODE_CORRUPT;
+    switch (header[1]) {
+    case 4:  /* IPv4 */
+    case 41: /* IPv6 */
+        return layers_follow(frame, layers_ip);
+    case 47:
+        return layers_follow(frame, tunnels_gre);
+    default:
+        return DECODE_CORRUPT;
+    }
 }
 
 /* 3GPP TS 29.281, 5.2.1: the last byte of each extension header says what the next one is. */
@@ -665,6 +742,8 @@ static layer *step_for_port(uint16_t port)
         return decode_ayiya;
     case TUNNELS_CAPWAP:
         return decode_capwap;
+    case 6080:
+        return decode_gue;
     case 6081:
         return decode_geneve;
     case 6635: /* RFC 7510 */

@@ -14,6 +14,9 @@ layer tunnels_i_tag;    /* IEEE 802.1ah, provider backbone bridges */
 layer tunnels_cmd;      /* Cisco MetaData, TrustSec */
 layer tunnels_macsec;   /* IEEE 802.1AE, where it protects and does not encrypt */
 layer tunnels_hsr;      /* IEC 62439-3 */
+layer tunnels_trill;    /* RFC 6325 */
+layer tunnels_fgl;      /* RFC 7172, fine-grained labels in TRILL */
+layer tunnels_batman;   /* B.A.T.M.A.N. advanced, to one host */
 layer tunnels_nsh;      /* RFC 8300 */
 layer tunnels_llc;      /* IEEE 802.2, SNAP */
 layer tunnels_mpls;     /* RFC 3032; under it IP or a pseudowire (RFC 4448) */

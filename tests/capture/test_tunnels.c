@@ -189,7 +189,7 @@ static void check_stays_outer(unsigned source, unsigned destination, const void 
 }
 
 static const uint16_t tunnel_ports[] = {1701, 2152, 3386, 3544, 4754, 4789, 4790,
-                                        5072, 5247, 6081, 6635, 8472, 37008};
+                                        5072, 5247, 6080, 6081, 6635, 8472, 37008};
 #define TUNNEL_PORTS (sizeof(tunnel_ports) / sizeof(tunnel_ports[0]))
 
 /* A client may have drawn any port: QUIC and DNS from there must be seen as what they are. */
@@ -274,6 +274,12 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_geneve, 0, 0x43},    /* version 1 */
         {over_geneve, 1, 0x41},    /* reserved bits */
         {over_geneve, 7, 1},       /* reserved byte */
+        {over_gue, 0, 0x01},       /* options */
+        {over_gue, 0, 0x20},       /* control message */
+        {over_gue, 0, 0x40},       /* version 1 */
+        {over_gue, 1, 6},          /* neither IP nor GRE */
+        {over_gue, 2, 0x80},       /* flags */
+        {over_gue, 3, 1},
         {over_gtp, 0, 0x50},       /* version 2 */
         {over_gtp, 0, 0x20},       /* GTP' */
         {over_gtp, 0, 0x38},       /* reserved bit */
@@ -398,8 +404,15 @@ static void headers_that_lead_nowhere_are_told(void **state)
         {in_pppoe, 0, 0x21, DECODE_CORRUPT},   /* version 2 */
         {in_pppoe, 1, 0x09, DECODE_OTHER},     /* discovery */
         {in_multilink, 8, 0x80, DECODE_OTHER}, /* the first fragment alone */
-        {in_nsh, 1, 0x01, DECODE_CORRUPT},     /* shorter than its header */
-        {in_nsh, 3, 0x09, DECODE_OTHER},       /* unknown protocol */
+        {in_short_multilink, 8, 0x87, DECODE_OTHER},
+        {in_short_multilink, 8, 0x47, DECODE_OTHER}, /* the last */
+        {in_short_multilink, 8, 0xd7, DECODE_OTHER}, /* reserved */
+        {in_trill, 0, 0x40, DECODE_OTHER},           /* version 1 */
+        {in_batman, 0, 0x41, DECODE_OTHER},          /* a fragment */
+        {in_batman, 0, 0x01, DECODE_OTHER},          /* to all hosts */
+        {in_batman, 1, 14, DECODE_OTHER},            /* of an older protocol */
+        {in_nsh, 1, 0x01, DECODE_CORRUPT},           /* shorter than its header */
+        {in_nsh, 3, 0x09, DECODE_OTHER},             /* unknown protocol */
         {in_associated_channel, 3, 64, DECODE_OTHER},
     };
     static struct bytes bytes;
@@ -436,6 +449,33 @@ static void snap_names_a_type(void **state)
     WRAP(&bytes, 0xaa, 0xaa, 3, 0, 0, 0, HIGH(length), LOW(length));
     wrap_ethernet(&bytes, (unsigned)bytes.length);
     assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+}
+
+/* Whatever the number is, of 12 bits or 24: what follows it is found. */
+static void numbers_of_multilink_are_told_apart(void **state)
+{
+    static struct bytes inner;
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        build_inner(&inner, i & 1 ? 6 : 4, 17);
+        if (i & 2)
+            WRAP(&inner, i & 1 ? 0x57 : 0x21);
+        else
+            wrap_ppp(&inner);
+        for (unsigned number = 0; number < 65536 + 4096; number++) {
+            bytes.length = 0;
+            put_bytes(&bytes, inner.at, inner.length);
+            if (number < 65536)
+                WRAP(&bytes, 0, 0x3d, 0xc0, 0, HIGH(number), LOW(number));
+            else
+                WRAP(&bytes, 0, 0x3d, 0xc0 | HIGH(number - 65536), LOW(number));
+            assert_int_equal(decode_whole(DLT_PPP, &bytes, &packet), DECODE_UDP);
+            assert_true(is_inner(&packet, i & 1 ? 6 : 4));
+        }
+    }
 }
 
 /* With more in the datagram than what they say that they carry. */
@@ -702,6 +742,7 @@ int main(void)
         cmocka_unit_test(headers_may_have_other_lengths),
         cmocka_unit_test(headers_that_lead_nowhere_are_told),
         cmocka_unit_test(snap_names_a_type),
+        cmocka_unit_test(numbers_of_multilink_are_told_apart),
         cmocka_unit_test(the_length_of_a_carrier_is_kept),
         cmocka_unit_test(what_macsec_encrypts_is_other),
         cmocka_unit_test(labelled_packets_are_no_frames),
