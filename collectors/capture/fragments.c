@@ -78,7 +78,7 @@ const struct fragments_counts *fragments_counts(const struct fragments *fragment
 
 /* RFC 791, 3.2 and RFC 8200, 4.5: the fragments of an IPv6 packet may name different protocols.
  * Those of CAPWAP are numbered for each access point and direction (RFC 5415, 4.3); behind one
- * address, if it is translated, ports tell them apart. */
+ * address, if it is translated, ports tell them apart; and from those of IP, which have none. */
 static uint64_t key_of(const struct fragments *fragments, const struct packet *fragment)
 {
     struct {
@@ -87,8 +87,7 @@ static uint64_t key_of(const struct fragments *fragments, const struct packet *f
         uint16_t ports[2];
         uint8_t family;
         uint8_t protocol;
-        uint8_t capwap;
-        uint8_t zero;
+        uint8_t zero[2];
     } identity = {0};
     uint64_t key;
 
@@ -97,7 +96,6 @@ static uint64_t key_of(const struct fragments *fragments, const struct packet *f
     identity.identification = fragment->fragment.identification;
     identity.family = fragment->source.family;
     if (fragment->fragment.capwap) {
-        identity.capwap = true;
         identity.ports[0] = fragment->source_port;
         identity.ports[1] = fragment->destination_port;
     } else if (fragment->source.family == 4) {
