@@ -1106,7 +1106,7 @@ static uint64_t given_up(const struct metering *metering)
     return counts->expired + counts->displaced + counts->refused;
 }
 
-/* A piece of an IP packet: goes on with the whole, once it is there. That may be, in a tunnel, a
+/* A piece of a packet: goes on with the whole, once it is there. That may be, in a tunnel, a
  * piece of another one. Every worker puts all of them together. The one whose shard the whole
  * belongs to goes on with it; what belongs to none is for the one that does not just overhear the
  * pieces. */

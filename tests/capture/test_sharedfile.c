@@ -921,6 +921,23 @@ static void cut_in_fragments(const struct shot *shot, struct shot pieces[2], uin
     }
 }
 
+/* The same of a frame that goes to a wireless controller. */
+static void cut_in_pieces(const struct shot *shot, struct shot pieces[2], uint16_t number)
+{
+    static struct bytes frame;
+    static struct bytes bytes;
+    size_t size = shot->captured / 2 / 8 * 8 + 8;
+
+    frame.length = 0;
+    put_bytes(&frame, shot->bytes, shot->captured);
+    for (unsigned i = 0; i < 2; i++) {
+        put_capwap_piece(&bytes, &frame, false, size * i, size, number);
+        pieces[i] = *shot;
+        pieces[i].bytes = exact_copy(bytes.at, bytes.length);
+        pieces[i].captured = pieces[i].length = (uint32_t)bytes.length;
+    }
+}
+
 /* Half of them in the wrong order; the first one is incomplete. */
 static void fragments_add_up(void **state)
 {
@@ -938,7 +955,7 @@ static void fragments_add_up(void **state)
             put_record_of(&film.shots[i]);
             continue;
         }
-        cut_in_fragments(&film.shots[i], pieces, (uint16_t)i);
+        (i % 3 ? cut_in_fragments : cut_in_pieces)(&film.shots[i], pieces, (uint16_t)i);
         put_record_of(&pieces[first]);
         if (complete)
             put_record_of(&pieces[!first]);

@@ -418,16 +418,26 @@ static void give(struct metering *metering, int64_t now_ns, const struct bytes *
     free(copy);
 }
 
-/* In two fragments: in order, the other way round, or the second alone. */
+/* In two fragments, or in two pieces of a wireless controller's tunnel: in order, the other way
+ * round, or the second alone. */
 static void give_fragments(struct metering *metering, int64_t now_ns, const struct bytes *packet,
                            unsigned how)
 {
     static struct bytes fragments[2];
+    static struct bytes frame;
     static unsigned identification;
     size_t size = packet->length / 16 * 8;
 
     identification++;
+    frame.length = 0;
+    put_bytes(&frame, packet->at, packet->length);
+    wrap_ethernet_ip(&frame);
     for (unsigned i = 0; i < 2; i++) {
+        if (how & 4) {
+            put_capwap_piece(&fragments[i], &frame, false, i * (size + 16), size + 16,
+                             identification);
+            continue;
+        }
         put_fragment(&fragments[i], packet, i * size, size, identification);
         wrap_ethernet_ip(&fragments[i]);
     }
