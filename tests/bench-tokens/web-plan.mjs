@@ -76,15 +76,16 @@ function tab(chance, app, seconds, more) {
 
 const idle = (chance, app, seconds, more) => ({ app, seed: chance.below(2 ** 31), steps: [{ do: 'load' }, { do: 'wait', ms: seconds * 1000 }], ...more });
 
-/* Tabs of PEOPLE persons, the first of which has two, and of one that only leaves the page open. */
+/* Tabs of PEOPLE persons, the first of which has two, and of one that only leaves the page open. Every other one is packed: its
+ * WebSocket is compressed, where both ends would do so (Grok). */
 export function people(seed, app, transport, count, seconds) {
     const chance = new Chance(`${seed} ${app} ${transport}`);
     const more = { ...(transport === 'h3' ? { light: app === 'gemini-web' } : { sockets: true }) };
+    const tabs = [];
     const make = (number, plan) => {
         const person = `${app} ${transport} ${number}`;
-        return { person, start: chance.between(0, STARTS_MS), plan: { ...plan, person } };
+        return { person, start: chance.between(0, STARTS_MS), plan: { ...plan, person, packed: tabs.length % 2 === 1 } };
     };
-    const tabs = [];
     for (let person = 0; person < count; person++)
         for (let number = person === 0 ? 2 : 1; number > 0; number--) tabs.push(make(person, tab(chance, app, seconds, more)));
     tabs.push(make('idle', idle(chance, app, seconds, more)));

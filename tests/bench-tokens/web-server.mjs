@@ -237,7 +237,7 @@ function gateway(place, socket) {
         }
         if (event.type !== 'response.create') return;
         stopped = false;
-        const work = exchange(place, { tokens_in: promptTokens(host, prompt, bench) });
+        const work = exchange(place, { tokens_in: promptTokens(host, prompt, bench), packed: socket.packed });
         if (bench.fail > 0) {
             await sleep(chance.between(80, 600));
             Object.assign(work.entry, { event: 'other', status: bench.fail });
@@ -254,7 +254,8 @@ function upgrade(request, tls, head) {
     const place = { ...origin(request), transport: 'ws' };
     log.write({ event: 'connection', opened: now(), service: HOSTS[place.sni].service, ...place });
     let receive = () => {};
-    const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {} });
+    const packed = new URL(request.url, 'https://bench').searchParams.has('packed');
+    const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {}, packed });
     if (place.sni in SOCKETS) receive = SOCKETS[place.sni](place, socket);
     else murmur(socket);
 }
