@@ -434,6 +434,17 @@ static bool is_full(struct webexchange *tracker, uint32_t size)
     return size >= FULL_DATAGRAM_BYTES && units + DATAGRAM_SLACK_UNITS >= tracker->datagram_units;
 }
 
+/* Whether a datagram of SIZE bytes shows by itself that more must follow. One that comes alone,
+ * after a pause, may be an event of just that size: parts of a file come back to back. */
+static bool is_cut(struct webexchange *tracker, const struct estimator *estimator, int64_t gap_ns,
+                   uint32_t size)
+{
+    bool is_apart = estimator->full_datagram_pause_s > 0 && tracker->write_bytes == 0 &&
+                    gap_ns >= to_ns(estimator->full_datagram_pause_s);
+
+    return tracker->is_quic && is_full(tracker, size) && !is_apart;
+}
+
 /* Whether a write that begins now is the reply to a call. While pages report in one tab, text goes
  * on in another: when each call has its reply, what is more is not one. Replies to calls may be
  * late; what follows a page or a file is not. */
@@ -498,7 +509,7 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     if (tracker->write_records == 0 || (double)gap_ns >= estimator->event_gap_s * 1e9)
         tracker->write_records =
             (uint8_t)(tracker->write_records + (tracker->write_records < UINT8_MAX));
-    tracker->write_is_cut = tracker->is_quic && is_full(tracker, size);
+    tracker->write_is_cut = is_cut(tracker, estimator, gap_ns, size);
     if ((double)size > estimator->end_record_max)
         tracker->write_is_big = 1;
     if (is_of_begin(estimator, size))
@@ -582,16 +593,28 @@ static bool client_record(struct webexchange *tracker, const struct estimator *e
     return ended;
 }
 
+/* What a record has that is no acknowledgement: LEAST, or, after a prompt that only a compressed
+ * WebSocket says so much at once in, the least of its messages. */
+static double record_min(const struct webexchange *tracker, const struct estimator *estimator,
+                         double least)
+{
+    uint32_t asked_bytes = tracker->answering ? tracker->request_bytes : tracker->burst_bytes;
+    bool is_packed = estimator->packed_record_min > 0 && !tracker->is_quic &&
+                     (double)asked_bytes >= estimator->packed_request_bytes_min;
+
+    return is_packed && estimator->packed_record_min < least ? estimator->packed_record_min : least;
+}
+
 bool webexchange_record(struct webexchange *tracker, const struct estimator *estimator,
                         int64_t now_ns, bool from_client, uint32_t size,
                         struct exchange_shape *finished)
 {
     if (from_client)
-        return size >= estimator->request_record_min &&
+        return size >= record_min(tracker, estimator, estimator->request_record_min) &&
                client_record(tracker, estimator, now_ns, size, finished);
     if (size == END_BYTES)
         note_end(tracker, estimator, now_ns);
-    return size >= estimator->answer_record_min &&
+    return size >= record_min(tracker, estimator, estimator->answer_record_min) &&
            server_record(tracker, estimator, now_ns, size, finished);
 }
 

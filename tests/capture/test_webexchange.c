@@ -325,6 +325,89 @@ static void small_records_are_neither_calls_nor_steps(void **state)
     assert_int_equal(shapes[0].answer_records, 20);
 }
 
+static struct estimator packed_page(void)
+{
+    struct estimator packed = page;
+
+    packed.packed_record_min = 24;
+    packed.packed_request_bytes_min = 8000;
+    return packed;
+}
+
+/* Messages of a compressed WebSocket are as small as acknowledgements; its prompts are not. */
+static void after_a_large_prompt_small_records_are_messages(void **state)
+{
+    static const struct {
+        bool is_quic;
+        uint32_t prompt_bytes;
+        uint32_t record_bytes;
+        unsigned answers;
+    } cases[] = {{false, 8000, 24, 1}, {false, 8000, 23, 0}, {false, 7999, 24, 0},
+                 {true, 8000, 24, 0},  {true, 8000, 35, 1},  {false, 7999, 35, 1}};
+    struct estimator packed = packed_page();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&packed, cases[i].is_quic);
+        for (unsigned prompt = 0; prompt < 2;
+             prompt++) { /* the second ends the first one's answer */
+            client(prompt * 10 * S, cases[i].prompt_bytes);
+            stream(prompt * 10 * S + S, 50 * MS, 40, cases[i].record_bytes);
+        }
+        close_at_end();
+        assert_int_equal(finished, 2 * cases[i].answers);
+        for (unsigned answer = 0; answer < finished; answer++)
+            assert_int_equal(shapes[answer].answer_records, 40);
+    }
+    start_over(&page, false); /* nor where no service says so */
+    client(0, 8000);
+    stream(S, 50 * MS, 40, 34);
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* So are the calls, whose replies then are no steps: else these would go on while nothing is
+ * answered, and the next prompt would be beside them. */
+static void small_calls_of_a_compressed_socket_have_replies(void **state)
+{
+    struct estimator packed = packed_page();
+
+    (void)state;
+    start_over(&packed, false);
+    for (unsigned prompt = 0; prompt < 2; prompt++) {
+        int64_t now = prompt * 10 * S;
+
+        client(now, 9000);
+        stream(now + S, 50 * MS, 40, 28);
+        for (int64_t at = 4 * S; at < 10 * S; at += S) { /* signs of life */
+            client(now + at, 40);
+            server(now + at + 20 * MS, 28);
+        }
+    }
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].answer_records, 40);
+    assert_int_equal(shapes[1].answer_records, 40);
+    assert_int_equal(shapes[1].requests, 1);
+}
+
+static void when_nothing_is_answered_small_records_are_none(void **state)
+{
+    struct estimator packed = packed_page();
+    int64_t now;
+
+    (void)state;
+    start_over(&packed, false);
+    client(0, 9000);
+    now = stream(S, 50 * MS, 40, 28);
+    expire_before(now + 31 * S);
+    assert_int_equal(finished, 1);
+    client(now + 32 * S, 4000);
+    stream(now + 33 * S, 50 * MS, 40, 28);
+    close_at_end();
+    assert_int_equal(finished, 1);
+}
+
 static void replies_to_calls_are_no_steps(void **state)
 {
     (void)state;
@@ -445,6 +528,35 @@ static void full_datagrams_are_no_steps(void **state)
     close_at_end();
     assert_int_equal(finished, 1);
     assert_int_equal(shapes[0].answer_bytes, 20 * 1450);
+}
+
+/* Of a service whose events may be as large as that: parts of a file come sooner, or together. */
+static void a_full_datagram_apart_is_an_event(void **state)
+{
+    static const struct {
+        double pause_s;
+        bool is_quic;
+        int64_t step_ns;
+        unsigned together;
+        unsigned records; /* of the answer; 0: there is none */
+    } cases[] = {{0.04, true, 40 * MS, 1, 40}, {0.04, true, 39 * MS, 1, 0},
+                 {0.05, true, 40 * MS, 1, 0},  {0.04, true, 400 * MS, 2, 0},
+                 {0, true, 400 * MS, 1, 0},    {0.04, false, 39 * MS, 1, 40}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct estimator large = page;
+
+        large.full_datagram_pause_s = cases[i].pause_s;
+        start_over(&large, cases[i].is_quic);
+        client(0, 4000);
+        for (unsigned step = 0; step < 40; step++)
+            stream(S + step * cases[i].step_ns, 10, cases[i].together, 1150);
+        close_at_end();
+        assert_int_equal(finished, cases[i].records > 0);
+        if (finished)
+            assert_int_equal(shapes[0].answer_records, cases[i].records);
+    }
 }
 
 /* Headers and the first words of an answer make a large one; the largest are of a page. */
@@ -1507,10 +1619,14 @@ int main(void)
         cmocka_unit_test(events_are_counted_in_parts),
         cmocka_unit_test(a_fast_answer_has_ended),
         cmocka_unit_test(small_records_are_neither_calls_nor_steps),
+        cmocka_unit_test(after_a_large_prompt_small_records_are_messages),
+        cmocka_unit_test(small_calls_of_a_compressed_socket_have_replies),
+        cmocka_unit_test(when_nothing_is_answered_small_records_are_none),
         cmocka_unit_test(replies_to_calls_are_no_steps),
         cmocka_unit_test(when_each_call_has_its_reply_the_rest_are_steps),
         cmocka_unit_test(pages_and_files_are_no_steps),
         cmocka_unit_test(full_datagrams_are_no_steps),
+        cmocka_unit_test(a_full_datagram_apart_is_an_event),
         cmocka_unit_test(a_large_datagram_is_not_full_beside_larger_ones),
         cmocka_unit_test(telemetry_cuts_nothing),
         cmocka_unit_test(the_next_question_has_waited_for_the_answer),
