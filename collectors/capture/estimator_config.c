@@ -64,8 +64,8 @@ static const struct confread_key estimator_keys[] = {
     {"begin_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(begin_s), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
     {"packed_record_min", CONFREAD_DOUBLE, false, 20, 16384, MEMBER(packed_record_min), 0, NULL},
-    {"packed_request_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e6,
-     MEMBER(packed_request_bytes_min), 0, NULL},
+    {"packed_request_record_min", CONFREAD_DOUBLE, false, 500, 15000,
+     MEMBER(packed_request_record_min), 0, NULL},
     {"full_datagram_pause_s", CONFREAD_DOUBLE, false, 0.01, 60, MEMBER(full_datagram_pause_s), 0,
      NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
@@ -533,7 +533,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"overlap_quic_bytes_min", false},
                       {"event_gap_s", false},
                       {"packed_record_min", false},
-                      {"packed_request_bytes_min", false},
+                      {"packed_request_record_min", false},
                       {"full_datagram_pause_s", false},
                       {"end_record_max", false},
                       {"begin_record_bytes", false},
@@ -554,7 +554,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         {"overlap_step_bytes_min", "overlap_bytes_min", false},
         {"stream_records_min", "stream_record_max", true},
         {"begin_record_bytes", "begin_s", true},
-        {"packed_record_min", "packed_request_bytes_min", true},
+        {"packed_record_min", "packed_request_record_min", true},
     };
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;

@@ -237,7 +237,7 @@ function gateway(place, socket) {
         }
         if (event.type !== 'response.create') return;
         stopped = false;
-        const work = exchange(place, { tokens_in: promptTokens(host, prompt, bench), packed: socket.packed });
+        const work = exchange(place, { tokens_in: promptTokens(host, prompt, bench) });
         if (bench.fail > 0) {
             await sleep(chance.between(80, 600));
             Object.assign(work.entry, { event: 'other', status: bench.fail });
@@ -251,11 +251,12 @@ function gateway(place, socket) {
 
 const SOCKETS = { 'copilot.microsoft.com': converse, 'grok.com': gateway };
 function upgrade(request, tls, head) {
-    const place = { ...origin(request), transport: 'ws' };
-    log.write({ event: 'connection', opened: now(), service: HOSTS[place.sni].service, ...place });
+    const opened = now();
     let receive = () => {};
     const packed = new URL(request.url, 'https://bench').searchParams.has('packed');
     const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {}, packed });
+    const place = { ...origin(request), transport: socket.packed ? 'ws, packed' : 'ws' };
+    log.write({ event: 'connection', opened, service: HOSTS[place.sni].service, ...place });
     if (place.sni in SOCKETS) receive = SOCKETS[place.sni](place, socket);
     else murmur(socket);
 }

@@ -330,28 +330,31 @@ static struct estimator packed_page(void)
     struct estimator packed = page;
 
     packed.packed_record_min = 24;
-    packed.packed_request_bytes_min = 8000;
+    packed.packed_request_record_min = 8000;
     return packed;
 }
 
-/* Messages of a compressed WebSocket are as small as acknowledgements; its prompts are not. */
-static void after_a_large_prompt_small_records_are_messages(void **state)
+/* Messages of a compressed WebSocket are as small as acknowledgements; its prompts are not, and no
+ * calls of a page, nor files. */
+static void after_a_prompt_in_one_record_small_ones_are_messages(void **state)
 {
     static const struct {
         bool is_quic;
-        uint32_t prompt_bytes;
+        unsigned calls;
+        uint32_t call_bytes;
         uint32_t record_bytes;
         unsigned answers;
-    } cases[] = {{false, 8000, 24, 1}, {false, 8000, 23, 0}, {false, 7999, 24, 0},
-                 {true, 8000, 24, 0},  {true, 8000, 35, 1},  {false, 7999, 35, 1}};
+    } cases[] = {{false, 1, 8000, 24, 1},  {false, 1, 8000, 23, 0},  {false, 1, 7999, 24, 0},
+                 {false, 1, 15999, 24, 1}, {false, 1, 16000, 24, 0}, {false, 4, 4000, 24, 0},
+                 {false, 4, 4000, 35, 1},  {true, 1, 8000, 24, 0},   {true, 1, 8000, 35, 1}};
     struct estimator packed = packed_page();
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         start_over(&packed, cases[i].is_quic);
-        for (unsigned prompt = 0; prompt < 2;
-             prompt++) { /* the second ends the first one's answer */
-            client(prompt * 10 * S, cases[i].prompt_bytes);
+        for (unsigned prompt = 0; prompt < 2; prompt++) { /* the second ends the first's answer */
+            for (unsigned call = 0; call < cases[i].calls; call++)
+                client(prompt * 10 * S + call * MS, cases[i].call_bytes);
             stream(prompt * 10 * S + S, 50 * MS, 40, cases[i].record_bytes);
         }
         close_at_end();
@@ -366,8 +369,8 @@ static void after_a_large_prompt_small_records_are_messages(void **state)
     assert_int_equal(finished, 0);
 }
 
-/* So are the calls, whose replies then are no steps: else these would go on while nothing is
- * answered, and the next prompt would be beside them. */
+/* So are signs of life, which are no prompts, and whose replies are no steps: else these would go
+ * on while nothing is answered, and the next prompt would be beside them. */
 static void small_calls_of_a_compressed_socket_have_replies(void **state)
 {
     struct estimator packed = packed_page();
@@ -375,37 +378,36 @@ static void small_calls_of_a_compressed_socket_have_replies(void **state)
     (void)state;
     start_over(&packed, false);
     for (unsigned prompt = 0; prompt < 2; prompt++) {
-        int64_t now = prompt * 10 * S;
-
-        client(now, 9000);
-        stream(now + S, 50 * MS, 40, 28);
-        for (int64_t at = 4 * S; at < 10 * S; at += S) { /* signs of life */
-            client(now + at, 40);
-            server(now + at + 20 * MS, 28);
+        client(prompt * 22 * S, 9000);
+        for (int64_t at = prompt * 22 * S + S; at < (prompt + 1) * 22 * S; at += 50 * MS) {
+            if (at % (3 * S) == S) {
+                client(at, 40);
+                server(at + 20 * MS, 28);
+            }
+            if (at < prompt * 22 * S + 11 * S)
+                server(at + 40 * MS, 28);
         }
     }
     close_at_end();
     assert_int_equal(finished, 2);
-    assert_int_equal(shapes[0].answer_records, 40);
-    assert_int_equal(shapes[1].answer_records, 40);
+    assert_int_equal(shapes[0].answer_records, 200);
+    assert_int_equal(shapes[1].answer_records, 200);
     assert_int_equal(shapes[1].requests, 1);
 }
 
-static void when_nothing_is_answered_small_records_are_none(void **state)
+static void what_a_page_calls_later_has_no_messages(void **state)
 {
     struct estimator packed = packed_page();
-    int64_t now;
 
     (void)state;
-    start_over(&packed, false);
-    client(0, 9000);
-    now = stream(S, 50 * MS, 40, 28);
-    expire_before(now + 31 * S);
-    assert_int_equal(finished, 1);
-    client(now + 32 * S, 4000);
-    stream(now + 33 * S, 50 * MS, 40, 28);
-    close_at_end();
-    assert_int_equal(finished, 1);
+    for (int64_t later_ns = 2 * S - 1; later_ns <= 2 * S; later_ns++) {
+        start_over(&packed, false);
+        client(0, 9000);
+        client(later_ns, 4000);
+        stream(later_ns + S, 50 * MS, 40, 28);
+        close_at_end();
+        assert_int_equal(finished, later_ns < 2 * S);
+    }
 }
 
 static void replies_to_calls_are_no_steps(void **state)
@@ -1619,9 +1621,9 @@ int main(void)
         cmocka_unit_test(events_are_counted_in_parts),
         cmocka_unit_test(a_fast_answer_has_ended),
         cmocka_unit_test(small_records_are_neither_calls_nor_steps),
-        cmocka_unit_test(after_a_large_prompt_small_records_are_messages),
+        cmocka_unit_test(after_a_prompt_in_one_record_small_ones_are_messages),
         cmocka_unit_test(small_calls_of_a_compressed_socket_have_replies),
-        cmocka_unit_test(when_nothing_is_answered_small_records_are_none),
+        cmocka_unit_test(what_a_page_calls_later_has_no_messages),
         cmocka_unit_test(replies_to_calls_are_no_steps),
         cmocka_unit_test(when_each_call_has_its_reply_the_rest_are_steps),
         cmocka_unit_test(pages_and_files_are_no_steps),

@@ -156,7 +156,7 @@ static void make_rules(void)
                       .begin_record_max = 900,
                       .begin_s = 0.03,
                       .packed_record_min = 20,
-                      .packed_request_bytes_min = 500,
+                      .packed_request_record_min = 500,
                       .full_datagram_pause_s = 0.04,
                       .sign_of_life_s = 0.05,
                       .upload_bytes_min = 1500,
