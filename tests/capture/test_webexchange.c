@@ -352,6 +352,7 @@ static void after_a_prompt_in_one_record_small_ones_are_messages(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         start_over(&packed, cases[i].is_quic);
+        server(0, 1439);
         for (unsigned prompt = 0; prompt < 2; prompt++) { /* the second ends the first's answer */
             for (unsigned call = 0; call < cases[i].calls; call++)
                 client(prompt * 10 * S + call * MS, cases[i].call_bytes);
@@ -573,9 +574,9 @@ static void a_large_datagram_is_not_full_beside_larger_ones(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         start_over(&page, true);
         server(0, cases[i].page_bytes);
-        client(S, 4000);
-        server(2 * S, 1332);
-        stream(2 * S + 20 * MS, 100 * MS, 3, 100);
+        client(3 * S, 4000);
+        server(4 * S, 1332);
+        stream(4 * S + 20 * MS, 100 * MS, 3, 100);
         close_at_end();
         assert_int_equal(finished, cases[i].answers);
     }
