@@ -1530,6 +1530,64 @@ static void counts_stay_at_their_largest(void **state)
     assert_int_equal(shapes[0].requests, 7);
 }
 
+/* -- As shipped -----------------------------------------------------------------------------------
+ */
+
+/* Its page has suggestions made while a prompt is typed, which may come over a long way. */
+static void suggestions_of_grok_are_no_answer(void **state)
+{
+    struct estimator grok = shipped_estimator("grok-web");
+
+    (void)state;
+    start_over(&grok, false);
+    for (int i = 0; i < 6; i++) {
+        client(i * 540 * MS, 400);
+        server(i * 540 * MS + 500 * MS, 900);
+    }
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* However many tokens come together, and whether they are compressed. */
+static void frames_of_grok_are_tokens(void **state)
+{
+    static const struct {
+        uint32_t prompt_bytes;
+        uint32_t frame_bytes;
+    } ways[] = {{14600, 380}, {10700, 28}};
+    struct estimator grok = shipped_estimator("grok-web");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        for (unsigned together = 1; together < 20; together++) {
+            start_over(&grok, false);
+            client(0, ways[i].prompt_bytes);
+            for (unsigned write = 0; write < 50; write++)
+                stream(S + write * 30 * MS, MS / 2, together, ways[i].frame_bytes);
+            close_at_end();
+            assert_int_equal(finished, 1);
+            assert_int_equal(shapes[0].answer_records, 50 * together);
+        }
+    }
+}
+
+/* In clear, over QUIC, a piece of the answer and all about it may just fill a datagram. */
+static void events_of_perplexity_are_told_from_files(void **state)
+{
+    struct estimator perplexity = shipped_estimator("perplexity-web");
+
+    (void)state;
+    for (int64_t step_ns = 20 * MS; step_ns <= 130 * MS; step_ns += 110 * MS) {
+        start_over(&perplexity, true);
+        client(0, 1000);
+        client(MS, 1000);
+        stream(S, step_ns, 83, 1439);
+        close_at_end();
+        assert_int_equal(finished, step_ns == 130 * MS);
+    }
+    assert_int_equal(shapes[0].answer_records, 83);
+}
+
 /* -- Recorded sessions ---------------------------------------------------------------------------
  */
 
@@ -1667,6 +1725,9 @@ int main(void)
         cmocka_unit_test(what_ends_without_steps_is_no_answer),
         cmocka_unit_test(records_of_one_event_are_one),
         cmocka_unit_test(counts_stay_at_their_largest),
+        cmocka_unit_test(suggestions_of_grok_are_no_answer),
+        cmocka_unit_test(frames_of_grok_are_tokens),
+        cmocka_unit_test(events_of_perplexity_are_told_from_files),
         cmocka_unit_test(recorded_sessions_are_counted),
     };
 
