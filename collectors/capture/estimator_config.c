@@ -63,6 +63,11 @@ static const struct confread_key estimator_keys[] = {
      offsetof(struct estimator_draft, begin_record_bytes), 0, NULL},
     {"begin_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(begin_s), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
+    {"packed_record_min", CONFREAD_DOUBLE, false, 20, 16384, MEMBER(packed_record_min), 0, NULL},
+    {"packed_request_record_min", CONFREAD_DOUBLE, false, 500, 15000,
+     MEMBER(packed_request_record_min), 0, NULL},
+    {"full_datagram_pause_s", CONFREAD_DOUBLE, false, 0.01, 60, MEMBER(full_datagram_pause_s), 0,
+     NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
     {"refusal_head_bytes_max", CONFREAD_DOUBLE, false, 0, 65000, MEMBER(refusal_head_bytes_max), 0,
      NULL},
@@ -535,17 +540,31 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
     static const struct {
         const char *name;
         bool required;
-    } parameters[] = {{"answer_steps_min", true},      {"rest_s", true},
-                      {"sign_of_life_s", true},        {"step_bytes_max", true},
-                      {"stream_records_min", false},   {"stream_record_max", false},
-                      {"overlap_bytes_min", false},    {"overlap_quic_bytes_min", false},
-                      {"event_gap_s", false},          {"end_record_max", false},
-                      {"begin_record_bytes", false},   {"begin_s", false},
-                      {"one_at_a_time", false},        {"overlap_step_bytes_min", false},
-                      {"image_fetch_s", false},        {"image_fetch_share", false},
-                      {"file_bytes_min", false},       {"file_reply_bytes_min", false},
-                      {"file_pause_s", false},         {"file_wait_s", false},
-                      {"end_report_bytes_min", false}, {"end_report_quic_bytes_min", false}};
+    } parameters[] = {{"answer_steps_min", true},
+                      {"rest_s", true},
+                      {"sign_of_life_s", true},
+                      {"step_bytes_max", true},
+                      {"stream_records_min", false},
+                      {"stream_record_max", false},
+                      {"overlap_bytes_min", false},
+                      {"overlap_quic_bytes_min", false},
+                      {"event_gap_s", false},
+                      {"packed_record_min", false},
+                      {"packed_request_record_min", false},
+                      {"full_datagram_pause_s", false},
+                      {"end_record_max", false},
+                      {"begin_record_bytes", false},
+                      {"begin_s", false},
+                      {"one_at_a_time", false},
+                      {"overlap_step_bytes_min", false},
+                      {"image_fetch_s", false},
+                      {"image_fetch_share", false},
+                      {"file_bytes_min", false},
+                      {"file_reply_bytes_min", false},
+                      {"file_pause_s", false},
+                      {"file_wait_s", false},
+                      {"end_report_bytes_min", false},
+                      {"end_report_quic_bytes_min", false}};
     static const char *const of_programs[] = {
         "bulk_record_min", "refusal_record_max", "refusal_s_max",  "whole_record_min",
         "whole_pause_s",   "at_once_gap_s",      "data_bytes_min", "upload_or_text_bytes_min"};
@@ -553,6 +572,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         {"overlap_step_bytes_min", "overlap_bytes_min", false},
         {"stream_records_min", "stream_record_max", true},
         {"begin_record_bytes", "begin_s", true},
+        {"packed_record_min", "packed_request_record_min", true},
     };
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;

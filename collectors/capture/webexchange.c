@@ -17,6 +17,8 @@
 
 /* Datagrams are counted in units of 8 bytes, and full where they are close to the largest. */
 enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
+/* So are the client's records, in larger units; one that is as full has more of a file after it. */
+enum { RECORD_UNIT_BYTES = 64, FULL_RECORD_UNITS = 16000 / RECORD_UNIT_BYTES };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
 enum { MAX_WRITE_US = (1 << 21) - 1 };
@@ -434,12 +436,22 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
  * too, but only those of a page or a file are as large as the path takes. */
 static bool is_full(struct webexchange *tracker, uint32_t size)
 {
-    uint32_t units = size / DATAGRAM_UNIT_BYTES;
+    uint32_t units = at_most(size / DATAGRAM_UNIT_BYTES, UINT8_MAX);
 
-    units = units < UINT8_MAX ? units : UINT8_MAX;
-    if (units > tracker->datagram_units)
-        tracker->datagram_units = (uint8_t)units;
-    return size >= FULL_DATAGRAM_BYTES && units + DATAGRAM_SLACK_UNITS >= tracker->datagram_units;
+    if (units > tracker->largest_units)
+        tracker->largest_units = (uint8_t)units;
+    return size >= FULL_DATAGRAM_BYTES && units + DATAGRAM_SLACK_UNITS >= tracker->largest_units;
+}
+
+/* Whether a datagram of SIZE bytes shows by itself that more must follow. One that comes after a
+ * pause may be an event of just that size: parts of a file come back to back. */
+static bool is_cut(struct webexchange *tracker, const struct estimator *estimator, int64_t gap_ns,
+                   uint32_t size)
+{
+    bool is_apart =
+        estimator->full_datagram_pause_s > 0 && gap_ns >= to_ns(estimator->full_datagram_pause_s);
+
+    return tracker->is_quic && is_full(tracker, size) && !is_apart;
 }
 
 /* Whether a write that begins now is the reply to a call. While pages report in one tab, text goes
@@ -506,7 +518,7 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     if (tracker->write_records == 0 || (double)gap_ns >= estimator->event_gap_s * 1e9)
         tracker->write_records =
             (uint8_t)(tracker->write_records + (tracker->write_records < UINT8_MAX));
-    tracker->write_is_cut = tracker->is_quic && is_full(tracker, size);
+    tracker->write_is_cut = is_cut(tracker, estimator, gap_ns, size);
     if ((double)size > estimator->end_record_max)
         tracker->write_is_big = 1;
     if (is_of_begin(estimator, size))
@@ -559,6 +571,16 @@ static void expect_reply(struct webexchange *tracker, const struct estimator *es
         tracker->replies++;
 }
 
+static void note_largest(struct webexchange *tracker, const struct estimator *estimator,
+                         bool goes_on, uint32_t size)
+{
+    uint32_t units = at_most(size / RECORD_UNIT_BYTES, UINT8_MAX);
+    bool begins = !goes_on && (double)size >= estimator->request_bytes_min;
+
+    if (!tracker->is_quic && (begins || units > tracker->largest_units))
+        tracker->largest_units = (uint8_t)units;
+}
+
 /* Adds to the burst, or begins the next one; what is too small for a request begins none in place
  * of one that was not. */
 static void add_to_burst(struct webexchange *tracker, const struct estimator *estimator,
@@ -568,6 +590,7 @@ static void add_to_burst(struct webexchange *tracker, const struct estimator *es
 
     if (!goes_on && has_request(tracker, estimator) && (double)size < estimator->request_bytes_min)
         return;
+    note_largest(tracker, estimator, goes_on, size);
     if (!goes_on)
         tracker->in_file = 0;
     tracker->burst_bytes = goes_on ? add(tracker->burst_bytes, size) : size;
@@ -603,16 +626,34 @@ static bool client_record(struct webexchange *tracker, const struct estimator *e
     return ended;
 }
 
+/* Whether the client asked last as over a WebSocket that may be compressed: in one large record,
+ * where pages make many calls, and files fill theirs. */
+static bool may_be_packed(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return estimator->packed_record_min > 0 && !tracker->is_quic &&
+           tracker->largest_units * RECORD_UNIT_BYTES >= estimator->packed_request_record_min &&
+           tracker->largest_units < FULL_RECORD_UNITS;
+}
+
+/* What a record has, at least, that is no acknowledgement: LEAST, but of compressed messages. */
+static double record_min(const struct webexchange *tracker, const struct estimator *estimator,
+                         double least)
+{
+    return may_be_packed(tracker, estimator) && estimator->packed_record_min < least
+               ? estimator->packed_record_min
+               : least;
+}
+
 bool webexchange_record(struct webexchange *tracker, const struct estimator *estimator,
                         int64_t now_ns, bool from_client, uint32_t size,
                         struct exchange_shape *finished)
 {
     if (from_client)
-        return size >= estimator->request_record_min &&
+        return size >= record_min(tracker, estimator, estimator->request_record_min) &&
                client_record(tracker, estimator, now_ns, size, finished);
     if (size == END_BYTES)
         note_end(tracker, estimator, now_ns);
-    return size >= estimator->answer_record_min &&
+    return size >= record_min(tracker, estimator, estimator->answer_record_min) &&
            server_record(tracker, estimator, now_ns, size, finished);
 }
 

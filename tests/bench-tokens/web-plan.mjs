@@ -79,15 +79,16 @@ const idle = (chance, app, seconds, more) => ({ app, seed: chance.below(2 ** 31)
 /* What speaks on a WebSocket, does so over TCP: over HTTP/3 nothing is asked, only what else such pages do. */
 const asksNothing = (app, transport) => app === 'copilot-m365' && transport === 'h3';
 
-/* Tabs of PEOPLE persons, the first of which has two, and of one that only leaves the page open. */
+/* Tabs of PEOPLE persons, the first of which has two, and of one that only leaves the page open. Every other one is packed: its
+ * WebSocket is compressed, where both ends would do so (Grok). */
 export function people(seed, app, transport, count, seconds) {
     const chance = new Chance(`${seed} ${app} ${transport}`);
     const more = { ...(transport === 'h3' ? { light: app === 'gemini-web' } : { sockets: true }) };
+    const tabs = [];
     const make = (number, plan) => {
         const person = `${app} ${transport} ${number}`;
-        return { person, start: chance.between(0, STARTS_MS), plan: { ...plan, person } };
+        return { person, start: chance.between(0, STARTS_MS), plan: { ...plan, person, packed: tabs.length % 2 === 1 } };
     };
-    const tabs = [];
     if (asksNothing(app, transport)) return Array.from({ length: count }, (_, person) => make(person, idle(chance, app, seconds, more)));
     for (let person = 0; person < count; person++)
         for (let number = person === 0 ? 2 : 1; number > 0; number--) tabs.push(make(person, tab(chance, app, seconds, more)));

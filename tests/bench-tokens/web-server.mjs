@@ -293,10 +293,12 @@ function chathub(place, socket) {
 
 const SOCKETS = { 'substrate.svc.cloud.microsoft': chathub, 'copilot.microsoft.com': converse, 'grok.com': gateway };
 function upgrade(request, tls, head) {
-    const place = { ...origin(request), transport: 'ws' };
-    log.write({ event: 'connection', opened: now(), service: HOSTS[place.sni].service, ...place });
+    const opened = now();
     let receive = () => {};
-    const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {} });
+    const packed = new URL(request.url, 'https://bench').searchParams.has('packed');
+    const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {}, packed });
+    const place = { ...origin(request), transport: socket.packed ? 'ws, packed' : 'ws' };
+    log.write({ event: 'connection', opened, service: HOSTS[place.sni].service, ...place });
     if (place.sni in SOCKETS) receive = SOCKETS[place.sni](place, socket);
     else murmur(socket);
 }

@@ -307,10 +307,11 @@ const perplexity = {
 };
 
 /* Grok. What it says over its socket is of public recordings (2026-08 to 2026-10), a token of 14 kB that fends off programs among it, and a
- * ping every 3 s; the calls of the page are those of one of them, how much they say is a guess. */
+ * ping every 3 s; the calls of the page are those of one of them, how much they say is a guess. Whether frames are compressed is not
+ * known: those of every other tab are. */
 const grok = {
     start() {
-        this.socket = new WebSocket(`wss://${location.host}/ws/mgw/?uid=${uuid()}`);
+        this.socket = new WebSocket(`wss://${location.host}/ws/mgw/?uid=${uuid()}${plan.packed ? '&packed=1' : ''}`);
         this.opened = new Promise((done) => { this.socket.onopen = done; });
         this.socket.onmessage = ({ data }) => { if (/"type":"(conversation.queue.updated|response.done)"/.test(data) && (data.includes('queue') || data.includes('failed'))) this.done?.(); };
         this.session = uuid();
