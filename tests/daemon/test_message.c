@@ -322,7 +322,7 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_DEVICE, memset(m.body.device.name, 'x', POWER_NAME_SIZE));
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.device_id = MAX_POWER_DEVICES);
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.flags = ENERGY_FLAGS + 1);
-    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.covered_ns = UINT64_C(3600000000001));
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.covered_ns = UINT64_C(365) * 86400000000000 + 1);
     IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.counted = 2);
     IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.name[0] = '\0');
     IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.name[0] = '\n');
