@@ -36,6 +36,7 @@ struct process {
     struct meter *meter;
     int workers[WORKERS]; /* data sockets of the capture processes and the counters', -1 free */
     bool stopping;
+    bool refused; /* what a process sent: its sums are missing */
     int64_t alive_s;
 };
 
@@ -125,6 +126,7 @@ static bool read_worker(struct process *process, unsigned worker)
             log_line(LOG_PRIORITY_ERROR,
                      "%s sent an impossible message: it is no longer listened to",
                      is_counters ? "the counters process" : "a capture process");
+            process->refused = true;
             drop_worker(process, worker);
             return false;
         case MESSAGE_PEER_GONE:
@@ -360,6 +362,9 @@ int main(int argc, char **argv)
     }
     send_control(&process, MESSAGE_READY, 0);
     status = run(&process);
+    /* Live, the log has said it, and another process went on. */
+    if (status == EXIT_SUCCESS && process.replay && process.refused)
+        status = EXIT_TROUBLE;
 out:
     meter_free(process.meter);
     roundrobin_free(process.roundrobin);

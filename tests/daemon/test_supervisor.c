@@ -16,10 +16,13 @@
 #include "tests/daemon/shipped.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The supervisor looks for iagmeter-meter beside its own program. Beside this test lies whichever
  * one the test puts there: the real one, or a script that misbehaves. Live traffic, signals and
@@ -231,6 +234,60 @@ static void a_meter_that_breaks_the_rules_is_killed(void **state)
     assert_one_line(logged, "meter", "impossible message");
 }
 
+/* -- Capture processes that break the rules ---------------------------------------------------- */
+
+/* The exit status of a meter of a replay to which a capture process sends MESSAGE. */
+static int status_of_meter(const struct message *message)
+{
+    char *const arguments[] = {"iagmeter-meter", "-c", config->path, "-r", "1", NULL};
+    struct message control;
+    int to_meter[2], data[2];
+    int status;
+    pid_t meter;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, to_meter), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, data), 0);
+    overhear_start();
+    meter = fork();
+    if (meter == 0) {
+        int descriptor = fcntl(to_meter[1], F_DUPFD, 10);
+
+        dup2(descriptor, 3);
+        close_range(4, ~0U, 0);
+        execv(real, arguments);
+        _exit(EXIT_CONFIGURATION);
+    }
+    close(to_meter[1]);
+    message_start(&control, MESSAGE_WORKER);
+    assert_true(message_send_descriptor(to_meter[0], &control, data[1]));
+    close(data[1]);
+    assert_true(message_send(data[0], message));
+    close(data[0]);
+    message_start(&control, MESSAGE_STOP);
+    assert_true(message_send(to_meter[0], &control));
+    assert_int_equal(waitpid(meter, &status, 0), meter);
+    close(to_meter[0]);
+    logged = overhear_stop();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_replay_of_which_sums_are_refused_is_trouble(void **state)
+{
+    struct message message;
+
+    (void)state;
+    use_real_meter();
+    scratch_mkdir("state");
+    message_start(&message, MESSAGE_CLOSED);
+    message.interval_start = 1800000000;
+    message.body.coverage.packets = 1;
+    assert_int_equal(status_of_meter(&message), EXIT_SUCCESS);
+    assert_string_equal(logged, "");
+    message.body.coverage.packets_filtered = 2;
+    assert_int_equal(status_of_meter(&message), EXIT_TROUBLE);
+    assert_one_line(logged, "capture process", "impossible message");
+}
+
 /* -- A meter that is busy ---------------------------------------------------------------------- */
 
 #define CONTROL 3
@@ -307,6 +364,7 @@ int main(int argc, char **argv)
         TEST(without_a_meter_nothing_starts),
         TEST(a_meter_that_fails_to_start_gives_its_status),
         TEST(a_meter_that_breaks_the_rules_is_killed),
+        TEST(a_replay_of_which_sums_are_refused_is_trouble),
         TEST(new_names_come_to_a_meter_that_is_busy),
     };
 
