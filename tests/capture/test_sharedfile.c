@@ -835,20 +835,27 @@ static void assert_within(const struct outcome *a, const struct outcome *b)
         }
 }
 
-/* A worker whose message is impossible is no longer listened to. */
-static void assert_possible(const struct outcome *outcome)
+static struct message message_of(const struct sink_entry *entry)
 {
+    static const enum message_type types[] = {[SINK_ACTIVITY] = MESSAGE_ACTIVITY,
+                                              [SINK_DEVICES] = MESSAGE_DEVICES,
+                                              [SINK_CLOSED] = MESSAGE_CLOSED,
+                                              [SINK_USE] = MESSAGE_LOCAL_USE};
     struct message message;
 
+    message_start(&message, types[entry->kind]);
+    message.interval_start = entry->interval_start;
+    memcpy(&message.body, &entry->body, sizeof(entry->body));
+    return message;
+}
+
+/* A worker that sends what is impossible is no longer listened to. */
+static void assert_possible(const struct outcome *outcome)
+{
     for (unsigned i = 0; i < outcome->workers; i++)
         for (size_t j = 0; j < outcome->logs[i].count; j++) {
-            const struct sink_entry *entry = &outcome->logs[i].entries[j];
+            const struct message message = message_of(&outcome->logs[i].entries[j]);
 
-            if (entry->kind != SINK_CLOSED)
-                continue;
-            message_start(&message, MESSAGE_CLOSED);
-            message.interval_start = entry->interval_start;
-            message.body.coverage = entry->body.coverage;
             assert_true(message_check(&message, SENDER_CAPTURE));
         }
 }
