@@ -251,6 +251,16 @@ static int last_attempts(struct process *process)
     return EXIT_TROUBLE;
 }
 
+static void say_alive(void *context)
+{
+    struct process *process = context;
+
+    if (monotonic_s() - process->alive_s < ALIVE_S)
+        return;
+    process->alive_s = monotonic_s();
+    send_control(process, MESSAGE_ALIVE, 0);
+}
+
 static int run(struct process *process)
 {
     /* When storage fails and nothing more can be held, the end does not wait for it. */
@@ -266,10 +276,7 @@ static int run(struct process *process)
             log_line(LOG_PRIORITY_ERROR, "%s", ledger_error(process->ledger));
             return EXIT_TROUBLE;
         }
-        if (monotonic_s() - process->alive_s >= ALIVE_S) {
-            process->alive_s = monotonic_s();
-            send_control(process, MESSAGE_ALIVE, 0);
-        }
+        say_alive(process);
     }
     return last_attempts(process);
 }
@@ -361,6 +368,8 @@ int main(int argc, char **argv)
         goto out;
     }
     send_control(&process, MESSAGE_READY, 0);
+    /* When the clock was set back, the graphs of years are made anew. */
+    roundrobin_set_working(process.roundrobin, say_alive, &process);
     status = run(&process);
     /* Live, the log has said it, and another process went on. */
     if (status == EXIT_SUCCESS && process.replay && process.refused)
