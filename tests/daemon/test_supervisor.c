@@ -36,6 +36,7 @@ const char *__asan_default_options(void)
 }
 
 static char beside[PATH_MAX];
+static char counters_beside[PATH_MAX];
 static char real[PATH_MAX];
 static struct config *config;
 
@@ -48,11 +49,14 @@ static int setup(void **state)
         return -1;
     dirname(self);
     snprintf(beside, sizeof(beside), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
+    snprintf(counters_beside, sizeof(counters_beside), "%.*s/iagmeter-counters", PATH_MAX - 32,
+             self);
     /* BUILD/tests/daemon/test_supervisor and BUILD/iagmeter-meter */
     dirname(self);
     dirname(self);
     snprintf(real, sizeof(real), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
     unlink(beside);
+    unlink(counters_beside);
     log_open("test");
     config = shipped_config(SHIPPED_FACTORS, NULL);
     return 0;
@@ -61,6 +65,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     unlink(beside);
+    unlink(counters_beside);
     config_free(config);
     return scratch_teardown(state);
 }
@@ -290,6 +295,7 @@ static void a_replay_of_which_sums_are_refused_is_trouble(void **state)
 
 /* -- A meter that is busy ---------------------------------------------------------------------- */
 
+#define KIND    "IAGMETER_TEST_METER"
 #define CONTROL 3
 /* Longer than the supervisor waits for a child to take one message. */
 #define BUSY_MS 6000
@@ -320,18 +326,28 @@ static bool hear_names(void)
     return false;
 }
 
+/* Returns whether it came. */
+static bool hear_question(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+
+    while (message.type != MESSAGE_RELOAD)
+        if (poll(&control, 1, SILENCE_MS) <= 0 ||
+            message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) != MESSAGE_RECEIVED)
+            return false;
+    return true;
+}
+
 /* Asks for new rules, and does not listen for some time once it has agreed to them. */
 static int be_a_busy_meter(void)
 {
-    struct message message = {.type = 0};
     bool told;
 
     say(MESSAGE_READY);
     told = hear_names();
     kill(getppid(), SIGHUP);
-    while (told && message.type != MESSAGE_RELOAD)
-        told =
-            message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) == MESSAGE_RECEIVED;
+    told = told && hear_question();
     say(MESSAGE_RELOADED);
     poll(NULL, 0, BUSY_MS);
     told = told && hear_names();
@@ -339,14 +355,90 @@ static int be_a_busy_meter(void)
     return told ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
 
-static void new_names_come_to_a_meter_that_is_busy(void **state)
+/* Says that it has read new files when nobody waits for that any more. */
+static int be_a_late_meter(void)
 {
-    (void)state;
+    bool told;
+
+    say(MESSAGE_READY);
+    told = hear_names();
+    say(MESSAGE_RELOADED);
+    told = told && hear_question();
+    say(MESSAGE_RELOADED);
+    told = told && hear_names();
+    kill(getppid(), SIGTERM);
+    return told ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+/* -- Counters that open their meters slowly -----------------------------------------------------
+ */
+
+/* Longer than two of those that are slow take, with the pause between. */
+#define PATIENT_MS 20000
+
+/* Ends with the supervisor, which the counters end once they have the names. */
+static int be_a_patient_meter(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+
+    say(MESSAGE_READY);
+    while (message.type != MESSAGE_STOP) {
+        if (poll(&control, 1, PATIENT_MS) <= 0) {
+            kill(getppid(), SIGTERM);
+            return EXIT_TROUBLE;
+        }
+        if (message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) == MESSAGE_PEER_GONE)
+            return EXIT_TROUBLE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int be_slow_counters(void)
+{
+    poll(NULL, 0, BUSY_MS);
+    say(MESSAGE_READY);
+    if (hear_names())
+        kill(getppid(), SIGTERM);
+    return EXIT_SUCCESS;
+}
+
+static int be_a_meter(const char *kind)
+{
+    if (strcmp(kind, "late") == 0)
+        return be_a_late_meter();
+    return strcmp(kind, "patient") == 0 ? be_a_patient_meter() : be_a_busy_meter();
+}
+
+static void be_the_meter(const char *kind)
+{
+    setenv(KIND, kind, 1);
     assert_int_equal(symlink("/proc/self/exe", beside), 0);
     /* No interface: it is there to count. */
     config->inference.server_count = 1;
     snprintf(config->inference.scrapes[0].url, sizeof(config->inference.scrapes[0].url), "%s",
              "http://127.0.0.1:1/metrics");
+}
+
+static void new_names_come_to_a_meter_that_is_busy(void **state)
+{
+    (void)state;
+    be_the_meter("busy");
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+}
+
+static void a_meter_that_is_late_is_not_alone_with_new_files(void **state)
+{
+    (void)state;
+    be_the_meter("late");
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+}
+
+static void counters_may_take_their_time(void **state)
+{
+    (void)state;
+    be_the_meter("patient");
+    assert_int_equal(symlink("/proc/self/exe", counters_beside), 0);
     assert_int_equal(supervise(NULL), EXIT_SUCCESS);
 }
 
@@ -366,10 +458,14 @@ int main(int argc, char **argv)
         TEST(a_meter_that_breaks_the_rules_is_killed),
         TEST(a_replay_of_which_sums_are_refused_is_trouble),
         TEST(new_names_come_to_a_meter_that_is_busy),
+        TEST(a_meter_that_is_late_is_not_alone_with_new_files),
+        TEST(counters_may_take_their_time),
     };
 
     if (argc > 0 && strcmp(argv[0], "iagmeter-meter") == 0)
-        return be_a_busy_meter();
+        return be_a_meter(getenv(KIND));
+    if (argc > 0 && strcmp(argv[0], "iagmeter-counters") == 0)
+        return be_slow_counters();
     alarm(120); /* a process that does not end must not hang the suite */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);
