@@ -211,14 +211,14 @@ static bool has_images(const struct fetch *fetch, const struct estimator *estima
            (double)fetch->bytes >= estimator->image_fetch_share * least * fetch->requests;
 }
 
-static uint64_t take(struct fetches *fetches, uint64_t owner, const struct fetches_window *window,
-                     const struct estimator *estimator)
+static uint64_t take(struct fetches *fetches, uint64_t owner, int64_t from_ns,
+                     const struct fetches_window *window, const struct estimator *estimator)
 {
     struct fetch *bucket = bucket_of(fetches, owner);
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < PLACES; i++) {
-        if (bucket[i].device != owner || bucket[i].first_ns < window->from_ns ||
+        if (bucket[i].device != owner || bucket[i].first_ns < from_ns ||
             bucket[i].first_ns > window->until_ns ||
             !has_images(&bucket[i], estimator, window->now_ns))
             continue;
@@ -233,8 +233,8 @@ static uint64_t take(struct fetches *fetches, uint64_t owner, const struct fetch
 uint64_t fetches_take(struct fetches *fetches, uint64_t device, uint32_t connection,
                       const struct fetches_window *window, const struct estimator *estimator)
 {
-    return take(fetches, device, window, estimator) +
-           take(fetches, owner_of(device, connection), window, estimator);
+    return take(fetches, device, window->from_ns, window, estimator) +
+           take(fetches, owner_of(device, connection), window->own_from_ns, window, estimator);
 }
 
 uint32_t fetches_take_files(struct fetches *fetches, uint64_t device, int64_t from_ns,

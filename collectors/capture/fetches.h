@@ -33,12 +33,12 @@ void fetches_add_files(struct fetches *fetches, uint64_t device, int64_t now_ns,
 void fetches_add_bulk(struct fetches *fetches, uint64_t device, uint32_t connection,
                       const struct webexchange_bulk *bulk, const struct estimator *estimator);
 
-/* When a fetch began; and the time now, since what just came from a page's own host may yet turn
- * out to be the page. */
+/* When a fetch of an answer's images began. */
 struct fetches_window {
     int64_t from_ns;
+    int64_t own_from_ns; /* the same of those over its own connection */
     int64_t until_ns;
-    int64_t now_ns;
+    int64_t now_ns; /* what just came from a page's own host may yet turn out to be the page */
 };
 
 /* The bytes of images that DEVICE, which was answered over CONNECTION, fetched in that WINDOW; 0

@@ -218,7 +218,8 @@ static uint32_t connection_of(const struct flow *flow)
 }
 
 /* Of images that the client of FLOW fetched when this answer had ended. Its last step may be what
- * the page still called for, within a rest. */
+ * the page still called for, within a rest; or, on its own connection, of another answer, which
+ * went on when it had ended. */
 static uint64_t fetched_bytes(const struct usage *usage, const struct flow *flow,
                               const struct estimator *estimator, const struct exchange_shape *shape,
                               int64_t now_ns)
@@ -226,6 +227,7 @@ static uint64_t fetched_bytes(const struct usage *usage, const struct flow *flow
     const struct tracked *tracked = tracking_get(usage->tracking, flow->state);
     const struct fetches_window window = {
         .from_ns = shape->answer_last_ns - (int64_t)(estimator->rest_s * SECOND_NS),
+        .own_from_ns = shape->answer_first_ns,
         .until_ns = shape->answer_last_ns + (int64_t)(estimator->image_fetch_s * SECOND_NS),
         .now_ns = now_ns,
     };

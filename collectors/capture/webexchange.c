@@ -636,12 +636,21 @@ static bool is_beyond_write(const struct webexchange *tracker, const struct esti
            (now_ns - tracker->last_ns >= PAUSE_NS || overflows(tracker, size));
 }
 
+/* How many calls may wait for the write. Text in another tab may have been taken for the reply to
+ * the only one. */
+static uint32_t calls_of_write(const struct webexchange *tracker)
+{
+    uint32_t waiting = (uint32_t)tracker->replies + tracker->write_is_reply;
+
+    if (tracker->write_is_long || tracker->replies == ANY_REPLIES)
+        return 0;
+    return waiting > 0 ? waiting : 1;
+}
+
 bool webexchange_ends_bulk(const struct webexchange *tracker, const struct estimator *estimator,
                            int64_t now_ns, bool from_client, uint32_t size,
                            struct webexchange_bulk *bulk)
 {
-    bool goes_on = tracker->write_is_long || tracker->replies == ANY_REPLIES;
-
     if (!tracker->write_is_open || !is_large(tracker, estimator) ||
         !is_beyond_write(tracker, estimator, now_ns, from_client, size) ||
         is_of_events(tracker, estimator))
@@ -650,7 +659,7 @@ bool webexchange_ends_bulk(const struct webexchange *tracker, const struct estim
         .first_ns = write_first_ns(tracker),
         .last_ns = tracker->last_ns,
         .bytes = tracker->write_bytes,
-        .calls = goes_on ? 0 : (uint32_t)tracker->replies + tracker->write_is_reply,
+        .calls = calls_of_write(tracker),
         .is_of_answers = tracker->had_exchange || is_answer(tracker, estimator),
     };
     return true;

@@ -89,7 +89,7 @@ struct webexchange_bulk {
     int64_t first_ns;
     int64_t last_ns;
     uint32_t bytes;
-    uint32_t calls;     /* of the client, that wait; 0: it goes on with what came before */
+    uint32_t calls;     /* of the client, that may wait; 0: it goes on with what came before */
     bool is_of_answers; /* there was one on the connection */
 };
 

@@ -51,7 +51,7 @@ static void fetch(uint64_t device, int64_t now_ns, unsigned requests, uint32_t b
 
 static uint64_t take(uint64_t device, int64_t from_ns, int64_t until_ns)
 {
-    const struct fetches_window window = {from_ns, until_ns, 1000 * S};
+    const struct fetches_window window = {from_ns, from_ns, until_ns, 1000 * S};
 
     return fetches_take(fetches, device, CHAT, &window, images);
 }
@@ -300,6 +300,22 @@ static void an_image_is_kept_for_its_answer(void **state)
     assert_int_equal(take(DEVICE, 110 * S, 200 * S), 0);
 }
 
+/* Over the connection of its answer, it may come before those that come from elsewhere. */
+static void when_an_image_comes_depends_on_where_it_comes_from(void **state)
+{
+    const struct fetches_window window = {20 * S, 10 * S, 30 * S, 100 * S};
+
+    (void)state;
+    load(10 * S - 1, 1, 110000);
+    load_over(CHAT + 1, 20 * S - 1, 1, 120000);
+    fetch(DEVICE, 20 * S - 1, 1, 130000);
+    assert_int_equal(fetches_take(fetches, DEVICE, CHAT, &window, images), 0);
+    load(15 * S, 1, 140000);
+    load_over(CHAT + 1, 25 * S, 1, 150000);
+    fetch(DEVICE, 25 * S, 1, 160000);
+    assert_int_equal(fetches_take(fetches, DEVICE, CHAT, &window, images), 450000);
+}
+
 /* Or what follows on it would look like an image. */
 static void a_page_is_not_forgotten_while_it_loads(void **state)
 {
@@ -471,6 +487,7 @@ int main(void)
         TEST(an_image_is_not_taken_at_once),
         TEST(an_image_belongs_to_the_answers_on_its_connection),
         TEST(an_image_is_kept_for_its_answer),
+        TEST(when_an_image_comes_depends_on_where_it_comes_from),
         TEST(a_page_is_not_forgotten_while_it_loads),
         TEST(a_file_counts_once_it_is_large_enough),
         TEST(its_size_a_reply_and_a_pause_are_of_the_estimator),

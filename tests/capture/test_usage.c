@@ -1001,6 +1001,38 @@ static void an_image_may_come_before_the_last_step(void **state)
     assert_triple(sum.requests, 1, 1, 1);
 }
 
+/* Of two tabs on one connection, or of another one. */
+static void an_image_may_come_while_another_answer_goes_on(void **state)
+{
+    static const struct {
+        bool own;
+        double images;
+    } cases[] = {{true, 2}, {false, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct talk chat, page;
+        struct activity sum;
+
+        begin_case(state, i);
+        serve_own_pictures(8);
+        chat = greet(1, 50000, "chat.example");
+        page = greet(1, 50001, "chat.example");
+        talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+        fetch_at_once(cases[i].own ? &chat : &page, 1, 80000);
+        for (int j = 0; j < 30; j++) {
+            film.clock_ns += 200 * MILLI;
+            talk_record(&film, &chat, FROM_SERVER, 100);
+        }
+        film.clock_ns += 40 * SECOND;
+        use(&chat);
+        scene_play();
+        sum = only_sum(ONE, PICTURES);
+        assert_triple(sum.images, 0, cases[i].images, 2 * cases[i].images);
+        assert_triple(sum.requests, 1, 1, 1);
+    }
+}
+
 /* -- Files that are sent elsewhere --------------------------------------------------------------
  */
 
@@ -1118,6 +1150,7 @@ int main(void)
         TEST(other_things_of_a_page_are_no_images),
         TEST(a_page_that_is_loaded_again_is_no_image),
         TEST(an_image_may_come_before_the_last_step),
+        TEST(an_image_may_come_while_another_answer_goes_on),
         TEST(files_count_with_the_next_answer),
         TEST(files_on_the_page_count_with_the_next_answer),
     };
