@@ -146,7 +146,7 @@ struct coverage {
     uint64_t packets_undecodable; /* the sum of the three that follow */
     uint64_t packets_truncated;   /* the snap length cut a header */
     uint64_t packets_corrupt;     /* a header contradicts itself */
-    uint64_t packets_fragmented;  /* pieces of IP packets that were not put together */
+    uint64_t packets_fragmented;  /* pieces of packets that were not put together */
     uint64_t packets_other;       /* well formed, but of a kind that is not followed */
     uint64_t packets_duplicate;   /* copies, as mirror ports make them: counted once */
     uint64_t packets_filtered;    /* that tell of no use: counted in the kernel, not looked at */

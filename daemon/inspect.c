@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,6 +246,15 @@ static void print_units(const struct flow_record *record, FILE *stream)
         fputs("\t-", stream);
 }
 
+/* By how much the tokens of single answers lie beside the band, at random: a standard deviation. */
+static void print_scatter(const struct flow_record *record, FILE *stream)
+{
+    if (record->tokens_out_variance > 0)
+        fprintf(stream, "\t%.0f", sqrt(record->tokens_out_variance));
+    else
+        fputs("\t-", stream);
+}
+
 static void print_line(const struct inspection *inspection, const struct line *line, FILE *stream)
 {
     const struct flow_record *record = &line->record;
@@ -269,6 +279,7 @@ static void print_line(const struct inspection *inspection, const struct line *l
     }
     print_grounds(line, stream);
     print_units(record, stream);
+    print_scatter(record, stream);
     fputc('\n', stream);
 }
 
@@ -279,7 +290,7 @@ static void print_lines(struct inspection *inspection, FILE *stream)
           stream);
     if (inspection->options->addresses)
         fputs("\tclient\tclient_port\tserver\tserver_port", stream);
-    fputs("\tcached\tbasis\tdirection_by\tunits\n", stream);
+    fputs("\tcached\tbasis\tdirection_by\tunits\tscatter\n", stream);
     if (inspection->count > 0)
         qsort(inspection->lines, inspection->count, sizeof(*inspection->lines), compare_lines);
     for (size_t i = 0; i < inspection->count; i++)

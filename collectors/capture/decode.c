@@ -3,6 +3,7 @@
 
 #include "collectors/capture/layers.h"
 #include "collectors/capture/links.h"
+#include "collectors/capture/tunnels.h"
 
 #include <pcap/dlt.h>
 
@@ -75,6 +76,12 @@ enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t
 
     begin(&frame, policy, bytes, captured, length);
     frame.protocol = protocol;
-    layers_follow(&frame, layers_protocol);
+    if (packet->fragment.capwap) {
+        packet->protocol = PROTOCOL_UDP;
+        layers_set_payload(&frame, packet);
+        layers_guess(&frame, packet, tunnels_capwap_payload);
+    } else {
+        layers_follow(&frame, layers_protocol);
+    }
     return walk(&frame, packet);
 }

@@ -15,7 +15,7 @@ enum decode_result {
     DECODE_TCP,
     DECODE_UDP,
     DECODE_OTHER,     /* well formed, but neither over IP: counted, not followed */
-    DECODE_FRAGMENT,  /* a piece of an IP packet: for fragments_add() */
+    DECODE_FRAGMENT,  /* a piece of a packet of IP or CAPWAP: for fragments_add() */
     DECODE_TRUNCATED, /* the snap length cut a header */
     DECODE_CORRUPT    /* a header contradicts itself, or too many headers */
 };
@@ -29,6 +29,7 @@ struct fragment {
     uint32_t identification;
     uint16_t offset; /* bytes */
     bool more;       /* it is not the last one */
+    bool capwap;     /* of a packet of CAPWAP between these ports (RFC 5415, 3.4), not of IP */
 };
 
 /* That of the innermost packet, except for the VLAN. */
@@ -39,12 +40,12 @@ struct packet {
     uint16_t destination_port;
     uint16_t vlan;     /* the outermost 802.1Q id that is not zero, or VLAN_NONE */
     uint8_t tcp_flags; /* 0 for UDP */
-    uint8_t protocol;  /* PROTOCOL_TCP or _UDP; of a fragment, what the whole packet carries */
+    uint8_t protocol;  /* PROTOCOL_TCP or _UDP; of a fragment, what its header announces */
     uint32_t sequence; /* 0 for UDP, as the next */
     uint32_t acknowledgement;
     uint16_t ip_id;    /* identification of IPv4; 0 for IPv6 */
     uint16_t checksum; /* of TCP or UDP: with ip_id, tells copies of a frame from retransmissions */
-    const uint8_t *payload;   /* captured part; of a fragment, all that follows its IP headers */
+    const uint8_t *payload;   /* captured part; of a fragment, all that follows its headers */
     uint32_t captured_length; /* of the payload */
     uint32_t payload_length;  /* on the wire; larger when the snap length cut it */
     struct fragment fragment; /* set when the result is DECODE_FRAGMENT */
@@ -56,10 +57,10 @@ bool decode_supports(int link_type);
 /* Of tunnels between addresses, those that POLICY trusts are opened; of another one, the packet
  * that carries it is the result, as if it held anything else. LENGTH is that of the frame on the
  * wire, CAPTURED <= LENGTH what is at BYTES. *packet is filled when the result is DECODE_TCP or
- * DECODE_UDP; when it is DECODE_FRAGMENT, all but the ports and what is TCP's or UDP's. A tunnel
- * known by its UDP port alone is followed when its header and the IP header in it make sense;
- * otherwise the outer datagram is the result. Never fails on a supported link type other than by
- * its result. */
+ * DECODE_UDP; when it is DECODE_FRAGMENT, all but what is TCP's or UDP's (of CAPWAP, the ports
+ * are). A tunnel known by its UDP port alone is followed when its header and the IP header in it
+ * make sense; otherwise the outer datagram is the result. Never fails on a supported link type
+ * other than by its result. */
 enum decode_result decode_trusted(const struct trust_policy *policy, int link_type,
                                   const uint8_t *bytes, uint32_t captured, uint32_t length,
                                   struct packet *packet);
@@ -69,8 +70,8 @@ enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t ca
                                 uint32_t length, struct packet *packet);
 
 /* Goes on with what fragments_add() put together: the LENGTH bytes, of which the first CAPTURED are
- * at BYTES, that an IP header of PROTOCOL announced. *packet is that of a fragment: its addresses,
- * VLAN and identification stay, unless there is another IP packet inside. */
+ * at BYTES, that a header announced as PROTOCOL. *packet is that of a fragment: its addresses, VLAN
+ * and identification stay, unless there is another IP packet inside. */
 enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t protocol,
                                       const uint8_t *bytes, uint32_t captured, uint32_t length,
                                       struct packet *packet);

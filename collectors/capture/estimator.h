@@ -158,8 +158,13 @@ struct estimator {
     double end_record_max;   /* HTTP/2: answers end with no record larger than that; or 0 */
     double begin_record_min; /* a record of such a size is of an answer's begin; or 0: none is, */
     double begin_record_max;
-    double begin_s;     /* nor one that comes sooner after a call */
-    double event_gap_s; /* M3: records closer to the last one than that are of its event */
+    double begin_s;           /* nor one that comes sooner after a call */
+    double event_gap_s;       /* M3: records closer to the last one than that are of its event */
+    double packed_record_min; /* TCP: so small records are messages, and no acknowledgements, */
+    double packed_request_record_min; /* if the client asked in a record of so much; or 0: none */
+    double full_datagram_pause_s; /* QUIC: one as large as any is an event, and no part of a file,
+                                   * if it comes so long after the last one; or 0: none is */
+    bool one_at_a_time;           /* whoever asks says nothing until the answer has ended */
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than
                                 * that is none, but says that there is none; */

@@ -63,6 +63,11 @@ static const struct confread_key estimator_keys[] = {
      offsetof(struct estimator_draft, begin_record_bytes), 0, NULL},
     {"begin_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(begin_s), 0, NULL},
     {"event_gap_s", CONFREAD_DOUBLE, false, 0.0001, 1, MEMBER(event_gap_s), 0, NULL},
+    {"packed_record_min", CONFREAD_DOUBLE, false, 20, 16384, MEMBER(packed_record_min), 0, NULL},
+    {"packed_request_record_min", CONFREAD_DOUBLE, false, 500, 15000,
+     MEMBER(packed_request_record_min), 0, NULL},
+    {"full_datagram_pause_s", CONFREAD_DOUBLE, false, 0.01, 60, MEMBER(full_datagram_pause_s), 0,
+     NULL},
     {"refusal_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(refusal_record_max), 0, NULL},
     {"refusal_head_bytes_max", CONFREAD_DOUBLE, false, 0, 65000, MEMBER(refusal_head_bytes_max), 0,
      NULL},
@@ -72,6 +77,7 @@ static const struct confread_key estimator_keys[] = {
     {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
     {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
     {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"one_at_a_time", CONFREAD_BOOL, false, 0, 0, MEMBER(one_at_a_time), 0, NULL},
     {"regimes_are_all", CONFREAD_BOOL, false, 0, 0, MEMBER(regimes_are_all), 0, NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
     {"exchange_sigma", CONFREAD_DOUBLE, false, 0.001, ESTIMATOR_MAX_SIGMA, MEMBER(exchange_sigma),
@@ -513,6 +519,22 @@ static bool check_end_reports(const config_setting_t *group, struct diagnostics 
     return !refusal;
 }
 
+/* Who says nothing meanwhile asks nothing beside an answer, either. */
+static bool check_one_at_a_time(const config_setting_t *group, struct diagnostics *diagnostics)
+{
+    const config_setting_t *alone = config_setting_get_member(group, "one_at_a_time");
+    static const char *const beside[] = {"overlap_bytes_min", "begin_record_bytes"};
+    bool valid = true;
+
+    for (size_t i = 0; alone && config_setting_get_bool(alone) && i < COUNT_OF(beside); i++) {
+        if (!config_setting_get_member(group, beside[i]))
+            continue;
+        confread_error(alone, diagnostics, "one_at_a_time is not used with %s", beside[i]);
+        valid = false;
+    }
+    return valid;
+}
+
 /* reply_s makes it an estimator of web applications. */
 static bool check_web(const config_setting_t *group, struct diagnostics *diagnostics)
 {
@@ -528,9 +550,13 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"overlap_bytes_min", false},
                       {"overlap_quic_bytes_min", false},
                       {"event_gap_s", false},
+                      {"packed_record_min", false},
+                      {"packed_request_record_min", false},
+                      {"full_datagram_pause_s", false},
                       {"end_record_max", false},
                       {"begin_record_bytes", false},
                       {"begin_s", false},
+                      {"one_at_a_time", false},
                       {"overlap_step_bytes_min", false},
                       {"image_fetch_s", false},
                       {"image_fetch_share", false},
@@ -549,6 +575,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         {"image_calls_max", "image_fetch_s", false},
         {"stream_records_min", "stream_record_max", true},
         {"begin_record_bytes", "begin_s", true},
+        {"packed_record_min", "packed_request_record_min", true},
     };
     const config_setting_t *web = config_setting_get_member(group, "reply_s");
     bool valid = true;
@@ -557,6 +584,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         valid = check_files(group, diagnostics);
         valid &= check_together(group, pairs, COUNT_OF(pairs), diagnostics);
         valid &= check_end_reports(group, diagnostics);
+        valid &= check_one_at_a_time(group, diagnostics);
     }
     for (size_t i = 0; i < COUNT_OF(parameters); i++) {
         const config_setting_t *setting = config_setting_get_member(group, parameters[i].name);

@@ -10,7 +10,7 @@
 #define WAYS 16
 /* Offsets count units of eight bytes (RFC 791, 3.1). */
 #define UNIT      8
-#define LARGEST   65535 /* no IP packet is longer */
+#define LARGEST   65535 /* no packet is longer */
 #define UNITS     ((LARGEST + UNIT) / UNIT)
 #define NOT_KNOWN UINT32_MAX
 /* A packet that was put together stays known that long, to absorb copies of its fragments: one that
@@ -76,12 +76,15 @@ const struct fragments_counts *fragments_counts(const struct fragments *fragment
     return &fragments->counts;
 }
 
-/* RFC 791, 3.2 and RFC 8200, 4.5: the fragments of an IPv6 packet may name different protocols. */
+/* RFC 791, 3.2 and RFC 8200, 4.5: the fragments of an IPv6 packet may name different protocols.
+ * Those of CAPWAP are numbered for each access point and direction (RFC 5415, 4.3); behind one
+ * address, if it is translated, ports tell them apart; and from those of IP, which have none. */
 static uint64_t key_of(const struct fragments *fragments, const struct packet *fragment)
 {
     struct {
         uint8_t addresses[2][16];
         uint32_t identification;
+        uint16_t ports[2];
         uint8_t family;
         uint8_t protocol;
         uint8_t zero[2];
@@ -92,7 +95,12 @@ static uint64_t key_of(const struct fragments *fragments, const struct packet *f
     memcpy(identity.addresses[1], fragment->destination.bytes, 16);
     identity.identification = fragment->fragment.identification;
     identity.family = fragment->source.family;
-    identity.protocol = fragment->source.family == 4 ? fragment->protocol : 0;
+    if (fragment->fragment.capwap) {
+        identity.ports[0] = fragment->source_port;
+        identity.ports[1] = fragment->destination_port;
+    } else if (fragment->source.family == 4) {
+        identity.protocol = fragment->protocol;
+    }
     key = keyedhash(&fragments->hash_key, &identity, sizeof(identity));
     return key ? key : 1;
 }

@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Puts IP fragments together, as far as names need it, in a fixed pool. A packet is known by a
- * keyed hash of its addresses, identification and (IPv4) protocol; no address is kept.
+/* Puts fragments of IP and CAPWAP together, as far as names need it, in a fixed pool. A packet is
+ * known by a keyed hash of its addresses, identification and (IPv4) protocol or (CAPWAP) ports; no
+ * address is kept.
  *
  * - Fragments may come in any order, and more than once. Of bytes that come twice the first copy
  *   counts, in both families. (RFC 5722 has an end node drop an IPv6 packet whose fragments

@@ -8,6 +8,8 @@
 
 enum {
     ETHERTYPE_IPV4 = 0x0800,
+    ETHERTYPE_TRILL = 0x22f3,
+    ETHERTYPE_BATMAN = 0x4305,
     ETHERTYPE_ETHERNET = 0x6558, /* transparent Ethernet bridging, in GRE and GENEVE */
     ETHERTYPE_FRAME_RELAY = 0x6559,
     ETHERTYPE_8021Q = 0x8100,
@@ -22,6 +24,7 @@ enum {
     ETHERTYPE_MACSEC = 0x88e5,
     ETHERTYPE_VN_TAG = 0x8926,
     ETHERTYPE_HSR = 0x892f,
+    ETHERTYPE_FGL = 0x893b,
     ETHERTYPE_8021BR = 0x893f,
     ETHERTYPE_NSH = 0x894f,
     ETHERTYPE_QINQ_FIRST = 0x9100, /* before IEEE 802.1ad, still sent by old switches */
@@ -31,7 +34,7 @@ enum {
 #define LARGEST_8023_LENGTH 1500 /* IEEE 802.3, 3.2.6: up to here the field is a length */
 
 enum { PROTOCOL_IPIP = 4, PROTOCOL_IPV6 = 41, PROTOCOL_GRE = 47 };
-enum { PROTOCOL_ETHERIP = 97, PROTOCOL_MPLS = 137 };
+enum { PROTOCOL_ETHERIP = 97, PROTOCOL_UDP_LITE = 136, PROTOCOL_MPLS = 137 };
 
 /* IPv6 extension headers (RFC 8200, 4; RFC 4302, 6275, 7401, 5533). */
 enum {
@@ -52,13 +55,6 @@ static bool is_trusted(const struct frame *frame, const struct packet *packet)
 }
 
 /* -- Transport --------------------------------------------------------------------------------- */
-
-static void set_payload(const struct frame *frame, struct packet *packet)
-{
-    packet->payload = frame->cursor.at;
-    packet->captured_length = (uint32_t)cursor_left(&frame->cursor);
-    packet->payload_length = packet->captured_length + frame->cut;
-}
 
 /* Steps over COUNT bytes of the wire; the snap length may have cut them. */
 static void skip_on_wire(struct frame *frame, uint32_t count)
@@ -91,15 +87,36 @@ static enum decode_result decode_tcp(struct frame *frame, struct packet *packet)
     packet->acknowledgement = cursor_load_u32(header + 8);
     packet->tcp_flags = header[13];
     packet->checksum = cursor_load_u16(header + 16);
-    set_payload(frame, packet);
+    layers_set_payload(frame, packet);
     return DECODE_TCP;
+}
+
+/* Behind a header of UDP or UDP-Lite. */
+static inline enum decode_result enter_udp(struct frame *frame, const uint8_t *header,
+                                           struct packet *packet)
+{
+    layer *tunnel;
+
+    packet->protocol = PROTOCOL_UDP;
+    packet->source_port = cursor_load_u16(header);
+    packet->destination_port = cursor_load_u16(header + 2);
+    packet->sequence = 0;
+    packet->acknowledgement = 0;
+    packet->tcp_flags = 0;
+    packet->checksum = cursor_load_u16(header + 6);
+    layers_set_payload(frame, packet);
+    if (!tunnels_may_be_on(packet->source_port) && !tunnels_may_be_on(packet->destination_port))
+        return DECODE_UDP;
+    tunnel = tunnels_on_port(packet->source_port, packet->destination_port);
+    if (!tunnel || !is_trusted(frame, packet))
+        return DECODE_UDP;
+    return layers_guess(frame, packet, tunnel);
 }
 
 static enum decode_result decode_udp(struct frame *frame, struct packet *packet)
 {
     const uint8_t *header = cursor_bytes(&frame->cursor, 8);
     uint16_t length;
-    layer *tunnel;
 
     if (!header)
         return layers_short(frame);
@@ -109,22 +126,20 @@ static enum decode_result decode_udp(struct frame *frame, struct packet *packet)
         return DECODE_CORRUPT;
     if (length > 0)
         layers_narrow(frame, length - 8U);
-    packet->protocol = PROTOCOL_UDP;
-    packet->source_port = cursor_load_u16(header);
-    packet->destination_port = cursor_load_u16(header + 2);
-    packet->sequence = 0;
-    packet->acknowledgement = 0;
-    packet->tcp_flags = 0;
-    packet->checksum = cursor_load_u16(header + 6);
-    set_payload(frame, packet);
-    if (!tunnels_may_be_on(packet->source_port) && !tunnels_may_be_on(packet->destination_port))
-        return DECODE_UDP;
-    tunnel = tunnels_on_port(packet->source_port, packet->destination_port);
-    if (!tunnel || !is_trusted(frame, packet))
-        return DECODE_UDP;
-    frame->outer = *packet;
-    frame->trust = TRUST_GUESSED;
-    return layers_follow(frame, tunnel);
+    return enter_udp(frame, header, packet);
+}
+
+/* RFC 3828: in place of the length it says how much the checksum covers. Of interest is CAPWAP,
+ * which it carries over IPv6 (RFC 5415, 3.1). */
+static enum decode_result decode_udp_lite(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    if (!header)
+        return layers_short(frame);
+    if (cursor_load_u16(header) != TUNNELS_CAPWAP && cursor_load_u16(header + 2) != TUNNELS_CAPWAP)
+        return DECODE_OTHER;
+    return enter_udp(frame, header, packet);
 }
 
 /* -- IP ---------------------------------------------------------------------------------------- */
@@ -147,6 +162,8 @@ static layer *step_for_protocol(uint8_t protocol)
         return tunnels_gre;
     case PROTOCOL_ETHERIP:
         return tunnels_etherip;
+    case PROTOCOL_UDP_LITE:
+        return decode_udp_lite;
     case PROTOCOL_MPLS:
         return tunnels_mpls;
     case EXTENSION_FRAGMENT:
@@ -206,7 +223,8 @@ static enum decode_result decode_fragment(struct frame *frame, uint8_t protocol,
     if (!trusted_step(frame, protocol, packet))
         return DECODE_OTHER;
     packet->protocol = protocol;
-    set_payload(frame, packet);
+    packet->fragment.capwap = false;
+    layers_set_payload(frame, packet);
     return DECODE_FRAGMENT;
 }
 
@@ -360,6 +378,12 @@ static layer *step_for_type(uint16_t type)
         return tunnels_cmd;
     case ETHERTYPE_HSR:
         return tunnels_hsr;
+    case ETHERTYPE_TRILL:
+        return tunnels_trill;
+    case ETHERTYPE_FGL:
+        return tunnels_fgl;
+    case ETHERTYPE_BATMAN:
+        return tunnels_batman;
     case ETHERTYPE_NSH:
         return tunnels_nsh;
     default:

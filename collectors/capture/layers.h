@@ -59,6 +59,14 @@ static inline uint32_t layers_left(const struct frame *frame)
     return (uint32_t)cursor_left(&frame->cursor) + frame->cut;
 }
 
+/* All that is left is the payload. */
+static inline void layers_set_payload(const struct frame *frame, struct packet *packet)
+{
+    packet->payload = frame->cursor.at;
+    packet->captured_length = (uint32_t)cursor_left(&frame->cursor);
+    packet->payload_length = packet->captured_length + frame->cut;
+}
+
 /* Only LENGTH bytes are left; what comes after them is padding, or a checksum. More than there are
  * change nothing: the frame's own length cannot be lied about. */
 static inline void layers_narrow(struct frame *frame, uint32_t length)
@@ -71,6 +79,15 @@ static inline void layers_narrow(struct frame *frame, uint32_t length)
     } else if (length - captured < frame->cut) {
         frame->cut = length - captured;
     }
+}
+
+/* What is left may be a tunnel: if it is none, *packet, a datagram of it, is the result. */
+static inline enum decode_result layers_guess(struct frame *frame, struct packet *packet,
+                                              layer *tunnel)
+{
+    frame->outer = *packet;
+    frame->trust = TRUST_GUESSED;
+    return layers_follow(frame, tunnel);
 }
 
 /* Goes on as an EtherType says. */

@@ -106,6 +106,7 @@ static void report_exchange(const struct metering *metering, const struct flow *
     record.requests = estimate->requests;
     record.tokens_in = estimate->tokens_in;
     record.tokens_out = estimate->tokens_out;
+    record.tokens_out_variance = estimate->tokens_out_variance;
 #define TAKE_UNIT(name) record.name = estimate->name;
     ACTIVITY_UNITS(TAKE_UNIT)
 #undef TAKE_UNIT
@@ -1105,7 +1106,7 @@ static uint64_t given_up(const struct metering *metering)
     return counts->expired + counts->displaced + counts->refused;
 }
 
-/* A piece of an IP packet: goes on with the whole, once it is there. That may be, in a tunnel, a
+/* A piece of a packet: goes on with the whole, once it is there. That may be, in a tunnel, a
  * piece of another one. Every worker puts all of them together. The one whose shard the whole
  * belongs to goes on with it; what belongs to none is for the one that does not just overhear the
  * pieces. */

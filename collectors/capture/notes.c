@@ -63,6 +63,7 @@ void notes_add(struct notes *notes, size_t index, const struct exchange_estimate
     record->requests = triple_add(record->requests, estimate->requests);
     record->tokens_in = triple_add(record->tokens_in, estimate->tokens_in);
     record->tokens_out = triple_add(record->tokens_out, estimate->tokens_out);
+    record->tokens_out_variance += estimate->tokens_out_variance;
 #define ADD_UNIT(name) record->name = triple_add(record->name, estimate->name);
     ACTIVITY_UNITS(ADD_UNIT)
 #undef ADD_UNIT

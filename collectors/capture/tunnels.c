@@ -47,6 +47,41 @@ enum decode_result tunnels_hsr(struct frame *frame, struct packet *packet)
     return skip_to_type(frame, 6);
 }
 
+/* RFC 6325, 3.2: version, length of options in words of four bytes, hops; two nicknames. */
+enum decode_result tunnels_trill(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 6);
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    if (header[0] >> 6 != 0)
+        return DECODE_OTHER;
+    return layers_skip_to(frame, (cursor_load_u16(header) >> 6 & 31U) * 4, layers_ethernet);
+}
+
+/* One of two halves, like a tag of a VLAN; its number is none. */
+enum decode_result tunnels_fgl(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    return skip_to_type(frame, 4);
+}
+
+/* Linux, include/uapi/linux/batadv_packet.h: packets to one host, without the address of who sent
+ * them or with it, hold its frame. */
+enum decode_result tunnels_batman(struct frame *frame, struct packet *packet)
+{
+    enum { UNICAST = 0x40, UNICAST_FROM = 0x42, VERSION = 15 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 10);
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    if (header[1] != VERSION || (header[0] != UNICAST && header[0] != UNICAST_FROM))
+        return DECODE_OTHER;
+    return layers_skip_to(frame, header[0] == UNICAST ? 0 : 8, layers_ethernet);
+}
+
 /* IEEE 802.1AE, 9.3: flags, two lengths, and, if a flag says so, the channel's identifier. What is
  * encrypted, or changed otherwise, cannot be followed. */
 enum decode_result tunnels_macsec(struct frame *frame, struct packet *packet)
@@ -202,16 +237,38 @@ enum decode_result tunnels_mpls(struct frame *frame, struct packet *packet)
 
 /* -- PPP --------------------------------------------------------------------------------------- */
 
+enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
+
+/* Whether an IP packet stands behind COUNT bytes and its protocol of one byte or two. */
+static bool is_ppp_of_ip(const struct frame *frame, size_t count)
+{
+    struct frame inner = *frame;
+    uint8_t protocol;
+
+    cursor_skip(&inner.cursor, count);
+    protocol = cursor_u8(&inner.cursor);
+    if (protocol == 0)
+        protocol = cursor_u8(&inner.cursor);
+    return cursor_left(&inner.cursor) > 0 && looks_like_ip(&inner) &&
+           protocol == (*inner.cursor.at >> 4 == 6 ? PPP_IPV6 : PPP_IPV4);
+}
+
 /* A packet that several links might have shared, where it is whole: first fragment and last one at
- * once, with a number of 24 bits, as if none was agreed (RFC 1990, 3). */
+ * once. Its number has 24 bits, and before it are six that are zero, or 12, if that was agreed (RFC
+ * 1990, 3): where these begin like zeros, what follows tells. */
 static enum decode_result decode_multilink(struct frame *frame, struct packet *packet)
 {
-    const uint8_t *header = cursor_bytes(&frame->cursor, 4);
+    enum { FLAGS = 0xf0, FIRST_AND_LAST = 0xc0 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 2);
 
     (void)packet;
     if (!header)
         return layers_short(frame);
-    return header[0] == 0xc0 ? layers_follow(frame, tunnels_ppp) : DECODE_OTHER;
+    if ((header[0] & FLAGS) != FIRST_AND_LAST)
+        return DECODE_OTHER;
+    if (header[0] != FIRST_AND_LAST || (is_ppp_of_ip(frame, 0) && !is_ppp_of_ip(frame, 2)))
+        return layers_follow(frame, tunnels_ppp);
+    return layers_skip_to(frame, 2, tunnels_ppp);
 }
 
 enum decode_result tunnels_ppp(struct frame *frame, struct packet *packet)
@@ -228,8 +285,8 @@ enum decode_result tunnels_ppp(struct frame *frame, struct packet *packet)
     if (cursor->failed)
         return layers_short(frame);
     switch (protocol) {
-    case 0x0021: /* IPv4 */
-    case 0x0057: /* IPv6 */
+    case PPP_IPV4:
+    case PPP_IPV6:
         return layers_follow(frame, layers_ip);
     case 0x003d:
         return layers_follow(frame, decode_multilink);
@@ -448,6 +505,26 @@ static enum decode_result decode_geneve(struct frame *frame, struct packet *pack
     return layers_follow_type(frame, cursor_load_u16(header + 2));
 }
 
+/* draft-ietf-intarea-gue-09, 3: version 0 with neither flags nor options, as Linux sends it, and IP
+ * or GRE. (Version 1 is an IP packet alone, as which too many datagrams would pass.) */
+static enum decode_result decode_gue(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, 4);
+
+    (void)packet;
+    if (!header || header[0] != 0 || cursor_load_u16(header + 2) != 0)
+        return DECODE_CORRUPT;
+    switch (header[1]) {
+    case 4:  /* IPv4 */
+    case 41: /* IPv6 */
+        return layers_follow(frame, layers_ip);
+    case 47:
+        return layers_follow(frame, tunnels_gre);
+    default:
+        return DECODE_CORRUPT;
+    }
+}
+
 /* 3GPP TS 29.281, 5.2.1: the last byte of each extension header says what the next one is. */
 static void skip_gtp_extensions(struct cursor *cursor, uint8_t next)
 {
@@ -558,31 +635,71 @@ static enum decode_result decode_ayiya(struct frame *frame, struct packet *packe
     return frame->cursor.failed ? DECODE_CORRUPT : follow_ipv6(frame);
 }
 
-/* Between access points and their controller: RFC 5415, 4.3. Frames of 802.11 have the bytes of
- * their control in either order. Fragments are not put together. */
+/* Between access points and their controller: RFC 5415, 4.3. */
+enum {
+    CAPWAP_BINDING = 0x3e00,
+    CAPWAP_BINDING_80211 = 0x0200,
+    CAPWAP_NATIVE = 0x0100, /* frames of the binding, else of Ethernet */
+    CAPWAP_FRAGMENT = 0x0080,
+    CAPWAP_LAST = 0x0040,
+    CAPWAP_KEEP_ALIVE = 0x0008,
+    CAPWAP_RESERVED = 0x0007
+};
+
+/* Frames of 802.11 have the bytes of their control in either order. */
+enum decode_result tunnels_capwap_payload(struct frame *frame, struct packet *packet)
+{
+    (void)packet;
+    if (cursor_left(&frame->cursor) == 0)
+        return DECODE_CORRUPT;
+    if (!frame->protocol)
+        return layers_follow(frame, layers_ethernet);
+    return layers_follow(frame,
+                         (*frame->cursor.at & 0x0f) == 0x08 ? links_80211 : links_swapped_80211);
+}
+
+/* A piece of a packet that was too long for the path (3.4). No header of IP confirms the guess,
+ * unless in the first; but less than one random datagram in a million begins like that. */
+static enum decode_result decode_capwap_piece(struct frame *frame, const uint8_t *header,
+                                              struct packet *packet)
+{
+    uint16_t bits = cursor_load_u16(header + 2);
+    uint16_t place = cursor_load_u16(header + 6);
+
+    if ((bits & CAPWAP_BINDING) != CAPWAP_BINDING_80211 || bits & CAPWAP_RESERVED ||
+        place & CAPWAP_RESERVED)
+        return DECODE_CORRUPT;
+    packet->protocol = frame->protocol;
+    packet->fragment = (struct fragment){.identification = cursor_load_u16(header + 4),
+                                         .offset = place,
+                                         .more = !(bits & CAPWAP_LAST),
+                                         .capwap = true};
+    layers_set_payload(frame, packet);
+    frame->trust = TRUST_CONFIRMED;
+    return DECODE_FRAGMENT;
+}
+
 static enum decode_result decode_capwap(struct frame *frame, struct packet *packet)
 {
-    enum { NATIVE = 0x100, FRAGMENT = 0x80, KEEP_ALIVE = 0x08, WLAN = 1 };
     const uint8_t *header = cursor_bytes(&frame->cursor, 8);
     uint32_t length;
     uint16_t bits;
 
-    (void)packet;
     if (!header || header[0] != 0)
         return DECODE_CORRUPT;
     length = (header[1] >> 3) * 4U;
     bits = cursor_load_u16(header + 2);
-    if (length < 8 || bits & (FRAGMENT | KEEP_ALIVE))
+    if (length < 8 || bits & CAPWAP_KEEP_ALIVE ||
+        (bits & CAPWAP_NATIVE && (bits & CAPWAP_BINDING) != CAPWAP_BINDING_80211))
         return DECODE_CORRUPT;
     cursor_skip(&frame->cursor, length - 8);
-    if (frame->cursor.failed || cursor_left(&frame->cursor) == 0)
+    if (frame->cursor.failed)
         return DECODE_CORRUPT;
-    if (!(bits & NATIVE))
-        return layers_follow(frame, layers_ethernet);
-    if ((bits >> 9 & 31) != WLAN)
-        return DECODE_CORRUPT;
-    return layers_follow(frame,
-                         (*frame->cursor.at & 0x0f) == 0x08 ? links_80211 : links_swapped_80211);
+    frame->protocol = (bits & CAPWAP_NATIVE) != 0;
+    /* A piece that is all of the packet is none. */
+    if (bits & CAPWAP_FRAGMENT && !(bits & CAPWAP_LAST && cursor_load_u16(header + 6) == 0))
+        return decode_capwap_piece(frame, header, packet);
+    return tunnels_capwap_payload(frame, packet);
 }
 
 /* How some routers send what they were told to mirror (TaZmen Sniffer Protocol): version, type (a
@@ -623,8 +740,10 @@ static layer *step_for_port(uint16_t port)
         return decode_vxlan_gpe;
     case 5072:
         return decode_ayiya;
-    case 5247:
+    case TUNNELS_CAPWAP:
         return decode_capwap;
+    case 6080:
+        return decode_gue;
     case 6081:
         return decode_geneve;
     case 6635: /* RFC 7510 */

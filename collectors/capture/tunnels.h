@@ -14,6 +14,9 @@ layer tunnels_i_tag;    /* IEEE 802.1ah, provider backbone bridges */
 layer tunnels_cmd;      /* Cisco MetaData, TrustSec */
 layer tunnels_macsec;   /* IEEE 802.1AE, where it protects and does not encrypt */
 layer tunnels_hsr;      /* IEC 62439-3 */
+layer tunnels_trill;    /* RFC 6325 */
+layer tunnels_fgl;      /* RFC 7172, fine-grained labels in TRILL */
+layer tunnels_batman;   /* B.A.T.M.A.N. advanced, to one host */
 layer tunnels_nsh;      /* RFC 8300 */
 layer tunnels_llc;      /* IEEE 802.2, SNAP */
 layer tunnels_mpls;     /* RFC 3032; under it IP or a pseudowire (RFC 4448) */
@@ -24,13 +27,17 @@ layer tunnels_ppp;      /* RFC 1661, with address and control or without */
 layer tunnels_gre;     /* RFC 2784, 2890; PPTP (RFC 2637), ERSPAN, WCCP, EoIP, Aruba */
 layer tunnels_etherip; /* RFC 3378 */
 
-#define TUNNELS_TZSP 37008
+#define TUNNELS_CAPWAP 5247
+#define TUNNELS_TZSP   37008
 
 /* Whether a tunnel is worth looking for: most ports are outside this range. */
 static inline bool tunnels_may_be_on(uint16_t port)
 {
     return (port >= 1701 && port <= 8472) || port == TUNNELS_TZSP;
 }
+
+/* What CAPWAP carries: frames of 802.11 if `frame->protocol`, else of Ethernet. */
+layer tunnels_capwap_payload;
 
 /* The step for the tunnel that a UDP port announces, or NULL. Such a step returns DECODE_CORRUPT
  * when its header is not that of the tunnel. */

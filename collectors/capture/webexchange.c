@@ -17,6 +17,8 @@
 
 /* Datagrams are counted in units of 8 bytes, and full where they are close to the largest. */
 enum { DATAGRAM_UNIT_BYTES = 8, DATAGRAM_SLACK_UNITS = 4 };
+/* So are the client's records, in larger units; one that is as full has more of a file after it. */
+enum { RECORD_UNIT_BYTES = 64, FULL_RECORD_UNITS = 16000 / RECORD_UNIT_BYTES };
 /* As many writes may be replies as there were calls; of a page or a file, any number. */
 enum { ANY_REPLIES = UINT8_MAX };
 enum { MAX_WRITE_US = (1 << 21) - 1 };
@@ -121,6 +123,12 @@ static void vote(struct webexchange *tracker, uint32_t size)
     }
 }
 
+/* At most; of a long write, only the last part is known. */
+static uint32_t write_bytes(const struct webexchange *tracker)
+{
+    return tracker->write_is_long ? UINT16_MAX : tracker->write_bytes;
+}
+
 static int64_t write_first_ns(const struct webexchange *tracker)
 {
     return tracker->last_ns - tracker->write_us * US_NS;
@@ -215,7 +223,7 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
         tracker->beside_steps = 1;
         tracker->beside_is_end = is_end_report(tracker, estimator) ? 1 : 0;
     } else if (tracker->beside_steps > 0 &&
-               (double)tracker->write_bytes >= estimator->overlap_step_bytes_min) {
+               (double)write_bytes(tracker) >= estimator->overlap_step_bytes_min) {
         tracker->beside_steps = (tracker->beside_steps + 1) & 3;
     }
     if (tracker->beside_steps < BESIDE_STEPS)
@@ -361,8 +369,8 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     if (has_rested && !of_events)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)
-        vote(tracker, (uint32_t)tracker->write_bytes / tracker->write_records);
-    add_answer_bytes(tracker, tracker->write_bytes);
+        vote(tracker, write_bytes(tracker) / tracker->write_records);
+    add_answer_bytes(tracker, write_bytes(tracker));
     add_records(tracker, tracker->write_records);
     tracker->steps = add_small(tracker->steps, 1);
     if (of_events) {
@@ -405,6 +413,15 @@ static void pass_large(struct webexchange *tracker)
     tracker->groups = 0;
 }
 
+/* Whether the write, of no events, is too large for a step. Where nothing else can be meant, an
+ * answer may grow: each message of some repeats all of its text. */
+static bool is_too_large(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    if (estimator->one_at_a_time && is_answer(tracker, estimator))
+        return false;
+    return tracker->write_is_cut || is_large(tracker, estimator);
+}
+
 /* The write is over: it was a step, or none. */
 static bool close_write(struct webexchange *tracker, const struct estimator *estimator,
                         struct exchange_shape *finished)
@@ -415,7 +432,7 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
     if (!tracker->write_is_open)
         return false;
     tracker->write_is_open = 0;
-    if (!of_events && (tracker->write_is_cut || is_large(tracker, estimator))) {
+    if (!of_events && is_too_large(tracker, estimator)) {
         pass_large(tracker);
         return false;
     }
@@ -440,12 +457,22 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
  * too, but only those of a page or a file are as large as the path takes. */
 static bool is_full(struct webexchange *tracker, uint32_t size)
 {
-    uint32_t units = size / DATAGRAM_UNIT_BYTES;
+    uint32_t units = at_most(size / DATAGRAM_UNIT_BYTES, UINT8_MAX);
 
-    units = units < UINT8_MAX ? units : UINT8_MAX;
-    if (units > tracker->datagram_units)
-        tracker->datagram_units = (uint8_t)units;
-    return size >= FULL_DATAGRAM_BYTES && units + DATAGRAM_SLACK_UNITS >= tracker->datagram_units;
+    if (units > tracker->largest_units)
+        tracker->largest_units = (uint8_t)units;
+    return size >= FULL_DATAGRAM_BYTES && units + DATAGRAM_SLACK_UNITS >= tracker->largest_units;
+}
+
+/* Whether a datagram of SIZE bytes shows by itself that more must follow. One that comes after a
+ * pause may be an event of just that size: parts of a file come back to back. */
+static bool is_cut(struct webexchange *tracker, const struct estimator *estimator, int64_t gap_ns,
+                   uint32_t size)
+{
+    bool is_apart =
+        estimator->full_datagram_pause_s > 0 && gap_ns >= to_ns(estimator->full_datagram_pause_s);
+
+    return tracker->is_quic && is_full(tracker, size) && !is_apart;
 }
 
 /* Whether a write that begins now is the reply to a call. While pages report in one tab, text goes
@@ -529,7 +556,7 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     if (tracker->write_records == 0 || (double)gap_ns >= estimator->event_gap_s * 1e9)
         tracker->write_records =
             (uint8_t)(tracker->write_records + (tracker->write_records < UINT8_MAX));
-    tracker->write_is_cut = tracker->is_quic && is_full(tracker, size);
+    tracker->write_is_cut = is_cut(tracker, estimator, gap_ns, size);
     if ((double)size > estimator->end_record_max)
         tracker->write_is_big = 1;
     if (is_of_begin(estimator, size))
@@ -582,6 +609,16 @@ static void expect_reply(struct webexchange *tracker, const struct estimator *es
         tracker->replies++;
 }
 
+static void note_largest(struct webexchange *tracker, const struct estimator *estimator,
+                         bool goes_on, uint32_t size)
+{
+    uint32_t units = at_most(size / RECORD_UNIT_BYTES, UINT8_MAX);
+    bool begins = !goes_on && (double)size >= estimator->request_bytes_min;
+
+    if (!tracker->is_quic && (begins || units > tracker->largest_units))
+        tracker->largest_units = (uint8_t)units;
+}
+
 /* Adds to the burst, or begins the next one; what is too small for a request begins none in place
  * of one that was not. */
 static void add_to_burst(struct webexchange *tracker, const struct estimator *estimator,
@@ -591,6 +628,7 @@ static void add_to_burst(struct webexchange *tracker, const struct estimator *es
 
     if (!goes_on && has_request(tracker, estimator) && (double)size < estimator->request_bytes_min)
         return;
+    note_largest(tracker, estimator, goes_on, size);
     if (!goes_on)
         tracker->in_file = 0;
     tracker->burst_bytes = goes_on ? add(tracker->burst_bytes, size) : size;
@@ -601,10 +639,23 @@ static void add_to_burst(struct webexchange *tracker, const struct estimator *es
         tracker->files = (tracker->files + 1) & MAX_FILES;
 }
 
+/* Of a connection over which one thing is asked at a time, what is said next ends the answer: so
+ * the replies to several calls do not add up to one. */
+static bool end_by_call(struct webexchange *tracker, const struct estimator *estimator,
+                        struct exchange_shape *finished)
+{
+    struct exchange_shape none;
+    bool ended = close_write(tracker, estimator, finished);
+
+    if (!estimator->one_at_a_time || !tracker->answering)
+        return ended;
+    return end_answer(tracker, estimator, ended ? &none : finished) || ended;
+}
+
 static bool client_record(struct webexchange *tracker, const struct estimator *estimator,
                           int64_t now_ns, uint32_t size, struct exchange_shape *finished)
 {
-    bool ended = close_write(tracker, estimator, finished);
+    bool ended = end_by_call(tracker, estimator, finished);
 
     add_to_group(tracker, estimator, now_ns - tracker->call_ns, size);
     expect_reply(tracker, estimator, now_ns - tracker->call_ns, size);
@@ -613,16 +664,34 @@ static bool client_record(struct webexchange *tracker, const struct estimator *e
     return ended;
 }
 
+/* Whether the client asked last as over a WebSocket that may be compressed: in one large record,
+ * where pages make many calls, and files fill theirs. */
+static bool may_be_packed(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return estimator->packed_record_min > 0 && !tracker->is_quic &&
+           tracker->largest_units * RECORD_UNIT_BYTES >= estimator->packed_request_record_min &&
+           tracker->largest_units < FULL_RECORD_UNITS;
+}
+
+/* What a record has, at least, that is no acknowledgement: LEAST, but of compressed messages. */
+static double record_min(const struct webexchange *tracker, const struct estimator *estimator,
+                         double least)
+{
+    return may_be_packed(tracker, estimator) && estimator->packed_record_min < least
+               ? estimator->packed_record_min
+               : least;
+}
+
 bool webexchange_record(struct webexchange *tracker, const struct estimator *estimator,
                         int64_t now_ns, bool from_client, uint32_t size,
                         struct exchange_shape *finished)
 {
     if (from_client)
-        return size >= estimator->request_record_min &&
+        return size >= record_min(tracker, estimator, estimator->request_record_min) &&
                client_record(tracker, estimator, now_ns, size, finished);
     if (size == END_BYTES)
         note_end(tracker, estimator, now_ns);
-    return size >= estimator->answer_record_min &&
+    return size >= record_min(tracker, estimator, estimator->answer_record_min) &&
            server_record(tracker, estimator, now_ns, size, finished);
 }
 
@@ -631,8 +700,8 @@ static bool is_beyond_write(const struct webexchange *tracker, const struct esti
                             int64_t now_ns, bool from_client, uint32_t size)
 {
     if (from_client)
-        return size >= estimator->request_record_min;
-    return size >= estimator->answer_record_min &&
+        return size >= record_min(tracker, estimator, estimator->request_record_min);
+    return size >= record_min(tracker, estimator, estimator->answer_record_min) &&
            (now_ns - tracker->last_ns >= PAUSE_NS || overflows(tracker, size));
 }
 
@@ -652,6 +721,7 @@ bool webexchange_ends_bulk(const struct webexchange *tracker, const struct estim
                            struct webexchange_bulk *bulk)
 {
     if (!tracker->write_is_open || !is_large(tracker, estimator) ||
+        !is_too_large(tracker, estimator) ||
         !is_beyond_write(tracker, estimator, now_ns, from_client, size) ||
         is_of_events(tracker, estimator))
         return false;

@@ -24,12 +24,13 @@ struct webexchange {
     int64_t last_ns; /* of the server's last record */
     int64_t call_ns; /* of the client's, or the end of a write that was no step but large */
     int64_t answer_first_ns;
-    uint32_t write_us : 21;      /* how long the server's last write took */
-    uint32_t write_goes_on : 1;  /* from one of many events, which counts by itself */
-    uint32_t burst_is_page : 1;  /* what the client said last had a reply that was large */
-    uint32_t datagram_units : 8; /* QUIC: the server's largest datagram */
-    uint32_t asked : 1;          /* since an answer last began: its request, or a report */
-    uint32_t burst_bytes;        /* of the client, since the server last went on by itself */
+    uint32_t write_us : 21;     /* how long the server's last write took */
+    uint32_t write_goes_on : 1; /* from one of many events, which counts by itself */
+    uint32_t burst_is_page : 1; /* what the client said last had a reply that was large */
+    uint32_t largest_units : 8; /* QUIC: of the server's datagrams; TCP: of the records of what the
+                                 * client said last that was no sign of life */
+    uint32_t asked : 1;         /* since an answer last began: its request, or a report */
+    uint32_t burst_bytes;       /* of the client, since the server last went on by itself */
     uint32_t request_bytes;
     uint32_t answer_bytes : 31;
     uint32_t write_is_long : 1; /* so that write_bytes are its last */

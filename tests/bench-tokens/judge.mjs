@@ -2,6 +2,7 @@
  * DIRECTORY/truth.jsonl, as a table in Markdown, one row a service (and interface) and transport, and one of all transports
  * ("all"; with those of several prompts at once, but for those in one instant). With --require,
  * the exit status is 1 when recall or the bias of the sum of all rows of per-token services is plainly broken. With
+ * --scatter, bands are as wide as single answers scatter, which those of a calibration are not by themselves. With
  * --kind=whole, only of answers that were sent whole (or --kind=stream), where they were not answered with others, and of all of them.
  *
  * A found exchange is matched to a true one of the same service, client and port whose answer it began in: first to the one
@@ -11,10 +12,11 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
 import { isJudged, isText, judgeMedia, unitsOf } from './judge-media.mjs';
-import { judge, percent, scaled, sum, table } from './lib-judge.mjs';
+import { bandOf, judge, percent, scaled, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
 const require = process.argv.includes('--require');
+const scatter = process.argv.includes('--scatter');
 const kind = process.argv.find((word) => word.startsWith('--kind='))?.slice('--kind='.length);
 const isShown = (truth) => isText(truth) && (!kind || (truth.kind === kind && !truth.at_once));
 const [program, configuration, ...directories] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
@@ -31,7 +33,7 @@ function foundIn(directory) {
         { encoding: 'utf8', maxBuffer: 1 << 28 });
     return table(text).map((row) => ({
         time: Number(row.time), requests: Math.round(central(row.requests)), service: row.service.replace(/\/.*/, ''), transport: row.transport, client: row.client,
-        port: Number(row.client_port), out: band(row.tokens_out), in: band(row.tokens_in), units: unitsOf(row.units),
+        port: Number(row.client_port), out: bandOf(row, scatter), in: band(row.tokens_in), units: unitsOf(row.units),
     }));
 }
 

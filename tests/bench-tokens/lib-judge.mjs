@@ -10,6 +10,17 @@ export function table(text) {
     });
 }
 
+const P95 = 1.645; // of a normal distribution: nine of ten lie between
+
+/* Low, central and high of the tokens of a row. With SCATTER, the band is to hold a single answer: what its sum is known to, and
+ * by how much single ones lie beside, together. */
+export function bandOf(row, scatter) {
+    const [low, central, high] = row.tokens_out.split('/').map(Number);
+    const random = scatter && central > 0 ? P95 * (Number(row.scatter) || 0) / central : 0;
+    const widen = (ratio) => Math.exp(Math.hypot(Math.log(ratio), random));
+    return random > 0 ? [low > 0 ? central / widen(central / low) : 0, central, central * widen(high / central)] : [low, central, high];
+}
+
 const median = (values) => {
     const sorted = [...values].sort((a, b) => a - b);
     const half = sorted.length >> 1;

@@ -8,14 +8,15 @@
  * matched to as many, of those that were asked until the next one was found, and judged by their sum. Beyond what
  * judge.mjs does, a refused prompt that is found is neither right nor wrong; and the bias is of all that was counted,
  * also where there was no exchange: what a month's sum would say. "Stated" is the number found, give or take
- * count_error.
+ * count_error. --scatter as there.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { judge as judgePairs, percent, scaled, sum, table } from './lib-judge.mjs';
+import { bandOf, judge as judgePairs, percent, scaled, sum, table } from './lib-judge.mjs';
 import { readTruth } from './lib-truth.mjs';
 
-const [program, configuration, ...directories] = process.argv.slice(2);
+const scatter = process.argv.includes('--scatter');
+const [program, configuration, ...directories] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const SLACK_S = 0.3;  // of a busy machine
 const BEFORE_S = 2.0; // the calls before a prompt
 
@@ -29,7 +30,7 @@ function foundIn(capture) {
         { encoding: 'utf8', maxBuffer: 1 << 28 });
     return table(text).map((row) => ({
         time: Number(row.time), service: row.service.replace(/\/.*/, ''), transport: row.transport === 'quic' ? 'h3' : 'h2',
-        name: row.name, port: Number(row.client_port), requests: Math.round(central(row.requests)), out: band(row.tokens_out), in: band(row.tokens_in),
+        name: row.name, port: Number(row.client_port), requests: Math.round(central(row.requests)), out: bandOf(row, scatter), in: band(row.tokens_in),
         images: unitsOf(row, 'images'), uploads: unitsOf(row, 'uploads'),
     }));
 }

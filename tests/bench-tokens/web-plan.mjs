@@ -6,7 +6,7 @@ import { Chance, TEXTS } from './lib-text.mjs';
 const ABORT_MS = [1500, 5000];
 /* Tokens per second, as web-streams.mjs sends them: to know when a tab has had its time. */
 const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 65, 'copilot-web': 64, 'mistral-web': 50, 'deepseek-web': 33,
-    'perplexity-web': 70, 'grok-web': 48 };
+    'perplexity-web': 70, 'grok-web': 48, 'copilot-m365': 60 };
 const IMAGING_S = 12;
 /* Browsers need a second of a processor for each tab: together, pages would take 20 s to load, not 1 or 2. */
 const STARTS_MS = 24000;
@@ -76,15 +76,20 @@ function tab(chance, app, seconds, more) {
 
 const idle = (chance, app, seconds, more) => ({ app, seed: chance.below(2 ** 31), steps: [{ do: 'load' }, { do: 'wait', ms: seconds * 1000 }], ...more });
 
-/* Tabs of PEOPLE persons, the first of which has two, and of one that only leaves the page open. */
+/* What speaks on a WebSocket, does so over TCP: over HTTP/3 nothing is asked, only what else such pages do. */
+const asksNothing = (app, transport) => app === 'copilot-m365' && transport === 'h3';
+
+/* Tabs of PEOPLE persons, the first of which has two, and of one that only leaves the page open. Every other one is packed: its
+ * WebSocket is compressed, where both ends would do so (Grok). */
 export function people(seed, app, transport, count, seconds) {
     const chance = new Chance(`${seed} ${app} ${transport}`);
     const more = { ...(transport === 'h3' ? { light: app === 'gemini-web' } : { sockets: true }) };
+    const tabs = [];
     const make = (number, plan) => {
         const person = `${app} ${transport} ${number}`;
-        return { person, start: chance.between(0, STARTS_MS), plan: { ...plan, person } };
+        return { person, start: chance.between(0, STARTS_MS), plan: { ...plan, person, packed: tabs.length % 2 === 1 } };
     };
-    const tabs = [];
+    if (asksNothing(app, transport)) return Array.from({ length: count }, (_, person) => make(person, idle(chance, app, seconds, more)));
     for (let person = 0; person < count; person++)
         for (let number = person === 0 ? 2 : 1; number > 0; number--) tabs.push(make(person, tab(chance, app, seconds, more)));
     tabs.push(make('idle', idle(chance, app, seconds, more)));

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { answer, Chance, countTokens, statistics } from './lib-text.mjs';
 import { now, TruthLog } from './lib-truth.mjs';
-import { chatgpt, claude, copilot, deepseek, gemini, grok, grokFrame, imaging, lechat, perplexity, speech } from './web-streams.mjs';
+import { chatgpt, claude, copilot, deepseek, gemini, grok, grokFrame, imaging, lechat, m365, m365Frame, perplexity, speech } from './web-streams.mjs';
 import { accept } from './web-socket.mjs';
 
 const [certificates, truth, ...addresses] = process.argv.slice(2);
@@ -33,6 +33,8 @@ const HOSTS = {
     'chat.deepseek.com': { service: 'deepseek-web', prompt: '/api/v0/chat/completion', stream: deepseek, tokenizer: 'deepseek' },
     'www.perplexity.ai': { service: 'perplexity-web', prompt: '/rest/sse/perplexity_ask', stream: perplexity, tokenizer: 'o200k' },
     'grok.com': { service: 'grok-web', tokenizer: 'o200k' },
+    'm365.cloud.microsoft': { service: 'copilot-m365' },
+    'substrate.svc.cloud.microsoft': { service: 'copilot-m365', tokenizer: 'o200k' },
 };
 
 const contexts = new Map(Object.entries(HOSTS).filter(([name, { certificate = name }]) => existsSync(`${certificates}/${certificate}.pem`)).map(([name, { certificate = name }]) => [name, createSecureContext({
@@ -129,13 +131,17 @@ function noise(bytes) {
     return Buffer.concat(parts);
 }
 
-/* Pages, assets, telemetry, polls: ?bytes=N asks for so many, ?wait= keeps the caller so long. */
+/* Pages, assets, telemetry, polls: ?bytes=N asks for so many, ?wait= keeps the caller so long, ?parts= has it said in so many. */
 async function furnish(request, response, query) {
     const chance = new Chance(request.url);
     const bytes = Number(query.get('bytes') ?? 0);
     if (query.has('wait')) await sleep(Number(query.get('wait')));
     const caching = query.has('asset') ? 'public, max-age=31536000, immutable' : 'no-store';
     response.writeHead(bytes ? 200 : 204, { ...furniture(chance, 'application/octet-stream'), 'cache-control': caching });
+    for (let left = Number(query.get('parts') ?? 1) - 1; left > 0; left--) {
+        response.write(noise(400));
+        await sleep(chance.between(50, 400));
+    }
     response.end(noise(bytes));
 }
 
@@ -249,12 +255,50 @@ function gateway(place, socket) {
     };
 }
 
-const SOCKETS = { 'copilot.microsoft.com': converse, 'grok.com': gateway };
+/* substrate.svc.cloud.microsoft: SignalR, messages that end with a separator; one prompt a socket. */
+const SEPARATOR = '\x1e';
+function chathub(place, socket) {
+    const host = HOSTS[place.sni];
+    let spoke = now();
+    const say = (message) => {
+        spoke = now();
+        socket.send(JSON.stringify(message) + SEPARATOR);
+    };
+    const ping = setInterval(() => {
+        if (!socket.open()) clearInterval(ping);
+        else if (now() - spoke > 15) say({ type: 6 });
+    }, 1000);
+    const chat = async ({ message, bench }) => {
+        const chance = new Chance(`${bench.seed}`);
+        const work = exchange(place, { tokens_in: promptTokens(host, message.text, bench) });
+        const update = m365Frame(chance);
+        if (bench.fail > 0) {
+            await sleep(chance.between(80, 600));
+            Object.assign(work.entry, { event: 'other', status: bench.fail });
+            say(update({ throttling: { maxNumUserMessagesInConversation: 600, numUserMessagesInConversation: 1 } }));
+            say({ type: 2, invocationId: '0', item: { result: { value: 'Throttled', message: chance.letters(120), serviceVersion: chance.letters(20) } } });
+            say({ type: 3, invocationId: '0' });
+            return work.end();
+        }
+        await play(m365(chance, pieces(chance, host, bench), update, message.text), work, say, () => !socket.open());
+        if (socket.open()) say({ type: 3, invocationId: '0' });
+    };
+    return async (text) => {
+        for (const message of text.split(SEPARATOR).filter(Boolean).map((part) => JSON.parse(part))) {
+            if (message.protocol) say({});
+            if (message.target === 'chat') await chat(message.arguments[0]);
+        }
+    };
+}
+
+const SOCKETS = { 'substrate.svc.cloud.microsoft': chathub, 'copilot.microsoft.com': converse, 'grok.com': gateway };
 function upgrade(request, tls, head) {
-    const place = { ...origin(request), transport: 'ws' };
-    log.write({ event: 'connection', opened: now(), service: HOSTS[place.sni].service, ...place });
+    const opened = now();
     let receive = () => {};
-    const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {} });
+    const packed = new URL(request.url, 'https://bench').searchParams.has('packed');
+    const socket = accept(request, tls, head, { receive: (text) => receive(text), closed: () => {}, packed });
+    const place = { ...origin(request), transport: socket.packed ? 'ws, packed' : 'ws' };
+    log.write({ event: 'connection', opened, service: HOSTS[place.sni].service, ...place });
     if (place.sni in SOCKETS) receive = SOCKETS[place.sni](place, socket);
     else murmur(socket);
 }

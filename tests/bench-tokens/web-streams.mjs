@@ -233,6 +233,60 @@ export async function* grok(chance, pieces, frame) {
     yield { wait: chance.between(50, 300), data: frame('response.persisted', { response: { id } }), tokens: 0 };
 }
 
+/* Microsoft 365 Copilot: messages of SignalR on a WebSocket, of each answer all that was written so far (63 in 100) and what is new
+ * (37), each in a message of its own, as in a public analysis of 12 recorded answers (2026-08; only sizes, kinds and times were taken): 3 to
+ * 7 letters a message in two of them, 9 in a third. Other messages go before and after. */
+const SNAPSHOTS = 0.63;
+export function m365Frame(chance) {
+    return (fields) => ({ type: 1, target: 'update', arguments: [{ ...fields, nonce: `${chance.letters(22)}==` }] });
+}
+export async function* m365(chance, pieces, update, question) {
+    const request = chance.uuid();
+    const id = chance.uuid();
+    const clock = () => new Date().toISOString();
+    const progress = (kind, text, more = {}) => update({ requestId: request, messages: [{ text, isExpanded: false, isPersisted: true, addToChainOfThought: false, contentType: kind,
+        author: 'bot', messageType: 'Progress', createdAt: clock(), timestamp: clock(), messageId: chance.uuid(), offense: 'Unknown', contentOrigin: kind, ...more }] });
+    const sources = {};
+    const cite = () => {
+        const start = chance.below(TEXTS.en.length - 300);
+        const content = JSON.stringify({ metadata: { type: 'Web', referenceType: 0, referenceId: 'turn2search2', suppressCitation: false }, label: '1', Title: chance.letters(50), snippet: TEXTS.en.slice(start, start + 260) });
+        sources[`${Object.keys(sources).length}-${chance.hex(6)}`] = { targetLink: `https://${chance.letters(45)}`, displayData: { type: 'text/json', renderType: 'CITATION', content } };
+    };
+    const message = (text, more = {}) => ({ text, author: 'bot', responseIdentifier: 'Default', createdAt: clock(), timestamp: clock(), messageId: id, requestId: request, offense: 'Unknown',
+        adaptiveCards: [{ type: 'AdaptiveCard', version: '1.0', body: [{ type: 'TextBlock', text, wrap: true }] }], sourceAttributions: [], contentOrigin: 'DeepLeo', references: sources, ...more });
+    const snapshot = (text, more = {}, own = {}) => update({ messages: [message(text, own)], requestId: request, ...more });
+    yield { wait: chance.between(160, 600), data: progress('EarlyProgress', 'En cours de traitement'), tokens: 0 };
+    yield { wait: 50, data: update({ throttling: { maxNumUserMessagesInConversation: 600, numUserMessagesInConversation: 3, numLongDocSummaryUserMessagesInConversation: 0 } }), tokens: 0 };
+    if (pieces.length > 0 && chance.unit() < 0.25) {
+        for (let words = chance.between(1, 3); words > 0; words--) yield { wait: chance.between(300, 1500), data: progress('SearchResults', 'Recherche', { searchQueries: [chance.letters(60)] }), tokens: 0 };
+        yield { wait: chance.between(1500, 8500), data: progress('EarlyProgress', 'Mise en forme'), tokens: 0 };
+        for (let left = chance.between(2, 7); left > 0; left--) cite();
+    }
+    let text = '';
+    for (let i = 0; i < pieces.length;) {
+        const some = pieces.slice(i, i + chance.between(1, 5));
+        text += some.join('');
+        const spoken = chance.unit() < 0.52 ? { spokenText: text.slice(0, 400) } : {};
+        const wait = i === 0 ? chance.between(400, 2500) : around(chance, 4, 96);
+        const cursor = { cursor: { j: `$['${id}'].adaptiveCards[0].body[0].text`, p: -1 } };
+        yield { wait, data: i === 0 || chance.unit() < SNAPSHOTS ? snapshot(text, i === 0 ? cursor : {}, spoken) : update({ writeAtCursor: some.join(''), references: {}, streamingMode: 'Delta' }), tokens: some.length };
+        i += some.length;
+    }
+    if (pieces.length === 0) yield { wait: 300, data: update({ requestId: request, messages: [{ author: 'bot', messageType: 'Disengaged', hiddenText: 'disengaged', offense: 'None', messageId: chance.uuid(), createdAt: clock() }] }), tokens: 0 };
+    const scores = { scores: [{ component: 'BotOffense', score: 4.7e-13 }, { component: 'dea_violation', score: 5.6e-9 }] };
+    const suggested = () => ({ text: chance.letters(40), commandText: chance.letters(40), hiddenText: 'DynamicTurnN', suggestionCategory: 'DynamicTurnN', author: 'user', messageType: 'Suggestion', offense: 'Unknown', contentOrigin: 'SuggestionsProviderService', messageId: chance.uuid() });
+    if (pieces.length > 0) {
+        yield { wait: chance.between(20, 160), data: snapshot(text, { isLastUpdate: true }, scores), tokens: 0 };
+        yield { wait: 1, data: update({ patches: [{ op: 'replace', path: `/${id}/spokenText`, value: '' }] }), tokens: 0 };
+        yield { wait: chance.between(900, 1400), data: snapshot(text, {}, { suggestedResponses: [1, 2, 3].map(suggested) }), tokens: 0 };
+        yield { wait: 8, data: update({ requestId: request, messages: [{ text: '', author: 'bot', messageType: 'ReferencesListComplete', messageId: chance.uuid(), createdAt: clock(), timestamp: clock(), offense: 'Unknown' }] }), tokens: 0 };
+    }
+    const metering = Object.fromEntries(Array.from({ length: 20 }, () => [chance.letters(16), { remainingAllowance: chance.below(100) }]));
+    yield { wait: chance.between(400, 800), data: { type: 2, invocationId: '0', item: { conversationId: chance.uuid(), requestId: request, conversationTransferToken: chance.letters(180), defaultChatName: question.slice(0, 60), firstNewMessageIndex: 1,
+        messages: [{ text: question, author: 'user', inputMethod: 'Keyboard', messageId: chance.uuid(), entityAnnotationTypes: ['People', 'File', 'Event', 'Email', 'TeamsMessage'] }, message(text, scores)],
+        result: { value: 'Success', message: text, serviceVersion: chance.letters(20) }, telemetry: { startTime: clock() }, throttling: { maxNumUserMessagesInConversation: 600, metering }, turnState: 'Completed' } }, tokens: 0 };
+}
+
 /* While an image is made: a few words of progress. */
 export async function* imaging(chance, service) {
     yield* { 'chatgpt-web': chatgpt, 'gemini-web': gemini, 'copilot-web': copilot }[service](chance, []);

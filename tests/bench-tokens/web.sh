@@ -1,12 +1,13 @@
 #!/bin/sh
-# web.sh DIRECTORY [usual|more|others]: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
-# WebSocket and HTTP/3: ChatGPT, claude.ai, Gemini and Copilot; Le Chat and DeepSeek; or Perplexity and Grok. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
+# web.sh DIRECTORY [usual|more|others|office]: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
+# WebSocket and HTTP/3: ChatGPT, claude.ai, Gemini and Copilot; Le Chat and DeepSeek; Perplexity and Grok; or Microsoft 365 Copilot,
+# over HTTP/3 only what else its host carries. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
 # BENCH_SEED, BENCH_WEB_SECONDS and BENCH_WEB_PEOPLE (per application and transport) make the scenario.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 applications=${2:-usual}
-case $#$applications in 1usual | 2usual | 2more | 2others) ;; *)
-    echo "usage: web.sh DIRECTORY [usual|more|others]" >&2
+case $#$applications in 1usual | 2usual | 2more | 2others | 2office) ;; *)
+    echo "usage: web.sh DIRECTORY [usual|more|others|office]" >&2
     exit 2
     ;;
 esac
@@ -36,6 +37,12 @@ elif [ "$applications" = more ]; then
     addresses="203.0.113.214 203.0.113.215"
     quic="chat.mistral.ai=203.0.113.224 chat.deepseek.com=203.0.113.225"
     places="h2:mistral-web=203.0.113.214 h2:deepseek-web=203.0.113.215 h3:mistral-web=203.0.113.224 h3:deepseek-web=203.0.113.225"
+elif [ "$applications" = office ]; then
+    names="m365.cloud.microsoft substrate.svc.cloud.microsoft"
+    known=
+    addresses="203.0.113.218"
+    quic="m365.cloud.microsoft=203.0.113.228 substrate.svc.cloud.microsoft=203.0.113.228"
+    places="h2:copilot-m365=203.0.113.218 h3:copilot-m365=203.0.113.228"
 else
     names="www.perplexity.ai grok.com"
     known=

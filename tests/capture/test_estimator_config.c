@@ -138,6 +138,8 @@ static void an_estimator_of_web_applications_is_read(void **state)
                           "begin_record_bytes = [ 600, 1200 ]; begin_s = 0.5; "
                           "file_bytes_min = 5000; file_reply_bytes_min = 90; "
                           "file_pause_s = 0.1; file_wait_s = 60; "
+                          "packed_record_min = 24; packed_request_record_min = 8000; "
+                          "full_datagram_pause_s = 0.04; "
                           "event_gap_s = 0.005; overhead_records = [ 0, 3, 5 ]; }; };\n",
              NULL, diagnostics);
     const struct estimator *estimator;
@@ -158,7 +160,11 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->end_record_max == 90);
     assert_true(estimator->begin_record_min == 600 && estimator->begin_record_max == 1200);
     assert_true(estimator->begin_s == 0.5);
+    assert_true(estimator->packed_record_min == 24);
+    assert_true(estimator->packed_request_record_min == 8000);
+    assert_true(estimator->full_datagram_pause_s == 0.04);
     assert_true(estimator->event_gap_s == 0.005 && estimator->overhead_records.high == 5);
+    assert_false(estimator->one_at_a_time);
     catalogue_free(catalogue);
     diagnostics_free(diagnostics);
 }
@@ -259,6 +265,11 @@ static const struct broken broken[] = {
     {M3_WITH("\nstep_bytes_max = 4096;"), 5, "step_bytes_max is used with reply_s"},
     {M3_WITH("\nanswer_steps_min = 3;"), 5, "answer_steps_min is used with reply_s"},
     {M3_WITH("\nevent_gap_s = 0.005;"), 5, "event_gap_s is used with reply_s"},
+    {M3_WITH("\none_at_a_time = true;"), 5, "one_at_a_time is used with reply_s"},
+    {M3_WITH(PAGE "\none_at_a_time = true; overlap_bytes_min = 9; overlap_quic_bytes_min = 9;"), 5,
+     "one_at_a_time is not used with overlap_bytes_min"},
+    {M3_WITH(PAGE "\none_at_a_time = true; begin_record_bytes = [ 600, 900 ]; begin_s = 1;"), 5,
+     "one_at_a_time is not used with begin_record_bytes"},
     {M3_WITH("\noverlap_bytes_min = 9000;"), 5, "overlap_bytes_min is used with reply_s"},
     {M3_WITH("\noverlap_quic_bytes_min = 9;"), 5, "overlap_quic_bytes_min is used with reply_s"},
     {M3_WITH("\noverlap_step_bytes_min = 9;"), 5, "overlap_step_bytes_min is used with reply_s"},
@@ -297,6 +308,19 @@ static const struct broken broken[] = {
     {M3_WITH(PAGE "\nbegin_s = 0.5;"), 5, "begin_s is used with begin_record_bytes"},
     {M3_WITH(PAGE "\nbegin_record_bytes = 600;"), 5, "begin_record_bytes is used with begin_s"},
     {M3_WITH(PAGE "begin_record_bytes = 600;\nbegin_s = 61;"), 5, "begin_s is 61"},
+    {M3_WITH("\npacked_record_min = 24;"), 5, "packed_record_min is used with reply_s"},
+    {M3_WITH("\npacked_request_record_min = 8000;"), 5,
+     "packed_request_record_min is used with reply_s"},
+    {M3_WITH(PAGE "\npacked_record_min = 24;"), 5,
+     "packed_record_min is used with packed_request_record_min"},
+    {M3_WITH(PAGE "\npacked_request_record_min = 8000;"), 5,
+     "packed_request_record_min is used with packed_record_min"},
+    {M3_WITH(PAGE "packed_request_record_min = 8000;\npacked_record_min = 19;"), 5,
+     "packed_record_min is 19"},
+    {M3_WITH(PAGE "packed_record_min = 24;\npacked_request_record_min = 15001;"), 5,
+     "packed_request_record_min is 15001"},
+    {M3_WITH("\nfull_datagram_pause_s = 0.04;"), 5, "full_datagram_pause_s is used with reply_s"},
+    {M3_WITH(PAGE "\nfull_datagram_pause_s = 61;"), 5, "full_datagram_pause_s is 61"},
     {M3_WITH("image_bytes = 1e5; image_fetch_s = 10; image_fetch_share = 0.2; " PAGE
              "\nbulk_record_min = 8000;"),
      5, "bulk_record_min is not used with reply_s"},

@@ -32,7 +32,7 @@ static struct packet piece(uint32_t identification, uint32_t offset, uint32_t le
         .payload = original + offset,
         .captured_length = length,
         .payload_length = length,
-        .fragment = {identification, (uint16_t)offset, more},
+        .fragment = {identification, (uint16_t)offset, more, false},
     };
 }
 
@@ -143,10 +143,10 @@ static void packets_do_not_mix(void **state)
     struct fragments *fragments = new_pool(64);
     struct fragments_whole whole;
     struct packet first = piece(1, 0, 800, true);
-    struct packet others[6];
+    struct packet others[7];
 
     (void)state;
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 7; i++)
         others[i] = piece(1, 800, 8, false);
     others[0].source.bytes[3]++;
     others[1].destination.bytes[3]++;
@@ -155,12 +155,54 @@ static void packets_do_not_mix(void **state)
     others[4].source.family = others[4].destination.family = 6;
     others[5].source = first.destination;
     others[5].destination = first.source;
+    others[6].fragment.capwap = true;
     assert_false(fragments_add(fragments, 0, &first, &whole));
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 7; i++)
         assert_false(fragments_add(fragments, 0, &others[i], &whole));
     assert_true(add(fragments, 0, piece(1, 800, 8, false), &whole));
     assert_original(&whole, 808);
     fragments_free(fragments);
+}
+
+/* Access points behind one address have ports of their own; ports of IP fragments are not known. */
+static void packets_of_capwap_have_ports(void **state)
+{
+    (void)state;
+    for (int capwap = 0; capwap <= 1; capwap++) {
+        for (int side = 0; side <= 1; side++) {
+            struct fragments *fragments = new_pool(64);
+            struct fragments_whole whole;
+            struct packet first = piece(1, 0, 800, true);
+            struct packet second = piece(1, 800, 8, false);
+
+            first.source_port = second.source_port = 50000;
+            first.destination_port = second.destination_port = 5247;
+            first.fragment.capwap = second.fragment.capwap = capwap;
+            *(side ? &second.source_port : &second.destination_port) = 50001;
+            assert_false(fragments_add(fragments, 0, &first, &whole));
+            assert_int_equal(fragments_add(fragments, 0, &second, &whole), !capwap);
+            fragments_free(fragments);
+        }
+    }
+}
+
+/* What the first says that the packet carries counts. */
+static void the_first_piece_of_capwap_names_the_frame(void **state)
+{
+    (void)state;
+    for (int order = 0; order <= 1; order++) {
+        struct fragments *fragments = new_pool(1);
+        struct packet pieces[] = {piece(1, 0, 16, true), piece(1, 16, 5, false)};
+        struct fragments_whole whole;
+
+        pieces[0].fragment.capwap = pieces[1].fragment.capwap = true;
+        pieces[0].protocol = 1;
+        pieces[1].protocol = 0;
+        assert_false(fragments_add(fragments, 0, &pieces[order], &whole));
+        assert_true(fragments_add(fragments, 0, &pieces[!order], &whole));
+        assert_int_equal(whole.protocol, 1);
+        fragments_free(fragments);
+    }
 }
 
 /* RFC 8200, 4.5: only the first fragment's next header counts, whenever it comes. */
@@ -487,6 +529,157 @@ static void fragments_may_be_nested(void **state)
     fragments_free(fragments);
 }
 
+/* An IP packet of 1000 bytes of the original, in a frame of 802.11 or of Ethernet. */
+static void put_wireless_frame(struct bytes *frame, bool native, bool swapped)
+{
+    struct address source = address6(1);
+    struct address destination = address6(2);
+
+    frame->length = 0;
+    put_bytes(frame, original, 1000);
+    wrap_udp(frame, 51000, 443);
+    wrap_ip(frame, 17, &source, &destination);
+    if (!native) {
+        wrap_ethernet_ip(frame);
+        return;
+    }
+    wrap_80211(frame);
+    if (swapped) {
+        uint8_t type = frame->at[0];
+
+        frame->at[0] = frame->at[1];
+        frame->at[1] = type;
+    }
+}
+
+static void assert_wireless_packet(const struct packet *packet)
+{
+    assert_int_equal(packet->source.family, 6);
+    assert_int_equal(packet->source_port, 51000);
+    assert_int_equal(packet->destination_port, 443);
+    assert_int_equal(packet->payload_length, 1000);
+    assert_int_equal(packet->captured_length, 1000);
+    assert_memory_equal(packet->payload, original, 1000);
+}
+
+/* Whatever frame, cut anywhere, in any order, some pieces twice. */
+static void pieces_of_capwap_lead_to_the_payload(void **state)
+{
+    static struct bytes frame;
+    static struct bytes pieces[200];
+    uint64_t seed = 11;
+
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        struct fragments *fragments = new_pool(1);
+        bool native = round % 3 > 0;
+        uint32_t size = 8 + 8 * random_below(&seed, 120);
+        uint8_t order[200];
+        uint8_t count = 0;
+        unsigned made = 0;
+        struct packet packet;
+
+        put_wireless_frame(&frame, native, round % 3 == 2);
+        for (bool more = true; more; count++) {
+            more = put_capwap_piece(&pieces[count], &frame, native, count * size, size, 0xfffe);
+            order[count] = count;
+        }
+        for (uint8_t left = count; left > 0;) {
+            uint32_t next = random_below(&seed, left);
+            bool again = random_below(&seed, 4) == 0;
+            enum decode_result result = decode_all(fragments, &pieces[order[next]], &packet);
+
+            if (result != DECODE_FRAGMENT) {
+                assert_int_equal(result, DECODE_UDP);
+                assert_wireless_packet(&packet);
+                made++;
+            }
+            if (!again)
+                order[next] = order[--left];
+        }
+        assert_int_equal(made, 1);
+        assert_int_equal(fragments_counts(fragments)->refused, 0);
+        fragments_free(fragments);
+    }
+}
+
+/* IP cut the pieces of CAPWAP, whose packet is an IP fragment. */
+static void pieces_of_capwap_may_be_nested(void **state)
+{
+    static struct bytes whole;
+    static struct bytes fragment;
+    static struct bytes piece;
+    static struct bytes frames[64];
+    struct fragments *fragments = new_pool(64);
+    struct address source = address6(1);
+    struct address destination = address6(2);
+    uint64_t seed = 12;
+
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        unsigned identification = 16 * round;
+        unsigned made = 0;
+        size_t count = 0;
+        struct packet packet;
+
+        whole.length = 0;
+        put_bytes(&whole, original, 1000);
+        wrap_udp(&whole, 51000, 443);
+        wrap_ip(&whole, 17, &source, &destination);
+        for (unsigned i = 0; i < 3; i++) {
+            put_fragment(&fragment, &whole, 336 * i, 336, round);
+            wrap_ethernet_ip(&fragment);
+            for (unsigned j = 0; j < 3; j++) {
+                put_capwap_piece(&piece, &fragment, false, 136 * j, 136, identification + i);
+                memmove(piece.at, piece.at + 14, piece.length -= 14);
+                for (unsigned k = 0; k < 2; k++) {
+                    put_fragment(&frames[count], &piece, 80 * k, 80, identification + 4 * i + j);
+                    wrap_ethernet_ip(&frames[count++]);
+                }
+            }
+        }
+        while (count > 0) {
+            size_t next = random_below(&seed, (uint32_t)count);
+            enum decode_result result = decode_all(fragments, &frames[next], &packet);
+
+            frames[next] = frames[--count];
+            if (result == DECODE_FRAGMENT)
+                continue;
+            assert_int_equal(result, DECODE_UDP);
+            assert_wireless_packet(&packet);
+            made++;
+        }
+        assert_int_equal(made, 1);
+    }
+    fragments_free(fragments);
+}
+
+/* What is no packet of IP counts as the datagram, as where it is whole. */
+static void pieces_of_capwap_without_ip_are_a_datagram(void **state)
+{
+    static struct bytes frame;
+    static struct bytes bytes;
+    struct fragments *fragments = new_pool(1);
+    struct address outer = address4(203, 0, 113, 1);
+    struct packet packet;
+
+    (void)state;
+    frame.length = 0;
+    put_bytes(&frame, original, 100);
+    wrap_ethernet(&frame, 0x0806);
+    put_capwap_piece(&bytes, &frame, false, 0, 64, 1);
+    assert_int_equal(decode_all(fragments, &bytes, &packet), DECODE_FRAGMENT);
+    put_capwap_piece(&bytes, &frame, false, 64, 64, 1);
+    assert_int_equal(decode_all(fragments, &bytes, &packet), DECODE_UDP);
+    assert_memory_equal(&packet.source, &outer, sizeof(outer));
+    assert_int_equal(packet.source_port, 50000);
+    assert_int_equal(packet.destination_port, 5247);
+    assert_int_equal(packet.protocol, PROTOCOL_UDP);
+    assert_int_equal(packet.payload_length, 114);
+    assert_memory_equal(packet.payload, frame.at, 114);
+    fragments_free(fragments);
+}
+
 /* -- Against the definition, byte by byte ------------------------------------------------------ */
 
 /* Of the packet under way: which bytes came, from which copy. */
@@ -554,7 +747,9 @@ int main(void)
         cmocka_unit_test(two_pieces_make_a_packet_in_either_order),
         cmocka_unit_test(any_split_in_any_order_makes_the_packet),
         cmocka_unit_test(packets_do_not_mix),
+        cmocka_unit_test(packets_of_capwap_have_ports),
         cmocka_unit_test(the_first_ipv6_fragment_names_the_protocol),
+        cmocka_unit_test(the_first_piece_of_capwap_names_the_frame),
         cmocka_unit_test(of_bytes_that_come_twice_the_first_count),
         cmocka_unit_test(late_copies_begin_nothing),
         cmocka_unit_test(a_packet_is_given_up_after_a_while),
@@ -567,6 +762,9 @@ int main(void)
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(fragments_of_tunnels_lead_to_the_payload),
         cmocka_unit_test(fragments_may_be_nested),
+        cmocka_unit_test(pieces_of_capwap_lead_to_the_payload),
+        cmocka_unit_test(pieces_of_capwap_may_be_nested),
+        cmocka_unit_test(pieces_of_capwap_without_ip_are_a_datagram),
         cmocka_unit_test(overlaps_are_as_defined),
     };
 

@@ -522,6 +522,12 @@ static void fragments_of_other_tunnels_are_of_no_interest(void **state)
                                         (uint32_t)bytes.length - 20, (uint32_t)bytes.length - 20,
                                         &packet),
                      DECODE_OTHER);
+    build_inner(&bytes, 4, 6);
+    wrap_ethernet_ip(&bytes);
+    put_capwap_piece(&fragment, &bytes, false, 0, 24, 7);
+    assert_int_equal(decode_by(NULL, &fragment, &packet), DECODE_FRAGMENT);
+    assert_int_equal(decode_by(&closed, &fragment, &packet), DECODE_UDP);
+    assert_true(is_outer(&packet, fragment.at, (uint32_t)fragment.length));
 }
 
 /* A broker of mirrored packets appends to frames what only it understands. */

@@ -21,6 +21,7 @@
 #include "collectors/capture/source.h"
 #include "tests/capture/filmfile.h"
 #include "tests/capture/same.h"
+#include "tests/capture/tunnels.h"
 
 #define WATCHED_NS (300 * SECOND)
 #define DEMO       IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
@@ -494,6 +495,100 @@ static void frames_shown_twice_count_once(void **state)
     check_captures(show_twice);
 }
 
+/* -- A wireless controller's tunnel -------------------------------------------------------------
+ */
+
+static bool is_tunnelled(int link_type, const struct bytes *bytes)
+{
+    uint32_t length = (uint32_t)bytes->length;
+    struct packet packet;
+
+    switch (decode_frame(link_type, bytes->at, length, length, &packet)) {
+    case DECODE_TCP:
+    case DECODE_UDP:
+        return packet.destination_port != 5247;
+    case DECODE_FRAGMENT:
+        return !packet.fragment.capwap;
+    default:
+        return false;
+    }
+}
+
+/* Puts the frame into the tunnel, in one piece that is all of it. Returns false when it is no frame
+ * for a tunnel. */
+static bool enter_tunnel(const struct shot *shot, struct bytes *frame, struct bytes *whole)
+{
+    if (shot->link_type != DLT_EN10MB || shot->captured < shot->length || shot->length > 16384)
+        return false;
+    frame->length = 0;
+    put_bytes(frame, shot->bytes, shot->length);
+    put_capwap_piece(whole, frame, false, 0, frame->length, 0);
+    return is_tunnelled(DLT_EN10MB, whole);
+}
+
+/* In pieces of SIZE bytes, in any order, each perhaps twice. */
+static void film_tunnelled(struct film *into, const struct bytes *frame, size_t size,
+                           uint16_t identification, uint64_t *seed)
+{
+    static struct bytes piece;
+    size_t first = into->count;
+
+    for (size_t at = 0; at < frame->length; at += size)
+        for (uint32_t i = 0; i <= random_below(seed, 2); i++) {
+            put_capwap_piece(&piece, frame, false, at, size, identification);
+            film_shoot(into, DLT_EN10MB, &piece);
+        }
+    for (size_t i = into->count - first; i > 1; i--) {
+        struct shot *moved = &into->shots[first + random_below(seed, (uint32_t)i)];
+        struct shot last = into->shots[first + i - 1];
+
+        into->shots[first + i - 1] = *moved;
+        *moved = last;
+    }
+}
+
+static void tunnel_in_pieces(const char *name)
+{
+    static struct bytes frame;
+    static struct bytes whole;
+    uint64_t seed = 37;
+    struct film original = film;
+    struct film pieces;
+    struct outcome outcomes[2];
+
+    film_start(&film);
+    film_start(&pieces);
+    for (size_t i = 0; i < original.count; i++) {
+        const struct shot *shot = &original.shots[i];
+
+        film.clock_ns = pieces.clock_ns = shot->time_ns;
+        if (!enter_tunnel(shot, &frame, &whole))
+            continue;
+        film_shoot(&film, DLT_EN10MB, &whole);
+        film_tunnelled(&pieces, &frame, 64 + 8 * random_below(&seed, 200), (uint16_t)i, &seed);
+    }
+    outcomes[0] = play_whole();
+    film_clear(&film);
+    film = pieces;
+    outcomes[1] = play_whole();
+    film_clear(&film);
+    film = original;
+    if (!same_flows(&outcomes[0], &outcomes[1]))
+        fail_msg("%s: in pieces, the flows differ", name);
+    if (!same_sums(&outcomes[0].log, &outcomes[1].log))
+        fail_msg("%s: in pieces, the sums differ", name);
+    if (!same_connections(&outcomes[0].log, &outcomes[1].log))
+        fail_msg("%s: in pieces, other connections are counted", name);
+    forget(&outcomes[0]);
+    forget(&outcomes[1]);
+}
+
+static void a_tunnel_in_pieces_of_any_order_gives_the_same(void **state)
+{
+    (void)state;
+    check_captures(tunnel_in_pieces);
+}
+
 /* -- Two files -----------------------------------------------------------------------------------
  */
 
@@ -590,6 +685,7 @@ int main(void)
         cmocka_unit_test(a_capture_in_three_files_gives_the_same),
         cmocka_unit_test(time_between_packets_changes_nothing),
         cmocka_unit_test(frames_shown_twice_count_once),
+        cmocka_unit_test(a_tunnel_in_pieces_of_any_order_gives_the_same),
     };
 
     return cmocka_run_group_tests_name("properties", tests, setup, teardown);

@@ -2739,6 +2739,58 @@ static void fragments_may_be_nested(void **state)
     quic_is_used(&talk);
 }
 
+/* Of every full-sized packet of a wireless client, a controller's tunnel makes two. */
+static void pieces_of_capwap_carry_hellos(void **state)
+{
+    static struct bytes frame;
+    static struct bytes piece;
+    static struct film plain;
+    struct talk talk = open_talk(1, 50000);
+    unsigned cut = 0;
+
+    (void)state;
+    talk_hello(&film, &talk, "api.example", 3000);
+    use(&talk);
+    plain = film;
+    film_start(&film);
+    for (size_t i = 0; i < plain.count; i++) {
+        film.clock_ns = plain.shots[i].time_ns;
+        frame.length = 0;
+        put_bytes(&frame, plain.shots[i].bytes, plain.shots[i].captured);
+        for (size_t at = 0; at < frame.length; at += 1392) {
+            put_capwap_piece(&piece, &frame, false, at, 1392, (unsigned)i);
+            film_shoot(&film, DLT_EN10MB, &piece);
+            cut += at > 0;
+        }
+    }
+    film_clear(&plain);
+    assert_true(cut >= 2);
+    scene_play();
+    assert_used(ONE, API, &talk);
+    assert_names(1, 0, 0, 0);
+    assert_int_equal(coverage().packets_undecodable, 0);
+    assert_int_equal(coverage().packets_fragmented, 0);
+    assert_int_equal(coverage().bytes_lost, 0);
+}
+
+/* What of a packet never comes is told like that of IP. */
+static void lost_pieces_of_capwap_are_counted(void **state)
+{
+    static struct bytes piece;
+    static const struct bytes frame = {.length = 200};
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        put_capwap_piece(&piece, &frame, false, 96, 96, 7);
+        film_shoot(&film, DLT_EN10MB, &piece);
+        film.clock_ns += 40 * SECOND;
+    }
+    scene_play();
+    assert_int_equal(coverage().packets, 5);
+    assert_int_equal(coverage().packets_fragmented, 4);
+    assert_int_equal(coverage().packets_undecodable, 4);
+}
+
 /* -- States -------------------------------------------------------------------------------------
  */
 
@@ -3407,6 +3459,8 @@ int main(void)
         TEST(fragments_carry_answers),
         TEST(fragments_carry_quic),
         TEST(fragments_may_be_nested),
+        TEST(pieces_of_capwap_carry_hellos),
+        TEST(lost_pieces_of_capwap_are_counted),
         TEST(what_never_ends_bars_nobody),
         TEST(a_flood_of_one_spares_the_other),
         TEST(what_ends_early_keeps_no_state),

@@ -172,6 +172,7 @@ static void clients_are_spread_evenly(void **state)
 
 static void fragments_are_of_an_unknown_shard(void **state)
 {
+    static const struct bytes frame = {.length = 40};
     uint64_t seed = 44;
 
     (void)state;
@@ -186,6 +187,8 @@ static void fragments_are_of_an_unknown_shard(void **state)
         carry(&bytes, &carriers[i % 2]);
         assert_int_equal(shard_of_bytes(DLT_EN10MB, MOST), SHARD_UNKNOWN);
     }
+    put_capwap_piece(&bytes, &frame, false, 8, 8, 1);
+    assert_int_equal(shard_of_bytes(DLT_EN10MB, MOST), SHARD_UNKNOWN);
     bytes.length = 0;
     put_fill(&bytes, 0x5a, 40);
     WRAP(&bytes, 17, 0, 0, 1, 0, 0, 0, 7); /* RFC 8200, 4.5 */

@@ -189,7 +189,7 @@ static void check_stays_outer(unsigned source, unsigned destination, const void 
 }
 
 static const uint16_t tunnel_ports[] = {1701, 2152, 3386, 3544, 4754, 4789, 4790,
-                                        5072, 5247, 6081, 6635, 8472, 37008};
+                                        5072, 5247, 6080, 6081, 6635, 8472, 37008};
 #define TUNNEL_PORTS (sizeof(tunnel_ports) / sizeof(tunnel_ports[0]))
 
 /* A client may have drawn any port: QUIC and DNS from there must be seen as what they are. */
@@ -239,6 +239,27 @@ static void tunnels_without_ip_stay_datagrams(void **state)
     }
 }
 
+/* The second piece of a packet, and the first. */
+static void over_capwap_second_piece(struct bytes *bytes)
+{
+    static struct bytes frame;
+
+    wrap_ethernet_ip(bytes);
+    frame = *bytes;
+    put_capwap_piece(bytes, &frame, false, 40, 400, 0x1234);
+    memmove(bytes->at, bytes->at + 14, bytes->length -= 14);
+}
+
+static void over_capwap_first_piece(struct bytes *bytes)
+{
+    static struct bytes frame;
+
+    wrap_80211(bytes);
+    frame = *bytes;
+    put_capwap_piece(bytes, &frame, true, 0, 40, 0x1234);
+    memmove(bytes->at, bytes->at + 14, bytes->length -= 14);
+}
+
 /* The header of a tunnel with one byte that makes it another, or nothing. */
 static void headers_of_no_tunnel_stay_datagrams(void **state)
 {
@@ -253,6 +274,12 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_geneve, 0, 0x43},    /* version 1 */
         {over_geneve, 1, 0x41},    /* reserved bits */
         {over_geneve, 7, 1},       /* reserved byte */
+        {over_gue, 0, 0x01},       /* options */
+        {over_gue, 0, 0x20},       /* control message */
+        {over_gue, 0, 0x40},       /* version 1 */
+        {over_gue, 1, 6},          /* neither IP nor GRE */
+        {over_gue, 2, 0x80},       /* flags */
+        {over_gue, 3, 1},
         {over_gtp, 0, 0x50},       /* version 2 */
         {over_gtp, 0, 0x20},       /* GTP' */
         {over_gtp, 0, 0x38},       /* reserved bit */
@@ -268,16 +295,28 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_gre_in_udp, 1, 2},   /* version 2 */
         {over_capwap, 0, 1},       /* encrypted */
         {over_capwap, 1, 0x08},    /* a header of four bytes */
-        {over_capwap, 3, 0x80},    /* a fragment */
         {over_capwap, 3, 0x08},    /* keeps alive */
         {over_capwap_80211, 2, 5}, /* no frame of 802.11 */
-        {over_tzsp, 0, 2},         /* version 2 */
-        {over_tzsp, 1, 4},         /* keeps alive */
-        {over_tzsp, 3, 18},        /* no Ethernet */
-        {over_tzsp, 9, 0},         /* tags that do not end */
-        {over_ayiya, 2, 0x12},     /* echo request */
-        {over_ayiya, 3, 59},       /* nothing follows */
-        {over_teredo, 1, 2},       /* neither IPv6 nor authentication */
+        {over_capwap_80211, 2, 0x41},
+        {over_capwap_first_piece, 2, 0x05},
+        {over_capwap_first_piece, 3, 0x88},
+        {over_capwap_second_piece, 0, 1},
+        {over_capwap_second_piece, 1, 0x08},
+        {over_capwap_second_piece, 1, 0xf8},
+        {over_capwap_second_piece, 2, 0x40}, /* of no binding */
+        {over_capwap_second_piece, 3, 0xc1}, /* reserved bits */
+        {over_capwap_second_piece, 3, 0xc2},
+        {over_capwap_second_piece, 3, 0xc4},
+        {over_capwap_second_piece, 7, 41}, /* reserved bits */
+        {over_capwap_second_piece, 7, 42},
+        {over_capwap_second_piece, 7, 44},
+        {over_tzsp, 0, 2},     /* version 2 */
+        {over_tzsp, 1, 4},     /* keeps alive */
+        {over_tzsp, 3, 18},    /* no Ethernet */
+        {over_tzsp, 9, 0},     /* tags that do not end */
+        {over_ayiya, 2, 0x12}, /* echo request */
+        {over_ayiya, 3, 59},   /* nothing follows */
+        {over_teredo, 1, 2},   /* neither IPv6 nor authentication */
     };
     static struct bytes bytes;
 
@@ -365,8 +404,15 @@ static void headers_that_lead_nowhere_are_told(void **state)
         {in_pppoe, 0, 0x21, DECODE_CORRUPT},   /* version 2 */
         {in_pppoe, 1, 0x09, DECODE_OTHER},     /* discovery */
         {in_multilink, 8, 0x80, DECODE_OTHER}, /* the first fragment alone */
-        {in_nsh, 1, 0x01, DECODE_CORRUPT},     /* shorter than its header */
-        {in_nsh, 3, 0x09, DECODE_OTHER},       /* unknown protocol */
+        {in_short_multilink, 8, 0x87, DECODE_OTHER},
+        {in_short_multilink, 8, 0x47, DECODE_OTHER}, /* the last */
+        {in_short_multilink, 8, 0xd7, DECODE_OTHER}, /* reserved */
+        {in_trill, 0, 0x40, DECODE_OTHER},           /* version 1 */
+        {in_batman, 0, 0x41, DECODE_OTHER},          /* a fragment */
+        {in_batman, 0, 0x01, DECODE_OTHER},          /* to all hosts */
+        {in_batman, 1, 14, DECODE_OTHER},            /* of an older protocol */
+        {in_nsh, 1, 0x01, DECODE_CORRUPT},           /* shorter than its header */
+        {in_nsh, 3, 0x09, DECODE_OTHER},             /* unknown protocol */
         {in_associated_channel, 3, 64, DECODE_OTHER},
     };
     static struct bytes bytes;
@@ -403,6 +449,33 @@ static void snap_names_a_type(void **state)
     WRAP(&bytes, 0xaa, 0xaa, 3, 0, 0, 0, HIGH(length), LOW(length));
     wrap_ethernet(&bytes, (unsigned)bytes.length);
     assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+}
+
+/* Whatever the number is, of 12 bits or 24: what follows it is found. */
+static void numbers_of_multilink_are_told_apart(void **state)
+{
+    static struct bytes inner;
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        build_inner(&inner, i & 1 ? 6 : 4, 17);
+        if (i & 2)
+            WRAP(&inner, i & 1 ? 0x57 : 0x21);
+        else
+            wrap_ppp(&inner);
+        for (unsigned number = 0; number < 65536 + 4096; number++) {
+            bytes.length = 0;
+            put_bytes(&bytes, inner.at, inner.length);
+            if (number < 65536)
+                WRAP(&bytes, 0, 0x3d, 0xc0, 0, HIGH(number), LOW(number));
+            else
+                WRAP(&bytes, 0, 0x3d, 0xc0 | HIGH(number - 65536), LOW(number));
+            assert_int_equal(decode_whole(DLT_PPP, &bytes, &packet), DECODE_UDP);
+            assert_true(is_inner(&packet, i & 1 ? 6 : 4));
+        }
+    }
 }
 
 /* With more in the datagram than what they say that they carry. */
@@ -538,6 +611,80 @@ static void fragments_in_tunnels_are_told(void **state)
     }
 }
 
+static void pieces_of_capwap_are_told(void **state)
+{
+    static struct bytes bytes;
+    static struct bytes frame;
+    struct address outer = address4(203, 0, 113, 1);
+    struct packet packet;
+
+    (void)state;
+    for (int native = 0; native <= 1; native++) {
+        build_inner(&frame, 6, 17);
+        if (native)
+            wrap_80211(&frame);
+        else
+            wrap_ethernet_ip(&frame);
+        for (size_t at = 0; at <= 40; at += 40) {
+            bool more = put_capwap_piece(&bytes, &frame, native, at, at ? 400 : 40, 0xabcd);
+            size_t length = more ? 40 : frame.length - at;
+
+            assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_FRAGMENT);
+            assert_memory_equal(&packet.source, &outer, sizeof(outer));
+            assert_int_equal(packet.source_port, 50000);
+            assert_int_equal(packet.destination_port, 5247);
+            assert_true(packet.fragment.capwap);
+            assert_int_equal(packet.fragment.identification, 0xabcd);
+            assert_int_equal(packet.fragment.offset, at);
+            assert_int_equal(packet.fragment.more, more);
+            assert_int_equal(packet.protocol, native);
+            assert_int_equal(packet.payload_length, length);
+            assert_int_equal(packet.captured_length, length);
+            assert_memory_equal(packet.payload, frame.at + at, length);
+            /* The snap length cut its end. */
+            assert_int_equal(decode_frame(DLT_EN10MB, bytes.at, (uint32_t)bytes.length - 7,
+                                          (uint32_t)bytes.length, &packet),
+                             DECODE_FRAGMENT);
+            assert_int_equal(packet.payload_length, length);
+            assert_int_equal(packet.captured_length, length - 7);
+        }
+        /* Like an atomic fragment of IPv6 (RFC 6946). */
+        put_capwap_piece(&bytes, &frame, native, 0, 400, 0);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+        assert_true(is_inner(&packet, 6));
+    }
+}
+
+/* Over IPv6, as RFC 5415, 3.1 has it, whatever part the checksum covers. */
+static void udp_lite_carries_capwap_alone(void **state)
+{
+    static const uint16_t coverages[] = {0, 8, 16, 65535};
+    struct address source = address6(11);
+    struct address destination = address6(12);
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        for (unsigned port = 5246; port <= 5247; port++) {
+            build_inner(&bytes, 4, 6);
+            wrap_ethernet_ip(&bytes);
+            WRAP(&bytes, 0, 0x10, 0x42, 0, 0, 0, 0, 0);
+            wrap_udp(&bytes, i % 2 ? 50000 : port, i % 2 ? port : 50000);
+            set_u16(&bytes, 4, coverages[i]);
+            wrap_ipv6(&bytes, 136, &source, &destination);
+            wrap_ethernet_ip(&bytes);
+            assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet),
+                             port == 5247 ? DECODE_TCP : DECODE_OTHER);
+            if (port == 5247)
+                assert_true(is_inner(&packet, 4));
+        }
+    }
+    assert_int_equal(
+        decode_frame(DLT_EN10MB, bytes.at, 14 + 40 + 7, (uint32_t)bytes.length, &packet),
+        DECODE_TRUNCATED);
+}
+
 /* PPTP acknowledges with a header alone; Cisco's keepalive has protocol 0 (and so is no LLC). */
 static void gre_may_carry_nothing(void **state)
 {
@@ -595,12 +742,15 @@ int main(void)
         cmocka_unit_test(headers_may_have_other_lengths),
         cmocka_unit_test(headers_that_lead_nowhere_are_told),
         cmocka_unit_test(snap_names_a_type),
+        cmocka_unit_test(numbers_of_multilink_are_told_apart),
         cmocka_unit_test(the_length_of_a_carrier_is_kept),
         cmocka_unit_test(what_macsec_encrypts_is_other),
         cmocka_unit_test(labelled_packets_are_no_frames),
         cmocka_unit_test(a_false_tunnel_in_a_true_one_stays),
         cmocka_unit_test(what_a_tunnel_carries_may_be_other),
         cmocka_unit_test(fragments_in_tunnels_are_told),
+        cmocka_unit_test(pieces_of_capwap_are_told),
+        cmocka_unit_test(udp_lite_carries_capwap_alone),
         cmocka_unit_test(gre_may_carry_nothing),
         cmocka_unit_test(damaged_carriers_never_lead_outside),
     };

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "tests/capture/said.h"
 #include "tests/capture/traffic.h"
 
@@ -331,6 +333,92 @@ static void small_records_are_neither_calls_nor_steps(void **state)
     assert_int_equal(shapes[0].answer_records, 20);
 }
 
+static struct estimator packed_page(void)
+{
+    struct estimator packed = page;
+
+    packed.packed_record_min = 24;
+    packed.packed_request_record_min = 8000;
+    return packed;
+}
+
+/* Messages of a compressed WebSocket are as small as acknowledgements; its prompts are not, and no
+ * calls of a page, nor files. */
+static void after_a_prompt_in_one_record_small_ones_are_messages(void **state)
+{
+    static const struct {
+        bool is_quic;
+        unsigned calls;
+        uint32_t call_bytes;
+        uint32_t record_bytes;
+        unsigned answers;
+    } cases[] = {{false, 1, 8000, 24, 1},  {false, 1, 8000, 23, 0},  {false, 1, 7999, 24, 0},
+                 {false, 1, 15999, 24, 1}, {false, 1, 16000, 24, 0}, {false, 4, 4000, 24, 0},
+                 {false, 4, 4000, 35, 1},  {true, 1, 8000, 24, 0},   {true, 1, 8000, 35, 1}};
+    struct estimator packed = packed_page();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_over(&packed, cases[i].is_quic);
+        server(0, 1439);
+        for (unsigned prompt = 0; prompt < 2; prompt++) { /* the second ends the first's answer */
+            for (unsigned call = 0; call < cases[i].calls; call++)
+                client(prompt * 10 * S + call * MS, cases[i].call_bytes);
+            stream(prompt * 10 * S + S, 50 * MS, 40, cases[i].record_bytes);
+        }
+        close_at_end();
+        assert_int_equal(finished, 2 * cases[i].answers);
+        for (unsigned answer = 0; answer < finished; answer++)
+            assert_int_equal(shapes[answer].answer_records, 40);
+    }
+    start_over(&page, false); /* nor where no service says so */
+    client(0, 8000);
+    stream(S, 50 * MS, 40, 34);
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* So are signs of life, which are no prompts, and whose replies are no steps: else these would go
+ * on while nothing is answered, and the next prompt would be beside them. */
+static void small_calls_of_a_compressed_socket_have_replies(void **state)
+{
+    struct estimator packed = packed_page();
+
+    (void)state;
+    start_over(&packed, false);
+    for (unsigned prompt = 0; prompt < 2; prompt++) {
+        client(prompt * 22 * S, 9000);
+        for (int64_t at = prompt * 22 * S + S; at < (prompt + 1) * 22 * S; at += 50 * MS) {
+            if (at % (3 * S) == S) {
+                client(at, 40);
+                server(at + 20 * MS, 28);
+            }
+            if (at < prompt * 22 * S + 11 * S)
+                server(at + 40 * MS, 28);
+        }
+    }
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[0].answer_records, 200);
+    assert_int_equal(shapes[1].answer_records, 200);
+    assert_int_equal(shapes[1].requests, 1);
+}
+
+static void what_a_page_calls_later_has_no_messages(void **state)
+{
+    struct estimator packed = packed_page();
+
+    (void)state;
+    for (int64_t later_ns = 2 * S - 1; later_ns <= 2 * S; later_ns++) {
+        start_over(&packed, false);
+        client(0, 9000);
+        client(later_ns, 4000);
+        stream(later_ns + S, 50 * MS, 40, 28);
+        close_at_end();
+        assert_int_equal(finished, later_ns < 2 * S);
+    }
+}
+
 static void replies_to_calls_are_no_steps(void **state)
 {
     (void)state;
@@ -453,6 +541,35 @@ static void full_datagrams_are_no_steps(void **state)
     assert_int_equal(shapes[0].answer_bytes, 20 * 1450);
 }
 
+/* Of a service whose events may be as large as that: parts of a file come sooner, or together. */
+static void a_full_datagram_apart_is_an_event(void **state)
+{
+    static const struct {
+        double pause_s;
+        bool is_quic;
+        int64_t step_ns;
+        unsigned together;
+        unsigned records; /* of the answer; 0: there is none */
+    } cases[] = {{0.04, true, 40 * MS, 1, 40}, {0.04, true, 39 * MS, 1, 0},
+                 {0.05, true, 40 * MS, 1, 0},  {0.04, true, 400 * MS, 2, 0},
+                 {0, true, 400 * MS, 1, 0},    {0.04, false, 39 * MS, 1, 40}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct estimator large = page;
+
+        large.full_datagram_pause_s = cases[i].pause_s;
+        start_over(&large, cases[i].is_quic);
+        client(0, 4000);
+        for (unsigned step = 0; step < 40; step++)
+            stream(S + step * cases[i].step_ns, 10, cases[i].together, 1150);
+        close_at_end();
+        assert_int_equal(finished, cases[i].records > 0);
+        if (finished)
+            assert_int_equal(shapes[0].answer_records, cases[i].records);
+    }
+}
+
 /* Headers and the first words of an answer make a large one; the largest are of a page. */
 static void a_large_datagram_is_not_full_beside_larger_ones(void **state)
 {
@@ -465,9 +582,9 @@ static void a_large_datagram_is_not_full_beside_larger_ones(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         start_over(&page, true);
         server(0, cases[i].page_bytes);
-        client(S, 4000);
-        server(2 * S, 1332);
-        stream(2 * S + 20 * MS, 100 * MS, 3, 100);
+        client(3 * S, 4000);
+        server(4 * S, 1332);
+        stream(4 * S + 20 * MS, 100 * MS, 3, 100);
         close_at_end();
         assert_int_equal(finished, cases[i].answers);
     }
@@ -1540,6 +1657,24 @@ static void what_was_not_captured_is_no_bulk(void **state)
     assert_int_equal(shapes[0].answer_records, 10);
 }
 
+/* Nor is the answer that is all that can be meant, however much it grows. */
+static void an_answer_that_may_grow_is_no_bulk(void **state)
+{
+    struct estimator alone = page;
+
+    (void)state;
+    alone.one_at_a_time = true;
+    start_over(&alone, false);
+    client(0, 4000);
+    stream(S, 100 * MS, 4, 100);
+    stream(2 * S, 0, 5, 16000);
+    server(2 * S + 20 * MS, 100);
+    close_at_end();
+    assert_int_equal(bulk_count, 0);
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 4 * 100 + UINT16_MAX + 100);
+}
+
 static void a_bulk_tells_whether_answers_come_beside(void **state)
 {
     (void)state;
@@ -1559,6 +1694,64 @@ static void a_bulk_tells_whether_answers_come_beside(void **state)
     assert_int_equal(finished, 1);
     assert_int_equal(bulk_count, 3);
     assert_true(bulks[2].is_of_answers);
+}
+
+/* -- As shipped -----------------------------------------------------------------------------------
+ */
+
+/* Its page has suggestions made while a prompt is typed, which may come over a long way. */
+static void suggestions_of_grok_are_no_answer(void **state)
+{
+    struct estimator grok = shipped_estimator("grok-web");
+
+    (void)state;
+    start_over(&grok, false);
+    for (int i = 0; i < 6; i++) {
+        client(i * 540 * MS, 400);
+        server(i * 540 * MS + 500 * MS, 900);
+    }
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* However many tokens come together, and whether they are compressed. */
+static void frames_of_grok_are_tokens(void **state)
+{
+    static const struct {
+        uint32_t prompt_bytes;
+        uint32_t frame_bytes;
+    } ways[] = {{14600, 380}, {10700, 28}};
+    struct estimator grok = shipped_estimator("grok-web");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        for (unsigned together = 1; together < 20; together++) {
+            start_over(&grok, false);
+            client(0, ways[i].prompt_bytes);
+            for (unsigned write = 0; write < 50; write++)
+                stream(S + write * 30 * MS, MS / 2, together, ways[i].frame_bytes);
+            close_at_end();
+            assert_int_equal(finished, 1);
+            assert_int_equal(shapes[0].answer_records, 50 * together);
+        }
+    }
+}
+
+/* In clear, over QUIC, a piece of the answer and all about it may just fill a datagram. */
+static void events_of_perplexity_are_told_from_files(void **state)
+{
+    struct estimator perplexity = shipped_estimator("perplexity-web");
+
+    (void)state;
+    for (int64_t step_ns = 20 * MS; step_ns <= 130 * MS; step_ns += 110 * MS) {
+        start_over(&perplexity, true);
+        client(0, 1000);
+        client(MS, 1000);
+        stream(S, step_ns, 83, 1439);
+        close_at_end();
+        assert_int_equal(finished, step_ns == 130 * MS);
+    }
+    assert_int_equal(shapes[0].answer_records, 83);
 }
 
 /* -- Recorded sessions ---------------------------------------------------------------------------
@@ -1620,6 +1813,150 @@ static void replay_capture(struct session *session, int capture)
     fclose(file);
 }
 
+/* Steps between which nothing was said make an answer, and no others; what is said after it is the
+ * next one's. */
+static void who_asks_one_thing_at_a_time_ends_the_answer(void **state)
+{
+    struct estimator alone = page;
+
+    (void)state;
+    alone.one_at_a_time = true;
+    for (int calls = 0; calls < 2; calls++) {
+        start_over(calls ? &alone : &page, false);
+        client(0, 4000);
+        for (int i = 0; i < 12; i++) {
+            server(S + i * 200 * MS, 300);
+            if (i % 3 == 1)
+                client(S + i * 200 * MS + 50 * MS, 150);
+        }
+        close_at_end();
+        assert_int_equal(finished, !calls);
+    }
+    start_over(&alone, false);
+    client(0, 4000);
+    stream(S, 200 * MS, 6, 300);
+    client(3 * S, 900);
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, 6);
+    client(4 * S, 4000);
+    stream(6 * S, 200 * MS, 4, 300);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[1].answer_records, 4);
+}
+
+/* The first steps of an answer are small; then they may be of any size. A file begins large. */
+static void an_answer_that_is_alone_may_grow(void **state)
+{
+    struct estimator alone = page;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        alone.one_at_a_time = i;
+        start_over(&alone, false);
+        client(0, 4000);
+        stream(S, 100 * MS, 4, 300);
+        stream(2 * S, 100 * MS, 6, 9000);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].answer_records, alone.one_at_a_time ? 10 : 4);
+    }
+    start_over(&alone, false);
+    client(0, 4000);
+    stream(S, 100 * MS, 6, 9000);
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
+/* One recorded answer of Microsoft 365 Copilot, of 22 letters, as a public analysis of it lists its
+ * messages and their times (2026-08): a socket for one prompt, opened when somebody began to type;
+ * a ping, the prompt, signs of work, then all so far and what is new in turn, and what follows an
+ * answer. Sizes are made after the fields that it lists. */
+static void a_recorded_answer_of_copilot_365_is_found(void **state)
+{
+    static const struct {
+        int ms;
+        uint32_t size;
+    } messages[] = {
+        {3260, 520}, {3310, 230},  {3860, 1010}, {3890, 190},  {3900, 960},
+        {3950, 200}, {3950, 980},  {3960, 210},  {3970, 1020}, {4110, 990},
+        {4112, 200}, {5260, 2050}, {5270, 450},  {5900, 4300}, {5901, 56},
+    };
+    struct estimator estimator = shipped_estimator("copilot-m365");
+    struct exchange_estimate estimate;
+
+    (void)state;
+    start_over(&estimator, false);
+    client(0, 7100);
+    server(300 * MS, 560);
+    client(310 * MS, 61);
+    server(340 * MS, 29);
+    client(341 * MS, 41);
+    client(2950 * MS, 3950);
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+        server(messages[i].ms * MS, messages[i].size);
+    client(6 * S, 900);
+    for (int i = 1; i < 4; i++) { /* idle, until the page is left */
+        server(i * 15 * S + 6 * S, 35);
+        client(i * 15 * S + 6 * S + MS, 41);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].requests, 1);
+    estimate = estimator_apply(&estimator, &shapes[0]);
+    assert_true(estimate.tokens_out.low <= 15 && estimate.tokens_out.high >= 15);
+}
+
+/* Its text makes them ever larger: of each, the last as large as two records. */
+static void messages_of_copilot_365_count_whatever_their_size(void **state)
+{
+    enum { MESSAGES = 300 };
+    struct estimator estimator = shipped_estimator("copilot-m365");
+    struct exchange_estimate estimate;
+
+    (void)state;
+    start_over(&estimator, false);
+    client(0, 4200);
+    server(400 * MS, 520);
+    for (int i = 0; i < MESSAGES; i++) {
+        uint32_t size = 900 + 80 * (uint32_t)i;
+        uint32_t first = size < 16401 ? size : 16401;
+
+        server(2 * S + i * 50 * MS, first);
+        if (first < size)
+            server(2 * S + i * 50 * MS + MS / 10, size - first);
+    }
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_records, MESSAGES);
+    estimate = estimator_apply(&estimator, &shapes[0]);
+    assert_true(fabs(estimate.tokens_out.central - 3 * (MESSAGES - 8)) < 0.5);
+}
+
+/* On the same host: calls of the same size, with replies that come in up to four pieces, and large
+ * ones. */
+static void calls_to_the_host_of_copilot_365_are_no_prompts(void **state)
+{
+    struct estimator estimator = shipped_estimator("copilot-m365");
+    int64_t now_ns = 0;
+
+    (void)state;
+    start_over(&estimator, false);
+    for (int call = 0; call < 400; call++) {
+        client(now_ns, 2500 + 37 * (uint32_t)(call % 60));
+        now_ns += (30 + 13 * (call % 50)) * MS;
+        for (int piece = 0; piece <= call % 4; piece++) {
+            server(now_ns, 300 + 997 * (uint32_t)(call % 16));
+            now_ns += (40 + 7 * (call % 60)) * MS;
+        }
+        if (call % 9 == 0)
+            now_ns = stream(now_ns, MS / 10, 40, 16401);
+        now_ns += (100 + 531 * (call % 23)) * MS;
+    }
+    close_at_end();
+    assert_int_equal(finished, 0);
+}
+
 /* Three prompts each, their files say. */
 static void recorded_sessions_are_counted(void **state)
 {
@@ -1653,10 +1990,14 @@ int main(void)
         cmocka_unit_test(events_are_counted_in_parts),
         cmocka_unit_test(a_fast_answer_has_ended),
         cmocka_unit_test(small_records_are_neither_calls_nor_steps),
+        cmocka_unit_test(after_a_prompt_in_one_record_small_ones_are_messages),
+        cmocka_unit_test(small_calls_of_a_compressed_socket_have_replies),
+        cmocka_unit_test(what_a_page_calls_later_has_no_messages),
         cmocka_unit_test(replies_to_calls_are_no_steps),
         cmocka_unit_test(when_each_call_has_its_reply_the_rest_are_steps),
         cmocka_unit_test(pages_and_files_are_no_steps),
         cmocka_unit_test(full_datagrams_are_no_steps),
+        cmocka_unit_test(a_full_datagram_apart_is_an_event),
         cmocka_unit_test(a_large_datagram_is_not_full_beside_larger_ones),
         cmocka_unit_test(telemetry_cuts_nothing),
         cmocka_unit_test(the_next_question_has_waited_for_the_answer),
@@ -1700,7 +2041,16 @@ int main(void)
         cmocka_unit_test(a_call_that_waits_long_is_one),
         cmocka_unit_test(steps_and_events_are_no_bulk),
         cmocka_unit_test(what_was_not_captured_is_no_bulk),
+        cmocka_unit_test(an_answer_that_may_grow_is_no_bulk),
         cmocka_unit_test(a_bulk_tells_whether_answers_come_beside),
+        cmocka_unit_test(who_asks_one_thing_at_a_time_ends_the_answer),
+        cmocka_unit_test(an_answer_that_is_alone_may_grow),
+        cmocka_unit_test(a_recorded_answer_of_copilot_365_is_found),
+        cmocka_unit_test(messages_of_copilot_365_count_whatever_their_size),
+        cmocka_unit_test(calls_to_the_host_of_copilot_365_are_no_prompts),
+        cmocka_unit_test(suggestions_of_grok_are_no_answer),
+        cmocka_unit_test(frames_of_grok_are_tokens),
+        cmocka_unit_test(events_of_perplexity_are_told_from_files),
         cmocka_unit_test(recorded_sessions_are_counted),
     };
 

@@ -204,6 +204,23 @@ static inline void in_multilink(struct bytes *bytes)
     wrap_ethernet(bytes, 0x8864);
 }
 
+/* Numbers of 12 bits: one that cannot be the beginning of 24, and one that can, behind which the
+ * protocol takes one byte. */
+static inline void in_short_multilink(struct bytes *bytes)
+{
+    wrap_ppp(bytes);
+    WRAP(bytes, 0, 0x3d, 0xc7, 1);
+    WRAP(bytes, 0x11, 0, 0, 7, HIGH(bytes->length), LOW(bytes->length));
+    wrap_ethernet(bytes, 0x8864);
+}
+
+static inline void in_shorter_multilink(struct bytes *bytes)
+{
+    WRAP(bytes, 0x3d, 0xc0, 1, bytes->at[0] >> 4 == 4 ? 0x21 : 0x57);
+    WRAP(bytes, 0x11, 0, 0, 7, HIGH(bytes->length), LOW(bytes->length));
+    wrap_ethernet(bytes, 0x8864);
+}
+
 static inline void wrap_labels(struct bytes *bytes)
 {
     WRAP(bytes, 0, 1, 0, 64, 0, 2, 0, 64, 0, 3, 1, 64);
@@ -281,6 +298,38 @@ static inline void in_hsr(struct bytes *bytes)
 
     WRAP(bytes, 0, 60, 0, 1, HIGH(type), LOW(type));
     wrap_ethernet(bytes, 0x892f);
+}
+
+/* With an option of four bytes. */
+static inline void in_trill(struct bytes *bytes)
+{
+    wrap_tagged(bytes, 0x0064);
+    wrap_ethernet(bytes, 0x8100);
+    WRAP(bytes, 0, 0x7f, 0x12, 0x34, 0x56, 0x78, 1, 2, 3, 4);
+    wrap_ethernet(bytes, 0x22f3);
+}
+
+static inline void in_trill_with_labels(struct bytes *bytes)
+{
+    wrap_tagged(bytes, 0x0065);
+    WRAP(bytes, 0, 0x64, 0x89, 0x3b);
+    wrap_ethernet(bytes, 0x893b);
+    WRAP(bytes, 0, 0x3f, 0x12, 0x34, 0x56, 0x78);
+    wrap_ethernet(bytes, 0x22f3);
+}
+
+static inline void in_batman(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x40, 15, 50, 1, 2, 0, 0, 0, 0, 1);
+    wrap_ethernet(bytes, 0x4305);
+}
+
+static inline void in_batman_with_sender(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0x42, 15, 50, 1, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 1, 0);
+    wrap_ethernet(bytes, 0x4305);
 }
 
 static inline void in_macsec(struct bytes *bytes)
@@ -497,6 +546,21 @@ static inline void over_geneve_ip(struct bytes *bytes)
     wrap_outer_udp(bytes, 50000, 6081);
 }
 
+static inline void over_gue(struct bytes *bytes)
+{
+    WRAP(bytes, 0, bytes->at[0] >> 4 == 4 ? 4 : 41, 0, 0);
+    wrap_outer_udp(bytes, 50000, 6080);
+}
+
+static inline void over_gue_gre(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0, 0, HIGH(type), LOW(type));
+    WRAP(bytes, 0, 47, 0, 0);
+    wrap_outer_udp(bytes, 6080, 6080);
+}
+
 static inline void over_gtp(struct bytes *bytes)
 {
     WRAP(bytes, 0x30, 0xff, HIGH(bytes->length), LOW(bytes->length), 0, 0, 0, 1);
@@ -575,6 +639,37 @@ static inline void over_capwap_80211_in_order(struct bytes *bytes)
     wrap_outer_udp(bytes, 50000, 5247);
 }
 
+/* UDP-Lite, whose checksum covers its header and that of CAPWAP. */
+static inline void over_capwap_lite(struct bytes *bytes)
+{
+    wrap_ethernet_ip(bytes);
+    WRAP(bytes, 0, 0x10, 0x42, 0, 0, 0, 0, 0);
+    wrap_udp(bytes, 5247, 5247);
+    set_u16(bytes, 4, 16);
+    wrap_outer_ip(bytes, 136);
+}
+
+/* Of the frame in WHOLE, of 802.11 if NATIVE, the piece of SIZE bytes, or what is left, from AT on:
+ * both are multiples of eight. Behind the first, headers tell the radio's address, too. Returns
+ * whether more follows. */
+static inline bool put_capwap_piece(struct bytes *bytes, const struct bytes *whole, bool native,
+                                    size_t at, size_t size, unsigned identification)
+{
+    size_t left = whole->length - at;
+    bool more = left > size;
+
+    bytes->length = 0;
+    put_bytes(bytes, whole->at + at, more ? size : left);
+    if (at > 0)
+        WRAP(bytes, 6, 1, 2, 3, 4, 5, 6, 0);
+    WRAP(bytes, 0, at > 0 ? 0x20 : 0x10, native ? 0x43 : 0x42,
+         (more ? 0x80 : 0xc0) | (at > 0 ? 0x10 : 0), HIGH(identification), LOW(identification),
+         HIGH(at), LOW(at));
+    wrap_outer_udp(bytes, 50000, 5247);
+    wrap_ethernet_ip(bytes);
+    return more;
+}
+
 static inline void over_tzsp(struct bytes *bytes)
 {
     wrap_ethernet_ip(bytes);
@@ -623,6 +718,8 @@ static const struct carrier {
     {"802.1Q and SNAP", in_tagged_snap, CARRIER_LINK, false, 100},
     {"PPPoE", in_pppoe, CARRIER_LINK, false, 0},
     {"PPPoE, multilink", in_multilink, CARRIER_LINK, false, 0},
+    {"PPPoE, multilink, short number", in_short_multilink, CARRIER_LINK, false, 0},
+    {"PPPoE, multilink, all short", in_shorter_multilink, CARRIER_LINK, false, 0},
     {"MPLS", in_mpls, CARRIER_LINK, false, 0},
     {"MPLS multicast", in_mpls_multicast, CARRIER_LINK, false, 0},
     {"pseudowire", in_pseudowire, CARRIER_LINK, false, 0},
@@ -633,6 +730,10 @@ static const struct carrier {
     {"802.1ah", in_pbb, CARRIER_LINK, false, 100},
     {"Cisco MetaData", in_cisco_metadata, CARRIER_LINK, false, 0},
     {"HSR", in_hsr, CARRIER_LINK, false, 0},
+    {"TRILL", in_trill, CARRIER_LINK, false, 100},
+    {"TRILL, labels", in_trill_with_labels, CARRIER_LINK, false, 0},
+    {"B.A.T.M.A.N.", in_batman, CARRIER_LINK, false, 0},
+    {"B.A.T.M.A.N., sender", in_batman_with_sender, CARRIER_LINK, false, 0},
     {"MACsec", in_macsec, CARRIER_LINK, false, 0},
     {"MACsec, channel", in_macsec_with_channel, CARRIER_LINK, false, 0},
     {"NSH", in_nsh, CARRIER_LINK, false, 0},
@@ -660,6 +761,8 @@ static const struct carrier {
     {"VXLAN-GPE, NSH", over_vxlan_gpe_nsh, CARRIER_UDP, false, 0},
     {"GENEVE, Ethernet", over_geneve, CARRIER_UDP, false, 0},
     {"GENEVE, IP", over_geneve_ip, CARRIER_UDP, false, 0},
+    {"GUE", over_gue, CARRIER_UDP, false, 0},
+    {"GUE, GRE", over_gue_gre, CARRIER_UDP, false, 0},
     {"GTP", over_gtp, CARRIER_UDP, false, 0},
     {"GTP, extensions", over_gtp_extensions, CARRIER_UDP, false, 0},
     {"GTP, version 0", over_gtp0, CARRIER_UDP, false, 0},
@@ -670,12 +773,13 @@ static const struct carrier {
     {"CAPWAP", over_capwap, CARRIER_UDP, false, 0},
     {"CAPWAP, 802.11", over_capwap_80211, CARRIER_UDP, false, 0},
     {"CAPWAP, 802.11 in order", over_capwap_80211_in_order, CARRIER_UDP, false, 0},
+    {"CAPWAP over UDP-Lite", over_capwap_lite, CARRIER_UDP, false, 0},
     {"TZSP", over_tzsp, CARRIER_UDP, false, 0},
     {"Teredo", over_teredo, CARRIER_UDP, true, 0},
     {"AYIYA", over_ayiya, CARRIER_UDP, true, 0},
 };
 #define CARRIERS      (sizeof(carriers) / sizeof(carriers[0]))
-#define FIRST_OVER_IP 20 /* those of CARRIER_LINK come first */
+#define FIRST_OVER_IP 27 /* those of CARRIER_LINK come first */
 
 /* Carries the IP packet in BYTES in an Ethernet frame. */
 static inline void carry(struct bytes *bytes, const struct carrier *carrier)

@@ -17,7 +17,7 @@
 #define HEADER                                                                                     \
     "#time\ttransport\tname\tech\tservice\tdirection\tup_bytes\tdown_bytes\trequests\ttokens_in"   \
     "\ttokens_out"
-#define GROUNDS   "\tcached\tbasis\tdirection_by\tunits"
+#define GROUNDS   "\tcached\tbasis\tdirection_by\tunits\tscatter"
 #define ADDRESSES "\tclient\tclient_port\tserver\tserver_port"
 #define LOCAL     IAGMETER_SOURCE_ROOT "/tests/fixtures/inference/"
 #define MAX_LINES 200
@@ -106,11 +106,11 @@ static void the_columns_are_those_that_are_documented(void **state)
     assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
     assert_string_equal(lines[0], HEADER GROUNDS);
     for (unsigned i = 0; i < line_count; i++)
-        assert_int_equal(count_of(lines[i], "\t"), 14);
+        assert_int_equal(count_of(lines[i], "\t"), 15);
     assert_int_equal(inspect(DEMO_CAPTURE, false, true), EXIT_SUCCESS);
     assert_string_equal(lines[0], HEADER ADDRESSES GROUNDS);
     for (unsigned i = 0; i < line_count; i++)
-        assert_int_equal(count_of(lines[i], "\t"), 18);
+        assert_int_equal(count_of(lines[i], "\t"), 19);
 }
 
 static void exchanges_are_listed_by_the_time_of_their_answers(void **state)
@@ -147,6 +147,34 @@ static void batched_events_are_read_as_they_were_written(void **state)
         if (strcmp(field(lines[i], 4), "anthropic-api") == 0)
             tokens += strtod(strchr(field(lines[i], 10), '/') + 1, NULL);
     assert_true(fabs(tokens - truth) < truth / 10);
+}
+
+/* Half of its tokens for an exchange of that service; several on a connection by their squares. */
+static void what_is_random_about_the_tokens_has_a_column(void **state)
+{
+    double variance = 0, of_connections = 0;
+    unsigned exchanges = 0;
+
+    (void)state;
+    by_exchange = true;
+    assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
+    by_exchange = false;
+    for (unsigned i = 1; i < line_count; i++) {
+        double scatter = strtod(field(lines[i], 15), NULL);
+        double tokens = strtod(strchr(field(lines[i], 10), '/') + 1, NULL);
+
+        if (strcmp(field(lines[i], 4), "anthropic-api") != 0)
+            continue;
+        assert_true(fabs(scatter - tokens / 2) <= 1); /* both are rounded */
+        variance += scatter * scatter;
+        exchanges++;
+    }
+    assert_true(exchanges > 1);
+    assert_int_equal(inspect(DEMO_CAPTURE, false, false), EXIT_SUCCESS);
+    for (unsigned i = 1; i < line_count; i++)
+        if (strcmp(field(lines[i], 4), "anthropic-api") == 0)
+            of_connections += pow(strtod(field(lines[i], 15), NULL), 2);
+    assert_true(fabs(sqrt(of_connections / variance) - 1) < 0.02);
 }
 
 static void known_services_are_listed_by_time_and_all_flows_on_demand(void **state)
@@ -372,7 +400,7 @@ static void a_name_cannot_break_the_table_or_a_terminal(void **state)
     assert_int_equal(inspect(path, true, false), EXIT_SUCCESS);
     assert_true(count_lines(2, "\\x1b[2J\\x09\\x0a\\x5c\\x20\\x7f\\xff.example") > 0);
     for (unsigned i = 0; i < line_count; i++) {
-        assert_int_equal(count_of(lines[i], "\t"), 14);
+        assert_int_equal(count_of(lines[i], "\t"), 15);
         for (const unsigned char *at = (const unsigned char *)lines[i]; *at; at++)
             assert_true(*at == '\t' || (*at >= ' ' && *at < 0x7f));
     }
@@ -460,6 +488,7 @@ int main(void)
         TEST(the_columns_are_those_that_are_documented),
         TEST(exchanges_are_listed_by_the_time_of_their_answers),
         TEST(batched_events_are_read_as_they_were_written),
+        TEST(what_is_random_about_the_tokens_has_a_column),
         TEST(known_services_are_listed_by_time_and_all_flows_on_demand),
         TEST(addresses_are_shown_on_demand_only),
         TEST(exchanges_with_a_local_server_have_a_line_each),

@@ -64,6 +64,8 @@ static void shared_names_need_a_streamed_answer(void **state)
 
     (void)state;
     assert_int_equal(catalogue_match(catalogue, "substrate.office.com", 20).role, ROLE_SHARED);
+    assert_int_equal(catalogue_match(catalogue, "substrate.svc.cloud.microsoft", 29).role,
+                     ROLE_SHARED);
     assert_int_equal(catalogue_match(catalogue, "chatgpt.com", 11).role, ROLE_INFERENCE);
     catalogue_visit_hosts(catalogue, check_shared, catalogue);
     catalogue_free(catalogue);
@@ -202,6 +204,101 @@ static void web_is_told_from_api(void **state)
     catalogue_free(catalogue);
 }
 
+/* Names of services that were added from public sources, by role; and names that are much like them
+ * but carry other things, of which none may be taken for use. */
+static void roles_of_names_are_told_apart(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *service;
+        enum service_role role;
+    } expected[] = {
+        {"assistant.numerique.gouv.fr", "albert-chat", ROLE_INFERENCE},
+        {"llm.ilaas.fr", "ilaas", ROLE_INFERENCE},
+        {"transcripts.numerique.gouv.fr", "transcripts", ROLE_INFERENCE},
+        {"composer.opera-api.com", "opera-aria", ROLE_INFERENCE},
+        {"api.ai.cloud-temple.com", "cloud-temple-llmaas", ROLE_INFERENCE},
+        {"mammouth.ai", "mammouth", ROLE_INFERENCE},
+        {"api.mammouth.ai", "mammouth-api", ROLE_INFERENCE},
+        {"app.langdock.com", "langdock", ROLE_INFERENCE},
+        {"www.genspark.ai", "genspark", ROLE_INFERENCE},
+        {"files.manuscdn.com", "manus", ROLE_ASSETS},
+        {"outerface.venice.ai", "venice", ROLE_INFERENCE},
+        {"api.venice.ai", "venice-api", ROLE_INFERENCE},
+        {"public-api.gamma.app", "gamma", ROLE_INFERENCE},
+        {"gamma.app", "gamma", ROLE_SHARED},
+        {"consensus.app", "consensus", ROLE_SHARED},
+        {"firefly.adobe.com", "adobe-firefly", ROLE_INFERENCE},
+        {"designerapp.officeapps.live.com", "microsoft-designer", ROLE_SHARED},
+        {"apple-relay.cloudflare.com", "apple-intelligence", ROLE_SHARED},
+        {"grok-v2.x.ai", "grok-media", ROLE_INFERENCE},
+        {"geminiweb-pa.clients6.google.com", "gemini-web", ROLE_INFERENCE},
+        {"antigravity.googleapis.com", "gemini-code", ROLE_INFERENCE},
+        {"api.jetbrains.ai", "jetbrains-ai", ROLE_INFERENCE},
+        {"runtime.us-east-1.kiro.dev", "kiro", ROLE_INFERENCE},
+        {"runtime.eu-central-1.kiro.dev", "kiro-eu-central-1", ROLE_INFERENCE},
+        {"prod.us-east-1.auth.desktop.kiro.dev", "kiro", ROLE_LOGIN},
+        {"d18.api.augmentcode.com", "augment", ROLE_INFERENCE},
+        {"update.tabnine.com", "tabnine", ROLE_ASSETS},
+        {"app.warp.dev", "warp", ROLE_SHARED},
+        {"openapi.qoder.sh", "qoder", ROLE_LOGIN},
+        {"ark.ap-southeast.bytepluses.com", "ark", ROLE_INFERENCE},
+        {"eu2.rt.speechmatics.com", "speechmatics", ROLE_INFERENCE},
+        {"api.eu.residency.elevenlabs.io", "elevenlabs", ROLE_INFERENCE},
+        {"queue.fal.run", "fal", ROLE_INFERENCE},
+        {"cdn.leonardo.ai", "leonardo", ROLE_ASSETS},
+        {"cloud.leonardo.ai", "leonardo-api", ROLE_INFERENCE},
+        {"api.eu.bfl.ai", "bfl-api", ROLE_INFERENCE},
+    };
+    static const char *const other[] = {
+        "www.notion.so",
+        "www.canva.com",
+        "www.adobe.com",
+        "cc-api-data.adobe.io",
+        "developer.adobe.com",
+        "capi.grammarly.com",
+        "replit.com",
+        "sourcegraph.com",
+        "www.freepik.com",
+        "www.bing.com",
+        "www.jetbrains.com",
+        "plugins.jetbrains.com",
+        "resources.intellij.net",
+        "www.cloudflare.com",
+        "guzzoni.apple.com",
+        "word.officeapps.live.com",
+        "www.speechmatics.com",
+        "docs.kiro.dev",
+        "docs.klingai.com",
+        "docs.numerique.gouv.fr",
+        "x.ai",
+        "www.numerique.gouv.fr",
+        "myarena.ai",
+        "gamma.app.example.com",
+        "www.capcut.com",
+        "people-pa.clients6.google.com",
+    };
+    struct catalogue *catalogue = shipped_catalogue();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct catalogue_match found =
+            catalogue_match(catalogue, expected[i].name, strlen(expected[i].name));
+
+        if (found.service == SERVICE_NONE)
+            fail_msg("%s is not known", expected[i].name);
+        assert_string_equal(catalogue_service(catalogue, found.service)->id, expected[i].service);
+        if (found.role != expected[i].role)
+            fail_msg("%s has the role %s", expected[i].name,
+                     service_role_name((enum service_role)found.role));
+    }
+    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+        if (match(catalogue, other[i]) != SERVICE_NONE)
+            fail_msg("%s passes for %s", other[i],
+                     catalogue_service(catalogue, match(catalogue, other[i]))->id);
+    catalogue_free(catalogue);
+}
+
 static struct exchange_estimate estimate_of(const struct catalogue *catalogue, const char *name,
                                             const struct exchange_shape *shape)
 {
@@ -317,6 +414,7 @@ int main(void)
         cmocka_unit_test(shared_names_need_a_streamed_answer),
         cmocka_unit_test(common_resolvers_are_known),
         cmocka_unit_test(web_is_told_from_api),
+        cmocka_unit_test(roles_of_names_are_told_apart),
         cmocka_unit_test(what_these_send_may_be_no_text),
         cmocka_unit_test(images_of_xai_are_counted),
         cmocka_unit_test(events_of_web_chats_are_counted),

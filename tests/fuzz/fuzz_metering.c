@@ -155,6 +155,9 @@ static void make_rules(void)
                       .begin_record_min = 300,
                       .begin_record_max = 900,
                       .begin_s = 0.03,
+                      .packed_record_min = 20,
+                      .packed_request_record_min = 500,
+                      .full_datagram_pause_s = 0.04,
                       .sign_of_life_s = 0.05,
                       .upload_bytes_min = 1500,
                       .image_bytes = {1000, 2000, 3000},
@@ -419,16 +422,26 @@ static void give(struct metering *metering, int64_t now_ns, const struct bytes *
     free(copy);
 }
 
-/* In two fragments: in order, the other way round, or the second alone. */
+/* In two fragments, or in two pieces of a wireless controller's tunnel: in order, the other way
+ * round, or the second alone. */
 static void give_fragments(struct metering *metering, int64_t now_ns, const struct bytes *packet,
                            unsigned how)
 {
     static struct bytes fragments[2];
+    static struct bytes frame;
     static unsigned identification;
     size_t size = packet->length / 16 * 8;
 
     identification++;
+    frame.length = 0;
+    put_bytes(&frame, packet->at, packet->length);
+    wrap_ethernet_ip(&frame);
     for (unsigned i = 0; i < 2; i++) {
+        if (how & 4) {
+            put_capwap_piece(&fragments[i], &frame, false, i * (size + 16), size + 16,
+                             identification);
+            continue;
+        }
         put_fragment(&fragments[i], packet, i * size, size, identification);
         wrap_ethernet_ip(&fragments[i]);
     }

@@ -464,16 +464,16 @@ fi
 tab=$(printf '\t')
 columns=$(echo '#time transport name ech service direction up_bytes down_bytes requests tokens_in' \
     'tokens_out' | tr ' ' '\t')
-grounds=$(printf '\tcached\tbasis\tdirection_by\tunits')
+grounds=$(printf '\tcached\tbasis\tdirection_by\tunits\tscatter')
 expect 0 "$tool" inspect -c "$base/iagmeter.conf" "$demo"
 [ "$(head -n 1 "$directory/out")" = "$columns$grounds" ] || fail "other columns than documented"
 cp "$directory/out" "$directory/known"
-awk -F '\t' 'NF != 15 { exit 1 }' "$directory/known" || fail "a line has another number of columns"
+awk -F '\t' 'NF != 16 { exit 1 }' "$directory/known" || fail "a line has another number of columns"
 expect 0 "$tool" inspect --all --addresses "$demo" -c "$base/iagmeter.conf"
 [ "$(head -n 1 "$directory/out")" = "$columns${tab}client${tab}client_port${tab}server${tab}server_port$grounds" ] ||
     fail "other columns than documented, with addresses"
 cp "$directory/out" "$directory/flows"
-awk -F '\t' 'NF != 19 { exit 1 }' "$directory/flows" || fail "a line has another number of columns"
+awk -F '\t' 'NF != 20 { exit 1 }' "$directory/flows" || fail "a line has another number of columns"
 [ "$(wc -l <"$directory/flows")" -gt "$(wc -l <"$directory/known")" ] || fail "--all shows no more"
 if grep -q 'www.rennes.example' "$directory/known"; then
     fail "a service that is not in the catalogue is listed without --all"

@@ -50,9 +50,9 @@ has 644 /usr/lib/systemd/system/iagmeter-metrics@use.timer
 has 644 /usr/lib/sysusers.d/iagmeter.conf
 has 644 /usr/lib/tmpfiles.d/iagmeter.conf
 has 644 /usr/share/doc/iagmeter/LICENSE
-has 644 /usr/share/man/man1/iagmeter.1
-has 644 /usr/share/man/man5/iagmeter.conf.5
-has 644 /usr/share/man/man8/iagmeterd.8
+while read -r page; do
+    has 644 "/usr/share/man/man${page##*.}/${page##*/}"
+done < <(find man -type f)
 while read -r file; do
     has 644 "/etc/iagmeter/${file#conf/}"
 done < <(find conf -type f)

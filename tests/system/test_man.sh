@@ -1,6 +1,7 @@
 #!/bin/sh
 # The manual pages say what the programs take, no more and no less: commands and options beside --help, keys, their
-# ranges and defaults beside the tables of the parser and the sample. And each command has a help of its own.
+# types, ranges and defaults beside the tables of the parsers and the sample; and what is an example is no error. And
+# each command has a help of its own.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 
@@ -103,52 +104,85 @@ cp "$directory/offered" "$directory/page"
 same "options that any help of iagmeter offers"
 
 # ---- Keys
-# table FILE NAME: of each key its name, whether it is required, least and most.
-table() {
-    awk -v name="$2" '
-        $0 ~ "confread_key " name "\\[\\] = \\{" { on = 1; next }
-        on && /^};/ { exit }
-        on && /SCRAPE_KEYS\(/ {
-            while ((getline line < "daemon/scrapeconfig.h") > 0)
-                if (line ~ /#define SCRAPE_KEYS\(/ || more) { print line; more = line ~ /\\$/ }
-        }
-        on' "$1" | tr '\n' ' ' |
-        grep -oE '\{"[a-z0-9_]+", CONFREAD_[A-Z]+, (true|false), [^,]+, [^,]+,' |
-        sed 's/^{"\([a-z0-9_]*\)", [A-Z_]*, \([a-z]*\), \([^,]*\), \([^,]*\),$/\1 \2 \3 \4/'
+# What the preprocessor leaves of a source, as keys.awk tells it.
+flags=$(pkg-config --cflags libconfig jansson libcurl netsnmp)
+told() {
+    # shellcheck disable=SC2086
+    ${CC:-cc} -E -std=c11 -D_GNU_SOURCE -I. $flags "$1" | awk -v source="$1" -f "$here/keys.awk"
 }
 
-# items FILE NAME: what the page has of it, an item a line, with its text.
-items() {
-    awk -v mark="keys: $1 $2" '
-        /^\.\\" keys: / { on = substr($0, 5) == mark; next }
-        on && /^\.It Ic / { if (text) print text; text = $3 }
-        on && /^\.El/ { if (text) print text; exit }
-        on && !/^\.It/ && text { text = text " " $0 }' man/iagmeter.conf.5
+# What the code asks for beside its tables: keys that are required, ranges of the figures of host.conf, values of enums
+# that another file has.
+more() {
+    grep -oE 'missing key \\"[a-z_]+\\":' "$1" | sed 's/.*\\"\(.*\)\\":/elsewhere	\1/' || true
+    sed -n 's/.* read_quantity(group, "\([a-z_]*\)", "[^"]*", \([0-9.]*\), \([0-9.]*\), .*/range	read_host	\1	\2	\3/p' "$1"
+    sed -n 's/^key	.*	?//p' "$part" | while read -r array; do
+        values=$(find daemon collectors -name '*.c' -exec sed -n "/ $array\[.*= {/,/};/p" '{}' + | grep -oE '"[^"]+"')
+        echo "names	$array	$(echo "$values" | tr -d '"' | tr '\n' ' ')"
+    done
 }
 
-for file in daemon/config.c daemon/inferenceconfig.c daemon/scrapeconfig.c daemon/directions.c daemon/objectives.c; do
-    sed -n "s|.*confread_key \([a-z_]*\)\[\] = {.*|$file \1|p" "$file"
-done >"$directory/tables"
-[ "$(wc -l <"$directory/tables")" -ge 14 ] || fail "tables of keys were not found"
-while read -r file name; do
-    table "$file" "$name" >"$directory/keys"
-    items "$file" "$name" >"$directory/items"
-    cut -d ' ' -f 1 "$directory/keys" >"$directory/program"
-    cut -d ' ' -f 1 "$directory/items" >"$directory/page"
-    same "keys of $file, $name, in iagmeter.conf(5)"
-    while read -r key required least most; do
-        item=$(grep "^$key " "$directory/items") || fail "iagmeter.conf(5) says nothing of $key"
-        case $item in
-            "$key Required."*) [ "$required" = true ] || fail "$key is not required" ;;
-            *) [ "$required" = false ] || fail "iagmeter.conf(5) does not say that $key is required" ;;
+# said TABLE WORDS NAMES <ROWS: of each key and its bits in C, a sentence with those of NAMES that they are.
+said() {
+    while IFS='	' read -r key bits; do
+        mask=$(($(echo "$bits" | sed 's/< </<</g; s/1U/1/g')))
+        list='' number=0
+        for name in $3; do
+            [ $((mask >> number & 1)) -eq 0 ] || list="$list${list:+, }$name"
+            number=$((number + 1))
+        done
+        echo "said	$1	$key	$2 $list."
+    done
+}
+
+# sentences TABLE: by which methods, and with which other keys, those of estimators are used.
+sentences() {
+    number=0
+    for name in $(sed -n '/^enum estimator_method {/,/^};/p' collectors/capture/estimator.h | grep -oE '\bMETHOD_[A-Z0-9]+'); do
+        eval "$name=$number"
+        number=$((number + 1))
+    done
+    # shellcheck disable=SC2034
+    INPUT_PRIOR=0 INPUT_BODY=1
+    methods=$(sed -n 's/^row	method_names	//p' "$directory/estimators")
+    sed -n 's/^row	method_parameters	//p; s/^row	uses	//p' "$part" | said "$1" 'Required by' "$methods"
+    sed -n 's/^row	shapes	//p' "$part" | said "$1" 'Used by' "$methods"
+    sed -n 's/^row	input_parameters	//p' "$part" | said "$1" 'Required by' 'prior body'
+    sed -n "s/^row	parameters	\(.*\)	1\$/said	$1	\1	Required with reply_s/p
+        s/^row	parameters	\(.*\)	0\$/said	$1	\1	Only with reply_s/p" "$part"
+    sed -n 's/^row	of_programs	//p' "$part" | tr ' ' '\n' | sed "s/.*/said	$1	&	Not with reply_s/"
+    sed -n "s/^row	pairs	\(.*\)	\(.*\)	./beside	$1	\1	\2/p; s/^row	pairs	\(.*\)	\(.*\)	1/beside	$1	\2	\1/p" "$part"
+}
+
+told collectors/capture/estimator_config.c >"$directory/estimators"
+find daemon collectors -name '*.c' -exec grep -lE 'struct confread_key [a-z_]+\[\] = ' '{}' + | sort >"$directory/files"
+[ "$(wc -l <"$directory/files")" -ge 13 ] || fail "sources with tables of keys were not found"
+while read -r file; do
+    told "$file" >"$part"
+    grep -q '^key' "$part" || fail "keys.awk finds no key in $file"
+    {
+        cat "$part"
+        more "$file"
+        case $file in
+            collectors/capture/estimator_config.c) sentences estimator_keys ;;
+            daemon/servicecalibration.c) sentences keys ;;
         esac
-        case $least$most in
-            00 | *[!0-9]*) ;;
-            *) echo "$item" | grep -qE "[ (]$least to $most([ ,.;:)]|\$)" ||
-                fail "$key: $least to $most is not in iagmeter.conf(5)" ;;
-        esac
-    done <"$directory/keys"
-done <"$directory/tables"
+    } | sed "s|^|$file	|"
+done <"$directory/files" >"$directory/keys"
+for word in key default elsewhere range names said beside; do
+    cut -f 2 "$directory/keys" | grep -qx "$word" || fail "the sources tell nothing of the kind \"$word\""
+done
+awk -f "$here/items.awk" man/* >"$directory/items"
+awk -f "$here/compare.awk" "$directory/keys" "$directory/items" >"$directory/out"
+[ ! -s "$directory/out" ] || fail "what the pages and the sources say of keys differs"
+# And it would be told, were one there: of a key that is new, one that is gone, and a range.
+sed 's/	rest_s	/	new_s	/; s/	rrd_years	CONFREAD_UINT	false	1	50	/	rrd_years	CONFREAD_UINT	false	1	51	/' \
+    "$directory/keys" >"$directory/other"
+awk -f "$here/compare.awk" "$directory/other" "$directory/items" >"$directory/told"
+for complaint in '^man/iagmeter-services.conf.5, rest_s .*: there is no such key' '^new_s .*: no page tells of it' \
+    '^man/iagmeter.conf.5, rrd_years .*: 1 to 51 is not told'; do
+    grep -q "$complaint" "$directory/told" || fail "compare.awk does not see what differs"
+done
 
 # The sample shows defaults.
 sed -n 's/^ *\([a-z_]*\) = \([0-9][0-9]*\);$/\1 \2/p' conf/iagmeter.conf >"$directory/defaults"
@@ -157,6 +191,32 @@ while read -r key value; do
     grep -A 12 "^\.It Ic $key\$" man/iagmeter.conf.5 | sed '2,${/^\.It/,$d}' |
         grep -q "^Default: $value\.\$" || fail "$key: the default, $value, is not in iagmeter.conf(5)"
 done <"$directory/defaults"
+
+# ---- Examples
+# example PAGE: what stands there as an example, as it is printed.
+example() {
+    section "$1" Sh EXAMPLES | sed -n '/^\.Bd/,/^\.Ed/p' | sed "/^\./d; s/\\\\('e/e/g"
+}
+
+cp -r conf "$directory/etc"
+mkdir "$directory/etc/services.d"
+example iagmeter-services.conf.5 >"$directory/etc/services.d/own.conf"
+example iagmeter-host.conf.5 >"$directory/etc/host.conf"
+{
+    example iagmeter-factors.5
+    echo ,
+} >"$directory/provider"
+sed -i "/^providers = (/r $directory/provider" "$directory/etc/factors/2026/providers.conf"
+example iagmeter.conf.5 >"$directory/etc/iagmeter.conf"
+echo 'host = "host.conf";' >>"$directory/etc/iagmeter.conf"
+expect 0 "$build/iagmeterd" -c "$directory/etc/iagmeter.conf" -t
+for file in services.d/own.conf host.conf factors/2026/providers.conf; do # each was read
+    cp "$directory/etc/$file" "$directory/whole"
+    echo '}' >>"$directory/etc/$file"
+    expect 1 "$build/iagmeterd" -c "$directory/etc/iagmeter.conf" -t
+    grep -qF "$file" "$directory/err" || fail "$file is not checked"
+    cp "$directory/whole" "$directory/etc/$file"
+done
 
 # ---- The pages themselves
 for document in $(cat man/* | grep -oE '[a-z-]+\.md' | sort -u); do

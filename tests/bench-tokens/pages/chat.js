@@ -22,8 +22,8 @@ const letters = (length) => {
 };
 const uuid = () => [8, 4, 4, 4, 12].map((length) => letters(length).toLowerCase()).join('-');
 
-async function call(path, { up = 0, down = 0, wait = 0, method = up ? 'POST' : 'GET', host = '' } = {}) {
-    const query = `${path.includes('?') ? '&' : '?'}bytes=${down}${wait ? `&wait=${wait}` : ''}&person=${encodeURIComponent(plan.person)}`;
+async function call(path, { up = 0, down = 0, wait = 0, parts = 1, method = up ? 'POST' : 'GET', host = '' } = {}) {
+    const query = `${path.includes('?') ? '&' : '?'}bytes=${down}${wait ? `&wait=${wait}` : ''}${parts > 1 ? `&parts=${parts}` : ''}&person=${encodeURIComponent(plan.person)}`;
     try {
         const response = await fetch(`${host}${path}${query}`, {
             method, body: up ? letters(up) : undefined, credentials: host ? 'omit' : 'same-origin',
@@ -307,10 +307,11 @@ const perplexity = {
 };
 
 /* Grok. What it says over its socket is of public recordings (2026-08 to 2026-10), a token of 14 kB that fends off programs among it, and a
- * ping every 3 s; the calls of the page are those of one of them, how much they say is a guess. */
+ * ping every 3 s; the calls of the page are those of one of them, how much they say is a guess. Whether frames are compressed is not
+ * known: those of every other tab are. */
 const grok = {
     start() {
-        this.socket = new WebSocket(`wss://${location.host}/ws/mgw/?uid=${uuid()}`);
+        this.socket = new WebSocket(`wss://${location.host}/ws/mgw/?uid=${uuid()}${plan.packed ? '&packed=1' : ''}`);
         this.opened = new Promise((done) => { this.socket.onopen = done; });
         this.socket.onmessage = ({ data }) => { if (/"type":"(conversation.queue.updated|response.done)"/.test(data) && (data.includes('queue') || data.includes('failed'))) this.done?.(); };
         this.session = uuid();
@@ -347,7 +348,68 @@ const grok = {
     every: [6000, 20000],
 };
 
-const app = { 'perplexity-web': perplexity, 'grok-web': grok, 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
+/* Microsoft 365 Copilot. A socket is opened when somebody begins to type, for one prompt, and left open for a while; the token is in
+ * its address: sizes, pauses and what it says are of a public analysis of 13 recorded sockets (2026-08). Beside it, its host is called by
+ * the page, and by other programs of the office: how often, and how much they say, is a guess after the same (25 headers, 1.2 kB and a token). */
+const SUBSTRATE = 'substrate.svc.cloud.microsoft';
+const separator = '\x1e';
+const m365 = {
+    rest: (path, { up = 0, ...more } = {}) => call(path, { up: between(2500, 3600) + up, host: `https://${SUBSTRATE}`, ...more }),
+    open() {
+        const id = uuid();
+        const socket = new WebSocket(`wss://${SUBSTRATE}/m365Copilot/Chathub/${uuid()}@${uuid()}?chatsessionid=${id}&XRoutingParameterSessionKey=${id}&clientrequestid=${id}&X-SessionId=${uuid()}&ConversationId=${uuid()}` +
+            `&access_token=${letters(3471)}&variants=${letters(2163)}&source=officeweb&product=Office&agentHost=Bizchat.FullScreen&licenseType=Starter&isEdu=false&agent=web&scenario=OfficeWebIncludedCopilot`);
+        const say = (...messages) => { if (socket.readyState === 1) socket.send(messages.map((message) => JSON.stringify(message) + separator).join('')); };
+        const line = { id, say, close: () => socket.close() };
+        line.opened = new Promise((done) => {
+            socket.onopen = () => say({ protocol: 'json', version: 1 });
+            socket.onmessage = ({ data }) => {
+                if (data === `{}${separator}`) {
+                    say({ type: 6 });
+                    done();
+                }
+                if (data.includes('"type":3,')) line.done?.();
+            };
+        });
+        socket.onclose = () => line.done?.();
+        setInterval(() => say({ type: 6 }), 15000);
+        return line;
+    },
+    async load() {
+        await Promise.all([assets('/_next/static', between(2e6, 4e6)),
+            calls(6, (i) => this.rest(`/api/${i}`, { up: between(100, 1500), down: between(800, 40000), wait: between(50, 400) }))]);
+    },
+    async idle() {
+        const draw = unit();
+        if (draw < 0.4) await this.rest('/search/api/v1/recommendations', { down: between(1000, 60000), wait: between(100, 800) });
+        else if (draw < 0.6) await this.rest('/search/api/v2/query', { down: between(3000, 25000), wait: between(100, 500), parts: between(2, 4) });
+        else if (draw < 0.7) await this.rest('/sync', { up: between(2000, 20000), down: between(20000, 900000), wait: between(100, 900) });
+        else await calls(between(1, 4), () => this.rest('/profile', { down: between(300, 9000), wait: between(30, 300) }));
+    },
+    key(typed) {
+        if (typed === 1) this.line = this.open();
+        if (typed % 4 === 0) this.rest('/search/api/v1/suggestions', { up: between(100, 300), down: between(400, 6000), wait: between(165, 396) });
+    },
+    before() { this.line ??= this.open(); },
+    async prompt(step) {
+        const { line } = this;
+        this.line = undefined;
+        const answered = new Promise((done) => { line.done = done; });
+        await line.opened;
+        const stamps = { ConnectionStart: letters(24), UserInputStart: letters(24), ConnectionEstablished: letters(24), UserInputSubmit: letters(24), RequestSent: letters(24) };
+        line.say({ arguments: [{ source: 'officeweb', clientCorrelationId: line.id, fields: letters(3150), message: { text: step.text, author: 'user' }, bench: step.bench }], invocationId: '0', target: 'chat', type: 4 },
+            { arguments: [{ Timestamps: stamps }], target: 'Metrics', type: 1 });
+        if (step.stop) setTimeout(line.close, step.stop);
+        await answered;
+        line.say({ arguments: [{ Timestamps: { ...stamps, more: letters(180) }, ReceivedTokenMetrics: letters(220) }], target: 'Metrics', type: 1 });
+        setTimeout(line.close, between(2500, 50000));
+    },
+    async after() { await this.rest('/conversations', { down: between(2000, 15000), wait: between(100, 500) }); },
+    upload: (bytes) => m365.rest('/m365Copilot/UploadFile?modality=upload', { up: bytes }),
+    every: [5000, 15000],
+};
+
+const app = { 'copilot-m365': m365, 'perplexity-web': perplexity, 'grok-web': grok, 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
 
 /* A few words by hand, the rest is pasted. */
 async function type(text) {
