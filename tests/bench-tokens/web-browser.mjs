@@ -14,6 +14,7 @@ const NAMES = {
     'gemini-web': ['gemini.google.com', 'lh3.googleusercontent.com'], 'copilot-web': ['copilot.microsoft.com'],
     'mistral-web': ['chat.mistral.ai'], 'deepseek-web': ['chat.deepseek.com'],
     'perplexity-web': ['www.perplexity.ai'], 'grok-web': ['grok.com'],
+    'albert-chat': ['assistant.numerique.gouv.fr'],
     'copilot-m365': ['m365.cloud.microsoft', 'substrate.svc.cloud.microsoft'],
 };
 

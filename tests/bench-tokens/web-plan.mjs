@@ -6,7 +6,7 @@ import { Chance, TEXTS } from './lib-text.mjs';
 const ABORT_MS = [1500, 5000];
 /* Tokens per second, as web-streams.mjs sends them: to know when a tab has had its time. */
 const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 65, 'copilot-web': 64, 'mistral-web': 50, 'deepseek-web': 33,
-    'perplexity-web': 70, 'grok-web': 48, 'copilot-m365': 60 };
+    'perplexity-web': 70, 'grok-web': 48, 'copilot-m365': 60, 'albert-chat': 45 };
 const IMAGING_S = 12;
 /* Browsers need a second of a processor for each tab: together, pages would take 20 s to load, not 1 or 2. */
 const STARTS_MS = 24000;
@@ -32,6 +32,7 @@ function prompt(chance, app, more = {}) {
     const language = draw < 0.6 ? 'fr' : draw < 0.85 ? 'en' : 'code';
     const bench = { seed: `${app} ${chance.hex(8)}`, tokens: answerTokens(chance), language };
     if (app === 'chatgpt-web') bench.regime = chance.unit() < 0.6 ? 'single' : 'batched';
+    if (app === 'albert-chat') bench.regime = chance.unit() < 0.6 ? 'v5' : 'v4';
     if (app === 'mistral-web') bench.regime = chance.unit() < 0.65 ? 'plain' : 'flash';
     if (app === 'perplexity-web') Object.assign(bench, { regime: chance.unit() < 0.7 ? 'fast' : 'thinking', packed: chance.unit() < 0.5 });
     if (app === 'gemini-web') bench.regime = chance.unit() < 0.7 ? 'slow' : 'fast';

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { answer, Chance, countTokens, statistics } from './lib-text.mjs';
 import { now, TruthLog } from './lib-truth.mjs';
-import { chatgpt, claude, copilot, deepseek, gemini, grok, grokFrame, imaging, lechat, m365, m365Frame, perplexity, speech } from './web-streams.mjs';
+import { assistant, chatgpt, claude, copilot, deepseek, gemini, grok, grokFrame, imaging, lechat, m365, m365Frame, perplexity, speech } from './web-streams.mjs';
 import { accept } from './web-socket.mjs';
 
 const [certificates, truth, ...addresses] = process.argv.slice(2);
@@ -33,6 +33,7 @@ const HOSTS = {
     'chat.deepseek.com': { service: 'deepseek-web', prompt: '/api/v0/chat/completion', stream: deepseek, tokenizer: 'deepseek' },
     'www.perplexity.ai': { service: 'perplexity-web', prompt: '/rest/sse/perplexity_ask', stream: perplexity, tokenizer: 'o200k' },
     'grok.com': { service: 'grok-web', tokenizer: 'o200k' },
+    'assistant.numerique.gouv.fr': { service: 'albert-chat', prompt: '/api/v1.0/chats/c/conversation/', stream: assistant, tokenizer: 'mistral' },
     'm365.cloud.microsoft': { service: 'copilot-m365' },
     'substrate.svc.cloud.microsoft': { service: 'copilot-m365', tokenizer: 'o200k' },
 };

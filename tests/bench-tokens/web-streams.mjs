@@ -164,6 +164,27 @@ export async function* deepseek(chance, pieces) {
     yield { wait: chance.between(200, 900), data: named('title', { content: chance.letters(32) }) + named('close', { click_behavior: 'none', auto_resume: false }), tokens: 0 };
 }
 
+/* The assistant of the French state (suitenumerique/conversations, whose source is public): server-sent events of version 5 of the AI SDK,
+ * 49 B around a token, or lines of version 4, 5 B around it. When they come is a guess, and so is what a search finds, in each sixth answer. */
+export async function* assistant(chance, pieces, { regime = 'v5' } = {}) {
+    const v5 = regime === 'v5';
+    const id = chance.uuid();
+    const part = (letter, type, fields) => (v5 ? event({ type, ...fields }) : `${letter}:${JSON.stringify(fields)}\n`);
+    const text = (value) => (v5 ? event({ type: 'text-delta', id: '0', delta: value }) : `0:${JSON.stringify(value)}\n`);
+    yield { wait: chance.between(300, 2500), data: part('f', 'start', { messageId: id }), tokens: 0 };
+    if (pieces.length > 0 && chance.unit() < 0.17) {
+        yield { wait: chance.between(200, 900), data: part('9', 'tool-input-available', { toolCallId: chance.letters(9), toolName: 'web_search', input: { query: chance.letters(50) } }), tokens: 0 };
+        yield { wait: chance.between(900, 3000), data: part('a', 'tool-output-available', { toolCallId: chance.letters(9), output: { state: 'done', results: TEXTS.fr.slice(0, chance.between(2000, 12000)) } }), tokens: 0 };
+        for (let left = chance.between(2, 5); left > 0; left--) yield { wait: 4, data: part('h', 'source-url', { sourceId: chance.uuid(), url: `https://${chance.letters(50)}`, title: chance.letters(40) }), tokens: 0 };
+    }
+    if (v5) yield { wait: 5, data: event({ type: 'text-start', id: '0' }), tokens: 0 };
+    for (const piece of pieces) yield { wait: around(chance, 4, 40), data: text(piece), tokens: 1 };
+    if (v5) yield { wait: 5, data: event({ type: 'text-end', id: '0' }), tokens: 0 };
+    yield { wait: chance.between(5, 60), data: part('2', 'data-conversation-metadata', { data: { type: 'conversation_metadata', title: chance.letters(40) } }), tokens: 0 };
+    yield { wait: 3, data: part('d', 'finish', { finishReason: 'stop', usage: { promptTokens: 900, completionTokens: pieces.length, co2_impact: 1.2e-4 }, messageId: id }), tokens: 0 };
+    if (v5) yield { wait: 1, data: 'data: [DONE]\n\n', tokens: 0 };
+}
+
 /* Perplexity: each event repeats the question and what it is about, 1.3 kB, around a piece of the answer; a thinking model's says it twice.
  * Where a source is cited, the list of sources is made anew. Sizes, pieces and pauses are of public recordings (2026-09; only
  * sizes and times were taken): "fast" 50 letters a piece, "thinking" 12 to 48. When pieces come is a guess, and whether they are compressed

@@ -1,7 +1,7 @@
 #!/bin/sh
 # web.sh DIRECTORY [usual|more|others|office]: web applications of generative AI, and people who use them in headless Chromiums, over HTTP/2,
-# WebSocket and HTTP/3: ChatGPT, claude.ai, Gemini and Copilot; Le Chat and DeepSeek; Perplexity and Grok; or Microsoft 365 Copilot,
-# over HTTP/3 only what else its host carries. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
+# WebSocket and HTTP/3: ChatGPT, claude.ai, Gemini and Copilot; Le Chat and DeepSeek; Perplexity and Grok; or Microsoft 365 Copilot
+# (over HTTP/3 only what else its host carries) and the assistant of the French state. Leaves what a gateway saw of it and what was true in DIRECTORY: capture.pcap, truth.jsonl.
 # BENCH_SEED, BENCH_WEB_SECONDS and BENCH_WEB_PEOPLE (per application and transport) make the scenario.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
@@ -38,11 +38,11 @@ elif [ "$applications" = more ]; then
     quic="chat.mistral.ai=203.0.113.224 chat.deepseek.com=203.0.113.225"
     places="h2:mistral-web=203.0.113.214 h2:deepseek-web=203.0.113.215 h3:mistral-web=203.0.113.224 h3:deepseek-web=203.0.113.225"
 elif [ "$applications" = office ]; then
-    names="m365.cloud.microsoft substrate.svc.cloud.microsoft"
+    names="m365.cloud.microsoft substrate.svc.cloud.microsoft assistant.numerique.gouv.fr"
     known=
-    addresses="203.0.113.218"
+    addresses="203.0.113.218 203.0.113.219"
     quic="m365.cloud.microsoft=203.0.113.228 substrate.svc.cloud.microsoft=203.0.113.228"
-    places="h2:copilot-m365=203.0.113.218 h3:copilot-m365=203.0.113.228"
+    places="h2:copilot-m365=203.0.113.218 h2:albert-chat=203.0.113.219 h3:copilot-m365=203.0.113.228"
 else
     names="www.perplexity.ai grok.com"
     known=

@@ -409,7 +409,31 @@ const m365 = {
     every: [5000, 15000],
 };
 
-const app = { 'copilot-m365': m365, 'perplexity-web': perplexity, 'grok-web': grok, 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
+/* The assistant of the French state: with each prompt goes all that was said before, as in the library that it uses; its other calls, and how
+ * much they say, are a guess after its public source. */
+const assistant = {
+    said: [],
+    chats: () => call('/api/v1.0/chats/?page=1', { down: between(2000, 15000) }),
+    async load() {
+        await Promise.all([assets('/_next/static', between(1.5e6, 3e6)), call('/api/v1.0/config/', { down: 2500 }), call('/api/v1.0/users/me/', { down: 700 }),
+            call('/api/v1.0/llm-configuration/', { down: 3000 }), this.chats()]);
+    },
+    idle: () => (unit() < 0.5 ? assistant.chats() : call('/api/v1.0/assistant-health/', { down: 120 })),
+    async before() {
+        if (!this.chat) await call('/api/v1.0/chats/', { up: 60, down: 320 });
+        this.chat = true;
+    },
+    async prompt(step) {
+        const message = { id: letters(16), role: 'user', parts: [{ type: 'text', text: step.text }], content: step.text, createdAt: new Date().toISOString() };
+        await post('/api/v1.0/chats/c/conversation/', { id: uuid(), messages: [...this.said, message], prompt: step.text, bench: step.bench }, step.stop);
+        this.said.push(message, { ...message, role: 'assistant', content: letters(4 * step.bench.tokens), parts: [] });
+    },
+    after() { return this.chats(); },
+    upload: (bytes) => call('/api/v1.0/chats/c/attachments/?modality=upload', { up: bytes }),
+    every: [15000, 40000],
+};
+
+const app = { 'albert-chat': assistant, 'copilot-m365': m365, 'perplexity-web': perplexity, 'grok-web': grok, 'mistral-web': mistral, 'deepseek-web': deepseek, 'chatgpt-web': chatgpt, 'claude-web': claude, 'gemini-web': gemini, 'copilot-web': copilot }[plan.app];
 
 /* A few words by hand, the rest is pasted. */
 async function type(text) {
