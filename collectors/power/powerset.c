@@ -58,6 +58,7 @@ struct meter {
     struct counter counter;
     int64_t moved_ns; /* when it was read first with what it says now */
     double step_j;    /* the smallest by which it moved; 0: it did not yet */
+    bool stood_still; /* for too long, and did not move since, whatever else went wrong */
     enum power_status status;
     enum power_status said; /* in the log */
     unsigned failures;      /* in a row */
@@ -349,8 +350,9 @@ static void note_move(struct meter *meter, const struct power_reading *reading)
     if (meter->counter.started && reading->value > meter->counter.value &&
         (meter->step_j <= 0 || step_j < meter->step_j))
         meter->step_j = step_j;
-    if (meter->status == POWER_STILL)
+    if (meter->stood_still)
         meter->counter.started = false;
+    meter->stood_still = false;
     meter->moved_ns = reading->at_ns;
 }
 
@@ -366,6 +368,7 @@ static bool stands_still(struct meter *meter, const struct power_reading *readin
         reading->at_ns - meter->moved_ns <= (step_ns > STANDSTILL_NS ? step_ns : STANDSTILL_NS))
         return false;
     meter->counter.at_ns = reading->at_ns;
+    meter->stood_still = true;
     return true;
 }
 

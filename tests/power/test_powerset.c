@@ -485,6 +485,33 @@ static void a_counter_that_stands_still_measures_nothing(void **state)
     assert_drawn("host", 59 * 180, 59, ENERGY_REST);
 }
 
+/* Nor after it could not be read in between, as when a BMC hangs, is started again, and has the sum
+ * of all then: other meters have told of that time. */
+static void what_a_counter_makes_up_for_after_a_failure_is_not_counted_again(void **state)
+{
+    static const enum power_status failures[] = {POWER_FAILED, POWER_GONE, POWER_UNSUPPORTED};
+
+    (void)state;
+    with_rest(100);
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 180);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
+        pass(10);
+        fakes[REDFISH].channels[0].power_w = 0;
+        pass(600);
+        fakes[REDFISH].channels[0].status = failures[i];
+        pass(60);
+        take();
+        fakes[REDFISH].channels[0].status = POWER_OK;
+        fakes[REDFISH].channels[0].energy_j += 660 * 180;
+        fakes[REDFISH].channels[0].power_w = 180;
+        pass(120);
+        take();
+        assert_near(energy_of("host")->energy_j, 120 * 180);
+    }
+}
+
 /* An outlet at 5 W, whose counter has steps of 1 Wh: it moves every 12 minutes, and nothing of its
  * time is missed, nor counted by others, too. For more than 15 minutes it would be. */
 static void a_counter_of_large_steps_moves_rarely(void **state)
@@ -920,6 +947,7 @@ int main(void)
         TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
         TEST(a_counter_bridges_what_it_was_not_asked),
         TEST(a_counter_that_stands_still_measures_nothing),
+        TEST(what_a_counter_makes_up_for_after_a_failure_is_not_counted_again),
         TEST(a_counter_of_large_steps_moves_rarely),
         TEST(a_driver_is_loaded_again),
         TEST(all_gpus_come_back_together),
