@@ -410,6 +410,8 @@ static void take_failure(struct powerset *set, struct meter *meter, enum power_s
     meter->due_ns = now_ns + shorter(delay_ns, LONGEST_READ_NS);
     if (status == POWER_GONE)
         look_again(&set->sources[meter->source], now_ns);
+    if (status == POWER_ANEW)
+        meter->counter.started = false;
     tell_status(meter);
 }
 

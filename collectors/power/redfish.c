@@ -177,9 +177,8 @@ static struct fetched energy_of(struct redfish *redfish, const struct redfish_va
     snprintf(redfish->energy_reset, sizeof(redfish->energy_reset), "%s", values->energy_reset);
     if (redfish->energy_step_j > COARSEST_STEP_J)
         return (struct fetched){POWER_UNSUPPORTED, 0};
-    /* It began to count anew, whether it shows or not. */
     if (again)
-        return (struct fetched){POWER_GONE, 0};
+        return (struct fetched){POWER_ANEW, 0};
     return (struct fetched){POWER_OK, (uint64_t)llround(values->energy_j / ENERGY_UNIT_J)};
 }
 

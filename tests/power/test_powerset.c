@@ -512,6 +512,26 @@ static void what_a_counter_makes_up_for_after_a_failure_is_not_counted_again(voi
     }
 }
 
+/* As when a BMC gets another program, whose counter is of another beginning: from what it showed to
+ * what it shows is no energy. */
+static void a_counter_of_another_beginning_does_not_go_on(void **state)
+{
+    struct fake_channel *energy = add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 100);
+
+    (void)state;
+    start();
+    pass(10);
+    energy->status = POWER_ANEW;
+    pass(1);
+    energy->status = POWER_OK;
+    energy->energy_j = 3.6e9;
+    pass(49);
+    take();
+    assert_true(energy_of("host")->energy_j <= 60 * 100);
+    assert_true(energy_of("host")->covered_ns >= 50 * SECOND_NS);
+    assert_int_equal(fakes[REDFISH].opened, 1);
+}
+
 /* An outlet at 5 W, whose counter has steps of 1 Wh: it moves every 12 minutes, and nothing of its
  * time is missed, nor counted by others, too. For more than 15 minutes it would be. */
 static void a_counter_of_large_steps_moves_rarely(void **state)
@@ -947,6 +967,7 @@ int main(void)
         TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
         TEST(a_counter_bridges_what_it_was_not_asked),
         TEST(a_counter_that_stands_still_measures_nothing),
+        TEST(a_counter_of_another_beginning_does_not_go_on),
         TEST(what_a_counter_makes_up_for_after_a_failure_is_not_counted_again),
         TEST(a_counter_of_large_steps_moves_rarely),
         TEST(a_driver_is_loaded_again),

@@ -164,7 +164,7 @@ static void a_fine_counter_of_energy_is_given_and_its_reset_told(void **state)
     while (last_reading.value != 44460000);
     /* More than before, but counted from another day on. */
     serve_documents(ROOT "," ENVIRONMENT("12.351", "2026"));
-    await_status(ENERGY_CHANNEL, POWER_GONE);
+    await_status(ENERGY_CHANNEL, POWER_ANEW);
 }
 
 static void of_nested_chassis_the_outer_one_counts(void **state)
