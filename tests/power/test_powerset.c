@@ -793,6 +793,24 @@ static void an_interval_ends_at_the_nearest_second(void **state)
     assert_false(powerset_complete(set, tree_clock_ns + SECOND_NS / 2));
 }
 
+/* One of two supplies, whose unit says for a while that it does not measure that outlet. */
+static void half_of_the_feeds_is_not_the_whole(void **state)
+{
+    (void)state;
+    add_channel(SNMP, "pdu-a/7", POWER_PART_WALL, 0, 300);
+    add_channel(SNMP, "pdu-b/7", POWER_PART_WALL, 1, 300);
+    start();
+    pass(30);
+    fakes[SNMP].channels[1].status = POWER_UNSUPPORTED;
+    pass(30);
+    take();
+    assert_drawn("host", 30 * 600, 30, ENERGY_WALL);
+    pass(60);
+    take();
+    assert_drawn("host", 0, 0, 0);
+    assert_drawn("snmp/pdu-a/7", 60 * 300, 60, 0);
+}
+
 static void places_for_devices_are_kept_for_gpus(void **state)
 {
     (void)state;
@@ -981,6 +999,7 @@ int main(void)
         TEST(readings_between_seconds_add_up),
         TEST(what_is_read_rarely_is_read_before_it_is_lost),
         TEST(an_interval_ends_at_the_nearest_second),
+        TEST(half_of_the_feeds_is_not_the_whole),
         TEST(places_for_devices_are_kept_for_gpus),
         TEST(what_is_there_is_described),
         TEST(a_source_that_is_configured_is_listed_also_where_it_is_not),
