@@ -92,12 +92,14 @@ static bool is_inside(const struct candidate *candidate, const struct candidate 
     return false;
 }
 
-/* The only one that is not inside another, or none. */
+/* The only one that is not inside another, or none: the other may be what could not be asked. */
 static bool choose(struct redfish *redfish, const struct candidate *all, size_t count)
 {
     const struct candidate *chosen = NULL;
 
     redfish->environment[0] = redfish->power[0] = '\0';
+    if (!redfish->options.chassis[0] && redfishclient_is_unsure(redfish->client))
+        return false;
     for (size_t i = 0; i < count; i++) {
         if (is_inside(&all[i], all, count))
             continue;
