@@ -298,18 +298,47 @@ static bool open_source(struct powerset *set, size_t source, int64_t now_ns)
     return true;
 }
 
+static void look_again(struct origin *origin, int64_t now_ns)
+{
+    if (origin->reopen)
+        return;
+    origin->reopen = true;
+    if (now_ns - origin->opened_ns > origin->delay_ns)
+        origin->delay_ns = FIRST_DELAY_NS;
+    put_off(origin, now_ns);
+}
+
+static bool is_due(const struct origin *origin, int64_t now_ns)
+{
+    if (origin->is_off)
+        return false;
+    if (origin->state && !origin->reopen)
+        return origin->entry->is_cheap && now_ns - origin->opened_ns >= LONGEST_OPEN_NS;
+    return now_ns >= origin->try_ns;
+}
+
+static bool lacks_channels(const struct powerset *set, size_t source)
+{
+    for (size_t i = 0; i < set->meter_count; i++)
+        if (set->meters[i].source == source && !set->meters[i].present)
+            return true;
+    return false;
+}
+
 /* Opens the source where it is due. A GPU that fell off its bus does so again and again: the others
  * of its source are read until it is looked for again. */
 static bool tend_source(struct powerset *set, size_t source, int64_t now_ns)
 {
     struct origin *origin = &set->sources[source];
 
-    if (origin->is_off || now_ns < origin->try_ns)
-        return false;
-    if (origin->state && !origin->reopen)
+    if (!is_due(origin, now_ns))
         return false;
     close_source(origin);
-    return open_source(set, source, now_ns);
+    if (!open_source(set, source, now_ns))
+        return false;
+    if (origin->entry->is_cheap && lacks_channels(set, source))
+        look_again(origin, now_ns);
+    return true;
 }
 
 static void tend_sources(struct powerset *set)
@@ -321,16 +350,6 @@ static void tend_sources(struct powerset *set)
         changed |= tend_source(set, i, now_ns);
     for (size_t i = 0; changed && i < set->meter_count; i++)
         assign_device(set, &set->meters[i]);
-}
-
-static void look_again(struct origin *origin, int64_t now_ns)
-{
-    if (origin->reopen)
-        return;
-    origin->reopen = true;
-    if (now_ns - origin->opened_ns > origin->delay_ns)
-        origin->delay_ns = FIRST_DELAY_NS;
-    put_off(origin, now_ns);
 }
 
 /* ---- Readings ---- */

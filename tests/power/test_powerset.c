@@ -125,7 +125,7 @@ static int setup(void **state)
         fakes[i].is_absent = true;
         fakes[i].source =
             (struct power_source){names[i], "a test", openers[i], list_fake, read_fake, close_fake};
-        table[i] = (struct powerset_source){&fakes[i].source, i == CRAY};
+        table[i] = (struct powerset_source){&fakes[i].source, i == CRAY, i == RAPL};
     }
     config = power_defaults;
     tree_clock_ns = 1000 * SECOND_NS;
@@ -669,6 +669,33 @@ static void a_source_that_comes_later_is_found(void **state)
     assert_near(energy_of("gpu0")->energy_j, (double)energy_of("gpu0")->covered_ns / 1e9 * 300);
 }
 
+/* Another driver of the same source is there all the time. */
+static void a_driver_that_comes_beside_others_is_found(void **state)
+{
+    (void)state;
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    pass(10);
+    add_channel(RAPL, "package-1", POWER_PART_PACKAGE, 1, 70);
+    pass(300);
+    take();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 150, 60, 0);
+    /* Loaded again, it is found sooner. */
+    fakes[RAPL].channels[1].status = POWER_GONE;
+    fakes[RAPL].count = 1;
+    pass(3);
+    fakes[RAPL].channels[1].status = POWER_OK;
+    fakes[RAPL].count = 2;
+    pass(10);
+    take();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 150, 60, 0);
+    assert_true(fakes[RAPL].opened <= 6);
+}
+
 /* A package whose driver is away is missed; one that is not listed any more is not. */
 static void processors_that_vanish_leave_the_host_uncovered(void **state)
 {
@@ -993,6 +1020,7 @@ int main(void)
         TEST(memory_without_a_counter_is_not_missed),
         TEST(a_gpu_is_unplugged_and_the_others_stay),
         TEST(a_source_that_comes_later_is_found),
+        TEST(a_driver_that_comes_beside_others_is_found),
         TEST(processors_that_vanish_leave_the_host_uncovered),
         TEST(a_slow_meter_is_waited_for),
         TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
