@@ -514,6 +514,11 @@ void exchanges_rules_changed(struct exchanges *exchanges)
     usagescan_forget_models(&exchanges->answer);
 }
 
+void exchanges_set_direction(struct exchanges *exchanges, uint16_t client_direction)
+{
+    exchanges->by_address = client_direction;
+}
+
 int64_t exchanges_open_since(const struct exchanges *exchanges)
 {
     return exchanges->count > 0 ? exchanges->pending[exchanges->first].start_ns : INT64_MAX;
