@@ -510,6 +510,7 @@ void exchanges_identify(struct exchanges *exchanges, uint16_t server_port,
 
 void exchanges_rules_changed(struct exchanges *exchanges)
 {
+    httpstream_set_secret(&exchanges->http, exchanges->rules->secret);
     usagescan_forget_models(&exchanges->request);
     usagescan_forget_models(&exchanges->answer);
 }
