@@ -54,6 +54,7 @@ struct meter {
     bool present;  /* when its source was last opened */
     bool is_off;
     bool again; /* a GPU that another source tells of */
+    bool was_read;
     struct power_channel channel;
     struct counter counter;
     int64_t moved_ns; /* when it was read first with what it says now */
@@ -446,6 +447,7 @@ static void read_meter(struct powerset *set, struct meter *meter)
     switch (status) {
     case POWER_OK:
         meter->failures = 0;
+        meter->was_read = true;
         meter->status = POWER_OK;
         meter->due_ns += period_ns(set, meter);
         if (meter->due_ns <= now_ns)
@@ -500,10 +502,11 @@ static bool is_counted(const struct meter *meter)
            (meter->channel.part != POWER_PART_GPU || meter->gpu != NO_DEVICE);
 }
 
-/* Where it is silent, something is missing. */
+/* Where it is silent, something is missing: also of one that was read, and says now that it is
+ * none, as a BMC may that was started again. */
 static bool is_expected(const struct meter *meter)
 {
-    return meter->present && meter->status != POWER_UNSUPPORTED;
+    return meter->present && (meter->status != POWER_UNSUPPORTED || meter->was_read);
 }
 
 static unsigned rank_of(const struct powerset *set, size_t source)

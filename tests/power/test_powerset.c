@@ -440,6 +440,23 @@ static void without_the_whole_and_without_a_rest_nothing_is_made_up(void **state
     assert_drawn("rapl/package-0", 60 * 80, 60, 0);
 }
 
+/* A BMC that was started again, and says null, or 0 W, until it knows. */
+static void what_was_measured_is_missed_also_where_it_says_that_it_is_none(void **state)
+{
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 1000, 60, ENERGY_WALL);
+    fakes[REDFISH].channels[0].status = POWER_UNSUPPORTED;
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 0, 0, 0);
+    assert_drawn("rapl/package-0", 60 * 80, 60, 0);
+}
+
 /* A counter that is read again later has not missed anything. */
 static void a_counter_bridges_what_it_was_not_asked(void **state)
 {
@@ -1010,6 +1027,7 @@ int main(void)
         TEST(a_meter_without_permission_is_missed),
         TEST(without_the_whole_its_parts_stand_in_with_a_rest),
         TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
+        TEST(what_was_measured_is_missed_also_where_it_says_that_it_is_none),
         TEST(a_counter_bridges_what_it_was_not_asked),
         TEST(a_counter_that_stands_still_measures_nothing),
         TEST(a_counter_of_another_beginning_does_not_go_on),
