@@ -132,7 +132,7 @@ static void end_interval(struct counters *counters, int64_t until_ns)
 }
 
 /* With a meter that takes nothing for so long that there is no room, what was measured waits in the
- * sources, and will be of a later interval; but of energy no more than POWERSET_HISTORY_S. */
+ * sources: it will be of a later interval, but not lost. */
 static void tell(struct counters *counters, bool all)
 {
     while (counters->ended_count > 0 && room(counters) >= MOST_OF_DEVICES &&
