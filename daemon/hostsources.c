@@ -226,6 +226,9 @@ static struct power_source_state state_of_server(const struct scraper_state *fro
         snprintf(state.problem, sizeof(state.problem),
                  "%" PRIu64 " of its samples are of teams that are not configured",
                  from->unknown_teams);
+    else if (!state.problem[0] && from->unreadable_lines > 0)
+        snprintf(state.problem, sizeof(state.problem),
+                 "lines of its answer cannot be read, and what they count is missing");
     return state;
 }
 

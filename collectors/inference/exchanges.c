@@ -510,8 +510,14 @@ void exchanges_identify(struct exchanges *exchanges, uint16_t server_port,
 
 void exchanges_rules_changed(struct exchanges *exchanges)
 {
+    httpstream_set_secret(&exchanges->http, exchanges->rules->secret);
     usagescan_forget_models(&exchanges->request);
     usagescan_forget_models(&exchanges->answer);
+}
+
+void exchanges_set_direction(struct exchanges *exchanges, uint16_t client_direction)
+{
+    exchanges->by_address = client_direction;
 }
 
 int64_t exchanges_open_since(const struct exchanges *exchanges)

@@ -180,6 +180,8 @@ void exchanges_identify(struct exchanges *exchanges, uint16_t server_port,
                         const struct hash_key *key, uint64_t client);
 /* The rules were replaced, in place. */
 void exchanges_rules_changed(struct exchanges *exchanges);
+/* The direction of the client's address is another one now: for what has not ended, too. */
+void exchanges_set_direction(struct exchanges *exchanges, uint16_t client_direction);
 /* When the oldest request that waits for its answer began; INT64_MAX when none does. */
 int64_t exchanges_open_since(const struct exchanges *exchanges);
 /* BYTES that SIDE said, in order; NULL for LENGTH that were not captured. */

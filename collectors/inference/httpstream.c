@@ -1156,6 +1156,13 @@ void httpstream_start(struct http_stream *stream, const struct http_handler *han
     stream->client_header = "";
 }
 
+void httpstream_set_secret(struct http_stream *stream, const struct apikey_secret *secret)
+{
+    if (stream->key_state != KEY_NONE && stream->key_state != KEY_DONE)
+        drop_key(stream);
+    stream->secret = secret;
+}
+
 /* Nobody asked the server what SIDE is about to say, and what comes instead is being tried. */
 static bool speaks_unasked(const struct http_stream *stream, enum http_side side)
 {

@@ -119,6 +119,9 @@ void httpstream_start(struct http_stream *stream, const struct http_handler *han
                       struct inflater_pool *inflaters, const struct apikey_secret *secret,
                       const char *direction_header);
 
+/* Another one, or none, from here on; a key that is half read is none. SECRET must outlive it. */
+void httpstream_set_secret(struct http_stream *stream, const struct apikey_secret *secret);
+
 void httpstream_bytes(struct http_stream *stream, enum http_side side, const uint8_t *bytes,
                       size_t length);
 /* LENGTH bytes that were sent but not captured. Within a body or chunk of known length the stream

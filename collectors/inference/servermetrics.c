@@ -23,6 +23,10 @@
 /* Seconds by which the clock of a server's machine may be behind ours. */
 #define CLOCK_SLACK_S 60
 
+/* A server that does not say when it began, and fell, may be another one behind the same address:
+ * for so many answers nothing is counted, in which the first one may be back. */
+#define DOUBT 3
+
 const char *const server_dialect_names[SERVER_DIALECTS + 1] = {
     "auto", "llama.cpp", "vllm", "sglang", "tgi", "litellm", NULL,
 };
@@ -75,6 +79,8 @@ static const struct server_counter counters[] = {
 struct series {
     uint64_t hash; /* 0: the entry is free */
     double last;   /* in the last answer that had it; 0: in none yet */
+    double base;   /* up to there it was counted */
+    double before; /* it fell from there */
     double now;
     uint32_t place; /* of its team and model */
     uint8_t counter;
@@ -93,6 +99,8 @@ struct servermetrics {
     int64_t answered_s; /* when the last answer was read */
     double started_s;   /* of the process that gave it; NaN: it does not say */
     double starts_s;    /* of the one that gives this one */
+    unsigned doubt;     /* answers for which nothing is counted yet */
+    bool several;       /* one was back: falls are another server's */
     bool absurd;
     bool full;
     uint64_t unknown_teams;
@@ -298,12 +306,37 @@ static bool most_fell(const struct servermetrics *metrics)
     return 2 * fell > known;
 }
 
+/* More than half of those that fell are back where they were. */
+static bool most_are_back(const struct servermetrics *metrics)
+{
+    size_t known = 0;
+    size_t back = 0;
+
+    for (size_t i = 0; i < metrics->capacity; i++) {
+        const struct series *series = &metrics->series[i];
+
+        known += series->seen && series->before > 0;
+        back += series->seen && series->last < series->before && series->now >= series->before;
+    }
+    return 2 * back > known;
+}
+
+/* Of a server that does not say when it began. */
+static enum servermetrics_result guess_result(const struct servermetrics *metrics)
+{
+    if ((metrics->several || metrics->doubt > 0) && most_are_back(metrics))
+        return SERVERMETRICS_OTHER;
+    if (!most_fell(metrics))
+        return SERVERMETRICS_COUNTED;
+    return metrics->several ? SERVERMETRICS_OTHER : SERVERMETRICS_BEGAN_ANEW;
+}
+
 static enum servermetrics_result find_result(const struct servermetrics *metrics)
 {
     if (!metrics->has_base)
         return SERVERMETRICS_FIRST;
     if (isnan(metrics->starts_s) || isnan(metrics->started_s))
-        return most_fell(metrics) ? SERVERMETRICS_BEGAN_ANEW : SERVERMETRICS_COUNTED;
+        return guess_result(metrics);
     if (metrics->starts_s == metrics->started_s)
         return SERVERMETRICS_COUNTED;
     return metrics->starts_s + CLOCK_SLACK_S > (double)metrics->answered_s
@@ -314,7 +347,7 @@ static enum servermetrics_result find_result(const struct servermetrics *metrics
 /* A series that is lower than it was began from 0. */
 static double growth(const struct series *series)
 {
-    return series->now >= series->last ? series->now - series->last : series->now;
+    return series->now >= series->base ? series->now - series->base : series->now;
 }
 
 static void add_growth(struct servermetrics *metrics, const struct series *series,
@@ -331,21 +364,44 @@ static void add_growth(struct servermetrics *metrics, const struct series *serie
         *pending = fmin(*pending + growth(series), MOST_PENDING);
 }
 
+static void note_doubt(struct servermetrics *metrics, enum servermetrics_result result)
+{
+    if (!isnan(metrics->starts_s))
+        metrics->doubt = 0;
+    else if (result == SERVERMETRICS_BEGAN_ANEW)
+        metrics->doubt = DOUBT;
+    else if (metrics->doubt > 0)
+        metrics->doubt--;
+    if (result != SERVERMETRICS_OTHER)
+        return;
+    metrics->doubt = 0;
+    metrics->several = isnan(metrics->starts_s);
+}
+
 static void count(struct servermetrics *metrics, const unsigned ranks[SERVER_QUANTITIES],
                   enum servermetrics_result result)
 {
     /* All of them began from 0, also those that are above what they were by now. */
     bool anew = result == SERVERMETRICS_BEGAN_ANEW;
+    bool counts = result != SERVERMETRICS_FIRST && result != SERVERMETRICS_OTHER;
 
     for (size_t i = 0; i < metrics->capacity; i++) {
         struct series *series = &metrics->series[i];
 
         if (anew && !isnan(metrics->starts_s))
-            series->last = 0;
-        if (series->seen && result != SERVERMETRICS_FIRST && result != SERVERMETRICS_OTHER)
-            add_growth(metrics, series, ranks, anew);
-        if (series->seen)
-            series->last = series->now;
+            series->last = series->base = 0;
+        if (!series->seen)
+            continue;
+        if (series->now < series->last)
+            series->before = series->last;
+        if (metrics->doubt > 0) {
+            series->base = anew && series->now < series->last ? 0 : series->base;
+        } else {
+            if (counts)
+                add_growth(metrics, series, ranks, anew);
+            series->base = series->now;
+        }
+        series->last = series->now;
     }
 }
 
@@ -366,6 +422,7 @@ enum servermetrics_result servermetrics_end(struct servermetrics *metrics, bool 
     if (!found && isnan(metrics->starts_s))
         return SERVERMETRICS_NOTHING;
     result = find_result(metrics);
+    note_doubt(metrics, result);
     count(metrics, ranks, result);
     for (size_t i = 0; i < SERVER_QUANTITIES; i++)
         if (ranks[i] != NO_RANK)

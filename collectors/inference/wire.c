@@ -39,9 +39,10 @@ struct connection {
     uint32_t newer;
     uint8_t client; /* which of both ends, in an order of our own; valid once known */
     bool client_known;
-    bool spoke_http; /* at least one request was read */
-    bool served;     /* at least one request was */
-    bool ignored;    /* refused, or no HTTP */
+    bool spoke_http;    /* at least one request was read */
+    bool served;        /* at least one request was */
+    bool ignored;       /* refused, or no HTTP */
+    bool has_new_rules; /* since its client spoke last */
     int64_t now_ns;
     struct end ends[2];
     struct address addresses[2];
@@ -539,12 +540,24 @@ static bool is_over(const struct connection *connection)
     return connection->ends[0].fin_seen && connection->ends[1].fin_seen;
 }
 
+/* Of the client's address nothing was kept. */
+static void find_direction_again(struct wire *wire, struct connection *connection,
+                                 const struct packet *packet)
+{
+    connection->has_new_rules = false;
+    exchanges_set_direction(
+        &connection->exchanges,
+        directions_match(wire->rules.directions, &packet->source, packet->vlan));
+}
+
 static void take_packet(struct wire *wire, struct connection *connection,
                         const struct packet *packet, unsigned side)
 {
     const struct end *end = &connection->ends[side];
     bool resets;
 
+    if (connection->has_new_rules && side == connection->client)
+        find_direction_again(wire, connection, packet);
     if (is_opening(packet))
         take_opening(wire, connection, packet, side);
     if (packet->payload_length > 0 && !take_payload(wire, connection, packet, side))
@@ -636,8 +649,10 @@ void wire_set_rules(struct wire *wire, const struct inference_rules *rules, cons
 {
     take_rules(wire, rules, ports, port_count);
     for (uint32_t i = wire->oldest; i != NONE; i = wire->connections[i].newer)
-        if (wire->connections[i].client_known)
+        if (wire->connections[i].client_known) {
+            wire->connections[i].has_new_rules = true;
             exchanges_rules_changed(&wire->connections[i].exchanges);
+        }
 }
 
 int64_t wire_open_since(const struct wire *wire, int64_t silent_ns)

@@ -4,6 +4,9 @@
 #define SECOND_NS 1e9
 /* So many times what can be drawn at most is not drawn by any mistake about that. */
 #define BEYOND 10
+/* No machine draws so much (a rack of GPUs takes 0.13 MW): the counter showed something else for a
+ * moment, and what it ever counted was not drawn when it did, nor when it is back. */
+#define MOST_OF_ANY_W 1e6
 
 static double seconds(const struct counter_piece *piece)
 {
@@ -26,6 +29,18 @@ static bool can_wrap(const struct counter *counter, const struct power_channel *
                                         BEYOND * channel->most_w * seconds(piece));
 }
 
+static bool is_possible(const struct counter_piece *piece)
+{
+    return piece->energy_j <= MOST_OF_ANY_W * seconds(piece);
+}
+
+static void leave_out(struct counter_piece *piece)
+{
+    piece->energy_j = 0;
+    piece->covered_ns = 0;
+    piece->flags |= ENERGY_LOWER_BOUND;
+}
+
 static void add_energy(const struct counter *counter, const struct power_channel *channel,
                        uint64_t value, struct counter_piece *piece)
 {
@@ -44,6 +59,8 @@ static void add_energy(const struct counter *counter, const struct power_channel
     if (channel->range != 0 && channel->most_w > 0 && seconds(piece) > range_j / channel->most_w)
         piece->flags |= ENERGY_AMBIGUOUS;
     piece->energy_j = (double)delta * channel->unit;
+    if (!is_possible(piece))
+        leave_out(piece);
 }
 
 static bool add_power(const struct counter *counter, const struct power_channel *channel,
@@ -53,7 +70,7 @@ static bool add_power(const struct counter *counter, const struct power_channel 
         return false;
     piece->flags = ENERGY_INTEGRATED;
     piece->energy_j = ((double)counter->value + (double)value) / 2 * channel->unit * seconds(piece);
-    return true;
+    return is_possible(piece);
 }
 
 bool counter_add(struct counter *counter, const struct power_channel *channel,

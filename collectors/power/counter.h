@@ -26,7 +26,8 @@ struct counter_piece {
 };
 
 /* Takes the next reading. Returns whether there is a piece: not for the first, nor for one that is
- * not after the last, nor where samples of power are more than BRIDGE_NS apart. */
+ * not after the last, nor where samples of power are more than BRIDGE_NS apart. What no machine
+ * draws is left out. */
 bool counter_add(struct counter *counter, const struct power_channel *channel,
                  const struct power_reading *reading, int64_t bridge_ns,
                  struct counter_piece *piece);

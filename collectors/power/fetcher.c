@@ -73,7 +73,7 @@ static void note_outcome(struct fetcher *fetcher, const struct fetched *results,
  * it went on. */
 static bool must_be_told(const struct handed_over *over)
 {
-    return over->fresh && over->result.status == POWER_GONE;
+    return over->fresh && over->result.status == POWER_ANEW;
 }
 
 static void hand_over(struct fetcher *fetcher, const struct fetched *results, int64_t now_ns)

@@ -35,7 +35,7 @@ struct fetcher;
 struct fetcher *fetcher_start(const struct fetcher_task *task);
 
 /* What the last fetch brought for CHANNEL, a success or a failure, once; POWER_NOT_YET until the
- * next. POWER_GONE waits until it was read: what is fetched meanwhile is not kept. */
+ * next. POWER_ANEW waits until it was read: what is fetched meanwhile is not kept. */
 enum power_status fetcher_read(struct fetcher *fetcher, size_t channel,
                                struct power_reading *reading);
 

@@ -14,6 +14,8 @@ const char *power_status_text(enum power_status status)
         return "not supported: says so itself, or is always zero";
     case POWER_GONE:
         return "gone: unplugged, or its driver is away";
+    case POWER_ANEW:
+        return "its counter began anew";
     case POWER_STILL:
         return "its counter stands still";
     case POWER_FAILED:

@@ -52,6 +52,7 @@ enum power_status {
     POWER_DENIED,      /* no permission: an error, not zero */
     POWER_UNSUPPORTED, /* it says so itself, or is all zero where that means so */
     POWER_GONE,        /* unplugged, driver reloaded: open the source again */
+    POWER_ANEW,        /* its counter counts from another beginning, whether it shows or not */
     POWER_STILL,       /* a counter of energy that does not move: nothing that runs draws nothing */
     POWER_FAILED
 };

@@ -54,10 +54,12 @@ struct meter {
     bool present;  /* when its source was last opened */
     bool is_off;
     bool again; /* a GPU that another source tells of */
+    bool was_read;
     struct power_channel channel;
     struct counter counter;
     int64_t moved_ns; /* when it was read first with what it says now */
     double step_j;    /* the smallest by which it moved; 0: it did not yet */
+    bool stood_still; /* for too long, and did not move since, whatever else went wrong */
     enum power_status status;
     enum power_status said; /* in the log */
     unsigned failures;      /* in a row */
@@ -297,18 +299,47 @@ static bool open_source(struct powerset *set, size_t source, int64_t now_ns)
     return true;
 }
 
+static void look_again(struct origin *origin, int64_t now_ns)
+{
+    if (origin->reopen)
+        return;
+    origin->reopen = true;
+    if (now_ns - origin->opened_ns > origin->delay_ns)
+        origin->delay_ns = FIRST_DELAY_NS;
+    put_off(origin, now_ns);
+}
+
+static bool is_due(const struct origin *origin, int64_t now_ns)
+{
+    if (origin->is_off)
+        return false;
+    if (origin->state && !origin->reopen)
+        return origin->entry->is_cheap && now_ns - origin->opened_ns >= LONGEST_OPEN_NS;
+    return now_ns >= origin->try_ns;
+}
+
+static bool lacks_channels(const struct powerset *set, size_t source)
+{
+    for (size_t i = 0; i < set->meter_count; i++)
+        if (set->meters[i].source == source && !set->meters[i].present)
+            return true;
+    return false;
+}
+
 /* Opens the source where it is due. A GPU that fell off its bus does so again and again: the others
  * of its source are read until it is looked for again. */
 static bool tend_source(struct powerset *set, size_t source, int64_t now_ns)
 {
     struct origin *origin = &set->sources[source];
 
-    if (origin->is_off || now_ns < origin->try_ns)
-        return false;
-    if (origin->state && !origin->reopen)
+    if (!is_due(origin, now_ns))
         return false;
     close_source(origin);
-    return open_source(set, source, now_ns);
+    if (!open_source(set, source, now_ns))
+        return false;
+    if (origin->entry->is_cheap && lacks_channels(set, source))
+        look_again(origin, now_ns);
+    return true;
 }
 
 static void tend_sources(struct powerset *set)
@@ -320,16 +351,6 @@ static void tend_sources(struct powerset *set)
         changed |= tend_source(set, i, now_ns);
     for (size_t i = 0; changed && i < set->meter_count; i++)
         assign_device(set, &set->meters[i]);
-}
-
-static void look_again(struct origin *origin, int64_t now_ns)
-{
-    if (origin->reopen)
-        return;
-    origin->reopen = true;
-    if (now_ns - origin->opened_ns > origin->delay_ns)
-        origin->delay_ns = FIRST_DELAY_NS;
-    put_off(origin, now_ns);
 }
 
 /* ---- Readings ---- */
@@ -349,8 +370,9 @@ static void note_move(struct meter *meter, const struct power_reading *reading)
     if (meter->counter.started && reading->value > meter->counter.value &&
         (meter->step_j <= 0 || step_j < meter->step_j))
         meter->step_j = step_j;
-    if (meter->status == POWER_STILL)
+    if (meter->stood_still)
         meter->counter.started = false;
+    meter->stood_still = false;
     meter->moved_ns = reading->at_ns;
 }
 
@@ -366,6 +388,7 @@ static bool stands_still(struct meter *meter, const struct power_reading *readin
         reading->at_ns - meter->moved_ns <= (step_ns > STANDSTILL_NS ? step_ns : STANDSTILL_NS))
         return false;
     meter->counter.at_ns = reading->at_ns;
+    meter->stood_still = true;
     return true;
 }
 
@@ -407,6 +430,8 @@ static void take_failure(struct powerset *set, struct meter *meter, enum power_s
     meter->due_ns = now_ns + shorter(delay_ns, LONGEST_READ_NS);
     if (status == POWER_GONE)
         look_again(&set->sources[meter->source], now_ns);
+    if (status == POWER_ANEW)
+        meter->counter.started = false;
     tell_status(meter);
 }
 
@@ -422,6 +447,7 @@ static void read_meter(struct powerset *set, struct meter *meter)
     switch (status) {
     case POWER_OK:
         meter->failures = 0;
+        meter->was_read = true;
         meter->status = POWER_OK;
         meter->due_ns += period_ns(set, meter);
         if (meter->due_ns <= now_ns)
@@ -476,10 +502,11 @@ static bool is_counted(const struct meter *meter)
            (meter->channel.part != POWER_PART_GPU || meter->gpu != NO_DEVICE);
 }
 
-/* Where it is silent, something is missing. */
+/* Where it is silent, something is missing: also of one that was read, and says now that it is
+ * none, as a BMC may that was started again. */
 static bool is_expected(const struct meter *meter)
 {
-    return meter->present && meter->status != POWER_UNSUPPORTED;
+    return meter->present && (meter->status != POWER_UNSUPPORTED || meter->was_read);
 }
 
 static unsigned rank_of(const struct powerset *set, size_t source)

@@ -10,8 +10,9 @@
 #include "collectors/power/snmp.h"
 
 const struct powerset_source powerset_sources[] = {
-    {&power_rapl, false}, {&power_nvml, false},    {&power_hwmon, false}, {&power_cray, true},
-    {&power_ipmi, false}, {&power_redfish, false}, {&power_snmp, false},
+    {&power_rapl, false, true},  {&power_nvml, false, false}, {&power_hwmon, false, true},
+    {&power_cray, true, true},   {&power_ipmi, false, false}, {&power_redfish, false, false},
+    {&power_snmp, false, false},
 };
 
 const size_t powerset_source_count = sizeof(powerset_sources) / sizeof(powerset_sources[0]);

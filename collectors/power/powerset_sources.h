@@ -12,6 +12,9 @@ struct powerset_source {
     /* Its GPUs are those that other sources tell of, under other numbers: they count only where
      * there are no others. */
     bool gpus_again;
+    /* Opening it costs next to nothing, and disturbs nobody: it is opened anew every few minutes,
+     * since a driver that comes, or comes back, beside others is seen only then. */
+    bool is_cheap;
 };
 
 extern const struct powerset_source powerset_sources[];

@@ -17,6 +17,10 @@
  */
 #define MOST_W 1000
 
+/* Counters that differ by less, in units, than is drawn while both are read (1 J, and what the one
+ * grew by meanwhile), are one. */
+#define SAME 1000000
+
 struct zone {
     struct power_channel channel;
     struct sysfs_file energy;
@@ -57,6 +61,42 @@ static bool is_known(const struct rapl *rapl, const char *name)
     return false;
 }
 
+/* The way from one to the other, the shorter one around where they wrap. */
+static uint64_t distance(uint64_t a, uint64_t b, uint64_t range)
+{
+    uint64_t direct = a > b ? a - b : b - a;
+
+    return range > direct && range - direct < direct ? range - direct : direct;
+}
+
+static bool shows_the_same(struct zone *zone, struct zone *other)
+{
+    uint64_t range = zone->channel.range;
+    uint64_t before;
+    uint64_t value;
+    uint64_t after;
+
+    return sysfs_read_number(&other->energy, &before) == POWER_OK &&
+           sysfs_read_number(&zone->energy, &value) == POWER_OK &&
+           sysfs_read_number(&other->energy, &after) == POWER_OK &&
+           distance(before, value, range) <= SAME + distance(before, after, range);
+}
+
+/* Of some of AMD's packages the kernel shows several dies, whose counters are all that of the
+ * package: of Zen 4 from Linux 6.9 on, until its commit 26096aed255f (6.11.1). */
+static bool is_counter_of_another_die(struct rapl *rapl, struct zone *zone)
+{
+    const char *dash = strstr(zone->channel.name, "-die-");
+    size_t length = dash ? (size_t)(dash - zone->channel.name) + strlen("-die-") : 0;
+
+    for (size_t i = 0; length > 0 && i < rapl->count; i++)
+        if (strncmp(rapl->zones[i].channel.name, zone->channel.name, length) == 0 &&
+            rapl->zones[i].channel.part == POWER_PART_PACKAGE &&
+            shows_the_same(zone, &rapl->zones[i]))
+            return true;
+    return false;
+}
+
 static void add_zone(struct rapl *rapl, const char *directory, const char *name,
                      enum power_part part, unsigned place)
 {
@@ -76,6 +116,8 @@ static void add_zone(struct rapl *rapl, const char *directory, const char *name,
         !sysfs_parse_number(text, &zone->channel.range))
         zone->channel.range = 0;
     sysfs_file(&zone->energy, directory, "energy_uj");
+    if (part == POWER_PART_PACKAGE && is_counter_of_another_die(rapl, zone))
+        zone->channel.part = POWER_PART_OTHER;
     rapl->count++;
 }
 

@@ -37,7 +37,8 @@ static uint8_t rest_flag(const struct second *second)
     return second->rules->has_rest ? ENERGY_REST : 0;
 }
 
-/* Adds up the points of PART and RANK where each of them covers the whole second. */
+/* Adds up the points of PART and RANK where each of them covers the whole second. Of parts, one
+ * that is not measured may not be there; of feeds, it is a part of the whole that is missing. */
 static bool add_up(const struct second *second, enum power_part part, unsigned rank,
                    struct timeline_second *total)
 {
@@ -53,7 +54,7 @@ static bool add_up(const struct second *second, enum power_part part, unsigned r
             total->energy_j += point->second.energy_j;
             total->flags |= point->second.flags;
             found++;
-        } else if (point->expected || is_known(&point->second)) {
+        } else if (point->expected || is_known(&point->second) || part == POWER_PART_WALL) {
             return false;
         }
     }

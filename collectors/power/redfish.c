@@ -92,12 +92,14 @@ static bool is_inside(const struct candidate *candidate, const struct candidate 
     return false;
 }
 
-/* The only one that is not inside another, or none. */
+/* The only one that is not inside another, or none: the other may be what could not be asked. */
 static bool choose(struct redfish *redfish, const struct candidate *all, size_t count)
 {
     const struct candidate *chosen = NULL;
 
     redfish->environment[0] = redfish->power[0] = '\0';
+    if (!redfish->options.chassis[0] && redfishclient_is_unsure(redfish->client))
+        return false;
     for (size_t i = 0; i < count; i++) {
         if (is_inside(&all[i], all, count))
             continue;
@@ -177,9 +179,8 @@ static struct fetched energy_of(struct redfish *redfish, const struct redfish_va
     snprintf(redfish->energy_reset, sizeof(redfish->energy_reset), "%s", values->energy_reset);
     if (redfish->energy_step_j > COARSEST_STEP_J)
         return (struct fetched){POWER_UNSUPPORTED, 0};
-    /* It began to count anew, whether it shows or not. */
     if (again)
-        return (struct fetched){POWER_GONE, 0};
+        return (struct fetched){POWER_ANEW, 0};
     return (struct fetched){POWER_OK, (uint64_t)llround(values->energy_j / ENERGY_UNIT_J)};
 }
 

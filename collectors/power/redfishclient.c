@@ -15,7 +15,10 @@ enum {
     TOKEN_SIZE = 512,
     URL_SIZE = 1024,
     HTTP_UNAUTHORIZED = 401,
-    HTTP_FORBIDDEN = 403
+    HTTP_FORBIDDEN = 403,
+    HTTP_NOT_FOUND = 404,
+    HTTP_GONE = 410,
+    HTTP_NOT_IMPLEMENTED = 501
 };
 
 struct redfish_client {
@@ -25,6 +28,7 @@ struct redfish_client {
     const atomic_bool *stop;
     enum power_status status;
     char why[320];
+    bool unsure;
     char token[TOKEN_SIZE]; /* of the session; "": none is open */
     char session[URL_SIZE]; /* its address, to end it */
 };
@@ -310,6 +314,11 @@ static bool needs_session(const struct redfish_client *client)
 
 /* --- Documents --- */
 
+static bool is_none(long status)
+{
+    return status == HTTP_NOT_FOUND || status == HTTP_GONE || status == HTTP_NOT_IMPLEMENTED;
+}
+
 /* A session that has run out is begun anew, once. */
 json_t *redfishclient_get(struct redfish_client *client, const char *path)
 {
@@ -327,6 +336,7 @@ json_t *redfishclient_get(struct redfish_client *client, const char *path)
         document = parse(client, &body, path);
     else if (status)
         redfishclient_fail(client, POWER_FAILED, "%s: HTTP %ld", path, status);
+    client->unsure |= !document && !is_none(status);
     free(body.bytes);
     return document;
 }
@@ -361,11 +371,17 @@ void redfishclient_begin(struct redfish_client *client, const atomic_bool *stop)
     client->stop = stop;
     client->status = POWER_OK;
     client->why[0] = '\0';
+    client->unsure = false;
 }
 
 enum power_status redfishclient_status(const struct redfish_client *client)
 {
     return client->status;
+}
+
+bool redfishclient_is_unsure(const struct redfish_client *client)
+{
+    return client->unsure;
 }
 
 const char *redfishclient_why(const struct redfish_client *client)

@@ -30,6 +30,9 @@ json_t *redfishclient_get(struct redfish_client *client, const char *path);
 enum power_status redfishclient_status(const struct redfish_client *client);
 const char *redfishclient_why(const struct redfish_client *client);
 
+/* Whether a document could not be had that may well be there: what it says is not known. */
+bool redfishclient_is_unsure(const struct redfish_client *client);
+
 /* Sets both. Returns false. */
 bool redfishclient_fail(struct redfish_client *client, enum power_status status, const char *format,
                         ...) __attribute__((format(printf, 3, 4)));

@@ -249,6 +249,33 @@ static void a_server_that_does_not_answer_is_told_of(void **state)
     }
 }
 
+/* A counter with a value, or so many labels, that nobody can read is not counted, and not silently.
+ */
+static void lines_that_cannot_be_read_are_told_of(void **state)
+{
+    struct counters_sources given;
+    struct power_source_state said;
+    char url[64];
+
+    (void)state;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/metrics", serve_on_loopback());
+    ask_a_server(url, "");
+    open_sources();
+    hostsources_set_rules(sources, config->catalogue, config->directions);
+    given = hostsources_counters(sources);
+    for (unsigned i = 1; i <= 2; i++) {
+        bool told = false;
+
+        server.answer = i == 1 ? PLAIN VLLM("a", 5) VLLM("b", five) : PLAIN VLLM("a", 5);
+        await_answers(&given, i);
+        while (hostsources_next_state(sources, &said)) {
+            told |= strcmp(said.name, url) == 0 && strstr(said.problem, "cannot be read");
+            hostsources_told(sources, &said);
+        }
+        assert_int_equal(told, i == 1);
+    }
+}
+
 /* What grew since it was told, and no more. */
 static void a_new_start_is_told_once(void **state)
 {
@@ -368,6 +395,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(services_have_the_numbers_of_who_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_does_not_answer_is_told_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(lines_that_cannot_be_read_are_told_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_start_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(its_seconds_begin_with_those_of_the_wall_clock, setup,
                                         teardown),

@@ -327,7 +327,7 @@ static void a_stream_that_was_asked_for_is_known_before_its_answer(void **state)
 static struct apikey_secret secret = {{1, 2, 3}};
 static struct inference_key keys[1];
 
-static void know_a_key(void)
+static void configure_a_key(void)
 {
     struct apikey_hasher hasher;
 
@@ -338,6 +338,11 @@ static void know_a_key(void)
     talk.rules.secret = &secret;
     talk.rules.keys = keys;
     talk.rules.key_count = 1;
+}
+
+static void know_a_key(void)
+{
+    configure_a_key();
     talk_connect(&talk, DSN);
 }
 
@@ -368,6 +373,21 @@ static void the_first_that_was_given_decides(void **state)
     assert_direction("X-Direction: DSN\r\n", 0, DIRECTION_BY_KEY, false);
     talk.rules.order_count = 0;
     assert_direction(KEY, 0, DIRECTION_BY_ADDRESS, false);
+}
+
+static void keys_that_are_configured_later_are_read_on_open_connections(void **state)
+{
+    (void)state;
+    assert_direction(KEY, 0, DIRECTION_BY_ADDRESS, false);
+    configure_a_key();
+    exchanges_rules_changed(&talk.exchanges);
+    assert_direction(KEY, DRH, DIRECTION_BY_KEY, false);
+    client_says(&talk, "POST /v1/chat/completions HTTP/1.1\r\nAuthorization: Bearer sk-dir-");
+    talk.rules.secret = NULL;
+    exchanges_rules_changed(&talk.exchanges);
+    client_says(&talk, "DRH-0002\r\n\r\n");
+    server_answers(&talk, JSON, TALK_USAGE(1, 2));
+    assert_int_equal(last(&talk)->source, DIRECTION_BY_ADDRESS);
 }
 
 static void what_the_configuration_lacks_creates_no_direction(void **state)
@@ -744,6 +764,7 @@ int main(void)
         TEST(requests_in_a_row_keep_their_own),
         TEST(a_stream_that_was_asked_for_is_known_before_its_answer),
         TEST(the_first_that_was_given_decides),
+        TEST(keys_that_are_configured_later_are_read_on_open_connections),
         TEST(what_the_configuration_lacks_creates_no_direction),
         TEST(a_model_is_named_where_its_dialect_names_it),
         TEST(models_and_users_do_not_mix),

@@ -226,7 +226,10 @@ static void a_restart_is_told(void **state)
     server.answer = PLAIN "vllm:generation_tokens_total 100\n";
     ask_after(0);
     server.answer = PLAIN "vllm:generation_tokens_total 9\n";
-    assert_int_equal(ask_after(10).restarts, 1);
+    for (int i = 0; i < 4; i++) { /* it does not say when it began: is it another one? */
+        assert_out(0);
+        assert_int_equal(ask_after(10).restarts, 1);
+    }
     assert_out(9);
 }
 

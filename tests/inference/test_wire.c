@@ -742,6 +742,43 @@ static void only_the_ports_of_the_servers_are_followed(void **state)
     assert_truth("20_slow_interleaved_3_departments.pcap", 6);
 }
 
+static void add_prefix(const char *text, uint16_t direction)
+{
+    struct address network;
+    unsigned length;
+
+    assert_null(directions_parse_prefix(text, &network, &length));
+    assert_null(directions_add_prefix(directions, &network, length, direction));
+}
+
+/* As a proxy keeps one open for days. */
+static void new_rules_are_for_connections_that_are_open_too(void **state)
+{
+    unsigned others = 0;
+
+    (void)state;
+    rules.order[0] = DIRECTION_BY_ADDRESS;
+    rules.order_count = 1;
+    load("05_stream_keepalive_mixed.pcap");
+    begin(NULL, 0);
+    for (size_t i = 0; i < packet_count; i++) {
+        unsigned before = found_count;
+
+        pass(&packets[i]);
+        if (before > 0 || found_count == 0)
+            continue;
+        add_prefix("127.0.0.0/24", DCE);
+        wire_set_rules(wire, &rules, NULL, 0);
+    }
+    end();
+    assert_int_equal(found[0].wire.exchange.direction, UNASSIGNED);
+    for (unsigned i = 1; i < found_count; i++) {
+        others += found[i].wire.client_port == found[0].wire.client_port;
+        assert_int_equal(found[i].wire.exchange.direction, DCE);
+    }
+    assert_true(others > 0);
+}
+
 static void addresses_are_kept_on_demand_only(void **state)
 {
     const struct wire_setup wire_setup = {.rules = &rules, .max_connections = 16};
@@ -869,6 +906,7 @@ int main(void)
         TEST(ports_may_be_used_again),
         TEST(a_lost_segment_makes_nothing_up),
         TEST(only_the_ports_of_the_servers_are_followed),
+        TEST(new_rules_are_for_connections_that_are_open_too),
         TEST(addresses_are_kept_on_demand_only),
         TEST(a_full_table_makes_room_and_says_so),
         TEST(another_protocol_on_the_port_of_a_server_is_told),

@@ -219,6 +219,37 @@ static void a_gap_between_samples_is_not_bridged(void **state)
     assert_joules(200);
 }
 
+/* A counter of 6 MWh that shows something else for a moment: neither when it falls nor when it is
+ * back was all that drawn which it ever counted. */
+static void what_no_machine_draws_is_not_counted(void **state)
+{
+    static const uint64_t moments[] = {200, UINT64_C(21599999000), UINT64_C(999999999999999)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++) {
+        double energy_j = 0;
+
+        counter.started = false;
+        add(UINT64_C(21600000000), 0);
+        for (int s = 1; s <= 4; s++) {
+            assert_true(add(s == 2 ? moments[i] : UINT64_C(21600000000) + 300 * (unsigned)s, s));
+            energy_j += piece.energy_j;
+            if (s == 1 || s == 4)
+                assert_joules(300);
+            if (piece.covered_ns == 0)
+                assert_int_equal(piece.flags, ENERGY_LOWER_BOUND);
+        }
+        assert_true(energy_j <= 600 + 2000);
+    }
+    channel.quantity = POWER_QUANTITY_POWER;
+    counter.started = false;
+    add(300, 0);
+    assert_false(add(UINT32_MAX, 5));
+    assert_false(add(300, 10));
+    assert_true(add(300, 15));
+    assert_joules(1500);
+}
+
 /* ---- NVML: one with a counter, whose driver is loaded again, and one before Volta ---- */
 
 static void check_nvml(const char *line, double expected_j, unsigned flags, bool is_power)
@@ -275,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup(a_gap_that_can_hide_a_wrap_is_flagged, setup),
         cmocka_unit_test_setup(samples_of_power_are_joined_by_lines, setup),
         cmocka_unit_test_setup(a_gap_between_samples_is_not_bridged, setup),
+        cmocka_unit_test_setup(what_no_machine_draws_is_not_counted, setup),
         cmocka_unit_test_setup(nvml_readings_become_joules, setup),
     };
 

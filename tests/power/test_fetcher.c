@@ -152,9 +152,9 @@ static void a_counter_that_began_anew_is_told_however_late(void **state)
     start(&scripted, 1, &fetcher);
     await_begun(1);
     fetch_again(POWER_OK);
-    fetch_again(POWER_GONE);
+    fetch_again(POWER_ANEW);
     fetch_again(POWER_OK);
-    assert_int_equal(fetcher_read(fetcher, 0, &reading), POWER_GONE);
+    assert_int_equal(fetcher_read(fetcher, 0, &reading), POWER_ANEW);
     assert_int_equal(fetcher_read(fetcher, 0, &reading), POWER_NOT_YET);
     fetch_again(POWER_OK);
     assert_int_equal(fetcher_read(fetcher, 0, &reading), POWER_OK);

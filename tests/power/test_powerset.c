@@ -125,7 +125,7 @@ static int setup(void **state)
         fakes[i].is_absent = true;
         fakes[i].source =
             (struct power_source){names[i], "a test", openers[i], list_fake, read_fake, close_fake};
-        table[i] = (struct powerset_source){&fakes[i].source, i == CRAY};
+        table[i] = (struct powerset_source){&fakes[i].source, i == CRAY, i == RAPL};
     }
     config = power_defaults;
     tree_clock_ns = 1000 * SECOND_NS;
@@ -440,6 +440,23 @@ static void without_the_whole_and_without_a_rest_nothing_is_made_up(void **state
     assert_drawn("rapl/package-0", 60 * 80, 60, 0);
 }
 
+/* A BMC that was started again, and says null, or 0 W, until it knows. */
+static void what_was_measured_is_missed_also_where_it_says_that_it_is_none(void **state)
+{
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 1000, 60, ENERGY_WALL);
+    fakes[REDFISH].channels[0].status = POWER_UNSUPPORTED;
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 0, 0, 0);
+    assert_drawn("rapl/package-0", 60 * 80, 60, 0);
+}
+
 /* A counter that is read again later has not missed anything. */
 static void a_counter_bridges_what_it_was_not_asked(void **state)
 {
@@ -483,6 +500,53 @@ static void a_counter_that_stands_still_measures_nothing(void **state)
     pass(60);
     take();
     assert_drawn("host", 59 * 180, 59, ENERGY_REST);
+}
+
+/* Nor after it could not be read in between, as when a BMC hangs, is started again, and has the sum
+ * of all then: other meters have told of that time. */
+static void what_a_counter_makes_up_for_after_a_failure_is_not_counted_again(void **state)
+{
+    static const enum power_status failures[] = {POWER_FAILED, POWER_GONE, POWER_UNSUPPORTED};
+
+    (void)state;
+    with_rest(100);
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 180);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
+        pass(10);
+        fakes[REDFISH].channels[0].power_w = 0;
+        pass(600);
+        fakes[REDFISH].channels[0].status = failures[i];
+        pass(60);
+        take();
+        fakes[REDFISH].channels[0].status = POWER_OK;
+        fakes[REDFISH].channels[0].energy_j += 660 * 180;
+        fakes[REDFISH].channels[0].power_w = 180;
+        pass(120);
+        take();
+        assert_near(energy_of("host")->energy_j, 120 * 180);
+    }
+}
+
+/* As when a BMC gets another program, whose counter is of another beginning: from what it showed to
+ * what it shows is no energy. */
+static void a_counter_of_another_beginning_does_not_go_on(void **state)
+{
+    struct fake_channel *energy = add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 100);
+
+    (void)state;
+    start();
+    pass(10);
+    energy->status = POWER_ANEW;
+    pass(1);
+    energy->status = POWER_OK;
+    energy->energy_j = 3.6e9;
+    pass(49);
+    take();
+    assert_true(energy_of("host")->energy_j <= 60 * 100);
+    assert_true(energy_of("host")->covered_ns >= 50 * SECOND_NS);
+    assert_int_equal(fakes[REDFISH].opened, 1);
 }
 
 /* An outlet at 5 W, whose counter has steps of 1 Wh: it moves every 12 minutes, and nothing of its
@@ -622,6 +686,33 @@ static void a_source_that_comes_later_is_found(void **state)
     assert_near(energy_of("gpu0")->energy_j, (double)energy_of("gpu0")->covered_ns / 1e9 * 300);
 }
 
+/* Another driver of the same source is there all the time. */
+static void a_driver_that_comes_beside_others_is_found(void **state)
+{
+    (void)state;
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    start();
+    pass(10);
+    add_channel(RAPL, "package-1", POWER_PART_PACKAGE, 1, 70);
+    pass(300);
+    take();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 150, 60, 0);
+    /* Loaded again, it is found sooner. */
+    fakes[RAPL].channels[1].status = POWER_GONE;
+    fakes[RAPL].count = 1;
+    pass(3);
+    fakes[RAPL].channels[1].status = POWER_OK;
+    fakes[RAPL].count = 2;
+    pass(10);
+    take();
+    pass(MINUTE);
+    take();
+    assert_drawn("host", 60 * 150, 60, 0);
+    assert_true(fakes[RAPL].opened <= 6);
+}
+
 /* A package whose driver is away is missed; one that is not listed any more is not. */
 static void processors_that_vanish_leave_the_host_uncovered(void **state)
 {
@@ -744,6 +835,24 @@ static void an_interval_ends_at_the_nearest_second(void **state)
     assert_drawn("gpu0", 60 * 300, 60, 0);
     assert_true(powerset_complete(set, tree_clock_ns + SECOND_NS / 2 - 1));
     assert_false(powerset_complete(set, tree_clock_ns + SECOND_NS / 2));
+}
+
+/* One of two supplies, whose unit says for a while that it does not measure that outlet. */
+static void half_of_the_feeds_is_not_the_whole(void **state)
+{
+    (void)state;
+    add_channel(SNMP, "pdu-a/7", POWER_PART_WALL, 0, 300);
+    add_channel(SNMP, "pdu-b/7", POWER_PART_WALL, 1, 300);
+    start();
+    pass(30);
+    fakes[SNMP].channels[1].status = POWER_UNSUPPORTED;
+    pass(30);
+    take();
+    assert_drawn("host", 30 * 600, 30, ENERGY_WALL);
+    pass(60);
+    take();
+    assert_drawn("host", 0, 0, 0);
+    assert_drawn("snmp/pdu-a/7", 60 * 300, 60, 0);
 }
 
 static void places_for_devices_are_kept_for_gpus(void **state)
@@ -918,20 +1027,25 @@ int main(void)
         TEST(a_meter_without_permission_is_missed),
         TEST(without_the_whole_its_parts_stand_in_with_a_rest),
         TEST(without_the_whole_and_without_a_rest_nothing_is_made_up),
+        TEST(what_was_measured_is_missed_also_where_it_says_that_it_is_none),
         TEST(a_counter_bridges_what_it_was_not_asked),
         TEST(a_counter_that_stands_still_measures_nothing),
+        TEST(a_counter_of_another_beginning_does_not_go_on),
+        TEST(what_a_counter_makes_up_for_after_a_failure_is_not_counted_again),
         TEST(a_counter_of_large_steps_moves_rarely),
         TEST(a_driver_is_loaded_again),
         TEST(all_gpus_come_back_together),
         TEST(memory_without_a_counter_is_not_missed),
         TEST(a_gpu_is_unplugged_and_the_others_stay),
         TEST(a_source_that_comes_later_is_found),
+        TEST(a_driver_that_comes_beside_others_is_found),
         TEST(processors_that_vanish_leave_the_host_uncovered),
         TEST(a_slow_meter_is_waited_for),
         TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
         TEST(readings_between_seconds_add_up),
         TEST(what_is_read_rarely_is_read_before_it_is_lost),
         TEST(an_interval_ends_at_the_nearest_second),
+        TEST(half_of_the_feeds_is_not_the_whole),
         TEST(places_for_devices_are_kept_for_gpus),
         TEST(what_is_there_is_described),
         TEST(a_source_that_is_configured_is_listed_also_where_it_is_not),

@@ -190,6 +190,7 @@ static void dies_of_a_package_add_up(void **state)
 {
     static const char *const names[] = {"package-0-die-0", "package-0-die-1", "package-1-die-0",
                                         "package-1-die-1"};
+    static const char *const counts[] = {"9000000", "7500000", "9000000", "2000000"};
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
@@ -198,15 +199,43 @@ static void dies_of_a_package_add_up(void **state)
         snprintf(name, sizeof(name), ZONES "intel-rapl:%zu/name", i);
         tree_write(name, names[i]);
         snprintf(name, sizeof(name), ZONES "intel-rapl:%zu/energy_uj", i);
-        tree_write(name, "1000");
+        tree_write(name, counts[i]);
     }
     tree_write(ZONES "intel-rapl:3:0/name", "dram\n");
     tree_write(ZONES "intel-rapl:3:0/energy_uj", "2000\n");
     open_source(&power_rapl, scratch_directory);
     assert_int_equal(found_count, 5);
-    assert_channel("package-0-die-1", POWER_PART_PACKAGE, 1, 1000);
-    assert_channel("package-1-die-0", POWER_PART_PACKAGE, 16, 1000);
+    assert_channel("package-0-die-1", POWER_PART_PACKAGE, 1, 7500000);
+    assert_channel("package-1-die-0", POWER_PART_PACKAGE, 16, 9000000);
+    assert_channel("package-1-die-1", POWER_PART_PACKAGE, 17, 2000000);
     assert_channel("dram-1-die-1", POWER_PART_DRAM, 17, 2000);
+}
+
+/* As the kernel shows some of AMD's: each die has the counter of the whole socket, read a moment
+ * later; also while it wraps. */
+static void dies_that_show_the_socket_count_once(void **state)
+{
+    static const char *const names[] = {"package-0-die-0", "package-0-die-1", "package-0-die-2",
+                                        "package-1-die-0"};
+    static const char *const counts[] = {"65532400000", "65532500000", "90000", "65532400000"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        char name[100];
+
+        snprintf(name, sizeof(name), ZONES "intel-rapl:%zu/name", i);
+        tree_write(name, names[i]);
+        snprintf(name, sizeof(name), ZONES "intel-rapl:%zu/max_energy_range_uj", i);
+        tree_write(name, "65532610987");
+        snprintf(name, sizeof(name), ZONES "intel-rapl:%zu/energy_uj", i);
+        tree_write(name, counts[i]);
+    }
+    open_source(&power_rapl, scratch_directory);
+    assert_int_equal(found_count, 4);
+    assert_channel("package-0-die-0", POWER_PART_PACKAGE, 0, UINT64_C(65532400000));
+    assert_channel("package-0-die-1", POWER_PART_OTHER, 1, UINT64_C(65532500000));
+    assert_channel("package-0-die-2", POWER_PART_OTHER, 2, 90000);
+    assert_channel("package-1-die-0", POWER_PART_PACKAGE, 16, UINT64_C(65532400000));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, teardown)
@@ -226,6 +255,7 @@ int main(void)
         TEST(a_zone_may_disappear),
         TEST(nonsense_is_a_failure),
         TEST(dies_of_a_package_add_up),
+        TEST(dies_that_show_the_socket_count_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@ static void a_fine_counter_of_energy_is_given_and_its_reset_told(void **state)
     while (last_reading.value != 44460000);
     /* More than before, but counted from another day on. */
     serve_documents(ROOT "," ENVIRONMENT("12.351", "2026"));
-    await_status(ENERGY_CHANNEL, POWER_GONE);
+    await_status(ENERGY_CHANNEL, POWER_ANEW);
 }
 
 static void of_nested_chassis_the_outer_one_counts(void **state)
@@ -180,6 +180,35 @@ static void of_nested_chassis_the_outer_one_counts(void **state)
         "\"/all/p\":{\"PowerControl\":[{\"PowerConsumedWatts\":900}]},\"/nvme\":{\"Id\":\"n\"}");
     open_source(&power_redfish, &options);
     assert_watts(900);
+}
+
+#define NESTED(outer)                                                                              \
+    "\"/redfish/v1/\":{\"Chassis\":{\"@odata.id\":\"/c\"}},"                                       \
+    "\"/c\":{\"Members\":[{\"@odata.id\":\"/all\"},{\"@odata.id\":\"/gpu\"},"                      \
+    "{\"@odata.id\":\"/old\"}]},"                                                                  \
+    "\"/gpu\":{\"Power\":{\"@odata.id\":\"/gpu/p\"},\"Links\":{\"ContainedBy\":{\"@odata.id\":"    \
+    "\"/all\"}}},\"/gpu/p\":{\"PowerControl\":[{\"PowerConsumedWatts\":400}]},"                    \
+    "\"/old\":{\"Power\":{\"@odata.id\":\"/old/p\"}},"                                             \
+    "\"/all\":{\"Id\":\"all\",\"Power\":{\"@odata.id\":\"/all/p\"}},\"/all/p\":" outer
+
+/* As a BMC does that is being started. A document that is not there (/old/p) is an answer. */
+static void while_the_outer_chassis_does_not_answer_an_inner_one_is_not_the_whole(void **state)
+{
+    static const char *const faults[] = {"{\"$status\":503}", "{\"$raw\":\"{\"}"};
+
+    NEEDS_BMC;
+    for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+        char text[2048];
+
+        snprintf(text, sizeof(text), NESTED("%s"), faults[i]);
+        serve_documents(text);
+        open_source(&power_redfish, &options);
+        assert_int_equal(await(POWER_CHANNEL), POWER_FAILED);
+        serve_documents(NESTED("{\"PowerControl\":[{\"PowerConsumedWatts\":900}]}"));
+        await_status(POWER_CHANNEL, POWER_OK);
+        assert_last(POWER_CHANNEL, 900);
+        close_source();
+    }
 }
 
 #define TWO_CHASSIS                                                                                \
@@ -423,6 +452,7 @@ int main(void)
         TEST(zeroes_are_unsupported),
         TEST(a_fine_counter_of_energy_is_given_and_its_reset_told),
         TEST(of_nested_chassis_the_outer_one_counts),
+        TEST(while_the_outer_chassis_does_not_answer_an_inner_one_is_not_the_whole),
         TEST(of_two_chassis_side_by_side_one_must_be_named),
         TEST(a_session_is_kept_and_ended),
         TEST(a_session_that_ran_out_is_begun_anew),
