@@ -271,15 +271,14 @@ static bool check_coverage(const struct message *message)
     COVERAGE_COUNTERS(CHECK_MEMBER)
 #undef CHECK_MEMBER
     /* A step of the clock can stretch an interval, but not by more than the silence that ends it.
-     * A name may be read, and a fragment given up, long after the interval of the first packet:
-     * only what is counted in one go can be compared. That a packet has no reason is no lie: it is
-     * shown as such. */
+     * A name may be read, and a fragment given up, long after the interval of the first packet, and
+     * a datagram that a worker put together be of pieces that count as another's packets: only what
+     * is counted in one go can be compared. That a packet has no reason is no lie: it is shown as
+     * such. */
     return possible_time(message->interval_start) && coverage->covered_ns <= LONGEST_NS &&
            coverage->packets_truncated + coverage->packets_corrupt + coverage->packets_fragmented <=
                coverage->packets_undecodable &&
-           coverage->packets_other <= coverage->packets &&
            coverage->packets_filtered <= coverage->packets &&
-           coverage->packets_duplicate <= coverage->packets - coverage->packets_filtered &&
            coverage->names_quic <= coverage->names_seen;
 }
 

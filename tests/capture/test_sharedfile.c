@@ -24,6 +24,7 @@
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
+#include "daemon/message.h"
 #include "tests/capture/develop.h"
 #include "tests/capture/sink.h"
 #include "tests/capture/tunnels.h"
@@ -639,6 +640,21 @@ struct outcome {
     unsigned workers;
 };
 
+/* What the meter would not take ends a worker, and all its sums from then on are lost. */
+static void assert_accepted(const struct sink_log *log)
+{
+    struct message message;
+
+    for (size_t i = 0; i < log->count; i++) {
+        if (log->entries[i].kind != SINK_CLOSED)
+            continue;
+        message_start(&message, MESSAGE_CLOSED);
+        message.interval_start = log->entries[i].interval_start;
+        message.body.coverage = log->entries[i].body.coverage;
+        assert_true(message_check(&message, SENDER_CAPTURE));
+    }
+}
+
 static void forget(struct outcome *outcome)
 {
     for (unsigned i = 0; i < outcome->workers; i++)
@@ -681,6 +697,7 @@ static struct outcome meter(unsigned workers)
     for (unsigned i = 0; i < workers; i++) {
         metering_finish(meterings[i]);
         metering_free(meterings[i]);
+        assert_accepted(&outcome.logs[i]);
     }
     recognition_memory_free(memory);
     sharedfile_free(file);
@@ -1010,6 +1027,34 @@ static void sums_of_real_captures_are_those_of_one(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Of these, all but one worker overhear whatever they count. */
+static void datagrams_in_fragments_add_up(void **state)
+{
+    static struct bytes packet;
+    static struct bytes piece;
+
+    (void)state;
+    for (unsigned i = 0; i < 50; i++) {
+        const struct address client = address4(10, 0, 0, i);
+        const struct address server = address4(192, 0, 2, 1);
+        size_t at = 0;
+        bool more = true;
+
+        packet.length = 0;
+        put_fill(&packet, 0x5a, 1800);
+        wrap_udp(&packet, 50000 + i, 5060);
+        wrap_ipv4(&packet, PROTOCOL_UDP, &client, &server);
+        for (; more; at += 1480) {
+            more = put_fragment(&piece, &packet, at, 1480, i);
+            wrap_ethernet_ip(&piece);
+            film_shoot(&film, DLT_EN10MB, &piece);
+        }
+        film.clock_ns += MILLI;
+    }
+    develop();
+    assert_same_sums();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1031,6 +1076,7 @@ int main(void)
         TEST(sums_are_the_same_whatever_the_clock_does),
         TEST(a_client_may_be_silent_for_long),
         TEST(fragments_add_up),
+        TEST(datagrams_in_fragments_add_up),
         TEST(sums_of_real_captures_are_those_of_one),
     };
 
