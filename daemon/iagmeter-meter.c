@@ -36,6 +36,7 @@ struct process {
     struct meter *meter;
     int workers[WORKERS]; /* data sockets of the capture processes and the counters', -1 free */
     bool stopping;
+    bool refused; /* what one of them sent: the rest of its sums is missing */
     int64_t alive_s;
 };
 
@@ -125,6 +126,7 @@ static bool read_worker(struct process *process, unsigned worker)
             log_line(LOG_PRIORITY_ERROR,
                      "%s sent an impossible message: it is no longer listened to",
                      is_counters ? "the counters process" : "a capture process");
+            process->refused = true;
             drop_worker(process, worker);
             return false;
         case MESSAGE_PEER_GONE:
@@ -249,6 +251,17 @@ static int last_attempts(struct process *process)
     return EXIT_TROUBLE;
 }
 
+/* Live, another process takes the place of one that was refused, and coverage tells of the hole. */
+static int end(struct process *process)
+{
+    int status = last_attempts(process);
+
+    if (!process->replay || !process->refused)
+        return status;
+    log_line(LOG_PRIORITY_ERROR, "the capture was not metered to its end");
+    return EXIT_TROUBLE;
+}
+
 static int run(struct process *process)
 {
     /* When storage fails and nothing more can be held, the end does not wait for it. */
@@ -269,7 +282,7 @@ static int run(struct process *process)
             send_control(process, MESSAGE_ALIVE, 0);
         }
     }
-    return last_attempts(process);
+    return end(process);
 }
 
 static void record_start(struct process *process)

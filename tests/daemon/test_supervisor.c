@@ -11,12 +11,15 @@
 #include "daemon/capture.h"
 #include "daemon/ledger.h"
 #include "daemon/log.h"
+#include "daemon/message.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/shipped.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 /* The supervisor looks for iagmeter-meter beside its own program. Beside this test lies whichever
@@ -229,6 +232,69 @@ static void a_meter_that_breaks_the_rules_is_killed(void **state)
     assert_one_line(logged, "meter", "impossible message");
 }
 
+/* The real meter with CONTROL as its descriptor 3, as for a replay by one process. */
+static pid_t start_meter(int control)
+{
+    pid_t meter = fork();
+
+    if (meter == 0) {
+        dup2(fcntl(control, F_DUPFD, 10), 3); /* which it may be already, to be closed */
+        execl(real, "iagmeter-meter", "-c", config->path, "-r", "1", (char *)NULL);
+        _exit(127);
+    }
+    assert_true(meter > 0);
+    close(control);
+    return meter;
+}
+
+static void make_pair(int pair[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+}
+
+/* Plays the start-up process and a capture process that sends CLOSED, and has ended before the
+ * meter listens. Returns the meter's exit status. */
+static int meter_one(const struct message *closed)
+{
+    struct message message;
+    int control[2];
+    int data[2];
+    int status;
+    pid_t meter;
+
+    overhear_start();
+    make_pair(control);
+    make_pair(data);
+    meter = start_meter(control[1]);
+    assert_true(message_send(data[0], closed));
+    close(data[0]);
+    message_start(&message, MESSAGE_WORKER);
+    assert_true(message_send_descriptor(control[0], &message, data[1]));
+    close(data[1]);
+    message_start(&message, MESSAGE_STOP);
+    assert_true(message_send(control[0], &message));
+    assert_int_equal(waitpid(meter, &status, 0), meter);
+    close(control[0]);
+    logged = overhear_stop();
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void a_replay_whose_sums_were_refused_is_trouble(void **state)
+{
+    struct message closed;
+
+    (void)state;
+    use_real_meter();
+    scratch_mkdir("state");
+    message_start(&closed, MESSAGE_CLOSED);
+    assert_int_equal(meter_one(&closed), EXIT_SUCCESS);
+    assert_string_equal(logged, "");
+    closed.body.coverage.packets_filtered = 1; /* of none */
+    assert_int_equal(meter_one(&closed), EXIT_TROUBLE);
+    assert_non_null(strstr(logged, "not metered to its end"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -243,6 +309,7 @@ int main(void)
         TEST(without_a_meter_nothing_starts),
         TEST(a_meter_that_fails_to_start_gives_its_status),
         TEST(a_meter_that_breaks_the_rules_is_killed),
+        TEST(a_replay_whose_sums_were_refused_is_trouble),
     };
 
     alarm(120); /* a process that does not end must not hang the suite */
