@@ -840,7 +840,8 @@ static bool prepare_state(const struct config *config)
     }
     if (!sandbox_forgo_programs(error, sizeof(error)) ||
         (made && !sandbox_own(config->user, config->state_directory, error, sizeof(error))) ||
-        !sandbox_become(config->user, true, error, sizeof(error))) {
+        !sandbox_become(config->user, true, error, sizeof(error)) ||
+        !sandbox_forbid_core(error, sizeof(error))) {
         log_line(LOG_PRIORITY_ERROR, "%s", error);
         return false;
     }

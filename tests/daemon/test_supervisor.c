@@ -232,6 +232,15 @@ static void a_meter_that_breaks_the_rules_is_killed(void **state)
     assert_one_line(logged, "meter", "impossible message");
 }
 
+/* It has the tables that workers share, made of packets, and the secret for keys. */
+static void no_core_file_is_made_of_the_start_up_process(void **state)
+{
+    (void)state;
+    use_script("awk '/^Max core file size/ { print $5, $6 }' /proc/$PPID/limits >&2; exit 1");
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_CONFIGURATION);
+    assert_string_equal(logged, "0 0\n");
+}
+
 /* The real meter with CONTROL as its descriptor 3, as for a replay by one process. */
 static pid_t start_meter(int control)
 {
@@ -309,6 +318,7 @@ int main(void)
         TEST(without_a_meter_nothing_starts),
         TEST(a_meter_that_fails_to_start_gives_its_status),
         TEST(a_meter_that_breaks_the_rules_is_killed),
+        TEST(no_core_file_is_made_of_the_start_up_process),
         TEST(a_replay_whose_sums_were_refused_is_trouble),
     };
 
