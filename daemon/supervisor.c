@@ -995,6 +995,21 @@ static unsigned await_captures(struct supervisor *supervisor)
     return started;
 }
 
+/* Of which at least one process works. */
+static unsigned count_interfaces(const struct supervisor *supervisor)
+{
+    bool works[MAX_INTERFACES] = {false};
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        const struct child *child = &supervisor->captures[i];
+
+        count += child->ready && !works[child->place];
+        works[child->place] |= child->ready;
+    }
+    return count;
+}
+
 static bool start_all(struct supervisor *supervisor)
 {
     unsigned started;
@@ -1008,8 +1023,8 @@ static bool start_all(struct supervisor *supervisor)
         sd_notifyf(0, "READY=1\nSTATUS=metering %s", supervisor->file);
         return true;
     }
-    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", started);
-    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", started,
+    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", count_interfaces(supervisor));
+    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", count_interfaces(supervisor),
              started < supervisor->capture_count ? "; trying the others again, with growing delay"
                                                  : "");
     tell_filters(supervisor);

@@ -599,7 +599,7 @@ until grep -q '^Max core file size  *0  *0 ' "/proc/$!/limits" 2>/dev/null; do
     sleep 0.1
 done
 kill "$!"
-wait "$!" || true
+wait "$!" 2>/dev/null || true
 
 echo "privacy: $(wc -l <"$directory/addresses") addresses, $(wc -l <"$directory/names") names, none kept"
 
