@@ -129,7 +129,7 @@ tests: $(UNIT_TESTS) $(RUN_SYSTEM) $(TEST_LIBS)
 
 # Twice as many at a time as there are processors, since they wait for the disk; what each says comes
 # in one piece.
-unit: $(UNIT_TESTS) ## run the unit tests
+unit: $(UNIT_TESTS) | all ## run the unit tests
 	@rm -f $(BUILD)/unit-failed; printf '%s\n' $^ | xargs -P $$((2 * $$(nproc))) -I '{}' sh -c \
 	  '{} >{}.out 2>&1 || echo {} >>$(BUILD)/unit-failed; flock $(BUILD)/unit-lock cat {}.out'
 	@if [ -s $(BUILD)/unit-failed ]; then \

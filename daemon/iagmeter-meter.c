@@ -36,7 +36,7 @@ struct process {
     struct meter *meter;
     int workers[WORKERS]; /* data sockets of the capture processes and the counters', -1 free */
     bool stopping;
-    bool refused; /* what one of them sent: the rest of its sums is missing */
+    bool refused; /* what a process sent: its sums are missing */
     int64_t alive_s;
 };
 
@@ -251,15 +251,14 @@ static int last_attempts(struct process *process)
     return EXIT_TROUBLE;
 }
 
-/* Live, another process takes the place of one that was refused, and coverage tells of the hole. */
-static int end(struct process *process)
+static void say_alive(void *context)
 {
-    int status = last_attempts(process);
+    struct process *process = context;
 
-    if (!process->replay || !process->refused)
-        return status;
-    log_line(LOG_PRIORITY_ERROR, "the capture was not metered to its end");
-    return EXIT_TROUBLE;
+    if (monotonic_s() - process->alive_s < ALIVE_S)
+        return;
+    process->alive_s = monotonic_s();
+    send_control(process, MESSAGE_ALIVE, 0);
 }
 
 static int run(struct process *process)
@@ -277,12 +276,9 @@ static int run(struct process *process)
             log_line(LOG_PRIORITY_ERROR, "%s", ledger_error(process->ledger));
             return EXIT_TROUBLE;
         }
-        if (monotonic_s() - process->alive_s >= ALIVE_S) {
-            process->alive_s = monotonic_s();
-            send_control(process, MESSAGE_ALIVE, 0);
-        }
+        say_alive(process);
     }
-    return end(process);
+    return last_attempts(process);
 }
 
 static void record_start(struct process *process)
@@ -372,7 +368,12 @@ int main(int argc, char **argv)
         goto out;
     }
     send_control(&process, MESSAGE_READY, 0);
+    /* When the clock was set back, the graphs of years are made anew. */
+    roundrobin_set_working(process.roundrobin, say_alive, &process);
     status = run(&process);
+    /* Live, the log has said it, and another process went on. */
+    if (status == EXIT_SUCCESS && process.replay && process.refused)
+        status = EXIT_TROUBLE;
 out:
     meter_free(process.meter);
     roundrobin_free(process.roundrobin);

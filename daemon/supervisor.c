@@ -34,6 +34,9 @@
 #define STOP_TIMEOUT_S 20
 /* A child that does not take a message for so long hangs. */
 #define SEND_TIMEOUT_S 5
+/* But the meter, which may be writing to a slow disk: less than systemd waits (WatchdogSec), after
+ * PATIENCE_S for its answer. */
+#define NAMES_PATIENCE_S 20
 /* Messages heard at a time from one child: none may keep us from the others. */
 #define HEARD_AT_ONCE 64
 /* Where a child finds its sockets. */
@@ -49,6 +52,7 @@ struct child {
     int control;
     int data; /* the meter's end of the socket to it, until the meter has it */
     bool ready;
+    bool told;    /* of the counters: the names */
     bool failing; /* the last one never became ready */
     int64_t started_s;
     int64_t alive_s;
@@ -258,7 +262,7 @@ static bool fork_collector(struct supervisor *supervisor, struct child *child)
     child->control = control[0];
     child->data = data[1];
     limit_sending(child->control);
-    child->ready = false;
+    child->ready = child->told = false;
     child->started_s = child->alive_s = monotonic_s();
     if (child->pid < 0)
         end_child(child);
@@ -291,13 +295,13 @@ static bool wants_counters(const struct supervisor *supervisor)
            (supervisor->config->host || inferenceconfig_scrapes(&supervisor->config->inference));
 }
 
+/* The names follow once it is ready: to open meters may take longer than a child may let us wait.
+ */
 static bool start_counters(struct supervisor *supervisor)
 {
-    const struct config *config = supervisor->config;
     struct child *counters = &supervisor->counters;
 
-    return fork_collector(supervisor, counters) && introduce_to_meter(supervisor, counters) &&
-           rules_send_names(counters->control, config->catalogue, config->directions);
+    return fork_collector(supervisor, counters) && introduce_to_meter(supervisor, counters);
 }
 
 /* -- Listening to children -------------------------------------------------------------------- */
@@ -380,6 +384,20 @@ static bool await_ready(struct supervisor *supervisor, struct child *child,
     return false;
 }
 
+static void tell_counters(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+    struct child *counters = &supervisor->counters;
+
+    if (counters->told || !counters->ready || counters->control < 0)
+        return;
+    counters->told = true;
+    if (rules_send_names(counters->control, config->catalogue, config->directions))
+        return;
+    log_line(LOG_PRIORITY_ERROR, "%s takes no names: killed", counters->name);
+    kill(counters->pid, SIGKILL);
+}
+
 static void send_stop(struct child *child)
 {
     struct message message;
@@ -391,7 +409,10 @@ static void send_stop(struct child *child)
 
 /* -- SIGHUP ----------------------------------------------------------------------------------- */
 
-static bool meter_agrees(struct supervisor *supervisor, uint64_t digest)
+enum answer { ANSWER_YES, ANSWER_NO, ANSWER_LATE };
+
+/* Has the meter read the same files. */
+static enum answer ask_meter(struct supervisor *supervisor, uint64_t digest)
 {
     struct message message;
     struct pollfd descriptor = {.fd = supervisor->meter.control, .events = POLLIN};
@@ -400,17 +421,17 @@ static bool meter_agrees(struct supervisor *supervisor, uint64_t digest)
     message_start(&message, MESSAGE_RELOAD);
     message.body.digest = digest;
     if (!message_send(supervisor->meter.control, &message))
-        return false;
+        return ANSWER_LATE;
     while (monotonic_s() < limit_s && descriptor.fd >= 0) {
         if (poll(&descriptor, 1, POLL_MS) <= 0)
             continue;
         message.type = 0;
         hear(&supervisor->meter, SENDER_METER, &message);
         if (message.type == MESSAGE_RELOADED)
-            return message.number == 1;
+            return message.number == 1 ? ANSWER_YES : ANSWER_NO;
         descriptor.fd = supervisor->meter.control;
     }
-    return false;
+    return ANSWER_LATE;
 }
 
 static void log_diagnostics(const struct diagnostics *diagnostics)
@@ -421,11 +442,28 @@ static void log_diagnostics(const struct diagnostics *diagnostics)
         log_line(LOG_PRIORITY_WARNING, "%s", text);
 }
 
+/* The meter takes no sum without a name, and some may not have come: then all are sent again. */
+static bool tell_names(const struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+    int64_t limit_s = monotonic_s() + NAMES_PATIENCE_S;
+    bool told;
+
+    do
+        told = rules_send_names(supervisor->meter.control, config->catalogue, config->directions);
+    while (!told && errno == EAGAIN && monotonic_s() < limit_s);
+    return told;
+}
+
 static void distribute_rules(struct supervisor *supervisor)
 {
     const struct config *config = supervisor->config;
 
-    rules_send_names(supervisor->meter.control, config->catalogue, config->directions);
+    if (!tell_names(supervisor)) {
+        log_line(LOG_PRIORITY_ERROR, "the meter takes no new names: killed");
+        kill(supervisor->meter.pid, SIGKILL); /* it begins anew, with them, as the daemon does */
+        return;
+    }
     for (unsigned i = 0; i < supervisor->capture_count; i++) {
         struct child *child = &supervisor->captures[i];
 
@@ -538,6 +576,26 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
     config_free(current);
 }
 
+/* FRESH has no errors. */
+static void use_config(struct supervisor *supervisor, struct config *fresh)
+{
+    enum answer answer = ask_meter(supervisor, fresh->digest);
+
+    if (answer == ANSWER_YES) {
+        adopt(supervisor, fresh);
+        distribute_rules(supervisor);
+        log_line(LOG_PRIORITY_INFO, "catalogue, directions and factors were read again");
+        return;
+    }
+    config_free(fresh);
+    log_line(LOG_PRIORITY_ERROR, "%s",
+             answer == ANSWER_NO
+                 ? "the files changed while they were read: the old configuration stays in use, "
+                   "send SIGHUP again"
+                 : "the meter is busy: the old configuration stays in use until it has read the "
+                   "files, too");
+}
+
 static void reload(struct supervisor *supervisor)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -549,17 +607,10 @@ static void reload(struct supervisor *supervisor)
     fresh = config_load(supervisor->config->path, supervisor->config, diagnostics);
     log_diagnostics(diagnostics);
     diagnostics_free(diagnostics);
-    if (!fresh) {
+    if (fresh)
+        use_config(supervisor, fresh);
+    else
         log_line(LOG_PRIORITY_ERROR, "the new configuration is wrong: the old one stays in use");
-    } else if (!meter_agrees(supervisor, fresh->digest)) {
-        log_line(LOG_PRIORITY_ERROR, "the files changed while they were read: the old "
-                                     "configuration stays in use, send SIGHUP again");
-        config_free(fresh);
-    } else {
-        adopt(supervisor, fresh);
-        distribute_rules(supervisor);
-        log_line(LOG_PRIORITY_INFO, "catalogue, directions and factors were read again");
-    }
     sd_notify(0, "READY=1");
 }
 
@@ -749,6 +800,7 @@ static bool all_alive(const struct supervisor *supervisor)
 static void wait_for_events(struct supervisor *supervisor)
 {
     struct pollfd descriptors[MAX_CAPTURES + 3];
+    struct message answer = {.type = 0};
     nfds_t count = 0;
 
     descriptors[count++] = (struct pollfd){.fd = supervisor->signals, .events = POLLIN};
@@ -758,10 +810,14 @@ static void wait_for_events(struct supervisor *supervisor)
         descriptors[count++] =
             (struct pollfd){.fd = supervisor->captures[i].control, .events = POLLIN};
     poll(descriptors, count, POLL_MS);
-    hear(&supervisor->meter, SENDER_METER, NULL);
+    hear(&supervisor->meter, SENDER_METER, &answer);
     hear(&supervisor->counters, SENDER_COUNTERS, NULL);
+    tell_counters(supervisor);
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         hear(&supervisor->captures[i], SENDER_CAPTURE, NULL);
+    /* The meter has new files in use, after it was waited for in vain: so must all have. */
+    if (answer.type == MESSAGE_RELOADED && answer.number == 1 && !supervisor->stopping)
+        reload(supervisor);
 }
 
 /* Collectors go first, so that the meter gets all their sums. */

@@ -210,6 +210,8 @@ struct estimator {
     double image_fetch_s; /* web applications: who fetches one within that of an answer's end has
                            * had it made; */
     double image_fetch_share; /* things that are fetched at once have such a share of one each */
+    double image_calls_max;   /* so many things, or fewer, that are fetched at once from the page's
+                               * own host may be images; 0: none is */
     double file_bytes_min; /* web applications: who sends so much to where images come from sends a
                             * file; 0: none is known; */
     double file_reply_bytes_min;      /* a segment of so much is a reply: who pauses after it for */

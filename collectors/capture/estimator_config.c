@@ -127,6 +127,7 @@ static const struct confread_key estimator_keys[] = {
     {"bulk_share_min", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(bulk_share_min), 0, NULL},
     {"image_fetch_s", CONFREAD_DOUBLE, false, 0.1, 60, MEMBER(image_fetch_s), 0, NULL},
     {"image_fetch_share", CONFREAD_DOUBLE, false, 0.001, 1, MEMBER(image_fetch_share), 0, NULL},
+    {"image_calls_max", CONFREAD_DOUBLE, false, 1, 100, MEMBER(image_calls_max), 0, NULL},
     {"file_bytes_min", CONFREAD_DOUBLE, false, 1000, 1e8, MEMBER(file_bytes_min), 0, NULL},
     {"file_reply_bytes_min", CONFREAD_DOUBLE, false, 50, 1400, MEMBER(file_reply_bytes_min), 0,
      NULL},
@@ -559,6 +560,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"overlap_step_bytes_min", false},
                       {"image_fetch_s", false},
                       {"image_fetch_share", false},
+                      {"image_calls_max", false},
                       {"file_bytes_min", false},
                       {"file_reply_bytes_min", false},
                       {"file_pause_s", false},
@@ -570,6 +572,7 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         "whole_pause_s",   "at_once_gap_s",      "data_bytes_min", "upload_or_text_bytes_min"};
     static const struct together pairs[] = {
         {"overlap_step_bytes_min", "overlap_bytes_min", false},
+        {"image_calls_max", "image_fetch_s", false},
         {"stream_records_min", "stream_record_max", true},
         {"begin_record_bytes", "begin_s", true},
         {"packed_record_min", "packed_request_record_min", true},

@@ -211,17 +211,30 @@ static void see_fetch(const struct usage *usage, const struct flow *flow,
                 piece->now_ns, from_client, piece->new_bytes, estimator);
 }
 
-/* Of images that the client of FLOW fetched from elsewhere when this answer had ended. */
+/* Of those that are followed; never 0. */
+static uint32_t connection_of(const struct flow *flow)
+{
+    return flow->state + 1;
+}
+
+/* Of images that the client of FLOW fetched when this answer had ended. Its last step may be what
+ * the page still called for, within a rest; or, on its own connection, of another answer, which
+ * went on when it had ended. */
 static uint64_t fetched_bytes(const struct usage *usage, const struct flow *flow,
-                              const struct estimator *estimator, const struct exchange_shape *shape)
+                              const struct estimator *estimator, const struct exchange_shape *shape,
+                              int64_t now_ns)
 {
     const struct tracked *tracked = tracking_get(usage->tracking, flow->state);
+    const struct fetches_window window = {
+        .from_ns = shape->answer_last_ns - (int64_t)(estimator->rest_s * SECOND_NS),
+        .own_from_ns = shape->answer_first_ns,
+        .until_ns = shape->answer_last_ns + (int64_t)(estimator->image_fetch_s * SECOND_NS),
+        .now_ns = now_ns,
+    };
 
     if (estimator->image_fetch_s <= 0 || tracked->device_day != interval_day(usage->interval))
         return 0;
-    return fetches_take(usage->fetches, tracked->device, shape->answer_last_ns,
-                        shape->answer_last_ns + (int64_t)(estimator->image_fetch_s * SECOND_NS),
-                        estimator->image_bytes.low, estimator->image_fetch_share);
+    return fetches_take(usage->fetches, tracked->device, connection_of(flow), &window, estimator);
 }
 
 /* Of files that the client of FLOW sent before this answer, on whatever connection: they belong to
@@ -253,14 +266,15 @@ static void prove(const struct usage *usage, struct flow *flow)
                   flow->direction, flow->service);
 }
 
+/* NOW_NS: or a little before, where only the last packet's time is known. */
 static void count_exchange(const struct usage *usage, struct flow *flow,
-                           const struct exchange_shape *shape)
+                           const struct exchange_shape *shape, int64_t now_ns)
 {
     const struct estimator *estimator = estimator_of(usage, flow);
     struct exchange_shape whole = *shape;
     struct exchange_estimate estimate;
 
-    whole.fetched_bytes = fetched_bytes(usage, flow, estimator, shape);
+    whole.fetched_bytes = fetched_bytes(usage, flow, estimator, shape, now_ns);
     whole.files += sent_files(usage, flow, estimator, shape);
     whole.is_acknowledged = (flow->flags & FLOW_ONE_WAY) != 0;
     estimate = estimator_apply(estimator, &whole);
@@ -339,7 +353,7 @@ static void end_by_old_rule(const struct usage *usage, uint32_t index,
     if (gathers_alike(old, new))
         return;
     while (close_exchange(tracked, old, &finished))
-        count_exchange(usage, flow, &finished);
+        count_exchange(usage, flow, &finished, tracked->last_ns);
     if (webexchange_applies(old) != webexchange_applies(new))
         start_exchange(tracked, new, flow);
 }
@@ -395,6 +409,15 @@ static uint32_t unseen_size(const struct estimator *estimator, uint32_t bytes, b
     return size >= least ? size : 0;
 }
 
+/* What the page's own host sends may be images of an answer, over whatever connection that is. */
+static void see_bulk(const struct usage *usage, const struct flow *flow,
+                     const struct tracked *tracked, const struct webexchange_bulk *bulk)
+{
+    if (tracked->device_day == interval_day(usage->interval))
+        fetches_add_bulk(usage->fetches, tracked->device, connection_of(flow), bulk,
+                         estimator_of(usage, flow));
+}
+
 /* Only application data makes exchanges: handshakes and alerts are not use. Bytes that the capture
  * missed most likely were application data too. */
 static void handle_record(void *opaque, uint8_t type, uint32_t size)
@@ -402,14 +425,19 @@ static void handle_record(void *opaque, uint8_t type, uint32_t size)
     struct record_context *context = opaque;
     const struct estimator *estimator = estimator_of(context->usage, context->flow);
     struct exchange_shape finished;
+    struct webexchange_bulk bulk;
 
     if (type == RECORD_UNKNOWN)
         size = unseen_size(estimator, size, context->from_client);
     else if (type != RECORD_APPLICATION_DATA)
         return;
+    if (estimator->image_calls_max > 0 &&
+        webexchange_ends_bulk(&context->tracked->web, estimator, context->now_ns,
+                              context->from_client, size, &bulk))
+        see_bulk(context->usage, context->flow, context->tracked, &bulk);
     if (add_record(context->tracked, estimator, context->now_ns, context->from_client, size,
                    &finished))
-        count_exchange(context->usage, context->flow, &finished);
+        count_exchange(context->usage, context->flow, &finished, context->now_ns);
     keep_files(context->usage, estimator, context->tracked, context->now_ns);
 }
 
@@ -452,7 +480,7 @@ static void drop_state(const struct usage *usage, struct flow *flow)
 
     give_up_holes(usage, flow, tracked);
     while (close_exchange(tracked, estimator_of(usage, flow), &finished))
-        count_exchange(usage, flow, &finished);
+        count_exchange(usage, flow, &finished, tracked->last_ns);
     tracking_release(usage->tracking, flow->state);
     flow->state = FLOW_NO_STATE;
 }
@@ -733,7 +761,7 @@ static void expire(const struct usage *usage, uint32_t index, int64_t deadline_n
         return;
     }
     if (expire_exchange(tracked, estimator_of(usage, flow), &finished))
-        count_exchange(usage, flow, &finished);
+        count_exchange(usage, flow, &finished, deadline_ns);
     tracking_postpone(usage->tracking, index, due_ns(usage, flow, tracked));
 }
 

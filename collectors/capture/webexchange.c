@@ -26,6 +26,10 @@ enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1,
 enum { MAX_STEP_MS = (1 << 24) - 1, MAX_ACTIVE_MS = (1 << 24) - 1, MAX_ENDS = (1 << 4) - 1 };
 enum { MAX_BEGINS = (1 << 3) - 1 };
 enum { MAX_FILES = 3 };
+enum { MAX_ANSWER_BYTES = INT32_MAX };
+/* Protected (RFC 8446, 5.2). More was not captured: it is not known what that is, or when it came.
+ */
+enum { MAX_RECORD_BYTES = (1 << 14) + 256 };
 /* Of a write of events, as many count by themselves: so that neither they nor their bytes (of
  * stream_record_max in the mean, so 65000 at most) reach the largest number that is counted. */
 enum { STREAM_PART_RECORDS = 100 };
@@ -87,6 +91,12 @@ static uint16_t add_small(uint16_t sum, uint32_t more)
     return (uint16_t)(more < UINT16_MAX - (uint32_t)sum ? sum + more : UINT16_MAX);
 }
 
+static void add_answer_bytes(struct webexchange *tracker, uint32_t more)
+{
+    tracker->answer_bytes =
+        at_most(add(tracker->answer_bytes, more), MAX_ANSWER_BYTES) & MAX_ANSWER_BYTES;
+}
+
 static void add_records(struct webexchange *tracker, uint32_t more)
 {
     uint32_t room = MAX_RECORDS - (uint32_t)tracker->answer_records;
@@ -111,6 +121,12 @@ static void vote(struct webexchange *tracker, uint32_t size)
     } else {
         tracker->modal_lead--;
     }
+}
+
+/* At most; of a long write, only the last part is known. */
+static uint32_t write_bytes(const struct webexchange *tracker)
+{
+    return tracker->write_is_long ? UINT16_MAX : tracker->write_bytes;
 }
 
 static int64_t write_first_ns(const struct webexchange *tracker)
@@ -207,7 +223,7 @@ static void look_beside(struct webexchange *tracker, const struct estimator *est
         tracker->beside_steps = 1;
         tracker->beside_is_end = is_end_report(tracker, estimator) ? 1 : 0;
     } else if (tracker->beside_steps > 0 &&
-               (double)tracker->write_bytes >= estimator->overlap_step_bytes_min) {
+               (double)write_bytes(tracker) >= estimator->overlap_step_bytes_min) {
         tracker->beside_steps = (tracker->beside_steps + 1) & 3;
     }
     if (tracker->beside_steps < BESIDE_STEPS)
@@ -353,8 +369,8 @@ static void add_step(struct webexchange *tracker, const struct estimator *estima
     if (has_rested && !of_events)
         return;
     for (uint16_t i = 0; i < tracker->write_records; i++)
-        vote(tracker, (uint32_t)tracker->write_bytes / tracker->write_records);
-    tracker->answer_bytes = add(tracker->answer_bytes, tracker->write_bytes);
+        vote(tracker, write_bytes(tracker) / tracker->write_records);
+    add_answer_bytes(tracker, write_bytes(tracker));
     add_records(tracker, tracker->write_records);
     tracker->steps = add_small(tracker->steps, 1);
     if (of_events) {
@@ -378,9 +394,14 @@ static bool is_of_events(const struct webexchange *tracker, const struct estimat
     int records = tracker->write_records;
     bool is_many = records >= estimator->stream_records_min && records > replies;
 
-    return estimator->stream_records_min > 0 && tracker->write_bytes < UINT16_MAX &&
+    return estimator->stream_records_min > 0 && !tracker->write_is_long &&
            (tracker->write_goes_on || is_many) &&
            tracker->write_bytes <= records * estimator->stream_record_max;
+}
+
+static bool is_large(const struct webexchange *tracker, const struct estimator *estimator)
+{
+    return tracker->write_is_long || (double)tracker->write_bytes > estimator->step_bytes_max;
 }
 
 /* Nor is it a step: a page, or a file. */
@@ -398,7 +419,7 @@ static bool is_too_large(const struct webexchange *tracker, const struct estimat
 {
     if (estimator->one_at_a_time && is_answer(tracker, estimator))
         return false;
-    return tracker->write_is_cut || (double)tracker->write_bytes > estimator->step_bytes_max;
+    return tracker->write_is_cut || is_large(tracker, estimator);
 }
 
 /* The write is over: it was a step, or none. */
@@ -478,12 +499,29 @@ static void add_write_time(struct webexchange *tracker, int64_t gap_ns)
     tracker->write_us = write_us < MAX_WRITE_US ? write_us & MAX_WRITE_US : MAX_WRITE_US;
 }
 
+/* Whether the write is longer with a record of SIZE than can be counted. */
+static bool overflows(const struct webexchange *tracker, uint32_t size)
+{
+    return size > UINT16_MAX - (uint32_t)tracker->write_bytes;
+}
+
+static void add_write_bytes(struct webexchange *tracker, uint32_t size)
+{
+    if (!overflows(tracker, size)) {
+        tracker->write_bytes = (uint16_t)(tracker->write_bytes + size);
+        return;
+    }
+    tracker->write_is_long = 1;
+    tracker->write_bytes = size > MAX_RECORD_BYTES ? 0 : (uint16_t)size;
+}
+
 /* A write begins; GOES_ON: after as many events as count by themselves. */
 static void begin_write(struct webexchange *tracker, const struct estimator *estimator,
                         int64_t now_ns, bool goes_on)
 {
     tracker->write_us = 0;
     tracker->write_bytes = 0;
+    tracker->write_is_long = 0;
     tracker->write_records = 0;
     tracker->write_has_end = 0;
     tracker->write_is_big = 0;
@@ -523,7 +561,7 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
         tracker->write_is_big = 1;
     if (is_of_begin(estimator, size))
         tracker->write_begins = 1;
-    tracker->write_bytes = add_small(tracker->write_bytes, size);
+    add_write_bytes(tracker, size);
     tracker->last_ns = now_ns;
     return ended;
 }
@@ -655,6 +693,46 @@ bool webexchange_record(struct webexchange *tracker, const struct estimator *est
         note_end(tracker, estimator, now_ns);
     return size >= record_min(tracker, estimator, estimator->answer_record_min) &&
            server_record(tracker, estimator, now_ns, size, finished);
+}
+
+/* Whether this record does not go on with the write. */
+static bool is_beyond_write(const struct webexchange *tracker, const struct estimator *estimator,
+                            int64_t now_ns, bool from_client, uint32_t size)
+{
+    if (from_client)
+        return size >= record_min(tracker, estimator, estimator->request_record_min);
+    return size >= record_min(tracker, estimator, estimator->answer_record_min) &&
+           (now_ns - tracker->last_ns >= PAUSE_NS || overflows(tracker, size));
+}
+
+/* How many calls may wait for the write. Text in another tab may have been taken for the reply to
+ * the only one. */
+static uint32_t calls_of_write(const struct webexchange *tracker)
+{
+    uint32_t waiting = (uint32_t)tracker->replies + tracker->write_is_reply;
+
+    if (tracker->write_is_long || tracker->replies == ANY_REPLIES)
+        return 0;
+    return waiting > 0 ? waiting : 1;
+}
+
+bool webexchange_ends_bulk(const struct webexchange *tracker, const struct estimator *estimator,
+                           int64_t now_ns, bool from_client, uint32_t size,
+                           struct webexchange_bulk *bulk)
+{
+    if (!tracker->write_is_open || !is_large(tracker, estimator) ||
+        !is_too_large(tracker, estimator) ||
+        !is_beyond_write(tracker, estimator, now_ns, from_client, size) ||
+        is_of_events(tracker, estimator))
+        return false;
+    *bulk = (struct webexchange_bulk){
+        .first_ns = write_first_ns(tracker),
+        .last_ns = tracker->last_ns,
+        .bytes = tracker->write_bytes,
+        .calls = calls_of_write(tracker),
+        .is_of_answers = tracker->had_exchange || is_answer(tracker, estimator),
+    };
+    return true;
 }
 
 uint32_t webexchange_take_files(struct webexchange *tracker)

@@ -32,15 +32,16 @@ struct webexchange {
     uint32_t asked : 1;         /* since an answer last began: its request, or a report */
     uint32_t burst_bytes;       /* of the client, since the server last went on by itself */
     uint32_t request_bytes;
-    uint32_t answer_bytes;
-    uint32_t step_ms : 24;   /* from the answer's begin to its last step */
-    uint32_t streamed : 1;   /* one of its steps is a write of many events */
-    uint32_t ends : 4;       /* of answers since then: HTTP/2, or those that pages report */
-    uint32_t begins : 3;     /* of answers, with its own, that their records show */
-    uint32_t active_ms : 24; /* as step_ms, without what was longer than a rest */
-    uint32_t steps_on : 2;   /* since the last of these ends */
-    uint32_t files : 2;      /* that the client sent since the last answer, */
-    uint32_t in_file : 1;    /* so that each is counted once */
+    uint32_t answer_bytes : 31;
+    uint32_t write_is_long : 1; /* so that write_bytes are its last */
+    uint32_t step_ms : 24;      /* from the answer's begin to its last step */
+    uint32_t streamed : 1;      /* one of its steps is a write of many events */
+    uint32_t ends : 4;          /* of answers since then: HTTP/2, or those that pages report */
+    uint32_t begins : 3;        /* of answers, with its own, that their records show */
+    uint32_t active_ms : 24;    /* as step_ms, without what was longer than a rest */
+    uint32_t steps_on : 2;      /* since the last of these ends */
+    uint32_t files : 2;         /* that the client sent since the last answer, */
+    uint32_t in_file : 1;       /* so that each is counted once */
     uint32_t write_has_end : 1;
     uint32_t write_is_big : 1; /* holds a record that is larger than those at answers' ends, */
     uint32_t write_begins : 1; /* or one as at their begins */
@@ -83,6 +84,21 @@ int64_t webexchange_deadline(const struct webexchange *tracker, const struct est
  * may be another one: the next call tells. */
 bool webexchange_finish(struct webexchange *tracker, const struct estimator *estimator,
                         struct exchange_shape *finished);
+
+/* What the server sent without a pause, or a part of it, as images, pages and files come. */
+struct webexchange_bulk {
+    int64_t first_ns;
+    int64_t last_ns;
+    uint32_t bytes;
+    uint32_t calls;     /* of the client, that may wait; 0: it goes on with what came before */
+    bool is_of_answers; /* there was one on the connection */
+};
+
+/* Whether, before this record, a part of a write of the server's ends that is too large for a step;
+ * it is then in *BULK. Before webexchange_record(). */
+bool webexchange_ends_bulk(const struct webexchange *tracker, const struct estimator *estimator,
+                           int64_t now_ns, bool from_client, uint32_t size,
+                           struct webexchange_bulk *bulk);
 
 /* How many files the client sent since the last answer, or the last call. */
 uint32_t webexchange_take_files(struct webexchange *tracker);

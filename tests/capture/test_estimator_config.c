@@ -134,7 +134,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
                           "overlap_step_bytes_min = 250; "
                           "stream_records_min = 12; stream_record_max = 600; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
-                          "image_fetch_share = 0.3; end_record_max = 90; "
+                          "image_fetch_share = 0.3; image_calls_max = 5; end_record_max = 90; "
                           "begin_record_bytes = [ 600, 1200 ]; begin_s = 0.5; "
                           "file_bytes_min = 5000; file_reply_bytes_min = 90; "
                           "file_pause_s = 0.1; file_wait_s = 60; "
@@ -154,6 +154,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->stream_records_min == 12 && estimator->stream_record_max == 600);
     assert_true(estimator->image_bytes.low == 1e5 && estimator->image_fetch_s == 10);
     assert_true(estimator->image_fetch_share == 0.3 && estimator->sign_of_life_s == 0.2);
+    assert_true(estimator->image_calls_max == 5);
     assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
     assert_true(estimator->file_reply_bytes_min == 90 && estimator->file_pause_s == 0.1);
     assert_true(estimator->end_record_max == 90);
@@ -333,6 +334,12 @@ static const struct broken broken[] = {
      "image_fetch_s and image_fetch_share are used together"},
     {M3_WITH(PAGE "image_bytes = 1e5; image_fetch_s = 10; \nimage_fetch_share = 2;"), 5,
      "image_fetch_share is 2"},
+    {M3_WITH(PAGE "\nimage_calls_max = 8;"), 5, "image_calls_max is used with image_fetch_s"},
+    {M3_WITH("image_bytes = 1e5; bulk_record_min = 8000; \nimage_calls_max = 8;"), 5,
+     "image_calls_max is used with reply_s"},
+    {M3_WITH(PAGE "image_bytes = 1e5; image_fetch_s = 10; image_fetch_share = 0.2;\n"
+                  "image_calls_max = 0;"),
+     5, "image_calls_max is 0"},
     {M3_WITH(PAGE "\nfile_bytes_min = 2e4;"), 5,
      "file_bytes_min and file_reply_bytes_min are used together"},
     {M3_WITH(PAGE FILE_REPLY FILE_WAIT "\nfile_bytes_min = 2e4;"), 5,

@@ -640,21 +640,6 @@ struct outcome {
     unsigned workers;
 };
 
-/* What the meter would not take ends a worker, and all its sums from then on are lost. */
-static void assert_accepted(const struct sink_log *log)
-{
-    struct message message;
-
-    for (size_t i = 0; i < log->count; i++) {
-        if (log->entries[i].kind != SINK_CLOSED)
-            continue;
-        message_start(&message, MESSAGE_CLOSED);
-        message.interval_start = log->entries[i].interval_start;
-        message.body.coverage = log->entries[i].body.coverage;
-        assert_true(message_check(&message, SENDER_CAPTURE));
-    }
-}
-
 static void forget(struct outcome *outcome)
 {
     for (unsigned i = 0; i < outcome->workers; i++)
@@ -697,7 +682,6 @@ static struct outcome meter(unsigned workers)
     for (unsigned i = 0; i < workers; i++) {
         metering_finish(meterings[i]);
         metering_free(meterings[i]);
-        assert_accepted(&outcome.logs[i]);
     }
     recognition_memory_free(memory);
     sharedfile_free(file);
@@ -851,6 +835,31 @@ static void assert_within(const struct outcome *a, const struct outcome *b)
         }
 }
 
+static struct message message_of(const struct sink_entry *entry)
+{
+    static const enum message_type types[] = {[SINK_ACTIVITY] = MESSAGE_ACTIVITY,
+                                              [SINK_DEVICES] = MESSAGE_DEVICES,
+                                              [SINK_CLOSED] = MESSAGE_CLOSED,
+                                              [SINK_USE] = MESSAGE_LOCAL_USE};
+    struct message message;
+
+    message_start(&message, types[entry->kind]);
+    message.interval_start = entry->interval_start;
+    memcpy(&message.body, &entry->body, sizeof(entry->body));
+    return message;
+}
+
+/* A worker that sends what is impossible is no longer listened to. */
+static void assert_possible(const struct outcome *outcome)
+{
+    for (unsigned i = 0; i < outcome->workers; i++)
+        for (size_t j = 0; j < outcome->logs[i].count; j++) {
+            const struct message message = message_of(&outcome->logs[i].entries[j]);
+
+            assert_true(message_check(&message, SENDER_CAPTURE));
+        }
+}
+
 static void assert_same_sums(void)
 {
     struct outcome one = meter_whole();
@@ -858,6 +867,7 @@ static void assert_same_sums(void)
     for (unsigned workers = 1; workers <= MOST; workers++) {
         struct outcome several = meter(workers);
 
+        assert_possible(&several);
         assert_within(&one, &several);
         assert_within(&several, &one);
         forget(&several);
@@ -983,6 +993,36 @@ static void fragments_add_up(void **state)
     assert_same_sums();
 }
 
+/* Datagrams of nothing that is followed, of one client after the other, and each with a copy: who
+ * meters the whole may have counted none of its fragments, nor anything else in the interval. */
+static void fragments_may_be_all_there_is(void **state)
+{
+    const struct address server = address4(192, 0, 2, 1);
+    static struct bytes bytes;
+
+    (void)state;
+    open_memory();
+    put_pcap_header();
+    for (unsigned i = 0; i < 16; i++) {
+        const struct address client = address4(10, 0, 0, i);
+        struct shot pieces[2];
+
+        bytes.length = 0;
+        put_fill(&bytes, 0x5a, 2000);
+        wrap_udp(&bytes, 40000, 5000);
+        wrap_ipv4(&bytes, 17, &client, &server);
+        wrap_ethernet_ip(&bytes);
+        film_shoot(&film, DLT_EN10MB, &bytes);
+        cut_in_fragments(&film.shots[i], pieces, (uint16_t)i);
+        for (unsigned piece = 0; piece < 4; piece++)
+            put_record_of(&pieces[piece % 2]);
+        free(pieces[0].bytes);
+        free(pieces[1].bytes);
+        film.clock_ns += 70 * SECOND;
+    }
+    assert_same_sums();
+}
+
 /* Here are ClientHellos with the same random on connections of several clients. One of them counts,
  * which one is decided by who is faster. */
 static const char shows_copies[] = "arkime_synthetic.pcap";
@@ -1027,34 +1067,6 @@ static void sums_of_real_captures_are_those_of_one(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* Of these, all but one worker overhear whatever they count. */
-static void datagrams_in_fragments_add_up(void **state)
-{
-    static struct bytes packet;
-    static struct bytes piece;
-
-    (void)state;
-    for (unsigned i = 0; i < 50; i++) {
-        const struct address client = address4(10, 0, 0, i);
-        const struct address server = address4(192, 0, 2, 1);
-        size_t at = 0;
-        bool more = true;
-
-        packet.length = 0;
-        put_fill(&packet, 0x5a, 1800);
-        wrap_udp(&packet, 50000 + i, 5060);
-        wrap_ipv4(&packet, PROTOCOL_UDP, &client, &server);
-        for (; more; at += 1480) {
-            more = put_fragment(&piece, &packet, at, 1480, i);
-            wrap_ethernet_ip(&piece);
-            film_shoot(&film, DLT_EN10MB, &piece);
-        }
-        film.clock_ns += MILLI;
-    }
-    develop();
-    assert_same_sums();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1076,7 +1088,7 @@ int main(void)
         TEST(sums_are_the_same_whatever_the_clock_does),
         TEST(a_client_may_be_silent_for_long),
         TEST(fragments_add_up),
-        TEST(datagrams_in_fragments_add_up),
+        TEST(fragments_may_be_all_there_is),
         TEST(sums_of_real_captures_are_those_of_one),
     };
 

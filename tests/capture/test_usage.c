@@ -702,9 +702,10 @@ enum { PICTURES = 40 };
 
 /* Of ELSEWHERE: files to the host with the role images are told, too; of HERE: to the page's own.
  */
-static void serve_files(double image_fetch_s, double file_wait_s, bool elsewhere, bool here)
+static struct estimator of_pictures(double image_fetch_s, double file_wait_s, bool elsewhere,
+                                    bool here)
 {
-    struct estimator estimator = {
+    return (struct estimator){
         .method = METHOD_M4,
         .grade = GRADE_C,
         .request_bytes_min = 3000,
@@ -729,10 +730,20 @@ static void serve_files(double image_fetch_s, double file_wait_s, bool elsewhere
         .stream_records_min = 12,
         .stream_record_max = 600,
     };
+}
 
-    scene_service(PICTURES, "pictures", "chat.example", &estimator, ROLE_INFERENCE);
+static void serve(const struct estimator *estimator)
+{
+    scene_service(PICTURES, "pictures", "chat.example", estimator, ROLE_INFERENCE);
     assert_null(catalogue_add_host(catalogue, "images.example", PICTURES, ROLE_IMAGES));
     assert_null(catalogue_add_host(catalogue, "pages.example", PICTURES, ROLE_ASSETS));
+}
+
+static void serve_files(double image_fetch_s, double file_wait_s, bool elsewhere, bool here)
+{
+    struct estimator estimator = of_pictures(image_fetch_s, file_wait_s, elsewhere, here);
+
+    serve(&estimator);
 }
 
 static void serve_pictures(double image_fetch_s)
@@ -855,6 +866,173 @@ static void an_image_may_be_fetched_unseen(void **state)
     assert_triple(only_sum(ONE, PICTURES).images, 0, 2, 4);
 }
 
+/* -- Images from the page's own host ------------------------------------------------------------
+ */
+
+static void serve_own_pictures(double image_calls_max)
+{
+    struct estimator estimator = of_pictures(3, 0, false, false);
+
+    estimator.image_calls_max = image_calls_max;
+    serve(&estimator);
+}
+
+/* CALLS at once, and BYTES for all of them, in 50 ms. */
+static void fetch_at_once(struct talk *talk, unsigned calls, size_t bytes)
+{
+    for (unsigned i = 0; i < calls; i++)
+        talk_record(&film, talk, FROM_CLIENT, 300);
+    film.clock_ns += 50 * MILLI;
+    for (size_t left = bytes; left > 0; left -= left < 16000 ? left : 16000)
+        talk_record(&film, talk, FROM_SERVER, left < 16000 ? left : 16000);
+    film.clock_ns += 50 * MILLI;
+    talk_record(&film, talk, FROM_CLIENT, 300);
+}
+
+/* A load of the page, an answer within 2 s, and what CALLS are sent over PAGE then. */
+static struct activity ask_and_load(struct talk *page, struct talk *chat, int64_t delay_ns,
+                                    unsigned calls, size_t bytes)
+{
+    fetch_at_once(page, 20, 400000);
+    film.clock_ns += 10 * SECOND;
+    talk_exchange(&film, chat, 4000, 21, 100, 100 * MILLI);
+    film.clock_ns += delay_ns;
+    fetch_at_once(page, calls, bytes);
+    film.clock_ns += 40 * SECOND;
+    use(chat);
+    scene_play();
+    return only_sum(ONE, PICTURES);
+}
+
+static void an_image_may_come_over_the_connection_of_its_answer(void **state)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct activity sum;
+
+    (void)state;
+    serve_own_pictures(8);
+    sum = ask_and_load(&chat, &chat, 400 * MILLI, 1, 80000);
+    assert_triple(sum.images, 0, 2, 4);
+    assert_triple(sum.requests, 1, 1, 1);
+    assert_triple(sum.tokens_out, 10.5, 21, 42);
+}
+
+/* Of a prompt that goes over a WebSocket. */
+static void an_image_may_come_over_another_connection(void **state)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct talk page = greet(1, 50001, "chat.example");
+    struct activity sum;
+
+    (void)state;
+    serve_own_pictures(8);
+    sum = ask_and_load(&page, &chat, 2800 * MILLI, 1, 80000);
+    assert_triple(sum.images, 0, 2, 4);
+    assert_triple(sum.requests, 1, 1, 1);
+}
+
+static void other_things_of_a_page_are_no_images(void **state)
+{
+    static const struct {
+        unsigned device;
+        int64_t delay_ns;
+        unsigned calls;
+        size_t bytes;
+        double image_calls_max;
+    } cases[] = {
+        {1, 400 * MILLI, 1, 80000, 0},  {2, 400 * MILLI, 1, 80000, 8},
+        {1, 3100 * MILLI, 1, 80000, 8}, {1, 400 * MILLI, 1, 15000, 8},
+        {1, 400 * MILLI, 9, 80000, 8},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct talk chat, page;
+        struct activity sum;
+
+        begin_case(state, i);
+        serve_own_pictures(cases[i].image_calls_max);
+        chat = greet(1, 50000, "chat.example");
+        page = greet(cases[i].device, 50001, "chat.example");
+        sum = ask_and_load(&page, &chat, cases[i].delay_ns, cases[i].calls, cases[i].bytes);
+        assert_triple(sum.images, 0, 0, 0);
+        assert_triple(sum.requests, 1, 1, 1);
+    }
+}
+
+/* Who loads the page again closes its WebSocket when the first of it has come. */
+static void a_page_that_is_loaded_again_is_no_image(void **state)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct talk page = greet(1, 50001, "chat.example");
+    struct activity sum;
+
+    (void)state;
+    serve_own_pictures(8);
+    talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+    film.clock_ns += 400 * MILLI;
+    fetch_at_once(&page, 1, 80000);
+    use(&chat);
+    talk_close(&film, &chat);
+    fetch_at_once(&page, 20, 400000);
+    scene_play();
+    sum = only_sum(ONE, PICTURES);
+    assert_triple(sum.images, 0, 0, 0);
+    assert_triple(sum.requests, 1, 1, 1);
+}
+
+/* The last step that the connection shows may be of the page, after the image. */
+static void an_image_may_come_before_the_last_step(void **state)
+{
+    struct talk chat = greet(1, 50000, "chat.example");
+    struct activity sum;
+
+    (void)state;
+    serve_own_pictures(8);
+    talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+    fetch_at_once(&chat, 1, 80000);
+    film.clock_ns += 500 * MILLI;
+    talk_record(&film, &chat, FROM_SERVER, 100);
+    film.clock_ns += 40 * SECOND;
+    use(&chat);
+    scene_play();
+    sum = only_sum(ONE, PICTURES);
+    assert_triple(sum.images, 0, 2, 4);
+    assert_triple(sum.requests, 1, 1, 1);
+}
+
+/* Of two tabs on one connection, or of another one. */
+static void an_image_may_come_while_another_answer_goes_on(void **state)
+{
+    static const struct {
+        bool own;
+        double images;
+    } cases[] = {{true, 2}, {false, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct talk chat, page;
+        struct activity sum;
+
+        begin_case(state, i);
+        serve_own_pictures(8);
+        chat = greet(1, 50000, "chat.example");
+        page = greet(1, 50001, "chat.example");
+        talk_exchange(&film, &chat, 4000, 21, 100, 100 * MILLI);
+        fetch_at_once(cases[i].own ? &chat : &page, 1, 80000);
+        for (int j = 0; j < 30; j++) {
+            film.clock_ns += 200 * MILLI;
+            talk_record(&film, &chat, FROM_SERVER, 100);
+        }
+        film.clock_ns += 40 * SECOND;
+        use(&chat);
+        scene_play();
+        sum = only_sum(ONE, PICTURES);
+        assert_triple(sum.images, 0, cases[i].images, 2 * cases[i].images);
+        assert_triple(sum.requests, 1, 1, 1);
+    }
+}
+
 /* -- Files that are sent elsewhere --------------------------------------------------------------
  */
 
@@ -967,6 +1145,12 @@ int main(void)
         TEST(an_image_is_fetched_after_the_answer_that_tells_of_it),
         TEST(other_fetches_are_no_images_of_an_answer),
         TEST(an_image_may_be_fetched_unseen),
+        TEST(an_image_may_come_over_the_connection_of_its_answer),
+        TEST(an_image_may_come_over_another_connection),
+        TEST(other_things_of_a_page_are_no_images),
+        TEST(a_page_that_is_loaded_again_is_no_image),
+        TEST(an_image_may_come_before_the_last_step),
+        TEST(an_image_may_come_while_another_answer_goes_on),
         TEST(files_count_with_the_next_answer),
         TEST(files_on_the_page_count_with_the_next_answer),
     };

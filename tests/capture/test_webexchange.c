@@ -36,11 +36,14 @@ static const struct estimator page = {
 
 static const struct estimator *rule;
 static struct webexchange tracker;
+static struct webexchange_bulk bulks[16]; /* that ended */
+static unsigned bulk_count;
 
 static void start_over(const struct estimator *estimator, bool is_quic)
 {
     rule = estimator;
     finished = 0;
+    bulk_count = 0;
     webexchange_start(&tracker, is_quic);
 }
 
@@ -58,6 +61,9 @@ static void expire_before(int64_t now_ns)
 static void record(int64_t now_ns, bool from_client, uint32_t size)
 {
     expire_before(now_ns);
+    if (bulk_count < sizeof(bulks) / sizeof(bulks[0]))
+        bulk_count +=
+            webexchange_ends_bulk(&tracker, rule, now_ns, from_client, size, &bulks[bulk_count]);
     finished += webexchange_record(&tracker, rule, now_ns, from_client, size, &shapes[finished]);
 }
 
@@ -1510,7 +1516,7 @@ static void counts_stay_at_their_largest(void **state)
     assert_int_equal(finished, 1);
     assert_true(shapes[0].request_bytes == UINT32_MAX);
     assert_int_equal(shapes[0].answer_records, (1U << 17) - 1);
-    assert_true(shapes[0].answer_bytes == UINT32_MAX);
+    assert_true(shapes[0].answer_bytes == INT32_MAX);
     assert_int_equal(shapes[0].steps, UINT16_MAX);
     start();
     client(0, 4000);
@@ -1530,6 +1536,164 @@ static void counts_stay_at_their_largest(void **state)
     }
     close_at_end();
     assert_int_equal(shapes[0].requests, 7);
+}
+
+/* -- What is too large for a step -------------------------------------------------------------- */
+
+static void assert_bulk(unsigned i, int64_t first_ns, int64_t last_ns, uint32_t bytes,
+                        uint32_t calls)
+{
+    assert_true(i < bulk_count);
+    assert_true(bulks[i].first_ns == first_ns && bulks[i].last_ns == last_ns);
+    assert_int_equal(bulks[i].bytes, bytes);
+    assert_int_equal(bulks[i].calls, calls);
+}
+
+/* Whatever the next record is, but for those that are too small to be any. */
+static void a_bulk_ends_with_a_call_or_a_pause(void **state)
+{
+    (void)state;
+    start();
+    client(0, 300);
+    stream(S, MS, 3, 10000);
+    client(S + 3 * MS, 99);
+    server(S + 3 * MS, 34);
+    assert_int_equal(bulk_count, 0);
+    client(S + 4 * MS, 100);
+    assert_int_equal(bulk_count, 1);
+    assert_bulk(0, S, S + 2 * MS, 30000, 1);
+    stream(2 * S, MS, 2, 5000);
+    server(2 * S + 11 * MS - 1000, 5000);
+    assert_int_equal(bulk_count, 1);
+    server(2 * S + 21 * MS - 1000, 100);
+    assert_int_equal(bulk_count, 2);
+    assert_bulk(1, 2 * S, 2 * S + 11 * MS - 1000, 15000, 1);
+}
+
+/* Calls whose replies came before wait no more; what comes after a short pause, or in parts, is for
+ * the same ones. */
+static void a_bulk_is_for_the_calls_that_wait(void **state)
+{
+    (void)state;
+    start();
+    for (int i = 0; i < 20; i++)
+        client(i, 300);
+    server(50 * MS, 100);
+    server(70 * MS, 100);
+    stream(100 * MS, 0, 5, 16000);
+    stream(150 * MS, 0, 3, 16000);
+    stream(600 * MS, 0, 3, 16000);
+    client(700 * MS, 300);
+    stream(900 * MS, 0, 3, 16000);
+    client(1000 * MS, 300);
+    assert_int_equal(bulk_count, 5);
+    assert_bulk(0, 100 * MS, 100 * MS, 64000, 18);
+    assert_bulk(1, 100 * MS, 100 * MS, 16000, 0);
+    assert_bulk(2, 150 * MS, 150 * MS, 48000, 0);
+    assert_bulk(3, 600 * MS, 600 * MS, 48000, 1); /* or of an unknown one */
+    assert_bulk(4, 900 * MS, 900 * MS, 48000, 1);
+}
+
+/* What looked like the reply to a call was text of another tab. */
+static void a_bulk_is_for_one_call_at_least(void **state)
+{
+    (void)state;
+    start();
+    client(0, 300);
+    server(50 * MS, 100);
+    stream(200 * MS, 0, 3, 16000);
+    client(300 * MS, 300);
+    assert_int_equal(bulk_count, 1);
+    assert_bulk(0, 200 * MS, 200 * MS, 48000, 1);
+}
+
+static void a_call_that_waits_long_is_one(void **state)
+{
+    (void)state;
+    start();
+    client(0, 300);
+    stream(20 * S, 0, 1, 16000);
+    client(21 * S, 300);
+    assert_int_equal(bulk_count, 1);
+    assert_bulk(0, 20 * S, 20 * S, 16000, 1);
+}
+
+static void steps_and_events_are_no_bulk(void **state)
+{
+    struct estimator fast = page;
+
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, 50 * MS, 40, 4096);
+    server(4 * S, 4097);
+    server(5 * S, 100);
+    assert_int_equal(bulk_count, 1);
+    assert_bulk(0, 4 * S, 4 * S, 4097, 1);
+    fast.stream_records_min = 12;
+    fast.stream_record_max = 600;
+    start_over(&fast, false);
+    client(0, 4000);
+    stream(S, 0, 40, 500);
+    client(2 * S, 4000);
+    assert_int_equal(bulk_count, 0);
+}
+
+/* What was not captured may be anything, and came at any time: of so much, nothing is told. */
+static void what_was_not_captured_is_no_bulk(void **state)
+{
+    (void)state;
+    start();
+    client(0, 300);
+    server(S, 10000);
+    server(S, 1000000);
+    client(2 * S, 300);
+    assert_int_equal(bulk_count, 2);
+    assert_bulk(0, S, S, 10000, 1);
+    assert_bulk(1, S, S, 0, 0);
+    client(3 * S, 4000);
+    stream(5 * S, 50 * MS, 10, 100);
+    close_at_end();
+    assert_int_equal(shapes[0].answer_records, 10);
+}
+
+/* Nor is the answer that is all that can be meant, however much it grows. */
+static void an_answer_that_may_grow_is_no_bulk(void **state)
+{
+    struct estimator alone = page;
+
+    (void)state;
+    alone.one_at_a_time = true;
+    start_over(&alone, false);
+    client(0, 4000);
+    stream(S, 100 * MS, 4, 100);
+    stream(2 * S, 0, 5, 16000);
+    server(2 * S + 20 * MS, 100);
+    close_at_end();
+    assert_int_equal(bulk_count, 0);
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].answer_bytes, 4 * 100 + UINT16_MAX + 100);
+}
+
+static void a_bulk_tells_whether_answers_come_beside(void **state)
+{
+    (void)state;
+    start();
+    client(0, 4000);
+    stream(S, 0, 1, 16000);
+    client(2 * S, 4000);
+    assert_false(bulks[0].is_of_answers);
+    stream(4 * S, 100 * MS, 4, 100);
+    client(6 * S, 300);
+    stream(7 * S, 0, 1, 16000);
+    client(8 * S, 300); /* of one that goes on */
+    assert_true(bulks[1].is_of_answers);
+    client(60 * S, 300);
+    stream(61 * S, 0, 1, 16000);
+    client(62 * S, 300); /* or of before */
+    assert_int_equal(finished, 1);
+    assert_int_equal(bulk_count, 3);
+    assert_true(bulks[2].is_of_answers);
 }
 
 /* -- As shipped -----------------------------------------------------------------------------------
@@ -1871,6 +2035,14 @@ int main(void)
         cmocka_unit_test(what_ends_without_steps_is_no_answer),
         cmocka_unit_test(records_of_one_event_are_one),
         cmocka_unit_test(counts_stay_at_their_largest),
+        cmocka_unit_test(a_bulk_ends_with_a_call_or_a_pause),
+        cmocka_unit_test(a_bulk_is_for_the_calls_that_wait),
+        cmocka_unit_test(a_bulk_is_for_one_call_at_least),
+        cmocka_unit_test(a_call_that_waits_long_is_one),
+        cmocka_unit_test(steps_and_events_are_no_bulk),
+        cmocka_unit_test(what_was_not_captured_is_no_bulk),
+        cmocka_unit_test(an_answer_that_may_grow_is_no_bulk),
+        cmocka_unit_test(a_bulk_tells_whether_answers_come_beside),
         cmocka_unit_test(who_asks_one_thing_at_a_time_ends_the_answer),
         cmocka_unit_test(an_answer_that_is_alone_may_grow),
         cmocka_unit_test(a_recorded_answer_of_copilot_365_is_found),

@@ -18,9 +18,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The supervisor looks for iagmeter-meter beside its own program. Beside this test lies whichever
  * one the test puts there: the real one, or a script that misbehaves. Live traffic, signals and
@@ -34,6 +36,7 @@ const char *__asan_default_options(void)
 }
 
 static char beside[PATH_MAX];
+static char counters_beside[PATH_MAX];
 static char real[PATH_MAX];
 static struct config *config;
 
@@ -46,11 +49,14 @@ static int setup(void **state)
         return -1;
     dirname(self);
     snprintf(beside, sizeof(beside), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
+    snprintf(counters_beside, sizeof(counters_beside), "%.*s/iagmeter-counters", PATH_MAX - 32,
+             self);
     /* BUILD/tests/daemon/test_supervisor and BUILD/iagmeter-meter */
     dirname(self);
     dirname(self);
     snprintf(real, sizeof(real), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
     unlink(beside);
+    unlink(counters_beside);
     log_open("test");
     config = shipped_config(SHIPPED_FACTORS, NULL);
     return 0;
@@ -59,6 +65,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     unlink(beside);
+    unlink(counters_beside);
     config_free(config);
     return scratch_teardown(state);
 }
@@ -241,72 +248,212 @@ static void no_core_file_is_made_of_the_start_up_process(void **state)
     assert_string_equal(logged, "0 0\n");
 }
 
-/* The real meter with CONTROL as its descriptor 3, as for a replay by one process. */
-static pid_t start_meter(int control)
-{
-    pid_t meter = fork();
+/* -- Capture processes that break the rules ---------------------------------------------------- */
 
-    if (meter == 0) {
-        dup2(fcntl(control, F_DUPFD, 10), 3); /* which it may be already, to be closed */
-        execl(real, "iagmeter-meter", "-c", config->path, "-r", "1", (char *)NULL);
-        _exit(127);
-    }
-    assert_true(meter > 0);
-    close(control);
-    return meter;
-}
-
-static void make_pair(int pair[2])
+/* The exit status of a meter of a replay to which a capture process sends MESSAGE. */
+static int status_of_meter(const struct message *message)
 {
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-}
-
-/* Plays the start-up process and a capture process that sends CLOSED, and has ended before the
- * meter listens. Returns the meter's exit status. */
-static int meter_one(const struct message *closed)
-{
-    struct message message;
-    int control[2];
-    int data[2];
+    char *const arguments[] = {"iagmeter-meter", "-c", config->path, "-r", "1", NULL};
+    struct message control;
+    int to_meter[2], data[2];
     int status;
     pid_t meter;
 
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, to_meter), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, data), 0);
     overhear_start();
-    make_pair(control);
-    make_pair(data);
-    meter = start_meter(control[1]);
-    assert_true(message_send(data[0], closed));
-    close(data[0]);
-    message_start(&message, MESSAGE_WORKER);
-    assert_true(message_send_descriptor(control[0], &message, data[1]));
+    meter = fork();
+    if (meter == 0) {
+        int descriptor = fcntl(to_meter[1], F_DUPFD, 10);
+
+        dup2(descriptor, 3);
+        close_range(4, ~0U, 0);
+        execv(real, arguments);
+        _exit(EXIT_CONFIGURATION);
+    }
+    close(to_meter[1]);
+    message_start(&control, MESSAGE_WORKER);
+    assert_true(message_send_descriptor(to_meter[0], &control, data[1]));
     close(data[1]);
-    message_start(&message, MESSAGE_STOP);
-    assert_true(message_send(control[0], &message));
+    assert_true(message_send(data[0], message));
+    close(data[0]);
+    message_start(&control, MESSAGE_STOP);
+    assert_true(message_send(to_meter[0], &control));
     assert_int_equal(waitpid(meter, &status, 0), meter);
-    close(control[0]);
+    close(to_meter[0]);
     logged = overhear_stop();
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void a_replay_whose_sums_were_refused_is_trouble(void **state)
+static void a_replay_of_which_sums_are_refused_is_trouble(void **state)
 {
-    struct message closed;
+    struct message message;
 
     (void)state;
     use_real_meter();
     scratch_mkdir("state");
-    message_start(&closed, MESSAGE_CLOSED);
-    assert_int_equal(meter_one(&closed), EXIT_SUCCESS);
+    message_start(&message, MESSAGE_CLOSED);
+    message.interval_start = 1800000000;
+    message.body.coverage.packets = 1;
+    assert_int_equal(status_of_meter(&message), EXIT_SUCCESS);
     assert_string_equal(logged, "");
-    closed.body.coverage.packets_filtered = 1; /* of none */
-    assert_int_equal(meter_one(&closed), EXIT_TROUBLE);
-    assert_non_null(strstr(logged, "not metered to its end"));
+    message.body.coverage.packets_filtered = 2;
+    assert_int_equal(status_of_meter(&message), EXIT_TROUBLE);
+    assert_one_line(logged, "capture process", "impossible message");
+}
+
+/* -- A meter that is busy ---------------------------------------------------------------------- */
+
+#define KIND    "IAGMETER_TEST_METER"
+#define CONTROL 3
+/* Longer than the supervisor waits for a child to take one message. */
+#define BUSY_MS 6000
+/* Of silence: nothing more comes. */
+#define SILENCE_MS 10000
+
+static void say(enum message_type type)
+{
+    struct message message;
+
+    message_start(&message, type);
+    message.number = type == MESSAGE_RELOADED;
+    message_send(CONTROL, &message);
+}
+
+/* Returns whether all of the names came. */
+static bool hear_names(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message;
+
+    while (poll(&control, 1, SILENCE_MS) > 0) {
+        if (message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) != MESSAGE_RECEIVED)
+            return false;
+        if (message.type == MESSAGE_RULES_END)
+            return true;
+    }
+    return false;
+}
+
+/* Returns whether it came. */
+static bool hear_question(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+
+    while (message.type != MESSAGE_RELOAD)
+        if (poll(&control, 1, SILENCE_MS) <= 0 ||
+            message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) != MESSAGE_RECEIVED)
+            return false;
+    return true;
+}
+
+/* Asks for new rules, and does not listen for some time once it has agreed to them. */
+static int be_a_busy_meter(void)
+{
+    bool told;
+
+    say(MESSAGE_READY);
+    told = hear_names();
+    kill(getppid(), SIGHUP);
+    told = told && hear_question();
+    say(MESSAGE_RELOADED);
+    poll(NULL, 0, BUSY_MS);
+    told = told && hear_names();
+    kill(getppid(), SIGTERM);
+    return told ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+/* Says that it has read new files when nobody waits for that any more. */
+static int be_a_late_meter(void)
+{
+    bool told;
+
+    say(MESSAGE_READY);
+    told = hear_names();
+    say(MESSAGE_RELOADED);
+    told = told && hear_question();
+    say(MESSAGE_RELOADED);
+    told = told && hear_names();
+    kill(getppid(), SIGTERM);
+    return told ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+/* -- Counters that open their meters slowly -----------------------------------------------------
+ */
+
+/* Longer than two of those that are slow take, with the pause between. */
+#define PATIENT_MS 20000
+
+/* Ends with the supervisor, which the counters end once they have the names. */
+static int be_a_patient_meter(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+
+    say(MESSAGE_READY);
+    while (message.type != MESSAGE_STOP) {
+        if (poll(&control, 1, PATIENT_MS) <= 0) {
+            kill(getppid(), SIGTERM);
+            return EXIT_TROUBLE;
+        }
+        if (message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) == MESSAGE_PEER_GONE)
+            return EXIT_TROUBLE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int be_slow_counters(void)
+{
+    poll(NULL, 0, BUSY_MS);
+    say(MESSAGE_READY);
+    if (hear_names())
+        kill(getppid(), SIGTERM);
+    return EXIT_SUCCESS;
+}
+
+static int be_a_meter(const char *kind)
+{
+    if (strcmp(kind, "late") == 0)
+        return be_a_late_meter();
+    return strcmp(kind, "patient") == 0 ? be_a_patient_meter() : be_a_busy_meter();
+}
+
+static void be_the_meter(const char *kind)
+{
+    setenv(KIND, kind, 1);
+    assert_int_equal(symlink("/proc/self/exe", beside), 0);
+    /* No interface: it is there to count. */
+    config->inference.server_count = 1;
+    snprintf(config->inference.scrapes[0].url, sizeof(config->inference.scrapes[0].url), "%s",
+             "http://127.0.0.1:1/metrics");
+}
+
+static void new_names_come_to_a_meter_that_is_busy(void **state)
+{
+    (void)state;
+    be_the_meter("busy");
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+}
+
+static void a_meter_that_is_late_is_not_alone_with_new_files(void **state)
+{
+    (void)state;
+    be_the_meter("late");
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+}
+
+static void counters_may_take_their_time(void **state)
+{
+    (void)state;
+    be_the_meter("patient");
+    assert_int_equal(symlink("/proc/self/exe", counters_beside), 0);
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_file_goes_through_all_processes_into_the_ledger),
@@ -319,9 +466,16 @@ int main(void)
         TEST(a_meter_that_fails_to_start_gives_its_status),
         TEST(a_meter_that_breaks_the_rules_is_killed),
         TEST(no_core_file_is_made_of_the_start_up_process),
-        TEST(a_replay_whose_sums_were_refused_is_trouble),
+        TEST(a_replay_of_which_sums_are_refused_is_trouble),
+        TEST(new_names_come_to_a_meter_that_is_busy),
+        TEST(a_meter_that_is_late_is_not_alone_with_new_files),
+        TEST(counters_may_take_their_time),
     };
 
+    if (argc > 0 && strcmp(argv[0], "iagmeter-meter") == 0)
+        return be_a_meter(getenv(KIND));
+    if (argc > 0 && strcmp(argv[0], "iagmeter-counters") == 0)
+        return be_slow_counters();
     alarm(120); /* a process that does not end must not hang the suite */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);

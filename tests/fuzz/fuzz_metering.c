@@ -164,6 +164,7 @@ static void make_rules(void)
                       .image_bytes = {1000, 2000, 3000},
                       .image_fetch_s = 1,
                       .image_fetch_share = 0.25,
+                      .image_calls_max = 4,
                       .file_bytes_min = 1000,
                       .file_reply_bytes_min = 100,
                       .file_pause_s = 0.05,
