@@ -182,6 +182,17 @@ static void limit_sending(int control)
     setsockopt(control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
+/* A limit of processes, or of memory, may forbid it. */
+static pid_t fork_child(const struct child *child)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        log_line(LOG_PRIORITY_ERROR, "no process can be started for %s%s: %s",
+                 child->interface ? "the capture of " : "", child->name, strerror(errno));
+    return pid;
+}
+
 static bool start_meter(struct supervisor *supervisor)
 {
     struct child *meter = &supervisor->meter;
@@ -189,7 +200,7 @@ static bool start_meter(struct supervisor *supervisor)
 
     if (!make_sockets(control))
         return false;
-    meter->pid = fork();
+    meter->pid = fork_child(meter);
     if (meter->pid == 0)
         become_meter(supervisor, control[1]);
     close(control[1]);
@@ -251,7 +262,7 @@ static bool fork_collector(struct supervisor *supervisor, struct child *child)
         close(control[1]);
         return false;
     }
-    child->pid = fork();
+    child->pid = fork_child(child);
     if (child->pid == 0) {
         if (child == &supervisor->counters)
             become_counters(supervisor, control[1], data[0]);
