@@ -215,6 +215,21 @@ static bool parse_length(const char *text, unsigned *length)
     return true;
 }
 
+/* RFC 4291, 2.5.5.2: how a program that serves both families writes an address of IPv4. No packet
+ * has one, so what is meant is that address. */
+static void unmap(struct address *network, unsigned *prefix_length)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct address meant = {.family = 4};
+
+    if (network->family != 6 || *prefix_length < 96 ||
+        memcmp(network->bytes, mapped, sizeof(mapped)) != 0)
+        return;
+    memcpy(meant.bytes, network->bytes + sizeof(mapped), 4);
+    *network = meant;
+    *prefix_length -= 96;
+}
+
 const char *directions_parse_prefix(const char *text, struct address *network,
                                     unsigned *prefix_length)
 {
@@ -231,7 +246,10 @@ const char *directions_parse_prefix(const char *text, struct address *network,
     *prefix_length = address_bits(network);
     if (text[host_length] == '/' && !parse_length(text + host_length + 1, prefix_length))
         return "prefix length is not a number";
-    return *prefix_length > address_bits(network) ? "prefix length is too large" : NULL;
+    if (*prefix_length > address_bits(network))
+        return "prefix length is too large";
+    unmap(network, prefix_length);
+    return NULL;
 }
 
 static const struct prefix *longest_prefix(const struct directions *directions,

@@ -50,8 +50,8 @@ const char *directions_add_prefix(struct directions *directions, const struct ad
                                   unsigned prefix_length, uint16_t number);
 const char *directions_add_vlan(struct directions *directions, uint16_t vlan, uint16_t number);
 
-/* Parses "192.0.2.0/24" or "2001:db8::/32"; without a length, a single address. Returns NULL, or
- * why not. */
+/* Parses "192.0.2.0/24" or "2001:db8::/32"; without a length, a single address. One of IPv4 that is
+ * written as one of IPv6 ("::ffff:192.0.2.0/120") is one of IPv4. Returns NULL, or why not. */
 const char *directions_parse_prefix(const char *text, struct address *network,
                                     unsigned *prefix_length);
 

@@ -3,6 +3,7 @@
 /* The command people type: finds the sub-command, and reads its options. */
 
 #include "daemon/command.h"
+#include "daemon/sandbox.h"
 #include "daemon/version.h"
 
 #include <getopt.h>
@@ -315,8 +316,14 @@ int main(int argc, char **argv)
 {
     struct command_options options = {.language = "fr", .format = "text", .root = ""};
     const struct command *command;
+    char error[256];
     bool parsed;
 
+    /* It would hold the packets that `inspect` reads, or the key that `hash-key` is told. */
+    if (!sandbox_forbid_core(error, sizeof(error))) {
+        fprintf(stderr, "iagmeter: %s\n", error);
+        return EXIT_TROUBLE;
+    }
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         puts("iagmeter " IAGMETER_VERSION);
         return EXIT_SUCCESS;

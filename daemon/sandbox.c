@@ -97,13 +97,25 @@ bool sandbox_forgo_programs(char *error, size_t error_size)
     return done;
 }
 
-bool sandbox_drop_capabilities(char *error, size_t error_size)
+/* Whatever the system's settings. */
+static bool forbid_core(void)
 {
     const struct rlimit none = {0, 0};
 
-    /* A core file would hold packets: none is written, whatever the system's settings. */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-        setrlimit(RLIMIT_CORE, &none) == 0 && set_capabilities(false))
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && setrlimit(RLIMIT_CORE, &none) == 0;
+}
+
+bool sandbox_forbid_core(char *error, size_t error_size)
+{
+    if (forbid_core())
+        return true;
+    snprintf(error, error_size, "cannot forbid core files: %s", strerror(errno));
+    return false;
+}
+
+bool sandbox_drop_capabilities(char *error, size_t error_size)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && forbid_core() && set_capabilities(false))
         return true;
     snprintf(error, error_size, "cannot give up privileges: %s", strerror(errno));
     return false;

@@ -18,6 +18,10 @@ bool sandbox_own(const char *user, const char *directory, char *error, size_t er
 /* Gives up CAP_BPF, with which programs are loaded into the kernel; root keeps its other rights. */
 bool sandbox_forgo_programs(char *error, size_t error_size);
 
+/* No core file is made of this process, nor of those that it starts: of packets, of tables made of
+ * them, and of secrets. To become another user may allow it again. */
+bool sandbox_forbid_core(char *error, size_t error_size);
+
 /* Gives up all capabilities, the right to gain any, and core files. */
 bool sandbox_drop_capabilities(char *error, size_t error_size);
 

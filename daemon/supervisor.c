@@ -182,6 +182,17 @@ static void limit_sending(int control)
     setsockopt(control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
+/* A limit of processes, or of memory, may forbid it. */
+static pid_t fork_child(const struct child *child)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        log_line(LOG_PRIORITY_ERROR, "no process can be started for %s%s: %s",
+                 child->interface ? "the capture of " : "", child->name, strerror(errno));
+    return pid;
+}
+
 static bool start_meter(struct supervisor *supervisor)
 {
     struct child *meter = &supervisor->meter;
@@ -189,7 +200,7 @@ static bool start_meter(struct supervisor *supervisor)
 
     if (!make_sockets(control))
         return false;
-    meter->pid = fork();
+    meter->pid = fork_child(meter);
     if (meter->pid == 0)
         become_meter(supervisor, control[1]);
     close(control[1]);
@@ -251,7 +262,7 @@ static bool fork_collector(struct supervisor *supervisor, struct child *child)
         close(control[1]);
         return false;
     }
-    child->pid = fork();
+    child->pid = fork_child(child);
     if (child->pid == 0) {
         if (child == &supervisor->counters)
             become_counters(supervisor, control[1], data[0]);
@@ -896,7 +907,8 @@ static bool prepare_state(const struct config *config)
     }
     if (!sandbox_forgo_programs(error, sizeof(error)) ||
         (made && !sandbox_own(config->user, config->state_directory, error, sizeof(error))) ||
-        !sandbox_become(config->user, true, error, sizeof(error))) {
+        !sandbox_become(config->user, true, error, sizeof(error)) ||
+        !sandbox_forbid_core(error, sizeof(error))) {
         log_line(LOG_PRIORITY_ERROR, "%s", error);
         return false;
     }
@@ -1050,6 +1062,21 @@ static unsigned await_captures(struct supervisor *supervisor)
     return started;
 }
 
+/* Of which at least one process works. */
+static unsigned count_interfaces(const struct supervisor *supervisor)
+{
+    bool works[MAX_INTERFACES] = {false};
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        const struct child *child = &supervisor->captures[i];
+
+        count += child->ready && !works[child->place];
+        works[child->place] |= child->ready;
+    }
+    return count;
+}
+
 static bool start_all(struct supervisor *supervisor)
 {
     unsigned started;
@@ -1063,8 +1090,8 @@ static bool start_all(struct supervisor *supervisor)
         sd_notifyf(0, "READY=1\nSTATUS=metering %s", supervisor->file);
         return true;
     }
-    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", started);
-    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", started,
+    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", count_interfaces(supervisor));
+    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", count_interfaces(supervisor),
              started < supervisor->capture_count ? "; trying the others again, with growing delay"
                                                  : "");
     tell_filters(supervisor);

@@ -203,6 +203,25 @@ static void prefixes_are_parsed_strictly(void **state)
 }
 
 /* Against the obvious method: try every prefix. */
+static void addresses_of_ipv4_may_be_written_as_those_of_ipv6(void **state)
+{
+    struct address network;
+    unsigned length;
+
+    (void)state;
+    assert_null(directions_parse_prefix("::ffff:192.0.2.0/120", &network, &length));
+    assert_int_equal(network.family, 4);
+    assert_memory_equal(network.bytes, "\xc0\x00\x02\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+    assert_int_equal(length, 24);
+    assert_null(directions_parse_prefix("::ffff:c000:201", &network, &length));
+    assert_int_equal(network.family, 4);
+    assert_int_equal(length, 32);
+    assert_null(directions_parse_prefix("::ffff:0:0/95", &network, &length));
+    assert_int_equal(network.family, 6); /* others, too */
+    assert_null(directions_parse_prefix("::fffe:192.0.2.1", &network, &length));
+    assert_int_equal(network.family, 6);
+}
+
 static void many_prefixes_match_like_a_linear_search(void **state)
 {
     enum { COUNT = 300 };
@@ -434,6 +453,7 @@ int main(void)
         cmocka_unit_test(vlans_are_asked_when_no_prefix_matches),
         cmocka_unit_test(bad_additions_are_refused),
         cmocka_unit_test(prefixes_are_parsed_strictly),
+        cmocka_unit_test(addresses_of_ipv4_may_be_written_as_those_of_ipv6),
         cmocka_unit_test(many_prefixes_match_like_a_linear_search),
         cmocka_unit_test(a_visit_tells_all_that_was_added),
         cmocka_unit_test(a_file_is_read),

@@ -310,6 +310,7 @@ static void packets_never_reach_a_core_file(void **state)
 {
     (void)state;
     assert_works(sandbox_drop_capabilities, leave_no_core);
+    assert_works(sandbox_forbid_core, leave_no_core);
 }
 
 static int use_memory(void)

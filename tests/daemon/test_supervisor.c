@@ -20,6 +20,7 @@
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +35,8 @@ const char *__asan_default_options(void)
 {
     return "detect_leaks=0";
 }
+
+#define NOBODY 65534 /* a user without rights */
 
 static char beside[PATH_MAX];
 static char counters_beside[PATH_MAX];
@@ -237,6 +240,44 @@ static void a_meter_that_breaks_the_rules_is_killed(void **state)
     use_script("echo something else >&3; exec sleep 1000");
     assert_int_equal(supervise(DEMO_CAPTURE), EXIT_TROUBLE);
     assert_one_line(logged, "meter", "impossible message");
+}
+
+/* In a child that may start none, unless it is root. */
+static int supervise_alone(void)
+{
+    const struct rlimit none = {0, 0};
+    const char *const file = DEMO_CAPTURE;
+    int status;
+    pid_t child;
+
+    overhear_start();
+    child = fork();
+    if (child == 0)
+        _exit((geteuid() == 0 && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)) ||
+                      setrlimit(RLIMIT_NPROC, &none) != 0
+                  ? EXIT_SUCCESS
+                  : supervisor_run(config, &file, 1, 1));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    logged = overhear_stop();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SUCCESS;
+}
+
+static void that_no_process_can_be_started_is_said(void **state)
+{
+    (void)state;
+    scratch_mkdir("state");
+    assert_int_equal(chmod(scratch_directory, 0755), 0);
+    assert_int_equal(supervise_alone(), EXIT_TROUBLE);
+    assert_one_line(logged, "no process can be started for the meter", "unavailable");
+}
+
+/* It has the tables that workers share, made of packets, and the secret for keys. */
+static void no_core_file_is_made_of_the_start_up_process(void **state)
+{
+    (void)state;
+    use_script("awk '/^Max core file size/ { print $5, $6 }' /proc/$PPID/limits >&2; exit 1");
+    assert_int_equal(supervise(DEMO_CAPTURE), EXIT_CONFIGURATION);
+    assert_string_equal(logged, "0 0\n");
 }
 
 /* -- Capture processes that break the rules ---------------------------------------------------- */
@@ -456,6 +497,8 @@ int main(int argc, char **argv)
         TEST(without_a_meter_nothing_starts),
         TEST(a_meter_that_fails_to_start_gives_its_status),
         TEST(a_meter_that_breaks_the_rules_is_killed),
+        TEST(that_no_process_can_be_started_is_said),
+        TEST(no_core_file_is_made_of_the_start_up_process),
         TEST(a_replay_of_which_sums_are_refused_is_trouble),
         TEST(new_names_come_to_a_meter_that_is_busy),
         TEST(a_meter_that_is_late_is_not_alone_with_new_files),

@@ -15,10 +15,11 @@
 /* The input is a series of frames: one byte of time since the last one, one of link type, two of
  * captured length, then the frame. With BUILT in the second, what follows chooses a frame that is
  * made here: noise would never hit upon a QUIC Initial that can be opened, or a tunnel of a
- * conversation that goes on. Whatever they are, the sums must be ones that the meter accepts, and
- * bytes must be conserved. */
-#define CUT   128
-#define BUILT 64
+ * conversation that goes on. OVERHEARD ones count as another worker's. Whatever they are, the sums
+ * must be ones that the meter accepts, and bytes must be conserved. */
+#define CUT       128
+#define BUILT     64
+#define OVERHEARD 32
 
 static const int64_t steps_ms[] = {0,      1,      5,       20,    100,     400,
                                    1000,   2500,   7000,    60000, 299000,  -500,
@@ -413,12 +414,22 @@ static void build_datagram(struct cursor *cursor, struct bytes *bytes, const str
     wrap_datagram(bytes, talk, end, kind == 1);
 }
 
+static bool overheard; /* the frame that is given */
+
+static void give_bytes(struct metering *metering, int64_t now_ns, int link_type,
+                       const uint8_t *bytes, uint32_t captured, uint32_t length)
+{
+    const struct captured_frame frame = {now_ns, bytes, captured, length, link_type, overheard};
+
+    metering_frames(metering, &frame, 1);
+}
+
 static void give(struct metering *metering, int64_t now_ns, const struct bytes *bytes, bool cut)
 {
     uint32_t length = (uint32_t)bytes->length;
     uint8_t *copy = exact_copy(bytes->at, length);
 
-    metering_packet(metering, now_ns, DLT_EN10MB, copy, cut ? length / 2 : length, length);
+    give_bytes(metering, now_ns, DLT_EN10MB, copy, cut ? length / 2 : length, length);
     free(copy);
 }
 
@@ -488,6 +499,7 @@ static void give_frame(struct metering *metering, struct cursor *cursor, int64_t
     *now_ns += steps_ms[(step & 127) % (sizeof(steps_ms) / sizeof(steps_ms[0]))] * 1000000;
     if (step & 128)
         metering_advance(metering, *now_ns);
+    overheard = link & OVERHEARD;
     if (link & BUILT) {
         give_built(metering, cursor, *now_ns, link & CUT);
         return;
@@ -496,8 +508,8 @@ static void give_frame(struct metering *metering, struct cursor *cursor, int64_t
     if (captured > cursor_left(cursor))
         captured = (uint32_t)cursor_left(cursor);
     length = captured + (link & CUT ? 1000 : 0);
-    metering_packet(metering, *now_ns, link_types[link % 4], cursor_bytes(cursor, captured),
-                    captured, length);
+    give_bytes(metering, *now_ns, link_types[link % 4], cursor_bytes(cursor, captured), captured,
+               length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

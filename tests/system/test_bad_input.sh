@@ -589,6 +589,18 @@ fi
 if found_texts "$directory/names" >&2; then
     fail "a server name is kept"
 fi
+# Nor is anything left in a core file by whoever reads a capture.
+mkfifo "$directory/fifo"
+"$tool" inspect -c "$private/iagmeter.conf" "$directory/fifo" >/dev/null 2>&1 &
+tries=100
+until grep -q '^Max core file size  *0  *0 ' "/proc/$!/limits" 2>/dev/null; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || fail "inspect may leave a core file"
+    sleep 0.1
+done
+kill "$!"
+wait "$!" 2>/dev/null || true
+
 echo "privacy: $(wc -l <"$directory/addresses") addresses, $(wc -l <"$directory/names") names, none kept"
 
 echo "bad input: passed$skipped_parts"

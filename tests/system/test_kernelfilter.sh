@@ -49,7 +49,7 @@ start() { # NAME [COMMAND...]: begins metering; sets $started
         2>"$directory/$name/log" &
     started=$!
     tries=200
-    until grep -q 'metering [12] interface' "$directory/$name/log"; do
+    until grep -q 'metering 1 interface' "$directory/$name/log"; do
         kill -0 "$started" 2>/dev/null && [ "$tries" -gt 0 ] || { cat "$directory/$name/log" >&2; exit 1; }
         tries=$((tries - 1))
         sleep 0.1
