@@ -12,8 +12,9 @@
 #define USES_AT_ONCE    64
 /* Those of an interval but for uses: a name and an energy for each device, and its end. */
 #define MOST_OF_DEVICES (2 * MAX_POWER_DEVICES + 1)
-/* Intervals that ended, but of which not all is known yet. */
-#define MAX_ENDED 32
+/* Intervals that ended, but of which not all is known yet, or for which there is no room: of fewer
+ * seconds than sources keep (TIMELINE_S). */
+#define MAX_ENDED 12
 
 struct ended {
     int64_t interval_start;
@@ -27,6 +28,8 @@ struct counters {
     struct ended ended[MAX_ENDED];
     size_t ended_count;
     size_t named; /* devices whose name was sent */
+    /* What was drawn in intervals that were not told, by device. */
+    struct device_energy held[MAX_POWER_DEVICES];
     struct message outbox[OUTBOX_MESSAGES];
     size_t first;
     size_t count;
@@ -77,15 +80,30 @@ static void post_names(struct counters *counters)
     }
 }
 
-static void post_energy(struct counters *counters, const struct ended *ended)
+/* What sources are not asked for, they forget. */
+static void hold_energy(struct counters *counters, int64_t until_ns)
 {
     struct device_energy energies[MAX_POWER_DEVICES];
-    size_t count =
-        counters->sources.take_energy(counters->sources.context, ended->until_ns, energies);
+    size_t count = counters->sources.take_energy(counters->sources.context, until_ns, energies);
 
+    for (size_t i = 0; i < count; i++) {
+        struct device_energy *held = &counters->held[energies[i].device_id];
+
+        held->device_id = energies[i].device_id;
+        held->flags |= energies[i].flags;
+        held->covered_ns += energies[i].covered_ns;
+        held->energy_j += energies[i].energy_j;
+    }
+}
+
+static void post_energy(struct counters *counters, const struct ended *ended)
+{
+    hold_energy(counters, ended->until_ns);
     post_names(counters);
-    for (size_t i = 0; i < count; i++)
-        post(counters, MESSAGE_ENERGY, ended->interval_start)->body.energy = energies[i];
+    for (size_t i = 0; i < MAX_POWER_DEVICES; i++)
+        if (counters->held[i].covered_ns > 0 || counters->held[i].energy_j > 0)
+            post(counters, MESSAGE_ENERGY, ended->interval_start)->body.energy = counters->held[i];
+    memset(counters->held, 0, sizeof(counters->held));
     post(counters, MESSAGE_METERED, ended->interval_start);
 }
 
@@ -125,14 +143,16 @@ static void forget_oldest(struct counters *counters)
 static void end_interval(struct counters *counters, int64_t until_ns)
 {
     post_uses(counters);
-    if (counters->ended_count == MAX_ENDED)
+    if (counters->ended_count == MAX_ENDED) {
+        hold_energy(counters, counters->ended[0].until_ns);
         forget_oldest(counters);
+    }
     counters->ended[counters->ended_count++] =
         (struct ended){.interval_start = counters->interval_start, .until_ns = until_ns};
 }
 
-/* With a meter that takes nothing for so long that there is no room, what was measured waits in the
- * sources: it will be of a later interval, but not lost. */
+/* With a meter that takes nothing for so long that there is no room, what was measured waits: it
+ * will be of a later interval, but not lost. */
 static void tell(struct counters *counters, bool all)
 {
     while (counters->ended_count > 0 && room(counters) >= MOST_OF_DEVICES &&

@@ -36,6 +36,7 @@ struct process {
     struct meter *meter;
     int workers[WORKERS]; /* data sockets of the capture processes and the counters', -1 free */
     bool stopping;
+    bool refused; /* what a process sent: its sums are missing */
     int64_t alive_s;
 };
 
@@ -125,6 +126,7 @@ static bool read_worker(struct process *process, unsigned worker)
             log_line(LOG_PRIORITY_ERROR,
                      "%s sent an impossible message: it is no longer listened to",
                      is_counters ? "the counters process" : "a capture process");
+            process->refused = true;
             drop_worker(process, worker);
             return false;
         case MESSAGE_PEER_GONE:
@@ -249,6 +251,16 @@ static int last_attempts(struct process *process)
     return EXIT_TROUBLE;
 }
 
+static void say_alive(void *context)
+{
+    struct process *process = context;
+
+    if (monotonic_s() - process->alive_s < ALIVE_S)
+        return;
+    process->alive_s = monotonic_s();
+    send_control(process, MESSAGE_ALIVE, 0);
+}
+
 static int run(struct process *process)
 {
     /* When storage fails and nothing more can be held, the end does not wait for it. */
@@ -264,10 +276,7 @@ static int run(struct process *process)
             log_line(LOG_PRIORITY_ERROR, "%s", ledger_error(process->ledger));
             return EXIT_TROUBLE;
         }
-        if (monotonic_s() - process->alive_s >= ALIVE_S) {
-            process->alive_s = monotonic_s();
-            send_control(process, MESSAGE_ALIVE, 0);
-        }
+        say_alive(process);
     }
     return last_attempts(process);
 }
@@ -359,7 +368,12 @@ int main(int argc, char **argv)
         goto out;
     }
     send_control(&process, MESSAGE_READY, 0);
+    /* When the clock was set back, the graphs of years are made anew. */
+    roundrobin_set_working(process.roundrobin, say_alive, &process);
     status = run(&process);
+    /* Live, the log has said it, and another process went on. */
+    if (status == EXIT_SUCCESS && process.replay && process.refused)
+        status = EXIT_TROUBLE;
 out:
     meter_free(process.meter);
     roundrobin_free(process.roundrobin);

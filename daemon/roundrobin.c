@@ -87,7 +87,9 @@ struct roundrobin {
     bool suspicious; /* it was there before us */
     bool unread;     /* the ledger could not be read: we do not know what is dirty */
     char (*lines)[LINE_SIZE];
-    locale_t numbers; /* librrd wants points, whatever the language */
+    locale_t numbers;               /* librrd wants points, whatever the language */
+    void (*working)(void *context); /* NULL: nobody waits */
+    void *working_context;
     char error[2 * PATH_SIZE + 400];
 };
 
@@ -150,6 +152,13 @@ struct roundrobin *roundrobin_new(const char *state_directory, unsigned years)
         sizeof(COVERAGE_SOURCES) / sizeof(COVERAGE_SOURCES[0]);
     roundrobin->numbers = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     return roundrobin;
+}
+
+void roundrobin_set_working(struct roundrobin *roundrobin, void (*working)(void *context),
+                            void *context)
+{
+    roundrobin->working = working;
+    roundrobin->working_context = context;
 }
 
 /* ---- Names ---- */
@@ -745,8 +754,12 @@ static unsigned bring_all_up(struct roundrobin *roundrobin, struct ledger *ledge
     for (size_t i = 0; i < roundrobin->file_count; i++) {
         struct file *file = &roundrobin->files[i];
 
-        if (file->dirty && !bring_up(roundrobin, ledger, file, until, notice, sizeof(notice)))
+        if (!file->dirty)
+            continue;
+        if (!bring_up(roundrobin, ledger, file, until, notice, sizeof(notice)))
             failed++;
+        if (roundrobin->working)
+            roundrobin->working(roundrobin->working_context);
     }
     uselocale(previous);
     if (failed == 0)

@@ -21,6 +21,11 @@ struct roundrobin;
 struct roundrobin *roundrobin_new(const char *state_directory, unsigned years);
 void roundrobin_free(struct roundrobin *roundrobin);
 
+/* WORKING is called after each file that was brought up to date: many may have to be rebuilt at
+ * once, which takes minutes, and who is waiting must not take that for hanging. */
+void roundrobin_set_working(struct roundrobin *roundrobin, void (*working)(void *context),
+                            void *context);
+
 /* Brings every file up to date with the ledger, up to UNTIL (the end of the last finished
  * interval): appends what is missing, and rebuilds a file that is missing, damaged, or that holds
  * something newer than the ledger's addition. Returns the number of files that failed; the reason

@@ -34,6 +34,9 @@
 #define STOP_TIMEOUT_S 20
 /* A child that does not take a message for so long hangs. */
 #define SEND_TIMEOUT_S 5
+/* But the meter, which may be writing to a slow disk: less than systemd waits (WatchdogSec), after
+ * PATIENCE_S for its answer. */
+#define NAMES_PATIENCE_S 20
 /* Messages heard at a time from one child: none may keep us from the others. */
 #define HEARD_AT_ONCE 64
 /* Where a child finds its sockets. */
@@ -421,11 +424,28 @@ static void log_diagnostics(const struct diagnostics *diagnostics)
         log_line(LOG_PRIORITY_WARNING, "%s", text);
 }
 
+/* The meter takes no sum without a name, and some may not have come: then all are sent again. */
+static bool tell_names(const struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+    int64_t limit_s = monotonic_s() + NAMES_PATIENCE_S;
+    bool told;
+
+    do
+        told = rules_send_names(supervisor->meter.control, config->catalogue, config->directions);
+    while (!told && errno == EAGAIN && monotonic_s() < limit_s);
+    return told;
+}
+
 static void distribute_rules(struct supervisor *supervisor)
 {
     const struct config *config = supervisor->config;
 
-    rules_send_names(supervisor->meter.control, config->catalogue, config->directions);
+    if (!tell_names(supervisor)) {
+        log_line(LOG_PRIORITY_ERROR, "the meter takes no new names: killed");
+        kill(supervisor->meter.pid, SIGKILL); /* it begins anew, with them, as the daemon does */
+        return;
+    }
     for (unsigned i = 0; i < supervisor->capture_count; i++) {
         struct child *child = &supervisor->captures[i];
 

@@ -537,6 +537,8 @@ static void sum_folded(struct whatif *whatif)
 
     *sum = (struct whatif_sum){.before = *folded, .after = *folded};
     sum->after.activity = scaled(&folded->activity, left, 1);
+    sum->after.unscattered_requests *= left;
+    sum->after.unscattered_tokens_out *= left;
     sum->after.requests_without_impact = triple_scale(folded->requests_without_impact, left);
     following.impact = impact_add(folded->impact, less);
     sum->after.impact = impact_add(scaled_impact(&following.impact, left), common.impact);

@@ -24,6 +24,7 @@
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
+#include "daemon/message.h"
 #include "tests/capture/develop.h"
 #include "tests/capture/sink.h"
 #include "tests/capture/tunnels.h"
@@ -834,6 +835,31 @@ static void assert_within(const struct outcome *a, const struct outcome *b)
         }
 }
 
+static struct message message_of(const struct sink_entry *entry)
+{
+    static const enum message_type types[] = {[SINK_ACTIVITY] = MESSAGE_ACTIVITY,
+                                              [SINK_DEVICES] = MESSAGE_DEVICES,
+                                              [SINK_CLOSED] = MESSAGE_CLOSED,
+                                              [SINK_USE] = MESSAGE_LOCAL_USE};
+    struct message message;
+
+    message_start(&message, types[entry->kind]);
+    message.interval_start = entry->interval_start;
+    memcpy(&message.body, &entry->body, sizeof(entry->body));
+    return message;
+}
+
+/* A worker that sends what is impossible is no longer listened to. */
+static void assert_possible(const struct outcome *outcome)
+{
+    for (unsigned i = 0; i < outcome->workers; i++)
+        for (size_t j = 0; j < outcome->logs[i].count; j++) {
+            const struct message message = message_of(&outcome->logs[i].entries[j]);
+
+            assert_true(message_check(&message, SENDER_CAPTURE));
+        }
+}
+
 static void assert_same_sums(void)
 {
     struct outcome one = meter_whole();
@@ -841,6 +867,7 @@ static void assert_same_sums(void)
     for (unsigned workers = 1; workers <= MOST; workers++) {
         struct outcome several = meter(workers);
 
+        assert_possible(&several);
         assert_within(&one, &several);
         assert_within(&several, &one);
         forget(&several);
@@ -966,6 +993,36 @@ static void fragments_add_up(void **state)
     assert_same_sums();
 }
 
+/* Datagrams of nothing that is followed, of one client after the other, and each with a copy: who
+ * meters the whole may have counted none of its fragments, nor anything else in the interval. */
+static void fragments_may_be_all_there_is(void **state)
+{
+    const struct address server = address4(192, 0, 2, 1);
+    static struct bytes bytes;
+
+    (void)state;
+    open_memory();
+    put_pcap_header();
+    for (unsigned i = 0; i < 16; i++) {
+        const struct address client = address4(10, 0, 0, i);
+        struct shot pieces[2];
+
+        bytes.length = 0;
+        put_fill(&bytes, 0x5a, 2000);
+        wrap_udp(&bytes, 40000, 5000);
+        wrap_ipv4(&bytes, 17, &client, &server);
+        wrap_ethernet_ip(&bytes);
+        film_shoot(&film, DLT_EN10MB, &bytes);
+        cut_in_fragments(&film.shots[i], pieces, (uint16_t)i);
+        for (unsigned piece = 0; piece < 4; piece++)
+            put_record_of(&pieces[piece % 2]);
+        free(pieces[0].bytes);
+        free(pieces[1].bytes);
+        film.clock_ns += 70 * SECOND;
+    }
+    assert_same_sums();
+}
+
 /* Here are ClientHellos with the same random on connections of several clients. One of them counts,
  * which one is decided by who is faster. */
 static const char shows_copies[] = "arkime_synthetic.pcap";
@@ -1031,6 +1088,7 @@ int main(void)
         TEST(sums_are_the_same_whatever_the_clock_does),
         TEST(a_client_may_be_silent_for_long),
         TEST(fragments_add_up),
+        TEST(fragments_may_be_all_there_is),
         TEST(sums_of_real_captures_are_those_of_one),
     };
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/power/timeline.h"
 #include "daemon/calendar.h"
 #include "tests/capture/near.h"
 
@@ -21,6 +22,7 @@
 struct world {
     int64_t known_until_ns;
     int64_t taken_until_ns;
+    int64_t now_ns; /* for who forgets */
     unsigned samples;
     size_t devices;
     size_t uses; /* that wait to be taken */
@@ -73,14 +75,20 @@ static size_t take_use(void *context, struct server_use *out, size_t size)
     return count;
 }
 
-static void open_world(struct world *world)
+typedef size_t energy_taker(void *, int64_t, struct device_energy[MAX_POWER_DEVICES]);
+
+static void open_world_of(struct world *world, energy_taker *take)
 {
-    const struct counters_sources sources = {world,   sample,      complete,
-                                             devices, take_energy, take_use};
+    const struct counters_sources sources = {world, sample, complete, devices, take, take_use};
 
     *world = (struct world){.devices = 1, .known_until_ns = INT64_MAX};
     world->counters = counters_new(&sources);
     assert_non_null(world->counters);
+}
+
+static void open_world(struct world *world)
+{
+    open_world_of(world, take_energy);
 }
 
 /* Seconds of the wall clock since START, and of the monotonic one. */
@@ -213,6 +221,17 @@ static void devices_are_named_once_before_their_first_energy(void **state)
     counters_free(world.counters);
 }
 
+/* As power meters do, the world forgets what nobody asks for. */
+static size_t take_energy_of_late(void *context, int64_t until_ns,
+                                  struct device_energy out[MAX_POWER_DEVICES])
+{
+    struct world *world = context;
+
+    if (world->taken_until_ns < world->now_ns - TIMELINE_S * S)
+        world->taken_until_ns = world->now_ns - TIMELINE_S * S;
+    return take_energy(context, until_ns, out);
+}
+
 /* A meter that takes nothing for two days: memory is bounded, joules and requests wait. */
 static void a_meter_that_is_behind_gets_all_later(void **state)
 {
@@ -222,12 +241,14 @@ static void a_meter_that_is_behind_gets_all_later(void **state)
     const struct message *message;
 
     (void)state;
-    open_world(&world);
+    open_world_of(&world, take_energy_of_late);
     for (int minute = 0; minute <= 2880; minute++) {
         world.uses += 3;
+        world.now_ns = 60 * minute * S;
         tick(&world, 60.0 * minute, 60.0 * minute);
     }
     while ((message = counters_next(world.counters)) != NULL) {
+        assert_true(message_check(message, SENDER_COUNTERS));
         if (message->type == MESSAGE_ENERGY)
             energy_j += message->body.energy.energy_j;
         if (message->type == MESSAGE_SERVER_USE)

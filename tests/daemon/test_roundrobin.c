@@ -556,6 +556,26 @@ static void files_changed_by_others_are_noticed(void **state)
     assert_same(T0, T0 + 1980);
 }
 
+static void count_work(void *context)
+{
+    ++*(unsigned *)context;
+}
+
+/* The clock was set back by a minute: both files are made anew, and each is told. */
+static void who_waits_hears_of_each_file(void **state)
+{
+    unsigned told = 0;
+
+    (void)state;
+    show(T0);
+    roundrobin_set_working(fixture->roundrobin, count_work, &told);
+    show(T0 + 60);
+    assert_int_equal(told, 2);
+    show(T0);
+    assert_int_equal(told, 4);
+    assert_same(T0, T0 + 60);
+}
+
 static void odd_names_are_refused(void **state)
 {
     static const char *const codes[] = {"../x", ".x", "", "a/b", "a b", "\xc3\xa9"};
@@ -899,6 +919,7 @@ int main(void)
         TEST(other_layouts_are_made_anew),
         TEST(every_wrong_byte_of_the_state_is_harmless),
         TEST(files_changed_by_others_are_noticed),
+        TEST(who_waits_hears_of_each_file),
         TEST(odd_names_are_refused),
         TEST(totals_say_what_they_cannot_answer),
         TEST(modes_do_not_depend_on_the_umask),

@@ -11,13 +11,18 @@
 #include "daemon/capture.h"
 #include "daemon/ledger.h"
 #include "daemon/log.h"
+#include "daemon/message.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/shipped.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The supervisor looks for iagmeter-meter beside its own program. Beside this test lies whichever
  * one the test puts there: the real one, or a script that misbehaves. Live traffic, signals and
@@ -229,9 +234,125 @@ static void a_meter_that_breaks_the_rules_is_killed(void **state)
     assert_one_line(logged, "meter", "impossible message");
 }
 
+/* -- Capture processes that break the rules ---------------------------------------------------- */
+
+/* The exit status of a meter of a replay to which a capture process sends MESSAGE. */
+static int status_of_meter(const struct message *message)
+{
+    char *const arguments[] = {"iagmeter-meter", "-c", config->path, "-r", "1", NULL};
+    struct message control;
+    int to_meter[2], data[2];
+    int status;
+    pid_t meter;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, to_meter), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, data), 0);
+    overhear_start();
+    meter = fork();
+    if (meter == 0) {
+        int descriptor = fcntl(to_meter[1], F_DUPFD, 10);
+
+        dup2(descriptor, 3);
+        close_range(4, ~0U, 0);
+        execv(real, arguments);
+        _exit(EXIT_CONFIGURATION);
+    }
+    close(to_meter[1]);
+    message_start(&control, MESSAGE_WORKER);
+    assert_true(message_send_descriptor(to_meter[0], &control, data[1]));
+    close(data[1]);
+    assert_true(message_send(data[0], message));
+    close(data[0]);
+    message_start(&control, MESSAGE_STOP);
+    assert_true(message_send(to_meter[0], &control));
+    assert_int_equal(waitpid(meter, &status, 0), meter);
+    close(to_meter[0]);
+    logged = overhear_stop();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_replay_of_which_sums_are_refused_is_trouble(void **state)
+{
+    struct message message;
+
+    (void)state;
+    use_real_meter();
+    scratch_mkdir("state");
+    message_start(&message, MESSAGE_CLOSED);
+    message.interval_start = 1800000000;
+    message.body.coverage.packets = 1;
+    assert_int_equal(status_of_meter(&message), EXIT_SUCCESS);
+    assert_string_equal(logged, "");
+    message.body.coverage.packets_filtered = 2;
+    assert_int_equal(status_of_meter(&message), EXIT_TROUBLE);
+    assert_one_line(logged, "capture process", "impossible message");
+}
+
+/* -- A meter that is busy ---------------------------------------------------------------------- */
+
+#define CONTROL 3
+/* Longer than the supervisor waits for a child to take one message. */
+#define BUSY_MS 6000
+/* Of silence: nothing more comes. */
+#define SILENCE_MS 10000
+
+static void say(enum message_type type)
+{
+    struct message message;
+
+    message_start(&message, type);
+    message.number = type == MESSAGE_RELOADED;
+    message_send(CONTROL, &message);
+}
+
+/* Returns whether all of the names came. */
+static bool hear_names(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message;
+
+    while (poll(&control, 1, SILENCE_MS) > 0) {
+        if (message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) != MESSAGE_RECEIVED)
+            return false;
+        if (message.type == MESSAGE_RULES_END)
+            return true;
+    }
+    return false;
+}
+
+/* Asks for new rules, and does not listen for some time once it has agreed to them. */
+static int be_a_busy_meter(void)
+{
+    struct message message = {.type = 0};
+    bool told;
+
+    say(MESSAGE_READY);
+    told = hear_names();
+    kill(getppid(), SIGHUP);
+    while (told && message.type != MESSAGE_RELOAD)
+        told =
+            message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) == MESSAGE_RECEIVED;
+    say(MESSAGE_RELOADED);
+    poll(NULL, 0, BUSY_MS);
+    told = told && hear_names();
+    kill(getppid(), SIGTERM);
+    return told ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+static void new_names_come_to_a_meter_that_is_busy(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("/proc/self/exe", beside), 0);
+    /* No interface: it is there to count. */
+    config->inference.server_count = 1;
+    snprintf(config->inference.scrapes[0].url, sizeof(config->inference.scrapes[0].url), "%s",
+             "http://127.0.0.1:1/metrics");
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_file_goes_through_all_processes_into_the_ledger),
@@ -243,8 +364,12 @@ int main(void)
         TEST(without_a_meter_nothing_starts),
         TEST(a_meter_that_fails_to_start_gives_its_status),
         TEST(a_meter_that_breaks_the_rules_is_killed),
+        TEST(a_replay_of_which_sums_are_refused_is_trouble),
+        TEST(new_names_come_to_a_meter_that_is_busy),
     };
 
+    if (argc > 0 && strcmp(argv[0], "iagmeter-meter") == 0)
+        return be_a_busy_meter();
     alarm(120); /* a process that does not end must not hang the suite */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);

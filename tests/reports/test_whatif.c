@@ -650,6 +650,22 @@ static void small_shares_of_what_is_folded_stay_sane(void **state)
     whatif_free(whatif);
 }
 
+/* Half as many exchanges scatter by the square root of two more, folded or not. */
+static void fewer_of_what_is_folded_scatter_more(void **state)
+{
+    struct world *world = *state;
+    struct whatif *whatif;
+
+    use_some(world);
+    whatif = answer(world, "--reduce all:50%");
+    assert_true(whatif->has_folded);
+    assert_close(month_random_sigma(&whatif->folded.after, world->config->factors),
+                 M_SQRT2 * month_random_sigma(&whatif->folded.before, world->config->factors));
+    assert_close(month_random_sigma(&whatif->total.after, world->config->factors),
+                 M_SQRT2 * month_random_sigma(&whatif->total.before, world->config->factors));
+    whatif_free(whatif);
+}
+
 /* The band end to end, what exchanges add by squares: of four alike, twice that of one. */
 static void exchanges_of_pairs_are_independent(void **state)
 {
@@ -1096,6 +1112,7 @@ int main(void)
         TEST(exchanges_of_pairs_are_independent),
         TEST(small_shares_stay_sane),
         TEST(small_shares_of_what_is_folded_stay_sane),
+        TEST(fewer_of_what_is_folded_scatter_more),
         TEST(the_same_exchanges_are_on_both_sides),
         TEST(what_is_folded_stays_as_it_was),
         TEST(one_direction_is_its_row_of_all),
