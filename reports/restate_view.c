@@ -449,7 +449,8 @@ bool restate_add_to_month(struct month_report *report, char *error, size_t error
     error[0] = '\0';
     if (report->withheld)
         return true;
-    statement = statements_load(report->config->state_directory, 0, month, error, error_size);
+    statement = statements_load_newest(report->config->state_directory, month, report->month.end,
+                                       error, error_size);
     if (!statement)
         return error[0] == '\0';
     report->restatement =

@@ -20,6 +20,7 @@
 #define OCTOBER               INT64_C(1790805600)   /* 2026-10-01 00:00 Europe/Paris */
 #define NOON                  (OCTOBER + 12 * 3600) /* of the same date in UTC */
 #define NOVEMBER              INT64_C(1793487600)
+#define DECEMBER              INT64_C(1796079600)
 #define LATER                 (OCTOBER + 200 * (int64_t)DAY_S)
 #define DIGEST                7
 #define MANY                  20 /* devices */
@@ -725,6 +726,17 @@ static struct statement *load(struct world *world, int64_t number, int month)
     return statement;
 }
 
+/* Of all of a month, which ends at END. */
+static struct statement *load_newest(struct world *world, int month, int64_t end_s)
+{
+    char error[400];
+    struct statement *statement =
+        statements_load_newest(world->config->state_directory, month, end_s, error, sizeof(error));
+
+    assert_string_equal(error, "");
+    return statement;
+}
+
 static bool count_statement(void *context, const struct statement *statement)
 {
     int64_t *last = context;
@@ -755,7 +767,7 @@ static void statements_come_back_exactly(void **state)
     int64_t last = 0;
     char error[400];
 
-    assert_null(load(world, 0, MONTH_OF(2026, 10)));
+    assert_null(load_newest(world, MONTH_OF(2026, 10), NOVEMBER));
     assert_null(load(world, 1, -1));
     use_all(world, NOON);
     use_all(world, NOVEMBER + DAY_S);
@@ -780,11 +792,11 @@ static void statements_come_back_exactly(void **state)
     assert_int_equal(loaded->made_s, LATER);
     statement_free(loaded);
     /* The newest of a month, and its rows alone. */
-    loaded = load(world, 0, MONTH_OF(2026, 10));
+    loaded = load_newest(world, MONTH_OF(2026, 10), NOVEMBER);
     assert_int_equal(loaded->number, 1);
     assert_int_equal(loaded->row_count, (DIRECTIONS + 1) * SERVICES);
     statement_free(loaded);
-    loaded = load(world, 0, MONTH_OF(2026, 11));
+    loaded = load_newest(world, MONTH_OF(2026, 11), DECEMBER);
     assert_int_equal(loaded->number, 2);
     statement_free(loaded);
     assert_null(load(world, 3, -1));
@@ -1124,6 +1136,34 @@ static void the_report_tells_of_it(void **state)
     month_free(report);
 }
 
+/* A statement that was made within the month is of a part of it: the report would compare that with
+ * its total, and the rest of the month could be told by subtraction. */
+static void the_report_tells_of_whole_months_only(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    struct statement *statement;
+    char error[400];
+
+    use_all(world, NOON);
+    use_all(world, NOVEMBER + DAY_S);
+    newer = vintage("2027", ELECTRICITY);
+    assert_int_equal(try_at(world, "2026", newer, NOVEMBER + 2 * DAY_S, &statement, error),
+                     RESTATE_OK);
+    append(world, statement);
+    statement_free(statement);
+    use_all(world, NOVEMBER + 20 * DAY_S);
+    report = report_of(world, "2026-11");
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 0);
+    month_free(report);
+    report = report_of(world, "2026-10");
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 1);
+    assert_same(&report->restatement.recorded.impact, &report->total.impact);
+    month_free(report);
+}
+
 static char derive_error[400]; /* of the last one */
 
 static struct derived *derive(const struct month_report *report, const char *name)
@@ -1348,6 +1388,7 @@ int main(void)
         TEST(a_running_period_ends_now),
         TEST(a_statement_is_written),
         TEST(the_report_tells_of_it),
+        TEST(the_report_tells_of_whole_months_only),
         TEST(a_statement_is_explained),
         TEST(each_figure_of_a_statement_has_a_name),
         TEST(vintage_paths),
