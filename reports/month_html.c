@@ -319,6 +319,8 @@ static void write_variants(const struct html_page *page)
     write_hourly(page);
     if (variants->is_partial)
         html_element(page, "p", TEXT_VARIANTS_PARTIAL, NULL);
+    if (variants->lacks_models)
+        html_element(page, "p", TEXT_VARIANTS_LACK_MODELS, NULL);
 }
 
 /* The columns that both tables have. */

@@ -332,6 +332,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_VARIANTS_PARTIAL] =
         {{"Sans ce qui est regroupé dans « Autres », qui n'est recalculé avec aucun autre facteur.",
           "Without what is folded into \"Other\", which is computed again with no other factors."}},
+    [TEXT_VARIANTS_LACK_MODELS] =
+        {{"Sans les services qui n'ont plus de modèle dans la configuration d'aujourd'hui : rien "
+          "ne "
+          "dit comment les recalculer. Ils restent dans les autres tableaux.",
+          "Without services that have no model any more in today's configuration: nothing tells "
+          "how to compute them again. They remain in the other tables."}},
     [TEXT_UNITS_NOTE] =
         {{"Valeurs centrales moyennes du mois, sur les requêtes dont l'impact est estimé.",
           "Mean central values of the month, over the requests whose impact is estimated."}},

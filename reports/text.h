@@ -143,6 +143,7 @@ enum text_id {
     TEXT_VARIANT_WATER,
     TEXT_VARIANTS_NOTE,
     TEXT_VARIANTS_PARTIAL,
+    TEXT_VARIANTS_LACK_MODELS,
     TEXT_YEARLY, /* which intensity the figures have */
     TEXT_HOURLY, /* {0} kg, {1} low, {2} high, {3} kWh, {4} % of energy, {5} hours, {6} timing */
     TEXT_UNITS_NOTE,

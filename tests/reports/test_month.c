@@ -1481,6 +1481,31 @@ static void a_month_of_other_factors_is_done_again(void **state)
     month_free(report);
 }
 
+/* Else a row "as in this report" would be less than the report, and nothing would say why. */
+static void a_service_without_a_model_any_more_is_told(void **state)
+{
+    struct world *world = *state;
+    struct service service = services[1];
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    use(world, FIRST_NOON, 1, 1, 50, 20);
+    report = build(world);
+    assert_false(report->variants.lacks_models);
+    assert_false(contains(report, HTML_EN, "have no model any more"));
+    month_free(report);
+    service.model[0] = '\0';
+    assert_true(catalogue_set_service(world->config->catalogue, 1, &service));
+    report = build(world);
+    assert_true(report->variants.impacts[VARIANT_REPORT].energy_kwh.central <
+                report->total.impact.energy_kwh.central);
+    assert_true(report->variants.lacks_models);
+    assert_true(contains(report, HTML_EN, "have no model any more"));
+    assert_true(contains(report, HTML_FR, "n’ont plus de modèle"));
+    assert_true(contains(report, JSON, "\"lacks_models\": true"));
+    month_free(report);
+}
+
 /* A host in France: all but the water stays. */
 static void french_water_is_counted_both_ways(void **state)
 {
@@ -1612,6 +1637,7 @@ int main(void)
         TEST(without_a_figure_the_report_says_so),
         TEST(images_of_few_devices_are_folded),
         TEST(a_month_of_other_factors_is_done_again),
+        TEST(a_service_without_a_model_any_more_is_told),
         TEST(french_water_is_counted_both_ways),
         TEST(what_is_folded_is_computed_one_way_only),
         TEST(french_electricity_is_told_hour_by_hour),
