@@ -1129,6 +1129,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "P10 and P90 are not given: they take the services of all parts of this figure, and "
           "those "
           "of “Other” are not told."}},
+    [TEXT_EXPLAIN_NO_MODEL_MARGINS] =
+        {{"P10 et P90 ne sont pas donnés : une partie de ce chiffre vient d'un service qui n'a "
+          "plus "
+          "de modèle dans la configuration installée, et rien ne dit de combien elle est "
+          "incertaine.",
+          "P10 and P90 are not given: a part of this figure is of a service that has no model any "
+          "more in the installed configuration, and nothing tells how far it may be off."}},
     [TEXT_EXPLAIN_UNKNOWN] = {{"Inconnue", "Unknown"}},
     [TEXT_EXPLAIN_RATIO] = {{"Rapport haut / bas", "High / low"}},
     [TEXT_EXPLAIN_EXTENT] = {{"Étendue", "Extent"}},
