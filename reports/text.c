@@ -758,8 +758,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "inconnue, peut changer l'énergie de plusieurs fois.",
           "Method A assumes a fixed number of requests served together; the real one, unknown, can "
           "change the energy several times over."}},
-    [TEXT_LIMIT_MEDIA] = {{"L'impact des images, du son et de la vidéo n'est pas estimé.",
-                           "The impact of images, audio and video is not estimated."}},
+    [TEXT_LIMIT_MEDIA] =
+        {{"L'impact des images, du son et de la vidéo n'est pas dans les totaux ; seul celui des "
+          "images est estimé, à part et là où le modèle supposé en est connu.",
+          "The impact of images, audio and video is not in the totals; that of images alone is "
+          "estimated, apart from them and where the model assumed is known."}},
     [TEXT_LIMIT_UNKNOWN] = {{"Les services absents du catalogue ne sont pas comptés.",
                              "Services that are not in the catalogue are not counted."}},
     [TEXT_LIMIT_BAND] =

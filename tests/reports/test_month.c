@@ -1366,6 +1366,9 @@ static void images_have_an_impact_besides_the_total(void **state)
     text = written(report, HTML_FR);
     assert_non_null(strstr(text, "<h2>Images, son et fichiers</h2>"));
     assert_non_null(strstr(text, "<td>image/sd-3.5-large</td>"));
+    /* The limits do not deny what stands there. */
+    assert_null(strstr(text, "vidéo n’est pas estimé"));
+    assert_non_null(strstr(text, "seul celui des images est estimé"));
     free(text);
     month_free(report);
 }
