@@ -325,9 +325,10 @@ static bool round_column(const struct page *page, const struct restate_table *ta
         values[i] = restate_value(restated ? &table->lines[i].restated : &table->lines[i].recorded,
                                   indicator);
     if (values)
-        text_round(values, table->count,
-                   restate_value(restated ? &total->restated : &total->recorded, indicator),
-                   decimals_of(page, indicator), out);
+        (page->view->has_folded ? text_round_other : text_round)(
+            values, table->count,
+            restate_value(restated ? &total->restated : &total->recorded, indicator),
+            decimals_of(page, indicator), out);
     free(values);
     return values != NULL;
 }

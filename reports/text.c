@@ -1617,12 +1617,9 @@ static void apportion(const double *values, size_t count, int64_t total, const i
 
 /* Central values first. Low values may not pass them; high values are what the rounded differences
  * add to them, so they cannot fall below. */
-struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
+static void apportion_bands(const struct triple *rows, size_t count, struct text_band sum,
                             unsigned decimals, struct text_band *out)
 {
-    struct text_band sum = {llround(in_units(total.low, decimals)),
-                            llround(in_units(total.central, decimals)),
-                            llround(in_units(total.high, decimals))};
     double *values = calloc(count + 1, sizeof(*values));
     int64_t *low = calloc(count + 1, sizeof(*low));
     int64_t *central = calloc(count + 1, sizeof(*central));
@@ -1647,13 +1644,62 @@ struct text_band text_round(const struct triple *rows, size_t count, struct trip
     free(low);
     free(central);
     free(above);
+}
+
+static struct text_band band_of(struct triple value, unsigned decimals)
+{
+    return (struct text_band){llround(in_units(value.low, decimals)),
+                              llround(in_units(value.central, decimals)),
+                              llround(in_units(value.high, decimals))};
+}
+
+struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
+                            unsigned decimals, struct text_band *out)
+{
+    struct text_band sum = band_of(total, decimals);
+
+    apportion_bands(rows, count, sum, decimals, out);
     return sum;
 }
 
-void text_shares(const double *shares, size_t count, unsigned decimals, int64_t *out)
+static int64_t within(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* The nearest to VALUE that leaves a band to the rest of TOTAL: none of it below 0, its low end not
+ * above its centre. */
+static struct text_band band_alone(struct triple value, unsigned decimals, struct text_band total)
+{
+    struct text_band band = band_of(value, decimals);
+    int64_t above = llround(in_units(value.high - value.central, decimals));
+
+    band.central = within(band.central, 0, total.central);
+    band.low = within(band.low, total.low - (total.central - band.central),
+                      band.central < total.low ? band.central : total.low);
+    band.high = band.central + within(above, 0, total.high - total.central);
+    return band;
+}
+
+struct text_band text_round_other(const struct triple *rows, size_t count, struct triple total,
+                                  unsigned decimals, struct text_band *out)
+{
+    struct text_band sum = band_of(total, decimals);
+    struct text_band other = band_alone(rows[count - 1], decimals, sum);
+    const struct text_band rest = {sum.low - other.low, sum.central - other.central,
+                                   sum.high - other.high};
+
+    apportion_bands(rows, count - 1, rest, decimals, out);
+    out[count - 1] = other;
+    return sum;
+}
+
+void text_shares(const double *shares, size_t count, bool has_other, unsigned decimals,
+                 int64_t *out)
 {
     double *values = calloc(count + 1, sizeof(*values));
     double sum = 0;
+    int64_t total;
 
     for (size_t i = 0; i < count; i++) {
         sum += shares[i];
@@ -1661,7 +1707,12 @@ void text_shares(const double *shares, size_t count, unsigned decimals, int64_t 
             values[i] = in_units(100 * shares[i], decimals);
         out[i] = 0;
     }
+    total = llround(in_units(100 * sum, decimals));
+    if (values && has_other) {
+        out[count - 1] = within(llround(values[count - 1]), 0, total);
+        total -= out[--count];
+    }
     if (values)
-        apportion(values, count, llround(in_units(100 * sum, decimals)), NULL, out);
+        apportion(values, count, total, NULL, out);
     free(values);
 }

@@ -596,7 +596,13 @@ struct text_band {
  * held in; a row moves by less than one unit in its central value, by less than two elsewhere. */
 struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
                             unsigned decimals, struct text_band *out);
-/* Shares of 1 in units of 10^-decimals percent, adding up to 100 % when the shares add up to 1. */
-void text_shares(const double *shares, size_t count, unsigned decimals, int64_t *out);
+/* The same where the last row, of COUNT at least 1, is rounded from itself and TOTAL alone: it
+ * reads the same in each table that has it. */
+struct text_band text_round_other(const struct triple *rows, size_t count, struct triple total,
+                                  unsigned decimals, struct text_band *out);
+/* Shares of 1 in units of 10^-decimals percent, adding up to 100 % when the shares add up to 1.
+ * With HAS_OTHER, the last is rounded by itself. */
+void text_shares(const double *shares, size_t count, bool has_other, unsigned decimals,
+                 int64_t *out);
 
 #endif

@@ -1484,6 +1484,37 @@ static void a_month_of_other_factors_is_done_again(void **state)
     month_free(report);
 }
 
+/* "It is the same sum in both tables": it must not read differently there. */
+static void other_reads_the_same_in_both_tables(void **state)
+{
+    struct world *world = *state;
+    struct text_band bands[2][16];
+
+    for (int i = 0; i < 40; i++) {
+        struct month_report *report;
+        size_t last[2];
+
+        use(world, FIRST_NOON + 60 * i, 1, 0, 10.3 + i, 40);
+        use(world, FIRST_NOON + 60 * i, 1, 1, 2.9 + i, 30);
+        use(world, FIRST_NOON + 60 * i, 2, 1, 7.7 * i, 20);
+        use(world, FIRST_NOON + 60 * i, 2, 0, 1.1 * i, 30);
+        use(world, FIRST_NOON + 60 * i, 3, 0, 3.1 + i, 40);
+        use(world, FIRST_NOON + 60 * i, 3, 1, 1.3 + 0.4 * i, 1);
+        report = build(world);
+        assert_non_null(month_other(report));
+        assert_in_range(report->directions.count, 2, 16);
+        assert_in_range(report->services.count, 2, 16);
+        last[0] = report->directions.count - 1;
+        last[1] = report->services.count - 1;
+        for (int j = 0; j <= MONTH_ADPE; j++) {
+            month_round(report, &report->directions, (enum month_indicator)j, bands[0]);
+            month_round(report, &report->services, (enum month_indicator)j, bands[1]);
+            assert_memory_equal(&bands[0][last[0]], &bands[1][last[1]], sizeof(bands[0][0]));
+        }
+        month_free(report);
+    }
+}
+
 /* Else a row "as in this report" would be less than the report, and nothing would say why. */
 static void a_service_without_a_model_any_more_is_told(void **state)
 {
@@ -1640,6 +1671,7 @@ int main(void)
         TEST(without_a_figure_the_report_says_so),
         TEST(images_of_few_devices_are_folded),
         TEST(a_month_of_other_factors_is_done_again),
+        TEST(other_reads_the_same_in_both_tables),
         TEST(a_service_without_a_model_any_more_is_told),
         TEST(french_water_is_counted_both_ways),
         TEST(what_is_folded_is_computed_one_way_only),
