@@ -1694,6 +1694,33 @@ struct text_band text_round_other(const struct triple *rows, size_t count, struc
     return sum;
 }
 
+void text_round_rest(const double *values, size_t count, double total, unsigned decimals,
+                     const bool *kept, int64_t *out)
+{
+    double *rest = calloc(count + 1, sizeof(*rest));
+    int64_t *units = calloc(count + 1, sizeof(*units));
+    int64_t left = llround(in_units(total, decimals));
+    size_t used = 0;
+    bool keeps;
+
+    for (size_t i = 0; i < count; i++)
+        left -= kept[i] ? out[i] : 0;
+    keeps = left >= 0; /* else what is kept is more than all: it gives way */
+    if (!keeps)
+        left = llround(in_units(total, decimals));
+    for (size_t i = 0; rest && i < count; i++)
+        if (!keeps || !kept[i])
+            rest[used++] = in_units(values[i], decimals);
+    if (rest && units)
+        apportion(rest, used, left, NULL, units);
+    used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!keeps || !kept[i])
+            out[i] = units ? units[used++] : 0;
+    free(rest);
+    free(units);
+}
+
 void text_shares(const double *shares, size_t count, bool has_other, unsigned decimals,
                  int64_t *out)
 {

@@ -600,6 +600,10 @@ struct text_band text_round(const struct triple *rows, size_t count, struct trip
  * reads the same in each table that has it. */
 struct text_band text_round_other(const struct triple *rows, size_t count, struct triple total,
                                   unsigned decimals, struct text_band *out);
+/* Central values alone: OUT stands where KEPT, the other rows add up to the rounded total with
+ * them. (Another way of computing some rows of a table: the others must not read differently.) */
+void text_round_rest(const double *values, size_t count, double total, unsigned decimals,
+                     const bool *kept, int64_t *out);
 /* Shares of 1 in units of 10^-decimals percent, adding up to 100 % when the shares add up to 1.
  * With HAS_OTHER, the last is rounded by itself. */
 void text_shares(const double *shares, size_t count, bool has_other, unsigned decimals,

@@ -1136,6 +1136,60 @@ static void the_report_tells_of_it(void **state)
     month_free(report);
 }
 
+/* The word before AT, which is moved to its begin. */
+static size_t word_before(const char *text, const char **at)
+{
+    const char *end = *at;
+
+    while (end > text && end[-1] == ' ')
+        end--;
+    *at = end;
+    while (*at > text && (*at)[-1] != ' ' && (*at)[-1] != '\n')
+        --*at;
+    return (size_t)(end - *at);
+}
+
+/* Rows add up in either column, and yet one that did not change must not read as if it had. */
+static void what_did_not_change_reads_the_same(void **state)
+{
+    struct world *world = *state;
+    unsigned found = 0;
+
+    newer = vintage("2027", ELECTRICITY);
+    for (int i = 0; i < 12; i++) {
+        struct statement *statement;
+        struct restate_view *view;
+        char *text;
+
+        use(world, NOON + 60 * i, DRH, CHATGPT, 10.7 + i, MANY);
+        use(world, NOON + 60 * i, DSN, MISTRAL, 7.3 * i, MANY);
+        use(world, NOON + 60 * i, DSN, CLAUDE, 1.9 + i, MANY);
+        use(world, NOON + 60 * i, CABINET, CLAUDE, 0.7 * i, MANY);
+        statement = restate(world, "2026-10", newer);
+        for (size_t j = 0; j < statement->row_count; j++) /* another model of one service */
+            if (strcmp(statement->rows[j].service, "chatgpt-web") == 0)
+                statement->rows[j].restated.energy_kwh =
+                    triple_scale(statement->rows[j].restated.energy_kwh, 1.37);
+        view = restate_view_new(statement, world->config);
+        text = written(view, TEXT_EN);
+        for (const char *at = text; (at = strstr(at, " 0.0 %")); at++) {
+            const char *restated = at, *recorded;
+            size_t length = word_before(text, &restated);
+
+            recorded = restated;
+            if (restated[length - 1] == ')') /* the total, with its band */
+                continue;
+            found++;
+            assert_int_equal(word_before(text, &recorded), length);
+            assert_memory_equal(recorded, restated, length);
+        }
+        free(text);
+        restate_view_free(view);
+        statement_free(statement);
+    }
+    assert_true(found > 12);
+}
+
 /* A statement that was made within the month is of a part of it: the report would compare that with
  * its total, and the rest of the month could be told by subtraction. */
 static void the_report_tells_of_whole_months_only(void **state)
@@ -1388,6 +1442,7 @@ int main(void)
         TEST(a_running_period_ends_now),
         TEST(a_statement_is_written),
         TEST(the_report_tells_of_it),
+        TEST(what_did_not_change_reads_the_same),
         TEST(the_report_tells_of_whole_months_only),
         TEST(a_statement_is_explained),
         TEST(each_figure_of_a_statement_has_a_name),

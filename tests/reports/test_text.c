@@ -294,6 +294,44 @@ static void rounds_thirds_to_a_hundred_percent(void **state)
         assert_in_range(units[i], 333, 334);
 }
 
+/* Of a table that is computed again with other factors for some rows. */
+static void rounds_what_did_not_change_as_before(void **state)
+{
+    struct triple rows[MAX_ROWS], total;
+    struct text_band bands[MAX_ROWS];
+    double values[MAX_ROWS];
+    int64_t units[MAX_ROWS];
+    bool same[MAX_ROWS];
+
+    (void)state;
+    srand(4);
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t count = (size_t)(rand() % MAX_ROWS) + 1;
+        unsigned decimals = (unsigned)(rand() % 4);
+        double sum = 0;
+        int64_t added = 0, kept = 0;
+
+        random_rows(rows, count, &total);
+        text_round(rows, count, total, decimals, bands);
+        for (size_t i = 0; i < count; i++) {
+            same[i] = rand() % 2;
+            values[i] = same[i] ? rows[i].central : 1.3 * rows[i].central;
+            units[i] = bands[i].central;
+            kept += same[i] ? units[i] : 0;
+            sum += values[i];
+        }
+        text_round_rest(values, count, sum, decimals, same, units);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(units[i] >= 0);
+            assert_true(!same[i] || units[i] == bands[i].central ||
+                        kept > llround(sum * pow(10, decimals)));
+            added += units[i];
+        }
+        if (sum > total.central)
+            assert_int_equal(added, llround(sum * pow(10, decimals)));
+    }
+}
+
 static void a_share_in_two_tables_is_rounded_alike(void **state)
 {
     const double three[] = {0.13244, 0.73524, 0.13232}, two[] = {0.86768, 0.13232};
@@ -325,6 +363,7 @@ int main(void)
         cmocka_unit_test(escapes_the_arguments_of_a_sentence),
         cmocka_unit_test(writes_dates),
         cmocka_unit_test(rounds_so_that_rows_add_up),
+        cmocka_unit_test(rounds_what_did_not_change_as_before),
         cmocka_unit_test(rounds_what_is_in_two_tables_alike),
         cmocka_unit_test(a_share_in_two_tables_is_rounded_alike),
         cmocka_unit_test(rounds_thirds_to_a_hundred_percent),
