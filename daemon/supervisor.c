@@ -394,7 +394,10 @@ static void send_stop(struct child *child)
 
 /* -- SIGHUP ----------------------------------------------------------------------------------- */
 
-static bool meter_agrees(struct supervisor *supervisor, uint64_t digest)
+enum answer { ANSWER_YES, ANSWER_NO, ANSWER_LATE };
+
+/* Has the meter read the same files. */
+static enum answer ask_meter(struct supervisor *supervisor, uint64_t digest)
 {
     struct message message;
     struct pollfd descriptor = {.fd = supervisor->meter.control, .events = POLLIN};
@@ -403,17 +406,17 @@ static bool meter_agrees(struct supervisor *supervisor, uint64_t digest)
     message_start(&message, MESSAGE_RELOAD);
     message.body.digest = digest;
     if (!message_send(supervisor->meter.control, &message))
-        return false;
+        return ANSWER_LATE;
     while (monotonic_s() < limit_s && descriptor.fd >= 0) {
         if (poll(&descriptor, 1, POLL_MS) <= 0)
             continue;
         message.type = 0;
         hear(&supervisor->meter, SENDER_METER, &message);
         if (message.type == MESSAGE_RELOADED)
-            return message.number == 1;
+            return message.number == 1 ? ANSWER_YES : ANSWER_NO;
         descriptor.fd = supervisor->meter.control;
     }
-    return false;
+    return ANSWER_LATE;
 }
 
 static void log_diagnostics(const struct diagnostics *diagnostics)
@@ -558,6 +561,26 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
     config_free(current);
 }
 
+/* FRESH has no errors. */
+static void use_config(struct supervisor *supervisor, struct config *fresh)
+{
+    enum answer answer = ask_meter(supervisor, fresh->digest);
+
+    if (answer == ANSWER_YES) {
+        adopt(supervisor, fresh);
+        distribute_rules(supervisor);
+        log_line(LOG_PRIORITY_INFO, "catalogue, directions and factors were read again");
+        return;
+    }
+    config_free(fresh);
+    log_line(LOG_PRIORITY_ERROR, "%s",
+             answer == ANSWER_NO
+                 ? "the files changed while they were read: the old configuration stays in use, "
+                   "send SIGHUP again"
+                 : "the meter is busy: the old configuration stays in use until it has read the "
+                   "files, too");
+}
+
 static void reload(struct supervisor *supervisor)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -569,17 +592,10 @@ static void reload(struct supervisor *supervisor)
     fresh = config_load(supervisor->config->path, supervisor->config, diagnostics);
     log_diagnostics(diagnostics);
     diagnostics_free(diagnostics);
-    if (!fresh) {
+    if (fresh)
+        use_config(supervisor, fresh);
+    else
         log_line(LOG_PRIORITY_ERROR, "the new configuration is wrong: the old one stays in use");
-    } else if (!meter_agrees(supervisor, fresh->digest)) {
-        log_line(LOG_PRIORITY_ERROR, "the files changed while they were read: the old "
-                                     "configuration stays in use, send SIGHUP again");
-        config_free(fresh);
-    } else {
-        adopt(supervisor, fresh);
-        distribute_rules(supervisor);
-        log_line(LOG_PRIORITY_INFO, "catalogue, directions and factors were read again");
-    }
     sd_notify(0, "READY=1");
 }
 
@@ -769,6 +785,7 @@ static bool all_alive(const struct supervisor *supervisor)
 static void wait_for_events(struct supervisor *supervisor)
 {
     struct pollfd descriptors[MAX_CAPTURES + 3];
+    struct message answer = {.type = 0};
     nfds_t count = 0;
 
     descriptors[count++] = (struct pollfd){.fd = supervisor->signals, .events = POLLIN};
@@ -778,10 +795,13 @@ static void wait_for_events(struct supervisor *supervisor)
         descriptors[count++] =
             (struct pollfd){.fd = supervisor->captures[i].control, .events = POLLIN};
     poll(descriptors, count, POLL_MS);
-    hear(&supervisor->meter, SENDER_METER, NULL);
+    hear(&supervisor->meter, SENDER_METER, &answer);
     hear(&supervisor->counters, SENDER_COUNTERS, NULL);
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         hear(&supervisor->captures[i], SENDER_CAPTURE, NULL);
+    /* The meter has new files in use, after it was waited for in vain: so must all have. */
+    if (answer.type == MESSAGE_RELOADED && answer.number == 1 && !supervisor->stopping)
+        reload(supervisor);
 }
 
 /* Collectors go first, so that the meter gets all their sums. */

@@ -290,6 +290,7 @@ static void a_replay_of_which_sums_are_refused_is_trouble(void **state)
 
 /* -- A meter that is busy ---------------------------------------------------------------------- */
 
+#define LATE    "IAGMETER_TEST_LATE"
 #define CONTROL 3
 /* Longer than the supervisor waits for a child to take one message. */
 #define BUSY_MS 6000
@@ -320,18 +321,28 @@ static bool hear_names(void)
     return false;
 }
 
+/* Returns whether it came. */
+static bool hear_question(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+
+    while (message.type != MESSAGE_RELOAD)
+        if (poll(&control, 1, SILENCE_MS) <= 0 ||
+            message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) != MESSAGE_RECEIVED)
+            return false;
+    return true;
+}
+
 /* Asks for new rules, and does not listen for some time once it has agreed to them. */
 static int be_a_busy_meter(void)
 {
-    struct message message = {.type = 0};
     bool told;
 
     say(MESSAGE_READY);
     told = hear_names();
     kill(getppid(), SIGHUP);
-    while (told && message.type != MESSAGE_RELOAD)
-        told =
-            message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) == MESSAGE_RECEIVED;
+    told = told && hear_question();
     say(MESSAGE_RELOADED);
     poll(NULL, 0, BUSY_MS);
     told = told && hear_names();
@@ -339,15 +350,44 @@ static int be_a_busy_meter(void)
     return told ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
 
-static void new_names_come_to_a_meter_that_is_busy(void **state)
+/* Says that it has read new files when nobody waits for that any more. */
+static int be_a_late_meter(void)
 {
-    (void)state;
+    bool told;
+
+    say(MESSAGE_READY);
+    told = hear_names();
+    say(MESSAGE_RELOADED);
+    told = told && hear_question();
+    say(MESSAGE_RELOADED);
+    told = told && hear_names();
+    kill(getppid(), SIGTERM);
+    return told ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
+static void be_the_meter(void)
+{
     assert_int_equal(symlink("/proc/self/exe", beside), 0);
     /* No interface: it is there to count. */
     config->inference.server_count = 1;
     snprintf(config->inference.scrapes[0].url, sizeof(config->inference.scrapes[0].url), "%s",
              "http://127.0.0.1:1/metrics");
+}
+
+static void new_names_come_to_a_meter_that_is_busy(void **state)
+{
+    (void)state;
+    be_the_meter();
     assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+}
+
+static void a_meter_that_is_late_is_not_alone_with_new_files(void **state)
+{
+    (void)state;
+    be_the_meter();
+    setenv(LATE, "1", 1);
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
+    unsetenv(LATE);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -366,10 +406,11 @@ int main(int argc, char **argv)
         TEST(a_meter_that_breaks_the_rules_is_killed),
         TEST(a_replay_of_which_sums_are_refused_is_trouble),
         TEST(new_names_come_to_a_meter_that_is_busy),
+        TEST(a_meter_that_is_late_is_not_alone_with_new_files),
     };
 
     if (argc > 0 && strcmp(argv[0], "iagmeter-meter") == 0)
-        return be_a_busy_meter();
+        return getenv(LATE) ? be_a_late_meter() : be_a_busy_meter();
     alarm(120); /* a process that does not end must not hang the suite */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);
