@@ -328,7 +328,8 @@ static void balance_row(const struct html_page *page, const struct host_balance 
     count_cell(page, balance, quantity, "server", balance->has_server ? count->server : NAN, 0);
     count_cell(page, balance, quantity, "difference",
                count->is_compared ? count->wire - count->server : NAN, 0);
-    count_cell(page, balance, quantity, "difference_percent", percent, text_decimals(percent));
+    count_cell(page, balance, quantity, "difference_percent", percent,
+               text_decimals(fabs(percent)));
     html_text_cell(page, text_get(page->language, hostview_verdict_text(count->verdict)));
     count_cell(page, balance, quantity, "unseen", balance->has_server ? count->unseen : NAN, 0);
     fputs("</tr>\n", page->stream);

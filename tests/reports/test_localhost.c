@@ -555,6 +555,9 @@ static void judges_wire_beside_server(void **state)
     free(text);
     text = written(report, "html");
     assert_non_null(strstr(text, "<td>le réseau en voit moins</td><td class=\"n\">93</td>"));
+    /* As many digits of what is missing as of what is too much. */
+    assert_non_null(strstr(text, ">-18,6</td>"));
+    assert_non_null(strstr(text, ">25,0</td>"));
     assert_non_null(strstr(text, "le serveur a redémarré"));
     free(text);
     month_free(report);
