@@ -248,6 +248,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_HOST_VERDICT] = {{"Constat", "Verdict"}},
     [TEXT_HOST_UNSEEN] = {{"Ajouté : compté par le serveur seul",
                            "Added: counted by the server alone"}},
+    [TEXT_TOKENS_CACHED] = {{"Jetons en entrée, dont en cache", "Input tokens, of which cached"}},
     [TEXT_HOST_NOT_COMPARED] = {{"rien à comparer", "nothing to compare"}},
     [TEXT_HOST_AGREES] = {{"d'accord, à 1 % près", "they agree, to 1 %"}},
     [TEXT_HOST_SERVER_AHEAD] = {{"le réseau en voit moins", "the wire sees less"}},

@@ -120,6 +120,7 @@ enum text_id {
     TEXT_HOST_DIFFERENCE,
     TEXT_HOST_VERDICT,
     TEXT_HOST_UNSEEN,
+    TEXT_TOKENS_CACHED,
     TEXT_HOST_NOT_COMPARED, /* in the order of enum balance_verdict */
     TEXT_HOST_AGREES,
     TEXT_HOST_SERVER_AHEAD,

@@ -558,6 +558,8 @@ static void judges_wire_beside_server(void **state)
     /* As many digits of what is missing as of what is too much. */
     assert_non_null(strstr(text, ">-18,6</td>"));
     assert_non_null(strstr(text, ">25,0</td>"));
+    assert_null(strstr(text, "<td>tokens_cached</td>"));
+    assert_non_null(strstr(text, "<td>Jetons en entrée, dont en cache</td>"));
     assert_non_null(strstr(text, "le serveur a redémarré"));
     free(text);
     month_free(report);
