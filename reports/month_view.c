@@ -124,8 +124,9 @@ static bool has_local_lines(const struct month_report *report)
 {
     const struct coverage *c = &report->coverage;
 
-    return !report->withheld && (report->config->inference.server_count > 0 ||
-                                 c->local_exchanges + c->local_refused + c->local_evicted > 0);
+    return report->local_counts_shown &&
+           (report->config->inference.server_count > 0 ||
+            c->local_exchanges + c->local_refused + c->local_evicted > 0);
 }
 
 size_t month_coverage_lines(const struct month_report *report,

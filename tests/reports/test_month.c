@@ -857,6 +857,39 @@ static void coverage_says_what_was_not_seen_of_local_servers(void **state)
     month_free(report);
 }
 
+/* A server without host.conf: neither few devices of its, nor few of all the rest. */
+static void exchanges_with_local_servers_tell_no_few_devices(void **state)
+{
+    const struct coverage local = {.covered_ns = UINT64_C(60000000000), .local_exchanges = 37};
+    struct world *world = *state;
+    struct month_report *report;
+
+    world->config->inference.servers[0] =
+        (struct inference_server){.service = 1, .remote = SERVICE_NONE};
+    world->config->inference.server_count = 1;
+    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_coverage(world->ledger, OCTOBER, &local), LEDGER_OK);
+    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+    use(world, FIRST_NOON, 1, 0, 10, 30);
+    use(world, FIRST_NOON, 2, 1, 10, 20);
+    report = build(world);
+    assert_true(contains(report, CSV, "local_exchanges,1,37"));
+    month_free(report);
+    use(world, FIRST_NOON, 3, 1, 37, 1); /* folded with 20 of the same server */
+    report = build(world);
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    assert_true(contains(report, CSV, "local_exchanges,1,37"));
+    month_free(report);
+    use(world, FIRST_NOON, 3, 0, 37, 1); /* and one of the rest */
+    report = build(world);
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    for (enum format format = 0; format <= TERMINAL; format++)
+        assert_false(contains(report, format, "local_exchanges") ||
+                     contains(report, format, "serveur local"));
+    month_free(report);
+    world->config->inference.server_count = 0;
+}
+
 /* Each quantity, with what it is a part of, in every format. */
 static void coverage_says_what_was_not_seen(void **state)
 {
@@ -1700,6 +1733,7 @@ int main(void)
         TEST(prints_coverage),
         TEST(coverage_says_what_was_not_seen),
         TEST(coverage_says_what_was_not_seen_of_local_servers),
+        TEST(exchanges_with_local_servers_tell_no_few_devices),
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),
         TEST(writes_csv_of_eleven_columns),
