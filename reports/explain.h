@@ -205,6 +205,9 @@ bool explain_margin_is_headline(const struct explanation *explanation,
 
 /* ---- Words ---- */
 
+/* What is said of a CHAIN without a model: nothing is estimated, or nothing is any more. */
+enum text_id explain_no_model_text(const struct explain_chain *chain);
+
 /* What the figure is of: "Ressources humaines, ChatGPT". */
 void explain_label(const struct explanation *explanation, const struct explain_part *part,
                    enum text_language language, char *out, size_t size);

@@ -367,7 +367,7 @@ static void write_assumptions(const struct html_page *page, const struct explain
     }
     if (!factors->model) {
         html_element(page, "h2", TEXT_EXPLAIN_HEAD_CHAIN, TEXT_ARGUMENTS(label));
-        html_element(page, "p", TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
+        html_element(page, "p", explain_no_model_text(chain), TEXT_ARGUMENTS(label));
         return;
     }
     factors_model_entry(factors->model, model);

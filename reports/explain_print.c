@@ -338,7 +338,7 @@ static void put_chain_head(const struct page *page, const struct explain_chain *
         return;
     }
     if (!factors->model) {
-        head(page, TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
+        head(page, explain_no_model_text(chain), TEXT_ARGUMENTS(label));
         return;
     }
     factors_model_entry(factors->model, model);

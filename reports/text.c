@@ -972,6 +972,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_NO_IMPACT] =
         {{"{0} : impact non estimé, aucun modèle n'est supposé ; les requêtes sont comptées.",
           "{0}: impact not estimated, no model is assumed; requests are counted."}},
+    [TEXT_EXPLAIN_MODEL_GONE] =
+        {{"{0} : enregistré avec un modèle que la configuration installée ne nomme plus ; son "
+          "impact est celui du registre, rien ici ne peut le refaire.",
+          "{0}: recorded with a model that the installed configuration no longer names; its impact "
+          "is the ledger's, nothing here can compute it again."}},
     [TEXT_EXPLAIN_MEASURED] =
         {{"{0} : énergie mesurée sur les machines de « {1} », électricité de la zone {2}.",
           "{0}: energy measured at the machines of \"{1}\", electricity of zone {2}."}},

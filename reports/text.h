@@ -394,6 +394,7 @@ enum text_id {
     TEXT_EXPLAIN_IMAGES,
     TEXT_EXPLAIN_IMAGES_UNKNOWN, /* {0} estimator, {1} grade */
     TEXT_EXPLAIN_NO_IMPACT,      /* {0} service */
+    TEXT_EXPLAIN_MODEL_GONE,     /* {0} service */
     TEXT_EXPLAIN_MEASURED,       /* {0} service, {1} host, {2} zone */
     TEXT_EXPLAIN_ACTIVE,
     TEXT_EXPLAIN_COMMON, /* {0} key */

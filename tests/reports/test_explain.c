@@ -924,6 +924,10 @@ static void there_are_no_margins_without_a_model(void **state)
     assert_true(contains(explanation, HTML_FR, "P10 et P90 ne sont pas donnés"));
     assert_true(contains(explanation, TEXT_EN, "has no model any more"));
     assert_true(contains(explanation, JSON, "\"uncertainty\": {}"));
+    /* Its impact is in the figure: it is not "not estimated". */
+    assert_false(contains(explanation, TEXT_EN, "impact not estimated"));
+    assert_true(contains(explanation, TEXT_EN, "Le Chat: recorded with a model that"));
+    assert_true(contains(explanation, HTML_FR, "ne nomme plus"));
     explain_free(explanation);
     explanation = explain(world, "2026-10/DRH/./requests");
     assert_false(contains(explanation, TEXT_EN, "P10"));
