@@ -1218,6 +1218,33 @@ static void the_report_tells_of_whole_months_only(void **state)
     month_free(report);
 }
 
+/* What came after the statement, as of a capture that was replayed, is in the report's total alone.
+ */
+static void the_report_tells_of_no_older_records(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    struct statement *statement;
+    char error[400];
+
+    use_all(world, NOON);
+    newer = vintage("2027", ELECTRICITY);
+    statement = restate(world, "2026-10", newer);
+    append(world, statement);
+    statement_free(statement);
+    use(world, NOON + DAY_S, DRH, CHATGPT, 5, MANY);
+    report = report_of(world, "2026-10");
+    assert_false(restate_add_to_month(report, error, sizeof(error)));
+    assert_non_null(strstr(error, "no longer what statement 1 restated"));
+    assert_int_equal(report->restatement.number, 0);
+    statement = restate(world, "2026-10", newer);
+    append(world, statement);
+    statement_free(statement);
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 2);
+    month_free(report);
+}
+
 static char derive_error[400]; /* of the last one */
 
 static struct derived *derive(const struct month_report *report, const char *name)
@@ -1444,6 +1471,7 @@ int main(void)
         TEST(the_report_tells_of_it),
         TEST(what_did_not_change_reads_the_same),
         TEST(the_report_tells_of_whole_months_only),
+        TEST(the_report_tells_of_no_older_records),
         TEST(a_statement_is_explained),
         TEST(each_figure_of_a_statement_has_a_name),
         TEST(vintage_paths),
