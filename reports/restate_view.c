@@ -497,8 +497,10 @@ bool restate_add_to_month(struct month_report *report, char *error, size_t error
     error[0] = '\0';
     if (report->withheld)
         return true;
-    statement = statements_load_newest(report->config->state_directory, month, report->month.end,
-                                       error, error_size);
+    /* A running month has none of all of it: one of what it has is as good. */
+    statement =
+        statements_load_newest(report->config->state_directory, month,
+                               report->running ? INT64_MIN : report->month.end, error, error_size);
     if (!statement)
         return error[0] == '\0';
     told = tell_statement(report, statement, error, error_size);

@@ -527,16 +527,21 @@ static void mixes_change_with_the_month(void **state)
 
 /* ---- What is shown ---- */
 
-static struct month_report *report_of(struct world *world, const char *text)
+static struct month_report *report_at(struct world *world, const char *text, int64_t now_s)
 {
     struct calendar_month month;
     char error[200] = "";
     struct month_report *report;
 
     assert_true(calendar_parse_month(text, &month));
-    report = month_build(world->ledger, world->config, month, LATER, error, sizeof(error));
+    report = month_build(world->ledger, world->config, month, now_s, error, sizeof(error));
     assert_string_equal(error, "");
     return report;
+}
+
+static struct month_report *report_of(struct world *world, const char *text)
+{
+    return report_at(world, text, LATER);
 }
 
 /* The same of single exchanges, as NaN is not near to anything. */
@@ -1212,6 +1217,13 @@ static void the_report_tells_of_whole_months_only(void **state)
     assert_int_equal(report->restatement.number, 0);
     month_free(report);
     report = report_of(world, "2026-10");
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 1);
+    assert_same(&report->restatement.recorded.impact, &report->total.impact);
+    month_free(report);
+    /* While it runs, of what it has, which is provisional as the report is. */
+    report = report_at(world, "2026-11", NOVEMBER + 2 * DAY_S);
+    assert_true(report->running);
     assert_true(restate_add_to_month(report, error, sizeof(error)));
     assert_int_equal(report->restatement.number, 1);
     assert_same(&report->restatement.recorded.impact, &report->total.impact);
