@@ -173,10 +173,24 @@ static int wait_ms(const struct process *process, int64_t next_ns)
     return left_ns > 0 ? (int)((left_ns + 999999) / 1000000) : 0;
 }
 
+/* Before the first look at meters, which may take longer than the start-up process, which sends the
+ * names now, waits for who does not listen. */
+static void await_rules(struct process *process)
+{
+    struct pollfd descriptor = {.fd = CONTROL, .events = POLLIN};
+
+    while (!process->stop && !process->in_use.catalogue) {
+        poll(&descriptor, 1, (int)(ALIVE_NS / 1000000));
+        read_control(process);
+        say_alive(process, now_ns(CLOCK_MONOTONIC));
+    }
+}
+
 static int run(struct process *process)
 {
     struct pollfd descriptor = {.fd = CONTROL, .events = POLLIN};
 
+    await_rules(process);
     while (!process->stop) {
         int64_t monotonic_ns = now_ns(CLOCK_MONOTONIC);
         int64_t next_ns = monotonic_ns + process->sample_ns;

@@ -52,6 +52,7 @@ struct child {
     int control;
     int data; /* the meter's end of the socket to it, until the meter has it */
     bool ready;
+    bool told;    /* of the counters: the names */
     bool failing; /* the last one never became ready */
     int64_t started_s;
     int64_t alive_s;
@@ -261,7 +262,7 @@ static bool fork_collector(struct supervisor *supervisor, struct child *child)
     child->control = control[0];
     child->data = data[1];
     limit_sending(child->control);
-    child->ready = false;
+    child->ready = child->told = false;
     child->started_s = child->alive_s = monotonic_s();
     if (child->pid < 0)
         end_child(child);
@@ -294,13 +295,13 @@ static bool wants_counters(const struct supervisor *supervisor)
            (supervisor->config->host || inferenceconfig_scrapes(&supervisor->config->inference));
 }
 
+/* The names follow once it is ready: to open meters may take longer than a child may let us wait.
+ */
 static bool start_counters(struct supervisor *supervisor)
 {
-    const struct config *config = supervisor->config;
     struct child *counters = &supervisor->counters;
 
-    return fork_collector(supervisor, counters) && introduce_to_meter(supervisor, counters) &&
-           rules_send_names(counters->control, config->catalogue, config->directions);
+    return fork_collector(supervisor, counters) && introduce_to_meter(supervisor, counters);
 }
 
 /* -- Listening to children -------------------------------------------------------------------- */
@@ -381,6 +382,20 @@ static bool await_ready(struct supervisor *supervisor, struct child *child,
                                                                       : EXIT_TROUBLE;
     end_child(child);
     return false;
+}
+
+static void tell_counters(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->config;
+    struct child *counters = &supervisor->counters;
+
+    if (counters->told || !counters->ready || counters->control < 0)
+        return;
+    counters->told = true;
+    if (rules_send_names(counters->control, config->catalogue, config->directions))
+        return;
+    log_line(LOG_PRIORITY_ERROR, "%s takes no names: killed", counters->name);
+    kill(counters->pid, SIGKILL);
 }
 
 static void send_stop(struct child *child)
@@ -797,6 +812,7 @@ static void wait_for_events(struct supervisor *supervisor)
     poll(descriptors, count, POLL_MS);
     hear(&supervisor->meter, SENDER_METER, &answer);
     hear(&supervisor->counters, SENDER_COUNTERS, NULL);
+    tell_counters(supervisor);
     for (unsigned i = 0; i < supervisor->capture_count; i++)
         hear(&supervisor->captures[i], SENDER_CAPTURE, NULL);
     /* The meter has new files in use, after it was waited for in vain: so must all have. */

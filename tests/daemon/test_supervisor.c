@@ -36,6 +36,7 @@ const char *__asan_default_options(void)
 }
 
 static char beside[PATH_MAX];
+static char counters_beside[PATH_MAX];
 static char real[PATH_MAX];
 static struct config *config;
 
@@ -48,11 +49,14 @@ static int setup(void **state)
         return -1;
     dirname(self);
     snprintf(beside, sizeof(beside), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
+    snprintf(counters_beside, sizeof(counters_beside), "%.*s/iagmeter-counters", PATH_MAX - 32,
+             self);
     /* BUILD/tests/daemon/test_supervisor and BUILD/iagmeter-meter */
     dirname(self);
     dirname(self);
     snprintf(real, sizeof(real), "%.*s/iagmeter-meter", PATH_MAX - 32, self);
     unlink(beside);
+    unlink(counters_beside);
     log_open("test");
     config = shipped_config(SHIPPED_FACTORS, NULL);
     return 0;
@@ -61,6 +65,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     unlink(beside);
+    unlink(counters_beside);
     config_free(config);
     return scratch_teardown(state);
 }
@@ -290,7 +295,7 @@ static void a_replay_of_which_sums_are_refused_is_trouble(void **state)
 
 /* -- A meter that is busy ---------------------------------------------------------------------- */
 
-#define LATE    "IAGMETER_TEST_LATE"
+#define KIND    "IAGMETER_TEST_METER"
 #define CONTROL 3
 /* Longer than the supervisor waits for a child to take one message. */
 #define BUSY_MS 6000
@@ -365,8 +370,49 @@ static int be_a_late_meter(void)
     return told ? EXIT_SUCCESS : EXIT_TROUBLE;
 }
 
-static void be_the_meter(void)
+/* -- Counters that open their meters slowly -----------------------------------------------------
+ */
+
+/* Longer than two of those that are slow take, with the pause between. */
+#define PATIENT_MS 20000
+
+/* Ends with the supervisor, which the counters end once they have the names. */
+static int be_a_patient_meter(void)
 {
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+
+    say(MESSAGE_READY);
+    while (message.type != MESSAGE_STOP) {
+        if (poll(&control, 1, PATIENT_MS) <= 0) {
+            kill(getppid(), SIGTERM);
+            return EXIT_TROUBLE;
+        }
+        if (message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) == MESSAGE_PEER_GONE)
+            return EXIT_TROUBLE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int be_slow_counters(void)
+{
+    poll(NULL, 0, BUSY_MS);
+    say(MESSAGE_READY);
+    if (hear_names())
+        kill(getppid(), SIGTERM);
+    return EXIT_SUCCESS;
+}
+
+static int be_a_meter(const char *kind)
+{
+    if (strcmp(kind, "late") == 0)
+        return be_a_late_meter();
+    return strcmp(kind, "patient") == 0 ? be_a_patient_meter() : be_a_busy_meter();
+}
+
+static void be_the_meter(const char *kind)
+{
+    setenv(KIND, kind, 1);
     assert_int_equal(symlink("/proc/self/exe", beside), 0);
     /* No interface: it is there to count. */
     config->inference.server_count = 1;
@@ -377,17 +423,23 @@ static void be_the_meter(void)
 static void new_names_come_to_a_meter_that_is_busy(void **state)
 {
     (void)state;
-    be_the_meter();
+    be_the_meter("busy");
     assert_int_equal(supervise(NULL), EXIT_SUCCESS);
 }
 
 static void a_meter_that_is_late_is_not_alone_with_new_files(void **state)
 {
     (void)state;
-    be_the_meter();
-    setenv(LATE, "1", 1);
+    be_the_meter("late");
     assert_int_equal(supervise(NULL), EXIT_SUCCESS);
-    unsetenv(LATE);
+}
+
+static void counters_may_take_their_time(void **state)
+{
+    (void)state;
+    be_the_meter("patient");
+    assert_int_equal(symlink("/proc/self/exe", counters_beside), 0);
+    assert_int_equal(supervise(NULL), EXIT_SUCCESS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -407,10 +459,13 @@ int main(int argc, char **argv)
         TEST(a_replay_of_which_sums_are_refused_is_trouble),
         TEST(new_names_come_to_a_meter_that_is_busy),
         TEST(a_meter_that_is_late_is_not_alone_with_new_files),
+        TEST(counters_may_take_their_time),
     };
 
     if (argc > 0 && strcmp(argv[0], "iagmeter-meter") == 0)
-        return getenv(LATE) ? be_a_late_meter() : be_a_busy_meter();
+        return be_a_meter(getenv(KIND));
+    if (argc > 0 && strcmp(argv[0], "iagmeter-counters") == 0)
+        return be_slow_counters();
     alarm(120); /* a process that does not end must not hang the suite */
     setenv("LSAN_OPTIONS", "detect_leaks=0", 1); /* for the meter, which is another program */
     return cmocka_run_group_tests(tests, NULL, NULL);
