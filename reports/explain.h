@@ -190,16 +190,23 @@ struct explain_margin {
 #define EXPLAIN_MARGINS 6
 
 /* Fills OUT with the impacts that are asked for and their number in *COUNT: 0 where no impact is
- * estimated, or part of the figure is folded, whose services are not told. By the installed factors
- * and the sums of the month; what services share moves as one (sensitivity.h). Returns false when
- * memory is exhausted. */
+ * estimated, or nothing tells how far a part of the figure may be off: what is folded, whose
+ * services are not told, and what was recorded of a service that has no model any more. By the
+ * installed factors and the sums of the month; what services share moves as one (sensitivity.h).
+ * Returns false when memory is exhausted. */
 bool explain_margins(const struct explanation *explanation,
                      struct explain_margin out[EXPLAIN_MARGINS], size_t *count);
+/* The sentence on why there are none though an impact is asked for; TEXT_COUNT: there is nothing to
+ * say. */
+enum text_id explain_margins_lack(const struct explanation *explanation);
 /* Whether people are shown the bars, too. */
 bool explain_margin_is_headline(const struct explanation *explanation,
                                 const struct explain_margin *margin);
 
 /* ---- Words ---- */
+
+/* What is said of a CHAIN without a model: nothing is estimated, or nothing is any more. */
+enum text_id explain_no_model_text(const struct explain_chain *chain);
 
 /* What the figure is of: "Ressources humaines, ChatGPT". */
 void explain_label(const struct explanation *explanation, const struct explain_part *part,

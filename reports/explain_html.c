@@ -367,7 +367,7 @@ static void write_assumptions(const struct html_page *page, const struct explain
     }
     if (!factors->model) {
         html_element(page, "h2", TEXT_EXPLAIN_HEAD_CHAIN, TEXT_ARGUMENTS(label));
-        html_element(page, "p", TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
+        html_element(page, "p", explain_no_model_text(chain), TEXT_ARGUMENTS(label));
         return;
     }
     factors_model_entry(factors->model, model);
@@ -628,16 +628,17 @@ static void margin_tables(const struct html_page *page, const struct explanation
 static bool write_margins(const struct html_page *page, const struct explanation *explanation)
 {
     struct explain_margin margins[EXPLAIN_MARGINS];
+    enum text_id lack = explain_margins_lack(explanation);
     size_t count;
     bool filled = explain_margins(explanation, margins, &count);
 
-    if (count == 0 && !explanation->has_folded)
+    if (count == 0 && lack == TEXT_COUNT)
         return filled;
     html_element(page, "h2", TEXT_EXPLAIN_HEAD_MARGINS, NULL);
     if (count > 0)
         margin_tables(page, explanation, margins, count);
     else
-        html_element(page, "p", TEXT_EXPLAIN_NO_MARGINS, NULL);
+        html_element(page, "p", lack, NULL);
     return filled;
 }
 

@@ -121,6 +121,36 @@ static void fill_margin(const struct explanation *explanation, const struct sens
         sensitivity_interval_of(margin->bars, margin->bar_count, base, central, sigmas);
 }
 
+/* Of a host of our own whose energy was measured. */
+static bool is_measured(const struct explanation *explanation, const struct explain_chain *chain)
+{
+    return chain->local.host && explanation->report->host && chain->totals.activity.energy_j > 0;
+}
+
+/* Whether a part of the figure was recorded with a model that nothing names any more: what is left
+ * says nothing about its error, and would make the whole look surer than it is. */
+static bool lacks_model(const struct explanation *explanation)
+{
+    for (size_t i = 0; i < explanation->chain_count; i++) {
+        const struct explain_chain *chain = &explanation->chains[i];
+
+        if (!chain->factors.model && !is_measured(explanation, chain) &&
+            chain->totals.impact.energy_kwh.high > 0)
+            return true;
+    }
+    return false;
+}
+
+enum text_id explain_margins_lack(const struct explanation *explanation)
+{
+    bool is_impact = explanation->indicator < 0 || (explanation->indicator >= MONTH_ENERGY &&
+                                                    explanation->indicator <= MONTH_ADPE);
+
+    if (explanation->has_folded)
+        return TEXT_EXPLAIN_NO_MARGINS;
+    return is_impact && lacks_model(explanation) ? TEXT_EXPLAIN_NO_MODEL_MARGINS : TEXT_COUNT;
+}
+
 bool explain_margins(const struct explanation *explanation,
                      struct explain_margin out[EXPLAIN_MARGINS], size_t *count)
 {
@@ -137,10 +167,12 @@ bool explain_margins(const struct explanation *explanation,
 
         if (chain->factors.model)
             fill_part(report->config->factors, chain, &parts[part_count++]);
-        else if (chain->local.host && report->host && chain->totals.activity.energy_j > 0)
+        else if (is_measured(explanation, chain))
             fill_measured(explanation, chain, &own, &parts[part_count++]);
     }
-    for (size_t i = 0; part_count > 0 && !explanation->has_folded && i < EXPLAIN_MARGINS; i++) {
+    if (explanation->has_folded || lacks_model(explanation))
+        part_count = 0;
+    for (size_t i = 0; part_count > 0 && i < EXPLAIN_MARGINS; i++) {
         if (explanation->indicator >= 0 && explanation->indicator != (int)indicators[i])
             continue;
         out[*count].indicator = indicators[i];

@@ -338,7 +338,7 @@ static void put_chain_head(const struct page *page, const struct explain_chain *
         return;
     }
     if (!factors->model) {
-        head(page, TEXT_EXPLAIN_NO_IMPACT, TEXT_ARGUMENTS(label));
+        head(page, explain_no_model_text(chain), TEXT_ARGUMENTS(label));
         return;
     }
     factors_model_entry(factors->model, model);
@@ -524,13 +524,14 @@ static void put_margin(const struct page *page, const struct explain_margin *mar
 static bool put_margins(const struct page *page)
 {
     struct explain_margin margins[EXPLAIN_MARGINS];
+    enum text_id lack = explain_margins_lack(page->explanation);
     size_t count;
     bool filled = explain_margins(page->explanation, margins, &count);
 
     if (count > 0)
         head(page, TEXT_EXPLAIN_MARGINS, NULL);
-    else if (page->explanation->has_folded)
-        head(page, TEXT_EXPLAIN_NO_MARGINS, NULL);
+    else if (lack != TEXT_COUNT)
+        head(page, lack, NULL);
     for (size_t i = 0; i < count; i++)
         put_margin(page, &margins[i]);
     return filled;

@@ -75,6 +75,12 @@ struct text_band *explain_round(const struct explanation *explanation,
     return bands;
 }
 
+enum text_id explain_no_model_text(const struct explain_chain *chain)
+{
+    return chain->totals.impact.energy_kwh.high > 0 ? TEXT_EXPLAIN_MODEL_GONE
+                                                    : TEXT_EXPLAIN_NO_IMPACT;
+}
+
 /* ---- Images ---- */
 
 typedef char image_words[EXPLAIN_WORDS_SIZE];

@@ -314,22 +314,32 @@ static void count_cell(const struct html_page *page, const struct host_balance *
     html_figure_cell(page, number, "host-tokens", balance->service, indicator);
 }
 
+static void sentence_cell(const struct html_page *page, enum text_id id)
+{
+    fputs("<td>", page->stream);
+    html_say(page, id);
+    fputs("</td>", page->stream);
+}
+
 static void balance_row(const struct html_page *page, const struct host_balance *balance,
                         size_t quantity)
 {
+    static const enum text_id names[LOCALHOST_COUNTS] = {TEXT_REQUESTS, TEXT_TOKENS_IN,
+                                                         TEXT_TOKENS_CACHED, TEXT_TOKENS_OUT};
     const struct localhost_count *count = &balance->counts[quantity];
     double percent = localhost_count_percent(count);
 
     fputs("<tr>", page->stream);
     html_row_heading(page,
                      balance->service ? balance->service : text_get(page->language, TEXT_TOTAL));
-    html_text_cell(page, localhost_count_name(quantity));
+    sentence_cell(page, names[quantity]);
     count_cell(page, balance, quantity, "captured", count->wire, 0);
     count_cell(page, balance, quantity, "server", balance->has_server ? count->server : NAN, 0);
     count_cell(page, balance, quantity, "difference",
                count->is_compared ? count->wire - count->server : NAN, 0);
-    count_cell(page, balance, quantity, "difference_percent", percent, text_decimals(percent));
-    html_text_cell(page, text_get(page->language, hostview_verdict_text(count->verdict)));
+    count_cell(page, balance, quantity, "difference_percent", percent,
+               text_decimals(fabs(percent)));
+    sentence_cell(page, hostview_verdict_text(count->verdict));
     count_cell(page, balance, quantity, "unseen", balance->has_server ? count->unseen : NAN, 0);
     fputs("</tr>\n", page->stream);
 }

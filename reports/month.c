@@ -633,6 +633,48 @@ static bool is_part_safe(const struct builder *builder, struct cells *cells, boo
                                      cells->chosen) >= report->config->report.threshold;
 }
 
+/* Whether a server of our own answers for it, or passes it on. */
+static bool is_of_local_server(const struct config *config, const char *service)
+{
+    const struct inference_config *inference = &config->inference;
+    uint16_t number = config->catalogue ? catalogue_find(config->catalogue, service) : SERVICE_NONE;
+    bool found = localhost_is_local(config, service);
+
+    if (number == SERVICE_NONE)
+        return found;
+    for (unsigned i = 0; i < inference->server_count; i++)
+        found |= inference->servers[i].service == number || inference->servers[i].remote == number;
+    for (unsigned i = 0; i < inference->model_count; i++)
+        found |= inference->models[i].service == number;
+    return found;
+}
+
+/* Coverage counts the exchanges with local servers: their requests. With the total and the rows, it
+ * tells the requests of what is hidden of these servers, and of what is hidden of the rest: enough
+ * devices must be behind each. */
+static bool are_local_counts_safe(const struct builder *builder, struct cells *cells)
+{
+    const struct month_report *report = builder->report;
+    bool safe = !report->host || report->host_shown;
+
+    for (int local = 0; safe && local < 2; local++) {
+        bool any = false;
+
+        for (size_t i = 0; i < builder->pair_count; i++) {
+            const struct pair *pair = &builder->pairs[i];
+            const char *service = report->services.rows[pair->service].id;
+
+            cells->devices[i] = pair->devices;
+            cells->chosen[i] =
+                pair->hidden && is_of_local_server(report->config, service) == (local != 0);
+            any |= cells->chosen[i];
+        }
+        safe = !any || suppress_distinct(cells->devices, cells->groups, builder->pair_count,
+                                         cells->chosen) >= report->config->report.threshold;
+    }
+    return safe;
+}
+
 static bool suppress(struct builder *builder)
 {
     struct cells cells;
@@ -646,6 +688,7 @@ static bool suppress(struct builder *builder)
         done = choose_pairs(builder);
         builder->report->units_of_shown =
             !is_part_safe(builder, &cells, true) || !is_part_safe(builder, &cells, false);
+        builder->report->local_counts_shown = are_local_counts_safe(builder, &cells);
     }
     cells_free(&cells);
     return done;
@@ -931,7 +974,7 @@ static bool is_somebodys(const struct builder *builder)
 static void withhold(struct month_report *report)
 {
     report->withheld = true;
-    report->host_shown = report->host_parts_shown = false;
+    report->host_shown = report->host_parts_shown = report->local_counts_shown = false;
     report->suppressed = SUPPRESS_ALL;
     report->directions.count = 0;
     report->services.count = 0;

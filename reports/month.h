@@ -171,9 +171,10 @@ struct month_report {
     struct month_day days[MONTH_DAYS_MAX];
     size_t day_count;
     struct month_factors factors;
-    struct localhost *host; /* an inference host of our own; NULL: none, or nothing of it */
-    bool host_shown;        /* its sums, and so which part of any sum is measured (suppress.h) */
-    bool host_parts_shown;  /* those of its services and devices */
+    struct localhost *host;  /* an inference host of our own; NULL: none, or nothing of it */
+    bool host_shown;         /* its sums, and so which part of any sum is measured (suppress.h) */
+    bool host_parts_shown;   /* those of its services and devices */
+    bool local_counts_shown; /* how many exchanges local servers had, in the coverage */
     struct month_totals host_active;      /* of all who used it, where its sums are shown */
     struct month_totals host_common;      /* of what is shared by the key */
     struct month_restatement restatement; /* filled in by restate_add_to_month() */

@@ -319,6 +319,8 @@ static void write_variants(const struct html_page *page)
     write_hourly(page);
     if (variants->is_partial)
         html_element(page, "p", TEXT_VARIANTS_PARTIAL, NULL);
+    if (variants->lacks_models)
+        html_element(page, "p", TEXT_VARIANTS_LACK_MODELS, NULL);
 }
 
 /* The columns that both tables have. */
@@ -349,7 +351,8 @@ static bool round_table(const struct html_page *page, const struct month_table *
             month_round(page->report, table, columns[i], &rounded->bands[i * table->count]);
     for (size_t i = 0; i < table->count; i++)
         shares[i] = table->rows[i].energy_share;
-    text_shares(shares, table->count, SHARE_DECIMALS, rounded->shares);
+    text_shares(shares, table->count, month_other(page->report) != NULL, SHARE_DECIMALS,
+                rounded->shares);
     free(shares);
     return true;
 }

@@ -388,7 +388,8 @@ static json_t *json_variant(const struct month_report *report, enum month_varian
 static json_t *json_variants(const struct month_report *report)
 {
     const struct variants *variants = &report->variants;
-    json_t *object = json_pack("{s:b}", "partial", variants->is_partial);
+    json_t *object = json_pack("{s:b, s:b}", "partial", variants->is_partial, "lacks_models",
+                               variants->lacks_models);
     int failed = !object;
 
     if (!variants->is_there) {

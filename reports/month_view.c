@@ -124,8 +124,9 @@ static bool has_local_lines(const struct month_report *report)
 {
     const struct coverage *c = &report->coverage;
 
-    return !report->withheld && (report->config->inference.server_count > 0 ||
-                                 c->local_exchanges + c->local_refused + c->local_evicted > 0);
+    return report->local_counts_shown &&
+           (report->config->inference.server_count > 0 ||
+            c->local_exchanges + c->local_refused + c->local_evicted > 0);
 }
 
 size_t month_coverage_lines(const struct month_report *report,
@@ -347,6 +348,12 @@ struct text_band month_headline(const struct month_report *report, enum month_in
     return bands[indicator == MONTH_GWP_USE ? 0 : 1];
 }
 
+/* It is in both tables, and must not read differently there. */
+static bool has_other(const struct month_table *table)
+{
+    return table->count > 0 && table->rows[table->count - 1].is_other;
+}
+
 struct text_band month_round(const struct month_report *report, const struct month_table *table,
                              enum month_indicator indicator, struct text_band *out)
 {
@@ -357,8 +364,9 @@ struct text_band month_round(const struct month_report *report, const struct mon
         values[i] = month_value(&table->rows[i].totals, indicator);
     /* Without memory the total stands, and the rows read zero rather than anything wrong. */
     memset(out, 0, table->count * sizeof(*out));
-    total = text_round(values, values ? table->count : 0, month_value(&report->total, indicator),
-                       month_decimals(report, indicator), out);
+    total = (values && has_other(table) ? text_round_other : text_round)(
+        values, values ? table->count : 0, month_value(&report->total, indicator),
+        month_decimals(report, indicator), out);
     free(values);
     return total;
 }

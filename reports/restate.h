@@ -127,8 +127,9 @@ extern const char restate_list_head[];
 void restate_list_tsv(const struct statement *statement, FILE *stream);
 bool restate_list_json(const struct statement *statement, FILE *stream);
 
-/* Adds the newest statement of its month to REPORT, unless that is withheld. Returns false with one
- * sentence in ERROR when the statements cannot be read; none is no error. */
+/* Adds the newest statement of all of its month to REPORT, unless that is withheld. Returns false
+ * with one sentence in ERROR when the statements cannot be read, or something was recorded of the
+ * month since; none is no error. */
 bool restate_add_to_month(struct month_report *report, char *error, size_t error_size);
 
 #endif

@@ -314,22 +314,64 @@ static const char *label_of(const struct page *page, const struct restate_line *
     return line->is_unassigned ? text_get(page->language, TEXT_UNASSIGNED) : line->label;
 }
 
-/* The central values of one column, rounded so that they add up to the total. */
-static bool round_column(const struct page *page, const struct restate_table *table,
-                         enum restate_indicator indicator, bool restated, struct text_band *out)
+/* The central values as recorded, rounded so that they add up to the total. */
+static bool round_recorded(const struct page *page, const struct restate_table *table,
+                           enum restate_indicator indicator, int64_t *out)
 {
-    const struct restate_line *total = &page->view->total;
     struct triple *values = calloc(table->count + 1, sizeof(*values));
+    struct text_band *bands = calloc(table->count + 1, sizeof(*bands));
+    bool rounded = values && bands;
 
-    for (size_t i = 0; values && i < table->count; i++)
-        values[i] = restate_value(restated ? &table->lines[i].restated : &table->lines[i].recorded,
-                                  indicator);
-    if (values)
-        text_round(values, table->count,
-                   restate_value(restated ? &total->restated : &total->recorded, indicator),
-                   decimals_of(page, indicator), out);
+    for (size_t i = 0; rounded && i < table->count; i++)
+        values[i] = restate_value(&table->lines[i].recorded, indicator);
+    if (rounded)
+        (page->view->has_folded ? text_round_other : text_round)(
+            values, table->count, restate_value(&page->view->total.recorded, indicator),
+            decimals_of(page, indicator), bands);
+    for (size_t i = 0; rounded && i < table->count; i++)
+        out[i] = bands[i].central;
     free(values);
-    return values != NULL;
+    free(bands);
+    return rounded;
+}
+
+/* And as restated: what did not change reads as it did, though the total may be another. OUT holds
+ * what round_recorded() made. */
+static bool round_restated(const struct page *page, const struct restate_table *table,
+                           enum restate_indicator indicator, int64_t *out)
+{
+    double *values = calloc(table->count + 1, sizeof(*values));
+    bool *same = calloc(table->count + 1, sizeof(*same));
+    bool rounded = values && same;
+
+    for (size_t i = 0; rounded && i < table->count; i++) {
+        values[i] = restate_value(&table->lines[i].restated, indicator).central;
+        same[i] = values[i] == restate_value(&table->lines[i].recorded, indicator).central;
+    }
+    if (rounded)
+        text_round_rest(values, table->count,
+                        restate_value(&page->view->total.restated, indicator).central,
+                        decimals_of(page, indicator), same, out);
+    free(values);
+    free(same);
+    return rounded;
+}
+
+/* Both columns of each indicator, one behind the other. */
+static bool round_columns(const struct page *page, const struct restate_table *table,
+                          int64_t *columns)
+{
+    bool rounded = true;
+
+    for (size_t i = 0; rounded && i < COUNT_OF(marked); i++) {
+        int64_t *recorded = &columns[2 * i * table->count];
+        int64_t *restated = recorded + table->count;
+
+        rounded = round_recorded(page, table, marked[i], recorded);
+        memcpy(restated, recorded, table->count * sizeof(*restated));
+        rounded = rounded && round_restated(page, table, marked[i], restated);
+    }
+    return rounded;
 }
 
 static void put_table_head(const struct page *page, enum text_id heading, struct sheet *sheet)
@@ -348,25 +390,23 @@ static void put_table_head(const struct page *page, enum text_id heading, struct
 static bool put_table(const struct page *page, enum text_id heading,
                       const struct restate_table *table)
 {
-    struct text_band *bands = calloc(2 * COUNT_OF(marked) * (table->count + 1), sizeof(*bands));
-    bool complete = bands != NULL;
+    int64_t *columns = calloc(2 * COUNT_OF(marked) * (table->count + 1), sizeof(*columns));
+    bool complete = columns && round_columns(page, table, columns);
     struct sheet sheet;
 
-    for (size_t i = 0; complete && i < 2 * COUNT_OF(marked); i++)
-        complete = round_column(page, table, marked[i / 2], i % 2, &bands[i * table->count]);
     sheet_new(&sheet, 3 * COUNT_OF(marked) + 2, table->count + 1);
     put_table_head(page, heading, &sheet);
     for (size_t line = 0; complete && line < table->count; line++) {
         snprintf(next_cell(&sheet), CELL_SIZE, "%.100s", label_of(page, &table->lines[line]));
         for (size_t i = 0; i < 2 * COUNT_OF(marked); i++) {
             text_decimal(next_cell(&sheet), CELL_SIZE, page->language,
-                         bands[i * table->count + line].central, decimals_of(page, marked[i / 2]));
+                         columns[i * table->count + line], decimals_of(page, marked[i / 2]));
             if (i % 2)
                 fill_change(next_cell(&sheet), page, &table->lines[line], marked[i / 2]);
         }
         fill_name(next_cell(&sheet), page, "restated", "", &table->lines[line], "");
     }
-    free(bands);
+    free(columns);
     return sheet_put(&sheet, page->stream) && complete;
 }
 

@@ -12,6 +12,7 @@
 
 #define PERCENT         100
 #define MONTHS_PER_YEAR 12
+#define SAME            1e-9 /* relative; of sums of the same minutes in another order */
 
 enum month_indicator restate_month_indicator(enum restate_indicator indicator)
 {
@@ -440,31 +441,69 @@ bool restate_view_passes(const struct restate_view *view)
 
 /* ---- In the month's report ---- */
 
+static bool is_near(double a, double b)
+{
+    return fabs(a - b) <= SAME * fmax(fabs(a), fabs(b));
+}
+
+/* Whether what was recorded then is what is recorded of the month now. Else something came late, as
+ * of a capture that was replayed: of the statement, "instead of" would be less than the report's
+ * total, and what came since could be told by subtraction. */
+static bool is_of_month(const struct restate_view *view, const struct month_report *report)
+{
+    for (int i = 0; i < RESTATE_INDICATORS; i++) {
+        enum restate_indicator indicator = (enum restate_indicator)i;
+
+        if (!is_near(restate_value(&view->total.recorded, indicator).central,
+                     restate_value(&report->total.impact, indicator).central))
+            return false;
+    }
+    return true;
+}
+
+/* Returns false with why not in ERROR. */
+static bool tell_statement(struct month_report *report, const struct statement *statement,
+                           char *error, size_t error_size)
+{
+    struct restate_view *view = restate_view_new(statement, report->config);
+    bool told = view && is_of_month(view, report);
+
+    if (told) {
+        report->restatement =
+            (struct month_restatement){.number = statement->number,
+                                       .made_s = statement->made_s,
+                                       .recorded = {.impact = view->total.recorded},
+                                       .restated = {.impact = view->total.restated}};
+        snprintf(report->restatement.vintage, sizeof(report->restatement.vintage), "%s",
+                 statement->vintage);
+    } else if (view) {
+        snprintf(error, error_size,
+                 "what is recorded of the month is no longer what statement %lld restated: "
+                 "restate it again",
+                 (long long)statement->number);
+    } else {
+        snprintf(error, error_size, "out of memory");
+    }
+    restate_view_free(view);
+    return told;
+}
+
 bool restate_add_to_month(struct month_report *report, char *error, size_t error_size)
 {
     struct statement *statement;
-    struct restate_view *view;
     int month = MONTHS_PER_YEAR * report->month.year + report->month.month - 1;
+    bool told;
 
     error[0] = '\0';
     if (report->withheld)
         return true;
-    statement = statements_load(report->config->state_directory, 0, month, error, error_size);
+    /* A running month has none of all of it: one of what it has is as good. */
+    statement =
+        statements_load_newest(report->config->state_directory, month,
+                               report->running ? INT64_MIN : report->month.end, error, error_size);
     if (!statement)
         return error[0] == '\0';
-    report->restatement =
-        (struct month_restatement){.number = statement->number, .made_s = statement->made_s};
-    snprintf(report->restatement.vintage, sizeof(report->restatement.vintage), "%s",
-             statement->vintage);
-    view = restate_view_new(statement, report->config);
-    if (view) {
-        report->restatement.recorded.impact = view->total.recorded;
-        report->restatement.restated.impact = view->total.restated;
-    } else {
-        report->restatement.number = 0;
-        snprintf(error, error_size, "out of memory");
-    }
-    restate_view_free(view);
+    told = tell_statement(report, statement, error, error_size);
     statement_free(statement);
-    return error[0] == '\0';
+    return told;
 }

@@ -535,12 +535,27 @@ static bool load_row(struct reader *reader, void *context)
     return true;
 }
 
+static bool load_number(struct reader *reader, void *context)
+{
+    *(int64_t *)context = read_integer(reader);
+    return true;
+}
+
+/* The newest one of all of MONTH, which ends at END: of one that was made before, the sums are of a
+ * part of it, which nothing that is said of the month must be compared with. *NUMBER 0: none. */
+static bool find_newest(struct file *file, int month, int64_t end_s, int64_t *number)
+{
+    *number = 0;
+    return visit(file,
+                 "SELECT number FROM statement s WHERE until_s >= ?1 AND EXISTS"
+                 " (SELECT 1 FROM statement_row WHERE statement = s.number AND month = ?2)"
+                 " ORDER BY number DESC LIMIT 1",
+                 end_s, month, load_number, number);
+}
+
 static bool load(struct file *file, int64_t number, int month, struct loading *loading)
 {
-    static const char head[] =
-        "SELECT number, " HEAD_COLUMNS " FROM statement WHERE number = CASE WHEN ?1 > 0 THEN ?1"
-        " ELSE (SELECT max(number) FROM statement s WHERE EXISTS"
-        " (SELECT 1 FROM statement_row WHERE statement = s.number AND month = ?2)) END";
+    static const char head[] = "SELECT number, " HEAD_COLUMNS " FROM statement WHERE number = ?1";
     static const char sets[] =
         "SELECT " SET_COLUMNS " FROM statement_set WHERE statement = ?1 ORDER BY position";
 #define OF_STATEMENT                                                                               \
@@ -549,7 +564,7 @@ static bool load(struct file *file, int64_t number, int month, struct loading *l
     static const char older_rows[] = "SELECT " ROW_COLUMNS STATEMENT_USE(NO_USE) OF_STATEMENT;
     struct statement *statement = loading->statement;
 
-    if (!visit(file, head, number, month, load_head, loading) || !loading->found)
+    if (!visit(file, head, number, 0, load_head, loading) || !loading->found)
         return false;
     if (visit(file, sets, statement->number, 0, load_set, loading) &&
         visit(file, file->format < FORMAT_OF_USE ? older_rows : rows, statement->number, month,
@@ -559,8 +574,9 @@ static bool load(struct file *file, int64_t number, int month, struct loading *l
     return loading->out_of_memory ? refuse(file, "does not fit into memory") : false;
 }
 
-struct statement *statements_load(const char *state_directory, int64_t number, int month,
-                                  char *error, size_t error_size)
+/* NUMBER 0: the newest one of all of MONTH, which ends at END_S. */
+static struct statement *load_one(const char *state_directory, int64_t number, int month,
+                                  int64_t end_s, char *error, size_t error_size)
 {
     struct file file = file_at(state_directory, error, error_size);
     struct loading loading = {.statement = calloc(1, sizeof(*loading.statement))};
@@ -569,12 +585,25 @@ struct statement *statements_load(const char *state_directory, int64_t number, i
     if (!loading.statement)
         refuse(&file, "does not fit into memory");
     else
-        loaded = open_to_read(&file) && load(&file, number, month, &loading);
+        loaded = open_to_read(&file) && (number > 0 || find_newest(&file, month, end_s, &number)) &&
+                 load(&file, number, month, &loading);
     sqlite3_close(file.database);
     if (loaded)
         return loading.statement;
     statement_free(loading.statement);
     return NULL;
+}
+
+struct statement *statements_load(const char *state_directory, int64_t number, int month,
+                                  char *error, size_t error_size)
+{
+    return load_one(state_directory, number, month, 0, error, error_size);
+}
+
+struct statement *statements_load_newest(const char *state_directory, int month, int64_t end_s,
+                                         char *error, size_t error_size)
+{
+    return load_one(state_directory, 0, month, end_s, error, error_size);
 }
 
 struct visiting {

@@ -92,11 +92,15 @@ void statement_free(struct statement *statement);
 bool statements_append(const char *state_directory, struct statement *statement, char *error,
                        size_t error_size);
 
-/* Reads statement NUMBER, or, with 0, the newest one that holds MONTH. MONTH (12 * year + month -
- * 1) limits the rows to that month; -1: all. Returns NULL and one sentence in ERROR, which is ""
- * when there is no such statement. */
+/* Reads statement NUMBER, from 1. MONTH (12 * year + month - 1) limits the rows to that month; -1:
+ * all. Returns NULL and one sentence in ERROR, which is "" when there is no such statement. */
 struct statement *statements_load(const char *state_directory, int64_t number, int month,
                                   char *error, size_t error_size);
+
+/* The same of the newest statement that holds all of MONTH, which ends at END_S: not one that was
+ * made while the month was still running. */
+struct statement *statements_load_newest(const char *state_directory, int month, int64_t end_s,
+                                         char *error, size_t error_size);
 
 /* Calls VISIT for each statement, without rows or sets, in the order of their numbers, until it
  * returns false. Returns false with one sentence in ERROR; without any statement, true. */

@@ -248,6 +248,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_HOST_VERDICT] = {{"Constat", "Verdict"}},
     [TEXT_HOST_UNSEEN] = {{"Ajouté : compté par le serveur seul",
                            "Added: counted by the server alone"}},
+    [TEXT_TOKENS_CACHED] = {{"Jetons en entrée, dont en cache", "Input tokens, of which cached"}},
     [TEXT_HOST_NOT_COMPARED] = {{"rien à comparer", "nothing to compare"}},
     [TEXT_HOST_AGREES] = {{"d'accord, à 1 % près", "they agree, to 1 %"}},
     [TEXT_HOST_SERVER_AHEAD] = {{"le réseau en voit moins", "the wire sees less"}},
@@ -332,6 +333,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_VARIANTS_PARTIAL] =
         {{"Sans ce qui est regroupé dans « Autres », qui n'est recalculé avec aucun autre facteur.",
           "Without what is folded into \"Other\", which is computed again with no other factors."}},
+    [TEXT_VARIANTS_LACK_MODELS] =
+        {{"Sans les services qui n'ont plus de modèle dans la configuration d'aujourd'hui : rien "
+          "ne "
+          "dit comment les recalculer. Ils restent dans les autres tableaux.",
+          "Without services that have no model any more in today's configuration: nothing tells "
+          "how to compute them again. They remain in the other tables."}},
     [TEXT_UNITS_NOTE] =
         {{"Valeurs centrales moyennes du mois, sur les requêtes dont l'impact est estimé.",
           "Mean central values of the month, over the requests whose impact is estimated."}},
@@ -752,8 +759,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "inconnue, peut changer l'énergie de plusieurs fois.",
           "Method A assumes a fixed number of requests served together; the real one, unknown, can "
           "change the energy several times over."}},
-    [TEXT_LIMIT_MEDIA] = {{"L'impact des images, du son et de la vidéo n'est pas estimé.",
-                           "The impact of images, audio and video is not estimated."}},
+    [TEXT_LIMIT_MEDIA] =
+        {{"L'impact des images, du son et de la vidéo n'est pas dans les totaux ; seul celui des "
+          "images est estimé, à part et là où le modèle supposé en est connu.",
+          "The impact of images, audio and video is not in the totals; that of images alone is "
+          "estimated, apart from them and where the model assumed is known."}},
     [TEXT_LIMIT_UNKNOWN] = {{"Les services absents du catalogue ne sont pas comptés.",
                              "Services that are not in the catalogue are not counted."}},
     [TEXT_LIMIT_BAND] =
@@ -962,6 +972,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_EXPLAIN_NO_IMPACT] =
         {{"{0} : impact non estimé, aucun modèle n'est supposé ; les requêtes sont comptées.",
           "{0}: impact not estimated, no model is assumed; requests are counted."}},
+    [TEXT_EXPLAIN_MODEL_GONE] =
+        {{"{0} : enregistré avec un modèle que la configuration installée ne nomme plus ; son "
+          "impact est celui du registre, rien ici ne peut le refaire.",
+          "{0}: recorded with a model that the installed configuration no longer names; its impact "
+          "is the ledger's, nothing here can compute it again."}},
     [TEXT_EXPLAIN_MEASURED] =
         {{"{0} : énergie mesurée sur les machines de « {1} », électricité de la zone {2}.",
           "{0}: energy measured at the machines of \"{1}\", electricity of zone {2}."}},
@@ -1123,6 +1138,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "P10 and P90 are not given: they take the services of all parts of this figure, and "
           "those "
           "of “Other” are not told."}},
+    [TEXT_EXPLAIN_NO_MODEL_MARGINS] =
+        {{"P10 et P90 ne sont pas donnés : une partie de ce chiffre vient d'un service qui n'a "
+          "plus "
+          "de modèle dans la configuration installée, et rien ne dit de combien elle est "
+          "incertaine.",
+          "P10 and P90 are not given: a part of this figure is of a service that has no model any "
+          "more in the installed configuration, and nothing tells how far it may be off."}},
     [TEXT_EXPLAIN_UNKNOWN] = {{"Inconnue", "Unknown"}},
     [TEXT_EXPLAIN_RATIO] = {{"Rapport haut / bas", "High / low"}},
     [TEXT_EXPLAIN_EXTENT] = {{"Étendue", "Extent"}},
@@ -1601,12 +1623,9 @@ static void apportion(const double *values, size_t count, int64_t total, const i
 
 /* Central values first. Low values may not pass them; high values are what the rounded differences
  * add to them, so they cannot fall below. */
-struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
+static void apportion_bands(const struct triple *rows, size_t count, struct text_band sum,
                             unsigned decimals, struct text_band *out)
 {
-    struct text_band sum = {llround(in_units(total.low, decimals)),
-                            llround(in_units(total.central, decimals)),
-                            llround(in_units(total.high, decimals))};
     double *values = calloc(count + 1, sizeof(*values));
     int64_t *low = calloc(count + 1, sizeof(*low));
     int64_t *central = calloc(count + 1, sizeof(*central));
@@ -1631,13 +1650,89 @@ struct text_band text_round(const struct triple *rows, size_t count, struct trip
     free(low);
     free(central);
     free(above);
+}
+
+static struct text_band band_of(struct triple value, unsigned decimals)
+{
+    return (struct text_band){llround(in_units(value.low, decimals)),
+                              llround(in_units(value.central, decimals)),
+                              llround(in_units(value.high, decimals))};
+}
+
+struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
+                            unsigned decimals, struct text_band *out)
+{
+    struct text_band sum = band_of(total, decimals);
+
+    apportion_bands(rows, count, sum, decimals, out);
     return sum;
 }
 
-void text_shares(const double *shares, size_t count, unsigned decimals, int64_t *out)
+static int64_t within(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* The nearest to VALUE that leaves a band to the rest of TOTAL: none of it below 0, its low end not
+ * above its centre. */
+static struct text_band band_alone(struct triple value, unsigned decimals, struct text_band total)
+{
+    struct text_band band = band_of(value, decimals);
+    int64_t above = llround(in_units(value.high - value.central, decimals));
+
+    band.central = within(band.central, 0, total.central);
+    band.low = within(band.low, total.low - (total.central - band.central),
+                      band.central < total.low ? band.central : total.low);
+    band.high = band.central + within(above, 0, total.high - total.central);
+    return band;
+}
+
+struct text_band text_round_other(const struct triple *rows, size_t count, struct triple total,
+                                  unsigned decimals, struct text_band *out)
+{
+    struct text_band sum = band_of(total, decimals);
+    struct text_band other = band_alone(rows[count - 1], decimals, sum);
+    const struct text_band rest = {sum.low - other.low, sum.central - other.central,
+                                   sum.high - other.high};
+
+    apportion_bands(rows, count - 1, rest, decimals, out);
+    out[count - 1] = other;
+    return sum;
+}
+
+void text_round_rest(const double *values, size_t count, double total, unsigned decimals,
+                     const bool *kept, int64_t *out)
+{
+    double *rest = calloc(count + 1, sizeof(*rest));
+    int64_t *units = calloc(count + 1, sizeof(*units));
+    int64_t left = llround(in_units(total, decimals));
+    size_t used = 0;
+    bool keeps;
+
+    for (size_t i = 0; i < count; i++)
+        left -= kept[i] ? out[i] : 0;
+    keeps = left >= 0; /* else what is kept is more than all: it gives way */
+    if (!keeps)
+        left = llround(in_units(total, decimals));
+    for (size_t i = 0; rest && i < count; i++)
+        if (!keeps || !kept[i])
+            rest[used++] = in_units(values[i], decimals);
+    if (rest && units)
+        apportion(rest, used, left, NULL, units);
+    used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!keeps || !kept[i])
+            out[i] = units ? units[used++] : 0;
+    free(rest);
+    free(units);
+}
+
+void text_shares(const double *shares, size_t count, bool has_other, unsigned decimals,
+                 int64_t *out)
 {
     double *values = calloc(count + 1, sizeof(*values));
     double sum = 0;
+    int64_t total;
 
     for (size_t i = 0; i < count; i++) {
         sum += shares[i];
@@ -1645,7 +1740,12 @@ void text_shares(const double *shares, size_t count, unsigned decimals, int64_t 
             values[i] = in_units(100 * shares[i], decimals);
         out[i] = 0;
     }
+    total = llround(in_units(100 * sum, decimals));
+    if (values && has_other) {
+        out[count - 1] = within(llround(values[count - 1]), 0, total);
+        total -= out[--count];
+    }
     if (values)
-        apportion(values, count, llround(in_units(100 * sum, decimals)), NULL, out);
+        apportion(values, count, total, NULL, out);
     free(values);
 }

@@ -120,6 +120,7 @@ enum text_id {
     TEXT_HOST_DIFFERENCE,
     TEXT_HOST_VERDICT,
     TEXT_HOST_UNSEEN,
+    TEXT_TOKENS_CACHED,
     TEXT_HOST_NOT_COMPARED, /* in the order of enum balance_verdict */
     TEXT_HOST_AGREES,
     TEXT_HOST_SERVER_AHEAD,
@@ -143,6 +144,7 @@ enum text_id {
     TEXT_VARIANT_WATER,
     TEXT_VARIANTS_NOTE,
     TEXT_VARIANTS_PARTIAL,
+    TEXT_VARIANTS_LACK_MODELS,
     TEXT_YEARLY, /* which intensity the figures have */
     TEXT_HOURLY, /* {0} kg, {1} low, {2} high, {3} kWh, {4} % of energy, {5} hours, {6} timing */
     TEXT_UNITS_NOTE,
@@ -392,6 +394,7 @@ enum text_id {
     TEXT_EXPLAIN_IMAGES,
     TEXT_EXPLAIN_IMAGES_UNKNOWN, /* {0} estimator, {1} grade */
     TEXT_EXPLAIN_NO_IMPACT,      /* {0} service */
+    TEXT_EXPLAIN_MODEL_GONE,     /* {0} service */
     TEXT_EXPLAIN_MEASURED,       /* {0} service, {1} host, {2} zone */
     TEXT_EXPLAIN_ACTIVE,
     TEXT_EXPLAIN_COMMON, /* {0} key */
@@ -443,6 +446,7 @@ enum text_id {
     TEXT_EXPLAIN_MARGINS,
     TEXT_EXPLAIN_LIKELY,
     TEXT_EXPLAIN_NO_MARGINS,
+    TEXT_EXPLAIN_NO_MODEL_MARGINS,
     TEXT_EXPLAIN_UNKNOWN,
     TEXT_EXPLAIN_RATIO,
     TEXT_EXPLAIN_EXTENT,
@@ -594,7 +598,17 @@ struct text_band {
  * held in; a row moves by less than one unit in its central value, by less than two elsewhere. */
 struct text_band text_round(const struct triple *rows, size_t count, struct triple total,
                             unsigned decimals, struct text_band *out);
-/* Shares of 1 in units of 10^-decimals percent, adding up to 100 % when the shares add up to 1. */
-void text_shares(const double *shares, size_t count, unsigned decimals, int64_t *out);
+/* The same where the last row, of COUNT at least 1, is rounded from itself and TOTAL alone: it
+ * reads the same in each table that has it. */
+struct text_band text_round_other(const struct triple *rows, size_t count, struct triple total,
+                                  unsigned decimals, struct text_band *out);
+/* Central values alone: OUT stands where KEPT, the other rows add up to the rounded total with
+ * them. (Another way of computing some rows of a table: the others must not read differently.) */
+void text_round_rest(const double *values, size_t count, double total, unsigned decimals,
+                     const bool *kept, int64_t *out);
+/* Shares of 1 in units of 10^-decimals percent, adding up to 100 % when the shares add up to 1.
+ * With HAS_OTHER, the last is rounded by itself. */
+void text_shares(const double *shares, size_t count, bool has_other, unsigned decimals,
+                 int64_t *out);
 
 #endif

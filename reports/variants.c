@@ -69,9 +69,12 @@ static void add_measured(const struct month_report *report, const struct month_c
     const struct zone_factors *zone;
     struct impact impact, water;
 
-    if (!(activity->energy_j > 0) ||
-        local_factors_resolve(config->host, config->factors, &factors) != NULL)
+    if (!(activity->energy_j > 0))
         return;
+    if (local_factors_resolve(config->host, config->factors, &factors) != NULL) {
+        out->lacks_models = true;
+        return;
+    }
     out->is_there = true;
     zone = month_zone_variant(config->factors, factors.zone->id);
     impact = local_impact(&factors, activity->energy_j, activity->host_s);
@@ -106,8 +109,12 @@ void variants_of_cell(const struct month_report *report, const struct month_cell
     if (!service_factors_resolve(config->factors, config->catalogue,
                                  catalogue_find(config->catalogue, cell->service), &factors))
         mix = service_factors_at(&factors, report->month.start);
-    if (mix && cell->totals.impact.energy_kwh.high > 0)
-        add_cell(report, cell, mix, out);
+    if (cell->totals.impact.energy_kwh.high > 0) {
+        if (mix)
+            add_cell(report, cell, mix, out);
+        else
+            out->lacks_models = true;
+    }
     service_factors_free(&factors);
 }
 

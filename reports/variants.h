@@ -21,12 +21,14 @@ enum month_variant {
 };
 
 struct variants {
-    bool is_there;   /* false: nothing that is shown has an impact */
-    bool has_water;  /* whether a service is in a zone with another count of water */
-    bool is_changed; /* what is installed now is not what was recorded with: the others have its
-                        factors */
-    bool is_partial; /* what is folded is in none of them: with other factors its sum would be one
-                        more equation about few devices */
+    bool is_there;     /* false: nothing that is shown has an impact */
+    bool has_water;    /* whether a service is in a zone with another count of water */
+    bool is_changed;   /* what is installed now is not what was recorded with: the others have its
+                          factors */
+    bool is_partial;   /* what is folded is in none of them: with other factors its sum would be one
+                          more equation about few devices */
+    bool lacks_models; /* what is shown of services that have no model any more is in none of them:
+                          nothing tells how to compute it again */
     struct impact impacts[VARIANTS];
 };
 

@@ -904,6 +904,40 @@ static void margins_of_services_add_up(void **state)
     assert_true(fit[2] < 0.99 * (fit[0] + fit[1]) && fit[2] > fit[1]);
 }
 
+/* What is left would make the whole look surer than it is. */
+static void there_are_no_margins_without_a_model(void **state)
+{
+    struct world *world = *state;
+    struct service changed = services[MISTRAL];
+    struct explain_margin margins[EXPLAIN_MARGINS];
+    struct explanation *explanation;
+    size_t found;
+
+    use(world, NOON, DRH, CHATGPT, 10, MANY);
+    use(world, NOON, DRH, MISTRAL, 20, MANY);
+    changed.model[0] = '\0';
+    assert_true(catalogue_set_service(world->config->catalogue, MISTRAL, &changed));
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH");
+    assert_true(explain_margins(explanation, margins, &found));
+    assert_int_equal(found, 0);
+    assert_true(contains(explanation, HTML_FR, "P10 et P90 ne sont pas donnés"));
+    assert_true(contains(explanation, TEXT_EN, "has no model any more"));
+    assert_true(contains(explanation, JSON, "\"uncertainty\": {}"));
+    /* Its impact is in the figure: it is not "not estimated". */
+    assert_false(contains(explanation, TEXT_EN, "impact not estimated"));
+    assert_true(contains(explanation, TEXT_EN, "Le Chat: recorded with a model that"));
+    assert_true(contains(explanation, HTML_FR, "ne nomme plus"));
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DRH/./requests");
+    assert_false(contains(explanation, TEXT_EN, "P10"));
+    explain_free(explanation);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    assert_true(explain_margins(explanation, margins, &found));
+    assert_int_equal(found, EXPLAIN_MARGINS);
+    explain_free(explanation);
+}
+
 static void margins_are_of_what_is_asked(void **state)
 {
     struct explain_margin margins[EXPLAIN_MARGINS];
@@ -1429,6 +1463,7 @@ int main(void)
         TEST(a_margin_is_that_of_the_sums),
         TEST(margins_of_services_add_up),
         TEST(images_are_explained_besides),
+        TEST(there_are_no_margins_without_a_model),
         TEST(margins_are_of_what_is_asked),
         TEST(a_mix_of_one_model_twice_is_that_model),
         TEST(tells_another_vintage),

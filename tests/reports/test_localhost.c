@@ -385,6 +385,45 @@ static void tells_no_sum_that_is_all_but_few_devices(void **state)
     month_free(report);
 }
 
+/* Coverage counts the exchanges: the requests of those few, or, by subtraction, of the others. */
+static void tells_no_exchanges_of_few_devices(void **state)
+{
+    const struct coverage local = {.covered_ns = UINT64_C(60000000000), .local_exchanges = 37};
+    struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    struct month_report *report;
+
+    (void)state;
+    assert_ok(ledger_begin(host_ledger));
+    assert_ok(ledger_add_coverage(host_ledger, HOST_NOON, &local));
+    assert_ok(ledger_commit(host_ledger));
+    host_facts(1, 1, 1);
+    host_share(HOST_NOON + 180);
+    host_use_remote(HOST_NOON, "DSN", REMOTE, HOST_MANY);
+    host_use_remote(HOST_NOON, "RH", REMOTE, HOST_MANY);
+    report = host_report();
+    assert_false(report->withheld || report->host_shown || report->local_counts_shown);
+    assert_true(month_coverage_lines(report, lines) < MONTH_COVERAGE_LINES);
+    month_free(report);
+}
+
+static void tells_exchanges_of_many_devices(void **state)
+{
+    const struct coverage local = {.covered_ns = UINT64_C(60000000000), .local_exchanges = 37};
+    struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    struct month_report *report;
+
+    (void)state;
+    assert_ok(ledger_begin(host_ledger));
+    assert_ok(ledger_add_coverage(host_ledger, HOST_NOON, &local));
+    assert_ok(ledger_commit(host_ledger));
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    host_share(HOST_NOON + 180);
+    report = host_report();
+    assert_true(report->local_counts_shown);
+    assert_int_equal(month_coverage_lines(report, lines), MONTH_COVERAGE_LINES);
+    month_free(report);
+}
+
 /* ---- On paper ---- */
 
 static char *written(const struct month_report *report, const char *format)
@@ -555,6 +594,11 @@ static void judges_wire_beside_server(void **state)
     free(text);
     text = written(report, "html");
     assert_non_null(strstr(text, "<td>le réseau en voit moins</td><td class=\"n\">93</td>"));
+    /* As many digits of what is missing as of what is too much. */
+    assert_non_null(strstr(text, ">-18,6</td>"));
+    assert_non_null(strstr(text, ">25,0</td>"));
+    assert_null(strstr(text, "<td>tokens_cached</td>"));
+    assert_non_null(strstr(text, "<td>Jetons en entrée, dont en cache</td>"));
     assert_non_null(strstr(text, "le serveur a redémarré"));
     free(text);
     month_free(report);
@@ -672,6 +716,8 @@ int main(void)
         HOST_TEST(tells_the_tokens_of_a_year),
         HOST_TEST(tells_no_sum_of_few_devices),
         HOST_TEST(tells_no_sum_that_is_all_but_few_devices),
+        HOST_TEST(tells_no_exchanges_of_few_devices),
+        HOST_TEST(tells_exchanges_of_many_devices),
         HOST_TEST(says_so_on_page_one),
         HOST_TEST(adds_up_in_json),
         HOST_TEST(judges_wire_beside_server),

@@ -857,6 +857,39 @@ static void coverage_says_what_was_not_seen_of_local_servers(void **state)
     month_free(report);
 }
 
+/* A server without host.conf: neither few devices of its, nor few of all the rest. */
+static void exchanges_with_local_servers_tell_no_few_devices(void **state)
+{
+    const struct coverage local = {.covered_ns = UINT64_C(60000000000), .local_exchanges = 37};
+    struct world *world = *state;
+    struct month_report *report;
+
+    world->config->inference.servers[0] =
+        (struct inference_server){.service = 1, .remote = SERVICE_NONE};
+    world->config->inference.server_count = 1;
+    assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
+    assert_int_equal(ledger_add_coverage(world->ledger, OCTOBER, &local), LEDGER_OK);
+    assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
+    use(world, FIRST_NOON, 1, 0, 10, 30);
+    use(world, FIRST_NOON, 2, 1, 10, 20);
+    report = build(world);
+    assert_true(contains(report, CSV, "local_exchanges,1,37"));
+    month_free(report);
+    use(world, FIRST_NOON, 3, 1, 37, 1); /* folded with 20 of the same server */
+    report = build(world);
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    assert_true(contains(report, CSV, "local_exchanges,1,37"));
+    month_free(report);
+    use(world, FIRST_NOON, 3, 0, 37, 1); /* and one of the rest */
+    report = build(world);
+    assert_int_equal(report->suppressed, SUPPRESS_MERGED);
+    for (enum format format = 0; format <= TERMINAL; format++)
+        assert_false(contains(report, format, "local_exchanges") ||
+                     contains(report, format, "serveur local"));
+    month_free(report);
+    world->config->inference.server_count = 0;
+}
+
 /* Each quantity, with what it is a part of, in every format. */
 static void coverage_says_what_was_not_seen(void **state)
 {
@@ -1366,6 +1399,9 @@ static void images_have_an_impact_besides_the_total(void **state)
     text = written(report, HTML_FR);
     assert_non_null(strstr(text, "<h2>Images, son et fichiers</h2>"));
     assert_non_null(strstr(text, "<td>image/sd-3.5-large</td>"));
+    /* The limits do not deny what stands there. */
+    assert_null(strstr(text, "vidéo n’est pas estimé"));
+    assert_non_null(strstr(text, "seul celui des images est estimé"));
     free(text);
     month_free(report);
 }
@@ -1478,6 +1514,62 @@ static void a_month_of_other_factors_is_done_again(void **state)
                 impacts[VARIANT_REPORT].energy_kwh.central / 2);
     assert_true(contains(report, HTML_EN, "Done again with the factors installed"));
     assert_true(contains(report, CSV, ",variant,recomputed,"));
+    month_free(report);
+}
+
+/* "It is the same sum in both tables": it must not read differently there. */
+static void other_reads_the_same_in_both_tables(void **state)
+{
+    struct world *world = *state;
+    struct text_band bands[2][16];
+
+    for (int i = 0; i < 40; i++) {
+        struct month_report *report;
+        size_t last[2];
+
+        use(world, FIRST_NOON + 60 * i, 1, 0, 10.3 + i, 40);
+        use(world, FIRST_NOON + 60 * i, 1, 1, 2.9 + i, 30);
+        use(world, FIRST_NOON + 60 * i, 2, 1, 7.7 * i, 20);
+        use(world, FIRST_NOON + 60 * i, 2, 0, 1.1 * i, 30);
+        use(world, FIRST_NOON + 60 * i, 3, 0, 3.1 + i, 40);
+        use(world, FIRST_NOON + 60 * i, 3, 1, 1.3 + 0.4 * i, 1);
+        report = build(world);
+        assert_non_null(month_other(report));
+        assert_in_range(report->directions.count, 2, 16);
+        assert_in_range(report->services.count, 2, 16);
+        last[0] = report->directions.count - 1;
+        last[1] = report->services.count - 1;
+        for (int j = 0; j <= MONTH_ADPE; j++) {
+            month_round(report, &report->directions, (enum month_indicator)j, bands[0]);
+            month_round(report, &report->services, (enum month_indicator)j, bands[1]);
+            assert_memory_equal(&bands[0][last[0]], &bands[1][last[1]], sizeof(bands[0][0]));
+        }
+        month_free(report);
+    }
+}
+
+/* Else a row "as in this report" would be less than the report, and nothing would say why. */
+static void a_service_without_a_model_any_more_is_told(void **state)
+{
+    struct world *world = *state;
+    struct service service = services[1];
+    struct month_report *report;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    use(world, FIRST_NOON, 1, 1, 50, 20);
+    report = build(world);
+    assert_false(report->variants.lacks_models);
+    assert_false(contains(report, HTML_EN, "have no model any more"));
+    month_free(report);
+    service.model[0] = '\0';
+    assert_true(catalogue_set_service(world->config->catalogue, 1, &service));
+    report = build(world);
+    assert_true(report->variants.impacts[VARIANT_REPORT].energy_kwh.central <
+                report->total.impact.energy_kwh.central);
+    assert_true(report->variants.lacks_models);
+    assert_true(contains(report, HTML_EN, "have no model any more"));
+    assert_true(contains(report, HTML_FR, "n’ont plus de modèle"));
+    assert_true(contains(report, JSON, "\"lacks_models\": true"));
     month_free(report);
 }
 
@@ -1612,6 +1704,8 @@ int main(void)
         TEST(without_a_figure_the_report_says_so),
         TEST(images_of_few_devices_are_folded),
         TEST(a_month_of_other_factors_is_done_again),
+        TEST(other_reads_the_same_in_both_tables),
+        TEST(a_service_without_a_model_any_more_is_told),
         TEST(french_water_is_counted_both_ways),
         TEST(what_is_folded_is_computed_one_way_only),
         TEST(french_electricity_is_told_hour_by_hour),
@@ -1639,6 +1733,7 @@ int main(void)
         TEST(prints_coverage),
         TEST(coverage_says_what_was_not_seen),
         TEST(coverage_says_what_was_not_seen_of_local_servers),
+        TEST(exchanges_with_local_servers_tell_no_few_devices),
         TEST(escapes_labels),
         TEST(writes_json_at_full_precision),
         TEST(writes_csv_of_eleven_columns),

@@ -20,6 +20,7 @@
 #define OCTOBER               INT64_C(1790805600)   /* 2026-10-01 00:00 Europe/Paris */
 #define NOON                  (OCTOBER + 12 * 3600) /* of the same date in UTC */
 #define NOVEMBER              INT64_C(1793487600)
+#define DECEMBER              INT64_C(1796079600)
 #define LATER                 (OCTOBER + 200 * (int64_t)DAY_S)
 #define DIGEST                7
 #define MANY                  20 /* devices */
@@ -526,16 +527,21 @@ static void mixes_change_with_the_month(void **state)
 
 /* ---- What is shown ---- */
 
-static struct month_report *report_of(struct world *world, const char *text)
+static struct month_report *report_at(struct world *world, const char *text, int64_t now_s)
 {
     struct calendar_month month;
     char error[200] = "";
     struct month_report *report;
 
     assert_true(calendar_parse_month(text, &month));
-    report = month_build(world->ledger, world->config, month, LATER, error, sizeof(error));
+    report = month_build(world->ledger, world->config, month, now_s, error, sizeof(error));
     assert_string_equal(error, "");
     return report;
+}
+
+static struct month_report *report_of(struct world *world, const char *text)
+{
+    return report_at(world, text, LATER);
 }
 
 /* The same of single exchanges, as NaN is not near to anything. */
@@ -725,6 +731,17 @@ static struct statement *load(struct world *world, int64_t number, int month)
     return statement;
 }
 
+/* Of all of a month, which ends at END. */
+static struct statement *load_newest(struct world *world, int month, int64_t end_s)
+{
+    char error[400];
+    struct statement *statement =
+        statements_load_newest(world->config->state_directory, month, end_s, error, sizeof(error));
+
+    assert_string_equal(error, "");
+    return statement;
+}
+
 static bool count_statement(void *context, const struct statement *statement)
 {
     int64_t *last = context;
@@ -755,7 +772,7 @@ static void statements_come_back_exactly(void **state)
     int64_t last = 0;
     char error[400];
 
-    assert_null(load(world, 0, MONTH_OF(2026, 10)));
+    assert_null(load_newest(world, MONTH_OF(2026, 10), NOVEMBER));
     assert_null(load(world, 1, -1));
     use_all(world, NOON);
     use_all(world, NOVEMBER + DAY_S);
@@ -780,11 +797,11 @@ static void statements_come_back_exactly(void **state)
     assert_int_equal(loaded->made_s, LATER);
     statement_free(loaded);
     /* The newest of a month, and its rows alone. */
-    loaded = load(world, 0, MONTH_OF(2026, 10));
+    loaded = load_newest(world, MONTH_OF(2026, 10), NOVEMBER);
     assert_int_equal(loaded->number, 1);
     assert_int_equal(loaded->row_count, (DIRECTIONS + 1) * SERVICES);
     statement_free(loaded);
-    loaded = load(world, 0, MONTH_OF(2026, 11));
+    loaded = load_newest(world, MONTH_OF(2026, 11), DECEMBER);
     assert_int_equal(loaded->number, 2);
     statement_free(loaded);
     assert_null(load(world, 3, -1));
@@ -1124,6 +1141,122 @@ static void the_report_tells_of_it(void **state)
     month_free(report);
 }
 
+/* The word before AT, which is moved to its begin. */
+static size_t word_before(const char *text, const char **at)
+{
+    const char *end = *at;
+
+    while (end > text && end[-1] == ' ')
+        end--;
+    *at = end;
+    while (*at > text && (*at)[-1] != ' ' && (*at)[-1] != '\n')
+        --*at;
+    return (size_t)(end - *at);
+}
+
+/* Rows add up in either column, and yet one that did not change must not read as if it had. */
+static void what_did_not_change_reads_the_same(void **state)
+{
+    struct world *world = *state;
+    unsigned found = 0;
+
+    newer = vintage("2027", ELECTRICITY);
+    for (int i = 0; i < 12; i++) {
+        struct statement *statement;
+        struct restate_view *view;
+        char *text;
+
+        use(world, NOON + 60 * i, DRH, CHATGPT, 10.7 + i, MANY);
+        use(world, NOON + 60 * i, DSN, MISTRAL, 7.3 * i, MANY);
+        use(world, NOON + 60 * i, DSN, CLAUDE, 1.9 + i, MANY);
+        use(world, NOON + 60 * i, CABINET, CLAUDE, 0.7 * i, MANY);
+        statement = restate(world, "2026-10", newer);
+        for (size_t j = 0; j < statement->row_count; j++) /* another model of one service */
+            if (strcmp(statement->rows[j].service, "chatgpt-web") == 0)
+                statement->rows[j].restated.energy_kwh =
+                    triple_scale(statement->rows[j].restated.energy_kwh, 1.37);
+        view = restate_view_new(statement, world->config);
+        text = written(view, TEXT_EN);
+        for (const char *at = text; (at = strstr(at, " 0.0 %")); at++) {
+            const char *restated = at, *recorded;
+            size_t length = word_before(text, &restated);
+
+            recorded = restated;
+            if (restated[length - 1] == ')') /* the total, with its band */
+                continue;
+            found++;
+            assert_int_equal(word_before(text, &recorded), length);
+            assert_memory_equal(recorded, restated, length);
+        }
+        free(text);
+        restate_view_free(view);
+        statement_free(statement);
+    }
+    assert_true(found > 12);
+}
+
+/* A statement that was made within the month is of a part of it: the report would compare that with
+ * its total, and the rest of the month could be told by subtraction. */
+static void the_report_tells_of_whole_months_only(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    struct statement *statement;
+    char error[400];
+
+    use_all(world, NOON);
+    use_all(world, NOVEMBER + DAY_S);
+    newer = vintage("2027", ELECTRICITY);
+    assert_int_equal(try_at(world, "2026", newer, NOVEMBER + 2 * DAY_S, &statement, error),
+                     RESTATE_OK);
+    append(world, statement);
+    statement_free(statement);
+    use_all(world, NOVEMBER + 20 * DAY_S);
+    report = report_of(world, "2026-11");
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 0);
+    month_free(report);
+    report = report_of(world, "2026-10");
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 1);
+    assert_same(&report->restatement.recorded.impact, &report->total.impact);
+    month_free(report);
+    /* While it runs, of what it has, which is provisional as the report is. */
+    report = report_at(world, "2026-11", NOVEMBER + 2 * DAY_S);
+    assert_true(report->running);
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 1);
+    assert_same(&report->restatement.recorded.impact, &report->total.impact);
+    month_free(report);
+}
+
+/* What came after the statement, as of a capture that was replayed, is in the report's total alone.
+ */
+static void the_report_tells_of_no_older_records(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    struct statement *statement;
+    char error[400];
+
+    use_all(world, NOON);
+    newer = vintage("2027", ELECTRICITY);
+    statement = restate(world, "2026-10", newer);
+    append(world, statement);
+    statement_free(statement);
+    use(world, NOON + DAY_S, DRH, CHATGPT, 5, MANY);
+    report = report_of(world, "2026-10");
+    assert_false(restate_add_to_month(report, error, sizeof(error)));
+    assert_non_null(strstr(error, "no longer what statement 1 restated"));
+    assert_int_equal(report->restatement.number, 0);
+    statement = restate(world, "2026-10", newer);
+    append(world, statement);
+    statement_free(statement);
+    assert_true(restate_add_to_month(report, error, sizeof(error)));
+    assert_int_equal(report->restatement.number, 2);
+    month_free(report);
+}
+
 static char derive_error[400]; /* of the last one */
 
 static struct derived *derive(const struct month_report *report, const char *name)
@@ -1348,6 +1481,9 @@ int main(void)
         TEST(a_running_period_ends_now),
         TEST(a_statement_is_written),
         TEST(the_report_tells_of_it),
+        TEST(what_did_not_change_reads_the_same),
+        TEST(the_report_tells_of_whole_months_only),
+        TEST(the_report_tells_of_no_older_records),
         TEST(a_statement_is_explained),
         TEST(each_figure_of_a_statement_has_a_name),
         TEST(vintage_paths),

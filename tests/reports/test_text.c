@@ -213,6 +213,27 @@ static void random_rows(struct triple *rows, size_t count, struct triple *total)
     }
 }
 
+/* What both ways of rounding promise. */
+static void assert_rounded(const struct triple *rows, size_t count, double unit,
+                           const struct text_band *bands, struct text_band sum)
+{
+    struct text_band added = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        assert_true(bands[i].low >= 0);
+        assert_true(bands[i].low <= bands[i].central && bands[i].central <= bands[i].high);
+        assert_true(fabs((double)bands[i].central - rows[i].central / unit) < 1.001);
+        assert_true(fabs((double)bands[i].low - rows[i].low / unit) < 2.001);
+        assert_true(fabs((double)bands[i].high - rows[i].high / unit) < 2.001);
+        added.low += bands[i].low;
+        added.central += bands[i].central;
+        added.high += bands[i].high;
+    }
+    assert_int_equal(added.low, sum.low);
+    assert_int_equal(added.central, sum.central);
+    assert_int_equal(added.high, sum.high);
+}
+
 static void rounds_so_that_rows_add_up(void **state)
 {
     struct triple rows[MAX_ROWS], total;
@@ -224,24 +245,40 @@ static void rounds_so_that_rows_add_up(void **state)
         size_t count = (size_t)(rand() % MAX_ROWS) + 1;
         unsigned decimals = (unsigned)(rand() % 4);
         double unit = pow(10, -(double)decimals);
-        struct text_band sum, added = {0};
+        struct text_band sum;
 
         random_rows(rows, count, &total);
         sum = text_round(rows, count, total, decimals, bands);
         assert_int_equal(sum.central, llround(total.central / unit));
-        for (size_t i = 0; i < count; i++) {
-            assert_true(bands[i].low >= 0);
-            assert_true(bands[i].low <= bands[i].central && bands[i].central <= bands[i].high);
-            assert_true(fabs((double)bands[i].central - rows[i].central / unit) < 1.001);
-            assert_true(fabs((double)bands[i].low - rows[i].low / unit) < 2.001);
-            assert_true(fabs((double)bands[i].high - rows[i].high / unit) < 2.001);
-            added.low += bands[i].low;
-            added.central += bands[i].central;
-            added.high += bands[i].high;
-        }
-        assert_int_equal(added.low, sum.low);
-        assert_int_equal(added.central, sum.central);
-        assert_int_equal(added.high, sum.high);
+        assert_rounded(rows, count, unit, bands, sum);
+    }
+}
+
+/* Two tables of the same total that have the same last row. */
+static void rounds_what_is_in_two_tables_alike(void **state)
+{
+    struct triple rows[MAX_ROWS], total;
+    struct text_band bands[MAX_ROWS], others[2];
+
+    (void)state;
+    srand(3);
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t count = (size_t)(rand() % (MAX_ROWS - 1)) + 2;
+        unsigned decimals = (unsigned)(rand() % 4);
+        double unit = pow(10, -(double)decimals);
+        struct text_band sum;
+
+        random_rows(rows, count, &total);
+        sum = text_round_other(rows, count, total, decimals, bands);
+        assert_rounded(rows, count, unit, bands, sum);
+        others[0] = bands[count - 1];
+        for (size_t i = 1; i + 1 < count; i++) /* the others as one */
+            rows[0] = triple_add(rows[0], rows[i]);
+        rows[1] = rows[count - 1];
+        sum = text_round_other(rows, 2, total, decimals, bands);
+        assert_rounded(rows, 2, unit, bands, sum);
+        others[1] = bands[1];
+        assert_memory_equal(&others[0], &others[1], sizeof(others[0]));
     }
 }
 
@@ -251,10 +288,65 @@ static void rounds_thirds_to_a_hundred_percent(void **state)
     int64_t units[3];
 
     (void)state;
-    text_shares(shares, 3, 1, units);
+    text_shares(shares, 3, false, 1, units);
     assert_int_equal(units[0] + units[1] + units[2], 1000);
     for (size_t i = 0; i < 3; i++)
         assert_in_range(units[i], 333, 334);
+}
+
+/* Of a table that is computed again with other factors for some rows. */
+static void rounds_what_did_not_change_as_before(void **state)
+{
+    struct triple rows[MAX_ROWS], total;
+    struct text_band bands[MAX_ROWS];
+    double values[MAX_ROWS];
+    int64_t units[MAX_ROWS];
+    bool same[MAX_ROWS];
+
+    (void)state;
+    srand(4);
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t count = (size_t)(rand() % MAX_ROWS) + 1;
+        unsigned decimals = (unsigned)(rand() % 4);
+        double sum = 0;
+        int64_t added = 0, kept = 0;
+
+        random_rows(rows, count, &total);
+        text_round(rows, count, total, decimals, bands);
+        for (size_t i = 0; i < count; i++) {
+            same[i] = rand() % 2;
+            values[i] = same[i] ? rows[i].central : 1.3 * rows[i].central;
+            units[i] = bands[i].central;
+            kept += same[i] ? units[i] : 0;
+            sum += values[i];
+        }
+        text_round_rest(values, count, sum, decimals, same, units);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(units[i] >= 0);
+            assert_true(!same[i] || units[i] == bands[i].central ||
+                        kept > llround(sum * pow(10, decimals)));
+            added += units[i];
+        }
+        if (sum > total.central)
+            assert_int_equal(added, llround(sum * pow(10, decimals)));
+    }
+}
+
+static void a_share_in_two_tables_is_rounded_alike(void **state)
+{
+    const double three[] = {0.13244, 0.73524, 0.13232}, two[] = {0.86768, 0.13232};
+    const double many[] = {0.30029, 0.30029, 0.2671, 0.13232};
+    int64_t units[4];
+
+    (void)state;
+    text_shares(three, 3, true, 1, units);
+    assert_int_equal(units[2], 132);
+    assert_int_equal(units[0] + units[1], 868);
+    text_shares(two, 2, true, 1, units);
+    assert_int_equal(units[1], 132);
+    text_shares(many, 4, true, 1, units);
+    assert_int_equal(units[3], 132);
+    assert_int_equal(units[0] + units[1] + units[2], 868);
 }
 
 int main(void)
@@ -271,6 +363,9 @@ int main(void)
         cmocka_unit_test(escapes_the_arguments_of_a_sentence),
         cmocka_unit_test(writes_dates),
         cmocka_unit_test(rounds_so_that_rows_add_up),
+        cmocka_unit_test(rounds_what_did_not_change_as_before),
+        cmocka_unit_test(rounds_what_is_in_two_tables_alike),
+        cmocka_unit_test(a_share_in_two_tables_is_rounded_alike),
         cmocka_unit_test(rounds_thirds_to_a_hundred_percent),
     };
 

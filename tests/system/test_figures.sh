@@ -47,6 +47,14 @@ sqlite3 "$state/ledger.db" "PRAGMA foreign_keys = off; BEGIN;
     UPDATE impact_again SET interval_start = $night - 10800;
     INSERT INTO activity SELECT * FROM again;
     INSERT INTO impact SELECT * FROM impact_again;
+    UPDATE impact_day SET energy_kwh_low = 3 * energy_kwh_low, energy_kwh_central = 3 * energy_kwh_central,
+        energy_kwh_high = 3 * energy_kwh_high, gwp_use_kgco2e_low = 3 * gwp_use_kgco2e_low, gwp_use_kgco2e_central =
+        3 * gwp_use_kgco2e_central, gwp_use_kgco2e_high = 3 * gwp_use_kgco2e_high, gwp_embodied_kgco2e_low = 3 *
+        gwp_embodied_kgco2e_low, gwp_embodied_kgco2e_central = 3 * gwp_embodied_kgco2e_central,
+        gwp_embodied_kgco2e_high = 3 * gwp_embodied_kgco2e_high, adpe_kgsb_low = 3 * adpe_kgsb_low,
+        adpe_kgsb_central = 3 * adpe_kgsb_central, adpe_kgsb_high = 3 * adpe_kgsb_high, water_l_low = 3 *
+        water_l_low, water_l_central = 3 * water_l_central, water_l_high = 3 * water_l_high WHERE (direction,
+        service) IN (SELECT * FROM french);
     UPDATE activity SET images_low = 1, images_central = 2, images_high = 4, audio_s_low = 3, audio_s_central = 5,
         audio_s_high = 8, uploads_low = 1, uploads_central = 1, uploads_high = 2
         WHERE service = (SELECT id FROM service WHERE name = 'chatgpt-web'); COMMIT;"
