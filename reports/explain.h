@@ -229,6 +229,9 @@ bool explain_images_words(const struct config *config, const struct explain_chai
                           const char *arguments[EXPLAIN_IMAGES_ARGUMENTS + 1]);
 /* Heads the formulas of CHAIN. */
 enum text_id explain_formulas_text(const struct explain_chain *chain);
+/* Tells of a mix of models FROM a month UNTIL another one, as mix_month() says them; "": for ever.
+ */
+enum text_id explain_mix_text(const char *from, const char *until);
 
 /* What is recomputed. */
 #define EXPLAIN_IMPACTS 5

@@ -341,16 +341,14 @@ static void write_step(const struct html_page *page, const struct explain_chain 
 
 static void write_mix(const struct html_page *page, const struct explain_chain *chain)
 {
-    const char *always = text_get(page->language, TEXT_EXPLAIN_MIX_ALWAYS);
     const char grade[] = {chain->mix->grade, '\0'};
     char share[TEXT_NUMBER_SIZE], from[MIX_MONTH_SIZE], until[MIX_MONTH_SIZE];
 
     text_factor(share, sizeof(share), page->language, chain->share);
     mix_month(chain->mix->from_day, from);
     mix_month(chain->mix->until_day, until);
-    html_element(page, "p", TEXT_EXPLAIN_MIX,
-                 TEXT_ARGUMENTS(share, from[0] ? from : always, until[0] ? until : always,
-                                chain->mix->source, grade));
+    html_element(page, "p", explain_mix_text(from, until),
+                 TEXT_ARGUMENTS(share, from, until, chain->mix->source, grade));
 }
 
 static void write_assumptions(const struct html_page *page, const struct explain_chain *chain)

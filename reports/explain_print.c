@@ -312,7 +312,6 @@ static void put_activity(const struct page *page, const struct explain_chain *ch
 
 static void put_mix(const struct page *page, const struct explain_chain *chain)
 {
-    const char *always = text_get(page->language, TEXT_EXPLAIN_MIX_ALWAYS);
     const char grade[] = {chain->mix->grade, '\0'};
     char share[TEXT_NUMBER_SIZE];
     char from[MIX_MONTH_SIZE];
@@ -321,9 +320,8 @@ static void put_mix(const struct page *page, const struct explain_chain *chain)
     text_factor(share, sizeof(share), page->language, chain->share);
     mix_month(chain->mix->from_day, from);
     mix_month(chain->mix->until_day, until);
-    say(page, TEXT_EXPLAIN_MIX,
-        TEXT_ARGUMENTS(share, from[0] ? from : always, until[0] ? until : always,
-                       chain->mix->source, grade));
+    say(page, explain_mix_text(from, until),
+        TEXT_ARGUMENTS(share, from, until, chain->mix->source, grade));
 }
 
 static void put_chain_head(const struct page *page, const struct explain_chain *chain)

@@ -31,6 +31,15 @@ enum text_id explain_formulas_text(const struct explain_chain *chain)
     return explain_is_mean(chain) ? TEXT_EXPLAIN_FORMULAS_A : TEXT_EXPLAIN_FORMULAS_B;
 }
 
+enum text_id explain_mix_text(const char *from, const char *until)
+{
+    if (from[0] && until[0])
+        return TEXT_EXPLAIN_MIX;
+    if (from[0])
+        return TEXT_EXPLAIN_MIX_FROM;
+    return until[0] ? TEXT_EXPLAIN_MIX_UNTIL : TEXT_EXPLAIN_MIX_EVER;
+}
+
 struct impact explain_of_the_sums(const struct explanation *explanation)
 {
     struct impact sum = {0};

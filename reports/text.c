@@ -947,7 +947,17 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "; "
           "{4}",
           "Share of the activity: {0}, in the mix of models assumed from {1} until {2}; {3}; {4}"}},
-    [TEXT_EXPLAIN_MIX_ALWAYS] = {{"toujours", "ever"}},
+    [TEXT_EXPLAIN_MIX_FROM] =
+        {{"Part de l'activité : {0}, dans le mélange de modèles supposé depuis {1} ; {3} ; {4}",
+          "Share of the activity: {0}, in the mix of models assumed from {1}; {3}; {4}"}},
+    [TEXT_EXPLAIN_MIX_UNTIL] =
+        {{"Part de l'activité : {0}, dans le mélange de modèles supposé jusqu'à {2} (exclu) ; {3} "
+          "; {4}",
+          "Share of the activity: {0}, in the mix of models assumed until {2}; {3}; {4}"}},
+    [TEXT_EXPLAIN_MIX_EVER] =
+        {{"Part de l'activité : {0}, dans le mélange de modèles supposé, sans limite de dates ; "
+          "{3} ; {4}",
+          "Share of the activity: {0}, in the mix of models assumed at all times; {3}; {4}"}},
     [TEXT_EXPLAIN_CLASS] = {{"Le modèle {0} n'a pas de fiche : sa classe {1} en tient lieu.",
                              "There is no entry for the model {0}: its class {1} stands in."}},
     [TEXT_EXPLAIN_TOKENS] =

@@ -383,12 +383,14 @@ enum text_id {
     TEXT_EXPLAIN_TITLE,  /* {0} the figure's name, {1} what it is of, {2} month */
     TEXT_EXPLAIN_REPORTED,
     TEXT_EXPLAIN_PARTS,
-    TEXT_EXPLAIN_MINUTES,    /* {0} minutes */
-    TEXT_EXPLAIN_FOLDED,     /* {0} threshold */
-    TEXT_EXPLAIN_CHAIN,      /* {0} service, {1} method, {2} model, {3} provider, {4} zone */
-    TEXT_EXPLAIN_MIX,        /* share, first month, month after the last, source, grade */
-    TEXT_EXPLAIN_MIX_ALWAYS, /* in place of a month */
-    TEXT_EXPLAIN_CLASS,      /* model, entry that stands in */
+    TEXT_EXPLAIN_MINUTES,  /* {0} minutes */
+    TEXT_EXPLAIN_FOLDED,   /* {0} threshold */
+    TEXT_EXPLAIN_CHAIN,    /* {0} service, {1} method, {2} model, {3} provider, {4} zone */
+    TEXT_EXPLAIN_MIX,      /* share, first month, month after the last, source, grade */
+    TEXT_EXPLAIN_MIX_FROM, /* with the same arguments, as its limits are known */
+    TEXT_EXPLAIN_MIX_UNTIL,
+    TEXT_EXPLAIN_MIX_EVER,
+    TEXT_EXPLAIN_CLASS, /* model, entry that stands in */
     TEXT_EXPLAIN_TOKENS,
     TEXT_EXPLAIN_RANDOM,
     TEXT_EXPLAIN_IMAGES,

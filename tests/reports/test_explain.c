@@ -530,7 +530,7 @@ static void a_mix_has_a_chain_for_each_model(void **state)
     assert_close(sum.energy_kwh.central, explanation->figure.totals.impact.energy_kwh.central);
     assert_close(sum.water_l.high, explanation->figure.totals.impact.water_l.high);
     assert_true(contains(explanation, TEXT_EN, "Share of the activity: 0.25"));
-    assert_true(contains(explanation, TEXT_EN, "from 2026-10 until ever; what we <believe>; D"));
+    assert_true(contains(explanation, TEXT_EN, "from 2026-10; what we <believe>; D"));
     assert_true(contains(explanation, TEXT_FR, "sa classe class/large en tient lieu"));
     assert_true(contains(explanation, JSON, "\"declared_model\": \"anthropic/claude-opus-9\""));
     assert_true(contains(explanation, JSON, "\"from\": \"2026-10\""));
@@ -615,6 +615,15 @@ static void the_page_has_a_table_for_each_step(void **state)
     explain_free(explanation);
 }
 
+static void the_months_of_a_mix_are_told_as_they_are_known(void **state)
+{
+    (void)state;
+    assert_int_equal(explain_mix_text("2026-05", "2026-10"), TEXT_EXPLAIN_MIX);
+    assert_int_equal(explain_mix_text("2026-05", ""), TEXT_EXPLAIN_MIX_FROM);
+    assert_int_equal(explain_mix_text("", "2026-10"), TEXT_EXPLAIN_MIX_UNTIL);
+    assert_int_equal(explain_mix_text("", ""), TEXT_EXPLAIN_MIX_EVER);
+}
+
 /* One chain for each model, of its share. */
 static void the_page_shows_a_mix(void **state)
 {
@@ -629,8 +638,9 @@ static void the_page_shows_a_mix(void **state)
     static const char *const words[][2] = {
         {"ChatGPT, openai/gpt-4o</h2>", "ChatGPT, openai/gpt-4o</h2>"},
         {"ChatGPT, openai/gpt-4o-mini</h2>", "ChatGPT, openai/gpt-4o-mini</h2>"},
-        {"<p>Part de l’activité\u00a0: 0,25, dans le mélange de modèles supposé de toujours",
-         "<p>Share of the activity: 0.25, in the mix of models assumed from ever until ever; said "
+        {"<p>Part de l’activité\u00a0: 0,25, dans le mélange de modèles supposé, sans limite de "
+         "dates",
+         "<p>Share of the activity: 0.25, in the mix of models assumed at all times; said "
          "&lt;so&gt;; D</p>"},
         {"<td>Requêtes\u00a0: part de ce modèle</td><td class=\"n\">6,75</td><td "
          "class=\"n\">7,5</td><td class=\"n\">8,25</td>",
@@ -1456,6 +1466,7 @@ int main(void)
         TEST(a_mix_has_a_chain_for_each_model),
         TEST(the_report_lists_the_models_of_its_month),
         TEST(the_page_has_a_table_for_each_step),
+        TEST(the_months_of_a_mix_are_told_as_they_are_known),
         TEST(the_page_shows_a_mix),
         TEST(every_symbol_has_a_meaning),
         TEST(the_page_shows_the_parts),
