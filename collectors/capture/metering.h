@@ -37,7 +37,7 @@ struct flow_record {
     struct triple tokens_in;
     struct triple tokens_out;
     double tokens_out_variance; /* tokens^2, as of an estimate */
-    struct triple images; /* ACTIVITY_UNITS */
+    struct triple images;       /* ACTIVITY_UNITS */
     struct triple audio_s;
     struct triple uploads;
     struct address client;
