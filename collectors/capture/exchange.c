@@ -735,11 +735,13 @@ static bool one_was_refused(const struct exchange_tracker *tracker,
            (nothing_yet || is_no_event);
 }
 
-/* On a new connection, an acknowledgement of SETTINGS may come after the tickets. */
+/* Whether the end of one of several answers shows, where there may be several. On a new connection,
+ * an acknowledgement of SETTINGS may come after the tickets. */
 static bool may_have_ended(const struct exchange_tracker *tracker,
                            const struct estimator *estimator)
 {
-    return tracker->http == EXCHANGE_HTTP_2 && tracker->running > 0 &&
+    return may_be_at_once(tracker, estimator) && tracker->http == EXCHANGE_HTTP_2 &&
+           tracker->running > 0 &&
            (tracker->steps > 0 || tracker->answer_bytes > estimator->cut.opening_bytes_max ||
             (tracker->had_exchange && tracker->answer_records > 0));
 }
