@@ -333,10 +333,19 @@ static void start_exchange(struct tracked *tracked, const struct estimator *esti
         exchange_start(&tracked->exchange);
 }
 
+/* Whether one keeps what came in images, and the other answers that were sent whole: with M2, where
+ * there is room for one of them, these are in the same place. */
+static bool keeps_other_bulk(const struct estimator *a, const struct estimator *b)
+{
+    return (a->bulk_record_min > 0 && b->whole_record_min > 0) ||
+           (b->bulk_record_min > 0 && a->whole_record_min > 0);
+}
+
 /* Whether both keep the same of an exchange that is running. */
 static bool gathers_alike(const struct estimator *a, const struct estimator *b)
 {
     return (a->method == METHOD_M2) == (b->method == METHOD_M2) &&
+           (a->method != METHOD_M2 || !keeps_other_bulk(a, b)) &&
            webexchange_applies(a) == webexchange_applies(b);
 }
 
