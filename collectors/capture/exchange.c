@@ -69,6 +69,11 @@ bool exchange_is_open(const struct exchange_tracker *tracker)
     return tracker->state != STATE_IDLE;
 }
 
+bool exchange_is_waiting(const struct exchange_tracker *tracker)
+{
+    return tracker->state == STATE_REQUEST;
+}
+
 static int64_t to_ns(double seconds)
 {
     return (int64_t)(seconds * (double)SECOND_NS);

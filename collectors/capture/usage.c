@@ -349,6 +349,14 @@ static bool gathers_alike(const struct estimator *a, const struct estimator *b)
            webexchange_applies(a) == webexchange_applies(b);
 }
 
+/* Whether nothing was gathered yet: what was asked is the same to both. */
+static bool is_only_asked(const struct tracked *tracked, const struct estimator *a,
+                          const struct estimator *b)
+{
+    return !webexchange_applies(a) && !webexchange_applies(b) &&
+           exchange_is_waiting(&tracked->exchange);
+}
+
 /* What is running by a rule that gathers something else than the new one ends by the old rule. */
 static void end_by_old_rule(const struct usage *usage, uint32_t index,
                             const struct catalogue *catalogue)
@@ -359,7 +367,7 @@ static void end_by_old_rule(const struct usage *usage, uint32_t index,
     const struct estimator *new = catalogue_estimator(catalogue, flow->service, transport_of(flow));
     struct exchange_shape finished;
 
-    if (gathers_alike(old, new))
+    if (gathers_alike(old, new) || is_only_asked(tracked, old, new))
         return;
     while (close_exchange(tracked, old, &finished))
         count_exchange(usage, flow, &finished, tracked->last_ns);
