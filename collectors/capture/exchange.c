@@ -579,6 +579,7 @@ static bool still_asking(const struct exchange_tracker *tracker, const struct es
 static void go_on_asking(struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
 {
     forget_answer(tracker);
+    tracker->running = tracker->requests; /* its end, too */
     note_request(tracker, size);
     tracker->request_bytes = add(tracker->request_bytes, size);
     tracker->last_ns = now_ns;
