@@ -207,9 +207,12 @@ static struct servicefit fit_session(const struct session *session)
     size_t least =
         session->options->least ? session->options->least : servicefit_least(estimator->method);
 
-    return servicefit_fit(estimator, session->samples,
-                          session->count < SERVICEFIT_MOST ? session->count : SERVICEFIT_MOST,
-                          least);
+    struct servicefit fit =
+        servicefit_fit(estimator, session->samples,
+                       session->count < SERVICEFIT_MOST ? session->count : SERVICEFIT_MOST, least);
+
+    servicecalibration_limit(estimator, &fit);
+    return fit;
 }
 
 static void print_exchange(const struct session *session, enum service_transport transport,

@@ -60,13 +60,13 @@ bool calibrationuse_parse(const char *name, const char *value, struct calibratio
     if (strncmp(name, USED, strlen(USED)) != 0 ||
         sscanf(name + strlen(USED), "%39s %7s %10s %23s %39s", out->service, out->transport,
                out->date, since, out->regime) < 4 ||
-        !parse_number(since, &out->since_s) || sscanf(value, "%23s %n", until, &source) != 1 ||
-        value[source] == '\0')
+        !parse_number(since, &out->since_s) || sscanf(value, "%23s%n", until, &source) != 1 ||
+        value[source] != ' ' || value[source + 1] == '\0')
         return false;
     out->until_s = CALIBRATIONUSE_OPEN;
     if (strcmp(until, "-") != 0 && !parse_number(until, &out->until_s))
         return false;
-    snprintf(out->source, sizeof(out->source), "%s", value + source);
+    snprintf(out->source, sizeof(out->source), "%s", value + source + 1);
     return true;
 }
 

@@ -221,6 +221,8 @@ static const char *normalise(const char *name, size_t length, bool stars, char *
             return "label longer than 63 characters in host";
         out[i] = c;
     }
+    if (label == 0) /* two dots at the end: one is left */
+        return "empty label in host";
     out[length] = '\0';
     *out_length = length;
     return NULL;

@@ -606,8 +606,8 @@ struct config *config_load_main(const char *path, struct diagnostics *diagnostic
     return NULL;
 }
 
-struct config *config_load(const char *path, const struct config *previous,
-                           struct diagnostics *diagnostics)
+static struct config *load_all(const char *path, const struct config *previous,
+                               struct diagnostics *diagnostics)
 {
     size_t errors = diagnostics_errors(diagnostics);
     struct config *config = read_main(path, diagnostics);
@@ -619,6 +619,29 @@ struct config *config_load(const char *path, const struct config *previous,
     if (diagnostics_errors(diagnostics) == errors)
         return config;
     config_free(config);
+    return NULL;
+}
+
+/* Whether the daemon could start with these files. */
+static bool may_start(const char *path)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *config = diagnostics ? load_all(path, NULL, diagnostics) : NULL;
+    bool valid = config != NULL;
+
+    config_free(config);
+    diagnostics_free(diagnostics);
+    return valid;
+}
+
+/* Services and directions that were removed keep their numbers, so that what names them would pass
+ * at a reload, and keep the daemon from its next start. */
+struct config *config_load(const char *path, const struct config *previous,
+                           struct diagnostics *diagnostics)
+{
+    if (!previous || may_start(path))
+        return load_all(path, previous, diagnostics);
+    config_free(load_all(path, NULL, diagnostics)); /* says what is wrong */
     return NULL;
 }
 

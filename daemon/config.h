@@ -89,8 +89,9 @@ struct config {
  * digest 0. Returns NULL after at least one diagnostic. */
 struct config *config_load_main(const char *path, struct diagnostics *diagnostics);
 
-/* Reads and checks everything. With PREVIOUS, services and directions keep their numbers. Returns
- * NULL after at least one diagnostic. Freed with config_free(). */
+/* Reads and checks everything. With PREVIOUS, services and directions keep their numbers; what
+ * could not be read without it is refused, too. Returns NULL after at least one diagnostic. Freed
+ * with config_free(). */
 struct config *config_load(const char *path, const struct config *previous,
                            struct diagnostics *diagnostics);
 void config_free(struct config *config);

@@ -432,6 +432,50 @@ void servicecalibration_resolve(struct service_calibrations *calibrations,
 
 /* -- Writing ---------------------------------------------------------------------------------- */
 
+static const struct confread_key *key_of(const char *name)
+{
+    const struct confread_key *key = keys;
+
+    while (strcmp(key->name, name) != 0)
+        key++;
+    return key;
+}
+
+/* NULL, or where the parameter NAME of FITTED is, if a file may not state it. */
+static const struct triple *beyond_limits(const struct estimator *fitted, const char *name)
+{
+    const struct confread_key *key = key_of(name);
+    const struct triple *value =
+        (const void *)((const char *)fitted + (key->offset - DRAFT(calibration.parameters)));
+
+    return value->low >= key->min && value->high <= key->max ? NULL : value;
+}
+
+static void limit(const struct estimator *fitted, const char *name, char *refusal, size_t size)
+{
+    const struct triple *value = refusal[0] == '\0' ? beyond_limits(fitted, name) : NULL;
+
+    if (value)
+        snprintf(refusal, size,
+                 "the counts scatter too much to be of use: %s would be %.4g to %.4g, outside %.4g "
+                 "to %.4g",
+                 name, value->low, value->high, key_of(name)->min, key_of(name)->max);
+}
+
+void servicecalibration_limit(const struct estimator *estimator, struct servicefit *fit)
+{
+    struct estimator fitted;
+
+    if (fit->refusal[0] != '\0')
+        return;
+    fitted = servicefit_apply(estimator, fit);
+    for (size_t i = 0; i < COUNT_OF(uses); i++)
+        if (uses[i].methods >> fit->method & 1)
+            limit(&fitted, uses[i].name, fit->refusal, sizeof(fit->refusal));
+    limit(&fitted, "input_bytes_per_token", fit->input.refusal, sizeof(fit->input.refusal));
+    limit(&fitted, "input_overhead_bytes", fit->input.refusal, sizeof(fit->input.refusal));
+}
+
 static void write_triple(const char *name, const struct triple *value, FILE *stream)
 {
     fprintf(stream, "    %s = [ %.6f, %.6f, %.6f ];\n", name, value->low, value->central,

@@ -70,6 +70,11 @@ void servicecalibration_resolve(struct service_calibrations *calibrations,
 size_t servicecalibration_way(const struct service_calibration *calibration,
                               const struct estimator *estimator);
 
+/* Refuses what of FIT, of ESTIMATOR, would be written outside the limits of such files, so that the
+ * file could not be used: in its refusal, or that of its input tokens. Nothing where there is one.
+ */
+void servicecalibration_limit(const struct estimator *estimator, struct servicefit *fit);
+
 /* Writes the file of a fit that holds. Returns false when STREAM fails. */
 bool servicecalibration_write(const char *service, enum service_transport transport,
                               const struct estimator *estimator, const struct servicefit *fit,

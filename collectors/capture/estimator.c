@@ -291,13 +291,15 @@ static double modal_share(const struct exchange_shape *shape)
 }
 
 /* Whether BYTES would be more text than a model writes in the time since the request. What is
- * acknowledged at once are many events, too. */
+ * acknowledged at once are many events, too. A way of streaming may be of a method that does not
+ * know how many bytes a text has. */
 static bool is_too_fast(const struct estimator *estimator, const struct exchange_shape *shape,
                         double bytes)
 {
     double seconds = (double)(shape->wait_ns + shape->answer_ns) / 1e9;
 
-    return estimator->data_tokens_per_second_min > 0 && seconds > 0 && !shape->is_acknowledged &&
+    return estimator->data_tokens_per_second_min > 0 &&
+           estimator->whole_bytes_per_token.central > 0 && seconds > 0 && !shape->is_acknowledged &&
            bytes / estimator->whole_bytes_per_token.central >
                estimator->data_tokens_per_second_min * seconds * requests_of(shape);
 }

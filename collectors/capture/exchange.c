@@ -69,6 +69,11 @@ bool exchange_is_open(const struct exchange_tracker *tracker)
     return tracker->state != STATE_IDLE;
 }
 
+bool exchange_is_waiting(const struct exchange_tracker *tracker)
+{
+    return tracker->state == STATE_REQUEST;
+}
+
 static int64_t to_ns(double seconds)
 {
     return (int64_t)(seconds * (double)SECOND_NS);
@@ -574,6 +579,7 @@ static bool still_asking(const struct exchange_tracker *tracker, const struct es
 static void go_on_asking(struct exchange_tracker *tracker, int64_t now_ns, uint32_t size)
 {
     forget_answer(tracker);
+    tracker->running = tracker->requests; /* its end, too */
     note_request(tracker, size);
     tracker->request_bytes = add(tracker->request_bytes, size);
     tracker->last_ns = now_ns;
@@ -735,11 +741,13 @@ static bool one_was_refused(const struct exchange_tracker *tracker,
            (nothing_yet || is_no_event);
 }
 
-/* On a new connection, an acknowledgement of SETTINGS may come after the tickets. */
+/* Whether the end of one of several answers shows, where there may be several. On a new connection,
+ * an acknowledgement of SETTINGS may come after the tickets. */
 static bool may_have_ended(const struct exchange_tracker *tracker,
                            const struct estimator *estimator)
 {
-    return tracker->http == EXCHANGE_HTTP_2 && tracker->running > 0 &&
+    return may_be_at_once(tracker, estimator) && tracker->http == EXCHANGE_HTTP_2 &&
+           tracker->running > 0 &&
            (tracker->steps > 0 || tracker->answer_bytes > estimator->cut.opening_bytes_max ||
             (tracker->had_exchange && tracker->answer_records > 0));
 }

@@ -88,4 +88,7 @@ bool exchange_close(struct exchange_tracker *tracker, const struct estimator *es
 /* Whether a request was sent, or is being answered. */
 bool exchange_is_open(const struct exchange_tracker *tracker);
 
+/* Whether one was sent, and nothing of its answer came yet. */
+bool exchange_is_waiting(const struct exchange_tracker *tracker);
+
 #endif

@@ -10,8 +10,10 @@
 /* What comes after a longer silence is another fetch. */
 #define PAUSE_NS 2000000000LL
 /* Until then the answer to which an image belongs has ended, and it is kept before others. */
-#define KEEP_NS  60000000000LL
-#define NS_PER_S 1e9
+#define KEEP_NS 60000000000LL
+/* No estimator lets a file wait longer for its prompt (file_wait_s in estimator_config.c). */
+#define KEEP_FILES_NS 3600000000000LL
+#define NS_PER_S      1e9
 /* Of an image as large as the smallest, so much comes within that; of sound that is played as it
  * comes, less. */
 #define BULK_NS 1000000000LL
@@ -66,8 +68,9 @@ static int worth(const struct fetch *fetch, int64_t now_ns)
 {
     int64_t since_ns = now_ns - fetch->last_ns;
     bool waits = since_ns < (fetch->bytes > 0 ? KEEP_NS : PAUSE_NS);
+    bool has_files = fetch->files > 0 && now_ns - fetch->file_ns <= KEEP_FILES_NS;
 
-    return fetch->files > 0 ? 2 : fetch->connection > 0 && waits ? 1 : 0;
+    return has_files ? 2 : fetch->connection > 0 && waits ? 1 : 0;
 }
 
 static bool is_before(const struct fetch *one, const struct fetch *other, int64_t now_ns)

@@ -333,11 +333,28 @@ static void start_exchange(struct tracked *tracked, const struct estimator *esti
         exchange_start(&tracked->exchange);
 }
 
+/* Whether one keeps what came in images, and the other answers that were sent whole: with M2, where
+ * there is room for one of them, these are in the same place. */
+static bool keeps_other_bulk(const struct estimator *a, const struct estimator *b)
+{
+    return (a->bulk_record_min > 0 && b->whole_record_min > 0) ||
+           (b->bulk_record_min > 0 && a->whole_record_min > 0);
+}
+
 /* Whether both keep the same of an exchange that is running. */
 static bool gathers_alike(const struct estimator *a, const struct estimator *b)
 {
     return (a->method == METHOD_M2) == (b->method == METHOD_M2) &&
+           (a->method != METHOD_M2 || !keeps_other_bulk(a, b)) &&
            webexchange_applies(a) == webexchange_applies(b);
+}
+
+/* Whether nothing was gathered yet: what was asked is the same to both. */
+static bool is_only_asked(const struct tracked *tracked, const struct estimator *a,
+                          const struct estimator *b)
+{
+    return !webexchange_applies(a) && !webexchange_applies(b) &&
+           exchange_is_waiting(&tracked->exchange);
 }
 
 /* What is running by a rule that gathers something else than the new one ends by the old rule. */
@@ -350,7 +367,7 @@ static void end_by_old_rule(const struct usage *usage, uint32_t index,
     const struct estimator *new = catalogue_estimator(catalogue, flow->service, transport_of(flow));
     struct exchange_shape finished;
 
-    if (gathers_alike(old, new))
+    if (gathers_alike(old, new) || is_only_asked(tracked, old, new))
         return;
     while (close_exchange(tracked, old, &finished))
         count_exchange(usage, flow, &finished, tracked->last_ns);

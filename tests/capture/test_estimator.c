@@ -755,6 +755,25 @@ static void what_no_model_writes_so_fast_is_no_text(void **state)
     assert_triple(estimator_apply(&data_known, &shape).tokens_out, 15, 35, 1000);
 }
 
+/* Nor can a way of streaming whose method knows no text that was sent whole tell how fast it is. */
+static void a_way_of_another_method_tells_no_data(void **state)
+{
+    struct estimator estimator = data_known;
+    struct exchange_shape shape = list;
+
+    (void)state;
+    estimator.regime_count = 1;
+    estimator.regimes[0] = (struct estimator_regime){
+        .name = "by-bytes",
+        .records_per_s_max = 1e6,
+        .rule = {.method = METHOD_M4, .bytes_per_token = {10, 10, 10}},
+    };
+    shape.answer_records = 40;
+    shape.answer_bytes = 60000;
+    shape.answer_ns = 60000000000;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 6000, 6000, 6000);
+}
+
 /* Of many records, those of a stream are small, or of one size. */
 static void large_records_are_no_stream(void **state)
 {
@@ -1182,6 +1201,7 @@ int main(void)
         cmocka_unit_test(no_step_has_many_tokens),
         cmocka_unit_test(what_was_waited_for_is_text),
         cmocka_unit_test(what_no_model_writes_so_fast_is_no_text),
+        cmocka_unit_test(a_way_of_another_method_tells_no_data),
         cmocka_unit_test(large_records_are_no_stream),
         cmocka_unit_test(what_surrounds_data_is_no_text),
         cmocka_unit_test(an_image_takes_its_time),

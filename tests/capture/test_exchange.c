@@ -705,6 +705,58 @@ static void frames_of_the_connection_are_no_call(void **state)
     }
 }
 
+/* What ended while the request was still sent is forgotten with its end: one answer is expected. */
+static void what_ends_before_the_body_is_no_answer(void **state)
+{
+    (void)state;
+    start(&program);
+    greet_http2(0);
+    client(0, 800);
+    stream(S, 20 * MS, 20, 320);
+    server(2 * S, EMPTY_FRAME);
+    client(5 * S, 16401);
+    server(5 * S + 40 * MS, 300);
+    server(5 * S + 40 * MS, EMPTY_FRAME);
+    client(5 * S + 80 * MS, 16401);
+    client(5 * S + 80 * MS, 800);
+    stream(6 * S, 20 * MS, 20, 320);
+    close_at_end();
+    assert_int_equal(finished, 2);
+    assert_int_equal(shapes[1].request_bytes, 2 * 16401 + 800);
+    assert_int_equal(shapes[1].requests, 1);
+}
+
+/* Where nobody asks beside an answer (no at_once_gap_s), ends tell nothing: neither the replies to
+ * a page's small calls, nor the call before a prompt, make one exchange several. */
+static void ends_count_only_where_answers_come_at_once(void **state)
+{
+    struct estimator shared = api;
+
+    (void)state;
+    shared.answer_s_min = 2;
+    shared.answer_slots_min = 6;
+    for (int asks_twice = 0; asks_twice < 2; asks_twice++) {
+        start(&shared);
+        greet_http2(0);
+        client(0, 800);
+        if (asks_twice) {
+            server(500 * MS, 3000);
+            server(500 * MS, EMPTY_FRAME);
+            client(S, 800);
+        }
+        stream(2 * S, 100 * MS, 40, 320);
+        server(6 * S, EMPTY_FRAME);
+        for (int i = 0; !asks_twice && i < 20; i++) {
+            client((7 + i) * S, 150);
+            server((7 + i) * S + 50 * MS, 400);
+            server((7 + i) * S + 50 * MS, EMPTY_FRAME);
+        }
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, 1);
+    }
+}
+
 /* What is left of a body may be as short as a frame: then it is HTTP/1.1 still, where the next
  * request ends the answer. */
 static void the_rest_of_a_body_is_no_frame(void **state)
@@ -1847,6 +1899,8 @@ int main(void)
         cmocka_unit_test(the_smallest_event_is_of_one_answer_over_tcp),
         cmocka_unit_test(after_a_refusal_a_connection_is_not_new),
         cmocka_unit_test(http2_is_told_by_its_empty_frames),
+        cmocka_unit_test(ends_count_only_where_answers_come_at_once),
+        cmocka_unit_test(what_ends_before_the_body_is_no_answer),
         cmocka_unit_test(the_base_of_an_event_depends_on_http),
         cmocka_unit_test(prompts_at_once_are_answered_together),
         cmocka_unit_test(prompts_at_once_may_wait),

@@ -415,6 +415,22 @@ static void files_are_told_apart(void **state)
     assert_int_equal(fetches_take_files(fetches, DEVICE + 1024, 0, 100 * S), 1);
 }
 
+/* No prompt waits for a file for more than an hour: then it does not keep others from their place.
+ */
+static void files_without_a_prompt_give_way(void **state)
+{
+    const int64_t now_ns = 3700 * S;
+
+    (void)state;
+    for (unsigned i = 1; i < 4; i++)
+        send(DEVICE + (uint64_t)i * 1024, 10 * S, 50000, 0);
+    send(DEVICE + 4 * 1024, now_ns - 3600 * S, 50000, 0);
+    fetch(DEVICE, now_ns, 1, 150000);
+    fetch(DEVICE, now_ns + 3 * S, 1, 1000);
+    assert_int_equal(take(DEVICE, now_ns, now_ns), 150000);
+    assert_int_equal(fetches_take_files(fetches, DEVICE + 4 * 1024, 0, now_ns), 1);
+}
+
 /* Its time is that of its last segment. */
 static void a_file_may_take_long(void **state)
 {
@@ -492,6 +508,7 @@ int main(void)
         TEST(a_file_counts_once_it_is_large_enough),
         TEST(its_size_a_reply_and_a_pause_are_of_the_estimator),
         TEST(files_are_told_apart),
+        TEST(files_without_a_prompt_give_way),
         TEST(a_file_may_take_long),
         TEST(only_what_follows_a_reply_is_another_file),
         TEST(fetches_go_before_files),

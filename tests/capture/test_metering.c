@@ -926,6 +926,77 @@ static void a_reload_ends_what_other_rules_would_misread(void **state)
     catalogue_free(other);
 }
 
+/* Nothing was gathered yet of what is only asked. */
+static void a_reload_forgets_no_request(void **state)
+{
+    struct metering *metering = make_metering(&roomy);
+    struct catalogue *other = make_catalogue(NULL);
+    struct service service = *catalogue_service(catalogue, API);
+    struct talk talk = talk_of(1, 50000);
+    size_t before;
+
+    (void)state;
+    service.estimator.method = METHOD_M2;
+    service.estimator.record_base_bytes = triple_exact(100);
+    service.estimator.event_text_bytes = 20;
+    service.estimator.record_max_bytes = 600;
+    assert_true(catalogue_set_service(other, API, &service));
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_record(&film, &talk, FROM_CLIENT, 400);
+    before = film.count;
+    for (int i = 0; i < 20; i++) {
+        film.clock_ns += SECOND / 10;
+        talk_record(&film, &talk, FROM_SERVER, 500);
+    }
+    talk_close(&film, &talk);
+    show(metering, 0, before);
+    metering_set_rules(metering, other, directions);
+    show(metering, before, film.count);
+    end(metering);
+    assert_triple(only_sum(FOUR, API).requests, 1, 1, 1);
+    catalogue_free(other);
+}
+
+/* Two rules of M2 may keep images and answers that were sent whole in the same place. */
+static void a_reload_takes_no_image_for_text(void **state)
+{
+    struct metering *metering = make_metering(&roomy);
+    struct catalogue *other = make_catalogue(NULL);
+    struct service service = *catalogue_service(catalogue, API);
+    struct talk talk = talk_of(1, 50000);
+    size_t before;
+
+    (void)state;
+    service.estimator.method = METHOD_M2;
+    service.estimator.record_base_bytes = triple_exact(100);
+    service.estimator.event_text_bytes = 20;
+    service.estimator.record_max_bytes = 600;
+    service.estimator.whole_bytes_per_token = triple_exact(4);
+    service.estimator.bulk_record_min = 8000;
+    assert_true(catalogue_set_service(catalogue, API, &service));
+    service.estimator.bulk_record_min = 0;
+    service.estimator.whole_record_min = 1000;
+    service.estimator.whole_record_overhead_bytes = 500;
+    assert_true(catalogue_set_service(other, API, &service));
+    talk_open(&film, &talk);
+    talk_hello(&film, &talk, "api.example", 0);
+    talk_record(&film, &talk, FROM_CLIENT, 400);
+    film.clock_ns += SECOND;
+    for (int i = 0; i < 20; i++)
+        talk_record(&film, &talk, FROM_SERVER, 16000);
+    before = film.count;
+    film.clock_ns += SECOND;
+    talk_close(&film, &talk);
+    show(metering, 0, before);
+    metering_set_rules(metering, other, directions);
+    show(metering, before, film.count);
+    end(metering);
+    assert_triple(only_sum(FOUR, API).requests, 1, 1, 1);
+    assert_triple(only_sum(FOUR, API).tokens_out, 0, 0, 0);
+    catalogue_free(other);
+}
+
 /* Of web applications, the end of an answer may only be known by the next one's begin. */
 static void pages_are_told_by_their_answers(void **state)
 {
@@ -1585,6 +1656,8 @@ int main(void)
         TEST(silent_connections_give_their_state_back),
         TEST(a_reload_changes_nothing_for_what_is_judged),
         TEST(a_reload_ends_what_other_rules_would_misread),
+        TEST(a_reload_takes_no_image_for_text),
+        TEST(a_reload_forgets_no_request),
         TEST(pages_are_told_by_their_answers),
         TEST(what_is_counted_goes_to_its_minute),
         TEST(deadlines_belong_to_the_minute_they_fall_in),

@@ -117,6 +117,19 @@ static void assert_periods(const struct period *periods, size_t count)
     assert_int_equal(told, count);
 }
 
+/* Who writes a source by hand may begin it with blanks: read back, it is the same. */
+static void blanks_before_a_source_are_of_it(void **state)
+{
+    struct service_calibration own = calibration("openai-api", TRANSPORT_TCP, "2026-10-01");
+    const struct period period = {"openai-api", "tcp", "2026-10-01", T0, CALIBRATIONUSE_OPEN};
+
+    (void)state;
+    snprintf(own.source, sizeof(own.source), "  of 2026-10-01, n = 12");
+    note(T0, &own, 1);
+    note(T0 + 60, &own, 1);
+    assert_periods(&period, 1);
+}
+
 static void uses_begin_and_end_with_the_configuration(void **state)
 {
     const struct service_calibration first = calibration("openai-api", TRANSPORT_TCP, "2026-09-01");
@@ -345,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(uses_begin_and_end_with_the_configuration),
+        TEST(blanks_before_a_source_are_of_it),
         TEST(services_and_transports_are_apart),
         TEST(ways_of_streaming_are_apart),
         TEST(a_use_of_before_goes_on),

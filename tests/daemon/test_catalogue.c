@@ -209,6 +209,8 @@ static void bad_patterns_are_refused(void **state)
     assert_string_equal(catalogue_add_host(catalogue, ".", 0, 0), "empty host");
     assert_string_equal(catalogue_add_host(catalogue, "a..b", 0, 0), "empty label in host");
     assert_string_equal(catalogue_add_host(catalogue, "..b.c", 0, 0), "empty label in host");
+    assert_string_equal(catalogue_add_host(catalogue, "a.b..", 0, 0), "empty label in host");
+    assert_string_equal(catalogue_add_host(catalogue, ".com..", 0, 0), "empty label in host");
     assert_string_equal(catalogue_add_host(catalogue, "a b.com", 0, 0),
                         "invalid character in host");
     assert_string_equal(catalogue_add_host(catalogue, "http://a.com", 0, 0),

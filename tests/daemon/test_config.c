@@ -376,6 +376,30 @@ static void numbers_survive_a_reload(void **state)
     diagnostics_free(diagnostics);
 }
 
+/* What was removed keeps its number while the daemon runs, but what names it would not let it start
+ * again. */
+static void a_reload_refuses_what_a_start_would(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct config *first;
+
+    (void)state;
+    scratch_write("old.conf",
+                  "calibration = { version = 2; kind = \"service\"; date = \"2026-01-01\"; "
+                  "service = \"a\"; transport = \"tcp\"; method = \"M4\"; grade = \"B\"; "
+                  "source = \"s\"; n = 20; median_error = 0.1; bias = 0.0; sigma = 0.1; "
+                  "tokens_least = 10.0; tokens_most = 100.0; record_bytes = 100.0; "
+                  "records_per_s = 10.0; bytes_per_token = [ 2.0, 2.0, 2.0 ]; };\n");
+    scratch_write("other.conf", SERVICES SERVICE("z", "", "") " );\n");
+    first = load_good("calibrations = [ \"old.conf\" ]; " FACTORS);
+    assert_null(load("services = \"other.conf\"; calibrations = [ \"old.conf\" ]; " FACTORS, first,
+                     diagnostics));
+    assert_complaint(diagnostics, "old.conf", 1, "there is no service \"a\"");
+    assert_int_equal(diagnostics_errors(diagnostics), 1);
+    config_free(first);
+    diagnostics_free(diagnostics);
+}
+
 static void a_directory_adds_services(void **state)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -619,6 +643,7 @@ int main(void)
         cmocka_unit_test(services_need_factors),
         cmocka_unit_test(images_need_a_figure_and_a_place),
         cmocka_unit_test(numbers_survive_a_reload),
+        cmocka_unit_test(a_reload_refuses_what_a_start_would),
         cmocka_unit_test(a_directory_adds_services),
         cmocka_unit_test(the_main_file_can_be_read_alone),
         cmocka_unit_test(the_digest_changes_with_every_file),

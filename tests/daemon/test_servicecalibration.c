@@ -104,6 +104,7 @@ static void calibrate(const char *service, const struct servicefit_sample *sampl
     FILE *stream;
 
     *fit = servicefit_fit(estimator, samples, count, servicefit_least(estimator->method));
+    servicecalibration_limit(estimator, fit);
     assert_string_equal(fit->refusal, "");
     scratch_path(path, "calibration.conf");
     stream = fopen(path, "we");
@@ -404,6 +405,32 @@ static void what_was_fitted_is_of_whole_answers(void **state)
     config_free(config);
 }
 
+/* A file that iagmeterd would refuse is not written. */
+static void what_no_file_may_state_is_refused(void **state)
+{
+    const struct estimator *estimator = estimator_of(shipped, "mistral-api");
+    struct servicefit_sample samples[12];
+    struct servicefit fit;
+
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        samples[i] = answer_of(i, 1, 300, 50);
+        samples[i].shape.request_bytes = 500 + 4 * i * i;
+        samples[i].tokens_in = 10 + i * i;
+    }
+    fit = servicefit_fit(estimator, samples, 12, 3);
+    servicecalibration_limit(estimator, &fit);
+    assert_string_equal(fit.refusal, "");
+    assert_string_equal(fit.input.refusal, "");
+    fit.input.bytes_per_token.low = 0.09;
+    servicecalibration_limit(estimator, &fit);
+    assert_string_equal(fit.refusal, "");
+    assert_non_null(strstr(fit.input.refusal, "input_bytes_per_token would be 0.09 to "));
+    fit.overhead_more.high = 1.1e6;
+    servicecalibration_limit(estimator, &fit);
+    assert_non_null(strstr(fit.refusal, "overhead_reused_bytes would be "));
+}
+
 /* A request tells no way: all are fitted. What drift is compared with is of the way alone. */
 static void requests_are_fitted_of_all_ways(void **state)
 {
@@ -569,6 +596,7 @@ int main(void)
         TEST(status_says_which_way),
         TEST(the_band_holds_what_was_fitted),
         TEST(what_was_fitted_is_of_whole_answers),
+        TEST(what_no_file_may_state_is_refused),
         TEST(requests_are_fitted_of_all_ways),
         TEST(an_older_file_is_of_all_answers),
         TEST(ways_are_in_force_together),
