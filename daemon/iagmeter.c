@@ -5,6 +5,7 @@
 #include "daemon/command.h"
 #include "daemon/version.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -311,6 +312,19 @@ static bool parse(int argc, char **argv, struct command_options *options)
     return true;
 }
 
+/* What a full disk or a closed descriptor took must not pass for done: most of it is still in the
+ * buffer when a command has ended. */
+static int finish(int status)
+{
+    int reason = fflush(stdout) != 0 ? errno : 0;
+
+    if (reason == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "iagmeter: standard output: %s\n",
+            reason ? strerror(reason) : "not all could be written");
+    return status == EXIT_SUCCESS ? EXIT_TROUBLE : status;
+}
+
 int main(int argc, char **argv)
 {
     struct command_options options = {.language = "fr", .format = "text", .root = ""};
@@ -319,11 +333,11 @@ int main(int argc, char **argv)
 
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         puts("iagmeter " IAGMETER_VERSION);
-        return EXIT_SUCCESS;
+        return finish(EXIT_SUCCESS);
     }
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         usage(stdout);
-        return EXIT_SUCCESS;
+        return finish(EXIT_SUCCESS);
     }
     command = argc >= 2 ? find_command(argv[1]) : NULL;
     config_default_path(options.config_path, sizeof(options.config_path));
@@ -334,7 +348,7 @@ int main(int argc, char **argv)
     parsed = parse(argc - 1, argv + 1, &options);
     if (parsed && options.help) {
         usage_of(command, stdout);
-        return EXIT_SUCCESS;
+        return finish(EXIT_SUCCESS);
     }
     if (!parsed || options.argument_count < command->arguments_least ||
         options.argument_count > command->arguments_most) {
@@ -345,5 +359,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "iagmeter: language \"%s\": fr or en\n", options.language);
         return EXIT_CONFIGURATION;
     }
-    return command->run(&options);
+    return finish(command->run(&options));
 }
