@@ -5,6 +5,7 @@
 #include "daemon/command.h"
 #include "daemon/version.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -90,7 +91,7 @@ static void usage(FILE *stream)
         fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].purpose);
     fputs("\nOptions of every command:\n"
           "  -c, --config FILE  configuration (default: the installed one)\n"
-          "  -o FILE            the same as --output FILE\n"
+          "  -o FILE            the same as --output FILE, where there is one\n"
           "  -h, --help         the usage of the command alone\n"
           "Without a command:\n"
           "  -V, --version      print the version\n"
@@ -222,11 +223,41 @@ static bool parse_seconds(const char *text, unsigned *seconds)
     return end != text && *end == '\0' && number >= 1 && number <= 7UL * 24 * 3600;
 }
 
-static bool parse(int argc, char **argv, struct command_options *options)
+/* One that a command would not look at must not seem to have worked: its usage names those that it
+ * has. */
+static bool offers(const struct command *command, const char *name)
+{
+    size_t length = strlen(name);
+    const char *place = command->forms;
+
+    if (strcmp(name, "config") == 0 || strcmp(name, "help") == 0)
+        return true;
+    for (; (place = strstr(place, "--")); place += 2)
+        if (strncmp(place + 2, name, length) == 0 && place[2 + length] != '-' &&
+            !islower((unsigned char)place[2 + length]))
+            return true;
+    fprintf(stderr, "iagmeter: %s has no option --%s\n", command->name, name);
+    return false;
+}
+
+/* The long name of what getopt_long() returned; NUMBER, of a long one, is its place in the table.
+ */
+static const char *name_of(int option, int number)
+{
+    if (number >= 0)
+        return long_options[number].name;
+    return option == 'o' ? "output" : option == 'c' ? "config" : "help";
+}
+
+static bool parse(const struct command *command, int argc, char **argv,
+                  struct command_options *options)
 {
     int option;
+    int number = -1;
 
-    while ((option = getopt_long(argc, argv, "c:o:h", long_options, NULL)) != -1) {
+    for (; (option = getopt_long(argc, argv, "c:o:h", long_options, &number)) != -1; number = -1) {
+        if (option == '?' || !offers(command, name_of(option, number)))
+            return false;
         switch (option) {
         case 'a':
             options->inspect.all = true;
@@ -345,7 +376,7 @@ int main(int argc, char **argv)
         usage(stderr);
         return EXIT_CONFIGURATION;
     }
-    parsed = parse(argc - 1, argv + 1, &options);
+    parsed = parse(command, argc - 1, argv + 1, &options);
     if (parsed && options.help) {
         usage_of(command, stdout);
         return finish(EXIT_SUCCESS);
