@@ -192,6 +192,8 @@ static bool start_meter(struct supervisor *supervisor)
     meter->pid = fork();
     if (meter->pid == 0)
         become_meter(supervisor, control[1]);
+    if (meter->pid < 0)
+        log_line(LOG_PRIORITY_ERROR, "no process for the meter: %s", strerror(errno));
     close(control[1]);
     meter->control = control[0];
     limit_sending(meter->control);
@@ -257,6 +259,8 @@ static bool fork_collector(struct supervisor *supervisor, struct child *child)
             become_counters(supervisor, control[1], data[0]);
         become_capture(supervisor, child, control[1], data[0]);
     }
+    if (child->pid < 0 && !child->failing) /* once: it is tried again */
+        log_line(LOG_PRIORITY_WARNING, "no process for %s: %s", child->name, strerror(errno));
     close(control[1]);
     close(data[0]);
     child->control = control[0];
@@ -1050,9 +1054,24 @@ static unsigned await_captures(struct supervisor *supervisor)
     return started;
 }
 
+/* Of whose processes one works, or several. */
+static unsigned interfaces_metered(const struct supervisor *supervisor)
+{
+    bool metered[MAX_INTERFACES] = {false};
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < supervisor->capture_count; i++) {
+        const struct child *child = &supervisor->captures[i];
+
+        count += child->ready && !metered[child->place];
+        metered[child->place] |= child->ready;
+    }
+    return count;
+}
+
 static bool start_all(struct supervisor *supervisor)
 {
-    unsigned started;
+    unsigned started, interfaces;
 
     if (!share_file(supervisor) || !start_meter_and_captures(supervisor))
         return false;
@@ -1063,8 +1082,9 @@ static bool start_all(struct supervisor *supervisor)
         sd_notifyf(0, "READY=1\nSTATUS=metering %s", supervisor->file);
         return true;
     }
-    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", started);
-    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", started,
+    interfaces = interfaces_metered(supervisor);
+    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", interfaces);
+    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", interfaces,
              started < supervisor->capture_count ? "; trying the others again, with growing delay"
                                                  : "");
     tell_filters(supervisor);

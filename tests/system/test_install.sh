@@ -117,6 +117,12 @@ for zones in 'UTC America/Martinique' 'Pacific/Kiritimati Etc/GMT+12' 'Etc/GMT+1
         fail "the report's timer, for system and authority in $zones: $due"
 done
 
+# The unit lets all processes run that the configuration may ask for.
+captures=$(sed -n 's/^#define MAX_CAPTURES *\([0-9]*\).*/\1/p' daemon/config.h)
+for limit in LimitNPROC TasksMax; do
+    [ "$(sed -n "s/^$limit=//p" systemd/iagmeterd.service)" -ge $((captures + 32)) ] || fail "$limit is too low"
+done
+
 # Lower is better; Debian's chronyd-restricted is at 2.1, its vnstat at 3.8.
 exposure()
 {
