@@ -101,7 +101,8 @@ static int calculate(const struct command_options *options, const struct factors
                          text_language(options->language), options->sensitivity, stdout) &&
         fflush(stdout) == 0)
         return EXIT_SUCCESS;
-    fprintf(stderr, "iagmeter: standard output: %s\n", strerror(errno));
+    if (!ferror(stdout)) /* that is told at the end, by main() */
+        fputs("iagmeter: out of memory\n", stderr);
     return EXIT_TROUBLE;
 }
 

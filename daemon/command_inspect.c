@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "daemon/calibrate.h"
@@ -143,6 +144,8 @@ static int calibrate_service(const struct command_options *options)
 
 int command_calibrate(const struct command_options *options)
 {
+    /* As what is imported: the daemon, another user, must be able to read what it is to use. */
+    umask(S_IWGRP | S_IWOTH);
     if (strcmp(options->arguments[0], "service") == 0)
         return calibrate_service(options);
     if (strcmp(options->arguments[0], "idle") != 0 &&

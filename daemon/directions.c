@@ -147,22 +147,12 @@ static const char *check_number(const struct directions *directions, uint16_t nu
     return number == DIRECTION_UNASSIGNED ? "\"unassigned\" cannot be configured" : NULL;
 }
 
-/* RFC 4291, 2.5.5.2: packets of IPv4 have no such addresses. */
-static bool is_mapped(const struct address *network)
-{
-    static const uint8_t start[12] = {[10] = 0xff, [11] = 0xff};
-
-    return network->family == 6 && memcmp(network->bytes, start, sizeof(start)) == 0;
-}
-
 static const char *check_prefix(const struct address *network, unsigned length)
 {
     struct address masked;
 
     if (network->family != 4 && network->family != 6)
         return "not an address";
-    if (is_mapped(network))
-        return "IPv4 written as IPv6, which no packet has";
     if (length == 0)
         return "prefix length 0 covers every address";
     if (length > address_bits(network))

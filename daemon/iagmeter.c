@@ -6,6 +6,8 @@
 #include "daemon/sandbox.h"
 #include "daemon/version.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -90,7 +92,7 @@ static void usage(FILE *stream)
         fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].purpose);
     fputs("\nOptions of every command:\n"
           "  -c, --config FILE  configuration (default: the installed one)\n"
-          "  -o FILE            the same as --output FILE\n"
+          "  -o FILE            the same as --output FILE, where there is one\n"
           "  -h, --help         the usage of the command alone\n"
           "Without a command:\n"
           "  -V, --version      print the version\n"
@@ -222,11 +224,41 @@ static bool parse_seconds(const char *text, unsigned *seconds)
     return end != text && *end == '\0' && number >= 1 && number <= 7UL * 24 * 3600;
 }
 
-static bool parse(int argc, char **argv, struct command_options *options)
+/* One that a command would not look at must not seem to have worked: its usage names those that it
+ * has. */
+static bool offers(const struct command *command, const char *name)
+{
+    size_t length = strlen(name);
+    const char *place = command->forms;
+
+    if (strcmp(name, "config") == 0 || strcmp(name, "help") == 0)
+        return true;
+    for (; (place = strstr(place, "--")); place += 2)
+        if (strncmp(place + 2, name, length) == 0 && place[2 + length] != '-' &&
+            !islower((unsigned char)place[2 + length]))
+            return true;
+    fprintf(stderr, "iagmeter: %s has no option --%s\n", command->name, name);
+    return false;
+}
+
+/* The long name of what getopt_long() returned; NUMBER, of a long one, is its place in the table.
+ */
+static const char *name_of(int option, int number)
+{
+    if (number >= 0)
+        return long_options[number].name;
+    return option == 'o' ? "output" : option == 'c' ? "config" : "help";
+}
+
+static bool parse(const struct command *command, int argc, char **argv,
+                  struct command_options *options)
 {
     int option;
+    int number = -1;
 
-    while ((option = getopt_long(argc, argv, "c:o:h", long_options, NULL)) != -1) {
+    for (; (option = getopt_long(argc, argv, "c:o:h", long_options, &number)) != -1; number = -1) {
+        if (option == '?' || !offers(command, name_of(option, number)))
+            return false;
         switch (option) {
         case 'a':
             options->inspect.all = true;
@@ -312,6 +344,19 @@ static bool parse(int argc, char **argv, struct command_options *options)
     return true;
 }
 
+/* What a full disk or a closed descriptor took must not pass for done: most of it is still in the
+ * buffer when a command has ended. */
+static int finish(int status)
+{
+    int reason = fflush(stdout) != 0 ? errno : 0;
+
+    if (reason == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "iagmeter: standard output: %s\n",
+            reason ? strerror(reason) : "not all could be written");
+    return status == EXIT_SUCCESS ? EXIT_TROUBLE : status;
+}
+
 int main(int argc, char **argv)
 {
     struct command_options options = {.language = "fr", .format = "text", .root = ""};
@@ -326,11 +371,11 @@ int main(int argc, char **argv)
     }
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         puts("iagmeter " IAGMETER_VERSION);
-        return EXIT_SUCCESS;
+        return finish(EXIT_SUCCESS);
     }
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         usage(stdout);
-        return EXIT_SUCCESS;
+        return finish(EXIT_SUCCESS);
     }
     command = argc >= 2 ? find_command(argv[1]) : NULL;
     config_default_path(options.config_path, sizeof(options.config_path));
@@ -338,10 +383,10 @@ int main(int argc, char **argv)
         usage(stderr);
         return EXIT_CONFIGURATION;
     }
-    parsed = parse(argc - 1, argv + 1, &options);
+    parsed = parse(command, argc - 1, argv + 1, &options);
     if (parsed && options.help) {
         usage_of(command, stdout);
-        return EXIT_SUCCESS;
+        return finish(EXIT_SUCCESS);
     }
     if (!parsed || options.argument_count < command->arguments_least ||
         options.argument_count > command->arguments_most) {
@@ -352,5 +397,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "iagmeter: language \"%s\": fr or en\n", options.language);
         return EXIT_CONFIGURATION;
     }
-    return command->run(&options);
+    return finish(command->run(&options));
 }

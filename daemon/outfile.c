@@ -3,10 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* What root writes into somebody's directory is theirs, as if they had written it: reports, that
+ * the timer's user replaces next month, and its group reads. Refused on some file systems, where it
+ * stays root's. */
+static void give_to_owner(const char *path, int descriptor)
+{
+    char directory[PATH_MAX + 80];
+    struct stat owner;
+
+    snprintf(directory, sizeof(directory), "%s", path);
+    if (geteuid() == 0 && stat(dirname(directory), &owner) == 0 &&
+        fchown(descriptor, owner.st_uid, owner.st_gid) != 0)
+        errno = 0;
+}
 
 /* A new file, never one that somebody put there for us to write through. */
 static FILE *create(const char *path)
@@ -16,6 +31,8 @@ static FILE *create(const char *path)
 
     unlink(path);
     descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (descriptor >= 0)
+        give_to_owner(path, descriptor);
     stream = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
     if (descriptor >= 0 && !stream)
         close(descriptor);

@@ -12,8 +12,8 @@
 typedef bool outfile_writer(const void *context, FILE *stream);
 
 /* A new file at PATH, in the place of what is there: beside its final name first, so that a reader
- * never sees half a file, and a full disk leaves the old one. Returns false after one sentence to
- * standard error. */
+ * never sees half a file, and a full disk leaves the old one. Of root's, the directory's owner
+ * becomes the owner. Returns false after one sentence to standard error. */
 bool outfile_write(const char *path, outfile_writer *write, const void *context);
 
 /* That is there, or is made with MODE. Returns false after one sentence to standard error. */

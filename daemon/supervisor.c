@@ -182,12 +182,12 @@ static void limit_sending(int control)
     setsockopt(control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-/* A limit of processes, or of memory, may forbid it. */
+/* A limit of processes, or of memory, may forbid it: said once, while it is tried again. */
 static pid_t fork_child(const struct child *child)
 {
     pid_t pid = fork();
 
-    if (pid < 0)
+    if (pid < 0 && !child->failing)
         log_line(LOG_PRIORITY_ERROR, "no process can be started for %s%s: %s",
                  child->interface ? "the capture of " : "", child->name, strerror(errno));
     return pid;

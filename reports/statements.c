@@ -136,11 +136,25 @@ static bool query_integer(struct file *file, const char *sql, int64_t *value)
     return found;
 }
 
+/* What root makes is given to whom the state belongs: the daemon's user writes the reports, which
+ * tell of restatements. SQLite gives its journal to whom the file belongs. */
+static bool give_to_owner(struct file *file, int descriptor, const char *state_directory)
+{
+    struct stat owner;
+
+    if (geteuid() != 0 ||
+        (stat(state_directory, &owner) == 0 && fchown(descriptor, owner.st_uid, owner.st_gid) == 0))
+        return true;
+    snprintf(file->error, file->error_size, "%s: %s", file->path, strerror(errno));
+    return false;
+}
+
 /* SQLite would create the file with the umask's mode. */
-static bool create(struct file *file)
+static bool create(struct file *file, const char *state_directory)
 {
     int descriptor =
         open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    bool given;
 
     if (descriptor < 0 && errno != EEXIST) {
         snprintf(file->error, file->error_size, "%s: %s", file->path, strerror(errno));
@@ -149,8 +163,9 @@ static bool create(struct file *file)
     if (descriptor < 0)
         return true;
     fchmod(descriptor, FILE_MODE);
+    given = give_to_owner(file, descriptor, state_directory);
     close(descriptor);
-    return true;
+    return given;
 }
 
 static bool connect_to(struct file *file, int flags)
@@ -364,11 +379,11 @@ static bool write_rows(struct file *file, const struct statement *statement)
 }
 
 /* What fails is rolled back when the database is closed. */
-static bool append(struct file *file, struct statement *statement)
+static bool append(struct file *file, const char *state_directory, struct statement *statement)
 {
     bool empty = false;
 
-    return create(file) && connect_to(file, SQLITE_OPEN_READWRITE) &&
+    return create(file, state_directory) && connect_to(file, SQLITE_OPEN_READWRITE) &&
            execute(file, "BEGIN IMMEDIATE") && check_format(file, &empty) && make_tables(file) &&
            write_head(file, statement) && write_sets(file, statement) &&
            write_rows(file, statement) && execute(file, "COMMIT");
@@ -378,7 +393,7 @@ bool statements_append(const char *state_directory, struct statement *statement,
                        size_t error_size)
 {
     struct file file = file_at(state_directory, error, error_size);
-    bool appended = append(&file, statement);
+    bool appended = append(&file, state_directory, statement);
 
     if (!appended)
         statement->number = 0;

@@ -148,8 +148,6 @@ static void bad_additions_are_refused(void **state)
     assert_null(add(directions, "192.0.2.0/25", 2));
     assert_string_equal(add(directions, "192.0.2.128/24", 2), "host bits are set in prefix");
     assert_string_equal(add(directions, "2001:db8::1/127", 2), "host bits are set in prefix");
-    assert_string_equal(add(directions, "::ffff:10.0.0.0/104", 2),
-                        "IPv4 written as IPv6, which no packet has");
     assert_string_equal(add(directions, "0.0.0.0/0", 2), "prefix length 0 covers every address");
     assert_string_equal(directions_add_prefix(directions, &network, 33, 1),
                         "prefix length is too large");

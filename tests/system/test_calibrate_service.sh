@@ -48,8 +48,9 @@ expect 0 calibrate openai-api --read "$directory/session.pcap" --client $client 
 grep -q 'input tokens were not fitted: a flat line: all requests' "$file" || fail "nothing is said of input tokens"
 
 # Typed instead.
-expect 0 sh -c "(cut -f 2,3 '$directory/truth.tsv'; echo end) | '$build/iagmeter' calibrate service openai-api -c '$conf' \
+expect 0 sh -c "umask 077; (cut -f 2,3 '$directory/truth.tsv'; echo end) | '$build/iagmeter' calibrate service openai-api -c '$conf' \
     --read '$directory/session.pcap' --client $client --output '$directory/typed.conf'"
+[ "$(stat -c %a "$directory/typed.conf")" = 644 ] || fail "the daemon's user could not read the calibration"
 cmp "$file" "$directory/typed.conf" || fail "typed counts give another file"
 
 # Refusals.

@@ -109,6 +109,20 @@ for unit in iagmeterd.service iagmeter-report@fr.service iagmeter-report@fr.time
     fi
 done
 
+# The monthly report is of the month that has just ended, wherever the system's clock and the authority are.
+when=$(sed -n 's/^OnCalendar=//p' systemd/iagmeter-report@.timer)
+for zones in 'UTC America/Martinique' 'Pacific/Kiritimati Etc/GMT+12' 'Etc/GMT+12 Pacific/Kiritimati'; do
+    due=$(TZ=${zones% *} systemd-analyze calendar --base-time='2026-11-15 12:00:00' "$when" | grep -o '2026-12.*')
+    [ "$(TZ=${zones#* } date -d "$(tail -n 1 <<<"$due")" +%Y-%m)" = 2026-12 ] ||
+        fail "the report's timer, for system and authority in $zones: $due"
+done
+
+# The unit lets all processes run that the configuration may ask for.
+captures=$(sed -n 's/^#define MAX_CAPTURES *\([0-9]*\).*/\1/p' daemon/config.h)
+for limit in LimitNPROC TasksMax; do
+    [ "$(sed -n "s/^$limit=//p" systemd/iagmeterd.service)" -ge $((captures + 32)) ] || fail "$limit is too low"
+done
+
 # Lower is better; Debian's chronyd-restricted is at 2.1, its vnstat at 3.8.
 exposure()
 {

@@ -74,6 +74,12 @@ while read -r command; do
     cp "$directory/out" "$part"
     expect 1 "$build/iagmeter" "$command" --no-such-option
     grep -vF 'no-such-option' "$directory/err" | cmp -s - "$part" || fail "$command: wrong usage does not show its part"
+    # Nor does it take what only others have, and do without.
+    for option in --sensitivity --assume-idle --list --exchanges; do
+        grep -qF -e "$option" "$part" && continue
+        expect 1 "$build/iagmeter" "$command" "$option"
+        grep -qxF "iagmeter: $command has no option $option" "$directory/err" || fail "$command takes $option"
+    done
     sed '/^$/,$d' "$part" >"$directory/forms"
     sed -n 's/.*iagmeter \([a-z-]*\).*/\1/p' "$directory/forms" | sort -u >"$directory/named"
     echo "$command" | cmp -s - "$directory/named" || fail "$command --help shows other commands, or none"

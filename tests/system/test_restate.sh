@@ -158,4 +158,11 @@ restate 1 "$month" --vintage 2026 --format xml
 restate 0 --list
 [ "$(wc -l <"$directory/out")" -eq 3 ] || fail "something was recorded of what was refused"
 expect 2 sh -c "'$build/iagmeter' restate --show 1 -c '$conf/iagmeter.conf' >/dev/full"
+# What root restates, the daemon's user can read and go on with.
+if [ "$(id -u)" -eq 0 ]; then
+    rm "$state/statements.db"
+    chown 12345:23456 "$state"
+    restate 0 "$month" --vintage 2026
+    [ "$(stat -c %u:%g:%a "$state/statements.db")" = 12345:23456:640 ] || fail "the statements are root's"
+fi
 echo "restate: passed"

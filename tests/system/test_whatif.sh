@@ -80,6 +80,13 @@ sentence 'is not a month'
 ask 1
 ask 1 "$month" --rebound 3
 expect 2 sh -c "'$build/iagmeter' what-if -c '$conf' '$month' --reduce all:20% >/dev/full"
+# Nor does any other command take for done what a full disk took.
+for command in status "report month $month" metrics 'factors check' 'factors table' 'import eco2mix' --help 'status --help'; do
+    config="-c '$conf'"
+    [ "$command" != --help ] || config=
+    expect 2 sh -c "'$build/iagmeter' $command $config >/dev/full"
+    sentence 'standard output: '
+done
 # Without an entry for our own host, there is no default.
 sed 's/{ id = "local";/{ id = "elsewhere";/' "$root/conf/factors/2026/providers.conf" >"$directory/providers"
 cp -r "$root/conf/factors/2026" "$directory/factors"
