@@ -73,7 +73,8 @@ async function browse(command, transport, where) {
         const late = tabs.filter((_, i) => !finished.has(targets[i]));
         if (late.length === 0) return true;
         if (Date.now() > deadline) {
-            console.error(`not finished in time: ${late.map(({ person }) => person).join(', ')}`);
+            const at = new Map(targetInfos.map(({ targetId, title }) => [targetId, title]));
+            console.error(`not finished in time: ${late.map((tab) => `${tab.person} (${at.get(targets[tabs.indexOf(tab)])})`).join(', ')}`);
             return false;
         }
         await sleep(500);

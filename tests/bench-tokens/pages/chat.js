@@ -450,8 +450,11 @@ const steps = {
     wait: (step) => sleep(step.ms),
     async prompt(step) {
         if (!step.again) await type(step.text);
+        document.title += ' before';
         await app.before(step);
+        document.title += ' prompt';
         await app.prompt(step);
+        document.title += ' after';
         if (step.image) await app.image(step.image);
         await app.after();
     },
@@ -479,6 +482,7 @@ async function poll() {
     poll();
     for (let next = Number(sessionStorage.getItem('next') ?? 0); next < plan.steps.length; next++) {
         sessionStorage.setItem('next', next + 1);
+        document.title = `${plan.steps[next].do} ${next}`;
         await steps[plan.steps[next].do](plan.steps[next]);
     }
     document.title = 'finished';
