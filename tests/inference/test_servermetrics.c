@@ -445,7 +445,7 @@ static void two_servers_that_answer_in_turn_are_not_counted_over_and_over(void *
 /* The same of servers that do not say when they began. */
 static void two_servers_without_a_beginning_are_not_counted_over_and_over(void **state)
 {
-    static const char *const orders[] = {"aba", "abba", "abbba", "ababbabaabba"};
+    static const char *const orders[] = {"aba", "abba", "abbba", "ababbabaabba", "ababbbbba"};
     static const char one[] = "llamacpp:prompt_tokens_total 900000\n"
                               "llamacpp:tokens_predicted_total 800000\n";
     static const char other[] = "llamacpp:prompt_tokens_total 5000\n"
