@@ -9,17 +9,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What root writes into somebody's directory is theirs, as if they had written it: reports, that
- * the timer's user replaces next month, and its group reads. Refused on some file systems, where it
- * stays root's. */
+bool outfile_give(int descriptor, const char *directory)
+{
+    struct stat owner;
+
+    return geteuid() != 0 ||
+           (stat(directory, &owner) == 0 && fchown(descriptor, owner.st_uid, owner.st_gid) == 0);
+}
+
+/* Reports, that the timer's user replaces next month, and its group reads. Refused on some file
+ * systems, where it stays root's. */
 static void give_to_owner(const char *path, int descriptor)
 {
     char directory[PATH_MAX + 80];
-    struct stat owner;
 
     snprintf(directory, sizeof(directory), "%s", path);
-    if (geteuid() == 0 && stat(dirname(directory), &owner) == 0 &&
-        fchown(descriptor, owner.st_uid, owner.st_gid) != 0)
+    if (!outfile_give(descriptor, dirname(directory)))
         errno = 0;
 }
 

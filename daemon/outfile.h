@@ -16,6 +16,10 @@ typedef bool outfile_writer(const void *context, FILE *stream);
  * becomes the owner. Returns false after one sentence to standard error. */
 bool outfile_write(const char *path, outfile_writer *write, const void *context);
 
+/* What root makes in somebody's DIRECTORY is theirs, as if they had made it; of others it is
+ * already. Returns false on failure, with errno. */
+bool outfile_give(int descriptor, const char *directory);
+
 /* That is there, or is made with MODE. Returns false after one sentence to standard error. */
 bool outfile_directory(const char *path, mode_t mode);
 

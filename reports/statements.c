@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/outfile.h"
+
 #define APPLICATION_ID 0x49414753 /* "IAGS", in the header of the file */
 #define FORMAT         2          /* of the tables; in user_version */
 #define FORMAT_OF_USE  2          /* the first with what exchanges differ by */
@@ -136,20 +138,9 @@ static bool query_integer(struct file *file, const char *sql, int64_t *value)
     return found;
 }
 
-/* What root makes is given to whom the state belongs: the daemon's user writes the reports, which
- * tell of restatements. SQLite gives its journal to whom the file belongs. */
-static bool give_to_owner(struct file *file, int descriptor, const char *state_directory)
-{
-    struct stat owner;
-
-    if (geteuid() != 0 ||
-        (stat(state_directory, &owner) == 0 && fchown(descriptor, owner.st_uid, owner.st_gid) == 0))
-        return true;
-    snprintf(file->error, file->error_size, "%s: %s", file->path, strerror(errno));
-    return false;
-}
-
-/* SQLite would create the file with the umask's mode. */
+/* SQLite would create the file with the umask's mode, and root's could not be read by the daemon's
+ * user, who writes the reports, which tell of restatements. SQLite gives its journal to whom the
+ * file belongs. */
 static bool create(struct file *file, const char *state_directory)
 {
     int descriptor =
@@ -163,7 +154,9 @@ static bool create(struct file *file, const char *state_directory)
     if (descriptor < 0)
         return true;
     fchmod(descriptor, FILE_MODE);
-    given = give_to_owner(file, descriptor, state_directory);
+    given = outfile_give(descriptor, state_directory);
+    if (!given)
+        snprintf(file->error, file->error_size, "%s: %s", file->path, strerror(errno));
     close(descriptor);
     return given;
 }
