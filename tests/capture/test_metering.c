@@ -138,6 +138,18 @@ static void end(struct metering *metering)
     assert_int_equal(payload_bytes, flow_bytes);
 }
 
+/* Other rules, which it frees, come after BEFORE packets. */
+static void play_with_reload(size_t before, struct catalogue *other)
+{
+    struct metering *metering = make_metering(&roomy);
+
+    show(metering, 0, before);
+    metering_set_rules(metering, other, directions);
+    show(metering, before, film.count);
+    end(metering);
+    catalogue_free(other);
+}
+
 static void play(void)
 {
     struct metering *metering = make_metering(&roomy);
@@ -868,7 +880,6 @@ static void silent_connections_give_their_state_back(void **state)
 
 static void a_reload_changes_nothing_for_what_is_judged(void **state)
 {
-    struct metering *metering = make_metering(&roomy);
     struct catalogue *other = make_catalogue(NULL);
     struct talk old = talk_of(1, 50000);
     struct talk new = talk_of(2, 50000);
@@ -883,20 +894,15 @@ static void a_reload_changes_nothing_for_what_is_judged(void **state)
     talk_open(&film, &new);
     talk_hello(&film, &new, "api.example", 0);
     talk_exchange(&film, &new, 400, 2, 1000, SECOND);
-    show(metering, 0, before);
-    metering_set_rules(metering, other, directions);
-    show(metering, before, film.count);
-    end(metering);
+    play_with_reload(before, other);
     assert_triple(only_sum(FOUR, API).requests, 2, 2, 2);
     assert_int_equal(only_sum(FOUR, API).bytes_down, old.said[FROM_SERVER]);
-    catalogue_free(other);
 }
 
 /* New rules look for something else in an answer: what is running ends by the old ones, which knew
  * what it had gathered. */
 static void a_reload_ends_what_other_rules_would_misread(void **state)
 {
-    struct metering *metering = make_metering(&roomy);
     struct catalogue *other = make_catalogue(NULL);
     struct service service = *catalogue_service(catalogue, API);
     struct talk talk = talk_of(1, 50000);
@@ -917,29 +923,31 @@ static void a_reload_ends_what_other_rules_would_misread(void **state)
     service.estimator.tokens_per_second = triple_exact(1000);
     service.estimator.reply_s = 0.3;
     assert_true(catalogue_set_service(other, API, &service));
-    show(metering, 0, before);
-    metering_set_rules(metering, other, directions);
-    show(metering, before, film.count);
-    end(metering);
+    play_with_reload(before, other);
     assert_triple(only_sum(FOUR, API).requests, 1, 1, 1);
     assert_triple(only_sum(FOUR, API).tokens_out, 50, 100, 200); /* by M1, as it was begun */
-    catalogue_free(other);
+}
+
+static struct service service_by_events(void)
+{
+    struct service service = *catalogue_service(catalogue, API);
+
+    service.estimator.method = METHOD_M2;
+    service.estimator.record_base_bytes = triple_exact(100);
+    service.estimator.event_text_bytes = 20;
+    service.estimator.record_max_bytes = 600;
+    return service;
 }
 
 /* Nothing was gathered yet of what is only asked. */
 static void a_reload_forgets_no_request(void **state)
 {
-    struct metering *metering = make_metering(&roomy);
     struct catalogue *other = make_catalogue(NULL);
-    struct service service = *catalogue_service(catalogue, API);
+    struct service service = service_by_events();
     struct talk talk = talk_of(1, 50000);
     size_t before;
 
     (void)state;
-    service.estimator.method = METHOD_M2;
-    service.estimator.record_base_bytes = triple_exact(100);
-    service.estimator.event_text_bytes = 20;
-    service.estimator.record_max_bytes = 600;
     assert_true(catalogue_set_service(other, API, &service));
     talk_open(&film, &talk);
     talk_hello(&film, &talk, "api.example", 0);
@@ -950,28 +958,19 @@ static void a_reload_forgets_no_request(void **state)
         talk_record(&film, &talk, FROM_SERVER, 500);
     }
     talk_close(&film, &talk);
-    show(metering, 0, before);
-    metering_set_rules(metering, other, directions);
-    show(metering, before, film.count);
-    end(metering);
+    play_with_reload(before, other);
     assert_triple(only_sum(FOUR, API).requests, 1, 1, 1);
-    catalogue_free(other);
 }
 
 /* Two rules of M2 may keep images and answers that were sent whole in the same place. */
 static void a_reload_takes_no_image_for_text(void **state)
 {
-    struct metering *metering = make_metering(&roomy);
     struct catalogue *other = make_catalogue(NULL);
-    struct service service = *catalogue_service(catalogue, API);
+    struct service service = service_by_events();
     struct talk talk = talk_of(1, 50000);
     size_t before;
 
     (void)state;
-    service.estimator.method = METHOD_M2;
-    service.estimator.record_base_bytes = triple_exact(100);
-    service.estimator.event_text_bytes = 20;
-    service.estimator.record_max_bytes = 600;
     service.estimator.whole_bytes_per_token = triple_exact(4);
     service.estimator.bulk_record_min = 8000;
     assert_true(catalogue_set_service(catalogue, API, &service));
@@ -988,13 +987,9 @@ static void a_reload_takes_no_image_for_text(void **state)
     before = film.count;
     film.clock_ns += SECOND;
     talk_close(&film, &talk);
-    show(metering, 0, before);
-    metering_set_rules(metering, other, directions);
-    show(metering, before, film.count);
-    end(metering);
+    play_with_reload(before, other);
     assert_triple(only_sum(FOUR, API).requests, 1, 1, 1);
     assert_triple(only_sum(FOUR, API).tokens_out, 0, 0, 0);
-    catalogue_free(other);
 }
 
 /* Of web applications, the end of an answer may only be known by the next one's begin. */

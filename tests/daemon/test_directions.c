@@ -202,7 +202,6 @@ static void prefixes_are_parsed_strictly(void **state)
     assert_int_equal(length, 128);
 }
 
-/* Against the obvious method: try every prefix. */
 static void addresses_of_ipv4_may_be_written_as_those_of_ipv6(void **state)
 {
     struct address network;
@@ -222,6 +221,7 @@ static void addresses_of_ipv4_may_be_written_as_those_of_ipv6(void **state)
     assert_int_equal(network.family, 6);
 }
 
+/* Against the obvious method: try every prefix. */
 static void many_prefixes_match_like_a_linear_search(void **state)
 {
     enum { COUNT = 300 };

@@ -249,6 +249,15 @@ static void a_server_that_does_not_answer_is_told_of(void **state)
     }
 }
 
+static struct counters_sources ask_on_loopback(char url[64])
+{
+    snprintf(url, 64, "http://127.0.0.1:%u/metrics", serve_on_loopback());
+    ask_a_server(url, "");
+    open_sources();
+    hostsources_set_rules(sources, config->catalogue, config->directions);
+    return hostsources_counters(sources);
+}
+
 /* A counter with a value, or so many labels, that nobody can read is not counted, and not silently.
  */
 static void lines_that_cannot_be_read_are_told_of(void **state)
@@ -258,11 +267,7 @@ static void lines_that_cannot_be_read_are_told_of(void **state)
     char url[64];
 
     (void)state;
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u/metrics", serve_on_loopback());
-    ask_a_server(url, "");
-    open_sources();
-    hostsources_set_rules(sources, config->catalogue, config->directions);
-    given = hostsources_counters(sources);
+    given = ask_on_loopback(url);
     for (unsigned i = 1; i <= 2; i++) {
         bool told = false;
 
@@ -285,11 +290,7 @@ static void a_new_start_is_told_once(void **state)
     char url[64];
 
     (void)state;
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u/metrics", serve_on_loopback());
-    ask_a_server(url, "");
-    open_sources();
-    hostsources_set_rules(sources, config->catalogue, config->directions);
-    given = hostsources_counters(sources);
+    given = ask_on_loopback(url);
     for (unsigned i = 1; i <= 3; i++) {
         server.answer = i == 1   ? PLAIN VLLM("a", 50)
                         : i == 2 ? PLAIN VLLM("a", 20)
