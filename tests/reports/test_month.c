@@ -1398,6 +1398,7 @@ static void images_have_an_impact_besides_the_total(void **state)
     free(text);
     text = written(report, HTML_FR);
     assert_non_null(strstr(text, "<h2>Images, son et fichiers</h2>"));
+    assert_non_null(strstr(text, "cherche juste après la réponse compte"));
     assert_non_null(strstr(text, "<td>image/sd-3.5-large</td>"));
     /* The limits do not deny what stands there. */
     assert_null(strstr(text, "vidéo n’est pas estimé"));
