@@ -365,9 +365,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_WITHOUT_IMPACT_NOTE] =
         {{"Les requêtes sans estimation d'impact (image, son, vidéo, ou modèle inconnu) sont "
           "comptées dans les requêtes, mais ni dans l'énergie, ni dans l'eau, ni dans les "
-          "émissions.",
+          "émissions. Une ligne qui n'en a pas d'autres y porte un tiret : ce n'est pas zéro, mais "
+          "inconnu.",
           "Requests without an impact estimate (image, audio, video, or unknown model) are counted "
-          "as requests, but neither in energy, nor in water, nor in emissions."}},
+          "as requests, but neither in energy, nor in water, nor in emissions. A row that has no "
+          "others has a dash there: that is not zero, but unknown."}},
     [TEXT_GRAPH_TITLE] = {{"Énergie par jour, valeur centrale, toutes directions (kWh)",
                            "Energy per day, central value, all directions (kWh)"}},
     [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions, en kWh.",
