@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Moving one unknown ---- */
 
@@ -189,23 +190,100 @@ static struct impact_result at_end(const struct sensitivity_case *subject,
                     unknown == SENSITIVITY_ENERGY ? end : IMPACT_CENTRAL);
 }
 
+/* ---- The centre of method A ---- */
+
+/* What a result is made of, one by one. */
+#define FIELDS (sizeof(struct impact_result) / sizeof(double))
+typedef double fields[FIELDS];
+
+static bool is_method_a(const struct impact_factors *used)
+{
+    return used->model && !used->method_b;
+}
+
+/* The geometric mean of each field. */
+static struct impact_result between(const struct impact_result *low,
+                                    const struct impact_result *high)
+{
+    struct impact_result result;
+    fields ends[2];
+
+    memcpy(ends[0], low, sizeof(ends[0]));
+    memcpy(ends[1], high, sizeof(ends[1]));
+    for (size_t i = 0; i < FIELDS; i++)
+        ends[0][i] = impact_centre(ends[0][i], ends[1][i]);
+    memcpy(&result, ends[0], sizeof(result));
+    return result;
+}
+
+/* With all at its centre, as it is printed: method A has none of its own, so that of a result is
+ * the geometric mean of its ends (impact.c). With the number of GPUs going up by steps, it may be
+ * twice what the mean size of a model gives. */
+static struct impact_result centre_of(const struct sensitivity_case *subject,
+                                      const struct impact_factors *used)
+{
+    const struct impact_work *work = &subject->work[IMPACT_CENTRAL];
+    struct impact_point point = impact_point(used, work, IMPACT_CENTRAL);
+    struct impact_result low, high;
+
+    if (!is_method_a(used))
+        return evaluate(subject, used, &point, IMPACT_CENTRAL);
+    point = impact_point(used, work, IMPACT_LOW);
+    low = impact_at(used, &point);
+    point = impact_point(used, work, IMPACT_HIGH);
+    high = impact_at(used, &point);
+    return between(&low, &high);
+}
+
+/* What moves END from FROM moves it from BASE, in proportion; what does not is BASE to the last
+ * bit. */
+static void move_to(const struct impact_result *base, const struct impact_result *from,
+                    struct impact_result *end)
+{
+    fields bases, froms, ends;
+
+    memcpy(bases, base, sizeof(bases));
+    memcpy(froms, from, sizeof(froms));
+    memcpy(ends, end, sizeof(ends));
+    for (size_t i = 0; i < FIELDS; i++)
+        if (froms[i] > 0 && ends[i] != froms[i])
+            bases[i] *= ends[i] / froms[i];
+    memcpy(end, bases, sizeof(bases));
+}
+
+/* All that was moved from the centre of every range goes around the centre of the result; the size
+ * of the model moves it by half of its own range either way. */
+static void centre_ends(const struct sensitivity_case *subject, struct sensitivity *sensitivity)
+{
+    const struct impact_result centres = at_end(subject, SENSITIVITY_ENERGY, IMPACT_CENTRAL);
+
+    for (int i = 0; i < SENSITIVITY_UNKNOWNS; i++) {
+        struct impact_result *low = &sensitivity->ends[i].low;
+        struct impact_result *high = &sensitivity->ends[i].high;
+        struct impact_result from = i == SENSITIVITY_MODEL ? between(low, high) : centres;
+
+        move_to(&sensitivity->base, &from, low);
+        move_to(&sensitivity->base, &from, high);
+    }
+}
+
 static struct impact_result by_other_method(const struct sensitivity_case *subject)
 {
     struct impact_factors other = subject->used;
-    struct impact_point point;
 
     other.method_b = other.method_b ? NULL : factors_method_b(subject->factors);
-    point = impact_point(&other, &subject->work[IMPACT_CENTRAL], IMPACT_CENTRAL);
-    return evaluate(subject, &other, &point, IMPACT_CENTRAL);
+    return centre_of(subject, &other);
 }
 
 void sensitivity_compute(const struct sensitivity_case *subject, struct sensitivity *out)
 {
-    out->base = at_end(subject, SENSITIVITY_ENERGY, IMPACT_CENTRAL);
+    out->base = centre_of(subject, &subject->used);
     for (int i = 0; i < SENSITIVITY_UNKNOWNS; i++) {
         out->ends[i].low = at_end(subject, (enum sensitivity_unknown)i, IMPACT_LOW);
         out->ends[i].high = at_end(subject, (enum sensitivity_unknown)i, IMPACT_HIGH);
     }
+    if (is_method_a(&subject->used))
+        centre_ends(subject, out);
     out->ends[SENSITIVITY_METHOD].low = by_other_method(subject);
     out->ends[SENSITIVITY_METHOD].high = out->ends[SENSITIVITY_METHOD].low;
 }

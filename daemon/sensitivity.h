@@ -48,7 +48,7 @@ struct sensitivity_case {
 };
 
 struct sensitivity {
-    struct impact_result base; /* all at their centre */
+    struct impact_result base; /* all at their centre, as printed */
     struct {
         struct impact_result low;
         struct impact_result high;

@@ -144,7 +144,7 @@ static double call(struct evaluation *evaluation, enum function function)
     if (!take_pair(evaluation, &a, &b))
         return NAN;
     if (function == FUNCTION_LESS)
-        return fmax(a - b, 0);
+        return a - b > a * DERIVED_ROUNDING ? a - b : 0;
     if (function == FUNCTION_FURTHER)
         return further(a, b, evaluation->end);
     return take_pair(&centre, &central, &unused) ? around(central, a, b, evaluation->end) : NAN;

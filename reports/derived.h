@@ -18,6 +18,8 @@
  * "." for an empty id, which may hold further "/" ("@variant/method-b/DRH/chatgpt-web/water_l"). No
  * direction's code begins with "@". */
 #define DERIVED_MARK '@'
+/* Of a sum, what its additions may leave over: see less(), below. */
+#define DERIVED_ROUNDING 1e-12
 void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, const char *scope,
                   const char *key, const char *indicator);
 /* The same of "2026", "2026-01..2026-06": a statement's period (restate.h). */
@@ -50,7 +52,8 @@ struct derived {
     const char *unit;
     struct triple value; /* as the report has it */
     char *formula; /* "{energy_kwh} · 1000 / {requests}", of "+ - · /", brackets, sqrt(a) and
-                      less(a, b): a - b, but not below 0;
+                      less(a, b): a - b, but 0 where that is below 0, or no more
+                      than DERIVED_ROUNDING of a;
                       further(a, b): the lower low, the higher high, the central of a;
                       central(a): its central value at each end;
                       around(a, b): the same central value with two independent errors,

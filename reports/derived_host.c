@@ -339,9 +339,7 @@ static bool add_host_rest(struct derived_builder *builder, const struct host_vie
     char source[MONTH_FIGURE_SIZE], name[32];
     struct triple value;
 
-    for (size_t i = 0; i + 1 < view->count; i++)
-        fputs("less(", builder->formula);
-    fputs("{total}", builder->formula);
+    fputs(view->count > 1 ? "less({total}, " : "{total}", builder->formula);
     derived_name(source, builder->report->month, "host-direction", MONTH_ALL, builder->indicator);
     host_value(builder, view, &view->total, &value);
     derived_add_figure(builder, "total", unit_of(builder), value, source);
@@ -355,8 +353,9 @@ static bool add_host_rest(struct derived_builder *builder, const struct host_vie
             derived_add_figure(builder, name, unit_of(builder), value, source);
         else
             derived_add_given(builder, name, unit_of(builder), value, TEXT_DERIVED_NOT_TOLD);
-        fprintf(builder->formula, ", {%s})", name);
+        fprintf(builder->formula, "%s{%s}", i > 0 ? " + " : "", name);
     }
+    fputs(view->count > 1 ? ")" : "", builder->formula);
     return true;
 }
 

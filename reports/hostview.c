@@ -75,29 +75,46 @@ static void fill_total(struct host_view *view)
         total->by_key_kwh[i] = triple_add(total->active_kwh, total->common_kwh);
 }
 
-static struct triple less(struct triple a, struct triple b)
+/* A - B, but neither below 0 nor what rounding alone leaves of A: that is no use, and its low end
+ * may be above its centre. */
+static double less(double a, double b)
 {
-    return (struct triple){fmax(a.low - b.low, 0), fmax(a.central - b.central, 0),
-                           fmax(a.high - b.high, 0)};
+    double rest = a - b;
+
+    return rest > a * DERIVED_ROUNDING ? rest : 0;
+}
+
+static struct triple triple_less(struct triple a, struct triple b)
+{
+    return (struct triple){less(a.low, b.low), less(a.central, b.central), less(a.high, b.high)};
+}
+
+static void add_line(struct host_line *sum, const struct host_line *line)
+{
+    sum->weight += line->weight;
+    sum->active_kwh = triple_add(sum->active_kwh, line->active_kwh);
+    sum->common_kwh = triple_add(sum->common_kwh, line->common_kwh);
+    sum->energy_j += line->energy_j;
+    for (int i = 0; i < LOCALHOST_KEYS; i++)
+        sum->by_key_kwh[i] = triple_add(sum->by_key_kwh[i], line->by_key_kwh[i]);
 }
 
 /* What no line has. */
 static void fill_rest(struct host_view *view, const struct month_row *other)
 {
     struct host_line *rest = &view->lines[view->count];
+    struct host_line sum = {.row = NULL};
 
+    for (size_t i = 0; i < view->count; i++)
+        add_line(&sum, &view->lines[i]);
     *rest = view->total;
     rest->row = other;
-    for (size_t i = 0; i < view->count; i++) {
-        const struct host_line *line = &view->lines[i];
-
-        rest->weight = fmax(rest->weight - line->weight, 0);
-        rest->active_kwh = less(rest->active_kwh, line->active_kwh);
-        rest->common_kwh = less(rest->common_kwh, line->common_kwh);
-        rest->energy_j = fmax(rest->energy_j - line->energy_j, 0);
-        for (int j = 0; j < LOCALHOST_KEYS; j++)
-            rest->by_key_kwh[j] = less(rest->by_key_kwh[j], line->by_key_kwh[j]);
-    }
+    rest->weight = less(rest->weight, sum.weight);
+    rest->active_kwh = triple_less(rest->active_kwh, sum.active_kwh);
+    rest->common_kwh = triple_less(rest->common_kwh, sum.common_kwh);
+    rest->energy_j = less(rest->energy_j, sum.energy_j);
+    for (int i = 0; i < LOCALHOST_KEYS; i++)
+        rest->by_key_kwh[i] = triple_less(rest->by_key_kwh[i], sum.by_key_kwh[i]);
     view->count++;
 }
 
@@ -125,8 +142,8 @@ static void fill_sums(struct host_view *view)
 
     view->it_kwh = host->energy_j / J_PER_KWH;
     view->idle_share = host->energy_j > 0 ? host->idle_j / host->energy_j : NAN;
-    view->pool_kwh = fmax(host->energy_j - host->idle_j - active_j, 0) / J_PER_KWH;
-    view->unmeasured_s = fmax(view->report->month_s - host->measured_s, 0);
+    view->pool_kwh = less(host->energy_j - host->idle_j, active_j) / J_PER_KWH;
+    view->unmeasured_s = less(view->report->month_s, host->measured_s);
 }
 
 struct host_view *hostview_new(const struct month_report *report)

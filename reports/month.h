@@ -201,6 +201,10 @@ void month_free(struct month_report *report);
  * estimated. NAN where there is no energy, or the part may not be told. */
 double month_measured(const struct month_report *report, const struct month_row *row);
 
+/* Whether INDICATOR is an impact of use, none of which has an estimate: it is not known, and no 0.
+ */
+bool month_is_unknown(const struct month_totals *totals, enum month_indicator indicator);
+
 /* The row of all that is hidden; NULL: nothing is, or everything. */
 const struct month_row *month_other(const struct month_report *report);
 

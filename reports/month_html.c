@@ -13,6 +13,7 @@
 #include "reports/units.h"
 
 #define SHARE_DECIMALS   1
+#define UNKNOWN          "–"
 #define PERCENT_DECIMALS 2 /* of coverage */
 #define PERCENT_UNITS    100
 #define COUNT_OF(array)  (sizeof(array) / sizeof((array)[0]))
@@ -373,6 +374,10 @@ static void value_cells(const struct html_page *page, const struct month_table *
     bool is_direction = table == &page->report->directions;
 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (month_is_unknown(totals, columns[i])) {
+            html_number_cell(page, UNKNOWN);
+            continue;
+        }
         fputs("<td class=\"n\"", page->stream);
         figure_attributes(page, row && is_direction ? row->id : MONTH_ALL,
                           row && !is_direction ? row->id : MONTH_ALL, columns[i], row != NULL);
@@ -384,10 +389,15 @@ static void value_cells(const struct html_page *page, const struct month_table *
 
 /* SCOPE: of the row's table; the total has a share in either. */
 static void share_cell(const struct html_page *page, const char *scope, const char *key,
-                       int64_t share, bool positive)
+                       const struct month_totals *totals, int64_t share)
 {
+    bool positive = totals != &page->report->total && totals->impact.energy_kwh.central > 0;
     month_name name;
 
+    if (month_is_unknown(totals, MONTH_ENERGY)) {
+        html_number_cell(page, UNKNOWN);
+        return;
+    }
     derived_name(name, page->report->month, scope, key, "energy_share");
     fputs("<td class=\"n\"", page->stream);
     html_named(page, name);
@@ -416,8 +426,8 @@ static void agent_cell(const struct html_page *page, const struct month_row *row
 {
     char number[TEXT_NUMBER_SIZE];
 
-    if (row->headcount == 0) {
-        html_number_cell(page, "–");
+    if (row->headcount == 0 || month_is_unknown(&row->totals, MONTH_GWP)) {
+        html_number_cell(page, UNKNOWN);
         return;
     }
     text_number(number, sizeof(number), page->language, row->gwp_per_agent_g,
@@ -452,7 +462,7 @@ static void total_row(const struct html_page *page, const struct rounded *rounde
     for (size_t i = 0; i < empty_before; i++)
         fputs("<td></td>", page->stream);
     value_cells(page, NULL, NULL, rounded->totals, 1);
-    share_cell(page, "total", MONTH_ALL, any ? 1000 : 0, false);
+    share_cell(page, "total", MONTH_ALL, &page->report->total, any ? 1000 : 0);
     for (size_t i = 0; i < empty_after; i++)
         fputs("<td></td>", page->stream);
     fputs("</tr>\n", page->stream);
@@ -495,7 +505,7 @@ static bool write_directions(const struct html_page *page)
             fputs("<tr>", page->stream);
             row_label(page, row);
             value_cells(page, table, row, &rounded.bands[i], table->count);
-            share_cell(page, "direction", row->id, rounded.shares[i], row->energy_share > 0);
+            share_cell(page, "direction", row->id, &row->totals, rounded.shares[i]);
             agent_cell(page, row);
             fputs("</tr>\n", page->stream);
         }
@@ -530,7 +540,7 @@ static bool write_services(const struct html_page *page)
             row_label(page, row);
             service_cells(page, row);
             value_cells(page, table, row, &rounded.bands[i], table->count);
-            share_cell(page, "service", row->id, rounded.shares[i], row->energy_share > 0);
+            share_cell(page, "service", row->id, &row->totals, rounded.shares[i]);
             fputs("</tr>\n", page->stream);
         }
         total_row(page, &rounded, 3, 0);

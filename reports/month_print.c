@@ -47,10 +47,14 @@ static void put_cell(FILE *stream, const char *text, size_t width)
 }
 
 static void fill_cell(cell out, enum text_language language, struct text_band band,
-                      unsigned decimals)
+                      unsigned decimals, bool is_unknown)
 {
     char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
 
+    if (is_unknown) {
+        snprintf(out, CELL_SIZE, "–");
+        return;
+    }
     text_decimal(low, sizeof(low), language, band.low, decimals);
     text_decimal(central, sizeof(central), language, band.central, decimals);
     text_decimal(high, sizeof(high), language, band.high, decimals);
@@ -70,8 +74,10 @@ static size_t fill_column(const struct month_report *report, enum text_language 
              indicator == MONTH_REQUESTS ? text_get(language, TEXT_REQUESTS)
                                          : month_indicator_unit(indicator));
     for (size_t row = 0; row < table->count; row++)
-        fill_cell(cells[row + 1], language, bands[row], decimals);
-    fill_cell(cells[table->count + 1], language, total, decimals);
+        fill_cell(cells[row + 1], language, bands[row], decimals,
+                  month_is_unknown(&table->rows[row].totals, indicator));
+    fill_cell(cells[table->count + 1], language, total, decimals,
+              month_is_unknown(&report->total, indicator));
     for (size_t line = 0; line < table->count + 2; line++)
         if (text_width(cells[line]) > width)
             width = text_width(cells[line]);

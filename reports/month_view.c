@@ -305,6 +305,12 @@ static bool is_count(enum month_indicator indicator)
     return indicator <= MONTH_TOKENS_OUT || indicator >= MONTH_REQUESTS_WITHOUT_IMPACT;
 }
 
+bool month_is_unknown(const struct month_totals *totals, enum month_indicator indicator)
+{
+    return !is_count(indicator) && totals->activity.requests.high > 0 &&
+           !(totals->impact.energy_kwh.high > 0);
+}
+
 /* Enough for two digits of every row of a table, up to EXTRA_DECIMALS more than the total needs. */
 static unsigned decimals_for_rows(const struct month_table *table, enum month_indicator indicator,
                                   unsigned decimals)

@@ -279,17 +279,19 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_MEDIUM_UNKNOWN] = {{"aucun chiffre connu", "no figure is known"}},
     [TEXT_MEDIA_NOTE] =
         {{"L'impact des images est calculé avec les facteurs installés (media.conf) ; il n'est pas "
-          "dans le total, ni dans les objectifs. Du son et des fichiers, aucun chiffre n'est "
-          "connu. "
-          "Une image qui est cherchée sur un autre serveur n'est pas comptée. Ce qui fut "
-          "enregistré par "
-          "une version antérieure n'a pas ces comptes.",
+          "dans le total, ni dans les objectifs. Du son et des fichiers, ce rapport ne calcule "
+          "aucun impact. Une image que la page cherche juste après la réponse compte, mais non "
+          "dans "
+          "la valeur basse : ce peut être une photo que la réponse a trouvée. Celles qu'elle prend "
+          "plus tard, ou sur un serveur qui n'est pas connu pour ses images, ne sont pas comptées. "
+          "Ce qui fut enregistré par une version antérieure n'a pas ces comptes.",
           "The impact of images is computed with the factors installed (media.conf); it is not in "
-          "the "
-          "total, nor in objectives. Of sound and files no figure is known. An image that is "
-          "fetched "
-          "from another server is not counted. What an earlier version recorded has none of these "
-          "counts."}},
+          "the total, nor in objectives. Of sound and files this report computes no impact. An "
+          "image that the page fetches right after the answer counts, but not at the low end: it "
+          "may be a picture that the answer found. Those that it takes later, or from a server "
+          "that "
+          "is not known for its images, are not counted. What an earlier version recorded has none "
+          "of these counts."}},
     [TEXT_HEAD_VARIANTS] = {{"Et si l'on calculait autrement ?",
                              "What if it were computed otherwise?"}},
     [TEXT_CAPTION_VARIANTS] =
@@ -363,9 +365,11 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_WITHOUT_IMPACT_NOTE] =
         {{"Les requêtes sans estimation d'impact (image, son, vidéo, ou modèle inconnu) sont "
           "comptées dans les requêtes, mais ni dans l'énergie, ni dans l'eau, ni dans les "
-          "émissions.",
+          "émissions. Une ligne qui n'en a pas d'autres y porte un tiret : ce n'est pas zéro, mais "
+          "inconnu.",
           "Requests without an impact estimate (image, audio, video, or unknown model) are counted "
-          "as requests, but neither in energy, nor in water, nor in emissions."}},
+          "as requests, but neither in energy, nor in water, nor in emissions. A row that has no "
+          "others has a dash there: that is not zero, but unknown."}},
     [TEXT_GRAPH_TITLE] = {{"Énergie par jour, valeur centrale, toutes directions (kWh)",
                            "Energy per day, central value, all directions (kWh)"}},
     [TEXT_GRAPH_ALT] = {{"Graphique : énergie par jour local en {0}, toutes directions, en kWh.",

@@ -27,6 +27,48 @@
 
 /* ---- The vintage that we ship ---- */
 
+/* The next date in TEXT, "2026-07" or "2026-07-31", and its length; NULL: there is none. */
+static const char *next_date(const char *text, size_t *length)
+{
+    for (; *text; text++) {
+        if (strspn(text, "0123456789") != 4 || strncmp(text, "20", 2) != 0 || text[4] != '-' ||
+            strspn(&text[5], "0123456789") != 2)
+            continue;
+        *length = text[7] == '-' && strspn(&text[8], "0123456789") == 2 ? 10 : 7;
+        return text;
+    }
+    return NULL;
+}
+
+/* What is cited with a date was read by the date of the vintage. */
+static void is_as_new_as_what_it_cites(void **state)
+{
+    static const char *const names[] = {"vintage",   "method", "models",
+                                        "providers", "zones",  "media"};
+    char line[1000], path[PATH_MAX], date[sizeof("2026-05-18")] = "";
+    unsigned cited = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        FILE *stream;
+
+        snprintf(path, sizeof(path), VINTAGE_2026 "/%s.conf", names[i]);
+        stream = fopen(path, "re");
+        assert_non_null(stream);
+        while (fgets(line, sizeof(line), stream)) {
+            const char *source = strstr(line, " source = ");
+            size_t length;
+
+            sscanf(line, "date = \"%10s", date);
+            for (; source && (source = next_date(source, &length)); source += length, cited++)
+                if (strncmp(source, date, length) > 0)
+                    fail_msg("the vintage is of %s: %s", date, line);
+        }
+        fclose(stream);
+    }
+    assert_true(cited > 3);
+}
+
 static struct factors *load(const char *directory)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -735,6 +777,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loads_the_shipped_vintage),
+        cmocka_unit_test(is_as_new_as_what_it_cites),
         cmocka_unit_test(finds_every_provider),
         cmocka_unit_test(does_not_find_what_is_not_there),
         cmocka_unit_test(holds_every_golden_model),

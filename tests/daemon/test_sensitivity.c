@@ -219,6 +219,59 @@ static void moves_method_a(void **state)
     assert_true(batch->high > sensitivity.base.energy_kwh);
 }
 
+/* The GPUs of class/small are 1 to 4, and 2 at its mean size: a bar around what that gives would
+ * miss the figure that is printed. */
+static void the_bars_of_method_a_are_around_its_centre(void **state)
+{
+    struct sensitivity_case subject = one_request("class/small", "world-cloud");
+    struct sensitivity_bar bars[SENSITIVITY_UNKNOWNS];
+    struct sensitivity sensitivity;
+    const struct sensitivity_bar *size, *pue;
+    struct impact_result ends[2];
+    struct impact impact, other;
+    size_t count;
+
+    (void)state;
+    other = impact_compute(&subject.used, triple_exact(1), triple_exact(0), triple_exact(250));
+    subject.used.method_b = NULL;
+    impact = impact_compute(&subject.used, triple_exact(1), triple_exact(0), triple_exact(250));
+    sensitivity_compute(&subject, &sensitivity);
+    assert_close(sensitivity.base.energy_kwh, impact.energy_kwh.central);
+    assert_close(sensitivity.base.water_l, impact.water_l.central);
+    assert_close(sensitivity.ends[SENSITIVITY_METHOD].low.energy_kwh, other.energy_kwh.central);
+    count = sensitivity_tornado(&sensitivity, energy, NULL, bars);
+    size = find(bars, count, SENSITIVITY_MODEL);
+    pue = find(bars, count, SENSITIVITY_PUE);
+    assert_true(size && pue);
+    assert_close(pue->low * pue->high, impact.energy_kwh.central * impact.energy_kwh.central);
+    assert_close(pue->high / pue->low, 1.63 / 1.09);
+    /* The bar of the size is what both sizes give, with the mean PUE. */
+    for (int i = 0; i < 2; i++) {
+        struct impact_point point = impact_point(&subject.used, &subject.work[IMPACT_CENTRAL],
+                                                 i == 0 ? IMPACT_LOW : IMPACT_HIGH);
+
+        point.pue = sqrt(1.63 * 1.09);
+        ends[i] = impact_at(&subject.used, &point);
+    }
+    assert_close(size->low, ends[0].energy_kwh);
+    assert_close(size->high, ends[1].energy_kwh);
+    assert_null(find(bars, count, SENSITIVITY_INPUT));
+}
+
+/* And so is it for method B, whose bar of the other method is method A's figure. */
+static void the_other_method_is_its_centre(void **state)
+{
+    struct sensitivity_case subject = one_request("class/small", "world-cloud");
+    struct sensitivity sensitivity;
+    struct impact impact;
+
+    (void)state;
+    sensitivity_compute(&subject, &sensitivity);
+    subject.used.method_b = NULL;
+    impact = impact_compute(&subject.used, triple_exact(1), triple_exact(0), triple_exact(250));
+    assert_close(sensitivity.ends[SENSITIVITY_METHOD].high.energy_kwh, impact.energy_kwh.central);
+}
+
 /* Measured energy has no model: its own range, the data centre's, and choices. */
 static void moves_measured_energy(void **state)
 {
@@ -337,6 +390,8 @@ int main(void)
         cmocka_unit_test(only_single_exchanges_average_out),
         cmocka_unit_test(exact_tokens_have_no_error),
         cmocka_unit_test(moves_method_a),
+        cmocka_unit_test(the_bars_of_method_a_are_around_its_centre),
+        cmocka_unit_test(the_other_method_is_its_centre),
         cmocka_unit_test(moves_measured_energy),
         cmocka_unit_test(a_sum_of_one_is_that_one),
         cmocka_unit_test(what_is_shared_moves_as_one),

@@ -275,6 +275,8 @@ static void formulas_are_evaluated(void **state)
                  {"{bc} - {a} - 1", 1},
                  {"less({a}, {bc})", 0},
                  {"less({bc}, {a}) · 2", 4},
+                 {"less({bc}, {a} + 1.99999999999)", 4 - (2 + 1.99999999999)},
+                 {"less({bc}, {a} + 1.999999999999)", 0}, /* rounding */
                  {"further({a}, {bc})", 2},
                  {"{d}", NAN},
                  {"{a} +", NAN},

@@ -304,6 +304,39 @@ static void hides_all_that_few_devices_have_of_the_host(void **state)
     month_free(report);
 }
 
+static void assert_nothing(struct triple value)
+{
+    assert_true(value.low == 0 && value.central == 0 && value.high == 0);
+}
+
+/* What is folded is all remote: of the host, subtraction would leave the rounding of its sums. */
+static void what_is_folded_of_the_host_is_nothing_or_use(void **state)
+{
+    struct month_report *report;
+    struct host_view *view;
+    const struct host_line *rest;
+
+    (void)state;
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    host_use(HOST_NOON + 60, "CULTURE", QWEN, 77, HOST_MANY);
+    host_use(HOST_NOON + 120, "RH", MISTRAL, 1.1, HOST_MANY);
+    host_use_remote(HOST_NOON, "CULTURE", REMOTE, 4);
+    host_use_remote(HOST_NOON, "RH", REMOTE, 4);
+    host_share(HOST_NOON + 180);
+    report = host_report();
+    view = hostview_new(report);
+    assert_non_null(view);
+    rest = &view->lines[view->count - 1];
+    assert_true(rest->row->is_other);
+    assert_nothing(rest->active_kwh);
+    assert_nothing(rest->common_kwh);
+    assert_nothing(rest->by_key_kwh[SHARING_USAGE]);
+    assert_true(rest->energy_j == 0 && rest->weight == 0);
+    assert_true(view->lines[0].energy_j > 0);
+    hostview_free(view);
+    month_free(report);
+}
+
 static void assert_no_tokens(const struct hoststatus_tokens *tokens)
 {
     assert_true(tokens->in == 0 && tokens->out == 0);
@@ -713,6 +746,7 @@ int main(void)
         HOST_TEST(tells_measured_from_estimated),
         HOST_TEST(has_the_intensity_of_each_hour),
         HOST_TEST(hides_all_that_few_devices_have_of_the_host),
+        HOST_TEST(what_is_folded_of_the_host_is_nothing_or_use),
         HOST_TEST(tells_the_tokens_of_a_year),
         HOST_TEST(tells_no_sum_of_few_devices),
         HOST_TEST(tells_no_sum_that_is_all_but_few_devices),

@@ -1398,10 +1398,37 @@ static void images_have_an_impact_besides_the_total(void **state)
     free(text);
     text = written(report, HTML_FR);
     assert_non_null(strstr(text, "<h2>Images, son et fichiers</h2>"));
+    assert_non_null(strstr(text, "cherche juste après la réponse compte"));
     assert_non_null(strstr(text, "<td>image/sd-3.5-large</td>"));
     /* The limits do not deny what stands there. */
     assert_null(strstr(text, "vidéo n’est pas estimé"));
     assert_non_null(strstr(text, "seul celui des images est estimé"));
+    free(text);
+    month_free(report);
+}
+
+/* Of a service without a model, 0 kWh would read as a finding. */
+static void what_is_not_estimated_is_no_zero(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+    char *text, *row;
+
+    use(world, FIRST_NOON, 1, 0, 100, 20);
+    use(world, FIRST_NOON, 2, 2, 100, 20);
+    report = build(world);
+    assert_true(month_is_unknown(&report->services.rows[1].totals, MONTH_WATER));
+    assert_false(month_is_unknown(&report->services.rows[1].totals, MONTH_REQUESTS));
+    assert_false(month_is_unknown(&report->total, MONTH_WATER));
+    text = written(report, HTML_FR);
+    row = strstr(text, "<code>pictures</code>");
+    assert_non_null(row);
+    *strstr(row, "</tr>") = '\0';
+    assert_non_null(strstr(row, "</span></td><td class=\"n\">–</td><td class=\"n\">–</td>"
+                                "<td class=\"n\">–</td><td class=\"n\">–</td>"));
+    free(text);
+    text = written(report, TERMINAL);
+    assert_non_null(strstr(text, " –  "));
     free(text);
     month_free(report);
 }
@@ -1702,6 +1729,7 @@ int main(void)
         TEST(writers_tell_the_random_part_and_the_units),
         TEST(images_have_an_impact_besides_the_total),
         TEST(without_a_figure_the_report_says_so),
+        TEST(what_is_not_estimated_is_no_zero),
         TEST(images_of_few_devices_are_folded),
         TEST(a_month_of_other_factors_is_done_again),
         TEST(other_reads_the_same_in_both_tables),

@@ -31,7 +31,7 @@ function ask(name) {
 }
 
 const FUNCTIONS = {
-    less: (a, b) => (end) => Math.max(a(end) - b(end), 0),
+    less: (a, b) => (end) => (a(end) - b(end) > a(end) * 1e-12 ? a(end) - b(end) : 0),
     further: (a, b) => (end) => (end === 'low' ? Math.min(a(end), b(end)) : end === 'high' ? Math.max(a(end), b(end)) : a(end)),
     central: (a) => () => a('central'),
     sqrt: (a) => (end) => Math.sqrt(a(end)),
