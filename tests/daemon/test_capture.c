@@ -13,8 +13,10 @@
 #include "daemon/rules.h"
 #include "tests/capture/filmfile.h"
 #include "tests/daemon/overhear.h"
+#include "tests/daemon/processstatus.h"
 #include "tests/daemon/shipped.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -458,6 +460,19 @@ static void assert_fails(const char *file, const struct interface_config *interf
     assert_one_line(text, first, second);
 }
 
+/* Of a process that began, and is overheard. */
+static void assert_ends_without_sums(const char *first, const char *second)
+{
+    const char *text;
+    int status;
+
+    assert_int_equal(receive_all().activity.bytes_up, 0);
+    status = end();
+    text = overhear_stop();
+    assert_int_equal(status, EXIT_TROUBLE);
+    assert_one_line(text, first, second);
+}
+
 static void a_source_that_cannot_be_opened_is_said(void **state)
 {
     static const struct interface_config interface = {
@@ -468,9 +483,6 @@ static void a_source_that_cannot_be_opened_is_said(void **state)
     (void)state;
     scratch_path(path, "missing.pcap");
     assert_fails(path, NULL, path, "No such file");
-    scratch_write("text.pcap", "this is no capture, but a text of some length");
-    scratch_path(path, "text.pcap");
-    assert_fails(path, NULL, path, "not a capture");
     assert_fails(NULL, &interface, "no-such0", geteuid() == 0 ? "no such interface" : "interface");
 
     /* The same again is not said again. */
@@ -479,6 +491,20 @@ static void a_source_that_cannot_be_opened_is_said(void **state)
     assert_int_equal(await_control(&message), MESSAGE_PEER_GONE);
     assert_int_equal(end(), EXIT_TROUBLE);
     assert_string_equal(overhear_stop(), "");
+}
+
+/* That is known once it is looked at. */
+static void what_is_no_capture_is_said(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    scratch_write("text.pcap", "this is no capture, but a text of some length");
+    scratch_path(path, "text.pcap");
+    overhear_start();
+    start(path, NULL, false);
+    await_ready();
+    assert_ends_without_sums(path, "not a capture");
 }
 
 static void a_damaged_file_gives_what_came_before_and_trouble(void **state)
@@ -536,6 +562,25 @@ static void an_interface_is_watched_until_the_end(void **state)
     watch_loopback(CAPTURE_RING);
 }
 
+/* A pipe tells when its first byte is asked for. */
+static void a_file_is_looked_at_in_the_sandbox_only(void **state)
+{
+    char path[PATH_MAX];
+    int writer;
+
+    (void)state;
+    scratch_path(path, "pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    overhear_start();
+    start(path, NULL, false);
+    writer = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(writer >= 0);
+    await_ready();
+    assert_confined(child);
+    close(writer);
+    assert_ends_without_sums(path, "the file is empty");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -551,8 +596,10 @@ int main(void)
         TEST(windows_of_drift_begin_anew_with_new_rules),
         TEST(half_of_new_rules_change_nothing),
         TEST(a_source_that_cannot_be_opened_is_said),
+        TEST(what_is_no_capture_is_said),
         TEST(a_damaged_file_gives_what_came_before_and_trouble),
         TEST(an_interface_is_watched_until_the_end),
+        TEST(a_file_is_looked_at_in_the_sandbox_only),
     };
 
     alarm(120); /* a process that does not end must not hang the suite */
