@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/capture/flowtable.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
 #include "daemon/rules.h"
@@ -581,6 +582,48 @@ static void a_file_is_looked_at_in_the_sandbox_only(void **state)
     assert_ends_without_sums(path, "the file is empty");
 }
 
+/* -- Memory ----------------------------------------------------------------------------------- */
+
+static void what_the_tables_take_follows_the_limits(void **state)
+{
+    const unsigned more = (1 << 19) - (1 << 12); /* the table has powers of two */
+    const uint64_t flow_bytes = 8 + sizeof(struct flow);
+    const uint64_t rounded = 1 << 18;
+    struct capture_needs few, many;
+
+    (void)state;
+    capture_needs(config); /* what libraries take once is in the first one */
+    few = capture_needs(config);
+    assert_int_equal(config->limits.max_flows, 1 << 12);
+    assert_true(few.one > 0);
+    assert_int_equal(few.all, few.one);
+    config->limits.max_flows += more;
+    many = capture_needs(config);
+    assert_true(many.one >= few.one + more * flow_bytes);
+    assert_true(many.one <= few.one + more * flow_bytes + rounded);
+    config->limits.max_flows -= more;
+    many = capture_needs(config); /* what was taken to find out was given back */
+    assert_true(many.one >= few.one - rounded && many.one <= few.one + rounded);
+}
+
+/* Of an interface's workers, each has tables of its own, but for what the DNS told them. */
+static void what_all_processes_take_is_told_too(void **state)
+{
+    const uint64_t hint_bytes = 20;
+    uint64_t one;
+
+    (void)state;
+    config->limits.max_hints = 1 << 20;
+    one = capture_needs(config).one;
+    config->interface_count = 2;
+    config->interfaces[0].workers = config->interfaces[1].workers = 1;
+    assert_true(capture_needs(config).all >= 2 * one - one / 100);
+    assert_true(capture_needs(config).all <= 2 * one + one / 100);
+    config->interfaces[1].workers = 3;
+    assert_true(capture_needs(config).all > 2 * one);
+    assert_true(capture_needs(config).all < 4 * one - 2 * hint_bytes * config->limits.max_hints);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -600,6 +643,8 @@ int main(void)
         TEST(a_damaged_file_gives_what_came_before_and_trouble),
         TEST(an_interface_is_watched_until_the_end),
         TEST(a_file_is_looked_at_in_the_sandbox_only),
+        TEST(what_the_tables_take_follows_the_limits),
+        TEST(what_all_processes_take_is_told_too),
     };
 
     alarm(120); /* a process that does not end must not hang the suite */
