@@ -606,6 +606,26 @@ static void what_the_tables_take_follows_the_limits(void **state)
     assert_true(many.one >= few.one - rounded && many.one <= few.one + rounded);
 }
 
+/* Tables that find room in what was freed before are not smaller. */
+static void what_was_freed_before_is_counted_all_the_same(void **state)
+{
+    const uint64_t rounded = 1 << 18;
+    uint64_t needed;
+    void *blocks[400];
+    void *last;
+
+    (void)state;
+    capture_needs(config);
+    needed = capture_needs(config).one;
+    for (unsigned i = 0; i < 400; i++)
+        assert_non_null(blocks[i] = malloc(100000));
+    last = malloc(100000); /* keeps what is below it from the system */
+    for (unsigned i = 0; i < 400; i++)
+        free(blocks[i]);
+    assert_true(capture_needs(config).one >= needed - rounded);
+    free(last);
+}
+
 /* Of an interface's workers, each has tables of its own, but for what the DNS told them. */
 static void what_all_processes_take_is_told_too(void **state)
 {
@@ -644,6 +664,7 @@ int main(void)
         TEST(an_interface_is_watched_until_the_end),
         TEST(a_file_is_looked_at_in_the_sandbox_only),
         TEST(what_the_tables_take_follows_the_limits),
+        TEST(what_was_freed_before_is_counted_all_the_same),
         TEST(what_all_processes_take_is_told_too),
     };
 
