@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/memorylimit.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,20 +28,30 @@ static bool read_group(const char *root, char *group, size_t size)
     return found;
 }
 
+/* The number that a file begins with; OTHERWISE when there is none. */
+static uint64_t read_number(const char *path, uint64_t otherwise)
+{
+    FILE *stream = fopen(path, "re");
+    char text[64] = "";
+    uint64_t number;
+    char *end;
+
+    if (!stream)
+        return otherwise;
+    if (!fgets(text, sizeof(text), stream))
+        text[0] = '\0';
+    fclose(stream);
+    number = strtoull(text, &end, 10);
+    return end == text ? otherwise : number;
+}
+
 /* "max" where there is no limit. */
 static uint64_t read_limit(const char *root, const char *group)
 {
     char path[2 * PATH_MAX];
-    uint64_t bytes = UINT64_MAX;
-    FILE *stream;
 
     snprintf(path, sizeof(path), "%s/sys/fs/cgroup%s/memory.max", root, group);
-    stream = fopen(path, "re");
-    if (stream && fscanf(stream, "%" SCNu64, &bytes) != 1)
-        bytes = UINT64_MAX;
-    if (stream)
-        fclose(stream);
-    return bytes;
+    return read_number(path, UINT64_MAX);
 }
 
 uint64_t memorylimit_read(const char *root)
@@ -51,27 +61,21 @@ uint64_t memorylimit_read(const char *root)
 
     if (!read_group(root, group, sizeof(group)))
         return UINT64_MAX;
-    for (char *end = group;; *end = '\0') {
+    for (;;) {
         uint64_t bytes = read_limit(root, group);
+        char *last = strrchr(group, '/');
 
         least = bytes < least ? bytes : least;
-        end = strrchr(group, '/');
-        if (!end)
+        if (!last)
             return least;
+        *last = '\0';
     }
 }
 
 uint64_t memorylimit_taken(const char *root)
 {
     char path[PATH_MAX];
-    uint64_t pages = 0;
-    FILE *stream;
 
     snprintf(path, sizeof(path), "%s/proc/self/statm", root);
-    stream = fopen(path, "re");
-    if (stream && fscanf(stream, "%" SCNu64, &pages) != 1)
-        pages = 0;
-    if (stream)
-        fclose(stream);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return read_number(path, 0) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
