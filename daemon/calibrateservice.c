@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/calibrateservice.h"
 
-#include "collectors/capture/metering.h"
-#include "collectors/capture/source.h"
 #include "daemon/calibrate.h"
+#include "daemon/calibratecapture.h"
 #include "daemon/capture.h"
 #include "daemon/servicecalibration.h"
 #include "daemon/servicefit.h"
@@ -11,14 +10,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
-#include <pcap/pcap.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH       4096
 #define SECOND_NS   INT64_C(1000000000)
 #define POLL_MS     250
 #define MOST_TOKENS 1e7
@@ -29,7 +26,6 @@ struct session {
     const struct config *config;
     const struct service *service;
     uint16_t number;
-    struct metering *metering;
     struct servicefit_sample samples[SERVICEFIT_MOST];
     struct calibrateservice_truth truth[SERVICEFIT_MOST];
     size_t truth_count;
@@ -40,9 +36,6 @@ struct session {
     bool done;             /* the operator has no more */
     char ahead[LINE_SIZE]; /* typed before it was asked for */
     bool has_ahead;
-    /* Of a file, which packets are the client's. */
-    struct bpf_program filter;
-    bool filters;
 };
 
 /* -- True counts ------------------------------------------------------------------------------ */
@@ -238,17 +231,17 @@ static void leave_out(struct session *session, enum service_transport transport,
             service_transport_name(transport), shape->requests);
 }
 
-static void take_exchange(void *context, uint16_t service, enum service_transport transport,
-                          const struct exchange_shape *shape)
+static void take_exchange(struct session *session, const struct message *message)
 {
-    struct session *session = context;
+    enum service_transport transport = (enum service_transport)message->body.exchange.transport;
+    const struct exchange_shape *shape = &message->body.exchange.shape;
     struct calibrateservice_truth truth = {0, 0};
     size_t number = session->count;
     struct servicefit fit;
 
     if (session->done)
         return;
-    if (service != session->number) {
+    if (message->number != session->number) {
         session->others++;
         return;
     }
@@ -273,48 +266,6 @@ static void take_exchange(void *context, uint16_t service, enum service_transpor
 
 /* -- Packets ---------------------------------------------------------------------------------- */
 
-static bool is_clients(const struct session *session, const struct captured_frame *frame)
-{
-    const struct pcap_pkthdr header = {.caplen = frame->captured, .len = frame->length};
-
-    return !session->filters || pcap_offline_filter(&session->filter, &header, frame->bytes) != 0;
-}
-
-/* With tags too. Made of the address alone, which was parsed. */
-static void write_filter(const char *client, char *out, size_t size)
-{
-    snprintf(out, size, "host %s or (vlan and host %s)", client, client);
-}
-
-static void make_filter(struct session *session, int link_type)
-{
-    char text[FILTER_SIZE];
-    pcap_t *handle;
-
-    if (session->filters || !session->options->client || session->options->interface)
-        return;
-    handle = pcap_open_dead(link_type, UINT16_MAX);
-    write_filter(session->options->client, text, sizeof(text));
-    /* A link without tags knows no "vlan". */
-    session->filters =
-        handle && (pcap_compile(handle, &session->filter, text, 1, PCAP_NETMASK_UNKNOWN) == 0 ||
-                   (snprintf(text, sizeof(text), "host %s", session->options->client) > 0 &&
-                    pcap_compile(handle, &session->filter, text, 1, PCAP_NETMASK_UNKNOWN) == 0));
-    if (handle)
-        pcap_close(handle);
-}
-
-static void take_packets(void *context, const struct captured_frame *frames, size_t count)
-{
-    struct session *session = context;
-
-    for (size_t i = 0; i < count; i++) {
-        make_filter(session, frames[i].link_type);
-        if (is_clients(session, &frames[i]))
-            metering_frames(session->metering, &frames[i], 1);
-    }
-}
-
 static int64_t wall_ns(void)
 {
     struct timespec now;
@@ -328,11 +279,11 @@ static bool has_all(const struct session *session)
     return session->done || (session->options->truth && session->count >= session->truth_count);
 }
 
-static void wait_for_something(struct session *session, const struct source *source)
+static void wait_for_something(struct session *session, const struct calibratecapture *capture)
 {
     bool listens = !session->options->truth && !session->has_ahead;
     struct pollfd descriptors[] = {
-        {.fd = source_descriptor(source), .events = POLLIN},
+        {.fd = calibratecapture_descriptor(capture), .events = POLLIN},
         {.fd = listens ? STDIN_FILENO : -1, .events = POLLIN},
     };
 
@@ -341,11 +292,24 @@ static void wait_for_something(struct session *session, const struct source *sou
         read_ahead(session);
 }
 
-static enum source_status watch(struct session *session, struct source *source)
+/* What came, up to the end or, unless WAIT, as far as there is more. */
+static enum message_status take_exchanges(struct session *session, struct calibratecapture *capture,
+                                          bool wait)
+{
+    enum message_status status;
+    struct message message;
+
+    while ((status = calibratecapture_next(capture, wait, &message)) == MESSAGE_RECEIVED)
+        if (message.type == MESSAGE_EXCHANGE)
+            take_exchange(session, &message);
+    return status;
+}
+
+/* Until the operator has no more, or the time is over. */
+static void watch(struct session *session, struct calibratecapture *capture)
 {
     int64_t end_ns = wall_ns() + session->options->seconds * SECOND_NS;
-    enum source_status status = SOURCE_OK;
-    uint64_t dropped;
+    enum message_status status = MESSAGE_NONE_YET;
 
     setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see all that was not read */
     fprintf(stderr,
@@ -353,50 +317,28 @@ static enum source_status watch(struct session *session, struct source *source)
             "%u s%s\n",
             session->options->seconds,
             session->options->truth ? "" : "; type \"end\" when there are no more");
-    while (status == SOURCE_OK && !has_all(session) && wall_ns() < end_ns) {
-        wait_for_something(session, source);
-        status = source_read(source, BATCH, take_packets, session);
-        metering_advance(session->metering, wall_ns() - SECOND_NS);
+    while (status == MESSAGE_NONE_YET && !has_all(session) && wall_ns() < end_ns) {
+        wait_for_something(session, capture);
+        status = take_exchanges(session, capture, false);
     }
-    dropped = source_take_dropped(source);
-    if (dropped > 0)
-        fprintf(stderr, "%llu packets were lost: answers may lack a part of their bytes\n",
-                (unsigned long long)dropped);
-    return status == SOURCE_OK ? SOURCE_END : status;
-}
-
-static struct source *open_source(const struct session *session, char *error, size_t size)
-{
-    const struct calibrateservice_options *options = session->options;
-    struct interface_config interface = {
-        .promiscuous = true, .snap_length = 65535, .buffer_mib = 32, .workers = 1};
-
-    if (!options->interface)
-        return source_open_file(options->capture, error, size);
-    snprintf(interface.name, sizeof(interface.name), "%s", options->interface);
-    write_filter(options->client, interface.filter, sizeof(interface.filter));
-    return source_open_interface(&interface, 0, error, size);
+    calibratecapture_stop(capture);
 }
 
 static bool read_packets(struct session *session)
 {
-    char error[512];
-    struct source *source = open_source(session, error, sizeof(error));
-    enum source_status status = SOURCE_OK;
+    const struct calibratecapture_setup setup = {.config = session->config,
+                                                 .interface = session->options->interface,
+                                                 .capture = session->options->capture,
+                                                 .client = session->options->client};
+    struct calibratecapture *capture = calibratecapture_start(&setup);
+    enum message_status status;
 
-    if (!source) {
-        fprintf(stderr, "iagmeter: %s\n", error);
+    if (!capture)
         return false;
-    }
-    if (session->options->interface)
-        status = watch(session, source);
-    while (status == SOURCE_OK)
-        status = source_read(source, BATCH, take_packets, session);
-    metering_finish(session->metering);
-    if (status != SOURCE_END)
-        fprintf(stderr, "iagmeter: %s\n", source_error(source));
-    source_close(source);
-    return status == SOURCE_END;
+    if (setup.interface)
+        watch(session, capture);
+    status = take_exchanges(session, capture, true);
+    return calibratecapture_end(capture) && status == MESSAGE_PEER_GONE;
 }
 
 /* -- What comes of it ------------------------------------------------------------------------- */
@@ -523,7 +465,6 @@ static bool check_options(const struct calibrateservice_options *options,
 int calibrateservice_run(const struct calibrateservice_options *options,
                          const struct config *config)
 {
-    const struct metering_sink sink = metering_ignore(NULL);
     struct session *session;
     int status = EXIT_TROUBLE;
 
@@ -536,20 +477,10 @@ int calibrateservice_run(const struct calibrateservice_options *options,
     session->config = config;
     session->number = catalogue_find(config->catalogue, options->service);
     session->service = catalogue_service(config->catalogue, session->number);
-    session->metering = metering_new(&config->limits, config->catalogue, config->directions, &sink);
-    if (!session->metering) {
-        fprintf(stderr, "iagmeter: not enough memory for the limits of the configuration\n");
-    } else {
-        metering_set_trust(session->metering, &config->trust);
-        metering_observe(session->metering, take_exchange, session);
-        if (!load_truth(session))
-            status = EXIT_CONFIGURATION;
-        else if (read_packets(session))
-            status = conclude(session);
-    }
-    if (session->filters)
-        pcap_freecode(&session->filter);
-    metering_free(session->metering);
+    if (!load_truth(session))
+        status = EXIT_CONFIGURATION;
+    else if (read_packets(session))
+        status = conclude(session);
     free(session);
     return status;
 }

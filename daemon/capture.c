@@ -2,15 +2,18 @@
 #include "daemon/capture.h"
 
 #include "collectors/capture/metering.h"
+#include "collectors/capture/recognition.h"
 #include "collectors/capture/source.h"
 #include "collectors/inference/localmeter.h"
 #include "daemon/drift.h"
 #include "daemon/log.h"
+#include "daemon/memorylimit.h"
 #include "daemon/message.h"
 #include "daemon/rules.h"
 #include "daemon/sandbox.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -470,8 +473,13 @@ static bool take_memory(struct capture *capture)
             metering_take_shard(capture->metering, capture->setup->worker, capture->setup->workers);
         return true;
     }
-    log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
     return false;
+}
+
+static void free_memory(struct capture *capture)
+{
+    metering_free(capture->metering);
+    free(capture->outbox);
 }
 
 /* A thread has the capabilities of the one that made it, and is then held by the same sandbox. */
@@ -501,7 +509,13 @@ int capture_run(const struct capture_setup *setup)
     struct capture capture = {.setup = setup};
     int status = EXIT_TROUBLE;
 
-    if (!open_source(&capture) || !take_memory(&capture) || !enter_sandbox(&capture))
+    if (!open_source(&capture))
+        goto out;
+    if (!take_memory(&capture)) {
+        log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
+        goto out;
+    }
+    if (!enter_sandbox(&capture))
         goto out;
     send_control(&capture, MESSAGE_READY);
     status = setup->file ? run_file(&capture) : run_interface(&capture);
@@ -510,9 +524,45 @@ int capture_run(const struct capture_setup *setup)
         status = EXIT_TROUBLE;
 out:
     source_close(capture.source);
-    metering_free(capture.metering);
     rules_clear(&capture.current);
     rules_clear(&capture.coming);
-    free(capture.outbox);
+    free_memory(&capture);
     return status;
+}
+
+/* -- Before it begins -------------------------------------------------------------------------- */
+
+/* But for what free(3) keeps for later. */
+static uint64_t in_use(void)
+{
+    return memorylimit_taken("") - mallinfo2().fordblks;
+}
+
+/* Of a process with MEMORY of all workers, or its own. */
+static uint64_t measure(const struct config *config, struct recognition_memory *memory)
+{
+    const struct capture_setup setup = {.config = config, .memory = memory};
+    struct capture capture = {.setup = &setup};
+    uint64_t before = in_use();
+    uint64_t taken = take_memory(&capture) ? in_use() - before : 0;
+
+    free_memory(&capture);
+    return taken;
+}
+
+struct capture_needs capture_needs(const struct config *config)
+{
+    struct recognition_memory *memory = recognition_memory_new(&config->limits);
+    unsigned count = config_captures(config);
+    struct capture_needs needs = {.one = measure(config, NULL)};
+    uint64_t worker = memory && needs.one > 0 ? measure(config, memory) : 0;
+
+    recognition_memory_free(memory);
+    if (worker == 0)
+        return (struct capture_needs){0, 0};
+    /* The first one of an interface brings the memory of all its workers. */
+    needs.all = count == 0 ? needs.one : config->interface_count * needs.one;
+    if (count > 0)
+        needs.all += (count - config->interface_count) * worker;
+    return needs;
 }

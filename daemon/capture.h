@@ -25,6 +25,15 @@ struct capture_setup {
     int data;                          /* socket to the meter */
 };
 
+/* What the tables of the capture processes take of memory at most, in bytes: of one, and of all
+ * that are configured, at least one. What an interface's packets wait in (buffer_mib) is the
+ * kernel's. Both 0 when there is not as much. To find out, they are made and freed again. */
+struct capture_needs {
+    uint64_t one;
+    uint64_t all;
+};
+struct capture_needs capture_needs(const struct config *config);
+
 /* Exit statuses, of this process and of the daemon. */
 enum {
     EXIT_CONFIGURATION = 1, /* wrong usage or configuration: nothing was done */

@@ -42,6 +42,7 @@ static int inspect_metrics(const struct command_options *options, const struct c
         .team_count = find_teams(config, teams),
         .direction_code = direction_code,
         .context = config,
+        .user = config->user,
     };
     int dialect = 0;
 

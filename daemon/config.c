@@ -250,6 +250,7 @@ static void read_root(struct config *config, const config_setting_t *root,
 {
     confread_group(root, root_keys, COUNT_OF(root_keys), config, diagnostics);
     config->objectives_named = config_setting_get_member(root, "objectives") != NULL;
+    config->user_line = config_setting_source_line(place_of(root, "user"));
     read_limits(config, group_of(root, "limits"), diagnostics);
     read_trust(config, group_of(root, "trust"), diagnostics);
     if (group_of(root, "report"))

@@ -55,6 +55,7 @@ struct config {
     char path[PATH_MAX];
     char state_directory[PATH_MAX];
     char user[40];      /* to become, when started as root; "" stays */
+    unsigned user_line; /* where it is named */
     bool kernel_filter; /* packets of no interest are dropped by a program in the kernel */
     char timezone[64];  /* IANA name; months and days in reports are local to it */
     char services_path[PATH_MAX];

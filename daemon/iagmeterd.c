@@ -4,13 +4,16 @@
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
+#include "daemon/memorylimit.h"
 #include "daemon/programs.h"
+#include "daemon/sandbox.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The files of one capture. */
 struct captures {
@@ -66,6 +69,43 @@ static bool filters_are_right(const struct config *config)
     return right;
 }
 
+/* Root would have to become somebody who is not there; for others it is a slip without effect. Not
+ * asked by the commands: a copy of the configuration may be read where there is no such user. */
+static bool user_is_right(const struct config *config)
+{
+    if (config->user[0] == '\0' || sandbox_knows_user(config->user))
+        return true;
+    fprintf(stderr, "%s:%u: %suser \"%s\" does not exist\n", config->path, config->user_line,
+            geteuid() == 0 ? "" : "warning: ", config->user);
+    return geteuid() != 0;
+}
+
+static void warn_of_memory(const struct config *config, const struct capture_needs *needs)
+{
+    uint64_t allowed = memorylimit_read("");
+
+    if (needs->all > allowed)
+        log_line(LOG_PRIORITY_WARNING,
+                 "%s: by `limits`, capture can take %llu MiB of the %llu MiB of memory that all "
+                 "processes together may use (MemoryMax): the kernel would end them",
+                 config->path, (unsigned long long)(needs->all >> 20),
+                 (unsigned long long)(allowed >> 20));
+}
+
+/* Also what the unit must allow: that is not known here, but to the daemon when it starts. */
+static void tell_memory(const struct config *config)
+{
+    const struct capture_needs needs = capture_needs(config);
+
+    if (needs.all == 0)
+        log_line(LOG_PRIORITY_WARNING, "%s: there is not as much memory as `limits` can take",
+                 config->path);
+    else
+        printf("limits: up to %llu MiB of memory for each capture process, %llu MiB for all\n",
+               (unsigned long long)(needs.one >> 20), (unsigned long long)(needs.all >> 20));
+    warn_of_memory(config, &needs);
+}
+
 /* What is configured may not be what the machine has: that is told, and is no error, since meters
  * come and go. */
 static void list_meters(const struct config *config)
@@ -80,6 +120,8 @@ static int check(const struct config *config)
     printf("%s: %u services, %u directions, factors %s, %u interface(s): no error\n", config->path,
            catalogue_count(config->catalogue), directions_count(config->directions),
            factors_vintage(config->factors), config->interface_count);
+    tell_memory(config);
+    fflush(stdout);
     if (config->host)
         list_meters(config);
     return EXIT_SUCCESS;
@@ -92,6 +134,11 @@ static int start(struct config *config, const struct captures *captures, unsigne
                 config->path);
         config_free(config);
         return EXIT_CONFIGURATION;
+    }
+    if (captures->count == 0) {
+        const struct capture_needs needs = capture_needs(config);
+
+        warn_of_memory(config, &needs);
     }
     return supervisor_run(config, captures->paths, captures->count, workers);
 }
@@ -183,7 +230,7 @@ int main(int argc, char **argv)
     config = load(path);
     if (!config)
         return EXIT_CONFIGURATION;
-    if (!filters_are_right(config)) {
+    if (!user_is_right(config) || !filters_are_right(config)) {
         config_free(config);
         return EXIT_CONFIGURATION;
     }

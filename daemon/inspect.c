@@ -6,6 +6,7 @@
 #include "collectors/capture/source.h"
 #include "collectors/inference/localmeter.h"
 #include "daemon/capture.h"
+#include "daemon/sandbox.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -399,6 +400,10 @@ int inspect_run(const struct config *config, const char *const *captures, unsign
     }
     if (!take_memory(&inspection, &rules)) {
         fprintf(stderr, "iagmeter: not enough memory for the limits of the configuration\n");
+        goto out;
+    }
+    if (!options->keep_rights && !sandbox_command(config->user, -1, -1, error, sizeof(error))) {
+        fprintf(stderr, "iagmeter: %s\n", error);
         goto out;
     }
     metering_set_trust(inspection.metering, &config->trust);

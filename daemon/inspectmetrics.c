@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/capture.h"
+#include "daemon/sandbox.h"
 
 #define READ_SIZE 65536
 #define RANKS     3 /* of counters that count the same */
@@ -205,9 +206,12 @@ int inspectmetrics_run(const char *path, const struct inspectmetrics_options *op
     struct reading reading = {.dialect = options->dialect};
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     int status = EXIT_TROUBLE;
+    char error[256];
 
     prometheus_start(&parser, take_sample, &reading);
-    if (file && read_file(file, &parser))
+    if (file && options->user && !sandbox_command(options->user, -1, -1, error, sizeof(error)))
+        fprintf(stderr, "iagmeter: %s\n", error);
+    else if (file && read_file(file, &parser))
         status = show(&reading, &parser.counts, options, stream);
     else
         fprintf(stderr, "iagmeter: %s: %s\n", path, strerror(errno));

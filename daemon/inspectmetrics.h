@@ -17,6 +17,8 @@ struct inspectmetrics_options {
     size_t team_count;
     const char *(*direction_code)(const void *context, uint16_t direction);
     const void *context;
+    const char *user; /* to become when the process, once the file is open, gives up its rights for
+                         good (sandbox_command()); NULL: it keeps them, as tests do */
 };
 
 /* Reads the file at PATH ("-": standard input), as /metrics answers, and writes a header and one

@@ -72,6 +72,30 @@ static bool check_drift(const struct message *message)
            message->body.drift.way < ESTIMATOR_WAYS && message->body.drift.drifted <= 1;
 }
 
+/* As it came: what is neither true nor false may not be read as a bool. */
+static bool possible_flag(const bool *flag)
+{
+    uint8_t byte;
+
+    memcpy(&byte, flag, sizeof(byte));
+    return byte <= 1;
+}
+
+/* It is fitted by finite numbers, and printed. */
+static bool check_exchange(const struct message *message)
+{
+    const struct exchange_shape *shape = &message->body.exchange.shape;
+
+    return message->number < MAX_SERVICES && message->body.exchange.transport < TRANSPORT_COUNT &&
+           shape->http >= EXCHANGE_HTTP_1 && shape->http <= EXCHANGE_HTTP_3 &&
+           shape->fetched_bytes <= MOST_COUNTED && shape->request_bytes <= MOST_COUNTED &&
+           shape->answer_bytes <= MOST_COUNTED && shape->bulk_bytes <= MOST_COUNTED &&
+           shape->whole_text_bytes <= MOST_COUNTED && shape->wait_ns <= MOST_COUNTED &&
+           shape->answer_ns <= MOST_COUNTED && possible_triple(&shape->excess_bytes) &&
+           possible_flag(&shape->ends_in_event) && possible_flag(&shape->first_on_connection) &&
+           possible_flag(&shape->is_acknowledged);
+}
+
 static bool check_host(const struct message *message)
 {
     return (message->number < MAX_SERVICES || message->number == SERVICE_NONE) &&
@@ -303,7 +327,8 @@ static const struct {
     [MESSAGE_WORKER] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_RELOAD] = {SENDER_SUPERVISOR, check_nothing},
     [MESSAGE_STOP] = {SENDER_SUPERVISOR, check_nothing},
-    [MESSAGE_READY] = {SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS, check_nothing},
+    [MESSAGE_READY] = {SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS | SENDER_SESSION,
+                       check_nothing},
     [MESSAGE_ALIVE] = {SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS, check_nothing},
     [MESSAGE_RELOADED] = {SENDER_METER, check_nothing},
     [MESSAGE_ACTIVITY] = {SENDER_CAPTURE, check_activity},
@@ -316,6 +341,7 @@ static const struct {
     [MESSAGE_SERVER_USE] = {SENDER_COUNTERS, check_server_use},
     [MESSAGE_SOURCE] = {SENDER_COUNTERS, check_source},
     [MESSAGE_METERED] = {SENDER_COUNTERS, check_metered},
+    [MESSAGE_EXCHANGE] = {SENDER_SESSION, check_exchange},
 };
 
 bool message_check(const struct message *message, enum message_sender sender)

@@ -13,7 +13,8 @@
 /* What the processes say to each other: messages of one fixed size over socket pairs
  * (SOCK_SEQPACKET), of a closed table of types. Each type has one sender and a check of its
  * contents; a message that fails it is the end of the process that sent it. Nothing that comes from
- * packets or counters can pass but the sums of collector.h. */
+ * packets or counters can pass but the sums of collector.h; to a calibration, what an exchange of
+ * the one known client looked like. */
 
 enum message_type {
     /* start-up process to capture and meter: rules, by number */
@@ -53,6 +54,8 @@ enum message_type {
     MESSAGE_SERVER_USE,
     MESSAGE_SOURCE,  /* what a source of power is, when that changes */
     MESSAGE_METERED, /* the interval is complete */
+    /* whoever sees the packets of a calibration to the command that asks for it */
+    MESSAGE_EXCHANGE, /* of service NUMBER: what was seen of it */
     MESSAGE_TYPE_COUNT
 };
 
@@ -95,6 +98,10 @@ struct message {
             uint8_t way;       /* below ESTIMATOR_WAYS */
             uint8_t drifted;
         } drift;
+        struct {
+            struct exchange_shape shape;
+            uint8_t transport; /* enum service_transport */
+        } exchange;
         struct activity activity;
         struct device_count devices;
         struct coverage coverage;
@@ -111,7 +118,8 @@ enum message_sender {
     SENDER_SUPERVISOR = 1,
     SENDER_CAPTURE = 2,
     SENDER_METER = 4,
-    SENDER_COUNTERS = 8
+    SENDER_COUNTERS = 8,
+    SENDER_SESSION = 16 /* of a calibration; no process of the daemon's */
 };
 
 /* A zeroed message of TYPE, so that padding carries nothing. */

@@ -8,6 +8,8 @@
 /* What each process gives up for good before it starts to work. All return false with one sentence
  * in ERROR. */
 
+bool sandbox_knows_user(const char *user);
+
 /* Started as root: becomes USER (and its groups), keeping only CAP_NET_RAW when KEEP_CAPTURE. Does
  * nothing when USER is "" or the process is not root. */
 bool sandbox_become(const char *user, bool keep_capture, char *error, size_t error_size);
@@ -29,6 +31,11 @@ bool sandbox_drop_capabilities(char *error, size_t error_size);
  * to its sockets CONTROL and DATA, ask for memory and the time, and end. Opening a file fails; a
  * new socket or program, and output to anything else (the network above all), kill it. */
 bool sandbox_capture(int control, int data, char *error, size_t error_size);
+
+/* For a command that parses what others sent: from here on it has the rights of the process above
+ * and no others. Before, started as root, it becomes USER as sandbox_become(), but of "" nobody,
+ * where the kernel lets it. Without sockets, CONTROL and DATA are -1. */
+bool sandbox_command(const char *user, int control, int data, char *error, size_t error_size);
 
 /* For the counters: no programs, no files but to read those that it needs and to ask devices, and
  * no network unless NETWORK; then it may ask meters and servers, and nobody can ask it. READABLE,

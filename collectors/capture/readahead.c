@@ -141,7 +141,7 @@ static void await_file(struct readahead *readahead)
     pthread_mutex_lock(&readahead->lock);
     readahead->there = true;
     pthread_cond_signal(&readahead->changed);
-    while (!readahead->lent)
+    while (!readahead->lent && !readahead->stop)
         pthread_cond_wait(&readahead->changed, &readahead->lock);
     pthread_mutex_unlock(&readahead->lock);
 }
@@ -191,8 +191,7 @@ static void lend_file(struct readahead *readahead)
     pthread_cond_signal(&readahead->changed);
 }
 
-/* The thread is there when this returns: its first system calls are others than its later ones.
- * Without a thread, the file is as it was. */
+/* The thread is there when this returns: its first system calls are others than its later ones. */
 static bool start(struct readahead *readahead)
 {
     readahead->started = pthread_create(&readahead->reader, NULL, read_parts, readahead) == 0;
@@ -201,7 +200,6 @@ static bool start(struct readahead *readahead)
     pthread_mutex_lock(&readahead->lock);
     while (!readahead->there)
         pthread_cond_wait(&readahead->changed, &readahead->lock);
-    lend_file(readahead);
     pthread_mutex_unlock(&readahead->lock);
     return true;
 }
@@ -258,6 +256,8 @@ enum capturefile_status readahead_next(struct readahead *readahead, struct prepa
     pthread_mutex_lock(&readahead->lock);
     if (readahead->begun)
         give_back(readahead);
+    else
+        lend_file(readahead);
     readahead->begun = true;
     readahead->taker_waits = readahead->read == readahead->taken;
     while (readahead->taker_waits)

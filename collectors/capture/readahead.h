@@ -15,10 +15,10 @@
 
 struct readahead;
 
-/* FILE and METERING outlive it; nobody else may call functions of FILE until the end was met. Once
- * this returns, the thread makes no system calls but those of capturefile_read(), futex(2),
- * madvise(2), and those by which a thread ends. NULL when memory is exhausted or there can be no
- * more threads. */
+/* FILE and METERING outlive it. Of FILE nothing is read before the first readahead_next(); from
+ * then on nobody else may call its functions until the end was met. Once this returns, the thread
+ * makes no system calls but those of capturefile_read(), futex(2), madvise(2), and those by which a
+ * thread ends. NULL when memory is exhausted or there can be no more threads. */
 struct readahead *readahead_new(struct capturefile *file, const struct metering *metering);
 /* Waits for the thread's end: for a read(2) that is going on. */
 void readahead_free(struct readahead *readahead);

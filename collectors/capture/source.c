@@ -31,6 +31,7 @@ struct source {
     struct ring *ring;        /* of an interface whose packets need nothing of libpcap's */
     pcap_t *pcap;             /* of another interface */
     struct capturefile *file; /* NULL: it is an interface, or a shared file */
+    bool begun;               /* the file was looked at */
     struct readahead *ahead;  /* of the file; NULL: it is read when its packets are asked for */
     struct sharedfile *shared;
     bool joined; /* the shared file, as this worker */
@@ -361,24 +362,24 @@ static const char *file_name(const struct source *source)
     return source->names[capturefile_number(capture_of(source))];
 }
 
-static bool begin_file(struct source *source, char *error, size_t error_size)
+/* What is in the file is looked at only now, when whoever reads it has given up their rights. */
+static bool begin_file(struct source *source)
 {
     char reason[256];
     int link_type;
 
-    source->file = capturefile_new(source->descriptors, source->name_count, CAPTUREFILE_READ_SIZE);
-    if (!source->file) {
-        snprintf(error, error_size, "out of memory");
-        return false;
-    }
+    if (source->begun)
+        return true;
     if (!capturefile_begin(source->file, reason, sizeof(reason))) {
-        snprintf(error, error_size, "%s: %s", file_name(source), reason);
+        snprintf(source->error, sizeof(source->error), "%s: %s", file_name(source), reason);
         return false;
     }
     /* Without any interface there is no packet that could not be decoded. */
     link_type = capturefile_link_type(source->file);
     capturefile_map(source->file);
-    return link_type < 0 || check_link_type(file_name(source), link_type, error, error_size);
+    source->begun = link_type < 0 || check_link_type(file_name(source), link_type, source->error,
+                                                     sizeof(source->error));
+    return source->begun;
 }
 
 struct source *source_open_files(const char *const *paths, unsigned count, char *error,
@@ -386,8 +387,12 @@ struct source *source_open_files(const char *const *paths, unsigned count, char 
 {
     struct source *source = open_descriptors(paths, count, error, error_size);
 
-    if (!source || begin_file(source, error, error_size))
+    if (!source)
+        return NULL;
+    source->file = capturefile_new(source->descriptors, source->name_count, CAPTUREFILE_READ_SIZE);
+    if (source->file)
         return source;
+    snprintf(error, error_size, "out of memory");
     source_close(source);
     return NULL;
 }
@@ -604,6 +609,8 @@ static enum source_status read_file(struct source *source, size_t limit, source_
     enum capturefile_status status = CAPTUREFILE_OK;
     size_t count = 1;
 
+    if (!begin_file(source))
+        return SOURCE_BROKEN;
     for (size_t given = 0; given < limit && count > 0 && status == CAPTUREFILE_OK; given += count) {
         size_t most = limit - given < SOURCE_BATCH ? limit - given : SOURCE_BATCH;
 
@@ -618,9 +625,12 @@ static enum source_status read_file(struct source *source, size_t limit, source_
 enum source_status source_meter(struct source *source, struct metering *metering)
 {
     struct prepared *prepared;
+    enum capturefile_status status;
     size_t count;
-    enum capturefile_status status = readahead_next(source->ahead, &prepared, &count);
 
+    if (!begin_file(source))
+        return SOURCE_BROKEN;
+    status = readahead_next(source->ahead, &prepared, &count);
     source->packets += count;
     metering_take(metering, prepared, count);
     return status_of_file(source, status);

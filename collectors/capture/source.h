@@ -17,7 +17,7 @@ struct source;
 enum source_status {
     SOURCE_OK,
     SOURCE_END,      /* of the file */
-    SOURCE_BROKEN,   /* file truncated or corrupt: what came before was read */
+    SOURCE_BROKEN,   /* file truncated, corrupt or no capture: what came before was read */
     SOURCE_VANISHED, /* the interface is gone: close, wait, open again */
 };
 
@@ -32,10 +32,12 @@ enum { SOURCE_FILES = 1024 };
 /* Whether FILTER is one that libpcap understands; if not, ERROR says why. */
 bool source_check_filter(const char *filter, char *error, size_t error_size);
 
-/* Return NULL and one sentence in ERROR. Those who open an interface with the same FANOUT_GROUP,
- * not 0, share its packets: both ways of a flow always go to the same one of them (packet(7)). One
- * file may be "-" for standard input. Several, at most SOURCE_FILES, are read as one capture, by
- * the time of their first packets (capturefile.h). */
+/* Return NULL and one sentence in ERROR. Nothing that comes from the network was looked at when
+ * they return: that begins with the first source_read() or source_meter(), so that it can be done
+ * in a sandbox, and is where what is no capture is SOURCE_BROKEN. Those who open an interface with
+ * the same FANOUT_GROUP, not 0, share its packets: both ways of a flow always go to the same one of
+ * them (packet(7)). One file may be "-" for standard input. Several, at most SOURCE_FILES, are read
+ * as one capture, by the time of their first packets (capturefile.h). */
 struct source *source_open_interface(const struct interface_config *interface,
                                      uint16_t fanout_group, char *error, size_t error_size);
 struct source *source_open_file(const char *path, char *error, size_t error_size);
@@ -61,8 +63,8 @@ bool source_read_ahead(struct source *source, const struct metering *metering);
 /* Meters some packets, as source_read() with metering_frames() would. */
 enum source_status source_meter(struct source *source, struct metering *metering);
 
-/* A capture in COUNT files for WORKERS processes (sharedfile.h), at most 16, made before fork(). Of
- * its contents nothing is read yet: each process calls source_join() with its own number, from 0,
+/* A capture in COUNT files for WORKERS processes (sharedfile.h), at most 16, made before fork().
+ * Each process calls source_join() with its own number, from 0,
  * reads, and closes it. Each is given packets of its own, and what it should overhear. */
 struct source *source_share_files(const char *const *paths, unsigned count, unsigned workers,
                                   char *error, size_t error_size);

@@ -285,6 +285,35 @@ static void reading_ahead_can_be_given_up(void **state)
     }
 }
 
+/* Whoever makes the thread has rights that are given up before the first byte is looked at. */
+static void nothing_is_read_before_it_is_asked_for(void **state)
+{
+    struct outcome outcome = {.status = CAPTUREFILE_OK};
+    struct metering *metering = new_metering(&outcome);
+    struct capturefile *file;
+    struct readahead *ahead;
+    struct prepared *prepared;
+    size_t count;
+    off_t place;
+
+    (void)state;
+    shoot_talks(&seed, 3000);
+    develop();
+    file = open_capture();
+    place = lseek(descriptor, 0, SEEK_CUR);
+    ahead = readahead_new(file, metering);
+    assert_non_null(ahead);
+    usleep(20000);
+    assert_int_equal(lseek(descriptor, 0, SEEK_CUR), place);
+    assert_int_equal(readahead_next(ahead, &prepared, &count), CAPTUREFILE_OK);
+    while (lseek(descriptor, 0, SEEK_CUR) == place) /* the thread's */
+        usleep(1000);
+    readahead_free(ahead);
+    metering_free(metering);
+    capturefile_close(file);
+    sink_clear(&outcome.log);
+}
+
 /* A mapped capture of TALKS, of which only so many QUARTERS and a thousand bytes are left once its
  * first part was taken, and the reader has had WAIT_US: that is damage, and no packet is of 1970.
  */
@@ -385,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damage_is_found_where_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_compressed_capture_gives_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(reading_ahead_can_be_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_read_before_it_is_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mapped_file_that_is_cut_is_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mapped_file_that_is_cut_at_last_is_damaged, setup,
                                         teardown),

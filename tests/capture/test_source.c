@@ -103,9 +103,23 @@ static enum source_status read_all(struct source *source)
     return status;
 }
 
+/* When it is opened, or else when it is first looked at, into ERROR. */
+static void refuse(const char *const *paths, unsigned count)
+{
+    struct source *source = source_open_files(paths, count, error, sizeof(error));
+
+    if (!source)
+        return;
+    seen_count = 0;
+    assert_int_equal(read_all(source), SOURCE_BROKEN);
+    assert_int_equal(seen_count, 0);
+    snprintf(error, sizeof(error), "%s", source_error(source));
+    source_close(source);
+}
+
 static void assert_refused(const char *name, const char *fragment)
 {
-    assert_null(source_open_file(name, error, sizeof(error)));
+    refuse(&name, 1);
     if (!strstr(error, fragment) || !strstr(error, name))
         fail_msg("\"%s\" says nothing about \"%s\"", error, fragment);
 }
@@ -549,6 +563,22 @@ static struct source *open_several(void)
     return source;
 }
 
+/* It may be hostile, and whoever opens it may have rights that whoever reads it has not. */
+static void nothing_of_a_file_is_looked_at_when_it_is_opened(void **state)
+{
+    struct source *source;
+    unsigned count;
+
+    (void)state;
+    write_several();
+    source = open_several();
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(lseek(source_file_descriptors(source, &count)[i], 0, SEEK_CUR), 0);
+    assert_int_equal(source_read(source, 1, see, &seen_count), SOURCE_OK);
+    assert_true(lseek(source_file_descriptors(source, &count)[0], 0, SEEK_CUR) > 0);
+    source_close(source);
+}
+
 static void several_files_are_one_capture(void **state)
 {
     struct source *source;
@@ -596,7 +626,7 @@ static void the_damaged_one_of_several_files_is_named(void **state)
 
 static void assert_several_refused(const char *name, const char *fragment)
 {
-    assert_null(source_open_files(several, MANY, error, sizeof(error)));
+    refuse(several, MANY);
     if (!strstr(error, fragment) || !strstr(error, name))
         fail_msg("\"%s\" says nothing about \"%s\" and \"%s\"", error, name, fragment);
 }
@@ -773,6 +803,7 @@ int main(void)
         cmocka_unit_test(a_header_alone_is_a_capture_of_nothing),
         cmocka_unit_test(workers_share_the_packets_of_a_file),
         cmocka_unit_test(a_shared_file_that_is_no_capture_is_said_when_it_is_read),
+        cmocka_unit_test(nothing_of_a_file_is_looked_at_when_it_is_opened),
         cmocka_unit_test(several_files_are_one_capture),
         cmocka_unit_test(the_damaged_one_of_several_files_is_named),
         cmocka_unit_test(what_is_wrong_with_one_of_several_files_is_said),

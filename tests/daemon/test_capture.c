@@ -8,13 +8,16 @@
 
 #include <cmocka.h>
 
+#include "collectors/capture/flowtable.h"
 #include "daemon/log.h"
 #include "daemon/message.h"
 #include "daemon/rules.h"
 #include "tests/capture/filmfile.h"
 #include "tests/daemon/overhear.h"
+#include "tests/daemon/processstatus.h"
 #include "tests/daemon/shipped.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -458,6 +461,19 @@ static void assert_fails(const char *file, const struct interface_config *interf
     assert_one_line(text, first, second);
 }
 
+/* Of a process that began, and is overheard. */
+static void assert_ends_without_sums(const char *first, const char *second)
+{
+    const char *text;
+    int status;
+
+    assert_int_equal(receive_all().activity.bytes_up, 0);
+    status = end();
+    text = overhear_stop();
+    assert_int_equal(status, EXIT_TROUBLE);
+    assert_one_line(text, first, second);
+}
+
 static void a_source_that_cannot_be_opened_is_said(void **state)
 {
     static const struct interface_config interface = {
@@ -468,9 +484,6 @@ static void a_source_that_cannot_be_opened_is_said(void **state)
     (void)state;
     scratch_path(path, "missing.pcap");
     assert_fails(path, NULL, path, "No such file");
-    scratch_write("text.pcap", "this is no capture, but a text of some length");
-    scratch_path(path, "text.pcap");
-    assert_fails(path, NULL, path, "not a capture");
     assert_fails(NULL, &interface, "no-such0", geteuid() == 0 ? "no such interface" : "interface");
 
     /* The same again is not said again. */
@@ -479,6 +492,20 @@ static void a_source_that_cannot_be_opened_is_said(void **state)
     assert_int_equal(await_control(&message), MESSAGE_PEER_GONE);
     assert_int_equal(end(), EXIT_TROUBLE);
     assert_string_equal(overhear_stop(), "");
+}
+
+/* That is known once it is looked at. */
+static void what_is_no_capture_is_said(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    scratch_write("text.pcap", "this is no capture, but a text of some length");
+    scratch_path(path, "text.pcap");
+    overhear_start();
+    start(path, NULL, false);
+    await_ready();
+    assert_ends_without_sums(path, "not a capture");
 }
 
 static void a_damaged_file_gives_what_came_before_and_trouble(void **state)
@@ -536,6 +563,87 @@ static void an_interface_is_watched_until_the_end(void **state)
     watch_loopback(CAPTURE_RING);
 }
 
+/* A pipe tells when its first byte is asked for. */
+static void a_file_is_looked_at_in_the_sandbox_only(void **state)
+{
+    char path[PATH_MAX];
+    int writer;
+
+    (void)state;
+    scratch_path(path, "pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    overhear_start();
+    start(path, NULL, false);
+    writer = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(writer >= 0);
+    await_ready();
+    assert_confined(child);
+    close(writer);
+    assert_ends_without_sums(path, "the file is empty");
+}
+
+/* -- Memory ----------------------------------------------------------------------------------- */
+
+static void what_the_tables_take_follows_the_limits(void **state)
+{
+    const unsigned more = (1 << 19) - (1 << 12); /* the table has powers of two */
+    const uint64_t flow_bytes = 8 + sizeof(struct flow);
+    const uint64_t rounded = 1 << 18;
+    struct capture_needs few, many;
+
+    (void)state;
+    capture_needs(config); /* what libraries take once is in the first one */
+    few = capture_needs(config);
+    assert_int_equal(config->limits.max_flows, 1 << 12);
+    assert_true(few.one > 0);
+    assert_int_equal(few.all, few.one);
+    config->limits.max_flows += more;
+    many = capture_needs(config);
+    assert_true(many.one >= few.one + more * flow_bytes);
+    assert_true(many.one <= few.one + more * flow_bytes + rounded);
+    config->limits.max_flows -= more;
+    many = capture_needs(config); /* what was taken to find out was given back */
+    assert_true(many.one >= few.one - rounded && many.one <= few.one + rounded);
+}
+
+/* Tables that find room in what was freed before are not smaller. */
+static void what_was_freed_before_is_counted_all_the_same(void **state)
+{
+    const uint64_t rounded = 1 << 18;
+    uint64_t needed;
+    void *blocks[400];
+    void *last;
+
+    (void)state;
+    capture_needs(config);
+    needed = capture_needs(config).one;
+    for (unsigned i = 0; i < 400; i++)
+        assert_non_null(blocks[i] = malloc(100000));
+    last = malloc(100000); /* keeps what is below it from the system */
+    for (unsigned i = 0; i < 400; i++)
+        free(blocks[i]);
+    assert_true(capture_needs(config).one >= needed - rounded);
+    free(last);
+}
+
+/* Of an interface's workers, each has tables of its own, but for what the DNS told them. */
+static void what_all_processes_take_is_told_too(void **state)
+{
+    const uint64_t hint_bytes = 20;
+    uint64_t one;
+
+    (void)state;
+    config->limits.max_hints = 1 << 20;
+    one = capture_needs(config).one;
+    config->interface_count = 2;
+    config->interfaces[0].workers = config->interfaces[1].workers = 1;
+    assert_true(capture_needs(config).all >= 2 * one - one / 100);
+    assert_true(capture_needs(config).all <= 2 * one + one / 100);
+    config->interfaces[1].workers = 3;
+    assert_true(capture_needs(config).all > 2 * one);
+    assert_true(capture_needs(config).all < 4 * one - 2 * hint_bytes * config->limits.max_hints);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -551,8 +659,13 @@ int main(void)
         TEST(windows_of_drift_begin_anew_with_new_rules),
         TEST(half_of_new_rules_change_nothing),
         TEST(a_source_that_cannot_be_opened_is_said),
+        TEST(what_is_no_capture_is_said),
         TEST(a_damaged_file_gives_what_came_before_and_trouble),
         TEST(an_interface_is_watched_until_the_end),
+        TEST(a_file_is_looked_at_in_the_sandbox_only),
+        TEST(what_the_tables_take_follows_the_limits),
+        TEST(what_was_freed_before_is_counted_all_the_same),
+        TEST(what_all_processes_take_is_told_too),
     };
 
     alarm(120); /* a process that does not end must not hang the suite */

@@ -148,6 +148,7 @@ static void every_key_is_read(void **state)
     assert_path(config->report.directory, "out");
     assert_path(config->directions_path, "./directions.conf");
     assert_string_equal(config->user, "me");
+    assert_int_equal(config->user_line, 1);
     assert_false(config->kernel_filter);
     assert_string_equal(config->timezone, "UTC");
     assert_int_equal(config->rrd_years, 3);

@@ -47,7 +47,7 @@ static bool by_exchange;
 
 static int inspect(const char *capture, bool all, bool addresses)
 {
-    struct inspect_options options = {all, addresses, by_exchange};
+    struct inspect_options options = {all, addresses, by_exchange, .keep_rights = true};
     size_t size;
     FILE *stream;
     int status;
@@ -464,7 +464,7 @@ static void a_damaged_capture_is_shown_as_far_as_it_goes(void **state)
 
 static void output_that_cannot_be_written_is_said(void **state)
 {
-    struct inspect_options options = {true, true, false};
+    struct inspect_options options = {true, true, false, .keep_rights = true};
     const char *const demo = DEMO_CAPTURE;
     FILE *full = fopen("/dev/full", "we");
     const char *text;

@@ -63,7 +63,7 @@ static const struct {
     {MESSAGE_WORKER, SENDER_SUPERVISOR},
     {MESSAGE_RELOAD, SENDER_SUPERVISOR},
     {MESSAGE_STOP, SENDER_SUPERVISOR},
-    {MESSAGE_READY, SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS},
+    {MESSAGE_READY, SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS | SENDER_SESSION},
     {MESSAGE_ALIVE, SENDER_CAPTURE | SENDER_METER | SENDER_COUNTERS},
     {MESSAGE_RELOADED, SENDER_METER},
     {MESSAGE_ACTIVITY, SENDER_CAPTURE},
@@ -76,9 +76,10 @@ static const struct {
     {MESSAGE_SERVER_USE, SENDER_COUNTERS},
     {MESSAGE_SOURCE, SENDER_COUNTERS},
     {MESSAGE_METERED, SENDER_COUNTERS},
+    {MESSAGE_EXCHANGE, SENDER_SESSION},
 };
 static const enum message_sender SENDERS[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER,
-                                              SENDER_COUNTERS};
+                                              SENDER_COUNTERS, SENDER_SESSION};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static enum message_sender sender_of(uint32_t type)
@@ -178,6 +179,17 @@ static struct message example(enum message_type type)
                                                      .flags = ENERGY_FLAGS,
                                                      .covered_ns = UINT64_C(60000000000),
                                                      .energy_j = 6454.5};
+        break;
+    case MESSAGE_EXCHANGE:
+        message.body.exchange.transport = TRANSPORT_QUIC;
+        message.body.exchange.shape = (struct exchange_shape){.answer_first_ns = INT64_MAX,
+                                                              .requests = UINT32_MAX,
+                                                              .http = EXCHANGE_HTTP_3,
+                                                              .answer_bytes = UINT64_C(1) << 60,
+                                                              .answer_records = UINT32_MAX,
+                                                              .answer_ns = UINT64_C(1) << 60,
+                                                              .excess_bytes = {0, 1, 1e9},
+                                                              .ends_in_event = true};
         break;
     default:
         break;
@@ -329,6 +341,13 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.covers[0] = '\x1b');
     IMPOSSIBLE(MESSAGE_SOURCE, memset(m.body.source.problem, 'x', sizeof(m.body.source.problem)));
     IMPOSSIBLE(MESSAGE_METERED, m.interval_start = INT64_MAX);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.number = MAX_SERVICES);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.transport = TRANSPORT_COUNT);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.http = -1);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.http = EXCHANGE_HTTP_3 + 1);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, memset(&m.body.exchange.shape.ends_in_event, 2, 1));
+    IMPOSSIBLE(MESSAGE_EXCHANGE, memset(&m.body.exchange.shape.first_on_connection, 0xff, 1));
+    IMPOSSIBLE(MESSAGE_EXCHANGE, memset(&m.body.exchange.shape.is_acknowledged, 2, 1));
 }
 
 /* What a capture process says of energy it made up; more tokens from the cache than there were is a
@@ -348,6 +367,15 @@ static void amounts_that_no_collector_has_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_out = -0.5);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_cached = 101);
     IMPOSSIBLE(MESSAGE_LOCAL_USE, m.body.use.tokens_cached = -1);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.excess_bytes.low = (double)NAN);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.excess_bytes.high = (double)INFINITY);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.request_bytes = UINT64_MAX);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.answer_bytes = UINT64_MAX);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.bulk_bytes = UINT64_MAX);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.fetched_bytes = UINT64_MAX);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.whole_text_bytes = UINT64_MAX);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.wait_ns = UINT64_MAX);
+    IMPOSSIBLE(MESSAGE_EXCHANGE, m.body.exchange.shape.answer_ns = UINT64_MAX);
     IMPOSSIBLE(MESSAGE_SERVER_USE, m.body.server_use.tokens_cached = 101);
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.energy_j = (double)NAN);
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.energy_j = -1);

@@ -15,6 +15,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "tests/daemon/processstatus.h"
 #include "tests/daemon/scratch.h"
 
 #define NOBODY 65534
@@ -342,6 +344,22 @@ static int use_clocks_and_randomness(void)
                : 1;
 }
 
+/* Of so much that it asks how much memory there is. */
+static int ascending(const void *left, const void *right)
+{
+    return *(const int *)left - *(const int *)right;
+}
+
+static int sort_many(void)
+{
+    static int numbers[100000];
+
+    for (int i = 0; i < 100000; i++)
+        numbers[i] = -i;
+    qsort(numbers, 100000, sizeof(numbers[0]), ascending);
+    return numbers[0] == -99999 ? 0 : 1;
+}
+
 static int log_a_line(void)
 {
     return fprintf(stderr, "%s", "") == 0 && fflush(stderr) == 0 ? 0 : 1;
@@ -359,6 +377,7 @@ static void what_a_capture_needs_goes_on_working(void **state)
     assert_works(enter_capture, ask_whether_up);
     assert_works(enter_capture, use_clocks_and_randomness);
     assert_works(enter_capture, log_a_line);
+    assert_works(enter_capture, sort_many);
     close(ends[0]);
     close(ends[1]);
     close(sockets[0]);
@@ -688,6 +707,132 @@ static void without_a_user_or_without_root_nothing_changes(void **state)
     assert_works(become_root_again, nothing_is_left);
 }
 
+/* -- Commands --------------------------------------------------------------------------------- */
+
+static bool enter_command(char *error, size_t error_size)
+{
+    return sandbox_command("", -1, -1, error, error_size);
+}
+
+static int print_a_line(void)
+{
+    return fputs(" ", stdout) >= 0 && fflush(stdout) == 0 ? 0 : 1;
+}
+
+static void a_command_reads_what_is_open_and_prints(void **state)
+{
+    (void)state;
+    assert_works(enter_command, open_to_read);
+    assert_works(enter_command, open_to_write);
+    assert_works(enter_command, print_a_line);
+    assert_works(enter_command, log_a_line);
+    assert_works(enter_command, sort_many);
+    assert_works(enter_command, use_memory);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+    ASSERT_KILLS(enter_command, write_elsewhere);
+    ASSERT_KILLS(enter_command, send_elsewhere);
+    ASSERT_KILLS(enter_command, send_a_message_elsewhere);
+    ASSERT_KILLS(enter_command, make_socket);
+    ASSERT_KILLS(enter_command, run_a_program);
+    ASSERT_KILLS(enter_command, remove_a_file);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* A command of root's for USER that waits in its sandbox: what the kernel says of its users and
+ * groups. */
+static void assert_becomes(const char *user, const char *id)
+{
+    char error[256] = "";
+    pid_t child;
+
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        static const gid_t groups[] = {0, 4, 27};
+        char byte;
+
+        close(ends[1]);
+        if (setgroups(3, groups) != 0 || !sandbox_command(user, -1, -1, error, sizeof(error)))
+            _exit(1);
+        _exit(read(ends[0], &byte, 1) == 0 ? 0 : 2);
+    }
+    close(ends[0]);
+    while (strcmp(process_status(child, "Seccomp:"), "\t2") != 0 &&
+           waitpid(child, NULL, WNOHANG) == 0)
+        usleep(1000);
+    assert_confined(child);
+    assert_string_equal(process_status(child, "Uid:"), id);
+    assert_string_equal(process_status(child, "Gid:"), id);
+    /* "nobody" is in its own group. */
+    assert_null(strstr(process_status(child, "Groups:"), "27"));
+    close(ends[1]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void a_command_of_roots_is_nobodys(void **state)
+{
+    (void)state;
+    require_root();
+    assert_becomes("", "\t65534\t65534\t65534\t65534");
+    assert_becomes("nobody", "\t65534\t65534\t65534\t65534");
+}
+
+/* As root of a container without any right. */
+static bool enter_without_rights(char *error, size_t error_size)
+{
+    return sandbox_drop_capabilities(error, error_size) && enter_command(error, error_size);
+}
+
+static void who_may_become_nobody_else_is_confined_all_the_same(void **state)
+{
+    (void)state;
+    assert_works(enter_without_rights, open_to_read);
+    ASSERT_KILLS(enter_without_rights, make_socket);
+}
+
+/* But never instead of a user that was named. */
+static bool refuse_user(char *error, size_t error_size)
+{
+    return sandbox_drop_capabilities(error, error_size) &&
+           !sandbox_command("nobody", -1, -1, error, error_size) &&
+           strcmp(error, "cannot become user \"nobody\": Operation not permitted") == 0;
+}
+
+/* What some containers do. */
+static bool refuse_filters(char *error, size_t error_size)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (!filter || seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) != 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+                         SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0)) != 0 ||
+        seccomp_load(filter) != 0)
+        return false;
+    seccomp_release(filter);
+    return !enter_command(error, error_size) && strstr(error, "cannot enter the sandbox: ");
+}
+
+static int nothing(void)
+{
+    return 0;
+}
+
+static void what_cannot_be_given_up_is_said(void **state)
+{
+    (void)state;
+    assert_works(refuse_filters, nothing);
+    require_root();
+    assert_works(refuse_user, nothing);
+}
+
+static void users_are_known_or_not(void **state)
+{
+    (void)state;
+    assert_true(sandbox_knows_user("root"));
+    assert_false(sandbox_knows_user("no-such-user-here"));
+}
+
 static void an_unknown_user_is_named(void **state)
 {
     char error[256] = "";
@@ -738,6 +883,11 @@ int main(void)
         TEST(the_right_to_load_programs_is_given_up_alone),
         TEST(everybody_can_give_up_capabilities),
         TEST(without_a_user_or_without_root_nothing_changes),
+        TEST(a_command_reads_what_is_open_and_prints),
+        TEST(a_command_of_roots_is_nobodys),
+        TEST(who_may_become_nobody_else_is_confined_all_the_same),
+        TEST(what_cannot_be_given_up_is_said),
+        TEST(users_are_known_or_not),
         TEST(an_unknown_user_is_named),
         TEST(a_directory_is_given_away),
     };

@@ -49,12 +49,12 @@ static void check_use(const struct message *message)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const enum message_sender senders[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER,
-                                                  SENDER_COUNTERS};
+                                                  SENDER_COUNTERS, SENDER_SESSION};
     struct message message;
 
     memset(&message, 0, sizeof(message));
     memcpy(&message, data, size < sizeof(message) ? size : sizeof(message));
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++)
         if (message_check(&message, senders[i]))
             check_use(&message);
     return 0;

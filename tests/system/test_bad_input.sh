@@ -150,6 +150,56 @@ sed -i 's/^rrd_years = .*/rrd_years = 51;/' "$main"
 wrong iagmeter.conf "$(line_of '^rrd_years' "$main")" rrd_years
 sed -i 's/^rrd_years = .*/rrd_years = 0;/' "$main"
 wrong iagmeter.conf "$(line_of '^rrd_years' "$main")" rrd_years
+
+# A user that is not there is an error for root, who would have to become it; commands do without.
+fresh_conf
+sed -i 's/^user = .*/user = "no-such-user";/' "$main"
+if [ "$(id -u)" -eq 0 ]; then
+    for command in "$daemon -t" "$daemon -r $demo" "$daemon"; do
+        # shellcheck disable=SC2086
+        expect 1 $command -c "$main"
+        sentence "$main:$(line_of '^user' "$main"): user \"no-such-user\" does not exist"
+    done
+    untouched "a user that does not exist"
+    if setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$main" -a -r "$root/conf/services.conf"; then
+        expect 0 setpriv --reuid=65534 --regid=65534 --clear-groups "$daemon" -t -c "$main"
+        sentence "$main:$(line_of '^user' "$main"): warning: user \"no-such-user\" does not exist"
+    fi
+fi
+expect 0 "$tool" status -c "$main"
+
+# How much memory the limits can take is told, and said when it is more than there may be.
+fresh_conf
+expect 0 "$daemon" -t -c "$main"
+grep -Eq '^limits: up to [1-9][0-9] MiB of memory for each capture process, [1-9][0-9] MiB for all$' "$directory/out" ||
+    fail "-t does not tell how much memory the limits can take"
+sed -i '/^interfaces = ($/,/^);$/d; s/max_hints = .*/max_hints = 16777216;/' "$main"
+echo 'interfaces = ( { name = "a"; workers = 3; }, { name = "b"; } );' >>"$main"
+expect 0 "$daemon" -t -c "$main"
+grep -Eq '^limits: up to [3-9][0-9][0-9] MiB of memory for each capture process, [6-9][0-9][0-9] MiB for all$' "$directory/out" ||
+    fail "-t does not tell how much several processes can take"
+if [ -z "${IAGMETER_TEST_SANITIZED:-}" ]; then
+    expect 0 sh -c "ulimit -v 200000; '$daemon' -t -c '$main'"
+    sentence "$main" 'there is not as much memory'
+fi
+group=$(sed -n 's/^0::\/*//p' /proc/self/cgroup)
+expect 0 sh -c "unshare -m sh -c 'mount -t tmpfs tmpfs /sys/fs/cgroup 2>/dev/null' || echo no"
+if [ ! -s "$directory/out" ] && grep -q '^0::/' /proc/self/cgroup; then
+    inside() { # COMMAND: where all processes may use 64 MiB
+        unshare -m sh -c "mount -t tmpfs tmpfs /sys/fs/cgroup && mkdir -p '/sys/fs/cgroup/$group' &&
+            echo 67108864 >'/sys/fs/cgroup/$group/memory.max' && $1"
+    }
+    expect 0 inside "'$daemon' -t -c '$main'"
+    sentence "$main" 'of the 64 MiB of memory that all processes together may use (MemoryMax)'
+    expect 2 inside "'$daemon' -c '$main'" # there are no such interfaces
+    grep -q 'of the 64 MiB of memory that all processes together may use' "$directory/err" || fail "nothing is said at start"
+    fresh_conf
+    expect 0 inside "'$daemon' -t -c '$main'"
+    [ ! -s "$directory/err" ] || fail "limits that fit are complained about"
+else
+    skip_part "control groups: no memory.max can be put in place"
+fi
+
 fresh_conf
 sed -i 's/^services = .*/services = "nothing.conf";/' "$main"
 expect 1 "$daemon" -t -c "$main"
