@@ -731,12 +731,20 @@ static int64_t whole_s(int64_t until_ns)
     return (until_ns + SECOND_NS / 2) / SECOND_NS;
 }
 
+/* Of one that is asked every five minutes, all would be over before it is read. */
+static int64_t patience_ns(const struct powerset *set, const struct meter *meter)
+{
+    int64_t two_ns = 2 * period_ns(set, meter);
+
+    return two_ns > POWERSET_PATIENCE_NS ? two_ns : POWERSET_PATIENCE_NS;
+}
+
 /* Whether it will tell more of the time until KNOWN_NS. */
 static bool is_behind(const struct powerset *set, const struct meter *meter, int64_t known_ns)
 {
     return meter->counter.started && !meter->is_off && meter->present &&
            meter->counter.at_ns < known_ns &&
-           meter->counter.at_ns >= now_of(set) - POWERSET_PATIENCE_NS;
+           meter->counter.at_ns >= now_of(set) - patience_ns(set, meter);
 }
 
 bool powerset_complete(const struct powerset *set, int64_t until_ns)

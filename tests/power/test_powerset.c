@@ -577,6 +577,36 @@ static void a_silent_meter_is_not_waited_for_longer_than_two_minutes(void **stat
     assert_true(powerset_complete(set, tree_clock_ns));
 }
 
+/* Every five minutes, which is longer than others are waited for. */
+static void a_meter_that_is_asked_rarely_is_not_lost(void **state)
+{
+    struct fake_channel *wall;
+    double host_j = 0;
+    uint64_t covered_ns = 0;
+    int64_t end_ns;
+
+    (void)state;
+    wall = add_channel(REDFISH, "power", POWER_PART_WALL, 0, 1000);
+    wall->channel.quantity = POWER_QUANTITY_POWER;
+    wall->channel.every_ms = 300000;
+    wall->every_s = 300;
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(300);
+    end_ns = tree_clock_ns + 60 * SECOND_NS;
+    for (int i = 0; i < 3600; i++) {
+        pass(1);
+        if (tree_clock_ns < end_ns || !powerset_complete(set, end_ns))
+            continue;
+        take_until(end_ns);
+        host_j += energy_of("host")->energy_j;
+        covered_ns += energy_of("host")->covered_ns;
+        end_ns += 60 * SECOND_NS;
+    }
+    assert_true(covered_ns >= 3200 * SECOND_NS);
+    assert_near(host_j, 700 * (double)covered_ns / SECOND_NS);
+}
+
 /* What can be set against each other: the meter that counts, of all its feeds, and each part once.
  * Not what is shown only, nor what stood for another for a part of the time. */
 static void sources_are_marked_for_comparison(void **state)
@@ -878,6 +908,7 @@ int main(void)
         TEST(processors_that_vanish_leave_the_host_uncovered),
         TEST(a_slow_meter_is_waited_for),
         TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
+        TEST(a_meter_that_is_asked_rarely_is_not_lost),
         TEST(sources_are_marked_for_comparison),
         TEST(readings_between_seconds_add_up),
         TEST(what_is_read_rarely_is_read_before_it_is_lost),
