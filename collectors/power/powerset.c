@@ -21,8 +21,8 @@ _Static_assert(POWER_MAX_NAMES + MAX_SOURCES <= RECONCILE_MODULES, "each rank ha
 
 /* In the log and in `iagmeter status`. */
 #define TOO_SMALL                                                                                  \
-    "has said less than the GPUs drew for longer than any delay explains: is it a meter of "       \
-    "something else"
+    "has said less than the GPUs drew for longer than any delay explains: it may be of something " \
+    "else"
 
 /* Places that meters shown for comparison leave to the host and its GPUs. */
 #define RESERVED_DEVICES 17
@@ -692,7 +692,7 @@ static void tell_too_small(struct powerset *set, const struct reconcile_host *ho
         set->is_too_small[whole] = true;
         if (log_due(&set->too_small_damper, now_of(set) / SECOND_NS, &silenced))
             log_line(LOG_PRIORITY_WARNING,
-                     "power: %s: " TOO_SMALL ": what they draw above it is counted",
+                     "power: %s: " TOO_SMALL "; what they draw above it is counted",
                      name_of_whole(set, whole));
     }
 }
