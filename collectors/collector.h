@@ -113,11 +113,16 @@ enum energy_flag {
     ENERGY_INTEGRATED = 4,  /* samples of power, not a counter of energy */
     ENERGY_LOWER_BOUND = 8, /* a counter began anew: what was between is missing */
     ENERGY_AMBIGUOUS = 16,  /* read so late that the counter may have wrapped unseen */
-    ENERGY_EXCEEDED = 32,   /* the parts drew more than the meter of the whole says */
+    /* Of the host: the GPUs drew more than the meter of the whole says, then or ever after, and
+     * that is counted above it. */
+    ENERGY_EXCEEDED = 32,
     /* Of a source: with the others that have it, it is the sum of the parts, to set beside a source
      * with ENERGY_WALL. */
     ENERGY_PART = 64,
-    ENERGY_FLAGS = 127
+    /* Of the host: the meter of the whole tells late, so that what it lacks beside the GPUs is
+     * carried into later intervals (energy.carried_j). */
+    ENERGY_CARRIED = 128,
+    ENERGY_FLAGS = 255
 };
 
 /* What one device drew during one interval. */
@@ -126,6 +131,9 @@ struct device_energy {
     uint8_t flags;      /* enum energy_flag */
     uint64_t covered_ns;
     double energy_j;
+    /* Of the host, below 0 or above: of its energy, what is not of this interval by the meter of
+     * the whole less the GPUs, but was carried from or to others (reconcile.h). */
+    double carried_j;
 };
 
 /* Distinct client devices seen on one service from one direction since midnight UTC, or since the

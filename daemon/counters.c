@@ -93,6 +93,7 @@ static void hold_energy(struct counters *counters, int64_t until_ns)
         held->flags |= energies[i].flags;
         held->covered_ns += energies[i].covered_ns;
         held->energy_j += energies[i].energy_j;
+        held->carried_j += energies[i].carried_j;
     }
 }
 

@@ -32,11 +32,39 @@ static struct hoststatus_device *device_named(struct hoststatus *status, const c
     return &status->devices[i];
 }
 
+static void end_comparison(struct hoststatus_difference *difference, int64_t interval_start)
+{
+    if (difference->wall_ns > 0 && difference->has_parts) {
+        difference->sum_j += difference->wall_j - difference->parts_j;
+        difference->sum_ns += difference->wall_ns;
+    }
+    *difference = (struct hoststatus_difference){
+        .interval_start = interval_start, .sum_j = difference->sum_j, .sum_ns = difference->sum_ns};
+}
+
+/* The feeds of one machine are meters of the whole, each in part. */
+static void compare(struct hoststatus_difference *difference, const struct ledger_device_row *row)
+{
+    if (row->interval_start != difference->interval_start)
+        end_comparison(difference, row->interval_start);
+    if (row->kind != POWER_DEVICE_SOURCE)
+        return;
+    if (row->flags & ENERGY_WALL) {
+        difference->wall_j += row->energy_j;
+        if (row->covered_ns > difference->wall_ns)
+            difference->wall_ns = row->covered_ns;
+    } else if (row->flags & ENERGY_PART) {
+        difference->parts_j += row->energy_j;
+        difference->has_parts = true;
+    }
+}
+
 static bool add_energy(void *context, const struct ledger_device_row *row)
 {
     struct hoststatus *status = context;
     struct hoststatus_device *device = device_named(status, row->name);
 
+    compare(&status->difference, row);
     if (!device)
         return true;
     device->kind = row->kind;
@@ -45,6 +73,8 @@ static bool add_energy(void *context, const struct ledger_device_row *row)
     device->idle_j += row->idle_j;
     device->covered_ns += row->covered_ns;
     device->restarts += (row->flags & ENERGY_LOWER_BOUND) != 0;
+    device->exceeded += (row->flags & ENERGY_EXCEEDED) != 0;
+    device->carried_j += row->carried_j;
     if (row->covered_ns > 0)
         device->last_w = row->energy_j / ((double)row->covered_ns / NS_PER_S);
     if (status->first_s == 0)
@@ -190,9 +220,11 @@ bool hoststatus_collect(struct hoststatus *out, struct ledger *ledger, const str
     *out = (struct hoststatus){.from_s = from_s, .until_s = until_s};
     shared = settlement_shared_until(ledger, &out->shared_until_s);
     out->has_shared = shared == LEDGER_OK;
-    return (shared == LEDGER_OK || shared == LEDGER_EMPTY) &&
-           ledger_visit_device_energy(ledger, from_s, until_s, add_energy, out) == LEDGER_OK &&
-           count_absence(out, ledger, config->host) &&
+    if ((shared != LEDGER_OK && shared != LEDGER_EMPTY) ||
+        ledger_visit_device_energy(ledger, from_s, until_s, add_energy, out) != LEDGER_OK)
+        return false;
+    end_comparison(&out->difference, until_s);
+    return count_absence(out, ledger, config->host) &&
            ledger_visit_local_use(ledger, from_s, until_s, add_wire, out) == LEDGER_OK &&
            ledger_visit_unseen_use(ledger, from_s, until_s, add_unseen, out) == LEDGER_OK &&
            ledger_visit_server_use(ledger, from_s, until_s, add_server, out) == LEDGER_OK &&
@@ -245,28 +277,14 @@ double hoststatus_missed_s(const struct hoststatus *status, const struct hoststa
                 0);
 }
 
-/* One meter of the whole is enough: that of the first, when there are several. */
 bool hoststatus_difference_w(const struct hoststatus *status, double *difference_w)
 {
-    const struct hoststatus_device *wall = NULL;
-    double parts_w = 0;
-    bool has_parts = false;
+    const struct hoststatus_difference *difference = &status->difference;
 
-    for (size_t i = 0; i < status->count; i++) {
-        const struct hoststatus_device *device = &status->devices[i];
-
-        if (device->kind != POWER_DEVICE_SOURCE || device->covered_ns == 0)
-            continue;
-        if (device->flags & ENERGY_WALL && !wall)
-            wall = device;
-        if (device->flags & ENERGY_PART) {
-            parts_w += hoststatus_power_w(device);
-            has_parts = true;
-        }
-    }
-    if (wall && has_parts)
-        *difference_w = hoststatus_power_w(wall) - parts_w;
-    return wall && has_parts;
+    if (difference->sum_ns == 0)
+        return false;
+    *difference_w = difference->sum_j / ((double)difference->sum_ns / NS_PER_S);
+    return true;
 }
 
 /* ---- Text ---- */
@@ -310,7 +328,8 @@ static void print_flags(uint8_t flags, FILE *stream)
         {ENERGY_INTEGRATED, "of samples of power"},
         {ENERGY_LOWER_BOUND, "at least: a counter began anew"},
         {ENERGY_AMBIGUOUS, "ambiguous: a counter was read too late"},
-        {ENERGY_EXCEEDED, "its parts drew more than the meter of the whole says"},
+        {ENERGY_CARRIED, "the meter of the whole tells late: what it lacked was carried on"},
+        {ENERGY_EXCEEDED, "the GPUs drew more than the meter of the whole says"},
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -328,6 +347,10 @@ static void print_missed(const struct hoststatus *status, const struct hoststatu
         fprintf(stream, "; missed for %.0f s", missed_s);
     if (device->restarts > 0)
         fprintf(stream, "; began anew in %" PRIu32 " minutes", device->restarts);
+    if (device->flags & (ENERGY_CARRIED | ENERGY_EXCEEDED))
+        fprintf(stream, "; %.3g kWh above that meter so far", device->carried_j / J_PER_KWH);
+    if (device->exceeded > 0)
+        fprintf(stream, ", more than any delay explains in %" PRIu32 " minutes", device->exceeded);
 }
 
 static void print_away(const struct hoststatus_device *device, FILE *stream)
@@ -406,7 +429,9 @@ static void print_measured(const struct hoststatus *status, const struct host_co
     fprintf(stream, LABEL "%.4g W\n", "  in all", hoststatus_total_w(status));
     print_devices(status, host, true, stream);
     if (hoststatus_difference_w(status, &difference_w))
-        fprintf(stream, LABEL "%.4g W\n", "whole less parts", difference_w);
+        fprintf(stream, LABEL "%.4g W%s\n", "whole less parts", difference_w,
+                difference_w < 0 ? ": it says less than they do: is it a meter of something else?"
+                                 : "");
 }
 
 void hoststatus_print(const struct hoststatus *status, const struct host_config *host, FILE *stream)
@@ -439,10 +464,11 @@ static json_t *json_device(const struct hoststatus *status, const struct hoststa
         device->kind == POWER_DEVICE_SOURCE ? NULL : hostconfig_device(host, device->name);
 
     return json_pack(
-        "{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:i, s:o, s:o, s:o}", "name", device->name,
-        "kind", kinds[device->kind], "energy_j", device->energy_j, "idle_j", device->idle_j,
-        "covered_s", (double)device->covered_ns / NS_PER_S, "missed_s",
-        hoststatus_missed_s(status, device), "restarts", (json_int_t)device->restarts, "power_w",
+        "{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:f, s:I, s:f, s:f, s:i, s:o, s:o, s:o}", "name",
+        device->name, "kind", kinds[device->kind], "energy_j", device->energy_j, "idle_j",
+        device->idle_j, "covered_s", (double)device->covered_ns / NS_PER_S, "missed_s",
+        hoststatus_missed_s(status, device), "restarts", (json_int_t)device->restarts, "carried_j",
+        device->carried_j, "exceeded", (json_int_t)device->exceeded, "power_w",
         hoststatus_power_w(device), "last_power_w", device->last_w, "flags", device->flags,
         "away_since_s", device->seen_s > 0 ? json_integer(device->seen_s) : json_null(), "idle_w",
         place ? json_real(place->idle_w) : json_null(), "idle_calibrated",

@@ -26,7 +26,21 @@ struct hoststatus_device {
     uint64_t covered_ns;
     double last_w;     /* mean of the last interval in which it was measured */
     uint32_t restarts; /* intervals in which its counter began anew */
+    double carried_j;  /* of the host: what is counted above the meter of the whole */
+    uint32_t exceeded; /* intervals in which the GPUs drew more than any delay of it explains */
     int64_t seen_s;    /* when one that was not measured was last, in HOSTSTATUS_BEFORE_S; 0: not */
+};
+
+/* What sources that stand for the whole, and those that stand for its parts, said of the same
+ * intervals. */
+struct hoststatus_difference {
+    int64_t interval_start; /* that the following are of */
+    double wall_j;
+    double parts_j;
+    uint64_t wall_ns;
+    bool has_parts;
+    double sum_j; /* of the intervals before it that had both: whole less parts */
+    uint64_t sum_ns;
 };
 
 struct hoststatus_tokens {
@@ -43,6 +57,7 @@ struct hoststatus {
      * measures them. */
     struct hoststatus_device devices[HOSTSTATUS_DEVICES];
     size_t count;
+    struct hoststatus_difference difference;
     double energy_j;                 /* shared so far, of what was measured */
     double common_j;                 /* of it, idle and what nobody asked for */
     struct hoststatus_tokens wire;   /* of exchanges with its servers, as captured */
@@ -68,8 +83,8 @@ double hoststatus_missing_s(const struct hoststatus *status);
 /* For how long DEVICE was not measured, of that time. */
 double hoststatus_missed_s(const struct hoststatus *status, const struct hoststatus_device *device);
 
-/* What a meter of the whole machine says less the sum of its parts. False unless both were
- * measured. */
+/* What a meter of the whole machine says less the sum of its parts, in the minutes in which both
+ * were measured. False when there are none. */
 bool hoststatus_difference_w(const struct hoststatus *status, double *difference_w);
 
 /* Lines for people, and the same for programs. */

@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define APPLICATION_ID      0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT              7    /* of the tables; in user_version. 2, 3, 7: more of coverage */
+#define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
+#define FORMAT                                                                                     \
+    8                            /* of the tables; in user_version. 2, 3, 7: more of coverage;     \
+                                    8: more of what was measured */
 #define FORMAT_OF_DAYS      4    /* the first with impact_day */
 #define FORMAT_OF_HOST      5    /* the first with measured energy */
 #define FORMAT_OF_GAPS      6    /* the first with what the wire did not show, and sources missed */
@@ -97,7 +99,8 @@
 #define NAME_SERVER     SERVER_COUNTERS(NAME_COUNTER)
 #define MARK_SERVER     SERVER_COUNTERS(MARK_COUNTER)
 #define SUM_UP_SERVER   SERVER_COUNTERS(ADD_COUNTER)
-#define SUM_UP_ENERGY   ADD_REAL(energy_j) ADD_REAL(idle_j) ADD_COUNTER(covered_ns)
+#define SUM_UP_ENERGY                                                                              \
+    ADD_REAL(energy_j) ADD_REAL(idle_j) ADD_COUNTER(covered_ns) ADD_REAL(carried_j)
 #define NAME_SCANNED                                                                               \
     ACTIVITY_TRIPLES(NAME_TRIPLE) ACTIVITY_REALS(NAME_REAL) ACTIVITY_UNKNOWABLE(NAME_REAL)
 
@@ -112,8 +115,9 @@ static const struct later_column {
     const char *name;
     const char *type;
     bool is_unknown; /* of what was recorded without it, NULL; else it is 0 */
-} LATER_COLUMNS[] = {COVERAGE_COUNTERS(LATER_COUNTER) ACTIVITY_REALS(LATER_REAL)
-                         ACTIVITY_UNITS(LATER_TRIPLE) ACTIVITY_UNKNOWABLE(LATER_UNKNOWABLE)};
+} LATER_COLUMNS[] = {
+    COVERAGE_COUNTERS(LATER_COUNTER) ACTIVITY_REALS(LATER_REAL) ACTIVITY_UNITS(LATER_TRIPLE)
+        ACTIVITY_UNKNOWABLE(LATER_UNKNOWABLE){"device_energy", "carried_j", "REAL", true}};
 #define LATER_COLUMN_COUNT (sizeof(LATER_COLUMNS) / sizeof(LATER_COLUMNS[0]))
 
 #define INTERVAL_COLUMN "interval_start INTEGER NOT NULL CHECK (interval_start % 60 = 0), "
@@ -139,7 +143,8 @@ static const struct later_column {
 #define DEVICE_ENERGY                                                                              \
     "device_energy (" INTERVAL_COLUMN "device INTEGER NOT NULL REFERENCES power_device,"           \
     " energy_j REAL NOT NULL, idle_j REAL NOT NULL, covered_ns INTEGER NOT NULL,"                  \
-    " flags INTEGER NOT NULL, PRIMARY KEY (interval_start, device)) STRICT, WITHOUT ROWID;"
+    " flags INTEGER NOT NULL, carried_j REAL, PRIMARY KEY (interval_start, device))"               \
+    " STRICT, WITHOUT ROWID;"
 #define LOCAL_USE  "local_use (" KEY_COLUMNS DEFINE_USE "weight REAL NOT NULL, " END_OF_KEYED
 #define SERVER_USE "server_use (" KEY_COLUMNS DEFINE_SERVER END_OF_KEYED
 #define HOST_TABLES(create)                                                                        \
@@ -320,8 +325,8 @@ static const char *const SQL[STATEMENTS] = {
                          " WHERE kind <> excluded.kind",
     [GET_POWER_DEVICE] = "SELECT id FROM power_device WHERE name = ?",
     [ADD_DEVICE_ENERGY] =
-        "INSERT INTO device_energy (interval_start, device, energy_j, idle_j, covered_ns, flags)"
-        " VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO device_energy (interval_start, device, energy_j, idle_j, covered_ns, flags,"
+        " carried_j) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET flags = flags | excluded.flags" SUM_UP_ENERGY,
     [ADD_LOCAL_USE] =
         "INSERT INTO local_use (interval_start, direction, service, weight" NAME_USE
@@ -366,11 +371,12 @@ static const char *const SQL[STATEMENTS] = {
     [VISIT_COVERAGE] = "SELECT interval_start" NAME_COVERAGE " FROM coverage WHERE"
                        " interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start",
     [VISIT_DEVICE_ENERGY] =
-        "SELECT interval_start, name, kind, energy_j, idle_j, covered_ns, flags"
+        "SELECT interval_start, name, kind, energy_j, idle_j, covered_ns, flags, carried_j"
         " FROM device_energy e CROSS JOIN power_device d ON d.id = e.device"
         " WHERE interval_start >= ?1 AND interval_start < ?2 ORDER BY interval_start, device",
     [VISIT_LAST_ENERGY] =
-        "SELECT max(interval_start), name, kind, sum(energy_j), sum(idle_j), sum(covered_ns), 0"
+        "SELECT max(interval_start), name, kind, sum(energy_j), sum(idle_j), sum(covered_ns), 0,"
+        " total(carried_j)"
         " FROM device_energy e CROSS JOIN power_device d ON d.id = e.device"
         " WHERE interval_start >= ?1 AND interval_start < ?2 GROUP BY device ORDER BY device",
     [VISIT_LOCAL_USE] = SELECT_KEY NAME_USE ", weight FROM local_use" EACH_KEY,
@@ -761,6 +767,12 @@ static bool ask_for(struct ledger *ledger, const struct later_column *column, in
     return query_pragma(ledger, question, found);
 }
 
+/* Whether the tables that are made anew, with all columns, hold it. */
+static bool is_of_new_table(const struct ledger *ledger, const struct later_column *column)
+{
+    return ledger->format < FORMAT_OF_HOST && strcmp(column->table, "device_energy") == 0;
+}
+
 /* Of what was recorded before a column was there, nothing is known: 0, and reports say how much of
  * a total has no reason recorded; or NULL, where 0 would be a claim. */
 static bool append_columns(struct ledger *ledger, FILE *sql)
@@ -770,6 +782,8 @@ static bool append_columns(struct ledger *ledger, FILE *sql)
     for (size_t i = 0; i < LATER_COLUMN_COUNT; i++) {
         const struct later_column *column = &LATER_COLUMNS[i];
 
+        if (is_of_new_table(ledger, column))
+            continue;
         if (!ask_for(ledger, column, &found))
             return false;
         if (!found)
@@ -833,7 +847,8 @@ static bool append_views(struct ledger *ledger, FILE *sql)
     append_gaps(ledger, EMPTY_GAP_TABLES, sql);
     if (ledger->format < FORMAT_OF_REVISIONS)
         fputs(EMPTY_REVISIONS, sql);
-    return append_view(ledger, "coverage", sql) && append_view(ledger, "activity", sql);
+    return append_view(ledger, "coverage", sql) && append_view(ledger, "activity", sql) &&
+           (ledger->format < FORMAT_OF_HOST || append_view(ledger, "device_energy", sql));
 }
 
 /* Brings an older file to this format (WRITABLE), or makes it look so. */
@@ -1181,6 +1196,7 @@ enum ledger_status ledger_add_device_energy(struct ledger *ledger, int64_t inter
     bind_real(&row, idle_j);
     bind_counter(&row, energy->covered_ns);
     bind_integer(&row, energy->flags);
+    bind_real(&row, energy->carried_j);
     return run(ledger, row.statement);
 }
 
@@ -1460,6 +1476,7 @@ static bool read_device(struct reader *reader, void *closure)
     row.idle_j = read_real(reader);
     row.covered_ns = (uint64_t)read_integer(reader);
     row.flags = (uint8_t)read_integer(reader);
+    row.carried_j = read_real(reader);
     return target->visit(target->context, &row);
 }
 

@@ -139,7 +139,8 @@ struct ledger_device_row {
     double energy_j;
     double idle_j;
     uint64_t covered_ns;
-    uint8_t flags; /* enum energy_flag */
+    uint8_t flags;    /* enum energy_flag */
+    double carried_j; /* 0 also where it is unknown: recorded before format 8 */
 };
 typedef bool ledger_device_visitor(void *context, const struct ledger_device_row *row);
 enum ledger_status ledger_visit_device_energy(struct ledger *ledger, int64_t from, int64_t until,

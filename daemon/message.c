@@ -265,13 +265,15 @@ static bool check_source(const struct message *message)
            printable(source->covers) && printable(source->problem) && source->counted <= 1;
 }
 
+_Static_assert(ENERGY_FLAGS == UINT8_MAX, "any flags are possible");
+
 static bool check_energy(const struct message *message)
 {
     const struct device_energy *energy = &message->body.energy;
 
     return possible_time(message->interval_start) && energy->device_id < MAX_POWER_DEVICES &&
-           (energy->flags & ~ENERGY_FLAGS) == 0 && energy->covered_ns <= LONGEST_ENERGY_NS &&
-           possible_amount(energy->energy_j);
+           energy->covered_ns <= LONGEST_ENERGY_NS && possible_amount(energy->energy_j) &&
+           possible_amount(fabs(energy->carried_j));
 }
 
 static bool check_metered(const struct message *message)

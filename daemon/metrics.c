@@ -178,6 +178,18 @@ static double energy_of(const struct hoststatus *status, const struct hoststatus
     return device->energy_j;
 }
 
+static double exceeded_of(const struct hoststatus *status, const struct hoststatus_device *device)
+{
+    (void)status;
+    return device->exceeded;
+}
+
+static double carried_of(const struct hoststatus *status, const struct hoststatus_device *device)
+{
+    (void)status;
+    return device->carried_j;
+}
+
 static double restarts_of(const struct hoststatus *status, const struct hoststatus_device *device)
 {
     (void)status;
@@ -186,6 +198,14 @@ static double restarts_of(const struct hoststatus *status, const struct hoststat
 
 typedef double device_value(const struct hoststatus *status,
                             const struct hoststatus_device *device);
+
+/* Power that is not known is not 0; only of the host is anything carried. */
+static bool has_value(const struct hoststatus_device *device, device_value *value)
+{
+    if (value == carried_of || value == exceeded_of)
+        return device->kind == POWER_DEVICE_HOST;
+    return value != power_of || device->covered_ns > 0;
+}
 
 static void put_devices(const struct hoststatus *status, const char *name, const char *type,
                         const char *help, device_value *value, FILE *stream)
@@ -196,8 +216,8 @@ static void put_devices(const struct hoststatus *status, const char *name, const
         return;
     put_head(stream, name, type, help);
     for (size_t i = 0; i < status->count; i++) {
-        if (value == power_of && status->devices[i].covered_ns == 0)
-            continue; /* it is not known to be 0 */
+        if (!has_value(&status->devices[i], value))
+            continue;
         fprintf(stream, "%s{", name);
         put_label(stream, "device", status->devices[i].name);
         fputc(',', stream);
@@ -342,6 +362,13 @@ static bool put_host(struct ledger *ledger, const struct config *config, int64_t
                 hoststatus_missed_s, stream);
     put_devices(&day, "iagmeter_host_restarts_total", "counter",
                 "Minutes since midnight UTC in which a counter began anew.", restarts_of, stream);
+    put_devices(&day, "iagmeter_host_carried_joules", "gauge",
+                "Energy since midnight UTC that is counted above the meter of the whole, which "
+                "tells late.",
+                carried_of, stream);
+    put_devices(&day, "iagmeter_host_exceeded_total", "counter",
+                "Minutes since midnight UTC in which GPUs drew more than its delay explains.",
+                exceeded_of, stream);
     return put_servers(ledger, now_s, stream) && put_balance(ledger, config, now_s, stream);
 }
 

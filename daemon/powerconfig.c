@@ -9,10 +9,12 @@
 #define FIRST_YEAR      1990
 #define LAST_YEAR       2100
 #define MOST_REST_W     100000
+#define MOST_LAG_S      900 /* RECONCILE_MOST_LAG_S */
 
 /* A meter at the plug has all; what a BMC says may leave out the power supplies. */
 const struct power_config power_defaults = {
     .interval_ms = 1000,
+    .wall_lag_s = 300,
     .wall = {"snmp", "redfish", "ipmi", "cray", "hwmon"},
     .wall_count = 5,
 };
@@ -28,6 +30,8 @@ static const char *const grade_names[] = {"A", "B", "C", "D", "E", NULL};
 static const struct confread_key group_keys[] = {
     {"interval_ms", CONFREAD_UINT, false, 100, 10000, offsetof(struct power_config, interval_ms), 0,
      NULL},
+    {"wall_lag_s", CONFREAD_UINT, false, 10, MOST_LAG_S, offsetof(struct power_config, wall_lag_s),
+     0, NULL},
     {"root", CONFREAD_STRING, false, 0, 0, offsetof(struct power_config, root), PATH_MAX, NULL},
     {"rest_w", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"nvml", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},

@@ -18,6 +18,7 @@
 
 struct power_config {
     unsigned interval_ms; /* between two readings of a meter */
+    unsigned wall_lag_s;  /* a meter of the whole may tell so late, or average over so long */
     char root[PATH_MAX];  /* below which /sys, /proc and /dev lie: in a container; "": there */
     /* What the machine draws beside GPUs, processors and memory, where there is no meter of the
      * whole: measured once, by whoever runs it. */

@@ -17,7 +17,7 @@
 
 enum {
     LEAST_EVERY_MS = 1000,
-    MOST_EVERY_MS = 3600000,
+    MOST_EVERY_MS = 300000, /* twice that is waited for, and sharing waits for 15 minutes at most */
     LEAST_TIMEOUT_MS = 100,
     MOST_TIMEOUT_MS = 30000
 };

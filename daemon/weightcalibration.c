@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define NS_PER_S    1e9
-#define WRONG_FLAGS (ENERGY_LOWER_BOUND | ENERGY_AMBIGUOUS | ENERGY_EXCEEDED)
+#define WRONG_FLAGS (ENERGY_LOWER_BOUND | ENERGY_AMBIGUOUS | ENERGY_EXCEEDED | ENERGY_CARRIED)
 /* An interval that was not measured for so much of its time is left out. */
 #define LEAST_COVERED 0.99
 /* Below these a fit says more about chance than about tokens. */

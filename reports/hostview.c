@@ -233,17 +233,33 @@ bool hostview_measured_words(const struct month_report *report, const struct mon
     return measured > 0;
 }
 
-enum text_id hostview_flag_text(unsigned bit)
+static const struct {
+    enum energy_flag flag;
+    enum text_id text;
+    const char *name;
+} flag_names[HOSTVIEW_FLAGS] = {
+    {ENERGY_WALL, TEXT_HOST_WALL, "wall"},
+    {ENERGY_REST, TEXT_HOST_REST, "rest"},
+    {ENERGY_INTEGRATED, TEXT_HOST_INTEGRATED, "integrated"},
+    {ENERGY_LOWER_BOUND, TEXT_HOST_LOWER_BOUND, "lower-bound"},
+    {ENERGY_AMBIGUOUS, TEXT_HOST_AMBIGUOUS, "ambiguous"},
+    {ENERGY_EXCEEDED, TEXT_HOST_EXCEEDED, "exceeded"},
+    {ENERGY_CARRIED, TEXT_HOST_CARRIED, "carried"},
+};
+
+bool hostview_has_flag(uint8_t flags, unsigned number)
 {
-    return (enum text_id)(TEXT_HOST_WALL + (int)bit);
+    return (flags & flag_names[number].flag) != 0;
 }
 
-const char *hostview_flag_name(unsigned bit)
+enum text_id hostview_flag_text(unsigned number)
 {
-    static const char *const names[HOSTVIEW_FLAGS] = {"wall",        "rest",      "integrated",
-                                                      "lower-bound", "ambiguous", "exceeded"};
+    return flag_names[number].text;
+}
 
-    return names[bit];
+const char *hostview_flag_name(unsigned number)
+{
+    return flag_names[number].name;
 }
 
 /* ---- Quantities ---- */
@@ -259,6 +275,7 @@ static const struct {
     [HOSTVIEW_LOWER_BOUND_S] = {"lower_bound_s", "s", NULL},
     [HOSTVIEW_AMBIGUOUS_S] = {"ambiguous_s", "s", NULL},
     [HOSTVIEW_EXCEEDED_S] = {"exceeded_s", "s", NULL},
+    [HOSTVIEW_CARRIED_J] = {"carried_j", "J", NULL},
     [HOSTVIEW_ENERGY_KWH] = {"energy_kwh", "kWh", "{energy_j} / 3600000"},
     [HOSTVIEW_IDLE_KWH] = {"idle_kwh", "kWh", "{idle_j} / 3600000"},
     [HOSTVIEW_ABOVE_IDLE_KWH] = {"above_idle_kwh", "kWh", "({energy_j} - {idle_j}) / 3600000"},
@@ -267,6 +284,7 @@ static const struct {
     [HOSTVIEW_LOWER_BOUND_H] = {"lower_bound_h", "h", "{lower_bound_s} / 3600"},
     [HOSTVIEW_AMBIGUOUS_H] = {"ambiguous_h", "h", "{ambiguous_s} / 3600"},
     [HOSTVIEW_EXCEEDED_H] = {"exceeded_h", "h", "{exceeded_s} / 3600"},
+    [HOSTVIEW_CARRIED_KWH] = {"carried_kwh", "kWh", "{carried_j} / 3600000"},
 };
 
 const char *hostview_quantity_name(enum hostview_quantity quantity)
@@ -294,6 +312,7 @@ double hostview_device_value(const struct localhost_device *device, enum hostvie
         [HOSTVIEW_LOWER_BOUND_S] = device->lower_bound_s,
         [HOSTVIEW_AMBIGUOUS_S] = device->ambiguous_s,
         [HOSTVIEW_EXCEEDED_S] = device->exceeded_s,
+        [HOSTVIEW_CARRIED_J] = device->carried_j,
         [HOSTVIEW_ENERGY_KWH] = device->energy_j / J_PER_KWH,
         [HOSTVIEW_IDLE_KWH] = is_source ? NAN : device->idle_j / J_PER_KWH,
         [HOSTVIEW_ABOVE_IDLE_KWH] =
@@ -303,6 +322,7 @@ double hostview_device_value(const struct localhost_device *device, enum hostvie
         [HOSTVIEW_LOWER_BOUND_H] = device->lower_bound_s / HOUR_S,
         [HOSTVIEW_AMBIGUOUS_H] = device->ambiguous_s / HOUR_S,
         [HOSTVIEW_EXCEEDED_H] = device->exceeded_s / HOUR_S,
+        [HOSTVIEW_CARRIED_KWH] = device->carried_j / J_PER_KWH,
     };
 
     return values[quantity];

@@ -54,10 +54,12 @@ bool hostview_measured_words(const struct month_report *report, const struct mon
                              enum text_language language, enum text_id *id,
                              char argument[TEXT_NUMBER_SIZE]);
 
-/* What a device's figures rest on, and what is wrong with them: the sentence of flag number BIT. */
-enum text_id hostview_flag_text(unsigned bit);
-const char *hostview_flag_name(unsigned bit);
-#define HOSTVIEW_FLAGS 6
+/* What a device's figures rest on, and what is wrong with them: by number, whether FLAGS (enum
+ * energy_flag) has it, and its sentence. */
+#define HOSTVIEW_FLAGS 7
+bool hostview_has_flag(uint8_t flags, unsigned number);
+enum text_id hostview_flag_text(unsigned number);
+const char *hostview_flag_name(unsigned number);
 
 /* What is told of one device, for programs and, in other units, on the page. */
 enum hostview_quantity {
@@ -67,6 +69,7 @@ enum hostview_quantity {
     HOSTVIEW_LOWER_BOUND_S, /* measured with such a flag */
     HOSTVIEW_AMBIGUOUS_S,
     HOSTVIEW_EXCEEDED_S,
+    HOSTVIEW_CARRIED_J,
     HOSTVIEW_ENERGY_KWH,
     HOSTVIEW_IDLE_KWH,
     HOSTVIEW_ABOVE_IDLE_KWH,
@@ -75,6 +78,7 @@ enum hostview_quantity {
     HOSTVIEW_LOWER_BOUND_H,
     HOSTVIEW_AMBIGUOUS_H,
     HOSTVIEW_EXCEEDED_H,
+    HOSTVIEW_CARRIED_KWH,
     HOSTVIEW_QUANTITIES
 };
 const char *hostview_quantity_name(enum hostview_quantity quantity); /* "energy_j" */

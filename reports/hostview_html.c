@@ -95,22 +95,24 @@ static void write_gaps(const struct html_page *page, const struct host_view *vie
 
 static void flag_cell(const struct html_page *page, const struct localhost_device *device)
 {
-    static const enum hostview_quantity quantities[HOSTVIEW_FLAGS] = {
-        [3] = HOSTVIEW_LOWER_BOUND_H, [4] = HOSTVIEW_AMBIGUOUS_H, [5] = HOSTVIEW_EXCEEDED_H};
+    static const enum hostview_quantity quantities[HOSTVIEW_FLAGS] = {[3] = HOSTVIEW_LOWER_BOUND_H,
+                                                                      [4] = HOSTVIEW_AMBIGUOUS_H,
+                                                                      [5] = HOSTVIEW_EXCEEDED_H,
+                                                                      [6] = HOSTVIEW_CARRIED_KWH};
     char hours[TEXT_NUMBER_SIZE];
     month_name name;
     bool any = false;
 
     fputs("<td>", page->stream);
-    for (unsigned bit = 0; bit < HOSTVIEW_FLAGS; bit++) {
-        if (!(device->flags & 1u << bit))
+    for (unsigned i = 0; i < HOSTVIEW_FLAGS; i++) {
+        if (!hostview_has_flag(device->flags, i))
             continue;
         fputs(any ? " ; " : "", page->stream);
-        number_text(page, hours, hostview_device_value(device, quantities[bit]));
+        number_text(page, hours, hostview_device_value(device, quantities[i]));
         derived_name(name, page->report->month, "host-device", device->name,
-                     hostview_quantity_name(quantities[bit]));
-        text_say_figures(page->stream, page->language, hostview_flag_text(bit),
-                         TEXT_ARGUMENTS(hours), TEXT_ARGUMENTS(name));
+                     hostview_quantity_name(quantities[i]));
+        text_say_figures(page->stream, page->language, hostview_flag_text(i), TEXT_ARGUMENTS(hours),
+                         TEXT_ARGUMENTS(name));
         any = true;
     }
     fputs(any ? "</td>" : "–</td>", page->stream);

@@ -19,9 +19,9 @@ static json_t *json_flags(uint8_t flags)
     json_t *array = json_array();
     int failed = !array;
 
-    for (unsigned bit = 0; bit < HOSTVIEW_FLAGS; bit++)
-        if (flags & 1u << bit)
-            failed |= json_array_append_new(array, json_string(hostview_flag_name(bit)));
+    for (unsigned i = 0; i < HOSTVIEW_FLAGS; i++)
+        if (hostview_has_flag(flags, i))
+            failed |= json_array_append_new(array, json_string(hostview_flag_name(i)));
     return jsonvalues_finished(array, failed);
 }
 
@@ -31,7 +31,7 @@ static json_t *json_device(const struct host_view *view, const struct localhost_
     json_t *object = json_pack("{s:s, s:s}", "name", device->name, "kind", kinds[device->kind]);
     int failed = !object;
 
-    for (int i = HOSTVIEW_ENERGY_J; i <= HOSTVIEW_EXCEEDED_S; i++)
+    for (int i = HOSTVIEW_ENERGY_J; i <= HOSTVIEW_CARRIED_J; i++)
         failed |= json_object_set_new(
             object, hostview_quantity_name((enum hostview_quantity)i),
             json_real(hostview_device_value(device, (enum hostview_quantity)i)));

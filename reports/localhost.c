@@ -106,6 +106,7 @@ static void add_flags(struct localhost_device *device, const struct ledger_devic
     device->lower_bound_s += row->flags & ENERGY_LOWER_BOUND ? covered_s : 0;
     device->ambiguous_s += row->flags & ENERGY_AMBIGUOUS ? covered_s : 0;
     device->exceeded_s += row->flags & ENERGY_EXCEEDED ? covered_s : 0;
+    device->carried_j += row->carried_j;
 }
 
 static void add_measured(struct reading *reading, const struct ledger_device_row *row)

@@ -29,6 +29,7 @@ struct localhost_device {
     double lower_bound_s;
     double ambiguous_s;
     double exceeded_s;
+    double carried_j; /* of the host: what is counted above the meter of the whole */
 };
 
 /* Exchanges with one service: as captured, spread over the time they took, and as the server itself

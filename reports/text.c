@@ -238,8 +238,13 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_HOST_AMBIGUOUS] = {{"douteux : lu trop tard, le compteur a pu faire un tour ({0} heures)",
                               "doubtful: read so late that the counter may have wrapped ({0} "
                               "hours)"}},
-    [TEXT_HOST_EXCEEDED] = {{"les parties dépassent le compteur de l'ensemble ({0} heures)",
-                             "the parts exceed the meter of the whole ({0} hours)"}},
+    [TEXT_HOST_EXCEEDED] = {{"les cartes dépassent le compteur de l'ensemble ({0} heures)",
+                             "the GPUs exceed the meter of the whole ({0} hours)"}},
+    [TEXT_HOST_CARRIED] =
+        {{"ce compteur est en retard : reporté d'une minute à l'autre, et en tout "
+          "{0} kWh au-dessus de lui",
+          "that meter tells late: carried from one minute to others, and {0} kWh "
+          "above it in all"}},
     [TEXT_HOST_BALANCE] = {{"Échanges vus sur le réseau, et ce que le serveur compte lui-même",
                             "Exchanges as captured, and what the server counts itself"}},
     [TEXT_HOST_WIRE] = {{"Capturé", "Captured"}},

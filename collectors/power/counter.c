@@ -7,6 +7,8 @@
 /* No machine draws so much (a rack of GPUs takes 0.13 MW): the counter showed something else for a
  * moment, and what it ever counted was not drawn when it did, nor when it is back. */
 #define MOST_OF_ANY_W 1e6
+/* Nor a board or a socket so much. */
+#define MOST_OF_A_PART_W 1e4
 
 static double seconds(const struct counter_piece *piece)
 {
@@ -34,6 +36,17 @@ static bool is_possible(const struct counter_piece *piece)
     return piece->energy_j <= MOST_OF_ANY_W * seconds(piece);
 }
 
+/* What a counter shows after it fell was drawn since, if it began at 0. One that goes on from what
+ * was saved long ago, or shows something else for a moment, shows more than was: which a rise could
+ * make up for, if it was read late, but no new beginning. */
+static bool began_at_0(const struct power_channel *channel, const struct counter_piece *piece)
+{
+    bool is_part = channel->part != POWER_PART_WALL && channel->part != POWER_PART_OTHER;
+
+    return !(piece->flags & ENERGY_LOWER_BOUND) || !is_part ||
+           piece->energy_j <= MOST_OF_A_PART_W * seconds(piece);
+}
+
 static void leave_out(struct counter_piece *piece)
 {
     piece->energy_j = 0;
@@ -59,7 +72,7 @@ static void add_energy(const struct counter *counter, const struct power_channel
     if (channel->range != 0 && channel->most_w > 0 && seconds(piece) > range_j / channel->most_w)
         piece->flags |= ENERGY_AMBIGUOUS;
     piece->energy_j = (double)delta * channel->unit;
-    if (!is_possible(piece))
+    if (!is_possible(piece) || !began_at_0(channel, piece))
         leave_out(piece);
 }
 

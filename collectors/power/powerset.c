@@ -17,6 +17,13 @@
 #define MAX_SOURCES 16
 #define NO_DEVICE   UINT16_MAX
 
+_Static_assert(POWER_MAX_NAMES + MAX_SOURCES <= RECONCILE_MODULES, "each rank has its place");
+
+/* In the log and in `iagmeter status`. */
+#define TOO_SMALL                                                                                  \
+    "has said less than the GPUs drew for longer than any delay explains: it may be of something " \
+    "else"
+
 /* Places that meters shown for comparison leave to the host and its GPUs. */
 #define RESERVED_DEVICES 17
 
@@ -83,6 +90,9 @@ struct powerset {
     unsigned next_gpu;
     uint16_t host; /* device */
     int64_t taken_s;
+    struct reconcile_carry carry;
+    bool is_too_small[RECONCILE_WHOLES]; /* the GPUs draw more than it says, for good */
+    struct log_damper too_small_damper;
 };
 
 static int64_t now_of(const struct powerset *set)
@@ -492,7 +502,9 @@ struct point {
 struct points {
     struct point all[MAX_METERS];
     struct reconcile_point values[MAX_METERS];
-    size_t of_meter[MAX_METERS]; /* the number of its point; MAX_METERS: none */
+    const struct meter *best[MAX_METERS]; /* which says the value */
+    size_t of_meter[MAX_METERS];          /* the number of its point; MAX_METERS: none */
+    unsigned seconds[MAX_METERS];         /* in which a meter stood for its point */
     size_t count;
 };
 
@@ -548,6 +560,7 @@ static void find_points(const struct powerset *set, struct points *points)
         const struct meter *meter = &set->meters[i];
         struct point point = point_of(set, meter);
 
+        points->seconds[i] = 0;
         points->of_meter[i] = MAX_METERS;
         if (!is_counted(meter))
             continue;
@@ -571,8 +584,7 @@ static bool is_better(const struct meter *meter, const struct timeline_second *s
 
 static void fill_points(const struct powerset *set, struct points *points, int64_t second_s)
 {
-    const struct meter *best[MAX_METERS] = {NULL};
-
+    memset(points->best, 0, points->count * sizeof(points->best[0]));
     for (size_t i = 0; i < set->meter_count; i++) {
         size_t number = points->of_meter[i];
         const struct meter *meter = &set->meters[i];
@@ -581,11 +593,24 @@ static void fill_points(const struct powerset *set, struct points *points, int64
         if (number == MAX_METERS)
             continue;
         second = timeline_at(meter->timeline, second_s);
-        if (!is_better(meter, &second, best[number], &points->values[number].second))
+        if (!is_better(meter, &second, points->best[number], &points->values[number].second))
             continue;
-        best[number] = meter;
+        points->best[number] = meter;
         points->values[number] = points->all[number].value;
         points->values[number].second = second;
+    }
+}
+
+/* Of meters of the whole only the one that the host rests on: of another, a feed may be missing. */
+static void count_second(const struct powerset *set, struct points *points,
+                         const struct reconcile_basis *basis)
+{
+    for (size_t i = 0; i < points->count; i++) {
+        const struct reconcile_point *point = &points->values[i];
+
+        if (point->second.covered_ns == TIMELINE_SECOND_NS &&
+            (point->part != POWER_PART_WALL || point->rank == basis->whole))
+            points->seconds[points->best[i] - set->meters]++;
     }
 }
 
@@ -619,21 +644,83 @@ static struct reconcile_rules rules_of(const struct powerset *set)
     };
 }
 
-static void add_up(const struct powerset *set, int64_t until_s, struct device_energy *sums)
+/* Which of the sources that are shown can be set against each other: those that stood for what they
+ * measure all the time. Where two took turns, neither did. */
+static void mark_sources(const struct powerset *set, const struct points *points, int64_t until_s,
+                         struct device_energy *sums)
+{
+    for (size_t i = 0; i < set->meter_count; i++) {
+        const struct meter *meter = &set->meters[i];
+        uint8_t part = meter->channel.part;
+
+        if (meter->shown == NO_DEVICE || points->of_meter[i] == MAX_METERS ||
+            points->seconds[i] != until_s - set->taken_s)
+            continue;
+        if (part == POWER_PART_WALL)
+            sums[meter->shown].flags |= ENERGY_WALL;
+        else if (part != POWER_PART_MODULE)
+            sums[meter->shown].flags |= ENERGY_PART;
+    }
+}
+
+static unsigned whole_of(const struct powerset *set, const struct meter *meter)
+{
+    if (is_counted(meter) && meter->channel.part == POWER_PART_WALL)
+        return rank_of(set, meter->source);
+    return is_counted(meter) && meter->channel.part == POWER_PART_MODULE ? RECONCILE_MODULES
+                                                                         : RECONCILE_NONE;
+}
+
+static const char *name_of_whole(const struct powerset *set, unsigned whole)
+{
+    for (size_t i = 0; i < set->meter_count; i++)
+        if (whole_of(set, &set->meters[i]) == whole)
+            return set->sources[set->meters[i].source].entry->source->name;
+    return "a meter";
+}
+
+/* Once when it begins; it goes on minute by minute. */
+static void tell_too_small(struct powerset *set, const struct reconcile_host *host)
+{
+    uint64_t silenced;
+
+    for (unsigned whole = 0; whole < RECONCILE_WHOLES; whole++) {
+        if (host->is_even[whole])
+            set->is_too_small[whole] = false;
+        if (host->too_small != whole || set->is_too_small[whole])
+            continue;
+        set->is_too_small[whole] = true;
+        if (log_due(&set->too_small_damper, now_of(set) / SECOND_NS, &silenced))
+            log_line(LOG_PRIORITY_WARNING,
+                     "power: %s: " TOO_SMALL "; what they draw above it is counted",
+                     name_of_whole(set, whole));
+    }
+}
+
+static void add_up(struct powerset *set, int64_t until_s, struct device_energy *sums)
 {
     struct reconcile_rules rules = rules_of(set);
-    struct reconcile_sum host = {0, 0, 0, 0};
+    struct reconcile_sum sum = {.parts_j = 0};
+    struct reconcile_host host;
     struct points points;
 
     find_points(set, &points);
     for (int64_t s = set->taken_s; s < until_s; s++) {
+        struct reconcile_basis basis;
+
         fill_points(set, &points, s);
-        reconcile_second(points.values, points.count, &rules, &host);
+        basis = reconcile_second(points.values, points.count, &rules, &sum);
+        reconcile_remember(&set->carry, s, &basis);
+        count_second(set, &points, &basis);
         add_devices(set, &points, s, sums);
     }
+    mark_sources(set, &points, until_s, sums);
+    host = reconcile_settle(&set->carry, &sum, set->config->wall_lag_s);
+    tell_too_small(set, &host);
     if (set->host == NO_DEVICE)
         return;
-    sums[set->host].energy_j = reconcile_energy_j(&host);
+    sums[set->host].energy_j = host.energy_j;
+    sums[set->host].carried_j = host.carried_j;
     sums[set->host].covered_ns = host.covered_ns;
     sums[set->host].flags = host.flags;
 }
@@ -644,12 +731,20 @@ static int64_t whole_s(int64_t until_ns)
     return (until_ns + SECOND_NS / 2) / SECOND_NS;
 }
 
+/* Of one that is asked every five minutes, all would be over before it is read. */
+static int64_t patience_ns(const struct powerset *set, const struct meter *meter)
+{
+    int64_t two_ns = 2 * period_ns(set, meter);
+
+    return two_ns > POWERSET_PATIENCE_NS ? two_ns : POWERSET_PATIENCE_NS;
+}
+
 /* Whether it will tell more of the time until KNOWN_NS. */
 static bool is_behind(const struct powerset *set, const struct meter *meter, int64_t known_ns)
 {
     return meter->counter.started && !meter->is_off && meter->present &&
            meter->counter.at_ns < known_ns &&
-           meter->counter.at_ns >= now_of(set) - POWERSET_PATIENCE_NS;
+           meter->counter.at_ns >= now_of(set) - patience_ns(set, meter);
 }
 
 bool powerset_complete(const struct powerset *set, int64_t until_ns)
@@ -743,6 +838,8 @@ static struct powerset_state describe_meter(const struct powerset *set, const st
     else if (state.status != POWER_OK)
         snprintf(state.problem, sizeof(state.problem), "%s",
                  power_status_text((enum power_status)state.status));
+    else if (whole_of(set, meter) < RECONCILE_WHOLES && set->is_too_small[whole_of(set, meter)])
+        snprintf(state.problem, sizeof(state.problem), TOO_SMALL);
     return state;
 }
 
@@ -807,7 +904,7 @@ size_t powerset_states(const struct powerset *set, struct powerset_state out[POW
 static struct reconcile_sum basis_of(const struct powerset *set)
 {
     struct reconcile_rules rules = rules_of(set);
-    struct reconcile_sum host = {0, 0, 0, 0};
+    struct reconcile_sum host = {.parts_j = 0};
     struct points points;
 
     find_points(set, &points);

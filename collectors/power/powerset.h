@@ -35,8 +35,8 @@ size_t powerset_devices(const struct powerset *set, struct power_device out[MAX_
 
 /* Whether all that was drawn until UNTIL_NS (of the clock that it was opened with, not in the
  * future) is known: slow meters tell afterwards. A meter that has been silent for
- * POWERSET_PATIENCE_NS is not waited for, so it becomes true sooner or later, if the set is
- * sampled. */
+ * POWERSET_PATIENCE_NS, or for twice as long as it is asked if that is longer, is not waited for,
+ * so it becomes true sooner or later, if the set is sampled. */
 #define POWERSET_PATIENCE_NS (120 * INT64_C(1000000000))
 bool powerset_complete(const struct powerset *set, int64_t until_ns);
 

@@ -61,31 +61,39 @@ static bool add_up(const struct second *second, enum power_part part, unsigned r
     return found > 0;
 }
 
-static bool add_wall(const struct second *second, struct reconcile_sum *sum)
+/* The GPUs are in the whole. */
+static void add_whole(const struct second *second, unsigned whole,
+                      const struct timeline_second *total, struct reconcile_sum *sum)
+{
+    sum->whole_j[whole] += total->energy_j - second->gpus_j;
+    sum->is_used[whole] = true;
+    sum->covered_ns += total->covered_ns;
+    sum->flags |= total->flags;
+}
+
+/* Returns the rank of the meter that counts, or RECONCILE_NONE. */
+static unsigned add_wall(const struct second *second, struct reconcile_sum *sum)
 {
     struct timeline_second total;
 
-    for (unsigned rank = 0; rank < second->rules->ranks; rank++)
+    for (unsigned rank = 0; rank < second->rules->ranks && rank < RECONCILE_MODULES; rank++)
         if (add_up(second, POWER_PART_WALL, rank, &total)) {
-            sum->whole_j += total.energy_j - second->gpus_j;
-            sum->covered_ns += total.covered_ns;
-            sum->flags |= total.flags | ENERGY_WALL;
-            return true;
+            add_whole(second, rank, &total, sum);
+            sum->flags |= ENERGY_WALL;
+            return rank;
         }
-    return false;
+    return RECONCILE_NONE;
 }
 
-/* The GPUs are in the modules. */
 static bool add_modules(const struct second *second, struct reconcile_sum *sum)
 {
     struct timeline_second total;
 
     if (!add_up(second, POWER_PART_MODULE, 0, &total))
         return false;
-    sum->whole_j += total.energy_j - second->gpus_j;
+    add_whole(second, RECONCILE_MODULES, &total, sum);
     sum->parts_j += rest_j(second, total.covered_ns);
-    sum->covered_ns += total.covered_ns;
-    sum->flags |= total.flags | rest_flag(second);
+    sum->flags |= rest_flag(second);
     return true;
 }
 
@@ -116,32 +124,113 @@ static void add_parts(const struct second *second, struct reconcile_sum *sum)
     sum->flags |= total.flags | rest_flag(second);
 }
 
-void reconcile_second(const struct reconcile_point *points, size_t count,
-                      const struct reconcile_rules *rules, struct reconcile_sum *sum)
+struct reconcile_basis reconcile_second(const struct reconcile_point *points, size_t count,
+                                        const struct reconcile_rules *rules,
+                                        struct reconcile_sum *sum)
 {
     struct second second = {points, count, rules, 0};
+    struct reconcile_basis basis = {RECONCILE_NONE, 0};
 
     for (size_t i = 0; i < count; i++)
         if (points[i].part == POWER_PART_GPU)
             second.gpus_j += points[i].second.energy_j;
-    if (add_wall(&second, sum))
-        return;
+    basis.gpus_j = second.gpus_j;
+    basis.whole = add_wall(&second, sum);
+    if (basis.whole != RECONCILE_NONE)
+        return basis;
     /* Less than the meter would have said, unless something stands for the rest. */
     if (expects(&second, POWER_PART_WALL) && !rules->has_rest)
-        return;
+        return basis;
     if (add_modules(&second, sum))
-        return;
+        basis.whole = RECONCILE_MODULES;
     /* The module's GPU may have no other meter. */
-    if (expects(&second, POWER_PART_MODULE) && !expects(&second, POWER_PART_GPU))
-        return;
-    add_parts(&second, sum);
+    else if (!expects(&second, POWER_PART_MODULE) || expects(&second, POWER_PART_GPU))
+        add_parts(&second, sum);
+    return basis;
 }
 
-double reconcile_energy_j(struct reconcile_sum *sum)
+/* ---- What is owed ---- */
+
+/* A meter that is left out for some seconds does not lack what they were; one that was away for
+ * longer may. */
+#define MOSTLY 0.9
+
+/* Sums of a minute of doubles are as good as that; less was not drawn, but rounded. */
+#define LEAST_J 1e-6
+
+static const struct reconcile_basis unknown = {RECONCILE_NONE, 0};
+
+void reconcile_remember(struct reconcile_carry *carry, int64_t second_s,
+                        const struct reconcile_basis *basis)
 {
-    if (sum->whole_j < 0) {
-        sum->whole_j = 0;
-        sum->flags |= ENERGY_EXCEEDED;
+    if (second_s - carry->next_s >= RECONCILE_MOST_LAG_S)
+        carry->next_s = second_s - RECONCILE_MOST_LAG_S;
+    for (; carry->next_s < second_s; carry->next_s++)
+        carry->recent[carry->next_s % RECONCILE_MOST_LAG_S] = unknown;
+    carry->recent[second_s % RECONCILE_MOST_LAG_S] = *basis;
+    carry->next_s = second_s + 1;
+}
+
+/* What the GPUs drew in those of the last seconds that WHOLE told of. */
+static double recent_gpus_j(const struct reconcile_carry *carry, unsigned whole, unsigned lag_s,
+                            unsigned *seconds)
+{
+    double gpus_j = 0;
+
+    *seconds = 0;
+    for (int64_t s = carry->next_s > lag_s ? carry->next_s - lag_s : 0; s < carry->next_s; s++) {
+        const struct reconcile_basis *basis = &carry->recent[s % RECONCILE_MOST_LAG_S];
+
+        if (basis->whole != whole)
+            continue;
+        gpus_j += basis->gpus_j;
+        ++*seconds;
     }
-    return sum->whole_j + sum->parts_j;
+    return gpus_j;
+}
+
+static void give_up(struct reconcile_carry *carry, unsigned whole, unsigned lag_s,
+                    struct reconcile_host *host)
+{
+    unsigned seconds;
+    double most_j = recent_gpus_j(carry, whole, lag_s, &seconds);
+
+    if (carry->owed_j[whole] <= most_j + LEAST_J)
+        return;
+    host->given_up_j += carry->owed_j[whole] - most_j;
+    host->flags |= ENERGY_EXCEEDED;
+    if (seconds >= MOSTLY * lag_s)
+        host->too_small = whole;
+    carry->owed_j[whole] = most_j;
+}
+
+static void settle_whole(struct reconcile_carry *carry, const struct reconcile_sum *sum,
+                         unsigned whole, struct reconcile_host *host)
+{
+    double balance_j = sum->whole_j[whole] - carry->owed_j[whole];
+    double energy_j = balance_j > 0 ? balance_j : 0;
+    bool owed = carry->owed_j[whole] > 0;
+
+    host->energy_j += energy_j;
+    host->carried_j += energy_j - sum->whole_j[whole];
+    carry->owed_j[whole] = balance_j < -LEAST_J ? -balance_j : 0;
+    host->is_even[whole] = sum->is_used[whole] && carry->owed_j[whole] <= 0;
+    if (sum->is_used[whole] && (owed || carry->owed_j[whole] > 0))
+        host->flags |= ENERGY_CARRIED;
+}
+
+struct reconcile_host reconcile_settle(struct reconcile_carry *carry,
+                                       const struct reconcile_sum *sum, unsigned lag_s)
+{
+    struct reconcile_host host = {.energy_j = sum->parts_j,
+                                  .covered_ns = sum->covered_ns,
+                                  .flags = sum->flags,
+                                  .too_small = RECONCILE_NONE};
+
+    for (unsigned whole = 0; whole < RECONCILE_WHOLES; whole++)
+        if (sum->is_used[whole] || carry->owed_j[whole] > 0) {
+            settle_whole(carry, sum, whole, &host);
+            give_up(carry, whole, lag_s, &host);
+        }
+    return host;
 }

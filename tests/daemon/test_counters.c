@@ -59,6 +59,7 @@ static size_t take_energy(void *context, int64_t until_ns,
     memset(out, 0, sizeof(*out));
     out[0].covered_ns = (uint64_t)length_ns;
     out[0].energy_j = 100 * (double)length_ns / 1e9;
+    out[0].carried_j = -out[0].energy_j / 4;
     world->taken_until_ns = until_ns;
     return 1;
 }
@@ -236,7 +237,7 @@ static size_t take_energy_of_late(void *context, int64_t until_ns,
 static void a_meter_that_is_behind_gets_all_later(void **state)
 {
     struct world world;
-    double energy_j = 0;
+    double energy_j = 0, carried_j = 0;
     uint64_t requests = 0;
     const struct message *message;
 
@@ -249,8 +250,10 @@ static void a_meter_that_is_behind_gets_all_later(void **state)
     }
     while ((message = counters_next(world.counters)) != NULL) {
         assert_true(message_check(message, SENDER_COUNTERS));
-        if (message->type == MESSAGE_ENERGY)
+        if (message->type == MESSAGE_ENERGY) {
             energy_j += message->body.energy.energy_j;
+            carried_j += message->body.energy.carried_j;
+        }
         if (message->type == MESSAGE_SERVER_USE)
             requests += message->body.server_use.requests;
         counters_sent(world.counters);
@@ -260,6 +263,7 @@ static void a_meter_that_is_behind_gets_all_later(void **state)
         }
     }
     assert_near(energy_j, 100 * 60 * 2880.0);
+    assert_near(carried_j, -25 * 60 * 2880.0);
     assert_int_equal(requests, 3 * 2881);
     counters_free(world.counters);
 }

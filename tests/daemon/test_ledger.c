@@ -1066,10 +1066,10 @@ static void newer_versions_are_refused(void **state)
 {
     (void)state;
     ledger_close(open_or_fail(true));
-    run_sql("PRAGMA user_version = 8");
+    run_sql("PRAGMA user_version = 9");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
-    run_sql("PRAGMA user_version = 7; DROP TABLE fact");
+    run_sql("PRAGMA user_version = 8; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
 
@@ -1750,7 +1750,7 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     ask_for_everything(before, sizeof(before));
     ledger = open_or_fail(true);
     assert_rows_of_format_1(ledger);
-    assert_int_equal(format_of_file(), 7);
+    assert_int_equal(format_of_file(), 8);
     assert_days_are_sums_of_intervals();
     ask_for_everything(after, sizeof(after));
     assert_string_equal(after, before);
@@ -1896,10 +1896,65 @@ static void format_6_gets_filtered_packets(void **state)
     assert_int_equal(format_of_file(), 6);
     ledger = open_or_fail(true);
     assert_filtered(ledger, 10, 0);
-    assert_int_equal(format_of_file(), 7);
+    assert_int_equal(format_of_file(), 8);
     cover_filtered(ledger);
     assert_filtered(ledger, 20, 4);
     ledger_close(ledger);
+}
+
+static bool add_carried(void *context, const struct ledger_device_row *row)
+{
+    double *carried_j = context;
+
+    *carried_j += row->carried_j;
+    return true;
+}
+
+static void assert_carried(struct ledger *ledger, int64_t interval, double carried_j)
+{
+    double sum_j = 0;
+
+    assert_done(ledger,
+                ledger_visit_device_energy(ledger, interval, interval + 60, add_carried, &sum_j));
+    assert_true(fabs(sum_j - carried_j) < 1e-12);
+}
+
+static void carry(struct ledger *ledger, int64_t interval)
+{
+    const struct device_energy energy = {.energy_j = 7, .carried_j = -2.5, .covered_ns = 1};
+    int64_t rest;
+
+    assert_done(ledger, ledger_power_device(ledger, &REST, &rest));
+    assert_done(ledger, ledger_begin(ledger));
+    assert_done(ledger, ledger_add_device_energy(ledger, interval, rest, &energy, 0));
+    assert_done(ledger, ledger_commit(ledger));
+}
+
+/* What was carried before is not known, also where more comes of the same minute. */
+static void format_7_gets_what_is_carried(void **state)
+{
+    struct ledger *ledger = open_or_fail(true);
+    char answer[20];
+
+    (void)state;
+    carry(ledger, T0);
+    carry(ledger, T0);
+    assert_carried(ledger, T0, -5);
+    ledger_close(ledger);
+    run_sql("ALTER TABLE device_energy DROP COLUMN carried_j; PRAGMA user_version = 7");
+    ledger = open_or_fail(false);
+    assert_carried(ledger, T0, 0);
+    ledger_close(ledger);
+    assert_int_equal(format_of_file(), 7);
+    ledger = open_or_fail(true);
+    assert_int_equal(format_of_file(), 8);
+    carry(ledger, T0);
+    carry(ledger, T0 + 60);
+    assert_carried(ledger, T0, 0);
+    assert_carried(ledger, T0 + 60, -2.5);
+    ledger_close(ledger);
+    ask("SELECT count(*) FROM device_energy WHERE carried_j IS NULL", answer, sizeof(answer));
+    assert_string_equal(answer, "1\n");
 }
 
 /* As an older version left it. */
@@ -1953,7 +2008,7 @@ static void format_5_gets_units_and_variances(void **state)
     assert_int_equal(format_of_file(), 5);
     ledger = open_or_fail(true);
     assert_rows_of_format_5(ledger);
-    assert_int_equal(format_of_file(), 7);
+    assert_int_equal(format_of_file(), 8);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
     record(ledger, T0 + 60, ids.dsi, ids.chat, ids.factors, &IMPACT);
     rows = visit_all(ledger);
@@ -2006,7 +2061,7 @@ static void format_4_is_brought_to_this_one(void **state)
     assert_int_equal(format_of_file(), 4);
     ledger = open_or_fail(true);
     assert_rows_of_format_4(ledger);
-    assert_int_equal(format_of_file(), 7);
+    assert_int_equal(format_of_file(), 8);
     assert_days_are_sums_of_intervals();
     record_host(ledger, T0, ids);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
@@ -2031,7 +2086,7 @@ static void a_ledger_without_gaps_is_brought_to_this_format(void **state)
         assert_string_equal(seen.text, "");
         see_host(ledger, 0, INT64_MAX, &seen);
         assert_non_null(strstr(seen.text, "use 0 2/DSI"));
-        assert_int_equal(format_of_file(), writable ? 7 : 5);
+        assert_int_equal(format_of_file(), writable ? 8 : 5);
         if (writable)
             record_gaps(ledger, T0, ids);
         ledger_close(ledger);
@@ -2121,11 +2176,11 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();
-        migrated += format_of_file() == 7;
+        migrated += format_of_file() == 8;
         ledger = open_or_fail(true);
         assert_rows_of_format_1(ledger);
         ledger_close(ledger);
-        assert_int_equal(format_of_file(), 7);
+        assert_int_equal(format_of_file(), 8);
         ask_for_everything(after, sizeof(after));
         assert_string_equal(after, before);
     }
@@ -2287,6 +2342,7 @@ int main(void)
         TEST(an_older_ledger_can_be_read_as_it_is),
         TEST(format_4_is_brought_to_this_one),
         TEST(format_6_gets_filtered_packets),
+        TEST(format_7_gets_what_is_carried),
         TEST(format_5_gets_units_and_variances),
         TEST(a_ledger_without_gaps_is_brought_to_this_format),
         TEST(an_older_ledger_is_scanned_by_intervals),

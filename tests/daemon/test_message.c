@@ -178,7 +178,8 @@ static struct message example(enum message_type type)
         message.body.energy = (struct device_energy){.device_id = MAX_POWER_DEVICES - 1,
                                                      .flags = ENERGY_FLAGS,
                                                      .covered_ns = UINT64_C(60000000000),
-                                                     .energy_j = 6454.5};
+                                                     .energy_j = 6454.5,
+                                                     .carried_j = -80.5};
         break;
     case MESSAGE_EXCHANGE:
         message.body.exchange.transport = TRANSPORT_QUIC;
@@ -333,7 +334,9 @@ static void numbers_out_of_range_are_refused(void **state)
     IMPOSSIBLE(MESSAGE_DEVICE, m.body.device.name[0] = '\n');
     IMPOSSIBLE(MESSAGE_DEVICE, memset(m.body.device.name, 'x', POWER_NAME_SIZE));
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.device_id = MAX_POWER_DEVICES);
-    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.flags = ENERGY_FLAGS + 1);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.energy_j = -1);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.carried_j = NAN);
+    IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.carried_j = -INFINITY);
     IMPOSSIBLE(MESSAGE_ENERGY, m.body.energy.covered_ns = UINT64_C(365) * 86400000000000 + 1);
     IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.counted = 2);
     IMPOSSIBLE(MESSAGE_SOURCE, m.body.source.name[0] = '\0');

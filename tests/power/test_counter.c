@@ -250,6 +250,34 @@ static void what_no_machine_draws_is_not_counted(void **state)
     assert_joules(1500);
 }
 
+/* A board's counter that goes on from what was saved, or is wrong for a moment: what it shows was
+ * not drawn in that second. Of a machine's own it may have been. */
+static void what_a_counter_begins_with_was_not_drawn(void **state)
+{
+    static const struct {
+        enum power_part part;
+        double energy_j;
+    } cases[] = {{POWER_PART_GPU, 0},    {POWER_PART_PACKAGE, 0},    {POWER_PART_DRAM, 0},
+                 {POWER_PART_MODULE, 0}, {POWER_PART_OTHER, 300000}, {POWER_PART_WALL, 300000}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        counter.started = false;
+        channel.part = (uint8_t)cases[i].part;
+        add(5000000, 0);
+        assert_true(add(300000, 1));
+        assert_joules(cases[i].energy_j);
+        assert_int_equal(piece.flags, ENERGY_LOWER_BOUND);
+        assert_int_equal(piece.covered_ns, 0);
+        assert_true(add(300700, 2));
+        assert_joules(700);
+        assert_true(add(9000, 3));
+        assert_joules(9000);
+        assert_true(add(42000 + 9000, 4)); /* as one that is behind by a minute catches up */
+        assert_joules(42000);
+    }
+}
+
 /* ---- NVML: one with a counter, whose driver is loaded again, and one before Volta ---- */
 
 static void check_nvml(const char *line, double expected_j, unsigned flags, bool is_power)
@@ -307,6 +335,7 @@ int main(void)
         cmocka_unit_test_setup(samples_of_power_are_joined_by_lines, setup),
         cmocka_unit_test_setup(a_gap_between_samples_is_not_bridged, setup),
         cmocka_unit_test_setup(what_no_machine_draws_is_not_counted, setup),
+        cmocka_unit_test_setup(what_a_counter_begins_with_was_not_drawn, setup),
         cmocka_unit_test_setup(nvml_readings_become_joules, setup),
     };
 

@@ -9,214 +9,9 @@
 
 #include <cmocka.h>
 
-#include "collectors/power/powerset_sources.h"
-#include "tests/power/tree.h"
+#include "tests/power/machine.h"
 
-#define SECOND_NS INT64_C(1000000000)
-#define MINUTE    60
-
-/* ---- A machine whose meters do what the test says ---- */
-
-struct fake_channel {
-    struct power_channel channel;
-    double power_w;
-    double energy_j;
-    enum power_status status;
-    int64_t every_s;
-    int64_t read_s;
-};
-
-struct fake {
-    struct power_source source;
-    bool is_absent;
-    const char *problem;
-    unsigned opened;
-    void (*on_open)(void);
-    struct fake_channel channels[POWER_MAX_CHANNELS];
-    size_t count;
-};
-
-enum { RAPL, NVML, REDFISH, SNMP, CRAY, FAKES };
-
-static struct fake fakes[FAKES];
-static struct powerset_source table[FAKES];
-static struct power_config config;
-static struct powerset *set;
-static struct power_device devices[MAX_POWER_DEVICES];
-static size_t device_count;
-static struct device_energy drawn[MAX_POWER_DEVICES];
-static size_t drawn_count;
-
-static void *open_fake(struct fake *fake, char *error, size_t error_size)
-{
-    fake->opened++;
-    if (fake->on_open)
-        fake->on_open();
-    snprintf(error, error_size, "%s", fake->problem ? fake->problem : "");
-    return fake->is_absent || fake->problem ? NULL : fake;
-}
-
-/* A descriptor's open() is not told which it is. */
-#define OPENER(number)                                                                             \
-    static void *open_##number(const struct power_setup *setup, char *error, size_t error_size)    \
-    {                                                                                              \
-        (void)setup;                                                                               \
-        return open_fake(&fakes[number], error, error_size);                                       \
-    }
-OPENER(RAPL)
-OPENER(NVML)
-OPENER(REDFISH)
-OPENER(SNMP)
-OPENER(CRAY)
-
-static size_t list_fake(void *state, struct power_channel out[POWER_MAX_CHANNELS])
-{
-    const struct fake *fake = state;
-
-    for (size_t i = 0; i < fake->count; i++)
-        out[i] = fake->channels[i].channel;
-    return fake->count;
-}
-
-static enum power_status read_fake(void *state, size_t number, struct power_reading *reading)
-{
-    struct fake_channel *channel = &((struct fake *)state)->channels[number];
-    int64_t now_s = tree_clock_ns / SECOND_NS;
-
-    if (channel->status != POWER_OK)
-        return channel->status;
-    if (channel->every_s > 1 && now_s % channel->every_s != 0)
-        return POWER_NOT_YET;
-    reading->at_ns = tree_clock_ns;
-    reading->value = channel->channel.quantity == POWER_QUANTITY_ENERGY
-                         ? (uint64_t)llround(channel->energy_j * 1000)
-                         : (uint64_t)llround(channel->power_w * 1000);
-    return POWER_OK;
-}
-
-static void close_fake(void *state)
-{
-    (void)state;
-}
-
-static struct fake_channel *add_channel(int source, const char *name, enum power_part part,
-                                        unsigned place, double power_w)
-{
-    struct fake_channel *channel = &fakes[source].channels[fakes[source].count++];
-
-    fakes[source].is_absent = false;
-    *channel = (struct fake_channel){
-        .channel = {.part = (uint8_t)part, .place = (uint16_t)place, .unit = 0.001},
-        .power_w = power_w,
-        .energy_j = 5000,
-    };
-    snprintf(channel->channel.name, sizeof(channel->channel.name), "%s", name);
-    return channel;
-}
-
-static int setup(void **state)
-{
-    static void *(*const openers[FAKES])(const struct power_setup *, char *, size_t) = {
-        open_RAPL, open_NVML, open_REDFISH, open_SNMP, open_CRAY};
-    static const char *const names[FAKES] = {"rapl", "nvml", "redfish", "snmp", "cray"};
-
-    memset(fakes, 0, sizeof(fakes));
-    for (int i = 0; i < FAKES; i++) {
-        fakes[i].is_absent = true;
-        fakes[i].source =
-            (struct power_source){names[i], "a test", openers[i], list_fake, read_fake, close_fake};
-        table[i] = (struct powerset_source){&fakes[i].source, i == CRAY, i == RAPL};
-    }
-    config = power_defaults;
-    tree_clock_ns = 1000 * SECOND_NS;
-    set = NULL;
-    return scratch_setup(state);
-}
-
-static int teardown(void **state)
-{
-    powerset_close(set);
-    return scratch_teardown(state);
-}
-
-static void start(void)
-{
-    struct power_setup machine = {scratch_directory, NULL, tree_now, NULL};
-
-    set = powerset_open_sources(&config, &machine, table, FAKES);
-    assert_non_null(set);
-    powerset_sample(set);
-    /* The second that had begun is not counted. */
-    tree_clock_ns += SECOND_NS;
-    powerset_sample(set);
-}
-
-static void pass(unsigned seconds)
-{
-    for (; seconds > 0; seconds--) {
-        tree_clock_ns += SECOND_NS;
-        for (int i = 0; i < FAKES; i++)
-            for (size_t j = 0; j < fakes[i].count; j++)
-                fakes[i].channels[j].energy_j += fakes[i].channels[j].power_w;
-        powerset_sample(set);
-    }
-}
-
-static void take_until(int64_t until_ns)
-{
-    device_count = powerset_devices(set, devices);
-    drawn_count = powerset_take(set, until_ns, drawn);
-}
-
-static void take(void)
-{
-    take_until(tree_clock_ns);
-}
-
-static const struct device_energy *energy_of(const char *name)
-{
-    static const struct device_energy none;
-    size_t id = 0;
-
-    while (id < device_count && strcmp(devices[id].name, name) != 0)
-        id++;
-    if (id == device_count)
-        fail_msg("no device \"%s\"", name);
-    for (size_t i = 0; i < drawn_count; i++)
-        if (drawn[i].device_id == id)
-            return &drawn[i];
-    return &none;
-}
-
-static void assert_drawn(const char *name, double energy_j, unsigned covered_s, unsigned flags)
-{
-    const struct device_energy *energy = energy_of(name);
-
-    if (fabs(energy->energy_j - energy_j) > 1e-6)
-        fail_msg("%s: %.9g J instead of %.9g J", name, energy->energy_j, energy_j);
-    assert_int_equal(energy->covered_ns, covered_s * SECOND_NS);
-    assert_int_equal(energy->flags, flags);
-}
-
-static void assert_near(double actual, double expected)
-{
-    if (fabs(actual - expected) > 1e-6)
-        fail_msg("%.9g instead of %.9g", actual, expected);
-}
-
-static bool has_device(const char *name)
-{
-    for (size_t i = 0; i < device_count; i++)
-        if (strcmp(devices[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static void with_rest(double rest_w)
-{
-    config.has_rest = true;
-    config.rest_w = rest_w;
-}
+#define MINUTE 60
 
 /* ---- Which meters count ---- */
 
@@ -245,8 +40,8 @@ static void parts_and_rest_make_the_host(void **state)
     assert_drawn("host", 60 * (80 + 70 + 10 + 120), 60, ENERGY_REST);
     assert_drawn("gpu0", 60 * 300, 60, 0);
     assert_drawn("gpu1", 60 * 200, 60, 0);
-    assert_drawn("rapl/dram-0", 60 * 10, 60, 0);
-    assert_drawn("nvml/GPU-b", 60 * 200, 60, 0);
+    assert_drawn("rapl/dram-0", 60 * 10, 60, ENERGY_PART);
+    assert_drawn("nvml/GPU-b", 60 * 200, 60, ENERGY_PART);
     pass(MINUTE);
     take();
     assert_drawn("gpu0", 60 * 300, 60, 0);
@@ -265,8 +60,8 @@ static void meters_that_differ_are_both_shown(void **state)
     pass(MINUTE);
     take();
     assert_drawn("host", 60 * 166, 60, ENERGY_WALL | ENERGY_INTEGRATED);
-    assert_drawn("rapl/package-0", 60 * 87, 60, 0);
-    assert_drawn("redfish/power", 60 * 166, 60, ENERGY_INTEGRATED);
+    assert_drawn("rapl/package-0", 60 * 87, 60, ENERGY_PART);
+    assert_drawn("redfish/power", 60 * 166, 60, ENERGY_INTEGRATED | ENERGY_WALL);
     assert_int_equal(devices[0].kind, POWER_DEVICE_HOST);
     assert_int_equal(devices[device_count - 1].kind, POWER_DEVICE_SOURCE);
 }
@@ -318,7 +113,7 @@ static void gpus_are_in_the_whole(void **state)
     fakes[NVML].channels[0].power_w = 1500;
     pass(MINUTE);
     take();
-    assert_drawn("host", 0, 60, ENERGY_WALL | ENERGY_EXCEEDED);
+    assert_drawn("host", 0, 60, ENERGY_WALL | ENERGY_CARRIED);
 }
 
 static void a_module_counts_once(void **state)
@@ -437,7 +232,7 @@ static void without_the_whole_and_without_a_rest_nothing_is_made_up(void **state
     pass(40);
     take();
     assert_drawn("host", 20 * 1000, 20, ENERGY_WALL | ENERGY_INTEGRATED);
-    assert_drawn("rapl/package-0", 60 * 80, 60, 0);
+    assert_drawn("rapl/package-0", 60 * 80, 60, ENERGY_PART);
 }
 
 /* A BMC that was started again, and says null, or 0 W, until it knows. */
@@ -454,7 +249,7 @@ static void what_was_measured_is_missed_also_where_it_says_that_it_is_none(void 
     pass(MINUTE);
     take();
     assert_drawn("host", 0, 0, 0);
-    assert_drawn("rapl/package-0", 60 * 80, 60, 0);
+    assert_drawn("rapl/package-0", 60 * 80, 60, ENERGY_PART);
 }
 
 /* A counter that is read again later has not missed anything. */
@@ -782,6 +577,64 @@ static void a_silent_meter_is_not_waited_for_longer_than_two_minutes(void **stat
     assert_true(powerset_complete(set, tree_clock_ns));
 }
 
+/* Every five minutes, which is longer than others are waited for. */
+static void a_meter_that_is_asked_rarely_is_not_lost(void **state)
+{
+    struct fake_channel *wall;
+    double host_j = 0;
+    uint64_t covered_ns = 0;
+    int64_t end_ns;
+
+    (void)state;
+    wall = add_channel(REDFISH, "power", POWER_PART_WALL, 0, 1000);
+    wall->channel.quantity = POWER_QUANTITY_POWER;
+    wall->channel.every_ms = 300000;
+    wall->every_s = 300;
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(300);
+    end_ns = tree_clock_ns + 60 * SECOND_NS;
+    for (int i = 0; i < 3600; i++) {
+        pass(1);
+        if (tree_clock_ns < end_ns || !powerset_complete(set, end_ns))
+            continue;
+        take_until(end_ns);
+        host_j += energy_of("host")->energy_j;
+        covered_ns += energy_of("host")->covered_ns;
+        end_ns += 60 * SECOND_NS;
+    }
+    assert_true(covered_ns >= 3200 * SECOND_NS);
+    assert_near(host_j, 700 * (double)covered_ns / SECOND_NS);
+}
+
+/* What can be set against each other: the meter that counts, of all its feeds, and each part once.
+ * Not what is shown only, nor what stood for another for a part of the time. */
+static void sources_are_marked_for_comparison(void **state)
+{
+    (void)state;
+    add_channel(SNMP, "a", POWER_PART_WALL, 0, 500);
+    add_channel(SNMP, "b", POWER_PART_WALL, 1, 400);
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 880);
+    add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 80);
+    add_channel(RAPL, "core", POWER_PART_OTHER, 0, 70);
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 300);
+    start();
+    pass(MINUTE);
+    take();
+    assert_drawn("snmp/a", 60 * 500, 60, ENERGY_WALL);
+    assert_drawn("snmp/b", 60 * 400, 60, ENERGY_WALL);
+    assert_drawn("redfish/energy", 60 * 880, 60, 0);
+    assert_drawn("rapl/package-0", 60 * 80, 60, ENERGY_PART);
+    assert_drawn("rapl/core", 60 * 70, 60, 0);
+    assert_drawn("nvml/GPU-a", 60 * 300, 60, ENERGY_PART);
+    pass(30);
+    fakes[SNMP].channels[1].status = POWER_FAILED;
+    pass(30);
+    take();
+    assert_drawn("snmp/a", 60 * 500, 60, 0);
+    assert_drawn("redfish/energy", 60 * 880, 60, 0);
+}
+
 static void readings_between_seconds_add_up(void **state)
 {
     double total_j = 0;
@@ -975,7 +828,7 @@ static void a_server_of_two_sockets(void **state)
     powerset_sample(set);
     take();
     assert_drawn("host", 23220.962583 + 4529.654801 + 2000 + 200, 10, 0);
-    assert_drawn("rapl/package-0", 23220.962583, 10, 0);
+    assert_drawn("rapl/package-0", 23220.962583, 10, ENERGY_PART);
 }
 
 /* Its sockets are told of twice, by RAPL and by hwmon, its GPU once. */
@@ -1006,7 +859,7 @@ static void a_grace_hopper_counts_its_module_once(void **state)
     powerset_sample(set);
     take();
     assert_drawn("host", 612, 1, ENERGY_INTEGRATED);
-    assert_drawn("hwmon/grace-0", 180, 1, ENERGY_INTEGRATED);
+    assert_drawn("hwmon/grace-0", 180, 1, ENERGY_INTEGRATED | ENERGY_PART);
 }
 
 static void a_virtual_machine_has_its_rest_only(void **state)
@@ -1055,6 +908,8 @@ int main(void)
         TEST(processors_that_vanish_leave_the_host_uncovered),
         TEST(a_slow_meter_is_waited_for),
         TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
+        TEST(a_meter_that_is_asked_rarely_is_not_lost),
+        TEST(sources_are_marked_for_comparison),
         TEST(readings_between_seconds_add_up),
         TEST(what_is_read_rarely_is_read_before_it_is_lost),
         TEST(an_interval_ends_at_the_nearest_second),

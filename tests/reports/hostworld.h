@@ -77,12 +77,15 @@ static inline int host_teardown(void **state)
     return scratch_teardown(state);
 }
 
-static inline void host_measure_device(int64_t time_s, const char *name, uint8_t kind,
-                                       double energy_j, double idle_w, uint8_t flags)
+static inline void host_measure_carried(int64_t time_s, const char *name, uint8_t kind,
+                                        double energy_j, double idle_w, uint8_t flags,
+                                        double carried_j)
 {
     struct power_device device = {.kind = kind};
-    const struct device_energy energy = {
-        .flags = flags, .covered_ns = UINT64_C(60000000000), .energy_j = energy_j};
+    const struct device_energy energy = {.flags = flags,
+                                         .covered_ns = UINT64_C(60000000000),
+                                         .energy_j = energy_j,
+                                         .carried_j = carried_j};
     int64_t id;
 
     snprintf(device.name, sizeof(device.name), "%s", name);
@@ -91,6 +94,12 @@ static inline void host_measure_device(int64_t time_s, const char *name, uint8_t
     assert_ok(ledger_add_device_energy(host_ledger, time_s, id, &energy,
                                        sharing_idle_j(energy_j, idle_w, energy.covered_ns)));
     assert_ok(ledger_commit(host_ledger));
+}
+
+static inline void host_measure_device(int64_t time_s, const char *name, uint8_t kind,
+                                       double energy_j, double idle_w, uint8_t flags)
+{
+    host_measure_carried(time_s, name, kind, energy_j, idle_w, flags, 0);
 }
 
 static inline void host_measure(int64_t time_s, double gpu0_j, double gpu1_j, double rest_j)

@@ -512,6 +512,30 @@ static void says_so_on_page_one(void **state)
     month_free(report);
 }
 
+/* A meter of the whole that tells late, and then one that lacks more than that explains. */
+static void tells_what_is_above_the_meter(void **state)
+{
+    struct month_report *report;
+
+    (void)state;
+    host_month();
+    report = host_report();
+    assert_close(report->host->devices[2].carried_j, 0);
+    month_free(report);
+    host_measure_carried(HOST_NOON, "host", POWER_DEVICE_HOST, 0, 0, ENERGY_CARRIED, 4e6);
+    host_measure_carried(HOST_NOON, "host", POWER_DEVICE_HOST, 0, 0, ENERGY_EXCEEDED, -400000);
+    report = host_report();
+    assert_string_equal(report->host->devices[2].name, "host");
+    assert_close(report->host->devices[2].carried_j, 3600000);
+    assert_close(report->host->energy_j, HOST_ENERGY_J);
+    assert_says(report, "json", "\"carried_j\": 3600000.0");
+    assert_says(report, "json", "\"carried\"");
+    assert_says(report, "en", "carried from one minute to others, and 1.00 kWh above it in all");
+    assert_says(report, "fr", "et en tout 1,00 kWh au-dessus de lui");
+    assert_says(report, "en", "the GPUs exceed the meter of the whole (");
+    month_free(report);
+}
+
 static void adds_up_in_json(void **state)
 {
     struct month_report *report;
@@ -753,6 +777,7 @@ int main(void)
         HOST_TEST(tells_no_exchanges_of_few_devices),
         HOST_TEST(tells_exchanges_of_many_devices),
         HOST_TEST(says_so_on_page_one),
+        HOST_TEST(tells_what_is_above_the_meter),
         HOST_TEST(adds_up_in_json),
         HOST_TEST(judges_wire_beside_server),
         HOST_TEST(counts_a_new_start_once_for_each_server),
