@@ -37,6 +37,7 @@ static inline void begin(struct frame *frame, const struct trust_policy *policy,
     frame->cursor = cursor_over(bytes, captured);
     frame->cut = length > captured ? length - captured : 0;
     frame->trust = TRUST_NO_GUESS;
+    frame->tagged = false;
     frame->policy = policy;
     frame->next = NULL;
 }

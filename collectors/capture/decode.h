@@ -32,13 +32,14 @@ struct fragment {
     bool capwap;     /* of a packet of CAPWAP between these ports (RFC 5415, 3.4), not of IP */
 };
 
-/* That of the innermost packet, except for the VLAN. */
+/* That of the innermost packet. */
 struct packet {
     struct address source;
     struct address destination;
     uint16_t source_port;
     uint16_t destination_port;
-    uint16_t vlan;     /* the outermost 802.1Q id that is not zero, or VLAN_NONE */
+    uint16_t vlan; /* of the innermost tagged Ethernet frame, the outermost 802.1Q id that is not
+                      zero; or VLAN_NONE */
     uint8_t tcp_flags; /* 0 for UDP */
     uint8_t protocol;  /* PROTOCOL_TCP or _UDP; of a fragment, what its header announces */
     uint32_t sequence; /* 0 for UDP, as the next */

@@ -361,7 +361,7 @@ static layer *step_for_type(uint16_t type)
     case ETHERTYPE_PPPOE_SESSION:
         return tunnels_pppoe;
     case ETHERTYPE_ETHERNET:
-        return layers_ethernet;
+        return layers_inner_ethernet;
     case ETHERTYPE_PPP:
         return tunnels_ppp;
     case ETHERTYPE_FRAME_RELAY:
@@ -425,4 +425,10 @@ enum decode_result layers_ethernet(struct frame *frame, struct packet *packet)
     if (!header)
         return layers_short(frame);
     return decode_type(frame, cursor_load_u16(header + 12), packet);
+}
+
+enum decode_result layers_inner_ethernet(struct frame *frame, struct packet *packet)
+{
+    frame->tagged = false;
+    return layers_ethernet(frame, packet);
 }

@@ -28,6 +28,7 @@ struct frame {
     struct cursor cursor;
     uint32_t cut; /* bytes that the snap length took from its end */
     enum trust trust;
+    bool tagged; /* a VLAN was told by a tag of this Ethernet frame, not of one around it */
     const struct trust_policy *policy; /* NULL: every tunnel is opened */
     layer *next;                       /* set by layers_follow() */
     uint16_t type;                     /* for layers_typed: an EtherType */
@@ -102,6 +103,8 @@ static inline enum decode_result layers_follow_type(struct frame *frame, uint16_
 layer layers_protocol;
 
 layer layers_ethernet;
+/* The same in a tunnel: its tags are the client's, those before it the infrastructure's. */
+layer layers_inner_ethernet;
 /* IPv4 or IPv6: the version tells. */
 layer layers_ip;
 

@@ -166,7 +166,7 @@ static enum decode_result decode_nlpid(struct frame *frame)
         return layers_short(frame);
     if (organisation == 0 && type >= 0x0600)
         return layers_follow_type(frame, type);
-    return organisation == 0x0080c2 && type == 7 ? layers_follow(frame, layers_ethernet)
+    return organisation == 0x0080c2 && type == 7 ? layers_follow(frame, layers_inner_ethernet)
                                                  : DECODE_OTHER;
 }
 
@@ -362,6 +362,7 @@ static enum decode_result decode_80211(struct frame *frame, bool padded, bool sw
     size_t more = 0;
     bool aggregate = false;
 
+    frame->tagged = false;
     if (!control)
         return layers_short(frame);
     type = control[swapped];

@@ -24,8 +24,10 @@ enum decode_result tunnels_vlan_tag(struct frame *frame, struct packet *packet)
         return layers_short(frame);
     vlan = cursor_load_u16(tag) & 0x0fff;
     /* Id 0 is a tag of priority only (IEEE 802.1Q, 9.6). */
-    if (packet->vlan == VLAN_NONE && vlan != 0)
+    if (!frame->tagged && vlan != 0) {
         packet->vlan = vlan;
+        frame->tagged = true;
+    }
     return layers_follow_type(frame, cursor_load_u16(tag + 2));
 }
 
@@ -57,7 +59,7 @@ enum decode_result tunnels_trill(struct frame *frame, struct packet *packet)
         return layers_short(frame);
     if (header[0] >> 6 != 0)
         return DECODE_OTHER;
-    return layers_skip_to(frame, (cursor_load_u16(header) >> 6 & 31U) * 4, layers_ethernet);
+    return layers_skip_to(frame, (cursor_load_u16(header) >> 6 & 31U) * 4, layers_inner_ethernet);
 }
 
 /* One of two halves, like a tag of a VLAN; its number is none. */
@@ -79,7 +81,7 @@ enum decode_result tunnels_batman(struct frame *frame, struct packet *packet)
         return layers_short(frame);
     if (header[1] != VERSION || (header[0] != UNICAST && header[0] != UNICAST_FROM))
         return DECODE_OTHER;
-    return layers_skip_to(frame, header[0] == UNICAST ? 0 : 8, layers_ethernet);
+    return layers_skip_to(frame, header[0] == UNICAST ? 0 : 8, layers_inner_ethernet);
 }
 
 /* IEEE 802.1AE, 9.3: flags, two lengths, and, if a flag says so, the channel's identifier. What is
@@ -99,7 +101,7 @@ enum decode_result tunnels_macsec(struct frame *frame, struct packet *packet)
 enum decode_result tunnels_i_tag(struct frame *frame, struct packet *packet)
 {
     (void)packet;
-    return layers_skip_to(frame, 4, layers_ethernet);
+    return layers_skip_to(frame, 4, layers_inner_ethernet);
 }
 
 /* Version, length in units of eight bytes (up to and with the EtherType), options. Some leave the
@@ -133,7 +135,7 @@ enum decode_result tunnels_nsh(struct frame *frame, struct packet *packet)
     case 2:
         return layers_skip_to(frame, length - 8, layers_ip);
     case 3:
-        return layers_skip_to(frame, length - 8, layers_ethernet);
+        return layers_skip_to(frame, length - 8, layers_inner_ethernet);
     case 5:
         return layers_skip_to(frame, length - 8, tunnels_mpls);
     default:
@@ -211,17 +213,17 @@ static enum decode_result decode_pseudowire(struct frame *frame, struct packet *
     if (looks_like_ip(frame))
         return layers_follow(frame, layers_ip);
     if (captured >= 14 && looks_like_ethernet(frame->cursor.at))
-        return layers_follow(frame, layers_ethernet);
+        return layers_follow(frame, layers_inner_ethernet);
     switch (*frame->cursor.at >> 4) {
     case 0:
-        return layers_skip_to(frame, 4, layers_ethernet); /* RFC 4448, 4.6 */
+        return layers_skip_to(frame, 4, layers_inner_ethernet); /* RFC 4448, 4.6 */
     case 1:
         return DECODE_OTHER; /* an associated channel: RFC 4385, 5 */
     case 4:
     case 6:
         return layers_follow(frame, layers_ip);
     default:
-        return layers_follow(frame, layers_ethernet);
+        return layers_follow(frame, layers_inner_ethernet);
     }
 }
 
@@ -364,13 +366,13 @@ static enum decode_result decode_gre_enhanced(struct frame *frame, uint16_t flag
     layers_narrow(frame, length);
     if (type == GRE_PPP)
         return layers_follow(frame, tunnels_ppp);
-    return type == GRE_EOIP ? layers_follow(frame, layers_ethernet) : DECODE_OTHER;
+    return type == GRE_EOIP ? layers_follow(frame, layers_inner_ethernet) : DECODE_OTHER;
 }
 
 /* draft-foschiano-erspan-03: type I has no header and no sequence number, II has both. */
 static enum decode_result decode_erspan(struct frame *frame, uint16_t flags)
 {
-    return layers_skip_to(frame, flags & GRE_SEQUENCE ? 8 : 0, layers_ethernet);
+    return layers_skip_to(frame, flags & GRE_SEQUENCE ? 8 : 0, layers_inner_ethernet);
 }
 
 static enum decode_result decode_erspan3(struct frame *frame)
@@ -383,7 +385,7 @@ static enum decode_result decode_erspan3(struct frame *frame)
     subheader = header[11] & 1 ? 8 : 0;
     switch (header[10] >> 2 & 31) {
     case 0:
-        return layers_skip_to(frame, subheader, layers_ethernet);
+        return layers_skip_to(frame, subheader, layers_inner_ethernet);
     case 2:
         return layers_skip_to(frame, subheader, layers_ip);
     default:
@@ -443,7 +445,7 @@ enum decode_result tunnels_gre(struct frame *frame, struct packet *packet)
 enum decode_result tunnels_etherip(struct frame *frame, struct packet *packet)
 {
     (void)packet;
-    return layers_skip_to(frame, 2, layers_ethernet);
+    return layers_skip_to(frame, 2, layers_inner_ethernet);
 }
 
 /* -- Over UDP ---------------------------------------------------------------------------------- */
@@ -458,7 +460,7 @@ static enum decode_result follow_vxlan(struct frame *frame, uint8_t next)
     case 2:
         return layers_follow(frame, layers_ip);
     case VXLAN_ETHERNET:
-        return layers_follow(frame, layers_ethernet);
+        return layers_follow(frame, layers_inner_ethernet);
     case 4:
         return layers_follow(frame, tunnels_nsh);
     case 5:
@@ -653,7 +655,7 @@ enum decode_result tunnels_capwap_payload(struct frame *frame, struct packet *pa
     if (cursor_left(&frame->cursor) == 0)
         return DECODE_CORRUPT;
     if (!frame->protocol)
-        return layers_follow(frame, layers_ethernet);
+        return layers_follow(frame, layers_inner_ethernet);
     return layers_follow(frame,
                          (*frame->cursor.at & 0x0f) == 0x08 ? links_80211 : links_swapped_80211);
 }
@@ -717,7 +719,7 @@ static enum decode_result decode_tzsp(struct frame *frame, struct packet *packet
     while ((tag = cursor_u8(&frame->cursor)) != TAG_END && !frame->cursor.failed)
         if (tag != TAG_PADDING)
             cursor_skip(&frame->cursor, cursor_u8(&frame->cursor));
-    return frame->cursor.failed ? DECODE_CORRUPT : layers_follow(frame, layers_ethernet);
+    return frame->cursor.failed ? DECODE_CORRUPT : layers_follow(frame, layers_inner_ethernet);
 }
 
 static layer *step_for_port(uint16_t port)

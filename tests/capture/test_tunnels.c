@@ -146,24 +146,60 @@ static void carried_packets_may_be_short(void **state)
         for_each_carried(&carriers[i], check_carried_short);
 }
 
-static void the_first_tag_that_is_met_counts(void **state)
+/* The VLAN that is told of what TUNNEL carries, in Ethernet with the tags OUTER and INNER; 0: none.
+ */
+static unsigned vlan_carried(void (*tunnel)(struct bytes *bytes), unsigned outer, unsigned inner)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    build_inner(&bytes, 4, 6);
+    if (inner) {
+        wrap_tagged(&bytes, 999); /* the second of two */
+        wrap_tagged(&bytes, inner);
+    }
+    tunnel(&bytes);
+    if (outer)
+        wrap_tagged(&bytes, outer);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    return packet.vlan == VLAN_NONE ? 0 : packet.vlan;
+}
+
+/* A tag around a tunnel is the infrastructure's, and a client's where its own frame has none. */
+static void a_client_has_the_vlan_of_its_own_frame(void **state)
+{
+    static void (*const tunnels[])(struct bytes * bytes) = {
+        over_etherip,       over_gre_ethernet, over_eoip,   over_erspan2,
+        over_erspan3,       over_gre_80211,    over_vxlan,  over_vxlan_gpe_ethernet,
+        over_vxlan_gpe_nsh, over_geneve,       over_capwap, over_capwap_80211,
+        over_capwap_lite,   over_tzsp};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+        assert_int_equal(vlan_carried(tunnels[i], 0, 0), 0);
+        assert_int_equal(vlan_carried(tunnels[i], 200, 0), 200);
+        assert_int_equal(vlan_carried(tunnels[i], 0, 300), 300);
+        assert_int_equal(vlan_carried(tunnels[i], 200, 300), 300);
+    }
+    assert_int_equal(vlan_carried(over_ip, 200, 0), 200);
+}
+
+/* The tag of what is no tunnel is none. */
+static void the_vlan_in_a_false_tunnel_is_none(void **state)
 {
     static struct bytes bytes;
     struct packet packet;
 
     (void)state;
     build_inner(&bytes, 4, 6);
-    wrap_tagged(&bytes, 300);
-    wrap_ethernet(&bytes, 0x8100);
-    WRAP(&bytes, 0, 0, 0x65, 0x58);
-    wrap_outer_ip(&bytes, 47);
+    bytes.at[0] = 0x55; /* an IP of no version */
+    WRAP(&bytes, 1, 44, 0x08, 0x00);
+    over_vxlan(&bytes);
+    wrap_tagged(&bytes, 200);
     wrap_ethernet_ip(&bytes);
-    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
-    assert_int_equal(packet.vlan, 300);
-    memmove(bytes.at + 16, bytes.at + 12, bytes.length - 12);
-    bytes.length += 4;
-    memcpy(bytes.at + 12, (const uint8_t[]){0x81, 0, 0, 200}, 4);
-    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+    assert_int_equal(packet.destination_port, 4789);
     assert_int_equal(packet.vlan, 200);
 }
 
@@ -734,7 +770,8 @@ int main(void)
         cmocka_unit_test(every_carrier_leads_to_the_payload),
         cmocka_unit_test(carried_packets_may_be_cut_anywhere),
         cmocka_unit_test(carried_packets_may_be_short),
-        cmocka_unit_test(the_first_tag_that_is_met_counts),
+        cmocka_unit_test(a_client_has_the_vlan_of_its_own_frame),
+        cmocka_unit_test(the_vlan_in_a_false_tunnel_is_none),
         cmocka_unit_test(other_protocols_on_the_ports_of_tunnels_stay),
         cmocka_unit_test(tunnels_without_ip_stay_datagrams),
         cmocka_unit_test(headers_of_no_tunnel_stay_datagrams),

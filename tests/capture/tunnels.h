@@ -116,9 +116,11 @@ static inline void wrap_ethernet(struct bytes *bytes, unsigned type)
     WRAP(bytes, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, HIGH(type), LOW(type));
 }
 
-/* The EtherType of the IP packet in BYTES. */
+/* The EtherType of the IP packet in BYTES, or of the tag, without a priority, before it. */
 static inline unsigned type_of_ip(const struct bytes *bytes)
 {
+    if (bytes->at[0] >> 4 == 0)
+        return 0x8100;
     return bytes->at[0] >> 4 == 4 ? 0x0800 : 0x86dd;
 }
 
@@ -727,7 +729,7 @@ static const struct carrier {
     {"pseudowire, MAC 45", in_pseudowire_that_looks_like_ip, CARRIER_LINK, false, 0},
     {"VN-Tag", in_vn_tag, CARRIER_LINK, false, 0},
     {"E-TAG", in_e_tag, CARRIER_LINK, false, 0},
-    {"802.1ah", in_pbb, CARRIER_LINK, false, 100},
+    {"802.1ah", in_pbb, CARRIER_LINK, false, 101},
     {"Cisco MetaData", in_cisco_metadata, CARRIER_LINK, false, 0},
     {"HSR", in_hsr, CARRIER_LINK, false, 0},
     {"TRILL", in_trill, CARRIER_LINK, false, 100},
