@@ -86,3 +86,17 @@ enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t
     }
     return walk(&frame, packet);
 }
+
+bool decode_next(const struct trust_policy *policy, struct packet *rest, enum decode_result *result,
+                 struct packet *packet)
+{
+    struct frame frame;
+
+    begin(&frame, policy, rest->payload, rest->captured_length, rest->payload_length);
+    packet->vlan = rest->vlan;
+    if (!links_take_subframe(&frame, rest))
+        return false;
+    layers_follow(&frame, links_subframe);
+    *result = walk(&frame, packet);
+    return true;
+}

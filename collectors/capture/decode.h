@@ -15,9 +15,11 @@ enum decode_result {
     DECODE_TCP,
     DECODE_UDP,
     DECODE_OTHER,     /* well formed, but neither over IP: counted, not followed */
-    DECODE_FRAGMENT,  /* a piece of a packet of IP or CAPWAP: for fragments_add() */
     DECODE_TRUNCATED, /* the snap length cut a header */
-    DECODE_CORRUPT    /* a header contradicts itself, or too many headers */
+    DECODE_CORRUPT,   /* a header contradicts itself, or too many headers */
+    /* Not one packet; these come last. */
+    DECODE_FRAGMENT, /* a piece of a packet of IP or CAPWAP: for fragments_add() */
+    DECODE_AGGREGATE /* several packets in one frame of 802.11: for decode_next() */
 };
 
 enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
@@ -46,7 +48,7 @@ struct packet {
     uint32_t acknowledgement;
     uint16_t ip_id;    /* identification of IPv4; 0 for IPv6 */
     uint16_t checksum; /* of TCP or UDP: with ip_id, tells copies of a frame from retransmissions */
-    const uint8_t *payload;   /* captured part; of a fragment, all that follows its headers */
+    const uint8_t *payload; /* captured part; of a fragment or aggregate, all behind its headers */
     uint32_t captured_length; /* of the payload */
     uint32_t payload_length;  /* on the wire; larger when the snap length cut it */
     struct fragment fragment; /* set when the result is DECODE_FRAGMENT */
@@ -59,9 +61,9 @@ bool decode_supports(int link_type);
  * that carries it is the result, as if it held anything else. LENGTH is that of the frame on the
  * wire, CAPTURED <= LENGTH what is at BYTES. *packet is filled when the result is DECODE_TCP or
  * DECODE_UDP; when it is DECODE_FRAGMENT, all but what is TCP's or UDP's (of CAPWAP, the ports
- * are). A tunnel known by its UDP port alone is followed when its header and the IP header in it
- * make sense; otherwise the outer datagram is the result. Never fails on a supported link type
- * other than by its result. */
+ * are); when it is DECODE_AGGREGATE, its VLAN, payload and lengths alone. A tunnel known by its UDP
+ * port alone is followed when its header and the IP header in it make sense; otherwise the outer
+ * datagram is the result. Never fails on a supported link type other than by its result. */
 enum decode_result decode_trusted(const struct trust_policy *policy, int link_type,
                                   const uint8_t *bytes, uint32_t captured, uint32_t length,
                                   struct packet *packet);
@@ -76,5 +78,11 @@ enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t ca
 enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t protocol,
                                       const uint8_t *bytes, uint32_t captured, uint32_t length,
                                       struct packet *packet);
+
+/* The next packet of an aggregate, of which *REST is what is left: at first what the decoding of
+ * its frame gave. Returns false when there is none; else *RESULT says what the packet is, and
+ * *packet is filled as by decode_trusted(). One may hold an aggregate in turn, in a tunnel. */
+bool decode_next(const struct trust_policy *policy, struct packet *rest, enum decode_result *result,
+                 struct packet *packet);
 
 #endif

@@ -77,6 +77,7 @@ static unsigned shard_of_decoded(const struct captured_frame *frame, unsigned co
     case DECODE_UDP:
         return shard_of_packet(&packet, count);
     case DECODE_FRAGMENT:
+    case DECODE_AGGREGATE:
         return SHARD_UNKNOWN;
     default:
         return 0;

@@ -16,7 +16,8 @@ struct capturefile;
  * reads less.
  *
  * Each worker sees the time as if it had all packets, in overheard frames without bytes (frame.h);
- * and each is given all fragments, of which all workers but the first only overhear.
+ * and each is given all fragments and all frames of several packets, which all workers but the
+ * first only overhear.
  *
  * Life cycle: sharedfile_new() before fork(); then in each process any number of sharedfile_read(),
  * one sharedfile_leave(), and sharedfile_free(). When a process dies before it left, the others

@@ -138,17 +138,17 @@ static void put_high_throughput(struct bytes *bytes)
          0, 7, 7, 7, 7);
 }
 
-/* An A-MSDU of two: the first counts. */
+/* An A-MSDU of one, and the frame's checksum. */
 static void put_aggregate(struct bytes *bytes)
 {
-    size_t length;
+    static struct bytes frame;
 
-    wrap_snap(bytes);
-    length = bytes->length;
-    put_fill(bytes, 0x77, 30);
-    WRAP(bytes, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, HIGH(length), LOW(length));
-    WRAP(bytes, 0x88, 0x01, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0,
-         0x80, 0);
+    wrap_ethernet_ip(bytes);
+    frame = *bytes;
+    bytes->length = 0;
+    put_subframe(bytes, frame.at, frame.length);
+    wrap_aggregate(bytes);
+    put_fill(bytes, 0x77, 4);
 }
 
 static void put_radiotap(struct bytes *bytes)
@@ -481,6 +481,147 @@ static void wireless_frames_without_data_are_other(void **state)
     assert_int_equal(decode_frame(DLT_IEEE802_11, acknowledgement, 10, 10, &packet), DECODE_OTHER);
 }
 
+/* -- Several packets in one frame ---------------------------------------------------------------
+ */
+
+/* COUNT packets, of which number I has I bytes more, and so any padding; one is no IP. */
+static void build_aggregate(struct bytes *bytes, unsigned count)
+{
+    static struct bytes frame;
+
+    bytes->length = 0;
+    for (unsigned i = 0; i < count; i++) {
+        build_inner(&frame, i % 2 ? 4 : 6, i % 3 ? 17 : 6);
+        wrap_ethernet_ip(&frame);
+        put_fill(&frame, 0x16, i);
+        if (i == 2)
+            set_u16(&frame, 12, 0x0806);
+        put_subframe(bytes, frame.at, frame.length);
+    }
+    wrap_aggregate(bytes);
+}
+
+static enum decode_result expected(unsigned i)
+{
+    return i == 2 ? DECODE_OTHER : i % 3 ? DECODE_UDP : DECODE_TCP;
+}
+
+/* Of LENGTH bytes, which may be cut. Returns how many packets are told, which are as far as they go
+ * those of build_aggregate(), unless they are cut. */
+static unsigned read_aggregate(const uint8_t *bytes, uint32_t captured, uint32_t length)
+{
+    enum decode_result result;
+    struct packet rest;
+    struct packet packet;
+    unsigned count = 0;
+
+    assert_int_equal(decode_frame(DLT_IEEE802_11, bytes, captured, length, &rest),
+                     DECODE_AGGREGATE);
+    assert_int_equal(rest.vlan, VLAN_NONE);
+    for (; decode_next(NULL, &rest, &result, &packet); count++) {
+        if (result == DECODE_TRUNCATED && captured < length)
+            continue;
+        assert_int_equal(result, expected(count));
+        assert_true(count == 2 || is_inner(&packet, count % 2 ? 4 : 6));
+        if (count != 2)
+            assert_true(packet.payload + packet.captured_length <= bytes + captured);
+    }
+    return count;
+}
+
+static void all_packets_of_an_aggregate_are_told(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    for (unsigned count = 2; count < 9; count++)
+        for (unsigned more = 0; more < 14; more++) { /* a checksum, and padding */
+            build_aggregate(&bytes, count);
+            put_fill(&bytes, 0x77, more);
+            assert_int_equal(
+                read_aggregate(bytes.at, (uint32_t)bytes.length, (uint32_t)bytes.length), count);
+            put_fill(&bytes, 0, (4 - (bytes.length - 26) % 4) % 4 + 40);
+            if (more == 0)
+                assert_int_equal(
+                    read_aggregate(bytes.at, (uint32_t)bytes.length, (uint32_t)bytes.length),
+                    count);
+        }
+}
+
+static void aggregates_may_be_cut_anywhere(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    build_aggregate(&bytes, 5);
+    for (uint32_t cut = 0; cut < bytes.length; cut++) {
+        uint8_t *copy = exact_copy(bytes.at, cut);
+        struct packet packet;
+
+        if (cut < 26 + 14)
+            assert_int_equal(
+                decode_frame(DLT_IEEE802_11, copy, cut, (uint32_t)bytes.length, &packet),
+                DECODE_TRUNCATED);
+        else
+            assert_in_range(read_aggregate(copy, cut, (uint32_t)bytes.length), 1, 5);
+        free(copy);
+    }
+}
+
+/* The first packet takes all there is, or more: there is no other. */
+static void an_aggregate_of_one_is_a_packet(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_aggregate(&bytes, 1);
+    for (unsigned length = 0; length < 2; length++) {
+        assert_int_equal(decode_whole(DLT_IEEE802_11, &bytes, &packet), DECODE_TCP);
+        assert_true(is_inner(&packet, 6));
+        set_u16(&bytes, 26 + 12, 0x7fff);
+    }
+    set_u16(&bytes, 26 + 12, 0);
+    assert_int_equal(decode_whole(DLT_IEEE802_11, &bytes, &packet), DECODE_CORRUPT);
+}
+
+/* In a tunnel that the port alone tells, the header of what the first packet carries confirms it.
+ */
+static void an_aggregate_confirms_a_tunnel(void **state)
+{
+    enum { FIRST = 14 + 20 + 8 + 8 + 26 + 14 };
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_aggregate(&bytes, 3);
+    memmove(bytes.at, bytes.at + 26, bytes.length -= 26);
+    over_capwap_aggregate(&bytes);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_AGGREGATE);
+    assert_ptr_equal(packet.payload, bytes.at + FIRST - 14);
+    for (unsigned i = 0; i < 6; i++) {
+        bytes.at[FIRST + i] ^= 1;
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+        assert_true(is_outer(&packet, bytes.at, (uint32_t)bytes.length));
+        bytes.at[FIRST + i] ^= 1;
+    }
+}
+
+static void damaged_aggregates_never_lead_outside(void **state)
+{
+    static struct bytes bytes;
+    uint64_t seed = 4;
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        build_aggregate(&bytes, 2 + random_below(&seed, 4));
+        for (uint32_t i = random_below(&seed, 6); i > 0; i--)
+            bytes.at[random_below(&seed, (uint32_t)bytes.length)] = (uint8_t)random_next(&seed);
+        check_invariants(DLT_IEEE802_11, &bytes, random_below(&seed, (uint32_t)bytes.length + 1));
+    }
+}
+
 static void damaged_links_never_lead_outside(void **state)
 {
     static struct bytes bytes;
@@ -509,6 +650,11 @@ int main(void)
         cmocka_unit_test(a_header_of_juniper_begins_with_its_name),
         cmocka_unit_test(wireless_frames_without_data_are_other),
         cmocka_unit_test(damaged_links_never_lead_outside),
+        cmocka_unit_test(all_packets_of_an_aggregate_are_told),
+        cmocka_unit_test(aggregates_may_be_cut_anywhere),
+        cmocka_unit_test(an_aggregate_of_one_is_a_packet),
+        cmocka_unit_test(an_aggregate_confirms_a_tunnel),
+        cmocka_unit_test(damaged_aggregates_never_lead_outside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,12 @@ static void fragments_are_of_an_unknown_shard(void **state)
     }
     put_capwap_piece(&bytes, &frame, false, 8, 8, 1);
     assert_int_equal(shard_of_bytes(DLT_EN10MB, MOST), SHARD_UNKNOWN);
+    bytes.length = 0; /* several packets in one frame */
+    for (unsigned i = 0; i < 2; i++)
+        put_subframe(&bytes, (const uint8_t[40]){[12] = 0x08}, 40);
+    over_capwap_aggregate(&bytes);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(shard_of_bytes(DLT_EN10MB, MOST), SHARD_UNKNOWN);
     bytes.length = 0;
     put_fill(&bytes, 0x5a, 40);
     WRAP(&bytes, 17, 0, 0, 1, 0, 0, 0, 7); /* RFC 8200, 4.5 */
@@ -234,6 +240,7 @@ static void check_frames(void *context, const struct captured_frame *frames, siz
             assert_int_equal(shard, shard_of_packet(&packet, MOST));
             break;
         case DECODE_FRAGMENT:
+        case DECODE_AGGREGATE:
             assert_int_equal(shard, SHARD_UNKNOWN);
             break;
         default: /* whoever has it counts it */

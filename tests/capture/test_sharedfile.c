@@ -993,6 +993,52 @@ static void fragments_add_up(void **state)
     assert_same_sums();
 }
 
+/* Several packets in one frame of 802.11 for a wireless controller, perhaps in two pieces. */
+static void put_record_of_packets(struct bytes *packets, const struct shot *like, uint16_t number)
+{
+    static struct bytes piece;
+    struct shot shot = *like;
+    size_t size;
+
+    wrap_aggregate(packets);
+    size = random_below(&seed, 2) ? packets->length : packets->length / 2 / 8 * 8 + 8;
+    for (size_t at = 0; at < packets->length; at += size) {
+        put_capwap_piece(&piece, packets, true, at, size, number);
+        shot.bytes = piece.at;
+        shot.captured = shot.length = (uint32_t)piece.length;
+        put_record_of(&shot);
+    }
+    packets->length = 0;
+}
+
+/* Of several clients, and fragments among them. */
+static void packets_in_one_frame_add_up(void **state)
+{
+    static struct bytes packets;
+
+    (void)state;
+    shoot_talks(&seed, 60);
+    open_memory();
+    put_pcap_header();
+    for (size_t i = 0; i < film.count; i++) {
+        const struct shot *shot = &film.shots[i];
+        struct shot pieces[2];
+
+        if (shot->captured < 120 || random_below(&seed, 2)) {
+            put_subframe(&packets, shot->bytes, shot->captured);
+        } else {
+            cut_in_fragments(shot, pieces, (uint16_t)i);
+            for (unsigned piece = 0; piece < 2; piece++) {
+                put_subframe(&packets, pieces[piece].bytes, pieces[piece].captured);
+                free(pieces[piece].bytes);
+            }
+        }
+        if (random_below(&seed, 4) == 0 || i + 1 == film.count || packets.length > 12000)
+            put_record_of_packets(&packets, shot, (uint16_t)i);
+    }
+    assert_same_sums();
+}
+
 /* Datagrams of nothing that is followed, of one client after the other, and each with a copy: who
  * meters the whole may have counted none of its fragments, nor anything else in the interval. */
 static void fragments_may_be_all_there_is(void **state)
@@ -1089,6 +1135,7 @@ int main(void)
         TEST(a_client_may_be_silent_for_long),
         TEST(fragments_add_up),
         TEST(fragments_may_be_all_there_is),
+        TEST(packets_in_one_frame_add_up),
         TEST(sums_of_real_captures_are_those_of_one),
     };
 

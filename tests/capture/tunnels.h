@@ -466,6 +466,27 @@ static inline void wrap_80211(struct bytes *bytes)
          0);
 }
 
+/* Adds an Ethernet frame to several packets in one frame of 802.11 (9.3.2.2), behind those that are
+ * there. */
+static inline void put_subframe(struct bytes *bytes, const uint8_t *frame, size_t length)
+{
+    bool is_type = frame[12] > 5 || (frame[12] == 5 && frame[13] > 0xdc);
+    size_t size = is_type ? length - 12 + 6 : length - 14;
+
+    put_fill(bytes, 0, (4 - bytes->length % 4) % 4);
+    put_bytes(bytes, frame, 12);
+    put_u16(bytes, (unsigned)size);
+    if (is_type)
+        put_bytes(bytes, (const uint8_t[]){0xaa, 0xaa, 3, 0, 0, 0}, 6);
+    put_bytes(bytes, frame + (is_type ? 12 : 14), length - (is_type ? 12 : 14));
+}
+
+static inline void wrap_aggregate(struct bytes *bytes)
+{
+    WRAP(bytes, 0x88, 0x01, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0,
+         0x80, 0);
+}
+
 static inline void over_gre_80211(struct bytes *bytes)
 {
     wrap_80211(bytes);
@@ -637,6 +658,13 @@ static inline void over_capwap_80211(struct bytes *bytes)
 static inline void over_capwap_80211_in_order(struct bytes *bytes)
 {
     wrap_80211(bytes);
+    WRAP(bytes, 0, 0x10, 0x43, 0, 0, 0, 0, 0);
+    wrap_outer_udp(bytes, 50000, 5247);
+}
+
+static inline void over_capwap_aggregate(struct bytes *bytes)
+{
+    wrap_aggregate(bytes);
     WRAP(bytes, 0, 0x10, 0x43, 0, 0, 0, 0, 0);
     wrap_outer_udp(bytes, 50000, 5247);
 }

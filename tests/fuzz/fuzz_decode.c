@@ -49,33 +49,65 @@ static const int link_types[] = {
 static void check(enum decode_result result, const struct packet *packet, const uint8_t *bytes,
                   uint32_t captured, uint32_t length)
 {
-    if (result != DECODE_TCP && result != DECODE_UDP && result != DECODE_FRAGMENT)
+    if (result != DECODE_TCP && result != DECODE_UDP && result < DECODE_FRAGMENT)
         return;
     if (packet->payload < bytes || packet->payload > bytes + captured ||
         packet->captured_length > (size_t)(bytes + captured - packet->payload) ||
         packet->captured_length > packet->payload_length || packet->payload_length > length ||
-        (packet->vlan != VLAN_NONE && (packet->vlan == 0 || packet->vlan > 4095)) ||
-        (packet->source.family != 4 && packet->source.family != 6) ||
-        packet->source.family != packet->destination.family)
+        (packet->vlan != VLAN_NONE && (packet->vlan == 0 || packet->vlan > 4095)))
         abort();
+    if (result != DECODE_AGGREGATE && ((packet->source.family != 4 && packet->source.family != 6) ||
+                                       packet->source.family != packet->destination.family))
+        abort();
+}
+
+static void put_together(struct fragments *fragments, int64_t now_ns, enum decode_result result,
+                         struct packet *packet, unsigned depth);
+
+/* As the metering does, which opens no aggregate in another. */
+static void open_aggregate(struct fragments *fragments, int64_t now_ns, struct packet rest,
+                           unsigned depth)
+{
+    const uint8_t *bytes = rest.payload;
+    uint32_t captured = rest.captured_length;
+    uint32_t length = rest.payload_length;
+    enum decode_result result;
+    struct packet packet;
+
+    fragments_hold(fragments, true);
+    while (decode_next(NULL, &rest, &result, &packet)) {
+        check(result, &packet, bytes, captured, length);
+        check(DECODE_AGGREGATE, &rest, bytes, captured, length);
+        put_together(fragments, now_ns, result, &packet, depth);
+    }
+    fragments_hold(fragments, false);
+}
+
+static void put_together(struct fragments *fragments, int64_t now_ns, enum decode_result result,
+                         struct packet *packet, unsigned depth)
+{
+    struct fragments_whole whole;
+
+    while (result == DECODE_FRAGMENT && fragments_add(fragments, now_ns, packet, &whole)) {
+        if (whole.captured_length > whole.length || whole.captured_length > FRAGMENTS_WINDOW ||
+            whole.length > 65535)
+            abort();
+        result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
+                                    whole.length, packet);
+        check(result, packet, whole.bytes, whole.captured_length, whole.length);
+    }
+    if (result == DECODE_AGGREGATE && depth == 0)
+        open_aggregate(fragments, now_ns, *packet, depth + 1);
 }
 
 static void decode(struct fragments *fragments, int64_t now_ns, int link_type, const uint8_t *bytes,
                    uint32_t captured, uint32_t length)
 {
     struct packet packet;
-    struct fragments_whole whole;
     enum decode_result result = decode_frame(link_type, bytes, captured, length, &packet);
 
     check(result, &packet, bytes, captured, length);
-    while (result == DECODE_FRAGMENT && fragments_add(fragments, now_ns, &packet, &whole)) {
-        if (whole.captured_length > whole.length || whole.captured_length > FRAGMENTS_WINDOW ||
-            whole.length > 65535)
-            abort();
-        result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
-                                    whole.length, &packet);
-        check(result, &packet, whole.bytes, whole.captured_length, whole.length);
-    }
+    put_together(fragments, now_ns, result, &packet, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
