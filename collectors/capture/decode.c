@@ -11,11 +11,12 @@
  * or so; without a limit 64 kB of tags would keep us busy. */
 #define MAX_STEPS 32
 
-/* Goes on after the first step. */
+/* Goes on after the first step, which reads no tag. */
 static enum decode_result walk(struct frame *frame, struct packet *packet)
 {
     enum decode_result result = DECODE_CORRUPT;
 
+    frame->tagged = false;
     for (unsigned steps = 1; frame->next && steps < MAX_STEPS; steps++) {
         layer *step = frame->next;
 
@@ -37,7 +38,6 @@ static inline void begin(struct frame *frame, const struct trust_policy *policy,
     frame->cursor = cursor_over(bytes, captured);
     frame->cut = length > captured ? length - captured : 0;
     frame->trust = TRUST_NO_GUESS;
-    frame->tagged = false;
     frame->policy = policy;
     frame->next = NULL;
 }
@@ -66,7 +66,7 @@ enum decode_result decode_trusted(const struct trust_policy *policy, int link_ty
 enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
                                 uint32_t length, struct packet *packet)
 {
-    return decode_trusted(NULL, link_type, bytes, captured, length, packet);
+    return decode_trusted(&trust_by_default, link_type, bytes, captured, length, packet);
 }
 
 enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t protocol,

@@ -68,7 +68,7 @@ enum decode_result decode_trusted(const struct trust_policy *policy, int link_ty
                                   const uint8_t *bytes, uint32_t captured, uint32_t length,
                                   struct packet *packet);
 
-/* The same with every tunnel opened, as when POLICY is NULL. */
+/* The same by trust_by_default. */
 enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
                                 uint32_t length, struct packet *packet);
 

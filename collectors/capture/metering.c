@@ -468,13 +468,14 @@ void metering_take_filtered(struct metering *metering)
  * were heard, or never will be, and no other one may have begun between the same ports. Requests in
  * clear may turn to another host; datagrams on the ports of tunnels and of the DNS may be anything.
  */
-static bool is_settled(const struct flow *flow, const struct packet *packet)
+static bool is_settled(const struct metering *metering, const struct flow *flow,
+                       const struct packet *packet)
 {
     if (flow->stage != FLOW_IGNORED || flow->flags & FLOW_PLAIN || flow->reopening ||
         packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS)
         return false;
     if (flow->flags & FLOW_DATAGRAMS &&
-        tunnels_on_port(packet->source_port, packet->destination_port))
+        tunnels_on_port(&metering->policy, packet->source_port, packet->destination_port))
         return false;
     return !(flow->flags & FLOW_HELLO) || flow->flags & FLOW_ONE_WAY ||
            (flow->payload_bytes[0] > 0 && flow->payload_bytes[1] > 0);
@@ -495,7 +496,7 @@ static void filter_flow(struct metering *metering, const struct prepared *prepar
 {
     if (prepared->packet.tcp_flags & (TCP_FIN | TCP_RST))
         return;
-    if (is_settled(flow, &prepared->packet))
+    if (is_settled(metering, flow, &prepared->packet))
         kernelfilter_drop(metering->filter, prepared->key);
     else if (is_unopened(flow, prepared->side))
         kernelfilter_keep_acknowledgements(metering->filter, prepared->key);
@@ -508,7 +509,7 @@ static void filter_other(struct metering *metering, const struct prepared *prepa
     const struct packet *packet = &prepared->packet;
 
     if (!recognition_may_hint(packet) && packet->destination_port != PORT_DNS &&
-        !tunnels_on_port(packet->source_port, packet->destination_port))
+        !tunnels_on_port(&metering->policy, packet->source_port, packet->destination_port))
         kernelfilter_drop_other(metering->filter, prepared->key);
 }
 

@@ -19,8 +19,9 @@ unsigned shard_of_packet(const struct packet *packet, unsigned count);
  * which may be of several shards: each worker takes its own. */
 #define SHARD_UNKNOWN UINT32_MAX
 
-/* The same for what decode_frame() makes of FRAME, but faster for most frames. What is neither TCP
- * nor UDP is 0. */
-unsigned shard_of_frame(const struct captured_frame *frame, unsigned count);
+/* The same for what decode_trusted() makes of FRAME, but faster for most frames. What is neither
+ * TCP nor UDP is 0. */
+unsigned shard_of_frame(const struct trust_policy *policy, const struct captured_frame *frame,
+                        unsigned count);
 
 #endif

@@ -3,6 +3,7 @@
 #define IAGMETER_SHAREDFILE_H
 
 #include "collectors/capture/frame.h"
+#include "collectors/capture/trust.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,9 @@ enum sharedfile_status {
  * capturefile_new(), are read by whichever process. NULL when memory is exhausted. */
 struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsigned workers);
 void sharedfile_free(struct sharedfile *file);
+
+/* Before fork(): by which tunnels are opened, as metering_set_trust() tells each worker. */
+void sharedfile_set_trust(struct sharedfile *file, const struct trust_policy *policy);
 
 /* The next frames of WORKER. They stay until its next call. */
 enum sharedfile_status sharedfile_read(struct sharedfile *file, unsigned worker,

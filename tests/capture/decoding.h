@@ -139,7 +139,7 @@ static inline void check_invariants(int link_type, const struct bytes *bytes, ui
 
     check_within(result, &packet, copy, captured, length);
     rest = packet;
-    while (result == DECODE_AGGREGATE && decode_next(NULL, &rest, &result, &packet)) {
+    while (result == DECODE_AGGREGATE && decode_next(&trust_by_default, &rest, &result, &packet)) {
         check_within(result, &packet, copy, captured, length);
         check_within(DECODE_AGGREGATE, &rest, copy, captured, length);
         result = DECODE_AGGREGATE;

@@ -483,8 +483,8 @@ static enum decode_result decode_all(struct fragments *fragments, const struct b
     struct fragments_whole whole;
 
     while (result == DECODE_FRAGMENT && fragments_add(fragments, 0, packet, &whole))
-        result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
-                                    whole.length, packet);
+        result = decode_reassembled(&trust_by_default, whole.protocol, whole.bytes,
+                                    whole.captured_length, whole.length, packet);
     return result;
 }
 

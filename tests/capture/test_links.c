@@ -518,7 +518,7 @@ static unsigned read_aggregate(const uint8_t *bytes, uint32_t captured, uint32_t
     assert_int_equal(decode_frame(DLT_IEEE802_11, bytes, captured, length, &rest),
                      DECODE_AGGREGATE);
     assert_int_equal(rest.vlan, VLAN_NONE);
-    for (; decode_next(NULL, &rest, &result, &packet); count++) {
+    for (; decode_next(&trust_by_default, &rest, &result, &packet); count++) {
         if (result == DECODE_TRUNCATED && captured < length)
             continue;
         assert_int_equal(result, expected(count));

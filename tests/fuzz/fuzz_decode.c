@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/decode.h"
 #include "collectors/capture/fragments.h"
+#include "collectors/capture/tunnels.h"
 
 #include <pcap/dlt.h>
 #include <stdlib.h>
@@ -45,6 +46,8 @@ static const int link_types[] = {
 };
 #define LINK_TYPES (sizeof(link_types) / sizeof(link_types[0]))
 
+static struct trust_policy policy; /* with FOU, too */
+
 /* What is promised of a result over CAPTURED bytes of LENGTH. */
 static void check(enum decode_result result, const struct packet *packet, const uint8_t *bytes,
                   uint32_t captured, uint32_t length)
@@ -75,7 +78,7 @@ static void open_aggregate(struct fragments *fragments, int64_t now_ns, struct p
     struct packet packet;
 
     fragments_hold(fragments, true);
-    while (decode_next(NULL, &rest, &result, &packet)) {
+    while (decode_next(&policy, &rest, &result, &packet)) {
         check(result, &packet, bytes, captured, length);
         check(DECODE_AGGREGATE, &rest, bytes, captured, length);
         put_together(fragments, now_ns, result, &packet, depth);
@@ -92,7 +95,7 @@ static void put_together(struct fragments *fragments, int64_t now_ns, enum decod
         if (whole.captured_length > whole.length || whole.captured_length > FRAGMENTS_WINDOW ||
             whole.length > 65535)
             abort();
-        result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
+        result = decode_reassembled(&policy, whole.protocol, whole.bytes, whole.captured_length,
                                     whole.length, packet);
         check(result, packet, whole.bytes, whole.captured_length, whole.length);
     }
@@ -104,7 +107,8 @@ static void decode(struct fragments *fragments, int64_t now_ns, int link_type, c
                    uint32_t captured, uint32_t length)
 {
     struct packet packet;
-    enum decode_result result = decode_frame(link_type, bytes, captured, length, &packet);
+    enum decode_result result =
+        decode_trusted(&policy, link_type, bytes, captured, length, &packet);
 
     check(result, &packet, bytes, captured, length);
     put_together(fragments, now_ns, result, &packet, 0);
@@ -115,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fragments *fragments = fragments_new(1);
     int64_t now_ns = 0;
 
-    if (!fragments)
+    if (!fragments || (policy.port_count == 0 && tunnels_add_port(&policy, "fou:19523")))
         abort();
     while (size >= 4) {
         int link_type = link_types[data[0] % LINK_TYPES];
