@@ -169,6 +169,32 @@ enum decode_result tunnels_llc(struct frame *frame, struct packet *packet)
     return layers_follow_type(frame, type);
 }
 
+/* -- Checksums --------------------------------------------------------------------------------- */
+
+/* RFC 1071. Of an odd number, the last byte is the first of its word. */
+static uint32_t add_words(uint32_t sum, const uint8_t *bytes, size_t length)
+{
+    for (; length >= 2; bytes += 2, length -= 2)
+        sum += cursor_load_u16(bytes);
+    return length ? sum + ((uint32_t)*bytes << 8) : sum;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* Of the IPv4 header, which has to be all there. */
+static bool proves_header(const struct frame *frame)
+{
+    const uint8_t *header = frame->cursor.at;
+    size_t size = cursor_left(&frame->cursor) >= 20 ? (header[0] & 15) * (size_t)4 : 0;
+
+    return size >= 20 && size <= cursor_left(&frame->cursor) &&
+           fold(add_words(0, header, size)) == 0xffff;
+}
+
 /* -- MPLS -------------------------------------------------------------------------------------- */
 
 /* Whether an Ethernet frame may start at BYTES: its EtherType is one that we would follow. */
@@ -204,18 +230,33 @@ static bool looks_like_ip(const struct frame *frame)
            (length >= 20 || length == 0);
 }
 
+/* What may be either: the beginning of a MAC address is no IPv4 header with a right checksum (which
+ * offload spoils where it leaves no length). IPv6 has none, but what stands behind the type of a
+ * frame would have to be of that version, too. */
+static bool is_frame_after_all(const struct frame *frame)
+{
+    const uint8_t *bytes = frame->cursor.at;
+    uint8_t version = cursor_left(&frame->cursor) > 14 ? bytes[14] >> 4 : 0;
+
+    if (bytes[0] >> 4 == 4)
+        return cursor_load_u16(bytes + 2) != 0 && !proves_header(frame);
+    return version == (cursor_load_u16(bytes + 12) == 0x86dd ? 6 : 4);
+}
+
 /* Nothing says what the bottom label carries; the first nibble tells IP from a control word
  * (RFC 4928, 3), unless it is the first of a MAC address. */
 static enum decode_result decode_pseudowire(struct frame *frame, struct packet *packet)
 {
     size_t captured = cursor_left(&frame->cursor);
+    bool may_be_frame;
 
     (void)packet;
     if (captured == 0)
         return layers_short(frame);
-    if (looks_like_ip(frame))
+    may_be_frame = captured >= 14 && looks_like_ethernet(frame->cursor.at);
+    if (looks_like_ip(frame) && !(may_be_frame && is_frame_after_all(frame)))
         return layers_follow(frame, layers_ip);
-    if (captured >= 14 && looks_like_ethernet(frame->cursor.at))
+    if (may_be_frame)
         return layers_follow(frame, layers_inner_ethernet);
     switch (*frame->cursor.at >> 4) {
     case 0:
@@ -533,28 +574,9 @@ static enum decode_result decode_geneve(struct frame *frame, struct packet *pack
  * in 2^29 where there is no checksum, or the snap length cut what it is of. Of QUIC's, which begin
  * like either more often (RFC 9000, 17.3.1), four times as many. */
 
-/* RFC 1071. Of an odd number, the last byte is the first of its word. */
-static uint32_t add_words(uint32_t sum, const uint8_t *bytes, size_t length)
-{
-    for (; length >= 2; bytes += 2, length -= 2)
-        sum += cursor_load_u16(bytes);
-    return length ? sum + ((uint32_t)*bytes << 8) : sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
 static bool proves_ipv4(const struct frame *frame)
 {
-    const uint8_t *header = frame->cursor.at;
-    size_t size = cursor_left(&frame->cursor) >= 20 ? (header[0] & 15) * (size_t)4 : 0;
-
-    return size >= 20 && size <= cursor_left(&frame->cursor) &&
-           cursor_load_u16(header + 2) == layers_left(frame) &&
-           fold(add_words(0, header, size)) == 0xffff;
+    return proves_header(frame) && cursor_load_u16(frame->cursor.at + 2) == layers_left(frame);
 }
 
 /* RFC 8200, 8.1. A card that is still to compute it finds the sum of the pseudo-header there. */

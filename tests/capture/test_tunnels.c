@@ -753,6 +753,29 @@ static void labelled_packets_are_no_frames(void **state)
     }
 }
 
+/* Nor are frames packets, whose addresses could be the length of one, too. */
+static void labelled_frames_are_no_packets(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (unsigned first = 0x45; first <= 0x6f; first++)
+        for (int family = 4; family <= 6; family += 2) {
+            struct tcp_frame frame = sample(DLT_EN10MB, family);
+
+            bytes.length = 0;
+            put_fill(&bytes, 0x5a, 1000);
+            wrap_udp(&bytes, 1, 2);
+            wrap_ip(&bytes, 17, &frame.source, &frame.destination);
+            wrap_ethernet_ip(&bytes);
+            bytes.at[0] = (uint8_t)first;
+            in_mpls(&bytes);
+            assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+            assert_memory_equal(&packet.source, &frame.source, sizeof(frame.source));
+        }
+}
+
 /* The innermost tunnel that makes sense counts, however deep. */
 static void a_false_tunnel_in_a_true_one_stays(void **state)
 {
@@ -962,6 +985,7 @@ int main(void)
         cmocka_unit_test(the_length_of_a_carrier_is_kept),
         cmocka_unit_test(what_macsec_encrypts_is_other),
         cmocka_unit_test(labelled_packets_are_no_frames),
+        cmocka_unit_test(labelled_frames_are_no_packets),
         cmocka_unit_test(a_false_tunnel_in_a_true_one_stays),
         cmocka_unit_test(what_a_tunnel_carries_may_be_other),
         cmocka_unit_test(fragments_in_tunnels_are_told),
