@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "collectors/capture/tunnels.h"
 #include "daemon/calendar.h"
 #include "daemon/confread.h"
 #include "daemon/impact.h"
@@ -66,6 +67,7 @@ static const struct confread_key root_keys[] = {
     {"rrd_years", CONFREAD_UINT, false, 1, 50, CONFIG(rrd_years), 0, NULL},
     {"limits", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"trust", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
+    {"tunnel_ports", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"report", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"inference", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"interfaces", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
@@ -142,26 +144,32 @@ static void read_limits(struct config *config, const config_setting_t *group,
                        limits->max_reassembly, limits->max_tracked_flows);
 }
 
-static void read_tunnels(struct config *config, const config_setting_t *list,
-                         struct diagnostics *diagnostics)
+/* Gives each of LIST, if there is one, to ADD, which returns NULL, or why it was refused. */
+static void read_policy(struct config *config, const config_setting_t *list,
+                        const char *(*add)(struct trust_policy *policy, const char *text),
+                        struct diagnostics *diagnostics)
 {
-    config->trust.tunnels_listed = true;
-    for (int i = 0; i < config_setting_length(list); i++) {
+    for (int i = 0; list && i < config_setting_length(list); i++) {
         const config_setting_t *place = config_setting_get_elem(list, (unsigned)i);
         const char *text = config_setting_get_string(place);
-        const char *problem = text ? trust_add_tunnel(&config->trust, text) : "not an address";
+        const char *problem = add(&config->trust, text ? text : "");
 
         if (problem)
-            confread_error(place, diagnostics, "tunnels: %s \"%s\"", problem, text ? text : "");
+            confread_error(place, diagnostics, "%s: %s \"%s\"", config_setting_name(list), problem,
+                           text ? text : "");
     }
 }
 
 static void read_trust(struct config *config, const config_setting_t *group,
                        struct diagnostics *diagnostics)
 {
-    if (group && confread_group(group, trust_keys, COUNT_OF(trust_keys), config, diagnostics) &&
-        config_setting_get_member(group, "tunnels"))
-        read_tunnels(config, config_setting_get_member(group, "tunnels"), diagnostics);
+    const config_setting_t *tunnels;
+
+    if (!group || !confread_group(group, trust_keys, COUNT_OF(trust_keys), config, diagnostics))
+        return;
+    tunnels = config_setting_get_member(group, "tunnels");
+    config->trust.tunnels_listed = tunnels != NULL;
+    read_policy(config, tunnels, trust_add_tunnel, diagnostics);
 }
 
 static void check_interface(const struct config *config, const config_setting_t *group,
@@ -253,6 +261,8 @@ static void read_root(struct config *config, const config_setting_t *root,
     config->user_line = config_setting_source_line(place_of(root, "user"));
     read_limits(config, group_of(root, "limits"), diagnostics);
     read_trust(config, group_of(root, "trust"), diagnostics);
+    read_policy(config, config_setting_get_member(root, "tunnel_ports"), tunnels_add_port,
+                diagnostics);
     if (group_of(root, "report"))
         confread_group(group_of(root, "report"), report_keys, COUNT_OF(report_keys), config,
                        diagnostics);

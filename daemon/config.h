@@ -67,7 +67,7 @@ struct config {
     char host_path[PATH_MAX]; /* "": no inference host of our own is metered here */
     unsigned rrd_years;
     struct limits limits;
-    struct trust_policy trust;
+    struct trust_policy trust; /* and tunnel_ports */
     struct report_config report;
     struct inference_config inference;
     struct interface_config interfaces[MAX_INTERFACES];

@@ -554,7 +554,8 @@ static bool same_sources(const struct config *a, const struct config *b)
            same_servers(&a->inference, &b->inference);
 }
 
-/* Interfaces, limits, trust and directories need a restart: the running ones stay as they are. */
+/* Interfaces, limits, trust, ports of tunnels (which are in it) and directories need a restart: the
+ * running ones stay as they are. */
 static void adopt(struct supervisor *supervisor, struct config *fresh)
 {
     struct config *current = supervisor->config;
@@ -564,8 +565,9 @@ static void adopt(struct supervisor *supervisor, struct config *fresh)
         fresh->inference.max_connections != current->inference.max_connections ||
         fresh->kernel_filter != current->kernel_filter ||
         strcmp(fresh->state_directory, current->state_directory) != 0)
-        log_line(LOG_PRIORITY_WARNING, "changes of interfaces, kernel_filter, limits, trust and "
-                                       "directories take effect at the next restart only");
+        log_line(LOG_PRIORITY_WARNING,
+                 "changes of interfaces, kernel_filter, limits, trust, "
+                 "tunnel_ports and directories take effect at the next restart only");
     fresh->kernel_filter = current->kernel_filter;
     fresh->limits = current->limits;
     fresh->trust = current->trust;
@@ -998,7 +1000,9 @@ static bool share_file(struct supervisor *supervisor)
         return true;
     supervisor->shared = source_share_files(supervisor->files, supervisor->file_count,
                                             supervisor->file_workers, error, sizeof(error));
-    if (!supervisor->shared)
+    if (supervisor->shared)
+        source_set_trust(supervisor->shared, &supervisor->config->trust);
+    else
         log_line(LOG_PRIORITY_ERROR, "%s", error);
     return supervisor->shared != NULL;
 }

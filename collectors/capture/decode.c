@@ -11,11 +11,12 @@
  * or so; without a limit 64 kB of tags would keep us busy. */
 #define MAX_STEPS 32
 
-/* Goes on after the first step. */
+/* Goes on after the first step, which reads no tag. */
 static enum decode_result walk(struct frame *frame, struct packet *packet)
 {
     enum decode_result result = DECODE_CORRUPT;
 
+    frame->tagged = false;
     for (unsigned steps = 1; frame->next && steps < MAX_STEPS; steps++) {
         layer *step = frame->next;
 
@@ -65,7 +66,7 @@ enum decode_result decode_trusted(const struct trust_policy *policy, int link_ty
 enum decode_result decode_frame(int link_type, const uint8_t *bytes, uint32_t captured,
                                 uint32_t length, struct packet *packet)
 {
-    return decode_trusted(NULL, link_type, bytes, captured, length, packet);
+    return decode_trusted(&trust_by_default, link_type, bytes, captured, length, packet);
 }
 
 enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t protocol,
@@ -84,4 +85,18 @@ enum decode_result decode_reassembled(const struct trust_policy *policy, uint8_t
         layers_follow(&frame, layers_protocol);
     }
     return walk(&frame, packet);
+}
+
+bool decode_next(const struct trust_policy *policy, struct packet *rest, enum decode_result *result,
+                 struct packet *packet)
+{
+    struct frame frame;
+
+    begin(&frame, policy, rest->payload, rest->captured_length, rest->payload_length);
+    packet->vlan = rest->vlan;
+    if (!links_take_subframe(&frame, rest))
+        return false;
+    layers_follow(&frame, links_subframe);
+    *result = walk(&frame, packet);
+    return true;
 }

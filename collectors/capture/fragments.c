@@ -39,6 +39,7 @@ struct fragments {
     struct fragments_counts counts;
     size_t sets;
     size_t handed_over; /* the place whose window the caller may still be reading */
+    size_t held;        /* and one of an earlier packet */
     struct place *places;
     struct assembled *assembled;
 };
@@ -53,6 +54,7 @@ struct fragments *fragments_new(size_t count)
     while (fragments->sets * WAYS < count)
         fragments->sets *= 2;
     fragments->handed_over = SIZE_MAX;
+    fragments->held = SIZE_MAX;
     fragments->places = calloc(fragments->sets * WAYS, sizeof(*fragments->places));
     fragments->assembled = calloc(fragments->sets * WAYS, sizeof(*fragments->assembled));
     if (!fragments->places || !fragments->assembled || !keyedhash_draw(&fragments->hash_key)) {
@@ -115,6 +117,11 @@ static bool is_over(const struct place *place, int64_t now_ns)
     return age_ns(place, now_ns) >= (place->whole ? ABSORB_NS : FRAGMENTS_TIMEOUT_NS);
 }
 
+void fragments_hold(struct fragments *fragments, bool hold)
+{
+    fragments->held = hold ? fragments->handed_over : SIZE_MAX;
+}
+
 /* How little is lost by using a place anew: higher goes first. */
 static uint64_t dispensability(const struct place *place, int64_t now_ns)
 {
@@ -136,7 +143,7 @@ static size_t choose(const struct fragments *fragments, uint64_t key, int64_t no
 
         if (fragments->places[i].key == key)
             return i;
-        if (i != fragments->handed_over && value >= highest) {
+        if (i != fragments->handed_over && i != fragments->held && value >= highest) {
             best = i;
             highest = value;
         }

@@ -51,6 +51,9 @@ void fragments_free(struct fragments *fragments);
 bool fragments_add(struct fragments *fragments, int64_t now_ns, const struct packet *fragment,
                    struct fragments_whole *whole);
 
+/* From now on, or no more: what the last call handed over holds until this one, too. */
+void fragments_hold(struct fragments *fragments, bool hold);
+
 const struct fragments_counts *fragments_counts(const struct fragments *fragments);
 
 #endif

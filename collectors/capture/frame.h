@@ -12,7 +12,8 @@ struct captured_frame {
     uint32_t captured; /* how many are at BYTES */
     uint32_t length;   /* on the wire; never below CAPTURED */
     int link_type;     /* DLT_ of libpcap; one that cannot be decoded is possible in a mixed file */
-    bool overheard;    /* another worker counts it: here it tells the time, and may be a fragment */
+    bool overheard;    /* another worker counts it: here it tells the time, and may be a
+                          fragment or several packets */
 };
 
 #endif

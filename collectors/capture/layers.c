@@ -34,7 +34,7 @@ enum {
 #define LARGEST_8023_LENGTH 1500 /* IEEE 802.3, 3.2.6: up to here the field is a length */
 
 enum { PROTOCOL_IPIP = 4, PROTOCOL_IPV6 = 41, PROTOCOL_GRE = 47 };
-enum { PROTOCOL_ETHERIP = 97, PROTOCOL_UDP_LITE = 136, PROTOCOL_MPLS = 137 };
+enum { PROTOCOL_ETHERIP = 97, PROTOCOL_PIM = 103, PROTOCOL_UDP_LITE = 136, PROTOCOL_MPLS = 137 };
 
 /* IPv6 extension headers (RFC 8200, 4; RFC 4302, 6275, 7401, 5533). */
 enum {
@@ -51,7 +51,7 @@ enum {
 /* Whether a tunnel in this IP packet is opened. */
 static bool is_trusted(const struct frame *frame, const struct packet *packet)
 {
-    return !frame->policy || trust_tunnel(frame->policy, &packet->source, &packet->destination);
+    return trust_tunnel(frame->policy, &packet->source, &packet->destination);
 }
 
 /* -- Transport --------------------------------------------------------------------------------- */
@@ -105,9 +105,9 @@ static inline enum decode_result enter_udp(struct frame *frame, const uint8_t *h
     packet->tcp_flags = 0;
     packet->checksum = cursor_load_u16(header + 6);
     layers_set_payload(frame, packet);
-    if (!tunnels_may_be_on(packet->source_port) && !tunnels_may_be_on(packet->destination_port))
+    if (!tunnels_may_be_on(frame->policy, packet->source_port, packet->destination_port))
         return DECODE_UDP;
-    tunnel = tunnels_on_port(packet->source_port, packet->destination_port);
+    tunnel = tunnels_on_port(frame->policy, packet->source_port, packet->destination_port);
     if (!tunnel || !is_trusted(frame, packet))
         return DECODE_UDP;
     return layers_guess(frame, packet, tunnel);
@@ -162,6 +162,8 @@ static layer *step_for_protocol(uint8_t protocol)
         return tunnels_gre;
     case PROTOCOL_ETHERIP:
         return tunnels_etherip;
+    case PROTOCOL_PIM:
+        return tunnels_pim;
     case PROTOCOL_UDP_LITE:
         return decode_udp_lite;
     case PROTOCOL_MPLS:
@@ -181,6 +183,11 @@ static layer *step_for_protocol(uint8_t protocol)
     }
 }
 
+bool layers_knows_protocol(uint8_t protocol)
+{
+    return step_for_protocol(protocol) != NULL;
+}
+
 /* The same, but for tunnels that are not trusted. */
 static layer *trusted_step(const struct frame *frame, uint8_t protocol, const struct packet *packet)
 {
@@ -189,6 +196,7 @@ static layer *trusted_step(const struct frame *frame, uint8_t protocol, const st
     case PROTOCOL_IPV6:
     case PROTOCOL_GRE:
     case PROTOCOL_ETHERIP:
+    case PROTOCOL_PIM:
     case PROTOCOL_MPLS:
         return is_trusted(frame, packet) ? step_for_protocol(protocol) : NULL;
     default:
@@ -361,7 +369,7 @@ static layer *step_for_type(uint16_t type)
     case ETHERTYPE_PPPOE_SESSION:
         return tunnels_pppoe;
     case ETHERTYPE_ETHERNET:
-        return layers_ethernet;
+        return layers_inner_ethernet;
     case ETHERTYPE_PPP:
         return tunnels_ppp;
     case ETHERTYPE_FRAME_RELAY:
@@ -425,4 +433,10 @@ enum decode_result layers_ethernet(struct frame *frame, struct packet *packet)
     if (!header)
         return layers_short(frame);
     return decode_type(frame, cursor_load_u16(header + 12), packet);
+}
+
+enum decode_result layers_inner_ethernet(struct frame *frame, struct packet *packet)
+{
+    frame->tagged = false;
+    return layers_ethernet(frame, packet);
 }

@@ -28,9 +28,10 @@ struct frame {
     struct cursor cursor;
     uint32_t cut; /* bytes that the snap length took from its end */
     enum trust trust;
-    const struct trust_policy *policy; /* NULL: every tunnel is opened */
-    layer *next;                       /* set by layers_follow() */
-    uint16_t type;                     /* for layers_typed: an EtherType */
+    bool tagged; /* a VLAN was told by a tag of this Ethernet frame, not of one around it */
+    const struct trust_policy *policy;
+    layer *next;         /* set by layers_follow() */
+    uint16_t type;       /* for layers_typed: an EtherType */
     uint8_t protocol;    /* for layers_protocol and extension headers: an IP protocol */
     struct packet outer; /* the result when a guessed tunnel is none */
 };
@@ -100,8 +101,12 @@ static inline enum decode_result layers_follow_type(struct frame *frame, uint16_
 
 /* Goes on as the IP protocol `frame->protocol` says. */
 layer layers_protocol;
+/* Whether it may lead to a payload. */
+bool layers_knows_protocol(uint8_t protocol);
 
 layer layers_ethernet;
+/* The same in a tunnel: its tags are the client's, those before it the infrastructure's. */
+layer layers_inner_ethernet;
 /* IPv4 or IPv6: the version tells. */
 layer layers_ip;
 

@@ -5,6 +5,7 @@
 
 #include <pcap/dlt.h>
 #include <stddef.h>
+#include <string.h>
 
 /* The layouts are those of https://www.tcpdump.org/linktypes.html. */
 
@@ -166,7 +167,7 @@ static enum decode_result decode_nlpid(struct frame *frame)
         return layers_short(frame);
     if (organisation == 0 && type >= 0x0600)
         return layers_follow_type(frame, type);
-    return organisation == 0x0080c2 && type == 7 ? layers_follow(frame, layers_ethernet)
+    return organisation == 0x0080c2 && type == 7 ? layers_follow(frame, layers_inner_ethernet)
                                                  : DECODE_OTHER;
 }
 
@@ -340,20 +341,80 @@ enum {
     WLAN_ORDER = 0x80
 };
 
-/* The first of several packets in one frame (9.3.2.2, A-MSDU); why not the others:
- * docs/coverage.md. */
-static enum decode_result decode_aggregate(struct frame *frame)
-{
-    const uint8_t *header = cursor_bytes(&frame->cursor, 14);
+/* Several packets in one frame (9.3.2.2, A-MSDU): each behind two addresses and its length, and all
+ * but the last padded to words of four bytes. */
+enum { SUBFRAME_HEADER = 14 };
 
-    if (!header)
+/* What its header, which has to be there, says of the packet; and with both header and padding. */
+static uint32_t subframe_length(const struct frame *frame)
+{
+    return cursor_load_u16(frame->cursor.at + 12);
+}
+
+static uint32_t subframe_size(const struct frame *frame)
+{
+    return (SUBFRAME_HEADER + subframe_length(frame) + 3) / 4 * 4;
+}
+
+enum decode_result links_subframe(struct frame *frame, struct packet *packet)
+{
+    const uint8_t *header = cursor_bytes(&frame->cursor, SUBFRAME_HEADER);
+
+    (void)packet;
+    return header ? layers_follow(frame, tunnels_llc) : layers_short(frame);
+}
+
+/* What is shorter than a header is padding, or the frame's checksum; so are zeros. */
+bool links_take_subframe(struct frame *frame, struct packet *rest)
+{
+    uint32_t captured = (uint32_t)cursor_left(&frame->cursor);
+    uint32_t size = layers_left(frame);
+
+    if (size < SUBFRAME_HEADER || (captured >= SUBFRAME_HEADER && subframe_length(frame) == 0))
+        return false;
+    if (captured >= SUBFRAME_HEADER) {
+        size = subframe_size(frame) < size ? subframe_size(frame) : size;
+        layers_narrow(frame, SUBFRAME_HEADER + subframe_length(frame));
+    }
+    captured = size < captured ? size : captured;
+    rest->payload += captured;
+    rest->captured_length -= captured;
+    rest->payload_length -= size;
+    return true;
+}
+
+/* Whether the first packet has the header that all of IP have (RFC 1042): 48 bits that a random
+ * datagram would have to guess. */
+static bool begins_with_snap(const struct frame *frame)
+{
+    static const uint8_t snap[] = {0xaa, 0xaa, 3, 0, 0, 0};
+
+    return cursor_left(&frame->cursor) >= SUBFRAME_HEADER + sizeof(snap) &&
+           memcmp(frame->cursor.at + SUBFRAME_HEADER, snap, sizeof(snap)) == 0;
+}
+
+/* Whether behind the first subframe there is room for another. Else it is a packet like any. */
+static enum decode_result decode_aggregate(struct frame *frame, struct packet *packet)
+{
+    if (cursor_left(&frame->cursor) < SUBFRAME_HEADER)
         return layers_short(frame);
-    layers_narrow(frame, cursor_load_u16(header + 12));
-    return layers_follow(frame, tunnels_llc);
+    if (subframe_length(frame) == 0 ||
+        subframe_size(frame) + SUBFRAME_HEADER > layers_left(frame)) {
+        layers_narrow(frame, SUBFRAME_HEADER + subframe_length(frame));
+        return layers_follow(frame, links_subframe);
+    }
+    if (frame->trust == TRUST_GUESSED) {
+        if (!begins_with_snap(frame))
+            return DECODE_CORRUPT;
+        frame->trust = TRUST_CONFIRMED;
+    }
+    layers_set_payload(frame, packet);
+    return DECODE_AGGREGATE;
 }
 
 /* IEEE 802.11, 9.2.3 and 9.3.2. Some drivers pad the header to words of four bytes. */
-static enum decode_result decode_80211(struct frame *frame, bool padded, bool swapped)
+static enum decode_result decode_80211(struct frame *frame, struct packet *packet, bool padded,
+                                       bool swapped)
 {
     const uint8_t *control = cursor_bytes(&frame->cursor, 2);
     uint8_t type;
@@ -362,6 +423,7 @@ static enum decode_result decode_80211(struct frame *frame, bool padded, bool sw
     size_t more = 0;
     bool aggregate = false;
 
+    frame->tagged = false;
     if (!control)
         return layers_short(frame);
     type = control[swapped];
@@ -385,25 +447,22 @@ static enum decode_result decode_80211(struct frame *frame, bool padded, bool sw
     cursor_skip(&frame->cursor, padded ? more % 4 : 0);
     if (frame->cursor.failed)
         return layers_short(frame);
-    return aggregate ? decode_aggregate(frame) : layers_follow(frame, tunnels_llc);
+    return aggregate ? decode_aggregate(frame, packet) : layers_follow(frame, tunnels_llc);
 }
 
 enum decode_result links_80211(struct frame *frame, struct packet *packet)
 {
-    (void)packet;
-    return decode_80211(frame, false, false);
+    return decode_80211(frame, packet, false, false);
 }
 
 enum decode_result links_swapped_80211(struct frame *frame, struct packet *packet)
 {
-    (void)packet;
-    return decode_80211(frame, false, true);
+    return decode_80211(frame, packet, false, true);
 }
 
 static enum decode_result decode_padded_80211(struct frame *frame, struct packet *packet)
 {
-    (void)packet;
-    return decode_80211(frame, true, false);
+    return decode_80211(frame, packet, true, false);
 }
 
 /* https://www.radiotap.org: fields stand in the order of the bits that announce them; of these only

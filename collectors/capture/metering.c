@@ -468,13 +468,14 @@ void metering_take_filtered(struct metering *metering)
  * were heard, or never will be, and no other one may have begun between the same ports. Requests in
  * clear may turn to another host; datagrams on the ports of tunnels and of the DNS may be anything.
  */
-static bool is_settled(const struct flow *flow, const struct packet *packet)
+static bool is_settled(const struct metering *metering, const struct flow *flow,
+                       const struct packet *packet)
 {
     if (flow->stage != FLOW_IGNORED || flow->flags & FLOW_PLAIN || flow->reopening ||
         packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS)
         return false;
     if (flow->flags & FLOW_DATAGRAMS &&
-        tunnels_on_port(packet->source_port, packet->destination_port))
+        tunnels_on_port(&metering->policy, packet->source_port, packet->destination_port))
         return false;
     return !(flow->flags & FLOW_HELLO) || flow->flags & FLOW_ONE_WAY ||
            (flow->payload_bytes[0] > 0 && flow->payload_bytes[1] > 0);
@@ -495,7 +496,7 @@ static void filter_flow(struct metering *metering, const struct prepared *prepar
 {
     if (prepared->packet.tcp_flags & (TCP_FIN | TCP_RST))
         return;
-    if (is_settled(flow, &prepared->packet))
+    if (is_settled(metering, flow, &prepared->packet))
         kernelfilter_drop(metering->filter, prepared->key);
     else if (is_unopened(flow, prepared->side))
         kernelfilter_keep_acknowledgements(metering->filter, prepared->key);
@@ -508,7 +509,7 @@ static void filter_other(struct metering *metering, const struct prepared *prepa
     const struct packet *packet = &prepared->packet;
 
     if (!recognition_may_hint(packet) && packet->destination_port != PORT_DNS &&
-        !tunnels_on_port(packet->source_port, packet->destination_port))
+        !tunnels_on_port(&metering->policy, packet->source_port, packet->destination_port))
         kernelfilter_drop_other(metering->filter, prepared->key);
 }
 
@@ -1106,6 +1107,12 @@ static uint64_t given_up(const struct metering *metering)
     return counts->expired + counts->displaced + counts->refused;
 }
 
+/* Of what every worker is given, whether another one goes on with the packet. */
+static bool is_of_others(const struct metering *metering, const struct prepared *prepared)
+{
+    return shard_of_packet(&prepared->packet, metering->shards) != metering->shard;
+}
+
 /* A piece of a packet: goes on with the whole, once it is there. That may be, in a tunnel, a
  * piece of another one. Every worker puts all of them together. The one whose shard the whole
  * belongs to goes on with it; what belongs to none is for the one that does not just overhear the
@@ -1127,20 +1134,17 @@ static void put_together(struct metering *metering, struct prepared *prepared, b
         coverage->packets_undecodable += given_up(metering) - before;
     }
     if (has_flow(prepared)) {
-        overheard = shard_of_packet(&prepared->packet, metering->shards) != metering->shard;
+        overheard = is_of_others(metering, prepared);
         identify(metering, prepared);
     }
-    if (overheard)
+    if (overheard && prepared->result != DECODE_AGGREGATE)
         prepared->result = DECODE_FRAGMENT;
 }
 
-static void handle_prepared(struct metering *metering, struct prepared *prepared, bool overheard)
+static void handle_packet(struct metering *metering, struct prepared *prepared, int64_t now_ns)
 {
     struct coverage *coverage = interval_coverage(metering->interval);
-    int64_t now_ns = interval_flow_ns(metering->interval, interval_now_ns(metering->interval));
 
-    if (prepared->result == DECODE_FRAGMENT)
-        put_together(metering, prepared, overheard, now_ns);
     if (metering->filter && has_flow(prepared) && kernelfilter_opens(&prepared->packet))
         kernelfilter_saw_opening(metering->filter, prepared->key);
     switch (prepared->result) {
@@ -1165,14 +1169,65 @@ static void handle_prepared(struct metering *metering, struct prepared *prepared
         coverage->packets_undecodable++;
         break;
     case DECODE_FRAGMENT: /* waits for the others, or is another worker's */
+    case DECODE_AGGREGATE:
         break;
     }
+}
+
+/* One packet of an aggregate; an aggregate in it is not opened. As of a piece, which worker goes on
+ * with it depends on what it is. */
+static void handle_one_of_several(struct metering *metering, struct prepared *prepared,
+                                  bool overheard, int64_t now_ns)
+{
+    if (prepared->result == DECODE_FRAGMENT) {
+        put_together(metering, prepared, overheard, now_ns);
+        overheard = overheard && !has_flow(prepared);
+    } else if (has_flow(prepared)) {
+        overheard = is_of_others(metering, prepared);
+        identify(metering, prepared);
+    }
+    if (prepared->result == DECODE_AGGREGATE)
+        prepared->result = DECODE_OTHER;
+    if (!overheard)
+        handle_packet(metering, prepared, now_ns);
+}
+
+/* Each packet counts as one. A frame was counted as one already, by who does not just overhear. */
+static void open_aggregate(struct metering *metering, const struct prepared *aggregate,
+                           bool overheard, int64_t now_ns)
+{
+    struct coverage *coverage = interval_coverage(metering->interval);
+    struct packet rest = aggregate->packet;
+    struct prepared one = *aggregate;
+    uint64_t count = 0;
+
+    fragments_hold(metering->fragments, true);
+    for (; decode_next(&metering->policy, &rest, &one.result, &one.packet); count++)
+        handle_one_of_several(metering, &one, overheard, now_ns);
+    fragments_hold(metering->fragments, false);
+    if (!overheard)
+        coverage->packets += count - 1;
+}
+
+static void handle_prepared(struct metering *metering, struct prepared *prepared, bool overheard)
+{
+    int64_t now_ns = interval_flow_ns(metering->interval, interval_now_ns(metering->interval));
+
+    if (prepared->result >= DECODE_FRAGMENT) {
+        if (prepared->result == DECODE_FRAGMENT)
+            put_together(metering, prepared, overheard, now_ns);
+        if (prepared->result == DECODE_AGGREGATE) {
+            open_aggregate(metering, prepared, overheard, now_ns);
+            return;
+        }
+    }
+    handle_packet(metering, prepared, now_ns);
 }
 
 static void overhear(struct metering *metering, struct prepared *prepared)
 {
     overhear_time(metering, prepared->time_ns);
-    if (prepared->result == DECODE_FRAGMENT)
+    if (prepared->result >= DECODE_FRAGMENT)
         handle_prepared(metering, prepared, true);
 }
 

@@ -100,7 +100,7 @@ struct metering *metering_new_worker(const struct limits *limits, const struct c
                                      const struct metering_sink *sink,
                                      struct recognition_memory *memory);
 /* Before any frame: this is the worker for packets of shard SHARD of COUNT (shard.h), where it
- * matters: all workers are given all fragments. */
+ * matters: all workers are given all fragments, and all frames of several packets. */
 void metering_take_shard(struct metering *metering, unsigned shard, unsigned count);
 /* Before any frame: whom to believe; until then, every tunnel. */
 void metering_set_trust(struct metering *metering, const struct trust_policy *policy);

@@ -61,22 +61,26 @@ unsigned shard_of_packet(const struct packet *packet, unsigned count)
 
 /* Whether what stands behind an IP header is TCP or UDP, and no tunnel: at PORTS are the first four
  * bytes. */
-static inline bool has_ports(uint8_t protocol, const uint8_t *ports)
+static inline bool has_ports(const struct trust_policy *policy, uint8_t protocol,
+                             const uint8_t *ports)
 {
     return protocol == PROTOCOL_TCP ||
-           (protocol == PROTOCOL_UDP && !tunnels_may_be_on(cursor_load_u16(ports)) &&
-            !tunnels_may_be_on(cursor_load_u16(ports + 2)));
+           (protocol == PROTOCOL_UDP &&
+            !tunnels_may_be_on(policy, cursor_load_u16(ports), cursor_load_u16(ports + 2)));
 }
 
-static unsigned shard_of_decoded(const struct captured_frame *frame, unsigned count)
+static unsigned shard_of_decoded(const struct trust_policy *policy,
+                                 const struct captured_frame *frame, unsigned count)
 {
     struct packet packet;
 
-    switch (decode_frame(frame->link_type, frame->bytes, frame->captured, frame->length, &packet)) {
+    switch (decode_trusted(policy, frame->link_type, frame->bytes, frame->captured, frame->length,
+                           &packet)) {
     case DECODE_TCP:
     case DECODE_UDP:
         return shard_of_packet(&packet, count);
     case DECODE_FRAGMENT:
+    case DECODE_AGGREGATE:
         return SHARD_UNKNOWN;
     default:
         return 0;
@@ -84,28 +88,29 @@ static unsigned shard_of_decoded(const struct captured_frame *frame, unsigned co
 }
 
 /* The usual ways down: Ethernet, one tag or none, IP without options or extensions, TCP or UDP. */
-unsigned shard_of_frame(const struct captured_frame *frame, unsigned count)
+unsigned shard_of_frame(const struct trust_policy *policy, const struct captured_frame *frame,
+                        unsigned count)
 {
     struct cursor cursor = cursor_over(frame->bytes, frame->captured);
     const uint8_t *header = cursor_bytes(&cursor, 14);
     uint16_t type;
 
     if (!header || frame->link_type != DLT_EN10MB)
-        return shard_of_decoded(frame, count);
+        return shard_of_decoded(policy, frame, count);
     type = cursor_load_u16(header + 12);
     if (type == ETHERTYPE_8021Q && (header = cursor_bytes(&cursor, 4)))
         type = cursor_load_u16(header + 2);
     if (type == ETHERTYPE_IPV4) {
         header = cursor_bytes(&cursor, 20 + 8);
         if (header && header[0] == 0x45 && !(cursor_load_u16(header + 6) & 0x3fff) &&
-            has_ports(header[9], header + 20))
+            has_ports(policy, header[9], header + 20))
             return shard4(header + 12, header + 16, cursor_load_u16(header + 20),
                           cursor_load_u16(header + 22), count);
     } else if (type == ETHERTYPE_IPV6) {
         header = cursor_bytes(&cursor, 40 + 8);
-        if (header && header[0] >> 4 == 6 && has_ports(header[6], header + 40))
+        if (header && header[0] >> 4 == 6 && has_ports(policy, header[6], header + 40))
             return shard6(header + 8, header + 24, cursor_load_u16(header + 40),
                           cursor_load_u16(header + 42), count);
     }
-    return shard_of_decoded(frame, count);
+    return shard_of_decoded(policy, frame, count);
 }

@@ -15,11 +15,13 @@
 /* From 0 to COUNT - 1, of a packet that was decoded as TCP or UDP. */
 unsigned shard_of_packet(const struct packet *packet, unsigned count);
 
-/* Of a fragment: nobody knows before all of its packet is there. */
+/* Of a fragment: nobody knows before all of its packet is there. Of a frame of several packets,
+ * which may be of several shards: each worker takes its own. */
 #define SHARD_UNKNOWN UINT32_MAX
 
-/* The same for what decode_frame() makes of FRAME, but faster for most frames. What is neither TCP
- * nor UDP is 0. */
-unsigned shard_of_frame(const struct captured_frame *frame, unsigned count);
+/* The same for what decode_trusted() makes of FRAME, but faster for most frames. What is neither
+ * TCP nor UDP is 0. */
+unsigned shard_of_frame(const struct trust_policy *policy, const struct captured_frame *frame,
+                        unsigned count);
 
 #endif

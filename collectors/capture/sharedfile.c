@@ -60,6 +60,7 @@ struct clock {
  * lines. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct sharedfile {
     unsigned workers;
+    struct trust_policy policy;
     struct capturefile *file;
     size_t memory_size;
     uint8_t *memory; /* of all parts */
@@ -126,6 +127,11 @@ struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsign
     capturefile_map(file->file);
     divide_memory(file, part_size);
     return file;
+}
+
+void sharedfile_set_trust(struct sharedfile *file, const struct trust_policy *policy)
+{
+    file->policy = *policy;
 }
 
 void sharedfile_free(struct sharedfile *file)
@@ -212,7 +218,7 @@ static void move_clock(struct sharedfile *file, struct part *part, unsigned shar
 static inline void place(struct sharedfile *file, struct part *part,
                          const struct captured_frame *frame)
 {
-    unsigned shard = shard_of_frame(frame, file->workers);
+    unsigned shard = shard_of_frame(&file->policy, frame, file->workers);
     unsigned owner = shard == SHARD_UNKNOWN ? 0 : shard;
 
     if (frame->time_ns >= file->clock.now_ns && frame->time_ns <= file->clock.tell_ns)

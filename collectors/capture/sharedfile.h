@@ -3,6 +3,7 @@
 #define IAGMETER_SHAREDFILE_H
 
 #include "collectors/capture/frame.h"
+#include "collectors/capture/trust.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +17,8 @@ struct capturefile;
  * reads less.
  *
  * Each worker sees the time as if it had all packets, in overheard frames without bytes (frame.h);
- * and each is given all fragments, of which all workers but the first only overhear.
+ * and each is given all fragments and all frames of several packets, which all workers but the
+ * first only overhear.
  *
  * Life cycle: sharedfile_new() before fork(); then in each process any number of sharedfile_read(),
  * one sharedfile_leave(), and sharedfile_free(). When a process dies before it left, the others
@@ -39,6 +41,9 @@ enum sharedfile_status {
  * capturefile_new(), are read by whichever process. NULL when memory is exhausted. */
 struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsigned workers);
 void sharedfile_free(struct sharedfile *file);
+
+/* Before fork(): by which tunnels are opened, as metering_set_trust() tells each worker. */
+void sharedfile_set_trust(struct sharedfile *file, const struct trust_policy *policy);
 
 /* The next frames of WORKER. They stay until its next call. */
 enum sharedfile_status sharedfile_read(struct sharedfile *file, unsigned worker,

@@ -464,6 +464,11 @@ struct source *source_share_files(const char *const *paths, unsigned count, unsi
     return NULL;
 }
 
+void source_set_trust(struct source *source, const struct trust_policy *policy)
+{
+    sharedfile_set_trust(source->shared, policy);
+}
+
 void source_join(struct source *source, unsigned worker)
 {
     source->worker = worker;

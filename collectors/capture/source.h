@@ -68,6 +68,8 @@ enum source_status source_meter(struct source *source, struct metering *metering
  * reads, and closes it. Each is given packets of its own, and what it should overhear. */
 struct source *source_share_files(const char *const *paths, unsigned count, unsigned workers,
                                   char *error, size_t error_size);
+/* Of such a source, before fork(): as metering_set_trust() tells each worker. */
+void source_set_trust(struct source *source, const struct trust_policy *policy);
 void source_join(struct source *source, unsigned worker);
 /* What must stay open in all of them: COUNT descriptors, the lowest first. */
 const int *source_file_descriptors(const struct source *source, unsigned *count);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const struct trust_policy trust_by_default;
+
 /* Whether the first LENGTH bits of the two are the same. */
 static bool agree(const struct address *a, const struct address *b, unsigned length)
 {
@@ -43,8 +45,11 @@ const char *trust_add_tunnel(struct trust_policy *policy, const char *text)
 bool trust_is_same(const struct trust_policy *a, const struct trust_policy *b)
 {
     if (a->tunnels_listed != b->tunnels_listed || a->answers != b->answers ||
-        a->tunnel_count != b->tunnel_count)
+        a->tunnel_count != b->tunnel_count || a->port_count != b->port_count)
         return false;
+    for (unsigned i = 0; i < a->port_count; i++)
+        if (a->ports[i].port != b->ports[i].port || a->ports[i].tunnel != b->ports[i].tunnel)
+            return false;
     for (unsigned i = 0; i < a->tunnel_count; i++)
         if (a->tunnels[i].length != b->tunnels[i].length ||
             memcmp(&a->tunnels[i].network, &b->tunnels[i].network, sizeof(struct address)) != 0)

@@ -11,6 +11,7 @@
  * forged", weighs it. */
 
 #define TRUST_MAX_TUNNELS 32
+#define TRUST_MAX_PORTS   16
 
 struct trust_prefix {
     struct address network;
@@ -20,13 +21,25 @@ struct trust_prefix {
 /* Which answers of the DNS are believed: those whose question was seen, or all. */
 enum trust_answers { TRUST_ASKED_ANSWERS, TRUST_ANY_ANSWERS };
 
-/* All zero: every tunnel is opened, and answers are believed when their question was seen. */
+/* A UDP port on which a tunnel is looked for, beside that which is its own. */
+struct trust_port {
+    uint16_t port;
+    uint16_t tunnel; /* tunnels.c numbers them */
+};
+
+/* All zero: every tunnel is opened, on its own port alone, and answers are believed when their
+ * question was seen. */
 struct trust_policy {
     bool tunnels_listed; /* only tunnels from or to the prefixes below are opened */
     int answers;         /* enum trust_answers */
     unsigned tunnel_count;
     struct trust_prefix tunnels[TRUST_MAX_TUNNELS];
+    unsigned port_count;
+    struct trust_port ports[TRUST_MAX_PORTS];
 };
+
+/* What all zero says. */
+extern const struct trust_policy trust_by_default;
 
 /* TEXT is an address or a prefix, as in directions.conf. Returns NULL, or why it was refused (a
  * static string). */

@@ -3,6 +3,9 @@
 
 #include "collectors/capture/links.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* -- Tags and labels below IP ------------------------------------------------------------------ */
 
 /* Steps over COUNT bytes that end in an EtherType. */
@@ -24,8 +27,10 @@ enum decode_result tunnels_vlan_tag(struct frame *frame, struct packet *packet)
         return layers_short(frame);
     vlan = cursor_load_u16(tag) & 0x0fff;
     /* Id 0 is a tag of priority only (IEEE 802.1Q, 9.6). */
-    if (packet->vlan == VLAN_NONE && vlan != 0)
+    if (!frame->tagged && vlan != 0) {
         packet->vlan = vlan;
+        frame->tagged = true;
+    }
     return layers_follow_type(frame, cursor_load_u16(tag + 2));
 }
 
@@ -57,7 +62,7 @@ enum decode_result tunnels_trill(struct frame *frame, struct packet *packet)
         return layers_short(frame);
     if (header[0] >> 6 != 0)
         return DECODE_OTHER;
-    return layers_skip_to(frame, (cursor_load_u16(header) >> 6 & 31U) * 4, layers_ethernet);
+    return layers_skip_to(frame, (cursor_load_u16(header) >> 6 & 31U) * 4, layers_inner_ethernet);
 }
 
 /* One of two halves, like a tag of a VLAN; its number is none. */
@@ -79,7 +84,7 @@ enum decode_result tunnels_batman(struct frame *frame, struct packet *packet)
         return layers_short(frame);
     if (header[1] != VERSION || (header[0] != UNICAST && header[0] != UNICAST_FROM))
         return DECODE_OTHER;
-    return layers_skip_to(frame, header[0] == UNICAST ? 0 : 8, layers_ethernet);
+    return layers_skip_to(frame, header[0] == UNICAST ? 0 : 8, layers_inner_ethernet);
 }
 
 /* IEEE 802.1AE, 9.3: flags, two lengths, and, if a flag says so, the channel's identifier. What is
@@ -99,7 +104,7 @@ enum decode_result tunnels_macsec(struct frame *frame, struct packet *packet)
 enum decode_result tunnels_i_tag(struct frame *frame, struct packet *packet)
 {
     (void)packet;
-    return layers_skip_to(frame, 4, layers_ethernet);
+    return layers_skip_to(frame, 4, layers_inner_ethernet);
 }
 
 /* Version, length in units of eight bytes (up to and with the EtherType), options. Some leave the
@@ -133,7 +138,7 @@ enum decode_result tunnels_nsh(struct frame *frame, struct packet *packet)
     case 2:
         return layers_skip_to(frame, length - 8, layers_ip);
     case 3:
-        return layers_skip_to(frame, length - 8, layers_ethernet);
+        return layers_skip_to(frame, length - 8, layers_inner_ethernet);
     case 5:
         return layers_skip_to(frame, length - 8, tunnels_mpls);
     default:
@@ -162,6 +167,32 @@ enum decode_result tunnels_llc(struct frame *frame, struct packet *packet)
     if ((organisation != 0 && organisation != 0x0000f8) || type < 0x0600)
         return DECODE_OTHER;
     return layers_follow_type(frame, type);
+}
+
+/* -- Checksums --------------------------------------------------------------------------------- */
+
+/* RFC 1071. Of an odd number, the last byte is the first of its word. */
+static uint32_t add_words(uint32_t sum, const uint8_t *bytes, size_t length)
+{
+    for (; length >= 2; bytes += 2, length -= 2)
+        sum += cursor_load_u16(bytes);
+    return length ? sum + ((uint32_t)*bytes << 8) : sum;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* Of the IPv4 header, which has to be all there. */
+static bool proves_header(const struct frame *frame)
+{
+    const uint8_t *header = frame->cursor.at;
+    size_t size = cursor_left(&frame->cursor) >= 20 ? (header[0] & 15) * (size_t)4 : 0;
+
+    return size >= 20 && size <= cursor_left(&frame->cursor) &&
+           fold(add_words(0, header, size)) == 0xffff;
 }
 
 /* -- MPLS -------------------------------------------------------------------------------------- */
@@ -199,29 +230,44 @@ static bool looks_like_ip(const struct frame *frame)
            (length >= 20 || length == 0);
 }
 
+/* What may be either: the beginning of a MAC address is no IPv4 header with a right checksum (which
+ * offload spoils where it leaves no length). IPv6 has none, but what stands behind the type of a
+ * frame would have to be of that version, too. */
+static bool is_frame_after_all(const struct frame *frame)
+{
+    const uint8_t *bytes = frame->cursor.at;
+    uint8_t version = cursor_left(&frame->cursor) > 14 ? bytes[14] >> 4 : 0;
+
+    if (bytes[0] >> 4 == 4)
+        return cursor_load_u16(bytes + 2) != 0 && !proves_header(frame);
+    return version == (cursor_load_u16(bytes + 12) == 0x86dd ? 6 : 4);
+}
+
 /* Nothing says what the bottom label carries; the first nibble tells IP from a control word
  * (RFC 4928, 3), unless it is the first of a MAC address. */
 static enum decode_result decode_pseudowire(struct frame *frame, struct packet *packet)
 {
     size_t captured = cursor_left(&frame->cursor);
+    bool may_be_frame;
 
     (void)packet;
     if (captured == 0)
         return layers_short(frame);
-    if (looks_like_ip(frame))
+    may_be_frame = captured >= 14 && looks_like_ethernet(frame->cursor.at);
+    if (looks_like_ip(frame) && !(may_be_frame && is_frame_after_all(frame)))
         return layers_follow(frame, layers_ip);
-    if (captured >= 14 && looks_like_ethernet(frame->cursor.at))
-        return layers_follow(frame, layers_ethernet);
+    if (may_be_frame)
+        return layers_follow(frame, layers_inner_ethernet);
     switch (*frame->cursor.at >> 4) {
     case 0:
-        return layers_skip_to(frame, 4, layers_ethernet); /* RFC 4448, 4.6 */
+        return layers_skip_to(frame, 4, layers_inner_ethernet); /* RFC 4448, 4.6 */
     case 1:
         return DECODE_OTHER; /* an associated channel: RFC 4385, 5 */
     case 4:
     case 6:
         return layers_follow(frame, layers_ip);
     default:
-        return layers_follow(frame, layers_ethernet);
+        return layers_follow(frame, layers_inner_ethernet);
     }
 }
 
@@ -364,13 +410,13 @@ static enum decode_result decode_gre_enhanced(struct frame *frame, uint16_t flag
     layers_narrow(frame, length);
     if (type == GRE_PPP)
         return layers_follow(frame, tunnels_ppp);
-    return type == GRE_EOIP ? layers_follow(frame, layers_ethernet) : DECODE_OTHER;
+    return type == GRE_EOIP ? layers_follow(frame, layers_inner_ethernet) : DECODE_OTHER;
 }
 
 /* draft-foschiano-erspan-03: type I has no header and no sequence number, II has both. */
 static enum decode_result decode_erspan(struct frame *frame, uint16_t flags)
 {
-    return layers_skip_to(frame, flags & GRE_SEQUENCE ? 8 : 0, layers_ethernet);
+    return layers_skip_to(frame, flags & GRE_SEQUENCE ? 8 : 0, layers_inner_ethernet);
 }
 
 static enum decode_result decode_erspan3(struct frame *frame)
@@ -383,7 +429,7 @@ static enum decode_result decode_erspan3(struct frame *frame)
     subheader = header[11] & 1 ? 8 : 0;
     switch (header[10] >> 2 & 31) {
     case 0:
-        return layers_skip_to(frame, subheader, layers_ethernet);
+        return layers_skip_to(frame, subheader, layers_inner_ethernet);
     case 2:
         return layers_skip_to(frame, subheader, layers_ip);
     default:
@@ -440,10 +486,25 @@ enum decode_result tunnels_gre(struct frame *frame, struct packet *packet)
     return decode_gre_payload(frame, flags, type);
 }
 
+/* Version 2, a register: a packet that was sent to a group, unless it is one to keep in touch, of
+ * which there is the header of one alone. */
+enum decode_result tunnels_pim(struct frame *frame, struct packet *packet)
+{
+    enum { REGISTER_OF_VERSION_2 = 0x21, NULL_REGISTER = 0x40 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
+
+    (void)packet;
+    if (!header)
+        return layers_short(frame);
+    if (header[0] != REGISTER_OF_VERSION_2 || header[4] & NULL_REGISTER)
+        return DECODE_OTHER;
+    return layers_follow(frame, layers_ip);
+}
+
 enum decode_result tunnels_etherip(struct frame *frame, struct packet *packet)
 {
     (void)packet;
-    return layers_skip_to(frame, 2, layers_ethernet);
+    return layers_skip_to(frame, 2, layers_inner_ethernet);
 }
 
 /* -- Over UDP ---------------------------------------------------------------------------------- */
@@ -458,7 +519,7 @@ static enum decode_result follow_vxlan(struct frame *frame, uint8_t next)
     case 2:
         return layers_follow(frame, layers_ip);
     case VXLAN_ETHERNET:
-        return layers_follow(frame, layers_ethernet);
+        return layers_follow(frame, layers_inner_ethernet);
     case 4:
         return layers_follow(frame, tunnels_nsh);
     case 5:
@@ -505,19 +566,108 @@ static enum decode_result decode_geneve(struct frame *frame, struct packet *pack
     return layers_follow_type(frame, cursor_load_u16(header + 2));
 }
 
-/* draft-ietf-intarea-gue-09, 3: version 0 with neither flags nor options, as Linux sends it, and IP
- * or GRE. (Version 1 is an IP packet alone, as which too many datagrams would pass.) */
-static enum decode_result decode_gue(struct frame *frame, struct packet *packet)
+/* -- IP that only itself tells ------------------------------------------------------------------
+ *
+ * Where a header before it says little, a datagram of anything else may look like a tunnel. So what
+ * is carried has to prove that it is an IP packet: it is exactly as long as what is there, and has
+ * a right checksum. Of random datagrams one in 2^36 passes for IPv4, one in 2^42 for IPv6; or one
+ * in 2^29 where there is no checksum, or the snap length cut what it is of. Of QUIC's, which begin
+ * like either more often (RFC 9000, 17.3.1), four times as many. */
+
+static bool proves_ipv4(const struct frame *frame)
 {
-    const uint8_t *header = cursor_bytes(&frame->cursor, 4);
+    return proves_header(frame) && cursor_load_u16(frame->cursor.at + 2) == layers_left(frame);
+}
+
+/* RFC 8200, 8.1. A card that is still to compute it finds the sum of the pseudo-header there. */
+static bool proves_checksum(const uint8_t *header, uint32_t length, size_t place)
+{
+    uint32_t pseudo = add_words(length + header[6], header + 8, 32);
+    const uint8_t *field = header + 40 + place;
+
+    return fold(add_words(pseudo, header + 40, length)) == 0xffff ||
+           cursor_load_u16(field) == fold(pseudo);
+}
+
+/* What is global, local, or of a link (RFC 4291, 2.4; RFC 4193). */
+static bool is_usual_address(const uint8_t *address)
+{
+    return address[0] >> 5 == 1 || address[0] >> 1 == 0x7e || address[0] == 0xfe;
+}
+
+static bool proves_ipv6(const struct frame *frame)
+{
+    const uint8_t *header = frame->cursor.at;
+    size_t captured = cursor_left(&frame->cursor);
+    uint32_t length;
+
+    if (captured < 40)
+        return false;
+    length = cursor_load_u16(header + 4);
+    if (length + 40 != layers_left(frame) || !layers_knows_protocol(header[6]))
+        return false;
+    if (frame->cut == 0 && header[6] == PROTOCOL_TCP && length >= 20)
+        return proves_checksum(header, length, 16);
+    if (frame->cut == 0 && header[6] == PROTOCOL_UDP && length >= 8)
+        return proves_checksum(header, length, 6);
+    return is_usual_address(header + 8) && is_usual_address(header + 24);
+}
+
+static enum decode_result follow_proven_ip(struct frame *frame)
+{
+    uint8_t version = cursor_left(&frame->cursor) > 0 ? *frame->cursor.at >> 4 : 0;
+
+    if ((version == 4 && proves_ipv4(frame)) || (version == 6 && proves_ipv6(frame)))
+        return layers_follow(frame, layers_ip);
+    return DECODE_CORRUPT;
+}
+
+/* RFC 9300, 5.3: flags, a nonce or versions, an instance or who can be reached. RFC 8061: what is
+ * encrypted says so. RFC 9305, 3: the bit that was reserved announces a protocol, IP or another. */
+static enum decode_result decode_lisp(struct frame *frame, struct packet *packet)
+{
+    enum { ENCRYPTED = 0x03, HAS_PROTOCOL = 0x04, NEXT_IPV4 = 1, NEXT_IPV6 = 2 };
+    const uint8_t *header = cursor_bytes(&frame->cursor, 8);
 
     (void)packet;
-    if (!header || header[0] != 0 || cursor_load_u16(header + 2) != 0)
+    if (!header || header[0] & ENCRYPTED ||
+        (header[0] & HAS_PROTOCOL && header[3] != NEXT_IPV4 && header[3] != NEXT_IPV6))
+        return DECODE_CORRUPT;
+    return follow_proven_ip(frame);
+}
+
+/* What Linux calls foo over UDP has no header of its own: IP, or GRE, whose first four bits would
+ * say that it is routed in a way that nobody does (RFC 1701), were they those of an IP version. */
+static enum decode_result decode_fou(struct frame *frame, struct packet *packet)
+{
+    uint8_t version = cursor_left(&frame->cursor) > 0 ? *frame->cursor.at >> 4 : 0;
+
+    (void)packet;
+    if (version == 4 || version == 6)
+        return follow_proven_ip(frame);
+    return layers_follow(frame, tunnels_gre);
+}
+
+/* draft-ietf-intarea-gue-09: a header of a length that it tells in words of four bytes (3), and IP
+ * or GRE; version 1 is an IP packet alone (4). Linux's own has neither flags nor more words. */
+static enum decode_result decode_gue(struct frame *frame, struct packet *packet)
+{
+    enum { VERSION_1 = 0x40, VERSION_AND_CONTROL = 0xe0, WORDS = 0x1f };
+    const uint8_t *header = frame->cursor.at;
+
+    (void)packet;
+    if (cursor_left(&frame->cursor) < 4)
+        return DECODE_CORRUPT;
+    if ((header[0] & 0xc0) == VERSION_1)
+        return follow_proven_ip(frame);
+    cursor_skip(&frame->cursor, 4 + (header[0] & WORDS) * (size_t)4);
+    if (header[0] & VERSION_AND_CONTROL || frame->cursor.failed)
         return DECODE_CORRUPT;
     switch (header[1]) {
     case 4:  /* IPv4 */
     case 41: /* IPv6 */
-        return layers_follow(frame, layers_ip);
+        return header[0] || header[2] || header[3] ? follow_proven_ip(frame)
+                                                   : layers_follow(frame, layers_ip);
     case 47:
         return layers_follow(frame, tunnels_gre);
     default:
@@ -653,7 +803,7 @@ enum decode_result tunnels_capwap_payload(struct frame *frame, struct packet *pa
     if (cursor_left(&frame->cursor) == 0)
         return DECODE_CORRUPT;
     if (!frame->protocol)
-        return layers_follow(frame, layers_ethernet);
+        return layers_follow(frame, layers_inner_ethernet);
     return layers_follow(frame,
                          (*frame->cursor.at & 0x0f) == 0x08 ? links_80211 : links_swapped_80211);
 }
@@ -717,47 +867,85 @@ static enum decode_result decode_tzsp(struct frame *frame, struct packet *packet
     while ((tag = cursor_u8(&frame->cursor)) != TAG_END && !frame->cursor.failed)
         if (tag != TAG_PADDING)
             cursor_skip(&frame->cursor, cursor_u8(&frame->cursor));
-    return frame->cursor.failed ? DECODE_CORRUPT : layers_follow(frame, layers_ethernet);
+    return frame->cursor.failed ? DECODE_CORRUPT : layers_follow(frame, layers_inner_ethernet);
 }
 
-static layer *step_for_port(uint16_t port)
+static const struct port_tunnel {
+    const char *name;
+    layer *step;
+    uint16_t port; /* its own; 0: none */
+} port_tunnels[] = {
+    {"ayiya", decode_ayiya, 5072},
+    {"capwap", decode_capwap, TUNNELS_CAPWAP},
+    {"fou", decode_fou, 0},
+    {"geneve", decode_geneve, 6081},
+    {"gre", tunnels_gre, 4754}, /* RFC 8086 */
+    {"gtp", decode_gtp, 2152},
+    {"gtp0", decode_gtp0, 3386},
+    {"gue", decode_gue, 6080},
+    {"l2tp", decode_l2tp, 1701},
+    {"lisp", decode_lisp, 4341},
+    {"mpls", tunnels_mpls, 6635}, /* RFC 7510 */
+    {"teredo", decode_teredo, 3544},
+    {"tzsp", decode_tzsp, 37008},
+    {"vxlan", decode_vxlan, 4789},
+    {"vxlan", decode_vxlan, 8472}, /* Linux's, before RFC 7348 had a number */
+    {"vxlan-gpe", decode_vxlan_gpe, 4790},
+};
+const uint8_t tunnels_groups[64] = {
+    [1701 >> 10] = 1, [2152 >> 10] = 1, [3386 >> 10] = 1, [4341 >> 10] = 1,
+    [5247 >> 10] = 1, [6635 >> 10] = 1, [8472 >> 10] = 1, [37008 >> 10] = 1,
+};
+#define PORT_TUNNELS (sizeof(port_tunnels) / sizeof(port_tunnels[0]))
+
+static layer *step_for_port(const struct trust_policy *policy, uint16_t port)
 {
-    switch (port) {
-    case 1701:
-        return decode_l2tp;
-    case 2152:
-        return decode_gtp;
-    case 3386:
-        return decode_gtp0;
-    case 3544:
-        return decode_teredo;
-    case 4754: /* RFC 8086 */
-        return tunnels_gre;
-    case 4789:
-    case 8472: /* Linux, before RFC 7348 had a number */
-        return decode_vxlan;
-    case 4790:
-        return decode_vxlan_gpe;
-    case 5072:
-        return decode_ayiya;
-    case TUNNELS_CAPWAP:
-        return decode_capwap;
-    case 6080:
-        return decode_gue;
-    case 6081:
-        return decode_geneve;
-    case 6635: /* RFC 7510 */
-        return tunnels_mpls;
-    case TUNNELS_TZSP:
-        return decode_tzsp;
-    default:
-        return NULL;
-    }
+    for (unsigned i = 0; i < policy->port_count; i++)
+        if (policy->ports[i].port == port)
+            return port_tunnels[policy->ports[i].tunnel].step;
+    for (size_t i = 0; i < PORT_TUNNELS; i++)
+        if (port_tunnels[i].port == port && port != 0)
+            return port_tunnels[i].step;
+    return NULL;
 }
 
-layer *tunnels_on_port(uint16_t source, uint16_t destination)
+layer *tunnels_on_port(const struct trust_policy *policy, uint16_t source, uint16_t destination)
 {
-    layer *step = step_for_port(destination);
+    layer *step = step_for_port(policy, destination);
 
-    return step ? step : step_for_port(source);
+    return step ? step : step_for_port(policy, source);
+}
+
+/* The number of the tunnel whose name is the first LENGTH bytes of TEXT, or PORT_TUNNELS. */
+static size_t tunnel_of_name(const char *text, size_t length)
+{
+    size_t i = 0;
+
+    while (i < PORT_TUNNELS && (strlen(port_tunnels[i].name) != length ||
+                                memcmp(port_tunnels[i].name, text, length) != 0))
+        i++;
+    return i;
+}
+
+const char *tunnels_add_port(struct trust_policy *policy, const char *text)
+{
+    size_t length = strcspn(text, ":");
+    size_t tunnel = tunnel_of_name(text, length);
+    unsigned long port = 0;
+    char *end = NULL;
+
+    if (tunnel == PORT_TUNNELS)
+        return "the name must be one of: ayiya, capwap, fou, geneve, gre, gtp, gtp0, gue, l2tp, "
+               "lisp, mpls, teredo, tzsp, vxlan, vxlan-gpe; not";
+    if (text[length] == ':' && text[length + 1] >= '1' && text[length + 1] <= '9')
+        port = strtoul(text + length + 1, &end, 10);
+    if (!end || *end != '\0' || port > UINT16_MAX)
+        return "behind the name must be a colon and a port, 1 to 65535, in";
+    for (unsigned i = 0; i < policy->port_count; i++)
+        if (policy->ports[i].port == port)
+            return "there is a tunnel on the port of";
+    if (policy->port_count == TRUST_MAX_PORTS)
+        return "more than 16 ports at";
+    policy->ports[policy->port_count++] = (struct trust_port){(uint16_t)port, (uint16_t)tunnel};
+    return NULL;
 }

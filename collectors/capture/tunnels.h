@@ -27,20 +27,31 @@ layer tunnels_ppp;      /* RFC 1661, with address and control or without */
 layer tunnels_gre;     /* RFC 2784, 2890; PPTP (RFC 2637), ERSPAN, WCCP, EoIP, Aruba */
 layer tunnels_etherip; /* RFC 3378 */
 
-#define TUNNELS_CAPWAP 5247
-#define TUNNELS_TZSP   37008
+layer tunnels_pim; /* RFC 7761, 4.9.3: what a router registers with another */
 
-/* Whether a tunnel is worth looking for: most ports are outside this range. */
-static inline bool tunnels_may_be_on(uint16_t port)
+#define TUNNELS_CAPWAP 5247
+
+/* For each 1024 ports, whether the own port of any tunnel is among them. */
+extern const uint8_t tunnels_groups[64];
+
+/* Whether a tunnel is worth looking for: most ports are in other groups, and most networks have
+ * tunnels on their own ports alone. */
+static inline bool tunnels_may_be_on(const struct trust_policy *policy, unsigned source,
+                                     unsigned destination)
 {
-    return (port >= 1701 && port <= 8472) || port == TUNNELS_TZSP;
+    return (tunnels_groups[source >> 10] | tunnels_groups[destination >> 10]) ||
+           policy->port_count > 0;
 }
 
 /* What CAPWAP carries: frames of 802.11 if `frame->protocol`, else of Ethernet. */
 layer tunnels_capwap_payload;
 
-/* The step for the tunnel that a UDP port announces, or NULL. Such a step returns DECODE_CORRUPT
- * when its header is not that of the tunnel. */
-layer *tunnels_on_port(uint16_t source, uint16_t destination);
+/* The step for the tunnel that a UDP port announces, its own or one of the policy's, or NULL. Such
+ * a step returns DECODE_CORRUPT when its header is not that of the tunnel. */
+layer *tunnels_on_port(const struct trust_policy *policy, uint16_t source, uint16_t destination);
+
+/* TEXT is "fou:5555": the tunnel's name, and a UDP port on which it is looked for, too. Returns
+ * NULL, or why it was refused (a static string). */
+const char *tunnels_add_port(struct trust_policy *policy, const char *text);
 
 #endif

@@ -115,20 +115,34 @@ static inline bool is_outer(const struct packet *packet, const uint8_t *bytes, u
            packet->captured_length == captured - (14 + 20 + 8);
 }
 
+static inline void check_within(enum decode_result result, const struct packet *packet,
+                                const uint8_t *bytes, uint32_t captured, uint32_t length)
+{
+    if (result != DECODE_TCP && result != DECODE_UDP && result < DECODE_FRAGMENT)
+        return;
+    assert_true(packet->payload >= bytes);
+    assert_true(packet->payload + packet->captured_length <= bytes + captured);
+    assert_true(packet->captured_length <= packet->payload_length);
+    assert_true(packet->payload_length <= length);
+    if (result != DECODE_AGGREGATE)
+        assert_true(packet->source.family == 4 || packet->source.family == 6);
+}
+
 /* Whatever was decoded lies within what was captured, and is no longer than the frame. */
 static inline void check_invariants(int link_type, const struct bytes *bytes, uint32_t captured)
 {
+    uint32_t length = (uint32_t)bytes->length;
     uint8_t *copy = exact_copy(bytes->at, captured);
     struct packet packet;
-    enum decode_result result =
-        decode_frame(link_type, copy, captured, (uint32_t)bytes->length, &packet);
+    struct packet rest;
+    enum decode_result result = decode_frame(link_type, copy, captured, length, &packet);
 
-    if (result == DECODE_TCP || result == DECODE_UDP || result == DECODE_FRAGMENT) {
-        assert_true(packet.payload >= copy);
-        assert_true(packet.payload + packet.captured_length <= copy + captured);
-        assert_true(packet.captured_length <= packet.payload_length);
-        assert_true(packet.payload_length <= bytes->length);
-        assert_true(packet.source.family == 4 || packet.source.family == 6);
+    check_within(result, &packet, copy, captured, length);
+    rest = packet;
+    while (result == DECODE_AGGREGATE && decode_next(&trust_by_default, &rest, &result, &packet)) {
+        check_within(result, &packet, copy, captured, length);
+        check_within(DECODE_AGGREGATE, &rest, copy, captured, length);
+        result = DECODE_AGGREGATE;
     }
     free(copy);
 }

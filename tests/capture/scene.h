@@ -36,6 +36,7 @@ static struct flow_record records[64]; /* of flows, when inspecting; names are i
 static char names[64][256];
 static size_t record_count;
 
+static struct trust_policy scene_trust; /* of a scene, until its end */
 static const struct limits scene_limits = {4096, 256, 64, 4096, 1024};
 
 static inline void scene_service(uint16_t number, const char *id, const char *host,
@@ -108,6 +109,7 @@ static inline int scene_begin(void **state)
     scene_direction(TAGGED, NULL);
     assert_null(directions_add_vlan(directions, 110, TAGGED));
     film_start(&film);
+    scene_trust = trust_by_default;
     return 0;
 }
 
@@ -132,6 +134,7 @@ static inline struct metering *scene_metering(const struct limits *limits)
     sink_clear(&sunk);
     metering = metering_new(limits, catalogue, directions, &sink);
     assert_non_null(metering);
+    metering_set_trust(metering, &scene_trust);
     return metering;
 }
 

@@ -99,8 +99,9 @@ static void a_reassembled_packet_is_decoded(void **state)
     (void)state;
     build_inner(&bytes, 4, 17);
     packet.destination = sample(DLT_RAW, 4).destination;
-    assert_int_equal(decode_reassembled(NULL, 17, bytes.at + 20, (uint32_t)bytes.length - 20,
-                                        (uint32_t)bytes.length - 20, &packet),
+    assert_int_equal(decode_reassembled(&trust_by_default, 17, bytes.at + 20,
+                                        (uint32_t)bytes.length - 20, (uint32_t)bytes.length - 20,
+                                        &packet),
                      DECODE_UDP);
     assert_datagram(&packet, 4);
     assert_int_equal(packet.vlan, 9);
@@ -119,7 +120,7 @@ static void tunnels_in_a_reassembled_packet_are_followed(void **state)
         carriers[i].wrap(&bytes);
         memset(&packet, 0, sizeof(packet));
         packet.vlan = 9;
-        assert_int_equal(decode_reassembled(NULL, bytes.at[9], bytes.at + 20,
+        assert_int_equal(decode_reassembled(&trust_by_default, bytes.at[9], bytes.at + 20,
                                             (uint32_t)bytes.length - 20,
                                             (uint32_t)bytes.length - 20, &packet),
                          DECODE_UDP);
@@ -138,11 +139,14 @@ static void a_reassembled_packet_may_be_larger_than_what_was_kept(void **state)
     bytes.length = 0;
     put_fill(&bytes, 1, 1000);
     wrap_tcp(&bytes, 1, 2);
-    assert_int_equal(decode_reassembled(NULL, 6, bytes.at, 1020, 60000, &packet), DECODE_TCP);
+    assert_int_equal(decode_reassembled(&trust_by_default, 6, bytes.at, 1020, 60000, &packet),
+                     DECODE_TCP);
     assert_int_equal(packet.payload_length, 60000 - 20);
     assert_int_equal(packet.captured_length, 1000);
-    assert_int_equal(decode_reassembled(NULL, 6, bytes.at, 19, 60000, &packet), DECODE_TRUNCATED);
-    assert_int_equal(decode_reassembled(NULL, 1, bytes.at, 1020, 60000, &packet), DECODE_OTHER);
+    assert_int_equal(decode_reassembled(&trust_by_default, 6, bytes.at, 19, 60000, &packet),
+                     DECODE_TRUNCATED);
+    assert_int_equal(decode_reassembled(&trust_by_default, 1, bytes.at, 1020, 60000, &packet),
+                     DECODE_OTHER);
 }
 
 /* -- Against another decoder ------------------------------------------------------------------- */
@@ -197,8 +201,8 @@ static bool decode_up_to(const struct seen *seen, enum decode_result *result, st
             break;
         *result = decode_frame(pcap_datalink(pcap), bytes, header->caplen, header->len, packet);
         while (*result == DECODE_FRAGMENT && fragments_add(fragments, 0, packet, &whole))
-            *result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
-                                         whole.length, packet);
+            *result = decode_reassembled(&trust_by_default, whole.protocol, whole.bytes,
+                                         whole.captured_length, whole.length, packet);
     }
     fragments_free(fragments);
     if (pcap)

@@ -317,6 +317,34 @@ static void the_oldest_is_displaced_when_there_is_no_room(void **state)
     fragments_free(fragments);
 }
 
+/* What is being read may have fragments in it: also those of a whole packet, then others. */
+static void a_packet_that_is_held_stays(void **state)
+{
+    struct fragments *fragments = new_pool(1);
+    struct fragments_whole held;
+    struct fragments_whole whole;
+
+    (void)state;
+    assert_true(add(fragments, 0, piece(1, 0, 64, false), &held));
+    fragments_hold(fragments, true);
+    for (uint32_t i = 2; i < 100; i++) {
+        struct packet other = piece(i, 0, 64, i % 2);
+
+        other.payload = original + 1000;
+        assert_int_equal(add(fragments, i, other, &whole), i % 2 == 0);
+        assert_original(&held, 64);
+    }
+    fragments_hold(fragments, false);
+    for (uint32_t i = 100; i < 117; i++) {
+        struct packet other = piece(i, 0, 64, true);
+
+        other.payload = original + 1000;
+        assert_false(add(fragments, i, other, &whole));
+    }
+    assert_memory_equal(held.bytes, original + 1000, 64); /* else it was no proof */
+    fragments_free(fragments);
+}
+
 /* A flood of first fragments leaves alone what it has no place beside. */
 static void a_flood_does_not_grow(void **state)
 {
@@ -455,8 +483,8 @@ static enum decode_result decode_all(struct fragments *fragments, const struct b
     struct fragments_whole whole;
 
     while (result == DECODE_FRAGMENT && fragments_add(fragments, 0, packet, &whole))
-        result = decode_reassembled(NULL, whole.protocol, whole.bytes, whole.captured_length,
-                                    whole.length, packet);
+        result = decode_reassembled(&trust_by_default, whole.protocol, whole.bytes,
+                                    whole.captured_length, whole.length, packet);
     return result;
 }
 
@@ -755,6 +783,7 @@ int main(void)
         cmocka_unit_test(a_packet_is_given_up_after_a_while),
         cmocka_unit_test(time_may_go_back),
         cmocka_unit_test(the_oldest_is_displaced_when_there_is_no_room),
+        cmocka_unit_test(a_packet_that_is_held_stays),
         cmocka_unit_test(a_flood_does_not_grow),
         cmocka_unit_test(a_packet_larger_than_the_window_keeps_its_length),
         cmocka_unit_test(a_cut_fragment_ends_what_is_captured),

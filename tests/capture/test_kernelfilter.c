@@ -11,6 +11,7 @@
 #include "collectors/capture/decode.h"
 #include "collectors/capture/flowkey.h"
 #include "collectors/capture/quic.h"
+#include "collectors/capture/tunnels.h"
 #include "collectors/inference/localmeter.h"
 #include "tests/capture/scene.h"
 
@@ -1314,11 +1315,12 @@ static void a_service_whose_opening_is_a_claim_is_metered(void **state)
 /* What begins like QUIC on the port of the DNS, or of a tunnel, may be anything next. */
 static void ports_of_other_things_are_seen(void **state)
 {
-    static const uint16_t ports[] = {53, 4789};
+    static const uint16_t ports[] = {53, 4789, 19523};
 
     (void)state;
     require_filter();
-    for (unsigned i = 0; i < 2; i++) {
+    assert_null(tunnels_add_port(&scene_trust, "fou:19523"));
+    for (unsigned i = 0; i < 3; i++) {
         struct talk talk = talk_of(1, 40000);
 
         talk.server_port = ports[i];
@@ -1329,7 +1331,7 @@ static void ports_of_other_things_are_seen(void **state)
             quic_short(&talk, FROM_SERVER, 1000);
         }
     }
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         struct talk talk = talk_of(2, 40000);
         static struct bytes datagram;
 

@@ -516,7 +516,7 @@ static void fragments_of_other_tunnels_are_of_no_interest(void **state)
     over_gre(&bytes);
     assert_true(put_fragment(&fragment, &bytes, 0, 24, 7));
     wrap_ethernet_ip(&fragment);
-    assert_int_equal(decode_by(NULL, &fragment, &packet), DECODE_FRAGMENT);
+    assert_int_equal(decode_by(&trust_by_default, &fragment, &packet), DECODE_FRAGMENT);
     assert_int_equal(decode_by(&closed, &fragment, &packet), DECODE_OTHER);
     assert_int_equal(decode_reassembled(&closed, bytes.at[9], bytes.at + 20,
                                         (uint32_t)bytes.length - 20, (uint32_t)bytes.length - 20,
@@ -525,7 +525,7 @@ static void fragments_of_other_tunnels_are_of_no_interest(void **state)
     build_inner(&bytes, 4, 6);
     wrap_ethernet_ip(&bytes);
     put_capwap_piece(&fragment, &bytes, false, 0, 24, 7);
-    assert_int_equal(decode_by(NULL, &fragment, &packet), DECODE_FRAGMENT);
+    assert_int_equal(decode_by(&trust_by_default, &fragment, &packet), DECODE_FRAGMENT);
     assert_int_equal(decode_by(&closed, &fragment, &packet), DECODE_UDP);
     assert_true(is_outer(&packet, fragment.at, (uint32_t)fragment.length));
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/capture/decoding.h"
+#include "tests/capture/linktypes.h"
 
 static void every_link_type_is_decoded(void **state)
 {
@@ -24,355 +25,6 @@ static void every_link_type_is_decoded(void **state)
     assert_true(decode_supports(DLT_IPV4));
     assert_true(decode_supports(DLT_IPV6));
 }
-
-/* A link type, and what stands before an IPv4 and an IPv6 packet. */
-static void put_nothing(struct bytes *bytes)
-{
-    (void)bytes;
-}
-
-static void put_address_and_control(struct bytes *bytes)
-{
-    wrap_ppp(bytes);
-    WRAP(bytes, 0xff, 3);
-}
-
-/* RFC 1661, 6.5: one byte names the protocol. */
-static void put_short_ppp(struct bytes *bytes)
-{
-    WRAP(bytes, bytes->at[0] >> 4 == 4 ? 0x21 : 0x57);
-}
-
-static void put_multilink(struct bytes *bytes)
-{
-    put_short_ppp(bytes);
-    WRAP(bytes, 0xff, 3, 0, 0x3d, 0xc0, 0, 0, 1);
-}
-
-static void put_direction_and_ppp(struct bytes *bytes)
-{
-    put_address_and_control(bytes);
-    WRAP(bytes, 1);
-}
-
-static void put_pppd(struct bytes *bytes)
-{
-    wrap_ppp(bytes);
-    WRAP(bytes, 0, 3);
-}
-
-static void put_pppoe(struct bytes *bytes)
-{
-    wrap_ppp(bytes);
-    WRAP(bytes, 0x11, 0, 0, 7, HIGH(bytes->length), LOW(bytes->length));
-}
-
-static void put_hdlc(struct bytes *bytes)
-{
-    unsigned type = type_of_ip(bytes);
-
-    WRAP(bytes, 0x0f, 0, HIGH(type), LOW(type));
-}
-
-static void put_multicast_hdlc(struct bytes *bytes)
-{
-    put_hdlc(bytes);
-    bytes->at[0] = 0x8f;
-}
-
-static void put_direction_and_hdlc(struct bytes *bytes)
-{
-    put_hdlc(bytes);
-    WRAP(bytes, 0);
-}
-
-static void put_frame_relay(struct bytes *bytes)
-{
-    WRAP(bytes, 0x04, 0x01, 3, bytes->at[0] >> 4 == 4 ? 0xcc : 0x8e);
-}
-
-static void put_cisco_frame_relay(struct bytes *bytes)
-{
-    unsigned type = type_of_ip(bytes);
-
-    WRAP(bytes, 0x04, 0x00, 0x00, 0x01, HIGH(type), LOW(type));
-}
-
-static void put_bridged_frame_relay(struct bytes *bytes)
-{
-    wrap_ethernet_ip(bytes);
-    WRAP(bytes, 0x04, 0x01, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7);
-}
-
-static void put_fddi(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0x57, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2);
-}
-
-static void put_token_ring(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0x10, 0x40, 1, 1, 1, 1, 1, 1, 0x82, 2, 2, 2, 2, 2, 6, 0, 1, 2, 3, 4);
-}
-
-/* Through as many bridges as eight words of routing have room for. */
-static void put_long_token_ring(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0x10, 0x40, 1, 1, 1, 1, 1, 1, 0x82, 2, 2, 2, 2, 2, 18, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-         10, 11, 12, 13, 14, 15, 16);
-}
-
-static void put_four_addresses(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0x08, 0x03, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0, 9,
-         9, 9, 9, 9, 9);
-}
-
-static void put_high_throughput(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0x88, 0x81, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0, 0,
-         0, 7, 7, 7, 7);
-}
-
-/* An A-MSDU of two: the first counts. */
-static void put_aggregate(struct bytes *bytes)
-{
-    size_t length;
-
-    wrap_snap(bytes);
-    length = bytes->length;
-    put_fill(bytes, 0x77, 30);
-    WRAP(bytes, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, HIGH(length), LOW(length));
-    WRAP(bytes, 0x88, 0x01, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0,
-         0x80, 0);
-}
-
-static void put_radiotap(struct bytes *bytes)
-{
-    wrap_80211(bytes);
-    WRAP(bytes, 0, 0, 10, 0, 0x02, 0, 0, 0, 0, 0);
-}
-
-/* Two words of bits, a time that is aligned, and flags that say that the header of 26 bytes is
- * padded to 28. */
-static void put_padded_radiotap(struct bytes *bytes)
-{
-    wrap_80211(bytes);
-    memmove(bytes->at + 28, bytes->at + 26, bytes->length - 26);
-    bytes->length += 2;
-    WRAP(bytes, 0, 0, 26, 0, 0x03, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x20,
-         0);
-}
-
-static void put_avs(struct bytes *bytes)
-{
-    static const uint8_t start[] = {0x80, 0x21, 0x10, 0x01, 0, 0, 0, 64};
-
-    wrap_80211(bytes);
-    wrap(bytes, (const uint8_t[56]){0}, 56);
-    wrap(bytes, start, sizeof(start));
-}
-
-static void put_prism(struct bytes *bytes)
-{
-    static const uint8_t start[] = {0x44, 0, 0, 0, 144, 0, 0, 0};
-
-    wrap_80211(bytes);
-    wrap(bytes, (const uint8_t[136]){0}, 136);
-    wrap(bytes, start, sizeof(start));
-}
-
-static void put_ppi(struct bytes *bytes)
-{
-    wrap_80211(bytes);
-    WRAP(bytes, 0, 0, 12, 0, 105, 0, 0, 0, 9, 9, 9, 9);
-}
-
-static void put_pktap(struct bytes *bytes)
-{
-    wrap_ethernet_ip(bytes);
-    WRAP(bytes, 20, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 'e', 'n', '0', 0, 0, 0, 0, 0);
-}
-
-static void put_nflog(struct bytes *bytes)
-{
-    size_t length = bytes->length + 4;
-
-    WRAP(bytes, LOW(length), HIGH(length), 9, 0);
-    WRAP(bytes, 2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 3, 0, 5, 0, 10, 0, 'x', 0, 0, 0);
-}
-
-static void put_pflog(struct bytes *bytes)
-{
-    wrap(bytes, (const uint8_t[64]){61}, 64);
-}
-
-static void put_enc(struct bytes *bytes)
-{
-    wrap(bytes, (const uint8_t[12]){2}, 12);
-}
-
-static void put_juniper_ethernet(struct bytes *bytes)
-{
-    wrap_ethernet_ip(bytes);
-    WRAP(bytes, 'M', 'G', 'C', 0x81, 0, 6, 1, 1, 1, 2, 1, 3);
-}
-
-static void put_juniper_ppp(struct bytes *bytes)
-{
-    put_address_and_control(bytes);
-    WRAP(bytes, 'M', 'G', 'C', 0x00);
-}
-
-static void put_juniper_hdlc(struct bytes *bytes)
-{
-    put_hdlc(bytes);
-    WRAP(bytes, 'M', 'G', 'C', 0x01);
-}
-
-static void put_fibre_channel(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 2, 2, 2, 2, 2, 2);
-}
-
-static void put_sunatm(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0x82, 0, 0, 32);
-}
-
-static void put_firewire(struct bytes *bytes)
-{
-    unsigned type = type_of_ip(bytes);
-
-    WRAP(bytes, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, HIGH(type), LOW(type));
-}
-
-static void put_infiniband(struct bytes *bytes)
-{
-    static const uint8_t route[40];
-    unsigned type = type_of_ip(bytes);
-
-    WRAP(bytes, HIGH(type), LOW(type), 0, 0);
-    wrap(bytes, route, sizeof(route));
-}
-
-static void put_erf_ethernet(struct bytes *bytes)
-{
-    in_ethernet(bytes);
-    WRAP(bytes, 1, 2, 3, 4, 5, 6, 7, 8, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0);
-}
-
-/* Two headers more, the first of which says so. */
-static void put_erf_ip(struct bytes *bytes)
-{
-    WRAP(bytes, 1, 2, 3, 4, 5, 6, 7, 8, 0x80 | 22, 4, 0, 0, 0, 0, 0, 0, 0x83, 0, 0, 0, 0, 0, 0, 0,
-         4, 0, 0, 0, 0, 0, 0, 0);
-}
-
-static void put_erf_hdlc(struct bytes *bytes)
-{
-    put_hdlc(bytes);
-    WRAP(bytes, 1, 2, 3, 4, 5, 6, 7, 8, 1, 4, 0, 0, 0, 0, 0, 0);
-}
-
-static void put_juniper_pppoe(struct bytes *bytes)
-{
-    in_pppoe(bytes);
-    WRAP(bytes, 'M', 'G', 'C', 0x00);
-}
-
-/* The access point of IP itself, without an EtherType. */
-static void put_llc_of_ip(struct bytes *bytes)
-{
-    WRAP(bytes, 6, 6, 3);
-}
-
-static void put_ppp_of_labels(struct bytes *bytes)
-{
-    wrap_labels(bytes);
-    WRAP(bytes, 0x02, 0x81);
-}
-
-static void put_nsh_of_labels(struct bytes *bytes)
-{
-    wrap_labels(bytes);
-    WRAP(bytes, 0x0f, 0xc2, 2, 5, 0, 0, 1, 255);
-    wrap_ethernet(bytes, 0x894f);
-}
-
-static void put_cooked_llc(struct bytes *bytes)
-{
-    wrap_snap(bytes);
-    WRAP(bytes, 0, 0, 0, 1, 0, 6, 1, 1, 1, 1, 1, 1, 0, 0, 0, 4);
-}
-
-static const struct link {
-    int link_type;
-    void (*put)(struct bytes *bytes);
-} links[] = {
-    {12, put_nothing},
-    {14, put_nothing},
-    {101, put_nothing},
-    {DLT_IPV4, put_nothing},
-    {DLT_IPV6, put_nothing},
-    {DLT_PPP, put_address_and_control},
-    {DLT_PPP, wrap_ppp},
-    {DLT_PPP, put_short_ppp},
-    {DLT_PPP, put_multilink},
-    {DLT_PPP, put_hdlc},
-    {DLT_PPP, put_multicast_hdlc},
-    {DLT_PPP_SERIAL, put_address_and_control},
-    {DLT_PPP_SERIAL, put_hdlc},
-    {DLT_PPP_ETHER, put_pppoe},
-    {DLT_PPP_WITH_DIR, put_direction_and_ppp},
-    {DLT_PPP_PPPD, put_pppd},
-    {DLT_C_HDLC, put_hdlc},
-    {DLT_C_HDLC_WITH_DIR, put_direction_and_hdlc},
-    {DLT_FRELAY, put_frame_relay},
-    {DLT_FRELAY, put_cisco_frame_relay},
-    {DLT_FRELAY, put_bridged_frame_relay},
-    {DLT_MPLS, wrap_labels},
-    {DLT_ATM_RFC1483, wrap_snap},
-    {DLT_ATM_RFC1483, put_llc_of_ip},
-    {DLT_PPP, put_ppp_of_labels},
-    {DLT_EN10MB, put_nsh_of_labels},
-    {DLT_FDDI, put_fddi},
-    {DLT_IEEE802, put_token_ring},
-    {DLT_IEEE802, put_long_token_ring},
-    {DLT_IEEE802_11, wrap_80211},
-    {DLT_IEEE802_11, put_four_addresses},
-    {DLT_IEEE802_11, put_high_throughput},
-    {DLT_IEEE802_11, put_aggregate},
-    {DLT_IEEE802_11_RADIO, put_radiotap},
-    {DLT_IEEE802_11_RADIO, put_padded_radiotap},
-    {DLT_IEEE802_11_RADIO_AVS, put_avs},
-    {DLT_PRISM_HEADER, put_avs},
-    {DLT_PRISM_HEADER, put_prism},
-    {DLT_PPI, put_ppi},
-    {DLT_PKTAP, put_pktap},
-    {DLT_NFLOG, put_nflog},
-    {DLT_PFLOG, put_pflog},
-    {DLT_ENC, put_enc},
-    {DLT_IP_OVER_FC, put_fibre_channel},
-    {DLT_SUNATM, put_sunatm},
-    {DLT_APPLE_IP_OVER_IEEE1394, put_firewire},
-    {DLT_IPOIB, put_infiniband},
-    {DLT_ERF, put_erf_ethernet},
-    {DLT_ERF, put_erf_ip},
-    {DLT_ERF, put_erf_hdlc},
-    {DLT_JUNIPER_ETHER, put_juniper_ethernet},
-    {DLT_JUNIPER_PPPOE, put_juniper_pppoe},
-    {DLT_JUNIPER_PPP, put_juniper_ppp},
-    {DLT_JUNIPER_CHDLC, put_juniper_hdlc},
-    {DLT_LINUX_SLL, put_cooked_llc},
-};
-#define LINKS (sizeof(links) / sizeof(links[0]))
 
 /* Whole, then cut at every byte. */
 static void check_link(size_t index, int family)
@@ -481,6 +133,147 @@ static void wireless_frames_without_data_are_other(void **state)
     assert_int_equal(decode_frame(DLT_IEEE802_11, acknowledgement, 10, 10, &packet), DECODE_OTHER);
 }
 
+/* -- Several packets in one frame ---------------------------------------------------------------
+ */
+
+/* COUNT packets, of which number I has I bytes more, and so any padding; one is no IP. */
+static void build_aggregate(struct bytes *bytes, unsigned count)
+{
+    static struct bytes frame;
+
+    bytes->length = 0;
+    for (unsigned i = 0; i < count; i++) {
+        build_inner(&frame, i % 2 ? 4 : 6, i % 3 ? 17 : 6);
+        wrap_ethernet_ip(&frame);
+        put_fill(&frame, 0x16, i);
+        if (i == 2)
+            set_u16(&frame, 12, 0x0806);
+        put_subframe(bytes, frame.at, frame.length);
+    }
+    wrap_aggregate(bytes);
+}
+
+static enum decode_result expected(unsigned i)
+{
+    return i == 2 ? DECODE_OTHER : i % 3 ? DECODE_UDP : DECODE_TCP;
+}
+
+/* Of LENGTH bytes, which may be cut. Returns how many packets are told, which are as far as they go
+ * those of build_aggregate(), unless they are cut. */
+static unsigned read_aggregate(const uint8_t *bytes, uint32_t captured, uint32_t length)
+{
+    enum decode_result result;
+    struct packet rest;
+    struct packet packet;
+    unsigned count = 0;
+
+    assert_int_equal(decode_frame(DLT_IEEE802_11, bytes, captured, length, &rest),
+                     DECODE_AGGREGATE);
+    assert_int_equal(rest.vlan, VLAN_NONE);
+    for (; decode_next(&trust_by_default, &rest, &result, &packet); count++) {
+        if (result == DECODE_TRUNCATED && captured < length)
+            continue;
+        assert_int_equal(result, expected(count));
+        assert_true(count == 2 || is_inner(&packet, count % 2 ? 4 : 6));
+        if (count != 2)
+            assert_true(packet.payload + packet.captured_length <= bytes + captured);
+    }
+    return count;
+}
+
+static void all_packets_of_an_aggregate_are_told(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    for (unsigned count = 2; count < 9; count++)
+        for (unsigned more = 0; more < 14; more++) { /* a checksum, and padding */
+            build_aggregate(&bytes, count);
+            put_fill(&bytes, 0x77, more);
+            assert_int_equal(
+                read_aggregate(bytes.at, (uint32_t)bytes.length, (uint32_t)bytes.length), count);
+            put_fill(&bytes, 0, (4 - (bytes.length - 26) % 4) % 4 + 40);
+            if (more == 0)
+                assert_int_equal(
+                    read_aggregate(bytes.at, (uint32_t)bytes.length, (uint32_t)bytes.length),
+                    count);
+        }
+}
+
+static void aggregates_may_be_cut_anywhere(void **state)
+{
+    static struct bytes bytes;
+
+    (void)state;
+    build_aggregate(&bytes, 5);
+    for (uint32_t cut = 0; cut < bytes.length; cut++) {
+        uint8_t *copy = exact_copy(bytes.at, cut);
+        struct packet packet;
+
+        if (cut < 26 + 14)
+            assert_int_equal(
+                decode_frame(DLT_IEEE802_11, copy, cut, (uint32_t)bytes.length, &packet),
+                DECODE_TRUNCATED);
+        else
+            assert_in_range(read_aggregate(copy, cut, (uint32_t)bytes.length), 1, 5);
+        free(copy);
+    }
+}
+
+/* The first packet takes all there is, or more: there is no other. */
+static void an_aggregate_of_one_is_a_packet(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_aggregate(&bytes, 1);
+    for (unsigned length = 0; length < 2; length++) {
+        assert_int_equal(decode_whole(DLT_IEEE802_11, &bytes, &packet), DECODE_TCP);
+        assert_true(is_inner(&packet, 6));
+        set_u16(&bytes, 26 + 12, 0x7fff);
+    }
+    set_u16(&bytes, 26 + 12, 0);
+    assert_int_equal(decode_whole(DLT_IEEE802_11, &bytes, &packet), DECODE_CORRUPT);
+}
+
+/* In a tunnel that the port alone tells, the header of what the first packet carries confirms it.
+ */
+static void an_aggregate_confirms_a_tunnel(void **state)
+{
+    enum { FIRST = 14 + 20 + 8 + 8 + 26 + 14 };
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_aggregate(&bytes, 3);
+    memmove(bytes.at, bytes.at + 26, bytes.length -= 26);
+    over_capwap_aggregate(&bytes);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_AGGREGATE);
+    assert_ptr_equal(packet.payload, bytes.at + FIRST - 14);
+    for (unsigned i = 0; i < 6; i++) {
+        bytes.at[FIRST + i] ^= 1;
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+        assert_true(is_outer(&packet, bytes.at, (uint32_t)bytes.length));
+        bytes.at[FIRST + i] ^= 1;
+    }
+}
+
+static void damaged_aggregates_never_lead_outside(void **state)
+{
+    static struct bytes bytes;
+    uint64_t seed = 4;
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        build_aggregate(&bytes, 2 + random_below(&seed, 4));
+        for (uint32_t i = random_below(&seed, 6); i > 0; i--)
+            bytes.at[random_below(&seed, (uint32_t)bytes.length)] = (uint8_t)random_next(&seed);
+        check_invariants(DLT_IEEE802_11, &bytes, random_below(&seed, (uint32_t)bytes.length + 1));
+    }
+}
+
 static void damaged_links_never_lead_outside(void **state)
 {
     static struct bytes bytes;
@@ -509,6 +302,11 @@ int main(void)
         cmocka_unit_test(a_header_of_juniper_begins_with_its_name),
         cmocka_unit_test(wireless_frames_without_data_are_other),
         cmocka_unit_test(damaged_links_never_lead_outside),
+        cmocka_unit_test(all_packets_of_an_aggregate_are_told),
+        cmocka_unit_test(aggregates_may_be_cut_anywhere),
+        cmocka_unit_test(an_aggregate_of_one_is_a_packet),
+        cmocka_unit_test(an_aggregate_confirms_a_tunnel),
+        cmocka_unit_test(damaged_aggregates_never_lead_outside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

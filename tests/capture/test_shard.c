@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "collectors/capture/source.h"
+#include "collectors/capture/tunnels.h"
 #include "tests/capture/tunnels.h"
 
 #define MOST    16
@@ -64,6 +65,8 @@ static void put_packet(const struct ends *ends, bool to_client)
     wrap_ip(&bytes, ends->protocol, source, destination);
 }
 
+static struct trust_policy policy;
+
 static unsigned shard_of_bytes(int link_type, unsigned count)
 {
     uint8_t *copy = exact_copy(bytes.at, bytes.length);
@@ -73,7 +76,7 @@ static unsigned shard_of_bytes(int link_type, unsigned count)
         .length = (uint32_t)bytes.length,
         .link_type = link_type,
     };
-    unsigned shard = shard_of_frame(&frame, count);
+    unsigned shard = shard_of_frame(&policy, &frame, count);
 
     free(copy);
     return shard;
@@ -108,6 +111,27 @@ static void both_ways_in_every_carrier_are_one_shard(void **state)
             }
         }
     }
+}
+
+/* Each way of the tunnel has one of its ports at the other end. */
+static void tunnels_on_ports_that_are_told_are_opened(void **state)
+{
+    uint64_t seed = 45;
+
+    (void)state;
+    assert_null(tunnels_add_port(&policy, "fou:19523"));
+    for (unsigned i = 0; i < 200; i++) {
+        struct ends ends = random_ends(&seed);
+        unsigned shard = plain_shard(&ends, false, MOST);
+
+        for (unsigned to_client = 0; to_client < 2; to_client++) {
+            put_packet(&ends, to_client);
+            (i % 2 ? over_fou : over_fou_gre)(&bytes);
+            wrap_ethernet_ip(&bytes);
+            assert_int_equal(shard_of_bytes(DLT_EN10MB, MOST), shard);
+        }
+    }
+    policy = trust_by_default;
 }
 
 static void all_packets_of_a_client_are_one_shard(void **state)
@@ -189,6 +213,12 @@ static void fragments_are_of_an_unknown_shard(void **state)
     }
     put_capwap_piece(&bytes, &frame, false, 8, 8, 1);
     assert_int_equal(shard_of_bytes(DLT_EN10MB, MOST), SHARD_UNKNOWN);
+    bytes.length = 0; /* several packets in one frame */
+    for (unsigned i = 0; i < 2; i++)
+        put_subframe(&bytes, (const uint8_t[40]){[12] = 0x08}, 40);
+    over_capwap_aggregate(&bytes);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(shard_of_bytes(DLT_EN10MB, MOST), SHARD_UNKNOWN);
     bytes.length = 0;
     put_fill(&bytes, 0x5a, 40);
     WRAP(&bytes, 17, 0, 0, 1, 0, 0, 0, 7); /* RFC 8200, 4.5 */
@@ -225,7 +255,7 @@ static void check_frames(void *context, const struct captured_frame *frames, siz
     (void)context;
     for (size_t i = 0; i < count; i++) {
         struct packet packet;
-        unsigned shard = shard_of_frame(&frames[i], MOST);
+        unsigned shard = shard_of_frame(&trust_by_default, &frames[i], MOST);
 
         switch (decode_frame(frames[i].link_type, frames[i].bytes, frames[i].captured,
                              frames[i].length, &packet)) {
@@ -234,6 +264,7 @@ static void check_frames(void *context, const struct captured_frame *frames, siz
             assert_int_equal(shard, shard_of_packet(&packet, MOST));
             break;
         case DECODE_FRAGMENT:
+        case DECODE_AGGREGATE:
             assert_int_equal(shard, SHARD_UNKNOWN);
             break;
         default: /* whoever has it counts it */
@@ -275,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways_in_every_carrier_are_one_shard),
+        cmocka_unit_test(tunnels_on_ports_that_are_told_are_opened),
         cmocka_unit_test(all_packets_of_a_client_are_one_shard),
         cmocka_unit_test(equal_ports_are_one_shard_both_ways),
         cmocka_unit_test(clients_are_spread_evenly),

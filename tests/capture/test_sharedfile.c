@@ -24,6 +24,7 @@
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
+#include "collectors/capture/tunnels.h"
 #include "daemon/message.h"
 #include "tests/capture/develop.h"
 #include "tests/capture/sink.h"
@@ -110,7 +111,7 @@ static unsigned shard_of_shot(const struct shot *shot, unsigned workers)
     const struct captured_frame frame = {shot->time_ns, shot->bytes,     shot->captured,
                                          shot->length,  shot->link_type, false};
 
-    return shard_of_frame(&frame, workers);
+    return shard_of_frame(&trust_by_default, &frame, workers);
 }
 
 /* Moves on to the next packet that WORKER is to be given; follows the clock on the way. */
@@ -646,6 +647,8 @@ static void forget(struct outcome *outcome)
         sink_clear(&outcome->logs[i]);
 }
 
+static struct trust_policy policy;
+
 static struct outcome meter(unsigned workers)
 {
     struct outcome outcome = {.workers = workers};
@@ -657,6 +660,7 @@ static struct outcome meter(unsigned workers)
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
     file = sharedfile_new(&descriptor, 1, workers);
     assert_true(file && memory);
+    sharedfile_set_trust(file, &policy);
     for (unsigned i = 0; i < workers; i++) {
         struct metering_sink sink = sink_into(&outcome.logs[i]);
 
@@ -664,6 +668,7 @@ static struct outcome meter(unsigned workers)
             metering_new_worker(&limits, config->catalogue, config->directions, &sink, memory);
         assert_non_null(meterings[i]);
         metering_take_shard(meterings[i], i, workers);
+        metering_set_trust(meterings[i], &policy);
     }
     while (ended != (1U << workers) - 1) {
         unsigned worker = random_below(&seed, workers);
@@ -703,6 +708,7 @@ static struct outcome meter_whole(void)
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
     file = capturefile_open(descriptor, CAPTUREFILE_READ_SIZE, error, sizeof(error));
     assert_true(file && metering);
+    metering_set_trust(metering, &policy);
     while (status == CAPTUREFILE_OK) {
         status = capturefile_read(file, frames, 64, &count);
         metering_frames(metering, frames, count);
@@ -993,6 +999,81 @@ static void fragments_add_up(void **state)
     assert_same_sums();
 }
 
+/* Several packets in one frame of 802.11 for a wireless controller, perhaps in two pieces. */
+static void put_record_of_packets(struct bytes *packets, const struct shot *like, uint16_t number)
+{
+    static struct bytes piece;
+    struct shot shot = *like;
+    size_t size;
+
+    wrap_aggregate(packets);
+    size = random_below(&seed, 2) ? packets->length : packets->length / 2 / 8 * 8 + 8;
+    for (size_t at = 0; at < packets->length; at += size) {
+        put_capwap_piece(&piece, packets, true, at, size, number);
+        shot.bytes = piece.at;
+        shot.captured = shot.length = (uint32_t)piece.length;
+        put_record_of(&shot);
+    }
+    packets->length = 0;
+}
+
+/* Of several clients, and fragments among them. */
+static void packets_in_one_frame_add_up(void **state)
+{
+    static struct bytes packets;
+
+    (void)state;
+    shoot_talks(&seed, 60);
+    open_memory();
+    put_pcap_header();
+    for (size_t i = 0; i < film.count; i++) {
+        const struct shot *shot = &film.shots[i];
+        struct shot pieces[2];
+
+        if (shot->captured < 120 || random_below(&seed, 2)) {
+            put_subframe(&packets, shot->bytes, shot->captured);
+        } else {
+            cut_in_fragments(shot, pieces, (uint16_t)i);
+            for (unsigned piece = 0; piece < 2; piece++) {
+                put_subframe(&packets, pieces[piece].bytes, pieces[piece].captured);
+                free(pieces[piece].bytes);
+            }
+        }
+        if (random_below(&seed, 4) == 0 || i + 1 == film.count || packets.length > 12000)
+            put_record_of_packets(&packets, shot, (uint16_t)i);
+    }
+    assert_same_sums();
+}
+
+/* In a tunnel on a port that is told: whose packet it is, the one in it tells. */
+static void packets_in_tunnels_add_up(void **state)
+{
+    static struct bytes packet;
+
+    (void)state;
+    assert_null(tunnels_add_port(&policy, "fou:19523"));
+    shoot_talks(&seed, 60);
+    open_memory();
+    put_pcap_header();
+    for (size_t i = 0; i < film.count; i++) {
+        struct shot shot = film.shots[i];
+
+        packet.length = 0;
+        put_bytes(&packet, shot.bytes + 14, shot.captured - 14);
+        over_fou_gre(&packet);
+        if (random_below(&seed, 2)) { /* the other way: by the tunnel's ends, another worker's */
+            set_u16(&packet, 20, 50000);
+            set_u16(&packet, 22, FOU_PORT);
+        }
+        wrap_ethernet_ip(&packet);
+        shot.bytes = packet.at;
+        shot.captured = shot.length = (uint32_t)packet.length;
+        put_record_of(&shot);
+    }
+    assert_same_sums();
+    policy = trust_by_default;
+}
+
 /* Datagrams of nothing that is followed, of one client after the other, and each with a copy: who
  * meters the whole may have counted none of its fragments, nor anything else in the interval. */
 static void fragments_may_be_all_there_is(void **state)
@@ -1089,6 +1170,8 @@ int main(void)
         TEST(a_client_may_be_silent_for_long),
         TEST(fragments_add_up),
         TEST(fragments_may_be_all_there_is),
+        TEST(packets_in_one_frame_add_up),
+        TEST(packets_in_tunnels_add_up),
         TEST(sums_of_real_captures_are_those_of_one),
     };
 

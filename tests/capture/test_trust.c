@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "collectors/capture/tunnels.h"
+
 #include "tests/capture/frames.h"
 
 static struct trust_policy policy;
@@ -97,6 +99,15 @@ static void every_part_of_a_policy_tells_it_from_others(void **state)
     assert_false(trust_is_same(&policy, &other));
     other.answers = policy.answers;
     other.tunnels_listed = false;
+    assert_false(trust_is_same(&policy, &other));
+    other.tunnels_listed = true;
+    assert_null(tunnels_add_port(&policy, "fou:5555"));
+    assert_false(trust_is_same(&policy, &other));
+    assert_null(tunnels_add_port(&other, "gue:5555"));
+    assert_false(trust_is_same(&policy, &other));
+    other.ports[0] = policy.ports[0];
+    assert_true(trust_is_same(&policy, &other));
+    other.ports[0].port++;
     assert_false(trust_is_same(&policy, &other));
 }
 

@@ -146,24 +146,60 @@ static void carried_packets_may_be_short(void **state)
         for_each_carried(&carriers[i], check_carried_short);
 }
 
-static void the_first_tag_that_is_met_counts(void **state)
+/* The VLAN that is told of what TUNNEL carries, in Ethernet with the tags OUTER and INNER; 0: none.
+ */
+static unsigned vlan_carried(void (*tunnel)(struct bytes *bytes), unsigned outer, unsigned inner)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    build_inner(&bytes, 4, 6);
+    if (inner) {
+        wrap_tagged(&bytes, 999); /* the second of two */
+        wrap_tagged(&bytes, inner);
+    }
+    tunnel(&bytes);
+    if (outer)
+        wrap_tagged(&bytes, outer);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    return packet.vlan == VLAN_NONE ? 0 : packet.vlan;
+}
+
+/* A tag around a tunnel is the infrastructure's, and a client's where its own frame has none. */
+static void a_client_has_the_vlan_of_its_own_frame(void **state)
+{
+    static void (*const tunnels[])(struct bytes * bytes) = {
+        over_etherip,       over_gre_ethernet, over_eoip,   over_erspan2,
+        over_erspan3,       over_gre_80211,    over_vxlan,  over_vxlan_gpe_ethernet,
+        over_vxlan_gpe_nsh, over_geneve,       over_capwap, over_capwap_80211,
+        over_capwap_lite,   over_tzsp};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+        assert_int_equal(vlan_carried(tunnels[i], 0, 0), 0);
+        assert_int_equal(vlan_carried(tunnels[i], 200, 0), 200);
+        assert_int_equal(vlan_carried(tunnels[i], 0, 300), 300);
+        assert_int_equal(vlan_carried(tunnels[i], 200, 300), 300);
+    }
+    assert_int_equal(vlan_carried(over_ip, 200, 0), 200);
+}
+
+/* The tag of what is no tunnel is none. */
+static void the_vlan_in_a_false_tunnel_is_none(void **state)
 {
     static struct bytes bytes;
     struct packet packet;
 
     (void)state;
     build_inner(&bytes, 4, 6);
-    wrap_tagged(&bytes, 300);
-    wrap_ethernet(&bytes, 0x8100);
-    WRAP(&bytes, 0, 0, 0x65, 0x58);
-    wrap_outer_ip(&bytes, 47);
+    bytes.at[0] = 0x55; /* an IP of no version */
+    WRAP(&bytes, 1, 44, 0x08, 0x00);
+    over_vxlan(&bytes);
+    wrap_tagged(&bytes, 200);
     wrap_ethernet_ip(&bytes);
-    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
-    assert_int_equal(packet.vlan, 300);
-    memmove(bytes.at + 16, bytes.at + 12, bytes.length - 12);
-    bytes.length += 4;
-    memcpy(bytes.at + 12, (const uint8_t[]){0x81, 0, 0, 200}, 4);
-    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+    assert_int_equal(packet.destination_port, 4789);
     assert_int_equal(packet.vlan, 200);
 }
 
@@ -188,7 +224,7 @@ static void check_stays_outer(unsigned source, unsigned destination, const void 
     assert_int_equal(packet.vlan, VLAN_NONE);
 }
 
-static const uint16_t tunnel_ports[] = {1701, 2152, 3386, 3544, 4754, 4789, 4790,
+static const uint16_t tunnel_ports[] = {1701, 2152, 3386, 3544, 4341, 4754, 4789, 4790,
                                         5072, 5247, 6080, 6081, 6635, 8472, 37008};
 #define TUNNEL_PORTS (sizeof(tunnel_ports) / sizeof(tunnel_ports[0]))
 
@@ -278,25 +314,40 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_gue, 0, 0x20},       /* control message */
         {over_gue, 0, 0x40},       /* version 1 */
         {over_gue, 1, 6},          /* neither IP nor GRE */
-        {over_gue, 2, 0x80},       /* flags */
+        {over_gue, 2, 0x80},       /* flags, and no right checksum */
         {over_gue, 3, 1},
-        {over_gtp, 0, 0x50},       /* version 2 */
-        {over_gtp, 0, 0x20},       /* GTP' */
-        {over_gtp, 0, 0x38},       /* reserved bit */
-        {over_gtp, 1, 1},          /* echo request */
-        {over_gtp, 2, 0x40},       /* longer than the datagram */
-        {over_gtp0, 0, 0x3e},      /* version 1 */
-        {over_gtp0, 1, 2},         /* echo response */
-        {over_l2tp, 0, 0x80},      /* control message */
-        {over_l2tp, 0, 0x10},      /* reserved bit */
-        {over_l2tp, 1, 3},         /* version 3 */
-        {over_full_l2tp, 2, 0x40}, /* longer than the datagram */
-        {over_full_l2tp, 3, 3},    /* shorter than its header */
-        {over_gre_in_udp, 1, 2},   /* version 2 */
-        {over_capwap, 0, 1},       /* encrypted */
-        {over_capwap, 1, 0x08},    /* a header of four bytes */
-        {over_capwap, 3, 0x08},    /* keeps alive */
-        {over_capwap_80211, 2, 5}, /* no frame of 802.11 */
+        {over_gue_options, 0, 3},          /* more options */
+        {over_gue_options, 0, 0x1f},       /* more than there is */
+        {over_gue_options, 4 + 8 + 5, 10}, /* another length */
+        {over_gue_options, 4 + 8 + 6, 58}, /* another protocol */
+        {over_gue_options, 4 + 8 + 9, 2},  /* another checksum */
+        {over_gue_alone, 5, 10},
+        {over_gue_alone, 6, 17},
+        {over_gue_alone, 40 + 20 + 3, 1},
+        {over_lisp, 0, 0x89},     /* encrypted */
+        {over_lisp, 0, 0x8c},     /* a protocol that is none */
+        {over_lisp, 8 + 0, 0x40}, /* another version */
+        {over_lisp, 8 + 5, 10},
+        {over_lisp, 8 + 6, 59},
+        {over_lisp, 8 + 40 + 17, 1},
+        {over_lisp_protocol, 3, 3}, /* Ethernet */
+        {over_gtp, 0, 0x50},        /* version 2 */
+        {over_gtp, 0, 0x20},        /* GTP' */
+        {over_gtp, 0, 0x38},        /* reserved bit */
+        {over_gtp, 1, 1},           /* echo request */
+        {over_gtp, 2, 0x40},        /* longer than the datagram */
+        {over_gtp0, 0, 0x3e},       /* version 1 */
+        {over_gtp0, 1, 2},          /* echo response */
+        {over_l2tp, 0, 0x80},       /* control message */
+        {over_l2tp, 0, 0x10},       /* reserved bit */
+        {over_l2tp, 1, 3},          /* version 3 */
+        {over_full_l2tp, 2, 0x40},  /* longer than the datagram */
+        {over_full_l2tp, 3, 3},     /* shorter than its header */
+        {over_gre_in_udp, 1, 2},    /* version 2 */
+        {over_capwap, 0, 1},        /* encrypted */
+        {over_capwap, 1, 0x08},     /* a header of four bytes */
+        {over_capwap, 3, 0x08},     /* keeps alive */
+        {over_capwap_80211, 2, 5},  /* no frame of 802.11 */
         {over_capwap_80211, 2, 0x41},
         {over_capwap_first_piece, 2, 0x05},
         {over_capwap_first_piece, 3, 0x88},
@@ -327,6 +378,153 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         bytes.at[28 + changes[i].place] = changes[i].value;
         check_stays_outer(cursor_load_u16(bytes.at + 20), cursor_load_u16(bytes.at + 22),
                           bytes.at + 28, bytes.length - 28);
+    }
+}
+
+/* -- What proves itself ------------------------------------------------------------------------ */
+
+static struct trust_policy with_port(const char *told)
+{
+    struct trust_policy policy = trust_by_default;
+
+    assert_null(tunnels_add_port(&policy, told));
+    return policy;
+}
+
+static enum decode_result decode_by(const struct trust_policy *policy, const struct bytes *bytes,
+                                    struct packet *packet)
+{
+    return decode_trusted(policy, DLT_EN10MB, bytes->at, (uint32_t)bytes->length,
+                          (uint32_t)bytes->length, packet);
+}
+
+/* Each tunnel on a port of no tunnel, which is told; and FOU, which has no other. */
+static void tunnels_may_be_on_ports_that_are_told(void **state)
+{
+    static const struct {
+        const char *text;
+        void (*wrap)(struct bytes *bytes);
+    } told[] = {
+        {"fou:19523", over_fou},       {"fou:19523", over_fou_gre},
+        {"vxlan:19523", over_vxlan},   {"geneve:19523", over_geneve},
+        {"gue:19523", over_gue_alone}, {"gue:19523", over_gue_options},
+        {"lisp:19523", over_lisp},     {"gre:19523", over_gre_in_udp},
+        {"gtp:19523", over_gtp},       {"mpls:19523", over_mpls_in_udp},
+        {"capwap:19523", over_capwap}, {"vxlan-gpe:19523", over_vxlan_gpe},
+        {"tzsp:19523", over_tzsp},     {"l2tp:19523", over_l2tp},
+        {"gtp0:19523", over_gtp0},     {"teredo:19523", over_teredo},
+        {"ayiya:19523", over_ayiya},
+    };
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        const struct trust_policy policy = with_port(told[i].text);
+
+        for (unsigned protocol = 6; protocol <= 17; protocol += 11) {
+            build_inner(&bytes, 6, protocol);
+            told[i].wrap(&bytes);
+            set_u16(&bytes, 20, FOU_PORT);
+            set_u16(&bytes, 22, 50000);
+            wrap_ethernet_ip(&bytes);
+            if (decode_by(&policy, &bytes, &packet) != (protocol == 6 ? DECODE_TCP : DECODE_UDP) ||
+                !is_inner(&packet, 6))
+                fail_msg("%s", told[i].text);
+            assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+            assert_true(is_outer(&packet, bytes.at, (uint32_t)bytes.length));
+        }
+    }
+}
+
+/* Whatever bit of the header of IPv4 is another, or of anything of IPv6 that has a checksum. */
+static void what_has_to_prove_itself_is_believed_whole(void **state)
+{
+    const struct trust_policy policy = with_port("fou:19523");
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (int family = 4; family <= 6; family += 2)
+        for (unsigned protocol = 6; protocol <= 17; protocol += 11) {
+            size_t size;
+
+            build_inner(&bytes, family, protocol);
+            size = family == 4 ? 20 : bytes.length;
+            over_fou(&bytes);
+            wrap_ethernet_ip(&bytes);
+            for (size_t bit = 0; bit < 8 * size; bit++) {
+                size_t place = 14 + 28 + bit / 8;
+                /* Not in the checksum: class, flow label, hop limit. */
+                bool free = family == 6 && (bit / 8 < 4 || bit / 8 == 7) && bit >= 4;
+
+                bytes.at[place] ^= (uint8_t)(0x80 >> bit % 8);
+                assert_int_equal(decode_by(&policy, &bytes, &packet) == DECODE_UDP &&
+                                     is_outer(&packet, bytes.at, (uint32_t)bytes.length),
+                                 !free);
+                bytes.at[place] ^= (uint8_t)(0x80 >> bit % 8);
+            }
+            assert_int_equal(decode_by(&policy, &bytes, &packet),
+                             protocol == 6 ? DECODE_TCP : DECODE_UDP);
+        }
+}
+
+/* As on the host that sends it: the sum of the pseudo-header is there, for the card. */
+static void a_checksum_may_be_left_to_the_card(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    build_inner(&bytes, 6, 6);
+    set_u16(&bytes, 40 + 16,
+            0xffffU - checksum_of(bytes.at + 8, 32, (uint32_t)bytes.length - 40 + 6));
+    WRAP(&bytes, 0, 0, 0, 0, 0, 0, 0, 0);
+    wrap_outer_udp(&bytes, 4341, 4341);
+    wrap_ethernet_ip(&bytes);
+    assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_TCP);
+    assert_true(is_inner(&packet, 6));
+}
+
+/* Where there is nothing to compute it of, the addresses have to be such as are in use. */
+static void without_a_checksum_addresses_tell(void **state)
+{
+    static const struct {
+        uint8_t first;
+        bool usual;
+    } addresses[] = {{0x20, true},  {0x3f, true},  {0xfd, true},  {0xfe, true},
+                     {0x40, false}, {0x00, false}, {0xff, false}, {0xfb, false}};
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(addresses) / sizeof(addresses[0]); i++) {
+        build_inner(&bytes, 6, 6);
+        over_lisp(&bytes);
+        bytes.at[36 + (i % 2 ? 8 : 24)] = addresses[i / 2].first;
+        wrap_ethernet_ip(&bytes);
+        assert_int_equal(decode_frame(DLT_EN10MB, bytes.at, (uint32_t)bytes.length - 1,
+                                      (uint32_t)bytes.length, &packet),
+                         addresses[i / 2].usual ? DECODE_TCP : DECODE_UDP);
+    }
+}
+
+static void registers_of_pim_hold_a_packet(void **state)
+{
+    static const struct {
+        size_t place;
+        uint8_t value;
+    } changes[] = {{0, 0x20}, {0, 0x11}, {4, 0xc0}}; /* a hello, version 1, one to keep in touch */
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        build_inner(&bytes, 4, 17);
+        over_pim(&bytes);
+        bytes.at[20 + changes[i].place] = changes[i].value;
+        wrap_ethernet_ip(&bytes);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
     }
 }
 
@@ -555,6 +753,29 @@ static void labelled_packets_are_no_frames(void **state)
     }
 }
 
+/* Nor are frames packets, whose addresses could be the length of one, too. */
+static void labelled_frames_are_no_packets(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (unsigned first = 0x45; first <= 0x6f; first++)
+        for (int family = 4; family <= 6; family += 2) {
+            struct tcp_frame frame = sample(DLT_EN10MB, family);
+
+            bytes.length = 0;
+            put_fill(&bytes, 0x5a, 1000);
+            wrap_udp(&bytes, 1, 2);
+            wrap_ip(&bytes, 17, &frame.source, &frame.destination);
+            wrap_ethernet_ip(&bytes);
+            bytes.at[0] = (uint8_t)first;
+            in_mpls(&bytes);
+            assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+            assert_memory_equal(&packet.source, &frame.source, sizeof(frame.source));
+        }
+}
+
 /* The innermost tunnel that makes sense counts, however deep. */
 static void a_false_tunnel_in_a_true_one_stays(void **state)
 {
@@ -575,6 +796,13 @@ static void a_false_tunnel_in_a_true_one_stays(void **state)
     assert_memory_equal(packet.payload, text, sizeof(text));
 }
 
+/* What is not followed proves nothing. */
+static bool has_to_prove(const struct carrier *carrier)
+{
+    return carrier->wrap == over_gue_alone || carrier->wrap == over_gue_options ||
+           carrier->wrap == over_lisp || carrier->wrap == over_lisp_protocol;
+}
+
 static void what_a_tunnel_carries_may_be_other(void **state)
 {
     static struct bytes bytes;
@@ -585,7 +813,12 @@ static void what_a_tunnel_carries_may_be_other(void **state)
         build_inner(&bytes, 6, 17);
         bytes.at[6] = 58; /* ICMP */
         carry(&bytes, &carriers[i]);
-        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+        if (!has_to_prove(&carriers[i])) {
+            assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_OTHER);
+        } else {
+            assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), DECODE_UDP);
+            assert_true(is_outer(&packet, bytes.at, (uint32_t)bytes.length));
+        }
     }
 }
 
@@ -734,10 +967,16 @@ int main(void)
         cmocka_unit_test(every_carrier_leads_to_the_payload),
         cmocka_unit_test(carried_packets_may_be_cut_anywhere),
         cmocka_unit_test(carried_packets_may_be_short),
-        cmocka_unit_test(the_first_tag_that_is_met_counts),
+        cmocka_unit_test(a_client_has_the_vlan_of_its_own_frame),
+        cmocka_unit_test(the_vlan_in_a_false_tunnel_is_none),
         cmocka_unit_test(other_protocols_on_the_ports_of_tunnels_stay),
         cmocka_unit_test(tunnels_without_ip_stay_datagrams),
         cmocka_unit_test(headers_of_no_tunnel_stay_datagrams),
+        cmocka_unit_test(tunnels_may_be_on_ports_that_are_told),
+        cmocka_unit_test(what_has_to_prove_itself_is_believed_whole),
+        cmocka_unit_test(a_checksum_may_be_left_to_the_card),
+        cmocka_unit_test(without_a_checksum_addresses_tell),
+        cmocka_unit_test(registers_of_pim_hold_a_packet),
         cmocka_unit_test(tunnels_of_corrupt_packets_stay_datagrams),
         cmocka_unit_test(headers_may_have_other_lengths),
         cmocka_unit_test(headers_that_lead_nowhere_are_told),
@@ -746,6 +985,7 @@ int main(void)
         cmocka_unit_test(the_length_of_a_carrier_is_kept),
         cmocka_unit_test(what_macsec_encrypts_is_other),
         cmocka_unit_test(labelled_packets_are_no_frames),
+        cmocka_unit_test(labelled_frames_are_no_packets),
         cmocka_unit_test(a_false_tunnel_in_a_true_one_stays),
         cmocka_unit_test(what_a_tunnel_carries_may_be_other),
         cmocka_unit_test(fragments_in_tunnels_are_told),

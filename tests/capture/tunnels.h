@@ -22,6 +22,16 @@ static inline void wrap(struct bytes *bytes, const void *header, size_t length)
 #define HIGH(number) ((uint8_t)((number) >> 8))
 #define LOW(number)  ((uint8_t)(number))
 
+/* RFC 1071, of LENGTH bytes and SUM. */
+static inline unsigned checksum_of(const uint8_t *bytes, size_t length, uint32_t sum)
+{
+    for (size_t i = 0; i < length; i++)
+        sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return ~sum & 0xffff;
+}
+
 /* -- Transport and IP -------------------------------------------------------------------------- */
 
 static inline void wrap_tcp(struct bytes *bytes, unsigned source, unsigned destination)
@@ -46,6 +56,7 @@ static inline void wrap_ipv4(struct bytes *bytes, unsigned protocol, const struc
     wrap(bytes, destination->bytes, 4);
     wrap(bytes, source->bytes, 4);
     WRAP(bytes, 0x45, 0, HIGH(length), LOW(length), 0x12, 0x34, 0, 0, 64, LOW(protocol), 0, 0);
+    set_u16(bytes, 10, checksum_of(bytes->at, 20, 0));
 }
 
 static inline void wrap_ipv6(struct bytes *bytes, unsigned next, const struct address *source,
@@ -56,6 +67,17 @@ static inline void wrap_ipv6(struct bytes *bytes, unsigned next, const struct ad
     wrap(bytes, destination->bytes, 16);
     wrap(bytes, source->bytes, 16);
     WRAP(bytes, 0x60, 0, 0, 0, HIGH(length), LOW(length), LOW(next), 64);
+}
+
+/* Of the IPv6 packet in BYTES, sets the checksum of TCP or UDP. */
+static inline void set_checksum6(struct bytes *bytes)
+{
+    size_t place = 40 + (bytes->at[6] == 6 ? 16 : 6);
+    uint32_t length = (uint32_t)bytes->length - 40;
+    uint32_t pseudo = 0xffffU - checksum_of(bytes->at + 8, 32, length + bytes->at[6]);
+
+    set_u16(bytes, place, 0);
+    set_u16(bytes, place, checksum_of(bytes->at + 40, length, pseudo));
 }
 
 static inline void wrap_ip(struct bytes *bytes, unsigned protocol, const struct address *source,
@@ -116,9 +138,11 @@ static inline void wrap_ethernet(struct bytes *bytes, unsigned type)
     WRAP(bytes, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, HIGH(type), LOW(type));
 }
 
-/* The EtherType of the IP packet in BYTES. */
+/* The EtherType of the IP packet in BYTES, or of the tag, without a priority, before it. */
 static inline unsigned type_of_ip(const struct bytes *bytes)
 {
+    if (bytes->at[0] >> 4 == 0)
+        return 0x8100;
     return bytes->at[0] >> 4 == 4 ? 0x0800 : 0x86dd;
 }
 
@@ -380,6 +404,12 @@ static inline void over_mpls_in_ip(struct bytes *bytes)
     wrap_outer_ip(bytes, 137);
 }
 
+static inline void over_pim(struct bytes *bytes)
+{
+    WRAP(bytes, 0x21, 0, 0xde, 0xff, 0x80, 0, 0, 0);
+    wrap_outer_ip(bytes, 103);
+}
+
 static inline void over_authentication(struct bytes *bytes)
 {
     WRAP(bytes, bytes->at[0] >> 4 == 4 ? 4 : 41, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9,
@@ -462,6 +492,27 @@ static inline void wrap_80211(struct bytes *bytes)
     wrap_snap(bytes);
     WRAP(bytes, 0x88, 0x01, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0, 0,
          0);
+}
+
+/* Adds an Ethernet frame to several packets in one frame of 802.11 (9.3.2.2), behind those that are
+ * there. */
+static inline void put_subframe(struct bytes *bytes, const uint8_t *frame, size_t length)
+{
+    bool is_type = frame[12] > 5 || (frame[12] == 5 && frame[13] > 0xdc);
+    size_t size = is_type ? length - 12 + 6 : length - 14;
+
+    put_fill(bytes, 0, (4 - bytes->length % 4) % 4);
+    put_bytes(bytes, frame, 12);
+    put_u16(bytes, (unsigned)size);
+    if (is_type)
+        put_bytes(bytes, (const uint8_t[]){0xaa, 0xaa, 3, 0, 0, 0}, 6);
+    put_bytes(bytes, frame + (is_type ? 12 : 14), length - (is_type ? 12 : 14));
+}
+
+static inline void wrap_aggregate(struct bytes *bytes)
+{
+    WRAP(bytes, 0x88, 0x01, 0, 0, 4, 4, 4, 4, 4, 4, 6, 6, 6, 6, 6, 6, 8, 8, 8, 8, 8, 8, 0x10, 0,
+         0x80, 0);
 }
 
 static inline void over_gre_80211(struct bytes *bytes)
@@ -561,6 +612,60 @@ static inline void over_gue_gre(struct bytes *bytes)
     wrap_outer_udp(bytes, 6080, 6080);
 }
 
+/* What only itself proves to be IP: of IPv6, by the checksum. */
+static inline void prove(struct bytes *bytes)
+{
+    if (bytes->at[0] >> 4 == 6 && (bytes->at[6] == 6 || bytes->at[6] == 17))
+        set_checksum6(bytes);
+}
+
+/* Version 1: the packet alone. */
+static inline void over_gue_alone(struct bytes *bytes)
+{
+    prove(bytes);
+    wrap_outer_udp(bytes, 50000, 6080);
+}
+
+/* Linux's flag for its private fields, and two words of them. */
+static inline void over_gue_options(struct bytes *bytes)
+{
+    prove(bytes);
+    WRAP(bytes, 2, bytes->at[0] >> 4 == 4 ? 4 : 41, 0, 1, 0x80, 0, 0, 0, 1, 2, 3, 4);
+    wrap_outer_udp(bytes, 50000, 6080);
+}
+
+/* A nonce and an instance. */
+static inline void over_lisp(struct bytes *bytes)
+{
+    prove(bytes);
+    WRAP(bytes, 0x88, 1, 2, 3, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 50000, 4341);
+}
+
+/* With a protocol (RFC 9305). */
+static inline void over_lisp_protocol(struct bytes *bytes)
+{
+    prove(bytes);
+    WRAP(bytes, 0x0c, 0, 0, bytes->at[0] >> 4 == 4 ? 1 : 2, 0, 0, 42, 0);
+    wrap_outer_udp(bytes, 4341, 50000);
+}
+
+/* No port is FOU's own. */
+#define FOU_PORT 19523
+static inline void over_fou(struct bytes *bytes)
+{
+    prove(bytes);
+    wrap_outer_udp(bytes, 50000, FOU_PORT);
+}
+
+static inline void over_fou_gre(struct bytes *bytes)
+{
+    unsigned type = type_of_ip(bytes);
+
+    WRAP(bytes, 0x20, 0, HIGH(type), LOW(type), 0, 0, 0, 1);
+    wrap_outer_udp(bytes, FOU_PORT, 50000);
+}
+
 static inline void over_gtp(struct bytes *bytes)
 {
     WRAP(bytes, 0x30, 0xff, HIGH(bytes->length), LOW(bytes->length), 0, 0, 0, 1);
@@ -635,6 +740,13 @@ static inline void over_capwap_80211(struct bytes *bytes)
 static inline void over_capwap_80211_in_order(struct bytes *bytes)
 {
     wrap_80211(bytes);
+    WRAP(bytes, 0, 0x10, 0x43, 0, 0, 0, 0, 0);
+    wrap_outer_udp(bytes, 50000, 5247);
+}
+
+static inline void over_capwap_aggregate(struct bytes *bytes)
+{
+    wrap_aggregate(bytes);
     WRAP(bytes, 0, 0x10, 0x43, 0, 0, 0, 0, 0);
     wrap_outer_udp(bytes, 50000, 5247);
 }
@@ -727,7 +839,7 @@ static const struct carrier {
     {"pseudowire, MAC 45", in_pseudowire_that_looks_like_ip, CARRIER_LINK, false, 0},
     {"VN-Tag", in_vn_tag, CARRIER_LINK, false, 0},
     {"E-TAG", in_e_tag, CARRIER_LINK, false, 0},
-    {"802.1ah", in_pbb, CARRIER_LINK, false, 100},
+    {"802.1ah", in_pbb, CARRIER_LINK, false, 101},
     {"Cisco MetaData", in_cisco_metadata, CARRIER_LINK, false, 0},
     {"HSR", in_hsr, CARRIER_LINK, false, 0},
     {"TRILL", in_trill, CARRIER_LINK, false, 100},
@@ -740,6 +852,7 @@ static const struct carrier {
     {"IP in IP", over_ip, CARRIER_IP, false, 0},
     {"EtherIP", over_etherip, CARRIER_IP, false, 0},
     {"MPLS in IP", over_mpls_in_ip, CARRIER_IP, false, 0},
+    {"PIM register", over_pim, CARRIER_IP, false, 0},
     {"AH", over_authentication, CARRIER_IP, false, 0},
     {"GRE", over_gre, CARRIER_IP, false, 0},
     {"GRE with every field", over_full_gre, CARRIER_IP, false, 0},
@@ -763,6 +876,10 @@ static const struct carrier {
     {"GENEVE, IP", over_geneve_ip, CARRIER_UDP, false, 0},
     {"GUE", over_gue, CARRIER_UDP, false, 0},
     {"GUE, GRE", over_gue_gre, CARRIER_UDP, false, 0},
+    {"GUE, version 1", over_gue_alone, CARRIER_UDP, false, 0},
+    {"GUE, options", over_gue_options, CARRIER_UDP, false, 0},
+    {"LISP", over_lisp, CARRIER_UDP, false, 0},
+    {"LISP, protocol", over_lisp_protocol, CARRIER_UDP, false, 0},
     {"GTP", over_gtp, CARRIER_UDP, false, 0},
     {"GTP, extensions", over_gtp_extensions, CARRIER_UDP, false, 0},
     {"GTP, version 0", over_gtp0, CARRIER_UDP, false, 0},

@@ -138,6 +138,7 @@ static void every_key_is_read(void **state)
         "limits = { max_flows = 2048; max_tracked_flows = 100; max_reassembly = 50;\n"
         "           max_devices = 1024; };\n"
         "trust = { tunnels = [ \"192.0.2.1\", \"2001:db8::/32\" ]; dns_answers = \"any\"; };\n"
+        "tunnel_ports = [ \"fou:5555\", \"vxlan:65535\" ];\n"
         "report = { organisation = \"Ville\"; directory = \"out\"; threshold = 7;"
         " restatement_percent = 2.5; };\n"
         "interfaces = ( { name = \"eth0\"; }, { name = \"eth1\"; filter = \"port 443\";\n"
@@ -159,6 +160,10 @@ static void every_key_is_read(void **state)
     assert_true(config->trust.tunnels_listed);
     assert_int_equal(config->trust.tunnel_count, 2);
     assert_int_equal(config->trust.answers, TRUST_ANY_ANSWERS);
+    assert_int_equal(config->trust.port_count, 2);
+    assert_int_equal(config->trust.ports[0].port, 5555);
+    assert_int_equal(config->trust.ports[1].port, 65535);
+    assert_int_not_equal(config->trust.ports[0].tunnel, config->trust.ports[1].tunnel);
     assert_int_equal(config->trust.tunnels[0].length, 32);
     assert_int_equal(config->trust.tunnels[1].length, 32);
     assert_int_equal(config->trust.tunnels[1].network.family, 6);
@@ -192,6 +197,7 @@ static void no_tunnel_at_all_may_be_listed(void **state)
 
 #define FOUR(text)    text "," text "," text "," text
 #define TUNNELS(text) FACTORS "\ntrust = {\ntunnels = [\n" text " ]; };\n"
+#define PORTS(text)   FACTORS "\ntunnel_ports = [\n" text " ];\n"
 
 static const struct {
     const char *text;
@@ -232,6 +238,21 @@ static const struct {
     {TUNNELS("\"192.0.2.0/33\""), 4, "tunnels: prefix length is too large"},
     {TUNNELS(FOUR(FOUR("\"10.0.0.1\",\"10.0.0.2\"")) ",\n\"10.0.0.3\""), 5,
      "tunnels: more than 32 prefixes at \"10.0.0.3\""},
+    {FACTORS "\ntunnel_ports = 5555;\n", 2, "tunnel_ports must be"},
+    {PORTS("\"gue:19523\",\n\"foo:5555\""), 4, "tunnel_ports: the name must be one of: ayiya, "},
+    {PORTS("5555"), 3, "tunnel_ports: the name must be one of: "},
+    {PORTS("\"fou\""), 3, "and a port, 1 to 65535, in \"fou\""},
+    {PORTS("\"fou:\""), 3, "and a port, 1 to 65535, in \"fou:\""},
+    {PORTS("\"fou:0\""), 3, "and a port, 1 to 65535, in \"fou:0\""},
+    {PORTS("\"fou:-1\""), 3, "and a port, 1 to 65535, in \"fou:-1\""},
+    {PORTS("\"fou:65536\""), 3, "and a port, 1 to 65535, in \"fou:65536\""},
+    {PORTS("\"fou:5555x\""), 3, "and a port, 1 to 65535, in \"fou:5555x\""},
+    {PORTS("\"fou:5555\", \"gue:5555\""), 3,
+     "tunnel_ports: there is a tunnel on the port of \"gue:5555\""},
+    {PORTS("\"fou:1\", \"fou:2\", \"fou:3\", \"fou:4\", \"fou:5\", \"fou:6\", \"fou:7\", "
+           "\"fou:8\", \"fou:9\", \"fou:10\", \"fou:11\", \"fou:12\", \"fou:13\", \"fou:14\", "
+           "\"fou:15\", \"fou:16\", \"fou:17\""),
+     3, "tunnel_ports: more than 16 ports at \"fou:17\""},
     {FACTORS "\nreport = {\nthreshold = 0; };\n", 3, "threshold is 0, outside 1 to 1000"},
     {FACTORS "\nreport = {\nrestatement_percent = -1; };\n", 3, "restatement_percent is -1"},
     {FACTORS "\nreport = {\ntitle = \"x\"; };\n", 3, "unknown key \"title\""},

@@ -395,7 +395,7 @@ static void take_shard(void *context, const struct captured_frame *frames, size_
 {
     (void)context;
     for (size_t i = 0; i < count; i++)
-        if (shard_of_frame(&frames[i], shards) == shard)
+        if (shard_of_frame(&trust_by_default, &frames[i], shards) == shard)
             metering_frames(metering, &frames[i], 1);
 }
 
