@@ -72,6 +72,15 @@ done
 cmp "$directory/coverage-whole" "$directory/coverage-parts" || fail "packets were counted differently"
 [ "$(wc -l <"$directory/coverage-whole")" -ge 2 ] || fail "the two parts are in one minute"
 
+# The later one first: the graphs have both all the same.
+replay backwards "$directory/later.pcap" "$demo"
+if command -v rrdtool >/dev/null; then
+    "$here/bench/rrd.sh" "$directory/backwards/state" ||
+        fail "graphs lack what is later than the last replay"
+else
+    skip_part "rrdtool is not installed: no graphs"
+fi
+
 # From a pipe, and into a ledger that already has it: sums, in the same interval.
 expect 0 "$build/iagmeterd" -c "$directory/two/iagmeter.conf" -r - <"$demo"
 [ "$(query "$directory/two/state" 'SELECT sum(flows) FROM activity')" -eq \
