@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/calendar.h"
+
 #define APPLICATION_ID      0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
 #define FORMAT              7    /* of the tables; in user_version. 2, 3, 7: more of coverage */
 #define FORMAT_OF_DAYS      4    /* the first with impact_day */
@@ -1442,6 +1444,17 @@ enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, in
     struct coverage_closure closure = {visitor, context};
 
     return visit(ledger, VISIT_COVERAGE, &bounds, read_coverage, &closure);
+}
+
+bool ledger_sum_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    static const uint64_t interval_ns = INTERVAL_S * UINT64_C(1000000000);
+    struct coverage coverage = row->coverage;
+
+    if (coverage.covered_ns > interval_ns)
+        coverage.covered_ns = interval_ns;
+    coverage_add(context, &coverage);
+    return true;
 }
 
 struct device_closure {

@@ -130,6 +130,9 @@ struct ledger_coverage_row {
 typedef bool ledger_coverage_visitor(void *context, const struct ledger_coverage_row *row);
 enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, int64_t until,
                                          ledger_coverage_visitor *visit, void *context);
+/* A visitor: adds ROW to CONTEXT, a struct coverage. Several captures may cover the same minute: it
+ * is one minute. */
+bool ledger_sum_coverage(void *context, const struct ledger_coverage_row *row);
 
 /* By ascending interval, then device. */
 struct ledger_device_row {

@@ -11,12 +11,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define NAME_SIZE   96
-#define NS_PER_S    1e9
-#define HOUR_S      3600
-#define DAY_S       86400
-#define PERCENT     100
-#define INTERVAL_NS (INTERVAL_S * UINT64_C(1000000000))
+#define NAME_SIZE 96
+#define NS_PER_S  1e9
+#define HOUR_S    3600
+#define DAY_S     86400
+#define PERCENT   100
 
 /* All but covered_ns, which is told in seconds, and names_hinted, packets_filtered and what is
  * counted of local servers: only services of the catalogue have hints, so that one more of these,
@@ -124,17 +123,6 @@ static bool put_span(struct ledger *ledger, FILE *stream)
     return true;
 }
 
-/* Several captures may cover the same minute: it is one minute, as in the report. */
-static bool add_coverage(void *context, const struct ledger_coverage_row *row)
-{
-    struct coverage coverage = row->coverage;
-
-    if (coverage.covered_ns > INTERVAL_NS)
-        coverage.covered_ns = INTERVAL_NS;
-    coverage_add(context, &coverage);
-    return true;
-}
-
 static void put_counters(const struct coverage *coverage, FILE *stream)
 {
     char name[NAME_SIZE];
@@ -157,7 +145,7 @@ static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
 {
     struct coverage coverage = {0};
 
-    if (ledger_visit_coverage(ledger, calendar_month_of(now_s).start, now_s, add_coverage,
+    if (ledger_visit_coverage(ledger, calendar_month_of(now_s).start, now_s, ledger_sum_coverage,
                               &coverage) != LEDGER_OK)
         return false;
     put_counters(&coverage, stream);

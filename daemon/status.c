@@ -78,14 +78,6 @@ struct status {
 
 /* -- Collecting ------------------------------------------------------------------------------- */
 
-static bool add_coverage(void *context, const struct ledger_coverage_row *row)
-{
-    struct sums *sums = context;
-
-    coverage_add(&sums->coverage, &row->coverage);
-    return true;
-}
-
 static bool add_activity(void *context, const struct ledger_row *row)
 {
     struct sums *sums = context;
@@ -189,8 +181,8 @@ static bool collect(struct status *status, struct ledger *ledger, const struct c
     status->until_s += INTERVAL_S;
     status->is_current = llabs(now_s - status->until_s) <= CURRENT_S;
     status->day_end_s = status->is_current ? now_s : status->until_s;
-    if (ledger_visit_coverage(ledger, status->day_end_s - DAY_S, status->day_end_s, add_coverage,
-                              &status->sums) != LEDGER_OK ||
+    if (ledger_visit_coverage(ledger, status->day_end_s - DAY_S, status->day_end_s,
+                              ledger_sum_coverage, &status->sums.coverage) != LEDGER_OK ||
         ledger_visit(ledger, status->day_end_s - DAY_S, status->day_end_s, NULL, NULL, add_activity,
                      &status->sums) != LEDGER_OK)
         return false;

@@ -249,6 +249,18 @@ static void record_coverage(const struct coverage *coverage)
     assert_int_equal(ledger_commit(ledger), LEDGER_OK);
 }
 
+/* Two captures of it that were replayed one after the other. */
+static void a_minute_that_was_seen_twice_is_one_minute(void **state)
+{
+    (void)state;
+    record(NOW - 60, 1);
+    for (int64_t i = 0; i < 60; i++)
+        record_coverage(&(struct coverage){.covered_ns = UINT64_C(60000000000), .packets = 1});
+    assert_true(print(false));
+    assert_says("observed", "0.0 h");
+    assert_says("packets seen", "1060");
+}
+
 static void small_shares_are_not_said_to_be_none(void **state)
 {
     (void)state;
@@ -497,6 +509,7 @@ int main(void)
         TEST(of_an_old_ledger_the_last_recorded_day_is_shown),
         TEST(of_a_ledger_ahead_of_the_clock_too),
         TEST(an_interval_that_is_a_little_late_is_current),
+        TEST(a_minute_that_was_seen_twice_is_one_minute),
         TEST(small_shares_are_not_said_to_be_none),
         TEST(exchanges_with_local_servers_are_counted_where_there_are_any),
         TEST(what_is_alarming_comes_with_advice),
