@@ -253,6 +253,7 @@ enum statement {
     GET_HOST_INTERVAL,
     GET_DEVICES,
     GET_SPAN,
+    GET_LAST,
     SET_FACT,
     GET_FACT,
     KEPT_STATEMENTS,
@@ -357,6 +358,12 @@ static const char *const SQL[STATEMENTS] = {
                  " (SELECT max(interval_start) FROM coverage)"
                  " UNION ALL SELECT (SELECT min(interval_start) FROM device_energy),"
                  " (SELECT max(interval_start) FROM device_energy))",
+    [GET_LAST] =
+        "SELECT max(last) FROM"
+        " (SELECT (SELECT max(interval_start) FROM activity WHERE interval_start < ?1) AS last"
+        " UNION ALL SELECT (SELECT max(interval_start) FROM coverage WHERE interval_start < ?1)"
+        " UNION ALL SELECT (SELECT max(interval_start) FROM device_energy"
+        " WHERE interval_start < ?1))",
     [SET_FACT] = "INSERT INTO fact (name, value) VALUES (?, ?)"
                  " ON CONFLICT DO UPDATE SET value = excluded.value",
     [GET_FACT] = "SELECT value FROM fact WHERE name = ?",
@@ -1314,13 +1321,14 @@ enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32
     return status;
 }
 
-enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from,
-                                             int64_t *interval_start)
+/* Of a statement that has a time as its parameter. */
+static enum ledger_status find_interval(struct ledger *ledger, unsigned number, int64_t time_s,
+                                        int64_t *interval_start)
 {
-    struct binder row = binder_for(ledger, GET_HOST_INTERVAL);
+    struct binder row = binder_for(ledger, number);
     enum ledger_status status;
 
-    bind_integer(&row, from);
+    bind_integer(&row, time_s);
     status = query(ledger, row.statement);
     if (status == LEDGER_OK && sqlite3_column_type(row.statement, 0) == SQLITE_NULL)
         status = LEDGER_EMPTY;
@@ -1329,6 +1337,17 @@ enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from
     sqlite3_reset(row.statement);
     sqlite3_clear_bindings(row.statement);
     return status;
+}
+
+enum ledger_status ledger_last_before(struct ledger *ledger, int64_t until, int64_t *last)
+{
+    return find_interval(ledger, GET_LAST, until, last);
+}
+
+enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from,
+                                             int64_t *interval_start)
+{
+    return find_interval(ledger, GET_HOST_INTERVAL, from, interval_start);
 }
 
 /* Calls READ for each row of a query until it returns false. */

@@ -208,6 +208,9 @@ enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32
 
 /* First and last interval recorded. LEDGER_EMPTY without any. */
 enum ledger_status ledger_span(struct ledger *ledger, int64_t *first, int64_t *last);
+/* Start of the last one before UNTIL: a clock that was wrong for a while leaves later ones behind.
+ * LEDGER_EMPTY without any. */
+enum ledger_status ledger_last_before(struct ledger *ledger, int64_t until, int64_t *last);
 
 /* Every (direction code, service id) pair that has activity. */
 typedef bool ledger_pair_visitor(void *context, const char *direction, const char *service);

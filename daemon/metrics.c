@@ -107,11 +107,14 @@ static void put_build(const struct config *config, FILE *stream)
     put_value(stream, 1);
 }
 
-static bool put_span(struct ledger *ledger, FILE *stream)
+/* What is ahead of the clock would hide, until that time, that nothing more is recorded. */
+static bool put_span(struct ledger *ledger, int64_t now_s, FILE *stream)
 {
     int64_t first, last;
     enum ledger_status status = ledger_span(ledger, &first, &last);
 
+    if (status == LEDGER_OK && last > now_s)
+        status = ledger_last_before(ledger, now_s, &last);
     if (status == LEDGER_EMPTY)
         return true;
     if (status != LEDGER_OK)
@@ -119,7 +122,8 @@ static bool put_span(struct ledger *ledger, FILE *stream)
     put_metric(stream, "iagmeter_ledger_first_timestamp_seconds", "gauge",
                "Start of the first interval in the ledger.", (double)first);
     put_metric(stream, "iagmeter_ledger_last_timestamp_seconds", "gauge",
-               "End of the last interval in the ledger.", (double)(last + INTERVAL_S));
+               "End of the last interval in the ledger that is not ahead of the clock.",
+               (double)(last + INTERVAL_S));
     return true;
 }
 
@@ -397,7 +401,7 @@ bool metrics_write_capture(struct ledger *ledger, const struct config *config, b
     put_build(config, stream);
     put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
     put_drift(ledger, config, stream);
-    return put_span(ledger, stream) && put_coverage(ledger, now_s, stream) &&
+    return put_span(ledger, now_s, stream) && put_coverage(ledger, now_s, stream) &&
            (!config->host || put_host(ledger, config, now_s, stream));
 }
 
