@@ -5,6 +5,7 @@
 #include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/programs.h"
+#include "daemon/stacked.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
@@ -187,6 +188,8 @@ int main(int argc, char **argv)
         config_free(config);
         return EXIT_CONFIGURATION;
     }
+    if (captures.count == 0)
+        stacked_warn("/sys", config);
     if (check_only) {
         int status = check(config);
 
