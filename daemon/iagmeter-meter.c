@@ -378,7 +378,7 @@ int main(int argc, char **argv)
     roundrobin_set_working(process.roundrobin, say_alive, &process);
     status = run(&process);
     /* Of a capture that is older than what the ledger had, graphs were made anew up to its end. */
-    if (process.replay)
+    if (status == EXIT_SUCCESS && process.replay)
         bring_graphs_up(&process);
     /* Live, the log has said it, and another process went on. */
     if (status == EXIT_SUCCESS && process.replay && process.refused)
