@@ -4,42 +4,60 @@
 #include "collectors/power/sysfs.h"
 #include "daemon/log.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* The kernel allows no more (MAX_NEST_DEV of include/linux/netdevice.h). */
-#define MOST_NESTED 8
-/* Documentation/ABI/testing/sysfs-class-net of Linux does not name these links; net/core/dev.c
- * makes them, netdev_adjacent_sysfs_add(). */
+/* Interfaces below one that are looked at: cards of a bond, ports of a bridge. */
+#define MOST_BELOW 64
+/* net/core/dev.c of Linux makes a link of that name to each that an interface is made of, in
+ * netdev_adjacent_sysfs_add(). */
 #define PREFIX "lower_"
 
-static bool rests_on(const char *root, const char *upper, const char *lower, unsigned nested)
+struct below {
+    char names[MOST_BELOW][INTERFACE_NAME_SIZE];
+    size_t count;
+};
+
+static bool is_below(const struct below *below, const char *name)
 {
-    char network[PATH_MAX];
+    for (size_t i = 0; i < below->count; i++)
+        if (strcmp(below->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void add(struct below *below, const char *name)
+{
+    if (below->count < MOST_BELOW && !is_below(below, name))
+        snprintf(below->names[below->count++], INTERFACE_NAME_SIZE, "%s", name);
+}
+
+static void look_below(const char *network, const char *upper, struct below *below)
+{
     char directory[PATH_MAX];
     size_t count;
     char **names;
-    bool found = false;
 
-    sysfs_path(network, root, "class/net");
     sysfs_path(directory, network, upper);
     names = sysfs_list(directory, &count);
-    for (size_t i = 0; i < count && !found; i++) {
-        const char *below = names[i] + strlen(PREFIX);
-
-        if (strncmp(names[i], PREFIX, strlen(PREFIX)) != 0)
-            continue;
-        found = strcmp(below, lower) == 0 ||
-                (nested < MOST_NESTED && rests_on(root, below, lower, nested + 1));
-    }
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(names[i], PREFIX, strlen(PREFIX)) == 0)
+            add(below, names[i] + strlen(PREFIX));
     sysfs_free(names, count);
-    return found;
 }
 
 bool stacked_on(const char *root, const char *upper, const char *lower)
 {
+    struct below below = {.count = 0};
+    char network[PATH_MAX];
+
     if (strcmp(upper, "any") == 0)
         return strcmp(lower, "any") != 0;
-    return rests_on(root, upper, lower, 1);
+    sysfs_path(network, root, "class/net");
+    look_below(network, upper, &below);
+    for (size_t i = 0; i < below.count; i++)
+        look_below(network, below.names[i], &below);
+    return is_below(&below, lower);
 }
 
 void stacked_warn(const char *root, const struct config *config)
