@@ -14,7 +14,6 @@
 #define MAX_NAME      253 /* RFC 1035, 2.3.4, without the trailing dot */
 #define MAX_LABEL     63
 #define MAX_WILDCARDS 256 /* tried one after the other: a bound on the cost of a hostile name */
-#define MAX_PATTERNS  65536
 
 /* Hosts of services, then the lists of names that belong to none. */
 enum pattern_kind {
@@ -391,7 +390,7 @@ static const char *add_pattern(struct catalogue *catalogue, enum pattern_kind ki
 
     if (find_pattern(catalogue, kind, name, length, hash))
         return kind == KIND_RESOLVER_ADDRESS ? "duplicate address" : "duplicate host";
-    if (index == MAX_PATTERNS)
+    if (index == CATALOGUE_MOST_PATTERNS)
         return "too many hosts";
     if (!reserve(catalogue) || asprintf(&text, "%s%s", is_suffix(kind) ? "." : "", name) < 0)
         return "out of memory";
@@ -575,6 +574,11 @@ uint16_t catalogue_count(const struct catalogue *catalogue)
     return catalogue->count;
 }
 
+uint32_t catalogue_pattern_count(const struct catalogue *catalogue)
+{
+    return catalogue->pattern_count;
+}
+
 const struct service *catalogue_service(const struct catalogue *catalogue, uint16_t number)
 {
     return number < catalogue->count ? &catalogue->services[number] : NULL;
@@ -645,7 +649,7 @@ struct loader {
     const config_setting_t *estimators_setting; /* NULL when services.conf has none to offer */
     /* Where each number and each pattern was given, by these files. */
     const config_setting_t *services[MAX_SERVICES];
-    const config_setting_t *patterns[MAX_PATTERNS];
+    const config_setting_t *patterns[CATALOGUE_MOST_PATTERNS];
 };
 
 struct service_draft {

@@ -19,6 +19,8 @@
 #define HOST_PATTERN_SIZE  256 /* a DNS name is at most 253 characters (RFC 1035, 2.3.4) */
 #define MAX_SERVICES       1024
 #define SERVICE_NONE       UINT16_MAX
+/* Hosts, names and addresses that all files together may have. */
+#define CATALOGUE_MOST_PATTERNS UINT32_C(65536)
 
 /* ROLE_SHARED: a name that may carry inference of this service among other things that are no use
  * of AI. What comes under it is use only where the traffic has the shape of an exchange.
@@ -161,6 +163,9 @@ struct catalogue_match catalogue_match(const struct catalogue *catalogue, const 
 
 /* Services are numbered 0 to count - 1, without holes. */
 uint16_t catalogue_count(const struct catalogue *catalogue);
+
+/* Of all hosts, names and addresses together. */
+uint32_t catalogue_pattern_count(const struct catalogue *catalogue);
 const struct service *catalogue_service(const struct catalogue *catalogue, uint16_t number);
 /* How it is estimated on TRANSPORT: as it was calibrated, or else as the service says. */
 const struct estimator *catalogue_estimator(const struct catalogue *catalogue, uint16_t number,

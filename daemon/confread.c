@@ -179,6 +179,18 @@ static bool is_utf8(const char *text)
     return true;
 }
 
+/* Tabs and ends of lines may be in a filter; the others are for terminals alone. */
+static bool has_controls(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (; *at; at++)
+        if ((*at < ' ' && *at != '\t' && *at != '\n' && *at != '\r') || *at == 0x7f ||
+            (at[0] == 0xc2 && at[1] <= 0x9f))
+            return true;
+    return false;
+}
+
 static bool read_string(const config_setting_t *setting, const struct confread_key *key, char *out,
                         struct diagnostics *diagnostics)
 {
@@ -190,6 +202,10 @@ static bool read_string(const config_setting_t *setting, const struct confread_k
     }
     if (!is_utf8(text)) {
         confread_error(setting, diagnostics, "%s is not valid UTF-8", key->name);
+        return false;
+    }
+    if (has_controls(text)) {
+        confread_error(setting, diagnostics, "%s has a control character", key->name);
         return false;
     }
     if (strlen(text) >= key->size) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/log.h"
+
 /* A hostile or broken file must not make us print without end. */
 #define MAX_COMPLAINTS 200
 /* A path and a sentence: where the fault is must never be what gets cut off. */
@@ -49,6 +51,7 @@ static void record(struct diagnostics *diagnostics, const char *file, unsigned l
     if (used < 0 || (size_t)used >= sizeof(text))
         used = 0;
     vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
+    log_clean(text);
     diagnostics->texts[diagnostics->count] = strdup(text);
     if (diagnostics->texts[diagnostics->count])
         diagnostics->count++;

@@ -281,6 +281,16 @@ static int run(struct process *process)
     return last_attempts(process);
 }
 
+/* Up to the end of the ledger, or of what was shared of it. */
+static void bring_graphs_up(struct process *process)
+{
+    int64_t until = meter_shown_until(process->ledger, process->config, wall_s(process));
+
+    if (roundrobin_catch_up(process->roundrobin, process->ledger, until) > 0)
+        log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s",
+                 roundrobin_error(process->roundrobin));
+}
+
 static void record_start(struct process *process)
 {
     char text[32];
@@ -320,11 +330,7 @@ static bool open_stores(struct process *process)
     if (process->replay)
         meter_set_replay(process->meter);
     record_start(process);
-    if (roundrobin_catch_up(process->roundrobin, process->ledger,
-                            meter_shown_until(process->ledger, process->config, wall_s(process))) >
-        0)
-        log_line(LOG_PRIORITY_WARNING, "RRD files could not be brought up to date: %s",
-                 roundrobin_error(process->roundrobin));
+    bring_graphs_up(process);
     return true;
 }
 
@@ -371,6 +377,9 @@ int main(int argc, char **argv)
     /* When the clock was set back, the graphs of years are made anew. */
     roundrobin_set_working(process.roundrobin, say_alive, &process);
     status = run(&process);
+    /* Of a capture that is older than what the ledger had, graphs were made anew up to its end. */
+    if (status == EXIT_SUCCESS && process.replay)
+        bring_graphs_up(&process);
     /* Live, the log has said it, and another process went on. */
     if (status == EXIT_SUCCESS && process.replay && process.refused)
         status = EXIT_TROUBLE;

@@ -7,6 +7,7 @@
 #include "daemon/memorylimit.h"
 #include "daemon/programs.h"
 #include "daemon/sandbox.h"
+#include "daemon/stacked.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
@@ -234,6 +235,8 @@ int main(int argc, char **argv)
         config_free(config);
         return EXIT_CONFIGURATION;
     }
+    if (captures.count == 0)
+        stacked_warn("/sys", config);
     if (check_only) {
         int status = check(config);
 

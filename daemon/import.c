@@ -182,6 +182,14 @@ static void take_line(struct import *import, const struct line *line)
     account_for(import, line, add(import, line, name));
 }
 
+/* Editors put a byte order mark before the first line. */
+static char *skip_mark(const struct line *line, char *text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+
+    return line->number == 1 && strncmp(text, mark, strlen(mark)) == 0 ? text + strlen(mark) : text;
+}
+
 static bool read_lines(struct import *import, struct line *line, FILE *stream)
 {
     char *buffer = NULL;
@@ -193,7 +201,7 @@ static bool read_lines(struct import *import, struct line *line, FILE *stream)
         bool whole = strlen(buffer) == (size_t)length; /* no NUL within */
 
         line->number++;
-        line->text = trim(buffer);
+        line->text = trim(skip_mark(line, buffer));
         if (!whole) {
             import->counts[line->category].lines++;
             complain(import, line, "invalid character in host");
@@ -244,6 +252,20 @@ static bool has_something(struct import *import, const char *directory, enum cat
     return false;
 }
 
+/* What does not fit beside the rest of the catalogue would keep the daemon from starting. */
+static bool has_room(struct import *import, const char *directory)
+{
+    uint32_t known = catalogue_pattern_count(import->known);
+
+    if (known + catalogue_pattern_count(import->found) <= CATALOGUE_MOST_PATTERNS)
+        return true;
+    fprintf(import->complaints,
+            "%s: more names than the catalogue has room for, which holds %u of at most %u: nothing "
+            "is imported\n",
+            directory, known, CATALOGUE_MOST_PATTERNS);
+    return false;
+}
+
 static bool read_category(struct import *import, const char *directory, enum category category)
 {
     return read_list(import, directory, category, "domains") &&
@@ -266,7 +288,7 @@ static bool read_directory(struct import *import, const char *directory)
         if (strcmp(name, category_names[category]) == 0 &&
             !read_category(import, directory, category))
             return false;
-        if (!has_something(import, directory, category))
+        if (!has_room(import, directory) || !has_something(import, directory, category))
             return false;
     }
     return true;

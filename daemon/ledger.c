@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/ledger.h"
 
+#include "daemon/calendar.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,9 +13,8 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x4941474d /* "IAGM", in the header of the file, for file(1) and for us */
-#define FORMAT                                                                                     \
-    8                            /* of the tables; in user_version. 2, 3, 7: more of coverage;     \
-                                    8: more of what was measured */
+/* Of the tables; in user_version. 2, 3, 7: more of coverage; 8: more of what was measured. */
+#define FORMAT              8
 #define FORMAT_OF_DAYS      4    /* the first with impact_day */
 #define FORMAT_OF_HOST      5    /* the first with measured energy */
 #define FORMAT_OF_GAPS      6    /* the first with what the wire did not show, and sources missed */
@@ -256,6 +257,7 @@ enum statement {
     GET_HOST_INTERVAL,
     GET_DEVICES,
     GET_SPAN,
+    GET_LAST,
     SET_FACT,
     GET_FACT,
     KEPT_STATEMENTS,
@@ -360,6 +362,12 @@ static const char *const SQL[STATEMENTS] = {
                  " (SELECT max(interval_start) FROM coverage)"
                  " UNION ALL SELECT (SELECT min(interval_start) FROM device_energy),"
                  " (SELECT max(interval_start) FROM device_energy))",
+    [GET_LAST] =
+        "SELECT max(last) FROM"
+        " (SELECT (SELECT max(interval_start) FROM activity WHERE interval_start < ?1) AS last"
+        " UNION ALL SELECT (SELECT max(interval_start) FROM coverage WHERE interval_start < ?1)"
+        " UNION ALL SELECT (SELECT max(interval_start) FROM device_energy"
+        " WHERE interval_start < ?1))",
     [SET_FACT] = "INSERT INTO fact (name, value) VALUES (?, ?)"
                  " ON CONFLICT DO UPDATE SET value = excluded.value",
     [GET_FACT] = "SELECT value FROM fact WHERE name = ?",
@@ -1328,13 +1336,14 @@ enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32
     return status;
 }
 
-enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from,
-                                             int64_t *interval_start)
+/* Of a statement that has a time as its parameter. */
+static enum ledger_status find_interval(struct ledger *ledger, unsigned number, int64_t time_s,
+                                        int64_t *interval_start)
 {
-    struct binder row = binder_for(ledger, GET_HOST_INTERVAL);
+    struct binder row = binder_for(ledger, number);
     enum ledger_status status;
 
-    bind_integer(&row, from);
+    bind_integer(&row, time_s);
     status = query(ledger, row.statement);
     if (status == LEDGER_OK && sqlite3_column_type(row.statement, 0) == SQLITE_NULL)
         status = LEDGER_EMPTY;
@@ -1343,6 +1352,17 @@ enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from
     sqlite3_reset(row.statement);
     sqlite3_clear_bindings(row.statement);
     return status;
+}
+
+enum ledger_status ledger_last_before(struct ledger *ledger, int64_t until, int64_t *last)
+{
+    return find_interval(ledger, GET_LAST, until, last);
+}
+
+enum ledger_status ledger_next_host_interval(struct ledger *ledger, int64_t from,
+                                             int64_t *interval_start)
+{
+    return find_interval(ledger, GET_HOST_INTERVAL, from, interval_start);
 }
 
 /* Calls READ for each row of a query until it returns false. */
@@ -1458,6 +1478,17 @@ enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, in
     struct coverage_closure closure = {visitor, context};
 
     return visit(ledger, VISIT_COVERAGE, &bounds, read_coverage, &closure);
+}
+
+bool ledger_sum_coverage(void *context, const struct ledger_coverage_row *row)
+{
+    static const uint64_t interval_ns = INTERVAL_S * UINT64_C(1000000000);
+    struct coverage coverage = row->coverage;
+
+    if (coverage.covered_ns > interval_ns)
+        coverage.covered_ns = interval_ns;
+    coverage_add(context, &coverage);
+    return true;
 }
 
 struct device_closure {

@@ -130,6 +130,9 @@ struct ledger_coverage_row {
 typedef bool ledger_coverage_visitor(void *context, const struct ledger_coverage_row *row);
 enum ledger_status ledger_visit_coverage(struct ledger *ledger, int64_t from, int64_t until,
                                          ledger_coverage_visitor *visit, void *context);
+/* A visitor: adds ROW to CONTEXT, a struct coverage. Several captures may cover the same minute: it
+ * is one minute. */
+bool ledger_sum_coverage(void *context, const struct ledger_coverage_row *row);
 
 /* By ascending interval, then device. */
 struct ledger_device_row {
@@ -206,6 +209,9 @@ enum ledger_status ledger_devices(struct ledger *ledger, int32_t from_day, int32
 
 /* First and last interval recorded. LEDGER_EMPTY without any. */
 enum ledger_status ledger_span(struct ledger *ledger, int64_t *first, int64_t *last);
+/* Start of the last one before UNTIL: a clock that was wrong for a while leaves later ones behind.
+ * LEDGER_EMPTY without any. */
+enum ledger_status ledger_last_before(struct ledger *ledger, int64_t until, int64_t *last);
 
 /* Every (direction code, service id) pair that has activity. */
 typedef bool ledger_pair_visitor(void *context, const char *direction, const char *service);

@@ -16,6 +16,16 @@ void log_open(const char *program)
     to_journal = getenv("JOURNAL_STREAM") != NULL;
 }
 
+void log_clean(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at < ' ' || *at == 0x7f)
+            *at = '?';
+        else if (*at == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f) /* U+0080 to U+009F */
+            at[0] = at[1] = '?';
+    }
+}
+
 void log_line(enum log_priority priority, const char *format, ...)
 {
     char text[1024];
@@ -24,6 +34,7 @@ void log_line(enum log_priority priority, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    log_clean(text);
     /* sd-daemon(3): "<N>" gives the line its priority. One call, so that lines of several processes
      * do not mix. */
     if (to_journal)

@@ -16,6 +16,10 @@ void log_open(const char *program);
 void log_line(enum log_priority priority, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Puts a question mark in place of each control character of TEXT: what a file holds must not drive
+ * a terminal, nor make the journal show a line as binary. */
+void log_clean(char *text);
+
 /* Keeps a complaint that repeats from flooding the log: it is said once, then at most once per hour
  * with the number of times that it was not. Zero-initialised. */
 struct log_damper {

@@ -11,12 +11,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define NAME_SIZE   96
-#define NS_PER_S    1e9
-#define HOUR_S      3600
-#define DAY_S       86400
-#define PERCENT     100
-#define INTERVAL_NS (INTERVAL_S * UINT64_C(1000000000))
+#define NAME_SIZE 96
+#define NS_PER_S  1e9
+#define HOUR_S    3600
+#define DAY_S     86400
+#define PERCENT   100
 
 /* All but covered_ns, which is told in seconds, and names_hinted, packets_filtered and what is
  * counted of local servers: only services of the catalogue have hints, so that one more of these,
@@ -108,11 +107,14 @@ static void put_build(const struct config *config, FILE *stream)
     put_value(stream, 1);
 }
 
-static bool put_span(struct ledger *ledger, FILE *stream)
+/* What is ahead of the clock would hide, until that time, that nothing more is recorded. */
+static bool put_span(struct ledger *ledger, int64_t now_s, FILE *stream)
 {
     int64_t first, last;
     enum ledger_status status = ledger_span(ledger, &first, &last);
 
+    if (status == LEDGER_OK && last > now_s)
+        status = ledger_last_before(ledger, now_s, &last);
     if (status == LEDGER_EMPTY)
         return true;
     if (status != LEDGER_OK)
@@ -120,18 +122,8 @@ static bool put_span(struct ledger *ledger, FILE *stream)
     put_metric(stream, "iagmeter_ledger_first_timestamp_seconds", "gauge",
                "Start of the first interval in the ledger.", (double)first);
     put_metric(stream, "iagmeter_ledger_last_timestamp_seconds", "gauge",
-               "End of the last interval in the ledger.", (double)(last + INTERVAL_S));
-    return true;
-}
-
-/* Several captures may cover the same minute: it is one minute, as in the report. */
-static bool add_coverage(void *context, const struct ledger_coverage_row *row)
-{
-    struct coverage coverage = row->coverage;
-
-    if (coverage.covered_ns > INTERVAL_NS)
-        coverage.covered_ns = INTERVAL_NS;
-    coverage_add(context, &coverage);
+               "End of the last interval in the ledger that is not ahead of the clock.",
+               (double)(last + INTERVAL_S));
     return true;
 }
 
@@ -157,7 +149,7 @@ static bool put_coverage(struct ledger *ledger, int64_t now_s, FILE *stream)
 {
     struct coverage coverage = {0};
 
-    if (ledger_visit_coverage(ledger, calendar_month_of(now_s).start, now_s, add_coverage,
+    if (ledger_visit_coverage(ledger, calendar_month_of(now_s).start, now_s, ledger_sum_coverage,
                               &coverage) != LEDGER_OK)
         return false;
     put_counters(&coverage, stream);
@@ -436,7 +428,7 @@ bool metrics_write_capture(struct ledger *ledger, const struct config *config, b
     put_build(config, stream);
     put_metric(stream, "iagmeter_up", "gauge", "Whether a daemon is writing the ledger.", running);
     put_drift(ledger, config, stream);
-    return put_span(ledger, stream) && put_coverage(ledger, now_s, stream) &&
+    return put_span(ledger, now_s, stream) && put_coverage(ledger, now_s, stream) &&
            (!config->host || put_host(ledger, config, now_s, stream));
 }
 

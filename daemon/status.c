@@ -78,14 +78,6 @@ struct status {
 
 /* -- Collecting ------------------------------------------------------------------------------- */
 
-static bool add_coverage(void *context, const struct ledger_coverage_row *row)
-{
-    struct sums *sums = context;
-
-    coverage_add(&sums->coverage, &row->coverage);
-    return true;
-}
-
 static bool add_activity(void *context, const struct ledger_row *row)
 {
     struct sums *sums = context;
@@ -173,6 +165,18 @@ static void advise(struct status *status, bool believes_unasked)
             status->advice[status->advice_count++] = rules[i].sentence;
 }
 
+/* Whether somebody records now, though a clock that was wrong may have left later intervals. */
+static enum ledger_status find_current(struct status *status, struct ledger *ledger, int64_t now_s)
+{
+    int64_t last_s = status->until_s - INTERVAL_S;
+    enum ledger_status done = LEDGER_OK;
+
+    if (status->until_s > now_s + CURRENT_S)
+        done = ledger_last_before(ledger, now_s, &last_s);
+    status->is_current = llabs(now_s - last_s - INTERVAL_S) <= CURRENT_S;
+    return done == LEDGER_EMPTY ? LEDGER_OK : done;
+}
+
 /* Small counts of people are for nobody's eyes, the sysadmin's included: totals only. Of a ledger
  * that nobody writes, because the daemon stopped or it was read from a file, the last 24 hours by
  * the clock would be all zero: its own last ones are shown. */
@@ -187,10 +191,11 @@ static bool collect(struct status *status, struct ledger *ledger, const struct c
     if (done != LEDGER_OK)
         return false;
     status->until_s += INTERVAL_S;
-    status->is_current = llabs(now_s - status->until_s) <= CURRENT_S;
+    if (find_current(status, ledger, now_s) != LEDGER_OK)
+        return false;
     status->day_end_s = status->is_current ? now_s : status->until_s;
-    if (ledger_visit_coverage(ledger, status->day_end_s - DAY_S, status->day_end_s, add_coverage,
-                              &status->sums) != LEDGER_OK ||
+    if (ledger_visit_coverage(ledger, status->day_end_s - DAY_S, status->day_end_s,
+                              ledger_sum_coverage, &status->sums.coverage) != LEDGER_OK ||
         ledger_visit(ledger, status->day_end_s - DAY_S, status->day_end_s, NULL, NULL, add_activity,
                      &status->sums) != LEDGER_OK)
         return false;

@@ -688,7 +688,10 @@ static void forget_all(struct kernelfilter *filter)
 
 bool kernelfilter_attach(struct kernelfilter *filter, int socket)
 {
-    forget_all(filter); /* of another process before this one, under its key */
+    /* Of another process before this one, under its key: what was dropped until
+     * kernelfilter_begin(), nobody would count. */
+    kernelfilter_drop_acknowledgements(filter, false);
+    forget_all(filter);
     return setsockopt(socket, SOL_SOCKET, SO_ATTACH_BPF, &filter->program,
                       sizeof(filter->program)) == 0;
 }

@@ -36,7 +36,8 @@ void kernelfilter_free(struct kernelfilter *filter);
 int kernelfilter_descriptor(const struct kernelfilter *filter);
 
 /* From now on the program filters what SOCKET, of link type Ethernet, is given: in place of any
- * other filter. Returns false with errno set when the kernel refuses. */
+ * other filter. It drops nothing before kernelfilter_begin(), whatever an earlier process asked
+ * for. Returns false with errno set when the kernel refuses. */
 bool kernelfilter_attach(struct kernelfilter *filter, int socket);
 
 /* Forgets all verdicts, and goes by connections' keys under KEY (flowkey.h) from now on. */

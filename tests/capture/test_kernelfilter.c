@@ -512,6 +512,26 @@ static void acknowledgements_alone_are_dropped(void **state)
     assert_int_equal(dropped(), 2000);
 }
 
+/* By whose filter it was, and when: the next one begins with what it counts, not with less. */
+static void the_next_process_drops_nothing_before_it_begins(void **state)
+{
+    struct tcp_frame parts;
+
+    (void)state;
+    require_filter();
+    parts = marked(4);
+    parts.payload_length = 0;
+    build_frame(&frame, &parts);
+    kernelfilter_drop_acknowledgements(filter, true);
+    assert_false(passes());
+    assert_true(kernelfilter_attach(filter, ends[1]));
+    assert_true(passes());
+    kernelfilter_begin(filter, &key);
+    kernelfilter_drop_acknowledgements(filter, true);
+    assert_false(passes());
+    assert_int_equal(dropped(), 1);
+}
+
 static void what_acknowledges_and_more_passes(void **state)
 {
     static const uint8_t more[] = {TCP_SYN, TCP_FIN, TCP_RST};
@@ -1496,6 +1516,7 @@ int main(void)
         FILTER_TEST(only_short_headers_of_quic_are_dropped),
         FILTER_TEST(new_rules_forget_no_opening),
         FILTER_TEST(acknowledgements_alone_are_dropped),
+        FILTER_TEST(the_next_process_drops_nothing_before_it_begins),
         FILTER_TEST(what_acknowledges_and_more_passes),
         FILTER_TEST(acknowledgements_of_named_connections_are_dropped),
         FILTER_TEST(what_may_start_a_connection_passes),

@@ -24,6 +24,7 @@
 #include "tests/capture/tunnels.h"
 
 #define WATCHED_NS (300 * SECOND)
+#define DAY        (86400 * SECOND)
 #define DEMO       IAGMETER_SOURCE_ROOT "/tests/fixtures/demo/demo.pcap"
 
 static struct diagnostics *diagnostics;
@@ -507,6 +508,50 @@ static void frames_shown_twice_count_once(void **state)
     check_captures(show_twice);
 }
 
+static void give_moved(struct metering *metering, int64_t by_ns)
+{
+    for (size_t i = 0; i < film.count; i++) {
+        struct shot moved = film.shots[i];
+
+        moved.time_ns += by_ns;
+        give(metering, &moved, 1);
+    }
+}
+
+static void move_back(struct outcome *outcome, int64_t by_ns)
+{
+    for (size_t i = 0; i < outcome->count; i++)
+        outcome->lines[i].record.first_ns -= by_ns;
+}
+
+/* Other minutes end amid other exchanges; and once the day ends. */
+static void move_anywhere(const char *name)
+{
+    struct outcome whole = play_whole();
+    uint64_t seed = 35;
+
+    for (int i = 0; i < 6 && film.count > 0; i++) {
+        struct outcome outcome;
+        struct metering *metering = begin(&outcome);
+        int64_t by_ns = i == 0 ? DAY - film.shots[film.count / 2].time_ns % DAY
+                               : random_below(&seed, 3600) * SECOND;
+
+        give_moved(metering, by_ns);
+        end(metering, &outcome);
+        move_back(&outcome, by_ns);
+        if (!same_connections(&whole.log, &outcome.log) || !same_flows(&whole, &outcome))
+            fail_msg("%s: %lld ns later, it gives something else", name, (long long)by_ns);
+        forget(&outcome);
+    }
+    forget(&whole);
+}
+
+static void a_capture_of_another_time_gives_the_same(void **state)
+{
+    (void)state;
+    check_captures(move_anywhere);
+}
+
 /* -- A wireless controller's tunnel -------------------------------------------------------------
  */
 
@@ -766,6 +811,7 @@ int main(void)
         cmocka_unit_test(a_capture_in_two_files_gives_the_same),
         cmocka_unit_test(a_capture_in_three_files_gives_the_same),
         cmocka_unit_test(time_between_packets_changes_nothing),
+        cmocka_unit_test(a_capture_of_another_time_gives_the_same),
         cmocka_unit_test(frames_shown_twice_count_once),
         cmocka_unit_test(a_tunnel_in_pieces_of_any_order_gives_the_same),
         cmocka_unit_test(packets_in_one_frame_give_the_same),

@@ -108,8 +108,11 @@ static const struct {
     {"\n\nname = \"a\";\nnmae = 1;\n", 4, "unknown key \"nmae\""},
     {"name = 1;\n", 1, "name must be a string"},
     {"name =\n\"abcdefgh\";\n", 1, "name is longer than 7 characters"},
-    {"name = \"\xe9t\xe9\";\n", 1, "name is not valid UTF-8"},        /* Latin-1 */
-    {"name = \"a\xc3\";\n", 1, "name is not valid UTF-8"},            /* cut short */
+    {"name = \"\xe9t\xe9\";\n", 1, "name is not valid UTF-8"},       /* Latin-1 */
+    {"name = \"a\xc3\";\n", 1, "name is not valid UTF-8"},           /* cut short */
+    {"name = \"a\\x1b[31m\";\n", 1, "name has a control character"}, /* drives a terminal */
+    {"name = \"a\x7f\";\n", 1, "name has a control character"},
+    {"name = \"a\xc2\x9b\";\n", 1, "name has a control character"},   /* U+009B, the same */
     {"name = \"\xc0\xaf\";\n", 1, "name is not valid UTF-8"},         /* overlong */
     {"name = \"\xed\xa0\x80\";\n", 1, "name is not valid UTF-8"},     /* surrogate */
     {"name = \"\xf4\x90\x80\x80\";\n", 1, "name is not valid UTF-8"}, /* past U+10FFFF */

@@ -18,11 +18,13 @@ static void places_are_said_as_far_as_they_are_known(void **state)
     diagnostics_error(diagnostics, "a.conf", 7, "%s is %d", "x", 3);
     diagnostics_warning(diagnostics, "a.conf", 0, "odd");
     diagnostics_error(diagnostics, NULL, 9, "lost");
+    diagnostics_error(diagnostics, "a.conf", 8, "host \"%s\"", "a\x1b[31m\n"); /* of the file */
     assert_string_equal(diagnostics_text(diagnostics, 0), "a.conf:7: x is 3");
     assert_string_equal(diagnostics_text(diagnostics, 1), "a.conf: warning: odd");
     assert_string_equal(diagnostics_text(diagnostics, 2), "lost");
-    assert_null(diagnostics_text(diagnostics, 3));
-    assert_int_equal(diagnostics_errors(diagnostics), 2);
+    assert_string_equal(diagnostics_text(diagnostics, 3), "a.conf:8: host \"a?[31m?\"");
+    assert_null(diagnostics_text(diagnostics, 4));
+    assert_int_equal(diagnostics_errors(diagnostics), 3);
     assert_int_equal(diagnostics_warnings(diagnostics), 1);
     diagnostics_free(diagnostics);
 }

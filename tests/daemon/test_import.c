@@ -293,6 +293,43 @@ static void a_category_without_a_name_is_not_imported(void **state)
     assert_null(strstr(text, "services ="));
 }
 
+/* The daemon would refuse the file, and not start. */
+static void more_names_than_there_is_room_for_are_not_imported(void **state)
+{
+    const unsigned room = CATALOGUE_MOST_PATTERNS - catalogue_pattern_count(known);
+    char *list = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&list, &size);
+
+    (void)state;
+    for (unsigned i = 0; i < room; i++)
+        fprintf(stream, "%u.example\n", i);
+    assert_int_equal(fclose(stream), 0);
+    scratch_mkdir("ai");
+    scratch_mkdir("doh");
+    write_list("ai/domains", list, 1767225600);
+    assert_true(run("."));
+    write_list("doh/domains", "one.more.example\n", 1767225600);
+    assert_false(run("."));
+    assert_non_null(strstr(complaints, "/.: more names than the catalogue has room for, which "
+                                       "holds 6 of at most 65536: nothing is imported\n"));
+    free(list);
+}
+
+static void a_byte_order_mark_is_no_part_of_a_name(void **state)
+{
+    (void)state;
+    scratch_mkdir("ai");
+    write_list("ai/domains",
+               "\xef\xbb\xbf"
+               "first.example\r\n\xef\xbb\xbf"
+               "second.example\r\n",
+               1767225600);
+    assert_true(run("ai"));
+    assert_non_null(strstr(text, "\".first.example\"\n"));
+    expect_complaint("ai/domains", 2, "invalid character in host");
+}
+
 /* Loads the shipped configuration with what was imported beside it. */
 static struct config *load_with_import(const char *directory)
 {
@@ -412,6 +449,8 @@ int main(void)
         TEST(what_cannot_be_read_is_an_error),
         TEST(a_wrong_file_is_not_said_line_by_line),
         TEST(a_category_without_a_name_is_not_imported),
+        TEST(more_names_than_there_is_room_for_are_not_imported),
+        TEST(a_byte_order_mark_is_no_part_of_a_name),
         TEST(the_daemon_reads_what_was_written),
         TEST(the_real_list_is_imported),
     };

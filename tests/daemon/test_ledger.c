@@ -874,6 +874,11 @@ static void small_questions(void **state)
     assert_done(ledger, ledger_span(ledger, &first, &last));
     assert_int_equal(first, T0 - 120);
     assert_int_equal(last, T0 + 60);
+    assert_done(ledger, ledger_last_before(ledger, T0 + 60, &last));
+    assert_int_equal(last, T0);
+    assert_done(ledger, ledger_last_before(ledger, T0, &last)); /* of coverage alone */
+    assert_int_equal(last, T0 - 120);
+    assert_status(ledger, LEDGER_EMPTY, ledger_last_before(ledger, T0 - 120, &last));
     assert_done(ledger, ledger_visit_pairs(ledger, list_pair, list));
     assert_string_equal(list, "DRH=mistral-api DSI=chatgpt-web ");
     assert_status(ledger, LEDGER_EMPTY, ledger_fact(ledger, "version", value, sizeof(value)));

@@ -49,6 +49,15 @@ static void a_line_says_which_program_it_is_of(void **state)
     assert_string_equal(logged, "iagmeterd: warning: nearly full\n");
 }
 
+static void what_would_drive_a_terminal_is_not_logged(void **state)
+{
+    (void)state;
+    unsetenv("JOURNAL_STREAM");
+    log_open("iagmeterd");
+    say(LOG_PRIORITY_ERROR, "a\x1b[31mb\n<0>c\x7f\xc2\x9b 1 \xc3\xa9t\xc3\xa9 \xc2\xb0");
+    assert_string_equal(logged, "iagmeterd: a?[31mb?<0>c??? 1 \xc3\xa9t\xc3\xa9 \xc2\xb0\n");
+}
+
 static void the_journal_gets_the_priority_instead(void **state)
 {
     (void)state;
@@ -97,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_says_which_program_it_is_of),
+        cmocka_unit_test(what_would_drive_a_terminal_is_not_logged),
         cmocka_unit_test(the_journal_gets_the_priority_instead),
         cmocka_unit_test(a_line_that_is_too_long_is_cut_and_still_ends),
         cmocka_unit_test(a_complaint_is_said_once_an_hour_with_the_number_of_silent_ones),

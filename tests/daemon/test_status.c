@@ -226,6 +226,19 @@ static void of_a_ledger_ahead_of_the_clock_too(void **state)
     assert_says("requests", "2 (2 to 4)");
 }
 
+/* The daemon goes on recording when the clock was set right: that is what is of interest. */
+static void what_was_recorded_of_the_future_does_not_hide_the_present(void **state)
+{
+    (void)state;
+    record(NOW + 30 * 86400, 2);
+    record(NOW - 120, 1);
+    assert_true(print(true));
+    assert_non_null(strstr(output, "\nlast 24 hours\n"));
+    assert_null(strstr(output, "last recorded"));
+    assert_says("ledger", "2026-09-21 16:12 CEST to 2026-10-21 16:15 CEST");
+    assert_says("requests", "1 (1 to 2)");
+}
+
 static void an_interval_that_is_a_little_late_is_current(void **state)
 {
     (void)state;
@@ -247,6 +260,18 @@ static void record_coverage(const struct coverage *coverage)
     assert_int_equal(ledger_begin(ledger), LEDGER_OK);
     assert_int_equal(ledger_add_coverage(ledger, NOW - 60, coverage), LEDGER_OK);
     assert_int_equal(ledger_commit(ledger), LEDGER_OK);
+}
+
+/* Two captures of it that were replayed one after the other. */
+static void a_minute_that_was_seen_twice_is_one_minute(void **state)
+{
+    (void)state;
+    record(NOW - 60, 1);
+    for (int64_t i = 0; i < 60; i++)
+        record_coverage(&(struct coverage){.covered_ns = UINT64_C(60000000000), .packets = 1});
+    assert_true(print(false));
+    assert_says("observed", "0.0 h");
+    assert_says("packets seen", "1060");
 }
 
 static void small_shares_are_not_said_to_be_none(void **state)
@@ -496,7 +521,9 @@ int main(void)
         TEST(sums_are_of_the_last_day_and_name_nobody),
         TEST(of_an_old_ledger_the_last_recorded_day_is_shown),
         TEST(of_a_ledger_ahead_of_the_clock_too),
+        TEST(what_was_recorded_of_the_future_does_not_hide_the_present),
         TEST(an_interval_that_is_a_little_late_is_current),
+        TEST(a_minute_that_was_seen_twice_is_one_minute),
         TEST(small_shares_are_not_said_to_be_none),
         TEST(exchanges_with_local_servers_are_counted_where_there_are_any),
         TEST(what_is_alarming_comes_with_advice),

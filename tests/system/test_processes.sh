@@ -72,6 +72,15 @@ done
 cmp "$directory/coverage-whole" "$directory/coverage-parts" || fail "packets were counted differently"
 [ "$(wc -l <"$directory/coverage-whole")" -ge 2 ] || fail "the two parts are in one minute"
 
+# The later one first: the graphs have both all the same.
+replay backwards "$directory/later.pcap" "$demo"
+if command -v rrdtool >/dev/null; then
+    "$here/bench/rrd.sh" "$directory/backwards/state" ||
+        fail "graphs lack what is later than the last replay"
+else
+    skip_part "rrdtool is not installed: no graphs"
+fi
+
 # From a pipe, and into a ledger that already has it: sums, in the same interval.
 expect 0 "$build/iagmeterd" -c "$directory/two/iagmeter.conf" -r - <"$demo"
 [ "$(query "$directory/two/state" 'SELECT sum(flows) FROM activity')" -eq \
@@ -331,8 +340,18 @@ wait_for 'capture of second works again'
 kill -TERM "$daemon"
 finish 0
 [ "$(new_flows)" -eq 5 ] || fail "$(new_flows) connections recorded, not 5"
-ip -n "$gateway" link delete second
 echo "live: an interface that comes later is captured later"
+
+# Both an interface and what is made of it: what passes counts twice, which is told before.
+ip -n "$gateway" link add bridge0 type bridge
+ip -n "$gateway" link set second master bridge0
+sed 's/{ name = "lan"[^}]*}/{ name = "bridge0"; }/' "$live/iagmeter.conf" >"$live/bridge.conf"
+expect 0 ip netns exec "$gateway" "$build/iagmeterd" -t -c "$live/bridge.conf"
+sentence 'interface bridge0 carries what passes second, too: it counts twice'
+ip -n "$gateway" link delete bridge0
+expect 0 ip netns exec "$gateway" "$build/iagmeterd" -t -c "$live/bridge.conf"
+[ ! -s "$directory/err" ] || fail "two interfaces of their own are warned of"
+ip -n "$gateway" link delete second
 
 # No memory for the buffer: half of it may do, and what was got is said.
 sed -i '/^interfaces/d' "$live/iagmeter.conf"

@@ -40,11 +40,13 @@ grep -q 'INSERT INTO device_day' "$directory/ahead.sql"
 cmp "$directory/ahead.sql" "$directory/alone.sql"
 
 # And when several processes share it: the same use, connection by connection.
-rm -r "$directory/state"
-mkdir "$directory/state"
-timeout 60 "$build/iagmeterd" -c "$conf" -r "$demo/demo.pcap" -w 3
-"$bench/ledger.sh" "$directory/state" >"$directory/shared.tsv"
-cmp "$directory/ledger.tsv" "$directory/shared.tsv"
+for workers in 2 3 5 8; do
+    rm -r "$directory/state"
+    mkdir "$directory/state"
+    timeout 60 "$build/iagmeterd" -c "$conf" -r "$demo/demo.pcap" -w "$workers"
+    "$bench/ledger.sh" "$directory/state" >"$directory/shared.tsv"
+    cmp "$directory/ledger.tsv" "$directory/shared.tsv"
+done
 
 # And when it is cut in three anywhere, and the parts, in three formats, are not given in order.
 for seed in 1 2 3; do
