@@ -101,7 +101,9 @@ bool naming_make_room(struct naming *naming, uint32_t index)
     struct assembly *assembly = naming_bytes(naming, index);
     uint32_t stepped = naming->states[index].stepped;
     size_t length = assembly_prefix(assembly) - stepped;
-    size_t shorter = clienthello_shorten(assembly->bytes + stepped, length);
+    bool has_records = naming->states[index].quic.version == 0;
+    size_t shorter = (has_records ? clienthello_shorten
+                                  : clienthello_shorten_message)(assembly->bytes + stepped, length);
 
     if (shorter == length)
         return false;

@@ -58,8 +58,9 @@ struct assembly *naming_bytes(struct naming *naming, uint32_t index);
 void naming_step(struct naming *naming, uint32_t index, uint32_t count);
 /* What is there of it without a hole. */
 const uint8_t *naming_ahead(struct naming *naming, uint32_t index, uint32_t *length);
-/* Makes room for more of a ClientHello that is longer than what can be put together. Returns false
- * when there is nothing to leave out. */
+/* Makes room for more of a ClientHello that is longer than what can be put together: one in records,
+ * or that of naming_quic(), once its version is known. Returns false when there is nothing to leave
+ * out. */
 bool naming_make_room(struct naming *naming, uint32_t index);
 uint32_t naming_stepped(const struct naming *naming, uint32_t index);
 

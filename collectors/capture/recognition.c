@@ -16,6 +16,11 @@
 #define SECOND_NS 1000000000LL
 /* A ClientHello may follow some plain text: STARTTLS, a refused CONNECT. */
 #define MAX_PROBES 16
+/* Of QUIC, datagrams. Of a hello that goes on for longer, as many more as it may come in: half full
+ * ones, since those of a client that says its hello are full (RFC 9000, 14.1). */
+#define BYTES_PER_PROBE 550
+_Static_assert(MAX_PROBES + CLIENTHELLO_LONGEST / BYTES_PER_PROBE <= UINT8_MAX,
+               "a byte counts them");
 /* After a CONNECT one does, be it behind what is left of a head: Kerberos tickets in them are up to
  * 64 kB long (MaxTokenSize, in base64). */
 #define MAX_PROXIED_PROBES 64
@@ -1197,38 +1202,49 @@ bool recognition_is_first(const struct recognition *recognition, const struct pa
                          packet->payload_length);
 }
 
+/* The hello of a flow that is being named. */
+struct gathering {
+    struct naming *naming;
+    uint32_t state;
+};
+
+/* What lies past what there is room for, behind a hole, is lost, as over TCP. */
 static void gather_crypto(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
 {
-    if (bytes) {
-        assembly_add(context, offset, bytes, (uint32_t)length);
-    } else {
-        assembly_wipe(context);
-        assembly_start(context, 0);
+    const struct gathering *gathering = context;
+    struct assembly *assembly = naming_bytes(gathering->naming, gathering->state);
+
+    if (!bytes) {
+        assembly_wipe(assembly);
+        assembly_start(assembly, 0);
+        return;
     }
+    while (!assembly_add(assembly, offset, bytes, (uint32_t)length))
+        if (!naming_make_room(gathering->naming, gathering->state))
+            break;
 }
 
-/* Of a datagram that the snap length cut, the rest will not come. */
-static enum clienthello_result read_hello(const struct segment *segment, const uint8_t *bytes,
-                                          size_t length, struct clienthello *hello)
+/* CUT: what is missing of it will not come. */
+static enum clienthello_result read_hello(const uint8_t *bytes, size_t length, bool cut,
+                                          struct clienthello *hello)
 {
-    const struct packet *packet = segment->packet;
     enum clienthello_result result = quic_parse_hello(bytes, length, hello);
 
-    if (result == CLIENTHELLO_INCOMPLETE && packet->captured_length < packet->payload_length &&
+    if (result == CLIENTHELLO_INCOMPLETE && cut &&
         clienthello_parse_cut_message(bytes, length, hello) == CLIENTHELLO_COMPLETE)
         return CLIENTHELLO_COMPLETE;
     return result;
 }
 
 /* Judges by what was gathered, if it is enough. */
-static void look_at_crypto(struct recognition *recognition, const struct segment *segment)
+static void look_at_crypto(struct recognition *recognition, const struct segment *segment, bool cut)
 {
     struct flow *flow = segment->flow;
     struct clienthello hello;
     uint32_t length;
     const uint8_t *bytes = naming_ahead(recognition->initials, flow->state, &length);
 
-    switch (read_hello(segment, bytes, length, &hello)) {
+    switch (read_hello(bytes, length, cut, &hello)) {
     case CLIENTHELLO_COMPLETE:
         release(recognition, flow);
         judge(recognition, segment, &hello, client_of(segment));
@@ -1244,24 +1260,46 @@ static void read_initial(struct recognition *recognition, const struct segment *
 {
     const struct packet *packet = segment->packet;
     struct flow *flow = segment->flow;
-    struct assembly *assembly;
+    struct gathering gathering = {recognition->initials, 0};
 
     if (flow->stage == FLOW_NEW) {
         take(recognition, flow, FLOW_NAMING);
         naming_start(recognition->initials, flow->state, 0);
     }
-    assembly = naming_bytes(recognition->initials, flow->state);
+    gathering.state = flow->state;
     if (quic_read_client(recognition->crypto, naming_quic(recognition->initials, flow->state),
                          packet->payload, packet->captured_length, packet->payload_length,
-                         gather_crypto, assembly) == QUIC_CRYPTO) {
+                         gather_crypto, &gathering) == QUIC_CRYPTO) {
         if (!(flow->flags & FLOW_CLIENT_KNOWN))
             flow->client_base = recognition_opening(packet);
         flow_set_client(flow, segment->side);
-        look_at_crypto(recognition, segment);
-    } else if (assembly->range_count == 0) { /* nothing worth keeping a state for */
-        release(recognition, flow);
+        look_at_crypto(recognition, segment, packet->captured_length < packet->payload_length);
+    } else if (naming_bytes(recognition->initials, flow->state)->range_count == 0) {
+        release(recognition, flow); /* nothing worth keeping a state for */
         flow->stage = FLOW_NEW;
     }
+}
+
+/* How many datagrams are looked at. */
+static unsigned probes_allowed(const struct recognition *recognition, const struct flow *flow)
+{
+    const struct assembly *assembly;
+
+    if (flow->stage != FLOW_NAMING)
+        return MAX_PROBES;
+    assembly = naming_bytes(recognition->initials, flow->state);
+    return MAX_PROBES + (assembly->base + (uint32_t)assembly_prefix(assembly)) / BYTES_PER_PROBE;
+}
+
+/* What is missing of a hello will not come: a name that is there counts. */
+static void give_up_crypto(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+
+    if (flow->stage == FLOW_NAMING)
+        look_at_crypto(recognition, segment, true);
+    if (flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING)
+        give_up(recognition, segment, true);
 }
 
 void recognition_datagram(struct recognition *recognition, const struct segment *segment)
@@ -1275,6 +1313,7 @@ void recognition_datagram(struct recognition *recognition, const struct segment 
         read_initial(recognition, segment);
     else if (!(flow->flags & FLOW_CLIENT_KNOWN))
         hint_midway(recognition, segment);
-    if ((flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING) && ++flow->probes >= MAX_PROBES)
-        give_up_naming(recognition, segment);
+    if ((flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING) &&
+        ++flow->probes >= probes_allowed(recognition, flow))
+        give_up_crypto(recognition, segment);
 }

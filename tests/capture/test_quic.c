@@ -33,7 +33,7 @@ static void collect(void *context, uint32_t offset, const uint8_t *bytes, size_t
         assembly_start(pieces, 0);
         return;
     }
-    assert_true(offset + length <= CLIENTHELLO_MAX);
+    assert_true(offset + length <= CLIENTHELLO_LONGEST);
     assembly_add(pieces, offset, bytes, (uint32_t)length);
 }
 

@@ -1836,6 +1836,99 @@ static void a_hello_may_be_longer_than_there_is_room(void **state)
     }
 }
 
+/* Pieces of a hello of QUIC, of SIZE bytes each but for the last, in datagrams of their own: EARLY
+ * of them change places with one that comes so many later, and each comes TIMES. */
+static void quic_pieces(struct talk *talk, const struct bytes *message, size_t size, size_t early,
+                        unsigned times)
+{
+    struct packet_parts parts = quic_parts();
+    size_t count = (message->length + size - 1) / size;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t block = i - i % (early + 1);
+        size_t last = block + early < count ? block + early : count - 1;
+        size_t at = (block + last - i) * size;
+        size_t end = at + size < message->length ? at + size : message->length;
+
+        for (unsigned again = 0; again < times; again++, parts.number++)
+            quic_initial(talk, &parts, message, at, end);
+    }
+}
+
+/* The same of QUIC, whose pieces come in any order, as long as none has to wait for more than there
+ * is room for. */
+static void a_hello_of_quic_may_be_longer_than_there_is_room(void **state)
+{
+    static const struct {
+        size_t padding;
+        size_t more_suites;
+        size_t size;
+        size_t early;
+        unsigned times;
+        bool name_comes_last;
+    } rows[] = {
+        {20000, 0, 1100, 0, 1, true},  {60000, 0, 1100, 0, 1, true},
+        {60000, 0, 1100, 9, 1, true},  {60000, 0, 1100, 3, 2, true},
+        {60000, 0, 1100, 9, 1, false}, {20000, 40000, 1100, 5, 1, true},
+        {60000, 0, 650, 15, 1, true},  {17000, 0, 1100, 13, 1, true},
+        {0, 50000, 1000, 9, 1, false},
+    };
+    static struct bytes message;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct hello_parts parts = {.name = "api.example",
+                                          .alpn = "h3",
+                                          .padding = rows[i].padding,
+                                          .name_comes_last = rows[i].name_comes_last,
+                                          .more_suites = rows[i].more_suites};
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        message.length = 0;
+        put_hello_message(&message, &parts);
+        quic_pieces(&talk, &message, rows[i].size, rows[i].early, rows[i].times);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
+/* A lost datagram of a hello hides only what was in it. Small ones tell nothing for ever: a client
+ * that says no more than that is not waited for. */
+static void of_a_hello_of_quic_what_is_there_counts(void **state)
+{
+    static struct bytes message;
+
+    (void)state;
+    for (unsigned last = 0; last < 2; last++) {
+        const struct hello_parts parts = {
+            .name = "api.example", .padding = 1500, .name_comes_last = last};
+        struct talk talk = talk_of(1, 50000);
+        struct packet_parts packet = quic_parts();
+
+        film_clear(&film);
+        message.length = 0;
+        put_hello_message(&message, &parts);
+        quic_initial(&talk, &packet, &message, 0, 1000);
+        for (int i = 0; i < 15; i++)
+            quic_short(&talk, FROM_CLIENT, 400);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_names(!last, 0, 0, last);
+
+        film_clear(&film);
+        for (size_t at = 0; at < 20; at++, packet.number++)
+            quic_initial(&talk, &packet, &message, at, at + 1);
+        scene_play();
+        assert_names(0, 0, 0, 1);
+        quic_initial(&talk, &packet, &message, 20, message.length);
+        scene_play();
+        assert_names(0, 0, 0, 1);
+    }
+}
+
 /* Of plain text in pieces, the last could be the beginning of a request: until the hello comes. */
 static void a_hello_may_follow_plain_text_in_pieces(void **state)
 {
@@ -3364,6 +3457,8 @@ int main(void)
         TEST(a_tunnel_may_carry_clear_text),
         TEST(a_head_may_be_longer_than_there_is_room),
         TEST(a_hello_may_be_longer_than_there_is_room),
+        TEST(a_hello_of_quic_may_be_longer_than_there_is_room),
+        TEST(of_a_hello_of_quic_what_is_there_counts),
         TEST(a_request_may_come_in_pieces_from_the_middle),
         TEST(a_name_may_be_all_that_was_captured),
         TEST(a_cut_request_leads_to_the_hello),
