@@ -412,7 +412,7 @@ static bool hello_has_begun(const struct recognition *recognition, const struct 
     if (flow->stage != FLOW_NAMING || flow->state == FLOW_NO_STATE)
         return false;
     bytes = naming_ahead(recognition->naming, flow->state, &length);
-    return clienthello_starts(bytes, length);
+    return naming_has_hello(bytes, length);
 }
 
 /* A connection of TLS or QUIC stays without a name. */
@@ -549,6 +549,12 @@ static void take_proxy(struct recognition *recognition, const struct segment *se
     note(recognition, segment, "connect", said->name, "no");
 }
 
+/* Whether what was found leads to what the client itself says. */
+static bool leads_on(const struct finding *finding)
+{
+    return finding->kind == FINDING_PROXY || finding->kind == FINDING_PRELUDE;
+}
+
 /* Looks at the client's bytes, and past what they say to proxies. LOOK knows what client was told
  * of before. */
 static void look_at(struct recognition *recognition, const struct segment *segment,
@@ -556,9 +562,10 @@ static void look_at(struct recognition *recognition, const struct segment *segme
 {
     look->taken = 0;
     naming_look(bytes, length, &look->finding);
-    while (look->finding.kind == FINDING_PROXY) {
+    while (leads_on(&look->finding)) {
         flow_set_client(segment->flow, segment->side);
-        take_proxy(recognition, segment, look);
+        if (look->finding.kind == FINDING_PROXY)
+            take_proxy(recognition, segment, look);
         look->taken += look->finding.length;
         naming_look(bytes + look->taken, length - look->taken, &look->finding);
     }

@@ -1836,6 +1836,82 @@ static void a_hello_may_be_longer_than_there_is_room(void **state)
     }
 }
 
+/* A client of SQL Server asks before it says hello, which comes in the server's packets; whether
+ * the opening was seen or not, and if it was, in bytes of their own, too. */
+static void a_hello_may_be_wrapped_in_tds(void **state)
+{
+    static const uint32_t sizes[] = {1400, 1400, 1};
+    static const struct hello_parts parts = {.name = "api.example"};
+    static struct bytes hello;
+    static struct bytes said;
+
+    (void)state;
+    make_hello(&hello, &parts);
+    for (uint16_t i = 0; i < 3; i++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        talk.server_port = 1433;
+        if (i != 1)
+            talk_open(&film, &talk);
+        said.length = 0;
+        put_tds_options(&said);
+        talk_say(&film, &talk, FROM_CLIENT, &said, sizes[i]);
+        said.length = 0;
+        put_tds_options(&said); /* much like the server's */
+        said.at[0] = 4;
+        talk_say(&film, &talk, FROM_SERVER, &said, 1400);
+        said.length = 0;
+        put_tds(&said, hello.at, hello.length, 100);
+        talk_say(&film, &talk, FROM_CLIENT, &said, sizes[i]);
+        said.length = 0;
+        put_record_header(&said, 22, 90);
+        put_u8(&said, 2);
+        put_fill(&said, 7, 89);
+        hello = said;
+        said.length = 0;
+        put_tds(&said, hello.at, hello.length, 4096);
+        talk_say(&film, &talk, FROM_SERVER, &said, 1400);
+        use(&talk);
+        scene_inspect();
+        assert_names(1, 0, 0, 0);
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+        assert_string_equal(records[0].name, "api.example");
+        assert_string_equal(records[0].transport, "tls");
+        make_hello(&hello, &parts);
+    }
+}
+
+/* One that wants no encryption says nothing of a name; of one whose hello ends early, that is
+ * told. */
+static void tds_without_a_hello_has_no_name(void **state)
+{
+    static const struct hello_parts parts = {.name = "api.example"};
+    static struct bytes hello;
+    static struct bytes said;
+
+    (void)state;
+    make_hello(&hello, &parts);
+    for (unsigned cut = 0; cut < 2; cut++) {
+        struct talk talk = open_talk(1, 50000);
+
+        film_rewind(&film);
+        talk_open(&film, &talk);
+        said.length = 0;
+        put_tds_options(&said);
+        if (cut)
+            put_tds(&said, hello.at, 40, 4096);
+        talk_say(&film, &talk, FROM_CLIENT, &said, 1400);
+        said.length = 0;
+        put_tds(&said, "\x50", 1, 4096); /* would be a login */
+        said.at[0] = 0x10;
+        if (!cut)
+            talk_say(&film, &talk, FROM_CLIENT, &said, 1400);
+        scene_play();
+        assert_names(0, 0, 0, cut);
+    }
+}
+
 /* Pieces of a hello of QUIC, of SIZE bytes each but for the last, in datagrams of their own: EARLY
  * of them change places with one that comes so many later, and each comes TIMES. */
 static void quic_pieces(struct talk *talk, const struct bytes *message, size_t size, size_t early,
@@ -3457,6 +3533,8 @@ int main(void)
         TEST(a_tunnel_may_carry_clear_text),
         TEST(a_head_may_be_longer_than_there_is_room),
         TEST(a_hello_may_be_longer_than_there_is_room),
+        TEST(a_hello_may_be_wrapped_in_tds),
+        TEST(tds_without_a_hello_has_no_name),
         TEST(a_hello_of_quic_may_be_longer_than_there_is_room),
         TEST(of_a_hello_of_quic_what_is_there_counts),
         TEST(a_request_may_come_in_pieces_from_the_middle),
