@@ -267,8 +267,8 @@ static const char *transport_of(const struct flow *flow)
 /* The same ClientHello on another connection: seen before and after a proxy, or a translation of
  * addresses. The hash has no secret key, so that the same packets always give the same: who could
  * make two of them collide would hide a connection of their own. */
-static bool is_copy(struct recognition *recognition, const struct clienthello *hello,
-                    int64_t now_ns)
+static bool is_copy(struct recognition *recognition, const struct flow *flow,
+                    const struct clienthello *hello, int64_t now_ns)
 {
     static const uint8_t none[sizeof(hello->random)];
     static const struct hash_key no_key;
@@ -281,8 +281,10 @@ static bool is_copy(struct recognition *recognition, const struct clienthello *h
         return false;
     memcpy(shown.random, hello->random, sizeof(shown.random));
     memcpy(shown.name, hello->name, sizeof(shown.name));
+    /* Of a client that had to begin anew, and was not seen to be told so, it is the same one. */
     return copies_seen(recognition->memory->hellos, keyedhash(&no_key, &shown, sizeof(shown)),
-                       now_ns);
+                       now_ns) &&
+           !flow->is_reopened;
 }
 
 static const char *ech_of(const struct clienthello *hello, bool hidden)
@@ -370,7 +372,7 @@ static void judge(struct recognition *recognition, const struct segment *segment
     if (readable || !(flow->flags & FLOW_PROXIED)) /* else what the proxy was told is noted */
         note(recognition, segment, transport_of(flow), hello->name, ech_of(hello, hidden));
     leave_clear(flow);
-    if (is_copy(recognition, hello, segment->now_ns)) {
+    if (is_copy(recognition, flow, hello, segment->now_ns)) {
         ignore(flow);
         return;
     }
@@ -502,7 +504,7 @@ static void take(struct recognition *recognition, struct flow *flow, enum flow_s
         recognition_end(recognition, flowtable_at(flows, holder));
         flow->state = naming_take(pool, own, &holder);
     }
-    flow->stage = stage & 0x3f;
+    flow->stage = stage & 0x1f;
 }
 
 /* -- TLS, proxies, plain requests -------------------------------------------------------------- */
@@ -1195,18 +1197,22 @@ bool recognition_opens(const struct packet *packet)
 
 uint32_t recognition_opening(const struct packet *packet)
 {
-    static const struct hash_key no_key;
     size_t length;
     const uint8_t *id =
         quic_opening_id(packet->payload, packet->captured_length, packet->payload_length, &length);
 
-    return id ? (uint32_t)keyedhash(&no_key, id, length) | 1 : 0;
+    return id ? quic_hash(id, length) : 0;
 }
 
-bool recognition_is_first(const struct recognition *recognition, const struct packet *packet)
+void recognition_open(struct flow *flow, const struct packet *packet)
 {
-    return quic_is_first(recognition->crypto, packet->payload, packet->captured_length,
-                         packet->payload_length);
+    struct quic_header header;
+
+    flow->client_base = recognition_opening(packet);
+    flow->opened.next = 0;
+    flow->opened.source = quic_read_header(packet->payload, packet->captured_length, &header)
+                              ? quic_hash(header.source, header.source_length)
+                              : 0;
 }
 
 /* The hello of a flow that is being named. */
@@ -1278,7 +1284,7 @@ static void read_initial(struct recognition *recognition, const struct segment *
                          packet->payload, packet->captured_length, packet->payload_length,
                          gather_crypto, &gathering) == QUIC_CRYPTO) {
         if (!(flow->flags & FLOW_CLIENT_KNOWN))
-            flow->client_base = recognition_opening(packet);
+            recognition_open(flow, packet);
         flow_set_client(flow, segment->side);
         look_at_crypto(recognition, segment, packet->captured_length < packet->payload_length);
     } else if (naming_bytes(recognition->initials, flow->state)->range_count == 0) {
