@@ -442,6 +442,28 @@ static void both_connections_count(void **state)
                 }
 }
 
+/* Retry was not captured: the client says the same hello with another id (RFC 9000, 17.2.5.2). It
+ * is no copy of the first one's. */
+static void who_begins_anew_unseen_is_followed(void **state)
+{
+    static struct bytes message;
+    struct quic_link first = quic_link(4);
+    struct quic_link again = quic_link(4);
+
+    (void)state;
+    talk = talk_of(1, 50000);
+    memcpy(again.ids, first.ids, sizeof(first.ids));
+    quic_message(&message, "api.example", false, 0);
+    quic_link_initial(&talk, &first, &message, 0, message.length);
+    quic_link_initial(&talk, &again, &message, 0, message.length);
+    quic_link_handshake(&talk, &again);
+    quic_link_exchange(&talk, &again, 400, 3);
+    scene_play();
+    assert_true(only_sum(ONE, API).requests.central == 1);
+    assert_int_equal(only_sum(ONE, API).bytes_up, talk.said[FROM_CLIENT]);
+    assert_int_equal(only_sum(ONE, API).bytes_down, talk.said[FROM_SERVER]);
+}
+
 /* -- Forged openings ----------------------------------------------------------------------------
  */
 
@@ -604,6 +626,7 @@ int main(void)
         CLAIM_TEST(what_was_said_is_kept),
         CLAIM_TEST(a_claim_is_forgotten),
         TEST(both_connections_count),
+        TEST(who_begins_anew_unseen_is_followed),
         TEST(what_is_forged_names_nothing),
     };
 

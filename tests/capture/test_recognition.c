@@ -1876,7 +1876,7 @@ static void a_hello_may_be_wrapped_in_tds(void **state)
         scene_inspect();
         assert_names(1, 0, 0, 0);
         assert_int_equal(only_sum(ONE, API).flows, 1);
-        assert_string_equal(records[0].name, "api.example");
+        assert_string_equal(names[0], "api.example");
         assert_string_equal(records[0].transport, "tls");
         make_hello(&hello, &parts);
     }
