@@ -384,6 +384,20 @@ static bool shorten_message(const uint8_t *message, size_t gathered, size_t want
     return true;
 }
 
+size_t clienthello_shorten_message(uint8_t *bytes, size_t length)
+{
+    struct kept kept = {.length = 0};
+    size_t wanted;
+
+    if (length < HANDSHAKE_HEADER || length > CLIENTHELLO_MAX || bytes[0] != HANDSHAKE_CLIENT_HELLO)
+        return length;
+    wanted = message_length(bytes, length);
+    if (length >= wanted || !shorten_message(bytes, length, wanted, &kept) || kept.length >= length)
+        return length;
+    memcpy(bytes, kept.bytes, kept.length);
+    return kept.length;
+}
+
 size_t clienthello_shorten(uint8_t *bytes, size_t length)
 {
     uint8_t message[CLIENTHELLO_MAX];

@@ -60,6 +60,8 @@ enum clienthello_result clienthello_parse_cut_message(const uint8_t *bytes, size
  * CLIENTHELLO_MAX may no longer be, and then is read when all of it is there. Returns how many
  * bytes it has now, LENGTH when nothing can be taken out. */
 size_t clienthello_shorten(uint8_t *bytes, size_t length);
+/* The same of a bare handshake message. */
+size_t clienthello_shorten_message(uint8_t *bytes, size_t length);
 
 /* Cheap test of the first bytes of a segment: could a ClientHello start here? */
 bool clienthello_starts(const uint8_t *bytes, size_t length);

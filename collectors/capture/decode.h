@@ -54,6 +54,17 @@ struct packet {
     struct fragment fragment; /* set when the result is DECODE_FRAGMENT */
 };
 
+/* Makes it one from its destination to its source. */
+static inline void packet_turn_round(struct packet *packet)
+{
+    const struct packet other = *packet;
+
+    packet->source = other.destination;
+    packet->destination = other.source;
+    packet->source_port = other.destination_port;
+    packet->destination_port = other.source_port;
+}
+
 /* Whether frames of this libpcap link type (DLT_) can be decoded. */
 bool decode_supports(int link_type);
 

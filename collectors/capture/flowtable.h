@@ -40,11 +40,19 @@ enum {
 };
 
 #define FLOW_NO_STATE UINT32_MAX
+/* After version negotiation. No hash of an id is even. */
+#define FLOW_ANY_OPENING 2
 
 struct flow {
     uint64_t payload_bytes[2]; /* from the first and from the second endpoint */
     int64_t first_ns;
-    uint32_t next_sequence[2];
+    union {
+        uint32_t next_sequence[2];
+        struct {             /* QUIC, as hashes of ids (quic.h), 0 when not known: */
+            uint32_t source; /* what the client chose */
+            uint32_t next;   /* what it may open with anew, after Retry; or FLOW_ANY_OPENING */
+        } opened;
+    };
     uint32_t client_base; /* sequence number of the byte at which a name may begin; of QUIC, what
                            * the connection was opened with (recognition_opening()) */
     uint32_t last_seen_s;
@@ -53,8 +61,10 @@ struct flow {
     uint16_t service;
     uint16_t flags;
     uint8_t role;
-    uint8_t stage : 6;
-    uint8_t reopening : 2; /* bit I: endpoint I sent a SYN that is not believed yet (openings.h) */
+    uint8_t stage : 5;
+    uint8_t reopening : 2; /* bit I: endpoint I sent a SYN that is not believed yet (openings.h), or
+                            * an opening of QUIC (quicopenings.h) */
+    uint8_t is_reopened : 1; /* it began as such an opening of QUIC */
     uint8_t probes; /* client packets looked at in search of a name; with FLOW_PLAIN, 1 when the
                      * server answered since the client's last */
     union {

@@ -238,8 +238,8 @@ enum quicframes_result gquic_read_frames(const uint8_t *bytes, size_t length, bo
     while (cursor_left(&cursor) > 0) {
         struct piece piece = {0, 0, NULL};
 
-        if (!read_frame(&cursor, &layout, cut, &piece) || piece.offset > CLIENTHELLO_MAX ||
-            piece.size > CLIENTHELLO_MAX - piece.offset)
+        if (!read_frame(&cursor, &layout, cut, &piece) || piece.offset > CLIENTHELLO_LONGEST ||
+            piece.size > CLIENTHELLO_LONGEST - piece.offset)
             return cut ? QUICFRAMES_WRONG : result;
         if (cursor.failed)
             break;

@@ -12,6 +12,8 @@
 #include "collectors/capture/keyedhash.h"
 #include "collectors/capture/notes.h"
 #include "collectors/capture/openings.h"
+#include "collectors/capture/quic.h"
+#include "collectors/capture/quicopenings.h"
 #include "collectors/capture/recognition.h"
 #include "collectors/capture/shard.h"
 #include "collectors/capture/tunnels.h"
@@ -75,6 +77,7 @@ struct metering {
     struct fragments *fragments;
     struct copies *copies;
     struct openings *openings;
+    struct quicopenings *quicopenings;
     struct notes *notes;         /* NULL unless inspecting */
     struct localmeter *local;    /* NULL: no server of our own */
     struct kernelfilter *filter; /* NULL: every packet is seen */
@@ -160,8 +163,9 @@ static bool take_memory(struct metering *metering, const struct limits *limits,
     metering->fragments = fragments_new((limits->max_reassembly + 15) / 16);
     metering->copies = copies_new(COPY_PLACES, COPY_NS);
     metering->openings = openings_new();
+    metering->quicopenings = quicopenings_new();
     if (!metering->flows || !metering->interval || !metering->fragments || !metering->copies ||
-        !metering->openings)
+        !metering->openings || !metering->quicopenings)
         return false;
     if (metering->sink.flow && !(metering->notes = notes_new(flowtable_capacity(metering->flows))))
         return false;
@@ -270,6 +274,7 @@ void metering_free(struct metering *metering)
     usage_free(metering->usage);
     notes_free(metering->notes);
     openings_free(metering->openings);
+    quicopenings_free(metering->quicopenings);
     copies_free(metering->copies);
     fragments_free(metering->fragments);
     interval_free(metering->interval);
@@ -520,32 +525,19 @@ static bool is_opening(const struct packet *packet)
     return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-static uint32_t idle_limit_s(const struct flow *flow, const struct prepared *prepared)
+/* Whether a client of QUIC opens another connection after the one that we know was silent for a
+ * while. What can be read of it is a claim before. */
+static bool reopens_silent(struct metering *metering, const struct flow *flow,
+                           const struct prepared *prepared, uint32_t silent_s)
 {
+    const struct packet *packet = &prepared->packet;
     bool answered = flow->payload_bytes[0] > 0 && flow->payload_bytes[1] > 0;
 
-    return answered && flow->flags & FLOW_CLIENT_KNOWN && prepared->side == flow_client_side(flow)
-               ? DATAGRAMS_OPENED_IDLE_S
-               : DATAGRAMS_IDLE_S;
-}
-
-/* Whether a client of QUIC opens another connection while we know the one before. Until the server
- * said so much, what begins anew is the same one's: Retry and version negotiation are shorter.
- * After that its ids are the server's, and the keys come from none of them (RFC 9001, 5.2). */
-static bool opens_another(struct metering *metering, struct flow *flow,
-                          const struct prepared *prepared)
-{
-    uint32_t opening;
-
-    if (!(flow->flags & FLOW_CLIENT_KNOWN) || prepared->side != flow_client_side(flow))
-        return false;
-    opening = recognition_opening(&prepared->packet);
-    if (opening == 0 || opening == flow->client_base)
-        return false;
-    if (flow->payload_bytes[!prepared->side] >= ANSWERED_BYTES)
-        return recognition_is_first(metering->recognition, &prepared->packet);
-    flow->client_base = opening;
-    return false;
+    if (silent_s > DATAGRAMS_IDLE_S)
+        return recognition_opens(packet);
+    return silent_s > DATAGRAMS_OPENED_IDLE_S && answered && flow->flags & FLOW_CLIENT_KNOWN &&
+           prepared->side == flow_client_side(flow) && recognition_opens(packet) &&
+           !quicopenings_is_first(metering->quicopenings, packet);
 }
 
 /* A connection that reuses the ports of one that we know: of TCP, of one that is over; where it is
@@ -556,9 +548,8 @@ static bool reopens(struct metering *metering, struct flow *flow, const struct p
     const struct packet *packet = &prepared->packet;
 
     if (flow->flags & FLOW_DATAGRAMS)
-        return flow->stage != FLOW_NEW && (now_s > flow->last_seen_s + idle_limit_s(flow, prepared)
-                                               ? recognition_opens(packet)
-                                               : opens_another(metering, flow, prepared));
+        return flow->stage != FLOW_NEW && now_s > flow->last_seen_s + DATAGRAMS_OPENED_IDLE_S &&
+               reopens_silent(metering, flow, prepared, now_s - flow->last_seen_s);
     return flow->stage == FLOW_FINISHED && is_opening(packet);
 }
 
@@ -1006,6 +997,125 @@ static void handle_tcp(struct metering *metering, struct prepared *prepared, int
         filter_flow(metering, prepared, segment.flow);
 }
 
+/* -- Openings of QUIC --------------------------------------------------------------------------
+ */
+
+/* A server that sends its client away tells that one opened, and with what id: until it answers at
+ * length, as it does once. */
+static void note_turning_away(struct flow *flow, const struct quic_header *header)
+{
+    if ((header->version != 0 && !header->is_retry) ||
+        quic_hash(header->destination, header->destination_length) != flow->opened.source)
+        return;
+    if (header->version != 0)
+        flow->opened.next = quic_hash(header->source, header->source_length);
+    else if (quic_hash(header->source, header->source_length) == flow->client_base)
+        flow->opened.next = FLOW_ANY_OPENING;
+}
+
+/* Whether a client begins anew, as it was told to. With Google's own versions of before the
+ * standard nothing says so. */
+static bool begins_anew(const struct flow *flow, unsigned side, uint32_t opening)
+{
+    if (side != flow_client_side(flow))
+        return false;
+    return flow->opened.next == opening || flow->opened.next == FLOW_ANY_OPENING ||
+           (flow->opened.source == 0 && !(flow->flags & FLOW_HINTED) &&
+            flow->payload_bytes[!side] < ANSWERED_BYTES);
+}
+
+/* A datagram with a long header that has to do with no claim. Returns whether it is one of the
+ * flow's. */
+static bool take_header(struct metering *metering, const struct quicopenings_look *look,
+                        struct flow *flow)
+{
+    const struct packet *packet = look->packet;
+    bool by_client = look->side == flow_client_side(flow);
+    struct quic_header header;
+    uint32_t opening;
+
+    if (!quic_read_header(packet->payload, packet->captured_length, &header))
+        return true;
+    if (!by_client && flow->payload_bytes[look->side] < ANSWERED_BYTES)
+        note_turning_away(flow, &header);
+    opening = recognition_opening(packet);
+    if (opening == 0 || opening == (by_client ? flow->client_base : flow->opened.source))
+        return true;
+    if (begins_anew(flow, look->side, opening)) {
+        recognition_open(flow, packet);
+        return true;
+    }
+    if (!quicopenings_claim(metering->quicopenings, look))
+        return true;
+    flow_set_reopening(flow, look->side, true);
+    return false;
+}
+
+/* An opening was meant, and is taken now, in place of the flow, with what was said to it. SEGMENT,
+ * of its client, shows that. */
+static void reopen_datagrams(struct metering *metering, const struct segment *segment,
+                             struct quicopening *opening)
+{
+    struct flow *flow = segment->flow;
+    struct packet packet;
+    struct segment kept = {&packet, flow, segment->side, 0, segment->now_ns};
+    bool by_server;
+
+    forget_flow(metering, flow);
+    begin_flow(metering, flow, segment->packet);
+    flow->last_seen_s = (uint32_t)(segment->now_ns / SECOND_NS);
+    flow->is_reopened = true;
+    for (unsigned i = 0; i < 2; i++) {
+        flow->payload_bytes[segment->side ^ i] = quicopenings_more_bytes(opening, i);
+        metering->payload_bytes += quicopenings_more_bytes(opening, i);
+    }
+    for (unsigned i = 0; quicopenings_datagram(opening, i, segment->packet, &packet, &by_server);
+         i++) {
+        kept.side = segment->side ^ by_server;
+        kept.new_bytes = packet.payload_length;
+        handle_payload(metering, &kept);
+    }
+    quicopenings_forget(opening);
+}
+
+static bool has_long_header(const struct packet *packet)
+{
+    return packet->captured_length > 0 && packet->payload[0] & QUIC_LONG_HEADER;
+}
+
+/* Returns whether a datagram is one of the flow that it belongs to, which may be another one now.
+ * Any other one says nothing: an opening is a claim, and so is what is said to it. Of a flow of
+ * which the client is known, a datagram with a long header, or any while there are claims. */
+static bool take_datagram(struct metering *metering, const struct prepared *prepared,
+                          const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+    const struct quicopenings_look look = {
+        .key = prepared->key,
+        .packet = segment->packet,
+        .side = segment->side,
+        .now_s = (uint32_t)(segment->now_ns / SECOND_NS),
+        .source = flow->opened.source,
+        .is_alone = flow->payload_bytes[!segment->side] == 0,
+        .is_past = flow->flags & FLOW_ONE_WAY,
+    };
+    struct quicopening *opening;
+
+    if (flow->reopening) {
+        switch (quicopenings_take(metering->quicopenings, &look, &opening)) {
+        case QUICOPENINGS_HELD:
+            return false;
+        case QUICOPENINGS_CONFIRMED:
+            reopen_datagrams(metering, segment, opening);
+            return true;
+        default:
+            if (!quicopenings_has(metering->quicopenings, prepared->key))
+                flow->reopening = 0;
+        }
+    }
+    return take_header(metering, &look, flow);
+}
+
 static void handle_udp(struct metering *metering, const struct prepared *prepared, int64_t now_ns)
 {
     const struct packet *packet = &prepared->packet;
@@ -1024,7 +1134,10 @@ static void handle_udp(struct metering *metering, const struct prepared *prepare
             filter_other(metering, prepared);
         return;
     }
-    handle_payload(metering, &segment);
+    if (!(segment.flow->flags & FLOW_CLIENT_KNOWN) ||
+        !(segment.flow->reopening || has_long_header(packet)) ||
+        take_datagram(metering, prepared, &segment))
+        handle_payload(metering, &segment);
     if (metering->filter)
         filter_flow(metering, prepared, segment.flow);
 }

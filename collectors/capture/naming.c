@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "collectors/capture/naming.h"
 
+#include "collectors/capture/tds.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +103,9 @@ bool naming_make_room(struct naming *naming, uint32_t index)
     struct assembly *assembly = naming_bytes(naming, index);
     uint32_t stepped = naming->states[index].stepped;
     size_t length = assembly_prefix(assembly) - stepped;
-    size_t shorter = clienthello_shorten(assembly->bytes + stepped, length);
+    bool has_records = naming->states[index].quic.version == 0;
+    size_t shorter = (has_records ? clienthello_shorten
+                                  : clienthello_shorten_message)(assembly->bytes + stepped, length);
 
     if (shorter == length)
         return false;
@@ -121,10 +125,9 @@ struct quic_connection *naming_quic(struct naming *naming, uint32_t index)
 
 /* -- Looking ---------------------------------------------------------------------------------- */
 
-static enum finding_kind look_for_hello(const uint8_t *bytes, size_t length, bool cut,
-                                        struct clienthello *hello)
+static enum finding_kind finding_of(enum clienthello_result result)
 {
-    switch ((cut ? clienthello_parse_cut : clienthello_parse)(bytes, length, hello)) {
+    switch (result) {
     case CLIENTHELLO_COMPLETE:
         return FINDING_HELLO;
     case CLIENTHELLO_INCOMPLETE:
@@ -158,6 +161,21 @@ static enum finding_kind look_for_preamble(const uint8_t *bytes, size_t length, 
     }
 }
 
+static enum finding_kind look_for_tds(const uint8_t *bytes, size_t length, bool cut,
+                                      struct finding *finding)
+{
+    switch (tds_look(bytes, length, &finding->length)) {
+    case TDS_INCOMPLETE:
+        return FINDING_INCOMPLETE;
+    case TDS_OPTIONS:
+        return FINDING_PRELUDE;
+    case TDS_TLS:
+        return finding_of(tds_parse_hello(bytes, length, cut, &finding->as.hello));
+    default:
+        return FINDING_NONE;
+    }
+}
+
 /* Whether a hello may stand in the record or behind it. */
 static bool may_lead_to_hello(uint8_t type)
 {
@@ -173,9 +191,19 @@ static void look(const uint8_t *bytes, size_t length, bool cut, struct finding *
     }
     finding->kind = FINDING_NONE;
     if (may_lead_to_hello(bytes[0]))
-        finding->kind = look_for_hello(bytes, length, cut, &finding->as.hello);
+        finding->kind = finding_of(
+            (cut ? clienthello_parse_cut : clienthello_parse)(bytes, length, &finding->as.hello));
+    else if (bytes[0] == TDS_PRELOGIN)
+        finding->kind = look_for_tds(bytes, length, cut, finding);
     if (finding->kind == FINDING_NONE)
         finding->kind = look_for_preamble(bytes, length, cut, finding);
+}
+
+bool naming_has_hello(const uint8_t *bytes, size_t length)
+{
+    uint32_t size;
+
+    return clienthello_starts(bytes, length) || tds_look(bytes, length, &size) == TDS_TLS;
 }
 
 void naming_look(const uint8_t *bytes, size_t length, struct finding *finding)

@@ -17,9 +17,10 @@ enum finding_kind {
     FINDING_NONE,       /* no name begins here; one may in a later packet */
     FINDING_INCOMPLETE, /* right so far: more bytes will tell */
     FINDING_HELLO,      /* TLS or QUIC */
-    FINDING_PROXY, /* CONNECT, SOCKS, PROXY: what follows its LENGTH bytes is the client's own */
-    FINDING_HTTP,  /* a request in clear */
-    FINDING_BROKEN /* began as a ClientHello, then contradicted itself */
+    FINDING_PROXY,   /* CONNECT, SOCKS, PROXY: what follows its LENGTH bytes is the client's own */
+    FINDING_HTTP,    /* a request in clear */
+    FINDING_PRELUDE, /* what its LENGTH bytes say names nobody, but what follows them may */
+    FINDING_BROKEN   /* began as a ClientHello, then contradicted itself */
 };
 
 struct finding {
@@ -34,6 +35,8 @@ struct finding {
 
 /* What stands at BYTES, sent by a TCP client. FINDING_INCOMPLETE when there are none. Pure. */
 void naming_look(const uint8_t *bytes, size_t length, struct finding *finding);
+/* Whether a ClientHello stands there, or the beginning of one, and nothing else can. Pure. */
+bool naming_has_hello(const uint8_t *bytes, size_t length);
 /* The same when no more will come: a name that is there counts, though what it stands in ends
  * early. */
 void naming_look_cut(const uint8_t *bytes, size_t length, struct finding *finding);
@@ -58,8 +61,9 @@ struct assembly *naming_bytes(struct naming *naming, uint32_t index);
 void naming_step(struct naming *naming, uint32_t index, uint32_t count);
 /* What is there of it without a hole. */
 const uint8_t *naming_ahead(struct naming *naming, uint32_t index, uint32_t *length);
-/* Makes room for more of a ClientHello that is longer than what can be put together. Returns false
- * when there is nothing to leave out. */
+/* Makes room for more of a ClientHello that is longer than what can be put together: one in
+ * records, or that of naming_quic(), once its version is known. Returns false when there is nothing
+ * to leave out. */
 bool naming_make_room(struct naming *naming, uint32_t index);
 uint32_t naming_stepped(const struct naming *naming, uint32_t index);
 

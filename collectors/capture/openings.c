@@ -81,16 +81,6 @@ void openings_claim(struct openings *openings, uint64_t key, unsigned side,
         memcpy(opening->bytes, syn->payload, captured);
 }
 
-static void turn_round(struct packet *packet)
-{
-    const struct packet other = *packet;
-
-    packet->source = other.destination;
-    packet->destination = other.source;
-    packet->source_port = other.destination_port;
-    packet->destination_port = other.source_port;
-}
-
 struct opening *openings_confirm(struct openings *openings, uint64_t key, unsigned side,
                                  const struct packet *packet, struct packet *syn)
 {
@@ -102,7 +92,7 @@ struct opening *openings_confirm(struct openings *openings, uint64_t key, unsign
         return NULL;
     *syn = *packet;
     if (is_answer)
-        turn_round(syn);
+        packet_turn_round(syn);
     syn->tcp_flags = TCP_SYN;
     syn->sequence = opening->first - 1;
     syn->acknowledgement = 0;

@@ -3,12 +3,14 @@
 
 #include "collectors/capture/cursor.h"
 #include "collectors/capture/gquic.h"
+#include "collectors/capture/keyedhash.h"
 
 #include <string.h>
 
 enum { LONG_HEADER = 0x80, FIXED_BIT = 0x40 };
 /* Types of long headers, as version 1 numbers them (RFC 9000, 17.2). */
 enum { INITIAL = 0, RETRY = 3 };
+enum { HANDSHAKE_SERVER_HELLO = 2 };
 enum { SHORTEST_FIRST_ID = 8, SMALLEST_FIRST_DATAGRAM = 1200 }; /* RFC 9000, 7.2 and 14.1 */
 
 /* Opening costs far more than making up a packet, of which a datagram holds many: so no more than
@@ -18,6 +20,9 @@ enum { SHORTEST_FIRST_ID = 8, SMALLEST_FIRST_DATAGRAM = 1200 }; /* RFC 9000, 7.2
 struct reader {
     struct quiccrypto *crypto;
     struct quic_connection *connection;
+    const uint8_t *datagram;
+    size_t captured;
+    size_t length;
     quicframes_handler *handler;
     void *context;
 };
@@ -28,6 +33,8 @@ struct packet {
     uint8_t type;
     const uint8_t *id; /* destination */
     size_t id_length;
+    const uint8_t *source;
+    size_t source_length;
     struct quiccrypto_packet extent;
 };
 
@@ -42,7 +49,8 @@ static bool read_invariants(struct cursor *cursor, struct packet *packet)
     packet->type = first >> 4 & 3;
     packet->id_length = cursor_u8(cursor);
     packet->id = cursor_bytes(cursor, packet->id_length);
-    cursor_skip(cursor, cursor_u8(cursor)); /* source */
+    packet->source_length = cursor_u8(cursor);
+    packet->source = cursor_bytes(cursor, packet->source_length);
     return !cursor->failed && first & LONG_HEADER;
 }
 
@@ -72,20 +80,25 @@ static bool read_extent(struct cursor *cursor, size_t length, struct packet *pac
     return true;
 }
 
+/* As version 1 numbers them; in version 2 each is one more (RFC 9369, 3.2). */
+static uint8_t type_of(const struct packet *packet)
+{
+    return (packet->type + (quiccrypto_scheme(packet->version, NULL)->is_v2 ? 3 : 0)) & 3;
+}
+
 /* The packet at BYTES, of which CAPTURED bytes are there, and LENGTH were sent. */
 static bool read_packet(const uint8_t *bytes, size_t captured, size_t length, struct packet *packet)
 {
     struct cursor cursor = cursor_over(bytes, captured);
 
-    packet->extent = (struct quiccrypto_packet){bytes, length, captured, 0};
+    packet->extent = (struct quiccrypto_packet){bytes, length, captured, 0, false};
     if (!read_invariants(&cursor, packet))
         return false;
     if (packet->version == 0) /* version negotiation takes the rest (RFC 8999, 6) */
         return true;
     if (packet->id_length > QUICCRYPTO_MAX_ID)
         return false;
-    if (quiccrypto_scheme(packet->version, NULL)->is_v2) /* RFC 9369, 3.2: each is one more */
-        packet->type = (packet->type + 3) & 3;
+    packet->type = type_of(packet);
     return packet->type == RETRY || read_extent(&cursor, length, packet);
 }
 
@@ -112,6 +125,14 @@ static void look(void *context, uint32_t offset, const uint8_t *bytes, size_t le
     *makes_sense &= result == CLIENTHELLO_COMPLETE || result == CLIENTHELLO_INCOMPLETE;
 }
 
+/* The same of a server's (RFC 8446, 4). */
+static void look_at_server(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
+{
+    bool *makes_sense = context;
+
+    *makes_sense &= offset > 0 || (length > 0 && bytes[0] == HANDSHAKE_SERVER_HELLO);
+}
+
 /* Opens PACKET with the keys of ID. Without a tag that says so, the keys are taken for the right
  * ones when what they give is frames and nothing else, with a piece of a hello among them. Noise
  * is so once in some thousand times; then the hello that is put together is none, and its flow has
@@ -120,12 +141,13 @@ static bool open_with(struct reader *reader, const struct packet *packet, const 
                       size_t id_length, const struct quiccrypto_scheme *scheme,
                       struct quiccrypto_plain *plain)
 {
+    quicframes_handler *handler = packet->extent.is_server ? look_at_server : look;
     bool makes_sense = true;
 
     if (!quiccrypto_open(reader->crypto, scheme, id, id_length, &packet->extent, plain))
         return false;
     return plain->verified ||
-           (read_frames(scheme, plain, look, &makes_sense) == QUICFRAMES_CRYPTO && makes_sense);
+           (read_frames(scheme, plain, handler, &makes_sense) == QUICFRAMES_CRYPTO && makes_sense);
 }
 
 /* As open_with(), with each scheme that the version may have. NULL when none opens it. */
@@ -155,7 +177,8 @@ static bool has_original_id(const struct quic_connection *connection, const stru
 
 /* The keys of a connection come from the first destination id (RFC 9001, 5.2), also when later
  * packets carry another, which the server chose. They come from a new one after Retry, when the
- * client begins anew with another version, and when it opens another connection from its port. */
+ * client begins anew with another version: in a datagram that may be a first one (RFC 9000, 14.1).
+ */
 static const struct quiccrypto_scheme *open_initial(struct reader *reader,
                                                     const struct packet *packet,
                                                     struct quiccrypto_plain *plain)
@@ -166,6 +189,9 @@ static const struct quiccrypto_scheme *open_initial(struct reader *reader,
 
     if (connection->version != 0 && !same)
         scheme = open_any(reader, packet, connection->original, connection->original_length, plain);
+    if (!scheme && !same && connection->version != 0 &&
+        !quic_opens(reader->datagram, reader->captured, reader->length))
+        return NULL;
     if (!scheme) {
         scheme = open_any(reader, packet, packet->id, packet->id_length, plain);
         if (!scheme)
@@ -241,7 +267,7 @@ enum quic_result quic_read_client(struct quiccrypto *crypto, struct quic_connect
                                   const uint8_t *datagram, size_t captured, size_t length,
                                   quicframes_handler *handler, void *context)
 {
-    struct reader reader = {crypto, connection, handler, context};
+    struct reader reader = {crypto, connection, datagram, captured, length, handler, context};
     uint32_t google = gquic_client_version(datagram, captured);
 
     if (captured == 0 || captured > length)
@@ -281,7 +307,7 @@ const uint8_t *quic_opening_id(const uint8_t *datagram, size_t captured, size_t 
     if (length < SMALLEST_FIRST_DATAGRAM || captured == 0 || !(datagram[0] & LONG_HEADER) ||
         gquic_client_version(datagram, captured) != 0 ||
         !read_packet(datagram, captured, length, &packet) || packet.version == 0 ||
-        packet.type != INITIAL)
+        packet.type != INITIAL || packet.id_length < SHORTEST_FIRST_ID)
         return NULL;
     *id_length = packet.id_length;
     return packet.id;
@@ -293,6 +319,45 @@ bool quic_opens(const uint8_t *datagram, size_t captured, size_t length)
 
     return gquic_client_version(datagram, captured) != 0 ||
            quic_opening_id(datagram, captured, length, &id_length);
+}
+
+uint32_t quic_hash(const uint8_t *id, size_t length)
+{
+    static const struct hash_key no_key;
+
+    return (uint32_t)keyedhash(&no_key, id, length) | 1;
+}
+
+bool quic_read_header(const uint8_t *datagram, size_t captured, struct quic_header *header)
+{
+    struct cursor cursor = cursor_over(datagram, captured);
+    struct packet packet;
+
+    if (!read_invariants(&cursor, &packet))
+        return false;
+    *header = (struct quic_header){
+        .version = packet.version,
+        .is_retry = packet.version != 0 && type_of(&packet) == RETRY,
+        .destination_length = packet.id_length,
+        .source_length = packet.source_length,
+        .destination = packet.id,
+        .source = packet.source,
+    };
+    return true;
+}
+
+bool quic_answers(struct quiccrypto *crypto, const uint8_t *id, size_t id_length,
+                  const uint8_t *datagram, size_t captured, size_t length)
+{
+    struct reader reader = {.crypto = crypto};
+    struct quiccrypto_plain plain;
+    struct packet packet;
+
+    if (!read_packet(datagram, captured, length, &packet) || packet.version == 0 ||
+        packet.type != INITIAL)
+        return false;
+    packet.extent.is_server = true;
+    return open_any(&reader, &packet, id, id_length, &plain) != NULL;
 }
 
 static void drop_piece(void *context, uint32_t offset, const uint8_t *bytes, size_t length)

@@ -35,9 +35,32 @@ bool quic_starts(const uint8_t *datagram, size_t captured, size_t length);
 bool quic_opens(const uint8_t *datagram, size_t captured, size_t length);
 
 /* The destination id of what opens a connection, of ID_LENGTH bytes: whoever opens another from the
- * same ports draws another one. NULL of all else, and of Google's versions. */
+ * same ports draws another one. NULL of all else, and of Google's versions of before the standard.
+ */
 const uint8_t *quic_opening_id(const uint8_t *datagram, size_t captured, size_t length,
                                size_t *id_length);
+
+/* An id, as far as a connection has room for it: of one that is not listed, never 0. */
+uint32_t quic_hash(const uint8_t *id, size_t length);
+
+/* The part of a datagram's first packet, with a long header, that all versions have (RFC 8999), and
+ * what it is. */
+struct quic_header {
+    uint32_t version; /* 0: version negotiation */
+    bool is_retry;
+    size_t destination_length; /* of ids, bytes */
+    size_t source_length;
+    const uint8_t *destination; /* in the datagram */
+    const uint8_t *source;
+};
+
+/* Returns false when there is none. */
+bool quic_read_header(const uint8_t *datagram, size_t captured, struct quic_header *header);
+
+/* Whether a server's datagram begins with an Initial for whoever opened with ID: their keys come
+ * from that (RFC 9001, 5.2). */
+bool quic_answers(struct quiccrypto *crypto, const uint8_t *id, size_t id_length,
+                  const uint8_t *datagram, size_t captured, size_t length);
 
 /* Whether the keys of what opens a connection come from its own id: so it is the client's first, or
  * the first after Retry, and none that answers the server. */

@@ -53,6 +53,7 @@ struct quiccrypto {
     EVP_CIPHER_CTX *aead;
     /* Whose keys MASK and AEAD hold: packets of a connection often come one after the other. */
     const struct quiccrypto_scheme *scheme; /* NULL: nobody's */
+    bool is_server;
     size_t id_length;
     uint8_t id[QUICCRYPTO_MAX_ID];
     uint8_t iv[IV_SIZE];
@@ -119,20 +120,21 @@ static bool expand_label(struct quiccrypto *crypto, const uint8_t secret[SECRET_
 }
 
 static bool set_keys(struct quiccrypto *crypto, const struct quiccrypto_scheme *scheme,
-                     const uint8_t *id, size_t id_length)
+                     const uint8_t *id, size_t id_length, bool is_server)
 {
+    const char *label = is_server ? "server in" : "client in";
     uint8_t initial[SECRET_SIZE];
-    uint8_t client[SECRET_SIZE];
+    uint8_t secret[SECRET_SIZE];
     uint8_t key[SECRET_SIZE];
     uint8_t iv[SECRET_SIZE];
     uint8_t protection[SECRET_SIZE];
     bool v2 = scheme->is_v2;
 
     if (!hmac(crypto, (const uint8_t *)scheme->salt, SALT_SIZE, id, id_length, initial) ||
-        !expand_label(crypto, initial, "client in", SECRET_SIZE, client) ||
-        !expand_label(crypto, client, v2 ? "quicv2 key" : "quic key", KEY_SIZE, key) ||
-        !expand_label(crypto, client, v2 ? "quicv2 iv" : "quic iv", IV_SIZE, iv) ||
-        !expand_label(crypto, client, v2 ? "quicv2 hp" : "quic hp", KEY_SIZE, protection))
+        !expand_label(crypto, initial, label, SECRET_SIZE, secret) ||
+        !expand_label(crypto, secret, v2 ? "quicv2 key" : "quic key", KEY_SIZE, key) ||
+        !expand_label(crypto, secret, v2 ? "quicv2 iv" : "quic iv", IV_SIZE, iv) ||
+        !expand_label(crypto, secret, v2 ? "quicv2 hp" : "quic hp", KEY_SIZE, protection))
         return false;
     memcpy(crypto->iv, iv, IV_SIZE);
     return EVP_EncryptInit_ex2(crypto->mask, NULL, protection, NULL, NULL) == 1 &&
@@ -140,18 +142,19 @@ static bool set_keys(struct quiccrypto *crypto, const struct quiccrypto_scheme *
 }
 
 static bool use_keys(struct quiccrypto *crypto, const struct quiccrypto_scheme *scheme,
-                     const uint8_t *id, size_t id_length)
+                     const uint8_t *id, size_t id_length, bool is_server)
 {
     if (id_length > QUICCRYPTO_MAX_ID)
         return false;
-    if (crypto->scheme == scheme && crypto->id_length == id_length &&
-        memcmp(crypto->id, id, id_length) == 0)
+    if (crypto->scheme == scheme && crypto->is_server == is_server &&
+        crypto->id_length == id_length && memcmp(crypto->id, id, id_length) == 0)
         return true;
     crypto->scheme = NULL;
-    if (!set_keys(crypto, scheme, id, id_length))
+    if (!set_keys(crypto, scheme, id, id_length, is_server))
         return false;
     memcpy(crypto->id, id, id_length);
     crypto->id_length = id_length;
+    crypto->is_server = is_server;
     crypto->scheme = scheme;
     return true;
 }
@@ -182,7 +185,7 @@ static bool unmask_header(struct quiccrypto *crypto, const struct quiccrypto_pac
     return (header->first & 0x0c) == 0; /* reserved bits (RFC 9000, 17.2) */
 }
 
-/* A client's Initials are numbered from 0, so the number sent is the number meant (RFC 9000, A.3).
+/* Initials are numbered from 0, so the number sent is the number meant (RFC 9000, A.3).
  */
 static bool set_nonce(struct quiccrypto *crypto, const struct header *header)
 {
@@ -227,7 +230,8 @@ bool quiccrypto_open(struct quiccrypto *crypto, const struct quiccrypto_scheme *
     size_t end;
     int size;
 
-    if (packet->length > MAX_PACKET || !use_keys(crypto, scheme, id, id_length) ||
+    if (packet->length > MAX_PACKET ||
+        !use_keys(crypto, scheme, id, id_length, packet->is_server) ||
         !unmask_header(crypto, packet, &header))
         return false;
     start = packet->number_at + header.number_size;
@@ -254,7 +258,7 @@ static bool works(struct quiccrypto *crypto)
                                    0x51, 0x57, 0x08, 0x00, 0x00, 0x18, 0xf6, 0x23, 0x43, 0x9e, 0xd6,
                                    0xb1, 0x89, 0x7c, 0x01, 0x72, 0x78, 0x69, 0x49, 0xe8, 0x85, 0xf6,
                                    0x3c, 0x95, 0xa1, 0x55, 0x14, 0xd9, 0x28, 0x53};
-    struct quiccrypto_packet packet = {ping, sizeof(ping), sizeof(ping), 17};
+    struct quiccrypto_packet packet = {ping, sizeof(ping), sizeof(ping), 17, false};
     struct quiccrypto_plain plain;
 
     return quiccrypto_open(crypto, &schemes[0], id, sizeof(id), &packet, &plain) &&

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Removes the protection of clients' Initial packets. It is no secret: its keys come from a
+/* Removes the protection of Initial packets. It is no secret: its keys come from a
  * constant of the version and the destination connection id that stands in the packet (RFC
  * 9001, 5.2). */
 
@@ -38,6 +38,7 @@ struct quiccrypto_packet {
     size_t length;    /* of the whole packet, bytes */
     size_t captured;  /* of these, how many are there: at most LENGTH */
     size_t number_at; /* where the packet number stands */
+    bool is_server;   /* it is one of the server's */
 };
 
 struct quiccrypto_plain {
@@ -51,7 +52,7 @@ struct quiccrypto_plain {
 struct quiccrypto *quiccrypto_new(void);
 void quiccrypto_free(struct quiccrypto *crypto);
 
-/* Opens PACKET with the client's keys of the connection id ID. Returns false when they are not the
+/* Opens PACKET with its end's keys of the connection id ID. Returns false when they are not the
  * packet's. When the packet is cut, that can hardly be told: then anything may be in PLAIN. */
 bool quiccrypto_open(struct quiccrypto *crypto, const struct quiccrypto_scheme *scheme,
                      const uint8_t *id, size_t id_length, const struct quiccrypto_packet *packet,

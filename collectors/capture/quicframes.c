@@ -55,7 +55,7 @@ static enum quicframes_result read_crypto(struct cursor *cursor, bool cut,
 
     if (cursor->failed)
         return QUICFRAMES_NONE;
-    if (offset > CLIENTHELLO_MAX || size > CLIENTHELLO_MAX - offset)
+    if (offset > CLIENTHELLO_LONGEST || size > CLIENTHELLO_LONGEST - offset)
         return QUICFRAMES_WRONG;
     if (size > cursor_left(cursor)) {
         if (!cut)

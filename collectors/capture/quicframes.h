@@ -19,8 +19,8 @@ enum quicframes_result {
 };
 
 /* Hands the pieces over in the order of the packet, until the end or the first frame that is wrong;
- * never one that reaches past CLIENTHELLO_MAX. CUT says that more followed
- * which was not captured: the last frame may end early. Pure. */
+ * never one that reaches past CLIENTHELLO_LONGEST. CUT says that more followed which was not
+ * captured: the last frame may end early. Pure. */
 enum quicframes_result quicframes_read(const uint8_t *bytes, size_t length, bool cut,
                                        quicframes_handler *handler, void *context);
 

@@ -16,6 +16,11 @@
 #define SECOND_NS 1000000000LL
 /* A ClientHello may follow some plain text: STARTTLS, a refused CONNECT. */
 #define MAX_PROBES 16
+/* Of QUIC, datagrams. Of a hello that goes on for longer, as many more as it may come in: half full
+ * ones, since those of a client that says its hello are full (RFC 9000, 14.1). */
+#define BYTES_PER_PROBE 550
+_Static_assert(MAX_PROBES + CLIENTHELLO_LONGEST / BYTES_PER_PROBE <= UINT8_MAX,
+               "a byte counts them");
 /* After a CONNECT one does, be it behind what is left of a head: Kerberos tickets in them are up to
  * 64 kB long (MaxTokenSize, in base64). */
 #define MAX_PROXIED_PROBES 64
@@ -262,8 +267,8 @@ static const char *transport_of(const struct flow *flow)
 /* The same ClientHello on another connection: seen before and after a proxy, or a translation of
  * addresses. The hash has no secret key, so that the same packets always give the same: who could
  * make two of them collide would hide a connection of their own. */
-static bool is_copy(struct recognition *recognition, const struct clienthello *hello,
-                    int64_t now_ns)
+static bool is_copy(struct recognition *recognition, const struct flow *flow,
+                    const struct clienthello *hello, int64_t now_ns)
 {
     static const uint8_t none[sizeof(hello->random)];
     static const struct hash_key no_key;
@@ -276,8 +281,10 @@ static bool is_copy(struct recognition *recognition, const struct clienthello *h
         return false;
     memcpy(shown.random, hello->random, sizeof(shown.random));
     memcpy(shown.name, hello->name, sizeof(shown.name));
+    /* Of a client that had to begin anew, and was not seen to be told so, it is the same one. */
     return copies_seen(recognition->memory->hellos, keyedhash(&no_key, &shown, sizeof(shown)),
-                       now_ns);
+                       now_ns) &&
+           !flow->is_reopened;
 }
 
 static const char *ech_of(const struct clienthello *hello, bool hidden)
@@ -365,7 +372,7 @@ static void judge(struct recognition *recognition, const struct segment *segment
     if (readable || !(flow->flags & FLOW_PROXIED)) /* else what the proxy was told is noted */
         note(recognition, segment, transport_of(flow), hello->name, ech_of(hello, hidden));
     leave_clear(flow);
-    if (is_copy(recognition, hello, segment->now_ns)) {
+    if (is_copy(recognition, flow, hello, segment->now_ns)) {
         ignore(flow);
         return;
     }
@@ -407,7 +414,7 @@ static bool hello_has_begun(const struct recognition *recognition, const struct 
     if (flow->stage != FLOW_NAMING || flow->state == FLOW_NO_STATE)
         return false;
     bytes = naming_ahead(recognition->naming, flow->state, &length);
-    return clienthello_starts(bytes, length);
+    return naming_has_hello(bytes, length);
 }
 
 /* A connection of TLS or QUIC stays without a name. */
@@ -497,7 +504,7 @@ static void take(struct recognition *recognition, struct flow *flow, enum flow_s
         recognition_end(recognition, flowtable_at(flows, holder));
         flow->state = naming_take(pool, own, &holder);
     }
-    flow->stage = stage & 0x3f;
+    flow->stage = stage & 0x1f;
 }
 
 /* -- TLS, proxies, plain requests -------------------------------------------------------------- */
@@ -544,6 +551,12 @@ static void take_proxy(struct recognition *recognition, const struct segment *se
     note(recognition, segment, "connect", said->name, "no");
 }
 
+/* Whether what was found leads to what the client itself says. */
+static bool leads_on(const struct finding *finding)
+{
+    return finding->kind == FINDING_PROXY || finding->kind == FINDING_PRELUDE;
+}
+
 /* Looks at the client's bytes, and past what they say to proxies. LOOK knows what client was told
  * of before. */
 static void look_at(struct recognition *recognition, const struct segment *segment,
@@ -551,9 +564,10 @@ static void look_at(struct recognition *recognition, const struct segment *segme
 {
     look->taken = 0;
     naming_look(bytes, length, &look->finding);
-    while (look->finding.kind == FINDING_PROXY) {
+    while (leads_on(&look->finding)) {
         flow_set_client(segment->flow, segment->side);
-        take_proxy(recognition, segment, look);
+        if (look->finding.kind == FINDING_PROXY)
+            take_proxy(recognition, segment, look);
         look->taken += look->finding.length;
         naming_look(bytes + look->taken, length - look->taken, &look->finding);
     }
@@ -1183,52 +1197,67 @@ bool recognition_opens(const struct packet *packet)
 
 uint32_t recognition_opening(const struct packet *packet)
 {
-    static const struct hash_key no_key;
     size_t length;
     const uint8_t *id =
         quic_opening_id(packet->payload, packet->captured_length, packet->payload_length, &length);
 
-    return id ? (uint32_t)keyedhash(&no_key, id, length) | 1 : 0;
+    return id ? quic_hash(id, length) : 0;
 }
 
-bool recognition_is_first(const struct recognition *recognition, const struct packet *packet)
+void recognition_open(struct flow *flow, const struct packet *packet)
 {
-    return quic_is_first(recognition->crypto, packet->payload, packet->captured_length,
-                         packet->payload_length);
+    struct quic_header header;
+
+    flow->client_base = recognition_opening(packet);
+    flow->opened.next = 0;
+    flow->opened.source = quic_read_header(packet->payload, packet->captured_length, &header)
+                              ? quic_hash(header.source, header.source_length)
+                              : 0;
 }
 
+/* The hello of a flow that is being named. */
+struct gathering {
+    struct naming *naming;
+    uint32_t state;
+};
+
+/* What lies past what there is room for, behind a hole, is lost, as over TCP. */
 static void gather_crypto(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
 {
-    if (bytes) {
-        assembly_add(context, offset, bytes, (uint32_t)length);
-    } else {
-        assembly_wipe(context);
-        assembly_start(context, 0);
+    const struct gathering *gathering = context;
+    struct assembly *assembly = naming_bytes(gathering->naming, gathering->state);
+
+    if (!bytes) {
+        assembly_wipe(assembly);
+        assembly_start(assembly, 0);
+        return;
     }
+    while (!assembly_add(assembly, offset, bytes, (uint32_t)length))
+        if (!naming_make_room(gathering->naming, gathering->state))
+            break;
 }
 
-/* Of a datagram that the snap length cut, the rest will not come. */
-static enum clienthello_result read_hello(const struct segment *segment, const uint8_t *bytes,
-                                          size_t length, struct clienthello *hello)
+/* CUT: what is missing of it will not come. */
+static enum clienthello_result read_hello(const uint8_t *bytes, size_t length, bool cut,
+                                          struct clienthello *hello)
 {
-    const struct packet *packet = segment->packet;
     enum clienthello_result result = quic_parse_hello(bytes, length, hello);
 
-    if (result == CLIENTHELLO_INCOMPLETE && packet->captured_length < packet->payload_length &&
+    if (result == CLIENTHELLO_INCOMPLETE && cut &&
         clienthello_parse_cut_message(bytes, length, hello) == CLIENTHELLO_COMPLETE)
         return CLIENTHELLO_COMPLETE;
     return result;
 }
 
 /* Judges by what was gathered, if it is enough. */
-static void look_at_crypto(struct recognition *recognition, const struct segment *segment)
+static void look_at_crypto(struct recognition *recognition, const struct segment *segment, bool cut)
 {
     struct flow *flow = segment->flow;
     struct clienthello hello;
     uint32_t length;
     const uint8_t *bytes = naming_ahead(recognition->initials, flow->state, &length);
 
-    switch (read_hello(segment, bytes, length, &hello)) {
+    switch (read_hello(bytes, length, cut, &hello)) {
     case CLIENTHELLO_COMPLETE:
         release(recognition, flow);
         judge(recognition, segment, &hello, client_of(segment));
@@ -1244,24 +1273,46 @@ static void read_initial(struct recognition *recognition, const struct segment *
 {
     const struct packet *packet = segment->packet;
     struct flow *flow = segment->flow;
-    struct assembly *assembly;
+    struct gathering gathering = {recognition->initials, 0};
 
     if (flow->stage == FLOW_NEW) {
         take(recognition, flow, FLOW_NAMING);
         naming_start(recognition->initials, flow->state, 0);
     }
-    assembly = naming_bytes(recognition->initials, flow->state);
+    gathering.state = flow->state;
     if (quic_read_client(recognition->crypto, naming_quic(recognition->initials, flow->state),
                          packet->payload, packet->captured_length, packet->payload_length,
-                         gather_crypto, assembly) == QUIC_CRYPTO) {
+                         gather_crypto, &gathering) == QUIC_CRYPTO) {
         if (!(flow->flags & FLOW_CLIENT_KNOWN))
-            flow->client_base = recognition_opening(packet);
+            recognition_open(flow, packet);
         flow_set_client(flow, segment->side);
-        look_at_crypto(recognition, segment);
-    } else if (assembly->range_count == 0) { /* nothing worth keeping a state for */
-        release(recognition, flow);
+        look_at_crypto(recognition, segment, packet->captured_length < packet->payload_length);
+    } else if (naming_bytes(recognition->initials, flow->state)->range_count == 0) {
+        release(recognition, flow); /* nothing worth keeping a state for */
         flow->stage = FLOW_NEW;
     }
+}
+
+/* How many datagrams are looked at. */
+static unsigned probes_allowed(const struct recognition *recognition, const struct flow *flow)
+{
+    const struct assembly *assembly;
+
+    if (flow->stage != FLOW_NAMING)
+        return MAX_PROBES;
+    assembly = naming_bytes(recognition->initials, flow->state);
+    return MAX_PROBES + (assembly->base + (uint32_t)assembly_prefix(assembly)) / BYTES_PER_PROBE;
+}
+
+/* What is missing of a hello will not come: a name that is there counts. */
+static void give_up_crypto(struct recognition *recognition, const struct segment *segment)
+{
+    struct flow *flow = segment->flow;
+
+    if (flow->stage == FLOW_NAMING)
+        look_at_crypto(recognition, segment, true);
+    if (flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING)
+        give_up(recognition, segment, true);
 }
 
 void recognition_datagram(struct recognition *recognition, const struct segment *segment)
@@ -1275,6 +1326,7 @@ void recognition_datagram(struct recognition *recognition, const struct segment 
         read_initial(recognition, segment);
     else if (!(flow->flags & FLOW_CLIENT_KNOWN))
         hint_midway(recognition, segment);
-    if ((flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING) && ++flow->probes >= MAX_PROBES)
-        give_up_naming(recognition, segment);
+    if ((flow->stage == FLOW_NEW || flow->stage == FLOW_NAMING) &&
+        ++flow->probes >= probes_allowed(recognition, flow))
+        give_up_crypto(recognition, segment);
 }

@@ -82,9 +82,8 @@ bool recognition_opens(const struct packet *packet);
 /* UDP: of such a datagram, what tells those of one connection of QUIC from those of another. 0 of
  * all else. */
 uint32_t recognition_opening(const struct packet *packet);
-/* UDP: whether such a datagram was the first of its connection, or the first after Retry. Costs as
- * much as reading it. */
-bool recognition_is_first(const struct recognition *recognition, const struct packet *packet);
+/* UDP: notes with what the client of FLOW opened it, or opens it anew. */
+void recognition_open(struct flow *flow, const struct packet *packet);
 /* UDP, and a flow that is not judged yet. */
 void recognition_datagram(struct recognition *recognition, const struct segment *segment);
 

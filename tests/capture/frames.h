@@ -327,4 +327,33 @@ static inline void put_hello(struct bytes *bytes, const struct hello_parts *part
     put_client_hello(bytes, body.at, body.length, parts->record_size);
 }
 
+/* -- TDS 7 ([MS-TDS]) -------------------------------------------------------------------------- */
+
+/* PRELOGIN packets (2.2.3.1) of at most PACKET_SIZE bytes, which carry the bytes FROM. */
+static inline void put_tds(struct bytes *bytes, const void *from, size_t length, size_t packet_size)
+{
+    for (size_t at = 0, number = 1; at < length; number++) {
+        size_t size = length - at < packet_size - 8 ? length - at : packet_size - 8;
+
+        put_u8(bytes, 0x12);
+        put_u8(bytes, at + size == length);
+        put_u16(bytes, (unsigned)size + 8);
+        put_u16(bytes, 0); /* process */
+        put_u8(bytes, number & 0xff);
+        put_u8(bytes, 0); /* window */
+        put_bytes(bytes, (const uint8_t *)from + at, size);
+        at += size;
+    }
+}
+
+/* The client's options (2.2.6.5): version, encryption, instance, thread, MARS. */
+static inline void put_tds_options(struct bytes *bytes)
+{
+    static const uint8_t options[] = {0,  0, 26, 0, 6,  1, 0, 32, 0, 1,  2, 0, 33,
+                                      0,  1, 3,  0, 34, 0, 4, 4,  0, 38, 0, 1, 0xff,
+                                      17, 0, 0,  0, 0,  0, 1, 0,  0, 0,  9, 9, 0};
+
+    put_tds(bytes, options, sizeof(options), 4096);
+}
+
 #endif

@@ -117,6 +117,7 @@ struct packet_parts {
     size_t id_length;
     const uint8_t *key_id; /* NULL: ID */
     size_t key_id_length;
+    const uint8_t *source; /* NULL: bytes of no meaning */
     size_t source_length;
     size_t token_length;
     uint32_t number;
@@ -181,7 +182,10 @@ static inline void put_packet(struct bytes *out, const struct packet_parts *part
     put_u8(out, (unsigned)parts->id_length);
     put_bytes(out, parts->id, parts->id_length);
     put_u8(out, (unsigned)parts->source_length);
-    put_fill(out, 0x5c, parts->source_length);
+    if (parts->source)
+        put_bytes(out, parts->source, parts->source_length);
+    else
+        put_fill(out, 0x5c, parts->source_length);
     if (parts->type == 0) {
         put_varint(out, parts->token_length, 0);
         put_fill(out, 0x70, parts->token_length);

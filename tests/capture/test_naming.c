@@ -71,6 +71,33 @@ static void each_kind_is_found(void **state)
     assert_string_equal(finding.as.preamble.name, "llm.example");
 }
 
+/* A client of SQL Server: its options, and TLS behind them. */
+static void a_hello_in_tds_is_found(void **state)
+{
+    static struct bytes bytes;
+    static struct bytes hello;
+    const struct hello_parts parts = {.name = "db.example"};
+    struct finding finding;
+    size_t options;
+
+    (void)state;
+    put_tds_options(&bytes);
+    options = bytes.length;
+    put_hello(&hello, &parts);
+    put_tds(&bytes, hello.at, hello.length, 100);
+    assert_int_equal(look(bytes.at, options - 1).kind, FINDING_INCOMPLETE);
+    finding = look(bytes.at, bytes.length);
+    assert_int_equal(finding.kind, FINDING_PRELUDE);
+    assert_int_equal(finding.length, options);
+    assert_int_equal(look(bytes.at + options, bytes.length - options - 1).kind, FINDING_INCOMPLETE);
+    finding = look(bytes.at + options, bytes.length - options);
+    assert_int_equal(finding.kind, FINDING_HELLO);
+    assert_string_equal(finding.as.hello.name, "db.example");
+    bytes.at[options + 100] = 0x10; /* a login amid it */
+    assert_int_equal(look(bytes.at + options, bytes.length - options).kind, FINDING_BROKEN);
+    assert_int_equal(look("\x12\1\0\x0a\0\0\1\0\x17\3", 10).kind, FINDING_NONE);
+}
+
 /* Nothing yet is not nothing. */
 static void what_may_become_a_name_waits(void **state)
 {
@@ -236,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_is_found),
+        cmocka_unit_test(a_hello_in_tds_is_found),
         cmocka_unit_test(what_may_become_a_name_waits),
         cmocka_unit_test(other_bytes_are_none),
         cmocka_unit_test(what_is_cut_may_have_its_name),

@@ -33,7 +33,7 @@ static void collect(void *context, uint32_t offset, const uint8_t *bytes, size_t
         assembly_start(pieces, 0);
         return;
     }
-    assert_true(offset + length <= CLIENTHELLO_MAX);
+    assert_true(offset + length <= CLIENTHELLO_LONGEST);
     assembly_add(pieces, offset, bytes, (uint32_t)length);
 }
 
@@ -112,8 +112,8 @@ static void make_initial(const struct packet_parts *parts, size_t from, size_t t
 {
     plain.length = 0;
     put_crypto(&plain, from, message.at + from, to - from);
-    if (plain.length < 1100)
-        put_fill(&plain, 0, 1100 - plain.length);
+    if (plain.length < 1165)
+        put_fill(&plain, 0, 1165 - plain.length);
     datagram.length = 0;
     put_packet(&datagram, parts, &plain);
 }
@@ -425,6 +425,100 @@ static void another_connection_from_the_same_port_begins_anew(void **state)
     assert_string_equal(name(), "api.example");
 }
 
+/* Servers take no shorter one (RFC 9000, 14.1): so what is too short to open anything, or begins
+ * with something else, leaves half a hello as it is. */
+static void what_cannot_open_begins_nothing_anew(void **state)
+{
+    struct packet_parts parts = version_1();
+    struct packet_parts forged = version_1();
+    struct packet_parts first = version_1();
+
+    (void)state;
+    start();
+    make_message(1500);
+    make_initial(&parts, 0, 900);
+    assert_int_equal(feed(&datagram), QUIC_CRYPTO);
+    forged.id = ids + 3;
+    plain.length = datagram.length = 0;
+    put_crypto(&plain, 0, message.at, 700);
+    put_packet(&datagram, &forged, &plain);
+    assert_true(datagram.length < 1200);
+    assert_int_equal(feed(&datagram), QUIC_UNREADABLE);
+    first.type = 2; /* a packet of the handshake, and the Initial behind it */
+    datagram.length = 0;
+    put_packet(&datagram, &first, &plain);
+    put_packet(&datagram, &forged, &plain);
+    assert_true(datagram.length > 1200);
+    assert_int_equal(feed(&datagram), QUIC_UNREADABLE);
+    assert_int_equal(restarts, 0);
+    make_initial(&parts, 900, message.length);
+    assert_int_equal(feed(&datagram), QUIC_CRYPTO);
+    assert_string_equal(name(), "api.example");
+}
+
+/* The part of the first packet that tells whose it is. */
+static void headers_are_read(void **state)
+{
+    struct packet_parts parts = version_1();
+    struct quic_header header;
+
+    (void)state;
+    make_whole(&parts);
+    for (size_t length = 0; length < 1 + 4 + 1 + 8 + 1 + 5; length++)
+        assert_false(quic_read_header(datagram.at, length, &header));
+    assert_true(quic_read_header(datagram.at, 20, &header));
+    assert_int_equal(header.version, 1);
+    assert_false(header.is_retry);
+    assert_int_equal(header.destination_length, 8);
+    assert_memory_equal(header.destination, ids, 8);
+    assert_int_equal(header.source_length, 5);
+    assert_int_equal(header.source[4], 0x5c);
+    put_retry(1);
+    assert_true(quic_read_header(datagram.at, datagram.length, &header) && header.is_retry);
+    put_retry(0x6b3343cf); /* whose Initials have the number of version 1's Handshakes */
+    assert_true(quic_read_header(datagram.at, datagram.length, &header) && header.is_retry);
+    put_retry(0);
+    assert_true(quic_read_header(datagram.at, datagram.length, &header) && !header.is_retry);
+    datagram.at[0] = 0x40;
+    assert_false(quic_read_header(datagram.at, datagram.length, &header));
+    assert_int_not_equal(quic_hash(ids, 8), quic_hash(ids, 7));
+    assert_int_equal(quic_hash(ids, 8), quic_hash(ids, 8));
+    assert_int_equal(quic_hash(NULL, 0) & 1, 1);
+}
+
+static bool answers(const uint8_t *id, size_t id_length, size_t captured)
+{
+    uint8_t *copy = exact_copy(datagram.at, captured);
+    bool result = quic_answers(crypto, id, id_length, copy, captured, datagram.length);
+
+    free(copy);
+    return result;
+}
+
+/* Those of the standards, and one that the snap length cut. */
+static void a_server_answers_whom_its_keys_are_of(void **state)
+{
+    static const char *const servers[] = {VECTOR_SERVER_V1, VECTOR_SERVER_V2};
+    struct packet_parts parts = version_1();
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        datagram.length = from_hex(servers[i], datagram.at);
+        assert_true(answers(ids, 8, datagram.length));
+        assert_true(answers(ids, 8, datagram.length - 40));
+        assert_false(answers(ids, 8, 37));
+        assert_false(answers(ids, 7, datagram.length));
+        datagram.at[100] ^= 1;
+        assert_false(answers(ids, 8, datagram.length));
+    }
+    make_whole(&parts); /* a client's */
+    assert_false(answers(ids, 8, datagram.length));
+    parts.server = true;
+    make_whole(&parts); /* its hello under a server's keys: all that is there makes sense */
+    assert_true(answers(ids, 8, datagram.length));
+    assert_false(answers(ids, 8, datagram.length - 40));
+}
+
 /* A client that asks for negotiation first uses a reserved version, whose salt nobody need know.
  * The server answers with the versions that it has, and the client begins anew. */
 static void version_negotiation_is_survived(void **state)
@@ -585,15 +679,14 @@ static void unknown_versions_start_with_large_datagrams(void **state)
     (void)state;
     parts.version = 0xabcd0001;
     make_whole(&parts);
-    assert_true(datagram.length < 1200);
-    assert_true(quic_starts(datagram.at, datagram.length, 1200));
+    assert_true(quic_starts(datagram.at, 1199, 1200));
     assert_true(quic_starts(datagram.at, 64, 1200));
-    assert_false(quic_starts(datagram.at, datagram.length, 1199));
+    assert_false(quic_starts(datagram.at, 1199, 1199));
     datagram.at[0] &= 0xbf;
-    assert_false(quic_starts(datagram.at, datagram.length, 1200));
+    assert_false(quic_starts(datagram.at, 1199, 1200));
     datagram.at[0] |= 0x40;
     datagram.at[5] = 7;
-    assert_false(quic_starts(datagram.at, datagram.length, 1200));
+    assert_false(quic_starts(datagram.at, 1199, 1200));
 }
 
 /* RFC 9287: who was told before that it may, clears the fixed bit. */
@@ -833,7 +926,6 @@ static void the_first_of_a_connection_has_its_own_keys(void **state)
     (void)state;
     make_message(0);
     make_initial(&parts, 0, message.length);
-    put_fill(&datagram, 0, 1200 - datagram.length);
     assert_ptr_equal(quic_opening_id(datagram.at, datagram.length, datagram.length, &id_length),
                      datagram.at + 6);
     assert_int_equal(id_length, 8);
@@ -841,10 +933,13 @@ static void the_first_of_a_connection_has_its_own_keys(void **state)
     parts.key_id = ids + 8;
     parts.key_id_length = 8;
     make_initial(&parts, 0, message.length);
-    put_fill(&datagram, 0, 1200 - datagram.length);
     assert_non_null(quic_opening_id(datagram.at, datagram.length, datagram.length, &id_length));
     assert_false(quic_is_first(crypto, datagram.at, datagram.length, datagram.length));
     assert_null(quic_opening_id(datagram.at, datagram.length, 1199, &id_length));
+    parts.id_length = 7; /* shorter than any (RFC 9000, 7.2) */
+    make_whole(&parts);
+    assert_true(datagram.length >= 1200);
+    assert_null(quic_opening_id(datagram.at, datagram.length, datagram.length, &id_length));
     message.length = 0;
     put_chlo(&message, 100, "api.example", NULL, NULL, 0);
     put_q043(&message, "Q043");
@@ -1138,6 +1233,9 @@ int main(void)
         cmocka_unit_test(a_new_id_from_the_server_leaves_the_keys),
         cmocka_unit_test(after_retry_the_keys_come_from_the_new_id),
         cmocka_unit_test(another_connection_from_the_same_port_begins_anew),
+        cmocka_unit_test(what_cannot_open_begins_nothing_anew),
+        cmocka_unit_test(headers_are_read),
+        cmocka_unit_test(a_server_answers_whom_its_keys_are_of),
         cmocka_unit_test(version_negotiation_is_survived),
         cmocka_unit_test(a_client_may_go_on_in_version_2),
         cmocka_unit_test(the_servers_packets_do_no_harm),

@@ -39,10 +39,12 @@ static int drop_crypto(void **state)
     return 0;
 }
 
+static bool from_server; /* whose keys are tried */
+
 static bool open_first(uint32_t version, size_t id_length, size_t captured, size_t number_at)
 {
     uint8_t *copy = exact_copy(wire.at, captured);
-    struct quiccrypto_packet packet = {copy, wire.length, captured, number_at};
+    struct quiccrypto_packet packet = {copy, wire.length, captured, number_at, from_server};
     bool opened =
         quiccrypto_open(crypto, quiccrypto_scheme(version, NULL), id, id_length, &packet, &plain);
 
@@ -69,6 +71,24 @@ static void the_packets_of_the_standards_are_opened(void **state)
         assert_false(open_first(versions[1 - i], 8, wire.length, 18));
         assert_false(open_first(versions[i], 7, wire.length, 18));
         assert_false(open_first(versions[i], 8, wire.length, 19));
+    }
+}
+
+static void the_packets_of_servers_are_opened(void **state)
+{
+    static const char *const packets[] = {VECTOR_SERVER_V1, VECTOR_SERVER_V2};
+    static const uint32_t versions[] = {1, 0x6b3343cf};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        wire.length = from_hex(packets[i], wire.at);
+        assert_false(open_first(versions[i], 8, wire.length, 18));
+        from_server = true;
+        assert_true(open_first(versions[i], 8, wire.length, 18));
+        assert_int_equal(plain.bytes[5], 6); /* a CRYPTO frame, behind an ACK */
+        assert_false(open_first(versions[i], 7, wire.length, 18));
+        from_server = false;
+        assert_false(open_first(versions[i], 8, wire.length, 18));
     }
 }
 
@@ -160,7 +180,7 @@ static void packets_too_short_for_their_tag_are_refused(void **state)
  * kernel allows: what was made needs no file and no memory any more. */
 static void open_confined(void)
 {
-    struct quiccrypto_packet packet = {wire.at, wire.length, wire.length, 18};
+    struct quiccrypto_packet packet = {wire.at, wire.length, wire.length, 18, false};
     const struct quiccrypto_scheme *scheme = quiccrypto_scheme(1, NULL);
     bool right;
 
@@ -219,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_loaded_later), /* first: libcrypto has done nothing yet */
         cmocka_unit_test(the_packets_of_the_standards_are_opened),
+        cmocka_unit_test(the_packets_of_servers_are_opened),
         cmocka_unit_test(ids_and_numbers_may_be_of_any_length),
         cmocka_unit_test(one_bit_that_changed_is_seen),
         cmocka_unit_test(cut_packets_are_opened_as_far_as_they_go),

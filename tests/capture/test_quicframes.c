@@ -150,11 +150,11 @@ static void pieces_past_the_largest_hello_are_wrong(void **state)
 {
     (void)state;
     frames.length = 0;
-    put_text(CLIENTHELLO_MAX - 4, "last");
-    put_text(CLIENTHELLO_MAX - 3, "past");
+    put_text(CLIENTHELLO_LONGEST - 4, "last");
+    put_text(CLIENTHELLO_LONGEST - 3, "past");
     assert_int_equal(read_all(true), QUICFRAMES_WRONG);
     assert_int_equal(read_all(false), QUICFRAMES_CRYPTO);
-    assert_string_equal(pieces(), "16380:last;");
+    assert_string_equal(pieces(), "131392:last;");
     frames.length = 0;
     put_u8(&frames, 6);
     put_varint(&frames, (1ULL << 62) - 1, 0);

@@ -1836,6 +1836,175 @@ static void a_hello_may_be_longer_than_there_is_room(void **state)
     }
 }
 
+/* A client of SQL Server asks before it says hello, which comes in the server's packets; whether
+ * the opening was seen or not, and if it was, in bytes of their own, too. */
+static void a_hello_may_be_wrapped_in_tds(void **state)
+{
+    static const uint32_t sizes[] = {1400, 1400, 1};
+    static const struct hello_parts parts = {.name = "api.example"};
+    static struct bytes hello;
+    static struct bytes said;
+
+    (void)state;
+    make_hello(&hello, &parts);
+    for (uint16_t i = 0; i < 3; i++) {
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        talk.server_port = 1433;
+        if (i != 1)
+            talk_open(&film, &talk);
+        said.length = 0;
+        put_tds_options(&said);
+        talk_say(&film, &talk, FROM_CLIENT, &said, sizes[i]);
+        said.length = 0;
+        put_tds_options(&said); /* much like the server's */
+        said.at[0] = 4;
+        talk_say(&film, &talk, FROM_SERVER, &said, 1400);
+        said.length = 0;
+        put_tds(&said, hello.at, hello.length, 100);
+        talk_say(&film, &talk, FROM_CLIENT, &said, sizes[i]);
+        said.length = 0;
+        put_record_header(&said, 22, 90);
+        put_u8(&said, 2);
+        put_fill(&said, 7, 89);
+        hello = said;
+        said.length = 0;
+        put_tds(&said, hello.at, hello.length, 4096);
+        talk_say(&film, &talk, FROM_SERVER, &said, 1400);
+        use(&talk);
+        scene_inspect();
+        assert_names(1, 0, 0, 0);
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+        assert_string_equal(names[0], "api.example");
+        assert_string_equal(records[0].transport, "tls");
+        make_hello(&hello, &parts);
+    }
+}
+
+/* One that wants no encryption says nothing of a name; of one whose hello ends early, that is
+ * told. */
+static void tds_without_a_hello_has_no_name(void **state)
+{
+    static const struct hello_parts parts = {.name = "api.example"};
+    static struct bytes hello;
+    static struct bytes said;
+
+    (void)state;
+    make_hello(&hello, &parts);
+    for (unsigned cut = 0; cut < 2; cut++) {
+        struct talk talk = open_talk(1, 50000);
+
+        film_rewind(&film);
+        talk_open(&film, &talk);
+        said.length = 0;
+        put_tds_options(&said);
+        if (cut)
+            put_tds(&said, hello.at, 40, 4096);
+        talk_say(&film, &talk, FROM_CLIENT, &said, 1400);
+        said.length = 0;
+        put_tds(&said, "\x50", 1, 4096); /* would be a login */
+        said.at[0] = 0x10;
+        if (!cut)
+            talk_say(&film, &talk, FROM_CLIENT, &said, 1400);
+        scene_play();
+        assert_names(0, 0, 0, cut);
+    }
+}
+
+/* Pieces of a hello of QUIC, of SIZE bytes each but for the last, in datagrams of their own: EARLY
+ * of them change places with one that comes so many later, and each comes TIMES. */
+static void quic_pieces(struct talk *talk, const struct bytes *message, size_t size, size_t early,
+                        unsigned times)
+{
+    struct packet_parts parts = quic_parts();
+    size_t count = (message->length + size - 1) / size;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t block = i - i % (early + 1);
+        size_t last = block + early < count ? block + early : count - 1;
+        size_t at = (block + last - i) * size;
+        size_t end = at + size < message->length ? at + size : message->length;
+
+        for (unsigned again = 0; again < times; again++, parts.number++)
+            quic_initial(talk, &parts, message, at, end);
+    }
+}
+
+/* The same of QUIC, whose pieces come in any order, as long as none has to wait for more than there
+ * is room for. */
+static void a_hello_of_quic_may_be_longer_than_there_is_room(void **state)
+{
+    static const struct {
+        size_t padding;
+        size_t more_suites;
+        size_t size;
+        size_t early;
+        unsigned times;
+        bool name_comes_last;
+    } rows[] = {
+        {20000, 0, 1100, 0, 1, true},  {60000, 0, 1100, 0, 1, true},
+        {60000, 0, 1100, 9, 1, true},  {60000, 0, 1100, 3, 2, true},
+        {60000, 0, 1100, 9, 1, false}, {20000, 40000, 1100, 5, 1, true},
+        {60000, 0, 650, 15, 1, true},  {17000, 0, 1100, 13, 1, true},
+        {0, 50000, 1000, 9, 1, false},
+    };
+    static struct bytes message;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct hello_parts parts = {.name = "api.example",
+                                          .alpn = "h3",
+                                          .padding = rows[i].padding,
+                                          .name_comes_last = rows[i].name_comes_last,
+                                          .more_suites = rows[i].more_suites};
+        struct talk talk = talk_of(1, 50000);
+
+        film_clear(&film);
+        message.length = 0;
+        put_hello_message(&message, &parts);
+        quic_pieces(&talk, &message, rows[i].size, rows[i].early, rows[i].times);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_int_equal(only_sum(ONE, API).flows, 1);
+        assert_names(1, 0, 0, 0);
+    }
+}
+
+/* A lost datagram of a hello hides only what was in it. Small ones tell nothing for ever: a client
+ * that says no more than that is not waited for. */
+static void of_a_hello_of_quic_what_is_there_counts(void **state)
+{
+    static struct bytes message;
+
+    (void)state;
+    for (unsigned last = 0; last < 2; last++) {
+        const struct hello_parts parts = {
+            .name = "api.example", .padding = 1500, .name_comes_last = last};
+        struct talk talk = talk_of(1, 50000);
+        struct packet_parts packet = quic_parts();
+
+        film_clear(&film);
+        message.length = 0;
+        put_hello_message(&message, &parts);
+        quic_initial(&talk, &packet, &message, 0, 1000);
+        for (int i = 0; i < 15; i++)
+            quic_short(&talk, FROM_CLIENT, 400);
+        quic_exchange(&talk, 400, 3);
+        scene_play();
+        assert_names(!last, 0, 0, last);
+
+        film_clear(&film);
+        for (size_t at = 0; at < 20; at++, packet.number++)
+            quic_initial(&talk, &packet, &message, at, at + 1);
+        scene_play();
+        assert_names(0, 0, 0, 1);
+        quic_initial(&talk, &packet, &message, 20, message.length);
+        scene_play();
+        assert_names(0, 0, 0, 1);
+    }
+}
+
 /* Of plain text in pieces, the last could be the beginning of a request: until the hello comes. */
 static void a_hello_may_follow_plain_text_in_pieces(void **state)
 {
@@ -1860,20 +2029,23 @@ static void a_hello_may_follow_plain_text_in_pieces(void **state)
     assert_names(4, 0, 0, 0);
 }
 
-/* A client may use its port again: for another connection, as soon as the server of the first was
- * heard, or else once that was silent for a while. What a server repeats to a client that went away
- * begins none. */
+/* A client may use its port again, for another connection: as soon as that one's server answered
+ * and it went on, or else once the first was silent for a while. What a server repeats to a client
+ * that went away begins none. */
 static void quic_on_the_same_ports_may_be_another_connection(void **state)
 {
+    enum { NOT_ANSWERED };
     static const struct {
         bool answered;
         int silent_s;
         unsigned flows;
-    } cases[] = {{true, 1, 2}, {true, 25, 2}, {false, 25, 1}, {false, 110, 1}, {false, 125, 2}};
+    } cases[] = {{true, 1, 1},   {true, 1, 2},    {true, 25, 2},
+                 {false, 25, 2}, {false, 110, 2}, {false, 125, 2}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct talk talk = talk_of(1, (uint16_t)(50000 + i));
+        struct quic_link link = quic_link(4);
 
         quic_hello(&talk, "www.other.example");
         if (cases[i].answered) {
@@ -1882,8 +2054,10 @@ static void quic_on_the_same_ports_may_be_another_connection(void **state)
             quic_long(&talk, FROM_SERVER, 0, 1200);
         }
         film.clock_ns += cases[i].silent_s * SECOND;
-        quic_hello(&talk, "api.example");
-        quic_exchange(&talk, 400, 3);
+        quic_link_hello(&talk, &link, "api.example");
+        if (i != NOT_ANSWERED)
+            quic_link_handshake(&talk, &link);
+        quic_link_exchange(&talk, &link, 400, 3);
         scene_play();
         assert_int_equal(coverage().flows, cases[i].flows);
         assert_int_equal(cases[i].flows == 2, only_sum(ONE, API).flows == 1);
@@ -1992,7 +2166,7 @@ static void what_a_client_of_quic_repeats_is_no_other_connection(void **state)
         quic_message(&message, "api.example", false, 0);
         quic_initial(&talk, &first, &message, 0, message.length);
         if (retry) {
-            quic_long(&talk, FROM_SERVER, 3, 200);
+            quic_turn_away(&talk, &first, again.id, again.id_length);
             quic_initial(&talk, &again, &message, 0, message.length);
             first = again;
         }
@@ -2100,28 +2274,29 @@ static void half_a_hello_may_be_for_the_id_that_the_server_chose(void **state)
 static void a_client_may_have_to_begin_anew(void **state)
 {
     static struct bytes message;
-    static struct bytes datagram;
 
     (void)state;
-    for (int retry = 0; retry < 2; retry++) {
+    for (int how = 0; how < 3; how++) {
         struct talk talk = talk_of(1, 50000);
         struct packet_parts parts = quic_parts();
         uint64_t other = 0x1122334455667788;
+        bool retry = how == 0;
 
         film_clear(&film);
-        if (!retry) { /* forced: a version that nobody has (RFC 9000, 15) */
+        if (how == 1) { /* forced: a version that nobody has (RFC 9000, 15) */
             parts.version = 0x1a2a3a4a;
             parts.salt = PACKET_SALT_V2; /* and that nobody can read */
         }
+        if (how == 2) {
+            parts.version = 0x6b3343cf;
+            parts.salt = PACKET_SALT_V2;
+            parts.v2 = true;
+        }
         quic_message(&message, "api.example", false, 1500);
         quic_initial(&talk, &parts, &message, 0, 1000);
-        datagram.length = 0;
-        put_u8(&datagram, retry ? 0xf0 : 0x80);
-        put_u32(&datagram, retry ? 1 : 0);
-        put_bytes(&datagram, "\4\0\0\0\0\10\1\2\3\4\5\6\7\10", 14);
-        put_fill(&datagram, 1, 40);
-        talk_datagram(&talk, FROM_SERVER, &datagram);
+        quic_turn_away(&talk, &parts, retry ? (const uint8_t *)&other : NULL, sizeof(other));
         parts.version = 1;
+        parts.v2 = false;
         parts.salt = PACKET_SALT_V1;
         parts.id = (const uint8_t *)&other;
         parts.token_length = retry ? 30 : 0;
@@ -3364,6 +3539,10 @@ int main(void)
         TEST(a_tunnel_may_carry_clear_text),
         TEST(a_head_may_be_longer_than_there_is_room),
         TEST(a_hello_may_be_longer_than_there_is_room),
+        TEST(a_hello_may_be_wrapped_in_tds),
+        TEST(tds_without_a_hello_has_no_name),
+        TEST(a_hello_of_quic_may_be_longer_than_there_is_room),
+        TEST(of_a_hello_of_quic_what_is_there_counts),
         TEST(a_request_may_come_in_pieces_from_the_middle),
         TEST(a_name_may_be_all_that_was_captured),
         TEST(a_cut_request_leads_to_the_hello),

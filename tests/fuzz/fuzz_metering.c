@@ -204,7 +204,8 @@ static const char *const names[] = {"api.example", "shared.example", "ech.exampl
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
 #define MESSAGES 28
-#define INITIALS 16
+#define HELLOS   16 /* of QUIC, and */
+#define INITIALS 32 /* with what follows them */
 #define TALKS    8
 
 /* What a conversation may consist of, made once. */
@@ -304,7 +305,7 @@ static void make_initials(void)
     static struct bytes plain;
     static struct bytes datagram;
 
-    for (unsigned i = 0; i < INITIALS; i++) {
+    for (unsigned i = 0; i < HELLOS; i++) {
         const uint8_t id[8] = {(uint8_t)(i / 4), (uint8_t)(i % 4 == 3)};
         struct packet_parts parts = {.version = i / 4 == 2 ? 0x6b3343cf : 1,
                                      .salt = i / 4 == 2 ? PACKET_SALT_V2 : PACKET_SALT_V1,
@@ -325,11 +326,50 @@ static void make_initials(void)
             put_crypto(&plain, half, message.at + half, message.length - half);
         else
             put_crypto(&plain, 0, message.at, half);
-        if (plain.length < 1150)
-            put_fill(&plain, 0, 1150 - plain.length);
+        if (plain.length < 1165)
+            put_fill(&plain, 0, 1165 - plain.length);
         datagram.length = 0;
         put_packet(&datagram, &parts, &plain);
         keep(&initials[i], datagram.at, datagram.length);
+    }
+}
+
+/* What follows them: an answer to the first, or to the one after a Retry; the client that goes on
+ * to the id that the server chose; the Retry. */
+static void make_handshakes(void)
+{
+    static const uint8_t server_hello[] = {2, 0, 0, 90, 3, 3};
+    static struct bytes plain;
+    static struct bytes datagram;
+
+    for (unsigned i = 0; i < INITIALS - HELLOS; i++) {
+        const uint8_t id[8] = {(uint8_t)(i / 4), i % 4 == 1};
+        const uint8_t chosen[8] = {(uint8_t)(i / 4), 0x99};
+        struct packet_parts parts = {.version = i / 4 == 2 ? 0x6b3343cf : 1,
+                                     .salt = i / 4 == 2 ? PACKET_SALT_V2 : PACKET_SALT_V1,
+                                     .v2 = i / 4 == 2,
+                                     .server = i % 4 < 2,
+                                     .type = i % 4 < 2 ? 0 : 2,
+                                     .id = chosen,
+                                     .id_length = i % 4 < 2 ? 0 : sizeof(chosen),
+                                     .key_id = id,
+                                     .key_id_length = sizeof(id),
+                                     .source = chosen,
+                                     .source_length = i % 4 < 2 ? sizeof(chosen) : 0};
+
+        plain.length = datagram.length = 0;
+        put_crypto(&plain, 0, server_hello, sizeof(server_hello));
+        put_fill(&plain, 0, parts.server ? 1150 : 40);
+        put_packet(&datagram, &parts, &plain);
+        if (i % 4 == 3) {
+            datagram.length = 0;
+            put_u8(&datagram, parts.v2 ? 0xc0 : 0xf0);
+            put_u32(&datagram, parts.version);
+            put_bytes(&datagram, "\0\10", 2);
+            put_bytes(&datagram, (const uint8_t[8]){(uint8_t)(i / 4), 1}, 8);
+            put_fill(&datagram, 7, 40);
+        }
+        keep(&initials[HELLOS + i], datagram.at, datagram.length);
     }
 }
 
@@ -533,6 +573,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_answers();
         make_images();
         make_initials();
+        make_handshakes();
     }
     start_talks();
     metering = metering_new(&limits, catalogue, directions, &sink);

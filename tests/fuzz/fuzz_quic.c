@@ -17,7 +17,7 @@ static void take(void *context, uint32_t offset, const uint8_t *bytes, size_t le
 {
     if (!bytes && (offset != 0 || length != 0))
         abort();
-    if (bytes && (length == 0 || offset + length > CLIENTHELLO_MAX))
+    if (bytes && (length == 0 || offset + length > CLIENTHELLO_LONGEST))
         abort();
     if (bytes)
         assembly_add(context, offset, bytes, (uint32_t)length);
