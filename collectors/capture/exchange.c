@@ -552,7 +552,7 @@ static void vote(struct exchange_tracker *tracker, uint32_t size)
 
 static uint32_t to_edge_parts(uint32_t bytes)
 {
-    return (bytes + EDGE_PART_BYTES / 2) / EDGE_PART_BYTES;
+    return bytes / EDGE_PART_BYTES + (bytes % EDGE_PART_BYTES >= EDGE_PART_BYTES / 2);
 }
 
 /* Events of one size, some of which share a record. */
