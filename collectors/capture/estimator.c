@@ -19,6 +19,10 @@ enum { FULL_DATAGRAM_BYTES = 1000 };
  * new connection, that of the headers, and the last. */
 enum { OTHER_DATAGRAMS = 4 };
 
+/* Around an event: what TLS 1.3 adds to a record (RFC 8446, 5.2), the header of a frame of HTTP/2
+ * (RFC 9113, 4.1) or the end of a chunk of HTTP/1.1 (RFC 9112, 7.1). */
+enum { RECORD_BYTES = 17, FRAME_BYTES = 9, LINE_END_BYTES = 2 };
+
 static double not_negative(double value)
 {
     return value > 0 ? value : 0;
@@ -105,6 +109,92 @@ static struct triple tokens_in_time(const struct estimator *estimator,
     return within_regimes(estimator, shape, tokens);
 }
 
+/* Whether it shows where an answer's events begin and end, so that what surrounds them need not be
+ * assumed. What is acknowledged at once is no record, and datagrams are cut anywhere. */
+static bool has_edges(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    return estimator->overhead_between_bytes.high > 0 && shape->opening_bytes > 0 &&
+           !shape->is_acknowledged && shape->http != EXCHANGE_HTTP_3 && requests_of(shape) <= 1;
+}
+
+static double framing_of(const struct exchange_shape *shape)
+{
+    return shape->http == EXCHANGE_HTTP_1 ? RECORD_BYTES + LINE_END_BYTES
+                                          : RECORD_BYTES + FRAME_BYTES;
+}
+
+/* In most records, at a size that is of one in each, over HTTP/2. */
+static double events_in_record(const struct estimator *estimator,
+                               const struct exchange_shape *shape)
+{
+    return larger(1, round(shape->modal_bytes / estimator->bytes_per_token.central));
+}
+
+/* bytes_per_token is of one event in each record, over HTTP/2: a chunk of HTTP/1.1 whose length is
+ * a record of its own has less around it, and events that share a record share that, too. */
+static struct triple event_per_token(const struct estimator *estimator,
+                                     const struct exchange_shape *shape)
+{
+    double less =
+        RECORD_BYTES + FRAME_BYTES - framing_of(shape) / events_in_record(estimator, shape);
+    struct triple per_token = estimator->bytes_per_token;
+
+    return per_token.low <= less ? per_token
+                                 : (struct triple){per_token.low - less, per_token.central - less,
+                                                   per_token.high - less};
+}
+
+/* Events of a call have the name of another kind, and a constant size. */
+static struct triple unseen_tokens(const struct estimator *estimator,
+                                   const struct exchange_shape *shape)
+{
+    double size = (shape->modal_bytes - framing_of(shape)) / events_in_record(estimator, shape);
+    bool is_call = shape->modal_lead > 0 && size >= estimator->call_event_bytes_min &&
+                   size <= estimator->call_event_bytes_max;
+
+    return is_call ? estimator->call_tokens : estimator->unseen_tokens;
+}
+
+/* How long the text is that the end of the answer repeats, beside settings that its beginning told
+ * twice; 0: not known. */
+static double repeated_bytes(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    double around = estimator->repeats_overhead_bytes + (double)shape->opening_bytes / 2;
+
+    if (estimator->repeats_text <= 0)
+        return 0;
+    return not_negative((double)shape->closing_bytes - around) / estimator->repeats_text;
+}
+
+/* M1, where it shows where the events begin and end. Some models put several tokens into an event;
+ * then it is the text that tells. */
+static struct triple tokens_between_edges(const struct estimator *estimator,
+                                          const struct exchange_shape *shape)
+{
+    double edges = (double)shape->opening_bytes + (double)shape->closing_bytes;
+    double repeated = repeated_bytes(estimator, shape);
+    struct triple events =
+        per_unit((double)shape->answer_bytes - edges, estimator->overhead_between_bytes,
+                 event_per_token(estimator, shape));
+    struct triple text;
+
+    if (repeated <= 0 || repeated < estimator->repeats_event_bytes_min * events.central)
+        return triple_add(events, unseen_tokens(estimator, shape));
+    text = per_unit(repeated, triple_exact(0), estimator->repeats_bytes_per_token);
+    return (struct triple){smaller(events.low, text.low), text.central,
+                           larger(events.high, text.high)};
+}
+
+/* M1 */
+static struct triple tokens_of_events(const struct estimator *estimator,
+                                      const struct exchange_shape *shape)
+{
+    if (has_edges(estimator, shape))
+        return tokens_between_edges(estimator, shape);
+    return per_unit((double)shape->answer_bytes, overhead_of(estimator, shape),
+                    estimator->bytes_per_token);
+}
+
 static struct triple streamed_tokens(const struct estimator *estimator,
                                      const struct exchange_shape *shape)
 {
@@ -113,7 +203,7 @@ static struct triple streamed_tokens(const struct estimator *estimator,
 
     switch (estimator->method) {
     case METHOD_M1:
-        return per_unit((double)shape->answer_bytes, overhead, per_token);
+        return tokens_of_events(estimator, shape);
     case METHOD_M2:
         return (struct triple){
             not_negative(shape->excess_bytes.low - overhead.high) / per_token.high,
@@ -241,6 +331,8 @@ static struct triple tokens_with_apart(const struct estimator *estimator,
     struct exchange_shape before = *shape;
 
     before.answer_bytes -= shape->apart_bytes;
+    before.closing_bytes -=
+        shape->apart_bytes < before.closing_bytes ? shape->apart_bytes : before.closing_bytes;
     return triple_add(streamed_tokens(estimator, &before),
                       per_unit((double)shape->apart_bytes,
                                triple_exact(estimator->whole_record_overhead_bytes),
@@ -409,6 +501,17 @@ static double square(double value)
     return value * value;
 }
 
+/* Of few records, those that surround the text weigh as much: then what follows the last event has
+ * to tell as well. */
+static bool is_closed(const struct estimator_regime *regime, const struct exchange_shape *shape)
+{
+    if (regime->closing_bytes_min <= 0 || shape->opening_bytes == 0 || shape->is_acknowledged)
+        return false;
+    return (double)shape->closing_bytes >= regime->closing_bytes_min && shape->modal_lead > 0 &&
+           shape->modal_bytes >= regime->record_bytes_min &&
+           shape->modal_bytes <= regime->record_bytes_max;
+}
+
 /* Of several answers at once, the pace is that of all, since nobody can tell how long they went on
  * together. Two slow ones may so pass for a fast one: tokens_of() has the band for it. */
 static bool regime_fits(const struct estimator_regime *regime, const struct exchange_shape *shape)
@@ -432,10 +535,11 @@ bool estimator_tells_way(const struct exchange_shape *shape)
 const struct estimator_regime *estimator_regime_of(const struct estimator *estimator,
                                                    const struct exchange_shape *shape)
 {
-    if (!estimator_tells_way(shape))
-        return NULL;
+    bool tells = estimator_tells_way(shape);
+
     for (size_t i = 0; i < estimator->regime_count; i++)
-        if (regime_fits(&estimator->regimes[i], shape))
+        if (tells ? regime_fits(&estimator->regimes[i], shape)
+                  : is_closed(&estimator->regimes[i], shape))
             return &estimator->regimes[i];
     return NULL;
 }
@@ -482,11 +586,21 @@ static bool has_bulk(const struct estimator *estimator, const struct exchange_sh
            has_fast_bulk(estimator, shape);
 }
 
+/* Full records before or after the events were counted there, too: as many as there can be. */
+static void leave_bulk_out(uint64_t *edge_bytes, uint64_t *bulk)
+{
+    uint64_t bytes = *bulk < *edge_bytes ? *bulk : *edge_bytes;
+
+    *edge_bytes -= bytes;
+    *bulk -= bytes;
+}
+
 /* What is left of the answer for text. */
 static struct exchange_shape text_of(const struct estimator *estimator,
                                      const struct exchange_shape *shape)
 {
     struct exchange_shape text = *shape;
+    uint64_t bulk = shape->bulk_bytes;
 
     if (!has_bulk(estimator, shape))
         return text;
@@ -496,6 +610,8 @@ static struct exchange_shape text_of(const struct estimator *estimator,
         shape->bulk_records < text.answer_records ? shape->bulk_records : text.answer_records;
     if (shape->apart_bytes >= estimator->bulk_record_min)
         text.apart_bytes = 0;
+    leave_bulk_out(&text.opening_bytes, &bulk);
+    leave_bulk_out(&text.closing_bytes, &bulk);
     if (text.whole_text_bytes > text.answer_bytes)
         text.whole_text_bytes = text.answer_bytes;
     return text;

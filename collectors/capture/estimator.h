@@ -45,9 +45,17 @@ enum input_method {
  *   overhead_new_bytes    M1, M2: bytes of no token, first on a connection
  *   overhead_reused_bytes M1, M2: the same, later exchanges
  *   bytes_per_token       M1, M2, M4
- *   overhead_bytes        M4: bytes of an answer that hold no token, however long it is
- *   overhead_records      M3: records that do not
- *   tokens_per_record     M3, events
+ *   overhead_between_bytes
+ *                         M1: in the place of both where the edges of an answer are known: bytes of
+ *                         no token between its first event and its last one; high 0: they are not
+ *   unseen_tokens         M1: tokens that no event holds, of an answer whose edges are known
+ *   call_...              M1: of one whose events are of that size, in the mean without what stands
+ *                         around them in a record, which is the call of a tool; high 0: none is
+ * told repeats_...           M1: what follows the last event tells the text so many times again,
+ * with so much around it beside half of what came before the first event, and how many bytes of it
+ * a token has; 0: it does not. An event that would have more than repeats_event_bytes_min of it
+ * holds several tokens overhead_bytes        M4: bytes of an answer that hold no token, however
+ * long it is overhead_records      M3: records that do not tokens_per_record     M3, events
  *   tokens_per_second     M5
  *   whole_...             M1, M2, events: an answer of at most whole_records_max records was not
  *                         streamed, or holds hardly a token: then its bytes are plain text. Both
@@ -71,6 +79,15 @@ enum input_method {
     struct triple overhead_new_bytes;                                                              \
     struct triple overhead_reused_bytes;                                                           \
     struct triple bytes_per_token;                                                                 \
+    struct triple overhead_between_bytes;                                                          \
+    struct triple unseen_tokens;                                                                   \
+    double call_event_bytes_min;                                                                   \
+    double call_event_bytes_max;                                                                   \
+    struct triple call_tokens;                                                                     \
+    double repeats_text;                                                                           \
+    double repeats_overhead_bytes;                                                                 \
+    double repeats_event_bytes_min;                                                                \
+    struct triple repeats_bytes_per_token;                                                         \
     struct triple overhead_bytes;                                                                  \
     struct triple overhead_records;                                                                \
     struct triple tokens_per_record;                                                               \
@@ -98,7 +115,8 @@ struct estimator_regime {
     double record_share_min; /* at least so many of an answer's records have its size; */
     double records_per_s_min;
     double records_per_s_max;
-    struct token_rule rule; /* then this holds */
+    double closing_bytes_min; /* what follows the last event has so much; 0: it may have nothing */
+    struct token_rule rule;   /* then this holds */
 };
 
 /* Of all programs' connections: what cuts them into exchanges (exchange.h). */
@@ -173,6 +191,7 @@ struct estimator {
     double whole_pause_s; /* M1, M2: what is written at last, after that, may be text sent whole */
     double at_once_gap_s; /* HTTP/2 and HTTP/3: who asks again before the server was silent for
                            * that long is answered together with what was asked before */
+    double event_record_max; /* M1: larger records, before the first events, are none; 0: unknown */
     double http1_less_bytes; /* M2: so much less than record_base_bytes over HTTP/1.1, */
     double quic_more_bytes;  /* or more in a datagram of QUIC */
 
@@ -254,6 +273,8 @@ struct exchange_shape {
     uint32_t modal_bytes;    /* about the size of more than half of the answer's records; */
     uint32_t modal_lead;     /* by how many those are more than the others, since they began */
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
+    uint64_t opening_bytes;     /* of a single answer: before its first event, where that shows, */
+    uint64_t closing_bytes;     /* and after its last one */
     uint64_t whole_text_bytes;  /* of several at once: in records that hold an answer sent whole */
     uint32_t apart_bytes; /* of a single answer: its last record, if it was waited for; or 0 */
     bool ends_in_event;   /* M2: the last record is an event without text: it was streamed */

@@ -9,6 +9,7 @@
 struct estimator_draft {
     struct estimator estimator;
     struct range begin_record_bytes;
+    struct range call_event_bytes;
     char source[SOURCE_SIZE]; /* required, so that nobody adds a number without saying from where */
 };
 
@@ -74,6 +75,7 @@ static const struct confread_key estimator_keys[] = {
     {"refusal_s_max", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(refusal_s_max), 0, NULL},
     {"whole_pause_s", CONFREAD_DOUBLE, false, 0.01, 60, MEMBER(whole_pause_s), 0, NULL},
     {"at_once_gap_s", CONFREAD_DOUBLE, false, 0.001, 60, MEMBER(at_once_gap_s), 0, NULL},
+    {"event_record_max", CONFREAD_DOUBLE, false, 50, 16384, MEMBER(event_record_max), 0, NULL},
     {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
     {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
     {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
@@ -109,6 +111,19 @@ static const struct confread_key estimator_keys[] = {
     {"signature_call_bytes", CONFREAD_DOUBLE, false, 0, 16384, MEMBER(signature_call_bytes), 0,
      NULL},
     {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
+    {"overhead_between_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_between_bytes), 0,
+     NULL},
+    {"unseen_tokens", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(unseen_tokens), 0, NULL},
+    {"call_event_bytes", CONFREAD_RANGE, false, 20, 16384,
+     offsetof(struct estimator_draft, call_event_bytes), 0, NULL},
+    {"call_tokens", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(call_tokens), 0, NULL},
+    {"repeats_text", CONFREAD_DOUBLE, false, 1, 10, MEMBER(repeats_text), 0, NULL},
+    {"repeats_overhead_bytes", CONFREAD_DOUBLE, false, 0, 65000, MEMBER(repeats_overhead_bytes), 0,
+     NULL},
+    {"repeats_event_bytes_min", CONFREAD_DOUBLE, false, 1, 1000, MEMBER(repeats_event_bytes_min), 0,
+     NULL},
+    {"repeats_bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1000, MEMBER(repeats_bytes_per_token),
+     0, NULL},
     {"overhead_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_bytes), 0, NULL},
     {"overhead_records", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(overhead_records), 0, NULL},
     {"tokens_per_record", CONFREAD_TRIPLE, false, 0.001, 1e4, MEMBER(tokens_per_record), 0, NULL},
@@ -356,6 +371,15 @@ static const struct parameter_use shapes[] = {
     {"whole_pause_s", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_alone_factor", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_alone_more", BIT(METHOD_M1)},
+    {"event_record_max", BIT(METHOD_M1)},
+    {"overhead_between_bytes", BIT(METHOD_M1)},
+    {"unseen_tokens", BIT(METHOD_M1)},
+    {"call_event_bytes", BIT(METHOD_M1)},
+    {"call_tokens", BIT(METHOD_M1)},
+    {"repeats_text", BIT(METHOD_M1)},
+    {"repeats_overhead_bytes", BIT(METHOD_M1)},
+    {"repeats_event_bytes_min", BIT(METHOD_M1)},
+    {"repeats_bytes_per_token", BIT(METHOD_M1)},
     {"smallest_records_min", BIT(METHOD_M2)},
     {"smallest_event_bytes", BIT(METHOD_M2)},
     {"signature_bytes_min", BIT(METHOD_M2)},
@@ -452,8 +476,16 @@ static bool check_rules(const config_setting_t *group, const struct estimator *e
         {"segment_record_min", "data_bytes_min", false},
         {"joined_record_max", "data_bytes_min", false},
         {"audio_slots_min", "audio_record_min", false},
+        {"overhead_between_bytes", "event_record_max", false},
+        {"unseen_tokens", "overhead_between_bytes", false},
+        {"call_event_bytes", "overhead_between_bytes", false},
+        {"call_event_bytes", "call_tokens", true},
+        {"repeats_text", "overhead_between_bytes", false},
+        {"repeats_text", "repeats_overhead_bytes", true},
+        {"repeats_text", "repeats_event_bytes_min", true},
+        {"repeats_text", "repeats_bytes_per_token", true},
     };
-    size_t of_m1 = 3;
+    size_t of_m1 = 11;
 
     if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2)
         return true; /* none may stand there */
@@ -569,7 +601,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"end_report_quic_bytes_min", false}};
     static const char *const of_programs[] = {
         "bulk_record_min", "refusal_record_max", "refusal_s_max",  "whole_record_min",
-        "whole_pause_s",   "at_once_gap_s",      "data_bytes_min", "upload_or_text_bytes_min"};
+        "whole_pause_s",   "at_once_gap_s",      "data_bytes_min", "upload_or_text_bytes_min",
+        "event_record_max"};
     static const struct together pairs[] = {
         {"overlap_step_bytes_min", "overlap_bytes_min", false},
         {"image_calls_max", "image_fetch_s", false},
@@ -614,6 +647,7 @@ struct regime_draft {
     struct range record_bytes;
     double record_share_min;
     struct range records_per_s;
+    double closing_bytes_min;
 };
 
 static const struct confread_key regime_keys[] = {
@@ -625,6 +659,8 @@ static const struct confread_key regime_keys[] = {
      offsetof(struct regime_draft, record_share_min), 0, NULL},
     {"records_per_s", CONFREAD_RANGE, false, 0.001, 1e6,
      offsetof(struct regime_draft, records_per_s), 0, NULL},
+    {"closing_bytes_min", CONFREAD_DOUBLE, false, 1, 1e6,
+     offsetof(struct regime_draft, closing_bytes_min), 0, NULL},
 };
 
 /* A regime takes the rule of an estimator that stands before: so there are no circles. */
@@ -643,6 +679,9 @@ static const char *regime_refusal(const config_setting_t *group, const struct es
         return "record_bytes and record_share_min are used together";
     if (!by_size && !config_setting_get_member(group, "records_per_s"))
         return "a regime is told by record_bytes or records_per_s";
+    if (config_setting_get_member(group, "closing_bytes_min") &&
+        (!by_size || estimator->event_record_max <= 0))
+        return "closing_bytes_min is used with record_bytes and the estimator's event_record_max";
     if (estimator->regimes_are_all && of->method != METHOD_M3)
         return "a regime is of M3 where regimes_are_all";
     return NULL;
@@ -674,6 +713,7 @@ static bool read_regime(const config_setting_t *group, const struct estimator_se
         .record_share_min = draft.record_share_min,
         .records_per_s_min = draft.records_per_s.min,
         .records_per_s_max = draft.records_per_s.max,
+        .closing_bytes_min = draft.closing_bytes_min,
         .rule = of->rule,
     };
     snprintf(out->name, sizeof(out->name), "%s", of->name);
@@ -760,6 +800,8 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
         return false;
     draft.estimator.begin_record_min = draft.begin_record_bytes.min;
     draft.estimator.begin_record_max = draft.begin_record_bytes.max;
+    draft.estimator.call_event_bytes_min = draft.call_event_bytes.min;
+    draft.estimator.call_event_bytes_max = draft.call_event_bytes.max;
     valid = check_use(group, method_parameters, COUNT_OF(method_parameters), draft.estimator.method,
                       method_names[draft.estimator.method], diagnostics);
     valid &=

@@ -44,11 +44,16 @@
 #define TICKET_RECORDS 2
 /* Of text, for 4 MB of it. */
 #define WHOLE_PART_BYTES 64
+/* Small beside an event, and large enough for 1 MB of settings that are told again. */
+#define EDGE_PART_BYTES 16
 /* For two minutes. */
 #define WAIT_NS (4 * SECOND_NS / 1000)
 
 /* STATE_OVERLAP: an answer is running, and the client says what may be the next request. */
 enum { STATE_IDLE, STATE_REQUEST, STATE_ANSWER, STATE_OVERLAP };
+/* So many small records are to come before the events of an answer have begun; or its first large
+ * one is. */
+enum { EVENTS_BEGUN, EVENTS_TO_COME = 2, OPENING_TO_COME = 3 };
 enum { MAX_BURST = (1 << 24) - 1 };
 enum { MAX_RECORDS = (1 << 18) - 1, MAX_SLOTS = (1 << 7) - 1, MAX_WAITED = (1 << 15) - 1 };
 _Static_assert(MAX_SLOTS >= ESTIMATOR_MAX_SLOTS, "more slots can be asked for than are counted");
@@ -122,8 +127,25 @@ static void forget_answer(struct exchange_tracker *tracker)
     tracker->smallest = SMALLEST_NONE;
 }
 
-static void add_request(struct exchange_tracker *tracker)
+/* Whether the bytes before and after events are gathered. Several answers have something else in
+ * that place. */
+static bool has_edges(const struct exchange_tracker *tracker, const struct estimator *estimator)
 {
+    return estimator->method != METHOD_M2 && tracker->is_single;
+}
+
+static void forget_edges(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    if (!has_edges(tracker, estimator))
+        return;
+    tracker->is_single = 0;
+    tracker->opening_parts = 0;
+    tracker->closing_parts = 0;
+}
+
+static void add_request(struct exchange_tracker *tracker, const struct estimator *estimator)
+{
+    forget_edges(tracker, estimator);
     tracker->requests = (uint8_t)(tracker->requests + (tracker->requests < UINT8_MAX));
     tracker->running = (uint8_t)(tracker->running + (tracker->running < UINT8_MAX));
 }
@@ -244,12 +266,19 @@ static void note_no_end(struct exchange_tracker *tracker, const struct estimator
         tracker->joined_record = (uint16_t)tracker->last_record;
 }
 
+static uint16_t whole_parts_of(const struct exchange_tracker *tracker,
+                               const struct estimator *estimator)
+{
+    return has_edges(tracker, estimator) ? 0 : tracker->whole_parts;
+}
+
 static void take_whole(const struct exchange_tracker *tracker, const struct estimator *estimator,
                        struct exchange_shape *shape)
 {
-    uint64_t bytes = (uint64_t)tracker->whole_parts * WHOLE_PART_BYTES;
+    uint16_t parts = whole_parts_of(tracker, estimator);
+    uint64_t bytes = (uint64_t)parts * WHOLE_PART_BYTES;
 
-    if (tracker->requests <= 1 && tracker->whole_parts == 0) {
+    if (tracker->requests <= 1 && parts == 0) {
         if (estimator->whole_pause_s > 0 && tracker->apart && tracker->http != EXCHANGE_HTTP_3)
             shape->apart_bytes = tracker->last_record;
         return;
@@ -362,6 +391,20 @@ static void leave_signature_out(const struct exchange_tracker *tracker,
     }
 }
 
+/* What came before the first event and after the last one, where events have begun. */
+static void take_edges(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                       struct exchange_shape *shape)
+{
+    uint64_t opening = (uint64_t)tracker->opening_parts * EDGE_PART_BYTES;
+    uint64_t closing = (uint64_t)tracker->closing_parts * EDGE_PART_BYTES;
+
+    if (estimator->event_record_max <= 0 || !has_edges(tracker, estimator) ||
+        tracker->events_to_come != EVENTS_BEGUN || opening + closing > tracker->answer_bytes)
+        return;
+    shape->opening_bytes = opening;
+    shape->closing_bytes = closing;
+}
+
 /* New rules may have brought another method since the answer began: then what the old one gathered
  * is of no use, and must not be more than there was. */
 static void add_sizes(const struct exchange_tracker *tracker, const struct estimator *estimator,
@@ -393,6 +436,7 @@ static void add_sizes(const struct exchange_tracker *tracker, const struct estim
         shape->modal_bytes = tracker->modal_bytes;
         shape->modal_lead = tracker->modal_lead;
     }
+    take_edges(tracker, estimator, shape);
 }
 
 /* Whether the server's part has the shape of an answer. */
@@ -426,7 +470,7 @@ static bool is_refusal(const struct exchange_tracker *tracker, const struct esti
         tracker->http != EXCHANGE_HTTP_3 && tracker->last_record <= estimator->refusal_record_max &&
         tracker->answer_bytes - tracker->last_record <= estimator->refusal_head_bytes_max;
 
-    return tracker->requests <= 1 && tracker->whole_parts == 0 &&
+    return tracker->requests <= 1 && whole_parts_of(tracker, estimator) == 0 &&
            tracker->steps <= WHOLE_STEPS_MAX + !tracker->had_exchange &&
            tracker->answer_records <= estimator->whole_records_max &&
            tracker->answer_bytes <= estimator->whole_overhead_bytes.high &&
@@ -483,22 +527,73 @@ static bool is_step(const struct exchange_tracker *tracker, const struct estimat
            now_ns - tracker->last_ns >= to_ns(estimator->cut.step_pause_s);
 }
 
+static bool is_about(uint32_t size, uint32_t usual)
+{
+    uint32_t difference = size > usual ? size - usual : usual - size;
+
+    return difference <= usual / MODAL_TOLERANCE;
+}
+
 /* Majority vote (Boyer and Moore, 1981): of all records, the size of more than half survives. */
 static void vote(struct exchange_tracker *tracker, uint32_t size)
 {
-    uint32_t modal = tracker->modal_bytes;
-    uint32_t difference = size > modal ? size - modal : modal - size;
-
     if (tracker->modal_lead == 0) {
         /* One that wins only later may be of few records: then none is known. */
         if (tracker->answer_records > ESTIMATOR_VOTE_RECORDS)
             return;
         tracker->modal_bytes = (uint16_t)(size < UINT16_MAX ? size : UINT16_MAX);
         tracker->modal_lead = 1;
-    } else if (difference <= modal / MODAL_TOLERANCE) {
+    } else if (is_about(size, tracker->modal_bytes)) {
         tracker->modal_lead = add_small(tracker->modal_lead, 1);
     } else {
         tracker->modal_lead--;
+    }
+}
+
+static uint32_t to_edge_parts(uint32_t bytes)
+{
+    return bytes / EDGE_PART_BYTES + (bytes % EDGE_PART_BYTES >= EDGE_PART_BYTES / 2);
+}
+
+/* Events of one size, some of which share a record. */
+static bool is_of_modal(const struct exchange_tracker *tracker, uint32_t size)
+{
+    uint32_t own = tracker->modal_bytes;
+
+    return tracker->modal_lead > 0 &&
+           (is_about(size, own) || is_about(size + RECORD_BYTES, 2 * own) ||
+            is_about(2 * size, own + RECORD_BYTES));
+}
+
+/* The size that the vote holds is of the first that had about it. It moves until as many are larger
+ * as are smaller; but not that of datagrams, which are cut anywhere. */
+static void follow_modal(struct exchange_tracker *tracker, uint32_t size)
+{
+    uint16_t own = tracker->modal_bytes;
+
+    if (is_about(size, own) && tracker->http != EXCHANGE_HTTP_3)
+        tracker->modal_bytes = (uint16_t)(own + (size > own) - (size < own));
+}
+
+/* An answer begins with what is larger than its events: headers, settings that are told again. Its
+ * events have begun when a few records in a row are no larger; one alone may be the rest of
+ * something large, and those before it are tickets of the session. What follows the last event ends
+ * the answer. */
+static void note_edges(struct exchange_tracker *tracker, const struct estimator *estimator,
+                       uint32_t size)
+{
+    if (estimator->event_record_max <= 0 || !has_edges(tracker, estimator))
+        return;
+    if (tracker->events_to_come == EVENTS_BEGUN && is_of_modal(tracker, size)) {
+        tracker->closing_parts = 0;
+        follow_modal(tracker, size);
+    } else if (tracker->events_to_come == EVENTS_BEGUN) {
+        tracker->closing_parts = add_small(tracker->closing_parts, to_edge_parts(size));
+    } else if (size > estimator->event_record_max) {
+        tracker->events_to_come = EVENTS_TO_COME;
+        tracker->opening_parts = add_small(0, to_edge_parts(tracker->answer_bytes));
+    } else if (tracker->events_to_come != OPENING_TO_COME) {
+        tracker->events_to_come--;
     }
 }
 
@@ -556,11 +651,15 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     tracker->last_record = add_small(0, size);
     tracker->steps = add_small(tracker->steps, is_step(tracker, estimator, now_ns, size));
     if (tracker->running == 0)
-        add_request(tracker); /* all had ended: one was sent together with another, and not seen */
-    if (estimator->method == METHOD_M2)
+        add_request(
+            tracker,
+            estimator); /* all had ended: one was sent together with another, and not seen */
+    if (estimator->method == METHOD_M2) {
         add_excess(tracker, estimator, size);
-    else
+    } else {
         vote(tracker, size);
+        note_edges(tracker, estimator, size);
+    }
     if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min)
         add_bulk(tracker, estimator, size);
     tracker->last_ns = now_ns;
@@ -634,7 +733,7 @@ static void go_on_requesting(struct exchange_tracker *tracker, const struct esti
     if (may_be_at_once(tracker, estimator) && tracker->http == EXCHANGE_HTTP_2 &&
         burst_is_request(tracker, estimator) && size >= estimator->request_bytes_min &&
         asks_again(tracker, &estimator->cut, now_ns, tracker->last_ns)) {
-        add_request(tracker);
+        add_request(tracker, estimator);
     }
     note_request(tracker, size);
     tracker->request_bytes = add(tracker->request_bytes, size);
@@ -671,9 +770,9 @@ static bool is_rest(const struct exchange_tracker *tracker, const struct estimat
 }
 
 /* What the client said is a request, beside one that is being answered. */
-static void join_request(struct exchange_tracker *tracker)
+static void join_request(struct exchange_tracker *tracker, const struct estimator *estimator)
 {
-    add_request(tracker);
+    add_request(tracker, estimator);
     tracker->request_bytes = add(tracker->request_bytes, tracker->next_burst_bytes);
     tracker->next_burst_bytes = 0;
 }
@@ -697,7 +796,7 @@ static bool overlap(struct exchange_tracker *tracker, const struct estimator *es
     if ((double)tracker->next_burst_bytes < estimator->request_bytes_min)
         return false;
     if (goes_on(tracker, estimator, now_ns)) {
-        join_request(tracker);
+        join_request(tracker, estimator);
         return false;
     }
     ended = finish(tracker, estimator, finished);

@@ -30,7 +30,10 @@ struct exchange_tracker {
             uint16_t modal_lead;
             uint32_t bulk_bytes; /* as in struct exchange_shape */
             uint16_t bulk_records;
-            uint16_t joined_record; /* the largest, of several at once, that no end followed */
+            union {
+                uint16_t joined_record; /* the largest, of several at once, that no end followed */
+                uint16_t opening_parts; /* else, before the first event, in EDGE_PART_BYTES */
+            };
         };
     };
     uint16_t steps;     /* records that came after a pause, unasked */
@@ -38,16 +41,27 @@ struct exchange_tracker {
     uint8_t requests;   /* that are answered together, */
     uint8_t running;    /* of which so many were not seen to end */
     union {
-        uint16_t bulk_parts;  /* M2: bulk_bytes, in BULK_PART_BYTES */
-        uint16_t whole_parts; /* where the estimator has whole_record_min: whole_text_bytes */
+        uint16_t bulk_parts;    /* M2: bulk_bytes, in BULK_PART_BYTES */
+        uint16_t whole_parts;   /* of several at once, whole_record_min: whole_text_bytes */
+        uint16_t closing_parts; /* else, not M2: after the last event, in EDGE_PART_BYTES */
     };
     uint32_t last_record : 16; /* its size, of the answer */
     uint32_t waited : 15;      /* for the answer, in WAIT_NS */
     uint32_t request_full : 1; /* the client's last record was full */
     uint32_t request_bytes;
     uint32_t answer_bytes;
-    uint32_t next_burst_bytes : 24;
-    uint32_t smallest : 8; /* M2: event, in SMALLEST_PART_BYTES above the least base; or none */
+    union {
+        struct {
+            uint32_t next_burst_bytes : 24;
+            uint32_t smallest : 8; /* M2: event, in SMALLEST_PART_BYTES above the least base; or
+                                    * none, which is all ones */
+        };
+        struct { /* other methods; these begin with all ones, too */
+            uint32_t : 24;
+            uint32_t events_to_come : 2; /* until those of the answer have begun */
+            uint32_t is_single : 1;      /* none was answered together with another */
+        };
+    };
     uint32_t answer_records : 18;
     uint32_t apart : 1;        /* the last record, from what was said before */
     uint32_t half_seconds : 7; /* of those, counted since the answer began, that hold some of it */

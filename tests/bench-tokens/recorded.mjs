@@ -60,9 +60,12 @@ const SERVICES = {
 };
 
 /* The sizes of an answer's events: those that carry pieces of the text are as long as the median one of them,
- * the others share what is left; half of these come first, as in the protocols. */
+ * the others share what is left; half of these come first, as in the protocols. Where the provider's format tells more of
+ * where what stands, by that. */
 function eventSizes(answer) {
     if (answer.api === 'gemini') return eventSizesOfGemini(answer);
+    if (answer.provider === 'api.openai.com' && answer.api === 'responses') return eventSizesOfResponses(answer);
+    if (answer.api === 'chat' && OF_CHAT.has(answer.provider)) return eventSizesOfChat(answer);
     const [events, deltas, median, total] = ['events', 'delta_events', 'median_delta_event_bytes', 'sse_plain_bytes']
         .map((name) => Number(answer[name]) || 0);
     const others = events - deltas;
@@ -70,6 +73,52 @@ function eventSizes(answer) {
     const rest = Math.max(30 * others, total - piece * deltas);
     const other = Array.from({ length: others }, (_, i) => Math.round((rest * (i + 1)) / others) - Math.round((rest * i) / others));
     return [...other.slice(0, others / 2), ...Array(deltas).fill(Math.round(piece)), ...other.slice(others / 2)];
+}
+
+/* OpenAI's responses, whose events stand in the provider's reference, and so in two public recordings whose events were read one by one
+ * (pydantic-ai, vercel/ai, 2026): the settings of the request are told twice before the text and once after it, and the text, or the
+ * arguments of a call, three times more. What the usual events leave is settings; events beyond these, of tools that run at the server,
+ * come before the text, and are as small as others without it. */
+const SETTLED = 16; // of the events of this and the next format, a size that a header or a number changes
+const OF_TEXT = { before: [259, 274], after: [224, 273, 319] };
+const OF_CALL = { before: [310], after: [220, 307] };
+const USAGE_OF_RESPONSES = 150;
+const OTHER_EVENT = 250;
+function eventSizesOfResponses(answer) {
+    const [events, deltas, median, total, text, call] = ['events', 'delta_events', 'median_delta_event_bytes', 'sse_plain_bytes', 'text_bytes', 'tooljson_bytes']
+        .map((name) => Number(answer[name]) || 0);
+    const parts = [...(text > 0 || call === 0 ? [[OF_TEXT, text]] : []), ...(call > 0 ? [[OF_CALL, call]] : [])];
+    const before = parts.flatMap(([part]) => part.before);
+    const after = parts.flatMap(([part, more]) => part.after.map((size) => size + more));
+    const beside = Math.max(0, events - deltas - 3 - before.length - after.length);
+    const sizes = [...Array(beside).fill(OTHER_EVENT), ...before, ...Array(deltas).fill(median || OTHER_EVENT), ...after];
+    const output = after.at(-1) - OF_TEXT.before[0] / 4 + USAGE_OF_RESPONSES;
+    const left = total - sizes.reduce((sum, size) => sum + size, 0) - output;
+    const settings = Math.max(SETTLED, Math.round(left / 3));
+    return [settings, settings, ...sizes, Math.round(Math.max(settings, left - 2 * settings) + output)];
+}
+
+/* Chat completions: an event with the role, or with the name and the number of a call, the pieces, an event with the reason of the end, one
+ * with the usage, and a last line of 14 B. Mistral's has reason and usage in one, and a call in one event with these. */
+const OF_CHAT = new Set(['api.openai.com', 'api.mistral.ai']);
+const LAST_LINE = 14;
+const OPENED = { call: 112, usage: 200 }; // more than a piece of a call has
+function eventSizesOfChat(answer) {
+    const [events, deltas, median, total] = ['events', 'delta_events', 'median_delta_event_bytes', 'sse_plain_bytes']
+        .map((name) => Number(answer[name]) || 0);
+    const sum = (sizes) => sizes.reduce((all, size) => all + size, 0);
+    let sizes;
+    if (deltas === 0 && events <= 2) { // of Mistral's, all of a call
+        sizes = [Math.round(total / 3)];
+    } else if (deltas === 0) {
+        const piece = Math.round((total - LAST_LINE - OPENED.call - OPENED.usage + SETTLED) / (events - 1));
+        sizes = [piece + OPENED.call, ...Array(events - 4).fill(piece), piece - SETTLED];
+    } else {
+        const ends = Math.max(0, events - deltas - 3); // with a reason apart from the usage
+        sizes = [median, ...Array(deltas).fill(median), ...Array(ends).fill(median)];
+    }
+    const end = events > sizes.length + 1 ? [LAST_LINE] : [];
+    return [...sizes, Math.max(SETTLED, total - sum(sizes) - sum(end)), ...end];
 }
 
 /* Reasoning was sent where its text is long enough for its tokens; a summary is not. Where even without it more tokens were

@@ -54,7 +54,7 @@ function devtools(chromium) {
     };
 }
 
-/* Everybody's tabs in one browser; true when all have finished in time. */
+/* Everybody's tabs in one browser; true when all have finished in time. A page that fails says so at once. */
 async function browse(command, transport, where) {
     const contexts = new Map();
     const open = async ({ person, start, plan }) => {
@@ -72,9 +72,10 @@ async function browse(command, transport, where) {
         const finished = new Set(targetInfos.filter(({ title }) => title === 'finished').map(({ targetId }) => targetId));
         const late = tabs.filter((_, i) => !finished.has(targets[i]));
         if (late.length === 0) return true;
-        if (Date.now() > deadline) {
+        const failed = targetInfos.some(({ title }) => title.includes(' failed: '));
+        if (failed || Date.now() > deadline) {
             const at = new Map(targetInfos.map(({ targetId, title }) => [targetId, title]));
-            console.error(`not finished in time: ${late.map((tab) => `${tab.person} (${at.get(targets[tabs.indexOf(tab)])})`).join(', ')}`);
+            console.error(`${failed ? 'a page failed' : 'not finished in time'}: ${late.map((tab) => `${tab.person} (${at.get(targets[tabs.indexOf(tab)])})`).join(', ')}`);
             return false;
         }
         await sleep(500);

@@ -7,6 +7,7 @@ const ABORT_MS = [1500, 5000];
 /* Tokens per second, as web-streams.mjs sends them: to know when a tab has had its time. */
 const RATES = { 'chatgpt-web': 35, 'claude-web': 63, 'gemini-web': 65, 'copilot-web': 64, 'mistral-web': 50, 'deepseek-web': 33,
     'perplexity-web': 70, 'grok-web': 48, 'copilot-m365': 60, 'albert-chat': 45 };
+export const APPLICATIONS = Object.keys(RATES);
 const IMAGING_S = 12;
 /* Browsers need a second of a processor for each tab: together, pages would take 20 s to load, not 1 or 2. */
 const STARTS_MS = 24000;
@@ -44,7 +45,7 @@ function episode(chance, app) {
     const draw = chance.unit();
     const step = prompt(chance, app);
     const seconds = 6.5 + step.bench.tokens / RATES[app];
-    const has = { image: /chatgpt|gemini|copilot/.test(app), audio: app === 'chatgpt-web' };
+    const has = { image: /chatgpt|gemini|copilot-web/.test(app), audio: app === 'chatgpt-web' };
     if (draw < 0.07) {
         step.bench.fail = chance.below(2) ? 429 : 500;
         return [[step], 4];

@@ -148,6 +148,214 @@ static void the_way_of_streaming_is_told_by_the_answer(void **state)
     assert_triple(estimator_apply(&estimator, &shape).tokens_out, 60, 100, 480);
 }
 
+static struct estimator with_edges(void)
+{
+    struct estimator estimator = simple;
+
+    estimator.method = METHOD_M1;
+    estimator.whole_records_max = 0;
+    estimator.bytes_per_token = (struct triple){143, 286, 572};
+    estimator.overhead_between_bytes = (struct triple){0, 286, 572};
+    return estimator;
+}
+
+/* What surrounds the events is no assumption then, however long it is. */
+static void edges_take_the_place_of_an_overhead(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 90000 + 101 * 286,
+                                   .answer_records = 110,
+                                   .modal_bytes = 286,
+                                   .modal_lead = 90,
+                                   .opening_bytes = 60000,
+                                   .closing_bytes = 30000,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 49.5, 100, 202);
+    estimator.unseen_tokens = (struct triple){0, 1, 15};
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 49.5, 101, 217);
+    shape.requests = 2;
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
+    shape.requests = 1;
+    shape.opening_bytes = 0; /* not known */
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
+    shape.opening_bytes = 60000;
+    shape.is_acknowledged = true; /* sizes are not those of records */
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
+    shape.is_acknowledged = false;
+    shape.http = EXCHANGE_HTTP_3; /* nor are they those of datagrams */
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
+    shape.http = EXCHANGE_HTTP_2;
+    estimator.overhead_between_bytes = triple_exact(0);
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
+}
+
+/* A last record that was waited for is not left out of what came before it, too. */
+static void text_apart_is_none_of_the_edges(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 1000 + 101 * 286 + 2000,
+                                   .answer_records = 110,
+                                   .modal_bytes = 286,
+                                   .modal_lead = 90,
+                                   .opening_bytes = 1000,
+                                   .closing_bytes = 2000,
+                                   .apart_bytes = 2000,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    estimator.whole_record_overhead_bytes = 100;
+    estimator.whole_bytes_per_token = (struct triple){1, 1, 1};
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 49.5, 2000, 2102);
+}
+
+/* Of 260 B each: over HTTP/1.1 with 19 B around them, over HTTP/2 with 26. */
+static void events_share_what_surrounds_them(void **state)
+{
+    static const struct {
+        int http;
+        uint32_t modal_bytes;
+        uint64_t bytes;
+    } cases[] = {{EXCHANGE_HTTP_2, 286, UINT64_C(101) * 286},
+                 {EXCHANGE_HTTP_1, 279, UINT64_C(101) * 279},
+                 {EXCHANGE_HTTP_2, 546, UINT64_C(101) * 273},
+                 {EXCHANGE_HTTP_1, 539, 101 * UINT64_C(539) / 2}};
+    struct estimator estimator = with_edges();
+
+    (void)state;
+    estimator.overhead_between_bytes = (struct triple){0, 0, 1};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct exchange_shape shape = {.answer_bytes = 1000 + cases[i].bytes,
+                                       .answer_records = 110,
+                                       .modal_bytes = cases[i].modal_bytes,
+                                       .modal_lead = 90,
+                                       .opening_bytes = 1000,
+                                       .http = cases[i].http};
+
+        assert_true(fabs(estimator_apply(&estimator, &shape).tokens_out.central - 101) < 0.01);
+    }
+}
+
+static void calls_are_told_by_the_size_of_their_events(void **state)
+{
+    static const struct {
+        int http;
+        uint32_t modal_bytes;
+        bool is_call;
+    } cases[] = {{EXCHANGE_HTTP_2, 277, true},  {EXCHANGE_HTTP_2, 286, false},
+                 {EXCHANGE_HTTP_1, 270, true},  {EXCHANGE_HTTP_1, 279, false},
+                 {EXCHANGE_HTTP_2, 528, true},  {EXCHANGE_HTTP_2, 546, false},
+                 {EXCHANGE_HTTP_2, 260, false}, {EXCHANGE_HTTP_1, 521, true}};
+    struct estimator estimator = with_edges();
+
+    (void)state;
+    estimator.call_event_bytes_min = 240;
+    estimator.call_event_bytes_max = 255;
+    estimator.call_tokens = (struct triple){800, 1200, 2000};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct exchange_shape shape = {.answer_bytes = 3000,
+                                       .answer_records = 11,
+                                       .modal_bytes = cases[i].modal_bytes,
+                                       .modal_lead = 5,
+                                       .opening_bytes = 1000,
+                                       .http = cases[i].http};
+
+        assert_int_equal(estimator_apply(&estimator, &shape).tokens_out.central > 1000,
+                         cases[i].is_call);
+        shape.modal_lead = 0;
+        assert_true(estimator_apply(&estimator, &shape).tokens_out.central < 1000);
+    }
+}
+
+/* The end tells four times what events of one token could hardly hold. */
+static void a_repeated_text_tells_of_events_with_several_tokens(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 2000 + 6000 + 101 * 286,
+                                   .answer_records = 110,
+                                   .modal_bytes = 286,
+                                   .modal_lead = 90,
+                                   .opening_bytes = 2000,
+                                   .closing_bytes = 6000,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    estimator.repeats_text = 4;
+    estimator.repeats_overhead_bytes = 1000;
+    estimator.repeats_event_bytes_min = 10;
+    estimator.repeats_bytes_per_token = (struct triple){2, 4, 8};
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 49.5, 250, 500);
+    shape.closing_bytes = 5999; /* less than 10 B each */
+    shape.answer_bytes--;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 49.5, 100, 202);
+}
+
+/* Few records tell the way by what follows their last event. */
+static void an_end_tells_the_way_of_few_records(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 3000 + 11 * 286,
+                                   .answer_records = 16,
+                                   .modal_bytes = 286,
+                                   .modal_lead = 5,
+                                   .opening_bytes = 2000,
+                                   .closing_bytes = 1000,
+                                   .answer_ns = 1000000000,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    estimator.regime_count = 1;
+    estimator.regimes[0] = (struct estimator_regime){
+        .record_bytes_min = 260,
+        .record_bytes_max = 304,
+        .record_share_min = 0.55,
+        .records_per_s_max = 1e9,
+        .closing_bytes_min = 1000,
+        .rule = estimator.rule,
+    };
+    estimator.overhead_between_bytes = triple_exact(0);
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 4.5, 10, 22);
+    shape.closing_bytes = 999;
+    assert_null(estimator_regime_of(&estimator, &shape));
+    shape.closing_bytes = 1000;
+    shape.modal_bytes = 305;
+    assert_null(estimator_regime_of(&estimator, &shape));
+    shape.modal_bytes = 259;
+    assert_null(estimator_regime_of(&estimator, &shape));
+    shape.modal_bytes = 286;
+    shape.modal_lead = 0;
+    assert_null(estimator_regime_of(&estimator, &shape));
+    shape.modal_lead = 5;
+    shape.opening_bytes = 0;
+    assert_null(estimator_regime_of(&estimator, &shape));
+    shape.opening_bytes = 2000;
+    shape.is_acknowledged = true;
+    assert_null(estimator_regime_of(&estimator, &shape));
+    shape.is_acknowledged = false;
+    shape.answer_records = 33; /* enough to tell by the share of their size */
+    assert_null(estimator_regime_of(&estimator, &shape));
+}
+
+/* Full records before the events are no text, nor taken out twice. */
+static void bulk_before_events_is_left_out_once(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 202000 + 101 * 286,
+                                   .answer_records = 150,
+                                   .bulk_bytes = 200000,
+                                   .bulk_records = 13,
+                                   .modal_bytes = 286,
+                                   .modal_lead = 90,
+                                   .opening_bytes = 202000,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    estimator.image_bytes = (struct triple){100000, 1000000, 1000000};
+    estimator.bulk_record_min = 8000;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 49.5, 100, 202);
+}
+
 /* Two slow ones at once have the records of a fast one, and twice the tokens in a time. */
 static void the_band_of_several_at_once_holds_slow_ones(void **state)
 {
@@ -1022,6 +1230,14 @@ static struct estimator random_estimator(uint64_t *seed)
         .overhead_new_bytes = random_triple(seed, 0, 1e6),
         .overhead_reused_bytes = random_triple(seed, 0, 1e4),
         .bytes_per_token = random_triple(seed, 0.1, 1e5),
+        .overhead_between_bytes = random_triple(seed, 0, 1e4),
+        .unseen_tokens = random_triple(seed, 0, 1000),
+        .call_event_bytes_max = (double)random_below(seed, 16384),
+        .call_tokens = random_triple(seed, 0, 1000),
+        .repeats_text = (double)random_below(seed, 10),
+        .repeats_overhead_bytes = (double)random_below(seed, 65000),
+        .repeats_event_bytes_min = (double)random_below(seed, 100),
+        .repeats_bytes_per_token = random_triple(seed, 0.1, 1000),
         .tokens_per_record = random_triple(seed, 0.001, 1e4),
         .tokens_per_second = random_triple(seed, 0.001, 1e5),
         .whole_records_max = random_below(seed, 10),
@@ -1066,6 +1282,9 @@ static void estimates_are_ordered_and_finite(void **state)
             .half_seconds = (uint32_t)random_below(&seed, 128),
             .steps = (uint32_t)random_below(&seed, 8),
             .modal_lead = (uint32_t)random_below(&seed, 8),
+            .modal_bytes = (uint32_t)random_below(&seed, 65536),
+            .opening_bytes = random_next(&seed) >> random_below(&seed, 64),
+            .closing_bytes = random_next(&seed) >> random_below(&seed, 64),
             .answer_ns = random_next(&seed) >> random_below(&seed, 64),
             .excess_bytes = random_triple(&seed, 0, (double)bytes),
             .first_on_connection = random_below(&seed, 2),
@@ -1179,6 +1398,13 @@ int main(void)
         cmocka_unit_test(each_method_has_its_formula),
         cmocka_unit_test(few_records_are_read_both_ways),
         cmocka_unit_test(a_fast_stream_is_no_whole_answer),
+        cmocka_unit_test(edges_take_the_place_of_an_overhead),
+        cmocka_unit_test(text_apart_is_none_of_the_edges),
+        cmocka_unit_test(events_share_what_surrounds_them),
+        cmocka_unit_test(calls_are_told_by_the_size_of_their_events),
+        cmocka_unit_test(a_repeated_text_tells_of_events_with_several_tokens),
+        cmocka_unit_test(an_end_tells_the_way_of_few_records),
+        cmocka_unit_test(bulk_before_events_is_left_out_once),
         cmocka_unit_test(the_band_of_several_at_once_holds_slow_ones),
         cmocka_unit_test(what_repeats_the_text_is_none),
         cmocka_unit_test(what_is_of_an_image_is_no_text),

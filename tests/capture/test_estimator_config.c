@@ -212,6 +212,30 @@ static void regimes_are_read(void **state)
     assert_true(estimator_config_find(&set, "x")->regimes_are_all);
 }
 
+#define EDGES "event_record_max = 620; overhead_between_bytes = 1; "
+#define REPEATED                                                                                   \
+    " repeats_overhead_bytes = 800; repeats_event_bytes_min = 10; repeats_bytes_per_token = 4;"
+
+static void numbers_of_edges_are_read(void **state)
+{
+    static struct estimator_set set;
+    const struct estimator *estimator;
+
+    (void)state;
+    write_with_exchanges(ESTIMATOR(M1 PRIOR EDGES
+                                   "unseen_tokens = 2; call_event_bytes = [ 240, 255 ]; "
+                                   "call_tokens = 12; repeats_text = 3;" REPEATED));
+    assert_true(read_written(&set));
+    estimator = estimator_config_find(&set, "x");
+    assert_true(estimator->event_record_max == 620);
+    assert_true(estimator->overhead_between_bytes.central == 1);
+    assert_true(estimator->unseen_tokens.central == 2 && estimator->call_tokens.central == 12);
+    assert_true(estimator->call_event_bytes_min == 240 && estimator->call_event_bytes_max == 255);
+    assert_true(estimator->repeats_text == 3 && estimator->repeats_overhead_bytes == 800);
+    assert_true(estimator->repeats_event_bytes_min == 10);
+    assert_true(estimator->repeats_bytes_per_token.central == 4);
+}
+
 /* Those that nobody states are as the sample configuration says. */
 static void numbers_of_rules_are_read(void **state)
 {
@@ -413,6 +437,39 @@ static const struct broken broken[] = {
      "bulk_share_min is used with data_bytes_min"},
     {ESTIMATOR(M1 PRIOR DATA "bulk_record_min = 8000;\nbulk_share_min = 1.5;"), 5,
      "bulk_share_min is 1.5, outside "},
+    {M3_WITH("\nevent_record_max = 620;"), 5, "event_record_max is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "\nevent_record_max = 49;"), 5, "event_record_max is 49, outside "},
+    {ESTIMATOR(M1 PRIOR PAGE "\nevent_record_max = 620;"), 5,
+     "event_record_max is not used with reply_s"},
+    {M3_WITH("\noverhead_between_bytes = 1;"), 5, "overhead_between_bytes is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "\noverhead_between_bytes = 1;"), 5,
+     "overhead_between_bytes is used with event_record_max"},
+    {ESTIMATOR(M1 PRIOR EDGES "\nunseen_tokens = 1001;"), 5, "unseen_tokens"},
+    {ESTIMATOR(M1 PRIOR "\nunseen_tokens = 1;"), 5,
+     "unseen_tokens is used with overhead_between_bytes"},
+    {M3_WITH("\nunseen_tokens = 1;"), 5, "unseen_tokens is not used by M3"},
+    {M3_WITH("\ncall_tokens = 1;"), 5, "call_tokens is not used by M3"},
+    {M3_WITH("\ncall_event_bytes = [ 240, 255 ];"), 5, "call_event_bytes is not used by M3"},
+    {ESTIMATOR(M1 PRIOR EDGES "\ncall_event_bytes = [ 240, 255 ];"), 5,
+     "call_event_bytes is used with call_tokens"},
+    {ESTIMATOR(M1 PRIOR EDGES "\ncall_tokens = 1;"), 5,
+     "call_tokens is used with call_event_bytes"},
+    {ESTIMATOR(M1 PRIOR "\ncall_event_bytes = [ 240, 255 ]; call_tokens = 1;"), 5,
+     "call_event_bytes is used with overhead_between_bytes"},
+    {ESTIMATOR(M1 PRIOR EDGES "\ncall_event_bytes = [ 19, 255 ]; call_tokens = 1;"), 5,
+     "call_event_bytes"},
+    {M3_WITH("\nrepeats_text = 4;"), 5, "repeats_text is not used by M3"},
+    {M3_WITH("\nrepeats_overhead_bytes = 4;"), 5, "repeats_overhead_bytes is not used by M3"},
+    {M3_WITH("\nrepeats_event_bytes_min = 4;"), 5, "repeats_event_bytes_min is not used by M3"},
+    {M3_WITH("\nrepeats_bytes_per_token = 4;"), 5, "repeats_bytes_per_token is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "\nrepeats_text = 4;" REPEATED), 5,
+     "repeats_text is used with overhead_between_bytes"},
+    {ESTIMATOR(M1 PRIOR EDGES "\nrepeats_text = 4; repeats_event_bytes_min = 10; "
+                              "repeats_bytes_per_token = 4;"),
+     5, "repeats_text is used with repeats_overhead_bytes"},
+    {ESTIMATOR(M1 PRIOR EDGES "\nrepeats_overhead_bytes = 800;"), 5,
+     "repeats_overhead_bytes is used with repeats_text"},
+    {ESTIMATOR(M1 PRIOR EDGES "\nrepeats_text = 11;" REPEATED), 5, "repeats_text is 11, outside "},
     {M3_WITH("\naudio_slots_min = 3;"), 5, "audio_slots_min is not used by M3"},
     {ESTIMATOR(M1 PRIOR DATA "\naudio_slots_min = 3;"), 5,
      "audio_slots_min is used with audio_record_min"},
@@ -497,6 +554,9 @@ static const struct broken broken[] = {
      "records_per_s must be in ascending order"},
     {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; record_share_min = 0.4; }"), 5,
      "record_share_min is 0.4, outside "},
+    {AFTER_M4("{ estimator = \"y\"; record_bytes = 3; record_share_min = 0.6; "
+              "closing_bytes_min = 9; }"),
+     5, "closing_bytes_min is used with record_bytes and "},
     {M5_OF(Y4, "y"), 4, "regime \"y\": a regime is of M3 where regimes_are_all"},
     {M3_WITH("\nregimes_are_all = true;"), 5, "regimes_are_all is not used by M3"},
     {BAD("method = \"M5\"; grade = \"B\"; source = \"s\"; exchange_sigma = 0.5; tokens_per_second "
@@ -740,6 +800,7 @@ int main(void)
         cmocka_unit_test(an_estimator_of_web_applications_is_read),
         cmocka_unit_test(files_of_the_page_may_wait_alone),
         cmocka_unit_test(regimes_are_read),
+        cmocka_unit_test(numbers_of_edges_are_read),
         cmocka_unit_test(numbers_of_rules_are_read),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(what_is_wrong_is_returned_too),

@@ -221,6 +221,120 @@ static void the_modal_size_is_that_of_more_than_half(void **state)
     assert_int_equal(shapes[0].modal_lead, 0);
 }
 
+static void greet_http2(int64_t now_ns);
+
+static struct estimator with_edges(void)
+{
+    struct estimator estimator = api;
+
+    estimator.method = METHOD_M1;
+    estimator.at_once_gap_s = 1;
+    estimator.event_record_max = 620;
+    return estimator;
+}
+
+/* Events, of which two share most records, from NOW_NS on. */
+static int64_t some_events(int64_t now_ns, int count)
+{
+    for (int i = 0; i < count; i++, now_ns += 60 * MS) {
+        server(now_ns, 546);
+        server(now_ns + 20 * MS, 286);
+        server(now_ns + 40 * MS, 546);
+    }
+    return now_ns;
+}
+
+/* Tickets come before all else, headers and settings before the events, and what repeats the text
+ * after them. Records of more events than two are none of either. */
+static void edges_are_what_surrounds_events(void **state)
+{
+    struct estimator estimator = with_edges();
+    int64_t now_ns = S;
+
+    (void)state;
+    start(&estimator);
+    client(0, 500);
+    for (int i = 0; i < 4; i++)
+        server(now_ns, 255);
+    server(now_ns, 900);
+    server(now_ns, 1000);
+    server(now_ns, 400); /* the rest of something large */
+    server(now_ns, 1000);
+    now_ns = some_events(now_ns + MS, 3);
+    server(now_ns, 1066); /* four in one */
+    now_ns = some_events(now_ns + MS, 3);
+    server(now_ns, 700);
+    server(now_ns, 330);
+    server(now_ns, 1600);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    assert_int_equal(shapes[0].opening_bytes, (4 * 255 + 900 + 1000 + 400 + 1000) / 16 * 16);
+    assert_true(fabs((double)shapes[0].closing_bytes - (700 + 330 + 1600)) <= 3 * 8);
+}
+
+/* The size of most is theirs, not that of the first that had about it. */
+static void the_modal_size_follows_events(void **state)
+{
+    struct estimator estimator = with_edges();
+
+    (void)state;
+    start(&estimator);
+    client(0, 500);
+    server(S, 900);
+    server(S, 300);
+    server(S, 300);
+    for (int i = 0; i < 30; i++)
+        server(S + i * 20 * MS, 286);
+    server(2 * S, 2000);
+    server(2 * S, 546); /* two of them in one */
+    server(2 * S, 960);
+    close_at_end();
+    assert_int_equal(shapes[0].modal_bytes, 286);
+    assert_int_equal(shapes[0].closing_bytes, 960);
+}
+
+/* Without a beginning that is larger, before events have begun, of several answers together, and
+ * where no size tells, no edges are known. */
+static void edges_may_be_unknown(void **state)
+{
+    struct estimator estimator = with_edges();
+
+    (void)state;
+    start(&estimator);
+    client(0, 500);
+    some_events(S, 4);
+    client(5 * S, 500);
+    server(6 * S, 900);
+    server(6 * S, 286);
+    server(6 * S, 900);
+    client(10 * S, 500);
+    server(11 * S, 900);
+    some_events(11 * S, 4);
+    server(12 * S, 900);
+    greet_http2(20 * S);
+    client(21 * S, 500);
+    server(22 * S, 900);
+    some_events(22 * S, 4);
+    client(22 * S + 200 * MS, 500);
+    some_events(22 * S + 300 * MS, 4);
+    server(23 * S, 900);
+    close_at_end();
+    assert_int_equal(finished, 4);
+    assert_int_equal(shapes[3].requests, 2);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(shapes[i].opening_bytes > 0, i == 2);
+        assert_int_equal(shapes[i].closing_bytes > 0, i == 2);
+    }
+    estimator.event_record_max = 0;
+    start(&estimator);
+    client(0, 500);
+    server(S, 900);
+    some_events(S, 4);
+    server(2 * S, 900);
+    close_at_end();
+    assert_int_equal(shapes[0].opening_bytes + shapes[0].closing_bytes, 0);
+}
+
 static void the_next_question_ends_the_answer(void **state)
 {
     (void)state;
@@ -1851,6 +1965,9 @@ int main(void)
         cmocka_unit_test(one_question_one_answer),
         cmocka_unit_test(steps_are_told_of_programs_too),
         cmocka_unit_test(the_modal_size_is_that_of_more_than_half),
+        cmocka_unit_test(edges_are_what_surrounds_events),
+        cmocka_unit_test(the_modal_size_follows_events),
+        cmocka_unit_test(edges_may_be_unknown),
         cmocka_unit_test(the_next_question_ends_the_answer),
         cmocka_unit_test(bulk_within_an_answer_is_told_apart),
         cmocka_unit_test(bulk_within_batched_events_is_told_apart),

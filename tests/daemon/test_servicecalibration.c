@@ -388,10 +388,17 @@ static void the_band_holds_what_was_fitted(void **state)
     config_free(config);
 }
 
+#define OF_M1(day, service, more)                                                                  \
+    CALIBRATION("2", day, service, "M1",                                                           \
+                "bytes_per_token = [ 200, 300, 400 ]; overhead_new_bytes = [ 0, 0, 0 ]; "          \
+                "overhead_reused_bytes = [ 0, 0, 0 ]; " more)
+
 /* Of all that an answer holds: nothing is left out before. */
 static void what_was_fitted_is_of_whole_answers(void **state)
 {
     const struct estimator *after;
+    const struct token_rule *before;
+    const struct token_rule *rule;
     struct config *config;
 
     (void)state;
@@ -402,6 +409,15 @@ static void what_was_fitted_is_of_whole_answers(void **state)
     after = estimator_of(config, "claude-web");
     assert_true(after->bytes_per_token.central == 20 && after->overhead_bytes.high == 0);
     assert_true(after->exchange_sigma == 0.2);
+    config_free(config);
+    before = &estimator_of(shipped, "openai-api")->regimes[2].rule;
+    assert_true(before->overhead_between_bytes.high > 0 && before->unseen_tokens.high > 0);
+    scratch_write("calibration.conf",
+                  OF_M1("2026-11-01", "openai-api", "regime = \"openai-responses\";"));
+    config = with_calibration(NULL);
+    rule = &estimator_of(config, "openai-api")->regimes[2].rule;
+    assert_true(rule->bytes_per_token.central != before->bytes_per_token.central);
+    assert_true(rule->overhead_between_bytes.high == 0 && rule->unseen_tokens.high == 0);
     config_free(config);
 }
 
@@ -520,10 +536,6 @@ static void what_is_not_in_force_replaces_nothing(void **state)
     config_free(config);
 }
 
-#define OF_M1(day, service, more)                                                                  \
-    CALIBRATION("2", day, service, "M1",                                                           \
-                "bytes_per_token = [ 200, 300, 400 ]; overhead_new_bytes = [ 0, 0, 0 ]; "          \
-                "overhead_reused_bytes = [ 0, 0, 0 ]; " more)
 #define INPUT(tokens)                                                                              \
     "input_bytes_per_token = [ 1, " tokens ", 9 ]; input_overhead_bytes = [ 0, 0, 0 ]; "           \
     "input_n = 20; input_median_error = 0.1; input_bias = 0.0; "

@@ -486,4 +486,4 @@ async function poll() {
         await steps[plan.steps[next].do](plan.steps[next]);
     }
     document.title = 'finished';
-})();
+})().catch(({ message }) => { document.title += ` failed: ${message}`; });
