@@ -280,6 +280,14 @@ sentence 'iagmeterd'
 untouched "arguments"
 echo "arguments: usage and exit status"
 
+# lasting COMMAND: the status of what no new start mends; the unit makes none after the daemon's.
+lasting() {
+    case $1 in
+    "$daemon "*) echo 3 ;;
+    *) echo 2 ;;
+    esac
+}
+
 # -- Interfaces and permissions -----------------------------------------------------------------------
 
 configure "$directory/interface" no-such0
@@ -307,7 +315,7 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null &&
     # A state directory that is not ours: nothing is written there, reading works.
     for command in "$daemon -r $demo" "$tool rebuild"; do
         # shellcheck disable=SC2086
-        expect 2 as_nobody $command -c "$base/iagmeter.conf"
+        expect "$(lasting "$command")" as_nobody $command -c "$base/iagmeter.conf"
         grep -q "$base/state.*ermission denied" "$directory/err" || fail "$command: no reason"
     done
     sed "s|$base/state|$directory/no/where|" "$base/iagmeter.conf" >"$directory/nowhere.conf"
@@ -399,7 +407,7 @@ foreign() { # NAME FRAGMENT: a ledger.db that is none is refused, and left as it
     for command in "$daemon -r $demo" "$tool rebuild" "$tool status" \
         "$tool report month $month --output $directory/reports"; do
         # shellcheck disable=SC2086
-        expect 2 $command -c "$directory/$1/iagmeter.conf"
+        expect "$(lasting "$command")" $command -c "$directory/$1/iagmeter.conf"
         grep -F "$directory/$1/state/ledger.db" "$directory/err" | grep -q "$2" ||
             fail "$1: $command: no \"$2\""
         cmp -s "$directory/foreign" "$directory/$1/state/ledger.db" || fail "$1: $command changed it"
