@@ -654,8 +654,16 @@ static bool exists(const struct ledger *ledger, const char *suffix, off_t *size)
 
 static bool open_failed(struct ledger *ledger, const char *path)
 {
+    bool refused = errno == EACCES;
+
     ledger->lasts = errno == EACCES || errno == EPERM || errno == EROFS || errno == ELOOP;
     snprintf(ledger->error, sizeof(ledger->error), "cannot open %s: %s", path, strerror(errno));
+    if (refused) { /* root becomes another one first: say who was refused */
+        size_t length = strlen(ledger->error);
+
+        snprintf(ledger->error + length, sizeof(ledger->error) - length, " to user %u",
+                 (unsigned)geteuid());
+    }
     return false;
 }
 
