@@ -44,8 +44,10 @@ tmpfilesdir   ?= $(prefix)/lib/tmpfiles.d
 confdir       := $(sysconfdir)/iagmeter
 statedir      := $(localstatedir)/lib/iagmeter
 
-CPPFLAGS   += -I. -DIAGMETER_CONFDIR='"$(confdir)"' -DIAGMETER_LIBEXECDIR='"$(libexecdir)/iagmeter"' \
-              -DIAGMETER_SOURCE_ROOT='"$(CURDIR)"' $(LIB_CFLAGS)
+CPPFLAGS   += -I. -DIAGMETER_SOURCE_ROOT='"$(CURDIR)"' $(LIB_CFLAGS)
+# For the few files that look there.
+PLACES     := -DIAGMETER_CONFDIR='"$(confdir)"' -DIAGMETER_STATEDIR='"$(statedir)"' \
+              -DIAGMETER_LIBEXECDIR='"$(libexecdir)/iagmeter"'
 ALL_CFLAGS  = $(CSTD) $(WARNINGS) $(OPTIMISE) $(HARDENING) $(CFLAGS)
 # --as-needed leaves each program with the libraries it uses: the one that parses packets must not
 # load librrd and its 48 dependencies.
@@ -178,7 +180,7 @@ ANALYZER       = $(ANALYZER_NODES:%=-Xclang -analyzer-config -Xclang max-nodes=%
 lint-each: $(PRODUCTION:%=lint/%)
 $(filter %.c,$(PRODUCTION:%=lint/%)): lint/%.c:
 	@echo 'lint: clang-tidy $*.c'; \
-	  out=$$(clang-tidy --quiet $*.c -- $(CPPFLAGS) $(CSTD) $(ANALYZER) 2>&1) || { echo "$$out"; exit 1; }
+	  out=$$(clang-tidy --quiet $*.c -- $(CPPFLAGS) $(PLACES) $(CSTD) $(ANALYZER) 2>&1) || { echo "$$out"; exit 1; }
 $(filter %.h,$(PRODUCTION:%=lint/%)): lint/%.h:
 	@$(CC) $(CPPFLAGS) $(CSTD) $(WARNINGS) -fsyntax-only -x c $*.h
 
@@ -235,13 +237,17 @@ clean: ## remove what was built
 
 # --- How to build ------------------------------------------------------------------------------
 
-# Changes when the flags do, so that `make prefix=/usr/local` does not reuse objects in which the
-# other paths are compiled.
+# Change when the flags do, so that `make prefix=/usr/local` does not reuse objects in which the
+# other paths are compiled; and makes anew only those.
 $(BUILD)/flags: export FLAGS = $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
-$(BUILD)/flags: FORCE
+$(BUILD)/places: export FLAGS = $(PLACES)
+$(BUILD)/flags $(BUILD)/places: FORCE
 	@mkdir -p $(@D)
 	@pkg-config --print-errors --exists $(LIBRARIES) || { echo "try 'make deps'" >&2; exit 1; }
 	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
+PLACED := $(addprefix $(BUILD)/,daemon/config.o daemon/programs.o tests/daemon/test_supervisor.o)
+$(PLACED): $(BUILD)/places
+$(PLACED): private CPPFLAGS += $(PLACES)
 
 # Prints what it makes; with V=1, the commands.
 quiet = $(if $(V),,@echo '  $(BUILD): $(@:$(BUILD)/%=%)';)
@@ -293,12 +299,19 @@ UNITS      := $(wildcard systemd/*.service systemd/*.timer)
 # For an inference host of our own: examples, since they give rights.
 HOST_FILES := systemd/host.conf systemd/90-iagmeter-host.rules
 
-# In the tree units and manual pages name Debian's paths, so that they can be checked and read as they
-# are.
+# In the tree units, manual pages, samples and documents name Debian's paths, so that they can be checked
+# and read as they are. systemd knows a state directory below /var/lib alone, and one of configuration below
+# /etc: of another one the unit is told that it may be written, and systemd-tmpfiles makes it.
 relocate = sed -e 's|/usr/sbin/iagmeterd|$(sbindir)/iagmeterd|g' \
                -e 's|/usr/bin/iagmeter|$(bindir)/iagmeter|g' \
                -e 's|/usr/share/doc/iagmeter|$(docdir)|g' -e 's|/usr/lib/systemd/system|$(unitdir)|g' \
-               -e 's|/etc/iagmeter|$(confdir)|g' -e 's|/var/lib/iagmeter|$(statedir)|g'
+               -e 's|/etc/iagmeter|$(confdir)|g' -e 's|/var/lib/iagmeter|$(statedir)|g' \
+               $(if $(filter /var/lib/iagmeter,$(statedir)),,-e '/^StateDirectoryMode=/d' \
+                 -e '/^StateDirectory=/{s|=iagmeter|=$(statedir)|;s| iagmeter| $(statedir)|;s|^StateDirectory|ReadWritePaths|}' \
+                 -e 's|^Description=.*|&\nRequiresMountsFor=$(statedir)|') \
+               $(if $(filter /etc/iagmeter,$(confdir)),,-e '/^ConfigurationDirectory=/d')
+# Writes a file for where it is installed: put FROM TO.
+put = put() { $(relocate) "$$1" >"$$2"; chmod 644 "$$2"; }
 
 install: all ## install under DESTDIR; a configuration file that differs is left alone
 	install -d $(addprefix $(DESTDIR),$(sbindir) $(bindir) $(libexecdir)/iagmeter $(unitdir) \
@@ -306,20 +319,20 @@ install: all ## install under DESTDIR; a configuration file that differs is left
 	install -m 755 $(BUILD)/iagmeterd $(DESTDIR)$(sbindir)/iagmeterd
 	install -m 755 $(BUILD)/iagmeter $(DESTDIR)$(bindir)/iagmeter
 	install -m 755 $(BUILD)/iagmeter-meter $(BUILD)/iagmeter-counters $(DESTDIR)$(libexecdir)/iagmeter
-	@set -e; put() { $(relocate) "$$1" >"$$2"; chmod 644 "$$2"; }; \
+	@set -e; $(put); \
 	for unit in $(UNITS); do put $$unit $(DESTDIR)$(unitdir)/$${unit##*/}; done; \
 	for page in $(MAN_PAGES); do put $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done; \
 	put systemd/sysusers.d/iagmeter.conf $(DESTDIR)$(sysusersdir)/iagmeter.conf; \
-	put systemd/tmpfiles.d/iagmeter.conf $(DESTDIR)$(tmpfilesdir)/iagmeter.conf
-	$(if $(DOC_FILES),install -m 644 $(DOC_FILES) $(DESTDIR)$(docdir))
-	install -m 644 $(HOST_FILES) $(DESTDIR)$(docdir)
-	@set -e; for file in $(CONF_FILES:conf/%=%); do \
-	  to=$(DESTDIR)$(confdir)/$$file; \
-	  if [ ! -e $$to ]; then install -D -m 644 conf/$$file $$to; rm -f $$to.new; \
-	  elif cmp -s conf/$$file $$to; then rm -f $$to.new; \
-	  else install -m 644 conf/$$file $$to.new; \
-	    echo "$$to differs and was kept; the new one is $$to.new"; fi; \
+	put systemd/tmpfiles.d/iagmeter.conf $(DESTDIR)$(tmpfilesdir)/iagmeter.conf; \
+	for file in $(DOC_FILES) $(HOST_FILES); do put $$file $(DESTDIR)$(docdir)/$${file##*/}; done
+	@set -e; $(put); for file in $(CONF_FILES:conf/%=%); do \
+	  to=$(DESTDIR)$(confdir)/$$file; install -d $${to%/*}; put conf/$$file $$to.new; \
+	  if [ ! -e $$to ]; then mv $$to.new $$to; \
+	  elif cmp -s $$to.new $$to; then rm $$to.new; \
+	  else echo "$$to differs and was kept; the new one is $$to.new"; fi; \
 	done
+	@$(if $(filter /usr/lib/% /usr/local/lib/% /etc/% /lib/%,$(unitdir)),:,echo 'systemd does not look into $(unitdir):' \
+	  'with unitdir=/etc/systemd/system sysusersdir=/etc/sysusers.d tmpfilesdir=/etc/tmpfiles.d it does')
 
 uninstall: ## remove what install put there; edited configuration and the ledger stay
 	rm -f $(DESTDIR)$(sbindir)/iagmeterd $(DESTDIR)$(bindir)/iagmeter \
@@ -329,6 +342,6 @@ uninstall: ## remove what install put there; edited configuration and the ledger
 	rm -rf $(DESTDIR)$(libexecdir)/iagmeter $(DESTDIR)$(docdir)
 	@for file in $(CONF_FILES:conf/%=%); do \
 	  to=$(DESTDIR)$(confdir)/$$file; rm -f $$to.new; \
-	  if cmp -s conf/$$file $$to; then rm -f $$to; fi; \
+	  if $(relocate) conf/$$file | cmp -s - $$to; then rm -f $$to; fi; \
 	done; \
 	[ ! -d $(DESTDIR)$(confdir) ] || find $(DESTDIR)$(confdir) -depth -type d -empty -delete

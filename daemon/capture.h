@@ -37,7 +37,8 @@ struct capture_needs capture_needs(const struct config *config);
 /* Exit statuses, of this process and of the daemon. */
 enum {
     EXIT_CONFIGURATION = 1, /* wrong usage or configuration: nothing was done */
-    EXIT_TROUBLE = 2        /* something outside failed: interface, file, permission, storage */
+    EXIT_TROUBLE = 2,       /* something outside failed: interface, file, permission, storage */
+    EXIT_LASTING = 3 /* the ledger cannot be used until somebody mends it: no new start helps */
 };
 
 /* Returns the exit status once the file is read, or MESSAGE_STOP came. */

@@ -19,7 +19,7 @@
 #define DAY_S           86400
 
 static const struct config defaults = {
-    .state_directory = "/var/lib/iagmeter",
+    .state_directory = IAGMETER_STATEDIR,
     .timezone = "Europe/Paris",
     .kernel_filter = true,
     .services_path = "services.conf",

@@ -358,6 +358,15 @@ bool confread_group(const config_setting_t *group, const struct confread_key *ke
 
 /* Why PATH cannot be read, or NULL. Files are read more than once, for their digest too, and a pipe
  * would have whoever opens it wait for a writer that may never come. */
+/* What libconfig says of any line that it does not understand; most often it is this. */
+static const char *hint(const char *complaint)
+{
+    return strcmp(complaint, "syntax error") == 0
+               ? ", or an error in the line before: a setting ends with \";\", and no comma stands "
+                 "behind the last item of a list"
+               : "";
+}
+
 static const char *why_unreadable(const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -398,7 +407,7 @@ bool confread_file(config_t *config, const char *path, struct diagnostics *diagn
     if (config_read_file(config, path) == CONFIG_TRUE)
         return true;
     file = locate(config, config_error_file(config), included, sizeof(included));
-    diagnostics_error(diagnostics, file ? file : path, (unsigned)config_error_line(config), "%s",
-                      config_error_text(config));
+    diagnostics_error(diagnostics, file ? file : path, (unsigned)config_error_line(config), "%s%s",
+                      config_error_text(config), hint(config_error_text(config)));
     return false;
 }

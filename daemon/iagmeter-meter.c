@@ -274,7 +274,7 @@ static int run(struct process *process)
         if (meter_is_waiting(process->meter) &&
             meter_commit(process->meter, wall_s(process), monotonic_s()) == LEDGER_FATAL) {
             log_line(LOG_PRIORITY_ERROR, "%s", ledger_error(process->ledger));
-            return EXIT_TROUBLE;
+            return EXIT_LASTING;
         }
         say_alive(process);
     }
@@ -308,13 +308,17 @@ static void record_start(struct process *process)
         ledger_rollback(process->ledger);
 }
 
-static bool open_stores(struct process *process)
+/* After a failure *STATUS is the process's. */
+static bool open_stores(struct process *process, int *status)
 {
     char error[512];
+    bool lasts;
 
-    process->ledger = ledger_open(process->config->state_directory, true, error, sizeof(error));
+    process->ledger =
+        ledger_open_why(process->config->state_directory, true, &lasts, error, sizeof(error));
     if (!process->ledger) {
         log_line(LOG_PRIORITY_ERROR, "%s", error);
+        *status = lasts ? EXIT_LASTING : EXIT_TROUBLE;
         return false;
     }
     process->roundrobin =
@@ -367,7 +371,7 @@ int main(int argc, char **argv)
     process.config = load_config(process.config_path, NULL);
     if (!process.config)
         goto out;
-    if (!open_stores(&process))
+    if (!open_stores(&process, &status))
         goto out;
     if (!sandbox_meter(error, sizeof(error))) {
         log_line(LOG_PRIORITY_ERROR, "%s", error);

@@ -121,6 +121,9 @@ static int check(const struct config *config)
     printf("%s: %u services, %u directions, factors %s, %u interface(s): no error\n", config->path,
            catalogue_count(config->catalogue), directions_count(config->directions),
            factors_vintage(config->factors), config->interface_count);
+    if (config->interface_count == 0 && !config->host)
+        printf("%s: neither an interface nor a host: the daemon would meter captures (-r) alone\n",
+               config->path);
     tell_memory(config);
     fflush(stdout);
     if (config->host)

@@ -429,6 +429,7 @@ struct ledger {
     int64_t format; /* of the file when it was opened, 0 without tables */
     bool immutable; /* opened without any lock or log: nobody may write meanwhile */
     bool failed;    /* something in the open transaction: it must not be committed */
+    bool lasts;     /* what failed last, until somebody mends it */
 };
 
 const char *ledger_error(const struct ledger *ledger)
@@ -490,6 +491,8 @@ static enum ledger_status fail(struct ledger *ledger)
     int system_error = sqlite3_system_errno(ledger->database);
     bool has_reason = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
 
+    ledger->lasts = status_of(code) == LEDGER_FATAL || (code & 0xff) == SQLITE_PERM ||
+                    (code & 0xff) == SQLITE_READONLY;
     snprintf(ledger->error, sizeof(ledger->error), "%s %s (%s%s%s)", ledger->path, words_for(code),
              sqlite3_errmsg(ledger->database), has_reason && system_error ? ": " : "",
              has_reason && system_error ? strerror(system_error) : "");
@@ -501,6 +504,7 @@ static enum ledger_status refuse(struct ledger *ledger, enum ledger_status statu
 {
     snprintf(ledger->error, sizeof(ledger->error), "%s %s", ledger->path, why);
     ledger->failed = true;
+    ledger->lasts = status == LEDGER_FATAL;
     return status;
 }
 
@@ -664,7 +668,16 @@ static bool exists(const struct ledger *ledger, const char *suffix, off_t *size)
 
 static bool open_failed(struct ledger *ledger, const char *path)
 {
+    bool refused = errno == EACCES;
+
+    ledger->lasts = errno == EACCES || errno == EPERM || errno == EROFS || errno == ELOOP;
     snprintf(ledger->error, sizeof(ledger->error), "cannot open %s: %s", path, strerror(errno));
+    if (refused) { /* root becomes another one first: say who was refused */
+        size_t length = strlen(ledger->error);
+
+        snprintf(ledger->error + length, sizeof(ledger->error) - length, " to user %u",
+                 (unsigned)geteuid());
+    }
     return false;
 }
 
@@ -747,6 +760,7 @@ static bool check_tables(struct ledger *ledger)
         snprintf(ledger->error, sizeof(ledger->error),
                  "%s was written by a newer version of iagmeter (format %lld, this one knows %d)",
                  ledger->path, (long long)ledger->format, FORMAT);
+        ledger->lasts = true;
         return false;
     }
     return true;
@@ -973,9 +987,18 @@ static bool open_reader(struct ledger *ledger)
 struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
                            size_t error_size)
 {
+    bool lasts;
+
+    return ledger_open_why(state_directory, writable, &lasts, error, error_size);
+}
+
+struct ledger *ledger_open_why(const char *state_directory, bool writable, bool *lasts, char *error,
+                               size_t error_size)
+{
     struct ledger *ledger = calloc(1, sizeof(*ledger));
     int length;
 
+    *lasts = false;
     if (!ledger) {
         snprintf(error, error_size, "out of memory");
         return NULL;
@@ -989,6 +1012,7 @@ struct ledger *ledger_open(const char *state_directory, bool writable, char *err
         return ledger;
     }
     snprintf(error, error_size, "%s", ledger->error);
+    *lasts = ledger->lasts;
     ledger_close(ledger);
     return NULL;
 }

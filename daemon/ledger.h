@@ -30,6 +30,10 @@ enum ledger_status {
  * sides of a fork(). */
 struct ledger *ledger_open(const char *state_directory, bool writable, char *error,
                            size_t error_size);
+/* The same; after a failure *LASTS is set: it stays until somebody mends it (a permission, a file
+ * that is damaged, no ledger, or of a newer version), so that trying again is of no use. */
+struct ledger *ledger_open_why(const char *state_directory, bool writable, bool *lasts, char *error,
+                               size_t error_size);
 void ledger_close(struct ledger *ledger);
 
 /* Whether a process, the daemon most likely, holds STATE_DIRECTORY's ledger open for writing. Takes

@@ -723,7 +723,9 @@ static void meter_ended(struct supervisor *supervisor, int wait_status)
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS)
         return;
     log_line(LOG_PRIORITY_ERROR, "the meter ended: so does the daemon");
-    note_status(supervisor, EXIT_TROUBLE);
+    note_status(supervisor, WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_LASTING
+                                ? EXIT_LASTING
+                                : EXIT_TROUBLE);
     stop(supervisor);
 }
 

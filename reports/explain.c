@@ -160,9 +160,11 @@ static enum explain_status find_figure(const struct request *request, struct exp
     if (status != EXPLAIN_OK)
         return status;
     if (report->withheld) {
-        snprintf(request->error, request->error_size,
-                 "fewer than %u devices in all in %04d-%02d: the report shows coverage only",
-                 report->config->report.threshold, report->month.year, report->month.month);
+        snprintf(
+            request->error, request->error_size,
+            "no direction and service with %u devices on one day of %04d-%02d: the report shows "
+            "coverage only",
+            report->config->report.threshold, report->month.year, report->month.month);
         return EXPLAIN_NOTHING;
     }
     if (is_all(request->direction) && all_services) {

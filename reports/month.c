@@ -496,11 +496,9 @@ static bool read_devices(struct builder *builder, struct pair *pair)
     return true;
 }
 
-/* The pairs as cells: devices of two directions are distinct, those of two services may be the
- * same. */
+/* The pairs as cells. */
 struct cells {
     uint32_t *devices;
-    size_t *groups;
     bool *chosen;
 };
 
@@ -509,40 +507,33 @@ static bool cells_new(struct cells *cells, const struct builder *builder)
     size_t count = builder->pair_count + 1; /* never nothing */
 
     cells->devices = calloc(count, sizeof(*cells->devices));
-    cells->groups = calloc(count, sizeof(*cells->groups));
     cells->chosen = calloc(count, sizeof(*cells->chosen));
-    if (!cells->devices || !cells->groups || !cells->chosen)
-        return false;
-    for (size_t i = 0; i < builder->pair_count; i++)
-        cells->groups[i] = builder->pairs[i].direction;
-    return true;
+    return cells->devices && cells->chosen;
 }
 
 static void cells_free(struct cells *cells)
 {
     free(cells->devices);
-    free(cells->groups);
     free(cells->chosen);
 }
 
 /* A device may be active on both of the UTC days of a local day, so the larger number is taken. */
 static uint32_t devices_of_day(const struct builder *builder, struct cells *cells, size_t day)
 {
-    uint64_t largest = 0;
+    uint32_t largest = 0;
 
     for (size_t utc = 0; utc < UTC_DAYS_MAX; utc++) {
-        uint64_t devices;
+        uint32_t devices;
 
         for (size_t i = 0; i < builder->pair_count; i++) {
             cells->devices[i] = builder->pairs[i].daily_devices[utc];
             cells->chosen[i] = builder->pairs[i].local_day[utc] == day + 1;
         }
-        devices =
-            suppress_distinct(cells->devices, cells->groups, builder->pair_count, cells->chosen);
+        devices = suppress_largest(cells->devices, builder->pair_count, cells->chosen);
         if (devices > largest)
             largest = devices;
     }
-    return largest < UINT32_MAX ? (uint32_t)largest : UINT32_MAX;
+    return largest;
 }
 
 /* The graph of the days is a table too: a Sunday may have one user only. */
@@ -555,7 +546,7 @@ static void hide_days(struct month_report *report, const uint32_t *day_devices)
     for (size_t i = 0; i < report->day_count; i++)
         if (report->days[i].active)
             devices[count++] = day_devices[i];
-    suppress_cells(devices, NULL, count, report->config->report.threshold, hidden);
+    suppress_cells(devices, count, report->config->report.threshold, hidden);
     count = 0;
     for (size_t i = 0; i < report->day_count; i++)
         if (report->days[i].active)
@@ -580,8 +571,7 @@ static void count_devices(struct builder *builder, struct cells *cells)
         cells->devices[i] = builder->pairs[i].devices;
         cells->chosen[i] = true;
     }
-    report->devices =
-        suppress_distinct(cells->devices, cells->groups, builder->pair_count, cells->chosen);
+    report->devices = suppress_largest(cells->devices, builder->pair_count, cells->chosen);
 }
 
 /* Returns false when memory is exhausted. */
@@ -629,8 +619,8 @@ static bool is_part_safe(const struct builder *builder, struct cells *cells, boo
         cells->devices[i] = pair->devices;
         cells->chosen[i] = is_part && !(pair->has_with_impact && pair->has_without_impact);
     }
-    return !any || suppress_distinct(cells->devices, cells->groups, builder->pair_count,
-                                     cells->chosen) >= report->config->report.threshold;
+    return !any || suppress_largest(cells->devices, builder->pair_count, cells->chosen) >=
+                       report->config->report.threshold;
 }
 
 /* Whether a server of our own answers for it, or passes it on. */
@@ -669,8 +659,8 @@ static bool are_local_counts_safe(const struct builder *builder, struct cells *c
                 pair->hidden && is_of_local_server(report->config, service) == (local != 0);
             any |= cells->chosen[i];
         }
-        safe = !any || suppress_distinct(cells->devices, cells->groups, builder->pair_count,
-                                         cells->chosen) >= report->config->report.threshold;
+        safe = !any || suppress_largest(cells->devices, builder->pair_count, cells->chosen) >=
+                           report->config->report.threshold;
     }
     return safe;
 }

@@ -152,8 +152,8 @@ struct month_report {
     const struct progress *progress; /* of the year's objectives; NULL, unless the caller sets it */
     int64_t until;                   /* end of what is reported */
     bool running;                    /* the month is not over */
-    bool withheld;    /* fewer devices than the threshold in all: only coverage is filled in */
-    uint64_t devices; /* surely distinct, largest daily number; not printed */
+    bool withheld;    /* no pair has as many devices as the threshold: only coverage is filled in */
+    uint32_t devices; /* surely distinct: the largest daily number of a pair; not printed */
     enum suppress_result suppressed; /* of pairs; SUPPRESS_ALL: no rows, only the total */
     struct month_totals total;
     struct month_unit per_request;

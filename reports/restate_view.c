@@ -158,7 +158,6 @@ struct month_cells {
     const struct statement_row *rows;
     size_t count;
     uint32_t *devices;
-    size_t *groups;
     bool *chosen;
     struct suppress_pair *pairs;
 };
@@ -166,16 +165,14 @@ struct month_cells {
 static bool cells_new(struct month_cells *cells)
 {
     cells->devices = calloc(cells->count, sizeof(*cells->devices));
-    cells->groups = calloc(cells->count, sizeof(*cells->groups));
     cells->chosen = calloc(cells->count, sizeof(*cells->chosen));
     cells->pairs = calloc(cells->count, sizeof(*cells->pairs));
-    return cells->devices && cells->groups && cells->chosen && cells->pairs;
+    return cells->devices && cells->chosen && cells->pairs;
 }
 
 static void cells_free(const struct month_cells *cells)
 {
     free(cells->devices);
-    free(cells->groups);
     free(cells->chosen);
     free(cells->pairs);
 }
@@ -207,7 +204,7 @@ static size_t first_of_service(const struct month_cells *cells, size_t cell)
     return first;
 }
 
-/* A group is a direction, by the first cell of it. */
+/* A direction is known by the first cell of it. */
 static void set_cells(struct month_cells *cells, const struct config *config)
 {
     for (size_t i = 0; i < cells->count; i++) {
@@ -216,7 +213,6 @@ static void set_cells(struct month_cells *cells, const struct config *config)
         while (strcmp(cells->rows[first].direction, cells->rows[i].direction) != 0)
             first++;
         cells->devices[i] = cells->rows[i].devices;
-        cells->groups[i] = first;
         cells->chosen[i] = true;
         cells->pairs[i] = (struct suppress_pair){kind_of(config, &cells->rows[i]), first,
                                                  first_of_service(cells, i), cells->devices[i]};
@@ -267,7 +263,7 @@ static bool add_cells(struct restate_view *view, const struct month_cells *cells
     bool added;
 
     if (is_somebodys(cells) &&
-        suppress_distinct(cells->devices, cells->groups, cells->count, cells->chosen) < threshold) {
+        suppress_largest(cells->devices, cells->count, cells->chosen) < threshold) {
         view->withheld_months++;
         return true;
     }

@@ -3,31 +3,14 @@
 
 #include <stdlib.h>
 
-static bool same_group(const size_t *groups, size_t a, size_t b)
+uint32_t suppress_largest(const uint32_t *devices, size_t count, const bool *included)
 {
-    return !groups || groups[a] == groups[b];
-}
-
-/* Of equals, the first stands for the group. */
-static bool is_largest_of_group(const uint32_t *devices, const size_t *groups, size_t count,
-                                const bool *included, size_t cell)
-{
-    for (size_t i = 0; i < count; i++)
-        if (included[i] && same_group(groups, i, cell) &&
-            (devices[i] > devices[cell] || (i < cell && devices[i] == devices[cell])))
-            return false;
-    return true;
-}
-
-uint64_t suppress_distinct(const uint32_t *devices, const size_t *groups, size_t count,
-                           const bool *included)
-{
-    uint64_t sum = 0;
+    uint32_t largest = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (included[i] && is_largest_of_group(devices, groups, count, included, i))
-            sum += devices[i];
-    return sum;
+        if (included[i] && devices[i] > largest)
+            largest = devices[i];
+    return largest;
 }
 
 /* The shown cell with the fewest devices, or COUNT; of equals the last. */
@@ -41,8 +24,8 @@ static size_t smallest_shown(const uint32_t *devices, size_t count, const bool *
     return smallest;
 }
 
-enum suppress_result suppress_cells(const uint32_t *devices, const size_t *groups, size_t count,
-                                    uint32_t threshold, bool *hidden)
+enum suppress_result suppress_cells(const uint32_t *devices, size_t count, uint32_t threshold,
+                                    bool *hidden)
 {
     size_t folded = 0;
 
@@ -52,9 +35,9 @@ enum suppress_result suppress_cells(const uint32_t *devices, const size_t *group
     }
     if (folded == 0)
         return SUPPRESS_NONE;
-    /* A lone cell is always short of the threshold, so it never stays alone. One more is enough:
-     * what is still shown has as many devices as the threshold. */
-    if (folded < count && suppress_distinct(devices, groups, count, hidden) < threshold) {
+    /* Each is short of the threshold, and so may all together be: the same devices. One more is
+     * enough: what is still shown has as many devices as the threshold. */
+    if (folded < count) {
         hidden[smallest_shown(devices, count, hidden)] = true;
         folded++;
     }
@@ -66,7 +49,7 @@ enum suppress_result suppress_cells(const uint32_t *devices, const size_t *group
 /* Some of the pairs, as cells: each alone, or all of one direction as one. */
 struct cells {
     uint32_t *devices;
-    size_t *groups; /* direction */
+    size_t *directions;
     bool *hidden;
     size_t count;
     enum suppress_result result;
@@ -76,29 +59,29 @@ struct cells {
 static bool cells_new(struct cells *cells, size_t most)
 {
     *cells = (struct cells){.devices = calloc(most + 1, sizeof(*cells->devices)),
-                            .groups = calloc(most + 1, sizeof(*cells->groups)),
+                            .directions = calloc(most + 1, sizeof(*cells->directions)),
                             .hidden = calloc(most + 1, sizeof(*cells->hidden))};
-    return cells->devices && cells->groups && cells->hidden;
+    return cells->devices && cells->directions && cells->hidden;
 }
 
 static void cells_free(const struct cells *cells)
 {
     free(cells->devices);
-    free(cells->groups);
+    free(cells->directions);
     free(cells->hidden);
 }
 
 static void add_remote(const struct suppress_pair *pair, struct cells *cells)
 {
     cells->devices[cells->count] = pair->devices;
-    cells->groups[cells->count++] = pair->direction;
+    cells->directions[cells->count++] = pair->direction;
 }
 
 static size_t block_of(const struct cells *cells, size_t direction)
 {
     size_t block = 0;
 
-    while (block < cells->count && cells->groups[block] != direction)
+    while (block < cells->count && cells->directions[block] != direction)
         block++;
     return block;
 }
@@ -110,7 +93,7 @@ static void add_local(const struct suppress_pair *pair, struct cells *blocks)
     size_t block = block_of(blocks, pair->direction);
 
     if (block == blocks->count) {
-        blocks->groups[blocks->count++] = pair->direction;
+        blocks->directions[blocks->count++] = pair->direction;
         blocks->devices[block] = UINT32_MAX;
     }
     if (devices < blocks->devices[block])
@@ -124,30 +107,21 @@ static void choose(struct cells *cells, uint32_t threshold)
     for (size_t i = 0; i < cells->count; i++)
         if (cells->devices[i] == UINT32_MAX)
             cells->devices[i] = 0;
-    cells->result =
-        suppress_cells(cells->devices, cells->groups, cells->count, threshold, cells->hidden);
+    cells->result = suppress_cells(cells->devices, cells->count, threshold, cells->hidden);
     for (size_t i = 0; i < cells->count; i++)
         any |= cells->hidden[i];
-    cells->is_safe = !any || suppress_distinct(cells->devices, cells->groups, cells->count,
-                                               cells->hidden) >= threshold;
+    cells->is_safe =
+        !any || suppress_largest(cells->devices, cells->count, cells->hidden) >= threshold;
 }
 
-/* What is hidden of the host cannot be told alone: all of it is, and hides behind remote cells. */
-static void fold_together(const struct cells *blocks, struct cells *remote, uint32_t threshold)
+/* What is hidden of the host cannot be told alone: all of it is, since no direction of it has
+ * enough devices, and hides behind remote cells. */
+static void fold_together(struct cells *remote, uint32_t threshold)
 {
-    uint64_t devices =
-        suppress_distinct(remote->devices, remote->groups, remote->count, remote->hidden);
-    size_t next;
+    size_t next = smallest_shown(remote->devices, remote->count, remote->hidden);
 
-    for (size_t i = 0; i < blocks->count; i++) {
-        bool counted = false; /* the direction's devices may be the same ones */
-
-        for (size_t j = 0; j < remote->count; j++)
-            counted |= remote->hidden[j] && remote->groups[j] == blocks->groups[i];
-        devices += counted ? 0 : blocks->devices[i];
-    }
-    next = smallest_shown(remote->devices, remote->count, remote->hidden);
-    if (devices < threshold && next < remote->count)
+    if (next < remote->count &&
+        suppress_largest(remote->devices, remote->count, remote->hidden) < threshold)
         remote->hidden[next] = true;
 }
 
@@ -162,14 +136,14 @@ static bool parts_are_safe(const struct suppress_pair *pairs, size_t count, uint
                            const bool *hidden)
 {
     for (size_t i = 0; i < count; i++) {
-        uint64_t devices = 0;
+        uint32_t devices = 0;
 
         if (pairs[i].kind != SUPPRESS_LOCAL || !hidden[i])
             continue;
         for (size_t j = 0; j < count; j++)
             if (pairs[j].kind == SUPPRESS_LOCAL && hidden[j] &&
-                pairs[j].service == pairs[i].service)
-                devices += pairs[j].devices;
+                pairs[j].service == pairs[i].service && pairs[j].devices > devices)
+                devices = pairs[j].devices;
         if (devices < threshold)
             return false;
     }
@@ -232,7 +206,7 @@ bool suppress_pairs(const struct suppress_pair *pairs, size_t count, uint32_t th
             hide_all(&blocks);
             hide_all(&remote);
         } else if (!blocks.is_safe) {
-            fold_together(&blocks, &remote, threshold);
+            fold_together(&remote, threshold);
         }
         spread(pairs, count, is_used, &blocks, &remote, all_hidden, hidden);
         outcome->result = result_of(hidden, count);

@@ -14,7 +14,12 @@
  * does not print: a row of either table sums shown pairs only, and only these has `iagmeter
  * explain`. Suppressing rows would not do: in a direction of many devices on one service and one
  * device on another, the indicators of the row differ per service, and can be solved for the use of
- * that one device. */
+ * that one device.
+ *
+ * A sum is told only where one of its cells alone has enough devices. The devices of two cells are
+ * never added up, for they may be the same ones: of two services, on two days, and also of two
+ * directions, whose rules may have changed on the way (an office was renamed, or a network given to
+ * another one), or who were told by a VLAN, by an address, and by the key of a local server. */
 
 enum suppress_result {
     SUPPRESS_NONE,   /* every cell may be shown */
@@ -24,13 +29,10 @@ enum suppress_result {
 
 /* Sets hidden[i] for the cells to fold together. Afterwards no cell with fewer devices than the
  * threshold is shown; the hidden ones are never a single cell, which a subtraction from the total
- * would find; and together they have at least THRESHOLD devices, unless all are hidden. Where a
- * further cell is needed it is the one with the fewest devices, of equals the last.
- *
- * Cells of different GROUPS have no device in common; within a group only the largest is sure.
- * NULL: all cells are of one group. */
-enum suppress_result suppress_cells(const uint32_t *devices, const size_t *groups, size_t count,
-                                    uint32_t threshold, bool *hidden);
+ * would find; and one of them has at least THRESHOLD devices, unless all are hidden: the one with
+ * the fewest of those, of equals the last, that is hidden with them. */
+enum suppress_result suppress_cells(const uint32_t *devices, size_t count, uint32_t threshold,
+                                    bool *hidden);
 
 /* Pairs of direction and service, with those of a host of our own among them. What a host draws is
  * published in all, and for each of its services where that may be told: so what is hidden of the
@@ -62,8 +64,7 @@ struct suppress_outcome {
 bool suppress_pairs(const struct suppress_pair *pairs, size_t count, uint32_t threshold,
                     bool *hidden, struct suppress_outcome *outcome);
 
-/* How many devices the INCLUDED cells surely have: of each group the largest cell. */
-uint64_t suppress_distinct(const uint32_t *devices, const size_t *groups, size_t count,
-                           const bool *included);
+/* How many devices the INCLUDED cells surely have: those of the largest. */
+uint32_t suppress_largest(const uint32_t *devices, size_t count, const bool *included);
 
 #endif

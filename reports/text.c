@@ -52,10 +52,15 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_PERIOD] = {{"Période : du {0} au {1} (heure locale, {2}).",
                       "Period: from {0} to {1} (local time, {2})."}},
     [TEXT_WITHHELD] =
-        {{"Moins de {0} appareils ont utilisé ces services pendant le mois. Publier même le total "
-          "renseignerait sur quelques personnes : seule la couverture de la mesure est donnée.",
-          "Fewer than {0} devices used these services during the month. Even the total would tell "
-          "about a few people: only the coverage of the measurement is given."}},
+        {{"Aucun couple (direction, service) ne compte {0} appareils un même jour. Les "
+          "appareils de deux couples peuvent être les mêmes : ils ne sont pas additionnés. "
+          "Publier même le total pourrait renseigner sur quelques personnes : seule la "
+          "couverture de la mesure est donnée. Des directions plus grandes, déclarées dans "
+          "la configuration, permettraient de publier les mois à venir.",
+          "No direction–service pair has {0} devices on one day. The devices of two pairs "
+          "may be the same: they are not added up. Even the total might tell about a few "
+          "people: only the coverage of the measurement is given. Larger directions, declared "
+          "in the configuration, would let the months to come be published."}},
     [TEXT_BAND_NOTE] =
         {{"Chaque estimation est donnée par sa valeur centrale, avec entre parenthèses la valeur "
           "basse et la valeur haute. Les chiffres imprimés sont arrondis de sorte que les lignes "
@@ -97,15 +102,19 @@ static const struct sentence sentences[TEXT_COUNT] = {
     [TEXT_TOTAL] = {{"Total", "Total"}},
     [TEXT_OTHER] = {{"Autres", "Other"}},
     [TEXT_OTHER_NOTE] =
-        {{"Une ligne n'additionne que les couples (direction, service) qui comptent au moins {0} "
-          "appareils un même jour. « Autres » réunit tous les autres couples, et au besoin un "
-          "couple de plus, pour qu'aucun ne puisse être retrouvé par soustraction ; c'est la même "
-          "somme dans les deux tableaux, et aucun tableau ne croise directions et services. Un "
-          "appareil est une adresse IP : une personne peut en avoir plusieurs.",
+        {{"Une ligne n'additionne que les couples (direction, service) qui comptent au moins "
+          "{0} appareils un même jour. « Autres » réunit tous les autres couples et un "
+          "couple de plus, qui les compte : ainsi aucun ne se retrouve par soustraction, et "
+          "« Autres » ne tient jamais à moins d'appareils, même si les mêmes postes ont "
+          "changé de direction en cours de mois (direction renommée, réseau réattribué). "
+          "C'est la même somme dans les deux tableaux, et aucun tableau ne croise directions "
+          "et services. Un appareil est une adresse IP : une personne peut en avoir plusieurs.",
           "A row sums only the direction–service pairs with at least {0} devices on one day. "
-          "“Other” holds all other pairs, and one more where needed, so that none can be found by "
-          "subtraction; it is the same sum in both tables, and no table crosses directions and "
-          "services. A device is an IP address: one person may have several."}},
+          "“Other” holds all other pairs and one more that has them: so none can be found "
+          "by subtraction, and “other” never stands on fewer devices, even where the same "
+          "ones moved to another direction during the month (one was renamed, or a network "
+          "given to another). It is the same sum in both tables, and no table crosses "
+          "directions and services. A device is an IP address: one person may have several."}},
     [TEXT_TOTAL_ONLY] =
         {{"Le détail n'est pas publié : trop de couples (direction, service) concernent moins de "
           "{0} appareils (adresses IP), et pourraient être retrouvés par soustraction. Seul le "
@@ -383,12 +392,12 @@ static const struct sentence sentences[TEXT_COUNT] = {
                              "dans le registre, n'en dépendent pas.",
                              "The graph could not be drawn; the totals of this report, read from "
                              "the ledger, do not depend on it."}},
-    [TEXT_GRAPH_HIDDEN] = {{"Les jours qui comptent moins de {0} appareils actifs (bandes grises) "
-                            "ne sont pas tracés, ni au besoin "
-                            "d'autres qui permettraient de les retrouver par soustraction.",
-                            "Days with fewer than {0} active devices (grey bands) are not drawn, "
-                            "nor, where needed, others from "
-                            "which they could be found by subtraction."}},
+    [TEXT_GRAPH_HIDDEN] =
+        {{"Les jours où aucun couple (direction, service) ne compte {0} appareils (bandes "
+          "grises) ne sont pas tracés, ni un autre qui permettrait de les retrouver par "
+          "soustraction.",
+          "Days on which no direction–service pair has {0} devices (grey bands) are not "
+          "drawn, nor another one from which they could be found by subtraction."}},
     [TEXT_COVERAGE_SENTENCE] = {{"La mesure a fonctionné {0} h sur {1} h, soit {2} % de la "
                                  "période. Rien n'est extrapolé au temps non couvert.",
                                  "The measurement ran for {0} h out of {1} h, {2} % of the period. "

@@ -73,9 +73,11 @@ static enum whatif_status find_scope(struct builder *builder, const char *direct
     const struct month_report *report = whatif->report;
 
     if (report->withheld) {
-        snprintf(builder->error, builder->error_size,
-                 "fewer than %u devices in all in %04d-%02d: the report shows coverage only",
-                 report->config->report.threshold, report->month.year, report->month.month);
+        snprintf(
+            builder->error, builder->error_size,
+            "no direction and service with %u devices on one day of %04d-%02d: the report shows "
+            "coverage only",
+            report->config->report.threshold, report->month.year, report->month.month);
         return WHATIF_NOTHING;
     }
     whatif->recorded = report->total;

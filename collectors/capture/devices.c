@@ -8,6 +8,13 @@
 
 #define MAX_PAIRS 4096
 
+/* What a device is known by, in the highest bits of its hash: the lowest tell its place. */
+enum kind { KIND_OTHER, KIND_IPV4, KIND_IPV6, KINDS };
+#define KIND_SHIFT 62
+/* A device takes a new temporary address of IPv6 every day (RFC 8981, section 3.8:
+ * TEMP_PREFERRED_LIFETIME), at its own hour: on a UTC day it has two. */
+#define ADDRESSES_PER_DAY 2
+
 struct device_set {
     struct hash_key key;
     uint64_t *hashes; /* open addressing; 0: free */
@@ -19,6 +26,7 @@ struct device_set {
     size_t pair_count;
     struct pair {
         struct device_count count;
+        uint32_t seen[KINDS];
         bool changed;
     } pairs[MAX_PAIRS];
 };
@@ -80,23 +88,52 @@ static bool enter(struct device_set *set, uint64_t hash)
     return true;
 }
 
-static void count_one(struct device_set *set, uint16_t direction, uint16_t service)
+/* A pair of that direction and service, added when new; NULL when there is no room. */
+static struct pair *pair_of(struct device_set *set, uint16_t direction, uint16_t service)
 {
     struct pair *pair;
 
     for (size_t i = 0; i < set->pair_count; i++) {
         pair = &set->pairs[i];
-        if (pair->count.direction_id == direction && pair->count.service_id == service) {
-            pair->count.devices++;
-            pair->changed = true;
-            return;
-        }
+        if (pair->count.direction_id == direction && pair->count.service_id == service)
+            return pair;
     }
     if (set->pair_count == MAX_PAIRS)
-        return;
+        return NULL;
     pair = &set->pairs[set->pair_count++];
-    pair->count = (struct device_count){direction, service, set->day, 1};
-    pair->changed = true;
+    *pair = (struct pair){.count = {direction, service, set->day, 0}};
+    return pair;
+}
+
+/* As many as there surely are: one and the same device may have an address of either family. */
+static uint32_t surely(const uint32_t seen[KINDS])
+{
+    uint32_t devices = (seen[KIND_IPV6] + ADDRESSES_PER_DAY - 1) / ADDRESSES_PER_DAY;
+
+    if (seen[KIND_IPV4] > devices)
+        devices = seen[KIND_IPV4];
+    return seen[KIND_OTHER] > devices ? seen[KIND_OTHER] : devices;
+}
+
+static void count_one(struct device_set *set, uint64_t identity, uint16_t direction,
+                      uint16_t service)
+{
+    struct pair *pair = pair_of(set, direction, service);
+    uint32_t devices;
+
+    if (!pair)
+        return;
+    pair->seen[identity >> KIND_SHIFT]++;
+    devices = surely(pair->seen);
+    pair->changed |= devices != pair->count.devices;
+    pair->count.devices = devices;
+}
+
+static enum kind kind_of(const struct address *address)
+{
+    if (address->family == 4)
+        return KIND_IPV4;
+    return address->family == 6 ? KIND_IPV6 : KIND_OTHER;
 }
 
 uint64_t devices_identify(struct device_set *set, int32_t day, const struct address *address,
@@ -110,7 +147,8 @@ uint64_t devices_identify(struct device_set *set, int32_t day, const struct addr
     identity[16] = address->family;
     memcpy(identity + 17, &direction, sizeof(direction));
     memcpy(identity + 19, &service, sizeof(service));
-    return keyedhash(&set->key, identity, sizeof(identity));
+    return keyedhash(&set->key, identity, sizeof(identity)) >> (64 - KIND_SHIFT) |
+           (uint64_t)kind_of(address) << KIND_SHIFT;
 }
 
 bool devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint16_t direction,
@@ -119,7 +157,7 @@ bool devices_enter(struct device_set *set, int32_t day, uint64_t identity, uint1
     bool is_new = set->started && day == set->day && enter(set, identity);
 
     if (is_new)
-        count_one(set, direction, service);
+        count_one(set, identity, direction, service);
     return is_new;
 }
 

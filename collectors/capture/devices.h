@@ -9,7 +9,13 @@
 
 /* Counts the distinct devices that used a service from a direction on one day, so that reports can
  * fold small cells. A device is a hash of its address under a key that is drawn anew every day and
- * never leaves the process: two days cannot be linked, and nothing can be read back. */
+ * never leaves the process: two days cannot be linked, and nothing can be read back.
+ *
+ * What is counted is how many there surely are. A device may have an address of IPv4 and some of
+ * IPv6, so the two are not added up: the larger number stands, of IPv6 half of it, since temporary
+ * addresses are replaced within a day (RFC 8981). A direction that was renamed, or lost a network
+ * to another one, is another direction: each counts the device, and nobody may add these up
+ * (reports/suppress.h). */
 
 struct device_set;
 

@@ -140,6 +140,7 @@ static const struct {
     {"name = \"a\";\nlist = {};\n", 2, "list must be a list"},
     {"name = \"a\";\nname = \"b\";\n", 2, "duplicate setting name"},
     {"name = \"a\";\n\nratio = ;\n", 3, "syntax error"},
+    {"list = ( 1, );\n", 1, "no comma stands behind the last item"},
     {"name = \"a\";\nspan = [ 1, 2.5 ];\n", 2, "mismatched element type"},
     {"name = \"a\";\n@include \"none.conf\"\n", 2, "cannot open include file"},
 };

@@ -80,6 +80,16 @@ static void assert_refused(bool writable, const char *fragment)
         fail_msg("\"%s\" does not say \"%s\"", error, fragment);
 }
 
+/* Whether trying again is of no use. */
+static bool refusal_lasts(void)
+{
+    char error[2 * PATH_MAX];
+    bool lasts = false;
+
+    assert_null(ledger_open_why(scratch_directory, true, &lasts, error, sizeof(error)));
+    return lasts;
+}
+
 static void assert_status(struct ledger *ledger, enum ledger_status expected,
                           enum ledger_status status)
 {
@@ -1056,6 +1066,26 @@ static void other_files_are_refused_and_left_alone(void **state)
     scratch_write("ledger.db", large);
     assert_refused(true, "is not an iagmeter ledger");
     assert_content("ledger.db", large, sizeof(large) - 1);
+    assert_true(refusal_lasts());
+}
+
+/* Another daemon may end, and a directory that is not there yet may be mounted; a name that leads
+ * elsewhere stays one. */
+static void what_may_pass_does_not_last(void **state)
+{
+    struct ledger *other = open_or_fail(true);
+    char path[PATH_MAX], elsewhere[PATH_MAX];
+
+    (void)state;
+    assert_false(refusal_lasts());
+    ledger_close(other);
+    scratch_path(path, "ledger.lock");
+    scratch_path(elsewhere, "elsewhere");
+    assert_int_equal(rename(path, elsewhere), 0);
+    assert_int_equal(symlink(elsewhere, path), 0);
+    assert_true(refusal_lasts());
+    assert_int_equal(unlink(path), 0);
+    ledger_close(open_or_fail(true));
 }
 
 static void other_databases_are_refused(void **state)
@@ -1074,6 +1104,7 @@ static void newer_versions_are_refused(void **state)
     run_sql("PRAGMA user_version = 9");
     assert_refused(true, "newer version");
     assert_refused(false, "newer version");
+    assert_true(refusal_lasts());
     run_sql("PRAGMA user_version = 8; DROP TABLE fact");
     assert_refused(true, "no such table");
 }
@@ -2332,6 +2363,7 @@ int main(void)
         TEST(other_files_are_refused_and_left_alone),
         TEST(other_databases_are_refused),
         TEST(newer_versions_are_refused),
+        TEST(what_may_pass_does_not_last),
         TEST(an_empty_file_is_a_new_ledger),
         TEST(a_log_without_its_database_is_not_thrown_away),
         TEST(damage_is_fatal),

@@ -1293,7 +1293,7 @@ static void a_total_alone_has_no_parts(void **state)
     struct world *world = *state;
     struct explanation *explanation;
 
-    use(world, NOON, DRH, CHATGPT, 100, 4);
+    use(world, NOON, DRH, CHATGPT, 100, WORLD_THRESHOLD);
     use(world, NOON, DSN, CLAUDE, 90, 4);
     report_at(world, LATER);
     assert_int_equal(world->report->suppressed, SUPPRESS_ALL);
@@ -1316,7 +1316,8 @@ static void what_is_withheld_stays_so(void **state)
     use(world, NOON, DRH, CHATGPT, 100, 2);
     report_at(world, LATER);
     assert_true(world->report->withheld);
-    assert_non_null(strstr(refused(world, "2026-10", EXPLAIN_NOTHING), "fewer than 5 devices"));
+    assert_non_null(
+        strstr(refused(world, "2026-10", EXPLAIN_NOTHING), "with 5 devices on one day"));
     refused(world, "2026-10/DRH", EXPLAIN_NOTHING);
     refused(world, "2026-10/chatgpt-web", EXPLAIN_NOTHING);
 }

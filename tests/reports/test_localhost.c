@@ -282,7 +282,7 @@ static void hides_all_that_few_devices_have_of_the_host(void **state)
 
     (void)state;
     host_facts(HOST_MANY, HOST_FEW, HOST_MANY);
-    host_use(HOST_NOON + 60, "CULTURE", QWEN, 400, 4);
+    host_use(HOST_NOON + 60, "CULTURE", QWEN, 400, 5); /* to hide behind */
     host_share(HOST_NOON + 180);
     report = host_report();
     assert_true(report->host_shown);

@@ -378,6 +378,110 @@ static void folds_small_directions_together(void **state)
     month_free(report);
 }
 
+/* Four devices at FIRST_S, and the same four at THEN_S, as another direction: its code was changed,
+ * or its network was given to another one. Nothing in the ledger tells that they are the same. */
+static void use_renamed(struct world *world, int64_t first_s, int64_t then_s)
+{
+    use(world, first_s, 3, 0, 7, 4);
+    use(world, then_s, 5, 0, 8, 4);
+}
+
+/* Four people are not eight: a pair that has enough alone is folded with them. */
+static void assert_hides_the_renamed(struct world *world)
+{
+    struct month_report *report;
+    const struct month_row *other;
+
+    use(world, FIRST_NOON, 1, 0, 100, 50);
+    use(world, FIRST_NOON, 2, 0, 90, 30);
+    use(world, FIRST_NOON, 4, 0, 60, 9);
+    report = build(world);
+    other = row_of(&report->directions, MONTH_OTHER);
+    assert_non_null(other);
+    assert_close(other->totals.activity.requests.central, 7 + 8 + 60);
+    assert_int_equal(report->directions.count, 3);
+    assert_nowhere(report, "15,15,15");
+    assert_true(contains(report, HTML_FR, "direction renommée, réseau réattribué"));
+    month_free(report);
+}
+
+static void counts_a_renamed_direction_once(void **state)
+{
+    struct world *world = *state;
+
+    use_renamed(world, FIRST_NOON + DAY_S, FIRST_NOON + 15 * DAY_S);
+    assert_hides_the_renamed(world);
+}
+
+/* Renamed by a reload: both have four devices on the same UTC day. */
+static void counts_a_direction_renamed_by_day_once(void **state)
+{
+    struct world *world = *state;
+
+    use_renamed(world, FIRST_NOON, FIRST_NOON + 3600);
+    assert_hides_the_renamed(world);
+}
+
+/* Few people are the whole authority: not even the total, whatever they were called. */
+static void withholds_the_total_of_a_renamed_direction(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    use_renamed(world, FIRST_NOON, FIRST_NOON + 15 * DAY_S);
+    use(world, FIRST_NOON + 3600, 5, 0, 10, 4);
+    report = build(world);
+    assert_int_equal(report->devices, 4);
+    assert_true(report->withheld);
+    assert_int_equal(report->day_count, 0);
+    month_free(report);
+}
+
+/* Nor the day on which it was renamed, in the graph. */
+static void draws_no_day_of_a_renamed_direction(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    for (int day = 0; day < 4; day++)
+        use(world, FIRST_NOON + day * DAY_S, 1, 0, 100, 30 + (uint32_t)day);
+    use_renamed(world, FIRST_NOON + 4 * DAY_S, FIRST_NOON + 4 * DAY_S + 3600);
+    report = build(world);
+    assert_true(report->days[4].hidden);
+    assert_true(report->days[0].hidden); /* the next smallest */
+    assert_false(report->days[1].hidden);
+    month_free(report);
+}
+
+/* A process that was started anew, another gateway's interface, a file that is read once more: each
+ * counts the same devices of that day from zero. */
+static void counts_devices_of_several_processes_once(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    for (int process = 0; process < 3; process++)
+        use(world, FIRST_NOON, 1, 0, 10, 3);
+    report = build(world);
+    assert_int_equal(report->devices, 3);
+    assert_true(report->withheld);
+    month_free(report);
+}
+
+/* Neither are days added up: three on each of them may be the same three. */
+static void counts_devices_of_several_days_once(void **state)
+{
+    struct world *world = *state;
+    struct month_report *report;
+
+    for (int day = 0; day < 20; day++)
+        use(world, FIRST_NOON + day * DAY_S, 1, 0, 10, 3);
+    report = build(world);
+    assert_int_equal(report->devices, 3);
+    assert_true(report->withheld);
+    month_free(report);
+}
+
 /* The row's requests without impact were those of the one device on the other service. */
 static void folds_a_lone_device_on_another_service(void **state)
 {
@@ -420,8 +524,8 @@ static double shown_energy(const struct month_report *report)
     return sum_kwh;
 }
 
-/* All hidden pairs have enough devices, those without an estimate only two: their requests are the
- * total's less those of the others, and their tokens too. */
+/* One of the hidden pairs has enough devices, those without an estimate only two: their requests
+ * are the total's less those of the others, and their tokens too. */
 static void tells_no_requests_without_impact_of_few_devices(void **state)
 {
     struct world *world = *state;
@@ -433,7 +537,7 @@ static void tells_no_requests_without_impact_of_few_devices(void **state)
     for (uint16_t direction = 4; direction <= DIRECTIONS; direction++)
         use(world, FIRST_NOON, direction, 0, 10, 1);
     use(world, FIRST_NOON, 0, 0, 10, 1);
-    use(world, FIRST_NOON, 1, 3, 10, 1);
+    use(world, FIRST_NOON, 1, 3, 10, 5);
     report = build(world);
     assert_true(report->units_of_shown);
     other = row_of(&report->directions, MONTH_OTHER);
@@ -460,7 +564,7 @@ static void tells_no_requests_without_impact_of_all_but_few_devices(void **state
 
     use_what_is_shown(world);
     use(world, FIRST_NOON, 3, 2, 37, 4);
-    use(world, FIRST_NOON, 4, 2, 10, 4);
+    use(world, FIRST_NOON, 4, 2, 10, 5);
     use(world, FIRST_NOON, 5, 0, 10, 2);
     report = build(world);
     assert_true(report->units_of_shown);
@@ -475,15 +579,13 @@ static void tells_requests_without_impact_of_enough_devices(void **state)
 
     use_what_is_shown(world);
     use(world, FIRST_NOON, 3, 2, 37, 4);
-    use(world, FIRST_NOON, 4, 2, 10, 4);
-    use(world, FIRST_NOON, 5, 0, 10, 4);
-    use(world, FIRST_NOON, 0, 0, 10, 4);
+    use(world, FIRST_NOON, 4, 2, 10, 5);
     report = build(world);
     assert_false(report->units_of_shown);
     assert_close(report->total.requests_without_impact.central, 60 + 47);
-    assert_close(report->tokens_with_impact, (190 + 20) * 300.7);
+    assert_close(report->tokens_with_impact, 190 * 300.7);
     assert_close(report->per_request.energy_wh,
-                 report->total.impact.energy_kwh.central * 1000 / 210);
+                 report->total.impact.energy_kwh.central * 1000 / 190);
     assert_false(contains(report, HTML_FR, "celles des seuls usages montrés"));
     month_free(report);
 }
@@ -587,7 +689,7 @@ static void withholds_everything_but_coverage(void **state)
     assert_nowhere(report, "35\u202f579");
     assert_nowhere(report, "ChatGPT");
     assert_nowhere(report, "humaines");
-    assert_true(contains(report, HTML_FR, "Moins de 5 appareils"));
+    assert_true(contains(report, HTML_FR, "ne compte 5 appareils un même jour"));
     csv = written(report, CSV);
     assert_null(strstr(csv, ",total,"));
     assert_non_null(strstr(csv, "2026-10,coverage,,,covered_s,s,60,60,60,-,"));
@@ -1744,6 +1846,12 @@ int main(void)
         TEST(refuses_a_month_without_data),
         TEST(tells_that_the_month_is_running),
         TEST(folds_small_directions_together),
+        TEST(counts_a_renamed_direction_once),
+        TEST(counts_a_direction_renamed_by_day_once),
+        TEST(withholds_the_total_of_a_renamed_direction),
+        TEST(draws_no_day_of_a_renamed_direction),
+        TEST(counts_devices_of_several_processes_once),
+        TEST(counts_devices_of_several_days_once),
         TEST(folds_a_lone_device_on_another_service),
         TEST(tells_no_requests_without_impact_of_few_devices),
         TEST(tells_no_requests_without_impact_of_all_but_few_devices),

@@ -195,7 +195,7 @@ static void a_direction_folded_in_a_month_is_not_shown(void **state)
     (void)state;
     ordinary_month("2026-01", 3, 5);
     year_use(&world, year_noon("2026-02", 5), DRH, "a", 0.123456, DEVICES_FEW);
-    year_use(&world, year_noon("2026-02", 5), CAB, "a", 2, 4);
+    year_use(&world, year_noon("2026-02", 5), CAB, "a", 2, WORLD_THRESHOLD);
     year_use(&world, year_noon("2026-02", 5), DSN, "a", 5, DEVICES_MANY);
     year_cover(&world, "2026-02", ENOUGH);
     ordinary_month("2026-03", 3, 5);
@@ -271,6 +271,20 @@ static void a_month_without_rows_hides_all_directions(void **state)
     assert_near(line_of(".", MONTH_ENERGY)->spent.central, 10);
     assert_false(progress->total_shown);
     assert_true(progress->total.impact.energy_kwh.high == 0);
+}
+
+/* The same four people under two codes: no eight, in a month or in the year. */
+static void a_renamed_direction_is_in_no_sum_of_the_year(void **state)
+{
+    (void)state;
+    ordinary_month("2026-01", 3, 5);
+    year_use(&world, year_noon("2026-02", 5), DRH, "a", 1, 4);
+    year_use(&world, year_noon("2026-02", 20), CAB, "a", 1, 4);
+    year_objectives(&world, THREE_ENERGIES);
+    build_at("2026-02", 0);
+    assert_false(progress->total_shown);
+    assert_int_equal(line_of(".", MONTH_ENERGY)->state, PROGRESS_PARTLY_SHOWN);
+    assert_near(line_of(".", MONTH_ENERGY)->spent.central, 8);
 }
 
 /* The report says then that nobody used anything. */
@@ -627,6 +641,7 @@ int main(void)
         TEST(a_direction_folded_in_a_month_is_not_shown),
         TEST(few_devices_and_no_use_look_the_same),
         TEST(a_month_without_rows_hides_all_directions),
+        TEST(a_renamed_direction_is_in_no_sum_of_the_year),
         TEST(a_month_without_use_counts_as_nothing),
         TEST(the_first_month_before_it_is_over_is_none),
         TEST(a_year_without_data_says_so),

@@ -642,6 +642,27 @@ static void withheld_months_are_left_out(void **state)
     statement_free(statement);
 }
 
+/* Nor do the same few under two codes, in two months of a statement, make a total or "other". */
+static void renamed_directions_are_no_second_crowd(void **state)
+{
+    struct world *world = *state;
+    struct statement *statement;
+    struct restate_view *view;
+
+    use(world, NOON, DRH, CHATGPT, 5, WORLD_THRESHOLD - 1);
+    use(world, NOON + DAY_S, CABINET, CHATGPT, 5, WORLD_THRESHOLD - 1);
+    use(world, NOVEMBER + DAY_S, DRH, CHATGPT, 5, WORLD_THRESHOLD - 1);
+    use(world, NOVEMBER + 2 * DAY_S, CABINET, CHATGPT, 5, WORLD_THRESHOLD - 1);
+    use(world, NOVEMBER + DAY_S, DSN, CHATGPT, 5, MANY);
+    use(world, NOVEMBER + DAY_S, DSN, CLAUDE, 5, MANY + 1);
+    statement = restate(world, "2026-10..2026-11", world->config->factors);
+    view = restate_view_new(statement, world->config);
+    assert_int_equal(view->withheld_months, 1);
+    assert_int_equal(view->shown_count, 1); /* the smaller of DSN's is folded with November's */
+    restate_view_free(view);
+    statement_free(statement);
+}
+
 static struct restate_line *line_of(const struct restate_table *table, const char *id)
 {
     for (size_t i = 0; i < table->count; i++)
@@ -667,7 +688,8 @@ static void what_is_folded_stays_as_recorded(void **state)
     assert_int_equal(ledger_begin(world->ledger), LEDGER_OK);
     assert_int_equal(ledger_commit(world->ledger), LEDGER_OK);
     world->config->report.threshold = MANY + 1;
-    use(world, NOON, DSN, CHATGPT, 1, 2 * MANY);
+    use(world, NOON, DSN, CHATGPT, 1, 2 * MANY); /* folded, for the others to hide behind */
+    use(world, NOON, DRH, CHATGPT, 1, 3 * MANY);
     newer = vintage("2027", ELECTRICITY);
     statement = restate(world, "2026-10", newer);
     view = restate_view_new(statement, world->config);
@@ -1469,6 +1491,7 @@ int main(void)
         TEST(mixes_change_with_the_month),
         TEST(a_view_shows_what_the_report_shows),
         TEST(withheld_months_are_left_out),
+        TEST(renamed_directions_are_no_second_crowd),
         TEST(what_is_folded_stays_as_recorded),
         TEST(a_figure_passes_beyond_the_threshold),
         TEST(statements_come_back_exactly),

@@ -637,7 +637,7 @@ static void small_shares_of_what_is_folded_stay_sane(void **state)
 
     use(world, DRH, MISTRAL, 60, MANY);
     use(world, DRH, CHATGPT, 2, FEW);
-    use(world, DSN, CHATGPT, 3, WORLD_THRESHOLD - 1);
+    use(world, DSN, CHATGPT, 3, WORLD_THRESHOLD);
     make_report(world);
     assert_int_equal(world->report->suppressed, SUPPRESS_MERGED);
     other = &world->report->directions.rows[world->report->directions.count - 1];
@@ -879,7 +879,7 @@ static void of_too_few_devices_nothing_is_told(void **state)
     use(world, DRH, CHATGPT, 7, FEW);
     make_report(world);
     assert_true(world->report->withheld);
-    assert_refused_of(world, NULL, "--reduce all:20%", WHATIF_NOTHING, "fewer than 5 devices");
+    assert_refused_of(world, NULL, "--reduce all:20%", WHATIF_NOTHING, "with 5 devices on one day");
 }
 
 /* Enough in all, but nothing that may be shown by itself. */
@@ -888,7 +888,7 @@ static void a_total_alone_takes_fewer_requests_alone(void **state)
     struct world *world = *state;
     struct whatif *whatif;
 
-    use(world, DRH, CHATGPT, 7, 4);
+    use(world, DRH, CHATGPT, 7, WORLD_THRESHOLD);
     use(world, DSN, MISTRAL, 9, 4);
     make_report(world);
     assert_int_equal(world->report->suppressed, SUPPRESS_ALL);

@@ -316,7 +316,7 @@ for (const id of anchors) if (anchors.indexOf(id) !== anchors.lastIndexOf(id)) f
 
 // -- Text ------------------------------------------------------------------------------------------------
 
-const NO_FIGURES = [/^Empreinte de /, /^Mois en cours/, /^Rapport provisoire/, /^Moins de \d+ appareils/, /^Direction  /, /^Objectifs de l’année/, /^\//, /^Aucune ligne/];
+const NO_FIGURES = [/^Empreinte de /, /^Mois en cours/, /^Rapport provisoire/, /^Aucun couple /, /^Direction  /, /^Objectifs de l’année/, /^\//, /^Aucune ligne/];
 for (const line of readFileSync(printed, 'utf8').split('\n')) {
     if (!/\d/.test(line) || NO_FIGURES.some((pattern) => pattern.test(line))) continue;
     const inBrackets = [...line.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => name);

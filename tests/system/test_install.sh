@@ -71,13 +71,46 @@ grep -qF "$edited.new" "$scratch/log" || fail "nothing was said of the new confi
 make --silent uninstall DESTDIR="$root"
 [ "$(find "$root" ! -type d)" = "$edited" ] || fail "left behind: $(find "$root" ! -type d)"
 
-# Other directories are found in what is installed there.
-make --silent --dry-run install DESTDIR="$root" prefix=/opt/iagmeter >"$scratch/log"
-grep -q 's|/usr/sbin/iagmeterd|/opt/iagmeter/sbin/iagmeterd|' "$scratch/log" ||
-    fail "prefix does not reach the units"
-grep -q 's|/usr/share/doc/iagmeter|/opt/iagmeter/share/doc/iagmeter|' "$scratch/log" ||
-    fail "prefix does not reach the manual pages"
-grep -q '/opt/iagmeter/share/man' "$scratch/log" || fail "prefix does not move the manual pages"
+# Other directories are found in all that is installed there: the programs are built for them (elsewhere: these stay).
+elsewhere=$scratch/elsewhere
+moved() {
+    make --silent "$@" BUILD="$scratch/build" DESTDIR="$elsewhere" prefix=/opt/iag sysconfdir=/opt/settings \
+        localstatedir=/srv/state
+}
+mkdir "$scratch/build" # of the objects only those are made anew that a directory is built into
+tar -C "$build" -c flags daemon collectors reports | tar -C "$scratch/build" -xp
+moved install >"$scratch/log"
+grep -q '^systemd does not look into /opt/iag/lib/systemd/system' "$scratch/log" ||
+    fail "nothing is said of units where systemd does not look"
+[ -z "$(find "$elsewhere" -mindepth 1 -maxdepth 1 ! -name opt)" ] || fail "something is not where it was to be"
+# Papers may tell of what is always there; /var/lib/prometheus is another's.
+if grep -rnE '/etc/iagmeter|/var/lib/iagmeter|/usr/s?bin/iagmeter|/usr/share/doc/iagmeter|StateDirectory|ConfigurationDir' \
+    "$elsewhere/opt/settings" "$elsewhere/opt/iag/lib" "$elsewhere/opt/iag/share"; then
+    fail "what is installed elsewhere names Debian's directories"
+fi
+stated() { # FILE LINE
+    grep -qxF -- "$2" "$elsewhere$1" || fail "$1 has no line $2"
+}
+units=/opt/iag/lib/systemd/system
+stated $units/iagmeterd.service 'ExecStart=/opt/iag/sbin/iagmeterd'
+stated $units/iagmeterd.service 'ReadWritePaths=/srv/state/lib/iagmeter'
+stated $units/iagmeterd.service 'RequiresMountsFor=/srv/state/lib/iagmeter'
+stated $units/iagmeter-report@.service 'ReadWritePaths=/srv/state/lib/iagmeter/reports /srv/state/lib/iagmeter/derived'
+stated $units/iagmeter-metrics@.service 'ReadWritePaths=/srv/state/lib/iagmeter/derived'
+stated /opt/iag/lib/tmpfiles.d/iagmeter.conf 'd /srv/state/lib/iagmeter/derived 0750 iagmeter iagmeter -'
+stated /opt/settings/iagmeter/iagmeter.conf 'state_directory = "/srv/state/lib/iagmeter";'
+stated /opt/iag/share/man/man5/iagmeter.conf.5 '.Pa /srv/state/lib/iagmeter .'
+# The programs look there by themselves.
+("$elsewhere/opt/iag/sbin/iagmeterd" -t 2>&1 || true) | grep -qF /opt/settings/iagmeter/iagmeter.conf ||
+    fail "iagmeterd does not look for its configuration in sysconfdir"
+# In a root of its own what was installed agrees with itself.
+if [ "$(id -u)" -eq 0 ] && command -v unshare >/dev/null && unshare -m true 2>/dev/null; then
+    mkdir -p /opt
+    unshare -m sh -ec "mount --bind '$elsewhere/opt' /opt; /opt/iag/sbin/iagmeterd -t" \
+        >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; fail "iagmeterd -t, installed elsewhere"; }
+fi
+moved uninstall
+[ -z "$(find "$elsewhere" ! -type d)" ] || fail "left behind: $(find "$elsewhere" ! -type d)"
 
 # The daemon parses hostile bytes: no more libraries than it needs. (--as-needed sees to it.)
 ldd "$build/iagmeterd" >"$scratch/libraries"
@@ -116,6 +149,11 @@ for zones in 'UTC America/Martinique' 'Pacific/Kiritimati Etc/GMT+12' 'Etc/GMT+1
     [ "$(TZ=${zones#* } date -d "$(tail -n 1 <<<"$due")" +%Y-%m)" = 2026-12 ] ||
         fail "the report's timer, for system and authority in $zones: $due"
 done
+
+# What a new start does not mend is what the manual page says, and what the programs end with.
+[ "$(sed -n 's/^RestartPreventExitStatus=//p' systemd/iagmeterd.service)" = \
+    "$(sed -n 's/^ *EXIT_\(CONFIGURATION\|LASTING\) = \([0-9]*\).*/\2/p' daemon/capture.h | tr '\n' ' ' | sed 's/ $//')" ] ||
+    fail "the unit starts again what stays wrong"
 
 # The unit lets all processes run that the configuration may ask for.
 captures=$(sed -n 's/^#define MAX_CAPTURES *\([0-9]*\).*/\1/p' daemon/config.h)

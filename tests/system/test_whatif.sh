@@ -43,7 +43,7 @@ says 'What if?' 'Energy (kWh)' 'Water (L)' 'Greenhouse gases (kgCO2e)' 'a server
     'electricity FRA, method B'
 ask 0 "$month" DSN --move chatgpt-web=local:50% --model $model --format json
 says '"direction": "DSN"' '"verdict":' '"grade": "E"'
-ask 0 "$month" --reduce 'all:20%' --shorter 'chatgpt-web:30%' --zone claude-web=FRA --method openai-api=B \
+ask 0 "$month" --reduce 'all:20%' --shorter 'chatgpt-web:30%' --zone anthropic-api=FRA --method openai-api=B \
     --provider mistral-api=france-hosting --lang en
 says '--reduce all:20%'
 ask 0 "$month" --move chatgpt-web=local:50% --model $model --format tsv

@@ -15,6 +15,6 @@ timezone = "Europe/Paris";
 services = "$root/conf/services.conf";
 directions = "$root/conf/directions.conf";
 factors = "$root/conf/factors/2026";
-report: { organisation = "Bench"; threshold = 5; };
+report: { organisation = "Bench"; threshold = 4; };
 interfaces: ( $interfaces );
 EOF
