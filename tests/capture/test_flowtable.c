@@ -126,7 +126,7 @@ static struct flow *fill(struct flow_table *table, const uint8_t *stages, const 
     for (unsigned i = 0; i < 16; i++) {
         flows[i] = insert(table, EITHER_BUCKET(i), now_s);
         assert_non_null(flows[i]);
-        flows[i]->stage = stages[i] & 0x3fU;
+        flows[i]->stage = stages[i] & 0x1fU;
         flows[i]->last_seen_s = now_s - ages[i];
     }
     assert_int_equal(evictions, 0);
