@@ -356,8 +356,6 @@ bool confread_group(const config_setting_t *group, const struct confread_key *ke
     return valid;
 }
 
-/* Why PATH cannot be read, or NULL. Files are read more than once, for their digest too, and a pipe
- * would have whoever opens it wait for a writer that may never come. */
 /* What libconfig says of any line that it does not understand; most often it is this. */
 static const char *hint(const char *complaint)
 {
@@ -367,6 +365,8 @@ static const char *hint(const char *complaint)
                : "";
 }
 
+/* Why PATH cannot be read, or NULL. Files are read more than once, for their digest too, and a pipe
+ * would have whoever opens it wait for a writer that may never come. */
 static const char *why_unreadable(const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -328,6 +328,8 @@ static int set_up(void **state)
         return -1;
     snprintf(world.config->state_directory, sizeof(world.config->state_directory), "%s",
              scratch_directory);
+    /* Of the capture's six devices four have an address of IPv4. */
+    world.config->report.threshold = 4;
     return 0;
 }
 

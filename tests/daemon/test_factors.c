@@ -634,7 +634,10 @@ static const struct {
     {"zones.conf", "= 5e-8;", "= -5e-8;",
      "zones.conf:6: adpe_kgsb_per_kwh is -5e-08, outside 0 to 1e-05"},
     {"zones.conf", "= 3.5;", "= 1e999;", "zones.conf:7: ewif_l_per_kwh must be finite"},
-    {"zones.conf", "= 3.5;", "= nan;", "zones.conf:7: syntax error"},
+    {"zones.conf", "= 3.5;", "= nan;",
+     "zones.conf:7: syntax error, or an error in the line before: a setting ends with \";\", and "
+     "no "
+     "comma stands behind the last item of a list"},
     {"zones.conf", "= 3.5;", "= \"3.5\";", "zones.conf:7: ewif_l_per_kwh must be a number"},
     {"providers.conf", "= 0.5; },", "= -0.5; },",
      "providers.conf:5: wue_l_per_kwh is -0.5, outside 0 to 100"},

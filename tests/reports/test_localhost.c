@@ -321,7 +321,7 @@ static void what_is_folded_of_the_host_is_nothing_or_use(void **state)
     host_use(HOST_NOON + 60, "CULTURE", QWEN, 77, HOST_MANY);
     host_use(HOST_NOON + 120, "RH", MISTRAL, 1.1, HOST_MANY);
     host_use_remote(HOST_NOON, "CULTURE", REMOTE, 4);
-    host_use_remote(HOST_NOON, "RH", REMOTE, 4);
+    host_use_remote(HOST_NOON, "RH", REMOTE, HOST_MANY); /* to hide behind */
     host_share(HOST_NOON + 180);
     report = host_report();
     view = hostview_new(report);
