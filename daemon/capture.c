@@ -307,11 +307,32 @@ static void tell_warning(const struct capture *capture)
         log_line(LOG_PRIORITY_WARNING, "%s", warning);
 }
 
+/* A pipe may say nothing for long, and nobody who waits in read(2) can be told to stop. Files are
+ * always ready (poll(2)). */
+static void await_files(struct capture *capture)
+{
+    unsigned count;
+    const int *files = source_file_descriptors(capture->source, &count);
+
+    for (unsigned i = 0; i < count && !capture->stop; i++) {
+        struct pollfd descriptors[] = {{.fd = files[i], .events = POLLIN},
+                                       {.fd = capture->setup->control, .events = POLLIN}};
+
+        while (descriptors[0].revents == 0 && !capture->stop) {
+            poll(descriptors, 2, POLL_MS);
+            read_control(capture);
+            say_alive(capture);
+        }
+    }
+}
+
 static int run_file(struct capture *capture)
 {
     enum source_status status = SOURCE_OK;
     char error[512];
 
+    if (capture->setup->workers == 1) /* of several, one may have read what all wait for */
+        await_files(capture);
     while (status == SOURCE_OK && !capture->stop) {
         status = capture->ahead ? source_meter(capture->source, capture->metering)
                                 : source_read(capture->source, BATCH, take_packets, capture);

@@ -126,14 +126,18 @@ static void send_file(struct sender *sender, const char *path)
 {
     char error[512];
     struct source *source = source_open_file(path, error, sizeof(error));
+    enum source_status status = SOURCE_OK;
 
     if (!source) {
         fprintf(stderr, "%s\n", error);
         exit(EXIT_FAILURE);
     }
-    while (now_ns() < sender->end_ns &&
-           source_read(source, SOURCE_BATCH, send_frames, sender) == SOURCE_OK)
-        ;
+    while (now_ns() < sender->end_ns && status == SOURCE_OK)
+        status = source_read(source, SOURCE_BATCH, send_frames, sender);
+    if (status == SOURCE_BROKEN) {
+        fprintf(stderr, "%s\n", source_error(source));
+        exit(EXIT_FAILURE);
+    }
     source_close(source);
 }
 
