@@ -276,9 +276,6 @@ $(TEST_LIBS): $(BUILD)/%.so: %.c $(BUILD)/flags
 $(UNIT_TESTS:%=%.o): private OPTIMISE := $(patsubst -O%,-O0,$(OPTIMISE))
 $(UNIT_TESTS:%=%.o): private HARDENING := $(filter-out -D_FORTIFY_SOURCE%,$(HARDENING))
 
-# What every packet passes: see "How it is built" in docs/performance.md.
-$(filter $(BUILD)/collectors/capture/%,$(OBJECTS)): private OPTIMISE := $(patsubst -O2,-O3,$(OPTIMISE))
-
 # libFuzzer calls LLVMFuzzerTestOneInput, which no header declares.
 $(BUILD)/tests/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes
 $(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
