@@ -16,6 +16,7 @@
 #include "tests/close.h"
 #include "tests/daemon/hosted.h"
 #include "tests/daemon/meterworld.h"
+#include "tests/random.h"
 
 /* From what meters hand over to what directions are given: whatever is started anew, set, late, or
  * full, the joules that go in come out, in the ledger's facts and in its shares. */
@@ -42,27 +43,12 @@ struct world {
 
 static struct world world;
 
-/* SplitMix64, public domain: the same numbers everywhere. */
-static uint64_t random_bits(void)
-{
-    uint64_t z = (world.seed += UINT64_C(0x9E3779B97F4A7C15));
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static unsigned random_below(unsigned limit)
-{
-    return (unsigned)(random_bits() % limit);
-}
-
 /* -- What meters say -------------------------------------------------------------------------- */
 
 static void sample(void *context)
 {
     (void)context;
-    if (random_below(3))
+    if (random_below(&world.seed, 3))
         world.known_ns = world.monotonic_s * S;
 }
 
@@ -97,14 +83,14 @@ static size_t take_energy(void *context, int64_t until_ns,
     (void)context;
     for (unsigned i = 0; i < DEVICES; i++) {
         unsigned device = (i + world.first) % DEVICES;
-        double energy_j = random_below(4) ? random_below(70000) / 1.1 : 0;
+        double energy_j = random_below(&world.seed, 4) ? random_below(&world.seed, 70000) / 1.1 : 0;
 
-        if (random_below(10) == 0)
+        if (random_below(&world.seed, 10) == 0)
             continue; /* it could not be read */
         out[count] = (struct device_energy){
             .device_id = (uint16_t)i, .covered_ns = covered_ns, .energy_j = energy_j};
         if (device == HOST && covered_ns > 0)
-            out[count].carried_j = random_below(1000) / 7.0 - 70;
+            out[count].carried_j = random_below(&world.seed, 1000) / 7.0 - 70;
         world.given_j[device] += energy_j;
         world.carried_j += out[count++].carried_j;
     }
@@ -125,7 +111,7 @@ static void start_counters(void)
     const struct counters_sources sources = {NULL,         sample,      complete,
                                              list_devices, take_energy, take_use};
 
-    world.first = random_below(DEVICES);
+    world.first = random_below(&world.seed, DEVICES);
     world.taken_ns = world.monotonic_s * S;
     world.counters = counters_new(&sources);
     assert_non_null(world.counters);
@@ -151,11 +137,12 @@ static void use(void)
 
     message_start(&message, MESSAGE_LOCAL_USE);
     message.interval_start = calendar_interval(world.wall_s);
-    message.body.use = (struct local_use){.direction_id = (uint16_t)(1 + random_below(4)),
-                                          .service_id = service_number(services[random_below(2)]),
-                                          .requests = 1,
-                                          .tokens_in = random_below(3000),
-                                          .tokens_out = random_below(900)};
+    message.body.use =
+        (struct local_use){.direction_id = (uint16_t)(1 + random_below(&world.seed, 4)),
+                           .service_id = service_number(services[random_below(&world.seed, 2)]),
+                           .requests = 1,
+                           .tokens_in = random_below(&world.seed, 3000),
+                           .tokens_out = random_below(&world.seed, 900)};
     take(0, message);
 }
 
@@ -165,7 +152,9 @@ static void close_interval(int64_t interval)
 
     message_start(&message, MESSAGE_CLOSED);
     message.interval_start = interval;
-    message.number = random_below(4) ? 0 : random_below(600); /* an exchange still runs */
+    message.number = random_below(&world.seed, 4)
+                         ? 0
+                         : random_below(&world.seed, 600); /* an exchange still runs */
     message.body.coverage.covered_ns = 60 * (uint64_t)S;
     take(0, message);
 }
@@ -180,7 +169,7 @@ static void stop_counters(void)
 
 static void restart(void)
 {
-    bool all = random_below(2);
+    bool all = random_below(&world.seed, 2);
 
     stop_counters();
     if (all) {
@@ -200,18 +189,18 @@ static void tick(void)
     world.wall_s += TICK_S;
     world.monotonic_s += TICK_S;
     clock_s += TICK_S;
-    if (random_below(120) == 0)
-        world.wall_s += random_below(2) ? 7200 : -4000; /* somebody sets the clock */
+    if (random_below(&world.seed, 120) == 0)
+        world.wall_s += random_below(&world.seed, 2) ? 7200 : -4000; /* somebody sets the clock */
     counters_tick(world.counters, world.wall_s * S, world.monotonic_s * S);
-    if (random_below(3))
+    if (random_below(&world.seed, 3))
         use();
     if (calendar_interval(world.wall_s) != before)
         close_interval(before);
-    if (random_below(5))
+    if (random_below(&world.seed, 5))
         flush();
-    if (random_below(4))
+    if (random_below(&world.seed, 4))
         commit_at(world.wall_s);
-    if (random_below(90) == 0)
+    if (random_below(&world.seed, 90) == 0)
         restart();
 }
 

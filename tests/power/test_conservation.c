@@ -11,6 +11,7 @@
 
 #include "tests/daemon/overhear.h"
 #include "tests/power/machine.h"
+#include "tests/random.h"
 
 /* Whatever meters say, and however late: what GPUs and host are said to have drawn is what the
  * meter of the whole says, no interval has less than nothing, and what is above that meter is told.
@@ -43,21 +44,6 @@ struct lateness {
 
 static struct load load;
 
-/* SplitMix64, public domain: the same numbers everywhere. */
-static uint64_t random_bits(void)
-{
-    uint64_t z = (load.seed += UINT64_C(0x9E3779B97F4A7C15));
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static unsigned random_below(unsigned limit)
-{
-    return (unsigned)(random_bits() % limit);
-}
-
 static void start_load(uint64_t seed, size_t gpus)
 {
     load = (struct load){.seed = seed, .gpu_count = gpus, .host_w = 220};
@@ -71,14 +57,16 @@ static void change_load(void)
     bool is_full = load.gpus_w[0] < 100;
 
     for (size_t i = 0; i < load.gpu_count; i++) {
-        load.gpus_w[i] = random_below(2) ? 80 : 80 + random_below(620);
+        load.gpus_w[i] = random_below(&load.seed, 2) ? 80 : 80 + random_below(&load.seed, 620);
         if (load.is_sharp)
             load.gpus_w[i] = is_full ? 700 : 80;
     }
-    load.host_w = 150 + random_below(200);
-    load.until_s = load.now_s + 3 + (random_below(3) ? random_below(120) : random_below(1800));
+    load.host_w = 150 + random_below(&load.seed, 200);
+    load.until_s = load.now_s + 3 +
+                   (random_below(&load.seed, 3) ? random_below(&load.seed, 120)
+                                                : random_below(&load.seed, 1800));
     if (load.is_sharp)
-        load.until_s = load.now_s + 20 + random_below(220);
+        load.until_s = load.now_s + 20 + random_below(&load.seed, 220);
 }
 
 static void step_load(void)
@@ -300,7 +288,7 @@ static void a_restart_loses_no_more_than_was_owed(void **state)
         double before_j = totals.carried_j;
 
         start();
-        for (int s = 1; s <= 3600 + (int)random_below(600); s++) {
+        for (int s = 1; s <= 3600 + (int)random_below(&load.seed, 600); s++) {
             second_with_bmc(&lateness);
             if (s % MINUTE != 0)
                 continue;
@@ -389,18 +377,19 @@ static void add_reference(struct reference *reference, int64_t until_ns)
 /* Meters of the whole, of which at least one, of any kind; parts and the rest, or not. */
 static struct lateness make_machine(void)
 {
-    struct lateness lateness = {(int)random_below(60), 1 + (int)random_below(60), 1};
-    unsigned walls = 1 + random_below(7);
+    struct lateness lateness = {(int)random_below(&load.seed, 60),
+                                1 + (int)random_below(&load.seed, 60), 1};
+    unsigned walls = 1 + random_below(&load.seed, 7);
     double idle_w = 220 + 80 * (double)load.gpu_count;
-    unsigned every_s = 1 + random_below(15);
+    unsigned every_s = 1 + random_below(&load.seed, 15);
 
-    add_gpus(random_below(4) > 0);
+    add_gpus(random_below(&load.seed, 4) > 0);
     if (walls & 1)
         add_bmc(every_s);
     if (walls & 2) {
         struct fake_channel *energy = add_channel(REDFISH, "energy", POWER_PART_WALL, 0, idle_w);
 
-        energy->channel.unit = random_below(2) ? 0.001 : 3600; /* 1 Wh */
+        energy->channel.unit = random_below(&load.seed, 2) ? 0.001 : 3600; /* 1 Wh */
         energy->every_s = every_s;
     }
     if (walls & 4) {
@@ -408,11 +397,11 @@ static struct lateness make_machine(void)
         add_channel(SNMP, "b", POWER_PART_WALL, 1, idle_w / 2)->channel.quantity =
             POWER_QUANTITY_POWER;
     }
-    if (random_below(2)) {
+    if (random_below(&load.seed, 2)) {
         add_channel(RAPL, "package-0", POWER_PART_PACKAGE, 0, 90);
         add_channel(RAPL, "dram-0", POWER_PART_DRAM, 0, 12);
     }
-    if (random_below(2))
+    if (random_below(&load.seed, 2))
         with_rest(70);
     return lateness;
 }
@@ -448,14 +437,14 @@ static unsigned disturb(void)
     for (int i = 0; i < FAKES; i++)
         for (size_t j = 0; j < fakes[i].count; j++) {
             struct fake_channel *channel = &fakes[i].channels[j];
-            unsigned chance = random_below(900);
+            unsigned chance = random_below(&load.seed, 900);
 
-            if (channel->status != POWER_OK && random_below(60) == 0)
+            if (channel->status != POWER_OK && random_below(&load.seed, 60) == 0)
                 channel->status = POWER_OK;
             else if (chance == 0)
-                channel->status = troubles[random_below(4)];
+                channel->status = troubles[random_below(&load.seed, 4)];
             else if (chance == 1)
-                channel->energy_j = random_below(2) ? 0 : channel->energy_j / 2;
+                channel->energy_j = random_below(&load.seed, 2) ? 0 : channel->energy_j / 2;
             events += chance <= 1;
         }
     return events;
@@ -518,7 +507,7 @@ static void run_anything(uint64_t seed, bool troubled)
         assert_interval(&reference, &carried_j);
         if (!troubled)
             assert_false(energy_of("host")->flags & ENERGY_EXCEEDED);
-        next_s += 1 + random_below(90);
+        next_s += 1 + random_below(&load.seed, 90);
     }
     powerset_close(reference.set);
     assert_true(carried_j < (events + 1) * config.wall_lag_s * load.most_gpus_w);

@@ -10,23 +10,7 @@ configure "$directory/run"
 conf=$directory/run/iagmeter.conf
 client=198.51.100.10
 
-# Twelve answers of 40 to 480 tokens, 250 bytes of record each beyond an overhead; one of another client.
-cat >"$directory/make.mjs" <<'END'
-const [module, path] = process.argv.slice(2);
-const { Capture, CLIENT, SERVER } = await import(module);
-const capture = new Capture(path);
-for (let i = 1; i <= 13; i++) {
-    const begins = 1790000000 + 60 * i;
-    const from = i === 13 ? '198.51.100.99' : '198.51.100.10';
-    const connection = capture.connection(begins, { name: 'api.openai.com', from, to: '203.0.113.10', port: 20000 + i });
-    connection.handshake(begins + 0.02, 3200);
-    connection.send(begins + 0.04, CLIENT, 900);
-    connection.send(begins + 0.5, SERVER, 1505);
-    for (let token = 0; token < 40 * i; token++) connection.send(begins + 0.52 + 0.02 * token, SERVER, 255);
-    connection.end(begins + 0.6 + 0.8 * i);
-}
-capture.close();
-END
+cp "$root/tests/system/calibrate/session.mjs" "$directory/make.mjs"
 node "$directory/make.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/session.pcap"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "$i	$((40 * i))	20"; done >"$directory/truth.tsv"
 calibrate() {

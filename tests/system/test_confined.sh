@@ -15,7 +15,7 @@ tool=$build/iagmeter
 configure "$directory/run"
 conf=$directory/run/iagmeter.conf
 metrics=$root/tests/fixtures/metrics/vllm_FROM_SOURCE.txt
-calibrate="$tool calibrate service openai-api -c $conf"
+calibrate="$tool calibrate service openai-api --client 198.51.100.10 -c $conf"
 is_root=
 [ "$(id -u)" -ne 0 ] || is_root=yes
 
@@ -137,22 +137,7 @@ echo "anyone"
 
 command -v node >/dev/null || skip_part "calibrations: node is not installed"
 if command -v node >/dev/null; then
-    cat >"$directory/make.mjs" <<'END'
-const [module, path] = process.argv.slice(2);
-const { Capture, CLIENT, SERVER } = await import(module);
-const capture = new Capture(path);
-for (let i = 1; i <= 12; i++) {
-    const begins = 1790000000 + 60 * i;
-    const connection = capture.connection(begins, { name: 'api.openai.com', from: '198.51.100.10', to: '203.0.113.10', port: 20000 + i });
-    connection.handshake(begins + 0.02, 3200);
-    connection.send(begins + 0.04, CLIENT, 900);
-    connection.send(begins + 0.5, SERVER, 1505);
-    for (let token = 0; token < 40 * i; token++) connection.send(begins + 0.52 + 0.02 * token, SERVER, 255);
-    connection.end(begins + 0.6 + 0.8 * i);
-}
-capture.close();
-END
-    node "$directory/make.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/session.pcap"
+    node "$root/tests/system/calibrate/session.mjs" "$root/tests/bench-tokens/capture.mjs" "$directory/session.pcap"
     for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "$i $((40 * i))"; done >"$directory/truth.tsv"
     chmod 600 "$directory/session.pcap"
     # shellcheck disable=SC2086
