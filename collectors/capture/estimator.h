@@ -51,11 +51,14 @@ enum input_method {
  *   unseen_tokens         M1: tokens that no event holds, of an answer whose edges are known
  *   call_...              M1: of one whose events are of that size, in the mean without what stands
  *                         around them in a record, which is the call of a tool; high 0: none is
- * told repeats_...           M1: what follows the last event tells the text so many times again,
- * with so much around it beside half of what came before the first event, and how many bytes of it
- * a token has; 0: it does not. An event that would have more than repeats_event_bytes_min of it
- * holds several tokens overhead_bytes        M4: bytes of an answer that hold no token, however
- * long it is overhead_records      M3: records that do not tokens_per_record     M3, events
+ *                         told
+ *   repeats_...           M1: what follows the last event tells the text so many times again, with
+ *                         so much around it beside half of what came before the first event, and
+ *                         how many bytes of it a token has; 0: it does not. An event that would
+ *                         have more than repeats_event_bytes_min of it holds several tokens
+ *   overhead_bytes        M4: bytes of an answer that hold no token, however long it is
+ *   overhead_records      M3: records that do not
+ *   tokens_per_record     M3, events
  *   tokens_per_second     M5
  *   whole_...             M1, M2, events: an answer of at most whole_records_max records was not
  *                         streamed, or holds hardly a token: then its bytes are plain text. Both

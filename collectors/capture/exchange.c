@@ -650,10 +650,9 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
     tracker->apart = is_apart(tracker, estimator, now_ns);
     tracker->last_record = add_small(0, size);
     tracker->steps = add_small(tracker->steps, is_step(tracker, estimator, now_ns, size));
+    /* All had ended: one was sent together with another, and not seen. */
     if (tracker->running == 0)
-        add_request(
-            tracker,
-            estimator); /* all had ended: one was sent together with another, and not seen */
+        add_request(tracker, estimator);
     if (estimator->method == METHOD_M2) {
         add_excess(tracker, estimator, size);
     } else {
