@@ -493,7 +493,7 @@ static void uncomment(char *text)
     static const char *const examples[] = {
         "pue =",           "wue_l_per_kwh =", "energy_accuracy =", "embodied =",
         "    server_gwp_", "    gpus =",      "    year =",        "};",
-        "{ name =",        "{ service",       "  year ="};
+        "{ name =",        ", { name =",      "{ service",         "  year ="};
 
     for (char *place = text; (place = strstr(place, " # ")); place++)
         for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
