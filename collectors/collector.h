@@ -148,8 +148,8 @@ struct device_count {
 /* What was and was not seen during one interval. All members add up. */
 struct coverage {
     uint64_t covered_ns;          /* time during which the collector was observing */
-    uint64_t packets;             /* delivered by the kernel or read from the file; of a frame of
-                                     several (IEEE 802.11), each */
+    uint64_t packets;             /* delivered by the kernel or read from the file; each one of a
+                                   * frame of several (IEEE 802.11) */
     uint64_t bytes;               /* on the wire, of those packets */
     uint64_t packets_dropped;     /* lost before they reached us, as the kernel counts them */
     uint64_t packets_undecodable; /* the sum of the three that follow */

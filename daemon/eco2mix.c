@@ -401,7 +401,7 @@ static bool take_heading(struct reader *reader, struct span line)
 /* The columns of a row that matter. Returns how many it has in all. */
 static size_t split(const struct reader *reader, struct span line, struct span fields[COLUMN_COUNT])
 {
-    struct span field;
+    struct span field = {NULL, 0};
     size_t count = 0;
 
     for (; take_field(&line, reader->separator, &field); count++)

@@ -48,6 +48,7 @@ struct quicopenings {
     struct quiccrypto *crypto;
     struct quicopening sets[SETS][WAYS];
     uint8_t turns[SETS]; /* whose place the next claim takes */
+    bool used[SETS];     /* there was a claim: of the others no memory was touched */
 };
 
 struct quicopenings *quicopenings_new(void)
@@ -70,7 +71,7 @@ void quicopenings_free(struct quicopenings *openings)
         return;
     quiccrypto_free(openings->crypto);
     for (unsigned i = 0; i < SETS * WAYS; i++)
-        if (openings->sets[i / WAYS][i % WAYS].is_claimed)
+        if (openings->used[i / WAYS] && openings->sets[i / WAYS][i % WAYS].is_claimed)
             quicopenings_forget(&openings->sets[i / WAYS][i % WAYS]);
     free(openings);
 }
@@ -160,6 +161,7 @@ bool quicopenings_claim(struct quicopenings *openings, const struct quicopenings
         return false;
     opening = &openings->sets[set][openings->turns[set]++ % WAYS];
     quicopenings_forget(opening);
+    openings->used[set] = true;
     opening->key = look->key;
     opening->last_s = look->now_s;
     opening->side = (uint8_t)look->side;

@@ -702,7 +702,7 @@ static void add_up(struct powerset *set, int64_t until_s, struct device_energy *
     struct reconcile_rules rules = rules_of(set);
     struct reconcile_sum sum = {.parts_j = 0};
     struct reconcile_host host;
-    struct points points;
+    struct points points = {.count = 0};
 
     find_points(set, &points);
     for (int64_t s = set->taken_s; s < until_s; s++) {
@@ -905,7 +905,7 @@ static struct reconcile_sum basis_of(const struct powerset *set)
 {
     struct reconcile_rules rules = rules_of(set);
     struct reconcile_sum host = {.parts_j = 0};
-    struct points points;
+    struct points points = {.count = 0};
 
     find_points(set, &points);
     for (size_t i = 0; i < points.count; i++)

@@ -2195,7 +2195,7 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
 
     srand(1);
     /* However slow the machine, some of them come too late. */
-    for (kills = 0; kills < 2 * KILLS || migrated == 0; kills++) {
+    for (kills = 0; kills < KILLS || migrated == 0; kills++) {
         struct ledger *ledger;
         pid_t child;
 
