@@ -79,6 +79,36 @@ bool clienthello_may_start(const uint8_t *bytes, size_t length)
     return clienthello_starts(bytes, length);
 }
 
+static bool is_before_hello(uint8_t type)
+{
+    return type == RECORD_HANDSHAKE || type == RECORD_CHANGE || type == RECORD_ALERT ||
+           type == RECORD_HEARTBEAT;
+}
+
+bool clienthello_may_follow(const uint8_t *bytes, size_t length)
+{
+    struct cursor cursor = cursor_over(bytes, length);
+
+    while (cursor_left(&cursor) >= RECORD_HEADER) {
+        uint8_t type;
+        uint8_t major;
+        uint16_t size;
+
+        if (clienthello_starts(cursor.at, cursor_left(&cursor)))
+            return true;
+        type = cursor_u8(&cursor);
+        major = cursor_u8(&cursor);
+        cursor_skip(&cursor, 1);
+        size = cursor_u16(&cursor);
+        if (major != 3 || !is_silent(type, size))
+            return false;
+        cursor_skip(&cursor, size);
+        if (cursor.failed)
+            return true;
+    }
+    return cursor_left(&cursor) == 0 || is_before_hello(cursor.at[0]);
+}
+
 void clienthello_set_name(struct clienthello *hello, const uint8_t *name, size_t length)
 {
     if (length == 0 || length >= sizeof(hello->name) || memchr(name, 0, length))

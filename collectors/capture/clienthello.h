@@ -67,5 +67,8 @@ size_t clienthello_shorten_message(uint8_t *bytes, size_t length);
 bool clienthello_starts(const uint8_t *bytes, size_t length);
 /* The same of a segment that may be too short to tell. */
 bool clienthello_may_start(const uint8_t *bytes, size_t length);
+/* Whether all that is there, of more, may be records that say nothing before a hello, the last one
+ * cut anywhere, or the beginning of the hello. */
+bool clienthello_may_follow(const uint8_t *bytes, size_t length);
 
 #endif

@@ -30,6 +30,16 @@ static bool take_header(struct cursor *cursor, bool *is_last, size_t *size)
     return true;
 }
 
+/* What is there of a packet that a hello may be in, as long as SIZE. */
+static enum tds_kind look_for_hello(const struct cursor *cursor, size_t size)
+{
+    size_t left = cursor_left(cursor) < size ? cursor_left(cursor) : size;
+
+    if (clienthello_may_start(cursor->at, left))
+        return TDS_TLS;
+    return left < size && clienthello_may_follow(cursor->at, left) ? TDS_INCOMPLETE : TDS_NONE;
+}
+
 /* Where each option is, and how long, must lie within the message. */
 static bool are_options(struct cursor message)
 {
@@ -64,10 +74,7 @@ enum tds_kind tds_look(const uint8_t *bytes, size_t length, uint32_t *size)
     if (!take_header(&cursor, &is_last, &whole))
         return TDS_NONE;
     if (cursor.at[0] != OPTION_VERSION)
-        return clienthello_may_start(cursor.at,
-                                     whole < cursor_left(&cursor) ? whole : cursor_left(&cursor))
-                   ? TDS_TLS
-                   : TDS_NONE;
+        return look_for_hello(&cursor, whole);
     if (!is_last || whole > LARGEST_OPTIONS)
         return TDS_NONE;
     if (cursor_left(&cursor) < whole)

@@ -129,6 +129,38 @@ static void a_hello_is_unwrapped(void **state)
     }
 }
 
+/* Wherever what is there ends: in records before the hello that say nothing, or behind them. */
+static void records_that_say_nothing_hide_no_hello(void **state)
+{
+    static const struct {
+        unsigned type;
+        size_t size;
+    } rows[] = {{22, 0}, {20, 1}, {21, 2}, {24, 19}};
+    const struct hello_parts parts = {.name = "a.example"};
+    static struct bytes records;
+    uint32_t size;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        records.length = wire.length = 0;
+        for (int twice = 0; twice < 2; twice++) {
+            put_record_header(&records, rows[i].type, rows[i].size);
+            put_fill(&records, 1, rows[i].size);
+        }
+        put_hello(&records, &parts);
+        put_tds(&wire, records.at, records.length, 4096);
+        for (size_t length = 0; length < wire.length; length++)
+            assert_int_not_equal(look(length, &size), TDS_NONE);
+        assert_int_equal(look(wire.length, &size), TDS_TLS);
+        assert_int_equal(parse(wire.length, false), CLIENTHELLO_COMPLETE);
+        assert_string_equal(hello.name, "a.example");
+    }
+    records.length = wire.length = 0; /* nothing may follow */
+    put_record_header(&records, 22, 0);
+    put_tds(&wire, records.at, records.length, 4096);
+    assert_int_equal(look(wire.length, &size), TDS_NONE);
+}
+
 static void what_is_no_hello_is_not_unwrapped(void **state)
 {
     const struct hello_parts parts = {.name = "a.example", .padding = 500};
@@ -169,6 +201,7 @@ int main(void)
         cmocka_unit_test(options_are_stepped_over),
         cmocka_unit_test(what_contradicts_itself_are_no_options),
         cmocka_unit_test(a_hello_is_unwrapped),
+        cmocka_unit_test(records_that_say_nothing_hide_no_hello),
         cmocka_unit_test(what_is_no_hello_is_not_unwrapped),
         cmocka_unit_test(a_long_hello_gives_what_is_there),
     };

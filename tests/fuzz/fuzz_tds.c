@@ -48,8 +48,7 @@ static void check_kinds(const uint8_t *bytes, size_t length, enum tds_kind whole
             abort();
         if (whole == TDS_OPTIONS && kind != (at < whole_size ? TDS_INCOMPLETE : TDS_OPTIONS))
             abort();
-        /* TDS_NONE where a record that holds nothing ends what is there (clienthello_starts()). */
-        if (whole == TDS_TLS && kind == TDS_OPTIONS)
+        if (whole == TDS_TLS && kind != TDS_INCOMPLETE && kind != TDS_TLS)
             abort();
     }
 }
