@@ -372,6 +372,13 @@ static void expire_before(struct metering *metering, int64_t limit_ns)
     usage_expire(metering->usage, interval_flow_ns(metering->interval, limit_ns));
 }
 
+/* What was said with openings that nobody confirmed is not kept for the next interval. */
+static void wipe_openings(struct metering *metering, int64_t now_ns)
+{
+    quicopenings_expire(metering->quicopenings,
+                        (uint32_t)(interval_flow_ns(metering->interval, now_ns) / SECOND_NS));
+}
+
 /* What is to be handed over with the interval. */
 static void hand_over_local(struct metering *metering)
 {
@@ -393,12 +400,14 @@ static void move_time(struct metering *metering, int64_t now_ns)
     ahead_ns = now_ns - interval_now_ns(interval);
     if (metering_jumps(interval_now_ns(interval), now_ns)) {
         expire_before(metering, now_ns);
+        wipe_openings(metering, now_ns);
         hand_over_local(metering);
         interval_jump(interval, now_ns);
         return;
     }
     while (interval_end_ns(interval) <= now_ns) {
         expire_before(metering, interval_end_ns(interval));
+        wipe_openings(metering, interval_end_ns(interval));
         hand_over_local(metering);
         interval_turn(interval);
     }

@@ -81,6 +81,21 @@ void quicopenings_forget(struct quicopening *opening)
     explicit_bzero(opening, sizeof(*opening));
 }
 
+static bool is_over(const struct quicopening *opening, uint32_t now_s)
+{
+    return now_s > opening->last_s + CLAIM_S;
+}
+
+void quicopenings_expire(struct quicopenings *openings, uint32_t now_s)
+{
+    for (unsigned i = 0; i < SETS * WAYS; i++) {
+        struct quicopening *opening = &openings->sets[i / WAYS][i % WAYS];
+
+        if (openings->used[i / WAYS] && opening->is_claimed && is_over(opening, now_s))
+            quicopenings_forget(opening);
+    }
+}
+
 /* -- Ids --------------------------------------------------------------------------------------- */
 
 static bool is_id(const struct id *id, const uint8_t *bytes, size_t length)
@@ -261,7 +276,7 @@ enum quicopenings_verdict quicopenings_take(struct quicopenings *openings,
     for (unsigned i = 0; i < WAYS && verdict == QUICOPENINGS_OTHER; i++) {
         if (!set[i].is_claimed || set[i].key != look->key)
             continue;
-        if (look->now_s > set[i].last_s + CLAIM_S) {
+        if (is_over(&set[i], look->now_s)) {
             quicopenings_forget(&set[i]);
             continue;
         }

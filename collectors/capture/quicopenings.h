@@ -67,5 +67,7 @@ uint64_t quicopenings_more_bytes(const struct quicopening *opening, bool by_serv
 
 /* Wipes it. */
 void quicopenings_forget(struct quicopening *opening);
+/* Wipes those that can be confirmed no more at NOW_S. */
+void quicopenings_expire(struct quicopenings *openings, uint32_t now_s);
 
 #endif
