@@ -3525,6 +3525,102 @@ static void a_forged_opening_comes_first_in_vain(void **state)
     }
 }
 
+/* -- Several packets in one frame ----------------------------------------------------------------
+ */
+
+static struct bytes together; /* the packets of a frame */
+
+static void put_together(struct bytes *packet)
+{
+    wrap_ethernet_ip(packet);
+    put_subframe(&together, packet->at, packet->length);
+}
+
+static void put_hello_of(unsigned client)
+{
+    static struct bytes packet;
+    const struct hello_parts parts = {.name = "api.example"};
+    struct address from = address4(10, 1, 0, client);
+    struct address to = address4(192, 0, 2, 1);
+
+    packet.length = 0;
+    put_hello(&packet, &parts);
+    wrap_tcp(&packet, 40000, 443);
+    wrap_ipv4(&packet, 6, &from, &to);
+    put_together(&packet);
+}
+
+/* Of packet NUMBER, SIZE bytes and 8 from AT on. */
+static void put_piece_of(unsigned number, size_t at, size_t size, bool more)
+{
+    static struct bytes packet;
+    struct address from = address4(10, 1, 0, 9);
+    struct address to = address4(192, 0, 2, 1);
+
+    packet.length = 0;
+    put_fill(&packet, 0x5a, size);
+    wrap_udp(&packet, 40000, 5000);
+    wrap_ipv4(&packet, 17, &from, &to);
+    set_u16(&packet, 4, 0x1000 + number);
+    set_u16(&packet, 6, (more ? 0x2000 : 0) | at / 8);
+    put_together(&packet);
+}
+
+/* What fills the places in which fragments are put together, some of it to the end, and takes those
+ * that are not needed, with bytes for where the hello stands in the frame. Returns where. */
+static size_t put_much_before_hello(size_t place)
+{
+    together.length = 0;
+    for (unsigned i = 0; i < 24; i++) {
+        put_piece_of(i, 0, 32, true);
+        put_piece_of(i, 40, 32, false);
+        if (i > 18)
+            put_piece_of(100 + i, place / 8 * 8, 1392, true);
+    }
+    place = together.length;
+    put_hello_of(1);
+    return place;
+}
+
+/* In pieces, so that it is read from such a place itself. */
+static void a_frame_of_several_outlasts_fragments_in_it(void **state)
+{
+    const struct limits few = {4096, 256, 16, 4096, 1024};
+    static struct bytes piece;
+
+    (void)state;
+    put_much_before_hello(put_much_before_hello(0));
+    wrap_aggregate(&together);
+    for (size_t at = 0; at < together.length; at += 4096) {
+        put_capwap_piece(&piece, &together, true, at, 4096, 7);
+        film_shoot(&film, DLT_EN10MB, &piece);
+    }
+    scene_play_within(&few);
+    assert_names(1, 0, 0, 0);
+}
+
+static void a_frame_of_several_in_another_is_not_followed(void **state)
+{
+    static struct bytes inner;
+
+    (void)state;
+    together.length = 0;
+    put_hello_of(1);
+    put_hello_of(2);
+    inner = together;
+    over_capwap_aggregate(&inner);
+    together.length = 0;
+    put_together(&inner);
+    put_hello_of(3);
+    over_capwap_aggregate(&together);
+    wrap_ethernet_ip(&together);
+    film_shoot(&film, DLT_EN10MB, &together);
+    scene_play();
+    assert_names(1, 0, 0, 0);
+    assert_int_equal(sink_coverage(&sunk).packets_other, 1);
+    assert_int_equal(sink_coverage(&sunk).packets, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -3588,6 +3684,8 @@ int main(void)
         TEST(a_forged_close_of_an_unseen_end_is_not_believed),
         TEST(a_forged_segment_hides_no_name),
         TEST(a_forged_opening_hides_no_name),
+        TEST(a_frame_of_several_outlasts_fragments_in_it),
+        TEST(a_frame_of_several_in_another_is_not_followed),
         TEST(a_forged_opening_comes_first_in_vain),
         TEST(what_was_acknowledged_before_the_capture_is_not_counted),
         TEST(what_was_acknowledged_and_comes_later_counts_once),

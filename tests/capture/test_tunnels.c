@@ -318,6 +318,8 @@ static void headers_of_no_tunnel_stay_datagrams(void **state)
         {over_gue, 3, 1},
         {over_gue_options, 0, 3},          /* more options */
         {over_gue_options, 0, 0x1f},       /* more than there is */
+        {over_gue_options, 0, 0x22},       /* control message, around a packet that proves itself */
+        {over_gue_options, 0, 0x82},       /* version 2 */
         {over_gue_options, 4 + 8 + 5, 10}, /* another length */
         {over_gue_options, 4 + 8 + 6, 58}, /* another protocol */
         {over_gue_options, 4 + 8 + 9, 2},  /* another checksum */
@@ -506,6 +508,22 @@ static void without_a_checksum_addresses_tell(void **state)
         assert_int_equal(decode_frame(DLT_EN10MB, bytes.at, (uint32_t)bytes.length - 1,
                                       (uint32_t)bytes.length, &packet),
                          addresses[i / 2].usual ? DECODE_TCP : DECODE_UDP);
+    }
+}
+
+/* Though its header is right. */
+static void an_ipv4_packet_fills_its_tunnel(void **state)
+{
+    static struct bytes bytes;
+    struct packet packet;
+
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        build_inner(&bytes, 4, 6);
+        put_fill(&bytes, 0, more);
+        over_lisp(&bytes);
+        wrap_ethernet_ip(&bytes);
+        assert_int_equal(decode_whole(DLT_EN10MB, &bytes, &packet), more ? DECODE_UDP : DECODE_TCP);
     }
 }
 
@@ -976,6 +994,7 @@ int main(void)
         cmocka_unit_test(what_has_to_prove_itself_is_believed_whole),
         cmocka_unit_test(a_checksum_may_be_left_to_the_card),
         cmocka_unit_test(without_a_checksum_addresses_tell),
+        cmocka_unit_test(an_ipv4_packet_fills_its_tunnel),
         cmocka_unit_test(registers_of_pim_hold_a_packet),
         cmocka_unit_test(tunnels_of_corrupt_packets_stay_datagrams),
         cmocka_unit_test(headers_may_have_other_lengths),

@@ -1249,6 +1249,34 @@ static void make_writable(void)
     assert_int_equal(chmod(path, 0640), 0);
 }
 
+static void be_refused_for_good(void)
+{
+    char error[2 * PATH_MAX] = "";
+    bool lasts = false;
+
+    expect(!ledger_open_why(scratch_directory, true, &lasts, error, sizeof(error)), "opened");
+    expect(lasts, error);
+}
+
+/* Whichever of the files it is. */
+static void who_may_not_write_is_refused_for_good(void **state)
+{
+    static const char *const names[] = {"ledger.db", "ledger.lock"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char path[PATH_MAX];
+
+        ledger_close(open_or_fail(true));
+        make_readable();
+        assert_int_equal(chmod(scratch_directory, 0777), 0);
+        scratch_path(path, names[!i]);
+        assert_int_equal(chmod(path, 0666), 0);
+        in_child(be_refused_for_good);
+        make_writable();
+    }
+}
+
 static void readers_need_no_permission_to_write(void **state)
 {
     struct ledger *ledger = open_or_fail(true);
@@ -2368,6 +2396,7 @@ int main(void)
         TEST(a_log_without_its_database_is_not_thrown_away),
         TEST(damage_is_fatal),
         TEST(readers_need_no_permission_to_write),
+        TEST(who_may_not_write_is_refused_for_good),
         TEST(readers_see_what_a_dead_daemon_left),
         TEST(a_reader_notices_that_the_daemon_started),
         TEST(stopped_directory_is_named),
