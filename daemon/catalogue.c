@@ -52,6 +52,7 @@ struct catalogue {
     struct mix_list *mixes; /* by number, like the services */
     struct calibrated_list *calibrated;
     uint16_t count;
+    size_t capacity;
     struct pattern *patterns; /* in the order they were added */
     uint32_t pattern_count;
     uint32_t pattern_capacity;
@@ -104,13 +105,12 @@ void catalogue_free(struct catalogue *catalogue)
     free(catalogue);
 }
 
-static bool make_room(struct catalogue *catalogue, size_t count)
+static bool enlarge(struct catalogue *catalogue, size_t capacity)
 {
-    size_t added = count - catalogue->count;
-    struct service *services = realloc(catalogue->services, count * sizeof(*services));
-    struct mix_list *mixes = realloc(catalogue->mixes, count * sizeof(*mixes));
+    struct service *services = realloc(catalogue->services, capacity * sizeof(*services));
+    struct mix_list *mixes = realloc(catalogue->mixes, capacity * sizeof(*mixes));
     struct calibrated_list *calibrated =
-        realloc(catalogue->calibrated, count * sizeof(*calibrated));
+        realloc(catalogue->calibrated, capacity * sizeof(*calibrated));
 
     if (services)
         catalogue->services = services;
@@ -120,9 +120,20 @@ static bool make_room(struct catalogue *catalogue, size_t count)
         catalogue->calibrated = calibrated;
     if (!services || !mixes || !calibrated)
         return false;
-    memset(calibrated + catalogue->count, 0, added * sizeof(*calibrated));
-    memset(services + catalogue->count, 0, added * sizeof(*services));
-    memset(mixes + catalogue->count, 0, added * sizeof(*mixes));
+    catalogue->capacity = capacity;
+    return true;
+}
+
+static bool make_room(struct catalogue *catalogue, size_t count)
+{
+    size_t added = count - catalogue->count;
+
+    /* By doubling: each time the pages move, whoever reads them pays. */
+    if (count > catalogue->capacity && !enlarge(catalogue, 2 * count))
+        return false;
+    memset(catalogue->calibrated + catalogue->count, 0, added * sizeof(*catalogue->calibrated));
+    memset(catalogue->services + catalogue->count, 0, added * sizeof(*catalogue->services));
+    memset(catalogue->mixes + catalogue->count, 0, added * sizeof(*catalogue->mixes));
     catalogue->count = (uint16_t)count;
     return true;
 }

@@ -354,8 +354,7 @@ static bool create_by_librrd(struct roundrobin *roundrobin, const struct layout 
         snprintf(text[count], sizeof(text[0]), "DS:%s:ABSOLUTE:" HEARTBEAT ":U:U",
                  layout->sources[i]);
     for (int i = 0; i < ARCHIVES; i++, count++)
-        snprintf(text[count], sizeof(text[0]), "RRA:AVERAGE:0:%u:%lu", minutes[i],
-                 archive_rows(roundrobin, i));
+        snprintf(text[count], sizeof(text[0]), "RRA:AVERAGE:0:%u:1", minutes[i]);
     for (int i = 0; i < count; i++)
         arguments[i] = text[i];
     rrd_clear_error();
@@ -385,9 +384,9 @@ static size_t header_size(const struct layout *layout)
 }
 
 /* A file that begins at START, midnight UTC: the header that librrd made for another midnight, with
- * that time in it, and rows of zeros, which is what was recorded before. librrd writes each of the
- * 9 MB instead, and a replay may find a hundred pairs. Room on the disk is taken at once: librrd
- * writes through mmap(), where a full disk is no error but a signal. */
+ * that time in it, and rows of zeros, which is what was recorded before. librrd would write each
+ * of the 9 MB instead, and a replay may find a hundred pairs. Room on the disk is taken at once:
+ * librrd writes through mmap(), where a full disk is no error but a signal. */
 static bool create_rrd(struct roundrobin *roundrobin, const struct layout *layout, const char *path,
                        int64_t start)
 {
@@ -430,11 +429,39 @@ static const char *read_header(const char *path, const struct layout *layout, un
     return problem;
 }
 
+static off_t rows_size(const struct layout *layout, unsigned long rows)
+{
+    return (off_t)(rows * layout->source_count * sizeof(rrd_value_t));
+}
+
+/* The header of a file of one row an archive, SIZE bytes long, becomes that of one of all. Returns
+ * NULL, or why it cannot. */
+static const char *widen_header(const struct roundrobin *roundrobin, struct layout *layout,
+                                unsigned char *header, off_t size)
+{
+    unsigned char *archives =
+        header + sizeof(stat_head_t) + layout->source_count * sizeof(ds_def_t);
+
+    layout->file_size = (off_t)header_size(layout);
+    if (size != layout->file_size + rows_size(layout, ARCHIVES))
+        return "librrd and rrd_format.h disagree";
+    for (int i = 0; i < ARCHIVES; i++) {
+        rra_def_t archive;
+
+        memcpy(&archive, archives + (size_t)i * sizeof(archive), sizeof(archive));
+        archive.row_cnt = archive_rows(roundrobin, i);
+        memcpy(archives + (size_t)i * sizeof(archive), &archive, sizeof(archive));
+        layout->file_size += rows_size(layout, archive.row_cnt);
+    }
+    return NULL;
+}
+
 static bool learn_layout(struct roundrobin *roundrobin, struct layout *layout)
 {
     unsigned char *header;
     char path[PATH_SIZE];
     const char *problem;
+    off_t size = 0;
 
     if (layout->header)
         return true;
@@ -446,8 +473,10 @@ static bool learn_layout(struct roundrobin *roundrobin, struct layout *layout)
         free(header);
         return false;
     }
-    problem = read_header(path, layout, header, &layout->file_size);
+    problem = read_header(path, layout, header, &size);
     unlink(path);
+    if (!problem)
+        problem = widen_header(roundrobin, layout, header, size);
     if (problem) {
         free(header);
         return fail(roundrobin, "cannot read %s back: %s", path, problem);

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
+#define RRD_EXPORT_DEPRECATED /* the header's layout */
 #include <rrd.h>
 #include <sched.h>
 #include <signal.h>
@@ -556,6 +557,73 @@ static void files_changed_by_others_are_noticed(void **state)
     assert_same(T0, T0 + 1980);
 }
 
+/* A file as librrd writes it whole, with all its rows: that of an older version of ours. */
+struct whole {
+    char text[21 + 4][64];
+    const char *definitions[21 + 4];
+    int count;
+    off_t size;
+    char fixed[sizeof(stat_head_t) + 21 * sizeof(ds_def_t) + 4 * sizeof(rra_def_t)];
+};
+
+static void read_bytes(const char *path, void *out, size_t size, off_t *file_size)
+{
+    struct stat status;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    assert_true(file >= 0);
+    assert_int_equal(pread(file, out, size, 0), size);
+    assert_int_equal(fstat(file, &status), 0);
+    *file_size = status.st_size;
+    close(file);
+}
+
+/* Rows as daemon/roundrobin.c has them for YEARS. */
+static void define_whole(struct whole *whole, const char *path, unsigned sources)
+{
+    static const char *const archives[] = {"1:2880", "5:4032", "60:17568", "1440:732"};
+    ds_def_t definition;
+
+    read_bytes(path, whole->fixed,
+               sizeof(stat_head_t) + sources * sizeof(ds_def_t) + 4 * sizeof(rra_def_t),
+               &whole->size);
+    for (unsigned i = 0; i < sources; i++) {
+        memcpy(&definition, whole->fixed + sizeof(stat_head_t) + i * sizeof(definition),
+               sizeof(definition));
+        snprintf(whole->text[whole->count], sizeof(whole->text[0]), "DS:%s:ABSOLUTE:315360000:U:U",
+                 definition.ds_nam);
+        whole->count++;
+    }
+    for (int i = 0; i < 4; i++)
+        snprintf(whole->text[whole->count++], sizeof(whole->text[0]), "RRA:AVERAGE:0:%s",
+                 archives[i]);
+    for (int i = 0; i < whole->count; i++)
+        whole->definitions[i] = whole->text[i];
+}
+
+static void assert_as_librrd_makes_it(const char *name, unsigned sources)
+{
+    struct whole ours = {.count = 0}, theirs = {.count = 0};
+    char path[PATH_MAX], made[PATH_MAX];
+
+    rrd_path(path, name);
+    rrd_path(made, "whole.rrd");
+    define_whole(&ours, path, sources);
+    assert_int_equal(rrd_create_r(made, 60, T0, ours.count, ours.definitions), 0);
+    define_whole(&theirs, made, sources);
+    assert_int_equal(ours.size, theirs.size);
+    assert_memory_equal(ours.fixed, theirs.fixed, sizeof(ours.fixed));
+    assert_int_equal(unlink(made), 0);
+}
+
+static void files_are_as_librrd_makes_them(void **state)
+{
+    (void)state;
+    show(T0);
+    assert_as_librrd_makes_it("DRH/chat.rrd", 21);
+    assert_as_librrd_makes_it("coverage.rrd", 4);
+}
+
 static void count_work(void *context)
 {
     ++*(unsigned *)context;
@@ -919,6 +987,7 @@ int main(void)
         TEST(other_layouts_are_made_anew),
         TEST(every_wrong_byte_of_the_state_is_harmless),
         TEST(files_changed_by_others_are_noticed),
+        TEST(files_are_as_librrd_makes_them),
         TEST(who_waits_hears_of_each_file),
         TEST(odd_names_are_refused),
         TEST(totals_say_what_they_cannot_answer),
