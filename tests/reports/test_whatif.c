@@ -140,7 +140,7 @@ static enum whatif_status ask_of(struct world *world, const char *direction, con
         changes[query.change_count++] =
             (struct whatif_change){(enum whatif_kind)kind, strtok_r(NULL, " ", &rest)};
     }
-    status = whatif_build(world->report, &query, out, error, 400);
+    status = whatif_build(world->ledger, world->report, &query, out, error, 400);
     free(copy); /* the answer does not need the words */
     return status;
 }
