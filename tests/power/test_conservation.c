@@ -530,6 +530,10 @@ static struct lateness make_machine(void)
     }
     if (random_below(&load.seed, 2))
         with_rest(70);
+    if (random_below(&load.seed, 2)) { /* dated back, rightly or not */
+        config.lag_s.redfish = random_below(&load.seed, 241);
+        config.lag_s.snmp = random_below(&load.seed, 241);
+    }
     return lateness;
 }
 
@@ -577,7 +581,7 @@ static unsigned disturb(void)
     return events;
 }
 
-/* So late that all that can be known is. */
+/* So late that all that can be known is: asked again after a minute, and four minutes late. */
 #define LATE_S 600
 
 static void assert_interval(struct reference *reference, double *carried_j)
