@@ -126,6 +126,12 @@ static void each_dialect_is_known_and_read(void **state)
     assert_taken(118, 48211, 0, 30542);
     assert_int_equal(count_fixture("litellm_FROM_SOURCE.txt"), SERVER_LITELLM);
     assert_taken(0, 11092, 100, 2210);
+    /* Its 61440 are with those of the cache; errors and what else counts requests are not read. */
+    assert_int_equal(count_fixture("tensorrt_FROM_SOURCE.txt"), SERVER_TENSORRT);
+    assert_taken(155, 61440, 20480, 30211);
+    /* Of both engines. */
+    assert_int_equal(count_fixture("lmdeploy_FROM_SOURCE.txt"), SERVER_LMDEPLOY);
+    assert_taken(47, 8000, 0, 16203);
 }
 
 static void a_configured_dialect_reads_no_other(void **state)
