@@ -133,11 +133,22 @@ static bool has_label(const struct prometheus_sample *sample, const struct serve
     return (strcmp(value, counter->value + other) == 0) != other;
 }
 
+/* Python's client of Prometheus writes "_" for ":" in samples where OpenMetrics was asked for, by
+ * whatever stands between (https://github.com/prometheus/client_python/issues/1177). */
+static bool is_named(const char *name, const char *counter)
+{
+    while (*counter && (*name == *counter || (*counter == ':' && *name == '_'))) {
+        name++;
+        counter++;
+    }
+    return *name == *counter;
+}
+
 const struct server_counter *servermetrics_find(const struct prometheus_sample *sample,
                                                 enum server_dialect *dialect)
 {
     for (size_t i = 0; i < COUNTERS; i++) {
-        if (strcmp(sample->name, counters[i].name) != 0)
+        if (!is_named(sample->name, counters[i].name))
             continue;
         if (*dialect == SERVER_AUTO)
             *dialect = counters[i].dialect;

@@ -134,6 +134,22 @@ static void each_dialect_is_known_and_read(void **state)
     assert_taken(47, 8000, 0, 16203);
 }
 
+/* As SGLang's are when they come in OpenMetrics. */
+static void a_colon_may_be_written_as_an_underscore(void **state)
+{
+    (void)state;
+    start(SERVER_AUTO);
+    assert_int_equal(answer("process_start_time_seconds 1\n"), SERVERMETRICS_NOTHING);
+    assert_int_equal(answer("sglang_prompt_tokens_total 7\nsglang_generation_tokens_total 3\n"
+                            "sglang_num_requests_total 2\nsglangxprompt_tokens_total 5\n"
+                            "sglang_prompt_tokens_totals 5\nsglang_prompt_tokens 5\n"),
+                     SERVERMETRICS_COUNTED);
+    assert_int_equal(servermetrics_dialect(metrics), SERVER_SGLANG);
+    assert_taken(2, 7, 0, 3);
+    start(SERVER_AUTO); /* the other way round it is none */
+    assert_int_equal(answer("tgi:request_success 5\n"), SERVERMETRICS_NOTHING);
+}
+
 static void a_configured_dialect_reads_no_other(void **state)
 {
     (void)state;
@@ -554,6 +570,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(each_dialect_is_known_and_read, teardown),
+        cmocka_unit_test_teardown(a_colon_may_be_written_as_an_underscore, teardown),
         cmocka_unit_test_teardown(a_configured_dialect_reads_no_other, teardown),
         cmocka_unit_test_teardown(the_first_answer_is_where_counting_begins, teardown),
         cmocka_unit_test_teardown(what_appears_later_counts_from_0, teardown),
