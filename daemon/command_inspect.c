@@ -55,7 +55,10 @@ static int inspect_metrics(const struct command_options *options, const struct c
            strcmp(options->dialect, server_dialect_names[dialect]) != 0)
         dialect++;
     if (dialect == SERVER_DIALECTS) {
-        fprintf(stderr, "iagmeter: dialect \"%s\": auto, llama.cpp, vllm, sglang, tgi or litellm\n",
+        fprintf(stderr,
+                "iagmeter: dialect \"%s\": auto, llama.cpp, vllm, sglang, tgi, litellm, "
+                "tensorrt-llm or "
+                "lmdeploy\n",
                 options->dialect);
         return EXIT_CONFIGURATION;
     }

@@ -343,7 +343,7 @@ static int compare_month(const struct command_options *options, const struct con
     report = build_month(options->arguments[0], config, ledger, time(NULL), &written);
     if (!report)
         return written;
-    status = whatif_build(report, &query, &whatif, error, sizeof(error));
+    status = whatif_build(ledger, report, &query, &whatif, error, sizeof(error));
     if (!whatif) {
         fprintf(stderr, "iagmeter: %s\n", error);
         month_free(report);

@@ -717,21 +717,33 @@ static bool take_lock(struct ledger *ledger, const char *state_directory)
     return false;
 }
 
+/* That the file is not there: where it must not be made anew. */
+static bool refuse_missing(struct ledger *ledger, bool writable)
+{
+    off_t size = 0;
+
+    if (exists(ledger, "-wal", &size) && size > 0)
+        /* SQLite would throw the log away together with what only it still holds. */
+        refuse(ledger, LEDGER_FATAL,
+               "is missing, but its log ledger.db-wal is there: restore both, or remove both");
+    else if (!writable)
+        refuse(ledger, LEDGER_FATAL,
+               "is not there yet: iagmeterd makes it when it starts, in its state_directory");
+    else
+        return false;
+    return true;
+}
+
 /* SQLite would create the file with the umask's mode, and say nothing but "unable to open". The log
  * takes the mode of the database. */
 static bool check_file(struct ledger *ledger, bool writable)
 {
     int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
-    off_t size = 0;
     int file = open(ledger->path, flags);
 
-    if (file < 0 && errno == ENOENT && writable) {
-        if (exists(ledger, "-wal", &size) && size > 0) {
-            /* SQLite would throw the log away together with what only it still holds. */
-            refuse(ledger, LEDGER_FATAL,
-                   "is missing, but its log ledger.db-wal is there: restore both, or remove both");
+    if (file < 0 && errno == ENOENT) {
+        if (refuse_missing(ledger, writable))
             return false;
-        }
         file = open(ledger->path, flags | O_CREAT | O_EXCL, FILE_MODE);
         if (file >= 0)
             fchmod(file, FILE_MODE);

@@ -10,6 +10,7 @@
 #define LAST_YEAR       2100
 #define MOST_REST_W     100000
 #define MOST_LAG_S      900 /* RECONCILE_MOST_LAG_S */
+#define MOST_DATED_S    240 /* LATENESS_LATEST_S */
 
 /* A meter at the plug has all; what a BMC says may leave out the power supplies. */
 const struct power_config power_defaults = {
@@ -33,6 +34,7 @@ static const struct confread_key group_keys[] = {
     {"wall_lag_s", CONFREAD_UINT, false, 10, MOST_LAG_S, offsetof(struct power_config, wall_lag_s),
      0, NULL},
     {"root", CONFREAD_STRING, false, 0, 0, offsetof(struct power_config, root), PATH_MAX, NULL},
+    {"lag_s", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"rest_w", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"nvml", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
     {"ipmi", CONFREAD_GROUP, false, 0, 0, 0, 0, NULL},
@@ -42,6 +44,41 @@ static const struct confread_key group_keys[] = {
     {"wall", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
     {"gpus", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
 };
+
+static const struct confread_key lag_keys[] = {
+    {"snmp", CONFREAD_UINT, false, 0, MOST_DATED_S, offsetof(struct power_lags, snmp), 0, NULL},
+    {"redfish", CONFREAD_UINT, false, 0, MOST_DATED_S, offsetof(struct power_lags, redfish), 0,
+     NULL},
+    {"ipmi", CONFREAD_UINT, false, 0, MOST_DATED_S, offsetof(struct power_lags, ipmi), 0, NULL},
+    {"cray", CONFREAD_UINT, false, 0, MOST_DATED_S, offsetof(struct power_lags, cray), 0, NULL},
+    {"hwmon", CONFREAD_UINT, false, 0, MOST_DATED_S, offsetof(struct power_lags, hwmon), 0, NULL},
+};
+
+static unsigned lag_of(const struct power_config *config, const struct confread_key *key)
+{
+    unsigned lag_s;
+
+    memcpy(&lag_s, (const char *)&config->lag_s + key->offset, sizeof(lag_s));
+    return lag_s;
+}
+
+unsigned powerconfig_lag_s(const struct power_config *config, const char *source)
+{
+    for (size_t i = 0; i < COUNT_OF(lag_keys); i++)
+        if (strcmp(lag_keys[i].name, source) == 0)
+            return lag_of(config, &lag_keys[i]);
+    return 0;
+}
+
+unsigned powerconfig_longest_lag_s(const struct power_config *config)
+{
+    unsigned longest_s = 0;
+
+    for (size_t i = 0; i < COUNT_OF(lag_keys); i++)
+        if (lag_of(config, &lag_keys[i]) > longest_s)
+            longest_s = lag_of(config, &lag_keys[i]);
+    return longest_s;
+}
 
 struct rest {
     double value;
@@ -76,6 +113,13 @@ static void read_rest(struct power_config *config, const config_setting_t *group
     config->rest_year = rest.year;
     config->rest_grade = grade_names[rest.grade][0];
     memcpy(config->rest_source, rest.source, sizeof(rest.source));
+}
+
+static void read_lags(struct power_config *config, const config_setting_t *group,
+                      struct diagnostics *diagnostics)
+{
+    if (group)
+        confread_group(group, lag_keys, COUNT_OF(lag_keys), &config->lag_s, diagnostics);
 }
 
 /* Whether NAME is a source ("rapl"), or begins with one and a slash ("rapl/dram-0"). Which channels
@@ -168,6 +212,7 @@ void powerconfig_read(struct power_config *config, const config_setting_t *group
     if (!group || !confread_group(group, group_keys, COUNT_OF(group_keys), config, diagnostics))
         return;
     read_rest(config, config_setting_get_member(group, "rest_w"), now_year, diagnostics);
+    read_lags(config, config_setting_get_member(group, "lag_s"), diagnostics);
     if (config->root[0] != '\0' && config->root[0] != '/')
         confread_error(config_setting_get_member(group, "root"), diagnostics,
                        "root must begin with \"/\"");

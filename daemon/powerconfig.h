@@ -16,10 +16,20 @@
 
 #define POWER_MAX_NAMES 64
 
+/* Of sources of meters of the whole machine: by so many seconds what they say is dated back. */
+struct power_lags {
+    unsigned snmp;
+    unsigned redfish;
+    unsigned ipmi;
+    unsigned cray;
+    unsigned hwmon;
+};
+
 struct power_config {
     unsigned interval_ms; /* between two readings of a meter */
     unsigned wall_lag_s;  /* a meter of the whole may tell so late, or average over so long */
-    char root[PATH_MAX];  /* below which /sys, /proc and /dev lie: in a container; "": there */
+    struct power_lags lag_s;
+    char root[PATH_MAX]; /* below which /sys, /proc and /dev lie: in a container; "": there */
     /* What the machine draws beside GPUs, processors and memory, where there is no meter of the
      * whole: measured once, by whoever runs it. */
     bool has_rest;
@@ -40,6 +50,10 @@ extern const struct power_config power_defaults;
 
 /* The names of all sources, ended by NULL. */
 extern const char *const powerconfig_sources[];
+
+/* By how much what SOURCE says of the whole machine is dated back; and the longest of any. */
+unsigned powerconfig_lag_s(const struct power_config *config, const char *source);
+unsigned powerconfig_longest_lag_s(const struct power_config *config);
 
 /* GROUP may be NULL: what is there stays as it is. CONFIG starts as power_defaults. NOW_YEAR: no
  * year may be after it. */

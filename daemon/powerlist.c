@@ -30,13 +30,14 @@ static double processor_s(void)
 }
 
 /* Samples until UNTIL_NS, and then until all is known, or for too long. */
-static void read_until(struct powerset *set, unsigned interval_ms, int64_t until_ns)
+static void read_until(struct powerset *set, const struct power_config *power, int64_t until_ns)
 {
-    const struct timespec pause = {interval_ms / 1000, interval_ms % 1000 * 1000000L};
+    const struct timespec pause = {power->interval_ms / 1000, power->interval_ms % 1000 * 1000000L};
+    int64_t late_ns = LATE_NS + powerconfig_longest_lag_s(power) * SECOND_NS;
     int64_t now_ns = monotonic_ns(NULL);
 
     while (now_ns < until_ns ||
-           (now_ns < until_ns + LATE_NS && !powerset_complete(set, until_ns))) {
+           (now_ns < until_ns + late_ns && !powerset_complete(set, until_ns))) {
         nanosleep(&pause, NULL);
         powerset_sample(set);
         now_ns = monotonic_ns(NULL);
@@ -103,7 +104,7 @@ bool powerlist_run(const struct power_config *power, const struct host_config *h
     if (!set)
         return false;
     powerset_sample(set);
-    read_until(set, power->interval_ms, until_ns);
+    read_until(set, power, until_ns);
     used_s = processor_s() - before_s;
     print_cost(used_s, since_ns, stream);
     powerset_describe(set, stream);

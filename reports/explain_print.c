@@ -126,13 +126,14 @@ static void put_cell(FILE *stream, const char *text, size_t width, bool to_the_r
         fputc(' ', stream);
 }
 
-static void fill_cell(const struct page *page, cell out, struct text_band band, unsigned decimals)
+static void fill_cell(const struct page *page, cell out, struct text_band band, struct triple value,
+                      unsigned decimals)
 {
     char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
 
-    text_decimal(low, sizeof(low), page->language, band.low, decimals);
-    text_decimal(central, sizeof(central), page->language, band.central, decimals);
-    text_decimal(high, sizeof(high), page->language, band.high, decimals);
+    text_units(low, sizeof(low), page->language, band.low, value.low, decimals);
+    text_units(central, sizeof(central), page->language, band.central, value.central, decimals);
+    text_units(high, sizeof(high), page->language, band.high, value.high, decimals);
     snprintf(out, CELL_SIZE, "%s (%s–%s)", central, low, high);
 }
 
@@ -140,11 +141,16 @@ static void fill_cell(const struct page *page, cell out, struct text_band band, 
 static bool fill_column(const struct page *page, enum month_indicator indicator, cell *cells)
 {
     unsigned decimals;
-    struct text_band *bands = explain_round(page->explanation, indicator, &decimals);
+    const struct explanation *explanation = page->explanation;
+    struct text_band *bands = explain_round(explanation, indicator, &decimals);
 
     snprintf(cells[0], CELL_SIZE, "%s", month_indicator_name(indicator));
-    for (size_t i = 0; bands && i <= page->explanation->part_count; i++)
-        fill_cell(page, cells[i + 1], bands[i], decimals);
+    for (size_t i = 0; bands && i <= explanation->part_count; i++) {
+        const struct explain_part *part =
+            i < explanation->part_count ? &explanation->parts[i] : &explanation->figure;
+
+        fill_cell(page, cells[i + 1], bands[i], month_value(&part->totals, indicator), decimals);
+    }
     free(bands);
     return bands != NULL;
 }

@@ -148,10 +148,7 @@ void html_units(const struct html_page *page, int64_t units, bool positive, unsi
 {
     char number[TEXT_NUMBER_SIZE];
 
-    if (units == 0 && positive)
-        fputs("&lt;\u00a0", page->stream);
-    text_decimal(number, sizeof(number), page->language, units == 0 && positive ? 1 : units,
-                 decimals);
+    text_units(number, sizeof(number), page->language, units, positive ? 1 : 0, decimals);
     text_html(page->stream, number);
 }
 

@@ -47,7 +47,7 @@ static void put_cell(FILE *stream, const char *text, size_t width)
 }
 
 static void fill_cell(cell out, enum text_language language, struct text_band band,
-                      unsigned decimals, bool is_unknown)
+                      struct triple value, unsigned decimals, bool is_unknown)
 {
     char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
 
@@ -55,9 +55,9 @@ static void fill_cell(cell out, enum text_language language, struct text_band ba
         snprintf(out, CELL_SIZE, "–");
         return;
     }
-    text_decimal(low, sizeof(low), language, band.low, decimals);
-    text_decimal(central, sizeof(central), language, band.central, decimals);
-    text_decimal(high, sizeof(high), language, band.high, decimals);
+    text_units(low, sizeof(low), language, band.low, value.low, decimals);
+    text_units(central, sizeof(central), language, band.central, value.central, decimals);
+    text_units(high, sizeof(high), language, band.high, value.high, decimals);
     snprintf(out, CELL_SIZE, "%s (%s–%s)", central, low, high);
 }
 
@@ -74,10 +74,11 @@ static size_t fill_column(const struct month_report *report, enum text_language 
              indicator == MONTH_REQUESTS ? text_get(language, TEXT_REQUESTS)
                                          : month_indicator_unit(indicator));
     for (size_t row = 0; row < table->count; row++)
-        fill_cell(cells[row + 1], language, bands[row], decimals,
+        fill_cell(cells[row + 1], language, bands[row],
+                  month_value(&table->rows[row].totals, indicator), decimals,
                   month_is_unknown(&table->rows[row].totals, indicator));
-    fill_cell(cells[table->count + 1], language, total, decimals,
-              month_is_unknown(&report->total, indicator));
+    fill_cell(cells[table->count + 1], language, total, month_value(&report->total, indicator),
+              decimals, month_is_unknown(&report->total, indicator));
     for (size_t line = 0; line < table->count + 2; line++)
         if (text_width(cells[line]) > width)
             width = text_width(cells[line]);

@@ -62,9 +62,9 @@ static void fill_band(char out[BAND_SIZE], enum text_language language, struct t
 {
     char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
 
-    text_number(low, sizeof(low), language, value.low, decimals);
-    text_number(central, sizeof(central), language, value.central, decimals);
-    text_number(high, sizeof(high), language, value.high, decimals);
+    text_amount(low, sizeof(low), language, value.low, decimals);
+    text_amount(central, sizeof(central), language, value.central, decimals);
+    text_amount(high, sizeof(high), language, value.high, decimals);
     snprintf(out, BAND_SIZE, "%s (%s–%s)", central, low, high);
 }
 

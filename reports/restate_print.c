@@ -126,17 +126,19 @@ static void fill_band(char *out, const struct page *page, struct triple value, u
 {
     char low[TEXT_NUMBER_SIZE], central[TEXT_NUMBER_SIZE], high[TEXT_NUMBER_SIZE];
 
-    text_number(low, sizeof(low), page->language, value.low, decimals);
-    text_number(central, sizeof(central), page->language, value.central, decimals);
-    text_number(high, sizeof(high), page->language, value.high, decimals);
+    text_amount(low, sizeof(low), page->language, value.low, decimals);
+    text_amount(central, sizeof(central), page->language, value.central, decimals);
+    text_amount(high, sizeof(high), page->language, value.high, decimals);
     snprintf(out, CELL_SIZE, "%s (%s–%s)", central, low, high);
 }
 
-static void fill_signed(char *out, const struct page *page, int64_t units, unsigned decimals)
+/* UNITS: what VALUE was rounded to. */
+static void fill_signed(char *out, const struct page *page, int64_t units, double value,
+                        unsigned decimals)
 {
     char number[TEXT_NUMBER_SIZE];
 
-    text_decimal(number, sizeof(number), page->language, units, decimals);
+    text_units(number, sizeof(number), page->language, units, value, decimals);
     snprintf(out, CELL_SIZE, "%s%s", units > 0 ? "+" : "", number);
 }
 
@@ -150,7 +152,7 @@ static void fill_change(char *out, const struct page *page, const struct restate
         snprintf(out, CELL_SIZE, "–%s", MARK);
         return;
     }
-    fill_signed(number, page, in_units(percent, 1), 1);
+    fill_signed(number, page, in_units(percent, 1), percent, 1);
     snprintf(out, CELL_SIZE, "%.60s %%%s", number,
              restate_passes(page->view->statement, line, indicator) ? MARK : "");
 }
@@ -275,6 +277,7 @@ static void put_step(const struct page *page, int64_t levels[][LEVELS], int step
     fill_text(next_cell(sheet), CELL_SIZE, page, (enum text_id)(TEXT_RESTATE_CONFIGURATION + step));
     for (size_t i = 0; i < COUNT_OF(explained); i++)
         fill_signed(next_cell(sheet), page, levels[i][step + 1] - levels[i][step],
+                    restate_cause(&page->view->total, (enum statement_cause)step, explained[i]),
                     decimals_of(page, explained[i]));
     fill_name(next_cell(sheet), page, "restated-by",
               statement_cause_name((enum statement_cause)step), &page->view->total, "");
@@ -399,10 +402,14 @@ static bool put_table(const struct page *page, enum text_id heading,
     for (size_t line = 0; complete && line < table->count; line++) {
         snprintf(next_cell(&sheet), CELL_SIZE, "%.100s", label_of(page, &table->lines[line]));
         for (size_t i = 0; i < 2 * COUNT_OF(marked); i++) {
-            text_decimal(next_cell(&sheet), CELL_SIZE, page->language,
-                         columns[i * table->count + line], decimals_of(page, marked[i / 2]));
+            const struct restate_line *at = &table->lines[line];
+
+            text_units(next_cell(&sheet), CELL_SIZE, page->language,
+                       columns[i * table->count + line],
+                       restate_value(i % 2 ? &at->restated : &at->recorded, marked[i / 2]).central,
+                       decimals_of(page, marked[i / 2]));
             if (i % 2)
-                fill_change(next_cell(&sheet), page, &table->lines[line], marked[i / 2]);
+                fill_change(next_cell(&sheet), page, at, marked[i / 2]);
         }
         fill_name(next_cell(&sheet), page, "restated", "", &table->lines[line], "");
     }

@@ -1531,6 +1531,17 @@ void text_decimal(char *out, size_t size, enum text_language language, int64_t u
     }
 }
 
+void text_units(char *out, size_t size, enum text_language language, int64_t units, double value,
+                unsigned decimals)
+{
+    int64_t sign = units != 0 ? 0 : (value > 0) - (value < 0);
+    size_t used = 0;
+
+    if (sign != 0)
+        used = (size_t)snprintf(out, size, "%c" NO_BREAK_SPACE, sign > 0 ? '<' : '>');
+    text_decimal(out + used, size - used, language, units + sign, decimals);
+}
+
 /* VALUE in units of 10^-decimals, still a fraction. */
 static double in_units(double value, unsigned decimals)
 {
@@ -1546,6 +1557,15 @@ void text_number(char *out, size_t size, enum text_language language, double val
         text_decimal(out, size, language, llround(units), decimals);
     else
         text_digits(out, size, language, value, FACTOR_DIGITS);
+}
+
+void text_amount(char *out, size_t size, enum text_language language, double value,
+                 unsigned decimals)
+{
+    if (fabs(in_units(value, decimals)) < UNITS_MAX)
+        text_units(out, size, language, llround(in_units(value, decimals)), value, decimals);
+    else
+        text_number(out, size, language, value, decimals);
 }
 
 /* snprintf() follows the process's locale; a report does not. */

@@ -567,8 +567,15 @@ void text_csv(FILE *stream, const char *text);
 /* UNITS of 10^-decimals: (1234567, 2) is "12 345,67" in French, "12,345.67" in English. */
 void text_decimal(char *out, size_t size, enum text_language language, int64_t units,
                   unsigned decimals);
+/* The same of VALUE, which was rounded to UNITS: what is not 0 but rounds to it reads "< 0,01", or
+ * "> -0,01". */
+void text_units(char *out, size_t size, enum text_language language, int64_t units, double value,
+                unsigned decimals);
 /* VALUE rounded to that number of decimals; with an exponent where that has too many digits. */
 void text_number(char *out, size_t size, enum text_language language, double value,
+                 unsigned decimals);
+/* The same; what is not 0 but rounds to it reads as text_units() has it. */
+void text_amount(char *out, size_t size, enum text_language language, double value,
                  unsigned decimals);
 /* Up to DIGITS significant digits. */
 void text_digits(char *out, size_t size, enum text_language language, double value, int digits);

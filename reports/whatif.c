@@ -14,6 +14,7 @@
 
 struct builder {
     struct whatif *whatif;
+    struct ledger *ledger;
     char *error;
     size_t error_size;
 };
@@ -605,7 +606,7 @@ static enum whatif_status build(struct builder *builder, const struct whatif_que
                         query->change_count, builder->error, builder->error_size);
     if (!whatif->plan)
         return WHATIF_USAGE;
-    whatif_plan_measure(whatif->plan, whatif->report);
+    whatif_plan_measure(whatif->plan, builder->ledger, whatif->report);
     status = check_plan(builder);
     if (status != WHATIF_OK)
         return status;
@@ -614,11 +615,14 @@ static enum whatif_status build(struct builder *builder, const struct whatif_que
     return keep_words(whatif, query) && add_up(builder) ? WHATIF_OK : WHATIF_NOTHING;
 }
 
-enum whatif_status whatif_build(const struct month_report *report, const struct whatif_query *query,
-                                struct whatif **out, char *error, size_t error_size)
+enum whatif_status whatif_build(struct ledger *ledger, const struct month_report *report,
+                                const struct whatif_query *query, struct whatif **out, char *error,
+                                size_t error_size)
 {
-    struct builder builder = {
-        .whatif = calloc(1, sizeof(*builder.whatif)), .error = error, .error_size = error_size};
+    struct builder builder = {.whatif = calloc(1, sizeof(*builder.whatif)),
+                              .ledger = ledger,
+                              .error = error,
+                              .error_size = error_size};
     enum whatif_status status;
 
     *out = NULL;

@@ -88,10 +88,11 @@ enum whatif_status {
     WHATIF_NOTHING /* the report does not show it, or no impact is estimated */
 };
 
-/* REPORT must outlive the answer. On failure one sentence in ERROR, and *OUT is NULL. Freed with
- * whatif_free(). */
-enum whatif_status whatif_build(const struct month_report *report, const struct whatif_query *query,
-                                struct whatif **out, char *error, size_t error_size);
+/* REPORT, which was built from LEDGER, must outlive the answer. On failure one sentence in ERROR,
+ * and *OUT is NULL. Freed with whatif_free(). */
+enum whatif_status whatif_build(struct ledger *ledger, const struct month_report *report,
+                                const struct whatif_query *query, struct whatif **out, char *error,
+                                size_t error_size);
 void whatif_free(struct whatif *whatif);
 
 /* Of an indicator from MONTH_ENERGY to MONTH_ADPE. */

@@ -24,9 +24,11 @@ struct whatif_measured {
     struct uncertainty_factors uncertainty;
 };
 
-/* Of what REPORT shows of SERVICE. NULL when that is nothing with measured energy and tokens, or
- * memory is exhausted. REPORT must outlive it. Freed with free(). */
-struct whatif_measured *whatif_measured_new(const struct month_report *report, const char *service);
+/* Of what REPORT, which was built from LEDGER, shows of SERVICE, in the minutes in which all that
+ * it needs of the host was measured. NULL when that is nothing with energy and tokens, the ledger
+ * cannot be read, or memory is exhausted. REPORT must outlive it. Freed with free(). */
+struct whatif_measured *whatif_measured_new(struct ledger *ledger,
+                                            const struct month_report *report, const char *service);
 
 /* Whether these factors are of such a service. */
 bool whatif_is_measured(const struct impact_factors *factors);

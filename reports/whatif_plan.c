@@ -289,7 +289,8 @@ bool whatif_plan_resolve(struct whatif_plan *plan, size_t number, char *error, s
     return machine->is_resolved;
 }
 
-void whatif_plan_measure(struct whatif_plan *plan, const struct month_report *report)
+void whatif_plan_measure(struct whatif_plan *plan, struct ledger *ledger,
+                         const struct month_report *report)
 {
     struct whatif_machine *own = &plan->machines[plan->machine_count - 1];
     const struct whatif_measured *most = NULL;
@@ -297,13 +298,13 @@ void whatif_plan_measure(struct whatif_plan *plan, const struct month_report *re
     for (size_t i = 0; i + 1 < plan->machine_count; i++) {
         struct whatif_machine *machine = &plan->machines[i];
 
-        machine->measured = whatif_measured_new(report, machine->id);
+        machine->measured = whatif_measured_new(ledger, report, machine->id);
         if (machine->measured &&
             (!most || machine->measured->weighted_tokens > most->weighted_tokens))
             most = machine->measured;
     }
     if (most)
-        own->measured = whatif_measured_new(report, most->service);
+        own->measured = whatif_measured_new(ledger, report, most->service);
 }
 
 bool whatif_plan_changes(const struct whatif_plan *plan, uint16_t service)

@@ -85,7 +85,8 @@ void whatif_plan_free(struct whatif_plan *plan);
 
 /* Gives services on a host of our own what the month measured there, and the host itself what it
  * measured of the service that it did most for. REPORT must outlive the plan. */
-void whatif_plan_measure(struct whatif_plan *plan, const struct month_report *report);
+void whatif_plan_measure(struct whatif_plan *plan, struct ledger *ledger,
+                         const struct month_report *report);
 
 /* Looks the factors of a machine up, once. Returns false and a sentence when they are missing. */
 bool whatif_plan_resolve(struct whatif_plan *plan, size_t machine, char *error, size_t error_size);

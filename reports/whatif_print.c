@@ -53,10 +53,10 @@ typedef char band[BAND_SIZE];
 static void fill_number(const struct page *page, char out[TEXT_NUMBER_SIZE], double value,
                         unsigned decimals, bool is_signed)
 {
-    size_t used = is_signed && value > 0 ? 1 : 0;
+    size_t used = is_signed && value * pow(10, decimals) >= 0.5 ? 1 : 0;
 
     out[0] = '+';
-    text_number(out + used, TEXT_NUMBER_SIZE - used, page->language, value, decimals);
+    text_amount(out + used, TEXT_NUMBER_SIZE - used, page->language, value, decimals);
 }
 
 /* "-0.12 (-0.30 to -0.05)": a dash would be taken for a sign. */

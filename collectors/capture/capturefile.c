@@ -23,7 +23,8 @@
 #define PCAP_RECORD_HEADER      16
 #define KUZNETZOV_RECORD_HEADER 24
 /* libpcap's MAXIMUM_SNAPLEN: no packet is larger, and a length above it comes from damage. */
-#define MAX_PACKET 262144U
+#define MAX_PACKET      262144U
+#define IMPOSSIBLE_TIME "a packet's time is before 1970 or after 2106"
 
 enum {
     BLOCK_INTERFACE = 1,
@@ -117,6 +118,8 @@ struct capturefile {
     enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
 
     /* Of pcapng. */
+    bool has_time;
+    int64_t time_ns; /* of the last packet, which those have that come without one */
     uint32_t interface_count;
     struct interface interfaces[MAX_INTERFACES];
 
@@ -316,11 +319,13 @@ static enum step pcap_record(struct capturefile *file, struct cursor *left,
     }
     if (captured > MAX_PACKET)
         return damaged(file, "a packet claims %u bytes", captured);
+    frame->time_ns = seconds * SECOND_NS + fraction * file->fraction_ns;
+    if (frame->time_ns / SECOND_NS > UINT32_MAX)
+        return damaged(file, IMPOSSIBLE_TIME);
     frame->bytes = cursor_bytes(&cursor, captured);
     if (!frame->bytes)
         return STEP_MORE;
     *left = cursor;
-    frame->time_ns = seconds * SECOND_NS + fraction * file->fraction_ns;
     /* Also what is beyond the snap length of the file, which some systems exceed. */
     frame->captured = captured;
     frame->length = length > captured ? length : captured;
@@ -368,22 +373,24 @@ static enum step begin_pcap(struct capturefile *file, uint32_t magic)
 
 /* -- pcapng ----------------------------------------------------------------------------------- */
 
-/* A damaged file may hold times that no 64 bits of nanoseconds do: they become the latest, or the
- * earliest, that the older format could hold. */
-static int64_t time_of(const struct interface *interface, uint64_t ticks)
+/* Returns false for what the older format could not hold, nor a clock show: the file is damaged, or
+ * its clock was. */
+static bool set_time(const struct interface *interface, uint64_t ticks, int64_t *time_ns)
 {
     __int128 seconds;
     unsigned __int128 fraction;
 
-    if (ticks < interface->plain_ticks)
-        return (int64_t)(ticks * interface->tick_ns);
+    if (ticks < interface->plain_ticks) {
+        *time_ns = (int64_t)(ticks * interface->tick_ns);
+        return true;
+    }
     seconds = (__int128)(ticks / interface->ticks_per_s) + interface->offset_s;
     fraction = ticks % interface->ticks_per_s;
-    if (seconds > UINT32_MAX)
-        seconds = UINT32_MAX;
-    if (seconds < INT32_MIN)
-        seconds = INT32_MIN;
-    return (int64_t)seconds * SECOND_NS + (int64_t)(fraction * SECOND_NS / interface->ticks_per_s);
+    if (seconds < 0 || seconds > UINT32_MAX)
+        return false;
+    *time_ns =
+        (int64_t)seconds * SECOND_NS + (int64_t)(fraction * SECOND_NS / interface->ticks_per_s);
+    return true;
 }
 
 static void prepare_clock(struct interface *interface)
@@ -480,7 +487,7 @@ static enum step packet_block(struct capturefile *file, uint32_t type, struct cu
                               struct captured_frame *frame)
 {
     const struct interface *interface;
-    uint32_t number = 0; /* all simple packets are of the first interface, and have no time */
+    uint32_t number = 0; /* all simple packets are of the first interface */
     uint64_t ticks = 0;
     uint32_t captured = 0;
 
@@ -510,7 +517,13 @@ static enum step packet_block(struct capturefile *file, uint32_t type, struct cu
     frame->captured = captured;
     if (frame->length < captured)
         frame->length = captured;
-    frame->time_ns = time_of(interface, ticks);
+    if (type != BLOCK_SIMPLE_PACKET)
+        file->has_time = set_time(interface, ticks, &file->time_ns);
+    if (!file->has_time)
+        return damaged(file, type == BLOCK_SIMPLE_PACKET
+                                 ? "a packet has no time, and none is before it"
+                                 : IMPOSSIBLE_TIME);
+    frame->time_ns = file->time_ns;
     frame->link_type = interface->link_type;
     frame->overheard = false;
     return STEP_FRAME;
@@ -661,7 +674,7 @@ static bool enter(struct capturefile *file, unsigned place)
     file->place = place;
     file->start = file->end = 0;
     file->offset = file->packets = 0;
-    file->little_endian = file->is_pcapng = false;
+    file->little_endian = file->is_pcapng = file->has_time = false;
     file->link_type = NO_LINK_TYPE;
     file->interface_count = 0;
     bytestream_restart(file->stream, member->descriptor);

@@ -375,6 +375,7 @@ static void expire_before(struct metering *metering, int64_t limit_ns)
 /* What was said with openings that nobody confirmed is not kept for the next interval. */
 static void wipe_openings(struct metering *metering, int64_t now_ns)
 {
+    openings_wipe(metering->openings);
     quicopenings_expire(metering->quicopenings,
                         (uint32_t)(interval_flow_ns(metering->interval, now_ns) / SECOND_NS));
 }

@@ -16,12 +16,13 @@ struct opening {
     uint16_t captured;
     uint8_t side;
     bool is_claimed;
+    bool is_old; /* of an interval before */
     uint8_t bytes[MAX_EARLY_BYTES];
 };
 
 struct openings {
     struct opening sets[SETS][WAYS];
-    uint8_t turns[SETS]; /* whose place the next claim takes */
+    uint8_t turns[SETS]; /* place that the last claim took, from 1; 0: there was none */
 };
 
 struct openings *openings_new(void)
@@ -56,7 +57,10 @@ static struct opening *find(struct openings *openings, uint64_t key, unsigned si
 
 static struct opening *oldest(struct openings *openings, uint64_t key)
 {
-    return &openings->sets[key % SETS][openings->turns[key % SETS]++ % WAYS];
+    unsigned place = openings->turns[key % SETS] % WAYS;
+
+    openings->turns[key % SETS] = (uint8_t)(place + 1);
+    return &openings->sets[key % SETS][place];
 }
 
 void openings_claim(struct openings *openings, uint64_t key, unsigned side,
@@ -77,6 +81,7 @@ void openings_claim(struct openings *openings, uint64_t key, unsigned side,
     opening->captured = (uint16_t)captured;
     opening->side = (uint8_t)side;
     opening->is_claimed = true;
+    opening->is_old = false;
     if (captured > 0)
         memcpy(opening->bytes, syn->payload, captured);
 }
@@ -105,4 +110,19 @@ struct opening *openings_confirm(struct openings *openings, uint64_t key, unsign
 void openings_forget(struct opening *opening)
 {
     explicit_bzero(opening, sizeof(*opening));
+}
+
+void openings_wipe(struct openings *openings)
+{
+    for (unsigned i = 0; i < SETS * WAYS; i++) {
+        struct opening *opening = &openings->sets[i / WAYS][i % WAYS];
+
+        if (openings->turns[i / WAYS] == 0) /* its memory was not taken */
+            continue;
+        if (opening->is_old) {
+            explicit_bzero(opening->bytes, sizeof(opening->bytes));
+            opening->captured = 0;
+        }
+        opening->is_old = true;
+    }
 }

@@ -38,5 +38,8 @@ struct opening *openings_confirm(struct openings *openings, uint64_t key, unsign
 
 /* Wipes it. */
 void openings_forget(struct opening *opening);
+/* At the end of an interval: wipes what was said with claims that were there at the end of the one
+ * before, too. They stay claims; what was said then counts as not captured. */
+void openings_wipe(struct openings *openings);
 
 #endif

@@ -288,9 +288,10 @@ size_t scraper_take(struct scraper *scraper, struct server_use *out, size_t size
 bool scraper_state(const struct scraper *scraper, size_t index, struct scraper_state *state)
 {
     static const char *const covers[SERVER_DIALECTS] = {
-        "an inference server's own counts", "llama.cpp's own counts of tokens",
-        "vLLM's own counts of tokens",      "SGLang's own counts of tokens",
-        "TGI's own counts of tokens",       "LiteLLM's own counts of tokens, by team",
+        "an inference server's own counts",    "llama.cpp's own counts of tokens",
+        "vLLM's own counts of tokens",         "SGLang's own counts of tokens",
+        "TGI's own counts of tokens",          "LiteLLM's own counts of tokens, by team",
+        "TensorRT-LLM's own counts of tokens", "LMDeploy's own counts of tokens",
     };
 
     if (index >= scraper->count)

@@ -28,7 +28,7 @@
 #define DOUBT 3
 
 const char *const server_dialect_names[SERVER_DIALECTS + 1] = {
-    "auto", "llama.cpp", "vllm", "sglang", "tgi", "litellm", NULL,
+    "auto", "llama.cpp", "vllm", "sglang", "tgi", "litellm", "tensorrt-llm", "lmdeploy", NULL,
 };
 
 /* docs/inference-servers.md says where each is from. Names that end in _created are times, those in
@@ -70,6 +70,16 @@ static const struct server_counter counters[] = {
     {"litellm_proxy_total_requests_metric_total", SERVER_LITELLM, SERVER_REQUESTS, 0, "status_code",
      "200"},
     {"litellm_requests_metric_total", SERVER_LITELLM, SERVER_REQUESTS, 1, NULL, NULL},
+
+    /* Of a request, all when it ends. */
+    {"trtllm_prompt_tokens_total", SERVER_TENSORRT, SERVER_TOKENS_IN, 0, NULL, NULL},
+    {"trtllm_prompt_cached_tokens_total", SERVER_TENSORRT, SERVER_TOKENS_CACHED, 0, NULL, NULL},
+    {"trtllm_generation_tokens_total", SERVER_TENSORRT, SERVER_TOKENS_OUT, 0, NULL, NULL},
+    {"trtllm_request_success_total", SERVER_TENSORRT, SERVER_REQUESTS, 0, NULL, NULL},
+
+    {"lmdeploy:prompt_tokens_total", SERVER_LMDEPLOY, SERVER_TOKENS_IN, 0, NULL, NULL},
+    {"lmdeploy:generation_tokens_total", SERVER_LMDEPLOY, SERVER_TOKENS_OUT, 0, NULL, NULL},
+    {"lmdeploy:request_success_total", SERVER_LMDEPLOY, SERVER_REQUESTS, 0, NULL, NULL},
 };
 
 #define COUNTERS COUNT_OF(counters)
@@ -123,11 +133,22 @@ static bool has_label(const struct prometheus_sample *sample, const struct serve
     return (strcmp(value, counter->value + other) == 0) != other;
 }
 
+/* Python's client of Prometheus writes "_" for ":" in samples where OpenMetrics was asked for, by
+ * whatever stands between (https://github.com/prometheus/client_python/issues/1177). */
+static bool is_named(const char *name, const char *counter)
+{
+    while (*counter && (*name == *counter || (*counter == ':' && *name == '_'))) {
+        name++;
+        counter++;
+    }
+    return *name == *counter;
+}
+
 const struct server_counter *servermetrics_find(const struct prometheus_sample *sample,
                                                 enum server_dialect *dialect)
 {
     for (size_t i = 0; i < COUNTERS; i++) {
-        if (strcmp(sample->name, counters[i].name) != 0)
+        if (!is_named(sample->name, counters[i].name))
             continue;
         if (*dialect == SERVER_AUTO)
             *dialect = counters[i].dialect;

@@ -21,10 +21,13 @@ enum server_dialect {
     SERVER_SGLANG,
     SERVER_TGI,
     SERVER_LITELLM,
+    SERVER_TENSORRT,
+    SERVER_LMDEPLOY,
     SERVER_DIALECTS
 };
 
-/* "auto", "llama.cpp", "vllm", "sglang", "tgi", "litellm"; ended by NULL. */
+/* "auto", "llama.cpp", "vllm", "sglang", "tgi", "litellm", "tensorrt-llm", "lmdeploy"; ended by
+ * NULL. */
 extern const char *const server_dialect_names[SERVER_DIALECTS + 1];
 
 /* What a counter counts. */

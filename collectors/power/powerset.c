@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "collectors/power/counter.h"
+#include "collectors/power/lateness.h"
 #include "collectors/power/powerset_sources.h"
 #include "collectors/power/reconcile.h"
 #include "collectors/power/timeline.h"
@@ -23,6 +24,9 @@ _Static_assert(POWER_MAX_NAMES + MAX_SOURCES <= RECONCILE_MODULES, "each rank ha
 #define TOO_SMALL                                                                                  \
     "has said less than the GPUs drew for longer than any delay explains: it may be of something " \
     "else"
+
+/* Delays that differ by less are the same one, or none. */
+#define SAME_LAG_S 5
 
 /* Places that meters shown for comparison leave to the host and its GPUs. */
 #define RESERVED_DEVICES 17
@@ -93,6 +97,9 @@ struct powerset {
     struct reconcile_carry carry;
     bool is_too_small[RECONCILE_WHOLES]; /* the GPUs draw more than it says, for good */
     struct log_damper too_small_damper;
+    struct lateness lateness; /* of the meter of the whole that the host rests on */
+    unsigned late_whole;      /* that one */
+    int late_s;               /* by which it is late, beyond what it is dated back; 0: not known */
 };
 
 static int64_t now_of(const struct powerset *set)
@@ -445,6 +452,15 @@ static void take_failure(struct powerset *set, struct meter *meter, enum power_s
     tell_status(meter);
 }
 
+/* What it tells is of then; what parts tell is of now. */
+static int64_t lag_ns(const struct powerset *set, const struct meter *meter)
+{
+    if (meter->channel.part != POWER_PART_WALL)
+        return 0;
+    return powerconfig_lag_s(set->config, set->sources[meter->source].entry->source->name) *
+           SECOND_NS;
+}
+
 static void read_meter(struct powerset *set, struct meter *meter)
 {
     const struct origin *origin = &set->sources[meter->source];
@@ -452,6 +468,7 @@ static void read_meter(struct powerset *set, struct meter *meter)
     enum power_status status = origin->entry->source->read(origin->state, meter->number, &reading);
     int64_t now_ns = now_of(set);
 
+    reading.at_ns -= lag_ns(set, meter);
     if (status == POWER_OK && stands_still(meter, &reading))
         status = POWER_STILL;
     switch (status) {
@@ -697,6 +714,30 @@ static void tell_too_small(struct powerset *set, const struct reconcile_host *ho
     }
 }
 
+/* Of the meter that the host rests on; another one is another matter. */
+static void watch_lateness(struct powerset *set, int64_t second_s,
+                           const struct reconcile_basis *basis)
+{
+    if (basis->whole >= RECONCILE_MODULES)
+        return;
+    if (basis->whole != set->late_whole) {
+        set->late_whole = basis->whole;
+        set->late_s = 0;
+        memset(&set->lateness, 0, sizeof(set->lateness));
+    }
+    lateness_add(&set->lateness, second_s, basis->whole_j, basis->gpus_j);
+}
+
+/* What was found holds until something clearly different is. */
+static void judge_lateness(struct powerset *set)
+{
+    int late_s;
+
+    if (!lateness_find(&set->lateness, &late_s) || abs(late_s - set->late_s) < SAME_LAG_S)
+        return;
+    set->late_s = abs(late_s) < SAME_LAG_S ? 0 : late_s;
+}
+
 static void add_up(struct powerset *set, int64_t until_s, struct device_energy *sums)
 {
     struct reconcile_rules rules = rules_of(set);
@@ -711,12 +752,14 @@ static void add_up(struct powerset *set, int64_t until_s, struct device_energy *
         fill_points(set, &points, s);
         basis = reconcile_second(points.values, points.count, &rules, &sum);
         reconcile_remember(&set->carry, s, &basis);
+        watch_lateness(set, s, &basis);
         count_second(set, &points, &basis);
         add_devices(set, &points, s, sums);
     }
     mark_sources(set, &points, until_s, sums);
     host = reconcile_settle(&set->carry, &sum, set->config->wall_lag_s);
     tell_too_small(set, &host);
+    judge_lateness(set);
     if (set->host == NO_DEVICE)
         return;
     sums[set->host].energy_j = host.energy_j;
@@ -736,7 +779,7 @@ static int64_t patience_ns(const struct powerset *set, const struct meter *meter
 {
     int64_t two_ns = 2 * period_ns(set, meter);
 
-    return two_ns > POWERSET_PATIENCE_NS ? two_ns : POWERSET_PATIENCE_NS;
+    return (two_ns > POWERSET_PATIENCE_NS ? two_ns : POWERSET_PATIENCE_NS) + lag_ns(set, meter);
 }
 
 /* Whether it will tell more of the time until KNOWN_NS. */
@@ -821,6 +864,20 @@ static enum power_status status_of(const struct powerset *set, const struct mete
     return meter->present && set->sources[meter->source].state ? meter->status : POWER_GONE;
 }
 
+/* By how much it should be dated back. */
+static void describe_lateness(const struct powerset *set, const struct meter *meter,
+                              struct powerset_state *state)
+{
+    const char *source = set->sources[meter->source].entry->source->name;
+    int lag_s = (int)(lag_ns(set, meter) / SECOND_NS);
+    int right_s = lag_s + set->late_s > 0 ? lag_s + set->late_s : 0;
+
+    if (set->late_s != 0 && right_s != lag_s)
+        snprintf(state->problem, sizeof(state->problem),
+                 "tells of the GPUs about %d s afterwards: lag_s = { %s = %d; } would date it back",
+                 right_s, source, right_s);
+}
+
 static struct powerset_state describe_meter(const struct powerset *set, const struct meter *meter)
 {
     struct powerset_state state = {
@@ -840,6 +897,8 @@ static struct powerset_state describe_meter(const struct powerset *set, const st
                  power_status_text((enum power_status)state.status));
     else if (whole_of(set, meter) < RECONCILE_WHOLES && set->is_too_small[whole_of(set, meter)])
         snprintf(state.problem, sizeof(state.problem), TOO_SMALL);
+    else if (whole_of(set, meter) == set->late_whole)
+        describe_lateness(set, meter, &state);
     return state;
 }
 
@@ -967,6 +1026,7 @@ struct powerset *powerset_open_sources(const struct power_config *config,
     set->setup = *setup;
     set->next_gpu = (unsigned)config->gpu_count;
     set->host = NO_DEVICE;
+    set->late_whole = RECONCILE_NONE;
     /* The second that has begun is not whole. */
     set->taken_s = now_of(set) / SECOND_NS + 1;
     for (size_t i = 0; i < count && i < MAX_SOURCES; i++)

@@ -5,7 +5,6 @@ struct second {
     const struct reconcile_point *points;
     size_t count;
     const struct reconcile_rules *rules;
-    double gpus_j;
 };
 
 static bool is_whole(const struct timeline_second *second)
@@ -62,36 +61,39 @@ static bool add_up(const struct second *second, enum power_part part, unsigned r
 }
 
 /* The GPUs are in the whole. */
-static void add_whole(const struct second *second, unsigned whole,
+static void add_whole(struct reconcile_basis *basis, unsigned whole,
                       const struct timeline_second *total, struct reconcile_sum *sum)
 {
-    sum->whole_j[whole] += total->energy_j - second->gpus_j;
+    basis->whole = whole;
+    basis->whole_j = total->energy_j;
+    sum->whole_j[whole] += total->energy_j - basis->gpus_j;
     sum->is_used[whole] = true;
     sum->covered_ns += total->covered_ns;
     sum->flags |= total->flags;
 }
 
-/* Returns the rank of the meter that counts, or RECONCILE_NONE. */
-static unsigned add_wall(const struct second *second, struct reconcile_sum *sum)
+static bool add_wall(const struct second *second, struct reconcile_basis *basis,
+                     struct reconcile_sum *sum)
 {
     struct timeline_second total;
 
     for (unsigned rank = 0; rank < second->rules->ranks && rank < RECONCILE_MODULES; rank++)
         if (add_up(second, POWER_PART_WALL, rank, &total)) {
-            add_whole(second, rank, &total, sum);
+            add_whole(basis, rank, &total, sum);
             sum->flags |= ENERGY_WALL;
-            return rank;
+            return true;
         }
-    return RECONCILE_NONE;
+    return false;
 }
 
-static bool add_modules(const struct second *second, struct reconcile_sum *sum)
+static bool add_modules(const struct second *second, struct reconcile_basis *basis,
+                        struct reconcile_sum *sum)
 {
     struct timeline_second total;
 
     if (!add_up(second, POWER_PART_MODULE, 0, &total))
         return false;
-    add_whole(second, RECONCILE_MODULES, &total, sum);
+    add_whole(basis, RECONCILE_MODULES, &total, sum);
     sum->parts_j += rest_j(second, total.covered_ns);
     sum->flags |= rest_flag(second);
     return true;
@@ -128,23 +130,20 @@ struct reconcile_basis reconcile_second(const struct reconcile_point *points, si
                                         const struct reconcile_rules *rules,
                                         struct reconcile_sum *sum)
 {
-    struct second second = {points, count, rules, 0};
-    struct reconcile_basis basis = {RECONCILE_NONE, 0};
+    struct second second = {points, count, rules};
+    struct reconcile_basis basis = {RECONCILE_NONE, 0, 0};
 
     for (size_t i = 0; i < count; i++)
         if (points[i].part == POWER_PART_GPU)
-            second.gpus_j += points[i].second.energy_j;
-    basis.gpus_j = second.gpus_j;
-    basis.whole = add_wall(&second, sum);
-    if (basis.whole != RECONCILE_NONE)
+            basis.gpus_j += points[i].second.energy_j;
+    if (add_wall(&second, &basis, sum))
         return basis;
     /* Less than the meter would have said, unless something stands for the rest. */
     if (expects(&second, POWER_PART_WALL) && !rules->has_rest)
         return basis;
-    if (add_modules(&second, sum))
-        basis.whole = RECONCILE_MODULES;
     /* The module's GPU may have no other meter. */
-    else if (!expects(&second, POWER_PART_MODULE) || expects(&second, POWER_PART_GPU))
+    if (!add_modules(&second, &basis, sum) &&
+        (!expects(&second, POWER_PART_MODULE) || expects(&second, POWER_PART_GPU)))
         add_parts(&second, sum);
     return basis;
 }
@@ -158,7 +157,7 @@ struct reconcile_basis reconcile_second(const struct reconcile_point *points, si
 /* Sums of a minute of doubles are as good as that; less was not drawn, but rounded. */
 #define LEAST_J 1e-6
 
-static const struct reconcile_basis unknown = {RECONCILE_NONE, 0};
+static const struct reconcile_basis unknown = {RECONCILE_NONE, 0, 0};
 
 void reconcile_remember(struct reconcile_carry *carry, int64_t second_s,
                         const struct reconcile_basis *basis)

@@ -39,6 +39,7 @@ struct reconcile_sum {
 /* What a second rests on. */
 struct reconcile_basis {
     unsigned whole; /* RECONCILE_NONE: parts, or nothing */
+    double whole_j; /* what that meter said, the GPUs in it */
     double gpus_j;
 };
 

@@ -247,8 +247,9 @@ static void put_block_packet(uint32_t type, uint32_t number, int link_type, stru
         put_option(0, 0, 0);
     }
     end_block(start);
-    expect(type == SIMPLE ? clock.offset_s * SECOND_NS : time_ns, link_type, captured, length,
-           place);
+    if (type == SIMPLE) /* as the one before */
+        time_ns = expected[expected_count - 1].time_ns;
+    expect(time_ns, link_type, captured, length, place);
 }
 
 static void put_unknown_block(void)
@@ -262,7 +263,7 @@ static void put_unknown_block(void)
 static void put_any_packet(uint32_t number, int link_type, struct clock clock, uint32_t snap_length)
 {
     static const uint32_t types[] = {ENHANCED, ENHANCED, SIMPLE, OBSOLETE};
-    uint32_t type = types[random_below(&seed, number == 0 ? 4 : 2)];
+    uint32_t type = types[random_below(&seed, number == 0 && expected_count > 0 ? 4 : 2)];
     uint32_t captured = random_length();
     uint32_t length = type == SIMPLE ? captured : captured + random_length();
 
@@ -387,6 +388,8 @@ static void assert_read_whole(void)
     }
 }
 
+static int64_t untimed_s; /* what libpcap says of a packet without a time */
+
 /* FRAME is the next that libpcap gives, if it goes on: returns false where interfaces differ. */
 static bool assert_next_of(pcap_t *pcap, const struct captured_frame *frame)
 {
@@ -399,7 +402,8 @@ static bool assert_next_of(pcap_t *pcap, const struct captured_frame *frame)
             fail_msg("libpcap stops: %s", pcap_geterr(pcap));
         return false;
     }
-    assert_int_equal(frame->time_ns, header->ts.tv_sec * SECOND_NS + header->ts.tv_usec);
+    if (header->ts.tv_sec != untimed_s || header->ts.tv_usec != 0)
+        assert_int_equal(frame->time_ns, header->ts.tv_sec * SECOND_NS + header->ts.tv_usec);
     assert_int_equal(frame->captured < most ? frame->captured : most, header->caplen);
     assert_int_equal(frame->length, header->len > frame->captured ? header->len : frame->captured);
     assert_int_equal(frame->link_type, pcap_datalink(pcap));
@@ -521,7 +525,7 @@ static void pcapng_is_read_with_every_clock(void **state)
 {
     static const uint8_t resolutions[] = {NO_RESOLUTION, 0,   1,   3,   6,   7,   9,  10, 12, 18,
                                           128,           129, 138, 148, 157, 158, 162};
-    static const int64_t offsets_s[] = {0, 1000000000, -1000};
+    static const int64_t offsets_s[] = {0, 1000000000, -1};
 
     (void)state;
     for (size_t i = 0; i < sizeof(resolutions) * 3 * 2; i++) {
@@ -530,7 +534,9 @@ static void pcapng_is_read_with_every_clock(void **state)
         begin_file(i % 2);
         make_uniform_pcapng(clock);
         assert_read_whole();
+        untimed_s = clock.offset_s;
         assert_int_equal(assert_as_libpcap(1 + random_below(&seed, 2000)), 18);
+        untimed_s = 0;
     }
 }
 
@@ -594,7 +600,7 @@ static void interfaces_and_sections_may_differ(void **state)
 {
     static const uint16_t in_file[] = {1, 101, 114, 276};
     static const int link_types[] = {DLT_EN10MB, DLT_RAW, DLT_LTALK, DLT_LINUX_SLL2};
-    static const struct clock clocks[] = {{9, 0}, {NO_RESOLUTION, 0}, {128 | 20, -5}, {6, 3600}};
+    static const struct clock clocks[] = {{9, 0}, {NO_RESOLUTION, 0}, {128 | 20, -1}, {6, 3600}};
 
     (void)state;
     for (unsigned round = 0; round < 50; round++) {
@@ -629,16 +635,18 @@ static void simple_packets_are_cut_at_the_snap_length(void **state)
         begin_file(i);
         put_section();
         put_interface(1, 60, (struct clock){9, 0});
+        put_block_packet(ENHANCED, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
         put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 1500);
         put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 59, 59);
         assert_read_whole();
-        assert_int_equal(assert_as_libpcap(100), 2);
+        assert_int_equal(assert_as_libpcap(100), 3);
         begin_file(i);
         put_section();
         put_interface(1, 0, (struct clock){9, 0}); /* no limit */
+        put_block_packet(ENHANCED, 0, DLT_EN10MB, (struct clock){9, 0}, 1500, 1500);
         put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 1500, 1500);
         assert_read_whole();
-        assert_int_equal(assert_as_libpcap(100), 1);
+        assert_int_equal(assert_as_libpcap(100), 2);
     }
 }
 
@@ -653,39 +661,81 @@ static void the_snap_length_of_an_interface_is_no_limit(void **state)
     assert_read_whole();
 }
 
-/* A clock may also run to years that 64 bits of nanoseconds do not reach. */
-static void times_out_of_reach_are_bounded(void **state)
+/* One packet, of TICKS, behind one of a time that can be. */
+static size_t put_ticks(struct clock clock, uint64_t ticks)
+{
+    size_t start;
+
+    begin_file(random_below(&seed, 2));
+    put_section();
+    put_interface(1, 0, (struct clock){9, 0});
+    put_interface(1, 0, clock);
+    put_block_packet(ENHANCED, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
+    start = begin_block(ENHANCED);
+    put_number(1, 4);
+    put_number(ticks >> 32, 4);
+    put_number(ticks & UINT32_MAX, 4);
+    put_number(0, 8);
+    end_block(start);
+    return start;
+}
+
+/* A clock may also run to years that 64 bits of nanoseconds do not reach, or that were before
+ * anybody captured: nothing is metered at such a time, nor at another in its place. */
+static void times_that_cannot_be_are_damage(void **state)
 {
     static const struct {
         struct clock clock;
         uint64_t ticks;
+    } impossible[] = {
+        {{0, 0}, UINT64_MAX}, {{6, 0}, UINT64_MAX}, {{6, 0}, (UINT32_MAX + 1LL) * 1000000},
+        {{9, INT64_MAX}, 5},  {{9, INT64_MIN}, 5},  {{9, -1}, 5},
+        {{0, -1000}, 999},
+    };
+    static const struct {
+        struct clock clock;
+        uint64_t ticks;
         int64_t time_ns;
-    } cases[] = {
-        {{0, 0}, UINT64_MAX, UINT32_MAX * SECOND_NS},
-        {{6, 0}, UINT64_MAX, UINT32_MAX * SECOND_NS + 551615000},
+    } possible[] = {
         {{6, 0}, (UINT32_MAX + 1LL) * 1000000 - 1, (UINT32_MAX + 1LL) * SECOND_NS - 1000},
-        {{6, 0}, (UINT32_MAX + 1LL) * 1000000, UINT32_MAX * SECOND_NS},
-        {{9, INT64_MAX}, 5, UINT32_MAX * SECOND_NS + 5},
-        {{9, INT64_MIN}, 5, INT32_MIN * SECOND_NS + 5},
-        {{9, -1}, 5, 5 - SECOND_NS},
+        {{9, -1}, 1000000005, 5},
+        {{0, -1000}, 1000, 0},
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        size_t start;
+    for (size_t i = 0; i < sizeof(impossible) / sizeof(impossible[0]); i++) {
+        size_t place = put_ticks(impossible[i].clock, impossible[i].ticks);
 
-        begin_file(i % 2);
-        put_section();
-        put_interface(1, 0, cases[i].clock);
-        start = begin_block(ENHANCED);
-        put_number(0, 4);
-        put_number(cases[i].ticks >> 32, 4);
-        put_number(cases[i].ticks & UINT32_MAX, 4);
-        put_number(0, 8);
-        end_block(start);
-        expect(cases[i].time_ns, DLT_EN10MB, 0, 0, 0);
+        put_block_packet(ENHANCED, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
+        expected_count = 1;
+        assert_damaged(4096, "a packet's time is before 1970 or after 2106", place);
+    }
+    for (size_t i = 0; i < sizeof(possible) / sizeof(possible[0]); i++) {
+        put_ticks(possible[i].clock, possible[i].ticks);
+        expect(possible[i].time_ns, DLT_EN10MB, 0, 0, 0);
         assert_read_whole();
     }
+}
+
+/* A simple packet block has no time: it is that of the packet before, of whatever interface. */
+static void without_any_time_nothing_can_be_metered(void **state)
+{
+    size_t place;
+
+    (void)state;
+    begin_file(false);
+    put_section();
+    put_interface(1, 0, (struct clock){9, 1000000000});
+    place = file.length;
+    expected_count = 1; /* none; see put_block_packet() */
+    put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
+    expected_count = 0;
+    assert_damaged(4096, "a packet has no time, and none is before it", place);
+}
+
+static void the_last_seconds_of_pcap_are_read(void **state)
+{
+    (void)state;
     /* 2038 is not the end of pcap: its seconds have no sign (draft-ietf-opsawg-pcap, 5). */
     for (unsigned i = 0; i < 2; i++) {
         begin_file(i);
@@ -695,6 +745,12 @@ static void times_out_of_reach_are_bounded(void **state)
         put_number(0, 8);
         expect(UINT32_MAX * SECOND_NS + 999999000, DLT_EN10MB, 0, 0, 0);
         assert_read_whole();
+        begin_file(i);
+        put_pcap_header(&(struct pcap_kind){MICROSECONDS, 2, 4, 65535, 1});
+        put_number(UINT32_MAX, 4);
+        put_number(1000000, 4);
+        put_number(0, 8);
+        assert_damaged(4096, "a packet's time is before 1970 or after 2106", 24);
     }
 }
 
@@ -1985,7 +2041,9 @@ int main(void)
         TEST(interfaces_and_sections_may_differ),
         TEST(simple_packets_are_cut_at_the_snap_length),
         TEST(the_snap_length_of_an_interface_is_no_limit),
-        TEST(times_out_of_reach_are_bounded),
+        TEST(times_that_cannot_be_are_damage),
+        TEST(without_any_time_nothing_can_be_metered),
+        TEST(the_last_seconds_of_pcap_are_read),
         TEST(truncated_files_are_read_as_far_as_they_go),
         TEST(what_begins_no_capture_is_refused),
         TEST(lengths_that_cannot_be_are_damage),

@@ -201,6 +201,35 @@ static void what_is_forgotten_is_wiped(void **state)
     assert_true(goes_on(KEY, 0, FIRST + 100));
 }
 
+/* At the second end of an interval; the claim stays, as it may yet be answered. */
+static void what_came_with_it_is_wiped_with_the_interval(void **state)
+{
+    struct packet syn;
+
+    (void)state;
+    openings_wipe(openings);
+    for (unsigned set = 0; set < 3; set++) {
+        claim(KEY + set, 0, FIRST, "secret");
+        openings_wipe(openings);
+        assert_non_null(confirm(KEY + set, 0, TCP_ACK, FIRST + 6, 7, &syn));
+        assert_int_equal(syn.captured_length, 6);
+        assert_memory_equal(syn.payload, "secret", 6);
+        openings_wipe(openings);
+        for (size_t i = 0; i < 6; i++)
+            assert_int_equal(syn.payload[i], 0);
+        assert_non_null(confirm(KEY + set, 0, TCP_ACK, FIRST + 6, 7, &syn));
+        assert_int_equal(syn.captured_length, 0);
+        assert_int_equal(syn.payload_length, 6);
+    }
+    for (unsigned i = 0; i < 8; i++) /* what takes its place begins anew */
+        claim(KEY, 1, FIRST + 100 * i, "other");
+    openings_wipe(openings);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_non_null(confirm(KEY, 1, TCP_ACK, FIRST + 100 * i, 7, &syn));
+        assert_int_equal(syn.captured_length, 5);
+    }
+}
+
 /* Seven more of one connection, or of others in its set, displace nothing. */
 static void the_eighth_claim_after_it_takes_its_place(void **state)
 {
@@ -437,6 +466,91 @@ static void both_connections_count(void **state)
                     film_reuse(i % 2 ? 6 : 4, before, kind, lost, numbers[i]);
 }
 
+/* -- What stays in memory -----------------------------------------------------------------------
+ */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WATCHED_MEMORY 1 /* whose shadow cannot be searched */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define WATCHED_MEMORY 1
+#endif
+#endif
+
+/* How often the LENGTH bytes are anywhere in this process's writable memory, which is the only
+ * place where a claim can be seen that is never confirmed. */
+static unsigned copies_of(const void *pattern, size_t length)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned copies = 0;
+    char line[512];
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps)) {
+        unsigned long from, until;
+        char rights[8];
+        const uint8_t *at;
+
+        if (sscanf(line, "%lx-%lx %7s", &from, &until, rights) != 3 ||
+            strncmp(rights, "rw", 2) != 0)
+            continue;
+        at = (const uint8_t *)from; /* NOLINT(performance-no-int-to-ptr) */
+        while ((at = memmem(at, until - (uintptr_t)at, pattern, length))) {
+            copies++;
+            at++;
+        }
+    }
+    fclose(maps);
+    return copies;
+}
+
+/* Shows the shots of a connection, of which the last one is a claim whose bytes from OFFSET are
+ * kept; then another connection, a minute later each time. */
+static void assert_wiped_with_the_interval(size_t offset)
+{
+    const size_t claim = film.count - 1;
+    static struct metering *metering; /* no register has it while memory is searched */
+    const uint8_t *pattern = film.shots[claim].bytes + offset;
+    unsigned copies;
+
+    assert_true(film.shots[claim].captured > offset + 64);
+    for (unsigned minute = 1; minute <= 3; minute++) {
+        struct talk other = talk_of(9, (uint16_t)(60000 + minute));
+
+        film.clock_ns += 60 * SECOND;
+        talk_open(&film, &other);
+    }
+    metering = scene_metering(&scene_limits);
+    scene_show(metering, 0, claim, 1);
+    copies = copies_of(pattern, 64);
+    scene_show(metering, claim, claim + 1, 1);
+    assert_int_equal(copies_of(pattern, 64), copies + 1);
+    scene_show(metering, claim + 1, film.count, 1);
+    assert_int_equal(copies_of(pattern, 64), copies);
+    scene_close(metering);
+}
+
+/* The metering has it done, for those of TCP and of QUIC. */
+static void what_nobody_confirms_is_wiped(void **state)
+{
+    struct talk talk = talk_of(1, 50000);
+    static struct bytes bytes;
+
+    (void)state;
+#ifdef WATCHED_MEMORY
+    skip();
+#endif
+    say_before(&talk, AMID);
+    hello_bytes(&bytes);
+    talk_segment(&film, &talk, FROM_CLIENT, 77, TCP_SYN, bytes.at, (uint32_t)bytes.length);
+    assert_wiped_with_the_interval(100);
+    film_clear(&film);
+    quic_hello(&talk, "www.other.example");
+    film.clock_ns += SECOND;
+    quic_hello(&talk, "api.example");
+    assert_wiped_with_the_interval(100);
+}
+
 #define CLAIM_TEST(function) cmocka_unit_test_setup_teardown(function, openings_begin, openings_end)
 
 int main(void)
@@ -448,8 +562,10 @@ int main(void)
         CLAIM_TEST(a_repeated_claim_is_the_same_one),
         CLAIM_TEST(long_data_are_cut),
         CLAIM_TEST(what_is_forgotten_is_wiped),
+        CLAIM_TEST(what_came_with_it_is_wiped_with_the_interval),
         CLAIM_TEST(the_eighth_claim_after_it_takes_its_place),
         TEST(both_connections_count),
+        TEST(what_nobody_confirms_is_wiped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

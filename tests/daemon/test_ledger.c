@@ -26,6 +26,7 @@
 #define T0      INT64_C(1790000040) /* a multiple of 60 */
 #define NOBODY  65534
 #define KILLS   25
+#define FORMAT  8 /* of the ledger, after any other was brought to it */
 #define VINTAGE "2026"
 
 static const struct direction DRH = {.code = "DRH", .label = "Human resources", .headcount = 40};
@@ -1057,7 +1058,7 @@ static void other_files_are_refused_and_left_alone(void **state)
     static char large[8192];
 
     (void)state;
-    assert_refused(false, "No such file or directory");
+    assert_refused(false, "is not there yet: iagmeterd makes it when it starts");
     scratch_write("ledger.db", text);
     assert_refused(true, "is not an iagmeter ledger");
     assert_refused(false, "is not an iagmeter ledger");
@@ -1126,6 +1127,7 @@ static void a_log_without_its_database_is_not_thrown_away(void **state)
     (void)state;
     scratch_write("ledger.db-wal", text);
     assert_refused(true, "ledger.db-wal is there");
+    assert_refused(false, "ledger.db-wal is there");
     assert_content("ledger.db-wal", text, strlen(text));
 }
 
@@ -1277,6 +1279,23 @@ static void who_may_not_write_is_refused_for_good(void **state)
     }
 }
 
+/* SQLite finds that out itself, as it makes its files beside the ledger. */
+static void who_may_not_write_the_directory_is_refused_for_good(void **state)
+{
+    static const char *const names[] = {"ledger.db", "ledger.lock"};
+    char path[PATH_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        scratch_write(names[i], "");
+        scratch_path(path, names[i]);
+        assert_int_equal(chmod(path, 0666), 0);
+    }
+    assert_int_equal(chmod(scratch_directory, 0555), 0);
+    in_child(be_refused_for_good);
+    make_writable();
+}
+
 static void readers_need_no_permission_to_write(void **state)
 {
     struct ledger *ledger = open_or_fail(true);
@@ -1373,7 +1392,7 @@ static void stopped_directory_is_named(void **state)
     strcpy(before, scratch_directory);
     strcpy(scratch_directory, "/nonexistent/iagmeter");
     assert_refused(true, "/nonexistent/iagmeter/ledger.lock: No such file or directory");
-    assert_refused(false, "/nonexistent/iagmeter/ledger.db: No such file or directory");
+    assert_refused(false, "/nonexistent/iagmeter/ledger.db is not there yet");
     strcpy(scratch_directory, before);
 }
 
@@ -1814,7 +1833,7 @@ static void an_older_ledger_is_brought_to_this_format(void **state)
     ask_for_everything(before, sizeof(before));
     ledger = open_or_fail(true);
     assert_rows_of_format_1(ledger);
-    assert_int_equal(format_of_file(), 8);
+    assert_int_equal(format_of_file(), FORMAT);
     assert_days_are_sums_of_intervals();
     ask_for_everything(after, sizeof(after));
     assert_string_equal(after, before);
@@ -1960,7 +1979,7 @@ static void format_6_gets_filtered_packets(void **state)
     assert_int_equal(format_of_file(), 6);
     ledger = open_or_fail(true);
     assert_filtered(ledger, 10, 0);
-    assert_int_equal(format_of_file(), 8);
+    assert_int_equal(format_of_file(), FORMAT);
     cover_filtered(ledger);
     assert_filtered(ledger, 20, 4);
     ledger_close(ledger);
@@ -2011,7 +2030,7 @@ static void format_7_gets_what_is_carried(void **state)
     ledger_close(ledger);
     assert_int_equal(format_of_file(), 7);
     ledger = open_or_fail(true);
-    assert_int_equal(format_of_file(), 8);
+    assert_int_equal(format_of_file(), FORMAT);
     carry(ledger, T0);
     carry(ledger, T0 + 60);
     assert_carried(ledger, T0, 0);
@@ -2072,7 +2091,7 @@ static void format_5_gets_units_and_variances(void **state)
     assert_int_equal(format_of_file(), 5);
     ledger = open_or_fail(true);
     assert_rows_of_format_5(ledger);
-    assert_int_equal(format_of_file(), 8);
+    assert_int_equal(format_of_file(), FORMAT);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
     record(ledger, T0 + 60, ids.dsi, ids.chat, ids.factors, &IMPACT);
     rows = visit_all(ledger);
@@ -2125,7 +2144,7 @@ static void format_4_is_brought_to_this_one(void **state)
     assert_int_equal(format_of_file(), 4);
     ledger = open_or_fail(true);
     assert_rows_of_format_4(ledger);
-    assert_int_equal(format_of_file(), 8);
+    assert_int_equal(format_of_file(), FORMAT);
     assert_days_are_sums_of_intervals();
     record_host(ledger, T0, ids);
     record(ledger, T0, ids.dsi, ids.chat, ids.factors, &IMPACT);
@@ -2150,7 +2169,7 @@ static void a_ledger_without_gaps_is_brought_to_this_format(void **state)
         assert_string_equal(seen.text, "");
         see_host(ledger, 0, INT64_MAX, &seen);
         assert_non_null(strstr(seen.text, "use 0 2/DSI"));
-        assert_int_equal(format_of_file(), writable ? 8 : 5);
+        assert_int_equal(format_of_file(), writable ? FORMAT : 5);
         if (writable)
             record_gaps(ledger, T0, ids);
         ledger_close(ledger);
@@ -2240,11 +2259,11 @@ static void kill_while_the_format_changes_costs_nothing(void **state)
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_intact();
-        migrated += format_of_file() == 8;
+        migrated += format_of_file() == FORMAT;
         ledger = open_or_fail(true);
         assert_rows_of_format_1(ledger);
         ledger_close(ledger);
-        assert_int_equal(format_of_file(), 8);
+        assert_int_equal(format_of_file(), FORMAT);
         ask_for_everything(after, sizeof(after));
         assert_string_equal(after, before);
     }
@@ -2397,6 +2416,7 @@ int main(void)
         TEST(damage_is_fatal),
         TEST(readers_need_no_permission_to_write),
         TEST(who_may_not_write_is_refused_for_good),
+        TEST(who_may_not_write_the_directory_is_refused_for_good),
         TEST(readers_see_what_a_dead_daemon_left),
         TEST(a_reader_notices_that_the_daemon_started),
         TEST(stopped_directory_is_named),

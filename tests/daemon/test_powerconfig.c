@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/power/lateness.h"
 #include "collectors/power/reconcile.h"
 #include "daemon/confread.h"
 #include "tests/daemon/scratch.h"
@@ -61,6 +62,7 @@ static void without_a_group_there_are_defaults(void **state)
     assert_no_complaint(diagnostics);
     assert_int_equal(config.interval_ms, 1000);
     assert_int_equal(config.wall_lag_s, 300);
+    assert_int_equal(powerconfig_longest_lag_s(&config), 0);
     assert_false(config.has_rest);
     assert_int_equal(config.off_count, 0);
     assert_string_equal(config.wall[0], "snmp");
@@ -70,12 +72,17 @@ static void without_a_group_there_are_defaults(void **state)
 static void all_of_it_is_read(void **state)
 {
     (void)state;
-    load("interval_ms = 2000; wall_lag_s = 900;\n" REST
+    load("interval_ms = 2000; wall_lag_s = 900; lag_s = { ipmi = 240; hwmon = 3; };\n" REST
          "\noff = [ \"rapl\", \"hwmon/amdgpu-0000:03:00.0\" ];\n"
          "wall = [ \"hwmon\", \"cray\" ];\ngpus = [ \"hwmon/amdgpu-0000:43:00.0\" ];");
     assert_no_complaint(diagnostics);
     assert_int_equal(config.interval_ms, 2000);
     assert_int_equal(config.wall_lag_s, RECONCILE_MOST_LAG_S);
+    assert_int_equal(powerconfig_lag_s(&config, "ipmi"), LATENESS_LATEST_S);
+    assert_int_equal(powerconfig_lag_s(&config, "hwmon"), 3);
+    assert_int_equal(powerconfig_lag_s(&config, "redfish"), 0);
+    assert_int_equal(powerconfig_lag_s(&config, "rapl"), 0);
+    assert_int_equal(powerconfig_longest_lag_s(&config), 240);
     assert_true(config.has_rest);
     assert_true(config.rest_w == 120);
     assert_int_equal(config.rest_year, 2026);
@@ -98,6 +105,9 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     assert_refused("\ninterval_ms = 10001;", 3, "outside 100 to 10000");
     assert_refused("wall_lag_s = 9;", 2, "outside 10 to 900");
     assert_refused("wall_lag_s = 901;", 2, "outside 10 to 900");
+    assert_refused("lag_s = 30;", 2, "must be a group");
+    assert_refused("lag_s = { redfish = 241; };", 2, "outside 0 to 240");
+    assert_refused("lag_s = {\nnvml = 1; };", 3, "unknown key \"nvml\"");
     assert_refused("rest_w = 120;", 2, "must be a group");
     assert_refused("rest_w = { value = 120; year = 2026; grade = \"B\"; };", 2,
                    "missing key \"source\"");

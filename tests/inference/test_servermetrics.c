@@ -126,6 +126,28 @@ static void each_dialect_is_known_and_read(void **state)
     assert_taken(118, 48211, 0, 30542);
     assert_int_equal(count_fixture("litellm_FROM_SOURCE.txt"), SERVER_LITELLM);
     assert_taken(0, 11092, 100, 2210);
+    /* Its 61440 are with those of the cache; errors and what else counts requests are not read. */
+    assert_int_equal(count_fixture("tensorrt_FROM_SOURCE.txt"), SERVER_TENSORRT);
+    assert_taken(155, 61440, 20480, 30211);
+    /* Of both engines. */
+    assert_int_equal(count_fixture("lmdeploy_FROM_SOURCE.txt"), SERVER_LMDEPLOY);
+    assert_taken(47, 8000, 0, 16203);
+}
+
+/* As SGLang's are when they come in OpenMetrics. */
+static void a_colon_may_be_written_as_an_underscore(void **state)
+{
+    (void)state;
+    start(SERVER_AUTO);
+    assert_int_equal(answer("process_start_time_seconds 1\n"), SERVERMETRICS_NOTHING);
+    assert_int_equal(answer("sglang_prompt_tokens_total 7\nsglang_generation_tokens_total 3\n"
+                            "sglang_num_requests_total 2\nsglangxprompt_tokens_total 5\n"
+                            "sglang_prompt_tokens_totals 5\nsglang_prompt_tokens 5\n"),
+                     SERVERMETRICS_COUNTED);
+    assert_int_equal(servermetrics_dialect(metrics), SERVER_SGLANG);
+    assert_taken(2, 7, 0, 3);
+    start(SERVER_AUTO); /* the other way round it is none */
+    assert_int_equal(answer("tgi:request_success 5\n"), SERVERMETRICS_NOTHING);
 }
 
 static void a_configured_dialect_reads_no_other(void **state)
@@ -548,6 +570,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(each_dialect_is_known_and_read, teardown),
+        cmocka_unit_test_teardown(a_colon_may_be_written_as_an_underscore, teardown),
         cmocka_unit_test_teardown(a_configured_dialect_reads_no_other, teardown),
         cmocka_unit_test_teardown(the_first_answer_is_where_counting_begins, teardown),
         cmocka_unit_test_teardown(what_appears_later_counts_from_0, teardown),

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/sharing.h"
 #include "tests/daemon/overhear.h"
 #include "tests/power/machine.h"
 #include "tests/random.h"
@@ -32,6 +33,7 @@ struct load {
     double most_gpus_w;
     int64_t until_s;
     double history_w[HISTORY_S]; /* of all, by second */
+    double host_history_w[HISTORY_S];
     int64_t now_s;
 };
 
@@ -78,6 +80,7 @@ static void step_load(void)
     for (size_t i = 0; i < load.gpu_count; i++)
         gpus_w += load.gpus_w[i];
     load.most_gpus_w = fmax(load.most_gpus_w, gpus_w);
+    load.host_history_w[load.now_s % HISTORY_S] = load.host_w;
     load.history_w[load.now_s++ % HISTORY_S] = load.host_w + gpus_w;
 }
 
@@ -229,6 +232,130 @@ static void a_slow_bmc_neither_adds_nor_takes(void **state)
         assert_true(left_j < config.wall_lag_s * load.most_gpus_w);
         assert_true(cut_percent >= cases[i].cut_percent);
         assert_true(100 * left_j / totals.wall_j < 0.3);
+    }
+}
+
+/* ---- A slow BMC that is dated back ---- */
+
+#define HOURS_S  (6 * 3600)
+#define IDLE_W   150 /* of the host */
+#define LITTLE_W 40  /* what the work of the second direction weighs as */
+
+/* Of the minutes, what the host is said to have drawn, and what it drew; and what that makes of a
+ * direction that asks for a little all the time, beside one that has the GPUs at full load. */
+struct errors {
+    double off_j;
+    double said_j, drawn_j; /* that direction's */
+    double left_j;          /* GPUs and host less the meter */
+    unsigned minutes;
+    int late_s; /* as the set found it */
+};
+
+static double share_j(double host_j, double gpus_j)
+{
+    double idle_j = 80.0 * MINUTE * (double)load.gpu_count;
+    const struct sharing_device shared[] = {
+        {gpus_j, fmin(gpus_j, idle_j), false},
+        {host_j, sharing_idle_j(host_j, IDLE_W, MINUTE * SECOND_NS), true},
+    };
+    const struct sharing_service service = {{0, 0, 1}, 1};
+    struct sharing_use uses[] = {{.tokens_out = fmax(gpus_j - idle_j, 0)},
+                                 {.tokens_out = LITTLE_W * MINUTE}};
+
+    sharing_interval(shared, 2, &service, uses, 2);
+    return uses[1].active_j;
+}
+
+/* Of the minute that ended LATE_S seconds ago. */
+static void add_errors(struct errors *errors, int late_s)
+{
+    const struct device_energy *host = energy_of("host");
+    double gpus_j = gpus_drawn_j();
+    double drawn_j = 0;
+
+    for (int i = 0; i < MINUTE; i++)
+        drawn_j += load.host_history_w[(load.now_s - 1 - late_s - i) % HISTORY_S];
+    assert_int_equal(host->covered_ns, MINUTE * SECOND_NS);
+    errors->off_j += fabs(host->energy_j - drawn_j);
+    errors->drawn_j += share_j(drawn_j, gpus_j);
+    errors->said_j += share_j(host->energy_j, gpus_j);
+    errors->left_j += host->energy_j + gpus_j - energy_of("redfish/power")->energy_j;
+    assert_near(host->energy_j + gpus_j - energy_of("redfish/power")->energy_j, host->carried_j);
+    errors->minutes++;
+}
+
+/* As `iagmeter status` says it; -1: it does not. */
+static int said_lag_s(void)
+{
+    static struct powerset_state states[POWERSET_MAX_STATES];
+    size_t count = powerset_states(set, states);
+    int lag_s = -1;
+
+    for (size_t i = 0; i < count; i++)
+        if (sscanf(states[i].problem, "tells of the GPUs about %d s", &lag_s) == 1)
+            assert_string_equal(states[i].name, "redfish/power");
+    return lag_s;
+}
+
+static struct errors run_hours(void **state, const struct lateness *lateness, unsigned every_s,
+                               unsigned lag_s)
+{
+    struct errors errors = {0};
+    int late_s = 30 + (int)lag_s;
+
+    teardown(state);
+    setup(state);
+    start_load(4, 8);
+    load.is_sharp = true;
+    config.lag_s.redfish = lag_s;
+    add_gpus(true);
+    add_bmc(every_s);
+    start();
+    for (int s = 1; s <= HOURS_S; s++) {
+        second_with_bmc(lateness);
+        if ((s - late_s) % MINUTE != 0 || s < 3 * MINUTE)
+            continue;
+        take_until(tree_clock_ns - late_s * SECOND_NS);
+        if (s >= 6 * MINUTE)
+            add_errors(&errors, late_s);
+    }
+    errors.late_s = said_lag_s();
+    return errors;
+}
+
+static double error_percent(const struct errors *errors)
+{
+    return 100 * (errors->said_j / errors->drawn_j - 1);
+}
+
+/* What `iagmeter status` says is what it is set to; and what its minutes are then is nearer. */
+static void what_is_dated_back_is_in_its_minute(void **state)
+{
+    static const struct {
+        struct lateness lateness;
+        unsigned every_s;
+        int right_s;
+    } cases[] = {{{10, 1, 1}, 5, 10},   {{5, 10, 1}, 5, 10},  {{30, 1, 1}, 10, 30},
+                 {{0, 30, 1}, 10, 15},  {{60, 1, 1}, 10, 60}, {{10, 60, 1}, 10, 40},
+                 {{60, 30, 1}, 10, 75}, {{60, 60, 1}, 10, 90}};
+
+    print_message(
+        "late, s | mean, s | found, s | a minute of the host is off by, W | a direction of "
+        "little use, %%\n");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct lateness *lateness = &cases[i].lateness;
+        struct errors before = run_hours(state, lateness, cases[i].every_s, 0);
+        struct errors after = run_hours(state, lateness, cases[i].every_s, (unsigned)before.late_s);
+
+        print_message("%d | %d | %d | %.0f, then %.0f | %+.1f, then %+.1f\n", lateness->delay_s,
+                      lateness->mean_s, before.late_s, before.off_j / before.minutes / MINUTE,
+                      after.off_j / after.minutes / MINUTE, error_percent(&before),
+                      error_percent(&after));
+        assert_true(abs(before.late_s - cases[i].right_s) <= 2);
+        assert_int_equal(after.late_s, -1);
+        assert_true(after.off_j < 0.5 * before.off_j);
+        assert_true(fabs(error_percent(&after)) < 0.5 * fabs(error_percent(&before)));
+        assert_true(fabs(after.left_j) < 300 * load.most_gpus_w);
     }
 }
 
@@ -403,6 +530,10 @@ static struct lateness make_machine(void)
     }
     if (random_below(&load.seed, 2))
         with_rest(70);
+    if (random_below(&load.seed, 2)) { /* dated back, rightly or not */
+        config.lag_s.redfish = random_below(&load.seed, 241);
+        config.lag_s.snmp = random_below(&load.seed, 241);
+    }
     return lateness;
 }
 
@@ -450,7 +581,7 @@ static unsigned disturb(void)
     return events;
 }
 
-/* So late that all that can be known is. */
+/* So late that all that can be known is: asked again after a minute, and four minutes late. */
 #define LATE_S 600
 
 static void assert_interval(struct reference *reference, double *carried_j)
@@ -529,6 +660,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_slow_bmc_neither_adds_nor_takes),
+        TEST(what_is_dated_back_is_in_its_minute),
         TEST(a_meter_that_is_too_small_is_told),
         TEST(a_restart_loses_no_more_than_was_owed),
         TEST(whatever_fails_nothing_is_lost_or_made_up),

@@ -557,6 +557,53 @@ static void a_slow_meter_is_waited_for(void **state)
     assert_drawn("host", 56 * 900 + 4 * ((4 * 1000 + 3 * 1800) / 7.0 - 100), 60, ENERGY_WALL);
 }
 
+/* What the meter of the whole says is of 30 s before; what GPUs say is of now. */
+static void a_meter_that_is_late_is_dated_back(void **state)
+{
+    struct fake_channel *wall = add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    int64_t end_ns;
+
+    (void)state;
+    add_channel(NVML, "GPU-a", POWER_PART_GPU, 0, 100);
+    config.lag_s.redfish = 30;
+    config.lag_s.snmp = 7; /* another's */
+    start();
+    pass(40); /* 40 s of the GPU, 10 s of the whole */
+    wall->power_w = 1900;
+    pass(20);
+    end_ns = tree_clock_ns;
+    pass(29);
+    assert_false(powerset_complete(set, end_ns));
+    pass(1);
+    assert_true(powerset_complete(set, end_ns));
+    take_until(end_ns);
+    assert_drawn("gpu0", 60 * 100, 60, 0);
+    assert_drawn("redfish/energy", 10 * 1000 + 50 * 1900, 60, ENERGY_WALL);
+    assert_drawn("host", 10 * 900 + 50 * 1800, 60, ENERGY_WALL);
+    /* At the end nobody waits: what it has not told yet is not made up. */
+    take();
+    assert_drawn("gpu0", 30 * 100, 30, 0);
+    assert_drawn("host", 0, 0, 0);
+}
+
+/* It is late, and away: its time is waited for on top. */
+static void a_late_meter_that_is_silent_is_waited_for_as_long(void **state)
+{
+    int64_t end_ns;
+
+    (void)state;
+    add_channel(REDFISH, "energy", POWER_PART_WALL, 0, 1000);
+    config.lag_s.redfish = 100;
+    start();
+    pass(130);
+    end_ns = tree_clock_ns;
+    fakes[REDFISH].channels[0].status = POWER_FAILED;
+    pass(119);
+    assert_false(powerset_complete(set, end_ns));
+    pass(2);
+    assert_true(powerset_complete(set, end_ns));
+}
+
 static void a_silent_meter_is_not_waited_for_longer_than_two_minutes(void **state)
 {
     int64_t end_ns;
@@ -907,6 +954,8 @@ int main(void)
         TEST(a_driver_that_comes_beside_others_is_found),
         TEST(processors_that_vanish_leave_the_host_uncovered),
         TEST(a_slow_meter_is_waited_for),
+        TEST(a_meter_that_is_late_is_dated_back),
+        TEST(a_late_meter_that_is_silent_is_waited_for_as_long),
         TEST(a_silent_meter_is_not_waited_for_longer_than_two_minutes),
         TEST(a_meter_that_is_asked_rarely_is_not_lost),
         TEST(sources_are_marked_for_comparison),

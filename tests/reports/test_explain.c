@@ -1114,6 +1114,29 @@ static void use_with_small_cells(struct world *world)
     use(world, NOON, CABINET, CLAUDE, 5, 1);
 }
 
+/* A part so small that the decimals of its column show nothing of it. */
+static void parts_that_round_to_nothing_are_not_nothing(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+    char *text, *row;
+    size_t found = 0;
+
+    use(world, NOON, DRH, CHATGPT, 1e6, MANY);
+    use(world, NOON, DSN, CHATGPT, 0.0005, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10");
+    text = written(explanation, TEXT_FR);
+    row = strstr(text, "2026-10/DSN/.");
+    assert_non_null(row);
+    *strchr(row, '\n') = '\0';
+    for (; (row = strstr(row, "<\u00a0")); row++)
+        found++;
+    assert_int_equal(found, 5 * 3 + 1); /* of tokens put out there are some */
+    free(text);
+    explain_free(explanation);
+}
+
 static void tells_nothing_of_small_cells(void **state)
 {
     static const char *const names[] = {
@@ -1483,6 +1506,7 @@ int main(void)
         TEST(tells_a_minute_counted_in_parts),
         TEST(tells_a_model_that_came_or_went),
         TEST(notices_that_the_ledger_changed),
+        TEST(parts_that_round_to_nothing_are_not_nothing),
         TEST(tells_nothing_of_small_cells),
         TEST(figures_of_small_cells_are_refused_alike),
         TEST(figures_tell_nothing_of_small_cells),

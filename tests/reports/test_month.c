@@ -220,6 +220,34 @@ static void assert_nowhere(const struct month_report *report, const char *words)
             fail_msg("\"%s\" is in format %d", words, format);
 }
 
+/* A row so small that the decimals of a column show nothing of it: the terminal has it as the page
+ * does. */
+static void what_rounds_to_nothing_reads_alike_everywhere(void **state)
+{
+    static const char less[] = "<\u00a0";
+    struct world *world = *state;
+    struct month_report *report;
+    char *text, *row, html[80];
+    size_t found = 0;
+
+    use(world, FIRST_NOON, 1, 0, 1e6, 20);
+    use(world, FIRST_NOON, 2, 0, 0.002, 20);
+    cover(world, FIRST_NOON, 60);
+    report = build(world);
+    text = written(report, TERMINAL);
+    row = strstr(text, "Numérique");
+    assert_non_null(row);
+    *strchr(row, '\n') = '\0';
+    for (; (row = strstr(row, less)); found++) {
+        row += strlen(less);
+        snprintf(html, sizeof(html), "&lt;\u00a0%.*s", (int)strspn(row, "0123456789,"), row);
+        assert_true(contains(report, HTML_FR, html));
+    }
+    assert_int_equal(found, 12); /* low, central and high of four */
+    free(text);
+    month_free(report);
+}
+
 /* Every direction and service, none of them small. */
 static void use_all(struct world *world)
 {
@@ -1840,6 +1868,7 @@ int main(void)
         TEST(what_is_folded_is_computed_one_way_only),
         TEST(french_electricity_is_told_hour_by_hour),
         TEST(without_intensities_there_is_the_year),
+        TEST(what_rounds_to_nothing_reads_alike_everywhere),
         TEST(adds_up_in_both_tables),
         TEST(adds_up_with_cells_folded),
         TEST(reads_the_local_month_alone),

@@ -536,6 +536,16 @@ static void assert_in_print(enum text_language language, const char *words)
     free(text);
 }
 
+/* As the page has it. */
+static void what_is_next_to_nothing_is_not_nothing(void **state)
+{
+    (void)state;
+    ordinary_month("2026-01", 0.001, 0.001);
+    year_objectives(&world, "{ year = 2026; energy_kwh = 100; source = \"s\"; }");
+    build_at("2026-01", 0);
+    assert_in_print(LANGUAGE_EN, "<\u00a01 (<\u00a01–<\u00a01)");
+}
+
 static void prints_in_both_languages(void **state)
 {
     (void)state;
@@ -639,6 +649,7 @@ int main(void)
         TEST(the_year_is_local),
         TEST(the_path_is_pro_rata_of_the_time_passed),
         TEST(a_direction_folded_in_a_month_is_not_shown),
+        TEST(what_is_next_to_nothing_is_not_nothing),
         TEST(few_devices_and_no_use_look_the_same),
         TEST(a_month_without_rows_hides_all_directions),
         TEST(a_renamed_direction_is_in_no_sum_of_the_year),

@@ -1085,6 +1085,34 @@ static void assert_json(const struct restate_view *view)
     free(text);
 }
 
+/* A row so small that its column shows nothing of it. */
+static void what_rounds_to_nothing_is_not_nothing(void **state)
+{
+    struct world *world = *state;
+    struct statement *statement;
+    struct restate_view *view;
+    char *text, *row;
+    size_t found = 0;
+
+    use(world, NOON, DRH, CHATGPT, 1e6, MANY);
+    use(world, NOON, DSN, CHATGPT, 0.0001, MANY);
+    newer = vintage("2027", MODELS);
+    statement = restate(world, "2026-10", newer);
+    append(world, statement);
+    view = restate_view_new(statement, world->config);
+    text = written(view, TEXT_EN);
+    row = strstr(text, "/DSN/");
+    assert_non_null(row);
+    *row = '\0';
+    row = strrchr(text, '\n');
+    for (; (row = strstr(row, "<\u00a0")); row++)
+        found++;
+    assert_int_equal(found, 6); /* recorded and restated, of three */
+    free(text);
+    restate_view_free(view);
+    statement_free(statement);
+}
+
 static void a_statement_is_written(void **state)
 {
     struct world *world = *state;
@@ -1502,6 +1530,7 @@ int main(void)
         TEST(the_ledger_is_untouched),
         TEST(nothing_to_restate),
         TEST(a_running_period_ends_now),
+        TEST(what_rounds_to_nothing_is_not_nothing),
         TEST(a_statement_is_written),
         TEST(the_report_tells_of_it),
         TEST(what_did_not_change_reads_the_same),

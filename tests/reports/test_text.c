@@ -89,6 +89,37 @@ static void writes_numbers_of_more_than_64_bits(void **state)
     }
 }
 
+/* So that what is next to nothing is not taken for nothing. */
+static void what_rounds_to_nothing_is_not_nothing(void **state)
+{
+    static const struct {
+        int64_t units;
+        double value;
+        const char *expected;
+    } numbers[] = {{0, 0.00003, "<\u00a00,0001"},
+                   {0, -0.00003, ">\u00a0-0,0001"},
+                   {0, 0, "0,0000"},
+                   {0, -0.0, "0,0000"},
+                   {0, 0.9, "<\u00a00,0001"}, /* as its column rounds it */
+                   {1, 0.00003, "0,0001"},
+                   {-1, 0, "-0,0001"}};
+    char text[TEXT_NUMBER_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        text_units(text, sizeof(text), LANGUAGE_FR, numbers[i].units, numbers[i].value, 4);
+        assert_string_equal(text, numbers[i].expected);
+    }
+    text_amount(text, sizeof(text), LANGUAGE_EN, 0.0049, 2);
+    assert_string_equal(text, "<\u00a00.01");
+    text_amount(text, sizeof(text), LANGUAGE_EN, 0.0051, 2);
+    assert_string_equal(text, "0.01");
+    text_amount(text, sizeof(text), LANGUAGE_EN, 0.2, 0);
+    assert_string_equal(text, "<\u00a01");
+    text_amount(text, sizeof(text), LANGUAGE_EN, -1.5e300, 2);
+    assert_string_equal(text, "-1.5e+300");
+}
+
 static void writes_factors_and_exact_values(void **state)
 {
     char text[TEXT_NUMBER_SIZE];
@@ -356,6 +387,7 @@ int main(void)
         cmocka_unit_test(uses_the_same_arguments_in_both_languages),
         cmocka_unit_test(writes_numbers_as_each_language_does),
         cmocka_unit_test(writes_numbers_of_more_than_64_bits),
+        cmocka_unit_test(what_rounds_to_nothing_is_not_nothing),
         cmocka_unit_test(writes_factors_and_exact_values),
         cmocka_unit_test(keeps_three_significant_digits),
         cmocka_unit_test(sets_the_spaces_of_french),

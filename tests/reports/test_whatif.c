@@ -140,7 +140,7 @@ static enum whatif_status ask_of(struct world *world, const char *direction, con
         changes[query.change_count++] =
             (struct whatif_change){(enum whatif_kind)kind, strtok_r(NULL, " ", &rest)};
     }
-    status = whatif_build(world->report, &query, out, error, 400);
+    status = whatif_build(world->ledger, world->report, &query, out, error, 400);
     free(copy); /* the answer does not need the words */
     return status;
 }
@@ -1087,6 +1087,28 @@ static void single_exchanges_are_told(void **state)
     whatif_free(whatif);
 }
 
+/* Nor is it more, or less, by nothing. */
+static void differences_that_round_to_nothing_are_not_nothing(void **state)
+{
+    static const char row[] = "kWh)";
+    struct world *world = *state;
+    struct whatif *whatif;
+    char *text, *sum;
+
+    use(world, DRH, CHATGPT, 1e6, MANY);
+    use(world, DRH, MISTRAL, 0.0001, MANY);
+    make_report(world);
+    whatif = answer(world, "--reduce mistral-web:50% --move chatgpt-web=mistral-web:0%");
+    text = written(whatif, TEXT_EN);
+    sum = strstr(text, row);
+    assert_non_null(sum);
+    assert_non_null(strstr(sum, ">\u00a0-0.0"));
+    assert_null(strstr(sum, " -0.0%"));
+    assert_null(strstr(text, "+0.0 "));
+    free(text);
+    whatif_free(whatif);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -1109,6 +1131,7 @@ int main(void)
         TEST(a_mix_by_date_is_that_of_the_month),
         TEST(single_exchanges_count),
         TEST(single_exchanges_are_told),
+        TEST(differences_that_round_to_nothing_are_not_nothing),
         TEST(exchanges_of_pairs_are_independent),
         TEST(small_shares_stay_sane),
         TEST(small_shares_of_what_is_folded_stay_sane),

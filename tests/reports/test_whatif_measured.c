@@ -26,7 +26,7 @@ static enum whatif_status ask(const struct whatif_change *changes, size_t count,
     const struct whatif_query query = {.changes = changes, .change_count = count};
 
     error[0] = '\0';
-    return whatif_build(report, &query, out, error, 300);
+    return whatif_build(host_ledger, report, &query, out, error, 300);
 }
 
 static struct whatif *build(const struct whatif_change *changes, size_t count)
@@ -63,7 +63,7 @@ static void measures_joules_per_token(void **state)
 
     (void)state;
     make_month();
-    measured = whatif_measured_new(report, MISTRAL);
+    measured = whatif_measured_new(host_ledger, report, MISTRAL);
     assert_non_null(measured);
     assert_close(measured->joules_per_token, 15);
     assert_close(measured->input_weight, 0.2);
@@ -73,8 +73,116 @@ static void measures_joules_per_token(void **state)
     assert_close(impact.energy_kwh.high, impact.energy_kwh.central * 1.02);
     assert_true(impact.gwp_embodied_kgco2e.high == 0);
     free(measured);
-    assert_null(whatif_measured_new(report, COMMON));
-    assert_null(whatif_measured_new(report, REMOTE));
+    assert_null(whatif_measured_new(host_ledger, report, COMMON));
+    assert_null(whatif_measured_new(host_ledger, report, REMOTE));
+}
+
+/* COVERED_S of the minute, in which gpu0 drew 4000 J above idle, and the host 2000 J. */
+static void measure_for(int64_t time_s, double covered_s)
+{
+    static const struct {
+        const char *name;
+        uint8_t kind;
+        double active_j;
+    } devices[] = {{"gpu0", POWER_DEVICE_GPU, 4000}, {"host", POWER_DEVICE_HOST, 2000}};
+    const double part = covered_s / 60;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct power_device device = {.kind = devices[i].kind};
+        struct device_energy energy = {.covered_ns = (uint64_t)(covered_s * 1e9),
+                                       .energy_j = (20000 + devices[i].active_j) * part};
+        int64_t id;
+
+        snprintf(device.name, sizeof(device.name), "%s", devices[i].name);
+        assert_ok(ledger_begin(host_ledger));
+        assert_ok(ledger_power_device(host_ledger, &device, &id));
+        assert_ok(ledger_add_device_energy(host_ledger, time_s, id, &energy, 20000 * part));
+        assert_ok(ledger_commit(host_ledger));
+    }
+}
+
+static void assert_joules_per_token(double expected)
+{
+    struct whatif_measured *measured;
+
+    host_share(HOST_NOON + 3600);
+    report = host_report();
+    measured = whatif_measured_new(host_ledger, report, MISTRAL);
+    assert_non_null(measured);
+    assert_close(measured->joules_per_token, expected);
+    free(measured);
+}
+
+/* 6000 J for 400 tokens, then 1000 tokens while nobody measured. */
+static void tokens_of_no_measured_minute_do_not_count(void **state)
+{
+    (void)state;
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    host_use(HOST_NOON + 180, "DSN", MISTRAL, 1000, HOST_MANY);
+    assert_joules_per_token(15);
+}
+
+/* The graphics processor was away: what the host drew for 1000 tokens is not all that they took. */
+static void minutes_without_a_device_do_not_count(void **state)
+{
+    (void)state;
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    host_measure_device(HOST_NOON + 180, "host", POWER_DEVICE_HOST, 12800, 180, ENERGY_WALL);
+    host_use(HOST_NOON + 180, "DSN", MISTRAL, 1000, HOST_MANY);
+    assert_joules_per_token(15);
+}
+
+/* 6000 J for 400 tokens; in 15 of 60 s 1500 J, and a quarter of 1000. */
+static void of_a_part_of_a_minute_that_part_counts(void **state)
+{
+    (void)state;
+    host_facts(HOST_MANY, HOST_MANY, HOST_MANY);
+    measure_for(HOST_NOON + 180, 15);
+    host_use(HOST_NOON + 180, "DSN", MISTRAL, 1000, HOST_MANY);
+    assert_joules_per_token((6000 + 1500) / (400 + 250.0));
+}
+
+/* An exchange of two minutes, of which the second was not measured, and in which it ended: its
+ * energy is of the half of its tokens that it put out in the first. */
+static void an_exchange_counts_over_the_time_it_took(void **state)
+{
+    const struct activity activity = {
+        .grade = GRADE_A, .requests = triple_exact(1), .tokens_out = triple_exact(200)};
+    const struct local_use half = {.requests = 0.5, .tokens_out = 100};
+    int64_t direction, service;
+
+    (void)state;
+    measure_for(HOST_NOON, 60);
+    assert_ok(ledger_begin(host_ledger));
+    host_ids("DSN", MISTRAL, &direction, &service);
+    assert_ok(ledger_add_activity(host_ledger, HOST_NOON + 60, direction, service, host_factor_set,
+                                  &activity, NULL));
+    assert_ok(ledger_add_local_use(host_ledger, HOST_NOON, direction, service, &half));
+    assert_ok(ledger_add_local_use(host_ledger, HOST_NOON + 60, direction, service, &half));
+    assert_ok(ledger_add_devices(host_ledger, direction, service, HOST_NOON / 86400, HOST_MANY));
+    assert_ok(ledger_commit(host_ledger));
+    assert_joules_per_token(60);
+}
+
+/* What few devices did is in none of it: of DSN's 300 tokens and 4500 J alone. */
+static void what_is_not_shown_does_not_count(void **state)
+{
+    struct whatif_measured *measured;
+
+    (void)state;
+    host_facts(HOST_MANY, HOST_FEW, HOST_MANY);
+    host_use(HOST_NOON + 60, "CULTURE", QWEN, 100, HOST_FEW);
+    host_use_remote(HOST_NOON, "RH", REMOTE, HOST_FEW);
+    host_use_remote(HOST_NOON, "CULTURE", REMOTE, HOST_MANY);
+    host_share(HOST_NOON + 180);
+    report = host_report();
+    assert_non_null(host_cell(report, "DSN", MISTRAL));
+    assert_null(host_cell(report, "RH", MISTRAL));
+    measured = whatif_measured_new(host_ledger, report, MISTRAL);
+    assert_non_null(measured);
+    assert_close(measured->weighted_tokens, 300);
+    assert_close(measured->joules_per_token, 15);
+    free(measured);
 }
 
 static char *written(const struct whatif *whatif)
@@ -228,6 +336,11 @@ int main(void)
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, teardown)
     const struct CMUnitTest tests[] = {
         HOST_TEST(measures_joules_per_token),
+        HOST_TEST(tokens_of_no_measured_minute_do_not_count),
+        HOST_TEST(minutes_without_a_device_do_not_count),
+        HOST_TEST(of_a_part_of_a_minute_that_part_counts),
+        HOST_TEST(an_exchange_counts_over_the_time_it_took),
+        HOST_TEST(what_is_not_shown_does_not_count),
         HOST_TEST(moves_to_what_was_measured),
         HOST_TEST(the_host_is_what_it_did_most),
         HOST_TEST(a_model_may_stand_for_it),
