@@ -352,6 +352,11 @@ static int read_capture(struct inspection *inspection, struct source *source, co
     warn_of_local(&inspection->coverage);
     if (source_warning(source, warning, sizeof(warning)))
         fprintf(stderr, "iagmeter: %s\n", warning);
+    if (source_untimed(source) > 0)
+        fprintf(stderr,
+                "iagmeter: %s: packets without a time that can be, shown with that of the packet "
+                "before: %" PRIu64 "\n",
+                name, source_untimed(source));
     if (status == SOURCE_BROKEN)
         fprintf(stderr, "iagmeter: %s\n", source_error(source));
     else if (source_packets(source) == 0)
@@ -410,6 +415,7 @@ int inspect_run(const struct config *config, const char *const *captures, unsign
     if (options->exchanges)
         metering_show_exchanges(inspection.metering, keep_estimated);
     source_name_files(captures, count, name, sizeof(name));
+    source_take_any_time(source);
     status = read_capture(&inspection, source, name);
     print_lines(&inspection, stream);
     if (fflush(stream) != 0 || ferror(stream)) {

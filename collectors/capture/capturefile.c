@@ -117,6 +117,9 @@ struct capturefile {
     int64_t fraction_ns;
     enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
 
+    bool takes_any_time;
+    uint64_t untimed; /* packets of no time, or an impossible one, that were given */
+
     /* Of pcapng. */
     bool has_time;
     int64_t time_ns; /* of the last packet, which those have that come without one */
@@ -320,7 +323,7 @@ static enum step pcap_record(struct capturefile *file, struct cursor *left,
     if (captured > MAX_PACKET)
         return damaged(file, "a packet claims %u bytes", captured);
     frame->time_ns = seconds * SECOND_NS + fraction * file->fraction_ns;
-    if (frame->time_ns / SECOND_NS > UINT32_MAX)
+    if (frame->time_ns / SECOND_NS > UINT32_MAX && !file->takes_any_time)
         return damaged(file, IMPOSSIBLE_TIME);
     frame->bytes = cursor_bytes(&cursor, captured);
     if (!frame->bytes)
@@ -519,10 +522,11 @@ static enum step packet_block(struct capturefile *file, uint32_t type, struct cu
         frame->length = captured;
     if (type != BLOCK_SIMPLE_PACKET)
         file->has_time = set_time(interface, ticks, &file->time_ns);
-    if (!file->has_time)
+    if (!file->has_time && !file->takes_any_time)
         return damaged(file, type == BLOCK_SIMPLE_PACKET
                                  ? "a packet has no time, and none is before it"
                                  : IMPOSSIBLE_TIME);
+    file->untimed += !file->has_time;
     frame->time_ns = file->time_ns;
     frame->link_type = interface->link_type;
     frame->overheard = false;
@@ -871,6 +875,16 @@ void capturefile_close(struct capturefile *file)
 int capturefile_link_type(struct capturefile *file)
 {
     return file->undecodable ? file->undecodable_link_type : find_link_type(file);
+}
+
+void capturefile_take_any_time(struct capturefile *file)
+{
+    file->takes_any_time = true;
+}
+
+uint64_t capturefile_untimed(const struct capturefile *file)
+{
+    return file->untimed;
 }
 
 void capturefile_map(struct capturefile *file)

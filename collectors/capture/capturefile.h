@@ -49,6 +49,12 @@ void capturefile_close(struct capturefile *file);
  * file, and nothing may be read. */
 int capturefile_link_type(struct capturefile *file);
 
+/* Before the first packet is read: one whose time is before 1970 or after 2106, or that has none
+ * and none before it, is no damage, but has the time of the packet before (0 where there is none),
+ * for who only looks and records nothing. capturefile_untimed(): how many were given so far. */
+void capturefile_take_any_time(struct capturefile *file);
+uint64_t capturefile_untimed(const struct capturefile *file);
+
 /* From now on, or from capturefile_begin() on, the file is looked at in the kernel's memory instead
  * of read, which saves copying it, if it is a regular file, not compressed, and the only one. Else
  * nothing changes. Where processes read it in turn, before they are forked. */

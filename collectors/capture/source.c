@@ -410,6 +410,17 @@ void source_name_files(const char *const *paths, unsigned count, char *name, siz
         snprintf(name, name_size, "%s and %u more", paths[0], count - 1);
 }
 
+void source_take_any_time(struct source *source)
+{
+    if (source->file)
+        capturefile_take_any_time(source->file);
+}
+
+uint64_t source_untimed(const struct source *source)
+{
+    return source->file ? capturefile_untimed(source->file) : 0;
+}
+
 bool source_read_ahead(struct source *source, const struct metering *metering)
 {
     source->ahead = readahead_new(source->file, metering);

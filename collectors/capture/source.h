@@ -56,6 +56,10 @@ void source_close(struct source *source);
 /* Of regular files that source_open_files() opened, in bytes; 0 of anything else. */
 off_t source_file_size(const struct source *source);
 
+/* Of files that source_open_files() opened, before they are read (capturefile.h). */
+void source_take_any_time(struct source *source);
+uint64_t source_untimed(const struct source *source);
+
 /* Lets a thread read the file ahead (readahead.h), from now on for source_meter() alone. False when
  * there can be none: then all is as before. METERING outlives SOURCE. */
 struct metering;

@@ -733,6 +733,34 @@ static void without_any_time_nothing_can_be_metered(void **state)
     assert_damaged(4096, "a packet has no time, and none is before it", place);
 }
 
+/* For who records nothing, also the packets behind them are there. */
+static void any_time_is_taken_where_nothing_is_recorded(void **state)
+{
+    struct captured_frame frames[5];
+    size_t count = 0;
+
+    (void)state;
+    begin_file(false);
+    put_section();
+    put_interface(1, 0, (struct clock){9, 0});
+    expected_count = 1; /* none; see put_block_packet() */
+    put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
+    expected_count = 0;
+    put_block_packet(ENHANCED, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
+    put_interface(1, 0, (struct clock){9, INT64_MAX});
+    expected_count = 1;
+    put_block_packet(ENHANCED, 1, DLT_EN10MB, (struct clock){9, INT64_MAX}, 60, 60);
+    open_bytes(file.at, file.length, 4096);
+    capturefile_take_any_time(opened);
+    assert_int_equal(capturefile_read(opened, frames, 5, &count), CAPTUREFILE_OK);
+    assert_int_equal(count, 3);
+    assert_int_equal(frames[0].time_ns, 0);
+    assert_int_equal(frames[1].time_ns, expected[0].time_ns);
+    assert_int_equal(frames[2].time_ns, expected[0].time_ns);
+    assert_int_equal(capturefile_untimed(opened), 2);
+    close_opened();
+}
+
 static void the_last_seconds_of_pcap_are_read(void **state)
 {
     (void)state;
@@ -2043,6 +2071,7 @@ int main(void)
         TEST(the_snap_length_of_an_interface_is_no_limit),
         TEST(times_that_cannot_be_are_damage),
         TEST(without_any_time_nothing_can_be_metered),
+        TEST(any_time_is_taken_where_nothing_is_recorded),
         TEST(the_last_seconds_of_pcap_are_read),
         TEST(truncated_files_are_read_as_far_as_they_go),
         TEST(what_begins_no_capture_is_refused),
