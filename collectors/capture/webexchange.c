@@ -23,7 +23,8 @@ enum { RECORD_UNIT_BYTES = 64, FULL_RECORD_UNITS = 16000 / RECORD_UNIT_BYTES };
 enum { ANY_REPLIES = UINT8_MAX };
 enum { MAX_WRITE_US = (1 << 21) - 1 };
 enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
-enum { MAX_STEP_MS = (1 << 24) - 1, MAX_ACTIVE_MS = (1 << 24) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_STEP_MS = (1 << 24) - 1, MAX_ACTIVE_MS = (1 << 22) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_REPLY_ENDS = (1 << 2) - 1 };
 enum { MAX_BEGINS = (1 << 3) - 1 };
 enum { MAX_FILES = 3 };
 enum { MAX_ANSWER_BYTES = INT32_MAX };
@@ -566,13 +567,27 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     return ended;
 }
 
+/* Whether the end of a stream is of a reply to one of the calls that were made last. Where that of
+ * an answer comes first, the reply's, that comes then, is taken for it: their number is the same.
+ */
+static bool is_end_of_reply(struct webexchange *tracker, const struct estimator *estimator,
+                            int64_t now_ns)
+{
+    if (!estimator->replies_end || tracker->reply_ends == 0 ||
+        now_ns - tracker->call_ns >= to_ns(estimator->reply_s))
+        return false;
+    tracker->reply_ends = (tracker->reply_ends - 1) & MAX_REPLY_ENDS;
+    return true;
+}
+
 /* The end of a stream, in a write or by itself. Replies begin with headers, which are larger than
  * what answers of such a service end with. */
 static void note_end(struct webexchange *tracker, const struct estimator *estimator, int64_t now_ns)
 {
     bool goes_on = tracker->write_is_open && now_ns - tracker->last_ns < PAUSE_NS;
 
-    if (estimator->end_record_max <= 0 || tracker->is_quic)
+    if (estimator->end_record_max <= 0 || tracker->is_quic ||
+        is_end_of_reply(tracker, estimator, now_ns))
         return;
     if (goes_on && (!tracker->write_is_big || is_of_events(tracker, estimator)))
         tracker->write_has_end = 1;
@@ -607,6 +622,19 @@ static void expect_reply(struct webexchange *tracker, const struct estimator *es
     if (tracker->replies < ANY_REPLIES - 1 &&
         (!tracker->is_quic || size < FULL_DATAGRAM_BYTES || tracker->replies == 0))
         tracker->replies++;
+}
+
+/* What a call sends with it, in records that are as large as requests, is none by itself, and what
+ * asks for an answer has no end soon. */
+static void expect_end(struct webexchange *tracker, const struct estimator *estimator,
+                       int64_t gap_ns, uint32_t size)
+{
+    if (gap_ns >= to_ns(estimator->reply_s))
+        tracker->reply_ends = 0;
+    if ((double)size < estimator->request_bytes_min && tracker->reply_ends < MAX_REPLY_ENDS)
+        tracker->reply_ends = (tracker->reply_ends + 1) & MAX_REPLY_ENDS;
+    else if ((double)size >= estimator->request_bytes_min && tracker->reply_ends > 0)
+        tracker->reply_ends = (tracker->reply_ends - 1) & MAX_REPLY_ENDS;
 }
 
 static void note_largest(struct webexchange *tracker, const struct estimator *estimator,
@@ -659,6 +687,7 @@ static bool client_record(struct webexchange *tracker, const struct estimator *e
 
     add_to_group(tracker, estimator, now_ns - tracker->call_ns, size);
     expect_reply(tracker, estimator, now_ns - tracker->call_ns, size);
+    expect_end(tracker, estimator, now_ns - tracker->call_ns, size);
     add_to_burst(tracker, estimator, now_ns - tracker->call_ns, size);
     tracker->call_ns = now_ns;
     return ended;
