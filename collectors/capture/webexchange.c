@@ -195,10 +195,11 @@ static bool may_be_sign_of_life(const struct webexchange *tracker,
 }
 
 /* Where ends of answers show: whether it is an answer whose end is yet to come. One that a person
- * stopped never has it. */
+ * stopped never has it; nor any, where the last event may not be in a record of its own. */
 static bool is_without_end(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    return estimator->end_record_max > 0 && !tracker->is_quic && is_answer(tracker, estimator) &&
+    return estimator->end_record_max > 0 && !estimator->end_record_is_last && !tracker->is_quic &&
+           is_answer(tracker, estimator) &&
            (tracker->ends == 0 || tracker->steps_on >= BESIDE_STEPS);
 }
 
@@ -434,6 +435,8 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
         return false;
     tracker->write_is_open = 0;
     if (!of_events && is_too_large(tracker, estimator)) {
+        if (tracker->write_has_end)
+            add_end(tracker);
         pass_large(tracker);
         return false;
     }
@@ -560,6 +563,8 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     tracker->write_is_cut = is_cut(tracker, estimator, gap_ns, size);
     if ((double)size > estimator->end_record_max)
         tracker->write_is_big = 1;
+    else if (estimator->end_record_is_last)
+        tracker->write_is_big = 0;
     if (is_of_begin(estimator, size))
         tracker->write_begins = 1;
     add_write_bytes(tracker, size);
@@ -581,7 +586,7 @@ static bool is_end_of_reply(struct webexchange *tracker, const struct estimator 
 }
 
 /* The end of a stream, in a write or by itself. Replies begin with headers, which are larger than
- * what answers of such a service end with. */
+ * what answers of such a service end with; or these have one last event that is small. */
 static void note_end(struct webexchange *tracker, const struct estimator *estimator, int64_t now_ns)
 {
     bool goes_on = tracker->write_is_open && now_ns - tracker->last_ns < PAUSE_NS;
