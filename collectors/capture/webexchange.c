@@ -629,8 +629,8 @@ static void expect_reply(struct webexchange *tracker, const struct estimator *es
         tracker->replies++;
 }
 
-/* What a call sends with it, in records that are as large as requests, is none by itself, and what
- * asks for an answer has no end soon. */
+/* One for each call. A record as large as a request is no call by itself, but what one before it
+ * sends; that call asks for an answer, whose end is not near. */
 static void expect_end(struct webexchange *tracker, const struct estimator *estimator,
                        int64_t gap_ns, uint32_t size)
 {
