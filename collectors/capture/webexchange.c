@@ -573,8 +573,7 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
 }
 
 /* Whether the end of a stream is of a reply to one of the calls that were made last. Where that of
- * an answer comes first, the reply's, that comes then, is taken for it: their number is the same.
- */
+ * an answer comes first, that of the reply, if it is as small, is then taken for it. */
 static bool is_end_of_reply(struct webexchange *tracker, const struct estimator *estimator,
                             int64_t now_ns)
 {
