@@ -185,6 +185,8 @@ struct estimator {
     double packed_request_record_min; /* if the client asked in a record of so much; or 0: none */
     double full_datagram_pause_s; /* QUIC: one as large as any is an event, and no part of a file,
                                    * if it comes so long after the last one; or 0: none is */
+    bool end_record_is_last;      /* with end_record_max: so small is only the record before it */
+    bool replies_end;             /* and replies to calls end as answers do */
     bool one_at_a_time;           /* whoever asks says nothing until the answer has ended */
     /* Of programs; 0 where they are not used, as with reply_s. */
     double refusal_record_max; /* M1, M2: an answer sent whole whose last record is no larger than

@@ -79,6 +79,8 @@ static const struct confread_key estimator_keys[] = {
     {"http1_less_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(http1_less_bytes), 0, NULL},
     {"quic_more_bytes", CONFREAD_DOUBLE, false, 0, 100, MEMBER(quic_more_bytes), 0, NULL},
     {"regimes", CONFREAD_LIST, false, 0, 0, 0, 0, NULL},
+    {"end_record_is_last", CONFREAD_BOOL, false, 0, 0, MEMBER(end_record_is_last), 0, NULL},
+    {"replies_end", CONFREAD_BOOL, false, 0, 0, MEMBER(replies_end), 0, NULL},
     {"one_at_a_time", CONFREAD_BOOL, false, 0, 0, MEMBER(one_at_a_time), 0, NULL},
     {"regimes_are_all", CONFREAD_BOOL, false, 0, 0, MEMBER(regimes_are_all), 0, NULL},
     {"count_error", CONFREAD_DOUBLE, true, 0, 1, MEMBER(count_error), 0, NULL},
@@ -588,6 +590,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
                       {"end_record_max", false},
                       {"begin_record_bytes", false},
                       {"begin_s", false},
+                      {"end_record_is_last", false},
+                      {"replies_end", false},
                       {"one_at_a_time", false},
                       {"overlap_step_bytes_min", false},
                       {"image_fetch_s", false},
@@ -608,6 +612,8 @@ static bool check_web(const config_setting_t *group, struct diagnostics *diagnos
         {"image_calls_max", "image_fetch_s", false},
         {"stream_records_min", "stream_record_max", true},
         {"begin_record_bytes", "begin_s", true},
+        {"end_record_is_last", "end_record_max", false},
+        {"replies_end", "end_record_max", false},
         {"packed_record_min", "packed_request_record_min", true},
     };
     const config_setting_t *web = config_setting_get_member(group, "reply_s");

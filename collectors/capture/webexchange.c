@@ -23,7 +23,8 @@ enum { RECORD_UNIT_BYTES = 64, FULL_RECORD_UNITS = 16000 / RECORD_UNIT_BYTES };
 enum { ANY_REPLIES = UINT8_MAX };
 enum { MAX_WRITE_US = (1 << 21) - 1 };
 enum { MAX_RECORDS = (1 << 17) - 1, MAX_GROUPS = 3, MAX_REQUESTS = (1 << 4) - 1, BESIDE_STEPS = 3 };
-enum { MAX_STEP_MS = (1 << 24) - 1, MAX_ACTIVE_MS = (1 << 24) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_STEP_MS = (1 << 24) - 1, MAX_ACTIVE_MS = (1 << 22) - 1, MAX_ENDS = (1 << 4) - 1 };
+enum { MAX_REPLY_ENDS = (1 << 2) - 1 };
 enum { MAX_BEGINS = (1 << 3) - 1 };
 enum { MAX_FILES = 3 };
 enum { MAX_ANSWER_BYTES = INT32_MAX };
@@ -194,10 +195,11 @@ static bool may_be_sign_of_life(const struct webexchange *tracker,
 }
 
 /* Where ends of answers show: whether it is an answer whose end is yet to come. One that a person
- * stopped never has it. */
+ * stopped never has it; nor any, where the last event may not be in a record of its own. */
 static bool is_without_end(const struct webexchange *tracker, const struct estimator *estimator)
 {
-    return estimator->end_record_max > 0 && !tracker->is_quic && is_answer(tracker, estimator) &&
+    return estimator->end_record_max > 0 && !estimator->end_record_is_last && !tracker->is_quic &&
+           is_answer(tracker, estimator) &&
            (tracker->ends == 0 || tracker->steps_on >= BESIDE_STEPS);
 }
 
@@ -433,6 +435,8 @@ static bool close_write(struct webexchange *tracker, const struct estimator *est
         return false;
     tracker->write_is_open = 0;
     if (!of_events && is_too_large(tracker, estimator)) {
+        if (tracker->write_has_end)
+            add_end(tracker);
         pass_large(tracker);
         return false;
     }
@@ -559,6 +563,8 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     tracker->write_is_cut = is_cut(tracker, estimator, gap_ns, size);
     if ((double)size > estimator->end_record_max)
         tracker->write_is_big = 1;
+    else if (estimator->end_record_is_last)
+        tracker->write_is_big = 0;
     if (is_of_begin(estimator, size))
         tracker->write_begins = 1;
     add_write_bytes(tracker, size);
@@ -566,13 +572,26 @@ static bool server_record(struct webexchange *tracker, const struct estimator *e
     return ended;
 }
 
+/* Whether the end of a stream is of a reply to one of the calls that were made last. Where that of
+ * an answer comes first, that of the reply, if it is as small, is then taken for it. */
+static bool is_end_of_reply(struct webexchange *tracker, const struct estimator *estimator,
+                            int64_t now_ns)
+{
+    if (!estimator->replies_end || tracker->reply_ends == 0 ||
+        now_ns - tracker->call_ns >= to_ns(estimator->reply_s))
+        return false;
+    tracker->reply_ends = (tracker->reply_ends - 1) & MAX_REPLY_ENDS;
+    return true;
+}
+
 /* The end of a stream, in a write or by itself. Replies begin with headers, which are larger than
- * what answers of such a service end with. */
+ * what answers of such a service end with; or these have one last event that is small. */
 static void note_end(struct webexchange *tracker, const struct estimator *estimator, int64_t now_ns)
 {
     bool goes_on = tracker->write_is_open && now_ns - tracker->last_ns < PAUSE_NS;
 
-    if (estimator->end_record_max <= 0 || tracker->is_quic)
+    if (estimator->end_record_max <= 0 || tracker->is_quic ||
+        is_end_of_reply(tracker, estimator, now_ns))
         return;
     if (goes_on && (!tracker->write_is_big || is_of_events(tracker, estimator)))
         tracker->write_has_end = 1;
@@ -607,6 +626,19 @@ static void expect_reply(struct webexchange *tracker, const struct estimator *es
     if (tracker->replies < ANY_REPLIES - 1 &&
         (!tracker->is_quic || size < FULL_DATAGRAM_BYTES || tracker->replies == 0))
         tracker->replies++;
+}
+
+/* One for each call. A record as large as a request is no call by itself, but what one before it
+ * sends; that call asks for an answer, whose end is not near. */
+static void expect_end(struct webexchange *tracker, const struct estimator *estimator,
+                       int64_t gap_ns, uint32_t size)
+{
+    if (gap_ns >= to_ns(estimator->reply_s))
+        tracker->reply_ends = 0;
+    if ((double)size < estimator->request_bytes_min && tracker->reply_ends < MAX_REPLY_ENDS)
+        tracker->reply_ends = (tracker->reply_ends + 1) & MAX_REPLY_ENDS;
+    else if ((double)size >= estimator->request_bytes_min && tracker->reply_ends > 0)
+        tracker->reply_ends = (tracker->reply_ends - 1) & MAX_REPLY_ENDS;
 }
 
 static void note_largest(struct webexchange *tracker, const struct estimator *estimator,
@@ -659,6 +691,7 @@ static bool client_record(struct webexchange *tracker, const struct estimator *e
 
     add_to_group(tracker, estimator, now_ns - tracker->call_ns, size);
     expect_reply(tracker, estimator, now_ns - tracker->call_ns, size);
+    expect_end(tracker, estimator, now_ns - tracker->call_ns, size);
     add_to_burst(tracker, estimator, now_ns - tracker->call_ns, size);
     tracker->call_ns = now_ns;
     return ended;

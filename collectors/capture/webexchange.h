@@ -38,7 +38,8 @@ struct webexchange {
     uint32_t streamed : 1;      /* one of its steps is a write of many events */
     uint32_t ends : 4;          /* of answers since then: HTTP/2, or those that pages report */
     uint32_t begins : 3;        /* of answers, with its own, that their records show */
-    uint32_t active_ms : 24;    /* as step_ms, without what was longer than a rest */
+    uint32_t active_ms : 22;    /* as step_ms, without what was longer than a rest */
+    uint32_t reply_ends : 2;    /* that may still come of the client's last calls */
     uint32_t steps_on : 2;      /* since the last of these ends */
     uint32_t files : 2;         /* that the client sent since the last answer, */
     uint32_t in_file : 1;       /* so that each is counted once */

@@ -8,6 +8,8 @@
 /* So many seconds are remembered, as the time constant of an exponential mean. */
 #define MEMORY_S 21600.0
 #define LEAST_S  1800.0 /* to compare */
+/* A batch or two say little: of a meter that tells every 20 s, each edge may be off by 10. */
+#define LEAST_SWINGS 20
 
 /* What is to be sure of: the GPUs' draw changes by so much (standard deviation); the meter follows
  * it; and delays that are no neighbours leave more of its variance unexplained: so many times as
@@ -50,6 +52,32 @@ static void compare(struct lateness *lateness)
     }
 }
 
+/* What seemed to be a load may be the noise of none: then the first one begins the count anew. */
+static void note_span(struct lateness *lateness, double gpus_j)
+{
+    double *span_j = &lateness->span_j;
+
+    lateness->least_j = fmin(lateness->least_j, gpus_j);
+    lateness->most_j = fmax(lateness->most_j, gpus_j);
+    if (lateness->most_j - lateness->least_j < 2 * *span_j)
+        return;
+    *span_j = lateness->most_j - lateness->least_j;
+    lateness->swings = 0;
+}
+
+static void note_swing(struct lateness *lateness, double gpus_j)
+{
+    double further_j = lateness->rises ? gpus_j - lateness->turn_j : lateness->turn_j - gpus_j;
+
+    if (further_j < 0 && further_j > -lateness->span_j / 3)
+        return;
+    if (further_j < 0) {
+        lateness->rises = !lateness->rises;
+        lateness->swings++;
+    }
+    lateness->turn_j = gpus_j;
+}
+
 void lateness_add(struct lateness *lateness, int64_t second_s, double whole_j, double gpus_j)
 {
     if (lateness->run_s == 0 || second_s != lateness->next_s)
@@ -57,6 +85,8 @@ void lateness_add(struct lateness *lateness, int64_t second_s, double whole_j, d
     lateness->whole_j[PLACE(second_s)] = whole_j - lateness->first_whole_j;
     lateness->gpus_j[PLACE(second_s)] = gpus_j - lateness->first_gpus_j;
     lateness->next_s++;
+    note_span(lateness, gpus_j - lateness->first_gpus_j);
+    note_swing(lateness, gpus_j - lateness->first_gpus_j);
     if (lateness->run_s < LATENESS_DELAYS)
         lateness->run_s++;
     if (lateness->run_s == LATENESS_DELAYS)
@@ -83,7 +113,7 @@ bool lateness_find(const struct lateness *lateness, int *late_s)
     double left[LATENESS_DELAYS];
     int best = 0;
 
-    if (lateness->seconds < LEAST_S)
+    if (lateness->seconds < LEAST_S || lateness->swings < LEAST_SWINGS)
         return false;
     for (int i = 0; i < LATENESS_DELAYS; i++) {
         left[i] = unexplained(lateness, i);

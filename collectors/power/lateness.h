@@ -27,6 +27,12 @@ struct lateness {
     double first_whole_j, first_gpus_j;
     double whole_j[LATENESS_DELAYS]; /* less those, by seconds */
     double gpus_j[LATENESS_DELAYS];
+    /* Of the GPUs: the least and most that was seen, and how often it went up or down by a third of
+     * SPAN_J, which is that difference, or nearly. */
+    double least_j, most_j, span_j;
+    double turn_j;
+    bool rises;
+    unsigned swings;
     double seconds; /* that are in the sums; older ones are forgotten little by little */
     double whole;
     double whole_squared;
@@ -37,7 +43,8 @@ struct lateness {
 void lateness_add(struct lateness *lateness, int64_t second_s, double whole_j, double gpus_j);
 
 /* Whole seconds by which the meter is late; below 0: it is dated back too far. False when there is
- * nothing to be sure of: too short, too even a load, or several delays would do. */
+ * nothing to be sure of: too short, a load that is too even or changed too seldom, or several
+ * delays would do. */
 bool lateness_find(const struct lateness *lateness, int *late_s);
 
 #endif

@@ -733,7 +733,8 @@ static void judge_lateness(struct powerset *set)
 {
     int late_s;
 
-    if (!lateness_find(&set->lateness, &late_s) || abs(late_s - set->late_s) < SAME_LAG_S)
+    if (!lateness_find(&set->lateness, &late_s) ||
+        abs(late_s - set->late_s) < (set->late_s == 0 ? SAME_LAG_S : 2 * SAME_LAG_S))
         return;
     set->late_s = abs(late_s) < SAME_LAG_S ? 0 : late_s;
 }

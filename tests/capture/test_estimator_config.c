@@ -135,6 +135,7 @@ static void an_estimator_of_web_applications_is_read(void **state)
                           "stream_records_min = 12; stream_record_max = 600; "
                           "image_bytes = [ 1e5, 1e6, 6e6 ]; image_fetch_s = 10; "
                           "image_fetch_share = 0.3; image_calls_max = 5; end_record_max = 90; "
+                          "replies_end = true; end_record_is_last = true; "
                           "begin_record_bytes = [ 600, 1200 ]; begin_s = 0.5; "
                           "file_bytes_min = 5000; file_reply_bytes_min = 90; "
                           "file_pause_s = 0.1; file_wait_s = 60; "
@@ -157,7 +158,8 @@ static void an_estimator_of_web_applications_is_read(void **state)
     assert_true(estimator->image_calls_max == 5);
     assert_true(estimator->file_bytes_min == 5000 && estimator->file_wait_s == 60);
     assert_true(estimator->file_reply_bytes_min == 90 && estimator->file_pause_s == 0.1);
-    assert_true(estimator->end_record_max == 90);
+    assert_true(estimator->end_record_max == 90 && estimator->replies_end);
+    assert_true(estimator->end_record_is_last);
     assert_true(estimator->begin_record_min == 600 && estimator->begin_record_max == 1200);
     assert_true(estimator->begin_s == 0.5);
     assert_true(estimator->packed_record_min == 24);
@@ -323,6 +325,11 @@ static const struct broken broken[] = {
      5, "sign_of_life_s is 61"},
     {M3_WITH("\nend_record_max = 100;"), 5, "end_record_max is used with reply_s"},
     {M3_WITH(PAGE "\nend_record_max = 25;"), 5, "end_record_max is 25"},
+    {M3_WITH("\nend_record_is_last = true;"), 5, "end_record_is_last is used with reply_s"},
+    {M3_WITH(PAGE "\nend_record_is_last = true;"), 5,
+     "end_record_is_last is used with end_record_max"},
+    {M3_WITH("\nreplies_end = true;"), 5, "replies_end is used with reply_s"},
+    {M3_WITH(PAGE "\nreplies_end = true;"), 5, "replies_end is used with end_record_max"},
     {M3_WITH("\nbegin_record_bytes = 600;"), 5, "begin_record_bytes is used with reply_s"},
     {M3_WITH(PAGE "\nbegin_record_bytes = [ 34, 600 ];"), 5, "begin_record_bytes is 34"},
     {M3_WITH(PAGE "\nbegin_record_bytes = [ 600, 16385 ];"), 5, "begin_record_bytes is 16385"},

@@ -1466,6 +1466,118 @@ static void an_end_may_come_by_itself(void **state)
     }
 }
 
+/* How many prompts are found where a page calls CALLS times while an answer goes on, each time with
+ * a reply that ends as answers do; the last call has ASKS bytes of body. */
+static unsigned found_with_replies(const struct estimator *estimator, unsigned calls, uint32_t asks,
+                                   int64_t reply_ns)
+{
+    start_over(estimator, false);
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 90);
+    for (unsigned i = 0; i < calls; i++)
+        client(3 * S + 10 * MS, 110);
+    if (asks > 0)
+        client(3 * S + 10 * MS, asks);
+    for (unsigned i = 0; i < calls; i++) {
+        server(3 * S + 10 * MS + reply_ns + i * 20 * MS, 95);
+        server(3 * S + 11 * MS + reply_ns + i * 20 * MS, 26);
+    }
+    stream(4 * S, 50 * MS, 41, 90);
+    server(6 * S + MS, 26);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    return shapes[0].requests;
+}
+
+/* Where replies end as answers do, as many ends are theirs as there were calls; but not of one that
+ * asks for an answer, nor of a call that was made long ago. */
+static void ends_of_replies_are_none_of_answers(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    assert_int_equal(found_with_replies(&other, 1, 0, 20 * MS), 2);
+    other.replies_end = true;
+    assert_int_equal(found_with_replies(&other, 1, 0, 20 * MS), 1);
+    assert_int_equal(found_with_replies(&other, 3, 0, 20 * MS), 1);
+    assert_int_equal(found_with_replies(&other, 1, 3000, 20 * MS), 2);
+    assert_int_equal(found_with_replies(&other, 1, 2999, 20 * MS), 1);
+    assert_int_equal(found_with_replies(&other, 1, 0, 400 * MS), 2);
+}
+
+/* An answer that ends between a call and its reply counts all the same: by the reply's end. */
+static void an_end_before_a_reply_counts_with_it(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    other.replies_end = true;
+    for (int ends = 1; ends <= 2; ends++) {
+        start_over(&other, false);
+        client(0, 4000);
+        stream(S, 50 * MS, 41, 90);
+        client(3 * S + 10 * MS, 110);
+        for (int i = 0; i < ends; i++) {
+            server(3 * S + 20 * MS + i * 40 * MS, 95);
+            server(3 * S + 21 * MS + i * 40 * MS, 26);
+        }
+        stream(4 * S, 50 * MS, 41, 90);
+        server(6 * S + MS, 26);
+        close_at_end();
+        assert_int_equal(finished, 1);
+        assert_int_equal(shapes[0].requests, ends);
+    }
+}
+
+/* Of some services the last event of an answer but one repeats all of it, and the last, which says
+ * that it is over, is small. */
+static unsigned found_with_a_last_event(const struct estimator *estimator, uint32_t last_bytes)
+{
+    start_over(estimator, false);
+    client(0, 4000);
+    stream(S, 50 * MS, 41, 1300);
+    server(3 * S + 200 * MS, 16401);
+    server(3 * S + 201 * MS, last_bytes);
+    server(3 * S + 202 * MS, 26);
+    stream(4 * S, 50 * MS, 41, 1300);
+    close_at_end();
+    assert_int_equal(finished, 1);
+    return shapes[0].requests;
+}
+
+static void the_last_record_before_an_end_tells(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    assert_int_equal(found_with_a_last_event(&other, 60), 1);
+    other.end_record_is_last = true;
+    assert_int_equal(found_with_a_last_event(&other, 60), 2);
+    assert_int_equal(found_with_a_last_event(&other, 100), 2);
+    assert_int_equal(found_with_a_last_event(&other, 101), 1);
+}
+
+/* A front may join the last event with the one before: then none shows an end, and who asks again
+ * after a rest has done so. */
+static void where_no_end_shows_a_request_ends_an_answer(void **state)
+{
+    struct estimator other = page_with_ends();
+
+    (void)state;
+    for (unsigned is_last = 0; is_last < 2; is_last++) {
+        other.end_record_is_last = is_last;
+        start_over(&other, false);
+        for (int i = 0; i < 2; i++) {
+            client(i * 10 * S, 4000);
+            stream((i * 10 + 1) * S, 50 * MS, 41, 1300);
+            server((i * 10 + 3) * S + 200 * MS, 16401);
+            server((i * 10 + 3) * S + 201 * MS, 26);
+        }
+        close_at_end();
+        assert_int_equal(finished, is_last ? 2 : 1);
+    }
+}
+
 /* Late replies, each one more end, are no answers. */
 static void what_ends_without_steps_is_no_answer(void **state)
 {
@@ -2031,6 +2143,10 @@ int main(void)
         cmocka_unit_test(what_has_not_ended_is_not_asked_again_by_a_report),
         cmocka_unit_test(an_end_may_come_beside_a_reply),
         cmocka_unit_test(without_an_end_of_its_own_a_report_was_no_question),
+        cmocka_unit_test(ends_of_replies_are_none_of_answers),
+        cmocka_unit_test(an_end_before_a_reply_counts_with_it),
+        cmocka_unit_test(the_last_record_before_an_end_tells),
+        cmocka_unit_test(where_no_end_shows_a_request_ends_an_answer),
         cmocka_unit_test(an_end_may_come_by_itself),
         cmocka_unit_test(what_ends_without_steps_is_no_answer),
         cmocka_unit_test(records_of_one_event_are_one),

@@ -153,6 +153,7 @@ static void make_rules(void)
                       .overlap_quic_bytes_min = 400,
                       .overlap_step_bytes_min = 50,
                       .end_record_max = 100,
+                      .replies_end = true,
                       .begin_record_min = 300,
                       .begin_record_max = 900,
                       .begin_s = 0.03,
