@@ -99,6 +99,7 @@ struct capturefile {
     uint64_t offset; /* in the file, of what is at `buffer` */
     bool little_endian;
     bool is_pcapng;
+    bool has_time;
     int link_type;
     uint64_t packets; /* given of the file */
     char error[192];
@@ -118,8 +119,7 @@ struct capturefile {
     enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
 
     /* Of pcapng. */
-    bool has_time;
-    int64_t time_ns; /* of the last packet, which those have that come without one */
+    int64_t time_ns; /* of the last packet, which those have that come without one, if it had one */
     uint32_t interface_count;
     struct interface interfaces[MAX_INTERFACES];
 
