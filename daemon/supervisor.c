@@ -10,6 +10,7 @@
 #include "daemon/programs.h"
 #include "daemon/rules.h"
 #include "daemon/sandbox.h"
+#include "daemon/stacked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -949,6 +950,8 @@ static bool list_captures(struct supervisor *supervisor)
     for (unsigned i = 0; !supervisor->file && i < config->interface_count; i++) {
         const struct interface_config *interface = &config->interfaces[i];
 
+        if (stacked_captured_as(config, i) != i) /* what was told at the start */
+            continue;
         for (unsigned worker = 0; worker < interface->workers; worker++)
             add_capture(supervisor, interface, i, worker);
         if (interface->workers > 1 && !make_memory(supervisor, i))

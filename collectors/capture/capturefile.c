@@ -99,6 +99,7 @@ struct capturefile {
     uint64_t offset; /* in the file, of what is at `buffer` */
     bool little_endian;
     bool is_pcapng;
+    bool has_time;
     int link_type;
     uint64_t packets; /* given of the file */
     char error[192];
@@ -121,8 +122,7 @@ struct capturefile {
     uint64_t untimed; /* packets of no time, or an impossible one, that were given */
 
     /* Of pcapng. */
-    bool has_time;
-    int64_t time_ns; /* of the last packet, which those have that come without one */
+    int64_t time_ns; /* of the last packet, which those have that come without one, if it had one */
     uint32_t interface_count;
     struct interface interfaces[MAX_INTERFACES];
 

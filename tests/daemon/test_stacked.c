@@ -12,6 +12,9 @@
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/scratch.h"
 
+#include <sched.h>
+#include <sys/wait.h>
+
 /* As /sys has it (there, links to the other interface): a VLAN on a bond of two cards, of which one
  * is alone, and a bridge. */
 static int setup(void **state)
@@ -97,12 +100,57 @@ static void each_pair_that_is_captured_whole_is_told(void **state)
     free(config);
 }
 
+/* In a network of our own, whose loopback has another name: 3, where none can be made. */
+static int look_at_names(void)
+{
+    struct config *config = calloc(1, sizeof(*config));
+    static const char *const names[] = {"loop0", "lo", "eth0"};
+
+    if (!config || unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) != 0 ||
+        system("ip link property add dev lo altname loop0 2>/dev/null") != 0)
+        return 3;
+    for (const char *const *name = names; name < names + 3; name++)
+        snprintf(config->interfaces[config->interface_count++].name, INTERFACE_NAME_SIZE, "%s",
+                 *name);
+    if (!stacked_is_one("lo", "loop0") || stacked_is_one("lo", "eth0") ||
+        stacked_is_one("eth0", "eth0") || stacked_captured_as(config, 0) != 0 ||
+        stacked_captured_as(config, 1) != 0 || stacked_captured_as(config, 2) != 2)
+        return 1;
+    if (strcmp(warnings(config), "iagmeterd: warning: interface lo is loop0 under another name, "
+                                 "and is captured once: leave one out\n") != 0)
+        return 1;
+    config->interfaces[0].filter[0] = 'x'; /* the one without has all of it */
+    if (stacked_captured_as(config, 0) != 1 || stacked_captured_as(config, 1) != 1)
+        return 1;
+    config->interfaces[1].filter[0] = 'y'; /* both may be meant */
+    return stacked_captured_as(config, 0) == 0 && stacked_captured_as(config, 1) == 1 ? 0 : 2;
+}
+
+static void two_names_of_one_interface_are_one(void **state)
+{
+    int status;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0)
+        _exit(look_at_names());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 3) {
+        print_message("SKIPPED: no network of our own can be made, or ip is missing\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_interface_rests_on_what_it_is_made_of, setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(each_pair_that_is_captured_whole_is_told, setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(two_names_of_one_interface_are_one, setup,
                                         scratch_teardown),
     };
 

@@ -196,6 +196,23 @@ of() { # PID FIELD of /proc/PID/status
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
+# -- Two names of one interface ---------------------------------------------------------------------
+
+if ip -n "$gateway" link property add dev lan altname lan-too 2>/dev/null; then
+    cp "$live/iagmeter.conf" "$directory/once.conf"
+    sed -i 's/^interfaces: ( \(.*\)name = "lan"\(.*\) );/interfaces: ( \1name = "lan"\2, \1name = "lan-too"\2 );/' \
+        "$live/iagmeter.conf"
+    launch # waits until one is metered
+    grep -q 'warning: interface lan-too is lan under another name, and is captured once' "$log" ||
+        fail "it is not told that an interface has two names"
+    kill -TERM "$daemon"
+    finish 0
+    cp "$directory/once.conf" "$live/iagmeter.conf"
+    echo "two names: one capture"
+else
+    skip_part "ip knows no alternative names"
+fi
+
 # -- Rights -----------------------------------------------------------------------------------------
 
 none=0000000000000000
