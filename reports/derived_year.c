@@ -48,7 +48,7 @@ static void sum_row(struct derived_builder *builder, enum year_months which,
     size_t count = 0;
 
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year_of(builder), which, i);
+        const struct monthsums *month = year_month_of(year_of(builder), which, i);
         const struct month_totals *totals;
         struct year_row there;
 
@@ -119,7 +119,7 @@ static void sum_measured(struct derived_builder *builder, const struct year_row 
     size_t count = 0;
 
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year_of(builder), YEAR_TOLD, i);
+        const struct monthsums *month = year_month_of(year_of(builder), YEAR_TOLD, i);
         const struct month_totals *totals;
         struct year_row there;
         bool of_services;
@@ -241,7 +241,7 @@ static void sum_units(struct derived_builder *builder, enum year_months which,
 
     fputc('(', builder->formula);
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year_of(builder), which, i);
+        const struct monthsums *month = year_month_of(year_of(builder), which, i);
 
         if (!month || !is_of_units(month))
             continue;
@@ -265,7 +265,7 @@ static void sum_tokens(struct derived_builder *builder)
 
     fputs("((", builder->formula);
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year_of(builder), YEAR_TOLD, i);
+        const struct monthsums *month = year_month_of(year_of(builder), YEAR_TOLD, i);
         char name[32];
 
         if (!month || !is_of_units(month))
@@ -412,7 +412,7 @@ static bool find_month(const struct derived_builder *builder, const struct month
     if (!slash)
         return true;
     for (int i = 0; i < YEAR_MONTHS && !*month; i++) {
-        const struct monthsums *told = year_month(year_of(builder), YEAR_TOLD, i);
+        const struct monthsums *told = year_month_of(year_of(builder), YEAR_TOLD, i);
 
         if (!told)
             continue;

@@ -74,9 +74,10 @@ static bool counts(const struct monthsums *sums, unsigned covered_percent)
     return sums && !sums->running && sums->covered_s * PERCENT >= sums->month_s * covered_percent;
 }
 
-static void add_month(struct progress_line *line, int month, const struct month_totals *totals)
+static void add_month(struct progress_line *line, const struct monthsums *sums,
+                      const struct month_totals *totals)
 {
-    line->months[line->month_count++] = (struct progress_month){month, *totals};
+    line->months[line->month_count++] = (struct progress_month){sums->month, sums->unused, *totals};
 }
 
 static void keep_months(const struct year *year, struct progress_line *line)
@@ -86,7 +87,7 @@ static void keep_months(const struct year *year, struct progress_line *line)
             year->months[i] ? monthsums_shown(year->months[i], line->objective->direction) : NULL;
 
         if (totals)
-            add_month(line, (int)i + 1, totals);
+            add_month(line, year->months[i], totals);
     }
 }
 

@@ -33,7 +33,8 @@ enum progress_state {
 
 /* What a month's report prints. */
 struct progress_month {
-    int month; /* 1 to 12 */
+    int month;   /* 1 to 12 */
+    bool unused; /* its report says that nobody used anything */
     struct month_totals totals;
 };
 #define PROGRESS_MONTHS 12

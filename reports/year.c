@@ -74,8 +74,8 @@ static bool read_months(struct year_report *year, char *error, size_t error_size
     return true;
 }
 
-const struct monthsums *year_month(const struct year_report *year, enum year_months which,
-                                   int index)
+const struct monthsums *year_month_of(const struct year_report *year, enum year_months which,
+                                      int index)
 {
     const struct monthsums *month = year->months[index], *before = year->before[index];
     bool is_told = month && !month->withheld, was_told = before && !before->withheld;
@@ -105,7 +105,7 @@ static unsigned add_up(const struct year_report *year, enum year_months which,
     unsigned count = 0;
 
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year, which, i);
+        const struct monthsums *month = year_month_of(year, which, i);
         struct year_units units;
 
         if (!month)
@@ -141,7 +141,7 @@ static void add_months(const struct year_report *year, const struct year_row *ke
                        struct month_row *row)
 {
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year, YEAR_TOLD, i);
+        const struct monthsums *month = year_month_of(year, YEAR_TOLD, i);
         const struct month_totals *totals;
         struct year_row there;
 
@@ -159,7 +159,7 @@ static bool add_ids(struct year_report *year)
     bool added = true;
 
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year, YEAR_TOLD, i);
+        const struct monthsums *month = year_month_of(year, YEAR_TOLD, i);
 
         for (size_t j = 0; month && added && j < month->count; j++)
             added = add_row(&year->sums.directions, month->rows[j].id);

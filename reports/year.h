@@ -67,8 +67,8 @@ struct year_report *year_build(struct ledger *ledger, const struct config *confi
 void year_free(struct year_report *year);
 
 /* Month INDEX, from 0, where it is one of WHICH; else NULL. */
-const struct monthsums *year_month(const struct year_report *year, enum year_months which,
-                                   int index);
+const struct monthsums *year_month_of(const struct year_report *year, enum year_months which,
+                                      int index);
 
 /* How many months it is about: "months_told" and the like, from INDEX 0. Returns false after the
  * last. */

@@ -6,7 +6,7 @@
 
 #include "reports/month_csv.h"
 
-/* As a month's (month_csv.c), with the year in the first column. docs/year.schema.json tells what
+/* As a month's (month_csv.c), with the year in the first column. docs/schema-year.json tells what
  * may stand in each. */
 
 static const char none = '-';
@@ -166,7 +166,7 @@ bool year_write_csv(const struct year_report *year, FILE *stream)
     if (!year->sums.withheld)
         write_use(stream, year);
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *told = year_month(year, YEAR_TOLD, i);
+        const struct monthsums *told = year_month_of(year, YEAR_TOLD, i);
 
         if (year->months[i])
             write_month(stream, year, year->months[i]);
@@ -178,7 +178,6 @@ bool year_write_csv(const struct year_report *year, FILE *stream)
     write_comparison(stream, year);
     month_csv_objectives(stream, &year->sums);
     month_csv_restatement(stream, &year->sums);
-    month_csv_calibrations(stream, &year->sums);
     month_csv_coverage(stream, &year->sums);
     return fflush(stream) == 0 && !ferror(stream);
 }

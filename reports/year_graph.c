@@ -23,7 +23,7 @@ static double highest(const struct year_report *year)
     double most = 0;
 
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year, YEAR_TOLD, i);
+        const struct monthsums *month = year_month_of(year, YEAR_TOLD, i);
 
         if (month)
             most = fmax(most, month->total.impact.energy_kwh.high);

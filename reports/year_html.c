@@ -115,7 +115,7 @@ static void round_months(const struct year_report *year, struct month_bands *ban
     const struct month_table table = {rows, YEAR_MONTHS};
 
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year, YEAR_TOLD, i);
+        const struct monthsums *month = year_month_of(year, YEAR_TOLD, i);
 
         rows[i] = (struct month_row){.energy_share = 0};
         if (month)
@@ -386,7 +386,7 @@ static void write_class_months(const struct html_page *page)
                                 text_get(page->language, dimension_texts[i]));
     html_open_body(page);
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(page->report->year, YEAR_TOLD, i);
+        const struct monthsums *month = year_month_of(page->report->year, YEAR_TOLD, i);
 
         if (month && !month->unused)
             class_month(page, month);

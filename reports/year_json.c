@@ -175,7 +175,7 @@ static json_t *json_comparison(const struct year_report *year)
             failed |= json_object_set_new(sides[2], of.indicator, json_real(of.change_percent));
     }
     for (int i = 0; i < YEAR_MONTHS; i++)
-        if (year_month(year, YEAR_COMPARED, i)) {
+        if (year_month_of(year, YEAR_COMPARED, i)) {
             year_month_name(name, year->months[i]);
             failed |= json_array_append_new(months, json_string(name));
         }

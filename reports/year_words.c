@@ -67,7 +67,7 @@ void year_words_of_vintages(const struct year_report *year, enum year_months whi
 {
     out[0] = '\0';
     for (int i = 0; i < YEAR_MONTHS; i++) {
-        const struct monthsums *month = year_month(year, which, i);
+        const struct monthsums *month = year_month_of(year, which, i);
 
         for (size_t j = 0; month && j < month->vintage_count; j++)
             add_word(out, size, month->vintages[j]);
