@@ -168,7 +168,8 @@ static void write_explain_note(const struct html_page *page)
     char name[MONTH_FIGURE_SIZE];
 
     month_figure(name, page->report, MONTH_ALL, MONTH_ALL, MONTH_ENERGY);
-    html_element(page, "p", TEXT_EXPLAIN_HOW, TEXT_ARGUMENTS(name));
+    html_element(page, "p", page->report->year ? TEXT_YEAR_EXPLAIN_HOW : TEXT_EXPLAIN_HOW,
+                 TEXT_ARGUMENTS(name));
 }
 
 /* What is left of the random part, beside the bands, which are systematic. */

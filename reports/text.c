@@ -1487,6 +1487,15 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "This year was restated (statement {0} of {1}, factors of vintage {2}): energy "
           "{3} kWh instead of {4}, water {5} L instead of {6}, greenhouse gases {7} kgCO2e "
           "instead of {8}. The figures of this report stay those that were recorded."}},
+    [TEXT_YEAR_EXPLAIN_HOW] =
+        {{"D'où vient un chiffre de ces tableaux ? Chacun a un nom, ici « {0} » : l'année, "
+          "la direction, le service (un point pour tous) et l'indicateur. La commande « "
+          "iagmeter explain {0} --format html » écrit la page qui en donne les mois, avec "
+          "leurs noms, et refait la somme.",
+          "Where does a figure of these tables come from? Each has a name, here “{0}”: the "
+          "year, the direction, the service (a point for all) and the indicator. The "
+          "command “iagmeter explain {0} --format html” writes the page that gives its "
+          "months, with their names, and does the sum again."}},
     [TEXT_YEAR_UNUSED] = {{"aucun mois chiffré n'en montre", "no month with figures shows any"}},
     [TEXT_YEAR_ORIGIN_SHOWN] = {{"rapports mensuels de l'année", "monthly reports of the year"}},
     [TEXT_YEAR_NO_ROW] = {{"aucune ligne montrée n'est de cette nature",

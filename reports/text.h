@@ -587,6 +587,7 @@ enum text_id {
     TEXT_YEAR_VINTAGES,     /* {0} list */
     TEXT_YEAR_CALIBRATIONS, /* {0} list */
     TEXT_YEAR_RESTATED,     /* as TEXT_RESTATED */
+    TEXT_YEAR_EXPLAIN_HOW,  /* {0} name */
     TEXT_YEAR_UNUSED,       /* origin */
     TEXT_YEAR_ORIGIN_SHOWN, /* origin */
     TEXT_YEAR_NO_ROW,       /* origin */

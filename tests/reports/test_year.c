@@ -593,6 +593,33 @@ static void figures_per_unit_are_of_all_months(void **state)
     assert_exact(csv_value("month-per-request", "2026-03", "energy_wh").central, 3000.0 / 30);
 }
 
+/* By a few more than enough devices, without an impact estimate. */
+static void use_without_impact(const char *month, int day, uint16_t direction, double requests)
+{
+    const struct activity activity = {.grade = GRADE_C, .requests = triple_exact(requests)};
+    const struct world_pair pair = {year_noon(month, day),
+                                    directions_get(world.config->directions, direction), "b", "b",
+                                    WORLD_THRESHOLD};
+
+    world_record(&world, &pair, &activity, NULL);
+}
+
+/* Where a month tells them of what is shown alone, so does the year of that month. */
+static void figures_per_unit_leave_out_what_a_month_leaves_out(void **state)
+{
+    (void)state;
+    use("2026-01", 3, DRH, "a", 4, DEVICES_MANY);
+    use("2026-02", 3, DSN, "a", 8, DEVICES_MANY);
+    use("2026-02", 3, DRH, "a", 2, DEVICES_FEW);
+    use_without_impact("2026-02", 3, CAB, 5);
+    build(2026);
+    assert_true(year->sums.units_of_shown);
+    assert_exact(csv_value("total", "", "energy_kwh").central, 14);
+    assert_exact(csv_value("per-request", "", "energy_wh").central, 12000.0 / 120);
+    assert_exact(csv_value("per-1000-tokens-out", "", "energy_wh").central, 12000.0 / 12);
+    explain_all();
+}
+
 static void labels_are_escaped(void **state)
 {
     (void)state;
@@ -829,6 +856,7 @@ int main(void)
         TEST(shares_are_of_what_is_shown_and_add_up),
         TEST(agents_are_those_of_the_configuration),
         TEST(figures_per_unit_are_of_all_months),
+        TEST(figures_per_unit_leave_out_what_a_month_leaves_out),
         TEST(labels_are_escaped),
         TEST(the_formats_agree),
         TEST(what_is_published_conforms_to_its_schema),
