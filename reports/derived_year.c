@@ -159,19 +159,19 @@ static bool set_measured(struct derived_builder *builder, bool of_services)
 static bool find_in(struct derived_builder *builder, const struct month_table *table,
                     bool of_services)
 {
-    bool found = table ? find_row(builder, table, builder->key) : is_all(builder->key);
-
-    if (!found || builder->report->withheld)
+    if (builder->report->withheld || !find_row(builder, table, builder->key))
         return false;
     if (derived_is(builder, "months_shown"))
-        return builder->row && derived_as_given(builder, "1", triple_exact(builder->row->months),
-                                                TEXT_YEAR_ORIGIN_SHOWN);
+        return derived_as_given(builder, "1", triple_exact(builder->row->months),
+                                TEXT_YEAR_ORIGIN_SHOWN);
     return derived_is(builder, "measured_kwh") && set_measured(builder, of_services);
 }
 
 static bool find_total(struct derived_builder *builder)
 {
-    return find_in(builder, NULL, false) || derived_find_total(builder);
+    if (derived_is(builder, "measured_kwh") && is_all(builder->key) && !builder->report->withheld)
+        return set_measured(builder, false);
+    return derived_find_total(builder);
 }
 
 static bool find_direction(struct derived_builder *builder)

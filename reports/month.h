@@ -75,12 +75,12 @@ struct month_row {
     char id[MONTH_ID_SIZE];
     char label[DIRECTION_LABEL_SIZE];
     unsigned headcount;            /* directions only; 0 unknown */
+    unsigned months;               /* of a year: whose reports show it; 0 in a month's */
     const struct service *service; /* services only; NULL when no longer in the catalogue */
     bool is_other;
     bool is_unassigned; /* the direction of what no prefix or VLAN matches */
     double energy_share;
     double gwp_per_agent_g; /* central; 0 when the headcount is unknown */
-    unsigned months;        /* of a year: whose reports show it; 0 in a month's */
     struct month_totals totals;
 };
 

@@ -1381,10 +1381,10 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "would tell about a few devices."}},
     [TEXT_YEAR_HEAD_MONTHS] = {{"Mois par mois", "Month by month"}},
     [TEXT_YEAR_CAPTION_MONTHS] =
-        {{"Chaque mois tel que son rapport l'imprime ; par requête et par 1 000 jetons : "
-          "valeurs centrales.",
-          "Each month as its report prints it; per request and per 1,000 tokens: central "
-          "values."}},
+        {{"Chaque mois d'après son rapport, arrondi pour que les lignes s'additionnent ; "
+          "par requête et par 1 000 jetons : valeurs centrales.",
+          "Each month from its report, rounded so that rows add up; per request and per "
+          "1,000 tokens: central values."}},
     [TEXT_YEAR_MONTH] = {{"Mois", "Month"}},
     [TEXT_YEAR_COVERED] = {{"Couvert", "Covered"}},
     [TEXT_YEAR_PER_REQUEST] = {{"Par requête", "Per request"}},

@@ -62,7 +62,7 @@ bool year_parse(const char *text, int64_t now, int *year);
 
 /* Returns NULL and one sentence in ERROR when the ledger cannot be read, or nothing can be told: no
  * month is over, or nothing is held. CONFIG and LEDGER must outlive it. Freed with year_free(). */
-struct year_report *year_build(struct ledger *ledger, const struct config *config, int year,
+struct year_report *year_build(struct ledger *ledger, const struct config *config, int number,
                                int64_t now, char *error, size_t error_size);
 void year_free(struct year_report *year);
 
