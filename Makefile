@@ -290,7 +290,7 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
 # --- Installing --------------------------------------------------------------------------------
 
 CONF_FILES := $(shell find conf -type f 2>/dev/null)
-DOC_FILES  := $(wildcard README.md LICENSE docs/*.md)
+DOC_FILES  := $(wildcard README.md LICENSE docs/*.md docs/schema-*.json)
 MAN_PAGES  := $(wildcard man/*.[158])
 UNITS      := $(wildcard systemd/*.service systemd/*.timer)
 # For an inference host of our own: examples, since they give rights.

@@ -13,6 +13,7 @@
 #include "reports/graph.h"
 #include "reports/month.h"
 #include "reports/progress.h"
+#include "reports/year.h"
 
 /* -- report ----------------------------------------------------------------------------------- */
 
@@ -33,8 +34,10 @@ static bool find_month(const char *text, int64_t now, struct calendar_month *mon
     return true;
 }
 
+/* Of a month, or of a year: then YEAR. */
 struct output {
     const struct month_report *report;
+    const struct year_report *year;
     const char *language;
     char *svg;
     size_t svg_size;
@@ -44,6 +47,8 @@ static bool write_html(const void *context, FILE *stream)
 {
     const struct output *output = context;
 
+    if (output->year)
+        return year_write_html(output->year, output->language, stream);
     return month_write_html(output->report, output->language, output->svg, output->svg_size,
                             stream);
 }
@@ -52,14 +57,16 @@ static bool write_csv(const void *context, FILE *stream)
 {
     const struct output *output = context;
 
-    return month_write_csv(output->report, stream);
+    return output->year ? year_write_csv(output->year, stream)
+                        : month_write_csv(output->report, stream);
 }
 
 static bool write_json(const void *context, FILE *stream)
 {
     const struct output *output = context;
 
-    return month_write_json(output->report, stream);
+    return output->year ? year_write_json(output->year, stream)
+                        : month_write_json(output->report, stream);
 }
 
 static bool write_files(const struct output *output, const char *directory)
@@ -70,13 +77,13 @@ static bool write_files(const struct output *output, const char *directory)
         outfile_writer *write;
     } writers[] = {
         {"html", true, write_html}, {"csv", false, write_csv}, {"json", false, write_json}};
-    const struct calendar_month *month = &output->report->month;
-    char path[PATH_MAX + 64];
+    char path[PATH_MAX + 2 * MONTH_ID_SIZE], period[MONTH_ID_SIZE];
 
     if (!outfile_directory(directory, 0750))
         return false;
+    month_period(period, output->report->month);
     for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%04d-%02d%s%s.%s", directory, month->year, month->month,
+        snprintf(path, sizeof(path), "%s/%s%s%s.%s", directory, period,
                  writers[i].in_language ? "." : "", writers[i].in_language ? output->language : "",
                  writers[i].suffix);
         if (!outfile_write(path, writers[i].write, output))
@@ -161,14 +168,59 @@ static int report_month(const struct command_options *options, const struct conf
     return status;
 }
 
+/* The report of the year that TEXT names. NULL after a complaint, with the exit status. */
+static struct year_report *build_year(const char *text, const struct config *config,
+                                      struct ledger *ledger, int *status)
+{
+    int64_t now = time(NULL);
+    struct year_report *year;
+    char error[512];
+    int number;
+
+    *status = EXIT_CONFIGURATION;
+    if (!year_parse(text, now, &number)) {
+        fprintf(stderr, "iagmeter: \"%s\" is not a year: 2026, current or previous\n", text);
+        return NULL;
+    }
+    *status = EXIT_TROUBLE;
+    year = year_build(ledger, config, number, now, error, sizeof(error));
+    if (!year)
+        fprintf(stderr, "iagmeter: %s\n", error);
+    return year;
+}
+
+static int report_year(const struct command_options *options, const struct config *config,
+                       struct ledger *ledger)
+{
+    struct output output = {.language = options->language};
+    struct year_report *year;
+    char error[512];
+    int status;
+
+    year = build_year(options->arguments[1], config, ledger, &status);
+    if (!year)
+        return status;
+    if (!restate_add_to_year(&year->sums, error, sizeof(error)))
+        fprintf(stderr, "iagmeter: warning: no restatement is told: %s\n", error);
+    output.report = &year->sums;
+    output.year = year;
+    if (write_files(&output, options->output[0] ? options->output : config->report.directory)) {
+        year_print(year, options->language, stdout);
+        status = EXIT_SUCCESS;
+    }
+    year_free(year);
+    return status;
+}
+
 int command_report(const struct command_options *options)
 {
-    if (strcmp(options->arguments[0], "month") != 0) {
-        fprintf(stderr, "iagmeter: no report \"%s\": month is the only one\n",
-                options->arguments[0]);
-        return EXIT_CONFIGURATION;
-    }
-    return command_with_ledger(options, report_month);
+    if (strcmp(options->arguments[0], "year") == 0)
+        return command_with_ledger(options, report_year);
+    if (strcmp(options->arguments[0], "month") == 0)
+        return command_with_ledger(options, report_month);
+    fprintf(stderr, "iagmeter: no report \"%s\": there are month and year\n",
+            options->arguments[0]);
+    return EXIT_CONFIGURATION;
 }
 
 /* -- explain ---------------------------------------------------------------------------------- */
@@ -251,6 +303,55 @@ static int explain_factor(const struct command_options *options, const struct ex
     return status;
 }
 
+static bool is_year(const char *text)
+{
+    int number;
+
+    return text[0] >= '0' && text[0] <= '9' && year_parse(text, time(NULL), &number);
+}
+
+static int explain_of_year(const struct command_options *options, const struct explain_query *query,
+                           const struct year_report *year)
+{
+    struct derived *derived = NULL;
+    int status = EXIT_TROUBLE;
+    char error[512];
+
+    if (derived_build(&year->sums, query, &derived, error, sizeof(error)) == EXPLAIN_OK)
+        status = write_derived(options, derived);
+    else
+        fprintf(stderr, "iagmeter: %s\n", error);
+    derived_free(derived);
+    return status;
+}
+
+/* Figures of a year's report, each of which is computed from others; without an indicator, as text,
+ * each of the row. */
+static int explain_year(const struct command_options *options, const struct explain_query *query,
+                        const struct config *config, struct ledger *ledger)
+{
+    struct explain_query one = *query;
+    struct year_report *year;
+    int status;
+
+    if (!query->indicator && (derived_is_asked(query) || strcmp(options->format, "text") != 0)) {
+        fprintf(stderr, "iagmeter: of a year, explain takes an indicator: %s/././energy_kwh\n",
+                query->month);
+        return EXIT_CONFIGURATION;
+    }
+    year = build_year(query->month, config, ledger, &status);
+    if (!year)
+        return status;
+    status = query->indicator ? explain_of_year(options, query, year) : EXIT_SUCCESS;
+    for (int i = 0; !query->indicator && status == EXIT_SUCCESS && i < MONTH_INDICATORS; i++) {
+        one.indicator = month_indicator_name((enum month_indicator)i);
+        fputs(i > 0 ? "\n" : "", stdout);
+        status = explain_of_year(options, &one, year);
+    }
+    year_free(year);
+    return status;
+}
+
 static int explain_month(const struct command_options *options, const struct explain_query *query,
                          const struct config *config, struct ledger *ledger)
 {
@@ -263,6 +364,8 @@ static int explain_month(const struct command_options *options, const struct exp
 
     if (derived_is_restated(query) && !find_month(query->month, time(NULL), &month))
         return explain_restated(options, query, config, ledger);
+    if (is_year(query->month))
+        return explain_year(options, query, config, ledger);
     report = build_month(query->month, config, ledger, time(NULL), &written);
     if (!report)
         return written;

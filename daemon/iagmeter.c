@@ -27,13 +27,17 @@ static const struct command {
 } commands[] = {
     {"status", 0, 0, "[--format text|json]",
      "what the daemon did, what it did not see, and the objectives", command_status},
-    {"report", 2, 2, "month " MONTH "\n  [--lang fr|en] [--output DIRECTORY]",
-     "write a month's footprint: HTML, CSV, JSON", command_report},
+    {"report", 2, 2,
+     "month " MONTH "\n  [--lang fr|en] [--output DIRECTORY]\n"
+     "year YYYY|current|previous ...",
+     "write the footprint of a month or of a year", command_report},
     {"explain", 1, 4,
      MONTH " [DIRECTION|.|other] [SERVICE|.]\n"
            "  [INDICATOR] [--lang fr|en] [--format text|html|json]\n"
            "MONTH/DIRECTION/SERVICE/INDICATOR ...\n"
            "MONTH/@SCOPE/ID/INDICATOR ...\n"
+           "YEAR/DIRECTION/SERVICE/INDICATOR ...\n"
+           "YEAR/@SCOPE/ID/INDICATOR ...\n"
            "PERIOD/@restated/NUMBER/DIRECTION/SERVICE/INDICATOR ...\n"
            "VINTAGE/@factor/KIND/ID/KEY ...",
      "where a figure of the report comes from, recomputed", command_explain},

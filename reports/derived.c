@@ -16,17 +16,12 @@ void derived_name_of(char out[MONTH_FIGURE_SIZE], const char *period, const char
              key && key[0] ? key : MONTH_ALL, indicator);
 }
 
-static void month_text(char out[MONTH_ID_SIZE], struct calendar_month month)
-{
-    snprintf(out, MONTH_ID_SIZE, "%04d-%02d", month.year, month.month);
-}
-
 void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, const char *scope,
                   const char *key, const char *indicator)
 {
     char period[MONTH_ID_SIZE];
 
-    month_text(period, month);
+    month_period(period, month);
     derived_name_of(out, period, scope, key, indicator);
 }
 
@@ -413,8 +408,14 @@ static const struct {
     {"restated-by", derived_find_restated_by},
 };
 
-static bool find(struct derived_builder *builder, const char *scope)
+static bool find(struct derived_builder *builder, const struct explain_query *query)
 {
+    const char *scope = query->direction + 1;
+
+    if (!derived_is_asked(query))
+        return derived_find_of_year(builder);
+    if (builder->report->year)
+        return derived_find_year(builder, scope);
     for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
         if (strcmp(scopes[i].name, scope) == 0)
             return scopes[i].find(builder);
@@ -438,6 +439,7 @@ enum explain_status derived_build(const struct month_report *report,
                                   char *error, size_t error_size)
 {
     struct derived_builder builder = {.report = report,
+                                      .direction = query->direction,
                                       .key = query->service,
                                       .indicator = query->indicator ? query->indicator : "",
                                       .out = calloc(1, sizeof(*builder.out))};
@@ -445,8 +447,8 @@ enum explain_status derived_build(const struct month_report *report,
     bool found = false;
 
     *out = NULL;
-    if (report->month.year > 0)
-        month_text(builder.period, report->month);
+    if (report->year || report->month.year > 0)
+        month_period(builder.period, report->month);
     else
         snprintf(builder.period, sizeof(builder.period), "%s", query->month);
     builder.failed = !builder.out;
@@ -454,10 +456,10 @@ enum explain_status derived_build(const struct month_report *report,
         builder.formula = open_memstream(&builder.out->formula, &size);
     if (builder.out && builder.formula) {
         builder.out->report = report;
-        derived_name_of(builder.out->name, builder.period, query->direction + 1, builder.key,
-                        builder.indicator);
+        snprintf(builder.out->name, sizeof(builder.out->name), "%s/%s/%s/%s", builder.period,
+                 query->direction, builder.key[0] ? builder.key : MONTH_ALL, builder.indicator);
         snprintf(builder.out->indicator, MONTH_ID_SIZE, "%s", builder.indicator);
-        found = find(&builder, query->direction + 1);
+        found = find(&builder, query);
         builder.failed |= fclose(builder.formula) != 0;
     }
     if (builder.failed || !builder.formula)

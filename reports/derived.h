@@ -9,10 +9,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Figures of a month's report that are computed from others: quotients, sums over pairs,
- * projections. Each is a formula over named terms, which is both printed and evaluated, so that it
- * cannot tell anything else than what is computed. A term that is a figure itself carries the name
- * that `iagmeter explain` takes. Computed from what the report shows, and from nothing else. */
+/* Figures of a month's report, or of a year's, that are computed from others: quotients, sums over
+ * pairs, projections. Each is a formula over named terms, which is both printed and evaluated, so
+ * that it cannot tell anything else than what is computed. A term that is a figure itself carries
+ * the name that `iagmeter explain` takes. Computed from what the report shows, and from nothing
+ * else. */
 
 /* "2026-10/@objective-spent/DRH/energy_kwh": the scope, id and indicator are those of the CSV, with
  * "." for an empty id, which may hold further "/" ("@variant/method-b/DRH/chatgpt-web/water_l"). No
@@ -25,7 +26,7 @@ void derived_name(char out[MONTH_FIGURE_SIZE], struct calendar_month month, cons
 /* The same of "2026", "2026-01..2026-06": a statement's period (restate.h). */
 void derived_name_of(char out[MONTH_FIGURE_SIZE], const char *period, const char *scope,
                      const char *key, const char *indicator);
-/* Whether QUERY names one of these. */
+/* Whether QUERY names one of these; of a year's report, all are computed from others. */
 bool derived_is_asked(const struct explain_query *query);
 /* Whether it is a factor, of the vintage that stands for the month; REPORT below has its config
  * only. */

@@ -13,6 +13,7 @@
 struct derived_builder {
     const struct month_report *report;
     char period[MONTH_ID_SIZE]; /* the report's month, or that of a statement */
+    const char *direction;      /* of what is no such scope */
     const char *key;            /* the id; "." for none */
     const char *indicator;
     struct derived *out;
@@ -65,6 +66,12 @@ struct derived_pair {
 bool derived_split_pair(const char *key, struct derived_pair *pair);
 /* Whether that pair is asked for. */
 bool derived_is_pair(const struct derived_pair *asked, const char *direction, const char *service);
+
+/* ---- Of a year ---- */
+
+/* A row of it, and what has a scope. */
+bool derived_find_of_year(struct derived_builder *builder);
+bool derived_find_year(struct derived_builder *builder, const char *scope);
 
 /* ---- The scopes ---- */
 

@@ -52,20 +52,32 @@ bool derived_find_path(struct derived_builder *builder)
     return true;
 }
 
-/* Of one indicator, of a month's report. */
+/* One more summand: what a month's report prints. A direction has no row, and nothing to add, in a
+ * month that nobody used anything in. */
+static void add_month(struct derived_builder *builder, const struct progress_line *line,
+                      const struct progress_month *month, const char *prefix,
+                      enum month_indicator indicator, size_t *count)
+{
+    struct month_report of = {
+        .month = {.year = builder->report->month.year, .month = month->month}};
+    char source[MONTH_FIGURE_SIZE];
+
+    if (month->unused && line->objective->direction[0])
+        return;
+    month_figure(source, &of, progress_scope(line), MONTH_ALL, indicator);
+    derived_add_summand(builder, prefix, ++*count, month_indicator_unit(indicator),
+                        month_value(&month->totals, indicator), source);
+}
+
+/* Of one indicator. */
 static void add_months(struct derived_builder *builder, const struct progress_line *line,
                        const char *prefix, enum month_indicator indicator)
 {
-    char source[MONTH_FIGURE_SIZE];
+    size_t count = 0;
 
-    for (size_t i = 0; i < line->month_count; i++) {
-        struct month_report of = {
-            .month = {.year = builder->report->month.year, .month = line->months[i].month}};
-
-        month_figure(source, &of, progress_scope(line), MONTH_ALL, indicator);
-        derived_add_summand(builder, prefix, i + 1, month_indicator_unit(indicator),
-                            month_value(&line->months[i].totals, indicator), source);
-    }
+    for (size_t i = 0; i < line->month_count; i++)
+        add_month(builder, line, &line->months[i], prefix, indicator, &count);
+    fputs(count > 0 ? "" : "0", builder->formula);
 }
 
 bool derived_find_spent(struct derived_builder *builder)
@@ -91,18 +103,13 @@ bool derived_find_spent(struct derived_builder *builder)
 static void add_rate(struct derived_builder *builder, const struct progress_line *line,
                      const struct progress_rate *rate, const char *prefix)
 {
-    char name[32], source[MONTH_FIGURE_SIZE];
+    char name[32];
+    size_t count = 0;
 
     fputc('(', builder->formula);
-    for (unsigned i = 0; i < rate->months; i++) {
-        const struct progress_month *month = &line->months[rate->numbers[i]];
-        struct month_report of = {
-            .month = {.year = builder->report->month.year, .month = month->month}};
-
-        month_figure(source, &of, progress_scope(line), MONTH_ALL, line->indicator);
-        derived_add_summand(builder, prefix, i + 1, month_indicator_unit(line->indicator),
-                            month_value(&month->totals, line->indicator), source);
-    }
+    for (unsigned i = 0; i < rate->months; i++)
+        add_month(builder, line, &line->months[rate->numbers[i]], prefix, line->indicator, &count);
+    fputs(count > 0 ? "" : "0", builder->formula);
     snprintf(name, sizeof(name), "%scovered_s", prefix);
     derived_add_given(builder, name, "s", triple_exact(rate->covered_s), TEXT_DERIVED_COVERAGE);
     fprintf(builder->formula, ") · (1 / {%s})", name);

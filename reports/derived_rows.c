@@ -241,7 +241,7 @@ bool derived_find_service(struct derived_builder *builder)
 bool derived_find_shares(struct derived_builder *builder)
 {
     const struct month_report *report = builder->report;
-    double measured = report->host ? month_measured(report, NULL) : 0;
+    double measured = month_has_host(report) ? month_measured(report, NULL) : 0;
 
     if (report->withheld || strcmp(builder->key, MONTH_ALL) != 0)
         return false;
@@ -250,8 +250,9 @@ bool derived_find_shares(struct derived_builder *builder)
     if (isnan(measured))
         return false;
     if (derived_is(builder, "measured"))
-        return report->host ? set_quotient(builder, "1", measured, "{measured_kwh} / {energy_kwh}")
-                            : derived_as_given(builder, "1", triple_exact(0), TEXT_DERIVED_NO_HOST);
+        return month_has_host(report)
+                   ? set_quotient(builder, "1", measured, "{measured_kwh} / {energy_kwh}")
+                   : derived_as_given(builder, "1", triple_exact(0), TEXT_DERIVED_NO_HOST);
     if (!derived_is(builder, "estimated"))
         return false;
     derived_set_value(builder, "1", triple_exact(1 - measured));

@@ -224,7 +224,7 @@ bool hostview_measured_words(const struct month_report *report, const struct mon
     if (isnan(measured)) {
         *id = TEXT_MEASURED_NOT_TOLD;
         snprintf(argument, TEXT_NUMBER_SIZE, "%u", report->config->report.threshold);
-        return report->host && energy_kwh > 0;
+        return month_has_host(report) && energy_kwh > 0;
     }
     /* A mixture never reads 0 % or 100 %. */
     text_number(argument, TEXT_NUMBER_SIZE, language,

@@ -595,6 +595,7 @@ static bool choose_pairs(struct builder *builder)
         builder->pairs[i].hidden = hidden[i];
     report->suppressed = outcome.result;
     report->host_shown = report->host && outcome.host_shown;
+    report->host_folded = report->host && !report->host_shown;
     report->host_parts_shown = report->host && outcome.parts_shown;
     free(pairs);
     free(hidden);
@@ -711,7 +712,7 @@ static void remove_inactive_rows(struct month_table *table)
 }
 
 /* Rows without a shown pair have no activity here: their all is in OTHER, which comes last. */
-static bool finish_table(struct month_table *table, const struct month_row *other)
+bool month_finish_table(struct month_table *table, const struct month_row *other)
 {
     struct month_row *rows;
 
@@ -748,7 +749,7 @@ static bool add_cell(struct month_report *report, const struct pair *pair)
     return true;
 }
 
-static void describe_rows(struct month_report *report)
+void month_describe_rows(struct month_report *report)
 {
     for (size_t i = 0; i < report->directions.count; i++)
         describe_direction(report->config, &report->directions.rows[i]);
@@ -790,8 +791,9 @@ static bool fill_tables(struct builder *builder)
     forget_details(&other.totals);
     if (report->units_of_shown)
         other.totals.requests_without_impact = triple_exact(0);
-    describe_rows(report);
-    if (!finish_table(&report->directions, last) || !finish_table(&report->services, last))
+    month_describe_rows(report);
+    if (!month_finish_table(&report->directions, last) ||
+        !month_finish_table(&report->services, last))
         return false;
     for (size_t i = 0; i < report->directions.count; i++)
         month_add(&report->total, &report->directions.rows[i].totals);
@@ -800,7 +802,7 @@ static bool fill_tables(struct builder *builder)
     return true;
 }
 
-static void fill_shares(struct month_table *table, const struct month_totals *total)
+void month_fill_shares(struct month_table *table, const struct month_totals *total)
 {
     double energy_kwh = total->impact.energy_kwh.central;
 
@@ -965,6 +967,7 @@ static void withhold(struct month_report *report)
 {
     report->withheld = true;
     report->host_shown = report->host_parts_shown = report->local_counts_shown = false;
+    report->host_folded = report->host;
     report->suppressed = SUPPRESS_ALL;
     report->directions.count = 0;
     report->services.count = 0;
@@ -985,8 +988,8 @@ static bool fill_report(struct builder *builder)
     }
     if (!fill_tables(builder))
         return false;
-    fill_shares(&report->directions, &report->total);
-    fill_shares(&report->services, &report->total);
+    month_fill_shares(&report->directions, &report->total);
+    month_fill_shares(&report->services, &report->total);
     fill_units(builder);
     fill_host(builder);
     variants_compute(report, &report->variants);

@@ -75,6 +75,7 @@ struct month_row {
     char id[MONTH_ID_SIZE];
     char label[DIRECTION_LABEL_SIZE];
     unsigned headcount;            /* directions only; 0 unknown */
+    unsigned months;               /* of a year: whose reports show it; 0 in a month's */
     const struct service *service; /* services only; NULL when no longer in the catalogue */
     bool is_other;
     bool is_unassigned; /* the direction of what no prefix or VLAN matches */
@@ -136,6 +137,7 @@ struct month_factors {
 };
 
 struct progress;
+struct year_report;
 
 /* The newest statement that restates the month (restate.h); number 0: none. */
 struct month_restatement {
@@ -147,7 +149,8 @@ struct month_restatement {
 };
 
 struct month_report {
-    struct calendar_month month;
+    struct calendar_month month;    /* number 0: it is of a year (year.h) */
+    const struct year_report *year; /* that; else NULL */
     const struct config *config;
     const struct progress *progress; /* of the year's objectives; NULL, unless the caller sets it */
     int64_t until;                   /* end of what is reported */
@@ -175,6 +178,8 @@ struct month_report {
     bool host_shown;         /* its sums, and so which part of any sum is measured (suppress.h) */
     bool host_parts_shown;   /* those of its services and devices */
     bool local_counts_shown; /* how many exchanges local servers had, in the coverage */
+    bool host_folded;        /* in a sum that tells nothing of it: which part is measured may not
+                                be told of what is folded, nor of all */
     struct month_totals host_active;      /* of all who used it, where its sums are shown */
     struct month_totals host_common;      /* of what is shared by the key */
     struct month_restatement restatement; /* filled in by restate_add_to_month() */
@@ -201,6 +206,9 @@ void month_free(struct month_report *report);
  * estimated. NAN where there is no energy, or the part may not be told. */
 double month_measured(const struct month_report *report, const struct month_row *row);
 
+/* Whether there is a host of our own, of which a part may be measured. */
+bool month_has_host(const struct month_report *report);
+
 /* Whether INDICATOR is an impact of use, none of which has an estimate: it is not known, and no 0.
  */
 bool month_is_unknown(const struct month_totals *totals, enum month_indicator indicator);
@@ -208,11 +216,21 @@ bool month_is_unknown(const struct month_totals *totals, enum month_indicator in
 /* The row of all that is hidden; NULL: nothing is, or everything. */
 const struct month_row *month_other(const struct month_report *report);
 
+/* What tables share: the labels of their rows, and what the configuration says of them; rows by
+ * falling energy, with OTHER, unless NULL, behind; their shares of TOTAL, and per agent. The second
+ * returns false when memory is exhausted. */
+void month_describe_rows(struct month_report *report);
+bool month_finish_table(struct month_table *table, const struct month_row *other);
+void month_fill_shares(struct month_table *table, const struct month_totals *total);
+
 /* Whether ROW (NULL: the total) is one of the services; else of the directions. */
 bool month_is_service(const struct month_report *report, const struct month_row *row);
 
 /* What a row is called: "Autres", "Non affecté", or its label. */
 const char *month_label(const struct month_row *row, enum text_language language);
+
+/* "2026-10", or of a year "2026". */
+void month_period(char out[MONTH_ID_SIZE], struct calendar_month month);
 
 /* What names one figure, here and for `iagmeter explain`: "2026-10/DRH/chatgpt-web/energy_kwh",
  * with "." for all directions or all services. */
@@ -271,7 +289,8 @@ struct text_band month_round(const struct month_report *report, const struct mon
 unsigned month_decimals(const struct month_report *report, enum month_indicator indicator);
 struct text_band month_headline(const struct month_report *report, enum month_indicator indicator);
 
-/* Printed totals per direction, for a terminal. */
+/* The directions and the total, a line each; all of the report, for a terminal. */
+void month_print_rows(const struct month_report *report, enum text_language language, FILE *stream);
 void month_print(const struct month_report *report, const char *language, FILE *stream);
 
 /* Each returns false with errno set when the stream fails. LANGUAGE is "fr" or "en"; SVG may be

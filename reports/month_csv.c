@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "reports/month.h"
+#include "reports/month_csv.h"
 
 #include "reports/derived.h"
 #include "reports/hostview.h"
@@ -12,18 +12,16 @@
 /* Long form, RFC 4180 with plain line feeds: one record per month, scope, id and indicator. The
  * first line names the columns; the last one is what `iagmeter explain` takes. */
 
-#define COLUMNS "month,scope,id,label,indicator,unit,low,central,high,grade,figure\n"
-
-/* FIGURE NULL: it is named by the scope. */
-static void write_named(FILE *stream, const struct month_report *report, const char *scope,
-                        const char *id, const char *label, const char *indicator, const char *unit,
-                        struct triple value, char grade, const char *figure)
+void month_csv_record(FILE *stream, const struct month_report *report, const char *scope,
+                      const char *id, const char *label, const char *indicator, const char *unit,
+                      struct triple value, char grade, const char *figure)
 {
-    char name[MONTH_FIGURE_SIZE];
+    char name[MONTH_FIGURE_SIZE], period[MONTH_ID_SIZE];
     const double ends[] = {value.low, value.central, value.high};
     char number[TEXT_NUMBER_SIZE];
 
-    fprintf(stream, "%04d-%02d,%s,", report->month.year, report->month.month, scope);
+    month_period(period, report->month);
+    fprintf(stream, "%s,%s,", period, scope);
     text_csv(stream, id);
     fputc(',', stream);
     text_csv(stream, label);
@@ -42,7 +40,7 @@ static void write_record(FILE *stream, const struct month_report *report, const 
                          const char *id, const char *label, const char *indicator, const char *unit,
                          struct triple value, char grade)
 {
-    write_named(stream, report, scope, id, label, indicator, unit, value, grade, NULL);
+    month_csv_record(stream, report, scope, id, label, indicator, unit, value, grade, NULL);
 }
 
 /* ROW NULL: the total. */
@@ -60,12 +58,13 @@ static void write_totals(FILE *stream, const struct month_report *report, const 
 
         month_figure(figure, report, is_direction ? id : MONTH_ALL,
                      row && !is_direction ? id : MONTH_ALL, indicator);
-        write_named(stream, report, scope, id, label, month_indicator_name(indicator),
-                    month_indicator_unit(indicator), month_value(totals, indicator), grade, figure);
+        month_csv_record(stream, report, scope, id, label, month_indicator_name(indicator),
+                         month_indicator_unit(indicator), month_value(totals, indicator), grade,
+                         figure);
     }
     write_record(stream, report, scope, id, label, "tokens_out_random_sigma", "1",
                  triple_exact(month_random_sigma(totals, report->config->factors)), grade);
-    if (report->host && !isnan(measured))
+    if (month_has_host(report) && !isnan(measured))
         write_record(stream, report, scope, id, label, "measured_share", "1",
                      triple_exact(measured), grade);
 }
@@ -107,8 +106,8 @@ static void write_host(FILE *stream, const struct month_report *report)
     hostview_free(view);
 }
 
-static void write_table(FILE *stream, const struct month_report *report, const char *scope,
-                        const struct month_table *table)
+void month_csv_table(FILE *stream, const struct month_report *report, const char *scope,
+                     const struct month_table *table)
 {
     for (size_t i = 0; i < table->count; i++)
         write_totals(stream, report, scope, table->rows[i].id, table->rows[i].label,
@@ -116,7 +115,7 @@ static void write_table(FILE *stream, const struct month_report *report, const c
 }
 
 /* Of images, besides the totals: the id is the service's. */
-static void write_images(FILE *stream, const struct month_report *report)
+void month_csv_images(FILE *stream, const struct month_report *report)
 {
     for (size_t i = 0; i < report->services.count; i++) {
         const struct month_row *row = &report->services.rows[i];
@@ -156,8 +155,8 @@ static void write_variants(FILE *stream, const struct month_report *report)
     }
 }
 
-static void write_unit(FILE *stream, const struct month_report *report, const char *scope,
-                       struct month_unit unit)
+void month_csv_unit(FILE *stream, const struct month_report *report, const char *scope,
+                    struct month_unit unit)
 {
     char grade = grade_letter((enum evidence_grade)report->total.activity.grade);
 
@@ -212,7 +211,7 @@ static void write_objective(FILE *stream, const struct month_report *report,
 
 /* Beside the recorded figures, which stay what they are: the id is the statement's number, the
  * label the vintage. */
-static void write_restatement(FILE *stream, const struct month_report *report)
+void month_csv_restatement(FILE *stream, const struct month_report *report)
 {
     const struct month_restatement *restatement = &report->restatement;
     char number[TEXT_NUMBER_SIZE];
@@ -229,7 +228,7 @@ static void write_restatement(FILE *stream, const struct month_report *report)
 }
 
 /* The id is the service's; times are seconds since 1970 UTC, which are no figures to explain. */
-static void write_calibrations(FILE *stream, const struct month_report *report)
+void month_csv_calibrations(FILE *stream, const struct month_report *report)
 {
     for (size_t i = 0; i < report->calibrations.count; i++) {
         const struct calibrationuse *use = &report->calibrations.items[i];
@@ -237,39 +236,53 @@ static void write_calibrations(FILE *stream, const struct month_report *report)
         char none = grade_letter(GRADE_NONE);
 
         snprintf(label, sizeof(label), "%s: %s", use->transport, use->source);
-        write_named(stream, report, "calibration", use->service, label, "from_s", "s",
-                    triple_exact((double)use->since_s), none, "");
-        write_named(stream, report, "calibration", use->service, label, "until_s", "s",
-                    triple_exact((double)use->until_s), none, "");
+        month_csv_record(stream, report, "calibration", use->service, label, "from_s", "s",
+                         triple_exact((double)use->since_s), none, "");
+        month_csv_record(stream, report, "calibration", use->service, label, "until_s", "s",
+                         triple_exact((double)use->until_s), none, "");
     }
 }
 
-bool month_write_csv(const struct month_report *report, FILE *stream)
+void month_csv_objectives(FILE *stream, const struct month_report *report)
 {
-    struct month_coverage_line lines[MONTH_COVERAGE_LINES];
-    size_t count;
-    char none = grade_letter(GRADE_NONE);
-
-    fputs(COLUMNS, stream);
-    if (!report->withheld)
-        write_totals(stream, report, "total", "", "", NULL);
-    write_unit(stream, report, "per-request", report->per_request);
-    write_unit(stream, report, "per-1000-tokens-out", report->per_1000_tokens);
-    write_table(stream, report, "direction", &report->directions);
-    write_table(stream, report, "service", &report->services);
-    write_host(stream, report);
-    write_images(stream, report);
-    write_variants(stream, report);
-    write_hourly(stream, report);
     for (size_t i = 0; report->progress && i < report->progress->count; i++)
         write_objective(stream, report, &report->progress->lines[i]);
-    write_restatement(stream, report);
-    write_calibrations(stream, report);
-    count = month_coverage_lines(report, lines);
+}
+
+void month_csv_total(FILE *stream, const struct month_report *report)
+{
+    if (!report->withheld)
+        write_totals(stream, report, "total", "", "", NULL);
+}
+
+void month_csv_coverage(FILE *stream, const struct month_report *report)
+{
+    struct month_coverage_line lines[MONTH_COVERAGE_LINES];
+    size_t count = month_coverage_lines(report, lines);
+    char none = grade_letter(GRADE_NONE);
+
     write_record(stream, report, "coverage", "", "", "month_s", "s", triple_exact(report->month_s),
                  none);
     for (size_t i = 0; i < count; i++)
         write_record(stream, report, "coverage", "", "", lines[i].name, lines[i].unit,
                      triple_exact(lines[i].value), none);
+}
+
+bool month_write_csv(const struct month_report *report, FILE *stream)
+{
+    fputs("month," MONTH_CSV_COLUMNS, stream);
+    month_csv_total(stream, report);
+    month_csv_unit(stream, report, "per-request", report->per_request);
+    month_csv_unit(stream, report, "per-1000-tokens-out", report->per_1000_tokens);
+    month_csv_table(stream, report, "direction", &report->directions);
+    month_csv_table(stream, report, "service", &report->services);
+    write_host(stream, report);
+    month_csv_images(stream, report);
+    write_variants(stream, report);
+    write_hourly(stream, report);
+    month_csv_objectives(stream, report);
+    month_csv_restatement(stream, report);
+    month_csv_calibrations(stream, report);
+    month_csv_coverage(stream, report);
     return fflush(stream) == 0 && !ferror(stream);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "reports/month.h"
+#include "reports/month_html.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "reports/html.h"
 #include "reports/progress.h"
 #include "reports/units.h"
+#include "reports/year.h"
 
 #define SHARE_DECIMALS   1
 #define UNKNOWN          "–"
@@ -79,7 +80,7 @@ static void write_restatement(const struct html_page *page)
     html_sentence(page, "p", "notice", TEXT_RESTATED, arguments, figures);
 }
 
-static void coverage_sentence(const struct html_page *page)
+void month_html_coverage_sentence(const struct html_page *page)
 {
     char covered[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
     month_name names[MONTH_COVERAGE_ARGUMENTS];
@@ -167,7 +168,8 @@ static void write_explain_note(const struct html_page *page)
     char name[MONTH_FIGURE_SIZE];
 
     month_figure(name, page->report, MONTH_ALL, MONTH_ALL, MONTH_ENERGY);
-    html_element(page, "p", TEXT_EXPLAIN_HOW, TEXT_ARGUMENTS(name));
+    html_element(page, "p", page->report->year ? TEXT_YEAR_EXPLAIN_HOW : TEXT_EXPLAIN_HOW,
+                 TEXT_ARGUMENTS(name));
 }
 
 /* What is left of the random part, beside the bands, which are systematic. */
@@ -184,7 +186,7 @@ static void write_random(const struct html_page *page)
     html_sentence(page, "p", NULL, TEXT_RANDOM_NOTE, TEXT_ARGUMENTS(percent), TEXT_ARGUMENTS(name));
 }
 
-static void write_total(const struct html_page *page)
+void month_html_headline(const struct html_page *page)
 {
     static const enum text_id headings[] = {TEXT_INDICATOR, TEXT_LOW, TEXT_CENTRAL, TEXT_HIGH,
                                             TEXT_UNIT};
@@ -192,23 +194,32 @@ static void write_total(const struct html_page *page)
     static const enum month_indicator order[] = {
         MONTH_ENERGY,   MONTH_WATER,     MONTH_GWP,        MONTH_GWP_USE, MONTH_GWP_EMBODIED,
         MONTH_REQUESTS, MONTH_TOKENS_IN, MONTH_TOKENS_OUT, MONTH_ADPE};
+    const struct month_totals *total = &page->report->total;
 
-    html_element(page, "h2", TEXT_HEAD_TOTAL, NULL);
     html_open_table(page, TEXT_CAPTION_TOTAL, NULL);
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
         html_column_heading(page, headings[i], NULL);
     html_open_body(page);
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
         headline_row(page, order[i]);
-    if (page->report->total.requests_without_impact.high > 0)
+    if (total->requests_without_impact.high > 0)
         headline_row(page, MONTH_REQUESTS_WITHOUT_IMPACT);
+    for (int i = MONTH_IMAGES; page->report->year && i <= MONTH_UPLOADS; i++)
+        if (month_value(total, (enum month_indicator)i).high > 0)
+            headline_row(page, (enum month_indicator)i);
     html_close_table(page);
     write_quality(page);
     html_element(page, "p", TEXT_BAND_NOTE, NULL);
     write_random(page);
     write_explain_note(page);
-    if (page->report->total.requests_without_impact.high > 0)
+    if (total->requests_without_impact.high > 0)
         html_element(page, "p", TEXT_WITHOUT_IMPACT_NOTE, NULL);
+}
+
+static void write_total(const struct html_page *page)
+{
+    html_element(page, "h2", TEXT_HEAD_TOTAL, NULL);
+    month_html_headline(page);
 }
 
 static void unit_row(const struct html_page *page, enum text_id name, const char *scope,
@@ -227,15 +238,13 @@ static void unit_row(const struct html_page *page, enum text_id name, const char
     fputs("</tr>\n", page->stream);
 }
 
-static void write_units(const struct html_page *page)
+void month_html_units(const struct html_page *page, enum text_id caption)
 {
-    html_element(page, "h2", TEXT_HEAD_UNITS, NULL);
-    html_element(page, "p", TEXT_UNITS_LIST, NULL);
     if (page->report->units_of_shown)
         html_element(page, "p", TEXT_UNITS_OF_SHOWN, NULL);
     if (!(page->report->per_request.energy_wh > 0))
         return;
-    html_open_table(page, TEXT_UNITS_NOTE, NULL);
+    html_open_table(page, caption, NULL);
     html_column_heading(page, TEXT_FUNCTIONAL_UNIT, NULL);
     html_column_heading(page, TEXT_ENERGY, "Wh");
     html_column_heading(page, TEXT_WATER, "mL");
@@ -244,6 +253,13 @@ static void write_units(const struct html_page *page)
     unit_row(page, TEXT_UNIT_REQUEST, "per-request", page->report->per_request);
     unit_row(page, TEXT_UNIT_TOKENS, "per-1000-tokens-out", page->report->per_1000_tokens);
     html_close_table(page);
+}
+
+static void write_units(const struct html_page *page)
+{
+    html_element(page, "h2", TEXT_HEAD_UNITS, NULL);
+    html_element(page, "p", TEXT_UNITS_LIST, NULL);
+    month_html_units(page, TEXT_UNITS_NOTE);
 }
 
 static void variant_cell(const struct html_page *page, enum month_variant variant,
@@ -406,6 +422,22 @@ static void share_cell(const struct html_page *page, const char *scope, const ch
     fputs("</td>", page->stream);
 }
 
+/* Of a year: in how many months a row is shown. */
+static void shown_months(const struct html_page *page, const struct month_row *row)
+{
+    char shown[TEXT_NUMBER_SIZE], told[TEXT_NUMBER_SIZE];
+    month_name names[2];
+
+    snprintf(shown, sizeof(shown), "%u", row->months);
+    snprintf(told, sizeof(told), "%u", page->report->year->told);
+    derived_name(names[0], page->report->month,
+                 month_is_service(page->report, row) ? "service" : "direction", row->id,
+                 "months_shown");
+    derived_name(names[1], page->report->month, "months", MONTH_ALL, "months_told");
+    html_sentence(page, "span", "band", TEXT_YEAR_SHOWN, TEXT_ARGUMENTS(shown, told),
+                  TEXT_ARGUMENTS(names[0], names[1]));
+}
+
 static void row_label(const struct html_page *page, const struct month_row *row)
 {
     fputs("<th scope=\"row\">", page->stream);
@@ -419,6 +451,8 @@ static void row_label(const struct html_page *page, const struct month_row *row)
         fputs("</span>", page->stream);
     }
     measured_part(page, row);
+    if (page->report->year)
+        shown_months(page, row);
     fputs("</th>", page->stream);
 }
 
@@ -478,7 +512,12 @@ static bool has_unassigned(const struct month_table *table)
 
 static void table_notes(const struct html_page *page, const struct month_table *table)
 {
-    if (page->report->suppressed == SUPPRESS_MERGED)
+    if (page->report->year && page->report->suppressed != SUPPRESS_NONE)
+        html_element(page, "p",
+                     page->report->suppressed == SUPPRESS_ALL ? TEXT_YEAR_TOTAL_ONLY
+                                                              : TEXT_YEAR_SHOWN_NOTE,
+                     NULL);
+    else if (page->report->suppressed == SUPPRESS_MERGED)
         html_element(page, "p", TEXT_OTHER_NOTE, TEXT_ARGUMENTS(page->threshold));
     else if (page->report->suppressed == SUPPRESS_ALL)
         html_notice(page, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(page->threshold));
@@ -486,7 +525,7 @@ static void table_notes(const struct html_page *page, const struct month_table *
         html_element(page, "p", TEXT_UNASSIGNED_NOTE, NULL);
 }
 
-static bool write_directions(const struct html_page *page)
+bool month_html_directions(const struct html_page *page)
 {
     const struct month_table *table = &page->report->directions;
     struct rounded rounded = {0};
@@ -494,7 +533,8 @@ static bool write_directions(const struct html_page *page)
 
     html_element(page, "h2", TEXT_HEAD_DIRECTIONS, NULL);
     if (written && page->report->suppressed != SUPPRESS_ALL) {
-        html_open_table(page, TEXT_PER_AGENT_NOTE, NULL);
+        html_open_table(
+            page, page->report->year ? TEXT_YEAR_CAPTION_DIRECTIONS : TEXT_PER_AGENT_NOTE, NULL);
         html_column_heading(page, TEXT_DIRECTION, NULL);
         column_headings(page);
         html_column_heading(page, TEXT_PER_AGENT, "gCO2e");
@@ -518,7 +558,7 @@ static bool write_directions(const struct html_page *page)
     return written;
 }
 
-static bool write_services(const struct html_page *page)
+bool month_html_services(const struct html_page *page)
 {
     const struct month_table *table = &page->report->services;
     struct rounded rounded = {0};
@@ -599,7 +639,7 @@ static void media_row(const struct html_page *page, const struct month_row *row)
     fputs("</tr>\n", page->stream);
 }
 
-static void write_media(const struct html_page *page)
+void month_html_media(const struct html_page *page)
 {
     const struct month_table *table = &page->report->services;
 
@@ -669,14 +709,14 @@ static void proportion_cell(const struct html_page *page, const struct month_cov
     fputs("</td>", page->stream);
 }
 
-static void write_coverage(const struct html_page *page)
+void month_html_coverage(const struct html_page *page)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
     size_t count;
     char number[TEXT_NUMBER_SIZE];
 
     html_element(page, "h2", TEXT_HEAD_COVERAGE, NULL);
-    coverage_sentence(page);
+    month_html_coverage_sentence(page);
     count = month_coverage_lines(page->report, lines);
     html_open_table(page, TEXT_CAPTION_COVERAGE, NULL);
     html_column_heading(page, TEXT_QUANTITY, NULL);
@@ -698,7 +738,7 @@ static void write_coverage(const struct html_page *page)
     html_element(page, "p", TEXT_COVERAGE_NOTE, NULL);
 }
 
-static void write_grades(const struct html_page *page)
+void month_html_grades(const struct html_page *page)
 {
     html_open_table(page, TEXT_GRADES, NULL);
     html_column_heading(page, TEXT_GRADE, NULL);
@@ -717,10 +757,11 @@ static void write_shares(const struct html_page *page)
 {
     static const enum text_id names[] = {TEXT_MEASURED, TEXT_COUNTED, TEXT_ESTIMATED};
     static const char *const indicators[] = {"measured", "counted", "estimated"};
-    double measured = page->report->host ? month_measured(page->report, NULL) : 0;
+    double measured = month_has_host(page->report) ? month_measured(page->report, NULL) : 0;
     const double shares[] = {measured, 0, 1 - measured};
 
-    html_element(page, "p", page->report->host ? TEXT_METHOD_MEASURED : TEXT_METHOD_SHARES, NULL);
+    html_element(page, "p",
+                 month_has_host(page->report) ? TEXT_METHOD_MEASURED : TEXT_METHOD_SHARES, NULL);
     html_open_table(page, TEXT_ORIGINS, NULL);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         html_column_heading(page, names[i], NULL);
@@ -755,7 +796,7 @@ static void write_method(const struct html_page *page)
                                     factors_method_a(factors)->provenance.year));
     html_element(page, "p", TEXT_METHOD_BAND, NULL);
     write_shares(page);
-    write_grades(page);
+    month_html_grades(page);
 }
 
 /* Of a range, its ends; of a band, all three; 0 stands for unknown. Under its name. */
@@ -1028,7 +1069,7 @@ static void write_factors(const struct html_page *page)
     fputs("</div>\n", page->stream);
 }
 
-static void write_limits(const struct html_page *page)
+void month_html_limits(const struct html_page *page)
 {
     html_element(page, "h2", TEXT_HEAD_LIMITS, NULL);
     fputs("<ul>\n", page->stream);
@@ -1049,9 +1090,9 @@ static bool write_use(const struct html_page *page, const char *svg, size_t svg_
     }
     write_total(page);
     write_units(page);
-    if (!write_directions(page) || !write_services(page))
+    if (!month_html_directions(page) || !month_html_services(page))
         return false;
-    write_media(page);
+    month_html_media(page);
     hostview_write_html(page->report, page);
     write_graph(page, svg, svg_size);
     write_variants(page);
@@ -1071,17 +1112,17 @@ bool month_write_html(const struct month_report *report, const char *language, c
     html_element(&page, "p", TEXT_PRIVACY, NULL);
     write_period(&page);
     write_restatement(&page);
-    coverage_sentence(&page);
+    month_html_coverage_sentence(&page);
     write_idle(&page);
     written = write_use(&page, svg, svg_size);
     if (report->progress)
         progress_write_html(report->progress, &page);
-    write_coverage(&page);
+    month_html_coverage(&page);
     if (!report->withheld) {
         write_method(&page);
         write_factors(&page);
     }
-    write_limits(&page);
+    month_html_limits(&page);
     html_close(&page);
     return written && fflush(stream) == 0 && !ferror(stream);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "reports/month.h"
+#include "reports/month_json.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -59,7 +59,7 @@ static int add_totals(json_t *object, const struct month_report *report, const c
                                         json_grade((enum evidence_grade)totals->activity.grade));
 }
 
-static json_t *json_total(const struct month_report *report)
+json_t *month_json_total(const struct month_report *report)
 {
     json_t *object = json_object();
 
@@ -108,6 +108,8 @@ static json_t *json_row(const struct month_report *report, const struct month_ta
     if (!is_direction)
         failed |= json_object_set_new(object, "images_besides", json_images(report, row));
     failed |= json_object_set_new(object, "energy_share", json_real(row->energy_share));
+    if (report->year)
+        failed |= json_object_set_new(object, "months_shown", json_integer(row->months));
     failed |= add_totals(object, report, is_direction ? row->id : MONTH_ALL,
                          is_direction ? MONTH_ALL : row->id, row);
     failed |= impact_json_name(object, "ids", report->month, is_direction ? "direction" : "service",
@@ -115,7 +117,7 @@ static json_t *json_row(const struct month_report *report, const struct month_ta
     return jsonvalues_finished(object, failed);
 }
 
-static json_t *json_table(const struct month_report *report, const struct month_table *table)
+json_t *month_json_table(const struct month_report *report, const struct month_table *table)
 {
     json_t *array = json_array();
 
@@ -135,15 +137,15 @@ static json_t *named(json_t *object, const struct month_report *report, const ch
         object, impact_json_name(object, "ids", report->month, scope, MONTH_ALL, ""));
 }
 
-static json_t *json_unit(const struct month_report *report, const char *scope,
-                         struct month_unit unit)
+json_t *month_json_unit(const struct month_report *report, const char *scope,
+                        struct month_unit unit)
 {
     return named(json_pack("{s:f, s:f, s:f}", "energy_wh", unit.energy_wh, "water_ml",
                            unit.water_ml, "gwp_gco2e", unit.gwp_g),
                  report, scope);
 }
 
-static json_t *json_coverage(const struct month_report *report)
+json_t *month_json_coverage(const struct month_report *report)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
     size_t count;
@@ -157,7 +159,7 @@ static json_t *json_coverage(const struct month_report *report)
 }
 
 /* Of what is a part of something, and of which something there is any. */
-static json_t *json_proportions(const struct month_report *report)
+json_t *month_json_proportions(const struct month_report *report)
 {
     struct month_coverage_line lines[MONTH_COVERAGE_LINES];
     size_t count;
@@ -298,7 +300,7 @@ static json_t *json_factors(const struct month_report *report)
     return NULL;
 }
 
-static json_t *json_vintages(const struct month_report *report)
+json_t *month_json_vintages(const struct month_report *report)
 {
     json_t *array = json_array();
 
@@ -321,12 +323,12 @@ static int add_note(json_t *array, enum text_id id)
 }
 
 /* The limits, in English: whoever reads the figures by program should meet them too. */
-static json_t *json_notes(const struct month_report *report)
+json_t *month_json_notes(const struct month_report *report)
 {
     json_t *array = json_array();
     int failed = !array;
 
-    if (report->running)
+    if (report->running && !report->year)
         failed |= add_note(array, TEXT_PROVISIONAL);
     for (int id = TEXT_LIMIT_SCOPE; id <= TEXT_LIMIT_MARGINS; id++)
         failed |= add_note(array, (enum text_id)id);
@@ -344,7 +346,7 @@ static json_t *json_restated(const struct month_report *report, const char *scop
                                impact_json_name(object, "ids", report->month, scope, number, ""));
 }
 
-static json_t *json_restatement(const struct month_report *report)
+json_t *month_json_restatement(const struct month_report *report)
 {
     const struct month_restatement *restatement = &report->restatement;
 
@@ -423,32 +425,37 @@ static json_t *json_hourly(const struct month_report *report)
                  report, "french-hours");
 }
 
+json_t *month_json_shares(const struct month_report *report)
+{
+    double measured = month_has_host(report) ? month_measured(report, NULL) : 0;
+
+    return named(json_pack("{s:o, s:f, s:o}", "measured", json_share(measured), "counted", 0.0,
+                           "estimated", json_share(1 - measured)),
+                 report, "shares");
+}
+
 static json_t *json_report(const struct month_report *report)
 {
     json_t *object = json_head(report);
-    double measured = report->host ? month_measured(report, NULL) : 0;
     int failed = !object;
 
     if (!report->withheld) {
-        failed |= json_object_set_new(object, "total", json_total(report));
+        failed |= json_object_set_new(object, "total", month_json_total(report));
         failed |= json_object_set_new(object, "units_of_shown_only",
                                       json_boolean(report->units_of_shown));
         failed |= json_object_set_new(object, "per_request",
-                                      json_unit(report, "per-request", report->per_request));
+                                      month_json_unit(report, "per-request", report->per_request));
+        failed |= json_object_set_new(
+            object, "per_1000_tokens_out",
+            month_json_unit(report, "per-1000-tokens-out", report->per_1000_tokens));
+        failed |= json_object_set_new(object, "directions",
+                                      month_json_table(report, &report->directions));
         failed |=
-            json_object_set_new(object, "per_1000_tokens_out",
-                                json_unit(report, "per-1000-tokens-out", report->per_1000_tokens));
-        failed |=
-            json_object_set_new(object, "directions", json_table(report, &report->directions));
-        failed |= json_object_set_new(object, "services", json_table(report, &report->services));
+            json_object_set_new(object, "services", month_json_table(report, &report->services));
         failed |= json_object_set_new(object, "variants", json_variants(report));
         failed |= json_object_set_new(object, "intensity", json_string("yearly"));
         failed |= json_object_set_new(object, "french_electricity_by_hour", json_hourly(report));
-        failed |= json_object_set_new(
-            object, "shares",
-            named(json_pack("{s:o, s:f, s:o}", "measured", json_share(measured), "counted", 0.0,
-                            "estimated", json_share(1 - measured)),
-                  report, "shares"));
+        failed |= json_object_set_new(object, "shares", month_json_shares(report));
         failed |= json_object_set_new(object, "host", hostview_json(report));
         failed |= json_object_set_new(object, "calibrations", calibrations_json(report, MONTH_ALL));
         if (report->config->factors)
@@ -457,13 +464,13 @@ static json_t *json_report(const struct month_report *report)
     if (report->progress)
         failed |= json_object_set_new(object, "objectives", progress_json(report->progress));
     if (report->restatement.number > 0)
-        failed |= json_object_set_new(object, "restatement", json_restatement(report));
-    failed |= json_object_set_new(object, "coverage", json_coverage(report));
-    failed |= json_object_set_new(object, "coverage_proportions", json_proportions(report));
-    failed |= json_object_set_new(object, "vintages", json_vintages(report));
+        failed |= json_object_set_new(object, "restatement", month_json_restatement(report));
+    failed |= json_object_set_new(object, "coverage", month_json_coverage(report));
+    failed |= json_object_set_new(object, "coverage_proportions", month_json_proportions(report));
+    failed |= json_object_set_new(object, "vintages", month_json_vintages(report));
     failed |=
         json_object_set_new(object, "other_vintage", json_boolean(report->factors.other_vintage));
-    failed |= json_object_set_new(object, "notes", json_notes(report));
+    failed |= json_object_set_new(object, "notes", month_json_notes(report));
     return jsonvalues_finished(object, failed);
 }
 

@@ -102,13 +102,14 @@ static void fill_name(const struct month_report *report, enum text_language lang
                       month_name out)
 {
     const struct month_table *table = &report->directions;
+    char period[MONTH_ID_SIZE];
 
+    month_period(period, report->month);
     if (line == 0)
         snprintf(out, sizeof(month_name), "%s", text_get(language, TEXT_NAMES));
     else
-        snprintf(out, sizeof(month_name), "%04d-%02d/%s/%s", report->month.year,
-                 report->month.month, line <= table->count ? table->rows[line - 1].id : MONTH_ALL,
-                 MONTH_ALL);
+        snprintf(out, sizeof(month_name), "%s/%s/%s", period,
+                 line <= table->count ? table->rows[line - 1].id : MONTH_ALL, MONTH_ALL);
 }
 
 static size_t width_of_names(const struct month_report *report, enum text_language language)
@@ -125,7 +126,7 @@ static size_t width_of_names(const struct month_report *report, enum text_langua
     return width;
 }
 
-static void put_rows(const struct month_report *report, enum text_language language, FILE *stream)
+void month_print_rows(const struct month_report *report, enum text_language language, FILE *stream)
 {
     size_t lines = report->directions.count + 2;
     cell *cells = calloc(COLUMN_COUNT * lines, sizeof(*cells));
@@ -200,7 +201,7 @@ void month_print(const struct month_report *report, const char *language_name, F
     if (report->withheld) {
         say(stream, language, TEXT_WITHHELD, TEXT_ARGUMENTS(threshold));
     } else {
-        put_rows(report, language, stream);
+        month_print_rows(report, language, stream);
         if (report->suppressed == SUPPRESS_ALL)
             say(stream, language, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(threshold));
         hostview_print(report, language, stream);

@@ -78,11 +78,22 @@ struct triple month_value(const struct month_totals *totals, enum month_indicato
     return triple_exact(0);
 }
 
+void month_period(char out[MONTH_ID_SIZE], struct calendar_month month)
+{
+    if (month.month == 0)
+        snprintf(out, MONTH_ID_SIZE, "%04d", month.year);
+    else
+        snprintf(out, MONTH_ID_SIZE, "%04d-%02d", month.year, month.month);
+}
+
 void month_figure(char out[MONTH_FIGURE_SIZE], const struct month_report *report,
                   const char *direction, const char *service, enum month_indicator indicator)
 {
-    snprintf(out, MONTH_FIGURE_SIZE, "%04d-%02d/%s/%s/%s", report->month.year, report->month.month,
-             direction, service, month_indicator_name(indicator));
+    char period[MONTH_ID_SIZE];
+
+    month_period(period, report->month);
+    snprintf(out, MONTH_FIGURE_SIZE, "%s/%s/%s/%s", period, direction, service,
+             month_indicator_name(indicator));
 }
 
 bool month_is_service(const struct month_report *report, const struct month_row *row)
@@ -102,13 +113,17 @@ const char *month_label(const struct month_row *row, enum text_language language
     return row->label;
 }
 
+bool month_has_host(const struct month_report *report)
+{
+    return report->host || report->host_folded || report->total.measured_kwh > 0;
+}
+
 double month_measured(const struct month_report *report, const struct month_row *row)
 {
     const struct month_totals *totals = row ? &row->totals : &report->total;
     bool is_folded = row ? row->is_other : report->suppressed != SUPPRESS_NONE;
 
-    if (!(totals->impact.energy_kwh.central > 0) ||
-        (is_folded && report->host && !report->host_shown))
+    if (!(totals->impact.energy_kwh.central > 0) || (is_folded && report->host_folded))
         return NAN;
     return totals->measured_kwh / totals->impact.energy_kwh.central;
 }

@@ -21,7 +21,7 @@
 #define MANY           100000     /* rows of a month */
 #define FIRST_WORDS    "# iagmeter months/"
 #define FIRST_LINE                                                                                 \
-    FIRST_WORDS "2 rules " MONTHSUMS_RULES " " IAGMETER_VERSION                                    \
+    FIRST_WORDS "3 rules " MONTHSUMS_RULES " " IAGMETER_VERSION                                    \
                 ": made of ledger.db, and made anew when it is deleted\n"
 #define SUM "# sha256 "
 
@@ -45,6 +45,11 @@ _Static_assert(sizeof(struct month_totals) ==
                    offsetof(struct month_totals, activity.requests) + REALS * sizeof(double),
                "every member is kept");
 
+#define COUNTER(name) sums->coverage.name,
+#define COUNTERS      (sizeof(struct coverage) / sizeof(uint64_t))
+
+#define TO_COUNTER(name) &coverage->name,
+
 static double *real_of(struct month_totals *totals, size_t i)
 {
     return (double *)(void *)((char *)totals + reals[i]);
@@ -64,25 +69,52 @@ static void write_totals(const char *id, const struct month_totals *totals, FILE
     fputc('\n', stream);
 }
 
+static void write_rows(const struct monthsums_row *rows, size_t count, FILE *stream)
+{
+    for (size_t i = 0; i < count; i++)
+        write_totals(rows[i].id, &rows[i].totals, stream);
+}
+
+/* A month: a line of what is said of it, one of its coverage, then vintages, the total, what is
+ * folded, directions, and services. */
 static void write_sums(const struct monthsums *sums, FILE *stream)
 {
-    fprintf(stream,
-            "%d\t%d\t%s\t%d\t%d\t%d\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%zu\n",
-            sums->year, sums->month, sums->stamp, sums->withheld, sums->unused, sums->host_hidden,
+    const unsigned long long coverage[] = {COVERAGE_COUNTERS(COUNTER)};
+
+    fprintf(stream, "%d\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d", sums->year, sums->month, sums->stamp,
+            sums->withheld, sums->unused, sums->host_hidden, sums->local_counts_shown,
+            (int)sums->suppressed, sums->units_of_shown);
+    fprintf(stream, "\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%.17g",
             sums->covered_s, sums->month_s, sums->wire.in, sums->wire.out, sums->unseen.in,
-            sums->unseen.out, sums->server.in, sums->server.out, sums->count);
+            sums->unseen.out, sums->server.in, sums->server.out, sums->tokens_with_impact);
+    fprintf(stream, "\t%zu\t%zu\t%zu\n", sums->vintage_count, sums->count, sums->service_count);
+    for (size_t i = 0; i < COUNTERS; i++)
+        fprintf(stream, "%llu%c", coverage[i], i + 1 < COUNTERS ? '\t' : '\n');
+    for (size_t i = 0; i < sums->vintage_count; i++)
+        fprintf(stream, "%s\n", sums->vintages[i]);
     write_totals(MONTH_ALL, &sums->total, stream);
-    for (size_t i = 0; i < sums->count; i++)
-        write_totals(sums->rows[i].id, &sums->rows[i].totals, stream);
+    write_totals(MONTH_OTHER, &sums->other, stream);
+    write_rows(sums->rows, sums->count, stream);
+    write_rows(sums->services, sums->service_count, stream);
+}
+
+static bool is_word(const char *text)
+{
+    return text[0] != '\0' && !strpbrk(text, "\t\n");
 }
 
 /* A code that would break a line is of no direction that directions.conf could have. */
 static bool can_be_written(const struct monthsums *sums)
 {
+    bool good = sums->stamp[0] != '\0';
+
     for (size_t i = 0; i < sums->count; i++)
-        if (sums->rows[i].id[0] == '\0' || strpbrk(sums->rows[i].id, "\t\n"))
-            return false;
-    return sums->stamp[0] != '\0';
+        good &= is_word(sums->rows[i].id);
+    for (size_t i = 0; i < sums->service_count; i++)
+        good &= is_word(sums->services[i].id);
+    for (size_t i = 0; i < sums->vintage_count; i++)
+        good &= is_word(sums->vintages[i]);
+    return good;
 }
 
 static char *text_of(const struct monthfile *file, size_t *size)
@@ -246,30 +278,98 @@ static bool take_totals(char *line, char id[MONTH_ID_SIZE], struct month_totals 
     return good && !line;
 }
 
+static bool take_flag(char **line, bool *out)
+{
+    uint64_t number = 0;
+    bool taken = take_number(line, 1, &number);
+
+    *out = number;
+    return taken;
+}
+
+static bool take_flags(char **line, struct monthsums *sums)
+{
+    uint64_t suppressed = 0;
+    bool good = take_flag(line, &sums->withheld) && take_flag(line, &sums->unused) &&
+                take_flag(line, &sums->host_hidden) && take_flag(line, &sums->local_counts_shown) &&
+                take_number(line, SUPPRESS_ALL, &suppressed) &&
+                take_flag(line, &sums->units_of_shown);
+
+    sums->suppressed = (enum suppress_result)suppressed;
+    return good;
+}
+
+static bool take_counts(char **line, struct monthsums *sums)
+{
+    uint64_t counts[3] = {0};
+    bool good = true;
+
+    for (size_t i = 0; good && i < sizeof(counts) / sizeof(counts[0]); i++)
+        good = take_number(line, MANY, &counts[i]);
+    sums->vintage_count = (size_t)counts[0];
+    sums->count = (size_t)counts[1];
+    sums->service_count = (size_t)counts[2];
+    return good && !*line;
+}
+
 static bool take_head(char *line, struct monthsums *sums)
 {
-    double *const figures[] = {&sums->covered_s, &sums->month_s,   &sums->wire.in,
-                               &sums->wire.out,  &sums->unseen.in, &sums->unseen.out,
-                               &sums->server.in, &sums->server.out};
-    uint64_t year = 0, month = 0, withheld = 0, unused = 0, host_hidden = 0, count = 0;
+    double *const figures[] = {&sums->covered_s, &sums->month_s,    &sums->wire.in,
+                               &sums->wire.out,  &sums->unseen.in,  &sums->unseen.out,
+                               &sums->server.in, &sums->server.out, &sums->tokens_with_impact};
+    uint64_t year = 0, month = 0;
     const char *stamp;
     bool good = take_number(&line, INT_MAX, &year) && take_number(&line, 12, &month);
 
     stamp = cell(&line);
-    good = good && strlen(stamp) == sizeof(sums->stamp) - 1 && take_number(&line, 1, &withheld) &&
-           take_number(&line, 1, &unused) && take_number(&line, 1, &host_hidden);
+    good = good && strlen(stamp) == sizeof(sums->stamp) - 1 && take_flags(&line, sums);
     for (size_t i = 0; good && i < sizeof(figures) / sizeof(figures[0]); i++)
         good = take_real(&line, figures[i]);
-    if (!good || !take_number(&line, MANY, &count) || line)
+    if (!good || !take_counts(&line, sums))
         return false;
     sums->year = (int)year;
     sums->month = (int)month;
-    sums->withheld = withheld;
-    sums->unused = unused;
-    sums->host_hidden = host_hidden;
-    sums->count = (size_t)count;
     snprintf(sums->stamp, sizeof(sums->stamp), "%s", stamp);
     return true;
+}
+
+static bool take_coverage(char *line, struct coverage *coverage)
+{
+    uint64_t *const counters[] = {COVERAGE_COUNTERS(TO_COUNTER)};
+    bool good = line;
+
+    for (size_t i = 0; good && i < COUNTERS; i++)
+        good = take_number(&line, UINT64_MAX, counters[i]);
+    return good && !line;
+}
+
+static bool take_vintages(char **text, struct monthsums *sums)
+{
+    bool good = true;
+
+    sums->vintages = calloc(sums->vintage_count + 1, sizeof(*sums->vintages));
+    for (size_t i = 0; good && sums->vintages && i < sums->vintage_count; i++) {
+        const char *line = strsep(text, "\n");
+
+        good = line && line[0] && strlen(line) < sizeof(*sums->vintages);
+        if (good)
+            snprintf(sums->vintages[i], sizeof(*sums->vintages), "%s", line);
+    }
+    return good && sums->vintages;
+}
+
+/* NULL when they are not what is written there. */
+static struct monthsums_row *take_rows(char **text, size_t count)
+{
+    struct monthsums_row *rows = calloc(count + 1, sizeof(*rows));
+    bool good = rows;
+
+    for (size_t i = 0; good && i < count; i++)
+        good = take_totals(strsep(text, "\n"), rows[i].id, &rows[i].totals);
+    if (good)
+        return rows;
+    free(rows);
+    return NULL;
 }
 
 /* A month's lines, from *TEXT on. NULL when they are not what is written there. */
@@ -278,14 +378,15 @@ static struct monthsums *take_sums(char **text)
     struct monthsums *sums = calloc(1, sizeof(*sums));
     char id[MONTH_ID_SIZE];
     bool good = sums && take_head(strsep(text, "\n"), sums) &&
-                take_totals(strsep(text, "\n"), id, &sums->total) && strcmp(id, MONTH_ALL) == 0;
+                take_coverage(strsep(text, "\n"), &sums->coverage) && take_vintages(text, sums) &&
+                take_totals(strsep(text, "\n"), id, &sums->total) && strcmp(id, MONTH_ALL) == 0 &&
+                take_totals(strsep(text, "\n"), id, &sums->other) && strcmp(id, MONTH_OTHER) == 0;
 
     if (good)
-        sums->rows = calloc(sums->count + 1, sizeof(*sums->rows));
-    good = good && sums->rows;
-    for (size_t i = 0; good && i < sums->count; i++)
-        good = take_totals(strsep(text, "\n"), sums->rows[i].id, &sums->rows[i].totals);
-    if (good)
+        sums->rows = take_rows(text, sums->count);
+    if (good && sums->rows)
+        sums->services = take_rows(text, sums->service_count);
+    if (good && sums->services)
         return sums;
     monthsums_free(sums);
     return NULL;

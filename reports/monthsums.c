@@ -53,10 +53,68 @@ static struct month_totals totals_of(const struct month_report *report, const st
     return totals;
 }
 
+/* What is printed of it; zeros instead of the rest. */
+static struct coverage coverage_of(const struct month_report *report)
+{
+    struct coverage coverage = report->coverage;
+
+    coverage.covered_ns = coverage.bytes = 0;
+    if (!report->local_counts_shown)
+        coverage.local_exchanges = coverage.local_unassigned = coverage.local_unstated =
+            coverage.local_elsewhere = coverage.local_unread = coverage.local_lost =
+                coverage.local_refused = coverage.local_evicted = 0;
+    return coverage;
+}
+
+/* Without that of what is folded. Returns NULL when memory is exhausted. */
+static struct monthsums_row *rows_of(const struct month_report *report,
+                                     const struct month_table *table, size_t *count)
+{
+    struct monthsums_row *rows = calloc(table->count + 1, sizeof(*rows));
+
+    *count = 0;
+    for (size_t i = 0; rows && i < table->count; i++) {
+        struct monthsums_row *row = &rows[*count];
+
+        if (table->rows[i].is_other)
+            continue;
+        memcpy(row->id, table->rows[i].id, sizeof(row->id));
+        row->totals = totals_of(report, &table->rows[i]);
+        ++*count;
+    }
+    return rows;
+}
+
+/* Returns false when memory is exhausted. */
+static bool add_vintages(struct monthsums *sums, const struct month_report *report)
+{
+    sums->vintages = calloc(report->vintage_count + 1, sizeof(*sums->vintages));
+    for (size_t i = 0; sums->vintages && i < report->vintage_count; i++)
+        snprintf(sums->vintages[sums->vintage_count++], sizeof(*sums->vintages), "%s",
+                 report->vintages[i]);
+    return sums->vintages;
+}
+
+static bool add_use(struct monthsums *sums, const struct month_report *report)
+{
+    const struct month_row *other = month_other(report);
+
+    sums->unused = report->directions.count == 0 && report->suppressed == SUPPRESS_NONE;
+    sums->suppressed = report->suppressed;
+    sums->total = totals_of(report, NULL);
+    if (other)
+        sums->other = totals_of(report, other);
+    sums->units_of_shown = report->units_of_shown;
+    sums->tokens_with_impact = report->tokens_with_impact;
+    add_tokens(sums, report);
+    sums->rows = rows_of(report, &report->directions, &sums->count);
+    sums->services = rows_of(report, &report->services, &sums->service_count);
+    return sums->rows && sums->services;
+}
+
 struct monthsums *monthsums_of_report(const struct month_report *report)
 {
     struct monthsums *sums = calloc(1, sizeof(*sums));
-    const struct month_table *table = &report->directions;
 
     if (!sums)
         return NULL;
@@ -66,22 +124,9 @@ struct monthsums *monthsums_of_report(const struct month_report *report)
     sums->withheld = report->withheld;
     sums->covered_s = report->covered_s;
     sums->month_s = report->month_s;
-    if (report->withheld)
-        return sums;
-    sums->unused = table->count == 0 && report->suppressed == SUPPRESS_NONE;
-    sums->total = totals_of(report, NULL);
-    add_tokens(sums, report);
-    sums->rows = calloc(table->count + 1, sizeof(*sums->rows));
-    for (size_t i = 0; sums->rows && i < table->count; i++) {
-        struct monthsums_row *row = &sums->rows[sums->count];
-
-        if (table->rows[i].is_other)
-            continue;
-        memcpy(row->id, table->rows[i].id, sizeof(row->id));
-        row->totals = totals_of(report, &table->rows[i]);
-        sums->count++;
-    }
-    if (sums->rows)
+    sums->coverage = coverage_of(report);
+    sums->local_counts_shown = report->local_counts_shown;
+    if (add_vintages(sums, report) && (report->withheld || add_use(sums, report)))
         return sums;
     monthsums_free(sums);
     return NULL;
@@ -92,7 +137,18 @@ void monthsums_free(struct monthsums *sums)
     if (!sums)
         return;
     free(sums->rows);
+    free(sums->services);
+    free(sums->vintages);
     free(sums);
+}
+
+static const struct month_totals *find_row(const struct monthsums_row *rows, size_t count,
+                                           const char *id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].id, id) == 0)
+            return &rows[i].totals;
+    return NULL;
 }
 
 const struct month_totals *monthsums_shown(const struct monthsums *sums, const char *direction)
@@ -101,13 +157,35 @@ const struct month_totals *monthsums_shown(const struct monthsums *sums, const c
         return NULL;
     if (direction[0] == '\0' || sums->unused)
         return &sums->total;
-    for (size_t i = 0; i < sums->count; i++)
-        if (strcmp(sums->rows[i].id, direction) == 0)
-            return &sums->rows[i].totals;
-    return NULL;
+    return find_row(sums->rows, sums->count, direction);
+}
+
+const struct month_totals *monthsums_service(const struct monthsums *sums, const char *service)
+{
+    if (sums->withheld)
+        return NULL;
+    return sums->unused ? &sums->total : find_row(sums->services, sums->service_count, service);
 }
 
 /* ---- Stamps ---- */
+
+/* Which services are those of servers of our own decides whether what these counted is shown. */
+static void write_servers(const struct config *config, FILE *text)
+{
+    const struct inference_config *inference = &config->inference;
+    const struct service *service;
+
+    for (unsigned i = 0; i < inference->server_count; i++)
+        fprintf(text, "server %u %u\n", inference->servers[i].service,
+                inference->servers[i].remote);
+    for (unsigned i = 0; i < inference->model_count; i++)
+        fprintf(text, "model %u\n", inference->models[i].service);
+    if (inference->server_count + inference->model_count == 0 || !config->catalogue)
+        return;
+    for (uint16_t i = 0; i < catalogue_count(config->catalogue); i++)
+        if ((service = catalogue_service(config->catalogue, i)))
+            fprintf(text, "service %u %s\n", i, service->id);
+}
 
 /* Of the configuration, what decides who is shown and who shares what is common. Impact does not
  * follow from factors: it was computed when it was recorded. */
@@ -116,6 +194,7 @@ static void write_configuration(const struct config *config, int64_t time_s, FIL
     const struct host_period *period;
 
     fprintf(text, "threshold %u\n", config->report.threshold);
+    write_servers(config, text);
     if (!config->host)
         return;
     period = hostconfig_period(config->host, time_s);

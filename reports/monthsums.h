@@ -23,12 +23,15 @@
 /* What is kept was made by the rules of its day, and is not to be told by others: raise this number
  * with every change of month.c, suppress.c or localhost.c that changes what is shown, or how it is
  * added up. The version of the program changes too seldom for that. */
-#define MONTHSUMS_RULES "3"
+#define MONTHSUMS_RULES "4"
 
 struct monthsums_row {
-    char id[MONTH_ID_SIZE]; /* code of the direction */
+    char id[MONTH_ID_SIZE]; /* code of the direction, or id of the service */
     struct month_totals totals;
 };
+
+#define MONTHSUMS_VINTAGE_SIZE 64
+typedef char monthsums_vintage[MONTHSUMS_VINTAGE_SIZE];
 
 struct monthsums {
     int year;
@@ -39,7 +42,15 @@ struct monthsums {
     bool unused;   /* the report says that nobody used anything */
     double covered_s;
     double month_s;
+    struct coverage coverage; /* what the report prints of it */
+    bool local_counts_shown;
+    monthsums_vintage *vintages; /* of factors */
+    size_t vintage_count;
+    enum suppress_result suppressed;
     struct month_totals total;
+    struct month_totals other; /* of SUPPRESS_MERGED: zeros where the report has no such row */
+    bool units_of_shown;
+    double tokens_with_impact;
     /* Of a host of our own, as struct hoststatus has it; zeros where HOST_HIDDEN: there is
      * something of it, which the report does not show. */
     bool host_hidden;
@@ -48,6 +59,8 @@ struct monthsums {
     struct hoststatus_tokens server;
     struct monthsums_row *rows; /* of directions that have one of their own */
     size_t count;
+    struct monthsums_row *services; /* the same */
+    size_t service_count;
 };
 
 /* What REPORT shows. NULL when memory is exhausted. Freed with monthsums_free(). */
@@ -58,6 +71,8 @@ void monthsums_free(struct monthsums *sums);
  * direction that has no row may have used nothing, or be folded: that is not told. When nobody used
  * anything, the report says so. */
 const struct month_totals *monthsums_shown(const struct monthsums *sums, const char *direction);
+/* The same of a service, whose id is never "". */
+const struct month_totals *monthsums_service(const struct monthsums *sums, const char *service);
 
 /* The months of a ledger, as of NOW. What is wrong with the file is told to COMPLAINTS in one line,
  * and the ledger is read instead. LEDGER and CONFIG must outlive it. NULL without memory. */

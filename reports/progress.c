@@ -74,9 +74,10 @@ static bool counts(const struct monthsums *sums, unsigned covered_percent)
     return sums && !sums->running && sums->covered_s * PERCENT >= sums->month_s * covered_percent;
 }
 
-static void add_month(struct progress_line *line, int month, const struct month_totals *totals)
+static void add_month(struct progress_line *line, const struct monthsums *sums,
+                      const struct month_totals *totals)
 {
-    line->months[line->month_count++] = (struct progress_month){month, *totals};
+    line->months[line->month_count++] = (struct progress_month){sums->month, sums->unused, *totals};
 }
 
 static void keep_months(const struct year *year, struct progress_line *line)
@@ -86,7 +87,7 @@ static void keep_months(const struct year *year, struct progress_line *line)
             year->months[i] ? monthsums_shown(year->months[i], line->objective->direction) : NULL;
 
         if (totals)
-            add_month(line, (int)i + 1, totals);
+            add_month(line, year->months[i], totals);
     }
 }
 
@@ -202,6 +203,7 @@ static void set_bounds(struct progress *progress, struct calendar_month last, in
 
     progress->year = last.year;
     progress->last = last;
+    progress->named = last;
     progress->from = calendar_shift(last, 1 - last.month).start;
     progress->end = calendar_shift(last, MONTHS - last.month).end;
     progress->until = finished < last.end ? finished : last.end;
@@ -233,28 +235,39 @@ static bool fill(struct progress *progress, const struct year *year)
     return add_lines(progress, year);
 }
 
-struct progress *progress_build(struct ledger *ledger, const struct config *config,
-                                struct calendar_month last, int64_t now, char *error,
-                                size_t error_size)
+struct progress *progress_build_from(struct monthsums_store *store, const struct config *config,
+                                     struct calendar_month last, int64_t now, char *error,
+                                     size_t error_size)
 {
     struct progress *progress = calloc(1, sizeof(*progress));
-    struct year year = {0};
+    struct year year = {.store = store};
     bool built = false;
 
     snprintf(error, error_size, "out of memory");
     if (progress) {
         progress->config = config;
         set_bounds(progress, last, now);
-        year.store = monthsums_open(ledger, config, now, stderr);
-        built = year.store && read_months(&year, last, error, error_size) && fill(progress, &year);
+        built = read_months(&year, last, error, error_size) && fill(progress, &year);
+        progress->months_read = monthsums_months_read(store);
     }
-    if (year.store && progress)
-        progress->months_read = monthsums_months_read(year.store);
-    monthsums_close(year.store);
     if (built)
         return progress;
     progress_free(progress);
     return NULL;
+}
+
+struct progress *progress_build(struct ledger *ledger, const struct config *config,
+                                struct calendar_month last, int64_t now, char *error,
+                                size_t error_size)
+{
+    struct monthsums_store *store = monthsums_open(ledger, config, now, stderr);
+    struct progress *progress = NULL;
+
+    snprintf(error, error_size, "out of memory");
+    if (store)
+        progress = progress_build_from(store, config, last, now, error, error_size);
+    monthsums_close(store);
+    return progress;
 }
 
 void progress_free(struct progress *progress)
@@ -297,6 +310,6 @@ const char *progress_scope(const struct progress_line *line)
 void progress_figure(char out[MONTH_FIGURE_SIZE], const struct progress *progress,
                      const struct progress_line *line, const char *scope)
 {
-    derived_name(out, progress->last, scope, progress_scope(line),
+    derived_name(out, progress->named, scope, progress_scope(line),
                  month_indicator_name(line->indicator));
 }

@@ -18,6 +18,8 @@
  * from figures that the monthly reports print (month.h), and from nothing else: so nothing can be
  * learned from it that they do not tell, whatever is subtracted from whatever. */
 
+struct monthsums_store;
+
 enum progress_state {
     PROGRESS_NO_MONTH,       /* the ledger holds nothing of the year so far */
     PROGRESS_NOT_SHOWN,      /* no month's report shows it */
@@ -31,7 +33,8 @@ enum progress_state {
 
 /* What a month's report prints. */
 struct progress_month {
-    int month; /* 1 to 12 */
+    int month;   /* 1 to 12 */
+    bool unused; /* its report says that nobody used anything */
     struct month_totals totals;
 };
 #define PROGRESS_MONTHS 12
@@ -66,8 +69,9 @@ struct progress_line {
 struct progress {
     const struct config *config;
     int year;
-    struct calendar_month last; /* what is counted ends within it */
-    int64_t from;               /* the year's bounds */
+    struct calendar_month last;  /* what is counted ends within it */
+    struct calendar_month named; /* whose report has its figures: LAST, or the year's */
+    int64_t from;                /* the year's bounds */
     int64_t end;
     int64_t until;             /* end of what is counted */
     unsigned months;           /* of which the ledger holds something */
@@ -97,6 +101,10 @@ struct calendar_month progress_last_month(int64_t now);
 struct progress *progress_build(struct ledger *ledger, const struct config *config,
                                 struct calendar_month last, int64_t now, char *error,
                                 size_t error_size);
+/* The same with the months of STORE. */
+struct progress *progress_build_from(struct monthsums_store *store, const struct config *config,
+                                     struct calendar_month last, int64_t now, char *error,
+                                     size_t error_size);
 void progress_free(struct progress *progress);
 
 /* Of the year, 0 to 1: what has passed, and what the capture covered. */

@@ -39,7 +39,7 @@ static json_t *json_year_ids(const struct progress *progress)
     char name[MONTH_FIGURE_SIZE];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        derived_name(name, progress->last, "objectives", MONTH_ALL, names[i]);
+        derived_name(name, progress->named, "objectives", MONTH_ALL, names[i]);
         failed |= json_object_set_new(object, names[i], json_string(name));
     }
     return jsonvalues_finished(object, failed);

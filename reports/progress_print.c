@@ -48,8 +48,8 @@ void progress_until_words(const struct progress *progress, enum text_language la
 
 void progress_until_names(const struct progress *progress, month_name names[2])
 {
-    derived_name(names[0], progress->last, "objectives", MONTH_ALL, "elapsed_share");
-    derived_name(names[1], progress->last, "objectives", MONTH_ALL, "covered_share");
+    derived_name(names[0], progress->named, "objectives", MONTH_ALL, "elapsed_share");
+    derived_name(names[1], progress->named, "objectives", MONTH_ALL, "covered_share");
 }
 
 enum text_id progress_finding(const struct progress_line *line)

@@ -131,5 +131,7 @@ bool restate_list_json(const struct statement *statement, FILE *stream);
  * with one sentence in ERROR when the statements cannot be read, or something was recorded of the
  * month since; none is no error. */
 bool restate_add_to_month(struct month_report *report, char *error, size_t error_size);
+/* The same of a year's REPORT: the newest statement whose period is that year. */
+bool restate_add_to_year(struct month_report *report, char *error, size_t error_size);
 
 #endif

@@ -474,9 +474,9 @@ static bool tell_statement(struct month_report *report, const struct statement *
                  statement->vintage);
     } else if (view) {
         snprintf(error, error_size,
-                 "what is recorded of the month is no longer what statement %lld restated: "
+                 "what is recorded of the %s is no longer what statement %lld restated: "
                  "restate it again",
-                 (long long)statement->number);
+                 report->year ? "year" : "month", (long long)statement->number);
     } else {
         snprintf(error, error_size, "out of memory");
     }
@@ -499,6 +499,44 @@ bool restate_add_to_month(struct month_report *report, char *error, size_t error
                                report->running ? INT64_MIN : report->month.end, error, error_size);
     if (!statement)
         return error[0] == '\0';
+    told = tell_statement(report, statement, error, error_size);
+    statement_free(statement);
+    return told;
+}
+
+struct looking {
+    char period[MONTH_ID_SIZE];
+    int64_t until_s;
+    int64_t number; /* 0: none */
+};
+
+static bool look_at(void *context, const struct statement *statement)
+{
+    struct looking *looking = context;
+
+    if (strcmp(statement->period, looking->period) == 0 && statement->until_s >= looking->until_s)
+        looking->number = statement->number;
+    return true;
+}
+
+bool restate_add_to_year(struct month_report *report, char *error, size_t error_size)
+{
+    const char *directory = report->config->state_directory;
+    struct looking looking = {.until_s = report->until};
+    struct statement *statement;
+    bool told;
+
+    error[0] = '\0';
+    month_period(looking.period, report->month);
+    if (report->withheld)
+        return true;
+    if (!statements_visit(directory, look_at, &looking, error, error_size))
+        return false;
+    if (looking.number == 0)
+        return true;
+    statement = statements_load(directory, looking.number, -1, error, error_size);
+    if (!statement)
+        return false;
     told = tell_statement(report, statement, error, error_size);
     statement_free(statement);
     return told;

@@ -1323,6 +1323,184 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "The scenario assumes the same use: the same questions, answers of the same length. A "
           "handier tool may be used more (rebound), a smaller model may take more attempts. The "
           "quality of answers is not compared."}},
+    /* A year's report */
+    [TEXT_YEAR_TITLE] = {{"Empreinte annuelle de l'IA générative : {0}",
+                          "Yearly footprint of generative AI: {0}"}},
+    [TEXT_YEAR_LEAD] =
+        {{"Ce rapport répond, pour une année, à la recommandation RNR01 : évaluer le coût "
+          "environnemental de l'IA générative, et aller vers un usage plus durable. Il "
+          "additionne ce que montrent les rapports mensuels, et rien d'autre : il "
+          "n'apprend donc rien sur quelques personnes que ceux-ci ne disent déjà, et "
+          "chacun peut refaire les sommes.",
+          "For a year, this report answers recommendation RNR01: evaluate the "
+          "environmental cost of generative AI, and move to a more sustainable use. It "
+          "adds up what the monthly reports show, and nothing else: so it tells nothing "
+          "about a few people that these do not tell, and anyone can do the sums again."}},
+    [TEXT_YEAR_RUNNING] =
+        {{"Année en cours : ce rapport s'arrête au {0}, fin du dernier mois achevé. Les "
+          "chiffres vont encore augmenter.",
+          "The year is still running: this report goes up to {0}, the end of the last "
+          "month that is over. The figures will still grow."}},
+    [TEXT_YEAR_MONTHS] =
+        {{"Mois chiffrés : {0} sur {1}. Mois dont seule la couverture est publiée (trop "
+          "peu d'appareils) : {2}. Mois sans aucune donnée : {3}.",
+          "Months with figures: {0} of {1}. Months of which only coverage is published "
+          "(too few devices): {2}. Months without any data: {3}."}},
+    [TEXT_YEAR_PARTIAL] =
+        {{"Attention : tous les totaux sont ceux de {0} mois sur {1}, et non de toute la "
+          "période. Rien n'est extrapolé aux autres.",
+          "Note: all totals are those of {0} months of {1}, and not of the whole period. "
+          "Nothing is extrapolated to the others."}},
+    [TEXT_YEAR_WITHHELD] =
+        {{"Aucun mois de cette année n'est chiffré : chacun concerne trop peu d'appareils. "
+          "Seule la couverture de la mesure est donnée.",
+          "No month of this year has figures: each concerns too few devices. Only the "
+          "coverage of the measurement is given."}},
+    [TEXT_YEAR_BANDS] =
+        {{"Fourchettes : les valeurs basses des mois s'additionnent entre elles, les "
+          "centrales de même, les hautes de même, comme pour les objectifs. C'est supposer "
+          "que l'erreur des facteurs va chaque mois dans le même sens, ce qui donne la "
+          "fourchette la plus large.",
+          "Bands: the low values of the months are added up, and so are the central ones "
+          "and the high ones, as for the objectives. This takes the error of the factors "
+          "to go the same way each month, which gives the widest band."}},
+    [TEXT_YEAR_HEAD_TOTAL] = {{"Total de l'année", "Total of the year"}},
+    [TEXT_YEAR_HEAD_EVALUATE] = {{"RNR01, évaluer : ce que l'on sait de l'année",
+                                  "RNR01, evaluate: what is known of the year"}},
+    [TEXT_YEAR_HEAD_MOVE] = {{"RNR01, vers un usage plus durable : ce qui a changé",
+                              "RNR01, towards a more sustainable use: what moved"}},
+    [TEXT_YEAR_MEASURED] =
+        {{"Énergie : {0} % mesurés sur les machines d'un serveur local, {1} % estimés à "
+          "partir de facteurs publiés.",
+          "Energy: {0} % measured at the machines of a local server, {1} % estimated from "
+          "published factors."}},
+    [TEXT_YEAR_MEASURED_NOT_TOLD] =
+        {{"Part de l'énergie mesurée : non dite, car dans un mois au moins elle "
+          "renseignerait sur quelques appareils.",
+          "Part of the energy that is measured: not told, because in a month at least it "
+          "would tell about a few devices."}},
+    [TEXT_YEAR_HEAD_MONTHS] = {{"Mois par mois", "Month by month"}},
+    [TEXT_YEAR_CAPTION_MONTHS] =
+        {{"Chaque mois d'après son rapport, arrondi pour que les lignes s'additionnent ; "
+          "par requête et par 1 000 jetons : valeurs centrales.",
+          "Each month from its report, rounded so that rows add up; per request and per "
+          "1,000 tokens: central values."}},
+    [TEXT_YEAR_MONTH] = {{"Mois", "Month"}},
+    [TEXT_YEAR_COVERED] = {{"Couvert", "Covered"}},
+    [TEXT_YEAR_PER_REQUEST] = {{"Par requête", "Per request"}},
+    [TEXT_YEAR_PER_TOKENS] = {{"Par 1 000 jetons en sortie", "Per 1,000 output tokens"}},
+    [TEXT_YEAR_MONTH_WITHHELD] = {{"non publié : trop peu d'appareils",
+                                   "not published: too few devices"}},
+    [TEXT_YEAR_MONTH_NONE] = {{"aucune donnée", "no data"}},
+    [TEXT_YEAR_MONTH_UNUSED] = {{"aucun usage", "no use"}},
+    [TEXT_YEAR_GRAPH_TITLE] =
+        {{"Énergie de chaque mois (kWh) : valeur centrale, avec un trait de la valeur "
+          "basse à la haute",
+          "Energy of each month (kWh): central value, with a line from the low value to "
+          "the high one"}},
+    [TEXT_YEAR_GRAPH_DESC] =
+        {{"Énergie centrale de chaque mois de {0}. Les mêmes chiffres sont dans le tableau "
+          "« Mois par mois ».",
+          "Central energy of each month of {0}. The same figures are in the table “Month "
+          "by month”."}},
+    [TEXT_YEAR_HEAD_CLASSES] = {{"Quels services : hébergement, autorisation, serveurs à nous",
+                                 "Which services: hosting, approval, hosts of our own"}},
+    [TEXT_YEAR_CAPTION_CLASSES] = {{"Parts des requêtes et de l'énergie de l'année.",
+                                    "Shares of the requests and of the energy of the year."}},
+    [TEXT_YEAR_CAPTION_CLASS_MONTHS] = {{"Part de l'énergie de chaque mois (%).",
+                                         "Share of the energy of each month (%)."}},
+    [TEXT_YEAR_CLASS] = {{"Nature", "Kind"}},
+    [TEXT_YEAR_REQUESTS_SHARE] = {{"Part des requêtes", "Share of requests"}},
+    [TEXT_YEAR_PLACE] = {{"Lieu de calcul", "Where it runs"}},
+    [TEXT_YEAR_NOT_TOLD] = {{"non dit", "not told"}},
+    [TEXT_YEAR_ELSEWHERE] = {{"chez un fournisseur", "at a provider's"}},
+    [TEXT_YEAR_OWN_HOSTS] = {{"sur nos serveurs", "on hosts of our own"}},
+    [TEXT_YEAR_CLASS_NOTE] =
+        {{"D'après les lignes de services que montrent les rapports mensuels, et ce que "
+          "services.conf déclare aujourd'hui de ces services. « Non dit » : ce qui est "
+          "regroupé dans « Autres », et les services qui ne sont plus au catalogue. Une "
+          "part qui monte peut venir de « non dit » : comparez les deux.",
+          "From the rows of services that the monthly reports show, and what services.conf "
+          "says of these services today. “Not told”: what is folded into “other”, and "
+          "services that are no longer in the catalogue. A share that grows may come out "
+          "of “not told”: compare the two."}},
+    [TEXT_YEAR_HEAD_COMPARED] = {{"Par rapport à {0}, sur les mêmes mois",
+                                  "Beside {0}, on the same months"}},
+    [TEXT_YEAR_CAPTION_COMPARED] =
+        {{"Sur les {0} mois chiffrés dans les deux années ; valeurs centrales entre leurs "
+          "bornes.",
+          "On the {0} months with figures in both years; central values between their ends."}},
+    [TEXT_YEAR_COMPARED_NONE] =
+        {{"Pas de comparaison avec {0} : aucun mois n'est chiffré dans les deux années.",
+          "No comparison with {0}: no month has figures in both years."}},
+    [TEXT_YEAR_COMPARED_NOTE] =
+        {{"Une hausse ou une baisse peut venir de l'usage, mais aussi de la couverture, "
+          "des facteurs ou des méthodes. Millésimes des facteurs de ces mois : {0} ; un an "
+          "plus tôt : {1}. Pour comparer à facteurs égaux : iagmeter restate.",
+          "A rise or a fall may come from use, but also from coverage, factors or methods. "
+          "Vintages of the factors of these months: {0}; a year earlier: {1}. To compare "
+          "with equal factors: iagmeter restate."}},
+    [TEXT_YEAR_BEFORE] = {{"Un an plus tôt", "A year earlier"}},
+    [TEXT_YEAR_THIS] = {{"Cette année", "This year"}},
+    [TEXT_YEAR_CHANGE] = {{"Évolution (%)", "Change (%)"}},
+    [TEXT_YEAR_ENERGY_PER_REQUEST] = {{"Énergie par requête", "Energy per request"}},
+    [TEXT_YEAR_WATER_PER_REQUEST] = {{"Eau par requête", "Water per request"}},
+    [TEXT_YEAR_GWP_PER_REQUEST] = {{"Gaz à effet de serre par requête",
+                                    "Greenhouse gases per request"}},
+    [TEXT_YEAR_SHOWN] = {{"montré {0} mois sur {1}", "shown in {0} months of {1}"}},
+    [TEXT_YEAR_SHOWN_NOTE] =
+        {{"Une ligne n'additionne que les mois où le rapport mensuel la montre ; les "
+          "autres mois, elle n'a rien utilisé, ou est dans « Autres » : ce n'est pas dit. "
+          "Un mois dont seul le total est publié est tout entier dans « Autres ». Les deux "
+          "tableaux ont la même ligne « Autres » et le même total.",
+          "A row adds up only the months whose report shows it; in the other months it "
+          "used nothing, or is in “other”: that is not told. A month of which only the "
+          "total is published is in “other” as a whole. Both tables have the same row "
+          "“other” and the same total."}},
+    [TEXT_YEAR_TOTAL_ONLY] = {{"Aucun mois ne publie le détail : seul le total est donné.",
+                               "No month publishes the detail: only the total is given."}},
+    [TEXT_YEAR_CAPTION_DIRECTIONS] =
+        {{"Par agent : gCO2e des mois montrés, valeur centrale, divisés par l'effectif que "
+          "directions.conf déclare aujourd'hui.",
+          "Per agent: gCO2e of the months shown, central value, divided by the headcount "
+          "that directions.conf declares today."}},
+    [TEXT_YEAR_CAPTION_UNITS] =
+        {{"Valeurs centrales des mois chiffrés : somme des impacts divisée par celle des "
+          "requêtes (des jetons en sortie) dont l'impact est estimé.",
+          "Central values of the months with figures: the sum of the impacts divided by "
+          "that of the requests (of the output tokens) whose impact is estimated."}},
+    [TEXT_YEAR_OBJECTIVES_NONE] =
+        {{"Aucun objectif n'est déclaré pour cette année (objectives.conf).",
+          "No objective is declared for this year (objectives.conf)."}},
+    [TEXT_YEAR_VINTAGES] =
+        {{"Millésimes des facteurs appliqués aux mois : {0}. Chaque facteur, avec sa "
+          "source, est dans les rapports mensuels.",
+          "Vintages of the factors applied to the months: {0}. Each factor, with its "
+          "source, is in the monthly reports."}},
+    [TEXT_YEAR_CALIBRATIONS] = {{"Étalonnages en vigueur dans l'année : {0}.",
+                                 "Calibrations in force in the year: {0}."}},
+    [TEXT_YEAR_RESTATED] =
+        {{"Cette année a été révisée (révision n° {0} du {1}, facteurs du millésime {2}) : "
+          "énergie {3} kWh au lieu de {4}, eau {5} L au lieu de {6}, gaz à effet de serre "
+          "{7} kgCO2e au lieu de {8}. Les chiffres de ce rapport restent ceux qui ont été "
+          "enregistrés.",
+          "This year was restated (statement {0} of {1}, factors of vintage {2}): energy "
+          "{3} kWh instead of {4}, water {5} L instead of {6}, greenhouse gases {7} kgCO2e "
+          "instead of {8}. The figures of this report stay those that were recorded."}},
+    [TEXT_YEAR_EXPLAIN_HOW] =
+        {{"D'où vient un chiffre de ces tableaux ? Chacun a un nom, ici « {0} » : l'année, "
+          "la direction, le service (un point pour tous) et l'indicateur. La commande « "
+          "iagmeter explain {0} --format html » écrit la page qui en donne les mois, avec "
+          "leurs noms, et refait la somme.",
+          "Where does a figure of these tables come from? Each has a name, here “{0}”: the "
+          "year, the direction, the service (a point for all) and the indicator. The "
+          "command “iagmeter explain {0} --format html” writes the page that gives its "
+          "months, with their names, and does the sum again."}},
+    [TEXT_YEAR_UNUSED] = {{"aucun mois chiffré n'en montre", "no month with figures shows any"}},
+    [TEXT_YEAR_ORIGIN_SHOWN] = {{"rapports mensuels de l'année", "monthly reports of the year"}},
+    [TEXT_YEAR_NO_ROW] = {{"aucune ligne montrée n'est de cette nature",
+                           "no row that is shown is of this kind"}},
+    /* ... */
     [TEXT_FOOTER] = {{"Rapport produit par iagmeter, logiciel libre (GPL version 3 ou ultérieure).",
                       "Report made by iagmeter, free software (GPL version 3 or later)."}},
     [TEXT_MONTH_1] = {{"janvier", "January"}},

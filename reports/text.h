@@ -534,6 +534,63 @@ enum text_id {
     TEXT_FOOTER,
     TEXT_MONTH_1,
     TEXT_MONTH_12 = TEXT_MONTH_1 + 11,
+    /* A year's report */
+    TEXT_YEAR_TITLE, /* {0} year */
+    TEXT_YEAR_LEAD,
+    TEXT_YEAR_RUNNING, /* {0} date */
+    TEXT_YEAR_MONTHS,  /* {0} months told, {1} months over, {2} withheld, {3} without data */
+    TEXT_YEAR_PARTIAL, /* {0} months told, {1} months over */
+    TEXT_YEAR_WITHHELD,
+    TEXT_YEAR_BANDS,
+    TEXT_YEAR_HEAD_TOTAL,
+    TEXT_YEAR_HEAD_EVALUATE,
+    TEXT_YEAR_HEAD_MOVE,
+    TEXT_YEAR_MEASURED, /* {0} percent measured, {1} percent estimated */
+    TEXT_YEAR_MEASURED_NOT_TOLD,
+    TEXT_YEAR_HEAD_MONTHS,
+    TEXT_YEAR_CAPTION_MONTHS,
+    TEXT_YEAR_MONTH,
+    TEXT_YEAR_COVERED,
+    TEXT_YEAR_PER_REQUEST,
+    TEXT_YEAR_PER_TOKENS,
+    TEXT_YEAR_MONTH_WITHHELD,
+    TEXT_YEAR_MONTH_NONE,
+    TEXT_YEAR_MONTH_UNUSED,
+    TEXT_YEAR_GRAPH_TITLE,
+    TEXT_YEAR_GRAPH_DESC, /* {0} year */
+    TEXT_YEAR_HEAD_CLASSES,
+    TEXT_YEAR_CAPTION_CLASSES,
+    TEXT_YEAR_CAPTION_CLASS_MONTHS,
+    TEXT_YEAR_CLASS,
+    TEXT_YEAR_REQUESTS_SHARE,
+    TEXT_YEAR_PLACE,
+    TEXT_YEAR_NOT_TOLD,
+    TEXT_YEAR_ELSEWHERE,
+    TEXT_YEAR_OWN_HOSTS,
+    TEXT_YEAR_CLASS_NOTE,
+    TEXT_YEAR_HEAD_COMPARED,    /* {0} year before */
+    TEXT_YEAR_CAPTION_COMPARED, /* {0} number of months */
+    TEXT_YEAR_COMPARED_NONE,    /* {0} year before */
+    TEXT_YEAR_COMPARED_NOTE,    /* {0} vintages, {1} vintages of the year before */
+    TEXT_YEAR_BEFORE,
+    TEXT_YEAR_THIS,
+    TEXT_YEAR_CHANGE,
+    TEXT_YEAR_ENERGY_PER_REQUEST,
+    TEXT_YEAR_WATER_PER_REQUEST,
+    TEXT_YEAR_GWP_PER_REQUEST,
+    TEXT_YEAR_SHOWN, /* {0} months that show it, {1} months told */
+    TEXT_YEAR_SHOWN_NOTE,
+    TEXT_YEAR_TOTAL_ONLY,
+    TEXT_YEAR_CAPTION_DIRECTIONS,
+    TEXT_YEAR_CAPTION_UNITS,
+    TEXT_YEAR_OBJECTIVES_NONE,
+    TEXT_YEAR_VINTAGES,     /* {0} list */
+    TEXT_YEAR_CALIBRATIONS, /* {0} list */
+    TEXT_YEAR_RESTATED,     /* as TEXT_RESTATED */
+    TEXT_YEAR_EXPLAIN_HOW,  /* {0} name */
+    TEXT_YEAR_UNUSED,       /* origin */
+    TEXT_YEAR_ORIGIN_SHOWN, /* origin */
+    TEXT_YEAR_NO_ROW,       /* origin */
     TEXT_COUNT
 };
 

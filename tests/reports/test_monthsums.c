@@ -58,8 +58,20 @@ static void describe_totals(const struct month_totals *totals, FILE *stream)
             totals->unscattered_tokens_out);
 }
 
+static void describe_coverage(const struct monthsums *sums, FILE *stream)
+{
+#define DESCRIBE(name) fprintf(stream, " %lu", (unsigned long)sums->coverage.name);
+    COVERAGE_COUNTERS(DESCRIBE)
+#undef DESCRIBE
+    for (size_t i = 0; i < sums->vintage_count; i++)
+        fprintf(stream, " %s", sums->vintages[i]);
+    fprintf(stream, " %d %d %d %a\n", sums->local_counts_shown, (int)sums->suppressed,
+            sums->units_of_shown, sums->tokens_with_impact);
+}
+
 static void describe(const struct monthsums *sums, FILE *stream)
 {
+    describe_coverage(sums, stream);
     fprintf(stream, "%d-%d %d %d %d %a %a", sums->year, sums->month, sums->running, sums->withheld,
             sums->unused, sums->covered_s, sums->month_s);
     fprintf(stream, " %d %a %a %a %a %a %a\n", sums->host_hidden, sums->wire.in, sums->wire.out,
@@ -68,6 +80,11 @@ static void describe(const struct monthsums *sums, FILE *stream)
     for (size_t i = 0; i < sums->count; i++) {
         fputs(sums->rows[i].id, stream);
         describe_totals(&sums->rows[i].totals, stream);
+    }
+    describe_totals(&sums->other, stream);
+    for (size_t i = 0; i < sums->service_count; i++) {
+        fputs(sums->services[i].id, stream);
+        describe_totals(&sums->services[i].totals, stream);
     }
 }
 

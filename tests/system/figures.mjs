@@ -1,4 +1,4 @@
-/* figures.mjs PREFIX TEXT IAGMETER CONFIGURATION [all|names]: walks every figure of a month's report, PREFIX.json, .csv and
+/* figures.mjs PREFIX TEXT IAGMETER CONFIGURATION [all|names]: walks every figure of a month's or a year's report, PREFIX.json, .csv and
  * .fr.html and TEXT (what was printed). Each must carry a name; `iagmeter explain` must take it, its sum or formula,
  * evaluated here, must give the number that the report has, and so must every figure that it names in turn. With
  * "names" explain is not asked: only that each figure has a name.
@@ -153,7 +153,7 @@ function check(where, name, value) {
 // -- JSON ------------------------------------------------------------------------------------------------
 
 /* Settings and times, which nobody computes, and the tables of factors, of which each must state its source. */
-const SETTINGS = new Set(['.threshold', '.restatement.number', '.objectives.year', '.objectives.until_s']);
+const SETTINGS = new Set(['.year', '.compared.year_before', '.threshold', '.restatement.number', '.objectives.year', '.objectives.until_s']);
 
 /* A factor of a vintage has a name, too; a host's own (host.conf) has its source alone. */
 function checkNames(value, path) {
@@ -214,7 +214,7 @@ for (const record of records) {
 
 // -- HTML ------------------------------------------------------------------------------------------------
 
-const page = readFileSync(readdirSync(dirname(prefix)).filter((file) => file.startsWith(month) && file.endsWith('.html'))
+const page = readFileSync(readdirSync(dirname(prefix)).filter((file) => file.startsWith(`${month}.`) && file.endsWith('.html'))
     .map((file) => `${dirname(prefix)}/${file}`)[0], 'utf8');
 const unescape = (text) => text.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&quot;/g, '"').replace(/&#39;/g, "'").replace(/&amp;/g, '&');
 /* A number as people write it in French, in units of its last decimal: "1 234,5" is 12345 tenths. */
@@ -245,7 +245,7 @@ function compareText(where, name, end, text) {
 /* Text of the page where a number is no figure: dates, names of months, models, places and sources, the settings
  * that a sentence repeats, and words with digits in them. */
 const WORDS = [/\d{1,2}(?:er)? [a-zéûô]+ \d{4}(?: à \d\d:\d\d)?/g, /[a-zéûô]+ \d{4}/g, /CO2e?/g, /«[^»]*»/g, /1[ \u202f]000 jetons/g,
-    /\b\d+[ \u00a0]appareils/g, /note [A-E], soit \d sur 5 \(1 est la meilleure\)/g, /\([0-9]\/5\)/g, /millésime \d+/g, /millésime des facteurs[^.]*\./gi,
+    /\b\d+[ \u00a0]appareils/g, /note [A-E], soit \d sur 5 \(1 est la meilleure\)/g, /\([0-9]\/5\)/g, /millésime \d+/g, /millésimes? des facteurs[^.]*\./gi,
     /révision n°[ \u202f\u00a0]?\d+/g, /GPL version 3/g, /^\s*[1-4]\. /g, /EcoLogits[^;]*;[^)]*\)\)?/g, /P10|P90|RNR01/g,
     /rythme des \d+ derniers mois couverts à \d+[ \u202f\u00a0]% au moins/g, /Sans \d+ tels mois/g,
     /RGESN \d+|critère [\d.]+, (?:PUE sous|WUE d’au plus) [\d,]+/g, /moins de \d+[ \u202f\u00a0]%/g];
@@ -316,11 +316,11 @@ for (const id of anchors) if (anchors.indexOf(id) !== anchors.lastIndexOf(id)) f
 
 // -- Text ------------------------------------------------------------------------------------------------
 
-const NO_FIGURES = [/^Empreinte de /, /^Mois en cours/, /^Rapport provisoire/, /^Aucun couple /, /^Direction  /, /^Objectifs de l’année/, /^\//, /^Aucune ligne/];
+const NO_FIGURES = [/^Empreinte (?:annuelle )?de /, /^Mois en cours/, /^Année en cours/, /^Par rapport à /, /^Rapport provisoire/, /^Aucun couple /, /^Direction  /, /^Objectifs de l’année/, /^\//, /^Aucune ligne/];
 for (const line of readFileSync(printed, 'utf8').split('\n')) {
     if (!/\d/.test(line) || NO_FIGURES.some((pattern) => pattern.test(line))) continue;
     const inBrackets = [...line.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => name);
-    const ofRow = line.match(/ (\d{4}-\d\d\/\S+\/\.)$/)?.[1];
+    const ofRow = line.match(/ (\d{4}(?:-\d\d)?\/\S+\/\.)$/)?.[1];
     const names = ofRow ? ['requests', 'energy_kwh', 'water_l', 'gwp_kgco2e'].map((indicator) => `${ofRow}/${indicator}`) : inBrackets;
     found.text += names.length;
     if (names.length === 0) fail(`text "${line}": figures without a name`);

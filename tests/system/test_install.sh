@@ -44,6 +44,10 @@ has 644 /usr/share/doc/iagmeter/90-iagmeter-host.rules
 has 644 /usr/lib/systemd/system/iagmeterd.service
 has 644 /usr/lib/systemd/system/iagmeter-report@.service
 has 644 /usr/lib/systemd/system/iagmeter-report@.timer
+has 644 /usr/lib/systemd/system/iagmeter-report-year@.service
+has 644 /usr/lib/systemd/system/iagmeter-report-year@.timer
+has 644 /usr/share/doc/iagmeter/schema-year.json
+has 644 /usr/share/doc/iagmeter/schema-month.json
 has 644 /usr/lib/systemd/system/iagmeter-metrics@.service
 has 644 /usr/lib/systemd/system/iagmeter-metrics@capture.timer
 has 644 /usr/lib/systemd/system/iagmeter-metrics@use.timer
@@ -96,6 +100,7 @@ stated $units/iagmeterd.service 'ExecStart=/opt/iag/sbin/iagmeterd'
 stated $units/iagmeterd.service 'ReadWritePaths=/srv/state/lib/iagmeter'
 stated $units/iagmeterd.service 'RequiresMountsFor=/srv/state/lib/iagmeter'
 stated $units/iagmeter-report@.service 'ReadWritePaths=/srv/state/lib/iagmeter/reports /srv/state/lib/iagmeter/derived'
+stated $units/iagmeter-report-year@.service 'ReadWritePaths=/srv/state/lib/iagmeter/reports /srv/state/lib/iagmeter/derived'
 stated $units/iagmeter-metrics@.service 'ReadWritePaths=/srv/state/lib/iagmeter/derived'
 stated /opt/iag/lib/tmpfiles.d/iagmeter.conf 'd /srv/state/lib/iagmeter/derived 0750 iagmeter iagmeter -'
 stated /opt/settings/iagmeter/iagmeter.conf 'state_directory = "/srv/state/lib/iagmeter";'
@@ -130,6 +135,7 @@ for unit in systemd/*.service systemd/*.timer; do
         -e '/^Documentation=/d' "$unit" >"$units/${unit##*/}"
 done
 for unit in iagmeterd.service iagmeter-report@fr.service iagmeter-report@fr.timer \
+    iagmeter-report-year@fr.service iagmeter-report-year@fr.timer \
     iagmeter-metrics@{capture,use}.{service,timer}; do
     # An instance is verified from a copy that bears its name.
     [ -e "$units/$unit" ] || cp "$units/${unit/@*./@.}" "$units/$unit"
@@ -149,6 +155,10 @@ for zones in 'UTC America/Martinique' 'Pacific/Kiritimati Etc/GMT+12' 'Etc/GMT+1
     [ "$(TZ=${zones#* } date -d "$(tail -n 1 <<<"$due")" +%Y-%m)" = 2026-12 ] ||
         fail "the report's timer, for system and authority in $zones: $due"
 done
+# That of the year comes when December is over everywhere, too.
+due=$(systemd-analyze calendar --base-time='2026-11-15 12:00:00' \
+    "$(sed -n 's/^OnCalendar=//p' systemd/iagmeter-report-year@.timer)" | grep -o '2027-01-03' | head -n 1)
+[ "$due" = 2027-01-03 ] || fail "the yearly report's timer: $due"
 
 # What a new start does not mend is what the manual page says, and what the programs end with.
 [ "$(sed -n 's/^RestartPreventExitStatus=//p' systemd/iagmeterd.service)" = \
@@ -170,6 +180,7 @@ exposure()
 }
 exposure iagmeterd.service 20
 exposure iagmeter-report@.service 10
+exposure iagmeter-report-year@.service 10
 # With what a host of our own needs.
 mkdir "$units/iagmeterd.service.d"
 cp systemd/host.conf "$units/iagmeterd.service.d/host.conf"
