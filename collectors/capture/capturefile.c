@@ -119,9 +119,9 @@ struct capturefile {
     enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
 
     /* Of pcapng. */
-    int64_t time_ns; /* of the last packet, which those have that come without one, if it had one */
     uint32_t interface_count;
     struct interface interfaces[MAX_INTERFACES];
+    int64_t time_ns; /* of the last packet, which those have that come without one, if it had one */
 
     /* Of several files, in order once they have begun. */
     unsigned count;
