@@ -150,6 +150,7 @@ static const struct confread_key provenance_keys[] = {
     PROVENANCE_KEY(unit),
     PROVENANCE_KEY(year),
     PROVENANCE_KEY(scope),
+    PROVENANCE_KEY(scope_fr),
     PROVENANCE_KEY(source),
     PROVENANCE_KEY(licence),
     {.name = "grade",
@@ -263,9 +264,9 @@ static bool check_unit(const config_setting_t *group, const char *text, units ne
     return true;
 }
 
-/* Reads PARENT's group NAME into *out. The unit must name NEEDED. COMPLETE: every field must be
- * there (a file's default); otherwise the group may be absent, or replace some fields only (an
- * entry's own). */
+/* Reads PARENT's group NAME into *out. The unit must name NEEDED. COMPLETE: every field but the
+ * French scope must be there (a file's default); otherwise the group may be absent, or replace some
+ * fields only (an entry's own). */
 static bool read_provenance(const config_setting_t *parent, const char *name, units needed,
                             bool complete, struct provenance *out, const struct reading *reading)
 {
@@ -277,7 +278,9 @@ static bool read_provenance(const config_setting_t *parent, const char *name, un
         return !complete; /* the parent's table said so */
     memcpy(keys, provenance_keys, sizeof(keys));
     for (size_t i = 0; i < PROVENANCE_KEY_COUNT; i++)
-        keys[i].required = complete;
+        keys[i].required = complete && strcmp(keys[i].name, "scope_fr") != 0;
+    if (config_setting_get_member(group, "scope")) /* the French one of another does not fit */
+        draft.provenance.scope_fr[0] = '\0';
     if (!read_keys(group, keys, PROVENANCE_KEY_COUNT, &draft, reading->diagnostics))
         return false;
     *out = draft.provenance;

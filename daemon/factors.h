@@ -21,6 +21,7 @@ struct provenance {
     char unit[40];
     char year[40];
     char scope[200];
+    char scope_fr[240]; /* for French readers; "": as it is */
     char source[300];
     char licence[60];
     char grade; /* 'A' to 'E' */

@@ -87,8 +87,8 @@ static void put_origin(const struct derived_term *term, enum text_language langu
 
     if (provenance)
         fprintf(stream, "  [%s ; %s ; %s ; %s ; %c]\n", provenance->year,
-                explain_or_dash(provenance->scope), provenance->source,
-                explain_or_dash(provenance->licence), provenance->grade);
+                explain_or_dash(text_either(language, provenance->scope_fr, provenance->scope)),
+                provenance->source, explain_or_dash(provenance->licence), provenance->grade);
     else
         fprintf(stream, "  [%s]\n",
                 term->source[0] ? term->source : text_get(language, term->origin));
@@ -192,7 +192,8 @@ static void origin_cell(const struct html_page *page, const struct derived_term 
     fputs("<td>", page->stream);
     text_say(page->stream, page->language, TEXT_EXPLAIN_ORIGIN,
              TEXT_ARGUMENTS(provenance->source, provenance->year,
-                            explain_or_dash(provenance->scope),
+                            explain_or_dash(text_either(page->language, provenance->scope_fr,
+                                                        provenance->scope)),
                             explain_or_dash(provenance->licence), grade),
              true);
     fputs("</td>", page->stream);

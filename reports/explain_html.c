@@ -245,7 +245,8 @@ static void origin_row(const struct html_page *page, const struct provenance *pr
     fputs("<tr><th scope=\"rowgroup\" colspan=\"6\">", page->stream);
     text_say(page->stream, page->language, TEXT_EXPLAIN_ORIGIN,
              TEXT_ARGUMENTS(provenance->source, provenance->year,
-                            explain_or_dash(provenance->scope),
+                            explain_or_dash(text_either(page->language, provenance->scope_fr,
+                                                        provenance->scope)),
                             explain_or_dash(provenance->licence), grade),
              true);
     fputs("</th></tr>\n", page->stream);

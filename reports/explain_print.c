@@ -273,8 +273,9 @@ static void put_factors(const struct page *page, const struct explain_chain *cha
         put_given(page, symbol);
         if (symbol + 1 == end || symbol[1].provenance != provenance)
             fprintf(page->stream, "      %s ; %s ; %s ; %s ; %c\n", provenance->year,
-                    explain_or_dash(provenance->scope), provenance->source,
-                    explain_or_dash(provenance->licence), provenance->grade);
+                    explain_or_dash(
+                        text_either(page->language, provenance->scope_fr, provenance->scope)),
+                    provenance->source, explain_or_dash(provenance->licence), provenance->grade);
     }
 }
 

@@ -93,6 +93,15 @@ void html_text_cell(const struct html_page *page, const char *text)
     fputs("</td>", page->stream);
 }
 
+/* Files of factors are in English: a title, or what was quoted, is not translated, and no screen
+ * reader must read it as French (WCAG 2.2, 3.1.2). */
+static void english_cell(const struct html_page *page, const char *text)
+{
+    fputs(page->language == LANGUAGE_EN ? "<td>" : "<td lang=\"en\">", page->stream);
+    text_html(page->stream, text);
+    fputs("</td>", page->stream);
+}
+
 void html_number_cell(const struct html_page *page, const char *number)
 {
     fputs("<td class=\"n\">", page->stream);
@@ -194,9 +203,12 @@ void html_provenance_cells(const struct html_page *page, const struct provenance
     const char grade[] = {provenance->grade, '\0'};
 
     html_text_cell(page, provenance->year);
-    html_text_cell(page, provenance->scope);
-    html_text_cell(page, provenance->source);
-    html_text_cell(page, provenance->licence);
+    if (page->language == LANGUAGE_FR && provenance->scope_fr[0])
+        html_text_cell(page, provenance->scope_fr);
+    else
+        english_cell(page, provenance->scope);
+    english_cell(page, provenance->source);
+    english_cell(page, provenance->licence);
     html_text_cell(page, grade);
 }
 

@@ -1772,6 +1772,11 @@ void text_exact(char *out, size_t size, double value)
     set_decimal_mark(out, '.');
 }
 
+const char *text_either(enum text_language language, const char *french, const char *english)
+{
+    return language == LANGUAGE_FR && french[0] ? french : english;
+}
+
 static bool is_continuation(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;

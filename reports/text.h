@@ -641,6 +641,9 @@ void text_factor(char *out, size_t size, enum text_language language, double val
 /* 17 digits, which read back as the same double, always with a point. */
 void text_exact(char *out, size_t size, double value);
 
+/* What a file says in both languages; ENGLISH where it says nothing in French. */
+const char *text_either(enum text_language language, const char *french, const char *english);
+
 /* Columns on a terminal: one per character, which holds for Latin script. */
 size_t text_width(const char *text);
 

@@ -334,8 +334,9 @@ static void put_source(struct sources *sources, enum text_id kind, const char *n
     if (sources->count < SOURCES_MAX)
         sources->seen[sources->count++] = provenance;
     fprintf(page->stream, "  %s %s\n      %s ; %s ; %s ; %s ; %c\n", text_get(page->language, kind),
-            name, provenance->year, provenance->scope, provenance->source, provenance->licence,
-            provenance->grade);
+            name, provenance->year,
+            text_either(page->language, provenance->scope_fr, provenance->scope),
+            provenance->source, provenance->licence, provenance->grade);
 }
 
 static void put_sources_of(struct sources *sources, const struct impact_factors *factors,

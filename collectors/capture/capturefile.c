@@ -122,9 +122,9 @@ struct capturefile {
     uint64_t untimed; /* packets of no time, or an impossible one, that were given */
 
     /* Of pcapng. */
-    int64_t time_ns; /* of the last packet, which those have that come without one, if it had one */
     uint32_t interface_count;
     struct interface interfaces[MAX_INTERFACES];
+    int64_t time_ns; /* of the last packet, which those have that come without one, if it had one */
 
     /* Of several files, in order once they have begun. */
     unsigned count;

@@ -40,6 +40,32 @@ static const char *next_date(const char *text, size_t *length)
     return NULL;
 }
 
+/* A French reader finds no English of what a figure covers in the vintage that we ship. */
+static void says_in_french_what_figures_cover(void **state)
+{
+    static const char *const names[] = {"method", "models", "providers", "zones", "media"};
+    char line[1000], path[PATH_MAX];
+    unsigned scopes = 0, french = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        FILE *stream;
+
+        snprintf(path, sizeof(path), VINTAGE_2026 "/%s.conf", names[i]);
+        stream = fopen(path, "re");
+        assert_non_null(stream);
+        while (fgets(line, sizeof(line), stream)) {
+            scopes += strstr(line, "scope = \"") != NULL;
+            french += strstr(line, "scope_fr = \"") != NULL;
+            if (french > scopes)
+                fail_msg("%s: %s", path, line);
+        }
+        fclose(stream);
+        assert_int_equal(french, scopes);
+    }
+    assert_true(scopes > 40);
+}
+
 /* What is cited with a date was read by the date of the vintage. */
 static void is_as_new_as_what_it_cites(void **state)
 {
@@ -424,6 +450,26 @@ static void load_changed(const char *directory, const char *file, const char *te
     write_file(directory, file, text, strlen(text));
 }
 
+/* With a scope of its own, an entry has not the French one of its file. */
+static void a_scope_has_its_own_french(void **state)
+{
+    struct factors *factors;
+
+    load_changed(
+        *state, "providers.conf",
+        "provenance = { unit = \"L/kWh\"; year = \"2026\"; scope = \"s\"; scope_fr = \"é\";\n"
+        "  source = \"o\"; licence = \"l\"; grade = \"B\"; };\n"
+        "providers = (\n"
+        "{ id = \"x\"; zone = \"FRA\"; pue = 1; wue_l_per_kwh = 0; },\n"
+        "{ id = \"y\"; zone = \"FRA\"; pue = 1; wue_l_per_kwh = 0;\n"
+        "  provenance = { scope = \"own\"; }; } );\n");
+    factors = load(*state);
+    assert_string_equal(factors_provider(factors, "x")->provenance.scope_fr, "é");
+    assert_string_equal(factors_provider(factors, "y")->provenance.scope, "own");
+    assert_string_equal(factors_provider(factors, "y")->provenance.scope_fr, "");
+    factors_free(factors);
+}
+
 /* A chain of fallbacks, whose parts stand in any order, ends at figures; only they are copied. */
 static void follows_fallbacks(void **state)
 {
@@ -781,6 +827,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loads_the_shipped_vintage),
         cmocka_unit_test(is_as_new_as_what_it_cites),
+        cmocka_unit_test(says_in_french_what_figures_cover),
+        cmocka_unit_test_setup_teardown(a_scope_has_its_own_french, make_directory,
+                                        remove_directory),
         cmocka_unit_test(finds_every_provider),
         cmocka_unit_test(does_not_find_what_is_not_there),
         cmocka_unit_test(holds_every_golden_model),

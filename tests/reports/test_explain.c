@@ -1114,6 +1114,24 @@ static void use_with_small_cells(struct world *world)
     use(world, NOON, CABINET, CLAUDE, 5, 1);
 }
 
+/* What a factor covers is told in the language of the reader. */
+static void scopes_are_told_in_both_languages(void **state)
+{
+    struct world *world = *state;
+    struct explanation *explanation;
+
+    use(world, NOON, DRH, CHATGPT, 100, MANY);
+    report_at(world, LATER);
+    explanation = explain(world, "2026-10/DRH/chatgpt-web");
+    for (enum format format = TEXT_FR; format <= HTML_EN; format++) {
+        bool is_french = format == TEXT_FR || format == HTML_FR;
+
+        assert_int_equal(contains(explanation, format, "ce qu’EcoLogits suppose"), is_french);
+        assert_int_equal(contains(explanation, format, "what EcoLogits assumes"), !is_french);
+    }
+    explain_free(explanation);
+}
+
 /* A part so small that the decimals of its column show nothing of it. */
 static void parts_that_round_to_nothing_are_not_nothing(void **state)
 {
@@ -1507,6 +1525,7 @@ int main(void)
         TEST(tells_a_model_that_came_or_went),
         TEST(notices_that_the_ledger_changed),
         TEST(parts_that_round_to_nothing_are_not_nothing),
+        TEST(scopes_are_told_in_both_languages),
         TEST(tells_nothing_of_small_cells),
         TEST(figures_of_small_cells_are_refused_alike),
         TEST(figures_tell_nothing_of_small_cells),

@@ -258,6 +258,33 @@ static void use_all(struct world *world)
     cover(world, OCTOBER + 600, 60);
 }
 
+/* Words of the files of factors: what a figure covers is told in either language; titles are not
+ * translated, and French pages say that they are English. */
+static void factors_speak_the_readers_language(void **state)
+{
+    static const char english[] = "<td>what EcoLogits assumes for the data centres";
+    static const char french[] = "<td>ce qu’EcoLogits suppose des centres de données";
+    static const char title[] = "Ember via Our World in Data";
+    struct world *world = *state;
+    struct month_report *report;
+
+    use_all(world);
+    report = build(world);
+    assert_true(contains(report, HTML_FR, french));
+    assert_false(contains(report, HTML_FR, english + strlen("<td>")));
+    assert_true(contains(report, HTML_EN, english));
+    assert_false(contains(report, HTML_EN, french));
+    for (int english_page = 0; english_page < 2; english_page++) {
+        char cell[80];
+
+        snprintf(cell, sizeof(cell), "<td lang=\"en\">%s", title);
+        assert_int_equal(contains(report, english_page ? HTML_EN : HTML_FR, cell), !english_page);
+        snprintf(cell, sizeof(cell), "<td>%s", title);
+        assert_int_equal(contains(report, english_page ? HTML_EN : HTML_FR, cell), english_page);
+    }
+    month_free(report);
+}
+
 static void assert_adds_up(const struct month_report *report, const struct month_table *table)
 {
     for (int i = 0; i < MONTH_INDICATORS; i++) {
@@ -1869,6 +1896,7 @@ int main(void)
         TEST(french_electricity_is_told_hour_by_hour),
         TEST(without_intensities_there_is_the_year),
         TEST(what_rounds_to_nothing_reads_alike_everywhere),
+        TEST(factors_speak_the_readers_language),
         TEST(adds_up_in_both_tables),
         TEST(adds_up_with_cells_folded),
         TEST(reads_the_local_month_alone),
