@@ -100,8 +100,10 @@ struct capturefile {
     bool little_endian;
     bool is_pcapng;
     bool has_time;
+    bool takes_any_time;
     int link_type;
     uint64_t packets; /* given of the file */
+    uint64_t untimed; /* of all files, those of no time, or of an impossible one */
     char error[192];
 
     /* Of a file that is mapped: until its end is reached, `buffer` is all of it. */
@@ -117,9 +119,6 @@ struct capturefile {
     uint32_t record_header;
     int64_t fraction_ns;
     enum { LENGTHS_IN_ORDER, LENGTHS_SWAPPED, LENGTHS_IN_ANY_ORDER } lengths;
-
-    bool takes_any_time;
-    uint64_t untimed; /* packets of no time, or an impossible one, that were given */
 
     /* Of pcapng. */
     uint32_t interface_count;

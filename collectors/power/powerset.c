@@ -873,6 +873,8 @@ static void describe_lateness(const struct powerset *set, const struct meter *me
     int lag_s = (int)(lag_ns(set, meter) / SECOND_NS);
     int right_s = lag_s + set->late_s > 0 ? lag_s + set->late_s : 0;
 
+    if (right_s > LATENESS_LATEST_S)
+        right_s = LATENESS_LATEST_S; /* the most that lag_s may be */
     if (set->late_s != 0 && right_s != lag_s)
         snprintf(state->problem, sizeof(state->problem),
                  "tells of the GPUs about %d s afterwards: lag_s = { %s = %d; } would date it back",
