@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "reports/derived.h"
+#include "tests/daemon/scratchsql.h"
 #include "tests/reports/year.h"
 
 #define COVERED   600 /* minutes of a month */
@@ -657,6 +658,39 @@ static void figures_per_unit_are_of_all_months(void **state)
     assert_exact(csv_value("month-per-request", "2026-03", "energy_wh").central, 3000.0 / 30);
 }
 
+/* Of answers whose scatter was not recorded, the months tell what follows from their number. */
+static void what_is_random_follows_from_what_the_months_print(void **state)
+{
+    const char *const months[] = {"2026-01", "2026-02"};
+    double squares = 0, tokens = 0;
+
+    (void)state;
+    world.config->factors = factors_without_complaint(SHIPPED_FACTORS);
+    use("2026-01", 3, DRH, "a", 1, DEVICES_MANY);
+    use("2026-02", 3, DRH, "a", 3, DEVICES_MANY);
+    assert_int_equal(scratch_sql("ledger.db", "UPDATE activity SET tokens_out_variance = NULL,"
+                                              " requests_central = 4"),
+                     SQLITE_OK);
+    build(2026);
+    for (size_t i = 0; i < 2; i++) {
+        const struct month_totals *total = &year->months[i]->total;
+        double scatter = month_random_sigma(total, world.config->factors) *
+                         csv_value("month", months[i], "tokens_out").central;
+
+        assert_true(total->unscattered_requests > 0);
+        squares += scatter * scatter;
+        tokens += csv_value("month", months[i], "tokens_out").central;
+    }
+    assert_true(squares > 0);
+    assert_true(fabs(csv_value("total", "", "tokens_out_random_sigma").central -
+                     sqrt(squares) / tokens) < 1e-12);
+    assert_exact(csv_value("direction", "DRH", "tokens_out_random_sigma").central,
+                 csv_value("total", "", "tokens_out_random_sigma").central);
+    assert_exact(csv_value("service", "a", "tokens_out_random_sigma").central,
+                 csv_value("total", "", "tokens_out_random_sigma").central);
+    explain_all();
+}
+
 /* By a few more than enough devices, without an impact estimate. */
 static void use_without_impact(const char *month, int day, uint16_t direction, double requests)
 {
@@ -921,6 +955,7 @@ int main(void)
         TEST(printed_classes_add_up_to_the_printed_total),
         TEST(agents_are_those_of_the_configuration),
         TEST(figures_per_unit_are_of_all_months),
+        TEST(what_is_random_follows_from_what_the_months_print),
         TEST(figures_per_unit_leave_out_what_a_month_leaves_out),
         TEST(labels_are_escaped),
         TEST(the_formats_agree),
