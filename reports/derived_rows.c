@@ -82,7 +82,7 @@ static bool look_up(struct derived_builder *builder, const char *name)
                             scope_of(builder), name);
     else if (strcmp(name, "variance") == 0)
         derived_add_given(builder, name, "1", triple_exact(totals->activity.tokens_out_variance),
-                          TEXT_DERIVED_LEDGER);
+                          builder->report->year ? TEXT_YEAR_ORIGIN_SHOWN : TEXT_DERIVED_LEDGER);
     else if (strcmp(name, "unscattered_requests") == 0)
         derived_add_given(builder, name, "1", triple_exact(totals->unscattered_requests),
                           unscattered_origin(builder));

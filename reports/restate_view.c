@@ -510,11 +510,13 @@ struct looking {
     int64_t number; /* 0: none */
 };
 
+/* One that was made within the year has days of a month that was not over then: more than the
+ * report tells, and making it again within the year would not help. */
 static bool look_at(void *context, const struct statement *statement)
 {
     struct looking *looking = context;
 
-    if (strcmp(statement->period, looking->period) == 0 && statement->until_s >= looking->until_s)
+    if (strcmp(statement->period, looking->period) == 0 && statement->until_s == looking->until_s)
         looking->number = statement->number;
     return true;
 }

@@ -1403,7 +1403,7 @@ static const struct sentence sentences[TEXT_COUNT] = {
           "« Mois par mois ».",
           "Central energy of each month of {0}. The same figures are in the table “Month "
           "by month”."}},
-    [TEXT_YEAR_HEAD_CLASSES] = {{"Quels services : hébergement, autorisation, serveurs à nous",
+    [TEXT_YEAR_HEAD_CLASSES] = {{"Quels services : hébergement, autorisation, nos serveurs",
                                  "Which services: hosting, approval, hosts of our own"}},
     [TEXT_YEAR_CAPTION_CLASSES] = {{"Parts des requêtes et de l'énergie de l'année.",
                                     "Shares of the requests and of the energy of the year."}},

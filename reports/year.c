@@ -98,6 +98,20 @@ static void add_units(struct year_units *sum, const struct year_units *units)
     sum->tokens_with_impact += units->tokens_with_impact;
 }
 
+/* What is random of single exchanges, as the month's report tells it: else the year's would follow
+ * from what no month prints. */
+static struct month_totals as_told(const struct year_report *year,
+                                   const struct month_totals *totals)
+{
+    struct month_totals told = *totals;
+    double scatter = month_random_sigma(totals, year->sums.config->factors) *
+                     totals->activity.tokens_out.central;
+
+    told.activity.tokens_out_variance = scatter * scatter;
+    told.unscattered_requests = told.unscattered_tokens_out = 0;
+    return told;
+}
+
 /* Returns of how many months. */
 static unsigned add_up(const struct year_report *year, enum year_months which,
                        struct year_sums *sums)
@@ -106,12 +120,14 @@ static unsigned add_up(const struct year_report *year, enum year_months which,
 
     for (int i = 0; i < YEAR_MONTHS; i++) {
         const struct monthsums *month = year_month_of(year, which, i);
+        struct month_totals total;
         struct year_units units;
 
         if (!month)
             continue;
+        total = as_told(year, &month->total);
         units = year_units_of(month);
-        month_add(&sums->totals, &month->total);
+        month_add(&sums->totals, &total);
         add_units(&sums->units, &units);
         count++;
     }
@@ -143,13 +159,16 @@ static void add_months(const struct year_report *year, const struct year_row *ke
     for (int i = 0; i < YEAR_MONTHS; i++) {
         const struct monthsums *month = year_month_of(year, YEAR_TOLD, i);
         const struct month_totals *totals;
+        struct month_totals told;
         struct year_row there;
 
         if (!month)
             continue;
         totals = year_row_of(month, key, &there);
-        if (totals)
-            month_add(&row->totals, totals);
+        if (totals) {
+            told = as_told(year, totals);
+            month_add(&row->totals, &told);
+        }
         row->months += totals || (month->unused && !row->is_other);
     }
 }

@@ -292,7 +292,7 @@ static bool class_shares(const struct year_report *year, const struct monthsums 
         shares[i] = year_class_share(year, month, dimension, i, indicator);
     if (isnan(shares[0]))
         return false;
-    text_shares(shares, (size_t)count, false, SHARE_DECIMALS, out);
+    text_shares(shares, (size_t)count, true, SHARE_DECIMALS, out);
     return true;
 }
 
@@ -306,24 +306,46 @@ static void class_figure(char out[MONTH_FIGURE_SIZE], const struct html_page *pa
     derived_name(out, page->report->month, scope, key, indicator);
 }
 
+/* What a class has of the year's requests, or energy. */
+struct class_cells {
+    struct text_band bands[YEAR_CLASSES_MOST];
+    double proportions[YEAR_CLASSES_MOST];
+    int64_t shares[YEAR_CLASSES_MOST];
+    bool has_shares;
+};
+
+/* Rounded so that the classes add up to the year's total. What is not told is rounded first, so
+ * that it reads the same in each dimension. */
+static void round_classes(const struct year_report *year, enum year_dimension dimension,
+                          enum month_indicator indicator, struct class_cells *cells)
+{
+    struct month_row rows[YEAR_CLASSES_MOST] = {{.is_other = false}};
+    const struct month_table table = {rows, (size_t)count_classes(dimension)};
+
+    for (size_t i = 0; i < table.count; i++)
+        rows[i].totals = year_class_sum(year, NULL, dimension, (int)i);
+    rows[table.count - 1].is_other = true;
+    month_round(&year->sums, &table, indicator, cells->bands);
+    cells->has_shares =
+        class_shares(year, NULL, dimension, indicator, cells->proportions, cells->shares);
+}
+
 static void class_value(const struct html_page *page, enum year_dimension dimension, int number,
-                        enum month_indicator indicator, bool is_there, int64_t share,
-                        double proportion)
+                        enum month_indicator indicator, const struct class_cells *cells)
 {
     struct month_totals sum = year_class_sum(page->report->year, NULL, dimension, number);
-    struct triple value = month_value(&sum, indicator);
-    unsigned decimals = month_decimals(page->report, indicator);
     char figure[MONTH_FIGURE_SIZE];
 
     class_figure(figure, page, NULL, dimension, number, month_indicator_name(indicator));
     fputs("<td class=\"n\"", page->stream);
     html_explained(page, figure);
     fputc('>', page->stream);
-    html_band(page, text_round(NULL, 0, value, decimals, NULL), value, decimals);
+    html_band(page, cells->bands[number], month_value(&sum, indicator),
+              month_decimals(page->report, indicator));
     class_figure(figure, page, NULL, dimension, number,
                  indicator == MONTH_ENERGY ? "energy_share" : "requests_share");
-    if (is_there)
-        share_cell(page, figure, share, proportion > 0);
+    if (cells->has_shares)
+        share_cell(page, figure, cells->shares[number], cells->proportions[number] > 0);
     else
         html_number_cell(page, UNKNOWN);
 }
@@ -334,20 +356,16 @@ static const enum text_id dimension_texts[YEAR_DIMENSIONS] = {TEXT_HOSTING, TEXT
 static void class_rows(const struct html_page *page, enum year_dimension dimension)
 {
     static const enum month_indicator indicators[] = {MONTH_REQUESTS, MONTH_ENERGY};
-    double proportions[2][YEAR_CLASSES_MOST];
-    int64_t shares[2][YEAR_CLASSES_MOST];
-    bool are_there[2];
+    struct class_cells cells[2];
 
     for (size_t i = 0; i < 2; i++)
-        are_there[i] = class_shares(page->report->year, NULL, dimension, indicators[i],
-                                    proportions[i], shares[i]);
+        round_classes(page->report->year, dimension, indicators[i], &cells[i]);
     for (int i = 0; year_class_name(dimension, i); i++) {
         fputs("<tr>", page->stream);
         html_row_heading_text(page, dimension_texts[dimension]);
         html_row_heading_text(page, year_class_text(dimension, i));
         for (size_t j = 0; j < 2; j++)
-            class_value(page, dimension, i, indicators[j], are_there[j], shares[j][i],
-                        proportions[j][i]);
+            class_value(page, dimension, i, indicators[j], &cells[j]);
         fputs("</tr>\n", page->stream);
     }
 }

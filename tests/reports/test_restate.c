@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "reports/derived.h"
+#include "reports/year.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/reports/world.h"
 
@@ -1280,6 +1281,47 @@ static void the_report_tells_of_whole_months_only(void **state)
     month_free(report);
 }
 
+/* How many the year's report tells of, at NOW_S. */
+static int64_t told_of_the_year(struct world *world, int64_t now_s)
+{
+    char error[400] = "";
+    struct year_report *year =
+        year_build(world->ledger, world->config, 2026, now_s, error, sizeof(error));
+    int64_t number;
+
+    assert_non_null(year);
+    if (!restate_add_to_year(&year->sums, error, sizeof(error)))
+        fail_msg("%s", error);
+    number = year->sums.restatement.number;
+    if (number > 0)
+        assert_same(&year->sums.restatement.recorded.impact, &year->sums.total.impact);
+    year_free(year);
+    return number;
+}
+
+/* A statement that was made within the year has days of a month that the year's report has not. It
+ * says no word of it, and does not ask for another one, which would have such days, too. */
+static void the_years_report_tells_of_whole_years_alone(void **state)
+{
+    struct world *world = *state;
+    struct statement *statement;
+    char error[400];
+
+    use_all(world, NOON);
+    use_all(world, NOVEMBER + DAY_S);
+    newer = vintage("2027", ELECTRICITY);
+    assert_int_equal(try_at(world, "2026", newer, NOVEMBER + 2 * DAY_S, &statement, error),
+                     RESTATE_OK);
+    append(world, statement);
+    statement_free(statement);
+    assert_int_equal(told_of_the_year(world, NOVEMBER + 3 * DAY_S), 0);
+    assert_int_equal(told_of_the_year(world, LATER), 0);
+    statement = restate(world, "2026", newer);
+    append(world, statement);
+    statement_free(statement);
+    assert_int_equal(told_of_the_year(world, LATER), 2);
+}
+
 /* What came after the statement, as of a capture that was replayed, is in the report's total alone.
  */
 static void the_report_tells_of_no_older_records(void **state)
@@ -1535,6 +1577,7 @@ int main(void)
         TEST(the_report_tells_of_it),
         TEST(what_did_not_change_reads_the_same),
         TEST(the_report_tells_of_whole_months_only),
+        TEST(the_years_report_tells_of_whole_years_alone),
         TEST(the_report_tells_of_no_older_records),
         TEST(a_statement_is_explained),
         TEST(each_figure_of_a_statement_has_a_name),

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "reports/derived.h"
+#include "tests/daemon/scratchsql.h"
 #include "tests/reports/year.h"
 
 #define COVERED   600 /* minutes of a month */
@@ -567,6 +568,70 @@ static void shares_are_of_what_is_shown_and_add_up(void **state)
         }
 }
 
+/* The digits of the cell of FIGURE in HTML: "1,97" is 197. */
+static long printed(const char *html, const char *figure)
+{
+    char title[MONTH_FIGURE_SIZE + 32];
+    const char *at;
+    long digits = 0;
+
+    snprintf(title, sizeof(title), " title=\"iagmeter explain %s\">", figure);
+    at = strstr(html, title);
+    if (at && at[strlen(title)] == '<') /* a whole row has this title; a cell of it follows */
+        at = strstr(at + 1, title);
+    if (!at)
+        fail_msg("%s is not in HTML", figure);
+    for (at += strlen(title); at[0] != '<'; at++)
+        digits = at[0] >= '0' && at[0] <= '9' ? 10 * digits + (at[0] - '0') : digits;
+    return digits;
+}
+
+static long printed_class(const char *html, const char *scope, const char *class_name,
+                          const char *indicator)
+{
+    char figure[MONTH_FIGURE_SIZE];
+
+    snprintf(figure, sizeof(figure), "2026/@%s/%s/%s", scope, class_name, indicator);
+    return printed(html, figure);
+}
+
+/* Of four services, one of which is no longer in the catalogue; none ends at a printed digit. */
+static void use_uneven(void)
+{
+    use("2026-01", 3, DRH, "a", 1.006, DEVICES_MANY);
+    use("2026-01", 4, DSN, "b", 1.006, DEVICES_MANY);
+    use("2026-01", 5, DSN, "own", 1.006, DEVICES_MANY);
+    use("2026-01", 6, DRH, "gone", 1.006, DEVICES_MANY);
+}
+
+/* As the rows of services do; and what is not told is the same in each dimension. */
+static void printed_classes_add_up_to_the_printed_total(void **state)
+{
+    static const char *const indicators[] = {"energy_kwh", "energy_share"};
+    long whole[2] = {0, 1000};
+    char *html;
+
+    (void)state;
+    use_uneven();
+    build(2026);
+    html = written(HTML_FR);
+    whole[0] = printed(html, "2026/././energy_kwh");
+    assert_true(whole[0] > 0);
+    for (size_t i = 0; i < 2; i++)
+        for (int j = 0; j < YEAR_DIMENSIONS; j++) {
+            const char *dimension = year_dimension_name((enum year_dimension)j);
+            long sum = 0;
+
+            for (int k = 0; year_class_name((enum year_dimension)j, k); k++)
+                sum += printed_class(html, dimension, year_class_name((enum year_dimension)j, k),
+                                     indicators[i]);
+            assert_int_equal(sum, whole[i]);
+            assert_int_equal(printed_class(html, dimension, "not-told", indicators[i]),
+                             printed_class(html, "hosting", "not-told", indicators[i]));
+        }
+    free(html);
+}
+
 static void agents_are_those_of_the_configuration(void **state)
 {
     struct direction drh = {.code = "DRH", .label = "D", .headcount = 40};
@@ -591,6 +656,39 @@ static void figures_per_unit_are_of_all_months(void **state)
     assert_exact(csv_value("per-request", "", "energy_wh").central, 4000.0 / 40);
     assert_exact(csv_value("per-1000-tokens-out", "", "water_ml").central, 8 * 1000 / 4.0);
     assert_exact(csv_value("month-per-request", "2026-03", "energy_wh").central, 3000.0 / 30);
+}
+
+/* Of answers whose scatter was not recorded, the months tell what follows from their number. */
+static void what_is_random_follows_from_what_the_months_print(void **state)
+{
+    const char *const months[] = {"2026-01", "2026-02"};
+    double squares = 0, tokens = 0;
+
+    (void)state;
+    world.config->factors = factors_without_complaint(SHIPPED_FACTORS);
+    use("2026-01", 3, DRH, "a", 1, DEVICES_MANY);
+    use("2026-02", 3, DRH, "a", 3, DEVICES_MANY);
+    assert_int_equal(scratch_sql("ledger.db", "UPDATE activity SET tokens_out_variance = NULL,"
+                                              " requests_central = 4"),
+                     SQLITE_OK);
+    build(2026);
+    for (size_t i = 0; i < 2; i++) {
+        const struct month_totals *total = &year->months[i]->total;
+        double scatter = month_random_sigma(total, world.config->factors) *
+                         csv_value("month", months[i], "tokens_out").central;
+
+        assert_true(total->unscattered_requests > 0);
+        squares += scatter * scatter;
+        tokens += csv_value("month", months[i], "tokens_out").central;
+    }
+    assert_true(squares > 0);
+    assert_true(fabs(csv_value("total", "", "tokens_out_random_sigma").central -
+                     sqrt(squares) / tokens) < 1e-12);
+    assert_exact(csv_value("direction", "DRH", "tokens_out_random_sigma").central,
+                 csv_value("total", "", "tokens_out_random_sigma").central);
+    assert_exact(csv_value("service", "a", "tokens_out_random_sigma").central,
+                 csv_value("total", "", "tokens_out_random_sigma").central);
+    explain_all();
 }
 
 /* By a few more than enough devices, without an impact estimate. */
@@ -854,8 +952,10 @@ int main(void)
         TEST(years_are_parsed),
         TEST(the_year_before_is_compared_on_the_same_months),
         TEST(shares_are_of_what_is_shown_and_add_up),
+        TEST(printed_classes_add_up_to_the_printed_total),
         TEST(agents_are_those_of_the_configuration),
         TEST(figures_per_unit_are_of_all_months),
+        TEST(what_is_random_follows_from_what_the_months_print),
         TEST(figures_per_unit_leave_out_what_a_month_leaves_out),
         TEST(labels_are_escaped),
         TEST(the_formats_agree),
