@@ -733,6 +733,8 @@ static void without_any_time_nothing_can_be_metered(void **state)
     assert_damaged(4096, "a packet has no time, and none is before it", place);
 }
 
+#define AFTER_2106_S INT64_C(5000000000)
+
 /* For who records nothing, also the packets behind them are there. */
 static void any_time_is_taken_where_nothing_is_recorded(void **state)
 {
@@ -747,9 +749,9 @@ static void any_time_is_taken_where_nothing_is_recorded(void **state)
     put_block_packet(SIMPLE, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
     expected_count = 0;
     put_block_packet(ENHANCED, 0, DLT_EN10MB, (struct clock){9, 0}, 60, 60);
-    put_interface(1, 0, (struct clock){9, INT64_MAX});
+    put_interface(1, 0, (struct clock){9, AFTER_2106_S});
     expected_count = 1;
-    put_block_packet(ENHANCED, 1, DLT_EN10MB, (struct clock){9, INT64_MAX}, 60, 60);
+    put_block_packet(ENHANCED, 1, DLT_EN10MB, (struct clock){9, AFTER_2106_S}, 60, 60);
     open_bytes(file.at, file.length, 4096);
     capturefile_take_any_time(opened);
     assert_int_equal(capturefile_read(opened, frames, 5, &count), CAPTUREFILE_OK);
