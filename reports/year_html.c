@@ -247,7 +247,7 @@ static void year_total_row(const struct html_page *page, const struct month_band
 static void write_months(const struct html_page *page)
 {
     const struct year_report *year = page->report->year;
-    struct month_bands bands;
+    struct month_bands bands = {0};
 
     round_months(year, &bands);
     html_element(page, "h2", TEXT_YEAR_HEAD_MONTHS, NULL);
@@ -372,7 +372,7 @@ static void class_rows(const struct html_page *page, enum year_dimension dimensi
 
 static void class_month(const struct html_page *page, const struct monthsums *month)
 {
-    double proportions[YEAR_CLASSES_MOST];
+    double proportions[YEAR_CLASSES_MOST] = {0};
     int64_t shares[YEAR_CLASSES_MOST];
     char figure[MONTH_FIGURE_SIZE];
 
