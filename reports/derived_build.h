@@ -67,6 +67,18 @@ bool derived_split_pair(const char *key, struct derived_pair *pair);
 /* Whether that pair is asked for. */
 bool derived_is_pair(const struct derived_pair *asked, const char *direction, const char *service);
 
+/* ---- Per unit ---- */
+
+struct derived_unit {
+    const char *unit;
+    double value;
+    enum month_indicator of; /* what it is computed from */
+};
+/* Which of UNIT's three figures is asked for. Returns false where it is none of them, or the report
+ * has no figures. */
+bool derived_unit_asked(const struct derived_builder *builder, const struct month_unit *unit,
+                        struct derived_unit *asked);
+
 /* ---- Of a year ---- */
 
 /* A row of it, and what has a scope. */

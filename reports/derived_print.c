@@ -255,7 +255,6 @@ bool derived_write_json(const struct derived *derived, FILE *stream)
     json_t *terms = json_array(), *chains = json_array();
     int failed = !terms;
     json_t *object;
-    bool written;
 
     for (size_t i = 0; i < derived->term_count; i++)
         failed |= json_array_append_new(terms, json_term(&derived->terms[i]));
@@ -267,8 +266,5 @@ bool derived_write_json(const struct derived *derived, FILE *stream)
                        jsonvalues_finished(terms, failed), "chains", chains, "recomputed",
                        jsonvalues_triple(derived->recomputed), "reported",
                        jsonvalues_triple(derived->value), "agrees", derived->agrees);
-    written = object && json_dumpf(object, stream,
-                                   JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
-    json_decref(object);
-    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
+    return jsonvalues_write(object, stream);
 }

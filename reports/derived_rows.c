@@ -416,35 +416,43 @@ static void add_unit_value(struct derived_builder *builder, enum month_indicator
     fprintf(builder->formula, "({%s} - {%s})", month_indicator_name(indicator), name);
 }
 
+bool derived_unit_asked(const struct derived_builder *builder, const struct month_unit *unit,
+                        struct derived_unit *asked)
+{
+    const struct {
+        const char *name;
+        struct derived_unit of;
+    } figures[] = {{"energy_wh", {"Wh", unit->energy_wh, MONTH_ENERGY}},
+                   {"water_ml", {"mL", unit->water_ml, MONTH_WATER}},
+                   {"gwp_gco2e", {"gCO2e", unit->gwp_g, MONTH_GWP}}};
+
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+        if (derived_is(builder, figures[i].name)) {
+            *asked = figures[i].of;
+            return !builder->report->withheld;
+        }
+    return false;
+}
+
 /* Returns false where that is all, whether it is *FOUND or not. */
 static bool start_per_unit(struct derived_builder *builder, const struct month_unit *unit,
                            bool *found)
 {
-    const struct {
-        const char *name;
-        const char *unit;
-        double value;
-        enum month_indicator of;
-    } figures[] = {{"energy_wh", "Wh", unit->energy_wh, MONTH_ENERGY},
-                   {"water_ml", "mL", unit->water_ml, MONTH_WATER},
-                   {"gwp_gco2e", "gCO2e", unit->gwp_g, MONTH_GWP}};
+    struct derived_unit asked;
 
-    *found = false;
-    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-        if (!derived_is(builder, figures[i].name) || builder->report->withheld)
-            continue;
-        *found = true;
-        if (!(unit->energy_wh > 0)) {
-            derived_as_given(builder, figures[i].unit, triple_exact(0),
-                             builder->report->units_of_shown ? TEXT_DERIVED_NO_SHOWN_ENERGY
-                                                             : TEXT_DERIVED_NO_ENERGY);
-            return false;
-        }
-        derived_set_value(builder, figures[i].unit, triple_exact(figures[i].value));
-        add_unit_value(builder, figures[i].of);
-        fputs(" · 1000 / ", builder->formula);
+    *found = derived_unit_asked(builder, unit, &asked);
+    if (!*found)
+        return false;
+    if (!(unit->energy_wh > 0)) {
+        derived_as_given(builder, asked.unit, triple_exact(0),
+                         builder->report->units_of_shown ? TEXT_DERIVED_NO_SHOWN_ENERGY
+                                                         : TEXT_DERIVED_NO_ENERGY);
+        return false;
     }
-    return *found;
+    derived_set_value(builder, asked.unit, triple_exact(asked.value));
+    add_unit_value(builder, asked.of);
+    fputs(" · 1000 / ", builder->formula);
+    return true;
 }
 
 bool derived_find_per_request(struct derived_builder *builder)

@@ -278,42 +278,17 @@ static void sum_tokens(struct derived_builder *builder)
     fputs(") / 1000)", builder->formula);
 }
 
-/* Which of the three figures per unit is asked for. */
-static bool unit_asked(const struct derived_builder *builder, const struct month_unit *unit,
-                       enum month_indicator *of, const char **name, double *value)
-{
-    const struct {
-        const char *name;
-        const char *unit;
-        double value;
-        enum month_indicator of;
-    } figures[] = {{"energy_wh", "Wh", unit->energy_wh, MONTH_ENERGY},
-                   {"water_ml", "mL", unit->water_ml, MONTH_WATER},
-                   {"gwp_gco2e", "gCO2e", unit->gwp_g, MONTH_GWP}};
-
-    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-        if (derived_is(builder, figures[i].name)) {
-            *of = figures[i].of;
-            *name = figures[i].unit;
-            *value = figures[i].value;
-            return true;
-        }
-    return false;
-}
-
 static bool set_unit(struct derived_builder *builder, enum year_months which,
                      struct month_unit unit, bool per_tokens)
 {
-    enum month_indicator of;
-    const char *name;
-    double value;
+    struct derived_unit asked;
 
-    if (!unit_asked(builder, &unit, &of, &name, &value) || builder->report->withheld)
+    if (!derived_unit_asked(builder, &unit, &asked))
         return false;
     if (!(unit.energy_wh > 0))
-        return derived_as_given(builder, name, triple_exact(0), TEXT_DERIVED_NO_ENERGY);
-    derived_set_value(builder, name, triple_exact(value));
-    sum_units(builder, which, of);
+        return derived_as_given(builder, asked.unit, triple_exact(0), TEXT_DERIVED_NO_ENERGY);
+    derived_set_value(builder, asked.unit, triple_exact(asked.value));
+    sum_units(builder, which, asked.of);
     fputs(" · 1000 / ", builder->formula);
     if (per_tokens)
         sum_tokens(builder);

@@ -325,11 +325,5 @@ static json_t *json_explanation(const struct explanation *explanation)
 
 bool explain_write_json(const struct explanation *explanation, FILE *stream)
 {
-    json_t *object = json_explanation(explanation);
-    bool written =
-        object &&
-        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
-
-    json_decref(object);
-    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
+    return jsonvalues_write(json_explanation(explanation), stream);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/jsonvalues.h"
 
+#include <errno.h>
 #include <time.h>
 
 json_t *jsonvalues_triple(struct triple value)
@@ -27,4 +28,16 @@ json_t *jsonvalues_time(int64_t time_s)
     strftime(clock, sizeof(clock), "%Y-%m-%dT%H:%M:%S", &local);
     strftime(zone, sizeof(zone), "%z", &local);
     return json_sprintf("%s%.3s:%s", clock, zone, zone + 3);
+}
+
+bool jsonvalues_write(json_t *object, FILE *stream)
+{
+    bool written =
+        object &&
+        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
+
+    if (!object)
+        errno = EILSEQ; /* a label that is not UTF-8, far sooner than lack of memory */
+    json_decref(object);
+    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
 }

@@ -5,7 +5,9 @@
 #include "daemon/triple.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* What every JSON that we write has in common. jansson keeps the first failure: a NULL item makes
  * what it is put into fail (json_object_set_new(), json_pack()), and NULL travels up. */
@@ -20,5 +22,9 @@ json_t *jsonvalues_time(int64_t time_s);
 
 /* VALUE, or NULL, with VALUE freed, when something failed to go into it. */
 json_t *jsonvalues_finished(json_t *value, int failed);
+
+/* Writes OBJECT, which is freed, as a whole file. Returns false with errno set when the stream
+ * fails, or OBJECT is NULL. */
+bool jsonvalues_write(json_t *object, FILE *stream);
 
 #endif

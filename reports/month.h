@@ -280,6 +280,12 @@ void month_restated_names(const struct month_report *report,
 
 /* After a line for a terminal: " [NAME] [NAME]", of the figures that it tells, and its end. */
 void month_print_names(FILE *stream, const char *const *figures);
+/* Two of its lines, which a year's summary has, too: RESTATED is the sentence of the second, which
+ * is there only with a statement. */
+void month_print_coverage(const struct month_report *report, enum text_language language,
+                          FILE *stream);
+void month_print_restatement(const struct month_report *report, enum text_language language,
+                             enum text_id restated, FILE *stream);
 
 /* The rows of one column rounded so that they add up to the total returned (text_round()); OUT
  * holds one band per row. */

@@ -68,7 +68,7 @@ static void write_period(const struct html_page *page)
     }
 }
 
-static void write_restatement(const struct html_page *page)
+void month_html_restatement(const struct html_page *page, enum text_id restated)
 {
     char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
     month_name names[MONTH_RESTATED_ARGUMENTS];
@@ -77,7 +77,7 @@ static void write_restatement(const struct html_page *page)
     if (!month_restated_words(page->report, page->language, words, arguments))
         return;
     month_restated_names(page->report, names, figures);
-    html_sentence(page, "p", "notice", TEXT_RESTATED, arguments, figures);
+    html_sentence(page, "p", "notice", restated, arguments, figures);
 }
 
 void month_html_coverage_sentence(const struct html_page *page)
@@ -1111,7 +1111,7 @@ bool month_write_html(const struct month_report *report, const char *language, c
     html_element(&page, "p", TEXT_LEAD, NULL);
     html_element(&page, "p", TEXT_PRIVACY, NULL);
     write_period(&page);
-    write_restatement(&page);
+    month_html_restatement(&page, TEXT_RESTATED);
     month_html_coverage_sentence(&page);
     write_idle(&page);
     written = write_use(&page, svg, svg_size);

@@ -16,6 +16,8 @@ void month_html_units(const struct html_page *page, enum text_id caption);
 bool month_html_directions(const struct html_page *page);
 bool month_html_services(const struct html_page *page);
 void month_html_media(const struct html_page *page);
+/* Nothing without a statement; else the sentence RESTATED, of a month or of a year. */
+void month_html_restatement(const struct html_page *page, enum text_id restated);
 void month_html_coverage_sentence(const struct html_page *page);
 void month_html_coverage(const struct html_page *page);
 void month_html_grades(const struct html_page *page);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/month_json.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -476,13 +475,5 @@ static json_t *json_report(const struct month_report *report)
 
 bool month_write_json(const struct month_report *report, FILE *stream)
 {
-    json_t *object = json_report(report);
-    bool written =
-        object &&
-        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
-
-    if (!object)
-        errno = EILSEQ; /* a label that is not UTF-8, far sooner than lack of memory */
-    json_decref(object);
-    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
+    return jsonvalues_write(json_report(report), stream);
 }

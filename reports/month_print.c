@@ -157,8 +157,8 @@ static void say(FILE *stream, enum text_language language, enum text_id id,
     fputc('\n', stream);
 }
 
-static void put_coverage(const struct month_report *report, enum text_language language,
-                         FILE *stream)
+void month_print_coverage(const struct month_report *report, enum text_language language,
+                          FILE *stream)
 {
     char covered[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
     month_name names[MONTH_COVERAGE_ARGUMENTS];
@@ -171,8 +171,8 @@ static void put_coverage(const struct month_report *report, enum text_language l
     month_print_names(stream, figures);
 }
 
-static void put_restatement(const struct month_report *report, enum text_language language,
-                            FILE *stream)
+void month_print_restatement(const struct month_report *report, enum text_language language,
+                             enum text_id restated, FILE *stream)
 {
     char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
     month_name names[MONTH_RESTATED_ARGUMENTS];
@@ -180,7 +180,7 @@ static void put_restatement(const struct month_report *report, enum text_languag
 
     if (!month_restated_words(report, language, words, arguments))
         return;
-    text_say(stream, language, TEXT_RESTATED, arguments, false);
+    text_say(stream, language, restated, arguments, false);
     month_restated_names(report, names, figures);
     month_print_names(stream, figures);
 }
@@ -206,8 +206,8 @@ void month_print(const struct month_report *report, const char *language_name, F
             say(stream, language, TEXT_TOTAL_ONLY, TEXT_ARGUMENTS(threshold));
         hostview_print(report, language, stream);
     }
-    put_restatement(report, language, stream);
-    put_coverage(report, language, stream);
+    month_print_restatement(report, language, TEXT_RESTATED, stream);
+    month_print_coverage(report, language, stream);
     if (report->progress)
         progress_print(report->progress, language, stream);
 }

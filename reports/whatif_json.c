@@ -227,10 +227,6 @@ bool whatif_write_json(const struct whatif *whatif, FILE *stream)
         json_rows(whatif, whatif->services, whatif->service_count), "other",
         whatif->has_folded ? json_sum(whatif, &whatif->folded) : json_null(), "difference_if",
         json_variants(whatif));
-    bool written =
-        object &&
-        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
 
-    json_decref(object);
-    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
+    return jsonvalues_write(object, stream);
 }

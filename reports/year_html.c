@@ -69,18 +69,6 @@ static void write_counts(const struct html_page *page)
         html_sentence(page, "p", "notice", TEXT_YEAR_PARTIAL, words.arguments, words.figures);
 }
 
-static void write_restatement(const struct html_page *page)
-{
-    char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
-    month_name names[MONTH_RESTATED_ARGUMENTS];
-    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1], *figures[MONTH_RESTATED_ARGUMENTS + 1];
-
-    if (!month_restated_words(page->report, page->language, words, arguments))
-        return;
-    month_restated_names(page->report, names, figures);
-    html_sentence(page, "p", "notice", TEXT_YEAR_RESTATED, arguments, figures);
-}
-
 static void write_evaluate(const struct html_page *page)
 {
     struct year_words words;
@@ -552,7 +540,7 @@ bool year_write_html(const struct year_report *year, const char *language, FILE 
     html_element(&page, "p", TEXT_YEAR_LEAD, NULL);
     html_element(&page, "p", TEXT_PRIVACY, NULL);
     write_period(&page);
-    write_restatement(&page);
+    month_html_restatement(&page, TEXT_YEAR_RESTATED);
     write_evaluate(&page);
     if (year->sums.withheld) {
         html_notice(&page, TEXT_YEAR_WITHHELD, NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "reports/year.h"
 
-#include <errno.h>
 #include <math.h>
 
 #include "reports/derived.h"
@@ -228,13 +227,5 @@ static json_t *json_report(const struct year_report *year)
 
 bool year_write_json(const struct year_report *year, FILE *stream)
 {
-    json_t *object = json_report(year);
-    bool written =
-        object &&
-        json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(JSONVALUES_DIGITS)) == 0;
-
-    if (!object)
-        errno = EILSEQ; /* a label that is not UTF-8, far sooner than lack of memory */
-    json_decref(object);
-    return written && fputc('\n', stream) != EOF && fflush(stream) == 0;
+    return jsonvalues_write(json_report(year), stream);
 }

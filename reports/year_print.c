@@ -21,33 +21,6 @@ static void say_figures(FILE *stream, enum text_language language, enum text_id 
     month_print_names(stream, words->figures);
 }
 
-static void put_coverage(const struct month_report *sums, enum text_language language, FILE *stream)
-{
-    char covered[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE], percent[TEXT_NUMBER_SIZE];
-    month_name names[MONTH_COVERAGE_ARGUMENTS];
-    const char *figures[MONTH_COVERAGE_ARGUMENTS + 1];
-
-    month_coverage_words(sums, language, covered, length, percent);
-    text_say(stream, language, TEXT_COVERAGE_SENTENCE, TEXT_ARGUMENTS(covered, length, percent),
-             false);
-    month_coverage_names(sums, names, figures);
-    month_print_names(stream, figures);
-}
-
-static void put_restatement(const struct month_report *sums, enum text_language language,
-                            FILE *stream)
-{
-    char words[MONTH_RESTATED_ARGUMENTS][TEXT_DATE_SIZE];
-    month_name names[MONTH_RESTATED_ARGUMENTS];
-    const char *arguments[MONTH_RESTATED_ARGUMENTS + 1], *figures[MONTH_RESTATED_ARGUMENTS + 1];
-
-    if (!month_restated_words(sums, language, words, arguments))
-        return;
-    text_say(stream, language, TEXT_YEAR_RESTATED, arguments, false);
-    month_restated_names(sums, names, figures);
-    month_print_names(stream, figures);
-}
-
 static void put_value(FILE *stream, enum text_language language, const struct year_comparison *of,
                       double value)
 {
@@ -133,8 +106,8 @@ void year_print(const struct year_report *year, const char *language_name, FILE 
         say(stream, language, TEXT_YEAR_WITHHELD, NULL);
     else
         put_use(year, language, stream);
-    put_restatement(&year->sums, language, stream);
-    put_coverage(&year->sums, language, stream);
+    month_print_restatement(&year->sums, language, TEXT_YEAR_RESTATED, stream);
+    month_print_coverage(&year->sums, language, stream);
     if (year->progress)
         progress_print(year->progress, language, stream);
 }
