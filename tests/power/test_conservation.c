@@ -359,6 +359,16 @@ static void what_is_dated_back_is_in_its_minute(void **state)
     }
 }
 
+/* host.conf would not take more. */
+static void no_more_is_proposed_than_may_be_set(void **state)
+{
+    static const struct lateness later_than_any = {250, 1, 1};
+    const unsigned most_s = 240; /* of lag_s */
+
+    assert_int_equal(run_hours(state, &later_than_any, 10, 200).late_s, most_s);
+    assert_int_equal(run_hours(state, &later_than_any, 10, most_s).late_s, -1);
+}
+
 /* ---- A meter of something else ---- */
 
 static bool is_said_of(const char *name, const char *words)
@@ -661,6 +671,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_slow_bmc_neither_adds_nor_takes),
         TEST(what_is_dated_back_is_in_its_minute),
+        TEST(no_more_is_proposed_than_may_be_set),
         TEST(a_meter_that_is_too_small_is_told),
         TEST(a_restart_loses_no_more_than_was_owed),
         TEST(whatever_fails_nothing_is_lost_or_made_up),
