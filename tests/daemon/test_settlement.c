@@ -403,7 +403,7 @@ static void a_kill_at_any_instant_shares_nothing_twice(void **state)
         assert_true(child >= 0);
         if (child == 0)
             work_until_killed(&given);
-        usleep((unsigned)(20000 + rand() % (60000 + 2000 * kills)));
+        usleep((unsigned)(rand() % (80000 << kills / KILLS)));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_all_is_shared();
