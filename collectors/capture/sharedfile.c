@@ -124,9 +124,13 @@ struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsign
         sharedfile_free(file);
         return NULL;
     }
-    capturefile_map(file->file);
     divide_memory(file, part_size);
     return file;
+}
+
+void sharedfile_map(struct sharedfile *file)
+{
+    capturefile_map(file->file);
 }
 
 void sharedfile_set_trust(struct sharedfile *file, const struct trust_policy *policy)
