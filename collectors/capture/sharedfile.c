@@ -394,9 +394,10 @@ enum sharedfile_status sharedfile_read(struct sharedfile *file, unsigned worker,
     enum sharedfile_status status;
     struct part *part;
 
-    /* Who has read has told both at once: meanwhile nobody else could have made use of it. */
+    /* Who has read has told both at once: meanwhile nobody else could have made use of it. What is
+     * told here is no news here. */
     if (finished && !has_read && announce(file) == seen)
-        seen++;                          /* which is no news here */
+        seen++;
     status = atomic_load(&file->status); /* before the number of parts: it comes after the last */
     if (atomic_load(&file->read) == own->taken) {
         if (status == SHAREDFILE_OK) {
