@@ -20,6 +20,13 @@
 
 struct filemap;
 
+/* Whether looking at DESCRIPTOR's file where the kernel has it is faster than copying it, which
+ * depends on the machine: where page faults are dear (some hypervisors), it takes several times as
+ * long. Tries both on the beginning, which takes a few milliseconds and leaves all as it was; false
+ * for what cannot be mapped, or is so small that it does not matter. Needs pread(2) and
+ * clock_gettime(2) besides. */
+bool filemap_is_faster(int descriptor);
+
 /* Maps all of DESCRIPTOR, which stays the caller's and open. NULL when it is no regular
  * file, is empty, there is no memory for it, or another file is mapped. */
 struct filemap *filemap_new(int descriptor);

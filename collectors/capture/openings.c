@@ -32,8 +32,9 @@ struct openings *openings_new(void)
 
 void openings_free(struct openings *openings)
 {
-    if (openings)
-        explicit_bzero(openings, sizeof(*openings));
+    for (unsigned i = 0; openings && i < SETS; i++)
+        if (openings->turns[i] > 0) /* else its memory was not taken */
+            explicit_bzero(openings->sets[i], sizeof(openings->sets[i]));
     free(openings);
 }
 

@@ -124,9 +124,13 @@ struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsign
         sharedfile_free(file);
         return NULL;
     }
-    capturefile_map(file->file);
     divide_memory(file, part_size);
     return file;
+}
+
+void sharedfile_map(struct sharedfile *file)
+{
+    capturefile_map(file->file);
 }
 
 void sharedfile_set_trust(struct sharedfile *file, const struct trust_policy *policy)
@@ -146,11 +150,14 @@ void sharedfile_free(struct sharedfile *file)
 
 /* -- Waiting ----------------------------------------------------------------------------------- */
 
-static void announce(struct sharedfile *file)
+/* Returns how many changes there were before. */
+static uint32_t announce(struct sharedfile *file)
 {
-    atomic_fetch_add(&file->changes, 1);
+    uint32_t before = atomic_fetch_add(&file->changes, 1);
+
     if (atomic_load(&file->waiting) > 0)
         syscall(SYS_futex, &file->changes, FUTEX_WAKE, SHAREDFILE_WORKERS, NULL, NULL, 0);
+    return before;
 }
 
 /* Waits for a change since SEEN. */
@@ -352,42 +359,45 @@ static bool all_took(struct sharedfile *file, uint64_t number)
 }
 
 /* Reads the next part, unless somebody else does, or the others have yet to take what was read here
- * before. */
-static void read_ahead(struct sharedfile *file, struct worker *worker)
+ * before: then returns false. */
+static bool read_ahead(struct sharedfile *file, struct worker *worker)
 {
     struct part *part = &worker->parts[worker->next];
 
     if (!all_took(file, part->number) || atomic_exchange(&file->reading, 1))
-        return;
+        return false;
     if (atomic_load(&file->status) == SHAREDFILE_OK) {
         read_part(file, part);
         worker->next = (worker->next + 1) % PARTS;
     }
     atomic_store(&file->reading, 0);
     announce(file);
+    return true;
 }
 
-static void finish_part(struct sharedfile *file, struct worker *worker)
+static bool finish_part(struct worker *worker)
 {
     if (!worker->busy)
-        return;
+        return false;
     worker->busy = false;
     atomic_fetch_add(&worker->taken, 1);
-    announce(file);
+    return true;
 }
 
 enum sharedfile_status sharedfile_read(struct sharedfile *file, unsigned worker,
                                        const struct captured_frame **frames, size_t *count)
 {
     struct worker *own = &file->worker[worker];
+    bool finished = finish_part(own);
+    uint32_t seen = atomic_load(&file->changes);
+    bool has_read = atomic_load(&file->read) - own->taken < READ_AHEAD && read_ahead(file, own);
     enum sharedfile_status status;
     struct part *part;
-    uint32_t seen;
 
-    finish_part(file, own);
-    seen = atomic_load(&file->changes);
-    if (atomic_load(&file->read) - own->taken < READ_AHEAD)
-        read_ahead(file, own);
+    /* Who has read has told both at once: meanwhile nobody else could have made use of it. What is
+     * told here is no news here. */
+    if (finished && !has_read && announce(file) == seen)
+        seen++;
     status = atomic_load(&file->status); /* before the number of parts: it comes after the last */
     if (atomic_load(&file->read) == own->taken) {
         if (status == SHAREDFILE_OK) {

@@ -42,6 +42,8 @@ enum sharedfile_status {
 struct sharedfile *sharedfile_new(const int *descriptors, unsigned count, unsigned workers);
 void sharedfile_free(struct sharedfile *file);
 
+/* Before fork(): as capturefile_map(). */
+void sharedfile_map(struct sharedfile *file);
 /* Before fork(): by which tunnels are opened, as metering_set_trust() tells each worker. */
 void sharedfile_set_trust(struct sharedfile *file, const struct trust_policy *policy);
 

@@ -3,6 +3,7 @@
 
 #include "collectors/capture/capturefile.h"
 #include "collectors/capture/decode.h"
+#include "collectors/capture/filemap.h"
 #include "collectors/capture/gather.h"
 #include "collectors/capture/kernelfilter.h"
 #include "collectors/capture/readahead.h"
@@ -362,6 +363,12 @@ static const char *file_name(const struct source *source)
     return source->names[capturefile_number(capture_of(source))];
 }
 
+/* Of several files none is mapped. */
+static bool is_better_mapped(const struct source *source)
+{
+    return source->name_count == 1 && filemap_is_faster(source->descriptors[0]);
+}
+
 /* What is in the file is looked at only now, when whoever reads it has given up their rights. */
 static bool begin_file(struct source *source)
 {
@@ -376,7 +383,8 @@ static bool begin_file(struct source *source)
     }
     /* Without any interface there is no packet that could not be decoded. */
     link_type = capturefile_link_type(source->file);
-    capturefile_map(source->file);
+    if (is_better_mapped(source))
+        capturefile_map(source->file);
     source->begun = link_type < 0 || check_link_type(file_name(source), link_type, source->error,
                                                      sizeof(source->error));
     return source->begun;
@@ -467,6 +475,8 @@ struct source *source_share_files(const char *const *paths, unsigned count, unsi
 
     if (source && move_descriptors(source, error, error_size)) {
         source->shared = sharedfile_new(source->descriptors, count, workers);
+        if (source->shared && is_better_mapped(source))
+            sharedfile_map(source->shared);
         if (source->shared)
             return source;
         snprintf(error, error_size, "out of memory");

@@ -99,6 +99,25 @@ static enum capturefile_status read_whole(void)
     return status;
 }
 
+static bool is_mapped; /* what can be */
+
+static int map_what_can_be(void **state)
+{
+    (void)state;
+    is_mapped = true;
+    return 0;
+}
+
+static struct sharedfile *share(const int *descriptors, unsigned count, unsigned workers)
+{
+    struct sharedfile *file = sharedfile_new(descriptors, count, workers);
+
+    assert_non_null(file);
+    if (is_mapped)
+        sharedfile_map(file);
+    return file;
+}
+
 /* Where a worker has got to. */
 struct progress {
     size_t next; /* of the whole: the first that it may be given */
@@ -157,8 +176,7 @@ static enum sharedfile_status read_shared(unsigned workers)
     unsigned ended = 0; /* bits */
 
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(&descriptor, 1, workers);
-    assert_non_null(file);
+    file = share(&descriptor, 1, workers);
     while (ended != (1U << workers) - 1) {
         unsigned worker = random_below(&seed, workers);
         const struct captured_frame *frames;
@@ -289,7 +307,7 @@ static void what_comes_before_damage_is_given(void **state)
     }
 }
 
-/* The file is cut to SIZE after its first part was taken. */
+/* The file, mapped, is cut to SIZE after its first part was taken. */
 static void assert_cut_is_damage(off_t size)
 {
     struct sharedfile *file;
@@ -300,8 +318,8 @@ static void assert_cut_is_damage(off_t size)
     size_t count;
 
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(&descriptor, 1, 1);
-    assert_non_null(file);
+    file = share(&descriptor, 1, 1);
+    sharedfile_map(file);
     assert_int_equal(sharedfile_read(file, 0, &frames, &count), SHAREDFILE_OK);
     assert_int_equal(ftruncate(descriptor, size), 0);
     do
@@ -344,8 +362,7 @@ static void assert_unreadable(const void *bytes, size_t length, const char *reas
     open_memory();
     put(bytes, length);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(&descriptor, 1, 2);
-    assert_non_null(file);
+    file = share(&descriptor, 1, 2);
     for (unsigned worker = 0; worker < 2; worker++) {
         enum sharedfile_status status;
 
@@ -378,8 +395,7 @@ static void an_unknown_link_type_is_told_to_all(void **state)
     open_memory();
     put_words(header, 6);
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(&descriptor, 1, 2);
-    assert_non_null(file);
+    file = share(&descriptor, 1, 2);
     assert_int_equal(sharedfile_link_type(file), -1);
     while (sharedfile_read(file, 0, &frames, &count) == SHAREDFILE_OK)
         ;
@@ -400,8 +416,7 @@ static void who_left_is_not_waited_for(void **state)
     shoot_talks(&seed, 2000);
     develop();
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(&descriptor, 1, 2);
-    assert_non_null(file);
+    file = share(&descriptor, 1, 2);
     while ((status = sharedfile_read(file, 0, &frames, &count)) == SHAREDFILE_OK)
         ;
     assert_int_equal(status, SHAREDFILE_LATER);
@@ -473,11 +488,10 @@ static void assert_tales(const struct tale *tales, unsigned workers)
 
 static void work_in_threads(const int *descriptors, unsigned count, unsigned workers)
 {
-    struct sharedfile *file = sharedfile_new(descriptors, count, workers);
+    struct sharedfile *file = share(descriptors, count, workers);
     struct tale tales[MOST] = {0};
     pthread_t threads[MOST];
 
-    assert_non_null(file);
     for (unsigned i = 0; i < workers; i++) {
         tales[i] = (struct tale){.file = file, .worker = i};
         assert_int_equal(pthread_create(&threads[i], NULL, work, &tales[i]), 0);
@@ -527,12 +541,11 @@ static void work_in_processes(unsigned workers)
 {
     struct tale *tales = mmap(NULL, MOST * sizeof(*tales), PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct sharedfile *file = sharedfile_new(&descriptor, 1, workers);
+    struct sharedfile *file = share(&descriptor, 1, workers);
     pid_t processes[MOST];
     int status;
 
     assert_true(tales != MAP_FAILED);
-    assert_non_null(file);
     for (unsigned i = 0; i < workers; i++) {
         tales[i] = (struct tale){.file = file, .worker = i};
         processes[i] = fork();
@@ -658,8 +671,8 @@ static struct outcome meter(unsigned workers)
     unsigned ended = 0;
 
     assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
-    file = sharedfile_new(&descriptor, 1, workers);
-    assert_true(file && memory);
+    file = share(&descriptor, 1, workers);
+    assert_non_null(memory);
     sharedfile_set_trust(file, &policy);
     for (unsigned i = 0; i < workers; i++) {
         struct metering_sink sink = sink_into(&outcome.logs[i]);
@@ -1165,7 +1178,7 @@ static void sums_of_real_captures_are_those_of_one(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest reading[] = {
         TEST(workers_are_given_all_packets_between_them),
         TEST(many_small_frames_are_shared),
         TEST(fragments_are_given_to_all),
@@ -1180,15 +1193,15 @@ int main(void)
         TEST(threads_share_several_files),
         TEST(processes_share_a_file),
         TEST(processes_share_a_pipe),
-        TEST(sums_of_workers_are_those_of_one),
-        TEST(sums_are_the_same_whatever_the_clock_does),
-        TEST(a_client_may_be_silent_for_long),
-        TEST(fragments_add_up),
-        TEST(fragments_may_be_all_there_is),
-        TEST(packets_in_one_frame_add_up),
-        TEST(packets_in_tunnels_add_up),
-        TEST(sums_of_real_captures_are_those_of_one),
+    };
+    const struct CMUnitTest metering[] = {
+        TEST(sums_of_workers_are_those_of_one), TEST(sums_are_the_same_whatever_the_clock_does),
+        TEST(a_client_may_be_silent_for_long),  TEST(fragments_add_up),
+        TEST(fragments_may_be_all_there_is),    TEST(packets_in_one_frame_add_up),
+        TEST(packets_in_tunnels_add_up),        TEST(sums_of_real_captures_are_those_of_one),
     };
 
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests_name("read", reading, NULL, NULL) +
+           cmocka_run_group_tests(metering, load, unload) +
+           cmocka_run_group_tests_name("mapped", reading, map_what_can_be, NULL);
 }

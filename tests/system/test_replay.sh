@@ -39,6 +39,26 @@ records "$directory/state" >"$directory/alone.sql"
 grep -q 'INSERT INTO device_day' "$directory/ahead.sql"
 cmp "$directory/ahead.sql" "$directory/alone.sql"
 
+# A capture so large that mapping it is tried gives what it does from a pipe, which cannot be mapped.
+repeated() {
+    cat "$demo/demo.pcap"
+    for _ in 1 2 3 4 5; do
+        tail -c +25 "$demo/demo.pcap"
+    done
+}
+repeated >"$directory/large.pcap"
+[ "$(wc -c <"$directory/large.pcap")" -gt 16777216 ]
+for way in tried piped; do
+    rm -r "$directory/state"
+    mkdir "$directory/state"
+    case $way in
+    tried) "$build/iagmeterd" -c "$conf" -r "$directory/large.pcap" ;;
+    piped) repeated | "$build/iagmeterd" -c "$conf" -r - ;;
+    esac
+    records "$directory/state" >"$directory/$way.sql"
+done
+cmp "$directory/tried.sql" "$directory/piped.sql"
+
 # And when several processes share it: the same use, connection by connection.
 for workers in 2 3 5 8; do
     rm -r "$directory/state"
