@@ -45,14 +45,17 @@ enum input_method {
  *   overhead_new_bytes    M1, M2: bytes of no token, first on a connection
  *   overhead_reused_bytes M1, M2: the same, later exchanges
  *   bytes_per_token       M1, M2, M4
- *   event_bytes_...       M1: where most of an answer's records are of one size, and an event so
- * has between, that is the centre of bytes_per_token; high 0: it is not overhead_between_bytes M1:
- * in the place of both where the edges of an answer are known: bytes of no token between its first
- * event and its last one; high 0: they are not unseen_tokens         M1: tokens that no event
- * holds, of an answer whose edges are known call_...              M1: of one whose events are of
- * that size, in the mean without what stands around them in a record, which is the call of a tool;
- * high 0: none is told calls_tokens          M1: where calls are told by how they begin:
- * call_tokens is of an answer with one, and this of each of several; high 0: they are not
+ *   event_bytes_...       M1: where most of an answer's records tell that an event has a size
+ *                         between these, that is the centre of bytes_per_token; high 0: it is not
+ *   overhead_between_bytes
+ *                         M1: in the place of both where the edges of an answer are known: bytes of
+ *                         no token between its first event and its last one; high 0: they are not
+ *   unseen_tokens         M1: tokens that no event holds, of an answer whose edges are known
+ *   call_...              M1: of one whose events are of that size, in the mean without what stands
+ *                         around them in a record, which is the call of a tool; high 0: none is
+ *                         told
+ *   calls_tokens          M1: where calls are told by how they begin: call_tokens is of an answer
+ *                         with one, and this of each of several; high 0: they are not
  *   repeats_...           M1: what follows the last event tells the text so many times again, with
  *                         so much around it beside half of what came before the first event, and
  *                         how many bytes of it a token has; 0: it does not. An event that would

@@ -695,9 +695,10 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
         add_excess(tracker, estimator, size);
     } else {
         vote(tracker, size);
-        if (estimator->method == METHOD_M1)
+        if (estimator->method == METHOD_M1) {
             follow_modal(tracker, size);
-        note_call(tracker, estimator, before, size);
+            note_call(tracker, estimator, before, size);
+        }
         note_edges(tracker, estimator, size);
     }
     if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min)
