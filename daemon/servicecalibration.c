@@ -262,8 +262,10 @@ static void replace_rule(const struct service_calibration *calibration, struct t
     }
     rule->overhead_bytes = triple_exact(0);
     rule->overhead_records = triple_exact(0);
-    rule->overhead_between_bytes = triple_exact(0); /* nor is what surrounds the text left out */
+    rule->event_bytes_min = rule->event_bytes_max = 0; /* however large an event is, */
+    rule->overhead_between_bytes = triple_exact(0);    /* nor is what surrounds the text left out */
     rule->unseen_tokens = triple_exact(0);
+    rule->calls_tokens = triple_exact(0);
     rule->exchange_sigma = fmin(fmax(calibration->sigma, SIGMA_LEAST), ESTIMATOR_MAX_SIGMA);
     rule->grade = calibration->grade;
 }
@@ -289,8 +291,11 @@ static void recentre_rule(const struct service_calibration *calibration, struct 
         recentred(rule->overhead_reused_bytes, fitted.overhead_reused_bytes);
     rule->overhead_bytes = recentred(rule->overhead_bytes, fitted.overhead_bytes);
     rule->overhead_records = recentred(rule->overhead_records, fitted.overhead_records);
+    rule->event_bytes_min = fitted.event_bytes_min;
+    rule->event_bytes_max = fitted.event_bytes_max;
     rule->overhead_between_bytes = fitted.overhead_between_bytes;
     rule->unseen_tokens = fitted.unseen_tokens;
+    rule->calls_tokens = fitted.calls_tokens;
 }
 
 /* What was fitted to answers that tell no way is of just these: what the ways that are shipped

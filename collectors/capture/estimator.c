@@ -19,6 +19,9 @@ enum { FULL_DATAGRAM_BYTES = 1000 };
  * new connection, that of the headers, and the last. */
 enum { OTHER_DATAGRAMS = 4 };
 
+/* The size of an answer's events is known when that of one in so many records stands out. */
+enum { SEEN_SHARE = 6 };
+
 /* Around an event: what TLS 1.3 adds to a record (RFC 8446, 5.2), the header of a frame of HTTP/2
  * (RFC 9113, 4.1) or the end of a chunk of HTTP/1.1 (RFC 9112, 7.1). */
 enum { RECORD_BYTES = 17, FRAME_BYTES = 9, LINE_END_BYTES = 2 };
@@ -109,14 +112,6 @@ static struct triple tokens_in_time(const struct estimator *estimator,
     return within_regimes(estimator, shape, tokens);
 }
 
-/* Whether it shows where an answer's events begin and end, so that what surrounds them need not be
- * assumed. What is acknowledged at once is no record, and datagrams are cut anywhere. */
-static bool has_edges(const struct estimator *estimator, const struct exchange_shape *shape)
-{
-    return estimator->overhead_between_bytes.high > 0 && shape->opening_bytes > 0 &&
-           !shape->is_acknowledged && shape->http != EXCHANGE_HTTP_3 && requests_of(shape) <= 1;
-}
-
 static double framing_of(const struct exchange_shape *shape)
 {
     return shape->http == EXCHANGE_HTTP_1 ? RECORD_BYTES + LINE_END_BYTES
@@ -128,6 +123,34 @@ static double events_in_record(const struct estimator *estimator,
                                const struct exchange_shape *shape)
 {
     return larger(1, round(shape->modal_bytes / estimator->bytes_per_token.central));
+}
+
+/* How large an answer's own events are, with what stands around each in its record: models differ,
+ * and so do the names of their fields. 0: not known. What is acknowledged at once is no event, nor
+ * is a datagram. */
+static double seen_event_bytes(const struct estimator *estimator,
+                               const struct exchange_shape *shape)
+{
+    double size = shape->modal_bytes / events_in_record(estimator, shape);
+
+    if (shape->is_acknowledged || shape->http == EXCHANGE_HTTP_3 ||
+        (uint64_t)SEEN_SHARE * shape->modal_lead < shape->answer_records ||
+        size < estimator->event_bytes_min || size > estimator->event_bytes_max)
+        return 0;
+    return size;
+}
+
+/* Whether it shows where an answer's events begin and end, so that what surrounds them need not be
+ * assumed. What is acknowledged at once is no record, and datagrams are cut anywhere. Where events
+ * have to be of a known size, most records have to be of it, or an event may pass for an edge. */
+static bool has_edges(const struct estimator *estimator, const struct exchange_shape *shape)
+{
+    if (estimator->overhead_between_bytes.high <= 0 || shape->opening_bytes == 0 ||
+        shape->is_acknowledged || shape->http == EXCHANGE_HTTP_3 || requests_of(shape) > 1)
+        return false;
+    return estimator->event_bytes_max <= 0 ||
+           (seen_event_bytes(estimator, shape) > 0 &&
+            (double)shape->opening_bytes <= overhead_of(estimator, shape).high);
 }
 
 /* bytes_per_token is of one event in each record, over HTTP/2: a chunk of HTTP/1.1 whose length is
@@ -144,14 +167,38 @@ static struct triple event_per_token(const struct estimator *estimator,
                                                    per_token.high - less};
 }
 
-/* Events of a call have the name of another kind, and a constant size. */
+/* PER_TOKEN, of events as they are seen, if they are. */
+static struct triple as_seen(const struct estimator *estimator, const struct exchange_shape *shape,
+                             struct triple per_token)
+{
+    double size = seen_event_bytes(estimator, shape);
+
+    return size > 0 ? triple_scale(per_token, size / per_token.central) : per_token;
+}
+
+/* Of calls that were seen to begin: their names and marks. */
+static struct triple tokens_of_calls(const struct estimator *estimator,
+                                     const struct exchange_shape *shape)
+{
+    uint32_t calls = estimator->calls_tokens.high > 0 ? shape->calls : 0;
+
+    if (calls > 1)
+        return triple_scale(estimator->calls_tokens, calls);
+    return calls == 1 ? estimator->call_tokens : triple_exact(0);
+}
+
+/* Events of a call have the name of another kind, and a constant size; or its first one has the
+ * tool's name. */
 static struct triple unseen_tokens(const struct estimator *estimator,
                                    const struct exchange_shape *shape)
 {
     double size = (shape->modal_bytes - framing_of(shape)) / events_in_record(estimator, shape);
     bool is_call = shape->modal_lead > 0 && size >= estimator->call_event_bytes_min &&
                    size <= estimator->call_event_bytes_max;
+    struct triple calls = tokens_of_calls(estimator, shape);
 
+    if (calls.high > 0)
+        return calls;
     return is_call ? estimator->call_tokens : estimator->unseen_tokens;
 }
 
@@ -175,7 +222,7 @@ static struct triple tokens_between_edges(const struct estimator *estimator,
     double repeated = repeated_bytes(estimator, shape);
     struct triple events =
         per_unit((double)shape->answer_bytes - edges, estimator->overhead_between_bytes,
-                 event_per_token(estimator, shape));
+                 as_seen(estimator, shape, event_per_token(estimator, shape)));
     struct triple text;
 
     if (repeated <= 0 || repeated < estimator->repeats_event_bytes_min * events.central)
@@ -192,7 +239,7 @@ static struct triple tokens_of_events(const struct estimator *estimator,
     if (has_edges(estimator, shape))
         return tokens_between_edges(estimator, shape);
     return per_unit((double)shape->answer_bytes, overhead_of(estimator, shape),
-                    estimator->bytes_per_token);
+                    as_seen(estimator, shape, estimator->bytes_per_token));
 }
 
 static struct triple streamed_tokens(const struct estimator *estimator,

@@ -45,6 +45,8 @@ enum input_method {
  *   overhead_new_bytes    M1, M2: bytes of no token, first on a connection
  *   overhead_reused_bytes M1, M2: the same, later exchanges
  *   bytes_per_token       M1, M2, M4
+ *   event_bytes_...       M1: where most of an answer's records tell that an event has a size
+ *                         between these, that is the centre of bytes_per_token; high 0: it is not
  *   overhead_between_bytes
  *                         M1: in the place of both where the edges of an answer are known: bytes of
  *                         no token between its first event and its last one; high 0: they are not
@@ -52,6 +54,8 @@ enum input_method {
  *   call_...              M1: of one whose events are of that size, in the mean without what stands
  *                         around them in a record, which is the call of a tool; high 0: none is
  *                         told
+ *   calls_tokens          M1: where calls are told by how they begin: call_tokens is of an answer
+ *                         with one, and this of each of several; high 0: they are not
  *   repeats_...           M1: what follows the last event tells the text so many times again, with
  *                         so much around it beside half of what came before the first event, and
  *                         how many bytes of it a token has; 0: it does not. An event that would
@@ -82,11 +86,14 @@ enum input_method {
     struct triple overhead_new_bytes;                                                              \
     struct triple overhead_reused_bytes;                                                           \
     struct triple bytes_per_token;                                                                 \
+    double event_bytes_min;                                                                        \
+    double event_bytes_max;                                                                        \
     struct triple overhead_between_bytes;                                                          \
     struct triple unseen_tokens;                                                                   \
     double call_event_bytes_min;                                                                   \
     double call_event_bytes_max;                                                                   \
     struct triple call_tokens;                                                                     \
+    struct triple calls_tokens;                                                                    \
     double repeats_text;                                                                           \
     double repeats_overhead_bytes;                                                                 \
     double repeats_event_bytes_min;                                                                \
@@ -197,6 +204,8 @@ struct estimator {
     double at_once_gap_s; /* HTTP/2 and HTTP/3: who asks again before the server was silent for
                            * that long is answered together with what was asked before */
     double event_record_max; /* M1: larger records, before the first events, are none; 0: unknown */
+    double call_begin_min; /* M1: an event that is so much longer than those after it begins the */
+    double call_begin_max; /* call of a tool; 0: none is told */
     double http1_less_bytes; /* M2: so much less than record_base_bytes over HTTP/1.1, */
     double quic_more_bytes;  /* or more in a datagram of QUIC */
 
@@ -280,6 +289,7 @@ struct exchange_shape {
     struct triple excess_bytes; /* M2: what events hold beyond their base, per base */
     uint64_t opening_bytes;     /* of a single answer: before its first event, where that shows, */
     uint64_t closing_bytes;     /* and after its last one */
+    uint32_t calls;             /* of tools, that were seen to begin between these */
     uint64_t whole_text_bytes;  /* of several at once: in records that hold an answer sent whole */
     uint32_t apart_bytes; /* of a single answer: its last record, if it was waited for; or 0 */
     bool ends_in_event;   /* M2: the last record is an event without text: it was streamed */

@@ -9,7 +9,9 @@
 struct estimator_draft {
     struct estimator estimator;
     struct range begin_record_bytes;
+    struct range event_bytes;
     struct range call_event_bytes;
+    struct range call_begin_bytes;
     char source[SOURCE_SIZE]; /* required, so that nobody adds a number without saying from where */
 };
 
@@ -113,12 +115,17 @@ static const struct confread_key estimator_keys[] = {
     {"signature_call_bytes", CONFREAD_DOUBLE, false, 0, 16384, MEMBER(signature_call_bytes), 0,
      NULL},
     {"bytes_per_token", CONFREAD_TRIPLE, false, 0.1, 1e5, MEMBER(bytes_per_token), 0, NULL},
+    {"event_bytes", CONFREAD_RANGE, false, 20, 16384, offsetof(struct estimator_draft, event_bytes),
+     0, NULL},
     {"overhead_between_bytes", CONFREAD_TRIPLE, false, 0, 1e6, MEMBER(overhead_between_bytes), 0,
      NULL},
     {"unseen_tokens", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(unseen_tokens), 0, NULL},
     {"call_event_bytes", CONFREAD_RANGE, false, 20, 16384,
      offsetof(struct estimator_draft, call_event_bytes), 0, NULL},
     {"call_tokens", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(call_tokens), 0, NULL},
+    {"calls_tokens", CONFREAD_TRIPLE, false, 0, 1000, MEMBER(calls_tokens), 0, NULL},
+    {"call_begin_bytes", CONFREAD_RANGE, false, 20, 1000,
+     offsetof(struct estimator_draft, call_begin_bytes), 0, NULL},
     {"repeats_text", CONFREAD_DOUBLE, false, 1, 10, MEMBER(repeats_text), 0, NULL},
     {"repeats_overhead_bytes", CONFREAD_DOUBLE, false, 0, 65000, MEMBER(repeats_overhead_bytes), 0,
      NULL},
@@ -374,10 +381,13 @@ static const struct parameter_use shapes[] = {
     {"whole_alone_factor", BIT(METHOD_M1) | BIT(METHOD_M2)},
     {"whole_alone_more", BIT(METHOD_M1)},
     {"event_record_max", BIT(METHOD_M1)},
+    {"event_bytes", BIT(METHOD_M1)},
     {"overhead_between_bytes", BIT(METHOD_M1)},
     {"unseen_tokens", BIT(METHOD_M1)},
     {"call_event_bytes", BIT(METHOD_M1)},
     {"call_tokens", BIT(METHOD_M1)},
+    {"calls_tokens", BIT(METHOD_M1)},
+    {"call_begin_bytes", BIT(METHOD_M1)},
     {"repeats_text", BIT(METHOD_M1)},
     {"repeats_overhead_bytes", BIT(METHOD_M1)},
     {"repeats_event_bytes_min", BIT(METHOD_M1)},
@@ -480,14 +490,17 @@ static bool check_rules(const config_setting_t *group, const struct estimator *e
         {"audio_slots_min", "audio_record_min", false},
         {"overhead_between_bytes", "event_record_max", false},
         {"unseen_tokens", "overhead_between_bytes", false},
-        {"call_event_bytes", "overhead_between_bytes", false},
-        {"call_event_bytes", "call_tokens", true},
+        {"call_event_bytes", "call_tokens", false},
+        {"call_tokens", "overhead_between_bytes", false},
+        {"calls_tokens", "call_tokens", false},
+        {"call_begin_bytes", "event_record_max", false},
+        {"call_begin_bytes", "event_bytes", false},
         {"repeats_text", "overhead_between_bytes", false},
         {"repeats_text", "repeats_overhead_bytes", true},
         {"repeats_text", "repeats_event_bytes_min", true},
         {"repeats_text", "repeats_bytes_per_token", true},
     };
-    size_t of_m1 = 11;
+    size_t of_m1 = 14;
 
     if (estimator->method != METHOD_M1 && estimator->method != METHOD_M2)
         return true; /* none may stand there */
@@ -806,8 +819,12 @@ static bool read_estimator(const config_setting_t *group, const struct estimator
         return false;
     draft.estimator.begin_record_min = draft.begin_record_bytes.min;
     draft.estimator.begin_record_max = draft.begin_record_bytes.max;
+    draft.estimator.event_bytes_min = draft.event_bytes.min;
+    draft.estimator.event_bytes_max = draft.event_bytes.max;
     draft.estimator.call_event_bytes_min = draft.call_event_bytes.min;
     draft.estimator.call_event_bytes_max = draft.call_event_bytes.max;
+    draft.estimator.call_begin_min = draft.call_begin_bytes.min;
+    draft.estimator.call_begin_max = draft.call_begin_bytes.max;
     valid = check_use(group, method_parameters, COUNT_OF(method_parameters), draft.estimator.method,
                       method_names[draft.estimator.method], diagnostics);
     valid &=

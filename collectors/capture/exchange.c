@@ -24,6 +24,11 @@
 #define FINISHED_BYTES   53
 /* A record that is as full has more of the same body after it, soon. */
 #define FULL_RECORD_BYTES 16000
+/* A chunk of HTTP/1.1 ends with that (RFC 9112, 7.1), a frame of HTTP/2 begins with 9 B. */
+#define LINE_END_BYTES 2
+#define FRAME_BYTES    9
+/* One that begins the call of a tool shares a record with fewer events than that. */
+#define CALL_EVENTS 3
 /* Until so much of a body was sent, nobody waits (RFC 9113, 6.9.2). */
 #define FLOW_WINDOW_BYTES 60000
 /* Of an answer that is sent whole, headers may come first, and the rest after a pause: once. */
@@ -403,6 +408,7 @@ static void take_edges(const struct exchange_tracker *tracker, const struct esti
         return;
     shape->opening_bytes = opening;
     shape->closing_bytes = closing;
+    shape->calls = EXCHANGE_CALLS_MAX - tracker->calls_left;
 }
 
 /* New rules may have brought another method since the answer began: then what the old one gathered
@@ -586,7 +592,6 @@ static void note_edges(struct exchange_tracker *tracker, const struct estimator 
         return;
     if (tracker->events_to_come == EVENTS_BEGUN && is_of_modal(tracker, size)) {
         tracker->closing_parts = 0;
-        follow_modal(tracker, size);
     } else if (tracker->events_to_come == EVENTS_BEGUN) {
         tracker->closing_parts = add_small(tracker->closing_parts, to_edge_parts(size));
     } else if (size > estimator->event_record_max) {
@@ -595,6 +600,38 @@ static void note_edges(struct exchange_tracker *tracker, const struct estimator 
     } else if (tracker->events_to_come != OPENING_TO_COME) {
         tracker->events_to_come--;
     }
+}
+
+/* Whether a record of SIZE bytes holds events of OWN bytes each alone, as many as most do or half
+ * as many, as far as is known yet. */
+static bool is_of_pieces(const struct exchange_tracker *tracker, const struct estimator *estimator,
+                         uint32_t size, double own)
+{
+    if (tracker->modal_lead > 0)
+        return is_of_modal(tracker, size) && 2 * size < 3 * (uint32_t)tracker->modal_bytes;
+    return own >= estimator->event_bytes_min && own <= estimator->event_bytes_max;
+}
+
+/* The event that begins a call of a tool tells its name and its number, and those after it do not;
+ * it may share a record with these. Neither the answer's first record, nor what holds many events,
+ * nor a datagram tells that. */
+static void note_call(struct exchange_tracker *tracker, const struct estimator *estimator,
+                      uint32_t before, uint32_t size)
+{
+    double around =
+        RECORD_BYTES + (tracker->http == EXCHANGE_HTTP_1 ? LINE_END_BYTES : FRAME_BYTES);
+    double events = fmax(1, round(size / estimator->bytes_per_token.central));
+    double own = (size - around) / events;
+    double more = before - around - own;
+
+    if (estimator->call_begin_min <= 0 || !has_edges(tracker, estimator) ||
+        tracker->http == EXCHANGE_HTTP_3 || tracker->events_to_come >= EVENTS_TO_COME ||
+        tracker->calls_left == 0 || !is_of_pieces(tracker, estimator, size, size / events) ||
+        own <= 0 || more < 0 || more >= CALL_EVENTS * own)
+        return;
+    more = fmod(more, own);
+    if (more >= estimator->call_begin_min && more <= estimator->call_begin_max)
+        tracker->calls_left--;
 }
 
 /* Not the first record, which holds headers. */
@@ -641,6 +678,7 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
                        int64_t now_ns, uint32_t size)
 {
     bool new_slot = slot_of(tracker, now_ns) != slot_of(tracker, tracker->last_ns);
+    uint32_t before = tracker->last_record;
 
     if ((tracker->half_seconds == 0 || new_slot) && tracker->half_seconds < MAX_SLOTS)
         tracker->half_seconds++;
@@ -657,6 +695,10 @@ static void add_answer(struct exchange_tracker *tracker, const struct estimator 
         add_excess(tracker, estimator, size);
     } else {
         vote(tracker, size);
+        if (estimator->method == METHOD_M1) {
+            follow_modal(tracker, size);
+            note_call(tracker, estimator, before, size);
+        }
         note_edges(tracker, estimator, size);
     }
     if (estimator->bulk_record_min > 0 && size >= estimator->bulk_record_min)

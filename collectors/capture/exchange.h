@@ -60,6 +60,7 @@ struct exchange_tracker {
             uint32_t : 24;
             uint32_t events_to_come : 2; /* until those of the answer have begun */
             uint32_t is_single : 1;      /* none was answered together with another */
+            uint32_t calls_left : 3;     /* of tools, of EXCHANGE_CALLS_MAX, that did not begin */
         };
     };
     uint32_t answer_records : 18;
@@ -73,6 +74,8 @@ struct exchange_tracker {
 _Static_assert(sizeof(struct exchange_tracker) == 64, "a followed connection has become larger");
 
 #define EXCHANGE_NO_DEADLINE INT64_MAX
+/* So many calls of tools are told in an answer. */
+#define EXCHANGE_CALLS_MAX 7
 
 void exchange_start(struct exchange_tracker *tracker);
 

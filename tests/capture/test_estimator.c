@@ -191,6 +191,65 @@ static void edges_take_the_place_of_an_overhead(void **state)
     assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
 }
 
+/* However large an event of another model, or with other fields, is: the band is of them. */
+static void events_are_as_large_as_they_are_seen(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 30000,
+                                   .answer_records = 80,
+                                   .modal_bytes = 300,
+                                   .modal_lead = 14,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    estimator.overhead_reused_bytes = triple_exact(0);
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central < 105);
+    estimator.event_bytes_min = 250;
+    estimator.event_bytes_max = 350;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 50, 100, 200);
+    shape.modal_bytes = 600; /* two in each record */
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 50, 100, 200);
+    shape.modal_bytes = 351; /* not believed */
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 104);
+    shape.modal_bytes = 249;
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 104);
+    shape.modal_bytes = 300;
+    shape.modal_lead = 13; /* others are as many */
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 104);
+    shape.modal_lead = 14;
+    shape.is_acknowledged = true;
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 104);
+    shape.is_acknowledged = false;
+    shape.http = EXCHANGE_HTTP_3;
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 104);
+}
+
+/* Where events have a size, edges are only known if it is seen, and no opening is longer than any
+ * is assumed to be: events would be in it. */
+static void edges_are_those_of_events_that_are_seen(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 1000 + 101 * 300 + 50000,
+                                   .answer_records = 110,
+                                   .modal_bytes = 300,
+                                   .modal_lead = 90,
+                                   .opening_bytes = 1000,
+                                   .closing_bytes = 50000,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    estimator.overhead_reused_bytes = (struct triple){0, 500, 1000};
+    estimator.overhead_between_bytes = triple_exact(300);
+    estimator.event_bytes_min = 250;
+    estimator.event_bytes_max = 350;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 50, 100, 200);
+    shape.modal_lead = 0;
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
+    shape.modal_lead = 90;
+    shape.opening_bytes = 1001;
+    assert_true(estimator_apply(&estimator, &shape).tokens_out.central > 200);
+}
+
 /* A last record that was waited for is not left out of what came before it, too. */
 static void text_apart_is_none_of_the_edges(void **state)
 {
@@ -266,6 +325,34 @@ static void calls_are_told_by_the_size_of_their_events(void **state)
         shape.modal_lead = 0;
         assert_true(estimator_apply(&estimator, &shape).tokens_out.central < 1000);
     }
+}
+
+/* How many began shows, where edges do. */
+static void calls_are_told_by_how_they_begin(void **state)
+{
+    struct estimator estimator = with_edges();
+    struct exchange_shape shape = {.answer_bytes = 1000 + 11 * 286,
+                                   .answer_records = 13,
+                                   .modal_bytes = 286,
+                                   .modal_lead = 9,
+                                   .opening_bytes = 1000,
+                                   .http = EXCHANGE_HTTP_2};
+
+    (void)state;
+    estimator.call_tokens = (struct triple){8, 10, 22};
+    shape.calls = 1;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 4.5, 10, 22);
+    estimator.calls_tokens = (struct triple){15, 18, 22};
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 12.5, 20, 44);
+    shape.calls = 3;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 49.5, 64, 88);
+    shape.calls = 0;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 4.5, 10, 22);
+    shape.opening_bytes = 0;
+    shape.answer_bytes = 200 + 11 * 286;
+    estimator.overhead_reused_bytes = triple_exact(200);
+    shape.calls = 1;
+    assert_triple(estimator_apply(&estimator, &shape).tokens_out, 5.5, 11, 22);
 }
 
 /* The end tells four times what events of one token could hardly hold. */
@@ -1230,6 +1317,9 @@ static struct estimator random_estimator(uint64_t *seed)
         .overhead_new_bytes = random_triple(seed, 0, 1e6),
         .overhead_reused_bytes = random_triple(seed, 0, 1e4),
         .bytes_per_token = random_triple(seed, 0.1, 1e5),
+        .event_bytes_min = (double)random_below(seed, 300),
+        .event_bytes_max = (double)random_below(seed, 16384),
+        .calls_tokens = random_triple(seed, 0, 1000),
         .overhead_between_bytes = random_triple(seed, 0, 1e4),
         .unseen_tokens = random_triple(seed, 0, 1000),
         .call_event_bytes_max = (double)random_below(seed, 16384),
@@ -1399,6 +1489,9 @@ int main(void)
         cmocka_unit_test(few_records_are_read_both_ways),
         cmocka_unit_test(a_fast_stream_is_no_whole_answer),
         cmocka_unit_test(edges_take_the_place_of_an_overhead),
+        cmocka_unit_test(events_are_as_large_as_they_are_seen),
+        cmocka_unit_test(edges_are_those_of_events_that_are_seen),
+        cmocka_unit_test(calls_are_told_by_how_they_begin),
         cmocka_unit_test(text_apart_is_none_of_the_edges),
         cmocka_unit_test(events_share_what_surrounds_them),
         cmocka_unit_test(calls_are_told_by_the_size_of_their_events),

@@ -226,13 +226,18 @@ static void numbers_of_edges_are_read(void **state)
     (void)state;
     write_with_exchanges(ESTIMATOR(M1 PRIOR EDGES
                                    "unseen_tokens = 2; call_event_bytes = [ 240, 255 ]; "
-                                   "call_tokens = 12; repeats_text = 3;" REPEATED));
+                                   "call_tokens = 12; event_bytes = [ 250, 400 ]; "
+                                   "call_begin_bytes = [ 64, 200 ]; calls_tokens = 18; "
+                                   "repeats_text = 3;" REPEATED));
     assert_true(read_written(&set));
     estimator = estimator_config_find(&set, "x");
     assert_true(estimator->event_record_max == 620);
     assert_true(estimator->overhead_between_bytes.central == 1);
     assert_true(estimator->unseen_tokens.central == 2 && estimator->call_tokens.central == 12);
     assert_true(estimator->call_event_bytes_min == 240 && estimator->call_event_bytes_max == 255);
+    assert_true(estimator->event_bytes_min == 250 && estimator->event_bytes_max == 400);
+    assert_true(estimator->call_begin_min == 64 && estimator->call_begin_max == 200);
+    assert_true(estimator->calls_tokens.central == 18);
     assert_true(estimator->repeats_text == 3 && estimator->repeats_overhead_bytes == 800);
     assert_true(estimator->repeats_event_bytes_min == 10);
     assert_true(estimator->repeats_bytes_per_token.central == 4);
@@ -459,10 +464,22 @@ static const struct broken broken[] = {
     {M3_WITH("\ncall_event_bytes = [ 240, 255 ];"), 5, "call_event_bytes is not used by M3"},
     {ESTIMATOR(M1 PRIOR EDGES "\ncall_event_bytes = [ 240, 255 ];"), 5,
      "call_event_bytes is used with call_tokens"},
-    {ESTIMATOR(M1 PRIOR EDGES "\ncall_tokens = 1;"), 5,
-     "call_tokens is used with call_event_bytes"},
+    {ESTIMATOR(M1 PRIOR "\ncall_tokens = 1;"), 5,
+     "call_tokens is used with overhead_between_bytes"},
+    {M3_WITH("\ncalls_tokens = 1;"), 5, "calls_tokens is not used by M3"},
+    {ESTIMATOR(M1 PRIOR EDGES "\ncalls_tokens = 1;"), 5, "calls_tokens is used with call_tokens"},
+    {ESTIMATOR(M1 PRIOR EDGES "call_tokens = 1;\ncalls_tokens = 1001;"), 5, "calls_tokens"},
+    {M3_WITH("\nevent_bytes = [ 250, 400 ];"), 5, "event_bytes is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "\nevent_bytes = [ 19, 400 ];"), 5, "event_bytes"},
+    {M3_WITH("\ncall_begin_bytes = [ 64, 200 ];"), 5, "call_begin_bytes is not used by M3"},
+    {ESTIMATOR(M1 PRIOR "event_bytes = [ 250, 400 ];\ncall_begin_bytes = [ 64, 200 ];"), 5,
+     "call_begin_bytes is used with event_record_max"},
+    {ESTIMATOR(M1 PRIOR EDGES "\ncall_begin_bytes = [ 64, 200 ];"), 5,
+     "call_begin_bytes is used with event_bytes"},
+    {ESTIMATOR(M1 PRIOR EDGES "event_bytes = [ 250, 400 ];\ncall_begin_bytes = [ 64, 1001 ];"), 5,
+     "call_begin_bytes"},
     {ESTIMATOR(M1 PRIOR "\ncall_event_bytes = [ 240, 255 ]; call_tokens = 1;"), 5,
-     "call_event_bytes is used with overhead_between_bytes"},
+     "call_tokens is used with overhead_between_bytes"},
     {ESTIMATOR(M1 PRIOR EDGES "\ncall_event_bytes = [ 19, 255 ]; call_tokens = 1;"), 5,
      "call_event_bytes"},
     {M3_WITH("\nrepeats_text = 4;"), 5, "repeats_text is not used by M3"},

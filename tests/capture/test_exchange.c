@@ -272,25 +272,92 @@ static void edges_are_what_surrounds_events(void **state)
     assert_true(fabs((double)shapes[0].closing_bytes - (700 + 330 + 1600)) <= 3 * 8);
 }
 
-/* The size of most is theirs, not that of the first that had about it. */
+/* The size of most is theirs, not that of the first that had about it; also where no edges are
+ * told. */
 static void the_modal_size_follows_events(void **state)
 {
     struct estimator estimator = with_edges();
 
     (void)state;
-    start(&estimator);
+    for (int i = 0; i < 2; i++) {
+        start(&estimator);
+        client(0, 500);
+        server(S, 900);
+        server(S, 300);
+        server(S, 300);
+        for (int event = 0; event < 30; event++)
+            server(S + event * 20 * MS, 286);
+        server(2 * S, 2000);
+        server(2 * S, 546); /* two of them in one */
+        server(2 * S, 960);
+        close_at_end();
+        assert_int_equal(shapes[0].modal_bytes, 286);
+        assert_int_equal(shapes[0].closing_bytes, i == 0 ? 960 : 0);
+        estimator.event_record_max = 0;
+    }
+}
+
+/* Sizes of an answer's records, one after the other. */
+static void answer_with(struct estimator *estimator, const uint32_t *sizes, int http)
+{
+    start(estimator);
+    if (http == EXCHANGE_HTTP_2)
+        greet_http2(0);
+    else if (http == EXCHANGE_HTTP_3)
+        exchange_start_quic(&tracker);
     client(0, 500);
-    server(S, 900);
-    server(S, 300);
-    server(S, 300);
-    for (int i = 0; i < 30; i++)
-        server(S + i * 20 * MS, 286);
-    server(2 * S, 2000);
-    server(2 * S, 546); /* two of them in one */
-    server(2 * S, 960);
+    for (int i = 0; sizes[i] > 0; i++)
+        server(S + i * 20 * MS, sizes[i]);
     close_at_end();
-    assert_int_equal(shapes[0].modal_bytes, 286);
-    assert_int_equal(shapes[0].closing_bytes, 960);
+    assert_int_equal(finished, 1);
+}
+
+/* Of OpenAI's chat completions, by public recordings: events of 329 B (a text) or 361 (a call) in
+ * records of their own over HTTP/2, or in pairs over HTTP/1.1. The first one of a text tells the
+ * role, the last one but one the reason, and the last one the usage. */
+static void calls_of_tools_are_counted(void **state)
+{
+    enum { H1 = EXCHANGE_HTTP_1, H2 = EXCHANGE_HTTP_2, H3 = EXCHANGE_HTTP_3 };
+    static const struct {
+        int http;
+        uint32_t calls;
+        uint32_t sizes[16];
+    } cases[] = {
+        {H2, 0, {931, 387, 355, 355, 355, 355, 339, 531}},
+        {H1, 0, {1231, 364, 677, 677, 677, 677, 332, 499}},
+        {H1, 0, {1231, 693, 677, 677, 677, 332, 499}},
+        /* A call begins the answer, alone or with its first piece, */
+        {H2, 1, {931, 515, 387, 387, 387, 387, 339, 531}},
+        {H1, 1, {1231, 508, 741, 741, 741, 380, 332, 524}},
+        {H1, 1, {1231, 364, 460, 741, 741, 741, 380, 332, 524}},
+        /* or two do after the role, with pieces or one each. */
+        {H2, 2, {931, 371, 467, 387, 387, 467, 387, 387, 387, 339, 531}},
+        {H2, 2, {931, 371, 467, 387, 467, 387, 339, 531}},
+        /* None: too little more, too much, nothing to compare it with, no beginning, datagrams, */
+        {H2, 0, {931, 371, 440, 387, 387, 387, 339, 531}},
+        {H2, 0, {931, 371, 595, 387, 387, 387, 339, 531}},
+        {H2, 0, {931, 515}},
+        {H2, 0, {600, 515, 387, 387, 387, 387, 339, 531}},
+        {H3, 0, {931, 515, 387, 387, 387, 387, 339, 531}},
+        /* or four events in one record, of which nobody knows whether they are not five. */
+        {H1, 0, {1231, 364, 736, 736, 736, 1458, 736, 736, 332, 499}},
+    };
+    struct estimator estimator = with_edges();
+
+    (void)state;
+    estimator.event_record_max = 755;
+    estimator.bytes_per_token.central = 324;
+    estimator.event_bytes_min = 250;
+    estimator.event_bytes_max = 400;
+    estimator.call_begin_min = 64;
+    estimator.call_begin_max = 200;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        answer_with(&estimator, cases[i].sizes, cases[i].http);
+        assert_int_equal(shapes[0].calls, cases[i].calls);
+    }
+    estimator.call_begin_min = 0;
+    answer_with(&estimator, cases[3].sizes, EXCHANGE_HTTP_2);
+    assert_int_equal(shapes[0].calls, 0);
 }
 
 /* Without a beginning that is larger, before events have begun, of several answers together, and
@@ -1967,6 +2034,7 @@ int main(void)
         cmocka_unit_test(the_modal_size_is_that_of_more_than_half),
         cmocka_unit_test(edges_are_what_surrounds_events),
         cmocka_unit_test(the_modal_size_follows_events),
+        cmocka_unit_test(calls_of_tools_are_counted),
         cmocka_unit_test(edges_may_be_unknown),
         cmocka_unit_test(the_next_question_ends_the_answer),
         cmocka_unit_test(bulk_within_an_answer_is_told_apart),

@@ -419,6 +419,15 @@ static void what_was_fitted_is_of_whole_answers(void **state)
     assert_true(rule->bytes_per_token.central != before->bytes_per_token.central);
     assert_true(rule->overhead_between_bytes.high == 0 && rule->unseen_tokens.high == 0);
     config_free(config);
+    before = &estimator_of(shipped, "openai-api")->regimes[0].rule;
+    assert_true(before->event_bytes_max > 0 && before->calls_tokens.high > 0);
+    scratch_write("calibration.conf",
+                  OF_M1("2026-11-01", "openai-api", "regime = \"openai-chat\";"));
+    config = with_calibration(NULL);
+    after = estimator_of(config, "openai-api");
+    assert_true(after->regimes[0].rule.event_bytes_max == 0 && after->event_bytes_max == 0);
+    assert_true(after->regimes[0].rule.calls_tokens.high == 0 && after->calls_tokens.high == 0);
+    config_free(config);
 }
 
 /* A file that iagmeterd would refuse is not written. */
