@@ -45,9 +45,11 @@ confdir       := $(sysconfdir)/iagmeter
 statedir      := $(localstatedir)/lib/iagmeter
 
 CPPFLAGS   += -I. -DIAGMETER_SOURCE_ROOT='"$(CURDIR)"' $(LIB_CFLAGS)
+# Programs that are run below it read its conf/. Empty: none does, and no program tells where it was built.
+TREE       ?= $(CURDIR)
 # For the few files that look there.
 PLACES     := -DIAGMETER_CONFDIR='"$(confdir)"' -DIAGMETER_STATEDIR='"$(statedir)"' \
-              -DIAGMETER_LIBEXECDIR='"$(libexecdir)/iagmeter"'
+              -DIAGMETER_LIBEXECDIR='"$(libexecdir)/iagmeter"' -DIAGMETER_TREE='"$(TREE)"'
 ALL_CFLAGS  = $(CSTD) $(WARNINGS) $(OPTIMISE) $(HARDENING) $(CFLAGS)
 # --as-needed leaves each program with the libraries it uses: the one that parses packets must not
 # load librrd and its 48 dependencies.
@@ -76,7 +78,7 @@ BUILD_PACKAGES    := gcc libc6-dev make pkg-config libpcap-dev librrd-dev libcon
                      libsqlite3-dev libjansson-dev libsystemd-dev libseccomp-dev libcap-dev \
                      libssl-dev zlib1g-dev libbrotli-dev libzstd-dev libcurl4-openssl-dev \
                      libsnmp-dev libfreeipmi-dev
-RUN_PACKAGES      := fonts-dejavu-core tzdata
+RUN_PACKAGES      := fonts-dejavu-core procps tzdata
 TEST_PACKAGES     := libcmocka-dev curl nodejs iproute2 tcpdump openssl sqlite3 rrdtool procps \
                      libxml2-utils ca-certificates dnsmasq-base ngtcp2-client ngtcp2-server \
                      snmpd openipmi nginx-light mandoc
@@ -84,6 +86,8 @@ LINT_PACKAGES     := clang clang-format clang-tidy cppcheck
 FUZZ_PACKAGES     := clang libclang-rt-14-dev
 COVERAGE_PACKAGES := gcovr
 ACCURACY_PACKAGES := nodejs curl iproute2 tcpdump openssl caddy ngtcp2-client
+DEB_PACKAGES      := build-essential debhelper libcmocka-dev
+DEB_CHECK_PACKAGES := lintian debootstrap
 BENCH_PACKAGES    := iproute2 tcpdump sqlite3 $(if $(BENCH_PEERS),softflowd libndpi-bin tshark)
 
 DEPS ?= install
@@ -97,7 +101,7 @@ JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # --- Targets -----------------------------------------------------------------------------------
 
 .PHONY: accuracy help all deps deps-all demo test check tests unit system coverage lint fuzz fuzz-long fuzzers run-fuzzers \
-        bench bench-parts bench-local benches install uninstall clean FORCE
+        bench bench-parts bench-local benches deb deb-check install uninstall clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -168,7 +172,7 @@ lint: ## formatting, clang-tidy, cppcheck, shellcheck, and our own rules
 	  --enable=warning,performance,portability --suppressions-list=.cppcheck-suppressions \
 	  -I. $(filter %.c,$(PRODUCTION))
 	@if command -v shellcheck >/dev/null; then echo 'lint: shellcheck'; \
-	  shellcheck --severity=warning .ci/run .ci/require \
+	  shellcheck --severity=warning .ci/run .ci/require debian/postinst debian/prerm debian/postrm debian/tests/meter-capture \
 	  $(wildcard tests/system/*.sh tests/system/*/*.sh tests/bench/*.sh tests/fuzz/*.sh); fi
 	@echo 'lint: nothing found'
 
@@ -231,6 +235,16 @@ bench-local: $(BUILD)/tests/bench/bench_local ## speed of reading local exchange
 bench-parts: $(BENCHES) ## speed of decoders and tables one by one, and what floods cost
 	@for bench in $(filter-out %/bench_stages %/bench_local,$(filter $(BUILD)/tests/bench/bench_%,$^)); do \
 	  echo "$${bench##*/bench_}:"; $$bench || exit 1; done
+
+# Not with this make's own settings: debian/rules has those of a package.
+deb: ## install what is missing, build the Debian package in the directory above; DEB_BUILD_OPTIONS=nocheck: without its unit tests
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(DEB_PACKAGES))
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -Jauto -us -uc -b
+
+deb-check: ## the same, then lintian, and in a fresh Debian 12: install, upgrade, remove, purge (as root; downloads)
+	$(call need,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(DEB_PACKAGES) $(DEB_CHECK_PACKAGES))
+	$(again) deb
+	@tests/system/deb_check.sh ../iagmeter_$$(dpkg-parsechangelog -S Version)_$$(dpkg --print-architecture).deb
 
 clean: ## remove what was built
 	rm -rf build build-* $(BUILD)

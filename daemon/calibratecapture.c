@@ -142,7 +142,7 @@ static bool open_source(struct watcher *watcher, char *error, size_t error_size)
     /* With tags too. Made of the address alone, which was parsed. */
     snprintf(interface.filter, sizeof(interface.filter), "host %s or (vlan and host %s)",
              setup->client, setup->client);
-    watcher->source = source_open_interface(&interface, 0, error, error_size);
+    watcher->source = source_open_interface(&interface, 0, NULL, error, error_size);
     return watcher->source != NULL;
 }
 

@@ -40,6 +40,7 @@ struct capture {
     const struct capture_setup *setup;
     struct source *source;
     struct metering *metering;
+    bool absent;   /* the interface is not there, or down */
     bool ahead;    /* the source is read ahead by a thread */
     bool filtered; /* the kernel drops what it is told to */
     /* Rules in use when they came by message; the first ones belong to the configuration. */
@@ -440,20 +441,29 @@ static void tell_buffer(const struct capture *capture)
                  interface->name, bytes >> 20, interface->buffer_mib);
 }
 
+/* Of several workers one tells for all that the interface is not there. */
+static bool is_known(const struct capture *capture)
+{
+    const struct capture_setup *setup = capture->setup;
+
+    return (setup->again && setup->again_absent == capture->absent) ||
+           (capture->absent && setup->worker > 0);
+}
+
 static bool open_source(struct capture *capture)
 {
+    const struct capture_setup *setup = capture->setup;
     char error[512];
 
-    if (capture->setup->shared) {
-        capture->source = capture->setup->shared;
-        source_join(capture->source, capture->setup->worker);
-    } else if (capture->setup->file)
-        capture->source = source_open_files(capture->setup->files, capture->setup->file_count,
-                                            error, sizeof(error));
+    if (setup->shared) {
+        capture->source = setup->shared;
+        source_join(capture->source, setup->worker);
+    } else if (setup->file)
+        capture->source = source_open_files(setup->files, setup->file_count, error, sizeof(error));
     else
-        capture->source = source_open_interface(capture->setup->interface,
-                                                capture->setup->fanout_group, error, sizeof(error));
-    if (!capture->source && !capture->setup->again)
+        capture->source = source_open_interface(setup->interface, setup->fanout_group,
+                                                &capture->absent, error, sizeof(error));
+    if (!capture->source && !is_known(capture))
         log_line(LOG_PRIORITY_ERROR, "%s", error);
     if (capture->source)
         tell_buffer(capture);
@@ -530,8 +540,10 @@ int capture_run(const struct capture_setup *setup)
     struct capture capture = {.setup = setup};
     int status = EXIT_TROUBLE;
 
-    if (!open_source(&capture))
+    if (!open_source(&capture)) {
+        status = capture.absent ? EXIT_ABSENT : EXIT_TROUBLE;
         goto out;
+    }
     if (!take_memory(&capture)) {
         log_line(LOG_PRIORITY_ERROR, "not enough memory for the limits of the configuration");
         goto out;

@@ -20,7 +20,8 @@ struct capture_setup {
     struct recognition_memory *memory; /* of all workers; NULL for one */
     struct kernelfilter *filter;       /* of this one; NULL: none */
     bool ahead;                        /* a thread may read the file ahead */
-    bool again;                        /* the last attempt failed too, and said why */
+    bool again;                        /* the last attempt failed too, and said why: */
+    bool again_absent;                 /* the interface was not there, or down */
     int control;                       /* socket to the start-up process */
     int data;                          /* socket to the meter */
 };
@@ -38,7 +39,8 @@ struct capture_needs capture_needs(const struct config *config);
 enum {
     EXIT_CONFIGURATION = 1, /* wrong usage or configuration: nothing was done */
     EXIT_TROUBLE = 2,       /* something outside failed: interface, file, permission, storage */
-    EXIT_LASTING = 3 /* the ledger cannot be used until somebody mends it: no new start helps */
+    EXIT_LASTING = 3, /* the ledger cannot be used until somebody mends it: no new start helps */
+    EXIT_ABSENT = 4   /* of a capture process alone: its interface is not there yet, or down */
 };
 
 /* Returns the exit status once the file is read, or MESSAGE_STOP came. */

@@ -675,13 +675,12 @@ void config_free(struct config *config)
 
 void config_default_path(char *out, size_t size)
 {
-    static const char root[] = IAGMETER_SOURCE_ROOT "/";
+    static const char root[] = IAGMETER_TREE "/";
     char program[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    bool in_tree =
-        length >= (ssize_t)(sizeof(root) - 1) && memcmp(program, root, sizeof(root) - 1) == 0;
+    bool in_tree = sizeof(IAGMETER_TREE) > 1 && length >= (ssize_t)(sizeof(root) - 1) &&
+                   memcmp(program, root, sizeof(root) - 1) == 0;
 
     snprintf(out, size, "%s",
-             in_tree ? IAGMETER_SOURCE_ROOT "/conf/iagmeter.conf"
-                     : IAGMETER_CONFDIR "/iagmeter.conf");
+             in_tree ? IAGMETER_TREE "/conf/iagmeter.conf" : IAGMETER_CONFDIR "/iagmeter.conf");
 }

@@ -116,6 +116,16 @@ static void list_meters(const struct config *config)
     programs_run(arguments);
 }
 
+/* No error: it may come. */
+static void warn_of_absent(const struct config *config)
+{
+    for (unsigned i = 0; i < config->interface_count; i++)
+        if (!source_interface_exists(config->interfaces[i].name))
+            log_line(LOG_PRIORITY_WARNING,
+                     "%s: interface %s is not there now: the daemon would wait for it",
+                     config->path, config->interfaces[i].name);
+}
+
 static int check(const struct config *config)
 {
     printf("%s: %u services, %u directions, factors %s, %u interface(s): no error\n", config->path,
@@ -125,6 +135,7 @@ static int check(const struct config *config)
         printf("%s: neither an interface nor a host: the daemon would meter captures (-r) alone\n",
                config->path);
     tell_memory(config);
+    warn_of_absent(config);
     fflush(stdout);
     if (config->host)
         list_meters(config);

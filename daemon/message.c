@@ -246,6 +246,11 @@ static bool printable(const char *text)
     return true;
 }
 
+static bool check_interfaces(const struct message *message)
+{
+    return terminated(message->body.interfaces, sizeof(message->body.interfaces));
+}
+
 static bool check_device(const struct message *message)
 {
     const struct power_device *device = &message->body.device;
@@ -344,6 +349,7 @@ static const struct {
     [MESSAGE_SOURCE] = {SENDER_COUNTERS, check_source},
     [MESSAGE_METERED] = {SENDER_COUNTERS, check_metered},
     [MESSAGE_EXCHANGE] = {SENDER_SESSION, check_exchange},
+    [MESSAGE_INTERFACES] = {SENDER_SUPERVISOR, check_interfaces},
 };
 
 bool message_check(const struct message *message, enum message_sender sender)

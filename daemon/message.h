@@ -56,8 +56,12 @@ enum message_type {
     MESSAGE_METERED, /* the interval is complete */
     /* whoever sees the packets of a calibration to the command that asks for it */
     MESSAGE_EXCHANGE, /* of service NUMBER: what was seen of it */
+    /* start-up process to meter */
+    MESSAGE_INTERFACES, /* which are captured, for people to read */
     MESSAGE_TYPE_COUNT
 };
+
+#define INTERFACES_SIZE 1024
 
 /* How requests to servers of our own are told apart. */
 struct inference_settings {
@@ -110,6 +114,7 @@ struct message {
         struct power_device device;
         struct power_source_state source;
         struct device_energy energy;
+        char interfaces[INTERFACES_SIZE];
     } body;
 };
 

@@ -90,7 +90,10 @@ struct meter {
     struct named_direction directions[MAX_DIRECTIONS];
     uint8_t drift[MAX_SERVICES][TRANSPORT_COUNT][ESTIMATOR_WAYS]; /* enum drift_state */
     bool drift_changed;
-    int64_t drift_at_s;      /* when to try to record it */
+    int64_t drift_at_s; /* when to try to record it */
+    char interfaces[INTERFACES_SIZE];
+    bool interfaces_changed;
+    int64_t interfaces_at_s; /* the same */
     bool calibrations_noted; /* which are in use, since the configuration was read */
     bool is_replay;
     int64_t show_at_s; /* of a replay: when the RRDs are brought up to date next, INT64_MAX: not
@@ -437,6 +440,13 @@ static bool take_drift(struct meter *meter, const struct message *message)
     return true;
 }
 
+static bool take_interfaces(struct meter *meter, const struct message *message)
+{
+    memcpy(meter->interfaces, message->body.interfaces, sizeof(meter->interfaces));
+    meter->interfaces_changed = true;
+    return true;
+}
+
 bool meter_take(struct meter *meter, unsigned worker, const struct message *message)
 {
     if (worker >= WORKERS)
@@ -446,6 +456,8 @@ bool meter_take(struct meter *meter, unsigned worker, const struct message *mess
         return take_service(meter, message);
     case MESSAGE_DIRECTION:
         return take_direction(meter, message);
+    case MESSAGE_INTERFACES:
+        return take_interfaces(meter, message);
     case MESSAGE_RULES_END:
         return true;
     case MESSAGE_DEVICE:
@@ -511,7 +523,8 @@ static bool has_unshared(const struct meter *meter)
 bool meter_is_waiting(const struct meter *meter)
 {
     return meter->complete_count > 0 || meter->unshown_count > 0 || meter->catch_up ||
-           meter->sources.changed || meter->drift_changed || has_unshared(meter);
+           meter->sources.changed || meter->drift_changed || meter->interfaces_changed ||
+           has_unshared(meter);
 }
 
 /* When nothing is complete, only taking more can bring the message that completes it. */
@@ -823,6 +836,19 @@ static enum ledger_status record_drift(struct meter *meter, int64_t monotonic_s)
     return status == LEDGER_FATAL ? status : LEDGER_OK;
 }
 
+static enum ledger_status record_interfaces(struct meter *meter, int64_t monotonic_s)
+{
+    enum ledger_status status;
+
+    if (!meter->interfaces_changed || monotonic_s < meter->interfaces_at_s)
+        return LEDGER_OK;
+    status = ledger_set_fact(meter->ledger, METER_INTERFACES_FACT, meter->interfaces);
+    meter->interfaces_changed = status != LEDGER_OK;
+    if (status != LEDGER_OK)
+        meter->interfaces_at_s = monotonic_s + LONGEST_DELAY_S;
+    return status == LEDGER_FATAL ? status : LEDGER_OK;
+}
+
 static enum ledger_status commit_entries(struct meter *meter, int64_t monotonic_s)
 {
     enum ledger_status status;
@@ -976,6 +1002,8 @@ enum ledger_status meter_commit(struct meter *meter, int64_t now_s, int64_t mono
         status = record_sources(meter, now_s, monotonic_s);
     if (status == LEDGER_OK)
         status = record_drift(meter, monotonic_s);
+    if (status == LEDGER_OK)
+        status = record_interfaces(meter, monotonic_s);
     if (status == LEDGER_OK)
         status = share_energy(meter, now_s, monotonic_s);
     if (status == LEDGER_OK && is_to_show(meter, monotonic_s))

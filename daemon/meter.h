@@ -19,6 +19,9 @@ struct meter;
 /* The worker that is the counters process; those below are capture processes. */
 #define METER_COUNTERS MAX_CAPTURES
 
+/* The fact of the ledger that tells which interfaces are captured; of when a daemon last ran. */
+#define METER_INTERFACES_FACT "interfaces"
+
 /* The ledger and RRDs stay the caller's. NULL when memory is exhausted. */
 struct meter *meter_new(const struct config *config, struct ledger *ledger,
                         struct roundrobin *roundrobin);
@@ -34,10 +37,11 @@ void meter_set_replay(struct meter *meter);
 /* New factors and names; what is waiting keeps the impact of the old ones. */
 void meter_set_config(struct meter *meter, const struct config *config);
 
-/* Takes MESSAGE_SERVICE and MESSAGE_DIRECTION; MESSAGE_ACTIVITY, MESSAGE_DEVICES, MESSAGE_LOCAL_USE
- * and MESSAGE_CLOSED of capture process WORKER (any small number; ignored for names);
- * MESSAGE_DEVICE, MESSAGE_ENERGY, MESSAGE_SERVER_USE, MESSAGE_SOURCE and MESSAGE_METERED of
- * METER_COUNTERS. Returns false when it makes no sense here: a number that has no name. */
+/* Takes MESSAGE_SERVICE, MESSAGE_DIRECTION and MESSAGE_INTERFACES; MESSAGE_ACTIVITY,
+ * MESSAGE_DEVICES, MESSAGE_LOCAL_USE and MESSAGE_CLOSED of capture process WORKER (any small
+ * number; ignored for those before); MESSAGE_DEVICE, MESSAGE_ENERGY, MESSAGE_SERVER_USE,
+ * MESSAGE_SOURCE and MESSAGE_METERED of METER_COUNTERS. Returns false when it makes no sense here:
+ * a number that has no name. */
 bool meter_take(struct meter *meter, unsigned worker, const struct message *message);
 
 /* WORKER began: no interval is shared, nor goes to the RRDs, before it closed it too. */

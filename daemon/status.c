@@ -5,6 +5,7 @@
 #include "daemon/calibrationuse.h"
 #include "daemon/hostbalance.h"
 #include "daemon/hoststatus.h"
+#include "daemon/meter.h"
 #include "daemon/settlement.h"
 #include "daemon/sourcestates.h"
 #include "reports/jsonvalues.h"
@@ -239,7 +240,7 @@ static void print_text(FILE *stream, const char *label, const char *text)
 static bool print_fact(void *context, const char *name, const char *value)
 {
     if (!calibrationuse_is_fact(name) && strcmp(name, SETTLEMENT_FACT) != 0 &&
-        strcmp(name, SOURCESTATES_FACT) != 0)
+        strcmp(name, SOURCESTATES_FACT) != 0 && strcmp(name, METER_INTERFACES_FACT) != 0)
         print_text(context, name, value);
     return true;
 }
@@ -380,11 +381,14 @@ static void print_drift(const struct status *status, struct ledger *ledger, FILE
 
 static bool write_text(const struct status *status, struct ledger *ledger, FILE *stream)
 {
-    char from[40], until[40], last[40];
+    char from[40], until[40], last[40], interfaces[INTERFACES_SIZE];
 
     print_text(stream, "daemon", status->running ? "running" : "not running");
     if (ledger_visit_facts(ledger, print_fact, stream) != LEDGER_OK)
         return false;
+    if (status->running &&
+        ledger_fact(ledger, METER_INTERFACES_FACT, interfaces, sizeof(interfaces)) == LEDGER_OK)
+        print_text(stream, METER_INTERFACES_FACT, interfaces);
     print_text(stream, "factors", status->vintage);
     if (status->is_empty) {
         print_text(stream, "ledger", "empty");

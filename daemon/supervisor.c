@@ -53,8 +53,11 @@ struct child {
     int control;
     int data; /* the meter's end of the socket to it, until the meter has it */
     bool ready;
-    bool told;    /* of the counters: the names */
-    bool failing; /* the last one never became ready */
+    bool told;       /* of the counters: the names */
+    bool failing;    /* the last one never became ready, */
+    bool absent;     /* because the interface is not there, or down */
+    bool opened;     /* one was ready, since the daemon started */
+    const char *why; /* none is */
     int64_t started_s;
     int64_t alive_s;
     int64_t restart_at_s;
@@ -73,9 +76,10 @@ struct supervisor {
     struct child captures[MAX_CAPTURES];
     unsigned capture_count;
     unsigned file_workers;
-    bool file_ahead;       /* a thread may read it ahead */
-    struct source *shared; /* the files, when they have several workers */
-    char no_filter[400];   /* why the kernel drops nothing; "" */
+    bool file_ahead;                  /* a thread may read it ahead */
+    struct source *shared;            /* the files, when they have several workers */
+    char no_filter[400];              /* why the kernel drops nothing; "" */
+    char interfaces[INTERFACES_SIZE]; /* what was last told of them */
     /* Of interfaces with several workers; the first one: of such a file. */
     struct recognition_memory *memories[MAX_INTERFACES];
     bool stopping;
@@ -238,6 +242,7 @@ static void become_capture(const struct supervisor *supervisor, const struct chi
                                   .filter = child->filter,
                                   .ahead = supervisor->file_ahead,
                                   .again = child->failing,
+                                  .again_absent = child->absent,
                                   .control = CONTROL_DESCRIPTOR,
                                   .data = DATA_DESCRIPTOR};
     int filter = child->filter ? kernelfilter_descriptor(child->filter) : -1;
@@ -320,11 +325,11 @@ static bool start_counters(struct supervisor *supervisor)
 
 static void note_ready(struct child *child)
 {
-    child->ready = true;
-    child->failing = false;
     if (child->restart_delay_s > 0)
-        log_line(LOG_PRIORITY_INFO, "%s%s works again", child->interface ? "capture of " : "",
-                 child->name);
+        log_line(LOG_PRIORITY_INFO, "%s%s works %s", child->interface ? "capture of " : "",
+                 child->name, child->interface && !child->opened ? "now" : "again");
+    child->ready = child->opened = true;
+    child->failing = child->absent = false;
 }
 
 /* Reads what a child says; *ANSWER (may be NULL) is set to a MESSAGE_RELOADED among it. Returns
@@ -663,6 +668,16 @@ static void plan_restart(struct child *child)
     child->restart_at_s = monotonic_s() + child->restart_delay_s;
 }
 
+static void note_failure(struct child *child, int status)
+{
+    child->failing = true;
+    child->absent = status == EXIT_ABSENT;
+    if (!child->absent)
+        child->why = "see the log";
+    else
+        child->why = source_interface_exists(child->name) ? "it is down" : "no such interface";
+}
+
 static void capture_ended(struct supervisor *supervisor, struct child *child, int wait_status)
 {
     bool worked = child->ready;
@@ -682,7 +697,10 @@ static void capture_ended(struct supervisor *supervisor, struct child *child, in
     }
     if (supervisor->stopping)
         return;
-    child->failing = !worked;
+    if (worked)
+        child->why = "trying again";
+    else
+        note_failure(child, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_TROUBLE);
     if (worked && monotonic_s() - child->started_s > LONGEST_DELAY_S)
         child->restart_delay_s = 0;
     plan_restart(child);
@@ -799,6 +817,52 @@ static void restart_counters(struct supervisor *supervisor)
     }
 }
 
+static bool is_captured(const struct supervisor *supervisor, unsigned place)
+{
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (supervisor->captures[i].place == place && supervisor->captures[i].ready)
+            return true;
+    return false;
+}
+
+/* "eth1; eth2 never opened: no such interface" */
+static void list_interfaces(const struct supervisor *supervisor, char *text, size_t size)
+{
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < supervisor->capture_count && length < size; i++) {
+        const struct child *child = &supervisor->captures[i];
+        bool captured = is_captured(supervisor, child->place);
+
+        if (child->worker != 0)
+            continue;
+        length += (size_t)snprintf(text + length, size - length, "%s%s%s%s%s",
+                                   length > 0 ? "; " : "", child->name,
+                                   captured        ? ""
+                                   : child->opened ? " stopped"
+                                                   : " never opened",
+                                   captured ? "" : ": ", captured ? "" : child->why);
+    }
+}
+
+/* Systemd, and the meter for `iagmeter status`, whenever it is something else. A meter that is busy
+ * is told later. */
+static void tell_interfaces(struct supervisor *supervisor)
+{
+    struct message message;
+
+    if (supervisor->stopping || supervisor->file || supervisor->capture_count == 0)
+        return;
+    message_start(&message, MESSAGE_INTERFACES);
+    list_interfaces(supervisor, message.body.interfaces, sizeof(message.body.interfaces));
+    if (strcmp(message.body.interfaces, supervisor->interfaces) == 0 ||
+        !message_try_send(supervisor->meter.control, &message))
+        return;
+    memcpy(supervisor->interfaces, message.body.interfaces, sizeof(supervisor->interfaces));
+    sd_notifyf(0, "STATUS=interfaces: %s", supervisor->interfaces);
+}
+
 static bool all_alive(const struct supervisor *supervisor)
 {
     int64_t limit_s = monotonic_s() - PATIENCE_S;
@@ -870,6 +934,7 @@ static void run(struct supervisor *supervisor)
         reap(supervisor);
         restart_captures(supervisor);
         restart_counters(supervisor);
+        tell_interfaces(supervisor);
         if (all_alive(supervisor))
             sd_notify(0, "WATCHDOG=1");
         if (supervisor->stopping)
@@ -1045,6 +1110,15 @@ static bool start_meter_and_captures(struct supervisor *supervisor)
     return false;
 }
 
+/* Whether an interface is not there, or down, which may change. */
+static bool may_come(const struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->capture_count; i++)
+        if (supervisor->captures[i].absent)
+            return true;
+    return false;
+}
+
 /* Returns how many captures work. What fails is tried again later; it has said why. */
 static unsigned await_captures(struct supervisor *supervisor)
 {
@@ -1054,6 +1128,7 @@ static unsigned await_captures(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->capture_count && !supervisor->stopping; i++) {
         struct child *child = &supervisor->captures[i];
 
+        status = EXIT_TROUBLE;
         if (child->pid > 0 && introduce_to_meter(supervisor, child) &&
             await_ready(supervisor, child, SENDER_CAPTURE, &status)) {
             started++;
@@ -1063,10 +1138,10 @@ static unsigned await_captures(struct supervisor *supervisor)
             started = 0;
             break;
         }
-        child->failing = true;
+        note_failure(child, status);
         plan_restart(child);
     }
-    if (started == 0 && supervisor->capture_count > 0)
+    if (started == 0 && supervisor->capture_count > 0 && !may_come(supervisor))
         note_status(supervisor, status);
     return started;
 }
@@ -1086,6 +1161,19 @@ static unsigned count_interfaces(const struct supervisor *supervisor)
     return count;
 }
 
+static void tell_start(const struct supervisor *supervisor, unsigned started)
+{
+    if (started == 0 && supervisor->capture_count > 0)
+        log_line(LOG_PRIORITY_WARNING,
+                 "no interface can be metered yet: trying again, with growing delay");
+    else
+        log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", count_interfaces(supervisor),
+                 started < supervisor->capture_count ? "; trying the others again, with growing "
+                                                       "delay"
+                                                     : "");
+}
+
+/* To open nothing is fatal, unless an interface may come. */
 static bool start_all(struct supervisor *supervisor)
 {
     unsigned started;
@@ -1093,16 +1181,15 @@ static bool start_all(struct supervisor *supervisor)
     if (!share_file(supervisor) || !start_meter_and_captures(supervisor))
         return false;
     started = await_captures(supervisor);
-    if (started == 0 && !(supervisor->capture_count == 0 && wants_counters(supervisor)))
+    if (started == 0 && !may_come(supervisor) &&
+        !(supervisor->capture_count == 0 && wants_counters(supervisor)))
         return false;
     if (supervisor->file) {
         sd_notifyf(0, "READY=1\nSTATUS=metering %s", supervisor->file);
         return true;
     }
-    sd_notifyf(0, "READY=1\nSTATUS=metering %u interface(s)", count_interfaces(supervisor));
-    log_line(LOG_PRIORITY_INFO, "metering %u interface(s)%s", count_interfaces(supervisor),
-             started < supervisor->capture_count ? "; trying the others again, with growing delay"
-                                                 : "");
+    sd_notify(0, "READY=1");
+    tell_start(supervisor, started);
     tell_filters(supervisor);
     return true;
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct source {
     struct sharedfile *shared;
     bool joined; /* the shared file, as this worker */
     unsigned worker;
+    bool absent;             /* the interface could not be opened, but may be later */
     int *descriptors;        /* of the files of either kind */
     int link_type;           /* of the interface */
     uint32_t kernel_dropped; /* as last read; 32 bits, wraps */
@@ -109,6 +111,11 @@ static const char *activation_advice(int status)
     }
 }
 
+static bool is_absence(int status)
+{
+    return status == PCAP_ERROR_NO_SUCH_DEVICE || status == PCAP_ERROR_IFACE_NOT_UP;
+}
+
 static bool activate(struct source *source, const struct interface_config *interface, char *error,
                      size_t error_size)
 {
@@ -124,6 +131,7 @@ static bool activate(struct source *source, const struct interface_config *inter
     status = pcap_activate(pcap);
     if (status >= 0)
         return true;
+    source->absent = is_absence(status);
     snprintf(error, error_size, "interface %s: %s", interface->name,
              activation_advice(status) ? activation_advice(status) : pcap_geterr(pcap));
     return false;
@@ -248,12 +256,21 @@ static bool take_ring(struct source *source, const struct interface_config *inte
     return source->ring != NULL;
 }
 
+bool source_interface_exists(const char *name)
+{
+    return strcmp(name, "any") == 0 || strncmp(name, "nflog", strlen("nflog")) == 0 ||
+           if_nametoindex(name) != 0;
+}
+
 struct source *source_open_interface(const struct interface_config *interface,
-                                     uint16_t fanout_group, char *error, size_t error_size)
+                                     uint16_t fanout_group, bool *absent, char *error,
+                                     size_t error_size)
 {
     const char *const name = interface->name;
     struct source *source = source_new(&name, 1);
 
+    if (absent)
+        *absent = false;
     if (!source) {
         snprintf(error, error_size, "out of memory");
         return NULL;
@@ -262,6 +279,8 @@ struct source *source_open_interface(const struct interface_config *interface,
         take_ring(source, interface, error, error_size) &&
         join_group(source, fanout_group, error, error_size))
         return source;
+    if (absent)
+        *absent = source->absent;
     source_close(source);
     return NULL;
 }

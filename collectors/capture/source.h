@@ -32,14 +32,20 @@ enum { SOURCE_FILES = 1024 };
 /* Whether FILTER is one that libpcap understands; if not, ERROR says why. */
 bool source_check_filter(const char *filter, char *error, size_t error_size);
 
+/* Whether this machine has an interface NAME now, or what libpcap captures under that name without
+ * one. */
+bool source_interface_exists(const char *name);
+
 /* Return NULL and one sentence in ERROR. Nothing that comes from the network was looked at when
  * they return: that begins with the first source_read() or source_meter(), so that it can be done
  * in a sandbox, and is where what is no capture is SOURCE_BROKEN. Those who open an interface with
  * the same FANOUT_GROUP, not 0, share its packets: both ways of a flow always go to the same one of
  * them (packet(7)). One file may be "-" for standard input. Several, at most SOURCE_FILES, are read
- * as one capture, by the time of their first packets (capturefile.h). */
+ * as one capture, by the time of their first packets (capturefile.h). *ABSENT (may be NULL):
+ * whether it fails because the interface is not there, or down, so that it may be opened later. */
 struct source *source_open_interface(const struct interface_config *interface,
-                                     uint16_t fanout_group, char *error, size_t error_size);
+                                     uint16_t fanout_group, bool *absent, char *error,
+                                     size_t error_size);
 struct source *source_open_file(const char *path, char *error, size_t error_size);
 struct source *source_open_files(const char *const *paths, unsigned count, char *error,
                                  size_t error_size);

@@ -781,10 +781,15 @@ static void an_interface_that_is_not_there_is_said(void **state)
 {
     struct interface_config interface = {
         .name = "iagmeter-none", .snap_length = 2048, .buffer_mib = 1};
+    bool absent = false;
 
     (void)state;
-    assert_null(source_open_interface(&interface, 0, error, sizeof(error)));
+    assert_null(source_open_interface(&interface, 0, &absent, error, sizeof(error)));
     assert_non_null(strstr(error, "iagmeter-none"));
+    assert_true(absent || geteuid() != 0); /* others may not even look */
+    assert_false(source_interface_exists("iagmeter-none"));
+    assert_true(source_interface_exists("lo"));
+    assert_true(source_interface_exists("any"));
 }
 
 int main(void)

@@ -77,6 +77,7 @@ static const struct {
     {MESSAGE_SOURCE, SENDER_COUNTERS},
     {MESSAGE_METERED, SENDER_COUNTERS},
     {MESSAGE_EXCHANGE, SENDER_SESSION},
+    {MESSAGE_INTERFACES, SENDER_SUPERVISOR},
 };
 static const enum message_sender SENDERS[] = {SENDER_SUPERVISOR, SENDER_CAPTURE, SENDER_METER,
                                               SENDER_COUNTERS, SENDER_SESSION};
@@ -192,6 +193,9 @@ static struct message example(enum message_type type)
                                                               .excess_bytes = {0, 1, 1e9},
                                                               .ends_in_event = true};
         break;
+    case MESSAGE_INTERFACES:
+        memset(message.body.interfaces, 'x', INTERFACES_SIZE - 1);
+        break;
     default:
         break;
     }
@@ -272,6 +276,12 @@ static void strings_without_an_end_are_refused(void **state)
     FILLED(MESSAGE_DIRECTION, direction.code);
     FILLED(MESSAGE_DIRECTION, direction.label);
     FILLED(MESSAGE_DIRECTION, direction.legal_entity);
+}
+
+static void a_list_of_interfaces_without_an_end_is_refused(void **state)
+{
+    (void)state;
+    IMPOSSIBLE(MESSAGE_INTERFACES, memset(m.body.interfaces, 'x', INTERFACES_SIZE));
 }
 
 static void numbers_out_of_range_are_refused(void **state)
@@ -681,6 +691,7 @@ int main(void)
         TEST(each_type_has_its_sender_and_no_other),
         TEST(unknown_types_are_refused),
         TEST(strings_without_an_end_are_refused),
+        TEST(a_list_of_interfaces_without_an_end_is_refused),
         TEST(numbers_out_of_range_are_refused),
         TEST(amounts_that_no_collector_has_are_refused),
         TEST(instants_that_no_packet_has_are_refused),

@@ -1020,6 +1020,22 @@ static void a_drift_that_is_said_again_is_still_recorded(void **state)
     assert_false(meter_is_waiting(meter));
 }
 
+static void which_interfaces_are_captured_is_recorded(void **state)
+{
+    struct message message;
+    char text[INTERFACES_SIZE];
+
+    (void)state;
+    message_start(&message, MESSAGE_INTERFACES);
+    snprintf(message.body.interfaces, INTERFACES_SIZE, "eth1; eth2 never opened: it is down");
+    assert_true(meter_take(meter, 0, &message));
+    assert_true(meter_is_waiting(meter));
+    commit();
+    assert_false(meter_is_waiting(meter));
+    assert_int_equal(ledger_fact(ledger, METER_INTERFACES_FACT, text, sizeof(text)), LEDGER_OK);
+    assert_string_equal(text, message.body.interfaces);
+}
+
 /* What was said of others says nothing of these; nor is anything said of what is not in force. */
 static void new_calibrations_have_not_drifted(void **state)
 {
@@ -1214,6 +1230,7 @@ int main(void)
         TEST(a_drift_that_cannot_be_written_is_not_forgotten),
         TEST(the_drift_of_a_way_is_that_of_its_calibration),
         TEST(a_drift_that_is_said_again_is_still_recorded),
+        TEST(which_interfaces_are_captured_is_recorded),
         TEST(new_calibrations_have_not_drifted),
         TEST(a_configuration_says_which_calibrations_are_in_use),
         TEST(a_replay_notes_its_own_period_alone),

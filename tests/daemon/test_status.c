@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "daemon/calendar.h"
+#include "daemon/meter.h"
 #include "tests/daemon/overhear.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/daemon/shipped.h"
@@ -121,14 +122,17 @@ static void an_empty_ledger_is_said_to_be_empty(void **state)
 {
     (void)state;
     ledger_set_fact(ledger, "version", "0.1.0");
+    ledger_set_fact(ledger, METER_INTERFACES_FACT, "eth1");
     assert_true(print(true));
     assert_says("daemon", "running");
+    assert_says("interfaces", "eth1");
     assert_says("version", "0.1.0");
     assert_says("factors", factors_vintage(config->factors));
     assert_says("ledger", "empty");
     assert_null(strstr(output, "24 hours"));
     assert_true(print(false));
     assert_says("daemon", "not running");
+    assert_null(strstr(output, "interfaces")); /* of when it ran */
 }
 
 static void sums_are_of_the_last_day_and_name_nobody(void **state)

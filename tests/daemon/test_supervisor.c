@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -444,8 +445,62 @@ static int be_slow_counters(void)
     return EXIT_SUCCESS;
 }
 
+#define ABSENT       "iagmeter-none"
+#define ABSENT_STATE ABSENT " never opened: no such interface"
+
+/* Where systemd would listen. */
+static int listen_as_systemd(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval limit = {.tv_sec = SILENCE_MS / 1000};
+    int notified = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    size_t length = strlen(getenv("NOTIFY_SOCKET"));
+
+    memcpy(address.sun_path, getenv("NOTIFY_SOCKET"), length);
+    address.sun_path[0] = '\0'; /* for '@' */
+    setsockopt(notified, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    return bind(notified, (const struct sockaddr *)&address,
+                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == 0
+               ? notified
+               : -1;
+}
+
+static bool next_is(int notified, const char *expected)
+{
+    char text[256] = "";
+
+    return recv(notified, text, sizeof(text) - 1, 0) > 0 && strcmp(text, expected) == 0;
+}
+
+static bool hear_interfaces(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLIN};
+    struct message message = {.type = 0};
+
+    while (message.type != MESSAGE_INTERFACES)
+        if (message.type == MESSAGE_STOP || poll(&control, 1, SILENCE_MS) <= 0 ||
+            message_receive(CONTROL, SENDER_SUPERVISOR, true, &message, NULL) != MESSAGE_RECEIVED)
+            return false;
+    return strcmp(message.body.interfaces, ABSENT_STATE) == 0;
+}
+
+/* Both systemd and it are told of the interfaces. */
+static int be_a_told_meter(void)
+{
+    int notified = listen_as_systemd();
+    bool told;
+
+    say(MESSAGE_READY);
+    told = hear_interfaces() && next_is(notified, "READY=1") &&
+           next_is(notified, "STATUS=interfaces: " ABSENT_STATE);
+    kill(getppid(), SIGTERM);
+    return told ? EXIT_SUCCESS : EXIT_TROUBLE;
+}
+
 static int be_a_meter(const char *kind)
 {
+    if (strcmp(kind, "told") == 0)
+        return be_a_told_meter();
     if (strcmp(kind, "late") == 0)
         return be_a_late_meter();
     return strcmp(kind, "patient") == 0 ? be_a_patient_meter() : be_a_busy_meter();
@@ -483,6 +538,31 @@ static void counters_may_take_their_time(void **state)
     assert_int_equal(supervise(NULL), EXIT_SUCCESS);
 }
 
+static void an_interface_that_is_not_there_yet_is_waited_for(void **state)
+{
+    char socket_name[64];
+    int status;
+
+    (void)state;
+    if (geteuid() != 0) {
+        fprintf(stderr, "skipped: to look for an interface takes CAP_NET_RAW\n");
+        skip();
+    }
+    be_the_meter("told");
+    config->inference.server_count = 0;
+    config->interface_count = 1;
+    config->interfaces[0] = (struct interface_config){
+        .name = ABSENT, .workers = 2, .snap_length = 2048, .buffer_mib = 1};
+    snprintf(socket_name, sizeof(socket_name), "@iagmeter-test-%ld", (long)getpid());
+    setenv("NOTIFY_SOCKET", socket_name, 1);
+    status = supervise(NULL);
+    unsetenv("NOTIFY_SOCKET");
+    assert_int_equal(status, EXIT_SUCCESS);
+    assert_int_equal(count_of(logged, "\n"), 2);
+    assert_int_equal(count_of(logged, "interface " ABSENT ": there is no such interface"), 1);
+    assert_int_equal(count_of(logged, "no interface can be metered yet: trying again"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -503,6 +583,7 @@ int main(int argc, char **argv)
         TEST(new_names_come_to_a_meter_that_is_busy),
         TEST(a_meter_that_is_late_is_not_alone_with_new_files),
         TEST(counters_may_take_their_time),
+        TEST(an_interface_that_is_not_there_yet_is_waited_for),
     };
 
     if (argc > 0 && strcmp(argv[0], "iagmeter-meter") == 0)

@@ -183,7 +183,8 @@ expect 0 "$daemon" -t -c "$main"
 grep -Eq '^limits: up to [1-9][0-9] MiB of memory for each capture process, [1-9][0-9] MiB for all$' "$directory/out" ||
     fail "-t does not tell how much memory the limits can take"
 sed -i '/^interfaces = ($/,/^);$/d; s/max_hints = .*/max_hints = 16777216;/' "$main"
-echo 'interfaces = ( { name = "a"; workers = 3; }, { name = "b"; } );' >>"$main"
+# No interfaces of the machine, of which it would be said that it lacks them.
+echo 'interfaces = ( { name = "nflog:1"; workers = 3; }, { name = "nflog:2"; } );' >>"$main"
 expect 0 "$daemon" -t -c "$main"
 grep -Eq '^limits: up to [3-9][0-9][0-9] MiB of memory for each capture process, [6-9][0-9][0-9] MiB for all$' "$directory/out" ||
     fail "-t does not tell how much several processes can take"
@@ -200,7 +201,8 @@ if [ ! -s "$directory/out" ] && grep -q '^0::/' /proc/self/cgroup; then
     }
     expect 0 inside "'$daemon' -t -c '$main'"
     sentence "$main" 'of the 64 MiB of memory that all processes together may use (MemoryMax)'
-    expect 2 inside "'$daemon' -c '$main'" # there are no such interfaces
+    sed -i 's|^state_directory = .*|state_directory = "/proc/none";|' "$main" # so it ends at once
+    expect 2 inside "'$daemon' -c '$main'"
     grep -q 'of the 64 MiB of memory that all processes together may use' "$directory/err" || fail "nothing is said at start"
     fresh_conf
     expect 0 inside "'$daemon' -t -c '$main'"
@@ -349,9 +351,13 @@ lasting() {
 
 # -- Interfaces and permissions -----------------------------------------------------------------------
 
+# One that is not there may come: the daemon would wait (test_processes.sh).
 configure "$directory/interface" no-such0
-expect 2 "$daemon" -c "$directory/interface/iagmeter.conf"
-sentence no-such0
+expect 0 "$daemon" -t -c "$directory/interface/iagmeter.conf"
+sentence no-such0 'is not there now'
+configure "$directory/interface" lo
+expect 0 "$daemon" -t -c "$directory/interface/iagmeter.conf"
+[ ! -s "$directory/err" ] || fail "an interface that is there is warned of"
 
 as_nobody() {
     setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --inh-caps=-all \
@@ -363,6 +369,10 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null &&
     chown -R 65534:65534 "$directory/nobody"
     expect 2 as_nobody "$daemon" -c "$directory/nobody/iagmeter.conf"
     sentence 'interface lo' 'no permission' CAP_NET_RAW
+    # Nor does it wait for one that it may not look for.
+    sed -i 's/name = "lo"/name = "no-such0"/' "$directory/nobody/iagmeter.conf"
+    expect 2 as_nobody "$daemon" -c "$directory/nobody/iagmeter.conf"
+    sentence 'interface no-such0' 'no permission' CAP_NET_RAW
     # The same user may replay: that takes no right at all.
     expect 0 as_nobody "$daemon" -c "$directory/nobody/iagmeter.conf" -r "$demo"
 

@@ -192,6 +192,14 @@ finish() { # STATUS
 still_running() {
     kill -0 "$daemon" 2>/dev/null || { cat "$log" >&2; fail "the daemon ended: $*"; }
 }
+interfaces() { # TEXT: until the status tells it of them
+    tries=300
+    until "$build/iagmeter" status -c "$live/iagmeter.conf" | grep -qx "interfaces  *$1"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || { cat "$log" >&2; fail "the status does not say \"$1\" of interfaces"; }
+        sleep 0.1
+    done
+}
 of() { # PID FIELD of /proc/PID/status
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
@@ -350,10 +358,12 @@ sed -i '/^interfaces/d' "$live/iagmeter.conf"
 echo 'interfaces: ( { name = "lan"; mode = "immediate"; }, { name = "second"; } );' >>"$live/iagmeter.conf"
 launch
 wait_for 'metering 1 interface(s); trying the others again'
+interfaces 'lan; second never opened: no such interface'
 hello new-thing.example
 ip -n "$gateway" link add second type veth peer name other
 ip -n "$gateway" link set second up
-wait_for 'capture of second works again'
+wait_for 'capture of second works now'
+interfaces 'lan; second'
 kill -TERM "$daemon"
 finish 0
 [ "$(new_flows)" -eq 5 ] || fail "$(new_flows) connections recorded, not 5"
@@ -367,7 +377,26 @@ expect 0 ip netns exec "$gateway" "$build/iagmeterd" -t -c "$live/bridge.conf"
 sentence 'interface bridge0 carries what passes second, too: it counts twice'
 ip -n "$gateway" link delete bridge0
 expect 0 ip netns exec "$gateway" "$build/iagmeterd" -t -c "$live/bridge.conf"
-[ ! -s "$directory/err" ] || fail "two interfaces of their own are warned of"
+sentence 'interface bridge0 is not there now' # and of two interfaces of their own nothing else is said
+ip -n "$gateway" link delete second
+
+# None is there: the daemon waits, and says so once, also for one that is down.
+sed -i '/^interfaces/d' "$live/iagmeter.conf"
+echo 'interfaces: ( { name = "second"; } );' >>"$live/iagmeter.conf"
+: >"$log"
+ip netns exec "$gateway" "$build/iagmeterd" -c "$live/iagmeter.conf" 2>>"$log" &
+daemon=$!
+wait_for 'no interface can be metered yet: trying again'
+interfaces 'second never opened: no such interface'
+ip -n "$gateway" link add second type veth peer name other
+interfaces 'second never opened: it is down'
+ip -n "$gateway" link set second up
+wait_for 'capture of second works now'
+interfaces second
+[ "$(wc -l <"$log")" -eq 3 ] || { cat "$log" >&2; fail "what is known is said again"; }
+kill -TERM "$daemon"
+finish 0
+echo "live: without any interface the daemon waits for one"
 ip -n "$gateway" link delete second
 
 # No memory for the buffer: half of it may do, and what was got is said.
