@@ -303,6 +303,10 @@ void month_print(const struct month_report *report, const char *language, FILE *
  * NULL. */
 bool month_write_html(const struct month_report *report, const char *language, const char *svg,
                       size_t svg_size, FILE *stream);
+/* A workbook (.xlsx), what month_write_html() tells but for the graph; STREAM is a file. DIRECTORY
+ * may be written: what must be put together lies there meanwhile, without a name. */
+bool month_write_sheet(const struct month_report *report, const char *language,
+                       const char *directory, FILE *stream);
 bool month_write_csv(const struct month_report *report, FILE *stream);
 bool month_write_json(const struct month_report *report, FILE *stream);
 

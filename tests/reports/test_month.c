@@ -19,6 +19,7 @@
 #include "reports/units.h"
 #include "tests/daemon/scratchsql.h"
 #include "tests/reports/unnamed.h"
+#include "tests/reports/workbook.h"
 #include "tests/reports/world.h"
 
 #define OCTOBER    1790805600            /* 2026-10-01 00:00 Europe/Paris */
@@ -171,7 +172,16 @@ static struct month_report *build(struct world *world)
     return report;
 }
 
-enum format { HTML_FR, HTML_EN, CSV, JSON, TERMINAL, FORMATS };
+enum format { HTML_FR, HTML_EN, CSV, JSON, TERMINAL, SHEET, FORMATS };
+
+static void write_sheet(const struct month_report *report, FILE *stream)
+{
+    FILE *file = tmpfile();
+
+    assert_non_null(file);
+    assert_true(month_write_sheet(report, "fr", scratch_directory, file));
+    workbook_unpack(file, stream);
+}
 
 static char *written(const struct month_report *report, enum format format)
 {
@@ -187,6 +197,8 @@ static char *written(const struct month_report *report, enum format format)
         assert_true(month_write_json(report, stream));
     else if (format == TERMINAL)
         month_print(report, "fr", stream);
+    else if (format == SHEET)
+        write_sheet(report, stream);
     else
         assert_true(month_write_html(report, format == HTML_FR ? "fr" : "en",
                                      format == HTML_FR ? svg : NULL, strlen(svg), stream));
