@@ -310,7 +310,8 @@ static void write_paragraph(const struct paragraph *paragraph, lxw_format *forma
     while (width < PARAGRAPH_MIN ||
            (last + 1 < tab->columns && width + width_of(tab, last + 1) <= PARAGRAPH_MOST))
         width += width_of(tab, ++last);
-    lines = 1 + (unsigned)text_width(paragraph->words) * size / (width * DEFAULT_POINTS);
+    /* Letters are narrower than digits. */
+    lines = 1 + (unsigned)text_width(paragraph->words) * 9 / 10 * size / (width * DEFAULT_POINTS);
     worksheet_set_row(tab->worksheet, paragraph->row, lines * LINE_POINTS * size / DEFAULT_POINTS,
                       NULL);
     if (last == 0)
@@ -402,7 +403,7 @@ static void put_heading(struct sheet *sheet, size_t column, const char *words)
     size_t width = longest(words, " \n/");
 
     want_width(sheet, column, width);
-    want_lines(sheet, words, width > WIDTH_MIN ? width : WIDTH_MIN);
+    want_lines(sheet, words, sheet->tab->widths[column]);
     worksheet_write_string(sheet->tab->worksheet, sheet->tab->row, (lxw_col_t)column, words,
                            sheet->styles[STYLE_HEADING]);
 }
