@@ -226,6 +226,8 @@ void month_fill_shares(struct month_table *table, const struct month_totals *tot
 /* Whether ROW (NULL: the total) is one of the services; else of the directions. */
 bool month_is_service(const struct month_report *report, const struct month_row *row);
 
+/* What a service is called. */
+const char *month_service_label(const struct service *service, enum text_language language);
 /* What a row is called: "Autres", "Non affecté", or its label. */
 const char *month_label(const struct month_row *row, enum text_language language);
 

@@ -887,7 +887,7 @@ static void write_sources(const struct html_page *page)
         const char grade[] = {grade_letter((enum evidence_grade)estimator->grade), '\0'};
 
         html_open_row(page);
-        html_row_heading(page, source->service->label);
+        html_row_heading(page, month_service_label(source->service, page->language));
         model_cell(page, source);
         html_text_cell(page, source->factors.provider->id);
         html_text_cell(page, source->factors.zone->id);

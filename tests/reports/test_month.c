@@ -270,6 +270,28 @@ static void use_all(struct world *world)
     cover(world, OCTOBER + 600, 60);
 }
 
+/* A name in the reader's language; what programs read keeps the other one. */
+static void services_have_names_in_french(void **state)
+{
+    static const char name[] = "Causette";
+    struct world *world = *state;
+    struct service named = services[1];
+    struct month_report *report;
+
+    snprintf(named.label_fr, sizeof(named.label_fr), "%s", name);
+    assert_true(catalogue_set_service(world->config->catalogue, 1, &named));
+    use_all(world);
+    report = build(world);
+    for (int format = 0; format < FORMATS; format++)
+        assert_int_equal(contains(report, (enum format)format, name),
+                         format == HTML_FR || format == SHEET);
+    assert_true(contains(report, HTML_EN, named.label));
+    assert_true(contains(report, CSV, named.label));
+    assert_true(contains(report, JSON, named.label));
+    assert_false(contains(report, HTML_FR, named.label));
+    month_free(report);
+}
+
 /* Words of the files of factors: what a figure covers is told in either language; titles are not
  * translated, and French pages say that they are English. */
 static void factors_speak_the_readers_language(void **state)
@@ -1908,6 +1930,7 @@ int main(void)
         TEST(french_electricity_is_told_hour_by_hour),
         TEST(without_intensities_there_is_the_year),
         TEST(what_rounds_to_nothing_reads_alike_everywhere),
+        TEST(services_have_names_in_french),
         TEST(factors_speak_the_readers_language),
         TEST(adds_up_in_both_tables),
         TEST(adds_up_with_cells_folded),
