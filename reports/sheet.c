@@ -257,23 +257,24 @@ void sheet_begin(struct sheet *sheet, enum text_id id)
 
 void sheet_paragraph(struct sheet *sheet, enum sheet_style style)
 {
+    const char *words = take_words(sheet);
     struct paragraph *grown =
         realloc(sheet->paragraphs, (sheet->paragraph_count + 1) * sizeof(*sheet->paragraphs));
-    char *words = strdup(take_words(sheet));
 
     if (grown)
         sheet->paragraphs = grown;
-    if (!grown || !words || !sheet->tab) {
-        free(words);
+    if (!grown || !sheet->tab) {
         sheet->failed = true;
         return;
     }
-    if (style == SHEET_TITLE && !sheet->title)
-        sheet->title = words; /* of the paragraph */
     if (style == SHEET_HEADING && sheet->tab->row > 1)
         sheet->tab->row++;
-    grown[sheet->paragraph_count++] =
-        (struct paragraph){sheet->tab, sheet->tab->row++, style, words};
+    grown += sheet->paragraph_count++;
+    *grown = (struct paragraph){sheet->tab, sheet->tab->row++, style, strdup(words)};
+    if (!grown->words)
+        sheet->failed = true;
+    else if (style == SHEET_TITLE && !sheet->title)
+        sheet->title = grown->words;
 }
 
 static lxw_format *paragraph_format(struct sheet *sheet, enum sheet_style style)
@@ -312,8 +313,8 @@ static void write_paragraph(const struct paragraph *paragraph, lxw_format *forma
         width += width_of(tab, ++last);
     /* Letters are narrower than digits. */
     lines = 1 + (unsigned)text_width(paragraph->words) * 9 / 10 * size / (width * DEFAULT_POINTS);
-    worksheet_set_row(tab->worksheet, paragraph->row, lines * LINE_POINTS * size / DEFAULT_POINTS,
-                      NULL);
+    worksheet_set_row(tab->worksheet, paragraph->row,
+                      (double)(lines * LINE_POINTS * size) / DEFAULT_POINTS, NULL);
     if (last == 0)
         worksheet_write_string(tab->worksheet, paragraph->row, 0, paragraph->words, format);
     else
@@ -795,7 +796,7 @@ bool sheet_write(struct sheet *sheet)
         paragraph_format(sheet, SHEET_TEXT), paragraph_format(sheet, SHEET_NOTICE)};
     bool written;
 
-    for (size_t i = 0; i < sheet->paragraph_count; i++)
+    for (size_t i = 0; !sheet->failed && i < sheet->paragraph_count; i++)
         write_paragraph(&sheet->paragraphs[i], formats[sheet->paragraphs[i].style]);
     for (size_t i = 0; i < sheet->tab_count; i++)
         finish_tab(sheet, &sheet->tabs[i]);

@@ -744,6 +744,12 @@ static void numbers_survive_a_reload(void **state)
     diagnostics_free(diagnostics);
 }
 
+#define OF_A_REGION                                                                                \
+    ESTIMATORS "services = ( { id = \"a\"; label = \"L\"; %s operator = \"O\"; country = \"US\"; " \
+               "hosting = \"eu\"; modality = [ \"text\" ]; estimator = \"e1\"; "                   \
+               "hosts = { inference = [ \"a.example.com\" ]; }; regions = ( { id = \"us\"; "       \
+               "label = \"US\"; %s hosts = { inference = [ \"b.example.com\" ]; }; } ); } );"
+
 /* The label that a region has in French, where the service says SERVICE of itself, and the region
  * REGION. */
 static void assert_french(const char *service, const char *region, const char *expected)
@@ -752,14 +758,7 @@ static void assert_french(const char *service, const char *region, const char *e
     struct catalogue *catalogue;
     char text[2000];
 
-    snprintf(
-        text, sizeof(text),
-        ESTIMATORS
-        "services = ( { id = \"a\"; label = \"L\"; %s operator = \"O\"; "
-        "country = \"US\"; hosting = \"eu\"; modality = [ \"text\" ]; "
-        "estimator = \"e1\"; " HOST("a.example.com") " regions = ( { id = \"us\"; label = \"US\"; "
-                                                     "%s " HOST("b.example.com") " } ); } );",
-        service, region);
+    snprintf(text, sizeof(text), OF_A_REGION, service, region);
     catalogue = load(text, NULL, diagnostics);
     assert_no_complaint(diagnostics);
     assert_string_equal(catalogue_service(catalogue, catalogue_find(catalogue, "a-us"))->label,

@@ -1164,8 +1164,8 @@ static void tells_nothing_of_small_cells(void **state)
     static const char *const names[] = {
         "2026-10",     "2026-10/other",       "2026-10/./other",
         "2026-10/DSN", "2026-10/chatgpt-web", "2026-10/DSN/chatgpt-web"};
-    static const char *const hidden[] = {"CAB",     "Cabinet", "claude", "Claude",
-                                         "mistral", "Le Chat", "opus"};
+    static const char *const hidden[] = {"CAB",     "Cabinet", "claude",      "Claude",
+                                         "mistral", "Le Chat", "La Causette", "opus"};
     struct world *world = *state;
 
     use_with_small_cells(world);
@@ -1240,8 +1240,8 @@ static void figures_tell_nothing_of_small_cells(void **state)
                                         "@variant/method-b/energy_kwh",
                                         "@variant/method-b/DSN/./energy_kwh",
                                         "@variant/method-a/./chatgpt-web/water_l"};
-    static const char *const hidden[] = {"CAB",     "Cabinet", "claude", "Claude",
-                                         "mistral", "Le Chat", "opus"};
+    static const char *const hidden[] = {"CAB",     "Cabinet", "claude",      "Claude",
+                                         "mistral", "Le Chat", "La Causette", "opus"};
     struct world *world = *state;
 
     use_with_small_cells(world);
