@@ -28,9 +28,13 @@ static const char style[] =
     "code{font-family:monospace;overflow-wrap:anywhere}th>code{white-space:nowrap}"
     "th[scope=rowgroup]{font-weight:normal}"
     "figure{margin:.6em 0}figure svg{max-width:100%;height:auto}"
-    "@media print{body{max-width:none;padding:0;font-size:9.5pt}h2{break-after:avoid}"
-    "tr{break-inside:avoid}.wide{overflow:visible}}"
-    "@page{size:A4 landscape;margin:14mm}";
+    "@media print{body{max-width:none;padding:0;font-size:9.5pt}h2,h3{break-after:avoid}"
+    "tr,figure,.notice{break-inside:avoid}tr.total{break-before:avoid}"
+    /* Of up to 15 rows. Where :has() is unknown, tables may be cut. */
+    "table:not(:has(tbody tr:nth-child(16))){break-inside:avoid}"
+    "p,li{orphans:3;widows:3}.wide{overflow:visible}}"
+    "@page{size:A4 landscape;margin:14mm;@bottom-right{content:counter(page) \" / \" "
+    "counter(pages);font:8pt sans-serif}}";
 
 struct html_page html_page(FILE *stream, enum text_language language,
                            const struct month_report *report)
