@@ -69,6 +69,7 @@ struct number_format {
 
 struct number {
     double value;
+    bool is_part; /* rounded with others, so that they add up: of a sum, and no mean */
     char format[FORMAT_SIZE];
 };
 
@@ -502,7 +503,7 @@ static struct number *add_number(struct sheet *sheet, double value)
 
     if (sheet->number_count < TRIPLE)
         sheet->number_count++;
-    number->value = value;
+    *number = (struct number){.value = value};
     return number;
 }
 
@@ -512,6 +513,7 @@ void sheet_units(struct sheet *sheet, int64_t units, bool positive, unsigned dec
     struct number *number = add_number(sheet, (double)units / pow(10, decimals));
     char words[TEXT_NUMBER_SIZE];
 
+    number->is_part = true;
     if (units != 0 || !positive) {
         decimal_format(number->format, decimals);
         return;
@@ -577,12 +579,12 @@ static lxw_format *number_format(struct sheet *sheet, const char *text)
     return found->format;
 }
 
-/* Whether the numbers above make VALUE: both are decimals of the same length, and a double is near
- * to what it stands for. */
-static bool adds_up(const struct sheet *sheet, size_t column, double value)
+/* Whether the numbers above make it: both are decimals of the same length, and a double is near to
+ * what it stands for. */
+static bool adds_up(const struct sheet *sheet, size_t column, const struct number *number)
 {
-    return sheet->is_total && sheet->summands[column] > 0 &&
-           fabs(sheet->sums[column] - value) <= 1e-9 * fmax(1, fabs(value));
+    return sheet->is_total && number->is_part && sheet->summands[column] > 0 &&
+           fabs(sheet->sums[column] - number->value) <= 1e-9 * fmax(1, fabs(number->value));
 }
 
 /* Returns whether it is a formula. */
@@ -595,7 +597,7 @@ static bool put_number(struct sheet *sheet, size_t column, const struct number *
     int digits = snprintf(NULL, 0, "%.0f", number->value) * 4 / 3; /* with signs between */
 
     want_width(sheet, column, (size_t)digits + strlen(strchrnul(number->format, '.')));
-    if (adds_up(sheet, column, number->value)) {
+    if (adds_up(sheet, column, number)) {
         lxw_rowcol_to_range(range, sheet->first_row, (lxw_col_t)column, row - 1, (lxw_col_t)column);
         snprintf(formula, sizeof(formula), "=SUM(%s)", range);
         worksheet_write_formula_num(worksheet, row, (lxw_col_t)column, formula, format,

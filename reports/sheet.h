@@ -52,10 +52,10 @@ void sheet_widen(struct sheet *sheet, size_t columns);
 /* What names the numbers of the next cell, or of the row that was opened. */
 void sheet_figure(struct sheet *sheet, const char *name);
 
-/* What the cell holds, instead of words. In units of 10^-decimals: */
+/* What the cell holds, instead of words. In units of 10^-decimals, rounded so that rows add up: */
 void sheet_units(struct sheet *sheet, int64_t units, bool positive, unsigned decimals);
 void sheet_band(struct sheet *sheet, struct text_band band, struct triple value, unsigned decimals);
-/* Rounded; SUFFIX "": none. */
+/* Rounded alone, so its total is no formula; SUFFIX "": none. */
 void sheet_number(struct sheet *sheet, double value, unsigned decimals, const char *suffix);
 /* As it is; NAN: empty. */
 void sheet_factor(struct sheet *sheet, double value);

@@ -172,7 +172,7 @@ static void formulas_give_the_values_beside_them(void **state)
 }
 
 /* A workbook of one table, whose last row says TOTAL of ROWS numbers from 1 on. */
-static bool write_numbers(FILE *file, unsigned rows, double total)
+static bool write_numbers(FILE *file, unsigned rows, double total, bool are_parts)
 {
     FILE *words;
     struct sheet *sheet = sheet_new(LANGUAGE_FR, LATER, scratch_directory, file, &words);
@@ -187,7 +187,10 @@ static bool write_numbers(FILE *file, unsigned rows, double total)
     sheet_open_body(sheet);
     for (unsigned row = 1; row <= rows + 1; row++) {
         sheet_open_row(sheet, row > rows);
-        sheet_number(sheet, row > rows ? total : row, 1, "");
+        if (are_parts)
+            sheet_units(sheet, llround(10 * (row > rows ? total : row)), true, 1);
+        else
+            sheet_number(sheet, row > rows ? total : row, 1, "");
         sheet_close_cell(sheet);
         sheet_close_row(sheet);
     }
@@ -195,13 +198,13 @@ static bool write_numbers(FILE *file, unsigned rows, double total)
     return sheet_write(sheet);
 }
 
-static void assert_total(double total, const char *cell)
+static void assert_total(double total, bool are_parts, const char *cell)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size), *file = tmpfile();
 
-    assert_true(write_numbers(file, 3, total));
+    assert_true(write_numbers(file, 3, total, are_parts));
     workbook_unpack(file, stream);
     fclose(stream);
     if (!strstr(text, cell))
@@ -213,9 +216,10 @@ static void assert_total(double total, const char *cell)
 static void what_is_no_sum_is_no_formula(void **state)
 {
     (void)state;
-    assert_total(6, "<f>SUM(A3:A5)</f><v>6</v>");
-    assert_total(6.1, "\"><v>6.1");
-    assert_total(2, "\"><v>2</v>");
+    assert_total(6, true, "<f>SUM(A3:A5)</f><v>6</v>");
+    assert_total(6.1, true, "\"><v>6.1");
+    assert_total(2, true, "\"><v>2</v>");
+    assert_total(6, false, "\"><v>6</v>");
 }
 
 static void the_same_report_is_the_same_bytes(void **state)
@@ -320,7 +324,7 @@ static void so_is_half_a_part(void **state)
     pid_t child;
 
     (void)state;
-    assert_true(write_numbers(file, MANY, 1));
+    assert_true(write_numbers(file, MANY, 1, true));
     fseek(file, 0, SEEK_END);
     limit.rlim_cur = limit.rlim_max = (rlim_t)ftell(file) + 1024;
     rewind(file);
@@ -332,7 +336,7 @@ static void so_is_half_a_part(void **state)
         file = tmpfile();
         if (!file || setrlimit(RLIMIT_FSIZE, &limit) != 0)
             _exit(2);
-        _exit(write_numbers(file, MANY, 1) ? 1 : errno == ENOSPC ? 0 : 3);
+        _exit(write_numbers(file, MANY, 1, true) ? 1 : errno == ENOSPC ? 0 : 3);
     }
     assert_true(child > 0);
     assert_int_equal(waitpid(child, &status, 0), child);
